@@ -1,0 +1,117 @@
+"""The options of each stage, as frozen dataclasses: from TOML, from flags, into run.json."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from allotrope.errors import UsageError
+
+OPTIMIZERS = ("sgd", "momentum", "nesterov", "rmsprop", "adam", "adamw")
+SCHEDULES = ("constant", "step", "cosine", "one-cycle")
+AUGMENTATIONS = ("none", "light", "medium", "heavy")
+PRECISIONS = ("float32", "bfloat16")
+LAYOUTS = ("default", "channels-last")
+
+
+@dataclass(frozen=True)
+class DataOptions:
+    """How data is read and split.
+
+    `validation` and `test` are the fractions split off where the source brings no such split.
+    `image_size` is the side in pixels to which folders of pictures are brought; None chooses from the data.
+    """
+
+    validation: float = 0.1
+    test: float = 0.2
+    image_size: int | None = None
+    seed: int = 0
+    workers: int | None = None
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Everything that decides a training, and nothing that only changes its speed.
+
+    `decay_kind`: `l2` adds weight_decay * weight to the gradient, `decoupled` multiplies the weight.
+    `warmup` and `step_at` are fractions of the training; `epochs` may be fractional; `budget` is in seconds and,
+    where given, ends the training (the schedule follows whichever of the two is nearer its end).
+    `average` is the decay per step of the exponential moving average of the weights, None for none.
+    `bias_scale` multiplies the learning rate of normalization biases (cifar10-airbench uses 64).
+    """
+
+    optimizer: str = "nesterov"
+    learning_rate: float = 0.1
+    momentum: float = 0.9
+    beta2: float = 0.999
+    epsilon: float = 1e-8
+    weight_decay: float = 5e-4
+    decay_kind: str = "l2"
+    decay_all: bool = False
+    bias_scale: float = 1.0
+    schedule: str = "one-cycle"
+    warmup: float = 0.2
+    step_at: tuple[float, ...] = (0.5, 0.75)
+    step_factor: float = 0.1
+    final_fraction: float = 0.0
+    loss: str = "cross-entropy"
+    label_smoothing: float = 0.0
+    class_weights: str = "none"
+    clip_norm: float | None = None
+    average: float | None = None
+    augmentation: str = "light"
+    flip: bool | None = None
+    mixup: float | None = None
+    cutmix: float | None = None
+    batch_size: int = 128
+    epochs: float | None = None
+    budget: float | None = None
+    patience: int | None = None
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What changes the speed of a training and not its meaning.
+
+    `precision` is float32 or bfloat16 (weights stay float32), `layout` default or channels-last.
+    """
+
+    device: str = "cpu"
+    precision: str = "float32"
+    layout: str = "default"
+    compiled: bool = False
+    threads: int | None = None
+
+
+@dataclass(frozen=True)
+class Target:
+    """What the delivered file must meet: latency at batch 1 in ms, size in bytes, accuracy drop in points of validation accuracy."""
+
+    max_latency: float | None = None
+    max_size: int | None = None
+    max_drop: float = 0.5
+
+
+def parse_seconds(text: str | float) -> float:
+    """Seconds from `90`, `90s`, `10m`, `1.5h` or `2ms`.
+
+    Raises: UsageError for anything else, or for a length that is not above 0.
+    """
+    return _with_unit(text, {"ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}, "s", "a length of time such as 90s, 10m, 1.5h or 2ms")
+
+
+def parse_bytes(text: str | float) -> int:
+    """Bytes from `500`, `500B`, `900KB`, `1MB` or `2GB` (decimal units).
+
+    Raises: UsageError for anything else, or for a size that is not above 0.
+    """
+    return int(_with_unit(text, {"b": 1.0, "kb": 1e3, "mb": 1e6, "gb": 1e9}, "b", "a size such as 900KB or 1MB"))
+
+
+def _with_unit(text: str | float, units: dict[str, float], plain: str, expected: str) -> float:
+    match = re.fullmatch(r"\s*([0-9]*\.?[0-9]+)\s*([a-z]*)\s*", str(text).lower())
+    unit = (match[2] or plain) if match else ""
+    if match is None or unit not in units or float(match[1]) <= 0:
+        raise UsageError(f"'{text}' is not {expected}.")
+    return float(match[1]) * units[unit]

@@ -1,0 +1,58 @@
+"""The network as data: values, nodes and graphs, all immutable. Nothing here knows a framework."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+Dimension = int | str | None
+"""A known length, a named free length such as `n`, or an unknown one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """What is known of an array before it is computed. `shape` is None where even the rank is unknown."""
+
+    name: str
+    dtype: np.dtype
+    shape: tuple[Dimension, ...] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """One use of an operator.
+
+    `inputs` and `outputs` are value names, `""` for an optional one that is left out. Attribute values are Python ints,
+    floats, strings, tuples of these, NumPy arrays (tensors) or `Graph` (subgraphs).
+    """
+
+    operator: str
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+    name: str = ""
+    domain: str = ""
+
+    @property
+    def subgraphs(self) -> Iterator[Graph]:
+        """The graphs among the attributes, as in If, Loop and Scan."""
+        return (value for value in self.attributes.values() if isinstance(value, Graph))
+
+
+@dataclass(frozen=True, slots=True)
+class Graph:
+    """Nodes in an order in which every value is made before it is used.
+
+    `constants` never change in training; weights are not here but in the `Network`, by name.
+    `values` holds what shape inference found for inner values, by name.
+    """
+
+    inputs: tuple[Value, ...]
+    outputs: tuple[Value, ...]
+    nodes: tuple[Node, ...]
+    constants: Mapping[str, np.ndarray] = field(default_factory=dict)
+    values: Mapping[str, Value] = field(default_factory=dict)
+    name: str = "network"
