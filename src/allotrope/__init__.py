@@ -1,0 +1,55 @@
+"""Allotrope holds a neural network once, as an ONNX graph, and gives it every form it can take.
+
+Public names are loaded on first use, so that `import allotrope` is quick and imports no framework.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from allotrope import errors as errors
+    from allotrope import testing as testing
+    from allotrope.measure.bench import bench as bench
+    from allotrope.network import zoo as networks
+    from allotrope.network.network import Network as Network
+    from allotrope.network.read import load as load
+    from allotrope.verbs.doctor import doctor as doctor
+    from allotrope.verbs.fit import fit as fit
+    from allotrope.verbs.predict import predict as predict
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "Network": "allotrope.network.network:Network",
+    "bench": "allotrope.measure.bench:bench",
+    "doctor": "allotrope.verbs.doctor:doctor",
+    "errors": "allotrope.errors",
+    "fit": "allotrope.verbs.fit:fit",
+    "load": "allotrope.network.read:load",
+    "networks": "allotrope.network.zoo",
+    "predict": "allotrope.verbs.predict:predict",
+    "testing": "allotrope.testing",
+}
+
+__all__ = ["Network", "__version__", "bench", "doctor", "errors", "fit", "load", "networks", "predict", "testing"]
+
+
+def __getattr__(name: str) -> Any:
+    """The public name, imported from its home when first asked for.
+
+    Raises: AttributeError for a name that is not public here.
+    """
+    if name not in _HOMES:
+        raise AttributeError(f"module 'allotrope' has no attribute '{name}'")
+    module, _, attribute = _HOMES[name].partition(":")
+    value = import_module(module)
+    if attribute:
+        value = getattr(value, attribute)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
