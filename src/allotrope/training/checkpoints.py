@@ -1,0 +1,154 @@
+"""Checkpoints that survive a kill: a temporary name, synced, renamed, the folder synced; read back only if their checksum holds.
+
+A checkpoint is one safetensors file: the arrays, and in its header a JSON record and a checksum of the arrays.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import zlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from allotrope.errors import RunFolderError, TrainingError
+
+Arrays = dict[str, np.ndarray]
+LAST, PREVIOUS, BEST = "last.safetensors", "previous.safetensors", "best.safetensors"
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """What was saved: `arrays` by name and a `record` of plain JSON values."""
+
+    arrays: Arrays
+    record: dict[str, Any]
+
+
+class Checkpoints:
+    """The checkpoints of one run: `last` to resume from, the `previous` one in case `last` is damaged, and `best` to deliver."""
+
+    def __init__(self, folder: Path) -> None:
+        """Raises: RunFolderError if the folder cannot be made."""
+        self.folder = folder
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise _cannot("make the folder", folder, error) from error
+
+    def save_last(self, checkpoint: Checkpoint) -> None:
+        """Write what a resumed training starts from; the one before it is kept. Raises: RunFolderError."""
+        temporary = self._write(LAST, checkpoint)
+        if (self.folder / LAST).exists():
+            self._rename(self.folder / LAST, PREVIOUS)
+        self._rename(temporary, LAST)
+
+    def save_best(self, checkpoint: Checkpoint) -> None:
+        """Write the best weights so far. Raises: RunFolderError."""
+        self._rename(self._write(BEST, checkpoint), BEST)
+
+    def last(self, report: Callable[[str], None]) -> Checkpoint | None:
+        """The newest sound checkpoint, or None if none was ever written; a damaged one is reported and the one before it used.
+
+        Raises: TrainingError if there are checkpoints and all are damaged.
+        """
+        damaged: list[str] = []
+        for name in (LAST, PREVIOUS):
+            try:
+                found = read(self.folder / name)
+            except FileNotFoundError:
+                continue
+            except TrainingError as error:
+                damaged.append(str(error))
+                continue
+            for problem in damaged:
+                report(f"{problem} Going on from the checkpoint before it, {self.folder / name}.")
+            return found
+        if damaged:
+            raise TrainingError(f"{' '.join(damaged)} No sound checkpoint is left to resume from; start again in a new run folder.")
+        return None
+
+    def best(self, report: Callable[[str], None]) -> Checkpoint | None:
+        """The best weights so far, or None if there are none or they are damaged (which is reported)."""
+        try:
+            return read(self.folder / BEST)
+        except FileNotFoundError:
+            return None
+        except TrainingError as error:
+            report(f"{error} The best weights so far are lost; the search for the best begins anew.")
+            return None
+
+    def _write(self, name: str, checkpoint: Checkpoint) -> Path:
+        path = self.folder / f"{name}.{os.getpid()}.temporary"
+        try:
+            with path.open("wb") as file:
+                file.write(_bytes(checkpoint))
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError as error:
+            path.unlink(missing_ok=True)
+            raise _cannot("write", self.folder / name, error) from error
+        return path
+
+    def _rename(self, path: Path, name: str) -> None:
+        try:
+            path.replace(self.folder / name)
+            _sync_folder(self.folder)
+        except OSError as error:
+            raise _cannot("write", self.folder / name, error) from error
+
+
+def read(path: Path) -> Checkpoint:
+    """A checkpoint from its file.
+
+    Raises: FileNotFoundError; TrainingError, naming the file, if it is damaged or not a checkpoint.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    if not path.exists():
+        raise FileNotFoundError(path)
+    try:
+        with safe_open(path, framework="numpy") as file:
+            header = file.metadata() or {}
+            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
+        record, expected = json.loads(header["record"]), header["checksum"]
+    except (SafetensorError, KeyError, ValueError, OSError) as error:
+        raise TrainingError(f"the checkpoint {path} cannot be read ({error}): it is damaged or not a checkpoint of Allotrope.") from error
+    if _checksum(arrays) != expected:
+        raise TrainingError(f"the checkpoint {path} is damaged: the checksum of its arrays is not the one in its header.")
+    return Checkpoint(arrays, record)
+
+
+def _bytes(checkpoint: Checkpoint) -> bytes:
+    from safetensors.numpy import save
+
+    arrays = {name: np.ascontiguousarray(array).reshape(array.shape) for name, array in checkpoint.arrays.items()}
+    return save(arrays, {"record": json.dumps(checkpoint.record), "checksum": _checksum(arrays)})
+
+
+def _checksum(arrays: Mapping[str, np.ndarray]) -> str:
+    total = 0
+    for name in sorted(arrays):
+        array = np.ascontiguousarray(arrays[name])
+        total = zlib.crc32(f"{name} {array.dtype.str} {array.shape}".encode(), total)
+        total = zlib.crc32(array.tobytes(), total)
+    return f"{total:08x}"
+
+
+def _sync_folder(folder: Path) -> None:
+    if os.name == "nt":  # Windows cannot open a folder; its renames need no sync
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _cannot(action: str, path: Path, error: OSError) -> RunFolderError:
+    reason = error.strerror or str(error)
+    return RunFolderError(f"cannot {action} {path}: {reason}. Free some space or choose another run folder that can be written.")

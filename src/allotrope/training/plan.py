@@ -1,0 +1,54 @@
+"""From a recipe and a network to the plan of a step: which loss and optimizer, and what each weight's decay and learning rate are."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from allotrope.config import Recipe
+from allotrope.frameworks.contract import TrainingPlan
+from allotrope.network.network import Network
+from allotrope.training.losses import loss
+from allotrope.training.optimizers import Optimizer
+
+NORMALIZATIONS = frozenset(
+    {"BatchNormalization", "InstanceNormalization", "LayerNormalization", "GroupNormalization", "RMSNormalization"}
+)
+
+
+def training_plan(network: Network, recipe: Recipe, class_counts: np.ndarray, frozen: frozenset[str] = frozenset()) -> TrainingPlan:
+    """What a trainer computes in a step.
+
+    `class_counts`: [k], of the training data. Weight decay leaves out biases and normalization unless `recipe.decay_all`. Where
+    `recipe.bias_scale` raises the learning rate of a normalization's bias, its decay is lowered as much, so that the two cancel.
+
+    Raises: UsageError for an unknown loss, optimizer or kind of decay.
+    """
+    faster = normalization_biases(network)
+    scale = {name: recipe.bias_scale for name in faster if recipe.bias_scale != 1}
+    decayed = network.trainable if recipe.decay_all else network.trainable - without_decay(network)
+    decay = {name: recipe.weight_decay / scale.get(name, 1.0) for name in sorted(decayed - frozen)}
+    return TrainingPlan(
+        loss=loss(recipe, class_counts),
+        optimizer=Optimizer(recipe),
+        learning_rate_scale=scale,
+        weight_decay=decay if recipe.weight_decay else {},
+        frozen=frozen,
+        clip_norm=recipe.clip_norm,
+        average=recipe.average,
+        seed=recipe.seed,
+    )
+
+
+def normalization_biases(network: Network) -> frozenset[str]:
+    """The trainable weights that a normalization adds."""
+    biases = {node.inputs[2] for node in network.graph.nodes if node.operator in NORMALIZATIONS and len(node.inputs) > 2}
+    return network.trainable & biases
+
+
+def without_decay(network: Network) -> frozenset[str]:
+    """The trainable weights that are biases or belong to a normalization: those, and all that have at most one axis longer than 1."""
+    normalizing = {name for node in network.graph.nodes if node.operator in NORMALIZATIONS for name in node.inputs[1:]}
+    added = {name for node in network.graph.nodes if node.operator in ("Add", "Sub") for name in node.inputs}
+    vectors = {name for name in network.trainable if network.weights[name].ndim <= 1}
+    spread = {name for name in network.trainable & added if sum(length > 1 for length in network.weights[name].shape) <= 1}
+    return network.trainable & (normalizing | vectors | spread)
