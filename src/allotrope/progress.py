@@ -1,0 +1,134 @@
+"""What a long command shows while it works: a live line on a terminal, plain lines elsewhere, nothing when quiet."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, TextIO
+
+SECONDS_BETWEEN_LINES = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """Where a training stands: `fraction` of it done (0 to 1), `epoch`, the mean `loss` of late, and its speed."""
+
+    fraction: float
+    epoch: float
+    loss: float
+    images_per_second: float
+    seconds_left: float | None = None
+
+
+class Progress:
+    """The quiet display, and what every display can be told. Used as a context, so that a live line is always cleared."""
+
+    def __enter__(self) -> Progress:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    def say(self, line: str) -> None:
+        """A line that stays."""
+
+    def step(self, tick: Tick) -> None:
+        """Some steps of training were done."""
+
+    def epoch(self, row: Mapping[str, Any]) -> None:
+        """An evaluation on validation data was done; `row` is the row of history.csv."""
+
+    def close(self) -> None:
+        """Nothing more will be shown."""
+
+
+class Lines(Progress):
+    """Plain lines: every message, every evaluation that is due, and steps between them at most one line in some seconds."""
+
+    def __init__(self, stream: TextIO | None = None, seconds: float = SECONDS_BETWEEN_LINES) -> None:
+        self._stream = stream or sys.stdout
+        self._seconds = seconds
+        self._last = -seconds
+
+    def say(self, line: str) -> None:
+        """Writes the line at once."""
+        print(line, file=self._stream, flush=True)
+
+    def step(self, tick: Tick) -> None:
+        """Writes a line if none was written of late."""
+        self._say_if_due(described(tick))
+
+    def epoch(self, row: Mapping[str, Any]) -> None:
+        """Writes a line if none was written of late."""
+        self._say_if_due(described_epoch(row))
+
+    def _say_if_due(self, line: str) -> None:
+        now = time.monotonic()
+        if now - self._last >= self._seconds:
+            self._last = now
+            self.say(line)
+
+
+class Live(Progress):
+    """A line on the terminal that is redrawn, below the lines that stay."""
+
+    def __init__(self) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, TextColumn
+        from rich.progress import Progress as Bar
+
+        self._console = Console(highlight=False)
+        columns = (BarColumn(bar_width=24), TextColumn("{task.description}", markup=False))
+        self._bar = Bar(*columns, console=self._console, transient=True)
+        self._task = self._bar.add_task("", total=1.0)
+        self._accuracy = ""
+
+    def say(self, line: str) -> None:
+        """Writes the line above the live one."""
+        self._console.print(line, markup=False, soft_wrap=True)
+
+    def step(self, tick: Tick) -> None:
+        """Redraws the live line."""
+        self._bar.start()
+        self._bar.update(self._task, completed=tick.fraction, description=described(tick) + self._accuracy)
+
+    def epoch(self, row: Mapping[str, Any]) -> None:
+        """Keeps the accuracy for the live line."""
+        self._accuracy = f", validation accuracy {row['validation_accuracy']:.2%}"
+
+    def close(self) -> None:
+        """Clears the live line."""
+        self._bar.stop()
+
+
+def display(quiet: bool = False) -> Progress:
+    """The display that suits standard output: none when quiet, live on a terminal, else plain lines."""
+    if quiet:
+        return Progress()
+    return Live() if sys.stdout.isatty() else Lines()
+
+
+def described(tick: Tick) -> str:
+    """One line: share done, epoch, loss, images/s and the time left."""
+    left = "" if tick.seconds_left is None else f", {duration(tick.seconds_left)} left"
+    return f"{tick.fraction:4.0%}  epoch {tick.epoch:.1f}  loss {tick.loss:.4f}  {tick.images_per_second:,.0f} images/s{left}"
+
+
+def described_epoch(row: Mapping[str, Any]) -> str:
+    """One line: epoch, validation loss and accuracy, images/s."""
+    return (
+        f"epoch {row['epoch']:.1f}  loss {row['loss']:.4f}  validation loss {row['validation_loss']:.4f}, "
+        f"accuracy {row['validation_accuracy']:.2%}  {row['images_per_second']:,.0f} images/s"
+    )
+
+
+def duration(seconds: float) -> str:
+    """`48 s`, `3 min 20 s` or `2 h 05 min`."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02d} s"
+    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"

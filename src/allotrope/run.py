@@ -1,0 +1,163 @@
+"""The run folder: made anew and never overwritten, held by one process at a time, written so that a crash loses nothing."""
+
+from __future__ import annotations
+
+import csv
+import fcntl
+import io
+import json
+import math
+import os
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, is_dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from allotrope.errors import RunFolderError
+from allotrope.storage import replace_file, writing
+
+SCHEMA = 1
+RECORD = "run.json"
+HISTORY = "history.csv"
+_LOCK = "lock"
+
+
+class Run:
+    """One run folder, locked from `create` or `resume` until `close`. `json` is what run.json holds."""
+
+    def __init__(self, folder: Path, lock: io.TextIOWrapper, record: dict[str, Any]) -> None:
+        self.folder = folder
+        self.json = record
+        self._lock = lock
+
+    @classmethod
+    def create(cls, name: str, parent: str | Path = "runs") -> Run:
+        """A new folder `parent/<name>-<n>` with the first number that is free, and a run.json that says `running`.
+
+        Raises: RunFolderError where no folder can be made or written.
+        """
+        stem = re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-.") or "run"
+        with writing(Path(parent)):
+            folder = _new_folder(Path(parent), stem)
+        with writing(folder):
+            run = cls(folder, _locked(folder), {"schema": SCHEMA, "status": "running", "run": str(folder), "created": _now()})
+        run.save()
+        return run
+
+    @classmethod
+    def resume(cls, folder: str | Path) -> Run:
+        """The run in `folder`, to go on with.
+
+        Raises: RunFolderError where the folder is no run or another process uses it.
+        """
+        folder = Path(folder)
+        record = read_record(folder)
+        with writing(folder):
+            return cls(folder, _locked(folder), record)
+
+    def __enter__(self) -> Run:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Lets other processes use the folder."""
+        self._lock.close()
+
+    def save(self, **facts: Any) -> None:
+        """Adds the facts to run.json, which holds at any moment either all of the old or all of the new.
+
+        Raises: RunFolderError where it cannot be written; the file is then as it was.
+        """
+        self.json.update(facts)
+        text = json.dumps(plain(self.json), indent=1, allow_nan=False)
+        replace_file(self.folder / RECORD, text.encode())
+
+    def save_history(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Writes history.csv, a row an evaluation; columns that a row lacks stay empty.
+
+        Raises: RunFolderError where it cannot be written; the file is then as it was.
+        """
+        columns = list(dict.fromkeys(column for row in rows for column in row))
+        text = io.StringIO()
+        table = csv.DictWriter(text, columns, lineterminator="\n")
+        table.writeheader()
+        table.writerows(rows)
+        replace_file(self.folder / HISTORY, text.getvalue().encode())
+
+
+def read_record(folder: str | Path) -> dict[str, Any]:
+    """What the run.json in `folder` holds.
+
+    Raises: RunFolderError where there is none, or it is not one that this version reads.
+    """
+    path = Path(folder) / RECORD
+    if not path.is_file():
+        raise RunFolderError(f"'{folder}' is no run folder: it has no {RECORD}. Name one that `allotrope fit` made, such as runs/digits-1.")
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise RunFolderError(f"{path}: cannot be read: {error}. Name another run, or fit again.") from error
+    if not isinstance(record, dict) or record.get("schema") != SCHEMA:
+        found = record.get("schema") if isinstance(record, dict) else type(record).__name__
+        raise RunFolderError(f"{path}: found schema {found}, expected {SCHEMA}. It is from another version of Allotrope: fit again.")
+    return record
+
+
+def _new_folder(parent: Path, stem: str) -> Path:
+    parent.mkdir(parents=True, exist_ok=True)
+    number = 1
+    while True:
+        folder = parent / f"{stem}-{number}"
+        try:
+            folder.mkdir()
+        except FileExistsError:
+            number += 1
+        else:
+            return folder
+
+
+def _locked(folder: Path) -> io.TextIOWrapper:
+    """The lock file, held by this process; the system lets go of it when the process ends, however it ends."""
+    file = open(folder / _LOCK, "a+", encoding="utf-8")  # noqa: SIM115 - held until the run is closed
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        file.seek(0)
+        holder = file.read().strip() or "another process"
+        file.close()
+        remedy = "Wait until it ends, or leave out --resume to start a new run"
+        raise RunFolderError(f"run folder '{folder}' is in use by {holder}. {remedy}.") from None
+    file.truncate(0)
+    file.write(f"process {os.getpid()}\n")
+    file.flush()
+    return file
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def plain(value: Any) -> Any:
+    """The value as JSON can hold it: dataclasses as objects, NumPy's arrays as lists, paths as text, what is not a finite number as null.
+
+    Raises: TypeError for anything else.
+    """
+    if isinstance(value, Mapping):
+        return {str(key): plain(part) for key, part in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(part) for part in value]
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if value is None or isinstance(value, (str, int)):
+        return value
+    if is_dataclass(value) and not isinstance(value, type):
+        return plain(asdict(value))
+    if isinstance(value, Path):
+        return str(value)
+    if hasattr(value, "tolist"):
+        return plain(value.tolist())
+    raise TypeError(f"a {type(value).__name__} cannot be written as JSON")
