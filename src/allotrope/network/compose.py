@@ -1,0 +1,123 @@
+"""What is put before and after a network: raw pixels in, probabilities out."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from allotrope.errors import ModelError, UsageError
+from allotrope.network.graph import Graph, Node, Value
+from allotrope.network.network import Network
+
+PIXEL_STEPS = ("pixels", "pixels.scaled", "pixels.normalized", "pixels.scale", "pixels.offset")
+
+
+def with_preprocessing(network: Network, mean: Sequence[float], std: Sequence[float], *, image: str = "image") -> Network:
+    """A network that takes raw pixels `image`: uint8 [n, h, w, c] in place of its float32 input [n, c, h, w].
+
+    `mean` and `std` are per channel, in pixel units 0..255; the network sees (pixel - mean) / std.
+
+    Raises: UsageError if the network does not take one image, or `mean` and `std` do not fit its channels.
+    """
+    x = _image_input(network)
+    scale, offset = _scale_and_offset(network, mean, std)
+    image, cast, scaled, shifted, scale_name, offset_name = _free(network, image, *PIXEL_STEPS)
+    constants = {scale_name: scale, offset_name: offset}
+    n, c, h, w = x.shape or ()
+    nodes = (
+        Node("Cast", (image,), (cast,), {"to": 1}, cast),
+        Node("Mul", (cast, scale_name), (scaled,), {}, scaled),
+        Node("Sub", (scaled, offset_name), (shifted,), {}, shifted),
+        Node("Transpose", (shifted,), (x.name,), {"perm": (0, 3, 1, 2)}, x.name),
+    )
+    inner = {name: Value(name, x.dtype, (n, h, w, c)) for name in (cast, scaled, shifted)}
+    graph = replace(
+        network.graph,
+        inputs=(Value(image, np.dtype(np.uint8), (n, h, w, c)),),
+        nodes=nodes + network.graph.nodes,
+        constants={**network.graph.constants, **constants},
+        values={**network.graph.values, **inner, x.name: x},
+    )
+    return Network(graph, network.weights, network.trainable, network.metadata)
+
+
+def with_probabilities(network: Network, classes: Sequence[str]) -> Network:
+    """A network whose output is `probabilities` [n, k] in place of its logits, with the class names in metadata `classes`.
+
+    Raises: UsageError if the network does not give one row of logits, or as many as there are classes.
+    """
+    logits = _logits(network, len(classes))
+    (name,) = _free(network, "probabilities")
+    probabilities = Value(name, logits.dtype, logits.shape)
+    node = Node("Softmax", (logits.name,), (probabilities.name,), {"axis": -1}, probabilities.name)
+    graph = replace(
+        network.graph,
+        outputs=(probabilities,),
+        nodes=(*network.graph.nodes, node),
+        values={**network.graph.values, logits.name: logits},
+    )
+    return Network(graph, network.weights, network.trainable, {**network.metadata, "classes": json.dumps(list(classes))})
+
+
+def class_names(network: Network) -> tuple[str, ...] | None:
+    """The class names that the network carries, None where it carries none.
+
+    Raises: ModelError if they are not a list of names.
+    """
+    found = network.metadata.get("classes")
+    if found is None:
+        return None
+    try:
+        names = json.loads(found)
+    except json.JSONDecodeError:
+        names = None
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise ModelError(f"metadata 'classes' must be a JSON list of class names, found {found[:80]!r}.")
+    return tuple(names)
+
+
+def _image_input(network: Network) -> Value:
+    if len(network.inputs) == 1:
+        x = network.inputs[0]
+        if x.dtype == np.float32 and x.shape is not None and len(x.shape) == 4:
+            return x
+    found = ", ".join(f"'{x.name}' {x.dtype} {x.shape}" for x in network.inputs)
+    raise UsageError(f"pre-processing goes before one float32 input [n, c, h, w]; this network takes {found or 'nothing'}.")
+
+
+def _scale_and_offset(network: Network, mean: Sequence[float], std: Sequence[float]) -> tuple[np.ndarray, np.ndarray]:
+    channels = (network.inputs[0].shape or ())[1]
+    problems = []
+    if not len(mean) == len(std) == channels:
+        problems.append(f"{len(mean)} means and {len(std)} deviations were given for {channels} channels")
+    if not np.isfinite([*mean, *std]).all() or min(std, default=1) <= 0:
+        problems.append(f"means must be finite and deviations above 0, found mean {list(mean)} and std {list(std)}")
+    if problems:
+        raise UsageError(f"pixels cannot be normalized: {'; '.join(problems)}.")
+    scale = 1 / np.asarray(std, dtype=np.float64)
+    return scale.astype(np.float32), (np.asarray(mean) * scale).astype(np.float32)
+
+
+def _logits(network: Network, classes: int) -> Value:
+    if len(network.outputs) == 1:
+        logits = network.outputs[0]
+        if logits.shape is None or (len(logits.shape) == 2 and logits.shape[1] in (classes, None)):
+            return logits
+    found = ", ".join(f"'{y.name}' {y.shape}" for y in network.outputs)
+    raise UsageError(f"probabilities for {classes} classes need one output [n, {classes}]; this network gives {found or 'nothing'}.")
+
+
+def _free(network: Network, *names: str) -> list[str]:
+    """The `names`, each with as many underscores as make it new to the network."""
+    graph: Graph = network.graph
+    taken = {value.name for value in graph.inputs} | {name for node in graph.nodes for name in node.outputs}
+    taken |= set(graph.constants) | set(network.weights)
+    free = []
+    for name in names:
+        while name in taken:
+            name += "_"
+        free.append(name)
+    return free

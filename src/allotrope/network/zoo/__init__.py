@@ -1,0 +1,42 @@
+"""Networks built in code: `allotrope.networks`. One family a file, weight names as in torchvision and timm."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from allotrope.errors import unknown_name
+from allotrope.network.network import Network
+from allotrope.network.zoo.convolutional import cnn
+from allotrope.network.zoo.dense import mlp
+from allotrope.network.zoo.mobile import mobilenet_v2
+from allotrope.network.zoo.residual import resnet8, resnet18, resnet20, resnet32, resnet34, resnet50, resnet56
+
+NETWORKS: dict[str, Callable[..., Network]] = {
+    build.__name__: build for build in (mlp, cnn, resnet8, resnet20, resnet32, resnet56, resnet18, resnet34, resnet50, mobilenet_v2)
+}
+
+
+def network(name: str) -> Callable[..., Network]:
+    """The function that builds the network called `name`; it takes (classes, image, …).
+
+    Raises: UsageError for an unknown name.
+    """
+    if name not in NETWORKS:
+        raise unknown_name("network", name, NETWORKS)
+    return NETWORKS[name]
+
+
+__all__ = [
+    "NETWORKS",
+    "cnn",
+    "mlp",
+    "mobilenet_v2",
+    "network",
+    "resnet8",
+    "resnet18",
+    "resnet20",
+    "resnet32",
+    "resnet34",
+    "resnet50",
+    "resnet56",
+]
