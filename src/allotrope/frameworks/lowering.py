@@ -1,0 +1,16 @@
+"""Makes a network ready for a framework: operators without a meaning of their own are replaced by their ONNX function bodies."""
+
+from __future__ import annotations
+
+from allotrope.network.expand import expanded
+from allotrope.network.graph import Graph
+from allotrope.network.network import Network
+from allotrope.operators.interpret import check_supported
+from allotrope.operators.table import OPERATORS
+
+
+def lowered(network: Network) -> Graph:
+    """The graph in operators that the table knows. Raises: UnsupportedError that lists every other one."""
+    graph = expanded(network, OPERATORS).graph
+    check_supported(graph)
+    return graph

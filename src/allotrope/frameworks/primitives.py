@@ -1,0 +1,245 @@
+"""The array functions that each framework supplies. All operators are written over them.
+
+Conventions: axes may be negative; `axes=None` means all; dtypes are NumPy's (with ml_dtypes for bfloat16 and smaller); the
+second operand of a binary primitive may be a Python number, which takes the first one's dtype; binary primitives broadcast as
+NumPy does; both operands have the same dtype, which is the result's too (bool for comparisons).
+"""
+
+from __future__ import annotations
+
+import abc
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+Array = Any
+"""An array of the framework."""
+
+
+class Primitives(abc.ABC):
+    """Functions over the arrays of one framework, differentiable by its own means."""
+
+    # --- arrays
+
+    @abc.abstractmethod
+    def constant(self, value: np.ndarray) -> Array:
+        """An array of the framework with this value, dtype and shape."""
+
+    @abc.abstractmethod
+    def to_host(self, x: Array) -> np.ndarray:
+        """The value as a NumPy array. Raises: UnsupportedError while tracing, where the value is not known yet."""
+
+    @abc.abstractmethod
+    def shape(self, x: Array) -> tuple[int, ...]:
+        """The lengths of the axes."""
+
+    @abc.abstractmethod
+    def dtype(self, x: Array) -> np.dtype:
+        """The dtype, as NumPy's."""
+
+    @abc.abstractmethod
+    def cast(self, x: Array, dtype: np.dtype) -> Array:
+        """Convert as ONNX's Cast does: floats to ints truncate, anything to bool is `!= 0`."""
+
+    @abc.abstractmethod
+    def full(self, shape: Sequence[int], value: float | int | bool, dtype: np.dtype) -> Array:
+        """An array filled with one value."""
+
+    @abc.abstractmethod
+    def arange(self, count: int, dtype: np.dtype) -> Array:
+        """0, 1, … count - 1."""
+
+    # --- elementwise, one operand
+    @abc.abstractmethod
+    def negative(self, x: Array) -> Array:
+        """-x."""
+
+    @abc.abstractmethod
+    def abs(self, x: Array) -> Array:
+        """|x|."""
+
+    @abc.abstractmethod
+    def sign(self, x: Array) -> Array:
+        """-1, 0 or 1."""
+
+    @abc.abstractmethod
+    def exp(self, x: Array) -> Array:
+        """e to the x."""
+
+    @abc.abstractmethod
+    def log(self, x: Array) -> Array:
+        """Natural logarithm."""
+
+    @abc.abstractmethod
+    def sqrt(self, x: Array) -> Array:
+        """Square root."""
+
+    @abc.abstractmethod
+    def tanh(self, x: Array) -> Array:
+        """Hyperbolic tangent."""
+
+    @abc.abstractmethod
+    def sigmoid(self, x: Array) -> Array:
+        """1 / (1 + exp(-x))."""
+
+    @abc.abstractmethod
+    def erf(self, x: Array) -> Array:
+        """Gauss error function."""
+
+    @abc.abstractmethod
+    def relu(self, x: Array) -> Array:
+        """max(x, 0), with gradient 0 at 0."""
+
+    @abc.abstractmethod
+    def gelu(self, x: Array, approximate: bool) -> Array:
+        """x * Phi(x), exact or by the tanh form (Hendrycks and Gimpel 2016)."""
+
+    @abc.abstractmethod
+    def softplus(self, x: Array) -> Array:
+        """log(1 + exp(x)) without overflow."""
+
+    # --- elementwise, two operands and three
+    @abc.abstractmethod
+    def add(self, x: Array, y: Array | float) -> Array:
+        """x + y."""
+
+    @abc.abstractmethod
+    def subtract(self, x: Array, y: Array | float) -> Array:
+        """x - y."""
+
+    @abc.abstractmethod
+    def multiply(self, x: Array, y: Array | float) -> Array:
+        """x * y."""
+
+    @abc.abstractmethod
+    def divide(self, x: Array, y: Array | float) -> Array:
+        """x / y; integers truncate toward zero."""
+
+    @abc.abstractmethod
+    def power(self, x: Array, y: Array | float) -> Array:
+        """x to the y."""
+
+    @abc.abstractmethod
+    def maximum(self, x: Array, y: Array | float) -> Array:
+        """The larger; NaN wins."""
+
+    @abc.abstractmethod
+    def minimum(self, x: Array, y: Array | float) -> Array:
+        """The smaller; NaN wins."""
+
+    @abc.abstractmethod
+    def equal(self, x: Array, y: Array | float) -> Array:
+        """x == y."""
+
+    @abc.abstractmethod
+    def less(self, x: Array, y: Array | float) -> Array:
+        """x < y."""
+
+    @abc.abstractmethod
+    def greater(self, x: Array, y: Array | float) -> Array:
+        """x > y."""
+
+    @abc.abstractmethod
+    def where(self, condition: Array, x: Array | float, y: Array | float) -> Array:
+        """x where the condition holds, else y; at least one of them an array."""
+
+    @abc.abstractmethod
+    def bitwise_xor(self, x: Array, y: Array | int) -> Array:
+        """Bits that differ."""
+
+    @abc.abstractmethod
+    def shift_right_logical(self, x: Array, count: int) -> Array:
+        """Bits moved down by a positive count, zeros from above, whether x is signed or not."""
+
+    # --- reductions
+    @abc.abstractmethod
+    def sum(self, x: Array, axes: Sequence[int] | None = None, keepdims: bool = False) -> Array:
+        """Sum, in x's dtype."""
+
+    @abc.abstractmethod
+    def mean(self, x: Array, axes: Sequence[int] | None = None, keepdims: bool = False) -> Array:
+        """Mean, in x's dtype."""
+
+    @abc.abstractmethod
+    def max(self, x: Array, axes: Sequence[int] | None = None, keepdims: bool = False) -> Array:
+        """Largest."""
+
+    @abc.abstractmethod
+    def softmax(self, x: Array, axis: int) -> Array:
+        """exp(x) / sum(exp(x)) along an axis."""
+
+    @abc.abstractmethod
+    def log_softmax(self, x: Array, axis: int) -> Array:
+        """Logarithm of softmax."""
+
+    # --- shaping
+    @abc.abstractmethod
+    def reshape(self, x: Array, shape: Sequence[int]) -> Array:
+        """Another shape, row-major; one length may be -1."""
+
+    @abc.abstractmethod
+    def transpose(self, x: Array, axes: Sequence[int]) -> Array:
+        """Axes in another order."""
+
+    @abc.abstractmethod
+    def broadcast_to(self, x: Array, shape: Sequence[int]) -> Array:
+        """Repeated along axes of length 1, and along new leading axes."""
+
+    @abc.abstractmethod
+    def concatenate(self, arrays: Sequence[Array], axis: int) -> Array:
+        """One after the other along an axis."""
+
+    @abc.abstractmethod
+    def slice(self, x: Array, starts: Sequence[int], stops: Sequence[int | None], steps: Sequence[int]) -> Array:
+        """x[start:stop:step] on every axis, as Python slices with no negative start or stop; None stops past the first for negative steps."""
+
+    @abc.abstractmethod
+    def pad(self, x: Array, before: Sequence[int], after: Sequence[int], mode: str, value: float | int) -> Array:
+        """Longer on every axis; mode is constant, reflect, edge or wrap."""
+
+    @abc.abstractmethod
+    def take(self, x: Array, indices: Array, axis: int) -> Array:
+        """x at non-negative integer indices along an axis; the result has the indices' axes in its place."""
+
+    # --- linear and neural
+    @abc.abstractmethod
+    def matmul(self, x: Array, y: Array) -> Array:
+        """Matrix product, as numpy.matmul."""
+
+    @abc.abstractmethod
+    def linear(self, x: Array, weight: Array, bias: Array) -> Array:
+        """x @ weight + bias, for matrices and a bias that broadcasts."""
+
+    @abc.abstractmethod
+    def convolution(
+        self,
+        x: Array,
+        weight: Array,
+        bias: Array | None,
+        strides: Sequence[int],
+        pads: Sequence[tuple[int, int]],
+        dilations: Sequence[int],
+        groups: int,
+    ) -> Array:
+        """Cross-correlation of x [n, c, *spatial] with weight [m, c / groups, *kernel]; pads are (before, after) an axis."""
+
+    @abc.abstractmethod
+    def max_pool(
+        self, x: Array, kernel: Sequence[int], strides: Sequence[int], pads: Sequence[tuple[int, int]], dilations: Sequence[int]
+    ) -> Array:
+        """Largest of each window of x [n, c, *spatial]; padding never wins. Windows that do not fit are dropped."""
+
+    @abc.abstractmethod
+    def average_pool(
+        self, x: Array, kernel: Sequence[int], strides: Sequence[int], pads: Sequence[tuple[int, int]], dilations: Sequence[int], count_padding: bool
+    ) -> Array:
+        """Mean of each window of x [n, c, *spatial]; padding counts in the divisor or does not."""
+
+    @abc.abstractmethod
+    def normalize(self, x: Array, scale: Array, bias: Array, mean: Array, variance: Array, epsilon: float) -> Array:
+        """(x - mean) / sqrt(variance + epsilon) * scale + bias on axis 1 of x [n, c, *spatial]; the rest [c]."""
+
+    @abc.abstractmethod
+    def batch_normalize(self, x: Array, scale: Array, bias: Array, epsilon: float) -> tuple[Array, Array, Array]:
+        """Normalize x [n, c, *spatial] by its own mean and population variance; gives also these two, [c], without gradient."""

@@ -1,0 +1,317 @@
+"""PyTorch: its primitives, and networks run and differentiated in it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import ml_dtypes
+import numpy as np
+import torch
+import torch.nn.functional as F  # noqa: N812 - PyTorch's own habit
+from torch import Tensor
+
+from allotrope.config import Settings
+from allotrope.errors import UnsupportedError
+from allotrope.frameworks.contract import Framework, Trainer, TrainingPlan
+from allotrope.frameworks.inputs import check_inputs
+from allotrope.frameworks.primitives import Primitives
+from allotrope.network.network import Network
+
+DTYPES: dict[np.dtype, torch.dtype] = {
+    np.dtype(n): t
+    for n, t in {
+        "bool": torch.bool, "int8": torch.int8, "int16": torch.int16, "int32": torch.int32, "int64": torch.int64,
+        "uint8": torch.uint8, "uint16": torch.uint16, "uint32": torch.uint32, "uint64": torch.uint64,
+        "float16": torch.float16, "float32": torch.float32, "float64": torch.float64,
+        "complex64": torch.complex64, "complex128": torch.complex128, ml_dtypes.bfloat16: torch.bfloat16,
+    }.items()
+}  # fmt: skip
+NUMPY_DTYPES = {t: n for n, t in DTYPES.items()}
+
+
+def torch_dtype(dtype: np.dtype) -> torch.dtype:
+    """PyTorch's name of a dtype. Raises: UnsupportedError where it has none."""
+    try:
+        return DTYPES[np.dtype(dtype)]
+    except KeyError:
+        raise UnsupportedError(f"PyTorch has no dtype {dtype}.") from None
+
+
+def to_tensor(value: np.ndarray, device: str = "cpu") -> Tensor:
+    """A tensor with its own copy of the value."""
+    if value.dtype == ml_dtypes.bfloat16:
+        return torch.from_numpy(value.view(np.int16).copy()).view(torch.bfloat16).to(device)
+    torch_dtype(value.dtype)
+    return torch.from_numpy(np.array(value)).to(device)
+
+
+def to_numpy(x: Tensor) -> np.ndarray:
+    """The value as a NumPy array."""
+    x = x.detach().cpu()
+    if x.dtype == torch.bfloat16:
+        return x.contiguous().view(torch.int16).numpy().view(ml_dtypes.bfloat16)
+    return np.asarray(x.numpy())
+
+
+class PyTorchPrimitives(Primitives):
+    """Primitives over `torch.Tensor`.
+
+    `memory_format` is the layout that convolutions are given; None leaves it as it comes.
+    """
+
+    def __init__(self, device: str = "cpu", memory_format: torch.memory_format | None = None) -> None:
+        """Constants are put on `device` once and kept."""
+        self.device, self.memory_format = device, memory_format
+        self._constants: dict[int, tuple[np.ndarray, Tensor]] = {}
+
+    # --- arrays
+    def constant(self, value: np.ndarray) -> Tensor:  # noqa: D102
+        value = np.asarray(value)
+        if value.flags.writeable:
+            return to_tensor(value, self.device)
+        if id(value) not in self._constants:
+            self._constants[id(value)] = (value, to_tensor(value, self.device))
+        return self._constants[id(value)][1]
+
+    def to_host(self, x: Tensor) -> np.ndarray:  # noqa: D102
+        return to_numpy(x)
+
+    def shape(self, x: Tensor) -> tuple[int, ...]:  # noqa: D102
+        return tuple(x.shape)
+
+    def dtype(self, x: Tensor) -> np.dtype:  # noqa: D102
+        return NUMPY_DTYPES[x.dtype]
+
+    def cast(self, x: Tensor, dtype: np.dtype) -> Tensor:  # noqa: D102
+        return x.to(torch_dtype(dtype))
+
+    def full(self, shape: Sequence[int], value: float | int | bool, dtype: np.dtype) -> Tensor:  # noqa: D102
+        return torch.full(tuple(shape), value, dtype=torch_dtype(dtype), device=self.device)
+
+    def arange(self, count: int, dtype: np.dtype) -> Tensor:  # noqa: D102
+        return torch.arange(count, dtype=torch_dtype(dtype), device=self.device)
+
+    # --- elementwise, one operand
+    negative = staticmethod(torch.neg)
+    abs = staticmethod(torch.abs)
+    sign = staticmethod(torch.sign)
+    exp = staticmethod(torch.exp)
+    log = staticmethod(torch.log)
+    sqrt = staticmethod(torch.sqrt)
+    tanh = staticmethod(torch.tanh)
+    sigmoid = staticmethod(torch.sigmoid)
+    erf = staticmethod(torch.erf)
+    relu = staticmethod(torch.relu)
+
+    def gelu(self, x: Tensor, approximate: bool) -> Tensor:  # noqa: D102
+        return F.gelu(x, approximate="tanh" if approximate else "none")
+
+    def softplus(self, x: Tensor) -> Tensor:  # noqa: D102
+        return torch.logaddexp(x, torch.zeros((), dtype=x.dtype, device=x.device))
+
+    # --- elementwise, two operands and three
+    add = staticmethod(torch.add)
+    subtract = staticmethod(torch.sub)
+    multiply = staticmethod(torch.mul)
+    power = staticmethod(torch.pow)
+    equal = staticmethod(torch.eq)
+    less = staticmethod(torch.lt)
+    greater = staticmethod(torch.gt)
+    bitwise_xor = staticmethod(torch.bitwise_xor)
+
+    def divide(self, x: Tensor, y: Tensor | float) -> Tensor:  # noqa: D102
+        return torch.div(x, y) if x.is_floating_point() or x.is_complex() else torch.div(x, y, rounding_mode="trunc")
+
+    def maximum(self, x: Tensor, y: Tensor | float) -> Tensor:  # noqa: D102
+        return torch.maximum(x, y) if isinstance(y, Tensor) else torch.clamp(x, min=y)
+
+    def minimum(self, x: Tensor, y: Tensor | float) -> Tensor:  # noqa: D102
+        return torch.minimum(x, y) if isinstance(y, Tensor) else torch.clamp(x, max=y)
+
+    def where(self, condition: Tensor, x: Tensor | float, y: Tensor | float) -> Tensor:  # noqa: D102
+        return torch.where(condition, x, y)
+
+    def shift_right_logical(self, x: Tensor, count: int) -> Tensor:  # noqa: D102
+        width = torch.iinfo(x.dtype).bits
+        return torch.bitwise_and(torch.bitwise_right_shift(x, count), 2 ** (width - count) - 1)
+
+    # --- reductions
+    def sum(self, x: Tensor, axes: Sequence[int] | None = None, keepdims: bool = False) -> Tensor:  # noqa: D102
+        return torch.sum(x, dim=_axes(x, axes), keepdim=keepdims, dtype=x.dtype)
+
+    def mean(self, x: Tensor, axes: Sequence[int] | None = None, keepdims: bool = False) -> Tensor:  # noqa: D102
+        return torch.mean(x, dim=_axes(x, axes), keepdim=keepdims)
+
+    def max(self, x: Tensor, axes: Sequence[int] | None = None, keepdims: bool = False) -> Tensor:  # noqa: D102
+        return torch.amax(x, dim=_axes(x, axes), keepdim=keepdims)
+
+    def softmax(self, x: Tensor, axis: int) -> Tensor:  # noqa: D102
+        return torch.softmax(x, axis)
+
+    def log_softmax(self, x: Tensor, axis: int) -> Tensor:  # noqa: D102
+        return torch.log_softmax(x, axis)
+
+    # --- shaping
+    def reshape(self, x: Tensor, shape: Sequence[int]) -> Tensor:  # noqa: D102
+        return torch.reshape(x, tuple(shape))
+
+    def transpose(self, x: Tensor, axes: Sequence[int]) -> Tensor:  # noqa: D102
+        return torch.permute(x, tuple(axes))
+
+    def broadcast_to(self, x: Tensor, shape: Sequence[int]) -> Tensor:  # noqa: D102
+        return torch.broadcast_to(x, tuple(shape))
+
+    def concatenate(self, arrays: Sequence[Tensor], axis: int) -> Tensor:  # noqa: D102
+        return torch.cat(tuple(arrays), dim=axis)
+
+    def slice(self, x: Tensor, starts: Sequence[int], stops: Sequence[int | None], steps: Sequence[int]) -> Tensor:  # noqa: D102
+        backward = [i for i, step in enumerate(steps) if step < 0]
+        index = []
+        for i, (start, stop, step) in enumerate(zip(starts, stops, steps, strict=True)):
+            if step > 0:
+                index.append(slice(start, stop, step))
+            else:  # PyTorch has no negative steps: flip the axis and count from its other end
+                last = x.shape[i] - 1
+                index.append(slice(last - start, None if stop is None else last - stop, -step))
+        return (torch.flip(x, backward) if backward else x)[tuple(index)]
+
+    def pad(self, x: Tensor, before: Sequence[int], after: Sequence[int], mode: str, value: float | int) -> Tensor:  # noqa: D102
+        if mode != "constant":
+            return self._gathered_pad(x, before, after, mode)
+        return F.pad(x, [n for pair in zip(reversed(before), reversed(after), strict=True) for n in pair], value=value)
+
+    def _gathered_pad(self, x: Tensor, before: Sequence[int], after: Sequence[int], mode: str) -> Tensor:
+        for axis, (low, high) in enumerate(zip(before, after, strict=True)):
+            if low or high:
+                positions = np.pad(np.arange(x.shape[axis]), (low, high), mode=mode)  # type: ignore[call-overload]
+                x = torch.index_select(x, axis, torch.from_numpy(positions).to(x.device))
+        return x
+
+    def take(self, x: Tensor, indices: Tensor, axis: int) -> Tensor:  # noqa: D102
+        axis %= x.dim()
+        flat = torch.index_select(x, axis, indices.reshape(-1).long())
+        return flat.reshape(x.shape[:axis] + indices.shape + x.shape[axis + 1 :])
+
+    # --- linear and neural
+    matmul = staticmethod(torch.matmul)
+
+    def linear(self, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:  # noqa: D102
+        return torch.addmm(bias, x, weight)
+
+    def convolution(  # noqa: D102
+        self,
+        x: Tensor,
+        weight: Tensor,
+        bias: Tensor | None,
+        strides: Sequence[int],
+        pads: Sequence[tuple[int, int]],
+        dilations: Sequence[int],
+        groups: int,
+    ) -> Tensor:
+        if self.memory_format is not None and x.dim() == 4:
+            x = x.contiguous(memory_format=self.memory_format)
+        x, padding = _symmetric(x, pads, 0.0)
+        run = (F.conv1d, F.conv2d, F.conv3d)[x.dim() - 3]
+        return run(x, weight, bias, tuple(strides), padding, tuple(dilations), groups)
+
+    def max_pool(  # noqa: D102
+        self, x: Tensor, kernel: Sequence[int], strides: Sequence[int], pads: Sequence[tuple[int, int]], dilations: Sequence[int]
+    ) -> Tensor:
+        lowest = -math.inf if x.is_floating_point() else torch.iinfo(x.dtype).min
+        fits = all(before <= k // 2 and after <= k // 2 for k, (before, after) in zip(kernel, pads, strict=True))
+        x, padding = _symmetric(x, pads, lowest, always_pad=not fits)
+        run = (F.max_pool1d, F.max_pool2d, F.max_pool3d)[x.dim() - 3]
+        return run(x, tuple(kernel), tuple(strides), padding, tuple(dilations))
+
+    def average_pool(  # noqa: D102
+        self, x: Tensor, kernel: Sequence[int], strides: Sequence[int], pads: Sequence[tuple[int, int]], dilations: Sequence[int], count_padding: bool
+    ) -> Tensor:
+        run = (F.avg_pool1d, F.avg_pool2d, F.avg_pool3d)[x.dim() - 3]
+        if any(before or after for before, after in pads) or any(d != 1 for d in dilations):
+            raise UnsupportedError("average pooling with padding or dilation is not supported.")
+        return run(x, tuple(kernel), tuple(strides))
+
+    def normalize(self, x: Tensor, scale: Tensor, bias: Tensor, mean: Tensor, variance: Tensor, epsilon: float) -> Tensor:  # noqa: D102
+        return F.batch_norm(x, mean, variance, scale, bias, training=False, eps=epsilon)
+
+    def batch_normalize(self, x: Tensor, scale: Tensor, bias: Tensor, epsilon: float) -> tuple[Tensor, Tensor, Tensor]:  # noqa: D102
+        y, mean, inverse_deviation = torch.native_batch_norm(x, scale, bias, None, None, True, 0.0, epsilon)
+        mean, inverse_deviation = mean.detach(), inverse_deviation.detach()
+        return y, mean, inverse_deviation.pow(-2) - epsilon
+
+
+def _axes(x: Tensor, axes: Sequence[int] | None) -> tuple[int, ...]:
+    return tuple(range(x.dim())) if axes is None else tuple(axes)
+
+
+def _symmetric(x: Tensor, pads: Sequence[tuple[int, int]], value: float, always_pad: bool = False) -> tuple[Tensor, tuple[int, ...]]:
+    """The padding as PyTorch's kernels take it, one number an axis; what they cannot take is padded beforehand."""
+    if not always_pad and all(before == after for before, after in pads):
+        return x, tuple(before for before, _ in pads)
+    return F.pad(x, [n for pair in reversed(pads) for n in pair], value=value), (0,) * len(pads)
+
+
+class PyTorch(Framework):
+    """Networks in PyTorch."""
+
+    name = "pytorch"
+
+    def native(self, network: Network) -> torch.nn.Module:
+        """A `torch.nn.Module` whose `state_dict` keys are the weight names; `train()` and `eval()` choose the behaviour."""
+        from allotrope.frameworks.pytorch_module import NetworkModule
+
+        return NetworkModule(network)
+
+    def weights_of(self, model: Any) -> dict[str, np.ndarray]:
+        """The weights and state of a module, by name."""
+        return {name: to_numpy(value) for name, value in model.state_dict().items()}
+
+    def run(self, network: Network, inputs: Mapping[str, np.ndarray], training: bool = False) -> dict[str, np.ndarray]:
+        """The network's outputs by name."""
+        model = self._model(network).train(training)
+        arrays = check_inputs(network, inputs)
+        with torch.no_grad():
+            outputs = model.outputs({name: to_tensor(array) for name, array in arrays.items()})
+        return {name: to_numpy(value) for name, value in outputs.items()}
+
+    def gradients(
+        self, network: Network, inputs: Mapping[str, np.ndarray], output_gradients: Mapping[str, np.ndarray]
+    ) -> dict[str, np.ndarray]:
+        """Vector-Jacobian products by name, for every trainable weight and every float input."""
+        model = self._model(network).eval()
+        arrays = {name: to_tensor(array) for name, array in check_inputs(network, inputs).items()}
+        wanted = {name: x.requires_grad_() for name, x in arrays.items() if x.is_floating_point()}
+        wanted |= {name: parameter for name, parameter in model.named_parameters() if parameter.requires_grad}
+        outputs = model.outputs(arrays)
+        pairs = [(outputs[n], to_tensor(np.asarray(g)).to(outputs[n].dtype)) for n, g in output_gradients.items() if outputs[n].requires_grad]
+        found: Sequence[Tensor | None] = [None] * len(wanted)
+        if pairs:
+            found = torch.autograd.grad([y for y, _ in pairs], list(wanted.values()), [g for _, g in pairs], allow_unused=True)
+        return {n: to_numpy(torch.zeros_like(x) if g is None else g) for (n, x), g in zip(wanted.items(), found, strict=True)}
+
+    def _model(self, network: Network) -> Any:
+        from allotrope.frameworks.pytorch_module import NetworkModule
+
+        return NetworkModule(network)
+
+    def trainer(self, network: Network, plan: TrainingPlan, settings: Settings) -> Trainer:
+        """A trainer that starts from the network's weights."""
+        from allotrope.frameworks.pytorch_trainer import PyTorchTrainer
+
+        return PyTorchTrainer(network, plan, settings)
+
+    def settings(self) -> list[Settings]:
+        """PyTorch's defaults first, then every other precision, layout and compilation on every device here."""
+        devices = ["cpu"] + ["cuda"] * torch.cuda.is_available() + ["mps"] * torch.backends.mps.is_available()
+        return [
+            Settings(device=device, precision=precision, layout=layout, compiled=compiled)
+            for device in devices
+            for compiled in (False, True)
+            for precision in ("float32", "bfloat16")
+            for layout in ("default", "channels-last")
+        ]
+
+
+FRAMEWORK = PyTorch()

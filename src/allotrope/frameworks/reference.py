@@ -1,0 +1,257 @@
+"""The reference: NumPy in float64, outputs only. It is the oracle of every framework, and computes host values for all of them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NoReturn
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+
+from allotrope.config import Settings
+from allotrope.errors import UnsupportedError
+from allotrope.frameworks.contract import Framework, Trainer, TrainingPlan
+from allotrope.frameworks.inputs import check_inputs
+from allotrope.frameworks.primitives import Primitives
+from allotrope.network.network import Network
+
+Array = np.ndarray
+
+
+def quiet(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The function with IEEE results (infinities, NaN) instead of warnings, and arrays instead of NumPy scalars."""
+
+    def run(self: Any, *arguments: Any, **keywords: Any) -> Array:
+        with np.errstate(all="ignore"):
+            return np.asarray(function(*arguments, **keywords))
+
+    return run
+
+
+class ReferencePrimitives(Primitives):
+    """Primitives over NumPy arrays, faithful to the dtype they are given; `Reference` gives them float64."""
+
+    # --- arrays
+    def constant(self, value: Array) -> Array:  # noqa: D102
+        return np.asarray(value)
+
+    def to_host(self, x: Array) -> Array:  # noqa: D102
+        return x
+
+    def shape(self, x: Array) -> tuple[int, ...]:  # noqa: D102
+        return x.shape
+
+    def dtype(self, x: Array) -> np.dtype:  # noqa: D102
+        return x.dtype
+
+    def cast(self, x: Array, dtype: np.dtype) -> Array:  # noqa: D102
+        with np.errstate(all="ignore"):
+            return np.asarray(x != 0 if dtype == np.bool_ else x.astype(dtype))
+
+    def full(self, shape: Sequence[int], value: float | int | bool, dtype: np.dtype) -> Array:  # noqa: D102
+        return np.full(tuple(shape), value, dtype)
+
+    def arange(self, count: int, dtype: np.dtype) -> Array:  # noqa: D102
+        return np.arange(count, dtype=dtype)
+
+    # --- elementwise
+    negative = quiet(np.negative)
+    abs = quiet(np.abs)
+    sign = quiet(np.sign)
+    exp = quiet(np.exp)
+    log = quiet(np.log)
+    sqrt = quiet(np.sqrt)
+    tanh = quiet(np.tanh)
+    add = quiet(np.add)
+    subtract = quiet(np.subtract)
+    multiply = quiet(np.multiply)
+    power = quiet(np.power)
+    maximum = quiet(np.maximum)
+    minimum = quiet(np.minimum)
+    equal = quiet(np.equal)
+    less = quiet(np.less)
+    greater = quiet(np.greater)
+    bitwise_xor = quiet(np.bitwise_xor)
+
+    def sigmoid(self, x: Array) -> Array:  # noqa: D102
+        with np.errstate(all="ignore"):
+            return np.asarray(1 / (1 + np.exp(-x)), x.dtype)
+
+    def erf(self, x: Array) -> Array:  # noqa: D102
+        from scipy.special import erf  # scikit-learn brings SciPy
+
+        return np.asarray(erf(x), x.dtype)
+
+    def relu(self, x: Array) -> Array:  # noqa: D102
+        return np.maximum(x, 0)
+
+    def gelu(self, x: Array, approximate: bool) -> Array:  # noqa: D102
+        if approximate:
+            return np.asarray(0.5 * x * (1 + np.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3))), x.dtype)
+        return np.asarray(0.5 * x * (1 + self.erf(x / math.sqrt(2))), x.dtype)
+
+    def softplus(self, x: Array) -> Array:  # noqa: D102
+        return np.logaddexp(x, np.zeros((), x.dtype))
+
+    def divide(self, x: Array, y: Any) -> Array:  # noqa: D102
+        with np.errstate(all="ignore"):
+            if not np.issubdtype(x.dtype, np.integer):
+                return np.asarray(np.divide(x, y))
+            y = np.asarray(y, x.dtype)
+            return np.asarray(np.floor_divide(np.abs(x), np.abs(y)) * np.sign(x) * np.sign(y), x.dtype)
+
+    def where(self, condition: Array, x: Any, y: Any) -> Array:  # noqa: D102
+        kept = x if isinstance(x, np.ndarray) else y
+        return np.where(condition, np.asarray(x, kept.dtype), np.asarray(y, kept.dtype))
+
+    def shift_right_logical(self, x: Array, count: int) -> Array:  # noqa: D102
+        unsigned = np.dtype(f"uint{8 * x.dtype.itemsize}")
+        return np.asarray(np.right_shift(x.view(unsigned), count)).view(x.dtype)
+
+    # --- reductions
+    def sum(self, x: Array, axes: Sequence[int] | None = None, keepdims: bool = False) -> Array:  # noqa: D102
+        return np.asarray(np.sum(x, axis=_axes(axes), keepdims=keepdims, dtype=x.dtype))
+
+    def mean(self, x: Array, axes: Sequence[int] | None = None, keepdims: bool = False) -> Array:  # noqa: D102
+        with np.errstate(all="ignore"):
+            return np.asarray(np.mean(x, axis=_axes(axes), keepdims=keepdims), x.dtype)
+
+    def max(self, x: Array, axes: Sequence[int] | None = None, keepdims: bool = False) -> Array:  # noqa: D102
+        return np.asarray(np.max(x, axis=_axes(axes), keepdims=keepdims))
+
+    def softmax(self, x: Array, axis: int) -> Array:  # noqa: D102
+        return np.exp(self.log_softmax(x, axis))
+
+    def log_softmax(self, x: Array, axis: int) -> Array:  # noqa: D102
+        with np.errstate(all="ignore"):
+            shifted = x - np.max(x, axis=axis, keepdims=True)
+            return np.asarray(shifted - np.log(np.sum(np.exp(shifted), axis=axis, keepdims=True)), x.dtype)
+
+    # --- shaping
+    def reshape(self, x: Array, shape: Sequence[int]) -> Array:  # noqa: D102
+        return x.reshape(tuple(shape))
+
+    def transpose(self, x: Array, axes: Sequence[int]) -> Array:  # noqa: D102
+        return np.transpose(x, tuple(axes))
+
+    def broadcast_to(self, x: Array, shape: Sequence[int]) -> Array:  # noqa: D102
+        return np.broadcast_to(x, tuple(shape))
+
+    def concatenate(self, arrays: Sequence[Array], axis: int) -> Array:  # noqa: D102
+        return np.concatenate(arrays, axis)
+
+    def slice(self, x: Array, starts: Sequence[int], stops: Sequence[int | None], steps: Sequence[int]) -> Array:  # noqa: D102
+        return x[tuple(slice(*bounds) for bounds in zip(starts, stops, steps, strict=True))]
+
+    def pad(self, x: Array, before: Sequence[int], after: Sequence[int], mode: str, value: float | int) -> Array:  # noqa: D102
+        widths = list(zip(before, after, strict=True))
+        return np.pad(x, widths, constant_values=value) if mode == "constant" else np.pad(x, widths, mode=mode)  # type: ignore[call-overload,no-any-return]
+
+    def take(self, x: Array, indices: Array, axis: int) -> Array:  # noqa: D102
+        return np.asarray(np.take(x, indices, axis))
+
+    # --- linear and neural
+    matmul = quiet(np.matmul)
+
+    def linear(self, x: Array, weight: Array, bias: Array) -> Array:  # noqa: D102
+        return x @ weight + bias
+
+    def convolution(  # noqa: D102
+        self,
+        x: Array,
+        weight: Array,
+        bias: Array | None,
+        strides: Sequence[int],
+        pads: Sequence[tuple[int, int]],
+        dilations: Sequence[int],
+        groups: int,
+    ) -> Array:
+        windows = _windows(np.pad(x, [(0, 0), (0, 0), *pads]), weight.shape[2:], strides, dilations)
+        n, spatial = x.shape[0], windows.shape[2 : x.ndim]
+        columns = np.moveaxis(windows, 1, x.ndim - 1).reshape(n, math.prod(spatial), groups, -1)
+        kernels = weight.reshape(groups, weight.shape[0] // groups, -1)
+        y = np.moveaxis(np.einsum("nsgk,gmk->ngms", columns, kernels, optimize=True).reshape(n, weight.shape[0], *spatial), 1, 1)
+        return y if bias is None else y + bias.reshape(-1, *[1] * len(spatial))
+
+    def max_pool(  # noqa: D102
+        self, x: Array, kernel: Sequence[int], strides: Sequence[int], pads: Sequence[tuple[int, int]], dilations: Sequence[int]
+    ) -> Array:
+        lowest = -np.inf if np.issubdtype(x.dtype, np.floating) else np.iinfo(x.dtype).min
+        padded = np.pad(x, [(0, 0), (0, 0), *pads], constant_values=lowest)
+        return np.asarray(_windows(padded, kernel, strides, dilations).max(axis=tuple(range(-len(kernel), 0))))
+
+    def average_pool(  # noqa: D102
+        self, x: Array, kernel: Sequence[int], strides: Sequence[int], pads: Sequence[tuple[int, int]], dilations: Sequence[int], count_padding: bool
+    ) -> Array:
+        axes = tuple(range(-len(kernel), 0))
+        total = _windows(np.pad(x, [(0, 0), (0, 0), *pads]), kernel, strides, dilations).sum(axis=axes)
+        inside = np.pad(np.ones_like(x), [(0, 0), (0, 0), *pads], constant_values=1 if count_padding else 0)
+        return np.asarray(total / _windows(inside, kernel, strides, dilations).sum(axis=axes), x.dtype)
+
+    def normalize(self, x: Array, scale: Array, bias: Array, mean: Array, variance: Array, epsilon: float) -> Array:  # noqa: D102
+        by_channel = (-1, *[1] * (x.ndim - 2))
+        factor = (scale / np.sqrt(variance + epsilon)).reshape(by_channel)
+        return np.asarray((x - mean.reshape(by_channel)) * factor + bias.reshape(by_channel), x.dtype)
+
+    def batch_normalize(self, x: Array, scale: Array, bias: Array, epsilon: float) -> tuple[Array, Array, Array]:  # noqa: D102
+        axes = (0, *range(2, x.ndim))
+        mean, variance = x.mean(axes), x.var(axes)
+        return self.normalize(x, scale, bias, mean, variance, epsilon), mean, variance
+
+
+def _axes(axes: Sequence[int] | None) -> tuple[int, ...] | None:
+    return None if axes is None else tuple(axes)
+
+
+def _windows(x: Array, kernel: Sequence[int], strides: Sequence[int], dilations: Sequence[int]) -> Array:
+    """Views of every window: x [n, c, *spatial] gives [n, c, *positions, *kernel]."""
+    spans = [d * (k - 1) + 1 for k, d in zip(kernel, dilations, strict=True)]
+    views = sliding_window_view(x, spans, axis=tuple(range(2, x.ndim)))  # type: ignore[call-overload]
+    steps = [slice(None, None, s) for s in strides] + [slice(None, None, d) for d in dilations]
+    return np.asarray(views[(slice(None), slice(None), *steps)])
+
+
+class Reference(Framework):
+    """Networks in NumPy, computed in float64 and rounded once at the outputs."""
+
+    name = "reference"
+
+    def run(self, network: Network, inputs: Mapping[str, np.ndarray], training: bool = False) -> dict[str, np.ndarray]:
+        """The network's outputs by name."""
+        from allotrope.frameworks.lowering import lowered
+        from allotrope.frameworks.widening import widened, widened_array
+        from allotrope.operators.interpret import Context, Program
+
+        arrays = {name: widened_array(array) for name, array in check_inputs(network, inputs).items()}
+        wide, primitives = widened(network), ReferencePrimitives()
+        outputs = Program(lowered(wide), primitives, primitives)({**wide.weights, **arrays}, Context(training=training))
+        return {v.name: np.asarray(y).astype(v.dtype, copy=False) for v, y in zip(network.outputs, outputs, strict=True)}
+
+    def gradients(
+        self, network: Network, inputs: Mapping[str, np.ndarray], output_gradients: Mapping[str, np.ndarray]
+    ) -> dict[str, np.ndarray]:
+        """Raises: UnsupportedError, always."""
+        self._refuse("gradients")
+
+    def native(self, network: Network) -> Any:
+        """Raises: UnsupportedError, always."""
+        self._refuse("native models")
+
+    def weights_of(self, model: Any) -> dict[str, np.ndarray]:
+        """Raises: UnsupportedError, always."""
+        self._refuse("native models")
+
+    def trainer(self, network: Network, plan: TrainingPlan, settings: Settings) -> Trainer:
+        """Raises: UnsupportedError, always."""
+        self._refuse("training")
+
+    def settings(self) -> list[Settings]:
+        """None: the reference does not train."""
+        return []
+
+    def _refuse(self, what: str) -> NoReturn:
+        raise UnsupportedError(f"the reference computes outputs only, no {what}; take its finite differences, or another framework.")
+
+
+FRAMEWORK = Reference()

@@ -1,0 +1,1 @@
+"""What each ONNX operator means, written once over primitives."""

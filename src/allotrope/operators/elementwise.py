@@ -1,0 +1,142 @@
+"""Operators that act on each element by itself: arithmetic, comparison, activations, casts, dropout."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from allotrope.operators.random import keep_mask
+from allotrope.operators.table import operator
+
+
+def _same(name: str, primitive: str) -> None:
+    """Enter operators whose meaning is a primitive's."""
+
+    def apply(p: Any, *operands: Any) -> Any:
+        return getattr(p, primitive)(*operands)
+
+    operator(name)(apply)
+
+
+for _name, _primitive in {
+    "Neg": "negative", "Abs": "abs", "Sign": "sign", "Exp": "exp", "Log": "log", "Sqrt": "sqrt", "Tanh": "tanh",
+    "Sigmoid": "sigmoid", "Erf": "erf", "Relu": "relu", "Softplus": "softplus",
+    "Add": "add", "Sub": "subtract", "Mul": "multiply", "Div": "divide",
+    "Equal": "equal", "Less": "less", "Greater": "greater", "Where": "where",
+}.items():  # fmt: skip
+    _same(_name, _primitive)
+
+
+def _folded(primitive: str) -> Callable[..., Any]:
+    def fold(p: Any, first: Any, *others: Any) -> Any:
+        for other in others:
+            first = getattr(p, primitive)(first, other)
+        return first
+
+    return fold
+
+
+operator("Max")(_folded("maximum"))
+operator("Min")(_folded("minimum"))
+operator("Sum")(_folded("add"))
+
+
+@operator("Identity")
+def identity(p: Any, x: Any) -> Any:
+    """x itself."""
+    return x
+
+
+@operator("Pow")
+def power(p: Any, x: Any, y: Any) -> Any:
+    """x to the y, in x's dtype."""
+    return p.power(x, y if p.dtype(y) == p.dtype(x) else p.cast(y, p.dtype(x)))
+
+
+@operator("Reciprocal")
+def reciprocal(p: Any, x: Any) -> Any:
+    """1 / x."""
+    return p.divide(p.full((), 1, p.dtype(x)), x)
+
+
+@operator("Clip")
+def clip(p: Any, x: Any, minimum: Any = None, maximum: Any = None) -> Any:
+    """x kept between two scalars, either of which may be left out."""
+    x = x if minimum is None else p.maximum(x, minimum)
+    return x if maximum is None else p.minimum(x, maximum)
+
+
+@operator("LeakyRelu")
+def leaky_relu(p: Any, x: Any, *, alpha: float = 0.01) -> Any:
+    """x above 0, alpha * x below."""
+    return p.where(p.less(x, 0), p.multiply(x, alpha), x)
+
+
+@operator("PRelu")
+def parametric_relu(p: Any, x: Any, slope: Any) -> Any:
+    """x above 0, slope * x below, with a learned slope."""
+    return p.where(p.less(x, 0), p.multiply(x, slope), x)
+
+
+@operator("Elu")
+def elu(p: Any, x: Any, *, alpha: float = 1.0) -> Any:
+    """x above 0, alpha * (exp(x) - 1) below."""
+    return p.where(p.less(x, 0), p.multiply(p.subtract(p.exp(p.minimum(x, 0)), 1), alpha), x)
+
+
+@operator("Selu")
+def selu(p: Any, x: Any, *, alpha: float = 1.67326319217681884765625, gamma: float = 1.05070102214813232421875) -> Any:
+    """gamma * Elu(x, alpha) (Klambauer et al. 2017)."""
+    return p.multiply(elu(p, x, alpha=alpha), gamma)
+
+
+@operator("HardSigmoid")
+def hard_sigmoid(p: Any, x: Any, *, alpha: float = 0.2, beta: float = 0.5) -> Any:
+    """alpha * x + beta, kept within 0 and 1."""
+    return p.minimum(p.maximum(p.add(p.multiply(x, alpha), beta), 0), 1)
+
+
+@operator("HardSwish")
+def hard_swish(p: Any, x: Any) -> Any:
+    """x * HardSigmoid(x, 1/6, 0.5) (Howard et al. 2019)."""
+    return p.multiply(x, hard_sigmoid(p, x, alpha=1 / 6, beta=0.5))
+
+
+@operator("Swish")
+def swish(p: Any, x: Any, *, alpha: float = 1.0) -> Any:
+    """x * sigmoid(alpha * x) (Ramachandran et al. 2017)."""
+    return p.multiply(x, p.sigmoid(x if alpha == 1.0 else p.multiply(x, alpha)))
+
+
+@operator("Gelu")
+def gelu(p: Any, x: Any, *, approximate: str = "none") -> Any:
+    """x * Phi(x), exact or by the tanh form (Hendrycks and Gimpel 2016)."""
+    return p.gelu(x, approximate == "tanh")
+
+
+@operator("Cast")
+def cast(p: Any, x: Any, *, to: int, saturate: int = 1, round_mode: str = "up") -> Any:
+    """x in another dtype."""
+    return p.cast(x, dtype_of(to))
+
+
+@operator("Dropout", host=("ratio", "training_mode"))
+def dropout(p: Any, x: Any, ratio: Any = None, training_mode: Any = None, *, seed: int = 0, context: Any) -> Any:
+    """Inverted dropout where the network trains, x itself elsewhere.
+
+    The mask comes from the stream (seed, step, node), the same in every framework.
+    """
+    rate = 0.5 if ratio is None else float(ratio)
+    if not context.training or rate == 0.0:
+        return (x, p.full(p.shape(x), True, np.dtype(bool))) if context.wants(1) else x
+    mask = keep_mask(p, p.shape(x), rate, context)
+    return p.multiply(p.where(mask, x, 0), 1 / (1 - rate)), mask
+
+
+def dtype_of(code: int) -> np.dtype:
+    """The NumPy dtype of an ONNX element type."""
+    import onnx
+
+    return onnx.helper.tensor_dtype_to_np_dtype(code)

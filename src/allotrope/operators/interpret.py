@@ -1,0 +1,173 @@
+"""Runs a graph over the primitives of a framework.
+
+Two kinds of value flow through a graph: arrays of the framework, and NumPy arrays ("host" values) for what is known before
+any data is seen: constants, shapes, and all that is computed from them alone. Host values are computed by the NumPy
+primitives, so that the shape arithmetic of exported networks never reaches the framework and its tracers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+import allotrope.operators.meanings  # noqa: F401 - fills the table
+from allotrope.errors import AllotropeError, ModelError, UnsupportedError
+from allotrope.network.graph import Graph, Node
+from allotrope.operators.table import OPERATORS, Operator, qualified
+
+Values = dict[str, Any]
+
+
+@dataclass(slots=True)
+class Context:
+    """What an operator may know beside its inputs.
+
+    `updates` collects the new state (BatchNorm's running statistics) by weight name; `seed` and `step` name the stream
+    from which Dropout draws its masks.
+    """
+
+    training: bool = False
+    seed: int = 0
+    step: Any = 0
+    updates: Values = field(default_factory=dict)
+    node: Node | None = None
+    index: int = 0
+
+    def wants(self, output: int) -> bool:
+        """Whether the node's output at this position is used by name."""
+        assert self.node is not None
+        return output < len(self.node.outputs) and self.node.outputs[output] != ""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A node made ready: its meaning, its attributes, and the values that nobody needs after it."""
+
+    node: Node
+    operator: Operator
+    attributes: Mapping[str, Any]
+    subgraphs: Mapping[str, Program]
+    index: int
+    dead: tuple[str, ...]
+
+
+def check_supported(graph: Graph, known: Iterable[str] = OPERATORS) -> None:
+    """Raise one UnsupportedError that lists every operator, with its node, for which there is no meaning."""
+    known = set(known)
+    lacking = [n for n in _all_nodes(graph) if qualified(n.domain, n.operator) not in known]
+    if lacking:
+        lines = ", ".join(f"{qualified(n.domain, n.operator)} (node '{n.name or n.outputs[0]}')" for n in lacking[:50])
+        raise UnsupportedError(f"{len(lacking)} nodes use operators that are not supported: {lines}.")
+
+
+class Program:
+    """A graph made ready to run over the primitives `p`, with `host` primitives for host values."""
+
+    def __init__(self, graph: Graph, p: Any, host: Any, keep: frozenset[str] = frozenset()) -> None:
+        """`keep` names the values of an outer graph, which are never dropped. Raises: UnsupportedError."""
+        check_supported(graph)
+        self.graph, self.p, self.host = graph, p, host
+        self.constants = dict(graph.constants)
+        self.steps = self._steps(graph, keep)
+
+    def _steps(self, graph: Graph, keep: frozenset[str]) -> list[Step]:
+        alive = set(keep) | {v.name for v in graph.outputs} | set(graph.constants)
+        steps: list[Step] = []
+        for index in reversed(range(len(graph.nodes))):
+            node = graph.nodes[index]
+            used = {name for name in _names_used(node) if name}
+            dead = tuple(sorted((used | {o for o in node.outputs if o}) - alive))
+            alive |= used
+            entry = OPERATORS[qualified(node.domain, node.operator)]
+            _check_attributes(node, entry)
+            attributes = {k: v for k, v in node.attributes.items() if not isinstance(v, Graph)}
+            bodies = {k: Program(v, self.p, self.host, keep=frozenset(_outer_names(v))) for k, v in node.attributes.items() if isinstance(v, Graph)}
+            steps.append(Step(node, entry, attributes, bodies, index, dead))
+        return steps[::-1]
+
+    def __call__(self, values: Values, context: Context, watch: Callable[[Node, Sequence[Any]], None] | None = None) -> list[Any]:
+        """The graph's outputs, in order; `values` holds inputs and weights by name. `watch` is shown every node's outputs.
+
+        Raises: UnsupportedError, ModelError, each naming the node.
+        """
+        frame: Values = {**self.constants, **values}
+        for step in self.steps:
+            outputs = self._run(step, frame, context)
+            if watch is not None:
+                watch(step.node, outputs)
+            for name, output in zip(step.node.outputs, outputs, strict=False):
+                if name:
+                    frame[name] = output
+            for name in step.dead:
+                frame.pop(name, None)
+        return [self.array(frame[v.name]) for v in self.graph.outputs]
+
+    def array(self, value: Any) -> Any:
+        """A value as an array of the framework, whichever kind it was."""
+        return self.p.constant(value) if isinstance(value, np.ndarray | np.generic) else value
+
+    def _run(self, step: Step, frame: Values, context: Context) -> Sequence[Any]:
+        inputs = [frame[name] if name else None for name in step.node.inputs]
+        on_host = all(x is None or isinstance(x, np.ndarray) for x in inputs)
+        p = self.host if on_host and not step.subgraphs else self.p
+        arguments = inputs if p is self.host else [self._argument(step, i, x) for i, x in enumerate(inputs)]
+        keywords = dict(step.attributes)
+        for name, program in step.subgraphs.items():
+            keywords[name] = _body(program, frame, context)
+        if step.operator.takes_context:
+            context.node, context.index = step.node, step.index
+            keywords["context"] = context
+        try:
+            result = step.operator.function(p, *arguments, **keywords)
+        except AllotropeError as error:
+            raise type(error)(f"{_called(step.node)}: {error}") from error
+        results = result if isinstance(result, tuple | list) else (result,)
+        return [r if r is None else np.asarray(r) for r in results] if p is self.host and on_host else results
+
+    def _argument(self, step: Step, position: int, value: Any) -> Any:
+        if value is None:
+            return None
+        if step.operator.all_host or position in step.operator.host:
+            return value if isinstance(value, np.ndarray) else self.p.to_host(value)
+        return self.array(value)
+
+
+def _body(program: Program, frame: Values, context: Context) -> Callable[..., list[Any]]:
+    """A subgraph as a plain function of its inputs; it sees the values of the graph around it."""
+    names = [v.name for v in program.graph.inputs]
+
+    def run(*inputs: Any) -> list[Any]:
+        return program({**frame, **dict(zip(names, inputs, strict=True))}, context)
+
+    return run
+
+
+def _check_attributes(node: Node, entry: Operator) -> None:
+    unknown = sorted(set(node.attributes) - entry.attributes)
+    if unknown:
+        raise ModelError(f"{_called(node)} has attributes that {node.operator} does not define: {', '.join(unknown)}.")
+
+
+def _called(node: Node) -> str:
+    return f"{node.operator} (node '{node.name or ', '.join(node.outputs)}')"
+
+
+def _all_nodes(graph: Graph) -> Iterable[Node]:
+    for node in graph.nodes:
+        yield node
+        for subgraph in node.subgraphs:
+            yield from _all_nodes(subgraph)
+
+
+def _names_used(node: Node) -> set[str]:
+    return set(node.inputs).union(*(_outer_names(g) for g in node.subgraphs))
+
+
+def _outer_names(graph: Graph) -> set[str]:
+    """Values that a subgraph takes from the graph around it."""
+    used: set[str] = {v.name for v in graph.outputs}.union(*(_names_used(n) for n in graph.nodes))
+    made = {v.name for v in graph.inputs} | set(graph.constants) | {o for n in graph.nodes for o in n.outputs}
+    return used - made

@@ -1,0 +1,55 @@
+"""The table of operators: what each ONNX operator means, written once over the primitives of a framework."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True, slots=True)
+class Operator:
+    """One operator's meaning.
+
+    `function(p, *inputs, **attributes)`: `p` are the primitives, absent optional inputs are None, and attributes have ONNX's
+    defaults. `host` are the positions of inputs that steer shapes and therefore arrive as NumPy arrays. A function with a
+    keyword `context` is told about its node and whether the network is training (see `interpret.Context`).
+    """
+
+    name: str
+    function: Callable[..., Any]
+    host: frozenset[int]
+    all_host: bool
+    takes_context: bool
+    attributes: frozenset[str]
+
+
+OPERATORS: dict[str, Operator] = {}
+
+
+def operator(name: str, *, host: Iterable[str] = (), domain: str = "") -> Callable[[Function], Function]:
+    """Enter a function into the table under its ONNX name; `host` names the parameters that must be known as NumPy arrays."""
+
+    def enter(function: Function) -> Function:
+        parameters = list(inspect.signature(function).parameters.values())[1:]
+        positional = [q.name for q in parameters if q.kind in (q.POSITIONAL_ONLY, q.POSITIONAL_OR_KEYWORD, q.VAR_POSITIONAL)]
+        keywords = frozenset(q.name for q in parameters if q.kind is q.KEYWORD_ONLY) - {"context"}
+        OPERATORS[qualified(domain, name)] = Operator(
+            name=name,
+            function=function,
+            host=frozenset(positional.index(h) for h in host if h != "*"),
+            all_host="*" in host,
+            takes_context=any(q.name == "context" for q in parameters),
+            attributes=keywords,
+        )
+        return function
+
+    return enter
+
+
+def qualified(domain: str, name: str) -> str:
+    """The key of an operator: its name, with the domain before it where that is not ONNX's own."""
+    return name if domain in ("", "ai.onnx") else f"{domain}::{name}"
