@@ -1,0 +1,94 @@
+"""The command line: one verb is one call of the function of the same name; its options and help are that function's arguments and docstring.
+
+Exit codes: 0 done, 1 failed, 2 wrong usage, 3 done but the target was missed, 130 stopped with Ctrl-C.
+"""
+
+from __future__ import annotations
+
+import inspect
+import os
+import sys
+from collections.abc import Sequence
+from json import dumps
+from typing import Annotated, Any
+
+from cyclopts import App, CycloptsError, Parameter
+
+from allotrope import __version__
+from allotrope.errors import AllotropeError, UsageError, unknown_name
+from allotrope.run import plain
+
+INTERRUPTED = 130
+
+VERBS = {
+    "fit": ("allotrope.verbs.fit:fit", "Train on labelled images and deliver the fastest file that meets the target."),
+    "predict": ("allotrope.verbs.predict:predict", "Classify pictures with the file that a run delivered."),
+    "bench": ("allotrope.measure.bench:bench", "Measure an ONNX file in every runtime that is installed."),
+    "report": ("allotrope.report:write_report", "Write the report of a run again."),
+    "doctor": ("allotrope.verbs.doctor:doctor", "Say what this machine has and what is missing."),
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs one command line, by default that of this process, and gives its exit code."""
+    tokens = list(sys.argv[1:] if arguments is None else arguments)
+    as_json = "--json" in tokens
+    try:
+        result = _call(tokens)
+        if result is not None:
+            print(dumps(plain(getattr(result, "json", result))) if as_json else result, flush=True)
+    except CycloptsError as error:
+        return _failed(UsageError(f"{error}\nFor the options: allotrope {_verb(tokens)} --help"), as_json)
+    except AllotropeError as error:
+        return _failed(error, as_json)
+    except KeyboardInterrupt as interruption:
+        print(f"Stopped. {interruption}".strip(), file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what reads our output has enough of it, as `head` does
+        return 1
+    return int(getattr(result, "exit_code", 0))
+
+
+def _call(tokens: list[str]) -> Any:
+    """What the verb's function returns; None where help or the version was printed."""
+    verb = _verb(tokens)
+    if verb and verb not in VERBS:
+        raise unknown_name("command", verb, VERBS)
+    app = _app(verb)
+
+    @app.meta.default
+    def launch(
+        *command: Annotated[str, Parameter(show=False, allow_leading_hyphen=True)],
+        json: Annotated[bool, Parameter(negative="", help="Print one line of JSON, last on standard output.")] = False,
+    ) -> Any:
+        function, bound, _ = app.parse_args(command, exit_on_error=False, print_error=False)
+        if json and "quiet" in inspect.signature(function).parameters:
+            bound.arguments["quiet"] = True
+        return function(*bound.args, **bound.kwargs)
+
+    return app.meta(tokens, exit_on_error=False, print_error=False, result_action="return_value")
+
+
+def _app(verb: str) -> App:
+    """The verbs. The function of `verb` is imported for its help and options; of the others one line is enough."""
+    summary = "Hold a neural network once; give it every form it can take, trained and measured on your data and machine."
+    app = App(name="allotrope", help=summary, version=__version__, help_format="plaintext", suppress_keyboard_interrupt=False)
+    for name, (home, line) in VERBS.items():
+        app.command(home, name=name, help=None if name == verb else line)
+    return app
+
+
+def _verb(tokens: Sequence[str]) -> str:
+    return next((token for token in tokens if not token.startswith("-")), "")
+
+
+def _failed(error: AllotropeError, as_json: bool) -> int:
+    print(f"allotrope: {error}", file=sys.stderr)
+    if as_json:
+        print(dumps({"error": {"kind": type(error).__name__, "message": str(error)}}), flush=True)
+    return error.exit_code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""The verbs that need more than one part of Allotrope, a file each."""
