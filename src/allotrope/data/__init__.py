@@ -1,0 +1,10 @@
+"""Labelled images from every accepted source, their augmentation, and the batches of a training."""
+
+from __future__ import annotations
+
+from allotrope.data.augment import Augmentation, augment
+from allotrope.data.batches import Batch, Batches
+from allotrope.data.images import ImageData, ImageSplit
+from allotrope.data.sources import load_images
+
+__all__ = ["Augmentation", "Batch", "Batches", "ImageData", "ImageSplit", "augment", "load_images"]

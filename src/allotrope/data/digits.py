@@ -1,0 +1,26 @@
+"""The handwritten digits that come with scikit-learn: 1,797 grey pictures of 8x8 pixels, offline."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from allotrope.data.images import ImageSplit, Reading
+
+BRIGHTEST = 16  # the largest value in scikit-learn's copy
+
+
+def read_digits() -> Reading:
+    """The digits as one unsplit set, stretched to 0..255."""
+    from sklearn.datasets import load_digits
+
+    digits = load_digits()
+    images = np.rint(digits.images * (255 / BRIGHTEST)).astype(np.uint8)[..., None]
+    labels = digits.target.astype(np.int64)
+    return Reading(
+        name="digits",
+        classes=tuple(str(name) for name in digits.target_names),
+        splits={"train": ImageSplit(images, labels)},
+        sizes={(8, 8): len(labels)},
+        modes={"L": len(labels)},
+        notes=["built-in digits of scikit-learn, values 0..16 stretched to 0..255"],
+    )

@@ -1,0 +1,71 @@
+"""Labelled images in memory: what every reader gives and every training takes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+SPLITS = ("train", "validation", "test")
+
+
+@dataclass(frozen=True)
+class ImageSplit:
+    """Images [n, h, w, c] uint8 with labels [n] int64; `files` names the picture of each row where there were files."""
+
+    images: np.ndarray
+    labels: np.ndarray
+    files: tuple[str, ...] | None = None
+
+    def __len__(self) -> int:
+        """The number of images."""
+        return len(self.labels)
+
+    def take(self, rows: np.ndarray) -> ImageSplit:
+        """The split of these rows only, in their order."""
+        files = tuple(self.files[row] for row in rows) if self.files is not None else None
+        return ImageSplit(self.images[rows], self.labels[rows], files)
+
+    def counts(self, classes: int) -> np.ndarray:
+        """The number of images of each class: [classes]."""
+        return np.bincount(self.labels, minlength=classes)
+
+    def title(self, row: int, split: str) -> str:
+        """The file of a row, or its place such as `test[12]`."""
+        return self.files[row] if self.files is not None else f"{split}[{row}]"
+
+
+@dataclass(frozen=True)
+class ImageData:
+    """Everything that a training may see (`train`, `validation`) and what judges it at the end (`test`)."""
+
+    name: str
+    classes: tuple[str, ...]
+    train: ImageSplit
+    validation: ImageSplit
+    test: ImageSplit
+    summary: dict[str, Any]
+
+    @property
+    def image(self) -> tuple[int, int, int]:
+        """Channels, height and width of every image."""
+        _, height, width, channels = self.train.images.shape
+        return channels, height, width
+
+
+@dataclass
+class Reading:
+    """What a reader found: the splits that the source itself brings, and remarks that the user should see.
+
+    `sizes` counts (height, width) and `modes` counts Pillow's mode of each picture as it was found.
+    """
+
+    name: str
+    classes: tuple[str, ...]
+    splits: dict[str, ImageSplit]
+    sizes: Mapping[tuple[int, int], int]
+    modes: Mapping[str, int]
+    notes: list[str] = field(default_factory=list)
+    unreadable: list[dict[str, str]] = field(default_factory=list)

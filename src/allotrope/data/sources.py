@@ -1,0 +1,89 @@
+"""Finds out what kind of data a source is, reads it, and makes it ready for training."""
+
+from __future__ import annotations
+
+import difflib
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from allotrope.config import DataOptions
+from allotrope.data.arrays import read_arrays
+from allotrope.data.digits import read_digits
+from allotrope.data.duplicates import find_duplicates
+from allotrope.data.idx import is_idx_folder, read_idx
+from allotrope.data.images import ImageData, Reading
+from allotrope.data.splits import complete_splits
+from allotrope.data.summary import summarize, summary_lines
+from allotrope.errors import DataError
+
+Report = Callable[[str], None]
+KINDS = "'digits' (built in), a folder of class folders, an .npz file, or a folder of IDX files"
+ARCHIVES = (".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar", ".zst")
+
+
+def load_images(source: str | Path, options: DataOptions = DataOptions(), report: Report = lambda line: None) -> ImageData:  # noqa: B008
+    """Reads labelled images, splits them where the source has no splits of its own, and says line by line what was found.
+
+    `source` is 'digits' (built in; './digits' is a folder of that name), a folder of class folders (perhaps below
+    train/, validation/, test/), an .npz file, or a folder of IDX files.
+    Raises: DataError where the data cannot be read or cannot be learned from; UsageError for fractions out of range.
+    """
+    began = time.perf_counter()
+    reading = read_source(source, options, report)
+    complete_splits(reading, options)
+    duplicates = find_duplicates(reading.splits)
+    if duplicates.relabelled:
+        reading.notes.append(f"{duplicates.relabelled} of the duplicates across splits carry different labels")
+    summary = summarize(reading, duplicates, time.perf_counter() - began)
+    splits = reading.splits
+    data = ImageData(reading.name, reading.classes, splits["train"], splits["validation"], splits["test"], summary)
+    for line in summary_lines(data.name, data.image, summary):
+        report(line)
+    return data
+
+
+def read_source(source: str | Path, options: DataOptions, report: Report) -> Reading:
+    """What the source itself brings, before any splitting.
+
+    Raises: DataError where there is no such source or it is of no known kind.
+    """
+    if str(source) == "digits":
+        return _keeping_size(read_digits(), options)
+    path = Path(source).expanduser()
+    if path.is_file():
+        return _keeping_size(_read_file(path), options)
+    if not path.is_dir():
+        near = difflib.get_close_matches(str(source), ["digits"])
+        hint = f" Did you mean '{near[0]}'?" if near else ""
+        raise DataError(f"{source}: no such file or folder.{hint} Expected {KINDS}.")
+    try:
+        return _read_folder(path, options, report)
+    except PermissionError as error:
+        raise DataError(f"{error.filename or path}: may not be read. Give yourself read access to it.") from None
+
+
+def _read_file(path: Path) -> Reading:
+    if path.suffix.lower() == ".npz":
+        return read_arrays(path)
+    remedy = " Archives are not extracted: extract it and name the folder." if path.suffix.lower() in ARCHIVES else ""
+    raise DataError(f"{path}: a file of a kind that is not read here.{remedy} Expected {KINDS}.")
+
+
+def _read_folder(path: Path, options: DataOptions, report: Report) -> Reading:
+    if is_idx_folder(path):
+        return _keeping_size(read_idx(path), options)
+    visible = [entry for entry in path.iterdir() if not entry.name.startswith(".")]
+    archives = [entry for entry in visible if entry.suffix.lower() == ".npz" and entry.is_file()]
+    if len(archives) == 1 and not any(entry.is_dir() for entry in visible):
+        return _keeping_size(read_arrays(archives[0]), options)
+    from allotrope.data.folder import read_folder  # only here: Pillow takes a while to load
+
+    return read_folder(path, options, report)
+
+
+def _keeping_size(reading: Reading, options: DataOptions) -> Reading:
+    height, width = next(iter(reading.sizes))
+    if options.image_size is not None and (height, width) != (options.image_size,) * 2:
+        reading.notes.append(f"image size {options.image_size} is for folders of pictures; these arrays keep their {height}x{width}")
+    return reading
