@@ -82,7 +82,9 @@ def _values(file: BinaryIO, path: Path) -> np.ndarray:
     require_memory(size, str(path), "Check that the file is sound: its header says so.")
     values = file.read(size + 1)
     if len(values) != size:
-        raise DataError(f"{path}: its header says {list(shape)}, {size:,} bytes; found {'more' if len(values) > size else f'{len(values):,}'}.")
+        raise DataError(
+            f"{path}: its header says {list(shape)}, {size:,} bytes; found {'more' if len(values) > size else f'{len(values):,}'}."
+        )
     return np.frombuffer(values, np.uint8).reshape(shape)
 
 

@@ -11,7 +11,9 @@ def require_memory(needed: int, what: str, remedy: str) -> None:
     """Raises DataError where `needed` bytes are more than half of this machine's memory (splitting copies the images once)."""
     half = _physical_memory() // 2
     if needed > half:
-        raise DataError(f"{what} needs {needed / 1e9:.1f} GB of memory; at most {half / 1e9:.1f} GB, half of this machine's, is used. {remedy}")
+        raise DataError(
+            f"{what} needs {needed / 1e9:.1f} GB of memory; at most {half / 1e9:.1f} GB, half of this machine's, is used. {remedy}"
+        )
 
 
 def _physical_memory() -> int:

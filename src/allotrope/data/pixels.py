@@ -46,7 +46,9 @@ def to_labels(
     if names is None or values.dtype.kind in "US":
         return {name: np.searchsorted(values, array).astype(np.int64) for name, array in flat.items()}, _class_names(values)
     if values[0] < 0 or values[-1] >= len(names):
-        raise DataError(f"labels go from {values[0]} to {values[-1]}, but class_names holds {len(names)} names: expected 0..{len(names) - 1}.")
+        raise DataError(
+            f"labels go from {values[0]} to {values[-1]}, but class_names holds {len(names)} names: expected 0..{len(names) - 1}."
+        )
     return {name: array.astype(np.int64) for name, array in flat.items()}, names
 
 

@@ -22,7 +22,7 @@ KINDS = "'digits' (built in), a folder of class folders, an .npz file, or a fold
 ARCHIVES = (".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar", ".zst")
 
 
-def load_images(source: str | Path, options: DataOptions = DataOptions(), report: Report = lambda line: None) -> ImageData:  # noqa: B008
+def load_images(source: str | Path, options: DataOptions | None = None, report: Report = lambda line: None) -> ImageData:
     """Reads labelled images, splits them where the source has no splits of its own, and says line by line what was found.
 
     `source` is 'digits' (built in; './digits' is a folder of that name), a folder of class folders (perhaps below
@@ -30,6 +30,7 @@ def load_images(source: str | Path, options: DataOptions = DataOptions(), report
     Raises: DataError where the data cannot be read or cannot be learned from; UsageError for fractions out of range.
     """
     began = time.perf_counter()
+    options = options or DataOptions()
     reading = read_source(source, options, report)
     complete_splits(reading, options)
     duplicates = find_duplicates(reading.splits)

@@ -1,0 +1,66 @@
+"""Keeps decoded pictures on disk, so that a folder is decoded once. A cache that cannot be used is said, never fatal."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+import zipfile
+import zlib
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+FORMAT = 1
+
+
+def cache_folder() -> Path:
+    """`$ALLOTROPE_CACHE`, or `~/.cache/allotrope`."""
+    named = os.environ.get("ALLOTROPE_CACHE")
+    return Path(named).expanduser() if named else Path.home() / ".cache" / "allotrope"
+
+
+def cache_file(root: Path, files: Iterable[Path], *options: object) -> Path:
+    """The cache file of these pictures: named by a hash of every path, its times and size, and of `options` such as the image size."""
+    key = hashlib.blake2b(repr((FORMAT, str(root.resolve()), options)).encode(), digest_size=16)
+    for path in files:
+        status = path.stat()
+        key.update(repr((str(path), status.st_mtime_ns, status.st_ctime_ns, status.st_size)).encode("utf-8", "surrogateescape"))
+    return cache_folder() / f"pictures-{key.hexdigest()}.npz"
+
+
+def load_cache(path: Path, report: Callable[[str], None]) -> tuple[np.ndarray, dict[str, Any]] | None:
+    """Pixels and facts as they were stored; None where there are none or the file is damaged (each array has a checksum)."""
+    if not path.is_file():
+        return None
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            facts = json.loads(bytes(stored["facts"]))
+            pixels = stored["pixels"]
+            if pixels.dtype != np.uint8 or pixels.ndim != 4 or not isinstance(facts, dict):
+                raise ValueError(f"unexpected contents {pixels.dtype} {pixels.shape}")
+            return pixels, facts
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error, MemoryError) as error:
+        report(f"the cache {path} is damaged ({error}); decoding the pictures again")
+        return None
+
+
+def store_cache(path: Path, pixels: np.ndarray, facts: dict[str, Any], report: Callable[[str], None]) -> None:
+    """Stores pixels [n, h, w, c] and facts under a temporary name, then renames; says where it cannot."""
+    temporary = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".unfinished-", suffix=".npz", delete=False) as file:
+            temporary = Path(file.name)
+            np.savez(file, pixels=pixels, facts=np.frombuffer(json.dumps(facts).encode(), np.uint8))
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except OSError as error:
+        report(f"decoded pictures are not cached: {error}. Set ALLOTROPE_CACHE to a folder with room that may be written.")
+    finally:
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)
