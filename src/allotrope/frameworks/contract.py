@@ -17,7 +17,9 @@ from allotrope.network.network import Network
 class Optimizer(Protocol):
     """An update rule over primitives; `options` say which."""
 
-    options: Recipe
+    @property
+    def options(self) -> Recipe:
+        """The recipe that names the rule and its constants."""
 
     def slots(self, p: Any, weight: Array) -> dict[str, Array]:
         """Fresh state for one weight, such as its velocity."""

@@ -6,7 +6,6 @@ A checkpoint is one safetensors file: the arrays, and in its header a JSON recor
 from __future__ import annotations
 
 import json
-import os
 import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -15,7 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from allotrope.errors import RunFolderError, TrainingError
+from allotrope.errors import TrainingError
+from allotrope.storage import replace_file, sync_folder, writing
 
 Arrays = dict[str, np.ndarray]
 LAST, PREVIOUS, BEST = "last.safetensors", "previous.safetensors", "best.safetensors"
@@ -35,21 +35,23 @@ class Checkpoints:
     def __init__(self, folder: Path) -> None:
         """Raises: RunFolderError if the folder cannot be made."""
         self.folder = folder
-        try:
+        with writing(folder):
             folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise _cannot("make the folder", folder, error) from error
 
     def save_last(self, checkpoint: Checkpoint) -> None:
         """Write what a resumed training starts from; the one before it is kept. Raises: RunFolderError."""
-        temporary = self._write(LAST, checkpoint)
-        if (self.folder / LAST).exists():
-            self._rename(self.folder / LAST, PREVIOUS)
-        self._rename(temporary, LAST)
+        last, previous = self.folder / LAST, self.folder / PREVIOUS
+        newest = self.folder / f"{LAST}.new"
+        replace_file(newest, _bytes(checkpoint))
+        with writing(last):
+            if last.exists():
+                last.replace(previous)
+            newest.replace(last)
+            sync_folder(self.folder)
 
     def save_best(self, checkpoint: Checkpoint) -> None:
         """Write the best weights so far. Raises: RunFolderError."""
-        self._rename(self._write(BEST, checkpoint), BEST)
+        replace_file(self.folder / BEST, _bytes(checkpoint))
 
     def last(self, report: Callable[[str], None]) -> Checkpoint | None:
         """The newest sound checkpoint, or None if none was ever written; a damaged one is reported and the one before it used.
@@ -81,25 +83,6 @@ class Checkpoints:
         except TrainingError as error:
             report(f"{error} The best weights so far are lost; the search for the best begins anew.")
             return None
-
-    def _write(self, name: str, checkpoint: Checkpoint) -> Path:
-        path = self.folder / f"{name}.{os.getpid()}.temporary"
-        try:
-            with path.open("wb") as file:
-                file.write(_bytes(checkpoint))
-                file.flush()
-                os.fsync(file.fileno())
-        except OSError as error:
-            path.unlink(missing_ok=True)
-            raise _cannot("write", self.folder / name, error) from error
-        return path
-
-    def _rename(self, path: Path, name: str) -> None:
-        try:
-            path.replace(self.folder / name)
-            _sync_folder(self.folder)
-        except OSError as error:
-            raise _cannot("write", self.folder / name, error) from error
 
 
 def read(path: Path) -> Checkpoint:
@@ -137,18 +120,3 @@ def _checksum(arrays: Mapping[str, np.ndarray]) -> str:
         total = zlib.crc32(f"{name} {array.dtype.str} {array.shape}".encode(), total)
         total = zlib.crc32(array.tobytes(), total)
     return f"{total:08x}"
-
-
-def _sync_folder(folder: Path) -> None:
-    if os.name == "nt":  # Windows cannot open a folder; its renames need no sync
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _cannot(action: str, path: Path, error: OSError) -> RunFolderError:
-    reason = error.strerror or str(error)
-    return RunFolderError(f"cannot {action} {path}: {reason}. Free some space or choose another run folder that can be written.")

@@ -36,8 +36,9 @@ def class_weights(kind: str, counts: np.ndarray) -> np.ndarray | None:
     if kind == "none":
         return None
     present = counts > 0
-    weights = counts.sum() / (present.sum() * np.maximum(counts, 1)) * present
-    return np.asarray(weights, np.float32)
+    weights = np.asarray(counts.sum() / (present.sum() * np.maximum(counts, 1)) * present, np.float32)
+    weights.flags.writeable = False  # frameworks keep constants that cannot change
+    return weights
 
 
 def cross_entropy(label_smoothing: float = 0.0, weights: np.ndarray | None = None) -> Loss:
@@ -75,7 +76,7 @@ def _smooth(p: Any, target: Any, label_smoothing: float) -> Any:
 
 
 def _weighted(p: Any, target: Any, weights: np.ndarray | None) -> Any:
-    return target if weights is None else p.multiply(target, p.constant(weights.astype(p.dtype(target))))
+    return target if weights is None else p.multiply(target, p.cast(p.constant(weights), p.dtype(target)))
 
 
 LOSSES: dict[str, Callable[[float, np.ndarray | None], Loss]] = {

@@ -10,9 +10,7 @@ from allotrope.network.network import Network
 from allotrope.training.losses import loss
 from allotrope.training.optimizers import Optimizer
 
-NORMALIZATIONS = frozenset(
-    {"BatchNormalization", "InstanceNormalization", "LayerNormalization", "GroupNormalization", "RMSNormalization"}
-)
+NORMALIZATIONS = frozenset({"BatchNormalization", "InstanceNormalization", "LayerNormalization", "GroupNormalization", "RMSNormalization"})
 
 
 def training_plan(network: Network, recipe: Recipe, class_counts: np.ndarray, frozen: frozenset[str] = frozenset()) -> TrainingPlan:
