@@ -99,6 +99,78 @@ class Primitives(abc.ABC):
     def softplus(self, x: Array) -> Array:
         """log(1 + exp(x)) without overflow."""
 
+    @abc.abstractmethod
+    def sin(self, x: Array) -> Array:
+        """Sine, of radians."""
+
+    @abc.abstractmethod
+    def cos(self, x: Array) -> Array:
+        """Cosine, of radians."""
+
+    @abc.abstractmethod
+    def tan(self, x: Array) -> Array:
+        """Tangent, of radians."""
+
+    @abc.abstractmethod
+    def asin(self, x: Array) -> Array:
+        """Inverse sine, radians."""
+
+    @abc.abstractmethod
+    def acos(self, x: Array) -> Array:
+        """Inverse cosine, radians."""
+
+    @abc.abstractmethod
+    def atan(self, x: Array) -> Array:
+        """Inverse tangent, radians."""
+
+    @abc.abstractmethod
+    def sinh(self, x: Array) -> Array:
+        """Hyperbolic sine."""
+
+    @abc.abstractmethod
+    def cosh(self, x: Array) -> Array:
+        """Hyperbolic cosine."""
+
+    @abc.abstractmethod
+    def asinh(self, x: Array) -> Array:
+        """Inverse hyperbolic sine."""
+
+    @abc.abstractmethod
+    def acosh(self, x: Array) -> Array:
+        """Inverse hyperbolic cosine."""
+
+    @abc.abstractmethod
+    def atanh(self, x: Array) -> Array:
+        """Inverse hyperbolic tangent."""
+
+    @abc.abstractmethod
+    def floor(self, x: Array) -> Array:
+        """Largest integer that is not above x."""
+
+    @abc.abstractmethod
+    def ceil(self, x: Array) -> Array:
+        """Smallest integer that is not below x."""
+
+    @abc.abstractmethod
+    def round(self, x: Array) -> Array:
+        """Nearest integer, halves to the even one."""
+
+    @abc.abstractmethod
+    def isnan(self, x: Array) -> Array:
+        """Whether x is not a number."""
+
+    @abc.abstractmethod
+    def logical_not(self, x: Array) -> Array:
+        """Not x, of bool."""
+
+    @abc.abstractmethod
+    def bitwise_not(self, x: Array) -> Array:
+        """Every bit of an integer turned."""
+
+    @abc.abstractmethod
+    def bit_cast(self, x: Array, dtype: np.dtype) -> Array:
+        """The same bits read as another dtype of the same width."""
+
     # --- elementwise, two operands and three
     @abc.abstractmethod
     def add(self, x: Array, y: Array | float) -> Array:
@@ -149,8 +221,40 @@ class Primitives(abc.ABC):
         """Bits that differ."""
 
     @abc.abstractmethod
-    def shift_right_logical(self, x: Array, count: int) -> Array:
-        """Bits moved down by a positive count, zeros from above, whether x is signed or not."""
+    def logical_and(self, x: Array, y: Array | int) -> Array:
+        """x and y, of bool."""
+
+    @abc.abstractmethod
+    def logical_or(self, x: Array, y: Array | int) -> Array:
+        """x or y, of bool."""
+
+    @abc.abstractmethod
+    def logical_xor(self, x: Array, y: Array | int) -> Array:
+        """Either x or y, of bool."""
+
+    @abc.abstractmethod
+    def bitwise_and(self, x: Array, y: Array | int) -> Array:
+        """Bits that both have."""
+
+    @abc.abstractmethod
+    def bitwise_or(self, x: Array, y: Array | int) -> Array:
+        """Bits that either has."""
+
+    @abc.abstractmethod
+    def floored_remainder(self, x: Array, y: Array | int) -> Array:
+        """x - floor(x / y) * y, with the sign of y."""
+
+    @abc.abstractmethod
+    def truncated_remainder(self, x: Array, y: Array | int) -> Array:
+        """C's fmod: with the sign of x."""
+
+    @abc.abstractmethod
+    def shift_left(self, x: Array, y: Array | int) -> Array:
+        """Bits moved up by a non-negative count."""
+
+    @abc.abstractmethod
+    def shift_right_logical(self, x: Array, count: Array | int) -> Array:
+        """Bits moved down, zeros from above, whether x is signed (then by a positive number) or not."""
 
     # --- reductions
     @abc.abstractmethod
@@ -164,6 +268,34 @@ class Primitives(abc.ABC):
     @abc.abstractmethod
     def max(self, x: Array, axes: Sequence[int] | None = None, keepdims: bool = False) -> Array:
         """Largest."""
+
+    @abc.abstractmethod
+    def min(self, x: Array, axes: Sequence[int] | None = None, keepdims: bool = False) -> Array:
+        """Smallest."""
+
+    @abc.abstractmethod
+    def product(self, x: Array, axes: Sequence[int] | None = None, keepdims: bool = False) -> Array:
+        """Product, in x's dtype."""
+
+    @abc.abstractmethod
+    def log_sum_exp(self, x: Array, axes: Sequence[int] | None = None, keepdims: bool = False) -> Array:
+        """log(sum(exp(x))) without overflow."""
+
+    @abc.abstractmethod
+    def argmax(self, x: Array, axis: int) -> Array:
+        """Where x is first largest along an axis, int64; the axis is gone."""
+
+    @abc.abstractmethod
+    def cumulative_sum(self, x: Array, axis: int) -> Array:
+        """Running sum along an axis, in x's dtype."""
+
+    @abc.abstractmethod
+    def cumulative_product(self, x: Array, axis: int) -> Array:
+        """Running product along an axis, in x's dtype."""
+
+    @abc.abstractmethod
+    def top_k(self, x: Array, k: int, axis: int, largest: bool) -> tuple[Array, Array]:
+        """The k largest or smallest in order, and their places, int64; ties in order of place."""
 
     @abc.abstractmethod
     def softmax(self, x: Array, axis: int) -> Array:
@@ -201,6 +333,14 @@ class Primitives(abc.ABC):
     @abc.abstractmethod
     def take(self, x: Array, indices: Array, axis: int) -> Array:
         """x at non-negative integer indices along an axis; the result has the indices' axes in its place."""
+
+    @abc.abstractmethod
+    def flip(self, x: Array, axes: Sequence[int]) -> Array:
+        """Axes in reverse."""
+
+    @abc.abstractmethod
+    def scatter(self, x: Array, indices: Array, updates: Array, reduction: str) -> Array:
+        """x [l, *rest] with updates [m, *rest] put at non-negative indices [m]; reduction is none, add, mul, max or min."""
 
     # --- linear and neural
     @abc.abstractmethod

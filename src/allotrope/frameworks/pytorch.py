@@ -31,6 +31,9 @@ DTYPES: dict[np.dtype, torch.dtype] = {
 NUMPY_DTYPES = {t: n for n, t in DTYPES.items()}
 
 
+_REDUCTIONS = {"add": "sum", "mul": "prod", "max": "amax", "min": "amin"}
+
+
 def torch_dtype(dtype: np.dtype) -> torch.dtype:
     """PyTorch's name of a dtype. Raises: UnsupportedError where it has none."""
     try:
@@ -104,6 +107,26 @@ class PyTorchPrimitives(Primitives):
     sigmoid = staticmethod(torch.sigmoid)
     erf = staticmethod(torch.erf)
     relu = staticmethod(torch.relu)
+    sin = staticmethod(torch.sin)
+    cos = staticmethod(torch.cos)
+    tan = staticmethod(torch.tan)
+    asin = staticmethod(torch.asin)
+    acos = staticmethod(torch.acos)
+    atan = staticmethod(torch.atan)
+    sinh = staticmethod(torch.sinh)
+    cosh = staticmethod(torch.cosh)
+    asinh = staticmethod(torch.asinh)
+    acosh = staticmethod(torch.acosh)
+    atanh = staticmethod(torch.atanh)
+    floor = staticmethod(torch.floor)
+    ceil = staticmethod(torch.ceil)
+    round = staticmethod(torch.round)
+    isnan = staticmethod(torch.isnan)
+    logical_not = staticmethod(torch.logical_not)
+    bitwise_not = staticmethod(torch.bitwise_not)
+
+    def bit_cast(self, x: Tensor, dtype: np.dtype) -> Tensor:  # noqa: D102
+        return x.view(torch_dtype(dtype))
 
     def gelu(self, x: Tensor, approximate: bool) -> Tensor:  # noqa: D102
         return F.gelu(x, approximate="tanh" if approximate else "none")
@@ -120,6 +143,14 @@ class PyTorchPrimitives(Primitives):
     less = staticmethod(torch.lt)
     greater = staticmethod(torch.gt)
     bitwise_xor = staticmethod(torch.bitwise_xor)
+    bitwise_and = staticmethod(torch.bitwise_and)
+    bitwise_or = staticmethod(torch.bitwise_or)
+    logical_and = staticmethod(torch.logical_and)
+    logical_or = staticmethod(torch.logical_or)
+    logical_xor = staticmethod(torch.logical_xor)
+    floored_remainder = staticmethod(torch.remainder)
+    truncated_remainder = staticmethod(torch.fmod)
+    shift_left = staticmethod(torch.bitwise_left_shift)
 
     def divide(self, x: Tensor, y: Tensor | float) -> Tensor:  # noqa: D102
         return torch.div(x, y) if x.is_floating_point() or x.is_complex() else torch.div(x, y, rounding_mode="trunc")
@@ -133,9 +164,12 @@ class PyTorchPrimitives(Primitives):
     def where(self, condition: Tensor, x: Tensor | float, y: Tensor | float) -> Tensor:  # noqa: D102
         return torch.where(condition, x, y)
 
-    def shift_right_logical(self, x: Tensor, count: int) -> Tensor:  # noqa: D102
-        width = torch.iinfo(x.dtype).bits
-        return torch.bitwise_and(torch.bitwise_right_shift(x, count), 2 ** (width - count) - 1)
+    def shift_right_logical(self, x: Tensor, count: Tensor | int) -> Tensor:  # noqa: D102
+        moved = torch.bitwise_right_shift(x, count)
+        if not x.dtype.is_signed:
+            return moved
+        assert isinstance(count, int)
+        return torch.bitwise_and(moved, 2 ** (torch.iinfo(x.dtype).bits - count) - 1)
 
     # --- reductions
     def sum(self, x: Tensor, axes: Sequence[int] | None = None, keepdims: bool = False) -> Tensor:  # noqa: D102
@@ -146,6 +180,30 @@ class PyTorchPrimitives(Primitives):
 
     def max(self, x: Tensor, axes: Sequence[int] | None = None, keepdims: bool = False) -> Tensor:  # noqa: D102
         return torch.amax(x, dim=_axes(x, axes), keepdim=keepdims)
+
+    def min(self, x: Tensor, axes: Sequence[int] | None = None, keepdims: bool = False) -> Tensor:  # noqa: D102
+        return torch.amin(x, dim=_axes(x, axes), keepdim=keepdims)
+
+    def product(self, x: Tensor, axes: Sequence[int] | None = None, keepdims: bool = False) -> Tensor:  # noqa: D102
+        for axis in sorted((a % x.dim() for a in _axes(x, axes)), reverse=True):
+            x = torch.prod(x, dim=axis, keepdim=keepdims, dtype=x.dtype)
+        return x
+
+    def log_sum_exp(self, x: Tensor, axes: Sequence[int] | None = None, keepdims: bool = False) -> Tensor:  # noqa: D102
+        return torch.logsumexp(x, dim=_axes(x, axes), keepdim=keepdims)
+
+    def argmax(self, x: Tensor, axis: int) -> Tensor:  # noqa: D102
+        return torch.max(x, dim=axis).indices
+
+    def cumulative_sum(self, x: Tensor, axis: int) -> Tensor:  # noqa: D102
+        return torch.cumsum(x, axis, dtype=x.dtype)
+
+    def cumulative_product(self, x: Tensor, axis: int) -> Tensor:  # noqa: D102
+        return torch.cumprod(x, axis, dtype=x.dtype)
+
+    def top_k(self, x: Tensor, k: int, axis: int, largest: bool) -> tuple[Tensor, Tensor]:  # noqa: D102
+        values, places = torch.sort(x, dim=axis, descending=largest, stable=True)
+        return values.narrow(axis, 0, k), places.narrow(axis, 0, k)
 
     def softmax(self, x: Tensor, axis: int) -> Tensor:  # noqa: D102
         return torch.softmax(x, axis)
@@ -193,6 +251,15 @@ class PyTorchPrimitives(Primitives):
         axis %= x.dim()
         flat = torch.index_select(x, axis, indices.reshape(-1).long())
         return flat.reshape(x.shape[:axis] + indices.shape + x.shape[axis + 1 :])
+
+    def flip(self, x: Tensor, axes: Sequence[int]) -> Tensor:  # noqa: D102
+        return torch.flip(x, tuple(axes))
+
+    def scatter(self, x: Tensor, indices: Tensor, updates: Tensor, reduction: str) -> Tensor:  # noqa: D102
+        spread = indices.reshape(-1, *[1] * (x.dim() - 1)).expand(updates.shape)
+        if reduction == "none":
+            return torch.scatter(x, 0, spread, updates)
+        return torch.scatter_reduce(x, 0, spread, updates, _REDUCTIONS[reduction])
 
     # --- linear and neural
     matmul = staticmethod(torch.matmul)

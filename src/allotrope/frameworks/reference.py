@@ -18,6 +18,8 @@ from allotrope.network.network import Network
 
 Array = np.ndarray
 
+_REDUCTIONS = {"add": np.add, "mul": np.multiply, "max": np.maximum, "min": np.minimum}
+
 
 def quiet(function: Callable[..., Any]) -> Callable[..., Any]:
     """The function with IEEE results (infinities, NaN) instead of warnings, and arrays instead of NumPy scalars."""
@@ -73,6 +75,34 @@ class ReferencePrimitives(Primitives):
     less = quiet(np.less)
     greater = quiet(np.greater)
     bitwise_xor = quiet(np.bitwise_xor)
+    sin = quiet(np.sin)
+    cos = quiet(np.cos)
+    tan = quiet(np.tan)
+    asin = quiet(np.arcsin)
+    acos = quiet(np.arccos)
+    atan = quiet(np.arctan)
+    sinh = quiet(np.sinh)
+    cosh = quiet(np.cosh)
+    asinh = quiet(np.arcsinh)
+    acosh = quiet(np.arccosh)
+    atanh = quiet(np.arctanh)
+    floor = quiet(np.floor)
+    ceil = quiet(np.ceil)
+    round = quiet(np.rint)
+    isnan = quiet(np.isnan)
+    logical_not = quiet(np.logical_not)
+    bitwise_not = quiet(np.invert)
+    logical_and = quiet(np.logical_and)
+    logical_or = quiet(np.logical_or)
+    logical_xor = quiet(np.logical_xor)
+    bitwise_and = quiet(np.bitwise_and)
+    bitwise_or = quiet(np.bitwise_or)
+    floored_remainder = quiet(np.mod)
+    truncated_remainder = quiet(np.fmod)
+    shift_left = quiet(np.left_shift)
+
+    def bit_cast(self, x: Array, dtype: np.dtype) -> Array:  # noqa: D102
+        return x.view(dtype)
 
     def sigmoid(self, x: Array) -> Array:  # noqa: D102
         with np.errstate(all="ignore"):
@@ -105,9 +135,9 @@ class ReferencePrimitives(Primitives):
         kept = x if isinstance(x, np.ndarray) else y
         return np.where(condition, np.asarray(x, kept.dtype), np.asarray(y, kept.dtype))
 
-    def shift_right_logical(self, x: Array, count: int) -> Array:  # noqa: D102
+    def shift_right_logical(self, x: Array, count: Any) -> Array:  # noqa: D102
         unsigned = np.dtype(f"uint{8 * x.dtype.itemsize}")
-        return np.asarray(np.right_shift(x.view(unsigned), count)).view(x.dtype)
+        return np.asarray(np.right_shift(x.view(unsigned), np.asarray(count).astype(unsigned))).view(x.dtype)
 
     # --- reductions
     def sum(self, x: Array, axes: Sequence[int] | None = None, keepdims: bool = False) -> Array:  # noqa: D102
@@ -119,6 +149,36 @@ class ReferencePrimitives(Primitives):
 
     def max(self, x: Array, axes: Sequence[int] | None = None, keepdims: bool = False) -> Array:  # noqa: D102
         return np.asarray(np.max(x, axis=_axes(axes), keepdims=keepdims))
+
+    def min(self, x: Array, axes: Sequence[int] | None = None, keepdims: bool = False) -> Array:  # noqa: D102
+        return np.asarray(np.min(x, axis=_axes(axes), keepdims=keepdims))
+
+    def product(self, x: Array, axes: Sequence[int] | None = None, keepdims: bool = False) -> Array:  # noqa: D102
+        return np.asarray(np.prod(x, axis=_axes(axes), keepdims=keepdims, dtype=x.dtype))
+
+    def log_sum_exp(self, x: Array, axes: Sequence[int] | None = None, keepdims: bool = False) -> Array:  # noqa: D102
+        largest = np.max(x, axis=_axes(axes), keepdims=True, initial=-np.inf)
+        largest = np.where(np.isfinite(largest), largest, 0).astype(x.dtype)
+        with np.errstate(all="ignore"):
+            total = np.log(np.sum(np.exp(x - largest), axis=_axes(axes), keepdims=True)) + largest
+        return np.asarray(total if keepdims else np.squeeze(total, _axes(axes)), x.dtype)
+
+    def argmax(self, x: Array, axis: int) -> Array:  # noqa: D102
+        return np.asarray(np.argmax(x, axis=axis), np.int64)
+
+    def cumulative_sum(self, x: Array, axis: int) -> Array:  # noqa: D102
+        return np.cumsum(x, axis, dtype=x.dtype)
+
+    def cumulative_product(self, x: Array, axis: int) -> Array:  # noqa: D102
+        return np.cumprod(x, axis, dtype=x.dtype)
+
+    def top_k(self, x: Array, k: int, axis: int, largest: bool) -> tuple[Array, Array]:  # noqa: D102
+        if largest:  # a stable descending order: the reverse of the ascending order of the reversed axis
+            order = x.shape[axis] - 1 - np.flip(np.argsort(np.flip(x, axis), axis=axis, kind="stable"), axis)
+        else:
+            order = np.argsort(x, axis=axis, kind="stable")
+        places = np.take(order, np.arange(k), axis)
+        return np.take_along_axis(x, places, axis), places.astype(np.int64)
 
     def softmax(self, x: Array, axis: int) -> Array:  # noqa: D102
         return np.exp(self.log_softmax(x, axis))
@@ -150,6 +210,17 @@ class ReferencePrimitives(Primitives):
 
     def take(self, x: Array, indices: Array, axis: int) -> Array:  # noqa: D102
         return np.asarray(np.take(x, indices, axis))
+
+    def flip(self, x: Array, axes: Sequence[int]) -> Array:  # noqa: D102
+        return np.flip(x, tuple(axes))
+
+    def scatter(self, x: Array, indices: Array, updates: Array, reduction: str) -> Array:  # noqa: D102
+        y = x.copy()
+        if reduction == "none":
+            y[indices] = updates
+        else:
+            _REDUCTIONS[reduction].at(y, indices, updates)
+        return y
 
     # --- linear and neural
     matmul = quiet(np.matmul)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -25,6 +26,11 @@ for _name, _primitive in {
     "Sigmoid": "sigmoid", "Erf": "erf", "Relu": "relu", "Softplus": "softplus",
     "Add": "add", "Sub": "subtract", "Mul": "multiply", "Div": "divide",
     "Equal": "equal", "Less": "less", "Greater": "greater", "Where": "where",
+    "Sin": "sin", "Cos": "cos", "Tan": "tan", "Asin": "asin", "Acos": "acos", "Atan": "atan",
+    "Sinh": "sinh", "Cosh": "cosh", "Asinh": "asinh", "Acosh": "acosh", "Atanh": "atanh",
+    "Floor": "floor", "Ceil": "ceil", "Round": "round", "IsNaN": "isnan", "Not": "logical_not",
+    "And": "logical_and", "Or": "logical_or", "Xor": "logical_xor", "BitwiseNot": "bitwise_not",
+    "BitwiseAnd": "bitwise_and", "BitwiseOr": "bitwise_or", "BitwiseXor": "bitwise_xor",
 }.items():  # fmt: skip
     _same(_name, _primitive)
 
@@ -116,10 +122,91 @@ def gelu(p: Any, x: Any, *, approximate: str = "none") -> Any:
     return p.gelu(x, approximate == "tanh")
 
 
+@operator("Mean")
+def mean(p: Any, *arrays: Any) -> Any:
+    """The mean of several arrays, element by element."""
+    return p.divide(_folded("add")(p, *arrays), len(arrays))
+
+
+@operator("LessOrEqual")
+def less_or_equal(p: Any, x: Any, y: Any) -> Any:
+    """x <= y; false where either is NaN."""
+    return p.logical_or(p.less(x, y), p.equal(x, y))
+
+
+@operator("GreaterOrEqual")
+def greater_or_equal(p: Any, x: Any, y: Any) -> Any:
+    """x >= y; false where either is NaN."""
+    return p.logical_or(p.greater(x, y), p.equal(x, y))
+
+
+@operator("Mod")
+def modulo(p: Any, x: Any, y: Any, *, fmod: int = 0) -> Any:
+    """The remainder, with the sign of y, or with the sign of x where fmod."""
+    return p.truncated_remainder(x, y) if fmod else p.floored_remainder(x, y)
+
+
+@operator("IsInf")
+def is_infinite(p: Any, x: Any, *, detect_negative: int = 1, detect_positive: int = 1) -> Any:
+    """Whether x is infinite, in the directions asked for."""
+    nothing = p.full(p.shape(x), False, np.dtype(bool))
+    positive = p.equal(x, math.inf) if detect_positive else nothing
+    return p.logical_or(positive, p.equal(x, -math.inf) if detect_negative else nothing)
+
+
+@operator("BitShift")
+def bit_shift(p: Any, x: Any, count: Any, *, direction: str) -> Any:
+    """Bits of an unsigned integer moved LEFT or RIGHT."""
+    return p.shift_left(x, count) if direction == "LEFT" else p.shift_right_logical(x, count)
+
+
+@operator("Celu")
+def celu(p: Any, x: Any, *, alpha: float = 1.0) -> Any:
+    """max(0, x) + min(0, alpha * (exp(x / alpha) - 1)) (Barron 2017)."""
+    return p.add(p.relu(x), p.multiply(p.subtract(p.exp(p.divide(p.minimum(x, 0), alpha)), 1), alpha))
+
+
+@operator("Softsign")
+def softsign(p: Any, x: Any) -> Any:
+    """x / (1 + |x|)."""
+    return p.divide(x, p.add(p.abs(x), 1))
+
+
+@operator("Mish")
+def mish(p: Any, x: Any) -> Any:
+    """x * tanh(softplus(x)) (Misra 2019)."""
+    return p.multiply(x, p.tanh(p.softplus(x)))
+
+
+@operator("Shrink")
+def shrink(p: Any, x: Any, *, bias: float = 0.0, lambd: float = 0.5) -> Any:
+    """x moved by bias toward 0 outside of -lambd..lambd, 0 inside."""
+    below = p.where(p.less(x, -lambd), p.add(x, bias), p.multiply(x, 0))
+    return p.where(p.greater(x, lambd), p.subtract(x, bias), below)
+
+
+@operator("ThresholdedRelu")
+def thresholded_relu(p: Any, x: Any, *, alpha: float = 1.0) -> Any:
+    """x above alpha, else 0."""
+    return p.where(p.greater(x, alpha), x, 0)
+
+
 @operator("Cast")
 def cast(p: Any, x: Any, *, to: int, saturate: int = 1, round_mode: str = "up") -> Any:
     """x in another dtype."""
     return p.cast(x, dtype_of(to))
+
+
+@operator("CastLike")
+def cast_like(p: Any, x: Any, like: Any, *, saturate: int = 1, round_mode: str = "up") -> Any:
+    """x in the dtype of another array."""
+    return p.cast(x, p.dtype(like))
+
+
+@operator("BitCast")
+def bit_cast(p: Any, x: Any, *, to: int) -> Any:
+    """The bits of x read as another dtype of the same width."""
+    return p.bit_cast(x, dtype_of(to))
 
 
 @operator("Dropout", host=("ratio", "training_mode"))

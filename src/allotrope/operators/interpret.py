@@ -70,7 +70,7 @@ class Program:
         """`keep` names the values of an outer graph, which are never dropped. Raises: UnsupportedError."""
         check_supported(graph)
         self.graph, self.p, self.host = graph, p, host
-        self.constants = dict(graph.constants)
+        self.constants = {name: _read_only(array) for name, array in graph.constants.items()}
         self.steps = self._steps(graph, keep)
 
     def _steps(self, graph: Graph, keep: frozenset[str]) -> list[Step]:
@@ -133,6 +133,13 @@ class Program:
         if step.operator.all_host or position in step.operator.host:
             return value if isinstance(value, np.ndarray) else self.p.to_host(value)
         return self.array(value)
+
+
+def _read_only(array: np.ndarray) -> np.ndarray:
+    """The array in a form that primitives may convert once and keep."""
+    view = array.view()
+    view.flags.writeable = False
+    return view
 
 
 def _body(program: Program, frame: Values, context: Context) -> Callable[..., list[Any]]:

@@ -2,6 +2,8 @@
 
 import allotrope.operators.convolution
 import allotrope.operators.elementwise
+import allotrope.operators.indexing
 import allotrope.operators.linear
 import allotrope.operators.normalization
+import allotrope.operators.reductions
 import allotrope.operators.shaping  # noqa: F401

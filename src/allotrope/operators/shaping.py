@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from typing import Any
 
 import numpy as np
 
 from allotrope.errors import ModelError
+from allotrope.operators.elementwise import dtype_of
 from allotrope.operators.table import operator
 
 
@@ -86,13 +88,6 @@ def expand(p: Any, x: Any, shape: np.ndarray) -> Any:
     return p.broadcast_to(x, np.broadcast_shapes(tuple(p.shape(x)), tuple(int(s) for s in shape)))
 
 
-@operator("Gather")
-def gather(p: Any, x: Any, indices: Any, *, axis: int = 0) -> Any:
-    """Slices of x at indices along an axis; negative ones count from its end."""
-    length = p.shape(x)[axis]
-    return p.take(x, p.where(p.less(indices, 0), p.add(indices, length), indices), axis)
-
-
 @operator("Slice", host=("starts", "ends", "axes", "steps"))
 def slice_(p: Any, x: Any, starts: np.ndarray, ends: np.ndarray, axes: np.ndarray | None = None, steps: np.ndarray | None = None) -> Any:
     """x[start:end:step] on the given axes, with Python's clamping."""
@@ -104,3 +99,120 @@ def slice_(p: Any, x: Any, starts: np.ndarray, ends: np.ndarray, axes: np.ndarra
         begin, stop, step = slice(int(starts[i]), int(ends[i]), step).indices(lengths[axis])
         first[axis], last[axis], stride[axis] = begin, stop, step
     return p.slice(x, first, [None if e < 0 else e for e in last], stride)
+
+
+@operator("Constant")
+def constant(
+    p: Any,
+    *,
+    value: np.ndarray | None = None,
+    value_float: float | None = None,
+    value_floats: tuple[float, ...] | None = None,
+    value_int: int | None = None,
+    value_ints: tuple[int, ...] | None = None,
+) -> np.ndarray:
+    """The array or number that the attributes hold."""
+    if value is not None:
+        return value
+    floats = value_float if value_float is not None else value_floats
+    if floats is not None:
+        return np.asarray(floats, np.float32)
+    return np.asarray(value_int if value_int is not None else value_ints, np.int64)
+
+
+@operator("ConstantOfShape", host=("shape",))
+def constant_of_shape(p: Any, shape: np.ndarray, *, value: np.ndarray | None = None) -> Any:
+    """An array of the given shape, filled with a value, 0.0 where none is given."""
+    fill = np.zeros(1, np.float32) if value is None else value
+    return p.full(tuple(int(n) for n in shape), fill.reshape(-1)[0].item(), fill.dtype)
+
+
+@operator("Range", host=("*",))
+def range_(p: Any, start: np.ndarray, limit: np.ndarray, delta: np.ndarray) -> Any:
+    """start, start + delta, … up to and without the limit."""
+    count = max(0, math.ceil((limit.item() - start.item()) / delta.item()))
+    return (start + np.arange(count).astype(start.dtype) * delta).astype(start.dtype)
+
+
+@operator("EyeLike")
+def eye_like(p: Any, x: Any, *, dtype: int | None = None, k: int = 0) -> Any:
+    """1 on the k-th diagonal, 0 elsewhere, of x's shape [rows, columns]."""
+    return np.eye(*p.shape(x), k=k, dtype=p.dtype(x) if dtype is None else dtype_of(dtype))
+
+
+@operator("Split", host=("lengths",))
+def split(
+    p: Any, x: Any, lengths: np.ndarray | None = None, *, axis: int = 0, num_outputs: int | None = None, context: Any
+) -> tuple[Any, ...]:
+    """Pieces of x along an axis: of the given lengths, or of equal ones with a shorter last."""
+    shape = p.shape(x)
+    axis %= len(shape)
+    if lengths is None:
+        pieces = num_outputs or len(context.node.outputs)
+        size = -(-shape[axis] // pieces)
+        lengths = np.asarray([min(size, shape[axis] - i * size) for i in range(pieces)])
+    bounds = np.cumsum([0, *(int(n) for n in lengths)])
+    return tuple(narrow(p, x, axis, int(a), int(b)) for a, b in itertools.pairwise(bounds))
+
+
+def narrow(p: Any, x: Any, axis: int, start: int, stop: int) -> Any:
+    """x[start:stop] along an axis."""
+    shape = p.shape(x)
+    starts = [start if i == axis else 0 for i in range(len(shape))]
+    return p.slice(x, starts, [stop if i == axis else n for i, n in enumerate(shape)], [1] * len(shape))
+
+
+@operator("Tile", host=("repeats",))
+def tile(p: Any, x: Any, repeats: np.ndarray) -> Any:
+    """x repeated along each axis."""
+    shape, times = p.shape(x), [int(r) for r in repeats]
+    spread = p.broadcast_to(p.reshape(x, [n for length in shape for n in (1, length)]), [n for pair in zip(times, shape, strict=True) for n in pair])
+    return p.reshape(spread, [r * n for r, n in zip(times, shape, strict=True)])
+
+
+@operator("Pad", host=("pads", "constant_value", "axes"))
+def pad(
+    p: Any, x: Any, pads: np.ndarray, constant_value: np.ndarray | None = None, axes: np.ndarray | None = None, *, mode: str = "constant"
+) -> Any:
+    """x longer, or shorter where pads are negative, at both ends of the given axes."""
+    rank = len(p.shape(x))
+    chosen = range(rank) if axes is None else [int(a) % rank for a in axes]
+    before, after = [0] * rank, [0] * rank
+    for i, axis in enumerate(chosen):
+        before[axis], after[axis] = int(pads[i]), int(pads[len(pads) // 2 + i])
+    starts = [max(0, -b) for b in before]
+    stops = [n - max(0, -a) for n, a in zip(p.shape(x), after, strict=True)]
+    x = p.slice(x, starts, stops, [1] * rank) if any(n < 0 for n in (*before, *after)) else x
+    value = 0 if constant_value is None else np.asarray(constant_value).reshape(-1)[0].item()
+    return p.pad(x, [max(0, b) for b in before], [max(0, a) for a in after], mode, value)
+
+
+@operator("Trilu", host=("k",))
+def triangle(p: Any, x: Any, k: np.ndarray | None = None, *, upper: int = 1) -> Any:
+    """The upper or lower triangle of matrices, from the k-th diagonal; 0 elsewhere."""
+    rows, columns = p.shape(x)[-2:]
+    offset = 0 if k is None else int(np.asarray(k).reshape(()))
+    kept = np.triu(np.ones((rows, columns), bool), offset) if upper else np.tril(np.ones((rows, columns), bool), offset)
+    return p.where(p.constant(kept), x, 0)
+
+
+@operator("DepthToSpace")
+def depth_to_space(p: Any, x: Any, *, blocksize: int, mode: str = "DCR") -> Any:
+    """Channels of x [n, c, h, w] moved into blocks of pixels: depth-column-row order, or column-row-depth (CRD)."""
+    n, c, h, w = p.shape(x)
+    b, depth = blocksize, c // blocksize**2
+    if mode == "DCR":
+        x = p.transpose(p.reshape(x, (n, b, b, depth, h, w)), (0, 3, 4, 1, 5, 2))
+    else:
+        x = p.transpose(p.reshape(x, (n, depth, b, b, h, w)), (0, 1, 4, 2, 5, 3))
+    return p.reshape(x, (n, depth, h * b, w * b))
+
+
+@operator("SpaceToDepth")
+def space_to_depth(p: Any, x: Any, *, blocksize: int, mode: str = "DCR") -> Any:
+    """Blocks of pixels of x [n, c, h, w] moved into channels: depth-column-row order, or column-row-depth (CRD)."""
+    n, c, h, w = p.shape(x)
+    b = blocksize
+    order = (0, 3, 5, 1, 2, 4) if mode == "DCR" else (0, 1, 3, 5, 2, 4)
+    x = p.transpose(p.reshape(x, (n, c, h // b, b, w // b, b)), order)
+    return p.reshape(x, (n, c * b * b, h // b, w // b))

@@ -1,0 +1,146 @@
+"""Operators that pick elements by position, or put them there."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from allotrope.operators.table import operator
+
+_INDEX = np.dtype(np.int64)
+
+
+def from_front(p: Any, indices: Any, length: int) -> Any:
+    """Indices, int64, with negative ones counted from the end made positive."""
+    indices = p.cast(indices, _INDEX)
+    return p.where(p.less(indices, 0), p.add(indices, length), indices)
+
+
+@operator("Gather")
+def gather(p: Any, x: Any, indices: Any, *, axis: int = 0) -> Any:
+    """Slices of x at indices along an axis; negative ones count from its end."""
+    return p.take(x, from_front(p, indices, p.shape(x)[axis]), axis)
+
+
+@operator("GatherElements")
+def gather_elements(p: Any, x: Any, indices: Any, *, axis: int = 0) -> Any:
+    """For each place in indices, x at the same place but at that index along the axis."""
+    axis %= len(p.shape(x))
+    flat = _element_places(p, p.shape(x), from_front(p, indices, p.shape(x)[axis]), axis)
+    return p.reshape(p.take(p.reshape(x, (-1,)), p.reshape(flat, (-1,)), 0), p.shape(indices))
+
+
+def _element_places(p: Any, shape: tuple[int, ...], indices: Any, axis: int) -> Any:
+    """Positions in the flattened array of what GatherElements and ScatterElements address."""
+    lengths = p.shape(indices)
+    strides = np.cumprod([1, *reversed(shape[1:])])[::-1]
+    others = sum(
+        (np.arange(n) * strides[i]).reshape([-1 if j == i else 1 for j in range(len(shape))]) for i, n in enumerate(lengths) if i != axis
+    )
+    places = p.multiply(indices, int(strides[axis]))
+    return p.add(places, p.constant(np.broadcast_to(others, lengths).astype(np.int64))) if len(shape) > 1 else places
+
+
+@operator("GatherND")
+def gather_nd(p: Any, x: Any, indices: Any, *, batch_dims: int = 0) -> Any:
+    """x at coordinates: the last axis of indices [..., k] holds positions on the k axes of x after the batch axes."""
+    shape, lengths = p.shape(x), p.shape(indices)
+    depth = lengths[-1]
+    places = _coordinates(p, indices, shape[batch_dims : batch_dims + depth])
+    count, addressed = math.prod(shape[:batch_dims]), math.prod(shape[batch_dims : batch_dims + depth])
+    if batch_dims:
+        offsets = (np.arange(count) * addressed).reshape(*shape[:batch_dims], *[1] * (len(lengths) - 1 - batch_dims))
+        places = p.add(places, p.constant(offsets))
+    rest = shape[batch_dims + depth :]
+    return p.take(p.reshape(x, (count * addressed, *rest)), places, 0)
+
+
+def _coordinates(p: Any, indices: Any, shape: tuple[int, ...]) -> Any:
+    """Coordinates [..., k] on axes of the given lengths as positions in the flattened array, [...]."""
+    lengths = p.constant(np.asarray(shape, np.int64))
+    indices = p.cast(indices, _INDEX)
+    indices = p.where(p.less(indices, 0), p.add(indices, lengths), indices)
+    strides = np.cumprod([1, *reversed(shape[1:])])[::-1].astype(np.int64)
+    return p.sum(p.multiply(indices, p.constant(strides)), (-1,))
+
+
+@operator("ScatterElements")
+def scatter_elements(p: Any, x: Any, indices: Any, updates: Any, *, axis: int = 0, reduction: str = "none") -> Any:
+    """x with updates put at indices along an axis, alone or combined by add, mul, max or min."""
+    axis %= len(p.shape(x))
+    flat = _element_places(p, p.shape(x), from_front(p, indices, p.shape(x)[axis]), axis)
+    result = p.scatter(p.reshape(x, (-1,)), p.reshape(flat, (-1,)), p.reshape(updates, (-1,)), reduction)
+    return p.reshape(result, p.shape(x))
+
+
+@operator("ScatterND")
+def scatter_nd(p: Any, x: Any, indices: Any, updates: Any, *, reduction: str = "none") -> Any:
+    """x with updates put at coordinates, alone or combined by add, mul, max or min."""
+    shape, depth = p.shape(x), p.shape(indices)[-1]
+    places = p.reshape(_coordinates(p, indices, shape[:depth]), (-1,))
+    rest = shape[depth:]
+    flat, news = p.reshape(x, (math.prod(shape[:depth]), *rest)), p.reshape(updates, (math.prod(p.shape(indices)[:-1]), *rest))
+    return p.reshape(p.scatter(flat, places, news, reduction), shape)
+
+
+@operator("TensorScatter", host=("starts",))
+def tensor_scatter(p: Any, cache: Any, update: Any, starts: np.ndarray | None = None, *, axis: int = -2, mode: str = "linear") -> Any:
+    """A cache [n, ..., length, ...] with an update written into it from a start for each n, around its end where circular."""
+    shape, count = p.shape(cache), p.shape(update)[axis]
+    axis %= len(shape)
+    begins = np.zeros(shape[0], np.int64) if starts is None else starts
+    places = begins[:, None] + np.arange(count)
+    places = places % shape[axis] if mode == "circular" else places
+    spread = places.reshape(shape[0], *[count if i == axis else 1 for i in range(1, len(shape))])
+    return scatter_elements(p, cache, p.constant(np.array(np.broadcast_to(spread, p.shape(update)))), update, axis=axis)
+
+
+@operator("OneHot", host=("depth",))
+def one_hot(p: Any, indices: Any, depth: np.ndarray, values: Any, *, axis: int = -1) -> Any:
+    """values[1] at each index along a new axis of length depth, values[0] elsewhere."""
+    length = int(np.asarray(depth).reshape(()))
+    rank = len(p.shape(indices)) + 1
+    axis %= rank
+    places = p.constant(np.arange(length).reshape([-1 if i == axis else 1 for i in range(rank)]))
+    wanted = from_front(p, indices, length)
+    lengths = list(p.shape(indices))
+    hit = p.equal(places, p.reshape(wanted, (*lengths[:axis], 1, *lengths[axis:])))
+    off, on = (p.slice(values, [i], [i + 1], [1]) for i in (0, 1))
+    return p.where(hit, p.reshape(on, ()), p.reshape(off, ()))
+
+
+@operator("Compress", host=("condition",))
+def compress(p: Any, x: Any, condition: np.ndarray, *, axis: int | None = None) -> Any:
+    """The slices of x along an axis, or the elements of x flattened, at which a condition holds."""
+    x = p.reshape(x, (-1,)) if axis is None else x
+    return p.take(x, p.constant(np.flatnonzero(condition)), axis or 0)
+
+
+@operator("NonZero", host=("*",))
+def nonzero(p: Any, x: np.ndarray) -> np.ndarray:
+    """The coordinates of elements that are not 0: [rank, count], int64."""
+    return np.asarray(np.nonzero(x), np.int64)
+
+
+@operator("Unique", host=("*",))
+def unique(p: Any, x: np.ndarray, *, axis: int | None = None, sorted: int = 1) -> tuple[np.ndarray, ...]:  # noqa: A002 - ONNX's name
+    """The distinct slices of x, where each is first seen, which one each slice is, and how often each occurs."""
+    values, first, inverse, counts = np.unique(x, return_index=True, return_inverse=True, return_counts=True, axis=axis)
+    inverse = inverse.reshape(-1)
+    if not sorted:
+        order = np.argsort(first)
+        rank = np.argsort(order)
+        values, first, counts, inverse = np.take(values, order, axis or 0), first[order], counts[order], rank[inverse]
+    return values, first.astype(np.int64), inverse.astype(np.int64), counts.astype(np.int64)
+
+
+@operator("ReverseSequence", host=("lengths",))
+def reverse_sequence(p: Any, x: Any, lengths: np.ndarray, *, batch_axis: int = 1, time_axis: int = 0) -> Any:
+    """Each sequence of a batch with its first `length` steps in reverse order; batch and time are the first two axes."""
+    steps = np.arange(p.shape(x)[time_axis])
+    order = np.stack([np.where(steps < n, n - 1 - steps, steps) for n in lengths], axis=batch_axis)
+    shape = p.shape(x)
+    spread = order.reshape(*order.shape, *[1] * (len(shape) - 2))
+    return gather_elements(p, x, p.constant(np.array(np.broadcast_to(spread, shape))), axis=time_axis)
