@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from allotrope.errors import ModelError
-from allotrope.network.graph import Dimension, Graph, Node, Value
+from allotrope.network.graph import UNKNOWN, Dimension, Graph, Node, Value
 from allotrope.network.network import Network
 from allotrope.network.shapes import infer_shapes
 
@@ -89,7 +89,7 @@ class Builder:
 
     def network(self) -> Network:
         """The finished network, with the shape of every value that can be inferred."""
-        unknown = tuple(Value(name, np.dtype(np.float32), None) for name in self._outputs)
+        unknown = tuple(Value(name, UNKNOWN, None) for name in self._outputs)
         graph = Graph(tuple(self._inputs), unknown, tuple(self._nodes), dict(self._constants), name=self.name)
         return Network(infer_shapes(graph, self._weights), self._weights, frozenset(self._trainable))
 

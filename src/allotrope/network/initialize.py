@@ -22,8 +22,10 @@ def stream(seed: int, name: str) -> np.random.Generator:
 
 
 def draw(initializer: Initializer, seed: int, name: str, shape: Shape) -> np.ndarray:
-    """The float32 weight `name` of `shape`, as `initializer` draws it from the stream of (seed, name)."""
-    return np.asarray(initializer(stream(seed, name), shape), dtype=np.float32)
+    """The float32 weight `name` of `shape`, read-only, as `initializer` draws it from the stream of (seed, name)."""
+    values = np.array(initializer(stream(seed, name), shape), dtype=np.float32, copy=None)
+    values.flags.writeable = False
+    return values
 
 
 def fans(shape: Shape) -> tuple[int, int]:
@@ -98,18 +100,19 @@ def dirac(random: np.random.Generator, shape: Shape) -> np.ndarray:
     same = min(shape[0], shape[1])
     centre = tuple(side // 2 for side in shape[2:])
     values[:same] = 0
-    values[(np.arange(same), np.arange(same), *centre)] = 1
+    for channel in range(same):
+        values[(channel, channel, *centre)] = 1
     return values
 
 
 def zeros(random: np.random.Generator, shape: Shape) -> np.ndarray:
     """All 0, as biases begin."""
-    return np.zeros(shape)
+    return np.zeros(shape, dtype=np.float32)
 
 
 def ones(random: np.random.Generator, shape: Shape) -> np.ndarray:
     """All 1, as the scales of normalization begin."""
-    return np.ones(shape)
+    return np.ones(shape, dtype=np.float32)
 
 
 def _uniform(random: np.random.Generator, shape: Shape, variance: float) -> np.ndarray:

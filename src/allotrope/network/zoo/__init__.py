@@ -10,9 +10,12 @@ from allotrope.network.zoo.convolutional import cnn
 from allotrope.network.zoo.dense import mlp
 from allotrope.network.zoo.mobile import mobilenet_v2
 from allotrope.network.zoo.residual import resnet8, resnet18, resnet20, resnet32, resnet34, resnet50, resnet56
+from allotrope.network.zoo.weights import load_safetensors
+from allotrope.network.zoo.whitened import whitened_cnn, whitening_filters
 
 NETWORKS: dict[str, Callable[..., Network]] = {
-    build.__name__: build for build in (mlp, cnn, resnet8, resnet20, resnet32, resnet56, resnet18, resnet34, resnet50, mobilenet_v2)
+    build.__name__: build
+    for build in (mlp, cnn, whitened_cnn, resnet8, resnet20, resnet32, resnet56, resnet18, resnet34, resnet50, mobilenet_v2)
 }
 
 
@@ -29,6 +32,7 @@ def network(name: str) -> Callable[..., Network]:
 __all__ = [
     "NETWORKS",
     "cnn",
+    "load_safetensors",
     "mlp",
     "mobilenet_v2",
     "network",
@@ -39,4 +43,6 @@ __all__ = [
     "resnet34",
     "resnet50",
     "resnet56",
+    "whitened_cnn",
+    "whitening_filters",
 ]

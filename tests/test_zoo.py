@@ -1,0 +1,256 @@
+"""The zoo: what the networks compute, how large they are, what they refuse."""
+
+from __future__ import annotations
+
+import functools
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+
+from allotrope.errors import UsageError
+from allotrope.network import zoo
+from allotrope.network.compose import with_probabilities
+from allotrope.network.summary import multiply_adds
+from allotrope.network.zoo.blocks import ACTIVATIONS, NORMALIZATIONS
+
+PHOTOGRAPHS = ("resnet18", "resnet34", "resnet50", "mobilenet_v2")
+SMALL = tuple(name for name in zoo.NETWORKS if name not in PHOTOGRAPHS)
+
+
+def run(network, x):
+    session = onnxruntime.InferenceSession(network.to_onnx().SerializeToString(), providers=["CPUExecutionProvider"])
+    return session.run(None, {"x": x})[0]
+
+
+def pictures(n, c, h, w):
+    return np.random.default_rng(0).standard_normal((n, c, h, w), dtype=np.float32)
+
+
+def parameters(network) -> int:
+    """The number of weights that train, which is what papers count."""
+    return sum(network.weights[name].size for name in network.trainable)
+
+
+# Sources: ResNet-20 for 10 classes with option A, 0.27 M in table 6 of He et al. 2016, to the digit in
+# https://github.com/akamaster/pytorch_resnet_cifar10; the others in the table of weights of torchvision's documentation,
+# https://docs.pytorch.org/vision/stable/models.html (also https://docs.pytorch.org/vision/stable/models/generated/torchvision.models.resnet50.html).
+PUBLISHED = {
+    "resnet20": (269_722, functools.partial(zoo.resnet20, 10, (3, 32, 32), shortcut="padding")),
+    "resnet32": (464_154, functools.partial(zoo.resnet32, 10, (3, 32, 32), shortcut="padding")),
+    "resnet56": (853_018, functools.partial(zoo.resnet56, 10, (3, 32, 32), shortcut="padding")),
+    "resnet18": (11_689_512, functools.partial(zoo.resnet18, 1000, (3, 224, 224))),
+    "resnet34": (21_797_672, functools.partial(zoo.resnet34, 1000, (3, 224, 224))),
+    "resnet50": (25_557_032, functools.partial(zoo.resnet50, 1000, (3, 224, 224))),
+    "mobilenet_v2": (3_504_872, functools.partial(zoo.mobilenet_v2, 1000, (3, 224, 224))),
+}
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_parameter_counts_are_the_published_ones(name):
+    published, build = PUBLISHED[name]
+    assert parameters(build()) == published
+
+
+# Sources, in millions: the GFLOPS column of the same table of torchvision (which counts multiply-adds); ResNet-20 in
+# https://github.com/chenyaofo/pytorch-cifar-models; whitened_cnn in section 3 of https://arxiv.org/abs/2404.00498 does not say.
+PUBLISHED_MULTIPLY_ADDS = {"resnet18": 1814, "resnet34": 3664, "resnet50": 4089, "mobilenet_v2": 301}
+
+
+@pytest.mark.parametrize("name", PUBLISHED_MULTIPLY_ADDS)
+def test_multiply_adds_are_the_published_ones(name):
+    assert multiply_adds(PUBLISHED[name][1]()) / 1e6 == pytest.approx(PUBLISHED_MULTIPLY_ADDS[name], abs=1)
+
+
+def test_multiply_adds_of_resnet20_are_the_published_ones():
+    assert multiply_adds(zoo.resnet20(10, (3, 32, 32))) / 1e6 == pytest.approx(40.81, abs=0.01)
+
+
+def convolve(x, weight, bias):
+    """`x` [c, h, w] with zeros around it, by plain loops."""
+    filters, channels, height, width = weight.shape
+    _, rows, columns = x.shape
+    y = np.zeros((filters, rows, columns))
+    for k in range(filters):
+        for row in range(rows):
+            for column in range(columns):
+                y[k, row, column] = bias[k]
+                for c in range(channels):
+                    for i in range(height):
+                        for j in range(width):
+                            r, s = row + i - height // 2, column + j - width // 2
+                            if 0 <= r < rows and 0 <= s < columns:
+                                y[k, row, column] += weight[k, c, i, j] * x[c, r, s]
+    return y
+
+
+def pool(x, reduce):
+    channels, rows, columns = x.shape
+    y = np.zeros((channels, rows // 2, columns // 2))
+    for c, row, column in np.ndindex(*y.shape):
+        y[c, row, column] = reduce(x[c, 2 * row : 2 * row + 2, 2 * column : 2 * column + 2])
+    return y
+
+
+def softmax(z):
+    return np.exp(z - z.max()) / np.exp(z - z.max()).sum()
+
+
+PHI = {"relu": lambda z: np.maximum(z, 0), "tanh": np.tanh, "sigmoid": lambda z: 1 / (1 + np.exp(-z))}
+
+
+@pytest.mark.parametrize("activation", PHI)
+@pytest.mark.parametrize("pooling", ["max", "average"])
+def test_cnn_is_sigma_of_sum_of_phi_of_convolutions(activation, pooling):
+    """It is y = sigma(sum_k w_k phi(sum_l w_kl * x_l + b_k)), phi pooled, sigma the softmax."""
+    network = zoo.cnn(4, (2, 6, 7), channels=(3,), hidden=(), activation=activation, pooling=pooling, seed=1)
+    network = network.with_weights({"conv1.bias": np.float32([0.3, -0.2, 0.5]), "fc.bias": np.float32([0.1, 0.2, -0.3, 0])})
+    w = {name: array.astype(np.float64) for name, array in network.weights.items()}
+    assert set(w) == {"conv1.weight", "conv1.bias", "fc.weight", "fc.bias"}
+    x = pictures(2, 2, 6, 7)
+    expected = []
+    for picture in x.astype(np.float64):
+        features = pool(PHI[activation](convolve(picture, w["conv1.weight"], w["conv1.bias"])), np.max if pooling == "max" else np.mean)
+        expected.append(softmax(w["fc.bias"] + sum(w["fc.weight"][:, k] * f for k, f in enumerate(features.ravel()))))
+    np.testing.assert_allclose(run(with_probabilities(network, list("abcd")), x), expected, rtol=2e-5)
+
+
+def test_cnn_with_two_convolutions_and_a_hidden_layer():
+    network = zoo.cnn(3, (1, 8, 8), channels=(2, 3), hidden=(5,), seed=2)
+    w = {name: array.astype(np.float64) for name, array in network.weights.items()}
+    x = pictures(1, 1, 8, 8)
+    z = x[0].astype(np.float64)
+    for name in ("conv1", "conv2"):
+        z = pool(np.maximum(convolve(z, w[f"{name}.weight"], w[f"{name}.bias"]), 0), np.max)
+    z = np.maximum(w["fc1.weight"] @ z.ravel() + w["fc1.bias"], 0)
+    np.testing.assert_allclose(run(network, x)[0], w["fc.weight"] @ z + w["fc.bias"], rtol=2e-5)
+
+
+@pytest.mark.parametrize("name", SMALL)
+@pytest.mark.parametrize("image", [(1, 28, 28), (3, 33, 47)])
+def test_small_networks_take_grey_and_colour_of_any_size(name, image):
+    network = zoo.network(name)(5, image)
+    onnx.checker.check_model(network.to_onnx(), full_check=True)
+    y = run(network, pictures(2, *image))
+    assert y.shape == (2, 5)
+    assert np.isfinite(y).all()
+    assert [(v.name, v.dtype, v.shape) for v in network.inputs] == [("x", np.float32, ("n", *image))]
+    assert [(v.name, v.dtype, v.shape) for v in network.outputs] == [("logits", np.float32, ("n", 5))]
+
+
+@pytest.mark.parametrize("name", PHOTOGRAPHS)
+def test_photograph_networks_take_their_smallest_image(name):
+    network = zoo.network(name)(4, (3, 32, 32), width=0.25)
+    onnx.checker.check_model(network.to_onnx(), full_check=True)
+    assert np.isfinite(run(network, pictures(1, 3, 32, 32))).all()
+
+
+def reference_activation(name, z):
+    import torch.nn.functional as F
+    from torch import from_numpy
+
+    kinds = {"gelu_tanh": lambda z: F.gelu(z, approximate="tanh")}
+    return kinds.get(name, getattr(F, name, None))(from_numpy(z)).numpy()
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_activations_mean_what_pytorch_means_by_their_name(activation):
+    network = zoo.mlp(4, (1, 4, 4), hidden=(16,), activation=activation)
+    network = network.with_weights(
+        {"fc1.weight": np.eye(16, dtype=np.float32), "fc.weight": np.eye(4, 16, dtype=np.float32), "fc.bias": np.zeros(4, np.float32)}
+    )
+    x = np.linspace(-7, 7, 64, dtype=np.float32).reshape(4, 1, 4, 4)
+    expected = reference_activation(activation, x.reshape(4, 16)[:, :4])
+    np.testing.assert_allclose(run(network, x), expected, rtol=1e-5, atol=2e-6)
+
+
+@pytest.mark.parametrize("normalization", NORMALIZATIONS)
+@pytest.mark.parametrize("name", ["mlp", "cnn", "whitened_cnn", "resnet8", "mobilenet_v2"])
+def test_every_normalization_in_every_family(name, normalization):
+    image = (3, 32, 32)
+    network = zoo.network(name)(3, image, normalization=normalization, dropout=0.5, width=0.25)
+    onnx.checker.check_model(network.to_onnx(), full_check=True)
+    assert np.isfinite(run(network, pictures(2, *image))).all()
+    operators = {node.operator for node in network.graph.nodes}
+    assert "Dropout" in operators
+    assert any(operator.endswith("Normalization") for operator in operators) == (normalization != "none")
+    statistics = {weight for weight in network.weights if "running_" in weight}
+    assert bool(statistics) == (normalization == "batch")
+    assert not statistics & network.trainable
+
+
+def test_group_and_layer_normalization_are_per_picture_with_unit_variance():
+    for kind, groups in (("group", 2), ("layer", 1), ("instance", 8)):
+        network = zoo.cnn(2, (1, 8, 8), channels=(8,), hidden=(), activation="relu", normalization=kind)
+        (node,) = (node for node in network.graph.nodes if node.operator.endswith("Normalization"))
+        assert node.attributes.get("num_groups", 8) == groups
+
+
+def test_width_scales_channels_and_seed_moves_weights():
+    half = zoo.resnet20(10, (3, 32, 32), width=0.5, seed=1)
+    assert half.weights["layer3.0.conv1.weight"].shape == (32, 16, 3, 3)
+    other = zoo.resnet20(10, (3, 32, 32), width=0.5, seed=2)
+    assert (half.weights["conv1.weight"] != other.weights["conv1.weight"]).all()
+    np.testing.assert_array_equal(half.weights["conv1.weight"], zoo.resnet8(10, (3, 32, 32), width=0.5, seed=1).weights["conv1.weight"])
+
+
+def test_padding_is_explicit_everywhere():
+    for name in zoo.NETWORKS:
+        for node in zoo.network(name)(2, (3, 32, 32), width=0.25).graph.nodes:
+            assert "auto_pad" not in node.attributes, node
+            assert node.operator not in ("Conv", "MaxPool", "AveragePool") or len(node.attributes["pads"]) == 4
+
+
+def test_dropout_of_zero_leaves_no_node():
+    assert not any(node.operator == "Dropout" for node in zoo.cnn(2, (1, 8, 8)).graph.nodes)
+
+
+def test_unknown_network_suggests_the_nearest():
+    with pytest.raises(UsageError, match=r"unknown network 'resnett20'\. Did you mean 'resnet20'"):
+        zoo.network("resnett20")
+
+
+def test_all_wrong_arguments_are_said_at_once():
+    with pytest.raises(UsageError) as raised:
+        zoo.cnn(
+            1, (3, 2, 9), activation="rellu", normalization="bach", dropout=1.0, width=0, seed=-1, channels=(4, 0), kernel=0, pooling="maxx"
+        )
+    for part in (
+        "network 'cnn' cannot be built",
+        "at least 2 classes are needed, found 1",
+        "image 2 x 9 is too small: this network needs 4 x 4",
+        "unknown activation 'rellu'. Did you mean 'relu'",
+        "unknown normalization 'bach'. Did you mean 'batch'",
+        "dropout must be at least 0 and below 1, found 1.0",
+        "width must be above 0, found 0",
+        "seed must be at least 0, found -1",
+        "channels must be whole numbers above 0, found [0]",
+        "kernel must be whole numbers above 0, found [0]",
+        "unknown pooling 'maxx'. Did you mean 'max'",
+    ):
+        assert part in str(raised.value)
+
+
+@pytest.mark.parametrize("name", zoo.NETWORKS)
+@pytest.mark.parametrize(
+    "arguments", [{"classes": 1}, {"image": (3, 32)}, {"image": (0, 64, 64)}, {"width": float("nan")}, {"width": -1.0}]
+)
+def test_every_network_refuses_wrong_arguments(name, arguments):
+    with pytest.raises(UsageError, match=f"network '{name}' cannot be built"):
+        zoo.network(name)(**{"classes": 10, "image": (3, 64, 64), **arguments})
+
+
+@pytest.mark.parametrize(
+    ("name", "smallest"), [("cnn", 4), ("whitened_cnn", 9), ("resnet8", 4), ("resnet20", 4), ("resnet18", 32), ("mobilenet_v2", 32)]
+)
+def test_smallest_image_runs_and_a_smaller_one_is_refused(name, smallest):
+    network = zoo.network(name)(2, (1, smallest, smallest), width=0.25)
+    assert np.isfinite(run(network, pictures(1, 1, smallest, smallest))).all()
+    with pytest.raises(UsageError, match="too small"):
+        zoo.network(name)(2, (1, smallest, smallest - 1))
+
+
+def test_unknown_shortcut_is_refused():
+    with pytest.raises(UsageError, match=r"unknown shortcut 'project'\. Did you mean 'projection'"):
+        zoo.resnet20(10, (3, 32, 32), shortcut="project")
