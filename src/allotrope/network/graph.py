@@ -11,6 +11,9 @@ import numpy as np
 Dimension = int | str | None
 """A known length, a named free length such as `n`, or an unknown one."""
 
+UNKNOWN = np.dtype(np.void)
+"""The type of a value of which nothing is known, as of the inputs of a subgraph."""
+
 
 @dataclass(frozen=True, slots=True)
 class Value:
@@ -47,7 +50,7 @@ class Graph:
     """Nodes in an order in which every value is made before it is used.
 
     `constants` never change in training; weights are not here but in the `Network`, by name.
-    `values` holds what shape inference found for inner values, by name.
+    `values` holds what shape inference found for inner values, by name. `documentation` is ONNX's doc_string.
     """
 
     inputs: tuple[Value, ...]
@@ -56,3 +59,4 @@ class Graph:
     constants: Mapping[str, np.ndarray] = field(default_factory=dict)
     values: Mapping[str, Value] = field(default_factory=dict)
     name: str = "network"
+    documentation: str = ""

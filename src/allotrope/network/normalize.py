@@ -1,0 +1,109 @@
+"""Brings a model of any opset to one clean `Network`: constants in their place, one opset, weights told apart, shapes inferred."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import cache
+
+from allotrope.network.batch import free_batch as with_free_batch
+from allotrope.network.graph import Graph, Node, Value
+from allotrope.network.network import Network
+from allotrope.network.opset import OPSET
+from allotrope.network.parse import constant_of
+from allotrope.network.shapes import infer_shapes
+from allotrope.network.upgrade import Upgrade, needs_upgrade, upgrade
+from allotrope.network.weights import RECORD, every_node, roles
+
+__all__ = ["OPSET", "normalize"]
+
+
+def normalize(graph: Graph, opset: int, metadata: Mapping[str, str], free_batch: bool = True) -> Network:
+    """A network from a checked graph at its own opset, all its arrays among its constants.
+
+    Raises: UnsupportedError, ModelError, each naming the nodes.
+    """
+    graph = infer_shapes(_upgraded(_hoisted(_constants_in_place(graph)), opset), {})
+    found = roles(graph, graph.constants, metadata)
+    names = found.trainable | found.state
+    weights = {name: array for name, array in graph.constants.items() if name in names}
+    used = {name for node in every_node(graph) for name in node.inputs} | {value.name for value in graph.outputs}
+    constants = {name: array for name, array in graph.constants.items() if name in used - names}
+    others = {key: text for key, text in metadata.items() if key != RECORD}
+    network = Network(replace(graph, constants=constants), weights, found.trainable, others)
+    return with_free_batch(network) if free_batch else network
+
+
+def _constants_in_place(graph: Graph) -> Graph:
+    """Constant nodes become constants, here and in the graphs inside."""
+    constants, nodes = dict(graph.constants), []
+    for node in graph.nodes:
+        if node.operator == "Constant" and node.domain == "":
+            constants |= dict.fromkeys(node.outputs, constant_of(node))
+        else:
+            nodes.append(_with_subgraphs(node, _constants_in_place))
+    return replace(graph, nodes=tuple(nodes), constants=constants)
+
+
+def _hoisted(graph: Graph) -> Graph:
+    """The constants of the graphs inside become constants of the outermost, under new names where two have the same."""
+    constants = dict(graph.constants)
+    taken = _names(graph)
+
+    def lift(inner: Graph) -> Graph:
+        stay = {value.name for value in inner.outputs}
+        renamed = {}
+        for name in inner.constants.keys() - stay:
+            renamed[name] = _free_name(name, taken) if name in constants else name
+            constants[renamed[name]] = inner.constants[name]
+        kept = {name: array for name, array in inner.constants.items() if name in stay}
+        nodes = tuple(_with_subgraphs(_renamed(node, renamed), lift) for node in inner.nodes)
+        return replace(inner, nodes=nodes, constants=kept)
+
+    nodes = tuple(_with_subgraphs(node, lift) for node in graph.nodes)
+    return replace(graph, nodes=nodes, constants=constants)
+
+
+def _upgraded(graph: Graph, opset: int) -> Graph:
+    if not needs_upgrade(graph, opset):
+        return graph
+
+    @cache
+    def known() -> dict[str, Value]:
+        inferred = infer_shapes(graph, {}, opset)
+        arrays = {name: Value(name, array.dtype, array.shape) for name, array in graph.constants.items()}
+        return arrays | dict(inferred.values) | {value.name: value for value in (*inferred.inputs, *inferred.outputs)}
+
+    up = Upgrade(opset, known, graph.constants, _names(graph))
+    newer = upgrade(graph, up)
+    return replace(newer, constants={**newer.constants, **up.added})
+
+
+def _with_subgraphs(node: Node, change: Callable[[Graph], Graph]) -> Node:
+    inner = {name: change(value) for name, value in node.attributes.items() if isinstance(value, Graph)}
+    return replace(node, attributes={**node.attributes, **inner}) if inner else node
+
+
+def _renamed(node: Node, names: Mapping[str, str]) -> Node:
+    """The node, and the graphs inside it, with other names for what they take."""
+    if not names:
+        return node
+    node = replace(node, inputs=tuple(names.get(name, name) for name in node.inputs))
+    return _with_subgraphs(node, lambda inner: replace(inner, nodes=tuple(_renamed(n, names) for n in inner.nodes)))
+
+
+def _names(graph: Graph) -> set[str]:
+    """Every name of a value in the graph and in those inside it."""
+    own = {value.name for value in (*graph.inputs, *graph.outputs)} | set(graph.constants)
+    for node in graph.nodes:
+        own |= set(node.inputs) | set(node.outputs)
+        own = own.union(*(_names(subgraph) for subgraph in node.subgraphs))
+    return own
+
+
+def _free_name(name: str, taken: set[str]) -> str:
+    number = 2
+    while f"{name}_{number}" in taken:
+        number += 1
+    taken.add(f"{name}_{number}")
+    return f"{name}_{number}"

@@ -1,0 +1,86 @@
+"""What is known of every value before it is computed: types and shapes, by ONNX's own inference."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+import onnx
+from onnx import TensorProto, ValueInfoProto
+
+from allotrope.errors import ModelError
+from allotrope.network.graph import UNKNOWN, Dimension, Graph, Node, Value
+from allotrope.network.opset import OPSET
+
+_STEERING = 1024
+"""Arrays up to this many elements are shown to the inference, which computes shapes from them; of larger ones it sees the type."""
+
+
+def infer_shapes(graph: Graph, weights: Mapping[str, np.ndarray], opset: int = OPSET) -> Graph:
+    """The graph with the type and shape of every value that can be inferred.
+
+    An output keeps what was declared of it and learns the rest.
+
+    Raises: ModelError where the graph contradicts itself so far that inference gives up.
+    """
+    from allotrope.network.write import model_of
+
+    arrays = {**graph.constants, **weights}
+    small = {name: array for name, array in arrays.items() if array.size <= _STEERING and array.dtype.kind in "iub"}
+    large = tuple(Value(name, array.dtype, array.shape) for name, array in arrays.items() if name not in small)
+    nodes = tuple(_inferable(node) for node in graph.nodes)
+    bare = replace(graph, inputs=(*graph.inputs, *large), constants=small, nodes=nodes)
+    declared = {value.name: value for value in graph.outputs}
+    undeclared = [value for value in graph.outputs if value.shape is None]
+    bare = replace(bare, outputs=tuple(replace(v, dtype=UNKNOWN) if v in undeclared else v for v in bare.outputs))
+    try:
+        inferred = onnx.shape_inference.infer_shapes(model_of(bare, opset), data_prop=True).graph
+    except (onnx.shape_inference.InferenceError, RuntimeError, ValueError) as error:
+        raise ModelError(f"the shapes of network '{graph.name}' cannot be inferred: {error}") from error
+    free = {length for value in graph.inputs for length in value.shape or () if isinstance(length, str)}
+    values = {info.name: value_of(info, free) for info in inferred.value_info if is_tensor(info)}
+    found = {info.name: value_of(info, free | _names(declared.values())) for info in inferred.output if is_tensor(info)}
+    outputs = tuple(_merged(value, found.get(value.name)) for value in graph.outputs)
+    return replace(graph, outputs=outputs, values=values)
+
+
+def _inferable(node: Node) -> Node:
+    """GroupNormalization is the one operator for which onnx 1.23 infers nothing; its output is like its input."""
+    return Node("Identity", node.inputs[:1], node.outputs) if node.operator == "GroupNormalization" else node
+
+
+def is_tensor(info: ValueInfoProto) -> bool:
+    """Whether it is declared to be a tensor of a known type."""
+    return bool(info.type.HasField("tensor_type") and info.type.tensor_type.elem_type != TensorProto.UNDEFINED)
+
+
+def value_of(info: ValueInfoProto, free: set[str] | None = None) -> Value:
+    """A declared value; names of lengths that are not in `free` are taken as unknown (None keeps all)."""
+    if not is_tensor(info):
+        return Value(info.name, UNKNOWN, None)
+    tensor = info.type.tensor_type
+    dtype = np.dtype(onnx.helper.tensor_dtype_to_np_dtype(tensor.elem_type))
+    if not tensor.HasField("shape"):
+        return Value(info.name, dtype, None)
+    return Value(info.name, dtype, tuple(_dimension(dimension, free) for dimension in tensor.shape.dim))
+
+
+def _dimension(dimension: onnx.TensorShapeProto.Dimension, free: set[str] | None) -> Dimension:
+    if dimension.HasField("dim_value"):
+        return int(dimension.dim_value) if dimension.dim_value >= 0 else None
+    name = str(dimension.dim_param)
+    return name if name and (free is None or name in free) else None
+
+
+def _names(values: object) -> set[str]:
+    return {length for value in values for length in value.shape or () if isinstance(length, str)}  # type: ignore[attr-defined]
+
+
+def _merged(declared: Value, found: Value | None) -> Value:
+    if found is None or declared.dtype == UNKNOWN or declared.shape is None or found.shape is None:
+        return declared if found is None or (found.shape is None and declared.dtype != UNKNOWN and declared.shape is not None) else found
+    if len(found.shape) != len(declared.shape):
+        return declared
+    shape = tuple(old if old is not None else new for old, new in zip(declared.shape, found.shape, strict=True))
+    return replace(declared, shape=shape)

@@ -1,0 +1,268 @@
+"""Brings the operators of any opset from 7 to the one opset that everything here means.
+
+Each function takes a node as it was before the version it is registered with, and gives nodes that mean the same in `OPSET`.
+Sources: the operator changelog of ONNX (docs/Changelog.md) and, where it leaves a choice, what ONNX Runtime computes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from allotrope.errors import UnsupportedError
+from allotrope.network.graph import Graph, Node, Value
+
+Adapter = Callable[[Node, "Upgrade"], "list[Node]"]
+_ADAPTERS: dict[str, tuple[int, Adapter]] = {}
+
+
+def before(version: int, *operators: str) -> Callable[[Adapter], Adapter]:
+    """Register what brings these operators, as they were before an opset version, up to date."""
+
+    def register(adapter: Adapter) -> Adapter:
+        _ADAPTERS.update({operator: (version, adapter) for operator in operators})
+        return adapter
+
+    return register
+
+
+@dataclass
+class Upgrade:
+    """One graph on its way: what is known of its values, names that are taken, constants that were added."""
+
+    opset: int
+    known: Callable[[], Mapping[str, Value]]
+    arrays: Mapping[str, np.ndarray]
+    taken: set[str]
+    added: dict[str, np.ndarray] = field(default_factory=dict)
+
+    def constant(self, node: Node, suffix: str, array: Any) -> str:
+        """A new constant that belongs to a node; gives its name."""
+        name = self.fresh(node, suffix)
+        self.added[name] = np.asarray(array)
+        return name
+
+    def fresh(self, node: Node, suffix: str) -> str:
+        """A value name that is not taken."""
+        stem = name = f"{node.name or node.outputs[0]}/{suffix}"
+        number = 1
+        while name in self.taken:
+            number += 1
+            name = f"{stem}_{number}"
+        self.taken.add(name)
+        return name
+
+    def dtype(self, name: str) -> np.dtype:
+        """The type of a value, float32 where inference does not know it."""
+        value = self.known().get(name)
+        return value.dtype if value is not None else np.dtype(np.float32)
+
+    def shape(self, name: str) -> tuple[Any, ...] | None:
+        """The shape of a value as far as it is known."""
+        value = self.known().get(name)
+        return value.shape if value is not None else None
+
+
+def needs_upgrade(graph: Graph, opset: int) -> bool:
+    """Whether any node of the graph was different in the opset it was written for."""
+    return any(
+        (node.domain == "" and node.operator in _ADAPTERS and opset < _ADAPTERS[node.operator][0])
+        or any(needs_upgrade(subgraph, opset) for subgraph in node.subgraphs)
+        for node in graph.nodes
+    )
+
+
+def upgrade(graph: Graph, up: Upgrade) -> Graph:
+    """The same graph in `OPSET`; the constants that it needs beside its own are in `up.added`.
+
+    Raises: UnsupportedError naming every node that has no equal there.
+    """
+    nodes: list[Node] = []
+    problems: list[str] = []
+    for node in graph.nodes:
+        inner = {name: upgrade(value, up) for name, value in node.attributes.items() if isinstance(value, Graph)}
+        node = replace(node, attributes={**node.attributes, **inner}) if inner else node
+        version, adapter = _ADAPTERS.get(node.operator, (0, _as_it_is))
+        try:
+            nodes += adapter(node, up) if node.domain == "" and up.opset < version else [node]
+        except UnsupportedError as error:
+            problems.append(f"{node.operator} (node '{node.name or node.outputs[0]}', opset {up.opset}): {error}")
+    if problems:
+        raise UnsupportedError(f"nodes that mean something that ONNX has dropped: {'; '.join(problems)}.")
+    return replace(graph, nodes=tuple(nodes))
+
+
+def _as_it_is(node: Node, up: Upgrade) -> list[Node]:
+    return [node]
+
+
+def _changed(node: Node, *, drop: tuple[str, ...] = (), inputs: tuple[str, ...] | None = None, **attributes: Any) -> Node:
+    kept = {name: value for name, value in node.attributes.items() if name not in drop}
+    return replace(node, inputs=node.inputs if inputs is None else inputs, attributes=kept | attributes)
+
+
+def _attribute_to_input(node: Node, up: Upgrade, attribute: str, position: int, scalar: bool = False) -> Node:
+    """An integer attribute that became an input."""
+    if attribute not in node.attributes:
+        return node
+    values = node.attributes[attribute]
+    array = np.array(values if scalar else np.atleast_1d(values), dtype=np.int64)
+    inputs = (*node.inputs, *[""] * (position - len(node.inputs)), up.constant(node, attribute, array))
+    return _changed(node, drop=(attribute,), inputs=inputs)
+
+
+@before(18, "ReduceL1", "ReduceL2", "ReduceLogSum", "ReduceLogSumExp", "ReduceMax", "ReduceMean", "ReduceMin", "ReduceProd", "ReduceSumSquare")
+@before(13, "ReduceSum", "Squeeze", "Unsqueeze")
+def _axes(node: Node, up: Upgrade) -> list[Node]:
+    return [_attribute_to_input(node, up, "axes", 1)]
+
+
+@before(10, "Slice")
+def _slice(node: Node, up: Upgrade) -> list[Node]:
+    for position, attribute in enumerate(("starts", "ends", "axes"), start=1):
+        node = _attribute_to_input(node, up, attribute, position)
+    return [node]
+
+
+@before(10, "TopK")
+def _topk(node: Node, up: Upgrade) -> list[Node]:
+    return [_attribute_to_input(node, up, "k", 1)]
+
+
+@before(18, "Split")
+def _split(node: Node, up: Upgrade) -> list[Node]:
+    node = _attribute_to_input(node, up, "split", 1)
+    return [node if len(node.inputs) > 1 else _changed(node, num_outputs=len(node.outputs))]
+
+
+@before(11, "Clip")
+def _clip(node: Node, up: Upgrade) -> list[Node]:
+    dtype = up.dtype(node.inputs[0])
+    bounds = [up.constant(node, k, np.array(node.attributes[k], dtype)) if k in node.attributes else "" for k in ("min", "max")]
+    while bounds and not bounds[-1]:
+        bounds.pop()
+    return [_changed(node, drop=("min", "max"), inputs=(node.inputs[0], *bounds))]
+
+
+@before(11, "Pad")
+def _pad(node: Node, up: Upgrade) -> list[Node]:
+    value = float(node.attributes.get("value", 0.0))
+    node = _changed(_attribute_to_input(node, up, "pads", 1), drop=("value",))
+    if value == 0.0:
+        return [node]
+    return [_changed(node, inputs=(*node.inputs, up.constant(node, "value", np.array(value, up.dtype(node.inputs[0])))))]
+
+
+@before(12, "Dropout")
+def _dropout(node: Node, up: Upgrade) -> list[Node]:
+    """The mask, which was a number before opset 10, is cast back where it is used."""
+    ratio = up.constant(node, "ratio", np.array(node.attributes.get("ratio", 0.5), np.float32))
+    node = _changed(node, drop=("ratio",), inputs=(node.inputs[0], ratio))
+    if up.opset >= 10 or len(node.outputs) < 2:
+        return [node]
+    mask = up.fresh(node, "mask")
+    to = _onnx_type(up.dtype(node.inputs[0]))
+    return [replace(node, outputs=(node.outputs[0], mask)), Node("Cast", (mask,), (node.outputs[1],), {"to": to}, mask)]
+
+
+@before(14, "BatchNormalization")
+def _batch_normalization(node: Node, up: Upgrade) -> list[Node]:
+    """Before opset 14 the number of outputs said whether it trains."""
+    if node.attributes.get("spatial", 1) == 0:
+        raise UnsupportedError("statistics for each position (spatial=0)")
+    if any(node.outputs[3:]):
+        raise UnsupportedError("the outputs saved_mean and saved_var are used")
+    node = _changed(node, drop=("spatial",), **({"training_mode": 1} if any(node.outputs[1:3]) else {}))
+    return [replace(node, outputs=node.outputs[:3])]
+
+
+@before(13, "Softmax", "LogSoftmax", "Hardmax")
+def _softmax(node: Node, up: Upgrade) -> list[Node]:
+    """Before opset 13 all axes from `axis` on were one."""
+    axis = int(node.attributes.get("axis", 1))
+    shape = up.shape(node.inputs[0])
+    if axis == -1 or (shape is not None and (axis in (-1, len(shape) - 1) or all(n == 1 for n in shape[axis + 1 :]))):
+        return [_changed(node, axis=axis if shape is None else axis % len(shape) - len(shape))]
+    x, flat, soft, length = node.inputs[0], up.fresh(node, "flat"), up.fresh(node, "soft"), up.fresh(node, "shape")
+    return [
+        Node("Shape", (x,), (length,), {}, length),
+        Node("Flatten", (x,), (flat,), {"axis": axis}, flat),
+        Node(node.operator, (flat,), (soft,), {"axis": -1}, node.name),
+        Node("Reshape", (soft, length), node.outputs, {}, up.fresh(node, "unflat")),
+    ]
+
+
+@before(10, "Upsample")
+def _upsample(node: Node, up: Upgrade) -> list[Node]:
+    scales = node.inputs[1] if len(node.inputs) > 1 else up.constant(node, "scales", np.array(node.attributes["scales"], np.float32))
+    attributes = {"mode": node.attributes.get("mode", "nearest"), "coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"}
+    return [Node("Resize", (node.inputs[0], "", scales), node.outputs, attributes, node.name)]
+
+
+@before(13, "Resize")
+def _resize(node: Node, up: Upgrade) -> list[Node]:
+    """Opset 10 counts positions from the corner; when it shrinks, ONNX Runtime takes the next position and not the one before."""
+    if up.opset < 11:
+        scales = up.arrays.get(node.inputs[1])
+        nearest = "ceil" if scales is not None and (scales <= 1).all() and (scales < 1).any() else "floor"
+        inputs: tuple[str, ...] = (node.inputs[0], "", node.inputs[1])
+        return [_changed(node, inputs=inputs, coordinate_transformation_mode="asymmetric", nearest_mode=nearest)]
+    inputs = tuple("" if name in up.arrays and up.arrays[name].size == 0 else name for name in node.inputs)
+    return [_changed(node, inputs=inputs)]
+
+
+@before(11, "Scatter")
+def _scatter(node: Node, up: Upgrade) -> list[Node]:
+    return [replace(node, operator="ScatterElements")]
+
+
+@before(20, "DFT")
+def _dft(node: Node, up: Upgrade) -> list[Node]:
+    return [_attribute_to_input(_changed(node, axis=node.attributes.get("axis", 1)), up, "axis", 2, scalar=True)]
+
+
+@before(20, "GridSample")
+def _grid_sample(node: Node, up: Upgrade) -> list[Node]:
+    mode = str(node.attributes.get("mode", "bilinear"))
+    return [_changed(node, mode={"bilinear": "linear", "bicubic": "cubic"}.get(mode, mode))]
+
+
+@before(21, "GroupNormalization")
+def _group_normalization(node: Node, up: Upgrade) -> list[Node]:
+    """Before opset 21 scale and bias were given for each group; each is repeated for the group's channels."""
+    shape = up.shape(node.inputs[0])
+    groups = int(node.attributes["num_groups"])
+    if shape is None or len(shape) < 2 or not isinstance(shape[1], int):
+        raise UnsupportedError("the number of channels is not known")
+    column = up.constant(node, "column", np.array([groups, 1], np.int64))
+    expanded = up.constant(node, "channels", np.array([groups, shape[1] // groups], np.int64))
+    flat = up.constant(node, "flat", np.array([-1], np.int64))
+    nodes, names = [], []
+    for name in node.inputs[1:3]:
+        steps = [up.fresh(node, step) for step in ("as_column", "repeated", "by_channel")]
+        nodes += [
+            Node("Reshape", (name, column), (steps[0],), {}, steps[0]),
+            Node("Expand", (steps[0], expanded), (steps[1],), {}, steps[1]),
+            Node("Reshape", (steps[1], flat), (steps[2],), {}, steps[2]),
+        ]
+        names.append(steps[2])
+    return [*nodes, _changed(node, inputs=(node.inputs[0], *names))]
+
+
+@before(16, "RoiAlign")
+def _roi_align(node: Node, up: Upgrade) -> list[Node]:
+    return [_changed(node, coordinate_transformation_mode="output_half_pixel")]
+
+
+@before(9, "Scan")
+def _scan(node: Node, up: Upgrade) -> list[Node]:
+    raise UnsupportedError("Scan over a batch of sequences")
+
+
+def _onnx_type(dtype: np.dtype) -> int:
+    import onnx
+
+    return int(onnx.helper.np_dtype_to_tensor_dtype(dtype))
