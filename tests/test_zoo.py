@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import functools
+from dataclasses import replace
 
 import numpy as np
 import onnx
@@ -12,7 +12,8 @@ import pytest
 from allotrope.errors import UsageError
 from allotrope.network import zoo
 from allotrope.network.compose import with_probabilities
-from allotrope.network.summary import multiply_adds
+from allotrope.network.network import Network
+from allotrope.network.summary import multiply_adds, parameters
 from allotrope.network.zoo.blocks import ACTIVATIONS, NORMALIZATIONS
 
 PHOTOGRAPHS = ("resnet18", "resnet34", "resnet50", "mobilenet_v2")
@@ -24,47 +25,55 @@ def run(network, x):
     return session.run(None, {"x": x})[0]
 
 
+def with_output(network, name):
+    """The same network with an inner value as its output."""
+    return Network(replace(network.graph, outputs=(network.graph.values[name],)), network.weights, network.trainable)
+
+
 def pictures(n, c, h, w):
     return np.random.default_rng(0).standard_normal((n, c, h, w), dtype=np.float32)
 
 
-def parameters(network) -> int:
-    """The number of weights that train, which is what papers count."""
-    return sum(network.weights[name].size for name in network.trainable)
+# Parameters and multiply-adds, as published. Option A for 10 classes: 0.27, 0.46 and 0.85 M in
+# https://github.com/akamaster/pytorch_resnet_cifar10. Projections for 10 classes: the table of
+# https://github.com/chenyaofo/pytorch-cifar-models. The others: num_params and GFLOPS (which are multiply-adds) on the
+# pages of torchvision, such as https://docs.pytorch.org/vision/stable/models/generated/torchvision.models.resnet50.html.
+CIFAR, IMAGENET = (10, (3, 32, 32)), (1000, (3, 224, 224))
+EXACT_PARAMETERS = {"resnet18": 11_689_512, "resnet34": 21_797_672, "resnet50": 25_557_032, "mobilenet_v2": 3_504_872}
+GIGA_MULTIPLY_ADDS = {"resnet18": 1.81, "resnet34": 3.66, "resnet50": 4.09, "mobilenet_v2": 0.30}
+MEGA_PARAMETERS_OPTION_A = {"resnet20": 0.27, "resnet32": 0.46, "resnet56": 0.85}
+MEGA_PARAMETERS_AND_MULTIPLY_ADDS = {"resnet20": (0.27, 40.81), "resnet32": (0.47, 69.12), "resnet56": (0.86, 125.75)}
 
 
-# Sources: ResNet-20 for 10 classes with option A, 0.27 M in table 6 of He et al. 2016, to the digit in
-# https://github.com/akamaster/pytorch_resnet_cifar10; the others in the table of weights of torchvision's documentation,
-# https://docs.pytorch.org/vision/stable/models.html (also https://docs.pytorch.org/vision/stable/models/generated/torchvision.models.resnet50.html).
-PUBLISHED = {
-    "resnet20": (269_722, functools.partial(zoo.resnet20, 10, (3, 32, 32), shortcut="padding")),
-    "resnet32": (464_154, functools.partial(zoo.resnet32, 10, (3, 32, 32), shortcut="padding")),
-    "resnet56": (853_018, functools.partial(zoo.resnet56, 10, (3, 32, 32), shortcut="padding")),
-    "resnet18": (11_689_512, functools.partial(zoo.resnet18, 1000, (3, 224, 224))),
-    "resnet34": (21_797_672, functools.partial(zoo.resnet34, 1000, (3, 224, 224))),
-    "resnet50": (25_557_032, functools.partial(zoo.resnet50, 1000, (3, 224, 224))),
-    "mobilenet_v2": (3_504_872, functools.partial(zoo.mobilenet_v2, 1000, (3, 224, 224))),
-}
+@pytest.mark.parametrize("name", PHOTOGRAPHS)
+def test_photograph_networks_are_as_large_as_published(name):
+    network = zoo.network(name)(*IMAGENET)
+    assert parameters(network) == EXACT_PARAMETERS[name]
+    assert multiply_adds(network) / 1e9 == pytest.approx(GIGA_MULTIPLY_ADDS[name], abs=0.005)
 
 
-@pytest.mark.parametrize("name", PUBLISHED)
-def test_parameter_counts_are_the_published_ones(name):
-    published, build = PUBLISHED[name]
-    assert parameters(build()) == published
+@pytest.mark.parametrize("name", MEGA_PARAMETERS_AND_MULTIPLY_ADDS)
+def test_small_residual_networks_are_as_large_as_published(name):
+    network = zoo.network(name)(*CIFAR)
+    mega_parameters, mega_multiply_adds = MEGA_PARAMETERS_AND_MULTIPLY_ADDS[name]
+    assert parameters(network) / 1e6 == pytest.approx(mega_parameters, abs=0.005)
+    assert multiply_adds(network) / 1e6 == pytest.approx(mega_multiply_adds, abs=0.005)
+    as_in_the_paper = zoo.network(name)(*CIFAR, shortcut="padding")
+    assert parameters(as_in_the_paper) / 1e6 == pytest.approx(MEGA_PARAMETERS_OPTION_A[name], abs=0.005)
 
 
-# Sources, in millions: the GFLOPS column of the same table of torchvision (which counts multiply-adds); ResNet-20 in
-# https://github.com/chenyaofo/pytorch-cifar-models; whitened_cnn in section 3 of https://arxiv.org/abs/2404.00498 does not say.
-PUBLISHED_MULTIPLY_ADDS = {"resnet18": 1814, "resnet34": 3664, "resnet50": 4089, "mobilenet_v2": 301}
+def test_resnet20_with_the_papers_shortcut_has_the_known_number_of_parameters():
+    assert parameters(zoo.resnet20(*CIFAR, shortcut="padding")) == 269_722
+    assert multiply_adds(zoo.resnet20(*CIFAR, shortcut="padding")) / 1e6 == pytest.approx(40.55, abs=0.005)
 
 
-@pytest.mark.parametrize("name", PUBLISHED_MULTIPLY_ADDS)
-def test_multiply_adds_are_the_published_ones(name):
-    assert multiply_adds(PUBLISHED[name][1]()) / 1e6 == pytest.approx(PUBLISHED_MULTIPLY_ADDS[name], abs=1)
-
-
-def test_multiply_adds_of_resnet20_are_the_published_ones():
-    assert multiply_adds(zoo.resnet20(10, (3, 32, 32))) / 1e6 == pytest.approx(40.81, abs=0.01)
+def test_shortcut_by_padding_keeps_every_second_pixel_in_the_middle_channels():
+    network = zoo.resnet8(2, (1, 6, 5), shortcut="padding", width=0.25, normalization="none")
+    names = ("layer1.0.add.relu", "layer2.0.downsample.pad")
+    x, y = (run(with_output(network, name), pictures(1, 1, 6, 5)) for name in names)
+    assert y.shape == (1, 8, 3, 3)
+    np.testing.assert_array_equal(y[:, 2:6], x[:, :, ::2, ::2])
+    assert not y[:, :2].any() and not y[:, 6:].any()
 
 
 def convolve(x, weight, bias):

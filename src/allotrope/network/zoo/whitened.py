@@ -34,7 +34,7 @@ def whitened_cnn(
     x: [n, c, h, w] to logits: [n, classes]. `filters` [o, c, k, k] are what `whitening_filters` computes from the training
     images; without them they are a random rotation of the patches. The scales of normalization are frozen at 1,
     `momentum` (ONNX's) and `epsilon` are its other settings. A group of three convolutions has a shortcut around the
-    last two. airbench94 is `channels=(64, 256, 256), depth=2`, airbench96 `(128, 384, 512), depth=3`.
+    last two. airbench94 is what the defaults give, airbench96 `channels=(128, 512, 512), depth=3, momentum=0.9`.
 
     Raises: UsageError that lists every argument that is wrong.
     """
