@@ -1,4 +1,4 @@
-"""The command line: one verb is one call of the function of the same name; its options and help are that function's arguments and docstring.
+"""The command line: a verb is a call of the function of that name; its options and help are that function's arguments and docstring.
 
 Exit codes: 0 done, 1 failed, 2 wrong usage, 3 done but the target was missed, 130 stopped with Ctrl-C.
 """
@@ -10,9 +10,9 @@ import os
 import sys
 from collections.abc import Sequence
 from json import dumps
-from typing import Annotated, Any
+from typing import Any
 
-from cyclopts import App, CycloptsError, Parameter
+from cyclopts import App, CycloptsError
 
 from allotrope import __version__
 from allotrope.errors import AllotropeError, UsageError, unknown_name
@@ -20,6 +20,7 @@ from allotrope.run import plain
 
 INTERRUPTED = 130
 
+JSON_HELP = "With --json, one line of JSON is printed, last on standard output."
 VERBS = {
     "fit": ("allotrope.verbs.fit:fit", "Train on labelled images and deliver the fastest file that meets the target."),
     "predict": ("allotrope.verbs.predict:predict", "Classify pictures with the file that a run delivered."),
@@ -31,10 +32,10 @@ VERBS = {
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command line, by default that of this process, and gives its exit code."""
-    tokens = list(sys.argv[1:] if arguments is None else arguments)
-    as_json = "--json" in tokens
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    tokens, as_json = [word for word in words if word != "--json"], "--json" in words
     try:
-        result = _call(tokens)
+        result = _call(tokens, as_json)
         if result is not None:
             print(dumps(plain(getattr(result, "json", result))) if as_json else result, flush=True)
     except CycloptsError as error:
@@ -50,30 +51,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return int(getattr(result, "exit_code", 0))
 
 
-def _call(tokens: list[str]) -> Any:
+def _call(tokens: list[str], as_json: bool) -> Any:
     """What the verb's function returns; None where help or the version was printed."""
     verb = _verb(tokens)
     if verb and verb not in VERBS:
         raise unknown_name("command", verb, VERBS)
-    app = _app(verb)
-
-    @app.meta.default
-    def launch(
-        *command: Annotated[str, Parameter(show=False, allow_leading_hyphen=True)],
-        json: Annotated[bool, Parameter(negative="", help="Print one line of JSON, last on standard output.")] = False,
-    ) -> Any:
-        function, bound, _ = app.parse_args(command, exit_on_error=False, print_error=False)
-        if json and "quiet" in inspect.signature(function).parameters:
-            bound.arguments["quiet"] = True
-        return function(*bound.args, **bound.kwargs)
-
-    return app.meta(tokens, exit_on_error=False, print_error=False, result_action="return_value")
+    function, bound, _ = _app(verb).parse_args(tokens, exit_on_error=False, print_error=False)
+    if as_json and "quiet" in inspect.signature(function).parameters:
+        bound.arguments["quiet"] = True
+    return function(*bound.args, **bound.kwargs)
 
 
 def _app(verb: str) -> App:
     """The verbs. The function of `verb` is imported for its help and options; of the others one line is enough."""
     summary = "Hold a neural network once; give it every form it can take, trained and measured on your data and machine."
-    app = App(name="allotrope", help=summary, version=__version__, help_format="plaintext", suppress_keyboard_interrupt=False)
+    app = App(name="allotrope", help=summary, help_epilogue=JSON_HELP, help_format="plaintext", version=__version__)
     for name, (home, line) in VERBS.items():
         app.command(home, name=name, help=None if name == verb else line)
     return app

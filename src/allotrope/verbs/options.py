@@ -1,0 +1,120 @@
+"""What a call of `fit` asks for, checked before any work is done."""
+
+from __future__ import annotations
+
+import inspect
+import shlex
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from allotrope.config import AUGMENTATIONS, OPTIMIZERS, SCHEDULES, DataOptions, Target, parse_bytes, parse_seconds
+from allotrope.errors import UsageError, unknown_name
+
+CHOICES = {"optimizer": OPTIMIZERS, "schedule": SCHEDULES, "augmentation": AUGMENTATIONS, "class_weights": ("none", "balanced")}
+FRACTIONS = ("label_smoothing", "warmup", "average")
+RECIPE = (
+    "optimizer", "learning_rate", "batch_size", "weight_decay", "schedule", "warmup", "label_smoothing", "class_weights",
+    "augmentation", "flip", "mixup", "cutmix", "clip_norm", "average", "patience",
+)  # fmt: skip
+"""The arguments of `fit` that replace what the recipe would otherwise say, by the same names."""
+
+
+@dataclass(frozen=True)
+class FitOptions:
+    """The arguments of `fit` in the terms of its stages. `budget` is in seconds; `recipe` holds only what was asked for."""
+
+    source: str
+    network: str
+    framework: str
+    budget: float | None
+    epochs: float | None
+    device: str
+    threads: int | None
+    seed: int
+    data: DataOptions
+    target: Target
+    recipe: dict[str, Any]
+
+
+def fit_options(arguments: Mapping[str, Any]) -> FitOptions:
+    """The options that the arguments of `fit` ask for.
+
+    Raises: UsageError for unknown names, and for all values out of range in one message.
+    """
+    recipe = {name: arguments[name] for name in RECIPE if arguments[name] is not None}
+    _check_names(arguments["network"], arguments["framework"], recipe)
+    _check_values({**arguments, **recipe})
+    seed = arguments["seed"]
+    latency, size = arguments["max_latency"], arguments["max_size"]
+    return FitOptions(
+        source=str(arguments["data"]),
+        network=arguments["network"],
+        framework=arguments["framework"],
+        budget=None if arguments["budget"] is None else parse_seconds(arguments["budget"]),
+        epochs=arguments["epochs"],
+        device=arguments["device"],
+        threads=arguments["threads"],
+        seed=seed,
+        data=DataOptions(arguments["validation"], arguments["test"], arguments["image_size"], seed),
+        target=Target(
+            max_latency=None if latency is None else 1000 * parse_seconds(latency),
+            max_size=None if size is None else parse_bytes(size),
+            max_drop=arguments["max_drop"],
+        ),
+        recipe=recipe,
+    )
+
+
+def given(function: Callable[..., Any], arguments: Mapping[str, Any], without: tuple[str, ...] = ()) -> dict[str, Any]:
+    """The arguments that differ from the function's defaults, as plain values."""
+    usual = defaults(function)
+    return {name: _plain(arguments[name]) for name in usual if name not in without and arguments[name] != usual[name]}
+
+
+def defaults(function: Callable[..., Any]) -> dict[str, Any]:
+    """The default of each argument of the function."""
+    return {name: parameter.default for name, parameter in inspect.signature(function).parameters.items()}
+
+
+def command_line(verb: str, positional: str, arguments: Mapping[str, Any]) -> str:
+    """The command that repeats a call: `positional` is the name of the argument that stands without its name."""
+    words = ["allotrope", verb, *([str(arguments[positional])] if positional in arguments else [])]
+    for name, value in arguments.items():
+        option = name.replace("_", "-")
+        if isinstance(value, bool):
+            words.append(f"--{option}" if value else f"--no-{option}")
+        elif name != positional:
+            words += [f"--{option}", str(value)]
+    return shlex.join(words)
+
+
+def _plain(value: Any) -> Any:
+    return value if isinstance(value, (bool, int, float)) else str(value)
+
+
+def _check_names(network: str, framework: str, recipe: Mapping[str, Any]) -> None:
+    from allotrope.frameworks import FRAMEWORKS
+    from allotrope.network.zoo import NETWORKS
+
+    if network not in ("auto", *NETWORKS):
+        raise unknown_name("network", network, ("auto", *NETWORKS))
+    if framework not in FRAMEWORKS:
+        raise unknown_name("framework", framework, FRAMEWORKS)
+    for name, known in CHOICES.items():
+        if name in recipe and recipe[name] not in known:
+            raise unknown_name(name.replace("_", " "), recipe[name], known)
+
+
+def _check_values(values: Mapping[str, Any]) -> None:
+    """Raises one UsageError for all values that are out of range."""
+    positive = ("epochs", "threads", "image_size", "learning_rate", "batch_size", "mixup", "cutmix", "clip_norm", "patience")
+    problems = [f"{name} is {values[name]}, expected more than 0" for name in positive if values.get(name) is not None and not values[name] > 0]
+    problems += [
+        f"{name} is {values[name]}, expected 0 or more" for name in ("weight_decay", "max_drop", "seed") if (values.get(name) or 0) < 0
+    ]
+    problems += [
+        f"{name} is {values[name]}, expected at least 0 and below 1" for name in FRACTIONS if not 0 <= (values.get(name) or 0) < 1
+    ]
+    if problems:
+        raise UsageError("; ".join(problems) + ".")
