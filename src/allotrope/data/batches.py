@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import dataclass
 
 import numpy as np
@@ -47,7 +47,7 @@ class Batches:
         self._seed = recipe.seed
         self._side = self._stream(SIDE).integers(0, 2, len(split))
 
-    def epoch(self, epoch: int, start: int = 0) -> Iterator[Batch]:
+    def epoch(self, epoch: int, start: int = 0) -> Generator[Batch, None, None]:
         """The batches of an epoch from step `start` on; leaving the loop early ends the background thread."""
         ready: queue.Queue[Batch | BaseException] = queue.Queue(AHEAD)
         stop = threading.Event()
@@ -87,5 +87,5 @@ class Batches:
                 if stop.is_set():
                     return
                 ready.put(batch)
-        except BaseException as error:  # raised again, with its traceback, where the batches are used
+        except BaseException as error:  # noqa: BLE001 - raised again, with its traceback, where the batches are used
             ready.put(error)

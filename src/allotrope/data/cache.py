@@ -27,9 +27,15 @@ def cache_file(root: Path, files: Iterable[Path], *options: object) -> Path:
     """The cache file of these pictures: named by a hash of every path, its times and size, and of `options` such as the image size."""
     key = hashlib.blake2b(repr((FORMAT, str(root.resolve()), options)).encode(), digest_size=16)
     for path in files:
-        status = path.stat()
-        key.update(repr((str(path), status.st_mtime_ns, status.st_ctime_ns, status.st_size)).encode("utf-8", "surrogateescape"))
+        key.update(os.fsencode(path) + repr(_state(path)).encode())
     return cache_folder() / f"pictures-{key.hexdigest()}.npz"
+
+
+def _state(path: Path) -> tuple[int, ...]:
+    if not path.exists():  # a link that leads nowhere
+        return ()
+    status = path.stat()
+    return status.st_mtime_ns, status.st_ctime_ns, status.st_size
 
 
 def load_cache(path: Path, report: Callable[[str], None]) -> tuple[np.ndarray, dict[str, Any]] | None:

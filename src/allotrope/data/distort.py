@@ -5,10 +5,14 @@ All take images uint8 [n, h, w, c] and give new ones of the same shape.
 
 from __future__ import annotations
 
+import sys
+
 import numpy as np
 
 GREY = np.array([0.299, 0.587, 0.114], np.float32)  # the luma of ITU-R BT.601, as Pillow's "L"
 SUBPIXELS = 16  # positions between two pixels: four bilinear weights of 1/256 each step, exact in 16 bits
+ROUND = np.uint64(0x0080_0080_0080_0080)  # a half in each of four 16-bit channels whose upper byte is kept
+UPPER = 1 if sys.byteorder == "little" else 0
 CHUNK = 16384  # pixels warped at once, so that temporaries stay in the cache
 
 
@@ -76,7 +80,7 @@ def rotate_and_scale(images: np.ndarray, rng: np.random.Generator, degrees: floa
     n, height, width, _ = images.shape
     chosen = np.flatnonzero(rng.random(n) < fraction)
     angle = np.deg2rad(rng.uniform(-degrees, degrees, n)).astype(np.float32)[chosen]
-    factor = (1 / rng.uniform(1 - scale, 1 + scale, n)).astype(np.float32)[chosen]
+    factor = np.reciprocal(rng.uniform(1 - scale, 1 + scale, n)).astype(np.float32)[chosen]
     cosine, sine = np.cos(angle) * factor, np.sin(angle) * factor
     result = images.copy()
     rows = max(1, CHUNK // (height * width))
@@ -94,25 +98,30 @@ def _warp(images: np.ndarray, cosine: np.ndarray, sine: np.ndarray) -> np.ndarra
     column, right = _position(sine * y + cosine * x + (width - 1) / 2, width)
     # four 16-bit channels travel as one 64-bit number: one gather and one product serve them all
     wide = np.zeros((n, height, width, 4), np.uint16)
-    wide[..., :channels] = images
+    for channel in range(channels):
+        wide[..., channel] = images[..., channel]
     pixels = wide.view(np.uint64).ravel()
-    place = row * width + column + (np.arange(n, dtype=np.int32) * (height * width))[:, None]
-    beside = (column < width - 1).astype(np.int32)
-    below = (row < height - 1) * np.int32(width)
+    place = row * width + column + (np.arange(n) * (height * width))[:, None]
+    beside = place + (column < width - 1)
+    below = (row < height - 1) * width
     up, left = SUBPIXELS - down, SUBPIXELS - right
     total = pixels[place] * (up * left)
-    total += pixels[place + beside] * (up * right)
+    total += pixels[beside] * (up * right)
     total += pixels[place + below] * (down * left)
-    total += pixels[place + below + beside] * (down * right)
-    sums = total.view(np.uint16).reshape(wide.shape)[..., :channels]
-    return ((sums + np.uint16(128)) >> 8).astype(np.uint8)
+    total += pixels[beside + below] * (down * right)
+    total += ROUND
+    upper_bytes = total.view(np.uint8).reshape(n, height, width, 4, 2)[..., UPPER]
+    result = np.empty_like(images)
+    for channel in range(channels):
+        result[..., channel] = upper_bytes[..., channel]
+    return result
 
 
 def _position(place: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
     last = (size - 1) * SUBPIXELS
     steps = np.rint(place * SUBPIXELS).astype(np.int32)
     steps = np.abs(last - np.abs(last - np.abs(steps)))  # reflects at both borders
-    return steps // SUBPIXELS, (steps % SUBPIXELS).astype(np.uint64)
+    return (steps // SUBPIXELS).astype(np.intp), (steps & (SUBPIXELS - 1)).astype(np.uint64)
 
 
 def _reflect(images: np.ndarray, border: int) -> np.ndarray:

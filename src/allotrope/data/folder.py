@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -18,7 +18,7 @@ import PIL
 from allotrope.config import DataOptions
 from allotrope.data.cache import cache_file, load_cache, store_cache
 from allotrope.data.images import ImageSplit, Reading
-from allotrope.data.layout import Layout, find_layout
+from allotrope.data.layout import Layout, find_layout, shown
 from allotrope.data.memory import require_memory
 from allotrope.data.pictures import GREY_MODES, SUFFIXES, Header, UnreadablePicture, read_header, read_picture, strict_size
 from allotrope.errors import DataError, UsageError
@@ -105,7 +105,7 @@ def _readable(
     """Row and result of each file that can be read, in order, read in parallel; the others go to `unreadable` with the reason."""
     began = last = time.perf_counter()
     with ThreadPoolExecutor(workers, thread_name_prefix="pictures") as pool:
-        for done, (row, future) in enumerate(_few_ahead(pool, lambda row: read(files[row]), rows, 8 * workers), 1):
+        for done, (row, future) in enumerate(_few_ahead(pool, lambda row: read(files[row]), rows, 4 * workers), 1):
             try:
                 yield row, future.result()
             except UnreadablePicture as error:
@@ -119,19 +119,15 @@ def _readable(
 def _few_ahead(pool: ThreadPoolExecutor, read: Callable[[int], T], rows: Sequence[int], ahead: int) -> Iterator[tuple[int, Any]]:
     """Submits at most `ahead` rows before their turn, so that an interruption has little to wait for and results do not pile up."""
     waiting = iter(rows)
-    submitted = [(row, pool.submit(read, row)) for row in islice(waiting, ahead)]
-    try:
-        while submitted:
-            yield submitted.pop(0)
-            submitted += [(row, pool.submit(read, row)) for row in islice(waiting, 1)]
-    finally:
-        for _, future in submitted:
-            future.cancel()
+    submitted = deque((row, pool.submit(read, row)) for row in islice(waiting, ahead))
+    while submitted:
+        yield submitted.popleft()
+        submitted.extend((row, pool.submit(read, row)) for row in islice(waiting, 1))
 
 
 def _check_unreadable(folder: Path, files: Sequence[Path], unreadable: dict[int, str]) -> None:
     if len(unreadable) > FATAL_SHARE * len(files):
-        listed = "\n".join(f"  {files[row].relative_to(folder)}: {reason}" for row, reason in sorted(unreadable.items()))
+        listed = "\n".join(f"  {shown(files[row], folder)}: {reason}" for row, reason in sorted(unreadable.items()))
         raise DataError(
             f"{folder}: {len(unreadable):,} of {len(files):,} pictures cannot be read; at most 1 % may be left out. "
             f"Repair or remove them:\n{listed}"
@@ -139,15 +135,13 @@ def _check_unreadable(folder: Path, files: Sequence[Path], unreadable: dict[int,
 
 
 def _facts(folder: Path, files: Sequence[Path], headers: dict[int, Header], unreadable: dict[int, str], reason: str) -> dict[str, Any]:
-    renamed = [
-        str(files[row].relative_to(folder)) for row, header in headers.items() if SUFFIXES[files[row].suffix.lower()] != header.format
-    ]
+    renamed = [shown(files[row], folder) for row, header in headers.items() if SUFFIXES[files[row].suffix.lower()] != header.format]
     note = f"{len(renamed):,} files are named for another format than their content, and were read by content: {', '.join(renamed[:5])}"
     return {
         "rows": list(headers),
         "sizes": [[*size, count] for size, count in Counter(header.size for header in headers.values()).items()],
         "modes": dict(Counter(header.mode for header in headers.values())),
-        "unreadable": [{"file": str(files[row].relative_to(folder)), "reason": why} for row, why in sorted(unreadable.items())],
+        "unreadable": [{"file": shown(files[row], folder), "reason": why} for row, why in sorted(unreadable.items())],
         "notes": [reason] + ([note] if renamed else []),
     }
 
@@ -157,7 +151,7 @@ def _reading(folder: Path, layout: Layout, pixels: np.ndarray, facts: dict[str, 
     listed = [(split, path, name) for split, pictures in layout.splits.items() for path, name in pictures]
     kept = [listed[row] for row in facts["rows"]]
     labels = np.array([numbers[name] for _, _, name in kept], np.int64)
-    names = [path.relative_to(folder).as_posix() for _, path, _ in kept]
+    names = [shown(path, folder) for _, path, _ in kept]
     splits = {}
     for split in layout.splits:
         rows = [row for row, (of, _, _) in enumerate(kept) if of == split]

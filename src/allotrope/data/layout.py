@@ -37,6 +37,11 @@ class Layout:
         return tuple(sorted({name for _, name in self.splits["train"]}))
 
 
+def shown(path: Path, folder: Path) -> str:
+    """The path below the folder as text that can always be printed: bytes that are no UTF-8 are replaced."""
+    return os.fsencode(path.relative_to(folder).as_posix()).decode("utf-8", "replace")
+
+
 def find_layout(folder: Path) -> Layout:
     """Every picture below the class folders of `folder`, at any depth; hidden files and loops of links are left out.
 
@@ -67,7 +72,8 @@ def _split_folders(folder: Path) -> dict[str, Path]:
             raise DataError(f"{folder}: '{found[split].name}' and '{path.name}' are both {split} folders; expected one of them.")
         if split is not None and _folders(path):  # a folder named `train` that holds pictures is a class of trains
             found[split] = path
-    return found if "train" in found else {}
+    lone_class = len(found) == 1 and len(_folders(folder)) > 1  # `train` among other classes
+    return found if "train" in found and not lone_class else {}
 
 
 def _folders(folder: Path) -> list[Path]:
@@ -80,7 +86,7 @@ def _class_pictures(root: Path, layout: Layout) -> list[tuple[Path, str]]:
         pictures = _pictures_below(folder, layout.ignored)
         if not pictures:
             layout.notes.append(f"folder '{folder.name}' holds no pictures and is no class")
-        found += [(path, unicodedata.normalize("NFC", folder.name)) for path in pictures]
+        found += [(path, unicodedata.normalize("NFC", shown(folder, root))) for path in pictures]
     loose = sum(path.suffix.lower() in SUFFIXES for path in root.iterdir() if path.is_file() and not path.name.startswith("."))
     if loose:
         layout.notes.append(f"ignored {loose:,} pictures in '{root.name}' that lie in no class folder")
@@ -89,7 +95,7 @@ def _class_pictures(root: Path, layout: Layout) -> list[tuple[Path, str]]:
 
 def _pictures_below(folder: Path, ignored: Counter[str]) -> list[Path]:
     found, seen = [], set()
-    for place, folders, files in os.walk(folder, followlinks=True):
+    for place, folders, files in os.walk(folder, followlinks=True, onerror=_raise):
         status = os.stat(place)
         if (status.st_dev, status.st_ino) in seen:
             folders.clear()
@@ -103,6 +109,10 @@ def _pictures_below(folder: Path, ignored: Counter[str]) -> list[Path]:
             elif not name.startswith("."):
                 ignored[suffix] += 1
     return found
+
+
+def _raise(error: OSError) -> None:
+    raise error
 
 
 def _nothing_found(folder: Path, empty: list[Path], layout: Layout) -> str:

@@ -95,5 +95,7 @@ def _opened(path: Path) -> Iterator[Image.Image]:
         raise UnreadablePicture(path, f"its content is none of {', '.join(FORMATS)}") from None
     except DataError:
         raise
+    except (FileNotFoundError, PermissionError) as error:
+        raise UnreadablePicture(path, f"cannot be opened: {error.strerror}") from None
     except Exception as error:  # noqa: BLE001 - a decoder may raise anything on a broken file
         raise UnreadablePicture(path, f"damaged: {error or type(error).__name__}") from None

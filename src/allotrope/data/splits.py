@@ -8,6 +8,8 @@ from allotrope.config import DataOptions
 from allotrope.data.images import SPLITS, Reading
 from allotrope.errors import DataError, UsageError
 
+CLASSES_SHOWN = 50
+
 
 def complete_splits(reading: Reading, options: DataOptions) -> None:
     """Adds the splits that are missing to the reading, out of its training images. A test split that is there is left alone.
@@ -32,7 +34,7 @@ def complete_splits(reading: Reading, options: DataOptions) -> None:
 
 
 def stratified(labels: np.ndarray, fraction: float, rng: np.random.Generator, rows: np.ndarray) -> np.ndarray:
-    """Rows [m], ascending: of each class `fraction` of its labels, drawn from the `rows` that are still free; at least 1, never all of them."""
+    """Rows [m], ascending: of each class `fraction` of its labels, out of the `rows` still free; at least 1, never all of them."""
     parts = []
     for label in np.unique(labels):
         free = rows[labels[rows] == label]
@@ -56,8 +58,9 @@ def _check_classes(reading: Reading, missing: list[str]) -> None:
     counts = reading.splits["train"].counts(len(reading.classes))
     few = [f"'{name}' has {count}" for name, count in zip(reading.classes, counts, strict=True) if count < least]
     if few:
+        shown = ", ".join(few[:CLASSES_SHOWN]) + (f" and {len(few) - CLASSES_SHOWN:,} more" if len(few) > CLASSES_SHOWN else "")
         purpose = " and ".join(["training", *missing]) if missing else "training"
         raise DataError(
-            f"{reading.name}: classes with too few images: {', '.join(few)}. "
+            f"{reading.name}: classes with too few images: {shown}. "
             f"Expected at least {least} of each for {purpose}. Add images or remove these classes."
         )
