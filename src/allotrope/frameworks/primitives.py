@@ -371,10 +371,24 @@ class Primitives(abc.ABC):
         """Largest of each window of x [n, c, *spatial]; padding never wins. Windows that do not fit are dropped."""
 
     @abc.abstractmethod
-    def average_pool(
-        self, x: Array, kernel: Sequence[int], strides: Sequence[int], pads: Sequence[tuple[int, int]], dilations: Sequence[int], count_padding: bool
-    ) -> Array:
-        """Mean of each window of x [n, c, *spatial]; padding counts in the divisor or does not."""
+    def average_pool(self, x: Array, kernel: Sequence[int], strides: Sequence[int], pads: Sequence[tuple[int, int]]) -> Array:
+        """Mean of each window of x [n, c, *spatial], padding counted as zeros. Windows that do not fit are dropped."""
+
+    @abc.abstractmethod
+    def convolution_transpose(self, x: Array, weight: Array, strides: Sequence[int], dilations: Sequence[int], groups: int) -> Array:
+        """The whole transposed convolution of x [n, c, *spatial] with weight [c, m / groups, *kernel], nothing cut off."""
+
+    @abc.abstractmethod
+    def einsum(self, equation: str, *arrays: Array) -> Array:
+        """As numpy.einsum."""
+
+    @abc.abstractmethod
+    def determinant(self, x: Array) -> Array:
+        """Determinants of x [..., m, m]."""
+
+    @abc.abstractmethod
+    def layer_normalize(self, x: Array, scale: Array, bias: Array | None, shape: Sequence[int], epsilon: float) -> Array:
+        """The last axes, of the given shape, normalized together, then times scale plus bias; at least float32 within."""
 
     @abc.abstractmethod
     def normalize(self, x: Array, scale: Array, bias: Array, mean: Array, variance: Array, epsilon: float) -> Array:

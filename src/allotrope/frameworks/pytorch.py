@@ -292,13 +292,26 @@ class PyTorchPrimitives(Primitives):
         run = (F.max_pool1d, F.max_pool2d, F.max_pool3d)[x.dim() - 3]
         return run(x, tuple(kernel), tuple(strides), padding, tuple(dilations))
 
-    def average_pool(  # noqa: D102
-        self, x: Tensor, kernel: Sequence[int], strides: Sequence[int], pads: Sequence[tuple[int, int]], dilations: Sequence[int], count_padding: bool
-    ) -> Tensor:
+    def average_pool(self, x: Tensor, kernel: Sequence[int], strides: Sequence[int], pads: Sequence[tuple[int, int]]) -> Tensor:  # noqa: D102
+        fits = all(before <= k // 2 for k, (before, _) in zip(kernel, pads, strict=True))
+        x, padding = _symmetric(x, pads, 0.0, always_pad=not fits)
         run = (F.avg_pool1d, F.avg_pool2d, F.avg_pool3d)[x.dim() - 3]
-        if any(before or after for before, after in pads) or any(d != 1 for d in dilations):
-            raise UnsupportedError("average pooling with padding or dilation is not supported.")
-        return run(x, tuple(kernel), tuple(strides))
+        return run(x, tuple(kernel), tuple(strides), padding, count_include_pad=True)
+
+    def convolution_transpose(  # noqa: D102
+        self, x: Tensor, weight: Tensor, strides: Sequence[int], dilations: Sequence[int], groups: int
+    ) -> Tensor:
+        run = (F.conv_transpose1d, F.conv_transpose2d, F.conv_transpose3d)[x.dim() - 3]
+        return run(x, weight, stride=tuple(strides), dilation=tuple(dilations), groups=groups)
+
+    einsum = staticmethod(torch.einsum)
+    determinant = staticmethod(torch.linalg.det)
+
+    def layer_normalize(self, x: Tensor, scale: Tensor, bias: Tensor | None, shape: Sequence[int], epsilon: float) -> Tensor:  # noqa: D102
+        if scale.shape == tuple(shape) and (bias is None or bias.shape == tuple(shape)):
+            return F.layer_norm(x, tuple(shape), scale, bias, epsilon)
+        y = F.layer_norm(x, tuple(shape), eps=epsilon) * scale
+        return y if bias is None else y + bias
 
     def normalize(self, x: Tensor, scale: Tensor, bias: Tensor, mean: Tensor, variance: Tensor, epsilon: float) -> Tensor:  # noqa: D102
         return F.batch_norm(x, mean, variance, scale, bias, training=False, eps=epsilon)

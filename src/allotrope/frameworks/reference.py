@@ -252,13 +252,33 @@ class ReferencePrimitives(Primitives):
         padded = np.pad(x, [(0, 0), (0, 0), *pads], constant_values=lowest)
         return np.asarray(_windows(padded, kernel, strides, dilations).max(axis=tuple(range(-len(kernel), 0))))
 
-    def average_pool(  # noqa: D102
-        self, x: Array, kernel: Sequence[int], strides: Sequence[int], pads: Sequence[tuple[int, int]], dilations: Sequence[int], count_padding: bool
+    def average_pool(self, x: Array, kernel: Sequence[int], strides: Sequence[int], pads: Sequence[tuple[int, int]]) -> Array:  # noqa: D102
+        views = _windows(np.pad(x, [(0, 0), (0, 0), *pads]), kernel, strides, [1] * len(kernel))
+        return np.asarray(views.mean(axis=tuple(range(-len(kernel), 0))), x.dtype)
+
+    def convolution_transpose(  # noqa: D102
+        self, x: Array, weight: Array, strides: Sequence[int], dilations: Sequence[int], groups: int
     ) -> Array:
-        axes = tuple(range(-len(kernel), 0))
-        total = _windows(np.pad(x, [(0, 0), (0, 0), *pads]), kernel, strides, dilations).sum(axis=axes)
-        inside = np.pad(np.ones_like(x), [(0, 0), (0, 0), *pads], constant_values=1 if count_padding else 0)
-        return np.asarray(total / _windows(inside, kernel, strides, dilations).sum(axis=axes), x.dtype)
+        n, channels, *spatial = x.shape
+        kernel = weight.shape[2:]
+        spread = np.zeros((n, channels, *((l - 1) * s + 1 for l, s in zip(spatial, strides, strict=True))), x.dtype)
+        spread[(slice(None), slice(None), *(slice(None, None, s) for s in strides))] = x
+        turned = np.flip(weight, tuple(range(2, weight.ndim))).reshape(groups, channels // groups, -1, *kernel)
+        turned = np.swapaxes(turned, 1, 2).reshape(-1, channels // groups, *kernel)
+        full = [(d * (k - 1), d * (k - 1)) for d, k in zip(dilations, kernel, strict=True)]
+        return self.convolution(spread, turned, None, [1] * len(kernel), full, dilations, groups)
+
+    def einsum(self, equation: str, *arrays: Array) -> Array:  # noqa: D102
+        return np.asarray(np.einsum(equation, *arrays))
+
+    def determinant(self, x: Array) -> Array:  # noqa: D102
+        return np.asarray(np.linalg.det(x))
+
+    def layer_normalize(self, x: Array, scale: Array, bias: Array | None, shape: Sequence[int], epsilon: float) -> Array:  # noqa: D102
+        axes = tuple(range(x.ndim - len(shape), x.ndim))
+        wide = x.astype(np.float64)
+        y = ((wide - wide.mean(axes, keepdims=True)) / np.sqrt(wide.var(axes, keepdims=True) + epsilon)).astype(x.dtype) * scale
+        return y if bias is None else y + bias
 
     def normalize(self, x: Array, scale: Array, bias: Array, mean: Array, variance: Array, epsilon: float) -> Array:  # noqa: D102
         by_channel = (-1, *[1] * (x.ndim - 2))

@@ -31,38 +31,56 @@ def convolution(
     return p.convolution(x, weight, bias, strides, both, dilations, group)
 
 
-@operator("MaxPool")
-def max_pool(
+@operator("ConvTranspose")
+def convolution_transpose(
     p: Any,
     x: Any,
+    weight: Any,
+    bias: Any = None,
     *,
-    kernel_shape: Sequence[int],
     auto_pad: str = "NOTSET",
-    ceil_mode: int = 0,
     dilations: Sequence[int] | None = None,
+    group: int = 1,
+    kernel_shape: Sequence[int] | None = None,
+    output_padding: Sequence[int] | None = None,
+    output_shape: Sequence[int] | None = None,
     pads: Sequence[int] | None = None,
-    storage_order: int = 0,
     strides: Sequence[int] | None = None,
 ) -> Any:
-    """Largest of each window."""
-    strides, dilations = _ones(strides, kernel_shape), _ones(dilations, kernel_shape)
+    """The transpose of Conv: x [n, c, *spatial] with weight [c, m / group, *kernel], its full result cut or lengthened by pads."""
+    kernel = tuple(p.shape(weight)[2:])
+    rank = len(kernel)
+    strides, dilations = _ones(strides, kernel), _ones(dilations, kernel)
+    extra = tuple(output_padding) if output_padding is not None else (0,) * rank
+    y = p.convolution_transpose(x, weight, strides, dilations, group)
     spatial = p.shape(x)[2:]
-    both = resolve_pads(auto_pad, pads, spatial, kernel_shape, strides, dilations)
-    if ceil_mode:
-        both = ceiling_pads(spatial, kernel_shape, strides, dilations, both)
-    return p.max_pool(x, tuple(kernel_shape), strides, both, dilations)
+    wanted = [n * s for n, s in zip(spatial, strides, strict=True)] if auto_pad.startswith("SAME") else None
+    wanted = list(output_shape)[-rank:] if output_shape is not None else wanted
+    if wanted is None:
+        both = [(pads[i], pads[rank + i]) for i in range(rank)] if pads is not None else [(0, 0)] * rank
+    else:
+        totals = [n + e - w for n, e, w in zip(p.shape(y)[2:], extra, wanted, strict=True)]
+        both = [(t - t // 2, t // 2) if auto_pad == "SAME_LOWER" else (t // 2, t - t // 2) for t in totals]
+    y = _cut(p, y, both, extra)
+    return y if bias is None else p.add(y, p.reshape(bias, (-1, *[1] * rank)))
 
 
-@operator("GlobalAveragePool")
-def global_average_pool(p: Any, x: Any) -> Any:
-    """Mean over all spatial axes, which stay with length 1."""
-    return p.mean(x, tuple(range(2, len(p.shape(x)))), True)
+def _cut(p: Any, y: Any, pads: Pads, extra: Sequence[int]) -> Any:
+    """y without pads at both ends of each spatial axis, and with `extra` zeros first put at its end; negative pads add zeros."""
+    before = [-a for a, _ in pads]
+    after = [e - b for e, (_, b) in zip(extra, pads, strict=True)]
+    return _pad_or_crop(p, y, before, after)
 
 
-@operator("GlobalMaxPool")
-def global_max_pool(p: Any, x: Any) -> Any:
-    """Largest over all spatial axes, which stay with length 1."""
-    return p.max(x, tuple(range(2, len(p.shape(x)))), True)
+def _pad_or_crop(p: Any, x: Any, before: Sequence[int], after: Sequence[int]) -> Any:
+    """x [n, c, *spatial] with that many zeros at the ends of its spatial axes, or that many elements less where negative."""
+    lengths = p.shape(x)
+    starts = [0, 0, *(max(0, -b) for b in before)]
+    stops = [*lengths[:2], *(n - max(0, -a) for n, a in zip(lengths[2:], after, strict=True))]
+    if any(n < 0 for n in (*before, *after)):
+        x = p.slice(x, starts, stops, [1] * len(lengths))
+    longer = [0, 0, *(max(0, b) for b in before)], [0, 0, *(max(0, a) for a in after)]
+    return p.pad(x, *longer, "constant", 0) if any(map(any, longer)) else x
 
 
 def _ones(given: Sequence[int] | None, like: Sequence[int]) -> tuple[int, ...]:
@@ -86,15 +104,3 @@ def resolve_pads(
         return [(0, 0)] * rank
     totals = [max(0, (-(-n // s) - 1) * s + window(k, d) - n) for n, k, s, d in zip(spatial, kernel, strides, dilations, strict=True)]
     return [(t // 2, t - t // 2) if auto_pad == "SAME_UPPER" else (t - t // 2, t // 2) for t in totals]
-
-
-def ceiling_pads(spatial: Sequence[int], kernel: Sequence[int], strides: Sequence[int], dilations: Sequence[int], pads: Pads) -> Pads:
-    """Pads lengthened so that the last, partial window counts; a window that would begin in the padding after is dropped."""
-    longer = []
-    for n, k, s, d, (before, after) in zip(spatial, kernel, strides, dilations, pads, strict=True):
-        free = n + before + after - window(k, d)
-        count = -(-free // s) + 1
-        if (count - 1) * s >= n + before:
-            count -= 1
-        longer.append((before, max(after, (count - 1) * s + window(k, d) - n - before)))
-    return longer

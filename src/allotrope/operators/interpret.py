@@ -83,8 +83,8 @@ class Program:
             alive |= used
             entry = OPERATORS[qualified(node.domain, node.operator)]
             _check_attributes(node, entry)
-            attributes = {k: v for k, v in node.attributes.items() if not isinstance(v, Graph)}
-            bodies = {k: Program(v, self.p, self.host, keep=frozenset(_outer_names(v))) for k, v in node.attributes.items() if isinstance(v, Graph)}
+            attributes = {entry.attributes[k]: v for k, v in node.attributes.items() if not isinstance(v, Graph)}
+            bodies = {entry.attributes[k]: Program(v, self.p, self.host, keep=frozenset(_outer_names(v))) for k, v in node.attributes.items() if isinstance(v, Graph)}
             steps.append(Step(node, entry, attributes, bodies, index, dead))
         return steps[::-1]
 
@@ -153,7 +153,7 @@ def _body(program: Program, frame: Values, context: Context) -> Callable[..., li
 
 
 def _check_attributes(node: Node, entry: Operator) -> None:
-    unknown = sorted(set(node.attributes) - entry.attributes)
+    unknown = sorted(set(node.attributes) - entry.attributes.keys())
     if unknown:
         raise ModelError(f"{_called(node)} has attributes that {node.operator} does not define: {', '.join(unknown)}.")
 

@@ -25,3 +25,15 @@ def gemm(
     product = p.matmul(a, b)
     product = product if alpha == 1.0 else p.multiply(product, alpha)
     return product if c is None else p.add(product, c if beta == 1.0 else p.multiply(c, beta))
+
+
+@operator("Einsum")
+def einsum(p: Any, *arrays: Any, equation: str) -> Any:
+    """Sum of products by an equation, as numpy.einsum."""
+    return p.einsum(equation.replace(" ", ""), *arrays)
+
+
+@operator("Det")
+def determinant(p: Any, x: Any) -> Any:
+    """The determinants of x [..., m, m]."""
+    return p.determinant(x)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -16,7 +16,8 @@ class Operator:
 
     `function(p, *inputs, **attributes)`: `p` are the primitives, absent optional inputs are None, and attributes have ONNX's
     defaults. `host` are the positions of inputs that steer shapes and therefore arrive as NumPy arrays. A function with a
-    keyword `context` is told about its node and whether the network is training (see `interpret.Context`).
+    keyword `context` is told about its node and whether the network is training (see `interpret.Context`). `attributes` leads
+    from ONNX's names to the function's, which have a `_` after them where the name is taken.
     """
 
     name: str
@@ -24,7 +25,7 @@ class Operator:
     host: frozenset[int]
     all_host: bool
     takes_context: bool
-    attributes: frozenset[str]
+    attributes: Mapping[str, str]
 
 
 OPERATORS: dict[str, Operator] = {}
@@ -36,7 +37,7 @@ def operator(name: str, *, host: Iterable[str] = (), domain: str = "") -> Callab
     def enter(function: Function) -> Function:
         parameters = list(inspect.signature(function).parameters.values())[1:]
         positional = [q.name for q in parameters if q.kind in (q.POSITIONAL_ONLY, q.POSITIONAL_OR_KEYWORD, q.VAR_POSITIONAL)]
-        keywords = frozenset(q.name for q in parameters if q.kind is q.KEYWORD_ONLY) - {"context"}
+        keywords = {q.name.rstrip("_"): q.name for q in parameters if q.kind is q.KEYWORD_ONLY and q.name != "context"}
         OPERATORS[qualified(domain, name)] = Operator(
             name=name,
             function=function,

@@ -1,0 +1,206 @@
+"""Pooling. Counts of partial windows and places of maxima are worked out here from shapes alone, the same for every framework."""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from allotrope.operators.convolution import Pads, resolve_pads, window
+from allotrope.operators.table import operator
+
+
+def _geometry(
+    p: Any,
+    x: Any,
+    kernel: Sequence[int],
+    auto_pad: str,
+    ceil_mode: int,
+    dilations: Sequence[int] | None,
+    pads: Sequence[int] | None,
+    strides: Sequence[int] | None,
+) -> tuple[tuple[int, ...], tuple[int, ...], Pads, Pads]:
+    """Strides, dilations, the pads that are given, and the pads lengthened by what ceil_mode adds."""
+    strides = tuple(strides) if strides is not None else (1,) * len(kernel)
+    dilations = tuple(dilations) if dilations is not None else (1,) * len(kernel)
+    spatial = p.shape(x)[2:]
+    given = resolve_pads(auto_pad, pads, spatial, kernel, strides, dilations)
+    return strides, dilations, given, ceiling_pads(spatial, kernel, strides, dilations, given) if ceil_mode else given
+
+
+def ceiling_pads(spatial: Sequence[int], kernel: Sequence[int], strides: Sequence[int], dilations: Sequence[int], pads: Pads) -> Pads:
+    """Pads lengthened so that the last, partial window counts; a window that would begin in the padding after is dropped."""
+    longer = []
+    for n, k, s, d, (before, after) in zip(spatial, kernel, strides, dilations, pads, strict=True):
+        free = n + before + after - window(k, d)
+        count = -(-free // s) + 1
+        if (count - 1) * s >= n + before:
+            count -= 1
+        longer.append((before, max(after, (count - 1) * s + window(k, d) - n - before)))
+    return longer
+
+
+@operator("MaxPool")
+def max_pool(
+    p: Any,
+    x: Any,
+    *,
+    kernel_shape: Sequence[int],
+    auto_pad: str = "NOTSET",
+    ceil_mode: int = 0,
+    dilations: Sequence[int] | None = None,
+    pads: Sequence[int] | None = None,
+    storage_order: int = 0,
+    strides: Sequence[int] | None = None,
+    context: Any,
+) -> Any:
+    """Largest of each window, and where asked for its place in x flattened (with the last two axes swapped by storage_order)."""
+    strides, dilations, _, both = _geometry(p, x, kernel_shape, auto_pad, ceil_mode, dilations, pads, strides)
+    if context.wants(1):
+        return _max_pool_with_places(p, x, kernel_shape, strides, both, dilations, storage_order)
+    return p.max_pool(x, tuple(kernel_shape), strides, both, dilations)
+
+
+def _max_pool_with_places(
+    p: Any, x: Any, kernel: Sequence[int], strides: Sequence[int], pads: Pads, dilations: Sequence[int], storage_order: int
+) -> tuple[Any, Any]:
+    n, c, *spatial = p.shape(x)
+    sources, outside, positions = window_sources(tuple(spatial), tuple(kernel), tuple(strides), tuple(pads), tuple(dilations))
+    lowest = -math.inf if np.issubdtype(p.dtype(x), np.floating) else int(np.iinfo(p.dtype(x)).min)
+    values = p.take(p.reshape(x, (n, c, -1)), p.constant(sources), 2)
+    values = p.where(p.constant(outside), p.full((), lowest, p.dtype(x)), values)
+    best = p.argmax(values, -1)
+    count = math.prod(positions)
+    chosen = p.add(p.constant(np.arange(count) * sources.shape[1]), p.reshape(best, (n, c, count)))
+    order = np.arange(math.prod(spatial)).reshape(spatial)
+    if storage_order:
+        order = np.arange(math.prod(spatial)).reshape(*spatial[:-2], spatial[-1], spatial[-2]).swapaxes(-1, -2)
+    places = p.take(p.constant(order.reshape(-1)[sources.reshape(-1)]), chosen, 0)
+    planes = p.constant((np.arange(n * c) * math.prod(spatial)).reshape(n, c, 1))
+    return p.reshape(p.max(values, (-1,)), (n, c, *positions)), p.reshape(p.add(places, planes), (n, c, *positions))
+
+
+@functools.lru_cache(maxsize=64)
+def window_sources(
+    spatial: tuple[int, ...], kernel: tuple[int, ...], strides: tuple[int, ...], pads: tuple[tuple[int, int], ...], dilations: tuple[int, ...]
+) -> tuple[np.ndarray, np.ndarray, tuple[int, ...]]:
+    """For each window and each of its places: the position in the flattened spatial axes, whether it lies outside; and the number of windows an axis."""
+    positions = tuple(
+        (n + a + b - window(k, d)) // s + 1 for n, k, s, d, (a, b) in zip(spatial, kernel, strides, dilations, pads, strict=True)
+    )
+    rank = len(spatial)
+    flat, outside = np.zeros((*positions, *kernel), np.int64), np.zeros((*positions, *kernel), bool)
+    for i, (n, k, s, d, (before, _)) in enumerate(zip(spatial, kernel, strides, dilations, pads, strict=True)):
+        along = np.arange(positions[i])[:, None] * s - before + np.arange(k) * d
+        along = along.reshape([positions[i] if j == i else kernel[i] if j == rank + i else 1 for j in range(2 * rank)])
+        flat = flat * n + np.clip(along, 0, n - 1)
+        outside |= (along < 0) | (along >= n)
+    size = math.prod(positions)
+    return flat.reshape(size, -1), outside.reshape(size, -1), positions
+
+
+@operator("AveragePool")
+def average_pool(
+    p: Any,
+    x: Any,
+    *,
+    kernel_shape: Sequence[int],
+    auto_pad: str = "NOTSET",
+    ceil_mode: int = 0,
+    count_include_pad: int = 0,
+    dilations: Sequence[int] | None = None,
+    pads: Sequence[int] | None = None,
+    strides: Sequence[int] | None = None,
+) -> Any:
+    """Mean of each window; padding counts in the divisor only where count_include_pad, what ceil_mode adds never."""
+    kernel = tuple(kernel_shape)
+    strides, dilations, given, both = _geometry(p, x, kernel, auto_pad, ceil_mode, dilations, pads, strides)
+    y = _mean_with_padding(p, x, kernel, strides, both, dilations)
+    counted = given if count_include_pad else [(0, 0)] * len(kernel)
+    counts = [
+        _counts(n, k, s, d, pad, inside)
+        for n, k, s, d, pad, inside in zip(p.shape(x)[2:], kernel, strides, dilations, both, counted, strict=True)
+    ]
+    factor = functools.reduce(np.multiply.outer, [k / c for k, c in zip(kernel, counts, strict=True)])
+    return y if (factor == 1).all() else p.multiply(y, p.constant(factor.astype(p.dtype(x))))
+
+
+def _counts(length: int, kernel: int, stride: int, dilation: int, pads: tuple[int, int], counted: tuple[int, int]) -> np.ndarray:
+    """How many places of each window along one axis lie within the axis and its counted padding."""
+    windows = (length + sum(pads) - window(kernel, dilation)) // stride + 1
+    places = np.arange(windows)[:, None] * stride - pads[0] + np.arange(kernel) * dilation
+    return np.asarray(((places >= -counted[0]) & (places < length + counted[1])).sum(1))
+
+
+def _mean_with_padding(p: Any, x: Any, kernel: tuple[int, ...], strides: tuple[int, ...], pads: Pads, dilations: tuple[int, ...]) -> Any:
+    """Mean of each window with its padding counted as zeros; dilated windows are a convolution of each channel by itself."""
+    if all(d == 1 for d in dilations):
+        return p.average_pool(x, kernel, strides, pads)
+    channels = p.shape(x)[1]
+    weight = p.full((channels, 1, *kernel), 1 / math.prod(kernel), p.dtype(x))
+    return p.convolution(x, weight, None, strides, pads, dilations, channels)
+
+
+@operator("LpPool")
+def lp_pool(
+    p: Any,
+    x: Any,
+    *,
+    kernel_shape: Sequence[int],
+    auto_pad: str = "NOTSET",
+    ceil_mode: int = 0,
+    dilations: Sequence[int] | None = None,
+    p_: int = 2,
+    pads: Sequence[int] | None = None,
+    strides: Sequence[int] | None = None,
+) -> Any:
+    """The p-norm of each window."""
+    kernel = tuple(kernel_shape)
+    strides, dilations, _, both = _geometry(p, x, kernel, auto_pad, ceil_mode, dilations, pads, strides)
+    mean = _mean_with_padding(p, p.power(p.abs(x), p_), kernel, strides, both, dilations)
+    return p.power(p.multiply(mean, math.prod(kernel)), 1 / p_)
+
+
+@operator("GlobalLpPool")
+def global_lp_pool(p: Any, x: Any, *, p_: int = 2) -> Any:
+    """The p-norm over all spatial axes, which stay with length 1."""
+    return p.power(p.sum(p.power(p.abs(x), p_), tuple(range(2, len(p.shape(x)))), True), 1 / p_)
+
+
+@operator("GlobalAveragePool")
+def global_average_pool(p: Any, x: Any) -> Any:
+    """Mean over all spatial axes, which stay with length 1."""
+    return p.mean(x, tuple(range(2, len(p.shape(x)))), True)
+
+
+@operator("GlobalMaxPool")
+def global_max_pool(p: Any, x: Any) -> Any:
+    """Largest over all spatial axes, which stay with length 1."""
+    return p.max(x, tuple(range(2, len(p.shape(x)))), True)
+
+
+@operator("MaxUnpool", host=("output_shape",))
+def max_unpool(
+    p: Any,
+    x: Any,
+    places: Any,
+    output_shape: np.ndarray | None = None,
+    *,
+    kernel_shape: Sequence[int],
+    pads: Sequence[int] | None = None,
+    strides: Sequence[int] | None = None,
+) -> Any:
+    """MaxPool undone: each value at its place in the flattened result, 0 elsewhere."""
+    rank, lengths = len(kernel_shape), p.shape(x)
+    strides = strides or (1,) * rank
+    pads = pads or (0,) * 2 * rank
+    usual = [(n - 1) * strides[i] - pads[i] - pads[rank + i] + kernel_shape[i] for i, n in enumerate(lengths[2:])]
+    made = (*lengths[:2], *usual)
+    flat = p.scatter(p.full((math.prod(made),), 0, p.dtype(x)), p.reshape(places, (-1,)), p.reshape(x, (-1,)), "none")
+    y = p.reshape(flat, made)
+    if output_shape is None:
+        return y
+    return p.pad(y, [0] * len(made), [int(w) - n for w, n in zip(output_shape, made, strict=True)], "constant", 0)
