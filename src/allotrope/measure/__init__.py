@@ -1,0 +1,1 @@
+"""Measures what was made: candidates in every runtime, each in a process of its own; and delivers the best."""

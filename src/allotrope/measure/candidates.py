@@ -1,0 +1,229 @@
+"""The candidates of a network: every form in every runtime, measured side by side, each in a process of its own."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from importlib import util
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from allotrope.config import Target
+from allotrope.data.images import ImageSplit
+from allotrope.measure.choice import judge
+from allotrope.measure.machine import cores
+from allotrope.measure.process import PATIENCE, WorkerError, WorkerProcess
+from allotrope.measure.rounds import BATCH, SINGLE, Timing, time_in_rounds
+from allotrope.network.network import Network
+from allotrope.runtimes import runtime
+
+CALIBRATION_IMAGES = 300
+"""NNCF's own default; more changed no accuracy here."""
+
+FLOAT_FILE = "float32.onnx"
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One file in one runtime at one precision. `form` names the quantizer that makes the file, empty for the float32 file."""
+
+    runtime: str
+    precision: str
+    file: Path
+    form: str = ""
+    baseline: bool = False
+
+    @property
+    def files(self) -> list[Path]:
+        """The file and what belongs to it: OpenVINO keeps weights beside an .xml file."""
+        return [self.file, self.file.with_suffix(".bin")] if self.file.suffix == ".xml" else [self.file]
+
+    @property
+    def row(self) -> dict[str, Any]:
+        """What is known before anything is measured."""
+        return {"runtime": self.runtime, "precision": self.precision, "form": self.form, "baseline": self.baseline}
+
+
+def measure_candidates(
+    network: Network,
+    calibration: ImageSplit,
+    validation: ImageSplit,
+    test: ImageSplit,
+    folder: Path,
+    target: Target,
+    threads: int | None = None,
+    report: Callable[[str], None] = lambda line: None,
+) -> list[dict[str, Any]]:
+    """A row for each candidate of a network that takes images uint8 [n, h, w, c] and gives probabilities [n, k].
+
+    Files are written to `folder`/candidates; `file` in a row is relative to `folder`. What fails is a row with its reason.
+    `calibration` are training images. Test accuracy is reported and decides nothing.
+    """
+    files = folder / "candidates"
+    files.mkdir(parents=True, exist_ok=True)
+    network.save(files / FLOAT_FILE)
+    rows = measure(candidates(files), calibration.images[_spread(len(calibration))], validation, test, threads, report)
+    for row in rows:
+        row["file"] = str(Path(row["file"]).relative_to(folder))
+    return judge(rows, target)
+
+
+def candidates(files: Path) -> list[Candidate]:
+    """What there is to try, whether installed or not. Each runtime's int8 files come from the quantizer whose files it runs fastest."""
+    float32 = files / FLOAT_FILE
+    onnx_int8 = Candidate("onnxruntime", "int8", files / "int8-onnxruntime.onnx", "onnxruntime")
+    nncf = util.find_spec("nncf") is not None
+    return [
+        Candidate("pytorch", "float32", float32, baseline=True),
+        Candidate("onnxruntime", "float32", float32),
+        onnx_int8,
+        Candidate("openvino", "float32", float32),
+        Candidate("openvino", "bfloat16", float32),
+        Candidate("openvino", "int8", files / "int8-nncf.xml", "nncf") if nncf else Candidate("openvino", "int8", onnx_int8.file, "onnxruntime"),
+    ]
+
+
+def measure(
+    candidates: Sequence[Candidate],
+    calibration: np.ndarray,
+    validation: ImageSplit,
+    test: ImageSplit,
+    threads: int | None = None,
+    report: Callable[[str], None] = lambda line: None,
+    patience: float = PATIENCE,
+) -> list[dict[str, Any]]:
+    """A row for each candidate, in their order; files that a quantizer must make are made first."""
+    threads = threads or cores()
+    with ExitStack() as stack:
+        scratch = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        splits = {"validation": validation, "test": test}
+        arrays = {name: split.images for name, split in splits.items()} | {"calibration": calibration}
+        arrays |= {"single": validation.images[:SINGLE], "batch": _resized(validation.images, BATCH)}
+        inputs = {name: _written(scratch / f"{name}.npz", array) for name, array in arrays.items()}
+        stage = _Stage(candidates, [stack.enter_context(WorkerProcess(threads, patience)) for _ in candidates], threads)
+        stage.load()
+        report(f"measuring {len(candidates)} candidates with {threads} threads")
+        stage.quantize(inputs["calibration"], stack)
+        stage.open(inputs["single"], inputs["batch"])
+        for name, split in splits.items():
+            stage.predict(name, inputs[name], split.labels, scratch / "probabilities.npy")
+        stage.time(inputs["single"], inputs["batch"])
+        return stage.rows
+
+
+class _Stage:
+    """The rows of candidates under way. One that fails keeps its reason and is left out of what follows."""
+
+    def __init__(self, candidates: Sequence[Candidate], workers: Sequence[WorkerProcess], threads: int) -> None:
+        self._candidates, self._workers, self._threads = candidates, workers, threads
+        self.rows = [{**candidate.row, "file": str(candidate.file)} for candidate in candidates]
+
+    def load(self) -> None:
+        """Every worker imports its runtime, all at once."""
+        missing = {candidate.runtime: runtime(candidate.runtime).available() for candidate in self._candidates}
+
+        def load(candidate: Candidate, worker: WorkerProcess, row: dict[str, Any]) -> None:
+            reason = missing[candidate.runtime]
+            if reason is not None:
+                raise WorkerError(reason)
+            worker.send("load", runtime=candidate.runtime)
+
+        self._each(load)
+
+    def quantize(self, calibration: str, stack: ExitStack) -> None:
+        """Makes the int8 files, each quantizer in a worker of its own, while the runtimes are being imported."""
+        quantizers: dict[str, WorkerProcess] = {}
+        for candidate in self._candidates:
+            if candidate.form and not candidate.file.exists() and candidate.form not in quantizers:
+                worker = quantizers[candidate.form] = stack.enter_context(WorkerProcess(self._threads, self._workers[0].patience))
+                source, target = candidate.file.with_name(FLOAT_FILE), candidate.file
+                worker.send("quantize", method=candidate.form, source=str(source), calibration=calibration, target=str(target))
+        failures = {}
+        for form, worker in quantizers.items():
+            try:
+                worker.receive()
+            except WorkerError as error:
+                failures[form] = f"not quantized: {error}"
+            worker.close()
+
+        def loaded(candidate: Candidate, worker: WorkerProcess, row: dict[str, Any]) -> None:
+            worker.receive()
+            if candidate.form in failures:
+                raise WorkerError(failures[candidate.form])
+
+        self._each(loaded)
+
+    def open(self, single: str, batch: str) -> None:
+        """Opens the files one after the other, and lets each session choose how it runs a batch."""
+
+        def opened(candidate: Candidate, worker: WorkerProcess, row: dict[str, Any]) -> None:
+            arguments = {"runtime": candidate.runtime, "path": str(candidate.file), "precision": candidate.precision}
+            row["size_bytes"] = sum(file.stat().st_size for file in candidate.files)
+            row["load_seconds"] = worker.ask("open", **arguments, threads=self._threads, inputs=single, whole=False)["seconds"]
+            row["options"] = worker.ask("tune", inputs=batch)["options"]
+
+        self._each(opened)
+
+    def predict(self, name: str, images: str, labels: np.ndarray, output: Path) -> None:
+        """The accuracy on a split, as `<name>_accuracy`."""
+
+        def predicted(candidate: Candidate, worker: WorkerProcess, row: dict[str, Any]) -> None:
+            worker.ask("predict", inputs=images, output=str(output))
+            probabilities = np.load(output, allow_pickle=False)
+            if not np.isfinite(probabilities).all():
+                raise WorkerError(f"gives probabilities that are not numbers on the {name} images")
+            row[f"{name}_accuracy"] = float((probabilities.argmax(1) == labels).mean())
+
+        self._each(predicted)
+
+    def time(self, single: str, batch: str) -> None:
+        """Latency at batch 1 and throughput in batches."""
+        going = [index for index, row in enumerate(self.rows) if "reason" not in row]
+        workers = [self._workers[index] for index in going]
+        for index, timings in zip(going, time_in_rounds(workers, {SINGLE: single, BATCH: batch}, [False] * len(going)), strict=True):
+            if isinstance(timings, str):
+                self.rows[index]["reason"] = timings
+            else:
+                self.rows[index] |= _speed(timings)
+
+        def weighed(candidate: Candidate, worker: WorkerProcess, row: dict[str, Any]) -> None:
+            row["peak_memory_bytes"] = worker.ask("memory")["bytes"]
+
+        self._each(weighed)
+
+    def _each(self, action: Callable[[Candidate, WorkerProcess, dict[str, Any]], None]) -> None:
+        for candidate, worker, row in zip(self._candidates, self._workers, self.rows, strict=True):
+            if "reason" not in row:
+                try:
+                    action(candidate, worker, row)
+                except WorkerError as error:
+                    row["reason"] = str(error)
+
+
+def _speed(timings: dict[int, Timing]) -> dict[str, Any]:
+    batch = timings[BATCH].figures()
+    return {
+        "latency_ms": timings[SINGLE].figures(),
+        "batch_latency_ms": batch,
+        "throughput": 1e3 * BATCH / batch["median"],
+        "throughput_spread": batch["spread"],
+    }
+
+
+def _written(path: Path, array: np.ndarray) -> str:
+    np.savez(path, image=array)
+    return str(path)
+
+
+def _resized(images: np.ndarray, count: int) -> np.ndarray:
+    """`count` images, repeated from the first where there are fewer."""
+    return images[np.arange(count) % len(images)]
+
+
+def _spread(count: int) -> np.ndarray:
+    """Rows of at most `CALIBRATION_IMAGES` images, evenly spread over all."""
+    return np.unique(np.linspace(0, count - 1, min(count, CALIBRATION_IMAGES)).astype(int))

@@ -1,0 +1,70 @@
+"""Timing several workers fairly: all alive, one measured at a time, in rounds, so that a slow minute of the machine falls on all."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from allotrope.measure.process import WorkerError, WorkerProcess
+
+ROUNDS = 5
+WARMUP = 3
+SECONDS = 0.12
+LEAST_RUNS = {1: 20}
+LEAST_RUNS_OF_A_BATCH = 3
+SINGLE, BATCH = 1, 64
+
+
+@dataclass
+class Timing:
+    """Milliseconds of single runs, a list for each round."""
+
+    rounds: list[list[float]] = field(default_factory=list)
+
+    @property
+    def median(self) -> float:
+        """Over all runs."""
+        return float(np.median(np.concatenate(self.rounds)))
+
+    def figures(self) -> dict[str, float]:
+        """Median and p90 over all runs in ms, and the spread of the rounds' medians: (highest - lowest) / median."""
+        medians = [float(np.median(times)) for times in self.rounds]
+        p90 = float(np.percentile(np.concatenate(self.rounds), 90))
+        return {"median": self.median, "p90": p90, "spread": (max(medians) - min(medians)) / self.median}
+
+
+def time_in_rounds(
+    workers: Sequence[WorkerProcess], inputs: Mapping[int, str], whole: Sequence[bool], rounds: int = ROUNDS
+) -> list[dict[int, Timing] | str]:
+    """For each worker its timings by batch size, or the reason why there are none.
+
+    `inputs` are .npz files by batch size; `whole` says for each worker whether inputs must stay in one piece. Every second round goes
+    through the workers backwards, so that none always follows the same other.
+    """
+    results: list[dict[int, Timing] | str] = [{size: Timing() for size in inputs} for _ in workers]
+    for number in range(rounds):
+        order = list(range(len(workers)))
+        for index in order if number % 2 == 0 else reversed(order):
+            timings = results[index]
+            if isinstance(timings, str):
+                continue
+            try:
+                for size, path in inputs.items():
+                    timings[size].rounds.append(_time(workers[index], path, size, whole[index]))
+            except WorkerError as error:
+                results[index] = str(error)
+    return results
+
+
+def measurement(threads: int, rounds: int = ROUNDS) -> dict[str, Any]:
+    """How the figures were taken, for run.json."""
+    return {"threads": threads, "rounds": rounds, "warmup": WARMUP, "batch": BATCH, "seconds_per_round": SECONDS, "interleaved": True}
+
+
+def _time(worker: WorkerProcess, inputs: str, size: int, whole: bool) -> list[float]:
+    least = LEAST_RUNS.get(size, LEAST_RUNS_OF_A_BATCH)
+    found: list[float] = worker.ask("time", inputs=inputs, warmup=WARMUP, least=least, seconds=SECONDS, whole=whole)["milliseconds"]
+    return found

@@ -1,0 +1,126 @@
+"""A process that loads one file in one runtime and does as it is told: `python -m allotrope.measure.worker`.
+
+It reads one JSON object a line from standard input and answers each with one line on standard output: {"ok": ...}, or
+{"error": reason}. Arrays come and go as .npz files. Whatever a runtime prints goes to standard error instead.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TextIO
+
+import numpy as np
+
+BATCH = 256
+
+
+class Worker:
+    """The process's state: at most one open session, and the inputs that were read last."""
+
+    def __init__(self) -> None:
+        self._session: Any = None
+        self._inputs: tuple[str, dict[str, np.ndarray]] = ("", {})
+
+    def load(self, runtime: str) -> dict[str, Any]:
+        """Imports a runtime, so that `open` does not count the time for it."""
+        from allotrope.runtimes import runtime as find
+
+        found = find(runtime)
+        __import__(found.package)
+        return {"version": found.version()}
+
+    def open(self, runtime: str, path: str, precision: str, threads: int, inputs: str, whole: bool) -> dict[str, Any]:
+        """Opens a file and runs it once: the seconds until there is a first answer."""
+        from allotrope.runtimes import runtime as find
+
+        self._read(inputs)
+        began = time.perf_counter()
+        self._session = find(runtime).open(Path(path), precision, threads)
+        self._run(inputs, whole)
+        return {"seconds": time.perf_counter() - began}
+
+    def tune(self, inputs: str) -> dict[str, Any]:
+        """Lets the session choose how it runs such a batch."""
+        return {"options": self._session.tune(_only(self._read(inputs)))}
+
+    def predict(self, inputs: str, output: str) -> dict[str, Any]:
+        """Runs all images in batches and writes what comes out."""
+        images = _only(self._read(inputs))
+        np.save(output, np.concatenate([self._session.run(images[i : i + BATCH]) for i in range(0, len(images), BATCH)]))
+        return {}
+
+    def outputs(self, inputs: str, output: str) -> dict[str, Any]:
+        """Runs the inputs in one piece and writes every output, in the network's order."""
+        np.savez(output, *self._session.run_whole(self._read(inputs)).values())
+        return {}
+
+    def time(self, inputs: str, warmup: int, least: int, seconds: float, whole: bool) -> dict[str, Any]:
+        """Runs the inputs again and again: milliseconds of each run after the warm-up."""
+        for _ in range(warmup):
+            self._run(inputs, whole)
+        times: list[float] = []
+        ends = time.perf_counter() + seconds
+        while len(times) < least or time.perf_counter() < ends:
+            began = time.perf_counter()
+            self._run(inputs, whole)
+            times.append(1e3 * (time.perf_counter() - began))
+        return {"milliseconds": times}
+
+    def memory(self) -> dict[str, Any]:
+        """The most bytes that this process has held."""
+        try:
+            import resource
+        except ImportError:  # Windows
+            return {"bytes": None}
+        return {"bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)}
+
+    def quantize(self, method: str, source: str, calibration: str, target: str) -> dict[str, Any]:
+        """Writes the int8 form of a file."""
+        from allotrope.shrink.quantize import QUANTIZERS
+
+        QUANTIZERS[method](Path(source), _only(self._read(calibration)), Path(target))
+        return {}
+
+    def _read(self, path: str) -> dict[str, np.ndarray]:
+        if self._inputs[0] != path:
+            with np.load(path, allow_pickle=False) as file:
+                self._inputs = path, {name: file[name] for name in file.files}
+        return self._inputs[1]
+
+    def _run(self, path: str, whole: bool) -> Any:
+        inputs = self._read(path)
+        return self._session.run_whole(inputs) if whole else self._session.run(_only(inputs))
+
+
+def main() -> None:
+    """Answers commands until standard input ends."""
+    answers = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    worker = Worker()
+    for line in sys.stdin:
+        request = json.loads(line)
+        _answer(answers, getattr(worker, request.pop("command")), request)
+
+
+def _answer(answers: TextIO, method: Callable[..., dict[str, Any]], arguments: dict[str, Any]) -> None:
+    try:
+        answer: dict[str, Any] = {"ok": method(**arguments)}
+    except Exception as error:  # noqa: BLE001 - a runtime may raise anything; it becomes the reason of a row
+        answer = {"error": f"{type(error).__name__}: {error}"}
+    answers.write(json.dumps(answer) + "\n")
+    answers.flush()
+
+
+def _only(inputs: dict[str, np.ndarray]) -> np.ndarray:
+    """The array of a file that holds one."""
+    (array,) = inputs.values()
+    return array
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,28 @@
+"""Runtimes run network files and train nothing. Each has one file, which alone imports it."""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+from allotrope.errors import unknown_name
+from allotrope.runtimes.contract import Runtime
+
+_HOMES = {
+    "onnxruntime": ("allotrope.runtimes.onnxruntime", "OnnxRuntime"),
+    "openvino": ("allotrope.runtimes.openvino", "OpenVino"),
+    "pytorch": ("allotrope.runtimes.pytorch", "PyTorchEager"),
+}
+
+RUNTIMES = tuple(_HOMES)
+
+
+def runtime(name: str) -> Runtime:
+    """The runtime of that name, installed or not; nothing of it is imported yet.
+
+    Raises: UsageError for a name that is not known.
+    """
+    if name not in _HOMES:
+        raise unknown_name("runtime", name, RUNTIMES)
+    module, kind = _HOMES[name]
+    found: Runtime = getattr(import_module(module), kind)()
+    return found

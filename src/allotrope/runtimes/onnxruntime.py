@@ -1,0 +1,23 @@
+"""ONNX Runtime on the processor."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from allotrope.runtimes.contract import Runtime, Session
+
+
+class OnnxRuntime(Runtime):
+    """float32 files as they are, and int8 files that hold QuantizeLinear and DequantizeLinear."""
+
+    name = "onnxruntime"
+    package = "onnxruntime"
+    install = "pip install onnxruntime"
+    precisions = ("float32", "int8")
+    session_module = "allotrope.runtimes.onnxruntime_session"
+
+    def open(self, path: Path, precision: str, threads: int | None = None, **options: Any) -> Session:  # noqa: D102
+        from allotrope.runtimes.onnxruntime_session import Session as OnnxRuntimeSession
+
+        return OnnxRuntimeSession(path, precision, threads, **options)

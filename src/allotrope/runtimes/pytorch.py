@@ -1,0 +1,55 @@
+"""PyTorch as everyone knows it: eager, float32, PyTorch's default memory layout. The baseline; never delivered."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from allotrope.runtimes.contract import Runtime, Session
+
+
+class PyTorchEager(Runtime):
+    """Runs the same file as a `torch.nn.Module`, pre-processing included."""
+
+    name = "pytorch"
+    package = "torch"
+    install = "pip install 'allotrope[pytorch]'"
+    precisions = ("float32",)
+
+    def open(self, path: Path, precision: str, threads: int | None = None, **options: Any) -> Session:  # noqa: D102
+        return EagerSession(path, threads)
+
+
+class EagerSession:
+    """A network as an eager module in evaluation mode, all convolutions in contiguous [n, c, h, w]."""
+
+    def __init__(self, path: Path, threads: int | None) -> None:
+        import torch
+
+        from allotrope.frameworks.pytorch_module import NetworkModule
+        from allotrope.network.read import load
+
+        if threads is not None:
+            torch.set_num_threads(threads)
+        self._torch = torch
+        self._network = load(path)
+        self._module = NetworkModule(self._network, torch.contiguous_format).eval()
+
+    def run(self, images: np.ndarray) -> np.ndarray:
+        """The only output for the only input."""
+        with self._torch.inference_mode():
+            found: np.ndarray = self._module(self._torch.from_numpy(images)).numpy()
+        return found
+
+    def run_whole(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """All outputs by name."""
+        with self._torch.inference_mode():
+            found = self._module.outputs({name: self._torch.from_numpy(array) for name, array in inputs.items()})
+        return {name: array.numpy() for name, array in found.items()}
+
+    def tune(self, images: np.ndarray) -> dict[str, Any]:
+        """Nothing is chosen: it is PyTorch's defaults that everything is compared with."""
+        return {}
