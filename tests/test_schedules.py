@@ -19,6 +19,10 @@ def test_warm_up_rises_linearly_from_zero(schedule):
     assert rates([0.0, 0.05, 0.1], schedule=schedule, warmup=0.2) == pytest.approx([0.0, 0.5, 1.0])
 
 
+def test_warm_up_may_begin_above_zero():
+    assert rates([0.0, 0.1, 0.2], schedule="one-cycle", warmup=0.2, start_fraction=0.5) == pytest.approx([1.0, 1.5, 2.0])
+
+
 def test_constant_stays():
     assert rates([0.0, 0.5, 1.0], schedule="constant", warmup=0.0) == [2.0, 2.0, 2.0]
 

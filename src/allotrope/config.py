@@ -36,6 +36,7 @@ class Recipe:
     `decay_kind`: `l2` adds weight_decay * weight to the gradient, `decoupled` multiplies the weight.
     `warmup` and `step_at` are fractions of the training; `epochs` may be fractional; `budget` is in seconds and,
     where given, ends the training (the schedule follows whichever of the two is nearer its end).
+    The warm-up begins at `start_fraction` of the learning rate, and the schedule ends at `final_fraction` of it.
     `average` is the decay per step of the exponential moving average of the weights, None for none.
     `bias_scale` multiplies the learning rate of normalization biases (cifar10-airbench uses 64).
     """
@@ -51,6 +52,7 @@ class Recipe:
     bias_scale: float = 1.0
     schedule: str = "one-cycle"
     warmup: float = 0.2
+    start_fraction: float = 0.0
     step_at: tuple[float, ...] = (0.5, 0.75)
     step_factor: float = 0.1
     final_fraction: float = 0.0

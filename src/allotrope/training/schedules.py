@@ -18,7 +18,7 @@ def learning_rate(recipe: Recipe, progress: float) -> float:
         raise unknown_name("schedule", recipe.schedule, SCHEDULES)
     progress = min(max(progress, 0.0), 1.0)
     if progress < recipe.warmup:
-        return recipe.learning_rate * progress / recipe.warmup
+        return recipe.learning_rate * (recipe.start_fraction + (1 - recipe.start_fraction) * progress / recipe.warmup)
     return recipe.learning_rate * _AFTER_WARMUP[recipe.schedule](recipe, progress)
 
 

@@ -1,0 +1,175 @@
+"""Network, size and recipe, chosen from the data, the time there is and the speed of this machine, with the reasons in words."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+import numpy as np
+
+from allotrope.config import Recipe
+from allotrope.data.images import ImageData
+from allotrope.errors import unknown_name
+from allotrope.network import zoo
+from allotrope.network.compose import with_preprocessing
+from allotrope.network.network import Network
+from allotrope.network.summary import multiply_adds, parameters
+from allotrope.training.mirror import ENOUGH, kept_when_mirrored
+from allotrope.training.recipes import FAMILIES, Family, family_for, recipe_of
+
+USUAL_BUDGET = 120.0
+"""Seconds of training where neither epochs nor a budget are asked for."""
+
+Speed = Callable[[Network, Recipe], float]
+"""Images a second in training on this machine; see `race.training_speed`."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The network to train (raw pixels in, logits out), as `name` and `arguments` built it, the recipe, and why."""
+
+    name: str
+    arguments: dict[str, Any]
+    network: Network
+    recipe: Recipe
+    reasons: list[str]
+
+
+def choose(
+    data: ImageData,
+    network: str = "auto",
+    overrides: Mapping[str, Any] | None = None,
+    *,
+    budget: float | None = None,
+    epochs: float | None = None,
+    seed: int = 0,
+    speed: Speed | None = None,
+) -> Choice:
+    """Choose what is not asked for.
+
+    `overrides` are fields of the recipe, and always win; `budget` is in seconds. `speed` measures a network; without it a
+    size of the middle is taken.
+
+    Raises: UsageError for an unknown network or field of the recipe.
+    """
+    overrides = dict(overrides or {})
+    known = {field.name for field in fields(Recipe)}
+    for name in overrides:
+        if name not in known:
+            raise unknown_name("recipe option", name, known)
+    return _Choosing(data, overrides, budget, epochs, seed, speed).choose(network)
+
+
+class _Choosing:
+    """One call of `choose`; collects the reasons."""
+
+    def __init__(
+        self, data: ImageData, overrides: dict[str, Any], budget: float | None, epochs: float | None, seed: int, speed: Speed | None
+    ) -> None:
+        self.data, self.overrides, self.seed, self.speed = data, overrides, seed, speed
+        self.budget, self.epochs = budget, epochs
+        self.reasons: list[str] = []
+        self.mean, self.std = pixel_statistics(data.train.images)
+
+    def choose(self, name: str) -> Choice:
+        """Everything in its order: family, time, recipe, size."""
+        family = self._family(name)
+        self._settle_time(family)
+        recipe = self._recipe(family)
+        arguments = self._sized(family, recipe, name == "auto")
+        network = self._built(family, arguments)
+        shown = {key: value for key, value in arguments.items() if not isinstance(value, np.ndarray)}
+        self.reasons.append(
+            f"{family.name} has {parameters(network):,} trainable weights and takes {multiply_adds(network):,} multiply-adds an image."
+        )
+        return Choice(family.name, shown, network, recipe, self.reasons)
+
+    def _family(self, name: str) -> Family:
+        _, height, width = self.data.image
+        if name != "auto":
+            zoo.network(name)  # refuses an unknown name
+            self.reasons.append(f"{name} was asked for.")
+            return FAMILIES[name]
+        family, reason = family_for(height, width, len(self.data.train))
+        self.reasons.append(reason)
+        return family
+
+    def _settle_time(self, family: Family) -> None:
+        if self.budget is not None or self.epochs is not None:
+            return
+        if family.epochs is not None:
+            self.epochs = family.epochs(len(self.data.train))
+            self.reasons.append(f"{self.epochs:g} epochs, because images this small train in seconds.")
+        else:
+            self.budget = USUAL_BUDGET
+            self.reasons.append(f"{USUAL_BUDGET:g} s of training, because neither a budget nor epochs were asked for.")
+
+    def _recipe(self, family: Family) -> Recipe:
+        recipe = replace(recipe_of(family, len(self.data.train)), seed=self.seed, budget=self.budget, epochs=self.epochs)
+        if "flip" not in self.overrides:
+            recipe = replace(recipe, flip=self._flip())
+        if self.overrides:
+            self.reasons.append("Asked for: " + ", ".join(f"{name} = {value}" for name, value in self.overrides.items()) + ".")
+        return replace(recipe, **self.overrides)
+
+    def _flip(self) -> bool:
+        kept = kept_when_mirrored(self.data.train, len(self.data.classes), self.seed)
+        if kept is None:
+            self.reasons.append("Images are not mirrored in training: the data does not show whether they keep their meaning.")
+            return False
+        word = "are" if kept >= ENOUGH else "are not"
+        self.reasons.append(
+            f"Images {word} mirrored in training: a simple classifier keeps {max(kept, 0):.0%} of what it knows when they are."
+        )
+        return kept >= ENOUGH
+
+    # --- size
+
+    def _sized(self, family: Family, recipe: Recipe, free: bool) -> dict[str, Any]:
+        """The family's arguments; where the size is free, with the largest width that sees the data often enough in the time there is."""
+        arguments = {**family.arguments(self.data.image), **self._whitening(family), "seed": self.seed}
+        if not free or not family.widths:
+            return arguments
+        middle = {**arguments, "width": family.usual_width}
+        if recipe.budget is None or self.speed is None:
+            return middle
+        network = self._built(family, middle)
+        speed = self.speed(network, recipe)
+        work = speed * multiply_adds(network) * recipe.budget
+        return {**arguments, "width": self._affordable(family, arguments, work)}
+
+    def _affordable(self, family: Family, arguments: dict[str, Any], work: float) -> float:
+        images = len(self.data.train)
+        seen = {
+            width: work / multiply_adds(self._built(family, {**arguments, "width": width})) / images
+            for width in sorted(family.widths, reverse=True)
+        }
+        width = next((width for width, epochs in seen.items() if epochs >= family.enough_epochs), min(seen))
+        self.reasons.append(
+            f"Width {width:g}: this machine trains on each image about {seen[width]:.1f} times in the budget, "
+            f"and the widest that does so {family.enough_epochs:g} times is taken."
+        )
+        return width
+
+    def _whitening(self, family: Family) -> dict[str, Any]:
+        if not family.whitened:
+            return {}
+        return {"filters": zoo.whitening_filters(self.data.train.images, self.mean, self.std)}
+
+    def _built(self, family: Family, arguments: Mapping[str, Any]) -> Network:
+        network = zoo.network(family.name)(len(self.data.classes), self.data.image, **arguments)
+        return with_preprocessing(network, self.mean, self.std)
+
+
+def pixel_statistics(images: np.ndarray, limit: int = 10_000) -> tuple[list[float], list[float]]:
+    """Mean and standard deviation of each channel of images [n, h, w, c], in pixel units, from at most about `limit` images.
+
+    The deviation is at least 1, so that a channel that is constant does no harm.
+    """
+    chosen = images[:: -(-len(images) // limit)]
+    count = chosen.size // chosen.shape[3]
+    mean = chosen.sum(axis=(0, 1, 2), dtype=np.float64) / count
+    square = sum((part.astype(np.float64) ** 2).sum(axis=(0, 1, 2)) for part in np.array_split(chosen, -(-len(chosen) // 500)))
+    std = np.sqrt(np.maximum(square / count - mean**2, 1.0))
+    return mean.tolist(), std.tolist()

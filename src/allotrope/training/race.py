@@ -1,0 +1,350 @@
+"""Settings are raced, not guessed: a few seconds of real steps with each plausible one, the same start and batches for all.
+
+Rounds are interleaved, so that a busy machine disturbs all alike; what is clearly slower is out early. Only settings whose
+losses agree with those of the first, the framework's defaults in float32, can win. Compiling is tried last, for the winner, if it can pay.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from allotrope.config import Recipe, Settings
+from allotrope.data import Batch, Batches, ImageData
+from allotrope.errors import AllotropeError
+from allotrope.frameworks import framework as find_framework
+from allotrope.frameworks.contract import Framework, Trainer, TrainingPlan
+from allotrope.network.network import Network
+from allotrope.training.plan import training_plan
+from allotrope.training.schedules import learning_rate
+
+SHARE = 0.05
+"""The part of a budget that the race may take."""
+SHORTEST = 2.0
+"""Seconds that the race may take where there is no budget and the training itself is short."""
+AGREEMENT_STEPS = 4
+ROUNDS = 9
+STEPS_FORESEEN = 40
+"""About how many steps of the slowest kind a race of four settings makes."""
+SMALLEST_BATCH = 16
+CLEARLY_SLOWER = 1.25
+WORTH_CHANGING = 1.03
+"""How much faster a setting must be than one before it in the list, which is nearer to the defaults."""
+COMPILED_GAIN = 1.3
+"""The gain from compiling that is hoped for when deciding whether to try."""
+COMPILE_SECONDS = 10.0
+COMPILE_SECONDS_PER_NODE = 0.3
+
+
+@dataclass(frozen=True)
+class Race:
+    """What was measured (`rows`, as in run.json), what is used and why."""
+
+    rows: list[dict[str, Any]]
+    chosen: Settings
+    reason: str
+    seconds: float
+    images_per_second: float | None
+
+
+@dataclass
+class _Runner:
+    """One setting in the race. `times`: seconds a step, one entry a round."""
+
+    settings: Settings
+    trainer: Trainer | None = None
+    times: list[float] = field(default_factory=list)
+    losses: list[float] = field(default_factory=list)
+    difference: float | None = None
+    compile_seconds: float = 0.0
+    reason: str = ""
+    agrees: bool = False
+    running: bool = True
+
+    @property
+    def median(self) -> float:
+        """Seconds a step; infinite before anything was timed."""
+        return float(np.median(self.times)) if self.times else math.inf
+
+    def leave(self, reason: str) -> None:
+        """Out of the race."""
+        self.running, self.reason, self.trainer = False, reason, None
+
+
+def race_settings(
+    network: Network,
+    data: ImageData,
+    recipe: Recipe,
+    framework: str = "pytorch",
+    seconds: float | None = None,
+    options: Sequence[Settings] | None = None,
+    report: Callable[[str], None] = lambda line: None,
+) -> Race:
+    """Find the fastest of `options` (by default all that are plausible here) whose loss agrees with float32's.
+
+    `seconds` bounds the race, by default a twentieth of the budget, or of the time that the epochs are foreseen to take.
+
+    Raises: what the framework raises if not even the first setting, its defaults, works.
+    """
+    found = find_framework(framework)
+    options = list(found.settings() if options is None else options)
+    if len(options) == 1:
+        return Race([], options[0], "There was one setting to choose from.", 0.0, None)
+    return _Racing(network, data, recipe, found, seconds, options, report).run()
+
+
+class _Racing:
+    """One call of `race_settings`."""
+
+    def __init__(
+        self,
+        network: Network,
+        data: ImageData,
+        recipe: Recipe,
+        framework: Framework,
+        seconds: float | None,
+        options: Sequence[Settings],
+        report: Callable[[str], None],
+    ) -> None:
+        self.network, self.recipe, self.framework, self.report = network, recipe, framework, report
+        self.batches = Batches(data.train, len(data.classes), recipe)
+        self.plan: TrainingPlan = training_plan(network, recipe, data.train.counts(len(data.classes)))
+        self.runners = [_Runner(settings) for settings in options]
+        self.rate = learning_rate(recipe, recipe.warmup / 4 if recipe.warmup else 0.0)
+        self.started = time.monotonic()
+        self.seconds, self.size = seconds, 0
+        self.samples: list[Batch] = []
+        self.images_in_all = 0.0
+
+    def run(self) -> Race:
+        """The race from start to end."""
+        per_image = self._probe()
+        self._set_limits(per_image)
+        if self.size < SMALLEST_BATCH:
+            return self._not_held(per_image)
+        self._race([runner for runner in self.runners if not runner.settings.compiled])
+        self._try_compiling()
+        return self._result()
+
+    # --- how long and on what
+
+    def _probe(self) -> float:
+        """Seconds an image in training with the defaults, from a small batch."""
+        small = _first(self.batches.batch(0, 0), 64)
+        return _seconds_per_step(self.framework.trainer(self.network, self.plan, self.runners[0].settings), small) / len(small.images)
+
+    def _set_limits(self, per_image: float) -> None:
+        epochs = self.recipe.epochs
+        steps = None if epochs is None else epochs * self.batches.steps_per_epoch
+        foreseen = [
+            x for x in (None if steps is None else steps * self.batches.batch_size * per_image, self.recipe.budget) if x is not None
+        ]
+        self.training_seconds = min(foreseen, default=0.0)
+        shortest = SHORTEST if self.recipe.budget is None else 0.0
+        self.seconds = self.seconds if self.seconds is not None else max(SHARE * self.training_seconds, shortest)
+        affordable = 0.8 * self._left() / (STEPS_FORESEEN * per_image)
+        self.size = int(min(self.batches.batch_size, affordable))
+        count = min(AGREEMENT_STEPS, self.batches.steps_per_epoch)
+        order = self.batches.order(0)
+        self.samples = [_first(self.batches.batch(0, step, order), self.size) for step in range(count)]
+
+    def _left(self) -> float:
+        assert self.seconds is not None
+        return self.seconds - (time.monotonic() - self.started)
+
+    def _not_held(self, per_image: float) -> Race:
+        for runner in self.runners:
+            runner.leave("not measured: the budget is too short for a race")
+        self.runners[0].agrees = True
+        return self._race_of(self.runners[0], "The budget is too short for a race, so the framework's defaults are used.", 1 / per_image)
+
+    # --- the rounds
+
+    def _race(self, runners: list[_Runner]) -> None:
+        """Interleaved rounds until time is up or enough are made."""
+        for runner in runners:
+            self._start(runner)
+        for number in range(ROUNDS):
+            alive = [runner for runner in runners if runner.running]
+            if (len(alive) < 2 and number > 2) or self._left() < sum(runner.median for runner in alive if runner.times):
+                break
+            for runner in alive:
+                self._guarded(runner, self._round)
+            self._eliminate(alive)
+
+    def _start(self, runner: _Runner) -> None:
+        if self._left() <= 0:
+            runner.leave("not measured: the time for the race was up")
+            return
+        self.report(f"racing settings: {described(runner.settings)}")
+        self._guarded(runner, self._first_steps)
+
+    def _first_steps(self, runner: _Runner) -> None:
+        """Steps on one batch from the same start, whose losses are compared with those of the defaults; the first one may compile."""
+        runner.trainer = self.framework.trainer(self.network, self.plan, runner.settings)
+        seconds = []
+        for step in range(1, AGREEMENT_STEPS + 1):
+            started = time.monotonic()
+            runner.losses.append(_step(runner.trainer, self.samples[0], self.rate, step))
+            seconds.append(time.monotonic() - started)
+        runner.times.append(min(seconds[1:]))
+        runner.compile_seconds = max(seconds[0] - runner.times[0], 0.0) if runner.settings.compiled else 0.0
+        runner.difference, runner.agrees = agreement(runner.losses, self.runners[0].losses)
+        if not runner.agrees:
+            runner.leave("its loss does not agree with that of the defaults")
+
+    def _round(self, runner: _Runner) -> None:
+        assert runner.trainer is not None
+        step = AGREEMENT_STEPS + len(runner.times)
+        runner.times.append(_timed(runner.trainer, self.samples[step % len(self.samples)], self.rate, step))
+
+    def _eliminate(self, alive: list[_Runner]) -> None:
+        best = min(runner.median for runner in self.runners)
+        for runner in alive:
+            slower = runner.median / best
+            if runner.running and slower > (2 * CLEARLY_SLOWER if len(runner.times) < 3 else CLEARLY_SLOWER):
+                runner.leave(f"{slower:.1f} times slower than the fastest; out after {len(runner.times)} rounds")
+
+    def _guarded(self, runner: _Runner, action: Callable[[_Runner], None]) -> None:
+        """A setting that fails is out, with the reason; the defaults must work."""
+        try:
+            action(runner)
+        except Exception as error:  # frameworks and compilers raise anything
+            if runner is self.runners[0]:
+                raise
+            runner.leave(f"failed: {_first_line(error)}")
+
+    # --- compiling
+
+    def _try_compiling(self) -> None:
+        """The compiled form of the fastest, if the time it may save is more than compiling costs, and the race can afford it."""
+        best = self._fastest()
+        foreseen = COMPILE_SECONDS + COMPILE_SECONDS_PER_NODE * len(self.network.graph.nodes)
+        to_save = self._remaining_work(best) * (1 - 1 / COMPILED_GAIN)
+        for runner in self.runners:
+            if not runner.settings.compiled:
+                continue
+            if replace(runner.settings, compiled=False) != best.settings:
+                runner.leave("not tried: only the fastest setting is worth compiling")
+            elif foreseen > to_save:
+                runner.leave(f"not tried: compiling takes about {foreseen:.0f} s and could save at most {to_save:.0f} s")
+            elif foreseen > self._left():
+                runner.leave(f"not tried: compiling takes about {foreseen:.0f} s, more than is left of the race")
+            else:
+                self._race([runner])
+
+    def _remaining_work(self, runner: _Runner) -> float:
+        """Seconds that the whole training takes with this runner's speed; with a budget, the budget."""
+        if self.recipe.epochs is None:
+            return self.training_seconds
+        steps = self.recipe.epochs * self.batches.steps_per_epoch
+        return min(self.recipe.budget or math.inf, steps * runner.median * self.batches.batch_size / self.size)
+
+    # --- the outcome
+
+    def _fastest(self) -> _Runner:
+        """The fastest that agrees; among those about as fast, the one nearest to the defaults."""
+        agreeing = [runner for runner in self.runners if runner.agrees and runner.times]
+        best = min(runner.median for runner in agreeing)
+        return next(runner for runner in agreeing if runner.median <= best * WORTH_CHANGING)
+
+    def _result(self) -> Race:
+        eager = [runner for runner in self.runners if not runner.settings.compiled]
+        chosen = self._fastest()
+        if chosen.settings.compiled:
+            plain = min((runner for runner in eager if runner.agrees), key=lambda runner: runner.median)
+            saved = self._remaining_work(plain) * (1 - chosen.median / plain.median)
+            if saved <= chosen.compile_seconds:
+                chosen.reason = f"compiling took {chosen.compile_seconds:.0f} s and would save only {saved:.0f} s"
+                chosen = plain
+        faster = self.runners[0].median / chosen.median
+        reason = f"{described(chosen.settings)} is {faster:.2f} times as fast as the defaults, and its loss agrees with theirs."
+        if chosen is self.runners[0]:
+            reason = "The framework's defaults are the fastest, or as fast as the fastest."
+        return self._race_of(chosen, reason, self.size / chosen.median)
+
+    def _race_of(self, chosen: _Runner, reason: str, speed: float) -> Race:
+        rows = [self._row(runner, runner is chosen) for runner in self.runners]
+        return Race(rows, chosen.settings, reason, time.monotonic() - self.started, speed)
+
+    def _row(self, runner: _Runner, chosen: bool) -> dict[str, Any]:
+        settings = {name: value for name, value in asdict(runner.settings).items() if name != "threads"}
+        milliseconds = {"median": 1e3 * runner.median, "p90": 1e3 * float(np.quantile(runner.times, 0.9))} if runner.times else None
+        return {
+            **settings,
+            "images_per_second": self.size / runner.median if runner.times else None,
+            "milliseconds": milliseconds,
+            "batch": self.size,
+            "rounds": len(runner.times),
+            "compile_seconds": runner.compile_seconds,
+            "loss_difference": runner.difference,
+            "agrees": runner.agrees,
+            "chosen": chosen,
+            "reason": runner.reason or ("chosen" if chosen else "slower"),
+        }
+
+
+def training_speed(
+    network: Network, data: ImageData, recipe: Recipe, framework: str = "pytorch", options: Sequence[Settings] | None = None
+) -> float:
+    """About how many images a second a training makes here, from a few small steps with each setting that is not compiled.
+
+    `options`: the settings that may be used, by default all that are plausible here.
+    """
+    found = find_framework(framework)
+    usable = [settings for settings in (options or found.settings()) if not settings.compiled]
+    channels_last = [settings for settings in usable if settings.layout == "channels-last"]
+    plan = training_plan(network, recipe, data.train.counts(len(data.classes)))
+    batch = _first(Batches(data.train, len(data.classes), recipe).batch(0, 0), 64)
+    return max(len(batch.images) / _seconds_per_step(found.trainer(network, plan, settings), batch) for settings in channels_last or usable)
+
+
+def _seconds_per_step(trainer: Trainer, batch: Batch) -> float:
+    """The faster of two steps; one before them, which prepares kernels, is not timed. Weights hardly move."""
+    _step(trainer, batch, 0.0, 1)
+    return min(_timed(trainer, batch, 0.0, step) for step in (2, 3))
+
+
+def _first(batch: Batch, count: int) -> Batch:
+    return Batch(batch.images[:count], batch.target[:count])
+
+
+def agreement(losses: Sequence[float], expected: Sequence[float]) -> tuple[float, bool]:
+    """The largest relative difference between two courses of the loss, and whether they count as one.
+
+    They may differ by 2 % of the loss, as rounding to bfloat16 does, and by a quarter of what the steps so far have changed:
+    a setting whose steps do not learn as the defaults' do does not agree.
+    """
+    if not np.isfinite(losses).all():
+        return math.inf, False
+    found, wanted = np.asarray(losses), np.asarray(expected)
+    difference = np.abs(found - wanted)
+    allowed = 0.02 * np.abs(wanted) + 0.25 * np.abs(wanted - wanted[0])
+    return float((difference / np.maximum(np.abs(wanted), 1e-6)).max()), bool((difference <= allowed).all())
+
+
+def described(settings: Settings) -> str:
+    """Settings in words: `bfloat16, channels-last, compiled on cpu`."""
+    words = [settings.precision, *([settings.layout] if settings.layout != "default" else []), *(["compiled"] if settings.compiled else [])]
+    return f"{', '.join(words)} on {settings.device}"
+
+
+def _step(trainer: Trainer, batch: Batch, rate: float, step: int) -> float:
+    return float(trainer.step(batch.images, batch.target, rate, step))
+
+
+def _timed(trainer: Trainer, batch: Batch, rate: float, step: int) -> float:
+    started = time.monotonic()
+    _step(trainer, batch, rate, step)
+    return time.monotonic() - started
+
+
+def _first_line(error: Exception) -> str:
+    text = str(error).strip() or type(error).__name__
+    prefix = "" if isinstance(error, AllotropeError) else f"{type(error).__name__}: "
+    return (prefix + text.splitlines()[0])[:300]
