@@ -1,0 +1,147 @@
+"""Learning curves: loss, accuracy and learning rate over the epochs, as small line charts."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from allotrope.report.formats import duration, percent, significant
+from allotrope.report.scale import Scale, Tick, spanning
+from allotrope.report.tips import Tip, tip
+
+WIDTH, HEIGHT = 372, 236
+LEFT, RIGHT, TOP, BOTTOM = 46, 12, 14, 34
+MOST_ROWS = 240
+
+
+@dataclass(frozen=True)
+class Line:
+    """One curve: `path` joins its points, `last` is where it ends."""
+
+    name: str
+    kind: str
+    path: str
+    last: tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Band:
+    """The part of the chart that belongs to one epoch: pointing at it shows the epoch's numbers."""
+
+    x: float
+    width: float
+    place: float
+    dots: list[tuple[str, float]]
+    tip: Tip
+
+
+@dataclass(frozen=True)
+class Curves:
+    """One line chart in pixels; `best` is the place of the best epoch."""
+
+    title: str
+    width: int
+    height: int
+    left: int
+    right: int
+    top: int
+    bottom: int
+    x_ticks: list[Tick]
+    y_ticks: list[Tick]
+    lines: list[Line]
+    bands: list[Band]
+    best: float | None
+    summary: str
+
+
+@dataclass(frozen=True)
+class Series:
+    """A column of the history that becomes a curve; `kind` is the name of its colour."""
+
+    name: str
+    kind: str
+    column: str
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What one chart shows; its axis is in units of 1/factor, its numbers are written by `write`."""
+
+    title: str
+    series: tuple[Series, ...]
+    write: Callable[[float | None], str] = significant
+    factor: float = 1.0
+    may_be_logarithmic: bool = False
+
+
+SUBJECTS = (
+    Subject("Loss", (Series("training", "train", "loss"), Series("validation", "valid", "validation_loss")), may_be_logarithmic=True),
+    Subject(
+        "Accuracy, %", (Series("training", "train", "train_accuracy"), Series("validation", "valid", "validation_accuracy")), percent, 100.0
+    ),
+    Subject("Learning rate", (Series("learning rate", "rate", "learning_rate"),)),
+)
+
+
+def learning_curves(history: Sequence[dict[str, float]], best_epoch: float | None) -> list[Curves]:
+    """The charts for which `history` has at least two epochs."""
+    rows = thinned(history)
+    charts = (_chart(subject, rows, best_epoch) for subject in SUBJECTS)
+    return [chart for chart in charts if chart is not None]
+
+
+def thinned(history: Sequence[dict[str, float]]) -> list[dict[str, float]]:
+    """At most MOST_ROWS rows, evenly taken, the last one always among them."""
+    step = -(-len(history) // MOST_ROWS) or 1
+    return list(history[::-1][::step][::-1])
+
+
+def _chart(subject: Subject, history: Sequence[dict[str, float]], best_epoch: float | None) -> Curves | None:
+    columns = [series.column for series in subject.series]
+    rows = [row for row in history if any(column in row for column in columns)]
+    epochs = [row["epoch"] for row in rows]
+    if len(set(epochs)) < 2:
+        return None
+    values = [row[column] for row in rows for column in columns if column in row]
+    x = Scale(min(epochs), max(epochs), LEFT, WIDTH - RIGHT)
+    logarithmic = subject.may_be_logarithmic and 0 < 20 * min(values) < max(values)
+    y = spanning(values, HEIGHT - BOTTOM, TOP, logarithmic=logarithmic)
+    return Curves(
+        title=subject.title + (" (log scale)" if logarithmic else ""),
+        width=WIDTH,
+        height=HEIGHT,
+        left=LEFT,
+        right=WIDTH - RIGHT,
+        top=TOP,
+        bottom=HEIGHT - BOTTOM,
+        x_ticks=x.ticks(6),
+        y_ticks=y.ticks(5, subject.factor),
+        lines=[line for series in subject.series if (line := _line(series, rows, x, y)) is not None],
+        bands=_bands(rows, subject, x, y),
+        best=x(best_epoch) if best_epoch is not None and x.low <= best_epoch <= x.high else None,
+        summary=f"{subject.title} over {epochs[-1]:g} epochs; {_written(rows[-1], subject)} at the end.",
+    )
+
+
+def _line(series: Series, rows: Sequence[dict[str, float]], x: Scale, y: Scale) -> Line | None:
+    places = [(x(row["epoch"]), y(row[series.column])) for row in rows if series.column in row]
+    if not places:
+        return None
+    return Line(series.name, series.kind, "M" + "L".join(f"{across:g} {down:g}" for across, down in places), places[-1])
+
+
+def _bands(rows: Sequence[dict[str, float]], subject: Subject, x: Scale, y: Scale) -> list[Band]:
+    places = [x(row["epoch"]) for row in rows]
+    borders = [x.start, *((one + other) / 2 for one, other in itertools.pairwise(places)), x.end]
+    bands = []
+    for row, place, (start, end) in zip(rows, places, itertools.pairwise(borders), strict=True):
+        lines = [f"epoch {row['epoch']:g}" + (f", {duration(row['seconds'])}" if "seconds" in row else "")]
+        lines += _written(row, subject).split(", ")
+        dots = [(series.kind, y(row[series.column])) for series in subject.series if series.column in row]
+        bands.append(Band(round(start, 1), round(max(end - start, 0.1), 1), place, dots, tip(lines, place, TOP + 30, WIDTH, HEIGHT)))
+    return bands
+
+
+def _written(row: dict[str, float], subject: Subject) -> str:
+    return ", ".join(f"{series.name} {subject.write(row[series.column])}" for series in subject.series if series.column in row)

@@ -1,0 +1,157 @@
+"""The first thing read: what was delivered and why, in plain sentences, or honestly why nothing was."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from allotrope.report.candidates import Candidate, Candidates
+from allotrope.report.formats import THIN, count, milliseconds, percent, points, size, times
+from allotrope.report.record import Record
+
+STATUSES = {
+    "done": ("done", "good"),
+    "interrupted": ("interrupted", "warning"),
+    "failed": ("failed", "bad"),
+    "target-missed": ("target missed", "bad"),
+}
+
+
+@dataclass(frozen=True)
+class Tile:
+    """One large number with what it is and what it is compared with."""
+
+    name: str
+    value: str
+    detail: str
+
+
+@dataclass(frozen=True)
+class Headline:
+    """`status` in words and its kind (good, warning, bad), the sentence, the reasons, and the large numbers."""
+
+    status: str
+    kind: str
+    sentence: str
+    reasons: list[str]
+    tiles: list[Tile]
+
+
+def headline(run: Record, candidates: Candidates) -> Headline:
+    """What a reader must know who reads nothing else."""
+    status, kind = STATUSES.get(run.text("status"), (run.text("status") or "unfinished", "warning"))
+    chosen = candidates.delivered or candidates.nearest_miss
+    return Headline(status, kind, _sentence(run, candidates), _reasons(run, candidates), _tiles(run, chosen, candidates.baseline))
+
+
+def interval(fraction: float, number: float) -> tuple[float, float]:
+    """The 95 % interval of a fraction seen on `number` images (Wilson 1927, score interval)."""
+    z = 1.96
+    middle = (fraction + z * z / (2 * number)) / (1 + z * z / number)
+    reach = z / (1 + z * z / number) * math.sqrt(max(0.0, fraction * (1 - fraction) / number + z * z / (4 * number * number)))
+    return max(0.0, middle - reach), min(1.0, middle + reach)
+
+
+def _sentence(run: Record, candidates: Candidates) -> str:
+    if candidates.delivered is not None:
+        return f"{candidates.delivered.name} is delivered: {_facts(candidates.delivered, candidates.baseline)}."
+    if candidates.nearest_miss is not None:
+        facts = _facts(candidates.nearest_miss, candidates.baseline)
+        return f"No candidate meets the target, so nothing is delivered. The nearest miss is {candidates.nearest_miss.name}: {facts}."
+    accuracy = run.number("test", "accuracy")
+    if accuracy is not None:
+        return f"The trained network is right on {percent(accuracy)} of the test images; no file is delivered."
+    accuracy = run.number("validation", "accuracy")
+    if accuracy is not None:
+        return f"The trained network is right on {percent(accuracy)} of the validation images; no file is delivered."
+    return "The run ended before there was anything to deliver."
+
+
+def _facts(chosen: Candidate, baseline: Candidate | None) -> str:
+    facts = []
+    if chosen.test_accuracy is not None:
+        facts.append(f"right on {percent(chosen.test_accuracy)} of the test images")
+    if chosen.latency is not None:
+        facts.append(f"{milliseconds(chosen.latency)} an image")
+    if chosen.speed_up is not None and baseline is not None and not chosen.baseline:
+        facts.append(f"{times(chosen.speed_up)} the speed of {baseline.name}")
+    if chosen.size_bytes is not None:
+        facts.append(f"{size(chosen.size_bytes)} on disk")
+    return ", ".join(facts) or "not measured"
+
+
+def _reasons(run: Record, candidates: Candidates) -> list[str]:
+    reasons = []
+    if run.text("status") == "interrupted":
+        reasons.append("The run was interrupted: what follows was made or measured before it stopped, from the best weights so far.")
+    if run.text("status") == "failed":
+        reasons.append(f"The run failed{': ' + run.text('error') if run.text('error') else ''}. What follows was made before.")
+    if candidates.delivered is not None:
+        reasons.append(_why(candidates.delivered, candidates))
+    elif candidates.nearest_miss is not None:
+        reasons += [f"It misses the target: {miss}." for miss in candidates.nearest_miss.misses]
+        reasons += [f"{candidates.nearest_miss.record.text('reason')}"] * (not candidates.nearest_miss.misses)
+    return [reason for reason in reasons if reason]
+
+
+def _why(delivered: Candidate, candidates: Candidates) -> str:
+    measured = [row for row in candidates.rows if row.measured]
+    passing = [row for row in measured if row.passes]
+    failed = len(candidates.rows) - len(measured)
+    text = f"{len(measured)} candidates were measured" + (f" and {failed} could not be" if failed else "")
+    rank = "the fastest of them" if delivered in passing[:1] else "the one that was chosen"
+    text += f"; {len(passing)} meet the target ({_target(candidates)}) and this is {rank}"
+    if delivered.change is not None and not delivered.baseline:
+        text += f", {points(delivered.change)} points of validation accuracy against the baseline"
+    return text + ". Validation data decided; test data is only reported."
+
+
+def _target(candidates: Candidates) -> str:
+    parts = []
+    if candidates.max_drop is not None:
+        parts.append(f"lose at most {candidates.max_drop:g} points of validation accuracy")
+    if candidates.max_latency is not None:
+        parts.append(f"at most {milliseconds(candidates.max_latency)} an image")
+    if candidates.max_size is not None:
+        parts.append(f"at most {size(candidates.max_size)}")
+    return ", ".join(parts) or "none was set"
+
+
+def _tiles(run: Record, chosen: Candidate | None, baseline: Candidate | None) -> list[Tile]:
+    tiles = _accuracy_tiles(run, chosen)
+    if chosen is None:
+        return tiles
+    other = baseline if not chosen.baseline else None
+    if chosen.latency is not None:
+        compared = other is not None and chosen.speed_up is not None
+        detail = f"{times(chosen.speed_up)} as fast as the baseline" if compared else "median, one image at a time"
+        tiles.append(Tile("Latency, batch 1", milliseconds(chosen.latency), detail))
+    if chosen.throughput is not None:
+        compared = other is not None and chosen.throughput_ratio is not None
+        detail = f"{times(chosen.throughput_ratio)} as many as the baseline" if compared else "median"
+        tiles.append(Tile(f"Images per second, batch {run.text('measurement', 'batch') or '64'}", count(chosen.throughput), detail))
+    if chosen.size_bytes is not None:
+        detail = f"the baseline takes {size(other.size_bytes)}" if other is not None and other.size_bytes is not None else "on disk"
+        tiles.append(Tile("Size", size(chosen.size_bytes), detail))
+    return tiles
+
+
+def _accuracy_tiles(run: Record, chosen: Candidate | None) -> list[Tile]:
+    test = chosen.test_accuracy if chosen is not None else None
+    test = run.number("test", "accuracy") if test is None else test
+    validation, auc = run.number("validation", "accuracy"), run.number("test", "auc")
+    tiles = []
+    if test is not None:
+        tiles.append(Tile("Test accuracy", percent(test), _certainty(test, run.number("data", "test"))))
+    elif validation is not None:
+        tiles.append(Tile("Validation accuracy", percent(validation), "the run did not reach the test data"))
+    if auc is not None:
+        tiles.append(Tile("Test AUC", f"{auc:.4f}", "area under the ROC curve, float network"))
+    return tiles
+
+
+def _certainty(accuracy: float, number: float | None) -> str:
+    if not number or number < 1 or not 0 <= accuracy <= 1:
+        return "of the test images"
+    low, high = interval(accuracy, number)
+    return f"95{THIN}% interval {percent(low, 1)} to {percent(high, 1)}, {count(number)} images"

@@ -1,0 +1,151 @@
+"""Accuracy against latency of all candidates: where every mark of that chart goes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from allotrope.report.candidates import Candidate, Candidates
+from allotrope.report.formats import count, milliseconds, percent, points, shortened, size, times
+from allotrope.report.labels import Box, Label, placed
+from allotrope.report.scale import Scale, Tick, spanning
+from allotrope.report.tips import Tip, tip
+
+OUTLIER = 0.05
+LEFT, RIGHT, TOP, BOTTOM = 56, 14, 26, 44
+SHAPES = {
+    "float32": "M-5.5 0A5.5 5.5 0 1 0 5.5 0A5.5 5.5 0 1 0 -5.5 0Z",
+    "bfloat16": "M0 -7L7 0L0 7L-7 0Z",
+    "float16": "M0 -7L7 0L0 7L-7 0Z",
+    "int8": "M-5 -5H5V5H-5Z",
+}
+OTHER_SHAPE = "M0 -7L6.5 5H-6.5Z"
+BELOW = "M0 7L6.5 -4H-6.5Z"
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A candidate in the chart; `whisker` is the place of its 90th percentile of latency."""
+
+    x: float
+    y: float
+    shape: str
+    colour: int
+    passes: bool
+    delivered: bool
+    below: bool
+    whisker: float | None
+    tip: Tip
+
+
+@dataclass(frozen=True)
+class Scatter:
+    """The whole chart in pixels; `floor` and `ceiling` are the target lines of accuracy and latency."""
+
+    width: int
+    height: int
+    left: int
+    right: int
+    top: int
+    bottom: int
+    x_ticks: list[Tick]
+    y_ticks: list[Tick]
+    marks: list[Mark]
+    labels: list[Label]
+    floor: float | None
+    floor_label: str
+    ceiling: float | None
+    ceiling_label: str
+    colours: list[tuple[int, str]]
+    shapes: list[tuple[str, str]]
+    summary: str
+
+
+def scatter(candidates: Candidates, width: int, height: int) -> Scatter | None:
+    """The chart in width x height pixels; None where fewer than two candidates have both numbers."""
+    drawn = [row for row in candidates.rows if row.latency is not None and row.validation_accuracy is not None]
+    if len(drawn) < 2:
+        return None
+    x = _latency_scale(drawn, candidates.max_latency, width)
+    y = _accuracy_scale(drawn, candidates.lowest_accuracy, height)
+    floor, ceiling = candidates.lowest_accuracy, candidates.max_latency
+    runtimes = list(dict.fromkeys(row.runtime for row in drawn))
+    marks = [_mark(row, x, y, runtimes, width, height) for row in drawn]
+    frame = Box(LEFT, TOP, width - RIGHT, height - BOTTOM)
+    precisions = list(dict.fromkeys(row.record.text("precision") for row in drawn))
+    return Scatter(
+        width=width,
+        height=height,
+        left=LEFT,
+        right=width - RIGHT,
+        top=TOP,
+        bottom=height - BOTTOM,
+        x_ticks=x.ticks(max(3, width // 80)),
+        y_ticks=y.ticks(6, 100),
+        marks=marks,
+        labels=placed([_label(row) for row in drawn], [(mark.x, mark.y) for mark in marks], frame),
+        floor=y(floor) if floor is not None and y.low <= floor <= y.high else None,
+        floor_label=f"lowest accuracy allowed {percent(floor)}",
+        ceiling=x(ceiling) if ceiling is not None else None,
+        ceiling_label=f"at most {milliseconds(ceiling)}",
+        colours=[(index % 7, shortened(name, 24)) for index, name in enumerate(runtimes)],
+        shapes=[(SHAPES.get(name, OTHER_SHAPE), shortened(name, 24)) for name in precisions],
+        summary=_summary(drawn),
+    )
+
+
+def _latency_scale(drawn: Sequence[Candidate], ceiling: float | None, width: int) -> Scale:
+    values = [row.latency for row in drawn if row.latency is not None] + [row.latency_p90 for row in drawn if row.latency_p90]
+    return spanning([*values, ceiling] if ceiling else values, LEFT, width - RIGHT, logarithmic=True, margin=0.09)
+
+
+def _accuracy_scale(drawn: Sequence[Candidate], floor: float | None, height: int) -> Scale:
+    """Candidates more than OUTLIER below the best do not stretch the scale: they are drawn at its lower edge."""
+    values = [row.validation_accuracy for row in drawn if row.validation_accuracy is not None]
+    values += [] if floor is None else [floor]
+    lowest = max(values) - OUTLIER
+    return spanning([value for value in values if value >= lowest], height - BOTTOM, TOP, margin=0.16)
+
+
+def _mark(row: Candidate, x: Scale, y: Scale, runtimes: list[str], width: int, height: int) -> Mark:
+    latency, accuracy = row.latency or 0.0, row.validation_accuracy or 0.0
+    below = accuracy < y.low
+    at_x, at_y = x(latency), y(accuracy) - (9 if below else 0)
+    return Mark(
+        x=at_x,
+        y=at_y,
+        shape=BELOW if below else SHAPES.get(row.record.text("precision"), OTHER_SHAPE),
+        colour=runtimes.index(row.runtime) % 7,
+        passes=row.passes,
+        delivered=row.delivered,
+        below=below,
+        whisker=x(row.latency_p90) if row.latency_p90 and row.latency_p90 > latency else None,
+        tip=tip(_tip_lines(row), at_x, at_y, width, height),
+    )
+
+
+def _label(row: Candidate) -> str:
+    if row.delivered:
+        return f"{shortened(row.name, 22)}, delivered"
+    if row.nearest_miss:
+        return f"{shortened(row.name, 22)}, nearest miss"
+    return f"{shortened(row.name, 22)}, baseline" if row.baseline else ""
+
+
+def _tip_lines(row: Candidate) -> list[str]:
+    lines = [
+        f"{shortened(row.name, 40)}: {row.verdict}",
+        f"latency {milliseconds(row.latency)} (p90 {milliseconds(row.latency_p90)})",
+        f"accuracy {percent(row.validation_accuracy)} ({points(row.change)} points)",
+        f"on test data {percent(row.test_accuracy)}",
+    ]
+    if row.throughput is not None:
+        lines.append(f"throughput {count(row.throughput)} images/s")
+    if row.size_bytes is not None:
+        lines.append(f"size {size(row.size_bytes)}")
+    return [*lines, f"{times(row.speed_up)} the baseline's speed"] if row.speed_up is not None else lines
+
+
+def _summary(drawn: Sequence[Candidate]) -> str:
+    listed = "; ".join(f"{row.name} {milliseconds(row.latency)}, {percent(row.validation_accuracy)}, {row.verdict}" for row in drawn)
+    return f"Validation accuracy against latency at batch 1, fastest first: {listed}."

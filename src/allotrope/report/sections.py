@@ -1,0 +1,175 @@
+"""What the other sections of the report show, as plain rows for the templates."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from allotrope.report.formats import count, duration, percent, runtime_name, short_count, significant, size, words
+from allotrope.report.read import RunFolder
+from allotrope.report.record import Record
+
+SPLITS = ("train", "validation", "test")
+MOST_LISTED = 200
+
+
+@dataclass(frozen=True)
+class ClassRow:
+    """Precision, recall and f1 of one class as fractions, and its number of test images."""
+
+    name: str
+    precision: float | None
+    recall: float | None
+    f1: float | None
+    support: float | None
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """A picture that was taken for another class with great confidence; `source` is a data URL."""
+
+    source: str
+    file: str
+    true: str
+    predicted: str
+    confidence: float | None
+
+
+@dataclass(frozen=True)
+class RaceRow:
+    """One setting that was tried; `share` is its speed as a fraction of the fastest."""
+
+    record: Record
+    speed: float | None
+    share: float
+
+
+@dataclass(frozen=True)
+class Balance:
+    """How many images of one class each split has; `share` is the class's size as a fraction of the largest class."""
+
+    name: str
+    counts: list[float | None]
+    share: float
+
+
+def class_rows(run: Record) -> list[ClassRow]:
+    """Per-class figures, the worst f1 first."""
+    rows = [
+        ClassRow(row.text("class"), row.number("precision"), row.number("recall"), row.number("f1"), row.number("support"))
+        for row in run.records("test", "per_class")
+    ]
+    return sorted(rows, key=lambda row: (2.0 if row.f1 is None else row.f1, row.name))
+
+
+def mistakes(folder: RunFolder, classes: list[str]) -> list[Mistake]:
+    """The worst mistakes of which the picture is there, in the order of run.json."""
+
+    def class_name(record: Record, field: str) -> str:
+        found = record.value(field)
+        if isinstance(found, int) and not isinstance(found, bool) and 0 <= found < len(classes):
+            return classes[found]
+        return record.text(field) or "?"
+
+    found = []
+    for record in folder.record.records("test", "mistakes")[:MOST_LISTED]:
+        source = folder.picture(record.text("picture"))
+        file = record.text("file") or (f"test image {record.text('index')}" if record.text("index") else "")
+        if source:
+            found.append(Mistake(source, file, class_name(record, "true"), class_name(record, "predicted"), record.number("confidence")))
+    return found
+
+
+def race_rows(run: Record) -> list[RaceRow]:
+    """The settings race, fastest first."""
+    records = run.records("settings_race", "rows")
+    fastest = max((record.number("images_per_second") or 0.0 for record in records), default=0.0)
+    rows = [RaceRow(record, speed := record.number("images_per_second"), (speed or 0.0) / (fastest or 1.0)) for record in records]
+    return sorted(rows, key=lambda row: -row.share)
+
+
+def class_balance(run: Record, classes: list[str]) -> list[Balance]:
+    """Images per class and split, in the order of the classes."""
+    tables = [run.record("data", "summary", "class_counts", split) for split in SPLITS]
+    names = classes or list(dict.fromkeys(name for table in tables for name in table.fields))
+    counts = [[table.number(name) for table in tables] for name in names] if any(tables) else []
+    largest = max((sum(value or 0.0 for value in row) for row in counts), default=0.0) or 1.0
+    return [Balance(name, row, sum(value or 0.0 for value in row) / largest) for name, row in zip(names, counts, strict=False)]
+
+
+def data_facts(run: Record) -> list[tuple[str, str]]:
+    """What the data is, in a few names and values."""
+    data, sizes = run.record("data"), run.record("data", "summary", "sizes")
+    facts = [("source", data.text("source")), ("classes", count(len(data.items("classes"))) if data.items("classes") else "")]
+    facts += [(f"{split} images", count(data.number(split)) if data.number(split) is not None else "") for split in SPLITS]
+    facts.append(("network sees", " × ".join(data.texts("image")) + " (channels × height × width)" if data.items("image") else ""))
+    smallest, largest = (" × ".join(sizes.texts(name)) for name in ("smallest", "largest"))
+    span = f"all {smallest}" if smallest == largest else f"{smallest} to {largest}, {sizes.text('distinct')} sizes"
+    facts.append(("size of the pictures", span if smallest or largest else ""))
+    facts.append(("colours", words(run.value("data", "summary", "modes") or "")))
+    duplicates = run.number("data", "summary", "duplicates_across_splits")
+    facts.append(("duplicates across the split", count(duplicates) if duplicates is not None else ""))
+    seconds = run.number("data", "summary", "seconds")
+    facts.append(("read in", duration(seconds) if seconds is not None else ""))
+    return [(name, value) for name, value in facts if value]
+
+
+def training_facts(run: Record) -> list[tuple[str, str]]:
+    """How the training went, in a few names and values."""
+    training = run.record("training")
+    numbers: list[tuple[str, float | None, Any]] = [
+        ("epochs", training.number("epochs"), words),
+        ("steps", training.number("steps"), count),
+        ("best epoch", training.number("best_epoch"), words),
+        ("took", training.number("seconds"), duration),
+        ("images per second", run.number("images_per_second"), count),
+        ("validation accuracy", run.number("validation", "accuracy"), percent),
+        ("validation loss", run.number("validation", "loss"), significant),
+        ("test loss", run.number("test", "loss"), significant),
+    ]
+    facts = [("framework", runtime_name(run.text("framework"))), ("stopped", training.text("stopped"))]
+    facts += [(name, write(value)) for name, value, write in numbers if value is not None]
+    return [(name, value) for name, value in facts if value]
+
+
+def network_facts(run: Record) -> list[tuple[str, str]]:
+    """The network's name, arguments and cost."""
+    details = run.record("network_details")
+    costs = (("weights", details.number("weights")), ("multiply-adds", details.number("multiply_adds")))
+    facts = [("name", run.text("network"))] + [(name, short_count(number)) for name, number in costs if number is not None]
+    return [(name, value) for name, value in facts if value] + options(details.record("arguments"))
+
+
+def options(record: Record) -> list[tuple[str, str]]:
+    """The fields of a recipe, of settings or of a network's arguments as names and text."""
+    return [(name.replace("_", " "), words(value)) for name, value in record.fields.items()]
+
+
+def environment(run: Record) -> list[tuple[str, list[tuple[str, str]]]]:
+    """Machine, versions and the rest, each a title with its facts."""
+    found, rest = [], {}
+    for name, value in run.record("environment").fields.items():
+        if isinstance(value, dict):
+            memory = run.number("environment", name, "memory")
+            readable = {**value, "memory": size(memory)} if memory is not None and memory > 1e6 else value
+            found.append((name.replace("_", " ").capitalize(), options(Record(readable))))
+        else:
+            rest[name] = value
+    return found + ([("Platform", options(Record(rest)))] if rest else [])
+
+
+def measurement_note(run: Record) -> str:
+    """How the candidates were measured, as a sentence; empty where run.json does not say."""
+    measurement = run.record("measurement")
+    units = (("threads", "threads"), ("rounds", "interleaved rounds"), ("warmup", "warm-up runs"))
+    parts = ", ".join(f"{measurement.text(field)} {unit}" for field, unit in units if measurement.text(field))
+    batch = measurement.text("batch") or "64"
+    return f"Each candidate in a fresh process, {parts}; latency at batch 1, throughput at batch {batch}." if parts else ""
+
+
+def race_note(run: Record) -> str:
+    """Why the settings were chosen and how long the race took."""
+    seconds = run.number("settings_race", "seconds")
+    reason = run.text("settings_race", "reason").rstrip(".")
+    took = f"The race took {duration(seconds)}" if seconds is not None else ""
+    return "".join(f"{part}. " for part in (reason, took) if part).rstrip()

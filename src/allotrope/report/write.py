@@ -1,0 +1,97 @@
+"""Puts the report together and writes it as one file that needs no network and runs no script."""
+
+from __future__ import annotations
+
+import functools
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+import jinja2
+from markupsafe import Markup
+
+from allotrope.errors import RunFolderError
+from allotrope.report import formats, sections
+from allotrope.report.candidates import read_candidates
+from allotrope.report.confusion import confused_pairs, confusion_matrix, read_confusion
+from allotrope.report.curves import learning_curves, thinned
+from allotrope.report.headline import headline
+from allotrope.report.read import RunFolder, read_run
+from allotrope.report.scatter import scatter
+
+FILTERS = (
+    formats.count,
+    formats.duration,
+    formats.milliseconds,
+    formats.percent,
+    formats.points,
+    formats.runtime_name,
+    formats.shortened,
+    formats.significant,
+    formats.size,
+    formats.times,
+    formats.words,
+)
+SCATTER_SIZES = ((1124, 400), (720, 380), (358, 330))  # wide window, tablet, phone: one is shown, so that text keeps its size
+UNPRINTABLE = re.compile("[\0-\x08\x0b\x0c\x0e-\x1f\x7f]")
+
+
+def write_report(folder: Path) -> Path:
+    """Write `report.html` into the run folder `folder` from whatever is there; returns its path.
+
+    Raises: RunFolderError where run.json cannot be read or the report cannot be written.
+    """
+    page = _template().render(_page(read_run(Path(folder))))
+    path, unfinished = Path(folder) / "report.html", Path(folder) / "report.html.part"
+    try:
+        unfinished.write_bytes(UNPRINTABLE.sub("\N{REPLACEMENT CHARACTER}", page).encode("utf-8", "backslashreplace"))
+        os.replace(unfinished, path)
+    except OSError as error:
+        unfinished.unlink(missing_ok=True)
+        raise RunFolderError(f"'{path}' cannot be written: {error.strerror}. Make room or give a folder that can be written to.") from error
+    return path
+
+
+@functools.cache
+def _template() -> jinja2.Template:
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("allotrope.report"),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+    )
+    environment.filters.update({function.__name__: function for function in FILTERS})
+    environment.globals["style"] = Markup(environment.get_template("style.css").render())
+    return environment.get_template("report.html")
+
+
+def _page(found: RunFolder) -> dict[str, Any]:
+    """Everything that the templates name; a section whose part is empty is left out."""
+    run = found.record
+    classes = run.texts("data", "classes")
+    candidates = read_candidates(run)
+    names, counts = read_confusion(run.record("test"), classes)
+    return {
+        "run": run,
+        "head": headline(run, candidates),
+        "candidates": candidates,
+        "scatters": [chart for size in SCATTER_SIZES if (chart := scatter(candidates, *size))],
+        "measurement_note": sections.measurement_note(run),
+        "curves": learning_curves(found.history, run.number("training", "best_epoch")),
+        "history": thinned(found.history),
+        "training_facts": sections.training_facts(run),
+        "matrix": confusion_matrix(names, counts),
+        "pairs": confused_pairs(names, counts),
+        "class_rows": sections.class_rows(run),
+        "mistakes": sections.mistakes(found, classes),
+        "race_rows": sections.race_rows(run),
+        "race_note": sections.race_note(run),
+        "balance": sections.class_balance(run, classes),
+        "data_facts": sections.data_facts(run),
+        "network_facts": sections.network_facts(run),
+        "recipe": sections.options(run.record("recipe")),
+        "settings": sections.options(run.record("settings")),
+        "environment": sections.environment(run),
+    }

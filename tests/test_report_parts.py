@@ -1,0 +1,135 @@
+"""The parts of the report that compute: numbers as text, scales, intervals, labels, confusion."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+
+from allotrope.report import formats
+from allotrope.report.confusion import confused_pairs, confusion_matrix
+from allotrope.report.curves import learning_curves, thinned
+from allotrope.report.headline import interval
+from allotrope.report.labels import Box, _box, placed
+from allotrope.report.scale import Scale, spanning
+from allotrope.report.tips import tip
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (formats.significant(0.048449), "0.0484"),
+        (formats.significant(9.999), "10.0"),
+        (formats.significant(1234567), "1 234 567"),
+        (formats.significant(0), "0"),
+        (formats.significant(1.23e-7), "1.23e-07"),
+        (formats.significant(None), "–"),
+        (formats.percent(0.98614), "98.61 %"),
+        (formats.count(1234.4), "1 234"),
+        (formats.short_count(100_600), "101 K"),
+        (formats.size(33_410), "33.4 KB"),
+        (formats.size(999), "999 B"),
+        (formats.size(2_000_000), "2.00 MB"),
+        (formats.milliseconds(12_345), "12.3 s"),
+        (formats.duration(0.312), "0.31 s"),
+        (formats.duration(41.2), "41.2 s"),
+        (formats.duration(302), "5 min 2 s"),
+        (formats.duration(4830), "1 h 20 min"),
+        (formats.duration(3599.9), "1 h 0 min"),
+        (formats.times(8.512), "8.51×"),
+        (formats.times(0.5988), "0.60×"),
+        (formats.points(-0.00694), "−0.69"),
+        (formats.points(-1e-9), "±0"),
+        (formats.words([0.5, 0.75]), "0.5, 0.75"),
+        (formats.words(None), "none"),
+        (formats.words(False), "no"),
+        (formats.shortened("abcdef", 4), "abc…"),
+    ],
+)
+def test_numbers_as_people_read_them(text: str, expected: str) -> None:
+    assert text.replace("\u202f", " ") == expected
+
+
+RANGES = [(0.9861, 0.9862), (0.031, 0.9), (1e-9, 1e9), (0.04, 1.2), (1.1, 1.2)]
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "logarithmic"), [(*ends, True) for ends in RANGES] + [(*ends, False) for ends in [*RANGES, (0, 1), (-3, 2)]]
+)
+def test_ticks_are_round_few_and_inside(low: float, high: float, logarithmic: bool) -> None:
+    scale = Scale(low, high, 50, 350, logarithmic)
+    for most in (3, 6, 10):
+        ticks = scale.ticks(most)
+        assert 1 <= len(ticks) <= most + 1
+        assert all(50 <= tick.place <= 350 for tick in ticks)
+        assert len({tick.label for tick in ticks}) == len(ticks)
+        assert all(scale(float(tick.label)) == pytest.approx(tick.place, abs=0.2) for tick in ticks)
+
+
+def test_a_scale_holds_its_values_and_clips_others() -> None:
+    scale = spanning([1, 10, 100], 0, 300, logarithmic=True)
+    assert scale(10) == pytest.approx(150, abs=0.2)
+    assert scale(-5) == 0
+    assert scale(1e9) == 300
+    for same in ([3.0], [0.0, 0.0]):
+        assert spanning(same, 0, 100)(same[0]) == 50
+
+
+def test_interval_agrees_with_published_values() -> None:
+    """Newcombe 1998, table I, score method: 81 of 263 gives 0.2553 to 0.3662; 0 of 20 gives 0 to 0.1611."""
+    assert interval(81 / 263, 263) == pytest.approx((0.2553, 0.3662), abs=5e-5)
+    assert interval(0, 20) == pytest.approx((0, 0.1611), abs=5e-5)
+
+
+def test_labels_avoid_each_other_and_the_marks() -> None:
+    points = [(100.0, 50.0), (130.0, 50.0), (160.0, 50.0)]
+    frame = Box(50, 20, 350, 250)
+    labels = placed(["the first label", "", "the third label"], points, frame)
+    boxes = [_box(label) for label in labels]
+    assert len(labels) == 2
+    for one, other in itertools.combinations(boxes, 2):
+        assert one.overlap(other) == 0
+    for box in boxes:
+        assert box.outside(frame) == 0
+        assert all(box.overlap(Box(x - 5, y - 5, x + 5, y + 5)) == 0 for x, y in points)
+
+
+@pytest.mark.parametrize(("x", "y"), [(0, 0), (357, 300), (180, 150)])
+def test_tips_stay_in_the_chart(x: float, y: float) -> None:
+    box = tip(["a line of the length that names of candidates have"] * 3, x, y, 358, 330)
+    assert 0 <= box.x <= 358 - box.width
+    assert 0 <= box.y <= 330 - box.height
+
+
+def test_confusion_says_what_is_taken_for_what() -> None:
+    names, counts = ["cat", "dog", "cow"], [[8, 2, 0], [0, 10, 0], [1, 3, 6]]
+    matrix = confusion_matrix(names, counts)
+    assert matrix is not None
+    assert len(matrix.cells) == 6
+    assert [(pair.true, pair.predicted, pair.count) for pair in confused_pairs(names, counts)] == [
+        ("cow", "dog", 3),
+        ("cat", "dog", 2),
+        ("cow", "cat", 1),
+    ]
+    worst = next(cell for cell in matrix.cells if cell.text == "3")
+    assert worst.kind == "wrong"
+    assert worst.strength == max(cell.strength for cell in matrix.cells)
+    assert worst.x == pytest.approx(matrix.left + matrix.cell, abs=0.1)
+    assert worst.y == pytest.approx(matrix.top + 2 * matrix.cell, abs=0.1)
+    assert worst.title.replace("\u202f", " ") == "cow taken for dog: 3 (30.0 % of its images)"
+
+
+def test_long_histories_are_thinned_and_keep_their_end() -> None:
+    history = [{"epoch": float(epoch), "loss": 1 / (1 + epoch)} for epoch in range(1001)]
+    rows = thinned(history)
+    assert len(rows) <= 240
+    assert rows[-1]["epoch"] == 1000
+    (chart,) = learning_curves(history, 1000)
+    assert chart.title == "Loss (log scale)"
+    assert len(chart.bands) == len(rows)
+    assert chart.best == chart.right
+
+
+def test_one_epoch_makes_no_curve() -> None:
+    assert learning_curves([{"epoch": 1.0, "loss": 2.0}], 1) == []
+    assert learning_curves([], None) == []
