@@ -69,7 +69,8 @@ class PyTorchTrainer(Trainer):
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate * group["scale"]
             if group["shrink"]:
-                torch._foreach_mul_(group["params"], 1 - group["lr"] * group["shrink"])
+                with torch.no_grad():
+                    torch._foreach_mul_(group["params"], 1 - group["lr"] * group["shrink"])
         self._set_step(step - 1)
         self.optimizer.step()
 
