@@ -43,7 +43,7 @@ def load_cache(path: Path, report: Callable[[str], None]) -> tuple[np.ndarray, d
     if not path.is_file():
         return None
     try:
-        with np.load(path, allow_pickle=False) as stored:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
             facts = json.loads(bytes(stored["facts"]))
             pixels = stored["pixels"]
             if pixels.dtype != np.uint8 or pixels.ndim != 4 or not isinstance(facts, dict):

@@ -1,0 +1,241 @@
+"""`.npz` files, IDX folders and the built-in digits: what is accepted, and what is refused with which words."""
+
+from __future__ import annotations
+
+import gzip
+import struct
+
+import numpy as np
+import pytest
+
+from allotrope.config import DataOptions
+from allotrope.data import load_images
+from allotrope.data.idx import read_idx_file
+from allotrope.errors import DataError, UsageError
+
+RNG = np.random.default_rng(0)
+IMAGES = RNG.integers(0, 256, (40, 6, 5, 3), dtype=np.uint8)
+LABELS = np.arange(40) % 4
+
+
+def npz(folder, **arrays):
+    path = folder / "some.npz"
+    np.savez(path, **arrays)
+    return path
+
+
+def whole(folder, x, y=LABELS, **more):
+    return load_images(npz(folder, x_train=x, y_train=y, **more))
+
+
+def all_images(data):
+    return np.concatenate([data.train.images, data.validation.images, data.test.images])
+
+
+def test_digits_are_all_there():
+    lines = []
+    data = load_images("digits", report=lines.append)
+    assert data.name == "digits" and data.image == (1, 8, 8) and data.classes == tuple("0123456789")
+    assert [len(split) for split in (data.train, data.validation, data.test)] == [1259, 179, 359]
+    assert data.train.images.dtype == np.uint8 and data.train.images.max() == 255 and data.train.labels.dtype == np.int64
+    assert data.summary["class_counts"]["test"]["3"] == 37
+    assert any("split off by seed 0" in line for line in lines)
+
+
+def test_arrays_keep_their_own_splits(tmp_path):
+    path = npz(tmp_path, x_train=IMAGES, y_train=LABELS, x_test=IMAGES[:8], y_test=LABELS[:8], class_names=list("abcd"))
+    data = load_images(path, DataOptions(validation=0.2))
+    assert data.name == "some" and data.classes == ("a", "b", "c", "d") and data.image == (3, 6, 5)
+    assert np.array_equal(data.test.images, IMAGES[:8]) and np.array_equal(data.test.labels, LABELS[:8])
+    assert data.summary["class_counts"]["validation"] == {"a": 2, "b": 2, "c": 2, "d": 2}
+    assert data.summary["duplicates_across_splits"] == 8
+    assert data.summary["duplicates"][0][1].startswith(("validation", "test"))
+
+
+def test_medmnist_names_and_column_labels(tmp_path):
+    arrays = {f"{part}_images": IMAGES[..., 0] for part in ("train", "val", "test")}
+    data = load_images(npz(tmp_path, **arrays, **{f"{part}_labels": LABELS[:, None] for part in ("train", "val", "test")}))
+    assert data.image == (1, 6, 5) and len(data.validation) == 40
+    assert np.array_equal(data.validation.labels, LABELS)
+
+
+def test_a_folder_with_one_npz_is_that_npz(tmp_path):
+    npz(tmp_path, x_train=IMAGES, y_train=LABELS)
+    assert load_images(tmp_path).name == "some"
+
+
+@pytest.mark.parametrize(
+    ("change", "note"),
+    [
+        (lambda x: x.transpose(0, 3, 1, 2), "[n, c, h, w]"),
+        (lambda x: x.astype(np.float32), "times 1)"),
+        (lambda x: x / 255, "times 255)"),
+        (lambda x: x.astype(np.int64), "int64"),
+        (lambda x: x.astype(np.uint16) * 257, "uint16"),
+    ],
+)
+def test_other_layouts_and_dtypes_are_accepted_and_said(tmp_path, change, note):
+    given = whole(tmp_path, change(IMAGES))
+    assert np.array_equal(all_images(given), all_images(whole(tmp_path, IMAGES)))
+    assert any(note in line for line in given.summary["notes"])
+
+
+def test_shapes_without_channels(tmp_path):
+    assert whole(tmp_path, IMAGES[..., 0]).image == (1, 6, 5)
+    assert whole(tmp_path, IMAGES[..., :1]).image == (1, 6, 5)
+    assert whole(tmp_path, IMAGES[..., :1].transpose(0, 3, 1, 2)).image == (1, 6, 5)
+
+
+def test_labels_as_texts_numbers_and_one_hot(tmp_path):
+    assert whole(tmp_path, IMAGES, np.array(["dog", "cat", "emu", "bee"])[LABELS]).classes == ("bee", "cat", "dog", "emu")
+    assert whole(tmp_path, IMAGES, LABELS * 3 + 1).classes == ("1", "4", "7", "10")
+    one_hot = whole(tmp_path, IMAGES, np.eye(4)[LABELS])
+    assert np.array_equal(one_hot.train.labels, whole(tmp_path, IMAGES).train.labels)
+
+
+@pytest.mark.parametrize(
+    ("arrays", "words"),
+    [
+        ({"x_train": IMAGES, "y_train": LABELS[:-1]}, ["40 images but 39 labels"]),
+        ({"x_train": IMAGES, "y_train": LABELS, "x_test": IMAGES[:4], "y_test": LABELS[:3]}, ["test has 4 images but 3 labels"]),
+        ({"x_train": IMAGES}, ["'x_train' but not 'y_train'"]),
+        ({"y_test": LABELS, "x_train": IMAGES, "y_train": LABELS}, ["'y_test' but not 'x_test'"]),
+        ({"pictures": IMAGES}, ["holds pictures", "expected x_train"]),
+        ({"x_test": IMAGES, "y_test": LABELS}, ["no training images"]),
+        ({"x_train": IMAGES - 128.0, "y_train": LABELS}, ["from -128", "normalization"]),
+        ({"x_train": IMAGES * np.nan, "y_train": LABELS}, ["nan"]),
+        ({"x_train": IMAGES.astype("U3"), "y_train": LABELS}, ["dtype <U3"]),
+        ({"x_train": IMAGES.reshape(40, -1), "y_train": LABELS}, ["shape [40, 90]", "[n, h, w]"]),
+        ({"x_train": np.zeros((40, 6, 5, 4), np.uint8), "y_train": LABELS}, ["shape [40, 6, 5, 4]"]),
+        ({"x_train": IMAGES, "y_train": LABELS + 0.5}, ["whole class number"]),
+        ({"x_train": IMAGES, "y_train": np.ones((40, 3))}, ["shape [40, 3]"]),
+        ({"x_train": IMAGES, "y_train": LABELS, "class_names": ["a", "b"]}, ["0 to 3", "2 names"]),
+        ({"x_train": IMAGES, "y_train": LABELS, "class_names": ["a", "b", "b", "c"]}, ["twice: b"]),
+        ({"x_train": IMAGES, "y_train": LABELS * 0}, ["only one class"]),
+        ({"x_train": IMAGES, "y_train": np.minimum(np.arange(40), 1)}, ["'0' has 1", "at least 3"]),
+        ({"x_train": IMAGES, "y_train": LABELS, "x_test": IMAGES[:, :4], "y_test": LABELS}, ["differ in size", "[40, 4, 5, 3]"]),
+        ({"x_train": IMAGES[:0], "y_train": LABELS[:0]}, ["empty"]),
+    ],
+)
+def test_what_does_not_fit_together_is_named(tmp_path, arrays, words):
+    with pytest.raises(DataError) as caught:
+        load_images(npz(tmp_path, **arrays))
+    assert all(word in str(caught.value) for word in ["some", *words])
+
+
+def test_pickled_objects_are_never_loaded(tmp_path):
+    ran = tmp_path / "ran"
+
+    class Hostile:
+        def __reduce__(self):
+            return (open, (str(ran), "w"))
+
+    path = npz(tmp_path, x_train=np.array([Hostile()], dtype=object), y_train=np.zeros(1))
+    with pytest.raises(DataError, match=r"'x_train' holds pickled Python objects"):
+        load_images(path)
+    assert not ran.exists()
+
+
+@pytest.mark.parametrize("content", [b"", b"not a zip", b"PK\x03\x04 broken"])
+def test_a_damaged_npz_is_named(tmp_path, content):
+    path = tmp_path / "some.npz"
+    path.write_bytes(content)
+    with pytest.raises(DataError, match=r"some\.npz: not a readable \.npz file"):
+        load_images(path)
+
+
+def test_a_truncated_npz_is_named(tmp_path):
+    path = npz(tmp_path, x_train=IMAGES, y_train=LABELS)
+    path.write_bytes(path.read_bytes()[:-200])
+    with pytest.raises(DataError, match=r"some\.npz"):
+        load_images(path)
+
+
+def test_an_npz_larger_than_memory_is_refused_before_it_is_read(tmp_path, monkeypatch):
+    monkeypatch.setattr("allotrope.data.memory._physical_memory", lambda: 1000)
+    with pytest.raises(DataError, match="of memory"):
+        load_images(npz(tmp_path, x_train=IMAGES, y_train=LABELS))
+
+
+def write_idx(path, array):
+    data = struct.pack(f">HBB{array.ndim}I", 0, 8, array.ndim, *array.shape) + array.astype(np.uint8).tobytes()
+    path.write_bytes(gzip.compress(data) if path.suffix == ".gz" else data)
+
+
+def idx_folder(folder, suffix=".gz"):
+    for part in ("train", "t10k"):
+        write_idx(folder / f"{part}-images-idx3-ubyte{suffix}", IMAGES[..., 0])
+        write_idx(folder / f"{part}-labels-idx1-ubyte{suffix}", LABELS)
+    return folder
+
+
+@pytest.mark.parametrize("suffix", ["", ".gz"])
+def test_idx_files(tmp_path, suffix):
+    data = load_images(idx_folder(tmp_path, suffix))
+    assert np.array_equal(data.test.images[..., 0], IMAGES[..., 0]) and np.array_equal(data.test.labels, LABELS)
+    assert data.classes == ("0", "1", "2", "3") and data.name == tmp_path.name
+
+
+def test_idx_class_names(tmp_path):
+    (idx_folder(tmp_path) / "class_names.txt").write_text("Bag\nÄpfel\ncoat\nshoe\n", encoding="utf-8")
+    assert load_images(tmp_path).classes == ("Bag", "Äpfel", "coat", "shoe")
+
+
+def test_idx_folder_without_labels(tmp_path):
+    (idx_folder(tmp_path) / "t10k-labels-idx1-ubyte.gz").unlink()
+    with pytest.raises(DataError, match="test has images but no labels"):
+        load_images(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"", "begins with nothing"),
+        (b"\x89PNG....", "two zero bytes"),
+        (b"\0\0\x0d\x01\0\0\0\x01", "type 0x0d"),
+        (b"\0\0\x08\x03\0\0\0\x01", "ends inside its header"),
+        (b"\0\0\x08\x01\0\0\0\x05abc", "found 3"),
+        (b"\0\0\x08\x01\0\0\0\x02abc", "found more"),
+        (b"\0\0\x08\x02\xff\xff\xff\xff\xff\xff\xff\xff", "of memory"),
+        (gzip.compress(b"\0\0\x08\x01\0\0\0\x05abcde")[:-9], "cannot be read"),
+    ],
+)
+def test_damaged_idx_files_are_named(tmp_path, content, words):
+    path = tmp_path / "train-images-idx3-ubyte"
+    path.write_bytes(content)
+    with pytest.raises(DataError, match=words) as caught:
+        read_idx_file(path)
+    assert str(path) in str(caught.value)
+
+
+@pytest.mark.parametrize(("source", "words"), [("digit", "Did you mean 'digits'"), ("no/such/place", "no such file or folder")])
+def test_a_missing_source(source, words):
+    with pytest.raises(DataError, match=words):
+        load_images(source)
+
+
+def test_archives_are_not_extracted(tmp_path):
+    path = tmp_path / "photos.zip"
+    path.write_bytes(b"PK")
+    with pytest.raises(DataError, match="extract it"):
+        load_images(path)
+
+
+@pytest.mark.parametrize("options", [DataOptions(validation=0), DataOptions(test=1.0), DataOptions(validation=0.5, test=0.5)])
+def test_fractions_out_of_range(options):
+    with pytest.raises(UsageError, match="fractions"):
+        load_images("digits", options)
+
+
+def test_an_image_size_for_arrays_is_said_to_be_ignored():
+    data = load_images("digits", DataOptions(image_size=32))
+    assert data.image == (1, 8, 8) and any("keep their 8x8" in note for note in data.summary["notes"])
+
+
+@pytest.mark.shared
+def test_real_data(shared):
+    fashion = load_images(shared / "data" / "fashion-mnist")
+    assert fashion.image == (1, 28, 28) and len(fashion.train) == 54000 and len(fashion.test) == 10000
+    lungs = load_images(shared / "data" / "medical")
+    assert lungs.name == "pneumoniamnist" and lungs.summary["class_counts"]["test"] == {"0": 234, "1": 390}
+    assert lungs.summary["duplicates_across_splits"] == 8
