@@ -8,6 +8,7 @@ NumPy does; both operands have the same dtype, which is the result's too (bool f
 from __future__ import annotations
 
 import abc
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,6 +16,16 @@ import numpy as np
 
 Array = Any
 """An array of the framework."""
+
+
+def lowest(dtype: np.dtype) -> float | int | bool:
+    """What never wins a maximum: minus infinity, the smallest integer, False."""
+    return -highest(dtype) if dtype.kind not in "iub" else (False if dtype.kind == "b" else int(np.iinfo(dtype).min))
+
+
+def highest(dtype: np.dtype) -> float | int | bool:
+    """What never wins a minimum: infinity, the largest integer, True."""
+    return math.inf if dtype.kind not in "iub" else (True if dtype.kind == "b" else int(np.iinfo(dtype).max))
 
 
 class Primitives(abc.ABC):
@@ -253,8 +264,12 @@ class Primitives(abc.ABC):
         """Bits moved up by a non-negative count."""
 
     @abc.abstractmethod
-    def shift_right_logical(self, x: Array, count: Array | int) -> Array:
-        """Bits moved down, zeros from above, whether x is signed (then by a positive number) or not."""
+    def shift_right(self, x: Array, count: Array | int) -> Array:
+        """Bits moved down by a non-negative count, with copies of the sign from above, zeros where x is unsigned."""
+
+    def shift_right_logical(self, x: Array, count: int) -> Array:
+        """Bits of a signed integer moved down by a positive count, zeros from above."""
+        return self.bitwise_and(self.shift_right(x, count), 2 ** (self.dtype(x).itemsize * 8 - count) - 1)
 
     # --- reductions
     @abc.abstractmethod

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import ml_dtypes
@@ -16,7 +15,8 @@ from allotrope.config import Settings
 from allotrope.errors import UnsupportedError
 from allotrope.frameworks.contract import Framework, Trainer, TrainingPlan
 from allotrope.frameworks.inputs import check_inputs
-from allotrope.frameworks.primitives import Primitives
+from allotrope.frameworks.primitives import Primitives, highest, lowest
+from allotrope.frameworks.reference import ReferencePrimitives
 from allotrope.network.network import Network
 
 DTYPES: dict[np.dtype, torch.dtype] = {
@@ -56,6 +56,34 @@ def to_numpy(x: Tensor) -> np.ndarray:
     if x.dtype == torch.bfloat16:
         return x.contiguous().view(torch.int16).numpy().view(ml_dtypes.bfloat16)
     return np.asarray(x.numpy())
+
+
+_HOST = ReferencePrimitives()
+_WIDE_UNSIGNED = (torch.uint16, torch.uint32, torch.uint64)
+
+
+def kernel(name: str, native: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    """A primitive as PyTorch's own function; NumPy computes it for wide unsigned integers, for which PyTorch has hardly any kernel."""
+
+    def run(self: PyTorchPrimitives, x: Tensor, *others: Any) -> Tensor:
+        if x.dtype not in _WIDE_UNSIGNED:
+            return native(x, *others)
+        arrays = [to_numpy(y) if isinstance(y, Tensor) else y for y in (x, *others)]
+        return to_tensor(getattr(_HOST, name)(*arrays), self.device)
+
+    return run
+
+
+def _divide(x: Tensor, y: Tensor | float) -> Tensor:
+    return torch.div(x, y) if x.is_floating_point() or x.is_complex() else torch.div(x, y, rounding_mode="trunc")
+
+
+def _maximum(x: Tensor, y: Tensor | float) -> Tensor:
+    return torch.maximum(x, y) if isinstance(y, Tensor) else torch.clamp(x, min=y)
+
+
+def _minimum(x: Tensor, y: Tensor | float) -> Tensor:
+    return torch.minimum(x, y) if isinstance(y, Tensor) else torch.clamp(x, max=y)
 
 
 class PyTorchPrimitives(Primitives):
@@ -98,8 +126,8 @@ class PyTorchPrimitives(Primitives):
 
     # --- elementwise, one operand
     negative = staticmethod(torch.neg)
-    abs = staticmethod(torch.abs)
-    sign = staticmethod(torch.sign)
+    abs = kernel("abs", torch.abs)
+    sign = kernel("sign", torch.sign)
     exp = staticmethod(torch.exp)
     log = staticmethod(torch.log)
     sqrt = staticmethod(torch.sqrt)
@@ -123,7 +151,7 @@ class PyTorchPrimitives(Primitives):
     round = staticmethod(torch.round)
     isnan = staticmethod(torch.isnan)
     logical_not = staticmethod(torch.logical_not)
-    bitwise_not = staticmethod(torch.bitwise_not)
+    bitwise_not = kernel("bitwise_not", torch.bitwise_not)
 
     def bit_cast(self, x: Tensor, dtype: np.dtype) -> Tensor:  # noqa: D102
         return x.view(torch_dtype(dtype))
@@ -135,41 +163,30 @@ class PyTorchPrimitives(Primitives):
         return torch.logaddexp(x, torch.zeros((), dtype=x.dtype, device=x.device))
 
     # --- elementwise, two operands and three
-    add = staticmethod(torch.add)
-    subtract = staticmethod(torch.sub)
-    multiply = staticmethod(torch.mul)
-    power = staticmethod(torch.pow)
-    equal = staticmethod(torch.eq)
-    less = staticmethod(torch.lt)
-    greater = staticmethod(torch.gt)
-    bitwise_xor = staticmethod(torch.bitwise_xor)
-    bitwise_and = staticmethod(torch.bitwise_and)
-    bitwise_or = staticmethod(torch.bitwise_or)
+    add = kernel("add", torch.add)
+    subtract = kernel("subtract", torch.sub)
+    multiply = kernel("multiply", torch.mul)
+    power = kernel("power", torch.pow)
+    equal = kernel("equal", torch.eq)
+    less = kernel("less", torch.lt)
+    greater = kernel("greater", torch.gt)
+    bitwise_xor = kernel("bitwise_xor", torch.bitwise_xor)
+    bitwise_and = kernel("bitwise_and", torch.bitwise_and)
+    bitwise_or = kernel("bitwise_or", torch.bitwise_or)
     logical_and = staticmethod(torch.logical_and)
     logical_or = staticmethod(torch.logical_or)
     logical_xor = staticmethod(torch.logical_xor)
-    floored_remainder = staticmethod(torch.remainder)
-    truncated_remainder = staticmethod(torch.fmod)
-    shift_left = staticmethod(torch.bitwise_left_shift)
+    floored_remainder = kernel("floored_remainder", torch.remainder)
+    truncated_remainder = kernel("truncated_remainder", torch.fmod)
+    shift_left = kernel("shift_left", torch.bitwise_left_shift)
+    shift_right = kernel("shift_right", torch.bitwise_right_shift)
 
-    def divide(self, x: Tensor, y: Tensor | float) -> Tensor:  # noqa: D102
-        return torch.div(x, y) if x.is_floating_point() or x.is_complex() else torch.div(x, y, rounding_mode="trunc")
-
-    def maximum(self, x: Tensor, y: Tensor | float) -> Tensor:  # noqa: D102
-        return torch.maximum(x, y) if isinstance(y, Tensor) else torch.clamp(x, min=y)
-
-    def minimum(self, x: Tensor, y: Tensor | float) -> Tensor:  # noqa: D102
-        return torch.minimum(x, y) if isinstance(y, Tensor) else torch.clamp(x, max=y)
+    divide = kernel("divide", _divide)
+    maximum = kernel("maximum", _maximum)
+    minimum = kernel("minimum", _minimum)
 
     def where(self, condition: Tensor, x: Tensor | float, y: Tensor | float) -> Tensor:  # noqa: D102
         return torch.where(condition, x, y)
-
-    def shift_right_logical(self, x: Tensor, count: Tensor | int) -> Tensor:  # noqa: D102
-        moved = torch.bitwise_right_shift(x, count)
-        if not x.dtype.is_signed:
-            return moved
-        assert isinstance(count, int)
-        return torch.bitwise_and(moved, 2 ** (torch.iinfo(x.dtype).bits - count) - 1)
 
     # --- reductions
     def sum(self, x: Tensor, axes: Sequence[int] | None = None, keepdims: bool = False) -> Tensor:  # noqa: D102
@@ -179,10 +196,15 @@ class PyTorchPrimitives(Primitives):
         return torch.mean(x, dim=_axes(x, axes), keepdim=keepdims)
 
     def max(self, x: Tensor, axes: Sequence[int] | None = None, keepdims: bool = False) -> Tensor:  # noqa: D102
-        return torch.amax(x, dim=_axes(x, axes), keepdim=keepdims)
+        return torch.amax(x, dim=_axes(x, axes), keepdim=keepdims) if x.numel() else self._of_nothing(x, axes, keepdims, lowest(self.dtype(x)))
 
     def min(self, x: Tensor, axes: Sequence[int] | None = None, keepdims: bool = False) -> Tensor:  # noqa: D102
-        return torch.amin(x, dim=_axes(x, axes), keepdim=keepdims)
+        return torch.amin(x, dim=_axes(x, axes), keepdim=keepdims) if x.numel() else self._of_nothing(x, axes, keepdims, highest(self.dtype(x)))
+
+    def _of_nothing(self, x: Tensor, axes: Sequence[int] | None, keepdims: bool, value: float | int | bool) -> Tensor:
+        over = {a % x.dim() for a in _axes(x, axes)}
+        lengths = [1 if i in over else n for i, n in enumerate(x.shape) if keepdims or i not in over]
+        return self.full(lengths, value, self.dtype(x))
 
     def product(self, x: Tensor, axes: Sequence[int] | None = None, keepdims: bool = False) -> Tensor:  # noqa: D102
         for axis in sorted((a % x.dim() for a in _axes(x, axes)), reverse=True):
@@ -206,7 +228,10 @@ class PyTorchPrimitives(Primitives):
         return values.narrow(axis, 0, k), places.narrow(axis, 0, k)
 
     def softmax(self, x: Tensor, axis: int) -> Tensor:  # noqa: D102
-        return torch.softmax(x, axis)
+        if x.dtype != torch.float16:
+            return torch.softmax(x, axis)
+        powers = torch.exp(x - torch.amax(x, axis, keepdim=True))  # rounded after each step, as ONNX's own meaning is
+        return powers / torch.sum(powers, axis, keepdim=True)
 
     def log_softmax(self, x: Tensor, axis: int) -> Tensor:  # noqa: D102
         return torch.log_softmax(x, axis)
@@ -286,9 +311,8 @@ class PyTorchPrimitives(Primitives):
     def max_pool(  # noqa: D102
         self, x: Tensor, kernel: Sequence[int], strides: Sequence[int], pads: Sequence[tuple[int, int]], dilations: Sequence[int]
     ) -> Tensor:
-        lowest = -math.inf if x.is_floating_point() else torch.iinfo(x.dtype).min
         fits = all(before <= k // 2 and after <= k // 2 for k, (before, after) in zip(kernel, pads, strict=True))
-        x, padding = _symmetric(x, pads, lowest, always_pad=not fits)
+        x, padding = _symmetric(x, pads, lowest(self.dtype(x)), always_pad=not fits)
         run = (F.max_pool1d, F.max_pool2d, F.max_pool3d)[x.dim() - 3]
         return run(x, tuple(kernel), tuple(strides), padding, tuple(dilations))
 

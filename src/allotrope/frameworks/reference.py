@@ -13,7 +13,7 @@ from allotrope.config import Settings
 from allotrope.errors import UnsupportedError
 from allotrope.frameworks.contract import Framework, Trainer, TrainingPlan
 from allotrope.frameworks.inputs import check_inputs
-from allotrope.frameworks.primitives import Primitives
+from allotrope.frameworks.primitives import Primitives, highest, lowest
 from allotrope.network.network import Network
 
 Array = np.ndarray
@@ -100,8 +100,13 @@ class ReferencePrimitives(Primitives):
     floored_remainder = quiet(np.mod)
     truncated_remainder = quiet(np.fmod)
     shift_left = quiet(np.left_shift)
+    shift_right = quiet(np.right_shift)
 
     def bit_cast(self, x: Array, dtype: np.dtype) -> Array:  # noqa: D102
+        if x.dtype == np.float64 and dtype.itemsize == 4:  # widened: the bits that are meant are float32's
+            return np.asarray(x.astype(np.float32)).view(dtype)
+        if dtype == np.float64 and x.dtype.itemsize == 4:
+            return x.view(np.float32).astype(np.float64)
         return x.view(dtype)
 
     def sigmoid(self, x: Array) -> Array:  # noqa: D102
@@ -135,10 +140,6 @@ class ReferencePrimitives(Primitives):
         kept = x if isinstance(x, np.ndarray) else y
         return np.where(condition, np.asarray(x, kept.dtype), np.asarray(y, kept.dtype))
 
-    def shift_right_logical(self, x: Array, count: Any) -> Array:  # noqa: D102
-        unsigned = np.dtype(f"uint{8 * x.dtype.itemsize}")
-        return np.asarray(np.right_shift(x.view(unsigned), np.asarray(count).astype(unsigned))).view(x.dtype)
-
     # --- reductions
     def sum(self, x: Array, axes: Sequence[int] | None = None, keepdims: bool = False) -> Array:  # noqa: D102
         return np.asarray(np.sum(x, axis=_axes(axes), keepdims=keepdims, dtype=x.dtype))
@@ -148,10 +149,10 @@ class ReferencePrimitives(Primitives):
             return np.asarray(np.mean(x, axis=_axes(axes), keepdims=keepdims), x.dtype)
 
     def max(self, x: Array, axes: Sequence[int] | None = None, keepdims: bool = False) -> Array:  # noqa: D102
-        return np.asarray(np.max(x, axis=_axes(axes), keepdims=keepdims))
+        return np.asarray(np.max(x, axis=_axes(axes), keepdims=keepdims, initial=lowest(x.dtype)))
 
     def min(self, x: Array, axes: Sequence[int] | None = None, keepdims: bool = False) -> Array:  # noqa: D102
-        return np.asarray(np.min(x, axis=_axes(axes), keepdims=keepdims))
+        return np.asarray(np.min(x, axis=_axes(axes), keepdims=keepdims, initial=highest(x.dtype)))
 
     def product(self, x: Array, axes: Sequence[int] | None = None, keepdims: bool = False) -> Array:  # noqa: D102
         return np.asarray(np.prod(x, axis=_axes(axes), keepdims=keepdims, dtype=x.dtype))
@@ -181,7 +182,9 @@ class ReferencePrimitives(Primitives):
         return np.take_along_axis(x, places, axis), places.astype(np.int64)
 
     def softmax(self, x: Array, axis: int) -> Array:  # noqa: D102
-        return np.exp(self.log_softmax(x, axis))
+        with np.errstate(all="ignore"):
+            powers = np.exp(x - np.max(x, axis=axis, keepdims=True))
+            return np.asarray(powers / np.sum(powers, axis=axis, keepdims=True), x.dtype)
 
     def log_softmax(self, x: Array, axis: int) -> Array:  # noqa: D102
         with np.errstate(all="ignore"):
@@ -248,8 +251,7 @@ class ReferencePrimitives(Primitives):
     def max_pool(  # noqa: D102
         self, x: Array, kernel: Sequence[int], strides: Sequence[int], pads: Sequence[tuple[int, int]], dilations: Sequence[int]
     ) -> Array:
-        lowest = -np.inf if np.issubdtype(x.dtype, np.floating) else np.iinfo(x.dtype).min
-        padded = np.pad(x, [(0, 0), (0, 0), *pads], constant_values=lowest)
+        padded = np.pad(x, [(0, 0), (0, 0), *pads], constant_values=lowest(x.dtype))
         return np.asarray(_windows(padded, kernel, strides, dilations).max(axis=tuple(range(-len(kernel), 0))))
 
     def average_pool(self, x: Array, kernel: Sequence[int], strides: Sequence[int], pads: Sequence[tuple[int, int]]) -> Array:  # noqa: D102

@@ -60,7 +60,7 @@ def convolution_transpose(
         both = [(pads[i], pads[rank + i]) for i in range(rank)] if pads is not None else [(0, 0)] * rank
     else:
         totals = [n + e - w for n, e, w in zip(p.shape(y)[2:], extra, wanted, strict=True)]
-        both = [(t - t // 2, t // 2) if auto_pad == "SAME_LOWER" else (t // 2, t - t // 2) for t in totals]
+        both = [(t // 2, t - t // 2) if auto_pad == "SAME_UPPER" else (t - t // 2, t // 2) for t in totals]
     y = _cut(p, y, both, extra)
     return y if bias is None else p.add(y, p.reshape(bias, (-1, *[1] * rank)))
 

@@ -156,8 +156,14 @@ def is_infinite(p: Any, x: Any, *, detect_negative: int = 1, detect_positive: in
 
 @operator("BitShift")
 def bit_shift(p: Any, x: Any, count: Any, *, direction: str) -> Any:
-    """Bits of an unsigned integer moved LEFT or RIGHT."""
-    return p.shift_left(x, count) if direction == "LEFT" else p.shift_right_logical(x, count)
+    """Bits of an integer moved LEFT, or RIGHT with copies of its sign; counts outside of its width move every bit out."""
+    width = p.dtype(x).itemsize * 8
+    inside = p.less(count, width) if np.issubdtype(p.dtype(x), np.unsignedinteger) else p.logical_and(p.less(count, width), p.greater(count, -1))
+    safe = p.where(inside, count, 0)
+    if direction == "LEFT":
+        return p.where(inside, p.shift_left(x, safe), 0)
+    signs = p.where(p.less(x, 0), p.full((), -1, p.dtype(x)), 0) if not np.issubdtype(p.dtype(x), np.unsignedinteger) else p.multiply(x, 0)
+    return p.where(inside, p.shift_right(x, safe), signs)
 
 
 @operator("Celu")
@@ -213,12 +219,17 @@ def bit_cast(p: Any, x: Any, *, to: int) -> Any:
 def dropout(p: Any, x: Any, ratio: Any = None, training_mode: Any = None, *, seed: int = 0, context: Any) -> Any:
     """Inverted dropout where the network trains, x itself elsewhere.
 
-    The mask comes from the stream (seed, step, node), the same in every framework.
+    The mask comes from the stream (seed, step, node), the same in every framework. A node that drops outside of training too
+    draws from its own seed as ONNX's reference implementation does.
     """
     rate = 0.5 if ratio is None else float(ratio)
-    if not context.training or rate == 0.0:
+    always = training_mode is not None and bool(training_mode)
+    if not (context.training or always) or rate == 0.0:
         return (x, p.full(p.shape(x), True, np.dtype(bool))) if context.wants(1) else x
-    mask = keep_mask(p, p.shape(x), rate, context)
+    if context.training:
+        mask = keep_mask(p, p.shape(x), rate, context)
+    else:
+        mask = p.constant(np.random.RandomState(seed).uniform(0, 1, p.shape(x)) >= rate)
     return p.multiply(p.where(mask, x, 0), 1 / (1 - rate)), mask
 
 

@@ -70,7 +70,7 @@ def _coordinates(mode: str, old: int, new: int, scale: float, region: tuple[floa
     """Where each new place lies on the old axis."""
     x = np.arange(new, dtype=np.float64)
     if mode == "align_corners":
-        return x * (old - 1) / (new - 1) if new > 1 else np.zeros(new)
+        return x * (old - 1) / (scale * old - 1) if scale * old != 1 else np.zeros(new)
     if mode == "asymmetric":
         return x / scale
     if mode == "tf_crop_and_resize":
