@@ -65,18 +65,25 @@ def _hoisted(graph: Graph) -> Graph:
 
 
 def _upgraded(graph: Graph, opset: int) -> Graph:
-    if not needs_upgrade(graph, opset):
-        return graph
+    """The graph in `OPSET`: first all that shapes are inferred through, then what needs these shapes to be known."""
+    for stage in (False, True):
+        if needs_upgrade(graph, opset, late=stage):
+            up = Upgrade(opset, _inference(graph, OPSET if stage else opset), graph.constants, _names(graph))
+            graph = upgrade(graph, up, late=stage)
+            graph = replace(graph, constants={**graph.constants, **up.added})
+    return graph
+
+
+def _inference(graph: Graph, opset: int) -> Callable[[], Mapping[str, Value]]:
+    """What is known of every value by name, inferred when first asked for."""
 
     @cache
-    def known() -> dict[str, Value]:
+    def known() -> Mapping[str, Value]:
         inferred = infer_shapes(graph, {}, opset)
         arrays = {name: Value(name, array.dtype, array.shape) for name, array in graph.constants.items()}
         return arrays | dict(inferred.values) | {value.name: value for value in (*inferred.inputs, *inferred.outputs)}
 
-    up = Upgrade(opset, known, graph.constants, _names(graph))
-    newer = upgrade(graph, up)
-    return replace(newer, constants={**newer.constants, **up.added})
+    return known
 
 
 def _with_subgraphs(node: Node, change: Callable[[Graph], Graph]) -> Node:

@@ -26,9 +26,6 @@ DOMAIN_VERSIONS = {
 }
 """The other domains that onnx defines, in the version that onnx brings."""
 
-_EXACT = frozenset({"Attention", "Mod"})
-"""Operators whose meaning did change: what masks hide, and what a remainder of floats is."""
-
 
 @cache
 def schema(operator: str, domain: str = "", version: int = OPSET) -> Any | None:
@@ -73,9 +70,14 @@ def _lowest(operator: str, attributes: frozenset[str], inputs: tuple[str | None,
             continue
         if older.since_version == newest.since_version:
             return version
-        if operator not in _EXACT and attributes <= set(older.attributes) and _fit(older.inputs, inputs) and _fit(older.outputs, outputs):
+        if not _changed(operator, attributes, inputs) and attributes <= set(older.attributes) and _fit(older.inputs, inputs) and _fit(older.outputs, outputs):
             return version
     return OPSET
+
+
+def _changed(operator: str, attributes: frozenset[str], inputs: tuple[str | None, ...]) -> bool:
+    """Whether it is a use whose meaning changed after `LOWEST_WRITTEN`: what Attention masks, and the remainder of floats."""
+    return operator == "Attention" or (operator == "Mod" and "fmod" not in attributes and "int" not in str(inputs))
 
 
 def _fit(parameters: Any, types: tuple[str | None, ...]) -> bool:

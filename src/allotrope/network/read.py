@@ -1,38 +1,77 @@
-"""Reads ONNX models, as hostile files: every check on what a file claims is made here or called from here."""
+"""Reads ONNX models, as hostile files: what a file claims is checked here, or in what is called from here, before it is believed.
+
+`wire.py` looks at the bytes, `check.py` at the operators, `tensors.py` and `external.py` at the arrays, `order.py` at the names.
+"""
 
 from __future__ import annotations
 
+import mmap
+import os
+import stat
 from pathlib import Path
 
 import onnx
 from google.protobuf.message import DecodeError
 
-from allotrope.errors import ModelError
+from allotrope.errors import ModelError, UnsupportedError
 from allotrope.network.check import check_model
+from allotrope.network.external import ExternalData
+from allotrope.network.functions import inlined
 from allotrope.network.network import Network
 from allotrope.network.normalize import normalize
 from allotrope.network.opset import OLDEST
+from allotrope.network.order import ordered
 from allotrope.network.parse import metadata_of, parse_graph
+from allotrope.network.wire import check_wire
+
+_LARGEST_FILE = 2**31 - 1
 
 
-def load(source: str | Path | bytes | onnx.ModelProto, *, free_batch: bool = True) -> Network:
+def load(source: str | os.PathLike[str] | bytes | onnx.ModelProto, *, free_batch: bool = True) -> Network:
     """The network in an ONNX file, in bytes or in a ModelProto.
 
     `free_batch` makes a baked-in batch of 1 free where that provably changes nothing else.
 
-    Raises: ModelError for a file that is broken or hostile, UnsupportedError for one that uses what is not supported.
+    Raises: ModelError for a model that is broken or hostile, UnsupportedError for one that uses what is not supported.
     """
     if isinstance(source, onnx.ModelProto):
-        model, external = source, None
-    else:
-        model, external = _parsed(source if isinstance(source, bytes) else Path(source).read_bytes()), None
+        return _network(source, None, free_batch)
+    if isinstance(source, bytes | bytearray | memoryview):
+        return _network(_parsed(bytes(source)), None, free_batch)
+    path = Path(source)
+    try:
+        return _network(_parsed(_content(path)), ExternalData(path.parent), free_batch)
+    except (ModelError, UnsupportedError) as error:
+        raise type(error)(f"'{path}': {error}") from error
+
+
+def _network(model: onnx.ModelProto, external: ExternalData | None, free_batch: bool) -> Network:
     opset = check_model(model)
-    graph = parse_graph(model.graph, external)
+    model = inlined(model)
+    graph = ordered(parse_graph(model.graph, external))
     return normalize(graph, max(opset, OLDEST), metadata_of(model), free_batch)
 
 
 def _parsed(content: bytes) -> onnx.ModelProto:
+    check_wire(content)
     try:
         return onnx.load_model_from_string(content)
-    except DecodeError as error:
-        raise ModelError(f"this is not an ONNX model: {error}") from error
+    except (DecodeError, UnicodeDecodeError) as error:
+        raise ModelError(f"this is not an ONNX model: {error}.") from error
+
+
+def _content(path: Path) -> bytes:
+    """The bytes of a plain file; a large one is looked at before it is read into memory."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError as error:
+        raise ModelError(f"it cannot be opened: {error.strerror}. Check the path.") from error
+    with open(descriptor, "rb") as file:
+        found = os.fstat(descriptor)
+        if not stat.S_ISREG(found.st_mode):
+            raise ModelError("it is not a file: give the path of an ONNX file.")
+        if not 0 < found.st_size <= _LARGEST_FILE:
+            raise ModelError(f"it has {found.st_size:,} bytes; an ONNX file has between 1 byte and 2 GiB.")
+        with mmap.mmap(descriptor, 0, access=mmap.ACCESS_READ) as view:
+            check_wire(view)
+        return file.read()

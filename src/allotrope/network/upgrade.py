@@ -18,6 +18,9 @@ from allotrope.network.graph import Graph, Node, Value
 Adapter = Callable[[Node, "Upgrade"], "list[Node]"]
 _ADAPTERS: dict[str, tuple[int, Adapter]] = {}
 
+LATE = frozenset({"Hardmax", "LogSoftmax", "Softmax"})
+"""Operators that need shapes which old opsets do not infer; old or new, they do not change the shape."""
+
 
 def before(version: int, *operators: str) -> Callable[[Adapter], Adapter]:
     """Register what brings these operators, as they were before an opset version, up to date."""
@@ -66,28 +69,24 @@ class Upgrade:
         return value.shape if value is not None else None
 
 
-def needs_upgrade(graph: Graph, opset: int) -> bool:
-    """Whether any node of the graph was different in the opset it was written for."""
-    return any(
-        (node.domain == "" and node.operator in _ADAPTERS and opset < _ADAPTERS[node.operator][0])
-        or any(needs_upgrade(subgraph, opset) for subgraph in node.subgraphs)
-        for node in graph.nodes
-    )
+def needs_upgrade(graph: Graph, opset: int, late: bool) -> bool:
+    """Whether any node of the graph was different in the opset it was written for; `late` asks for those in `LATE`, or the others."""
+    return any(_adapter(node, opset, late) or any(needs_upgrade(inner, opset, late) for inner in node.subgraphs) for node in graph.nodes)
 
 
-def upgrade(graph: Graph, up: Upgrade) -> Graph:
-    """The same graph in `OPSET`; the constants that it needs beside its own are in `up.added`.
+def upgrade(graph: Graph, up: Upgrade, late: bool) -> Graph:
+    """The same graph in `OPSET`, in two calls: without and with `late`. The constants that it needs beside its own are in `up.added`.
 
     Raises: UnsupportedError naming every node that has no equal there.
     """
     nodes: list[Node] = []
     problems: list[str] = []
     for node in graph.nodes:
-        inner = {name: upgrade(value, up) for name, value in node.attributes.items() if isinstance(value, Graph)}
+        inner = {name: upgrade(value, up, late) for name, value in node.attributes.items() if isinstance(value, Graph)}
         node = replace(node, attributes={**node.attributes, **inner}) if inner else node
-        version, adapter = _ADAPTERS.get(node.operator, (0, _as_it_is))
+        adapter = _adapter(node, up.opset, late)
         try:
-            nodes += adapter(node, up) if node.domain == "" and up.opset < version else [node]
+            nodes += adapter(node, up) if adapter else [node]
         except UnsupportedError as error:
             problems.append(f"{node.operator} (node '{node.name or node.outputs[0]}', opset {up.opset}): {error}")
     if problems:
@@ -95,8 +94,9 @@ def upgrade(graph: Graph, up: Upgrade) -> Graph:
     return replace(graph, nodes=tuple(nodes))
 
 
-def _as_it_is(node: Node, up: Upgrade) -> list[Node]:
-    return [node]
+def _adapter(node: Node, opset: int, late: bool) -> Adapter | None:
+    version, adapter = _ADAPTERS.get(node.operator, (0, None))
+    return adapter if node.domain == "" and opset < version and (node.operator in LATE) == late else None
 
 
 def _changed(node: Node, *, drop: tuple[str, ...] = (), inputs: tuple[str, ...] | None = None, **attributes: Any) -> Node:

@@ -1,0 +1,90 @@
+"""Whether the names in a graph hold together, and an order in which every value is made before it is used."""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Iterator
+from dataclasses import replace
+
+from allotrope.errors import ModelError
+from allotrope.network.graph import Graph, Node
+
+
+def ordered(graph: Graph) -> Graph:
+    """The graph with its nodes sorted where they were not.
+
+    Raises: ModelError listing names that are made twice or never, or the nodes of a cycle.
+    """
+    problems = [*_duplicates(graph, frozenset()), *_missing(graph, frozenset())]
+    if problems:
+        more = f" and {len(problems) - 20} more" if len(problems) > 20 else ""
+        raise ModelError(f"graph '{graph.name}' does not hold together: {'; '.join(problems[:20])}{more}.")
+    return _sorted(graph)
+
+
+def _label(node: Node) -> str:
+    return f"node '{node.name or next(filter(None, node.outputs), '')}' ({node.operator})"
+
+
+def _made(graph: Graph) -> Iterator[str]:
+    yield from (value.name for value in graph.inputs)
+    yield from graph.constants
+    for node in graph.nodes:
+        yield from filter(None, node.outputs)
+
+
+def _duplicates(graph: Graph, outer: frozenset[str]) -> Iterator[str]:
+    counts = Counter(_made(graph))
+    yield from (f"'{name}' is made {count} times" for name, count in counts.items() if count > 1)
+    yield from (f"'{name}' of the inner graph '{graph.name}' hides a value around it" for name in counts.keys() & outer)
+    yield from (f"output '{name}' is listed twice" for name, count in Counter(v.name for v in graph.outputs).items() if count > 1)
+    for node in graph.nodes:
+        for inner in node.subgraphs:
+            yield from _duplicates(inner, outer | counts.keys())
+
+
+def _missing(graph: Graph, outer: frozenset[str]) -> Iterator[str]:
+    known = outer | set(_made(graph))
+    for node in graph.nodes:
+        yield from (f"{_label(node)} uses '{name}', which nothing makes" for name in node.inputs if name and name not in known)
+        for inner in node.subgraphs:
+            yield from _missing(inner, known)
+    yield from (f"nothing makes the output '{value.name}'" for value in graph.outputs if value.name not in known)
+
+
+def _sorted(graph: Graph) -> Graph:
+    graph = replace(graph, nodes=tuple(_with_sorted_subgraphs(node) for node in graph.nodes))
+    makers = {name: index for index, node in enumerate(graph.nodes) for name in node.outputs if name}
+    needs = [{makers[name] for name in used(node) if name in makers} for node in graph.nodes]
+    if all(max(before, default=-1) < index for index, before in enumerate(needs)):
+        return graph
+    users: list[list[int]] = [[] for _ in needs]
+    for index, before in enumerate(needs):
+        for maker in before:
+            users[maker].append(index)
+    waiting = [len(before) for before in needs]
+    ready, order = deque(index for index, count in enumerate(waiting) if count == 0), list[int]()
+    while ready:
+        order.append(ready.popleft())
+        for user in users[order[-1]]:
+            waiting[user] -= 1
+            if waiting[user] == 0:
+                ready.append(user)
+    if len(order) < len(needs):
+        stuck = [_label(node) for node, count in zip(graph.nodes, waiting, strict=True) if count]
+        raise ModelError(f"graph '{graph.name}' has a cycle, in or before {', '.join(stuck[:20])}; every value must be made before it is used.")
+    return replace(graph, nodes=tuple(graph.nodes[index] for index in order))
+
+
+def _with_sorted_subgraphs(node: Node) -> Node:
+    inner = {name: _sorted(value) for name, value in node.attributes.items() if isinstance(value, Graph)}
+    return replace(node, attributes={**node.attributes, **inner}) if inner else node
+
+
+def used(node: Node) -> set[str]:
+    """What the node takes, with what the graphs inside it take from around them."""
+    names = set(node.inputs) - {""}
+    for inner in node.subgraphs:
+        taken = {value.name for value in inner.outputs}.union(*(used(n) for n in inner.nodes))
+        names |= taken - set(_made(inner))
+    return names
