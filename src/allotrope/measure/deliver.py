@@ -1,0 +1,97 @@
+"""Puts the chosen candidate into a folder that works without Allotrope: the file, labels.txt and predict.py."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import re
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib import util
+from pathlib import Path
+from typing import Any
+
+from allotrope.config import Target
+from allotrope.data.pictures import to_pixels
+from allotrope.measure.choice import choose, nearest_miss
+from allotrope.runtimes import runtime
+from allotrope.storage import replace_file, writing
+
+FOLDER = "delivered"
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """The rows for run.json: what was delivered, or None and the nearest miss (which is None too where nothing ran)."""
+
+    delivered: dict[str, Any] | None
+    nearest_miss: dict[str, Any] | None
+
+
+def deliver(rows: Sequence[dict[str, Any]], classes: Sequence[str], image: tuple[int, int, int], folder: Path, target: Target) -> Delivery:
+    """Choose among the rows of `measure_candidates` and write `folder`/delivered. `image` is (channels, height, width).
+
+    Raises: RunFolderError where the folder cannot be written.
+    """
+    best = choose(rows, target)
+    if best is None:
+        return Delivery(None, nearest_miss(rows, target))
+    delivered = folder / FOLDER
+    with writing(delivered):
+        delivered.mkdir(exist_ok=True)
+        file = _copy(folder / best["file"], delivered)
+    channels, height, width = image
+    replace_file(delivered / "labels.txt", "".join(f"{_one_line(name)}\n" for name in classes).encode())
+    replace_file(delivered / "predict.py", predict_program(best, file.name, (height, width, channels)).encode())
+    return Delivery({**best, "file": f"{FOLDER}/{file.name}"}, None)
+
+
+def predict_program(row: dict[str, Any], file: str, image: tuple[int, int, int]) -> str:
+    """The text of predict.py for a candidate: the very session that was measured, and the very decoding that training saw.
+
+    `image` is (height, width, channels).
+    """
+    session_module = runtime(row["runtime"]).session_module
+    if session_module is None:
+        raise ValueError(f"{row['runtime']} is a baseline, which is never delivered")
+    template, session = _source("allotrope.measure.predict_template"), _source(session_module)
+    imports = sorted({line for line in _imports(template) + _imports(session) if not line.startswith(("from allotrope", "from __future__"))})
+    program = _body(template)
+    settings = {"FILE": file, "PRECISION": row["precision"], "OPTIONS": row.get("options", {}), "IMAGE": image}
+    for name, value in settings.items():
+        program = re.sub(rf"^({name}\b.*?) = .*$", lambda line, value=value: f"{line[1]} = {value!r}", program, count=1, flags=re.MULTILINE)
+    head = f'"""{ast.get_docstring(ast.parse(template))}\n"""\n\nfrom __future__ import annotations\n\n' + "\n".join(imports)
+    return "\n\n\n".join([head, inspect.getsource(to_pixels).strip(), _body(session), program]) + "\n"
+
+
+def _source(module: str) -> str:
+    """The text of a module, which is not imported: a session's would import its runtime here."""
+    found = util.find_spec(module)
+    assert found is not None and found.origin is not None
+    return Path(found.origin).read_text(encoding="utf-8")
+
+
+def _imports(source: str) -> list[str]:
+    """The import lines of a module."""
+    lines = source.splitlines()
+    return [lines[node.lineno - 1].partition("  #")[0] for node in ast.parse(source).body if isinstance(node, ast.Import | ast.ImportFrom)]
+
+
+def _body(source: str) -> str:
+    """What comes after the imports of a module."""
+    last = max(node.end_lineno or 0 for node in ast.parse(source).body if isinstance(node, ast.Import | ast.ImportFrom))
+    return "\n".join(source.splitlines()[last:]).strip()
+
+
+def _copy(source: Path, folder: Path) -> Path:
+    """The file, and an .xml file's weights beside it, as `model` in the folder."""
+    target = folder / f"model{source.suffix}"
+    shutil.copyfile(source, target)
+    if source.suffix == ".xml":
+        shutil.copyfile(source.with_suffix(".bin"), target.with_suffix(".bin"))
+    return target
+
+
+def _one_line(name: str) -> str:
+    return " ".join(name.splitlines()) or name
