@@ -154,8 +154,7 @@ def test_missed_target_names_the_nearest_miss(folder: pathlib.Path, run: dict[st
     run["target"] |= {"max_latency": 0.02, "max_size": 20_000}
     said = words_of(report(folder, run))
     assert "No candidate meets the target, so nothing is delivered. The nearest miss is ONNX Runtime int8" in said
-    assert "It misses the target: latency 0.0484 ms, at most 0.0200 ms wanted." in said
-    assert "It misses the target: size 33.4 KB, at most 20.0 KB wanted." in said
+    assert "It misses the target: latency 0.0484 ms, at most 0.0200 ms wanted; size 33.4 KB, at most 20.0 KB wanted." in said
     assert "✓" not in said.split("Test data")[1].split("Settings")[0]
 
 
@@ -234,9 +233,9 @@ def test_a_report_that_cannot_be_written_leaves_nothing_behind(folder: pathlib.P
 
 
 def test_is_quick_and_small(folder: pathlib.Path) -> None:
-    start = time.perf_counter()
+    start = time.process_time()
     page = report(folder)
-    assert time.perf_counter() - start < 2
+    assert time.process_time() - start < 1
     assert len(page) < 200_000
 
 

@@ -65,7 +65,7 @@ def confusion_matrix(names: Sequence[str], counts: Sequence[Sequence[float]]) ->
     if not names or len(names) > MOST_CLASSES:
         return None
     labels = [shortened(name, 16) for name in names]
-    cell = max(9.0, min(34.0, 620 / len(names)))
+    cell = max(9.5, min(34.0, 640 / len(names)))
     font = min(12.0, cell * 0.94)
     longest = max(len(label) for label in labels)
     upright = longest * font * 0.62 <= cell - 2

@@ -89,8 +89,8 @@ def _reasons(run: Record, candidates: Candidates) -> list[str]:
     if candidates.delivered is not None:
         reasons.append(_why(candidates.delivered, candidates))
     elif candidates.nearest_miss is not None:
-        reasons += [f"It misses the target: {miss}." for miss in candidates.nearest_miss.misses]
-        reasons += [f"{candidates.nearest_miss.record.text('reason')}"] * (not candidates.nearest_miss.misses)
+        misses = "; ".join(candidates.nearest_miss.misses) or candidates.nearest_miss.record.text("reason")
+        reasons.append(f"It misses the target: {misses}." if misses else "")
     return [reason for reason in reasons if reason]
 
 

@@ -12,7 +12,8 @@ from allotrope.report.scale import Scale, Tick, spanning
 from allotrope.report.tips import Tip, tip
 
 OUTLIER = 0.05
-LEFT, RIGHT, TOP, BOTTOM = 56, 14, 26, 44
+LEFT, RIGHT, TOP, BOTTOM = 56, 14, 42, 44
+NARROW = 500
 SHAPES = {
     "float32": "M-5.5 0A5.5 5.5 0 1 0 5.5 0A5.5 5.5 0 1 0 -5.5 0Z",
     "bfloat16": "M0 -7L7 0L0 7L-7 0Z",
@@ -83,7 +84,7 @@ def scatter(candidates: Candidates, width: int, height: int) -> Scatter | None:
         x_ticks=x.ticks(max(3, width // 80)),
         y_ticks=y.ticks(6, 100),
         marks=marks,
-        labels=placed([_label(row) for row in drawn], [(mark.x, mark.y) for mark in marks], frame),
+        labels=placed([_label(row, width < NARROW) for row in drawn], [(mark.x, mark.y) for mark in marks], frame),
         floor=y(floor) if floor is not None and y.low <= floor <= y.high else None,
         floor_label=f"lowest accuracy allowed {percent(floor)}",
         ceiling=x(ceiling) if ceiling is not None else None,
@@ -124,12 +125,11 @@ def _mark(row: Candidate, x: Scale, y: Scale, runtimes: list[str], width: int, h
     )
 
 
-def _label(row: Candidate) -> str:
-    if row.delivered:
-        return f"{shortened(row.name, 22)}, delivered"
-    if row.nearest_miss:
-        return f"{shortened(row.name, 22)}, nearest miss"
-    return f"{shortened(row.name, 22)}, baseline" if row.baseline else ""
+def _label(row: Candidate, brief: bool) -> str:
+    """The role of a candidate that has one, with its name where there is room; colour and shape tell the others apart."""
+    roles = ((row.delivered, "delivered"), (row.nearest_miss, "nearest miss"), (row.baseline, "baseline"))
+    role = next((name for holds, name in roles if holds), "")
+    return f"{shortened(row.name, 22)}, {role}" if role and not brief else role
 
 
 def _tip_lines(row: Candidate) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-LETTER = 6.3
+LETTER = 6.6
 LINE = 16
 PADDING = 9
 
