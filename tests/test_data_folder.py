@@ -254,7 +254,7 @@ def test_a_damaged_cache_is_said_and_rebuilt(tmp_path, cache, damage):
     stored.write_bytes(damage(whole))
     lines = []
     assert same(first, load_images(tmp_path, report=lines.append))
-    assert "is damaged" in lines[0] and str(stored) in lines[0]
+    assert "cannot be used" in lines[0] and str(stored) in lines[0]
     assert len(stored.read_bytes()) == len(whole)
 
 
@@ -284,6 +284,11 @@ def test_the_cache_lies_in_the_home_folder_unless_said_otherwise(monkeypatch, tm
     monkeypatch.delenv("ALLOTROPE_CACHE")
     monkeypatch.setenv("HOME", str(tmp_path))
     assert cache_folder() == tmp_path / ".cache" / "allotrope"
+
+
+def test_without_a_home_folder_the_cache_is_asked_for(tmp_path, monkeypatch):
+    monkeypatch.setenv("ALLOTROPE_CACHE", "~nobody-of-this-name/cache")
+    assert "Set ALLOTROPE_CACHE" in error_of(classes(tmp_path))
 
 
 def test_progress_is_reported(tmp_path, monkeypatch):

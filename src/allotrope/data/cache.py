@@ -14,20 +14,27 @@ from typing import Any
 
 import numpy as np
 
+from allotrope.errors import DataError
+
 FORMAT = 1
 
 
 def cache_folder() -> Path:
-    """`$ALLOTROPE_CACHE`, or `~/.cache/allotrope`."""
-    named = os.environ.get("ALLOTROPE_CACHE")
-    return Path(named).expanduser() if named else Path.home() / ".cache" / "allotrope"
+    """`$ALLOTROPE_CACHE`, or `~/.cache/allotrope`.
+
+    Raises: DataError where there is no home folder.
+    """
+    try:
+        return Path(os.environ.get("ALLOTROPE_CACHE") or "~/.cache/allotrope").expanduser()
+    except RuntimeError:
+        raise DataError("there is no home folder to cache decoded pictures in. Set ALLOTROPE_CACHE to a folder for them.") from None
 
 
 def cache_file(root: Path, files: Iterable[Path], *options: object) -> Path:
     """The cache file of these pictures: named by a hash of every path, its times and size, and of `options` such as the image size."""
     key = hashlib.blake2b(repr((FORMAT, str(root.resolve()), options)).encode(), digest_size=16)
     for path in files:
-        key.update(os.fsencode(path) + repr(_state(path)).encode())
+        key.update(os.fsencode(path.relative_to(root)) + repr(_state(path)).encode())
     return cache_folder() / f"pictures-{key.hexdigest()}.npz"
 
 
@@ -39,9 +46,7 @@ def _state(path: Path) -> tuple[int, ...]:
 
 
 def load_cache(path: Path, report: Callable[[str], None]) -> tuple[np.ndarray, dict[str, Any]] | None:
-    """Pixels and facts as they were stored; None where there are none or the file is damaged (each array has a checksum)."""
-    if not path.is_file():
-        return None
+    """Pixels and facts as they were stored; None where there are none, or (said) where they are damaged: each array has a checksum."""
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
             facts = json.loads(bytes(stored["facts"]))
@@ -49,8 +54,10 @@ def load_cache(path: Path, report: Callable[[str], None]) -> tuple[np.ndarray, d
             if pixels.dtype != np.uint8 or pixels.ndim != 4 or not isinstance(facts, dict):
                 raise ValueError(f"unexpected contents {pixels.dtype} {pixels.shape}")
             return pixels, facts
+    except (FileNotFoundError, NotADirectoryError):
+        return None
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error, MemoryError) as error:
-        report(f"the cache {path} is damaged ({error}); decoding the pictures again")
+        report(f"the cache {path} cannot be used ({error}); decoding the pictures again")
         return None
 
 

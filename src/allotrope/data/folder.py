@@ -33,7 +33,7 @@ SECONDS_BETWEEN_LINES = 5.0
 def read_folder(folder: Path, options: DataOptions, report: Report) -> Reading:
     """The pictures of a folder, all of one size; see `choose_size` for which, and `pictures.to_pixels` for how.
 
-    Raises: DataError where there is nothing to learn from, or where 1 % of the files or more cannot be read.
+    Raises: DataError where there is nothing to learn from, or where more than 1 % of the files cannot be read.
     """
     if options.image_size is not None and options.image_size < 1:
         raise UsageError(f"image size {options.image_size}: expected at least 1 pixel.")
@@ -76,8 +76,8 @@ def choose_size(headers: Sequence[Header], wanted: int | None) -> tuple[tuple[in
     """Height and width for all pictures, and why.
 
     Without a wish: the pictures' own size where they all share one that is small; else a square whose side is the largest
-    multiple of 32 within their median shorter side, from 32 to 128 (above, time grows faster than accuracy on a few
-    thousand pictures; a larger side can be asked for).
+    multiple of 32 within their median shorter side, from 32 to 128 (a side of 224 takes three times as long to train;
+    it can be asked for).
     """
     if wanted is not None:
         return (wanted, wanted), f"pictures are brought to {wanted}x{wanted}, as asked for"
@@ -87,10 +87,8 @@ def choose_size(headers: Sequence[Header], wanted: int | None) -> tuple[tuple[in
         return (height, width), f"pictures keep their size of {height}x{width}"
     middle = int(np.median([min(header.size) for header in headers]))
     side = min(max(middle // STEP * STEP, STEP), LARGEST_CHOSEN)
-    return (
-        side,
-        side,
-    ), f"pictures are squashed to {side}x{side}, chosen from their median shorter side of {middle} (--image-size changes it)"
+    reason = f"pictures are squashed to {side}x{side}, chosen from their median shorter side of {middle} (--image-size changes it)"
+    return (side, side), reason
 
 
 def _readable(
