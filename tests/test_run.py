@@ -96,6 +96,7 @@ def test_what_json_cannot_hold_is_refused():
 def test_history_has_every_column_and_row(tmp_path: Path):
     with Run.create("digits", tmp_path) as run:
         run.save_history([{"epoch": 1, "loss": 0.5}, {"epoch": 2, "loss": 0.25, "train_accuracy": 0.9}])
+        assert run.history()[1] == {"epoch": "2", "loss": "0.25", "train_accuracy": "0.9"}
     assert (run.folder / "history.csv").read_text() == "epoch,loss,train_accuracy\n1,0.5,\n2,0.25,0.9\n"
 
 

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from json import dumps
 from typing import Any
 
-from cyclopts import App, CycloptsError
+from cyclopts import App, CycloptsError, Parameter
 
 from allotrope import __version__
 from allotrope.errors import AllotropeError, UsageError, unknown_name
@@ -21,6 +21,7 @@ from allotrope.run import plain
 INTERRUPTED = 130
 
 JSON_HELP = "With --json, one line of JSON is printed, last on standard output."
+NO_EMPTY = Parameter(negative_iterable=())
 VERBS = {
     "fit": ("allotrope.verbs.fit:fit", "Train on labelled images and deliver the fastest file that meets the target."),
     "predict": ("allotrope.verbs.predict:predict", "Classify pictures with the file that a run delivered."),
@@ -65,7 +66,7 @@ def _call(tokens: list[str], as_json: bool) -> Any:
 def _app(verb: str) -> App:
     """The verbs. The function of `verb` is imported for its help and options; of the others one line is enough."""
     summary = "Hold a neural network once; give it every form it can take, trained and measured on your data and machine."
-    app = App(name="allotrope", help=summary, help_epilogue=JSON_HELP, help_format="plaintext", version=__version__)
+    app = App("allotrope", summary, version=__version__, help_epilogue=JSON_HELP, help_format="plaintext", default_parameter=NO_EMPTY)
     for name, (home, line) in VERBS.items():
         app.command(home, name=name, help=None if name == verb else line)
     return app

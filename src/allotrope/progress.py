@@ -117,10 +117,11 @@ def described(tick: Tick) -> str:
 
 
 def described_epoch(row: Mapping[str, Any]) -> str:
-    """One line: epoch, validation loss and accuracy, images/s."""
+    """One line: epoch, validation loss and accuracy, images/s; there is no loss before the first step."""
+    loss, speed = row["loss"], row["images_per_second"]
     return (
-        f"epoch {row['epoch']:.1f}  loss {row['loss']:.4f}  validation loss {row['validation_loss']:.4f}, "
-        f"accuracy {row['validation_accuracy']:.2%}  {row['images_per_second']:,.0f} images/s"
+        f"epoch {row['epoch']:.1f}  loss {'-' if loss is None else f'{loss:.4f}'}  validation loss {row['validation_loss']:.4f}, "
+        f"accuracy {row['validation_accuracy']:.2%}" + ("" if speed is None else f"  {speed:,.0f} images/s")
     )
 
 

@@ -76,6 +76,14 @@ class Run:
         text = json.dumps(plain(self.json), indent=1, allow_nan=False)
         replace_file(self.folder / RECORD, text.encode())
 
+    def history(self) -> list[dict[str, str]]:
+        """The rows of history.csv as they stand there; none where there is no such file."""
+        path = self.folder / HISTORY
+        if not path.is_file():
+            return []
+        with path.open(encoding="utf-8", newline="") as file:
+            return list(csv.DictReader(file))
+
     def save_history(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """Writes history.csv, a row an evaluation; columns that a row lacks stay empty.
 

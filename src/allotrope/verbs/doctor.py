@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import importlib.metadata
-import sys
 from dataclasses import dataclass
 from typing import Any
 
-KINDS = ("frameworks", "runtimes")
+NOTABLE = ("AVX-512", "AMX_BF16", "AMX_INT8")
+"""Features of x86 processors worth a word where they are missing: matrix work is several times faster with them."""
 
 
 @dataclass(frozen=True)
@@ -17,8 +16,15 @@ class Diagnosis:
     json: dict[str, Any]
 
     def __str__(self) -> str:
-        rows = [("allotrope", self.json["allotrope"]), ("python", self.json["python"]), *_machine_rows(self.json["machine"])]
-        rows += [(f"{kind.removesuffix('s')} {row['name']}", _described(row)) for kind in KINDS for row in self.json[kind]]
+        machine = self.json["machine"]
+        rows = [
+            ("allotrope", f"{self.json['allotrope']} on Python {machine['python']}, {machine['platform']}"),
+            ("processor", _processor(machine)),
+            ("features", _features(machine["features"])),
+            ("accelerator", self.json["accelerator"] or "none that PyTorch sees"),
+        ]
+        for kind in ("framework", "runtime"):
+            rows += [(f"{kind} {row['name']}", row["version"] or row["reason"]) for row in self.json[f"{kind}s"]]
         width = max(len(name) for name, _ in rows)
         return "\n".join(f"{name:{width}}  {line}" for name, line in rows)
 
@@ -29,46 +35,36 @@ def doctor() -> Diagnosis:
     Example: allotrope doctor
     """
     from allotrope import __version__
-    from allotrope.measure.machine import describe
-
-    return Diagnosis(
-        {
-            "allotrope": __version__,
-            "python": sys.version.split()[0],
-            "machine": describe()["machine"],
-            "frameworks": _frameworks(),
-            "runtimes": _runtimes(),
-        }
-    )
-
-
-def _frameworks() -> list[dict[str, Any]]:
     from allotrope.frameworks import FRAMEWORKS, missing
-
-    rows = []
-    for name, package in FRAMEWORKS.items():
-        reason = missing(name)
-        rows.append({"name": name, "version": importlib.metadata.version(package) if reason is None else None, "reason": reason})
-    return rows
-
-
-def _runtimes() -> list[dict[str, Any]]:
+    from allotrope.measure.machine import accelerator, machine
     from allotrope.runtimes import RUNTIMES, runtime
 
-    rows = []
-    for name in RUNTIMES:
-        found = runtime(name)
-        reason = found.available()
-        facts = {"version": found.version(), "precisions": list(found.precisions())} if reason is None else {"version": None}
-        rows.append({"name": name, **facts, "reason": reason})
-    return rows
+    frameworks = [_row(name, package_version(package), missing(name)) for name, package in FRAMEWORKS.items()]
+    runtimes = [_row(name, runtime(name).version(), runtime(name).available()) for name in RUNTIMES]
+    found = {"machine": machine(), "accelerator": accelerator(), "frameworks": frameworks, "runtimes": runtimes}
+    return Diagnosis({"allotrope": __version__, **found})
 
 
-def _machine_rows(machine: dict[str, Any]) -> list[tuple[str, str]]:
-    return [(name, ", ".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)) for name, value in machine.items()]
+def package_version(package: str) -> str | None:
+    """The installed version of a package, None where it is not installed."""
+    from importlib import metadata
+
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
 
 
-def _described(row: dict[str, Any]) -> str:
-    if row["reason"]:
-        return str(row["reason"])
-    return f"{row['version']}" + (f" ({', '.join(row['precisions'])})" if "precisions" in row else "")
+def _row(name: str, version: str | None, reason: str | None) -> dict[str, str | None]:
+    """A framework or runtime that is there, or why it is not."""
+    return {"name": name, "version": version if reason is None else None, "reason": reason}
+
+
+def _processor(machine: dict[str, Any]) -> str:
+    memory = f", {machine['memory'] / 2**30:.0f} GiB of memory" if machine["memory"] else ""
+    return f"{machine['cpu']}, {machine['cores']} cores{memory}"
+
+
+def _features(found: list[str]) -> str:
+    lacking = [name for name in NOTABLE if name not in found] if "AVX2" in found else []
+    return (", ".join(found) or "none known") + (f" (not {', not '.join(lacking)})" if lacking else "")

@@ -34,7 +34,8 @@ class FittedRun:
         if best is not None:
             lines.append(f"delivered      {self.folder / best['file']}: {_figures(best)}{_gain(best, self.json['candidates'])}")
         elif missed is not None:
-            lines += [f"delivered      nothing: no candidate meets the target. Nearest: {_figures(missed)}", f"               {missed['reason']}"]
+            lines.append(f"delivered      nothing: no candidate meets the target. Nearest: {_figures(missed)}")
+            lines.append(f"               {missed['reason']}")
         else:
             lines.append("delivered      nothing: no candidate could be measured; their reasons stand in the report")
         if self.json["status"] == "interrupted":
@@ -59,5 +60,6 @@ def _gain(best: Mapping[str, Any], candidates: list[dict[str, Any]]) -> str:
     baseline = next((row for row in candidates if row.get("baseline") and row.get("latency_ms")), None)
     if baseline is None or baseline["file"] == best["file"]:
         return ""
-    latency, throughput = baseline["latency_ms"]["median"] / best["latency_ms"]["median"], best["throughput"] / baseline["throughput"]
-    return f"\n               {latency:.1f}x the speed of {baseline['runtime']} {baseline['precision']} on one image, {throughput:.1f}x in batches"
+    alone, batches = baseline["latency_ms"]["median"] / best["latency_ms"]["median"], best["throughput"] / baseline["throughput"]
+    usual = f"{baseline['runtime']} {baseline['precision']}"
+    return f"\n               {alone:.1f}x the speed of {usual} on one image, {batches:.1f}x in batches"

@@ -12,6 +12,8 @@ from allotrope.config import AUGMENTATIONS, OPTIMIZERS, SCHEDULES, DataOptions, 
 from allotrope.errors import UsageError, unknown_name
 
 CHOICES = {"optimizer": OPTIMIZERS, "schedule": SCHEDULES, "augmentation": AUGMENTATIONS, "class_weights": ("none", "balanced")}
+POSITIVE = ("epochs", "threads", "image_size", "learning_rate", "batch_size", "mixup", "cutmix", "clip_norm", "patience")
+NOT_NEGATIVE = ("weight_decay", "max_drop", "seed")
 FRACTIONS = ("label_smoothing", "warmup", "average")
 RECIPE = (
     "optimizer", "learning_rate", "batch_size", "weight_decay", "schedule", "warmup", "label_smoothing", "class_weights",
@@ -108,13 +110,16 @@ def _check_names(network: str, framework: str, recipe: Mapping[str, Any]) -> Non
 
 def _check_values(values: Mapping[str, Any]) -> None:
     """Raises one UsageError for all values that are out of range."""
-    positive = ("epochs", "threads", "image_size", "learning_rate", "batch_size", "mixup", "cutmix", "clip_norm", "patience")
-    problems = [f"{name} is {values[name]}, expected more than 0" for name in positive if values.get(name) is not None and not values[name] > 0]
-    problems += [
-        f"{name} is {values[name]}, expected 0 or more" for name in ("weight_decay", "max_drop", "seed") if (values.get(name) or 0) < 0
-    ]
-    problems += [
-        f"{name} is {values[name]}, expected at least 0 and below 1" for name in FRACTIONS if not 0 <= (values.get(name) or 0) < 1
+    ranges: tuple[tuple[tuple[str, ...], str, Callable[[float], bool]], ...] = (
+        (POSITIVE, "more than 0", lambda value: value > 0),
+        (NOT_NEGATIVE, "0 or more", lambda value: value >= 0),
+        (FRACTIONS, "at least 0 and below 1", lambda value: 0 <= value < 1),
+    )
+    problems = [
+        f"{name} is {values[name]}, expected {expected}"
+        for names, expected, fits in ranges
+        for name in names
+        if values.get(name) is not None and not fits(values[name])
     ]
     if problems:
         raise UsageError("; ".join(problems) + ".")

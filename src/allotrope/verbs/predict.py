@@ -24,8 +24,8 @@ class Predictions:
 
     @property
     def exit_code(self) -> int:
-        """1 where no picture could be read."""
-        return 0 if any("top" in row for row in self.json) else 1
+        """1 where a picture could not be read."""
+        return int(any("reason" in row for row in self.json))
 
     def __str__(self) -> str:
         width = max(len(row["file"]) for row in self.json)
@@ -59,7 +59,8 @@ def predict(run: str | Path, *images: str | Path, top: int = 5, threads: int | N
     for files, pixels, reasons in _batches(pictures, record["data"]["image"]):
         probabilities = iter(session.run(pixels)) if len(pixels) else iter(())
         for file, reason in zip(files, reasons, strict=True):
-            rows.append({"file": str(file), "reason": reason} if reason else {"file": str(file), "top": _top(next(probabilities), classes, top)})
+            answer = {"reason": reason} if reason else {"top": _top(next(probabilities), classes, top)}
+            rows.append({"file": str(file), **answer})
     return Predictions(rows)
 
 
@@ -72,7 +73,7 @@ def _delivered_session(folder: Path, record: dict[str, Any], threads: int | None
     path = folder / delivered["file"]
     if not path.is_file():
         raise RunFolderError(f"'{path}', which the run delivered, is gone. Fit again.")
-    return runtime(delivered["runtime"]).open(path, delivered["precision"], threads)
+    return runtime(delivered["runtime"]).open(path, delivered["precision"], threads, **delivered.get("options", {}))
 
 
 def _pictures(images: Sequence[str | Path]) -> Iterator[Path]:

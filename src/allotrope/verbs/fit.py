@@ -1,0 +1,164 @@
+"""`fit`: labelled images in, a measured, deployable file out. Each stage writes what it decided to run.json before the next begins."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from allotrope.errors import RunFolderError, UsageError
+from allotrope.progress import Progress, display
+from allotrope.run import Run
+from allotrope.storage import writing
+from allotrope.verbs.fitted import FittedRun
+from allotrope.verbs.options import FitOptions, command_line, defaults, fit_options, given
+
+if TYPE_CHECKING:
+    from allotrope.data.images import ImageData
+
+NOT_REPEATED = ("out", "resume", "quiet")
+
+
+def fit(
+    data: str | Path | None = None,
+    *,
+    network: str = "auto",
+    framework: str = "pytorch",
+    budget: str | float | None = None,
+    epochs: float | None = None,
+    max_latency: str | float | None = None,
+    max_size: str | float | None = None,
+    max_drop: float = 0.5,
+    out: str | Path = "runs",
+    resume: str | Path | None = None,
+    seed: int = 0,
+    device: str = "auto",
+    threads: int | None = None,
+    validation: float = 0.1,
+    test: float = 0.2,
+    image_size: int | None = None,
+    optimizer: str | None = None,
+    learning_rate: float | None = None,
+    batch_size: int | None = None,
+    weight_decay: float | None = None,
+    schedule: str | None = None,
+    warmup: float | None = None,
+    label_smoothing: float | None = None,
+    class_weights: str | None = None,
+    augmentation: str | None = None,
+    flip: bool | None = None,
+    mixup: float | None = None,
+    cutmix: float | None = None,
+    clip_norm: float | None = None,
+    average: float | None = None,
+    patience: int | None = None,
+    quiet: bool = False,
+) -> FittedRun:
+    """Train on labelled images and deliver the fastest file that meets the target, with a report that says why.
+
+    Example: allotrope fit photos/ --budget 10m --max-latency 2ms --max-size 1MB
+
+    Ctrl-C stops the training and delivers the best so far.
+
+    Args:
+        data: 'digits' (built in), a folder of class folders of pictures, an .npz file, or a folder of IDX .gz files.
+        network: a network of allotrope.networks, such as resnet20; auto chooses by the data.
+        framework: the framework that trains.
+        budget: time for training, such as 90s or 10m.
+        epochs: how often the training sees each image.
+        max_latency: target: longest time for one image, such as 2ms.
+        max_size: target: largest file, such as 900KB or 1MB.
+        max_drop: target: largest loss of validation accuracy against float32, in percentage points.
+        out: the folder in which the run's own folder is made.
+        resume: the folder of a run that was stopped; it goes on with its own options.
+        seed: decides split, initial weights, order and augmentation.
+        device: cpu, cuda or mps; auto takes what is fastest here.
+        threads: processor threads for training and measuring; all cores by default.
+        validation: the fraction split off for choices, where the data brings no such split.
+        test: the fraction split off for the final test, where the data brings no such split.
+        image_size: the side in pixels to which pictures in folders are brought.
+        optimizer: sgd, momentum, nesterov, rmsprop, adam or adamw.
+        learning_rate: the highest learning rate of the schedule.
+        batch_size: images in a step.
+        weight_decay: strength of the weight decay.
+        schedule: constant, step, cosine or one-cycle.
+        warmup: the fraction of the training in which the learning rate rises.
+        label_smoothing: the share of each target that is spread over all classes.
+        class_weights: none or balanced.
+        augmentation: none, light, medium or heavy.
+        flip: whether images may be mirrored left to right.
+        mixup: the strength of mixing images; none by default.
+        cutmix: the strength of pasting patches between images; none by default.
+        clip_norm: the largest norm of the gradient.
+        average: the decay per step of the moving average of the weights.
+        patience: stop after this many validations without improvement.
+        quiet: show nothing while working.
+
+    Raises: AllotropeError, and KeyboardInterrupt where Ctrl-C came outside the training; run.json then says how far it came.
+    """
+    arguments = dict(locals())
+    with display(quiet) as show:
+        return _resume(arguments, show) if resume is not None else _begin(arguments, show)
+
+
+def _begin(arguments: dict[str, Any], show: Progress) -> FittedRun:
+    """A new run. The data is read before its folder is made, so that a wrong path leaves nothing behind."""
+    if arguments["data"] is None:
+        raise UsageError("there is nothing to train on. Name the data, such as 'digits' or a folder of class folders, or a run to resume.")
+    options = fit_options(arguments)
+    data = _read(options, show)
+    asked = given(fit, arguments, NOT_REPEATED)
+    with Run.create(data.name, arguments["out"]) as run:
+        run.save(command=command_line("fit", "data", asked), arguments=asked, seed=options.seed, target=options.target)
+        return _fitted(run, options, data, show)
+
+
+def _resume(arguments: dict[str, Any], show: Progress) -> FittedRun:
+    """Goes on with a run, by the arguments that it was begun with."""
+    with Run.resume(arguments["resume"]) as run:
+        asked = given(fit, arguments, NOT_REPEATED)
+        recorded = run.json["arguments"]
+        changed = [name for name, value in asked.items() if recorded.get(name) != value]
+        if changed:
+            remedy = f"Leave out {', '.join(changed)}, or begin a new run."
+            raise UsageError(f"{run.folder} goes on with the options that it was begun with. {remedy}")
+        if run.json["status"] in ("done", "target-missed"):
+            raise UsageError(f"{run.folder} is finished ({run.json['status']}); there is nothing to go on with. Begin a new run.")
+        options = fit_options(defaults(fit) | recorded)
+        run.save(status="running")
+        return _fitted(run, options, _read(options, show), show)
+
+
+def _read(options: FitOptions, show: Progress) -> ImageData:
+    from allotrope.data import load_images
+
+    return load_images(options.source, options.data, show.say)
+
+
+def _fitted(run: Run, options: FitOptions, data: ImageData, show: Progress) -> FittedRun:
+    """Every stage in its order; whatever ends one early is recorded."""
+    from allotrope.verbs.stages import STAGES, Fitting
+
+    fitting = Fitting(run, options, data, show)
+    with _recorded(run):
+        show.say(f"run folder: {run.folder}")
+        for stage in STAGES:
+            stage(fitting)
+            run.save(seconds=fitting.seconds)
+    return FittedRun(run.folder, run.json)
+
+
+@contextmanager
+def _recorded(run: Run) -> Iterator[None]:
+    """Leaves a run.json that says how the run ended, and turns a disk that cannot be written into a RunFolderError."""
+    try:
+        with writing(run.folder):
+            yield
+    except BaseException as error:
+        stopped = isinstance(error, KeyboardInterrupt)
+        with suppress(RunFolderError):  # the first error tells more than that its record could not be written either
+            run.save(status="interrupted" if stopped else "failed", reason=f"{type(error).__name__}: {error}")
+        if stopped:
+            raise KeyboardInterrupt(f"What was made is in {run.folder}; go on with: allotrope fit --resume {run.folder}") from None
+        raise

@@ -1,0 +1,235 @@
+"""The stages of `fit`, in their order. Each takes what those before it left, and saves what it decided and measured."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from allotrope.config import Recipe, Settings
+from allotrope.data.images import SPLITS, ImageData, ImageSplit
+from allotrope.errors import UsageError
+from allotrope.frameworks import framework as find_framework
+from allotrope.measure import candidates
+from allotrope.measure.deliver import deliver
+from allotrope.measure.machine import cores, describe
+from allotrope.measure.rounds import measurement
+from allotrope.network.compose import with_probabilities
+from allotrope.network.network import Network
+from allotrope.network.read import load
+from allotrope.network.summary import multiply_adds, parameters
+from allotrope.progress import Progress, Tick, duration
+from allotrope.report import write_report
+from allotrope.run import Run
+from allotrope.training.checkpoints import LAST
+from allotrope.training.choose import choose
+from allotrope.training.evaluate import evaluate, in_batches, scores
+from allotrope.training.loop import train
+from allotrope.training.race import described, race_settings, training_speed
+from allotrope.verbs.options import FitOptions
+
+START = "checkpoints/start.onnx"
+"""The network before its first step."""
+
+
+@dataclass
+class Fitting:
+    """One call of `fit` under way: what it was asked for, and what its stages have made so far."""
+
+    run: Run
+    options: FitOptions
+    data: ImageData
+    show: Progress
+    network: Network = field(init=False)
+    recipe: Recipe = field(init=False)
+    settings: Settings = field(init=False)
+    interrupted: bool = False
+    began: float = field(default_factory=time.monotonic)
+
+    @property
+    def seconds(self) -> float:
+        """Since the data was read."""
+        return time.monotonic() - self.began
+
+
+def describe_data(fitting: Fitting) -> None:
+    """What was read, and where, goes on record."""
+    data = fitting.data
+    facts = {
+        "name": data.name,
+        "source": fitting.options.source,
+        **{name: len(getattr(data, name)) for name in SPLITS},
+        "classes": data.classes,
+        "image": data.image,
+        "summary": data.summary,
+    }
+    fitting.run.save(data=facts, environment=describe())
+
+
+def choose_network(fitting: Fitting) -> None:
+    """Network, size and recipe: by the data, the time there is, and what was asked for; those of the record where the run is resumed."""
+    if "recipe" in fitting.run.json:
+        _take_up(fitting)
+        return
+    options, say = fitting.options, fitting.show.say
+    choice = choose(
+        fitting.data,
+        options.network,
+        options.recipe,
+        budget=options.budget,
+        epochs=options.epochs,
+        seed=options.seed,
+        speed=lambda network, recipe: training_speed(network, fitting.data, recipe, options.framework, _plausible(options)),
+    )
+    for reason in choice.reasons:
+        say(reason)
+    fitting.network, fitting.recipe = choice.network, choice.recipe
+    (fitting.run.folder / START).parent.mkdir(exist_ok=True)
+    choice.network.save(fitting.run.folder / START)
+    details = {
+        "arguments": choice.arguments,
+        "weights": parameters(choice.network),
+        "multiply_adds": multiply_adds(choice.network),
+        "reasons": choice.reasons,
+        "not_trainable": sorted(choice.network.weights.keys() - choice.network.trainable),
+        "table": str(choice.network),
+    }
+    fitting.run.save(network=choice.name, network_details=details, recipe=choice.recipe, framework=options.framework)
+
+
+def _take_up(fitting: Fitting) -> None:
+    """The network and recipe that the run was begun with."""
+    record = fitting.run.json
+    start = load(fitting.run.folder / START)
+    trainable = start.weights.keys() - set(record["network_details"]["not_trainable"])
+    fitting.network = Network(start.graph, start.weights, trainable, start.metadata)
+    recipe: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in record["recipe"].items()}
+    fitting.recipe = Recipe(**recipe)
+
+
+def choose_settings(fitting: Fitting) -> None:
+    """The fastest settings whose loss agrees with float32's; those of the record where the run is resumed."""
+    recorded = fitting.run.json.get("settings")
+    if recorded is not None:
+        fitting.settings = Settings(**recorded)
+        return
+    options, show = fitting.options, fitting.show
+    race = race_settings(fitting.network, fitting.data, fitting.recipe, options.framework, options=_plausible(options), report=show.say)
+    if fitting.recipe.budget is not None:
+        fitting.recipe = replace(fitting.recipe, budget=max(fitting.recipe.budget - fitting.seconds, 1.0))
+    fitting.settings = race.chosen
+    show.say(f"settings: {described(race.chosen)}. {race.reason}")
+    facts = {"rows": race.rows, "seconds": race.seconds, "reason": race.reason}
+    fitting.run.save(recipe=fitting.recipe, settings=race.chosen, settings_race=facts)
+
+
+def _plausible(options: FitOptions) -> list[Settings]:
+    found = find_framework(options.framework).settings()
+    devices = dict.fromkeys(settings.device for settings in found)
+    if options.device not in ("auto", *devices):
+        raise UsageError(f"device '{options.device}' is not there for {options.framework}. Found: auto, {', '.join(devices)}.")
+    return [replace(settings, threads=options.threads) for settings in found if options.device in ("auto", settings.device)]
+
+
+class _Recording(Progress):
+    """Shows what another display shows, and writes history.csv as it grows."""
+
+    def __init__(self, show: Progress, run: Run) -> None:
+        self._show, self._run = show, run
+        self._rows: list[Mapping[str, Any]] = list(run.history())
+
+    def say(self, line: str) -> None:
+        """As the other does."""
+        self._show.say(line)
+
+    def step(self, tick: Tick) -> None:
+        """As the other does."""
+        self._show.step(tick)
+
+    def epoch(self, row: Mapping[str, Any]) -> None:
+        """A resumed training repeats what came after its last checkpoint: those rows are replaced."""
+        self._rows = [*(earlier for earlier in self._rows if int(earlier["step"]) < row["step"]), row]
+        self._run.save_history(self._rows)
+        self._show.epoch(row)
+
+
+def train_network(fitting: Fitting) -> None:
+    """Trains, from the newest checkpoint where there is one."""
+    run = fitting.run
+    trained = train(
+        fitting.network,
+        fitting.data,
+        fitting.recipe,
+        fitting.settings,
+        fitting.options.framework,
+        run.folder,
+        _Recording(fitting.show, run),
+        resume=(run.folder / "checkpoints" / LAST).exists(),
+    )
+    fitting.network = trained.network
+    fitting.interrupted = trained.stopped == "interrupted"
+    run.save_history(trained.history)
+    facts = {"epochs": trained.epochs, "steps": trained.steps, "best_epoch": trained.best["epoch"], "stopped": trained.stopped}
+    run.save(training={**facts, "seconds": trained.seconds}, images_per_second=trained.images_per_second)
+    speed = f"{trained.images_per_second:,.0f} images/s"
+    fitting.show.say(f"trained {trained.epochs:.1f} epochs in {duration(trained.seconds)} ({speed}, {trained.stopped})")
+
+
+def test_network(fitting: Fitting) -> None:
+    """The trained network on validation and test data in float32; its worst mistakes become pictures."""
+    data, run = fitting.data, fitting.run
+    validation = scores(_logits(fitting, data.validation), data.validation.labels)
+    found = evaluate(_logits(fitting, data.test), data.test.labels, data.classes)
+    found["mistakes"] = [_with_picture(fitting, mistake, number) for number, mistake in enumerate(found["mistakes"])]
+    run.save(validation=validation, test=found)
+    fitting.show.say(f"validation accuracy {validation['accuracy']:.2%}, test accuracy {found['accuracy']:.2%}")
+
+
+def _logits(fitting: Fitting, split: ImageSplit) -> np.ndarray:
+    (image,), (logits,) = fitting.network.inputs, fitting.network.outputs
+    framework = fitting.options.framework
+    return in_batches(lambda images: fitting.network.run({image.name: images}, framework)[logits.name], split.images)
+
+
+def _with_picture(fitting: Fitting, mistake: dict[str, Any], number: int) -> dict[str, Any]:
+    test, folder = fitting.data.test, fitting.run.folder / "pictures"
+    folder.mkdir(exist_ok=True)
+    pixels = test.images[mistake["index"]]
+    Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels).save(folder / f"mistake-{number:02}.png")
+    file = {"file": test.files[mistake["index"]]} if test.files is not None else {}
+    return {**mistake, **file, "picture": f"pictures/mistake-{number:02}.png"}
+
+
+def measure_candidates(fitting: Fitting) -> None:
+    """The trained network, from raw pixels to probabilities, in every precision and runtime; training images calibrate int8."""
+    data, run, options = fitting.data, fitting.run, fitting.options
+    network = with_probabilities(fitting.network, data.classes)
+    network.save(run.folder / "model.onnx")
+    rows = candidates.measure_candidates(
+        network, data.train, data.validation, data.test, run.folder, options.target, options.threads, fitting.show.say
+    )
+    run.save(candidates=rows, measurement=measurement(options.threads or cores()))
+
+
+def deliver_best(fitting: Fitting) -> None:
+    """The fastest candidate that meets the target goes to `delivered/`; where none does, the nearest miss is named."""
+    data, run = fitting.data, fitting.run
+    outcome = deliver(run.json["candidates"], data.classes, data.image, run.folder, fitting.options.target)
+    run.save(delivered=outcome.delivered, nearest_miss=outcome.nearest_miss)
+
+
+def report(fitting: Fitting) -> None:
+    """The report, once the record is complete."""
+    delivered = fitting.run.json["delivered"] is not None
+    status = "interrupted" if fitting.interrupted else "done" if delivered else "target-missed"
+    fitting.run.save(status=status, seconds=fitting.seconds)
+    write_report(fitting.run.folder)
+
+
+STAGES: tuple[Callable[[Fitting], None], ...] = (
+    describe_data, choose_network, choose_settings, train_network, test_network, measure_candidates, deliver_best, report,
+)  # fmt: skip

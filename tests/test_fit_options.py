@@ -1,0 +1,67 @@
+"""What `fit` accepts, refuses and remembers."""
+
+from __future__ import annotations
+
+import pytest
+
+from allotrope import fit
+from allotrope.config import DataOptions, Target
+from allotrope.errors import UsageError
+from allotrope.verbs.options import RECIPE, command_line, defaults, fit_options, given
+
+USUAL = {**defaults(fit), "data": "digits"}
+
+
+def test_units_become_numbers():
+    options = fit_options({**USUAL, "budget": "10m", "max_latency": "2ms", "max_size": "1.5MB", "max_drop": 1.0, "seed": 7})
+    assert options.budget == 600
+    assert options.target == Target(max_latency=2.0, max_size=1_500_000, max_drop=1.0)
+    assert options.data == DataOptions(seed=7)
+
+
+def test_only_what_was_asked_for_replaces_the_recipe():
+    assert fit_options(USUAL).recipe == {}
+    assert fit_options({**USUAL, "batch_size": 64, "flip": False}).recipe == {"batch_size": 64, "flip": False}
+
+
+def test_every_recipe_option_is_an_argument_and_a_field():
+    from dataclasses import fields
+
+    from allotrope.config import Recipe
+
+    assert set(RECIPE) <= USUAL.keys() & {field.name for field in fields(Recipe)}
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("network", "mobilenet", "unknown network 'mobilenet'. Did you mean 'mobilenet_v2'?"),
+        ("framework", "pytroch", "unknown framework 'pytroch'. Did you mean 'pytorch'?"),
+        ("optimizer", "adan", "unknown optimizer 'adan'. Did you mean 'adam'?"),
+        ("schedule", "cosin", "Did you mean 'cosine'?"),
+        ("augmentation", "hevy", "Did you mean 'heavy'?"),
+        ("class_weights", "balance", "unknown class weights 'balance'. Did you mean 'balanced'?"),
+        ("budget", "ten minutes", "'ten minutes' is not a length of time"),
+        ("max_latency", "-2ms", "is not a length of time"),
+        ("max_size", "1 parsec", "is not a size"),
+        ("epochs", 0, "epochs is 0, expected more than 0"),
+        ("seed", -1, "seed is -1, expected 0 or more"),
+        ("label_smoothing", 1.0, "label_smoothing is 1.0, expected at least 0 and below 1"),
+        ("learning_rate", float("nan"), "learning_rate is nan, expected more than 0"),
+    ],
+)
+def test_bad_values_are_named(name: str, value: object, message: str):
+    with pytest.raises(UsageError) as caught:
+        fit_options({**USUAL, name: value})
+    assert message in str(caught.value)
+
+
+def test_all_values_out_of_range_come_in_one_message():
+    with pytest.raises(UsageError, match=r"epochs is -1, .*; batch_size is 0, .*; seed is -3"):
+        fit_options({**USUAL, "epochs": -1, "batch_size": 0, "seed": -3})
+
+
+def test_the_command_can_be_repeated():
+    asked = given(fit, {**USUAL, "data": "my photos/", "budget": "5m", "flip": False, "out": "elsewhere"}, without=("out",))
+    assert asked == {"data": "my photos/", "budget": "5m", "flip": False}
+    assert command_line("fit", "data", asked) == "allotrope fit 'my photos/' --budget 5m --no-flip"

@@ -1,0 +1,60 @@
+"""What is shown: plain lines that are rare, a live line that is cleared, nothing when quiet."""
+
+from __future__ import annotations
+
+import io
+import sys
+
+import pytest
+
+from allotrope.progress import Lines, Live, Progress, Tick, described, described_epoch, display, duration
+
+TICK = Tick(fraction=0.5, epoch=2.5, loss=0.123456, images_per_second=1234.5, seconds_left=90)
+ROW = {"epoch": 3.0, "loss": 0.5, "validation_loss": 0.25, "validation_accuracy": 0.987, "images_per_second": 999.6}
+
+
+def test_a_tick_says_where_it_stands():
+    assert described(TICK) == " 50%  epoch 2.5  loss 0.1235  1,234 images/s, 1 min 30 s left"
+    assert described(Tick(0, 0, 1, 1, None)).endswith("images/s")
+
+
+def test_an_evaluation_before_the_first_step_has_no_loss():
+    assert described_epoch(ROW) == "epoch 3.0  loss 0.5000  validation loss 0.2500, accuracy 98.70%  1,000 images/s"
+    assert "loss -  validation" in described_epoch({**ROW, "loss": None, "images_per_second": None})
+
+
+def test_lines_are_rare_and_messages_are_not():
+    stream = io.StringIO()
+    lines = Lines(stream, seconds=60)
+    for _ in range(5):
+        lines.step(TICK)
+        lines.epoch(ROW)
+        lines.say("a message")
+    written = stream.getvalue().splitlines()
+    assert written.count("a message") == 5
+    assert len(written) == 6
+
+
+def test_quiet_prints_nothing(capsys):
+    with display(quiet=True) as show:
+        show.say("a message")
+        show.step(TICK)
+        show.epoch(ROW)
+    assert type(show) is Progress
+    assert capsys.readouterr() == ("", "")
+
+
+def test_a_terminal_gets_a_live_line(monkeypatch: pytest.MonkeyPatch, capsys):
+    assert isinstance(display(), Lines)
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    with display() as show:
+        assert isinstance(show, Live)
+        show.epoch(ROW)
+        show.step(TICK)
+        show.say("[bold] stays as it is")
+    assert "[bold] stays as it is" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("seconds", "words"), [(0.4, "0 s"), (59.6, "1 min 00 s"), (200, "3 min 20 s"), (7500, "2 h 05 min")])
+def test_durations_in_words(seconds: float, words: str):
+    assert duration(seconds) == words
