@@ -194,6 +194,8 @@ def test_idx_folder_without_labels(tmp_path):
         (b"\x89PNG....", "two zero bytes"),
         (b"\0\0\x0d\x01\0\0\0\x01", "type 0x0d"),
         (b"\0\0\x08\x03\0\0\0\x01", "ends inside its header"),
+        (b"\0\0\x08\x03\0\0", "ends inside its header"),
+        (b"\0\0\x08\xff" + b"\xff" * 1020, "255 dimensions"),
         (b"\0\0\x08\x01\0\0\0\x05abc", "found 3"),
         (b"\0\0\x08\x01\0\0\0\x02abc", "found more"),
         (b"\0\0\x08\x02\xff\xff\xff\xff\xff\xff\xff\xff", "of memory"),

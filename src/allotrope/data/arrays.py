@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import zipfile
-import zlib
 from pathlib import Path
 
 import numpy as np
@@ -63,8 +62,10 @@ def _contents(path: Path) -> dict[str, np.ndarray]:
                 if f"{key}.npy" in wanted:
                     contents[key] = _array(arrays, key, path)
             return contents or _nothing_known(path, arrays.files)
-    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, MemoryError) as error:
-        raise DataError(f"{path}: not a readable .npz file ({error}). Write it again with numpy.savez.") from None
+    except DataError:
+        raise
+    except Exception as error:  # noqa: BLE001 - zipfile and numpy may raise anything on a broken file
+        raise DataError(f"{path}: not a readable .npz file ({error or type(error).__name__}). Write it again with numpy.savez.") from None
 
 
 def _array(arrays: np.lib.npyio.NpzFile, key: str, path: Path) -> np.ndarray:

@@ -19,6 +19,7 @@ from allotrope.errors import DataError
 FILE_NAME = re.compile(r"(?P<part>.+?)[-_.](?P<kind>images|labels)[-_.]idx(?P<rank>\d)[-_.]ubyte(\.gz)?", re.IGNORECASE)
 PARTS = {"train": "train", "t10k": "test", "test": "test", "val": "validation", "valid": "validation", "validation": "validation"}
 UNSIGNED_BYTE = 8
+MOST_DIMENSIONS = 4
 EXPECTED = "train-images-idx3-ubyte.gz, train-labels-idx1-ubyte.gz, t10k-images-idx3-ubyte.gz, t10k-labels-idx1-ubyte.gz"
 
 
@@ -74,10 +75,13 @@ def _values(file: BinaryIO, path: Path) -> np.ndarray:
         raise DataError(f"{path}: begins with {start.hex() or 'nothing'}, not with the two zero bytes of an IDX file.")
     if start[2] != UNSIGNED_BYTE:
         raise DataError(f"{path}: holds values of IDX type 0x{start[2]:02x}; expected unsigned bytes, 0x08.")
-    lengths = np.frombuffer(file.read(4 * start[3]), ">u4")
-    if len(lengths) != start[3] or not start[3]:
+    rank = start[3]
+    if not 1 <= rank <= MOST_DIMENSIONS:
+        raise DataError(f"{path}: has {rank} dimensions by its header; expected 1 for labels, 3 or 4 for images.")
+    lengths = file.read(4 * rank)
+    if len(lengths) != 4 * rank:
         raise DataError(f"{path}: ends inside its header.")
-    shape = tuple(int(length) for length in lengths)
+    shape = tuple(int(length) for length in np.frombuffer(lengths, ">u4"))
     size = math.prod(shape)
     require_memory(size, str(path), "Check that the file is sound: its header says so.")
     values = file.read(size + 1)
