@@ -13,6 +13,7 @@ from allotrope.errors import UsageError
 from allotrope.network import zoo
 from allotrope.network.compose import with_probabilities
 from allotrope.network.network import Network
+from allotrope.network.read import load
 from allotrope.network.summary import multiply_adds, parameters
 from allotrope.network.zoo.blocks import ACTIVATIONS, NORMALIZATIONS
 
@@ -122,7 +123,10 @@ def test_cnn_is_sigma_of_sum_of_phi_of_convolutions(activation, pooling):
     for picture in x.astype(np.float64):
         features = pool(PHI[activation](convolve(picture, w["conv1.weight"], w["conv1.bias"])), np.max if pooling == "max" else np.mean)
         expected.append(softmax(w["fc.bias"] + sum(w["fc.weight"][:, k] * f for k, f in enumerate(features.ravel()))))
-    np.testing.assert_allclose(run(with_probabilities(network, list("abcd")), x), expected, rtol=2e-5)
+    network = with_probabilities(network, list("abcd"))
+    np.testing.assert_allclose(network.run({"x": x}, framework="reference")["probabilities"], expected, rtol=2e-5)
+    np.testing.assert_allclose(network.run({"x": x}, framework="pytorch")["probabilities"], expected, rtol=2e-5)
+    np.testing.assert_allclose(run(network, x), expected, rtol=2e-5)
 
 
 def test_cnn_with_two_convolutions_and_a_hidden_layer():
@@ -146,6 +150,26 @@ def test_small_networks_take_grey_and_colour_of_any_size(name, image):
     assert np.isfinite(y).all()
     assert [(v.name, v.dtype, v.shape) for v in network.inputs] == [("x", np.float32, ("n", *image))]
     assert [(v.name, v.dtype, v.shape) for v in network.outputs] == [("logits", np.float32, ("n", 5))]
+
+
+@pytest.mark.parametrize("name", zoo.NETWORKS)
+@pytest.mark.parametrize(("activation", "normalization"), [("silu", "group"), ("hardswish", "layer"), ("relu6", "batch"), ("mish", "none")])
+def test_pytorch_agrees_with_onnx_runtime(name, activation, normalization):
+    network = zoo.network(name)(3, (3, 32, 32), activation=activation, normalization=normalization, dropout=0.5, width=0.25)
+    x = pictures(2, 3, 32, 32)
+    expected = run(network, x)
+    found = network.run({"x": x}, framework="pytorch")["logits"]
+    np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-5 * np.abs(expected).max())
+
+
+def test_saved_network_is_read_with_the_same_trainable_weights(tmp_path):
+    for network in (zoo.whitened_cnn(3, (3, 32, 32), width=0.25), zoo.resnet8(3, (3, 32, 32), dropout=0.5)):
+        network.save(tmp_path / "network.onnx")
+        again = load(tmp_path / "network.onnx")
+        assert again.trainable == network.trainable
+        assert set(again.weights) == set(network.weights)
+        x = pictures(2, 3, 32, 32)
+        np.testing.assert_array_equal(run(again, x), run(network, x))
 
 
 @pytest.mark.parametrize("name", PHOTOGRAPHS)
