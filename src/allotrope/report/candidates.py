@@ -37,8 +37,8 @@ class Candidate:
 
     @property
     def precision(self) -> str:
-        """The precision, and the network form where there is one."""
-        return " ".join(part for part in (self.record.text("precision"), self.record.text("form")) if part)
+        """The precision, and the form of the network (such as its quantizer) where there is one."""
+        return ", ".join(part for part in (self.record.text("precision"), self.record.text("form")) if part)
 
     @property
     def measured(self) -> bool:
@@ -82,12 +82,11 @@ class Candidates:
 def read_candidates(run: Record) -> Candidates:
     """The candidates of a run; one that is only named under `delivered` or `nearest_miss` counts too."""
     records = run.records("candidates")
-    for name in ("delivered", "nearest_miss"):
-        single = run.record(name)
-        if single and not any(_same(single, record) for record in records):
-            records.append(single)
+    for single in (run.record("delivered"), run.record("nearest_miss")):
+        if single:  # it knows more than its row: the file it became
+            records = [record for record in records if not _same(single, record)] + [single]
     baseline = next((record for record in records if record.flag("baseline")), Record())
-    reference = _reference_accuracy(records, baseline)
+    reference = _reference_accuracy(records)
     drop = run.number("target", "max_drop")
     lowest = None if reference is None or drop is None else reference - drop / 100
     limits = Candidates((), lowest, run.number("target", "max_latency"), run.number("target", "max_size"), drop)
@@ -96,11 +95,10 @@ def read_candidates(run: Record) -> Candidates:
     return Candidates(tuple(rows), lowest, limits.max_latency, limits.max_size, drop)
 
 
-def _reference_accuracy(records: list[Record], baseline: Record) -> float | None:
-    """The validation accuracy that a drop is counted from: the baseline's, else the best in float32."""
-    accuracy = baseline.number("validation_accuracy")
+def _reference_accuracy(records: list[Record]) -> float | None:
+    """The validation accuracy that a drop is counted from: the best in float32, as in measure/choice.py."""
     full = [record.number("validation_accuracy") for record in records if record.text("precision") == "float32"]
-    return accuracy if accuracy is not None else max((found for found in full if found is not None), default=None)
+    return max((found for found in full if found is not None), default=None)
 
 
 def _candidate(record: Record, run: Record, baseline: Record, reference: float | None, limits: Candidates) -> Candidate:
@@ -109,7 +107,7 @@ def _candidate(record: Record, run: Record, baseline: Record, reference: float |
     change = None if accuracy is None or reference is None else accuracy - reference
     return Candidate(
         record=record,
-        name=" ".join(part for part in (runtime_name(record.text("runtime")), record.text("precision"), record.text("form")) if part),
+        name=" ".join(part for part in (runtime_name(record.text("runtime")), record.text("precision")) if part),
         validation_accuracy=accuracy,
         test_accuracy=record.number("test_accuracy"),
         latency=latency,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from allotrope.report.candidates import Candidate, Candidates
@@ -14,6 +15,7 @@ STATUSES = {
     "interrupted": ("interrupted", "warning"),
     "failed": ("failed", "bad"),
     "target-missed": ("target missed", "bad"),
+    "running": ("not finished", "warning"),
 }
 
 
@@ -39,7 +41,7 @@ class Headline:
 
 def headline(run: Record, candidates: Candidates) -> Headline:
     """What a reader must know who reads nothing else."""
-    status, kind = STATUSES.get(run.text("status"), (run.text("status") or "unfinished", "warning"))
+    status, kind = STATUSES.get(run.text("status"), (run.text("status") or "not finished", "warning"))
     chosen = candidates.delivered or candidates.nearest_miss
     return Headline(status, kind, _sentence(run, candidates), _reasons(run, candidates), _tiles(run, chosen, candidates.baseline))
 
@@ -85,7 +87,10 @@ def _reasons(run: Record, candidates: Candidates) -> list[str]:
     if run.text("status") == "interrupted":
         reasons.append("The run was interrupted: what follows was made or measured before it stopped, from the best weights so far.")
     if run.text("status") == "failed":
-        reasons.append(f"The run failed{': ' + run.text('error') if run.text('error') else ''}. What follows was made before.")
+        why = run.text("reason").rstrip(".")
+        reasons.append(f"The run failed{': ' + why if why else ''}. What follows was made before.")
+    if run.text("status") == "running":
+        reasons.append("The run is under way, or was killed. What follows is what it had made when this report was written.")
     if candidates.delivered is not None:
         reasons.append(_why(candidates.delivered, candidates))
     elif candidates.nearest_miss is not None:
@@ -96,14 +101,22 @@ def _reasons(run: Record, candidates: Candidates) -> list[str]:
 
 def _why(delivered: Candidate, candidates: Candidates) -> str:
     measured = [row for row in candidates.rows if row.measured]
-    passing = [row for row in measured if row.passes]
+    passing = [row for row in measured if row.passes and not row.baseline]
     failed = len(candidates.rows) - len(measured)
     text = f"{len(measured)} candidates were measured" + (f" and {failed} could not be" if failed else "")
-    rank = "the fastest of them" if delivered in passing[:1] else "the one that was chosen"
-    text += f"; {len(passing)} meet the target ({_target(candidates)}) and this is {rank}"
-    if delivered.change is not None and not delivered.baseline:
-        text += f", {points(delivered.change)} points of validation accuracy against the baseline"
+    text += f"; {len(passing)} besides the baseline meet the target ({_target(candidates)}) and this is {_rank(delivered, passing)}"
+    if delivered.change is not None:
+        text += f", {points(delivered.change)} points of validation accuracy against float32"
     return text + ". Validation data decided; test data is only reported."
+
+
+def _rank(delivered: Candidate, passing: Sequence[Candidate]) -> str:
+    """In what the delivered candidate is the best; `passing` begins with the lowest latency."""
+    if delivered in passing[:1]:
+        return "the fastest of them"
+    timed = [(row.latency / row.throughput, row) for row in passing if row.latency is not None and row.throughput]
+    weighed = min(timed, key=lambda pair: pair[0], default=(0.0, None))[1]
+    return "the fastest of them with single images and batches weighed alike" if weighed is delivered else "the one that was chosen"
 
 
 def _target(candidates: Candidates) -> str:
