@@ -15,7 +15,7 @@ from allotrope.network.shapes import infer_shapes
 from allotrope.network.upgrade import Upgrade, needs_upgrade, upgrade
 from allotrope.network.weights import RECORD, every_node, roles
 
-__all__ = ["OPSET", "normalize"]
+__all__ = ["OPSET", "constants_in_place", "free_name", "names_in", "normalize", "upgraded"]
 
 
 def normalize(graph: Graph, opset: int, metadata: Mapping[str, str], free_batch: bool = True) -> Network:
@@ -23,7 +23,7 @@ def normalize(graph: Graph, opset: int, metadata: Mapping[str, str], free_batch:
 
     Raises: UnsupportedError, ModelError, each naming the nodes.
     """
-    graph = infer_shapes(_upgraded(_hoisted(_constants_in_place(graph)), opset), {})
+    graph = infer_shapes(upgraded(_hoisted(constants_in_place(graph)), opset), {})
     found = roles(graph, graph.constants, metadata)
     names = found.trainable | found.state
     weights = {name: array for name, array in graph.constants.items() if name in names}
@@ -34,27 +34,27 @@ def normalize(graph: Graph, opset: int, metadata: Mapping[str, str], free_batch:
     return with_free_batch(network) if free_batch else network
 
 
-def _constants_in_place(graph: Graph) -> Graph:
+def constants_in_place(graph: Graph) -> Graph:
     """Constant nodes become constants, here and in the graphs inside."""
     constants, nodes = dict(graph.constants), []
     for node in graph.nodes:
         if node.operator == "Constant" and node.domain == "":
             constants |= dict.fromkeys(node.outputs, constant_of(node))
         else:
-            nodes.append(_with_subgraphs(node, _constants_in_place))
+            nodes.append(_with_subgraphs(node, constants_in_place))
     return replace(graph, nodes=tuple(nodes), constants=constants)
 
 
 def _hoisted(graph: Graph) -> Graph:
     """The constants of the graphs inside become constants of the outermost, under new names where two have the same."""
     constants = dict(graph.constants)
-    taken = _names(graph)
+    taken = names_in(graph)
 
     def lift(inner: Graph) -> Graph:
         stay = {value.name for value in inner.outputs}
         renamed = {}
         for name in inner.constants.keys() - stay:
-            renamed[name] = _free_name(name, taken) if name in constants else name
+            renamed[name] = free_name(name, taken) if name in constants else name
             constants[renamed[name]] = inner.constants[name]
         kept = {name: array for name, array in inner.constants.items() if name in stay}
         nodes = tuple(_with_subgraphs(_renamed(node, renamed), lift) for node in inner.nodes)
@@ -64,11 +64,11 @@ def _hoisted(graph: Graph) -> Graph:
     return replace(graph, nodes=nodes, constants=constants)
 
 
-def _upgraded(graph: Graph, opset: int) -> Graph:
+def upgraded(graph: Graph, opset: int) -> Graph:
     """The graph in `OPSET`: first all that shapes are inferred through, then what needs these shapes to be known."""
     for stage in (False, True):
         if needs_upgrade(graph, opset, late=stage):
-            up = Upgrade(opset, _inference(graph, OPSET if stage else opset), graph.constants, _names(graph))
+            up = Upgrade(opset, _inference(graph, OPSET if stage else opset), graph.constants, names_in(graph))
             graph = upgrade(graph, up, late=stage)
             graph = replace(graph, constants={**graph.constants, **up.added})
     return graph
@@ -99,18 +99,20 @@ def _renamed(node: Node, names: Mapping[str, str]) -> Node:
     return _with_subgraphs(node, lambda inner: replace(inner, nodes=tuple(_renamed(n, names) for n in inner.nodes)))
 
 
-def _names(graph: Graph) -> set[str]:
+def names_in(graph: Graph) -> set[str]:
     """Every name of a value in the graph and in those inside it."""
     own = {value.name for value in (*graph.inputs, *graph.outputs)} | set(graph.constants)
     for node in graph.nodes:
         own |= set(node.inputs) | set(node.outputs)
-        own = own.union(*(_names(subgraph) for subgraph in node.subgraphs))
+        own = own.union(*(names_in(subgraph) for subgraph in node.subgraphs))
     return own
 
 
-def _free_name(name: str, taken: set[str]) -> str:
-    number = 2
-    while f"{name}_{number}" in taken:
+def free_name(name: str, taken: set[str]) -> str:
+    """The name, or it with the first number that makes it new; it is then taken."""
+    found, number = name, 1
+    while found in taken:
         number += 1
-    taken.add(f"{name}_{number}")
-    return f"{name}_{number}"
+        found = f"{name}_{number}"
+    taken.add(found)
+    return found

@@ -70,14 +70,14 @@ def _lowest(operator: str, attributes: frozenset[str], inputs: tuple[str | None,
             continue
         if older.since_version == newest.since_version:
             return version
-        if not _changed(operator, attributes, inputs) and attributes <= set(older.attributes) and _fit(older.inputs, inputs) and _fit(older.outputs, outputs):
+        if not _changed(operator, inputs) and attributes <= set(older.attributes) and _fit(older.inputs, inputs) and _fit(older.outputs, outputs):
             return version
     return OPSET
 
 
-def _changed(operator: str, attributes: frozenset[str], inputs: tuple[str | None, ...]) -> bool:
+def _changed(operator: str, inputs: tuple[str | None, ...]) -> bool:
     """Whether it is a use whose meaning changed after `LOWEST_WRITTEN`: what Attention masks, and the remainder of floats."""
-    return operator == "Attention" or (operator == "Mod" and "fmod" not in attributes and "int" not in str(inputs))
+    return operator == "Attention" or (operator == "Mod" and "int" not in str(inputs))
 
 
 def _fit(parameters: Any, types: tuple[str | None, ...]) -> bool:
