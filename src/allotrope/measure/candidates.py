@@ -24,18 +24,20 @@ from allotrope.runtimes import runtime
 CALIBRATION_IMAGES = 300
 """NNCF's own default; more changed no accuracy here."""
 
-FLOAT_FILE = "float32.onnx"
+FLOAT_FILE = "model.onnx"
+INT8_FOLDER = "candidates"
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """One file in one runtime at one precision. `form` names the quantizer that makes the file, empty for the float32 file."""
+    """One file in one runtime at one precision. `form` names the quantizer that makes it from `source`, and is empty for a file that is there."""
 
     runtime: str
     precision: str
     file: Path
     form: str = ""
     baseline: bool = False
+    source: Path | None = None
 
     @property
     def files(self) -> list[Path]:
@@ -60,30 +62,31 @@ def measure_candidates(
 ) -> list[dict[str, Any]]:
     """A row for each candidate of a network that takes images uint8 [n, h, w, c] and gives probabilities [n, k].
 
-    Files are written to `folder`/candidates; `file` in a row is relative to `folder`. What fails is a row with its reason.
+    Writes `folder`/model.onnx, and the int8 files to `folder`/candidates; `file` in a row is relative to `folder`. What fails is
+    a row with its reason.
     `calibration` are training images. Test accuracy is reported and decides nothing.
     """
-    files = folder / "candidates"
-    files.mkdir(parents=True, exist_ok=True)
-    network.save(files / FLOAT_FILE)
-    rows = measure(candidates(files), calibration.images[_spread(len(calibration))], validation, test, threads, report)
+    network.save(folder / FLOAT_FILE)
+    (folder / INT8_FOLDER).mkdir(exist_ok=True)
+    rows = measure(candidates(folder), calibration.images[_spread(len(calibration))], validation, test, threads, report)
     for row in rows:
         row["file"] = str(Path(row["file"]).relative_to(folder))
     return judge(rows, target)
 
 
-def candidates(files: Path) -> list[Candidate]:
+def candidates(folder: Path) -> list[Candidate]:
     """What there is to try, whether installed or not. Each runtime's int8 files come from the quantizer whose files it runs fastest."""
-    float32 = files / FLOAT_FILE
-    onnx_int8 = Candidate("onnxruntime", "int8", files / "int8-onnxruntime.onnx", "onnxruntime")
-    nncf = util.find_spec("nncf") is not None
+    float32, files = folder / FLOAT_FILE, folder / INT8_FOLDER
+    onnx_int8 = Candidate("onnxruntime", "int8", files / "int8-onnxruntime.onnx", "onnxruntime", source=float32)
+    by_nncf = Candidate("openvino", "int8", files / "int8-nncf.xml", "nncf", source=float32)
+    without_nncf = Candidate("openvino", "int8", onnx_int8.file, "onnxruntime", source=float32)
     return [
         Candidate("pytorch", "float32", float32, baseline=True),
         Candidate("onnxruntime", "float32", float32),
         onnx_int8,
         Candidate("openvino", "float32", float32),
         Candidate("openvino", "bfloat16", float32),
-        Candidate("openvino", "int8", files / "int8-nncf.xml", "nncf") if nncf else Candidate("openvino", "int8", onnx_int8.file, "onnxruntime"),
+        by_nncf if util.find_spec("nncf") is not None else without_nncf,
     ]
 
 
@@ -138,10 +141,10 @@ class _Stage:
         """Makes the int8 files, each quantizer in a worker of its own, while the runtimes are being imported."""
         quantizers: dict[str, WorkerProcess] = {}
         for candidate in self._candidates:
-            if candidate.form and not candidate.file.exists() and candidate.form not in quantizers:
+            if candidate.source is not None and candidate.form not in quantizers:
                 worker = quantizers[candidate.form] = stack.enter_context(WorkerProcess(self._threads, self._workers[0].patience))
-                source, target = candidate.file.with_name(FLOAT_FILE), candidate.file
-                worker.send("quantize", method=candidate.form, source=str(source), calibration=calibration, target=str(target))
+                files = {"source": str(candidate.source), "target": str(candidate.file)}
+                worker.send("quantize", method=candidate.form, calibration=calibration, **files)
         failures = {}
         for form, worker in quantizers.items():
             try:

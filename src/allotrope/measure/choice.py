@@ -62,7 +62,7 @@ def _misses(row: Row, reference: float | None, target: Target) -> list[tuple[str
         found.append((f"size {size:,} bytes is over {target.max_size:,} bytes", size / target.max_size - 1))
     if reference is not None and row.get("validation_accuracy") is not None:
         drop = 100 * (reference - row["validation_accuracy"])
-        text = f"validation accuracy {row['validation_accuracy']:.2%} is {drop:.2f} points under float32, over the {target.max_drop:g} allowed"
+        text = f"validation accuracy {row['validation_accuracy']:.2%} is {drop:.2f} points under float32, {target.max_drop:g} allowed"
         found.append((text, (drop - target.max_drop - TOLERANCE) / max(target.max_drop, 0.1)))
     return found
 

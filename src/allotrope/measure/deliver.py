@@ -56,11 +56,11 @@ def predict_program(row: dict[str, Any], file: str, image: tuple[int, int, int])
     if session_module is None:
         raise ValueError(f"{row['runtime']} is a baseline, which is never delivered")
     template, session = _source("allotrope.measure.predict_template"), _source(session_module)
-    imports = sorted({line for line in _imports(template) + _imports(session) if not line.startswith(("from allotrope", "from __future__"))})
+    imports = sorted({*_imports(template), *_imports(session)})
     program = _body(template)
     settings = {"FILE": file, "PRECISION": row["precision"], "OPTIONS": row.get("options", {}), "IMAGE": image}
     for name, value in settings.items():
-        program = re.sub(rf"^({name}\b.*?) = .*$", lambda line, value=value: f"{line[1]} = {value!r}", program, count=1, flags=re.MULTILINE)
+        program = re.sub(rf"(?m)^({name}\b.*?) = .*$", rf"\1 = {value!r}", program, count=1)
     head = f'"""{ast.get_docstring(ast.parse(template))}\n"""\n\nfrom __future__ import annotations\n\n' + "\n".join(imports)
     return "\n\n\n".join([head, inspect.getsource(to_pixels).strip(), _body(session), program]) + "\n"
 
@@ -73,9 +73,10 @@ def _source(module: str) -> str:
 
 
 def _imports(source: str) -> list[str]:
-    """The import lines of a module."""
+    """The import lines of a module, without those that have no place in a program of its own."""
     lines = source.splitlines()
-    return [lines[node.lineno - 1].partition("  #")[0] for node in ast.parse(source).body if isinstance(node, ast.Import | ast.ImportFrom)]
+    found = [lines[node.lineno - 1].partition("  #")[0] for node in ast.parse(source).body if isinstance(node, ast.Import | ast.ImportFrom)]
+    return [line for line in found if not line.startswith(("from allotrope", "from __future__"))]
 
 
 def _body(source: str) -> str:
