@@ -32,6 +32,7 @@ STEPS_BETWEEN_LOOKS = 16
 
 SECONDS_BETWEEN_LOOKS = 0.5
 SECONDS_BETWEEN_TICKS = 0.1
+SMOOTHING = 0.1
 SAVING_RARITY = 50
 """At the end of an epoch a checkpoint is written if that takes at most a fiftieth of the time since the last one."""
 
@@ -192,13 +193,13 @@ class _Training:
         self.state.losses += losses
         self.waiting = []
         self.looks += 1
-        self.seconds_per_step = seconds / steps
         if self.looks == 1:
             self.pace.first_step_done()
+            self.seconds_per_step = seconds / steps
         else:
             self.state.images += steps * self.batches.batch_size
             self.state.training_seconds += seconds
-            self._foresee_evaluation()
+            self._foresee(seconds, steps)
         self.looked = time.monotonic()
         self._show()
 
@@ -220,9 +221,11 @@ class _Training:
         where = "" if self.checkpoints is None else f" in {self.checkpoints.folder / BEST}"
         return f"The best weights, of epoch {self.state.best['epoch']:.2f}, are kept{where}."
 
-    def _foresee_evaluation(self) -> None:
-        """Until a validation has been timed: an image costs about half of what it costs in training (a forward pass is a third)."""
-        if self.pace.evaluation is None or not self.state.history:
+    def _foresee(self, seconds: float, steps: int) -> None:
+        """Smoothed time of a step; and of a validation, until one is timed: an image costs half as much as in training (a forward pass is a third)."""
+        newest = seconds / steps
+        self.seconds_per_step = newest if self.looks == 2 else self.seconds_per_step + SMOOTHING * (newest - self.seconds_per_step)
+        if not self.state.history:
             self.pace.evaluation = 0.5 * self.seconds_per_step / self.batches.batch_size * len(self.data.validation.labels)
 
     def _show(self) -> None:

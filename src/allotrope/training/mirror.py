@@ -31,7 +31,7 @@ def kept_when_mirrored(split: ImageSplit, classes: int, seed: int = 0) -> float 
     answer = _classifier(x[:fitted], np.eye(classes)[labels[:fitted]], rng)
     upright = float(np.mean(answer(x[fitted:]) == labels[fitted:]))
     mirrored = float(np.mean(answer(x[fitted:, :, ::-1]) == labels[fitted:]))
-    most_frequent = np.bincount(labels[fitted:]).max() / (len(rows) - fitted)
+    most_frequent = float(np.bincount(labels[fitted:]).max()) / (len(rows) - fitted)
     learned = upright - most_frequent
     return (mirrored - most_frequent) / learned if learned > 0.05 else None
 

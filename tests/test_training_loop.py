@@ -1,0 +1,216 @@
+"""The loop on real digits: it learns, keeps the best, and stops for the right reason."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from allotrope.config import DataOptions, Recipe, Settings
+from allotrope.data import load_images
+from allotrope.errors import RunFolderError, TrainingError, UsageError
+from allotrope.network import zoo
+from allotrope.network.compose import with_preprocessing
+from allotrope.progress import Progress
+from allotrope.training.checkpoints import BEST, LAST, read
+from allotrope.training.evaluate import scores
+from allotrope.training.loop import train
+
+RECIPE = Recipe(learning_rate=0.2, batch_size=64, epochs=3, augmentation="none", average=0.9)
+SETTINGS = Settings(threads=1)
+
+
+@pytest.fixture(scope="module")
+def digits():
+    return load_images("digits", DataOptions())
+
+
+def small_network():
+    return with_preprocessing(zoo.cnn(10, (1, 8, 8), channels=(8,), hidden=(16,), normalization="batch", dropout=0.1), [80.0], [90.0])
+
+
+@pytest.fixture(scope="module")
+def network():
+    return small_network()
+
+
+class Watching(Progress):
+    """Keeps everything it is told."""
+
+    def __init__(self):
+        self.ticks, self.rows, self.lines = [], [], []
+
+    def step(self, tick):
+        self.ticks.append(tick)
+
+    def epoch(self, row):
+        self.rows.append(row)
+
+    def say(self, line):
+        self.lines.append(line)
+
+
+def test_it_learns_and_says_how_it_went(digits, network):
+    show = Watching()
+    found = train(network, digits, RECIPE, SETTINGS, progress=show)
+    steps = len(digits.train) // 64
+    assert found.stopped == "finished" and found.steps == 3 * steps and found.epochs == 3.0
+    assert found.best["validation_accuracy"] > 0.85
+    assert [row["epoch"] for row in found.history] == [1.0, 2.0, 3.0] and show.rows == found.history
+    assert found.history[-1]["loss"] < found.history[0]["loss"]
+    assert found.images_per_second > 0 and found.seconds > 0
+    assert all(0 <= tick.fraction <= 1 and tick.images_per_second > 0 for tick in show.ticks)
+
+
+def test_the_best_weights_are_what_is_given_back(digits, network):
+    found = train(network, digits, replace(RECIPE, epochs=2), SETTINGS)
+    logits = found.network.run({"image": digits.validation.images}, "pytorch")["logits"]
+    again = scores(logits, digits.validation.labels)
+    assert again["accuracy"] == found.best["validation_accuracy"]
+    assert again["loss"] == pytest.approx(found.best["validation_loss"], rel=1e-4)
+
+
+def test_the_same_seed_gives_the_same_bits_and_another_seed_does_not(digits, network):
+    first, same, other = (train(network, digits, replace(RECIPE, epochs=0.5, seed=seed), SETTINGS) for seed in (1, 1, 2))
+    name = "fc.weight" if "fc.weight" in first.network.weights else sorted(network.trainable)[0]
+    assert all(np.array_equal(first.network.weights[n], same.network.weights[n]) for n in network.weights)
+    assert not np.array_equal(first.network.weights[name], other.network.weights[name])
+
+
+def test_a_fraction_of_an_epoch_is_trained_and_evaluated(digits, network):
+    found = train(network, digits, replace(RECIPE, epochs=0.3), SETTINGS)
+    assert found.steps == round(0.3 * (len(digits.train) // 64)) and len(found.history) == 1
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "momentum", "rmsprop", "adam", "adamw"])
+def test_every_optimizer_learns(digits, network, optimizer):
+    rate = 0.2 if optimizer in ("sgd", "momentum") else 0.02
+    found = train(network, digits, replace(RECIPE, optimizer=optimizer, learning_rate=rate, clip_norm=5.0), SETTINGS)
+    assert found.history[-1]["validation_loss"] < 1.5 < np.log(10)
+
+
+def test_a_budget_is_kept_and_the_schedule_reaches_its_end(digits, network):
+    started = time.monotonic()
+    found = train(network, digits, replace(RECIPE, epochs=None, budget=2.0), SETTINGS)
+    assert found.stopped == "budget"
+    assert time.monotonic() - started < 3.0
+    assert 1.2 < found.seconds < 2.5
+    assert found.history[-1]["step"] == found.steps
+    assert found.history[-1]["learning_rate"] < 0.5 * RECIPE.learning_rate
+
+
+def test_patience_stops_early(digits, network):
+    found = train(network, digits, replace(RECIPE, learning_rate=0.0, epochs=50, patience=2, average=None, weight_decay=0.0), SETTINGS)
+    assert found.stopped == "early stop" and len(found.history) < 10
+
+
+def test_neither_epochs_nor_budget_is_an_error(digits, network):
+    with pytest.raises(UsageError, match="neither"):
+        train(network, digits, replace(RECIPE, epochs=None), SETTINGS)
+
+
+def test_a_loss_that_is_not_a_number_names_the_step_and_keeps_the_best(digits, network, tmp_path):
+    bursting = replace(RECIPE, schedule="step", warmup=0.0, step_at=(0.6,), step_factor=1e30, average=None)
+    with pytest.raises(TrainingError, match=r"loss is (nan|inf) at step \d+ .*best weights, of epoch 1\.00.*best\.safetensors") as caught:
+        train(network, digits, bursting, SETTINGS, folder=tmp_path)
+    step = int(str(caught.value).split("at step ")[1].split()[0])
+    steps = 3 * (len(digits.train) // 64)
+    assert 0.6 * steps <= step <= 0.6 * steps + 3
+    best = read(tmp_path / "checkpoints" / BEST)
+    assert best.record["best"]["epoch"] == 1.0
+    assert all(np.isfinite(array).all() for array in best.arrays.values())
+
+
+class Interrupting(Watching):
+    """Presses Ctrl-C after some number of validations."""
+
+    def __init__(self, after):
+        super().__init__()
+        self.after = after
+
+    def epoch(self, row):
+        super().epoch(row)
+        if len(self.rows) == self.after:
+            signal.raise_signal(signal.SIGINT)
+
+
+def test_ctrl_c_stops_cleanly_with_the_best_so_far_and_can_be_resumed(digits, network, tmp_path):
+    found = train(network, digits, RECIPE, SETTINGS, folder=tmp_path, progress=Interrupting(after=2))
+    assert found.stopped == "interrupted" and found.epochs == 2.0 and len(found.history) == 2
+    assert found.best in found.history
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    resumed = train(network, digits, RECIPE, SETTINGS, folder=tmp_path, resume=True)
+    whole = train(network, digits, RECIPE, SETTINGS)
+    assert resumed.stopped == "finished" and resumed.epochs == 3.0
+    assert all(np.array_equal(resumed.network.weights[name], whole.network.weights[name]) for name in network.weights)
+
+
+KILLED = """
+import sys, os, signal
+sys.path.insert(0, {tests!r})
+from test_training_loop import *
+class Killing(Progress):
+    def step(self, tick):
+        if tick.epoch > 1.5:
+            os.kill(os.getpid(), signal.SIGKILL)
+data = load_images("digits", DataOptions())
+import allotrope.training.loop as loop
+loop.SECONDS_BETWEEN_TICKS = loop.SECONDS_BETWEEN_LOOKS = 0.0
+train(small_network(), data, RECIPE, SETTINGS, folder=Path({folder!r}), progress=Killing(), checkpoint_seconds=0.0)
+"""
+
+
+def test_a_killed_training_resumes_to_the_same_bits(digits, network, tmp_path):
+    script = KILLED.format(tests=str(Path(__file__).parent), folder=str(tmp_path))
+    ended = subprocess.run(
+        [sys.executable, "-c", script], env={**os.environ, "OMP_NUM_THREADS": "1"}, capture_output=True, text=True, timeout=120
+    )
+    assert ended.returncode == -signal.SIGKILL, ended.stderr
+    steps = len(digits.train) // 64
+    saved = read(tmp_path / "checkpoints" / LAST).record["state"]
+    assert steps < saved["step"] < 2 * steps
+    resumed = train(network, digits, RECIPE, SETTINGS, folder=tmp_path, resume=True)
+    whole = train(network, digits, RECIPE, SETTINGS)
+    for name in network.weights:
+        assert resumed.network.weights[name].tobytes() == whole.network.weights[name].tobytes(), name
+    exact = ("epoch", "step", "learning_rate", "loss", "validation_loss", "validation_accuracy")
+    assert [[row[key] for key in exact] for row in resumed.history] == [[row[key] for key in exact] for row in whole.history]
+
+
+def test_resume_without_a_checkpoint_is_an_error(digits, network, tmp_path):
+    with pytest.raises(RunFolderError, match="no checkpoint"):
+        train(network, digits, RECIPE, SETTINGS, folder=tmp_path, resume=True)
+    with pytest.raises(RunFolderError, match="no run folder"):
+        train(network, digits, RECIPE, SETTINGS, resume=True)
+
+
+def test_resume_with_another_recipe_or_network_is_an_error(digits, network, tmp_path):
+    train(network, digits, replace(RECIPE, epochs=0.2), SETTINGS, folder=tmp_path)
+    with pytest.raises(UsageError, match=r"learning_rate was 0\.2 and is now 0\.1"):
+        train(network, digits, replace(RECIPE, epochs=0.2, learning_rate=0.1), SETTINGS, folder=tmp_path, resume=True)
+    other = with_preprocessing(zoo.mlp(10, (1, 8, 8)), [80.0], [90.0])
+    with pytest.raises(TrainingError, match="does not fit"):
+        train(other, digits, replace(RECIPE, epochs=0.2), SETTINGS, folder=tmp_path, resume=True)
+
+
+def test_a_finished_training_resumes_to_itself(digits, network, tmp_path):
+    recipe = replace(RECIPE, epochs=1)
+    first = train(network, digits, recipe, SETTINGS, folder=tmp_path)
+    again = train(network, digits, recipe, SETTINGS, folder=tmp_path, resume=True)
+    assert again.history == first.history and again.steps == first.steps
+    assert all(np.array_equal(again.network.weights[name], first.network.weights[name]) for name in network.weights)
+
+
+def test_a_damaged_checkpoint_is_said_and_the_one_before_it_used(digits, network, tmp_path):
+    train(network, digits, replace(RECIPE, epochs=1), SETTINGS, folder=tmp_path, checkpoint_seconds=0.0)
+    last = tmp_path / "checkpoints" / LAST
+    last.write_bytes(last.read_bytes()[:-10])
+    show = Watching()
+    found = train(network, digits, replace(RECIPE, epochs=1), SETTINGS, folder=tmp_path, resume=True, progress=show)
+    assert found.stopped == "finished"
+    assert any("damaged" in line for line in show.lines)
