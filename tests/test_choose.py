@@ -1,0 +1,143 @@
+"""Network, size and recipe from the data, and the reasons for them."""
+
+from dataclasses import asdict
+
+import numpy as np
+import pytest
+
+from allotrope.config import DataOptions
+from allotrope.data import ImageData, ImageSplit, load_images
+from allotrope.errors import UsageError
+from allotrope.network import zoo
+from allotrope.training.choose import choose, pixel_statistics
+from allotrope.training.mirror import kept_when_mirrored
+from allotrope.training.recipes import FAMILIES, family_for, recipe_of
+
+
+def images_of(side, channels, count=60, classes=3):
+    random = np.random.default_rng(0)
+    split = ImageSplit(random.integers(0, 256, (count, side, side, channels), np.uint8), np.arange(count) % classes)
+    return ImageData("made", tuple("abc"[:classes]), split, split, split, {})
+
+
+@pytest.fixture(scope="module")
+def digits():
+    return load_images("digits", DataOptions())
+
+
+@pytest.mark.parametrize(("side", "name"), [(8, "cnn"), (28, "whitened_cnn"), (32, "whitened_cnn"), (64, "whitened_cnn"), (96, "resnet18")])
+def test_the_size_of_the_images_decides_the_network(side, name):
+    found = choose(images_of(side, 3))
+    assert found.name == name
+    assert any(reason.startswith(name) and f"{side} x {side}" in reason for reason in found.reasons)
+    out = found.network.run({"image": np.zeros((2, side, side, 3), np.uint8)})["logits"]
+    assert out.shape == (2, 3) and np.isfinite(out).all()
+
+
+@pytest.mark.parametrize("height", [1, 3, 8, 12, 13, 16, 28, 31, 40, 64, 65, 200])
+@pytest.mark.parametrize("width", [1, 4, 12, 28, 64, 300])
+def test_a_family_is_found_for_every_size(height, width):
+    family, reason = family_for(height, width, 1000)
+    assert family.name in reason and f"{height} x {width}" in reason
+
+
+@pytest.mark.parametrize("side", [12, 13, 16, 20, 28, 32, 48, 64])
+def test_whitened_networks_can_be_built_for_every_small_size(side):
+    assert choose(images_of(side, 1), "whitened_cnn").network.inputs[0].shape[1:] == (side, side, 1)
+
+
+def test_every_network_of_the_zoo_has_a_recipe(digits):
+    assert FAMILIES.keys() == zoo.NETWORKS.keys()
+    assert all(recipe_of(family, 50_000) == family.recipe for family in FAMILIES.values())
+
+
+def test_small_data_gets_small_batches_and_a_rate_to_match():
+    recipe = recipe_of(FAMILIES["whitened_cnn"], 1000)
+    assert recipe.batch_size == 32
+    assert recipe.learning_rate == pytest.approx(FAMILIES["whitened_cnn"].recipe.learning_rate * 32 / 512)
+
+
+def test_overrides_always_win(digits):
+    asked = {"optimizer": "adam", "learning_rate": 0.007, "flip": True, "batch_size": 50, "augmentation": "heavy"}
+    found = choose(digits, overrides=asked)
+    assert {name: asdict(found.recipe)[name] for name in asked} == asked
+    assert any("Asked for: optimizer = adam" in reason for reason in found.reasons)
+
+
+def test_unknown_names_suggest_the_nearest(digits):
+    with pytest.raises(UsageError, match=r"unknown network 'resnet21'.*resnet20"):
+        choose(digits, "resnet21")
+    with pytest.raises(UsageError, match=r"unknown recipe option 'learning_rat'. Did you mean 'learning_rate'"):
+        choose(digits, overrides={"learning_rat": 1.0})
+
+
+def test_a_network_that_was_asked_for_is_as_published(digits):
+    data = images_of(32, 3)
+    found = choose(data, "resnet20", budget=60.0, speed=lambda network, recipe: 1.0)
+    assert found.name == "resnet20" and found.reasons[0] == "resnet20 was asked for."
+    published = zoo.network("resnet20")(3, (3, 32, 32))
+    assert {n: w.shape for n, w in found.network.weights.items()} == {n: w.shape for n, w in published.weights.items()}
+
+
+def test_more_time_or_a_faster_machine_gives_a_wider_network():
+    data = images_of(28, 1, count=600)
+
+    def width(budget, images_per_second):
+        return choose(data, budget=budget, speed=lambda network, recipe: images_per_second).arguments["width"]
+
+    assert width(10, 50) < width(100, 50) == width(10, 500) < width(1e6, 50) == max(FAMILIES["whitened_cnn"].widths)
+    assert width(0.001, 1) == min(FAMILIES["whitened_cnn"].widths)
+
+
+def test_budget_and_epochs_reach_the_recipe(digits):
+    assert choose(digits, budget=33.0).recipe.budget == 33.0
+    found = choose(digits, epochs=4).recipe
+    assert (found.epochs, found.budget) == (4, None)
+    assert choose(digits).recipe.epochs is not None
+    assert choose(images_of(32, 3)).recipe.budget is not None
+
+
+def test_the_seed_decides_the_weights(digits):
+    first, same, other = (choose(digits, seed=seed) for seed in (1, 1, 2))
+    names = sorted(first.network.trainable)
+    assert all(np.array_equal(first.network.weights[n], same.network.weights[n]) for n in names)
+    assert not all(np.array_equal(first.network.weights[n], other.network.weights[n]) for n in names)
+    assert other.recipe.seed == 2
+
+
+def test_digits_are_not_mirrored(digits):
+    found = choose(digits)
+    assert found.recipe.flip is False
+    assert any("not mirrored" in reason for reason in found.reasons)
+
+
+def striped(count, symmetric):
+    """Two classes of noise with a bright bar: above or below (which mirroring keeps), or left or right (which it swaps)."""
+    random = np.random.default_rng(0)
+    images = random.integers(0, 100, (count, 16, 16, 1), np.uint8)
+    labels = np.arange(count) % 2
+    for image, label in zip(images, labels, strict=True):
+        part = slice(0, 4) if label else slice(12, 16)
+        image[(part, slice(None)) if symmetric else (slice(None), part)] += 100
+    return ImageSplit(images, labels)
+
+
+def test_mirroring_is_judged_on_the_data():
+    assert kept_when_mirrored(striped(600, symmetric=True), 2) > 0.9
+    assert kept_when_mirrored(striped(600, symmetric=False), 2) < 0.1
+    assert kept_when_mirrored(images_of(16, 1).train, 3) is None
+    assert kept_when_mirrored(images_of(16, 1, count=1).train, 3) is None
+
+
+@pytest.mark.shared
+@pytest.mark.parametrize(("source", "mirrored"), [("fashion-mnist", True), ("cifar10.npz", True), ("medical/pneumoniamnist.npz", True)])
+def test_objects_and_pictures_are_mirrored(shared, source, mirrored):
+    data = load_images(str(shared / "data" / source), DataOptions())
+    assert (kept_when_mirrored(data.train, len(data.classes)) > 0.5) is mirrored
+
+
+def test_pixel_statistics_are_those_of_the_images():
+    images = np.random.default_rng(0).integers(0, 256, (30, 5, 7, 3), np.uint8)
+    mean, std = pixel_statistics(images)
+    assert mean == pytest.approx(images.mean((0, 1, 2))) and std == pytest.approx(images.std((0, 1, 2)))
+    assert pixel_statistics(np.zeros((4, 2, 2, 1), np.uint8)) == ([0.0], [1.0])

@@ -1,0 +1,194 @@
+"""The race of settings: on PyTorch for real, and with planted settings that lie, fail or are slow."""
+
+import time
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from allotrope.config import DataOptions, Recipe, Settings
+from allotrope.data import load_images
+from allotrope.network import zoo
+from allotrope.network.compose import with_preprocessing
+from allotrope.training import race
+from allotrope.training.race import agreement, described, race_settings, training_speed
+
+RECIPE = Recipe(learning_rate=0.2, batch_size=64, augmentation="none", budget=20.0)
+DEFAULT = Settings()
+HALF = replace(DEFAULT, precision="bfloat16")
+LAST = replace(DEFAULT, layout="channels-last")
+COMPILED = replace(HALF, compiled=True)
+
+
+@pytest.fixture(scope="module")
+def digits():
+    return load_images("digits", DataOptions())
+
+
+@pytest.fixture(scope="module")
+def network():
+    return with_preprocessing(zoo.cnn(10, (1, 8, 8), channels=(8,), hidden=(16,)), [80.0], [90.0])
+
+
+class PlantedTrainer:
+    """Takes a set time for each step and gives a set course of losses."""
+
+    def __init__(self, seconds, losses, first=0.0):
+        self.seconds, self.losses, self.first = seconds, losses, first
+
+    def step(self, images, target, learning_rate, step):
+        time.sleep(self.first + self.seconds if step == 1 else self.seconds)
+        return self.losses[min(step, len(self.losses)) - 1]
+
+
+class PlantedFramework:
+    """Gives to each setting the trainer, or the error, that was planted."""
+
+    def __init__(self, planted):
+        self.planted = planted
+
+    def settings(self):
+        return list(self.planted)
+
+    def trainer(self, network, plan, settings):
+        found = self.planted[settings]
+        if isinstance(found, Exception):
+            raise found
+        return PlantedTrainer(**found)
+
+
+FALLING = [2.3, 2.0, 1.7, 1.5]
+
+
+@pytest.fixture
+def planted(monkeypatch, digits, network):
+    def run(settings, recipe=RECIPE, **options):
+        monkeypatch.setattr(race, "find_framework", lambda name: PlantedFramework(settings))
+        return race_settings(network, digits, recipe, **options)
+
+    return run
+
+
+def row_of(found, settings):
+    return next(row for row in found.rows if all(row[name] == getattr(settings, name) for name in ("precision", "layout", "compiled")))
+
+
+def test_the_fastest_that_agrees_wins(planted):
+    found = planted(
+        {
+            DEFAULT: {"seconds": 0.01, "losses": FALLING},
+            HALF: {"seconds": 0.005, "losses": [2.31, 2.02, 1.72, 1.51]},
+            LAST: {"seconds": 0.002, "losses": [2.3, 2.3, 2.3, 2.3]},  # fast, because it learns nothing
+        }
+    )
+    assert found.chosen == HALF
+    assert row_of(found, HALF)["agrees"] and row_of(found, HALF)["chosen"]
+    assert not row_of(found, LAST)["agrees"] and "does not agree" in row_of(found, LAST)["reason"]
+    assert "times as fast" in found.reason
+    assert row_of(found, HALF)["milliseconds"]["median"] == pytest.approx(5, rel=0.5)
+    assert found.images_per_second == row_of(found, HALF)["images_per_second"] > row_of(found, DEFAULT)["images_per_second"]
+
+
+@pytest.mark.parametrize("losses", [[2.3, np.nan, 1.7, 1.5], [5.0, 4.0, 3.0, 2.0], [2.3, 2.6, 2.9, 3.2]])
+def test_wrong_losses_never_win(planted, losses):
+    found = planted({DEFAULT: {"seconds": 0.01, "losses": FALLING}, HALF: {"seconds": 0.001, "losses": losses}})
+    assert found.chosen == DEFAULT and not row_of(found, HALF)["agrees"]
+
+
+def test_a_setting_that_fails_is_a_row_with_the_reason(planted):
+    found = planted({DEFAULT: {"seconds": 0.002, "losses": FALLING}, HALF: RuntimeError("no bfloat16 here\nand a long trace")})
+    assert found.chosen == DEFAULT
+    assert row_of(found, HALF)["reason"] == "failed: RuntimeError: no bfloat16 here"
+    assert row_of(found, HALF)["images_per_second"] is None
+
+
+def test_defaults_that_fail_are_an_error(planted):
+    with pytest.raises(RuntimeError, match="broken"):
+        planted({DEFAULT: RuntimeError("broken"), HALF: {"seconds": 0.002, "losses": FALLING}})
+
+
+def test_what_is_clearly_slower_is_out_early(planted):
+    found = planted({DEFAULT: {"seconds": 0.002, "losses": FALLING}, HALF: {"seconds": 0.02, "losses": FALLING}})
+    slow = row_of(found, HALF)
+    assert "times slower" in slow["reason"] and slow["rounds"] < row_of(found, DEFAULT)["rounds"]
+
+
+def test_about_as_fast_is_no_reason_to_leave_the_defaults(planted):
+    found = planted({DEFAULT: {"seconds": 0.02, "losses": FALLING}, HALF: {"seconds": 0.0198, "losses": FALLING}})
+    assert found.chosen == DEFAULT
+
+
+def test_the_race_keeps_to_its_share_of_the_budget(planted):
+    settings = {choice: {"seconds": 0.02, "losses": FALLING} for choice in (DEFAULT, LAST, HALF)}
+    started = time.monotonic()
+    found = planted(settings, replace(RECIPE, budget=20.0))
+    assert time.monotonic() - started < 1.5 and found.seconds < 1.5
+
+
+def test_a_budget_too_short_for_a_race_uses_the_defaults(planted):
+    found = planted({choice: {"seconds": 0.02, "losses": FALLING} for choice in (DEFAULT, HALF)}, replace(RECIPE, budget=0.5))
+    assert found.chosen == DEFAULT and "too short" in found.reason
+    assert all("not measured" in row["reason"] for row in found.rows)
+
+
+COMPILING = {
+    DEFAULT: {"seconds": 0.01, "losses": FALLING},
+    HALF: {"seconds": 0.005, "losses": FALLING},
+    replace(DEFAULT, compiled=True): {"seconds": 0.001, "losses": FALLING},
+    COMPILED: {"seconds": 0.002, "losses": FALLING, "first": 0.5},
+}
+
+
+def test_compiling_is_tried_for_the_fastest_when_it_can_pay(planted, monkeypatch):
+    monkeypatch.setattr(race, "COMPILE_SECONDS", 0.3)
+    monkeypatch.setattr(race, "COMPILE_SECONDS_PER_NODE", 0.0)
+    found = planted(COMPILING, replace(RECIPE, budget=60.0))
+    assert found.chosen == COMPILED
+    assert row_of(found, COMPILED)["compile_seconds"] == pytest.approx(0.5, abs=0.2)
+    assert "only the fastest" in row_of(found, replace(DEFAULT, compiled=True))["reason"]
+
+
+def test_compiling_that_costs_more_than_it_saves_is_not_used(planted, monkeypatch):
+    monkeypatch.setattr(race, "COMPILE_SECONDS", 0.1)
+    monkeypatch.setattr(race, "COMPILE_SECONDS_PER_NODE", 0.0)
+    found = planted({**COMPILING, COMPILED: {"seconds": 0.0045, "losses": FALLING, "first": 1.0}}, replace(RECIPE, budget=8.0), seconds=5.0)
+    assert found.chosen == HALF
+    assert "would save only" in row_of(found, COMPILED)["reason"]
+
+
+def test_compiling_is_not_tried_when_it_cannot_pay(planted):
+    found = planted(COMPILING, replace(RECIPE, budget=20.0))
+    assert found.chosen == HALF and "not tried: compiling takes about" in row_of(found, COMPILED)["reason"]
+
+
+def test_one_setting_is_no_race(planted):
+    found = planted({DEFAULT: RuntimeError("never made")})
+    assert found.chosen == DEFAULT and found.rows == []
+
+
+def test_agreement_compares_courses():
+    course = [2.3, 2.0, 1.7]
+    assert agreement(course, course) == (0.0, True)
+    difference, agrees = agreement([2.3, 2.0, 1.7 * 1.01], course)
+    assert difference == pytest.approx(0.01) and agrees
+    assert not agreement([2.3, 2.3, 2.3], course)[1]
+    assert not agreement([2.3, np.inf, 1.7], course)[1]
+
+
+def test_settings_in_words():
+    assert described(replace(COMPILED, layout="channels-last")) == "bfloat16, channels-last, compiled on cpu"
+    assert described(DEFAULT) == "float32 on cpu"
+
+
+def test_pytorch_for_real(digits, network):
+    options = [DEFAULT, LAST, HALF, replace(HALF, layout="channels-last")]
+    found = race_settings(network, digits, replace(RECIPE, budget=None, epochs=5), options=options, seconds=10.0)
+    assert [row["agrees"] for row in found.rows] == [True] * 4
+    assert sum(row["chosen"] for row in found.rows) == 1
+    assert row_of(found, DEFAULT)["loss_difference"] == 0.0
+    assert 0 < row_of(found, HALF)["loss_difference"] < 0.02
+    assert all(row["milliseconds"]["p90"] >= row["milliseconds"]["median"] > 0 for row in found.rows)
+
+
+def test_training_speed_is_that_of_real_steps(digits, network):
+    assert 100 < training_speed(network, digits, RECIPE, options=[DEFAULT, LAST]) < 1e6
