@@ -222,7 +222,7 @@ class _Training:
         return f"The best weights, of epoch {self.state.best['epoch']:.2f}, are kept{where}."
 
     def _foresee(self, seconds: float, steps: int) -> None:
-        """The time of a step, smoothed; and of a validation, until one is timed, at half the training time of its images (forward is a third)."""
+        """The time of a step, smoothed; and until a validation is timed, its time: half of what its images would take in training."""
         newest = seconds / steps
         self.seconds_per_step = newest if self.looks == 2 else self.seconds_per_step + SMOOTHING * (newest - self.seconds_per_step)
         if not self.state.history:
