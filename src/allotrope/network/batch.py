@@ -21,14 +21,20 @@ from allotrope.network.shapes import infer_shapes
 Shape = tuple[Dimension, ...]
 
 _ALONG = frozenset(
-    "Abs Acos Asin Atan BatchNormalization Cast Ceil Celu Clip Conv ConvTranspose Cos DepthToSpace Dropout Elu Erf Exp Floor Gelu "
-    "GlobalAveragePool GlobalLpPool GlobalMaxPool AveragePool MaxPool LpPool GroupNormalization HardSigmoid HardSwish Identity "
-    "InstanceNormalization LRN LeakyRelu Log Mish Neg Not Reciprocal Relu Round Selu Sigmoid Sign Sin Softplus Softsign SpaceToDepth "
-    "Sqrt Swish Tan Tanh ThresholdedRelu PRelu".split()
+    """
+    Abs Acos Asin Atan AveragePool BatchNormalization Cast Ceil Celu Clip Conv ConvTranspose Cos DepthToSpace Dropout Elu Erf Exp
+    Floor Gelu GlobalAveragePool GlobalLpPool GlobalMaxPool GroupNormalization HardSigmoid HardSwish Identity InstanceNormalization
+    LRN LeakyRelu Log LpPool MaxPool Mish Neg Not PRelu Reciprocal Relu Round Selu Sigmoid Sign Sin Softplus Softsign SpaceToDepth
+    Sqrt Swish Tan Tanh ThresholdedRelu
+    """.split()  # noqa: SIM905 - a list would take a line a word
 )
 """The first input keeps its first axis; the others may not depend on the batch."""
 
-_BROADCAST = frozenset("Add And Div Equal Greater GreaterOrEqual Less LessOrEqual Max Mean Min Mod Mul Or Pow Sub Sum Where Xor".split())
+_BROADCAST = frozenset(
+    """
+    Add And Div Equal Greater GreaterOrEqual Less LessOrEqual Max Mean Min Mod Mul Or Pow Sub Sum Where Xor
+    """.split()  # noqa: SIM905 - a list would take a line a word
+)
 _BY_AXIS = {
     "ArgMax": 0,
     "ArgMin": 0,
@@ -43,7 +49,11 @@ _BY_AXIS = {
 }
 """Operators along one axis, with its default; it may not be the first."""
 
-_BY_AXES = frozenset("ReduceL1 ReduceL2 ReduceLogSum ReduceLogSumExp ReduceMax ReduceMean ReduceMin ReduceProd ReduceSum ReduceSumSquare".split())
+_BY_AXES = frozenset(
+    """
+    ReduceL1 ReduceL2 ReduceLogSum ReduceLogSumExp ReduceMax ReduceMean ReduceMin ReduceProd ReduceSum ReduceSumSquare
+    """.split()  # noqa: SIM905 - a list would take a line a word
+)
 
 
 def free_batch(network: Network) -> Network:
@@ -59,7 +69,9 @@ def free_batch(network: Network) -> Network:
     outputs = tuple(Value(y.name, y.dtype, None) for y in network.outputs)
     constants = {**network.graph.constants, **proof.added}
     try:
-        graph = infer_shapes(replace(network.graph, inputs=inputs, outputs=outputs, nodes=tuple(proof.nodes), constants=constants), network.weights)
+        graph = infer_shapes(
+            replace(network.graph, inputs=inputs, outputs=outputs, nodes=tuple(proof.nodes), constants=constants), network.weights
+        )
     except ModelError:
         return network
     known = {**graph.values, **{y.name: y for y in graph.outputs}}
@@ -184,7 +196,7 @@ def _flatten(proof: _Proof, node: Node, batched: list[bool]) -> bool:
 
 @_rule("Transpose")
 def _transpose(proof: _Proof, node: Node, batched: list[bool]) -> bool:
-    return tuple(node.attributes.get("perm", (-1,)))[0] == 0
+    return next(iter(node.attributes.get("perm", (-1,)))) == 0
 
 
 @_rule("Reshape")

@@ -43,7 +43,9 @@ def _opset(versions: Mapping[str, int], nodes: list[NodeProto]) -> int:
         raise ModelError("the model does not say which opset of the standard operators it uses (opset_import is missing).")
     opset = versions.get("", OPSET)
     if opset > OPSET:
-        raise UnsupportedError(f"the model is written in opset {opset}; up to {OPSET} is supported. Export it with opset_version={OPSET} or lower.")
+        raise UnsupportedError(
+            f"the model is written in opset {opset}; up to {OPSET} is supported. Export it with opset_version={OPSET} or lower."
+        )
     if opset < 1:
         raise ModelError(f"the model claims opset {opset}; opsets begin with 1.")
     return opset
@@ -111,7 +113,9 @@ def _unknown_operator(operator: str, domain: str, version: int, outer: int) -> s
 
 def _check_use(nodes: list[tuple[NodeProto, Mapping[str, int]]]) -> None:
     problems = [
-        f"{label(node)} {problem}" for node, v in nodes for problem in _misuse(node, _schema(node.op_type, _domain(node.domain), v[_domain(node.domain)]))
+        f"{label(node)} {problem}"
+        for node, v in nodes
+        for problem in _misuse(node, _schema(node.op_type, _domain(node.domain), v[_domain(node.domain)]))
     ]
     if problems:
         more = f"; and {len(problems) - _SHOWN} more" if len(problems) > _SHOWN else ""
@@ -138,7 +142,11 @@ def _misuse(node: NodeProto, schema: Any) -> Iterator[str]:
 def _check_interface(graph: GraphProto) -> None:
     filled = {tensor.name for tensor in graph.initializer}
     ends = [("input", info) for info in graph.input if info.name not in filled] + [("output", info) for info in graph.output]
-    others = [f"{end} '{info.name}' is a {info.type.WhichOneof('value')}" for end, info in ends if info.type.WhichOneof("value") not in (None, "tensor_type")]
+    others = [
+        f"{end} '{info.name}' is a {info.type.WhichOneof('value')}"
+        for end, info in ends
+        if info.type.WhichOneof("value") not in (None, "tensor_type")
+    ]
     if others:
         raise UnsupportedError(f"only tensors can go in and out: {'; '.join(others).replace('_type', '')}.")
     untyped = [f"'{info.name}'" for end, info in ends if end == "input" and not info.type.tensor_type.elem_type]

@@ -7,7 +7,6 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import onnx
 from onnx import AttributeProto, FunctionProto, NodeProto, TypeProto
 
 from allotrope.errors import UnsupportedError
@@ -48,7 +47,9 @@ def _has_body(node: Node) -> bool:
     return found is not None and bool(found.has_function or found.has_context_dependent_function)
 
 
-def _expanded_once(graph: Graph, weights: Mapping[str, np.ndarray], known: Container[str], taken: set[str], outer: Mapping[str, Value]) -> Graph:
+def _expanded_once(
+    graph: Graph, weights: Mapping[str, np.ndarray], known: Container[str], taken: set[str], outer: Mapping[str, Value]
+) -> Graph:
     arrays = {name: Value(name, array.dtype, array.shape) for name, array in {**graph.constants, **weights}.items()}
     values = {**outer, **arrays, **graph.values, **{value.name: value for value in (*graph.inputs, *graph.outputs)}}
     nodes: list[Node] = []
@@ -93,7 +94,9 @@ def _function(node: Node, inputs: Iterable[Value | None]) -> FunctionProto | Non
         version = max(definition.context_dependent_function_opset_versions)
         function.ParseFromString(definition.get_context_dependent_function_with_opset_version(version, proto, types))
     except (RuntimeError, ValueError) as error:
-        raise UnsupportedError(f"{_key(node)} (node '{node.name or node.outputs[0]}') has no function body for its types: {error}") from error
+        raise UnsupportedError(
+            f"{_key(node)} (node '{node.name or node.outputs[0]}') has no function body for its types: {error}"
+        ) from error
     return function if function.node else None
 
 

@@ -11,7 +11,6 @@ import numpy as np
 from onnx import TensorProto
 
 from allotrope.errors import ModelError
-from allotrope.network.tensors import byte_count
 from allotrope.storage import sync_folder, writing
 
 _ALIGNMENT = 4096
@@ -53,11 +52,15 @@ class ExternalData:
         try:
             descriptor = os.open(self.folder / location, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
         except OSError as error:
-            raise ModelError(f"tensor '{tensor.name}' lies in '{location}', which cannot be opened as a plain file: {error.strerror}.") from error
+            raise ModelError(
+                f"tensor '{tensor.name}' lies in '{location}', which cannot be opened as a plain file: {error.strerror}."
+            ) from error
         with open(descriptor, "rb") as file:
             found = os.fstat(descriptor)
             if not stat.S_ISREG(found.st_mode) or found.st_nlink != 1:
-                raise ModelError(f"tensor '{tensor.name}' lies in '{location}', which is a device, a folder or a hard link and not a file of its own.")
+                raise ModelError(
+                    f"tensor '{tensor.name}' lies in '{location}', which is a device, a folder or a hard link and not a file of its own."
+                )
             if offset + expected > found.st_size:
                 raise ModelError(
                     f"tensor '{tensor.name}' needs bytes {offset} to {offset + expected} of '{location}', which has {found.st_size}."

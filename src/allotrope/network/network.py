@@ -34,7 +34,11 @@ class Network:
     metadata: Mapping[str, str]
 
     def __init__(
-        self, graph: Graph, weights: Mapping[str, np.ndarray], trainable: frozenset[str] | set[str], metadata: Mapping[str, str] | None = None
+        self,
+        graph: Graph,
+        weights: Mapping[str, np.ndarray],
+        trainable: frozenset[str] | set[str],
+        metadata: Mapping[str, str] | None = None,
     ) -> None:
         """Raises: ModelError where names clash or nothing makes a value that is used."""
         _check_names(graph, weights, frozenset(trainable))
@@ -67,7 +71,9 @@ class Network:
         """
         return _framework(framework).run(self, inputs)
 
-    def gradients(self, inputs: Mapping[str, Any], output_gradients: Mapping[str, Any], framework: str = "pytorch") -> dict[str, np.ndarray]:
+    def gradients(
+        self, inputs: Mapping[str, Any], output_gradients: Mapping[str, Any], framework: str = "pytorch"
+    ) -> dict[str, np.ndarray]:
         """The vector-Jacobian product with `output_gradients` for each trainable weight and float input, by name.
 
         Raises: UsageError for arrays that do not fit, UnsupportedError for operators that the framework lacks.
@@ -131,7 +137,11 @@ def _check_names(graph: Graph, weights: Mapping[str, np.ndarray], trainable: fro
         problems += [f"{kind} '{name}' has the name of something else" for name in names if name in given]
         given |= set(names)
     for node in graph.nodes:
-        problems += [f"node '{node.name or node.outputs[0]}' uses '{name}', which nothing makes" for name in node.inputs if name and name not in given]
+        problems += [
+            f"node '{node.name or node.outputs[0]}' uses '{name}', which nothing makes"
+            for name in node.inputs
+            if name and name not in given
+        ]
         problems += [f"node '{node.name or node.outputs[0]}' makes '{name}' again" for name in node.outputs if name in given]
         given |= set(node.outputs) - {""}
     problems += [f"nothing makes the output '{value.name}'" for value in graph.outputs if value.name not in given]
@@ -141,9 +151,8 @@ def _check_names(graph: Graph, weights: Mapping[str, np.ndarray], trainable: fro
 
 def _check_replacements(weights: Mapping[str, np.ndarray], new: Mapping[str, np.ndarray]) -> None:
     problems = [f"'{name}' is no weight of it" for name in new if name not in weights]
-    for name in new.keys() & weights.keys():
-        if np.shape(new[name]) != weights[name].shape:
-            problems.append(f"'{name}' has shape {list(np.shape(new[name]))}, not {list(weights[name].shape)}")
+    shapes = {name: (np.shape(new[name]), weights[name].shape) for name in new.keys() & weights.keys()}
+    problems += [f"'{name}' has shape {list(found)}, not {list(own)}" for name, (found, own) in shapes.items() if found != own]
     if problems:
         raise UsageError(f"these weights do not fit the network: {'; '.join(sorted(problems)[:20])}.")
 

@@ -70,7 +70,12 @@ def _lowest(operator: str, attributes: frozenset[str], inputs: tuple[str | None,
             continue
         if older.since_version == newest.since_version:
             return version
-        if not _changed(operator, inputs) and attributes <= set(older.attributes) and _fit(older.inputs, inputs) and _fit(older.outputs, outputs):
+        if (
+            not _changed(operator, inputs)
+            and attributes <= set(older.attributes)
+            and _fit(older.inputs, inputs)
+            and _fit(older.outputs, outputs)
+        ):
             return version
     return OPSET
 

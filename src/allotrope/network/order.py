@@ -72,7 +72,9 @@ def _sorted(graph: Graph) -> Graph:
                 ready.append(user)
     if len(order) < len(needs):
         stuck = [_label(node) for node, count in zip(graph.nodes, waiting, strict=True) if count]
-        raise ModelError(f"graph '{graph.name}' has a cycle, in or before {', '.join(stuck[:20])}; every value must be made before it is used.")
+        raise ModelError(
+            f"graph '{graph.name}' has a cycle, in or before {', '.join(stuck[:20])}; every value must be made before it is used."
+        )
     return replace(graph, nodes=tuple(graph.nodes[index] for index in order))
 
 

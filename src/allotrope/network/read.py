@@ -11,7 +11,6 @@ import stat
 from pathlib import Path
 
 import onnx
-from google.protobuf.message import DecodeError
 
 from allotrope.errors import ModelError, UnsupportedError
 from allotrope.network.check import check_model
@@ -56,7 +55,7 @@ def _parsed(content: bytes) -> onnx.ModelProto:
     check_wire(content)
     try:
         return onnx.load_model_from_string(content)
-    except (DecodeError, UnicodeDecodeError) as error:
+    except Exception as error:
         raise ModelError(f"this is not an ONNX model: {error}.") from error
 
 

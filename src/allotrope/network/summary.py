@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
-import numpy as np
-
-from allotrope.network.graph import Dimension, Node
+from allotrope.network.graph import Dimension, Node, Value
 from allotrope.network.network import Network
+from allotrope.network.shapes import infer_shapes
 
 Shape = tuple[int, ...]
+_HEADER = ("node", "operator", "output", "weights", "multiply-adds")
 
 
 def parameters(network: Network) -> int:
@@ -19,79 +20,104 @@ def parameters(network: Network) -> int:
 
 
 def multiply_adds(network: Network) -> int:
-    """Multiply-adds of one forward pass of one example, in convolutions, matrix products and recurrent layers."""
-    return sum(multiply_adds_by_node(network))
+    """Multiply-adds of one forward pass of one example, in convolutions, matrix products and recurrent layers.
+
+    Nodes whose cost depends on a free length other than the batch are not in it.
+    """
+    return sum(cost or 0 for cost in multiply_adds_by_node(network))
 
 
-def multiply_adds_by_node(network: Network) -> tuple[int, ...]:
-    """Multiply-adds of each node, for one example; 0 where a shape that is needed is unknown."""
+def multiply_adds_by_node(network: Network) -> tuple[int | None, ...]:
+    """Multiply-adds of each node for one example; None where they depend on a length that is free."""
     shapes = _shapes(network)
     return tuple(_cost(node, shapes) for node in network.graph.nodes)
 
 
 def table(network: Network) -> str:
-    """A row a node: name, operator, output shape, weights, multiply-adds; then the totals. Plain, aligned text."""
-    costs, counted = multiply_adds_by_node(network), set[str]()
-    rows = [("node", "operator", "output", "weights", "multiply-adds")]
+    """A row a node: name, operator, output shapes, weights, multiply-adds; then the totals. Plain, aligned text."""
+    costs = multiply_adds_by_node(network)
+    known = {**network.graph.values, **{value.name: value for value in network.outputs}}
+    counted: set[str] = set()
+    rows = [_HEADER]
     for node, cost in zip(network.graph.nodes, costs, strict=True):
         own = {name for name in node.inputs if name in network.weights} - counted
         counted |= own
         size = sum(network.weights[name].size for name in own)
-        rows.append((node.name or next(filter(None, node.outputs), ""), node.operator, _output(network, node), _count(size), _count(cost)))
-    inputs = ", ".join(f"{value.name}: {value.dtype} {_brackets(value.shape)}" for value in network.inputs)
-    outputs = ", ".join(f"{value.name}: {value.dtype} {_brackets(value.shape)}" for value in network.outputs)
+        shapes = " ".join(_brackets(known[name].shape) if name in known else "[?]" for name in node.outputs if name)
+        rows.append((_name(node), node.operator, shapes, f"{size:,}" if size else "", _count(cost)))
+    return "\n".join(
+        [f"{network.graph.name}: {_ends(network.inputs)} -> {_ends(network.outputs)}", *_aligned(rows), _totals(network, costs)]
+    )
+
+
+def _totals(network: Network, costs: Sequence[int | None]) -> str:
     state = sum(array.size for name, array in network.weights.items() if name not in network.trainable)
-    totals = f"{len(network.graph.nodes)} nodes, {parameters(network):,} trainable weights, {state:,} state, {sum(costs):,} multiply-adds"
-    return "\n".join([f"{network.graph.name}: {inputs} -> {outputs}", *_aligned(rows), totals])
+    atleast = "at least " if None in costs else ""
+    totals = f"{len(network.graph.nodes)} nodes, {parameters(network):,} trainable weights, {state:,} state"
+    return f"{totals}, {atleast}{sum(cost or 0 for cost in costs):,} multiply-adds an example"
 
 
 def _shapes(network: Network) -> dict[str, Shape | None]:
-    """Every shape by name, with free lengths taken as 1; None where one is unknown."""
-    known = {value.name: _one(value.shape) for value in (*network.graph.values.values(), *network.inputs, *network.outputs)}
-    return known | {name: array.shape for name, array in {**network.graph.constants, **network.weights}.items()}
+    """Every shape by name, for a batch of one; None where a length is unknown."""
+    one = tuple(replace(x, shape=(1, *x.shape[1:])) if x.shape and not isinstance(x.shape[0], int) else x for x in network.inputs)
+    graph = network.graph
+    if one != network.inputs:
+        outputs = tuple(Value(value.name, value.dtype, None) for value in network.outputs)
+        graph = infer_shapes(replace(graph, inputs=one, outputs=outputs), network.weights)
+    known = {value.name: _known(value.shape) for value in (*graph.values.values(), *graph.inputs, *graph.outputs)}
+    return known | {name: array.shape for name, array in {**graph.constants, **network.weights}.items()}
 
 
-def _one(shape: tuple[Dimension, ...] | None) -> Shape | None:
-    if shape is None or None in shape:
-        return None
-    return tuple(length if isinstance(length, int) else 1 for length in shape)
+def _known(shape: tuple[Dimension, ...] | None) -> Shape | None:
+    lengths = tuple(length for length in shape or () if isinstance(length, int))
+    return None if shape is None or len(lengths) < len(shape) else lengths
 
 
-def _cost(node: Node, shapes: Mapping[str, Shape | None]) -> int:
+def _cost(node: Node, shapes: Mapping[str, Shape | None]) -> int | None:
+    """Sources: each output element of a convolution or matrix product is one sum over the kernel or the inner axis."""
     inputs = [shapes.get(name) if name else None for name in node.inputs]
     output = shapes.get(node.outputs[0])
-    x, weight = (*inputs, None, None)[:2]
-    if weight is None:
-        return 0
-    if node.operator in ("Conv", "ConvInteger", "QLinearConv", "DeformConv"):
-        weight = inputs[3] if node.operator == "QLinearConv" else weight
-        return math.prod(output) * math.prod(weight[1:]) if output and weight else 0
-    if node.operator == "ConvTranspose":
-        return math.prod(x) * math.prod(weight[1:]) if x else 0
-    if node.operator in ("MatMul", "MatMulInteger", "QLinearMatMul", "Gemm"):
-        inner = x[0] if x and node.operator == "Gemm" and node.attributes.get("transA") else x[-1] if x else 0
-        return math.prod(output) * inner if output is not None else 0
-    if node.operator in ("LSTM", "GRU", "RNN") and x and inputs[2]:
-        steps = x[0] * x[1]
-        return steps * (math.prod(weight) + math.prod(inputs[2]))
+    match node.operator:
+        case "Conv" | "ConvInteger" | "DeformConv":
+            return _times(output, inputs[1] and inputs[1][1:])
+        case "QLinearConv":
+            return _times(output, inputs[3] and inputs[3][1:])
+        case "ConvTranspose":
+            return _times(inputs[0], inputs[1] and inputs[1][1:])
+        case "Gemm":
+            return _times(output, inputs[0] and (inputs[0][0 if node.attributes.get("transA") else 1],))
+        case "MatMul" | "MatMulInteger" | "QLinearMatMul":
+            return _times(output, inputs[0] and inputs[0][-1:])
+        case "LSTM" | "GRU" | "RNN":
+            both = inputs[1] and inputs[2] and (math.prod(inputs[1]) + math.prod(inputs[2]),)
+            return _times(inputs[0] and inputs[0][:2], both)
     return 0
 
 
-def _output(network: Network, node: Node) -> str:
-    known = network.graph.values | {value.name: value for value in network.outputs}
-    return " ".join(_brackets(known[name].shape) if name in known else "[?]" for name in node.outputs if name)
+def _times(*shapes: Shape | None) -> int | None:
+    return None if None in shapes else math.prod(math.prod(shape or ()) for shape in shapes)
+
+
+def _name(node: Node) -> str:
+    return node.name or next(filter(None, node.outputs), "")
+
+
+def _ends(values: Sequence[Value]) -> str:
+    return ", ".join(f"{value.name} {value.dtype} {_brackets(value.shape)}" for value in values)
 
 
 def _brackets(shape: tuple[Dimension, ...] | None) -> str:
     return "[?]" if shape is None else "[" + ", ".join("?" if length is None else str(length) for length in shape) + "]"
 
 
-def _count(number: int) -> str:
-    return f"{number:,}" if number else ""
+def _count(cost: int | None) -> str:
+    return "?" if cost is None else f"{cost:,}" if cost else ""
 
 
 def _aligned(rows: Sequence[tuple[str, ...]]) -> list[str]:
-    widths = np.array([[len(cell) for cell in row] for row in rows]).max(axis=0)
-    lines = ["  ".join(c.rjust(w) if i > 2 else c.ljust(w) for i, (c, w) in enumerate(zip(row, widths, strict=True))).rstrip() for row in rows]
-    rule = "-" * max(len(line) for line in lines)
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    right = (False, False, False, True, True)
+    cells = [[c.rjust(w) if r else c.ljust(w) for c, w, r in zip(row, widths, right, strict=True)] for row in rows]
+    lines = ["  ".join(row).rstrip() for row in cells]
+    rule = "-" * max(map(len, lines))
     return [lines[0], rule, *lines[1:], rule]

@@ -26,7 +26,7 @@ def before(version: int, *operators: str) -> Callable[[Adapter], Adapter]:
     """Register what brings these operators, as they were before an opset version, up to date."""
 
     def register(adapter: Adapter) -> Adapter:
-        _ADAPTERS.update({operator: (version, adapter) for operator in operators})
+        _ADAPTERS.update(dict.fromkeys(operators, (version, adapter)))
         return adapter
 
     return register
@@ -114,7 +114,9 @@ def _attribute_to_input(node: Node, up: Upgrade, attribute: str, position: int, 
     return _changed(node, drop=(attribute,), inputs=inputs)
 
 
-@before(18, "ReduceL1", "ReduceL2", "ReduceLogSum", "ReduceLogSumExp", "ReduceMax", "ReduceMean", "ReduceMin", "ReduceProd", "ReduceSumSquare")
+@before(
+    18, "ReduceL1", "ReduceL2", "ReduceLogSum", "ReduceLogSumExp", "ReduceMax", "ReduceMean", "ReduceMin", "ReduceProd", "ReduceSumSquare"
+)
 @before(13, "ReduceSum", "Squeeze", "Unsqueeze")
 def _axes(node: Node, up: Upgrade) -> list[Node]:
     return [_attribute_to_input(node, up, "axes", 1)]
@@ -175,8 +177,8 @@ def _batch_normalization(node: Node, up: Upgrade) -> list[Node]:
         raise UnsupportedError("statistics for each position (spatial=0)")
     if any(node.outputs[3:]):
         raise UnsupportedError("the outputs saved_mean and saved_var are used")
-    node = _changed(node, drop=("spatial",), **({"training_mode": 1} if any(node.outputs[1:3]) else {}))
-    return [replace(node, outputs=node.outputs[:3])]
+    node = _changed(node, drop=("spatial",))
+    return [_changed(replace(node, outputs=node.outputs[:3]), training_mode=1) if any(node.outputs[1:3]) else node]
 
 
 @before(13, "Softmax", "LogSoftmax", "Hardmax")

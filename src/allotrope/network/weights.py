@@ -129,7 +129,8 @@ def _from_record(text: str, arrays: Mapping[str, np.ndarray]) -> Roles:
         groups = [[str(name) for name in record[kind]] for kind in ("trainable", "state")]
     except (ValueError, KeyError, TypeError) as error:
         raise ModelError(
-            f"metadata '{RECORD}' must be a JSON object with lists of names under 'trainable' and 'state', found {text[:80]!r}; remove the entry."
+            f"metadata '{RECORD}' must be a JSON object with lists of names under 'trainable' and 'state', found {text[:80]!r}. "
+            "Remove the entry, or write it again."
         ) from error
     trainable, state = (frozenset(n for n in names if n in arrays and is_float(arrays[n].dtype)) for names in groups)
     return Roles(trainable, state - trainable)

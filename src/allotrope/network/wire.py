@@ -49,7 +49,7 @@ def _walk(data: Bytes) -> None:
         if wire == _BYTES:
             length, position = _varint(data, position)
             if position + length > end:
-                raise ModelError(f"a field at byte {start} claims {length} bytes and {end - position} are left: the file is cut off or damaged.")
+                raise _damaged(start, f"claims {length} bytes where {end - position} are left")
             if inner is None:
                 varints += length if name in _PACKED_VARINTS else 0
                 position += length
@@ -64,9 +64,11 @@ def _walk(data: Bytes) -> None:
         elif wire in (_FIXED64, _FIXED32):
             position += 8 if wire == _FIXED64 else 4
         else:
-            raise ModelError(f"byte {start} begins no field that ONNX knows: this is not an ONNX model.")
-        if position > end or count > LARGEST_FIELDS or tag >> 3 == 0:
-            raise _too_much(count, nodes, varints, len(stack)) if count > LARGEST_FIELDS else ModelError(f"a field at byte {start} is damaged.")
+            raise _damaged(start, "is of no kind that ONNX has")
+        if position > end or tag >> 3 == 0:
+            raise _damaged(start, "ends after what it is part of")
+        if count > LARGEST_FIELDS:
+            raise _too_much(count, nodes, varints, len(stack))
 
 
 def _varint(data: Bytes, position: int) -> tuple[int, int]:
@@ -80,8 +82,12 @@ def _varint(data: Bytes, position: int) -> tuple[int, int]:
         value |= (byte & 127) << shift
         shift += 7
         if shift > 70:
-            raise ModelError(f"the number at byte {position} is too long: the file is damaged or no ONNX model.")
+            raise _damaged(position, "is too long a number")
     return value, position + 1
+
+
+def _damaged(position: int, what: str) -> ModelError:
+    return ModelError(f"the field at byte {position} {what}: the file is cut off, damaged, or no ONNX model. Fetch or export it again.")
 
 
 def _too_much(count: int, nodes: int, varints: int, depth: int) -> ModelError:
@@ -92,7 +98,9 @@ def _too_much(count: int, nodes: int, varints: int, depth: int) -> ModelError:
         ("messages inside each other", depth, DEEPEST),
     )
     kind, limit = next((kind, limit) for kind, found, limit in limits if found > limit)
-    return ModelError(f"the model has more than {limit:,} {kind}, which is the most that is accepted. Store arrays as raw_data, and split the graph.")
+    return ModelError(
+        f"the model has more than {limit:,} {kind}, the most that is accepted. Store arrays as raw_data, and split the graph."
+    )
 
 
 @cache
