@@ -30,7 +30,7 @@ INT8_FOLDER = "candidates"
 
 @dataclass(frozen=True)
 class Candidate:
-    """One file in one runtime at one precision. `form` names the quantizer that makes it from `source`, and is empty for a file that is there."""
+    """One file in one runtime at one precision; `form` names the quantizer that makes the file from `source`, where it must be made."""
 
     runtime: str
     precision: str
@@ -165,8 +165,8 @@ class _Stage:
 
         def opened(candidate: Candidate, worker: WorkerProcess, row: dict[str, Any]) -> None:
             arguments = {"runtime": candidate.runtime, "path": str(candidate.file), "precision": candidate.precision}
-            row["size_bytes"] = sum(file.stat().st_size for file in candidate.files)
             row["load_seconds"] = worker.ask("open", **arguments, threads=self._threads, inputs=single, whole=False)["seconds"]
+            row["size_bytes"] = sum(file.stat().st_size for file in candidate.files)
             row["options"] = worker.ask("tune", inputs=batch)["options"]
 
         self._each(opened)

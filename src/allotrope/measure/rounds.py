@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -60,8 +61,10 @@ def time_in_rounds(
 
 
 def measurement(threads: int, rounds: int = ROUNDS) -> dict[str, Any]:
-    """How the figures were taken, for run.json."""
-    return {"threads": threads, "rounds": rounds, "warmup": WARMUP, "batch": BATCH, "seconds_per_round": SECONDS, "interleaved": True}
+    """How the figures were taken, for run.json; `load_average` is that of the last minute, by which a busy machine gives itself away."""
+    load = round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None
+    how = {"warmup": WARMUP, "batch": BATCH, "seconds_per_round": SECONDS, "interleaved": True}
+    return {"threads": threads, "rounds": rounds, **how, "load_average": load}
 
 
 def _time(worker: WorkerProcess, inputs: str, size: int, whole: bool) -> list[float]:

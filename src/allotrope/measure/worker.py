@@ -60,9 +60,11 @@ class Worker:
         return {}
 
     def time(self, inputs: str, warmup: int, least: int, seconds: float, whole: bool) -> dict[str, Any]:
-        """Runs the inputs again and again: milliseconds of each run after the warm-up."""
-        for _ in range(warmup):
-            self._run(inputs, whole)
+        """Runs the inputs again and again: milliseconds of each run after the warm-up, which too ends after `seconds`."""
+        ends = time.perf_counter() + seconds
+        for number in range(warmup):
+            if number == 0 or time.perf_counter() < ends:
+                self._run(inputs, whole)
         times: list[float] = []
         ends = time.perf_counter() + seconds
         while len(times) < least or time.perf_counter() < ends:

@@ -1,0 +1,93 @@
+"""The choice among measured candidates, on tables made by hand."""
+
+from __future__ import annotations
+
+import pytest
+
+from allotrope.config import Target
+from allotrope.measure.choice import choose, float32_accuracy, judge, nearest_miss
+
+
+def row(runtime, precision="int8", latency=1.0, throughput=1000.0, size=1000, accuracy=0.9, **more):
+    figures = {"latency_ms": {"median": latency, "p90": latency, "spread": 0.0}, "throughput": throughput, "size_bytes": size}
+    return {"runtime": runtime, "precision": precision, "validation_accuracy": accuracy, **figures, **more}
+
+
+def chosen(rows, target):
+    found = choose(judge(rows, target), target)
+    return found and found["runtime"]
+
+
+def test_fastest_that_passes_is_chosen():
+    rows = [row("a", "float32", latency=2.0), row("b", latency=0.5), row("c", latency=0.1, accuracy=0.5)]
+    assert chosen(rows, Target()) == "b"
+
+
+def test_baseline_is_never_chosen():
+    rows = [row("pytorch", "float32", latency=0.01, baseline=True), row("a", "float32")]
+    assert chosen(rows, Target()) == "a"
+
+
+def test_without_a_latency_limit_both_uses_count():
+    quick_alone = row("alone", latency=1.0, throughput=100.0)
+    quick_in_batches = row("batches", latency=2.0, throughput=1000.0)
+    assert chosen([quick_alone, quick_in_batches], Target()) == "batches"
+
+
+def test_with_a_latency_limit_latency_decides():
+    quick_alone = row("alone", latency=1.0, throughput=100.0)
+    quick_in_batches = row("batches", latency=2.0, throughput=1000.0)
+    assert chosen([quick_alone, quick_in_batches], Target(max_latency=5)) == "alone"
+
+
+def test_of_equals_the_smaller_is_chosen():
+    assert chosen([row("a", size=2000), row("b", size=1000)], Target()) == "b"
+
+
+@pytest.mark.parametrize(
+    ("target", "word"),
+    [(Target(max_latency=0.5), "latency"), (Target(max_size=500), "size"), (Target(max_drop=0.1), "validation accuracy")],
+)
+def test_each_limit_rejects_with_its_reason(target, word):
+    judged = judge([row("a", "float32", latency=0.1, size=1, accuracy=0.95), row("b", accuracy=0.9)], target)
+    assert [found["passes"] for found in judged] == [True, False]
+    assert judged[1]["reason"].startswith(word)
+
+
+def test_every_limit_that_is_missed_is_named():
+    judged = judge([row("a", "float32", accuracy=0.99), row("b", latency=9, size=9000)], Target(max_latency=5, max_size=1500))
+    assert [part.split()[0] for part in judged[1]["reason"].split("; ")] == ["latency", "size", "validation"]
+
+
+def test_exactly_the_allowed_drop_passes():
+    judged = judge([row("a", "float32", accuracy=0.9), row("b", accuracy=0.895)], Target(max_drop=0.5))
+    assert judged[1]["passes"]
+
+
+def test_the_drop_is_counted_from_float32_only():
+    rows = [row("a", "float32", accuracy=0.9), row("b", accuracy=0.99)]
+    assert float32_accuracy(rows) == 0.9
+    assert float32_accuracy([row("b", accuracy=0.99)]) is None
+
+
+def test_test_accuracy_decides_nothing():
+    rows = [row("a", "float32", latency=2.0, test_accuracy=0.99), row("b", test_accuracy=0.1)]
+    assert chosen(rows, Target()) == "b"
+
+
+def test_a_failed_candidate_keeps_its_reason_and_never_passes():
+    failed = {"runtime": "c", "precision": "int8", "reason": "the process was killed"}
+    judged = judge([row("a", "float32"), failed], Target())
+    assert judged[1] == {**failed, "passes": False}
+    assert choose(judged[1:], Target()) is None
+
+
+def test_nearest_miss_has_the_smallest_excess():
+    target = Target(max_latency=1.0, max_size=1000)
+    rows = [row("a", latency=3.0, size=500), row("b", latency=1.2, size=1100), row("c", latency=0.5, size=2000)]
+    assert choose(judge(rows, target), target) is None
+    assert nearest_miss(rows, target)["runtime"] == "b"
+
+
+def test_no_nearest_miss_where_nothing_ran():
+    assert nearest_miss([{"runtime": "a", "precision": "float32", "reason": "not installed"}], Target()) is None
