@@ -9,6 +9,7 @@ from allotrope.config import DataOptions
 from allotrope.data import ImageData, ImageSplit, load_images
 from allotrope.errors import UsageError
 from allotrope.network import zoo
+from allotrope.training import recipes
 from allotrope.training.choose import choose, pixel_statistics
 from allotrope.training.mirror import kept_when_mirrored
 from allotrope.training.recipes import FAMILIES, family_for, recipe_of
@@ -25,7 +26,9 @@ def digits():
     return load_images("digits", DataOptions())
 
 
-@pytest.mark.parametrize(("side", "name"), [(8, "cnn"), (28, "whitened_cnn"), (32, "whitened_cnn"), (64, "whitened_cnn"), (96, "resnet18")])
+@pytest.mark.parametrize(
+    ("side", "name"), [(4, "cnn"), (8, "whitened_cnn"), (28, "whitened_cnn"), (32, "whitened_cnn"), (64, "whitened_cnn"), (96, "resnet18")]
+)
 def test_the_size_of_the_images_decides_the_network(side, name):
     found = choose(images_of(side, 3))
     assert found.name == name
@@ -37,24 +40,24 @@ def test_the_size_of_the_images_decides_the_network(side, name):
 @pytest.mark.parametrize("height", [1, 3, 8, 12, 13, 16, 28, 31, 40, 64, 65, 200])
 @pytest.mark.parametrize("width", [1, 4, 12, 28, 64, 300])
 def test_a_family_is_found_for_every_size(height, width):
-    family, reason = family_for(height, width, 1000)
+    family, reason = family_for(height, width)
     assert family.name in reason and f"{height} x {width}" in reason
 
 
-@pytest.mark.parametrize("side", [12, 13, 16, 20, 28, 32, 48, 64])
+@pytest.mark.parametrize("side", [8, 9, 12, 13, 16, 20, 28, 32, 48, 64])
 def test_whitened_networks_can_be_built_for_every_small_size(side):
     assert choose(images_of(side, 1), "whitened_cnn").network.inputs[0].shape[1:] == (side, side, 1)
 
 
 def test_every_network_of_the_zoo_has_a_recipe(digits):
     assert FAMILIES.keys() == zoo.NETWORKS.keys()
-    assert all(recipe_of(family, 50_000) == family.recipe for family in FAMILIES.values())
+    assert all(recipe_of(family, (3, 32, 32), 50_000) == family.recipe for family in FAMILIES.values())
 
 
 def test_small_data_gets_small_batches_and_a_rate_to_match():
-    recipe = recipe_of(FAMILIES["whitened_cnn"], 1000)
-    assert recipe.batch_size == 32
-    assert recipe.learning_rate == pytest.approx(FAMILIES["whitened_cnn"].recipe.learning_rate * 32 / 512)
+    recipe = recipe_of(FAMILIES["whitened_cnn"], (1, 28, 28), 1000)
+    assert recipe.batch_size == 64
+    assert recipe.learning_rate == pytest.approx(FAMILIES["whitened_cnn"].recipe.learning_rate * 64 / 512)
 
 
 def test_overrides_always_win(digits):
@@ -79,7 +82,8 @@ def test_a_network_that_was_asked_for_is_as_published(digits):
     assert {n: w.shape for n, w in found.network.weights.items()} == {n: w.shape for n, w in published.weights.items()}
 
 
-def test_more_time_or_a_faster_machine_gives_a_wider_network():
+def test_more_time_or_a_faster_machine_gives_a_wider_network(monkeypatch):
+    monkeypatch.setattr(recipes, "FEW", 100)
     data = images_of(28, 1, count=600)
 
     def width(budget, images_per_second):
@@ -89,12 +93,22 @@ def test_more_time_or_a_faster_machine_gives_a_wider_network():
     assert width(0.001, 1) == min(FAMILIES["whitened_cnn"].widths)
 
 
+def test_few_images_get_a_small_network_and_more_augmentation():
+    found = choose(images_of(28, 1, count=600), budget=1e6, speed=lambda network, recipe: 1e6)
+    assert found.arguments["width"] == FAMILIES["whitened_cnn"].usual_width
+    assert found.recipe.augmentation == "medium" and found.recipe.label_smoothing == 0.1
+    assert choose(images_of(8, 1)).recipe.augmentation == "light"
+
+
 def test_budget_and_epochs_reach_the_recipe(digits):
-    assert choose(digits, budget=33.0).recipe.budget == 33.0
+    limited = choose(digits, budget=33.0).recipe
+    assert limited.budget == 33.0 and limited.epochs == FAMILIES["whitened_cnn"].most_epochs
     found = choose(digits, epochs=4).recipe
     assert (found.epochs, found.budget) == (4, None)
-    assert choose(digits).recipe.epochs is not None
-    assert choose(images_of(32, 3)).recipe.budget is not None
+    unasked = choose(digits).recipe
+    assert (unasked.epochs, unasked.budget) == (39, None)
+    many = choose(images_of(12, 1, count=10_001)).recipe
+    assert many.epochs is None and many.budget is not None
 
 
 def test_the_seed_decides_the_weights(digits):

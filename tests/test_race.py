@@ -132,17 +132,17 @@ def test_a_budget_too_short_for_a_race_uses_the_defaults(planted):
 
 
 COMPILING = {
-    DEFAULT: {"seconds": 0.01, "losses": FALLING},
-    HALF: {"seconds": 0.005, "losses": FALLING},
+    DEFAULT: {"seconds": 0.06, "losses": FALLING},
+    HALF: {"seconds": 0.03, "losses": FALLING},
     replace(DEFAULT, compiled=True): {"seconds": 0.001, "losses": FALLING},
-    COMPILED: {"seconds": 0.002, "losses": FALLING, "first": 0.5},
+    COMPILED: {"seconds": 0.01, "losses": FALLING, "first": 0.5},
 }
 
 
 def test_compiling_is_tried_for_the_fastest_when_it_can_pay(planted, monkeypatch):
-    monkeypatch.setattr(race, "COMPILE_SECONDS", 0.3)
+    monkeypatch.setattr(race, "COMPILE_SECONDS", 0.1)
     monkeypatch.setattr(race, "COMPILE_SECONDS_PER_NODE", 0.0)
-    found = planted(COMPILING, replace(RECIPE, budget=60.0))
+    found = planted(COMPILING, replace(RECIPE, budget=60.0), seconds=6.0)
     assert found.chosen == COMPILED
     assert row_of(found, COMPILED)["compile_seconds"] == pytest.approx(0.5, abs=0.2)
     assert "only the fastest" in row_of(found, replace(DEFAULT, compiled=True))["reason"]
@@ -151,13 +151,14 @@ def test_compiling_is_tried_for_the_fastest_when_it_can_pay(planted, monkeypatch
 def test_compiling_that_costs_more_than_it_saves_is_not_used(planted, monkeypatch):
     monkeypatch.setattr(race, "COMPILE_SECONDS", 0.1)
     monkeypatch.setattr(race, "COMPILE_SECONDS_PER_NODE", 0.0)
-    found = planted({**COMPILING, COMPILED: {"seconds": 0.0045, "losses": FALLING, "first": 1.0}}, replace(RECIPE, budget=8.0), seconds=5.0)
+    dear = {**COMPILING, COMPILED: {"seconds": 0.02, "losses": FALLING, "first": 2.5}}
+    found = planted(dear, replace(RECIPE, budget=3.0), seconds=8.0)
     assert found.chosen == HALF
     assert "would save only" in row_of(found, COMPILED)["reason"]
 
 
 def test_compiling_is_not_tried_when_it_cannot_pay(planted):
-    found = planted(COMPILING, replace(RECIPE, budget=20.0))
+    found = planted(COMPILING, replace(RECIPE, budget=20.0), seconds=6.0)
     assert found.chosen == HALF and "not tried: compiling takes about" in row_of(found, COMPILED)["reason"]
 
 

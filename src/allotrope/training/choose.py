@@ -16,7 +16,7 @@ from allotrope.network.compose import with_preprocessing
 from allotrope.network.network import Network
 from allotrope.network.summary import multiply_adds, parameters
 from allotrope.training.mirror import ENOUGH, kept_when_mirrored
-from allotrope.training.recipes import FAMILIES, Family, family_for, recipe_of
+from allotrope.training.recipes import FAMILIES, Family, family_for, recipe_of, usual_epochs
 
 USUAL_BUDGET = 120.0
 """Seconds of training where neither epochs nor a budget are asked for."""
@@ -91,22 +91,26 @@ class _Choosing:
             zoo.network(name)  # refuses an unknown name
             self.reasons.append(f"{name} was asked for.")
             return FAMILIES[name]
-        family, reason = family_for(height, width, len(self.data.train))
+        family, reason = family_for(height, width)
         self.reasons.append(reason)
         return family
 
     def _settle_time(self, family: Family) -> None:
-        if self.budget is not None or self.epochs is not None:
+        images = len(self.data.train)
+        usual = usual_epochs(images)
+        if self.epochs is not None:
             return
-        if family.epochs is not None:
-            self.epochs = family.epochs(len(self.data.train))
-            self.reasons.append(f"{self.epochs:g} epochs, because images this small train in seconds.")
+        if self.budget is not None:
+            self.epochs = family.most_epochs
+        elif usual is not None:
+            self.epochs = usual
+            self.reasons.append(f"{usual:g} epochs, because {images:,} images are few and neither a budget nor epochs were asked for.")
         else:
             self.budget = USUAL_BUDGET
             self.reasons.append(f"{USUAL_BUDGET:g} s of training, because neither a budget nor epochs were asked for.")
 
     def _recipe(self, family: Family) -> Recipe:
-        recipe = replace(recipe_of(family, len(self.data.train)), seed=self.seed, budget=self.budget, epochs=self.epochs)
+        recipe = replace(recipe_of(family, self.data.image, len(self.data.train)), seed=self.seed, budget=self.budget, epochs=self.epochs)
         if "flip" not in self.overrides:
             recipe = replace(recipe, flip=self._flip())
         if self.overrides:
@@ -141,14 +145,12 @@ class _Choosing:
 
     def _affordable(self, family: Family, arguments: dict[str, Any], work: float) -> float:
         images = len(self.data.train)
-        seen = {
-            width: work / multiply_adds(self._built(family, {**arguments, "width": width})) / images
-            for width in sorted(family.widths, reverse=True)
-        }
-        width = next((width for width, epochs in seen.items() if epochs >= family.enough_epochs), min(seen))
+        widths = family.widths_for(images)
+        seen = {width: work / multiply_adds(self._built(family, {**arguments, "width": width})) / images for width in widths}
+        width = next((width for width in widths if seen[width] >= family.enough_epochs), widths[-1])
         self.reasons.append(
-            f"Width {width:g}: this machine trains on each image about {seen[width]:.1f} times in the budget, "
-            f"and the widest that does so {family.enough_epochs:g} times is taken."
+            f"Width {width:g}: with it this machine sees each image about {seen[width]:.0f} times in the budget. "
+            f"The widest of {', '.join(f'{w:g}' for w in reversed(widths))} that does so {family.enough_epochs:g} times is taken."
         )
         return width
 

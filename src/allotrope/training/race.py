@@ -27,10 +27,10 @@ SHARE = 0.05
 """The part of a budget that the race may take."""
 SHORTEST = 2.0
 """Seconds that the race may take where there is no budget and the training itself is short."""
-AGREEMENT_STEPS = 4
+AGREEMENT_STEPS = 3
 ROUNDS = 9
-STEPS_FORESEEN = 40
-"""About how many steps of the slowest kind a race of four settings makes."""
+STEPS_FORESEEN = 24
+"""How many steps of the slowest kind a race needs at the least to say something of four settings."""
 SMALLEST_BATCH = 16
 CLEARLY_SLOWER = 1.25
 WORTH_CHANGING = 1.03
@@ -135,8 +135,10 @@ class _Racing:
 
     def _probe(self) -> float:
         """Seconds an image in training with the defaults, from a small batch."""
-        small = _first(self.batches.batch(0, 0), 64)
-        return _seconds_per_step(self.framework.trainer(self.network, self.plan, self.runners[0].settings), small) / len(small.images)
+        small = _first(self.batches.batch(0, 0), 32)
+        trainer = self.framework.trainer(self.network, self.plan, self.runners[0].settings)
+        _step(trainer, small, 0.0, 1)
+        return _timed(trainer, small, 0.0, 2) / len(small.images)
 
     def _set_limits(self, per_image: float) -> None:
         epochs = self.recipe.epochs
@@ -166,9 +168,10 @@ class _Racing:
     # --- the rounds
 
     def _race(self, runners: list[_Runner]) -> None:
-        """Interleaved rounds until time is up or enough are made."""
+        """Interleaved rounds until time is up or enough are made; those that have not begun yet make their first steps before."""
         for runner in runners:
-            self._start(runner)
+            if runner.trainer is None:
+                self._start(runner)
         for number in range(ROUNDS):
             alive = [runner for runner in runners if runner.running]
             if (len(alive) < 2 and number > 2) or self._left() < sum(runner.median for runner in alive if runner.times):
@@ -236,7 +239,7 @@ class _Racing:
             elif foreseen > self._left():
                 runner.leave(f"not tried: compiling takes about {foreseen:.0f} s, more than is left of the race")
             else:
-                self._race([runner])
+                self._race([best, runner])
 
     def _remaining_work(self, runner: _Runner) -> float:
         """Seconds that the whole training takes with this runner's speed; with a budget, the budget."""

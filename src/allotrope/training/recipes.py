@@ -10,6 +10,8 @@ from typing import Any
 from allotrope.config import Recipe
 
 Image = tuple[int, int, int]
+FEW = 10_000
+"""Fewer training images than this are few: they get a small network, strong augmentation and many epochs."""
 
 
 def _plain(image: Image) -> dict[str, Any]:
@@ -20,8 +22,9 @@ def _plain(image: Image) -> dict[str, Any]:
 class Family:
     """A network of the zoo with the recipe that suits it.
 
-    `widths` are those to choose from, `enough_epochs` how often each image should be seen before a wider one is worth its
-    time. `arguments(image)` are the rest, `epochs(images)` how many to train where nobody says; None: a budget is used.
+    `widths` are those to choose from, `usual_width` the one where the time is not known. A wider network is worth its time
+    if each image is still seen `enough_epochs` times; more than `most_epochs` times teach nothing more.
+    `arguments(image)` are the network's others.
     """
 
     name: str
@@ -29,38 +32,53 @@ class Family:
     widths: tuple[float, ...] = ()
     usual_width: float = 1.0
     enough_epochs: float = 10.0
+    most_epochs: float = 100.0
     whitened: bool = False
     arguments: Callable[[Image], dict[str, Any]] = _plain
-    epochs: Callable[[int], float] | None = None
+
+    def widths_for(self, images: int) -> tuple[float, ...]:
+        """The widths that suit so many training images, the widest first: few images would only be learned by heart."""
+        widest = self.usual_width if images < FEW else max(self.widths)
+        return tuple(sorted((width for width in self.widths if width <= widest), reverse=True))
 
 
-def family_for(height: int, width: int, images: int) -> tuple[Family, str]:
+def family_for(height: int, width: int) -> tuple[Family, str]:
     """The family that suits images of this size, and why."""
     side = f"{height} x {width} pixels"
-    if max(height, width) <= 12:
-        return FAMILIES["cnn"], f"cnn, because images of {side} need no more than a few small convolutions."
-    if max(height, width) <= 64 and min(height, width) >= 12:
+    if max(height, width) <= 64 and min(height, width) >= 8:
         return FAMILIES["whitened_cnn"], f"whitened_cnn, because it learns small images ({side}) fastest."
     if min(height, width) >= 32:
         return FAMILIES["resnet18"], f"resnet18, because images of {side} are photographs in size."
     return FAMILIES["cnn"], f"cnn, because images of {side} are too narrow for a deep network."
 
 
-def recipe_of(family: Family, images: int) -> Recipe:
-    """The family's recipe with a batch that fits the number of images: at least about 20 steps an epoch, at least 16 images.
+def recipe_of(family: Family, image: Image, images: int) -> Recipe:
+    """The family's recipe, fitted to the number of images and their size.
 
-    A smaller batch lowers the learning rate in proportion (Goyal et al. 2017, https://arxiv.org/abs/1706.02677).
+    The batch is twice the root of the number of images, as a power of two from 16 to the family's; a smaller batch lowers the
+    learning rate in proportion (Goyal et al. 2017, https://arxiv.org/abs/1706.02677). Few images are changed more, unless they
+    are so small that little of them would be left.
     """
     recipe = family.recipe
-    batch = recipe.batch_size
-    while batch > 16 and images / batch < 20:
-        batch //= 2
-    return replace(recipe, batch_size=batch, learning_rate=recipe.learning_rate * batch / recipe.batch_size)
+    batch = min(max(2 ** round(math.log2(2 * math.sqrt(images))), 16), recipe.batch_size)
+    tiny, few = min(image[1:]) <= 12, images < FEW
+    return replace(
+        recipe,
+        batch_size=batch,
+        learning_rate=recipe.learning_rate * batch / recipe.batch_size,
+        augmentation="light" if tiny else "medium" if few else recipe.augmentation,
+        label_smoothing=min(recipe.label_smoothing, 0.1) if few else recipe.label_smoothing,
+    )
+
+
+def usual_epochs(images: int) -> float | None:
+    """How many epochs are trained where nobody says: few images are seen about 50,000 times in all, each 15 to 40 times; None for many."""
+    return float(min(max(50_000 // images, 15), 40)) if images < FEW else None
 
 
 def _groups(image: Image) -> dict[str, Any]:
-    """Groups of convolutions by the image's shorter side: two for 16 pixels, three for 28 and 32, four for 64."""
-    count = max(1, round(math.log2(min(image[1:]))) - 2)
+    """Groups of convolutions by the image's shorter side: two for 8 pixels, three for 16 to 32, four for 64."""
+    count = max(1, int(0.75 * math.log2(min(image[1:]))))
     return {"channels": (64,) + (256,) * (count - 1), "activation": "relu", "epsilon": 1e-5}
 
 
@@ -106,11 +124,6 @@ SMALL = Recipe(
 )
 
 
-def _small_epochs(images: int) -> float:
-    """About 60,000 images in all, from 5 to 100 epochs."""
-    return float(min(max(60_000 // images, 5), 100))
-
-
 def _residual(name: str, **options: Any) -> Family:
     return Family(name, RESIDUAL, **options)
 
@@ -118,8 +131,8 @@ def _residual(name: str, **options: Any) -> Family:
 FAMILIES: Mapping[str, Family] = {
     family.name: family
     for family in (
-        Family("mlp", SMALL, epochs=_small_epochs),
-        Family("cnn", SMALL, arguments=lambda image: {"normalization": "batch"}, epochs=_small_epochs),
+        Family("mlp", SMALL),
+        Family("cnn", SMALL, arguments=lambda image: {"normalization": "batch"}),
         Family(
             "whitened_cnn",
             WHITENED,
