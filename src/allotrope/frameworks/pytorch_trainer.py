@@ -10,11 +10,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from allotrope.config import Recipe, Settings
+from allotrope.config import Settings
 from allotrope.errors import TrainingError
 from allotrope.frameworks.contract import Trainer, TrainingPlan
-from allotrope.frameworks.pytorch import to_numpy, to_tensor
+from allotrope.frameworks.pytorch_compiled import CompiledForward
 from allotrope.frameworks.pytorch_module import NetworkModule
+from allotrope.frameworks.pytorch_primitives import to_numpy, to_tensor
 from allotrope.network.network import Network
 
 MEMORY_FORMATS = {"default": torch.contiguous_format, "channels-last": torch.channels_last}
@@ -38,12 +39,7 @@ class PyTorchTrainer(Trainer):
         self.optimizer = optimizer_for(plan, self.parameters)
         self.slots = SLOTS[plan.optimizer.options.optimizer]
         self._prepare_slots()
-        self.forward = self._compiled() if settings.compiled else self.model
-
-    def _compiled(self) -> Any:
-        # Without this the compiled step takes its convolutions out of channels-last, which costs a factor of ten on CPUs.
-        torch._inductor.config.force_layout_optimization = self.settings.layout == "channels-last"
-        return torch.compile(self.model)
+        self.forward = CompiledForward(self.model) if settings.compiled else self.model
 
     def step(self, images: np.ndarray, target: np.ndarray, learning_rate: float, step: int) -> Tensor:
         """One update; see the contract."""
@@ -77,7 +73,8 @@ class PyTorchTrainer(Trainer):
     def _average(self, step: int) -> None:
         assert self.averaged is not None and self.plan.average is not None
         decay = min(self.plan.average, (1 + step) / (10 + step))
-        pairs = [(a, w) for a, w in zip(self.averaged.values().values(), self.model.values().values(), strict=True) if w.is_floating_point()]
+        both = zip(self.averaged.values().values(), self.model.values().values(), strict=True)
+        pairs = [(a, w) for a, w in both if w.is_floating_point()]
         with torch.no_grad():
             torch._foreach_lerp_([a for a, _ in pairs], [w for _, w in pairs], 1 - decay)
 
@@ -103,7 +100,8 @@ class PyTorchTrainer(Trainer):
         tensors = self._state_tensors()
         wrong = sorted(set(tensors) ^ set(state)) + [n for n in tensors if n in state and tensors[n].shape != state[n].shape]
         if wrong:
-            raise TrainingError(f"the checkpoint does not fit this network and recipe; names or shapes differ for: {', '.join(wrong[:20])}.")
+            differing = ", ".join(wrong[:20])
+            raise TrainingError(f"the checkpoint does not fit this network and recipe; names or shapes differ for: {differing}.")
         with torch.no_grad():
             for name, tensor in tensors.items():
                 tensor.copy_(to_tensor(state[name], self.settings.device))
