@@ -24,7 +24,7 @@ from allotrope.network.read import load
 from allotrope.network.summary import multiply_adds, parameters
 from allotrope.progress import Progress, Tick, duration
 from allotrope.report import write_report
-from allotrope.run import Run
+from allotrope.run import Run, plain
 from allotrope.training.checkpoints import LAST
 from allotrope.training.choose import choose
 from allotrope.training.evaluate import evaluate, in_batches, scores
@@ -71,11 +71,22 @@ def describe_data(fitting: Fitting) -> None:
 
 
 def choose_network(fitting: Fitting) -> None:
-    """Network, size and recipe: by the data, the time there is, and what was asked for; those of the record where the run is resumed."""
-    if "recipe" in fitting.run.json:
-        _take_up(fitting)
-        return
-    options, say = fitting.options, fitting.show.say
+    """Network, size and recipe: by the data, the time there is, and what was asked for; those of the record where the run is resumed.
+
+    What is trained is always read back from the folder, because a rewritten graph may round differently.
+    """
+    run = fitting.run
+    if "recipe" not in run.json:
+        _choose(fitting)
+    start = load(run.folder / START)
+    trainable = start.weights.keys() - set(run.json["network_details"]["not_trainable"])
+    fitting.network = Network(start.graph, start.weights, trainable, start.metadata)
+    recorded: dict[str, Any] = plain(run.json["recipe"])
+    fitting.recipe = Recipe(**{name: tuple(value) if isinstance(value, list) else value for name, value in recorded.items()})
+
+
+def _choose(fitting: Fitting) -> None:
+    options, run = fitting.options, fitting.run
     choice = choose(
         fitting.data,
         options.network,
@@ -86,10 +97,9 @@ def choose_network(fitting: Fitting) -> None:
         speed=lambda network, recipe: training_speed(network, fitting.data, recipe, options.framework, _plausible(options)),
     )
     for reason in choice.reasons:
-        say(reason)
-    fitting.network, fitting.recipe = choice.network, choice.recipe
-    (fitting.run.folder / START).parent.mkdir(exist_ok=True)
-    choice.network.save(fitting.run.folder / START)
+        fitting.show.say(reason)
+    (run.folder / START).parent.mkdir(exist_ok=True)
+    choice.network.save(run.folder / START)
     details = {
         "arguments": choice.arguments,
         "weights": parameters(choice.network),
@@ -98,17 +108,7 @@ def choose_network(fitting: Fitting) -> None:
         "not_trainable": sorted(choice.network.weights.keys() - choice.network.trainable),
         "table": str(choice.network),
     }
-    fitting.run.save(network=choice.name, network_details=details, recipe=choice.recipe, framework=options.framework)
-
-
-def _take_up(fitting: Fitting) -> None:
-    """The network and recipe that the run was begun with."""
-    record = fitting.run.json
-    start = load(fitting.run.folder / START)
-    trainable = start.weights.keys() - set(record["network_details"]["not_trainable"])
-    fitting.network = Network(start.graph, start.weights, trainable, start.metadata)
-    recipe: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in record["recipe"].items()}
-    fitting.recipe = Recipe(**recipe)
+    run.save(network=choice.name, network_details=details, recipe=choice.recipe, framework=options.framework)
 
 
 def choose_settings(fitting: Fitting) -> None:
@@ -208,7 +208,6 @@ def measure_candidates(fitting: Fitting) -> None:
     """The trained network, from raw pixels to probabilities, in every precision and runtime; training images calibrate int8."""
     data, run, options = fitting.data, fitting.run, fitting.options
     network = with_probabilities(fitting.network, data.classes)
-    network.save(run.folder / "model.onnx")
     rows = candidates.measure_candidates(
         network, data.train, data.validation, data.test, run.folder, options.target, options.threads, fitting.show.say
     )
