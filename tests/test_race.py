@@ -1,6 +1,5 @@
 """The race of settings: on PyTorch for real, and with planted settings that lie, fail or are slow."""
 
-import time
 from dataclasses import replace
 
 import numpy as np
@@ -30,22 +29,32 @@ def network():
     return with_preprocessing(zoo.cnn(10, (1, 8, 8), channels=(8,), hidden=(16,)), [80.0], [90.0])
 
 
+class Clock:
+    """Time that only planted trainers spend, so that no other process disturbs these tests."""
+
+    def __init__(self):
+        self.now = 0.0
+
+    def monotonic(self):
+        return self.now
+
+
 class PlantedTrainer:
     """Takes a set time for each step and gives a set course of losses."""
 
-    def __init__(self, seconds, losses, first=0.0):
-        self.seconds, self.losses, self.first = seconds, losses, first
+    def __init__(self, clock, seconds, losses, first=0.0):
+        self.clock, self.seconds, self.losses, self.first = clock, seconds, losses, first
 
     def step(self, images, target, learning_rate, step):
-        time.sleep(self.first + self.seconds if step == 1 else self.seconds)
+        self.clock.now += self.first + self.seconds if step == 1 else self.seconds
         return self.losses[min(step, len(self.losses)) - 1]
 
 
 class PlantedFramework:
     """Gives to each setting the trainer, or the error, that was planted."""
 
-    def __init__(self, planted):
-        self.planted = planted
+    def __init__(self, planted, clock):
+        self.planted, self.clock = planted, clock
 
     def settings(self):
         return list(self.planted)
@@ -54,7 +63,7 @@ class PlantedFramework:
         found = self.planted[settings]
         if isinstance(found, Exception):
             raise found
-        return PlantedTrainer(**found)
+        return PlantedTrainer(self.clock, **found)
 
 
 FALLING = [2.3, 2.0, 1.7, 1.5]
@@ -63,7 +72,9 @@ FALLING = [2.3, 2.0, 1.7, 1.5]
 @pytest.fixture
 def planted(monkeypatch, digits, network):
     def run(settings, recipe=RECIPE, **options):
-        monkeypatch.setattr(race, "find_framework", lambda name: PlantedFramework(settings))
+        clock = Clock()
+        monkeypatch.setattr(race, "time", clock)
+        monkeypatch.setattr(race, "find_framework", lambda name: PlantedFramework(settings, clock))
         return race_settings(network, digits, recipe, **options)
 
     return run
@@ -85,7 +96,7 @@ def test_the_fastest_that_agrees_wins(planted):
     assert row_of(found, HALF)["agrees"] and row_of(found, HALF)["chosen"]
     assert not row_of(found, LAST)["agrees"] and "does not agree" in row_of(found, LAST)["reason"]
     assert "times as fast" in found.reason
-    assert row_of(found, HALF)["milliseconds"]["median"] == pytest.approx(5, rel=0.5)
+    assert row_of(found, HALF)["milliseconds"]["median"] == pytest.approx(5)
     assert found.images_per_second == row_of(found, HALF)["images_per_second"] > row_of(found, DEFAULT)["images_per_second"]
 
 
@@ -120,9 +131,8 @@ def test_about_as_fast_is_no_reason_to_leave_the_defaults(planted):
 
 def test_the_race_keeps_to_its_share_of_the_budget(planted):
     settings = {choice: {"seconds": 0.02, "losses": FALLING} for choice in (DEFAULT, LAST, HALF)}
-    started = time.monotonic()
     found = planted(settings, replace(RECIPE, budget=20.0))
-    assert time.monotonic() - started < 1.5 and found.seconds < 1.5
+    assert 0.5 < found.seconds < 1.1
 
 
 def test_a_budget_too_short_for_a_race_uses_the_defaults(planted):
@@ -144,7 +154,7 @@ def test_compiling_is_tried_for_the_fastest_when_it_can_pay(planted, monkeypatch
     monkeypatch.setattr(race, "COMPILE_SECONDS_PER_NODE", 0.0)
     found = planted(COMPILING, replace(RECIPE, budget=60.0), seconds=6.0)
     assert found.chosen == COMPILED
-    assert row_of(found, COMPILED)["compile_seconds"] == pytest.approx(0.5, abs=0.2)
+    assert row_of(found, COMPILED)["compile_seconds"] == pytest.approx(0.5)
     assert "only the fastest" in row_of(found, replace(DEFAULT, compiled=True))["reason"]
 
 
@@ -183,7 +193,7 @@ def test_settings_in_words():
 
 def test_pytorch_for_real(digits, network):
     options = [DEFAULT, LAST, HALF, replace(HALF, layout="channels-last")]
-    found = race_settings(network, digits, replace(RECIPE, budget=None, epochs=5), options=options, seconds=10.0)
+    found = race_settings(network, digits, replace(RECIPE, budget=None, epochs=5), options=options, seconds=3.0)
     assert [row["agrees"] for row in found.rows] == [True] * 4
     assert sum(row["chosen"] for row in found.rows) == 1
     assert row_of(found, DEFAULT)["loss_difference"] == 0.0

@@ -116,7 +116,7 @@ class _Racing:
         self.plan: TrainingPlan = training_plan(network, recipe, data.train.counts(len(data.classes)))
         self.runners = [_Runner(settings) for settings in options]
         self.rate = learning_rate(recipe, recipe.warmup / 4 if recipe.warmup else 0.0)
-        self.started = time.monotonic()
+        self.started = self.called = time.monotonic()
         self.seconds, self.size = seconds, 0
         self.samples: list[Batch] = []
         self.images_in_all = 0.0
@@ -134,10 +134,14 @@ class _Racing:
     # --- how long and on what
 
     def _probe(self) -> float:
-        """Seconds an image in training with the defaults, from a small batch."""
+        """Seconds an image in training with the defaults, from a small batch.
+
+        The race's time begins after the first step: what a framework loads and prepares for it, every training needs.
+        """
         small = _first(self.batches.batch(0, 0), 32)
         trainer = self.framework.trainer(self.network, self.plan, self.runners[0].settings)
         _step(trainer, small, 0.0, 1)
+        self.started = time.monotonic()
         return _timed(trainer, small, 0.0, 2) / len(small.images)
 
     def _set_limits(self, per_image: float) -> None:
@@ -273,7 +277,7 @@ class _Racing:
 
     def _race_of(self, chosen: _Runner, reason: str, speed: float) -> Race:
         rows = [self._row(runner, runner is chosen) for runner in self.runners]
-        return Race(rows, chosen.settings, reason, time.monotonic() - self.started, speed)
+        return Race(rows, chosen.settings, reason, time.monotonic() - self.called, speed)
 
     def _row(self, runner: _Runner, chosen: bool) -> dict[str, Any]:
         settings = {name: value for name, value in asdict(runner.settings).items() if name != "threads"}
@@ -282,7 +286,7 @@ class _Racing:
             **settings,
             "images_per_second": self.size / runner.median if runner.times else None,
             "milliseconds": milliseconds,
-            "batch": self.size,
+            "batch": self.size if runner.times else None,
             "rounds": len(runner.times),
             "compile_seconds": runner.compile_seconds,
             "loss_difference": runner.difference,
