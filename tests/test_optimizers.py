@@ -5,7 +5,7 @@ import pytest
 
 from allotrope.config import OPTIMIZERS, Recipe
 from allotrope.errors import UsageError
-from allotrope.frameworks.pytorch import PyTorchPrimitives
+from allotrope.frameworks.pytorch_primitives import PyTorchPrimitives
 from allotrope.frameworks.reference import ReferencePrimitives
 from allotrope.training.optimizers import Optimizer
 

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import abc
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+
+from allotrope.errors import UnsupportedError
 
 Array = Any
 """An array of the framework."""
@@ -412,3 +414,44 @@ class Primitives(abc.ABC):
     @abc.abstractmethod
     def batch_normalize(self, x: Array, scale: Array, bias: Array, epsilon: float) -> tuple[Array, Array, Array]:
         """Normalize x [n, c, *spatial] by its own mean and population variance; gives also these two, [c], without gradient."""
+
+    @abc.abstractmethod
+    def fourier(self, x: Array, inverse: bool) -> Array:
+        """Discrete Fourier transform of x [..., n, 2], real and imaginary parts, float32 or float64; the inverse divides by n."""
+
+    # --- sequences; what a framework does not supply is made of the other primitives
+    def scan(
+        self, body: Callable[[list[Array], list[Array]], tuple[list[Array], list[Array]]], states: list[Array], inputs: list[Array], length: int
+    ) -> tuple[list[Array], list[Array]]:
+        """body(states, slices) -> (states, results), once for each place on axis 0 of the inputs: the last states, and the results stacked.
+
+        States keep their shapes and dtypes. Raises: UnsupportedError for a length of 0, where the results have no known shape.
+        """
+        if length == 0:
+            raise UnsupportedError("a sequence of length 0 is not supported.")
+        steps: list[list[Array]] = []
+        for i in range(length):
+            states, results = body(states, [self._at(x, i) for x in inputs])
+            steps.append([self.reshape(y, (1, *self.shape(y))) for y in results])
+        return states, [self.concatenate(column, 0) for column in zip(*steps, strict=True)]
+
+    def _at(self, x: Array, place: int) -> Array:
+        lengths = list(self.shape(x))[1:]
+        return self.reshape(self.slice(x, [place] + [0] * len(lengths), [place + 1, *lengths], [1] * (len(lengths) + 1)), lengths)
+
+    def rnn(self, x: Array, weight: Array, recurrence: Array, bias: Array, hidden: Array, activation: str) -> tuple[Array, Array] | None:
+        """One direction of ONNX's RNN by a kernel of the framework's own, None where it has none: all of y [t, n, h], last hidden state.
+
+        x [t, n, c], weight [h, c], recurrence [h, h], bias [2 h], hidden [n, h]; activation is Tanh or Relu.
+        """
+        return None
+
+    def gru(self, x: Array, weight: Array, recurrence: Array, bias: Array, hidden: Array) -> tuple[Array, Array] | None:
+        """The same of ONNX's GRU with linear_before_reset and default activations: weight [3 h, c], gates in ONNX's order z, r, h."""
+        return None
+
+    def lstm(
+        self, x: Array, weight: Array, recurrence: Array, bias: Array, hidden: Array, cell: Array
+    ) -> tuple[Array, Array, Array] | None:
+        """The same of ONNX's LSTM with default activations: weight [4 h, c], gates in ONNX's order i, o, f, c; gives also the last cell state."""
+        return None

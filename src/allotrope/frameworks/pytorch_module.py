@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from allotrope.frameworks.lowering import lowered
-from allotrope.frameworks.pytorch import PyTorchPrimitives, to_tensor
+from allotrope.frameworks.pytorch_primitives import PyTorchPrimitives, to_tensor
 from allotrope.frameworks.reference import ReferencePrimitives
 from allotrope.network.network import Network
 from allotrope.operators.interpret import Context, Program

@@ -13,7 +13,7 @@ from allotrope.network.graph import Graph, Value
 from allotrope.network.network import Network
 
 _FLOAT, _DOUBLE = int(onnx.TensorProto.FLOAT), int(onnx.TensorProto.DOUBLE)
-_TYPE_ATTRIBUTES = {"to", "dtype", "output_dtype", "stash_type"}
+_TYPE_ATTRIBUTES = {"to", "dtype", "output_dtype", "output_datatype", "precision", "stash_type"}
 
 
 def widened_array(array: np.ndarray) -> np.ndarray:

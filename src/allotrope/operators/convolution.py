@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
+from allotrope.errors import ModelError
 from allotrope.operators.table import operator
 
 Pads = list[tuple[int, int]]
@@ -104,3 +108,36 @@ def resolve_pads(
         return [(0, 0)] * rank
     totals = [max(0, (-(-n // s) - 1) * s + window(k, d) - n) for n, k, s, d in zip(spatial, kernel, strides, dilations, strict=True)]
     return [(t // 2, t - t // 2) if auto_pad == "SAME_UPPER" else (t - t // 2, t // 2) for t in totals]
+
+
+@operator("Col2Im", host=("image_shape", "block_shape"))
+def columns_to_image(
+    p: Any,
+    x: Any,
+    image_shape: np.ndarray,
+    block_shape: np.ndarray,
+    *,
+    dilations: Sequence[int] | None = None,
+    pads: Sequence[int] | None = None,
+    strides: Sequence[int] | None = None,
+) -> Any:
+    """Columns x [n, c * block, positions] added up where they lie in an image [n, c, *image_shape]."""
+    image, block = [int(w) for w in image_shape], [int(k) for k in block_shape]
+    strides, dilations = _ones(strides, block), _ones(dilations, block)
+    both = resolve_pads("NOTSET", pads, image, block, strides, dilations)
+    padded = [w + sum(pad) for w, pad in zip(image, both, strict=True)]
+    axes = [
+        np.arange(k)[:, None] * d + np.arange((w - window(k, d)) // s + 1) * s
+        for w, k, d, s in zip(padded, block, dilations, strides, strict=True)
+    ]
+    rank = len(block)
+    grids = [a.reshape([n for j in range(rank) for n in (a.shape if j == i else (1, 1))]) for i, a in enumerate(axes)]
+    flat = sum(g * math.prod(padded[i + 1 :]) for i, g in enumerate(grids))
+    places = np.transpose(np.asarray(flat), [*range(0, 2 * rank, 2), *range(1, 2 * rank, 2)]).reshape(-1)
+    n, columns, positions = p.shape(x)
+    channels = columns // math.prod(block)
+    if len(places) * channels != columns * positions:
+        raise ModelError(f"columns of shape {(n, columns, positions)} do not fill an image {image} in blocks {block} with these strides.")
+    values = p.transpose(p.reshape(x, (n, channels, len(places))), (2, 0, 1))
+    total = p.scatter(p.full((math.prod(padded), n, channels), 0, p.dtype(x)), p.constant(places), values, "add")
+    return _cut(p, p.reshape(p.transpose(total, (1, 2, 0)), (n, channels, *padded)), both, [0] * rank)

@@ -125,7 +125,7 @@ def nonzero(p: Any, x: np.ndarray) -> np.ndarray:
 
 
 @operator("Unique", host=("*",))
-def unique(p: Any, x: np.ndarray, *, axis: int | None = None, sorted: int = 1) -> tuple[np.ndarray, ...]:  # noqa: A002 - ONNX's name
+def unique(p: Any, x: np.ndarray, *, axis: int | None = None, sorted: int = 1) -> tuple[np.ndarray, ...]:
     """The distinct slices of x, where each is first seen, which one each slice is, and how often each occurs."""
     values, first, inverse, counts = np.unique(x, return_index=True, return_inverse=True, return_counts=True, axis=axis)
     inverse = inverse.reshape(-1)

@@ -89,10 +89,14 @@ class Program:
         return steps[::-1]
 
     def __call__(self, values: Values, context: Context, watch: Callable[[Node, Sequence[Any]], None] | None = None) -> list[Any]:
-        """The graph's outputs, in order; `values` holds inputs and weights by name. `watch` is shown every node's outputs.
+        """The graph's outputs as arrays of the framework, in order; `values` holds inputs and weights by name.
 
-        Raises: UnsupportedError, ModelError, each naming the node.
+        `watch` is shown every node's outputs. Raises: UnsupportedError, ModelError, each naming the node.
         """
+        return [self.array(y) for y in self.values(values, context, watch)]
+
+    def values(self, values: Values, context: Context, watch: Callable[[Node, Sequence[Any]], None] | None = None) -> list[Any]:
+        """The graph's outputs as they come, host values among them."""
         frame: Values = {**self.constants, **values}
         for step in self.steps:
             outputs = self._run(step, frame, context)
@@ -103,7 +107,7 @@ class Program:
                     frame[name] = output
             for name in step.dead:
                 frame.pop(name, None)
-        return [self.array(frame[v.name]) for v in self.graph.outputs]
+        return [frame[v.name] for v in self.graph.outputs]
 
     def array(self, value: Any) -> Any:
         """A value as an array of the framework, whichever kind it was."""
@@ -132,7 +136,7 @@ class Program:
             return None
         if step.operator.all_host or position in step.operator.host:
             return value if isinstance(value, np.ndarray) else self.p.to_host(value)
-        return self.array(value)
+        return value if step.subgraphs else self.array(value)
 
 
 def _read_only(array: np.ndarray) -> np.ndarray:
@@ -143,11 +147,11 @@ def _read_only(array: np.ndarray) -> np.ndarray:
 
 
 def _body(program: Program, frame: Values, context: Context) -> Callable[..., list[Any]]:
-    """A subgraph as a plain function of its inputs; it sees the values of the graph around it."""
+    """A subgraph as a plain function of its inputs, host values or arrays; it sees the values of the graph around it."""
     names = [v.name for v in program.graph.inputs]
 
     def run(*inputs: Any) -> list[Any]:
-        return program({**frame, **dict(zip(names, inputs, strict=True))}, context)
+        return program.values({**frame, **dict(zip(names, inputs, strict=True))}, context)
 
     return run
 

@@ -59,7 +59,7 @@ def transpose(p: Any, x: Any, *, perm: tuple[int, ...] | None = None) -> Any:
 def squeeze(p: Any, x: Any, axes: np.ndarray | None = None) -> Any:
     """x without the given axes of length 1, or without all of them."""
     lengths = p.shape(x)
-    drop = {int(a) % len(lengths) for a in axes} if axes is not None else {i for i, n in enumerate(lengths) if n == 1}
+    drop = {int(a) % len(lengths) for a in np.asarray(axes).reshape(-1)} if axes is not None else {i for i, n in enumerate(lengths) if n == 1}
     wrong = [a for a in sorted(drop) if lengths[a] != 1]
     if wrong:
         raise ModelError(f"axes {wrong} of shape {tuple(lengths)} are not of length 1.")
@@ -69,9 +69,9 @@ def squeeze(p: Any, x: Any, axes: np.ndarray | None = None) -> Any:
 @operator("Unsqueeze", host=("axes",))
 def unsqueeze(p: Any, x: Any, axes: np.ndarray) -> Any:
     """x with new axes of length 1 at the given places of the result."""
-    lengths = list(p.shape(x))
-    rank = len(lengths) + len(axes)
-    for axis in sorted(int(a) % rank for a in axes):
+    lengths, places = list(p.shape(x)), np.asarray(axes).reshape(-1)
+    rank = len(lengths) + len(places)
+    for axis in sorted(int(a) % rank for a in places):
         lengths.insert(axis, 1)
     return p.reshape(x, tuple(lengths))
 

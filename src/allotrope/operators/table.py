@@ -17,7 +17,8 @@ class Operator:
     `function(p, *inputs, **attributes)`: `p` are the primitives, absent optional inputs are None, and attributes have ONNX's
     defaults. `host` are the positions of inputs that steer shapes and therefore arrive as NumPy arrays. A function with a
     keyword `context` is told about its node and whether the network is training (see `interpret.Context`). `attributes` leads
-    from ONNX's names to the function's, which have a `_` after them where the name is taken.
+    from ONNX's names to the function's, which have a `_` after them where the name is taken. Subgraphs arrive as functions of
+    their inputs; an operator that has them gets its own inputs as they come, host values or arrays.
     """
 
     name: str
@@ -31,12 +32,17 @@ class Operator:
 OPERATORS: dict[str, Operator] = {}
 
 
-def operator(name: str, *, host: Iterable[str] = (), domain: str = "") -> Callable[[Function], Function]:
-    """Enter a function into the table under its ONNX name; `host` names the parameters that must be known as NumPy arrays."""
+def operator(
+    name: str, *, host: Iterable[str] = (), domain: str = "", attributes_of: Callable[..., Any] | None = None
+) -> Callable[[Function], Function]:
+    """Enter a function into the table under its ONNX name; `host` names the parameters that must be known as NumPy arrays.
+
+    `attributes_of` is another operator's function, whose attributes this one takes too.
+    """
 
     def enter(function: Function) -> Function:
-        parameters = list(inspect.signature(function).parameters.values())[1:]
-        positional = [q.name for q in parameters if q.kind in (q.POSITIONAL_ONLY, q.POSITIONAL_OR_KEYWORD, q.VAR_POSITIONAL)]
+        parameters = [q for f in (function, attributes_of) if f is not None for q in list(inspect.signature(f).parameters.values())[1:]]
+        positional = [q.name for q in list(inspect.signature(function).parameters.values())[1:] if q.kind in (q.POSITIONAL_ONLY, q.POSITIONAL_OR_KEYWORD, q.VAR_POSITIONAL)]
         keywords = {q.name.rstrip("_"): q.name for q in parameters if q.kind is q.KEYWORD_ONLY and q.name != "context"}
         OPERATORS[qualified(domain, name)] = Operator(
             name=name,

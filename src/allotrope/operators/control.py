@@ -1,0 +1,109 @@
+"""Control flow: subgraphs arrive as functions; conditions and trip counts are host values, so that everything is unrolled."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from allotrope.errors import UnsupportedError
+from allotrope.operators.table import operator
+
+Body = Callable[..., list[Any]]
+LONGEST = 100_000
+"""Iterations of a Loop after which it is taken for endless."""
+
+
+@operator("If", host=("condition",))
+def if_(p: Any, condition: np.ndarray, *, then_branch: Body, else_branch: Body) -> tuple[Any, ...]:
+    """The outputs of one branch; the other is not computed."""
+    return tuple(then_branch() if _truth(condition) else else_branch())
+
+
+@operator("Loop", host=("count", "condition"))
+def loop(
+    p: Any, count: np.ndarray | None = None, condition: np.ndarray | None = None, *states: Any, body: Body, context: Any
+) -> tuple[Any, ...]:
+    """body(i, condition, *states) -> (condition, *states, *results) for as long as i < count and the condition holds.
+
+    Gives the last states, and each result stacked over the iterations.
+    """
+    limit = LONGEST + 1 if count is None else int(np.asarray(count).reshape(()))
+    going, i, steps = condition is None or _truth(condition), 0, []
+    outputs, results = list(states), len(context.node.outputs) - len(states)
+    while going and i < limit:
+        if i == LONGEST:
+            raise UnsupportedError(f"after {LONGEST:,} iterations there is no end; that many are computed at the most.")
+        condition, *outputs = body(np.asarray(i, np.int64), np.asarray(True), *outputs[: len(states)])
+        steps.append(outputs[len(states) :])
+        going, i = _truth(condition if isinstance(condition, np.ndarray) else p.to_host(condition)), i + 1
+    if results > 0 and not steps:
+        raise UnsupportedError("there is no iteration, and therefore no shape of what it would give.")
+    return *outputs[: len(states)], *(_stacked(p, column) for column in zip(*steps, strict=True))
+
+
+def _truth(condition: np.ndarray) -> bool:
+    return bool(np.asarray(condition).reshape(()))
+
+
+def _stacked(p: Any, values: Sequence[Any]) -> Any:
+    """Values of the same shape along a new first axis; host values stay on the host."""
+    if all(isinstance(v, np.ndarray) for v in values):
+        return np.stack(values)
+    arrays = [_array(p, v) for v in values]
+    return p.concatenate([p.reshape(a, (1, *p.shape(a))) for a in arrays], 0)
+
+
+def _array(p: Any, value: Any) -> Any:
+    return p.constant(value) if isinstance(value, np.ndarray) else value
+
+
+@operator("Scan")
+def scan(
+    p: Any,
+    *values: Any,
+    body: Body,
+    num_scan_inputs: int,
+    scan_input_axes: Sequence[int] | None = None,
+    scan_input_directions: Sequence[int] | None = None,
+    scan_output_axes: Sequence[int] | None = None,
+    scan_output_directions: Sequence[int] | None = None,
+) -> tuple[Any, ...]:
+    """body(*states, *slices) -> (*states, *results) along an axis of each scanned input: the last states, and the results stacked."""
+    arrays = [_array(p, v) for v in values]
+    kept = len(arrays) - num_scan_inputs
+
+    def step(states: list[Any], slices: list[Any]) -> tuple[list[Any], list[Any]]:
+        outputs = [_array(p, y) for y in body(*states, *slices)]
+        return outputs[:kept], outputs[kept:]
+
+    axes, backward = scan_input_axes or [0] * num_scan_inputs, scan_input_directions or [0] * num_scan_inputs
+    inputs = [_turned(p, _moved(p, x, axis, 0), b) for x, axis, b in zip(arrays[kept:], axes, backward, strict=True)]
+    states, results = p.scan(step, arrays[:kept], inputs, p.shape(inputs[0])[0])
+    axes, backward = scan_output_axes or [0] * len(results), scan_output_directions or [0] * len(results)
+    return *states, *(_moved(p, _turned(p, y, b), 0, axis) for y, axis, b in zip(results, axes, backward, strict=True))
+
+
+def _moved(p: Any, x: Any, source: int, target: int) -> Any:
+    """x with one axis at another place."""
+    rank = len(p.shape(x))
+    order = [i for i in range(rank) if i != source % rank]
+    order.insert(target % rank, source % rank)
+    return x if order == list(range(rank)) else p.transpose(x, order)
+
+
+def _turned(p: Any, x: Any, backward: int) -> Any:
+    return p.flip(x, (0,)) if backward else x
+
+
+@operator("OptionalHasElement")
+def optional_has_element(p: Any, x: Any = None) -> np.ndarray:
+    """Whether there is a value."""
+    return np.asarray(x is not None)
+
+
+@operator("OptionalGetElement")
+def optional_get_element(p: Any, x: Any) -> Any:
+    """The value itself: only what is there can be given here."""
+    return x

@@ -1,0 +1,143 @@
+"""Regions of images: RoiAlign, NonMaxSuppression."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from allotrope.operators.sampling import Tap, each
+from allotrope.operators.shaping import narrow
+from allotrope.operators.table import operator
+
+
+@operator("RoiAlign")
+def roi_align(
+    p: Any,
+    x: Any,
+    rois: Any,
+    batch_indices: Any,
+    *,
+    coordinate_transformation_mode: str = "half_pixel",
+    mode: str = "avg",
+    output_height: int = 1,
+    output_width: int = 1,
+    sampling_ratio: int = 0,
+    spatial_scale: float = 1.0,
+) -> Any:
+    """Mean or maximum of points in each cell of regions rois [r, (x1, y1, x2, y2)] of x [n, c, h, w]: [r, c, height, width] (He et al. 2017).
+
+    A sampling_ratio of 0 takes about one point a pixel, for which the sizes of the regions must be known on the host. The
+    maximum is over the weighted neighbours of the points, as in ONNX Runtime, not over the interpolated points.
+    """
+    half = coordinate_transformation_mode == "half_pixel"
+    corners = p.subtract(p.multiply(rois, spatial_scale), 0.5) if half else p.multiply(rois, spatial_scale)
+    taps, present = [], []
+    for column, cells, length in ((1, output_height, p.shape(x)[2]), (0, output_width, p.shape(x)[3])):
+        start, end = (narrow(p, corners, 1, c, c + 1) for c in (column, column + 2))
+        size = p.subtract(end, start) if half else p.maximum(p.subtract(end, start), 1.0)
+        points = _points(p, size, cells, sampling_ratio)
+        offsets = np.nan_to_num(points).reshape(len(points), -1) / cells
+        place = p.add(start, p.multiply(size, p.constant(offsets.astype(p.dtype(rois)))))
+        shape = (-1, p.shape(place)[1], 1) if column == 1 else (-1, 1, p.shape(place)[1])
+        taps.append(_clamped(p, p.reshape(place, shape), length))
+        present.append(~np.isnan(points))
+    images = p.reshape(p.cast(batch_indices, np.dtype(np.int64)), (-1, 1, 1))
+    values = each(p, x, images, taps)
+    y = _largest(p, values, *present) if mode == "max" else _average(p, values, *present)
+    return p.transpose(y, (0, 3, 1, 2))
+
+
+def _points(p: Any, size: Any, cells: int, ratio: int) -> np.ndarray:
+    """Where the points lie, in cells from the start of a region: [r or 1, cells, points], NaN after the last where they are fewer."""
+    counts = np.array([ratio])
+    if ratio <= 0:
+        counts = np.maximum(np.ceil(np.asarray(p.to_host(size), np.float64).reshape(-1) / cells), 1)
+    steps = np.arange(int(counts.max()) if counts.size else 1)
+    within = np.where(steps < counts[:, None], (steps + 0.5) / counts[:, None], np.nan)
+    return np.asarray(np.arange(cells)[:, None] + within[:, None, :])
+
+
+def _clamped(p: Any, place: Any, length: int) -> list[Tap]:
+    """The two whole places around each place, which is first brought inside; further out than -1 or the length it counts as 0."""
+    inside = p.logical_not(p.logical_or(p.less(place, -1.0), p.greater(place, float(length))))
+    place = p.minimum(p.maximum(place, 0.0), length - 1.0)
+    base = p.floor(place)
+    near, low = p.subtract(place, base), p.maximum(p.cast(base, np.dtype(np.int64)), 0)
+    return [Tap(low, p.add(p.negative(near), 1.0), inside), Tap(p.minimum(p.add(low, 1), length - 1), near, inside)]
+
+
+def _average(p: Any, values: Iterator[Any], rows: np.ndarray, columns: np.ndarray) -> Any:
+    """The mean over the points of each cell of values [r, cells * points, cells * points, c]: [r, cells, cells, c]."""
+    total = _by_cell(p, functools.reduce(p.add, values), rows, columns)
+    share = _both(rows, columns) / (rows.sum(2)[:, :, None, None, None, None] * columns.sum(2)[:, None, None, :, None, None])
+    return p.sum(p.multiply(total, p.constant(share.astype(p.dtype(total)))), (2, 4))
+
+
+def _largest(p: Any, values: Iterator[Any], rows: np.ndarray, columns: np.ndarray) -> Any:
+    """The same of the largest."""
+    highest = _by_cell(p, functools.reduce(p.maximum, values), rows, columns)
+    return p.max(p.where(p.constant(_both(rows, columns)), highest, float("-inf")), (2, 4))
+
+
+def _by_cell(p: Any, x: Any, rows: np.ndarray, columns: np.ndarray) -> Any:
+    r, c = p.shape(x)[0], p.shape(x)[3]
+    return p.reshape(x, (r, *rows.shape[1:], *columns.shape[1:], c))
+
+
+def _both(rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+    """Which points there are: [r or 1, cells, points, cells, points, 1]."""
+    return np.asarray(rows[:, :, :, None, None, None] & columns[:, None, None, :, :, None])
+
+
+@operator("NonMaxSuppression", host=("*",))
+def non_max_suppression(
+    p: Any,
+    boxes: np.ndarray,
+    scores: np.ndarray,
+    max_output_boxes_per_class: np.ndarray | None = None,
+    iou_threshold: np.ndarray | None = None,
+    score_threshold: np.ndarray | None = None,
+    *,
+    center_point_box: int = 0,
+) -> np.ndarray:
+    """The best boxes [n, b, 4] by scores [n, classes, b] that overlap with no better one: their (image, class, box), int64 [k, 3]."""
+    limit = 0 if max_output_boxes_per_class is None else int(np.asarray(max_output_boxes_per_class).reshape(-1)[0])
+    most = 0.0 if iou_threshold is None else float(np.asarray(iou_threshold).reshape(-1)[0])
+    least = None if score_threshold is None else float(np.asarray(score_threshold).reshape(-1)[0])
+    ends = _ends(boxes, bool(center_point_box))
+    found = [
+        (image, kind, box)
+        for image in range(scores.shape[0])
+        for kind in range(scores.shape[1])
+        for box in _kept(ends[image], scores[image, kind], limit, most, least)
+    ]
+    return np.asarray(found, np.int64).reshape(-1, 3)
+
+
+def _ends(boxes: np.ndarray, centred: bool) -> np.ndarray:
+    """Boxes as (y1, x1, y2, x2), or (x1, y1, x2, y2), with the smaller end first."""
+    first, last = boxes[..., :2], boxes[..., 2:]
+    first, last = (first - last / 2, first + last / 2) if centred else (np.minimum(first, last), np.maximum(first, last))
+    return np.concatenate((first, last), -1)
+
+
+def _kept(ends: np.ndarray, scores: np.ndarray, limit: int, most: float, least: float | None) -> list[int]:
+    """Boxes of one class in the order of their scores, ties in order of place, without those that overlap with one before."""
+    kept: list[int] = []
+    for box in np.argsort(-scores, kind="stable"):
+        if len(kept) >= limit or (least is not None and not scores[box] > least):
+            break
+        if not (_overlap(ends[box], ends[kept]) > most).any():
+            kept.append(int(box))
+    return kept
+
+
+def _overlap(box: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """Intersection over union of one box [4] with others [k, 4], 0 where there is none."""
+    shared = np.clip(np.minimum(box[2:], others[:, 2:]) - np.maximum(box[:2], others[:, :2]), 0, None).prod(1)
+    area, areas = (box[2:] - box[:2]).prod(), (others[:, 2:] - others[:, :2]).prod(1)
+    union = area + areas - shared
+    return np.divide(shared, union, out=np.zeros_like(shared), where=(shared > 0) & (union > 0))

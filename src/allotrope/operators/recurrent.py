@@ -1,0 +1,248 @@
+"""Recurrent layers. The framework's own kernels run them where the attributes allow; else they are unrolled over time, as ONNX defines them.
+
+Letters: t steps, n in the batch, c input channels, h hidden size.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from allotrope.operators.activations import Activation, activations_of
+from allotrope.operators.shaping import narrow
+from allotrope.operators.table import operator
+
+Run = Callable[[int, Any, list[Any]], tuple[Any, list[Any]]]
+"""One direction over x [t, n, c] from states [n, h]: y [t, n, h] and the last states."""
+
+
+def _layer(p: Any, run: Run, x: Any, lengths: Any, states: list[Any], direction: str, layout: int) -> tuple[Any, ...]:
+    """Every direction of a layer, and its results in ONNX's layout: y [t, directions, n, h] and states [directions, n, h]."""
+    x, states = (p.transpose(x, (1, 0, 2)), [p.transpose(s, (1, 0, 2)) for s in states]) if layout else (x, states)
+    results = []
+    for d, backward in enumerate({"forward": (False,), "reverse": (True,), "bidirectional": (False, True)}[direction]):
+        y, last = run(d, _reversed(p, x, lengths) if backward else x, [_part(p, s, d) for s in states])
+        results.append((_reversed(p, y, lengths) if backward else y, *last))
+    ys, *lasts = zip(*results, strict=True)
+    if layout:
+        stacked = [_stack(p, [p.transpose(y, (1, 0, 2)) for y in ys], 2)]
+        return *stacked, *(_stack(p, last, 1) for last in lasts)
+    return _stack(p, ys, 1), *(_stack(p, last, 0) for last in lasts)
+
+
+def _part(p: Any, x: Any, d: int) -> Any:
+    """x[d]."""
+    return p.reshape(narrow(p, x, 0, d, d + 1), p.shape(x)[1:])
+
+
+def _stack(p: Any, arrays: Sequence[Any], axis: int) -> Any:
+    """Arrays along a new axis."""
+    shape = list(p.shape(arrays[0]))
+    parts = [p.reshape(a, (*shape[:axis], 1, *shape[axis:])) for a in arrays]
+    return parts[0] if len(parts) == 1 else p.concatenate(parts, axis)
+
+
+def _reversed(p: Any, x: Any, lengths: Any) -> Any:
+    """x [t, n, c] backward in time, each sequence within its own length."""
+    if lengths is None:
+        return p.flip(x, (0,))
+    t, n, c = p.shape(x)
+    steps, ends = p.constant(np.arange(t)[:, None]), p.reshape(p.cast(lengths, np.dtype(np.int64)), (1, n))
+    source = p.where(p.less(steps, ends), p.subtract(p.subtract(ends, steps), 1), steps)
+    places = p.add(p.multiply(source, n), p.constant(np.arange(n)))
+    return p.reshape(p.take(p.reshape(x, (t * n, c)), p.reshape(places, (-1,)), 0), (t, n, c))
+
+
+def _unrolled(p: Any, cell: Callable[[Any, list[Any]], list[Any]], x: Any, states: list[Any], lengths: Any) -> tuple[Any, list[Any]]:
+    """cell(x [n, ...], states) -> states for each step of x [t, n, ...]; y is the first state, 0 where a sequence is over."""
+
+    def step(old: list[Any], slices: list[Any]) -> tuple[list[Any], list[Any]]:
+        new = cell(slices[0], old)
+        if lengths is None:
+            return new, [new[0]]
+        alive = p.reshape(p.less(slices[1], lengths), (-1, 1))
+        return [p.where(alive, b, a) for a, b in zip(old, new, strict=True)], [p.where(alive, new[0], 0)]
+
+    steps = p.shape(x)[0]
+    inputs = [x] if lengths is None else [x, p.constant(np.arange(steps, dtype=p.dtype(lengths)))]
+    states, results = p.scan(step, states, inputs, steps)
+    return results[0], states
+
+
+def _gates(p: Any, x: Any, count: int) -> list[Any]:
+    """x [..., count * h] in equal pieces."""
+    axis = len(p.shape(x)) - 1
+    size = p.shape(x)[axis] // count
+    return [narrow(p, x, axis, i * size, (i + 1) * size) for i in range(count)]
+
+
+def _times(p: Any, x: Any, weight: Any) -> Any:
+    """x [..., c] with weight [h, c]: [..., h]."""
+    return p.matmul(x, p.transpose(weight, (1, 0)))
+
+
+def _zeros(p: Any, x: Any, r: Any, layout: int) -> Any:
+    """A first state of zeros for R [directions, gates * h, h]."""
+    batch, directions, h = p.shape(x)[0 if layout else 1], p.shape(r)[0], p.shape(r)[2]
+    return p.full((batch, directions, h) if layout else (directions, batch, h), 0, p.dtype(x))
+
+
+def _weights(p: Any, d: int, w: Any, r: Any, b: Any) -> tuple[Any, Any, Any]:
+    """W [gates * h, c], R [gates * h, h] and B [2 * gates * h] of one direction; B is 0 where it is left out."""
+    bias = p.full((2 * p.shape(w)[1],), 0, p.dtype(w)) if b is None else _part(p, b, d)
+    return _part(p, w, d), _part(p, r, d), bias
+
+
+@operator("RNN")
+def rnn(
+    p: Any,
+    x: Any,
+    w: Any,
+    r: Any,
+    b: Any = None,
+    sequence_lens: Any = None,
+    initial_h: Any = None,
+    *,
+    activation_alpha: Sequence[float] = (),
+    activation_beta: Sequence[float] = (),
+    activations: Sequence[str] | None = None,
+    clip: float | None = None,
+    direction: str = "forward",
+    hidden_size: int | None = None,
+    layout: int = 0,
+) -> tuple[Any, ...]:
+    """H = f(X W + Wb + H R + Rb) (Elman 1990)."""
+    functions = activations_of(p, activations, ("Tanh",), p.shape(w)[0], activation_alpha, activation_beta, clip)
+
+    def run(d: int, x: Any, states: list[Any]) -> tuple[Any, list[Any]]:
+        (f,), (weight, recurrence, bias) = functions[d], _weights(p, d, w, r, b)
+        if f.name in ("Tanh", "Relu") and clip is None and sequence_lens is None and p.shape(x)[0]:
+            fused = p.rnn(x, weight, recurrence, bias, states[0], f.name)
+            if fused is not None:
+                return fused[0], [fused[1]]
+        gates = p.add(_times(p, x, weight), p.add(*_gates(p, bias, 2)))
+        return _unrolled(p, lambda g, s: [f(p.add(g, _times(p, s[0], recurrence)))], gates, states, sequence_lens)
+
+    state = _zeros(p, x, r, layout) if initial_h is None else initial_h
+    return _layer(p, run, x, sequence_lens, [state], direction, layout)
+
+
+@operator("GRU")
+def gru(
+    p: Any,
+    x: Any,
+    w: Any,
+    r: Any,
+    b: Any = None,
+    sequence_lens: Any = None,
+    initial_h: Any = None,
+    *,
+    activation_alpha: Sequence[float] = (),
+    activation_beta: Sequence[float] = (),
+    activations: Sequence[str] | None = None,
+    clip: float | None = None,
+    direction: str = "forward",
+    hidden_size: int | None = None,
+    layout: int = 0,
+    linear_before_reset: int = 0,
+) -> tuple[Any, ...]:
+    """Gated recurrent units (Cho et al. 2014); the reset gate acts on H, or on H R + Rb where linear_before_reset."""
+    usual = ("Sigmoid", "Tanh")
+    functions = activations_of(p, activations, usual, p.shape(w)[0], activation_alpha, activation_beta, clip)
+
+    def run(d: int, x: Any, states: list[Any]) -> tuple[Any, list[Any]]:
+        f, g = functions[d]
+        weight, recurrence, bias = _weights(p, d, w, r, b)
+        if linear_before_reset and (f.name, g.name) == usual and clip is None and sequence_lens is None and p.shape(x)[0]:
+            fused = p.gru(x, weight, recurrence, bias, states[0])
+            if fused is not None:
+                return fused[0], [fused[1]]
+        cell = _gru_cell(p, f, g, recurrence, bias, bool(linear_before_reset))
+        return _unrolled(p, cell, p.add(_times(p, x, weight), narrow(p, bias, 0, 0, p.shape(weight)[0])), states, sequence_lens)
+
+    state = _zeros(p, x, r, layout) if initial_h is None else initial_h
+    return _layer(p, run, x, sequence_lens, [state], direction, layout)
+
+
+def _gru_cell(p: Any, f: Activation, g: Activation, recurrence: Any, bias: Any, linear_before_reset: bool) -> Callable[..., list[Any]]:
+    """One step: H = (1 - z) h + z H, with gates in ONNX's order z, r, h."""
+    size = p.shape(recurrence)[1]
+    own = narrow(p, bias, 0, 3 * size, 6 * size)
+    gated, hidden = narrow(p, recurrence, 0, 0, 2 * size), narrow(p, recurrence, 0, 2 * size, 3 * size)
+
+    def cell(gates: Any, states: list[Any]) -> list[Any]:
+        (h,) = states
+        xz, xr, xh = _gates(p, gates, 3)
+        hz, hr = _gates(p, p.add(_times(p, h, gated), narrow(p, own, 0, 0, 2 * size)), 2)
+        update, reset = f(p.add(xz, hz)), f(p.add(xr, hr))
+        rest = narrow(p, own, 0, 2 * size, 3 * size)
+        if linear_before_reset:
+            inner = p.multiply(reset, p.add(_times(p, h, hidden), rest))
+        else:
+            inner = p.add(_times(p, p.multiply(reset, h), hidden), rest)
+        candidate = g(p.add(xh, inner))
+        return [p.add(candidate, p.multiply(update, p.subtract(h, candidate)))]
+
+    return cell
+
+
+@operator("LSTM")
+def lstm(
+    p: Any,
+    x: Any,
+    w: Any,
+    r: Any,
+    b: Any = None,
+    sequence_lens: Any = None,
+    initial_h: Any = None,
+    initial_c: Any = None,
+    peepholes: Any = None,
+    *,
+    activation_alpha: Sequence[float] = (),
+    activation_beta: Sequence[float] = (),
+    activations: Sequence[str] | None = None,
+    clip: float | None = None,
+    direction: str = "forward",
+    hidden_size: int | None = None,
+    input_forget: int = 0,
+    layout: int = 0,
+) -> tuple[Any, ...]:
+    """Long short-term memory (Hochreiter and Schmidhuber 1997), with peepholes (Gers et al. 2002) where they are given."""
+    usual = ("Sigmoid", "Tanh", "Tanh")
+    functions = activations_of(p, activations, usual, p.shape(w)[0], activation_alpha, activation_beta, clip)
+    plain = clip is None and sequence_lens is None and peepholes is None and not input_forget
+
+    def run(d: int, x: Any, states: list[Any]) -> tuple[Any, list[Any]]:
+        weight, recurrence, bias = _weights(p, d, w, r, b)
+        if plain and tuple(f.name for f in functions[d]) == usual and p.shape(x)[0]:
+            fused = p.lstm(x, weight, recurrence, bias, *states)
+            if fused is not None:
+                return fused[0], list(fused[1:])
+        peeps = None if peepholes is None else _gates(p, _part(p, peepholes, d), 3)
+        gates = p.add(_times(p, x, weight), p.add(*_gates(p, bias, 2)))
+        return _unrolled(p, _lstm_cell(p, functions[d], recurrence, peeps, bool(input_forget)), gates, states, sequence_lens)
+
+    states = [_zeros(p, x, r, layout) if s is None else s for s in (initial_h, initial_c)]
+    return _layer(p, run, x, sequence_lens, states, direction, layout)
+
+
+def _lstm_cell(
+    p: Any, functions: Sequence[Activation], recurrence: Any, peepholes: Sequence[Any] | None, input_forget: bool
+) -> Callable[..., list[Any]]:
+    """One step: C = f C + i c, H = o h(C), with gates in ONNX's order i, o, f, c and peepholes in the order i, o, f."""
+    f, g, h = functions
+
+    def seen(gate: Any, which: int, cell: Any) -> Any:
+        return gate if peepholes is None else p.add(gate, p.multiply(peepholes[which], cell))
+
+    def cell(gates: Any, states: list[Any]) -> list[Any]:
+        hidden, old = states
+        i, o, forget, candidate = _gates(p, p.add(gates, _times(p, hidden, recurrence)), 4)
+        kept = f(seen(forget, 2, old))
+        taken = p.add(p.negative(kept), 1) if input_forget else f(seen(i, 0, old))
+        new = p.add(p.multiply(kept, old), p.multiply(taken, g(candidate)))
+        return [p.multiply(f(seen(o, 1, new)), h(new)), new]
+
+    return cell

@@ -1,0 +1,166 @@
+"""Arrays read between their places: GridSample and what is made of it. All by gathers from flattened arrays.
+
+A place on an axis becomes taps: the whole places around it, each with a weight.
+"""
+
+from __future__ import annotations
+
+import functools
+import itertools
+import math
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from allotrope.errors import UnsupportedError
+from allotrope.operators.convolution import resolve_pads
+from allotrope.operators.shaping import narrow
+from allotrope.operators.table import operator
+
+_INDEX = np.dtype(np.int64)
+_A = -0.75
+"""The parameter of cubic convolution, as in PyTorch and ONNX."""
+
+
+class Tap(NamedTuple):
+    """Whole places on one axis, int64 and within it; their weights (None means 1); whether they count (None means always)."""
+
+    index: Any
+    weight: Any
+    inside: Any
+
+
+@operator("GridSample")
+def grid_sample(p: Any, x: Any, grid: Any, *, align_corners: int = 0, mode: str = "linear", padding_mode: str = "zeros") -> Any:
+    """x [n, c, *spatial] at places grid [n, *out, axes], -1..1 over each axis, the last axis first: [n, c, *out].
+
+    -1 and 1 are the centres of the outermost places where align_corners, else their outer edges (Jaderberg et al. 2015).
+    """
+    spatial, rank = p.shape(x)[2:], len(p.shape(grid)) - 1
+    taps = []
+    for i, length in enumerate(spatial):
+        last = len(spatial) - 1 - i
+        place = p.reshape(narrow(p, grid, rank, last, last + 1), p.shape(grid)[:-1])
+        factor, offset = ((length - 1) / 2, (length - 1) / 2) if align_corners else (length / 2, (length - 1) / 2)
+        edge = (0.0, length - 1.0) if align_corners else (-0.5, length - 0.5)
+        taps.append(_taps(p, p.add(p.multiply(place, factor), offset), length, mode, padding_mode, edge))
+    return gathered(p, x, taps)
+
+
+def _taps(p: Any, place: Any, length: int, mode: str, padding: str, edge: tuple[float, float]) -> list[Tap]:
+    """The taps of places on one axis; places beyond its edges are brought back first, as the padding says."""
+    if mode == "nearest":
+        place = p.round(place)
+    if padding == "border":
+        outside = p.logical_or(p.less(place, edge[0]), p.greater(place, edge[1]))
+        place = p.where(outside, p.minimum(p.maximum(place, 0.0), length - 1.0), place)
+    elif padding == "reflection":
+        place = _reflected(p, place, edge)
+    if mode == "nearest":
+        return [_tap(p, place, None, length, padding, edge)]
+    base = p.floor(place)
+    near = p.subtract(place, base)
+    if mode == "linear":
+        weights = [p.add(p.negative(near), 1.0), near]
+    elif mode == "cubic":
+        far = p.add(p.negative(near), 1.0)
+        weights = [_cubic_tail(p, p.add(near, 1.0)), _cubic(p, near), _cubic(p, far), _cubic_tail(p, p.add(far, 1.0))]
+    else:
+        raise UnsupportedError(f"mode '{mode}' is not known; linear, nearest and cubic are.")
+    first = -(len(weights) // 2 - 1)
+    return [_tap(p, p.add(base, float(first + k)), w, length, padding, edge) for k, w in enumerate(weights)]
+
+
+def _tap(p: Any, whole: Any, weight: Any, length: int, padding: str, edge: tuple[float, float]) -> Tap:
+    inside = p.logical_and(p.greater(whole, -0.5), p.less(whole, length - 0.5)) if padding == "zeros" else None
+    whole = _reflected(p, whole, edge) if padding == "reflection" else whole
+    index = p.maximum(p.minimum(p.cast(whole, _INDEX), length - 1), 0)
+    return Tap(index, weight, inside)
+
+
+def _reflected(p: Any, place: Any, edge: tuple[float, float]) -> Any:
+    """Places mirrored at both edges until they lie between them."""
+    low, span = edge[0], edge[1] - edge[0]
+    if span <= 0:
+        return p.full(p.shape(place), low, p.dtype(place))
+    within = p.floored_remainder(p.subtract(place, low), 2 * span)
+    return p.add(p.minimum(within, p.add(p.negative(within), 2 * span)), low)
+
+
+def _cubic(p: Any, t: Any) -> Any:
+    """Weight at distance 0..1 of cubic convolution (Keys 1981)."""
+    return p.add(p.multiply(p.multiply(p.subtract(p.multiply(t, _A + 2), _A + 3), t), t), 1.0)
+
+
+def _cubic_tail(p: Any, t: Any) -> Any:
+    """Weight at distance 1..2."""
+    return p.subtract(p.multiply(p.add(p.multiply(p.subtract(p.multiply(t, _A), 5 * _A), t), 8 * _A), t), 4 * _A)
+
+
+def gathered(p: Any, x: Any, taps: Sequence[Sequence[Tap]]) -> Any:
+    """The weighted sum of x [n, c, *spatial] at every combination of taps [n, *out], one list an axis: [n, c, *out]."""
+    images = p.constant(np.arange(p.shape(x)[0]).reshape(-1, *[1] * (len(p.shape(taps[0][0].index)) - 1)))
+    total = functools.reduce(p.add, each(p, x, images, taps))
+    out = len(p.shape(total))
+    return p.transpose(total, (0, out - 1, *range(1, out - 1)))
+
+
+def each(p: Any, x: Any, images: Any, taps: Sequence[Sequence[Tap]]) -> Iterator[Any]:
+    """x [n, c, *spatial] at each combination of taps of the images numbered so, times its weight: [*out, c]. All broadcast to `out`."""
+    n, c, *spatial = p.shape(x)
+    rows = p.reshape(p.transpose(x, (0, *range(2, len(spatial) + 2), 1)), (n * math.prod(spatial), c))
+    for chosen in itertools.product(*taps):
+        place = p.multiply(images, math.prod(spatial))
+        for i, tap in enumerate(chosen):
+            place = p.add(place, p.multiply(tap.index, math.prod(spatial[i + 1 :])))
+        value, column = p.take(rows, place, 0), (*p.shape(place), 1)
+        inside = [tap.inside for tap in chosen if tap.inside is not None]
+        if inside:
+            value = p.where(p.reshape(functools.reduce(p.logical_and, inside), column), value, 0)
+        weights = [p.cast(tap.weight, p.dtype(x)) for tap in chosen if tap.weight is not None]
+        yield p.multiply(value, p.reshape(functools.reduce(p.multiply, weights), column)) if weights else value
+
+
+@operator("DeformConv")
+def deformable_convolution(
+    p: Any,
+    x: Any,
+    weight: Any,
+    offset: Any,
+    bias: Any = None,
+    mask: Any = None,
+    *,
+    dilations: Sequence[int] | None = None,
+    group: int = 1,
+    kernel_shape: Sequence[int] | None = None,
+    offset_group: int = 1,
+    pads: Sequence[int] | None = None,
+    strides: Sequence[int] | None = None,
+) -> Any:
+    """Conv whose kernel places are moved by offset [n, groups * kernel * axes, *out] and weighted by mask (Dai et al. 2017; Zhu et al. 2019)."""
+    (n, c, *spatial), (m, _, *kernel), out = p.shape(x), p.shape(weight), p.shape(offset)[2:]
+    rank, block, positions = len(spatial), math.prod(kernel), math.prod(out)
+    strides, dilations = strides or (1,) * rank, dilations or (1,) * rank
+    before = [pad[0] for pad in resolve_pads("NOTSET", pads, spatial, kernel, strides, dilations)]
+    moves = p.reshape(offset, (n * offset_group, block, rank, positions))
+    taps = []
+    for i, regular in enumerate(_regular_places(kernel, out, strides, dilations, before)):
+        move = p.reshape(narrow(p, moves, 2, i, i + 1), (n * offset_group, block, positions))
+        place = p.add(move, p.constant(regular.astype(p.dtype(offset))))
+        taps.append(_taps(p, place, spatial[i], "linear", "zeros", (0.0, 0.0)))
+    sampled = gathered(p, p.reshape(x, (n * offset_group, c // offset_group, *spatial)), taps)
+    if mask is not None:
+        sampled = p.multiply(sampled, p.reshape(mask, (n * offset_group, 1, block, positions)))
+    columns = p.reshape(sampled, (n, group, c // group * block, positions))
+    y = p.reshape(p.matmul(p.reshape(weight, (1, group, m // group, -1)), columns), (n, m, *out))
+    return y if bias is None else p.add(y, p.reshape(bias, (-1, *[1] * rank)))
+
+
+def _regular_places(
+    kernel: Sequence[int], out: Sequence[int], strides: Sequence[int], dilations: Sequence[int], before: Sequence[int]
+) -> list[np.ndarray]:
+    """Where each kernel place of an ordinary convolution reads, one array [block, positions] an axis."""
+    within = np.indices(kernel).reshape(len(kernel), -1, 1)
+    corner = np.indices(out).reshape(len(out), 1, -1)
+    return [within[i] * dilations[i] + corner[i] * strides[i] - before[i] for i in range(len(kernel))]
