@@ -9,6 +9,7 @@ from allotrope.config import DataOptions
 from allotrope.data import ImageData, ImageSplit, load_images
 from allotrope.errors import UsageError
 from allotrope.network import zoo
+from allotrope.network.summary import multiply_adds
 from allotrope.training import recipes
 from allotrope.training.choose import choose, pixel_statistics
 from allotrope.training.mirror import kept_when_mirrored
@@ -87,10 +88,24 @@ def test_more_time_or_a_faster_machine_gives_a_wider_network(monkeypatch):
     data = images_of(28, 1, count=600)
 
     def width(budget, images_per_second):
-        return choose(data, budget=budget, speed=lambda network, recipe: images_per_second).arguments["width"]
+        found = choose(data, budget=budget, speed=lambda network, recipe: images_per_second * 2e7 / multiply_adds(network))
+        return found.arguments["width"]
 
     assert width(10, 50) < width(100, 50) == width(10, 500) < width(1e6, 50) == max(FAMILIES["whitened_cnn"].widths)
     assert width(0.001, 1) == min(FAMILIES["whitened_cnn"].widths)
+
+
+def test_what_an_image_costs_beside_its_multiply_adds_is_allowed_for(monkeypatch):
+    monkeypatch.setattr(recipes, "FEW", 100)
+    data = images_of(28, 1, count=600)
+
+    def speed(network, recipe):
+        return 1 / (1e-3 + 1e-10 * multiply_adds(network))
+
+    found = choose(data, budget=60.0, speed=speed)
+    seen = 60.0 / 600 * speed(found.network, found.recipe)
+    assert seen >= 10.0 and found.arguments["width"] == 1.0
+    assert any(f"Width 1: with it this machine sees each image about {seen:.0f} times" in reason for reason in found.reasons)
 
 
 def test_few_images_get_a_small_network_and_more_augmentation():

@@ -138,15 +138,20 @@ class _Choosing:
         middle = {**arguments, "width": family.usual_width}
         if recipe.budget is None or self.speed is None:
             return middle
-        network = self._built(family, middle)
-        speed = self.speed(network, recipe)
-        work = speed * multiply_adds(network) * recipe.budget
-        return {**arguments, "width": self._affordable(family, arguments, work)}
+        return {**arguments, "width": self._affordable(family, arguments, recipe.budget, self._cost(family, arguments, recipe, self.speed))}
 
-    def _affordable(self, family: Family, arguments: dict[str, Any], work: float) -> float:
+    def _cost(self, family: Family, arguments: dict[str, Any], recipe: Recipe, speed: Speed) -> Callable[[int], float]:
+        """Seconds an image in training as a straight line over multiply-adds, through the smallest width and the usual one."""
+        ends = [self._built(family, {**arguments, "width": width}) for width in (min(family.widths), family.usual_width)]
+        work = [multiply_adds(network) for network in ends]
+        seconds = [1 / speed(network, recipe) for network in ends]
+        slope = min(max((seconds[1] - seconds[0]) / (work[1] - work[0]), 0.0), seconds[1] / work[1])
+        return lambda multiply_adds: seconds[1] + slope * (multiply_adds - work[1])
+
+    def _affordable(self, family: Family, arguments: dict[str, Any], budget: float, cost: Callable[[int], float]) -> float:
         images = len(self.data.train)
         widths = family.widths_for(images)
-        seen = {width: work / multiply_adds(self._built(family, {**arguments, "width": width})) / images for width in widths}
+        seen = {width: budget / images / cost(multiply_adds(self._built(family, {**arguments, "width": width}))) for width in widths}
         width = next((width for width in widths if seen[width] >= family.enough_epochs), widths[-1])
         self.reasons.append(
             f"Width {width:g}: with it this machine sees each image about {seen[width]:.0f} times in the budget. "

@@ -32,6 +32,7 @@ ROUNDS = 9
 STEPS_FORESEEN = 24
 """How many steps of the slowest kind a race needs at the least to say something of four settings."""
 SMALLEST_BATCH = 16
+PROBE_SECONDS = 0.2
 CLEARLY_SLOWER = 1.25
 WORTH_CHANGING = 1.03
 """How much faster a setting must be than one before it in the list, which is nearer to the defaults."""
@@ -307,14 +308,18 @@ def training_speed(
     usable = [settings for settings in (options or found.settings()) if not settings.compiled]
     channels_last = [settings for settings in usable if settings.layout == "channels-last"]
     plan = training_plan(network, recipe, data.train.counts(len(data.classes)))
-    batch = _first(Batches(data.train, len(data.classes), recipe).batch(0, 0), 64)
-    return max(len(batch.images) / _seconds_per_step(found.trainer(network, plan, settings), batch) for settings in channels_last or usable)
+    batch = Batches(data.train, len(data.classes), recipe).batch(0, 0)
+    return max(_speed(found.trainer(network, plan, settings), batch) for settings in channels_last or usable)
 
 
-def _seconds_per_step(trainer: Trainer, batch: Batch) -> float:
-    """The faster of two steps; one before them, which prepares kernels, is not timed. Weights hardly move."""
-    _step(trainer, batch, 0.0, 1)
-    return min(_timed(trainer, batch, 0.0, step) for step in (2, 3))
+def _speed(trainer: Trainer, batch: Batch) -> float:
+    """Images a second, by the faster of two steps, on as much of the batch as takes about `PROBE_SECONDS`; weights do not move."""
+    small = _first(batch, SMALLEST_BATCH)
+    _step(trainer, small, 0.0, 1)
+    affordable = PROBE_SECONDS / _timed(trainer, small, 0.0, 2) * SMALLEST_BATCH
+    whole = _first(batch, max(SMALLEST_BATCH, int(affordable)))
+    _step(trainer, whole, 0.0, 3)
+    return len(whole.images) / min(_timed(trainer, whole, 0.0, step) for step in (4, 5))
 
 
 def _first(batch: Batch, count: int) -> Batch:
