@@ -9,7 +9,7 @@ import importlib.util
 from allotrope.errors import MissingDependencyError, unknown_name
 from allotrope.frameworks.contract import Framework
 
-FRAMEWORKS = {"reference": "numpy", "pytorch": "torch"}
+FRAMEWORKS = {"reference": "numpy", "pytorch": "torch", "jax": "jax"}
 """Each framework and the package that it needs."""
 
 

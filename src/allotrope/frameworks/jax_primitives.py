@@ -1,0 +1,352 @@
+"""The primitives in JAX."""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import ml_dtypes
+import numpy as np
+from jax import lax
+
+from allotrope.errors import UnsupportedError
+from allotrope.frameworks.primitives import Array, Primitives, highest, lowest
+
+DTYPES = frozenset(
+    np.dtype(name)
+    for name in (
+        "bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64",
+        "float16", "float32", "float64", "complex64", "complex128", ml_dtypes.bfloat16,
+    )
+)  # fmt: skip
+
+
+Results = tuple[list[Array], list[Array]]
+"""The states of a scan, and its results."""
+
+
+class UnknownValueError(UnsupportedError):
+    """A value steers the computation, and is not known while JAX traces."""
+
+
+def available(dtype: np.dtype) -> np.dtype:
+    """The dtype as JAX has it: 64-bit ones are 32-bit where the user has not turned them on. Raises: UnsupportedError."""
+    if np.dtype(dtype) not in DTYPES:
+        raise UnsupportedError(f"JAX has no dtype {dtype} here.")
+    return np.dtype(jax.dtypes.canonicalize_dtype(dtype))
+
+
+def to_array(value: np.ndarray) -> jax.Array:
+    """A JAX array with this value."""
+    value = np.asarray(value)
+    return jnp.asarray(value, dtype=available(value.dtype))
+
+
+def to_numpy(x: Array) -> np.ndarray:
+    """The value as a NumPy array of its own."""
+    return np.array(x)
+
+
+def binary(function: Callable[..., jax.Array]) -> Callable[..., jax.Array]:
+    """A function of two arrays whose second may be a number: NumPy's scalars, which JAX gives a dtype, become Python's."""
+
+    def run(self: JaxPrimitives, x: Array, y: Any) -> jax.Array:
+        return function(x, y.item() if isinstance(y, np.generic) else y)
+
+    return run
+
+
+def _divide(x: Array, y: Any) -> jax.Array:
+    if not jnp.issubdtype(x.dtype, jnp.integer):
+        return jnp.divide(x, y)
+    x, y = jnp.broadcast_arrays(x, jnp.asarray(y, x.dtype))
+    return lax.div(x, y)
+
+
+class JaxPrimitives(Primitives):
+    """Primitives over `jax.Array`.
+
+    Where `narrow` is a dtype, convolutions and matrix products of float32 are computed in it, and their results are float32 again.
+    """
+
+    def __init__(self, narrow: np.dtype | None = None) -> None:
+        """Computes everything in the dtype it has where `narrow` is None."""
+        self.narrow = narrow
+
+    # --- arrays
+    def constant(self, value: np.ndarray) -> jax.Array:  # noqa: D102
+        return to_array(value)
+
+    def to_host(self, x: Array) -> np.ndarray:  # noqa: D102
+        x = lax.stop_gradient(x)
+        if isinstance(x, jax.core.Tracer):
+            raise UnknownValueError("the shape of the result depends on a value that is not known while JAX traces the network.")
+        return to_numpy(x)
+
+    def shape(self, x: Array) -> tuple[int, ...]:  # noqa: D102
+        return tuple(x.shape)
+
+    def dtype(self, x: Array) -> np.dtype:  # noqa: D102
+        return np.dtype(x.dtype)
+
+    def cast(self, x: Array, dtype: np.dtype) -> jax.Array:  # noqa: D102
+        return lax.convert_element_type(x, available(dtype)) if dtype != np.bool_ else x != 0
+
+    def full(self, shape: Sequence[int], value: float | int | bool, dtype: np.dtype) -> jax.Array:  # noqa: D102
+        return jnp.full(tuple(shape), value, available(dtype))
+
+    def arange(self, count: int, dtype: np.dtype) -> jax.Array:  # noqa: D102
+        return jnp.arange(count, dtype=available(dtype))
+
+    # --- elementwise, one operand
+    negative = staticmethod(jnp.negative)
+    abs = staticmethod(jnp.abs)
+    sign = staticmethod(jnp.sign)
+    exp = staticmethod(jnp.exp)
+    log = staticmethod(jnp.log)
+    sqrt = staticmethod(jnp.sqrt)
+    tanh = staticmethod(jnp.tanh)
+    sigmoid = staticmethod(jax.nn.sigmoid)
+    erf = staticmethod(lax.erf)
+    relu = staticmethod(jax.nn.relu)
+    softplus = staticmethod(jax.nn.softplus)
+    sin = staticmethod(jnp.sin)
+    cos = staticmethod(jnp.cos)
+    tan = staticmethod(jnp.tan)
+    asin = staticmethod(jnp.arcsin)
+    acos = staticmethod(jnp.arccos)
+    atan = staticmethod(jnp.arctan)
+    sinh = staticmethod(jnp.sinh)
+    cosh = staticmethod(jnp.cosh)
+    asinh = staticmethod(jnp.arcsinh)
+    acosh = staticmethod(jnp.arccosh)
+    atanh = staticmethod(jnp.arctanh)
+    floor = staticmethod(jnp.floor)
+    ceil = staticmethod(jnp.ceil)
+    round = staticmethod(jnp.round)
+    isnan = staticmethod(jnp.isnan)
+    logical_not = staticmethod(jnp.logical_not)
+    bitwise_not = staticmethod(jnp.bitwise_not)
+
+    def bit_cast(self, x: Array, dtype: np.dtype) -> jax.Array:  # noqa: D102
+        return lax.bitcast_convert_type(x, available(dtype))
+
+    def gelu(self, x: Array, approximate: bool) -> jax.Array:  # noqa: D102
+        return jax.nn.gelu(x, approximate=approximate)
+
+    # --- elementwise, two operands and three
+    add = binary(jnp.add)
+    subtract = binary(jnp.subtract)
+    multiply = binary(jnp.multiply)
+    divide = binary(_divide)
+    power = binary(jnp.power)
+    maximum = binary(jnp.maximum)
+    minimum = binary(jnp.minimum)
+    equal = binary(jnp.equal)
+    less = binary(jnp.less)
+    greater = binary(jnp.greater)
+    bitwise_xor = binary(jnp.bitwise_xor)
+    bitwise_and = binary(jnp.bitwise_and)
+    bitwise_or = binary(jnp.bitwise_or)
+    logical_and = binary(jnp.logical_and)
+    logical_or = binary(jnp.logical_or)
+    logical_xor = binary(jnp.logical_xor)
+    floored_remainder = binary(jnp.remainder)
+    truncated_remainder = binary(jnp.fmod)
+    shift_left = binary(jnp.left_shift)
+    shift_right = binary(jnp.right_shift)
+
+    def where(self, condition: Array, x: Any, y: Any) -> jax.Array:  # noqa: D102
+        dtype = (x if isinstance(x, jax.Array) else y).dtype
+        return jnp.where(condition, jnp.asarray(x, dtype), jnp.asarray(y, dtype))
+
+    # --- reductions
+    def sum(self, x: Array, axes: Sequence[int] | None = None, keepdims: bool = False) -> jax.Array:  # noqa: D102
+        return jnp.sum(x, _axes(axes), dtype=x.dtype, keepdims=keepdims)
+
+    def mean(self, x: Array, axes: Sequence[int] | None = None, keepdims: bool = False) -> jax.Array:  # noqa: D102
+        return jnp.mean(x, _axes(axes), dtype=x.dtype, keepdims=keepdims)
+
+    def max(self, x: Array, axes: Sequence[int] | None = None, keepdims: bool = False) -> jax.Array:  # noqa: D102
+        return jnp.max(x, _axes(axes), keepdims=keepdims, initial=None if x.size else lowest(self.dtype(x)))
+
+    def min(self, x: Array, axes: Sequence[int] | None = None, keepdims: bool = False) -> jax.Array:  # noqa: D102
+        return jnp.min(x, _axes(axes), keepdims=keepdims, initial=None if x.size else highest(self.dtype(x)))
+
+    def product(self, x: Array, axes: Sequence[int] | None = None, keepdims: bool = False) -> jax.Array:  # noqa: D102
+        return jnp.prod(x, _axes(axes), dtype=x.dtype, keepdims=keepdims)
+
+    def log_sum_exp(self, x: Array, axes: Sequence[int] | None = None, keepdims: bool = False) -> jax.Array:  # noqa: D102
+        return jax.nn.logsumexp(x, _axes(axes), keepdims=keepdims)
+
+    def argmax(self, x: Array, axis: int) -> jax.Array:  # noqa: D102
+        return jnp.argmax(x, axis)
+
+    def cumulative_sum(self, x: Array, axis: int) -> jax.Array:  # noqa: D102
+        return jnp.cumsum(x, axis, dtype=x.dtype)
+
+    def cumulative_product(self, x: Array, axis: int) -> jax.Array:  # noqa: D102
+        return jnp.cumprod(x, axis, dtype=x.dtype)
+
+    def top_k(self, x: Array, k: int, axis: int, largest: bool) -> tuple[jax.Array, jax.Array]:  # noqa: D102
+        order = jnp.argsort(x, axis, stable=True, descending=largest)
+        places = lax.slice_in_dim(order, 0, k, axis=axis)
+        return jnp.take_along_axis(x, places, axis), places
+
+    def softmax(self, x: Array, axis: int) -> jax.Array:  # noqa: D102
+        return jax.nn.softmax(x, axis)
+
+    def log_softmax(self, x: Array, axis: int) -> jax.Array:  # noqa: D102
+        return jax.nn.log_softmax(x, axis)
+
+    # --- shaping
+    def reshape(self, x: Array, shape: Sequence[int]) -> jax.Array:  # noqa: D102
+        return jnp.reshape(x, tuple(shape))
+
+    def transpose(self, x: Array, axes: Sequence[int]) -> jax.Array:  # noqa: D102
+        return jnp.transpose(x, tuple(axes))
+
+    def broadcast_to(self, x: Array, shape: Sequence[int]) -> jax.Array:  # noqa: D102
+        return jnp.broadcast_to(x, tuple(shape))
+
+    def concatenate(self, arrays: Sequence[Array], axis: int) -> jax.Array:  # noqa: D102
+        return jnp.concatenate(arrays, axis)
+
+    def slice(self, x: Array, starts: Sequence[int], stops: Sequence[int | None], steps: Sequence[int]) -> jax.Array:  # noqa: D102
+        return x[tuple(slice(*bounds) for bounds in zip(starts, stops, steps, strict=True))]
+
+    def pad(self, x: Array, before: Sequence[int], after: Sequence[int], mode: str, value: float | int) -> jax.Array:  # noqa: D102
+        widths = list(zip(before, after, strict=True))
+        return jnp.pad(x, widths, constant_values=value) if mode == "constant" else jnp.pad(x, widths, mode=mode)
+
+    def take(self, x: Array, indices: Array, axis: int) -> jax.Array:  # noqa: D102
+        return jnp.take(x, indices, axis, mode="clip")
+
+    def flip(self, x: Array, axes: Sequence[int]) -> jax.Array:  # noqa: D102
+        return jnp.flip(x, tuple(axes))
+
+    def scatter(self, x: Array, indices: Array, updates: Array, reduction: str) -> jax.Array:  # noqa: D102
+        place = x.at[indices]
+        put = {"none": place.set, "add": place.add, "mul": place.multiply, "max": place.max, "min": place.min}[reduction]
+        return put(updates)
+
+    # --- linear and neural
+    def _narrowed(self, function: Callable[..., jax.Array], *arrays: Array) -> jax.Array:
+        """The function of arrays in the narrow dtype, with a float32 result; just the function where there is none."""
+        if self.narrow is None or any(x.dtype != np.float32 for x in arrays):
+            return function(*arrays)
+        return function(*(x.astype(self.narrow) for x in arrays)).astype(np.float32)
+
+    def matmul(self, x: Array, y: Array) -> jax.Array:  # noqa: D102
+        return self._narrowed(jnp.matmul, x, y)
+
+    def linear(self, x: Array, weight: Array, bias: Array) -> jax.Array:  # noqa: D102
+        return self._narrowed(jnp.matmul, x, weight) + bias
+
+    def einsum(self, equation: str, *arrays: Array) -> jax.Array:  # noqa: D102
+        return self._narrowed(functools.partial(jnp.einsum, equation), *arrays)
+
+    def convolution(  # noqa: D102
+        self,
+        x: Array,
+        weight: Array,
+        bias: Array | None,
+        strides: Sequence[int],
+        pads: Sequence[tuple[int, int]],
+        dilations: Sequence[int],
+        groups: int,
+    ) -> jax.Array:
+        def convolve(x: jax.Array, weight: jax.Array) -> jax.Array:
+            return lax.conv_general_dilated(x, weight, strides, pads, rhs_dilation=dilations, feature_group_count=groups)
+
+        y = self._narrowed(convolve, x, weight)
+        return y if bias is None else y + bias.reshape(-1, *[1] * (x.ndim - 2))
+
+    def convolution_transpose(  # noqa: D102
+        self, x: Array, weight: Array, strides: Sequence[int], dilations: Sequence[int], groups: int
+    ) -> jax.Array:
+        channels, kernel = x.shape[1], weight.shape[2:]
+        turned = jnp.flip(weight, tuple(range(2, weight.ndim))).reshape(groups, channels // groups, -1, *kernel)
+        turned = jnp.swapaxes(turned, 1, 2).reshape(-1, channels // groups, *kernel)
+        full = [(d * (k - 1), d * (k - 1)) for d, k in zip(dilations, kernel, strict=True)]
+
+        def convolve(x: jax.Array, turned: jax.Array) -> jax.Array:
+            return lax.conv_general_dilated(
+                x, turned, (1,) * len(kernel), full, lhs_dilation=strides, rhs_dilation=dilations, feature_group_count=groups
+            )
+
+        return self._narrowed(convolve, x, turned)
+
+    def max_pool(  # noqa: D102
+        self, x: Array, kernel: Sequence[int], strides: Sequence[int], pads: Sequence[tuple[int, int]], dilations: Sequence[int]
+    ) -> jax.Array:
+        low = lowest(self.dtype(x))
+        if any(d > 1 for d in dilations):
+            return _largest_of_dilated(jnp.pad(x, [(0, 0), (0, 0), *pads], constant_values=low), kernel, strides, dilations)
+        return lax.reduce_window(x, np.asarray(low, x.dtype), lax.max, (1, 1, *kernel), (1, 1, *strides), [(0, 0), (0, 0), *pads])
+
+    def average_pool(self, x: Array, kernel: Sequence[int], strides: Sequence[int], pads: Sequence[tuple[int, int]]) -> jax.Array:  # noqa: D102
+        zero = np.zeros((), x.dtype)
+        total = lax.reduce_window(x, zero, lax.add, (1, 1, *kernel), (1, 1, *strides), [(0, 0), (0, 0), *pads])
+        return total / math.prod(kernel)
+
+    def determinant(self, x: Array) -> jax.Array:  # noqa: D102
+        return jnp.linalg.det(x)
+
+    def fourier(self, x: Array, inverse: bool) -> jax.Array:  # noqa: D102
+        z = (jnp.fft.ifft if inverse else jnp.fft.fft)(lax.complex(x[..., 0], x[..., 1]))
+        return jnp.stack((z.real, z.imag), -1).astype(x.dtype)
+
+    # --- sequences
+    def scan(  # noqa: D102
+        self, body: Callable[[list[Array], list[Array]], Results], states: list[Array], inputs: list[Array], length: int
+    ) -> Results:
+        def step(states: list[Array], slices: list[Array]) -> Results:
+            following, results = body(states, slices)
+            return list(following), list(results)
+
+        try:
+            return lax.scan(step, list(states), list(inputs), length) if length else super().scan(body, states, inputs, length)
+        except UnknownValueError:  # a body that needs to know its values is unrolled
+            return super().scan(body, states, inputs, length)
+
+    # --- normalization
+    def layer_normalize(self, x: Array, scale: Array, bias: Array | None, shape: Sequence[int], epsilon: float) -> jax.Array:  # noqa: D102
+        axes = tuple(range(x.ndim - len(shape), x.ndim))
+        wide = x.astype(jnp.promote_types(x.dtype, np.float32))
+        centred = wide - jnp.mean(wide, axes, keepdims=True)
+        variance = jnp.mean(jnp.square(centred), axes, keepdims=True)
+        y = (centred * lax.rsqrt(variance + epsilon)).astype(x.dtype) * scale
+        return y if bias is None else y + bias
+
+    def normalize(self, x: Array, scale: Array, bias: Array, mean: Array, variance: Array, epsilon: float) -> jax.Array:  # noqa: D102
+        by_channel = (-1, *[1] * (x.ndim - 2))
+        factor = scale * lax.rsqrt(variance + epsilon)
+        y = (x - mean.reshape(by_channel)) * factor.reshape(by_channel) + bias.reshape(by_channel)
+        return y.astype(x.dtype)
+
+    def batch_normalize(self, x: Array, scale: Array, bias: Array, epsilon: float) -> tuple[jax.Array, jax.Array, jax.Array]:  # noqa: D102
+        axes = (0, *range(2, x.ndim))
+        mean, variance = jnp.mean(x, axes), jnp.var(x, axes)
+        return self.normalize(x, scale, bias, mean, variance, epsilon), lax.stop_gradient(mean), lax.stop_gradient(variance)
+
+
+def _axes(axes: Sequence[int] | None) -> tuple[int, ...] | None:
+    return None if axes is None else tuple(axes)
+
+
+def _largest_of_dilated(x: Array, kernel: Sequence[int], strides: Sequence[int], dilations: Sequence[int]) -> jax.Array:
+    """Largest of each window, place by place of the kernel: JAX cannot differentiate its own dilated windows."""
+    counts = [(n - d * (k - 1) - 1) // s + 1 for n, k, s, d in zip(x.shape[2:], kernel, strides, dilations, strict=True)]
+    found = None
+    for place in np.ndindex(*kernel):
+        starts = [i * d for i, d in zip(place, dilations, strict=True)]
+        index = [slice(a, a + (m - 1) * s + 1, s) for a, m, s in zip(starts, counts, strides, strict=True)]
+        view = x[(slice(None), slice(None), *index)]
+        found = view if found is None else jnp.where((view > found) | jnp.isnan(view), view, found)
+    assert found is not None
+    return found
