@@ -78,28 +78,28 @@ class JaxPrimitives(Primitives):
         self.narrow = narrow
 
     # --- arrays
-    def constant(self, value: np.ndarray) -> jax.Array:  # noqa: D102
+    def constant(self, value: np.ndarray) -> jax.Array:
         return to_array(value)
 
-    def to_host(self, x: Array) -> np.ndarray:  # noqa: D102
+    def to_host(self, x: Array) -> np.ndarray:
         x = lax.stop_gradient(x)
         if isinstance(x, jax.core.Tracer):
             raise UnknownValueError("the shape of the result depends on a value that is not known while JAX traces the network.")
         return to_numpy(x)
 
-    def shape(self, x: Array) -> tuple[int, ...]:  # noqa: D102
+    def shape(self, x: Array) -> tuple[int, ...]:
         return tuple(x.shape)
 
-    def dtype(self, x: Array) -> np.dtype:  # noqa: D102
+    def dtype(self, x: Array) -> np.dtype:
         return np.dtype(x.dtype)
 
-    def cast(self, x: Array, dtype: np.dtype) -> jax.Array:  # noqa: D102
+    def cast(self, x: Array, dtype: np.dtype) -> jax.Array:
         return lax.convert_element_type(x, available(dtype)) if dtype != np.bool_ else x != 0
 
-    def full(self, shape: Sequence[int], value: float | int | bool, dtype: np.dtype) -> jax.Array:  # noqa: D102
+    def full(self, shape: Sequence[int], value: float | int | bool, dtype: np.dtype) -> jax.Array:
         return jnp.full(tuple(shape), value, available(dtype))
 
-    def arange(self, count: int, dtype: np.dtype) -> jax.Array:  # noqa: D102
+    def arange(self, count: int, dtype: np.dtype) -> jax.Array:
         return jnp.arange(count, dtype=available(dtype))
 
     # --- elementwise, one operand
@@ -132,10 +132,10 @@ class JaxPrimitives(Primitives):
     logical_not = staticmethod(jnp.logical_not)
     bitwise_not = staticmethod(jnp.bitwise_not)
 
-    def bit_cast(self, x: Array, dtype: np.dtype) -> jax.Array:  # noqa: D102
+    def bit_cast(self, x: Array, dtype: np.dtype) -> jax.Array:
         return lax.bitcast_convert_type(x, available(dtype))
 
-    def gelu(self, x: Array, approximate: bool) -> jax.Array:  # noqa: D102
+    def gelu(self, x: Array, approximate: bool) -> jax.Array:
         return jax.nn.gelu(x, approximate=approximate)
 
     # --- elementwise, two operands and three
@@ -160,76 +160,76 @@ class JaxPrimitives(Primitives):
     shift_left = binary(jnp.left_shift)
     shift_right = binary(jnp.right_shift)
 
-    def where(self, condition: Array, x: Any, y: Any) -> jax.Array:  # noqa: D102
+    def where(self, condition: Array, x: Any, y: Any) -> jax.Array:
         dtype = (x if isinstance(x, jax.Array) else y).dtype
         return jnp.where(condition, jnp.asarray(x, dtype), jnp.asarray(y, dtype))
 
     # --- reductions
-    def sum(self, x: Array, axes: Sequence[int] | None = None, keepdims: bool = False) -> jax.Array:  # noqa: D102
+    def sum(self, x: Array, axes: Sequence[int] | None = None, keepdims: bool = False) -> jax.Array:
         return jnp.sum(x, _axes(axes), dtype=x.dtype, keepdims=keepdims)
 
-    def mean(self, x: Array, axes: Sequence[int] | None = None, keepdims: bool = False) -> jax.Array:  # noqa: D102
+    def mean(self, x: Array, axes: Sequence[int] | None = None, keepdims: bool = False) -> jax.Array:
         return jnp.mean(x, _axes(axes), dtype=x.dtype, keepdims=keepdims)
 
-    def max(self, x: Array, axes: Sequence[int] | None = None, keepdims: bool = False) -> jax.Array:  # noqa: D102
+    def max(self, x: Array, axes: Sequence[int] | None = None, keepdims: bool = False) -> jax.Array:
         return jnp.max(x, _axes(axes), keepdims=keepdims, initial=None if x.size else lowest(self.dtype(x)))
 
-    def min(self, x: Array, axes: Sequence[int] | None = None, keepdims: bool = False) -> jax.Array:  # noqa: D102
+    def min(self, x: Array, axes: Sequence[int] | None = None, keepdims: bool = False) -> jax.Array:
         return jnp.min(x, _axes(axes), keepdims=keepdims, initial=None if x.size else highest(self.dtype(x)))
 
-    def product(self, x: Array, axes: Sequence[int] | None = None, keepdims: bool = False) -> jax.Array:  # noqa: D102
+    def product(self, x: Array, axes: Sequence[int] | None = None, keepdims: bool = False) -> jax.Array:
         return jnp.prod(x, _axes(axes), dtype=x.dtype, keepdims=keepdims)
 
-    def log_sum_exp(self, x: Array, axes: Sequence[int] | None = None, keepdims: bool = False) -> jax.Array:  # noqa: D102
+    def log_sum_exp(self, x: Array, axes: Sequence[int] | None = None, keepdims: bool = False) -> jax.Array:
         return jax.nn.logsumexp(x, _axes(axes), keepdims=keepdims)
 
-    def argmax(self, x: Array, axis: int) -> jax.Array:  # noqa: D102
+    def argmax(self, x: Array, axis: int) -> jax.Array:
         return jnp.argmax(x, axis)
 
-    def cumulative_sum(self, x: Array, axis: int) -> jax.Array:  # noqa: D102
+    def cumulative_sum(self, x: Array, axis: int) -> jax.Array:
         return jnp.cumsum(x, axis, dtype=x.dtype)
 
-    def cumulative_product(self, x: Array, axis: int) -> jax.Array:  # noqa: D102
+    def cumulative_product(self, x: Array, axis: int) -> jax.Array:
         return jnp.cumprod(x, axis, dtype=x.dtype)
 
-    def top_k(self, x: Array, k: int, axis: int, largest: bool) -> tuple[jax.Array, jax.Array]:  # noqa: D102
+    def top_k(self, x: Array, k: int, axis: int, largest: bool) -> tuple[jax.Array, jax.Array]:
         order = jnp.argsort(x, axis, stable=True, descending=largest)
         places = lax.slice_in_dim(order, 0, k, axis=axis)
         return jnp.take_along_axis(x, places, axis), places
 
-    def softmax(self, x: Array, axis: int) -> jax.Array:  # noqa: D102
+    def softmax(self, x: Array, axis: int) -> jax.Array:
         return jax.nn.softmax(x, axis)
 
-    def log_softmax(self, x: Array, axis: int) -> jax.Array:  # noqa: D102
+    def log_softmax(self, x: Array, axis: int) -> jax.Array:
         return jax.nn.log_softmax(x, axis)
 
     # --- shaping
-    def reshape(self, x: Array, shape: Sequence[int]) -> jax.Array:  # noqa: D102
+    def reshape(self, x: Array, shape: Sequence[int]) -> jax.Array:
         return jnp.reshape(x, tuple(shape))
 
-    def transpose(self, x: Array, axes: Sequence[int]) -> jax.Array:  # noqa: D102
+    def transpose(self, x: Array, axes: Sequence[int]) -> jax.Array:
         return jnp.transpose(x, tuple(axes))
 
-    def broadcast_to(self, x: Array, shape: Sequence[int]) -> jax.Array:  # noqa: D102
+    def broadcast_to(self, x: Array, shape: Sequence[int]) -> jax.Array:
         return jnp.broadcast_to(x, tuple(shape))
 
-    def concatenate(self, arrays: Sequence[Array], axis: int) -> jax.Array:  # noqa: D102
+    def concatenate(self, arrays: Sequence[Array], axis: int) -> jax.Array:
         return jnp.concatenate(arrays, axis)
 
-    def slice(self, x: Array, starts: Sequence[int], stops: Sequence[int | None], steps: Sequence[int]) -> jax.Array:  # noqa: D102
+    def slice(self, x: Array, starts: Sequence[int], stops: Sequence[int | None], steps: Sequence[int]) -> jax.Array:
         return x[tuple(slice(*bounds) for bounds in zip(starts, stops, steps, strict=True))]
 
-    def pad(self, x: Array, before: Sequence[int], after: Sequence[int], mode: str, value: float | int) -> jax.Array:  # noqa: D102
+    def pad(self, x: Array, before: Sequence[int], after: Sequence[int], mode: str, value: float | int) -> jax.Array:
         widths = list(zip(before, after, strict=True))
         return jnp.pad(x, widths, constant_values=value) if mode == "constant" else jnp.pad(x, widths, mode=mode)
 
-    def take(self, x: Array, indices: Array, axis: int) -> jax.Array:  # noqa: D102
+    def take(self, x: Array, indices: Array, axis: int) -> jax.Array:
         return jnp.take(x, indices, axis, mode="clip")
 
-    def flip(self, x: Array, axes: Sequence[int]) -> jax.Array:  # noqa: D102
+    def flip(self, x: Array, axes: Sequence[int]) -> jax.Array:
         return jnp.flip(x, tuple(axes))
 
-    def scatter(self, x: Array, indices: Array, updates: Array, reduction: str) -> jax.Array:  # noqa: D102
+    def scatter(self, x: Array, indices: Array, updates: Array, reduction: str) -> jax.Array:
         place = x.at[indices]
         put = {"none": place.set, "add": place.add, "mul": place.multiply, "max": place.max, "min": place.min}[reduction]
         return put(updates)
@@ -241,16 +241,16 @@ class JaxPrimitives(Primitives):
             return function(*arrays)
         return function(*(x.astype(self.narrow) for x in arrays)).astype(np.float32)
 
-    def matmul(self, x: Array, y: Array) -> jax.Array:  # noqa: D102
+    def matmul(self, x: Array, y: Array) -> jax.Array:
         return self._narrowed(jnp.matmul, x, y)
 
-    def linear(self, x: Array, weight: Array, bias: Array) -> jax.Array:  # noqa: D102
+    def linear(self, x: Array, weight: Array, bias: Array) -> jax.Array:
         return self._narrowed(jnp.matmul, x, weight) + bias
 
-    def einsum(self, equation: str, *arrays: Array) -> jax.Array:  # noqa: D102
+    def einsum(self, equation: str, *arrays: Array) -> jax.Array:
         return self._narrowed(functools.partial(jnp.einsum, equation), *arrays)
 
-    def convolution(  # noqa: D102
+    def convolution(
         self,
         x: Array,
         weight: Array,
@@ -266,7 +266,7 @@ class JaxPrimitives(Primitives):
         y = self._narrowed(convolve, x, weight)
         return y if bias is None else y + bias.reshape(-1, *[1] * (x.ndim - 2))
 
-    def convolution_transpose(  # noqa: D102
+    def convolution_transpose(
         self, x: Array, weight: Array, strides: Sequence[int], dilations: Sequence[int], groups: int
     ) -> jax.Array:
         channels, kernel = x.shape[1], weight.shape[2:]
@@ -281,7 +281,7 @@ class JaxPrimitives(Primitives):
 
         return self._narrowed(convolve, x, turned)
 
-    def max_pool(  # noqa: D102
+    def max_pool(
         self, x: Array, kernel: Sequence[int], strides: Sequence[int], pads: Sequence[tuple[int, int]], dilations: Sequence[int]
     ) -> jax.Array:
         low = lowest(self.dtype(x))
@@ -289,20 +289,20 @@ class JaxPrimitives(Primitives):
             return _largest_of_dilated(jnp.pad(x, [(0, 0), (0, 0), *pads], constant_values=low), kernel, strides, dilations)
         return lax.reduce_window(x, np.asarray(low, x.dtype), lax.max, (1, 1, *kernel), (1, 1, *strides), [(0, 0), (0, 0), *pads])
 
-    def average_pool(self, x: Array, kernel: Sequence[int], strides: Sequence[int], pads: Sequence[tuple[int, int]]) -> jax.Array:  # noqa: D102
+    def average_pool(self, x: Array, kernel: Sequence[int], strides: Sequence[int], pads: Sequence[tuple[int, int]]) -> jax.Array:
         zero = np.zeros((), x.dtype)
         total = lax.reduce_window(x, zero, lax.add, (1, 1, *kernel), (1, 1, *strides), [(0, 0), (0, 0), *pads])
         return total / math.prod(kernel)
 
-    def determinant(self, x: Array) -> jax.Array:  # noqa: D102
+    def determinant(self, x: Array) -> jax.Array:
         return jnp.linalg.det(x)
 
-    def fourier(self, x: Array, inverse: bool) -> jax.Array:  # noqa: D102
+    def fourier(self, x: Array, inverse: bool) -> jax.Array:
         z = (jnp.fft.ifft if inverse else jnp.fft.fft)(lax.complex(x[..., 0], x[..., 1]))
         return jnp.stack((z.real, z.imag), -1).astype(x.dtype)
 
     # --- sequences
-    def scan(  # noqa: D102
+    def scan(
         self, body: Callable[[list[Array], list[Array]], Results], states: list[Array], inputs: list[Array], length: int
     ) -> Results:
         def step(states: list[Array], slices: list[Array]) -> Results:
@@ -315,7 +315,7 @@ class JaxPrimitives(Primitives):
             return super().scan(body, states, inputs, length)
 
     # --- normalization
-    def layer_normalize(self, x: Array, scale: Array, bias: Array | None, shape: Sequence[int], epsilon: float) -> jax.Array:  # noqa: D102
+    def layer_normalize(self, x: Array, scale: Array, bias: Array | None, shape: Sequence[int], epsilon: float) -> jax.Array:
         axes = tuple(range(x.ndim - len(shape), x.ndim))
         wide = x.astype(jnp.promote_types(x.dtype, np.float32))
         centred = wide - jnp.mean(wide, axes, keepdims=True)
@@ -323,13 +323,13 @@ class JaxPrimitives(Primitives):
         y = (centred * lax.rsqrt(variance + epsilon)).astype(x.dtype) * scale
         return y if bias is None else y + bias
 
-    def normalize(self, x: Array, scale: Array, bias: Array, mean: Array, variance: Array, epsilon: float) -> jax.Array:  # noqa: D102
+    def normalize(self, x: Array, scale: Array, bias: Array, mean: Array, variance: Array, epsilon: float) -> jax.Array:
         by_channel = (-1, *[1] * (x.ndim - 2))
         factor = scale * lax.rsqrt(variance + epsilon)
         y = (x - mean.reshape(by_channel)) * factor.reshape(by_channel) + bias.reshape(by_channel)
         return y.astype(x.dtype)
 
-    def batch_normalize(self, x: Array, scale: Array, bias: Array, epsilon: float) -> tuple[jax.Array, jax.Array, jax.Array]:  # noqa: D102
+    def batch_normalize(self, x: Array, scale: Array, bias: Array, epsilon: float) -> tuple[jax.Array, jax.Array, jax.Array]:
         axes = (0, *range(2, x.ndim))
         mean, variance = jnp.mean(x, axes), jnp.var(x, axes)
         return self.normalize(x, scale, bias, mean, variance, epsilon), lax.stop_gradient(mean), lax.stop_gradient(variance)

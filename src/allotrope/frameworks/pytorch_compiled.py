@@ -37,7 +37,7 @@ class CompiledForward:
         with torch.no_grad():
             for name, value in zip(self._updated, updates, strict=True):
                 weights[name].copy_(value)
-        return output  # type: ignore[no-any-return]
+        return output
 
     def _compile(self, arguments: tuple[list[Tensor], Tensor, Tensor]) -> Any:
         # Left to itself the compiler takes convolutions out of channels-last, which costs a factor of ten on CPUs.

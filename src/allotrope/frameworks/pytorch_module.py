@@ -56,7 +56,7 @@ class NetworkModule(nn.Module):
 
     def values(self) -> dict[str, Tensor]:
         """Every parameter and buffer by its name in the network."""
-        return {name: (owner._parameters if last in owner._parameters else owner._buffers)[last] for name, owner, last in self._owners}  # type: ignore[misc]
+        return {name: (owner._parameters if last in owner._parameters else owner._buffers)[last] for name, owner, last in self._owners}
 
     def outputs(self, inputs: dict[str, Tensor]) -> dict[str, Tensor]:
         """The network's outputs by name; in training mode the state is updated."""

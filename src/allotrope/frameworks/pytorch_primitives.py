@@ -94,7 +94,7 @@ class PyTorchPrimitives(Primitives):
         self._constants: dict[int, tuple[np.ndarray, Tensor]] = {}
 
     # --- arrays
-    def constant(self, value: np.ndarray) -> Tensor:  # noqa: D102
+    def constant(self, value: np.ndarray) -> Tensor:
         value = np.asarray(value)
         if value.flags.writeable:
             return to_tensor(value, self.device)
@@ -102,22 +102,22 @@ class PyTorchPrimitives(Primitives):
             self._constants[id(value)] = (value, to_tensor(value, self.device))
         return self._constants[id(value)][1]
 
-    def to_host(self, x: Tensor) -> np.ndarray:  # noqa: D102
+    def to_host(self, x: Tensor) -> np.ndarray:
         return to_numpy(x)
 
-    def shape(self, x: Tensor) -> tuple[int, ...]:  # noqa: D102
+    def shape(self, x: Tensor) -> tuple[int, ...]:
         return tuple(x.shape)
 
-    def dtype(self, x: Tensor) -> np.dtype:  # noqa: D102
+    def dtype(self, x: Tensor) -> np.dtype:
         return NUMPY_DTYPES[x.dtype]
 
-    def cast(self, x: Tensor, dtype: np.dtype) -> Tensor:  # noqa: D102
+    def cast(self, x: Tensor, dtype: np.dtype) -> Tensor:
         return x.to(torch_dtype(dtype))
 
-    def full(self, shape: Sequence[int], value: float | int | bool, dtype: np.dtype) -> Tensor:  # noqa: D102
+    def full(self, shape: Sequence[int], value: float | int | bool, dtype: np.dtype) -> Tensor:
         return torch.full(tuple(shape), value, dtype=torch_dtype(dtype), device=self.device)
 
-    def arange(self, count: int, dtype: np.dtype) -> Tensor:  # noqa: D102
+    def arange(self, count: int, dtype: np.dtype) -> Tensor:
         return torch.arange(count, dtype=torch_dtype(dtype), device=self.device)
 
     # --- elementwise, one operand
@@ -149,13 +149,13 @@ class PyTorchPrimitives(Primitives):
     logical_not = staticmethod(torch.logical_not)
     bitwise_not = kernel("bitwise_not", torch.bitwise_not)
 
-    def bit_cast(self, x: Tensor, dtype: np.dtype) -> Tensor:  # noqa: D102
+    def bit_cast(self, x: Tensor, dtype: np.dtype) -> Tensor:
         return x.view(torch_dtype(dtype))
 
-    def gelu(self, x: Tensor, approximate: bool) -> Tensor:  # noqa: D102
+    def gelu(self, x: Tensor, approximate: bool) -> Tensor:
         return F.gelu(x, approximate="tanh" if approximate else "none")
 
-    def softplus(self, x: Tensor) -> Tensor:  # noqa: D102
+    def softplus(self, x: Tensor) -> Tensor:
         return torch.logaddexp(x, torch.zeros((), dtype=x.dtype, device=x.device))
 
     # --- elementwise, two operands and three
@@ -181,20 +181,20 @@ class PyTorchPrimitives(Primitives):
     maximum = kernel("maximum", _maximum)
     minimum = kernel("minimum", _minimum)
 
-    def where(self, condition: Tensor, x: Tensor | float, y: Tensor | float) -> Tensor:  # noqa: D102
+    def where(self, condition: Tensor, x: Tensor | float, y: Tensor | float) -> Tensor:
         return torch.where(condition, x, y)
 
     # --- reductions
-    def sum(self, x: Tensor, axes: Sequence[int] | None = None, keepdims: bool = False) -> Tensor:  # noqa: D102
+    def sum(self, x: Tensor, axes: Sequence[int] | None = None, keepdims: bool = False) -> Tensor:
         return torch.sum(x, dim=_axes(x, axes), keepdim=keepdims, dtype=x.dtype)
 
-    def mean(self, x: Tensor, axes: Sequence[int] | None = None, keepdims: bool = False) -> Tensor:  # noqa: D102
+    def mean(self, x: Tensor, axes: Sequence[int] | None = None, keepdims: bool = False) -> Tensor:
         return torch.mean(x, dim=_axes(x, axes), keepdim=keepdims)
 
-    def max(self, x: Tensor, axes: Sequence[int] | None = None, keepdims: bool = False) -> Tensor:  # noqa: D102
+    def max(self, x: Tensor, axes: Sequence[int] | None = None, keepdims: bool = False) -> Tensor:
         return torch.amax(x, dim=_axes(x, axes), keepdim=keepdims) if x.numel() else self._of_nothing(x, axes, keepdims, lowest(self.dtype(x)))
 
-    def min(self, x: Tensor, axes: Sequence[int] | None = None, keepdims: bool = False) -> Tensor:  # noqa: D102
+    def min(self, x: Tensor, axes: Sequence[int] | None = None, keepdims: bool = False) -> Tensor:
         return torch.amin(x, dim=_axes(x, axes), keepdim=keepdims) if x.numel() else self._of_nothing(x, axes, keepdims, highest(self.dtype(x)))
 
     def _of_nothing(self, x: Tensor, axes: Sequence[int] | None, keepdims: bool, value: float | int | bool) -> Tensor:
@@ -202,50 +202,50 @@ class PyTorchPrimitives(Primitives):
         lengths = [1 if i in over else n for i, n in enumerate(x.shape) if keepdims or i not in over]
         return self.full(lengths, value, self.dtype(x))
 
-    def product(self, x: Tensor, axes: Sequence[int] | None = None, keepdims: bool = False) -> Tensor:  # noqa: D102
+    def product(self, x: Tensor, axes: Sequence[int] | None = None, keepdims: bool = False) -> Tensor:
         for axis in sorted((a % x.dim() for a in _axes(x, axes)), reverse=True):
             x = torch.prod(x, dim=axis, keepdim=keepdims, dtype=x.dtype)
         return x
 
-    def log_sum_exp(self, x: Tensor, axes: Sequence[int] | None = None, keepdims: bool = False) -> Tensor:  # noqa: D102
+    def log_sum_exp(self, x: Tensor, axes: Sequence[int] | None = None, keepdims: bool = False) -> Tensor:
         return torch.logsumexp(x, dim=_axes(x, axes), keepdim=keepdims)
 
-    def argmax(self, x: Tensor, axis: int) -> Tensor:  # noqa: D102
+    def argmax(self, x: Tensor, axis: int) -> Tensor:
         return torch.max(x, dim=axis).indices
 
-    def cumulative_sum(self, x: Tensor, axis: int) -> Tensor:  # noqa: D102
+    def cumulative_sum(self, x: Tensor, axis: int) -> Tensor:
         return torch.cumsum(x, axis, dtype=x.dtype)
 
-    def cumulative_product(self, x: Tensor, axis: int) -> Tensor:  # noqa: D102
+    def cumulative_product(self, x: Tensor, axis: int) -> Tensor:
         return torch.cumprod(x, axis, dtype=x.dtype)
 
-    def top_k(self, x: Tensor, k: int, axis: int, largest: bool) -> tuple[Tensor, Tensor]:  # noqa: D102
+    def top_k(self, x: Tensor, k: int, axis: int, largest: bool) -> tuple[Tensor, Tensor]:
         values, places = torch.sort(x, dim=axis, descending=largest, stable=True)
         return values.narrow(axis, 0, k), places.narrow(axis, 0, k)
 
-    def softmax(self, x: Tensor, axis: int) -> Tensor:  # noqa: D102
+    def softmax(self, x: Tensor, axis: int) -> Tensor:
         if x.dtype != torch.float16:
             return torch.softmax(x, axis)
         powers = torch.exp(x - torch.amax(x, axis, keepdim=True))  # rounded after each step, as ONNX's own meaning is
         return powers / torch.sum(powers, axis, keepdim=True)
 
-    def log_softmax(self, x: Tensor, axis: int) -> Tensor:  # noqa: D102
+    def log_softmax(self, x: Tensor, axis: int) -> Tensor:
         return torch.log_softmax(x, axis)
 
     # --- shaping
-    def reshape(self, x: Tensor, shape: Sequence[int]) -> Tensor:  # noqa: D102
+    def reshape(self, x: Tensor, shape: Sequence[int]) -> Tensor:
         return torch.reshape(x, tuple(shape))
 
-    def transpose(self, x: Tensor, axes: Sequence[int]) -> Tensor:  # noqa: D102
+    def transpose(self, x: Tensor, axes: Sequence[int]) -> Tensor:
         return torch.permute(x, tuple(axes))
 
-    def broadcast_to(self, x: Tensor, shape: Sequence[int]) -> Tensor:  # noqa: D102
+    def broadcast_to(self, x: Tensor, shape: Sequence[int]) -> Tensor:
         return torch.broadcast_to(x, tuple(shape))
 
-    def concatenate(self, arrays: Sequence[Tensor], axis: int) -> Tensor:  # noqa: D102
+    def concatenate(self, arrays: Sequence[Tensor], axis: int) -> Tensor:
         return torch.cat(tuple(arrays), dim=axis)
 
-    def slice(self, x: Tensor, starts: Sequence[int], stops: Sequence[int | None], steps: Sequence[int]) -> Tensor:  # noqa: D102
+    def slice(self, x: Tensor, starts: Sequence[int], stops: Sequence[int | None], steps: Sequence[int]) -> Tensor:
         backward = [i for i, step in enumerate(steps) if step < 0]
         index = []
         for i, (start, stop, step) in enumerate(zip(starts, stops, steps, strict=True)):
@@ -256,7 +256,7 @@ class PyTorchPrimitives(Primitives):
                 index.append(slice(last - start, None if stop is None else last - stop, -step))
         return (torch.flip(x, backward) if backward else x)[tuple(index)]
 
-    def pad(self, x: Tensor, before: Sequence[int], after: Sequence[int], mode: str, value: float | int) -> Tensor:  # noqa: D102
+    def pad(self, x: Tensor, before: Sequence[int], after: Sequence[int], mode: str, value: float | int) -> Tensor:
         if mode != "constant":
             return self._gathered_pad(x, before, after, mode)
         return F.pad(x, [n for pair in zip(reversed(before), reversed(after), strict=True) for n in pair], value=value)
@@ -268,15 +268,15 @@ class PyTorchPrimitives(Primitives):
                 x = torch.index_select(x, axis, torch.from_numpy(positions).to(x.device))
         return x
 
-    def take(self, x: Tensor, indices: Tensor, axis: int) -> Tensor:  # noqa: D102
+    def take(self, x: Tensor, indices: Tensor, axis: int) -> Tensor:
         axis %= x.dim()
         flat = torch.index_select(x, axis, indices.reshape(-1).long())
         return flat.reshape(x.shape[:axis] + indices.shape + x.shape[axis + 1 :])
 
-    def flip(self, x: Tensor, axes: Sequence[int]) -> Tensor:  # noqa: D102
+    def flip(self, x: Tensor, axes: Sequence[int]) -> Tensor:
         return torch.flip(x, tuple(axes))
 
-    def scatter(self, x: Tensor, indices: Tensor, updates: Tensor, reduction: str) -> Tensor:  # noqa: D102
+    def scatter(self, x: Tensor, indices: Tensor, updates: Tensor, reduction: str) -> Tensor:
         spread = indices.reshape(-1, *[1] * (x.dim() - 1)).expand(updates.shape)
         if reduction == "none":
             return torch.scatter(x, 0, spread, updates)
@@ -285,10 +285,10 @@ class PyTorchPrimitives(Primitives):
     # --- linear and neural
     matmul = staticmethod(torch.matmul)
 
-    def linear(self, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:  # noqa: D102
+    def linear(self, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
         return torch.addmm(bias, x, weight)
 
-    def convolution(  # noqa: D102
+    def convolution(
         self,
         x: Tensor,
         weight: Tensor,
@@ -304,7 +304,7 @@ class PyTorchPrimitives(Primitives):
         run = (F.conv1d, F.conv2d, F.conv3d)[x.dim() - 3]
         return run(x, weight, bias, tuple(strides), padding, tuple(dilations), groups)
 
-    def max_pool(  # noqa: D102
+    def max_pool(
         self, x: Tensor, kernel: Sequence[int], strides: Sequence[int], pads: Sequence[tuple[int, int]], dilations: Sequence[int]
     ) -> Tensor:
         fits = all(before <= k // 2 and after <= k // 2 for k, (before, after) in zip(kernel, pads, strict=True))
@@ -312,13 +312,13 @@ class PyTorchPrimitives(Primitives):
         run = (F.max_pool1d, F.max_pool2d, F.max_pool3d)[x.dim() - 3]
         return run(x, tuple(kernel), tuple(strides), padding, tuple(dilations))
 
-    def average_pool(self, x: Tensor, kernel: Sequence[int], strides: Sequence[int], pads: Sequence[tuple[int, int]]) -> Tensor:  # noqa: D102
+    def average_pool(self, x: Tensor, kernel: Sequence[int], strides: Sequence[int], pads: Sequence[tuple[int, int]]) -> Tensor:
         fits = all(before <= k // 2 for k, (before, _) in zip(kernel, pads, strict=True))
         x, padding = _symmetric(x, pads, 0.0, always_pad=not fits)
         run = (F.avg_pool1d, F.avg_pool2d, F.avg_pool3d)[x.dim() - 3]
         return run(x, tuple(kernel), tuple(strides), padding, count_include_pad=True)
 
-    def convolution_transpose(  # noqa: D102
+    def convolution_transpose(
         self, x: Tensor, weight: Tensor, strides: Sequence[int], dilations: Sequence[int], groups: int
     ) -> Tensor:
         run = (F.conv_transpose1d, F.conv_transpose2d, F.conv_transpose3d)[x.dim() - 3]
@@ -327,38 +327,38 @@ class PyTorchPrimitives(Primitives):
     einsum = staticmethod(torch.einsum)
     determinant = staticmethod(torch.linalg.det)
 
-    def layer_normalize(self, x: Tensor, scale: Tensor, bias: Tensor | None, shape: Sequence[int], epsilon: float) -> Tensor:  # noqa: D102
+    def layer_normalize(self, x: Tensor, scale: Tensor, bias: Tensor | None, shape: Sequence[int], epsilon: float) -> Tensor:
         if scale.shape == tuple(shape) and (bias is None or bias.shape == tuple(shape)):
             return F.layer_norm(x, tuple(shape), scale, bias, epsilon)
         y = F.layer_norm(x, tuple(shape), eps=epsilon) * scale
         return y if bias is None else y + bias
 
-    def normalize(self, x: Tensor, scale: Tensor, bias: Tensor, mean: Tensor, variance: Tensor, epsilon: float) -> Tensor:  # noqa: D102
+    def normalize(self, x: Tensor, scale: Tensor, bias: Tensor, mean: Tensor, variance: Tensor, epsilon: float) -> Tensor:
         return F.batch_norm(x, mean, variance, scale, bias, training=False, eps=epsilon)
 
-    def batch_normalize(self, x: Tensor, scale: Tensor, bias: Tensor, epsilon: float) -> tuple[Tensor, Tensor, Tensor]:  # noqa: D102
+    def batch_normalize(self, x: Tensor, scale: Tensor, bias: Tensor, epsilon: float) -> tuple[Tensor, Tensor, Tensor]:
         y, mean, inverse_deviation = torch.native_batch_norm(x, scale, bias, None, None, True, 0.0, epsilon)
         mean, inverse_deviation = mean.detach(), inverse_deviation.detach()
         return y, mean, inverse_deviation.pow(-2) - epsilon
 
-    def fourier(self, x: Tensor, inverse: bool) -> Tensor:  # noqa: D102
+    def fourier(self, x: Tensor, inverse: bool) -> Tensor:
         if x.device.type == "cpu" and not (x.requires_grad and torch.is_grad_enabled()):
             return to_tensor(_HOST.fourier(to_numpy(x), inverse))  # rounds as ONNX's cases expect, which MKL's transform does not
         z = torch.view_as_complex(x.contiguous())
         return torch.view_as_real(torch.fft.ifft(z, dim=-1) if inverse else torch.fft.fft(z, dim=-1))
 
     # --- sequences
-    def rnn(self, x: Tensor, weight: Tensor, recurrence: Tensor, bias: Tensor, hidden: Tensor, activation: str) -> tuple[Tensor, Tensor]:  # noqa: D102
+    def rnn(self, x: Tensor, weight: Tensor, recurrence: Tensor, bias: Tensor, hidden: Tensor, activation: str) -> tuple[Tensor, Tensor]:
         run = torch.rnn_tanh if activation == "Tanh" else torch.rnn_relu
         y, last = run(x, hidden[None], [weight, recurrence, *bias.chunk(2)], True, 1, 0.0, False, False, False)
         return y, last[0]
 
-    def gru(self, x: Tensor, weight: Tensor, recurrence: Tensor, bias: Tensor, hidden: Tensor) -> tuple[Tensor, Tensor]:  # noqa: D102
+    def gru(self, x: Tensor, weight: Tensor, recurrence: Tensor, bias: Tensor, hidden: Tensor) -> tuple[Tensor, Tensor]:
         weights = [_gates(w, (1, 0, 2)) for w in (weight, recurrence, *bias.chunk(2))]
         y, last = torch.gru(x, hidden[None], weights, True, 1, 0.0, False, False, False)
         return y, last[0]
 
-    def lstm(  # noqa: D102
+    def lstm(
         self, x: Tensor, weight: Tensor, recurrence: Tensor, bias: Tensor, hidden: Tensor, cell: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:
         weights = [_gates(w, (0, 2, 3, 1)) for w in (weight, recurrence, *bias.chunk(2))]

@@ -50,7 +50,7 @@ class PyTorchTrainer(Trainer):
             logits = self.forward(x)
         loss: Tensor = self.plan.loss(self.model.program.p, logits.float(), torch.from_numpy(target).to(self.settings.device))
         self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         self._update(learning_rate, step)
         if self.averaged is not None:
             self._average(step)

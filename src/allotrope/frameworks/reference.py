@@ -35,26 +35,26 @@ class ReferencePrimitives(Primitives):
     """Primitives over NumPy arrays, faithful to the dtype they are given; `Reference` gives them float64."""
 
     # --- arrays
-    def constant(self, value: Array) -> Array:  # noqa: D102
+    def constant(self, value: Array) -> Array:
         return np.asarray(value)
 
-    def to_host(self, x: Array) -> Array:  # noqa: D102
+    def to_host(self, x: Array) -> Array:
         return x
 
-    def shape(self, x: Array) -> tuple[int, ...]:  # noqa: D102
+    def shape(self, x: Array) -> tuple[int, ...]:
         return x.shape
 
-    def dtype(self, x: Array) -> np.dtype:  # noqa: D102
+    def dtype(self, x: Array) -> np.dtype:
         return x.dtype
 
-    def cast(self, x: Array, dtype: np.dtype) -> Array:  # noqa: D102
+    def cast(self, x: Array, dtype: np.dtype) -> Array:
         with np.errstate(all="ignore"):
             return np.asarray(x != 0 if dtype == np.bool_ else x.astype(dtype))
 
-    def full(self, shape: Sequence[int], value: float | int | bool, dtype: np.dtype) -> Array:  # noqa: D102
+    def full(self, shape: Sequence[int], value: float | int | bool, dtype: np.dtype) -> Array:
         return np.full(tuple(shape), value, dtype)
 
-    def arange(self, count: int, dtype: np.dtype) -> Array:  # noqa: D102
+    def arange(self, count: int, dtype: np.dtype) -> Array:
         return np.arange(count, dtype=dtype)
 
     # --- elementwise
@@ -102,78 +102,78 @@ class ReferencePrimitives(Primitives):
     shift_left = quiet(np.left_shift)
     shift_right = quiet(np.right_shift)
 
-    def bit_cast(self, x: Array, dtype: np.dtype) -> Array:  # noqa: D102
+    def bit_cast(self, x: Array, dtype: np.dtype) -> Array:
         if x.dtype == np.float64 and dtype.itemsize == 4:  # widened: the bits that are meant are float32's
             return np.asarray(x.astype(np.float32)).view(dtype)
         if dtype == np.float64 and x.dtype.itemsize == 4:
             return x.view(np.float32).astype(np.float64)
         return x.view(dtype)
 
-    def sigmoid(self, x: Array) -> Array:  # noqa: D102
+    def sigmoid(self, x: Array) -> Array:
         with np.errstate(all="ignore"):
             return np.asarray(1 / (1 + np.exp(-x)), x.dtype)
 
-    def erf(self, x: Array) -> Array:  # noqa: D102
+    def erf(self, x: Array) -> Array:
         from scipy.special import erf  # scikit-learn brings SciPy
 
         return np.asarray(erf(x), x.dtype)
 
-    def relu(self, x: Array) -> Array:  # noqa: D102
+    def relu(self, x: Array) -> Array:
         return np.maximum(x, 0)
 
-    def gelu(self, x: Array, approximate: bool) -> Array:  # noqa: D102
+    def gelu(self, x: Array, approximate: bool) -> Array:
         if approximate:
             return np.asarray(0.5 * x * (1 + np.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3))), x.dtype)
         return np.asarray(0.5 * x * (1 + self.erf(x / math.sqrt(2))), x.dtype)
 
-    def softplus(self, x: Array) -> Array:  # noqa: D102
+    def softplus(self, x: Array) -> Array:
         return np.logaddexp(x, np.zeros((), x.dtype))
 
-    def divide(self, x: Array, y: Any) -> Array:  # noqa: D102
+    def divide(self, x: Array, y: Any) -> Array:
         with np.errstate(all="ignore"):
             if not np.issubdtype(x.dtype, np.integer):
                 return np.asarray(np.divide(x, y))
             y = np.asarray(y, x.dtype)
             return np.asarray(np.floor_divide(np.abs(x), np.abs(y)) * np.sign(x) * np.sign(y), x.dtype)
 
-    def where(self, condition: Array, x: Any, y: Any) -> Array:  # noqa: D102
+    def where(self, condition: Array, x: Any, y: Any) -> Array:
         kept = x if isinstance(x, np.ndarray) else y
         return np.where(condition, np.asarray(x, kept.dtype), np.asarray(y, kept.dtype))
 
     # --- reductions
-    def sum(self, x: Array, axes: Sequence[int] | None = None, keepdims: bool = False) -> Array:  # noqa: D102
+    def sum(self, x: Array, axes: Sequence[int] | None = None, keepdims: bool = False) -> Array:
         return np.asarray(np.sum(x, axis=_axes(axes), keepdims=keepdims, dtype=x.dtype))
 
-    def mean(self, x: Array, axes: Sequence[int] | None = None, keepdims: bool = False) -> Array:  # noqa: D102
+    def mean(self, x: Array, axes: Sequence[int] | None = None, keepdims: bool = False) -> Array:
         with np.errstate(all="ignore"):
             return np.asarray(np.mean(x, axis=_axes(axes), keepdims=keepdims), x.dtype)
 
-    def max(self, x: Array, axes: Sequence[int] | None = None, keepdims: bool = False) -> Array:  # noqa: D102
+    def max(self, x: Array, axes: Sequence[int] | None = None, keepdims: bool = False) -> Array:
         return np.asarray(np.max(x, axis=_axes(axes), keepdims=keepdims, initial=lowest(x.dtype)))
 
-    def min(self, x: Array, axes: Sequence[int] | None = None, keepdims: bool = False) -> Array:  # noqa: D102
+    def min(self, x: Array, axes: Sequence[int] | None = None, keepdims: bool = False) -> Array:
         return np.asarray(np.min(x, axis=_axes(axes), keepdims=keepdims, initial=highest(x.dtype)))
 
-    def product(self, x: Array, axes: Sequence[int] | None = None, keepdims: bool = False) -> Array:  # noqa: D102
+    def product(self, x: Array, axes: Sequence[int] | None = None, keepdims: bool = False) -> Array:
         return np.asarray(np.prod(x, axis=_axes(axes), keepdims=keepdims, dtype=x.dtype))
 
-    def log_sum_exp(self, x: Array, axes: Sequence[int] | None = None, keepdims: bool = False) -> Array:  # noqa: D102
+    def log_sum_exp(self, x: Array, axes: Sequence[int] | None = None, keepdims: bool = False) -> Array:
         largest = np.max(x, axis=_axes(axes), keepdims=True, initial=-np.inf)
         largest = np.where(np.isfinite(largest), largest, 0).astype(x.dtype)
         with np.errstate(all="ignore"):
             total = np.log(np.sum(np.exp(x - largest), axis=_axes(axes), keepdims=True)) + largest
         return np.asarray(total if keepdims else np.squeeze(total, _axes(axes)), x.dtype)
 
-    def argmax(self, x: Array, axis: int) -> Array:  # noqa: D102
+    def argmax(self, x: Array, axis: int) -> Array:
         return np.asarray(np.argmax(x, axis=axis), np.int64)
 
-    def cumulative_sum(self, x: Array, axis: int) -> Array:  # noqa: D102
+    def cumulative_sum(self, x: Array, axis: int) -> Array:
         return np.cumsum(x, axis, dtype=x.dtype)
 
-    def cumulative_product(self, x: Array, axis: int) -> Array:  # noqa: D102
+    def cumulative_product(self, x: Array, axis: int) -> Array:
         return np.cumprod(x, axis, dtype=x.dtype)
 
-    def top_k(self, x: Array, k: int, axis: int, largest: bool) -> tuple[Array, Array]:  # noqa: D102
+    def top_k(self, x: Array, k: int, axis: int, largest: bool) -> tuple[Array, Array]:
         if largest:  # a stable descending order: the reverse of the ascending order of the reversed axis
             order = x.shape[axis] - 1 - np.flip(np.argsort(np.flip(x, axis), axis=axis, kind="stable"), axis)
         else:
@@ -181,43 +181,43 @@ class ReferencePrimitives(Primitives):
         places = np.take(order, np.arange(k), axis)
         return np.take_along_axis(x, places, axis), places.astype(np.int64)
 
-    def softmax(self, x: Array, axis: int) -> Array:  # noqa: D102
+    def softmax(self, x: Array, axis: int) -> Array:
         with np.errstate(all="ignore"):
             powers = np.exp(x - np.max(x, axis=axis, keepdims=True))
             return np.asarray(powers / np.sum(powers, axis=axis, keepdims=True), x.dtype)
 
-    def log_softmax(self, x: Array, axis: int) -> Array:  # noqa: D102
+    def log_softmax(self, x: Array, axis: int) -> Array:
         with np.errstate(all="ignore"):
             shifted = x - np.max(x, axis=axis, keepdims=True)
             return np.asarray(shifted - np.log(np.sum(np.exp(shifted), axis=axis, keepdims=True)), x.dtype)
 
     # --- shaping
-    def reshape(self, x: Array, shape: Sequence[int]) -> Array:  # noqa: D102
+    def reshape(self, x: Array, shape: Sequence[int]) -> Array:
         return x.reshape(tuple(shape))
 
-    def transpose(self, x: Array, axes: Sequence[int]) -> Array:  # noqa: D102
+    def transpose(self, x: Array, axes: Sequence[int]) -> Array:
         return np.transpose(x, tuple(axes))
 
-    def broadcast_to(self, x: Array, shape: Sequence[int]) -> Array:  # noqa: D102
+    def broadcast_to(self, x: Array, shape: Sequence[int]) -> Array:
         return np.broadcast_to(x, tuple(shape))
 
-    def concatenate(self, arrays: Sequence[Array], axis: int) -> Array:  # noqa: D102
+    def concatenate(self, arrays: Sequence[Array], axis: int) -> Array:
         return np.concatenate(arrays, axis)
 
-    def slice(self, x: Array, starts: Sequence[int], stops: Sequence[int | None], steps: Sequence[int]) -> Array:  # noqa: D102
+    def slice(self, x: Array, starts: Sequence[int], stops: Sequence[int | None], steps: Sequence[int]) -> Array:
         return x[tuple(slice(*bounds) for bounds in zip(starts, stops, steps, strict=True))]
 
-    def pad(self, x: Array, before: Sequence[int], after: Sequence[int], mode: str, value: float | int) -> Array:  # noqa: D102
+    def pad(self, x: Array, before: Sequence[int], after: Sequence[int], mode: str, value: float | int) -> Array:
         widths = list(zip(before, after, strict=True))
         return np.pad(x, widths, constant_values=value) if mode == "constant" else np.pad(x, widths, mode=mode)  # type: ignore[call-overload,no-any-return]
 
-    def take(self, x: Array, indices: Array, axis: int) -> Array:  # noqa: D102
+    def take(self, x: Array, indices: Array, axis: int) -> Array:
         return np.asarray(np.take(x, indices, axis))
 
-    def flip(self, x: Array, axes: Sequence[int]) -> Array:  # noqa: D102
+    def flip(self, x: Array, axes: Sequence[int]) -> Array:
         return np.flip(x, tuple(axes))
 
-    def scatter(self, x: Array, indices: Array, updates: Array, reduction: str) -> Array:  # noqa: D102
+    def scatter(self, x: Array, indices: Array, updates: Array, reduction: str) -> Array:
         y = x.copy()
         if reduction == "none":
             y[indices] = updates
@@ -228,10 +228,10 @@ class ReferencePrimitives(Primitives):
     # --- linear and neural
     matmul = quiet(np.matmul)
 
-    def linear(self, x: Array, weight: Array, bias: Array) -> Array:  # noqa: D102
+    def linear(self, x: Array, weight: Array, bias: Array) -> Array:
         return x @ weight + bias
 
-    def convolution(  # noqa: D102
+    def convolution(
         self,
         x: Array,
         weight: Array,
@@ -248,17 +248,17 @@ class ReferencePrimitives(Primitives):
         y = np.moveaxis(np.einsum("nsgk,gmk->ngms", columns, kernels, optimize=True).reshape(n, weight.shape[0], *spatial), 1, 1)
         return y if bias is None else y + bias.reshape(-1, *[1] * len(spatial))
 
-    def max_pool(  # noqa: D102
+    def max_pool(
         self, x: Array, kernel: Sequence[int], strides: Sequence[int], pads: Sequence[tuple[int, int]], dilations: Sequence[int]
     ) -> Array:
         padded = np.pad(x, [(0, 0), (0, 0), *pads], constant_values=lowest(x.dtype))
         return np.asarray(_windows(padded, kernel, strides, dilations).max(axis=tuple(range(-len(kernel), 0))))
 
-    def average_pool(self, x: Array, kernel: Sequence[int], strides: Sequence[int], pads: Sequence[tuple[int, int]]) -> Array:  # noqa: D102
+    def average_pool(self, x: Array, kernel: Sequence[int], strides: Sequence[int], pads: Sequence[tuple[int, int]]) -> Array:
         views = _windows(np.pad(x, [(0, 0), (0, 0), *pads]), kernel, strides, [1] * len(kernel))
         return np.asarray(views.mean(axis=tuple(range(-len(kernel), 0))), x.dtype)
 
-    def convolution_transpose(  # noqa: D102
+    def convolution_transpose(
         self, x: Array, weight: Array, strides: Sequence[int], dilations: Sequence[int], groups: int
     ) -> Array:
         n, channels, *spatial = x.shape
@@ -270,29 +270,29 @@ class ReferencePrimitives(Primitives):
         full = [(d * (k - 1), d * (k - 1)) for d, k in zip(dilations, kernel, strict=True)]
         return self.convolution(spread, turned, None, [1] * len(kernel), full, dilations, groups)
 
-    def einsum(self, equation: str, *arrays: Array) -> Array:  # noqa: D102
+    def einsum(self, equation: str, *arrays: Array) -> Array:
         return np.asarray(np.einsum(equation, *arrays))
 
-    def determinant(self, x: Array) -> Array:  # noqa: D102
+    def determinant(self, x: Array) -> Array:
         return np.asarray(np.linalg.det(x))
 
-    def layer_normalize(self, x: Array, scale: Array, bias: Array | None, shape: Sequence[int], epsilon: float) -> Array:  # noqa: D102
+    def layer_normalize(self, x: Array, scale: Array, bias: Array | None, shape: Sequence[int], epsilon: float) -> Array:
         axes = tuple(range(x.ndim - len(shape), x.ndim))
         wide = x.astype(np.float64)
         y = ((wide - wide.mean(axes, keepdims=True)) / np.sqrt(wide.var(axes, keepdims=True) + epsilon)).astype(x.dtype) * scale
         return y if bias is None else y + bias
 
-    def normalize(self, x: Array, scale: Array, bias: Array, mean: Array, variance: Array, epsilon: float) -> Array:  # noqa: D102
+    def normalize(self, x: Array, scale: Array, bias: Array, mean: Array, variance: Array, epsilon: float) -> Array:
         by_channel = (-1, *[1] * (x.ndim - 2))
         factor = (scale / np.sqrt(variance + epsilon)).reshape(by_channel)
         return np.asarray((x - mean.reshape(by_channel)) * factor + bias.reshape(by_channel), x.dtype)
 
-    def batch_normalize(self, x: Array, scale: Array, bias: Array, epsilon: float) -> tuple[Array, Array, Array]:  # noqa: D102
+    def batch_normalize(self, x: Array, scale: Array, bias: Array, epsilon: float) -> tuple[Array, Array, Array]:
         axes = (0, *range(2, x.ndim))
         mean, variance = x.mean(axes), x.var(axes)
         return self.normalize(x, scale, bias, mean, variance, epsilon), mean, variance
 
-    def fourier(self, x: Array, inverse: bool) -> Array:  # noqa: D102
+    def fourier(self, x: Array, inverse: bool) -> Array:
         z = (np.fft.ifft if inverse else np.fft.fft)(x[..., 0] + 1j * x[..., 1], axis=-1)
         return np.stack((z.real, z.imag), -1).astype(x.dtype)
 
@@ -304,7 +304,7 @@ def _axes(axes: Sequence[int] | None) -> tuple[int, ...] | None:
 def _windows(x: Array, kernel: Sequence[int], strides: Sequence[int], dilations: Sequence[int]) -> Array:
     """Views of every window: x [n, c, *spatial] gives [n, c, *positions, *kernel]."""
     spans = [d * (k - 1) + 1 for k, d in zip(kernel, dilations, strict=True)]
-    views = sliding_window_view(x, spans, axis=tuple(range(2, x.ndim)))  # type: ignore[call-overload]
+    views = sliding_window_view(x, spans, axis=tuple(range(2, x.ndim)))
     steps = [slice(None, None, s) for s in strides] + [slice(None, None, d) for d in dilations]
     return np.asarray(views[(slice(None), slice(None), *steps)])
 

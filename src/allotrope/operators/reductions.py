@@ -105,4 +105,4 @@ operator("CumProd", host=("axis",))(_running("cumulative_product"))
 @operator("TopK", host=("k",))
 def top_k(p: Any, x: Any, k: np.ndarray, *, axis: int = -1, largest: int = 1, sorted: int = 1) -> tuple[Any, Any]:
     """The k largest or smallest along an axis, in order, and their places, int64; ties go to the first place."""
-    return p.top_k(x, int(np.asarray(k).reshape(())), axis % len(p.shape(x)), bool(largest))  # type: ignore[no-any-return]
+    return p.top_k(x, int(np.asarray(k).reshape(())), axis % len(p.shape(x)), bool(largest))

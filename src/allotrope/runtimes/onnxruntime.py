@@ -17,7 +17,7 @@ class OnnxRuntime(Runtime):
     precisions = ("float32", "int8")
     session_module = "allotrope.runtimes.onnxruntime_session"
 
-    def open(self, path: Path, precision: str, threads: int | None = None, **options: Any) -> Session:  # noqa: D102
+    def open(self, path: Path, precision: str, threads: int | None = None, **options: Any) -> Session:
         from allotrope.runtimes.onnxruntime_session import Session as OnnxRuntimeSession
 
         return OnnxRuntimeSession(path, precision, threads, **options)

@@ -17,7 +17,7 @@ class OpenVino(Runtime):
     precisions = ("float32", "bfloat16", "int8")
     session_module = "allotrope.runtimes.openvino_session"
 
-    def open(self, path: Path, precision: str, threads: int | None = None, **options: Any) -> Session:  # noqa: D102
+    def open(self, path: Path, precision: str, threads: int | None = None, **options: Any) -> Session:
         from allotrope.runtimes.openvino_session import Session as OpenVinoSession
 
         return OpenVinoSession(path, precision, threads, **options)

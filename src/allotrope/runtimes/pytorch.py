@@ -19,7 +19,7 @@ class PyTorchEager(Runtime):
     install = "pip install 'allotrope[pytorch]'"
     precisions = ("float32",)
 
-    def open(self, path: Path, precision: str, threads: int | None = None, **options: Any) -> Session:  # noqa: D102
+    def open(self, path: Path, precision: str, threads: int | None = None, **options: Any) -> Session:
         return EagerSession(path, threads)
 
 
