@@ -31,7 +31,7 @@ from allotrope.verbs import stages
 PROMISED = {"run", "data", "network", "framework", "settings", "seconds", "images_per_second", "test", "candidates"} | {
     "delivered", "target", "environment", "command"
 }  # fmt: skip
-QUICK = {"epochs": 2, "threads": 1, "quiet": True}
+QUICK = {"network": "mlp", "epochs": 2, "threads": 1, "quiet": True}
 
 
 @pytest.fixture
@@ -255,7 +255,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A file system with room for a record and not for checkpoints."""
     disk = tmp_path / "disk"
     disk.mkdir()
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=400k", "tmpfs", str(disk)], capture_output=True, check=False).returncode:
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=700k", "tmpfs", str(disk)], capture_output=True, check=False).returncode:
         pytest.skip("a small file system cannot be mounted here (it needs root)")
     yield disk
     subprocess.run(["umount", "-l", str(disk)], check=True)
@@ -263,6 +263,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 @pytest.mark.usefixtures("one_candidate")
 def test_a_full_disk_is_an_error_that_names_it_and_the_record_stays(small_disk, capsys):
-    assert main(["fit", "digits", "--epochs", "2", "--threads", "1", "--out", str(small_disk)]) == 1
+    assert main(["fit", "digits", "--network", "cnn", "--epochs", "2", "--threads", "1", "--out", str(small_disk)]) == 1
     assert "No space left" in (message := capsys.readouterr().err) or "the disk is full" in message
-    assert read_record(small_disk / "digits-1")["recipe"]["epochs"] == 2
+    record = read_record(small_disk / "digits-1")
+    assert (record["status"], record["network"], record["recipe"]["epochs"]) == ("failed", "cnn", 2)

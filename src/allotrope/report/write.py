@@ -38,7 +38,12 @@ UNPRINTABLE = re.compile("[\0-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
 
 def write_report(folder: Path) -> Path:
-    """Write `report.html` into the run folder `folder` from whatever is there; returns its path.
+    """Write `report.html` into a run folder, from whatever is there; gives its path.
+
+    Example: allotrope report runs/digits-1
+
+    Args:
+        folder: the run folder that `fit` made.
 
     Raises: RunFolderError where run.json cannot be read or the report cannot be written.
     """

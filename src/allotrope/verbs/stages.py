@@ -81,8 +81,12 @@ def choose_network(fitting: Fitting) -> None:
     start = load(run.folder / START)
     trainable = start.weights.keys() - set(run.json["network_details"]["not_trainable"])
     fitting.network = Network(start.graph, start.weights, trainable, start.metadata)
-    recorded: dict[str, Any] = plain(run.json["recipe"])
-    fitting.recipe = Recipe(**{name: tuple(value) if isinstance(value, list) else value for name, value in recorded.items()})
+    fitting.recipe = _recipe(plain(run.json["recipe"]))
+
+
+def _recipe(recorded: dict[str, Any]) -> Recipe:
+    values: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in recorded.items()}
+    return Recipe(**values)
 
 
 def _choose(fitting: Fitting) -> None:
