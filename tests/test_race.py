@@ -9,8 +9,9 @@ from allotrope.config import DataOptions, Recipe, Settings
 from allotrope.data import load_images
 from allotrope.network import zoo
 from allotrope.network.compose import with_preprocessing
-from allotrope.training import race
-from allotrope.training.race import agreement, described, race_settings, training_speed
+from allotrope.training import race, speed
+from allotrope.training.race import agreement, described, race_settings
+from allotrope.training.speed import training_speed
 
 RECIPE = Recipe(learning_rate=0.2, batch_size=64, augmentation="none", budget=20.0)
 DEFAULT = Settings()
@@ -74,6 +75,7 @@ def planted(monkeypatch, digits, network):
     def run(settings, recipe=RECIPE, **options):
         clock = Clock()
         monkeypatch.setattr(race, "time", clock)
+        monkeypatch.setattr(speed, "time", clock)
         monkeypatch.setattr(race, "find_framework", lambda name: PlantedFramework(settings, clock))
         return race_settings(network, digits, recipe, **options)
 

@@ -22,7 +22,7 @@ USUAL_BUDGET = 120.0
 """Seconds of training where neither epochs nor a budget are asked for."""
 
 Speed = Callable[[Network, Recipe], float]
-"""Images a second in training on this machine; see `race.training_speed`."""
+"""Images a second in training on this machine; see `speed.training_speed`."""
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ from allotrope.frameworks.contract import Framework, Trainer, TrainingPlan
 from allotrope.network.network import Network
 from allotrope.training.plan import training_plan
 from allotrope.training.schedules import learning_rate
+from allotrope.training.speed import SMALLEST_BATCH, first_of, one_step, timed_step
 
 SHARE = 0.05
 """The part of a budget that the race may take."""
@@ -31,8 +32,6 @@ AGREEMENT_STEPS = 3
 ROUNDS = 9
 STEPS_FORESEEN = 24
 """How many steps of the slowest kind a race needs at the least to say something of four settings."""
-SMALLEST_BATCH = 16
-PROBE_SECONDS = 0.2
 CLEARLY_SLOWER = 1.25
 WORTH_CHANGING = 1.03
 """How much faster a setting must be than one before it in the list, which is nearer to the defaults."""
@@ -139,11 +138,11 @@ class _Racing:
 
         The race's time begins after the first step: what a framework loads and prepares for it, every training needs.
         """
-        small = _first(self.batches.batch(0, 0), 32)
+        small = first_of(self.batches.batch(0, 0), 32)
         trainer = self.framework.trainer(self.network, self.plan, self.runners[0].settings)
-        _step(trainer, small, 0.0, 1)
+        one_step(trainer, small, 0.0, 1)
         self.started = time.monotonic()
-        return _timed(trainer, small, 0.0, 2) / len(small.images)
+        return timed_step(trainer, small, 0.0, 2) / len(small.images)
 
     def _set_limits(self, per_image: float) -> None:
         epochs = self.recipe.epochs
@@ -158,7 +157,7 @@ class _Racing:
         self.size = int(min(self.batches.batch_size, affordable))
         count = min(AGREEMENT_STEPS, self.batches.steps_per_epoch)
         order = self.batches.order(0)
-        self.samples = [_first(self.batches.batch(0, step, order), self.size) for step in range(count)]
+        self.samples = [first_of(self.batches.batch(0, step, order), self.size) for step in range(count)]
 
     def _left(self) -> float:
         assert self.seconds is not None
@@ -198,7 +197,7 @@ class _Racing:
         seconds = []
         for step in range(1, AGREEMENT_STEPS + 1):
             started = time.monotonic()
-            runner.losses.append(_step(runner.trainer, self.samples[0], self.rate, step))
+            runner.losses.append(one_step(runner.trainer, self.samples[0], self.rate, step))
             seconds.append(time.monotonic() - started)
         runner.times.append(min(seconds[1:]))
         runner.compile_seconds = max(seconds[0] - runner.times[0], 0.0) if runner.settings.compiled else 0.0
@@ -209,7 +208,7 @@ class _Racing:
     def _round(self, runner: _Runner) -> None:
         assert runner.trainer is not None
         step = AGREEMENT_STEPS + len(runner.times)
-        runner.times.append(_timed(runner.trainer, self.samples[step % len(self.samples)], self.rate, step))
+        runner.times.append(timed_step(runner.trainer, self.samples[step % len(self.samples)], self.rate, step))
 
     def _eliminate(self, alive: list[_Runner]) -> None:
         best = min(runner.median for runner in self.runners)
@@ -241,8 +240,8 @@ class _Racing:
                 runner.leave("not tried: only the fastest setting is worth compiling")
             elif foreseen > to_save:
                 runner.leave(f"not tried: compiling takes about {foreseen:.0f} s and could save at most {to_save:.0f} s")
-            elif foreseen > self._left():
-                runner.leave(f"not tried: compiling takes about {foreseen:.0f} s, more than is left of the race")
+            elif 2 * foreseen > self._left():
+                runner.leave(f"not tried: compiling may take {2 * foreseen:.0f} s, more than is left of the race")
             else:
                 self._race([best, runner])
 
@@ -297,35 +296,6 @@ class _Racing:
         }
 
 
-def training_speed(
-    network: Network, data: ImageData, recipe: Recipe, framework: str = "pytorch", options: Sequence[Settings] | None = None
-) -> float:
-    """About how many images a second a training makes here, from a few small steps with each setting that is not compiled.
-
-    `options`: the settings that may be used, by default all that are plausible here.
-    """
-    found = find_framework(framework)
-    usable = [settings for settings in (options or found.settings()) if not settings.compiled]
-    channels_last = [settings for settings in usable if settings.layout == "channels-last"]
-    plan = training_plan(network, recipe, data.train.counts(len(data.classes)))
-    batch = Batches(data.train, len(data.classes), recipe).batch(0, 0)
-    return max(_speed(found.trainer(network, plan, settings), batch) for settings in channels_last or usable)
-
-
-def _speed(trainer: Trainer, batch: Batch) -> float:
-    """Images a second, by the faster of two steps, on as much of the batch as takes about `PROBE_SECONDS`; weights do not move."""
-    small = _first(batch, SMALLEST_BATCH)
-    _step(trainer, small, 0.0, 1)
-    affordable = PROBE_SECONDS / _timed(trainer, small, 0.0, 2) * SMALLEST_BATCH
-    whole = _first(batch, max(SMALLEST_BATCH, int(affordable)))
-    _step(trainer, whole, 0.0, 3)
-    return len(whole.images) / min(_timed(trainer, whole, 0.0, step) for step in (4, 5))
-
-
-def _first(batch: Batch, count: int) -> Batch:
-    return Batch(batch.images[:count], batch.target[:count])
-
-
 def agreement(losses: Sequence[float], expected: Sequence[float]) -> tuple[float, bool]:
     """The largest relative difference between two courses of the loss, and whether they count as one.
 
@@ -344,16 +314,6 @@ def described(settings: Settings) -> str:
     """Settings in words: `bfloat16, channels-last, compiled on cpu`."""
     words = [settings.precision, *([settings.layout] if settings.layout != "default" else []), *(["compiled"] if settings.compiled else [])]
     return f"{', '.join(words)} on {settings.device}"
-
-
-def _step(trainer: Trainer, batch: Batch, rate: float, step: int) -> float:
-    return float(trainer.step(batch.images, batch.target, rate, step))
-
-
-def _timed(trainer: Trainer, batch: Batch, rate: float, step: int) -> float:
-    started = time.monotonic()
-    _step(trainer, batch, rate, step)
-    return time.monotonic() - started
 
 
 def _first_line(error: Exception) -> str:

@@ -29,7 +29,8 @@ from allotrope.training.checkpoints import LAST
 from allotrope.training.choose import choose
 from allotrope.training.evaluate import evaluate, in_batches, scores
 from allotrope.training.loop import train
-from allotrope.training.race import described, race_settings, training_speed
+from allotrope.training.race import described, race_settings
+from allotrope.training.speed import training_speed
 from allotrope.verbs.options import FitOptions
 
 START = "checkpoints/start.onnx"
