@@ -35,6 +35,15 @@ def test_lines_are_rare_and_messages_are_not():
     assert len(written) == 6
 
 
+def test_the_last_accuracy_is_on_the_lines_that_follow():
+    stream = io.StringIO()
+    lines = Lines(stream, seconds=0)
+    lines.step(TICK)
+    lines.epoch(ROW)
+    lines.step(TICK)
+    assert ["accuracy 98.70%" in line for line in stream.getvalue().splitlines()] == [False, True, True]
+
+
 def test_quiet_prints_nothing(capsys):
     with display(quiet=True) as show:
         show.say("a message")

@@ -51,6 +51,7 @@ class Lines(Progress):
         self._stream = stream or sys.stdout
         self._seconds = seconds
         self._last = -seconds
+        self._accuracy = ""
 
     def say(self, line: str) -> None:
         """Writes the line at once."""
@@ -58,10 +59,11 @@ class Lines(Progress):
 
     def step(self, tick: Tick) -> None:
         """Writes a line if none was written of late."""
-        self._say_if_due(described(tick))
+        self._say_if_due(described(tick) + self._accuracy)
 
     def epoch(self, row: Mapping[str, Any]) -> None:
-        """Writes a line if none was written of late."""
+        """Writes a line if none was written of late; the accuracy stays for the lines that follow."""
+        self._accuracy = described_accuracy(row)
         self._say_if_due(described_epoch(row))
 
     def _say_if_due(self, line: str) -> None:
@@ -96,7 +98,7 @@ class Live(Progress):
 
     def epoch(self, row: Mapping[str, Any]) -> None:
         """Keeps the accuracy for the live line."""
-        self._accuracy = f", validation accuracy {row['validation_accuracy']:.2%}"
+        self._accuracy = described_accuracy(row)
 
     def close(self) -> None:
         """Clears the live line."""
@@ -123,6 +125,11 @@ def described_epoch(row: Mapping[str, Any]) -> str:
         f"epoch {row['epoch']:.1f}  loss {'-' if loss is None else f'{loss:.4f}'}  validation loss {row['validation_loss']:.4f}, "
         f"accuracy {row['validation_accuracy']:.2%}" + ("" if speed is None else f"  {speed:,.0f} images/s")
     )
+
+
+def described_accuracy(row: Mapping[str, Any]) -> str:
+    """The end of a line: the accuracy on validation data."""
+    return f", validation accuracy {row['validation_accuracy']:.2%}"
 
 
 def duration(seconds: float) -> str:
