@@ -1,7 +1,7 @@
 """What `allotrope fit` reaches on real data in a given time: accuracy, AUC and the delivered file, each from one command.
 
-    python benchmarks/accuracy.py fashion pneumonia digits [--data ../shared/data] [--out /tmp/accuracy]
-    python benchmarks/accuracy.py cifar --budget 12m
+python benchmarks/accuracy.py fashion pneumonia digits [--data ../shared/data] [--out runs]
+python benchmarks/accuracy.py cifar --budget 12m
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ CASES = {
     "pneumonia": ("{data}/medical/pneumoniamnist.npz", ["--budget", "3m"]),
     "cifar": ("{data}/cifar10.npz", ["--budget", "12m"]),
 }
+
+DELIVERED = ("runtime", "precision", "test_accuracy", "latency_ms", "throughput", "size_bytes")
 
 
 def options():
@@ -54,7 +56,7 @@ def row(case, arguments, record, seconds):
         "all_seconds": round(seconds, 1),
         "images_per_second": round(record["images_per_second"]),
         "test": {k: v for k, v in record["test"].items() if k in ("accuracy", "loss", "auc")},
-        "delivered": delivered and {k: delivered[k] for k in ("runtime", "precision", "test_accuracy", "latency_ms", "throughput", "size_bytes")},
+        "delivered": delivered and {name: delivered[name] for name in DELIVERED},
         "run": record["run"],
     }
 
