@@ -58,6 +58,6 @@ def test_runtimes_that_print_do_not_disturb_the_answers(worker, tmp_path):
     """NNCF draws progress bars on standard output."""
     savez(tmp_path / "images.npz", image=images(20))
     classifier().save(tmp_path / "model.onnx")
-    files = {"source": str(tmp_path / "model.onnx"), "target": str(tmp_path / "int8.xml"), "calibration": str(tmp_path / "images.npz")}
+    files = {"source": str(tmp_path / "model.onnx"), "target": str(tmp_path / "int8.onnx"), "calibration": str(tmp_path / "images.npz")}
     assert worker.ask("quantize", method="nncf", **files) == {}
-    assert (tmp_path / "int8.bin").stat().st_size > 0
+    assert (tmp_path / "int8.onnx").stat().st_size > 0

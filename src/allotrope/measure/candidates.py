@@ -78,7 +78,7 @@ def candidates(folder: Path) -> list[Candidate]:
     """What there is to try, whether installed or not. Each runtime's int8 files come from the quantizer whose files it runs fastest."""
     float32, files = folder / FLOAT_FILE, folder / INT8_FOLDER
     onnx_int8 = Candidate("onnxruntime", "int8", files / "int8-onnxruntime.onnx", "onnxruntime", source=float32)
-    by_nncf = Candidate("openvino", "int8", files / "int8-nncf.xml", "nncf", source=float32)
+    by_nncf = Candidate("openvino", "int8", files / "int8-nncf.onnx", "nncf", source=float32)
     without_nncf = Candidate("openvino", "int8", onnx_int8.file, "onnxruntime", source=float32)
     return [
         Candidate("pytorch", "float32", float32, baseline=True),

@@ -18,17 +18,20 @@ PARTS = (4, 8, 16, 32)
 class Session:
     """A loaded file; `threads` are all cores where None.
 
-    One image is run on all threads together, in a model compiled for exactly one. A batch is cut into parts of `part` images
-    and each thread works through parts of its own: the activations of a part stay in the core's cache, and no thread waits
-    for another after every layer.
+    One image is run on `together` threads (all where None), in a model compiled for exactly one image. A batch is cut into
+    parts of `part` images and each thread works through parts of its own: the activations of a part stay in the core's cache,
+    and no thread waits for another after every layer.
     """
 
-    def __init__(self, path: str | Path, precision: str = "float32", threads: int | None = None, part: int = 8) -> None:
+    def __init__(
+        self, path: str | Path, precision: str = "float32", threads: int | None = None, part: int = 8, together: int | None = None
+    ) -> None:
         self._core = openvino.Core()
         self._threads, self._part = threads or _cores(), part
+        self._together = min(together or self._threads, self._threads)
         # OpenVINO computes float32 files in bfloat16 where it can, unless told otherwise; an int8 file's rest may be either.
         hint = {"float32": {"INFERENCE_PRECISION_HINT": "f32"}, "bfloat16": {"INFERENCE_PRECISION_HINT": "bf16"}, "int8": {}}
-        self._config = {"INFERENCE_NUM_THREADS": self._threads, **hint[precision]}
+        self._config = hint[precision]
         if precision == "bfloat16" and "BF16" not in self._core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
             raise RuntimeError("this processor has no bfloat16 instructions (AVX512_BF16 or AMX_BF16)")
         self._model = self._core.read_model(str(path))
@@ -54,29 +57,39 @@ class Session:
     def run_whole(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """All outputs by name."""
         if self._whole is None:
-            self._whole = self._compiled(self._model, 1).create_infer_request()
+            self._whole = self._compiled(self._model, self._threads, 1).create_infer_request()
         found = self._whole.infer(dict(inputs), share_inputs=True)
         return {next(iter(output.get_names())): found[output] for output in self._whole.model_outputs}
 
     def tune(self, images: np.ndarray) -> dict[str, Any]:
-        """Tries parts of several sizes on this batch, keeps the fastest and gives it as the option `part`."""
-        seconds = {}
-        for self._part in PARTS:
-            self.run(images)
-            seconds[self._part] = statistics.median(self._seconds(images) for _ in range(5))
-        self._part = min(seconds, key=lambda part: seconds[part])
-        return {"part": self._part}
+        """Tries parts of several sizes on this batch, and one thread against all on one image; gives the fastest as options."""
+        parts = {part: self._seconds(images, part=part) for part in PARTS}
+        together = {count: self._seconds(images[:1], together=count) for count in (1, self._threads)}
+        best = {"part": min(parts, key=lambda part: parts[part]), "together": min(together, key=lambda count: together[count])}
+        self._set(**best)
+        return best
 
-    def _seconds(self, images: np.ndarray) -> float:
-        began = time.perf_counter()
+    def _set(self, part: int | None = None, together: int | None = None) -> None:
+        self._part = part or self._part
+        if together is not None and together != self._together:
+            self._together, self._single = together, None
+
+    def _seconds(self, images: np.ndarray, **options: int) -> float:
+        """The median time of up to ten runs with these options, after one that warms up; fewer where they take over half a second."""
+        self._set(**options)
         self.run(images)
-        return time.perf_counter() - began
+        times: list[float] = []
+        while not times or (len(times) < 10 and sum(times) < 0.5):
+            began = time.perf_counter()
+            self.run(images)
+            times.append(time.perf_counter() - began)
+        return statistics.median(times)
 
     def _run_one(self, images: np.ndarray) -> np.ndarray:
         if self._single is None:
             model = self._model.clone()
             model.reshape([1, *images.shape[1:]])
-            request = self._compiled(model, 1).create_infer_request()
+            request = self._compiled(model, self._together, 1).create_infer_request()
             self._single = request, request.get_input_tensor().data, request.get_output_tensor().data
         request, pixels, probabilities = self._single
         np.copyto(pixels, images)
@@ -86,12 +99,12 @@ class Session:
     def _parallel(self) -> list[Any]:
         """A few requests for each thread, of a model in which every thread works for itself."""
         if not self._requests:
-            model = self._compiled(self._model, self._threads)
+            model = self._compiled(self._model, self._threads, self._threads)
             self._requests = [model.create_infer_request() for _ in range(4 * self._threads)]
         return self._requests
 
-    def _compiled(self, model: Any, streams: int) -> Any:
-        return self._core.compile_model(model, "CPU", {**self._config, "NUM_STREAMS": streams})
+    def _compiled(self, model: Any, threads: int, streams: int) -> Any:
+        return self._core.compile_model(model, "CPU", {**self._config, "INFERENCE_NUM_THREADS": threads, "NUM_STREAMS": streams})
 
 
 def _finished(request: Any) -> np.ndarray:
