@@ -11,6 +11,7 @@ from onnx import AttributeProto, GraphProto, ModelProto, NodeProto
 
 from allotrope.errors import ModelError, UnsupportedError
 from allotrope.network.opset import DOMAIN_VERSIONS, OLDEST, OPSET
+from allotrope.network.shapes import is_tensor
 from allotrope.network.wire import LARGEST_NODES
 
 _DEEPEST = 16
@@ -149,7 +150,7 @@ def _check_interface(graph: GraphProto) -> None:
     ]
     if others:
         raise UnsupportedError(f"only tensors can go in and out: {'; '.join(others).replace('_type', '')}.")
-    untyped = [f"'{info.name}'" for end, info in ends if end == "input" and not info.type.tensor_type.elem_type]
+    untyped = [f"'{info.name}'" for end, info in ends if end == "input" and not is_tensor(info)]
     if untyped:
         raise ModelError(f"the model does not say of which type its inputs {', '.join(untyped)} are.")
     if not graph.output:

@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 from onnx import AttributeProto, FunctionProto, NodeProto, TypeProto
 
-from allotrope.errors import UnsupportedError
+from allotrope.errors import ModelError, UnsupportedError
 from allotrope.network.graph import UNKNOWN, Graph, Node, Value
+from allotrope.network.isolated import isolated
 from allotrope.network.network import Network
 from allotrope.network.normalize import constants_in_place, free_name, names_in, upgraded
-from allotrope.network.opset import OPSET, schema
+from allotrope.network.opset import OPSET, opset_of, schema
 from allotrope.network.parse import parse_node
 from allotrope.network.shapes import infer_shapes
 from allotrope.network.weights import every_node
@@ -89,11 +90,11 @@ def _function(node: Node, inputs: Iterable[Value | None]) -> FunctionProto | Non
         function.ParseFromString(definition.get_function_with_opset_version(max(definition.function_opset_versions)))
         return function
     types = [value_info(value).type.SerializeToString() if value else TypeProto().SerializeToString() for value in inputs]
-    proto = node_proto(node).SerializeToString()
+    versions = (opset_of(node.domain), max(definition.context_dependent_function_opset_versions))
+    names = (node.operator, node.domain, *map(str, versions))
     try:
-        version = max(definition.context_dependent_function_opset_versions)
-        function.ParseFromString(definition.get_context_dependent_function_with_opset_version(version, proto, types))
-    except (RuntimeError, ValueError) as error:
+        function.ParseFromString(isolated("body", *(name.encode() for name in names), node_proto(node).SerializeToString(), *types))
+    except ModelError as error:
         raise UnsupportedError(
             f"{_key(node)} (node '{node.name or node.outputs[0]}') has no function body for its types: {error}"
         ) from error
@@ -143,7 +144,7 @@ def _made_in(graph: Graph) -> set[str]:
     """What the graph and those inside it make; what they only use is the node's, or of the graph around it."""
     made = {value.name for value in graph.inputs} | set(graph.constants)
     for node in graph.nodes:
-        made = made.union(filter(None, node.outputs), *(_made_in(inner) for inner in node.subgraphs))
+        made.update(filter(None, node.outputs), *(_made_in(inner) for inner in node.subgraphs))
     return made
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-import onnx
 from onnx import ModelProto, NodeProto, TensorProto
 
 from allotrope.errors import ModelError
+from allotrope.network.isolated import isolated
 from allotrope.network.wire import LARGEST_NODES
 
 Name = tuple[str, str]
@@ -21,11 +21,10 @@ def inlined(model: ModelProto) -> ModelProto:
     if not model.functions:
         return model
     _check_size(model)
-    bare = ModelProto()
-    bare.CopyFrom(_without_payload(model))
+    flat = ModelProto()
     try:
-        flat = onnx.inliner.inline_local_functions(bare)
-    except (RuntimeError, ValueError) as error:
+        flat.ParseFromString(isolated("inline", _without_payload(model).SerializeToString()))
+    except ModelError as error:
         raise ModelError(f"the functions of the model cannot be put in place: {error}") from error
     del flat.graph.initializer[:]
     flat.graph.initializer.extend(model.graph.initializer)

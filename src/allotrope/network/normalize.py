@@ -104,7 +104,7 @@ def names_in(graph: Graph) -> set[str]:
     own = {value.name for value in (*graph.inputs, *graph.outputs)} | set(graph.constants)
     for node in graph.nodes:
         own |= set(node.inputs) | set(node.outputs)
-        own = own.union(*(names_in(subgraph) for subgraph in node.subgraphs))
+        own.update(*(names_in(subgraph) for subgraph in node.subgraphs))
     return own
 
 

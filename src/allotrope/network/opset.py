@@ -31,10 +31,15 @@ DOMAIN_VERSIONS = {
 def schema(operator: str, domain: str = "", version: int = OPSET) -> Any | None:
     """The operator's `onnx.defs.OpSchema` in force in an opset version, None where there is none or it is withdrawn."""
     try:
-        found = onnx.defs.get_schema(operator, version if domain == "" else DOMAIN_VERSIONS.get(domain, 1), domain)
+        found = onnx.defs.get_schema(operator, version if domain == "" else opset_of(domain), domain)
     except onnx.defs.SchemaError:
         return None
     return None if found.deprecated else found
+
+
+def opset_of(domain: str) -> int:
+    """The version of a domain that everything here means."""
+    return DOMAIN_VERSIONS.get(domain, 1) if domain else OPSET
 
 
 def lowest_opset(graph: Graph, weights: Mapping[str, np.ndarray]) -> int:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 import numpy as np
 import onnx
-from onnx import TensorProto, ValueInfoProto
+from onnx import GraphProto, ModelProto, ValueInfoProto
 
 from allotrope.errors import ModelError
 from allotrope.network.graph import UNKNOWN, Dimension, Graph, Node, Value
+from allotrope.network.isolated import isolated
 from allotrope.network.opset import OPSET
 
+_ELEMENT_TYPES = frozenset(onnx.helper.get_all_tensor_dtypes())
 _STEERING = 1024
 """Arrays up to this many elements are shown to the inference, which computes shapes from them; of larger ones it sees the type."""
 
@@ -24,25 +26,28 @@ def infer_shapes(graph: Graph, weights: Mapping[str, np.ndarray], opset: int = O
 
     Raises: ModelError where the graph contradicts itself so far that inference gives up.
     """
-    from allotrope.network.write import model_of
-
     arrays = {**graph.constants, **weights}
     small = {name: array for name, array in arrays.items() if array.size <= _STEERING and array.dtype.kind in "iub"}
     large = tuple(Value(name, array.dtype, array.shape) for name, array in arrays.items() if name not in small)
     nodes = tuple(_inferable(node) for node in graph.nodes)
     bare = replace(graph, inputs=(*graph.inputs, *large), constants=small, nodes=nodes)
-    declared = {value.name: value for value in graph.outputs}
-    undeclared = [value for value in graph.outputs if value.shape is None]
-    bare = replace(bare, outputs=tuple(replace(v, dtype=UNKNOWN) if v in undeclared else v for v in bare.outputs))
-    try:
-        inferred = onnx.shape_inference.infer_shapes(model_of(bare, opset), data_prop=True).graph
-    except (onnx.shape_inference.InferenceError, RuntimeError, ValueError) as error:
-        raise ModelError(f"the shapes of network '{graph.name}' cannot be inferred: {error}") from error
-    free = {length for value in graph.inputs for length in value.shape or () if isinstance(length, str)}
+    outputs = tuple(Value(v.name, UNKNOWN, None) if v.shape is None else v for v in graph.outputs)
+    inferred = _inferred(replace(bare, outputs=outputs), opset)
+    free = _free_names(graph.inputs)
     values = {info.name: value_of(info, free) for info in inferred.value_info if is_tensor(info)}
-    found = {info.name: value_of(info, free | _names(declared.values())) for info in inferred.output if is_tensor(info)}
-    outputs = tuple(_merged(value, found.get(value.name)) for value in graph.outputs)
-    return replace(graph, outputs=outputs, values=values)
+    found = {info.name: value_of(info, free | _free_names(graph.outputs)) for info in inferred.output if is_tensor(info)}
+    return replace(graph, outputs=tuple(_merged(value, found.get(value.name)) for value in graph.outputs), values=values)
+
+
+def _inferred(graph: Graph, opset: int) -> GraphProto:
+    from allotrope.network.write import model_of
+
+    model = ModelProto()
+    try:
+        model.ParseFromString(isolated("shapes", model_of(graph, opset).SerializeToString()))
+    except ModelError as error:
+        raise ModelError(f"the shapes in network '{graph.name}' cannot be inferred: {error}") from error
+    return model.graph
 
 
 def _inferable(node: Node) -> Node:
@@ -52,7 +57,7 @@ def _inferable(node: Node) -> Node:
 
 def is_tensor(info: ValueInfoProto) -> bool:
     """Whether it is declared to be a tensor of a known type."""
-    return bool(info.type.HasField("tensor_type") and info.type.tensor_type.elem_type != TensorProto.UNDEFINED)
+    return info.type.HasField("tensor_type") and info.type.tensor_type.elem_type in _ELEMENT_TYPES
 
 
 def value_of(info: ValueInfoProto, free: set[str] | None = None) -> Value:
@@ -73,14 +78,16 @@ def _dimension(dimension: onnx.TensorShapeProto.Dimension, free: set[str] | None
     return name if name and (free is None or name in free) else None
 
 
-def _names(values: object) -> set[str]:
-    return {length for value in values for length in value.shape or () if isinstance(length, str)}  # type: ignore[attr-defined]
+def _free_names(values: Iterable[Value]) -> set[str]:
+    return {length for value in values for length in value.shape or () if isinstance(length, str)}
 
 
 def _merged(declared: Value, found: Value | None) -> Value:
-    if found is None or declared.dtype == UNKNOWN or declared.shape is None or found.shape is None:
-        return declared if found is None or (found.shape is None and declared.dtype != UNKNOWN and declared.shape is not None) else found
-    if len(found.shape) != len(declared.shape):
+    """What was declared, and what was found where nothing was."""
+    if found is None:
         return declared
-    shape = tuple(old if old is not None else new for old, new in zip(declared.shape, found.shape, strict=True))
-    return replace(declared, shape=shape)
+    if declared.shape is None or declared.dtype == UNKNOWN:
+        return found if found.shape is not None or declared.shape is None else replace(declared, dtype=found.dtype)
+    if found.shape is None or len(found.shape) != len(declared.shape):
+        return declared
+    return replace(declared, shape=tuple(old if old is not None else new for old, new in zip(declared.shape, found.shape, strict=True)))

@@ -85,7 +85,7 @@ def _cost(node: Node, shapes: Mapping[str, Shape | None]) -> int | None:
         case "ConvTranspose":
             return _times(inputs[0], inputs[1] and inputs[1][1:])
         case "Gemm":
-            return _times(output, inputs[0] and (inputs[0][0 if node.attributes.get("transA") else 1],))
+            return _times(output, inputs[0] and (inputs[0][:1] if node.attributes.get("transA") else inputs[0][-1:]))
         case "MatMul" | "MatMulInteger" | "QLinearMatMul":
             return _times(output, inputs[0] and inputs[0][-1:])
         case "LSTM" | "GRU" | "RNN":

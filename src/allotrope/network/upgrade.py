@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from allotrope.errors import UnsupportedError
+from allotrope.errors import ModelError, UnsupportedError
 from allotrope.network.graph import Graph, Node, Value
 
 Adapter = Callable[[Node, "Upgrade"], "list[Node]"]
@@ -186,8 +186,10 @@ def _softmax(node: Node, up: Upgrade) -> list[Node]:
     """Before opset 13 all axes from `axis` on were one."""
     axis = int(node.attributes.get("axis", 1))
     shape = up.shape(node.inputs[0])
-    if axis == -1 or (shape is not None and (axis in (-1, len(shape) - 1) or all(n == 1 for n in shape[axis + 1 :]))):
-        return [_changed(node, axis=axis if shape is None else axis % len(shape) - len(shape))]
+    if shape is not None and not -len(shape) <= axis < len(shape):
+        raise ModelError(f"{node.operator} (node '{node.name or node.outputs[0]}') works along axis {axis} of {len(shape)}.")
+    if axis == -1 or (shape and (axis == len(shape) - 1 or all(n == 1 for n in shape[axis + 1 :]))):
+        return [_changed(node, axis=axis % len(shape) - len(shape) if shape else -1)]
     x, flat, soft, length = node.inputs[0], up.fresh(node, "flat"), up.fresh(node, "soft"), up.fresh(node, "shape")
     return [
         Node("Shape", (x,), (length,), {}, length),

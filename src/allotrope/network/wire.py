@@ -13,12 +13,13 @@ import onnx
 
 from allotrope.errors import ModelError
 
-LARGEST_FIELDS = 2_000_000
-LARGEST_NODES = 100_000
-LARGEST_VARINTS = 64 * 2**20
+LARGEST_FIELDS = 1_500_000
+LARGEST_NODES = 50_000
+LARGEST_VARINTS = 16 * 2**20
 DEEPEST = 60
 
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
+_COUNTED = frozenset({"node", "initializer", "sparse_initializer", "input", "output"})
 _PACKED_VARINTS = frozenset({"int32_data", "int64_data", "uint64_data", "dims", "ints"})
 Bytes = Any
 """bytes, or anything with the same indexing, such as a memory map."""
@@ -54,7 +55,7 @@ def _walk(data: Bytes) -> None:
                 varints += length if name in _PACKED_VARINTS else 0
                 position += length
                 continue
-            nodes += name == "node"
+            nodes += name in _COUNTED
             stack.append((end, fields))
             end, fields = position + length, _fields(inner)
             if count > LARGEST_FIELDS or nodes > LARGEST_NODES or varints > LARGEST_VARINTS or len(stack) > DEEPEST:
@@ -92,7 +93,7 @@ def _damaged(position: int, what: str) -> ModelError:
 
 def _too_much(count: int, nodes: int, varints: int, depth: int) -> ModelError:
     limits = (
-        ("nodes", nodes, LARGEST_NODES),
+        ("nodes, arrays and values", nodes, LARGEST_NODES),
         ("fields", count, LARGEST_FIELDS),
         ("bytes of integer lists", varints, LARGEST_VARINTS),
         ("messages inside each other", depth, DEEPEST),
