@@ -9,7 +9,7 @@ import importlib.util
 from allotrope.errors import MissingDependencyError, unknown_name
 from allotrope.frameworks.contract import Framework
 
-FRAMEWORKS = {"reference": "numpy", "pytorch": "torch", "jax": "jax"}
+FRAMEWORKS = {"reference": "numpy", "pytorch": "torch", "jax": "jax", "tensorflow": "tensorflow"}
 """Each framework and the package that it needs."""
 
 
@@ -29,4 +29,4 @@ def framework(name: str) -> Framework:
     if reason is not None:
         raise MissingDependencyError(reason)
     module = importlib.import_module(f"allotrope.frameworks.{name}")
-    return module.FRAMEWORK  # type: ignore[no-any-return]
+    return module.FRAMEWORK

@@ -1,0 +1,86 @@
+"""TensorFlow: networks run, differentiated and trained in it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from allotrope.config import Settings
+from allotrope.errors import UnsupportedError
+from allotrope.frameworks.contract import Framework, Trainer, TrainingPlan
+from allotrope.frameworks.inputs import check_inputs
+from allotrope.frameworks.tensorflow_arrays import to_numpy, to_tensor
+from allotrope.frameworks.tensorflow_import import tf
+from allotrope.frameworks.tensorflow_module import NetworkModule
+from allotrope.network.network import Network
+
+
+class TensorFlow(Framework):
+    """Networks in TensorFlow."""
+
+    name = "tensorflow"
+
+    def native(self, network: Network) -> NetworkModule:
+        """The network as a `tf.Module` whose variables have the weights' names."""
+        return NetworkModule(network)
+
+    def weights_of(self, model: Any) -> dict[str, np.ndarray]:
+        """The weights and state of a native model, by their names in the network."""
+        return {name: to_numpy(variable) for name, variable in model.weights.items()}
+
+    def run(self, network: Network, inputs: Mapping[str, np.ndarray], training: bool = False) -> dict[str, np.ndarray]:
+        """The network's outputs by name."""
+        arrays = {name: to_tensor(array) for name, array in check_inputs(network, inputs).items()}
+        with _named_errors():
+            model = NetworkModule(network)
+            outputs, _ = model.outputs(arrays, model.values(), training, 0)
+            return {name: to_numpy(value) for name, value in outputs.items()}
+
+    def gradients(
+        self, network: Network, inputs: Mapping[str, np.ndarray], output_gradients: Mapping[str, np.ndarray]
+    ) -> dict[str, np.ndarray]:
+        """Vector-Jacobian products by name, for every trainable weight and every float input."""
+        arrays = {name: to_tensor(array) for name, array in check_inputs(network, inputs).items()}
+        with _named_errors():
+            model = NetworkModule(network)
+            values = model.values()
+            wanted = {name: x for name, x in arrays.items() if x.dtype.is_floating}
+            wanted |= {name: values[name] for name in network.weights if name in network.trainable}
+            with tf.GradientTape() as tape:
+                tape.watch(list(wanted.values()))
+                outputs, _ = model.outputs(arrays, values, False, 0)
+            targets = [outputs[name] for name in output_gradients]
+            seeds = [tf.cast(to_tensor(np.asarray(g)), y.dtype) for y, g in zip(targets, output_gradients.values(), strict=True)]
+            found = tape.gradient(targets, list(wanted.values()), seeds, tf.UnconnectedGradients.ZERO)
+            return {name: to_numpy(tf.convert_to_tensor(g)) for name, g in zip(wanted, found, strict=True)}
+
+    def trainer(self, network: Network, plan: TrainingPlan, settings: Settings) -> Trainer:
+        """A trainer that starts from the network's weights."""
+        from allotrope.frameworks.tensorflow_trainer import TensorFlowTrainer
+
+        return TensorFlowTrainer(network, plan, settings)
+
+    def settings(self) -> list[Settings]:
+        """TensorFlow's defaults first; steps are always graphs, and `compiled` means by XLA."""
+        devices = ["cpu"] + ["cuda"] * bool(tf.config.list_physical_devices("GPU"))
+        return [
+            Settings(device=device, precision=precision, compiled=compiled)
+            for device in devices
+            for compiled in (False, True)
+            for precision in ("float32", "bfloat16")
+        ]
+
+
+@contextmanager
+def _named_errors() -> Iterator[None]:
+    """A kernel that TensorFlow lacks, as an error that says so."""
+    try:
+        yield
+    except (tf.errors.NotFoundError, tf.errors.UnimplementedError, tf.errors.InvalidArgumentError) as error:
+        raise UnsupportedError(f"TensorFlow cannot compute this: {str(error.message).splitlines()[0][:300]}") from error
+
+
+FRAMEWORK = TensorFlow()

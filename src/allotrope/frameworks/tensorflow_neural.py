@@ -1,0 +1,171 @@
+"""Convolution, pooling and normalization in TensorFlow, over x [n, h, w, c] or its like of another rank.
+
+What its CPU kernels cannot differentiate is put together from what they can: groups are split, dilation goes by way of batches,
+transposed convolution spreads its kernel; poolings are separable and go axis by axis.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from allotrope.errors import UnsupportedError
+from allotrope.frameworks.tensorflow_import import tf
+
+Tensor = Any
+Pads = Sequence[tuple[int, int]]
+
+
+def to_last(x: Tensor) -> Tensor:
+    """x [n, c, *spatial] as [n, *spatial, c]."""
+    rank = x.shape.rank
+    return tf.transpose(x, (0, *range(2, rank), 1))
+
+
+def to_first(y: Tensor) -> Tensor:
+    """y [n, *spatial, c] as [n, c, *spatial]."""
+    rank = y.shape.rank
+    return tf.transpose(y, (0, rank - 1, *range(1, rank - 1)))
+
+
+def padded(y: Tensor, pads: Pads, value: Any = 0) -> Tensor:
+    """y [n, *spatial, c] with more at the ends of its spatial axes; negative pads cut."""
+    if any(n < 0 for pair in pads for n in pair):
+        cuts = [slice(max(0, -a), length - max(0, -b)) for length, (a, b) in zip(y.shape[1:-1], pads, strict=True)]
+        y = y[(slice(None), *cuts, slice(None))]
+    pads = [(max(0, a), max(0, b)) for a, b in pads]
+    if not any(map(any, pads)):
+        return y
+    return tf.pad(y, [(0, 0), *pads, (0, 0)], constant_values=tf.constant(value, y.dtype))
+
+
+def convolve(y: Tensor, weight: Tensor, strides: Sequence[int], pads: Pads, dilations: Sequence[int], groups: int) -> Tensor:
+    """Cross-correlation of y [n, *spatial, c] with weight [m, c / groups, *kernel], to [n, *positions, m]."""
+    rank = y.shape.rank - 2
+    if rank == 1:
+        lifted = convolve(
+            tf.expand_dims(y, 1), tf.expand_dims(weight, 2), (1, *strides), [(0, 0), *pads], (1, *dilations), groups
+        )
+        return tf.squeeze(lifted, 1)
+    if rank not in (2, 3):
+        raise UnsupportedError(f"TensorFlow convolves over 1 to 3 spatial axes; this x has {rank}.")
+    if all(d == 1 for d in dilations):
+        return _grouped(y, weight, strides, pads, groups)
+    whole = tf.nn.with_space_to_batch(
+        padded(y, pads), list(dilations), "VALID", lambda part, *_: _grouped(part, weight, (1,) * rank, [(0, 0)] * rank, groups)
+    )
+    return whole[(slice(None), *(slice(None, None, s) for s in strides))]
+
+
+def _grouped(y: Tensor, weight: Tensor, strides: Sequence[int], pads: Pads, groups: int) -> Tensor:
+    if groups == 1:
+        return _dense(y, _kernel(weight), strides, pads)
+    if weight.shape[1] == 1 and y.shape.rank == 4:
+        return _depthwise(y, weight, strides, pads)
+    parts = zip(tf.split(y, groups, -1), tf.split(weight, groups, 0), strict=True)
+    return tf.concat([_dense(part, _kernel(w), strides, pads) for part, w in parts], -1)
+
+
+def _kernel(weight: Tensor) -> Tensor:
+    """weight [m, c, *kernel] as [*kernel, c, m]."""
+    rank = weight.shape.rank
+    return tf.transpose(weight, (*range(2, rank), 1, 0))
+
+
+def _dense(y: Tensor, kernel: Tensor, strides: Sequence[int], pads: Pads) -> Tensor:
+    if y.shape.rank == 5:
+        return tf.nn.conv3d(padded(y, pads), kernel, [1, *strides, 1], "VALID")
+    if any(n < 0 for pair in pads for n in pair):
+        y, pads = padded(y, pads), [(0, 0)] * len(pads)
+    explicit: Any = [[0, 0], *map(list, pads), [0, 0]] if any(map(any, pads)) else "VALID"
+    return tf.nn.conv2d(y, kernel, list(strides), explicit)
+
+
+def _depthwise(y: Tensor, weight: Tensor, strides: Sequence[int], pads: Pads) -> Tensor:
+    """Each channel by itself; weight [m, 1, kh, kw], the m / c filters of a channel side by side."""
+    kernel = tf.transpose(weight, (2, 3, 0, 1))
+    kernel = tf.reshape(kernel, (*kernel.shape[:2], y.shape[-1], -1))
+    even = strides[0] == strides[1]  # the kernel has one stride for both axes
+    steps = [1, *strides, 1] if even else [1, 1, 1, 1]
+    found = tf.nn.depthwise_conv2d(padded(y, pads), kernel, steps, "VALID")
+    return found if even else found[:, :: strides[0], :: strides[1]]
+
+
+def convolve_transposed(y: Tensor, weight: Tensor, strides: Sequence[int], dilations: Sequence[int], groups: int) -> Tensor:
+    """The whole transposed convolution of y [n, *spatial, c] with weight [c, m / groups, *kernel]."""
+    rank = y.shape.rank - 2
+    if rank == 1:
+        lifted = convolve_transposed(tf.expand_dims(y, 1), tf.expand_dims(weight, 2), (1, *strides), (1, *dilations), groups)
+        return tf.squeeze(lifted, 1)
+    if rank not in (2, 3):
+        raise UnsupportedError(f"TensorFlow convolves over 1 to 3 spatial axes; this x has {rank}.")
+    kernel = _spread(_kernel(weight), dilations)
+    parts = zip(tf.split(y, groups, -1), tf.split(kernel, groups, -1), strict=True)
+    return tf.concat([_dense_transposed(part, k, strides) for part, k in parts], -1)
+
+
+def _dense_transposed(y: Tensor, kernel: Tensor, strides: Sequence[int]) -> Tensor:
+    """kernel: [*kernel, m, c], as TensorFlow has it for the convolution that is transposed."""
+    n, *spatial, _ = y.shape
+    lengths = [(length - 1) * s + k for length, s, k in zip(spatial, strides, kernel.shape, strict=False)]
+    run = tf.nn.conv2d_transpose if len(spatial) == 2 else tf.nn.conv3d_transpose
+    return run(y, kernel, [n, *lengths, kernel.shape[-2]], [1, *strides, 1], "VALID")
+
+
+def _spread(kernel: Tensor, dilations: Sequence[int]) -> Tensor:
+    """kernel [*kernel, a, b] with zeros between its places."""
+    for axis, dilation in enumerate(dilations):
+        if dilation > 1:
+            shape = kernel.shape.as_list()
+            wide = tf.expand_dims(kernel, axis + 1)
+            wide = tf.pad(wide, [(0, dilation - 1 if i == axis + 1 else 0) for i in range(len(shape) + 1)])
+            shape[axis] *= dilation
+            kernel = tf.reshape(wide, shape)
+            kernel = tf.split(kernel, [shape[axis] - dilation + 1, dilation - 1], axis)[0]
+    return kernel
+
+
+def max_pool(y: Tensor, kernel: Sequence[int], strides: Sequence[int], dilations: Sequence[int]) -> Tensor:
+    """Largest of each window of y [n, *spatial, c], which is padded already."""
+    if all(d == 1 for d in dilations):
+        return _pooled(tf.nn.max_pool2d, y, kernel, strides)
+    whole = tf.nn.with_space_to_batch(
+        y, list(dilations), "VALID", lambda part, *_: _pooled(tf.nn.max_pool2d, part, kernel, (1,) * len(kernel))
+    )
+    return whole[(slice(None), *(slice(None, None, s) for s in strides))]
+
+
+def average_pool(y: Tensor, kernel: Sequence[int], strides: Sequence[int]) -> Tensor:
+    """Mean of each window of y [n, *spatial, c], which is padded already."""
+    return _pooled(tf.nn.avg_pool2d, y, kernel, strides)
+
+
+def _pooled(run: Callable[..., Tensor], y: Tensor, kernel: Sequence[int], strides: Sequence[int]) -> Tensor:
+    """Pooled over the last two spatial axes, then over the first of what is left, and so on."""
+    n, *spatial, c = y.shape.as_list()
+    if len(spatial) == 2:
+        return run(y, list(kernel), list(strides), "VALID")
+    if len(spatial) == 1:
+        return tf.squeeze(run(tf.expand_dims(y, 2), [*kernel, 1], [*strides, 1], "VALID"), 2)
+    inner = _pooled(run, tf.reshape(y, (n * spatial[0], *spatial[1:], c)), kernel[1:], strides[1:])
+    rest = inner.shape.as_list()[1:-1]
+    flat = tf.reshape(inner, (n, spatial[0], -1, c))
+    outer = run(flat, [kernel[0], 1], [strides[0], 1], "VALID")
+    return tf.reshape(outer, (n, outer.shape[1], *rest, c))
+
+
+FUSED = (tf.float32, tf.bfloat16, tf.float16)
+"""What TensorFlow's fused normalization takes; scale, offset and statistics are float32."""
+
+
+def normalize_by_batch(y: Tensor, scale: Tensor, bias: Tensor, epsilon: float) -> tuple[Tensor, Tensor, Tensor]:
+    """y [n, h, w, c] by its own mean and population variance, and these two, without gradient.
+
+    Not `tf.compat.v1.nn.fused_batch_norm`: that raises an epsilon below 1.001e-5.
+    """
+    none = tf.zeros((0,), tf.float32)
+    scale, bias = tf.cast(scale, tf.float32), tf.cast(bias, tf.float32)
+    found = tf.raw_ops.FusedBatchNormV3(x=y, scale=scale, offset=bias, mean=none, variance=none, epsilon=epsilon, is_training=True)
+    count = y.shape[0] * y.shape[1] * y.shape[2]
+    # The kernel gives the unbiased variance, for which it divides by count - 1, or by 1 where that is 0.
+    return found[0], tf.stop_gradient(found[1]), tf.stop_gradient(found[2]) * (max(count - 1, 1) / max(count, 1))

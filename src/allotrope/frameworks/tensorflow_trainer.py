@@ -1,0 +1,175 @@
+"""Training steps in TensorFlow: one `tf.function` from images to new weights, with bfloat16 and XLA where the settings ask for them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from allotrope.config import Settings
+from allotrope.errors import TrainingError, UsageError
+from allotrope.frameworks.contract import Trainer, TrainingPlan
+from allotrope.frameworks.tensorflow_arrays import to_numpy, to_tensor
+from allotrope.frameworks.tensorflow_import import tf
+from allotrope.frameworks.tensorflow_module import NetworkModule
+from allotrope.frameworks.tensorflow_primitives import TensorFlowPrimitives
+from allotrope.network.network import Network
+
+Tensor = Any
+
+
+def _narrow(x: Tensor) -> Tensor:
+    if not tf.is_tensor(x) or x.dtype != tf.float32:
+        return x
+    twin = getattr(x, "channels_last", None)
+    y = tf.cast(x, tf.bfloat16)
+    if twin is not None:
+        y.channels_last = tf.cast(twin, tf.bfloat16)
+    return y
+
+
+class MixedPrimitives(TensorFlowPrimitives):
+    """Convolutions and matrix products in bfloat16 over float32 weights; losses and logarithms in float32."""
+
+    def convolution(self, x: Tensor, weight: Tensor, bias: Tensor | None, *rest: Any) -> Tensor:
+        return super().convolution(_narrow(x), _narrow(weight), bias, *rest)
+
+    def convolution_transpose(self, x: Tensor, weight: Tensor, *rest: Any) -> Tensor:
+        return super().convolution_transpose(_narrow(x), _narrow(weight), *rest)
+
+    def matmul(self, x: Tensor, y: Tensor) -> Tensor:
+        return super().matmul(_narrow(x), _narrow(y))
+
+    def linear(self, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+        return super().linear(_narrow(x), _narrow(weight), bias)
+
+    def einsum(self, equation: str, *arrays: Tensor) -> Tensor:
+        return super().einsum(equation, *map(_narrow, arrays))
+
+    def concatenate(self, arrays: Sequence[Tensor], axis: int) -> Tensor:
+        mixed = len({x.dtype for x in arrays}) > 1
+        return super().concatenate([_narrow(x) for x in arrays] if mixed else arrays, axis)
+
+
+class TensorFlowTrainer(Trainer):
+    """A network in training, on one device, with one set of settings."""
+
+    def __init__(self, network: Network, plan: TrainingPlan, settings: Settings) -> None:
+        """Raises: UnsupportedError for operators without a meaning, UsageError for threads that cannot be set any more."""
+        _set_threads(settings.threads)
+        self.plan, self.network = plan, network
+        self.device = "/GPU:0" if settings.device == "cuda" else "/CPU:0"
+        primitives = MixedPrimitives() if settings.precision == "bfloat16" else TensorFlowPrimitives()
+        with tf.device(self.device):
+            self.model = NetworkModule(network, plan.seed, primitives)
+            self.trained = [name for name in network.weights if name in network.trainable and name not in plan.frozen]
+            self.slots = {name: self._slots(name) for name in self.trained}
+            values = self.model.values()
+            self.average = None if plan.average is None else {n: tf.Variable(x, trainable=False) for n, x in values.items()}
+        self._step = tf.function(self._trace_step, jit_compile=settings.compiled, reduce_retracing=False)
+        self._evaluate = tf.function(self._trace_evaluation, jit_compile=settings.compiled, reduce_retracing=False)
+
+    def _slots(self, name: str) -> dict[str, Any]:
+        fresh = self.plan.optimizer.slots(self.model.program.p, tf.convert_to_tensor(self.model.weights[name]))
+        return {slot: tf.Variable(value, trainable=False) for slot, value in fresh.items()}
+
+    def step(self, images: np.ndarray, target: np.ndarray, learning_rate: float, step: int) -> Tensor:
+        """One update; see the contract."""
+        with tf.device(self.device):
+            arguments = tf.constant(learning_rate, tf.float64), tf.constant(step, tf.int32)
+            return self._step(tf.constant(images), tf.constant(target), *arguments)
+
+    def _trace_step(self, images: Tensor, target: Tensor, learning_rate: Tensor, step: Tensor) -> Tensor:
+        values = self.model.values()
+        trained = [values[name] for name in self.trained]
+        with tf.GradientTape() as tape:
+            tape.watch(trained)
+            logits, updates = self._logits(images, values, True, step)
+            loss = self.plan.loss(self.model.program.p, tf.cast(logits, target.dtype), target)
+        gradients = tape.gradient(loss, trained, unconnected_gradients=tf.UnconnectedGradients.ZERO)
+        gradients = self._clipped([tf.convert_to_tensor(g) for g in gradients])
+        new = dict(updates)
+        for name, weight, gradient in zip(self.trained, trained, gradients, strict=True):
+            new[name] = self._updated(name, weight, gradient, learning_rate, tf.cast(step, tf.float64))
+        for name, value in new.items():
+            self.model.weights[name].assign(value)
+        if self.average is not None:
+            self._follow({**values, **new}, tf.cast(step, tf.float64))
+        return loss
+
+    def _logits(self, images: Tensor, values: Mapping[str, Tensor], training: bool, step: Any) -> tuple[Tensor, dict[str, Tensor]]:
+        outputs, updates = self.model.outputs({self.network.inputs[0].name: images}, values, training, step)
+        return next(iter(outputs.values())), updates
+
+    def _clipped(self, gradients: list[Tensor]) -> list[Tensor]:
+        if self.plan.clip_norm is None:
+            return gradients
+        norm = tf.sqrt(tf.add_n([tf.reduce_sum(tf.square(g)) for g in gradients]))
+        factor = tf.minimum(self.plan.clip_norm / (norm + 1e-6), 1)
+        return [g * factor for g in gradients]
+
+    def _updated(self, name: str, weight: Tensor, gradient: Tensor, learning_rate: Tensor, step: Tensor) -> Tensor:
+        """A weight after one step; its slots are assigned."""
+        plan, slots = self.plan, {slot: tf.convert_to_tensor(variable) for slot, variable in self.slots[name].items()}
+        scaled = learning_rate * plan.learning_rate_scale.get(name, 1.0)
+        decay = plan.weight_decay.get(name, 0.0)
+        weight, slots = plan.optimizer.update(self.model.program.p, weight, gradient, slots, scaled, decay, step)
+        for slot, value in slots.items():
+            self.slots[name][slot].assign(value)
+        return weight
+
+    def _follow(self, values: Mapping[str, Tensor], step: Tensor) -> None:
+        assert self.average is not None and self.plan.average is not None
+        rate = 1 - tf.minimum(tf.constant(self.plan.average, tf.float64), (1 + step) / (10 + step))
+        for name, average in self.average.items():
+            if average.dtype.is_floating:
+                average.assign_add((values[name] - average) * tf.cast(rate, average.dtype))
+
+    def evaluate(self, images: np.ndarray) -> np.ndarray:
+        """Logits [n, k]; see the contract."""
+        with tf.device(self.device):
+            return to_numpy(self._evaluate(tf.constant(images)))
+
+    def _trace_evaluation(self, images: Tensor) -> Tensor:
+        values = {name: tf.convert_to_tensor(variable) for name, variable in self._delivered().items()}
+        return tf.cast(self._logits(images, values, False, 0)[0], tf.float32)
+
+    def _delivered(self) -> dict[str, Any]:
+        return self.model.weights if self.average is None else self.average
+
+    def weights(self) -> dict[str, np.ndarray]:
+        """Every weight and state to be delivered; see the contract."""
+        return {name: to_numpy(variable) for name, variable in self._delivered().items()}
+
+    def state(self) -> dict[str, np.ndarray]:
+        """All that the next step depends on; see the contract."""
+        return {name: to_numpy(variable) for name, variable in self._state_variables().items()}
+
+    def load_state(self, state: Mapping[str, np.ndarray]) -> None:
+        """Go on from a saved state. Raises: TrainingError where names or shapes differ."""
+        variables = self._state_variables()
+        wrong = sorted(set(variables) ^ set(state))
+        wrong += [n for n, variable in variables.items() if n in state and tuple(variable.shape) != state[n].shape]
+        if wrong:
+            names = ", ".join(wrong[:20])
+            raise TrainingError(f"the checkpoint does not fit this network and recipe; names or shapes differ for: {names}.")
+        for name, variable in variables.items():
+            variable.assign(to_tensor(state[name]))
+
+    def _state_variables(self) -> dict[str, Any]:
+        variables = {f"weights/{n}": variable for n, variable in self.model.weights.items()}
+        variables |= {f"optimizer/{slot}/{n}": v for n, slots in self.slots.items() for slot, v in slots.items()}
+        return variables | {f"average/{n}": v for n, v in (self.average or {}).items()}
+
+
+def _set_threads(threads: int | None) -> None:
+    """Raises: UsageError where TensorFlow has begun with another number."""
+    if threads is None or tf.config.threading.get_intra_op_parallelism_threads() == threads:
+        return
+    try:
+        tf.config.threading.set_intra_op_parallelism_threads(threads)
+        tf.config.threading.set_inter_op_parallelism_threads(threads)
+    except RuntimeError as error:
+        message = "TensorFlow can set its number of threads only before its first computation; start a new process for it."
+        raise UsageError(message) from error
