@@ -1,0 +1,96 @@
+"""What is JAX's own: 64-bit types, values that are not known while tracing, nnx modules trained by a user."""
+
+import numpy as np
+import pytest
+
+from allotrope import networks
+from allotrope.errors import UnsupportedError
+from allotrope.frameworks import framework
+from allotrope.frameworks.widening import widened
+from allotrope.network.build import Builder
+
+jax = pytest.importorskip("jax")
+nnx = pytest.importorskip("flax.nnx")
+optax = pytest.importorskip("optax")
+
+
+def network():
+    return networks.NETWORKS["mlp"](classes=3, image=(1, 4, 4))
+
+
+def inputs(count=8):
+    return np.random.default_rng(0).standard_normal((count, 1, 4, 4)).astype(np.float32)
+
+
+def test_64_bits_are_right_and_the_users_setting_stays():
+    b = Builder()
+    b.output(b.add("Add", [b.input("x", "float64", ("n",)), b.input("y", "float64", ("n",))]), "z")
+    found = b.network().run({"x": np.array([1.0]), "y": np.array([2.0**-50])}, framework="jax")["z"]
+    assert found[0] == 1 + 2.0**-50
+    assert not jax.config.jax_enable_x64
+
+
+def test_a_native_model_of_float64_asks_for_the_setting():
+    with pytest.raises(UnsupportedError, match="jax_enable_x64"):
+        widened(network()).to("jax")
+    with jax.enable_x64(True):
+        assert widened(network()).to("jax")(inputs().astype(np.float64)).dtype == np.float64
+
+
+def test_variables_are_named_as_the_weights():
+    found = networks.NETWORKS["resnet8"](classes=3, image=(3, 8, 8))
+    state = nnx.to_flat_state(nnx.state(found.to("jax"), nnx.Any(nnx.Param, nnx.BatchStat)))
+    assert {".".join(path) for path, _ in state} == set(found.weights)
+    assert {".".join(path) for path, v in state if isinstance(v, nnx.Param)} == found.trainable
+
+
+def test_a_name_that_is_no_path_still_comes_back():
+    b = Builder()
+    y = b.input("x", "float32", (2,))
+    for name in ("a", "a.b", "train", "..", "paths.0"):
+        y = b.add("Add", [y, b.weight(name, np.full(2, len(name), np.float32))])
+    b.output(y, "y")
+    model = b.network().to("jax")
+    assert set(framework("jax").weights_of(model)) == {"a", "a.b", "train", "..", "paths.0"}
+    np.testing.assert_array_equal(model(np.zeros(2, np.float32)), [18, 18])
+
+
+def test_a_user_trains_the_native_model():
+    model, x, labels = network().to("jax"), inputs(), np.arange(8) % 3
+    optimizer = nnx.Optimizer(model, optax.adam(1e-2), wrt=nnx.Param)
+
+    @nnx.jit
+    def step(model, optimizer):
+        def loss_of(model):
+            return optax.softmax_cross_entropy_with_integer_labels(model(x), labels).mean()
+
+        loss, gradients = nnx.value_and_grad(loss_of)(model)
+        optimizer.update(model, gradients)
+        return loss
+
+    model.train()
+    losses = [float(step(model, optimizer)) for _ in range(15)]
+    assert losses[-1] < 0.5 * losses[0]
+    assert int(model.training_step.get_value()) == 15
+    model.eval()
+    trained = network().with_weights_from(model)
+    np.testing.assert_allclose(model(x), trained.run({"x": x})["logits"], atol=1e-5)
+
+
+def test_values_that_steer_shapes_run_without_compiling():
+    b = Builder()
+    b.output(b.add("Transpose", [b.add("NonZero", [b.add("Relu", [b.input("x", "float32", ("n",))])])]), "y")
+    found = b.network().run({"x": np.array([-1, 2, 0, 3], np.float32)}, framework="jax")["y"]
+    np.testing.assert_array_equal(found, [[1], [3]])
+
+
+def test_a_shape_as_input_is_made_known():
+    b = Builder()
+    b.output(b.add("Reshape", [b.input("x", "float32", (6,)), b.input("shape", "int64", (2,))]), "y")
+    values = {"x": np.arange(6, dtype=np.float32), "shape": np.array([2, 3])}
+    assert b.network().run(values, framework="jax")["y"].shape == (2, 3)
+    assert b.network().gradients(values, {"y": np.ones((2, 3), np.float32)}, framework="jax")["x"].tolist() == [1] * 6
+
+
+def test_the_trainer_is_always_compiled():
+    assert all(s.compiled for s in framework("jax").settings())
