@@ -17,6 +17,7 @@ _REMEDIES = {
     errno.EACCES: "writing there is not permitted; choose another folder with --out",
     errno.EPERM: "writing there is not permitted; choose another folder with --out",
     errno.EEXIST: "a file of that name is in the way; choose another folder with --out",
+    errno.EISDIR: "a folder of that name is in the way; choose another name with --out",
     errno.ENOENT: "the folder is gone; choose another with --out",
     errno.ENOTDIR: "a part of the path is a file; choose another folder with --out",
     errno.ENAMETOOLONG: "the path is too long; choose another folder with --out",

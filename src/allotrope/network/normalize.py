@@ -27,7 +27,7 @@ def normalize(graph: Graph, opset: int, metadata: Mapping[str, str], free_batch:
     found = roles(graph, graph.constants, metadata)
     names = found.trainable | found.state
     weights = {name: array for name, array in graph.constants.items() if name in names}
-    used = {name for node in every_node(graph) for name in node.inputs} | {value.name for value in graph.outputs}
+    used = _used(graph)
     constants = {name: array for name, array in graph.constants.items() if name in used - names}
     others = {key: text for key, text in metadata.items() if key != RECORD}
     network = Network(replace(graph, constants=constants), weights, found.trainable, others)
@@ -68,10 +68,16 @@ def upgraded(graph: Graph, opset: int) -> Graph:
     """The graph in `OPSET`: first all that shapes are inferred through, then what needs these shapes to be known."""
     for stage in (False, True):
         if needs_upgrade(graph, opset, late=stage):
-            up = Upgrade(opset, _inference(graph, OPSET if stage else opset), graph.constants, names_in(graph))
+            up = Upgrade(opset, _inference(graph, OPSET if stage else opset), graph.constants, names_in(graph), _used(graph))
             graph = upgrade(graph, up, late=stage)
             graph = replace(graph, constants={**graph.constants, **up.added})
     return graph
+
+
+def _used(graph: Graph) -> frozenset[str]:
+    """What some node, here or in the graphs inside, or the user takes."""
+    inner = {value.name for node in every_node(graph) for subgraph in node.subgraphs for value in subgraph.outputs}
+    return frozenset({name for node in every_node(graph) for name in node.inputs} | {value.name for value in graph.outputs} | inner)
 
 
 def _inference(graph: Graph, opset: int) -> Callable[[], Mapping[str, Value]]:

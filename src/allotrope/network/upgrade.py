@@ -34,12 +34,13 @@ def before(version: int, *operators: str) -> Callable[[Adapter], Adapter]:
 
 @dataclass
 class Upgrade:
-    """One graph on its way: what is known of its values, names that are taken, constants that were added."""
+    """One graph on its way: what is known of its values, names that are taken, those that somebody uses, constants that were added."""
 
     opset: int
     known: Callable[[], Mapping[str, Value]]
     arrays: Mapping[str, np.ndarray]
     taken: set[str]
+    used: frozenset[str]
     added: dict[str, np.ndarray] = field(default_factory=dict)
 
     def constant(self, node: Node, suffix: str, array: Any) -> str:
@@ -160,10 +161,12 @@ def _pad(node: Node, up: Upgrade) -> list[Node]:
 
 @before(12, "Dropout")
 def _dropout(node: Node, up: Upgrade) -> list[Node]:
-    """The mask, which was a number before opset 10, is cast back where it is used."""
+    """The mask, which was a number before opset 10, is cast back, or left out where nobody uses it."""
     ratio = up.constant(node, "ratio", np.array(node.attributes.get("ratio", 0.5), np.float32))
     node = _changed(node, drop=("ratio",), inputs=(node.inputs[0], ratio))
-    if up.opset >= 10 or len(node.outputs) < 2:
+    if len(node.outputs) < 2 or node.outputs[1] not in up.used:
+        return [replace(node, outputs=node.outputs[:1])]
+    if up.opset >= 10:
         return [node]
     mask = up.fresh(node, "mask")
     to = _onnx_type(up.dtype(node.inputs[0]))
@@ -175,7 +178,7 @@ def _batch_normalization(node: Node, up: Upgrade) -> list[Node]:
     """Before opset 14 the number of outputs said whether it trains."""
     if node.attributes.get("spatial", 1) == 0:
         raise UnsupportedError("statistics for each position (spatial=0)")
-    if any(node.outputs[3:]):
+    if up.used.intersection(node.outputs[3:]):
         raise UnsupportedError("the outputs saved_mean and saved_var are used")
     node = _changed(node, drop=("spatial",))
     return [_changed(replace(node, outputs=node.outputs[:3]), training_mode=1) if any(node.outputs[1:3]) else node]
