@@ -18,6 +18,8 @@ from allotrope.errors import UnsupportedError
 
 Array = Any
 """An array of the framework."""
+Body = Callable[[list[Array], list[Array]], tuple[list[Array], list[Array]]]
+"""What `Primitives.scan` repeats: states and slices to states and results."""
 
 
 def lowest(dtype: np.dtype) -> float | int | bool:
@@ -341,7 +343,7 @@ class Primitives(abc.ABC):
 
     @abc.abstractmethod
     def slice(self, x: Array, starts: Sequence[int], stops: Sequence[int | None], steps: Sequence[int]) -> Array:
-        """x[start:stop:step] on every axis, as Python slices with no negative start or stop; None stops past the first for negative steps."""
+        """x[start:stop:step] on every axis, as Python slices, start and stop not negative; None stops past the first if step < 0."""
 
     @abc.abstractmethod
     def pad(self, x: Array, before: Sequence[int], after: Sequence[int], mode: str, value: float | int) -> Array:
@@ -420,9 +422,14 @@ class Primitives(abc.ABC):
         """Discrete Fourier transform of x [..., n, 2], real and imaginary parts, float32 or float64; the inverse divides by n."""
 
     # --- sequences; what a framework does not supply is made of the other primitives
-    def scan(
-        self, body: Callable[[list[Array], list[Array]], tuple[list[Array], list[Array]]], states: list[Array], inputs: list[Array], length: int
-    ) -> tuple[list[Array], list[Array]]:
+    def scaled_dot_product_attention(self, q: Array, k: Array, v: Array, bias: Array | None, causal: bool, scale: float) -> Array | None:
+        """softmax(q kᵀ scale + bias) v by a kernel of the framework's own, None where it has none for these.
+
+        q [n, h, q, d], k and v [n, h, k, d], bias broadcasts to [n, h, q, k] and leaves each query a key; causal: query i sees keys 0 to i.
+        """
+        return None
+
+    def scan(self, body: Body, states: list[Array], inputs: list[Array], length: int) -> tuple[list[Array], list[Array]]:
         """body(states, slices) -> (states, results), once for each place on axis 0 of the inputs: the last states, and the results stacked.
 
         States keep their shapes and dtypes. Raises: UnsupportedError for a length of 0, where the results have no known shape.
@@ -453,5 +460,5 @@ class Primitives(abc.ABC):
     def lstm(
         self, x: Array, weight: Array, recurrence: Array, bias: Array, hidden: Array, cell: Array
     ) -> tuple[Array, Array, Array] | None:
-        """The same of ONNX's LSTM with default activations: weight [4 h, c], gates in ONNX's order i, o, f, c; gives also the last cell state."""
+        """The same of ONNX's LSTM with default activations: weight [4 h, c], gates in ONNX's order i, o, f, c; with the last cell state."""
         return None

@@ -48,7 +48,8 @@ class PyTorch(Framework):
         wanted = {name: x.requires_grad_() for name, x in arrays.items() if x.is_floating_point()}
         wanted |= {name: parameter for name, parameter in model.named_parameters() if parameter.requires_grad}
         outputs = model.outputs(arrays)
-        pairs = [(outputs[n], to_tensor(np.asarray(g)).to(outputs[n].dtype)) for n, g in output_gradients.items() if outputs[n].requires_grad]
+        given = {n: to_tensor(np.asarray(g)).to(outputs[n].dtype) for n, g in output_gradients.items()}
+        pairs = [(outputs[n], g) for n, g in given.items() if outputs[n].requires_grad]
         found: Sequence[Tensor | None] = [None] * len(wanted)
         if pairs:
             found = torch.autograd.grad([y for y, _ in pairs], list(wanted.values()), [g for _, g in pairs], allow_unused=True)

@@ -103,6 +103,8 @@ class PyTorchPrimitives(Primitives):
         return self._constants[id(value)][1]
 
     def to_host(self, x: Tensor) -> np.ndarray:
+        if x.requires_grad and x.is_leaf and torch.is_grad_enabled():
+            raise UnsupportedError("there is no gradient for an input whose value steers shapes.")
         return to_numpy(x)
 
     def shape(self, x: Tensor) -> tuple[int, ...]:
@@ -192,10 +194,14 @@ class PyTorchPrimitives(Primitives):
         return torch.mean(x, dim=_axes(x, axes), keepdim=keepdims)
 
     def max(self, x: Tensor, axes: Sequence[int] | None = None, keepdims: bool = False) -> Tensor:
-        return torch.amax(x, dim=_axes(x, axes), keepdim=keepdims) if x.numel() else self._of_nothing(x, axes, keepdims, lowest(self.dtype(x)))
+        if not x.numel():
+            return self._of_nothing(x, axes, keepdims, lowest(self.dtype(x)))
+        return torch.amax(x, dim=_axes(x, axes), keepdim=keepdims)
 
     def min(self, x: Tensor, axes: Sequence[int] | None = None, keepdims: bool = False) -> Tensor:
-        return torch.amin(x, dim=_axes(x, axes), keepdim=keepdims) if x.numel() else self._of_nothing(x, axes, keepdims, highest(self.dtype(x)))
+        if not x.numel():
+            return self._of_nothing(x, axes, keepdims, highest(self.dtype(x)))
+        return torch.amin(x, dim=_axes(x, axes), keepdim=keepdims)
 
     def _of_nothing(self, x: Tensor, axes: Sequence[int] | None, keepdims: bool, value: float | int | bool) -> Tensor:
         over = {a % x.dim() for a in _axes(x, axes)}
@@ -334,6 +340,9 @@ class PyTorchPrimitives(Primitives):
         return y if bias is None else y + bias
 
     def normalize(self, x: Tensor, scale: Tensor, bias: Tensor, mean: Tensor, variance: Tensor, epsilon: float) -> Tensor:
+        if mean.requires_grad or variance.requires_grad:  # for which PyTorch's kernel has no gradient
+            mean, factor, bias = (a.reshape(-1, *[1] * (x.dim() - 2)) for a in (mean, scale * torch.rsqrt(variance + epsilon), bias))
+            return (x - mean) * factor + bias
         return F.batch_norm(x, mean, variance, scale, bias, training=False, eps=epsilon)
 
     def batch_normalize(self, x: Tensor, scale: Tensor, bias: Tensor, epsilon: float) -> tuple[Tensor, Tensor, Tensor]:
@@ -348,6 +357,13 @@ class PyTorchPrimitives(Primitives):
         return torch.view_as_real(torch.fft.ifft(z, dim=-1) if inverse else torch.fft.fft(z, dim=-1))
 
     # --- sequences
+    def scaled_dot_product_attention(
+        self, q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None, causal: bool, scale: float
+    ) -> Tensor | None:
+        if q.dtype == torch.float16 and q.device.type == "cpu":
+            return None  # rounded after each step, as ONNX's own meaning is
+        return F.scaled_dot_product_attention(q, k, v, bias, 0.0, causal, scale=scale)
+
     def rnn(self, x: Tensor, weight: Tensor, recurrence: Tensor, bias: Tensor, hidden: Tensor, activation: str) -> tuple[Tensor, Tensor]:
         run = torch.rnn_tanh if activation == "Tanh" else torch.rnn_relu
         y, last = run(x, hidden[None], [weight, recurrence, *bias.chunk(2)], True, 1, 0.0, False, False, False)

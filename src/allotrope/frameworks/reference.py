@@ -209,7 +209,7 @@ class ReferencePrimitives(Primitives):
 
     def pad(self, x: Array, before: Sequence[int], after: Sequence[int], mode: str, value: float | int) -> Array:
         widths = list(zip(before, after, strict=True))
-        return np.pad(x, widths, constant_values=value) if mode == "constant" else np.pad(x, widths, mode=mode)  # type: ignore[call-overload,no-any-return]
+        return np.pad(x, widths, constant_values=value) if mode == "constant" else np.pad(x, widths, mode=mode)  # type: ignore[call-overload]
 
     def take(self, x: Array, indices: Array, axis: int) -> Array:
         return np.asarray(np.take(x, indices, axis))
@@ -261,9 +261,9 @@ class ReferencePrimitives(Primitives):
     def convolution_transpose(
         self, x: Array, weight: Array, strides: Sequence[int], dilations: Sequence[int], groups: int
     ) -> Array:
-        n, channels, *spatial = x.shape
+        count, channels, *spatial = x.shape
         kernel = weight.shape[2:]
-        spread = np.zeros((n, channels, *((l - 1) * s + 1 for l, s in zip(spatial, strides, strict=True))), x.dtype)
+        spread = np.zeros((count, channels, *((n - 1) * s + 1 for n, s in zip(spatial, strides, strict=True))), x.dtype)
         spread[(slice(None), slice(None), *(slice(None, None, s) for s in strides))] = x
         turned = np.flip(weight, tuple(range(2, weight.ndim))).reshape(groups, channels // groups, -1, *kernel)
         turned = np.swapaxes(turned, 1, 2).reshape(-1, channels // groups, *kernel)

@@ -37,6 +37,7 @@ class Activation:
     function: Callable[[Any], Any]
 
     def __call__(self, x: Any) -> Any:
+        """The function of x."""
         return self.function(x)
 
 

@@ -97,7 +97,12 @@ def window(kernel: int, dilation: int) -> int:
 
 
 def resolve_pads(
-    auto_pad: str, pads: Sequence[int] | None, spatial: Sequence[int], kernel: Sequence[int], strides: Sequence[int], dilations: Sequence[int]
+    auto_pad: str,
+    pads: Sequence[int] | None,
+    spatial: Sequence[int],
+    kernel: Sequence[int],
+    strides: Sequence[int],
+    dilations: Sequence[int],
 ) -> Pads:
     """ONNX's pads or auto_pad as (before, after) for each spatial axis."""
     rank = len(kernel)

@@ -27,7 +27,7 @@ def roi_align(
     sampling_ratio: int = 0,
     spatial_scale: float = 1.0,
 ) -> Any:
-    """Mean or maximum of points in each cell of regions rois [r, (x1, y1, x2, y2)] of x [n, c, h, w]: [r, c, height, width] (He et al. 2017).
+    """Mean or maximum of points in each cell of regions rois [r, (x1, y1, x2, y2)] of x [n, c, h, w]: [r, c, *cells] (He et al. 2017).
 
     A sampling_ratio of 0 takes about one point a pixel, for which the sizes of the regions must be known on the host. The
     maximum is over the weighted neighbours of the points, as in ONNX Runtime, not over the interpolated points.

@@ -157,12 +157,12 @@ def is_infinite(p: Any, x: Any, *, detect_negative: int = 1, detect_positive: in
 @operator("BitShift")
 def bit_shift(p: Any, x: Any, count: Any, *, direction: str) -> Any:
     """Bits of an integer moved LEFT, or RIGHT with copies of its sign; counts outside of its width move every bit out."""
-    width = p.dtype(x).itemsize * 8
-    inside = p.less(count, width) if np.issubdtype(p.dtype(x), np.unsignedinteger) else p.logical_and(p.less(count, width), p.greater(count, -1))
+    width, unsigned = p.dtype(x).itemsize * 8, np.issubdtype(p.dtype(x), np.unsignedinteger)
+    inside = p.less(count, width) if unsigned else p.logical_and(p.less(count, width), p.greater(count, -1))
     safe = p.where(inside, count, 0)
     if direction == "LEFT":
         return p.where(inside, p.shift_left(x, safe), 0)
-    signs = p.where(p.less(x, 0), p.full((), -1, p.dtype(x)), 0) if not np.issubdtype(p.dtype(x), np.unsignedinteger) else p.multiply(x, 0)
+    signs = p.multiply(x, 0) if unsigned else p.where(p.less(x, 0), p.full((), -1, p.dtype(x)), 0)
     return p.where(inside, p.shift_right(x, safe), signs)
 
 

@@ -84,9 +84,12 @@ class Program:
             entry = OPERATORS[qualified(node.domain, node.operator)]
             _check_attributes(node, entry)
             attributes = {entry.attributes[k]: v for k, v in node.attributes.items() if not isinstance(v, Graph)}
-            bodies = {entry.attributes[k]: Program(v, self.p, self.host, keep=frozenset(_outer_names(v))) for k, v in node.attributes.items() if isinstance(v, Graph)}
+            bodies = {entry.attributes[k]: self._body(v) for k, v in node.attributes.items() if isinstance(v, Graph)}
             steps.append(Step(node, entry, attributes, bodies, index, dead))
         return steps[::-1]
+
+    def _body(self, graph: Graph) -> Program:
+        return Program(graph, self.p, self.host, keep=frozenset(_outer_names(graph)))
 
     def __call__(self, values: Values, context: Context, watch: Callable[[Node, Sequence[Any]], None] | None = None) -> list[Any]:
         """The graph's outputs as arrays of the framework, in order; `values` holds inputs and weights by name.

@@ -1,5 +1,6 @@
 """Importing this fills the table with every operator."""
 
+import allotrope.operators.attention
 import allotrope.operators.control
 import allotrope.operators.convolution
 import allotrope.operators.detection

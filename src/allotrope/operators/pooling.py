@@ -85,9 +85,13 @@ def _max_pool_with_places(
 
 @functools.lru_cache(maxsize=64)
 def window_sources(
-    spatial: tuple[int, ...], kernel: tuple[int, ...], strides: tuple[int, ...], pads: tuple[tuple[int, int], ...], dilations: tuple[int, ...]
+    spatial: tuple[int, ...],
+    kernel: tuple[int, ...],
+    strides: tuple[int, ...],
+    pads: tuple[tuple[int, int], ...],
+    dilations: tuple[int, ...],
 ) -> tuple[np.ndarray, np.ndarray, tuple[int, ...]]:
-    """For each window and each of its places: the position in the flattened spatial axes, whether it lies outside; and the number of windows an axis."""
+    """For each place of each window its position in the flattened spatial axes, and whether it lies outside; windows an axis."""
     positions = tuple(
         (n + a + b - window(k, d)) // s + 1 for n, k, s, d, (a, b) in zip(spatial, kernel, strides, dilations, pads, strict=True)
     )

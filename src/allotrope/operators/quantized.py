@@ -71,7 +71,8 @@ def _spread(p: Any, x: Any, shape: Sequence[int], axis: int, block: int, dtype: 
     if len(lengths) == 1 and lengths[0] > 1:
         return p.reshape(x, [lengths[0] if i == axis else 1 for i in range(len(shape))])
     if np.prod(lengths) != 1:
-        raise ModelError(f"scales or zero points of shape {tuple(lengths)} do not fit values of shape {tuple(shape)} and block_size {block}.")
+        found, values = tuple(lengths), tuple(shape)
+        raise ModelError(f"scales or zero points of shape {found} do not fit values of shape {values} with block_size {block}.")
     return p.reshape(x, ())
 
 

@@ -22,7 +22,7 @@ def keep_mask(p: Any, shape: Sequence[int], rate: float, context: Any) -> Any:
     key = p.add(p.multiply(_scalar(p, context.step), 0x9E3779B1 - 2**32), _wrapped(context.seed * 0x85EBCA77 + context.index * 0xC2B2AE3D))
     bits = mix(p, p.add(p.arange(count, _INT), mix(p, key)))
     uniform = p.shift_right_logical(bits, 8)
-    return p.reshape(p.greater(uniform, int(round(rate * 2**24)) - 1), shape)
+    return p.reshape(p.greater(uniform, round(rate * 2**24) - 1), shape)
 
 
 def mix(p: Any, x: Any) -> Any:

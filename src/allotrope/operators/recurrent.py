@@ -1,4 +1,4 @@
-"""Recurrent layers. The framework's own kernels run them where the attributes allow; else they are unrolled over time, as ONNX defines them.
+"""Recurrent layers. The framework's own kernels run them where the attributes allow; else they are scanned over time.
 
 Letters: t steps, n in the batch, c input channels, h hidden size.
 """

@@ -138,7 +138,7 @@ def deformable_convolution(
     pads: Sequence[int] | None = None,
     strides: Sequence[int] | None = None,
 ) -> Any:
-    """Conv whose kernel places are moved by offset [n, groups * kernel * axes, *out] and weighted by mask (Dai et al. 2017; Zhu et al. 2019)."""
+    """Conv whose kernel places are moved by offset [n, groups * kernel * axes, *out] and weighted by mask (Zhu et al. 2019)."""
     (n, c, *spatial), (m, _, *kernel), out = p.shape(x), p.shape(weight), p.shape(offset)[2:]
     rank, block, positions = len(spatial), math.prod(kernel), math.prod(out)
     strides, dilations = strides or (1,) * rank, dilations or (1,) * rank

@@ -59,8 +59,9 @@ def transpose(p: Any, x: Any, *, perm: tuple[int, ...] | None = None) -> Any:
 def squeeze(p: Any, x: Any, axes: np.ndarray | None = None) -> Any:
     """x without the given axes of length 1, or without all of them."""
     lengths = p.shape(x)
-    drop = {int(a) % len(lengths) for a in np.asarray(axes).reshape(-1)} if axes is not None else {i for i, n in enumerate(lengths) if n == 1}
-    wrong = [a for a in sorted(drop) if lengths[a] != 1]
+    ones = {i for i, n in enumerate(lengths) if n == 1}
+    drop = ones if axes is None else {int(a) % len(lengths) for a in np.asarray(axes).reshape(-1)}
+    wrong = sorted(drop - ones)
     if wrong:
         raise ModelError(f"axes {wrong} of shape {tuple(lengths)} are not of length 1.")
     return p.reshape(x, tuple(n for i, n in enumerate(lengths) if i not in drop))
@@ -137,7 +138,8 @@ def range_(p: Any, start: np.ndarray, limit: np.ndarray, delta: np.ndarray) -> A
 @operator("EyeLike")
 def eye_like(p: Any, x: Any, *, dtype: int | None = None, k: int = 0) -> Any:
     """1 on the k-th diagonal, 0 elsewhere, of x's shape [rows, columns]."""
-    return np.eye(*p.shape(x), k=k, dtype=p.dtype(x) if dtype is None else dtype_of(dtype))
+    rows, columns = p.shape(x)
+    return np.eye(rows, columns, k, dtype=p.dtype(x) if dtype is None else dtype_of(dtype))
 
 
 @operator("Split", host=("lengths",))
@@ -166,7 +168,8 @@ def narrow(p: Any, x: Any, axis: int, start: int, stop: int) -> Any:
 def tile(p: Any, x: Any, repeats: np.ndarray) -> Any:
     """x repeated along each axis."""
     shape, times = p.shape(x), [int(r) for r in repeats]
-    spread = p.broadcast_to(p.reshape(x, [n for length in shape for n in (1, length)]), [n for pair in zip(times, shape, strict=True) for n in pair])
+    apart = p.reshape(x, [n for length in shape for n in (1, length)])
+    spread = p.broadcast_to(apart, [n for pair in zip(times, shape, strict=True) for n in pair])
     return p.reshape(spread, [r * n for r, n in zip(times, shape, strict=True)])
 
 

@@ -41,8 +41,9 @@ def operator(
     """
 
     def enter(function: Function) -> Function:
-        parameters = [q for f in (function, attributes_of) if f is not None for q in list(inspect.signature(f).parameters.values())[1:]]
-        positional = [q.name for q in list(inspect.signature(function).parameters.values())[1:] if q.kind in (q.POSITIONAL_ONLY, q.POSITIONAL_OR_KEYWORD, q.VAR_POSITIONAL)]
+        parameters = _parameters(function)
+        positional = [q.name for q in parameters if q.kind in (q.POSITIONAL_ONLY, q.POSITIONAL_OR_KEYWORD, q.VAR_POSITIONAL)]
+        parameters += [] if attributes_of is None else _parameters(attributes_of)
         keywords = {q.name.rstrip("_"): q.name for q in parameters if q.kind is q.KEYWORD_ONLY and q.name != "context"}
         OPERATORS[qualified(domain, name)] = Operator(
             name=name,
@@ -55,6 +56,11 @@ def operator(
         return function
 
     return enter
+
+
+def _parameters(function: Callable[..., Any]) -> list[inspect.Parameter]:
+    """All but the first, which takes the primitives."""
+    return list(inspect.signature(function).parameters.values())[1:]
 
 
 def qualified(domain: str, name: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from typing import Any
 
@@ -47,10 +48,10 @@ def tf_idf(
 
 def _grams(pool: Sequence[int], starts: Sequence[int]) -> list[np.ndarray]:
     """The n-grams [count, length] of each length from 1 on."""
-    bounds = [*starts, len(pool)]
-    if any(not 0 <= a <= b or (b - a) % (i + 1) for i, (a, b) in enumerate(zip(bounds, bounds[1:], strict=False))):
+    bounds = list(itertools.pairwise([*starts, len(pool)]))
+    if any(not 0 <= a <= b or (b - a) % length for length, (a, b) in enumerate(bounds, 1)):
         raise ModelError(f"ngram_counts {list(starts)} do not divide a pool of {len(pool)} items into n-grams.")
-    return [np.asarray(pool[a:b], np.int64).reshape(-1, i + 1) for i, (a, b) in enumerate(zip(bounds, bounds[1:], strict=False))]
+    return [np.asarray(pool[a:b], np.int64).reshape(-1, length) for length, (a, b) in enumerate(bounds, 1)]
 
 
 def _counts(p: Any, rows: Any, grams: list[np.ndarray], lengths: range, farthest: int) -> Any:
