@@ -18,6 +18,8 @@ from allotrope.measure.candidates import Candidate, measure, measure_candidates
 from allotrope.measure.choice import choose, judge
 from allotrope.measure.deliver import deliver
 from allotrope.measure.rounds import ROUNDS, Timing, measurement
+from allotrope.network.compose import class_names
+from allotrope.network.read import load
 from measured import CLASSES, IMAGE, classifier, images, labelled
 
 TARGET = Target(max_drop=10.0)
@@ -33,6 +35,7 @@ def measured(tmp_path_factory):
 
 
 def by_name(rows):
+    """Rows by runtime and precision; of two int8 forms in one runtime the last, NNCF's."""
     return {(row["runtime"], row["precision"]): row for row in rows}
 
 
@@ -42,6 +45,7 @@ def test_every_candidate_has_a_row(measured):
     expected |= {("openvino", precision) for precision in ("float32", "bfloat16", "int8")}
     assert set(by_name(rows)) == expected
     assert [row["runtime"] for row in rows if row["baseline"]] == ["pytorch"]
+    assert [row["form"] for row in rows if (row["runtime"], row["precision"]) == ("openvino", "int8")] == ["onnxruntime", "nncf"]
 
 
 def test_rows_hold_what_a_run_records(measured):
@@ -92,11 +96,8 @@ def test_delivered_folder_works_without_allotrope(name, precision, measured, tmp
     folder, rows = measured
     only = [row for row in rows if (row["runtime"], row["precision"]) == (name, precision)]
     for file in {row["file"] for row in only}:
-        source = folder / file
         (tmp_path / file).parent.mkdir(exist_ok=True)
-        for part in {source, source.with_suffix(".bin")}:
-            if part.is_file():
-                shutil.copy(part, (tmp_path / file).with_suffix(part.suffix))
+        shutil.copy(folder / file, tmp_path / file)
     outcome = deliver(only, CLASSES, IMAGE, tmp_path, TARGET)
     delivered = tmp_path / "delivered"
     pixels = images(1, seed=9)
@@ -109,7 +110,8 @@ def test_delivered_folder_works_without_allotrope(name, precision, measured, tmp
     assert row["top"][0]["class"] == CLASSES[expected.argmax()]
     assert len(row["top"]) == 2
     assert row["top"][0]["probability"] == pytest.approx(expected.max(), abs=1e-5 if precision == "float32" else 0.1)
-    assert outcome.delivered["file"].startswith("delivered/model.")
+    assert outcome.delivered["file"] == "delivered/model.onnx"
+    assert class_names(load(delivered / "model.onnx")) == CLASSES
     assert (delivered / "labels.txt").read_text().splitlines() == list(CLASSES)
 
     broken = tmp_path / "broken.png"

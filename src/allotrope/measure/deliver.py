@@ -18,7 +18,7 @@ from allotrope.measure.choice import choose, nearest_miss
 from allotrope.runtimes import runtime
 from allotrope.storage import replace_file, writing
 
-FOLDER = "delivered"
+FOLDER, FILE = "delivered", "model.onnx"
 
 
 @dataclass(frozen=True)
@@ -40,11 +40,11 @@ def deliver(rows: Sequence[dict[str, Any]], classes: Sequence[str], image: tuple
     delivered = folder / FOLDER
     with writing(delivered):
         delivered.mkdir(exist_ok=True)
-        file = _copy(folder / best["file"], delivered)
+        shutil.copyfile(folder / best["file"], delivered / FILE)
     channels, height, width = image
     replace_file(delivered / "labels.txt", "".join(f"{_one_line(name)}\n" for name in classes).encode())
-    replace_file(delivered / "predict.py", predict_program(best, file.name, (height, width, channels)).encode())
-    return Delivery({**best, "file": f"{FOLDER}/{file.name}"}, None)
+    replace_file(delivered / "predict.py", predict_program(best, FILE, (height, width, channels)).encode())
+    return Delivery({**best, "file": f"{FOLDER}/{FILE}"}, None)
 
 
 def predict_program(row: dict[str, Any], file: str, image: tuple[int, int, int]) -> str:
@@ -83,15 +83,6 @@ def _body(source: str) -> str:
     """What comes after the imports of a module."""
     last = max(node.end_lineno or 0 for node in ast.parse(source).body if isinstance(node, ast.Import | ast.ImportFrom))
     return "\n".join(source.splitlines()[last:]).strip()
-
-
-def _copy(source: Path, folder: Path) -> Path:
-    """The file, and an .xml file's weights beside it, as `model` in the folder."""
-    target = folder / f"model{source.suffix}"
-    shutil.copyfile(source, target)
-    if source.suffix == ".xml":
-        shutil.copyfile(source.with_suffix(".bin"), target.with_suffix(".bin"))
-    return target
 
 
 def _one_line(name: str) -> str:

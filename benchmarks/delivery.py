@@ -1,0 +1,61 @@
+"""How much faster the delivered file is than PyTorch eager float32, per network: python benchmarks/delivery.py [NETWORK...]
+
+Weights are as initialized and images are random: speed does not depend on them. Accuracy here is agreement with float32 on
+networks that learned nothing, the worst case for int8; no candidate is rejected. Run it on a machine that does nothing else.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+from allotrope.config import Target
+from allotrope.data.images import ImageSplit
+from allotrope.measure.candidates import measure_candidates
+from allotrope.measure.machine import cores, machine
+from allotrope.measure.rounds import measurement
+from allotrope.network import zoo
+from allotrope.network.compose import with_preprocessing, with_probabilities
+from allotrope.runtimes import runtime
+
+NETWORKS = ("cnn", "resnet8", "resnet20", "whitened_cnn")
+IMAGE = (3, 32, 32)
+
+
+def main() -> None:
+    print(machine(), measurement(cores()))
+    for name in sys.argv[1:] or NETWORKS:
+        rows = measured(name)
+        baseline = next(row for row in rows if row["baseline"])
+        for row in rows:
+            print(f"{name:13} {row['runtime']:12} {row['precision']:9} {row['form']:12}", line(row, baseline))
+
+
+def measured(name: str) -> list[dict]:
+    c, h, w = IMAGE
+    network = with_preprocessing(zoo.network(name)(classes=10, image=IMAGE), [125.0, 123.0, 114.0], [63.0, 62.0, 67.0])
+    network = with_probabilities(network, [f"class {number}" for number in range(10)])
+    images = np.random.default_rng(0).integers(0, 256, (300, h, w, c), dtype=np.uint8)
+    with tempfile.TemporaryDirectory() as folder:
+        network.save(Path(folder) / "model.onnx")
+        labels = runtime("onnxruntime").open(Path(folder) / "model.onnx", "float32").run(images).argmax(1)
+        split = ImageSplit(images, labels)
+        return measure_candidates(network, split, split, split, Path(folder), Target(max_drop=100))
+
+
+def line(row: dict, baseline: dict) -> str:
+    if "latency_ms" not in row:
+        return row["reason"]
+    alone, batch = row["latency_ms"], row["batch_latency_ms"]
+    return (
+        f"batch 1 {alone['median']:7.3f} ms (p90 {alone['p90']:7.3f}) {baseline['latency_ms']['median'] / alone['median']:5.1f}x   "
+        f"batch 64 {batch['median']:8.2f} ms ({row['throughput']:7,.0f}/s, spread {batch['spread']:.0%}) "
+        f"{baseline['batch_latency_ms']['median'] / batch['median']:5.1f}x   agrees {row['validation_accuracy']:.1%}   {row['size_bytes']:,} B"
+    )
+
+
+if __name__ == "__main__":
+    main()
