@@ -1,4 +1,6 @@
-"""How much faster the delivered file is than PyTorch eager float32, per network: python benchmarks/delivery.py [NETWORK...]
+"""How much faster the candidates of delivery are than PyTorch eager float32, for several networks.
+
+    python benchmarks/delivery.py [NETWORK...]
 
 Weights are as initialized and images are random: speed does not depend on them. Accuracy here is agreement with float32 on
 networks that learned nothing, the worst case for int8; no candidate is rejected. Run it on a machine that does nothing else.
@@ -50,10 +52,11 @@ def line(row: dict, baseline: dict) -> str:
     if "latency_ms" not in row:
         return row["reason"]
     alone, batch = row["latency_ms"], row["batch_latency_ms"]
+    gains = [baseline[kind]["median"] / row[kind]["median"] for kind in ("latency_ms", "batch_latency_ms")]
     return (
-        f"batch 1 {alone['median']:7.3f} ms (p90 {alone['p90']:7.3f}) {baseline['latency_ms']['median'] / alone['median']:5.1f}x   "
-        f"batch 64 {batch['median']:8.2f} ms ({row['throughput']:7,.0f}/s, spread {batch['spread']:.0%}) "
-        f"{baseline['batch_latency_ms']['median'] / batch['median']:5.1f}x   agrees {row['validation_accuracy']:.1%}   {row['size_bytes']:,} B"
+        f"batch 1 {alone['median']:7.3f} ms (p90 {alone['p90']:7.3f}) {gains[0]:5.1f}x   "
+        f"batch 64 {batch['median']:8.2f} ms ({row['throughput']:7,.0f}/s, spread {batch['spread']:.0%}) {gains[1]:5.1f}x   "
+        f"agrees {row['validation_accuracy']:.1%}   {row['size_bytes']:,} B"
     )
 
 
