@@ -127,7 +127,7 @@ class _Racing:
         self._set_limits(per_image)
         if self.size < SMALLEST_BATCH:
             return self._not_held(per_image)
-        self._race([runner for runner in self.runners if not runner.settings.compiled])
+        self._race([runner for runner in self.runners if not self._compiles(runner)])
         self._try_compiling()
         return self._result()
 
@@ -230,11 +230,13 @@ class _Racing:
 
     def _try_compiling(self) -> None:
         """The compiled form of the fastest, if the time it may save is more than compiling costs, and the race can afford it."""
+        if not any(map(self._compiles, self.runners)):
+            return
         best = self._fastest()
         foreseen = COMPILE_SECONDS + COMPILE_SECONDS_PER_NODE * len(self.network.graph.nodes)
         to_save = self._remaining_work(best) * (1 - 1 / COMPILED_GAIN)
         for runner in self.runners:
-            if not runner.settings.compiled:
+            if not self._compiles(runner):
                 continue
             if replace(runner.settings, compiled=False) != best.settings:
                 runner.leave("not tried: only the fastest setting is worth compiling")
@@ -244,6 +246,10 @@ class _Racing:
                 runner.leave(f"not tried: compiling may take {2 * foreseen:.0f} s, more than is left of the race")
             else:
                 self._race([best, runner])
+
+    def _compiles(self, runner: _Runner) -> bool:
+        """Whether compiling is a choice here and this runner made it; some frameworks always compile."""
+        return runner.settings.compiled and not self.runners[0].settings.compiled
 
     def _remaining_work(self, runner: _Runner) -> float:
         """Seconds that the whole training takes with this runner's speed; with a budget, the budget."""
@@ -261,9 +267,9 @@ class _Racing:
         return next(runner for runner in agreeing if runner.median <= best * WORTH_CHANGING)
 
     def _result(self) -> Race:
-        eager = [runner for runner in self.runners if not runner.settings.compiled]
+        eager = [runner for runner in self.runners if not self._compiles(runner)]
         chosen = self._fastest()
-        if chosen.settings.compiled:
+        if self._compiles(chosen):
             plain = min((runner for runner in eager if runner.agrees), key=lambda runner: runner.median)
             saved = self._remaining_work(plain) * (1 - chosen.median / plain.median)
             if saved <= chosen.compile_seconds:
