@@ -14,6 +14,8 @@ from allotrope.errors import ModelError
 from allotrope.storage import sync_folder, writing
 
 _ALIGNMENT = 4096
+_SPARSE = 2**28
+"""Files from this size on must have their bytes on the disk: a hole costs nothing there and all of it in memory."""
 
 
 class ExternalData:
@@ -52,15 +54,13 @@ class ExternalData:
         try:
             descriptor = os.open(self.folder / location, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
         except OSError as error:
-            raise ModelError(
-                f"tensor '{tensor.name}' lies in '{location}', which cannot be opened as a plain file: {error.strerror}."
-            ) from error
-        with open(descriptor, "rb") as file:
+            raise ModelError(f"tensor '{tensor.name}' lies in '{location}', which is not a plain file here: {error.strerror}.") from error
+        try:
             found = os.fstat(descriptor)
             if not stat.S_ISREG(found.st_mode) or found.st_nlink != 1:
-                raise ModelError(
-                    f"tensor '{tensor.name}' lies in '{location}', which is a device, a folder or a hard link and not a file of its own."
-                )
+                raise ModelError(f"tensor '{tensor.name}' lies in '{location}', a device, folder or hard link and not a file of its own.")
+            if found.st_size > _SPARSE and found.st_blocks * 512 < found.st_size // 8:
+                raise ModelError(f"tensor '{tensor.name}' lies in '{location}', which claims {found.st_size:,} bytes and is mostly holes.")
             if offset + expected > found.st_size:
                 raise ModelError(
                     f"tensor '{tensor.name}' needs bytes {offset} to {offset + expected} of '{location}', which has {found.st_size}."
@@ -68,8 +68,21 @@ class ExternalData:
             self._total[location] = self._total.get(location, 0) + expected
             if self._total[location] > found.st_size:
                 raise ModelError(f"tensor '{tensor.name}' overlaps with others in '{location}', which has {found.st_size} bytes.")
-            file.seek(offset)
-            return file.read(expected)
+            return _exactly(descriptor, offset, expected)
+        finally:
+            os.close(descriptor)
+
+
+def _exactly(descriptor: int, offset: int, count: int) -> bytes:
+    """So many bytes; one read gives 2 GiB at most."""
+    parts = []
+    while count > 0:
+        part = os.pread(descriptor, min(count, 2**30), offset)
+        if not part:
+            raise ModelError("the file became shorter while it was read.")
+        parts.append(part)
+        offset, count = offset + len(part), count - len(part)
+    return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
 def write_external(path: Path, arrays: Mapping[str, np.ndarray]) -> list[TensorProto]:

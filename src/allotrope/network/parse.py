@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,11 @@ def parse_graph(proto: GraphProto, external: External | None = None) -> Graph:
 
     Raises: ModelError where an array is malformed, UnsupportedError for attributes that hold types.
     """
-    constants = {tensor.name: array_of(tensor, external) for tensor in proto.initializer}
+    names = [tensor.name for tensor in proto.initializer] + [sparse.values.name for sparse in proto.sparse_initializer]
+    twice = sorted(name for name, count in Counter(names).items() if count > 1)
+    if twice:
+        raise ModelError(f"graph '{proto.name}' has arrays of the same name twice: {', '.join(map(repr, twice[:20]))}.")
+    constants = _arrays(proto, external)
     constants |= {sparse.values.name: dense(sparse) for sparse in proto.sparse_initializer}
     return Graph(
         tuple(value_of(info) for info in proto.input if info.name not in constants),
@@ -29,6 +34,19 @@ def parse_graph(proto: GraphProto, external: External | None = None) -> Graph:
         name=proto.name or "network",
         documentation=proto.doc_string,
     )
+
+
+def _arrays(proto: GraphProto, external: External | None) -> dict[str, np.ndarray]:
+    arrays, problems = {}, []
+    for tensor in proto.initializer:
+        try:
+            arrays[tensor.name] = array_of(tensor, external)
+        except ModelError as error:
+            problems.append(str(error))
+    if problems:
+        more = f" And {len(problems) - 20} more." if len(problems) > 20 else ""
+        raise ModelError(" ".join(problems[:20]) + more)
+    return arrays
 
 
 def parse_node(proto: NodeProto, external: External | None = None) -> Node:

@@ -65,10 +65,11 @@ def _content(path: Path) -> bytes:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as error:
         raise ModelError(f"it cannot be opened: {error.strerror}. Check the path.") from error
+    found = os.fstat(descriptor)
+    if not stat.S_ISREG(found.st_mode):
+        os.close(descriptor)
+        raise ModelError("it is not a file: give the path of an ONNX file.")
     with open(descriptor, "rb") as file:
-        found = os.fstat(descriptor)
-        if not stat.S_ISREG(found.st_mode):
-            raise ModelError("it is not a file: give the path of an ONNX file.")
         if not 0 < found.st_size <= _LARGEST_FILE:
             raise ModelError(f"it has {found.st_size:,} bytes; an ONNX file has between 1 byte and 2 GiB.")
         with mmap.mmap(descriptor, 0, access=mmap.ACCESS_READ) as view:

@@ -19,8 +19,9 @@ LARGEST_VARINTS = 16 * 2**20
 DEEPEST = 60
 
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
-_COUNTED = frozenset({"node", "initializer", "sparse_initializer", "input", "output"})
-_PACKED_VARINTS = frozenset({"int32_data", "int64_data", "uint64_data", "dims", "ints"})
+_PLAIN, _TEXT, _PACKED, _COUNTED = 0, 1, 2, 3
+_UNKNOWN_FIELD = (_PLAIN, None)
+Fields = dict[int, tuple[int, str | None]]
 Bytes = Any
 """bytes, or anything with the same indexing, such as a memory map."""
 
@@ -35,8 +36,8 @@ def check_wire(data: Bytes) -> None:
 
 def _walk(data: Bytes) -> None:
     position, end, fields = 0, len(data), _fields(onnx.ModelProto.DESCRIPTOR.full_name)
-    stack: list[tuple[int, Any]] = []
-    count = nodes = varints = 0
+    stack: list[tuple[int, Fields]] = []
+    count = counted = varints = 0
     while True:
         while position == end:
             if not stack:
@@ -45,21 +46,21 @@ def _walk(data: Bytes) -> None:
         count += 1
         start = position
         tag, position = _varint(data, position)
-        inner, name = fields.get(tag >> 3, (None, ""))
+        kind, inner = fields.get(tag >> 3, _UNKNOWN_FIELD)
         wire = tag & 7
         if wire == _BYTES:
             length, position = _varint(data, position)
             if position + length > end:
                 raise _damaged(start, f"claims {length} bytes where {end - position} are left")
-            if inner is None:
-                varints += length if name in _PACKED_VARINTS else 0
+            counted += kind == _COUNTED
+            if inner is not None:
+                stack.append((end, fields))
+                end, fields = position + length, _fields(inner)
+            else:
+                if kind == _TEXT:
+                    _check_text(data, position, length)
+                varints += length if kind == _PACKED else 0
                 position += length
-                continue
-            nodes += name in _COUNTED
-            stack.append((end, fields))
-            end, fields = position + length, _fields(inner)
-            if count > LARGEST_FIELDS or nodes > LARGEST_NODES or varints > LARGEST_VARINTS or len(stack) > DEEPEST:
-                raise _too_much(count, nodes, varints, len(stack))
         elif wire == _VARINT:
             _, position = _varint(data, position)
         elif wire in (_FIXED64, _FIXED32):
@@ -68,8 +69,15 @@ def _walk(data: Bytes) -> None:
             raise _damaged(start, "is of no kind that ONNX has")
         if position > end or tag >> 3 == 0:
             raise _damaged(start, "ends after what it is part of")
-        if count > LARGEST_FIELDS:
-            raise _too_much(count, nodes, varints, len(stack))
+        if count > LARGEST_FIELDS or counted > LARGEST_NODES or varints > LARGEST_VARINTS or len(stack) > DEEPEST:
+            raise _too_much(count, counted, varints, len(stack))
+
+
+def _check_text(data: Bytes, position: int, length: int) -> None:
+    try:
+        bytes(data[position : position + length]).decode()
+    except UnicodeDecodeError as error:
+        raise _damaged(position, "is a name that is no UTF-8") from error
 
 
 def _varint(data: Bytes, position: int) -> tuple[int, int]:
@@ -91,9 +99,9 @@ def _damaged(position: int, what: str) -> ModelError:
     return ModelError(f"the field at byte {position} {what}: the file is cut off, damaged, or no ONNX model. Fetch or export it again.")
 
 
-def _too_much(count: int, nodes: int, varints: int, depth: int) -> ModelError:
+def _too_much(count: int, counted: int, varints: int, depth: int) -> ModelError:
     limits = (
-        ("nodes, arrays and values", nodes, LARGEST_NODES),
+        ("nodes, arrays and values", counted, LARGEST_NODES),
         ("fields", count, LARGEST_FIELDS),
         ("bytes of integer lists", varints, LARGEST_VARINTS),
         ("messages inside each other", depth, DEEPEST),
@@ -105,7 +113,15 @@ def _too_much(count: int, nodes: int, varints: int, depth: int) -> ModelError:
 
 
 @cache
-def _fields(message: str) -> dict[int, tuple[str | None, str]]:
-    """Field numbers of a message: the message inside, if there is one, and the name."""
+def _fields(message: str) -> Fields:
+    """What is in each field of a message, by number: its kind, and the message inside if there is one."""
     descriptor = onnx.ModelProto.DESCRIPTOR.file.pool.FindMessageTypeByName(message)
-    return {f.number: (f.message_type.full_name if f.message_type else None, f.name) for f in descriptor.fields}
+    return {field.number: (_kind(field), field.message_type.full_name if field.message_type else None) for field in descriptor.fields}
+
+
+def _kind(field: Any) -> int:
+    if field.name in ("node", "initializer", "sparse_initializer", "input", "output") and field.message_type:
+        return _COUNTED
+    if field.name in ("int32_data", "int64_data", "uint64_data", "dims", "ints"):
+        return _PACKED
+    return _TEXT if field.type == field.TYPE_STRING else _PLAIN

@@ -1,0 +1,364 @@
+"""Hostile files: each ends in a named error, soon, and in little memory."""
+
+import os
+import resource
+import subprocess
+import sys
+import time
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+
+import allotrope
+from allotrope.errors import AllotropeError, ModelError, UnsupportedError
+from onnx_models import model, node, tensor
+
+SECONDS = 5.0
+
+
+def refused(source, *words, kind=ModelError):
+    """Loads it, and gives the error."""
+    start = time.process_time()
+    with pytest.raises(kind) as caught:
+        allotrope.load(source)
+    assert time.process_time() - start < SECONDS
+    assert type(caught.value) is kind
+    assert all(word in str(caught.value) for word in words), str(caught.value)
+
+
+def field(number, payload):
+    """A length-delimited field as protobuf writes it."""
+    return varint(number << 3 | 2) + varint(len(payload)) + payload
+
+
+def varint(value):
+    out = bytearray()
+    while value > 127:
+        out.append(value & 127 | 128)
+        value >>= 7
+    return bytes([*out, value])
+
+
+def relu(**more):
+    return model([node("Relu", "x", "y")], **more)
+
+
+def raw(name="w", dims=(2, 2), data=b"\0" * 16, kind=TensorProto.FLOAT):
+    return TensorProto(name=name, data_type=kind, dims=dims, raw_data=data)
+
+
+def with_tensor(proto):
+    made = model([node("MatMul", "x w", "y")])
+    made.graph.initializer.append(proto)
+    return made
+
+
+# --- the bytes
+
+
+@pytest.mark.parametrize("content", [b"", b"\0" * 100, b"hello, I am no model" * 50, np.random.default_rng(0).bytes(10000), b"\xff" * 50])
+def test_bytes_that_are_no_model(tmp_path, content):
+    (tmp_path / "m.onnx").write_bytes(content)
+    refused(tmp_path / "m.onnx", "m.onnx")
+    refused(content)
+
+
+def test_every_truncation_of_a_model(tmp_path):
+    whole = with_tensor(raw(dims=(3, 4), data=b"\0" * 48)).SerializeToString()
+    for length in range(0, len(whole), 3):
+        with pytest.raises(AllotropeError):
+            allotrope.load(whole[:length])
+
+
+def test_every_flipped_byte_is_read_or_refused():
+    whole = bytearray(with_tensor(raw(dims=(3, 4), data=b"\0" * 48)).SerializeToString())
+    for index in range(len(whole)):
+        for value in (0, 255, whole[index] ^ 1):
+            changed = bytes(whole[:index]) + bytes([value]) + bytes(whole[index + 1 :])
+            try:
+                str(allotrope.load(changed))
+            except AllotropeError:
+                continue
+
+
+@pytest.mark.parametrize("kind", ["nodes", "empty nodes", "metadata", "integers"])
+def test_a_file_of_too_many_pieces(kind):
+    head = helper.make_model(relu().graph, ir_version=10, opset_imports=[helper.make_opsetid("", 21)]).SerializeToString()
+    some = field(1, onnx.NodeProto(op_type="Relu", input=["abcdef"], output=["ghijkl"]).SerializeToString())
+    extra = {
+        "nodes": field(7, some * 10**6),
+        "empty nodes": field(7, b"\x0a\0" * 10**7),
+        "metadata": b"\x72\0" * 10**7,
+        "integers": field(7, field(5, field(7, b"\0" * 10**8))),
+    }[kind]
+    refused(head + extra, "more than")
+
+
+def test_memory_stays_low(tmp_path):
+    (tmp_path / "m.onnx").write_bytes(field(7, b"\x0a\0" * (30 * 10**6)))
+    script = """if True:
+        import sys, allotrope
+        try:
+            allotrope.load(sys.argv[1])
+        except allotrope.errors.ModelError:
+            print(*(line.split()[1] for line in open("/proc/self/status") if line.startswith("VmHWM")))
+    """
+    done = subprocess.run([sys.executable, "-c", script, str(tmp_path / "m.onnx")], capture_output=True, text=True, check=True)
+    assert int(done.stdout) * 1024 < 2**29
+
+
+def test_paths_that_are_no_files(tmp_path):
+    refused(tmp_path / "none.onnx", "none.onnx", "No such file")
+    refused(tmp_path, "not a file")
+    os.mkfifo(tmp_path / "pipe.onnx")
+    refused(tmp_path / "pipe.onnx", "not a file")
+    refused("/dev/zero", "not a file")
+
+
+# --- the arrays
+
+
+@pytest.mark.parametrize(
+    ("proto", "words"),
+    [
+        (raw(data=b"\0" * 15), ["'w'", "16 bytes", "15"]),
+        (raw(dims=(2**40, 2**40)), ["impossible shape"]),
+        (raw(dims=(2**31, 2**31, 0)), ["impossible shape"]),
+        (raw(dims=(-1, 4)), ["impossible shape"]),
+        (raw(dims=(1,) * 100, data=b"\0" * 4), ["100 axes"]),
+        (raw(kind=99), ["element type 99"]),
+        (TensorProto(name="w", data_type=TensorProto.FLOAT, dims=[2, 2], float_data=[1.0]), ["4 values", "has 1"]),
+        (TensorProto(name="w", data_type=TensorProto.FLOAT16, dims=[2, 2], int32_data=[1]), ["4 values"]),
+        (TensorProto(name="w", data_type=TensorProto.STRING, dims=[2], string_data=[b"a"]), ["2 values"]),
+        (TensorProto(name="w", data_type=TensorProto.FLOAT, dims=[10**6, 10**6]), ["values and has 0"]),
+    ],
+)
+def test_arrays_that_are_not_what_they_claim(proto, words):
+    refused(with_tensor(proto), *words)
+
+
+def test_sparse_arrays_out_of_range():
+    sparse = onnx.SparseTensorProto(dims=[2, 2])
+    sparse.values.CopyFrom(numpy_helper.from_array(np.ones(1, np.float32), "w"))
+    sparse.indices.CopyFrom(numpy_helper.from_array(np.array([[5, 5]]), "i"))
+    made = model([node("MatMul", "x w", "y")])
+    made.graph.sparse_initializer.append(sparse)
+    refused(made, "do not fit")
+
+
+def outside(location, offset=None, length=None):
+    proto = TensorProto(name="w", data_type=TensorProto.FLOAT, dims=[3, 2], data_location=TensorProto.EXTERNAL)
+    for key, value in (("location", location), ("offset", offset), ("length", length)):
+        if value is not None:
+            proto.external_data.add(key=key, value=str(value))
+    return with_tensor(proto)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A folder for the model, with a secret beside it and links of all kinds inside."""
+    (tmp_path / "secret").write_bytes(b"\0" * 24)
+    inside = tmp_path / "inside"
+    (inside / "sub").mkdir(parents=True)
+    (inside / "sub" / "data").write_bytes(b"\0" * 24)
+    (inside / "good").write_bytes(b"\0" * 24)
+    (inside / "short").write_bytes(b"\0" * 23)
+    (inside / "symlink").symlink_to(tmp_path / "secret")
+    os.link(tmp_path / "secret", inside / "hardlink")
+    os.mkfifo(inside / "fifo")
+    return inside
+
+
+@pytest.mark.parametrize(
+    "location",
+    [
+        "../secret",
+        "sub/data",
+        "/etc/passwd",
+        "/dev/zero",
+        "symlink",
+        "hardlink",
+        "fifo",
+        "sub",
+        "",
+        ".",
+        "..",
+        "none",
+        "short",
+        "C:good",
+        "..\\secret",
+        "good\0",
+    ],
+)
+def test_external_data_elsewhere(folder, location):
+    onnx.save(outside(location), folder / "m.onnx")
+    refused(folder / "m.onnx", "'w'")
+
+
+@pytest.mark.parametrize(("offset", "length"), [(1, None), (-1, None), (0, 23), (0, 10**18), ("x", None), (10**30, None), (0, -24)])
+def test_external_data_out_of_range(folder, offset, length):
+    onnx.save(outside("good", offset, length), folder / "m.onnx")
+    refused(folder / "m.onnx", "'w'")
+
+
+def test_external_data_of_bytes_has_no_folder():
+    refused(outside("good"), "loaded from a path")
+
+
+def test_external_data_that_overlaps(folder):
+    made = outside("good")
+    for index in range(3):
+        copy = made.graph.initializer.add()
+        copy.CopyFrom(made.graph.initializer[0])
+        copy.name, copy.dims[0] = f"w{index}", 2 - index % 2
+    onnx.save(made, folder / "m.onnx")
+    refused(folder / "m.onnx", "overlaps")
+
+
+def test_external_data_that_is_one_great_hole(folder):
+    with open(folder / "holes", "wb") as file:
+        file.truncate(10**11)
+    made = outside("holes")
+    made.graph.initializer[0].dims[:] = [10**11 // 4]
+    onnx.save(made, folder / "m.onnx")
+    refused(folder / "m.onnx", "'w'", "holes")
+
+
+def test_every_bad_array_is_named():
+    made = with_tensor(raw(data=b""))
+    made.graph.initializer.append(raw(name="v", data=b""))
+    refused(made, "'w'", "'v'")
+
+
+# --- the graph
+
+
+def test_names_that_do_not_hold_together():
+    nodes = [node("Relu", "x", "a"), node("Relu", "x", "a"), node("Add", "ghost phantom", "b")]
+    refused(model(nodes), "'a' is made 2 times", "'ghost'", "'phantom'", "output 'y'")
+    refused(with_tensor(raw(name="x")), "'w'")
+    made = relu(arrays={"w": np.zeros(1)})
+    made.graph.initializer.append(made.graph.initializer[0])
+    refused(made, "'w'", "twice")
+    refused(relu(inputs=[tensor("x"), tensor("x")]), "'x' is made 2 times")
+
+
+def test_a_cycle():
+    refused(model([node("Add", "x b", "a"), node("Relu", "a", "b"), node("Relu", "b", "y")]), "cycle", "Add", "Relu")
+
+
+def test_an_inner_graph_that_hides_or_misses_names():
+    def branch(nodes):
+        return helper.make_graph(nodes, "branch", [], [tensor("o", shape=None)])
+
+    for nodes, word in (([node("Relu", "ghost", "o")], "ghost"), ([node("Relu", "x", "c"), node("Relu", "x", "o")], "'c'")):
+        choice = node("If", "c", "y", then_branch=branch(nodes), else_branch=branch(nodes))
+        refused(model([choice], [tensor("x"), tensor("c", TensorProto.BOOL, [])]), word)
+
+
+def test_every_unknown_operator_is_listed_with_its_node():
+    nodes = [
+        node("Rleu", "x", "a", name="first"),
+        node("Gadget", "a", "b", name="second", domain="com.example"),
+        node("Relu", "b", "c"),
+        node("Upsample", "c", "y", name="third"),
+    ]
+    refused(
+        model(nodes),
+        "3 nodes",
+        "Rleu (node 'first')",
+        "com.example.Gadget (node 'second')",
+        "Upsample (node 'third')",
+        kind=UnsupportedError,
+    )
+
+
+def test_every_misuse_is_listed_with_its_node():
+    nodes = [
+        node("Relu", "x", "a", name="first", alpha=1.0),
+        node("Concat", "a a", "b", name="second"),
+        node("Gemm", "b", "y", name="third", alpha=1),
+    ]
+    refused(model(nodes), "'first'", "alpha", "'second'", "lacks attribute 'axis'", "'third'", "1 inputs, not 2 to 3", "not FLOAT")
+
+
+def test_opsets_too_new_too_old_or_missing():
+    refused(relu(opset=999), "opset 999", kind=UnsupportedError)
+    refused(model([node("Upsample", "x", "y", width_scale=2.0, height_scale=2.0)], opset=1), "Upsample", "too old", kind=UnsupportedError)
+    refused(model([node("Add", "x x", "y")], opset=6), "Add", "too old", kind=UnsupportedError)
+    made = relu()
+    del made.opset_import[:]
+    refused(made, "opset_import")
+    assert allotrope.load(relu(opset=6, ir_version=3)).graph.nodes[0].operator == "Relu"
+
+
+def test_only_tensors_go_in_and_out():
+    sequence = helper.make_tensor_sequence_value_info("x", TensorProto.FLOAT, None)
+    refused(
+        model([node("SequenceAt", "x i", "y")], [sequence, tensor("i", TensorProto.INT64, [])]), "'x' is a sequence", kind=UnsupportedError
+    )
+    untyped = relu(inputs=[onnx.ValueInfoProto(name="x")])
+    refused(untyped, "'x'", "type")
+
+
+def test_functions_that_use_themselves_or_explode():
+    def function(name, *calls):
+        nodes = [
+            helper.make_node(call, ["a" if i == 0 else f"t{i - 1}"], [f"t{i}" if i < len(calls) - 1 else "b"], domain="f")
+            for i, call in enumerate(calls)
+        ]
+        return helper.make_function("f", name, ["a"], ["b"], nodes, [helper.make_opsetid("", 21), helper.make_opsetid("f", 1)])
+
+    def use(functions):
+        made = model([node("F0", "x", "y", domain="f")], functions=functions)
+        made.opset_import.append(helper.make_opsetid("f", 1))
+        return made
+
+    refused(use([function("F0", "F0")]), "uses itself")
+    last = helper.make_function("f", "F40", ["a"], ["b"], [node("Relu", "a", "b")], [helper.make_opsetid("", 21)])
+    refused(use([*(function(f"F{i}", f"F{i + 1}", f"F{i + 1}") for i in range(40)), last]), "more than")
+
+
+def test_graphs_nested_too_deep():
+    inner = helper.make_graph([node("Relu", "x", "o")], "g", [], [tensor("o", shape=None)])
+    plain = inner
+    for index in range(30):
+        inner = helper.make_graph(
+            [node("If", "c", f"o{index}", then_branch=inner, else_branch=plain)], "g", [], [tensor(f"o{index}", shape=None)]
+        )
+    made = model([node("If", "c", "y", then_branch=inner, else_branch=plain)], [tensor("x"), tensor("c", TensorProto.BOOL, [])])
+    refused(made, "nested")
+    refused(made.SerializeToString(), "more than")
+
+
+@pytest.mark.parametrize(
+    ("made", "arrays"),
+    [
+        (node("Einsum", "x", "y", equation="..i...->->" * 1000), {}),
+        (node("Split", "x", "y", num_outputs=2**40), {}),
+        (node("LayerNormalization", "x s", "y", axis=-(2**31)), {"s": np.ones(3, np.float32)}),
+        (node("GatherND", "x i", "y", batch_dims=2**40), {"i": np.zeros((1, 1), np.int64)}),
+        (node("Tile", "x r", "y"), {"r": np.array([2**62, 2**62])}),
+        (node("Expand", "x r", "y"), {"r": np.array([2**62, 2**62, 3])}),
+        (node("ConstantOfShape", "r", "y"), {"r": np.array([2**40, 2**40])}),
+        (node("Conv", "x w", "y", strides=[0, 0], group=0, dilations=[0, 0]), {"w": np.zeros((0, 3, 3, 3), np.float32)}),
+    ],
+)
+def test_attributes_far_out_of_range_cannot_crash_the_process(made, arrays):
+    start = time.process_time()
+    try:
+        network = allotrope.load(model([made], arrays=arrays))
+        assert str(network)
+    except AllotropeError:
+        pass
+    assert time.process_time() - start < SECONDS
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss < 3 * 2**20
+    assert allotrope.load(relu()).outputs[0].shape == ("n", 3)
+
+
+def test_metadata_that_is_no_record_of_weights():
+    made = with_tensor(raw(dims=(3, 4), data=b"\0" * 48))
+    helper.set_model_props(made, {"allotrope.weights": "{not json"})
+    refused(made, "allotrope.weights")
