@@ -2,7 +2,8 @@
 
 Two kinds of value flow through a graph: arrays of the framework, and NumPy arrays ("host" values) for what is known before
 any data is seen: constants, shapes, and all that is computed from them alone. Host values are computed by the NumPy
-primitives, so that the shape arithmetic of exported networks never reaches the framework and its tracers.
+primitives, so that the shape arithmetic of exported networks never reaches the framework and its tracers. ONNX's sequences
+are Python lists of both.
 """
 
 from __future__ import annotations
@@ -132,7 +133,7 @@ class Program:
         except AllotropeError as error:
             raise type(error)(f"{_called(step.node)}: {error}") from error
         results = result if isinstance(result, tuple | list) else (result,)
-        return [r if r is None else np.asarray(r) for r in results] if p is self.host and on_host else results
+        return [r if r is None or isinstance(r, list) else np.asarray(r) for r in results] if p is self.host and on_host else results
 
     def _argument(self, step: Step, position: int, value: Any) -> Any:
         if value is None:

@@ -15,6 +15,7 @@ import allotrope.operators.recurrent
 import allotrope.operators.reductions
 import allotrope.operators.resize
 import allotrope.operators.sampling
+import allotrope.operators.sequences
 import allotrope.operators.shaping
 import allotrope.operators.signal
 import allotrope.operators.text  # noqa: F401
