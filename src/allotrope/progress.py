@@ -41,17 +41,17 @@ class Progress:
         """An evaluation on validation data was done; `row` is the row of history.csv."""
 
     def close(self) -> None:
-        """Nothing more will be shown."""
+        """What is redrawn is cleared."""
 
 
 class Lines(Progress):
-    """Plain lines: every message, every evaluation that is due, and steps between them at most one line in some seconds."""
+    """Plain lines: every message, and of steps and evaluations at most one line in some seconds."""
 
     def __init__(self, stream: TextIO | None = None, seconds: float = SECONDS_BETWEEN_LINES) -> None:
         self._stream = stream or sys.stdout
         self._seconds = seconds
         self._last = -seconds
-        self._accuracy = ""
+        self._accuracy: float | None = None
 
     def say(self, line: str) -> None:
         """Writes the line at once."""
@@ -59,11 +59,11 @@ class Lines(Progress):
 
     def step(self, tick: Tick) -> None:
         """Writes a line if none was written of late."""
-        self._say_if_due(described(tick) + self._accuracy)
+        self._say_if_due(described(tick, self._accuracy))
 
     def epoch(self, row: Mapping[str, Any]) -> None:
         """Writes a line if none was written of late; the accuracy stays for the lines that follow."""
-        self._accuracy = described_accuracy(row)
+        self._accuracy = row["validation_accuracy"]
         self._say_if_due(described_epoch(row))
 
     def _say_if_due(self, line: str) -> None:
@@ -78,14 +78,12 @@ class Live(Progress):
 
     def __init__(self) -> None:
         from rich.console import Console
-        from rich.progress import BarColumn, TextColumn
-        from rich.progress import Progress as Bar
+        from rich.text import Text
 
         self._console = Console(highlight=False)
-        columns = (BarColumn(bar_width=24), TextColumn("{task.description}", markup=False))
-        self._bar = Bar(*columns, console=self._console, transient=True)
-        self._task = self._bar.add_task("", total=1.0)
-        self._accuracy = ""
+        self._status = self._console.status("", refresh_per_second=4)
+        self._text = Text
+        self._accuracy: float | None = None
 
     def say(self, line: str) -> None:
         """Writes the line above the live one."""
@@ -93,16 +91,16 @@ class Live(Progress):
 
     def step(self, tick: Tick) -> None:
         """Redraws the live line."""
-        self._bar.start()
-        self._bar.update(self._task, completed=tick.fraction, description=described(tick) + self._accuracy)
+        self._status.update(self._text(described(tick, self._accuracy)))
+        self._status.start()
 
     def epoch(self, row: Mapping[str, Any]) -> None:
         """Keeps the accuracy for the live line."""
-        self._accuracy = described_accuracy(row)
+        self._accuracy = row["validation_accuracy"]
 
     def close(self) -> None:
-        """Clears the live line."""
-        self._bar.stop()
+        """Clears the live line; another step draws it again."""
+        self._status.stop()
 
 
 def display(quiet: bool = False) -> Progress:
@@ -112,10 +110,11 @@ def display(quiet: bool = False) -> Progress:
     return Live() if sys.stdout.isatty() else Lines()
 
 
-def described(tick: Tick) -> str:
-    """One line: share done, epoch, loss, images/s and the time left."""
-    left = "" if tick.seconds_left is None else f", {duration(tick.seconds_left)} left"
-    return f"{tick.fraction:4.0%}  epoch {tick.epoch:.1f}  loss {tick.loss:.4f}  {tick.images_per_second:,.0f} images/s{left}"
+def described(tick: Tick, accuracy: float | None = None) -> str:
+    """One line that fits a terminal: share done, epoch, loss, the last validation `accuracy` (a fraction), images/s, time left."""
+    reached = "" if accuracy is None else f"  accuracy {accuracy:.2%}"
+    left = "" if tick.seconds_left is None else f"  {duration(tick.seconds_left)} left"
+    return f"{tick.fraction:4.0%}  epoch {tick.epoch:.1f}  loss {tick.loss:.4f}{reached}  {tick.images_per_second:,.0f} images/s{left}"
 
 
 def described_epoch(row: Mapping[str, Any]) -> str:
@@ -125,11 +124,6 @@ def described_epoch(row: Mapping[str, Any]) -> str:
         f"epoch {row['epoch']:.1f}  loss {'-' if loss is None else f'{loss:.4f}'}  validation loss {row['validation_loss']:.4f}, "
         f"accuracy {row['validation_accuracy']:.2%}" + ("" if speed is None else f"  {speed:,.0f} images/s")
     )
-
-
-def described_accuracy(row: Mapping[str, Any]) -> str:
-    """The end of a line: the accuracy on validation data."""
-    return f", validation accuracy {row['validation_accuracy']:.2%}"
 
 
 def duration(seconds: float) -> str:

@@ -175,6 +175,7 @@ def train_network(fitting: Fitting) -> None:
         _Recording(fitting.show, run),
         resume=(run.folder / "checkpoints" / LAST).exists(),
     )
+    fitting.show.close()
     fitting.network = trained.network
     fitting.interrupted = trained.stopped == "interrupted"
     run.save_history(trained.history)
