@@ -126,6 +126,8 @@ class TensorFlowPrimitives(Primitives):
         return tf.bitwise.invert(x)
 
     def bit_cast(self, x: Tensor, dtype: np.dtype) -> Tensor:
+        if tf.bool in (x.dtype, tensor_dtype(dtype)):  # a bool's bits are 0 and 1
+            return self.cast(x, dtype)
         return tf.bitcast(x, tensor_dtype(dtype))
 
     def gelu(self, x: Tensor, approximate: bool) -> Tensor:
@@ -202,7 +204,12 @@ class TensorFlowPrimitives(Primitives):
         return y
 
     def broadcast_to(self, x: Tensor, shape: Sequence[int]) -> Tensor:
-        return tf.broadcast_to(x, tuple(shape))
+        if len(shape) <= 6:
+            return tf.broadcast_to(x, tuple(shape))
+        x = tf.reshape(x, [1] * (len(shape) - x.shape.rank) + x.shape.as_list())  # too many axes for the kernel
+        for axis, length in enumerate(shape):
+            x = x if x.shape[axis] == length else tf.gather(x, np.zeros(length, np.int64), axis=axis)
+        return x
 
     def concatenate(self, arrays: Sequence[Tensor], axis: int) -> Tensor:
         if any(twin(x) is not None for x in arrays):
