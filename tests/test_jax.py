@@ -92,5 +92,13 @@ def test_a_shape_as_input_is_made_known():
     assert b.network().gradients(values, {"y": np.ones((2, 3), np.float32)}, framework="jax")["x"].tolist() == [1] * 6
 
 
+def test_a_gradient_that_numpy_would_cut_off_is_refused():
+    b = Builder()
+    b.output(b.add("Resize", [b.input("x", "float32", (2,)), "", b.input("scales", "float32", (1,))], {"mode": "linear"}), "y")
+    values = {"x": np.ones(2, np.float32), "scales": np.full(1, 2, np.float32)}
+    with pytest.raises(UnsupportedError, match="differentiated"):
+        b.network().gradients(values, {"y": np.ones(4, np.float32)}, framework="jax")
+
+
 def test_the_trainer_is_always_compiled():
     assert all(s.compiled for s in framework("jax").settings())

@@ -82,10 +82,12 @@ class JaxPrimitives(Primitives):
         return to_array(value)
 
     def to_host(self, x: Array) -> np.ndarray:
-        x = lax.stop_gradient(x)
-        if isinstance(x, jax.core.Tracer):
-            raise UnknownValueError("the shape of the result depends on a value that is not known while JAX traces the network.")
-        return to_numpy(x)
+        known = lax.stop_gradient(x)
+        if isinstance(known, jax.core.Tracer):
+            raise UnknownValueError("the computation depends on a value that is not known while JAX traces the network.")
+        if known is not x and jnp.issubdtype(x.dtype, jnp.inexact):  # it is being differentiated by, which NumPy would cut off
+            raise UnsupportedError("a float value that steers the computation cannot be differentiated by; make it a constant.")
+        return to_numpy(known)
 
     def shape(self, x: Array) -> tuple[int, ...]:
         return tuple(x.shape)
