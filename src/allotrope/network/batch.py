@@ -75,7 +75,9 @@ def free_batch(network: Network) -> Network:
     except ModelError:
         return network
     known = {**graph.values, **{y.name: y for y in graph.outputs}}
-    if not all(value in known and _is_freed(known[value].shape, proof.shape(value), name) for value in proof.batched - baked):
+    if not all(
+        value in known and _is_freed(known[value].shape, proof.shape(value), name, value in proof.unsure) for value in proof.batched - baked
+    ):
         return network
     freed = {value: replace(known[value], shape=(name, *(proof.shape(value) or ())[1:])) for value in proof.batched - baked}
     values = {**graph.values, **{value: freed[value] for value in graph.values if value in freed}}
@@ -83,11 +85,13 @@ def free_batch(network: Network) -> Network:
     return Network(graph, network.weights, network.trainable, network.metadata)
 
 
-def _is_freed(new: Shape | None, old: Shape | None, name: str) -> bool:
-    """Whether the first length became `name` and no other changed; that some are no longer inferred does not matter."""
+def _is_freed(new: Shape | None, old: Shape | None, name: str, unsure: bool) -> bool:
+    """Whether the first length became `name` and no other changed. Some may no longer be inferred, unless the proof is `unsure`."""
     if not new or not old or len(new) != len(old):
         return False
-    return new[0] == name and all(after in (None, before) for after, before in zip(new[1:], old[1:], strict=True))
+    return (new[0] == name or (new[0] is None and not unsure)) and all(
+        after in (None, before) for after, before in zip(new[1:], old[1:], strict=True)
+    )
 
 
 def _free_length(network: Network) -> str:
@@ -97,11 +101,12 @@ def _free_length(network: Network) -> str:
 
 @dataclass
 class _Proof:
-    """Which values have the batch as their first axis, and which were computed from its length."""
+    """Which values have the batch as their first axis, which were computed from its length, and of which only inference can tell."""
 
     network: Network
     batched: set[str]
     sized: set[str] = field(default_factory=set)
+    unsure: set[str] = field(default_factory=set)
     nodes: list[Node] = field(default_factory=list)
     added: dict[str, np.ndarray] = field(default_factory=dict)
 
@@ -205,8 +210,11 @@ def _reshape(proof: _Proof, node: Node, batched: list[bool]) -> bool:
     shape, target = proof.shape(node.inputs[0]), proof.array(node.inputs[1])
     if not batched[0] or batched[1] or node.attributes.get("allowzero", 0) or shape is None:
         return False
-    if target is None or target.size == 0 or target[0] == 0:
-        return target is None or target.size > 0
+    if target is None:
+        proof.unsure.add(node.outputs[0])
+        return True
+    if target.size == 0 or target[0] == 0:
+        return target.size > 0
     rest = [length for length in shape[1:] if isinstance(length, int)]
     whole = len(rest) == len(shape) - 1 and math.prod(target[1:].tolist()) == math.prod(rest) and (target[1:] > 0).all()
     if target[0] != 1 and not (target[0] == -1 and whole):

@@ -12,6 +12,7 @@ from onnx import AttributeProto, GraphProto, ModelProto, NodeProto
 from allotrope.errors import ModelError, UnsupportedError
 from allotrope.network.opset import DOMAIN_VERSIONS, OLDEST, OPSET
 from allotrope.network.shapes import is_tensor
+from allotrope.network.upgrade import is_upgraded
 from allotrope.network.wire import LARGEST_NODES
 
 _DEEPEST = 16
@@ -102,7 +103,7 @@ def _unknown_operator(operator: str, domain: str, version: int, outer: int) -> s
     found = _schema(operator, domain, version) if version else None
     if found is None:
         return f"is unknown in opset {version}" if version else f"is of domain '{domain}', which the model does not import"
-    if found.deprecated:
+    if found.deprecated and not is_upgraded(operator, version):
         return f"was withdrawn in opset {found.since_version}"
     if version != outer and found.since_version != getattr(_schema(operator, domain, outer), "since_version", 0):
         return f"is of opset {version} inside a function and of opset {outer} outside"

@@ -70,6 +70,11 @@ class Upgrade:
         return value.shape if value is not None else None
 
 
+def is_upgraded(operator: str, opset: int) -> bool:
+    """Whether there is a way from an operator as it was in an opset to `OPSET`."""
+    return opset < _ADAPTERS.get(operator, (0, None))[0]
+
+
 def needs_upgrade(graph: Graph, opset: int, late: bool) -> bool:
     """Whether any node of the graph was different in the opset it was written for; `late` asks for those in `LATE`, or the others."""
     return any(_adapter(node, opset, late) or any(needs_upgrade(inner, opset, late) for inner in node.subgraphs) for node in graph.nodes)
