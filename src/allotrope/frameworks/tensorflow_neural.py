@@ -77,8 +77,15 @@ def _dense(y: Tensor, kernel: Tensor, strides: Sequence[int], pads: Pads) -> Ten
         return tf.nn.conv3d(padded(y, pads), kernel, [1, *strides, 1], "VALID")
     if any(n < 0 for pair in pads for n in pair):
         y, pads = padded(y, pads), [(0, 0)] * len(pads)
-    explicit: Any = [[0, 0], *map(list, pads), [0, 0]] if any(map(any, pads)) else "VALID"
-    return tf.nn.conv2d(y, kernel, list(strides), explicit)
+    return tf.nn.conv2d(y, kernel, list(strides), _padding(y.shape[1:-1], kernel.shape, strides, pads))
+
+
+def _padding(lengths: Sequence[int], kernel: Sequence[int], strides: Sequence[int], pads: Pads) -> Any:
+    """Pads as TensorFlow's kernels run fastest: by name where they are what the name means."""
+    if not any(map(any, pads)):
+        return "VALID"
+    totals = [max(0, (-(-n // s) - 1) * s + k - n) for n, k, s in zip(lengths, kernel, strides, strict=False)]
+    return "SAME" if [(t // 2, t - t // 2) for t in totals] == [tuple(pair) for pair in pads] else [[0, 0], *map(list, pads), [0, 0]]
 
 
 def _depthwise(y: Tensor, weight: Tensor, strides: Sequence[int], pads: Pads) -> Tensor:
