@@ -358,6 +358,20 @@ def test_attributes_far_out_of_range_cannot_crash_the_process(made, arrays):
     assert allotrope.load(relu()).outputs[0].shape == ("n", 3)
 
 
+def test_a_forked_process_reads_too():
+    script = """if True:
+        import os, sys, allotrope
+        content = sys.stdin.buffer.read()
+        allotrope.load(content)
+        child = os.fork()
+        shape = allotrope.load(content).outputs[0].shape
+        if child:
+            sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) or shape != ("n", 3))
+        os._exit(shape != ("n", 3))
+    """
+    subprocess.run([sys.executable, "-c", script], input=relu().SerializeToString(), check=True, timeout=60)
+
+
 def test_metadata_that_is_no_record_of_weights():
     made = with_tensor(raw(dims=(3, 4), data=b"\0" * 48))
     helper.set_model_props(made, {"allotrope.weights": "{not json"})

@@ -137,6 +137,8 @@ def test_documentation_and_metadata_travel(tmp_path):
     allotrope.load(made).save(tmp_path / "m.onnx")
     again = allotrope.load(tmp_path / "m.onnx")
     assert again.graph.documentation == "what it is for" and again.metadata == {"classes": '["a", "b"]'}
+    made.graph.doc_string, made.doc_string = "", "of the model"
+    assert allotrope.load(made).graph.documentation == "of the model"
 
 
 def test_nodes_out_of_order_are_sorted():

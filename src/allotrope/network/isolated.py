@@ -8,6 +8,7 @@ never ends (Einsum). There, the worst that happens is a ModelError here, and a f
 from __future__ import annotations
 
 import atexit
+import contextlib
 import os
 import select
 import struct
@@ -23,17 +24,16 @@ from allotrope.errors import ModelError
 from allotrope.network.isolated_worker import pack
 
 _LIBRARY = str(onnx.onnx_cpp2py_export.__file__)
-_SECONDS = 3.0
-_SECONDS_A_BYTE = 1e-6
+_SECONDS = 120.0
+"""When a process that neither answers nor uses its time on the processor is given up; what it may compute is bounded there."""
 
 
 class _Worker:
-    """One process, started when it is first needed, and again after a crash or in a forked child."""
+    """One process, started when it is first needed, and again after a crash."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
-        self._owner = 0
 
     def ask(self, parts: list[bytes]) -> list[bytes]:
         """The reply; empty where the process crashed or took too long."""
@@ -44,19 +44,18 @@ class _Worker:
             try:
                 process.stdin.write(message)
                 process.stdin.flush()
-                return self._reply(process, time.monotonic() + _SECONDS + len(message) * _SECONDS_A_BYTE)
+                return self._reply(process, time.monotonic() + _SECONDS)
             except (BrokenPipeError, EOFError, TimeoutError):
-                self._end()
+                self.end()
                 return []
 
     def _running(self) -> subprocess.Popen[bytes]:
-        if self._process is None or self._owner != os.getpid() or self._process.poll() is not None:
-            self._end()
+        if self._process is None or self._process.poll() is not None:
+            self.end()
             script = str(Path(__file__).with_name("isolated_worker.py"))
             command = [sys.executable, "-I", "-S", script, _LIBRARY]
             pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
             self._process = subprocess.Popen(command, start_new_session=True, **pipes)  # type: ignore[call-overload]
-            self._owner = os.getpid()
         return self._process
 
     def _reply(self, process: subprocess.Popen[bytes], deadline: float) -> list[bytes]:
@@ -75,23 +74,33 @@ class _Worker:
             found += part
         return bytes(found)
 
-    def _end(self) -> None:
-        """Only its owner may stop it; a forked child merely lets go."""
+    def end(self) -> None:
+        """Stop the process, if there is one."""
         process, self._process = self._process, None
-        if process is None or self._owner != os.getpid():
-            return
-        process.kill()
-        process.wait()
-        for pipe in (process.stdin, process.stdout):
-            if pipe is not None:
-                try:
-                    pipe.close()
-                except BrokenPipeError:
-                    continue
+        if process is not None:
+            process.kill()
+            process.wait()
+            _close(process)
+
+    def forget(self) -> None:
+        """Let go of a process that belongs to the parent, in a child that was forked."""
+        process, self._process = self._process, None
+        self._lock = threading.Lock()
+        if process is not None:
+            process.returncode = 0
+            _close(process)
+
+
+def _close(process: subprocess.Popen[bytes]) -> None:
+    for pipe in (process.stdin, process.stdout):
+        if pipe is not None:
+            with contextlib.suppress(BrokenPipeError):
+                pipe.close()
 
 
 _WORKER = _Worker()
-atexit.register(_WORKER._end)
+atexit.register(_WORKER.end)
+os.register_at_fork(after_in_child=_WORKER.forget)
 
 
 def isolated(operation: str, *arguments: bytes) -> bytes:

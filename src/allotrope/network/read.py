@@ -8,6 +8,7 @@ from __future__ import annotations
 import mmap
 import os
 import stat
+from dataclasses import replace
 from pathlib import Path
 
 import onnx
@@ -48,6 +49,7 @@ def _network(model: onnx.ModelProto, external: ExternalData | None, free_batch: 
     opset = check_model(model)
     model = inlined(model)
     graph = ordered(parse_graph(model.graph, external))
+    graph = replace(graph, documentation=graph.documentation or model.doc_string)
     return normalize(graph, max(opset, OLDEST), metadata_of(model), free_batch)
 
 
