@@ -300,7 +300,11 @@ class JaxPrimitives(Primitives):
         return jnp.linalg.det(x)
 
     def fourier(self, x: Array, inverse: bool) -> jax.Array:
-        z = (jnp.fft.ifft if inverse else jnp.fft.fft)(lax.complex(x[..., 0], x[..., 1]))
+        z = lax.complex(x[..., 0], x[..., 1])
+        if inverse:
+            z = jnp.fft.ifft(z)
+        else:  # in float32 JAX leaves 1e-7 where other libraries give 0
+            z = jnp.fft.fft(z.astype(available(np.dtype(np.complex128))))
         return jnp.stack((z.real, z.imag), -1).astype(x.dtype)
 
     # --- sequences
