@@ -310,8 +310,11 @@ class TensorFlowPrimitives(Primitives):
     def normalize(self, x: Tensor, scale: Tensor, bias: Tensor, mean: Tensor, variance: Tensor, epsilon: float) -> Tensor:
         factor = scale * tf.math.rsqrt(variance + epsilon)
         shift = bias - mean * factor
+        factor, shift, y = tf.cast(factor, x.dtype), tf.cast(shift, x.dtype), twin(x)
+        if y is not None:
+            return channels_first(y * factor + shift)
         by_channel = (-1, *[1] * (x.shape.rank - 2))
-        return self.add(self.multiply(x, tf.reshape(tf.cast(factor, x.dtype), by_channel)), tf.reshape(tf.cast(shift, x.dtype), by_channel))
+        return x * tf.reshape(factor, by_channel) + tf.reshape(shift, by_channel)
 
     def batch_normalize(self, x: Tensor, scale: Tensor, bias: Tensor, epsilon: float) -> tuple[Tensor, Tensor, Tensor]:
         if x.dtype in neural.FUSED and x.shape.rank in (2, 4):
