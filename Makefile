@@ -1,9 +1,12 @@
 # Two commands do all the set-up: `make demo` and `make test`. Both need Python >= 3.11 and make.
+# `make test FRAMEWORKS=pytorch,jax` installs and tests more frameworks; one that is named and fails, or is missing, fails the tests.
 
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 RUNS ?= runs
+FRAMEWORKS ?= pytorch
+TESTED := $(VENV)/.test-installed-$(FRAMEWORKS)
 
 .PHONY: demo test lint types clean
 .DELETE_ON_ERROR:
@@ -12,12 +15,12 @@ demo: $(VENV)/.demo-installed
 	$(BIN)/allotrope fit digits --out $(RUNS)
 
 test: lint types
-	$(BIN)/python -m pytest -q -n 2 --dist loadfile
+	ALLOTROPE_TEST_FRAMEWORKS=$(FRAMEWORKS) $(BIN)/python -m pytest -q -n 2 --dist loadfile
 
-lint: $(VENV)/.test-installed
+lint: $(TESTED)
 	$(BIN)/ruff check .
 
-types: $(VENV)/.test-installed
+types: $(TESTED)
 	$(BIN)/mypy
 
 $(BIN)/python:
@@ -29,8 +32,8 @@ $(VENV)/.demo-installed: pyproject.toml constraints.txt | $(BIN)/python
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[pytorch,openvino]'
 	@touch $@
 
-$(VENV)/.test-installed: pyproject.toml constraints.txt | $(BIN)/python
-	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[pytorch,openvino,dev]'
+$(TESTED): pyproject.toml constraints.txt | $(BIN)/python
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[$(FRAMEWORKS),openvino,dev]'
 	@touch $@ $(VENV)/.demo-installed
 
 clean:

@@ -54,7 +54,7 @@ class Trainer(abc.ABC):
 
     @abc.abstractmethod
     def step(self, images: np.ndarray, target: np.ndarray, learning_rate: float, step: int) -> Any:
-        """One update from images (as the network takes them) and target [n, k]; `step` counts from 1. Gives the loss; `float` waits for it."""
+        """One update from images and target [n, k]; `step` counts from 1. Gives the loss; `float` waits for it."""
 
     @abc.abstractmethod
     def evaluate(self, images: np.ndarray) -> np.ndarray:
