@@ -22,9 +22,15 @@ DTYPES: dict[np.dtype, torch.dtype] = {
         "uint8": torch.uint8, "uint16": torch.uint16, "uint32": torch.uint32, "uint64": torch.uint64,
         "float16": torch.float16, "float32": torch.float32, "float64": torch.float64,
         "complex64": torch.complex64, "complex128": torch.complex128, ml_dtypes.bfloat16: torch.bfloat16,
+        ml_dtypes.float8_e4m3fn: torch.float8_e4m3fn, ml_dtypes.float8_e4m3fnuz: torch.float8_e4m3fnuz,
+        ml_dtypes.float8_e5m2: torch.float8_e5m2, ml_dtypes.float8_e5m2fnuz: torch.float8_e5m2fnuz,
     }.items()
 }  # fmt: skip
 NUMPY_DTYPES = {t: n for n, t in DTYPES.items()}
+_AS_BITS = ("bfloat16", "float8")
+"""Dtypes of ml_dtypes, which pass between NumPy and PyTorch only as bits."""
+_BITS = {1: np.uint8, 2: np.int16}
+_TORCH_BITS = {1: torch.uint8, 2: torch.int16}
 
 
 _REDUCTIONS = {"add": "sum", "mul": "prod", "max": "amax", "min": "amin"}
@@ -40,17 +46,17 @@ def torch_dtype(dtype: np.dtype) -> torch.dtype:
 
 def to_tensor(value: np.ndarray, device: str = "cpu") -> Tensor:
     """A tensor with its own copy of the value."""
-    if value.dtype == ml_dtypes.bfloat16:
-        return torch.from_numpy(value.view(np.int16).copy()).view(torch.bfloat16).to(device)
-    torch_dtype(value.dtype)
+    dtype = torch_dtype(value.dtype)
+    if value.dtype.name.startswith(_AS_BITS):
+        return torch.from_numpy(value.view(_BITS[value.dtype.itemsize]).copy()).view(dtype).to(device)
     return torch.from_numpy(np.array(value)).to(device)
 
 
 def to_numpy(x: Tensor) -> np.ndarray:
     """The value as a NumPy array."""
-    x = x.detach().cpu()
-    if x.dtype == torch.bfloat16:
-        return x.contiguous().view(torch.int16).numpy().view(ml_dtypes.bfloat16)
+    x, dtype = x.detach().cpu(), NUMPY_DTYPES[x.dtype]
+    if dtype.name.startswith(_AS_BITS):
+        return np.asarray(x.contiguous().view(_TORCH_BITS[dtype.itemsize]).numpy().view(dtype))
     return np.asarray(x.numpy())
 
 
@@ -114,6 +120,8 @@ class PyTorchPrimitives(Primitives):
         return NUMPY_DTYPES[x.dtype]
 
     def cast(self, x: Tensor, dtype: np.dtype) -> Tensor:
+        if dtype.name == "float8_e4m3fn" and x.is_floating_point():
+            x = torch.where(x.abs() > 464, torch.nan, x)  # past 448 and half a step, where PyTorch would saturate
         return x.to(torch_dtype(dtype))
 
     def full(self, shape: Sequence[int], value: float | int | bool, dtype: np.dtype) -> Tensor:

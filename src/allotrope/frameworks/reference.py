@@ -271,7 +271,9 @@ class ReferencePrimitives(Primitives):
         return self.convolution(spread, turned, None, [1] * len(kernel), full, dilations, groups)
 
     def einsum(self, equation: str, *arrays: Array) -> Array:
-        return np.asarray(np.einsum(equation, *arrays))
+        dtype = arrays[0].dtype
+        native = arrays if dtype.kind != "V" else tuple(a.astype(np.float32) for a in arrays)  # NumPy's einsum takes its own dtypes only
+        return np.asarray(np.einsum(equation, *native), dtype)
 
     def determinant(self, x: Array) -> Array:
         return np.asarray(np.linalg.det(x))

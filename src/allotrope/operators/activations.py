@@ -50,7 +50,7 @@ def activations_of(
     beta: Sequence[float],
     clip: float | None,
 ) -> list[list[Activation]]:
-    """The activations of each direction, their inputs first clipped to -clip..clip.
+    """The activations of each direction, their inputs first clipped to -clip..clip, except for LSTM's third (as in ONNX Runtime).
 
     Constants are consumed in order by those that have any. Raises: ModelError where the names are too few, UsageError for unknown ones.
     """
@@ -58,7 +58,7 @@ def activations_of(
     if len(names) != len(usual) * directions:
         raise ModelError(f"{directions} directions need {len(usual) * directions} activations; {len(names)} are given: {', '.join(names)}.")
     alphas, betas = iter(alpha), iter(beta)
-    found = [_activation(p, name, alphas, betas, clip) for name in names]
+    found = [_activation(p, name, alphas, betas, clip if i % len(usual) < 2 else None) for i, name in enumerate(names)]
     return [found[d * len(usual) : (d + 1) * len(usual)] for d in range(directions)]
 
 

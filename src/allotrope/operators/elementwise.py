@@ -6,8 +6,10 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+import ml_dtypes
 import numpy as np
 
+from allotrope.errors import UnsupportedError
 from allotrope.operators.random import keep_mask
 from allotrope.operators.table import operator
 
@@ -199,14 +201,24 @@ def thresholded_relu(p: Any, x: Any, *, alpha: float = 1.0) -> Any:
 
 @operator("Cast")
 def cast(p: Any, x: Any, *, to: int, saturate: int = 1, round_mode: str = "up") -> Any:
-    """x in another dtype."""
-    return p.cast(x, dtype_of(to))
+    """x in another dtype; float8 saturates unless told not to."""
+    return cast_to(p, x, dtype_of(to), bool(saturate))
 
 
 @operator("CastLike")
 def cast_like(p: Any, x: Any, like: Any, *, saturate: int = 1, round_mode: str = "up") -> Any:
     """x in the dtype of another array."""
-    return p.cast(x, p.dtype(like))
+    return cast_to(p, x, p.dtype(like), bool(saturate))
+
+
+def cast_to(p: Any, x: Any, dtype: np.dtype, saturate: bool) -> Any:
+    """x in another dtype, kept within the finite range of a float8 where `saturate`."""
+    if dtype.name == "float8_e8m0fnu":
+        raise UnsupportedError("float8_e8m0fnu, with its choice of roundings, is not supported.")
+    if saturate and dtype.name.startswith("float8"):
+        limit = float(ml_dtypes.finfo(dtype).max)
+        x = p.minimum(p.maximum(x, -limit), limit)
+    return p.cast(x, dtype)
 
 
 @operator("BitCast")

@@ -10,7 +10,7 @@ import numpy as np
 
 from allotrope.errors import ModelError
 from allotrope.operators.convolution import convolution
-from allotrope.operators.elementwise import dtype_of
+from allotrope.operators.elementwise import cast_to, dtype_of
 from allotrope.operators.table import operator
 
 _FAR = 2.0**24
@@ -36,13 +36,13 @@ def quantize_linear(
     x, scale = (p.cast(a, dtype_of(precision)) for a in (x, scale)) if precision else (x, scale)
     scaled = p.divide(x, _spread(p, scale, p.shape(x), axis, block_size, p.dtype(x)))
     offset = None if zero_point is None else _spread(p, zero_point, p.shape(x), axis, block_size, _INT32)
-    return _saturated(p, scaled, offset, dtype)
+    return _quantized(p, scaled, offset, dtype, bool(saturate))
 
 
-def _saturated(p: Any, x: Any, offset: Any, dtype: np.dtype) -> Any:
+def _quantized(p: Any, x: Any, offset: Any, dtype: np.dtype, saturate: bool) -> Any:
     """Rounded, moved by an offset in int32 and clipped to an integer type; a type of floats only rounds."""
     if not _is_integer(dtype):
-        return p.cast(x, dtype)
+        return cast_to(p, x, dtype, saturate)
     low, high = _bounds(dtype)
     x = p.cast(x, np.dtype(np.float32)) if p.dtype(x).itemsize < 4 else x
     whole = p.cast(p.maximum(p.minimum(p.round(x), _FAR), -_FAR), _INT32)

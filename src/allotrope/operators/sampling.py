@@ -49,10 +49,13 @@ def grid_sample(p: Any, x: Any, grid: Any, *, align_corners: int = 0, mode: str 
 
 
 def _taps(p: Any, place: Any, length: int, mode: str, padding: str, edge: tuple[float, float]) -> list[Tap]:
-    """The taps of places on one axis; places beyond its edges are brought back first, as the padding says."""
+    """The taps of places on one axis; places beyond its edges are brought back first, as the padding says.
+
+    Where cubic meets a border only the taps are, as in PyTorch and ONNX Runtime (ONNX's reference brings back the places too).
+    """
     if mode == "nearest":
         place = p.round(place)
-    if padding == "border":
+    if padding == "border" and mode != "cubic":
         outside = p.logical_or(p.less(place, edge[0]), p.greater(place, edge[1]))
         place = p.where(outside, p.minimum(p.maximum(place, 0.0), length - 1.0), place)
     elif padding == "reflection":
