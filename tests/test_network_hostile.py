@@ -132,6 +132,7 @@ def test_paths_that_are_no_files(tmp_path):
         (TensorProto(name="w", data_type=TensorProto.FLOAT, dims=[2, 2], float_data=[1.0]), ["4 values", "has 1"]),
         (TensorProto(name="w", data_type=TensorProto.FLOAT16, dims=[2, 2], int32_data=[1]), ["4 values"]),
         (TensorProto(name="w", data_type=TensorProto.STRING, dims=[2], string_data=[b"a"]), ["2 values"]),
+        (TensorProto(name="w", data_type=TensorProto.STRING, dims=[1], string_data=[b"\xe4"]), ["no UTF-8"]),
         (TensorProto(name="w", data_type=TensorProto.FLOAT, dims=[10**6, 10**6]), ["values and has 0"]),
     ],
 )

@@ -96,7 +96,10 @@ def _typed(tensor: TensorProto, dtype: np.dtype, shape: tuple[int, ...]) -> np.n
 def _strings(tensor: TensorProto, shape: tuple[int, ...]) -> np.ndarray:
     _check_count(tensor, len(tensor.string_data), math.prod(shape))
     array = np.empty(len(tensor.string_data), dtype=object)
-    array[:] = [text.decode("utf-8", "surrogateescape") for text in tensor.string_data]
+    try:
+        array[:] = [text.decode() for text in tensor.string_data]
+    except UnicodeDecodeError as error:
+        raise ModelError(f"tensor '{tensor.name}' holds text that is no UTF-8: {error}.") from error
     return _frozen(array.reshape(shape))
 
 
