@@ -8,12 +8,16 @@ from __future__ import annotations
 
 import contextlib
 import resource
+import signal
 import struct
 import sys
 from importlib.machinery import ExtensionFileLoader
 from importlib.util import module_from_spec, spec_from_file_location
 from typing import Any, BinaryIO
 
+SECONDS = 3.0
+SECONDS_A_BYTE = 1e-6
+"""How long one request may keep the processor; a busy machine takes nothing from it."""
 MEMORY = 2**30
 """Bytes of address space; what a hostile graph asks for beyond it fails here and nowhere else."""
 
@@ -29,10 +33,12 @@ def main() -> None:
     library = module_from_spec(spec)
     loader.exec_module(library)
     while request := read(sys.stdin.buffer):
+        signal.setitimer(signal.ITIMER_PROF, SECONDS + SECONDS_A_BYTE * sum(map(len, request)))  # ends this process when it runs out
         try:
             reply = [b"ok", answer(library, *request)]
         except Exception as error:  # noqa: BLE001 - whatever it is goes back as text
             reply = [b"error", f"{type(error).__name__}: {error}".encode()]
+        signal.setitimer(signal.ITIMER_PROF, 0)
         sys.stdout.buffer.write(pack(reply))
         sys.stdout.buffer.flush()
 
