@@ -1,0 +1,116 @@
+"""PyTorch's own kernels for layers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from allotrope.frameworks.neural import NeuralPrimitives
+from allotrope.frameworks.primitives import lowest
+
+
+class PyTorchNeural(NeuralPrimitives):
+    """Layers over `torch.Tensor`; the part of `PyTorchPrimitives` that convolves, normalizes, recurs and attends."""
+
+    matmul = staticmethod(torch.matmul)
+
+    def linear(self, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+        return torch.addmm(bias, x, weight)
+
+    def convolution(
+        self: Any,
+        x: Tensor,
+        weight: Tensor,
+        bias: Tensor | None,
+        strides: Sequence[int],
+        pads: Sequence[tuple[int, int]],
+        dilations: Sequence[int],
+        groups: int,
+    ) -> Tensor:
+        if self.memory_format is not None and x.dim() == 4:
+            x = x.contiguous(memory_format=self.memory_format)
+        x, padding = _symmetric(x, pads, 0.0)
+        run = (F.conv1d, F.conv2d, F.conv3d)[x.dim() - 3]
+        return run(x, weight, bias, tuple(strides), padding, tuple(dilations), groups)
+
+    def max_pool(
+        self: Any, x: Tensor, kernel: Sequence[int], strides: Sequence[int], pads: Sequence[tuple[int, int]], dilations: Sequence[int]
+    ) -> Tensor:
+        fits = all(before <= k // 2 and after <= k // 2 for k, (before, after) in zip(kernel, pads, strict=True))
+        x, padding = _symmetric(x, pads, lowest(self.dtype(x)), always_pad=not fits)
+        run = (F.max_pool1d, F.max_pool2d, F.max_pool3d)[x.dim() - 3]
+        return run(x, tuple(kernel), tuple(strides), padding, tuple(dilations))
+
+    def average_pool(self, x: Tensor, kernel: Sequence[int], strides: Sequence[int], pads: Sequence[tuple[int, int]]) -> Tensor:
+        fits = all(before <= k // 2 for k, (before, _) in zip(kernel, pads, strict=True))
+        x, padding = _symmetric(x, pads, 0.0, always_pad=not fits)
+        run = (F.avg_pool1d, F.avg_pool2d, F.avg_pool3d)[x.dim() - 3]
+        return run(x, tuple(kernel), tuple(strides), padding, count_include_pad=True)
+
+    def convolution_transpose(
+        self, x: Tensor, weight: Tensor, strides: Sequence[int], dilations: Sequence[int], groups: int
+    ) -> Tensor:
+        run = (F.conv_transpose1d, F.conv_transpose2d, F.conv_transpose3d)[x.dim() - 3]
+        return run(x, weight, stride=tuple(strides), dilation=tuple(dilations), groups=groups)
+
+    einsum = staticmethod(torch.einsum)
+    determinant = staticmethod(torch.linalg.det)
+
+    def layer_normalize(self, x: Tensor, scale: Tensor, bias: Tensor | None, shape: Sequence[int], epsilon: float) -> Tensor:
+        if scale.shape == tuple(shape) and (bias is None or bias.shape == tuple(shape)):
+            return F.layer_norm(x, tuple(shape), scale, bias, epsilon)
+        y = F.layer_norm(x, tuple(shape), eps=epsilon) * scale
+        return y if bias is None else y + bias
+
+    def normalize(self, x: Tensor, scale: Tensor, bias: Tensor, mean: Tensor, variance: Tensor, epsilon: float) -> Tensor:
+        if mean.requires_grad or variance.requires_grad:  # for which PyTorch's kernel has no gradient
+            mean, factor, bias = (a.reshape(-1, *[1] * (x.dim() - 2)) for a in (mean, scale * torch.rsqrt(variance + epsilon), bias))
+            return (x - mean) * factor + bias
+        return F.batch_norm(x, mean, variance, scale, bias, training=False, eps=epsilon)
+
+    def batch_normalize(self, x: Tensor, scale: Tensor, bias: Tensor, epsilon: float) -> tuple[Tensor, Tensor, Tensor]:
+        y, mean, inverse_deviation = torch.native_batch_norm(x, scale, bias, None, None, True, 0.0, epsilon)
+        mean, inverse_deviation = mean.detach(), inverse_deviation.detach()
+        return y, mean, inverse_deviation.pow(-2) - epsilon
+
+    # --- sequences
+    def scaled_dot_product_attention(
+        self, q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None, causal: bool, scale: float
+    ) -> Tensor | None:
+        if q.dtype == torch.float16 and q.device.type == "cpu":
+            return None  # rounded after each step, as ONNX's own meaning is
+        return F.scaled_dot_product_attention(q, k, v, bias, 0.0, causal, scale=scale)
+
+    def rnn(self, x: Tensor, weight: Tensor, recurrence: Tensor, bias: Tensor, hidden: Tensor, activation: str) -> tuple[Tensor, Tensor]:
+        run = torch.rnn_tanh if activation == "Tanh" else torch.rnn_relu
+        y, last = run(x, hidden[None], [weight, recurrence, *bias.chunk(2)], True, 1, 0.0, False, False, False)
+        return y, last[0]
+
+    def gru(self, x: Tensor, weight: Tensor, recurrence: Tensor, bias: Tensor, hidden: Tensor) -> tuple[Tensor, Tensor]:
+        weights = [_gates(w, (1, 0, 2)) for w in (weight, recurrence, *bias.chunk(2))]
+        y, last = torch.gru(x, hidden[None], weights, True, 1, 0.0, False, False, False)
+        return y, last[0]
+
+    def lstm(
+        self, x: Tensor, weight: Tensor, recurrence: Tensor, bias: Tensor, hidden: Tensor, cell: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        weights = [_gates(w, (0, 2, 3, 1)) for w in (weight, recurrence, *bias.chunk(2))]
+        y, last, last_cell = torch.lstm(x, (hidden[None], cell[None]), weights, True, 1, 0.0, False, False, False)
+        return y, last[0], last_cell[0]
+
+
+def _gates(x: Tensor, order: Sequence[int]) -> Tensor:
+    """The gates of x [gates * h, ...] in another order."""
+    gates = x.chunk(len(order))
+    return torch.cat([gates[i] for i in order])
+
+
+def _symmetric(x: Tensor, pads: Sequence[tuple[int, int]], value: float, always_pad: bool = False) -> tuple[Tensor, tuple[int, ...]]:
+    """The padding as PyTorch's kernels take it, one number an axis; what they cannot take is padded beforehand."""
+    if not always_pad and all(before == after for before, after in pads):
+        return x, tuple(before for before, _ in pads)
+    return F.pad(x, [n for pair in reversed(pads) for n in pair], value=value), (0,) * len(pads)
