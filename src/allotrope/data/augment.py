@@ -37,7 +37,7 @@ class Augmentation:
 PRESETS = {
     "none": Augmentation(),
     "light": Augmentation(flip=True, shift=1 / 16),
-    "medium": Augmentation(flip=True, shift=1 / 8, rotation=10, scale=0.1, brightness=0.3, contrast=0.3),
+    "medium": Augmentation(flip=True, shift=1 / 8, cutout=1 / 4, rotation=10, scale=0.1, brightness=0.1, contrast=0.1),
     "heavy": Augmentation(
         flip=True,
         shift=1 / 8,
