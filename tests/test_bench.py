@@ -120,6 +120,6 @@ def test_bad_input_is_named(tmp_path):
         bench(tmp_path / "model.onnx", dimensions=["t=x"])
     with pytest.raises(UsageError, match="how many dimensions"):
         random_inputs([Value("x", np.dtype("float32"), None)], 1, {})
-    with pytest.raises(UsageError, match="random floats"):
+    with pytest.raises(UsageError, match="random values are made"):
         random_inputs([Value("x", np.dtype(object), (1,))], 1, {})
     assert parse_lengths(["t=3"], [Value("x", np.dtype("float32"), ("n", "t"))]) == {"t": 3}

@@ -54,7 +54,11 @@ class Trainer(abc.ABC):
 
     @abc.abstractmethod
     def step(self, images: np.ndarray, target: np.ndarray, learning_rate: float, step: int) -> Any:
-        """One update from images and target [n, k]; `step` counts from 1. Gives the loss; `float` waits for it."""
+        """One update from images and target [n, k]; `step` counts from 1. Gives the loss; `float` waits for it.
+
+        The images go to the network's first input, and the loss is of its first output, in the target's dtype: float32, or
+        float64 for a network that is computed in it.
+        """
 
     @abc.abstractmethod
     def evaluate(self, images: np.ndarray) -> np.ndarray:

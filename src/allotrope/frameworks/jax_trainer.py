@@ -64,7 +64,7 @@ class JaxTrainer(Trainer):
         def loss_of(learning: Arrays) -> tuple[jax.Array, Arrays]:
             context = Context(training=True, seed=self.plan.seed, step=stream)
             logits = self.program({**fixed, **learning, self.input_name: images}, context)[0]
-            return self.plan.loss(self.p, logits.astype(np.float32), target), context.updates
+            return self.plan.loss(self.p, logits.astype(target.dtype), target), context.updates
 
         (loss, updates), gradients = jax.value_and_grad(loss_of, has_aux=True)(learning)
         learning, slots = self._updated(learning, self._clipped(gradients), slots, rate, step)

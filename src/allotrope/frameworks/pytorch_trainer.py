@@ -48,7 +48,8 @@ class PyTorchTrainer(Trainer):
         x = torch.from_numpy(images).to(self.settings.device, non_blocking=True)
         with self._autocast():
             logits = self.forward(x)
-        loss: Tensor = self.plan.loss(self.model.program.p, logits.float(), torch.from_numpy(target).to(self.settings.device))
+        wanted = torch.from_numpy(target).to(self.settings.device)
+        loss: Tensor = self.plan.loss(self.model.program.p, logits.to(wanted.dtype), wanted)
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
         self._update(learning_rate, step)

@@ -311,12 +311,12 @@ def _windows(x: Array, kernel: Sequence[int], strides: Sequence[int], dilations:
     return np.asarray(views[(slice(None), slice(None), *steps)])
 
 
-_ROUNDED = {"QuantizeLinear", "DynamicQuantizeLinear", "QLinearConv", "QLinearMatMul", "DFT", "STFT"}
+ROUNDED = {"QuantizeLinear", "DynamicQuantizeLinear", "QLinearConv", "QLinearMatMul", "DFT", "STFT"}
 """Operators whose results depend on how float32 rounds: steps, and transforms that ONNX's cases hold to NumPy's own float32."""
 
 
 class Reference(Framework):
-    """Networks in NumPy, computed in float64 and rounded once at the outputs; those with operators of `_ROUNDED` in their own precision."""
+    """Networks in NumPy, computed in float64 and rounded once at the outputs; those with operators of `ROUNDED` in their own precision."""
 
     name = "reference"
 
@@ -328,7 +328,7 @@ class Reference(Framework):
         from allotrope.operators.interpret import Context, Program
 
         arrays, primitives, declared = check_inputs(network, inputs), ReferencePrimitives(), network.outputs
-        if not any(node.operator in _ROUNDED for node in every_node(network.graph)):
+        if not any(node.operator in ROUNDED for node in every_node(network.graph)):
             network, arrays = widened(network), {name: widened_array(array) for name, array in arrays.items()}
         outputs = Program(lowered(network), primitives, primitives)({**network.weights, **arrays}, Context(training=training))
         return {v.name: np.asarray(y).astype(v.dtype, copy=False) for v, y in zip(declared, outputs, strict=True)}

@@ -10,13 +10,21 @@ from allotrope.errors import UsageError
 from allotrope.network.graph import Value
 
 
-def random_inputs(values: Sequence[Value], batch: int, lengths: Mapping[str, int]) -> dict[str, np.ndarray]:
+def random_inputs(
+    values: Sequence[Value],
+    batch: int,
+    lengths: Mapping[str, int],
+    seed: int | Sequence[int] = 0,
+    limits: Mapping[str, int] | None = None,
+) -> dict[str, np.ndarray]:
     """An array for each input: normal for floats, the whole range for uint8, 0 and 1 for other kinds (they may be indices).
+
+    `limits` says for integer inputs what all values must be below.
 
     Raises: UsageError for an input that has no known rank or is of a kind that has no random values here.
     """
-    random = np.random.default_rng(0)
-    return {value.name: _random(random, value, _shape(value, batch, lengths)) for value in values}
+    random = np.random.default_rng(seed)
+    return {value.name: _random(random, value, _shape(value, batch, lengths), (limits or {}).get(value.name)) for value in values}
 
 
 def has_free_batch(inputs: Sequence[Value]) -> bool:
@@ -55,19 +63,19 @@ def parse_lengths(dimensions: Sequence[str], inputs: Sequence[Value]) -> dict[st
 
 def _shape(value: Value, batch: int, lengths: Mapping[str, int]) -> tuple[int, ...]:
     if value.shape is None:
-        raise UsageError(f"input '{value.name}' does not say how many dimensions it has; bench cannot make one up.")
+        raise UsageError(f"input '{value.name}' does not say how many dimensions it has; none can be made up.")
     return tuple(
         dimension if isinstance(dimension, int) else batch if axis == 0 else lengths.get(dimension or "", 1)
         for axis, dimension in enumerate(value.shape)
     )
 
 
-def _random(random: np.random.Generator, value: Value, shape: tuple[int, ...]) -> np.ndarray:
+def _random(random: np.random.Generator, value: Value, shape: tuple[int, ...], limit: int | None) -> np.ndarray:
     dtype = np.dtype(value.dtype)
     if dtype == np.uint8:
-        return random.integers(0, 256, shape, dtype=np.uint8)
+        return random.integers(0, limit or 256, shape, dtype=np.uint8)
     if dtype.kind in "biu":
-        return random.integers(0, 2, shape).astype(dtype)
+        return random.integers(0, limit or 2, shape).astype(dtype)
     if dtype.kind == "f":
         return random.standard_normal(shape).astype(dtype)
-    raise UsageError(f"input '{value.name}' has dtype {dtype}; bench makes random floats, integers and booleans.")
+    raise UsageError(f"input '{value.name}' has dtype {dtype}; random values are made of floats, integers and booleans.")

@@ -24,13 +24,14 @@ class WorkerError(Exception):
 class WorkerProcess:
     """A fresh Python process for one candidate. Once it failed, it stays failed, with the same reason."""
 
-    def __init__(self, threads: int, patience: float = PATIENCE) -> None:
+    def __init__(self, threads: int, patience: float = PATIENCE, module: str = "allotrope.measure.worker") -> None:
+        """`module` is what the process runs: one that ends in `serve`."""
         self.patience = patience
         self._failure: str | None = None
         self._asked = ""
         self._complaints = tempfile.TemporaryFile()  # noqa: SIM115 - closed in `close`
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "allotrope.measure.worker"],
+            [sys.executable, "-m", module],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._complaints,

@@ -99,11 +99,10 @@ class Worker:
         return self._session.run_whole(inputs) if whole else self._session.run(_only(inputs))
 
 
-def main() -> None:
-    """Answers commands until standard input ends."""
+def serve(worker: Any) -> None:
+    """Answers commands with the worker's methods of those names, until standard input ends."""
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
-    worker = Worker()
     for line in sys.stdin:
         request = json.loads(line)
         _answer(answers, getattr(worker, request.pop("command")), request)
@@ -125,4 +124,4 @@ def _only(inputs: dict[str, np.ndarray]) -> np.ndarray:
 
 
 if __name__ == "__main__":
-    main()
+    serve(Worker())
