@@ -8,7 +8,15 @@ import pytest
 from allotrope.errors import UsageError
 from allotrope.runtimes import RUNTIMES, runtime
 from allotrope.runtimes.contract import Runtime
+from allotrope.testing import RuntimeContract
 from measured import classifier, images
+
+
+class TestRuntime(RuntimeContract):
+    @pytest.fixture(params=RUNTIMES)
+    def name(self, request):
+        return request.param
+
 
 TOLERANCE = {"float32": 1e-5, "bfloat16": 0.05}
 
@@ -23,16 +31,6 @@ def file(network, tmp_path_factory):
     path = tmp_path_factory.mktemp("runtimes") / "model.onnx"
     network.save(path)
     return path
-
-
-@pytest.mark.parametrize("name", RUNTIMES)
-@pytest.mark.parametrize("count", [1, 2, 65])
-def test_probabilities_are_the_references(name, count, network, file):
-    pixels = images(count)
-    expected = network.run({"image": pixels})["probabilities"]
-    session = runtime(name).open(file, "float32", threads=1)
-    np.testing.assert_allclose(session.run(pixels), expected, atol=TOLERANCE["float32"])
-    np.testing.assert_allclose(session.run_whole({"image": pixels})["probabilities"], expected, atol=TOLERANCE["float32"])
 
 
 def test_openvino_in_bfloat16(network, file):
@@ -56,20 +54,6 @@ def test_openvino_gives_the_same_whatever_the_parts(part, network, file):
     np.testing.assert_allclose(found, network.run({"image": pixels})["probabilities"], atol=TOLERANCE["float32"])
 
 
-def test_openvino_keeps_no_result_of_an_earlier_run(network, file):
-    session = runtime("openvino").open(file, "float32", threads=2)
-    first = session.run(images(1, seed=5))
-    kept = first.copy()
-    session.run(images(1, seed=6))
-    np.testing.assert_array_equal(first, kept)
-
-
-def test_tuning_gives_options_that_open_takes(file):
-    for name in RUNTIMES:
-        options = runtime(name).open(file, "float32", threads=1).tune(images(64))
-        assert runtime(name).open(file, "float32", 1, **options).run(images(2)).shape == (2, 4)
-
-
 def test_unknown_runtime_suggests_the_nearest():
     with pytest.raises(UsageError, match="Did you mean 'openvino'"):
         runtime("openvin")
@@ -84,10 +68,3 @@ def test_missing_runtime_says_how_to_install_it():
 
     assert Missing().available() == "allotrope_missing is not installed. Install it with: pip install missing"
     assert Missing().version() is None
-
-
-@pytest.mark.parametrize("name", RUNTIMES)
-def test_installed_runtime_says_its_version(name):
-    found = runtime(name)
-    assert found.available() is None
-    assert found.version()

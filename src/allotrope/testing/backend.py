@@ -1,4 +1,4 @@
-"""For testing: any framework as a backend of ONNX's own test suite."""
+"""Any framework as a backend of ONNX's own test suite."""
 
 from __future__ import annotations
 

@@ -1,0 +1,201 @@
+"""What every framework must do, as tests: a file that inherits `FrameworkContract` and names a framework runs them for it."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import numpy as np
+import pytest
+
+from allotrope.config import OPTIMIZERS, Recipe, Settings
+from allotrope.errors import TrainingError, UsageError
+from allotrope.frameworks import framework as find
+from allotrope.frameworks import missing
+from allotrope.frameworks.contract import Trainer
+from allotrope.frameworks.widening import widened
+from allotrope.network import zoo
+from allotrope.network.build import Builder
+from allotrope.network.network import Network
+from allotrope.testing.framework_cases import BATCHES, CORNERS, TRAPS, small
+from allotrope.training.plan import training_plan
+
+ZOO = {"mlp": (1, 8, 8), "cnn": (3, 8, 8), "resnet8": (3, 8, 8)}
+
+
+class FrameworkContract:
+    """The tests. `framework` is the name under which the framework is found; a fixture `name` that is given instead may go over several."""
+
+    framework: ClassVar[str]
+
+    @pytest.fixture
+    def name(self) -> str:
+        """The framework under test."""
+        return self.framework
+
+    @pytest.fixture(params=ZOO)
+    def network(self, request: pytest.FixtureRequest) -> Network:
+        """A small network of each kind."""
+        return zoo.network(request.param)(classes=4, image=ZOO[request.param])
+
+    # --- outputs and gradients
+
+    def test_outputs_are_the_references(self, name: str, network: Network) -> None:
+        inputs = {"x": _images(network)}
+        _close(network.run(inputs, framework=name)["logits"], network.run(inputs)["logits"], 1e-5)
+
+    def test_gradients_are_the_references_slopes(self, name: str, network: Network) -> None:
+        wide = widened(network)
+        inputs, rng = {"x": _images(wide)}, np.random.default_rng(2)
+        outputs = wide.run(inputs)
+        seed = rng.standard_normal(outputs["logits"].shape)
+        found = wide.gradients(inputs, {"logits": seed}, framework=name)
+        assert set(found) == {"x", *wide.trainable}
+        direction = {n: rng.standard_normal(g.shape) for n, g in found.items()}
+
+        def along(step: float) -> float:
+            moved = wide.with_weights({n: wide.weights[n] + step * direction[n] for n in wide.trainable})
+            return float((moved.run({"x": inputs["x"] + step * direction["x"]})["logits"] * seed).sum())
+
+        slope = (along(1e-7) - along(-1e-7)) / 2e-7
+        assert sum(float((found[n] * d).sum()) for n, d in direction.items()) == pytest.approx(slope, rel=1e-4)
+
+    def test_inputs_that_do_not_fit_are_refused(self, name: str) -> None:
+        network = zoo.network("mlp")(classes=4, image=ZOO["mlp"])
+        with pytest.raises(UsageError, match="'x' has dtype float64 instead of float32"):
+            network.run({"x": _images(network).astype(np.float64)}, framework=name)
+
+    # --- native models
+
+    def test_weights_come_back_from_the_native_model(self, name: str, network: Network) -> None:
+        emptied = network.with_weights({n: np.zeros_like(array) for n, array in network.weights.items()})
+        back = emptied.with_weights_from(network.to(name))
+        assert list(back.weights) == list(network.weights)
+        for weight, array in network.weights.items():
+            np.testing.assert_array_equal(back.weights[weight], array, err_msg=weight)
+            assert back.weights[weight].dtype == array.dtype
+
+    # --- training
+
+    @pytest.mark.parametrize("optimizer", OPTIMIZERS)
+    def test_twenty_steps_are_pytorchs(self, name: str, optimizer: str) -> None:
+        _needs("pytorch")
+        mine, other = (_trainer(which, optimizer=optimizer, average=0.9, clip_norm=1.0, bias_scale=2.0) for which in (name, "pytorch"))
+        np.testing.assert_allclose(_losses(mine, 1, 20), _losses(other, 1, 20), rtol=1e-5)
+        _assert_same(mine.state(), other.state(), 1e-5)
+        _assert_same(mine.weights(), other.weights(), 1e-5)
+        _close(mine.evaluate(BATCHES[0][0]), other.evaluate(BATCHES[0][0]), 1e-5)
+
+    def test_a_checkpoint_of_one_framework_resumes_in_another(self, name: str) -> None:
+        _needs("pytorch")
+        for first, second in ((name, "pytorch"), ("pytorch", name)):
+            options = {"optimizer": "adam", "average": 0.9}
+            begun, resumed = _trainer(first, **options), _trainer(second, **options)
+            _losses(begun, 1, 3)
+            resumed.load_state(begun.state())
+            np.testing.assert_allclose(_losses(resumed, 4, 6), _losses(begun, 4, 6), rtol=1e-5)
+            _assert_same(resumed.state(), begun.state(), 1e-5)
+
+    def test_a_checkpoint_that_does_not_fit_is_refused_by_name(self, name: str) -> None:
+        begun = _trainer(name, optimizer="sgd")
+        with pytest.raises(TrainingError, match=r"optimizer/velocity/conv\.weight"):
+            _trainer(name, optimizer="momentum").load_state(begun.state())
+
+    def test_frozen_weights_stay(self, name: str) -> None:
+        network = small()
+        plan = training_plan(network, Recipe(epochs=1), np.ones(4), frozen=frozenset({"conv.weight"}))
+        frozen = find(name).trainer(network, plan, Settings())
+        _losses(frozen, 1, 2)
+        np.testing.assert_array_equal(frozen.weights()["conv.weight"], network.weights["conv.weight"])
+        assert not np.array_equal(frozen.weights()["fc.weight"], network.weights["fc.weight"])
+
+    def test_bfloat16_computes_the_same_network(self, name: str) -> None:
+        network = small()
+        plan = training_plan(network, Recipe(epochs=1), np.ones(4))
+        options = next(s for s in find(name).settings() if s.device == "cpu" and s.precision == "bfloat16")
+        narrow, full = find(name).trainer(network, plan, options), _trainer(name, optimizer="nesterov")
+        np.testing.assert_allclose(narrow.evaluate(BATCHES[0][0]), full.evaluate(BATCHES[0][0]), atol=0.1)
+        assert all(array.dtype == network.weights[n].dtype for n, array in narrow.weights().items())
+
+    def test_settings_begin_with_the_cpu_in_float32(self, name: str) -> None:
+        first = find(name).settings()[0]
+        assert (first.device, first.precision) == ("cpu", "float32")
+
+    # --- what frameworks disagree about: one small network each, and what it must give
+
+    def test_batch_statistics_are_kept_as_onnx_says(self, name: str) -> None:
+        b = Builder()
+        values = {"scale": 1.0, "bias": 0.0, "mean": 0.5, "variance": 2.0}
+        weights = [b.weight(n, np.full(2, v, np.float32), trainable=n in ("scale", "bias")) for n, v in values.items()]
+        y = b.add("BatchNormalization", [b.input("x", "float32", ("n", 2)), *weights], {"momentum": 0.75})
+        b.output(y, "logits")
+        x = np.array([[1, 2], [3, 8]], np.float32)
+        step = find(name).trainer(b.network(), training_plan(b.network(), Recipe(epochs=1), np.ones(2)), Settings())
+        float(step.step(x, np.eye(2, dtype=np.float32), 0.0, 1))
+        found = step.weights()
+        np.testing.assert_allclose(found["mean"], 0.75 * 0.5 + 0.25 * x.mean(0), rtol=1e-6)
+        np.testing.assert_allclose(found["variance"], 0.75 * 2 + 0.25 * x.var(0), rtol=1e-5)  # divided by n, not n - 1
+
+    def test_dropout_masks_are_the_same_bits(self, name: str) -> None:
+        b = Builder()
+        b.output(b.add("Dropout", [b.input("x", "float32", ("n", 50)), b.constant(np.float32(0.3))]), "y")
+        built, x = b.network(), np.ones((40, 50), np.float32)
+        found, expected = (find(f).run(built, {"x": x}, training=True)["y"] for f in (name, "reference"))
+        np.testing.assert_array_equal(found != 0, expected != 0)
+        assert set(np.unique(found)) == {np.float32(0), np.unique(found)[-1]}
+        assert found.max() == pytest.approx(1 / 0.7)
+        assert 0.25 < (found == 0).mean() < 0.35
+
+    def test_a_shared_weight_gets_the_sum_of_its_gradients(self, name: str) -> None:
+        b = Builder()
+        w = b.weight("w", np.array([2.0, 3.0], np.float32))
+        b.output(b.add("Add", [b.add("Mul", [b.input("x", "float32", ("n", 2)), w]), w]), "y")
+        x = np.array([[1, 10], [2, 20]], np.float32)
+        np.testing.assert_array_equal(b.network().gradients({"x": x}, {"y": np.ones_like(x)}, framework=name)["w"], [5, 32])
+
+    @pytest.mark.parametrize("trap", TRAPS)
+    def test_traps(self, name: str, trap: str) -> None:
+        operator, arrays, attributes, expected = TRAPS[trap]
+        b = Builder()
+        b.output(b.add(operator, [b.input(f"x{i}", a.dtype, a.shape) for i, a in enumerate(arrays)], attributes), "y")
+        found = b.network().run({f"x{i}": a for i, a in enumerate(arrays)}, framework=name)["y"]
+        np.testing.assert_allclose(found, expected, rtol=1e-6)
+
+    @pytest.mark.parametrize("mode", CORNERS)
+    def test_corners_are_aligned_only_where_asked(self, name: str, mode: str) -> None:
+        values, expected = CORNERS[mode]
+        b = Builder()
+        sizes = b.constant(np.array([4]))
+        options = {"mode": "linear", "coordinate_transformation_mode": mode}
+        b.output(b.add("Resize", [b.input("x", "float32", (2,)), "", "", sizes], options), "y")
+        np.testing.assert_allclose(b.network().run({"x": np.array(values, np.float32)}, framework=name)["y"], expected, rtol=1e-6)
+
+
+def _images(network: Network, count: int = 4) -> np.ndarray:
+    shape = (count, *network.inputs[0].shape[1:])
+    return np.random.default_rng(1).standard_normal(shape).astype(network.inputs[0].dtype)
+
+
+def _close(found: np.ndarray, expected: np.ndarray, tolerance: float) -> None:
+    scale = max(1.0, float(np.abs(expected).max()))
+    np.testing.assert_allclose(found / scale, expected / scale, rtol=0, atol=tolerance)
+
+
+def _needs(name: str) -> None:
+    reason = missing(name)
+    if reason is not None:
+        pytest.skip(reason)
+
+
+def _trainer(name: str, **options: Any) -> Trainer:
+    options = {"weight_decay": 1e-2, "epsilon": 1e-3, "seed": 7, "epochs": 1, **options}
+    return find(name).trainer(small(), training_plan(small(), Recipe(**options), np.ones(4)), Settings())
+
+
+def _losses(trainer: Trainer, first: int, last: int, rate: float = 0.01) -> list[float]:
+    return [float(trainer.step(*BATCHES[step - 1], rate, step)) for step in range(first, last + 1)]
+
+
+def _assert_same(found: dict[str, np.ndarray], expected: dict[str, np.ndarray], tolerance: float) -> None:
+    assert sorted(found) == sorted(expected)
+    for key, array in expected.items():
+        np.testing.assert_allclose(found[key], array, rtol=tolerance, atol=tolerance, err_msg=key)
