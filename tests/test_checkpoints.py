@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from allotrope.errors import RunFolderError, TrainingError
-from allotrope.training.checkpoints import BEST, LAST, PREVIOUS, Checkpoint, Checkpoints, read
+from allotrope.training.checkpoints import BEST, LAST, PREVIOUS, Checkpoint, Checkpoints, read, resumable
 
 ARRAYS = {"weights/a": np.arange(6, dtype=np.float32).reshape(2, 3), "weights/b": np.float32(3.5).reshape(()), "average/n": np.array([7])}
 
@@ -51,6 +51,13 @@ def test_the_one_before_is_kept_and_no_temporary_file_is_left(checkpoints):
     assert read(checkpoints.folder / LAST).record["step"] == 2
     assert read(checkpoints.folder / PREVIOUS).record["step"] == 1
     assert sorted(path.name for path in checkpoints.folder.iterdir()) == [LAST, PREVIOUS]
+
+
+def test_a_kill_between_two_renames_leaves_something_to_resume(checkpoints):
+    assert not resumable(checkpoints.folder)
+    checkpoints.save_last(checkpoint(1))
+    (checkpoints.folder / LAST).rename(checkpoints.folder / PREVIOUS)
+    assert resumable(checkpoints.folder) and checkpoints.last(never).record["step"] == 1
 
 
 def flip_a_bit(path):

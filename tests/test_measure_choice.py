@@ -40,6 +40,12 @@ def test_with_a_latency_limit_latency_decides():
     assert chosen([quick_alone, quick_in_batches], Target(max_latency=5)) == "alone"
 
 
+@pytest.mark.parametrize(("latency", "expected"), [(1.04, "accurate"), (1.06, "fast")])
+def test_of_those_as_fast_the_most_accurate_is_chosen(latency, expected):
+    rows = [row("fast", accuracy=0.896), row("accurate", latency=latency, throughput=1000.0 / latency, accuracy=0.9, size=2000)]
+    assert chosen(rows, Target()) == chosen(rows, Target(max_latency=5)) == expected
+
+
 def test_of_equals_the_smaller_is_chosen():
     assert chosen([row("a", size=2000), row("b", size=1000)], Target()) == "b"
 

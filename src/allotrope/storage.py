@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 from allotrope.errors import RunFolderError
 
@@ -29,15 +30,25 @@ def replace_file(path: Path, content: bytes) -> None:
 
     Raises: RunFolderError where it cannot be written; the old content is then still there.
     """
+    with replacing(path) as file:
+        file.write(content)
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[BinaryIO]:
+    """A file under a temporary name that takes the place of `path` at the end, synced; of an unfinished one nothing is left.
+
+    Raises: RunFolderError where it cannot be written; the old content is then still there.
+    """
     temporary = path.with_name(f".{path.name}.partial")
     with writing(path):
         try:
             with open(temporary, "wb") as file:
-                file.write(content)
+                yield file
                 file.flush()
                 os.fsync(file.fileno())
             os.replace(temporary, path)
-        except OSError:
+        except BaseException:
             temporary.unlink(missing_ok=True)
             raise
         sync_folder(path.parent)

@@ -11,7 +11,7 @@ import numpy as np
 from onnx import TensorProto
 
 from allotrope.errors import ModelError
-from allotrope.storage import sync_folder, writing
+from allotrope.storage import replacing
 
 _ALIGNMENT = 4096
 _SPARSE = 2**28
@@ -92,26 +92,16 @@ def write_external(path: Path, arrays: Mapping[str, np.ndarray]) -> list[TensorP
     """
     from onnx import numpy_helper
 
-    temporary = path.with_name(f".{path.name}.partial")
     tensors = []
-    with writing(path):
-        try:
-            with open(temporary, "wb") as file:
-                for name, array in arrays.items():
-                    file.seek(-file.tell() % _ALIGNMENT, os.SEEK_CUR)
-                    tensor = numpy_helper.from_array(array, name)
-                    place = {"location": path.name, "offset": str(file.tell()), "length": str(len(tensor.raw_data))}
-                    file.write(tensor.raw_data)
-                    tensor.ClearField("raw_data")
-                    tensor.data_location = TensorProto.EXTERNAL
-                    for key, value in place.items():
-                        tensor.external_data.add(key=key, value=value)
-                    tensors.append(tensor)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(temporary, path)
-        except OSError:
-            temporary.unlink(missing_ok=True)
-            raise
-        sync_folder(path.parent)
+    with replacing(path) as file:
+        for name, array in arrays.items():
+            file.seek(-file.tell() % _ALIGNMENT, os.SEEK_CUR)
+            tensor = numpy_helper.from_array(array, name)
+            place = {"location": path.name, "offset": str(file.tell()), "length": str(len(tensor.raw_data))}
+            file.write(tensor.raw_data)
+            tensor.ClearField("raw_data")
+            tensor.data_location = TensorProto.EXTERNAL
+            for key, value in place.items():
+                tensor.external_data.add(key=key, value=value)
+            tensors.append(tensor)
     return tensors

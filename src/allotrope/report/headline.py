@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from allotrope.measure.choice import AS_FAST
 from allotrope.report.candidates import Candidate, Candidates
 from allotrope.report.formats import THIN, count, milliseconds, percent, points, size, times
 from allotrope.report.record import Record
@@ -114,9 +115,12 @@ def _rank(delivered: Candidate, passing: Sequence[Candidate]) -> str:
     """In what the delivered candidate is the best; `passing` begins with the lowest latency."""
     if delivered in passing[:1]:
         return "the fastest of them"
-    timed = [(row.latency / row.throughput, row) for row in passing if row.latency is not None and row.throughput]
-    weighed = min(timed, key=lambda pair: pair[0], default=(0.0, None))[1]
-    return "the fastest of them with single images and batches weighed alike" if weighed is delivered else "the one that was chosen"
+    timed = [(math.sqrt(row.latency / row.throughput), row) for row in passing if row.latency is not None and row.throughput]
+    fastest, weighed = min(timed, key=lambda pair: pair[0], default=(0.0, None))
+    if weighed is delivered:
+        return "the fastest of them with single images and batches weighed alike"
+    close = any(row is delivered and (time <= AS_FAST * fastest or row.latency <= AS_FAST * passing[0].latency) for time, row in timed)
+    return "the most accurate of those that are as fast as the fastest" if close else "the one that was chosen"
 
 
 def _target(candidates: Candidates) -> str:

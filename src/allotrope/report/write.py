@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import os
 import re
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,6 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
-from allotrope.errors import RunFolderError
 from allotrope.report import formats, sections
 from allotrope.report.candidates import read_candidates
 from allotrope.report.confusion import confused_pairs, confusion_matrix, read_confusion
@@ -19,6 +17,7 @@ from allotrope.report.curves import learning_curves, thinned
 from allotrope.report.headline import headline
 from allotrope.report.read import RunFolder, read_run
 from allotrope.report.scatter import scatter
+from allotrope.storage import replace_file
 
 FILTERS = (
     formats.count,
@@ -48,13 +47,8 @@ def write_report(folder: Path) -> Path:
     Raises: RunFolderError where run.json cannot be read or the report cannot be written.
     """
     page = _template().render(_page(read_run(Path(folder))))
-    path, unfinished = Path(folder) / "report.html", Path(folder) / "report.html.part"
-    try:
-        unfinished.write_bytes(UNPRINTABLE.sub("\N{REPLACEMENT CHARACTER}", page).encode("utf-8", "backslashreplace"))
-        os.replace(unfinished, path)
-    except OSError as error:
-        unfinished.unlink(missing_ok=True)
-        raise RunFolderError(f"'{path}' cannot be written: {error.strerror}. Make room or give a folder that can be written to.") from error
+    path = Path(folder) / "report.html"
+    replace_file(path, UNPRINTABLE.sub("\N{REPLACEMENT CHARACTER}", page).encode("utf-8", "backslashreplace"))
     return path
 
 

@@ -33,13 +33,15 @@ class RuntimeContract:
         return find(name)
 
     @pytest.fixture(scope="class")
-    def network(self) -> Network:
+    @classmethod
+    def network(cls) -> Network:
         """A small classifier, from raw pixels [n, 12, 12, 3] to probabilities [n, 4]."""
         network = zoo_network("cnn")(classes=len(CLASSES), image=(3, 12, 12))
         return with_probabilities(with_preprocessing(network, [120.0] * 3, [60.0] * 3), CLASSES)
 
     @pytest.fixture(scope="class")
-    def file(self, network: Network, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    @classmethod
+    def file(cls, network: Network, tmp_path_factory: pytest.TempPathFactory) -> Path:
         """The classifier as a file."""
         path = tmp_path_factory.mktemp("runtime") / "model.onnx"
         network.save(path)

@@ -85,6 +85,11 @@ class Checkpoints:
             return None
 
 
+def resumable(folder: Path) -> bool:
+    """Whether a training wrote checkpoints there; a kill between two renames may have left only the previous one."""
+    return any((folder / name).exists() for name in (LAST, PREVIOUS))
+
+
 def read(path: Path) -> Checkpoint:
     """A checkpoint from its file.
 
