@@ -65,6 +65,15 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+def peak_memory() -> int | None:
+    """The most bytes of memory that this process has held, None where the system does not say."""
+    status = Path("/proc/self/status")
+    for line in status.read_text(encoding="utf-8").splitlines() if status.is_file() else []:
+        if line.startswith("VmHWM:"):  # not getrusage: its figure begins at what the parent held
+            return 1024 * int(line.split()[1])
+    return None
+
+
 def cpu_features() -> list[str]:
     """Those of `FEATURES` that this processor has."""
     if sys.platform == "darwin":

@@ -16,6 +16,8 @@ from typing import Any, TextIO
 
 import numpy as np
 
+from allotrope.measure.machine import peak_memory
+
 BATCH = 256
 
 
@@ -75,11 +77,7 @@ class Worker:
 
     def memory(self) -> dict[str, Any]:
         """The most bytes of memory that this process has held, None where the system does not say."""
-        status = Path("/proc/self/status")
-        for line in status.read_text(encoding="utf-8").splitlines() if status.is_file() else []:
-            if line.startswith("VmHWM:"):  # not getrusage: its figure begins at what the parent held
-                return {"bytes": 1024 * int(line.split()[1])}
-        return {"bytes": None}
+        return {"bytes": peak_memory()}
 
     def quantize(self, method: str, source: str, calibration: str, target: str) -> dict[str, Any]:
         """Writes the int8 form of a file."""

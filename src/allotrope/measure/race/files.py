@@ -1,0 +1,60 @@
+"""What every racer is given, as files in one folder: the data, the recipe, and a network to begin with for each seed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from allotrope.config import Recipe
+from allotrope.data.images import SPLITS, ImageData, ImageSplit
+from allotrope.network.network import Network
+from allotrope.network.read import load
+
+FACTS = "race.json"
+
+
+def write_inputs(folder: Path, data: ImageData, starts: Sequence[Network], recipe: Recipe) -> None:
+    """Everything that decides what the racers compute. `starts`: raw pixels in, logits out; one a seed."""
+    for name in SPLITS:
+        split: ImageSplit = getattr(data, name)
+        np.save(folder / f"{name}.images.npy", split.images)
+        np.save(folder / f"{name}.labels.npy", split.labels)
+    for number, start in enumerate(starts):
+        start.save(folder / f"start-{number}.onnx")
+    trainable = [sorted(start.trainable) for start in starts]
+    facts = {"name": data.name, "classes": data.classes, "recipe": asdict(recipe), "trainable": trainable}
+    (folder / FACTS).write_text(json.dumps(facts), encoding="utf-8")
+
+
+def read_data(folder: Path) -> ImageData:
+    """The data; images are read from the disk when they are first used, so that several racers share their memory."""
+    facts = _facts(folder)
+    splits = [_split(folder, name) for name in SPLITS]
+    return ImageData(facts["name"], tuple(facts["classes"]), *splits, {})
+
+
+def _split(folder: Path, name: str) -> ImageSplit:
+    images = np.load(folder / f"{name}.images.npy", mmap_mode="c", allow_pickle=False)
+    return ImageSplit(np.asarray(images), np.load(folder / f"{name}.labels.npy", allow_pickle=False))
+
+
+def read_recipe(folder: Path) -> Recipe:
+    """The recipe, that of the first seed."""
+    recorded: dict[str, Any] = _facts(folder)["recipe"]
+    return Recipe(**{name: tuple(value) if isinstance(value, list) else value for name, value in recorded.items()})
+
+
+def read_start(folder: Path, number: int) -> Network:
+    """The network before its first step, for the seed of this number."""
+    found = load(folder / f"start-{number}.onnx")
+    return Network(found.graph, found.weights, frozenset(_facts(folder)["trainable"][number]), found.metadata)
+
+
+def _facts(folder: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((folder / FACTS).read_text(encoding="utf-8"))
+    return found

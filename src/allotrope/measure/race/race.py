@@ -1,0 +1,208 @@
+"""The race itself: settings, agreement, speed in interleaved rounds, whole trainings. Each framework in processes of its own."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from allotrope.frameworks import missing
+from allotrope.measure.process import PATIENCE, WorkerError, WorkerProcess
+from allotrope.measure.race.losses import agreements
+from allotrope.measure.rounds import Timing
+from allotrope.progress import duration
+
+Row = dict[str, Any]
+RACER = "allotrope.measure.race.racer"
+SETTINGS_SHARE = 0.4
+"""The part of the budget that the races of settings may take, all together; they end as soon as they know."""
+ROUNDS_SHARE = 0.2
+"""The part of the budget that the rounds may take."""
+ROUNDS = 5
+SECONDS = {"train": 1.0, "answer": 0.5}
+"""How long a framework's turn in a round is, for each of the two things that are timed."""
+LEAST_RUNS = 3
+SAFETY = 0.75
+"""The part of the time that is left which trainings are planned for: first steps and validations vary."""
+SHORTEST = 0.5
+"""Fewer epochs than this are no training."""
+KINDS = {"train": "training", "answer": "inference"}
+
+
+@dataclass(frozen=True)
+class RacePlan:
+    """What is to be raced, and within what.
+
+    `budget` is in seconds, for everything; `epochs` is how many each training has at the most; `images` and `validations`
+    are the sizes of those splits; `seeds` how many trainings each framework makes.
+    """
+
+    frameworks: tuple[str, ...]
+    threads: int
+    device: str
+    budget: float
+    epochs: float
+    seeds: int
+    images: int
+    validations: int
+
+
+class FrameworkRace:
+    """One race. `rows`: one a framework, as in run.json, filled as the race goes, so that whatever ends it leaves what was measured.
+
+    A row whose framework is missing, failed or took too long has the `reason`; what was measured before stays.
+    """
+
+    def __init__(self, folder: Path, plan: RacePlan, report: Callable[[str], None] = lambda line: None) -> None:
+        """`folder` holds what `write_inputs` wrote."""
+        self.folder, self.plan, self.report = str(folder), plan, report
+        self.rows: list[Row] = [{"framework": name} for name in plan.frameworks]
+        self.epochs: float | None = None
+        self._began = time.monotonic()
+
+    @property
+    def seconds(self) -> float:
+        """Since the race was made."""
+        return time.monotonic() - self._began
+
+    def run(self) -> None:
+        """All of it. KeyboardInterrupt comes through; no process outlives the call."""
+        for row in self.rows:
+            reason = missing(row["framework"])
+            if reason is not None:
+                self._fail(row, reason)
+        self._race_settings()
+        self._judge_losses()
+        with ExitStack() as stack:
+            workers = self._start(stack)
+            self._time_in_rounds(workers)
+            self._learn(workers)
+
+    # --- each framework's own best settings
+
+    def _race_settings(self) -> None:
+        """In processes of their own: what loses there must not count as the winner's memory or time."""
+        share = SETTINGS_SHARE * self.plan.budget / max(len(self._racing()), 1)
+        for row in self._racing():
+            self.report(f"{row['framework']}: racing its settings")
+            with self._worker(patience=3 * share + PATIENCE) as worker:
+                self._ask(row, worker, "load", framework=row["framework"], threads=self.plan.threads)
+                found = self._ask(row, worker, "settings", folder=self.folder, device=self.plan.device, seconds=share)
+            if found is not None:
+                row["settings"], row["losses"] = found["chosen"], found["losses"]
+                row["settings_race"] = {name: found[name] for name in ("rows", "reason", "seconds")}
+
+    def _judge_losses(self) -> None:
+        found = agreements({row["framework"]: row.pop("losses") for row in self.rows if "losses" in row})
+        for row in self.rows:
+            if row["framework"] in found:
+                row["agreement"] = vars(found[row["framework"]])
+
+    # --- speed and memory
+
+    def _start(self, stack: ExitStack) -> dict[str, WorkerProcess]:
+        """A fresh process for each framework that is still in the race, trained one step."""
+        workers = {}
+        for row in self._racing():
+            self.report(f"{row['framework']}: starting a fresh process")
+            worker = workers[row["framework"]] = stack.enter_context(self._worker(patience=PATIENCE))
+            loaded = self._ask(row, worker, "load", framework=row["framework"], threads=self.plan.threads)
+            started = self._ask(row, worker, "start", folder=self.folder, settings=row["settings"])
+            if loaded is not None and started is not None:
+                row |= {"version": loaded["version"], "import_seconds": loaded["seconds"], "batch": started["batch"]}
+                row |= {"first_step_seconds": started["first_step"], "first_answer_seconds": started["first_answer"]}
+        return workers
+
+    def _time_in_rounds(self, workers: dict[str, WorkerProcess]) -> None:
+        """Every second round goes backwards, so that none always follows the same other."""
+        timings = {row["framework"]: {command: Timing() for command in SECONDS} for row in self._racing()}
+        turns = ROUNDS * max(len(timings), 1) * sum(SECONDS.values())
+        part = min(1.0, ROUNDS_SHARE * self.plan.budget / turns)
+        for number in range(ROUNDS):
+            self.report(f"round {number + 1} of {ROUNDS}: {', '.join(row['framework'] for row in self._racing())}")
+            for row in self._racing()[:: 1 if number % 2 == 0 else -1]:
+                for command, timing in timings[row["framework"]].items():
+                    worker = workers[row["framework"]]
+                    found = self._ask(row, worker, command, seconds=part * SECONDS[command], least=LEAST_RUNS)
+                    if found is not None:
+                        timing.rounds.append(found["milliseconds"])
+        for row in self._racing():
+            row |= {KINDS[command]: speed(timing, row["batch"]) for command, timing in timings[row["framework"]].items()}
+            row["compile_seconds"] = max(0.0, row["first_step_seconds"] - row["training"]["milliseconds"]["median"] / 1e3)
+            memory = self._ask(row, workers[row["framework"]], "memory")
+            row["peak_memory"] = None if memory is None else memory["bytes"]
+
+    # --- whole trainings
+
+    def _learn(self, workers: dict[str, WorkerProcess]) -> None:
+        """Each seed in each framework: as many epochs for all, so that accuracies compare."""
+        racing = self._racing()
+        if not racing:
+            return
+        self.epochs = self._affordable_epochs(racing)
+        if self.epochs is None:
+            self.report("no whole trainings: the budget leaves no time for them")
+            return
+        self.report(f"training {self.epochs:g} epochs with {self.plan.seeds} seeds in each framework")
+        for number in range(self.plan.seeds):
+            for row in self._racing()[:: 1 if number % 2 == 0 else -1]:
+                self._learn_once(row, workers[row["framework"]], number, self.epochs)
+
+    def _learn_once(self, row: Row, worker: WorkerProcess, number: int, epochs: float) -> None:
+        worker.patience = 60 + 4 * (_fixed_seconds(row) + epochs * self._epoch_seconds(row))
+        found = self._ask(row, worker, "learn", folder=self.folder, number=number, settings=row["settings"], epochs=epochs)
+        if found is not None:
+            row.setdefault("trainings", []).append(found)
+            accuracy = f"{found['validation_accuracy']:.2%} validation accuracy"
+            self.report(f"{row['framework']}, seed {found['seed']}: {accuracy} in {duration(found['seconds'])}")
+
+    def _affordable_epochs(self, racing: list[Row]) -> float | None:
+        left = SAFETY * (self.plan.budget - self.seconds) / self.plan.seeds - sum(map(_fixed_seconds, racing))
+        affordable = left / sum(map(self._epoch_seconds, racing))
+        epochs = min(self.plan.epochs, affordable if affordable < 1 else math.floor(affordable))
+        return epochs if epochs >= min(SHORTEST, self.plan.epochs) else None
+
+    def _epoch_seconds(self, row: Row) -> float:
+        """What an epoch takes with its validation."""
+        return self.plan.images / row["training"]["images_per_second"] + self.plan.validations / row["inference"]["images_per_second"]
+
+    # --- processes
+
+    def _racing(self) -> list[Row]:
+        return [row for row in self.rows if "reason" not in row]
+
+    def _worker(self, patience: float) -> WorkerProcess:
+        return WorkerProcess(self.plan.threads, patience, RACER)
+
+    def _ask(self, row: Row, worker: WorkerProcess, command: str, **arguments: Any) -> dict[str, Any] | None:
+        """The answer; None where the framework is out of the race, now or already."""
+        if "reason" in row:
+            return None
+        try:
+            return worker.ask(command, **arguments)
+        except WorkerError as error:
+            self._fail(row, str(error))
+            return None
+
+    def _fail(self, row: Row, reason: str) -> None:
+        row["reason"] = reason
+        self.report(f"{row['framework']} is out: {reason}")
+
+
+def speed(timing: Timing, batch: int) -> dict[str, Any]:
+    """Images a second by the median of all runs; `spread` is that of the rounds' medians, relative; times of a batch in milliseconds."""
+    figures = timing.figures()
+    return {
+        "images_per_second": 1e3 * batch / figures["median"],
+        "spread": figures["spread"],
+        "milliseconds": {"median": figures["median"], "p90": figures["p90"]},
+    }
+
+
+def _fixed_seconds(row: Row) -> float:
+    """What a training takes besides its epochs: the first step and the first answer."""
+    return float(row["first_step_seconds"] + row["first_answer_seconds"])

@@ -1,0 +1,174 @@
+"""A process that trains in one framework and does as it is told: `python -m allotrope.measure.race.racer`.
+
+Commands and answers are those of `measure.worker`.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable
+from dataclasses import asdict, replace
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from allotrope.config import Recipe, Settings
+from allotrope.data import Batch, Batches, ImageData
+from allotrope.errors import UsageError
+from allotrope.frameworks import FRAMEWORKS
+from allotrope.frameworks import framework as find_framework
+from allotrope.frameworks.contract import Framework, Trainer, TrainingPlan
+from allotrope.measure.machine import peak_memory
+from allotrope.measure.race.files import read_data, read_recipe, read_start
+from allotrope.measure.worker import serve
+from allotrope.network.network import Network
+from allotrope.training.evaluate import in_batches, scores
+from allotrope.training.loop import train
+from allotrope.training.plan import training_plan
+from allotrope.training.race import race_settings
+from allotrope.training.schedules import learning_rate
+from allotrope.training.speed import first_of, one_step
+
+COMPARED_STEPS = 6
+COMPARED_IMAGES = 32
+READY_BATCHES = 4
+
+
+class Racer:
+    """The process's state: its framework, and after `start` a trainer with batches that are ready."""
+
+    def __init__(self) -> None:
+        self._framework: Framework
+        self._threads = 1
+        self._trainer: Trainer | None = None
+        self._ready: list[Batch] = []
+        self._step = 0
+
+    def load(self, framework: str, threads: int) -> dict[str, Any]:
+        """Imports the framework, with the cores that it may use: the seconds that takes."""
+        _keep_to(threads)
+        self._threads = threads
+        began = time.perf_counter()
+        self._framework = find_framework(framework)
+        return {"seconds": time.perf_counter() - began, "version": _version(framework)}
+
+    def settings(self, folder: str, device: str, seconds: float) -> dict[str, Any]:
+        """The losses of the first steps with the framework's defaults in float32; then the race of its settings."""
+        data, recipe, network = _given(folder)
+        options = [replace(found, threads=self._threads) for found in self._framework.settings() if device in ("auto", found.device)]
+        if not options:
+            raise UsageError(f"device '{device}' is not there for {self._framework.name}.")
+        losses = self._losses(data, recipe, network, options[0])
+        race = race_settings(network, data, recipe, self._framework.name, seconds, options)
+        return {"losses": losses, "chosen": asdict(race.chosen), "rows": race.rows, "reason": race.reason, "seconds": race.seconds}
+
+    def _losses(self, data: ImageData, recipe: Recipe, network: Network, settings: Settings) -> list[float]:
+        """Of steps on one batch, in which a wrong gradient shows sooner than on fresh ones."""
+        trainer = self._framework.trainer(network, _plan(network, data, recipe), settings)
+        batch = first_of(Batches(data.train, len(data.classes), recipe).batch(0, 0), COMPARED_IMAGES)
+        rate = learning_rate(recipe, recipe.warmup / 4)
+        return [one_step(trainer, batch, rate, step) for step in range(1, COMPARED_STEPS + 1)]
+
+    def start(self, folder: str, settings: dict[str, Any]) -> dict[str, Any]:
+        """A trainer with its first step and its first answer, each in seconds: in them the framework compiles."""
+        data, recipe, network = _given(folder)
+        batches = Batches(data.train, len(data.classes), recipe)
+        self._ready = [batches.batch(0, step) for step in range(min(READY_BATCHES, batches.steps_per_epoch))]
+        began = time.perf_counter()
+        self._trainer = self._framework.trainer(network, _plan(network, data, recipe), Settings(**settings))
+        self._train_once()
+        stepped = time.perf_counter()
+        self._answer_once()
+        return {"first_step": stepped - began, "first_answer": time.perf_counter() - stepped, "batch": batches.batch_size}
+
+    def train(self, seconds: float, least: int) -> dict[str, Any]:
+        """Milliseconds of each of some training steps."""
+        return {"milliseconds": _timed(self._train_once, seconds, least)}
+
+    def answer(self, seconds: float, least: int) -> dict[str, Any]:
+        """Milliseconds of each of some passes in inference."""
+        return {"milliseconds": _timed(self._answer_once, seconds, least)}
+
+    def memory(self) -> dict[str, Any]:
+        """The most bytes of memory that this process has held."""
+        return {"bytes": peak_memory()}
+
+    def learn(self, folder: str, number: int, settings: dict[str, Any], epochs: float) -> dict[str, Any]:
+        """A whole training from the start of this number: its history and how good the best weights are."""
+        self._trainer = None
+        data, recipe = read_data(Path(folder)), read_recipe(Path(folder))
+        recipe = replace(recipe, epochs=epochs, budget=None, seed=recipe.seed + number)
+        trained = train(read_start(Path(folder), number), data, recipe, Settings(**settings), self._framework.name)
+        columns = ("epoch", "seconds", "loss", "validation_loss", "validation_accuracy")
+        return {
+            "seed": recipe.seed,
+            "epochs": trained.epochs,
+            "seconds": trained.seconds,
+            "images_per_second": trained.images_per_second,
+            "validation_accuracy": trained.best["validation_accuracy"],
+            "test_accuracy": self._accuracy(trained.network, data),
+            "history": [{name: row[name] for name in columns} for row in trained.history],
+        }
+
+    def _accuracy(self, network: Network, data: ImageData) -> float:
+        (image,), (logits,) = network.inputs, network.outputs
+        answers = in_batches(lambda images: self._framework.run(network, {image.name: images})[logits.name], data.test.images)
+        return scores(answers, data.test.labels)["accuracy"]
+
+    def _train_once(self) -> None:
+        """A step that moves no weight, so that steps without end cannot make the loss grow."""
+        assert self._trainer is not None
+        self._step += 1
+        loss = one_step(self._trainer, self._ready[self._step % len(self._ready)], 0.0, self._step)
+        if not np.isfinite(loss):
+            raise ValueError(f"the loss of the first weights is {loss}")
+
+    def _answer_once(self) -> None:
+        assert self._trainer is not None
+        self._trainer.evaluate(self._ready[0].images)
+
+
+def _given(folder: str) -> tuple[ImageData, Recipe, Network]:
+    return read_data(Path(folder)), read_recipe(Path(folder)), read_start(Path(folder), 0)
+
+
+def _plan(network: Network, data: ImageData, recipe: Recipe) -> TrainingPlan:
+    return training_plan(network, recipe, data.train.counts(len(data.classes)))
+
+
+def _timed(action: Callable[[], None], seconds: float, least: int) -> list[float]:
+    """Milliseconds of each run after one that is not counted, until both `seconds` and the `least` number of runs are over."""
+    action()
+    times: list[float] = []
+    ends = time.perf_counter() + seconds
+    while len(times) < least or time.perf_counter() < ends:
+        began = time.perf_counter()
+        action()
+        times.append(1e3 * (time.perf_counter() - began))
+    return times
+
+
+def _keep_to(threads: int) -> None:
+    """Keeps the process on so many cores, where the system can: not every framework can be told its number of threads."""
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:threads])
+
+
+def _version(framework: str) -> str:
+    """The package's version, and for Keras the engine that it runs on."""
+    package = FRAMEWORKS[framework]
+    try:
+        found = metadata.version(package)
+    except metadata.PackageNotFoundError:  # such as tensorflow-cpu, which installs the package under another name
+        found = str(getattr(__import__(package), "__version__", ""))
+    engine = getattr(find_framework(framework), "engine", None)
+    return f"{found} on {engine}" if isinstance(engine, str) else found
+
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches every process of a terminal; the one that leads decides what it means
+    serve(Racer())

@@ -1,0 +1,189 @@
+"""Which framework a race recommends, on planted rows: a function of the rows alone."""
+
+from __future__ import annotations
+
+import pytest
+
+from allotrope.measure.race.losses import agreements, parting
+from allotrope.measure.race.verdict import accuracy_goal, outcome, verdict
+
+SETTINGS = {"device": "cpu", "precision": "bfloat16", "layout": "channels-last", "compiled": False, "threads": 2}
+AGREES = {"agrees": True, "difference": 1e-6, "step": None}
+DIFFERS = {"agrees": False, "difference": 0.12, "step": 3}
+
+
+def row(name, speed=1000.0, *, seconds=None, accuracy=None, spread=0.01, memory=None, agreement=AGREES, **rest):
+    """A framework that was measured to the end; `seconds` to the goal."""
+    found = {"framework": name, "settings": SETTINGS, "training": {"images_per_second": speed, "spread": spread}, "peak_memory": memory}
+    if seconds is not None:
+        found["seconds_to_accuracy"] = {"median": seconds, "lowest": seconds, "highest": seconds}
+    if accuracy is not None:
+        found["validation_accuracy"] = {"mean": accuracy}
+    return {**found, "agreement": agreement, **rest}
+
+
+def test_the_fastest_to_the_goal_wins_not_the_fastest_step():
+    found = verdict([row("pytorch", 2000, seconds=40.0), row("jax", 1000, seconds=20.0)], 0.95)
+    assert found.framework == "jax"
+    assert found.sentence == (
+        "Use jax here (bfloat16, channels-last on cpu): it reaches 95.0% validation accuracy in 20 s, 2.0 times as fast as pytorch, "
+        "the next; its losses agree with those of pytorch."
+    )
+
+
+def test_without_trainings_the_fastest_step_wins():
+    found = verdict([row("pytorch", 2000), row("jax", 1000), row("tensorflow", 1500)], None)
+    assert found.framework == "pytorch"
+    assert "it trains 2,000 images/s, 1.3 times as fast as tensorflow, the next" in found.sentence
+
+
+def test_where_none_reaches_the_goal_the_fastest_step_wins():
+    assert verdict([row("pytorch", 1000, accuracy=0.9), row("jax", 2000, accuracy=0.9)], 0.99).framework == "jax"
+
+
+def test_who_alone_reaches_the_goal_wins():
+    found = verdict([row("pytorch", 1000, seconds=50.0), row("jax", 2000)], 0.99)
+    assert found.framework == "pytorch"
+    assert "and no other does" in found.sentence
+
+
+def test_of_equals_the_one_with_less_memory():
+    rows = [row("pytorch", 1000, memory=2e9), row("jax", 1030, memory=4e9), row("tensorflow", 500, memory=1e9)]
+    found = verdict(rows, None)
+    assert found.framework == "pytorch"
+    assert "as jax does within the spread of the measurements, and takes less memory (2 GB against 4 GB)" in found.sentence
+
+
+def test_a_wide_spread_makes_equals():
+    rows = [row("pytorch", 1000, memory=1e9, spread=0.3), row("jax", 1200, memory=2e9, spread=0.3)]
+    assert verdict(rows, None).framework == "pytorch"
+    assert verdict([{**r, "training": {**r["training"], "spread": 0.01}} for r in rows], None).framework == "jax"
+
+
+def test_equals_without_memory_keep_their_order():
+    assert verdict([row("pytorch"), row("jax")], None).framework == "pytorch"
+    assert verdict([row("jax"), row("pytorch")], None).framework == "jax"
+
+
+def test_who_disagrees_is_never_recommended():
+    rows = [row("pytorch", 1000), row("tensorflow", 900), row("jax", 9000, agreement=DIFFERS)]
+    found = verdict(rows, None)
+    assert found.framework == "pytorch"
+    assert "Not jax: from equal weights and batches losses part at step 3 (by up to 12.0%)" in found.sentence
+
+
+def test_where_all_disagree_none_is_recommended():
+    found = verdict([row("pytorch", agreement=DIFFERS), row("jax", agreement=DIFFERS)], None)
+    assert found.framework is None
+    assert found.sentence.startswith("No framework can be recommended: from equal weights and batches losses part at step 3")
+
+
+def test_who_lost_accuracy_is_not_recommended_however_fast():
+    rows = [row("pytorch", 1000, accuracy=0.95, seconds=30.0), row("jax", 5000, accuracy=0.90, seconds=10.0)]
+    assert verdict(rows, 0.85).framework == "pytorch"
+    assert verdict(rows, 0.85, 10_000).framework == "pytorch"
+    assert verdict(rows, 0.85, 20).framework == "jax"  # one image in twenty is chance
+
+
+def test_missing_and_failed_frameworks_are_passed_over():
+    rows = [
+        row("pytorch", 9000, reason="the process was killed by signal 9 during 'learn'"),
+        {"framework": "jax", "reason": "not installed"},
+    ]
+    found = verdict([*rows, row("tensorflow", 10, agreement={"agrees": None})], None)
+    assert found.framework == "tensorflow"
+    assert "nothing else could be measured to the end" in found.sentence
+
+
+def test_one_framework_alone_has_nothing_to_agree_with():
+    found = verdict([row("pytorch", agreement={"agrees": None})], None)
+    assert found.sentence.endswith("; there was no other framework to compare its losses with.")
+
+
+@pytest.mark.parametrize("rows", [[], [{"framework": "jax", "reason": "not installed"}]])
+def test_nothing_measured(rows):
+    found = verdict(rows, None)
+    assert found.framework is None
+    assert "none could be measured" in found.sentence
+
+
+# --- the goal, and the time to it
+
+
+def training(accuracies, seconds=10.0):
+    history = [{"seconds": seconds * (i + 1), "validation_accuracy": accuracy} for i, accuracy in enumerate(accuracies)]
+    return {"validation_accuracy": max(accuracies), "test_accuracy": 0.5, "history": history}
+
+
+def test_the_goal_is_what_was_asked_or_a_share_of_the_best():
+    rows = [{"trainings": [training([0.5, 0.8]), training([0.6, 0.9])]}, {"framework": "jax"}]
+    assert accuracy_goal(rows, None) == pytest.approx(0.95 * 0.9)
+    assert accuracy_goal(rows, 0.5) == 0.5
+    assert accuracy_goal([{"framework": "jax"}], None) is None
+
+
+def test_the_time_to_the_goal_begins_with_the_import():
+    found = outcome({"import_seconds": 3.0, "trainings": [training([0.5, 0.8, 0.9]), training([0.8, 0.7])]}, 0.75)
+    assert found["reached"] == 2
+    assert found["seconds_to_accuracy"] == {"mean": 18.0, "median": 18.0, "lowest": 13.0, "highest": 23.0}
+    assert found["validation_accuracy"]["lowest"] == 0.8
+
+
+def test_a_seed_that_misses_the_goal_leaves_no_time():
+    found = outcome({"import_seconds": 3.0, "trainings": [training([0.5, 0.8]), training([0.5, 0.6])]}, 0.75)
+    assert (found["reached"], found["seconds_to_accuracy"]) == (1, None)
+    assert outcome({"framework": "jax"}, 0.75) == {}
+
+
+# --- agreement of losses
+
+FALLING = [2.3, 2.1, 1.9, 1.7]
+
+
+def shifted(by, start=0):
+    return [loss * (1 + by * (step >= start)) for step, loss in enumerate(FALLING)]
+
+
+def test_rounding_is_agreement():
+    found = agreements({"a": FALLING, "b": shifted(1e-5), "c": shifted(-1e-5)})
+    assert [one.agrees for one in found.values()] == [True, True, True]
+    assert found["b"].difference == pytest.approx(2e-5, rel=0.01)
+
+
+@pytest.mark.parametrize(
+    ("planted", "step"),
+    [
+        (shifted(0.01), 1),
+        (shifted(0.03, 2), 3),
+        ([2.3, 2.3, 2.3, 2.3], 2),
+        ([2.3, 2.5, 2.7, 2.9], 2),
+        ([2.3, float("nan"), 1.9, 1.7], 2),
+        (FALLING[:3], 4),
+    ],
+)
+def test_the_one_that_parts_is_found_with_its_step(planted, step):
+    found = agreements({"a": FALLING, "wrong": planted, "c": shifted(1e-5)})
+    assert [found[name].agrees for name in ("a", "wrong", "c")] == [True, False, True]
+    assert found["wrong"].step == step
+    assert found["a"].step is None
+
+
+def test_of_two_that_part_nobody_knows_which_is_right():
+    found = agreements({"a": FALLING, "b": shifted(0.1)})
+    assert [one.agrees for one in found.values()] == [False, False]
+    assert found["a"].step == 1
+
+
+def test_two_against_two_neither_is_right():
+    found = agreements({"a": FALLING, "b": FALLING, "c": shifted(0.1), "d": shifted(0.1)})
+    assert not any(one.agrees for one in found.values())
+
+
+def test_one_alone_is_neither_right_nor_wrong():
+    assert agreements({"a": FALLING})["a"].agrees is None
+    assert agreements({}) == {}
+
+
+def test_parting_is_mutual():
+    assert parting(FALLING, shifted(0.01)) == parting(shifted(0.01), FALLING) == 1
+    assert parting(FALLING, FALLING) is None
