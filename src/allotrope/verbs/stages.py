@@ -25,7 +25,7 @@ from allotrope.network.summary import multiply_adds, parameters
 from allotrope.progress import Progress, Tick, duration
 from allotrope.report import write_report
 from allotrope.run import Run, plain
-from allotrope.training.checkpoints import LAST
+from allotrope.training.checkpoints import resumable
 from allotrope.training.choose import choose
 from allotrope.training.evaluate import evaluate, in_batches, scores
 from allotrope.training.loop import train
@@ -173,7 +173,7 @@ def train_network(fitting: Fitting) -> None:
         fitting.options.framework,
         run.folder,
         _Recording(fitting.show, run),
-        resume=(run.folder / "checkpoints" / LAST).exists(),
+        resume=resumable(run.folder / "checkpoints"),
     )
     fitting.show.close()
     fitting.network = trained.network
