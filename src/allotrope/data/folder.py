@@ -56,7 +56,8 @@ def decode_pictures(folder: Path, files: Sequence[Path], options: DataOptions, r
     unreadable: dict[int, str] = {}
     with strict_size():
         headers = dict(_readable(read_header, files, range(len(files)), unreadable, workers, "looked at", report))
-        _check_unreadable(folder, files, unreadable)
+        if not headers:
+            _check_unreadable(folder, files, unreadable)
         (height, width), reason = choose_size(list(headers.values()), options.image_size)
         channels = 1 if all(header.mode in GREY_MODES for header in headers.values()) else 3
         require_memory(len(headers) * height * width * channels, f"{folder} at {height}x{width}", "Choose a smaller --image-size.")
