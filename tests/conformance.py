@@ -1,7 +1,7 @@
 """ONNX's own backend cases, from the onnx wheel, run in one framework: equal, wrong, refused or crashed.
 
-python tests/conformance.py pytorch [node simple pytorch-converted pytorch-operator] prints the counts and what is not equal or refused;
-with --gaps it prints the refused cases as tests/known_gaps holds them.
+python tests/conformance.py pytorch [node simple pytorch-converted pytorch-operator] [--gradients] prints the counts and what is wrong
+or crashed; with --gaps it prints what tests/known_gaps holds: the refused cases, and with --gradients those gradients that are not equal.
 """
 
 import collections
@@ -10,6 +10,7 @@ import pathlib
 import re
 import sys
 import warnings
+import zlib
 
 import numpy as np
 import onnx
@@ -18,10 +19,13 @@ from onnx.backend.test.runner import Runner, _normalize_tensor
 
 from allotrope import load
 from allotrope.errors import AllotropeError
+from allotrope.frameworks.widening import widened, widened_array
 from allotrope.testing import Prepared
 
 KINDS = ("node", "simple", "pytorch-converted", "pytorch-operator")
 GAPS = pathlib.Path(__file__).parent / "known_gaps"
+STEPS = {"Cast", "CastLike", "DynamicQuantizeLinear", "QuantizeLinear"}
+"""Operators that keep a case from being checked in float64, or make it a staircase."""
 
 
 def array(value):
@@ -48,6 +52,11 @@ def cases():
                 case.data_sets = [(_stored(s, "input"), _stored(s, "output")) for s in sorted(folder.glob("test_data_set_*"))]
             found[case.name] = case
     return found
+
+
+def chosen(kinds=KINDS, one_in=1):
+    """The names of the cases of these kinds, or of one in so many, always the same ones."""
+    return [name for name, case in cases().items() if case.kind in kinds and zlib.crc32(name.encode()) % one_in == 0]
 
 
 @functools.cache
@@ -77,13 +86,56 @@ def outcome(name, framework):
     return "equal", ""
 
 
-def outcomes(framework, kinds=KINDS):
-    """The outcome of every case of these kinds, and why, by name."""
-    return {name: outcome(name, framework) for name, case in cases().items() if case.kind in kinds}
+def gradient_outcome(name, framework):
+    """The same of the gradients of a case that is equal, in float64 against central differences; left out where these say nothing."""
+    found = network(name)
+    if isinstance(found, AllotropeError) or any(node.op_type in STEPS for node in cases()[name].model.graph.node):
+        return "left out", "casts"
+    wide = widened(found)
+    arrays = [array(value) for value in cases()[name].data_sets[0][0]]
+    try:
+        return slope_outcome(
+            functools.partial(wide.run, framework=framework),
+            functools.partial(wide.gradients, framework=framework),
+            {v.name: widened_array(a) for v, a in zip(wide.inputs, arrays, strict=False)},
+            np.random.default_rng(zlib.crc32(name.encode())),
+        )
+    except AllotropeError as error:
+        return "refused", str(error)
+    except Exception as error:  # noqa: BLE001 - as above
+        return "crashed", f"{type(error).__name__}: {error}"
+
+
+def slope_outcome(run, gradients, inputs, rng):
+    """Whether the gradients along one random direction are the slope of a random sum of the outputs along it."""
+    seeds = {n: rng.standard_normal(y.shape) for n, y in run(inputs).items() if y.dtype == np.float64}
+    directions = {n: rng.standard_normal(a.shape) for n, a in inputs.items() if a.dtype == np.float64 and a.size}
+    if not seeds or not directions:
+        return "left out", "no float input or output"
+    found = sum(float((g * directions[n]).sum()) for n, g in gradients(inputs, seeds).items() if n in directions)
+
+    def at(step):
+        moved = run({n: a + step * directions[n] if n in directions else a for n, a in inputs.items()})
+        return sum(float((moved[n] * seed).sum()) for n, seed in seeds.items())
+
+    near, far = ((at(step) - at(-step)) / (2 * step) for step in (1e-6, 1e-5))
+    if not np.isfinite([near, far]).all() or abs(near - far) > 1e-3 * max(1.0, abs(near)):
+        return "left out", "not smooth here"
+    return ("equal", "") if np.isclose(found, near, rtol=1e-3, atol=1e-5) else ("wrong", f"{found} is not {near}")
+
+
+def outcomes(framework, names):
+    """The outcome of these cases, and why, by name."""
+    return {name: outcome(name, framework) for name in names}
+
+
+def gradient_outcomes(framework, names):
+    """The outcome of the gradients of these cases, each under `gradient` and its name."""
+    return {f"gradient {name}": gradient_outcome(name, framework) for name in names}
 
 
 def known_gaps(framework):
-    """The cases that a framework is known to refuse, each with the reason above it in the file."""
+    """The cases that a framework is known to refuse, or to have another gradient in, each with the reason above it in the file."""
     gaps, reason = {}, None
     for line in (GAPS / f"{framework}.txt").read_text().splitlines():
         if line.startswith("# "):
@@ -93,34 +145,57 @@ def known_gaps(framework):
     return gaps
 
 
+REASONS = {
+    "only tensors can go in and out": "sequences and optionals as inputs or outputs of a network",
+    "too old|has dropped": "opsets before 7, and meanings that ONNX has dropped",
+    "there is no gradient by": "no gradient by floats whose values must be known beforehand",
+    "scatter_mul gradients": "JAX has no gradient of a scatter that multiplies",
+}
+"""What a refusal says, and what it is for the cases of one reason."""
+
+
 def reason(message):
     """A refusal without what differs between cases of one reason."""
-    if "only tensors can go in and out" in message:
-        return "sequences and optionals as inputs or outputs of a network"
-    if "too old" in message or "has dropped" in message:
-        return "opsets before 7, and meanings that ONNX has dropped"
-    dtype = re.search(r"no dtype (\w+)", message)
+    for pattern, meant in REASONS.items():
+        if re.search(pattern, message):
+            return meant
+    dtype = re.search(r"no (?:dtype|kernels for dtype) (\w+)", message)
     if dtype:
         return f"no dtype {dtype[1]} in this framework"
     operators = sorted(set(re.findall(r"([\w.:]+) \(node", message)))
     return "operators without a meaning: " + ", ".join(operators) if operators else message[:100]
 
 
-def main():
-    framework, *rest = sys.argv[1:]
-    results = outcomes(framework, [kind for kind in rest if kind in KINDS] or KINDS)
-    if "--gaps" in rest:
-        groups = collections.defaultdict(list)
-        for name, (kind, why) in results.items():
-            if kind == "refused":
-                groups[reason(why)].append(name)
-        print("\n\n".join("\n".join([f"# {why}", *sorted(names)]) for why, names in sorted(groups.items())))
-        return
+def print_gaps(results):
+    """Everything that is refused or wrong, by reason, as tests/known_gaps holds it."""
+    groups = collections.defaultdict(list)
+    for name, (kind, why) in results.items():
+        if kind in ("refused", "wrong"):
+            groups[reason(why) if kind == "refused" else f"wrong: {why}"].append(name)
+    print("\n\n".join("\n".join([f"# {why}", *sorted(names)]) for why, names in sorted(groups.items())))
+
+
+def print_counts(label, results):
+    """What is wrong or crashed, and how many there are of each kind."""
     for name, (kind, why) in results.items():
         if kind in ("wrong", "crashed"):
             print(f"{kind:8s} {name}: {why[:200]}")
     counts = collections.Counter(kind for kind, _ in results.values())
-    print(f"{framework}: " + ", ".join(f"{counts[kind]} {kind}" for kind in ("equal", "wrong", "refused", "crashed")))
+    print(f"{label}: " + ", ".join(f"{counts[kind]} {kind}" for kind in ("equal", "wrong", "refused", "crashed", "left out")), flush=True)
+
+
+def main():
+    warnings.simplefilter("ignore")
+    framework, *rest = sys.argv[1:]
+    names = chosen([kind for kind in rest if kind in KINDS] or KINDS)
+    results = outcomes(framework, names)
+    equal = [name for name in names if results[name][0] == "equal" and cases()[name].kind == "node"]
+    gradients = gradient_outcomes(framework, equal) if "--gradients" in rest else {}
+    if "--gaps" in rest:
+        return print_gaps(results | gradients)
+    print_counts(framework, results)
+    if gradients:
+        print_counts(f"{framework}, gradients", gradients)
 
 
 if __name__ == "__main__":

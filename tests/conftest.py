@@ -10,6 +10,8 @@ import pathlib
 
 import pytest
 
+from tested import TESTED
+
 SHARED = pathlib.Path(__file__).resolve().parents[2] / "shared"
 
 
@@ -20,6 +22,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.get_closest_marker("shared"):
             item.add_marker(pytest.mark.skip(reason="needs ../shared, which is not beside this clone"))
+
+
+@pytest.fixture(params=["reference", *TESTED])
+def framework(request: pytest.FixtureRequest) -> str:
+    """Every framework that is tested, the reference first."""
+    return request.param
 
 
 @pytest.fixture(scope="session")

@@ -1,5 +1,7 @@
 """Control flow, sequences, recurrent layers and quantized operators against ONNX Runtime, in every framework that is checked."""
 
+import itertools
+
 import numpy as np
 import pytest
 from onnx import TensorProto, helper
@@ -7,13 +9,9 @@ from onnx import TensorProto, helper
 from allotrope import load
 from allotrope.errors import ModelError, UnsupportedError, UsageError
 from onnx_models import model, node, runtime, tensor
+from tested import EVERYTHING, TESTED
 
 FLOAT, INT64, BOOL = TensorProto.FLOAT, TensorProto.INT64, TensorProto.BOOL
-
-
-@pytest.fixture(params=["reference", "pytorch"])
-def framework(request):
-    return request.param
 
 
 def compare(source, inputs, framework, tolerance=1e-5):
@@ -123,11 +121,20 @@ def recurrent(operator, direction, lengths, **attributes):
     return model([made], [tensor("x", shape=(5, 3, 4))], [tensor(name, shape=None) for name in results], used)
 
 
-@pytest.mark.parametrize("form", FORMS)
-@pytest.mark.parametrize("lengths", [False, True])
-@pytest.mark.parametrize("direction", ["forward", "reverse", "bidirectional"])
-@pytest.mark.parametrize("operator", LAYERS)
-def test_recurrent_layers(framework, operator, direction, lengths, form):
+ALL_FORMS = list(itertools.product(LAYERS, ("forward", "reverse", "bidirectional"), (False, True), FORMS))
+A_FEW_FORMS = ALL_FORMS[::7]
+
+
+def forms(name):
+    """Every form in the reference and PyTorch, a few in frameworks that compile each."""
+    return ALL_FORMS if EVERYTHING or name in ("reference", "pytorch") else A_FEW_FORMS
+
+
+WHERE = [(name, *form) for name in ("reference", *TESTED) for form in forms(name)]
+
+
+@pytest.mark.parametrize(("where", "operator", "direction", "lengths", "form"), WHERE)
+def test_recurrent_layers(where, operator, direction, lengths, form):
     attributes = dict(FORMS[form])
     if "activations" in attributes:
         count, both = {"RNN": 1, "GRU": 2, "LSTM": 3}[operator], 2 if direction == "bidirectional" else 1
@@ -137,7 +144,7 @@ def test_recurrent_layers(framework, operator, direction, lengths, form):
     if operator == "GRU":
         attributes["linear_before_reset"] = int(form == "fused")
     x = np.random.default_rng(0).standard_normal((5, 3, 4)).astype(np.float32)
-    compare(recurrent(operator, direction, lengths, **attributes), {"x": x}, framework, 1e-4)
+    compare(recurrent(operator, direction, lengths, **attributes), {"x": x}, where, 1e-4)
 
 
 @pytest.mark.parametrize("operator", LAYERS)

@@ -11,11 +11,7 @@ from PIL import Image
 from allotrope import load
 from allotrope.errors import DataError, ModelError, UnsupportedError
 from onnx_models import model, node, runtime, tensor
-
-
-@pytest.fixture(params=["reference", "pytorch"])
-def framework(request):
-    return request.param
+from tested import TESTED
 
 
 def run(source, inputs, framework):
@@ -119,9 +115,29 @@ def test_image_that_cannot_be_decoded_is_named(framework):
             network.run({"x": bad}, framework=framework)
 
 
-def test_gradient_for_an_input_that_steers_shapes_is_refused():
+@pytest.mark.parametrize("name", TESTED)
+def test_gradients_by_values_that_must_be_known_are_refused(name):
     nodes = [node("Resize", "x none scales", "y", mode="linear")]
     source = model(nodes, [tensor("x", shape=(1, 1, 4, 4)), tensor("scales", shape=(4,))], arrays={"none": np.zeros(0, np.float32)})
     inputs = {"x": np.ones((1, 1, 4, 4), np.float32), "scales": np.array([1, 1, 2, 2], np.float32)}
-    with pytest.raises(UnsupportedError, match="no gradient for an input whose value steers shapes"):
-        load(source).gradients(inputs, {"y": np.ones((1, 1, 8, 8), np.float32)}, framework="pytorch")
+    with pytest.raises(UnsupportedError, match=r"Resize \(node 'y'\): there is no gradient by scales"):
+        load(source).gradients(inputs, {"y": np.ones((1, 1, 8, 8), np.float32)}, framework=name)
+
+
+@pytest.mark.parametrize("name", TESTED)
+def test_gradients_pass_where_known_values_give_no_floats(name):
+    nodes = [
+        node("Mul", "x x", "square"), node("NonZero", "square", "places"), node("Transpose", "places", "rows"),
+        node("GatherND", "square rows", "y"),
+    ]  # fmt: skip
+    source = model(nodes, [tensor("x", shape=(2, 2))])
+    found = load(source).gradients({"x": np.array([[0, 2], [3, 0]], np.float32)}, {"y": np.ones(2, np.float32)}, framework=name)
+    assert found["x"].tolist() == [[0, 4], [6, 0]]
+
+
+@pytest.mark.parametrize("name", TESTED)
+def test_the_slope_at_a_whole_place_is_the_mean_of_both_sides(name):
+    x, grid = np.array([1, 2, 7], np.float32).reshape(1, 1, 1, 3), np.zeros((1, 1, 1, 2), np.float32)
+    source = model([node("GridSample", "x grid", "y", align_corners=1)], [tensor("x", shape=x.shape), tensor("grid", shape=grid.shape)])
+    found = load(source).gradients({"x": x, "grid": grid}, {"y": np.ones((1, 1, 1, 1), np.float32)}, framework=name)
+    assert found["grid"][0, 0, 0, 0] == pytest.approx((7 - 1) / 2)

@@ -22,9 +22,9 @@ def model(operator: str, inputs: int, outputs: int = 1) -> onnx.ModelProto:
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)])
 
 
-@pytest.fixture(params=["reference", "pytorch"])
-def backend(request) -> type[Backend]:
-    return testing.onnx_backend(request.param)
+@pytest.fixture
+def backend(framework) -> type[Backend]:
+    return testing.onnx_backend(framework)
 
 
 def test_inputs_and_outputs_keep_their_order(backend):

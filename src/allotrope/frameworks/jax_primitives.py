@@ -67,6 +67,20 @@ def _divide(x: Array, y: Any) -> jax.Array:
     return lax.div(x, y)
 
 
+def _abs(x: Array) -> jax.Array:
+    if not jnp.issubdtype(x.dtype, jnp.floating):
+        return jnp.abs(x)
+    return x * lax.stop_gradient(jnp.sign(x))  # JAX's own has gradient 1 at 0
+
+
+def _maximum(x: Array, y: Any) -> jax.Array:
+    return jnp.maximum(x, y) if isinstance(y, jax.Array) else jnp.where(x < y, jnp.asarray(y, x.dtype), x)
+
+
+def _minimum(x: Array, y: Any) -> jax.Array:
+    return jnp.minimum(x, y) if isinstance(y, jax.Array) else jnp.where(x > y, jnp.asarray(y, x.dtype), x)
+
+
 class JaxPrimitives(Primitives):
     """Primitives over `jax.Array`.
 
@@ -85,9 +99,10 @@ class JaxPrimitives(Primitives):
         known = lax.stop_gradient(x)
         if isinstance(known, jax.core.Tracer):
             raise UnknownValueError("the computation depends on a value that is not known while JAX traces the network.")
-        if known is not x and jnp.issubdtype(x.dtype, jnp.inexact):  # it is being differentiated by, which NumPy would cut off
-            raise UnsupportedError("a float value that steers the computation cannot be differentiated by; make it a constant.")
         return to_numpy(known)
+
+    def differentiated(self, x: Array) -> bool:
+        return jnp.issubdtype(x.dtype, jnp.inexact) and lax.stop_gradient(x) is not x
 
     def shape(self, x: Array) -> tuple[int, ...]:
         return tuple(x.shape)
@@ -106,7 +121,7 @@ class JaxPrimitives(Primitives):
 
     # --- elementwise, one operand
     negative = staticmethod(jnp.negative)
-    abs = staticmethod(jnp.abs)
+    abs = staticmethod(_abs)
     sign = staticmethod(jnp.sign)
     exp = staticmethod(jnp.exp)
     log = staticmethod(jnp.log)
@@ -146,8 +161,8 @@ class JaxPrimitives(Primitives):
     multiply = binary(jnp.multiply)
     divide = binary(_divide)
     power = binary(jnp.power)
-    maximum = binary(jnp.maximum)
-    minimum = binary(jnp.minimum)
+    maximum = binary(_maximum)
+    minimum = binary(_minimum)
     equal = binary(jnp.equal)
     less = binary(jnp.less)
     greater = binary(jnp.greater)
@@ -283,12 +298,8 @@ class JaxPrimitives(Primitives):
 
         return self._narrowed(convolve, x, turned)
 
-    def max_pool(
-        self, x: Array, kernel: Sequence[int], strides: Sequence[int], pads: Sequence[tuple[int, int]], dilations: Sequence[int]
-    ) -> jax.Array:
+    def max_pool(self, x: Array, kernel: Sequence[int], strides: Sequence[int], pads: Sequence[tuple[int, int]]) -> jax.Array:
         low = lowest(self.dtype(x))
-        if any(d > 1 for d in dilations):
-            return _largest_of_dilated(jnp.pad(x, [(0, 0), (0, 0), *pads], constant_values=low), kernel, strides, dilations)
         return lax.reduce_window(x, np.asarray(low, x.dtype), lax.max, (1, 1, *kernel), (1, 1, *strides), [(0, 0), (0, 0), *pads])
 
     def average_pool(self, x: Array, kernel: Sequence[int], strides: Sequence[int], pads: Sequence[tuple[int, int]]) -> jax.Array:
@@ -341,16 +352,3 @@ class JaxPrimitives(Primitives):
 
 def _axes(axes: Sequence[int] | None) -> tuple[int, ...] | None:
     return None if axes is None else tuple(axes)
-
-
-def _largest_of_dilated(x: Array, kernel: Sequence[int], strides: Sequence[int], dilations: Sequence[int]) -> jax.Array:
-    """Largest of each window, place by place of the kernel: JAX cannot differentiate its own dilated windows."""
-    counts = [(n - d * (k - 1) - 1) // s + 1 for n, k, s, d in zip(x.shape[2:], kernel, strides, dilations, strict=True)]
-    found = None
-    for place in np.ndindex(*kernel):
-        starts = [i * d for i, d in zip(place, dilations, strict=True)]
-        index = [slice(a, a + (m - 1) * s + 1, s) for a, m, s in zip(starts, counts, strides, strict=True)]
-        view = x[(slice(None), slice(None), *index)]
-        found = view if found is None else jnp.where((view > found) | jnp.isnan(view), view, found)
-    assert found is not None
-    return found

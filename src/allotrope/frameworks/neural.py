@@ -39,10 +39,11 @@ class NeuralPrimitives(abc.ABC):
         """Cross-correlation of x [n, c, *spatial] with weight [m, c / groups, *kernel]; pads are (before, after) an axis."""
 
     @abc.abstractmethod
-    def max_pool(
-        self, x: Array, kernel: Sequence[int], strides: Sequence[int], pads: Sequence[tuple[int, int]], dilations: Sequence[int]
-    ) -> Array:
-        """Largest of each window of x [n, c, *spatial]; padding never wins. Windows that do not fit are dropped."""
+    def max_pool(self, x: Array, kernel: Sequence[int], strides: Sequence[int], pads: Sequence[tuple[int, int]]) -> Array:
+        """Largest of each window of x [n, c, *spatial], the first of equals as gradients go; padding never wins.
+
+        Windows that do not fit are dropped.
+        """
 
     @abc.abstractmethod
     def average_pool(self, x: Array, kernel: Sequence[int], strides: Sequence[int], pads: Sequence[tuple[int, int]]) -> Array:

@@ -41,6 +41,10 @@ class Primitives(NeuralPrimitives):
         """The value as a NumPy array. Raises: UnsupportedError while tracing, where the value is not known yet."""
 
     @abc.abstractmethod
+    def differentiated(self, x: Array) -> bool:
+        """Whether a gradient is asked for that would flow back through the floats x, as far as can be told."""
+
+    @abc.abstractmethod
     def shape(self, x: Array) -> tuple[int, ...]:
         """The lengths of the axes."""
 
@@ -67,7 +71,7 @@ class Primitives(NeuralPrimitives):
 
     @abc.abstractmethod
     def abs(self, x: Array) -> Array:
-        """|x|."""
+        """|x|, with gradient 0 at 0."""
 
     @abc.abstractmethod
     def sign(self, x: Array) -> Array:
@@ -204,11 +208,16 @@ class Primitives(NeuralPrimitives):
 
     @abc.abstractmethod
     def maximum(self, x: Array, y: Array | float) -> Array:
-        """The larger; NaN wins."""
+        """The larger; NaN wins. Of two equal elements each has half of the gradient, of one that equals a number it has all."""
 
     @abc.abstractmethod
     def minimum(self, x: Array, y: Array | float) -> Array:
-        """The smaller; NaN wins."""
+        """The smaller; NaN wins. Gradients as of `maximum`."""
+
+    def clip(self, x: Array, low: Array | float | None, high: Array | float | None) -> Array:
+        """x kept between two scalars, the upper one where they cross; None is no bound. An element at a bound has all of the gradient."""
+        x = x if low is None else self.where(self.less(x, low), low, x)
+        return x if high is None else self.where(self.greater(x, high), high, x)
 
     @abc.abstractmethod
     def equal(self, x: Array, y: Array | float) -> Array:
@@ -281,11 +290,11 @@ class Primitives(NeuralPrimitives):
 
     @abc.abstractmethod
     def max(self, x: Array, axes: Sequence[int] | None = None, keepdims: bool = False) -> Array:
-        """Largest."""
+        """Largest; equal ones share the gradient evenly."""
 
     @abc.abstractmethod
     def min(self, x: Array, axes: Sequence[int] | None = None, keepdims: bool = False) -> Array:
-        """Smallest."""
+        """Smallest; equal ones share the gradient evenly."""
 
     @abc.abstractmethod
     def product(self, x: Array, axes: Sequence[int] | None = None, keepdims: bool = False) -> Array:

@@ -37,13 +37,11 @@ class PyTorchNeural(NeuralPrimitives):
         run = (F.conv1d, F.conv2d, F.conv3d)[x.dim() - 3]
         return run(x, weight, bias, tuple(strides), padding, tuple(dilations), groups)
 
-    def max_pool(
-        self: Any, x: Tensor, kernel: Sequence[int], strides: Sequence[int], pads: Sequence[tuple[int, int]], dilations: Sequence[int]
-    ) -> Tensor:
+    def max_pool(self: Any, x: Tensor, kernel: Sequence[int], strides: Sequence[int], pads: Sequence[tuple[int, int]]) -> Tensor:
         fits = all(before <= k // 2 and after <= k // 2 for k, (before, after) in zip(kernel, pads, strict=True))
         x, padding = _symmetric(x, pads, lowest(self.dtype(x)), always_pad=not fits)
         run = (F.max_pool1d, F.max_pool2d, F.max_pool3d)[x.dim() - 3]
-        return run(x, tuple(kernel), tuple(strides), padding, tuple(dilations))
+        return run(x, tuple(kernel), tuple(strides), padding)
 
     def average_pool(self, x: Tensor, kernel: Sequence[int], strides: Sequence[int], pads: Sequence[tuple[int, int]]) -> Tensor:
         fits = all(before <= k // 2 for k, (before, _) in zip(kernel, pads, strict=True))

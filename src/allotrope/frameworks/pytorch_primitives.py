@@ -89,6 +89,14 @@ def _minimum(x: Tensor, y: Tensor | float) -> Tensor:
     return torch.minimum(x, y) if isinstance(y, Tensor) else torch.clamp(x, max=y)
 
 
+def _clip(x: Tensor, low: Tensor | float | None, high: Tensor | float | None) -> Tensor:
+    if low is None and high is None:
+        return x
+    if isinstance(low, Tensor) or isinstance(high, Tensor):
+        low, high = (None if bound is None else torch.as_tensor(bound, dtype=x.dtype, device=x.device) for bound in (low, high))
+    return torch.clamp(x, low, high)
+
+
 class PyTorchPrimitives(PyTorchNeural, Primitives):
     """Primitives over `torch.Tensor`.
 
@@ -110,9 +118,10 @@ class PyTorchPrimitives(PyTorchNeural, Primitives):
         return self._constants[id(value)][1]
 
     def to_host(self, x: Tensor) -> np.ndarray:
-        if x.requires_grad and x.is_leaf and torch.is_grad_enabled():
-            raise UnsupportedError("there is no gradient for an input whose value steers shapes.")
         return to_numpy(x)
+
+    def differentiated(self, x: Tensor) -> bool:
+        return x.requires_grad and torch.is_grad_enabled()
 
     def shape(self, x: Tensor) -> tuple[int, ...]:
         return tuple(x.shape)
@@ -191,6 +200,7 @@ class PyTorchPrimitives(PyTorchNeural, Primitives):
     divide = kernel("divide", _divide)
     maximum = kernel("maximum", _maximum)
     minimum = kernel("minimum", _minimum)
+    clip = kernel("clip", _clip)
 
     def where(self, condition: Tensor, x: Tensor | float, y: Tensor | float) -> Tensor:
         return torch.where(condition, x, y)

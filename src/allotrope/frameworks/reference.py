@@ -41,6 +41,9 @@ class ReferencePrimitives(Primitives):
     def to_host(self, x: Array) -> Array:
         return x
 
+    def differentiated(self, x: Array) -> bool:
+        return False
+
     def shape(self, x: Array) -> tuple[int, ...]:
         return x.shape
 
@@ -248,11 +251,9 @@ class ReferencePrimitives(Primitives):
         y = np.moveaxis(np.einsum("nsgk,gmk->ngms", columns, kernels, optimize=True).reshape(n, weight.shape[0], *spatial), 1, 1)
         return y if bias is None else y + bias.reshape(-1, *[1] * len(spatial))
 
-    def max_pool(
-        self, x: Array, kernel: Sequence[int], strides: Sequence[int], pads: Sequence[tuple[int, int]], dilations: Sequence[int]
-    ) -> Array:
+    def max_pool(self, x: Array, kernel: Sequence[int], strides: Sequence[int], pads: Sequence[tuple[int, int]]) -> Array:
         padded = np.pad(x, [(0, 0), (0, 0), *pads], constant_values=lowest(x.dtype))
-        return np.asarray(_windows(padded, kernel, strides, dilations).max(axis=tuple(range(-len(kernel), 0))))
+        return np.asarray(_windows(padded, kernel, strides, [1] * len(kernel)).max(axis=tuple(range(-len(kernel), 0))))
 
     def average_pool(self, x: Array, kernel: Sequence[int], strides: Sequence[int], pads: Sequence[tuple[int, int]]) -> Array:
         views = _windows(np.pad(x, [(0, 0), (0, 0), *pads]), kernel, strides, [1] * len(kernel))

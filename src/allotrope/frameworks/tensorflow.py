@@ -15,6 +15,7 @@ from allotrope.frameworks.inputs import check_inputs
 from allotrope.frameworks.tensorflow_arrays import to_numpy, to_tensor
 from allotrope.frameworks.tensorflow_import import tf
 from allotrope.frameworks.tensorflow_module import NetworkModule
+from allotrope.frameworks.tensorflow_primitives import TensorFlowPrimitives
 from allotrope.network.network import Network
 
 
@@ -45,7 +46,7 @@ class TensorFlow(Framework):
         """Vector-Jacobian products by name, for every trainable weight and every float input."""
         arrays = {name: to_tensor(array) for name, array in check_inputs(network, inputs).items()}
         with _named_errors():
-            model = NetworkModule(network)
+            model = NetworkModule(network, primitives=TensorFlowPrimitives(differentiating=True))
             values = model.values()
             wanted = {name: x for name, x in arrays.items() if x.dtype.is_floating}
             wanted |= {name: values[name] for name in network.weights if name in network.trainable}

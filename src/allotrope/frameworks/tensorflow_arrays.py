@@ -102,6 +102,36 @@ def binary(name: str, native: Callable[..., Tensor]) -> Callable[..., Tensor]:
     return run
 
 
+def extreme(name: str, native: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    """The larger or the smaller of two operands, of which TensorFlow would give the first all of the gradient where both are equal."""
+    of_number, of_arrays = binary(name, native), binary(name, _shared_evenly(native))
+
+    def run(self: Primitives, x: Tensor, y: Any) -> Tensor:
+        return (of_arrays if tf.is_tensor(y) else of_number)(self, x, y)
+
+    return run
+
+
+def _shared_evenly(native: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    @tf.custom_gradient
+    def of_one_shape(x: Tensor, y: Tensor) -> Any:
+        z = native(x, y)
+
+        def gradients(gradient: Tensor) -> tuple[Tensor, Tensor]:
+            share = (1 + tf.cast(tf.equal(z, x), x.dtype) - tf.cast(tf.equal(z, y), x.dtype)) / 2
+            return gradient * share, gradient * (1 - share)
+
+        return z, gradients
+
+    def run(x: Tensor, y: Tensor) -> Tensor:
+        if not x.dtype.is_floating:
+            return native(x, y)
+        shape = tf.broadcast_static_shape(x.shape, y.shape)
+        return of_one_shape(*(a if a.shape == shape else a * tf.ones(shape, a.dtype) for a in (x, y)))
+
+    return run
+
+
 def bitwise(native: Callable[..., Tensor]) -> Callable[..., Tensor]:
     """A primitive of two integers, which has a kernel for each kind of them."""
 

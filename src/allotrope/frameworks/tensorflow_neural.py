@@ -132,14 +132,9 @@ def _spread(kernel: Tensor, dilations: Sequence[int]) -> Tensor:
     return kernel
 
 
-def max_pool(y: Tensor, kernel: Sequence[int], strides: Sequence[int], dilations: Sequence[int]) -> Tensor:
+def max_pool(y: Tensor, kernel: Sequence[int], strides: Sequence[int]) -> Tensor:
     """Largest of each window of y [n, *spatial, c], which is padded already."""
-    if all(d == 1 for d in dilations):
-        return _pooled(tf.nn.max_pool2d, y, kernel, strides)
-    whole = tf.nn.with_space_to_batch(
-        y, list(dilations), "VALID", lambda part, *_: _pooled(tf.nn.max_pool2d, part, kernel, (1,) * len(kernel))
-    )
-    return whole[(slice(None), *(slice(None, None, s) for s in strides))]
+    return _pooled(tf.nn.max_pool2d, y, kernel, strides)
 
 
 def average_pool(y: Tensor, kernel: Sequence[int], strides: Sequence[int]) -> Tensor:

@@ -15,6 +15,7 @@ from allotrope.frameworks.tensorflow_arrays import (
     binary,
     bitwise,
     cast_to,
+    extreme,
     matched,
     reduction,
     tensor_dtype,
@@ -57,8 +58,9 @@ def _moved(x: Tensor, source: int, target: int) -> Tensor:
 class TensorFlowPrimitives(Primitives):
     """Primitives over `tf.Tensor`. Activations [n, c, h, w] remember the order their kernels made (see `tensorflow_layout`)."""
 
-    def __init__(self) -> None:
-        """Constants that cannot change are kept while there is no trace."""
+    def __init__(self, differentiating: bool = False) -> None:
+        """`differentiating` says that gradients are asked for by all floats; constants are kept while there is no trace."""
+        self.differentiating = differentiating
         self._constants: dict[int, tuple[np.ndarray, Tensor]] = {}
 
     # --- arrays
@@ -73,6 +75,9 @@ class TensorFlowPrimitives(Primitives):
     def to_host(self, x: Tensor) -> np.ndarray:
         known = tf.get_static_value(x)
         return to_numpy(x) if known is None else np.asarray(known)
+
+    def differentiated(self, x: Tensor) -> bool:
+        return self.differentiating and x.dtype.is_floating
 
     def shape(self, x: Tensor) -> tuple[int, ...]:
         if not x.shape.is_fully_defined():
@@ -139,8 +144,8 @@ class TensorFlowPrimitives(Primitives):
     multiply = binary("multiply", tf.multiply)
     divide = binary("divide", _divide)
     power = binary("power", tf.pow)
-    maximum = binary("maximum", tf.maximum)
-    minimum = binary("minimum", tf.minimum)
+    maximum = extreme("maximum", tf.maximum)
+    minimum = extreme("minimum", tf.minimum)
     equal = binary("equal", tf.equal)
     less = binary("less", tf.less)
     greater = binary("greater", tf.greater)
@@ -154,6 +159,12 @@ class TensorFlowPrimitives(Primitives):
     bitwise_or = bitwise(tf.bitwise.bitwise_or)
     shift_left = bitwise(tf.bitwise.left_shift)
     shift_right = bitwise(tf.bitwise.right_shift)
+
+    def clip(self, x: Tensor, low: Any, high: Any) -> Tensor:
+        if tf.is_tensor(low) or tf.is_tensor(high):
+            return super().clip(x, low, high)
+        x = x if low is None else self.maximum(x, low)  # in the order that x has
+        return x if high is None else self.minimum(x, high)
 
     def where(self, condition: Tensor, x: Any, y: Any) -> Tensor:
         return tf.where(condition, *matched(x, y))
@@ -275,11 +286,8 @@ class TensorFlowPrimitives(Primitives):
         y = neural.convolve(_last(x), weight, strides, pads, dilations, groups)
         return _first(y if bias is None else tf.nn.bias_add(y, tf.cast(bias, y.dtype)))
 
-    def max_pool(
-        self, x: Tensor, kernel: Sequence[int], strides: Sequence[int], pads: Sequence[tuple[int, int]], dilations: Sequence[int]
-    ) -> Tensor:
-        padded = neural.padded(_last(x), pads, lowest(self.dtype(x)))
-        return _first(neural.max_pool(padded, kernel, strides, dilations))
+    def max_pool(self, x: Tensor, kernel: Sequence[int], strides: Sequence[int], pads: Sequence[tuple[int, int]]) -> Tensor:
+        return _first(neural.max_pool(neural.padded(_last(x), pads, lowest(self.dtype(x))), kernel, strides))
 
     def average_pool(self, x: Tensor, kernel: Sequence[int], strides: Sequence[int], pads: Sequence[tuple[int, int]]) -> Tensor:
         return _first(neural.average_pool(neural.padded(_last(x), pads), kernel, strides))

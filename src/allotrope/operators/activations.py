@@ -69,7 +69,7 @@ def _activation(p: Any, given: str, alphas: Iterator[float], betas: Iterator[flo
     function = _function(p, name, alphas, betas)
     if not clip:
         return Activation(name, function)
-    return Activation(name, lambda x: function(p.maximum(p.minimum(x, clip), -clip)))
+    return Activation(name, lambda x: function(p.clip(x, -clip, clip)))
 
 
 def _function(p: Any, name: str, alphas: Iterator[float], betas: Iterator[float]) -> Callable[[Any], Any]:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from allotrope.operators.sampling import Tap, each
+from allotrope.operators.sampling import Tap, each, linear_weights
 from allotrope.operators.shaping import narrow
 from allotrope.operators.table import operator
 
@@ -42,7 +42,7 @@ def roi_align(
         offsets = np.nan_to_num(points).reshape(len(points), -1) / cells
         place = p.add(start, p.multiply(size, p.constant(offsets.astype(p.dtype(rois)))))
         shape = (-1, p.shape(place)[1], 1) if column == 1 else (-1, 1, p.shape(place)[1])
-        taps.append(_clamped(p, p.reshape(place, shape), length))
+        taps.append(_clamped(p, p.reshape(place, shape), length, mode == "max"))
         present.append(~np.isnan(points))
     images = p.reshape(p.cast(batch_indices, np.dtype(np.int64)), (-1, 1, 1))
     values = each(p, x, images, taps)
@@ -60,13 +60,19 @@ def _points(p: Any, size: Any, cells: int, ratio: int) -> np.ndarray:
     return np.asarray(np.arange(cells)[:, None] + within[:, None, :])
 
 
-def _clamped(p: Any, place: Any, length: int) -> list[Tap]:
-    """The two whole places around each place, which is first brought inside; further out than -1 or the length it counts as 0."""
+def _clamped(p: Any, place: Any, length: int, two: bool) -> list[Tap]:
+    """The whole places around each place, which is first brought inside; further out than -1 or the length it counts as 0."""
     inside = p.logical_not(p.logical_or(p.less(place, -1.0), p.greater(place, float(length))))
-    place = p.minimum(p.maximum(place, 0.0), length - 1.0)
+    place = p.clip(place, 0.0, length - 1.0)
+    around = _two_weights(p, place) if two else linear_weights(p, place)
+    return [Tap(p.clip(p.cast(whole, np.dtype(np.int64)), 0, length - 1), weight, inside) for whole, weight in around]
+
+
+def _two_weights(p: Any, place: Any) -> list[tuple[Any, Any]]:
+    """The two whole places around each place, with the weights of linear interpolation, for what is no sum of them."""
     base = p.floor(place)
-    near, low = p.subtract(place, base), p.maximum(p.cast(base, np.dtype(np.int64)), 0)
-    return [Tap(low, p.add(p.negative(near), 1.0), inside), Tap(p.minimum(p.add(low, 1), length - 1), near, inside)]
+    near = p.subtract(place, base)
+    return [(base, p.add(p.negative(p.abs(near)), 1.0)), (p.add(base, 1.0), near)]  # at its top, a whole place, a weight has slope 0
 
 
 def _average(p: Any, values: Iterator[Any], rows: np.ndarray, columns: np.ndarray) -> Any:

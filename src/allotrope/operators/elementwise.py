@@ -69,29 +69,37 @@ def reciprocal(p: Any, x: Any) -> Any:
     return p.divide(p.full((), 1, p.dtype(x)), x)
 
 
-@operator("Clip")
+@operator("Clip", known=("minimum", "maximum"))
 def clip(p: Any, x: Any, minimum: Any = None, maximum: Any = None) -> Any:
     """x kept between two scalars, either of which may be left out."""
-    x = x if minimum is None else p.maximum(x, minimum)
-    return x if maximum is None else p.minimum(x, maximum)
+    low, high = (bound.item() if isinstance(bound, np.ndarray) else bound for bound in (minimum, maximum))
+    return p.clip(x, low, high)
 
 
 @operator("LeakyRelu")
 def leaky_relu(p: Any, x: Any, *, alpha: float = 0.01) -> Any:
-    """x above 0, alpha * x below."""
-    return p.where(p.less(x, 0), p.multiply(x, alpha), x)
+    """x above 0, alpha * x below; at 0 the slope is the mean of both."""
+    below, between = (p.full((), slope, p.dtype(x)) for slope in (alpha, (1 + alpha) / 2))
+    return p.multiply(x, _slope(p, x, below, between))
 
 
 @operator("PRelu")
 def parametric_relu(p: Any, x: Any, slope: Any) -> Any:
-    """x above 0, slope * x below, with a learned slope."""
-    return p.where(p.less(x, 0), p.multiply(x, slope), x)
+    """x above 0, slope * x below, with a learned slope; at 0 it is the mean of both."""
+    between = slope if p.dtype(x).kind in "iu" else p.multiply(p.add(slope, 1), 0.5)
+    return p.multiply(x, _slope(p, x, slope, between))
+
+
+def _slope(p: Any, x: Any, below: Any, between: Any) -> Any:
+    """1 where x is above 0, `below` under it, `between` at 0, so that x times it has that derivative."""
+    return p.where(p.less(x, 0), below, p.where(p.greater(x, 0), p.full((), 1, p.dtype(x)), between))
 
 
 @operator("Elu")
 def elu(p: Any, x: Any, *, alpha: float = 1.0) -> Any:
-    """x above 0, alpha * (exp(x) - 1) below."""
-    return p.where(p.less(x, 0), p.multiply(p.subtract(p.exp(p.minimum(x, 0)), 1), alpha), x)
+    """x above 0, alpha * (exp(x) - 1) below; at 0 the derivative is the mean of both sides'."""
+    above = x if alpha == 1.0 else p.where(p.greater(x, 0), x, p.multiply(x, (1 + alpha) / 2))
+    return p.where(p.less(x, 0), p.multiply(p.subtract(p.exp(p.minimum(x, 0)), 1), alpha), above)
 
 
 @operator("Selu")
@@ -103,7 +111,7 @@ def selu(p: Any, x: Any, *, alpha: float = 1.67326319217681884765625, gamma: flo
 @operator("HardSigmoid")
 def hard_sigmoid(p: Any, x: Any, *, alpha: float = 0.2, beta: float = 0.5) -> Any:
     """alpha * x + beta, kept within 0 and 1."""
-    return p.minimum(p.maximum(p.add(p.multiply(x, alpha), beta), 0), 1)
+    return p.clip(p.add(p.multiply(x, alpha), beta), 0, 1)
 
 
 @operator("HardSwish")
@@ -217,7 +225,7 @@ def cast_to(p: Any, x: Any, dtype: np.dtype, saturate: bool) -> Any:
         raise UnsupportedError("float8_e8m0fnu, with its choice of roundings, is not supported.")
     if saturate and dtype.name.startswith("float8"):
         limit = float(ml_dtypes.finfo(dtype).max)
-        x = p.minimum(p.maximum(x, -limit), limit)
+        x = p.clip(x, -limit, limit)
     return p.cast(x, dtype)
 
 

@@ -133,14 +133,31 @@ class Program:
         except AllotropeError as error:
             raise type(error)(f"{_called(step.node)}: {error}") from error
         results = result if isinstance(result, tuple | list) else (result,)
+        if p is self.p and (step.operator.host or step.operator.all_host):
+            self._check_differentiable(step, inputs, results)
         return [r if r is None or isinstance(r, list) else np.asarray(r) for r in results] if p is self.host and on_host else results
 
     def _argument(self, step: Step, position: int, value: Any) -> Any:
         if value is None:
             return None
-        if step.operator.all_host or position in step.operator.host:
+        if step.operator.on_host(position):
             return value if isinstance(value, np.ndarray) else self.p.to_host(value)
-        return value if step.subgraphs else self.array(value)
+        return value if step.subgraphs or position in step.operator.known else self.array(value)
+
+    def _check_differentiable(self, step: Step, inputs: Sequence[Any], results: Sequence[Any]) -> None:
+        """Raise where a float result depends on floats that NumPy was given, and a gradient is asked for by these."""
+        places = [i for i, x in enumerate(inputs) if x is not None and not isinstance(x, np.ndarray | list) and step.operator.on_host(i)]
+        cut = [step.node.inputs[i] for i in places if self.p.differentiated(inputs[i])]
+        if cut and any(_is_float(self.p, r) for r in results):
+            raise UnsupportedError(
+                f"{_called(step.node)}: there is no gradient by {', '.join(cut)}, whose value must be known beforehand; make it a constant."
+            )
+
+
+def _is_float(p: Any, value: Any) -> bool:
+    if value is None or isinstance(value, list):
+        return False
+    return (value.dtype if isinstance(value, np.ndarray) else p.dtype(value)).kind not in "biu"
 
 
 def _read_only(array: np.ndarray) -> np.ndarray:

@@ -8,6 +8,7 @@ import allotrope.operators.elementwise
 import allotrope.operators.images
 import allotrope.operators.indexing
 import allotrope.operators.linear
+import allotrope.operators.linear_attention
 import allotrope.operators.normalization
 import allotrope.operators.pooling
 import allotrope.operators.quantized

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -57,11 +57,29 @@ def max_pool(
     strides: Sequence[int] | None = None,
     context: Any,
 ) -> Any:
-    """Largest of each window, and where asked for its place in x flattened (with the last two axes swapped by storage_order)."""
+    """Largest of each window, and where asked for its place in x flattened (with the last two axes swapped by storage_order).
+
+    Dilated windows are made of their places, for few frameworks have a kernel for them that can be differentiated.
+    """
     strides, dilations, _, both = _geometry(p, x, kernel_shape, auto_pad, ceil_mode, dilations, pads, strides)
     if context.wants(1):
         return _max_pool_with_places(p, x, kernel_shape, strides, both, dilations, storage_order)
-    return p.max_pool(x, tuple(kernel_shape), strides, both, dilations)
+    if any(d > 1 for d in dilations):
+        return functools.reduce(p.maximum, _places_of_windows(p, x, kernel_shape, strides, both, dilations))
+    return p.max_pool(x, tuple(kernel_shape), strides, both)
+
+
+def _places_of_windows(
+    p: Any, x: Any, kernel: Sequence[int], strides: Sequence[int], pads: Pads, dilations: Sequence[int]
+) -> Iterator[Any]:
+    """For each place of the kernel what every window of x [n, c, *spatial] has there: [n, c, *positions]."""
+    x = p.pad(x, [0, 0, *(a for a, _ in pads)], [0, 0, *(b for _, b in pads)], "constant", _lowest(p.dtype(x)))
+    n, c, *spatial = p.shape(x)
+    counts = [(m - window(k, d)) // s + 1 for m, k, s, d in zip(spatial, kernel, strides, dilations, strict=True)]
+    for place in np.ndindex(*kernel):
+        starts = [i * d for i, d in zip(place, dilations, strict=True)]
+        stops = [a + (m - 1) * s + 1 for a, m, s in zip(starts, counts, strides, strict=True)]
+        yield p.slice(x, [0, 0, *starts], [n, c, *stops], [1, 1, *strides])
 
 
 def _max_pool_with_places(
@@ -69,9 +87,8 @@ def _max_pool_with_places(
 ) -> tuple[Any, Any]:
     n, c, *spatial = p.shape(x)
     sources, outside, positions = window_sources(tuple(spatial), tuple(kernel), tuple(strides), tuple(pads), tuple(dilations))
-    lowest = -math.inf if np.issubdtype(p.dtype(x), np.floating) else int(np.iinfo(p.dtype(x)).min)
     values = p.take(p.reshape(x, (n, c, -1)), p.constant(sources), 2)
-    values = p.where(p.constant(outside), p.full((), lowest, p.dtype(x)), values)
+    values = p.where(p.constant(outside), p.full((), _lowest(p.dtype(x)), p.dtype(x)), values)
     best = p.argmax(values, -1)
     count = math.prod(positions)
     chosen = p.add(p.constant(np.arange(count) * sources.shape[1]), p.reshape(best, (n, c, count)))
@@ -81,6 +98,11 @@ def _max_pool_with_places(
     places = p.take(p.constant(order.reshape(-1)[sources.reshape(-1)]), chosen, 0)
     planes = p.constant((np.arange(n * c) * math.prod(spatial)).reshape(n, c, 1))
     return p.reshape(p.max(values, (-1,)), (n, c, *positions)), p.reshape(p.add(places, planes), (n, c, *positions))
+
+
+def _lowest(dtype: np.dtype) -> float | int:
+    """What never wins a maximum."""
+    return int(np.iinfo(dtype).min) if dtype.kind in "iu" else -math.inf
 
 
 @functools.lru_cache(maxsize=64)

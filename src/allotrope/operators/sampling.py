@@ -57,28 +57,43 @@ def _taps(p: Any, place: Any, length: int, mode: str, padding: str, edge: tuple[
         place = p.round(place)
     if padding == "border" and mode != "cubic":
         outside = p.logical_or(p.less(place, edge[0]), p.greater(place, edge[1]))
-        place = p.where(outside, p.minimum(p.maximum(place, 0.0), length - 1.0), place)
+        place = p.where(outside, p.clip(place, 0.0, length - 1.0), place)
     elif padding == "reflection":
         place = _reflected(p, place, edge)
     if mode == "nearest":
         return [_tap(p, place, None, length, padding, edge)]
+    if mode not in ("linear", "cubic"):
+        raise UnsupportedError(f"mode '{mode}' is not known; linear, nearest and cubic are.")
+    around = linear_weights(p, place) if mode == "linear" else _cubic_weights(p, place)
+    return [_tap(p, whole, weight, length, padding, edge) for whole, weight in around]
+
+
+def linear_weights(p: Any, place: Any) -> list[tuple[Any, Any]]:
+    """The whole places around each place, with the weights of linear interpolation.
+
+    They are three, though one weight is always 0: so the derivative at a whole place, which is where deformable convolutions begin
+    to learn, is the mean of both sides.
+    """
+    nearest = p.round(place)
+    past = p.subtract(place, nearest)
+    away = p.abs(past)
+    weights = (p.multiply(p.subtract(away, past), 0.5), p.add(p.negative(away), 1.0), p.multiply(p.add(away, past), 0.5))
+    return [(p.add(nearest, float(k)), weight) for k, weight in zip((-1, 0, 1), weights, strict=True)]
+
+
+def _cubic_weights(p: Any, place: Any) -> list[tuple[Any, Any]]:
+    """The same of cubic convolution, four of them."""
     base = p.floor(place)
     near = p.subtract(place, base)
-    if mode == "linear":
-        weights = [p.add(p.negative(near), 1.0), near]
-    elif mode == "cubic":
-        far = p.add(p.negative(near), 1.0)
-        weights = [_cubic_tail(p, p.add(near, 1.0)), _cubic(p, near), _cubic(p, far), _cubic_tail(p, p.add(far, 1.0))]
-    else:
-        raise UnsupportedError(f"mode '{mode}' is not known; linear, nearest and cubic are.")
-    first = -(len(weights) // 2 - 1)
-    return [_tap(p, p.add(base, float(first + k)), w, length, padding, edge) for k, w in enumerate(weights)]
+    far = p.add(p.negative(near), 1.0)
+    weights = (_cubic_tail(p, p.add(near, 1.0)), _cubic(p, near), _cubic(p, far), _cubic_tail(p, p.add(far, 1.0)))
+    return [(p.add(base, float(k)), weight) for k, weight in zip((-1, 0, 1, 2), weights, strict=True)]
 
 
 def _tap(p: Any, whole: Any, weight: Any, length: int, padding: str, edge: tuple[float, float]) -> Tap:
     inside = p.logical_and(p.greater(whole, -0.5), p.less(whole, length - 0.5)) if padding == "zeros" else None
     whole = _reflected(p, whole, edge) if padding == "reflection" else whole
-    index = p.maximum(p.minimum(p.cast(whole, _INDEX), length - 1), 0)
+    index = p.clip(p.cast(whole, _INDEX), 0, length - 1)
     return Tap(index, weight, inside)
 
 

@@ -15,7 +15,8 @@ class Operator:
     """One operator's meaning.
 
     `function(p, *inputs, **attributes)`: `p` are the primitives, absent optional inputs are None, and attributes have ONNX's
-    defaults. `host` are the positions of inputs that steer shapes and therefore arrive as NumPy arrays. A function with a
+    defaults. `host` are the positions of inputs that steer shapes and therefore arrive as NumPy arrays, `known` those of inputs
+    that arrive so where their values are known beforehand, else as the others do. A function with a
     keyword `context` is told about its node and whether the network is training (see `interpret.Context`). `attributes` leads
     from ONNX's names to the function's, which have a `_` after them where the name is taken. Subgraphs arrive as functions of
     their inputs; an operator that has them gets its own inputs as they come, host values or arrays.
@@ -24,19 +25,30 @@ class Operator:
     name: str
     function: Callable[..., Any]
     host: frozenset[int]
+    known: frozenset[int]
     all_host: bool
     takes_context: bool
     attributes: Mapping[str, str]
+
+    def on_host(self, position: int) -> bool:
+        """Whether the input at this position arrives as a NumPy array."""
+        return self.all_host or position in self.host
 
 
 OPERATORS: dict[str, Operator] = {}
 
 
 def operator(
-    name: str, *, host: Iterable[str] = (), domain: str = "", attributes_of: Callable[..., Any] | None = None
+    name: str,
+    *,
+    host: Iterable[str] = (),
+    known: Iterable[str] = (),
+    domain: str = "",
+    attributes_of: Callable[..., Any] | None = None,
 ) -> Callable[[Function], Function]:
     """Enter a function into the table under its ONNX name; `host` names the parameters that must be known as NumPy arrays.
 
+    `known` names those that arrive as NumPy arrays where that is what they are.
     `attributes_of` is another operator's function, whose attributes this one takes too.
     """
 
@@ -49,6 +61,7 @@ def operator(
             name=name,
             function=function,
             host=frozenset(positional.index(h) for h in host if h != "*"),
+            known=frozenset(map(positional.index, known)),
             all_host="*" in host,
             takes_context=any(q.name == "context" for q in parameters),
             attributes=keywords,
