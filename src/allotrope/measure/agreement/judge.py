@@ -1,0 +1,167 @@
+"""From recordings to rows: every part against the reference, or where that computes none, against one of the frameworks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from allotrope.measure.agreement.arrays import Arrays
+from allotrope.measure.agreement.comparer import (
+    Comparison,
+    compare_gradients,
+    compare_losses,
+    compare_outputs,
+    compare_slopes,
+    compare_steps,
+    parting_step,
+)
+from allotrope.measure.agreement.oracle import FirstStep
+from allotrope.measure.agreement.recording import Recording
+from allotrope.measure.agreement.slopes import Slope
+from allotrope.measure.agreement.task import Task
+
+
+@dataclass(frozen=True)
+class Tolerance:
+    """The largest error that is called agreement, relative to the scale of an array.
+
+    `losses` are those of all training steps, None where they may part; `first_step` is for the loss and the state of the first
+    step, `weights` for weights and state after all steps, `slopes` for gradients against finite differences.
+    """
+
+    outputs: float
+    gradients: float
+    slopes: float
+    first_step: float
+    losses: float | None
+    weights: float | None
+
+
+@dataclass(frozen=True)
+class Expectation:
+    """What the reference says of one precision.
+
+    For float32, the noises are how far NumPy's own float32 is from its float64: of values, of values in training, and of the first
+    step's state by name, with its loss under "".
+    """
+
+    task: Task
+    tolerance: Tolerance
+    outputs: Arrays
+    training_outputs: Arrays
+    slopes: Sequence[Slope] = ()
+    first: FirstStep | None = None
+    noise: Mapping[str, float] = field(default_factory=dict)
+    training_noise: Mapping[str, float] = field(default_factory=dict)
+    first_noise: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass
+class Row:
+    """The judgement of one recording: comparisons by part, with what each was held to."""
+
+    recording: Recording
+    parts: dict[str, Comparison] = field(default_factory=dict)
+    against: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def agrees(self) -> bool:
+        """Whether something was compared and nothing departs."""
+        return bool(self.parts) and all(part.agrees for part in self.parts.values())
+
+    def add(self, part: str, comparison: Comparison, against: str = "reference") -> None:
+        """Takes a comparison that had something to compare."""
+        if comparison.compared:
+            self.parts[part], self.against[part] = comparison, against
+
+
+def judge(recordings: Sequence[Recording], expected: Mapping[str, Expectation]) -> list[Row]:
+    """A row for each recording. `expected` is by precision.
+
+    Gradients and trainings are held to those of the first framework, in the order of the recordings, whose own pass before the
+    reference: its gradients are compared in float64 if there are such, its training in the same precision.
+    """
+    rows = [_against_reference(found, expected[found.precision]) for found in recordings]
+    sources = sorted((row for row in rows if row.recording.gradients is not None), key=lambda row: row.recording.precision != "float64")
+    source = _first_sound(sources, ("slopes",))
+    for row in rows:
+        if source is not None and row is not source:
+            _add_gradients(row, source.recording, expected[row.recording.precision])
+    for precision, expectation in expected.items():
+        trained = [row for row in rows if row.recording.precision == precision and row.recording.losses]
+        leader = _first_sound(trained, ("first loss", "first state", "training slopes"))
+        for row in trained:
+            if leader is not None and row is not leader:
+                _add_training(row, leader.recording, expectation)
+    return rows
+
+
+def _first_sound(rows: Sequence[Row], parts: Sequence[str]) -> Row | None:
+    """The first of which no part departs; the first of all where there is none."""
+    sound = [row for row in rows if all(row.parts[part].agrees for part in parts if part in row.parts)]
+    return next(iter([*sound, *rows]), None)
+
+
+def _against_reference(found: Recording, expected: Expectation) -> Row:
+    row, nodes, tolerance = Row(found), expected.task.network.graph.nodes, expected.tolerance
+    if found.outputs is not None:
+        row.add("outputs", compare_outputs(nodes, found.outputs, expected.outputs, tolerance.outputs, expected.noise))
+    if found.training_outputs is not None:
+        wanted, noise = expected.training_outputs, expected.training_noise
+        row.add("training outputs", compare_outputs(nodes, found.training_outputs, wanted, tolerance.outputs, noise))
+    if found.gradients is not None:
+        row.add("slopes", compare_slopes(found.gradients, expected.slopes, tolerance.slopes))
+    if found.losses and expected.first is not None:
+        _add_first_step(row, found, expected, expected.first)
+    return row
+
+
+def _add_first_step(row: Row, found: Recording, expected: Expectation, first: FirstStep) -> None:
+    """The first step's loss and state, and in float64 the gradients in training, which its change of the weights gives away."""
+    tolerance, noise, after = expected.tolerance, expected.first_noise, found.weights[1]
+    row.add("first loss", compare_losses(found.losses[:1], [first.loss], tolerance.first_step, noise.get("", 0.0)))
+    state = {name: after[name] for name in first.state if name in after}
+    row.add("first state", compare_steps({1: state}, {1: first.state}, first.state, "state", tolerance.first_step, noise))
+    if found.precision == "float64":
+        row.add("training slopes", compare_slopes(_gradients_of_step(expected.task, after), first.slopes, tolerance.slopes))
+
+
+def _gradients_of_step(task: Task, after: Arrays) -> dict[str, np.ndarray]:
+    """The gradients behind the first step with momentum: weights moved by -learning rate * (gradient + decay * weight)."""
+    before, plan = task.trained.weights, task.plan
+    moved = {name: (before[name] - after[name]) / task.learning_rate for name in task.trained.trainable if name in after}
+    return {
+        name: change / plan.learning_rate_scale.get(name, 1.0) - plan.weight_decay.get(name, 0.0) * before[name]
+        for name, change in moved.items()
+        if change.shape == before[name].shape
+    }
+
+
+def _add_gradients(row: Row, source: Recording, expected: Expectation) -> None:
+    """Gradients against those of `source`, which are rounded to the dtypes of what they are gradients of."""
+    found, network = row.recording.gradients, expected.task.network
+    if found is None or source.gradients is None:
+        return
+    dtypes = {name: array.dtype for name, array in network.weights.items()} | {value.name: value.dtype for value in network.inputs}
+    rounded = {name: array.astype(dtypes.get(name, array.dtype), copy=False) for name, array in source.gradients.items()}
+    row.add("gradients", compare_gradients(found, rounded, expected.tolerance.gradients), f"{source.framework} {source.precision}")
+
+
+def _add_training(row: Row, leader: Recording, expected: Expectation) -> None:
+    found, tolerance, against = row.recording, expected.tolerance, f"{leader.framework} {leader.precision}"
+    if tolerance.losses is not None:
+        row.add("losses", compare_losses(found.losses, leader.losses, tolerance.losses), against)
+    if tolerance.weights is not None:
+        trainable = expected.task.trained.trainable
+        state = expected.task.trained.weights.keys() - trainable
+        row.add("weights", compare_steps(found.weights, leader.weights, trainable, "weight", tolerance.weights), against)
+        row.add("state", compare_steps(found.weights, leader.weights, state, "state", tolerance.weights), against)
+
+
+def partings(rows: Sequence[Row], precision: str, limit: float) -> dict[str, tuple[str, int | None]]:
+    """For every framework but the first that trained in this precision: that first one's name, and the step at which their losses part."""
+    trained = [row.recording for row in rows if row.recording.precision == precision and row.recording.losses]
+    first = trained[0] if trained else None
+    return {found.framework: (first.framework, parting_step(found.losses, first.losses, limit)) for found in trained[1:] if first}

@@ -1,0 +1,39 @@
+"""A network that shows what every node computes: the same graph with every inner value as an output."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from allotrope.network.graph import UNKNOWN, Value
+from allotrope.network.network import Network
+
+
+def moving_values(network: Network) -> tuple[str, ...]:
+    """What nodes make of inputs and weights, in the order of the graph; what is made of constants alone is the same everywhere."""
+    moving = {value.name for value in network.inputs} | set(network.weights)
+    found: list[str] = []
+    for node in network.graph.nodes:
+        if moving & set(node.inputs) or any(True for _ in node.subgraphs):
+            made = [name for name in node.outputs if name]
+            moving |= set(made)
+            found += made
+    return tuple(found)
+
+
+def probed(network: Network, names: Sequence[str]) -> Network:
+    """The network with the values `names` as its outputs."""
+    known = {**network.graph.values, **{value.name: value for value in network.outputs}}
+    outputs = tuple(known.get(name, Value(name, UNKNOWN, None)) for name in names)
+    return Network(replace(network.graph, outputs=outputs), network.weights, network.trainable, network.metadata)
+
+
+def index_limits(network: Network) -> dict[str, int]:
+    """For each input that goes to a Gather as indices: the length of the axis that it chooses from, where that is known."""
+    shapes = {name: array.shape for name, array in {**network.graph.constants, **network.weights}.items()}
+    limits: dict[str, int] = {}
+    for node in network.graph.nodes:
+        if node.operator in ("Gather", "GatherElements") and len(shapes.get(node.inputs[0], ())) > 0:
+            length = shapes[node.inputs[0]][node.attributes.get("axis", 0)]
+            limits[node.inputs[1]] = min(length, limits.get(node.inputs[1], length))
+    return {value.name: limits[value.name] for value in network.inputs if value.name in limits}

@@ -1,0 +1,169 @@
+"""The result of a check: a judgement for each framework and precision, as plain values and as a table."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from allotrope.measure.agreement.comparer import Comparison
+from allotrope.measure.agreement.judge import Row
+
+COLUMNS = {
+    "outputs": "outputs",
+    "training outputs": "in training",
+    "gradients": "gradients",
+    "slopes": "slopes",
+    "first loss": "first loss",
+    "first state": "its state",
+    "training slopes": "its slopes",
+    "losses": "losses",
+    "weights": "weights",
+    "state": "state",
+}
+"""Each part of a judgement and the heading of its column."""
+
+SHOWN = 5
+"""Departures of a part that are kept; they are counted beyond that."""
+
+
+@dataclass(frozen=True)
+class Proof:
+    """What was found, in `json`; printed, a table. `exit_code` is 1 where something departs, or was to be compared and could not."""
+
+    json: dict[str, Any]
+
+    @property
+    def agrees(self) -> bool:
+        """Whether all that was asked for was compared, and nothing departs."""
+        return bool(self.json["agrees"])
+
+    @property
+    def exit_code(self) -> int:
+        """0 or 1."""
+        return 0 if self.agrees else 1
+
+    def __str__(self) -> str:
+        rows = self.json["rows"]
+        lines = [_heading(self.json), "", *_table(rows), "", *_details(rows), *_partings(self.json["partings"]), *self.json["notes"]]
+        return "\n".join([*lines, _verdict(self.json)])
+
+
+def row_of(row: Row) -> dict[str, Any]:
+    """A judgement as plain values."""
+    recording = row.recording
+    status = "failed" if recording.failure else "agrees" if row.agrees else "departs" if row.parts else "refused"
+    return {
+        "framework": recording.framework,
+        "version": recording.version,
+        "precision": recording.precision,
+        "status": "departs" if any(not part.agrees for part in row.parts.values()) else status,
+        "reason": recording.failure,
+        "parts": {part: {**_plain(comparison), "against": row.against[part]} for part, comparison in row.parts.items()},
+        "refused": recording.refused,
+    }
+
+
+def missing_row(framework: str, reason: str) -> dict[str, Any]:
+    """The row of a framework that is not installed."""
+    empty: dict[str, Any] = {"version": None, "precision": None, "parts": {}, "refused": {}}
+    return {"framework": framework, "status": "missing", "reason": reason, **empty}
+
+
+def agreement(rows: Sequence[Mapping[str, Any]], named: Sequence[str] | None) -> bool:
+    """Whether nothing departs, something was compared, and every framework that was `named` was compared as a whole."""
+    compared = [row for row in rows if row["parts"]]
+    whole = {row["framework"] for row in rows} - {row["framework"] for row in rows if row["reason"] or row["refused"]}
+    return bool(compared) and all(row["status"] != "departs" for row in rows) and set(named or ()) <= whole
+
+
+def _plain(comparison: Comparison) -> dict[str, Any]:
+    departures = [{"culprit": d.culprit, "problem": d.problem, "error": d.error} for d in comparison.departures[:SHOWN]]
+    return {
+        "agrees": comparison.agrees,
+        "left_out": comparison.left_out,
+        "error": comparison.error,
+        "tolerance": comparison.tolerance,
+        "compared": comparison.compared,
+        "departed": len(comparison.departures),
+        "departures": departures,
+    }
+
+
+def _heading(found: Mapping[str, Any]) -> str:
+    training = f"{found['steps']} training steps with {found['loss']}" if found["loss"] else "no training"
+    size = f"{found['nodes']} nodes, {found['weights']} weights"
+    return (
+        f"{found['network']}: {size}; batch {found['batch']}, {training}, seed {found['seed']}.\n"
+        "Largest errors, relative to the scale of their array; ! departs. Outputs, slopes and the first step are held to the reference,\n"
+        "NumPy in float64; gradients, losses, weights and state to the framework that is marked as first."
+    )
+
+
+def _table(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    parts = [part for part in COLUMNS if any(part in row["parts"] for row in rows)]
+    names = max([len("framework"), *(len(_called(row)) for row in rows)])
+    head = f"{'framework':{names}}  {'precision':9}" + "".join(f"  {COLUMNS[part]:>11}" for part in parts)
+    return [head, *(_line(row, parts, names) for row in rows)]
+
+
+def _called(row: Mapping[str, Any]) -> str:
+    return f"{row['framework']} {row['version']}" if row["version"] else str(row["framework"])
+
+
+def _line(row: Mapping[str, Any], parts: Sequence[str], names: int) -> str:
+    start = f"{_called(row):{names}}  {row['precision'] or '':9}"
+    if not row["parts"]:
+        return f"{start}  {row['reason'] or '; '.join(row['refused'].values())}"
+    return start + "".join(f"  {_cell(row, part):>11}" for part in parts)
+
+
+def _cell(row: Mapping[str, Any], part: str) -> str:
+    if part in row["parts"]:
+        found = row["parts"][part]
+        return _number(found["error"]) + ("" if found["agrees"] else " !")
+    leads = {"gradients": "slopes", "losses": "first loss", "weights": "first loss", "state": "first loss"}
+    return "first" if part in leads and leads[part] in row["parts"] and row["precision"] == "float64" else "-"
+
+
+def _number(error: float | None) -> str:
+    return "wrong" if error is None or not math.isfinite(error) else "0" if error == 0 else f"{error:.0e}"
+
+
+def _details(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The first departure of every part, and the reason for every part that is lacking."""
+    lines = []
+    for row in rows:
+        who = f"{row['framework']} {row['precision'] or ''}".strip()
+        for part, found in row["parts"].items():
+            if found["left_out"]:
+                lines.append(f"{who} {part}: {found['left_out']} are left out, where finite differences do not settle")
+            if not found["agrees"]:
+                first, more = found["departures"][0], found["departed"] - 1
+                rest = f" ({more} more depart)" if more else ""
+                lines.append(f"{who} departs from {found['against']} in {part}: {first['culprit']}: {first['problem']}{rest}")
+        if row["parts"]:
+            lines += [f"{who} has no {part}: {reason}" for part, reason in row["refused"].items()]
+            lines += [f"{who} failed: {row['reason']}"] if row["reason"] else []
+    return lines
+
+
+def _partings(found: Mapping[str, Any]) -> list[str]:
+    limit = found.get("limit")
+    lines = []
+    for name, (first, step) in found.get("frameworks", {}).items():
+        when = "do not part" if step is None else f"part at step {step}"
+        lines.append(f"float32 losses of {name} and {first} {when} (by more than {limit:g})")
+    return lines
+
+
+def _verdict(found: Mapping[str, Any]) -> str:
+    compared = sorted({row["framework"] for row in found["rows"] if row["parts"]})
+    departing = sorted({row["framework"] for row in found["rows"] if row["status"] == "departs"})
+    if departing:
+        return f"{', '.join(departing)} {'departs' if len(departing) == 1 else 'depart'}."
+    if not compared:
+        return "Nothing could be compared."
+    lacking = "" if found["agrees"] else " Not all that was asked for could be compared."
+    return f"{', '.join(compared)} {'agrees' if len(compared) == 1 else 'agree'} with the reference.{lacking}"

@@ -1,0 +1,60 @@
+"""Slopes of a function of many arrays by finite differences: what gradients must give along random directions."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+
+from allotrope.measure.agreement.arrays import Arrays
+
+STEPS = (1e-5, 1e-6, 1e-7, 1e-8)
+"""How far to move, in units of a weight's root mean square. Far is disturbed by curvature and by kinks, as of ReLU; near by rounding."""
+
+
+@dataclass(frozen=True)
+class Slope:
+    """The slope along `directions`, an array for each of the arrays that move together; `uncertainty` is how far two estimates part."""
+
+    directions: Arrays
+    value: float
+    uncertainty: float
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The arrays that move."""
+        return tuple(self.directions)
+
+
+def slopes_of(
+    function: Callable[[Mapping[str, np.ndarray]], float], arrays: Arrays, groups: int, seed: int, say: Callable[[str], None]
+) -> tuple[Slope, ...]:
+    """The slopes of `function` at `arrays`, each along a random direction of neighbouring ones, in at most `groups` groups."""
+    names = [name for name, array in arrays.items() if array.size]
+    parts = np.array_split(np.arange(len(names)), min(groups, len(names))) if names else []
+    found = []
+    for number, part in enumerate(parts, 1):
+        random = np.random.default_rng((seed, number))
+        directions = {names[i]: random.standard_normal(arrays[names[i]].shape) * _size(arrays[names[i]]) for i in part}
+        found.append(_slope(function, arrays, directions))
+        say(f"slope {number} of {len(parts)}")
+    return tuple(found)
+
+
+def _slope(function: Callable[[Mapping[str, np.ndarray]], float], arrays: Arrays, directions: Arrays) -> Slope:
+    """Central differences over ever shorter steps; the two neighbours that agree best give the value."""
+
+    def at(distance: float) -> float:
+        return function({name: arrays[name] + distance * direction for name, direction in directions.items()})
+
+    estimates = [(at(step) - at(-step)) / (2 * step) for step in STEPS]
+    near, far = min(pairwise(estimates), key=lambda pair: abs(pair[0] - pair[1]) if math.isfinite(sum(pair)) else math.inf)
+    return Slope(directions, (near + far) / 2, abs(near - far))
+
+
+def _size(array: np.ndarray) -> float:
+    """The root mean square, 1 for zeros."""
+    return float(np.sqrt(np.mean(np.square(array)))) or 1.0

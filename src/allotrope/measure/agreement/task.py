@@ -1,0 +1,121 @@
+"""What every framework is given to do: one network in one precision, its inputs, its batches and how it is trained.
+
+All of it is a function of the task's plain fields, so that each process makes the same bytes for itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from allotrope.config import Recipe
+from allotrope.errors import UnsupportedError
+from allotrope.frameworks.contract import TrainingPlan
+from allotrope.frameworks.widening import widened, widened_array
+from allotrope.measure.agreement.packing import pack, packed
+from allotrope.measure.agreement.probe import index_limits
+from allotrope.measure.inputs import random_inputs
+from allotrope.network.network import Network
+from allotrope.network.read import load
+from allotrope.training.plan import training_plan
+
+PRECISIONS = ("float64", "float32")
+
+
+@dataclass(frozen=True)
+class Task:
+    """A network in a file, to be computed in `precision`: float64 widens every float32 in it.
+
+    `batch` is the first dimension of inputs where it is free, `lengths` are the other free ones by name. `outputs` are the shapes
+    of the float outputs, `scale` the root mean square of their values. `probes` are the inner values that are compared.
+    """
+
+    file: str
+    precision: str
+    batch: int
+    lengths: Mapping[str, int]
+    seed: int
+    learning_rate: float
+    outputs: Mapping[str, tuple[int, ...]]
+    scale: float
+    probes: tuple[str, ...]
+
+    @property
+    def dtype(self) -> np.dtype:
+        """Of targets, of losses and of what seeds gradients."""
+        return np.dtype(self.precision)
+
+    @cached_property
+    def declared(self) -> Network:
+        """The network as it is in the file."""
+        return load(self.file, free_batch=False)
+
+    @cached_property
+    def network(self) -> Network:
+        """The network in the task's precision."""
+        return widened(self.declared) if self.precision == "float64" else self.declared
+
+    @cached_property
+    def _limits(self) -> dict[str, int]:
+        return index_limits(self.network)
+
+    def inputs(self, step: int = 0) -> dict[str, np.ndarray]:
+        """The network's inputs, other ones for each training step; the same numbers in every precision."""
+        made = random_inputs(self.declared.inputs, self.batch, self.lengths, (self.seed, step), self._limits)
+        return {name: widened_array(array) for name, array in made.items()} if self.precision == "float64" else made
+
+    def output_gradients(self) -> dict[str, np.ndarray]:
+        """What gradients are taken of: a random weighted sum of all float outputs."""
+        random = np.random.default_rng((self.seed, 1))
+        return {name: random.standard_normal(shape).astype(np.float32).astype(self.dtype) for name, shape in self.outputs.items()}
+
+    @cached_property
+    def classifies(self) -> bool:
+        """Whether it takes raw pictures and gives one row of logits, as what `fit` trains."""
+        inputs, shapes = self.network.inputs, list(self.outputs.values())
+        if not len(inputs) == len(self.network.outputs) == len(shapes) == 1:
+            return False
+        picture = inputs[0].dtype == np.uint8 and len(inputs[0].shape or ()) == 4
+        return picture and len(shapes[0]) == 2 and shapes[0][1] > 1
+
+    @cached_property
+    def trained(self) -> Network:
+        """The network as trainers take it. Raises: UnsupportedError where there is nothing to train or no loss to compute."""
+        if not self.network.trainable or not self.outputs:
+            raise UnsupportedError("it has no trainable weights" if self.outputs else "none of its outputs is a float, so there is no loss")
+        if len(self.network.inputs) == len(self.network.outputs) == 1:
+            return self.network
+        return packed(self.network, {name: array.shape for name, array in self.inputs().items()}, self.outputs, self.dtype)
+
+    @cached_property
+    def plan(self) -> TrainingPlan:
+        """Momentum with weight decay; cross-entropy for a classifier of pictures, else the squared error of all outputs."""
+        recipe = Recipe(optimizer="momentum", learning_rate=self.learning_rate, weight_decay=5e-4, schedule="constant", seed=self.seed)
+        classes = next(iter(self.outputs.values()))[-1] if self.classifies else 1
+        plan = training_plan(self.trained, recipe, np.ones(classes))
+        return plan if self.classifies else replace(plan, loss=squared_error(self.scale))
+
+    def batch_of(self, step: int) -> tuple[np.ndarray, np.ndarray]:
+        """What a trainer's step is given: input and target of the training step, which counts from 1."""
+        inputs, random = self.inputs(step), np.random.default_rng((self.seed, step, 2))
+        x = next(iter(inputs.values())) if self.trained is self.network else pack(inputs, self.dtype)
+        if self.classifies:
+            ((count, classes),) = self.outputs.values()
+            return x, np.eye(classes, dtype=self.dtype)[random.integers(0, classes, count)]
+        targets = {name: random.standard_normal(shape) * self.scale for name, shape in self.outputs.items()}
+        narrow = {name: np.asarray(target, np.float32) for name, target in targets.items()}
+        return x, next(iter(narrow.values())).astype(self.dtype) if self.trained is self.network else pack(narrow, self.dtype)
+
+
+def squared_error(scale: float) -> Callable[[Any, Any, Any], Any]:
+    """The mean of ((output - target) / scale)² over all elements; a scale below 1 counts as 1, or small outputs would learn too fast."""
+
+    def compute(p: Any, outputs: Any, target: Any) -> Any:
+        difference = p.multiply(p.subtract(outputs, target), 1 / max(scale, 1.0))
+        return p.mean(p.multiply(difference, difference))
+
+    return compute

@@ -1,0 +1,73 @@
+"""A process that computes one network in one framework and records what comes out: `python -m allotrope.measure.agreement.worker`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+from typing import Any
+
+from allotrope.config import Settings
+from allotrope.errors import AllotropeError
+from allotrope.frameworks import FRAMEWORKS
+from allotrope.frameworks import framework as find
+from allotrope.frameworks.contract import Trainer
+from allotrope.measure.agreement.arrays import StepFiles, write_arrays
+from allotrope.measure.agreement.probe import probed
+from allotrope.measure.agreement.task import Task
+from allotrope.measure.worker import serve
+
+
+def refusing(method: Callable[..., dict[str, Any]]) -> Callable[..., dict[str, Any]]:
+    """The method, with an error that names its cause as an answer: what comes after it may still work."""
+
+    @wraps(method)
+    def answer(*arguments: Any, **keywords: Any) -> dict[str, Any]:
+        try:
+            return method(*arguments, **keywords)
+        except AllotropeError as error:
+            return {"refused": str(error)}
+
+    return answer
+
+
+class AgreementWorker:
+    """The process's state: one task, and the trainer that carries it out."""
+
+    def __init__(self) -> None:
+        self._trainer: Trainer | None = None
+
+    def begin(self, framework: str, task: dict[str, Any]) -> dict[str, Any]:
+        """Takes the task and imports the framework."""
+        self._task, self._framework = Task(**task), find(framework)
+        return {"version": sys.modules[FRAMEWORKS[framework]].__version__}
+
+    @refusing
+    def outputs(self, training: bool, output: str) -> dict[str, Any]:
+        """Runs the network and writes what every node computes."""
+        network = probed(self._task.network, self._task.probes)
+        write_arrays(Path(output), self._framework.run(network, self._task.inputs(), training))
+        return {}
+
+    @refusing
+    def gradients(self, output: str) -> dict[str, Any]:
+        """Writes the gradients of the weighted sum of outputs by every trainable weight and float input."""
+        write_arrays(Path(output), self._framework.gradients(self._task.network, self._task.inputs(), self._task.output_gradients()))
+        return {}
+
+    @refusing
+    def train(self, first: int, last: int, kept: list[int], folder: str) -> dict[str, Any]:
+        """Takes the steps `first` to `last`, writes the weights after those that are `kept`, and gives the losses."""
+        if self._trainer is None:
+            self._trainer = self._framework.trainer(self._task.trained, self._task.plan, Settings())
+        files, losses = StepFiles(Path(folder), tuple(kept)), []
+        for step in range(first, last + 1):
+            losses.append(float(self._trainer.step(*self._task.batch_of(step), self._task.learning_rate, step)))
+            if step in kept:
+                write_arrays(files.path(step), self._trainer.weights())
+        return {"losses": losses}
+
+
+if __name__ == "__main__":
+    serve(AgreementWorker())
