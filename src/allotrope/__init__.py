@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from allotrope.network import zoo as networks
     from allotrope.network.network import Network as Network
     from allotrope.network.read import load as load
+    from allotrope.verbs.check import check as check
     from allotrope.verbs.doctor import doctor as doctor
     from allotrope.verbs.fit import fit as fit
     from allotrope.verbs.predict import predict as predict
@@ -24,6 +25,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "Network": "allotrope.network.network:Network",
     "bench": "allotrope.measure.bench:bench",
+    "check": "allotrope.verbs.check:check",
     "doctor": "allotrope.verbs.doctor:doctor",
     "errors": "allotrope.errors",
     "fit": "allotrope.verbs.fit:fit",
@@ -33,7 +35,7 @@ _HOMES = {
     "testing": "allotrope.testing",
 }
 
-__all__ = ["Network", "__version__", "bench", "doctor", "errors", "fit", "load", "networks", "predict", "testing"]
+__all__ = ["Network", "__version__", "bench", "check", "doctor", "errors", "fit", "load", "networks", "predict", "testing"]
 
 
 def __getattr__(name: str) -> Any:

@@ -25,6 +25,7 @@ NO_EMPTY = Parameter(negative_iterable=())
 VERBS = {
     "fit": ("allotrope.verbs.fit:fit", "Train on labelled images and deliver the fastest file that meets the target."),
     "predict": ("allotrope.verbs.predict:predict", "Classify pictures with the file that a run delivered."),
+    "check": ("allotrope.verbs.check:check", "Prove that a network is the same in every framework."),
     "bench": ("allotrope.measure.bench:bench", "Measure an ONNX file in every runtime that is installed."),
     "report": ("allotrope.report:write_report", "Write the report of a run again."),
     "doctor": ("allotrope.verbs.doctor:doctor", "Say what this machine has and what is missing."),
