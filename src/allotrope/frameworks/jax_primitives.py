@@ -150,7 +150,10 @@ class JaxPrimitives(Primitives):
     bitwise_not = staticmethod(jnp.bitwise_not)
 
     def bit_cast(self, x: Array, dtype: np.dtype) -> jax.Array:
-        return lax.bitcast_convert_type(x, available(dtype))
+        target = available(dtype)
+        if np.bool_ in (x.dtype, target):  # a bool's bits are 0 and 1
+            return self.cast(x, target)
+        return lax.bitcast_convert_type(x, target)
 
     def gelu(self, x: Array, approximate: bool) -> jax.Array:
         return jax.nn.gelu(x, approximate=approximate)
