@@ -26,7 +26,7 @@ def test_the_fastest_to_the_goal_wins_not_the_fastest_step():
     found = verdict([row("pytorch", 2000, seconds=40.0), row("jax", 1000, seconds=20.0)], 0.95)
     assert found.framework == "jax"
     assert found.sentence == (
-        "Use jax here (bfloat16, channels-last on cpu): it reaches 95.0% validation accuracy in 20 s, 2.0 times as fast as pytorch, "
+        "Use jax here (bfloat16, channels-last on cpu): it reaches 95.0% validation accuracy in 20.0 s, 2.0 times as fast as pytorch, "
         "the next; its losses agree with those of pytorch."
     )
 
@@ -112,7 +112,7 @@ def test_nothing_measured(rows):
 
 def training(accuracies, seconds=10.0):
     history = [{"seconds": seconds * (i + 1), "validation_accuracy": accuracy} for i, accuracy in enumerate(accuracies)]
-    return {"validation_accuracy": max(accuracies), "test_accuracy": 0.5, "history": history}
+    return {"import_seconds": 3.0, "validation_accuracy": max(accuracies), "test_accuracy": 0.5, "history": history}
 
 
 def test_the_goal_is_what_was_asked_or_a_share_of_the_best():
@@ -123,14 +123,14 @@ def test_the_goal_is_what_was_asked_or_a_share_of_the_best():
 
 
 def test_the_time_to_the_goal_begins_with_the_import():
-    found = outcome({"import_seconds": 3.0, "trainings": [training([0.5, 0.8, 0.9]), training([0.8, 0.7])]}, 0.75)
+    found = outcome({"trainings": [training([0.5, 0.8, 0.9]), training([0.8, 0.7])]}, 0.75)
     assert found["reached"] == 2
     assert found["seconds_to_accuracy"] == {"mean": 18.0, "median": 18.0, "lowest": 13.0, "highest": 23.0}
     assert found["validation_accuracy"]["lowest"] == 0.8
 
 
 def test_a_seed_that_misses_the_goal_leaves_no_time():
-    found = outcome({"import_seconds": 3.0, "trainings": [training([0.5, 0.8]), training([0.5, 0.6])]}, 0.75)
+    found = outcome({"trainings": [training([0.5, 0.8]), training([0.5, 0.6])]}, 0.75)
     assert (found["reached"], found["seconds_to_accuracy"]) == (1, None)
     assert outcome({"framework": "jax"}, 0.75) == {}
 

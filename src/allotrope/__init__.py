@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from allotrope import errors as errors
     from allotrope import testing as testing
+    from allotrope.convert.convert import convert as convert
     from allotrope.measure.bench import bench as bench
     from allotrope.network import zoo as networks
     from allotrope.network.network import Network as Network
     from allotrope.network.read import load as load
+    from allotrope.verbs.compare import compare as compare
     from allotrope.verbs.check import check as check
     from allotrope.verbs.doctor import doctor as doctor
     from allotrope.verbs.fit import fit as fit
@@ -25,6 +27,8 @@ __version__ = "0.1.0"
 _HOMES = {
     "Network": "allotrope.network.network:Network",
     "bench": "allotrope.measure.bench:bench",
+    "compare": "allotrope.verbs.compare:compare",
+    "convert": "allotrope.convert.convert:convert",
     "check": "allotrope.verbs.check:check",
     "doctor": "allotrope.verbs.doctor:doctor",
     "errors": "allotrope.errors",
@@ -35,7 +39,7 @@ _HOMES = {
     "testing": "allotrope.testing",
 }
 
-__all__ = ["Network", "__version__", "bench", "check", "doctor", "errors", "fit", "load", "networks", "predict", "testing"]
+__all__ = ["Network", "__version__", "bench", "check", "compare", "convert", "doctor", "errors", "fit", "load", "networks", "predict", "testing"]
 
 
 def __getattr__(name: str) -> Any:

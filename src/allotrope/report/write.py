@@ -12,6 +12,7 @@ from markupsafe import Markup
 
 from allotrope.report import formats, sections
 from allotrope.report.candidates import read_candidates
+from allotrope.report.comparison import comparison_page
 from allotrope.report.confusion import confused_pairs, confusion_matrix, read_confusion
 from allotrope.report.curves import learning_curves, thinned
 from allotrope.report.headline import headline
@@ -42,7 +43,7 @@ def write_report(folder: Path) -> Path:
     Example: allotrope report runs/digits-1
 
     Args:
-        folder: the run folder that `fit` made.
+        folder: the run folder that `fit` or `compare` made.
 
     Raises: RunFolderError where run.json cannot be read or the report cannot be written.
     """
@@ -67,15 +68,34 @@ def _template() -> jinja2.Template:
 
 
 def _page(found: RunFolder) -> dict[str, Any]:
-    """Everything that the templates name; a section whose part is empty is left out."""
+    """Everything that the templates name; `parts` are the sections: name, title, and what must not be empty for it to be shown."""
+    run = found.record
+    own = comparison_page(found) if run.text("kind") == "compare" else _fit_page(found)
+    common = {
+        "balance": sections.class_balance(run, run.texts("data", "classes")),
+        "data_facts": sections.data_facts(run),
+        "network_facts": sections.network_facts(run),
+        "recipe": sections.options(run.record("recipe")),
+        "environment": sections.environment(run),
+        "candidates": read_candidates(run),
+    }
+    parts = [
+        *own["parts"],
+        ("data", "Data", common["data_facts"] or common["balance"]),
+        ("network", "Network and recipe", common["network_facts"] or common["recipe"]),
+        ("repeat", "Repeat it", run.text("command") or common["environment"]),
+    ]
+    return {"run": run, **common, **own, "parts": parts}
+
+
+def _fit_page(found: RunFolder) -> dict[str, Any]:
+    """What the report of `fit` has of its own."""
     run = found.record
     classes = run.texts("data", "classes")
     candidates = read_candidates(run)
     names, counts = read_confusion(run.record("test"), classes)
-    return {
-        "run": run,
+    page = {
         "head": headline(run, candidates),
-        "candidates": candidates,
         "scatters": [chart for size in SCATTER_SIZES if (chart := scatter(candidates, *size))],
         "measurement_note": sections.measurement_note(run),
         "curves": learning_curves(found.history, run.number("training", "best_epoch")),
@@ -87,10 +107,13 @@ def _page(found: RunFolder) -> dict[str, Any]:
         "mistakes": sections.mistakes(found, classes),
         "race_rows": sections.race_rows(run),
         "race_note": sections.race_note(run),
-        "balance": sections.class_balance(run, classes),
-        "data_facts": sections.data_facts(run),
-        "network_facts": sections.network_facts(run),
-        "recipe": sections.options(run.record("recipe")),
         "settings": sections.options(run.record("settings")),
-        "environment": sections.environment(run),
     }
+    tested = page["matrix"] or page["class_rows"] or page["mistakes"] or page["pairs"]
+    page["parts"] = [
+        ("candidates", "Candidates", candidates.rows),
+        ("mistakes", "Test data", tested),
+        ("training", "Training", page["curves"] or page["training_facts"]),
+        ("settings", "Settings", page["race_rows"] or page["settings"]),
+    ]
+    return page

@@ -117,6 +117,8 @@ def _begin(arguments: dict[str, Any], show: Progress) -> FittedRun:
 def _resume(arguments: dict[str, Any], show: Progress) -> FittedRun:
     """Goes on with a run, by the arguments that it was begun with."""
     with Run.resume(arguments["resume"]) as run:
+        if run.json.get("kind", "fit") != "fit":
+            raise UsageError(f"{run.folder} was made by {run.json['kind']}, which cannot be resumed. Name a run that fit made.")
         asked = given(fit, arguments, NOT_REPEATED)
         recorded = run.json["arguments"]
         changed = [name for name, value in asked.items() if recorded.get(name) != value]

@@ -78,9 +78,8 @@ class FrameworkRace:
         self._race_settings()
         self._judge_losses()
         with ExitStack() as stack:
-            workers = self._start(stack)
-            self._time_in_rounds(workers)
-            self._learn(workers)
+            self._time_in_rounds(self._start(stack))
+        self._learn()
 
     # --- each framework's own best settings
 
@@ -123,8 +122,10 @@ class FrameworkRace:
         turns = ROUNDS * max(len(timings), 1) * sum(SECONDS.values())
         part = min(1.0, ROUNDS_SHARE * self.plan.budget / turns)
         for number in range(ROUNDS):
-            self.report(f"round {number + 1} of {ROUNDS}: {', '.join(row['framework'] for row in self._racing())}")
-            for row in self._racing()[:: 1 if number % 2 == 0 else -1]:
+            racing = self._racing()
+            if racing:
+                self.report(f"round {number + 1} of {ROUNDS}: {', '.join(row['framework'] for row in racing)}")
+            for row in racing[:: 1 if number % 2 == 0 else -1]:
                 for command, timing in timings[row["framework"]].items():
                     worker = workers[row["framework"]]
                     found = self._ask(row, worker, command, seconds=part * SECONDS[command], least=LEAST_RUNS)
@@ -138,8 +139,8 @@ class FrameworkRace:
 
     # --- whole trainings
 
-    def _learn(self, workers: dict[str, WorkerProcess]) -> None:
-        """Each seed in each framework: as many epochs for all, so that accuracies compare."""
+    def _learn(self) -> None:
+        """Each seed in each framework, in a fresh process: as many epochs for all, so that accuracies compare."""
         racing = self._racing()
         if not racing:
             return
@@ -150,13 +151,15 @@ class FrameworkRace:
         self.report(f"training {self.epochs:g} epochs with {self.plan.seeds} seeds in each framework")
         for number in range(self.plan.seeds):
             for row in self._racing()[:: 1 if number % 2 == 0 else -1]:
-                self._learn_once(row, workers[row["framework"]], number, self.epochs)
+                self._learn_once(row, number, self.epochs)
 
-    def _learn_once(self, row: Row, worker: WorkerProcess, number: int, epochs: float) -> None:
-        worker.patience = 60 + 4 * (_fixed_seconds(row) + epochs * self._epoch_seconds(row))
-        found = self._ask(row, worker, "learn", folder=self.folder, number=number, settings=row["settings"], epochs=epochs)
-        if found is not None:
-            row.setdefault("trainings", []).append(found)
+    def _learn_once(self, row: Row, number: int, epochs: float) -> None:
+        patience = 60 + 4 * (_fixed_seconds(row) + epochs * self._epoch_seconds(row))
+        with self._worker(patience) as worker:
+            loaded = self._ask(row, worker, "load", framework=row["framework"], threads=self.plan.threads)
+            found = self._ask(row, worker, "learn", folder=self.folder, number=number, settings=row["settings"], epochs=epochs)
+        if loaded is not None and found is not None:
+            row.setdefault("trainings", []).append({"import_seconds": loaded["seconds"], **found})
             accuracy = f"{found['validation_accuracy']:.2%} validation accuracy"
             self.report(f"{row['framework']}, seed {found['seed']}: {accuracy} in {duration(found['seconds'])}")
 
@@ -204,5 +207,5 @@ def speed(timing: Timing, batch: int) -> dict[str, Any]:
 
 
 def _fixed_seconds(row: Row) -> float:
-    """What a training takes besides its epochs: the first step and the first answer."""
-    return float(row["first_step_seconds"] + row["first_answer_seconds"])
+    """What a training takes besides its epochs: the import, the first step and the first answer."""
+    return float(row["import_seconds"] + row["first_step_seconds"] + row["first_answer_seconds"])

@@ -99,7 +99,6 @@ class Racer:
 
     def learn(self, folder: str, number: int, settings: dict[str, Any], epochs: float) -> dict[str, Any]:
         """A whole training from the start of this number: its history and how good the best weights are."""
-        self._trainer = None
         data, recipe = read_data(Path(folder)), read_recipe(Path(folder))
         recipe = replace(recipe, epochs=epochs, budget=None, seed=recipe.seed + number)
         trained = train(read_start(Path(folder), number), data, recipe, Settings(**settings), self._framework.name)

@@ -50,7 +50,7 @@ def outcome(row: Row, goal: float | None) -> dict[str, Any]:
     trainings = row.get("trainings", [])
     if not trainings:
         return {}
-    found = [_seconds_to(goal, row["import_seconds"], training["history"]) for training in trainings]
+    found = [_seconds_to(goal, training) for training in trainings]
     reached = [seconds for seconds in found if seconds is not None]
     return {
         "validation_accuracy": _summary([training["validation_accuracy"] for training in trainings]),
@@ -83,7 +83,7 @@ def _measure(rows: Sequence[Row], goal: float | None) -> _Measure:
     timed = {row["framework"]: row["seconds_to_accuracy"] for row in rows if row.get("seconds_to_accuracy")}
     if timed and goal is not None:
         cost = {name: found["median"] for name, found in timed.items()}
-        facts = {name: f"it reaches {goal:.1%} validation accuracy in {duration(seconds)}" for name, seconds in cost.items()}
+        facts = {name: f"it reaches {goal:.1%} validation accuracy in {_in_words(seconds)}" for name, seconds in cost.items()}
         return _Measure(cost, {name: (t["highest"] - t["lowest"]) / t["median"] for name, t in timed.items()}, facts, "no other does")
     speeds = {row["framework"]: row["training"] for row in rows}
     cost = {name: 1 / found["images_per_second"] for name, found in speeds.items()}
@@ -149,10 +149,15 @@ def _why_none(whole: Sequence[Row]) -> str:
     return f"No framework can be recommended: {_parting(whole)}."
 
 
-def _seconds_to(goal: float | None, imported: float, history: Sequence[Mapping[str, Any]]) -> float | None:
+def _seconds_to(goal: float | None, training: Mapping[str, Any]) -> float | None:
     if goal is None:
         return None
-    return next((imported + row["seconds"] for row in history if row["validation_accuracy"] >= goal), None)
+    reached = (row["seconds"] for row in training["history"] if row["validation_accuracy"] >= goal)
+    return next((training["import_seconds"] + seconds for seconds in reached), None)
+
+
+def _in_words(seconds: float) -> str:
+    return f"{seconds:.1f} s" if seconds < 60 else duration(seconds)
 
 
 def _summary(values: Sequence[float]) -> dict[str, float]:

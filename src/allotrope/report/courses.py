@@ -1,0 +1,116 @@
+"""Accuracy over time of every training of a race, as one line chart."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from allotrope.report.curves import thinned
+from allotrope.report.formats import duration, percent, runtime_name
+from allotrope.report.record import Record, finite
+from allotrope.report.scale import Scale, Tick, spanning
+from allotrope.report.tips import Tip, tip
+
+LEFT, RIGHT, TOP, BOTTOM = 46, 14, 26, 40
+
+
+@dataclass(frozen=True)
+class Course:
+    """One training: its line, where it ends, and where it reaches the goal."""
+
+    colour: int
+    path: str
+    end: tuple[float, float]
+    reached: tuple[float, float] | None
+    tip: Tip
+
+
+@dataclass(frozen=True)
+class Courses:
+    """The whole chart in pixels; `goal` is the height of the accuracy to be reached."""
+
+    width: int
+    height: int
+    left: int
+    right: int
+    top: int
+    bottom: int
+    x_ticks: list[Tick]
+    y_ticks: list[Tick]
+    courses: list[Course]
+    colours: list[tuple[int, str]]
+    goal: float | None
+    goal_label: str
+    summary: str
+
+
+@dataclass(frozen=True)
+class _Training:
+    framework: str
+    seed: str
+    points: list[tuple[float, float]]
+
+
+def courses(run: Record, width: int, height: int) -> Courses | None:
+    """The chart in width x height pixels; None where nothing was trained."""
+    trainings = _trainings(run)
+    if not trainings:
+        return None
+    goal = run.number("accuracy_goal")
+    names = list(dict.fromkeys(training.framework for training in trainings))
+    x = Scale(0.0, 1.03 * max(seconds for training in trainings for seconds, _ in training.points) or 1.0, LEFT, width - RIGHT)
+    accuracies = [accuracy for training in trainings for _, accuracy in training.points]
+    y = spanning([*accuracies, goal] if goal is not None else accuracies, height - BOTTOM, TOP)
+    return Courses(
+        width=width,
+        height=height,
+        left=LEFT,
+        right=width - RIGHT,
+        top=TOP,
+        bottom=height - BOTTOM,
+        x_ticks=x.ticks(max(3, width // 90)),
+        y_ticks=[tick for tick in y.ticks(6, 100) if float(tick.label) <= 100],
+        courses=[_course(training, names.index(training.framework) % 7, goal, x, y, width, height) for training in trainings],
+        colours=[(index % 7, name) for index, name in enumerate(names)],
+        goal=None if goal is None else y(goal),
+        goal_label=f"goal {percent(goal, 1)}",
+        summary=_summary(trainings),
+    )
+
+
+def _trainings(run: Record) -> list[_Training]:
+    """Those with at least one validation; seconds from the import of the framework on."""
+    found = []
+    for row in run.records("frameworks"):
+        for training in row.records("trainings"):
+            imported = training.number("import_seconds") or 0.0
+            history = [_numbers(one) for one in training.records("history")]
+            points = [(imported + one["seconds"], one["validation_accuracy"]) for one in thinned([one for one in history if len(one) == 2])]
+            if points:
+                found.append(_Training(runtime_name(row.text("framework")), training.text("seed"), points))
+    return found
+
+
+def _numbers(row: Record) -> dict[str, float]:
+    numbers = {name: finite(row.value(name)) for name in ("seconds", "validation_accuracy")}
+    return {name: number for name, number in numbers.items() if number is not None}
+
+
+def _course(training: _Training, colour: int, goal: float | None, x: Scale, y: Scale, width: int, height: int) -> Course:
+    places = [(x(seconds), y(accuracy)) for seconds, accuracy in training.points]
+    reached = next((index for index, (_, accuracy) in enumerate(training.points) if goal is not None and accuracy >= goal), None)
+    lines = [f"{training.framework}, seed {training.seed}", _ended(training)]
+    if reached is not None:
+        lines.append(f"goal reached after {duration(training.points[reached][0])}")
+    path = "M" + "L".join(f"{across} {down}" for across, down in places)
+    return Course(colour, path, places[-1], None if reached is None else places[reached], tip(lines, *places[-1], width, height))
+
+
+def _ended(training: _Training) -> str:
+    seconds, accuracy = training.points[-1]
+    return f"{percent(accuracy)} after {duration(seconds)}"
+
+
+def _summary(trainings: Sequence[_Training]) -> str:
+    listed = "; ".join(f"{training.framework} seed {training.seed} {_ended(training)}" for training in trainings)
+    return f"Validation accuracy over time of each training: {listed}."

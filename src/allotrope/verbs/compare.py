@@ -1,0 +1,237 @@
+"""`compare`: the same network, weights and batches in every framework; which is to be used here, and why."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from allotrope.config import DataOptions, parse_seconds
+from allotrope.errors import RunFolderError, UsageError, unknown_name
+from allotrope.progress import Progress, display
+from allotrope.run import Run
+from allotrope.storage import writing
+from allotrope.verbs.comparison import Comparison
+from allotrope.verbs.options import command_line, given
+
+if TYPE_CHECKING:
+    from allotrope.data.images import ImageData
+    from allotrope.measure.race.race import FrameworkRace
+    from allotrope.training.choose import Choice
+
+MOST_EPOCHS = 40.0
+NOT_REPEATED = ("out", "quiet")
+
+
+@dataclass(frozen=True)
+class CompareOptions:
+    """The arguments of `compare`, checked. `budget` is in seconds; `accuracy` a fraction."""
+
+    source: str
+    network: str
+    frameworks: tuple[str, ...]
+    budget: float
+    epochs: float | None
+    accuracy: float | None
+    seeds: int
+    seed: int
+    device: str
+    threads: int
+    data: DataOptions
+    recipe: dict[str, Any]
+
+
+def compare(
+    data: str | Path,
+    *,
+    network: str = "auto",
+    frameworks: Sequence[str] | None = None,
+    budget: str | float = "10m",
+    epochs: float | None = None,
+    accuracy: float | None = None,
+    seeds: int = 2,
+    seed: int = 0,
+    batch_size: int | None = None,
+    device: str = "auto",
+    threads: int | None = None,
+    validation: float = 0.1,
+    test: float = 0.2,
+    image_size: int | None = None,
+    out: str | Path = "runs",
+    quiet: bool = False,
+) -> Comparison:
+    """Race the frameworks on your data, and say which to use here and why, with a report.
+
+    Example: allotrope compare photos/ --network resnet20 --budget 20m
+
+    Each framework has processes of its own, equal threads and its own best settings. Ctrl-C leaves what was measured until then.
+
+    Args:
+        data: 'digits' (built in), a folder of class folders of pictures, an .npz file, or a folder of IDX .gz files.
+        network: a network of allotrope.networks, such as resnet20; auto chooses by the data.
+        frameworks: which to race; all by default.
+        budget: time for everything, such as 10m.
+        epochs: the most epochs of a training; the budget may allow fewer, as many for each framework.
+        accuracy: the validation accuracy whose time is compared, such as 0.97; by default 95 % of the best that is reached.
+        seeds: how many trainings each framework makes, each from other weights.
+        seed: the first of the seeds; it also decides the split.
+        batch_size: images in a step.
+        device: cpu, cuda or mps; auto takes what is fastest here.
+        threads: processor threads for each framework; all cores by default.
+        validation: the fraction split off for choices, where the data brings no such split.
+        test: the fraction split off for the final test, where the data brings no such split.
+        image_size: the side in pixels to which pictures in folders are brought.
+        out: the folder in which the run's own folder is made.
+        quiet: show nothing while working.
+
+    Raises: AllotropeError, and KeyboardInterrupt where Ctrl-C came before anything was measured.
+    """
+    arguments = dict(locals())
+    options = compare_options(arguments)
+    with display(quiet) as show:
+        from allotrope.data import load_images
+
+        found = load_images(options.source, options.data, show.say)
+        with Run.create(f"{found.name}-compare", out) as run:
+            asked = given(compare, arguments, NOT_REPEATED)
+            run.save(kind="compare", command=command_line("compare", "data", asked), arguments=asked, seed=seed)
+            return _compared(run, options, found, show)
+
+
+def compare_options(arguments: dict[str, Any]) -> CompareOptions:
+    """The options that the arguments of `compare` ask for.
+
+    Raises: UsageError for unknown names, and for all values out of range in one message.
+    """
+    from allotrope.measure.machine import cores
+
+    _check_values(arguments)
+    batch = arguments["batch_size"]
+    return CompareOptions(
+        source=str(arguments["data"]),
+        network=_network(arguments["network"]),
+        frameworks=_frameworks(arguments["frameworks"]),
+        budget=parse_seconds(arguments["budget"]),
+        epochs=arguments["epochs"],
+        accuracy=arguments["accuracy"],
+        seeds=arguments["seeds"],
+        seed=arguments["seed"],
+        device=arguments["device"],
+        threads=arguments["threads"] or cores(),
+        data=DataOptions(arguments["validation"], arguments["test"], arguments["image_size"], arguments["seed"]),
+        recipe={} if batch is None else {"batch_size": batch},
+    )
+
+
+def _check_values(values: dict[str, Any]) -> None:
+    problems = [
+        f"{name} is {values[name]}, expected more than 0"
+        for name in ("epochs", "seeds", "batch_size", "threads", "image_size")
+        if values[name] is not None and not values[name] > 0
+    ]
+    if values["seed"] < 0:
+        problems.append(f"seed is {values['seed']}, expected 0 or more")
+    if values["accuracy"] is not None and not 0 < values["accuracy"] <= 1:
+        problems.append(f"accuracy is {values['accuracy']}, expected a fraction above 0 and at most 1, such as 0.97")
+    if problems:
+        raise UsageError("; ".join(problems) + ".")
+
+
+def _network(asked: str) -> str:
+    from allotrope.network.zoo import NETWORKS
+
+    if asked not in ("auto", *NETWORKS):
+        raise unknown_name("network", asked, ("auto", *NETWORKS))
+    return asked
+
+
+def _frameworks(asked: Sequence[str] | None) -> tuple[str, ...]:
+    """Those that are named, also with commas between them; all that train by default."""
+    from allotrope.frameworks import FRAMEWORKS
+
+    known = [name for name in FRAMEWORKS if name != "reference"]
+    words = [asked] if isinstance(asked, str) else asked or known
+    found = tuple(dict.fromkeys(name for word in words for name in word.split(",") if name))
+    for name in found:
+        if name not in known:
+            raise unknown_name("framework", name, known)
+    return found or tuple(known)
+
+
+def _compared(run: Run, options: CompareOptions, data: ImageData, show: Progress) -> Comparison:
+    """The race, recorded as it goes."""
+    from allotrope.measure.machine import describe
+    from allotrope.verbs.facts import data_facts, network_facts
+
+    show.say(f"run folder: {run.folder}")
+    run.save(data=data_facts(data, options.source), environment=describe())
+    try:
+        choices = _choices(options, data)
+        run.save(network=choices[0].name, network_details=network_facts(choices[0]), recipe=choices[0].recipe)
+        with tempfile.TemporaryDirectory() as folder, writing(run.folder):
+            race = _race(Path(folder), run, options, data, choices, show)
+            interrupted = _interrupted(race)
+        _conclude(run, options, race, interrupted)
+    except BaseException as error:
+        with suppress(RunFolderError):  # the first error tells more than that its record could not be written either
+            run.save(status="interrupted" if isinstance(error, KeyboardInterrupt) else "failed", reason=f"{type(error).__name__}: {error}")
+        raise
+    return Comparison(run.folder, run.json)
+
+
+def _choices(options: CompareOptions, data: ImageData) -> list[Choice]:
+    """The network and recipe, once a seed: each begins with other weights."""
+    from allotrope.training.choose import choose
+    from allotrope.training.recipes import usual_epochs
+
+    epochs = options.epochs or usual_epochs(len(data.train)) or MOST_EPOCHS
+    seeds = range(options.seed, options.seed + options.seeds)
+    return [choose(data, options.network, options.recipe, epochs=epochs, seed=seed) for seed in seeds]
+
+
+def _race(folder: Path, run: Run, options: CompareOptions, data: ImageData, choices: list[Choice], show: Progress) -> FrameworkRace:
+    from allotrope.measure.race.files import write_inputs
+    from allotrope.measure.race.race import FrameworkRace, RacePlan
+
+    recipe = choices[0].recipe
+    write_inputs(folder, data, [choice.network for choice in choices], recipe)
+    sizes = {"images": len(data.train), "validations": len(data.validation)}
+    plan = RacePlan(options.frameworks, options.threads, options.device, options.budget, recipe.epochs or 1.0, options.seeds, **sizes)
+
+    def report(line: str) -> None:
+        show.say(line)
+        run.save(frameworks=race.rows)
+
+    race = FrameworkRace(folder, plan, report)
+    return race
+
+
+def _interrupted(race: FrameworkRace) -> bool:
+    """Runs the race; whether Ctrl-C ended it after something was measured."""
+    try:
+        race.run()
+    except KeyboardInterrupt:
+        if not any("settings" in row for row in race.rows):
+            raise
+        return True
+    return False
+
+
+def _conclude(run: Run, options: CompareOptions, race: FrameworkRace, interrupted: bool) -> None:
+    """Goal, verdict and report, from what was measured."""
+    from allotrope.measure.race.verdict import accuracy_goal, outcome, verdict
+    from allotrope.report import write_report
+
+    goal = accuracy_goal(race.rows, options.accuracy)
+    rows = [{**row, **outcome(row, goal)} for row in race.rows]
+    found = verdict(rows, goal, run.json["data"]["validation"])
+    for row in rows:
+        row["recommended"] = row["framework"] == found.framework
+    measured = any("training" in row for row in rows)
+    status = "interrupted" if interrupted else "done" if measured else "failed"
+    how = {"threads": options.threads, "budget": options.budget, "seeds": options.seeds, "epochs": race.epochs}
+    run.save(status=status, frameworks=rows, accuracy_goal=goal, verdict=asdict(found), race=how, seconds=race.seconds)
+    write_report(run.folder)

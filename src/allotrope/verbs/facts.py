@@ -1,0 +1,33 @@
+"""What a run records of its data and its network."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from allotrope.data.images import SPLITS, ImageData
+from allotrope.network.summary import multiply_adds, parameters
+from allotrope.training.choose import Choice
+
+
+def data_facts(data: ImageData, source: str) -> dict[str, Any]:
+    """Sizes, classes and what reading found."""
+    return {
+        "name": data.name,
+        "source": source,
+        **{name: len(getattr(data, name)) for name in SPLITS},
+        "classes": data.classes,
+        "image": data.image,
+        "summary": data.summary,
+    }
+
+
+def network_facts(choice: Choice) -> dict[str, Any]:
+    """How the network was built, what it costs and why it was chosen."""
+    return {
+        "arguments": choice.arguments,
+        "weights": parameters(choice.network),
+        "multiply_adds": multiply_adds(choice.network),
+        "reasons": choice.reasons,
+        "not_trainable": sorted(choice.network.weights.keys() - choice.network.trainable),
+        "table": str(choice.network),
+    }

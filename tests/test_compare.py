@@ -1,0 +1,244 @@
+"""`compare` from data to verdict: what it leaves behind when all goes well, when a framework is missing, killed or too slow, on Ctrl-C."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import allotrope
+from allotrope.errors import UsageError
+from allotrope.measure.race import race
+from allotrope.measure.race.files import read_data, read_recipe, read_start, write_inputs
+from allotrope.measure.race.race import FrameworkRace, RacePlan
+from allotrope.run import read_record
+from allotrope.verbs.compare import compare
+
+WANTED = list(dict.fromkeys(["pytorch", *filter(None, os.environ.get("ALLOTROPE_TEST_FRAMEWORKS", "").split(","))]))
+PROMISED = {
+    "version", "import_seconds", "settings", "settings_race", "agreement", "compile_seconds", "training", "inference", "peak_memory",
+    "trainings", "validation_accuracy", "test_accuracy", "recommended",
+}  # fmt: skip
+
+
+def pictures(folder: Path) -> Path:
+    """Three colours with noise, 12x12 pixels, that any network learns in an epoch or two."""
+    random = np.random.default_rng(0)
+    labels = {name: np.arange(count) % 3 for name, count in (("train", 192), ("val", 30), ("test", 30))}
+    colours = np.array([[200, 60, 60], [60, 200, 60], [60, 60, 200]])
+    images = {name: colours[y][:, None, None] + random.normal(0, 20, (len(y), 12, 12, 3)) for name, y in labels.items()}
+    arrays = {f"x_{name}": x.clip(0, 255).astype(np.uint8) for name, x in images.items()}
+    np.savez(folder / "colours.npz", **arrays, **{f"y_{name}": y for name, y in labels.items()})
+    return folder / "colours.npz"
+
+
+@pytest.fixture(scope="module")
+def compared(tmp_path_factory):
+    """A whole race on the command line: its folder, and what --json printed."""
+    folder = tmp_path_factory.mktemp("runs")
+    command = ["compare", str(pictures(folder)), "--network", "cnn", "--frameworks", ",".join(WANTED), "--epochs", "3", "--seeds", "2"]
+    words = [*command, "--threads", "1", "--budget", f"{90 * len(WANTED)}s", "--out", str(folder), "--json"]
+    done = subprocess.run([sys.executable, "-m", "allotrope.cli", *words], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return folder / "colours-compare-1", json.loads(done.stdout)
+
+
+def test_every_framework_has_a_whole_row(compared):
+    folder, printed = compared
+    assert printed == read_record(folder)
+    assert (printed["kind"], printed["status"]) == ("compare", "done")
+    assert [row["framework"] for row in printed["frameworks"]] == WANTED
+    for row in printed["frameworks"]:
+        assert row.keys() >= PROMISED, row.get("reason")
+        assert row["training"]["images_per_second"] > 0
+        assert row["training"]["spread"] >= 0
+        assert row["inference"]["images_per_second"] > 0
+        assert [training["seed"] for training in row["trainings"]] == [0, 1]
+        assert [training["epochs"] for training in row["trainings"]] == [3, 3]
+        assert row["validation_accuracy"]["lowest"] > 0.9
+        assert row["reached"] == 2
+        assert row["seconds_to_accuracy"]["lowest"] > row["trainings"][0]["import_seconds"] > 0
+        assert row["peak_memory"] > 50e6
+
+
+def test_the_sentence_names_the_framework_to_use(compared):
+    _, printed = compared
+    (chosen,) = [row["framework"] for row in printed["frameworks"] if row["recommended"]]
+    assert printed["verdict"]["framework"] == chosen
+    assert printed["verdict"]["sentence"].startswith(f"Use {chosen} here (")
+    assert printed["accuracy_goal"] == pytest.approx(0.95 * max(row["validation_accuracy"]["highest"] for row in printed["frameworks"]))
+
+
+def test_frameworks_agree(compared):
+    _, printed = compared
+    expected = True if len(WANTED) > 1 else None
+    assert [row["agreement"]["agrees"] for row in printed["frameworks"]] == [expected] * len(WANTED)
+    assert all(len(row["agreement"]["losses"]) == 6 for row in printed["frameworks"])
+
+
+def test_the_report_shows_the_race(compared):
+    folder, printed = compared
+    page = (folder / "report.html").read_text(encoding="utf-8")
+    assert printed["verdict"]["sentence"].split(":")[0] in page
+    assert 'id="frameworks"' in page
+    assert 'id="courses"' in page
+    assert page.count('<path class="line') == 3 * 2 * len(WANTED)  # a line for each training, in each of three widths
+
+
+def test_a_run_of_compare_is_no_run_of_fit(compared):
+    with pytest.raises(UsageError, match="made by compare"):
+        allotrope.fit(resume=compared[0], quiet=True)
+
+
+# --- what goes wrong
+
+
+@pytest.fixture
+def inputs(tmp_path):
+    """The files of a race on a small network, with its plan for PyTorch alone."""
+    from allotrope.config import DataOptions
+    from allotrope.data import load_images
+    from allotrope.training.choose import choose
+
+    data = load_images(pictures(tmp_path), DataOptions())
+    choices = [choose(data, "cnn", {"batch_size": 32}, epochs=2.0, seed=seed) for seed in (0, 1)]
+    write_inputs(tmp_path, data, [choice.network for choice in choices], choices[0].recipe)
+    return tmp_path, RacePlan(("pytorch",), 1, "auto", 60.0, 2.0, 1, len(data.train), len(data.validation)), data, choices
+
+
+def test_racers_read_what_was_written(inputs):
+    folder, _, data, choices = inputs
+    found = read_data(folder)
+    assert (found.name, found.classes) == (data.name, data.classes)
+    assert np.array_equal(found.test.images, data.test.images)
+    assert np.array_equal(found.train.labels, data.train.labels)
+    assert read_recipe(folder) == choices[0].recipe
+    for number, choice in enumerate(choices):
+        start = read_start(folder, number)
+        assert start.trainable == choice.network.trainable
+        assert all(np.array_equal(start.weights[name], array) for name, array in choice.network.weights.items())
+
+
+class KilledRace(FrameworkRace):
+    """Kills its newest process when a line that holds `when` is reported."""
+
+    def __init__(self, folder, plan, when, number):
+        super().__init__(folder, plan, self.act)
+        self.when, self.number, self.workers = when, number, []
+
+    def _worker(self, patience):
+        self.workers.append(super()._worker(patience))
+        return self.workers[-1]
+
+    def act(self, line):
+        if self.when in line:
+            os.kill(self.workers[-1].pid, self.number)
+
+
+def test_a_racer_that_is_killed_is_a_row_with_its_reason(inputs):
+    folder, plan, *_ = inputs
+    killed = KilledRace(folder, plan, "round 2 of 5", signal.SIGKILL)
+    killed.run()
+    (row,) = killed.rows
+    assert "killed by signal 9 during 'train'" in row["reason"]
+    assert row["settings_race"]["rows"]
+    assert "training" not in row
+
+
+def test_a_racer_that_hangs_is_ended_in_time(inputs, monkeypatch):
+    folder, plan, *_ = inputs
+    monkeypatch.setattr(race, "PATIENCE", 20.0)
+    hanging = KilledRace(folder, plan, "round 2 of 5", signal.SIGSTOP)
+    hanging.run()
+    assert "no answer to 'train' within 20 s" in hanging.rows[0]["reason"]
+    assert all(worker._process.poll() is not None for worker in hanging.workers)
+
+
+def test_a_missing_framework_is_a_row_with_its_remedy(inputs, monkeypatch):
+    folder, plan, *_ = inputs
+    reason = "pytorch is not installed; install it with: pip install 'allotrope[pytorch]'"
+    monkeypatch.setattr(race, "missing", lambda name: reason)
+    said = []
+    missing = FrameworkRace(folder, plan, said.append)
+    missing.run()
+    assert missing.rows == [{"framework": "pytorch", "reason": reason}]
+    assert said == [f"pytorch is out: {reason}"]
+
+
+def test_a_framework_that_raises_is_a_row_with_its_reason(inputs):
+    folder, plan, *_ = inputs
+    (folder / "start-0.onnx").write_bytes(b"this is no network")
+    broken = FrameworkRace(folder, plan)
+    broken.run()
+    assert "ModelError" in broken.rows[0]["reason"]
+
+
+def test_a_device_that_is_not_there(inputs):
+    folder, plan, *_ = inputs
+    broken = FrameworkRace(folder, RacePlan(("pytorch",), 1, "tpu", 60.0, 2.0, 1, plan.images, plan.validations))
+    broken.run()
+    assert "device 'tpu' is not there for pytorch" in broken.rows[0]["reason"]
+
+
+def test_a_budget_too_short_for_trainings_leaves_speeds(inputs):
+    folder, plan, *_ = inputs
+    short = FrameworkRace(folder, RacePlan(("pytorch",), 1, "auto", 0.5, 2.0, 1, plan.images, plan.validations))
+    short.run()
+    (row,) = short.rows
+    assert short.epochs is None
+    assert row["training"]["images_per_second"] > 0
+    assert "trainings" not in row
+
+
+def test_ctrl_c_leaves_what_was_measured(tmp_path):
+    command = ["compare", str(pictures(tmp_path)), "--network", "cnn", "--frameworks", "pytorch", "--threads", "1", "--out", str(tmp_path)]
+    said = []
+    words = [sys.executable, "-m", "allotrope.cli", *command]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True, start_new_session=True) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            said.append(line)
+            if "round 2 of 5" in line:
+                os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to every process of the command
+    assert process.returncode == 130, said
+    record = read_record(tmp_path / "colours-compare-1")
+    assert record["status"] == "interrupted"
+    assert record["frameworks"][0]["settings_race"]["rows"]
+    assert "none could be measured" in record["verdict"]["sentence"]
+    assert (tmp_path / "colours-compare-1" / "report.html").is_file()
+    ended = time.monotonic() + 10
+    while _alive(process.pid) and time.monotonic() < ended:
+        time.sleep(0.1)
+    assert not _alive(process.pid)
+
+
+def _alive(group):
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"frameworks": ["pytroch"]}, "unknown framework 'pytroch'. Did you mean 'pytorch'"),
+        ({"frameworks": "pytorch,reference"}, "unknown framework 'reference'"),
+        ({"network": "resnet21"}, "unknown network 'resnet21'. Did you mean"),
+        ({"accuracy": 97}, "accuracy is 97, expected a fraction above 0 and at most 1"),
+        ({"seeds": 0, "threads": -1}, "seeds is 0, expected more than 0; threads is -1"),
+        ({"budget": "soon"}, "'soon' is not a length of time"),
+    ],
+)
+def test_wrong_usage_is_refused_before_anything_is_done(arguments, message, tmp_path):
+    with pytest.raises(UsageError, match=message.replace("(", "\\(")):
+        compare("digits", **arguments, out=tmp_path, quiet=True)
+    assert list(tmp_path.iterdir()) == []
