@@ -24,7 +24,7 @@ ORDER = (
     ("shrink",),
     ("runtimes",),
     ("measure",),
-    ("report",),
+    ("report", "conversion"),
     ("testing", "verbs"),
     ("cli",),
 )
@@ -32,12 +32,13 @@ RANK = {part: rank for rank, parts in enumerate(ORDER) for part in parts}
 
 # One file a framework and a runtime, which alone may import it (and their neighbours whose names begin alike).
 HOMES = {
-    "torch": ("frameworks/pytorch", "runtimes/pytorch"),
+    "torch": ("frameworks/pytorch", "frameworks/keras_torch", "runtimes/pytorch", "conversion/pytorch_proof"),
     "onnxruntime": ("runtimes/onnxruntime", "shrink/quantize"),
     "openvino": ("runtimes/openvino", "shrink/quantize"),
     "nncf": ("shrink/quantize"),
-    "tensorflow": ("frameworks/tensorflow", "frameworks/keras"),
-    "jax": ("frameworks/jax",),
+    "tensorflow": ("frameworks/tensorflow",),
+    "keras": ("frameworks/keras", "conversion/keras"),
+    "jax": ("frameworks/jax", "frameworks/keras_jax"),
     "torchvision": (),
     "pickle": (),
 }

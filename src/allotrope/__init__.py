@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from allotrope import errors as errors
     from allotrope import testing as testing
-    from allotrope.convert.convert import convert as convert
+    from allotrope.conversion.convert import convert as convert
     from allotrope.measure.bench import bench as bench
     from allotrope.network import zoo as networks
     from allotrope.network.network import Network as Network
@@ -28,7 +28,7 @@ _HOMES = {
     "Network": "allotrope.network.network:Network",
     "bench": "allotrope.measure.bench:bench",
     "compare": "allotrope.verbs.compare:compare",
-    "convert": "allotrope.convert.convert:convert",
+    "convert": "allotrope.conversion.convert:convert",
     "check": "allotrope.verbs.check:check",
     "doctor": "allotrope.verbs.doctor:doctor",
     "errors": "allotrope.errors",

@@ -88,6 +88,12 @@ def _coordinates(mode: str, old: int, new: int, scale: float, region: tuple[floa
     raise UnsupportedError(f"Resize knows no coordinate transformation '{mode}'.")
 
 
+def nearest_places(mode: str, rounding: str, old: int, new: int, scale: float) -> list[int]:
+    """Which place of the old axis each new place takes, by nearest interpolation."""
+    places = _rounded(_coordinates(mode, old, new, scale, (0.0, 1.0)), rounding)
+    return [int(place) for place in np.clip(places, 0, old - 1)]
+
+
 def _rounded(places: np.ndarray, mode: str) -> np.ndarray:
     if mode == "floor":
         return np.floor(places)

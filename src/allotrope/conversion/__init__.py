@@ -1,0 +1,1 @@
+"""Networks as ordinary models of one framework, in folders that open without Allotrope."""

@@ -1,0 +1,107 @@
+"""Recurrent layers in PyTorch, where its form is ONNX's. Letters: t steps, n in the batch, d directions, h hidden size."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import numpy as np
+
+from allotrope.conversion.pytorch_site import PyTorchSite
+from allotrope.conversion.source import Expression, call
+
+GATES = {"RNN": (0,), "GRU": (1, 0, 2), "LSTM": (0, 2, 3, 1)}
+"""ONNX's gates (GRU z, r, h; LSTM i, o, f, c) in PyTorch's order (r, z, n; i, f, g, o)."""
+
+USUAL = {"RNN": ("Tanh",), "GRU": ("Sigmoid", "Tanh"), "LSTM": ("Sigmoid", "Tanh", "Tanh")}
+
+
+def _recurrent(operator: str, site: PyTorchSite) -> list[Expression]:
+    _check(operator, site)
+    direction, directions = site.attribute("direction", "forward"), 2 if site.attribute("direction") == "bidirectional" else 1
+    layout = site.attribute("layout", 0)
+    module = _module(operator, site, directions)
+    x = site.tensor()
+    steps = 1 if layout else 0
+    if direction == "reverse":
+        x = site.temporary(f"{x}.flip({steps})")
+    states = _states(operator, site, layout)
+    pattern = "{}, ({}, {})" if operator == "LSTM" else "{}, {}"
+    y, *last = site.temporaries(call(module, x, *([] if states is None else [states])), pattern)
+    if direction == "reverse":
+        y = site.temporary(f"{y}.flip({steps})")
+    return _in_onnx_form(site, y, last, directions, layout)
+
+
+def _check(operator: str, site: PyTorchSite) -> None:
+    """Raises: NoForm with all that PyTorch's layer does not have."""
+    count = 2 if site.attribute("direction") == "bidirectional" else 1
+    names = tuple(site.attribute("activations") or USUAL[operator] * count)
+    allowed = [USUAL[operator] * count] + ([("Relu",) * count] if operator == "RNN" else [])
+    problems = ["its activations are " + ", ".join(names)] * (names not in allowed)
+    problems += ["it is given the lengths of the sequences"] * site.has(4)
+    problems += ["it clips"] * (site.attribute("clip") is not None)
+    problems += ["it has peepholes"] * (operator == "LSTM" and site.has(7))
+    problems += ["input_forget is set"] * bool(site.attribute("input_forget", 0))
+    problems += ["its reset gate acts before the matrix (linear_before_reset=0)"] * (
+        operator == "GRU" and not site.attribute("linear_before_reset", 0)
+    )
+    problems += ["its weights are shared or computed"] * any(site.has(i) and site.weight(i) is None for i in (1, 2, 3))
+    if problems:
+        raise site.no(f"nn.{operator} is another layer where {' and '.join(problems)}")
+
+
+def _module(operator: str, site: PyTorchSite, directions: int) -> str:
+    w, r, b = site.weight(1), site.weight(2), site.weight(3)
+    assert w is not None and r is not None
+    relu = operator == "RNN" and (site.attribute("activations") or ("Tanh",))[0] == "Relu"
+    made = call(
+        f"nn.{operator}",
+        w.shape[2],
+        r.shape[2],
+        nonlinearity='"relu"' if relu else None,
+        bias=None if b is not None else False,
+        batch_first=True if site.attribute("layout", 0) else None,
+        bidirectional=True if directions == 2 else None,
+    )
+    arrays: dict[str, tuple[str, np.ndarray]] = {}
+    for d in range(directions):
+        suffix = "_l0" + "_reverse" * d
+        arrays[f"weight_ih{suffix}"] = site.named(1, _ordered(operator, w[d]))
+        arrays[f"weight_hh{suffix}"] = site.named(2, _ordered(operator, r[d]))
+        if b is not None:
+            first, second = np.split(b[d], 2)
+            arrays[f"bias_ih{suffix}"] = site.named(3, _ordered(operator, first))
+            arrays[f"bias_hh{suffix}"] = site.named(3, _ordered(operator, second))
+    return site.layer(made, arrays)
+
+
+def _ordered(operator: str, array: np.ndarray) -> np.ndarray:
+    """The gates in PyTorch's order."""
+    parts = np.split(array, len(GATES[operator]))
+    return np.concatenate([parts[i] for i in GATES[operator]])
+
+
+def _states(operator: str, site: PyTorchSite, layout: int) -> str | None:
+    """The first states [d, n, h] as the layer takes them; None for zeros."""
+    positions = (5, 6) if operator == "LSTM" else (5,)
+    given = [position for position in positions if site.has(position)]
+    if all((array := site.known(position)) is not None and not np.any(array) for position in given):
+        return None
+    if len(given) != len(positions):
+        raise site.no("only one of its two first states is given")
+    texts = [site.tensor(position) + (".transpose(0, 1)" if layout else "") for position in given]
+    return texts[0] if len(texts) == 1 else f"({', '.join(texts)})"
+
+
+def _in_onnx_form(site: PyTorchSite, y: str, last: list[str], directions: int, layout: int) -> list[Expression]:
+    """y [t, n, d * h] as [t, d, n, h] (or with the batch first), and the states."""
+    if directions == 2:
+        apart = f"{y}.unflatten(2, (2, -1))"
+        y = apart if layout else f"{apart}.transpose(1, 2)"
+    else:
+        y = f"{y}.unsqueeze({2 if layout else 1})"
+    found: list[Expression] = [y, *(f"{state}.transpose(0, 1)" if layout else state for state in last)]
+    return found[: len(site.node.outputs)]
+
+
+RECURRENT = {name: partial(_recurrent, name) for name in GATES}

@@ -1,0 +1,313 @@
+"""PyTorch's ways to move elements: shapes, slices, gathers, padding, resizing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from allotrope.conversion.pytorch_site import PyTorchSite, dtype_name, padded, unusual
+from allotrope.conversion.source import Expression, call, literal
+from allotrope.conversion.translation import Several
+from allotrope.operators.resize import nearest_places
+
+LARGEST = 2**31
+"""Ends of slices from here on mean the end of the axis."""
+
+
+def _reshape(site: PyTorchSite) -> Expression:
+    wanted = site.lengths(1)
+    old = site.shape()
+    if not site.attribute("allowzero", 0):
+        wanted = [_kept(site, axis) if length == 0 else length for axis, length in enumerate(wanted)]
+    wanted = _with_one_rest(wanted, site.output_shape())
+    if old is not None and len(wanted) == 2 and len(old) > 2 and wanted in ([-1, _size(old[1:])], [site.length(0, 0), -1]):
+        return call("torch.flatten", site.tensor(), 1)
+    return call(f"{site.tensor()}.reshape", *wanted)
+
+
+def _kept(site: PyTorchSite, axis: int) -> int | str:
+    shape = site.shape()
+    length = None if shape is None else shape[axis]
+    return length if isinstance(length, int) else site.length(0, axis)
+
+
+def _size(lengths: Sequence[object]) -> int | None:
+    return int(np.prod([int(str(n)) for n in lengths])) if all(isinstance(n, int) for n in lengths) else None
+
+
+def _with_one_rest(wanted: list[int | str], result: tuple[object, ...] | None) -> list[int | str]:
+    """The shape with -1 in the place of its one length that is only known when it runs, where all others are numbers."""
+    if result is not None and -1 in wanted and len(result) == len(wanted):
+        place = wanted.index(-1)
+        free = [i for i, length in enumerate(wanted) if isinstance(length, str)]
+        if len(free) == 1 and isinstance(result[place], int):
+            wanted = [result[place] if i == place else length for i, length in enumerate(wanted)]  # type: ignore[misc]
+    free = [i for i, length in enumerate(wanted) if isinstance(length, str)]
+    return [-1 if i in free else length for i, length in enumerate(wanted)] if len(free) == 1 and -1 not in wanted else wanted
+
+
+def _flatten(site: PyTorchSite) -> Expression:
+    axis = site.attribute("axis", 1)
+    rank = site.rank() if site.shape() is not None else None
+    if axis == 1 and rank != 1:
+        return call("torch.flatten", site.tensor(), 1)
+    if rank is None:
+        raise site.no("it is not known how many axes its input has")
+    axis = axis % rank if axis < 0 else axis
+    if axis == 0:
+        return call(f"{site.tensor()}.reshape", 1, -1)
+    if axis == rank:
+        return call(f"{site.tensor()}.reshape", -1, 1)
+    return f"{site.tensor()}.flatten({axis}).flatten(0, {axis - 1})"
+
+
+def _transpose(site: PyTorchSite) -> Expression:
+    order = site.attribute("perm") or tuple(reversed(range(site.rank())))
+    return call(f"{site.tensor()}.permute", *order)
+
+
+def _squeeze(site: PyTorchSite) -> Expression:
+    axes = site.integers(1)
+    if axes is None:
+        shape = site.shape()
+        if shape is None or not all(isinstance(n, int) for n in shape):
+            raise site.no("it is not known which of its axes have length 1")
+        axes = [axis for axis, n in enumerate(shape) if n == 1]
+    return call(f"{site.tensor()}.squeeze", axes[0] if len(axes) == 1 else tuple(axes)) if axes else site.tensor()
+
+
+def _unsqueeze(site: PyTorchSite) -> Expression:
+    axes = site.integers(1) or []
+    rank = site.rank() + len(axes) if any(axis < 0 for axis in axes) else 0
+    ordered = sorted(axis + rank if axis < 0 else axis for axis in axes)
+    return site.tensor() + "".join(f".unsqueeze({axis})" for axis in ordered)
+
+
+def _concatenate(site: PyTorchSite) -> Expression:
+    parts = "[" + ", ".join(site.tensor(i) for i in range(len(site))) + "]"
+    return call("torch.cat", parts, dim=site.attribute("axis"))
+
+
+def _expand(site: PyTorchSite) -> Expression:
+    wanted, old = site.lengths(1), site.shape()
+    if old is None:
+        raise site.no("the shape of its input is not known")
+    missing = len(wanted) - len(old)
+    wanted = [*[1] * -missing, *wanted]
+    lengths = (
+        [_kept(site, axis - missing) if length == 1 and axis >= missing else length for axis, length in enumerate(wanted)]
+        if missing > 0
+        else [_kept(site, axis) if length == 1 else length for axis, length in enumerate(wanted)]
+    )
+    return call(f"{site.tensor()}.expand", *lengths)
+
+
+def _slice(site: PyTorchSite) -> Expression:
+    starts, ends = site.lengths(1), site.lengths(2)
+    axes = site.integers(3) or list(range(len(starts)))
+    steps = site.integers(4) or [1] * len(starts)
+    if any(axis < 0 for axis in axes):
+        axes = [axis % site.rank() for axis in axes]
+    cuts, flipped, x = {}, [], site.tensor()
+    for start, end, axis, step in zip(starts, ends, axes, steps, strict=True):
+        if step == -1 and start == -1 and isinstance(end, int) and end < -LARGEST // 2:
+            flipped.append(axis)
+        elif step < 1:
+            raise site.no("PyTorch slices only forward")
+        else:
+            cuts[axis] = _cut(start, end, step)
+    cuts = {axis: text for axis, text in cuts.items() if text != ":"}
+    if flipped:
+        x = f"{x}.flip({', '.join(map(str, flipped))})"
+    return f"{x}[{', '.join(cuts.get(axis, ':') for axis in range(max(cuts) + 1))}]" if cuts else x
+
+
+def _cut(start: int | str, end: int | str, step: int) -> str:
+    first = "" if start == 0 else str(start)
+    last = "" if isinstance(end, int) and end >= LARGEST - 1 else str(end)
+    space = " " if "(" in first + last else ""
+    return f"{first}{space}:{space if last else ''}{last}" + (f":{step}" if step > 1 else "")
+
+
+def _split(site: PyTorchSite) -> Several:
+    axis, count = site.attribute("axis", 0), len(site.node.outputs)
+    lengths = site.integers(1)
+    if lengths is None:
+        whole = (site.shape() or (None,) * (axis + 1))[axis]
+        if not isinstance(whole, int):
+            raise site.no("the length that it splits is not known")
+        size = -(-whole // count)
+        lengths = [min(size, whole - i * size) for i in range(count)]
+    same = lengths[0] if len(set(lengths)) == 1 else lengths
+    return Several(call("torch.split", site.tensor(), same, dim=axis), count)
+
+
+def _gather_elements(site: PyTorchSite) -> Expression:
+    return call("torch.gather", site.tensor(), site.attribute("axis", 0), site.tensor(1))
+
+
+def _pad(site: PyTorchSite) -> Expression:
+    if site.has(3):
+        axes, rank = site.integers(3) or [], site.rank()
+    else:
+        axes, rank = list(range(site.rank())), site.rank()
+    given = site.integers(1) or []
+    pads = [(0, 0)] * rank
+    for i, axis in enumerate(axes):
+        pads[axis] = (given[i], given[len(axes) + i])
+    first = next((axis for axis, pair in enumerate(pads) if any(pair)), rank)
+    if first == rank:
+        return site.tensor()
+    mode = site.attribute("mode", "constant")
+    if mode == "constant":
+        value = site.number(2)
+        return padded(site.tensor(), pads[first:], value if value else None)
+    if first < rank - 3 or any(n < 0 for pair in pads for n in pair):
+        raise site.no(f"PyTorch pads by '{mode}' only the last axes")
+    flat = tuple(n for pair in reversed(pads[min(2, first) if rank > 2 else first :]) for n in pair)
+    names = {"reflect": "reflect", "edge": "replicate", "wrap": "circular"}
+    return call("F.pad", site.tensor(), flat, mode=f'"{names[mode]}"')
+
+
+def _tile(site: PyTorchSite) -> Expression:
+    return call(f"{site.tensor()}.repeat", *site.lengths(1))
+
+
+def _constant_of_shape(site: PyTorchSite) -> Expression:
+    fill = site.attribute("value", np.zeros(1, np.float32))
+    return call("torch.full", literal(tuple(site.lengths(0))), fill.reshape(-1)[0].item(), dtype=dtype_name(fill.dtype))
+
+
+def _range(site: PyTorchSite) -> Expression:
+    start, stop, step = (site.input(i) for i in range(3))
+    if step == "1":
+        return call("torch.arange", stop) if start == "0" else call("torch.arange", start, stop)
+    return call("torch.arange", start, stop, step)
+
+
+def _triangle(site: PyTorchSite) -> Expression:
+    diagonal = unusual(int(site.number(1) or 0), 0)
+    return call("torch.triu" if site.attribute("upper", 1) else "torch.tril", site.tensor(), diagonal=diagonal)
+
+
+def _top_k(site: PyTorchSite) -> Several:
+    largest = None if site.attribute("largest", 1) else False
+    return Several(call("torch.topk", site.tensor(), int(site.number(1) or 0), dim=site.attribute("axis", -1), largest=largest), 2)
+
+
+def _depth_to_space(site: PyTorchSite) -> Expression:
+    block, shape = site.attribute("blocksize"), site.shape()
+    if site.attribute("mode", "DCR") == "CRD":
+        return call("F.pixel_shuffle", site.tensor(), block)
+    if shape is None or not isinstance(shape[1], int):
+        raise site.no("the number of its channels is not known")
+    n, h, w = (_kept(site, axis) for axis in (0, 2, 3))
+    depth = shape[1] // block**2
+    apart = site.temporary(call(f"{site.tensor()}.reshape", n, block, block, depth, h, w))
+    moved = site.temporary(f"{apart}.permute(0, 3, 4, 1, 5, 2)")
+    return f"{moved}.flatten(4).flatten(2, 3)"
+
+
+def _space_to_depth(site: PyTorchSite) -> Expression:
+    if site.attribute("mode", "DCR") == "CRD":
+        return call("F.pixel_unshuffle", site.tensor(), site.attribute("blocksize"))
+    block, shape = site.attribute("blocksize"), site.shape()
+    if shape is None or not isinstance(shape[1], int):
+        raise site.no("the number of its channels is not known")
+    apart = site.temporary(call("F.pixel_unshuffle", site.tensor(), block))
+    swapped = site.temporary(f"{apart}.unflatten(1, ({shape[1]}, {block**2})).transpose(1, 2)")
+    return f"{swapped}.flatten(1, 2)"
+
+
+def _resize(site: PyTorchSite) -> Expression:
+    mode, shape, result = site.attribute("mode", "nearest"), site.shape(), site.output_shape()
+    if shape is None or len(shape) not in (3, 4, 5) or site.attribute("antialias", 0) or site.attribute("axes") is not None:
+        raise site.no("torch's interpolate takes x [n, c, *spatial] and no antialiasing of ONNX's kind")
+    scales = None if not site.has(2) else site.known(2)
+    sizes = None if result is None else result[2:]
+    options = _interpolation(site, mode, shape[2:], sizes, scales)
+    if sizes is not None and all(isinstance(n, int) for n in sizes):
+        return call("F.interpolate", site.tensor(), size=tuple(sizes), **options)
+    if scales is None or scales.size != len(shape) or not (scales[:2] == 1).all():
+        raise site.no("its size depends on lengths that are free")
+    factors = tuple(float(s) for s in scales[2:])
+    return call("F.interpolate", site.tensor(), scale_factor=factors[0] if len(set(factors)) == 1 else factors, **options)
+
+
+def _interpolation(
+    site: PyTorchSite, mode: str, old: Sequence[object], new: Sequence[object] | None, scales: np.ndarray | None
+) -> dict[str, object]:
+    """The options of interpolate that mean the same. Raises: NoForm where none do."""
+    transform = site.attribute("coordinate_transformation_mode", "half_pixel")
+    if mode == "nearest":
+        return _nearest(site, transform, old, new, scales)
+    names = {("linear", 1): "linear", ("linear", 2): "bilinear", ("linear", 3): "trilinear", ("cubic", 2): "bicubic"}
+    name, usual_cubic = names.get((mode, len(old))), site.attribute("cubic_coeff_a", -0.75) == -0.75
+    whole = (
+        scales is None
+        or new is None
+        or all(
+            not isinstance(a, int) or (isinstance(b, int) and abs(a * s - b) < 1e-6) for a, b, s in zip(old, new, scales[2:], strict=True)
+        )
+    )
+    if name is None or not usual_cubic or site.attribute("exclude_outside", 0) or not whole:
+        raise site.no(f"torch's interpolate has no mode '{mode}' of this kind")
+    if transform == "align_corners":
+        return {"mode": f'"{name}"', "align_corners": True}
+    if transform in ("half_pixel", "pytorch_half_pixel"):
+        return {"mode": f'"{name}"'}
+    raise site.no(f"torch's interpolate has no coordinates '{transform}'")
+
+
+def _nearest(
+    site: PyTorchSite, transform: str, old: Sequence[object], new: Sequence[object] | None, scales: np.ndarray | None
+) -> dict[str, object]:
+    rounding = site.attribute("nearest_mode", "round_prefer_floor")
+    if new is None or not all(isinstance(n, int) for n in (*old, *new)):
+        whole = scales is not None and all(float(s).is_integer() for s in scales)
+        if whole and ((transform == "asymmetric" and rounding == "floor") or transform == "half_pixel"):
+            return {}
+        raise site.no("its size depends on lengths that are free")
+    for name in ("nearest", "nearest-exact"):
+        if all(
+            _places(name, int(str(a)), int(str(b))) == nearest_places(transform, rounding, int(str(a)), int(str(b)), factor)
+            for a, b, factor in zip(old, new, _factors(old, new, scales), strict=True)
+        ):
+            return {} if name == "nearest" else {"mode": f'"{name}"'}
+    raise site.no(f"torch's interpolate picks other pixels than '{transform}' with '{rounding}'")
+
+
+def _factors(old: Sequence[object], new: Sequence[object], scales: np.ndarray | None) -> list[float]:
+    if scales is not None and scales.size:
+        return [float(s) for s in scales[2:]]
+    return [int(str(b)) / int(str(a)) for a, b in zip(old, new, strict=True)]
+
+
+def _places(name: str, old: int, new: int) -> list[int]:
+    """Which pixels PyTorch picks."""
+    shift = 0.5 if name == "nearest-exact" else 0.0
+    return [min(old - 1, int((i + shift) * old / new)) for i in range(new)]
+
+
+SHAPES: dict[str, Callable[[PyTorchSite], Expression | Several]] = {
+    "Concat": _concatenate,
+    "ConstantOfShape": _constant_of_shape,
+    "DepthToSpace": _depth_to_space,
+    "Expand": _expand,
+    "Flatten": _flatten,
+    "GatherElements": _gather_elements,
+    "Pad": _pad,
+    "Range": _range,
+    "Reshape": _reshape,
+    "Resize": _resize,
+    "Slice": _slice,
+    "SpaceToDepth": _space_to_depth,
+    "Split": _split,
+    "Squeeze": _squeeze,
+    "Tile": _tile,
+    "TopK": _top_k,
+    "Transpose": _transpose,
+    "Trilu": _triangle,
+    "Unsqueeze": _unsqueeze,
+}

@@ -1,0 +1,66 @@
+"""Which local variable holds which value: short names, used again as soon as nobody needs what they held."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Mapping
+
+from allotrope.conversion.source import identifier
+
+LETTERS = ("x", "y", "z", "u", "v", "w")
+
+
+class Variables:
+    """Names for values while a function is written line by line. `last_use` is the index of the last node that needs a value."""
+
+    def __init__(self, reserved: Iterable[str], last_use: Mapping[str, int]) -> None:
+        self._taken = set(reserved)
+        self._last_use = dict(last_use)
+        self._of: dict[str, str] = {}
+        self._held: dict[str, set[str]] = {}
+
+    def __contains__(self, value: str) -> bool:
+        return value in self._of
+
+    def __getitem__(self, value: str) -> str:
+        return self._of[value]
+
+    def own(self, text: str) -> str:
+        """A name made of the text that nothing else will have."""
+        name = identifier(text, self._taken | self._held.keys())
+        self._taken.add(name)
+        return name
+
+    def hold(self, value: str, variable: str) -> None:
+        """From now on the variable holds the value, beside what it holds already."""
+        self._of[value] = variable
+        self._held.setdefault(variable, set()).add(value)
+
+    def hold_input(self, value: str) -> str:
+        """The parameter that an input becomes: its own name."""
+        variable = identifier(value, self._taken | self._held.keys())
+        if variable not in LETTERS:
+            self._taken.add(variable)
+        self.hold(value, variable)
+        return variable
+
+    def hold_until(self, value: str, index: int) -> str:
+        """A variable for a value that is no node's output."""
+        self._last_use[value] = index
+        variable = self.free()
+        self.hold(value, variable)
+        return variable
+
+    def holds(self, variable: str) -> bool:
+        """Whether it is a variable that holds something now."""
+        return bool(self._held.get(variable))
+
+    def free(self) -> str:
+        """The first short name that holds nothing."""
+        more = (f"{letter}{number}" for number in itertools.count(1) for letter in LETTERS)
+        return next(name for name in itertools.chain(LETTERS, more) if name not in self._taken and not self.holds(name))
+
+    def release(self, index: int) -> None:
+        """Let go of the values that no node after this one needs."""
+        for values in self._held.values():
+            values -= {value for value in values if self._last_use.get(value, -1) <= index}

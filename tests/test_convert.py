@@ -1,0 +1,167 @@
+"""`convert`: one body of tests for every target. Each conversion is proved in a fresh process that cannot import Allotrope."""
+
+from __future__ import annotations
+
+import json
+import pathlib
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+import allotrope
+from allotrope.cli import main
+from allotrope.conversion.convert import TARGETS, convert
+from allotrope.conversion.proof import EQUAL, difference, prove, run_alone
+from allotrope.errors import ModelError, RunFolderError, UnsupportedError, UsageError
+from allotrope.network.build import Builder
+from allotrope.network.network import Network
+from convert_networks import NETWORKS, zoo
+from tested import TESTED
+
+PROOFS = pathlib.Path(convert.__code__.co_filename).parent
+
+
+@pytest.fixture(params=[name for name in TARGETS if name in TESTED])
+def target(request):
+    return request.param
+
+
+def mlp():
+    return zoo("mlp", side=4, hidden=(8,))
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_outputs_are_the_references_and_it_learns(target, name, tmp_path):
+    network = NETWORKS[name]()
+    found = convert(network, tmp_path / "out", to=target).json
+    assert set(found["proof"]["differences"]) == {value.name for value in network.outputs}
+    assert max(found["proof"]["differences"].values()) <= EQUAL
+    before, after = found["proof"]["loss"]
+    assert after < before
+    assert found["proof"]["learning"] >= len(network.trainable)
+    assert sorted(found["files"]) == sorted(
+        p.relative_to(tmp_path / "out").as_posix() for p in (tmp_path / "out").rglob("*") if p.is_file()
+    )
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+def test_sources_are_formatted(target, tmp_path):
+    folder = convert(NETWORKS["delivered"](), tmp_path / "out", to=target).folder
+    sources = [str(path) for path in folder.glob("*.py")]
+    if sources:
+        for arguments in (["format", "--isolated", "--check"], ["check", "--isolated", "--select", "E,F,I,B,UP"]):
+            done = subprocess.run([sys.executable, "-m", "ruff", *arguments, *sources], capture_output=True, text=True, check=False)
+            assert done.returncode == 0, done.stdout
+
+
+def test_the_command_line(target, tmp_path, capsys):
+    mlp().save(tmp_path / "model.onnx")
+    assert main(["convert", str(tmp_path / "model.onnx"), "--to", target, str(tmp_path / "out"), "--json"]) == 0
+    found = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert found["to"] == target
+    assert "README.md" in found["files"]
+    assert max(found["proof"]["differences"].values()) <= EQUAL
+
+
+def test_a_wrong_conversion_is_found(target, tmp_path):
+    """The proof itself: the folder of one network is not another's."""
+    folder = convert(mlp(), tmp_path / "out", to=target).folder
+    other = mlp()
+    other = other.with_weights({"fc.bias": other.weights["fc.bias"] + np.float32(1e-3)})
+    with pytest.raises(UnsupportedError, match="'logits' differs by"):
+        prove(other, folder, PROOFS / f"{target}_proof.py")
+
+
+def test_names_of_a_hostile_file_stay_text(target, tmp_path):
+    b = Builder('x"""\nimport os; os._exit(7)\n"""')
+    w = b.weight('"); import os; os._exit(7)  #\n.weight', np.ones((2, 3), np.float32))
+    y = b.add(
+        "Gemm", [b.input('x"):\n    import os; os._exit(7)\n', "float32", ("n", 3)), w], {"transB": 1}, name="a\n\nimport os; os._exit(7)"
+    )
+    b.output(b.add("Add", [y, b.constant(np.arange(2, dtype=np.float32), "c\nos._exit(7)")]), "y' + __import__('os')._exit(7)")
+    assert convert(b.network(), tmp_path / "out", to=target).json["proof"]["learning"] == 1
+
+
+def test_operators_without_a_form_are_listed_with_their_nodes(target, tmp_path):
+    b = Builder()
+    x = b.add("LSTM", [b.input("x", "float32", ("t", "n", 3)), *_lstm(b)], {"hidden_size": 2, "clip": 1.0}, outputs=1, name="first")[0]
+    x = b.add("NonZero", [x], name="second")
+    b.output(b.add("Det", [b.input("m", "float32", (2, 2))], name="third"), "d")
+    b.output(b.add("Cast", [x], {"to": 1}), "y")
+    with pytest.raises(UnsupportedError, match=r"(?s)3 nodes.*'first'.*'second'.*'third'.*Nothing was written"):
+        convert(b.network(), tmp_path / "out", to=target)
+    assert not list(tmp_path.iterdir())
+
+
+def _lstm(b):
+    shapes = {"w": (1, 8, 3), "r": (1, 8, 2), "b": (1, 16)}
+    return [b.weight(name, np.ones(shape, np.float32)) for name, shape in shapes.items()]
+
+
+# --- bad input, the same for every target
+
+
+def test_an_unknown_target_suggests_the_nearest(tmp_path):
+    with pytest.raises(UsageError, match=r"'pytorhc'.*Did you mean 'pytorch'"):
+        convert(mlp(), tmp_path / "out", to="pytorhc")
+
+
+def test_nothing_is_overwritten(tmp_path):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "mine.txt").write_text("mine")
+    with pytest.raises(UsageError, match="is not empty"):
+        convert(mlp(), tmp_path / "out", to=TARGETS[0])
+    with pytest.raises(UsageError, match="is no folder"):
+        convert(mlp(), tmp_path / "out" / "mine.txt", to=TARGETS[0])
+    assert (tmp_path / "out" / "mine.txt").read_text() == "mine"
+
+
+def test_a_place_that_cannot_be_written_is_named(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(RunFolderError, match="is in the way"):
+        convert(mlp(), tmp_path / "file" / "out", to=TARGETS[0])
+
+
+def test_a_file_that_is_no_network_is_named(tmp_path):
+    (tmp_path / "bad.onnx").write_bytes(b"no network")
+    with pytest.raises(ModelError, match=r"bad\.onnx"):
+        convert(tmp_path / "bad.onnx", tmp_path / "out", to=TARGETS[0])
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_fresh_process_cannot_import_allotrope(target):
+    script = (PROOFS / f"{target}_proof.py").read_text()
+    assert 'sys.modules["allotrope"] = None' in script
+    done = subprocess.run(
+        [sys.executable, "-I", "-c", 'import sys; sys.modules["allotrope"] = None; import allotrope'],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "ModuleNotFoundError" in done.stderr
+
+
+def test_a_process_that_fails_is_quoted(tmp_path):
+    (tmp_path / "broken.py").write_text("raise ValueError('this and that')")
+    with pytest.raises(UnsupportedError, match="ValueError: this and that"):
+        run_alone(tmp_path / "broken.py")
+
+
+@pytest.mark.parametrize(
+    ("found", "expected"),
+    [
+        (np.array([1.0, 2.0], np.float32), 0.0),
+        (np.array([1.0, 2.5], np.float32), 0.25),
+        (np.array([[1.0, 2.0]], np.float32), np.inf),
+        (np.array([1, 2]), np.inf),
+    ],
+)
+def test_differences(found, expected):
+    assert difference(np.array([1.0, 2.0]), found) == expected
+
+
+def test_the_function_is_public():
+    assert allotrope.convert is convert
+    assert isinstance(mlp(), Network)
