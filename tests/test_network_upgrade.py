@@ -78,6 +78,39 @@ def test_means_the_same_as_before(opset, made, arrays):
     assert [y.name for y in new.outputs] == list(made.output)
 
 
+C, P = np.arange(1, 5, dtype=np.float32), np.arange(1, 25, dtype=np.float32).reshape(4, 6)
+S, B, M, V = (STATISTICS[name][:, None, None] for name in "sbmv")
+NORMAL = (X - M) / np.sqrt(V + 1e-5) * S + B
+OF_OPSET_6 = [
+    (node("Add", "x c", "y", broadcast=1, axis=1), {"c": C}, X + C[:, None, None]),
+    (node("Mul", "x p", "y", broadcast=1, axis=-3), {"p": P}, X * P[:, :, None]),
+    (node("Sub", "x c", "y", broadcast=1), {"c": P[0]}, X - P[0]),
+    (node("Div", "x x", "y"), {}, X / X),
+    (node("PRelu", "x c", "y"), {"c": C}, np.where(X < 0, X * C[:, None, None], X)),
+    (node("PRelu", "x c", "y"), {"c": C[:1] / 3}, np.where(X < 0, X / 3, X)),
+    (node("Gemm", "u w c", "y", broadcast=1), {"u": X[0, 0], "w": X[0, 1, :, :4], "c": C}, X[0, 0] @ X[0, 1, :, :4] + C),
+    (node("BatchNormalization", "x s b m v", "y", is_test=1), STATISTICS, NORMAL),
+    (node("Dropout", "x", "y", ratio=0.3, is_test=1), {}, X),
+    (node("Upsample", "x", "y", width_scale=3.0, height_scale=2.0), {}, X.repeat(2, 2).repeat(3, 3)),
+    (node("AveragePool", "x", "y", kernel_shape=[6, 3], strides=[6, 3]), {}, X.reshape(2, 4, 1, 6, 2, 3).mean((3, 5))),
+]  # fmt: skip
+"""What ONNX Runtime cannot compute any more, with what ONNX says of it, in NumPy."""
+
+
+@pytest.mark.parametrize(("made", "arrays", "expected"), OF_OPSET_6)
+def test_opset_6_means_what_onnx_said(made, arrays, expected):
+    old = model([made], [tensor("x", shape=[2, 4, 6, 6])], arrays=arrays, opset=6)
+    found = allotrope.load(old, free_batch=False).run({"x": X})["y"]
+    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
+
+
+def test_an_axis_of_unknown_rank_is_refused_by_name():
+    nodes = [node("Reshape", "x s", "h"), node("Add", "h c", "y", name="sum", broadcast=1, axis=1)]
+    old = model(nodes, [tensor("x", shape=[2, 12]), tensor("s", TensorProto.INT64, ["k"])], arrays={"c": C}, opset=6)
+    with pytest.raises(UnsupportedError, match=r"'sum'.*number of axes of 'h' is not known"):
+        allotrope.load(old)
+
+
 def test_a_softmax_of_unknown_rank():
     nodes = [node("Reshape", "x s", "h"), node("Softmax", "h", "y")]
     old = model(nodes, [tensor("x", shape=[2, 12]), tensor("s", TensorProto.INT64, ["k"])], opset=11)

@@ -14,8 +14,8 @@ from allotrope.network.graph import UNKNOWN, Graph, Node
 OPSET = 28
 """Every graph here means this version of the standard operators, the newest that onnx 1.23 defines."""
 
-OLDEST = 7
-"""The oldest opset that is read. Before it, broadcasting had to be asked for and BatchNormalization had training modes of its own."""
+OLDEST = 6
+"""The oldest opset that is read whole; of older ones only what has not changed until then. Before it, shapes and types were attributes."""
 
 LOWEST_WRITTEN = 21
 """Files are written in this opset or the next that they need: runtimes and quantizers lag behind `OPSET`, where ONNX Runtime 1.32

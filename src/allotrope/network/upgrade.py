@@ -1,4 +1,4 @@
-"""Brings the operators of any opset from 7 to the one opset that everything here means.
+"""Brings the operators of any opset from 6 to the one opset that everything here means.
 
 Each function takes a node as it was before the version it is registered with, and gives nodes that mean the same in `OPSET`.
 Sources: the operator changelog of ONNX (docs/Changelog.md) and, where it leaves a choice, what ONNX Runtime computes.
@@ -64,6 +64,13 @@ class Upgrade:
         value = self.known().get(name)
         return value.dtype if value is not None else np.dtype(np.float32)
 
+    def rank(self, name: str) -> int:
+        """The number of axes of a value. Raises: UnsupportedError where it is not known."""
+        shape = self.shape(name)
+        if shape is None:
+            raise UnsupportedError(f"the number of axes of '{name}' is not known")
+        return len(shape)
+
     def shape(self, name: str) -> tuple[Any, ...] | None:
         """The shape of a value as far as it is known."""
         value = self.known().get(name)
@@ -120,6 +127,36 @@ def _attribute_to_input(node: Node, up: Upgrade, attribute: str, position: int, 
     return _changed(node, drop=(attribute,), inputs=inputs)
 
 
+@before(7, "Add", "And", "Div", "Equal", "Greater", "Less", "Mul", "Or", "Pow", "Sub", "Xor")
+def _stretched(node: Node, up: Upgrade) -> list[Node]:
+    """Before opset 7 the second operand was stretched where asked for, its axes being those of the first from `axis` on."""
+    plain = _changed(node, drop=("axis", "broadcast"))
+    if not node.attributes.get("broadcast") or "axis" not in node.attributes:
+        return [plain]
+    first, second = (up.rank(name) for name in node.inputs)
+    return _with_axes_after(plain, up, first - node.attributes["axis"] % first - second)
+
+
+@before(7, "PRelu")
+def _parametric_relu(node: Node, up: Upgrade) -> list[Node]:
+    """Before opset 7 the slopes were by channel, whatever came after."""
+    return _with_axes_after(node, up, up.rank(node.inputs[0]) - 1 - up.rank(node.inputs[1]))
+
+
+def _with_axes_after(node: Node, up: Upgrade, count: int) -> list[Node]:
+    """The node with so many axes of length 1 after those of its second operand."""
+    if count <= 0:
+        return [node]
+    axes, longer = up.constant(node, "axes", np.arange(-count, 0)), up.fresh(node, "longer")
+    return [Node("Unsqueeze", (node.inputs[1], axes), (longer,), {}, longer), _changed(node, inputs=(node.inputs[0], longer))]
+
+
+@before(7, "AveragePool", "GRU", "Gemm", "LSTM", "RNN")
+def _without_hints(node: Node, up: Upgrade) -> list[Node]:
+    """Before opset 7 matrices said that a bias is stretched, and recurrent layers which results are wanted."""
+    return [_changed(node, drop=("broadcast", "output_sequence"))]
+
+
 @before(
     18, "ReduceL1", "ReduceL2", "ReduceLogSum", "ReduceLogSumExp", "ReduceMax", "ReduceMean", "ReduceMin", "ReduceProd", "ReduceSumSquare"
 )
@@ -168,7 +205,7 @@ def _pad(node: Node, up: Upgrade) -> list[Node]:
 def _dropout(node: Node, up: Upgrade) -> list[Node]:
     """The mask, which was a number before opset 10, is cast back, or left out where nobody uses it."""
     ratio = up.constant(node, "ratio", np.array(node.attributes.get("ratio", 0.5), np.float32))
-    node = _changed(node, drop=("ratio",), inputs=(node.inputs[0], ratio))
+    node = _changed(node, drop=("is_test", "ratio"), inputs=(node.inputs[0], ratio))
     if len(node.outputs) < 2 or node.outputs[1] not in up.used:
         return [replace(node, outputs=node.outputs[:1])]
     if up.opset >= 10:
@@ -185,7 +222,7 @@ def _batch_normalization(node: Node, up: Upgrade) -> list[Node]:
         raise UnsupportedError("statistics for each position (spatial=0)")
     if up.used.intersection(node.outputs[3:]):
         raise UnsupportedError("the outputs saved_mean and saved_var are used")
-    node = _changed(node, drop=("spatial",))
+    node = _changed(node, drop=("is_test", "spatial"))
     return [_changed(replace(node, outputs=node.outputs[:3]), training_mode=1) if any(node.outputs[1:3]) else node]
 
 
@@ -209,7 +246,9 @@ def _softmax(node: Node, up: Upgrade) -> list[Node]:
 
 @before(10, "Upsample")
 def _upsample(node: Node, up: Upgrade) -> list[Node]:
-    scales = node.inputs[1] if len(node.inputs) > 1 else up.constant(node, "scales", np.array(node.attributes["scales"], np.float32))
+    old = node.attributes
+    given = old.get("scales") or (1.0, 1.0, old.get("height_scale", 1.0), old.get("width_scale", 1.0))
+    scales = node.inputs[1] if len(node.inputs) > 1 else up.constant(node, "scales", np.array(given, np.float32))
     attributes = {"mode": node.attributes.get("mode", "nearest"), "coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"}
     return [Node("Resize", (node.inputs[0], "", scales), node.outputs, attributes, node.name)]
 
