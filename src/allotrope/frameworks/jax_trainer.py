@@ -12,11 +12,11 @@ import ml_dtypes
 import numpy as np
 
 from allotrope.config import Settings
-from allotrope.errors import TrainingError
 from allotrope.frameworks.contract import Trainer, TrainingPlan
 from allotrope.frameworks.jax_primitives import JaxPrimitives, to_array, to_numpy
 from allotrope.frameworks.lowering import lowered
 from allotrope.frameworks.reference import ReferencePrimitives
+from allotrope.frameworks.updates import check_state, clipped, updated
 from allotrope.network.network import Network
 from allotrope.operators.interpret import Context, Program
 
@@ -67,25 +67,14 @@ class JaxTrainer(Trainer):
             return self.plan.loss(self.p, logits.astype(target.dtype), target), context.updates
 
         (loss, updates), gradients = jax.value_and_grad(loss_of, has_aux=True)(learning)
-        learning, slots = self._updated(learning, self._clipped(gradients), slots, rate, step)
+        learning, slots = self._updated(learning, gradients, slots, rate, step)
         fixed = {**fixed, **updates}
         return learning, fixed, slots, self._averaged({**fixed, **learning}, averaged, step), loss
 
-    def _clipped(self, gradients: Arrays) -> Arrays:
-        """Gradients made smaller, all alike, where their common norm is above the bound; 1e-6 as in PyTorch's clip_grad_norm_."""
-        if self.plan.clip_norm is None:
-            return gradients
-        norm = jnp.sqrt(sum(jnp.sum(jnp.square(g)) for g in gradients.values()))
-        factor = jnp.minimum(self.plan.clip_norm / (norm + 1e-6), 1.0)
-        return {name: g * factor for name, g in gradients.items()}
-
     def _updated(self, weights: Arrays, gradients: Arrays, slots: Any, rate: Any, step: Any) -> tuple[Arrays, Any]:
-        plan, new_weights, new_slots = self.plan, {}, {}
-        for name, weight in weights.items():
-            scaled = rate * plan.learning_rate_scale.get(name, 1.0)
-            decay = plan.weight_decay.get(name, 0.0)
-            new_weights[name], new_slots[name] = plan.optimizer.update(self.p, weight, gradients[name], slots[name], scaled, decay, step)
-        return new_weights, new_slots
+        bounded = dict(zip(gradients, clipped(self.p, list(gradients.values()), self.plan.clip_norm), strict=True))
+        new = {n: updated(self.p, self.plan, n, weight, bounded[n], slots[n], rate, step) for n, weight in weights.items()}
+        return {n: weight for n, (weight, _) in new.items()}, {n: kept for n, (_, kept) in new.items()}
 
     def _averaged(self, weights: Arrays, averaged: Arrays, step: Any) -> Arrays:
         if self.plan.average is None:
@@ -122,10 +111,7 @@ class JaxTrainer(Trainer):
     def load_state(self, state: Mapping[str, np.ndarray]) -> None:
         """Go on from a saved state. Raises: TrainingError where names or shapes differ."""
         arrays = self._state_arrays()
-        wrong = sorted(set(arrays) ^ set(state)) + [n for n in arrays if n in state and arrays[n].shape != state[n].shape]
-        if wrong:
-            listed = ", ".join(wrong[:20])
-            raise TrainingError(f"the checkpoint does not fit this network and recipe; names or shapes differ for: {listed}.")
+        check_state({name: array.shape for name, array in arrays.items()}, state)
         with self._here():
             self.learning = {n: to_array(state[f"weights/{n}"]) for n in self.learning}
             self.fixed = {n: to_array(state[f"weights/{n}"]) for n in self.fixed}

@@ -11,11 +11,11 @@ import torch
 from torch import Tensor
 
 from allotrope.config import Settings
-from allotrope.errors import TrainingError
 from allotrope.frameworks.contract import Trainer, TrainingPlan
 from allotrope.frameworks.pytorch_compiled import CompiledForward
 from allotrope.frameworks.pytorch_module import NetworkModule
 from allotrope.frameworks.pytorch_primitives import to_numpy, to_tensor
+from allotrope.frameworks.updates import check_state
 from allotrope.network.network import Network
 
 MEMORY_FORMATS = {"default": torch.contiguous_format, "channels-last": torch.channels_last}
@@ -99,10 +99,7 @@ class PyTorchTrainer(Trainer):
     def load_state(self, state: Mapping[str, np.ndarray]) -> None:
         """Go on from a saved state. Raises: TrainingError where names or shapes differ."""
         tensors = self._state_tensors()
-        wrong = sorted(set(tensors) ^ set(state)) + [n for n in tensors if n in state and tensors[n].shape != state[n].shape]
-        if wrong:
-            differing = ", ".join(wrong[:20])
-            raise TrainingError(f"the checkpoint does not fit this network and recipe; names or shapes differ for: {differing}.")
+        check_state({name: tuple(tensor.shape) for name, tensor in tensors.items()}, state)
         with torch.no_grad():
             for name, tensor in tensors.items():
                 tensor.copy_(to_tensor(state[name], self.settings.device))

@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 
 from allotrope.config import Settings
-from allotrope.errors import TrainingError, UsageError
+from allotrope.errors import UsageError
 from allotrope.frameworks.contract import Trainer, TrainingPlan
 from allotrope.frameworks.tensorflow_arrays import to_numpy, to_tensor
 from allotrope.frameworks.tensorflow_import import tf
 from allotrope.frameworks.tensorflow_module import NetworkModule
 from allotrope.frameworks.tensorflow_primitives import TensorFlowPrimitives
+from allotrope.frameworks.updates import averaging_share, check_state, clipped, updated
 from allotrope.network.network import Network
 
 Tensor = Any
@@ -57,7 +58,7 @@ class TensorFlowTrainer(Trainer):
 
     def __init__(self, network: Network, plan: TrainingPlan, settings: Settings) -> None:
         """Raises: UnsupportedError for operators without a meaning, UsageError for threads that cannot be set any more."""
-        _set_threads(settings.threads)
+        set_threads(settings.threads)
         self.plan, self.network = plan, network
         self.device = "/GPU:0" if settings.device == "cuda" else "/CPU:0"
         primitives = MixedPrimitives() if settings.precision == "bfloat16" else TensorFlowPrimitives()
@@ -88,7 +89,7 @@ class TensorFlowTrainer(Trainer):
             logits, updates = self._logits(images, values, True, step)
             loss = self.plan.loss(self.model.program.p, tf.cast(logits, target.dtype), target)
         gradients = tape.gradient(loss, trained, unconnected_gradients=tf.UnconnectedGradients.ZERO)
-        gradients = self._clipped([tf.convert_to_tensor(g) for g in gradients])
+        gradients = clipped(self.model.program.p, [tf.convert_to_tensor(g) for g in gradients], self.plan.clip_norm)
         new = dict(updates)
         for name, weight, gradient in zip(self.trained, trained, gradients, strict=True):
             new[name] = self._updated(name, weight, gradient, learning_rate, tf.cast(step, tf.float64))
@@ -102,29 +103,20 @@ class TensorFlowTrainer(Trainer):
         outputs, updates = self.model.outputs({self.network.inputs[0].name: images}, values, training, step)
         return next(iter(outputs.values())), updates
 
-    def _clipped(self, gradients: list[Tensor]) -> list[Tensor]:
-        if self.plan.clip_norm is None:
-            return gradients
-        norm = tf.sqrt(tf.add_n([tf.reduce_sum(tf.square(g)) for g in gradients]))
-        factor = tf.minimum(self.plan.clip_norm / (norm + 1e-6), 1)
-        return [g * factor for g in gradients]
-
     def _updated(self, name: str, weight: Tensor, gradient: Tensor, learning_rate: Tensor, step: Tensor) -> Tensor:
         """A weight after one step; its slots are assigned."""
-        plan, slots = self.plan, {slot: tf.convert_to_tensor(variable) for slot, variable in self.slots[name].items()}
-        scaled = learning_rate * plan.learning_rate_scale.get(name, 1.0)
-        decay = plan.weight_decay.get(name, 0.0)
-        weight, slots = plan.optimizer.update(self.model.program.p, weight, gradient, slots, scaled, decay, step)
+        slots = {slot: tf.convert_to_tensor(variable) for slot, variable in self.slots[name].items()}
+        weight, slots = updated(self.model.program.p, self.plan, name, weight, gradient, slots, learning_rate, step)
         for slot, value in slots.items():
             self.slots[name][slot].assign(value)
         return weight
 
     def _follow(self, values: Mapping[str, Tensor], step: Tensor) -> None:
         assert self.average is not None and self.plan.average is not None
-        rate = 1 - tf.minimum(tf.constant(self.plan.average, tf.float64), (1 + step) / (10 + step))
+        share = averaging_share(self.model.program.p, self.plan.average, step)
         for name, average in self.average.items():
             if average.dtype.is_floating:
-                average.assign_add((values[name] - average) * tf.cast(rate, average.dtype))
+                average.assign_add((values[name] - average) * tf.cast(share, average.dtype))
 
     def evaluate(self, images: np.ndarray) -> np.ndarray:
         """Logits [n, k]; see the contract."""
@@ -149,11 +141,7 @@ class TensorFlowTrainer(Trainer):
     def load_state(self, state: Mapping[str, np.ndarray]) -> None:
         """Go on from a saved state. Raises: TrainingError where names or shapes differ."""
         variables = self._state_variables()
-        wrong = sorted(set(variables) ^ set(state))
-        wrong += [n for n, variable in variables.items() if n in state and tuple(variable.shape) != state[n].shape]
-        if wrong:
-            names = ", ".join(wrong[:20])
-            raise TrainingError(f"the checkpoint does not fit this network and recipe; names or shapes differ for: {names}.")
+        check_state({name: tuple(variable.shape) for name, variable in variables.items()}, state)
         for name, variable in variables.items():
             variable.assign(to_tensor(state[name]))
 
@@ -163,7 +151,7 @@ class TensorFlowTrainer(Trainer):
         return variables | {f"average/{n}": v for n, v in (self.average or {}).items()}
 
 
-def _set_threads(threads: int | None) -> None:
+def set_threads(threads: int | None) -> None:
     """Raises: UsageError where TensorFlow has begun with another number."""
     if threads is None or tf.config.threading.get_intra_op_parallelism_threads() == threads:
         return
