@@ -6,18 +6,29 @@ import functools
 import importlib
 import importlib.util
 
-from allotrope.errors import MissingDependencyError, unknown_name
+from allotrope.errors import MissingDependencyError, UsageError, unknown_name
 from allotrope.frameworks.contract import Framework
 
-FRAMEWORKS = {"reference": "numpy", "pytorch": "torch", "jax": "jax", "tensorflow": "tensorflow"}
+FRAMEWORKS = {"reference": "numpy", "pytorch": "torch", "jax": "jax", "tensorflow": "tensorflow", "keras": "keras"}
 """Each framework and the package that it needs."""
 
 
 def missing(name: str) -> str | None:
     """Why a framework cannot be used here, with the command that installs it; None where it can."""
-    if importlib.util.find_spec(FRAMEWORKS[name]) is not None:
-        return None
-    return f"{name} is not installed; install it with: pip install 'allotrope[{name}]'"
+    if importlib.util.find_spec(FRAMEWORKS[name]) is None:
+        return f"{name} is not installed; install it with: pip install 'allotrope[{name}]'"
+    return _missing_engine() if name == "keras" else None
+
+
+def _missing_engine() -> str | None:
+    """Why Keras, which is there, has nothing to run on."""
+    from allotrope.frameworks.keras_engine import ENGINES, engine
+
+    try:
+        reason = missing(ENGINES[engine()])
+    except UsageError as error:
+        return str(error)
+    return None if reason is None else f"Keras runs on {engine()} here (KERAS_BACKEND says on what), and {reason}"
 
 
 @functools.cache

@@ -81,6 +81,8 @@ class Framework(abc.ABC):
     """Runs, differentiates and trains networks in one framework."""
 
     name: ClassVar[str]
+    engine: str | None = None
+    """The framework that computes for this one, as this one calls it."""
 
     @abc.abstractmethod
     def run(self, network: Network, inputs: Mapping[str, np.ndarray], training: bool = False) -> dict[str, np.ndarray]:

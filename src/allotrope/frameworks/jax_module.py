@@ -30,7 +30,7 @@ class NetworkModule(nnx.Module):
 
     def __init__(self, network: Network, seed: int = 0) -> None:
         """Raises: UnsupportedError that lists every operator without a meaning here, or all weights that need 64 bits."""
-        _check_widths(network)
+        check_widths(network)
         self.program = Program(lowered(network), JaxPrimitives(), ReferencePrimitives())
         self.input_names = tuple(value.name for value in network.inputs)
         self.seed, self.deterministic = seed, True
@@ -86,7 +86,8 @@ class NetworkModule(nnx.Module):
         return outputs[0] if len(outputs) == 1 else tuple(outputs)
 
 
-def _check_widths(network: Network) -> None:
+def check_widths(network: Network) -> None:
+    """Raises: UnsupportedError for weights of 64 bits where JAX has no such floats."""
     wide = sorted(name for name, array in network.weights.items() if array.dtype in (np.float64, np.complex128))
     if wide and not jax.config.jax_enable_x64:
         raise UnsupportedError(

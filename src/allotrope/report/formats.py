@@ -10,6 +10,7 @@ RUNTIMES = {
     "onnxruntime": "ONNX Runtime",
     "openvino": "OpenVINO",
     "pytorch": "PyTorch",
+    "torch": "PyTorch",
     "tensorflow": "TensorFlow",
     "keras": "Keras",
     "jax": "JAX",

@@ -127,9 +127,15 @@ def training_facts(run: Record) -> list[tuple[str, str]]:
         ("validation loss", run.number("validation", "loss"), significant),
         ("test loss", run.number("test", "loss"), significant),
     ]
-    facts = [("framework", runtime_name(run.text("framework"))), ("stopped", training.text("stopped"))]
+    facts = [("framework", _framework(run)), ("stopped", training.text("stopped"))]
     facts += [(name, write(value)) for name, value, write in numbers if value is not None]
     return [(name, value) for name, value in facts if value]
+
+
+def _framework(run: Record) -> str:
+    """The framework, and what computes for it where that is another."""
+    names = (runtime_name(run.text("framework")), runtime_name(run.text("engine")))
+    return " on ".join(name for name in names if name)
 
 
 def network_facts(run: Record) -> list[tuple[str, str]]:

@@ -113,7 +113,8 @@ def _choose(fitting: Fitting) -> None:
         "not_trainable": sorted(choice.network.weights.keys() - choice.network.trainable),
         "table": str(choice.network),
     }
-    run.save(network=choice.name, network_details=details, recipe=choice.recipe, framework=options.framework)
+    framework = find_framework(options.framework)
+    run.save(network=choice.name, network_details=details, recipe=choice.recipe, framework=framework.name, engine=framework.engine)
 
 
 def choose_settings(fitting: Fitting) -> None:

@@ -1,0 +1,66 @@
+"""Keras: networks as `keras.Model`, trained by Keras on the engine that KERAS_BACKEND names.
+
+Keras's own array functions only pass a call on to the engine, so runs and gradients are the engine's; models and training are Keras's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from allotrope.config import Settings
+from allotrope.frameworks import framework
+from allotrope.frameworks.contract import Framework, Trainer, TrainingPlan
+from allotrope.frameworks.keras_engine import ENGINES, engine
+from allotrope.network.network import Network
+
+
+class Keras(Framework):
+    """Networks in Keras, on one engine for the life of the process."""
+
+    name = "keras"
+
+    def __init__(self) -> None:
+        """Raises: UsageError for an engine that cannot train."""
+        self.engine = engine()
+
+    @property
+    def below(self) -> Framework:
+        """The framework that is the engine."""
+        return framework(ENGINES[self.engine])
+
+    def run(self, network: Network, inputs: Mapping[str, np.ndarray], training: bool = False) -> dict[str, np.ndarray]:
+        """The network's outputs by name, computed by the engine."""
+        return self.below.run(network, inputs, training)
+
+    def gradients(
+        self, network: Network, inputs: Mapping[str, np.ndarray], output_gradients: Mapping[str, np.ndarray]
+    ) -> dict[str, np.ndarray]:
+        """Vector-Jacobian products by name, for every trainable weight and every float input, by the engine's own autograd."""
+        return self.below.gradients(network, inputs, output_gradients)
+
+    def native(self, network: Network) -> Any:
+        """A `keras.Model` whose variables have the weights' names as their paths."""
+        from allotrope.frameworks.keras_model import NetworkModel
+
+        return NetworkModel(network)
+
+    def weights_of(self, model: Any) -> dict[str, np.ndarray]:
+        """The weights and state of a native model, by their names in the network."""
+        return {name: model.to_numpy(variable.value) for name, variable in model.by_name.items()}
+
+    def trainer(self, network: Network, plan: TrainingPlan, settings: Settings) -> Trainer:
+        """A trainer that starts from the network's weights."""
+        from allotrope.frameworks.keras_trainer import KerasTrainer
+
+        return KerasTrainer(network, plan, settings)
+
+    def settings(self) -> list[Settings]:
+        """The engine's, without what Keras cannot do: it compiles PyTorch's steps piece by piece, and needs float64 on the device."""
+        found = [settings for settings in self.below.settings() if settings.device != "mps"]
+        return [settings for settings in found if not (self.engine == "torch" and settings.compiled)]
+
+
+FRAMEWORK = Keras()

@@ -1,0 +1,20 @@
+"""The engine under Keras: the framework that computes for it, one for the life of a process. Imports none of them."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from allotrope.errors import unknown_name
+
+ENGINES = {"tensorflow": "tensorflow", "jax": "jax", "torch": "pytorch"}
+"""Each engine as KERAS_BACKEND names it, and the framework that it is here."""
+
+
+def engine() -> str:
+    """That of Keras where it is loaded already, else the one that KERAS_BACKEND names, else tensorflow. Raises: UsageError."""
+    keras = sys.modules.get("keras")
+    name: str = keras.config.backend() if keras is not None else os.environ.get("KERAS_BACKEND") or "tensorflow"
+    if name not in ENGINES:
+        raise unknown_name("engine for Keras (KERAS_BACKEND)", name, ENGINES)
+    return name

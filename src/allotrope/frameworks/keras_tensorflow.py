@@ -1,0 +1,94 @@
+"""Keras on TensorFlow."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
+from allotrope.frameworks.keras_import import keras
+from allotrope.frameworks.tensorflow_arrays import to_numpy
+from allotrope.frameworks.tensorflow_import import tf
+from allotrope.frameworks.tensorflow_primitives import TensorFlowPrimitives
+from allotrope.frameworks.tensorflow_trainer import MixedPrimitives, set_threads
+
+Tensor = Any
+Step = Callable[[Any], Any]
+
+
+class EngineModel(keras.Model):
+    """What `NetworkModel` does as TensorFlow wants it.
+
+    Keras lets TensorFlow trace its steps with a batch of unknown size, for which networks cannot be traced; here every size is
+    traced by itself.
+    """
+
+    always_compiled = False
+    set_threads = staticmethod(set_threads)
+    to_numpy = staticmethod(to_numpy)
+
+    @staticmethod
+    def wide() -> AbstractContextManager[Any]:
+        """Within it, arrays of 64 bits are what they say."""
+        return nullcontext()
+
+    def prepare(self, layout: str | None) -> TensorFlowPrimitives:
+        """The primitives, in the model's precision; they find their layout themselves."""
+        return MixedPrimitives() if self.compute_dtype == "bfloat16" else TensorFlowPrimitives()
+
+    def narrowing(self) -> AbstractContextManager[Any]:
+        """Around the network, where bfloat16 is not a matter of the primitives alone."""
+        return nullcontext()
+
+    def array(self, x: Any) -> Tensor:
+        """The value of a variable, or x itself, as a tensor."""
+        return tf.convert_to_tensor(x)
+
+    def after_step(self) -> None:
+        """What remains to do in a training step once the weights are new."""
+
+    def train_step(self, data: Any) -> dict[str, Tensor]:
+        """As Keras has it, then `after_step`."""
+        logs: dict[str, Tensor] = super().train_step(data)
+        self.after_step()
+        return logs
+
+    def make_train_function(self, force: bool = False) -> None:
+        """As Keras has it, with a trace for every shape."""
+        if self.train_function is None or force:
+            self.train_function = self._on_iterator(self._traced(self.train_step))
+
+    def make_test_function(self, force: bool = False) -> None:
+        """As Keras has it, with a trace for every shape."""
+        if self.test_function is None or force:
+            self.test_function = self._on_iterator(self._traced(self.test_step))
+
+    def make_predict_function(self, force: bool = False) -> None:
+        """As Keras has it, with a trace for every shape."""
+        if self.predict_function is None or force:
+            step = self._traced(self.predict_step)
+
+            def run(batches: list[Any]) -> Any:
+                return keras.tree.map_structure(lambda *parts: tf.concat(parts, 0), *map(step, batches))
+
+            self.predict_function = run
+
+    def _traced(self, step: Step) -> Step:
+        run = step if self.run_eagerly else tf.function(step, jit_compile=self.jit_compile, autograph=False)
+        return lambda data: run(keras.tree.map_structure(_without_optional, data))
+
+    def _on_iterator(self, step: Step) -> Callable[[Iterator[Any]], Any]:
+        def run(batches: Iterator[Any]) -> Any:
+            logs = None
+            for _, data in zip(range(self.steps_per_execution), batches, strict=False):
+                logs = step(data)
+            if logs is None:
+                raise StopIteration
+            return logs
+
+        return run
+
+
+def _without_optional(x: Any) -> Any:
+    """None where Keras sent TensorFlow's stand-in for it through a data set."""
+    return None if isinstance(x, tf.experimental.Optional) else x
