@@ -19,9 +19,6 @@ from allotrope.network.network import Network
 from allotrope.network.weights import every_node
 from allotrope.operators.interpret import Context, Program
 
-GROUPS = 24
-"""At most so many slopes of a network are taken: weights beyond that number share theirs with their neighbours."""
-
 
 class Oracle:
     """A network over NumPy, in the dtypes that it has."""
@@ -63,7 +60,7 @@ def in_dtypes_of(arrays: Arrays, others: Arrays) -> dict[str, np.ndarray]:
         return {name: array.astype(others[name].dtype, copy=False) for name, array in arrays.items()}
 
 
-def output_slopes(task: Task, say: Callable[[str], None]) -> tuple[Slope, ...]:
+def output_slopes(task: Task, directions: int, say: Callable[[str], None]) -> tuple[Slope, ...]:
     """The slopes of the weighted sum of outputs of which frameworks take gradients, by weights and float inputs."""
     oracle, inputs, seeds = Oracle(task.network), task.inputs(), task.output_gradients()
 
@@ -73,11 +70,14 @@ def output_slopes(task: Task, say: Callable[[str], None]) -> tuple[Slope, ...]:
 
     places = {name: array for name, array in task.network.weights.items() if name in task.network.trainable}
     places |= {name: array for name, array in inputs.items() if array.dtype == np.float64}
-    return slopes_of(objective, places, GROUPS, task.seed, say)
+    return slopes_of(objective, places, directions, task.seed, say)
 
 
-def first_step(task: Task, with_slopes: bool, say: Callable[[str], None]) -> FirstStep:
-    """What the first training step must begin with. Raises: UnsupportedError where the network cannot be trained."""
+def first_step(task: Task, directions: int, say: Callable[[str], None]) -> FirstStep:
+    """What the first training step must begin with; 0 `directions` leave its slopes out.
+
+    Raises: UnsupportedError where the network cannot be trained.
+    """
     network, plan = task.trained, task.plan
     oracle, (x, target) = Oracle(network), task.batch_of(1)
 
@@ -91,7 +91,7 @@ def first_step(task: Task, with_slopes: bool, say: Callable[[str], None]) -> Fir
     if not np.isfinite(value):
         raise UnsupportedError(f"the first loss is {value} in the reference")
     places = {name: array for name, array in network.weights.items() if name in network.trainable}
-    slopes = slopes_of(lambda moved: loss(moved, fresh()), places, GROUPS // 2, task.seed, say) if with_slopes else ()
+    slopes = slopes_of(lambda moved: loss(moved, fresh()), places, directions, task.seed, say)
     return FirstStep(value, dict(context.updates), slopes)
 
 

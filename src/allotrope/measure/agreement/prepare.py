@@ -26,29 +26,20 @@ class Prepared:
     notes: tuple[str, ...]
 
 
-def prepare(
-    file: str,
-    tolerances: Mapping[str, Tolerance],
-    batch: int,
-    lengths: Mapping[str, int],
-    seed: int,
-    learning_rate: float,
-    training: bool,
-    say: Callable[[str], None],
-) -> Prepared:
-    """The expectations of the precisions that `tolerances` names.
+def prepare(task: Task, tolerances: Mapping[str, Tolerance], directions: int, training: bool, say: Callable[[str], None]) -> Prepared:
+    """The expectations of the precisions that `tolerances` names, for a task in float32 that knows its inputs only.
 
     Raises: UsageError for inputs that cannot be made up, UnsupportedError for operators without a meaning.
     """
     say("reference: outputs")
-    task = _whole(Task(file, "float32", batch, lengths, seed, learning_rate, {}, 1.0, ()))
+    task = _whole(task)
     rounding = rounded_operators(task.network)
     if rounding:
         return _as_it_is(task, tolerances, rounding, training, say)
     wide = replace(task, precision="float64")
     outputs, training_outputs = (values(wide.network, wide.probes, wide.inputs(), trains) for trains in (False, True))
-    slopes = output_slopes(wide, lambda line: say(f"reference: {line}")) if wide.outputs else ()
-    first, notes = _first(wide, True, say) if training else (None, ())
+    slopes = output_slopes(wide, directions, lambda line: say(f"reference: {line}")) if wide.outputs else ()
+    first, notes = _first(wide, directions // 2, say) if training else (None, ())
     expected = {}
     if "float64" in tolerances:
         expected["float64"] = Expectation(wide, tolerances["float64"], outputs, training_outputs, slopes, first)
@@ -79,7 +70,7 @@ def _narrow(
     )
     if first is None:
         return found
-    own = first_step(task, False, lambda line: None)
+    own = first_step(task, 0, lambda line: None)
     state = in_dtypes_of(first.state, task.network.weights)
     first_noise = {**_noise(own.state, state), "": difference(np.array(own.loss), np.array(first.loss)).error}
     return replace(found, first=FirstStep(first.loss, state, ()), first_noise=first_noise)
@@ -106,16 +97,16 @@ def _as_it_is(
     note = f"float64 is left out: {', '.join(rounding)} depend on how float32 rounds"
     if "float32" not in tolerances:
         raise UnsupportedError(f"{note}. Check it with --precision float32.")
-    first, notes = _first(task, False, say) if training else (None, ())
+    first, notes = _first(task, 0, say) if training else (None, ())
     outputs, training_outputs = (values(task.network, task.probes, task.inputs(), trains) for trains in (False, True))
     expected = Expectation(task, tolerances["float32"], outputs, training_outputs, (), first)
     return Prepared({"float32": expected}, (note, *notes))
 
 
-def _first(task: Task, with_slopes: bool, say: Callable[[str], None]) -> tuple[FirstStep | None, tuple[str, ...]]:
+def _first(task: Task, directions: int, say: Callable[[str], None]) -> tuple[FirstStep | None, tuple[str, ...]]:
     """What is expected of the first training step; where there is no training, the reason."""
     say("reference: first training step")
     try:
-        return first_step(task, with_slopes, lambda line: say(f"reference: {line} in training")), ()
+        return first_step(task, directions, lambda line: say(f"reference: {line} in training")), ()
     except UnsupportedError as error:
         return None, (f"training is left out: {error}",)

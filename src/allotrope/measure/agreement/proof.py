@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from allotrope.measure.agreement.comparer import Comparison
-from allotrope.measure.agreement.judge import Row
+if TYPE_CHECKING:
+    from allotrope.measure.agreement.comparer import Comparison
+    from allotrope.measure.agreement.judge import Row
 
 COLUMNS = {
     "outputs": "outputs",
@@ -46,7 +47,7 @@ class Proof:
 
     def __str__(self) -> str:
         rows = self.json["rows"]
-        lines = [_heading(self.json), "", *_table(rows), "", *_details(rows), *_partings(self.json["partings"]), *self.json["notes"]]
+        lines = [_heading(self.json), "", *_table(rows), "", *_details(rows), *_partings(self.json), *self.json["notes"]]
         return "\n".join([*lines, _verdict(self.json)])
 
 
@@ -71,11 +72,11 @@ def missing_row(framework: str, reason: str) -> dict[str, Any]:
     return {"framework": framework, "status": "missing", "reason": reason, **empty}
 
 
-def agreement(rows: Sequence[Mapping[str, Any]], named: Sequence[str] | None) -> bool:
+def agreement(rows: Sequence[Mapping[str, Any]], named: Sequence[str]) -> bool:
     """Whether nothing departs, something was compared, and every framework that was `named` was compared as a whole."""
     compared = [row for row in rows if row["parts"]]
     whole = {row["framework"] for row in rows} - {row["framework"] for row in rows if row["reason"] or row["refused"]}
-    return bool(compared) and all(row["status"] != "departs" for row in rows) and set(named or ()) <= whole
+    return bool(compared) and all(row["status"] != "departs" for row in rows) and set(named) <= whole
 
 
 def _plain(comparison: Comparison) -> dict[str, Any]:
@@ -150,11 +151,10 @@ def _details(rows: Sequence[Mapping[str, Any]]) -> list[str]:
 
 
 def _partings(found: Mapping[str, Any]) -> list[str]:
-    limit = found.get("limit")
     lines = []
-    for name, (first, step) in found.get("frameworks", {}).items():
+    for name, (first, step) in found["partings"].items():
         when = "do not part" if step is None else f"part at step {step}"
-        lines.append(f"float32 losses of {name} and {first} {when} (by more than {limit:g})")
+        lines.append(f"float32 losses of {name} and {first} {when} (by more than {found['parting']:g})")
     return lines
 
 

@@ -17,7 +17,10 @@ STEPS = (1e-5, 1e-6, 1e-7, 1e-8)
 
 @dataclass(frozen=True)
 class Slope:
-    """The slope along `directions`, an array for each of the arrays that move together; `uncertainty` is how far two estimates part."""
+    """The slope along `directions`, an array for each of the arrays that move together.
+
+    `uncertainty` is how far two estimates part, or the slopes forward and backward, as they do right on a kink.
+    """
 
     directions: Arrays
     value: float
@@ -34,7 +37,8 @@ def slopes_of(
 ) -> tuple[Slope, ...]:
     """The slopes of `function` at `arrays`, each along a random direction of neighbouring ones, in at most `groups` groups."""
     names = [name for name, array in arrays.items() if array.size]
-    parts = np.array_split(np.arange(len(names)), min(groups, len(names))) if names else []
+    count = min(groups, len(names))
+    parts = np.array_split(np.arange(len(names)), count) if count else []
     found = []
     for number, part in enumerate(parts, 1):
         random = np.random.default_rng((seed, number))
@@ -45,14 +49,18 @@ def slopes_of(
 
 
 def _slope(function: Callable[[Mapping[str, np.ndarray]], float], arrays: Arrays, directions: Arrays) -> Slope:
-    """Central differences over ever shorter steps; the two neighbours that agree best give the value."""
+    """Central differences over ever shorter steps; the two neighbours that are surest give the value."""
 
     def at(distance: float) -> float:
         return function({name: arrays[name] + distance * direction for name, direction in directions.items()})
 
-    estimates = [(at(step) - at(-step)) / (2 * step) for step in STEPS]
-    near, far = min(pairwise(estimates), key=lambda pair: abs(pair[0] - pair[1]) if math.isfinite(sum(pair)) else math.inf)
-    return Slope(directions, (near + far) / 2, abs(near - far))
+    here, estimates = at(0.0), []
+    for step in STEPS:
+        ahead, behind = at(step), at(-step)
+        estimates.append(((ahead - behind) / (2 * step), abs(ahead - 2 * here + behind) / (2 * step)))
+    pairs = [((far + near) / 2, max(abs(far - near), bend)) for (far, _), (near, bend) in pairwise(estimates)]
+    value, uncertainty = min(pairs, key=lambda pair: pair[1] if math.isfinite(pair[1]) else math.inf)
+    return Slope(directions, value, uncertainty)
 
 
 def _size(array: np.ndarray) -> float:

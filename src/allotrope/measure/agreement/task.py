@@ -6,7 +6,7 @@ All of it is a function of the task's plain fields, so that each process makes t
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -40,9 +40,9 @@ class Task:
     lengths: Mapping[str, int]
     seed: int
     learning_rate: float
-    outputs: Mapping[str, tuple[int, ...]]
-    scale: float
-    probes: tuple[str, ...]
+    outputs: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    scale: float = 1.0
+    probes: tuple[str, ...] = ()
 
     @property
     def dtype(self) -> np.dtype:

@@ -1,0 +1,90 @@
+"""The check as a whole: what is expected, what every framework answers in its own process, and the judgement."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from allotrope.frameworks import missing
+from allotrope.measure.agreement.judge import Expectation, Tolerance, judge, partings
+from allotrope.measure.agreement.prepare import prepare
+from allotrope.measure.agreement.proof import Proof, agreement, missing_row, row_of
+from allotrope.measure.agreement.recording import Recording, record, steps_kept
+from allotrope.measure.agreement.task import Task
+from allotrope.measure.machine import cores, machine
+
+ROOM = 256 * 2**20
+"""Bytes on disk that the weights of one framework's training may take; beyond that they are kept after fewer steps."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """How a network is checked; `parting` is the difference of float32 losses that is reported, `lengths` are of free dimensions."""
+
+    steps: int
+    batch: int
+    lengths: Mapping[str, int]
+    seed: int
+    learning_rate: float
+    directions: int
+    parting: float
+    threads: int | None
+
+
+def prove(
+    called: str,
+    file: Path,
+    names: Sequence[str],
+    tolerances: Mapping[str, Tolerance],
+    options: Options,
+    named: Sequence[str],
+    say: Callable[[str], None],
+) -> Proof:
+    """The network in `file` in the frameworks `names`, in the precisions of `tolerances`. Those that are `named` must be compared.
+
+    The file's folder takes what is recorded. Raises: UsageError, UnsupportedError, ModelError as `check` does.
+    """
+    began = time.perf_counter()
+    task = Task(str(file), "float32", options.batch, options.lengths, options.seed, options.learning_rate)
+    prepared = prepare(task, tolerances, options.directions, options.steps > 0, say)
+    reasons = {name: reason for name in names if (reason := missing(name)) is not None}
+    there = [name for name in names if name not in reasons]
+    recordings = [_recorded(name, expected, options, file.parent, say) for expected in prepared.expected.values() for name in there]
+    judged = judge(recordings, prepared.expected)
+    rows = [row_of(row) for name in there for row in judged if row.recording.framework == name]
+    rows += [missing_row(name, reason) for name, reason in reasons.items()]
+    return Proof(
+        {
+            "network": called,
+            **_facts(prepared.expected),
+            **asdict(options),
+            "rows": rows,
+            "partings": partings(judged, "float32", options.parting),
+            "notes": list(prepared.notes),
+            "agrees": agreement(rows, named),
+            "seconds": time.perf_counter() - began,
+        }
+    )
+
+
+def _recorded(name: str, expected: Expectation, options: Options, scratch: Path, say: Callable[[str], None]) -> Recording:
+    """What one framework answers. In float32 only the first step's weights are kept: later ones may part."""
+    task = expected.task
+    size = sum(array.nbytes for array in task.network.weights.values())
+    kept = steps_kept(options.steps, size, ROOM) if task.precision == "float64" else [1]
+    steps = options.steps if expected.first else 0
+    tell = lambda line: say(f"{name} {task.precision}: {line}")  # noqa: E731 - every line says whose it is
+    found = record(name, task, steps, kept, options.threads or cores(), scratch / task.precision / name, tell)
+    if found.failure:
+        tell(f"failed: {found.failure}")
+    return found
+
+
+def _facts(expected: Mapping[str, Expectation]) -> dict[str, Any]:
+    one = next(iter(expected.values()))
+    loss = None if one.first is None else "cross-entropy" if one.task.classifies else "squared error"
+    network = one.task.network
+    return {"nodes": len(network.graph.nodes), "weights": len(network.weights), "loss": loss, "machine": machine()}
