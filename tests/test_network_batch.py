@@ -5,6 +5,7 @@ import pytest
 from onnx import helper
 
 import allotrope
+from allotrope.config import Repair
 from onnx_models import model, node, outputs, tensor
 
 F = np.float32
@@ -18,8 +19,8 @@ def ints(*values):
     return np.array(values, np.int64)
 
 
-def load(nodes, inputs=None, **arrays):
-    return allotrope.load(model([CONV, *nodes], inputs or IMAGE, [tensor("y", shape=None)], {**W, **arrays}))
+def load(nodes, inputs=None, repair=True, **arrays):
+    return allotrope.load(model([CONV, *nodes], inputs or IMAGE, [tensor("y", shape=None)], {**W, **arrays}), repair=repair)
 
 
 COUNTED = {"i": ints(0), "j": ints(1), "r": ints(-1)}
@@ -73,7 +74,7 @@ def test_freed(nodes, arrays):
 
 @pytest.mark.parametrize(("nodes", "arrays"), KEPT)
 def test_kept(nodes, arrays):
-    network = load(nodes, **arrays)
+    network = load(nodes, repair=Repair.without(["batch-normalization"]), **arrays)
     assert network.inputs[0].shape == (1, 3, 4, 4)
     assert [n.operator for n in network.graph.nodes] == ["Conv", *(n.op_type for n in nodes)]
 
@@ -85,7 +86,7 @@ def test_a_network_without_weights_is_left_alone():
 
 def test_it_can_be_switched_off_and_other_batches_stay():
     made = model([CONV, node("Relu", "c", "y")], IMAGE, arrays=W)
-    assert allotrope.load(made, free_batch=False).inputs[0].shape == (1, 3, 4, 4)
+    assert allotrope.load(made, repair=False).inputs[0].shape == (1, 3, 4, 4)
     assert load([node("Relu", "c", "y")], [tensor("x", shape=[2, 3, 4, 4])]).inputs[0].shape == (2, 3, 4, 4)
     assert load([node("Relu", "c", "y")], [tensor("x", shape=["k", 3, 4, 4])]).inputs[0].shape == ("k", 3, 4, 4)
 

@@ -63,7 +63,7 @@ def test_a_freed_batch_gives_each_example_its_own_result(shared):
         alone = runtime(str(path)).run(None, {"input": x[index : index + 1]})
         for one, both in zip(alone, together, strict=True):
             np.testing.assert_allclose(both[index : index + 1], one, rtol=1e-4, atol=1e-4)
-    assert allotrope.load(path, free_batch=False).inputs[0].shape == (1, 3, 240, 320)
+    assert allotrope.load(path, repair=False).inputs[0].shape == (1, 3, 240, 320)
 
 
 LIGHT = ["densenet121", "inception_v1", "inception_v2", "resnet50", "shufflenet", "squeezenet"]

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, fields
 
-from allotrope.errors import UsageError
+from allotrope.errors import UsageError, unknown_name
 
 OPTIMIZERS = ("sgd", "momentum", "nesterov", "rmsprop", "adam", "adamw")
 SCHEDULES = ("constant", "step", "cosine", "one-cycle")
@@ -38,7 +39,8 @@ class Recipe:
     where given, ends the training (the schedule follows whichever of the two is nearer its end).
     The warm-up begins at `start_fraction` of the learning rate, and the schedule ends at `final_fraction` of it.
     `average` is the decay per step of the exponential moving average of the weights, None for none.
-    `bias_scale` multiplies the learning rate of normalization biases (cifar10-airbench uses 64).
+    `bias_scale` multiplies the learning rate of normalization biases (cifar10-airbench uses 64), `backbone_rate` that of all
+    layers but the last.
     """
 
     optimizer: str = "nesterov"
@@ -50,6 +52,7 @@ class Recipe:
     decay_kind: str = "l2"
     decay_all: bool = False
     bias_scale: float = 1.0
+    backbone_rate: float = 1.0
     schedule: str = "one-cycle"
     warmup: float = 0.2
     start_fraction: float = 0.0
@@ -70,6 +73,63 @@ class Recipe:
     budget: float | None = None
     patience: int | None = None
     seed: int = 0
+
+
+@dataclass(frozen=True)
+class Repair:
+    """What is mended when an ONNX file is read; each step can be left out.
+
+    `batch` frees a batch of 1 that was baked in. `weights` finds weights in Constant nodes and behind Identity, Transpose and
+    the like. `preprocessing` keeps the arithmetic on the raw input from learning. `batch_normalization` gives each running
+    statistics of its own and both modes. The others recognize one operator where a file spells it out.
+    """
+
+    batch: bool = True
+    weights: bool = True
+    preprocessing: bool = True
+    batch_normalization: bool = True
+    gelu: bool = True
+    swish: bool = True
+    hard_swish: bool = True
+    layer_normalization: bool = True
+    softmax: bool = True
+    attention: bool = True
+
+    @classmethod
+    def none(cls) -> Repair:
+        """The file as it is."""
+        return cls.without(field.name for field in fields(cls))
+
+    @classmethod
+    def without(cls, steps: Iterable[str]) -> Repair:
+        """All but these steps, as they are called here, with - for _ if one likes; `all` leaves out every step.
+
+        Raises: UsageError for an unknown step.
+        """
+        known = {field.name for field in fields(cls)}
+        asked = [step.replace("-", "_") for step in steps]
+        for step in asked:
+            if step not in known | {"all"}:
+                raise unknown_name("repair", step, known | {"all"})
+        return cls(**dict.fromkeys(known if "all" in asked else asked, False))
+
+
+@dataclass(frozen=True)
+class FineTuning:
+    """How a network from an ONNX file is fitted to data of one's own.
+
+    `new_head` gives the last layer fresh weights, for the data's classes. `freeze` are patterns of names of weights that do not
+    learn. `backbone_rate` multiplies the learning rate of all layers but the last, None for what is usual. `mean` and `std` are
+    per channel or one for all, in pixel units, those that the network was trained with; None for what the file or data says.
+    `restore_batchnorm` puts BatchNormalization behind convolutions that lost theirs.
+    """
+
+    new_head: bool = False
+    freeze: tuple[str, ...] = ()
+    backbone_rate: float | None = None
+    mean: tuple[float, ...] | None = None
+    std: tuple[float, ...] | None = None
+    restore_batchnorm: bool = False
 
 
 @dataclass(frozen=True)

@@ -60,7 +60,7 @@ def bench(
     if min([*batch, rounds, threads or 1], default=0) < 1:
         raise UsageError(f"batch {list(batch)}, rounds {rounds} and threads {threads} must all be at least 1.")
     found = [runtime(name) for name in runtimes or RUNTIMES]
-    network = load(file, free_batch=False)
+    network = load(file, repair=False)
     lengths = parse_lengths(dimensions, network.inputs)
     sizes = sorted(set(batch)) if has_free_batch(network.inputs) else [fixed_batch(network.inputs)]
     inputs = {size: random_inputs(network.inputs, size, lengths) for size in sizes}

@@ -56,7 +56,7 @@ _BY_AXES = frozenset(
 )
 
 
-def free_batch(network: Network) -> Network:
+def free_batch(network: Network, report: Callable[[str], None] = lambda line: None) -> Network:
     """The network for any number of examples, or itself where it already is, has no weights or cannot be proved to be."""
     baked = {x.name for x in network.inputs if x.shape is not None and len(x.shape) >= 2 and x.shape[0] == 1}
     if not baked or not network.weights:
@@ -82,6 +82,9 @@ def free_batch(network: Network) -> Network:
     freed = {value: replace(known[value], shape=(name, *(proof.shape(value) or ())[1:])) for value in proof.batched - baked}
     values = {**graph.values, **{value: freed[value] for value in graph.values if value in freed}}
     graph = replace(graph, values=values, outputs=tuple(freed[y.name] for y in network.outputs))
+    mended = [node.name or node.outputs[0] for node, old in zip(graph.nodes, network.graph.nodes, strict=True) if node != old]
+    spelled = f", which Reshape {', '.join(mended)} spelled out" if mended else ""
+    report(f"repair: the batch of 1 that was fixed in {', '.join(sorted(baked))} is free{spelled}")
     return Network(graph, network.weights, network.trainable, network.metadata)
 
 
@@ -233,6 +236,14 @@ def _matmul(proof: _Proof, node: Node, batched: list[bool]) -> bool:
     if all(batched):
         return a == b >= 3
     return (a >= 2 and (b < a or a == b == 2)) if batched[0] else (b >= 3 and a < b)
+
+
+@_rule("Attention")
+def _attention(proof: _Proof, node: Node, batched: list[bool]) -> bool:
+    """Queries, keys and values belong to one example each; a mask is the same for all, or each has its own."""
+    mask = proof.shape(node.inputs[3]) if len(node.inputs) > 3 else ()
+    alike = mask is not None and (len(mask) < 4 or mask[0] == 1 or batched[3])
+    return len(node.inputs) <= 4 and all(batched[:3]) and alike and (len(mask or ()) == 4 or batched[3:4] != [True])
 
 
 @_rule("Gemm")

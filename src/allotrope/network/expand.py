@@ -12,8 +12,9 @@ from onnx import AttributeProto, FunctionProto, NodeProto, TypeProto
 from allotrope.errors import ModelError, UnsupportedError
 from allotrope.network.graph import UNKNOWN, Graph, Node, Value
 from allotrope.network.isolated import isolated
+from allotrope.network.names import free_name, names_in
 from allotrope.network.network import Network
-from allotrope.network.normalize import constants_in_place, free_name, names_in, upgraded
+from allotrope.network.normalize import constants_in_place, upgraded
 from allotrope.network.opset import OPSET, opset_of, schema
 from allotrope.network.parse import parse_node
 from allotrope.network.shapes import infer_shapes

@@ -2,36 +2,64 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from dataclasses import replace
 from functools import cache
 
+from allotrope.config import Repair
 from allotrope.network.batch import free_batch as with_free_batch
+from allotrope.network.ends import preprocessing_arrays
 from allotrope.network.graph import Graph, Node, Value
+from allotrope.network.names import free_name, names_in
 from allotrope.network.network import Network
 from allotrope.network.opset import OPSET
 from allotrope.network.parse import constant_of
+from allotrope.network.repair import Report, repaired
 from allotrope.network.shapes import infer_shapes
 from allotrope.network.upgrade import Upgrade, needs_upgrade, upgrade
-from allotrope.network.weights import RECORD, every_node, roles
+from allotrope.network.weights import RECORD, Roles, by_use, every_node, roles
 
-__all__ = ["OPSET", "constants_in_place", "free_name", "names_in", "normalize", "upgraded"]
+__all__ = ["OPSET", "constants_in_place", "normalize", "upgraded"]
 
 
-def normalize(graph: Graph, opset: int, metadata: Mapping[str, str], free_batch: bool = True) -> Network:
-    """A network from a checked graph at its own opset, all its arrays among its constants.
+def normalize(
+    graph: Graph, opset: int, metadata: Mapping[str, str], repair: Repair | None = None, report: Report = lambda line: None
+) -> Network:
+    """A network from a checked graph at its own opset, all its arrays among its constants; mended as `repair` says.
 
     Raises: UnsupportedError, ModelError, each naming the nodes.
     """
+    repair = repair or Repair()
+    listed = graph.constants.keys()
     graph = infer_shapes(upgraded(_hoisted(constants_in_place(graph)), opset), {})
-    found = roles(graph, graph.constants, metadata)
+    graph = repaired(graph, repair, report)
+    found = _roles(graph, metadata, listed, repair, report)
     names = found.trainable | found.state
     weights = {name: array for name, array in graph.constants.items() if name in names}
     used = _used(graph)
     constants = {name: array for name, array in graph.constants.items() if name in used - names}
     others = {key: text for key, text in metadata.items() if key != RECORD}
     network = Network(replace(graph, constants=constants), weights, found.trainable, others)
-    return with_free_batch(network) if free_batch else network
+    return with_free_batch(network, report) if repair.batch else network
+
+
+def _roles(graph: Graph, metadata: Mapping[str, str], listed: Container[str], repair: Repair, report: Report) -> Roles:
+    """Which arrays are weights. `listed` are those that the file holds as initializers."""
+    found = roles(graph, graph.constants, metadata)
+    if RECORD in metadata:
+        return found
+    pixels = preprocessing_arrays(graph) & found.trainable if repair.preprocessing else frozenset()
+    if pixels and pixels < found.trainable:
+        report(f"repair: {', '.join(sorted(pixels))} prepare the input before the network begins: constants, which do not learn")
+        found = Roles(found.trainable - pixels, found.state)
+    direct = by_use(graph, graph.constants, behind=False)
+    hidden = frozenset(n for n in found.trainable | found.state if n not in listed or n not in direct.trainable | direct.state)
+    if not repair.weights:
+        return Roles(found.trainable - hidden, found.state - hidden)
+    if hidden:
+        inside = len([name for name in hidden if name not in listed])
+        report(f"repair: {inside} weights found in Constant nodes, {len(hidden) - inside} behind Identity, Transpose or the like")
+    return found
 
 
 def constants_in_place(graph: Graph) -> Graph:
@@ -103,22 +131,3 @@ def _renamed(node: Node, names: Mapping[str, str]) -> Node:
         return node
     node = replace(node, inputs=tuple(names.get(name, name) for name in node.inputs))
     return _with_subgraphs(node, lambda inner: replace(inner, nodes=tuple(_renamed(n, names) for n in inner.nodes)))
-
-
-def names_in(graph: Graph) -> set[str]:
-    """Every name of a value in the graph and in those inside it."""
-    own = {value.name for value in (*graph.inputs, *graph.outputs)} | set(graph.constants)
-    for node in graph.nodes:
-        own |= set(node.inputs) | set(node.outputs)
-        own.update(*(names_in(subgraph) for subgraph in node.subgraphs))
-    return own
-
-
-def free_name(name: str, taken: set[str]) -> str:
-    """The name, or it with the first number that makes it new; it is then taken."""
-    found, number = name, 1
-    while found in taken:
-        number += 1
-        found = f"{name}_{number}"
-    taken.add(found)
-    return found

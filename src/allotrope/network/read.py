@@ -13,6 +13,7 @@ from pathlib import Path
 
 import onnx
 
+from allotrope.config import Repair
 from allotrope.errors import ModelError, UnsupportedError
 from allotrope.network.check import check_model
 from allotrope.network.external import ExternalData
@@ -22,35 +23,43 @@ from allotrope.network.normalize import normalize
 from allotrope.network.opset import OLDEST
 from allotrope.network.order import ordered
 from allotrope.network.parse import metadata_of, parse_graph
+from allotrope.network.repair import Report
 from allotrope.network.wire import check_wire
 
 _LARGEST_FILE = 2**31 - 1
 
 
-def load(source: str | os.PathLike[str] | bytes | onnx.ModelProto, *, free_batch: bool = True) -> Network:
+def load(
+    source: str | os.PathLike[str] | bytes | onnx.ModelProto,
+    *,
+    repair: Repair | bool = True,
+    report: Report = lambda line: None,
+) -> Network:
     """The network in an ONNX file, in bytes or in a ModelProto.
 
-    `free_batch` makes a baked-in batch of 1 free where that provably changes nothing else.
+    `repair` says which losses of exporters are made good (True all of them, False none): see `Repair`. What was found and done
+    is reported, a line a step.
 
     Raises: ModelError for a model that is broken or hostile, UnsupportedError for one that uses what is not supported.
     """
+    repair = repair if isinstance(repair, Repair) else Repair() if repair else Repair.none()
     if isinstance(source, onnx.ModelProto):
-        return _network(source, None, free_batch)
+        return _network(source, None, repair, report)
     if isinstance(source, bytes | bytearray | memoryview):
-        return _network(_parsed(bytes(source)), None, free_batch)
+        return _network(_parsed(bytes(source)), None, repair, report)
     path = Path(source)
     try:
-        return _network(_parsed(_content(path)), ExternalData(path.parent), free_batch)
+        return _network(_parsed(_content(path)), ExternalData(path.parent), repair, report)
     except (ModelError, UnsupportedError) as error:
         raise type(error)(f"'{path}': {error}") from error
 
 
-def _network(model: onnx.ModelProto, external: ExternalData | None, free_batch: bool) -> Network:
+def _network(model: onnx.ModelProto, external: ExternalData | None, repair: Repair, report: Report) -> Network:
     opset = check_model(model)
     model = inlined(model)
     graph = ordered(parse_graph(model.graph, external))
     graph = replace(graph, documentation=graph.documentation or model.doc_string)
-    return normalize(graph, max(opset, OLDEST), metadata_of(model), free_batch)
+    return normalize(graph, max(opset, OLDEST), metadata_of(model), repair, report)
 
 
 def _parsed(content: bytes) -> onnx.ModelProto:

@@ -70,8 +70,8 @@ def roles(graph: Graph, arrays: Mapping[str, np.ndarray], metadata: Mapping[str,
     return by_use(graph, arrays)
 
 
-def by_use(graph: Graph, arrays: Mapping[str, np.ndarray]) -> Roles:
-    """The weights among `arrays`, by the inputs that they go to."""
+def by_use(graph: Graph, arrays: Mapping[str, np.ndarray], behind: bool = True) -> Roles:
+    """The weights among `arrays`, by the inputs that they go to, or with `behind` what `PASSING` operators make of them."""
     uses: dict[str, list[tuple[Node, int]]] = defaultdict(list)
     for node in every_node(graph):
         for position, name in enumerate(node.inputs):
@@ -79,7 +79,7 @@ def by_use(graph: Graph, arrays: Mapping[str, np.ndarray]) -> Roles:
     trainable, state = set(), set()
     for name, array in arrays.items():
         if is_float(array.dtype):
-            found = set(_roles_of(name, array.size, uses))
+            found = set(_roles_of(name, array.size, uses, behind))
             if "trainable" in found:
                 trainable.add(name)
             elif "state" in found:
@@ -109,7 +109,7 @@ def every_node(graph: Graph) -> Iterator[Node]:
             yield from every_node(subgraph)
 
 
-def _roles_of(name: str, size: int, uses: Mapping[str, list[tuple[Node, int]]]) -> Iterator[str]:
+def _roles_of(name: str, size: int, uses: Mapping[str, list[tuple[Node, int]]], behind: bool) -> Iterator[str]:
     pending, seen = [name], {name}
     while pending:
         for node, position in uses.get(pending.pop(), ()):
@@ -117,7 +117,7 @@ def _roles_of(name: str, size: int, uses: Mapping[str, list[tuple[Node, int]]]) 
                 yield "trainable"
             if position in STATE_INPUTS.get(node.operator, ()):
                 yield "state"
-            if node.operator in PASSING and position == 0:
+            if behind and node.operator in PASSING and position == 0:
                 pending += [output for output in node.outputs if output not in seen]
                 seen |= set(node.outputs)
 
