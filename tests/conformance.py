@@ -1,7 +1,8 @@
 """ONNX's own backend cases, from the onnx wheel, run in one framework: equal, wrong, refused or crashed.
 
 python tests/conformance.py pytorch [node simple pytorch-converted pytorch-operator] [--gradients] prints the counts and what is wrong
-or crashed; with --gaps it prints what tests/known_gaps holds: the refused cases, and with --gradients those gradients that are not equal.
+or crashed, on standard error; with --gaps it prints what tests/known_gaps holds on standard output: the refused cases, and with
+--gradients those gradients that are not equal.
 """
 
 import collections
@@ -147,7 +148,7 @@ def known_gaps(framework):
 
 REASONS = {
     "only tensors can go in and out": "sequences and optionals as inputs or outputs of a network",
-    "too old|has dropped": "opsets before 7, and meanings that ONNX has dropped",
+    "too old|has dropped": "opsets before 6, and meanings that ONNX has dropped",
     "dtype object": "strings",
     "there is no gradient by": "no gradient by floats whose values must be known beforehand",
     "scatter_mul gradients": "JAX has no gradient of a scatter that multiplies",
@@ -189,9 +190,10 @@ def print_counts(label, results):
     """What is wrong or crashed, and how many there are of each kind."""
     for name, (kind, why) in results.items():
         if kind in ("wrong", "crashed"):
-            print(f"{kind:8s} {name}: {why[:200]}")
+            print(f"{kind:8s} {name}: {why[:200]}", file=sys.stderr)
     counts = collections.Counter(kind for kind, _ in results.values())
-    print(f"{label}: " + ", ".join(f"{counts[kind]} {kind}" for kind in ("equal", "wrong", "refused", "crashed", "left out")), flush=True)
+    total = ", ".join(f"{counts[kind]} {kind}" for kind in ("equal", "wrong", "refused", "crashed", "left out"))
+    print(f"{label}: {total}", file=sys.stderr)
 
 
 def main():
@@ -202,7 +204,7 @@ def main():
     equal = [name for name in names if results[name][0] == "equal" and cases()[name].kind == "node"]
     gradients = gradient_outcomes(framework, equal) if "--gradients" in rest else {}
     if "--gaps" in rest:
-        return print_gaps(results | gradients)
+        print_gaps(results | gradients)
     print_counts(framework, results)
     if gradients:
         print_counts(f"{framework}, gradients", gradients)

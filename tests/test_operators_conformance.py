@@ -13,7 +13,7 @@ import conformance
 from allotrope.frameworks.widening import widened
 from tested import EVERYTHING, TESTED
 
-LEAST = {"reference": 1909, "pytorch": 1823, "tensorflow": 1755, "jax": 1755}
+LEAST = {"reference": 1943, "pytorch": 1857, "tensorflow": 1779, "jax": 1779}
 """Cases that must be equal, of 2,024."""
 
 

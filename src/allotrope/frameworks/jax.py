@@ -36,7 +36,7 @@ class Jax(Framework):
         arrays = check_inputs(network, inputs)
         with jax.enable_x64(True):
             outputs = evaluate(_outputs_of(network, training), {**network.weights, **arrays})
-            return {name: to_numpy(value) for name, value in outputs.items()}
+            return {value.name: to_numpy(outputs[value.name]) for value in network.outputs}  # JAX sorts what it compiles by name
 
     def gradients(
         self, network: Network, inputs: Mapping[str, np.ndarray], output_gradients: Mapping[str, np.ndarray]
