@@ -92,10 +92,10 @@ def _combined(operator: str, parts: list[Polynomial]) -> Polynomial | None:
         case "Mul":
             return _product(*parts)
         case "Div":
-            inverse = _power(parts[1], -1)
+            inverse = _power(parts[1], -1.0)
             return None if inverse is None else _product(parts[0], inverse)
         case "Reciprocal":
-            return _power(parts[0], -1)
+            return _power(parts[0], -1.0)
         case "Sqrt":
             return _power(parts[0], 0.5)
     exponent = parts[1] if parts[1].keys() <= {product()} else None
