@@ -71,7 +71,7 @@ def test_means_the_same_as_before(opset, made, arrays):
     results = [tensor(name, kinds.get(name, TensorProto.INT64 if "k" in arrays else 1), None) for name in made.output]
     extra = [] if "x" in made.input else [node("Shape", "x", "shape")]
     old = model([made, *extra], [tensor("x", shape=[2, 4, 6, 6])], results, arrays, opset)
-    new = allotrope.load(old, free_batch=False)
+    new = allotrope.load(old, repair=False)
     for before, after in zip(outputs(old, x=X), outputs(new.to_onnx(), x=X), strict=True):
         np.testing.assert_allclose(after, before, rtol=1e-6, atol=1e-6)
         assert after.dtype == before.dtype
@@ -100,7 +100,7 @@ OF_OPSET_6 = [
 @pytest.mark.parametrize(("made", "arrays", "expected"), OF_OPSET_6)
 def test_opset_6_means_what_onnx_said(made, arrays, expected):
     old = model([made], [tensor("x", shape=[2, 4, 6, 6])], arrays=arrays, opset=6)
-    found = allotrope.load(old, free_batch=False).run({"x": X})["y"]
+    found = allotrope.load(old, repair=False).run({"x": X})["y"]
     np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
 
 

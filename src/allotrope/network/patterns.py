@@ -297,4 +297,3 @@ def _same_heads(graph: Rewriting, query: str, key: str, value: str) -> bool:
     """Whether all three are [n, h, ...] of the same n and h."""
     shapes = [graph.shape(name) or () for name in (query, key, value)]
     return all(len(shape) == 4 and shape[1] is not None and shape[:2] == shapes[0][:2] for shape in shapes)
-

@@ -52,7 +52,7 @@ class Task:
     @cached_property
     def declared(self) -> Network:
         """The network as it is in the file."""
-        return load(self.file, free_batch=False)
+        return load(self.file, repair=False)
 
     @cached_property
     def network(self) -> Network:
