@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -78,17 +78,19 @@ def check(
     }
     called = network.graph.name if isinstance(network, Network) else str(network)
     with display(quiet) as show, tempfile.TemporaryDirectory() as scratch:
-        file, lengths = _file(network, Path(scratch), batch, dimensions)
+        file, lengths = _file(network, Path(scratch), batch, dimensions, show.say)
         options = Options(steps, batch, lengths, seed, learning_rate, directions, parting, threads)
         return prove(called, file, names, {name: both[name] for name in precisions}, options, _split(frameworks or ()), show.say)
 
 
-def _file(network: str | Path | Network, scratch: Path, batch: int, dimensions: Sequence[str]) -> tuple[Path, dict[str, int]]:
+def _file(
+    network: str | Path | Network, scratch: Path, batch: int, dimensions: Sequence[str], say: Callable[[str], None]
+) -> tuple[Path, dict[str, int]]:
     """The network in a file of our own, which every process reads, and the length of every free dimension."""
     from allotrope.measure.inputs import parse_lengths
     from allotrope.network.read import load
 
-    loaded = network if isinstance(network, Network) else load(network)
+    loaded = network if isinstance(network, Network) else load(network, report=say)
     loaded.save(scratch / "network.onnx")
     free = [dimension for value in loaded.inputs for dimension in (value.shape or ()) if not isinstance(dimension, int)]
     first = {value.shape[0] for value in loaded.inputs if value.shape and isinstance(value.shape[0], str)}

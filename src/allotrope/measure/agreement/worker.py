@@ -41,7 +41,8 @@ class AgreementWorker:
     def begin(self, framework: str, task: dict[str, Any]) -> dict[str, Any]:
         """Takes the task and imports the framework."""
         self._task, self._framework = Task(**task), find(framework)
-        return {"version": sys.modules[FRAMEWORKS[framework]].__version__}
+        version, engine = sys.modules[FRAMEWORKS[framework]].__version__, self._framework.engine
+        return {"version": version if engine is None else f"{version} on {engine}"}
 
     @refusing
     def outputs(self, training: bool, output: str) -> dict[str, Any]:

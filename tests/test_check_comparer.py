@@ -1,0 +1,349 @@
+"""The comparer of `check` against wrong answers that were planted: each is caught and its culprit named; right answers pass."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from agreeing import STEPS, TOLERANCES, answers, copied, expectations, network, task_of
+from allotrope.frameworks import missing
+from allotrope.measure.agreement.comparer import compare_losses, compare_outputs, parting_step
+from allotrope.measure.agreement.difference import difference, scale_of
+from allotrope.measure.agreement.judge import judge
+from allotrope.network.graph import Node
+
+pytestmark = pytest.mark.skipif(missing("pytorch") is not None, reason="the true answers are PyTorch's")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("agreement")
+
+
+@pytest.fixture(scope="module")
+def expected(folder):
+    return expectations(network(), folder)
+
+
+@pytest.fixture(scope="module")
+def true(expected, folder):
+    return answers("pytorch", expected["float64"].task, folder / "true")
+
+
+@pytest.fixture(scope="module")
+def others(expected, folder):
+    """Answers of PyTorch to questions that are slightly wrong, by what is wrong with them."""
+    task = expected["float64"].task
+
+    def wrong(name, made, **options):
+        other = replace(task_of(made, folder / name, "float64"), outputs=task.outputs, scale=task.scale, probes=task.probes)
+        return answers("pytorch", other, folder / name / "answers", **options)
+
+    for name in ("momentum", "untied", "step"):
+        (folder / name).mkdir()
+    return {
+        "momentum": wrong("momentum", network(momentum=1 - 0.8)),
+        "untied": wrong("untied", network(tied=False)),
+        "step": wrong("step", network(), shift=1),
+    }
+
+
+# --- wrong answers: what is changed, in which part it shows, what is named
+
+
+def sign(found, others):
+    found.gradients["fc.weight"] *= -1
+
+
+def transposed(found, others):
+    found.gradients["shared"] = found.gradients["shared"].T
+
+
+def shifted(found, others):
+    found.outputs["conv"] = np.roll(found.outputs["conv"], 1, axis=-1)
+
+
+def not_a_number(found, others):
+    found.outputs["tanh"][1, 2, 0, 1] = math.nan
+
+
+def infinite(found, others):
+    found.outputs["head" if "head" in found.outputs else "logits"][0, 0] = math.inf
+
+
+def narrow_output(found, others):
+    found.outputs["bn"] = found.outputs["bn"].astype(np.float32)
+
+
+def narrow_gradient(found, others):
+    found.gradients["conv.weight"] = found.gradients["conv.weight"].astype(np.float32)
+
+
+def dropped_bias_gradient(found, others):
+    del found.gradients["fc.bias"]
+
+
+def constant_zero_gradient(found, others):
+    found.gradients["bn.bias"][:] = 0
+
+
+def untied(found, others):
+    found.gradients["shared"] = others["untied"].gradients["shared"]
+
+
+def half_of_the_batch(found, others):
+    found.gradients["embedding"] /= 4
+
+
+def extra_gradient(found, others):
+    found.gradients["bn.running_mean"] = np.ones(8)
+
+
+def wrong_momentum_sense(found, others):
+    found.weights = others["momentum"].weights
+
+
+def unbiased_variance(found, others):
+    count = 4 * 3 * 3
+    for arrays in found.weights.values():
+        arrays["bn.running_var"] = 2.0 + (arrays["bn.running_var"] - 2.0) * count / (count - 1)
+
+
+def stale_state(found, others):
+    for arrays in found.weights.values():
+        arrays["bn.running_mean"][:] = 0.5
+
+
+def missing_output(found, others):
+    del found.outputs["second"]
+
+
+def extra_output(found, others):
+    found.outputs["nonsense"] = np.zeros(3)
+
+
+def swapped_outputs(found, others):
+    found.outputs["logits"], found.outputs["squares"] = found.outputs["squares"], found.outputs["logits"]
+
+
+def slightly_larger(found, others):
+    found.outputs["joined"] *= 1 + 1e-4
+
+
+def one_element_off(found, others):
+    found.outputs["pooled"][2, 5] += 1e-8
+
+
+def spread(found, others):
+    found.outputs["bent"] = np.broadcast_to(found.outputs["bent"][:, None], (4, 1, 8)).copy()
+
+
+def repeated(found, others):
+    found.outputs["first"] = np.broadcast_to(found.outputs["first"][:1], (4, 8)).copy()
+
+
+def no_dropout(found, others):
+    found.training_outputs["dropout"] = found.training_outputs["tanh"]
+
+
+def statistics_of_the_past(found, others):
+    found.training_outputs["bn"] = found.outputs["bn"]
+
+
+def statistics_of_the_batch(found, others):
+    found.outputs["bn"] = found.training_outputs["bn"]
+
+
+def sum_instead_of_mean(found, others):
+    found.losses = [loss * 4 for loss in found.losses]
+
+
+def off_by_one_step(found, others):
+    found.losses, found.weights = others["step"].losses, others["step"].weights
+
+
+def late_losses(found, others):
+    found.losses = [found.losses[0], *found.losses[:-1]]
+
+
+def loss_not_a_number(found, others):
+    found.losses[3] = math.nan
+
+
+def too_few_losses(found, others):
+    del found.losses[-1]
+
+
+def decay_forgotten(found, others):
+    for step, arrays in found.weights.items():
+        arrays["shared"] *= 1 + 0.05 * 5e-4 * step
+
+
+def lost_weight(found, others):
+    for arrays in found.weights.values():
+        del arrays["embedding"]
+
+
+def frozen_weight(found, others):
+    for arrays in found.weights.values():
+        arrays["conv.weight"] = found.weights[1]["conv.weight"]
+
+
+PLANTED = {
+    sign: ("slopes", "gradient of 'fc.weight'"),
+    transposed: ("slopes", "gradient of 'shared'"),
+    shifted: ("outputs", "node 'conv' (Conv)"),
+    not_a_number: ("outputs", "node 'tanh' (Tanh)"),
+    infinite: ("outputs", "node 'head' (Gemm)"),
+    narrow_output: ("outputs", "node 'bn' (BatchNormalization)"),
+    narrow_gradient: ("gradients", "gradient of 'conv.weight'"),
+    dropped_bias_gradient: ("slopes", "gradient of 'fc.bias'"),
+    constant_zero_gradient: ("slopes", "gradient of 'bn.bias'"),
+    untied: ("slopes", "gradient of 'shared'"),
+    half_of_the_batch: ("slopes", "gradient of 'embedding'"),
+    extra_gradient: ("gradients", "gradient of 'bn.running_mean'"),
+    wrong_momentum_sense: ("first state", "step 1: state 'bn.running_mean'"),
+    unbiased_variance: ("first state", "step 1: state 'bn.running_var'"),
+    stale_state: ("first state", "step 1: state 'bn.running_mean'"),
+    missing_output: ("outputs", "node 'second' (MatMul)"),
+    extra_output: ("outputs", "value 'nonsense'"),
+    swapped_outputs: ("outputs", "node 'head' (Gemm)"),
+    slightly_larger: ("outputs", "node 'joined' (Add)"),
+    one_element_off: ("outputs", "node 'pooled' (ReduceMean)"),
+    spread: ("outputs", "node 'bent' (Tanh)"),
+    repeated: ("outputs", "node 'first' (MatMul)"),
+    no_dropout: ("training outputs", "node 'dropout' (Dropout)"),
+    statistics_of_the_past: ("training outputs", "node 'bn' (BatchNormalization)"),
+    statistics_of_the_batch: ("outputs", "node 'bn' (BatchNormalization)"),
+    sum_instead_of_mean: ("first loss", "step 1: loss"),
+    off_by_one_step: ("first loss", "step 1: loss"),
+    late_losses: ("losses", "step 2: loss"),
+    loss_not_a_number: ("losses", "step 4: loss"),
+    too_few_losses: ("losses", "losses"),
+    decay_forgotten: ("weights", "step 1: weight 'shared'"),
+    lost_weight: ("weights", "step 1: weight 'embedding'"),
+    frozen_weight: ("weights", "step 2: weight 'conv.weight'"),
+}
+
+
+@pytest.mark.parametrize("plant", PLANTED, ids=lambda plant: plant.__name__)
+def test_a_planted_wrong_answer_is_caught_and_named(plant, true, others, expected):
+    part, culprit = PLANTED[plant]
+    wrong = copied(true, framework="planted")
+    plant(wrong, others)
+    right, judged = judge([true, wrong], expected)
+    assert right.agrees
+    assert not judged.agrees
+    assert judged.parts[part].departures[0].culprit == culprit
+
+
+@pytest.mark.parametrize("plant", [plant for plant in PLANTED if PLANTED[plant][0] in ("slopes", "outputs", "first state", "first loss")])
+def test_it_is_caught_where_no_other_framework_is_there(plant, true, others, expected):
+    wrong = copied(true)
+    plant(wrong, others)
+    (judged,) = judge([wrong], expected)
+    assert judged.parts[PLANTED[plant][0]].departures[0].culprit == PLANTED[plant][1]
+
+
+@pytest.mark.parametrize("plant", [sign, sum_instead_of_mean], ids=lambda plant: plant.__name__)
+def test_the_first_framework_is_no_standard_where_it_is_wrong(plant, true, others, expected):
+    """Others are held to the first that is right by the reference."""
+    wrong = copied(true, framework="planted")
+    plant(wrong, others)
+    first, second = judge([wrong, true], expected)
+    assert second.agrees
+    assert not first.agrees
+
+
+# --- right answers
+
+
+def test_true_answers_agree(true, expected):
+    (judged,) = judge([true], expected)
+    assert judged.agrees
+    parts = {"outputs", "training outputs", "slopes", "first loss", "first state", "training slopes"}
+    assert set(judged.parts) == parts
+    assert all(part.compared and not part.left_out for part in judged.parts.values())
+
+
+def test_rounding_is_no_departure(true, expected):
+    rng = np.random.default_rng(0)
+    noisy = copied(true, framework="noisy")
+    groups = [noisy.outputs, noisy.training_outputs, noisy.gradients, *noisy.weights.values()]
+    for arrays in groups:
+        for name, array in arrays.items():
+            arrays[name] = array * (1 + 1e-14 * rng.standard_normal(array.shape)) if array.dtype == np.float64 else array
+    noisy.losses = [loss * (1 + 1e-14) for loss in noisy.losses]
+    _, judged = judge([true, noisy], expected)
+    assert judged.agrees
+    assert {"gradients", "losses", "weights", "state"} <= set(judged.parts)
+
+
+def test_float32_agrees_and_its_dtypes_are_judged(true, expected, folder):
+    found = answers("pytorch", expected["float32"].task, folder / "float32")
+    _, judged = judge([true, found], expected)
+    assert judged.agrees
+    assert judged.parts["outputs"].error > 1e-9
+    wide = replace(found, gradients={name: array.astype(np.float64) for name, array in found.gradients.items()})
+    _, judged = judge([true, wide], expected)
+    assert judged.parts["gradients"].departures[0].problem == "dtype float64 instead of float32"
+    assert TOLERANCES["float32"].losses is None
+
+
+# --- the measure of an error
+
+
+@pytest.mark.parametrize(
+    ("found", "expected", "error"),
+    [
+        ([1.0, 2.0], [1.0, 2.0], 0),
+        ([1.0, 2.002], [1.0, 2.0], 1e-3),
+        ([1.002, 2.0], [1.0, 2.0], 1e-3),
+        ([-1e9, 1.001], [-1e9, 1.0], 1e-3),
+        ([-1.001e9, 1.0], [-1e9, 1.0], 1e-3),
+        ([np.inf, np.nan], [np.inf, np.nan], 0),
+        ([np.inf, 1.0], [-np.inf, 1.0], np.inf),
+        ([1.0, np.nan], [1.0, 2.0], np.inf),
+        ([1e-300, 0.0], [0.0, 0.0], np.inf),
+        ([], [], 0),
+    ],
+)
+def test_errors_are_relative_to_the_scale_of_the_array(found, expected, error):
+    assert difference(np.array(found), np.array(expected)).error == pytest.approx(error)
+
+
+def test_integers_and_booleans_are_equal_or_not():
+    assert difference(np.array([1, 2]), np.array([1, 2])).error == 0
+    found = difference(np.array([1, 3, 4]), np.array([1, 2, 3]))
+    assert (found.error, found.text) == (math.inf, "2 of 3 elements differ, the first: 3 instead of 2 at [1]")
+    assert difference(np.array([True]), np.array([False])).error == math.inf
+
+
+def test_an_error_says_what_it_looks_like():
+    x = np.array([[1.0, -2.0], [3.0, 4.0]])
+    assert "all have the other sign" in difference(-x, x).text
+    assert "all are 2 times as large" in difference(2 * x, x).text
+    assert "all are 0" in difference(0 * x, x).text
+    assert "5 instead of 4 at [1, 1]" in difference(x + np.diag([0, 1]), x).text
+
+
+def test_masks_are_no_scale():
+    assert scale_of(np.array([-1e9, 0.5, -2.0, np.inf])) == 2.0
+
+
+def test_what_cancels_is_held_to_what_it_came_from():
+    nodes = [Node("Sub", ("a", "b"), ("y",)), Node("Mul", ("a", "b"), ("z",))]
+    expected = {"a": np.array([100.0]), "b": np.array([100.0]), "y": np.array([0.0]), "z": np.array([0.0])}
+    found = {**expected, "y": np.array([1e-12]), "z": np.array([1e-12])}
+    judged = compare_outputs(nodes, found, expected, 1e-10)
+    assert [departure.culprit for departure in judged.departures] == ["node 'z' (Mul)"]
+
+
+def test_losses_part_where_they_differ_by_more_than_the_limit():
+    assert parting_step([1.0, 2.0, 3.1], [1.0, 2.001, 3.0], 1e-3) == 3
+    assert parting_step([1.0, 2.0], [1.0, 2.0], 1e-3) is None
+    assert parting_step([1.0, math.nan], [1.0, 2.0], 1e-3) == 2
+    assert compare_losses([1.0] * STEPS, [1.0] * STEPS, 1e-8).agrees
