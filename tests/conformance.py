@@ -20,6 +20,7 @@ from onnx.backend.test.runner import Runner, _normalize_tensor
 
 from allotrope import load
 from allotrope.errors import AllotropeError
+from allotrope.frameworks.keras_engine import ENGINES, engine
 from allotrope.frameworks.widening import widened, widened_array
 from allotrope.testing import Prepared
 
@@ -135,10 +136,15 @@ def gradient_outcomes(framework, names):
     return {f"gradient {name}": gradient_outcome(name, framework) for name in names}
 
 
+def computing(framework):
+    """The framework that computes: the engine of Keras, else the framework itself."""
+    return ENGINES[engine()] if framework == "keras" else framework
+
+
 def known_gaps(framework):
     """The cases that a framework is known to refuse, or to have another gradient in, each with the reason above it in the file."""
     gaps, reason = {}, None
-    for line in (GAPS / f"{framework}.txt").read_text().splitlines():
+    for line in (GAPS / f"{computing(framework)}.txt").read_text().splitlines():
         if line.startswith("# "):
             reason = line[2:]
         elif line:

@@ -21,6 +21,7 @@ class Keras(Framework):
     """Networks in Keras, on one engine for the life of the process."""
 
     name = "keras"
+    engine: str
 
     def __init__(self) -> None:
         """Raises: UsageError for an engine that cannot train."""

@@ -98,7 +98,7 @@ def _kind(dtype: np.dtype) -> str:
 
 def _paths(names: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
     """A path for each name, cut at dots and slashes, which Keras and PyTorch do not allow in the names of variables."""
-    taken = {("training_step",)}
+    taken: set[tuple[str, ...]] = {("training_step",)}
     for name in names:
         path = tuple(part for part in re.split(r"[./]", name) if part) or ("weight",)
         while path in taken:

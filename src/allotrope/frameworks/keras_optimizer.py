@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
@@ -21,6 +21,8 @@ class PlannedOptimizer(keras.optimizers.Optimizer):
     """Changes the weights of a model as its plan says; `rate` is the learning rate, in float64 where Keras's own is float32."""
 
     slots: Mapping[str, Mapping[str, Any]]
+    rate: Any
+    _array: Callable[[Any], Array]
 
     def __init__(self, model: NetworkModel, plan: TrainingPlan) -> None:
         """For the trainable weights that the plan does not freeze."""

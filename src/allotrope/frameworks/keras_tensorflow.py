@@ -24,6 +24,9 @@ class EngineModel(keras.Model):
     """
 
     always_compiled = False
+    train_function: Any
+    test_function: Any
+    predict_function: Any
     set_threads = staticmethod(set_threads)
     to_numpy = staticmethod(to_numpy)
 
