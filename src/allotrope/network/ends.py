@@ -11,7 +11,6 @@ from allotrope.network.names import free_name, names_in
 from allotrope.network.network import Network
 from allotrope.network.order import used
 from allotrope.network.shapes import infer_shapes
-from allotrope.network.weights import every_node
 
 BEFORE = frozenset({"Add", "Cast", "Div", "Identity", "Mul", "Sub", "Transpose"})
 """Operators that prepare raw input, where they see nothing else than it and arrays."""
@@ -40,8 +39,8 @@ def preprocessing_arrays(graph: Graph) -> frozenset[str]:
 
     An array with more axes, such as the embedding of positions, is more than the preparation of an input.
     """
-    uses = Counter(name for node in every_node(graph) for name in node.inputs)
-    before = Counter(name for node in preprocessing(graph) for name in node.inputs)
+    uses = Counter(name for node in graph.nodes for name in used(node))
+    before = Counter(name for node in preprocessing(graph) for name in used(node))
     alone = {name for name, count in before.items() if name in graph.constants and uses[name] == count}
     return frozenset(name for name in alone if sum(length > 1 for length in graph.constants[name].shape) <= 1)
 
@@ -82,7 +81,8 @@ def _ending_in(network: Network, source: str, in_rows: bool) -> Network:
         source = name
     dtype = found.dtype if found is not None else network.outputs[0].dtype
     kept = without_unused(replace(graph, nodes=nodes, outputs=(Value(source, dtype, None),), values={}), {source})
-    weights = {name: array for name, array in network.weights.items() if any(name in node.inputs for node in every_node(kept))}
+    needed = {name for node in kept.nodes for name in used(node)}
+    weights = {name: array for name, array in network.weights.items() if name in needed}
     return Network(infer_shapes(kept, weights), weights, network.trainable & weights.keys(), network.metadata)
 
 

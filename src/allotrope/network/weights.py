@@ -9,13 +9,14 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import ml_dtypes
 import numpy as np
 
 from allotrope.errors import ModelError
+from allotrope.network.ends import preprocessing_arrays
 from allotrope.network.graph import Graph, Node
 
 if TYPE_CHECKING:
@@ -88,10 +89,10 @@ def by_use(graph: Graph, arrays: Mapping[str, np.ndarray], behind: bool = True) 
 
 
 def recorded(network: Network) -> dict[str, str]:
-    """The metadata entry that a file of this network needs: none where the table decides the same."""
+    """The metadata entry that a file of this network needs: none where it is read the same without."""
     arrays = {**network.graph.constants, **network.weights}
     own = Roles(network.trainable, frozenset(network.weights.keys() - network.trainable))
-    if own == by_use(network.graph, arrays):
+    if own == by_use(network.graph, arrays) and not preprocessing_arrays(replace(network.graph, constants=arrays)) & own.trainable:
         return {}
     return {RECORD: json.dumps({"trainable": sorted(own.trainable), "state": sorted(own.state)})}
 
