@@ -11,6 +11,9 @@ from allotrope.measure.agreement.arrays import Arrays, StepFiles, read_arrays
 from allotrope.measure.agreement.task import Task
 from allotrope.measure.process import PATIENCE, WorkerError, WorkerProcess
 
+WORKER = "allotrope.measure.agreement.worker"
+"""What each process runs."""
+
 AT_ONCE = 20
 """Training steps between two lines of progress."""
 
@@ -37,7 +40,7 @@ def record(
     """Has a fresh process do the task. `kept` are the training steps after which the weights are kept, in files in `folder`."""
     found = Recording(framework, task.precision)
     folder.mkdir(parents=True)
-    with WorkerProcess(threads, PATIENCE, "allotrope.measure.agreement.worker") as worker:
+    with WorkerProcess(threads, PATIENCE, WORKER) as worker:
         try:
             found.version = worker.ask("begin", framework=framework, task=asdict(task))["version"]
             say("outputs")
@@ -76,7 +79,7 @@ def _train(found: Recording, worker: WorkerProcess, steps: int, kept: Sequence[i
 
 def steps_kept(steps: int, weight_bytes: int, room: int) -> list[int]:
     """The steps after which weights are kept: all where they fit into `room` bytes, else the first, the last and ever fewer between."""
-    if steps * weight_bytes <= room:
+    if steps < 2 or steps * weight_bytes <= room:
         return list(range(1, steps + 1))
     count = max(2, room // weight_bytes)
     ratio = steps ** (1 / (count - 1))

@@ -1,0 +1,192 @@
+"""`check` as a whole: real processes, its table and JSON, its exit codes, and what it refuses."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+import allotrope
+from agreeing import network
+from allotrope import cli, frameworks
+from allotrope.errors import UsageError
+from allotrope.measure.agreement import recording
+from allotrope.measure.agreement.arrays import read_arrays, write_arrays
+from allotrope.measure.agreement.packing import INPUT, OUTPUT, pack, packed
+from allotrope.measure.agreement.probe import index_limits, moving_values, probed
+from allotrope.measure.agreement.proof import COLUMNS, agreement
+from allotrope.measure.agreement.recording import steps_kept
+from allotrope.measure.agreement.slopes import slopes_of
+from allotrope.measure.agreement.task import Task
+from allotrope.network.build import Builder
+from tested import TESTED
+
+QUICK = {"steps": 3, "batch": 4, "threads": 1, "quiet": True}
+
+
+@pytest.fixture(scope="module")
+def file(tmp_path_factory):
+    path = tmp_path_factory.mktemp("check") / "agreeing.onnx"
+    network().save(path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def proof(file):
+    return allotrope.check(file, frameworks=TESTED, **QUICK)
+
+
+def test_every_framework_agrees_in_both_precisions(proof):
+    assert proof.exit_code == 0, str(proof)
+    rows = proof.json["rows"]
+    assert [(row["framework"], row["precision"]) for row in rows] == [(n, p) for n in TESTED for p in ("float64", "float32")]
+    for row in rows:
+        assert row["status"] == "agrees" and row["version"] and not row["refused"], row
+        assert {"outputs", "training outputs", "slopes", "first loss", "first state"} <= set(row["parts"]) <= set(COLUMNS)
+
+
+def test_later_frameworks_are_held_to_the_first(proof):
+    held = [row["parts"] for row in proof.json["rows"] if row["precision"] == "float64" and row["framework"] != TESTED[0]]
+    for parts in held:
+        assert {parts[part]["against"] for part in ("gradients", "losses", "weights", "state")} == {f"{TESTED[0]} float64"}
+        assert parts["losses"]["compared"] == 3
+    assert set(proof.json["partings"]) == set(TESTED[1:])
+
+
+def test_the_table_has_a_line_for_each_and_the_json_is_plain(proof):
+    text = str(proof)
+    for name in TESTED:
+        assert text.count(f"\n{name} ") == 2
+    assert "agree" in text.splitlines()[-1]
+    assert json.loads(json.dumps(proof.json))["steps"] == 3
+
+
+def test_a_departure_is_named_and_fails_the_command(file, capsys):
+    arguments = ["check", str(file), "--frameworks", "pytorch", "--precision", "float64", "--steps", "0", "--batch", "4", "--threads", "1"]
+    assert cli.main([*arguments, "--output-tolerance", "0", "--json"]) == 1
+    found = json.loads(capsys.readouterr().out.splitlines()[-1])
+    (row,) = found["rows"]
+    assert (row["status"], found["agrees"], found["loss"]) == ("departs", False, None)
+    first = row["parts"]["outputs"]["departures"][0]
+    assert first["culprit"].startswith("node '") and 0 < first["error"] < 1e-12
+
+
+def test_a_framework_that_is_missing_is_a_row_with_the_command_that_installs_it(file, monkeypatch):
+    monkeypatch.setitem(frameworks.FRAMEWORKS, "jax", "allotrope_missing")
+    found = allotrope.check(file, frameworks=["pytorch", "jax"], precision=["float64"], **{**QUICK, "steps": 0})
+    assert [row["status"] for row in found.json["rows"]] == ["agrees", "missing"]
+    assert found.json["rows"][1]["reason"] == "jax is not installed; install it with: pip install 'allotrope[jax]'"
+    assert "pip install 'allotrope[jax]'" in str(found)
+    assert found.exit_code == 1  # it was named
+    assert agreement(found.json["rows"], [])
+
+
+def test_a_process_that_dies_is_a_row_with_its_reason(file, monkeypatch):
+    monkeypatch.setattr(recording, "WORKER", "allotrope.no_such_module")
+    found = allotrope.check(file, frameworks=["pytorch"], precision=["float64"], **{**QUICK, "steps": 0})
+    (row,) = found.json["rows"]
+    assert (row["status"], found.exit_code) == ("failed", 1)
+    assert "No module named allotrope.no_such_module" in row["reason"]
+    assert "Nothing could be compared." in str(found)
+
+
+def test_what_depends_on_the_rounding_of_float32_is_compared_in_it_alone():
+    b = Builder("quantized")
+    scale, zero = b.constant(np.float32(0.1)), b.constant(np.uint8(128))
+    x = b.add("QuantizeLinear", [b.input("x", "float32", ("n", 4)), scale, zero])
+    b.output(b.add("DequantizeLinear", [x, scale, zero]), "y")
+    found = allotrope.check(b.network(), frameworks=["pytorch"], **QUICK)
+    assert [row["precision"] for row in found.json["rows"]] == ["float32"]
+    assert "float64 is left out: QuantizeLinear" in found.json["notes"][0]
+    assert "it has no trainable weights" in found.json["notes"][1]
+    assert found.exit_code == 0, str(found)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"frameworks": ["pytroch"]}, "unknown framework 'pytroch'. Did you mean 'pytorch'"),
+        ({"frameworks": ["reference"]}, "unknown framework 'reference'"),
+        ({"precision": ["float16"]}, "unknown precision 'float16'"),
+        ({"steps": -1}, "steps must be at least 1"),
+        ({"batch": 0, "directions": 1}, "batch, directions must be"),
+        ({"dimensions": ["t=3"]}, "'t=3' is not a free dimension"),
+    ],
+)
+def test_wrong_options_are_refused(file, options, message):
+    with pytest.raises(UsageError, match=message):
+        allotrope.check(file, **{**QUICK, **options})
+
+
+# --- its parts
+
+
+def test_arrays_of_every_kind_come_back(tmp_path):
+    import ml_dtypes
+
+    arrays = {
+        "file": np.arange(3, dtype=ml_dtypes.bfloat16),
+        "a/b c.d": np.array(True),
+        "": np.zeros((0, 2), np.int8),
+        "z": np.array([1 + 2j], np.complex64),
+    }
+    write_arrays(tmp_path / "arrays.npz", arrays)
+    found = read_arrays(tmp_path / "arrays.npz")
+    assert list(found) == list(arrays)
+    for name, array in arrays.items():
+        assert found[name].dtype == array.dtype
+        np.testing.assert_array_equal(found[name], array)
+
+
+def test_every_value_that_inputs_or_weights_move_is_probed():
+    b = Builder()
+    x = b.input("x", "float32", (2,))
+    fixed = b.add("Neg", [b.constant(np.ones(2, np.float32))], name="fixed")
+    b.output(b.add("Add", [b.add("Mul", [x, b.weight("w", np.ones(2, np.float32))], name="moved"), fixed]), "y")
+    assert moving_values(b.network()) == ("moved", "y")
+    assert [value.name for value in probed(b.network(), ("moved", "y")).outputs] == ["moved", "y"]
+
+
+def test_indices_stay_within_the_table():
+    assert index_limits(network()) == {"label": 5}
+
+
+def test_a_packed_network_computes_the_same():
+    made = network()
+    task = Task("", "float32", 4, {"n": 4}, 0, 0.1)
+    task.__dict__["declared"] = made
+    inputs = task.inputs()
+    outputs = made.run(inputs)
+    whole = packed(made, {name: array.shape for name, array in inputs.items()}, {n: y.shape for n, y in outputs.items()}, task.dtype)
+    found = whole.run({INPUT: pack(inputs, task.dtype)})[OUTPUT]
+    np.testing.assert_allclose(found, pack(outputs, task.dtype), rtol=1e-6)
+
+
+def test_inputs_are_the_same_numbers_in_every_precision_and_others_in_every_step(file):
+    narrow, wide = (Task(str(file), precision, 4, {"n": 4}, 0, 0.1) for precision in ("float32", "float64"))
+    np.testing.assert_array_equal(narrow.inputs(2)["x"].astype(np.float64), wide.inputs(2)["x"])
+    assert wide.inputs(2)["x"].dtype == np.float64
+    assert not np.array_equal(wide.inputs(2)["x"], wide.inputs(3)["x"])
+
+
+def test_slopes_of_a_known_function():
+    arrays = {"a": np.array([1.0, 2.0]), "b": np.array([3.0])}
+    found = slopes_of(lambda moved: float((moved.get("a", arrays["a"]) ** 3).sum() * moved.get("b", arrays["b"])[0]), arrays, 2, 0, print)
+    for slope, gradient in zip(found, (9 * arrays["a"] ** 2, np.array([9.0])), strict=True):
+        (name,) = slope.names
+        assert slope.value == pytest.approx((gradient * slope.directions[name]).sum(), rel=1e-8)
+
+
+def test_a_kink_is_uncertain():
+    (slope,) = slopes_of(lambda moved: float(np.maximum(moved["a"], 0).sum()), {"a": np.zeros(3)}, 1, 0, print)
+    assert slope.uncertainty > 0.1
+
+
+def test_weights_are_kept_after_fewer_steps_where_they_need_too_much_room():
+    assert steps_kept(5, 10, 50) == [1, 2, 3, 4, 5]
+    kept = steps_kept(200, 10, 60)
+    assert kept[0] == 1 and kept[-1] == 200 and len(kept) <= 8
+    assert steps_kept(200, 10**9, 1) == [1, 200]
+    assert steps_kept(1, 10**9, 1) == [1]
+    assert steps_kept(0, 10, 50) == []
