@@ -50,3 +50,11 @@ def test_it_is_a_backend(backend):
 def test_an_unknown_framework():
     with pytest.raises(UsageError, match="Did you mean 'pytorch'"):
         testing.onnx_backend("pytroch")
+
+
+def test_the_comparer_of_check_is_public():
+    found, expected = {"w": np.array([1.0, 2.0])}, {"w": np.array([1.0, 2.5])}
+    judged = testing.compare_gradients(found, expected, 1e-9)
+    assert isinstance(judged, testing.Comparison)
+    assert judged.departures[0].culprit == "gradient of 'w'"
+    assert testing.compare_gradients(expected, expected, 1e-9).agrees

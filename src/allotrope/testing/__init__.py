@@ -1,6 +1,7 @@
-"""For testing: any framework as a backend of ONNX's own test suite, and the contracts that a framework and a runtime must fulfil.
+"""For testing: a framework as a backend of ONNX's own test suite, the contracts of frameworks and runtimes, the comparer of `check`.
 
-The contracts are classes of pytest tests; a test file inherits one and names its subject. Only they need pytest.
+The contracts are classes of pytest tests; a test file inherits one and names its subject. Only they need pytest. The comparer holds
+recorded arrays to expected ones and names what departs first.
 """
 
 from __future__ import annotations
@@ -8,13 +9,34 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from allotrope.measure.agreement.comparer import (
+    Comparison,
+    Departure,
+    compare_gradients,
+    compare_losses,
+    compare_outputs,
+    compare_slopes,
+    compare_steps,
+)
 from allotrope.testing.backend import Prepared, onnx_backend
 
 if TYPE_CHECKING:
     from allotrope.testing.framework_contract import FrameworkContract
     from allotrope.testing.runtime_contract import RuntimeContract
 
-__all__ = ["FrameworkContract", "Prepared", "RuntimeContract", "onnx_backend"]
+__all__ = [
+    "Comparison",
+    "Departure",
+    "FrameworkContract",
+    "Prepared",
+    "RuntimeContract",
+    "compare_gradients",
+    "compare_losses",
+    "compare_outputs",
+    "compare_slopes",
+    "compare_steps",
+    "onnx_backend",
+]
 
 _CONTRACTS = {"FrameworkContract": "allotrope.testing.framework_contract", "RuntimeContract": "allotrope.testing.runtime_contract"}
 

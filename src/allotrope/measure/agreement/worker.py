@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from functools import wraps
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +41,7 @@ class AgreementWorker:
     def begin(self, framework: str, task: dict[str, Any]) -> dict[str, Any]:
         """Takes the task and imports the framework."""
         self._task, self._framework = Task(**task), find(framework)
-        version, engine = sys.modules[FRAMEWORKS[framework]].__version__, self._framework.engine
+        version, engine = _version(FRAMEWORKS[framework]), self._framework.engine
         return {"version": version if engine is None else f"{version} on {engine}"}
 
     @refusing
@@ -68,6 +68,11 @@ class AgreementWorker:
             if step in kept:
                 write_arrays(files.path(step), self._trainer.weights())
         return {"losses": losses}
+
+
+def _version(package: str) -> str:
+    """The version of a package, whatever it is distributed as."""
+    return metadata.version(metadata.packages_distributions().get(package, [package])[0])
 
 
 if __name__ == "__main__":
