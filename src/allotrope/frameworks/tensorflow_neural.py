@@ -93,8 +93,11 @@ def _depthwise(y: Tensor, weight: Tensor, strides: Sequence[int], pads: Pads) ->
     kernel = tf.transpose(weight, (2, 3, 0, 1))
     kernel = tf.reshape(kernel, (*kernel.shape[:2], y.shape[-1], -1))
     even = strides[0] == strides[1]  # the kernel has one stride for both axes
-    steps = [1, *strides, 1] if even else [1, 1, 1, 1]
-    found = tf.nn.depthwise_conv2d(padded(y, pads), kernel, steps, "VALID")
+    steps = tuple(strides) if even else (1, 1)
+    padding = _padding(y.shape[1:-1], kernel.shape, steps, pads)
+    if padding != "SAME":  # which the kernel knows and is faster with; other pads it takes as given
+        y, padding = padded(y, pads), "VALID"
+    found = tf.nn.depthwise_conv2d(y, kernel, [1, *steps, 1], padding)
     return found if even else found[:, :: strides[0], :: strides[1]]
 
 
@@ -171,3 +174,12 @@ def normalize_by_batch(y: Tensor, scale: Tensor, bias: Tensor, epsilon: float) -
     count = y.shape[0] * y.shape[1] * y.shape[2]
     # The kernel gives the unbiased variance, for which it divides by count - 1, or by 1 where that is 0.
     return found[0], tf.stop_gradient(found[1]), tf.stop_gradient(found[2]) * (max(count - 1, 1) / max(count, 1))
+
+
+def normalize_by_state(y: Tensor, scale: Tensor, bias: Tensor, mean: Tensor, variance: Tensor, epsilon: float) -> Tensor:
+    """y [n, h, w, c] by mean and variance that are given, in one kernel, which TensorFlow joins with the convolution before it.
+
+    It knows no gradient of the mean and the variance.
+    """
+    scale, bias, mean, variance = (tf.cast(x, tf.float32) for x in (scale, bias, mean, variance))
+    return tf.raw_ops.FusedBatchNormV3(x=y, scale=scale, offset=bias, mean=mean, variance=variance, epsilon=epsilon, is_training=False)[0]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -61,7 +62,17 @@ class TensorFlowPrimitives(Primitives):
     def __init__(self, differentiating: bool = False) -> None:
         """`differentiating` says that gradients are asked for by all floats; constants are kept while there is no trace."""
         self.differentiating = differentiating
+        self.inferring = False
         self._constants: dict[int, tuple[np.ndarray, Tensor]] = {}
+
+    @contextmanager
+    def without_gradients(self) -> Iterator[None]:
+        """Within: nobody will ask for gradients, so kernels that do not know all of them are used."""
+        self.inferring = True
+        try:
+            yield
+        finally:
+            self.inferring = False
 
     # --- arrays
     def constant(self, value: np.ndarray) -> Tensor:
@@ -163,6 +174,8 @@ class TensorFlowPrimitives(Primitives):
     def clip(self, x: Tensor, low: Any, high: Any) -> Tensor:
         if tf.is_tensor(low) or tf.is_tensor(high):
             return super().clip(x, low, high)
+        if low is not None and high is not None and x.dtype.is_floating:
+            return _relu6(x) if self.inferring and (low, high) == (0, 6) else _between(x, min(low, high), high)
         x = x if low is None else self.maximum(x, low)  # in the order that x has
         return x if high is None else self.minimum(x, high)
 
@@ -316,9 +329,12 @@ class TensorFlowPrimitives(Primitives):
         return y if bias is None else y + tf.cast(bias, x.dtype)
 
     def normalize(self, x: Tensor, scale: Tensor, bias: Tensor, mean: Tensor, variance: Tensor, epsilon: float) -> Tensor:
+        y = twin(x)
+        if y is not None and y.dtype in neural.FUSED and self.inferring:
+            return channels_first(neural.normalize_by_state(y, scale, bias, mean, variance, epsilon))
         factor = scale * tf.math.rsqrt(variance + epsilon)
         shift = bias - mean * factor
-        factor, shift, y = tf.cast(factor, x.dtype), tf.cast(shift, x.dtype), twin(x)
+        factor, shift = tf.cast(factor, x.dtype), tf.cast(shift, x.dtype)
         if y is not None:
             return channels_first(y * factor + shift)
         by_channel = (-1, *[1] * (x.shape.rank - 2))
@@ -331,6 +347,15 @@ class TensorFlowPrimitives(Primitives):
             return (y[:, 0, 0, :] if x.shape.rank == 2 else channels_first(y)), mean, variance
         mean, variance = tf.nn.moments(x, [0, *range(2, x.shape.rank)])
         return self.normalize(x, scale, bias, mean, variance, epsilon), tf.stop_gradient(mean), tf.stop_gradient(variance)
+
+
+_relu6 = kept(tf.nn.relu6)  # not where gradients are asked for: its own is 0 at the bounds
+
+
+@kept
+def _between(x: Tensor, low: float, high: float) -> Tensor:
+    """x kept between two numbers in one kernel, whose gradient has both bounds."""
+    return tf.raw_ops.ClipByValue(t=x, clip_value_min=tf.constant(low, x.dtype), clip_value_max=tf.constant(high, x.dtype))
 
 
 _SCATTERS = {

@@ -125,7 +125,8 @@ class TensorFlowTrainer(Trainer):
 
     def _trace_evaluation(self, images: Tensor) -> Tensor:
         values = {name: tf.convert_to_tensor(variable) for name, variable in self._delivered().items()}
-        return tf.cast(self._logits(images, values, False, 0)[0], tf.float32)
+        with self.model.program.p.without_gradients():
+            return tf.cast(self._logits(images, values, False, 0)[0], tf.float32)
 
     def _delivered(self) -> dict[str, Any]:
         return self.model.weights if self.average is None else self.average

@@ -1,0 +1,50 @@
+"""TensorFlow's evaluation in training takes kernels that know no gradient; its answers are those of the reference."""
+
+import numpy as np
+import pytest
+
+from allotrope.config import Recipe, Settings
+from allotrope.frameworks import missing
+from allotrope.network import zoo
+from allotrope.network.compose import with_preprocessing
+from allotrope.training.plan import training_plan
+
+if missing("tensorflow") is not None:
+    pytest.skip("TensorFlow is not installed", allow_module_level=True)
+
+from allotrope.frameworks.tensorflow import FRAMEWORK
+from allotrope.frameworks.tensorflow_import import tf
+from allotrope.frameworks.tensorflow_primitives import TensorFlowPrimitives
+
+
+@pytest.mark.parametrize("name", ["mobilenet_v2", "resnet8"])
+def test_evaluation_with_fused_kernels_is_the_network(name):
+    random = np.random.default_rng(0)
+    built = zoo.network(name)(4, (3, 32, 32))
+    state = {n: random.uniform(0.5, 2.0, w.shape).astype(w.dtype) for n, w in built.weights.items() if n not in built.trainable}
+    network = with_preprocessing(built.with_weights(dict(built.weights) | state), [120.0] * 3, [60.0] * 3)
+    trainer = FRAMEWORK.trainer(network, training_plan(network, Recipe(), np.ones(4)), Settings())
+    images = random.integers(0, 256, (3, 32, 32, 3), np.uint8)
+    expected = network.run({network.inputs[0].name: images})["logits"]
+    assert trainer.evaluate(images) == pytest.approx(expected, rel=1e-4, abs=1e-4)
+
+
+def test_both_bounds_have_all_of_the_gradient():
+    p, x = TensorFlowPrimitives(), tf.constant([-1.0, 0.0, 3.0, 6.0, 7.0, np.nan])
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        y = p.clip(x, 0.0, 6.0)
+    assert tape.gradient(y, x).numpy()[:5].tolist() == [0, 1, 1, 1, 0]
+    assert np.isnan(y.numpy()[5])
+
+
+def test_where_bounds_cross_the_upper_one_holds():
+    x = tf.constant([-1.0, 2.0, 9.0])
+    assert TensorFlowPrimitives().clip(x, 3.0, 1.0).numpy().tolist() == [1, 1, 1]
+
+
+def test_kernels_without_gradients_are_used_in_evaluation_alone():
+    p = TensorFlowPrimitives()
+    with p.without_gradients():
+        assert p.inferring
+    assert not p.inferring
