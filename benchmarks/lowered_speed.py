@@ -1,0 +1,167 @@
+"""Each framework's lowered network against the same network written by hand the way that framework's users write it.
+
+One process a framework; in it rounds are interleaved, each beginning with the other one. The ratio is that of the median
+times, above 1 where the lowered network is faster; the least that is wanted is 0.95. `best` is the ratio of the shortest
+times, which a busy machine disturbs less. Settings are equal: the same threads, precision and batches, plain SGD with
+momentum, which both compute.
+
+    python benchmarks/lowered_speed.py [--frameworks pytorch jax] [--networks cnn resnet20 mobilenet_v2] [--rounds 7] [--seconds 0.6]
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import time
+
+import numpy as np
+
+from allotrope.config import Recipe, Settings
+from allotrope.frameworks import FRAMEWORKS, framework, missing
+from allotrope.measure.machine import cores
+from allotrope.network import zoo
+from allotrope.network.compose import with_preprocessing
+from allotrope.network.summary import parameters
+from allotrope.training.plan import training_plan
+
+SIZES = {"cnn": (32, 128), "resnet20": (32, 128), "mobilenet_v2": (96, 16)}
+"""Side of the images and size of the batch."""
+SETTINGS = {
+    "pytorch": (Settings(layout="channels-last"), Settings(precision="bfloat16", layout="channels-last")),
+    "tensorflow": (Settings(),),
+    "keras": (Settings(),),
+    "jax": (Settings(compiled=True),),
+}
+MEAN, STD, CLASSES = [127.0, 127.0, 127.0], [64.0, 64.0, 64.0], 10
+WANTED = 0.95
+LEAST = 2
+
+
+class Lowered:
+    """The network of the zoo in the framework's own trainer."""
+
+    def __init__(self, name, framework_name, side, settings):
+        network = with_preprocessing(zoo.network(name)(CLASSES, (3, side, side)), MEAN, STD)
+        recipe = Recipe(optimizer="momentum", momentum=0.9, weight_decay=0.0)
+        self.count = parameters(network)
+        self.trainer = framework(framework_name).trainer(network, training_plan(network, recipe, np.ones(CLASSES)), settings)
+        self.steps = 0
+
+    def parameters(self):
+        return self.count
+
+    def step(self, images, labels):
+        self.steps += 1
+        return float(self.trainer.step(images, np.eye(CLASSES, dtype=np.float32)[labels], 0.0, self.steps))
+
+    def infer(self, images):
+        return self.trainer.evaluate(images)
+
+
+def timed(action, seconds):
+    """Seconds of each of some runs."""
+    times, ends = [], time.perf_counter() + seconds
+    while len(times) < LEAST or time.perf_counter() < ends:
+        began = time.perf_counter()
+        action()
+        times.append(time.perf_counter() - began)
+    return times
+
+
+def compared(both, kind, batch, rounds, seconds):
+    """Interleaved rounds of `step` or `infer`, after one that is not counted."""
+    if kind == "train":
+        actions = {who: lambda one=one: one.step(*batch) for who, one in both.items()}
+    else:
+        actions = {who: lambda one=one: one.infer(batch[0]) for who, one in both.items()}
+    for action in actions.values():
+        timed(action, 0.0)
+    times = {who: [] for who in actions}
+    for number in range(rounds):
+        for who in list(actions)[:: 1 if number % 2 else -1]:
+            times[who].append(timed(actions[who], seconds))
+    medians = {who: [statistics.median(one) for one in found] for who, found in times.items()}
+    speeds = {who: len(batch[0]) / statistics.median(found) for who, found in medians.items()}
+    spread = {who: (max(found) - min(found)) / statistics.median(found) for who, found in medians.items()}
+    shortest = {who: min(min(one) for one in found) for who, found in times.items()}
+    ratios = {"ratio": speeds["lowered"] / speeds["by_hand"], "best": shortest["by_hand"] / shortest["lowered"]}
+    return {"images_per_second": speeds, "spread": spread, **ratios}
+
+
+def in_one_framework(name, networks, rounds, seconds, threads):
+    """A line for each network and kind, on standard output as JSON."""
+    if hasattr(os, "sched_setaffinity"):  # JAX has no setting for its threads
+        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[-threads:])
+    sys.path.insert(0, os.path.dirname(__file__))
+    framework(name)  # first, because it is imported without its chatter there
+    by_hand = importlib.import_module(f"by_hand.{name}")
+    random = np.random.default_rng(0)
+    for network in networks:
+        side, size = SIZES[network]
+        batch = random.integers(0, 256, (size, side, side, 3), np.uint8), random.integers(0, CLASSES, size)
+        for settings in SETTINGS[name]:
+            both = {
+                "lowered": Lowered(network, name, side, settings),
+                "by_hand": by_hand.ByHand(network, CLASSES, side, MEAN, STD, settings.precision),
+            }
+            counts = {who: one.parameters() for who, one in both.items()}
+            assert len(set(counts.values())) == 1, f"not the same network: {counts}"
+            for kind in ("train", "infer"):
+                found = compared(both, kind, batch, rounds, seconds)
+                row = {"framework": name, "network": network, "precision": settings.precision, "kind": kind, "batch": size, **found}
+                print(json.dumps(row), flush=True)
+
+
+def shown(row):
+    speeds = row["images_per_second"]
+    flag = "" if row["ratio"] >= WANTED else f"  below {WANTED}"
+    return (
+        f"{row['framework']:10} {row['network']:12} {row['precision']:8} {row['kind']:5} lowered {speeds['lowered']:9,.0f} images/s, "
+        f"by hand {speeds['by_hand']:9,.0f}, ratio {row['ratio']:.3f}, best {row['best']:.3f}{flag}"
+    )
+
+
+def options():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--frameworks", nargs="+", default=[name for name in SETTINGS if name in FRAMEWORKS], choices=list(SETTINGS))
+    parser.add_argument("--networks", nargs="+", default=list(SIZES), choices=list(SIZES))
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--seconds", type=float, default=0.6, help="of each turn in a round")
+    parser.add_argument("--threads", type=int, default=cores())
+    parser.add_argument("--inside", action="store_true", help=argparse.SUPPRESS)
+    return parser.parse_args()
+
+
+def main():
+    asked = options()
+    if asked.inside:
+        in_one_framework(asked.frameworks[0], asked.networks, asked.rounds, asked.seconds, asked.threads)
+        return
+    threads = str(asked.threads)
+    environment = {**os.environ, "OMP_NUM_THREADS": threads, "TF_NUM_INTRAOP_THREADS": threads, "TF_CPP_MIN_LOG_LEVEL": "3"}
+    rest = ["--networks", *asked.networks, "--rounds", str(asked.rounds), "--seconds", str(asked.seconds), "--threads", threads]
+    rows = []
+    for name in asked.frameworks:
+        if missing(name) is not None:
+            print(f"{name:10} {missing(name)}")
+            continue
+        command = [sys.executable, __file__, "--inside", "--frameworks", name, *rest]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
+            for line in process.stdout:
+                rows.append(json.loads(line))
+                print(shown(rows[-1]), flush=True)
+        if process.returncode:
+            print(f"{name:10} ended with exit code {process.returncode}")
+    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else None
+    facts = {"threads": asked.threads, "load_average": load, "machine": platform.processor() or platform.machine()}
+    print(json.dumps({"benchmark": "lowered_speed", "options": vars(asked), **facts, "rows": rows}))
+
+
+if __name__ == "__main__":
+    main()
