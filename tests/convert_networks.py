@@ -14,7 +14,8 @@ def varied(network):
     def moved(name, array):
         if name.endswith("running_var"):
             return rng.uniform(0.5, 2, array.shape).astype(array.dtype)
-        return array + rng.normal(0, 0.2, array.shape).astype(array.dtype) if array.ndim == 1 else array
+        learns = name in network.trainable or name.endswith("running_mean")
+        return array + rng.normal(0, 0.2, array.shape).astype(array.dtype) if array.ndim == 1 and learns else array
 
     return network.with_weights({name: moved(name, array) for name, array in network.weights.items()})
 
@@ -93,8 +94,8 @@ def layers():
     x = b.add("PRelu", [x, weight("slope", 6, 1, 1)])
     x = b.add(
         "ConvTranspose",
-        [x, weight("up/kernel", 6, 2, 3, 3)],
-        {"strides": (2, 2), "pads": (1, 1, 1, 1), "output_padding": (1, 1), "group": 2},
+        [x, weight("up/kernel", 6, 4, 3, 3)],
+        {"strides": (2, 2), "pads": (1, 1, 1, 1), "output_padding": (1, 1)},
     )
     x = b.add("Conv", [x, weight("0.weight", 4, 1, 3, 3)], {"group": 4, "dilations": (2, 2), "pads": (2, 2, 2, 2)})
     x = b.add("AveragePool", [x], {"kernel_shape": (3, 3), "strides": (2, 2), "pads": (1, 1, 1, 1)})

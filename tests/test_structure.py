@@ -36,9 +36,9 @@ HOMES = {
     "onnxruntime": ("runtimes/onnxruntime", "shrink/quantize"),
     "openvino": ("runtimes/openvino", "shrink/quantize"),
     "nncf": ("shrink/quantize"),
-    "tensorflow": ("frameworks/tensorflow",),
+    "tensorflow": ("frameworks/tensorflow", "conversion/tensorflow", "conversion/keras_proof"),
     "keras": ("frameworks/keras", "conversion/keras"),
-    "jax": ("frameworks/jax", "frameworks/keras_jax"),
+    "jax": ("frameworks/jax", "conversion/jax_proof", "frameworks/keras_jax"),
     "torchvision": (),
     "pickle": (),
 }

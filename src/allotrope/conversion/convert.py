@@ -18,7 +18,7 @@ from allotrope.errors import MissingDependencyError, UsageError, unknown_name
 from allotrope.network.network import Network
 from allotrope.storage import sync_folder, writing
 
-TARGETS = ("pytorch",)
+TARGETS = ("pytorch", "keras", "tensorflow", "jax")
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ def convert(network: Annotated[str | Path | Network, Parameter(accepts_keys=Fals
     Args:
         network: an ONNX file.
         out: the folder to write, which must be new or empty.
-        to: the framework: pytorch.
+        to: the framework: pytorch, keras, tensorflow or jax.
 
     Raises: UsageError for an unknown framework or a folder that is not empty, MissingDependencyError, UnsupportedError that lists all
         nodes without an ordinary form, RunFolderError where the folder cannot be written. In each case nothing is written.

@@ -42,6 +42,10 @@ class Layers:
     reserved: ClassVar[frozenset[str]]
     containers: ClassVar[tuple[str, str, str]]
     """What makes a list of modules, a dict of modules and an empty module."""
+    value_of: ClassVar[str] = ""
+    """What stands after a parameter to get its value."""
+    numbered: ClassVar[tuple[str, tuple[str, ...], str]]
+    """How a module whose name is a number is declared at the top (a call and its first arguments), and how it is reached."""
 
     def __init__(self, network: Network) -> None:
         self.network = network
@@ -72,7 +76,7 @@ class Layers:
         `arrays` are (name in the network, array in the module's form) by attribute, `originals` the arrays as the network has
         them, by name, `state` the attributes that do not learn.
         """
-        key = (str(made), *sorted((attribute, name) for attribute, (name, _) in arrays.items()))
+        key = (str(made), "" if arrays else node_name, *sorted((attribute, name) for attribute, (name, _) in arrays.items()))
         if key in self._shared:
             return self._shared[key]
         parts = self._path(node_name, [(attribute, name) for attribute, (name, _) in arrays.items()])
@@ -100,7 +104,7 @@ class Layers:
         form = self._forms.get(name, "")
         if form is None:
             raise NoForm(f"weight '{name}' is shared with a layer that holds it in another order")
-        return f"«{self._homes[name]}»{form}"
+        return f"«{self._homes[name]}»{self.value_of}{form}"
 
     def _declare(self, parts: tuple[str, ...], made: Expression) -> None:
         if len(parts) == 1 and not parts[0].isdigit():
@@ -198,7 +202,7 @@ class Layers:
             if not part.isdigit():
                 source += f".{part}"
             elif branch is self.root:
-                source = f'self.get_submodule("{part}")'
+                source = self.numbered[2].format(part)
             else:
                 source += f"[{part}]" if branch.is_list else f'["{part}"]'
             branch = branch.children.get(part, Branch())
@@ -208,7 +212,8 @@ class Layers:
         """What `__init__` assigns, in order: (`self.conv1 = `, expression)."""
         for name, branch in self.root.children.items():
             if name.isdigit():
-                yield "", Group("self.add_module(", (("", f'"{name}"'), ("", self._made(branch))), ")")
+                opening, first, _ = self.numbered
+                yield "", Group(opening, (*(("", part) for part in first), ("", f'"{name}"'), ("", self._made(branch))), ")")
             else:
                 yield f"self.{name} = ", self._made(branch)
             yield from self._below_layers(name, branch)

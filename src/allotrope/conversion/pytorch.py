@@ -7,14 +7,14 @@ from pathlib import Path
 
 import numpy as np
 
+from allotrope.conversion.describe import ends, title
 from allotrope.conversion.layers import SHOWN, Layers
 from allotrope.conversion.pytorch_functions import FUNCTIONS
 from allotrope.conversion.pytorch_layers import LAYERS
 from allotrope.conversion.pytorch_recurrent import RECURRENT
 from allotrope.conversion.pytorch_site import PyTorchSite, dtype_name
-from allotrope.conversion.source import Expression, call, flat, identifier, listing, literal, printable, quoted, spread
+from allotrope.conversion.source import Expression, call, flat, identifier, listing, literal, quoted, spread
 from allotrope.conversion.translation import Rule, Translation
-from allotrope.network.graph import Value
 from allotrope.network.network import Network
 
 RULES: dict[str, Rule] = {**FUNCTIONS, **LAYERS, **RECURRENT}
@@ -44,6 +44,7 @@ class PyTorchLayers(Layers):
     target = "PyTorch"
     reserved = ATTRIBUTES
     containers = ("nn.ModuleList(", "nn.ModuleDict(", "nn.Module()")
+    numbered = ("self.add_module(", (), 'self.get_submodule("{}")')
 
     def parameter_made(self, array: np.ndarray, trainable: bool) -> Expression:
         """An `nn.Parameter` that the file of weights fills."""
@@ -92,27 +93,15 @@ def _imports(body: Sequence[str]) -> list[str]:
 
 
 def _head(network: Network) -> list[str]:
-    return [f'"""{_title(network)} in PyTorch."""']
-
-
-def _title(network: Network) -> str:
-    return _quotable(network.graph.name) or "network"
-
-
-def _quotable(text: str) -> str:
-    return printable(text).replace('"', "'").replace("\\", "/")
-
-
-def _ends(values: Sequence[Value]) -> str:
-    return ", ".join(map(_described, values))
+    return [f'"""{title(network)} in PyTorch."""']
 
 
 def _class(network: Network, layers: PyTorchLayers) -> Iterator[str]:
     yield "class Network(nn.Module):"
     declared = list(layers.declarations())
     noted = any("nn.BatchNorm" in flat(made) for _, made in declared)
-    ends = f"{_ends(network.inputs)} -> {_ends(network.outputs)}"
-    yield f'    """{ends}.' if noted else f'    """{ends}."""'
+    both = f"{ends(network.inputs)} -> {ends(network.outputs)}"
+    yield f'    """{both}.' if noted else f'    """{both}."""'
     if noted:
         yield from BATCH_NORM.rstrip().splitlines()
         yield '    """'
@@ -127,12 +116,6 @@ def _class(network: Network, layers: PyTorchLayers) -> Iterator[str]:
         lines = spread("for name in ", names, 8, ":")
         yield from lines
         yield "            self.get_parameter(name).requires_grad_(False)"
-
-
-def _described(value: Value) -> str:
-    """Name, kind and shape of an input or output."""
-    sizes = "" if value.shape is None else " [" + ", ".join("?" if length is None else str(length) for length in value.shape) + "]"
-    return _quotable(f"{value.name} {value.dtype}{sizes}")
 
 
 def _forward(translation: Translation) -> Iterator[str]:
@@ -182,5 +165,5 @@ def write(network: Network, folder: Path) -> None:
 
 def _readme(network: Network) -> str:
     inputs, outputs = (", ".join(identifier(value.name) for value in values) for values in (network.inputs, network.outputs))
-    ends = f"Takes {_ends(network.inputs)}; gives {_ends(network.outputs)}."
-    return README.format(name=_title(network), inputs=inputs, outputs=outputs, ends=ends)
+    both = f"Takes {ends(network.inputs)}; gives {ends(network.outputs)}."
+    return README.format(name=title(network), inputs=inputs, outputs=outputs, ends=both)

@@ -9,7 +9,7 @@ import numpy as np
 
 from allotrope.conversion.pytorch_pooling import POOLING
 from allotrope.conversion.pytorch_shapes import SHAPES
-from allotrope.conversion.pytorch_site import PyTorchSite, dtype_name, unusual
+from allotrope.conversion.pytorch_site import PyTorchSite, dtype_name
 from allotrope.conversion.source import Expression, call, literal, shortest
 from allotrope.conversion.translation import Several
 from allotrope.operators.elementwise import dtype_of
@@ -215,7 +215,7 @@ def _einsum(site: PyTorchSite) -> Expression:
 
 def _lp_normalization(site: PyTorchSite) -> Expression:
     order = float(site.attribute("p", 2))
-    return call("F.normalize", site.tensor(), p=unusual(order, 2.0), dim=site.attribute("axis", -1))
+    return call("F.normalize", site.tensor(), p=None if order == 2 else order, dim=site.attribute("axis", -1))
 
 
 def _local_response(site: PyTorchSite) -> Expression:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from allotrope.conversion.pytorch_layers import pads_of
-from allotrope.conversion.pytorch_site import PyTorchSite, even, padded, symmetric, unusual
+from allotrope.conversion.geometry import even, pads_of, symmetric, unusual
+from allotrope.conversion.pytorch_site import PyTorchSite, padded
 from allotrope.conversion.source import Expression, call
 
 MOST = 3

@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from allotrope.conversion.pytorch_site import PyTorchSite, dtype_name, padded, unusual
+from allotrope.conversion.geometry import unusual
+from allotrope.conversion.pytorch_site import PyTorchSite, dtype_name, padded
 from allotrope.conversion.source import Expression, call, literal
 from allotrope.conversion.translation import Several
 from allotrope.operators.resize import nearest_places

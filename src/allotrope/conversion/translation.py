@@ -9,11 +9,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
-from allotrope.conversion.layers import Layers, NoForm
+from allotrope.conversion.layers import NoForm
 from allotrope.conversion.lengths import Length, computed, is_symbolic, shape_array
 from allotrope.conversion.simplify import simplified
 from allotrope.conversion.source import Expression, flat
@@ -51,13 +51,16 @@ class Translation:
     `inputs` and `outputs` are the variables that hold what the network takes and gives.
     """
 
-    def __init__(self, network: Network, rules: Mapping[str, Rule], layers: Layers, site: type, reserved: frozenset[str]) -> None:
+    def __init__(self, network: Network, rules: Mapping[str, Rule], layers: Any, site: type[Any], reserved: frozenset[str]) -> None:
         """`reserved` are names that the source has for something else. Raises: UnsupportedError that lists every node without a form."""
         self.network, self.rules, self.layers, self._site = network, rules, layers, site
         self.graph: Graph = simplified(expanded(network, rules.keys()).graph, network)
         self.known: dict[str, np.ndarray] = dict(self.graph.constants)
         self.values = _values(self.graph, network)
-        self.variables = Variables(reserved, _last_uses(self.graph))
+        kept = {value.name: len(self.graph.nodes) for value in self.graph.inputs} if site.keeps_inputs else {}
+        self.variables = Variables(reserved, {**_last_uses(self.graph), **kept})
+        self.last: set[str] = set()
+        """Values [n, c, *spatial] that their variables hold as [n, *spatial, c], in targets that want it."""
         self._statements: list[Statement] = []
         self._lengths: dict[str, Length] = {}
         self._names: dict[str, str] = {}
@@ -65,6 +68,14 @@ class Translation:
         made = {name for node in self.graph.nodes for name in node.outputs}
         self._names = {value.name: self.variables.own(value.name) for value in self.graph.outputs if value.name in made}
         self._translate()
+        self.outputs = tuple(self._output(value.name) for value in self.graph.outputs)
+
+    def _output(self, name: str) -> str:
+        source = self.source_of(name)
+        if name not in self.last:
+            return source
+        self._statements.append(Statement((self._names[name],), self._site.in_first_order(source, len(self.values[name].shape or ()))))
+        return self._names[name]
 
     def _translate(self) -> None:
         problems = []
@@ -79,7 +90,6 @@ class Translation:
             count = f"{len(problems)} nodes have" if len(problems) > 1 else "1 node has"
             shown = "; ".join(problems[:50])
             raise UnsupportedError(f"{count} no ordinary form in {self.layers.target}: {shown}. Nothing was written.")
-        self.outputs = tuple(self.source_of(value.name) for value in self.graph.outputs)
 
     def _translate_node(self, site: Any) -> None:
         node = site.node
@@ -140,14 +150,15 @@ class Translation:
         """
         if not any(values):
             return
-        if isinstance(expression, str) and values[0] not in self._names and self.variables.holds(expression):
+        if isinstance(expression, str) and (values[0] not in self._names or values[0] in self.last) and self.variables.holds(expression):
             self.variables.hold(values[0], expression)
         else:
             if index is not None:
                 self.variables.release(index)
             targets = []
             for value in values:
-                targets.append((self._names.get(value) or self.variables.free()) if value else "_")
+                named = self._names.get(value) if value not in self.last else None
+                targets.append((named or self.variables.free()) if value else "_")
                 if value:
                     self.variables.hold(value, targets[-1])
             self._statements.append(Statement(tuple(targets), expression))
@@ -192,13 +203,18 @@ def _last_uses(graph: Graph) -> dict[str, int]:
 
 
 class Site:
-    """One node in its place, as its rule sees it. A target adds what its own rules ask for."""
+    """One node in its place, as its rule sees it. A target adds what its own rules ask for.
+
+    `keeps_inputs`: the variables of the inputs are needed to the end.
+    """
+
+    keeps_inputs: ClassVar[bool] = False
 
     def __init__(self, translation: Translation, node: Node, index: int) -> None:
         self.translation, self.node, self.index = translation, node, index
 
     @property
-    def layers(self) -> Layers:
+    def layers(self) -> Any:
         """The layers of the model."""
         return self.translation.layers
 
@@ -273,6 +289,53 @@ class Site:
     def length(self, position: int, axis: int) -> str:
         """The source that computes the length of an input's axis."""
         return f"{self.input(position)}.shape[{axis}]"
+
+    def lengths(self, position: int) -> list[int | str]:
+        """An input that says a shape: numbers, and the source of those that are known only when it runs."""
+        known = self.known(position)
+        if known is None:
+            raise self.no(f"its input '{self.node.inputs[position]}' is computed from data")
+        return [length if isinstance(length, str) else int(length) for length in known.reshape(-1)]
+
+    def integers(self, position: int) -> list[int] | None:
+        """An input of whole numbers; None where it is left out. Raises: NoForm where it is not known."""
+        if not self.has(position):
+            return None
+        found = self.lengths(position)
+        if any(isinstance(length, str) for length in found):
+            raise self.no(f"its input '{self.node.inputs[position]}' is known only when it runs")
+        return [int(length) for length in found]
+
+    def number(self, position: int) -> float | int | None:
+        """An input of one number; None where it is left out."""
+        if not self.has(position):
+            return None
+        known = self.known(position)
+        if known is None or known.size != 1 or known.dtype == object:
+            raise self.no(f"its input '{self.node.inputs[position]}' is computed from data")
+        found: float | int = known.reshape(-1)[0].item()
+        return found
+
+    def axis(self, axis: int, position: int = 0) -> int:
+        """An axis counted from the front, where the rank is known."""
+        return axis % self.rank(position) if axis < 0 and self.shape(position) is not None else axis
+
+    def name(self) -> str:
+        """What a layer of this node is called where no weight says it."""
+        return self.node.name or self.node.outputs[0] or self.node.operator
+
+    def weight(self, position: int) -> np.ndarray | None:
+        """An input that is an array which no other layer holds yet; None where it is left out, computed, or shared."""
+        array = self.array(position)
+        return array if array is not None and self.layers.are_free([self.node.inputs[position]]) else None
+
+    def named(self, position: int, array: np.ndarray) -> tuple[str, np.ndarray]:
+        """An input's name in the network, with the form in which a layer holds it."""
+        return self.node.inputs[position], array
+
+    def spatial(self) -> int:
+        """How many spatial axes the first input has."""
+        return self.rank(0) - 2
 
     def no(self, reason: str) -> NoForm:
         """The error that says why the node has no form here."""

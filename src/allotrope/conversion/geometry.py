@@ -1,0 +1,62 @@
+"""Kernels, strides and pads, worked out for every target alike."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from allotrope.conversion.translation import Site
+from allotrope.operators.convolution import Pads, resolve_pads, window
+
+
+def pads_of(site: Site, kernel: Sequence[int], strides: Sequence[int], dilations: Sequence[int]) -> Pads:
+    """The pads of a convolution or pooling. Raises: NoForm where they depend on lengths that are free."""
+    auto = site.attribute("auto_pad", "NOTSET")
+    spatial: Sequence[Any] = (site.shape(0) or (None,) * (len(kernel) + 2))[2:]
+    if auto.startswith("SAME") and all(stride == 1 for stride in strides):
+        spatial = [window(k, d) for k, d in zip(kernel, dilations, strict=True)]  # any length gives the same pads
+    if auto.startswith("SAME") and not all(isinstance(n, int) for n in spatial):
+        raise site.no(f"its padding ({auto}) depends on a length that is free")
+    return resolve_pads(auto, site.attribute("pads"), [n or 0 for n in spatial], kernel, strides, dilations)
+
+
+def transposed_cuts(site: Site, kernel: Sequence[int], strides: Sequence[int], dilations: Sequence[int]) -> Pads:
+    """What a transposed convolution's whole result loses at the ends of its spatial axes."""
+    rank, auto, shape = len(kernel), site.attribute("auto_pad", "NOTSET"), site.attribute("output_shape")
+    extra = site.attribute("output_padding") or (0,) * rank
+    if shape is None and not auto.startswith("SAME"):
+        pads = site.attribute("pads") or (0,) * (2 * rank)
+        return [(pads[i], pads[rank + i] - extra[i]) for i in range(rank)]
+    spatial = (site.shape(0) or ())[2:]
+    if not spatial or not all(isinstance(n, int) for n in spatial):
+        raise site.no("its padding depends on a length that is free")
+    wanted = list(shape)[-rank:] if shape is not None else [n * s for n, s in zip(spatial, strides, strict=True)]
+    whole = [(n - 1) * s + window(k, d) for n, s, k, d in zip(spatial, strides, kernel, dilations, strict=True)]
+    totals = [w + e - n for w, e, n in zip(whole, extra, wanted, strict=True)]
+    both = [(t // 2, t - t // 2) if auto == "SAME_UPPER" else (t - t // 2, t // 2) for t in totals]
+    return [(before, after - e) for (before, after), e in zip(both, extra, strict=True)]
+
+
+def same_pads(site: Site, kernel: Sequence[int], strides: Sequence[int], dilations: Sequence[int]) -> Pads | None:
+    """The pads that TensorFlow calls "same"; None where they depend on lengths that are free."""
+    spatial: Sequence[Any] = (site.shape(0) or (None,))[2:]
+    if all(stride == 1 for stride in strides):
+        spatial = [window(k, d) for k, d in zip(kernel, dilations, strict=True)]
+    if len(spatial) != len(kernel) or not all(isinstance(n, int) for n in spatial):
+        return None
+    return resolve_pads("SAME_UPPER", None, spatial, kernel, strides, dilations)
+
+
+def even(values: Sequence[int]) -> int | tuple[int, ...]:
+    """One number where all are the same."""
+    return values[0] if len(set(values)) == 1 else tuple(values)
+
+
+def unusual(value: object, usual: object) -> object:
+    """The value, or None where it is the default and need not be said."""
+    return None if value == usual else value
+
+
+def symmetric(pads: Sequence[tuple[int, int]]) -> bool:
+    """Whether both ends of each axis get the same."""
+    return all(before == after >= 0 for before, after in pads)

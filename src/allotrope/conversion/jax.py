@@ -1,0 +1,117 @@
+"""A network as the source of a `flax.nnx.Module`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from allotrope.conversion.describe import ends, title
+from allotrope.conversion.jax_functions import FUNCTIONS
+from allotrope.conversion.jax_layers import LAYERS
+from allotrope.conversion.jax_recurrent import FUNCTIONS as RECURRENT_FUNCTIONS
+from allotrope.conversion.jax_recurrent import RECURRENT
+from allotrope.conversion.jax_site import JaxLayers, JaxSite
+from allotrope.conversion.source import flat, identifier, spread
+from allotrope.conversion.translation import Rule, Translation
+from allotrope.network.network import Network
+
+RULES: dict[str, Rule] = {**FUNCTIONS, **LAYERS, **RECURRENT}
+RESERVED = frozenset({"gru", "jax", "jnp", "load", "load_file", "lstm", "nnx", "reduce", "rnn", "rngs", "Network", "Path", "WEIGHTS"})
+WEIGHTS = 'WEIGHTS = Path(__file__).with_name("weights.safetensors")'
+LOADER = '''
+def load(path: Path = WEIGHTS) -> Network:
+    """The network with its weights, for inference; call `.train()` to train it."""
+    model = Network(nnx.Rngs(0))
+    for name, array in load_file(path).items():
+        reduce(getattr, name.split("."), model).set_value(array)
+    model.eval()
+    return model
+'''.strip().splitlines()
+
+README = """\
+# {name} in JAX
+
+`model.py` is the network in flax.nnx, `weights.safetensors` its weights. It needs jax, flax and safetensors.
+
+```python
+from model import load
+
+model = load()  # ready to infer; model.train() before training
+{outputs} = model({inputs})
+```
+
+Takes {inputs_described}; gives {outputs_described}.
+
+Modules are called as their weights are in the ONNX file. flax convolves with channels last: weights are in its order of axes.
+`nnx.Param` are what learns; what was frozen in the file is a plain `nnx.Variable`.
+"""
+
+
+def jax_source(network: Network) -> tuple[str, dict[str, np.ndarray]]:
+    """The file `model.py`, and the arrays of its variables by their paths.
+
+    Raises: UnsupportedError that lists every node without an ordinary form.
+    """
+    layers = JaxLayers(network)
+    translation = Translation(network, RULES, layers, JaxSite, RESERVED)
+    body = [*_class(network, layers), "", *_call(translation), "", "", *LOADER]
+    called = [text for name, text in RECURRENT_FUNCTIONS.items() if any(f"= {name}(" in line for line in body)]
+    functions = [line for text in called for line in _apart(text)]
+    head = [f'"""{title(network)} in JAX."""', *_imports([*functions, *body]), "", ""]
+    return "\n".join([*head, *functions, *body]) + "\n", layers.arrays
+
+
+def _apart(text: str) -> list[str]:
+    return [*text.strip().splitlines(), "", ""]
+
+
+def _imports(body: Sequence[str]) -> list[str]:
+    numpy = ["import jax.numpy as jnp"] * any("jnp." in line for line in body)
+    modules = ["from flax import nnx", "from safetensors.flax import load_file"]
+    return ["", "from functools import reduce", "from pathlib import Path", "", "import jax", *numpy, *modules, "", WEIGHTS]
+
+
+def _class(network: Network, layers: JaxLayers) -> Iterator[str]:
+    yield "class Network(nnx.Module):"
+    yield f'    """{ends(network.inputs)} -> {ends(network.outputs)}."""'
+    yield ""
+    yield "    def __init__(self, rngs: nnx.Rngs) -> None:"
+    declared = list(layers.declarations())
+    for before, made in declared:
+        yield from spread(before, made, 8)
+    if layers.frozen:
+        yield "        # These do not learn: they are no nnx.Param."
+    for home in layers.frozen:
+        source = layers.access(home)
+        yield from spread(f"{source} = ", layers.resolved(_variable(source)), 8)
+    if not declared:
+        yield "        pass"
+
+
+def _variable(source: str) -> str:
+    return f"nnx.Variable({source}[...])"
+
+
+def _call(translation: Translation) -> Iterator[str]:
+    layers = translation.layers
+    inputs = ", ".join(f"{name}: jax.Array" for name in translation.inputs)
+    result = "jax.Array" if len(translation.outputs) == 1 else f"tuple[{', '.join(['jax.Array'] * len(translation.outputs))}]"
+    yield f"    def __call__(self, {inputs}) -> {result}:"
+    for statement in translation.statements():
+        yield from spread(f"{', '.join(statement.targets)} = ", layers.resolved(statement.value), 8)
+    yield f"        return {flat(layers.resolved(', '.join(translation.outputs)))}"
+
+
+def write(network: Network, folder: Path) -> None:
+    """Writes the files of the folder. Raises: UnsupportedError that lists every node without an ordinary form."""
+    from safetensors.numpy import save_file
+
+    source, arrays = jax_source(network)
+    (folder / "model.py").write_text(source, encoding="utf-8")
+    save_file({name: np.ascontiguousarray(array) for name, array in arrays.items()}, folder / "weights.safetensors")
+    inputs, outputs = (", ".join(identifier(value.name) for value in values) for values in (network.inputs, network.outputs))
+    described = {"inputs_described": ends(network.inputs), "outputs_described": ends(network.outputs)}
+    readme = README.format(name=title(network), inputs=inputs, outputs=outputs, **described)
+    (folder / "README.md").write_text(readme, encoding="utf-8")

@@ -1,0 +1,65 @@
+"""Pooling in flax."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+from allotrope.conversion.geometry import pads_of, unusual
+from allotrope.conversion.jax_site import JaxSite
+from allotrope.conversion.source import Expression, call
+from allotrope.operators.convolution import Pads
+from allotrope.operators.pooling import ceiling_pads
+
+
+def _geometry(site: JaxSite) -> tuple[tuple[int, ...], tuple[int, ...], Pads, Pads]:
+    """Kernel, strides, the pads that are given, and these lengthened by ceil_mode. Raises: NoForm for what flax does not pool."""
+    kernel = tuple(site.attribute("kernel_shape"))
+    strides, dilations = (tuple(site.attribute(name) or (1,) * len(kernel)) for name in ("strides", "dilations"))
+    if any(d > 1 for d in dilations) or site.wants(1):
+        raise site.no("flax pools without dilation or places of maxima")
+    pads, spatial = pads_of(site, kernel, strides, dilations), (site.shape() or ())[2:]
+    if not site.attribute("ceil_mode", 0):
+        return kernel, strides, pads, pads
+    if len(spatial) != len(kernel) or not all(isinstance(n, int) for n in spatial):
+        raise site.no("its last windows (ceil_mode=1) depend on lengths that are free")
+    return kernel, strides, pads, ceiling_pads(spatial, kernel, strides, dilations, pads)
+
+
+def _max_pool(site: JaxSite) -> Expression:
+    kernel, strides, _, pads = _geometry(site)
+    x = site.last()
+    site.gives_last()
+    padding = list(pads) if any(map(any, pads)) else None
+    return call("nnx.max_pool", x, kernel, strides=unusual(strides, (1,) * len(kernel)), padding=padding)
+
+
+def _average_pool(site: JaxSite) -> Expression:
+    kernel, strides, given, pads = _geometry(site)
+    counted, x = bool(site.attribute("count_include_pad", 0)), site.last()
+    if counted and given != pads:
+        raise site.no("given padding counts in its means and that of ceil_mode does not")
+    site.gives_last()
+    padded = any(map(any, pads))
+    return call(
+        "nnx.avg_pool",
+        x,
+        kernel,
+        strides=unusual(strides, (1,) * len(kernel)),
+        padding=list(pads) if padded else None,
+        count_include_pad=False if padded and not counted else None,
+    )
+
+
+def _global(reduction: str, site: JaxSite) -> Expression:
+    axes, x = tuple(range(1, site.rank() - 1)), site.last()
+    site.gives_last()
+    return call(f"{x}.{reduction}", axes[0] if len(axes) == 1 else axes, keepdims=True)
+
+
+POOLING: dict[str, Callable[[JaxSite], Expression]] = {
+    "AveragePool": _average_pool,
+    "GlobalAveragePool": partial(_global, "mean"),
+    "GlobalMaxPool": partial(_global, "max"),
+    "MaxPool": _max_pool,
+}
