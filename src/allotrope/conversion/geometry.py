@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from allotrope.conversion.translation import Site
 from allotrope.operators.convolution import Pads, resolve_pads, window
+from allotrope.operators.pooling import ceiling_pads
 
 
 def pads_of(site: Site, kernel: Sequence[int], strides: Sequence[int], dilations: Sequence[int]) -> Pads:
@@ -45,6 +49,34 @@ def same_pads(site: Site, kernel: Sequence[int], strides: Sequence[int], dilatio
     if len(spatial) != len(kernel) or not all(isinstance(n, int) for n in spatial):
         return None
     return resolve_pads("SAME_UPPER", None, spatial, kernel, strides, dilations)
+
+
+def pooling_pads(site: Site, kernel: Sequence[int], strides: Sequence[int], dilations: Sequence[int]) -> tuple[Pads, Pads]:
+    """The pads of a pooling as they are given, and lengthened by what ceil_mode adds.
+
+    Raises: NoForm where they depend on lengths that are free.
+    """
+    pads, spatial = pads_of(site, kernel, strides, dilations), (site.shape() or ())[2:]
+    if not site.attribute("ceil_mode", 0):
+        return pads, pads
+    if len(spatial) != len(kernel) or not all(isinstance(n, int) for n in spatial):
+        raise site.no("its last windows (ceil_mode=1) depend on lengths that are free")
+    return pads, ceiling_pads(spatial, kernel, strides, dilations, pads)
+
+
+def mean_factor(site: Site, kernel: Sequence[int], strides: Sequence[int], pads: Pads, counted: Pads) -> np.ndarray | None:
+    """What makes a mean over whole windows one over the places that count: [*positions], None where all do."""
+    if counted == pads:
+        return None
+    spatial = (site.shape() or ())[2:]
+    if not all(isinstance(n, int) for n in spatial):
+        raise site.no("how many places its windows have depends on lengths that are free")
+    along = []
+    for n, k, s, (before, after), (first, last) in zip(spatial, kernel, strides, pads, counted, strict=True):
+        places = np.arange((n + before + after - k) // s + 1)[:, None] * s - before + np.arange(k)
+        along.append(k / ((places >= -first) & (places < n + last)).sum(1))
+    factor: np.ndarray = functools.reduce(np.multiply.outer, along)
+    return None if (factor == 1).all() else factor.astype(np.float32)
 
 
 def even(values: Sequence[int]) -> int | tuple[int, ...]:

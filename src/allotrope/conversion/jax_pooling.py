@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from allotrope.conversion.geometry import pads_of, unusual
+from allotrope.conversion.geometry import pooling_pads, unusual
 from allotrope.conversion.jax_site import JaxSite
 from allotrope.conversion.source import Expression, call
 from allotrope.operators.convolution import Pads
-from allotrope.operators.pooling import ceiling_pads
 
 
 def _geometry(site: JaxSite) -> tuple[tuple[int, ...], tuple[int, ...], Pads, Pads]:
@@ -18,12 +17,7 @@ def _geometry(site: JaxSite) -> tuple[tuple[int, ...], tuple[int, ...], Pads, Pa
     strides, dilations = (tuple(site.attribute(name) or (1,) * len(kernel)) for name in ("strides", "dilations"))
     if any(d > 1 for d in dilations) or site.wants(1):
         raise site.no("flax pools without dilation or places of maxima")
-    pads, spatial = pads_of(site, kernel, strides, dilations), (site.shape() or ())[2:]
-    if not site.attribute("ceil_mode", 0):
-        return kernel, strides, pads, pads
-    if len(spatial) != len(kernel) or not all(isinstance(n, int) for n in spatial):
-        raise site.no("its last windows (ceil_mode=1) depend on lengths that are free")
-    return kernel, strides, pads, ceiling_pads(spatial, kernel, strides, dilations, pads)
+    return kernel, strides, *pooling_pads(site, kernel, strides, dilations)
 
 
 def _max_pool(site: JaxSite) -> Expression:

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
-import numpy as np
-
-from allotrope.conversion.geometry import even, pads_of, same_pads, unusual
+from allotrope.conversion.geometry import even, mean_factor, pooling_pads, same_pads, unusual
 from allotrope.conversion.keras_layers import applied, zero_padded
 from allotrope.conversion.keras_site import KerasSite
 from allotrope.conversion.source import Expression, call
 from allotrope.operators.convolution import Pads
-from allotrope.operators.pooling import ceiling_pads
 
 MOST = 3
 
@@ -25,12 +21,7 @@ def geometry(site: KerasSite) -> tuple[tuple[int, ...], tuple[int, ...], Pads, P
     strides, dilations = (tuple(site.attribute(name) or (1,) * len(kernel)) for name in ("strides", "dilations"))
     if len(kernel) > MOST or any(d > 1 for d in dilations) or site.wants(1):
         raise site.no(f"Keras pools over 1 to {MOST} spatial axes, without dilation or places of maxima")
-    pads, spatial = pads_of(site, kernel, strides, dilations), (site.shape() or ())[2:]
-    if not site.attribute("ceil_mode", 0):
-        return kernel, strides, pads, pads
-    if len(spatial) != len(kernel) or not all(isinstance(n, int) for n in spatial):
-        raise site.no("its last windows (ceil_mode=1) depend on lengths that are free")
-    return kernel, strides, pads, ceiling_pads(spatial, kernel, strides, dilations, pads)
+    return kernel, strides, *pooling_pads(site, kernel, strides, dilations)
 
 
 def _options(kernel: Sequence[int], strides: Sequence[int], same: bool) -> dict[str, Any]:
@@ -57,26 +48,11 @@ def _average_pool(site: KerasSite) -> Expression:
     layer = site.layer(f"AveragePooling{len(kernel)}D", even(kernel), **_options(kernel, strides, same))
     if not padded or same:
         return applied(layer, x)
-    factor = _factor(site, kernel, strides, pads, given if counted else [(0, 0)] * len(kernel))
+    factor = mean_factor(site, kernel, strides, pads, given if counted else [(0, 0)] * len(kernel))
     pooled = applied(layer, zero_padded(site, x, pads))
     if factor is None:
         return pooled
-    return call("ops.multiply", site.temporary(pooled), site.layers.buffer(f"{site.name()}.factor", factor))
-
-
-def _factor(site: KerasSite, kernel: Sequence[int], strides: Sequence[int], pads: Pads, counted: Pads) -> np.ndarray | None:
-    """What makes a mean over whole windows one over the places that count: [*positions, 1], None where all do."""
-    if counted == pads:
-        return None
-    spatial = (site.shape() or ())[2:]
-    if not all(isinstance(n, int) for n in spatial):
-        raise site.no("how many places its windows have depends on lengths that are free")
-    along = []
-    for n, k, s, (before, after), (first, last) in zip(spatial, kernel, strides, pads, counted, strict=True):
-        places = np.arange((n + before + after - k) // s + 1)[:, None] * s - before + np.arange(k)
-        along.append(k / ((places >= -first) & (places < n + last)).sum(1))
-    factor: np.ndarray = functools.reduce(np.multiply.outer, along)[..., None]
-    return None if (factor == 1).all() else factor.astype(np.float32)
+    return call("ops.multiply", site.temporary(pooled), site.layers.buffer(f"{site.name()}.factor", factor[..., None]))
 
 
 def _global(kind: str, site: KerasSite) -> Expression:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from allotrope.conversion.geometry import even, pads_of, symmetric, unusual
+from allotrope.conversion.geometry import even, mean_factor, pads_of, pooling_pads, symmetric, unusual
 from allotrope.conversion.pytorch_site import PyTorchSite, padded
 from allotrope.conversion.source import Expression, call
 
@@ -30,11 +30,10 @@ def _max_pool(site: PyTorchSite) -> Expression:
     kernel, strides, dilations, pads = _geometry(site)
     if site.wants(1):
         raise site.no("the places of its maxima are used")
-    x = site.tensor()
+    x, ceil = site.tensor(), True if site.attribute("ceil_mode", 0) else None
     if not _fits(kernel, dilations, pads):
-        if site.attribute("ceil_mode", 0):
-            raise site.no(f"its pads {pads} with ceil_mode=1 are none of PyTorch's")
-        x, pads = site.temporary(padded(x, pads, float("-inf"))), [(0, 0)] * len(kernel)
+        _, longer = pooling_pads(site, kernel, strides, dilations)
+        x, pads, ceil = site.temporary(padded(x, longer, float("-inf"))), [(0, 0)] * len(kernel), None
     return call(
         f"F.max_pool{len(kernel)}d",
         x,
@@ -42,7 +41,7 @@ def _max_pool(site: PyTorchSite) -> Expression:
         stride=unusual(even(strides), even(kernel)),
         padding=unusual(even([before for before, _ in pads]), 0),
         dilation=unusual(even(dilations), 1),
-        ceil_mode=True if site.attribute("ceil_mode", 0) else None,
+        ceil_mode=ceil,
     )
 
 
@@ -52,9 +51,7 @@ def _average_pool(site: PyTorchSite) -> Expression:
     if any(d > 1 for d in dilations):
         raise site.no("PyTorch has no dilated average pooling")
     if not _fits(kernel, dilations, pads):
-        if site.attribute("ceil_mode", 0) or not counted:
-            raise site.no(f"its pads {pads}, which do not count in the mean, are none of PyTorch's")
-        x, pads = site.temporary(padded(x, pads)), [(0, 0)] * len(kernel)
+        return _padded_average(site, kernel, strides, counted)
     return call(
         f"F.avg_pool{len(kernel)}d",
         x,
@@ -64,6 +61,17 @@ def _average_pool(site: PyTorchSite) -> Expression:
         ceil_mode=True if site.attribute("ceil_mode", 0) else None,
         count_include_pad=None if counted or not any(map(any, pads)) else False,
     )
+
+
+def _padded_average(site: PyTorchSite, kernel: tuple[int, ...], strides: tuple[int, ...], counted: bool) -> Expression:
+    """The mean with pads that are not the same at both ends: of zeros around x, made one of the places that count."""
+    given, pads = pooling_pads(site, kernel, strides, (1,) * len(kernel))
+    x = site.temporary(padded(site.tensor(), pads))
+    mean = call(f"F.avg_pool{len(kernel)}d", x, even(kernel), stride=unusual(even(strides), even(kernel)))
+    factor = mean_factor(site, kernel, strides, pads, given if counted else [(0, 0)] * len(kernel))
+    if factor is None:
+        return mean
+    return f"{site.temporary(mean)} * {site.layers.buffer(f'{site.name()}_factor', factor)}"
 
 
 def _global(kind: str, reduction: str, site: PyTorchSite) -> Expression:
