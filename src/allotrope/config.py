@@ -119,14 +119,13 @@ class FineTuning:
     """How a network from an ONNX file is fitted to data of one's own.
 
     `new_head` gives the last layer fresh weights, for the data's classes. `freeze` are patterns of names of weights that do not
-    learn. `backbone_rate` multiplies the learning rate of all layers but the last, None for what is usual. `mean` and `std` are
-    per channel or one for all, in pixel units, those that the network was trained with; None for what the file or data says.
+    learn. `mean` and `std` are per channel or one for all, in pixel units, those that the network was trained with; None for what
+    the file or data says.
     `restore_batchnorm` puts BatchNormalization behind convolutions that lost theirs.
     """
 
     new_head: bool = False
     freeze: tuple[str, ...] = ()
-    backbone_rate: float | None = None
     mean: tuple[float, ...] | None = None
     std: tuple[float, ...] | None = None
     restore_batchnorm: bool = False

@@ -9,39 +9,78 @@ from dataclasses import replace
 import numpy as np
 
 from allotrope.errors import ModelError, UsageError
-from allotrope.network.graph import Graph, Node, Value
+from allotrope.network.graph import Dimension, Graph, Node, Value
 from allotrope.network.network import Network
 
-PIXEL_STEPS = ("pixels", "pixels.scaled", "pixels.normalized", "pixels.scale", "pixels.offset")
+LAYOUTS = {"nchw": "[n, c, h, w]", "nhwc": "[n, h, w, c]", "nhw": "[n, h, w]", "flat": "[n, h * w]"}
+"""The forms in which a network may take an image."""
+
+PIXEL_STEPS = ("pixels", "pixels.scaled", "pixels.normalized", "pixels.scale", "pixels.offset", "pixels.axes")
 
 
-def with_preprocessing(network: Network, mean: Sequence[float], std: Sequence[float], *, image: str = "image") -> Network:
-    """A network that takes raw pixels `image`: uint8 [n, h, w, c] in place of its float32 input [n, c, h, w].
+def with_preprocessing(
+    network: Network,
+    mean: Sequence[float],
+    std: Sequence[float],
+    *,
+    image: str = "image",
+    layout: str = "nchw",
+    pixels: tuple[int, int, int] | None = None,
+) -> Network:
+    """A network that takes raw pixels `image`: uint8 [n, h, w, c] in place of its float32 input.
 
-    `mean` and `std` are per channel, in pixel units 0..255; the network sees (pixel - mean) / std.
+    `mean` and `std` are per channel of the network, in pixel units 0..255; it sees (pixel - mean) / std. `layout` is that of its
+    input: nchw, nhwc, nhw for grey images without an axis for it, or flat for the rows of grey images one after another. `pixels`
+    are the height, width and channels of the images, by default what the network takes; grey ones go to each of its channels.
 
     Raises: UsageError if the network does not take one image, or `mean` and `std` do not fit its channels.
     """
-    x = _image_input(network)
-    scale, offset = _scale_and_offset(network, mean, std)
-    image, cast, scaled, shifted, scale_name, offset_name = _free(network, image, *PIXEL_STEPS)
+    x = _image_input(network, layout)
+    n, h, w, c = _lengths(x, layout)
+    scale, offset = _scale_and_offset(c, mean, std)
+    image, cast, scaled, shifted, scale_name, offset_name, axes = _free(network, image, *PIXEL_STEPS)
     constants = {scale_name: scale, offset_name: offset}
-    n, c, h, w = x.shape or ()
+    if layout == "nhw":
+        constants[axes] = np.array([3], np.int64)
+    height, width, channels = pixels or (h, w, c)
     nodes = (
         Node("Cast", (image,), (cast,), {"to": 1}, cast),
         Node("Mul", (cast, scale_name), (scaled,), {}, scaled),
         Node("Sub", (scaled, offset_name), (shifted,), {}, shifted),
-        Node("Transpose", (shifted,), (x.name,), {"perm": (0, 3, 1, 2)}, x.name),
+        _in_layout(layout, shifted, x.name, axes),
     )
-    inner = {name: Value(name, x.dtype, (n, h, w, c)) for name in (cast, scaled, shifted)}
+    inner = {cast: Value(cast, x.dtype, (n, height, width, channels))}
+    inner |= {name: Value(name, x.dtype, (n, height, width, c)) for name in (scaled, shifted)}
     graph = replace(
         network.graph,
-        inputs=(Value(image, np.dtype(np.uint8), (n, h, w, c)),),
+        inputs=(Value(image, np.dtype(np.uint8), (n, height, width, channels)),),
         nodes=nodes + network.graph.nodes,
         constants={**network.graph.constants, **constants},
         values={**network.graph.values, **inner, x.name: x},
     )
     return Network(graph, network.weights, network.trainable, network.metadata)
+
+
+def _in_layout(layout: str, pixels: str, x: str, axes: str) -> Node:
+    """The node that brings [n, h, w, c] to the network's layout."""
+    match layout:
+        case "nchw":
+            return Node("Transpose", (pixels,), (x,), {"perm": (0, 3, 1, 2)}, x)
+        case "nhw":
+            return Node("Squeeze", (pixels, axes), (x,), {}, x)
+        case "flat":
+            return Node("Flatten", (pixels,), (x,), {"axis": 1}, x)
+    return Node("Identity", (pixels,), (x,), {}, x)
+
+
+def _lengths(x: Value, layout: str) -> tuple[Dimension, Dimension, Dimension, Dimension]:
+    """n, h, w and c of an input in this layout."""
+    shape = x.shape or ()
+    if layout == "nchw":
+        return shape[0], shape[2], shape[3], shape[1]
+    if layout == "nhwc":
+        return shape[0], shape[1], shape[2], shape[3]
+    return (shape[0], shape[1], shape[2], 1) if layout == "nhw" else (shape[0], None, None, 1)
 
 
 def with_probabilities(network: Network, classes: Sequence[str]) -> Network:
@@ -79,17 +118,16 @@ def class_names(network: Network) -> tuple[str, ...] | None:
     return tuple(names)
 
 
-def _image_input(network: Network) -> Value:
+def _image_input(network: Network, layout: str) -> Value:
     if len(network.inputs) == 1:
         x = network.inputs[0]
-        if x.dtype == np.float32 and x.shape is not None and len(x.shape) == 4:
+        if x.dtype == np.float32 and x.shape is not None and len(x.shape) == LAYOUTS[layout].count(",") + 1:
             return x
     found = ", ".join(f"'{x.name}' {x.dtype} {x.shape}" for x in network.inputs)
-    raise UsageError(f"pre-processing goes before one float32 input [n, c, h, w]; this network takes {found or 'nothing'}.")
+    raise UsageError(f"pre-processing goes before one float32 input {LAYOUTS[layout]}; this network takes {found or 'nothing'}.")
 
 
-def _scale_and_offset(network: Network, mean: Sequence[float], std: Sequence[float]) -> tuple[np.ndarray, np.ndarray]:
-    channels = (network.inputs[0].shape or ())[1]
+def _scale_and_offset(channels: Dimension, mean: Sequence[float], std: Sequence[float]) -> tuple[np.ndarray, np.ndarray]:
     problems = []
     if not len(mean) == len(std) == channels:
         problems.append(f"{len(mean)} means and {len(std)} deviations were given for {channels} channels")

@@ -16,7 +16,7 @@ from allotrope.network.compose import with_preprocessing
 from allotrope.network.network import Network
 from allotrope.network.summary import multiply_adds, parameters
 from allotrope.training.mirror import ENOUGH, kept_when_mirrored
-from allotrope.training.recipes import FAMILIES, Family, family_for, recipe_of, usual_epochs
+from allotrope.training.recipes import BACKBONE_RATE, FAMILIES, FINE_TUNING, Family, family_for, recipe_of, usual_epochs
 
 USUAL_BUDGET = 120.0
 """Seconds of training where neither epochs nor a budget are asked for."""
@@ -53,12 +53,35 @@ def choose(
 
     Raises: UsageError for an unknown network or field of the recipe.
     """
-    overrides = dict(overrides or {})
+    return _Choosing(data, _checked(overrides), budget, epochs, seed, speed).choose(network)
+
+
+def choose_recipe(
+    data: ImageData,
+    network: Network,
+    overrides: Mapping[str, Any] | None = None,
+    *,
+    budget: float | None = None,
+    epochs: float | None = None,
+    seed: int = 0,
+    new_head: bool = False,
+) -> tuple[Recipe, list[str]]:
+    """The recipe for a network that has learned before (raw pixels in, logits out), and why.
+
+    With a `new_head` all other layers learn more slowly, unless the overrides say otherwise.
+
+    Raises: UsageError for an unknown field of the recipe.
+    """
+    choosing = _Choosing(data, _checked(overrides), budget, epochs, seed, None)
+    return choosing.fine_tuning(network, new_head), choosing.reasons
+
+
+def _checked(overrides: Mapping[str, Any] | None) -> dict[str, Any]:
     known = {field.name for field in fields(Recipe)}
-    for name in overrides:
+    for name in overrides or {}:
         if name not in known:
             raise unknown_name("recipe option", name, known)
-    return _Choosing(data, overrides, budget, epochs, seed, speed).choose(network)
+    return dict(overrides or {})
 
 
 class _Choosing:
@@ -85,6 +108,21 @@ class _Choosing:
         )
         return Choice(family.name, shown, network, recipe, self.reasons)
 
+    def fine_tuning(self, network: Network, new_head: bool) -> Recipe:
+        """The recipe alone, for a network that is there already."""
+        self._settle_time(FINE_TUNING)
+        recipe = self._recipe(FINE_TUNING)
+        self.reasons.append(
+            f"A gentle recipe ({recipe.optimizer}, learning rate {recipe.learning_rate:g}), because the network has learned before."
+        )
+        if new_head and "backbone_rate" not in self.overrides:
+            recipe = replace(recipe, backbone_rate=BACKBONE_RATE)
+            self.reasons.append(f"All layers but the new last one learn at {BACKBONE_RATE:g} of its learning rate.")
+        self.reasons.append(
+            f"It has {parameters(network):,} trainable weights and takes {multiply_adds(network):,} multiply-adds an image."
+        )
+        return recipe
+
     def _family(self, name: str) -> Family:
         _, height, width = self.data.image
         if name != "auto":
@@ -103,7 +141,7 @@ class _Choosing:
         if self.budget is not None:
             self.epochs = family.most_epochs
         elif usual is not None:
-            self.epochs = usual
+            self.epochs = usual = min(usual, family.most_epochs)
             self.reasons.append(f"{usual:g} epochs, because {images:,} images are few and neither a budget nor epochs were asked for.")
         else:
             self.budget = USUAL_BUDGET

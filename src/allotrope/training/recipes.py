@@ -122,6 +122,23 @@ SMALL = Recipe(
     augmentation="light",
     batch_size=64,
 )
+FINE_TUNED = Recipe(
+    optimizer="adamw",
+    learning_rate=1e-3,
+    momentum=0.9,
+    weight_decay=0.01,
+    schedule="one-cycle",
+    warmup=0.2,
+    label_smoothing=0.05,
+    clip_norm=1.0,
+    average=0.98,
+    augmentation="light",
+    batch_size=64,
+)
+"""For a network that has learned before: gentle steps that begin at 0, so that the first ones do not wipe out what it knows."""
+
+BACKBONE_RATE = 0.1
+"""The usual learning rate of what is not new, in parts of that of a new last layer."""
 
 
 def _residual(name: str, **options: Any) -> Family:
@@ -151,3 +168,6 @@ FAMILIES: Mapping[str, Family] = {
         _residual("mobilenet_v2", widths=(0.25, 0.35, 0.5, 0.75, 1.0), usual_width=0.5),
     )
 }
+
+FINE_TUNING = Family("fine-tuning", FINE_TUNED, most_epochs=20.0)
+"""What suits any network that has learned before."""

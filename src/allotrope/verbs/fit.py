@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +16,7 @@ from allotrope.verbs.options import FitOptions, command_line, defaults, fit_opti
 
 if TYPE_CHECKING:
     from allotrope.data.images import ImageData
+    from allotrope.verbs.source import Source, Tuning
 
 NOT_REPEATED = ("out", "resume", "quiet")
 
@@ -53,6 +54,13 @@ def fit(
     clip_norm: float | None = None,
     average: float | None = None,
     patience: int | None = None,
+    new_head: bool = False,
+    freeze: Sequence[str] = (),
+    backbone_rate: float | None = None,
+    mean: str | None = None,
+    std: str | None = None,
+    restore_batchnorm: bool = False,
+    no_repair: Sequence[str] = (),
     quiet: bool = False,
 ) -> FittedRun:
     """Train on labelled images and deliver the fastest file that meets the target, with a report that says why.
@@ -63,7 +71,7 @@ def fit(
 
     Args:
         data: 'digits' (built in), a folder of class folders of pictures, an .npz file, or a folder of IDX .gz files.
-        network: a network of allotrope.networks, such as resnet20; auto chooses by the data.
+        network: a network of allotrope.networks, such as resnet20, or an ONNX file to train further; auto chooses by the data.
         framework: the framework that trains.
         budget: time for training, such as 90s or 10m.
         epochs: how often the training sees each image.
@@ -93,6 +101,13 @@ def fit(
         clip_norm: the largest norm of the gradient.
         average: the decay per step of the moving average of the weights.
         patience: stop after this many validations without improvement.
+        new_head: give the last layer of an ONNX file fresh weights, for the classes of the data.
+        freeze: weights of an ONNX file that are not to learn, such as 'features.*'; may be repeated.
+        backbone_rate: the learning rate of all layers but the last, in parts of it; 0.1 is usual with a new head.
+        mean: the mean of each channel that an ONNX file was trained with, from 0 to 255, such as 123.7,116.3,103.5.
+        std: the deviation of each channel that an ONNX file was trained with.
+        restore_batchnorm: put BatchNormalization back behind the convolutions of an ONNX file; its outputs stay the same.
+        no_repair: a repair to leave out when an ONNX file is read, such as gelu; all leaves out every one; may be repeated.
         quiet: show nothing while working.
 
     Raises: AllotropeError, and KeyboardInterrupt where Ctrl-C came outside the training; run.json then says how far it came.
@@ -107,11 +122,13 @@ def _begin(arguments: dict[str, Any], show: Progress) -> FittedRun:
     if arguments["data"] is None:
         raise UsageError("there is nothing to train on. Name the data, such as 'digits' or a folder of class folders, or a run to resume.")
     options = fit_options(arguments)
-    data = _read(options, show)
+    source = _source(options)
+    data = _read(options, source, show)
+    tuning = _tuning(options, source, data)
     asked = given(fit, arguments, NOT_REPEATED)
     with Run.create(data.name, arguments["out"]) as run:
         run.save(command=command_line("fit", "data", asked), arguments=asked, seed=options.seed, target=options.target)
-        return _fitted(run, options, data, show)
+        return _fitted(run, options, tuning, data, show)
 
 
 def _resume(arguments: dict[str, Any], show: Progress) -> FittedRun:
@@ -129,20 +146,43 @@ def _resume(arguments: dict[str, Any], show: Progress) -> FittedRun:
             raise UsageError(f"{run.folder} is finished ({run.json['status']}); there is nothing to go on with. Begin a new run.")
         options = fit_options(defaults(fit) | recorded)
         run.save(status="running")
-        return _fitted(run, options, _read(options, show), show)
+        chosen = "recipe" in run.json
+        source = _started(options, run.folder) if chosen else _source(options)
+        data = _read(options, source, show)
+        return _fitted(run, options, None if chosen else _tuning(options, source, data), data, show)
 
 
-def _read(options: FitOptions, show: Progress) -> ImageData:
+def _source(options: FitOptions) -> Source | None:
+    """The ONNX file that is trained further, where one is."""
+    from allotrope.verbs.source import read_source
+
+    return None if options.file is None else read_source(options.file, options.repair)
+
+
+def _tuning(options: FitOptions, source: Source | None, data: ImageData) -> Tuning | None:
+    """Its network made ready for the data, before there is a run folder: what does not fit leaves nothing behind."""
+    return None if source is None else source.tuning(data, options.fine_tuning, options.framework, options.seed)
+
+
+def _started(options: FitOptions, folder: Path) -> Source | None:
+    """The copy of the ONNX file in the run's folder, as it was made ready to train: the file itself may be gone."""
+    from allotrope.verbs.source import read_start
+
+    return None if options.file is None else read_start(folder)
+
+
+def _read(options: FitOptions, source: Source | None, show: Progress) -> ImageData:
+    """The data, its pictures in the size that the network is fixed to."""
     from allotrope.data import load_images
 
-    return load_images(options.source, options.data, show.say)
+    return load_images(options.source, options.data if source is None else source.sized(options.data), show.say)
 
 
-def _fitted(run: Run, options: FitOptions, data: ImageData, show: Progress) -> FittedRun:
+def _fitted(run: Run, options: FitOptions, tuning: Tuning | None, data: ImageData, show: Progress) -> FittedRun:
     """Every stage in its order; whatever ends one early is recorded."""
     from allotrope.verbs.stages import STAGES, Fitting
 
-    fitting = Fitting(run, options, data, show)
+    fitting = Fitting(run, options, data, show, tuning)
     with _recorded(run):
         show.say(f"run folder: {run.folder}")
         for stage in STAGES:

@@ -6,13 +6,26 @@ import inspect
 import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-from allotrope.config import AUGMENTATIONS, OPTIMIZERS, SCHEDULES, DataOptions, Target, parse_bytes, parse_seconds
+from allotrope.config import (
+    AUGMENTATIONS,
+    OPTIMIZERS,
+    SCHEDULES,
+    DataOptions,
+    FineTuning,
+    Repair,
+    Target,
+    parse_bytes,
+    parse_seconds,
+)
 from allotrope.errors import UsageError, unknown_name
 
 CHOICES = {"optimizer": OPTIMIZERS, "schedule": SCHEDULES, "augmentation": AUGMENTATIONS, "class_weights": ("none", "balanced")}
-POSITIVE = ("epochs", "threads", "image_size", "learning_rate", "batch_size", "mixup", "cutmix", "clip_norm", "patience")
+POSITIVE = (
+    "epochs", "threads", "image_size", "learning_rate", "batch_size", "mixup", "cutmix", "clip_norm", "patience", "backbone_rate",
+)  # fmt: skip
 NOT_NEGATIVE = ("weight_decay", "max_drop", "seed")
 FRACTIONS = ("label_smoothing", "warmup", "average")
 RECIPE = (
@@ -20,11 +33,16 @@ RECIPE = (
     "augmentation", "flip", "mixup", "cutmix", "clip_norm", "average", "patience",
 )  # fmt: skip
 """The arguments of `fit` that replace what the recipe would otherwise say, by the same names."""
+FOR_FILES = ("new_head", "freeze", "backbone_rate", "mean", "std", "restore_batchnorm", "no_repair")
+"""The arguments of `fit` that are about a network from an ONNX file."""
 
 
 @dataclass(frozen=True)
 class FitOptions:
-    """The arguments of `fit` in the terms of its stages. `budget` is in seconds; `recipe` holds only what was asked for."""
+    """The arguments of `fit` in the terms of its stages. `budget` is in seconds; `recipe` holds only what was asked for.
+
+    `file` is the ONNX file that the network comes from, None for a network of the zoo.
+    """
 
     source: str
     network: str
@@ -37,6 +55,9 @@ class FitOptions:
     data: DataOptions
     target: Target
     recipe: dict[str, Any]
+    file: Path | None
+    repair: Repair
+    fine_tuning: FineTuning
 
 
 def fit_options(arguments: Mapping[str, Any]) -> FitOptions:
@@ -45,8 +66,13 @@ def fit_options(arguments: Mapping[str, Any]) -> FitOptions:
     Raises: UsageError for unknown names, and for all values out of range in one message.
     """
     recipe = {name: arguments[name] for name in RECIPE if arguments[name] is not None}
-    _check_names(arguments["network"], arguments["framework"], recipe)
+    file = _file(arguments["network"])
+    _check_names(None if file else arguments["network"], arguments["framework"], recipe)
     _check_values({**arguments, **recipe})
+    if file is None:
+        _check_for_files(arguments)
+    elif arguments["backbone_rate"] is not None:
+        recipe["backbone_rate"] = arguments["backbone_rate"]
     seed = arguments["seed"]
     latency, size = arguments["max_latency"], arguments["max_size"]
     return FitOptions(
@@ -65,7 +91,40 @@ def fit_options(arguments: Mapping[str, Any]) -> FitOptions:
             max_drop=arguments["max_drop"],
         ),
         recipe=recipe,
+        file=file,
+        repair=Repair.without(arguments["no_repair"]),
+        fine_tuning=FineTuning(
+            new_head=arguments["new_head"],
+            freeze=tuple(arguments["freeze"]),
+            mean=_numbers("mean", arguments["mean"]),
+            std=_numbers("std", arguments["std"]),
+            restore_batchnorm=arguments["restore_batchnorm"],
+        ),
     )
+
+
+def _file(network: str) -> Path | None:
+    """The ONNX file that a network's name is the path of."""
+    path = Path(network).expanduser()
+    return path if path.suffix.lower() == ".onnx" or path.is_file() else None
+
+
+def _check_for_files(arguments: Mapping[str, Any]) -> None:
+    asked = [f"--{name.replace('_', '-')}" for name in FOR_FILES if arguments[name] not in (None, False) and arguments[name] != ()]
+    if asked:
+        raise UsageError(
+            f"{', '.join(asked)}: for a network from an ONNX file, and {arguments['network']} is none. Add --network model.onnx."
+        )
+
+
+def _numbers(name: str, text: str | None) -> tuple[float, ...] | None:
+    """A number a channel, or one for all."""
+    if text is None:
+        return None
+    try:
+        return tuple(float(part) for part in str(text).split(","))
+    except ValueError:
+        raise UsageError(f"--{name} is '{text}', expected numbers in pixel units with commas between, such as 123.7,116.3,103.5.") from None
 
 
 def given(function: Callable[..., Any], arguments: Mapping[str, Any], without: tuple[str, ...] = ()) -> dict[str, Any]:
@@ -87,20 +146,23 @@ def command_line(verb: str, positional: str, arguments: Mapping[str, Any]) -> st
         if isinstance(value, bool):
             words.append(f"--{option}" if value else f"--no-{option}")
         elif name != positional:
-            words += [f"--{option}", str(value)]
+            for one in value if isinstance(value, list) else [value]:
+                words += [f"--{option}", str(one)]
     return shlex.join(words)
 
 
 def _plain(value: Any) -> Any:
+    if isinstance(value, (list, tuple)):
+        return [str(part) for part in value]
     return value if isinstance(value, (bool, int, float)) else str(value)
 
 
-def _check_names(network: str, framework: str, recipe: Mapping[str, Any]) -> None:
+def _check_names(network: str | None, framework: str, recipe: Mapping[str, Any]) -> None:
     from allotrope.frameworks import FRAMEWORKS
     from allotrope.network.zoo import NETWORKS
 
-    if network not in ("auto", *NETWORKS):
-        raise unknown_name("network", network, ("auto", *NETWORKS))
+    if network not in ("auto", *NETWORKS, None):
+        raise unknown_name("network", str(network), ("auto", *NETWORKS))
     if framework not in FRAMEWORKS:
         raise unknown_name("framework", framework, FRAMEWORKS)
     for name, known in CHOICES.items():

@@ -18,23 +18,21 @@ from allotrope.measure import candidates
 from allotrope.measure.deliver import deliver
 from allotrope.measure.machine import cores, describe
 from allotrope.measure.rounds import measurement
+from allotrope.network.batchnorm import with_still_batchnorm
 from allotrope.network.compose import with_probabilities
 from allotrope.network.network import Network
-from allotrope.network.read import load
 from allotrope.network.summary import multiply_adds, parameters
 from allotrope.progress import Progress, Tick, duration
 from allotrope.report import write_report
 from allotrope.run import Run, plain
 from allotrope.training.checkpoints import resumable
-from allotrope.training.choose import choose
+from allotrope.training.choose import Choice, choose, choose_recipe
 from allotrope.training.evaluate import evaluate, in_batches, scores
 from allotrope.training.loop import train
 from allotrope.training.race import described, race_settings
 from allotrope.training.speed import training_speed
 from allotrope.verbs.options import FitOptions
-
-START = "checkpoints/start.onnx"
-"""The network before its first step."""
+from allotrope.verbs.source import START, Tuning, as_saved
 
 
 @dataclass
@@ -45,6 +43,7 @@ class Fitting:
     options: FitOptions
     data: ImageData
     show: Progress
+    tuning: Tuning | None = None
     network: Network = field(init=False)
     recipe: Recipe = field(init=False)
     settings: Settings = field(init=False)
@@ -79,10 +78,19 @@ def choose_network(fitting: Fitting) -> None:
     run = fitting.run
     if "recipe" not in run.json:
         _choose(fitting)
-    start = load(run.folder / START)
-    trainable = start.weights.keys() - set(run.json["network_details"]["not_trainable"])
-    fitting.network = Network(start.graph, start.weights, trainable, start.metadata)
+    fitting.network = with_still_batchnorm(_start(run), _frozen(run))
     fitting.recipe = _recipe(plain(run.json["recipe"]))
+
+
+def _start(run: Run) -> Network:
+    start = as_saved(run.folder / START)
+    trainable = start.weights.keys() - set(run.json["network_details"]["not_trainable"])
+    return Network(start.graph, start.weights, trainable, start.metadata)
+
+
+def _frozen(run: Run) -> frozenset[str]:
+    """The weights that would learn and are kept from it."""
+    return frozenset(run.json.get("fine_tuning", {}).get("frozen", ()))
 
 
 def _recipe(recorded: dict[str, Any]) -> Recipe:
@@ -92,15 +100,7 @@ def _recipe(recorded: dict[str, Any]) -> Recipe:
 
 def _choose(fitting: Fitting) -> None:
     options, run = fitting.options, fitting.run
-    choice = choose(
-        fitting.data,
-        options.network,
-        options.recipe,
-        budget=options.budget,
-        epochs=options.epochs,
-        seed=options.seed,
-        speed=lambda network, recipe: training_speed(network, fitting.data, recipe, options.framework, _plausible(options)),
-    )
+    choice = _tuned(fitting, fitting.tuning) if fitting.tuning is not None else _chosen(fitting)
     for reason in choice.reasons:
         fitting.show.say(reason)
     (run.folder / START).parent.mkdir(exist_ok=True)
@@ -115,6 +115,36 @@ def _choose(fitting: Fitting) -> None:
     }
     framework = find_framework(options.framework)
     run.save(network=choice.name, network_details=details, recipe=choice.recipe, framework=framework.name, engine=framework.engine)
+
+
+def _chosen(fitting: Fitting) -> Choice:
+    """A network of the zoo."""
+    options = fitting.options
+    return choose(
+        fitting.data,
+        options.network,
+        options.recipe,
+        budget=options.budget,
+        epochs=options.epochs,
+        seed=options.seed,
+        speed=lambda network, recipe: training_speed(network, fitting.data, recipe, options.framework, _plausible(options)),
+    )
+
+
+def _tuned(fitting: Fitting, tuning: Tuning) -> Choice:
+    """The network of an ONNX file, which was made ready for the data."""
+    options, network = fitting.options, tuning.ready.learning
+    recipe, reasons = choose_recipe(
+        fitting.data,
+        network,
+        options.recipe,
+        budget=options.budget,
+        epochs=options.epochs,
+        seed=options.seed,
+        new_head=bool(tuning.ready.replaced),
+    )
+    fitting.run.save(fine_tuning=tuning.facts)
+    return Choice(tuning.source.file.stem, {}, network, recipe, [*tuning.notes, *reasons])
 
 
 def choose_settings(fitting: Fitting) -> None:
@@ -177,13 +207,22 @@ def train_network(fitting: Fitting) -> None:
         resume=resumable(run.folder / "checkpoints"),
     )
     fitting.show.close()
-    fitting.network = trained.network
+    fitting.network = _whole(run, trained.network)
     fitting.interrupted = trained.stopped == "interrupted"
     run.save_history(trained.history)
     facts = {"epochs": trained.epochs, "steps": trained.steps, "best_epoch": trained.best["epoch"], "stopped": trained.stopped}
     run.save(training={**facts, "seconds": trained.seconds}, images_per_second=trained.images_per_second)
     speed = f"{trained.images_per_second:,.0f} images/s"
     fitting.show.say(f"trained {trained.epochs:.1f} epochs in {duration(trained.seconds)} ({speed}, {trained.stopped})")
+
+
+def _whole(run: Run, trained: Network) -> Network:
+    """The network as the run began with it, all that it may learn among its trainable weights, with what it learned."""
+    if not _frozen(run):
+        return trained
+    start = _start(run)
+    weights = {**start.weights, **{name: array for name, array in trained.weights.items() if name in start.weights}}
+    return Network(start.graph, weights, start.trainable | _frozen(run), start.metadata)
 
 
 def test_network(fitting: Fitting) -> None:
