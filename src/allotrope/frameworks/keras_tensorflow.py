@@ -24,6 +24,7 @@ class EngineModel(keras.Model):
     """
 
     always_compiled = False
+    program: Any
     train_function: Any
     test_function: Any
     predict_function: Any
@@ -55,6 +56,11 @@ class EngineModel(keras.Model):
         logs: dict[str, Tensor] = super().train_step(data)
         self.after_step()
         return logs
+
+    def predict_step(self, data: Any) -> Any:
+        """As Keras has it, with kernels that know no gradient."""
+        with self.program.p.without_gradients():
+            return super().predict_step(data)
 
     def make_train_function(self, force: bool = False) -> None:
         """As Keras has it, with a trace for every shape."""

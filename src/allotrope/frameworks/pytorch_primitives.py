@@ -13,6 +13,7 @@ from torch import Tensor
 
 from allotrope.errors import UnsupportedError
 from allotrope.frameworks.primitives import Primitives, highest, lowest
+from allotrope.frameworks.pytorch_clip import clip
 from allotrope.frameworks.pytorch_neural import PyTorchNeural
 from allotrope.frameworks.reference import ReferencePrimitives
 
@@ -94,6 +95,8 @@ def _clip(x: Tensor, low: Tensor | float | None, high: Tensor | float | None) ->
         return x
     if isinstance(low, Tensor) or isinstance(high, Tensor):
         low, high = (None if bound is None else torch.as_tensor(bound, dtype=x.dtype, device=x.device) for bound in (low, high))
+    elif low is not None and high is not None:
+        return clip(x, low, high)
     return torch.clamp(x, low, high)
 
 

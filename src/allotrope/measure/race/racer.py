@@ -164,8 +164,8 @@ def _version(framework: str) -> str:
         found = metadata.version(package)
     except metadata.PackageNotFoundError:  # such as tensorflow-cpu, which installs the package under another name
         found = str(getattr(__import__(package), "__version__", ""))
-    engine = getattr(find_framework(framework), "engine", None)
-    return f"{found} on {engine}" if isinstance(engine, str) else found
+    engine = find_framework(framework).engine
+    return found if engine is None else f"{found} on {engine}"
 
 
 if __name__ == "__main__":
