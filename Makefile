@@ -1,11 +1,11 @@
 # Two commands do all the set-up: `make demo` and `make test`. Both need Python >= 3.11 and make.
-# `make test FRAMEWORKS=pytorch,jax` installs and tests more frameworks; one that is named and fails, or is missing, fails the tests.
+# `make test FRAMEWORKS=pytorch` installs and tests fewer frameworks; one that is named and fails, or is missing, fails the tests.
 
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 RUNS ?= runs
-FRAMEWORKS ?= pytorch
+FRAMEWORKS ?= pytorch,tensorflow,keras,jax
 TESTED := $(VENV)/.test-installed-$(FRAMEWORKS)
 
 .PHONY: demo test lint types clean
