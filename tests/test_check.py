@@ -119,6 +119,15 @@ def test_wrong_options_are_refused(file, options, message):
         allotrope.check(file, **{**QUICK, **options})
 
 
+def test_inputs_that_do_not_fit_are_refused_with_the_remedy():
+    b = Builder()
+    b.output(b.add("Conv", [b.input("x", "float32", ("n", 1, "t")), b.weight("w", np.ones((1, 1, 5), np.float32))]), "y")
+    with pytest.raises(UsageError, match=r"x \[4, 1, 3\].*--dimensions"):
+        allotrope.check(b.network(), **QUICK)
+    found = allotrope.check(b.network(), frameworks=["pytorch"], precision=["float64"], dimensions=["t=6"], **{**QUICK, "steps": 0})
+    assert found.exit_code == 0, str(found)
+
+
 # --- its parts
 
 

@@ -14,8 +14,8 @@ from allotrope.measure.agreement.proof import Proof
 from allotrope.network.network import Network
 from allotrope.progress import display
 
-LENGTH = 3
-"""What a free dimension is by default: small, and not what the others are."""
+LENGTH, SIDE = 3, 32
+"""What a free dimension is by default: small, and not what others are; and the side of a picture, which pooling makes smaller."""
 
 
 def check(
@@ -51,7 +51,7 @@ def check(
         precision: float64, float32 or both.
         steps: training steps; 0 for none.
         batch: the batch size, where the first dimension of the inputs is free.
-        dimensions: lengths of other free dimensions, such as sequence=128; 3 by default.
+        dimensions: lengths of other free dimensions, such as sequence=128; by default 3, and 32 for the sides of pictures.
         seed: decides inputs, targets, directions and dropout.
         learning_rate: of the training.
         directions: finite differences are taken along at most so many, each of a few weights, and along half as many in training.
@@ -92,9 +92,11 @@ def _file(
 
     loaded = network if isinstance(network, Network) else load(network, report=say)
     loaded.save(scratch / "network.onnx")
-    free = [dimension for value in loaded.inputs for dimension in (value.shape or ()) if not isinstance(dimension, int)]
-    first = {value.shape[0] for value in loaded.inputs if value.shape and isinstance(value.shape[0], str)}
-    lengths = {name or "": batch if name in first else LENGTH for name in free}
+    lengths: dict[str, int] = {}
+    for shape in (value.shape or () for value in loaded.inputs):
+        for axis, length in enumerate(shape):
+            if not isinstance(length, int) and (axis or length):
+                lengths.setdefault(length or "", batch if axis == 0 else SIDE if len(shape) == 4 and axis > 1 else LENGTH)
     return scratch / "network.onnx", {**lengths, **parse_lengths(dimensions, loaded.inputs)}
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from allotrope.errors import UnsupportedError
+from allotrope.errors import AllotropeError, UnsupportedError, UsageError
 from allotrope.measure.agreement.arrays import Arrays
 from allotrope.measure.agreement.difference import difference
 from allotrope.measure.agreement.judge import Expectation, Tolerance
@@ -82,12 +82,27 @@ def _noise(found: Arrays, expected: Arrays) -> dict[str, float]:
 
 def _whole(task: Task) -> Task:
     """The task with what only a first run tells: the values that can be compared, the shapes of float outputs and their size."""
-    found = values(task.network, moving_values(task.network), task.inputs())
+    found = _tried(task)
     outputs = {value.name: found[value.name] for value in task.network.outputs if value.name in found}
     floats = {name: array for name, array in outputs.items() if array.dtype.kind == "f"}
     squares = np.concatenate([np.square(array, dtype=np.float64).reshape(-1) for array in floats.values()] or [np.zeros(0)])
     scale = float(np.sqrt(squares.mean())) if squares.size and np.isfinite(squares).all() else 1.0
     return replace(task, outputs={name: array.shape for name, array in floats.items()}, scale=scale or 1.0, probes=tuple(found))
+
+
+def _tried(task: Task) -> dict[str, np.ndarray]:
+    """All that nodes compute. Raises: UsageError where the made-up inputs do not fit the network."""
+    inputs = task.inputs()
+    try:
+        return values(task.network, moving_values(task.network), inputs)
+    except AllotropeError:
+        raise
+    except Exception as error:
+        shapes = ", ".join(f"{name} {list(array.shape)}" for name, array in inputs.items())
+        raise UsageError(
+            f"the reference cannot compute the network with inputs of the shapes {shapes}: {error}. "
+            "Where lengths are free, say which it takes with --dimensions (such as height=64) and --batch."
+        ) from error
 
 
 def _as_it_is(
