@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from allotrope import fit
+from allotrope import fit, frameworks
 from allotrope.config import DataOptions, Target
-from allotrope.errors import UsageError
+from allotrope.errors import MissingDependencyError, UsageError
 from allotrope.verbs.options import RECIPE, command_line, defaults, fit_options, given
 
 USUAL = {**defaults(fit), "data": "digits"}
@@ -54,6 +54,12 @@ def test_bad_values_are_named(name: str, value: object, message: str):
     with pytest.raises(UsageError) as caught:
         fit_options({**USUAL, name: value})
     assert message in str(caught.value)
+
+
+def test_a_framework_that_is_missing_is_refused_before_anything_is_made(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setitem(frameworks.FRAMEWORKS, "abacus", "no_such_package")
+    with pytest.raises(MissingDependencyError, match=r"pip install 'allotrope\[abacus\]'"):
+        fit_options({**USUAL, "framework": "abacus"})
 
 
 def test_all_values_out_of_range_come_in_one_message():

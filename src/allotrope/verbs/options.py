@@ -20,7 +20,7 @@ from allotrope.config import (
     parse_bytes,
     parse_seconds,
 )
-from allotrope.errors import UsageError, unknown_name
+from allotrope.errors import MissingDependencyError, UsageError, unknown_name
 
 CHOICES = {"optimizer": OPTIMIZERS, "schedule": SCHEDULES, "augmentation": AUGMENTATIONS, "class_weights": ("none", "balanced")}
 POSITIVE = (
@@ -158,13 +158,16 @@ def _plain(value: Any) -> Any:
 
 
 def _check_names(network: str | None, framework: str, recipe: Mapping[str, Any]) -> None:
-    from allotrope.frameworks import FRAMEWORKS
+    from allotrope.frameworks import FRAMEWORKS, missing
     from allotrope.network.zoo import NETWORKS
 
     if network not in ("auto", *NETWORKS, None):
         raise unknown_name("network", str(network), ("auto", *NETWORKS))
     if framework not in FRAMEWORKS:
         raise unknown_name("framework", framework, FRAMEWORKS)
+    reason = missing(framework)
+    if reason is not None:
+        raise MissingDependencyError(reason)
     for name, known in CHOICES.items():
         if name in recipe and recipe[name] not in known:
             raise unknown_name(name.replace("_", " "), recipe[name], known)
