@@ -15,7 +15,7 @@ import allotrope
 from allotrope.cli import main
 from allotrope.conversion.convert import TARGETS, convert
 from allotrope.conversion.proof import EQUAL, difference, prove, run_alone
-from allotrope.errors import ModelError, RunFolderError, UnsupportedError, UsageError
+from allotrope.errors import MissingDependencyError, ModelError, RunFolderError, UnsupportedError, UsageError
 from allotrope.network.build import Builder
 from allotrope.network.network import Network
 from convert_networks import NETWORKS, zoo
@@ -121,26 +121,32 @@ def test_an_unknown_target_suggests_the_nearest(tmp_path):
         convert(mlp(), tmp_path / "out", to="pytorhc")
 
 
+def test_a_missing_framework_comes_with_the_command_that_installs_it(tmp_path, monkeypatch):
+    monkeypatch.setitem(TARGETS, "jax", ("jax_that_is_not_there",))
+    with pytest.raises(MissingDependencyError, match=r"jax_that_is_not_there.*pip install 'allotrope\[jax\]'"):
+        convert(mlp(), tmp_path / "out", to="jax")
+
+
 def test_nothing_is_overwritten(tmp_path):
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "mine.txt").write_text("mine")
     with pytest.raises(UsageError, match="is not empty"):
-        convert(mlp(), tmp_path / "out", to=TARGETS[0])
+        convert(mlp(), tmp_path / "out", to="pytorch")
     with pytest.raises(UsageError, match="is no folder"):
-        convert(mlp(), tmp_path / "out" / "mine.txt", to=TARGETS[0])
+        convert(mlp(), tmp_path / "out" / "mine.txt", to="pytorch")
     assert (tmp_path / "out" / "mine.txt").read_text() == "mine"
 
 
 def test_a_place_that_cannot_be_written_is_named(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(RunFolderError, match="is in the way"):
-        convert(mlp(), tmp_path / "file" / "out", to=TARGETS[0])
+        convert(mlp(), tmp_path / "file" / "out", to="pytorch")
 
 
 def test_a_file_that_is_no_network_is_named(tmp_path):
     (tmp_path / "bad.onnx").write_bytes(b"no network")
     with pytest.raises(ModelError, match=r"bad\.onnx"):
-        convert(tmp_path / "bad.onnx", tmp_path / "out", to=TARGETS[0])
+        convert(tmp_path / "bad.onnx", tmp_path / "out", to="pytorch")
     assert not (tmp_path / "out").exists()
 
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -18,7 +19,8 @@ from allotrope.errors import MissingDependencyError, UsageError, unknown_name
 from allotrope.network.network import Network
 from allotrope.storage import sync_folder, writing
 
-TARGETS = ("pytorch", "keras", "tensorflow", "jax")
+TARGETS = {"pytorch": ("torch",), "keras": ("keras", "tensorflow"), "tensorflow": ("keras", "tensorflow"), "jax": ("jax", "flax")}
+"""Each framework that a network can be converted to, and the packages that the proof needs."""
 
 
 @dataclass(frozen=True)
@@ -79,11 +81,13 @@ def convert(network: Annotated[str | Path | Network, Parameter(accepts_keys=Fals
 
 
 def _check_installed(to: str) -> None:
-    from allotrope.frameworks import missing
-
-    reason = missing(to)
-    if reason is not None:
-        raise MissingDependencyError(f"{reason} (what is converted is proved in it)")
+    absent = [package for package in TARGETS[to] if find_spec(package) is None]
+    if absent:
+        extras = "keras,tensorflow" if to in ("keras", "tensorflow") else to
+        raise MissingDependencyError(
+            f"{', '.join(absent)} is not installed, and what is converted to {to} is proved in it; "
+            f"install it with: pip install 'allotrope[{extras}]'"
+        )
 
 
 def _check_free(folder: Path) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from allotrope.conversion.blocks import BlockStyle, with_blocks, written
 from allotrope.conversion.describe import ends, title
 from allotrope.conversion.jax_functions import FUNCTIONS
 from allotrope.conversion.jax_layers import LAYERS
@@ -14,12 +15,19 @@ from allotrope.conversion.jax_recurrent import FUNCTIONS as RECURRENT_FUNCTIONS
 from allotrope.conversion.jax_recurrent import RECURRENT
 from allotrope.conversion.jax_site import JaxLayers, JaxSite
 from allotrope.conversion.source import flat, identifier, spread
-from allotrope.conversion.translation import Rule, Translation
+from allotrope.conversion.translation import Rule, Statement, Translation
 from allotrope.network.network import Network
 
 RULES: dict[str, Rule] = {**FUNCTIONS, **LAYERS, **RECURRENT}
-RESERVED = frozenset({"gru", "jax", "jnp", "load", "load_file", "lstm", "nnx", "reduce", "rnn", "rngs", "Network", "Path", "WEIGHTS"})
+RESERVED = frozenset(
+    {"block", "gru", "jax", "jnp", "load", "load_file", "lstm", "nnx", "reduce", "rnn", "rngs", "Network", "Path", "WEIGHTS"}
+)
 WEIGHTS = 'WEIGHTS = Path(__file__).with_name("weights.safetensors")'
+STYLE = BlockStyle(
+    argument="rngs",
+    initialize=("    def __init__(self, rngs: nnx.Rngs) -> None:",),
+    call="    def __call__(self, {}: jax.Array) -> jax.Array:",
+)
 LOADER = '''
 def load(path: Path = WEIGHTS) -> Network:
     """The network with its weights, for inference; call `.train()` to train it."""
@@ -56,7 +64,9 @@ def jax_source(network: Network) -> tuple[str, dict[str, np.ndarray]]:
     """
     layers = JaxLayers(network)
     translation = Translation(network, RULES, layers, JaxSite, RESERVED)
-    body = [*_class(network, layers), "", *_call(translation), "", "", *LOADER]
+    statements, blocks = with_blocks(translation.statements(), ", ".join(translation.outputs), layers, STYLE)
+    classes = [line for block in blocks for line in block.source("nnx.Module")]
+    body = [*classes, *_class(network, layers), "", *_call(translation, statements), "", "", *LOADER]
     called = [text for name, text in RECURRENT_FUNCTIONS.items() if any(f"= {name}(" in line for line in body)]
     functions = [line for text in called for line in _apart(text)]
     head = [f'"""{title(network)} in JAX."""', *_imports([*functions, *body]), "", ""]
@@ -77,7 +87,7 @@ def _class(network: Network, layers: JaxLayers) -> Iterator[str]:
     yield "class Network(nnx.Module):"
     yield f'    """{ends(network.inputs)} -> {ends(network.outputs)}."""'
     yield ""
-    yield "    def __init__(self, rngs: nnx.Rngs) -> None:"
+    yield from STYLE.initialize
     declared = list(layers.declarations())
     for before, made in declared:
         yield from spread(before, made, 8)
@@ -94,13 +104,13 @@ def _variable(source: str) -> str:
     return f"nnx.Variable({source}[...])"
 
 
-def _call(translation: Translation) -> Iterator[str]:
+def _call(translation: Translation, statements: Sequence[Statement]) -> Iterator[str]:
     layers = translation.layers
     inputs = ", ".join(f"{name}: jax.Array" for name in translation.inputs)
     result = "jax.Array" if len(translation.outputs) == 1 else f"tuple[{', '.join(['jax.Array'] * len(translation.outputs))}]"
     yield f"    def __call__(self, {inputs}) -> {result}:"
-    for statement in translation.statements():
-        yield from spread(f"{', '.join(statement.targets)} = ", layers.resolved(statement.value), 8)
+    for statement in statements:
+        yield from written(statement, layers)
     yield f"        return {flat(layers.resolved(', '.join(translation.outputs)))}"
 
 

@@ -57,12 +57,13 @@ def _train(model: Any, inputs: list[Any]) -> dict[str, Any]:
     leaves = jax.tree.leaves(parameters)
     if not leaves:
         return {"loss": [], "learning": 0, "slope": 0.0}
-    before, gradients = jax.jit(jax.value_and_grad(loss))(parameters)
+    measured = jax.jit(jax.value_and_grad(loss))
+    before, gradients = measured(parameters)
     squares = sum(float(jnp.square(g).sum()) for g in jax.tree.leaves(gradients))
-    rate, after, measured = 0.1 * float(before) / max(squares, 1e-30), float("inf"), jax.jit(loss)
+    rate, after = 0.1 * float(before) / max(squares, 1e-30), float("inf")
     for _ in range(HALVINGS):
         moved = jax.tree.map(lambda p, g, rate=rate: p - rate * g, parameters, gradients)
-        after = float(measured(moved))
+        after = float(measured(moved)[0])
         if after < float(before):
             break
         rate /= 2

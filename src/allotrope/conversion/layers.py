@@ -24,9 +24,10 @@ class NoForm(Exception):
 
 @dataclass
 class Branch:
-    """A place in the tree of modules: what stands there, and what lies below it."""
+    """A place in the tree of modules: what stands there, and what lies below it, which a block's own class makes."""
 
     made: Expression | None = None
+    is_block: bool = False
     children: dict[str, Branch] = field(default_factory=dict)
 
     @property
@@ -188,36 +189,50 @@ class Layers:
 
     # --- source
 
-    def resolved(self, expression: Expression) -> Expression:
-        """The expression with paths as they are written."""
+    def resolved(self, expression: Expression, above: str = "") -> Expression:
+        """The expression with paths as they are written, in the class of the module at `above`."""
         if isinstance(expression, str):
-            return MARK.sub(lambda found: self.access(found.group(1)), expression)
-        parts = tuple((before, self.resolved(part)) for before, part in expression.parts)
-        return Group(MARK.sub(lambda found: self.access(found.group(1)), expression.opening), parts, expression.closing)
+            return MARK.sub(lambda found: self.access(found.group(1), above), expression)
+        parts = tuple((before, self.resolved(part, above)) for before, part in expression.parts)
+        return Group(MARK.sub(lambda found: self.access(found.group(1), above), expression.opening), parts, expression.closing)
 
-    def access(self, path: str) -> str:
-        """How a module, parameter or constant is reached."""
-        source, branch = "self", self.root
-        for part in path.split("."):
+    def access(self, path: str, above: str = "") -> str:
+        """How a module, parameter or constant is reached from the module at `above`."""
+        source, branch = "self", self.at(above)
+        for part in path.removeprefix(f"{above}.").split("."):
             if not part.isdigit():
                 source += f".{part}"
-            elif branch is self.root:
+            elif source == "self":
                 source = self.numbered[2].format(part)
             else:
                 source += f"[{part}]" if branch.is_list else f'["{part}"]'
             branch = branch.children.get(part, Branch())
         return source
 
-    def declarations(self) -> Iterator[tuple[str, Expression]]:
+    def at(self, path: str) -> Branch:
+        """What is at a path; the root for the empty one."""
+        return self._place(tuple(path.split("."))) if path else self.root
+
+    def containers_with_numbers(self, path: str = "") -> Iterator[str]:
+        """The paths of containers that are called by a number and have named modules only, in order, the outer before the inner."""
+        for name, branch in self.at(path).children.items():
+            own = f"{path}.{name}" if path else name
+            has_parameters = any(home.startswith(f"{own}.") for home, *_ in self.plain)
+            named = branch.children and not any(child.isdigit() for child in branch.children)
+            if path and name.isdigit() and branch.made is None and named and not has_parameters:
+                yield own
+            yield from self.containers_with_numbers(own)
+
+    def declarations(self, root: Branch | None = None) -> Iterator[tuple[str, Expression]]:
         """What `__init__` assigns, in order: (`self.conv1 = `, expression)."""
-        for name, branch in self.root.children.items():
+        for name, branch in (root or self.root).children.items():
             if name.isdigit():
                 opening, first, _ = self.numbered
                 yield "", Group(opening, (*(("", part) for part in first), ("", f'"{name}"'), ("", self._made(branch))), ")")
             else:
                 yield f"self.{name} = ", self._made(branch)
             yield from self._below_layers(name, branch)
-        for _, before, made in self.plain:
+        for _, before, made in self.plain if root is None else ():
             yield MARK.sub(lambda found: self.access(found.group(1)), before), made
 
     def _made(self, branch: Branch) -> Expression:
@@ -232,7 +247,7 @@ class Layers:
 
     def _below_layers(self, path: str, branch: Branch) -> Iterator[tuple[str, Expression]]:
         """Submodules of what is itself a layer."""
-        for name, child in branch.children.items():
+        for name, child in branch.children.items() if not branch.is_block else ():
             if branch.made is not None:
                 yield f"{self.access(f'{path}.{name}')} = ", self._made(child)
             yield from self._below_layers(f"{path}.{name}", child)

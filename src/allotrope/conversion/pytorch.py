@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from allotrope.conversion.blocks import BlockStyle, with_blocks, written
 from allotrope.conversion.describe import ends, title
 from allotrope.conversion.layers import SHOWN, Layers
 from allotrope.conversion.pytorch_functions import FUNCTIONS
@@ -14,11 +15,11 @@ from allotrope.conversion.pytorch_layers import LAYERS
 from allotrope.conversion.pytorch_recurrent import RECURRENT
 from allotrope.conversion.pytorch_site import PyTorchSite, dtype_name
 from allotrope.conversion.source import Expression, call, flat, identifier, listing, literal, quoted, spread
-from allotrope.conversion.translation import Rule, Translation
+from allotrope.conversion.translation import Rule, Statement, Translation
 from allotrope.network.network import Network
 
 RULES: dict[str, Rule] = {**FUNCTIONS, **LAYERS, **RECURRENT}
-RESERVED = frozenset({"self", "torch", "nn", "F", "load", "Network", "Path", "WEIGHTS", "load_file"})
+RESERVED = frozenset({"block", "self", "torch", "nn", "F", "load", "Network", "Path", "WEIGHTS", "load_file"})
 ATTRIBUTES = frozenset(
     """
     T_destination add_module append apply bfloat16 buffers call_super_init children clear compile cpu cuda double dump_patches eval
@@ -31,6 +32,12 @@ ATTRIBUTES = frozenset(
     """.split()  # noqa: SIM905 - a list would take a line a word
 )
 """Attributes of nn.Module, nn.ModuleList and nn.ModuleDict, which no submodule may be called after."""
+
+STYLE = BlockStyle(
+    argument="",
+    initialize=("    def __init__(self) -> None:", "        super().__init__()"),
+    call="    def forward(self, {}: torch.Tensor) -> torch.Tensor:",
+)
 
 BATCH_NORM = """
     BatchNorm: `momentum` is 1 - ONNX's. In training PyTorch keeps the unbiased variance
@@ -72,7 +79,9 @@ def pytorch_source(network: Network) -> tuple[str, dict[str, np.ndarray]]:
     """
     layers = PyTorchLayers(network)
     translation = Translation(network, RULES, layers, PyTorchSite, RESERVED)
-    body = [*_class(network, layers), "", *_forward(translation), "", "", *LOADER]
+    statements, blocks = with_blocks(translation.statements(), ", ".join(translation.outputs), layers, STYLE)
+    classes = [line for block in blocks for line in block.source("nn.Module")]
+    body = [*classes, *_class(network, layers, classes), "", *_forward(translation, statements), "", "", *LOADER]
     return "\n".join([*_head(network), *_imports(body), "", "", *body]) + "\n", _state(layers)
 
 
@@ -96,18 +105,17 @@ def _head(network: Network) -> list[str]:
     return [f'"""{title(network)} in PyTorch."""']
 
 
-def _class(network: Network, layers: PyTorchLayers) -> Iterator[str]:
+def _class(network: Network, layers: PyTorchLayers, blocks: Sequence[str]) -> Iterator[str]:
     yield "class Network(nn.Module):"
     declared = list(layers.declarations())
-    noted = any("nn.BatchNorm" in flat(made) for _, made in declared)
+    noted = any("nn.BatchNorm" in text for text in (*blocks, *(flat(made) for _, made in declared)))
     both = f"{ends(network.inputs)} -> {ends(network.outputs)}"
     yield f'    """{both}.' if noted else f'    """{both}."""'
     if noted:
         yield from BATCH_NORM.rstrip().splitlines()
         yield '    """'
     yield ""
-    yield "    def __init__(self) -> None:"
-    yield "        super().__init__()"
+    yield from STYLE.initialize
     for before, made in declared:
         yield from spread(before, made, 8)
     if layers.frozen:
@@ -118,13 +126,13 @@ def _class(network: Network, layers: PyTorchLayers) -> Iterator[str]:
         yield "            self.get_parameter(name).requires_grad_(False)"
 
 
-def _forward(translation: Translation) -> Iterator[str]:
+def _forward(translation: Translation, statements: Sequence[Statement]) -> Iterator[str]:
     layers = translation.layers
     inputs = ", ".join(f"{name}: torch.Tensor" for name in translation.inputs)
     result = "torch.Tensor" if len(translation.outputs) == 1 else f"tuple[{', '.join(['torch.Tensor'] * len(translation.outputs))}]"
     yield f"    def forward(self, {inputs}) -> {result}:"
-    for statement in translation.statements():
-        yield from spread(f"{', '.join(statement.targets)} = ", layers.resolved(statement.value), 8)
+    for statement in statements:
+        yield from written(statement, layers)
     outputs = layers.resolved(", ".join(translation.outputs))
     yield f"        return {flat(outputs)}"
 

@@ -34,11 +34,12 @@ class Several:
 
 @dataclass(frozen=True)
 class Statement:
-    """`targets = value`; a statement of a length only stays where something uses it."""
+    """`targets = value`, for each block of the list `over` where one is named; that of a length only stays where something uses it."""
 
     targets: tuple[str, ...]
     value: Expression
     is_length: bool = False
+    over: str = ""
 
 
 Rule = Callable[[Any], "Expression | list[Expression] | Several"]
