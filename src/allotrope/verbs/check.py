@@ -14,7 +14,7 @@ from allotrope.measure.agreement.proof import Proof
 from allotrope.network.network import Network
 from allotrope.progress import display
 
-LENGTH, SIDE = 3, 32
+LENGTH, SIDE = 3, 64
 """What a free dimension is by default: small, and not what others are; and the side of a picture, which pooling makes smaller."""
 
 
@@ -51,7 +51,7 @@ def check(
         precision: float64, float32 or both.
         steps: training steps; 0 for none.
         batch: the batch size, where the first dimension of the inputs is free.
-        dimensions: lengths of other free dimensions, such as sequence=128; by default 3, and 32 for the sides of pictures.
+        dimensions: lengths of other free dimensions, such as sequence=128; by default 3, and 64 for the sides of pictures.
         seed: decides inputs, targets, directions and dropout.
         learning_rate: of the training.
         directions: finite differences are taken along at most so many, each of a few weights, and along half as many in training.

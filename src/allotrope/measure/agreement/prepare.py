@@ -38,6 +38,7 @@ def prepare(task: Task, tolerances: Mapping[str, Tolerance], directions: int, tr
         return _as_it_is(task, tolerances, rounding, training, say)
     wide = replace(task, precision="float64")
     outputs, training_outputs = (values(wide.network, wide.probes, wide.inputs(), trains) for trains in (False, True))
+    say("reference: slopes")
     slopes = output_slopes(wide, directions, lambda line: say(f"reference: {line}")) if wide.outputs else ()
     first, notes = _first(wide, directions // 2, say) if training else (None, ())
     expected = {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
@@ -10,6 +11,7 @@ from itertools import pairwise
 import numpy as np
 
 from allotrope.measure.agreement.arrays import Arrays
+from allotrope.progress import SECONDS_BETWEEN_LINES
 
 STEPS = (1e-5, 1e-6, 1e-7, 1e-8)
 """How far to move, in units of a weight's root mean square. Far is disturbed by curvature and by kinks, as of ReLU; near by rounding."""
@@ -39,12 +41,14 @@ def slopes_of(
     names = [name for name, array in arrays.items() if array.size]
     count = min(groups, len(names))
     parts = np.array_split(np.arange(len(names)), count) if count else []
-    found = []
+    found, said = [], time.monotonic()
     for number, part in enumerate(parts, 1):
         random = np.random.default_rng((seed, number))
         directions = {names[i]: random.standard_normal(arrays[names[i]].shape) * _size(arrays[names[i]]) for i in part}
         found.append(_slope(function, arrays, directions))
-        say(f"slope {number} of {len(parts)}")
+        if time.monotonic() - said > SECONDS_BETWEEN_LINES:
+            said = time.monotonic()
+            say(f"slope {number} of {len(parts)}")
     return tuple(found)
 
 
