@@ -97,6 +97,20 @@ def test_a_run_of_compare_is_no_run_of_fit(compared):
         allotrope.fit(resume=compared[0], quiet=True)
 
 
+def test_an_onnx_file_with_a_new_head(tmp_path):
+    from allotrope.network import zoo
+
+    zoo.cnn(5, (3, 12, 12), channels=(8,), hidden=(16,)).save(tmp_path / "five.onnx")
+    how = {"network": str(tmp_path / "five.onnx"), "frameworks": "pytorch", "epochs": 2, "seeds": 1, "threads": 1, "budget": "60s"}
+    with pytest.raises(UsageError, match="Add --new-head"):
+        compare(pictures(tmp_path), **how, out=tmp_path / "runs", quiet=True)
+    assert not (tmp_path / "runs").exists()
+    found = compare(pictures(tmp_path), **how, new_head=True, out=tmp_path / "runs", quiet=True)
+    assert found.framework == "pytorch"
+    assert found.json["network"] == "five"
+    assert found.json["frameworks"][0]["trainings"][0]["epochs"] == 2
+
+
 # --- what goes wrong
 
 
@@ -235,6 +249,7 @@ def _alive(group):
         ({"network": "resnet21"}, "unknown network 'resnet21'. Did you mean"),
         ({"accuracy": 97}, "accuracy is 97, expected a fraction above 0 and at most 1"),
         ({"seeds": 0, "threads": -1}, "seeds is 0, expected more than 0; threads is -1"),
+        ({"network": "cnn", "new_head": True}, "--new-head is for a network from an ONNX file, and cnn is none"),
         ({"budget": "soon"}, "'soon' is not a length of time"),
     ],
 )

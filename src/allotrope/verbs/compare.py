@@ -9,18 +9,19 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from allotrope.config import DataOptions, parse_seconds
+from allotrope.config import DataOptions, FineTuning, Repair, parse_seconds
 from allotrope.errors import RunFolderError, UsageError, unknown_name
 from allotrope.progress import Progress, display
 from allotrope.run import Run
 from allotrope.storage import writing
 from allotrope.verbs.comparison import Comparison
-from allotrope.verbs.options import command_line, given
+from allotrope.verbs.options import command_line, given, onnx_file
 
 if TYPE_CHECKING:
     from allotrope.data.images import ImageData
     from allotrope.measure.race.race import FrameworkRace
     from allotrope.training.choose import Choice
+    from allotrope.verbs.source import Source
 
 MOST_EPOCHS = 40.0
 NOT_REPEATED = ("out", "quiet")
@@ -28,7 +29,7 @@ NOT_REPEATED = ("out", "quiet")
 
 @dataclass(frozen=True)
 class CompareOptions:
-    """The arguments of `compare`, checked. `budget` is in seconds; `accuracy` a fraction."""
+    """The arguments of `compare`, checked. `budget` is in seconds; `accuracy` a fraction; `file` the ONNX file of the network."""
 
     source: str
     network: str
@@ -42,6 +43,8 @@ class CompareOptions:
     threads: int
     data: DataOptions
     recipe: dict[str, Any]
+    file: Path | None
+    new_head: bool
 
 
 def compare(
@@ -60,6 +63,7 @@ def compare(
     validation: float = 0.1,
     test: float = 0.2,
     image_size: int | None = None,
+    new_head: bool = False,
     out: str | Path = "runs",
     quiet: bool = False,
 ) -> Comparison:
@@ -71,7 +75,7 @@ def compare(
 
     Args:
         data: 'digits' (built in), a folder of class folders of pictures, an .npz file, or a folder of IDX .gz files.
-        network: a network of allotrope.networks, such as resnet20; auto chooses by the data.
+        network: a network of allotrope.networks, such as resnet20, or an ONNX file; auto chooses by the data.
         frameworks: which to race; all by default.
         budget: time for everything, such as 10m.
         epochs: the most epochs of a training; the budget may allow fewer, as many for each framework.
@@ -84,6 +88,7 @@ def compare(
         validation: the fraction split off for choices, where the data brings no such split.
         test: the fraction split off for the final test, where the data brings no such split.
         image_size: the side in pixels to which pictures in folders are brought.
+        new_head: give the last layer of an ONNX file fresh weights for the data's classes.
         out: the folder in which the run's own folder is made.
         quiet: show nothing while working.
 
@@ -94,11 +99,13 @@ def compare(
     with display(quiet) as show:
         from allotrope.data import load_images
 
-        found = load_images(options.source, options.data, show.say)
+        source = _source(options)
+        found = load_images(options.source, options.data if source is None else source.sized(options.data), show.say)
+        choices = _choices(options, found, source)
         with Run.create(f"{found.name}-compare", out) as run:
             asked = given(compare, arguments, NOT_REPEATED)
             run.save(kind="compare", command=command_line("compare", "data", asked), arguments=asked, seed=seed)
-            return _compared(run, options, found, show)
+            return _compared(run, options, found, choices, show)
 
 
 def compare_options(arguments: dict[str, Any]) -> CompareOptions:
@@ -108,11 +115,14 @@ def compare_options(arguments: dict[str, Any]) -> CompareOptions:
     """
     from allotrope.measure.machine import cores
 
+    file = onnx_file(arguments["network"])
     _check_values(arguments)
+    if file is None:
+        _check_network(arguments["network"], arguments["new_head"])
     batch = arguments["batch_size"]
     return CompareOptions(
         source=str(arguments["data"]),
-        network=_network(arguments["network"]),
+        network=arguments["network"],
         frameworks=_frameworks(arguments["frameworks"]),
         budget=parse_seconds(arguments["budget"]),
         epochs=arguments["epochs"],
@@ -123,6 +133,8 @@ def compare_options(arguments: dict[str, Any]) -> CompareOptions:
         threads=arguments["threads"] or cores(),
         data=DataOptions(arguments["validation"], arguments["test"], arguments["image_size"], arguments["seed"]),
         recipe={} if batch is None else {"batch_size": batch},
+        file=file,
+        new_head=arguments["new_head"],
     )
 
 
@@ -140,12 +152,13 @@ def _check_values(values: dict[str, Any]) -> None:
         raise UsageError("; ".join(problems) + ".")
 
 
-def _network(asked: str) -> str:
+def _check_network(asked: str, new_head: bool) -> None:
     from allotrope.network.zoo import NETWORKS
 
     if asked not in ("auto", *NETWORKS):
         raise unknown_name("network", asked, ("auto", *NETWORKS))
-    return asked
+    if new_head:
+        raise UsageError(f"--new-head is for a network from an ONNX file, and {asked} is none. Add --network model.onnx.")
 
 
 def _frameworks(asked: Sequence[str] | None) -> tuple[str, ...]:
@@ -161,7 +174,7 @@ def _frameworks(asked: Sequence[str] | None) -> tuple[str, ...]:
     return found or tuple(known)
 
 
-def _compared(run: Run, options: CompareOptions, data: ImageData, show: Progress) -> Comparison:
+def _compared(run: Run, options: CompareOptions, data: ImageData, choices: list[Choice], show: Progress) -> Comparison:
     """The race, recorded as it goes."""
     from allotrope.measure.machine import describe
     from allotrope.verbs.facts import data_facts, network_facts
@@ -169,7 +182,6 @@ def _compared(run: Run, options: CompareOptions, data: ImageData, show: Progress
     show.say(f"run folder: {run.folder}")
     run.save(data=data_facts(data, options.source), environment=describe())
     try:
-        choices = _choices(options, data)
         run.save(network=choices[0].name, network_details=network_facts(choices[0]), recipe=choices[0].recipe)
         with tempfile.TemporaryDirectory() as folder, writing(run.folder):
             race = _race(Path(folder), run, options, data, choices, show)
@@ -182,14 +194,33 @@ def _compared(run: Run, options: CompareOptions, data: ImageData, show: Progress
     return Comparison(run.folder, run.json)
 
 
-def _choices(options: CompareOptions, data: ImageData) -> list[Choice]:
-    """The network and recipe, once a seed: each begins with other weights."""
+def _source(options: CompareOptions) -> Source | None:
+    from allotrope.verbs.source import read_source
+
+    return None if options.file is None else read_source(options.file, Repair())
+
+
+def _choices(options: CompareOptions, data: ImageData, source: Source | None) -> list[Choice]:
+    """The network and recipe, once a seed: each begins with other weights, where they do not come from a file."""
     from allotrope.training.choose import choose
     from allotrope.training.recipes import usual_epochs
 
     epochs = options.epochs or usual_epochs(len(data.train)) or MOST_EPOCHS
     seeds = range(options.seed, options.seed + options.seeds)
+    if source is not None:
+        return [_tuned(options, data, source, epochs, seed) for seed in seeds]
     return [choose(data, options.network, options.recipe, epochs=epochs, seed=seed) for seed in seeds]
+
+
+def _tuned(options: CompareOptions, data: ImageData, source: Source, epochs: float, seed: int) -> Choice:
+    """The network of an ONNX file, made ready for the data; checked in the reference, so that no framework is loaded here."""
+    from allotrope.training.choose import Choice, choose_recipe
+
+    tuning = source.tuning(data, FineTuning(new_head=options.new_head), "reference", seed)
+    network = tuning.ready.learning
+    how = {"epochs": epochs, "seed": seed, "new_head": bool(tuning.ready.replaced)}
+    recipe, reasons = choose_recipe(data, network, options.recipe, **how)
+    return Choice(source.file.stem, {}, network, recipe, [*tuning.notes, *reasons])
 
 
 def _race(folder: Path, run: Run, options: CompareOptions, data: ImageData, choices: list[Choice], show: Progress) -> FrameworkRace:

@@ -66,7 +66,7 @@ def fit_options(arguments: Mapping[str, Any]) -> FitOptions:
     Raises: UsageError for unknown names, and for all values out of range in one message.
     """
     recipe = {name: arguments[name] for name in RECIPE if arguments[name] is not None}
-    file = _file(arguments["network"])
+    file = onnx_file(arguments["network"])
     _check_names(None if file else arguments["network"], arguments["framework"], recipe)
     _check_values({**arguments, **recipe})
     if file is None:
@@ -103,7 +103,7 @@ def fit_options(arguments: Mapping[str, Any]) -> FitOptions:
     )
 
 
-def _file(network: str) -> Path | None:
+def onnx_file(network: str) -> Path | None:
     """The ONNX file that a network's name is the path of."""
     path = Path(network).expanduser()
     return path if path.suffix.lower() == ".onnx" or path.is_file() else None

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from allotrope.config import Recipe
+from allotrope.config import Recipe, Repair
 from allotrope.data.images import SPLITS, ImageData, ImageSplit
 from allotrope.network.network import Network
 from allotrope.network.read import load
@@ -51,7 +51,8 @@ def read_recipe(folder: Path) -> Recipe:
 
 def read_start(folder: Path, number: int) -> Network:
     """The network before its first step, for the seed of this number."""
-    found = load(folder / f"start-{number}.onnx")
+    repair = replace(Repair.none(), weights=True)  # as it was saved: only weights are told from constants, as always
+    found = load(folder / f"start-{number}.onnx", repair=repair)
     return Network(found.graph, found.weights, frozenset(_facts(folder)["trainable"][number]), found.metadata)
 
 
