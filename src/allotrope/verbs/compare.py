@@ -218,8 +218,8 @@ def _tuned(options: CompareOptions, data: ImageData, source: Source, epochs: flo
 
     tuning = source.tuning(data, FineTuning(new_head=options.new_head), "reference", seed)
     network = tuning.ready.learning
-    how = {"epochs": epochs, "seed": seed, "new_head": bool(tuning.ready.replaced)}
-    recipe, reasons = choose_recipe(data, network, options.recipe, **how)
+    new_head = bool(tuning.ready.replaced)
+    recipe, reasons = choose_recipe(data, network, options.recipe, epochs=epochs, seed=seed, new_head=new_head)
     return Choice(source.file.stem, {}, network, recipe, [*tuning.notes, *reasons])
 
 

@@ -34,8 +34,8 @@ def write_inputs(folder: Path, data: ImageData, starts: Sequence[Network], recip
 def read_data(folder: Path) -> ImageData:
     """The data; images are read from the disk when they are first used, so that several racers share their memory."""
     facts = _facts(folder)
-    splits = [_split(folder, name) for name in SPLITS]
-    return ImageData(facts["name"], tuple(facts["classes"]), *splits, {})
+    train, validation, test = (_split(folder, name) for name in SPLITS)
+    return ImageData(facts["name"], tuple(facts["classes"]), train, validation, test, {})
 
 
 def _split(folder: Path, name: str) -> ImageSplit:
@@ -45,8 +45,9 @@ def _split(folder: Path, name: str) -> ImageSplit:
 
 def read_recipe(folder: Path) -> Recipe:
     """The recipe, that of the first seed."""
-    recorded: dict[str, Any] = _facts(folder)["recipe"]
-    return Recipe(**{name: tuple(value) if isinstance(value, list) else value for name, value in recorded.items()})
+    recorded = _facts(folder)["recipe"]
+    values: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in recorded.items()}
+    return Recipe(**values)
 
 
 def read_start(folder: Path, number: int) -> Network:
