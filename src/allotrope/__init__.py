@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from allotrope.network import zoo as networks
     from allotrope.network.network import Network as Network
     from allotrope.network.read import load as load
-    from allotrope.verbs.compare import compare as compare
     from allotrope.verbs.check import check as check
+    from allotrope.verbs.compare import compare as compare
     from allotrope.verbs.doctor import doctor as doctor
     from allotrope.verbs.fit import fit as fit
     from allotrope.verbs.predict import predict as predict
@@ -27,9 +27,9 @@ __version__ = "0.1.0"
 _HOMES = {
     "Network": "allotrope.network.network:Network",
     "bench": "allotrope.measure.bench:bench",
+    "check": "allotrope.verbs.check:check",
     "compare": "allotrope.verbs.compare:compare",
     "convert": "allotrope.conversion.convert:convert",
-    "check": "allotrope.verbs.check:check",
     "doctor": "allotrope.verbs.doctor:doctor",
     "errors": "allotrope.errors",
     "fit": "allotrope.verbs.fit:fit",
@@ -39,7 +39,9 @@ _HOMES = {
     "testing": "allotrope.testing",
 }
 
-__all__ = ["Network", "__version__", "bench", "check", "compare", "convert", "doctor", "errors", "fit", "load", "networks", "predict", "testing"]
+__all__ = [
+    "Network", "__version__", "bench", "check", "compare", "convert", "doctor", "errors", "fit", "load", "networks", "predict", "testing",
+]  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:
