@@ -11,7 +11,7 @@ import numpy as np
 
 from allotrope.config import FineTuning
 from allotrope.data.images import ImageData
-from allotrope.errors import UsageError
+from allotrope.errors import AllotropeError, UsageError
 from allotrope.network.batchnorm import with_batchnorm
 from allotrope.network.compose import LAYOUTS, class_names, with_preprocessing
 from allotrope.network.ends import preprocessing, to_logits
@@ -60,7 +60,7 @@ def prepared(network: Network, data: ImageData, options: FineTuning, framework: 
         notes.append(f"{', '.join(node.operator for node in taken_off)} taken off the end: training begins from logits.")
     network, replaced = _with_classes(network, data, options, seed, notes)
     network = _with_pixels(network, data, options, notes)
-    network = _checked(network, data)
+    network = _checked(network, data, framework)
     if options.restore_batchnorm:
         network = _restored(network, data, framework, notes)
     frozen = frozen_weights(network, options.freeze)
@@ -239,17 +239,26 @@ def _largest_shift(network: Network) -> float | None:
 # --- what lies between
 
 
-def _checked(network: Network, data: ImageData) -> Network:
-    """The network with the shapes that follow from the data's. Raises: UsageError where these do not lead to logits."""
-    (output,) = network.outputs
-    graph = replace(network.graph, values={}, outputs=(Value(output.name, output.dtype, None),))
-    graph = infer_shapes(graph, network.weights)
-    shape, classes = graph.outputs[0].shape, len(data.classes)
-    if shape is not None and (len(shape) != 2 or shape[1] not in (classes, None) or isinstance(shape[0], int)):
+def _checked(network: Network, data: ImageData, framework: str) -> Network:
+    """The network with the shapes that follow from the data's, once it has computed two images.
+
+    Raises: UsageError where it cannot, or gives something else than logits.
+    """
+    (output,), (image,) = network.outputs, network.inputs
+    expected = (2, len(data.classes))
+    why: object = None
+    try:
+        found = network.run({image.name: data.train.images[[0, -1]]}, framework)[output.name].shape
+        why = None if found == expected else f"two give {list(found)}, expected {list(expected)}"
+    except AllotropeError:
+        raise
+    except Exception as error:  # noqa: BLE001 - whatever a framework says of lengths that do not fit
+        why = str(error).partition("\n")[0]
+    if why is not None:
         size = "x".join(map(str, data.image[1:]))
-        raise UsageError(f"for images of {size} the network gives {list(shape)}, expected ['n', {classes}]. It was made for another size.")
-    graph = replace(graph, outputs=(Value(output.name, output.dtype, ("n", classes)),))
-    return Network(graph, network.weights, network.trainable, network.metadata)
+        raise UsageError(f"the network cannot be computed for images of {size}: {why}. Bring them to the size that it was made for.")
+    free = replace(network.graph, values={}, outputs=(Value(output.name, output.dtype, ("n", len(data.classes))),))
+    return Network(infer_shapes(free, network.weights), network.weights, network.trainable, network.metadata)
 
 
 def _restored(network: Network, data: ImageData, framework: str, notes: list[str]) -> Network:

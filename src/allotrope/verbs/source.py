@@ -62,7 +62,7 @@ class Tuning:
         """What goes on record."""
         source, ready = self.source, self.ready
         loaded = {"file": source.file, "sha256": source.sha256, "repairs": source.repairs, "options": self.options}
-        return {**loaded, "replaced": ready.replaced, "frozen": ready.frozen, "notes": ready.notes}
+        return {**loaded, "replaced": list(ready.replaced), "frozen": list(ready.frozen), "notes": ready.notes}
 
 
 def read_source(file: Path, repair: Repair) -> Source:
