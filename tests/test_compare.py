@@ -108,6 +108,7 @@ def test_an_onnx_file_with_a_new_head(tmp_path):
     found = compare(pictures(tmp_path), **how, new_head=True, out=tmp_path / "runs", quiet=True)
     assert found.framework == "pytorch"
     assert found.json["network"] == "five"
+    assert "--frameworks pytorch" in found.json["command"]
     assert found.json["frameworks"][0]["trainings"][0]["epochs"] == 2
 
 

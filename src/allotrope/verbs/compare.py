@@ -103,6 +103,7 @@ def compare(
         found = load_images(options.source, options.data if source is None else source.sized(options.data), show.say)
         choices = _choices(options, found, source)
         with Run.create(f"{found.name}-compare", out) as run:
+            arguments["frameworks"] = None if frameworks is None else ",".join(options.frameworks)
             asked = given(compare, arguments, NOT_REPEATED)
             run.save(kind="compare", command=command_line("compare", "data", asked), arguments=asked, seed=seed)
             return _compared(run, options, found, choices, show)
