@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -55,6 +56,32 @@ class LastSite(Site):
         rank = self.rank(position)
         axis %= rank
         return axis if not self.is_last(position) or axis == 0 else rank - 1 if axis == 1 else axis - 1
+
+    def reduced(self) -> tuple[str, int | tuple[int, ...], bool]:
+        """What a reduction takes, its axes as they are held, and whether they stay with length 1.
+
+        Where the order of the axes that are left would not be ONNX's, it takes the input in that order.
+        """
+        axes = self.integers(1) if len(self) > 1 else None
+        if not axes and self.attribute("noop_with_empty_axes", 0):
+            raise self.no("it has no axes to reduce")
+        rank, keep = self.rank(), bool(self.attribute("keepdims", 1))
+        wanted = [axis % rank for axis in axes] if axes else list(range(rank))
+        left = [axis for axis in range(rank) if axis not in wanted]
+        if keep and self.is_last():
+            self.gives_last()
+        if keep or left in ([], [0], [1], [0, 1]):
+            source, wanted = self.tensor(), sorted(self.axis_of(axis) for axis in wanted)
+        else:
+            source = self.first()
+        return source, wanted[0] if len(wanted) == 1 else tuple(wanted), keep
+
+    def as_held(self, by_axis: Sequence[Any]) -> tuple[Any, ...]:
+        """What belongs to the axes of the first input, in the order in which it is held."""
+        held = list(by_axis)
+        for axis, value in enumerate(by_axis):
+            held[self.axis_of(axis)] = value
+        return tuple(held)
 
     @abstractmethod
     def tensor(self, position: int = 0) -> str:

@@ -116,18 +116,8 @@ def _cast(site: JaxSite) -> Expression:
 
 
 def _reduce(template: str, site: JaxSite) -> Expression:
-    axes = site.integers(1) if len(site) > 1 else None
-    if not axes and site.attribute("noop_with_empty_axes", 0):
-        raise site.no("it has no axes to reduce")
-    rank, keep = site.rank(), bool(site.attribute("keepdims", 1))
-    wanted = [axis % rank for axis in axes] if axes else list(range(rank))
-    left = [axis for axis in range(rank) if axis not in wanted]
-    in_order = keep or left in ([], [0], [1], [0, 1])
-    places = sorted(site.axis_of(axis) for axis in wanted) if in_order else wanted
-    if keep and site.is_last():
-        site.gives_last()
-    source = site.tensor() if in_order else site.first()
-    return call(template.format(source), places[0] if len(places) == 1 else tuple(places), keepdims=True if keep else None)
+    source, axis, keep = site.reduced()
+    return call(template.format(source), axis, keepdims=True if keep else None)
 
 
 def _position(function: str, site: JaxSite) -> Expression:

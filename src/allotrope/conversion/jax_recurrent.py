@@ -7,13 +7,10 @@ from __future__ import annotations
 
 from functools import partial
 
-import numpy as np
-
 from allotrope.conversion.jax_site import JaxSite
+from allotrope.conversion.recurrent import USUAL, directions, first_states, peculiarities, resets_before
 from allotrope.conversion.source import Expression, call
 from allotrope.conversion.translation import Several
-
-USUAL = {"RNN": ("Tanh",), "GRU": ("Sigmoid", "Tanh"), "LSTM": ("Sigmoid", "Tanh", "Tanh")}
 
 FUNCTIONS = {
     "rnn": '''
@@ -72,13 +69,12 @@ def lstm(x, w, r, b):
 
 
 def _recurrent(operator: str, site: JaxSite) -> list[Expression] | Several:
-    backward = {"forward": (False,), "reverse": (True,), "bidirectional": (False, True)}[site.attribute("direction", "forward")]
-    _check(operator, site, len(backward))
+    _check(operator, site)
     layout, x = site.attribute("layout", 0), site.first()
     x = site.temporary(call("jnp.transpose", x, (1, 0, 2))) if layout else x
     arrays = [site.input(position) for position in (1, 2, 3)]
     ys, states = [], []
-    for d, is_backward in enumerate(backward):
+    for d, is_backward in enumerate(directions(site)):
         given = f"jnp.flip({x}, 0)" if is_backward else x
         made = call(operator.lower(), given, *(f"{array.removesuffix('[...]')}[{d}]" for array in arrays))
         y, *last = site.temporaries(made, "{}, {}, {}" if operator == "LSTM" else "{}, {}")
@@ -90,18 +86,12 @@ def _recurrent(operator: str, site: JaxSite) -> list[Expression] | Several:
     return found[: len(site.node.outputs)]
 
 
-def _check(operator: str, site: JaxSite, directions: int) -> None:
+def _check(operator: str, site: JaxSite) -> None:
     """Raises: NoForm with all that the functions above do not do."""
-    names = tuple(site.attribute("activations") or USUAL[operator] * directions)
-    problems = ["its activations are " + ", ".join(names)] * (names != USUAL[operator] * directions)
-    problems += ["it is given the lengths of the sequences"] * site.has(4)
-    problems += ["it clips"] * (site.attribute("clip") is not None)
-    problems += ["it has peepholes"] * (operator == "LSTM" and site.has(7))
-    problems += ["input_forget is set"] * bool(site.attribute("input_forget", 0))
-    problems += ["its reset gate acts before the matrix"] * (operator == "GRU" and not site.attribute("linear_before_reset", 0))
+    problems = peculiarities(operator, site, [USUAL[operator]])
+    problems += ["its reset gate acts before the matrix (linear_before_reset=0)"] * resets_before(operator, site)
     problems += ["it has no bias"] * (not site.has(3))
-    given = [site.known(i) for i in (5, 6) if site.has(i) and (operator == "LSTM" or i == 5)]
-    problems += ["it is given first states"] * any(array is None or bool(np.any(array)) for array in given)
+    problems += ["it is given first states"] * bool(first_states(operator, site))
     if problems:
         raise site.no(f"it is not converted where {' and '.join(problems)}")
 

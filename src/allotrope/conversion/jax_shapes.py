@@ -7,25 +7,14 @@ from collections.abc import Callable
 import numpy as np
 
 from allotrope.conversion.jax_site import JaxSite
+from allotrope.conversion.moves import Resizing, cut, cuts, new_shape, pads_by_axis, resizing, sliced, split_lengths
 from allotrope.conversion.source import Expression, call
 from allotrope.conversion.translation import Several
 from allotrope.operators.resize import nearest_places
 
-LARGEST = 2**31
-"""Ends of slices from here on mean the end of the axis."""
-
 
 def _reshape(site: JaxSite) -> Expression:
-    shape, old = site.lengths(1), site.shape()
-    if not site.attribute("allowzero", 0) and old is not None:
-        shape = [(old[i] if isinstance(old[i], int) else site.length(0, i)) if length == 0 else length for i, length in enumerate(shape)]
-    result = site.output_shape()
-    free = [i for i, length in enumerate(shape) if not isinstance(length, int)]
-    if -1 in shape and len(free) == 1 and result is not None and isinstance(result[shape.index(-1)], int):
-        shape[shape.index(-1)] = result[shape.index(-1)]
-    if len(free) == 1 and -1 not in shape:
-        shape[free[0]] = -1
-    return call(f"{site.first()}.reshape", *shape)
+    return call(f"{site.first()}.reshape", *new_shape(site))
 
 
 def _flatten(site: JaxSite) -> Expression:
@@ -74,40 +63,20 @@ def _concatenate(site: JaxSite) -> Expression:
 
 
 def _slice(site: JaxSite) -> Expression:
-    starts, ends = site.integers(1) or [], site.integers(2) or []
-    axes = site.integers(3) or list(range(len(starts)))
-    steps = site.integers(4) or [1] * len(starts)
-    cuts = {}
-    for start, end, axis, step in zip(starts, ends, axes, steps, strict=True):
-        first, last = ("" if start == 0 and step > 0 else str(start)), ("" if end >= LARGEST - 1 or end < -LARGEST // 2 else str(end))
-        cuts[site.axis_of(axis)] = f"{first}:{last}" + (f":{step}" if step != 1 else "")
-    cuts = {axis: text for axis, text in cuts.items() if text != ":"}
-    x = site.same()
-    return f"{x}[{', '.join(cuts.get(axis, ':') for axis in range(max(cuts) + 1))}]" if cuts else x
+    return sliced(site.same(), {site.axis_of(axis): cut(start, end, step) for axis, start, end, step in cuts(site)})
 
 
 def _split(site: JaxSite) -> Several:
-    axis, count, lengths = site.attribute("axis", 0), len(site.node.outputs), site.integers(1)
-    whole = (site.shape() or (None,) * (axis + 1))[axis]
-    if lengths is None:
-        if not isinstance(whole, int):
-            raise site.no("the length that it splits is not known")
-        size = -(-whole // count)
-        lengths = [min(size, whole - i * size) for i in range(count)]
+    lengths, count = split_lengths(site), len(site.node.outputs)
     places = count if len(set(lengths)) == 1 else np.cumsum(lengths)[:-1].tolist()
-    return Several(call("jnp.split", site.same(), places, axis=site.axis_of(axis)), count)
+    return Several(call("jnp.split", site.same(), places, axis=site.axis_of(site.attribute("axis", 0))), count)
 
 
 def _pad(site: JaxSite) -> Expression:
-    rank, given = site.rank(), site.integers(1) or []
-    axes = (site.integers(3) or []) if site.has(3) else list(range(rank))
-    pads = [(0, 0)] * rank
-    for i, axis in enumerate(axes):
-        pads[site.axis_of(axis)] = (given[i], given[len(axes) + i])
+    pads, mode = site.as_held(pads_by_axis(site)), site.attribute("mode", "constant")
     if any(n < 0 for pair in pads for n in pair):
         raise site.no("jnp.pad takes no negative lengths")
-    mode, value = site.attribute("mode", "constant"), site.number(2) or None
-    return call("jnp.pad", site.same(), tuple(pads), mode=None if mode == "constant" else f'"{mode}"', constant_values=value)
+    return call("jnp.pad", site.same(), pads, mode=None if mode == "constant" else f'"{mode}"', constant_values=site.number(2) or None)
 
 
 def _expand(site: JaxSite) -> Expression:
@@ -135,26 +104,24 @@ def _depth_to_space(site: JaxSite) -> Expression:
 
 
 def _resize(site: JaxSite) -> Expression:
-    shape, result, mode = site.shape(), site.output_shape(), site.attribute("mode", "nearest")
-    known = shape is not None and result is not None and all(isinstance(n, int) for n in (*shape[1:], *result[1:]))
-    if not known or shape is None or result is None or len(shape) < 3 or site.attribute("antialias", 0) or shape[1] != result[1]:
-        raise site.no("it is converted for x [n, c, *spatial] of known lengths, without antialiasing")
-    transform, old, new, x = site.attribute("coordinate_transformation_mode", "half_pixel"), shape[2:], result[2:], site.last()
+    wanted, mode, x = resizing(site), site.attribute("mode", "nearest"), site.last()
     site.gives_last()
-    scales = site.known(2) if site.has(2) else None
-    factors = [float(s) for s in scales[2:]] if scales is not None and scales.size == len(shape) else None
-    factors = factors or [b / a for a, b in zip(old, new, strict=True)]
     if mode == "nearest":
-        for axis, (a, b, f) in enumerate(zip(old, new, factors, strict=True), 1):
-            places = nearest_places(transform, site.attribute("nearest_mode", "round_prefer_floor"), a, b, f)
-            repeated = b % a == 0 and places == [i // (b // a) for i in range(b)]
-            taken = call("jnp.repeat", x, b // a, axis=axis) if repeated else call("jnp.take", x, f"jnp.array({places})", axis=axis)
-            x = site.temporary(taken)
-        return x
-    whole = all(abs(a * f - b) < 1e-6 for a, b, f in zip(old, new, factors, strict=True))
-    if mode != "linear" or transform not in ("half_pixel", "pytorch_half_pixel") or not whole or min(new) == 1:
-        raise site.no(f"jax.image.resize has no '{mode}' with coordinates '{transform}'")
-    return call("jax.image.resize", x, f"({x}.shape[0], {', '.join(map(str, new))}, {shape[1]})", '"linear"', antialias=False)
+        return _nearest(site, x, wanted)
+    if mode != "linear" or wanted.transform not in ("half_pixel", "pytorch_half_pixel") or not wanted.is_whole or min(wanted.new) == 1:
+        raise site.no(f"jax.image.resize has no '{mode}' with coordinates '{wanted.transform}'")
+    lengths = f"({x}.shape[0], {', '.join(map(str, wanted.new))}, {(site.shape() or ())[1]})"
+    return call("jax.image.resize", x, lengths, '"linear"', antialias=False)
+
+
+def _nearest(site: JaxSite, x: str, wanted: Resizing) -> Expression:
+    rounding = site.attribute("nearest_mode", "round_prefer_floor")
+    for axis, (a, b, factor) in enumerate(zip(wanted.old, wanted.new, wanted.factors, strict=True), 1):
+        places = nearest_places(wanted.transform, rounding, a, b, factor)
+        repeated = b % a == 0 and places == [i // (b // a) for i in range(b)]
+        taken = call("jnp.repeat", x, b // a, axis=axis) if repeated else call("jnp.take", x, f"jnp.array({places})", axis=axis)
+        x = site.temporary(taken)
+    return x
 
 
 SHAPES: dict[str, Callable[[JaxSite], Expression | list[Expression] | Several]] = {

@@ -130,25 +130,9 @@ def _cast(site: KerasSite) -> Expression:
     return call("ops.cast", site.same(), f'"{dtype.name}"')
 
 
-def reduce(site: KerasSite, function: str, x: str | None = None) -> Expression:
-    """A reduction; with keepdims the order of the axes stays, without it ONNX's order comes back."""
-    axes = site.integers(1) if len(site) > 1 else None
-    if not axes and site.attribute("noop_with_empty_axes", 0):
-        raise site.no("it has no axes to reduce")
-    rank, keep = site.rank(), bool(site.attribute("keepdims", 1))
-    wanted = [axis % rank for axis in axes] if axes else list(range(rank))
-    left = [axis for axis in range(rank) if axis not in wanted]
-    in_order = keep or left in ([], [0], [1], [0, 1])
-    places = [site.axis_of(axis) for axis in wanted] if in_order else wanted
-    if keep and site.is_last():
-        site.gives_last()
-    source = x or (site.tensor() if in_order else site.first())
-    axis = places[0] if len(places) == 1 else tuple(sorted(places))
-    return call(f"ops.{function}", source, axis=axis, keepdims=True if keep else None)
-
-
 def _reduce(function: str, site: KerasSite) -> Expression:
-    return reduce(site, function)
+    source, axis, keep = site.reduced()
+    return call(f"ops.{function}", source, axis=axis, keepdims=True if keep else None)
 
 
 def _position(function: str, site: KerasSite) -> Expression:

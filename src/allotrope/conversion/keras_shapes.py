@@ -2,30 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import numpy as np
 
 from allotrope.conversion.keras_layers import applied
 from allotrope.conversion.keras_site import KerasSite
+from allotrope.conversion.moves import Resizing, cut, cuts, new_shape, pads_by_axis, resizing, sliced, split_lengths
 from allotrope.conversion.source import Expression, call
 from allotrope.conversion.translation import Several
 from allotrope.operators.resize import nearest_places
 
-LARGEST = 2**31
-"""Ends of slices from here on mean the end of the axis."""
-
 
 def _reshape(site: KerasSite) -> Expression:
-    shape, old = site.lengths(1), site.shape()
-    if not site.attribute("allowzero", 0) and old is not None:
-        shape = [old[i] if length == 0 else length for i, length in enumerate(shape)]
-    free = [i for i, length in enumerate(shape) if not isinstance(length, int)]
-    result = site.output_shape()
-    if -1 in shape and free and result is not None and isinstance(result[shape.index(-1)], int):
-        shape[shape.index(-1)] = result[shape.index(-1)]
-    if len(free) == 1 and -1 not in shape:
-        shape[free[0]] = -1
+    shape = new_shape(site)
     if any(not isinstance(length, int) for length in shape):
         raise site.no("its shape has several lengths that are known only when it runs")
     return call("ops.reshape", site.first(), tuple(shape))
@@ -82,45 +72,25 @@ def _concatenate(site: KerasSite) -> Expression:
 
 
 def _slice(site: KerasSite) -> Expression:
-    starts, ends = site.integers(1) or [], site.integers(2) or []
-    axes = site.integers(3) or list(range(len(starts)))
-    steps = site.integers(4) or [1] * len(starts)
-    cuts = {}
-    for start, end, axis, step in zip(starts, ends, axes, steps, strict=True):
-        if step < 1:
-            raise site.no("Keras slices only forward")
-        last = "" if end >= LARGEST - 1 else str(end)
-        cuts[site.axis_of(axis)] = f"{start or ''}:{last}" + (f":{step}" if step > 1 else "")
-    cuts = {axis: text for axis, text in cuts.items() if text != ":"}
-    x = site.same()
-    return f"{x}[{', '.join(cuts.get(axis, ':') for axis in range(max(cuts) + 1))}]" if cuts else x
+    texts = {}
+    for axis, start, end, step in cuts(site):
+        if step < 1 or isinstance(start, str) or isinstance(end, str):
+            raise site.no("Keras slices only forward, at places that are known")
+        texts[site.axis_of(axis)] = cut(start, end, step)
+    return sliced(site.same(), texts)
 
 
 def _split(site: KerasSite) -> Several:
-    axis, count, lengths = site.attribute("axis", 0), len(site.node.outputs), site.integers(1)
-    whole = (site.shape() or (None,) * (axis + 1))[axis]
-    if lengths is None:
-        if not isinstance(whole, int):
-            raise site.no("the length that it splits is not known")
-        size = -(-whole // count)
-        lengths = [min(size, whole - i * size) for i in range(count)]
-    same = len(set(lengths)) == 1
-    places = count if same else np.cumsum(lengths)[:-1].tolist()
-    return Several(call("ops.split", site.same(), places, axis=site.axis_of(axis)), count)
+    lengths, count = split_lengths(site), len(site.node.outputs)
+    places = count if len(set(lengths)) == 1 else np.cumsum(lengths)[:-1].tolist()
+    return Several(call("ops.split", site.same(), places, axis=site.axis_of(site.attribute("axis", 0))), count)
 
 
 def _pad(site: KerasSite) -> Expression:
-    rank, given = site.rank(), site.integers(1) or []
-    axes = site.integers(3) or list(range(rank)) if site.has(3) else list(range(rank))
-    pads = [(0, 0)] * rank
-    for i, axis in enumerate(axes):
-        pads[site.axis_of(axis)] = (given[i], given[len(axes) + i])
-    modes = {"constant": None, "reflect": '"reflect"', "edge": '"edge"', "wrap": '"wrap"'}
-    mode = site.attribute("mode", "constant")
-    if any(n < 0 for pair in pads for n in pair) or mode in ("wrap", "edge"):
+    pads, mode = site.as_held(pads_by_axis(site)), site.attribute("mode", "constant")
+    if any(n < 0 for pair in pads for n in pair) or mode not in ("constant", "reflect"):
         raise site.no("Keras pads neither by negative lengths nor by the edge or from the other side")
-    value = site.number(2) or None
-    return call("ops.pad", site.same(), tuple(pads), mode=modes[mode], constant_values=value)
+    return call("ops.pad", site.same(), pads, mode=None if mode == "constant" else '"reflect"', constant_values=site.number(2) or None)
 
 
 def _expand(site: KerasSite) -> Expression:
@@ -160,28 +130,22 @@ def _depth_to_space(site: KerasSite) -> Expression:
 
 
 def _resize(site: KerasSite) -> Expression:
-    shape, result, mode = site.shape(), site.output_shape(), site.attribute("mode", "nearest")
-    known = shape is not None and result is not None and all(isinstance(n, int) for n in (*shape[1:], *result[1:]))
-    if not known or shape is None or result is None or len(shape) != 4 or site.attribute("antialias", 0) or shape[1] != result[1]:
-        raise site.no("Keras resizes x [n, c, h, w] of known lengths, without antialiasing")
-    transform, old, new = site.attribute("coordinate_transformation_mode", "half_pixel"), shape[2:], result[2:]
-    x = site.last()
+    wanted, mode, x = resizing(site), site.attribute("mode", "nearest"), site.last()
+    if len(wanted.old) != 2:
+        raise site.no("Keras resizes pictures, x [n, c, h, w]")
     site.gives_last()
-    scales = site.known(2) if site.has(2) else None
-    factors = [float(s) for s in scales[2:]] if scales is not None and scales.size == 4 else [b / a for a, b in zip(old, new, strict=True)]
     if mode == "nearest":
-        return _nearest(site, x, transform, old, new, factors)
-    whole = all(abs(a * f - b) < 1e-6 for a, b, f in zip(old, new, factors, strict=True))
-    if mode != "linear" or transform not in ("half_pixel", "pytorch_half_pixel") or not whole or min(new) == 1:
-        raise site.no(f"Keras has no '{mode}' resizing with coordinates '{transform}'")
-    return call("ops.image.resize", x, tuple(new), interpolation='"bilinear"', antialias=False, data_format='"channels_last"')
+        return _nearest(site, x, wanted)
+    if mode != "linear" or wanted.transform not in ("half_pixel", "pytorch_half_pixel") or not wanted.is_whole or min(wanted.new) == 1:
+        raise site.no(f"Keras has no '{mode}' resizing with coordinates '{wanted.transform}'")
+    return call("ops.image.resize", x, wanted.new, interpolation='"bilinear"', antialias=False, data_format='"channels_last"')
 
 
-def _nearest(site: KerasSite, x: str, transform: str, old: Sequence[int], new: Sequence[int], factors: Sequence[float]) -> Expression:
-    rounding = site.attribute("nearest_mode", "round_prefer_floor")
-    places = [nearest_places(transform, rounding, a, b, f) for a, b, f in zip(old, new, factors, strict=True)]
-    if all(b % a == 0 and p == [i // (b // a) for i in range(b)] for a, b, p in zip(old, new, places, strict=True)):
-        return applied(site.layer("UpSampling2D", tuple(b // a for a, b in zip(old, new, strict=True))), x)
+def _nearest(site: KerasSite, x: str, wanted: Resizing) -> Expression:
+    rounding, sizes = site.attribute("nearest_mode", "round_prefer_floor"), list(zip(wanted.old, wanted.new, strict=True))
+    places = [nearest_places(wanted.transform, rounding, a, b, f) for (a, b), f in zip(sizes, wanted.factors, strict=True)]
+    if all(b % a == 0 and taken == [i // (b // a) for i in range(b)] for (a, b), taken in zip(sizes, places, strict=True)):
+        return applied(site.layer("UpSampling2D", tuple(b // a for a, b in sizes)), x)
     rows = site.temporary(call("ops.take", x, places[0], axis=1))
     return call("ops.take", rows, places[1], axis=2)
 

@@ -7,12 +7,11 @@ from functools import partial
 import numpy as np
 
 from allotrope.conversion.pytorch_site import PyTorchSite
+from allotrope.conversion.recurrent import USUAL, first_states, in_order, peculiarities, resets_before
 from allotrope.conversion.source import Expression, call
 
 GATES = {"RNN": (0,), "GRU": (1, 0, 2), "LSTM": (0, 2, 3, 1)}
 """ONNX's gates (GRU z, r, h; LSTM i, o, f, c) in PyTorch's order (r, z, n; i, f, g, o)."""
-
-USUAL = {"RNN": ("Tanh",), "GRU": ("Sigmoid", "Tanh"), "LSTM": ("Sigmoid", "Tanh", "Tanh")}
 
 
 def _recurrent(operator: str, site: PyTorchSite) -> list[Expression]:
@@ -34,17 +33,8 @@ def _recurrent(operator: str, site: PyTorchSite) -> list[Expression]:
 
 def _check(operator: str, site: PyTorchSite) -> None:
     """Raises: NoForm with all that PyTorch's layer does not have."""
-    count = 2 if site.attribute("direction") == "bidirectional" else 1
-    names = tuple(site.attribute("activations") or USUAL[operator] * count)
-    allowed = [USUAL[operator] * count] + ([("Relu",) * count] if operator == "RNN" else [])
-    problems = ["its activations are " + ", ".join(names)] * (names not in allowed)
-    problems += ["it is given the lengths of the sequences"] * site.has(4)
-    problems += ["it clips"] * (site.attribute("clip") is not None)
-    problems += ["it has peepholes"] * (operator == "LSTM" and site.has(7))
-    problems += ["input_forget is set"] * bool(site.attribute("input_forget", 0))
-    problems += ["its reset gate acts before the matrix (linear_before_reset=0)"] * (
-        operator == "GRU" and not site.attribute("linear_before_reset", 0)
-    )
+    problems = peculiarities(operator, site, [USUAL[operator]] + [("Relu",)] * (operator == "RNN"))
+    problems += ["its reset gate acts before the matrix (linear_before_reset=0)"] * resets_before(operator, site)
     problems += ["its weights are shared or computed"] * any(site.has(i) and site.weight(i) is None for i in (1, 2, 3))
     if problems:
         raise site.no(f"nn.{operator} is another layer where {' and '.join(problems)}")
@@ -66,28 +56,21 @@ def _module(operator: str, site: PyTorchSite, directions: int) -> str:
     arrays: dict[str, tuple[str, np.ndarray]] = {}
     for d in range(directions):
         suffix = "_l0" + "_reverse" * d
-        arrays[f"weight_ih{suffix}"] = site.named(1, _ordered(operator, w[d]))
-        arrays[f"weight_hh{suffix}"] = site.named(2, _ordered(operator, r[d]))
+        arrays[f"weight_ih{suffix}"] = site.named(1, in_order(w[d], GATES[operator]))
+        arrays[f"weight_hh{suffix}"] = site.named(2, in_order(r[d], GATES[operator]))
         if b is not None:
             first, second = np.split(b[d], 2)
-            arrays[f"bias_ih{suffix}"] = site.named(3, _ordered(operator, first))
-            arrays[f"bias_hh{suffix}"] = site.named(3, _ordered(operator, second))
+            arrays[f"bias_ih{suffix}"] = site.named(3, in_order(first, GATES[operator]))
+            arrays[f"bias_hh{suffix}"] = site.named(3, in_order(second, GATES[operator]))
     return site.layer(made, arrays)
-
-
-def _ordered(operator: str, array: np.ndarray) -> np.ndarray:
-    """The gates in PyTorch's order."""
-    parts = np.split(array, len(GATES[operator]))
-    return np.concatenate([parts[i] for i in GATES[operator]])
 
 
 def _states(operator: str, site: PyTorchSite, layout: int) -> str | None:
     """The first states [d, n, h] as the layer takes them; None for zeros."""
-    positions = (5, 6) if operator == "LSTM" else (5,)
-    given = [position for position in positions if site.has(position)]
-    if all((array := site.known(position)) is not None and not np.any(array) for position in given):
+    given = first_states(operator, site)
+    if not given:
         return None
-    if len(given) != len(positions):
+    if len(given) != (2 if operator == "LSTM" else 1):
         raise site.no("only one of its two first states is given")
     texts = [site.tensor(position) + (".transpose(0, 1)" if layout else "") for position in given]
     return texts[0] if len(texts) == 1 else f"({', '.join(texts)})"

@@ -7,22 +7,16 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from allotrope.conversion.geometry import unusual
+from allotrope.conversion.moves import LARGEST, cut, cuts, new_shape, pads_by_axis, sliced, split_lengths
 from allotrope.conversion.pytorch_site import PyTorchSite, dtype_name, padded
 from allotrope.conversion.source import Expression, call, literal
 from allotrope.conversion.translation import Several
 from allotrope.operators.resize import nearest_places
 
-LARGEST = 2**31
-"""Ends of slices from here on mean the end of the axis."""
-
 
 def _reshape(site: PyTorchSite) -> Expression:
-    wanted = site.lengths(1)
-    old = site.shape()
-    if not site.attribute("allowzero", 0):
-        wanted = [_kept(site, axis) if length == 0 else length for axis, length in enumerate(wanted)]
-    wanted = _with_one_rest(wanted, site.output_shape())
-    if old is not None and len(wanted) == 2 and len(old) > 2 and wanted in ([-1, _size(old[1:])], [site.length(0, 0), -1]):
+    wanted, old = new_shape(site), site.shape()
+    if old is not None and len(wanted) == 2 < len(old) and wanted in ([-1, _size(old[1:])], [site.length(0, 0), -1]):
         return call("torch.flatten", site.tensor(), 1)
     return call(f"{site.tensor()}.reshape", *wanted)
 
@@ -35,17 +29,6 @@ def _kept(site: PyTorchSite, axis: int) -> int | str:
 
 def _size(lengths: Sequence[object]) -> int | None:
     return int(np.prod([int(str(n)) for n in lengths])) if all(isinstance(n, int) for n in lengths) else None
-
-
-def _with_one_rest(wanted: list[int | str], result: tuple[object, ...] | None) -> list[int | str]:
-    """The shape with -1 in the place of its one length that is only known when it runs, where all others are numbers."""
-    if result is not None and -1 in wanted and len(result) == len(wanted):
-        place = wanted.index(-1)
-        free = [i for i, length in enumerate(wanted) if isinstance(length, str)]
-        if len(free) == 1 and isinstance(result[place], int):
-            wanted = [result[place] if i == place else length for i, length in enumerate(wanted)]  # type: ignore[misc]
-    free = [i for i, length in enumerate(wanted) if isinstance(length, str)]
-    return [-1 if i in free else length for i, length in enumerate(wanted)] if len(free) == 1 and -1 not in wanted else wanted
 
 
 def _flatten(site: PyTorchSite) -> Expression:
@@ -105,43 +88,21 @@ def _expand(site: PyTorchSite) -> Expression:
 
 
 def _slice(site: PyTorchSite) -> Expression:
-    starts, ends = site.lengths(1), site.lengths(2)
-    axes = site.integers(3) or list(range(len(starts)))
-    steps = site.integers(4) or [1] * len(starts)
-    if any(axis < 0 for axis in axes):
-        axes = [axis % site.rank() for axis in axes]
-    cuts, flipped, x = {}, [], site.tensor()
-    for start, end, axis, step in zip(starts, ends, axes, steps, strict=True):
+    texts, flipped, x = {}, [], site.tensor()
+    for axis, start, end, step in cuts(site):
         if step == -1 and start == -1 and isinstance(end, int) and end < -LARGEST // 2:
             flipped.append(axis)
         elif step < 1:
             raise site.no("PyTorch slices only forward")
         else:
-            cuts[axis] = _cut(start, end, step)
-    cuts = {axis: text for axis, text in cuts.items() if text != ":"}
-    if flipped:
-        x = f"{x}.flip({', '.join(map(str, flipped))})"
-    return f"{x}[{', '.join(cuts.get(axis, ':') for axis in range(max(cuts) + 1))}]" if cuts else x
-
-
-def _cut(start: int | str, end: int | str, step: int) -> str:
-    first = "" if start == 0 else str(start)
-    last = "" if isinstance(end, int) and end >= LARGEST - 1 else str(end)
-    space = " " if "(" in first + last else ""
-    return f"{first}{space}:{space if last else ''}{last}" + (f":{step}" if step > 1 else "")
+            texts[axis] = cut(start, end, step)
+    return sliced(f"{x}.flip({', '.join(map(str, flipped))})" if flipped else x, texts)
 
 
 def _split(site: PyTorchSite) -> Several:
-    axis, count = site.attribute("axis", 0), len(site.node.outputs)
-    lengths = site.integers(1)
-    if lengths is None:
-        whole = (site.shape() or (None,) * (axis + 1))[axis]
-        if not isinstance(whole, int):
-            raise site.no("the length that it splits is not known")
-        size = -(-whole // count)
-        lengths = [min(size, whole - i * size) for i in range(count)]
+    lengths = split_lengths(site)
     same = lengths[0] if len(set(lengths)) == 1 else lengths
-    return Several(call("torch.split", site.tensor(), same, dim=axis), count)
+    return Several(call("torch.split", site.tensor(), same, dim=site.attribute("axis", 0)), len(site.node.outputs))
 
 
 def _gather_elements(site: PyTorchSite) -> Expression:
@@ -149,14 +110,7 @@ def _gather_elements(site: PyTorchSite) -> Expression:
 
 
 def _pad(site: PyTorchSite) -> Expression:
-    if site.has(3):
-        axes, rank = site.integers(3) or [], site.rank()
-    else:
-        axes, rank = list(range(site.rank())), site.rank()
-    given = site.integers(1) or []
-    pads = [(0, 0)] * rank
-    for i, axis in enumerate(axes):
-        pads[axis] = (given[i], given[len(axes) + i])
+    pads, rank = pads_by_axis(site), site.rank()
     first = next((axis for axis, pair in enumerate(pads) if any(pair)), rank)
     if first == rank:
         return site.tensor()
