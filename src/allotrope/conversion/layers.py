@@ -97,7 +97,8 @@ class Layers:
     def parameter(self, name: str, array: np.ndarray, *, trainable: bool) -> str:
         """A weight by itself, as an operator that is no layer uses it."""
         if name not in self._homes:
-            parts = self._unused(self._words(name))
+            words = self._words(name)
+            parts = self._unused(words if len(words) > 1 or not words[0].isdigit() else (f"weight_{words[0]}",))
             home = ".".join(parts)
             self._homes[name] = home
             self.arrays[home] = array

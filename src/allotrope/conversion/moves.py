@@ -16,8 +16,8 @@ def split_lengths(site: Site) -> list[int]:
     lengths = site.integers(1)
     if lengths is not None:
         return lengths
-    axis, count = site.attribute("axis", 0), len(site.node.outputs)
-    whole = (site.shape() or (None,) * (axis + 1))[axis]
+    axis, count, shape = site.attribute("axis", 0), len(site.node.outputs), site.shape()
+    whole = None if shape is None else shape[axis]
     if not isinstance(whole, int):
         raise site.no("the length that it splits is not known")
     size = -(-whole // count)
@@ -85,13 +85,17 @@ class Resizing:
 
     @property
     def is_whole(self) -> bool:
-        """Whether the lengths are the scaled ones, without rounding."""
+        """Whether the lengths are the scaled ones, without rounding, as frameworks take them to be."""
+        if self.transform == "pytorch_half_pixel" and 1 in self.new:
+            return False
         return all(abs(a * f - b) < 1e-6 for a, b, f in zip(self.old, self.new, self.factors, strict=True))
 
 
 def resizing(site: Site) -> Resizing:
     """What Resize does to x [n, c, *spatial]. Raises: NoForm where lengths are free, channels change, or it smooths."""
     shape, result = site.shape(), site.output_shape()
+    if any(site.has(i) and site.known(i) is None for i in (2, 3)):
+        raise site.no("its size is computed from data")
     if shape is None or result is None or not all(isinstance(n, int) for n in (*shape[1:], *result[1:])):
         raise site.no("its size depends on lengths that are free")
     if len(shape) < 3 or shape[1] != result[1] or site.attribute("antialias", 0):

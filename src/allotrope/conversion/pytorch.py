@@ -61,7 +61,7 @@ class PyTorchLayers(Layers):
 
     def buffer_declared(self, name: str, array: np.ndarray) -> tuple[str, Expression]:
         """A buffer with its values, or one that the file of weights fills."""
-        dtype = None if array.dtype in (np.float32, np.int64, np.bool_) else dtype_name(array.dtype)
+        dtype = None if array.size and array.dtype in (np.float32, np.int64, np.bool_) else dtype_name(array.dtype)
         if array.size > SHOWN:
             return "", call("self.register_buffer", f'"{name}"', call("torch.empty", array.shape, dtype=dtype or dtype_name(array.dtype)))
         made = call("torch.tensor", array.tolist() if array.dtype != np.float32 else _numbers(array), dtype=dtype)

@@ -69,6 +69,9 @@ def _power(site: PyTorchSite) -> Expression:
     exponent = site.known(1)
     if exponent is not None and exponent.size == 1 and exponent.reshape(-1)[0] == 2 and exponent.ndim <= site.rank():
         return call("torch.square", site.tensor())
+    value, other = site.value(), site.value(1)
+    if value is not None and other is not None and value.dtype != other.dtype and exponent is None:
+        return f"torch.pow({', '.join(operands(site))}).to({dtype_name(value.dtype)})"
     return call("torch.pow", *operands(site))
 
 

@@ -136,9 +136,10 @@ def _constant_of_shape(site: PyTorchSite) -> Expression:
 
 def _range(site: PyTorchSite) -> Expression:
     start, stop, step = (site.input(i) for i in range(3))
-    if step == "1":
-        return call("torch.arange", stop) if start == "0" else call("torch.arange", start, stop)
-    return call("torch.arange", start, stop, step)
+    value = site.value()
+    dtype = None if value is None or value.dtype in (np.int64, np.float32) else dtype_name(value.dtype)
+    given = [stop] if (start, step) == ("0", "1") else [start, stop] if step == "1" else [start, stop, step]
+    return call("torch.arange", *given, dtype=dtype)
 
 
 def _triangle(site: PyTorchSite) -> Expression:
@@ -179,6 +180,8 @@ def _resize(site: PyTorchSite) -> Expression:
     mode, shape, result = site.attribute("mode", "nearest"), site.shape(), site.output_shape()
     if shape is None or len(shape) not in (3, 4, 5) or site.attribute("antialias", 0) or site.attribute("axes") is not None:
         raise site.no("torch's interpolate takes x [n, c, *spatial] and no antialiasing of ONNX's kind")
+    if any(site.has(i) and site.known(i) is None for i in (2, 3)):
+        raise site.no("its size is computed from data")
     scales = None if not site.has(2) else site.known(2)
     sizes = None if result is None else result[2:]
     options = _interpolation(site, mode, shape[2:], sizes, scales)
@@ -206,7 +209,8 @@ def _interpolation(
             not isinstance(a, int) or (isinstance(b, int) and abs(a * s - b) < 1e-6) for a, b, s in zip(old, new, scales[2:], strict=True)
         )
     )
-    if name is None or not usual_cubic or site.attribute("exclude_outside", 0) or not whole:
+    alone = transform == "pytorch_half_pixel" and new is not None and 1 in new
+    if alone or name is None or not usual_cubic or site.attribute("exclude_outside", 0) or not whole:
         raise site.no(f"torch's interpolate has no mode '{mode}' of this kind")
     if transform == "align_corners":
         return {"mode": f'"{name}"', "align_corners": True}

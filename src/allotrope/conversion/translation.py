@@ -72,7 +72,8 @@ class Translation:
         self.outputs = tuple(self._output(value.name) for value in self.graph.outputs)
 
     def _output(self, name: str) -> str:
-        source = self.source_of(name)
+        known = name not in self.variables and name not in self.network.weights and not is_symbolic(self.known[name])
+        source = self.layers.buffer(name, self.known[name]) if known else self.source_of(name)
         if name not in self.last:
             return source
         self._statements.append(Statement((self._names[name],), self._site.in_first_order(source, len(self.values[name].shape or ()))))
