@@ -95,6 +95,16 @@ def test_outputs(framework, trap):
     np.testing.assert_allclose(found, expected, rtol=1e-6, atol=1e-7)
 
 
+@pytest.mark.parametrize("approximate", ["none", "tanh"])
+def test_constants_are_as_exact_as_their_array(framework, approximate):
+    """tf.nn.gelu has them in float32, 1e-9 off in float64."""
+    network, inputs = one("Gelu", {"approximate": approximate}, np.array([0.7, -1.9]))
+    inner = [math.sqrt(2 / math.pi) * (x + 0.044715 * x**3) for x in (0.7, -1.9)]
+    halves = [math.tanh(y) for y in inner] if approximate == "tanh" else [math.erf(x / math.sqrt(2)) for x in (0.7, -1.9)]
+    expected = [x / 2 * (1 + half) for x, half in zip((0.7, -1.9), halves, strict=True)]
+    np.testing.assert_allclose(network.run(inputs, framework=framework)["y"], expected, rtol=1e-13)
+
+
 RESIZED = {
     "align_corners": [[1, 4 / 3, 5 / 3, 2], [5 / 3, 2, 7 / 3, 8 / 3], [7 / 3, 8 / 3, 3, 10 / 3], [3, 10 / 3, 11 / 3, 4]],
     "half_pixel": [[1, 1.25, 1.75, 2], [1.5, 1.75, 2.25, 2.5], [2.5, 2.75, 3.25, 3.5], [3, 3.25, 3.75, 4]],
