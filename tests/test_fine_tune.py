@@ -349,6 +349,11 @@ def test_patterns_that_freeze_nothing_or_all(digits, patterns, message):
         ready(classifier(), digits, freeze=patterns)
 
 
+def test_a_new_head_learns_where_all_is_frozen(digits):
+    tuned = ready(classifier(), digits, new_head=True, freeze=("*",))
+    assert tuned.learning.trainable == {"fc.weight", "fc.bias"} and len(tuned.frozen) == 6
+
+
 def test_a_frozen_batch_normalization_stays_as_it_is_in_training(few):
     network = allotrope.load(classifier())
     network = network.with_weights({"bn.mean": drawn(12), "bn.var": np.abs(drawn(12)) + 0.5})

@@ -63,14 +63,14 @@ def prepared(network: Network, data: ImageData, options: FineTuning, framework: 
     network = _checked(network, data, framework)
     if options.restore_batchnorm:
         network = _restored(network, data, framework, notes)
-    frozen = frozen_weights(network, options.freeze)
+    frozen = frozen_weights(network, options.freeze, replaced)
     if frozen:
         notes.append(f"{len(frozen)} of {len(network.trainable)} trainable weights are frozen ({', '.join(options.freeze)}).")
     return Prepared(network, frozen, tuple(sorted(replaced)), notes)
 
 
-def frozen_weights(network: Network, patterns: Iterable[str]) -> tuple[str, ...]:
-    """The trainable weights whose names match one of the patterns, such as `layer1.*`.
+def frozen_weights(network: Network, patterns: Iterable[str], fresh: frozenset[str] = frozenset()) -> tuple[str, ...]:
+    """The trainable weights whose names match one of the patterns, such as `layer1.*`; `fresh` ones, of a new head, always learn.
 
     Raises: UsageError for all patterns that match none, or where nothing is left to learn.
     """
@@ -82,7 +82,7 @@ def frozen_weights(network: Network, patterns: Iterable[str]) -> tuple[str, ...]
             f"--freeze {', '.join(unmatched)} matches no trainable weight. They are called {', '.join(names[:8])}"
             f"{f' and {len(names) - 8} more' if len(names) > 8 else ''}; * stands for any letters."
         )
-    frozen = set().union(*found.values())
+    frozen = set().union(*found.values()) - fresh
     if frozen and frozen == network.trainable:
         raise UsageError(f"--freeze {', '.join(found)} leaves no weight to learn: all {len(frozen)} are frozen. Freeze fewer.")
     return tuple(sorted(frozen))
