@@ -119,7 +119,8 @@ def _rank(delivered: Candidate, passing: Sequence[Candidate]) -> str:
     fastest, weighed = min(timed, key=lambda pair: pair[0], default=(0.0, None))
     if weighed is delivered:
         return "the fastest of them with single images and batches weighed alike"
-    close = any(row is delivered and (time <= AS_FAST * fastest or row.latency <= AS_FAST * passing[0].latency) for time, row in timed)
+    lowest = passing[0].latency or 0.0
+    close = any(row is delivered and (time <= AS_FAST * fastest or (row.latency or 0.0) <= AS_FAST * lowest) for time, row in timed)
     return "the most accurate of those that are as fast as the fastest" if close else "the one that was chosen"
 
 

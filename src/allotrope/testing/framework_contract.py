@@ -171,8 +171,9 @@ class FrameworkContract:
 
 
 def _images(network: Network, count: int = 4) -> np.ndarray:
-    shape = (count, *network.inputs[0].shape[1:])
-    return np.random.default_rng(1).standard_normal(shape).astype(network.inputs[0].dtype)
+    (x,) = network.inputs
+    assert x.shape is not None
+    return np.random.default_rng(1).standard_normal((count, *x.shape[1:])).astype(x.dtype)
 
 
 def _close(found: np.ndarray, expected: np.ndarray, tolerance: float) -> None:
