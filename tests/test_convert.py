@@ -46,6 +46,8 @@ def folder(target, folders):
 
 @pytest.mark.parametrize("name", NETWORKS)
 def test_outputs_are_the_references_and_it_learns(target, name, tmp_path):
+    if target in ("jax", "keras") and name == "mobilenet_v2":
+        pytest.skip("its depthwise convolutions are in `layers` too, and it takes a minute")
     if target == "tensorflow" and name not in ("delivered", "lstm", "transformer"):
         pytest.skip("TensorFlow's graphs are those of the Keras model, which is tested on this network")
     network = NETWORKS[name]()
@@ -175,10 +177,11 @@ def test_a_process_that_fails_is_quoted(tmp_path):
         (np.array([1.0, 2.5], np.float32), 0.25),
         (np.array([[1.0, 2.0]], np.float32), np.inf),
         (np.array([1, 2]), np.inf),
+        (np.array([1.0, 2.0]), np.inf),
     ],
 )
 def test_differences(found, expected):
-    assert difference(np.array([1.0, 2.0]), found) == expected
+    assert difference(np.array([1.0, 2.0], np.float32), found) == expected
 
 
 def test_the_function_is_public():

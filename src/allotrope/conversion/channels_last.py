@@ -87,6 +87,13 @@ class LastSite(Site):
     def tensor(self, position: int = 0) -> str:
         """An input as it is held."""
 
+    def power(self) -> list[str]:
+        """The operands of Pow. Raises: NoForm where they are of two kinds, of which ONNX keeps the first."""
+        base, exponent = self.value(), self.value(1)
+        if base is not None and exponent is not None and base.dtype != exponent.dtype:
+            raise self.no(f"it takes {base.dtype} to the power of {exponent.dtype}")
+        return self.operands()
+
     @abstractmethod
     def moved(self, position: int, array: np.ndarray) -> str:
         """A weight or constant in another order of its axes."""

@@ -156,7 +156,7 @@ FUNCTIONS: dict[str, Callable[[JaxSite], Expression | list[Expression] | Several
     "Mean": _mean,
     "Min": partial(_fold, "jnp.minimum"),
     "Mod": _modulo,
-    "Pow": partial(_fold, "jnp.power"),
+    "Pow": lambda site: call("jnp.power", *site.power()),
     "Selu": _selu,
     "Softmax": partial(_softmax, "jax.nn.softmax"),
     "Swish": _swish,

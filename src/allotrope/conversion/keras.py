@@ -17,6 +17,7 @@ from allotrope.conversion.layers import MARK
 from allotrope.conversion.proof import run_alone
 from allotrope.conversion.source import Expression, Group, call, flat, identifier, spread
 from allotrope.conversion.translation import Rule, Translation
+from allotrope.errors import UnsupportedError
 from allotrope.network.graph import Value
 from allotrope.network.network import Network
 
@@ -50,12 +51,13 @@ def keras_source(network: Network) -> tuple[str, KerasLayers]:
     layers = KerasLayers(network)
     translation = Translation(network, RULES, layers, KerasSite, RESERVED)
     body = list(_build(translation))
-    imports = ["import keras", *["import numpy as np"] * any("np." in line for line in body), f"from keras import {_used(body)}"]
+    fixed = [value.name for value, source in zip(network.outputs, translation.outputs, strict=True) if not source.isidentifier()]
+    if fixed:
+        raise UnsupportedError(f"a Keras model computes its outputs from its inputs, and these are known before: {', '.join(fixed)}.")
+    used = ", ".join(name for name in ("layers", "ops") if any(f"{name}." in line for line in body))
+    numpy = ["import numpy as np"] * any("np." in line for line in body)
+    imports = ["import keras", *numpy, *[f"from keras import {used}"] * bool(used)]
     return "\n".join([f'"""{title(network)} in Keras."""', "", *imports, "", "", *body]) + "\n", layers
-
-
-def _used(body: list[str]) -> str:
-    return ", ".join(name for name in ("layers", "ops") if any(f"{name}." in line for line in body))
 
 
 def _build(translation: Translation) -> Iterator[str]:

@@ -26,7 +26,7 @@ ACTIVATIONS = {
 BINARY = {
     "Add": "add", "And": "logical_and", "Div": "divide", "Equal": "equal", "Greater": "greater", "GreaterOrEqual": "greater_equal",
     "Less": "less", "LessOrEqual": "less_equal", "Max": "maximum", "Min": "minimum", "Mul": "multiply", "Or": "logical_or",
-    "Pow": "power", "Sub": "subtract", "Sum": "add", "Xor": "logical_xor",
+    "Sub": "subtract", "Sum": "add", "Xor": "logical_xor",
 }  # fmt: skip
 SIGNS = {"add": "+", "subtract": "-", "multiply": "*", "divide": "/"}
 REDUCTIONS = {"ReduceMax": "max", "ReduceMean": "mean", "ReduceMin": "min", "ReduceProd": "prod", "ReduceSum": "sum"}
@@ -50,6 +50,8 @@ def _binary(function: str, site: KerasSite) -> Expression:
     first, *others = site.operands()
     if function == "divide" and not site.is_float(0):
         raise site.no("Keras has no integer division that rounds toward zero")
+    if function == "add" and len(others) == 1 and _is_taken_for_bias(site):
+        first, others = others[0], [first]
     for other in others[:-1]:
         first = site.temporary(call(f"ops.{function}", first, other))
     if not others:
@@ -58,6 +60,16 @@ def _binary(function: str, site: KerasSite) -> Expression:
     if sign and first.isidentifier() and others[-1].isidentifier():
         return f"{first} {sign} {others[-1]}"
     return call(f"ops.{function}", first, others[-1])
+
+
+def _is_taken_for_bias(site: KerasSite) -> bool:
+    """Whether Keras 3.15 on TensorFlow would add the second operand along the wrong axis.
+
+    Its `add` squeezes an operand of one long axis and adds it along the last one, wherever that axis was; it looks at the second only.
+    """
+    first, second = (site.shape(i) or () for i in (0, 1))
+    long_first, long_second = ([axis - len(s) for axis, n in enumerate(s) if n != 1] for s in (first, second))
+    return len(long_second) == 1 and long_second != [-1] and not (len(long_first) == 1 and long_first != [-1])
 
 
 def _identity(site: KerasSite) -> Expression:
@@ -169,6 +181,7 @@ FUNCTIONS: dict[str, Callable[[KerasSite], Expression | list[Expression] | Sever
     "Identity": _identity,
     "LeakyRelu": partial(_layer, "LeakyReLU", {"negative_slope": ("alpha", 0.01)}),
     "LogSoftmax": partial(_softmax, "log_softmax"),
+    "Pow": lambda site: call("ops.power", *site.power()),
     "Relu": _relu,
     "Selu": _selu,
     "Softmax": partial(_softmax, "softmax"),

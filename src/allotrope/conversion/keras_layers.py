@@ -35,6 +35,8 @@ def convolution(site: KerasSite) -> Expression:
         raise site.no("Keras convolves over 1 to 3 spatial axes with weights of its own")
     rank, kernel, groups = len(shape) - 2, shape[2:], site.attribute("group", 1)
     strides, dilations = (tuple(site.attribute(name) or (1,) * rank) for name in ("strides", "dilations"))
+    if set(strides) != {1} and set(dilations) != {1}:
+        raise site.no("Keras has no convolution with strides and dilation")
     pads, x = pads_of(site, kernel, strides, dilations), site.last()
     same = any(map(any, pads)) and same_pads(site, kernel, strides, dilations) == pads
     x = x if same else zero_padded(site, x, pads)

@@ -77,6 +77,10 @@ def _slice(site: KerasSite) -> Expression:
         if step < 1 or isinstance(start, str) or isinstance(end, str):
             raise site.no("Keras slices only forward, at places that are known")
         texts[site.axis_of(axis)] = cut(start, end, step)
+    if set(texts) == {0}:  # Keras cannot save an index of one slice alone
+        if site.rank() < 2:
+            raise site.no("it has one axis, which Keras cannot save a slice of")
+        return f"{site.same()}[{texts[0]}, :]"
     return sliced(site.same(), texts)
 
 

@@ -70,10 +70,14 @@ def _training_problems(answer: Mapping[str, Any], learns: bool) -> list[str]:
 
 
 def difference(expected: np.ndarray, found: np.ndarray) -> float:
-    """The largest difference relative to the largest value that is expected; infinite for another shape or kind."""
-    if expected.shape != found.shape or expected.dtype.kind != found.dtype.kind:
+    """The largest difference relative to the largest value that is expected; infinite for another shape or kind.
+
+    Whole numbers may be narrower: JAX has none of 64 bits unless it is told to.
+    """
+    is_float = expected.dtype.kind in "fc"
+    if expected.shape != found.shape or expected.dtype.kind != found.dtype.kind or (is_float and expected.dtype != found.dtype):
         return float("inf")
-    if expected.dtype.kind not in "fc":
+    if not is_float:
         return 0.0 if np.array_equal(expected, found) else float("inf")
     if not expected.size:
         return 0.0
