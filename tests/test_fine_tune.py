@@ -377,6 +377,18 @@ def test_a_batch_normalization_is_put_back_and_changes_nothing():
     assert np.abs(moved.run(x)["y"] - network.run(x)["y"]).max() > 1e-3
 
 
+def test_its_statistics_are_those_of_all_examples():
+    made = model(
+        [node("Conv", "x w", "c"), node("Relu", "c", "y")],
+        [tensor("x", shape=["n", 2, 3, 3])],
+        arrays={"w": np.eye(2, dtype=F)[..., None, None]},
+    )
+    x = np.random.default_rng(0).standard_normal((21, 2, 3, 3)).astype(F) * 2 + 5
+    weights = with_batchnorm(allotrope.load(made), {"x": x}, "reference").weights
+    np.testing.assert_allclose(weights["c.norm.running_mean"], x.mean((0, 2, 3)), rtol=1e-5)
+    np.testing.assert_allclose(weights["c.norm.running_var"], x.var((0, 2, 3)), rtol=1e-5)
+
+
 def test_it_can_be_asked_for_and_is_refused_where_there_is_nothing_to_restore(digits):
     tuned = ready(classifier(), digits, restore_batchnorm=True)
     assert [n.operator for n in tuned.network.graph.nodes].count("BatchNormalization") == 2

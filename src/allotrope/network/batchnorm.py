@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -14,6 +14,8 @@ from allotrope.network.network import Network
 from allotrope.network.shapes import infer_shapes
 
 EPSILON = 1e-5
+AT_ONCE = 8
+"""Examples that are computed together."""
 
 
 def with_batchnorm(network: Network, inputs: Mapping[str, np.ndarray], framework: str, without: Collection[str] = ()) -> Network:
@@ -34,14 +36,11 @@ def with_batchnorm(network: Network, inputs: Mapping[str, np.ndarray], framework
     ]
     if not bare:
         return network
-    shown = replace(graph, outputs=tuple(Value(node.outputs[0], graph.outputs[0].dtype, None) for node in bare))
-    results = Network(infer_shapes(shown, network.weights), network.weights, network.trainable).run(inputs, framework)
+    statistics = _statistics(network, [conv.outputs[0] for conv in bare], inputs, framework)
     nodes, weights, trainable = list(graph.nodes), dict(network.weights), set(network.trainable)
     taken = names_in(graph) | set(weights)
     for conv in bare:
-        y = results[conv.outputs[0]].astype(np.float64)
-        axes = (0, *range(2, y.ndim))
-        mean, variance = y.mean(axes), y.var(axes)
+        mean, variance = statistics[conv.outputs[0]]
         raw = free_name(f"{conv.outputs[0]}/raw", taken)
         arrays = {"weight": np.sqrt(variance + EPSILON), "bias": mean, "running_mean": mean, "running_var": variance}
         names = {kind: free_name(f"{conv.name or conv.outputs[0]}.norm.{kind}", taken) for kind in arrays}
@@ -51,6 +50,24 @@ def with_batchnorm(network: Network, inputs: Mapping[str, np.ndarray], framework
         norm = Node("BatchNormalization", (raw, *names.values()), conv.outputs, {"epsilon": EPSILON}, f"{conv.name or raw}.norm")
         nodes[at : at + 1] = [replace(conv, outputs=(raw,)), norm]
     return Network(infer_shapes(replace(graph, nodes=tuple(nodes)), weights), weights, trainable, network.metadata)
+
+
+def _statistics(
+    network: Network, names: Sequence[str], inputs: Mapping[str, np.ndarray], framework: str
+) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Mean and variance of each channel of these values; a few examples at a time, because all values of many would fill the memory."""
+    graph = replace(network.graph, outputs=tuple(Value(name, network.outputs[0].dtype, None) for name in names))
+    shown = Network(infer_shapes(graph, network.weights), network.weights, network.trainable)
+    count = len(next(iter(inputs.values())))
+    sums: dict[str, np.ndarray] = {}
+    for start in range(0, count, AT_ONCE):
+        part = {name: array[start : start + AT_ONCE] for name, array in inputs.items()}
+        for name, y in shown.run(part, framework).items():
+            wide = y.reshape(*y.shape[:2], -1).astype(np.float64)
+            found = np.stack([np.full(y.shape[1], wide[:, 0].size), wide.sum((0, 2)), np.square(wide).sum((0, 2))])
+            sums[name] = sums.get(name, 0) + found
+    means = {name: total[1:] / total[0] for name, total in sums.items()}
+    return {name: (mean, np.maximum(square - mean**2, 0)) for name, (mean, square) in means.items()}
 
 
 def with_still_batchnorm(network: Network, frozen: Collection[str]) -> Network:
