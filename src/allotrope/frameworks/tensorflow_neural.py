@@ -59,11 +59,20 @@ def convolve(y: Tensor, weight: Tensor, strides: Sequence[int], pads: Pads, dila
 
 def _grouped(y: Tensor, weight: Tensor, strides: Sequence[int], pads: Pads, groups: int) -> Tensor:
     if groups == 1:
-        return _dense(y, _kernel(weight), strides, pads)
+        pointwise = y.shape.rank == 4 and {*weight.shape[2:], *strides} == {1} and not any(map(any, pads))
+        return _pointwise(y, weight) if pointwise else _dense(y, _kernel(weight), strides, pads)
     if weight.shape[1] == 1 and y.shape.rank == 4:
         return _depthwise(y, weight, strides, pads)
     parts = zip(tf.split(y, groups, -1), tf.split(weight, groups, 0), strict=True)
     return tf.concat([_dense(part, _kernel(w), strides, pads) for part, w in parts], -1)
+
+
+def _pointwise(y: Tensor, weight: Tensor) -> Tensor:
+    """A 1x1 convolution as a product of matrices, which takes weight [m, c, 1, 1] as it lies; a convolution has it transposed first."""
+    n, h, w, c = y.shape
+    m = weight.shape[0]
+    y = tf.matmul(tf.reshape(y, (n * h * w, c)), tf.reshape(weight, (m, c)), transpose_b=True)
+    return tf.reshape(y, (n, h, w, m))
 
 
 def _kernel(weight: Tensor) -> Tensor:
