@@ -126,7 +126,7 @@ def test_fit_from_an_onnx_file_to_delivery(tmp_path, monkeypatch):
     facts = record["fine_tuning"]
     assert facts["replaced"] == ["fc.bias", "fc.weight"] and len(facts["sha256"]) == 64
     assert facts["frozen"] == ["bn.bias", "bn.weight", "c1.bias", "c1.weight"]
-    assert record["recipe"]["backbone_rate"] == 0.1 and record["arguments"]["freeze"] == ["c1.*", "bn.*"]
+    assert record["recipe"]["backbone_rate"] == 0.25 and record["arguments"]["freeze"] == ["c1.*", "bn.*"]
     reasons = "\n".join(record["network_details"]["reasons"])
     for said in (
         "Swish recognized",
@@ -134,7 +134,7 @@ def test_fit_from_an_onnx_file_to_delivery(tmp_path, monkeypatch):
         "Softmax taken off",
         "fresh weights for 10",
         "4 of 8 trainable weights are frozen",
-        "0.1 of its",
+        "all others at 0.25 of it",
     ):
         assert said in reasons
     delivered = allotrope.load(tmp_path / "digits-1" / "model.onnx")
@@ -163,6 +163,33 @@ def test_a_run_goes_on_when_the_file_is_gone(tmp_path, monkeypatch):
     file.unlink()
     resumed = fit(resume=tmp_path / "stopped" / "digits-1", quiet=True)
     assert resumed.json["test"] == whole.json["test"] and resumed.json["fine_tuning"]["frozen"] == whole.json["fine_tuning"]["frozen"]
+
+
+@pytest.mark.shared
+def test_a_network_of_another_project_learns_other_data(shared):
+    """A Keras MLP for handwritten digits that tf2onnx wrote, on Fashion-MNIST, which it has never seen: 28x28 grey, ten classes."""
+    whole = load_images(shared / "data" / "fashion-mnist", DataOptions())
+    parts = {name: getattr(whole, name).take(np.arange(count)) for name, count in {"train": 6000, "validation": 1000}.items()}
+    data = replace(whole, **parts)
+    network = allotrope.load(shared / "data" / "onnx" / "mnist_koshlan.onnx")
+    tuned = prepared(network, data, FineTuning(mean=(0.0,), std=(255.0,)), "pytorch", 0)
+    assert tuned.network.inputs[0].shape == ("n", 28, 28, 1) and len(tuned.network.trainable) == 4
+    before = accuracy(tuned.network, data.validation)
+    recipe, _ = choose_recipe(data, tuned.learning, {"flip": False, "learning_rate": 4e-3}, epochs=3)
+    trained = train(tuned.learning, data, recipe, Settings(threads=1))
+    assert before < 0.3 and trained.best["validation_accuracy"] > 0.75
+
+
+@pytest.mark.shared
+def test_a_classifier_of_paddle_takes_other_classes(shared):
+    """Its input is free in height and width, its weights are in Constant nodes, and a Reshape of computed shape is before its head."""
+    network, data = allotrope.load(shared / "data" / "onnx" / "ppocr_mobile_v2_cls.onnx"), images((48, 64, 3))
+    tuned = prepared(network, data, FineTuning(new_head=True, freeze=("conv*",)), "pytorch", 0)
+    assert len(tuned.replaced) == 2 and tuned.network.outputs[0].shape == ("n", 10)
+    still = with_still_batchnorm(tuned.learning, tuned.frozen)
+    assert "BatchNormalization" not in [n.operator for n in still.graph.nodes] and still.trainable == set(tuned.replaced)
+    recipe, _ = choose_recipe(data, tuned.learning, {"flip": False}, epochs=1, new_head=True)
+    assert np.isfinite(train(still, data, recipe, Settings(threads=1)).best["validation_loss"])
 
 
 # --- ends

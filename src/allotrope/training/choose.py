@@ -16,7 +16,7 @@ from allotrope.network.compose import with_preprocessing
 from allotrope.network.network import Network
 from allotrope.network.summary import multiply_adds, parameters
 from allotrope.training.mirror import ENOUGH, kept_when_mirrored
-from allotrope.training.recipes import BACKBONE_RATE, FAMILIES, FINE_TUNING, Family, family_for, recipe_of, usual_epochs
+from allotrope.training.recipes import FAMILIES, FINE_TUNING, NEW_HEAD, Family, family_for, recipe_of, usual_epochs
 
 USUAL_BUDGET = 120.0
 """Seconds of training where neither epochs nor a budget are asked for."""
@@ -68,7 +68,7 @@ def choose_recipe(
 ) -> tuple[Recipe, list[str]]:
     """The recipe for a network that has learned before (raw pixels in, logits out), and why.
 
-    With a `new_head` all other layers learn more slowly, unless the overrides say otherwise.
+    With a `new_head` that one learns faster than all other layers, unless the overrides say otherwise.
 
     Raises: UsageError for an unknown field of the recipe.
     """
@@ -112,13 +112,12 @@ class _Choosing:
         """The recipe alone, for a network that is there already."""
         self._settle_time(FINE_TUNING)
         recipe = self._recipe(FINE_TUNING)
+        if new_head:
+            usual: dict[str, Any] = {"learning_rate": recipe.learning_rate * NEW_HEAD, "backbone_rate": 1 / NEW_HEAD}
+            recipe = replace(recipe, **{name: value for name, value in usual.items() if name not in self.overrides})
+            self.reasons.append(f"The new last layer learns at the learning rate, all others at {recipe.backbone_rate:g} of it.")
         self.reasons.append(
-            f"A gentle recipe ({recipe.optimizer}, learning rate {recipe.learning_rate:g}), because the network has learned before."
-        )
-        if new_head and "backbone_rate" not in self.overrides:
-            recipe = replace(recipe, backbone_rate=BACKBONE_RATE)
-            self.reasons.append(f"All layers but the new last one learn at {BACKBONE_RATE:g} of its learning rate.")
-        self.reasons.append(
+            f"A gentle recipe ({recipe.optimizer}, learning rate {recipe.learning_rate:g}), because the network has learned before. "
             f"It has {parameters(network):,} trainable weights and takes {multiply_adds(network):,} multiply-adds an image."
         )
         return recipe

@@ -137,8 +137,12 @@ FINE_TUNED = Recipe(
 )
 """For a network that has learned before: gentle steps that begin at 0, so that the first ones do not wipe out what it knows."""
 
-BACKBONE_RATE = 0.1
-"""The usual learning rate of what is not new, in parts of that of a new last layer."""
+NEW_HEAD = 4.0
+"""How many times as fast a new last layer learns as the rest, which has learned before.
+
+Chosen on the validation images of 12 Caltech-101 categories with MobileNet v1 0.25 in three epochs at 96 pixels: 94 %, where all
+layers at a learning rate of 1e-3 or less came to 50 % in two.
+"""
 
 
 def _residual(name: str, **options: Any) -> Family:

@@ -103,7 +103,7 @@ def fit(
         patience: stop after this many validations without improvement.
         new_head: give the last layer of an ONNX file fresh weights, for the classes of the data.
         freeze: weights of an ONNX file that are not to learn, such as 'features.*'; may be repeated.
-        backbone_rate: the learning rate of all layers but the last, in parts of it; 0.1 is usual with a new head.
+        backbone_rate: the learning rate of all layers but the last, in parts of it; 0.25 is usual with a new head.
         mean: the mean of each channel that an ONNX file was trained with, from 0 to 255, such as 123.7,116.3,103.5.
         std: the deviation of each channel that an ONNX file was trained with.
         restore_batchnorm: put BatchNormalization back behind the convolutions of an ONNX file; its outputs stay the same.
