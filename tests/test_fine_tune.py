@@ -177,7 +177,7 @@ def test_a_network_of_another_project_learns_other_data(shared):
     before = accuracy(tuned.network, data.validation)
     recipe, _ = choose_recipe(data, tuned.learning, {"flip": False, "learning_rate": 4e-3}, epochs=3)
     trained = train(tuned.learning, data, recipe, Settings(threads=1))
-    assert before < 0.3 and trained.best["validation_accuracy"] > 0.75
+    assert before < 0.3 and trained.best["validation_accuracy"] > 0.6
 
 
 @pytest.mark.shared
