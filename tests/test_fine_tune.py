@@ -25,7 +25,8 @@ from allotrope.network.ends import to_logits
 from allotrope.network.head import head_of, with_new_head
 from allotrope.run import read_record
 from allotrope.training.choose import choose_recipe
-from allotrope.training.fine_tune import image_side, prepared
+from allotrope.training.fine_tune import prepared
+from allotrope.training.image_input import image_side
 from allotrope.training.loop import train
 from allotrope.training.plan import training_plan
 from allotrope.verbs import stages

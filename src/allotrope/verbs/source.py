@@ -12,7 +12,8 @@ from allotrope.data.images import ImageData
 from allotrope.errors import UsageError
 from allotrope.network.network import Network
 from allotrope.network.read import load
-from allotrope.training.fine_tune import Prepared, image_side, prepared
+from allotrope.training.fine_tune import Prepared, prepared
+from allotrope.training.image_input import image_side
 
 START = "checkpoints/start.onnx"
 """The network before its first step."""
