@@ -54,6 +54,7 @@ class Racer:
         self._threads = threads
         began = time.perf_counter()
         self._framework = find_framework(framework)
+        self._framework.settings()  # some import what they are made of when they are first asked for something
         return {"seconds": time.perf_counter() - began, "version": _version(framework)}
 
     def settings(self, folder: str, device: str, seconds: float) -> dict[str, Any]:
