@@ -222,6 +222,14 @@ def test_float64_is_trained_in_float64(optimizer):
 # --- engines
 
 
+def test_settings_that_the_engine_lacks_are_refused():
+    found, plan = network("mlp"), training_plan(network("mlp"), Recipe(epochs=1), np.ones(4))
+    assert any(s.compiled for s in framework("keras").settings()) == (engine() != "torch")
+    if engine() == "torch":
+        with pytest.raises(UnsupportedError, match="use pytorch"):
+            framework("keras").trainer(found, plan, Settings(compiled=True))
+
+
 def test_the_run_says_which_engine(tmp_path):
     run = fit("digits", framework="keras", network="mlp", epochs=1, out=tmp_path, quiet=True)
     assert run.json["framework"] == "keras"

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from allotrope.config import Settings
+from allotrope.errors import UnsupportedError
 from allotrope.frameworks import framework
 from allotrope.frameworks.contract import Framework, Trainer, TrainingPlan
 from allotrope.frameworks.keras_engine import ENGINES, engine
@@ -53,13 +54,17 @@ class Keras(Framework):
         return {name: model.to_numpy(variable.value) for name, variable in model.by_name.items()}
 
     def trainer(self, network: Network, plan: TrainingPlan, settings: Settings) -> Trainer:
-        """A trainer that starts from the network's weights."""
+        """A trainer that starts from the network's weights. Raises: UnsupportedError for compiled steps on PyTorch."""
+        if settings.compiled and self.engine == "torch":
+            raise UnsupportedError(
+                "Keras cuts PyTorch's steps into pieces to compile them, for minutes. Leave them as they are, or use pytorch."
+            )
         from allotrope.frameworks.keras_trainer import KerasTrainer
 
         return KerasTrainer(network, plan, settings)
 
     def settings(self) -> list[Settings]:
-        """The engine's, without what Keras cannot do: it compiles PyTorch's steps piece by piece, and needs float64 on the device."""
+        """The engine's, without what Keras cannot do: compile PyTorch's steps as a whole, or train where the device has no float64."""
         found = [settings for settings in self.below.settings() if settings.device != "mps"]
         return [settings for settings in found if not (self.engine == "torch" and settings.compiled)]
 
