@@ -291,6 +291,12 @@ def test_weights_behind_other_forms_of_themselves(between):
     assert not allotrope.load(made, repair=Repair.without(["weights"])).trainable
 
 
+def test_hidden_weights_stay_weights_in_a_file_that_is_read_without_repair(tmp_path):
+    made = of([node("Transpose", "t", "w", perm=[1, 0]), node("Flatten", "x", "f"), node("MatMul", "f w", "y")], {"t": DENSE.T})
+    allotrope.load(made).save(tmp_path / "a.onnx")
+    assert allotrope.load(tmp_path / "a.onnx", repair=False).trainable == {"t"}
+
+
 # --- the ends of a network
 
 MEAN, SCALE = np.array([[[1]], [[2]], [[3]]], F), np.array([[[0.1]], [[0.2]], [[0.3]]], F)

@@ -89,10 +89,11 @@ def by_use(graph: Graph, arrays: Mapping[str, np.ndarray], behind: bool = True) 
 
 
 def recorded(network: Network) -> dict[str, str]:
-    """The metadata entry that a file of this network needs: none where it is read the same without."""
+    """The metadata entry that a file of this network needs: none where it is read the same without, whatever is repaired."""
     arrays = {**network.graph.constants, **network.weights}
     own = Roles(network.trainable, frozenset(network.weights.keys() - network.trainable))
-    if own == by_use(network.graph, arrays) and not preprocessing_arrays(replace(network.graph, constants=arrays)) & own.trainable:
+    plain = by_use(network.graph, arrays), by_use(network.graph, arrays, behind=False)
+    if plain == (own, own) and not preprocessing_arrays(replace(network.graph, constants=arrays)) & own.trainable:
         return {}
     return {RECORD: json.dumps({"trainable": sorted(own.trainable), "state": sorted(own.state)})}
 
