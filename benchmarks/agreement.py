@@ -96,16 +96,16 @@ def transformer():
     return b.network()
 
 
-def pictures(name, side):
+def pictures(name, side, **options):
     """A network of the zoo over raw pixels, as `fit` trains it."""
-    return with_preprocessing(networks.network(name)(classes=10, image=(3, side, side)), [120.0] * 3, [60.0] * 3)
+    return with_preprocessing(networks.network(name)(classes=10, image=(3, side, side), **options), [120.0] * 3, [60.0] * 3)
 
 
 NETWORKS = {
     "mlp": (lambda: networks.mlp(10, (1, 8, 8)), {}),
     "cnn": (lambda: pictures("cnn", 16), {}),
     "resnet20": (lambda: pictures("resnet20", 16), {"batch": 16}),
-    "mobilenet_v2": (lambda: pictures("mobilenet_v2", 48), {"batch": 16, "directions": 6}),
+    "mobilenet_v2": (lambda: pictures("mobilenet_v2", 32, width=0.25), {"batch": 16, "directions": 8}),
     "depthwise": (depthwise, {"batch": 16}),
     "gru": (lambda: recurrent("GRU", 3), {"dimensions": ["t=5"]}),
     "lstm": (lambda: recurrent("LSTM", 4), {"dimensions": ["t=5"]}),
