@@ -7,6 +7,7 @@ import warnings
 from dataclasses import fields
 
 import numpy as np
+import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
@@ -217,6 +218,14 @@ def test_the_scale_of_the_formula_and_its_mask_are_kept():
     nodes, arrays = ATTENTION[1]
     (found,) = allotrope.load(of(nodes, arrays, HEADS)).graph.nodes
     assert found.attributes["scale"] == pytest.approx(0.2) and found.inputs == ("q", "k", "v", "mask")
+
+
+@pytest.mark.parametrize("to", ["pytorch", "jax"])
+def test_attention_is_converted_whole_or_spelled_out(tmp_path, to):
+    pytest.importorskip({"pytorch": "torch", "jax": "flax"}[to])
+    nodes, arrays = ATTENTION[1]
+    onnx.save(of(nodes, arrays, HEADS), tmp_path / "attention.onnx")
+    assert max(allotrope.convert(tmp_path / "attention.onnx", tmp_path / "out", to=to).json["proof"]["differences"].values()) < 1e-5
 
 
 # --- BatchNormalization

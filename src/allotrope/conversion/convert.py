@@ -15,6 +15,7 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 
+from allotrope.config import Repair
 from allotrope.errors import MissingDependencyError, UsageError, unknown_name
 from allotrope.network.network import Network
 from allotrope.storage import sync_folder, writing
@@ -66,7 +67,9 @@ def convert(network: Annotated[str | Path | Network, Parameter(accepts_keys=Fals
     _check_installed(to)
     folder = Path(out)
     _check_free(folder)
-    network = network if isinstance(network, Network) else load(network)
+    # Of these frameworks only PyTorch has a function for attention; the others are written as the file spells it out.
+    repair = Repair() if to == "pytorch" else Repair.without(["attention"])
+    network = network if isinstance(network, Network) else load(network, repair=repair)
     write: Callable[[Network, Path], None] = import_module(f"allotrope.conversion.{to}").write
     with _temporary_beside(folder) as temporary:
         write(network, temporary)
