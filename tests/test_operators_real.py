@@ -12,7 +12,7 @@ from tested import EVERYTHING, TESTED
 
 LIGHT = pathlib.Path(onnx.__file__).parent / "backend" / "test" / "data" / "light"
 REAL = ("bvlc_alexnet", "densenet121", "inception_v1", "inception_v2", "resnet50", "shufflenet", "squeezenet", "vgg19", "zfnet512")
-SMALL = ("shufflenet", "squeezenet")
+SMALL = ("densenet121", "shufflenet", "squeezenet")
 """What the other frameworks run of these where they do not run everything."""
 ELSEWHERE = [("mnist_koshlan", None), ("ppocr_mobile_v2_cls", (1, 3, 48, 192)), ("ultraface_slim-320_nopost", None)]
 """Name, and the shape of the input where the file leaves it open."""
