@@ -37,6 +37,7 @@ def test_every_recipe_option_is_an_argument_and_a_field():
     [
         ("network", "mobilenet", "unknown network 'mobilenet'. Did you mean 'mobilenet_v2'?"),
         ("framework", "pytroch", "unknown framework 'pytroch'. Did you mean 'pytorch'?"),
+        ("framework", "reference", "unknown framework 'reference'."),
         ("optimizer", "adan", "unknown optimizer 'adan'. Did you mean 'adam'?"),
         ("schedule", "cosin", "Did you mean 'cosine'?"),
         ("augmentation", "hevy", "Did you mean 'heavy'?"),
@@ -58,6 +59,7 @@ def test_bad_values_are_named(name: str, value: object, message: str):
 
 def test_a_framework_that_is_missing_is_refused_before_anything_is_made(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setitem(frameworks.FRAMEWORKS, "abacus", "no_such_package")
+    monkeypatch.setattr(frameworks, "TRAINING", ("abacus",))
     with pytest.raises(MissingDependencyError, match=r"pip install 'allotrope\[abacus\]'"):
         fit_options({**USUAL, "framework": "abacus"})
 

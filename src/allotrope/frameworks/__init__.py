@@ -5,12 +5,29 @@ from __future__ import annotations
 import functools
 import importlib
 import importlib.util
+from collections.abc import Iterable
 
 from allotrope.errors import MissingDependencyError, UsageError, unknown_name
 from allotrope.frameworks.contract import Framework
 
 FRAMEWORKS = {"reference": "numpy", "pytorch": "torch", "jax": "jax", "tensorflow": "tensorflow", "keras": "keras"}
 """Each framework and the package that it needs."""
+
+TRAINING = tuple(name for name in FRAMEWORKS if name != "reference")
+"""Those that train; the reference only computes outputs."""
+
+
+def named(asked: str | Iterable[str] | None) -> tuple[str, ...]:
+    """The frameworks that are asked for, also with commas between them; all that train by default.
+
+    Raises: UsageError for one that is unknown or does not train.
+    """
+    words = TRAINING if asked is None else (asked,) if isinstance(asked, str) else asked
+    found = tuple(dict.fromkeys(name for word in words for name in word.split(",") if name))
+    for name in found:
+        if name not in TRAINING:
+            raise unknown_name("framework", name, TRAINING)
+    return found or TRAINING
 
 
 def missing(name: str) -> str | None:

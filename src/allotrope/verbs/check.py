@@ -66,11 +66,12 @@ def check(
 
     Raises: ModelError for a file that is broken, UnsupportedError for operators without a meaning, UsageError for options that do not fit.
     """
+    from allotrope.frameworks import named
     from allotrope.measure.agreement.judge import Tolerance
     from allotrope.measure.agreement.proving import Options, prove
 
     _check_numbers(steps=steps, batch=batch - 1, threads=(threads or 1) - 1, directions=directions - 2)
-    names, precisions = _names(frameworks), _precisions(precision)
+    names, precisions = named(frameworks), _precisions(precision)
     weights_tolerance = 10 * loss_tolerance
     both = {
         "float64": Tolerance(output_tolerance, gradient_tolerance, slope_tolerance, output_tolerance, loss_tolerance, weights_tolerance),
@@ -80,7 +81,8 @@ def check(
     with display(quiet) as show, tempfile.TemporaryDirectory() as scratch:
         file, lengths = _file(network, Path(scratch), batch, dimensions, show.say)
         options = Options(steps, batch, lengths, seed, learning_rate, directions, parting, threads)
-        return prove(called, file, names, {name: both[name] for name in precisions}, options, _split(frameworks or ()), show.say)
+        required = names if frameworks else ()
+        return prove(called, file, list(names), {name: both[name] for name in precisions}, options, list(required), show.say)
 
 
 def _file(
@@ -98,18 +100,6 @@ def _file(
             if not isinstance(length, int) and (axis or length):
                 lengths.setdefault(length or "", batch if axis == 0 else SIDE if len(shape) == 4 and axis > 1 else LENGTH)
     return scratch / "network.onnx", {**lengths, **parse_lengths(dimensions, loaded.inputs)}
-
-
-def _names(frameworks: Sequence[str] | None) -> list[str]:
-    """Raises: UsageError for a name that is no framework to compare."""
-    from allotrope.frameworks import FRAMEWORKS
-
-    known = [name for name in FRAMEWORKS if name != "reference"]
-    names = known if frameworks is None else list(dict.fromkeys(_split(frameworks)))
-    for name in names:
-        if name not in known:
-            raise unknown_name("framework", name, known)
-    return names
 
 
 def _precisions(precision: Sequence[str]) -> list[str]:

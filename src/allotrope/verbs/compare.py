@@ -114,6 +114,7 @@ def compare_options(arguments: dict[str, Any]) -> CompareOptions:
 
     Raises: UsageError for unknown names, and for all values out of range in one message.
     """
+    from allotrope.frameworks import named
     from allotrope.measure.machine import cores
 
     file = onnx_file(arguments["network"])
@@ -124,7 +125,7 @@ def compare_options(arguments: dict[str, Any]) -> CompareOptions:
     return CompareOptions(
         source=str(arguments["data"]),
         network=arguments["network"],
-        frameworks=_frameworks(arguments["frameworks"]),
+        frameworks=named(arguments["frameworks"]),
         budget=parse_seconds(arguments["budget"]),
         epochs=arguments["epochs"],
         accuracy=arguments["accuracy"],
@@ -160,19 +161,6 @@ def _check_network(asked: str, new_head: bool) -> None:
         raise unknown_name("network", asked, ("auto", *NETWORKS))
     if new_head:
         raise UsageError(f"--new-head is for a network from an ONNX file, and {asked} is none. Add --network model.onnx.")
-
-
-def _frameworks(asked: Sequence[str] | None) -> tuple[str, ...]:
-    """Those that are named, also with commas between them; all that train by default."""
-    from allotrope.frameworks import FRAMEWORKS
-
-    known = [name for name in FRAMEWORKS if name != "reference"]
-    words = [asked] if isinstance(asked, str) else asked or known
-    found = tuple(dict.fromkeys(name for word in words for name in word.split(",") if name))
-    for name in found:
-        if name not in known:
-            raise unknown_name("framework", name, known)
-    return found or tuple(known)
 
 
 def _compared(run: Run, options: CompareOptions, data: ImageData, choices: list[Choice], show: Progress) -> Comparison:

@@ -158,13 +158,13 @@ def _plain(value: Any) -> Any:
 
 
 def _check_names(network: str | None, framework: str, recipe: Mapping[str, Any]) -> None:
-    from allotrope.frameworks import FRAMEWORKS, missing
+    from allotrope.frameworks import TRAINING, missing
     from allotrope.network.zoo import NETWORKS
 
     if network not in ("auto", *NETWORKS, None):
         raise unknown_name("network", str(network), ("auto", *NETWORKS))
-    if framework not in FRAMEWORKS:
-        raise unknown_name("framework", framework, FRAMEWORKS)
+    if framework not in TRAINING:
+        raise unknown_name("framework", framework, TRAINING)
     reason = missing(framework)
     if reason is not None:
         raise MissingDependencyError(reason)
