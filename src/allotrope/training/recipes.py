@@ -140,8 +140,8 @@ FINE_TUNED = Recipe(
 NEW_HEAD = 4.0
 """How many times as fast a new last layer learns as the rest, which has learned before.
 
-Chosen on the validation images of 12 Caltech-101 categories with MobileNet v1 0.25 in three epochs at 96 pixels: 94 %, where all
-layers at a learning rate of 1e-3 or less came to 50 % in two.
+Chosen on the validation images of 12 Caltech-101 categories with MobileNet v1 0.25 at 96 pixels: 0.3 of 4e-3 for the rest reached
+94.5 % in three epochs, 0.1 of it 89.0 %; a head at 1e-3 with a tenth of that for the rest 50 % in two.
 """
 
 
