@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import json
-import pathlib
 import subprocess
 import sys
 
@@ -13,15 +12,13 @@ import pytest
 
 import allotrope
 from allotrope.cli import main
-from allotrope.conversion.convert import TARGETS, convert
+from allotrope.conversion.convert import TARGETS, convert, proof_script
 from allotrope.conversion.proof import EQUAL, difference, prove, run_alone
 from allotrope.errors import MissingDependencyError, ModelError, RunFolderError, UnsupportedError, UsageError
 from allotrope.network.build import Builder
 from allotrope.network.network import Network
 from convert_networks import NETWORKS, zoo
 from tested import TESTED
-
-PROOFS = pathlib.Path(convert.__code__.co_filename).parent
 
 
 @pytest.fixture(params=[name for name in TARGETS if name in TESTED])
@@ -86,7 +83,7 @@ def test_a_wrong_conversion_is_found(target, folder):
     other = mlp()
     other = other.with_weights({"fc.bias": other.weights["fc.bias"] + np.float32(1e-3)})
     with pytest.raises(UnsupportedError, match="'logits' differs by"):
-        prove(other, folder, PROOFS / f"{target}_proof.py")
+        prove(other, folder, proof_script(target))
 
 
 def test_names_of_a_hostile_file_stay_text(target, tmp_path):
@@ -153,7 +150,7 @@ def test_a_file_that_is_no_network_is_named(tmp_path):
 
 
 def test_the_fresh_process_cannot_import_allotrope(target):
-    script = (PROOFS / f"{target}_proof.py").read_text()
+    script = proof_script(target).read_text()
     assert 'sys.modules["allotrope"] = None' in script
     done = subprocess.run(
         [sys.executable, "-I", "-c", 'import sys; sys.modules["allotrope"] = None; import allotrope'],

@@ -73,7 +73,7 @@ def convert(network: Annotated[str | Path | Network, Parameter(accepts_keys=Fals
     write: Callable[[Network, Path], None] = import_module(f"allotrope.conversion.{to}").write
     with _temporary_beside(folder) as temporary:
         write(network, temporary)
-        proof = prove(network, temporary, Path(__file__).with_name(f"{to}_proof.py"))
+        proof = prove(network, temporary, proof_script(to))
         files = sorted(path.relative_to(temporary).as_posix() for path in temporary.rglob("*") if path.is_file())
         for path in temporary.iterdir():
             path.chmod(path.stat().st_mode | 0o044)
@@ -81,6 +81,11 @@ def convert(network: Annotated[str | Path | Network, Parameter(accepts_keys=Fals
         sync_folder(folder.parent)
     figures = {"differences": dict(proof.differences), "loss": list(proof.loss), "learning": proof.learning}
     return Conversion({"to": to, "folder": str(folder), "files": files, "proof": figures})
+
+
+def proof_script(to: str) -> Path:
+    """What opens and trains a converted folder in a fresh process; a Keras model does so on TensorFlow."""
+    return Path(__file__).with_name(f"{'tensorflow' if to == 'keras' else to}_proof.py")
 
 
 def _check_installed(to: str) -> None:

@@ -36,8 +36,8 @@ class Network(tf.Module):
         self.state = [variable.value for variable in model.non_trainable_variables]
         self._model = _Untracked(model)
         signature = [tf.TensorSpec(x.shape, x.dtype, name=x.name) for x in model.inputs]
-        self.infer = tf.function(lambda *inputs: self._run(inputs, False), input_signature=signature)
-        self.train = tf.function(lambda *inputs: self._run(inputs, True), input_signature=signature)
+        self.infer = tf.function(lambda *inputs: self._run(inputs, False), input_signature=signature, autograph=False)
+        self.train = tf.function(lambda *inputs: self._run(inputs, True), input_signature=signature, autograph=False)
         self.__call__ = self.infer
 
     def _run(self, inputs: tuple[Any, ...], training: bool) -> Any:

@@ -1,7 +1,7 @@
-"""Opens a converted folder as its README says, with nothing of Allotrope: python -I tensorflow_proof.py FOLDER INPUTS OUTPUTS.
+"""Opens a converted folder, SavedModel or `model.keras`, as its README says, with nothing of Allotrope.
 
-INPUTS and OUTPUTS are .npz files. The last line printed is a JSON object: the loss before and after one gradient step, how many
-variables learn, and the squared norm of the gradient.
+Run as `python -I tensorflow_proof.py FOLDER INPUTS OUTPUTS`; INPUTS and OUTPUTS are .npz files. The last line printed is a JSON
+object: the loss before and after one gradient step, how many variables learn, and the squared norm of the gradient.
 """
 
 from __future__ import annotations
@@ -9,25 +9,57 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+os.environ["KERAS_BACKEND"] = "tensorflow"
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import numpy as np
 import tensorflow as tf
 
 sys.modules["allotrope"] = None  # type: ignore[assignment] # to import it is an error from here on
-sys.modules["keras"] = None  # type: ignore[assignment] # a SavedModel needs TensorFlow alone
 
 HALVINGS = 60
 
 
+@dataclass(frozen=True)
+class _Opened:
+    """What a user of the folder has: the model as it infers and as it trains, what learns, and the rest of its variables."""
+
+    infer: Callable[..., Any]
+    train: Callable[..., Any]
+    parameters: list[tf.Variable]
+    state: list[tf.Variable]
+
+
+def _keras(file: Path) -> _Opened:
+    import keras
+
+    model = keras.saving.load_model(file, safe_mode=True)
+
+    def call(inputs: list[tf.Tensor], training: bool) -> Any:
+        return model(inputs[0] if len(inputs) == 1 else inputs, training=training)
+
+    variables = [[one.value for one in several] for several in (model.trainable_variables, model.non_trainable_variables)]
+    return _Opened(lambda *inputs: call(list(inputs), False), lambda *inputs: call(list(inputs), True), *variables)
+
+
+def _saved_model(folder: str) -> _Opened:
+    sys.modules["keras"] = None  # type: ignore[assignment] # a SavedModel needs TensorFlow alone
+    model = tf.saved_model.load(folder)
+    return _Opened(model, model.train, list(model.parameters), list(model.state))
+
+
 def main(folder: str, inputs: str, outputs: str) -> None:
     """Writes what the model gives for the inputs, and prints what a training step does."""
-    model = tf.saved_model.load(folder)
-    with np.load(inputs) as file:
-        arrays = [tf.constant(file[name]) for name in file.files]
-    np.savez(outputs, *[np.asarray(y) for y in _several(model(*arrays))])
+    file = Path(folder) / "model.keras"
+    model = _keras(file) if file.exists() else _saved_model(folder)
+    with np.load(inputs) as saved:
+        arrays = [tf.constant(saved[name]) for name in saved.files]
+    np.savez(outputs, *[np.asarray(y) for y in _several(model.infer(*arrays))])
     print(json.dumps(_train(model, arrays)))
 
 
@@ -35,7 +67,7 @@ def _several(found: Any) -> list[Any]:
     return list(found) if isinstance(found, (list, tuple)) else [found]
 
 
-def _train(model: Any, inputs: list[Any]) -> dict[str, Any]:
+def _train(model: _Opened, inputs: list[tf.Tensor]) -> dict[str, Any]:
     """One step of gradient descent toward outputs that are a little different, halved until the loss falls."""
     state = [(variable, variable.numpy()) for variable in model.state]
     random = np.random.default_rng(0)
@@ -53,7 +85,7 @@ def _train(model: Any, inputs: list[Any]) -> dict[str, Any]:
         return sum(tf.reduce_mean(tf.square((y - t) / s)) for y, (t, s) in zip(found, targets, strict=True))
 
     loss()
-    variables = list(model.parameters)
+    variables = model.parameters
     with tf.GradientTape() as tape:
         before = loss()
     gradients = [None if g is None else tf.convert_to_tensor(g) for g in tape.gradient(before, variables)]

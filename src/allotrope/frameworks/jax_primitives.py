@@ -286,9 +286,7 @@ class JaxPrimitives(Primitives):
         y = self._narrowed(convolve, x, weight)
         return y if bias is None else y + bias.reshape(-1, *[1] * (x.ndim - 2))
 
-    def convolution_transpose(
-        self, x: Array, weight: Array, strides: Sequence[int], dilations: Sequence[int], groups: int
-    ) -> jax.Array:
+    def convolution_transpose(self, x: Array, weight: Array, strides: Sequence[int], dilations: Sequence[int], groups: int) -> jax.Array:
         channels, kernel = x.shape[1], weight.shape[2:]
         turned = jnp.flip(weight, tuple(range(2, weight.ndim))).reshape(groups, channels // groups, -1, *kernel)
         turned = jnp.swapaxes(turned, 1, 2).reshape(-1, channels // groups, *kernel)
@@ -321,9 +319,7 @@ class JaxPrimitives(Primitives):
         return jnp.stack((z.real, z.imag), -1).astype(x.dtype)
 
     # --- sequences
-    def scan(
-        self, body: Callable[[list[Array], list[Array]], Results], states: list[Array], inputs: list[Array], length: int
-    ) -> Results:
+    def scan(self, body: Callable[[list[Array], list[Array]], Results], states: list[Array], inputs: list[Array], length: int) -> Results:
         def step(states: list[Array], slices: list[Array]) -> Results:
             following, results = body(states, slices)
             return list(following), list(results)

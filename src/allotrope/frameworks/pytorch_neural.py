@@ -49,9 +49,7 @@ class PyTorchNeural(NeuralPrimitives):
         run = (F.avg_pool1d, F.avg_pool2d, F.avg_pool3d)[x.dim() - 3]
         return run(x, tuple(kernel), tuple(strides), padding, count_include_pad=True)
 
-    def convolution_transpose(
-        self, x: Tensor, weight: Tensor, strides: Sequence[int], dilations: Sequence[int], groups: int
-    ) -> Tensor:
+    def convolution_transpose(self, x: Tensor, weight: Tensor, strides: Sequence[int], dilations: Sequence[int], groups: int) -> Tensor:
         run = (F.conv_transpose1d, F.conv_transpose2d, F.conv_transpose3d)[x.dim() - 3]
         return run(x, weight, stride=tuple(strides), dilation=tuple(dilations), groups=groups)
 

@@ -259,9 +259,7 @@ class ReferencePrimitives(Primitives):
         views = _windows(np.pad(x, [(0, 0), (0, 0), *pads]), kernel, strides, [1] * len(kernel))
         return np.asarray(views.mean(axis=tuple(range(-len(kernel), 0))), x.dtype)
 
-    def convolution_transpose(
-        self, x: Array, weight: Array, strides: Sequence[int], dilations: Sequence[int], groups: int
-    ) -> Array:
+    def convolution_transpose(self, x: Array, weight: Array, strides: Sequence[int], dilations: Sequence[int], groups: int) -> Array:
         count, channels, *spatial = x.shape
         kernel = weight.shape[2:]
         spread = np.zeros((count, channels, *((n - 1) * s + 1 for n, s in zip(spatial, strides, strict=True))), x.dtype)

@@ -44,6 +44,7 @@ class NetworkModule(tf.Module):
         """Every variable's value by its name in the network."""
         return {name: tf.convert_to_tensor(variable) for name, variable in self.weights.items()}
 
+    @tf.autograph.experimental.do_not_convert  # nothing here is for AutoGraph, which writes a file of source for each function it reads
     def __call__(self, *inputs: Any, training: bool = False, step: Any = 0) -> Any:
         """Inputs in the network's order; a tensor, or a tuple where the network has several outputs. `step` counts training steps."""
         arrays = {v.name: tf.convert_to_tensor(x, v.dtype) for v, x in zip(self.network.inputs, inputs, strict=True)}

@@ -43,9 +43,7 @@ def convolve(y: Tensor, weight: Tensor, strides: Sequence[int], pads: Pads, dila
     """Cross-correlation of y [n, *spatial, c] with weight [m, c / groups, *kernel], to [n, *positions, m]."""
     rank = y.shape.rank - 2
     if rank == 1:
-        lifted = convolve(
-            tf.expand_dims(y, 1), tf.expand_dims(weight, 2), (1, *strides), [(0, 0), *pads], (1, *dilations), groups
-        )
+        lifted = convolve(tf.expand_dims(y, 1), tf.expand_dims(weight, 2), (1, *strides), [(0, 0), *pads], (1, *dilations), groups)
         return tf.squeeze(lifted, 1)
     if rank not in (2, 3):
         raise UnsupportedError(f"TensorFlow convolves over 1 to 3 spatial axes; this x has {rank}.")

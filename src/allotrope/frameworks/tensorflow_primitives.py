@@ -313,9 +313,7 @@ class TensorFlowPrimitives(Primitives):
     def average_pool(self, x: Tensor, kernel: Sequence[int], strides: Sequence[int], pads: Sequence[tuple[int, int]]) -> Tensor:
         return _first(neural.average_pool(neural.padded(_last(x), pads), kernel, strides))
 
-    def convolution_transpose(
-        self, x: Tensor, weight: Tensor, strides: Sequence[int], dilations: Sequence[int], groups: int
-    ) -> Tensor:
+    def convolution_transpose(self, x: Tensor, weight: Tensor, strides: Sequence[int], dilations: Sequence[int], groups: int) -> Tensor:
         return _first(neural.convolve_transposed(_last(x), weight, strides, dilations, groups))
 
     def einsum(self, equation: str, *arrays: Tensor) -> Tensor:
@@ -385,5 +383,3 @@ def _last(x: Tensor) -> Tensor:
 
 def _first(y: Tensor) -> Tensor:
     return channels_first(y) if y.shape.rank == 4 else neural.to_first(y)
-
-

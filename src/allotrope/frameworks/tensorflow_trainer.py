@@ -68,8 +68,8 @@ class TensorFlowTrainer(Trainer):
             self.slots = {name: self._slots(name) for name in self.trained}
             values = self.model.values()
             self.average = None if plan.average is None else {n: tf.Variable(x, trainable=False) for n, x in values.items()}
-        self._step = tf.function(self._trace_step, jit_compile=settings.compiled, reduce_retracing=False)
-        self._evaluate = tf.function(self._trace_evaluation, jit_compile=settings.compiled, reduce_retracing=False)
+        self._step = tf.function(self._trace_step, jit_compile=settings.compiled, reduce_retracing=False, autograph=False)
+        self._evaluate = tf.function(self._trace_evaluation, jit_compile=settings.compiled, reduce_retracing=False, autograph=False)
 
     def _slots(self, name: str) -> dict[str, Any]:
         fresh = self.plan.optimizer.slots(self.model.program.p, tf.convert_to_tensor(self.model.weights[name]))

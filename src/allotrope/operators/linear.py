@@ -14,9 +14,7 @@ def matmul(p: Any, x: Any, y: Any) -> Any:
 
 
 @operator("Gemm")
-def gemm(
-    p: Any, a: Any, b: Any, c: Any = None, *, alpha: float = 1.0, beta: float = 1.0, transA: int = 0, transB: int = 0
-) -> Any:
+def gemm(p: Any, a: Any, b: Any, c: Any = None, *, alpha: float = 1.0, beta: float = 1.0, transA: int = 0, transB: int = 0) -> Any:
     """alpha * A B + beta * C, with A and B as matrices that may be transposed."""
     a = p.transpose(a, (1, 0)) if transA else a
     b = p.transpose(b, (1, 0)) if transB else b

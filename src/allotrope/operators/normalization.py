@@ -73,9 +73,7 @@ def standardize(p: Any, x: Any, axes: tuple[int, ...], epsilon: float) -> Any:
 
 
 @operator("GroupNormalization")
-def group_normalization(
-    p: Any, x: Any, scale: Any, bias: Any, *, num_groups: int, epsilon: float = 1e-5, stash_type: int = 1
-) -> Any:
+def group_normalization(p: Any, x: Any, scale: Any, bias: Any, *, num_groups: int, epsilon: float = 1e-5, stash_type: int = 1) -> Any:
     """Groups of channels of each x [n, c, *spatial] normalized by themselves (Wu and He 2018)."""
     n, c, *spatial = p.shape(x)
     grouped = p.reshape(x, (n, num_groups, -1))

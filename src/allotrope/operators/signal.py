@@ -62,9 +62,7 @@ def _mirrored(p: Any, x: Any, length: int) -> Any:
 
 
 @operator("STFT", host=("frame_step", "frame_length"))
-def stft(
-    p: Any, x: Any, frame_step: np.ndarray, window: Any = None, frame_length: np.ndarray | None = None, *, onesided: int = 1
-) -> Any:
+def stft(p: Any, x: Any, frame_step: np.ndarray, window: Any = None, frame_length: np.ndarray | None = None, *, onesided: int = 1) -> Any:
     """Fourier transforms of windowed frames of x [n, length, 1 or 2]: [n, frames, bins, 2]."""
     total = p.shape(x)[1]
     length = p.shape(window)[0] if window is not None else total

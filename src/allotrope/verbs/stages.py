@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image
 
 from allotrope.config import Recipe, Settings
-from allotrope.data.images import SPLITS, ImageData, ImageSplit
+from allotrope.data.images import ImageData, ImageSplit
 from allotrope.errors import UsageError
 from allotrope.frameworks import framework as find_framework
 from allotrope.measure import candidates
@@ -21,7 +21,6 @@ from allotrope.measure.rounds import measurement
 from allotrope.network.batchnorm import with_still_batchnorm
 from allotrope.network.compose import with_probabilities
 from allotrope.network.network import Network
-from allotrope.network.summary import multiply_adds, parameters
 from allotrope.progress import Progress, Tick, duration
 from allotrope.report import write_report
 from allotrope.run import Run, plain
@@ -31,6 +30,7 @@ from allotrope.training.evaluate import evaluate, in_batches, scores
 from allotrope.training.loop import train
 from allotrope.training.race import described, race_settings
 from allotrope.training.speed import training_speed
+from allotrope.verbs.facts import data_facts, network_facts
 from allotrope.verbs.options import FitOptions
 from allotrope.verbs.source import START, Tuning, as_saved
 
@@ -58,16 +58,7 @@ class Fitting:
 
 def describe_data(fitting: Fitting) -> None:
     """What was read, and where, goes on record."""
-    data = fitting.data
-    facts = {
-        "name": data.name,
-        "source": fitting.options.source,
-        **{name: len(getattr(data, name)) for name in SPLITS},
-        "classes": data.classes,
-        "image": data.image,
-        "summary": data.summary,
-    }
-    fitting.run.save(data=facts, environment=describe())
+    fitting.run.save(data=data_facts(fitting.data, fitting.options.source), environment=describe())
 
 
 def choose_network(fitting: Fitting) -> None:
@@ -105,16 +96,9 @@ def _choose(fitting: Fitting) -> None:
         fitting.show.say(reason)
     (run.folder / START).parent.mkdir(exist_ok=True)
     choice.network.save(run.folder / START)
-    details = {
-        "arguments": choice.arguments,
-        "weights": parameters(choice.network),
-        "multiply_adds": multiply_adds(choice.network),
-        "reasons": choice.reasons,
-        "not_trainable": sorted(choice.network.weights.keys() - choice.network.trainable),
-        "table": str(choice.network),
-    }
     framework = find_framework(options.framework)
-    run.save(network=choice.name, network_details=details, recipe=choice.recipe, framework=framework.name, engine=framework.engine)
+    chosen = {"network": choice.name, "network_details": network_facts(choice), "recipe": choice.recipe}
+    run.save(**chosen, framework=framework.name, engine=framework.engine)
 
 
 def _chosen(fitting: Fitting) -> Choice:
