@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -14,6 +13,9 @@ import numpy as np
 from jax import lax
 
 from allotrope.errors import UnsupportedError
+from allotrope.frameworks import jax_neural as neural
+from allotrope.frameworks.jax_layout import channels_first, channels_last, kept, twin
+from allotrope.frameworks.layout import TO_FIRST, TO_LAST, in_order, reordered
 from allotrope.frameworks.primitives import Array, Primitives, highest, lowest
 
 DTYPES = frozenset(
@@ -51,11 +53,17 @@ def to_numpy(x: Array) -> np.ndarray:
     return np.array(x)
 
 
+def unary(function: Callable[..., jax.Array]) -> Any:
+    """An elementwise function of one array, in whichever order that is."""
+    return staticmethod(kept(function))
+
+
 def binary(function: Callable[..., jax.Array]) -> Callable[..., jax.Array]:
     """A function of two arrays whose second may be a number: NumPy's scalars, which JAX gives a dtype, become Python's."""
+    either = kept(function)
 
     def run(self: JaxPrimitives, x: Array, y: Any) -> jax.Array:
-        return function(x, y.item() if isinstance(y, np.generic) else y)
+        return either(x, y.item() if isinstance(y, np.generic) else y)
 
     return run
 
@@ -111,7 +119,8 @@ class JaxPrimitives(Primitives):
         return np.dtype(x.dtype)
 
     def cast(self, x: Array, dtype: np.dtype) -> jax.Array:
-        return lax.convert_element_type(x, available(dtype)) if dtype != np.bool_ else x != 0
+        target = available(dtype)
+        return kept(lambda x: lax.convert_element_type(x, target) if target != np.bool_ else x != 0)(x)
 
     def full(self, shape: Sequence[int], value: float | int | bool, dtype: np.dtype) -> jax.Array:
         return jnp.full(tuple(shape), value, available(dtype))
@@ -120,34 +129,34 @@ class JaxPrimitives(Primitives):
         return jnp.arange(count, dtype=available(dtype))
 
     # --- elementwise, one operand
-    negative = staticmethod(jnp.negative)
-    abs = staticmethod(_abs)
-    sign = staticmethod(jnp.sign)
-    exp = staticmethod(jnp.exp)
-    log = staticmethod(jnp.log)
-    sqrt = staticmethod(jnp.sqrt)
-    tanh = staticmethod(jnp.tanh)
-    sigmoid = staticmethod(jax.nn.sigmoid)
-    erf = staticmethod(lax.erf)
-    relu = staticmethod(jax.nn.relu)
-    softplus = staticmethod(jax.nn.softplus)
-    sin = staticmethod(jnp.sin)
-    cos = staticmethod(jnp.cos)
-    tan = staticmethod(jnp.tan)
-    asin = staticmethod(jnp.arcsin)
-    acos = staticmethod(jnp.arccos)
-    atan = staticmethod(jnp.arctan)
-    sinh = staticmethod(jnp.sinh)
-    cosh = staticmethod(jnp.cosh)
-    asinh = staticmethod(jnp.arcsinh)
-    acosh = staticmethod(jnp.arccosh)
-    atanh = staticmethod(jnp.arctanh)
-    floor = staticmethod(jnp.floor)
-    ceil = staticmethod(jnp.ceil)
-    round = staticmethod(jnp.round)
-    isnan = staticmethod(jnp.isnan)
-    logical_not = staticmethod(jnp.logical_not)
-    bitwise_not = staticmethod(jnp.bitwise_not)
+    negative = unary(jnp.negative)
+    abs = unary(_abs)
+    sign = unary(jnp.sign)
+    exp = unary(jnp.exp)
+    log = unary(jnp.log)
+    sqrt = unary(jnp.sqrt)
+    tanh = unary(jnp.tanh)
+    sigmoid = unary(jax.nn.sigmoid)
+    erf = unary(lax.erf)
+    relu = unary(jax.nn.relu)
+    softplus = unary(jax.nn.softplus)
+    sin = unary(jnp.sin)
+    cos = unary(jnp.cos)
+    tan = unary(jnp.tan)
+    asin = unary(jnp.arcsin)
+    acos = unary(jnp.arccos)
+    atan = unary(jnp.arctan)
+    sinh = unary(jnp.sinh)
+    cosh = unary(jnp.cosh)
+    asinh = unary(jnp.arcsinh)
+    acosh = unary(jnp.arccosh)
+    atanh = unary(jnp.arctanh)
+    floor = unary(jnp.floor)
+    ceil = unary(jnp.ceil)
+    round = unary(jnp.round)
+    isnan = unary(jnp.isnan)
+    logical_not = unary(jnp.logical_not)
+    bitwise_not = unary(jnp.bitwise_not)
 
     def bit_cast(self, x: Array, dtype: np.dtype) -> jax.Array:
         target = available(dtype)
@@ -156,7 +165,7 @@ class JaxPrimitives(Primitives):
         return lax.bitcast_convert_type(x, target)
 
     def gelu(self, x: Array, approximate: bool) -> jax.Array:
-        return jax.nn.gelu(x, approximate=approximate)
+        return kept(functools.partial(jax.nn.gelu, approximate=approximate))(x)
 
     # --- elementwise, two operands and three
     add = binary(jnp.add)
@@ -182,20 +191,20 @@ class JaxPrimitives(Primitives):
 
     def where(self, condition: Array, x: Any, y: Any) -> jax.Array:
         dtype = (x if isinstance(x, jax.Array) else y).dtype
-        return jnp.where(condition, jnp.asarray(x, dtype), jnp.asarray(y, dtype))
+        return kept(jnp.where)(condition, jnp.asarray(x, dtype), jnp.asarray(y, dtype))
 
     # --- reductions
     def sum(self, x: Array, axes: Sequence[int] | None = None, keepdims: bool = False) -> jax.Array:
-        return jnp.sum(x, _axes(axes), dtype=x.dtype, keepdims=keepdims)
+        return _reduced(functools.partial(jnp.sum, dtype=x.dtype), x, axes, keepdims)
 
     def mean(self, x: Array, axes: Sequence[int] | None = None, keepdims: bool = False) -> jax.Array:
-        return jnp.mean(x, _axes(axes), dtype=x.dtype, keepdims=keepdims)
+        return _reduced(functools.partial(jnp.mean, dtype=x.dtype), x, axes, keepdims)
 
     def max(self, x: Array, axes: Sequence[int] | None = None, keepdims: bool = False) -> jax.Array:
-        return jnp.max(x, _axes(axes), keepdims=keepdims, initial=None if x.size else lowest(self.dtype(x)))
+        return _reduced(functools.partial(jnp.max, initial=None if x.size else lowest(self.dtype(x))), x, axes, keepdims)
 
     def min(self, x: Array, axes: Sequence[int] | None = None, keepdims: bool = False) -> jax.Array:
-        return jnp.min(x, _axes(axes), keepdims=keepdims, initial=None if x.size else highest(self.dtype(x)))
+        return _reduced(functools.partial(jnp.min, initial=None if x.size else highest(self.dtype(x))), x, axes, keepdims)
 
     def product(self, x: Array, axes: Sequence[int] | None = None, keepdims: bool = False) -> jax.Array:
         return jnp.prod(x, _axes(axes), dtype=x.dtype, keepdims=keepdims)
@@ -228,20 +237,28 @@ class JaxPrimitives(Primitives):
         return jnp.reshape(x, tuple(shape))
 
     def transpose(self, x: Array, axes: Sequence[int]) -> jax.Array:
-        return jnp.transpose(x, tuple(axes))
+        axes = tuple(axes)
+        if axes == TO_FIRST:
+            return channels_first(x)
+        return channels_last(x) if axes == TO_LAST else jnp.transpose(x, axes)
 
     def broadcast_to(self, x: Array, shape: Sequence[int]) -> jax.Array:
         return jnp.broadcast_to(x, tuple(shape))
 
     def concatenate(self, arrays: Sequence[Array], axis: int) -> jax.Array:
-        return jnp.concatenate(arrays, axis)
+        if all(twin(x) is None for x in arrays) or arrays[0].ndim != 4:
+            return jnp.concatenate(arrays, axis)
+        return channels_first(jnp.concatenate([channels_last(x) for x in arrays], in_order([axis])[0]))
 
     def slice(self, x: Array, starts: Sequence[int], stops: Sequence[int | None], steps: Sequence[int]) -> jax.Array:
-        return x[tuple(slice(*bounds) for bounds in zip(starts, stops, steps, strict=True))]
+        places, y = [slice(*bounds) for bounds in zip(starts, stops, steps, strict=True)], twin(x)
+        return x[tuple(places)] if y is None else channels_first(y[tuple(reordered(places))])
 
     def pad(self, x: Array, before: Sequence[int], after: Sequence[int], mode: str, value: float | int) -> jax.Array:
         widths = list(zip(before, after, strict=True))
-        return jnp.pad(x, widths, constant_values=value) if mode == "constant" else jnp.pad(x, widths, mode=mode)
+        options = {"constant_values": value} if mode == "constant" else {}
+        y = twin(x)
+        return jnp.pad(x, widths, mode, **options) if y is None else channels_first(jnp.pad(y, reordered(widths), mode, **options))
 
     def take(self, x: Array, indices: Array, axis: int) -> jax.Array:
         return jnp.take(x, indices, axis, mode="clip")
@@ -280,34 +297,16 @@ class JaxPrimitives(Primitives):
         dilations: Sequence[int],
         groups: int,
     ) -> jax.Array:
-        def convolve(x: jax.Array, weight: jax.Array) -> jax.Array:
-            return lax.conv_general_dilated(x, weight, strides, pads, rhs_dilation=dilations, feature_group_count=groups)
-
-        y = self._narrowed(convolve, x, weight)
-        return y if bias is None else y + bias.reshape(-1, *[1] * (x.ndim - 2))
+        options = {"window_strides": strides, "padding": pads, "rhs_dilation": dilations, "feature_group_count": groups}
+        return neural.convolve(self._narrowed, x, weight, bias, options)
 
     def convolution_transpose(self, x: Array, weight: Array, strides: Sequence[int], dilations: Sequence[int], groups: int) -> jax.Array:
-        channels, kernel = x.shape[1], weight.shape[2:]
-        turned = jnp.flip(weight, tuple(range(2, weight.ndim))).reshape(groups, channels // groups, -1, *kernel)
-        turned = jnp.swapaxes(turned, 1, 2).reshape(-1, channels // groups, *kernel)
-        full = [(d * (k - 1), d * (k - 1)) for d, k in zip(dilations, kernel, strict=True)]
-
-        def convolve(x: jax.Array, turned: jax.Array) -> jax.Array:
-            return lax.conv_general_dilated(
-                x, turned, (1,) * len(kernel), full, lhs_dilation=strides, rhs_dilation=dilations, feature_group_count=groups
-            )
-
-        return self._narrowed(convolve, x, turned)
+        return neural.convolve_transposed(self._narrowed, x, weight, strides, dilations, groups)
 
     def max_pool(self, x: Array, kernel: Sequence[int], strides: Sequence[int], pads: Sequence[tuple[int, int]]) -> jax.Array:
-        low = lowest(self.dtype(x))
-        # Not with the channels last, though that is faster: XLA of jaxlib 0.10.2 then reads what nobody wrote (SqueezeNet, DenseNet-121).
-        return lax.reduce_window(x, np.asarray(low, x.dtype), lax.max, (1, 1, *kernel), (1, 1, *strides), [(0, 0), (0, 0), *pads])
+        return neural.max_pool(x, lowest(self.dtype(x)), kernel, strides, pads)
 
-    def average_pool(self, x: Array, kernel: Sequence[int], strides: Sequence[int], pads: Sequence[tuple[int, int]]) -> jax.Array:
-        zero = np.zeros((), x.dtype)
-        total = lax.reduce_window(x, zero, lax.add, (1, 1, *kernel), (1, 1, *strides), [(0, 0), (0, 0), *pads])
-        return total / math.prod(kernel)
+    average_pool = staticmethod(neural.average_pool)
 
     def determinant(self, x: Array) -> jax.Array:
         return jnp.linalg.det(x)
@@ -338,17 +337,21 @@ class JaxPrimitives(Primitives):
         y = (centred * lax.rsqrt(variance + epsilon)).astype(x.dtype) * scale
         return y if bias is None else y + bias
 
-    def normalize(self, x: Array, scale: Array, bias: Array, mean: Array, variance: Array, epsilon: float) -> jax.Array:
-        by_channel = (-1, *[1] * (x.ndim - 2))
-        factor = scale * lax.rsqrt(variance + epsilon)
-        y = (x - mean.reshape(by_channel)) * factor.reshape(by_channel) + bias.reshape(by_channel)
-        return y.astype(x.dtype)
+    normalize = staticmethod(neural.normalize)
 
     def batch_normalize(self, x: Array, scale: Array, bias: Array, epsilon: float) -> tuple[jax.Array, jax.Array, jax.Array]:
-        axes = (0, *range(2, x.ndim))
-        mean, variance = jnp.mean(x, axes), jnp.var(x, axes)
+        mean, variance = neural.statistics(x)
         return self.normalize(x, scale, bias, mean, variance, epsilon), lax.stop_gradient(mean), lax.stop_gradient(variance)
 
 
 def _axes(axes: Sequence[int] | None) -> tuple[int, ...] | None:
     return None if axes is None else tuple(axes)
+
+
+def _reduced(function: Callable[..., jax.Array], x: Array, axes: Sequence[int] | None, keepdims: bool) -> jax.Array:
+    """A reduction in the order that x is in, where the axes that are left do not depend on it."""
+    y, places = twin(x), _axes(axes)
+    if y is None or places is None or not (keepdims or {2, 3} <= {axis % 4 for axis in places} or places in ((1,), (-3,))):
+        return function(x, places, keepdims=keepdims)
+    found = function(y, tuple(in_order([axis % 4 for axis in places])), keepdims=keepdims)
+    return channels_first(found) if keepdims else found
