@@ -16,7 +16,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from allotrope.frameworks.kernels import NAMED, STORED
+from allotrope.frameworks.kernels import STORED
 from allotrope.frameworks.layout import TO_FIRST, TO_LAST
 
 Array = Any
@@ -44,7 +44,7 @@ class Twins:
         self._found.pop(key, None)
 
 
-_LAST, _KERNELS = Twins(), Twins()
+_LAST = Twins()
 twin = _LAST.of
 
 
@@ -59,15 +59,9 @@ def channels_first(y: Array) -> Array:
     return _LAST.remember(jnp.transpose(y, TO_FIRST), y)
 
 
-def kernel(weight: Array) -> Array:
+def kernel(weight: Array) -> jax.Array:
     """A convolution's weight [m, c / groups, kh, kw] as [kh, kw, c / groups, m]."""
-    found = _KERNELS.of(weight)
-    return jnp.transpose(weight, STORED) if found is None else found
-
-
-def weight_of(stored: Array) -> Array:
-    """A kernel that is stored as [kh, kw, c / groups, m] as the network knows it, remembering how it is stored."""
-    return _KERNELS.remember(jnp.transpose(stored, NAMED), stored)
+    return jnp.transpose(weight, STORED)
 
 
 def kept(function: Function) -> Function:
