@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import platform
 import subprocess
@@ -44,15 +45,21 @@ def machine() -> dict[str, Any]:
     }
 
 
+def version(package: str) -> str | None:
+    """The installed version of a package, whatever it is distributed as, such as tensorflow-cpu; None where it is not installed."""
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return next((metadata.version(name) for name in _distributions().get(package, ())), None)
+
+
+_distributions = functools.cache(metadata.packages_distributions)
+
+
 def versions() -> dict[str, str]:
     """The installed packages that matter here, by name."""
-    found = {}
-    for package in PACKAGES:
-        try:
-            found[package] = metadata.version(package)
-        except metadata.PackageNotFoundError:
-            continue
-    return found
+    found = {package: version(package) for package in PACKAGES}
+    return {package: number for package, number in found.items() if number is not None}
 
 
 def describe() -> dict[str, Any]:

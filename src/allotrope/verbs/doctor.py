@@ -36,23 +36,13 @@ def doctor() -> Diagnosis:
     """
     from allotrope import __version__
     from allotrope.frameworks import FRAMEWORKS, missing
-    from allotrope.measure.machine import accelerator, machine
+    from allotrope.measure.machine import accelerator, machine, version
     from allotrope.runtimes import RUNTIMES, runtime
 
-    frameworks = [_row(name, package_version(package), missing(name)) for name, package in FRAMEWORKS.items()]
+    frameworks = [_row(name, version(package), missing(name)) for name, package in FRAMEWORKS.items()]
     runtimes = [_row(name, runtime(name).version(), runtime(name).available()) for name in RUNTIMES]
     found = {"machine": machine(), "accelerator": accelerator(), "frameworks": frameworks, "runtimes": runtimes}
     return Diagnosis({"allotrope": __version__, **found})
-
-
-def package_version(package: str) -> str | None:
-    """The installed version of a package, None where it is not installed."""
-    from importlib import metadata
-
-    try:
-        return metadata.version(package)
-    except metadata.PackageNotFoundError:
-        return None
 
 
 def _row(name: str, version: str | None, reason: str | None) -> dict[str, str | None]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from allotrope.frameworks.contract import Trainer
 from allotrope.measure.agreement.arrays import StepFiles, write_arrays
 from allotrope.measure.agreement.probe import probed
 from allotrope.measure.agreement.task import Task
+from allotrope.measure.machine import version
 from allotrope.measure.worker import serve
 
 
@@ -41,8 +41,8 @@ class AgreementWorker:
     def begin(self, framework: str, task: dict[str, Any]) -> dict[str, Any]:
         """Takes the task and imports the framework."""
         self._task, self._framework = Task(**task), find(framework)
-        version, engine = _version(FRAMEWORKS[framework]), self._framework.engine
-        return {"version": version if engine is None else f"{version} on {engine}"}
+        found, engine = version(FRAMEWORKS[framework]), self._framework.engine
+        return {"version": found if engine is None else f"{found} on {engine}"}
 
     @refusing
     def outputs(self, training: bool, output: str) -> dict[str, Any]:
@@ -68,11 +68,6 @@ class AgreementWorker:
             if step in kept:
                 write_arrays(files.path(step), self._trainer.weights())
         return {"losses": losses}
-
-
-def _version(package: str) -> str:
-    """The version of a package, whatever it is distributed as."""
-    return metadata.version(metadata.packages_distributions().get(package, [package])[0])
 
 
 if __name__ == "__main__":

@@ -10,7 +10,6 @@ import signal
 import time
 from collections.abc import Callable
 from dataclasses import asdict, replace
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +21,7 @@ from allotrope.errors import UsageError
 from allotrope.frameworks import FRAMEWORKS
 from allotrope.frameworks import framework as find_framework
 from allotrope.frameworks.contract import Framework, Trainer, TrainingPlan
-from allotrope.measure.machine import peak_memory
+from allotrope.measure.machine import peak_memory, version
 from allotrope.measure.race.files import read_data, read_recipe, read_start
 from allotrope.measure.worker import serve
 from allotrope.network.network import Network
@@ -160,11 +159,7 @@ def _keep_to(threads: int) -> None:
 
 def _version(framework: str) -> str:
     """The package's version, and for Keras the engine that it runs on."""
-    package = FRAMEWORKS[framework]
-    try:
-        found = metadata.version(package)
-    except metadata.PackageNotFoundError:  # such as tensorflow-cpu, which installs the package under another name
-        found = str(getattr(__import__(package), "__version__", ""))
+    found = version(FRAMEWORKS[framework]) or ""
     engine = find_framework(framework).engine
     return found if engine is None else f"{found} on {engine}"
 
