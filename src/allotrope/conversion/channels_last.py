@@ -83,10 +83,6 @@ class LastSite(Site):
             held[self.axis_of(axis)] = value
         return tuple(held)
 
-    @abstractmethod
-    def tensor(self, position: int = 0) -> str:
-        """An input as it is held."""
-
     def power(self) -> list[str]:
         """The operands of Pow. Raises: NoForm where they are of two kinds, of which ONNX keeps the first."""
         base, exponent = self.value(), self.value(1)
@@ -124,6 +120,18 @@ class LastSite(Site):
             return None
         others = max((self.rank(i) for i in range(len(self)) if i != position and self.known(i) is None), default=0)
         return self.input(position) if known.ndim <= others else None
+
+
+def transposition(site: LastSite) -> Expression:
+    """Transpose; where it only brings the channels last or first, the value stays as it is held."""
+    rank = site.rank()
+    order = tuple(site.attribute("perm") or reversed(range(rank)))
+    if rank > 2 and not site.is_last() and order == (0, rank - 1, *range(1, rank - 1)):
+        site.gives_last()
+        return site.tensor()
+    if rank > 2 and site.is_last() and order == (0, *range(2, rank), 1):
+        return site.tensor()
+    return site.transposed(site.first(), order)
 
 
 def channels_last(array: np.ndarray, rank: int) -> np.ndarray:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from allotrope.conversion.channels_last import transposition
 from allotrope.conversion.jax_site import JaxSite
 from allotrope.conversion.moves import Resizing, cut, cuts, new_shape, pads_by_axis, resizing, sliced, split_lengths
 from allotrope.conversion.source import Expression, call
@@ -27,17 +28,6 @@ def _flatten(site: JaxSite) -> Expression:
     if len(rest) != rank - axis:
         raise site.no("its columns depend on lengths that are free")
     return call(f"{x}.reshape", *((-1, int(np.prod(rest))) if axis else (1, -1)))
-
-
-def _transpose(site: JaxSite) -> Expression:
-    rank = site.rank()
-    order = tuple(site.attribute("perm") or reversed(range(rank)))
-    if rank > 2 and not site.is_last() and order == (0, rank - 1, *range(1, rank - 1)):
-        site.gives_last()
-        return site.tensor()
-    if rank > 2 and site.is_last() and order == (0, *range(2, rank), 1):
-        return site.tensor()
-    return call("jnp.transpose", site.first(), order)
 
 
 def _squeeze(site: JaxSite) -> Expression:
@@ -136,6 +126,6 @@ SHAPES: dict[str, Callable[[JaxSite], Expression | list[Expression] | Several]] 
     "Split": _split,
     "Squeeze": _squeeze,
     "Tile": _tile,
-    "Transpose": _transpose,
+    "Transpose": transposition,
     "Unsqueeze": _unsqueeze,
 }

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from allotrope.conversion.channels_last import transposition
 from allotrope.conversion.keras_layers import applied
 from allotrope.conversion.keras_site import KerasSite
 from allotrope.conversion.moves import Resizing, cut, cuts, new_shape, pads_by_axis, resizing, sliced, split_lengths
@@ -31,17 +32,6 @@ def _flatten(site: KerasSite) -> Expression:
     if axis and len(rest) != rank - axis:
         raise site.no("its columns depend on lengths that are free")
     return call("ops.reshape", site.first(), (-1, int(np.prod(rest))) if axis else (1, -1))
-
-
-def _transpose(site: KerasSite) -> Expression:
-    rank = site.rank()
-    order = tuple(site.attribute("perm") or reversed(range(rank)))
-    if rank > 2 and not site.is_last() and order == (0, rank - 1, *range(1, rank - 1)):
-        site.gives_last()
-        return site.tensor()
-    if rank > 2 and site.is_last() and order == (0, *range(2, rank), 1):
-        return site.tensor()
-    return call("ops.transpose", site.first(), order)
 
 
 def _squeeze(site: KerasSite) -> Expression:
@@ -167,6 +157,6 @@ SHAPES: dict[str, Callable[[KerasSite], Expression | list[Expression] | Several]
     "Squeeze": _squeeze,
     "Tile": _tile,
     "TopK": _top_k,
-    "Transpose": _transpose,
+    "Transpose": transposition,
     "Unsqueeze": _unsqueeze,
 }

@@ -125,15 +125,6 @@ class KerasSite(LastSite):
         """The expression with its axes in another order."""
         return call("ops.transpose", source, tuple(order))
 
-    def tensor(self, position: int = 0) -> str:
-        """An input as it is held; an array where it is a constant."""
-        name, known = self.node.inputs[position], self.known(position)
-        if known is None:
-            return self.input(position)
-        if known.dtype == object:
-            raise self.no("lengths that are known only when it runs are used as values here")
-        return self.layers.buffer(name, known)
-
     def moved(self, position: int, array: np.ndarray) -> str:
         """A weight or constant in another order of its axes."""
         name = self.node.inputs[position]

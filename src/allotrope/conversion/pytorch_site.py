@@ -25,15 +25,6 @@ def dtype_name(dtype: np.dtype) -> str:
 class PyTorchSite(Site):
     """A node, in the terms of PyTorch."""
 
-    def tensor(self, position: int = 0) -> str:
-        """An input as a tensor, where a number would not do."""
-        name, known = self.node.inputs[position], self.known(position)
-        if known is None:
-            return self.input(position)
-        if known.dtype == object:
-            raise self.no("lengths that are known only when it runs are used as values here")
-        return self.layers.buffer(name, known)
-
     def layer(self, made: Expression, arrays: dict[str, tuple[str, np.ndarray]], state: Sequence[str] = ()) -> str:
         """A layer of this node."""
         originals = {name: array for i, name in enumerate(self.node.inputs) if (array := self.array(i)) is not None}

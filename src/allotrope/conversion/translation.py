@@ -235,6 +235,15 @@ class Site:
         """The source of an input."""
         return self.translation.source_of(self.node.inputs[position])
 
+    def tensor(self, position: int = 0) -> str:
+        """An input as an array, where a number would not do."""
+        name, known = self.node.inputs[position], self.known(position)
+        if known is None:
+            return self.input(position)
+        if known.dtype == object:
+            raise self.no("lengths that are known only when it runs are used as values here")
+        return str(self.layers.buffer(name, known))
+
     def attribute(self, name: str, default: Any = None) -> Any:
         """An attribute, or its default where it is not given."""
         return self.node.attributes.get(name, default)
