@@ -70,7 +70,6 @@ class PyTorchNeural(NeuralPrimitives):
 
     def batch_normalize(self, x: Tensor, scale: Tensor, bias: Tensor, epsilon: float) -> tuple[Tensor, Tensor, Tensor]:
         y, mean, inverse_deviation = torch.native_batch_norm(x, scale, bias, None, None, True, 0.0, epsilon)
-        mean, inverse_deviation = mean.detach(), inverse_deviation.detach()
         return y, mean, inverse_deviation.pow(-2) - epsilon
 
     # --- sequences

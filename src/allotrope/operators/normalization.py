@@ -36,10 +36,7 @@ def batch_normalization(
         axes = (0, *range(2, len(p.shape(x))))
         batch_mean, centred = p.mean(x, axes), p.subtract(x, p.mean(x, axes, True))
         batch_variance = p.mean(p.multiply(centred, centred), axes)
-    running = [
-        p.add(p.multiply(old, momentum), p.multiply(p.cast(new, p.dtype(old)), 1 - momentum))
-        for old, new in ((mean, batch_mean), (variance, batch_variance))
-    ]
+    running = [p.blend(old, p.cast(new, p.dtype(old)), 1 - momentum) for old, new in ((mean, batch_mean), (variance, batch_variance))]
     if context.training:
         context.updates.update(zip(context.node.inputs[3:5], running, strict=True))
     return y, *running
