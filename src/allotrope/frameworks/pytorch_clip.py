@@ -19,7 +19,7 @@ def clip(x: Tensor, low: float, high: float, overwrite: bool = False) -> Tensor:
     outside = just_outside(low, high, x.dtype)
     if outside is None or torch._C._are_functorch_transforms_active():
         return torch.clamp(x, low, high)
-    found: Tensor = _Clip.apply(x, low, high, *outside)
+    found: Tensor = _Clip.apply(x, (low, high), outside)
     return found
 
 
@@ -30,15 +30,15 @@ class _Clip(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, low: float, high: float, below: float, above: float) -> Tensor:
+    def forward(ctx: Any, x: Tensor, bounds: tuple[float, float], outside: tuple[float, float]) -> Tensor:
         ctx.save_for_backward(x)
-        ctx.bounds = below, above
-        return torch.clamp(x, low, high)
+        ctx.outside = outside
+        return torch.clamp(x, *bounds)
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         (x,) = ctx.saved_tensors
-        return torch.ops.aten.hardtanh_backward.default(gradient, x, *ctx.bounds), None, None, None, None
+        return torch.ops.aten.hardtanh_backward.default(gradient, x, *ctx.outside), None, None
 
 
 @functools.lru_cache

@@ -22,6 +22,8 @@ from allotrope.operators.reuse import fresh, overwrites
 from allotrope.operators.table import OPERATORS, Operator, qualified
 
 Values = dict[str, Any]
+HOST = (np.ndarray, np.generic)
+"""The types of host values."""
 
 
 @dataclass(slots=True)
@@ -56,6 +58,11 @@ class Step:
     index: int
     dead: tuple[str, ...]
     overwrites: bool
+
+    @property
+    def plain(self) -> bool:
+        """Whether its inputs are arrays of the framework, all of them."""
+        return not (self.subgraphs or self.operator.host or self.operator.all_host or self.operator.known)
 
 
 def check_supported(graph: Graph, known: Iterable[str] = OPERATORS) -> None:
@@ -116,22 +123,22 @@ class Program:
 
     def array(self, value: Any) -> Any:
         """A value as an array of the framework, whichever kind it was."""
-        return self.p.constant(value) if isinstance(value, np.ndarray | np.generic) else value
+        return self.p.constant(value) if isinstance(value, HOST) else value
 
     def _run(self, step: Step, frame: Values, context: Context) -> Sequence[Any]:
         inputs = [frame[name] if name else None for name in step.node.inputs]
-        on_host = all(x is None or isinstance(x, np.ndarray) for x in inputs)
+        on_host = _on_host(inputs)
         if on_host and not step.subgraphs:
             p, arguments = self.host, inputs
         else:
             p = self.overwriting if step.overwrites and not isinstance(inputs[0], np.ndarray) else self.p
-            arguments = inputs if p is self.host else [self._argument(step, i, x) for i, x in enumerate(inputs)]
-        keywords = step.attributes if not (step.subgraphs or step.operator.takes_context) else self._keywords(step, frame, context)
+            arguments = inputs if p is self.host else self._arguments(step, inputs)
+        keywords = self._keywords(step, frame, context) if step.subgraphs or step.operator.takes_context else step.attributes
         try:
             result = step.operator.function(p, *arguments, **keywords)
         except AllotropeError as error:
             raise type(error)(f"{_called(step.node)}: {error}") from error
-        results = result if isinstance(result, tuple | list) else (result,)
+        results = result if isinstance(result, (tuple, list)) else (result,)
         if p is self.p and (step.operator.host or step.operator.all_host):
             self._check_differentiable(step, inputs, results)
         return [r if r is None or isinstance(r, list) else np.asarray(r) for r in results] if p is self.host and on_host else results
@@ -143,6 +150,11 @@ class Program:
             context.node, context.index = step.node, step.index
             keywords["context"] = context
         return keywords
+
+    def _arguments(self, step: Step, inputs: list[Any]) -> list[Any]:
+        if step.plain:
+            return [self.p.constant(x) if isinstance(x, HOST) else x for x in inputs]
+        return [self._argument(step, i, x) for i, x in enumerate(inputs)]
 
     def _argument(self, step: Step, position: int, value: Any) -> Any:
         if value is None:
@@ -159,6 +171,13 @@ class Program:
             raise UnsupportedError(
                 f"{_called(step.node)}: there is no gradient by {', '.join(cut)}, whose value must be known beforehand; make it a constant."
             )
+
+
+def _on_host(inputs: Iterable[Any]) -> bool:
+    for x in inputs:  # noqa: SIM110 - a generator takes twice as long, and this is asked at every node
+        if not (x is None or isinstance(x, np.ndarray)):
+            return False
+    return True
 
 
 def _is_float(p: Any, value: Any) -> bool:
