@@ -211,10 +211,6 @@ class Primitives(NeuralPrimitives):
     def power(self, x: Array, y: Array | float) -> Array:
         """x to the y."""
 
-    def blend(self, x: Array, y: Array, share: float) -> Array:
-        """(1 - share) * x + share * y."""
-        return self.add(self.multiply(x, 1 - share), self.multiply(y, share))
-
     @abc.abstractmethod
     def maximum(self, x: Array, y: Array | float) -> Array:
         """The larger; NaN wins. Of two equal elements each has half of the gradient, of one that equals a number it has all."""

@@ -204,9 +204,6 @@ class PyTorchPrimitives(PyTorchNeural, Primitives):
     shift_left = kernel("shift_left", torch.bitwise_left_shift)
     shift_right = kernel("shift_right", torch.bitwise_right_shift)
 
-    def blend(self, x: Tensor, y: Tensor, share: float) -> Tensor:
-        return torch.lerp(x, y, share)
-
     divide = kernel("divide", _divide)
     maximum = kernel("maximum", _maximum)
     minimum = kernel("minimum", _minimum)
