@@ -73,6 +73,14 @@ class NeuralPrimitives(abc.ABC):
     def batch_normalize(self, x: Array, scale: Array, bias: Array, epsilon: float) -> tuple[Array, Array, Array]:
         """Normalize x [n, c, *spatial] by its own mean and population variance; gives also these two, [c], without gradient."""
 
+    def batch_normalize_tracked(
+        self: Any, x: Array, scale: Array, bias: Array, mean: Array, variance: Array, momentum: float, epsilon: float
+    ) -> tuple[Array, Array, Array]:
+        """As `batch_normalize`, but gives running mean and variance: momentum * old + (1 - momentum) * that of x."""
+        y, *found = self.batch_normalize(x, scale, bias, epsilon)
+        pairs = [(old, self.cast(new, self.dtype(old))) for old, new in zip((mean, variance), found, strict=True)]
+        return y, *(self.add(self.multiply(old, momentum), self.multiply(new, 1 - momentum)) for old, new in pairs)
+
     @abc.abstractmethod
     def fourier(self, x: Array, inverse: bool) -> Array:
         """Discrete Fourier transform of x [..., n, 2], real and imaginary parts, float32 or float64; the inverse divides by n."""

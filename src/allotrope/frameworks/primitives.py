@@ -10,6 +10,7 @@ from __future__ import annotations
 import abc
 import math
 from collections.abc import Sequence
+from typing import Self
 
 import numpy as np
 
@@ -63,6 +64,10 @@ class Primitives(NeuralPrimitives):
     @abc.abstractmethod
     def arange(self, count: int, dtype: np.dtype) -> Array:
         """0, 1, … count - 1."""
+
+    def overwriting(self) -> Self:
+        """Primitives whose `relu` and `clip` may put their result in x; these themselves where arrays never change."""
+        return self
 
     # --- elementwise, one operand
     @abc.abstractmethod

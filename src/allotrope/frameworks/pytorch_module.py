@@ -63,9 +63,9 @@ class NetworkModule(nn.Module):
         weights = self.values()
         context = Context(training=self.training, seed=self.seed, step=self.training_step)
         results = self.program({**weights, **inputs}, context)
-        with torch.no_grad():
-            for name, value in context.updates.items():
-                weights[name].copy_(value)
+        if context.updates:
+            with torch.no_grad():
+                torch._foreach_copy_([weights[name] for name in context.updates], list(context.updates.values()))
         return {v.name: y for v, y in zip(self.network.outputs, results, strict=True)}
 
     def forward(self, *inputs: Tensor) -> Any:

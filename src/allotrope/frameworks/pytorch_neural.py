@@ -70,8 +70,19 @@ class PyTorchNeural(NeuralPrimitives):
 
     def batch_normalize(self, x: Tensor, scale: Tensor, bias: Tensor, epsilon: float) -> tuple[Tensor, Tensor, Tensor]:
         y, mean, inverse_deviation = torch.native_batch_norm(x, scale, bias, None, None, True, 0.0, epsilon)
-        mean, inverse_deviation = mean.detach(), inverse_deviation.detach()
         return y, mean, inverse_deviation.pow(-2) - epsilon
+
+    def batch_normalize_tracked(
+        self, x: Tensor, scale: Tensor, bias: Tensor, mean: Tensor, variance: Tensor, momentum: float, epsilon: float
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """The kernel moves a running variance towards n / (n - 1) times the population's, so it is told to go (n - 1) / n as far."""
+        count = x.numel() // max(1, x.shape[1])
+        if count < 2 or not (scale.dtype == mean.dtype == variance.dtype == torch.float32):
+            return super().batch_normalize_tracked(x, scale, bias, mean, variance, momentum, epsilon)
+        share = (1 - momentum) * (count - 1) / count
+        running = torch.mul(variance, momentum / (1 - share))
+        y, found, _ = torch.native_batch_norm(x, scale, bias, torch.empty_like(mean), running, True, share, epsilon)
+        return y, torch.lerp(mean, found.to(mean.dtype), 1 - momentum), running
 
     # --- sequences
     def scaled_dot_product_attention(

@@ -90,13 +90,13 @@ def _minimum(x: Tensor, y: Tensor | float) -> Tensor:
     return torch.minimum(x, y) if isinstance(y, Tensor) else torch.clamp(x, max=y)
 
 
-def _clip(x: Tensor, low: Tensor | float | None, high: Tensor | float | None) -> Tensor:
+def _clip(x: Tensor, low: Tensor | float | None, high: Tensor | float | None, overwrite: bool = False) -> Tensor:
     if low is None and high is None:
         return x
     if isinstance(low, Tensor) or isinstance(high, Tensor):
         low, high = (None if bound is None else torch.as_tensor(bound, dtype=x.dtype, device=x.device) for bound in (low, high))
     elif low is not None and high is not None:
-        return clip(x, low, high)
+        return clip(x, low, high, overwrite)
     return torch.clamp(x, low, high)
 
 
@@ -133,9 +133,13 @@ class PyTorchPrimitives(PyTorchNeural, Primitives):
         return NUMPY_DTYPES[x.dtype]
 
     def cast(self, x: Tensor, dtype: np.dtype) -> Tensor:
-        if dtype.name == "float8_e4m3fn" and x.is_floating_point():
+        wanted = torch_dtype(dtype)
+        if wanted == torch.float8_e4m3fn and x.is_floating_point():
             x = torch.where(x.abs() > 464, torch.nan, x)  # past 448 and half a step, where PyTorch would saturate
-        return x.to(torch_dtype(dtype))
+        return x.to(wanted)
+
+    def overwriting(self) -> PyTorchPrimitives:
+        return _Overwriting(self.device, self.memory_format)
 
     def full(self, shape: Sequence[int], value: float | int | bool, dtype: np.dtype) -> Tensor:
         return torch.full(tuple(shape), value, dtype=torch_dtype(dtype), device=self.device)
@@ -315,6 +319,13 @@ class PyTorchPrimitives(PyTorchNeural, Primitives):
             return to_tensor(_HOST.fourier(to_numpy(x), inverse))  # rounds as ONNX's cases expect, which MKL's transform does not
         z = torch.view_as_complex(x.contiguous())
         return torch.view_as_real(torch.fft.ifft(z, dim=-1) if inverse else torch.fft.fft(z, dim=-1))
+
+
+class _Overwriting(PyTorchPrimitives):
+    """The same, in place where that is possible."""
+
+    relu = staticmethod(torch.relu_)
+    clip = kernel("clip", lambda x, low, high: _clip(x, low, high, overwrite=True))
 
 
 def _axes(x: Tensor, axes: Sequence[int] | None) -> tuple[int, ...]:

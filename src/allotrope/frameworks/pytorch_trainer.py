@@ -43,7 +43,8 @@ class PyTorchTrainer(Trainer):
 
     def step(self, images: np.ndarray, target: np.ndarray, learning_rate: float, step: int) -> Tensor:
         """One update; see the contract."""
-        self.model.train()
+        if not self.model.training:  # to say it again visits every submodule
+            self.model.train()
         self.model.training_step = step
         x = torch.from_numpy(images).to(self.settings.device, non_blocking=True)
         with self._autocast():
@@ -81,7 +82,9 @@ class PyTorchTrainer(Trainer):
 
     def evaluate(self, images: np.ndarray) -> np.ndarray:
         """Logits [n, k]; see the contract."""
-        model = self._delivered().eval()
+        model = self._delivered()
+        if model.training:
+            model.eval()
         with torch.inference_mode(), self._autocast():
             return to_numpy(model(torch.from_numpy(images).to(self.settings.device)).float())
 

@@ -107,8 +107,7 @@ def resolve_pads(
     """ONNX's pads or auto_pad as (before, after) for each spatial axis."""
     rank = len(kernel)
     if auto_pad in ("NOTSET", ""):
-        pads = [0] * (2 * rank) if pads is None else pads
-        return [(int(pads[i]), int(pads[rank + i])) for i in range(rank)]
+        return [(0, 0)] * rank if pads is None else list(zip(pads[:rank], pads[rank:], strict=True))
     if auto_pad == "VALID":
         return [(0, 0)] * rank
     totals = [max(0, (-(-n // s) - 1) * s + window(k, d) - n) for n, k, s, d in zip(spatial, kernel, strides, dilations, strict=True)]

@@ -8,6 +8,7 @@ are Python lists of both.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,9 +18,12 @@ import numpy as np
 import allotrope.operators.meanings  # noqa: F401 - fills the table
 from allotrope.errors import AllotropeError, ModelError, UnsupportedError
 from allotrope.network.graph import Graph, Node
+from allotrope.operators.reuse import fresh, overwrites
 from allotrope.operators.table import OPERATORS, Operator, qualified
 
 Values = dict[str, Any]
+HOST = (np.ndarray, np.generic)
+"""The types of host values."""
 
 
 @dataclass(slots=True)
@@ -45,7 +49,7 @@ class Context:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A node made ready: its meaning, its attributes, and the values that nobody needs after it."""
+    """A node made ready: its meaning, its attributes, the values that nobody needs after it, and whether it may overwrite its first."""
 
     node: Node
     operator: Operator
@@ -53,6 +57,12 @@ class Step:
     subgraphs: Mapping[str, Program]
     index: int
     dead: tuple[str, ...]
+    overwrites: bool
+
+    @property
+    def plain(self) -> bool:
+        """Whether its inputs are arrays of the framework, all of them."""
+        return not (self.subgraphs or self.operator.host or self.operator.all_host or self.operator.known)
 
 
 def check_supported(graph: Graph, known: Iterable[str] = OPERATORS) -> None:
@@ -70,13 +80,14 @@ class Program:
     def __init__(self, graph: Graph, p: Any, host: Any, keep: frozenset[str] = frozenset()) -> None:
         """`keep` names the values of an outer graph, which are never dropped. Raises: UnsupportedError."""
         check_supported(graph)
-        self.graph, self.p, self.host = graph, p, host
+        self.graph, self.p, self.host, self.overwriting = graph, p, host, p.overwriting()
         self.constants = {name: _read_only(array) for name, array in graph.constants.items()}
         self.steps = self._steps(graph, keep)
 
     def _steps(self, graph: Graph, keep: frozenset[str]) -> list[Step]:
         alive = set(keep) | {v.name for v in graph.outputs} | set(graph.constants)
-        steps: list[Step] = []
+        consumers = Counter(name for node in graph.nodes for name in _names_used(node))
+        own, steps = fresh(graph.nodes), list[Step]()
         for index in reversed(range(len(graph.nodes))):
             node = graph.nodes[index]
             used = {name for name in _names_used(node) if name}
@@ -86,27 +97,24 @@ class Program:
             _check_attributes(node, entry)
             attributes = {entry.attributes[k]: v for k, v in node.attributes.items() if not isinstance(v, Graph)}
             bodies = {entry.attributes[k]: self._body(v) for k, v in node.attributes.items() if isinstance(v, Graph)}
-            steps.append(Step(node, entry, attributes, bodies, index, dead))
+            steps.append(Step(node, entry, attributes, bodies, index, dead, overwrites(node, own, consumers, dead)))
         return steps[::-1]
 
     def _body(self, graph: Graph) -> Program:
         return Program(graph, self.p, self.host, keep=frozenset(_outer_names(graph)))
 
-    def __call__(self, values: Values, context: Context, watch: Callable[[Node, Sequence[Any]], None] | None = None) -> list[Any]:
+    def __call__(self, values: Values, context: Context) -> list[Any]:
         """The graph's outputs as arrays of the framework, in order; `values` holds inputs and weights by name.
 
-        `watch` is shown every node's outputs. Raises: UnsupportedError, ModelError, each naming the node.
+        Raises: UnsupportedError, ModelError, each naming the node.
         """
-        return [self.array(y) for y in self.values(values, context, watch)]
+        return [self.array(y) for y in self.values(values, context)]
 
-    def values(self, values: Values, context: Context, watch: Callable[[Node, Sequence[Any]], None] | None = None) -> list[Any]:
+    def values(self, values: Values, context: Context) -> list[Any]:
         """The graph's outputs as they come, host values among them."""
         frame: Values = {**self.constants, **values}
         for step in self.steps:
-            outputs = self._run(step, frame, context)
-            if watch is not None:
-                watch(step.node, outputs)
-            for name, output in zip(step.node.outputs, outputs, strict=False):
+            for name, output in zip(step.node.outputs, self._run(step, frame, context), strict=False):
                 if name:
                     frame[name] = output
             for name in step.dead:
@@ -115,27 +123,38 @@ class Program:
 
     def array(self, value: Any) -> Any:
         """A value as an array of the framework, whichever kind it was."""
-        return self.p.constant(value) if isinstance(value, np.ndarray | np.generic) else value
+        return self.p.constant(value) if isinstance(value, HOST) else value
 
     def _run(self, step: Step, frame: Values, context: Context) -> Sequence[Any]:
         inputs = [frame[name] if name else None for name in step.node.inputs]
-        on_host = all(x is None or isinstance(x, np.ndarray) for x in inputs)
-        p = self.host if on_host and not step.subgraphs else self.p
-        arguments = inputs if p is self.host else [self._argument(step, i, x) for i, x in enumerate(inputs)]
-        keywords = dict(step.attributes)
-        for name, program in step.subgraphs.items():
-            keywords[name] = _body(program, frame, context)
-        if step.operator.takes_context:
-            context.node, context.index = step.node, step.index
-            keywords["context"] = context
+        on_host = _on_host(inputs)
+        if on_host and not step.subgraphs:
+            p, arguments = self.host, inputs
+        else:
+            p = self.overwriting if step.overwrites and not isinstance(inputs[0], np.ndarray) else self.p
+            arguments = inputs if p is self.host else self._arguments(step, inputs)
+        keywords = self._keywords(step, frame, context) if step.subgraphs or step.operator.takes_context else step.attributes
         try:
             result = step.operator.function(p, *arguments, **keywords)
         except AllotropeError as error:
             raise type(error)(f"{_called(step.node)}: {error}") from error
-        results = result if isinstance(result, tuple | list) else (result,)
+        results = result if isinstance(result, (tuple, list)) else (result,)
         if p is self.p and (step.operator.host or step.operator.all_host):
             self._check_differentiable(step, inputs, results)
         return [r if r is None or isinstance(r, list) else np.asarray(r) for r in results] if p is self.host and on_host else results
+
+    def _keywords(self, step: Step, frame: Values, context: Context) -> Values:
+        """Attributes, subgraphs as functions, and the context where it is asked for."""
+        keywords = dict(step.attributes) | {name: _body(program, frame, context) for name, program in step.subgraphs.items()}
+        if step.operator.takes_context:
+            context.node, context.index = step.node, step.index
+            keywords["context"] = context
+        return keywords
+
+    def _arguments(self, step: Step, inputs: list[Any]) -> list[Any]:
+        if step.plain:
+            return [self.p.constant(x) if isinstance(x, HOST) else x for x in inputs]
+        return [self._argument(step, i, x) for i, x in enumerate(inputs)]
 
     def _argument(self, step: Step, position: int, value: Any) -> Any:
         if value is None:
@@ -152,6 +171,13 @@ class Program:
             raise UnsupportedError(
                 f"{_called(step.node)}: there is no gradient by {', '.join(cut)}, whose value must be known beforehand; make it a constant."
             )
+
+
+def _on_host(inputs: Iterable[Any]) -> bool:
+    for x in inputs:  # noqa: SIM110 - a generator takes twice as long, and this is asked at every node
+        if not (x is None or isinstance(x, np.ndarray)):
+            return False
+    return True
 
 
 def _is_float(p: Any, value: Any) -> bool:

@@ -31,18 +31,15 @@ def batch_normalization(
     """
     if not (training_mode or context.training):
         return p.normalize(x, scale, bias, mean, variance, epsilon)
-    y, batch_mean, batch_variance = p.batch_normalize(x, scale, bias, epsilon)
-    if not context.training:  # the statistics are results like any other, with gradients
-        axes = (0, *range(2, len(p.shape(x))))
-        batch_mean, centred = p.mean(x, axes), p.subtract(x, p.mean(x, axes, True))
-        batch_variance = p.mean(p.multiply(centred, centred), axes)
-    running = [
-        p.add(p.multiply(old, momentum), p.multiply(p.cast(new, p.dtype(old)), 1 - momentum))
-        for old, new in ((mean, batch_mean), (variance, batch_variance))
-    ]
+    y, *running = p.batch_normalize_tracked(x, scale, bias, mean, variance, momentum, epsilon)
     if context.training:
         context.updates.update(zip(context.node.inputs[3:5], running, strict=True))
-    return y, *running
+        return y, *running
+    axes = (0, *range(2, len(p.shape(x))))  # the statistics are results like any other, with gradients
+    batch_mean, centred = p.mean(x, axes), p.subtract(x, p.mean(x, axes, True))
+    batch_variance = p.mean(p.multiply(centred, centred), axes)
+    both = [(old, p.cast(new, p.dtype(old))) for old, new in ((mean, batch_mean), (variance, batch_variance))]
+    return y, *(p.add(p.multiply(old, momentum), p.multiply(new, 1 - momentum)) for old, new in both)
 
 
 @operator("Softmax")
