@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 
 import numpy as np
 
@@ -21,6 +22,11 @@ from allotrope.measure.agreement.oracle import FirstStep
 from allotrope.measure.agreement.recording import Recording
 from allotrope.measure.agreement.slopes import Slope
 from allotrope.measure.agreement.task import Task
+
+TRAINED = ("losses", "weights", "state")
+"""The parts of a judgement that are about all training steps."""
+EVERYTHING: Mapping[str, int] = MappingProxyType({})
+"""No precision in which only some steps are compared."""
 
 
 @dataclass(frozen=True)
@@ -77,8 +83,8 @@ class Row:
             self.parts[part], self.against[part] = comparison, against
 
 
-def judge(recordings: Sequence[Recording], expected: Mapping[str, Expectation]) -> list[Row]:
-    """A row for each recording. `expected` is by precision.
+def judge(recordings: Sequence[Recording], expected: Mapping[str, Expectation], settled: Mapping[str, int] = EVERYTHING) -> list[Row]:
+    """A row for each recording. `expected` is by precision, and so is `settled`: how many training steps are compared, if not all.
 
     Gradients and trainings are held to those of the first framework, in the order of the recordings, whose own pass before the
     reference: its gradients are compared in float64 if there are such, its training in the same precision.
@@ -90,12 +96,20 @@ def judge(recordings: Sequence[Recording], expected: Mapping[str, Expectation]) 
         if source is not None and row is not source:
             _add_gradients(row, source.recording, expected[row.recording.precision])
     for precision, expectation in expected.items():
-        trained = [row for row in rows if row.recording.precision == precision and row.recording.losses]
-        leader = _first_sound(trained, ("first loss", "first state", "training slopes"))
-        for row in trained:
+        leader = leader_of(rows, precision)
+        for row in _trained(rows, precision):
             if leader is not None and row is not leader:
-                _add_training(row, leader.recording, expectation)
+                _add_training(row, leader.recording, expectation, settled.get(precision))
     return rows
+
+
+def leader_of(rows: Sequence[Row], precision: str) -> Row | None:
+    """The one whose training in this precision the others are held to."""
+    return _first_sound(_trained(rows, precision), ("first loss", "first state", "training slopes"))
+
+
+def _trained(rows: Sequence[Row], precision: str) -> list[Row]:
+    return [row for row in rows if row.recording.precision == precision and row.recording.losses]
 
 
 def _first_sound(rows: Sequence[Row], parts: Sequence[str]) -> Row | None:
@@ -149,19 +163,26 @@ def _add_gradients(row: Row, source: Recording, expected: Expectation) -> None:
     row.add("gradients", compare_gradients(found, rounded, expected.tolerance.gradients), f"{source.framework} {source.precision}")
 
 
-def _add_training(row: Row, leader: Recording, expected: Expectation) -> None:
+def _add_training(row: Row, leader: Recording, expected: Expectation, settled: int | None) -> None:
     found, tolerance, against = row.recording, expected.tolerance, f"{leader.framework} {leader.precision}"
+    steps = len(leader.losses) if settled is None or len(found.losses) != len(leader.losses) else settled
+    left_out = len(leader.losses) - steps
     if tolerance.losses is not None:
-        row.add("losses", compare_losses(found.losses, leader.losses, tolerance.losses), against)
+        losses = compare_losses(found.losses[: len(found.losses) - left_out], leader.losses[:steps], tolerance.losses)
+        row.add("losses", replace(losses, left_out=left_out), against)
     if tolerance.weights is not None:
-        trainable = expected.task.trained.trainable
+        trainable, mine, wanted = expected.task.trained.trainable, _until(steps, found.weights), _until(steps, leader.weights)
         state = expected.task.trained.weights.keys() - trainable
-        row.add("weights", compare_steps(found.weights, leader.weights, trainable, "weight", tolerance.weights), against)
-        row.add("state", compare_steps(found.weights, leader.weights, state, "state", tolerance.weights), against)
+        row.add("weights", compare_steps(mine, wanted, trainable, "weight", tolerance.weights), against)
+        row.add("state", compare_steps(mine, wanted, state, "state", tolerance.weights), against)
+
+
+def _until(last: int, weights: Mapping[int, Arrays]) -> Mapping[int, Arrays]:
+    return {step: weights[step] for step in weights if step <= last}
 
 
 def partings(rows: Sequence[Row], precision: str, limit: float) -> dict[str, tuple[str, int | None]]:
     """For every framework but the first that trained in this precision: that first one's name, and the step at which their losses part."""
-    trained = [row.recording for row in rows if row.recording.precision == precision and row.recording.losses]
+    trained = [row.recording for row in _trained(rows, precision)]
     first = trained[0] if trained else None
     return {found.framework: (first.framework, parting_step(found.losses, first.losses, limit)) for found in trained[1:] if first}

@@ -25,6 +25,9 @@ COLUMNS = {
 }
 """Each part of a judgement and the heading of its column."""
 
+LEFT_OUT = {"losses": "rounding alone decides"}
+"""Why some things of a part were not compared, where it is not for want of finite differences."""
+
 SHOWN = 5
 """Departures of a part that are kept; they are counted beyond that."""
 
@@ -139,7 +142,9 @@ def _details(rows: Sequence[Mapping[str, Any]]) -> list[str]:
         who = f"{row['framework']} {row['precision'] or ''}".strip()
         for part, found in row["parts"].items():
             if found["left_out"]:
-                lines.append(f"{who} {part}: {found['left_out']} are left out, where finite differences do not settle")
+                lines.append(
+                    f"{who} {part}: {found['left_out']} are left out, where {LEFT_OUT.get(part, 'finite differences do not settle')}"
+                )
             if not found["agrees"]:
                 first, more = found["departures"][0], found["departed"] - 1
                 rest = f" ({more} more depart)" if more else ""

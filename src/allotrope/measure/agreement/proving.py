@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from allotrope.frameworks import missing
-from allotrope.measure.agreement.judge import Expectation, Tolerance, judge, partings
+from allotrope.measure.agreement.judge import Expectation, Row, Tolerance, judge, leader_of, partings
 from allotrope.measure.agreement.prepare import prepare
 from allotrope.measure.agreement.proof import Proof, agreement, missing_row, row_of
 from allotrope.measure.agreement.recording import Recording, record, steps_kept
+from allotrope.measure.agreement.settling import NUDGE, has_departed, settled_steps
 from allotrope.measure.agreement.task import Task
 from allotrope.measure.machine import cores, machine
 
@@ -54,6 +55,8 @@ def prove(
     there = [name for name in names if name not in reasons]
     recordings = [_recorded(name, expected, options, file.parent, say) for expected in prepared.expected.values() for name in there]
     judged = judge(recordings, prepared.expected)
+    settled = _settled(judged, prepared.expected, options, file.parent, say)
+    judged = judge(recordings, prepared.expected, {precision: steps for precision, (steps, _) in settled.items()}) if settled else judged
     rows = [row_of(row) for name in there for row in judged if row.recording.framework == name]
     rows += [missing_row(name, reason) for name, reason in reasons.items()]
     return Proof(
@@ -63,7 +66,7 @@ def prove(
             **asdict(options),
             "rows": rows,
             "partings": partings(judged, "float32", options.parting),
-            "notes": list(prepared.notes),
+            "notes": [*prepared.notes, *(note for _, note in settled.values())],
             "agrees": agreement(rows, named),
             "seconds": time.perf_counter() - began,
         }
@@ -71,15 +74,48 @@ def prove(
 
 
 def _recorded(name: str, expected: Expectation, options: Options, scratch: Path, say: Callable[[str], None]) -> Recording:
-    """What one framework answers. In float32 only the first step's weights are kept: later ones may part."""
-    task = expected.task
-    size = sum(array.nbytes for array in task.network.weights.values())
-    kept = steps_kept(options.steps, size, ROOM) if task.precision == "float64" else [1]
+    """What one framework answers."""
+    task, tell = expected.task, _teller(name, expected, say)
     steps = options.steps if expected.first else 0
-    tell = lambda line: say(f"{name} {task.precision}: {line}")  # noqa: E731 - every line says whose it is
-    found = record(name, task, steps, kept, options.threads or cores(), scratch / task.precision / name, tell)
+    found = record(name, task, steps, _kept(expected, options), options.threads or cores(), scratch / task.precision / name, tell)
     if found.failure:
         tell(f"failed: {found.failure}")
+    return found
+
+
+def _kept(expected: Expectation, options: Options) -> list[int]:
+    """The steps after which weights are kept. In float32 only the first: later ones may part."""
+    size = sum(array.nbytes for array in expected.task.network.weights.values())
+    return steps_kept(options.steps, size, ROOM) if expected.task.precision == "float64" else [1]
+
+
+def _teller(name: str, expected: Expectation, say: Callable[[str], None]) -> Callable[[str], None]:
+    """Says whose each line is."""
+    return lambda line: say(f"{name} {expected.task.precision}: {line}")
+
+
+def _settled(
+    judged: Sequence[Row], expected: Mapping[str, Expectation], options: Options, scratch: Path, say: Callable[[str], None]
+) -> dict[str, tuple[int, str]]:
+    """For each precision in which a training departs, perhaps by rounding alone: how many steps can be compared, and why."""
+    found = {}
+    for precision, expectation in expected.items():
+        leader = leader_of(judged, precision)
+        if leader is None or not has_departed(judged, precision):
+            continue
+        name, tell = leader.recording.framework, _teller(leader.recording.framework, expectation, say)
+        tell(f"once more from weights moved by {NUDGE:.0e} of themselves, to see what rounding alone does")
+        task, folder = replace(expectation.task, nudge=NUDGE), scratch / precision / f"{name}-echo"
+        echo = record(name, task, options.steps, _kept(expectation, options), options.threads or cores(), folder, tell, whole=False)
+        steps = settled_steps(echo, leader.recording, expectation)
+        if not echo.failure and steps < options.steps:
+            found[precision] = (
+                steps,
+                (
+                    f"Trainings in {precision} are compared up to step {steps}: then rounding alone decides. {name} itself goes elsewhere "
+                    f"from weights {NUDGE:.0e} off. A lower --learning-rate or a larger --batch may keep them together longer."
+                ),
+            )
     return found
 
 

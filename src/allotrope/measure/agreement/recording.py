@@ -35,25 +35,33 @@ class Recording:
 
 
 def record(
-    framework: str, task: Task, steps: int, kept: Sequence[int], threads: int, folder: Path, say: Callable[[str], None]
+    framework: str, task: Task, steps: int, kept: Sequence[int], threads: int, folder: Path, say: Callable[[str], None], whole: bool = True
 ) -> Recording:
-    """Has a fresh process do the task. `kept` are the training steps after which the weights are kept, in files in `folder`."""
+    """Has a fresh process do the task, or without `whole` its training alone.
+
+    `kept` are the training steps after which the weights are kept, in files in `folder`.
+    """
     found = Recording(framework, task.precision)
     folder.mkdir(parents=True)
     with WorkerProcess(threads, PATIENCE, WORKER) as worker:
         try:
             found.version = worker.ask("begin", framework=framework, task=asdict(task))["version"]
-            say("outputs")
-            found.outputs = _arrays(found, worker, "outputs", "outputs", folder / "outputs.npz", training=False)
-            found.training_outputs = _arrays(found, worker, "training outputs", "outputs", folder / "training.npz", training=True)
-            if task.network.trainable and task.outputs:
-                say("gradients")
-                found.gradients = _arrays(found, worker, "gradients", "gradients", folder / "gradients.npz")
+            if whole:
+                _compute(found, worker, task, folder, say)
             if steps:
                 _train(found, worker, steps, kept, folder, say)
         except WorkerError as error:
             found.failure = str(error)
     return found
+
+
+def _compute(found: Recording, worker: WorkerProcess, task: Task, folder: Path, say: Callable[[str], None]) -> None:
+    say("outputs")
+    found.outputs = _arrays(found, worker, "outputs", "outputs", folder / "outputs.npz", training=False)
+    found.training_outputs = _arrays(found, worker, "training outputs", "outputs", folder / "training.npz", training=True)
+    if task.network.trainable and task.outputs:
+        say("gradients")
+        found.gradients = _arrays(found, worker, "gradients", "gradients", folder / "gradients.npz")
 
 
 def _arrays(found: Recording, worker: WorkerProcess, part: str, command: str, file: Path, **arguments: Any) -> Arrays | None:

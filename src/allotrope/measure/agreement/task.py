@@ -31,7 +31,8 @@ class Task:
     """A network in a file, to be computed in `precision`: float64 widens every float32 in it.
 
     `batch` is the first dimension of inputs where it is free, `lengths` are the other free ones by name. `outputs` are the shapes
-    of the float outputs, `scale` the root mean square of their values. `probes` are the inner values that are compared.
+    of the float outputs, `scale` the root mean square of their values. `probes` are the inner values that are compared. `nudge` is the
+    part of itself by which each trainable weight begins off, up or down at random.
     """
 
     file: str
@@ -43,6 +44,7 @@ class Task:
     outputs: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     scale: float = 1.0
     probes: tuple[str, ...] = ()
+    nudge: float = 0.0
 
     @property
     def dtype(self) -> np.dtype:
@@ -57,7 +59,8 @@ class Task:
     @cached_property
     def network(self) -> Network:
         """The network in the task's precision."""
-        return widened(self.declared) if self.precision == "float64" else self.declared
+        network = widened(self.declared) if self.precision == "float64" else self.declared
+        return nudged(network, self.nudge, self.seed) if self.nudge else network
 
     @cached_property
     def _limits(self) -> dict[str, int]:
@@ -109,6 +112,13 @@ class Task:
         targets = {name: random.standard_normal(shape) * self.scale for name, shape in self.outputs.items()}
         narrow = {name: np.asarray(target, np.float32) for name, target in targets.items()}
         return x, next(iter(narrow.values())).astype(self.dtype) if self.trained is self.network else pack(narrow, self.dtype)
+
+
+def nudged(network: Network, part: float, seed: int) -> Network:
+    """The network with every element of its trainable weights moved by that part of itself."""
+    random = np.random.default_rng((seed, 3))
+    moved = {name: network.weights[name] for name in sorted(network.trainable)}
+    return network.with_weights({name: w + w * random.choice([-part, part], w.shape).astype(w.dtype) for name, w in moved.items()})
 
 
 def squared_error(scale: float) -> Callable[[Any, Any, Any], Any]:
