@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from allotrope.errors import UnsupportedError
+from allotrope.frameworks import tensorflow_clip as clip
 from allotrope.frameworks import tensorflow_neural as neural
 from allotrope.frameworks.primitives import Primitives, lowest
 from allotrope.frameworks.tensorflow_arrays import (
@@ -183,7 +184,7 @@ class TensorFlowPrimitives(Primitives):
         if tf.is_tensor(low) or tf.is_tensor(high):
             return super().clip(x, low, high)
         if low is not None and high is not None and x.dtype.is_floating:
-            return _relu6(x) if self.inferring and (low, high) == (0, 6) else _between(x, min(low, high), high)
+            return clip.relu6(x) if self.inferring and (low, high) == (0, 6) else clip.between(x, min(low, high), high)
         x = x if low is None else self.maximum(x, low)  # in the order that x has
         return x if high is None else self.minimum(x, high)
 
@@ -353,15 +354,6 @@ class TensorFlowPrimitives(Primitives):
             return (y[:, 0, 0, :] if x.shape.rank == 2 else channels_first(y)), mean, variance
         mean, variance = tf.nn.moments(x, [0, *range(2, x.shape.rank)])
         return self.normalize(x, scale, bias, mean, variance, epsilon), tf.stop_gradient(mean), tf.stop_gradient(variance)
-
-
-_relu6 = kept(tf.nn.relu6)  # not where gradients are asked for: its own is 0 at the bounds
-
-
-@kept
-def _between(x: Tensor, low: float, high: float) -> Tensor:
-    """x kept between two numbers in one kernel, whose gradient has both bounds."""
-    return tf.raw_ops.ClipByValue(t=x, clip_value_min=tf.constant(low, x.dtype), clip_value_max=tf.constant(high, x.dtype))
 
 
 _SCATTERS = {
