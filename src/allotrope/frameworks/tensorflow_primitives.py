@@ -11,6 +11,7 @@ import numpy as np
 
 from allotrope.errors import UnsupportedError
 from allotrope.frameworks import tensorflow_clip as clip
+from allotrope.frameworks import tensorflow_dense as dense
 from allotrope.frameworks import tensorflow_neural as neural
 from allotrope.frameworks.primitives import Primitives, lowest
 from allotrope.frameworks.tensorflow_arrays import (
@@ -228,9 +229,11 @@ class TensorFlowPrimitives(Primitives):
 
     # --- shaping
     def reshape(self, x: Tensor, shape: Sequence[int]) -> Tensor:
-        return tf.reshape(x, tuple(shape))
+        return dense.reshape(x, shape)
 
     def transpose(self, x: Tensor, axes: Sequence[int]) -> Tensor:
+        if tuple(axes) == (1, 0):
+            return dense.turned(x)
         y = tf.transpose(x, tuple(axes))
         if tuple(axes) == TO_FIRST:
             y.channels_last = x
@@ -283,12 +286,14 @@ class TensorFlowPrimitives(Primitives):
     def matmul(self, x: Tensor, y: Tensor) -> Tensor:
         if x.dtype == tf.float16:
             return tf.cast(self.matmul(*_widened(x, y)), tf.float16)
+        if x.shape.rank == y.shape.rank == 2:
+            return dense.product(x, y)
         left, right = x.shape.rank == 1, y.shape.rank == 1
         z = tf.matmul(x[None, :] if left else x, y[:, None] if right else y)
         return tf.squeeze(z, [-2] * left + [-1] * right) if left or right else z
 
     def linear(self, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-        y = tf.matmul(x, weight)
+        y = dense.product(x, weight)
         bias = tf.cast(bias, y.dtype)
         return tf.nn.bias_add(y, bias) if bias.shape == y.shape[1:] else y + bias
 
