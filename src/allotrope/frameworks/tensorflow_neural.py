@@ -40,14 +40,18 @@ def padded(y: Tensor, pads: Pads, value: Any = 0) -> Tensor:
     return tf.pad(y, [(0, 0), *pads, (0, 0)], constant_values=tf.constant(value, y.dtype))
 
 
-def convolve(y: Tensor, weight: Tensor, strides: Sequence[int], pads: Pads, dilations: Sequence[int], groups: int) -> Tensor:
+def convolve(
+    y: Tensor, weight: Tensor, strides: Sequence[int], pads: Pads, dilations: Sequence[int], groups: int, inferring: bool = False
+) -> Tensor:
     """Cross-correlation of y [n, *spatial, c] with weight [m, c / groups, *kernel], to [n, *positions, m]."""
     rank = y.shape.rank - 2
     if rank == 1:
-        lifted = convolve(tf.expand_dims(y, 1), tf.expand_dims(weight, 2), (1, *strides), [(0, 0), *pads], (1, *dilations), groups)
-        return tf.squeeze(lifted, 1)
+        lifted = tf.expand_dims(y, 1), tf.expand_dims(weight, 2)
+        return tf.squeeze(convolve(*lifted, (1, *strides), [(0, 0), *pads], (1, *dilations), groups, inferring), 1)
     if rank not in (2, 3):
         raise UnsupportedError(f"TensorFlow convolves over 1 to 3 spatial axes; this x has {rank}.")
+    if groups == 1 and rank == 2 and not inferring and {*weight.shape[2:], *strides} == {1} and not any(map(any, pads)):
+        return _pointwise(y, weight)
     if all(d == 1 for d in dilations):
         return _grouped(y, weight, strides, pads, groups)
     whole = tf.nn.with_space_to_batch(
@@ -56,22 +60,24 @@ def convolve(y: Tensor, weight: Tensor, strides: Sequence[int], pads: Pads, dila
     return whole[(slice(None), *(slice(None, None, s) for s in strides))]
 
 
+def _pointwise(y: Tensor, weight: Tensor) -> Tensor:
+    """A 1x1 convolution as a product of matrices, whose gradient is faster; that of a convolution is joined with what follows it."""
+    n, h, w, c = y.shape
+    m, pixels, held = weight.shape[0], tf.reshape(y, (n * h * w, c)), stored(weight)
+    if held is None:
+        product = tf.matmul(pixels, tf.reshape(weight, (m, c)), transpose_b=True)
+    else:
+        product = tf.matmul(pixels, tf.reshape(held, (c, m)))
+    return tf.reshape(product, (n, h, w, m))
+
+
 def _grouped(y: Tensor, weight: Tensor, strides: Sequence[int], pads: Pads, groups: int) -> Tensor:
     if groups == 1:
-        pointwise = y.shape.rank == 4 and {*weight.shape[2:], *strides} == {1} and not any(map(any, pads))
-        return _pointwise(y, weight) if pointwise and stored(weight) is None else _dense(y, kernel(weight), strides, pads)
+        return _dense(y, kernel(weight), strides, pads)
     if weight.shape[1] == 1 and y.shape.rank == 4:
         return _depthwise(y, weight, strides, pads)
     parts = zip(tf.split(y, groups, -1), tf.split(kernel(weight), groups, -1), strict=True)
     return tf.concat([_dense(part, w, strides, pads) for part, w in parts], -1)
-
-
-def _pointwise(y: Tensor, weight: Tensor) -> Tensor:
-    """A 1x1 convolution as a product of matrices, which takes weight [m, c, 1, 1] as it lies; a convolution has it transposed first."""
-    n, h, w, c = y.shape
-    m = weight.shape[0]
-    y = tf.matmul(tf.reshape(y, (n * h * w, c)), tf.reshape(weight, (m, c)), transpose_b=True)
-    return tf.reshape(y, (n, h, w, m))
 
 
 def _dense(y: Tensor, kernel: Tensor, strides: Sequence[int], pads: Pads) -> Tensor:

@@ -310,7 +310,7 @@ class TensorFlowPrimitives(Primitives):
         if x.dtype == tf.float16:
             wide_x, wide_weight, wide_bias = _widened(x, weight, bias)
             return cast_to(self.convolution(wide_x, wide_weight, wide_bias, strides, pads, dilations, groups), tf.float16)
-        y = neural.convolve(_last(x), weight, strides, pads, dilations, groups)
+        y = neural.convolve(_last(x), weight, strides, pads, dilations, groups, self.inferring)
         return _first(y if bias is None else tf.nn.bias_add(y, tf.cast(bias, y.dtype)))
 
     def max_pool(self, x: Tensor, kernel: Sequence[int], strides: Sequence[int], pads: Sequence[tuple[int, int]]) -> Tensor:
