@@ -38,6 +38,22 @@ def test_both_bounds_have_all_of_the_gradient():
     assert np.isnan(y.numpy()[5])
 
 
+@pytest.mark.parametrize(("low", "high"), [(0.0, 6.0), (0.0, 1.0), (0.0, 0.3), (-1.0, 1.0), (-0.7, 0.7), (-2.0, 5.0), (0.1, 0.3)])
+def test_bounds_are_exact(low, high):
+    p, bounds = TensorFlowPrimitives(), np.float32([low, high])
+    x = tf.constant([*(bounds * (1 - np.float32(1e-6))), *bounds, *(bounds * (1 + np.float32(1e-6))), -9.0, 9.0])
+    with tf.GradientTape() as outer:
+        outer.watch(x)
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            y = p.clip(x, low, high)
+        gradient = tape.gradient(y, x, tf.square(x))
+        total = tf.reduce_sum(gradient)
+    inside = (x.numpy() >= bounds[0]) & (x.numpy() <= bounds[1])
+    assert gradient.numpy() == pytest.approx(np.where(inside, x.numpy() ** 2, 0))
+    assert outer.gradient(total, x).numpy() == pytest.approx(np.where(inside, 2 * x.numpy(), 0))
+
+
 def test_where_bounds_cross_the_upper_one_holds():
     x = tf.constant([-1.0, 2.0, 9.0])
     assert TensorFlowPrimitives().clip(x, 3.0, 1.0).numpy().tolist() == [1, 1, 1]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from allotrope.network.graph import Graph
+import math
+
+from allotrope.network.graph import Graph, Node
 from allotrope.network.network import Network
 from allotrope.network.weights import every_node
 
@@ -14,8 +16,35 @@ NAMED = (3, 2, 0, 1)
 
 def convolution_weights(network: Network, graph: Graph) -> frozenset[str]:
     """The weights [m, c / groups, kh, kw] that nothing in the lowered graph reads but convolutions, as their weight."""
+    found = _read_second_by("Conv", graph)
+    return frozenset(name for name in found if name in network.weights and network.weights[name].ndim == 4)
+
+
+def dense_weights(network: Network, graph: Graph) -> dict[str, tuple[int, int, int, int]]:
+    """The weights [m, k] that nothing reads but Gemms, as their transposed B; with each the shape [m, c, h, w] that it has as a kernel.
+
+    Over features that were flattened, k = c * h * w: the weight is that of a convolution over all of [n, c, h, w]. Else h = w = 1.
+    """
+    makers = {name: node for node in every_node(graph) for name in node.outputs}
+    gemms = {node.inputs[1]: node for node in every_node(graph) if node.operator == "Gemm" and node.attributes.get("transB", 0)}
+    names = [name for name in _read_second_by("Gemm", graph) & gemms.keys() if name in network.weights]
+    return {name: _as_kernel(network.weights[name].shape, makers.get(gemms[name].inputs[0]), graph) for name in names}
+
+
+def _read_second_by(operator: str, graph: Graph) -> frozenset[str]:
+    """The values that are the second input of this operator and nothing else."""
     read = {(node.operator, position, name) for node in every_node(graph) for position, name in enumerate(node.inputs)}
-    elsewhere = {name for operator, position, name in read if (operator, position) != ("Conv", 1)}
+    elsewhere = {name for reader, position, name in read if (reader, position) != (operator, 1)}
     elsewhere |= {value.name for value in graph.outputs}
-    found = {name for operator, position, name in read if (operator, position) == ("Conv", 1)}
-    return frozenset(name for name in found - elsewhere if name in network.weights and network.weights[name].ndim == 4)
+    return frozenset(name for reader, position, name in read if (reader, position) == (operator, 1)) - elsewhere
+
+
+def _as_kernel(shape: tuple[int, ...], before: Node | None, graph: Graph) -> tuple[int, int, int, int]:
+    """A weight's shape [m, k] as [m, c, h, w], where the node `before` flattens [n, c, h, w]."""
+    m, k = shape
+    flattened = graph.values.get(before.inputs[0]) if before is not None and before.operator in ("Flatten", "Reshape") else None
+    image = flattened.shape[1:] if flattened is not None and flattened.shape is not None else ()
+    lengths = [length for length in image if isinstance(length, int)]
+    if len(image) == 3 and len(lengths) == 3 and math.prod(lengths) == k:
+        return m, lengths[0], lengths[1], lengths[2]
+    return m, k, 1, 1

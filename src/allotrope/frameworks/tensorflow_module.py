@@ -9,6 +9,7 @@ from allotrope.frameworks.lowering import lowered
 from allotrope.frameworks.reference import ReferencePrimitives
 from allotrope.frameworks.tensorflow_arrays import to_tensor
 from allotrope.frameworks.tensorflow_import import tf
+from allotrope.frameworks.tensorflow_kernels import Order
 from allotrope.frameworks.tensorflow_primitives import TensorFlowPrimitives
 from allotrope.network.network import Network
 from allotrope.operators.interpret import Context, Program
@@ -20,24 +21,31 @@ class NetworkModule(tf.Module):
     """The network's weights as variables, named as in the network, its graph as `__call__`; made for use inside `tf.function`.
 
     `weights` holds all variables by name; `trainable_variables` are the trainable ones. In training BatchNorm uses the batch and
-    updates its state, and Dropout draws the mask of (`seed`, `step`). Shapes must be static.
+    updates its state, and Dropout draws the mask of (`seed`, `step`). Shapes must be static. Weights have the network's shapes,
+    unless `as_kernels` asks for the `order` that TensorFlow computes with.
     """
 
-    def __init__(self, network: Network, seed: int = 0, primitives: TensorFlowPrimitives | None = None) -> None:
+    def __init__(self, network: Network, seed: int = 0, primitives: TensorFlowPrimitives | None = None, as_kernels: bool = False) -> None:
         """Raises: UnsupportedError that lists every operator without a meaning here."""
         super().__init__()
         self.network, self.seed = network, seed
-        self.program = Program(lowered(network), primitives or TensorFlowPrimitives(), ReferencePrimitives())
+        graph = lowered(network)
+        self.order = Order.of_kernels(network, graph) if as_kernels else Order({}, network)
+        self.program = Program(graph, primitives or TensorFlowPrimitives(), ReferencePrimitives())
         self.weights = {
-            name: tf.Variable(to_tensor(array), trainable=name in network.trainable, name=name) for name, array in network.weights.items()
+            name: tf.Variable(to_tensor(self.order.stored(name, array)), trainable=name in network.trainable, name=name)
+            for name, array in network.weights.items()
         }
 
     def outputs(
         self, inputs: Mapping[str, Tensor], weights: Mapping[str, Tensor], training: bool, step: Any
     ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
-        """The network's outputs by name, and in training the new state by name; a function of its arguments alone."""
+        """The network's outputs by name, and in training the new state by name; a function of its arguments alone.
+
+        `weights` are in the order of the variables.
+        """
         context = Context(training=training, seed=self.seed, step=step)
-        results = self.program({**weights, **inputs}, context)
+        results = self.program({**self.order.views(weights), **inputs}, context)
         return {v.name: y for v, y in zip(self.network.outputs, results, strict=True)}, dict(context.updates)
 
     def values(self) -> dict[str, Tensor]:

@@ -11,6 +11,7 @@ from typing import Any
 
 from allotrope.errors import UnsupportedError
 from allotrope.frameworks.tensorflow_import import tf
+from allotrope.frameworks.tensorflow_kernels import kernel, stored
 
 Tensor = Any
 Pads = Sequence[tuple[int, int]]
@@ -39,14 +40,18 @@ def padded(y: Tensor, pads: Pads, value: Any = 0) -> Tensor:
     return tf.pad(y, [(0, 0), *pads, (0, 0)], constant_values=tf.constant(value, y.dtype))
 
 
-def convolve(y: Tensor, weight: Tensor, strides: Sequence[int], pads: Pads, dilations: Sequence[int], groups: int) -> Tensor:
+def convolve(
+    y: Tensor, weight: Tensor, strides: Sequence[int], pads: Pads, dilations: Sequence[int], groups: int, inferring: bool = False
+) -> Tensor:
     """Cross-correlation of y [n, *spatial, c] with weight [m, c / groups, *kernel], to [n, *positions, m]."""
     rank = y.shape.rank - 2
     if rank == 1:
-        lifted = convolve(tf.expand_dims(y, 1), tf.expand_dims(weight, 2), (1, *strides), [(0, 0), *pads], (1, *dilations), groups)
-        return tf.squeeze(lifted, 1)
+        lifted = tf.expand_dims(y, 1), tf.expand_dims(weight, 2)
+        return tf.squeeze(convolve(*lifted, (1, *strides), [(0, 0), *pads], (1, *dilations), groups, inferring), 1)
     if rank not in (2, 3):
         raise UnsupportedError(f"TensorFlow convolves over 1 to 3 spatial axes; this x has {rank}.")
+    if groups == 1 and rank == 2 and not inferring and {*weight.shape[2:], *strides} == {1} and not any(map(any, pads)):
+        return _pointwise(y, weight)
     if all(d == 1 for d in dilations):
         return _grouped(y, weight, strides, pads, groups)
     whole = tf.nn.with_space_to_batch(
@@ -55,56 +60,57 @@ def convolve(y: Tensor, weight: Tensor, strides: Sequence[int], pads: Pads, dila
     return whole[(slice(None), *(slice(None, None, s) for s in strides))]
 
 
+def _pointwise(y: Tensor, weight: Tensor) -> Tensor:
+    """A 1x1 convolution as a product of matrices, whose gradient is faster; that of a convolution is joined with what follows it."""
+    n, h, w, c = y.shape
+    m, pixels, held = weight.shape[0], tf.reshape(y, (n * h * w, c)), stored(weight)
+    if held is None:
+        product = tf.matmul(pixels, tf.reshape(weight, (m, c)), transpose_b=True)
+    else:
+        product = tf.matmul(pixels, tf.reshape(held, (c, m)))
+    return tf.reshape(product, (n, h, w, m))
+
+
 def _grouped(y: Tensor, weight: Tensor, strides: Sequence[int], pads: Pads, groups: int) -> Tensor:
     if groups == 1:
-        pointwise = y.shape.rank == 4 and {*weight.shape[2:], *strides} == {1} and not any(map(any, pads))
-        return _pointwise(y, weight) if pointwise else _dense(y, _kernel(weight), strides, pads)
+        return _dense(y, kernel(weight), strides, pads)
     if weight.shape[1] == 1 and y.shape.rank == 4:
         return _depthwise(y, weight, strides, pads)
-    parts = zip(tf.split(y, groups, -1), tf.split(weight, groups, 0), strict=True)
-    return tf.concat([_dense(part, _kernel(w), strides, pads) for part, w in parts], -1)
-
-
-def _pointwise(y: Tensor, weight: Tensor) -> Tensor:
-    """A 1x1 convolution as a product of matrices, which takes weight [m, c, 1, 1] as it lies; a convolution has it transposed first."""
-    n, h, w, c = y.shape
-    m = weight.shape[0]
-    y = tf.matmul(tf.reshape(y, (n * h * w, c)), tf.reshape(weight, (m, c)), transpose_b=True)
-    return tf.reshape(y, (n, h, w, m))
-
-
-def _kernel(weight: Tensor) -> Tensor:
-    """weight [m, c, *kernel] as [*kernel, c, m]."""
-    rank = weight.shape.rank
-    return tf.transpose(weight, (*range(2, rank), 1, 0))
+    parts = zip(tf.split(y, groups, -1), tf.split(kernel(weight), groups, -1), strict=True)
+    return tf.concat([_dense(part, w, strides, pads) for part, w in parts], -1)
 
 
 def _dense(y: Tensor, kernel: Tensor, strides: Sequence[int], pads: Pads) -> Tensor:
     if y.shape.rank == 5:
         return tf.nn.conv3d(padded(y, pads), kernel, [1, *strides, 1], "VALID")
-    if any(n < 0 for pair in pads for n in pair):
-        y, pads = padded(y, pads), [(0, 0)] * len(pads)
-    return tf.nn.conv2d(y, kernel, list(strides), _padding(y.shape[1:-1], kernel.shape, strides, pads))
+    padding, pads = _padding(y.shape[1:-1], kernel.shape, strides, pads)
+    return tf.nn.conv2d(padded(y, pads), kernel, list(strides), padding)  # which knows pads, but has a slow gradient with them
 
 
-def _padding(lengths: Sequence[int], kernel: Sequence[int], strides: Sequence[int], pads: Pads) -> Any:
-    """Pads as TensorFlow's kernels run fastest: by name where they are what the name means."""
-    if not any(map(any, pads)):
-        return "VALID"
-    totals = [max(0, (-(-n // s) - 1) * s + k - n) for n, k, s in zip(lengths, kernel, strides, strict=False)]
-    return "SAME" if [(t // 2, t - t // 2) for t in totals] == [tuple(pair) for pair in pads] else [[0, 0], *map(list, pads), [0, 0]]
+def _padding(lengths: Sequence[int], kernel: Sequence[int], strides: Sequence[int], pads: Pads) -> tuple[str, Pads]:
+    """Pads by name and what is left of them: nothing where a name means just that, else as far as a window reaches."""
+    named, reached = [], []
+    for n, k, s, (before, after) in zip(lengths, kernel, strides, pads, strict=False):
+        total = max(0, (-(-n // s) - 1) * s + k - n)
+        named.append((total // 2, total - total // 2))
+        end = (n + before + after - k) // s * s + k
+        reached.append((before, min(after, max(0, end - n - before))))
+    same = [tuple(pair) for pair in pads] == named
+    return ("SAME", [(0, 0)] * len(pads)) if same else ("VALID", reached)
 
 
 def _depthwise(y: Tensor, weight: Tensor, strides: Sequence[int], pads: Pads) -> Tensor:
     """Each channel by itself; weight [m, 1, kh, kw], the m / c filters of a channel side by side."""
-    kernel = tf.transpose(weight, (2, 3, 0, 1))
-    kernel = tf.reshape(kernel, (*kernel.shape[:2], y.shape[-1], -1))
+    filters = tf.reshape(kernel(weight), (*weight.shape[2:], y.shape[-1], -1))
     even = strides[0] == strides[1]  # the kernel has one stride for both axes
     steps = tuple(strides) if even else (1, 1)
-    padding = _padding(y.shape[1:-1], kernel.shape, steps, pads)
-    if padding != "SAME":  # which the kernel knows and is faster with; other pads it takes as given
-        y, padding = padded(y, pads), "VALID"
-    found = tf.nn.depthwise_conv2d(y, kernel, [1, *steps, 1], padding)
+    padding: Any
+    padding, pads = _padding(y.shape[1:-1], filters.shape, steps, pads)
+    if any(n < 0 for pair in pads for n in pair):
+        y = padded(y, pads)
+    elif any(map(any, pads)):
+        padding = [[0, 0], *map(list, pads), [0, 0]]
+    found = tf.nn.depthwise_conv2d(y, filters, [1, *steps, 1], padding)
     return found if even else found[:, :: strides[0], :: strides[1]]
 
 
@@ -116,8 +122,8 @@ def convolve_transposed(y: Tensor, weight: Tensor, strides: Sequence[int], dilat
         return tf.squeeze(lifted, 1)
     if rank not in (2, 3):
         raise UnsupportedError(f"TensorFlow convolves over 1 to 3 spatial axes; this x has {rank}.")
-    kernel = _spread(_kernel(weight), dilations)
-    parts = zip(tf.split(y, groups, -1), tf.split(kernel, groups, -1), strict=True)
+    spread = _spread(kernel(weight), dilations)
+    parts = zip(tf.split(y, groups, -1), tf.split(spread, groups, -1), strict=True)
     return tf.concat([_dense_transposed(part, k, strides) for part, k in parts], -1)
 
 

@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 
 from allotrope.errors import UnsupportedError
+from allotrope.frameworks import tensorflow_clip as clip
+from allotrope.frameworks import tensorflow_dense as dense
 from allotrope.frameworks import tensorflow_neural as neural
 from allotrope.frameworks.primitives import Primitives, lowest
 from allotrope.frameworks.tensorflow_arrays import (
@@ -183,7 +185,7 @@ class TensorFlowPrimitives(Primitives):
         if tf.is_tensor(low) or tf.is_tensor(high):
             return super().clip(x, low, high)
         if low is not None and high is not None and x.dtype.is_floating:
-            return _relu6(x) if self.inferring and (low, high) == (0, 6) else _between(x, min(low, high), high)
+            return clip.relu6(x) if self.inferring and (low, high) == (0, 6) else clip.between(x, min(low, high), high)
         x = x if low is None else self.maximum(x, low)  # in the order that x has
         return x if high is None else self.minimum(x, high)
 
@@ -227,9 +229,11 @@ class TensorFlowPrimitives(Primitives):
 
     # --- shaping
     def reshape(self, x: Tensor, shape: Sequence[int]) -> Tensor:
-        return tf.reshape(x, tuple(shape))
+        return dense.reshape(x, shape)
 
     def transpose(self, x: Tensor, axes: Sequence[int]) -> Tensor:
+        if tuple(axes) == (1, 0):
+            return dense.turned(x)
         y = tf.transpose(x, tuple(axes))
         if tuple(axes) == TO_FIRST:
             y.channels_last = x
@@ -282,12 +286,14 @@ class TensorFlowPrimitives(Primitives):
     def matmul(self, x: Tensor, y: Tensor) -> Tensor:
         if x.dtype == tf.float16:
             return tf.cast(self.matmul(*_widened(x, y)), tf.float16)
+        if x.shape.rank == y.shape.rank == 2:
+            return dense.product(x, y)
         left, right = x.shape.rank == 1, y.shape.rank == 1
         z = tf.matmul(x[None, :] if left else x, y[:, None] if right else y)
         return tf.squeeze(z, [-2] * left + [-1] * right) if left or right else z
 
     def linear(self, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-        y = tf.matmul(x, weight)
+        y = dense.product(x, weight)
         bias = tf.cast(bias, y.dtype)
         return tf.nn.bias_add(y, bias) if bias.shape == y.shape[1:] else y + bias
 
@@ -304,7 +310,7 @@ class TensorFlowPrimitives(Primitives):
         if x.dtype == tf.float16:
             wide_x, wide_weight, wide_bias = _widened(x, weight, bias)
             return cast_to(self.convolution(wide_x, wide_weight, wide_bias, strides, pads, dilations, groups), tf.float16)
-        y = neural.convolve(_last(x), weight, strides, pads, dilations, groups)
+        y = neural.convolve(_last(x), weight, strides, pads, dilations, groups, self.inferring)
         return _first(y if bias is None else tf.nn.bias_add(y, tf.cast(bias, y.dtype)))
 
     def max_pool(self, x: Tensor, kernel: Sequence[int], strides: Sequence[int], pads: Sequence[tuple[int, int]]) -> Tensor:
@@ -353,15 +359,6 @@ class TensorFlowPrimitives(Primitives):
             return (y[:, 0, 0, :] if x.shape.rank == 2 else channels_first(y)), mean, variance
         mean, variance = tf.nn.moments(x, [0, *range(2, x.shape.rank)])
         return self.normalize(x, scale, bias, mean, variance, epsilon), tf.stop_gradient(mean), tf.stop_gradient(variance)
-
-
-_relu6 = kept(tf.nn.relu6)  # not where gradients are asked for: its own is 0 at the bounds
-
-
-@kept
-def _between(x: Tensor, low: float, high: float) -> Tensor:
-    """x kept between two numbers in one kernel, whose gradient has both bounds."""
-    return tf.raw_ops.ClipByValue(t=x, clip_value_min=tf.constant(low, x.dtype), clip_value_max=tf.constant(high, x.dtype))
 
 
 _SCATTERS = {

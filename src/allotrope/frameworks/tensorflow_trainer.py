@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -23,10 +23,10 @@ Tensor = Any
 def _narrow(x: Tensor) -> Tensor:
     if not tf.is_tensor(x) or x.dtype != tf.float32:
         return x
-    twin = getattr(x, "channels_last", None)
     y = tf.cast(x, tf.bfloat16)
-    if twin is not None:
-        y.channels_last = tf.cast(twin, tf.bfloat16)
+    for name in ("channels_last", "flattened", "stored", "turned"):  # what tensors remember
+        if hasattr(x, name):
+            setattr(y, name, _narrow(getattr(x, name)))
     return y
 
 
@@ -63,7 +63,7 @@ class TensorFlowTrainer(Trainer):
         self.device = "/GPU:0" if settings.device == "cuda" else "/CPU:0"
         primitives = MixedPrimitives() if settings.precision == "bfloat16" else TensorFlowPrimitives()
         with tf.device(self.device):
-            self.model = NetworkModule(network, plan.seed, primitives)
+            self.model = NetworkModule(network, plan.seed, primitives, as_kernels=True)
             self.trained = [name for name in network.weights if name in network.trainable and name not in plan.frozen]
             self.slots = {name: self._slots(name) for name in self.trained}
             values = self.model.values()
@@ -133,23 +133,24 @@ class TensorFlowTrainer(Trainer):
 
     def weights(self) -> dict[str, np.ndarray]:
         """Every weight and state to be delivered; see the contract."""
-        return {name: to_numpy(variable) for name, variable in self._delivered().items()}
+        return {name: self.model.order.named(name, to_numpy(variable)) for name, variable in self._delivered().items()}
 
     def state(self) -> dict[str, np.ndarray]:
         """All that the next step depends on; see the contract."""
-        return {name: to_numpy(variable) for name, variable in self._state_variables().items()}
+        return {f"{kind}/{name}": self.model.order.named(name, to_numpy(x)) for kind, name, x in self._state_variables()}
 
     def load_state(self, state: Mapping[str, np.ndarray]) -> None:
         """Go on from a saved state. Raises: TrainingError where names or shapes differ."""
-        variables = self._state_variables()
-        check_state({name: tuple(variable.shape) for name, variable in variables.items()}, state)
-        for name, variable in variables.items():
-            variable.assign(to_tensor(state[name]))
+        order = self.model.order
+        check_state({f"{kind}/{name}": order.named_shapes[name] for kind, name, _ in self._state_variables()}, state)
+        for kind, name, variable in self._state_variables():
+            variable.assign(to_tensor(order.stored(name, state[f"{kind}/{name}"])))
 
-    def _state_variables(self) -> dict[str, Any]:
-        variables = {f"weights/{n}": variable for n, variable in self.model.weights.items()}
-        variables |= {f"optimizer/{slot}/{n}": v for n, slots in self.slots.items() for slot, v in slots.items()}
-        return variables | {f"average/{n}": v for n, v in (self.average or {}).items()}
+    def _state_variables(self) -> Iterator[tuple[str, str, Any]]:
+        """Each with its kind and its weight's name."""
+        yield from (("weights", name, variable) for name, variable in self.model.weights.items())
+        yield from ((f"optimizer/{slot}", name, x) for name, slots in self.slots.items() for slot, x in slots.items())
+        yield from (("average", name, variable) for name, variable in (self.average or {}).items())
 
 
 def set_threads(threads: int | None) -> None:

@@ -1,0 +1,122 @@
+"""TensorFlow's trainer stores weights as its kernels take them; what it gives and takes has the network's names, shapes and order."""
+
+import numpy as np
+import pytest
+
+from allotrope.config import Recipe, Settings
+from allotrope.errors import TrainingError
+from allotrope.frameworks import missing
+from allotrope.frameworks.kernels import convolution_weights, dense_weights
+from allotrope.network.build import Builder
+from allotrope.training.evaluate import softmax
+from allotrope.training.plan import training_plan
+
+if missing("tensorflow") is not None:
+    pytest.skip("TensorFlow is not installed", allow_module_level=True)
+
+from allotrope.frameworks.tensorflow import FRAMEWORK
+
+RANDOM = np.random.default_rng(5)
+IMAGES = RANDOM.normal(size=(6, 4, 7, 7)).astype(np.float32)
+TARGET = np.eye(3, dtype=np.float32)[RANDOM.integers(0, 3, 6)]
+RATE = 0.5
+
+
+def weight(b, name, *shape):
+    values = RANDOM.normal(size=shape) / np.sqrt(np.prod(shape[1:]))
+    return b.weight(name, values.astype(np.float32), trainable=True)
+
+
+def network():
+    """Convolutions of each kind, dense layers over flattened features and over others, and weights read in two ways."""
+    b = Builder()
+    x = b.input("x", "float32", ("n", 4, 7, 7))
+    x = b.add("Conv", [x, weight(b, "whole", 6, 4, 3, 3), weight(b, "bias", 6)], {"kernel_shape": (3, 3), "pads": (1, 1, 1, 1)})
+    x = b.add("Conv", [x, weight(b, "grouped", 8, 3, 3, 3)], {"kernel_shape": (3, 3), "group": 2})
+    x = b.add("Conv", [x, weight(b, "depthwise", 16, 1, 3, 3)], {"group": 8, "strides": (2, 2), "pads": (1, 1, 1, 1)})
+    x = b.add("Conv", [x, weight(b, "pointwise", 5, 16, 1, 1)], {"kernel_shape": (1, 1)})
+    x = b.add("Conv", [x, b.add("Tanh", [weight(b, "changed", 5, 5, 1, 1)])], {"kernel_shape": (1, 1)})
+    x = b.add("Flatten", [b.add("Clip", [x, b.constant(np.float32(-1)), b.constant(np.float32(1))])])
+    x = b.add("Gemm", [x, weight(b, "flat", 45, 45), weight(b, "flat.bias", 45)], {"transB": 1})
+    x = b.add("Add", [x, b.add("Gemm", [b.add("Tanh", [x]), weight(b, "scaled", 45, 45)], {"transB": 1, "alpha": 0.5})])
+    tied = weight(b, "tied", 45, 45)
+    x = b.add("Gemm", [b.add("Gemm", [x, tied], {"transB": 1}), tied])
+    features = b.add("Flatten", [b.add("Tanh", [b.add("Reshape", [x, b.constant(np.array([0, 5, 3, 3]))])])])
+    b.output(b.add("Gemm", [features, weight(b, "last", 3, 45)], {"transB": 1}), "logits")
+    return b.network()
+
+
+NETWORK = network()
+
+
+def trained(**options):
+    plan = training_plan(NETWORK, Recipe(optimizer="momentum", momentum=0.9, weight_decay=0.0, **options), np.ones(3))
+    return FRAMEWORK.trainer(NETWORK, plan, Settings())
+
+
+def test_which_weights_are_kernels():
+    assert convolution_weights(NETWORK, NETWORK.graph) == {"whole", "grouped", "depthwise", "pointwise"}
+    flattened = {"flat": (45, 5, 3, 3), "last": (3, 5, 3, 3)}
+    assert dense_weights(NETWORK, NETWORK.graph) == flattened | dict.fromkeys(("scaled", "tied"), (45, 45, 1, 1))
+
+
+def test_a_step_is_that_of_the_network():
+    trainer = trained(average=0.5)
+    stored = {name: tuple(variable.shape) for name, variable in trainer.model.weights.items()}
+    assert stored["whole"] == (3, 3, 4, 6) and stored["flat"] == (3, 3, 5, 45) and stored["changed"] == (5, 5, 1, 1)
+    logits = NETWORK.run({"x": IMAGES})["logits"]
+    np.testing.assert_allclose(trainer.evaluate(IMAGES), logits, rtol=1e-4, atol=1e-5)
+    slopes = NETWORK.gradients({"x": IMAGES}, {"logits": ((softmax(logits) - TARGET) / 6).astype(np.float32)}, "tensorflow")
+    trainer.step(IMAGES, TARGET, RATE, 1)
+    state = trainer.state()
+    for name, before in NETWORK.weights.items():
+        after = before - RATE * slopes[name]
+        average = before + max(1 - 2 / 11, 0.5) * (after - before)
+        for kind, expected in (("weights", after), ("optimizer/velocity", slopes[name]), ("average", average)):
+            np.testing.assert_allclose(state[f"{kind}/{name}"], expected, rtol=1e-3, atol=1e-5, err_msg=f"{kind} {name}")
+        assert trainer.weights()[name] == pytest.approx(average, rel=1e-3, abs=1e-5)
+
+
+def test_a_state_goes_on_where_it_was_saved():
+    first, second = trained(average=0.5), trained(average=0.5)
+    first.step(IMAGES, TARGET, RATE, 1)
+    second.load_state(first.state())
+    for trainer in (first, second):
+        trainer.step(IMAGES, TARGET, RATE, 2)
+    other = second.state()
+    for name, value in first.state().items():
+        np.testing.assert_array_equal(value, other[name], err_msg=name)
+
+
+def test_a_state_in_the_order_of_kernels_is_refused():
+    trainer = trained()
+    state = trainer.state()
+    with pytest.raises(TrainingError, match="weights/whole"):
+        trainer.load_state(state | {"weights/whole": state["weights/whole"].transpose(2, 3, 1, 0)})
+
+
+def test_bfloat16_takes_them_too():
+    plan = training_plan(NETWORK, Recipe(optimizer="sgd", weight_decay=0.0), np.ones(3))
+    trainer = FRAMEWORK.trainer(NETWORK, plan, Settings(precision="bfloat16"))
+    expected = NETWORK.run({"x": IMAGES})["logits"]
+    np.testing.assert_allclose(trainer.evaluate(IMAGES), expected, atol=0.05 * np.abs(expected).max())
+    assert np.isfinite(float(trainer.step(IMAGES, TARGET, 0.01, 1)))
+
+
+@pytest.mark.parametrize("pads", [(1, 1, 1, 1), (1, 1, 0, 0), (0, 0, 1, 1), (2, 0, 0, 3)])
+@pytest.mark.parametrize(("stride", "length"), [(1, 8), (2, 8), (2, 9), (3, 8), (3, 9)])
+@pytest.mark.parametrize("group", [1, 4])
+def test_pads_are_what_they_are(pads, stride, length, group):
+    b = Builder()
+    x = b.input("x", "float32", (2, 4, length, length))
+    options = {"kernel_shape": (3, 3), "pads": pads, "strides": (stride, stride), "group": group}
+    b.output(b.add("Conv", [x, weight(b, "w", 4, 4 // group, 3, 3)], options), "y")
+    built, image = b.network(), RANDOM.normal(size=(2, 4, length, length)).astype(np.float32)
+    expected = built.run({"x": image})["y"]
+    np.testing.assert_allclose(built.run({"x": image}, "tensorflow")["y"], expected, rtol=1e-4, atol=1e-5)
+    output = RANDOM.normal(size=expected.shape).astype(np.float32)
+    found = built.gradients({"x": image}, {"y": output}, "tensorflow")
+    by_image = float((found["x"].astype(np.float64) * image).sum())
+    assert by_image == pytest.approx(float((expected.astype(np.float64) * output).sum()), rel=1e-3, abs=1e-3)
+    by_weight = float((found["w"].astype(np.float64) * built.weights["w"]).sum())
+    assert by_weight == pytest.approx(by_image, rel=1e-3, abs=1e-3)
