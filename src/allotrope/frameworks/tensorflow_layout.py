@@ -7,17 +7,13 @@ dropped, so a run of convolutions, normalizations and activations has transposes
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from collections.abc import Callable
+from typing import Any
 
+from allotrope.frameworks.layout import TO_FIRST, TO_LAST
 from allotrope.frameworks.tensorflow_import import tf
 
 Tensor = Any
-Element = TypeVar("Element")
-
-TO_LAST, TO_FIRST = (0, 2, 3, 1), (0, 3, 1, 2)
-_AXES = (0, 3, 1, 2)
-"""Where each axis of [n, c, h, w] is in [n, h, w, c]."""
 
 
 def twin(x: Tensor) -> Tensor | None:
@@ -36,16 +32,6 @@ def channels_first(y: Tensor) -> Tensor:
     x = tf.transpose(y, TO_FIRST)
     x.channels_last = y
     return x
-
-
-def in_order(axes: Sequence[int]) -> list[int]:
-    """Axes of [n, c, h, w] as axes of [n, h, w, c]."""
-    return [_AXES[axis] for axis in axes]
-
-
-def reordered(values: Sequence[Element]) -> list[Element]:
-    """One value an axis of [n, c, h, w], in the order of [n, h, w, c]."""
-    return [values[axis] for axis in TO_LAST]
 
 
 def kept(function: Callable[..., Tensor]) -> Callable[..., Tensor]:

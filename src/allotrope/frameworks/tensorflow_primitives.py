@@ -13,6 +13,7 @@ from allotrope.errors import UnsupportedError
 from allotrope.frameworks import tensorflow_clip as clip
 from allotrope.frameworks import tensorflow_dense as dense
 from allotrope.frameworks import tensorflow_neural as neural
+from allotrope.frameworks.layout import TO_FIRST, in_order, reordered
 from allotrope.frameworks.primitives import Primitives, lowest
 from allotrope.frameworks.tensorflow_arrays import (
     HALVES,
@@ -28,7 +29,7 @@ from allotrope.frameworks.tensorflow_arrays import (
     unary,
 )
 from allotrope.frameworks.tensorflow_import import tf
-from allotrope.frameworks.tensorflow_layout import TO_FIRST, channels_first, channels_last, in_order, kept, reordered, twin
+from allotrope.frameworks.tensorflow_layout import channels_first, channels_last, kept, twin
 
 Tensor = Any
 
