@@ -1,11 +1,10 @@
 """Each framework's lowered network against the same network written by hand the way that framework's users write it.
 
-One process a framework; in it rounds are interleaved, each beginning with the other one. The ratio is that of the median
-times, above 1 where the lowered network is faster; the least that is wanted is 0.95. `best` is the ratio of the shortest
-times, which a busy machine disturbs less. Settings are equal: the same threads, precision and batches, plain SGD with
-momentum, which both compute.
+One process a framework; in it the two take single steps in turns. The ratio is the median of the ratios of neighbours (with its
+quartiles), above 1 where the lowered network is faster; the least that is wanted is 0.95. `best` is the ratio of the shortest times.
+Settings are equal: the same threads, precision and batches, plain SGD with momentum, which both compute.
 
-    python benchmarks/lowered_speed.py [--frameworks pytorch jax] [--networks cnn resnet20 mobilenet_v2] [--rounds 7] [--seconds 0.6]
+    python benchmarks/lowered_speed.py [--frameworks pytorch jax] [--networks cnn resnet20 mobilenet_v2] [--seconds 8]
 """
 
 from __future__ import annotations
@@ -40,7 +39,7 @@ SETTINGS = {
 }
 MEAN, STD, CLASSES = [127.0, 127.0, 127.0], [64.0, 64.0, 64.0], 10
 WANTED = 0.95
-LEAST = 2
+LEAST, WARM = 9, 2
 
 
 class Lowered:
@@ -64,37 +63,33 @@ class Lowered:
         return self.trainer.evaluate(images)
 
 
-def timed(action, seconds):
-    """Seconds of each of some runs."""
-    times, ends = [], time.perf_counter() + seconds
-    while len(times) < LEAST or time.perf_counter() < ends:
-        began = time.perf_counter()
-        action()
-        times.append(time.perf_counter() - began)
-    return times
+def timed(action):
+    """Seconds that one call takes."""
+    began = time.perf_counter()
+    action()
+    return time.perf_counter() - began
 
 
-def compared(both, kind, batch, rounds, seconds):
-    """Interleaved rounds of `step` or `infer`, after one that is not counted."""
+def compared(both, kind, batch, seconds):
+    """Calls of `step` or `infer` in turns, each pair beginning with the other one, after some that are not counted."""
     if kind == "train":
         actions = {who: lambda one=one: one.step(*batch) for who, one in both.items()}
     else:
         actions = {who: lambda one=one: one.infer(batch[0]) for who, one in both.items()}
-    for action in actions.values():
-        timed(action, 0.0)
-    times = {who: [] for who in actions}
-    for number in range(rounds):
-        for who in list(actions)[:: 1 if number % 2 else -1]:
-            times[who].append(timed(actions[who], seconds))
-    medians = {who: [statistics.median(one) for one in found] for who, found in times.items()}
-    speeds = {who: len(batch[0]) / statistics.median(found) for who, found in medians.items()}
-    spread = {who: (max(found) - min(found)) / statistics.median(found) for who, found in medians.items()}
-    shortest = {who: min(min(one) for one in found) for who, found in times.items()}
-    ratios = {"ratio": speeds["lowered"] / speeds["by_hand"], "best": shortest["by_hand"] / shortest["lowered"]}
-    return {"images_per_second": speeds, "spread": spread, **ratios}
+    for action in [*actions.values()] * WARM:
+        action()
+    times, ends = {who: [] for who in actions}, time.perf_counter() + seconds
+    while len(times["lowered"]) < LEAST or time.perf_counter() < ends:
+        for who in list(actions)[:: 1 if len(times["lowered"]) % 2 else -1]:
+            times[who].append(timed(actions[who]))
+    ratios = [hand / lowered for lowered, hand in zip(times["lowered"], times["by_hand"], strict=True)]
+    low, middle, high = statistics.quantiles(ratios, n=4)
+    speeds = {who: len(batch[0]) / statistics.median(found) for who, found in times.items()}
+    best = min(times["by_hand"]) / min(times["lowered"])
+    return {"images_per_second": speeds, "ratio": middle, "quartiles": [low, high], "best": best, "pairs": len(ratios)}
 
 
-def in_one_framework(name, networks, rounds, seconds, threads):
+def in_one_framework(name, networks, seconds, threads):
     """A line for each network and kind, on standard output as JSON."""
     if hasattr(os, "sched_setaffinity"):  # JAX has no setting for its threads
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[-threads:])
@@ -113,17 +108,17 @@ def in_one_framework(name, networks, rounds, seconds, threads):
             counts = {who: one.parameters() for who, one in both.items()}
             assert len(set(counts.values())) == 1, f"not the same network: {counts}"
             for kind in ("train", "infer"):
-                found = compared(both, kind, batch, rounds, seconds)
+                found = compared(both, kind, batch, seconds)
                 row = {"framework": name, "network": network, "precision": settings.precision, "kind": kind, "batch": size, **found}
                 print(json.dumps(row), flush=True)
 
 
 def shown(row):
-    speeds = row["images_per_second"]
+    speeds, (low, high) = row["images_per_second"], row["quartiles"]
     flag = "" if row["ratio"] >= WANTED else f"  below {WANTED}"
     return (
         f"{row['framework']:10} {row['network']:12} {row['precision']:8} {row['kind']:5} lowered {speeds['lowered']:9,.0f} images/s, "
-        f"by hand {speeds['by_hand']:9,.0f}, ratio {row['ratio']:.3f}, best {row['best']:.3f}{flag}"
+        f"by hand {speeds['by_hand']:9,.0f}, ratio {row['ratio']:.3f} ({low:.2f} to {high:.2f}), best {row['best']:.3f}{flag}"
     )
 
 
@@ -131,8 +126,7 @@ def options():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--frameworks", nargs="+", default=[name for name in SETTINGS if name in FRAMEWORKS], choices=list(SETTINGS))
     parser.add_argument("--networks", nargs="+", default=list(SIZES), choices=list(SIZES))
-    parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--seconds", type=float, default=0.6, help="of each turn in a round")
+    parser.add_argument("--seconds", type=float, default=8.0, help="of each comparison, at the least")
     parser.add_argument("--threads", type=int, default=cores())
     parser.add_argument("--inside", action="store_true", help=argparse.SUPPRESS)
     return parser.parse_args()
@@ -141,11 +135,11 @@ def options():
 def main():
     asked = options()
     if asked.inside:
-        in_one_framework(asked.frameworks[0], asked.networks, asked.rounds, asked.seconds, asked.threads)
+        in_one_framework(asked.frameworks[0], asked.networks, asked.seconds, asked.threads)
         return
     threads = str(asked.threads)
     environment = {**os.environ, "OMP_NUM_THREADS": threads, "TF_NUM_INTRAOP_THREADS": threads, "TF_CPP_MIN_LOG_LEVEL": "3"}
-    rest = ["--networks", *asked.networks, "--rounds", str(asked.rounds), "--seconds", str(asked.seconds), "--threads", threads]
+    rest = ["--networks", *asked.networks, "--seconds", str(asked.seconds), "--threads", threads]
     rows = []
     for name in asked.frameworks:
         if missing(name) is not None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
+import io
 import json
 import subprocess
 import sys
@@ -31,37 +33,43 @@ def mlp():
 
 
 @pytest.fixture(scope="module")
-def folders(tmp_path_factory):
-    """The folder of the same small network for each target, converted once."""
-    return functools.cache(lambda target: convert(mlp(), tmp_path_factory.mktemp("convert") / target, to=target).folder)
+def converted(tmp_path_factory):
+    """What `convert` gave for a network by its name and a target, made once."""
+    return functools.cache(lambda target, name: convert(NETWORKS[name](), tmp_path_factory.mktemp(name) / "out", to=target))
 
 
-@pytest.fixture
-def folder(target, folders):
-    return folders(target)
+@pytest.fixture(scope="module")
+def commanded(tmp_path_factory):
+    """What the command line wrote and printed for a small network and a target, once."""
+
+    def run(target):
+        folder = tmp_path_factory.mktemp(target)
+        mlp().save(folder / "model.onnx")
+        with contextlib.redirect_stdout(io.StringIO()) as printed:
+            assert main(["convert", str(folder / "model.onnx"), "--to", target, str(folder / "out"), "--json"]) == 0
+        return folder / "out", json.loads(printed.getvalue().splitlines()[-1])
+
+    return functools.cache(run)
 
 
 @pytest.mark.parametrize("name", NETWORKS)
-def test_outputs_are_the_references_and_it_learns(target, name, tmp_path):
+def test_outputs_are_the_references_and_it_learns(target, name, converted):
     if target in ("jax", "keras") and name == "mobilenet_v2":
         pytest.skip("its depthwise convolutions are in `layers` too, and it takes a minute")
     if target == "tensorflow" and name not in ("delivered", "lstm", "transformer"):
         pytest.skip("TensorFlow's graphs are those of the Keras model, which is tested on this network")
-    network = NETWORKS[name]()
-    found = convert(network, tmp_path / "out", to=target).json
+    network, folder, found = NETWORKS[name](), converted(target, name).folder, converted(target, name).json
     assert set(found["proof"]["differences"]) == {value.name for value in network.outputs}
     assert max(found["proof"]["differences"].values()) <= EQUAL
     before, after = found["proof"]["loss"]
     assert after < before
     assert found["proof"]["learning"] >= len(network.trainable)
-    assert sorted(found["files"]) == sorted(
-        p.relative_to(tmp_path / "out").as_posix() for p in (tmp_path / "out").rglob("*") if p.is_file()
-    )
-    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+    assert sorted(found["files"]) == sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file())
+    assert [path.name for path in folder.parent.iterdir()] == ["out"]
 
 
-def test_sources_are_formatted(target, tmp_path):
-    folder = convert(NETWORKS["delivered"](), tmp_path / "out", to=target).folder
+def test_sources_are_formatted(target, converted):
+    folder = converted(target, "delivered").folder
     sources = [str(path) for path in folder.glob("*.py")]
     if sources:
         for arguments in (["format", "--isolated", "--check"], ["check", "--isolated", "--select", "E,F,I,B,UP"]):
@@ -69,21 +77,19 @@ def test_sources_are_formatted(target, tmp_path):
             assert done.returncode == 0, done.stdout
 
 
-def test_the_command_line(target, tmp_path, capsys):
-    mlp().save(tmp_path / "model.onnx")
-    assert main(["convert", str(tmp_path / "model.onnx"), "--to", target, str(tmp_path / "out"), "--json"]) == 0
-    found = json.loads(capsys.readouterr().out.splitlines()[-1])
+def test_the_command_line(target, commanded):
+    _, found = commanded(target)
     assert found["to"] == target
     assert "README.md" in found["files"]
     assert max(found["proof"]["differences"].values()) <= EQUAL
 
 
-def test_a_wrong_conversion_is_found(target, folder):
+def test_a_wrong_conversion_is_found(target, commanded):
     """The proof itself: the folder of one network is not another's."""
     other = mlp()
     other = other.with_weights({"fc.bias": other.weights["fc.bias"] + np.float32(1e-3)})
     with pytest.raises(UnsupportedError, match="'logits' differs by"):
-        prove(other, folder, proof_script(target))
+        prove(other, commanded(target)[0], proof_script(target))
 
 
 def test_names_of_a_hostile_file_stay_text(target, tmp_path):
