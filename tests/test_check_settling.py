@@ -9,9 +9,10 @@ import pytest
 
 from agreeing import STEPS, answers, copied, expectations, network
 from allotrope.frameworks import missing
+from allotrope.measure.agreement.comparer import compare_gradients
 from allotrope.measure.agreement.judge import judge
 from allotrope.measure.agreement.proof import row_of
-from allotrope.measure.agreement.settling import MARGIN, NUDGE, has_departed, settled_steps
+from allotrope.measure.agreement.settling import MARGIN, NUDGE, gradient_noise, has_departed, settled_steps
 from allotrope.measure.agreement.task import nudged
 
 pytestmark = pytest.mark.skipif(missing("pytorch") is not None, reason="the true answers are PyTorch's")
@@ -86,3 +87,16 @@ def test_too_few_steps_are_a_departure_however_many_are_settled(true, expected):
     short.losses = short.losses[:-1]
     _, row = judge([true, short], expected, {"float64": 2})
     assert not row.parts["losses"].agrees
+
+
+def test_a_kink_that_rounding_crosses_is_no_departure_and_a_wrong_gradient_is_one(true, expected):
+    """An echo whose gradient of one weight jumps: that weight alone may be off by as much."""
+    echo = {name: array.copy() for name, array in true.gradients.items()}
+    echo["conv.weight"][0] *= 1.5
+    noise = gradient_noise([true.gradients, echo], true.gradients)
+    assert noise["conv.weight"] > 1e-3
+    assert not any(value for name, value in noise.items() if name != "conv.weight")
+    assert compare_gradients(echo, true.gradients, 1e-4, noise).agrees
+    assert not compare_gradients(echo, true.gradients, 1e-4).agrees
+    wrong = {**true.gradients, "fc.weight": -true.gradients["fc.weight"]}
+    assert compare_gradients(wrong, true.gradients, 1e-4, noise).departures[0].culprit == "gradient of 'fc.weight'"

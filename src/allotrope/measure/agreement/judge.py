@@ -50,7 +50,7 @@ class Expectation:
     """What the reference says of one precision.
 
     For float32, the noises are how far NumPy's own float32 is from its float64: of values, of values in training, and of the first
-    step's state by name, with its loss under "".
+    step's state by name, with its loss under "". That of gradients is what float32's rounding of the weights does to float64's.
     """
 
     task: Task
@@ -61,6 +61,7 @@ class Expectation:
     first: FirstStep | None = None
     noise: Mapping[str, float] = field(default_factory=dict)
     training_noise: Mapping[str, float] = field(default_factory=dict)
+    gradient_noise: Mapping[str, float] = field(default_factory=dict)
     first_noise: Mapping[str, float] = field(default_factory=dict)
 
 
@@ -90,8 +91,7 @@ def judge(recordings: Sequence[Recording], expected: Mapping[str, Expectation], 
     reference: its gradients are compared in float64 if there are such, its training in the same precision.
     """
     rows = [_against_reference(found, expected[found.precision]) for found in recordings]
-    sources = sorted((row for row in rows if row.recording.gradients is not None), key=lambda row: row.recording.precision != "float64")
-    source = _first_sound(sources, ("slopes",))
+    source = source_of(rows)
     for row in rows:
         if source is not None and row is not source:
             _add_gradients(row, source.recording, expected[row.recording.precision])
@@ -101,6 +101,12 @@ def judge(recordings: Sequence[Recording], expected: Mapping[str, Expectation], 
             if leader is not None and row is not leader:
                 _add_training(row, leader.recording, expectation, settled.get(precision))
     return rows
+
+
+def source_of(rows: Sequence[Row]) -> Row | None:
+    """The one to whose gradients the others are held."""
+    sources = sorted((row for row in rows if row.recording.gradients is not None), key=lambda row: row.recording.precision != "float64")
+    return _first_sound(sources, ("slopes",))
 
 
 def leader_of(rows: Sequence[Row], precision: str) -> Row | None:
@@ -160,7 +166,8 @@ def _add_gradients(row: Row, source: Recording, expected: Expectation) -> None:
         return
     dtypes = {name: array.dtype for name, array in network.weights.items()} | {value.name: value.dtype for value in network.inputs}
     rounded = {name: array.astype(dtypes.get(name, array.dtype), copy=False) for name, array in source.gradients.items()}
-    row.add("gradients", compare_gradients(found, rounded, expected.tolerance.gradients), f"{source.framework} {source.precision}")
+    comparison = compare_gradients(found, rounded, expected.tolerance.gradients, expected.gradient_noise)
+    row.add("gradients", comparison, f"{source.framework} {source.precision}")
 
 
 def _add_training(row: Row, leader: Recording, expected: Expectation, settled: int | None) -> None:

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from allotrope.frameworks import missing
-from allotrope.measure.agreement.judge import Expectation, Row, Tolerance, judge, leader_of, partings
+from allotrope.measure.agreement.judge import Expectation, Row, Tolerance, judge, leader_of, partings, source_of
 from allotrope.measure.agreement.prepare import prepare
 from allotrope.measure.agreement.proof import Proof, agreement, missing_row, row_of
 from allotrope.measure.agreement.recording import Recording, record, steps_kept
-from allotrope.measure.agreement.settling import NUDGE, has_departed, settled_steps
+from allotrope.measure.agreement.settling import KINKED, NUDGE, gradient_noise, has_departed, settled_steps
 from allotrope.measure.agreement.task import Task
 from allotrope.measure.machine import cores, machine
 
@@ -56,7 +56,8 @@ def prove(
     recordings = [_recorded(name, expected, options, file.parent, say) for expected in prepared.expected.values() for name in there]
     judged = judge(recordings, prepared.expected)
     settled = _settled(judged, prepared.expected, options, file.parent, say)
-    judged = judge(recordings, prepared.expected, {precision: steps for precision, (steps, _) in settled.items()}) if settled else judged
+    noisy = _with_gradient_noise(judged, prepared.expected, options, file.parent, say)
+    judged = judge(recordings, noisy, {precision: steps for precision, (steps, _) in settled.items()})
     rows = [row_of(row) for name in there for row in judged if row.recording.framework == name]
     rows += [missing_row(name, reason) for name, reason in reasons.items()]
     return Proof(
@@ -106,7 +107,7 @@ def _settled(
         name, tell = leader.recording.framework, _teller(leader.recording.framework, expectation, say)
         tell(f"once more from weights moved by {NUDGE:.0e} of themselves, to see what rounding alone does")
         task, folder = replace(expectation.task, nudge=NUDGE), scratch / precision / f"{name}-echo"
-        echo = record(name, task, options.steps, _kept(expectation, options), options.threads or cores(), folder, tell, whole=False)
+        echo = record(name, task, options.steps, _kept(expectation, options), options.threads or cores(), folder, tell, ("training",))
         steps = settled_steps(echo, leader.recording, expectation)
         if not echo.failure and steps < options.steps:
             found[precision] = (
@@ -117,6 +118,26 @@ def _settled(
                 ),
             )
     return found
+
+
+def _with_gradient_noise(
+    judged: Sequence[Row], expected: Mapping[str, Expectation], options: Options, scratch: Path, say: Callable[[str], None]
+) -> Mapping[str, Expectation]:
+    """The expectations, and where gradients depart in float32: with what its rounding alone does, which may lead over a kink."""
+    source = source_of(judged)
+    gradients = None if source is None else source.recording.gradients
+    if source is None or gradients is None or not has_departed(judged, "float32", ("gradients",)):
+        return expected
+    recording, own = source.recording, expected[source.recording.precision]
+    tell = _teller(recording.framework, own, say)
+    tell("gradients from weights moved by float32's rounding, to see whether a kink is near")
+    echoes = [
+        record(recording.framework, replace(own.task, nudge=part), 0, [], options.threads or cores(), folder, tell, ("gradients",))
+        for part in KINKED
+        for folder in [scratch / recording.precision / f"{recording.framework}-off-by-{part}"]
+    ]
+    noise = gradient_noise([echo.gradients for echo in echoes if echo.gradients is not None], gradients)
+    return {**expected, "float32": replace(expected["float32"], gradient_noise=noise)}
 
 
 def _facts(expected: Mapping[str, Expectation]) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,9 @@ from allotrope.measure.process import PATIENCE, WorkerError, WorkerProcess
 
 WORKER = "allotrope.measure.agreement.worker"
 """What each process runs."""
+
+PARTS = ("outputs", "gradients", "training")
+"""What a framework is asked for."""
 
 AT_ONCE = 20
 """Training steps between two lines of progress."""
@@ -35,33 +38,33 @@ class Recording:
 
 
 def record(
-    framework: str, task: Task, steps: int, kept: Sequence[int], threads: int, folder: Path, say: Callable[[str], None], whole: bool = True
+    framework: str,
+    task: Task,
+    steps: int,
+    kept: Sequence[int],
+    threads: int,
+    folder: Path,
+    say: Callable[[str], None],
+    parts: Collection[str] = PARTS,
 ) -> Recording:
-    """Has a fresh process do the task, or without `whole` its training alone.
-
-    `kept` are the training steps after which the weights are kept, in files in `folder`.
-    """
+    """Has a fresh process do the task, all `parts` of it. `kept` are the training steps after which weights are kept, in `folder`."""
     found = Recording(framework, task.precision)
     folder.mkdir(parents=True)
     with WorkerProcess(threads, PATIENCE, WORKER) as worker:
         try:
             found.version = worker.ask("begin", framework=framework, task=asdict(task))["version"]
-            if whole:
-                _compute(found, worker, task, folder, say)
-            if steps:
+            if "outputs" in parts:
+                say("outputs")
+                found.outputs = _arrays(found, worker, "outputs", "outputs", folder / "outputs.npz", training=False)
+                found.training_outputs = _arrays(found, worker, "training outputs", "outputs", folder / "training.npz", training=True)
+            if "gradients" in parts and task.network.trainable and task.outputs:
+                say("gradients")
+                found.gradients = _arrays(found, worker, "gradients", "gradients", folder / "gradients.npz")
+            if "training" in parts and steps:
                 _train(found, worker, steps, kept, folder, say)
         except WorkerError as error:
             found.failure = str(error)
     return found
-
-
-def _compute(found: Recording, worker: WorkerProcess, task: Task, folder: Path, say: Callable[[str], None]) -> None:
-    say("outputs")
-    found.outputs = _arrays(found, worker, "outputs", "outputs", folder / "outputs.npz", training=False)
-    found.training_outputs = _arrays(found, worker, "training outputs", "outputs", folder / "training.npz", training=True)
-    if task.network.trainable and task.outputs:
-        say("gradients")
-        found.gradients = _arrays(found, worker, "gradients", "gradients", folder / "gradients.npz")
 
 
 def _arrays(found: Recording, worker: WorkerProcess, part: str, command: str, file: Path, **arguments: Any) -> Arrays | None:

@@ -1,22 +1,29 @@
-"""How long a training can be compared: until rounding alone takes it elsewhere, as in deep networks it soon may."""
+"""What rounding alone does: until when it leaves a training where it is, and which gradients it moves over a kink.
+
+Both are found by an echo: the same task in the same framework, from weights that begin a little off.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from allotrope.measure.agreement.comparer import compare_losses, compare_steps
+from allotrope.measure.agreement.arrays import Arrays
+from allotrope.measure.agreement.comparer import SMALL, compare_losses, compare_steps
+from allotrope.measure.agreement.difference import difference, scale_of
 from allotrope.measure.agreement.judge import TRAINED, Expectation, Row
 from allotrope.measure.agreement.recording import Recording
 
 NUDGE = 2.0**-46
 """The part of itself by which each weight of the echo begins off: some rounding errors, as many as a network's outputs gather."""
+KINKED = tuple(sign * 2.0**-power for power in (18, 20) for sign in (1, -1))
+"""The same for gradients, each once: what float32 does to values between the weights and a kink, to both sides."""
 MARGIN = 100.0
 """The echo may differ by the tolerance divided by this: other frameworks round in more places than where the echo was moved."""
 
 
-def has_departed(rows: Sequence[Row], precision: str) -> bool:
-    """Whether any training in this precision departs from that which the others are held to."""
-    parts = [row.parts[part] for row in rows if row.recording.precision == precision for part in TRAINED if part in row.parts]
+def has_departed(rows: Sequence[Row], precision: str, names: Sequence[str] = TRAINED) -> bool:
+    """Whether in this precision any of these parts departs, by default those that are about all training steps."""
+    parts = [row.parts[part] for row in rows if row.recording.precision == precision for part in names if part in row.parts]
     return not all(part.agrees for part in parts)
 
 
@@ -34,3 +41,9 @@ def settled_steps(echo: Recording, found: Recording, expected: Expectation) -> i
         if not same:
             return step - 1
     return steps
+
+
+def gradient_noise(echoes: Sequence[Arrays], gradients: Arrays) -> dict[str, float]:
+    """How far the gradients are moved by echoes that begin off by float32's rounding: the largest error by name."""
+    floor = SMALL * max((scale_of(array) for array in gradients.values()), default=0.0)
+    return {name: max((difference(echo[name], array, floor).error for echo in echoes), default=0.0) for name, array in gradients.items()}
