@@ -15,7 +15,7 @@ demo: $(VENV)/.demo-installed
 	$(BIN)/allotrope fit digits --out $(RUNS)
 
 test: lint types
-	ALLOTROPE_TEST_FRAMEWORKS=$(FRAMEWORKS) $(BIN)/python -m pytest -q -n 2 --dist loadfile
+	ALLOTROPE_TEST_FRAMEWORKS=$(FRAMEWORKS) $(BIN)/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder
 
 lint: $(TESTED)
 	$(BIN)/ruff check .

@@ -43,7 +43,7 @@ def pictures(folder: Path) -> Path:
 def compared(tmp_path_factory):
     """A whole race on the command line: its folder, and what --json printed."""
     folder = tmp_path_factory.mktemp("runs")
-    command = ["compare", str(pictures(folder)), "--network", "cnn", "--frameworks", ",".join(WANTED), "--epochs", "3", "--seeds", "2"]
+    command = ["compare", str(pictures(folder)), "--network", "cnn", "--frameworks", ",".join(WANTED), "--epochs", "3", "--seeds", "1"]
     words = [*command, "--threads", "1", "--budget", f"{90 * len(WANTED)}s", "--out", str(folder), "--json"]
     done = subprocess.run([sys.executable, "-m", "allotrope.cli", *words], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
@@ -60,10 +60,10 @@ def test_every_framework_has_a_whole_row(compared):
         assert row["training"]["images_per_second"] > 0
         assert row["training"]["spread"] >= 0
         assert row["inference"]["images_per_second"] > 0
-        assert [training["seed"] for training in row["trainings"]] == [0, 1]
-        assert [training["epochs"] for training in row["trainings"]] == [3, 3]
+        assert [training["seed"] for training in row["trainings"]] == [0]
+        assert [training["epochs"] for training in row["trainings"]] == [3]
         assert row["validation_accuracy"]["lowest"] > 0.9
-        assert row["reached"] == 2
+        assert row["reached"] == 1
         assert row["seconds_to_accuracy"]["lowest"] > row["trainings"][0]["import_seconds"] > 0
         assert row["peak_memory"] > 50e6
 
@@ -89,7 +89,7 @@ def test_the_report_shows_the_race(compared):
     assert printed["verdict"]["sentence"].split(":")[0] in page
     assert 'id="frameworks"' in page
     assert 'id="courses"' in page
-    assert page.count('<path class="line') == 3 * 2 * len(WANTED)  # a line for each training, in each of three widths
+    assert page.count('<path class="line') == 3 * len(WANTED)  # a line for each training, in each of three widths
 
 
 def test_a_run_of_compare_is_no_run_of_fit(compared):
@@ -101,7 +101,7 @@ def test_an_onnx_file_with_a_new_head(tmp_path):
     from allotrope.network import zoo
 
     zoo.cnn(5, (3, 12, 12), channels=(8,), hidden=(16,)).save(tmp_path / "five.onnx")
-    how = {"network": str(tmp_path / "five.onnx"), "frameworks": "pytorch", "epochs": 2, "seeds": 1, "threads": 1, "budget": "60s"}
+    how = {"network": str(tmp_path / "five.onnx"), "frameworks": "pytorch", "epochs": 2, "seeds": 2, "threads": 1, "budget": "60s"}
     with pytest.raises(UsageError, match="Add --new-head"):
         compare(pictures(tmp_path), **how, out=tmp_path / "runs", quiet=True)
     assert not (tmp_path / "runs").exists()
@@ -109,7 +109,7 @@ def test_an_onnx_file_with_a_new_head(tmp_path):
     assert found.framework == "pytorch"
     assert found.json["network"] == "five"
     assert "--frameworks pytorch" in found.json["command"]
-    assert found.json["frameworks"][0]["trainings"][0]["epochs"] == 2
+    assert [(training["seed"], training["epochs"]) for training in found.json["frameworks"][0]["trainings"]] == [(0, 2), (1, 2)]
 
 
 # --- what goes wrong
@@ -169,10 +169,10 @@ def test_a_racer_that_is_killed_is_a_row_with_its_reason(inputs):
 
 def test_a_racer_that_hangs_is_ended_in_time(inputs, monkeypatch):
     folder, plan, *_ = inputs
-    monkeypatch.setattr(race, "PATIENCE", 20.0)
+    monkeypatch.setattr(race, "PATIENCE", 12.0)
     hanging = KilledRace(folder, plan, "round 2 of 5", signal.SIGSTOP)
     hanging.run()
-    assert "no answer to 'train' within 20 s" in hanging.rows[0]["reason"]
+    assert "no answer to 'train' within 12 s" in hanging.rows[0]["reason"]
     assert all(worker._process.poll() is not None for worker in hanging.workers)
 
 

@@ -19,7 +19,7 @@ LEAST = {"reference": 1943, "pytorch": 1857, "tensorflow": 1779, "jax": 1779}
 
 def chosen(name, kinds=conformance.KINDS):
     """The cases that a framework runs here."""
-    return conformance.chosen(kinds, one_in=1 if EVERYTHING or name in ("reference", "pytorch") else 8)
+    return conformance.chosen(kinds, one_in=1 if EVERYTHING or name in ("reference", "pytorch") else 16 if name == "jax" else 8)
 
 
 def counted(label, results, gaps, capsys):
