@@ -20,8 +20,8 @@ CANCELLING = frozenset({"Add", "AveragePool", "GlobalAveragePool", "Mean", "Redu
 SMALL = 1e-2
 """The share of the scale around it below which an array counts as small: rounding there is judged by that share."""
 
-NOISE = 10.0
-"""How many times the error of NumPy's own float32 a framework's may be: NumPy sums in pairs, which rounds less than most orders do."""
+NOISE = 4.0
+"""How many times the error of NumPy's own float32 a framework's may be: sums in another order round otherwise."""
 
 SETTLED = 1e-5
 """How well finite differences, which are float64's in every precision, must settle: the width of a step crosses a kink otherwise."""
