@@ -6,6 +6,7 @@ import pytest
 from allotrope import networks
 from allotrope.errors import UnsupportedError
 from allotrope.frameworks import framework
+from allotrope.frameworks.jax_releases import WRONG_ON_CPUS, warn_of_wrong_results
 from allotrope.frameworks.widening import widened
 from allotrope.network.build import Builder
 
@@ -102,3 +103,39 @@ def test_a_gradient_that_numpy_would_cut_off_is_refused():
 
 def test_the_trainer_is_always_compiled():
     assert all(s.compiled for s in framework("jax").settings())
+
+
+def constant_weights(activation):
+    """A convolution with constant weights, the mean of each channel times 1e9, an activation."""
+    b = Builder()
+    kernel = b.add("Expand", [b.constant(np.float32(1e-3)), b.constant(np.array([100, 64, 1, 1]))])
+    y = b.add("GlobalAveragePool", [b.add("Conv", [b.input("x", "float32", ("n", 64, 13, 13)), kernel])])
+    b.output(b.add(activation, [b.add("Mul", [y, b.constant(np.float32(1e11))])], {"axis": 1}), "y")
+    return b.network()
+
+
+@pytest.mark.parametrize("activation", ["Softmax", "LogSoftmax"])
+def test_what_the_compiler_joins_stays_right(activation):
+    x = np.random.default_rng(0).random((2, 64, 13, 13), np.float32)
+    found = constant_weights(activation).run({"x": x}, framework="jax")["y"]
+    np.testing.assert_allclose(found, np.full_like(found, 0.01 if activation == "Softmax" else np.log(0.01)), rtol=1e-6)
+
+
+@pytest.mark.parametrize("function", ["softmax", "log_softmax"])
+def test_softmax_is_that_of_jax_with_its_derivatives(function):
+    from allotrope.frameworks import jax_softmax
+
+    ours, theirs = getattr(jax_softmax, function), getattr(jax.nn, function)
+    x = jax.numpy.asarray(np.random.default_rng(0).standard_normal((3, 5)))
+    for rows in (x, x.at[0].set(-np.inf), x.at[1, 2].set(np.inf), x.at[2, :4].set(-np.inf), x.at[0, 0].set(np.nan), x[:, :0]):
+        np.testing.assert_allclose(ours(rows, 1), theirs(rows, 1), rtol=1e-5)
+    second = [jax.jacfwd(jax.jacrev(lambda x, f=f: f(x, 1)))(x) for f in (ours, theirs)]
+    np.testing.assert_allclose(*second, atol=1e-6)
+
+
+def test_releases_with_wrong_results_are_named(recwarn):
+    warn_of_wrong_results("0.10.1")
+    assert not recwarn
+    for release in WRONG_ON_CPUS:
+        with pytest.warns(RuntimeWarning, match=rf"jaxlib {release} .* pip install 'jaxlib!=0\.10\.2"):
+            warn_of_wrong_results(release)

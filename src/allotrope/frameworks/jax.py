@@ -13,6 +13,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import jaxlib
 import numpy as np
 
 from allotrope.config import Settings
@@ -20,6 +21,7 @@ from allotrope.errors import UnsupportedError
 from allotrope.frameworks.contract import Framework, Trainer, TrainingPlan
 from allotrope.frameworks.inputs import check_inputs
 from allotrope.frameworks.jax_primitives import JaxPrimitives, UnknownValueError, to_array, to_numpy
+from allotrope.frameworks.jax_releases import warn_of_wrong_results
 from allotrope.frameworks.lowering import lowered
 from allotrope.frameworks.reference import ReferencePrimitives
 from allotrope.network.network import Network
@@ -120,4 +122,5 @@ def _gradients_of(network: Network) -> Callable[..., dict[str, jax.Array]]:
     return gradients
 
 
+warn_of_wrong_results(jaxlib.__version__)
 FRAMEWORK = Jax()

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from allotrope.frameworks.jax_layout import channels_first, channels_last, kernel, twin
+from allotrope.frameworks.jax_layout import channels_first, channels_last, kept, kernel, twin
 
 Array = Any
 Pads = Sequence[tuple[int, int]]
@@ -77,20 +77,21 @@ def convolve_transposed(
 
 def max_pool(x: Array, lowest: float, kernel: Sequence[int], strides: Sequence[int], pads: Pads) -> jax.Array:
     """Largest of each window of x [n, c, *spatial]; `lowest` never wins."""
-    y, low = twin(x), np.asarray(lowest, x.dtype)
-    if y is None:
-        return lax.reduce_window(x, low, lax.max, (1, 1, *kernel), (1, 1, *strides), [(0, 0), (0, 0), *pads])
-    return channels_first(lax.reduce_window(y, low, lax.max, (1, *kernel, 1), (1, *strides, 1), [(0, 0), *pads, (0, 0)]))
+    return _over_windows(lax.max, lowest, x, kernel, strides, pads)
 
 
 def average_pool(x: Array, kernel: Sequence[int], strides: Sequence[int], pads: Pads) -> jax.Array:
-    """Mean of each window of x [n, c, *spatial], padding counted as zeros.
+    """Mean of each window of x [n, c, *spatial], padding counted as zeros."""
+    return kept(jnp.divide)(_over_windows(lax.add, 0, x, kernel, strides, pads), math.prod(kernel))
 
-    The channels stay first, though that is slower: last, XLA of jaxlib 0.10.2 joins the sum with a convolution before it and on CPUs
-    then reads what nobody wrote (DenseNet-121 with constant weights).
-    """
-    zero = np.zeros((), x.dtype)
-    return lax.reduce_window(x, zero, lax.add, (1, 1, *kernel), (1, 1, *strides), [(0, 0), (0, 0), *pads]) / math.prod(kernel)
+
+def _over_windows(
+    function: Callable[..., jax.Array], start: float, x: Array, kernel: Sequence[int], strides: Sequence[int], pads: Pads
+) -> jax.Array:
+    y, first = twin(x), np.asarray(start, x.dtype)
+    if y is None:
+        return lax.reduce_window(x, first, function, (1, 1, *kernel), (1, 1, *strides), [(0, 0), (0, 0), *pads])
+    return channels_first(lax.reduce_window(y, first, function, (1, *kernel, 1), (1, *strides, 1), [(0, 0), *pads, (0, 0)]))
 
 
 def normalize(x: Array, scale: Array, bias: Array, mean: Array, variance: Array, epsilon: float) -> jax.Array:

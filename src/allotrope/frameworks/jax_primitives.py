@@ -15,6 +15,7 @@ from jax import lax
 from allotrope.errors import UnsupportedError
 from allotrope.frameworks import jax_neural as neural
 from allotrope.frameworks.jax_layout import channels_first, channels_last, kept, twin
+from allotrope.frameworks.jax_softmax import log_softmax, softmax
 from allotrope.frameworks.layout import TO_FIRST, TO_LAST, in_order, reordered
 from allotrope.frameworks.primitives import Array, Primitives, highest, lowest
 
@@ -227,10 +228,10 @@ class JaxPrimitives(Primitives):
         return jnp.take_along_axis(x, places, axis), places
 
     def softmax(self, x: Array, axis: int) -> jax.Array:
-        return jax.nn.softmax(x, axis)
+        return softmax(x, axis)
 
     def log_softmax(self, x: Array, axis: int) -> jax.Array:
-        return jax.nn.log_softmax(x, axis)
+        return log_softmax(x, axis)
 
     # --- shaping
     def reshape(self, x: Array, shape: Sequence[int]) -> jax.Array:
