@@ -165,8 +165,6 @@ REASONS = {
 KINKS = {
     "gradient test_reduce_min_default_axes_keepdims_example": "three elements are equally small, where central differences are no "
     "gradient of any kind: they give (largest + smallest) / 2 of the three",
-    "gradient test_roialign_mode_max": "two points of a cell see one pixel equally well but for the last bit, so that one of them has "
-    "the maximum and its gradient, while central differences see both",
 }
 """Why the gradients differ from central differences that do."""
 

@@ -69,6 +69,20 @@ def test_roi_align_as_onnx_runtime(framework, half, mode, ratio):
     np.testing.assert_allclose(run(model(nodes, inputs), values, framework), expected, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.parametrize("name", TESTED)
+def test_roi_align_shares_the_gradient_of_points_that_only_rounding_parts(name):
+    x = np.array([0, 1, 7, 3, 2], np.float32).reshape(1, 1, 1, 5)
+    rois = np.array([[2.1, 0.5, 2.9, 1.0]], np.float32)  # its two points are at 1.8 and 2.2
+    nodes = [node("RoiAlign", "x rois images", "y", mode="max", sampling_ratio=2, coordinate_transformation_mode="half_pixel")]
+    ends = [tensor("x", shape=x.shape), tensor("rois", shape=rois.shape), tensor("images", TensorProto.INT64, (1,))]
+    network, values = load(model(nodes, ends)), {"x": x, "rois": rois, "images": np.array([0])}
+    assert network.run(values, framework=name)["y"].item() == pytest.approx(0.8 * 7)
+    gradients = network.gradients(values, {"y": np.ones((1, 1, 1, 1), np.float32)}, framework=name)
+    np.testing.assert_allclose(gradients["x"].reshape(-1), [0, 0, 0.8, 0, 0], atol=1e-6)
+    np.testing.assert_allclose(gradients["rois"][0, ::2], [7 / 4, -7 / 4], rtol=1e-5)
+    assert np.isnan(network.run(values | {"x": x * np.nan}, framework=name)["y"]).all()
+
+
 @pytest.mark.parametrize("centred", [0, 1])
 def test_non_max_suppression_as_onnx_runtime(framework, centred):
     rng = np.random.default_rng(0)

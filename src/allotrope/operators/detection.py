@@ -6,11 +6,15 @@ import functools
 from collections.abc import Iterator
 from typing import Any
 
+import ml_dtypes
 import numpy as np
 
 from allotrope.operators.sampling import Tap, each, linear_weights
 from allotrope.operators.shaping import narrow
 from allotrope.operators.table import operator
+
+ROUNDING = 8
+"""Units in the last place, relative to the larger of two values, within which they are taken for equal."""
 
 
 @operator("RoiAlign")
@@ -83,9 +87,17 @@ def _average(p: Any, values: Iterator[Any], rows: np.ndarray, columns: np.ndarra
 
 
 def _largest(p: Any, values: Iterator[Any], rows: np.ndarray, columns: np.ndarray) -> Any:
-    """The same of the largest."""
+    """The same of the largest; the mean of those that only rounding keeps from it, so that each has its share of the gradient.
+
+    Two points on either side of a pixel, as near to it, weigh it equally but for the last bits of their weights.
+    """
     highest = _by_cell(p, functools.reduce(p.maximum, values), rows, columns)
-    return p.max(p.where(p.constant(_both(rows, columns)), highest, float("-inf")), (2, 4))
+    highest = p.where(p.constant(_both(rows, columns)), highest, float("-inf"))
+    largest = p.max(highest, (2, 4), True)
+    slack = p.multiply(p.abs(largest), ROUNDING * float(ml_dtypes.finfo(p.dtype(highest)).eps))
+    tied = p.logical_or(p.equal(highest, largest), p.greater(highest, p.subtract(largest, slack)))
+    count = p.sum(p.cast(tied, p.dtype(highest)), (2, 4))  # 0 where the largest is NaN, which so stays NaN
+    return p.divide(p.sum(p.where(tied, highest, 0.0), (2, 4)), count)
 
 
 def _by_cell(p: Any, x: Any, rows: np.ndarray, columns: np.ndarray) -> Any:
