@@ -200,8 +200,8 @@ class _Training:
             self.state.images += steps * self.batches.batch_size
             self.state.training_seconds += seconds
             self._foresee(seconds, steps)
+            self._show()
         self.looked = time.monotonic()
-        self._show()
 
     def _check(self, losses: list[float]) -> None:
         for index, value in enumerate(losses):
