@@ -10,6 +10,9 @@ import pathlib
 
 import pytest
 
+from allotrope.config import DataOptions
+from allotrope.data import load_images
+from allotrope.data.images import ImageData
 from tested import TESTED
 
 SHARED = pathlib.Path(__file__).resolve().parents[2] / "shared"
@@ -34,3 +37,9 @@ def framework(request: pytest.FixtureRequest) -> str:
 def shared() -> pathlib.Path:
     """The folder of data beside the repository; tests that use it are marked `shared`."""
     return SHARED
+
+
+@pytest.fixture(scope="session")
+def digits() -> ImageData:
+    """The digits of scikit-learn: grey 8x8 images, ten classes."""
+    return load_images("digits", DataOptions())

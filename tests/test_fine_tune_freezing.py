@@ -1,0 +1,84 @@
+"""What of a network learns: frozen weights, those that learn slowly, and batch normalization that stays as it is or is put back."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import allotrope
+from allotrope.errors import UsageError
+from allotrope.frameworks import framework as find_framework
+from allotrope.network.batchnorm import with_batchnorm, with_still_batchnorm
+from allotrope.training.choose import choose_recipe
+from allotrope.training.plan import training_plan
+from onnx_models import model, node, tensor
+from tuned import F, classifier, drawn, images, linear, ready
+
+
+def test_frozen_weights_and_those_that_learn_slowly(digits):
+    tuned = ready(classifier(), digits, freeze=("c1.*",))
+    recipe, reasons = choose_recipe(digits, tuned.learning, {"backbone_rate": 0.2})
+    plan = training_plan(tuned.learning, recipe, np.ones(10))
+    assert tuned.frozen == ("c1.bias", "c1.weight") and not set(tuned.frozen) & tuned.learning.trainable
+    assert plan.learning_rate_scale == dict.fromkeys(("bn.weight", "bn.bias", "c2.weight", "c2.bias"), 0.2)
+    assert any("gentle recipe" in reason for reason in reasons)
+
+
+@pytest.mark.parametrize(
+    ("patterns", "message"),
+    [
+        (("c3.*", "fc.*"), r"--freeze 'c3\.\*' \(near: .*\) matches no trainable weight. They are called bn.bias, bn.weight, c1.bias"),
+        (("*",), "leaves no weight to learn: all 8 are frozen"),
+    ],
+)
+def test_patterns_that_freeze_nothing_or_all(digits, patterns, message):
+    with pytest.raises(UsageError, match=message):
+        ready(classifier(), digits, freeze=patterns)
+
+
+def test_a_new_head_learns_where_all_is_frozen(digits):
+    tuned = ready(classifier(), digits, new_head=True, freeze=("*",))
+    assert tuned.learning.trainable == {"fc.weight", "fc.bias"} and len(tuned.frozen) == 6
+
+
+def test_a_frozen_batch_normalization_stays_as_it_is_in_training():
+    network = allotrope.load(classifier())
+    network = network.with_weights({"bn.mean": drawn(12), "bn.var": np.abs(drawn(12)) + 0.5})
+    still = with_still_batchnorm(network, {"bn.weight", "bn.bias"})
+    assert "BatchNormalization" not in [n.operator for n in still.graph.nodes] and "bn.mean" not in still.weights
+    x = {"x": np.random.default_rng(0).standard_normal((5, 1, 8, 8)).astype(F)}
+    run = find_framework("pytorch").run
+    for training in (False, True):
+        np.testing.assert_allclose(run(still, x, training)["y"], run(network, x)["y"], rtol=1e-4, atol=1e-5)
+    assert with_still_batchnorm(network, {"bn.weight"}) is network
+
+
+def test_a_batch_normalization_is_put_back_and_changes_nothing():
+    network = allotrope.load(classifier())
+    x = {"x": np.random.default_rng(0).standard_normal((16, 1, 8, 8)).astype(F) * 3}
+    restored = with_batchnorm(network, x, "pytorch", without={"fc.weight"})
+    norms = [n for n in restored.graph.nodes if n.operator == "BatchNormalization"]
+    assert len(norms) == 2 and {"c2.norm.weight", "c2.norm.bias"} < restored.trainable
+    np.testing.assert_allclose(restored.run(x)["y"], network.run(x)["y"], rtol=1e-5, atol=1e-6)
+    moved = restored.with_weights({"c2.norm.running_mean": restored.weights["c2.norm.running_mean"] + 1})
+    assert np.abs(moved.run(x)["y"] - network.run(x)["y"]).max() > 1e-3
+
+
+def test_its_statistics_are_those_of_all_examples():
+    made = model(
+        [node("Conv", "x w", "c"), node("Relu", "c", "y")],
+        [tensor("x", shape=["n", 2, 3, 3])],
+        arrays={"w": np.eye(2, dtype=F)[..., None, None]},
+    )
+    x = np.random.default_rng(0).standard_normal((21, 2, 3, 3)).astype(F) * 2 + 5
+    weights = with_batchnorm(allotrope.load(made), {"x": x}, "reference").weights
+    np.testing.assert_allclose(weights["c.norm.running_mean"], x.mean((0, 2, 3)), rtol=1e-5)
+    np.testing.assert_allclose(weights["c.norm.running_var"], x.var((0, 2, 3)), rtol=1e-5)
+
+
+def test_it_can_be_asked_for_and_is_refused_where_there_is_nothing_to_restore(digits):
+    tuned = ready(classifier(), digits, restore_batchnorm=True)
+    assert [n.operator for n in tuned.network.graph.nodes].count("BatchNormalization") == 2
+    assert any("put back behind 1 convolutions" in note for note in tuned.notes)
+    with pytest.raises(UsageError, match="--restore-batchnorm found no Conv"):
+        ready(linear((3, 4, 6)), images((4, 6, 3)), restore_batchnorm=True)
