@@ -59,6 +59,7 @@ def convert(network: Annotated[str | Path | Network, Parameter(accepts_keys=Fals
     Raises: UsageError for an unknown framework or a folder that is not empty, MissingDependencyError, UnsupportedError that lists all
         nodes without an ordinary form, RunFolderError where the folder cannot be written. In each case nothing is written.
     """
+    from allotrope.conversion.attention import spelled_out
     from allotrope.conversion.proof import prove
     from allotrope.network.read import load
 
@@ -67,9 +68,11 @@ def convert(network: Annotated[str | Path | Network, Parameter(accepts_keys=Fals
     _check_installed(to)
     folder = Path(out)
     _check_free(folder)
-    # Of these frameworks only PyTorch has a function for attention; the others are written as the file spells it out.
-    repair = Repair() if to == "pytorch" else Repair.without(["attention"])
-    network = network if isinstance(network, Network) else load(network, repair=repair)
+    # Of these frameworks only PyTorch has a function of ONNX's attention; the others are written as the file spells it out, or as we do.
+    whole = to == "pytorch"
+    if not isinstance(network, Network):
+        network = load(network, repair=Repair() if whole else Repair.without(["attention"]))
+    network = network if whole else spelled_out(network)
     write: Callable[[Network, Path], None] = import_module(f"allotrope.conversion.{to}").write
     with _temporary_beside(folder) as temporary:
         write(network, temporary)
