@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from allotrope.conversion.site import Site
 from allotrope.conversion.source import Expression
-from allotrope.conversion.translation import Site
 
 
 class LastSite(Site):

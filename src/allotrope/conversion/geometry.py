@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from allotrope.conversion.translation import Site
+from allotrope.conversion.site import Site
 from allotrope.operators.convolution import Pads, resolve_pads, window
 from allotrope.operators.pooling import ceiling_pads
 

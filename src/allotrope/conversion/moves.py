@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from allotrope.conversion.translation import Site
+from allotrope.conversion.site import Site
 
 LARGEST = 2**31
 """Ends of slices from here on mean the end of the axis."""

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from allotrope.conversion.site import Site
 from allotrope.conversion.source import Expression, call, literal
-from allotrope.conversion.translation import Site
 
 DTYPES = {
     "bool": "torch.bool", "uint8": "torch.uint8", "uint16": "torch.uint16", "uint32": "torch.uint32", "uint64": "torch.uint64",

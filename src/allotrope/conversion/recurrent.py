@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from allotrope.conversion.translation import Site
+from allotrope.conversion.site import Site
 
 USUAL = {"RNN": ("Tanh",), "GRU": ("Sigmoid", "Tanh"), "LSTM": ("Sigmoid", "Tanh", "Tanh")}
 """ONNX's activations where none are named."""
