@@ -106,8 +106,16 @@ def normalize(x: Array, scale: Array, bias: Array, mean: Array, variance: Array,
 def statistics(x: Array) -> tuple[jax.Array, jax.Array]:
     """Mean and population variance [c] of x [n, c, *spatial]."""
     y = twin(x)
-    x, axes = (x, (0, *range(2, x.ndim))) if y is None else (y, (0, 1, 2))
-    return jnp.mean(x, axes), jnp.var(x, axes)
+    x, channel = (x, 1) if y is None else (y, 3)
+    mean = _mean_but(x, channel)
+    return mean.reshape(-1), _mean_but(jnp.square(x - mean), channel).reshape(-1)
+
+
+def _mean_but(x: Array, channel: int) -> jax.Array:
+    """The mean over all axes but one, which stay with length 1; axis by axis, because XLA adds one number after the other on CPUs."""
+    for axis in reversed(range(x.ndim)):
+        x = x if axis == channel else jnp.mean(x, axis, keepdims=True)
+    return x
 
 
 def _by_channel(values: Array, rank: int) -> jax.Array:
