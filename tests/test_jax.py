@@ -139,3 +139,27 @@ def test_releases_with_wrong_results_are_named(recwarn):
     for release in WRONG_ON_CPUS:
         with pytest.warns(RuntimeWarning, match=rf"jaxlib {release} .* pip install 'jaxlib!=0\.10\.2"):
             warn_of_wrong_results(release)
+
+
+@pytest.mark.parametrize("pads", [((0, 0), (0, 0)), ((1, 0), (0, 1))])
+@pytest.mark.parametrize("strides", [(1, 1), (2, 2), (3, 2), (2, 5)])
+@pytest.mark.parametrize("sides", [(2, 2), (3, 3), (1, 2), (3, 4)])
+def test_the_gradient_of_a_maximum_is_that_of_jax(sides, strides, pads):
+    from allotrope.frameworks import jax_pooling
+
+    window = jax_pooling.Window(sides, strides, pads, float("-inf"))
+    x = jax.numpy.asarray(np.random.default_rng(0).integers(0, 4, (2, 9, 7, 3)), np.float32)  # many are equal
+    ours, pull = jax.vjp(lambda x: jax_pooling.largest(x, 1, window), x)
+    theirs, expected = jax.vjp(lambda x: jax_pooling.reduced(jax.lax.max, x, 1, window), x)
+    np.testing.assert_array_equal(ours, theirs)
+    seed = np.random.default_rng(1).standard_normal(ours.shape).astype(np.float32)
+    np.testing.assert_allclose(pull(seed)[0], expected(seed)[0], atol=1e-6)
+
+
+def test_a_maximum_of_nan_has_a_gradient():
+    from allotrope.frameworks import jax_pooling
+
+    window, x = jax_pooling.Window((2,), (2,), ((0, 0),), float("-inf")), jax.numpy.asarray([[[np.nan, 1.0]]])
+    y, pull = jax.vjp(lambda x: jax_pooling.largest(x, 2, window), x)
+    assert np.isnan(y).all()
+    np.testing.assert_array_equal(pull(np.ones_like(y))[0], [[[1, 0]]])

@@ -9,10 +9,10 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jax import lax
 
 from allotrope.frameworks.jax_layout import channels_first, channels_last, kept, kernel, twin
+from allotrope.frameworks.jax_pooling import MOST_PLACES, Window, largest, places, reduced
 
 Array = Any
 Pads = Sequence[tuple[int, int]]
@@ -48,19 +48,13 @@ def _by_taps(x: Array, weight: Array, options: dict[str, Any]) -> jax.Array:
     y, filters = channels_last(x), kernel(weight)[..., 0, :]
     y = jnp.pad(jnp.repeat(y, filters.shape[-1] // y.shape[-1], -1), [(0, 0), *options["padding"], (0, 0)])
     rows, columns = (
-        _places(length, taps, stride, dilation)
+        places(length, taps, stride, dilation)
         for length, taps, stride, dilation in zip(
             y.shape[1:3], filters.shape, options["window_strides"], options["rhs_dilation"], strict=False
         )
     )
     parts = [y[:, row, column] * filters[i, j] for i, row in enumerate(rows) for j, column in enumerate(columns)]
     return functools.reduce(jnp.add, parts)
-
-
-def _places(length: int, taps: int, stride: int, dilation: int) -> list[slice]:
-    """What each place of a kernel meets along an axis."""
-    count = max(0, (length - (taps - 1) * dilation - 1) // stride + 1)
-    return [slice(i * dilation, i * dilation + (count - 1) * stride + 1 if count else 0, stride) for i in range(taps)]
 
 
 def convolve_transposed(
@@ -77,21 +71,20 @@ def convolve_transposed(
 
 def max_pool(x: Array, lowest: float, kernel: Sequence[int], strides: Sequence[int], pads: Pads) -> jax.Array:
     """Largest of each window of x [n, c, *spatial]; `lowest` never wins."""
-    return _over_windows(lax.max, lowest, x, kernel, strides, pads)
+    window = Window(tuple(kernel), tuple(strides), tuple(pads), lowest)
+    by_places = jnp.issubdtype(x.dtype, jnp.floating) and math.prod(kernel) <= MOST_PLACES and jax.default_backend() == "cpu"
+    return _over_windows(largest if by_places else functools.partial(reduced, lax.max), x, window)
 
 
 def average_pool(x: Array, kernel: Sequence[int], strides: Sequence[int], pads: Pads) -> jax.Array:
     """Mean of each window of x [n, c, *spatial], padding counted as zeros."""
-    return kept(jnp.divide)(_over_windows(lax.add, 0, x, kernel, strides, pads), math.prod(kernel))
+    window = Window(tuple(kernel), tuple(strides), tuple(pads), 0.0)
+    return kept(jnp.divide)(_over_windows(functools.partial(reduced, lax.add), x, window), math.prod(kernel))
 
 
-def _over_windows(
-    function: Callable[..., jax.Array], start: float, x: Array, kernel: Sequence[int], strides: Sequence[int], pads: Pads
-) -> jax.Array:
-    y, first = twin(x), np.asarray(start, x.dtype)
-    if y is None:
-        return lax.reduce_window(x, first, function, (1, 1, *kernel), (1, 1, *strides), [(0, 0), (0, 0), *pads])
-    return channels_first(lax.reduce_window(y, first, function, (1, *kernel, 1), (1, *strides, 1), [(0, 0), *pads, (0, 0)]))
+def _over_windows(function: Callable[[Array, int, Window], jax.Array], x: Array, window: Window) -> jax.Array:
+    y = twin(x)
+    return function(x, 2, window) if y is None else channels_first(function(y, 1, window))
 
 
 def normalize(x: Array, scale: Array, bias: Array, mean: Array, variance: Array, epsilon: float) -> jax.Array:
