@@ -52,12 +52,23 @@ def largest(x: Array, first: int, window: Window) -> jax.Array:
 
 @largest.defjvp
 def _largest_tangent(first: int, window: Window, at: tuple[Array], moving: tuple[Array]) -> tuple[jax.Array, jax.Array]:
-    y = largest(*at, first, window)
-    tangent, taken = jnp.zeros_like(y), jnp.zeros(y.shape, bool)
-    for x, step in zip(_elements(at[0], first, window), _elements(moving[0], first, window, 0.0), strict=True):
-        is_first = ~(x < y) & ~taken
-        tangent, taken = tangent + jnp.where(is_first, step, 0), taken | is_first
-    return y, tangent
+    winner = _place_of_largest(_elements(at[0], first, window))
+    steps = enumerate(_elements(moving[0], first, window, 0.0))
+    tangent = functools.reduce(jnp.add, (jnp.where(winner == place, step, 0) for place, step in steps))
+    return largest(*at, first, window), tangent
+
+
+def _place_of_largest(elements: Iterator[jax.Array]) -> jax.Array:
+    """The number of the first of the largest, or of the first NaN.
+
+    Elements are compared with each other, not with the maximum: XLA computes them once more, and then they may be rounded otherwise.
+    """
+    best = next(elements)
+    winner = jnp.zeros(best.shape, jnp.int8)
+    for place, x in enumerate(elements, 1):
+        better = (x > best) | (jnp.isnan(x) & ~jnp.isnan(best))
+        best, winner = jnp.where(better, x, best), jnp.where(better, jnp.int8(place), winner)
+    return winner
 
 
 def _elements(x: Array, first: int, window: Window, padding: float | None = None) -> Iterator[jax.Array]:
