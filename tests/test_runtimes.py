@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
 from allotrope.errors import UsageError
 from allotrope.runtimes import RUNTIMES, runtime
 from allotrope.runtimes.contract import Runtime
+from allotrope.telemetry import no_telemetry
 from allotrope.testing import RuntimeContract
 from measured import classifier, images
 
@@ -34,7 +38,8 @@ def file(network, tmp_path_factory):
 
 
 def test_openvino_in_bfloat16(network, file):
-    import openvino
+    with no_telemetry():
+        import openvino
 
     if "BF16" not in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
         with pytest.raises(RuntimeError, match="no bfloat16 instructions"):
@@ -68,3 +73,24 @@ def test_missing_runtime_says_how_to_install_it():
 
     assert Missing().available() == "allotrope_missing is not installed. Install it with: pip install missing"
     assert Missing().version() is None
+
+
+def test_nothing_reports_that_openvino_is_used(tmp_path, file):
+    """In a process of its own: the file is run and quantized, and neither is a process forked nor the reporting package loaded."""
+    program = (
+        "import os, sys, numpy as np, pathlib\n"
+        "def refuse(): raise SystemExit('forked')\n"
+        "os.register_at_fork(before=refuse)\n"
+        "from allotrope.runtimes import runtime\n"
+        "from allotrope.shrink.quantize import quantize_with_nncf\n"
+        "source, target = map(pathlib.Path, sys.argv[1:])\n"
+        f"images = np.zeros({images(4).shape}, np.uint8)\n"
+        "runtime('openvino').open(source, 'float32', threads=1).run(images)\n"
+        "quantize_with_nncf(source, images, target)\n"
+        "assert 'openvino' in sys.modules and 'nncf' in sys.modules and 'openvino_telemetry' not in sys.modules\n"
+        "import openvino_telemetry\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(file), str(tmp_path / "int8.onnx")], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0 and "forked" not in done.stderr, done.stderr

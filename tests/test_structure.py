@@ -13,7 +13,10 @@ FILES = sorted(SOURCE.rglob("*.py"))
 
 # Each part may import those before it when it is loaded, and only those.
 ORDER = (
-    ("errors",),
+    (
+        "errors",
+        "telemetry",
+    ),
     ("config", "storage", "progress"),
     ("run",),
     ("network",),

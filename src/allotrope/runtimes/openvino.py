@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from allotrope.runtimes.contract import Runtime, Session
+from allotrope.telemetry import no_telemetry
 
 
 class OpenVino(Runtime):
@@ -18,6 +19,7 @@ class OpenVino(Runtime):
     session_module = "allotrope.runtimes.openvino_session"
 
     def open(self, path: Path, precision: str, threads: int | None = None, **options: Any) -> Session:
-        from allotrope.runtimes.openvino_session import Session as OpenVinoSession
+        with no_telemetry():
+            from allotrope.runtimes.openvino_session import Session as OpenVinoSession
 
         return OpenVinoSession(path, precision, threads, **options)

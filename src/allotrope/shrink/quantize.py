@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from allotrope.errors import MissingDependencyError
+from allotrope.telemetry import no_telemetry
 
 BATCH = 50
 
@@ -33,8 +34,10 @@ def quantize_with_nncf(source: Path, images: np.ndarray, target: Path) -> None:
         raise MissingDependencyError("nncf is not installed. Install it with: pip install 'allotrope[openvino]'")
     import logging
 
-    import nncf
     import onnx
+
+    with no_telemetry():
+        import nncf
 
     nncf.set_log_level(logging.ERROR)
     model = onnx.load(source)
