@@ -348,14 +348,14 @@ def test_graphs_nested_too_deep():
     ],
 )
 def test_attributes_far_out_of_range_cannot_crash_the_process(made, arrays):
-    start = time.process_time()
+    start, peak = time.process_time(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # which other tests may have raised
     try:
         network = allotrope.load(model([made], arrays=arrays))
         assert str(network)
     except AllotropeError:
         pass
     assert time.process_time() - start < SECONDS
-    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss < 3 * 2**20
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - peak < 2**20
     assert allotrope.load(relu()).outputs[0].shape == ("n", 3)
 
 
