@@ -101,6 +101,19 @@ def test_gradients_are_those_of_the_network(keras):
         np.testing.assert_allclose(found.weights[name] - changed[name], expected[name], atol=1e-5, err_msg=name)
 
 
+def test_weights_are_read_before_they_are_assigned(keras):
+    if engine() != "tensorflow":
+        pytest.skip("TensorFlow alone orders reading and assigning itself")
+    import tensorflow as tf
+
+    model = compiled(keras, network("mlp").to("keras"))
+    model.optimizer.build(model.trainable_variables)
+    traced = tf.function(model.train_step, autograph=False).get_concrete_function((tf.constant(images()), tf.constant(targets())))
+    operations = traced.graph.get_operations()
+    assert "AssignSubVariableOp" in {operation.type for operation in operations}
+    assert "IdentityN" not in {operation.type for operation in operations}  # over which Grappler loses the order
+
+
 def test_keras_fits_evaluates_and_predicts(keras):
     found, x, y = network(), images(), targets()
     model = compiled(keras, found.to("keras"))

@@ -53,7 +53,7 @@ class EngineModel(keras.Model):
 
     def train_step(self, data: Any) -> dict[str, Tensor]:
         """As Keras has it, then `after_step`."""
-        logs: dict[str, Tensor] = super().train_step(data)
+        logs: dict[str, Tensor] = _without_sum_of_replicas(super().train_step, data)
         self.after_step()
         return logs
 
@@ -96,6 +96,18 @@ class EngineModel(keras.Model):
             return logs
 
         return run
+
+
+def _without_sum_of_replicas(step: Step, data: Any) -> Any:
+    """step(data), in which Keras's optimizer does not sum gradients over replicas where there is but one.
+
+    That sum joins all gradients in one node, and TensorFlow 2.21 (Grappler's dependency optimizer) takes it for proof that every weight
+    was read before any is assigned, then drops it. Where the loss is linear in the logits, as a critic's is, a gradient was now and
+    then made with a weight that was already new.
+    """
+    if tf.distribute.has_strategy():
+        return step(data)
+    return tf.distribute.get_replica_context().merge_call(lambda _, given: step(given), args=(data,))
 
 
 def _without_optional(x: Any) -> Any:

@@ -108,7 +108,8 @@ class _Training:
         self.waiting: list[Any] = []
         self.rate = self.seconds_per_step = self.saving_cost = 0.0
         self.looks = 0
-        self.looked = self.saved = self.shown = time.monotonic()
+        self.looked = self.saved = time.monotonic()
+        self.shown = -math.inf
 
     def _new_pace(self, elapsed: float = 0.0, progress: float = 0.0) -> Pace:
         epochs = self.recipe.epochs
