@@ -14,7 +14,7 @@ from tested import EVERYTHING, TESTED
 FLOAT, INT64, BOOL = TensorProto.FLOAT, TensorProto.INT64, TensorProto.BOOL
 
 
-def compare(source, inputs, framework, tolerance=1e-5):
+def assert_same_as_onnxruntime(source, inputs, framework, tolerance=1e-5):
     """The outputs in a framework, equal to ONNX Runtime's."""
     expected = runtime(source).run(None, inputs)
     found = load(source).run(inputs, framework=framework)
@@ -42,7 +42,7 @@ def counting(condition):
 def test_loop_runs_as_often_as_count_and_condition_say(framework, condition):
     arrays = {"count": np.array(6, np.int64), "first": np.array(True)}
     source = model([counting(condition)], None, [tensor("last"), tensor("rows", shape=None)], arrays)
-    compare(source, {"x": np.random.default_rng(0).standard_normal((2, 3)).astype(np.float32)}, framework)
+    assert_same_as_onnxruntime(source, {"x": np.random.default_rng(0).standard_normal((2, 3)).astype(np.float32)}, framework)
 
 
 def test_loop_without_end_or_iterations_is_refused(framework, monkeypatch):
@@ -63,7 +63,7 @@ def test_if_takes_one_branch_by_shape_or_value(framework):
     nodes = [node("ReduceSum", "x", "total", keepdims=0), node("Greater", "total zero", "yes"), node("If", "yes", "y", **branches)]
     source = model(nodes, arrays={"zero": np.array(0, np.float32)})
     for sign in (1, -1):
-        compare(source, {"x": sign * np.ones((2, 3), np.float32)}, framework)
+        assert_same_as_onnxruntime(source, {"x": sign * np.ones((2, 3), np.float32)}, framework)
 
 
 @pytest.mark.parametrize("backward", [0, 1])
@@ -79,7 +79,7 @@ def test_scan_along_axes_in_both_directions(framework, backward, axis):
     nodes = [node("ReduceMin", "x axis", "first", keepdims=0), scan]
     outputs = [tensor("last", shape=None), tensor("rows", shape=None)]
     source = model(nodes, [tensor("x", shape=(4, 3))], outputs, {"axis": np.array([axis])})
-    compare(source, {"x": np.random.default_rng(0).standard_normal((4, 3)).astype(np.float32)}, framework)
+    assert_same_as_onnxruntime(source, {"x": np.random.default_rng(0).standard_normal((4, 3)).astype(np.float32)}, framework)
 
 
 def test_sequences_are_lists(framework):
@@ -90,7 +90,7 @@ def test_sequences_are_lists(framework):
     nodes = [nodes[i] for i in (0, 4, 3, 1, 2, 5)]
     arrays = {"one": np.array(1, np.int64), "zero": np.array(0, np.int64)}
     x = np.random.default_rng(0).standard_normal((2, 3)).astype(np.float32)
-    compare(model(nodes, arrays=arrays), {"x": x}, framework)
+    assert_same_as_onnxruntime(model(nodes, arrays=arrays), {"x": x}, framework)
     with pytest.raises(ModelError, match="place 7 is not in a sequence of 3"):
         load(model(nodes, arrays=arrays | {"one": np.array(7, np.int64)})).run({"x": x}, framework=framework)
 
@@ -144,7 +144,7 @@ def test_recurrent_layers(where, operator, direction, lengths, form):
     if operator == "GRU":
         attributes["linear_before_reset"] = int(form == "fused")
     x = np.random.default_rng(0).standard_normal((5, 3, 4)).astype(np.float32)
-    compare(recurrent(operator, direction, lengths, **attributes), {"x": x}, where, 1e-4)
+    assert_same_as_onnxruntime(recurrent(operator, direction, lengths, **attributes), {"x": x}, where, 1e-4)
 
 
 @pytest.mark.parametrize("operator", LAYERS)
@@ -184,4 +184,4 @@ def test_quantized_convolution_by_channel_with_bias(framework):
     }  # fmt: skip
     nodes = [node("QLinearConv", "x xs xz w ws wz ys yz b", "y", pads=[1, 1, 1, 1], strides=[2, 2])]
     source = model(nodes, [tensor("x", TensorProto.UINT8, (2, 3, 8, 8))], [tensor("y", TensorProto.UINT8, None)], arrays)
-    compare(source, {"x": rng.integers(0, 255, (2, 3, 8, 8)).astype(np.uint8)}, framework)
+    assert_same_as_onnxruntime(source, {"x": rng.integers(0, 255, (2, 3, 8, 8)).astype(np.uint8)}, framework)

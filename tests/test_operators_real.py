@@ -18,7 +18,7 @@ ELSEWHERE = [("mnist_koshlan", None), ("ppocr_mobile_v2_cls", (1, 3, 48, 192)), 
 """Name, and the shape of the input where the file leaves it open."""
 
 
-def agree(path, shapes, framework):
+def assert_agrees(path, shapes, framework):
     """The outputs for random inputs, equal to ONNX Runtime's within 1e-4 of their largest."""
     session, rng = runtime(str(path)), np.random.default_rng(0)
     sizes = {i.name: shapes or [n if isinstance(n, int) and n > 0 else 2 for n in i.shape] for i in session.get_inputs()}
@@ -31,10 +31,10 @@ def agree(path, shapes, framework):
 
 @pytest.mark.parametrize(("name", "where"), [(n, f) for f in TESTED for n in (REAL if EVERYTHING or f == "pytorch" else SMALL)])
 def test_networks_of_the_onnx_wheel(name, where):
-    agree(LIGHT / f"light_{name}.onnx", None, where)
+    assert_agrees(LIGHT / f"light_{name}.onnx", None, where)
 
 
 @pytest.mark.shared
 @pytest.mark.parametrize(("name", "shape"), ELSEWHERE)
 def test_networks_made_elsewhere(shared, name, shape, framework):
-    agree(shared / "data" / "onnx" / f"{name}.onnx", shape, framework)
+    assert_agrees(shared / "data" / "onnx" / f"{name}.onnx", shape, framework)

@@ -107,7 +107,7 @@ def _without_sum_of_replicas(step: Step, data: Any) -> Any:
     """
     if tf.distribute.has_strategy():
         return step(data)
-    return tf.distribute.get_replica_context().merge_call(lambda _, given: step(given), args=(data,))
+    return tf.distribute.get_replica_context().merge_call(lambda _: step(data))
 
 
 def _without_optional(x: Any) -> Any:
