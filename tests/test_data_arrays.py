@@ -199,7 +199,7 @@ def test_idx_folder_without_labels(tmp_path):
         (b"\0\0\x08\x01\0\0\0\x05abc", "found 3"),
         (b"\0\0\x08\x01\0\0\0\x02abc", "found more"),
         (b"\0\0\x08\x02\xff\xff\xff\xff\xff\xff\xff\xff", "of memory"),
-        (gzip.compress(b"\0\0\x08\x01\0\0\0\x05abcde")[:-9], "cannot be read"),
+        (gzip.compress(b"\0\0\x08\x01\0\0\0\x05abcde", mtime=0)[:-9], "cannot be read"),
     ],
 )
 def test_damaged_idx_files_are_named(tmp_path, content, words):
