@@ -128,7 +128,8 @@ def test_what_is_clearly_slower_is_out_early(planted):
 
 def test_about_as_fast_is_no_reason_to_leave_the_defaults(planted):
     found = planted({DEFAULT: {"seconds": 0.02, "losses": FALLING}, HALF: {"seconds": 0.0198, "losses": FALLING}})
-    assert found.chosen == DEFAULT
+    assert found.chosen == DEFAULT and row_of(found, DEFAULT)["reason"] == "chosen"
+    assert row_of(found, HALF)["reason"].startswith("faster by too little")
 
 
 def test_the_race_keeps_to_its_share_of_the_budget(planted):

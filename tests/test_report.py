@@ -166,6 +166,8 @@ def test_the_rule_that_chose_is_named(folder: pathlib.Path, run: dict[str, Any])
     assert "this is the fastest of them with single images and batches weighed alike" in words_of(report(folder, run))
     run["candidates"][2] |= {"throughput": 250_000, "latency_ms": run["candidates"][4]["latency_ms"]}
     run["delivered"] = run["candidates"][2]
+    assert "this is the smallest of the most accurate of those that are as fast as the fastest" in words_of(report(folder, run))
+    run["candidates"][4]["validation_accuracy"] -= 0.001
     assert "this is the most accurate of those that are as fast as the fastest" in words_of(report(folder, run))
     run["delivered"] = run["candidates"][3]
     assert "this is the one that was chosen" in words_of(report(folder, run))

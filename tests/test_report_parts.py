@@ -6,12 +6,15 @@ import itertools
 
 import pytest
 
+from allotrope.data.summary import modes_in_words
 from allotrope.report import formats
 from allotrope.report.confusion import confused_pairs, confusion_matrix
 from allotrope.report.curves import learning_curves, thinned
 from allotrope.report.headline import interval
 from allotrope.report.labels import Box, _box, placed
+from allotrope.report.record import Record
 from allotrope.report.scale import Scale, spanning
+from allotrope.report.sections import RaceRow
 from allotrope.report.tips import tip
 
 
@@ -133,3 +136,24 @@ def test_long_histories_are_thinned_and_keep_their_end() -> None:
 def test_one_epoch_makes_no_curve() -> None:
     assert learning_curves([{"epoch": 1.0, "loss": 2.0}], 1) == []
     assert learning_curves([], None) == []
+
+
+@pytest.mark.parametrize(
+    ("modes", "text"), [({"L": 1797}, "all grey"), ({"RGB": 1200, "L": 13, "I;16": 2}, "1,200 colour, 13 grey, 2 I;16"), ({}, "")]
+)
+def test_modes_are_said_in_words(modes: dict[str, int], text: str) -> None:
+    assert modes_in_words(modes) == text
+
+
+@pytest.mark.parametrize(
+    ("row", "verdict"),
+    [
+        ({"chosen": True, "agrees": True, "reason": "chosen"}, ("good", "✓ chosen", "")),
+        ({"agrees": True, "reason": "slower"}, ("plain", "agrees", "slower")),
+        ({"reason": "not tried: it would take long"}, ("plain", "not tried", "it would take long")),
+        ({"reason": "failed: no compiler"}, ("bad", "✕ not usable", "failed: no compiler")),
+        ({"reason": "its loss does not agree"}, ("bad", "✕ not usable", "its loss does not agree")),
+    ],
+)
+def test_a_setting_that_was_not_tried_is_not_called_bad(row: dict[str, object], verdict: tuple[str, str, str]) -> None:
+    assert RaceRow(Record(row), None, 0.0).verdict == verdict

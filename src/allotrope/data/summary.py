@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from allotrope.data.duplicates import Duplicates
@@ -9,6 +10,15 @@ from allotrope.data.images import SPLITS, Reading
 
 CLASSES_SHOWN = 20
 FILES_SHOWN = 10
+MODES = {
+    "1": "black and white",
+    "L": "grey",
+    "LA": "grey with transparency",
+    "P": "palette",
+    "RGB": "colour",
+    "RGBA": "colour with transparency",
+}
+"""Pillow's modes in words, where they are not plain."""
 
 
 def summarize(reading: Reading, duplicates: Duplicates, seconds: float) -> dict[str, Any]:
@@ -48,8 +58,14 @@ def _found_sizes(summary: dict[str, Any]) -> str:
     if sizes["distinct"] == 1:
         return ""
     smallest, largest = ("x".join(map(str, sizes[key])) for key in ("smallest", "largest"))
-    modes = ", ".join(f"{mode} {count:,}" for mode, count in summary["modes"].items())
-    return f" (found {sizes['distinct']} sizes from {smallest} to {largest}; {modes})"
+    return f" (found {sizes['distinct']} sizes from {smallest} to {largest}; {modes_in_words(summary['modes'])})"
+
+
+def modes_in_words(modes: Mapping[str, int], number: Callable[[int], str] = "{:,}".format) -> str:
+    """Pillow's modes with how many pictures have them: `all grey`; `1,200 colour, 13 grey`."""
+    if len(modes) == 1:
+        return f"all {MODES.get(*modes, *modes)}"
+    return ", ".join(f"{number(images)} {MODES.get(mode, mode)}" for mode, images in modes.items())
 
 
 def _balance(counts: dict[str, int]) -> str:

@@ -105,23 +105,26 @@ def _why(delivered: Candidate, candidates: Candidates) -> str:
     passing = [row for row in measured if row.passes and not row.baseline]
     failed = len(candidates.rows) - len(measured)
     text = f"{len(measured)} candidates were measured" + (f" and {failed} could not be" if failed else "")
-    text += f"; {len(passing)} besides the baseline meet the target ({_target(candidates)}) and this is {_rank(delivered, passing)}"
+    text += f"; {len(passing)} besides the baseline meet the target ({_target(candidates)}) and this is {_rank(delivered, passing, candidates.max_latency is not None)}"
     if delivered.change is not None:
         text += f", {points(delivered.change)} points of validation accuracy against float32"
     return text + ". Validation data decided; test data is only reported."
 
 
-def _rank(delivered: Candidate, passing: Sequence[Candidate]) -> str:
-    """In what the delivered candidate is the best; `passing` begins with the lowest latency."""
+def _rank(delivered: Candidate, passing: Sequence[Candidate], limited: bool) -> str:
+    """In what the delivered candidate is the best; `passing` begins with the lowest latency, which alone counts where it is `limited`."""
     if delivered in passing[:1]:
         return "the fastest of them"
-    timed = [(math.sqrt(row.latency / row.throughput), row) for row in passing if row.latency is not None and row.throughput]
-    fastest, weighed = min(timed, key=lambda pair: pair[0], default=(0.0, None))
-    if weighed is delivered:
+    timed = [(row.latency if limited else math.sqrt(row.latency / row.throughput), row) for row in passing if row.latency and row.throughput]
+    fastest, best = min(timed, key=lambda pair: pair[0], default=(0.0, None))
+    if best is delivered:
         return "the fastest of them with single images and batches weighed alike"
-    lowest = passing[0].latency or 0.0
-    close = any(row is delivered and (time <= AS_FAST * fastest or (row.latency or 0.0) <= AS_FAST * lowest) for time, row in timed)
-    return "the most accurate of those that are as fast as the fastest" if close else "the one that was chosen"
+    as_fast = [row for time, row in timed if time <= AS_FAST * fastest]
+    if not any(row is delivered for row in as_fast):
+        return "the one that was chosen"
+    equals = [row for row in as_fast if row.validation_accuracy == delivered.validation_accuracy and row is not delivered]
+    smallest = bool(equals) and all((delivered.size_bytes or 0.0) < (row.size_bytes or 0.0) for row in equals)
+    return f"{'the smallest of ' if smallest else ''}the most accurate of those that are as fast as the fastest"
 
 
 def _target(candidates: Candidates) -> str:

@@ -5,12 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from allotrope.data.summary import modes_in_words
 from allotrope.report.formats import count, duration, percent, runtime_name, short_count, significant, size, words
 from allotrope.report.read import RunFolder
 from allotrope.report.record import Record
 
 SPLITS = ("train", "validation", "test")
 MOST_LISTED = 200
+NEVER_RAN = ("not tried", "not measured")
+"""How the reasons of settings begin that were left out, which says nothing against them."""
 
 
 @dataclass(frozen=True)
@@ -37,11 +40,22 @@ class Mistake:
 
 @dataclass(frozen=True)
 class RaceRow:
-    """One setting that was tried; `share` is its speed as a fraction of the fastest."""
+    """One setting of a race; `share` is its speed as a fraction of the fastest."""
 
     record: Record
     speed: float | None
     share: float
+
+    @property
+    def verdict(self) -> tuple[str, str, str]:
+        """Its kind, itself, and why where that is not all said."""
+        reason = self.record.text("reason")
+        if self.record.flag("chosen"):
+            return "good", "✓ chosen", "" if reason == "chosen" else reason
+        if self.record.flag("agrees"):
+            return "plain", "agrees", reason
+        head, _, rest = reason.partition(": ")
+        return ("plain", head, rest) if head in NEVER_RAN else ("bad", "✕ not usable", reason)
 
 
 @dataclass(frozen=True)
@@ -106,7 +120,9 @@ def data_facts(run: Record) -> list[tuple[str, str]]:
     smallest, largest = (" × ".join(sizes.texts(name)) for name in ("smallest", "largest"))
     span = f"all {smallest}" if smallest == largest else f"{smallest} to {largest}, {sizes.text('distinct')} sizes"
     facts.append(("size of the pictures", span if smallest or largest else ""))
-    facts.append(("colours", words(run.value("data", "summary", "modes") or "")))
+    modes = run.record("data", "summary", "modes")
+    counted = {mode: int(modes.number(mode) or 0) for mode in modes.fields}
+    facts.append(("colours", modes_in_words(counted, count)))
     duplicates = run.number("data", "summary", "duplicates_across_splits")
     facts.append(("duplicates across the split", count(duplicates) if duplicates is not None else ""))
     seconds = run.number("data", "summary", "seconds")
@@ -144,6 +160,11 @@ def network_facts(run: Record) -> list[tuple[str, str]]:
     costs = (("weights", details.number("weights")), ("multiply-adds", details.number("multiply_adds")))
     facts = [("name", run.text("network"))] + [(name, short_count(number)) for name, number in costs if number is not None]
     return [(name, value) for name, value in facts if value] + options(details.record("arguments"))
+
+
+def settings_facts(run: Record) -> list[tuple[str, str]]:
+    """The settings that were used."""
+    return [(name, "all cores" if (name, value) == ("threads", "none") else value) for name, value in options(run.record("settings"))]
 
 
 def options(record: Record) -> list[tuple[str, str]]:

@@ -107,7 +107,7 @@ def _fit_page(found: RunFolder) -> dict[str, Any]:
         "mistakes": sections.mistakes(found, classes),
         "race_rows": sections.race_rows(run),
         "race_note": sections.race_note(run),
-        "settings": sections.options(run.record("settings")),
+        "settings": sections.settings_facts(run),
     }
     tested = page["matrix"] or page["class_rows"] or page["mistakes"] or page["pairs"]
     page["parts"] = [

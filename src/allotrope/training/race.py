@@ -282,10 +282,10 @@ class _Racing:
         return self._race_of(chosen, reason, self.size / chosen.median)
 
     def _race_of(self, chosen: _Runner, reason: str, speed: float) -> Race:
-        rows = [self._row(runner, runner is chosen) for runner in self.runners]
+        rows = [self._row(runner, chosen) for runner in self.runners]
         return Race(rows, chosen.settings, reason, time.monotonic() - self.called, speed)
 
-    def _row(self, runner: _Runner, chosen: bool) -> dict[str, Any]:
+    def _row(self, runner: _Runner, chosen: _Runner) -> dict[str, Any]:
         settings = {name: value for name, value in asdict(runner.settings).items() if name != "threads"}
         milliseconds = {"median": 1e3 * runner.median, "p90": 1e3 * float(np.quantile(runner.times, 0.9))} if runner.times else None
         return {
@@ -297,9 +297,15 @@ class _Racing:
             "compile_seconds": runner.compile_seconds,
             "loss_difference": runner.difference,
             "agrees": runner.agrees,
-            "chosen": chosen,
-            "reason": runner.reason or ("chosen" if chosen else "slower"),
+            "chosen": runner is chosen,
+            "reason": runner.reason or _standing(runner, chosen),
         }
+
+
+def _standing(runner: _Runner, chosen: _Runner) -> str:
+    if runner is chosen:
+        return "chosen"
+    return "slower" if runner.median >= chosen.median else "faster by too little to leave what is nearer to the defaults"
 
 
 def agreement(losses: Sequence[float], expected: Sequence[float]) -> tuple[float, bool]:
