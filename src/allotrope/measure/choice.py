@@ -78,6 +78,10 @@ def _praise(row: Row, reference: float | None) -> str:
     return f"meets the target: {100 * (row['validation_accuracy'] - reference):+.2f} points of validation accuracy against float32"
 
 
+def slowness(latency: float, throughput: float, limited: bool) -> float:
+    """What the fastest has least of, in ms: latency alone where it is `limited`, else its geometric mean with a batch's time an image."""
+    return latency if limited else math.sqrt(latency * 1e3 / throughput)
+
+
 def _slowness(row: Row, target: Target) -> float:
-    latency: float = row["latency_ms"]["median"]
-    return latency if target.max_latency is not None else math.sqrt(latency * 1e3 / row["throughput"])
+    return slowness(row["latency_ms"]["median"], row["throughput"], target.max_latency is not None)

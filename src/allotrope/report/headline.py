@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from allotrope.measure.choice import AS_FAST
+from allotrope.measure.choice import AS_FAST, slowness
 from allotrope.report.candidates import Candidate, Candidates
 from allotrope.report.formats import THIN, count, milliseconds, percent, points, size, times
 from allotrope.report.record import Record
@@ -105,7 +105,8 @@ def _why(delivered: Candidate, candidates: Candidates) -> str:
     passing = [row for row in measured if row.passes and not row.baseline]
     failed = len(candidates.rows) - len(measured)
     text = f"{len(measured)} candidates were measured" + (f" and {failed} could not be" if failed else "")
-    text += f"; {len(passing)} besides the baseline meet the target ({_target(candidates)}) and this is {_rank(delivered, passing, candidates.max_latency is not None)}"
+    rank = _rank(delivered, passing, candidates.max_latency is not None)
+    text += f"; {len(passing)} besides the baseline meet the target ({_target(candidates)}) and this is {rank}"
     if delivered.change is not None:
         text += f", {points(delivered.change)} points of validation accuracy against float32"
     return text + ". Validation data decided; test data is only reported."
@@ -115,7 +116,7 @@ def _rank(delivered: Candidate, passing: Sequence[Candidate], limited: bool) -> 
     """In what the delivered candidate is the best; `passing` begins with the lowest latency, which alone counts where it is `limited`."""
     if delivered in passing[:1]:
         return "the fastest of them"
-    timed = [(row.latency if limited else math.sqrt(row.latency / row.throughput), row) for row in passing if row.latency and row.throughput]
+    timed = [(slowness(row.latency, row.throughput, limited), row) for row in passing if row.latency and row.throughput]
     fastest, best = min(timed, key=lambda pair: pair[0], default=(0.0, None))
     if best is delivered:
         return "the fastest of them with single images and batches weighed alike"
