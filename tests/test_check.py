@@ -13,6 +13,7 @@ from allotrope import cli, frameworks
 from allotrope.errors import UsageError
 from allotrope.measure.agreement import recording
 from allotrope.measure.agreement.arrays import read_arrays, write_arrays
+from allotrope.measure.agreement.comparer import compare_slopes
 from allotrope.measure.agreement.packing import INPUT, OUTPUT, pack, packed
 from allotrope.measure.agreement.probe import index_limits, moving_values, probed
 from allotrope.measure.agreement.proof import COLUMNS, agreement
@@ -177,6 +178,12 @@ def test_inputs_are_the_same_numbers_in_every_precision_and_others_in_every_step
     np.testing.assert_array_equal(narrow.inputs(2)["x"].astype(np.float64), wide.inputs(2)["x"])
     assert wide.inputs(2)["x"].dtype == np.float64
     assert not np.array_equal(wide.inputs(2)["x"], wide.inputs(3)["x"])
+
+
+def test_a_slope_that_rounding_hides_is_not_settled():
+    (slope,) = slopes_of(lambda moved: 1.0 + 1e-24 * float(moved["a"].sum()), {"a": np.ones(3)}, 1, 0, print)
+    compared = compare_slopes({"a": np.full(3, 1e-24)}, [slope], 1e-5)
+    assert slope.value == 0 and compared.agrees and compared.left_out == 1
 
 
 def test_slopes_of_a_known_function():

@@ -50,8 +50,8 @@ class Comparison:
 
     @property
     def agrees(self) -> bool:
-        """Whether something was compared and nothing departs."""
-        return self.compared > 0 and not self.departures
+        """Whether there was something to compare and nothing departs."""
+        return self.compared + self.left_out > 0 and not self.departures
 
 
 def compare_outputs(

@@ -76,11 +76,11 @@ class Row:
     @property
     def agrees(self) -> bool:
         """Whether something was compared and nothing departs."""
-        return bool(self.parts) and all(part.agrees for part in self.parts.values())
+        return any(part.compared for part in self.parts.values()) and all(part.agrees for part in self.parts.values())
 
     def add(self, part: str, comparison: Comparison, against: str = "reference") -> None:
-        """Takes a comparison that had something to compare."""
-        if comparison.compared:
+        """Takes a comparison that had something to compare, if only what it had to leave out."""
+        if comparison.compared or comparison.left_out:
             self.parts[part], self.against[part] = comparison, against
 
 

@@ -57,12 +57,13 @@ class Proof:
 def row_of(row: Row) -> dict[str, Any]:
     """A judgement as plain values."""
     recording = row.recording
-    status = "failed" if recording.failure else "agrees" if row.agrees else "departs" if row.parts else "refused"
+    departs = any(not part.agrees for part in row.parts.values())
+    status = "departs" if departs else "failed" if recording.failure else "agrees" if row.agrees else "refused"
     return {
         "framework": recording.framework,
         "version": recording.version,
         "precision": recording.precision,
-        "status": "departs" if any(not part.agrees for part in row.parts.values()) else status,
+        "status": status,
         "reason": recording.failure,
         "parts": {part: {**_plain(comparison), "against": row.against[part]} for part, comparison in row.parts.items()},
         "refused": recording.refused,
@@ -126,7 +127,7 @@ def _line(row: Mapping[str, Any], parts: Sequence[str], names: int) -> str:
 def _cell(row: Mapping[str, Any], part: str) -> str:
     if part in row["parts"]:
         found = row["parts"][part]
-        return _number(found["error"]) + ("" if found["agrees"] else " !")
+        return _number(found["error"]) + ("" if found["agrees"] else " !") if found["compared"] else "-"
     leads = {"gradients": "slopes", "losses": "first loss", "weights": "first loss", "state": "first loss"}
     return "first" if part in leads and leads[part] in row["parts"] and row["precision"] == "float64" else "-"
 

@@ -21,7 +21,8 @@ STEPS = (1e-5, 1e-6, 1e-7, 1e-8)
 class Slope:
     """The slope along `directions`, an array for each of the arrays that move together.
 
-    `uncertainty` is how far two estimates part, or the slopes forward and backward, as they do right on a kink.
+    `uncertainty` is how far two estimates part, or the slopes forward and backward, as they do right on a kink; and no less than what
+    the rounding of the function hides.
     """
 
     directions: Arrays
@@ -61,7 +62,8 @@ def _slope(function: Callable[[Mapping[str, np.ndarray]], float], arrays: Arrays
     here, estimates = at(0.0), []
     for step in STEPS:
         ahead, behind = at(step), at(-step)
-        estimates.append(((ahead - behind) / (2 * step), abs(ahead - 2 * here + behind) / (2 * step)))
+        hidden = float(np.spacing(max(abs(ahead), abs(behind))))
+        estimates.append(((ahead - behind) / (2 * step), max(abs(ahead - 2 * here + behind), hidden) / (2 * step)))
     pairs = [((far + near) / 2, max(abs(far - near), bend)) for (far, _), (near, bend) in pairwise(estimates)]
     value, uncertainty = min(pairs, key=lambda pair: pair[1] if math.isfinite(pair[1]) else math.inf)
     return Slope(directions, value, uncertainty)
