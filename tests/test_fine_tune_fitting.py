@@ -54,6 +54,8 @@ HEADS = {
                     {"w": drawn(4, 3, 1, 1), "b": BIAS}),
     "reshaped": ([node("Conv", "x w", "c"), node("GlobalAveragePool", "c", "p"), node("Reshape", "p s", "y")],
                  {"w": drawn(4, 3, 1, 1), "s": np.array([-1, 4])}),
+    "scaled": ([node("Flatten", "x", "f"), node("MatMul", "f w", "m"), node("Mul", "factor m", "s"), node("Div", "s t", "y")],
+               {"w": drawn(12, 4), "factor": np.array(0.5, F), "t": np.array([2.0], F)}),
 }  # fmt: skip
 
 
@@ -79,9 +81,16 @@ def test_weights_that_the_head_shares_stay_with_the_others():
     assert names == {"w.new"} and {"w", "w.new"} == network.trainable
 
 
-def test_a_network_without_a_last_layer_is_refused():
-    made = model([node("Flatten", "x", "f"), node("Mul", "f w", "y")], [tensor("x", shape=["n", 3, 2, 2])], arrays={"w": drawn(1, 12)})
-    with pytest.raises(UnsupportedError, match=r"the network ends in Mul \(node 'y'\), expected a Gemm, MatMul or Conv"):
+@pytest.mark.parametrize(
+    ("nodes", "arrays"),
+    [
+        ([node("Flatten", "x", "f"), node("Mul", "f w", "y")], {"w": drawn(1, 12)}),
+        ([node("Flatten", "x", "f"), node("MatMul", "f w", "m"), node("Div", "t m", "y")], {"w": drawn(12, 4), "t": np.array(2.0, F)}),
+    ],
+)
+def test_a_network_without_a_last_layer_is_refused(nodes, arrays):
+    made = model(nodes, [tensor("x", shape=["n", 3, 2, 2])], arrays=arrays)
+    with pytest.raises(UnsupportedError, match=r"the network ends in \w+ \(node 'y'\), expected a Gemm, MatMul or Conv"):
         with_new_head(allotrope.load(made), 7, 0)
 
 

@@ -22,6 +22,8 @@ BEHIND = frozenset(
     """.split()  # noqa: SIM905 - a list would take a line a word
 )
 """What may stand between the last layer and the logits, such as the pooling behind a 1x1 convolution."""
+SCALING = frozenset({"Div", "Mul"})
+"""What may stand there too, with a single number, as a temperature."""
 
 
 @dataclass(frozen=True)
@@ -46,12 +48,23 @@ def head_of(network: Network) -> Head | None:
             return Head(node, bias, tuple(behind), frozenset(name for name in (*sources[1:], *added) if name in network.trainable))
         if node.operator == "Add" and bias is None and any(sources):
             bias, name = node, node.inputs[0 if sources[1] else 1]
-        elif node.operator in BEHIND:
+        elif (passed := _passed(network, node, sources)) is not None:
             behind.append(node)
-            name = node.inputs[0]
+            name = node.inputs[passed]
         else:
             return None
     return None
+
+
+def _passed(network: Network, node: Node, sources: list[str]) -> int | None:
+    """Which input a node that may stand behind the last layer passes on; None where it may not."""
+    if node.operator in BEHIND:
+        return 0
+    if node.operator not in SCALING:
+        return None
+    arrays = {**network.graph.constants, **network.weights}
+    numbers = [index for index, name in enumerate(sources) if name and arrays[name].size == 1]
+    return 1 - numbers[0] if numbers and (node.operator == "Mul" or numbers == [1]) else None
 
 
 def _source(network: Network, name: str, makers: dict[str, Node]) -> str:
@@ -74,7 +87,8 @@ def with_new_head(network: Network, classes: int, seed: int) -> tuple[Network, f
         found = f"{last.operator} (node '{last.name or last.outputs[0]}')" if last else "nothing"
         raise UnsupportedError(
             f"no last layer was found to replace: the network ends in {found}, expected a Gemm, MatMul or Conv with weights, "
-            f"and behind it nothing but {', '.join(sorted(BEHIND))}. Cut the file off behind its last layer."
+            f"and behind it nothing but {', '.join(sorted(BEHIND))}, and {' or '.join(sorted(SCALING))} by a number. "
+            "Cut the file off behind its last layer."
         )
     return _Replacing(network, head, classes, seed).done()
 
