@@ -51,9 +51,19 @@ def _global(reduction: str, site: JaxSite) -> Expression:
     return call(f"{x}.{reduction}", axes[0] if len(axes) == 1 else axes, keepdims=True)
 
 
+def _global_max(site: JaxSite) -> Expression:
+    """A window over all: compiled for CPUs, the gradient of `.max` can be lost, where what it is compared with is rounded otherwise."""
+    sides = (site.shape() or ())[2:]
+    if not sides or not all(isinstance(side, int) for side in sides) or not site.is_float():
+        return _global("max", site)
+    x = site.last()
+    site.gives_last()
+    return call("nnx.max_pool", x, tuple(sides))
+
+
 POOLING: dict[str, Callable[[JaxSite], Expression]] = {
     "AveragePool": _average_pool,
     "GlobalAveragePool": partial(_global, "mean"),
-    "GlobalMaxPool": partial(_global, "max"),
+    "GlobalMaxPool": _global_max,
     "MaxPool": _max_pool,
 }

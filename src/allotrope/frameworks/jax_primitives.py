@@ -14,6 +14,7 @@ from jax import lax
 
 from allotrope.errors import UnsupportedError
 from allotrope.frameworks import jax_neural as neural
+from allotrope.frameworks.jax_extremes import largest, smallest
 from allotrope.frameworks.jax_layout import channels_first, channels_last, kept, twin
 from allotrope.frameworks.jax_softmax import log_softmax, softmax
 from allotrope.frameworks.layout import TO_FIRST, TO_LAST, in_order, reordered
@@ -202,10 +203,10 @@ class JaxPrimitives(Primitives):
         return _reduced(functools.partial(jnp.mean, dtype=x.dtype), x, axes, keepdims)
 
     def max(self, x: Array, axes: Sequence[int] | None = None, keepdims: bool = False) -> jax.Array:
-        return _reduced(functools.partial(jnp.max, initial=None if x.size else lowest(self.dtype(x))), x, axes, keepdims)
+        return _reduced(largest if x.size else functools.partial(jnp.max, initial=lowest(self.dtype(x))), x, axes, keepdims)
 
     def min(self, x: Array, axes: Sequence[int] | None = None, keepdims: bool = False) -> jax.Array:
-        return _reduced(functools.partial(jnp.min, initial=None if x.size else highest(self.dtype(x))), x, axes, keepdims)
+        return _reduced(smallest if x.size else functools.partial(jnp.min, initial=highest(self.dtype(x))), x, axes, keepdims)
 
     def product(self, x: Array, axes: Sequence[int] | None = None, keepdims: bool = False) -> jax.Array:
         return jnp.prod(x, _axes(axes), dtype=x.dtype, keepdims=keepdims)

@@ -28,6 +28,7 @@ from allotrope.frameworks.tensorflow_arrays import (
     to_tensor,
     unary,
 )
+from allotrope.frameworks.tensorflow_extremes import largest, smallest
 from allotrope.frameworks.tensorflow_import import tf
 from allotrope.frameworks.tensorflow_layout import channels_first, channels_last, kept, twin
 
@@ -196,8 +197,8 @@ class TensorFlowPrimitives(Primitives):
     # --- reductions
     sum = reduction(tf.reduce_sum)
     mean = reduction(tf.reduce_mean)
-    max = reduction(tf.reduce_max, tf.reduce_any)
-    min = reduction(tf.reduce_min, tf.reduce_all)
+    max = reduction(largest, tf.reduce_any)
+    min = reduction(smallest, tf.reduce_all)
     product = reduction(tf.reduce_prod)
     log_sum_exp = reduction(tf.reduce_logsumexp)
 
