@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 import allotrope
+from allotrope.config import FixedSettings
 from allotrope.errors import UsageError
 from allotrope.measure.race import race
 from allotrope.measure.race.files import read_data, read_recipe, read_start, write_inputs
@@ -26,6 +27,9 @@ PROMISED = {
     "version", "import_seconds", "settings", "settings_race", "agreement", "compile_seconds", "training", "inference", "peak_memory",
     "trainings", "validation_accuracy", "test_accuracy", "recommended",
 }  # fmt: skip
+
+
+ONE_THREAD = FixedSettings(threads=1)
 
 
 def pictures(folder: Path) -> Path:
@@ -125,7 +129,7 @@ def inputs(tmp_path):
     data = load_images(pictures(tmp_path), DataOptions())
     choices = [choose(data, "cnn", {"batch_size": 32}, epochs=2.0, seed=seed) for seed in (0, 1)]
     write_inputs(tmp_path, data, [choice.network for choice in choices], choices[0].recipe)
-    return tmp_path, RacePlan(("pytorch",), 1, "auto", 60.0, 2.0, 1, len(data.train), len(data.validation)), data, choices
+    return tmp_path, RacePlan(("pytorch",), ONE_THREAD, 60.0, 2.0, 1, len(data.train), len(data.validation)), data, choices
 
 
 def test_racers_read_what_was_written(inputs):
@@ -197,14 +201,14 @@ def test_a_framework_that_raises_is_a_row_with_its_reason(inputs):
 
 def test_a_device_that_is_not_there(inputs):
     folder, plan, *_ = inputs
-    broken = FrameworkRace(folder, RacePlan(("pytorch",), 1, "tpu", 60.0, 2.0, 1, plan.images, plan.validations))
+    broken = FrameworkRace(folder, RacePlan(("pytorch",), FixedSettings("tpu", threads=1), 60.0, 2.0, 1, plan.images, plan.validations))
     broken.run()
     assert "device 'tpu' is not there for pytorch" in broken.rows[0]["reason"]
 
 
 def test_a_budget_too_short_for_trainings_leaves_speeds(inputs):
     folder, plan, *_ = inputs
-    short = FrameworkRace(folder, RacePlan(("pytorch",), 1, "auto", 0.5, 2.0, 1, plan.images, plan.validations))
+    short = FrameworkRace(folder, RacePlan(("pytorch",), ONE_THREAD, 0.5, 2.0, 1, plan.images, plan.validations))
     short.run()
     (row,) = short.rows
     assert short.epochs is None

@@ -97,7 +97,7 @@ def test_what_lies_in_the_folder(fitted):
     assert "digits" in (folder / "report.html").read_text()
 
 
-def test_a_finished_run_can_be_predicted_with_and_not_resumed(fitted, tmp_path):
+def test_a_finished_run_can_be_predicted_with_and_resuming_it_says_so(fitted, tmp_path, capsys):
     folder, _ = fitted
     from PIL import Image
 
@@ -106,8 +106,14 @@ def test_a_finished_run_can_be_predicted_with_and_not_resumed(fitted, tmp_path):
         Image.fromarray(data.test.images[row, ..., 0]).save(tmp_path / f"{row}.png")
     found = allotrope.predict(folder, tmp_path, threads=1).json
     assert sum(row["top"][0]["class"] == data.classes[label] for row, label in zip(found, data.test.labels[:8], strict=True)) >= 7
-    with pytest.raises(UsageError, match=r"is finished \(done\)"):
-        fit(resume=folder)
+    (folder / "report.html").unlink()
+    before = read_record(folder)
+    assert main(["fit", "--resume", str(folder)]) == 0
+    printed = capsys.readouterr()
+    assert "is finished (done): nothing is left to do" in printed.err + printed.out
+    assert "test accuracy" in printed.out
+    assert read_record(folder) == before
+    assert (folder / "report.html").is_file()
 
 
 @pytest.mark.usefixtures("one_candidate")
@@ -223,6 +229,9 @@ def test_whatever_breaks_is_on_record(tmp_path, monkeypatch, planted, raised):
         (["digits", "--network", "resnet2"], 2, "unknown network 'resnet2'"),
         (["digits", "--netwrk", "cnn"], 2, "Did you mean --network?"),
         (["digits", "--budget", "soon"], 2, "'soon' is not a length of time"),
+        (["digits", "--precision", "float23"], 2, "unknown precision 'float23'. Did you mean 'float32'?"),
+        (["digits", "--memory-layout", "nhwc"], 2, "unknown memory layout 'nhwc'. Known: channels-last, default"),
+        (["digits", "--device", "tpu"], 2, "device 'tpu' is not there for pytorch. Found: auto, cpu"),
         (["digits", "--validation", "0.9", "--test", "0.9"], 2, ""),
         (["--resume", "no/such/run"], 1, "is no run folder"),
     ],

@@ -146,6 +146,17 @@ class Settings:
 
 
 @dataclass(frozen=True)
+class FixedSettings:
+    """The settings that a user fixed. What is None, or `auto` for the device, is raced; `threads` None takes all cores."""
+
+    device: str = "auto"
+    precision: str | None = None
+    memory_layout: str | None = None
+    compile: bool | None = None
+    threads: int | None = None
+
+
+@dataclass(frozen=True)
 class Target:
     """What the delivered file must meet: latency at batch 1 in ms, size in bytes, accuracy drop in points of validation accuracy."""
 

@@ -200,3 +200,12 @@ def race_note(run: Record) -> str:
     reason = run.text("settings_race", "reason").rstrip(".")
     took = f"The race took {duration(seconds)}" if seconds is not None else ""
     return "".join(f"{part}. " for part in (reason, took) if part).rstrip()
+
+
+def repeat_note(run: Record) -> str:
+    """How alike a repetition will be, which differs if the clock ended the training."""
+    if run.text("kind") != "compare" and run.number("recipe", "budget") is not None:
+        alike = "A training that the clock ends is not repeated to the bit; with --epochs instead of --budget it is"
+    else:
+        alike = "The same versions on the same hardware give the same network, with --threads 1 to the bit"
+    return f"{alike}; latencies are this machine's."

@@ -77,6 +77,7 @@ def _page(found: RunFolder) -> dict[str, Any]:
         "network_facts": sections.network_facts(run),
         "recipe": sections.options(run.record("recipe")),
         "environment": sections.environment(run),
+        "repeat_note": sections.repeat_note(run),
         "candidates": read_candidates(run),
     }
     parts = [

@@ -9,13 +9,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from allotrope.config import DataOptions, FineTuning, Repair, parse_seconds
+from allotrope.config import DataOptions, FineTuning, FixedSettings, Repair, parse_seconds
 from allotrope.errors import RunFolderError, UsageError, unknown_name
 from allotrope.progress import Progress, display
 from allotrope.run import Run
 from allotrope.storage import writing
 from allotrope.verbs.comparison import Comparison
-from allotrope.verbs.options import command_line, given, onnx_file
+from allotrope.verbs.options import check_choices, command_line, fixed_settings, given, onnx_file
 
 if TYPE_CHECKING:
     from allotrope.data.images import ImageData
@@ -39,8 +39,7 @@ class CompareOptions:
     accuracy: float | None
     seeds: int
     seed: int
-    device: str
-    threads: int
+    settings: FixedSettings
     data: DataOptions
     recipe: dict[str, Any]
     file: Path | None
@@ -59,6 +58,9 @@ def compare(
     seed: int = 0,
     batch_size: int | None = None,
     device: str = "auto",
+    precision: str | None = None,
+    memory_layout: str | None = None,
+    compile: bool | None = None,
     threads: int | None = None,
     validation: float = 0.1,
     test: float = 0.2,
@@ -84,6 +86,9 @@ def compare(
         seed: the first of the seeds; it also decides the split.
         batch_size: images in a step.
         device: cpu, cuda or mps; auto takes what is fastest here.
+        precision: float32 or bfloat16 in training; by default each framework races both, as it does the next two.
+        memory_layout: default or channels-last: how images lie in memory in training.
+        compile: whether training is compiled.
         threads: processor threads for each framework; all cores by default.
         validation: the fraction split off for choices, where the data brings no such split.
         test: the fraction split off for the final test, where the data brings no such split.
@@ -119,6 +124,7 @@ def compare_options(arguments: dict[str, Any]) -> CompareOptions:
 
     file = onnx_file(arguments["network"])
     _check_values(arguments)
+    check_choices(arguments)
     if file is None:
         _check_network(arguments["network"], arguments["new_head"])
     batch = arguments["batch_size"]
@@ -131,8 +137,7 @@ def compare_options(arguments: dict[str, Any]) -> CompareOptions:
         accuracy=arguments["accuracy"],
         seeds=arguments["seeds"],
         seed=arguments["seed"],
-        device=arguments["device"],
-        threads=arguments["threads"] or cores(),
+        settings=fixed_settings({**arguments, "threads": arguments["threads"] or cores()}),
         data=DataOptions(arguments["validation"], arguments["test"], arguments["image_size"], arguments["seed"]),
         recipe={} if batch is None else {"batch_size": batch},
         file=file,
@@ -219,7 +224,7 @@ def _race(folder: Path, run: Run, options: CompareOptions, data: ImageData, choi
     recipe = choices[0].recipe
     write_inputs(folder, data, [choice.network for choice in choices], recipe)
     sizes = {"images": len(data.train), "validations": len(data.validation)}
-    plan = RacePlan(options.frameworks, options.threads, options.device, options.budget, recipe.epochs or 1.0, options.seeds, **sizes)
+    plan = RacePlan(options.frameworks, options.settings, options.budget, recipe.epochs or 1.0, options.seeds, **sizes)
 
     def report(line: str) -> None:
         show.say(line)
@@ -252,6 +257,6 @@ def _conclude(run: Run, options: CompareOptions, race: FrameworkRace, interrupte
         row["recommended"] = row["framework"] == found.framework
     measured = any("training" in row for row in rows)
     status = "interrupted" if interrupted else "done" if measured else "failed"
-    how = {"threads": options.threads, "budget": options.budget, "seeds": options.seeds, "epochs": race.epochs}
+    how = {"threads": options.settings.threads, "budget": options.budget, "seeds": options.seeds, "epochs": race.epochs}
     run.save(status=status, frameworks=rows, accuracy_goal=goal, verdict=asdict(found), race=how, seconds=race.seconds)
     write_report(run.folder)

@@ -7,6 +7,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from allotrope.config import FixedSettings
 from allotrope.errors import RunFolderError, UsageError
 from allotrope.progress import Progress, display
 from allotrope.run import Run
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from allotrope.verbs.source import Source, Tuning
 
 NOT_REPEATED = ("out", "resume", "quiet")
+FINISHED = ("done", "target-missed")
 
 
 def fit(
@@ -35,6 +37,9 @@ def fit(
     resume: str | Path | None = None,
     seed: int = 0,
     device: str = "auto",
+    precision: str | None = None,
+    memory_layout: str | None = None,
+    compile: bool | None = None,
     threads: int | None = None,
     validation: float = 0.1,
     test: float = 0.2,
@@ -82,7 +87,10 @@ def fit(
         resume: the folder of a run that was stopped; it goes on with its own options.
         seed: decides split, initial weights, order and augmentation.
         device: cpu, cuda or mps; auto takes what is fastest here.
-        threads: processor threads for training and measuring; all cores by default.
+        precision: float32 or bfloat16 in training; by default both are raced, as are the next two.
+        memory_layout: default or channels-last: how images lie in memory in training.
+        compile: whether training is compiled.
+        threads: processor threads for training and measuring; all cores by default. With one, a run can be repeated to the bit.
         validation: the fraction split off for choices, where the data brings no such split.
         test: the fraction split off for the final test, where the data brings no such split.
         image_size: the side in pixels to which pictures in folders are brought.
@@ -125,10 +133,20 @@ def _begin(arguments: dict[str, Any], show: Progress) -> FittedRun:
     source = _source(options)
     data = _read(options, source, show)
     tuning = _tuning(options, source, data)
+    _check_settings(options)
     asked = given(fit, arguments, NOT_REPEATED)
     with Run.create(data.name, arguments["out"]) as run:
         run.save(command=command_line("fit", "data", asked), arguments=asked, seed=options.seed, target=options.target)
         return _fitted(run, options, tuning, data, show)
+
+
+def _check_settings(options: FitOptions) -> None:
+    """Raises UsageError for settings that the framework lacks."""
+    from allotrope.frameworks import framework
+    from allotrope.training.plausible import plausible
+
+    if options.settings != FixedSettings(threads=options.settings.threads):
+        plausible(framework(options.framework), options.settings)
 
 
 def _resume(arguments: dict[str, Any], show: Progress) -> FittedRun:
@@ -142,14 +160,24 @@ def _resume(arguments: dict[str, Any], show: Progress) -> FittedRun:
         if changed:
             remedy = f"Leave out {', '.join(changed)}, or begin a new run."
             raise UsageError(f"{run.folder} goes on with the options that it was begun with. {remedy}")
-        if run.json["status"] in ("done", "target-missed"):
-            raise UsageError(f"{run.folder} is finished ({run.json['status']}); there is nothing to go on with. Begin a new run.")
+        if run.json["status"] in FINISHED:
+            return _finished(run, show)
         options = fit_options(defaults(fit) | recorded)
         run.save(status="running")
         chosen = "recipe" in run.json
         source = _started(options, run.folder) if chosen else _source(options)
         data = _read(options, source, show)
         return _fitted(run, options, None if chosen else _tuning(options, source, data), data, show)
+
+
+def _finished(run: Run, show: Progress) -> FittedRun:
+    """What a run that has ended gave; its report is made good if the end came before it."""
+    from allotrope.report import write_report
+
+    show.say(f"{run.folder} is finished ({run.json['status']}): nothing is left to do")
+    if not (run.folder / "report.html").is_file():
+        write_report(run.folder)
+    return FittedRun(run.folder, run.json)
 
 
 def _source(options: FitOptions) -> Source | None:

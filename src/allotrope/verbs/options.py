@@ -5,16 +5,19 @@ from __future__ import annotations
 import inspect
 import shlex
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
 from allotrope.config import (
     AUGMENTATIONS,
+    LAYOUTS,
     OPTIMIZERS,
+    PRECISIONS,
     SCHEDULES,
     DataOptions,
     FineTuning,
+    FixedSettings,
     Repair,
     Target,
     parse_bytes,
@@ -22,7 +25,14 @@ from allotrope.config import (
 )
 from allotrope.errors import MissingDependencyError, UsageError, unknown_name
 
-CHOICES = {"optimizer": OPTIMIZERS, "schedule": SCHEDULES, "augmentation": AUGMENTATIONS, "class_weights": ("none", "balanced")}
+CHOICES = {
+    "optimizer": OPTIMIZERS,
+    "schedule": SCHEDULES,
+    "augmentation": AUGMENTATIONS,
+    "class_weights": ("none", "balanced"),
+    "precision": PRECISIONS,
+    "memory_layout": LAYOUTS,
+}
 POSITIVE = (
     "epochs", "threads", "image_size", "learning_rate", "batch_size", "mixup", "cutmix", "clip_norm", "patience", "backbone_rate",
 )  # fmt: skip
@@ -49,8 +59,7 @@ class FitOptions:
     framework: str
     budget: float | None
     epochs: float | None
-    device: str
-    threads: int | None
+    settings: FixedSettings
     seed: int
     data: DataOptions
     target: Target
@@ -67,7 +76,8 @@ def fit_options(arguments: Mapping[str, Any]) -> FitOptions:
     """
     recipe = {name: arguments[name] for name in RECIPE if arguments[name] is not None}
     file = onnx_file(arguments["network"])
-    _check_names(None if file else arguments["network"], arguments["framework"], recipe)
+    _check_names(None if file else arguments["network"], arguments["framework"])
+    check_choices(arguments)
     _check_values({**arguments, **recipe})
     if file is None:
         _check_for_files(arguments)
@@ -81,8 +91,7 @@ def fit_options(arguments: Mapping[str, Any]) -> FitOptions:
         framework=arguments["framework"],
         budget=None if arguments["budget"] is None else parse_seconds(arguments["budget"]),
         epochs=arguments["epochs"],
-        device=arguments["device"],
-        threads=arguments["threads"],
+        settings=fixed_settings(arguments),
         seed=seed,
         data=DataOptions(arguments["validation"], arguments["test"], arguments["image_size"], seed),
         target=Target(
@@ -101,6 +110,11 @@ def fit_options(arguments: Mapping[str, Any]) -> FitOptions:
             restore_batchnorm=arguments["restore_batchnorm"],
         ),
     )
+
+
+def fixed_settings(arguments: Mapping[str, Any]) -> FixedSettings:
+    """The settings that a verb's arguments fix."""
+    return FixedSettings(**{field.name: arguments[field.name] for field in fields(FixedSettings)})
 
 
 def onnx_file(network: str) -> Path | None:
@@ -157,7 +171,14 @@ def _plain(value: Any) -> Any:
     return value if isinstance(value, (bool, int, float)) else str(value)
 
 
-def _check_names(network: str | None, framework: str, recipe: Mapping[str, Any]) -> None:
+def check_choices(arguments: Mapping[str, Any]) -> None:
+    """Raises UsageError for a word that is not one of those that an option takes."""
+    for name, known in CHOICES.items():
+        if arguments.get(name) is not None and arguments[name] not in known:
+            raise unknown_name(name.replace("_", " "), arguments[name], known)
+
+
+def _check_names(network: str | None, framework: str) -> None:
     from allotrope.frameworks import TRAINING, missing
     from allotrope.network.zoo import NETWORKS
 
@@ -168,9 +189,6 @@ def _check_names(network: str | None, framework: str, recipe: Mapping[str, Any])
     reason = missing(framework)
     if reason is not None:
         raise MissingDependencyError(reason)
-    for name, known in CHOICES.items():
-        if name in recipe and recipe[name] not in known:
-            raise unknown_name(name.replace("_", " "), recipe[name], known)
 
 
 def _check_values(values: Mapping[str, Any]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,6 @@ from PIL import Image
 
 from allotrope.config import Recipe, Settings
 from allotrope.data.images import ImageData, ImageSplit
-from allotrope.errors import UsageError
 from allotrope.frameworks import framework as find_framework
 from allotrope.measure import candidates
 from allotrope.measure.deliver import deliver
@@ -28,10 +27,11 @@ from allotrope.training.checkpoints import resumable
 from allotrope.training.choose import Choice, choose, choose_recipe
 from allotrope.training.evaluate import evaluate, in_batches, scores
 from allotrope.training.loop import train
+from allotrope.training.plausible import fixed_by, plausible
 from allotrope.training.race import described, race_settings
 from allotrope.training.speed import training_speed
 from allotrope.verbs.facts import data_facts, network_facts
-from allotrope.verbs.options import FitOptions
+from allotrope.verbs.options import FitOptions, command_line
 from allotrope.verbs.source import START, Tuning, as_saved
 
 
@@ -144,15 +144,20 @@ def choose_settings(fitting: Fitting) -> None:
     fitting.settings = race.chosen
     show.say(f"settings: {described(race.chosen)}. {race.reason}")
     facts = {"rows": race.rows, "seconds": race.seconds, "reason": race.reason}
-    fitting.run.save(recipe=fitting.recipe, settings=race.chosen, settings_race=facts)
+    repeat = _repeating(fitting, race.chosen)
+    fitting.run.save(recipe=fitting.recipe, settings=race.chosen, settings_race=facts, repeat=repeat)
 
 
 def _plausible(options: FitOptions) -> list[Settings]:
-    found = find_framework(options.framework).settings()
-    devices = dict.fromkeys(settings.device for settings in found)
-    if options.device not in ("auto", *devices):
-        raise UsageError(f"device '{options.device}' is not there for {options.framework}. Found: auto, {', '.join(devices)}.")
-    return [replace(settings, threads=options.threads) for settings in found if options.device in ("auto", settings.device)]
+    """The settings among which training may choose; one, if all are fixed."""
+    return plausible(find_framework(options.framework), options.settings)
+
+
+def _repeating(fitting: Fitting, chosen: Settings) -> str:
+    """The command that repeats this run with the settings that were chosen, instead of racing them again."""
+    fixed = asdict(fixed_by(replace(chosen, threads=chosen.threads or cores())))
+    others = {name: value for name, value in fitting.run.json["arguments"].items() if name not in fixed}
+    return command_line("fit", "data", {**others, **fixed})
 
 
 class _Recording(Progress):
@@ -239,9 +244,9 @@ def measure_candidates(fitting: Fitting) -> None:
     data, run, options = fitting.data, fitting.run, fitting.options
     network = with_probabilities(fitting.network, data.classes)
     rows = candidates.measure_candidates(
-        network, data.train, data.validation, data.test, run.folder, options.target, options.threads, fitting.show.say
+        network, data.train, data.validation, data.test, run.folder, options.target, options.settings.threads, fitting.show.say
     )
-    run.save(candidates=rows, measurement=measurement(options.threads or cores()))
+    run.save(candidates=rows, measurement=measurement(options.settings.threads or cores()))
 
 
 def deliver_best(fitting: Fitting) -> None:

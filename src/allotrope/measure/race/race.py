@@ -6,11 +6,13 @@ import math
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from allotrope.config import FixedSettings
 from allotrope.frameworks import missing
+from allotrope.measure.machine import cores
 from allotrope.measure.process import PATIENCE, WorkerError, WorkerProcess
 from allotrope.measure.race.losses import agreements
 from allotrope.measure.rounds import Timing
@@ -37,18 +39,23 @@ KINDS = {"train": "training", "answer": "inference"}
 class RacePlan:
     """What is to be raced, and within what.
 
+    `settings` fix what is not raced, and the threads of each framework.
     `budget` is in seconds, for everything; `epochs` is how many each training has at the most; `images` and `validations`
     are the sizes of those splits; `seeds` how many trainings each framework makes.
     """
 
     frameworks: tuple[str, ...]
-    threads: int
-    device: str
+    settings: FixedSettings
     budget: float
     epochs: float
     seeds: int
     images: int
     validations: int
+
+    @property
+    def threads(self) -> int:
+        """The threads of each framework."""
+        return self.settings.threads or cores()
 
 
 class FrameworkRace:
@@ -85,12 +92,13 @@ class FrameworkRace:
 
     def _race_settings(self) -> None:
         """In processes of their own: what loses there must not count as the winner's memory or time."""
+        fixed = asdict(self.plan.settings)
         share = SETTINGS_SHARE * self.plan.budget / max(len(self._racing()), 1)
         for row in self._racing():
             self.report(f"{row['framework']}: racing its settings")
             with self._worker(patience=3 * share + PATIENCE) as worker:
                 self._ask(row, worker, "load", framework=row["framework"], threads=self.plan.threads)
-                found = self._ask(row, worker, "settings", folder=self.folder, device=self.plan.device, seconds=share)
+                found = self._ask(row, worker, "settings", folder=self.folder, fixed=fixed, seconds=share)
             if found is not None:
                 row["settings"], row["losses"] = found["chosen"], found["losses"]
                 row["settings_race"] = {name: found[name] for name in ("rows", "reason", "seconds")}

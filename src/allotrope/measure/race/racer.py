@@ -15,9 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from allotrope.config import Recipe, Settings
+from allotrope.config import FixedSettings, Recipe, Settings
 from allotrope.data import Batch, Batches, ImageData
-from allotrope.errors import UsageError
 from allotrope.frameworks import FRAMEWORKS
 from allotrope.frameworks import framework as find_framework
 from allotrope.frameworks.contract import Framework, Trainer, TrainingPlan
@@ -28,6 +27,7 @@ from allotrope.network.network import Network
 from allotrope.training.evaluate import in_batches, scores
 from allotrope.training.loop import train
 from allotrope.training.plan import training_plan
+from allotrope.training.plausible import plausible
 from allotrope.training.race import race_settings
 from allotrope.training.schedules import learning_rate
 from allotrope.training.speed import first_of, one_step
@@ -42,7 +42,6 @@ class Racer:
 
     def __init__(self) -> None:
         self._framework: Framework
-        self._threads = 1
         self._trainer: Trainer | None = None
         self._ready: list[Batch] = []
         self._step = 0
@@ -50,18 +49,15 @@ class Racer:
     def load(self, framework: str, threads: int) -> dict[str, Any]:
         """Imports the framework, with the cores that it may use: the seconds that takes."""
         _keep_to(threads)
-        self._threads = threads
         began = time.perf_counter()
         self._framework = find_framework(framework)
         self._framework.settings()  # some import what they are made of when they are first asked for something
         return {"seconds": time.perf_counter() - began, "version": _version(framework)}
 
-    def settings(self, folder: str, device: str, seconds: float) -> dict[str, Any]:
+    def settings(self, folder: str, fixed: dict[str, Any], seconds: float) -> dict[str, Any]:
         """The losses of the first steps with the framework's defaults in float32; then the race of its settings."""
         data, recipe, network = _given(folder)
-        options = [replace(found, threads=self._threads) for found in self._framework.settings() if device in ("auto", found.device)]
-        if not options:
-            raise UsageError(f"device '{device}' is not there for {self._framework.name}.")
+        options = plausible(self._framework, FixedSettings(**fixed))
         losses = self._losses(data, recipe, network, options[0])
         race = race_settings(network, data, recipe, self._framework.name, seconds, options)
         return {"losses": losses, "chosen": asdict(race.chosen), "rows": race.rows, "reason": race.reason, "seconds": race.seconds}
