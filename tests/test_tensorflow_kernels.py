@@ -120,3 +120,27 @@ def test_pads_are_what_they_are(pads, stride, length, group):
     assert by_image == pytest.approx(float((expected.astype(np.float64) * output).sum()), rel=1e-3, abs=1e-3)
     by_weight = float((found["w"].astype(np.float64) * built.weights["w"]).sum())
     assert by_weight == pytest.approx(by_image, rel=1e-3, abs=1e-3)
+
+
+def test_depthwise_convolutions_with_a_bias_in_a_graph():
+    """TensorFlow joins the two and ends the process if the kernel has pads; several, so that their gradients are added."""
+    b = Builder()
+    x = b.add("Mul", [b.input("x", "float32", ("n", 4, 8, 9)), weight(b, "scale", 1, 4, 1, 1)])
+    rows = []
+    for index, pads in enumerate([(1, 1, 1, 1), (1, 1, 0, 0), (0, 0, 1, 1), (2, 0, 0, 3), (0, 0, 0, 0)]):
+        for stride in ((1, 1), (2, 2), (3, 3), (2, 1), (4, 4)):
+            name = f"{index}.{stride}"
+            inputs = [x, weight(b, f"{name}.weight", 4, 1, 3, 3), weight(b, f"{name}.bias", 4)]
+            y = b.add("Conv", inputs, {"group": 4, "strides": stride, "pads": pads})
+            rows.append(b.add("ReduceMean", [b.add("Relu", [y]), b.constant(np.array([2, 3]))], {"keepdims": 0}))
+    features = b.add("Concat", rows, {"axis": 1})
+    b.output(b.add("Gemm", [features, weight(b, "last", 3, 4 * len(rows))], {"transB": 1}), "logits")
+    built, images = b.network(), RANDOM.normal(size=(6, 4, 8, 9)).astype(np.float32)
+    plan = training_plan(built, Recipe(optimizer="sgd", weight_decay=0.0), np.ones(3))
+    trainer = FRAMEWORK.trainer(built, plan, Settings())
+    logits = built.run({"x": images})["logits"]
+    np.testing.assert_allclose(trainer.evaluate(images), logits, rtol=1e-4, atol=1e-5)
+    trainer.step(images, TARGET, RATE, 1)
+    slopes = built.gradients({"x": images}, {"logits": ((softmax(logits) - TARGET) / 6).astype(np.float32)}, "tensorflow")
+    for name, before in built.weights.items():
+        np.testing.assert_allclose(trainer.weights()[name], before - RATE * slopes[name], rtol=1e-3, atol=1e-5, err_msg=name)

@@ -53,9 +53,12 @@ def convolve(
     if groups == 1 and rank == 2 and not inferring and {*weight.shape[2:], *strides} == {1} and not any(map(any, pads)):
         return _pointwise(y, weight)
     if all(d == 1 for d in dilations):
-        return _grouped(y, weight, strides, pads, groups)
+        return _grouped(y, weight, strides, pads, groups, inferring)
     whole = tf.nn.with_space_to_batch(
-        padded(y, pads), list(dilations), "VALID", lambda part, *_: _grouped(part, weight, (1,) * rank, [(0, 0)] * rank, groups)
+        padded(y, pads),
+        list(dilations),
+        "VALID",
+        lambda part, *_: _grouped(part, weight, (1,) * rank, [(0, 0)] * rank, groups, inferring),
     )
     return whole[(slice(None), *(slice(None, None, s) for s in strides))]
 
@@ -71,11 +74,13 @@ def _pointwise(y: Tensor, weight: Tensor) -> Tensor:
     return tf.reshape(product, (n, h, w, m))
 
 
-def _grouped(y: Tensor, weight: Tensor, strides: Sequence[int], pads: Pads, groups: int) -> Tensor:
+def _grouped(
+    y: Tensor, weight: Tensor, strides: Sequence[int], pads: Pads, groups: int, inferring: bool
+) -> Tensor:
     if groups == 1:
         return _dense(y, kernel(weight), strides, pads)
     if weight.shape[1] == 1 and y.shape.rank == 4:
-        return _depthwise(y, weight, strides, pads)
+        return _depthwise(y, weight, strides, pads, inferring)
     parts = zip(tf.split(y, groups, -1), tf.split(kernel(weight), groups, -1), strict=True)
     return tf.concat([_dense(part, w, strides, pads) for part, w in parts], -1)
 
@@ -99,19 +104,28 @@ def _padding(lengths: Sequence[int], kernel: Sequence[int], strides: Sequence[in
     return ("SAME", [(0, 0)] * len(pads)) if same else ("VALID", reached)
 
 
-def _depthwise(y: Tensor, weight: Tensor, strides: Sequence[int], pads: Pads) -> Tensor:
-    """Each channel by itself; weight [m, 1, kh, kw], the m / c filters of a channel side by side."""
+def _depthwise(
+    y: Tensor, weight: Tensor, strides: Sequence[int], pads: Pads, inferring: bool
+) -> Tensor:
+    """Each channel by itself; weight [m, 1, kh, kw], the m / c filters of a channel side by side.
+
+    Pads are never given to the kernel as numbers: TensorFlow joins it with the bias behind it,
+    loses them there, and ends the process when it infers the shape ("Invalid index from the
+    dimension", TensorFlow 2.21).
+    """
     filters = tf.reshape(kernel(weight), (*weight.shape[2:], y.shape[-1], -1))
     even = strides[0] == strides[1]  # the kernel has one stride for both axes
     steps = tuple(strides) if even else (1, 1)
-    padding: Any
-    padding, pads = _padding(y.shape[1:-1], filters.shape, steps, pads)
-    if any(n < 0 for pair in pads for n in pair):
-        y = padded(y, pads)
-    elif any(map(any, pads)):
-        padding = [[0, 0], *map(list, pads), [0, 0]]
-    found = tf.nn.depthwise_conv2d(y, filters, [1, *steps, 1], padding)
-    return found if even else found[:, :: strides[0], :: strides[1]]
+    padding, rest = _padding(y.shape[1:-1], filters.shape, steps, pads)
+    if inferring and padding != "SAME" and steps[0] > 1:
+        longer = [k + 1 for k in filters.shape[:2]]
+        if _padding(y.shape[1:-1], longer, steps, pads)[0] == "SAME":
+            # TensorFlow itself pads so for a kernel of one more place. A place of zeros costs less
+            # than a longer copy of the image; in training its gradient would cost more.
+            filters = tf.pad(filters, [(0, 1), (0, 1), (0, 0), (0, 0)])
+            padding, rest = "SAME", [(0, 0), (0, 0)]
+    whole = tf.nn.depthwise_conv2d(padded(y, rest), filters, [1, *steps, 1], padding)
+    return whole if even else whole[:, :: strides[0], :: strides[1]]
 
 
 def convolve_transposed(y: Tensor, weight: Tensor, strides: Sequence[int], dilations: Sequence[int], groups: int) -> Tensor:
