@@ -13,6 +13,16 @@ SCHEDULES = ("constant", "step", "cosine", "one-cycle")
 AUGMENTATIONS = ("none", "light", "medium", "heavy")
 PRECISIONS = ("float32", "bfloat16")
 LAYOUTS = ("default", "channels-last")
+FOLDER_LAYOUTS = (
+    "auto",
+    "classes",
+    "deepest",
+    "pooled",
+    "splits",
+    "splits-deepest",
+    "classes-splits",
+    "folds",
+)
 
 
 @dataclass(frozen=True)
@@ -21,6 +31,7 @@ class DataOptions:
 
     `validation` and `test` are the fractions split off where the source brings no such split.
     `image_size` is the side in pixels to which folders of pictures are brought; None chooses from the data.
+    `layout` is how folders are read, one of FOLDER_LAYOUTS; `auto` takes the only reading that there is.
     """
 
     validation: float = 0.1
@@ -28,6 +39,7 @@ class DataOptions:
     image_size: int | None = None
     seed: int = 0
     workers: int | None = None
+    layout: str = "auto"
 
 
 @dataclass(frozen=True)

@@ -115,6 +115,18 @@ def read_record(folder: str | Path) -> dict[str, Any]:
     return record
 
 
+def is_run_folder(folder: Path) -> bool:
+    """Whether a folder is a run's, by what is in it: its run.json, or the lock and one that cannot be read."""
+    path = folder / RECORD
+    try:
+        if not path.is_file():
+            return False
+        record = json.loads(path.read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return (folder / _LOCK).is_file()
+    return isinstance(record, dict) and {"schema", "status"} <= record.keys()
+
+
 def _new_folder(parent: Path, stem: str) -> Path:
     parent.mkdir(parents=True, exist_ok=True)
     number = 1

@@ -18,9 +18,10 @@ import PIL
 from allotrope.config import DataOptions
 from allotrope.data.cache import cache_file, load_cache, store_cache
 from allotrope.data.images import ImageSplit, Reading
-from allotrope.data.layout import Layout, find_layout, shown
+from allotrope.data.layout import Layout, find_layout
 from allotrope.data.memory import require_memory
 from allotrope.data.pictures import GREY_MODES, SUFFIXES, Header, UnreadablePicture, read_header, read_picture, strict_size
+from allotrope.data.text import shown
 from allotrope.errors import DataError, UsageError
 
 Report = Callable[[str], None]
@@ -37,7 +38,7 @@ def read_folder(folder: Path, options: DataOptions, report: Report) -> Reading:
     """
     if options.image_size is not None and options.image_size < 1:
         raise UsageError(f"image size {options.image_size}: expected at least 1 pixel.")
-    layout = find_layout(folder)
+    layout = find_layout(folder, options.layout)
     files = [path for pictures in layout.splits.values() for path, _ in pictures]
     stored = cache_file(folder, files, options.image_size, PIL.__version__)
     found = load_cache(stored, report)

@@ -1,33 +1,32 @@
-"""Finds the pictures of a folder: which class and which split each belongs to, and what else lies there."""
+"""Decides how a folder of pictures is read. What can be read in two ways is never guessed."""
 
 from __future__ import annotations
 
-import os
-import unicodedata
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from allotrope.data.pictures import SUFFIXES
-from allotrope.errors import DataError
+from allotrope.config import FOLDER_LAYOUTS
+from allotrope.data.interpretations import Interpretation, Pictures, unwrapped
+from allotrope.data.pictures import FORMATS
+from allotrope.data.plausible import plausible
+from allotrope.data.readers import LAYOUT_READERS, without_unlabelled
+from allotrope.data.split_names import split_name
+from allotrope.data.tree import Folder, Tree, scan
+from allotrope.errors import DataError, unknown_name
 
-SPLIT_FOLDERS = {
-    "train": "train",
-    "training": "train",
-    "val": "validation",
-    "valid": "validation",
-    "validation": "validation",
-    "test": "test",
-    "testing": "test",
-}
-EXPECTED = "one folder of JPEG, PNG, BMP or WebP pictures per class, or such folders below train/, validation/ and test/"
+KINDS = ", ".join(FORMATS)
+EXPECTED = (
+    f"one folder of pictures ({KINDS}) per class, or such folders below train/, validation/ and test/"
+)
+FOLDERS_SHOWN = 8
 
 
 @dataclass
 class Layout:
     """Picture paths by split, each with its class name; `ignored` counts what is no picture by its suffix."""
 
-    splits: dict[str, list[tuple[Path, str]]] = field(default_factory=dict)
+    splits: dict[str, Pictures] = field(default_factory=dict)
     ignored: Counter[str] = field(default_factory=Counter)
     notes: list[str] = field(default_factory=list)
 
@@ -37,103 +36,118 @@ class Layout:
         return tuple(sorted({name for _, name in self.splits["train"]}))
 
 
-def shown(path: Path, folder: Path) -> str:
-    """The path below the folder as text that can always be printed: bytes that are no UTF-8 are replaced."""
-    return os.fsencode(path.relative_to(folder).as_posix()).decode("utf-8", "replace")
+def find_layout(folder: Path, asked: str = "auto") -> Layout:
+    """Every picture of a folder with its split and class, and what was understood and left out, as notes.
 
-
-def find_layout(folder: Path) -> Layout:
-    """Every picture below the class folders of `folder`, at any depth; hidden files and loops of links are left out.
-
-    Raises: DataError where there are no class folders with pictures.
+    `asked` is one of FOLDER_LAYOUTS; `auto` takes the only reading that there is.
+    Raises: DataError if there are no class folders with pictures, or several readings;
+    UsageError for an unknown layout.
     """
-    layout = Layout()
-    split_folders = _split_folders(folder)
-    for split, root in (split_folders or {"train": folder}).items():
-        layout.splits[split] = _class_pictures(root, layout)
-    if split_folders:
-        others = [path.name for path in _folders(folder) if path not in split_folders.values()]
-        layout.notes += [f"folders beside the splits are ignored: {', '.join(others)}"] if others else []
-    empty = [split for split, pictures in layout.splits.items() if not pictures]
-    if empty:
-        raise DataError(_nothing_found(folder, [(split_folders or {"train": folder})[split] for split in empty], layout))
-    _check_classes(folder, layout)
-    if layout.ignored:
-        kinds = ", ".join(f"{suffix or 'without suffix'} {count:,}" for suffix, count in layout.ignored.most_common(8))
-        layout.notes.append(f"ignored {layout.ignored.total():,} files that are no JPEG, PNG, BMP or WebP by name ({kinds})")
-    return layout
+    if asked not in FOLDER_LAYOUTS:
+        raise unknown_name("layout", asked, FOLDER_LAYOUTS)
+    tree = scan(folder)
+    if not tree.root.folders:
+        raise DataError(_nothing_found(folder, tree))
+    if asked == "auto":
+        _check_empty_splits(folder, tree)
+        chosen, left_out = _only_reading(folder, tree)
+    else:
+        root = unwrapped(tree.root)
+        chosen, left_out = LAYOUT_READERS[asked](root), _above(tree.root, root)
+    _check_classes(folder, chosen)
+    return Layout(chosen.splits, tree.ignored, _notes(chosen, left_out, tree))
 
 
-def _split_folders(folder: Path) -> dict[str, Path]:
-    found: dict[str, Path] = {}
-    for path in _folders(folder):
-        split = SPLIT_FOLDERS.get(path.name.lower())
-        if split in found:
-            raise DataError(f"{folder}: '{found[split].name}' and '{path.name}' are both {split} folders; expected one of them.")
-        if split is not None and _folders(path):  # a folder named `train` that holds pictures is a class of trains
-            found[split] = path
-    lone_class = len(found) == 1 and len(_folders(folder)) > 1  # `train` among other classes
-    return found if "train" in found and not lone_class else {}
+def _only_reading(folder: Path, tree: Tree) -> tuple[Interpretation, list[str]]:
+    """The reading, and what lies beside the folders that it is about."""
+    root, left_out = tree.root, []
+    while True:
+        inner = unwrapped(root)
+        left_out += _above(root, inner)
+        root, unlabelled = without_unlabelled(inner)
+        left_out += unlabelled
+        if len(root.folders) != 1 or not root.folders[0].folders:
+            break
+    if not root.folders:
+        raise DataError(f"{folder}: found only pictures without labels ({', '.join(left_out)}). Expected {EXPECTED}.")
+    found = plausible(root)
+    if len(found) > 1:
+        raise DataError(_several_readings(folder, found))
+    return found[0], left_out
 
 
-def _folders(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith((".", "__MACOSX")))
+def _above(outer: Folder, inner: Folder) -> list[str]:
+    """The loose pictures between a folder and the one that is read instead."""
+    left_out = []
+    while outer is not inner:
+        if outer.pictures:
+            left_out.append(f"{len(outer.pictures):,} pictures in '{outer.name}', which lie in no class folder")
+        outer = outer.folders[0]
+    return left_out
 
 
-def _class_pictures(root: Path, layout: Layout) -> list[tuple[Path, str]]:
-    found = []
-    for folder in _folders(root):
-        pictures = _pictures_below(folder, layout.ignored)
-        if not pictures:
-            layout.notes.append(f"folder '{folder.name}' holds no pictures and is no class")
-        found += [(path, unicodedata.normalize("NFC", shown(folder, root))) for path in pictures]
-    loose = sum(path.suffix.lower() in SUFFIXES for path in root.iterdir() if path.is_file() and not path.name.startswith("."))
-    if loose:
-        layout.notes.append(f"ignored {loose:,} pictures in '{root.name}' that lie in no class folder")
-    return found
+def _several_readings(folder: Path, found: list[Interpretation]) -> str:
+    listed = "\n".join(f"  --layout {reading.layout}: {reading}" for reading in found)
+    return f"{folder}: can be read in {len(found)} ways. Choose one, or name a folder further down:\n{listed}"
 
 
-def _pictures_below(folder: Path, ignored: Counter[str]) -> list[Path]:
-    found, seen = [], set()
-    for place, folders, files in os.walk(folder, followlinks=True, onerror=_raise):
-        status = os.stat(place)
-        if (status.st_dev, status.st_ino) in seen:
-            folders.clear()
-            continue
-        seen.add((status.st_dev, status.st_ino))
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        for name in sorted(files):
-            suffix = os.path.splitext(name)[1].lower()
-            if suffix in SUFFIXES and not name.startswith("."):
-                found.append(Path(place, name))
-            elif not name.startswith("."):
-                ignored[suffix] += 1
-    return found
+def _notes(chosen: Interpretation, left_out: list[str], tree: Tree) -> list[str]:
+    notes = [f"layout '{chosen.layout}': {chosen}"]
+    notes += chosen.remarks
+    skipped = [f"'{name}' ({reason})" for name, reason in tree.skipped.items()]
+    hidden = _limited([*left_out, *chosen.left_out, *skipped])
+    if hidden:
+        notes.append(f"left out: {hidden}")
+    if tree.empty:
+        notes.append(f"no class, for they hold no pictures: {_limited([repr(name) for name in tree.empty])}")
+    if tree.ignored:
+        kinds = ", ".join(f"{suffix or 'without suffix'} {count:,}" for suffix, count in tree.ignored.most_common(8))
+        notes.append(f"ignored {tree.ignored.total():,} files that are no pictures by name ({kinds})")
+    return notes + _alike(chosen.classes)
 
 
-def _raise(error: OSError) -> None:
-    raise error
+def _limited(names: list[str]) -> str:
+    more = f" and {len(names) - FOLDERS_SHOWN:,} more" if len(names) > FOLDERS_SHOWN else ""
+    return ", ".join(names[:FOLDERS_SHOWN]) + more
 
 
-def _nothing_found(folder: Path, empty: list[Path], layout: Layout) -> str:
-    loose = sum(path.suffix.lower() in SUFFIXES for root in empty for path in root.iterdir() if path.is_file())
+def _alike(classes: tuple[str, ...]) -> list[str]:
+    """Classes that a Mac or Windows would hold for one."""
+    spellings: dict[str, list[str]] = {}
+    for name in classes:
+        spellings.setdefault(" ".join(name.casefold().split()), []).append(name)
+    alike = ["/".join(map(repr, names)) for names in spellings.values() if len(names) > 1]
+    return [f"classes that differ in case or spaces only: {', '.join(alike)}"] if alike else []
+
+
+def _check_empty_splits(folder: Path, tree: Tree) -> None:
+    said = {name: split_name(name) for name in tree.empty}
+    empty = [name for name, split in said.items() if split and split.pure and split.split != "unlabelled"]
+    if empty and any(child.folders for child in tree.root.folders):
+        places = ", ".join(str(folder / name) for name in empty)
+        raise DataError(f"{places}: found no pictures. Remove the folder, or put class folders with pictures in it.")
+
+
+def _nothing_found(folder: Path, tree: Tree) -> str:
+    loose = len(tree.root.pictures)
     found = f"{loose:,} pictures in no class folder" if loose else "no pictures"
-    if layout.ignored:
-        found += f", {layout.ignored.total():,} other files ({', '.join(suffix for suffix, _ in layout.ignored.most_common(5))})"
-    places = ", ".join(str(path) for path in empty)
-    return f"{places}: found {found}. Expected in {folder} {EXPECTED}."
+    if tree.ignored:
+        suffixes = ", ".join(suffix or "without suffix" for suffix, _ in tree.ignored.most_common(5))
+        found += f", {tree.ignored.total():,} other files ({suffixes})"
+    if tree.skipped:
+        found += f", folders that are left out ({_limited(list(tree.skipped))})"
+    return f"{folder}: found {found}. Expected {EXPECTED}."
 
 
-def _check_classes(folder: Path, layout: Layout) -> None:
-    known = set(layout.classes)
+def _check_classes(folder: Path, chosen: Interpretation) -> None:
+    known = set(chosen.classes)
     unknown = [
         f"{split}: {', '.join(sorted(names))}"
-        for split, pictures in layout.splits.items()
+        for split, pictures in chosen.splits.items()
         if (names := {name for _, name in pictures} - known)
     ]
     if unknown:
         raise DataError(
-            f"{folder}: classes that are not among the training pictures: {'; '.join(unknown)}. Expected {', '.join(sorted(known))}."
+            f"{folder}: classes that are not among the training pictures: {'; '.join(unknown)}. "
+            f"Expected {', '.join(sorted(known))}."
         )
-    if len(known) == 1 and len(inner := _folders(next(iter(_folders(folder))))) > 1:
-        raise DataError(f"{folder}: holds only one class folder, which holds {len(inner)} folders. Did you mean {inner[0].parent}?")

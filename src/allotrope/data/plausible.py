@@ -1,0 +1,98 @@
+"""Which readings of a tree of folders are plausible. Two that put the same pictures together are one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from allotrope.data.interpretations import (
+    Interpretation,
+    SplitFolders,
+    class_name,
+    split_folders,
+)
+from allotrope.data.readers import LAYOUT_READERS, no_class_folders
+from allotrope.data.split_names import is_fold
+from allotrope.data.tree import Folder
+from allotrope.errors import DataError
+
+
+def plausible(root: Folder) -> list[Interpretation]:
+    """The readings that a person might mean, at least one.
+
+    Raises: DataError if none gives every picture a class, or if there are several data sets.
+    """
+    folders = root.folders
+    if len(folders) > 1 and all(is_fold(folder.name) and folder.folders for folder in folders):
+        return _distinct(root, ("folds", "pooled") if len(folders) > 2 else ("pooled", "deepest", "classes"))
+    found = split_folders(folders)
+    if any(folder.folders for folder in found.splits.get("train", [])):
+        return _distinct(root, ("splits", "splits-deepest", *_beside(found)))
+    _check_one_data_set(root)
+    if _classes_hold_splits(folders):
+        return _distinct(root, ("classes-splits",))
+    if any(_only_splits(folder) for folder in folders):
+        return _distinct(root, ("classes-splits", "classes", "deepest"))
+    return _distinct(root, _without_train(root))
+
+
+def _distinct(root: Folder, layouts: Iterable[str]) -> list[Interpretation]:
+    """The readings by these layouts, without those that equal an earlier one, or that leave nothing to tell apart."""
+    found: list[Interpretation] = []
+    for layout in layouts:
+        reading = LAYOUT_READERS[layout](root)
+        if not any(reading.same_as(earlier) for earlier in found):
+            found.append(reading)
+    return [reading for reading in found if len(reading.classes) > 1] or found[:1]
+
+
+def _beside(found: SplitFolders) -> tuple[str, ...]:
+    """The readings in which a train folder with class folders is no split: what lies beside it is of no known split.
+
+    They are out if another split holds folders of the same names.
+    """
+    train = found.single("train")
+    if not found.others or train is None:
+        return ()
+    known = {class_name(folder.name) for folder in train.folders}
+    for split in ("validation", "test"):
+        folder = found.single(split)
+        if folder is not None and known & {class_name(inner.name) for inner in folder.folders}:
+            return ()
+    return ("classes", "deepest", "pooled")
+
+
+def _without_train(root: Folder) -> tuple[str, ...]:
+    """The layouts that may be meant if no training folder holds class folders."""
+    plain = ("classes", "deepest", "pooled")
+    found = split_folders(root.folders, pure=True)
+    train = found.splits.get("train")
+    if train and (len(found.splits) > 1 or not found.others):
+        raise DataError(no_class_folders(train[0], root))
+    held_out = [folder for split in ("validation", "test") for folder in found.splits.get(split, [])]
+    if not held_out or len(found.others) == 1 or train:
+        return plain
+    if not found.others:
+        return ("splits",)  # which says that there is nothing to train on
+    classes = {class_name(folder.name) for folder in found.others}
+    inner = {class_name(child.name) for folder in held_out for child in folder.folders}
+    if inner:
+        return ("splits",) if inner <= classes else plain
+    return ("splits", *plain)
+
+
+def _only_splits(folder: Folder) -> bool:
+    """Whether a folder holds nothing but splits, that of training among them."""
+    found = split_folders(folder.folders, pure=True)
+    return "train" in found.splits and not found.others and not folder.pictures
+
+
+def _classes_hold_splits(folders: list[Folder]) -> bool:
+    return len(folders) > 1 and all(_only_splits(folder) for folder in folders)
+
+
+def _check_one_data_set(root: Folder) -> None:
+    """Raises DataError if each folder holds splits with class folders."""
+    trains = [split_folders(folder.folders).single("train") for folder in root.folders]
+    if len(trains) > 1 and all(train is not None and train.folders for train in trains):
+        names = ", ".join(folder.name for folder in root.folders[:8])
+        raise DataError(f"{root.path}: holds {len(trains)} data sets with splits of their own: {names}. Name one of these folders.")

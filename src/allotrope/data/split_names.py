@@ -1,0 +1,119 @@
+"""What the names of folders and files say of splits: train, validation, test, unlabelled, folds."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+SPLIT_WORDS = {
+    "train": "train",
+    "training": "train",
+    "trn": "train",
+    "trainval": "train",
+    "val": "validation",
+    "valid": "validation",
+    "validation": "validation",
+    "validate": "validation",
+    "validating": "validation",
+    "dev": "validation",
+    "devel": "validation",
+    "development": "validation",
+    "eval": "evaluation",
+    "evaluation": "evaluation",
+    "evaluate": "evaluation",
+    "evaluating": "evaluation",
+    "test": "test",
+    "tests": "test",
+    "testing": "test",
+    "tst": "test",
+    "holdout": "test",
+    "heldout": "test",
+    "unlabeled": "unlabelled",
+    "unlabelled": "unlabelled",
+    "unlabel": "unlabelled",
+    "unannotated": "unlabelled",
+    "nolabel": "unlabelled",
+    "nolabels": "unlabelled",
+    "unsup": "unlabelled",
+    "unsupervised": "unlabelled",
+    "predict": "unlabelled",
+    "prediction": "unlabelled",
+    "predictions": "unlabelled",
+    "pred": "unlabelled",
+    "inference": "unlabelled",
+    "submission": "unlabelled",
+}
+"""`evaluation` is validation or test: whichever of them the data lacks, validation first."""
+
+JOINED = {"holdout": ("hold out", "held out"), "nolabel": ("no label", "no labels", "not labeled", "not labelled")}
+DECORATIONS = frozenset(
+    ["a", "the", "my", "set", "sets", "subset", "split", "splits", "part", "data", "dataset", "folder", "dir", "files", "all", "image", "images", "img", "imgs", "picture", "pictures", "pics", "photo", "photos", "jpg", "jpeg", "png", "samples"]
+)
+"""Words beside a split's that say nothing more, as in `train-set`, `images_train`, `TestData`."""
+
+WORD = re.compile(r"[^\W\d_]+|\d+")
+HUMP = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
+FOLD = re.compile(r"(k?-?fold|cv|split)[\W_]*\d+", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class SplitName:
+    """The split that a name says, and the other words in it: `asl_alphabet_train` is train, ('asl', 'alphabet')."""
+
+    split: str
+    others: tuple[str, ...]
+
+    @property
+    def pure(self) -> bool:
+        """Whether the name says nothing but the split."""
+        return not self.others
+
+
+def split_name(name: str) -> SplitName | None:
+    """What a name says of splits; None if it names none, or several.
+
+    Any case, with words before or behind, joined by anything or nothing: `Train`, `seg_train`, `trainSet`, `val2017`.
+    """
+    splits: list[str] = []
+    others: list[str] = []
+    for word in words(name):
+        split = SPLIT_WORDS.get(word) or _glued(word)
+        if split is not None:
+            splits.append(split)
+        elif word not in DECORATIONS and not word.isdigit():
+            others.append(word)
+    split = _one(splits)
+    return None if split is None else SplitName(split, tuple(others))
+
+
+def is_fold(name: str) -> bool:
+    """Whether a name is one of numbered folds for cross-validation: `fold1`, `Fold_0`, `split-3`."""
+    return FOLD.fullmatch(name) is not None
+
+
+def words(name: str) -> list[str]:
+    """The words of a name in lower case: `trainImages_2` is train, images, 2."""
+    spaced = HUMP.sub(" ", name).lower()
+    for word, spellings in JOINED.items():
+        for spelling in spellings:
+            spaced = re.sub(rf"\b{spelling.replace(' ', '[-_ ]?')}\b", word, spaced.replace("_", " "))
+    return WORD.findall(spaced)
+
+
+def _glued(word: str) -> str | None:
+    """The split of a word such as `trainset` or `imagestrain`."""
+    for known, split in SPLIT_WORDS.items():
+        rest = word.removeprefix(known) if word.startswith(known) else word.removesuffix(known)
+        if rest != word and rest in DECORATIONS and len(rest) > 1:
+            return split
+    return None
+
+
+def _one(splits: Iterable[str]) -> str | None:
+    named = set(splits)
+    if "unlabelled" in named:  # train_unlabeled
+        return "unlabelled"
+    if named == {"train", "validation"}:  # train_val, what is not for the test
+        return "train"
+    return named.pop() if len(named) == 1 else None

@@ -1,0 +1,245 @@
+"""What is a class and what is a split: every usual layout is read as it is meant, or refused with its readings."""
+
+from __future__ import annotations
+
+import json
+import os
+import unicodedata
+
+import pytest
+
+from allotrope.data.layout import find_layout
+from allotrope.data.split_names import is_fold, split_name
+from allotrope.data.text import shown
+from allotrope.errors import DataError, UsageError
+
+
+def tree(root, *folders, count=4):
+    """Pictures in each folder; `name*7` holds seven. Nothing here decodes them, so they are empty."""
+    for folder in folders:
+        name, _, number = folder.partition("*")
+        place = root / name
+        place.mkdir(parents=True, exist_ok=True)
+        for index in range(int(number or count)):
+            (place / f"{index}.png").touch()
+    return root
+
+
+def read(root, layout="auto"):
+    """Counts of pictures by split and class, and the notes as one text."""
+    found = find_layout(root, layout)
+    counts = {}
+    for split, pictures in found.splits.items():
+        counts[split] = {name: sum(other == name for _, other in pictures) for _, name in pictures}
+    return counts, "\n".join(found.notes)
+
+
+def error_of(root, layout="auto"):
+    with pytest.raises(DataError) as caught:
+        find_layout(root, layout)
+    return str(caught.value)
+
+
+def both(*splits):
+    return [f"{split}/{name}" for split in splits for name in ("cat", "dog")]
+
+
+TWO = {"cat": 4, "dog": 4}
+
+
+@pytest.mark.parametrize(
+    ("name", "split"),
+    [
+        *[(name, "train") for name in ("train", "Train", "TRAINING", "trn", "seg_train", "asl_alphabet_train", "train-set")],
+        *[(name, "train") for name in ("trainSet", "TrainImages", "images_train", "imagestrain", "train2017", "01_train")],
+        *[(name, "train") for name in ("Training Data", "train (1)", "trainval", "train_val", "training.set", "данные_train")],
+        *[(name, "validation") for name in ("val", "valid", "VALIDATION", "validate", "dev", "DevSet", "val2017", "valid_set")],
+        *[(name, "evaluation") for name in ("eval", "Evaluation", "eval_set")],
+        *[(name, "test") for name in ("test", "testing", "tst", "holdout", "hold-out", "held_out", "HoldOut", "testset", "test_images")],
+        *[(name, "unlabelled") for name in ("unlabeled", "Unlabelled", "no_labels", "train_unlabeled", "seg_pred", "unlabeled_data")],
+        *[(name, None) for name in ("cat", "invalid", "contest", "trains", "strain", "latest", "train_test_split", "détente", "")],
+    ],
+)
+def test_names_of_splits(name, split):
+    found = split_name(name)
+    assert (found.split if found else None) == split
+
+
+def test_other_words_in_a_name_are_kept_apart():
+    assert split_name("asl_alphabet_train").others == ("asl", "alphabet") and not split_name("test_tube").pure
+    assert split_name("my-Train_Set2").pure
+
+
+@pytest.mark.parametrize(("name", "fold"), [("fold1", True), ("Fold_0", True), ("k-fold 3", True), ("folder1", False), ("fold", False)])
+def test_names_of_folds(name, fold):
+    assert is_fold(name) is fold
+
+
+@pytest.mark.parametrize(
+    ("folders", "splits", "said"),
+    [
+        (["cat", "dog"], {"train": TWO}, "'classes'"),
+        (both("train", "test"), {"train": TWO, "test": TWO}, "'splits'"),
+        (both("train", "eval"), {"train": TWO, "validation": TWO}, "'eval' is taken for validation"),
+        (both("train", "val", "eval"), {"train": TWO, "validation": TWO, "test": TWO}, "'eval' is taken for test"),
+        (both("train", "eval", "test"), {"train": TWO, "validation": TWO, "test": TWO}, "'eval' is taken for validation"),
+        (both("training_set", "dev_set", "holdout"), {"train": TWO, "validation": TWO, "test": TWO}, "test from 'holdout'"),
+        (both("TRAIN", "Validate"), {"train": TWO, "validation": TWO}, "validation from 'Validate'"),
+        ([*both("seg_train/seg_train", "seg_test/seg_test"), "seg_pred/seg_pred"], {"train": TWO, "test": TWO}, "'seg_pred' (4 pictures"),
+        (both("data/train", "data/test"), {"train": TWO, "test": TWO}, "train from 'train'"),
+        (both("a/b/train", "a/b/test"), {"train": TWO, "test": TWO}, "'splits'"),
+        (both("train/images", "test/images"), {"train": TWO, "test": TWO}, "train from 'train/images'"),
+        (["photos/cat", "photos/dog"], {"train": TWO}, "'classes'"),
+        (["photos*3", "photos/cat", "photos/dog"], {"train": TWO}, "3 pictures in no class folder"),
+        (both("train"), {"train": TWO}, "'classes'"),
+        ([*both("train"), "test*8"], {"train": TWO}, "'test' (8 pictures of test without labels)"),
+        ([*both("train"), "test/images*8"], {"train": TWO}, "'test' (8 pictures of test without labels)"),
+        ([*both("train"), "test/test*8"], {"train": TWO}, "without labels"),
+        ([*both("train"), "test/unknown*8"], {"train": TWO}, "without labels"),
+        ([*both("train", "val"), "test*8"], {"train": TWO, "validation": TWO}, "without labels"),
+        ([*both("train", "test"), "unlabeled*9"], {"train": TWO, "test": TWO}, "'unlabeled' (9 pictures"),
+        ([*both("train", "test"), "train/unlabelled*9"], {"train": TWO, "test": TWO}, "'unlabelled' (9 pictures"),
+        (["cat", "dog", "unlabeled*9"], {"train": TWO}, "'unlabeled' (9 pictures"),
+        (["labeled/cat", "labeled/dog", "unlabeled*9"], {"train": TWO}, "'unlabeled' (9 pictures"),
+        ([*both("train", "test"), "extra*5"], {"train": TWO, "test": TWO}, "'extra' (5 pictures, in no split)"),
+        ([*both("train", "test"), "train*2"], {"train": TWO, "test": TWO}, "2 pictures of 'train' in no class folder"),
+        (["cat/train", "cat/test", "dog/train", "dog/test"], {"train": TWO, "test": TWO}, "'classes-splits'"),
+        (["cat/train", "cat/val", "dog/train", "dog/unlabeled"], {"train": TWO, "validation": {"cat": 4}}, "unlabelled by its name"),
+        (["cat", "dog", "test/cat", "test/dog"], {"train": TWO, "test": TWO}, "test from 'test'"),
+        (["cat/images", "dog/images"], {"train": TWO}, "'classes'"),
+        (["cat/cat", "dog"], {"train": TWO}, "'classes'"),
+        (["train", "plane"], {"train": {"train": 4, "plane": 4}}, "'classes'"),
+        (["valid", "invalid"], {"train": {"valid": 4, "invalid": 4}}, "'classes'"),
+        (["test_tube", "beaker"], {"train": {"test_tube": 4, "beaker": 4}}, "'classes'"),
+        (["positive_test", "negative_test"], {"train": {"positive_test": 4, "negative_test": 4}}, "'classes'"),
+        (["bullet_train", "freight_train", "tram"], {"train": {"bullet_train": 4, "freight_train": 4, "tram": 4}}, "'classes'"),
+        (["fold1", "fold2", "fold3"], {"train": {"fold1": 4, "fold2": 4, "fold3": 4}}, "'classes'"),
+        (["cat", "dog", "cat/.ipynb_checkpoints", ".git/a", "__MACOSX/cat", "cat/@eaDir", "thumbnails"], {"train": TWO}, "'__MACOSX'"),
+        (["cat", "dog*1"], {"train": {"cat": 4, "dog": 1}}, "dog 1"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else None,
+)
+def test_what_can_be_meant_in_one_way_is_read_so_and_said(tmp_path, folders, splits, said):
+    found, notes = read(tree(tmp_path, *folders))
+    assert found == splits
+    assert said in notes
+
+
+@pytest.mark.parametrize(
+    ("folders", "layouts"),
+    [
+        (["cat", "cat/kittens", "dog"], ["classes", "deepest"]),
+        (["animals/cat", "animals/dog", "cars/audi"], ["classes", "deepest"]),
+        (["site1/cat", "site1/dog", "site2/cat", "site2/dog"], ["classes", "deepest", "pooled"]),
+        (["fold1/cat", "fold1/dog", "fold2/cat", "fold2/dog", "fold3/cat", "fold3/dog"], ["folds", "pooled"]),
+        (["fold_0/cat", "fold_0/dog", "fold_1/cat", "fold_1/dog"], ["pooled", "deepest", "classes"]),
+        ([*both("train"), "extra*5"], ["splits", "classes", "deepest"]),
+        (["train/steam", "train/diesel", "plane"], ["splits", "classes", "deepest"]),
+        (["train", "train/steam", "plane"], ["classes", "deepest"]),
+        (["cat", "dog", "test*9"], ["splits", "classes"]),
+        (["cat/train", "cat/test", "dog"], ["classes-splits", "classes", "deepest"]),
+        (["train/animals/cat", "train/animals/dog", "train/cars/audi", "test/animals/cat"], ["splits", "splits-deepest"]),
+        (["train/cat", "train/cat/kittens", "train/dog", "test/cat", "test/dog"], ["splits", "splits-deepest"]),
+        (both("entrenamiento", "prueba"), ["classes", "deepest", "pooled"]),
+    ],
+    ids=lambda value: " ".join(value),
+)
+def test_what_can_be_read_in_two_ways_is_refused_and_each_reading_can_be_chosen(tmp_path, folders, layouts):
+    message = error_of(tree(tmp_path, *folders))
+    assert [line.split()[1].rstrip(":") for line in message.splitlines()[1:]] == layouts
+    for layout in layouts:
+        assert f"'{layout}'" in read(tmp_path, layout)[1]
+
+
+@pytest.mark.parametrize(
+    ("folders", "words"),
+    [
+        (["train*8", "test*8"], ["train", "no class folder", "--layout classes"]),
+        (["train*8", "test/cat", "test/dog"], ["8 training pictures in no class folder"]),
+        (["images/train*8", "images/val*8"], ["no class folder"]),
+        ([*both("train", "val", "validation")], ["val and validation are both validation"]),
+        ([*both("train", "training")], ["train and training are both train"]),
+        (["val/cat", "test/cat", "test/dog"], ["no folder of training pictures"]),
+        (["mnist/train/0", "mnist/train/1", "mnist/test/0", "digits/train/0", "digits/train/1"], ["2 data sets", "digits, mnist"]),
+        (["train/train/cat", "train/train/dog", "train/val/cat", "test*3"], ["holds splits itself"]),
+        ([*both("train"), "test/cat", "test/wolf"], ["test: wolf", "cat, dog"]),
+        ([*both("train"), "test/wolf"], ["test: wolf"]),
+        (["unlabeled*9", "pred*3"], ["without labels", "'unlabeled'"]),
+    ],
+    ids=lambda value: " ".join(value),
+)
+def test_what_cannot_be_learned_from_is_named(tmp_path, folders, words):
+    message = error_of(tree(tmp_path, *folders))
+    assert all(word in message for word in words)
+
+
+def test_an_unknown_layout_is_a_wrong_usage(tmp_path):
+    with pytest.raises(UsageError, match="unknown layout 'class'.*Did you mean 'classes'"):
+        find_layout(tree(tmp_path, "cat", "dog"), "class")
+
+
+@pytest.mark.parametrize(
+    ("layout", "words"),
+    [("splits", "no folder of training pictures"), ("classes-splits", "no class folder holds a train"), ("folds", "fold1, fold2")],
+)
+def test_a_layout_that_is_not_there(tmp_path, layout, words):
+    assert words in error_of(tree(tmp_path, "cat", "dog"), layout)
+
+
+def test_folds_are_held_out_by_number(tmp_path):
+    names = [f"fold{number}/{name}" for number in (1, 2, 9, 10) for name in ("cat", "dog")]
+    counts, notes = read(tree(tmp_path, *names), "folds")
+    assert counts == {"train": {"cat": 8, "dog": 8}, "validation": TWO, "test": TWO}
+    assert "train from 'fold1', 'fold2'" in notes and "test from 'fold10'" in notes
+
+
+@pytest.mark.parametrize("record", ['{"schema": 1, "status": "done"}', "{broken"])
+@pytest.mark.parametrize("place", ["runs/photos-1", "elsewhere/my name", "photos-1", "cat/kept"])
+def test_run_folders_are_left_out_wherever_they_lie(tmp_path, place, record):
+    run = tree(tmp_path, "cat", "dog", f"{place}/pictures") / place
+    (run / "run.json").write_text(record)
+    (run / "lock").touch()
+    counts, notes = read(tmp_path)
+    assert counts == {"train": TWO}
+    assert f"left out: '{place}' (made by allotrope)" in notes
+
+
+def test_what_is_left_of_a_run_is_left_out_too(tmp_path):
+    pictures = tree(tmp_path, "cat", "dog") / "runs" / "photos-1" / "pictures"
+    pictures.mkdir(parents=True)
+    (pictures / "mistake-00.png").touch()
+    assert read(tmp_path)[0] == {"train": TWO}
+
+
+def test_a_run_json_of_another_program_is_no_run(tmp_path):
+    (tree(tmp_path, "cat", "dog") / "dog" / "run.json").write_text(json.dumps({"status": "done"}))
+    assert read(tmp_path)[0] == {"train": TWO}
+
+
+def test_a_python_environment_is_left_out(tmp_path):
+    (tree(tmp_path, "cat", "dog", "venv/lib/matplotlib") / "venv" / "pyvenv.cfg").touch()
+    counts, notes = read(tmp_path)
+    assert counts == {"train": TWO} and "'venv' (a Python environment)" in notes
+
+
+def test_loops_of_links_end_and_endless_folders_are_refused(tmp_path):
+    (tree(tmp_path, "cat", "dog") / "cat" / "loop").symlink_to(tmp_path)
+    assert read(tmp_path)[0] == {"train": TWO}
+    deep = tmp_path / "deep" / "/".join("x" * 40)
+    tree(tmp_path, deep.relative_to(tmp_path).as_posix())
+    assert "deep in each other" in error_of(tmp_path)
+
+
+def test_names_in_every_encoding_stay_apart(tmp_path):
+    for name in (b"caf\xe9", b"caf\xe8", "käse".encode(), "日本".encode()):
+        tree(tmp_path, os.fsdecode(name))
+    assert read(tmp_path)[0] == {"train": {"café": 4, "cafè": 4, "käse": 4, "日本": 4}}
+    assert shown(tmp_path / os.fsdecode(b"caf\xe9"), tmp_path) == "café"
+
+
+def test_accents_are_composed_alike_and_near_names_are_said(tmp_path):
+    apple = "äpfel"
+    counts, _ = read(tree(tmp_path, f"train/{apple}", "train/b", f"test/{unicodedata.normalize('NFD', apple)}", "test/b"))
+    assert counts["train"] == counts["test"]
+    _, notes = read(tree(tmp_path / "more", "Cat", "cat", "dog"))
+    assert "differ in case or spaces only: 'Cat'/'cat'" in notes
