@@ -174,7 +174,7 @@ def test_what_cannot_be_learned_from_is_named(tmp_path, folders, words):
 
 
 def test_an_unknown_layout_is_a_wrong_usage(tmp_path):
-    with pytest.raises(UsageError, match="unknown layout 'class'.*Did you mean 'classes'"):
+    with pytest.raises(UsageError, match=r"unknown layout 'class'.*Did you mean 'classes'"):
         find_layout(tree(tmp_path, "cat", "dog"), "class")
 
 

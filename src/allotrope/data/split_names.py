@@ -48,7 +48,12 @@ SPLIT_WORDS = {
 
 JOINED = {"holdout": ("hold out", "held out"), "nolabel": ("no label", "no labels", "not labeled", "not labelled")}
 DECORATIONS = frozenset(
-    ["a", "the", "my", "set", "sets", "subset", "split", "splits", "part", "data", "dataset", "folder", "dir", "files", "all", "image", "images", "img", "imgs", "picture", "pictures", "pics", "photo", "photos", "jpg", "jpeg", "png", "samples"]
+    word
+    for line in (
+        "a the my all set sets subset split splits part data dataset samples folder dir files",
+        "image images img imgs picture pictures pics photo photos jpg jpeg png",
+    )
+    for word in line.split()
 )
 """Words beside a split's that say nothing more, as in `train-set`, `images_train`, `TestData`."""
 

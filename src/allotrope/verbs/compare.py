@@ -15,7 +15,7 @@ from allotrope.progress import Progress, display
 from allotrope.run import Run
 from allotrope.storage import writing
 from allotrope.verbs.comparison import Comparison
-from allotrope.verbs.options import check_choices, command_line, fixed_settings, given, onnx_file
+from allotrope.verbs.options import check_choices, command_line, data_options, fixed_settings, given, onnx_file
 
 if TYPE_CHECKING:
     from allotrope.data.images import ImageData
@@ -65,6 +65,7 @@ def compare(
     validation: float = 0.1,
     test: float = 0.2,
     image_size: int | None = None,
+    layout: str = "auto",
     new_head: bool = False,
     out: str | Path = "runs",
     quiet: bool = False,
@@ -93,6 +94,7 @@ def compare(
         validation: the fraction split off for choices, where the data brings no such split.
         test: the fraction split off for the final test, where the data brings no such split.
         image_size: the side in pixels to which pictures in folders are brought.
+        layout: how folders are read: auto, classes, deepest, pooled, splits, splits-deepest, classes-splits or folds.
         new_head: give the last layer of an ONNX file fresh weights for the data's classes.
         out: the folder in which the run's own folder is made.
         quiet: show nothing while working.
@@ -138,7 +140,7 @@ def compare_options(arguments: dict[str, Any]) -> CompareOptions:
         seeds=arguments["seeds"],
         seed=arguments["seed"],
         settings=fixed_settings({**arguments, "threads": arguments["threads"] or cores()}),
-        data=DataOptions(arguments["validation"], arguments["test"], arguments["image_size"], arguments["seed"]),
+        data=data_options(arguments),
         recipe={} if batch is None else {"batch_size": batch},
         file=file,
         new_head=arguments["new_head"],

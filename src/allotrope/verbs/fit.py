@@ -44,6 +44,7 @@ def fit(
     validation: float = 0.1,
     test: float = 0.2,
     image_size: int | None = None,
+    layout: str = "auto",
     optimizer: str | None = None,
     learning_rate: float | None = None,
     batch_size: int | None = None,
@@ -94,6 +95,7 @@ def fit(
         validation: the fraction split off for choices, where the data brings no such split.
         test: the fraction split off for the final test, where the data brings no such split.
         image_size: the side in pixels to which pictures in folders are brought.
+        layout: how folders are read: auto, classes, deepest, pooled, splits, splits-deepest, classes-splits or folds.
         optimizer: sgd, momentum, nesterov, rmsprop, adam or adamw.
         learning_rate: the highest learning rate of the schedule.
         batch_size: images in a step.

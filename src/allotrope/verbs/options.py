@@ -11,6 +11,7 @@ from typing import Any
 
 from allotrope.config import (
     AUGMENTATIONS,
+    FOLDER_LAYOUTS,
     LAYOUTS,
     OPTIMIZERS,
     PRECISIONS,
@@ -32,6 +33,7 @@ CHOICES = {
     "class_weights": ("none", "balanced"),
     "precision": PRECISIONS,
     "memory_layout": LAYOUTS,
+    "layout": FOLDER_LAYOUTS,
 }
 POSITIVE = (
     "epochs", "threads", "image_size", "learning_rate", "batch_size", "mixup", "cutmix", "clip_norm", "patience", "backbone_rate",
@@ -93,7 +95,7 @@ def fit_options(arguments: Mapping[str, Any]) -> FitOptions:
         epochs=arguments["epochs"],
         settings=fixed_settings(arguments),
         seed=seed,
-        data=DataOptions(arguments["validation"], arguments["test"], arguments["image_size"], seed),
+        data=data_options(arguments),
         target=Target(
             max_latency=None if latency is None else 1000 * parse_seconds(latency),
             max_size=None if size is None else parse_bytes(size),
@@ -109,6 +111,17 @@ def fit_options(arguments: Mapping[str, Any]) -> FitOptions:
             std=_numbers("std", arguments["std"]),
             restore_batchnorm=arguments["restore_batchnorm"],
         ),
+    )
+
+
+def data_options(arguments: Mapping[str, Any]) -> DataOptions:
+    """How a verb's arguments say that data is read."""
+    return DataOptions(
+        validation=arguments["validation"],
+        test=arguments["test"],
+        image_size=arguments["image_size"],
+        seed=arguments["seed"],
+        layout=arguments["layout"],
     )
 
 
