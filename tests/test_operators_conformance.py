@@ -8,8 +8,10 @@ import collections
 
 import numpy as np
 import pytest
+from onnx import TensorProto, helper
 
 import conformance
+from allotrope import load
 from allotrope.frameworks.widening import widened
 from tested import EVERYTHING, TESTED
 
@@ -71,3 +73,14 @@ def test_gradient_check_finds_planted_errors():
 
     assert conformance.slope_outcome(run, gradients, inputs, np.random.default_rng(0))[0] == "equal"
     assert conformance.slope_outcome(run, planted, inputs, np.random.default_rng(0))[0] == "wrong"
+
+
+def test_arrays_that_do_not_fit_a_node_of_a_sound_network_are_counted_as_a_crash(monkeypatch):
+    inputs = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [f"{name}{axis}" for axis in range(3)]) for name in "xy"]
+    output = helper.make_tensor_value_info("sum", TensorProto.FLOAT, None)
+    graph = helper.make_graph([helper.make_node("MatMul", ["x", "y"], ["sum"])], "add", inputs, [output])
+    planted = load(helper.make_model(graph, ir_version=10, opset_imports=[helper.make_opsetid("", 21)]), repair=False)
+    monkeypatch.setattr(conformance, "network", lambda name: planted)
+    kind, why = conformance.outcome("test_add", "reference")
+    assert kind == "crashed"
+    assert "MatMul (node 'sum')" in why

@@ -46,7 +46,7 @@ def test_loop_runs_as_often_as_count_and_condition_say(framework, condition):
 
 
 def test_loop_without_end_or_iterations_is_refused(framework, monkeypatch):
-    monkeypatch.setattr("allotrope.operators.control.LONGEST", 5)
+    monkeypatch.setenv("ALLOTROPE_LONGEST_LOOP", "5")
     x = np.ones((2, 3), np.float32)
     for count, message in ((2**62, "no end"), (0, "no iteration")):
         arrays = {"count": np.array(count, np.int64), "first": np.array(True)}

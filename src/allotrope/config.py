@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import os
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
@@ -191,6 +193,63 @@ def parse_bytes(text: str | float) -> int:
     Raises: UsageError for anything else, or for a size that is not above 0.
     """
     return int(_with_unit(text, {"b": 1.0, "kb": 1e3, "mb": 1e6, "gb": 1e9}, "b", "a size such as 900KB or 1MB"))
+
+
+MEMORY_LIMIT = "ALLOTROPE_MEMORY_LIMIT"
+"""The environment variable that says how large one array of a network may be, such as 16GB."""
+_SHARE = 4
+"""One array may take a quarter of the memory: what is computed from it, and copies, need their own."""
+
+
+def memory_limit() -> int:
+    """The most bytes that one array of a network may ask for: what `MEMORY_LIMIT` says, else a quarter of the memory.
+
+    Raises: UsageError where `MEMORY_LIMIT` is no size.
+    """
+    said = os.environ.get(MEMORY_LIMIT, "")
+    if not said:
+        return _memory() // _SHARE
+    try:
+        return parse_bytes(said)
+    except UsageError as error:
+        raise UsageError(f"{MEMORY_LIMIT}: {error}") from error
+
+
+def _memory() -> int:
+    """Bytes of memory that this process can have: the machine's, or less where the process is bounded."""
+    try:
+        import resource
+
+        machine = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+        allowed, _ = resource.getrlimit(resource.RLIMIT_AS)
+    except (ImportError, ValueError, OSError):  # systems other than Unix do not say
+        return 32 * 2**30
+    return machine if allowed == resource.RLIM_INFINITY else min(machine, allowed)
+
+
+LONGEST_LOOP = "ALLOTROPE_LONGEST_LOOP"
+"""The environment variable that says after how many rounds the loops of a network are taken for endless."""
+_ROUNDS = 100_000
+
+
+def longest_loop() -> int:
+    """How often the graphs inside If, Loop and Scan are run in one run of a network, at the most.
+
+    Raises: UsageError where `LONGEST_LOOP` is no count.
+    """
+    said = os.environ.get(LONGEST_LOOP, "")
+    if not said:
+        return _ROUNDS
+    if not said.isdecimal() or int(said) < 1:
+        raise UsageError(f"{LONGEST_LOOP} is '{said}', expected a whole number of 1 or more.")
+    return int(said)
+
+
+def bytes_text(count: float) -> str:
+    """Bytes for people, in decimal units: 512 B, 1.5 GB."""
+    units = ("B", "kB", "MB", "GB", "TB", "PB", "EB")
+    power = min(int(math.log10(max(count, 1))) // 3, len(units) - 1)
+    return f"{count / 1000**power:.3g} {units[power]}"
 
 
 def _with_unit(text: str | float, units: dict[str, float], plain: str, expected: str) -> float:

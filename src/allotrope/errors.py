@@ -3,13 +3,31 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable
+
+_LONGEST_WORD = 300
+_CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+_LONG_WORD = re.compile(rf"\S{{{_LONGEST_WORD},}}")
+
+
+def printable(text: str) -> str:
+    """A text that names from a file may stand in: what steers a terminal is written as its code, very long words are cut."""
+    seen = _CONTROL.sub(lambda match: match[0].encode("unicode_escape").decode(), text)
+    return _LONG_WORD.sub(lambda match: f"{match[0][:200]} … {match[0][-40:]}", seen)
 
 
 class AllotropeError(Exception):
     """Anything that a user can understand and mend; the command line prints it without a traceback."""
 
     exit_code = 1
+
+    about_files = False
+    """Whether messages are made of what stands in a file, which may break a line but not ours."""
+
+    def __init__(self, message: str = "") -> None:
+        shown = printable(message)
+        super().__init__(shown.replace("\n", "\\n") if self.about_files else shown)
 
 
 class UsageError(AllotropeError):
@@ -21,9 +39,17 @@ class UsageError(AllotropeError):
 class ModelError(AllotropeError):
     """An ONNX file that is broken, hostile or not what its header says."""
 
+    about_files = True
+
+
+class NodeError(ModelError):
+    """A node that could not be computed from the arrays that it was given. Its cause is what the framework raised."""
+
 
 class UnsupportedError(AllotropeError):
     """A sound network that uses something which is not supported here; lists every such operator with its node."""
+
+    about_files = True
 
 
 class DataError(AllotropeError):

@@ -26,6 +26,7 @@ from allotrope.frameworks.lowering import lowered
 from allotrope.frameworks.reference import ReferencePrimitives
 from allotrope.network.network import Network
 from allotrope.operators.interpret import Context, Program
+from allotrope.operators.memory import bounded
 
 
 class Jax(Framework):
@@ -97,7 +98,7 @@ def evaluate(function: Callable[..., Any], values: Mapping[str, np.ndarray], *ot
 # A network is immutable, so what is compiled for it stays right; a few are kept for calls that come again.
 @functools.lru_cache(maxsize=8)
 def _outputs_of(network: Network, training: bool) -> Callable[..., dict[str, jax.Array]]:
-    program = Program(lowered(network), JaxPrimitives(), ReferencePrimitives())
+    program = Program(lowered(network), bounded(JaxPrimitives()), ReferencePrimitives())
 
     def outputs(values: Mapping[str, Any]) -> dict[str, jax.Array]:
         results = program(dict(values), Context(training=training))

@@ -97,6 +97,8 @@ class JaxPrimitives(Primitives):
     Where `narrow` is a dtype, convolutions and matrix products of float32 are computed in it, and their results are float32 again.
     """
 
+    title = "JAX"
+
     def __init__(self, narrow: np.dtype | None = None) -> None:
         """Computes everything in the dtype it has where `narrow` is None."""
         self.narrow = narrow

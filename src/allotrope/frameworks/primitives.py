@@ -10,7 +10,7 @@ from __future__ import annotations
 import abc
 import math
 from collections.abc import Sequence
-from typing import Self
+from typing import ClassVar, Self
 
 import numpy as np
 
@@ -29,7 +29,15 @@ def highest(dtype: np.dtype) -> float | int | bool:
 
 
 class Primitives(NeuralPrimitives):
-    """Functions over the arrays of one framework, differentiable by its own means."""
+    """Functions over the arrays of one framework, differentiable by its own means.
+
+    `title` is the framework's name for people. `failures` are the exceptions of its own by which it says that arrays do not fit,
+    beside Python's; `lacking` those among them that say that it has no kernel for them.
+    """
+
+    title: ClassVar[str] = "this framework"
+    failures: ClassVar[tuple[type[Exception], ...]] = ()
+    lacking: ClassVar[tuple[type[Exception], ...]] = (NotImplementedError,)
 
     # --- arrays
 

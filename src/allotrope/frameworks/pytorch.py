@@ -58,7 +58,7 @@ class PyTorch(Framework):
     def _model(self, network: Network) -> Any:
         from allotrope.frameworks.pytorch_module import NetworkModule
 
-        return NetworkModule(network)
+        return NetworkModule(network, measured=True)
 
     def trainer(self, network: Network, plan: TrainingPlan, settings: Settings) -> Trainer:
         """A trainer that starts from the network's weights."""

@@ -13,6 +13,7 @@ from allotrope.frameworks.pytorch_primitives import PyTorchPrimitives, to_tensor
 from allotrope.frameworks.reference import ReferencePrimitives
 from allotrope.network.network import Network
 from allotrope.operators.interpret import Context, Program
+from allotrope.operators.memory import bounded
 
 
 class NetworkModule(nn.Module):
@@ -22,11 +23,22 @@ class NetworkModule(nn.Module):
     uses the batch and updates its state, and Dropout draws the mask of (`seed`, `training_step`).
     """
 
-    def __init__(self, network: Network, memory_format: torch.memory_format | None = None, device: str = "cpu", seed: int = 0) -> None:
-        """Raises: UnsupportedError that lists every operator without a meaning here."""
+    def __init__(
+        self,
+        network: Network,
+        memory_format: torch.memory_format | None = None,
+        device: str = "cpu",
+        seed: int = 0,
+        measured: bool = False,
+    ) -> None:
+        """`measured` asks at every node whether there is room for its result.
+
+        Raises: UnsupportedError that lists every operator without a meaning here.
+        """
         super().__init__()
         self.network, self.seed, self.training_step = network, seed, 0
-        self.program = Program(lowered(network), PyTorchPrimitives(device, memory_format), ReferencePrimitives())
+        p = PyTorchPrimitives(device, memory_format)
+        self.program = Program(lowered(network), bounded(p) if measured else p, ReferencePrimitives())
         self._owners: list[tuple[str, nn.Module, str]] = []
         for name, array in network.weights.items():
             self._register(name, to_tensor(array, device), name in network.trainable)

@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from allotrope.errors import ModelError
 from allotrope.frameworks.neural import NeuralPrimitives
 from allotrope.frameworks.primitives import lowest
 
@@ -69,6 +70,7 @@ class PyTorchNeural(NeuralPrimitives):
         return F.batch_norm(x, mean, variance, scale, bias, training=False, eps=epsilon)
 
     def batch_normalize(self, x: Tensor, scale: Tensor, bias: Tensor, epsilon: float) -> tuple[Tensor, Tensor, Tensor]:
+        _check_channels(x, scale, bias)
         y, mean, inverse_deviation = torch.native_batch_norm(x, scale, bias, None, None, True, 0.0, epsilon)
         return y, mean, inverse_deviation.pow(-2) - epsilon
 
@@ -79,6 +81,7 @@ class PyTorchNeural(NeuralPrimitives):
         count = x.numel() // max(1, x.shape[1])
         if count < 2 or not (scale.dtype == mean.dtype == variance.dtype == torch.float32):
             return super().batch_normalize_tracked(x, scale, bias, mean, variance, momentum, epsilon)
+        _check_channels(x, scale, bias, mean, variance)
         share = (1 - momentum) * (count - 1) / count
         running = torch.mul(variance, momentum / (1 - share))
         y, found, _ = torch.native_batch_norm(x, scale, bias, torch.empty_like(mean), running, True, share, epsilon)
@@ -108,6 +111,15 @@ class PyTorchNeural(NeuralPrimitives):
         weights = [_gates(w, (0, 2, 3, 1)) for w in (weight, recurrence, *bias.chunk(2))]
         y, last, last_cell = torch.lstm(x, (hidden[None], cell[None]), weights, True, 1, 0.0, False, False, False)
         return y, last[0], last_cell[0]
+
+
+def _check_channels(x: Tensor, *arrays: Tensor) -> None:
+    """Raises: ModelError, where PyTorch's kernel would read beyond an array that is shorter than the channels."""
+    channels = x.shape[1]
+    for array in arrays:
+        if array.numel() != channels:
+            shapes = ", ".join(str(list(a.shape)) for a in arrays)
+            raise ModelError(f"scale, bias and statistics must each have {channels} numbers, one a channel; their shapes are {shapes}.")
 
 
 def _gates(x: Tensor, order: Sequence[int]) -> Tensor:

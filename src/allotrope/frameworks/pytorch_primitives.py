@@ -106,6 +106,8 @@ class PyTorchPrimitives(PyTorchNeural, Primitives):
     `memory_format` is the layout that convolutions are given; None leaves it as it comes.
     """
 
+    title = "PyTorch"
+
     def __init__(self, device: str = "cpu", memory_format: torch.memory_format | None = None) -> None:
         """Constants are put on `device` once and kept."""
         self.device, self.memory_format = device, memory_format

@@ -15,6 +15,7 @@ from allotrope.frameworks.contract import Framework, Trainer, TrainingPlan
 from allotrope.frameworks.inputs import check_inputs
 from allotrope.frameworks.primitives import Primitives, highest, lowest
 from allotrope.network.network import Network
+from allotrope.operators.memory import room_for
 
 Array = np.ndarray
 
@@ -33,6 +34,8 @@ def quiet(function: Callable[..., Any]) -> Callable[..., Any]:
 
 class ReferencePrimitives(Primitives):
     """Primitives over NumPy arrays, faithful to the dtype they are given; `Reference` gives them float64."""
+
+    title = "NumPy"
 
     # --- arrays
     def constant(self, value: Array) -> Array:
@@ -246,6 +249,7 @@ class ReferencePrimitives(Primitives):
     ) -> Array:
         windows = _windows(np.pad(x, [(0, 0), (0, 0), *pads]), weight.shape[2:], strides, dilations)
         n, spatial = x.shape[0], windows.shape[2 : x.ndim]
+        room_for((n, math.prod(spatial), x.shape[1], *weight.shape[2:]), x.dtype)
         columns = np.moveaxis(windows, 1, x.ndim - 1).reshape(n, math.prod(spatial), groups, -1)
         kernels = weight.reshape(groups, weight.shape[0] // groups, -1)
         y = np.moveaxis(np.einsum("nsgk,gmk->ngms", columns, kernels, optimize=True).reshape(n, weight.shape[0], *spatial), 1, 1)

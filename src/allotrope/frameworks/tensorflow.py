@@ -17,6 +17,7 @@ from allotrope.frameworks.tensorflow_import import tf
 from allotrope.frameworks.tensorflow_module import NetworkModule
 from allotrope.frameworks.tensorflow_primitives import TensorFlowPrimitives
 from allotrope.network.network import Network
+from allotrope.operators.memory import bounded
 
 
 class TensorFlow(Framework):
@@ -36,7 +37,7 @@ class TensorFlow(Framework):
         """The network's outputs by name."""
         arrays = {name: to_tensor(array) for name, array in check_inputs(network, inputs).items()}
         with _named_errors():
-            model = NetworkModule(network)
+            model = NetworkModule(network, primitives=bounded(TensorFlowPrimitives()))
             outputs, _ = model.outputs(arrays, model.values(), training, 0)
             return {name: to_numpy(value) for name, value in outputs.items()}
 
@@ -46,7 +47,7 @@ class TensorFlow(Framework):
         """Vector-Jacobian products by name, for every trainable weight and every float input."""
         arrays = {name: to_tensor(array) for name, array in check_inputs(network, inputs).items()}
         with _named_errors():
-            model = NetworkModule(network, primitives=TensorFlowPrimitives(differentiating=True))
+            model = NetworkModule(network, primitives=bounded(TensorFlowPrimitives(differentiating=True)))
             values = model.values()
             wanted = {name: x for name, x in arrays.items() if x.dtype.is_floating}
             wanted |= {name: values[name] for name in network.weights if name in network.trainable}

@@ -71,6 +71,10 @@ def _gelu(x: Tensor, approximate: bool) -> Tensor:
 class TensorFlowPrimitives(Primitives):
     """Primitives over `tf.Tensor`. Activations [n, c, h, w] remember the order their kernels made (see `tensorflow_layout`)."""
 
+    title = "TensorFlow"
+    failures = (tf.errors.OpError,)
+    lacking = (NotImplementedError, tf.errors.NotFoundError, tf.errors.UnimplementedError)
+
     def __init__(self, differentiating: bool = False) -> None:
         """`differentiating` says that gradients are asked for by all floats; constants are kept while there is no trace."""
         self.differentiating = differentiating

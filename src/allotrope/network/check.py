@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import math
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from typing import Any
 
 import onnx
-from onnx import AttributeProto, GraphProto, ModelProto, NodeProto
+from onnx import AttributeProto, GraphProto, ModelProto, NodeProto, OperatorSetIdProto, ValueInfoProto
 
+from allotrope.config import MEMORY_LIMIT, bytes_text, memory_limit
 from allotrope.errors import ModelError, UnsupportedError
 from allotrope.network.opset import DOMAIN_VERSIONS, OLDEST, OPSET
 from allotrope.network.shapes import is_tensor
+from allotrope.network.tensors import MOST_AXES, byte_count
 from allotrope.network.upgrade import is_upgraded
 from allotrope.network.wire import LARGEST_NODES
 
 _DEEPEST = 16
 _SHOWN = 50
+_LARGEST_VERSION = 2**31 - 1
+"""Versions are 64-bit numbers in a file and 32-bit ones in onnx's library."""
 
 
 def check_model(model: ModelProto) -> int:
@@ -26,18 +31,31 @@ def check_model(model: ModelProto) -> int:
     """
     if not model.HasField("graph"):
         raise ModelError("there is no graph in this model: it is empty, or no ONNX model.")
-    versions = {_domain(entry.domain): int(entry.version) for entry in model.opset_import}
+    versions = _versions(model.opset_import)
     nodes = list(_nodes(model.graph, 0))
     if len(nodes) > LARGEST_NODES:
         raise ModelError(f"the model has {len(nodes):,} nodes; up to {LARGEST_NODES:,} are accepted.")
     opset = _opset(versions, nodes)
     functions = {(_domain(f.domain), f.name) for f in model.functions}
-    inside = [(node, {_domain(e.domain): int(e.version) for e in f.opset_import}) for f in model.functions for node in _all(f.node, 0)]
+    inside = [(node, _versions(f.opset_import)) for f in model.functions for node in _all(f.node, 0)]
     everywhere = [(node, versions) for node in nodes] + inside
     _check_known([(n, v) for n, v in everywhere if (_domain(n.domain), n.op_type) not in functions], versions)
     _check_use([(n, v) for n, v in everywhere if (_domain(n.domain), n.op_type) not in functions])
     _check_interface(model.graph)
     return opset
+
+
+def _versions(entries: Iterable[OperatorSetIdProto]) -> dict[str, int]:
+    """The version of each domain. Raises: ModelError where one is imported in two."""
+    versions: dict[str, int] = {}
+    for entry in entries:
+        version = versions.setdefault(_domain(entry.domain), int(entry.version))
+        if version != entry.version:
+            name = entry.domain or "ai.onnx"
+            raise ModelError(
+                f"the domain '{name}' is imported in opset {version} and in opset {entry.version}: which is meant is not clear."
+            )
+    return versions
 
 
 def _opset(versions: Mapping[str, int], nodes: list[NodeProto]) -> int:
@@ -79,6 +97,8 @@ def _all(nodes: Any, depth: int) -> Iterator[NodeProto]:
 
 @cache
 def _schema(operator: str, domain: str, version: int) -> Any | None:
+    if not 0 < version <= _LARGEST_VERSION:
+        return None
     try:
         return onnx.defs.get_schema(operator, version, domain)
     except onnx.defs.SchemaError:
@@ -133,12 +153,24 @@ def _misuse(node: NodeProto, schema: Any) -> Iterator[str]:
         elif attribute.type != int(known.type.value):
             yield f"has attribute '{name}' of type {attribute.type}, not {known.type.name}"
     yield from (f"lacks attribute '{name}'" for name, known in schema.attributes.items() if known.required and name not in given)
+    yield from _left_out(node, schema)
     for kind, count, least, most in (
         ("inputs", len(node.input), schema.min_input, schema.max_input),
         ("outputs", len(node.output), schema.min_output, schema.max_output),
     ):
         if not least <= count <= most:
             yield f"has {count} {kind}, not {least if least == most else f'{least} to {most}'}"
+
+
+def _left_out(node: NodeProto, schema: Any) -> Iterator[str]:
+    """Inputs that must be there and have an empty name, which only optional ones may; and a node that makes nothing."""
+    for position, name in enumerate(node.input):
+        if not name and schema.inputs:
+            formal = schema.inputs[min(position, len(schema.inputs) - 1)]
+            if formal.option != onnx.defs.OpSchema.FormalParameterOption.Optional:
+                yield f"lacks input {position}, '{formal.name}'"
+    if schema.min_output and not any(node.output):
+        yield "has no output with a name"
 
 
 def _check_interface(graph: GraphProto) -> None:
@@ -156,3 +188,25 @@ def _check_interface(graph: GraphProto) -> None:
         raise ModelError(f"the model does not say of which type its inputs {', '.join(untyped)} are.")
     if not graph.output:
         raise ModelError("the graph has no output.")
+    _check_size(graph.input, filled)
+
+
+def _check_size(inputs: Any, filled: set[str]) -> None:
+    """The inputs alone, free lengths taken as 1, must leave room for copies and for what is computed from them."""
+    many = [f"'{info.name}'" for info in inputs if len(info.type.tensor_type.shape.dim) > MOST_AXES]
+    if many:
+        raise ModelError(f"the inputs {', '.join(many)} have more than {MOST_AXES} axes; NumPy takes up to {MOST_AXES}.")
+    sizes = {info.name: _bytes(info) for info in inputs if info.name not in filled}
+    needed, limit = sum(sizes.values()), memory_limit() // 4
+    if needed > limit:
+        largest = max(sizes, key=lambda name: sizes[name])
+        raise ModelError(
+            f"the inputs would take {bytes_text(needed)}, most of it '{largest}'; {bytes_text(limit)} is accepted. "
+            f"If it is meant, and fits, set {MEMORY_LIMIT}, such as {MEMORY_LIMIT}=64GB."
+        )
+
+
+def _bytes(info: ValueInfoProto) -> int:
+    tensor = info.type.tensor_type
+    lengths = [max(1, int(dimension.dim_value)) for dimension in tensor.shape.dim if dimension.HasField("dim_value")]
+    return math.prod(lengths) * byte_count(tensor.elem_type, 8) // 8

@@ -104,7 +104,7 @@ os.register_at_fork(after_in_child=_WORKER.forget)
 
 
 def isolated(operation: str, *arguments: bytes) -> bytes:
-    """What onnx's C++ code gives for `shapes`, `inline` or `body`.
+    """What onnx's C++ code gives for `shapes`, `judge`, `inline` or `body`.
 
     Raises: ModelError where it refuses, crashes or takes too long.
     """

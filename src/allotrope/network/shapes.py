@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -12,7 +13,7 @@ from onnx import GraphProto, ModelProto, ValueInfoProto
 from allotrope.errors import ModelError
 from allotrope.network.graph import UNKNOWN, Dimension, Graph, Node, Value
 from allotrope.network.isolated import isolated
-from allotrope.network.opset import OPSET
+from allotrope.network.opset import OPSET, schema
 
 _ELEMENT_TYPES = frozenset(onnx.helper.get_all_tensor_dtypes())
 _STEERING = 1024
@@ -48,6 +49,24 @@ def _inferred(graph: Graph, opset: int) -> GraphProto:
     except ModelError as error:
         raise ModelError(f"the shapes in network '{graph.name}' cannot be inferred: {error}") from error
     return model.graph
+
+
+def objection(node: Node, inputs: Sequence[Value], arrays: Mapping[str, np.ndarray]) -> str:
+    """What ONNX's own inference has against a node with inputs of these types and shapes, and arrays; empty if nothing."""
+    from allotrope.network.write import model_of
+
+    definition = schema(node.operator, node.domain)
+    if definition is None:
+        return ""
+    small = {name: array for name, array in arrays.items() if array.size <= _STEERING and array.dtype.kind in "iub"}
+    outputs = tuple(Value(name, UNKNOWN, None) for name in node.outputs if name)
+    graph = Graph(tuple(value for value in inputs if value.name not in small), outputs, (node,), small)
+    try:
+        isolated("judge", model_of(graph).SerializeToString())
+    except ModelError as error:
+        said = re.sub(r"^.*\(op_type:[^)]*\):|\[\w+Error\]", "", " ".join(str(error).split()))
+        return said.strip()
+    return ""
 
 
 def _inferable(node: Node) -> Node:

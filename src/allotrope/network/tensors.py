@@ -20,7 +20,7 @@ _TYPED: dict[int, tuple[str, type]] = {
 }
 _BITS = {"UINT4": 4, "INT4": 4, "FLOAT4E2M1": 4, "UINT2": 2, "INT2": 2, "FLOAT6E2M3": 6, "FLOAT6E3M2": 6}
 _LARGEST = 2**40
-_MOST_AXES = 64
+MOST_AXES = 64
 
 External = Callable[[TensorProto, int], bytes]
 """Gives the bytes of a tensor that lies in another file, checked to be as many as are expected."""
@@ -33,8 +33,8 @@ def array_of(tensor: TensorProto, external: External | None = None) -> np.ndarra
     """
     dtype = element_type(tensor)
     shape = tuple(int(length) for length in tensor.dims)
-    if len(shape) > _MOST_AXES:
-        raise ModelError(f"tensor '{tensor.name}' has {len(shape)} axes; NumPy takes up to {_MOST_AXES}.")
+    if len(shape) > MOST_AXES:
+        raise ModelError(f"tensor '{tensor.name}' has {len(shape)} axes; NumPy takes up to {MOST_AXES}.")
     if any(length < 0 for length in shape) or math.prod(length for length in shape if length) > _LARGEST:
         raise ModelError(f"tensor '{tensor.name}' has the impossible shape {list(shape)}.")
     count = math.prod(shape)

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from allotrope.errors import UnsupportedError
+from allotrope.operators.memory import room_for
 from allotrope.operators.table import operator
 
 Body = Callable[..., list[Any]]
-LONGEST = 100_000
-"""Iterations of a Loop after which it is taken for endless."""
 
 
 @operator("If", host=("condition",))
@@ -29,18 +29,26 @@ def loop(
 
     Gives the last states, and each result stacked over the iterations.
     """
-    limit = LONGEST + 1 if count is None else int(np.asarray(count).reshape(()))
+    limit = math.inf if count is None else int(np.asarray(count).reshape(()))
     going, i, steps = condition is None or _truth(condition), 0, []
     outputs, results = list(states), len(context.node.outputs) - len(states)
     while going and i < limit:
-        if i == LONGEST:
-            raise UnsupportedError(f"after {LONGEST:,} iterations there is no end; that many are computed at the most.")
         condition, *outputs = body(np.asarray(i, np.int64), np.asarray(True), *outputs[: len(states)])
         steps.append(outputs[len(states) :])
+        for row in steps[-1]:
+            room_for((len(steps), *_shape(p, row)), _dtype(p, row))
         going, i = _truth(condition if isinstance(condition, np.ndarray) else p.to_host(condition)), i + 1
     if results > 0 and not steps:
         raise UnsupportedError("there is no iteration, and therefore no shape of what it would give.")
     return *outputs[: len(states)], *(_stacked(p, column) for column in zip(*steps, strict=True))
+
+
+def _shape(p: Any, value: Any) -> Sequence[int]:
+    return value.shape if isinstance(value, np.ndarray) else p.shape(value)
+
+
+def _dtype(p: Any, value: Any) -> np.dtype:
+    return value.dtype if isinstance(value, np.ndarray) else p.dtype(value)
 
 
 def _truth(condition: np.ndarray) -> bool:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from allotrope.errors import ModelError
+from allotrope.operators.memory import room_for
 from allotrope.operators.table import operator
 
 Pads = list[tuple[int, int]]
@@ -130,11 +131,13 @@ def columns_to_image(
     strides, dilations = _ones(strides, block), _ones(dilations, block)
     both = resolve_pads("NOTSET", pads, image, block, strides, dilations)
     padded = [w + sum(pad) for w, pad in zip(image, both, strict=True)]
+    room_for(padded, p.dtype(x))
     axes = [
         np.arange(k)[:, None] * d + np.arange((w - window(k, d)) // s + 1) * s
         for w, k, d, s in zip(padded, block, dilations, strides, strict=True)
     ]
     rank = len(block)
+    room_for([a.size for a in axes], np.dtype(np.int64))
     grids = [a.reshape([n for j in range(rank) for n in (a.shape if j == i else (1, 1))]) for i, a in enumerate(axes)]
     flat = sum(g * math.prod(padded[i + 1 :]) for i, g in enumerate(grids))
     places = np.transpose(np.asarray(flat), [*range(0, 2 * rank, 2), *range(1, 2 * rank, 2)]).reshape(-1)

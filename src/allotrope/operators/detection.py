@@ -9,6 +9,7 @@ from typing import Any
 import ml_dtypes
 import numpy as np
 
+from allotrope.operators.memory import room_for
 from allotrope.operators.sampling import Tap, each, linear_weights
 from allotrope.operators.shaping import narrow
 from allotrope.operators.table import operator
@@ -59,7 +60,9 @@ def _points(p: Any, size: Any, cells: int, ratio: int) -> np.ndarray:
     counts = np.array([ratio])
     if ratio <= 0:
         counts = np.maximum(np.ceil(np.asarray(p.to_host(size), np.float64).reshape(-1) / cells), 1)
-    steps = np.arange(int(counts.max()) if counts.size else 1)
+    most = int(counts.max()) if counts.size else 1
+    room_for((cells, most), np.dtype(np.float64))
+    steps = np.arange(most)
     within = np.where(steps < counts[:, None], (steps + 0.5) / counts[:, None], np.nan)
     return np.asarray(np.arange(cells)[:, None] + within[:, None, :])
 

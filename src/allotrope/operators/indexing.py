@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from allotrope.operators.memory import room_for
 from allotrope.operators.table import operator
 
 _INDEX = np.dtype(np.int64)
@@ -103,6 +104,7 @@ def one_hot(p: Any, indices: Any, depth: np.ndarray, values: Any, *, axis: int =
     length = int(np.asarray(depth).reshape(()))
     rank = len(p.shape(indices)) + 1
     axis %= rank
+    room_for((length,), np.dtype(np.int64))
     places = p.constant(np.arange(length).reshape([-1 if i == axis else 1 for i in range(rank)]))
     wanted = from_front(p, indices, length)
     lengths = list(p.shape(indices))

@@ -16,8 +16,11 @@ from typing import Any
 import numpy as np
 
 import allotrope.operators.meanings  # noqa: F401 - fills the table
-from allotrope.errors import AllotropeError, ModelError, UnsupportedError
+from allotrope.config import LONGEST_LOOP, longest_loop
+from allotrope.errors import ModelError, UnsupportedError
 from allotrope.network.graph import Graph, Node
+from allotrope.operators.failure import called, explained
+from allotrope.operators.memory import bounded
 from allotrope.operators.reuse import fresh, overwrites
 from allotrope.operators.table import OPERATORS, Operator, qualified
 
@@ -31,7 +34,7 @@ class Context:
     """What an operator may know beside its inputs.
 
     `updates` collects the new state (BatchNorm's running statistics) by weight name; `seed` and `step` name the stream
-    from which Dropout draws its masks.
+    from which Dropout draws its masks. `rounds` counts how often subgraphs were run.
     """
 
     training: bool = False
@@ -40,6 +43,7 @@ class Context:
     updates: Values = field(default_factory=dict)
     node: Node | None = None
     index: int = 0
+    rounds: int = 0
 
     def wants(self, output: int) -> bool:
         """Whether the node's output at this position is used by name."""
@@ -49,7 +53,10 @@ class Context:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A node made ready: its meaning, its attributes, the values that nobody needs after it, and whether it may overwrite its first."""
+    """A node made ready: its meaning, its attributes, the values that nobody needs after it, and whether it may overwrite its first.
+
+    `p` are the primitives for it: those that measure memory, where values steer the shape of its result.
+    """
 
     node: Node
     operator: Operator
@@ -58,6 +65,7 @@ class Step:
     index: int
     dead: tuple[str, ...]
     overwrites: bool
+    p: Any
 
     @property
     def plain(self) -> bool:
@@ -70,7 +78,7 @@ def check_supported(graph: Graph, known: Iterable[str] = OPERATORS) -> None:
     known = set(known)
     lacking = [n for n in _all_nodes(graph) if qualified(n.domain, n.operator) not in known]
     if lacking:
-        lines = ", ".join(f"{qualified(n.domain, n.operator)} (node '{n.name or n.outputs[0]}')" for n in lacking[:50])
+        lines = ", ".join(f"{qualified(n.domain, n.operator)} (node '{n.name or ''.join(n.outputs[:1])}')" for n in lacking[:50])
         raise UnsupportedError(f"{len(lacking)} nodes use operators that are not supported: {lines}.")
 
 
@@ -80,7 +88,9 @@ class Program:
     def __init__(self, graph: Graph, p: Any, host: Any, keep: frozenset[str] = frozenset()) -> None:
         """`keep` names the values of an outer graph, which are never dropped. Raises: UnsupportedError."""
         check_supported(graph)
-        self.graph, self.p, self.host, self.overwriting = graph, p, host, p.overwriting()
+        measured = bounded(p)
+        self.graph, self.p, self.measured, self.overwriting = graph, p, measured, p.overwriting()
+        self.host = measured if host is p else bounded(host)
         self.constants = {name: _read_only(array) for name, array in graph.constants.items()}
         self.steps = self._steps(graph, keep)
 
@@ -97,7 +107,19 @@ class Program:
             _check_attributes(node, entry)
             attributes = {entry.attributes[k]: v for k, v in node.attributes.items() if not isinstance(v, Graph)}
             bodies = {entry.attributes[k]: self._body(v) for k, v in node.attributes.items() if isinstance(v, Graph)}
-            steps.append(Step(node, entry, attributes, bodies, index, dead, overwrites(node, own, consumers, dead)))
+            steered = entry.host or entry.all_host or bodies
+            steps.append(
+                Step(
+                    node,
+                    entry,
+                    attributes,
+                    bodies,
+                    index,
+                    dead,
+                    overwrites(node, own, consumers, dead),
+                    self.measured if steered else self.p,
+                )
+            )
         return steps[::-1]
 
     def _body(self, graph: Graph) -> Program:
@@ -108,17 +130,31 @@ class Program:
 
         Raises: UnsupportedError, ModelError, each naming the node.
         """
-        return [self.array(y) for y in self.values(values, context)]
+        outputs = self.values(values, context)
+        others = [v.name for v, y in zip(self.graph.outputs, outputs, strict=True) if y is None or isinstance(y, list)]
+        if others:
+            raise ModelError(f"the outputs {', '.join(map(repr, others))} are no tensors: only tensors can come out.")
+        return [self.array(y) for y in outputs]
 
     def values(self, values: Values, context: Context) -> list[Any]:
         """The graph's outputs as they come, host values among them."""
         frame: Values = {**self.constants, **values}
         for step in self.steps:
-            for name, output in zip(step.node.outputs, self._run(step, frame, context), strict=False):
+            try:
+                outputs = self._run(step, frame, context)
+            except Exception as error:
+                told = explained(error, step.node, frame, self.p)
+                if told is error:
+                    raise
+                raise told from error
+            for name, output in zip(step.node.outputs, outputs, strict=False):
                 if name:
                     frame[name] = output
             for name in step.dead:
                 frame.pop(name, None)
+        missing = [v.name for v in self.graph.outputs if v.name not in frame]
+        if missing:
+            raise ModelError(f"nothing gave the outputs {', '.join(map(repr, missing))}: their nodes give fewer than they name.")
         return [frame[v.name] for v in self.graph.outputs]
 
     def array(self, value: Any) -> Any:
@@ -131,15 +167,12 @@ class Program:
         if on_host and not step.subgraphs:
             p, arguments = self.host, inputs
         else:
-            p = self.overwriting if step.overwrites and not isinstance(inputs[0], np.ndarray) else self.p
+            p = self.overwriting if step.overwrites and not isinstance(inputs[0], np.ndarray) else step.p
             arguments = inputs if p is self.host else self._arguments(step, inputs)
         keywords = self._keywords(step, frame, context) if step.subgraphs or step.operator.takes_context else step.attributes
-        try:
-            result = step.operator.function(p, *arguments, **keywords)
-        except AllotropeError as error:
-            raise type(error)(f"{_called(step.node)}: {error}") from error
+        result = step.operator.function(p, *arguments, **keywords)
         results = result if isinstance(result, (tuple, list)) else (result,)
-        if p is self.p and (step.operator.host or step.operator.all_host):
+        if p is not self.host and (step.operator.host or step.operator.all_host):
             self._check_differentiable(step, inputs, results)
         return [r if r is None or isinstance(r, list) else np.asarray(r) for r in results] if p is self.host and on_host else results
 
@@ -168,9 +201,7 @@ class Program:
         places = [i for i, x in enumerate(inputs) if x is not None and not isinstance(x, np.ndarray | list) and step.operator.on_host(i)]
         cut = [step.node.inputs[i] for i in places if self.p.differentiated(inputs[i])]
         if cut and any(_is_float(self.p, r) for r in results):
-            raise UnsupportedError(
-                f"{_called(step.node)}: there is no gradient by {', '.join(cut)}, whose value must be known beforehand; make it a constant."
-            )
+            raise UnsupportedError(f"there is no gradient by {', '.join(cut)}, whose value must be known beforehand; make it a constant.")
 
 
 def _on_host(inputs: Iterable[Any]) -> bool:
@@ -198,6 +229,12 @@ def _body(program: Program, frame: Values, context: Context) -> Callable[..., li
     names = [v.name for v in program.graph.inputs]
 
     def run(*inputs: Any) -> list[Any]:
+        context.rounds += 1
+        if context.rounds > longest_loop():
+            raise UnsupportedError(
+                f"after {longest_loop():,} rounds of its graphs there is no end; that many are run at the most. "
+                f"If more are meant, set {LONGEST_LOOP}."
+            )
         return program.values({**frame, **dict(zip(names, inputs, strict=True))}, context)
 
     return run
@@ -206,11 +243,7 @@ def _body(program: Program, frame: Values, context: Context) -> Callable[..., li
 def _check_attributes(node: Node, entry: Operator) -> None:
     unknown = sorted(set(node.attributes) - entry.attributes.keys())
     if unknown:
-        raise ModelError(f"{_called(node)} has attributes that {node.operator} does not define: {', '.join(unknown)}.")
-
-
-def _called(node: Node) -> str:
-    return f"{node.operator} (node '{node.name or ', '.join(node.outputs)}')"
+        raise ModelError(f"{called(node)} has attributes that {node.operator} does not define: {', '.join(unknown)}.")
 
 
 def _all_nodes(graph: Graph) -> Iterable[Node]:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from allotrope.operators.convolution import Pads, resolve_pads, window
+from allotrope.operators.memory import room_for
 from allotrope.operators.table import operator
 
 
@@ -118,6 +119,7 @@ def window_sources(
         (n + a + b - window(k, d)) // s + 1 for n, k, s, d, (a, b) in zip(spatial, kernel, strides, dilations, pads, strict=True)
     )
     rank = len(spatial)
+    room_for((*positions, *kernel), np.dtype(np.int64))
     flat, outside = np.zeros((*positions, *kernel), np.int64), np.zeros((*positions, *kernel), bool)
     for i, (n, k, s, d, (before, _)) in enumerate(zip(spatial, kernel, strides, dilations, pads, strict=True)):
         along = np.arange(positions[i])[:, None] * s - before + np.arange(k) * d
@@ -157,6 +159,7 @@ def average_pool(
 def _counts(length: int, kernel: int, stride: int, dilation: int, pads: tuple[int, int], counted: tuple[int, int]) -> np.ndarray:
     """How many places of each window along one axis lie within the axis and its counted padding."""
     windows = (length + sum(pads) - window(kernel, dilation)) // stride + 1
+    room_for((windows, kernel), np.dtype(np.int64))
     places = np.arange(windows)[:, None] * stride - pads[0] + np.arange(kernel) * dilation
     return np.asarray(((places >= -counted[0]) & (places < length + counted[1])).sum(1))
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from allotrope.errors import ModelError
 from allotrope.operators.activations import Activation, activations_of
 from allotrope.operators.shaping import narrow
 from allotrope.operators.table import operator
@@ -30,6 +31,27 @@ def _layer(p: Any, run: Run, x: Any, lengths: Any, states: list[Any], direction:
         stacked = [_stack(p, [p.transpose(y, (1, 0, 2)) for y in ys], 2)]
         return *stacked, *(_stack(p, last, 1) for last in lasts)
     return _stack(p, ys, 1), *(_stack(p, last, 0) for last in lasts)
+
+
+def _check(p: Any, gates: int, layout: int, x: Any, w: Any, r: Any, **others: Any) -> None:
+    """Raises: ModelError naming every array whose shape is not that of its place. Kernels that trust shapes read beyond them."""
+    if [len(p.shape(array)) for array in (x, w, r)] != [3, 3, 3]:
+        raise ModelError("X, W and R must each have three axes.")
+    n, (directions, _, h), c = p.shape(x)[0 if layout else 1], p.shape(r), p.shape(x)[2]
+    state = (n, directions, h) if layout else (directions, n, h)
+    expected = {
+        "W": (directions, gates * h, c),
+        "R": (directions, gates * h, h),
+        "B": (directions, 2 * gates * h),
+        "sequence_lens": (n,),
+        "initial_h": state,
+        "initial_c": state,
+        "P": (directions, 3 * h),
+    }
+    shapes = {name: tuple(p.shape(a)) for name, a in {"W": w, "R": r, **others}.items() if a is not None}
+    wrong = [f"{name} is {list(shape)}, not {list(expected[name])}" for name, shape in shapes.items() if shape != expected[name]]
+    if wrong:
+        raise ModelError(f"shapes that do not fit X {list(p.shape(x))} and a hidden size of {h}: {'; '.join(wrong)}.")
 
 
 def _part(p: Any, x: Any, d: int) -> Any:
@@ -114,6 +136,7 @@ def rnn(
     layout: int = 0,
 ) -> tuple[Any, ...]:
     """H = f(X W + Wb + H R + Rb) (Elman 1990)."""
+    _check(p, 1, layout, x, w, r, B=b, sequence_lens=sequence_lens, initial_h=initial_h)
     functions = activations_of(p, activations, ("Tanh",), p.shape(w)[0], activation_alpha, activation_beta, clip)
 
     def run(d: int, x: Any, states: list[Any]) -> tuple[Any, list[Any]]:
@@ -149,6 +172,7 @@ def gru(
     linear_before_reset: int = 0,
 ) -> tuple[Any, ...]:
     """Gated recurrent units (Cho et al. 2014); the reset gate acts on H, or on H R + Rb where linear_before_reset."""
+    _check(p, 3, layout, x, w, r, B=b, sequence_lens=sequence_lens, initial_h=initial_h)
     usual = ("Sigmoid", "Tanh")
     functions = activations_of(p, activations, usual, p.shape(w)[0], activation_alpha, activation_beta, clip)
 
@@ -210,6 +234,7 @@ def lstm(
     layout: int = 0,
 ) -> tuple[Any, ...]:
     """Long short-term memory (Hochreiter and Schmidhuber 1997), with peepholes (Gers et al. 2002) where they are given."""
+    _check(p, 4, layout, x, w, r, B=b, sequence_lens=sequence_lens, initial_h=initial_h, initial_c=initial_c, P=peepholes)
     usual = ("Sigmoid", "Tanh", "Tanh")
     functions = activations_of(p, activations, usual, p.shape(w)[0], activation_alpha, activation_beta, clip)
     plain = clip is None and sequence_lens is None and peepholes is None and not input_forget

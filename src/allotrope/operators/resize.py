@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from allotrope.errors import UnsupportedError
+from allotrope.errors import ModelError, UnsupportedError
+from allotrope.operators.memory import room_for
 from allotrope.operators.table import operator
 
 
@@ -57,7 +58,9 @@ def resize(
 def _lengths(old: list[int], scales: np.ndarray | None, sizes: np.ndarray | None, policy: str) -> tuple[list[int], list[float]]:
     """The new lengths, and by how much coordinates are scaled."""
     if sizes is None or len(sizes) == 0:
-        assert scales is not None
+        if scales is None or len(scales) != len(old):
+            given = "none" if scales is None else len(scales)
+            raise ModelError(f"{len(old)} scales or sizes are needed, one for each axis; there are {given}.")
         return [int(np.floor(n * s)) for n, s in zip(old, scales, strict=True)], [float(s) for s in scales]
     ratios = [int(s) / n for s, n in zip(sizes, old, strict=True)]
     if policy == "stretch":
@@ -68,6 +71,7 @@ def _lengths(old: list[int], scales: np.ndarray | None, sizes: np.ndarray | None
 
 def _coordinates(mode: str, old: int, new: int, scale: float, region: tuple[float, float]) -> np.ndarray:
     """Where each new place lies on the old axis."""
+    room_for((new,), np.dtype(np.float64))
     x = np.arange(new, dtype=np.float64)
     if mode == "align_corners":
         return x * (old - 1) / (scale * old - 1) if scale * old != 1 else np.zeros(new)
@@ -109,6 +113,7 @@ def interpolation(places: np.ndarray, length: int, mode: str, a: float, stretch:
     """
     reach = 1 if mode == "linear" else 2
     radius = int(np.ceil(reach / stretch)) + 1
+    room_for((len(places), 2 * radius + 1), np.dtype(np.float64))
     taps = np.floor(places)[:, None] + np.arange(-radius, radius + 1)
     distance = np.abs(places[:, None] - taps) * stretch
     weights = np.maximum(0, 1 - distance) if mode == "linear" else _cubic(distance, a)
@@ -116,6 +121,7 @@ def interpolation(places: np.ndarray, length: int, mode: str, a: float, stretch:
     if exclude_outside:
         weights = np.where(outside, 0, weights)
     weights = weights / weights.sum(1, keepdims=True)
+    room_for((len(places), length), np.dtype(np.float64))
     matrix = np.zeros((len(places), length))
     rows = np.broadcast_to(np.arange(len(places))[:, None], taps.shape)
     np.add.at(matrix, (rows, np.clip(taps, 0, length - 1).astype(np.int64)), weights)

@@ -15,6 +15,7 @@ import numpy as np
 
 from allotrope.errors import UnsupportedError
 from allotrope.operators.convolution import resolve_pads
+from allotrope.operators.memory import room_for
 from allotrope.operators.shaping import narrow
 from allotrope.operators.table import operator
 
@@ -179,6 +180,7 @@ def _regular_places(
     kernel: Sequence[int], out: Sequence[int], strides: Sequence[int], dilations: Sequence[int], before: Sequence[int]
 ) -> list[np.ndarray]:
     """Where each kernel place of an ordinary convolution reads, one array [block, positions] an axis."""
+    room_for((len(kernel), *kernel, *out), np.dtype(np.int64))
     within = np.indices(kernel).reshape(len(kernel), -1, 1)
     corner = np.indices(out).reshape(len(out), 1, -1)
     return [within[i] * dilations[i] + corner[i] * strides[i] - before[i] for i in range(len(kernel))]

@@ -10,6 +10,7 @@ import numpy as np
 
 from allotrope.errors import ModelError
 from allotrope.operators.elementwise import dtype_of
+from allotrope.operators.memory import room_for
 from allotrope.operators.table import operator
 
 
@@ -132,6 +133,7 @@ def constant_of_shape(p: Any, shape: np.ndarray, *, value: np.ndarray | None = N
 def range_(p: Any, start: np.ndarray, limit: np.ndarray, delta: np.ndarray) -> Any:
     """start, start + delta, … up to and without the limit."""
     count = max(0, math.ceil((limit.item() - start.item()) / delta.item()))
+    room_for((count,), np.dtype(np.int64))
     return (start + np.arange(count).astype(start.dtype) * delta).astype(start.dtype)
 
 
@@ -139,6 +141,7 @@ def range_(p: Any, start: np.ndarray, limit: np.ndarray, delta: np.ndarray) -> A
 def eye_like(p: Any, x: Any, *, dtype: int | None = None, k: int = 0) -> Any:
     """1 on the k-th diagonal, 0 elsewhere, of x's shape [rows, columns]."""
     rows, columns = p.shape(x)
+    room_for((rows, columns), np.dtype(np.float64))
     return np.eye(rows, columns, k, dtype=p.dtype(x) if dtype is None else dtype_of(dtype))
 
 
@@ -152,7 +155,7 @@ def split(
     if lengths is None:
         pieces = num_outputs or len(context.node.outputs)
         size = -(-shape[axis] // pieces)
-        lengths = np.asarray([min(size, shape[axis] - i * size) for i in range(pieces)])
+        lengths = np.asarray([min(size, shape[axis] - i * size) for i in range(min(pieces, len(context.node.outputs)))])
     bounds = np.cumsum([0, *(int(n) for n in lengths)])
     return tuple(narrow(p, x, axis, int(a), int(b)) for a, b in itertools.pairwise(bounds))
 
@@ -195,6 +198,7 @@ def triangle(p: Any, x: Any, k: np.ndarray | None = None, *, upper: int = 1) -> 
     """The upper or lower triangle of matrices, from the k-th diagonal; 0 elsewhere."""
     rows, columns = p.shape(x)[-2:]
     offset = 0 if k is None else int(np.asarray(k).reshape(()))
+    room_for((rows, columns), np.dtype(bool))
     kept = np.triu(np.ones((rows, columns), bool), offset) if upper else np.tril(np.ones((rows, columns), bool), offset)
     return p.where(p.constant(kept), x, 0)
 

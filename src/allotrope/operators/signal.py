@@ -8,6 +8,7 @@ import numpy as np
 
 from allotrope.errors import ModelError
 from allotrope.operators.elementwise import dtype_of
+from allotrope.operators.memory import room_for
 from allotrope.operators.shaping import narrow
 from allotrope.operators.table import operator
 
@@ -71,6 +72,7 @@ def stft(p: Any, x: Any, frame_step: np.ndarray, window: Any = None, frame_lengt
     if step < 1 or not 1 <= length <= total:
         raise ModelError(f"frames of length {length} at steps of {step} do not fit into a signal of length {total}.")
     starts = np.arange(0, total - length + 1, step)
+    room_for((len(starts), length), np.dtype(np.int64))
     frames = p.take(x, p.constant(starts[:, None] + np.arange(length)), 1)
     if window is not None:
         frames = p.multiply(frames, p.reshape(_fitted(p, window, 0, length), (length, 1)))
@@ -91,6 +93,7 @@ def mel_weight_matrix(
     """Triangles on the mel scale, mel = 2595 log10(1 + f / 700) (O'Shaughnessy 1987): [dft_length / 2 + 1, num_mel_bins]."""
     bands, length = int(num_mel_bins), int(dft_length)
     low, high = (2595 * np.log10(1 + float(edge) / 700) for edge in (lower_edge_hertz, upper_edge_hertz))
+    room_for((length // 2 + 1, bands + 2), np.dtype(np.float64))
     mel = low + np.arange(bands + 2) * (high - low) / (bands + 2)
     corners = ((length + 1) * 700 * (10 ** (mel / 2595) - 1) // int(sample_rate)).astype(np.int64)
     bins = np.arange(length // 2 + 1)[:, None]

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from allotrope.errors import ModelError, UnsupportedError
+from allotrope.operators.memory import room_for
 from allotrope.operators.table import operator
 
 _FLOAT = np.dtype(np.float32)
@@ -40,6 +41,7 @@ def tf_idf(
     if mode != "TF":
         counts = counts if mode == "TFIDF" else p.cast(p.greater(counts, 0.0), _FLOAT)
         counts = p.multiply(counts, p.constant(np.asarray(weights, _FLOAT))) if weights else counts
+    room_for((len(ngram_indexes), max(ngram_indexes) + 1), _FLOAT)
     columns = np.zeros((len(ngram_indexes), max(ngram_indexes) + 1), _FLOAT)
     columns[np.arange(len(ngram_indexes)), list(ngram_indexes)] = 1
     y = p.matmul(counts, p.constant(columns))
@@ -60,7 +62,7 @@ def _counts(p: Any, rows: Any, grams: list[np.ndarray], lengths: range, farthest
     parts = []
     for length, wanted in enumerate(grams, 1):
         total = p.full((n, len(wanted)), 0, _FLOAT)
-        for distance in range(1, (farthest if length > 1 else 1) + 1):
+        for distance in range(1, (min(farthest, c) if length > 1 else 1) + 1):
             places = np.arange(max(0, c - distance * (length - 1)))[:, None] + np.arange(length) * distance
             if length in lengths and places.size and wanted.size:
                 windows = p.reshape(p.take(rows, p.constant(places), 1), (n, len(places), 1, length))
