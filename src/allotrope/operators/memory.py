@@ -35,8 +35,7 @@ def bounded(p: Any) -> Any:
     """The same primitives, which measure every result that can be larger than what it is made of."""
     if isinstance(p, Bounded):
         return p
-    kind = _bounded_class(type(p))
-    measured = kind.__new__(kind)
+    measured: Any = object.__new__(_bounded_class(p.__class__))
     measured.__dict__ = p.__dict__  # the same constants, kept once
     return measured
 
