@@ -297,7 +297,7 @@ def test_without_a_home_folder_the_cache_is_asked_for(tmp_path, monkeypatch):
 
 def test_progress_is_reported(tmp_path, monkeypatch):
     classes(tmp_path)
-    monkeypatch.setattr("allotrope.data.folder.SECONDS_BETWEEN_LINES", 0)
+    monkeypatch.setattr("allotrope.data.decoder.SECONDS_BETWEEN_LINES", 0)
     lines = []
     load_images(tmp_path, report=lines.append)
     assert any(line.startswith("decoded 20 of 20 pictures (") for line in lines)

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from allotrope.data.pictures import MOST_PIXELS, UnreadablePicture, read_header, read_picture, strict_size, to_pixels
+from allotrope.data.decoding import to_pixels
+from allotrope.data.pictures import MOST_PIXELS, UnreadablePicture, read_header, read_picture, strict_size
 
 RED, BLUE, WHITE = [255, 0, 0], [0, 0, 255], [255, 255, 255]
 
@@ -21,9 +22,9 @@ def left_red_right_blue(size=(8, 8)):
     return Image.fromarray(pixels)
 
 
-def read(path, channels=3, size=8):
+def read(path, channels=3, size=8, value_range=None):
     with strict_size():
-        return read_picture(path, size, size, channels)
+        return read_picture(path, size, size, channels, value_range)
 
 
 def huge_png(path, width, height):
@@ -73,8 +74,11 @@ def test_transparency_is_over_white(tmp_path):
 def test_sixteen_bits_become_eight(tmp_path):
     path = tmp_path / "a.png"
     Image.fromarray(np.full((8, 8), 200 * 257, np.uint16)).save(path)
-    assert read_header(path).mode.startswith("I")
-    assert (read(path, channels=1) == 200).all() and (read(path) == 200).all()
+    assert read_header(path).mode.startswith("I") and read_header(path).deep
+    whole = (0.0, 65535.0)
+    assert (read(path, channels=1, value_range=whole) == 200).all() and (read(path, value_range=whole) == 200).all()
+    with pytest.raises(UnreadablePicture, match="more than 8 bits a channel"):
+        read(path)
 
 
 def test_one_bit(tmp_path):
@@ -102,7 +106,7 @@ def test_of_an_animation_the_first_frame_counts(tmp_path):
 
 def test_the_whole_picture_is_resized_without_cropping():
     wide = left_red_right_blue((40, 10))
-    pixels = to_pixels(wide, 4, 4, 3)
+    pixels = to_pixels(wide, 4, 4, 3, None)
     assert pixels.shape == (4, 4, 3) and pixels[0, 0].tolist() == RED and pixels[0, 3].tolist() == BLUE
 
 

@@ -34,6 +34,8 @@ class DataOptions:
     `validation` and `test` are the fractions split off where the source brings no such split.
     `image_size` is the side in pixels to which folders of pictures are brought; None chooses from the data.
     `layout` is how folders are read, one of FOLDER_LAYOUTS; `auto` takes the only reading that there is.
+    `value_range` are the values that are black and white in arrays, and in pictures of more than 8 bits a channel; None for what
+    the data says.
     """
 
     validation: float = 0.1
@@ -42,6 +44,7 @@ class DataOptions:
     seed: int = 0
     workers: int | None = None
     layout: str = "auto"
+    value_range: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True)
@@ -185,6 +188,20 @@ def parse_seconds(text: str | float) -> float:
     Raises: UsageError for anything else, or for a length that is not above 0.
     """
     return _with_unit(text, {"ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}, "s", "a length of time such as 90s, 10m, 1.5h or 2ms")
+
+
+def parse_value_range(text: str) -> tuple[float, float]:
+    """The two numbers of `0:4095` or `-1:1`: what is black, and what is white.
+
+    Raises: UsageError for anything else, or if the first is not below the second.
+    """
+    try:
+        low, high = (float(part) for part in str(text).split(":"))
+    except ValueError:
+        low = high = math.nan
+    if not (math.isfinite(low) and math.isfinite(high) and low < high):
+        raise UsageError(f"'{text}' is no range of values; expected the one that is black and the one that is white, such as 0:4095.")
+    return low, high
 
 
 def parse_bytes(text: str | float) -> int:

@@ -10,6 +10,7 @@ import numpy as np
 from allotrope.data.images import ImageSplit, Reading
 from allotrope.data.memory import require_memory
 from allotrope.data.pixels import to_images, to_labels
+from allotrope.data.ranges import ValueRange
 from allotrope.errors import DataError
 
 PARTS = {"train": ("train",), "validation": ("val", "valid", "validation"), "test": ("test",)}
@@ -17,19 +18,25 @@ CLASS_NAMES = ("class_names", "classes")
 EXPECTED = "x_train, y_train, x_test, y_test (optional: x_val, y_val, class_names), or train_images, train_labels, …"
 
 
-def read_arrays(path: Path) -> Reading:
+def read_arrays(path: Path, asked: ValueRange | None = None) -> Reading:
     """The splits of an `.npz` file; nothing in it is unpickled.
 
     Raises: DataError for a damaged file, pickled objects, missing or mismatched arrays.
     """
     contents = _contents(path)
     try:
-        return reading(path.stem, *_pairs(contents), _names(contents))
+        return reading(path.stem, *_pairs(contents), _names(contents), asked)
     except DataError as error:
         raise DataError(f"{path}: {error}") from None
 
 
-def reading(name: str, images: dict[str, np.ndarray], labels: dict[str, np.ndarray], names: tuple[str, ...] | None) -> Reading:
+def reading(
+    name: str,
+    images: dict[str, np.ndarray],
+    labels: dict[str, np.ndarray],
+    names: tuple[str, ...] | None,
+    asked: ValueRange | None = None,
+) -> Reading:
     """Images and labels by split name, checked and brought to uint8 and int64.
 
     Raises: DataError naming everything that does not fit together.
@@ -42,12 +49,13 @@ def reading(name: str, images: dict[str, np.ndarray], labels: dict[str, np.ndarr
     if mismatched:
         raise DataError("\n".join(mismatched))
     notes: list[str] = []
-    pictures = to_images(images, notes)
+    pictures, value_range = to_images(images, notes, asked)
     numbers, classes = to_labels(labels, names, notes)
     splits = {split: ImageSplit(pictures[split], numbers[split]) for split in pictures}
     _, height, width, channels = pictures["train"].shape
     total = sum(len(split) for split in splits.values())
-    return Reading(name, classes, splits, {(height, width): total}, {"L" if channels == 1 else "RGB": total}, notes)
+    mode = "L" if channels == 1 else "RGB"
+    return Reading(name, classes, splits, {(height, width): total}, {mode: total}, notes, value_range=value_range)
 
 
 def _contents(path: Path) -> dict[str, np.ndarray]:

@@ -14,7 +14,7 @@ import numpy as np
 
 from allotrope.errors import DataError
 
-FORMAT = 1
+FORMAT = 2
 
 
 def cache_folder() -> Path:

@@ -3,32 +3,28 @@
 from __future__ import annotations
 
 import os
-import time
-from collections import Counter, deque
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections import Counter
+from collections.abc import Callable, Sequence
 from functools import partial
-from itertools import islice
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import PIL
 
 from allotrope.config import DataOptions
 from allotrope.data.cache import cache_file, load_cache, store_cache
+from allotrope.data.decoder import Decoder
+from allotrope.data.deep_pictures import find_value_range
 from allotrope.data.images import ImageSplit, Reading
 from allotrope.data.layout import Layout, find_layout
 from allotrope.data.memory import require_memory
-from allotrope.data.pictures import GREY_MODES, SUFFIXES, Header, UnreadablePicture, read_header, read_picture, strict_size
+from allotrope.data.pictures import GREY_MODES, SUFFIXES, Header, read_header, read_picture, strict_size
 from allotrope.data.text import shown
-from allotrope.errors import DataError, UsageError
+from allotrope.errors import UsageError
 
 Report = Callable[[str], None]
-T = TypeVar("T")
-FATAL_SHARE = 0.01  # of unreadable files
 STEP, LARGEST_CHOSEN = 32, 128
-SECONDS_BETWEEN_LINES = 5.0
 
 
 def read_folder(folder: Path, options: DataOptions, report: Report) -> Reading:
@@ -40,38 +36,45 @@ def read_folder(folder: Path, options: DataOptions, report: Report) -> Reading:
         raise UsageError(f"image size {options.image_size}: expected at least 1 pixel.")
     layout = find_layout(folder, options.layout)
     files = [path for pictures in layout.splits.values() for path, _ in pictures]
-    stored = cache_file(folder, files, options.image_size, PIL.__version__)
+    parts = [split for split, pictures in layout.splits.items() for _ in pictures]
+    lengths = tuple((split, len(pictures)) for split, pictures in layout.splits.items())
+    stored = cache_file(folder, files, options.image_size, options.value_range, lengths, PIL.__version__)
     found = load_cache(stored, report)
     if found is None:
-        found = decode_pictures(folder, files, options, report)
+        found = decode_pictures(folder, files, parts, options, report)
         store_cache(stored, *found, report)
     return _reading(folder, layout, *found)
 
 
-def decode_pictures(folder: Path, files: Sequence[Path], options: DataOptions, report: Report) -> tuple[np.ndarray, dict[str, Any]]:
+def decode_pictures(
+    folder: Path, files: Sequence[Path], parts: Sequence[str], options: DataOptions, report: Report
+) -> tuple[np.ndarray, dict[str, Any]]:
     """Pixels uint8 [readable files, h, w, c], and the facts that go with them into the cache.
 
-    Raises: DataError where too many files cannot be read, or where they would not fit in memory.
+    `parts` says of each file to which split it belongs.
+    Raises: DataError if too many files cannot be read, if they would not fit in memory, or if the values of splits disagree.
     """
-    workers = options.workers or os.cpu_count() or 1
-    unreadable: dict[int, str] = {}
+    decoder = Decoder(folder, files, options.workers or os.cpu_count() or 1, report)
     with strict_size():
-        headers = dict(_readable(read_header, files, range(len(files)), unreadable, workers, "looked at", report))
+        headers = dict(decoder.each(read_header, range(len(files)), "looked at"))
         if not headers:
-            _check_unreadable(folder, files, unreadable)
+            decoder.check_unreadable()
         (height, width), reason = choose_size(list(headers.values()), options.image_size)
         channels = 1 if all(header.mode in GREY_MODES for header in headers.values()) else 3
         require_memory(len(headers) * height * width * channels, f"{folder} at {height}x{width}", "Choose a smaller --image-size.")
+        notes: list[str] = []
+        value_range = find_value_range(decoder, headers, parts, options.value_range, notes)
         pixels = np.empty((len(headers), height, width, channels), np.uint8)
         places = {row: place for place, row in enumerate(headers)}
         done = []
-        decode = partial(read_picture, height=height, width=width, channels=channels)
-        for row, picture in _readable(decode, files, list(headers), unreadable, workers, "decoded", report):
+        decode = partial(read_picture, height=height, width=width, channels=channels, value_range=value_range)
+        for row, picture in decoder.each(decode, list(headers), "decoded"):
             pixels[places[row]] = picture
             done.append(row)
-    _check_unreadable(folder, files, unreadable)
-    kept = pixels if len(done) == len(pixels) else pixels[[places[row] for row in done]]
-    return kept, _facts(folder, files, {row: headers[row] for row in done}, unreadable, reason)
+    decoder.check_unreadable()
+    readable = pixels if len(done) == len(pixels) else pixels[[places[row] for row in done]]
+    facts = _facts(folder, files, {row: headers[row] for row in done}, decoder.unreadable, [reason, *notes])
+    return readable, facts | {"value_range": value_range}
 
 
 def choose_size(headers: Sequence[Header], wanted: int | None) -> tuple[tuple[int, int], str]:
@@ -93,57 +96,24 @@ def choose_size(headers: Sequence[Header], wanted: int | None) -> tuple[tuple[in
     return (side, side), reason
 
 
-def _readable(
-    read: Callable[[Path], T],
-    files: Sequence[Path],
-    rows: Sequence[int],
-    unreadable: dict[int, str],
-    workers: int,
-    verb: str,
-    report: Report,
-) -> Iterator[tuple[int, T]]:
-    """Row and result of each file that can be read, in order, read in parallel; the others go to `unreadable` with the reason."""
-    began = last = time.perf_counter()
-    with ThreadPoolExecutor(workers, thread_name_prefix="pictures") as pool:
-        for done, (row, future) in enumerate(_few_ahead(pool, lambda row: read(files[row]), rows, 4 * workers), 1):
-            try:
-                yield row, future.result()
-            except UnreadablePicture as error:
-                unreadable[row] = error.reason
-            now = time.perf_counter()
-            if now - last > SECONDS_BETWEEN_LINES:
-                last = now
-                report(f"{verb} {done:,} of {len(rows):,} pictures ({done / (now - began):,.0f}/s)")
-
-
-def _few_ahead(pool: ThreadPoolExecutor, read: Callable[[int], T], rows: Sequence[int], ahead: int) -> Iterator[tuple[int, Any]]:
-    """Submits at most `ahead` rows before their turn, so that an interruption has little to wait for and results do not pile up."""
-    waiting = iter(rows)
-    submitted = deque((row, pool.submit(read, row)) for row in islice(waiting, ahead))
-    while submitted:
-        yield submitted.popleft()
-        submitted.extend((row, pool.submit(read, row)) for row in islice(waiting, 1))
-
-
-def _check_unreadable(folder: Path, files: Sequence[Path], unreadable: dict[int, str]) -> None:
-    if len(unreadable) > FATAL_SHARE * len(files):
-        listed = "\n".join(f"  {shown(files[row], folder)}: {reason}" for row, reason in sorted(unreadable.items()))
-        raise DataError(
-            f"{folder}: {len(unreadable):,} of {len(files):,} pictures cannot be read; at most 1 % may be left out. "
-            f"Repair or remove them:\n{listed}"
-        )
-
-
-def _facts(folder: Path, files: Sequence[Path], headers: dict[int, Header], unreadable: dict[int, str], reason: str) -> dict[str, Any]:
+def _facts(
+    folder: Path, files: Sequence[Path], headers: dict[int, Header], unreadable: dict[int, str], notes: list[str]
+) -> dict[str, Any]:
     renamed = [shown(files[row], folder) for row, header in headers.items() if SUFFIXES[files[row].suffix.lower()] != header.format]
-    note = f"{len(renamed):,} files are named for another format than their content, and were read by content: {', '.join(renamed[:5])}"
+    several = [shown(files[row], folder) for row, header in headers.items() if header.several]
+    named = "files are named for another format than their content, and were read by content"
+    framed = "files hold several frames or pages, of which the first was read"
     return {
         "rows": list(headers),
         "sizes": [[*size, count] for size, count in Counter(header.size for header in headers.values()).items()],
         "modes": dict(Counter(header.mode for header in headers.values())),
         "unreadable": [{"file": shown(files[row], folder), "reason": why} for row, why in sorted(unreadable.items())],
-        "notes": [reason] + ([note] if renamed else []),
+        "notes": notes + _counted(renamed, named) + _counted(several, framed),
     }
+
+
+def _counted(files: list[str], what: str) -> list[str]:
+    return [f"{len(files):,} {what}: {', '.join(files[:5])}"] if files else []
 
 
 def _reading(folder: Path, layout: Layout, pixels: np.ndarray, facts: dict[str, Any]) -> Reading:
@@ -165,4 +135,5 @@ def _reading(folder: Path, layout: Layout, pixels: np.ndarray, facts: dict[str, 
         modes=facts["modes"],
         notes=layout.notes + facts["notes"],
         unreadable=facts["unreadable"],
+        value_range=facts["value_range"] and tuple(facts["value_range"]),
     )

@@ -14,6 +14,7 @@ import numpy as np
 from allotrope.data.arrays import reading
 from allotrope.data.images import Reading
 from allotrope.data.memory import require_memory
+from allotrope.data.ranges import ValueRange
 from allotrope.errors import DataError
 
 FILE_NAME = re.compile(r"(?P<part>.+?)[-_.](?P<kind>images|labels)[-_.]idx(?P<rank>\d)[-_.]ubyte(\.gz)?", re.IGNORECASE)
@@ -28,7 +29,7 @@ def is_idx_folder(folder: Path) -> bool:
     return any(FILE_NAME.fullmatch(path.name) for path in folder.iterdir() if path.is_file())
 
 
-def read_idx(folder: Path) -> Reading:
+def read_idx(folder: Path, asked: ValueRange | None = None) -> Reading:
     """The splits of a folder of IDX files; class names come from `class_names.txt` (one a line) where there is one.
 
     Raises: DataError for damaged, missing or mismatched files.
@@ -49,7 +50,7 @@ def read_idx(folder: Path) -> Reading:
     if problems:
         raise DataError(f"{folder}: {' '.join(sorted(problems))} Expected {EXPECTED}.")
     try:
-        return reading(folder.resolve().name, images, labels, _class_names(folder))
+        return reading(folder.resolve().name, images, labels, _class_names(folder), asked)
     except DataError as error:
         raise DataError(f"{folder}: {error}") from None
 

@@ -60,6 +60,7 @@ class Reading:
     """What a reader found: the splits that the source itself brings, and remarks that the user should see.
 
     `sizes` counts (height, width) and `modes` counts Pillow's mode of each picture as it was found.
+    `value_range` are the values that were stretched to 0..255, if what was found had more than 8 bits.
     """
 
     name: str
@@ -69,3 +70,4 @@ class Reading:
     modes: Mapping[str, int]
     notes: list[str] = field(default_factory=list)
     unreadable: list[dict[str, str]] = field(default_factory=list)
+    value_range: tuple[float, float] | None = None

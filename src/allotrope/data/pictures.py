@@ -9,13 +9,29 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
+from allotrope.data.decoding import deep_values, is_deep, to_pixels
 from allotrope.errors import DataError
 
-FORMATS = {"JPEG": (".jpg", ".jpeg", ".jpe", ".jfif"), "PNG": (".png",), "BMP": (".bmp", ".dib"), "WEBP": (".webp",)}
+FORMATS = {
+    "JPEG": (".jpg", ".jpeg", ".jpe", ".jfif"),
+    "PNG": (".png", ".apng"),
+    "BMP": (".bmp", ".dib"),
+    "WEBP": (".webp",),
+    "TIFF": (".tif", ".tiff"),
+    "GIF": (".gif",),
+    "PPM": (".ppm", ".pgm", ".pbm", ".pnm", ".pfm"),
+    "AVIF": (".avif", ".avifs"),
+}
+ANIMATED = ("PNG", "WEBP", "TIFF", "GIF", "AVIF")
+"""Formats in which several frames or pages are several pictures; a JPEG's others are previews."""
 SUFFIXES = {suffix: name for name, suffixes in FORMATS.items() for suffix in suffixes}
 MOST_PIXELS = 89_478_485  # Pillow's own limit against decompression bombs: a quarter of a gigabyte as RGB
+UNKNOWN_RANGE = (
+    "has more than 8 bits a channel, and no such picture was trained on, so that it is not known which values are black and white; "
+    "bring it to 8 bits"
+)
 GREY_MODES = ("1", "L", "LA", "I", "I;16", "I;16B", "I;16L", "I;16N", "F")
 
 
@@ -30,36 +46,40 @@ class UnreadablePicture(DataError):
 
 @dataclass(frozen=True)
 class Header:
-    """What a picture says of itself before it is decoded: height and width, Pillow's mode, and its format by content."""
+    """What a picture says of itself before it is decoded: height and width, Pillow's mode, and its format by content.
+
+    `deep`: it has more than 8 bits a channel. `several`: it holds several frames or pages.
+    """
 
     size: tuple[int, int]
     mode: str
     format: str
+    deep: bool = False
+    several: bool = False
 
 
-def to_pixels(image: Image.Image, height: int, width: int, channels: int) -> np.ndarray:
-    """Pixels uint8 [height, width, channels] of an opened picture; the delivered predict.py does literally the same.
-
-    Turned upright by its EXIF orientation, its first frame, transparency over white, 16 bits brought to 8, then resized to
-    the whole size without regard to proportions: nothing at the border is lost, and every network sees the whole object.
-    """
-    image.draft(None, (2 * width, 2 * height))  # lets a large JPEG be decoded at half, a quarter or an eighth of its size
-    image = ImageOps.exif_transpose(image)
-    if image.mode.startswith("I"):
-        image = Image.fromarray((np.asarray(image) >> 8).clip(0, 255).astype(np.uint8))
-    if image.has_transparency_data:
-        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image.convert("RGBA"))
-    image = image.convert("L" if channels == 1 else "RGB").resize((width, height), Image.Resampling.BILINEAR)
-    return np.asarray(image).reshape(height, width, channels)
-
-
-def read_picture(path: Path, height: int, width: int, channels: int) -> np.ndarray:
+def read_picture(
+    path: Path, height: int, width: int, channels: int, value_range: tuple[float, float] | None = None
+) -> np.ndarray:
     """The pixels uint8 [height, width, channels] of a picture file, as `to_pixels` gives them.
+
+    `value_range` are the values that are black and white in pictures of more than 8 bits a channel.
+    Raises: UnreadablePicture.
+    """
+    with _opened(path) as image:
+        if value_range is None and is_deep(image):
+            raise UnreadablePicture(path, UNKNOWN_RANGE)
+        return to_pixels(image, height, width, channels, value_range)
+
+
+def read_values(path: Path) -> np.ndarray:
+    """The values of a picture of more than 8 bits a channel: [h, w], or without its transparency [h, w, 3].
 
     Raises: UnreadablePicture.
     """
     with _opened(path) as image:
-        return to_pixels(image, height, width, channels)
+        values = deep_values(image)
+        return values[..., :3] if values.ndim == 3 else values
 
 
 def read_header(path: Path) -> Header:
@@ -68,7 +88,9 @@ def read_header(path: Path) -> Header:
     Raises: UnreadablePicture.
     """
     with _opened(path) as image:
-        return Header((image.height, image.width), image.mode, "JPEG" if image.format == "MPO" else str(image.format))
+        several = image.format in ANIMATED and bool(getattr(image, "is_animated", False))
+        kind = "JPEG" if image.format == "MPO" else str(image.format)
+        return Header((image.height, image.width), image.mode, kind, is_deep(image), several)
 
 
 @contextmanager
@@ -92,10 +114,18 @@ def _opened(path: Path) -> Iterator[Image.Image]:
     except (Image.DecompressionBombWarning, Image.DecompressionBombError):
         raise UnreadablePicture(path, f"its header says more than {MOST_PIXELS:,} pixels, the most that is decoded") from None
     except UnidentifiedImageError:
-        raise UnreadablePicture(path, f"its content is none of {', '.join(FORMATS)}") from None
+        raise UnreadablePicture(path, _unidentified(path)) from None
     except DataError:
         raise
     except (FileNotFoundError, PermissionError) as error:
         raise UnreadablePicture(path, f"cannot be opened: {error.strerror}") from None
     except Exception as error:  # noqa: BLE001 - a decoder may raise anything on a broken file
         raise UnreadablePicture(path, f"damaged: {error or type(error).__name__}") from None
+
+
+def _unidentified(path: Path) -> str:
+    with path.open("rb") as file:
+        start = file.read(4)
+    if start in (b"II*\0", b"MM\0*"):
+        return "a TIFF whose kind of pixels is not read; expected 1 (grey), 3 or 4 (colour) channels of 8 or 16 bits, or one of 32"
+    return f"its content is none of {', '.join(FORMATS)}"

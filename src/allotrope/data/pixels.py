@@ -6,17 +6,24 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from allotrope.data.ranges import ROUNDING, ValueRange
+from allotrope.data.scales import BYTES, Scale, find_scales, to_bytes
 from allotrope.errors import DataError
 
-CHANNELS = (1, 3)
-SHAPES = "[n, h, w], [n, h, w, 1], [n, h, w, 3], [n, 1, h, w] or [n, 3, h, w]"
+DARK = 64
+"""Images in uint8 that stay below this may have been stored in fewer bits."""
+
+CHANNELS = (1, 3, 4)
+SHAPES = "[n, h, w], [n, h, w, c] or [n, c, h, w] with 1, 3 or 4 channels"
 
 
-def to_images(arrays: Mapping[str, np.ndarray], notes: list[str]) -> dict[str, np.ndarray]:
-    """Images by split name: uint8 [n, h, w, c], all with one size.
+def to_images(
+    arrays: Mapping[str, np.ndarray], notes: list[str], asked: ValueRange | None = None
+) -> tuple[dict[str, np.ndarray], ValueRange | None]:
+    """Images by split name, uint8 [n, h, w, c], all with one size; and what range of values was stretched to that, if one was.
 
-    The range of values is judged over all splits together, so that they stay comparable.
-    Raises: DataError naming every array that cannot be read as images.
+    The range of each array is judged by itself, and refused if it disagrees with the training data's.
+    `asked` are the values that are black and white. Raises: DataError naming every array that cannot be read as images.
     """
     problems = [problem for name, array in arrays.items() if (problem := _image_problem(name, array))]
     if problems:
@@ -25,9 +32,49 @@ def to_images(arrays: Mapping[str, np.ndarray], notes: list[str]) -> dict[str, n
     if any(_is_channels_first(array) for array in arrays.values()):
         notes.append("images were [n, c, h, w]; brought to [n, h, w, c]")
     if len({array.shape[1:] for array in ordered.values()}) > 1:
-        found = ", ".join(f"{name} {list(array.shape)}" for name, array in arrays.items())
-        raise DataError(f"images differ in size between the splits: {found}. Expected one height, width and number of channels.")
-    return _to_bytes(ordered, notes)
+        listed = ", ".join(f"{name} {list(array.shape)}" for name, array in arrays.items())
+        raise DataError(f"images differ in size between the splits: {listed}. Expected one height, width and number of channels.")
+    scales = find_scales(ordered, asked)
+    images = {name: to_bytes(array, scales[name]) for name, array in ordered.items()}
+    _say_scales(ordered, scales, notes)
+    train = scales["train"]
+    return _without_transparency(images, notes), train.value_range if train.stretched or asked is not None else None
+
+
+def _say_scales(arrays: Mapping[str, np.ndarray], scales: Mapping[str, Scale], notes: list[str]) -> None:
+    """A line for each way in which arrays were brought to uint8."""
+    lines: dict[str, list[str]] = {}
+    for name, array in arrays.items():
+        scale = scales[name]
+        if array.dtype == np.uint8 and scale == BYTES:
+            continue
+        lowest, highest = array.min(), array.max()
+        margin = ROUNDING * (scale.high - scale.low)
+        clipped = np.count_nonzero((array < scale.low - margin) | (array > scale.high + margin))
+        beyond = f", {clipped:,} values outside of it clipped" if clipped else ""
+        lines.setdefault(f"were {array.dtype}, read as {scale.why}", []).append(f"{name} from {lowest:g} to {highest:g}{beyond}")
+    for how, splits in lines.items():
+        notes.append(f"images {how} and brought to uint8 ({'; '.join(splits)}); --value-range LOW:HIGH says otherwise")
+    if "train" in arrays and arrays["train"].dtype == np.uint8 and not lines:
+        brightest = int(arrays["train"].max())
+        if brightest < DARK:
+            notes.append(f"the brightest value is {brightest} of 255; --value-range 0:{brightest} stretches it to white")
+
+
+def _without_transparency(images: dict[str, np.ndarray], notes: list[str]) -> dict[str, np.ndarray]:
+    """Images without a fourth channel that is opaque everywhere.
+
+    Raises: DataError if it is not: it may be transparency or another band.
+    """
+    if images["train"].shape[-1] != 4:
+        return images
+    if not all((array[..., 3] == 255).all() for array in images.values()):
+        raise DataError(
+            "images have four channels, and the fourth varies: it may be transparency or another band. "
+            "Store the three channels to learn from, for example with x[..., :3]."
+        )
+    notes.append("the fourth channel of the images is opaque everywhere and was left out")
+    return {name: np.ascontiguousarray(array[..., :3]) for name, array in images.items()}
 
 
 def to_labels(
@@ -54,49 +101,50 @@ def to_labels(
 
 def _image_problem(name: str, array: np.ndarray) -> str | None:
     shape = list(array.shape)
-    if array.ndim not in (3, 4) or (array.ndim == 4 and array.shape[-1] not in CHANNELS and array.shape[1] not in CHANNELS):
+    if array.ndim == 2:
+        side = round(shape[1] ** 0.5)
+        hint = f" If these are grey pictures of {side}x{side}, store x.reshape(-1, {side}, {side})." if side * side == shape[1] else ""
+        return f"'{name}' has shape {shape}; expected {SHAPES}.{hint}"
+    if array.ndim not in (3, 4) or (array.ndim == 4 and not {shape[1], shape[3]} & set(CHANNELS)):
         return f"'{name}' has shape {shape}; expected {SHAPES}."
     if 0 in array.shape:
         return f"'{name}' is empty: shape {shape}."
     if array.dtype.kind not in "buif":
         return f"'{name}' has dtype {array.dtype}; expected uint8 (0..255) or floating point (0..1 or 0..255)."
+    if array.dtype.kind == "f" and not np.isfinite(array).all():
+        strange = array.size - np.count_nonzero(np.isfinite(array))
+        remedy = "Replace them, for example with numpy.nan_to_num."
+        return f"'{name}' holds {strange:,} values that are nan or infinite; expected numbers. {remedy}"
+    if _channel_axis(array) is None:
+        return f"'{name}' has shape {shape}, in which the channels may come first or last. Store it as [n, h, w, c] or [n, h, w]."
     return None
 
 
+def _channel_axis(array: np.ndarray) -> int | None:
+    """The axis of the channels, 1 or 3; None if it may be either. Three axes are those of grey images."""
+    if array.ndim == 3:
+        return 3
+    for lengths in (CHANNELS[:2], CHANNELS):
+        first, last = array.shape[1] in lengths, array.shape[3] in lengths
+        if first != last:
+            return 1 if first else 3
+        if first:
+            break
+    square_first = array.shape[2] == array.shape[3]
+    square_last = array.shape[1] == array.shape[2]
+    if square_first != square_last:  # both lengths may count channels, as in [n, 4, 4, 3]: images are rather square
+        return 1 if square_first else 3
+    return 3 if array.shape[1:] == (1, 1, 1) else None
+
+
 def _is_channels_first(array: np.ndarray) -> bool:
-    return array.ndim == 4 and array.shape[-1] not in CHANNELS
+    return _channel_axis(array) == 1
 
 
 def _channels_last(array: np.ndarray) -> np.ndarray:
     if array.ndim == 3:
         return array[..., None]
     return array.transpose(0, 2, 3, 1) if _is_channels_first(array) else array
-
-
-def _to_bytes(arrays: Mapping[str, np.ndarray], notes: list[str]) -> dict[str, np.ndarray]:
-    if all(array.dtype == np.uint8 for array in arrays.values()):
-        return {name: np.ascontiguousarray(array) for name, array in arrays.items()}
-    low = min(float(array.min()) for array in arrays.values())
-    high = max(float(array.max()) for array in arrays.values())
-    dtypes = "/".join(sorted({str(array.dtype) for array in arrays.values()}))
-    scale = _scale(arrays, low, high, dtypes)
-    notes.append(f"images were {dtypes} from {low:g} to {high:g}; brought to uint8 (times {scale:.4g})")
-    return {name: np.rint(array.astype(np.float32) * np.float32(scale)).astype(np.uint8, order="C") for name, array in arrays.items()}
-
-
-def _scale(arrays: Mapping[str, np.ndarray], low: float, high: float, dtypes: str) -> float:
-    floating = any(array.dtype.kind == "f" for array in arrays.values())
-    boolean = all(array.dtype.kind == "b" for array in arrays.values())
-    if low >= 0 and high <= 1 and (floating or boolean):
-        return 255.0
-    if low >= 0 and high <= 255:
-        return 1.0
-    if low >= 0 and high <= 65535 and all(array.dtype == np.uint16 for array in arrays.values()):
-        return 1 / 257
-    raise DataError(
-        f"images of dtype {dtypes} hold values from {low:g} to {high:g}; expected 0..1 or 0..255 (uint16: 0..65535). "
-        "Undo any normalization: it is part of the network here."
-    )
 
 
 def _flat_labels(array: np.ndarray, notes: list[str]) -> np.ndarray:

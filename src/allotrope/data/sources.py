@@ -53,7 +53,7 @@ def read_source(source: str | Path, options: DataOptions, report: Report) -> Rea
         return _keeping_size(read_digits(), options)
     path = Path(source).expanduser()
     if path.is_file():
-        return _keeping_size(_read_file(path), options)
+        return _keeping_size(_read_file(path, options), options)
     if not path.is_dir():
         near = difflib.get_close_matches(str(source), ["digits"])
         hint = f" Did you mean '{near[0]}'?" if near else ""
@@ -64,20 +64,20 @@ def read_source(source: str | Path, options: DataOptions, report: Report) -> Rea
         raise DataError(f"{error.filename or path}: may not be read. Give yourself read access to it.") from None
 
 
-def _read_file(path: Path) -> Reading:
+def _read_file(path: Path, options: DataOptions) -> Reading:
     if path.suffix.lower() == ".npz":
-        return read_arrays(path)
+        return read_arrays(path, options.value_range)
     remedy = " Archives are not extracted: extract it and name the folder." if path.suffix.lower() in ARCHIVES else ""
     raise DataError(f"{path}: a file of a kind that is not read here.{remedy} Expected {KINDS}.")
 
 
 def _read_folder(path: Path, options: DataOptions, report: Report) -> Reading:
     if is_idx_folder(path):
-        return _keeping_size(read_idx(path), options)
+        return _keeping_size(read_idx(path, options.value_range), options)
     visible = [entry for entry in path.iterdir() if not entry.name.startswith(".")]
     archives = [entry for entry in visible if entry.suffix.lower() == ".npz" and entry.is_file()]
     if len(archives) == 1 and not any(entry.is_dir() for entry in visible):
-        return _keeping_size(read_arrays(archives[0]), options)
+        return _keeping_size(read_arrays(archives[0], options.value_range), options)
     from allotrope.data.folder import read_folder  # only here: Pillow takes a while to load
 
     return read_folder(path, options, report)

@@ -17,6 +17,10 @@ MODES = {
     "P": "palette",
     "RGB": "colour",
     "RGBA": "colour with transparency",
+    "I;16": "grey of 16 bits",
+    "I;16B": "grey of 16 bits",
+    "I": "grey of up to 32 bits",
+    "F": "grey in fractions",
 }
 """Pillow's modes in words, where they are not plain."""
 
@@ -33,6 +37,7 @@ def summarize(reading: Reading, duplicates: Duplicates, seconds: float) -> dict[
         "duplicates_across_splits": duplicates.count,
         "duplicates": [list(pair) for pair in duplicates.pairs],
         "seconds": round(seconds, 3),
+        "value_range": reading.value_range,
         "notes": list(reading.notes),
     }
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import inspect
 import re
 import shutil
 from collections.abc import Sequence
@@ -13,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 from allotrope.config import Target
-from allotrope.data.pictures import to_pixels
 from allotrope.measure.choice import choose, nearest_miss
 from allotrope.runtimes import runtime
 from allotrope.storage import replace_file, writing
@@ -29,9 +27,18 @@ class Delivery:
     nearest_miss: dict[str, Any] | None
 
 
-def deliver(rows: Sequence[dict[str, Any]], classes: Sequence[str], image: tuple[int, int, int], folder: Path, target: Target) -> Delivery:
-    """Choose among the rows of `measure_candidates` and write `folder`/delivered. `image` is (channels, height, width).
+def deliver(
+    rows: Sequence[dict[str, Any]],
+    classes: Sequence[str],
+    image: tuple[int, int, int],
+    folder: Path,
+    target: Target,
+    value_range: tuple[float, float] | None = None,
+) -> Delivery:
+    """Choose among the rows of `measure_candidates` and write `folder`/delivered.
 
+    `image` is (channels, height, width). `value_range` are the values that are black and white in pictures
+    of more than 8 bits a channel; None if such were not trained on.
     Raises: RunFolderError where the folder cannot be written.
     """
     best = choose(rows, target)
@@ -42,12 +49,15 @@ def deliver(rows: Sequence[dict[str, Any]], classes: Sequence[str], image: tuple
         delivered.mkdir(exist_ok=True)
         shutil.copyfile(folder / best["file"], delivered / FILE)
     channels, height, width = image
+    program = predict_program(best, FILE, (height, width, channels), value_range)
     replace_file(delivered / "labels.txt", "".join(f"{_one_line(name)}\n" for name in classes).encode())
-    replace_file(delivered / "predict.py", predict_program(best, FILE, (height, width, channels)).encode())
+    replace_file(delivered / "predict.py", program.encode())
     return Delivery({**best, "file": f"{FOLDER}/{FILE}"}, None)
 
 
-def predict_program(row: dict[str, Any], file: str, image: tuple[int, int, int]) -> str:
+def predict_program(
+    row: dict[str, Any], file: str, image: tuple[int, int, int], value_range: tuple[float, float] | None = None
+) -> str:
     """The text of predict.py for a candidate: the very session that was measured, and the very decoding that training saw.
 
     `image` is (height, width, channels).
@@ -56,13 +66,15 @@ def predict_program(row: dict[str, Any], file: str, image: tuple[int, int, int])
     if session_module is None:
         raise ValueError(f"{row['runtime']} is a baseline, which is never delivered")
     template, session = _source("allotrope.measure.predict_template"), _source(session_module)
-    imports = sorted({*_imports(template), *_imports(session)})
+    decoding = _source("allotrope.data.decoding")
+    imports = sorted({*_imports(template), *_imports(session), *_imports(decoding)})
     program = _body(template)
     settings = {"FILE": file, "PRECISION": row["precision"], "OPTIONS": row.get("options", {}), "IMAGE": image}
+    settings["VALUE_RANGE"] = value_range
     for name, value in settings.items():
         program = re.sub(rf"(?m)^({name}\b.*?) = .*$", rf"\1 = {value!r}", program, count=1)
     head = f'"""{ast.get_docstring(ast.parse(template))}\n"""\n\nfrom __future__ import annotations\n\n' + "\n".join(imports)
-    return "\n\n\n".join([head, inspect.getsource(to_pixels).strip(), _body(session), program]) + "\n"
+    return "\n\n\n".join([head, _body(decoding), _body(session), program]) + "\n"
 
 
 def _source(module: str) -> str:

@@ -13,15 +13,16 @@ import sys
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps  # noqa: F401 - used by what is put in below
+from PIL import Image
 
-from allotrope.data.pictures import to_pixels
+from allotrope.data.decoding import to_pixels
 from allotrope.runtimes.onnxruntime_session import Session
 
 FILE = "model.onnx"
 PRECISION = "float32"
 OPTIONS: dict[str, int] = {}
 IMAGE = (32, 32, 3)
+VALUE_RANGE: tuple[float, float] | None = None
 HERE = Path(__file__).resolve().parent
 
 
@@ -44,7 +45,7 @@ def classify(session: Session, classes: list[str], path: str, top: int) -> dict[
     """The `top` most probable classes of a picture, or the reason why it cannot be read."""
     try:
         with Image.open(path) as image:
-            pixels = to_pixels(image, *IMAGE)
+            pixels = to_pixels(image, *IMAGE, VALUE_RANGE)
     except Exception as error:  # noqa: BLE001 - a decoder may raise anything on a broken file
         return {"file": path, "reason": str(error) or type(error).__name__}
     probabilities = session.run(np.ascontiguousarray(pixels)[None])[0]

@@ -66,6 +66,7 @@ def compare(
     test: float = 0.2,
     image_size: int | None = None,
     layout: str = "auto",
+    value_range: str | None = None,
     new_head: bool = False,
     out: str | Path = "runs",
     quiet: bool = False,
@@ -95,6 +96,7 @@ def compare(
         test: the fraction split off for the final test, where the data brings no such split.
         image_size: the side in pixels to which pictures in folders are brought.
         layout: how folders are read: auto, classes, deepest, pooled, splits, splits-deepest, classes-splits or folds.
+        value_range: the values that are black and white, such as 0:4095, in arrays and in pictures of more than 8 bits.
         new_head: give the last layer of an ONNX file fresh weights for the data's classes.
         out: the folder in which the run's own folder is made.
         quiet: show nothing while working.

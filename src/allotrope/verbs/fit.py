@@ -45,6 +45,7 @@ def fit(
     test: float = 0.2,
     image_size: int | None = None,
     layout: str = "auto",
+    value_range: str | None = None,
     optimizer: str | None = None,
     learning_rate: float | None = None,
     batch_size: int | None = None,
@@ -96,6 +97,7 @@ def fit(
         test: the fraction split off for the final test, where the data brings no such split.
         image_size: the side in pixels to which pictures in folders are brought.
         layout: how folders are read: auto, classes, deepest, pooled, splits, splits-deepest, classes-splits or folds.
+        value_range: the values that are black and white, such as 0:4095, in arrays and in pictures of more than 8 bits.
         optimizer: sgd, momentum, nesterov, rmsprop, adam or adamw.
         learning_rate: the highest learning rate of the schedule.
         batch_size: images in a step.

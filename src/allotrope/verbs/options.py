@@ -23,6 +23,7 @@ from allotrope.config import (
     Target,
     parse_bytes,
     parse_seconds,
+    parse_value_range,
 )
 from allotrope.errors import MissingDependencyError, UsageError, unknown_name
 
@@ -115,13 +116,15 @@ def fit_options(arguments: Mapping[str, Any]) -> FitOptions:
 
 
 def data_options(arguments: Mapping[str, Any]) -> DataOptions:
-    """How a verb's arguments say that data is read."""
+    """How a verb's arguments say that data is read. Raises: UsageError for a range that is none."""
+    value_range = arguments["value_range"]
     return DataOptions(
         validation=arguments["validation"],
         test=arguments["test"],
         image_size=arguments["image_size"],
         seed=arguments["seed"],
         layout=arguments["layout"],
+        value_range=None if value_range is None else parse_value_range(value_range),
     )
 
 

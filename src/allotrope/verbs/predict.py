@@ -56,7 +56,8 @@ def predict(run: str | Path, *images: str | Path, top: int = 5, threads: int | N
     pictures = list(_pictures(images))
     if not pictures:
         raise DataError(f"no picture is in {', '.join(map(str, images))}. Expected files that end in {', '.join(SUFFIXES)}.")
-    for files, pixels, reasons in _batches(pictures, record["data"]["image"]):
+    value_range = record["data"]["summary"].get("value_range")
+    for files, pixels, reasons in _batches(pictures, record["data"]["image"], value_range):
         probabilities = iter(session.run(pixels)) if len(pixels) else iter(())
         for file, reason in zip(files, reasons, strict=True):
             answer = {"reason": reason} if reason else {"top": _top(next(probabilities), classes, top)}
@@ -85,8 +86,13 @@ def _pictures(images: Sequence[str | Path]) -> Iterator[Path]:
             yield path
 
 
-def _batches(files: list[Path], image: Sequence[int]) -> Iterator[tuple[list[Path], np.ndarray, list[str]]]:
-    """Files, the pixels of the readable ones as uint8 [n, h, w, c], and for each file why it cannot be read, or nothing."""
+def _batches(
+    files: list[Path], image: Sequence[int], value_range: tuple[float, float] | None
+) -> Iterator[tuple[list[Path], np.ndarray, list[str]]]:
+    """Files, the pixels of the readable ones as uint8 [n, h, w, c], and for each file why it cannot be read, or nothing.
+
+    `value_range` are the values that are black and white in pictures of more than 8 bits a channel.
+    """
     channels, height, width = image
     for start in range(0, len(files), BATCH):
         part = files[start : start + BATCH]
@@ -96,7 +102,7 @@ def _batches(files: list[Path], image: Sequence[int]) -> Iterator[tuple[list[Pat
                 try:
                     if not file.exists():
                         raise UnreadablePicture(file, "no such file")
-                    pixels.append(read_picture(file, height, width, channels))
+                    pixels.append(read_picture(file, height, width, channels, value_range))
                     reasons.append("")
                 except UnreadablePicture as error:
                     reasons.append(error.reason)

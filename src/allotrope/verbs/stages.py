@@ -252,7 +252,9 @@ def measure_candidates(fitting: Fitting) -> None:
 def deliver_best(fitting: Fitting) -> None:
     """The fastest candidate that meets the target goes to `delivered/`; where none does, the nearest miss is named."""
     data, run = fitting.data, fitting.run
-    outcome = deliver(run.json["candidates"], data.classes, data.image, run.folder, fitting.options.target)
+    outcome = deliver(
+        run.json["candidates"], data.classes, data.image, run.folder, fitting.options.target, data.summary["value_range"]
+    )
     run.save(delivered=outcome.delivered, nearest_miss=outcome.nearest_miss)
 
 

@@ -1,0 +1,100 @@
+"""Which values are black and white: told from what the values are, said, and refused if splits disagree."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from allotrope.errors import DataError
+
+SAMPLE = 4_000_000
+"""Values that a distribution is judged by."""
+TAIL = 0.1
+"""Percent of the values at each end that may be hot pixels and the like."""
+OVERSHOOT = 0.15
+"""How far resizing with sharp filters may leave a range, in widths of it."""
+STRAYS = 0.05
+"""The share of values that may lie outside a range."""
+ROUNDING = 1e-3
+LEAST_USED = 1 / 8
+"""A split that uses less of the training data's range than this was stored in another one."""
+REMEDY = "--value-range LOW:HIGH says which values are black and white"
+
+ValueRange = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Spread:
+    """How values are distributed: the extremes, the values that bound all but a tail at each end, and a sample."""
+
+    lowest: float
+    highest: float
+    low: float
+    high: float
+    sample: np.ndarray
+
+    @property
+    def robust(self) -> ValueRange:
+        """The extremes, or if they are more than a width further out, what bounds all but the tails."""
+        width = self.high - self.low
+        if width <= 0:
+            return self.lowest, self.highest
+        low = self.lowest if self.lowest >= self.low - width else self.low
+        high = self.highest if self.highest <= self.high + width else self.high
+        return low, high
+
+    def outside(self, low: float, high: float) -> float:
+        """The share of values that are outside a range by more than rounding."""
+        margin = ROUNDING * (high - low)
+        strays = (self.sample < low - margin) | (self.sample > high + margin)
+        return float(strays.mean())
+
+    def within(self, low: float, high: float) -> bool:
+        """Whether this is a range of the values: nothing is far outside, and little is outside at all."""
+        slack = OVERSHOOT * (high - low)
+        reached = self.lowest >= low - slack and self.highest <= high + slack
+        return reached and self.outside(low, high) <= STRAYS
+
+
+def spread_of(sample: np.ndarray, lowest: float, highest: float) -> Spread:
+    """The spread of values whose extremes are known and of which there is a sample [m]."""
+    low, high = np.percentile(sample, (TAIL, 100 - TAIL))
+    return Spread(lowest, highest, float(low), float(high), sample)
+
+
+def array_spread(array: np.ndarray) -> Spread:
+    """The spread of all values of an array, judged by at most SAMPLE of them and the extremes."""
+    flat = array.reshape(-1)
+    step = max(1, flat.size // SAMPLE)
+    sample = flat[::step].astype(np.float64)
+    return spread_of(sample, float(array.min()), float(array.max()))
+
+
+def text_of(value_range: ValueRange) -> str:
+    """A range as it is written behind --value-range."""
+    low, high = value_range
+    return f"{low:.6g}:{high:.6g}"
+
+
+def stretch_range(spread: Spread) -> ValueRange:
+    """The values that become black and white if these are stretched."""
+    low, high = spread.robust
+    return (low, high) if high > low else (low, low + 1)
+
+
+def check_agreement(name: str, spreads: Mapping[str, Spread], chosen: ValueRange) -> None:
+    """Raises DataError if the values of a split do not lie as the training data's do, in the range chosen by these."""
+    width = chosen[1] - chosen[0]
+    for split, spread in spreads.items():
+        low, high = spread.robust
+        used = (high - low) / width
+        inside = low >= chosen[0] - width / 2 and high <= chosen[1] + width / 2
+        if not inside or used < LEAST_USED:
+            listed = "; ".join(f"{other} {text_of(found.robust)}" for other, found in spreads.items())
+            raise DataError(
+                f"{name}: the values of {split} do not lie as those of train do, so that one of them would be far too dark "
+                f"or too bright ({listed}). Store all in one range, or if they are right as they are, "
+                f"{REMEDY} in all of them, here perhaps {text_of(chosen)}."
+            )
