@@ -98,9 +98,10 @@ def test_labels_as_texts_numbers_and_one_hot(tmp_path):
     [
         ({"x_train": IMAGES, "y_train": LABELS[:-1]}, ["40 images but 39 labels"]),
         ({"x_train": IMAGES, "y_train": LABELS, "x_test": IMAGES[:4], "y_test": LABELS[:3]}, ["test has 4 images but 3 labels"]),
-        ({"x_train": IMAGES}, ["'x_train' but not 'y_train'"]),
-        ({"y_test": LABELS, "x_train": IMAGES, "y_train": LABELS}, ["'y_test' but not 'x_test'"]),
-        ({"pictures": IMAGES}, ["holds pictures", "expected x_train"]),
+        ({"x_train": IMAGES}, ["'x_train' but no labels of train, such as 'y_train'"]),
+        ({"y_test": LABELS, "x_train": IMAGES, "y_train": LABELS}, ["'y_test' but no images of test, such as 'x_test'"]),
+        ({"pictures": IMAGES}, ["'pictures' but no labels"]),
+        ({"a": IMAGES, "b": LABELS}, ["Found a [40, 6, 5, 3] uint8, b [40] int64", "Expected x_train"]),
         ({"x_test": IMAGES, "y_test": LABELS}, ["no training images"]),
         ({"x_train": IMAGES - 128.0, "y_train": LABELS}, ["from -128", "normalization", "--value-range"]),
         ({"x_train": IMAGES * np.nan, "y_train": LABELS}, ["nan"]),
@@ -192,7 +193,7 @@ def test_idx_folder_without_labels(tmp_path):
     [
         (b"", "begins with nothing"),
         (b"\x89PNG....", "two zero bytes"),
-        (b"\0\0\x0d\x01\0\0\0\x01", "type 0x0d"),
+        (b"\0\0\x0a\x01\0\0\0\x01", "type 0x0a"),
         (b"\0\0\x08\x03\0\0\0\x01", "ends inside its header"),
         (b"\0\0\x08\x03\0\0", "ends inside its header"),
         (b"\0\0\x08\xff" + b"\xff" * 1020, "255 dimensions"),

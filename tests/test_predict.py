@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +14,7 @@ from PIL import Image
 from allotrope import networks, predict
 from allotrope.cli import main
 from allotrope.errors import DataError, RunFolderError, UsageError
+from allotrope.measure.deliver import predict_program
 from allotrope.network.compose import with_preprocessing, with_probabilities
 from allotrope.run import Run
 
@@ -69,6 +72,38 @@ def test_rows_and_pictures_do_not_slip(run_folder: Path, pictures: Path):
     assert [both[0]["top"][0]["class"], both[3]["top"][0]["class"]] == [row["top"][0]["class"] for row in alone]
     assert both[2]["reason"] == "no such file"
     assert both[0]["top"][0]["probability"] != both[3]["top"][0]["probability"]
+
+
+def test_deep_pictures_are_read_by_the_range_that_was_trained_on(run_folder: Path, tmp_path: Path):
+    values = np.random.default_rng(0).integers(0, 4081, (8, 8)).astype(np.uint16)
+    Image.fromarray(values).save(tmp_path / "deep.png")
+    Image.fromarray(np.rint(values * (255 / 4080)).astype(np.uint8)).save(tmp_path / "plain.png")
+    (unknown,) = predict(run_folder, tmp_path / "deep.png", threads=1).json
+    assert "more than 8 bits a channel" in unknown["reason"]
+    with Run.resume(run_folder) as run:
+        data = run.json["data"]
+        run.save(data={**data, "summary": {"value_range": [0.0, 4080.0]}})
+    deep, plain = (row["top"] for row in predict(run_folder, tmp_path / "deep.png", tmp_path / "plain.png", threads=1).json)
+    assert deep == plain
+    with Run.resume(run_folder) as run:
+        run.save(data=data)
+
+
+def test_the_delivered_program_reads_deep_pictures_the_same_way(run_folder: Path, tmp_path: Path):
+    values = np.random.default_rng(0).integers(0, 4081, (8, 8)).astype(np.uint16)
+    Image.fromarray(values).save(tmp_path / "deep.png")
+    Image.fromarray(np.rint(values * (255 / 4080)).astype(np.uint8)).save(tmp_path / "plain.png")
+    row = {"runtime": "onnxruntime", "precision": "float32"}
+    (run_folder / "delivered" / "labels.txt").write_text("\n".join(CLASSES))
+    for value_range in (None, (0.0, 4080.0)):
+        program = run_folder / "delivered" / "predict.py"
+        program.write_text(predict_program(row, "model.onnx", (8, 8, 3), value_range))
+        command = [sys.executable, program, tmp_path / "deep.png", tmp_path / "plain.png", "--json", "--threads", "1"]
+        deep, plain = json.loads(subprocess.run(command, capture_output=True, text=True, check=False).stdout)
+        if value_range is None:
+            assert "more than 8 bits a channel" in deep["reason"]
+        else:
+            assert deep["top"] == plain["top"]
 
 
 def test_on_the_command_line(run_folder: Path, pictures: Path, capsys):

@@ -31,14 +31,15 @@ class Decoder:
     unreadable: dict[int, str] = field(default_factory=dict)
 
     def each(self, read: Callable[[Path], T], rows: Sequence[int], verb: str) -> Iterator[tuple[int, T]]:
-        """Row and result of each file that can be read, in order; the others go to `unreadable`."""
+        """Row and result of each file that can be read, in order; the others go to `unreadable`, and are not tried again."""
+        rows = [row for row in rows if row not in self.unreadable]
         began = last = time.perf_counter()
         with ThreadPoolExecutor(self.workers, thread_name_prefix="pictures") as pool:
             for done, (row, future) in enumerate(self._few_ahead(pool, read, rows), 1):
                 try:
                     yield row, future.result()
                 except UnreadablePicture as error:
-                    self.unreadable[row] = error.reason
+                    self.unreadable.setdefault(row, error.reason)
                 now = time.perf_counter()
                 if now - last > SECONDS_BETWEEN_LINES:
                     last = now

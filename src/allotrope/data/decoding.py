@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageFile, ImageOps
 
+PHOTOMETRIC = 262
+"""The TIFF tag that says what values mean; 0 if zero is white."""
 ORIENTATION = 0x0112
 """The EXIF tag that says how the camera was held."""
 
@@ -67,7 +69,10 @@ def deep_values(image: Image.Image) -> np.ndarray:
     """
     mode = _deep_mode(image)
     if not mode:
-        return np.asarray(image)
+        values = np.asarray(image)
+        if _white_is_zero(image):
+            values = 65535.0 - values  # where the range begins does not matter: it is told from the values
+        return values
     if mode.startswith("LA"):
         raise ValueError("grey of 16 bits with transparency is not read; save it without transparency")
     assert isinstance(image, ImageFile.ImageFile) and image.format is not None
@@ -81,6 +86,11 @@ def deep_values(image: Image.Image) -> np.ndarray:
     turned = mode[:-1] + {"L": "B", "B": "L", "N": native}[mode[-1]]
     lower.tile = [_with_mode(tile, turned) for tile in lower.tile]
     return np.asarray(image).astype(np.int32) * 256 + np.asarray(lower)
+
+
+def _white_is_zero(image: Image.Image) -> bool:
+    """Whether a TIFF says that its values are those of a negative, which Pillow minds for 8 bits only."""
+    return getattr(image, "tag_v2", {}).get(PHOTOMETRIC) == 0
 
 
 def _deep_mode(image: Image.Image) -> str:

@@ -16,10 +16,11 @@ from allotrope.config import DataOptions
 from allotrope.data.cache import cache_file, load_cache, store_cache
 from allotrope.data.decoder import Decoder
 from allotrope.data.deep_pictures import find_value_range
+from allotrope.data.formats import SUFFIXES
 from allotrope.data.images import ImageSplit, Reading
 from allotrope.data.layout import Layout, find_layout
 from allotrope.data.memory import require_memory
-from allotrope.data.pictures import GREY_MODES, SUFFIXES, Header, read_header, read_picture, strict_size
+from allotrope.data.pictures import Header, read_header, read_picture, strict_size
 from allotrope.data.text import shown
 from allotrope.errors import UsageError
 
@@ -60,7 +61,7 @@ def decode_pictures(
         if not headers:
             decoder.check_unreadable()
         (height, width), reason = choose_size(list(headers.values()), options.image_size)
-        channels = 1 if all(header.mode in GREY_MODES for header in headers.values()) else 3
+        channels = 1 if all(header.grey for header in headers.values()) else 3
         require_memory(len(headers) * height * width * channels, f"{folder} at {height}x{width}", "Choose a smaller --image-size.")
         notes: list[str] = []
         value_range = find_value_range(decoder, headers, parts, options.value_range, notes)

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from allotrope.config import FOLDER_LAYOUTS
+from allotrope.data.formats import FORMATS
 from allotrope.data.interpretations import Interpretation, Pictures, unwrapped
-from allotrope.data.pictures import FORMATS
 from allotrope.data.plausible import plausible
 from allotrope.data.readers import LAYOUT_READERS, without_unlabelled
 from allotrope.data.split_names import split_name

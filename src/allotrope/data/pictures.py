@@ -12,21 +12,11 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from allotrope.data.decoding import deep_values, is_deep, to_pixels
+from allotrope.data.formats import FORMATS
 from allotrope.errors import DataError
 
-FORMATS = {
-    "JPEG": (".jpg", ".jpeg", ".jpe", ".jfif"),
-    "PNG": (".png", ".apng"),
-    "BMP": (".bmp", ".dib"),
-    "WEBP": (".webp",),
-    "TIFF": (".tif", ".tiff"),
-    "GIF": (".gif",),
-    "PPM": (".ppm", ".pgm", ".pbm", ".pnm", ".pfm"),
-    "AVIF": (".avif", ".avifs"),
-}
 ANIMATED = ("PNG", "WEBP", "TIFF", "GIF", "AVIF")
 """Formats in which several frames or pages are several pictures; a JPEG's others are previews."""
-SUFFIXES = {suffix: name for name, suffixes in FORMATS.items() for suffix in suffixes}
 MOST_PIXELS = 89_478_485  # Pillow's own limit against decompression bombs: a quarter of a gigabyte as RGB
 UNKNOWN_RANGE = (
     "has more than 8 bits a channel, and no such picture was trained on, so that it is not known which values are black and white; "
@@ -48,12 +38,13 @@ class UnreadablePicture(DataError):
 class Header:
     """What a picture says of itself before it is decoded: height and width, Pillow's mode, and its format by content.
 
-    `deep`: it has more than 8 bits a channel. `several`: it holds several frames or pages.
+    `grey`: it has no colour. `deep`: it has more than 8 bits a channel. `several`: it holds several frames or pages.
     """
 
     size: tuple[int, int]
     mode: str
     format: str
+    grey: bool = False
     deep: bool = False
     several: bool = False
 
@@ -90,7 +81,8 @@ def read_header(path: Path) -> Header:
     with _opened(path) as image:
         several = image.format in ANIMATED and bool(getattr(image, "is_animated", False))
         kind = "JPEG" if image.format == "MPO" else str(image.format)
-        return Header((image.height, image.width), image.mode, kind, is_deep(image), several)
+        grey = image.mode in GREY_MODES or (image.mode == "P" and _is_grey_palette(image))
+        return Header((image.height, image.width), image.mode, kind, grey, is_deep(image), several)
 
 
 @contextmanager
@@ -121,6 +113,11 @@ def _opened(path: Path) -> Iterator[Image.Image]:
         raise UnreadablePicture(path, f"cannot be opened: {error.strerror}") from None
     except Exception as error:  # noqa: BLE001 - a decoder may raise anything on a broken file
         raise UnreadablePicture(path, f"damaged: {error or type(error).__name__}") from None
+
+
+def _is_grey_palette(image: Image.Image) -> bool:
+    colours = np.array(image.getpalette() or [0, 1, 0]).reshape(-1, 3)
+    return bool((colours == colours[:, :1]).all())
 
 
 def _unidentified(path: Path) -> str:

@@ -54,7 +54,7 @@ def _say_scales(arrays: Mapping[str, np.ndarray], scales: Mapping[str, Scale], n
         beyond = f", {clipped:,} values outside of it clipped" if clipped else ""
         lines.setdefault(f"were {array.dtype}, read as {scale.why}", []).append(f"{name} from {lowest:g} to {highest:g}{beyond}")
     for how, splits in lines.items():
-        notes.append(f"images {how} and brought to uint8 ({'; '.join(splits)}); --value-range LOW:HIGH says otherwise")
+        notes.append(f"images {how}, and brought to uint8 ({'; '.join(splits)}); --value-range LOW:HIGH says otherwise")
     if "train" in arrays and arrays["train"].dtype == np.uint8 and not lines:
         brightest = int(arrays["train"].max())
         if brightest < DARK:

@@ -8,17 +8,19 @@ from collections.abc import Callable
 from pathlib import Path
 
 from allotrope.config import DataOptions
+from allotrope.data.array_files import SUFFIXES
 from allotrope.data.arrays import read_arrays
 from allotrope.data.digits import read_digits
 from allotrope.data.duplicates import find_duplicates
-from allotrope.data.idx import is_idx_folder, read_idx
+from allotrope.data.idx import idx_name, read_idx
 from allotrope.data.images import ImageData, Reading
+from allotrope.data.recognize import Recognized, recognize
 from allotrope.data.splits import complete_splits
 from allotrope.data.summary import summarize, summary_lines
 from allotrope.errors import DataError
 
 Report = Callable[[str], None]
-KINDS = "'digits' (built in), a folder of class folders, an .npz file, or a folder of IDX files"
+KINDS = "'digits' (built in), a folder of class folders, an .npz file, or a folder of .npy or IDX files"
 ARCHIVES = (".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar", ".zst")
 
 
@@ -65,19 +67,23 @@ def read_source(source: str | Path, options: DataOptions, report: Report) -> Rea
 
 
 def _read_file(path: Path, options: DataOptions) -> Reading:
-    if path.suffix.lower() == ".npz":
-        return read_arrays(path, options.value_range)
+    if path.suffix.lower() in SUFFIXES:
+        return read_arrays([path], path.stem, options.value_range)
+    if idx_name(path) is not None:
+        return read_idx(path, options.value_range)
     remedy = " Archives are not extracted: extract it and name the folder." if path.suffix.lower() in ARCHIVES else ""
     raise DataError(f"{path}: a file of a kind that is not read here.{remedy} Expected {KINDS}.")
 
 
 def _read_folder(path: Path, options: DataOptions, report: Report) -> Reading:
-    if is_idx_folder(path):
-        return _keeping_size(read_idx(path, options.value_range), options)
-    visible = [entry for entry in path.iterdir() if not entry.name.startswith(".")]
-    archives = [entry for entry in visible if entry.suffix.lower() == ".npz" and entry.is_file()]
-    if len(archives) == 1 and not any(entry.is_dir() for entry in visible):
-        return _keeping_size(read_arrays(archives[0], options.value_range), options)
+    """The data in a folder; a layout that is asked for says that it is pictures."""
+    found = recognize(path) if options.layout == "auto" else Recognized("pictures", (path,))
+    place = found.paths[0]
+    if found.kind == "idx":
+        return _keeping_size(read_idx(place, options.value_range), options)
+    if found.kind == "arrays":
+        name = place.stem if len(found.paths) == 1 else place.parent.resolve().name
+        return _keeping_size(read_arrays(found.paths, name, options.value_range), options)
     from allotrope.data.folder import read_folder  # only here: Pillow takes a while to load
 
     return read_folder(path, options, report)

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from allotrope.data.pictures import SUFFIXES
+from allotrope.data.formats import SUFFIXES
 from allotrope.data.text import shown
 from allotrope.errors import DataError
 from allotrope.run import is_run_folder
@@ -97,7 +97,7 @@ def _scanned(path: Path, tree: Tree, above: frozenset[tuple[int, int]]) -> Folde
         inner = path / entry.name
         if not entry.is_dir():
             _add_file(inner, folder, tree)
-        elif (reason := _reason_to_skip(inner)) is not None:
+        elif (reason := reason_to_skip(inner)) is not None:
             tree.skipped[shown(inner, tree.root.path)] = reason
         else:
             child = _scanned(inner, tree, above | {here})
@@ -119,7 +119,8 @@ def _add_file(path: Path, folder: Folder, tree: Tree) -> None:
         tree.ignored[suffix] += 1
 
 
-def _reason_to_skip(path: Path) -> str | None:
+def reason_to_skip(path: Path) -> str | None:
+    """Why a folder holds no data of the user's; None if it may."""
     if is_run_folder(path):
         return "made by allotrope"
     if (path / "pyvenv.cfg").is_file():

@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from allotrope.data.pictures import SUFFIXES, UnreadablePicture, read_picture, strict_size
+from allotrope.data.formats import SUFFIXES
+from allotrope.data.pictures import UnreadablePicture, read_picture, strict_size
 from allotrope.errors import DataError, RunFolderError, UsageError
 from allotrope.run import read_record
 
@@ -56,7 +57,7 @@ def predict(run: str | Path, *images: str | Path, top: int = 5, threads: int | N
     pictures = list(_pictures(images))
     if not pictures:
         raise DataError(f"no picture is in {', '.join(map(str, images))}. Expected files that end in {', '.join(SUFFIXES)}.")
-    value_range = record["data"]["summary"].get("value_range")
+    value_range = record["data"].get("summary", {}).get("value_range")
     for files, pixels, reasons in _batches(pictures, record["data"]["image"], value_range):
         probabilities = iter(session.run(pixels)) if len(pixels) else iter(())
         for file, reason in zip(files, reasons, strict=True):
