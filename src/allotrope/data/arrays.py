@@ -201,7 +201,8 @@ def _by_position(stored: Sequence[StoredArray]) -> Chosen:
     lengths = [array.shape[0] for array in images]
     told_apart = len(set(lengths)) == len(lengths) and lengths == sorted(lengths, reverse=True)
     if not images or len(images) > 2 or not told_apart or sorted(lengths) != sorted(array.shape[0] for array in labels):
-        raise DataError(_listed(stored))
+        unclear = "cannot tell which of these arrays are images and labels, and of what split. " if ordered else ""
+        raise DataError(f"{unclear}{_listed(stored)}")
     chosen = Chosen()
     for split, array in zip(("train", "test"), images, strict=False):
         chosen.images[split] = array

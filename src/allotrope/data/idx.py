@@ -22,7 +22,7 @@ from allotrope.data.text import read_class_names
 from allotrope.errors import DataError
 
 FILE_NAME = re.compile(
-    r"(?P<stem>.+?)[-_. ](?P<kind>images|imgs|labels|lbls)([-_.]?idx(?P<rank>\d))?([-_.](ubyte|byte|short|int|float|double))?"
+    r"(?P<stem>.+?)[-_. ](?P<kind>images|imgs|labels|lbls)([-_. ]?idx(?P<rank>\d))?([-_. ](ubyte|byte|short|int|float|double))?"
     r"([-_.]?idx\d?)?(?P<copy> ?\(\d+\))?(?P<zipped>\.gz)?",
     re.IGNORECASE,
 )

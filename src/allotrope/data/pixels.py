@@ -8,6 +8,7 @@ import numpy as np
 
 from allotrope.data.ranges import ROUNDING, ValueRange
 from allotrope.data.scales import BYTES, Scale, find_scales, to_bytes
+from allotrope.data.text import decoded
 from allotrope.errors import DataError
 
 DARK = 64
@@ -90,8 +91,13 @@ def to_labels(
     if problems:
         raise DataError("\n".join(problems))
     values = np.unique(np.concatenate(list(flat.values())))
+    if values.dtype.kind not in "US" and values[0] == -1 and len(values) > 2:
+        notes.append("-1 is taken for a class like any other; leave these images out if it means that they have no label")
     if names is None or values.dtype.kind in "US":
         return {name: np.searchsorted(values, array).astype(np.int64) for name, array in flat.items()}, _class_names(values)
+    if values[0] == 1 and values[-1] == len(names):
+        notes.append(f"labels go from 1 to {len(names)}, for {len(names)} class names: 1 is '{names[0]}'")
+        return {name: array.astype(np.int64) - 1 for name, array in flat.items()}, names
     if values[0] < 0 or values[-1] >= len(names):
         raise DataError(
             f"labels go from {values[0]} to {values[-1]}, but class_names holds {len(names)} names: expected 0..{len(names) - 1}."
@@ -173,5 +179,5 @@ def _label_problem(name: str, array: np.ndarray) -> str | None:
 
 def _class_names(values: np.ndarray) -> tuple[str, ...]:
     if values.dtype.kind == "S":
-        return tuple(value.decode("utf-8", "replace") for value in values)
+        return tuple(decoded(value)[0] for value in values)
     return tuple(str(value) if values.dtype.kind == "U" else str(int(value)) for value in values)

@@ -66,6 +66,8 @@ def _may_be_data(paths: list[Path]) -> bool:
     """Whether arrays are named as images are, or not at all; archives on their own are what their user named."""
     if len(paths) == 1 and paths[0].suffix.lower() == ".npz":
         return True
+    if any(_complete([path]) for path in paths if path.suffix.lower() == ".npz"):
+        return True
     names = [array.name for array in stored_arrays(paths)]
     without = shared_words(names)
     return any(array_name(name, without) is not None or position(name) is not None for name in names)

@@ -54,7 +54,7 @@ def _check_fractions(options: DataOptions) -> None:
 def _check_classes(reading: Reading, missing: list[str]) -> None:
     if len(reading.classes) < 2:
         raise DataError(f"{reading.name}: holds only one class, {', '.join(reading.classes)!r}; telling classes apart needs at least two.")
-    least = 1 + max(1, len(missing))
+    least = 1 + len(missing)
     counts = reading.splits["train"].counts(len(reading.classes))
     few = [f"'{name}' has {count}" for name, count in zip(reading.classes, counts, strict=True) if count < least]
     if few:
