@@ -8,6 +8,7 @@ from pathlib import Path
 from allotrope.data.array_files import SUFFIXES, stored_arrays
 from allotrope.data.array_names import array_name, position, shared_words
 from allotrope.data.idx import idx_files, idx_name
+from allotrope.data.split_names import split_name
 from allotrope.data.tree import reason_to_skip, scan
 from allotrope.errors import DataError
 
@@ -81,9 +82,8 @@ def _complete(paths: list[Path]) -> bool:
 
 
 def _says_split(path: Path) -> bool:
-    """Whether a file is one split of several: `train.npz`."""
-    found = array_name(f"{path.stem}_x")
-    return found is not None and found.split is not None
+    """Whether a file is one split of several: `train.npz`, `mnist-train.npz`."""
+    return split_name(path.stem) is not None
 
 
 def _files(place: Path) -> list[Path]:
