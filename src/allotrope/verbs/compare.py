@@ -78,7 +78,7 @@ def compare(
     Each framework has processes of its own, equal threads and its own best settings. Ctrl-C leaves what was measured until then.
 
     Args:
-        data: 'digits' (built in), a folder of class folders of pictures, an .npz file, or a folder of IDX .gz files.
+        data: 'digits' (built in), a folder of class folders of pictures, an .npz file, or a folder of .npy or IDX files.
         network: a network of allotrope.networks, such as resnet20, or an ONNX file; auto chooses by the data.
         frameworks: which to race; all by default.
         budget: time for everything, such as 10m.

@@ -77,7 +77,7 @@ def fit(
     Ctrl-C stops the training and delivers the best so far.
 
     Args:
-        data: 'digits' (built in), a folder of class folders of pictures, an .npz file, or a folder of IDX .gz files.
+        data: 'digits' (built in), a folder of class folders of pictures, an .npz file, or a folder of .npy or IDX files.
         network: a network of allotrope.networks, such as resnet20, or an ONNX file to train further; auto chooses by the data.
         framework: the framework that trains.
         budget: time for training, such as 90s or 10m.
