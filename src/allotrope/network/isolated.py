@@ -28,12 +28,16 @@ _SECONDS = 120.0
 """When a process that neither answers nor uses its time on the processor is given up; what it may compute is bounded there."""
 
 
-class _Worker:
+class Worker:
     """One process, started when it is first needed, and again after a crash."""
 
-    def __init__(self) -> None:
+    def __init__(self, *arguments: str) -> None:
+        """`arguments` are those of the interpreter, beginning with what it runs."""
+        self._command = [sys.executable, *arguments]
         self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
+        atexit.register(self.end)
+        os.register_at_fork(after_in_child=self.forget)
 
     def ask(self, parts: list[bytes]) -> list[bytes]:
         """The reply; empty where the process crashed or took too long."""
@@ -52,10 +56,8 @@ class _Worker:
     def _running(self) -> subprocess.Popen[bytes]:
         if self._process is None or self._process.poll() is not None:
             self.end()
-            script = str(Path(__file__).with_name("isolated_worker.py"))
-            command = [sys.executable, "-I", "-S", script, _LIBRARY]
             pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
-            self._process = subprocess.Popen(command, start_new_session=True, **pipes)  # type: ignore[call-overload]
+            self._process = subprocess.Popen(self._command, start_new_session=True, **pipes)  # type: ignore[call-overload]
         return self._process
 
     def _reply(self, process: subprocess.Popen[bytes], deadline: float) -> list[bytes]:
@@ -98,9 +100,7 @@ def _close(process: subprocess.Popen[bytes]) -> None:
                 pipe.close()
 
 
-_WORKER = _Worker()
-atexit.register(_WORKER.end)
-os.register_at_fork(after_in_child=_WORKER.forget)
+_WORKER = Worker("-I", "-S", str(Path(__file__).with_name("isolated_worker.py")), _LIBRARY)
 
 
 def isolated(operation: str, *arguments: bytes) -> bytes:

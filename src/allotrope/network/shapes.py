@@ -18,6 +18,8 @@ from allotrope.network.opset import OPSET, schema
 _ELEMENT_TYPES = frozenset(onnx.helper.get_all_tensor_dtypes())
 _STEERING = 1024
 """Arrays up to this many elements are shown to the inference, which computes shapes from them; of larger ones it sees the type."""
+_SCALES = 16
+"""The same for arrays of floats, which are the scales of a Resize."""
 
 
 def infer_shapes(graph: Graph, weights: Mapping[str, np.ndarray], opset: int = OPSET) -> Graph:
@@ -28,7 +30,7 @@ def infer_shapes(graph: Graph, weights: Mapping[str, np.ndarray], opset: int = O
     Raises: ModelError where the graph contradicts itself so far that inference gives up.
     """
     arrays = {**graph.constants, **weights}
-    small = {name: array for name, array in arrays.items() if array.size <= _STEERING and array.dtype.kind in "iub"}
+    small = {name: array for name, array in arrays.items() if _steers(array)}
     large = tuple(Value(name, array.dtype, array.shape) for name, array in arrays.items() if name not in small)
     nodes = tuple(_inferable(node) for node in graph.nodes)
     bare = replace(graph, inputs=(*graph.inputs, *large), constants=small, nodes=nodes)
@@ -38,6 +40,10 @@ def infer_shapes(graph: Graph, weights: Mapping[str, np.ndarray], opset: int = O
     values = {info.name: value_of(info, free) for info in inferred.value_info if is_tensor(info)}
     found = {info.name: value_of(info, free | _free_names(graph.outputs)) for info in inferred.output if is_tensor(info)}
     return replace(graph, outputs=tuple(_merged(value, found.get(value.name)) for value in graph.outputs), values=values)
+
+
+def _steers(array: np.ndarray) -> bool:
+    return array.size <= (_SCALES if array.dtype.kind == "f" else _STEERING) and array.dtype.kind in "iubf"
 
 
 def _inferred(graph: Graph, opset: int) -> GraphProto:

@@ -1,0 +1,156 @@
+"""Frees a batch length that an exporter baked in, where examples stay apart.
+
+`following.py` and the rules say for every node where the examples go, and rewrite what spells
+their number out; `trial.py` then runs both networks. Where any step is not covered, or the
+answers differ, the network stays as it was, and a line says which node is the reason.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+import allotrope.network.batch.rules
+import allotrope.network.batch.rules_products
+import allotrope.network.batch.rules_shaping  # noqa: F401 - they fill the table
+from allotrope.errors import ModelError
+from allotrope.network.batch.following import Following
+from allotrope.network.batch.known import Known, known_values
+from allotrope.network.batch.placement import Mixes, Placement
+from allotrope.network.batch.trial import tried
+from allotrope.network.batch.writing import freed_graph
+from allotrope.network.network import Network
+
+_READINGS = 64
+"""How many combinations of readings are followed at most."""
+_FREE_LENGTHS = ((64, 96), (7, 11), (224, 256))
+"""Pairs of values that free lengths are tried with; the first that the network can have."""
+_NAMED = 5
+
+Inputs = Mapping[str, Placement]
+
+
+def free_batch(network: Network, report: Callable[[str], None] = lambda line: None) -> Network:
+    """The network for any number of examples; itself if it is so, cannot be, or has no weights."""
+    if not network.weights:
+        return network
+    reasons: list[tuple[int, str]] = []
+    for batch, inputs in _hypotheses(network):
+        freed = _freed(network, batch, inputs, reasons)
+        if freed is not None:
+            report(_line(freed, batch, inputs))
+            return freed.network
+    if reasons:
+        baked = next(batch for batch, _ in _hypotheses(network))
+        _, why = max(reasons, key=lambda reason: reason[0])
+        report(f"repair: the batch of {baked} stays fixed: {why}")
+    return network
+
+
+@dataclass(frozen=True)
+class Freed:
+    """A network for any number of examples, the nodes that spelled the batch out, and its trial."""
+
+    network: Network
+    changed: tuple[str, ...]
+    trial: str
+
+
+def _line(freed: Freed, batch: int, inputs: Inputs) -> str:
+    names = freed.changed[:_NAMED]
+    more = f" and {len(freed.changed) - len(names)} more" if len(freed.changed) > len(names) else ""
+    spelled = f", which {', '.join(names)}{more} spelled out" if names else ""
+    where = f"the batch of {batch} that was fixed in {', '.join(sorted(inputs))}"
+    return f"repair: {where} is free{spelled}; {freed.trial}"
+
+
+def _hypotheses(network: Network) -> Iterator[tuple[int, Inputs]]:
+    """Batches that may be baked in, and where they are in the inputs."""
+    shapes = {value.name: value.shape for value in network.inputs if value.shape}
+    first = {name for name, shape in shapes.items() if shape[0] == 1}
+    second = {name for name, shape in shapes.items() if len(shape) == 3 and shape[1] == 1}
+    recurrent = any(node.operator in ("LSTM", "GRU", "RNN") for node in network.graph.nodes)
+    if any(len(shapes[name] or ()) >= 2 for name in first):
+        yield (
+            1,
+            {name: Placement(int(name not in first)) for name in shapes if name in first | second},
+        )
+        if first & second:
+            yield (
+                1,
+                {name: Placement(int(name in second)) for name in shapes if name in first | second},
+            )
+        return
+    lengths = {shape[0] for shape in shapes.values()}
+    (length,) = lengths if len(lengths) == 1 else (None,)
+    if (
+        isinstance(length, int)
+        and length > 1
+        and all(len(shape or ()) >= 2 for shape in shapes.values())
+    ):
+        yield length, dict.fromkeys(shapes, Placement(0))
+    if recurrent and second:
+        yield 1, dict.fromkeys(second, Placement(1))
+
+
+def _freed(
+    network: Network, batch: int, inputs: Inputs, reasons: list[tuple[int, str]]
+) -> Freed | None:
+    """The freed network; None, and a reason more, if there is none."""
+    try:
+        known, free = _known(network)
+    except ModelError as error:
+        reasons.append((-1, str(error)))
+        return None
+    choices: list[int] | None = []
+    for _ in range(_READINGS):
+        following = Following(network, batch, inputs, known, choices or [])
+        try:
+            return _finished(network, following, inputs, free)
+        except Mixes as reason:
+            reasons.append((len(following.nodes), str(reason)))
+        choices = _next(choices or [], following.readings)
+        if choices is None:
+            break
+    return None
+
+
+def _next(choices: list[int], readings: list[int]) -> list[int] | None:
+    """The next combination: the last choice that can be changed is."""
+    padded = (choices + [0] * len(readings))[: len(readings)]
+    for place in reversed(range(len(readings))):
+        if padded[place] + 1 < readings[place]:
+            return [*padded[:place], padded[place] + 1]
+    return None
+
+
+def _known(network: Network) -> tuple[Known, int]:
+    """What is known, and the length that free ones were given for it.
+
+    Raises: ModelError if none of some suits the network.
+    """
+    if all(isinstance(length, int) for value in network.inputs for length in value.shape or ()):
+        return known_values(network, [1]), 1
+    problem: ModelError | None = None
+    for lengths in _FREE_LENGTHS:
+        try:
+            return known_values(network, lengths), lengths[0]
+        except ModelError as error:
+            problem = error
+    assert problem is not None
+    raise problem
+
+
+def _finished(network: Network, following: Following, inputs: Inputs, free: int) -> Freed:
+    for node in network.graph.nodes:
+        try:
+            following.follow(node)
+        except Mixes as reason:
+            raise Mixes(f"{node.operator} '{node.name or node.outputs[0]}': {reason}") from reason
+    graph = freed_graph(network, following, inputs)
+    freed = Network(graph, network.weights, network.trainable, network.metadata)
+    outputs = {
+        value.name: place for value in network.outputs if (place := following.place(value.name))
+    }
+    trial = tried(network, freed, following.batch, inputs, outputs, free)
+    return Freed(freed, tuple(following.changed), trial)

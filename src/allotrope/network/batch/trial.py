@@ -1,0 +1,140 @@
+"""Runs a network and the same one for any number of examples, and compares what they answer."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from allotrope.errors import ModelError
+from allotrope.network.batch.placement import Mixes, Placement
+from allotrope.network.isolated import Worker
+from allotrope.network.network import Network
+
+Arrays = dict[str, np.ndarray]
+
+EXAMPLES = (2, 7)
+"""How many examples at once are tried, in units of the file's batch."""
+_SECONDS = 1.0
+"""How long the first two examples may take for more to be tried."""
+_LARGEST_MODEL = 2**29
+_LARGEST_INPUT = 2**24
+"""Bytes beyond which nothing is tried."""
+_TOLERANCE = 1e-3
+"""In float32, of the largest answer: more examples at once are added up in another order."""
+
+_WORKER = Worker("-m", "allotrope.runtimes.onnxruntime_worker")
+
+
+def tried(
+    baked: Network,
+    freed: Network,
+    batch: int,
+    inputs: Mapping[str, Placement],
+    outputs: Mapping[str, Placement],
+    free: int,
+) -> str:
+    """What came of running both in ONNX Runtime on the same random examples, as words for a report.
+
+    `free` is what other free lengths are taken to be.
+
+    Raises: Mixes if any answer of the freed network is not that of the one in the file.
+    """
+    weights = sum(array.nbytes for array in baked.weights.values())
+    singles = [_random(baked, seed, free) for seed in range(max(EXAMPLES))]
+    singles = [
+        {name: (one if name in inputs else singles[0])[name] for name in one} for one in singles
+    ]
+    if (
+        weights > _LARGEST_MODEL
+        or sum(array.nbytes for array in singles[0].values()) > _LARGEST_INPUT
+    ):
+        return "by its rules alone, for it is too large to be tried"
+    start, done = time.monotonic(), list[int]()
+    for count in EXAMPLES:
+        if done and time.monotonic() - start > _SECONDS:
+            break
+        try:
+            alone = _run(baked, singles[:count])
+            (together,) = _run(freed, [_joined(singles[:count], inputs)])
+        except ModelError as error:
+            return (
+                f"by its rules alone, for ONNX Runtime cannot try it ({error})"
+                if not done
+                else _words(done, batch)
+            )
+        for index, answers in enumerate(alone):
+            _compare(answers, together, index, count, batch, outputs)
+        done.append(count)
+    return _words(done, batch)
+
+
+def _words(done: Sequence[int], batch: int) -> str:
+    return f"tried with {' and '.join(str(count * batch) for count in done)} examples"
+
+
+def _random(network: Network, seed: int, free: int) -> Arrays:
+    """Inputs for one batch: normal for floats, all of uint8, else 0 and 1, indices everywhere."""
+    random = np.random.default_rng(seed)
+    arrays = {}
+    for value in network.inputs:
+        shape = tuple(length if isinstance(length, int) else free for length in value.shape or ())
+        if value.dtype.kind == "f":
+            arrays[value.name] = random.standard_normal(shape).astype(value.dtype)
+        else:
+            arrays[value.name] = random.integers(
+                0, 256 if value.dtype == np.uint8 else 2, shape
+            ).astype(value.dtype)
+    return arrays
+
+
+def _joined(singles: Sequence[Arrays], inputs: Mapping[str, Placement]) -> Arrays:
+    """Batches as one; an input that holds no examples is the same in all."""
+    joined = {}
+    for name, array in singles[0].items():
+        place = inputs.get(name)
+        joined[name] = (
+            array if place is None else np.concatenate([one[name] for one in singles], place.axis)
+        )
+    return joined
+
+
+def _run(network: Network, runs: Sequence[Arrays]) -> list[Arrays]:
+    """The outputs for each of several inputs.
+
+    Raises: ModelError where ONNX Runtime refuses, crashes or takes too long.
+    """
+    from allotrope.runtimes.onnxruntime_worker import arrays_of, packed
+
+    parts = [network.to_onnx().SerializeToString()]
+    parts += [packed([arrays[value.name] for value in network.inputs]) for arrays in runs]
+    kind, *answers = _WORKER.ask(parts) or [b"error", b"it crashed, or took too long"]
+    if kind != b"ok":
+        raise ModelError(answers[0].decode("utf-8", "replace"))
+    names = [value.name for value in network.outputs]
+    return [dict(zip(names, arrays_of(part), strict=True)) for part in answers]
+
+
+def _compare(
+    answers: Arrays,
+    together: Arrays,
+    index: int,
+    count: int,
+    batch: int,
+    outputs: Mapping[str, Placement],
+) -> None:
+    for name, alone in answers.items():
+        place, other = outputs.get(name), together[name]
+        if place is not None:
+            other = np.split(other, count, place.axis)[index]
+        if not _same(alone, other.reshape(alone.shape)):
+            at_once = f"tried with {count * batch} examples at once"
+            raise Mixes(f"{at_once}, its output '{name}' is another than for each alone")
+
+
+def _same(one: np.ndarray, other: np.ndarray) -> bool:
+    if one.dtype.kind != "f":
+        return bool((one == other).all())
+    scale = float(np.abs(np.where(np.isfinite(one), one, 0)).max(initial=1e-6))
+    return bool(np.allclose(one, other, rtol=0, atol=_TOLERANCE * scale, equal_nan=True))
