@@ -98,13 +98,15 @@ class Repair:
 
     `batch` frees a batch of 1 that was baked in. `weights` finds weights in Constant nodes and behind Identity, Transpose and
     the like. `preprocessing` keeps the arithmetic on the raw input from learning. `batch_normalization` gives each running
-    statistics of its own and both modes. The others recognize one operator where a file spells it out.
+    statistics of its own and both modes. `quantization` reads integers as the float numbers that they stand for, and rounds no
+    activations. The others recognize one operator where a file spells it out.
     """
 
     batch: bool = True
     weights: bool = True
     preprocessing: bool = True
     batch_normalization: bool = True
+    quantization: bool = True
     gelu: bool = True
     swish: bool = True
     hard_swish: bool = True

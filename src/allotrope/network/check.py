@@ -12,6 +12,8 @@ from onnx import AttributeProto, GraphProto, ModelProto, NodeProto, OperatorSetI
 
 from allotrope.config import MEMORY_LIMIT, bytes_text, memory_limit
 from allotrope.errors import ModelError, UnsupportedError
+from allotrope.network.foreign import families  # noqa: F401 - fills the table of foreign operators
+from allotrope.network.foreign.table import entry
 from allotrope.network.opset import DOMAIN_VERSIONS, OLDEST, OPSET
 from allotrope.network.shapes import is_tensor
 from allotrope.network.tensors import MOST_AXES, byte_count
@@ -120,7 +122,12 @@ def _unknown(node: NodeProto, versions: Mapping[str, int], model: Mapping[str, i
 
 @cache
 def _unknown_operator(operator: str, domain: str, version: int, outer: int) -> str:
+    other = entry(domain, operator, version)
+    if other is not None and version:
+        return other.refusal
     found = _schema(operator, domain, version) if version else None
+    if found is None and version and domain.partition(".")[0] == "com":
+        return "is no operator of ONNX and not understood. Save the file without the optimization or quantization that wrote it"
     if found is None:
         return f"is unknown in opset {version}" if version else f"is of domain '{domain}', which the model does not import"
     if found.deprecated and not is_upgraded(operator, version):
@@ -134,14 +141,16 @@ def _unknown_operator(operator: str, domain: str, version: int, outer: int) -> s
 
 
 def _check_use(nodes: list[tuple[NodeProto, Mapping[str, int]]]) -> None:
-    problems = [
-        f"{label(node)} {problem}"
-        for node, v in nodes
-        for problem in _misuse(node, _schema(node.op_type, _domain(node.domain), v[_domain(node.domain)]))
-    ]
+    problems = [f"{label(node)} {problem}" for node, v in nodes for problem in _problems(node, v[_domain(node.domain)])]
     if problems:
         more = f"; and {len(problems) - _SHOWN} more" if len(problems) > _SHOWN else ""
         raise ModelError(f"{len(problems)} uses of operators do not fit their definition: {'; '.join(problems[:_SHOWN])}{more}.")
+
+
+def _problems(node: NodeProto, version: int) -> Iterator[str]:
+    """What of the node does not fit its operator's definition."""
+    other = entry(_domain(node.domain), node.op_type, version)
+    yield from other.misuse(node) if other else _misuse(node, _schema(node.op_type, _domain(node.domain), version))
 
 
 def _misuse(node: NodeProto, schema: Any) -> Iterator[str]:

@@ -8,13 +8,13 @@ import numpy as np
 
 from allotrope.errors import UnsupportedError
 from allotrope.network.ends import without_unused
+from allotrope.network.flow import PASSING
 from allotrope.network.graph import Node, Value
 from allotrope.network.initialize import draw, fan_in_uniform
 from allotrope.network.names import free_name, names_in
 from allotrope.network.network import Network
 from allotrope.network.order import used
 from allotrope.network.shapes import infer_shapes
-from allotrope.network.weights import PASSING
 
 BEHIND = frozenset(
     """

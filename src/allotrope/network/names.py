@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from allotrope.network.graph import Graph
 
 
@@ -22,3 +24,12 @@ def free_name(name: str, taken: set[str]) -> str:
         found = f"{name}_{number}"
     taken.add(found)
     return found
+
+
+_NAMED = 5
+
+
+def listed(names: Sequence[str]) -> str:
+    """The first names in quotes, and how many more there are."""
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return ", ".join(f"'{name}'" for name in names[:_NAMED]) + more

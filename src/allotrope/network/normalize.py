@@ -9,12 +9,13 @@ from functools import cache
 from allotrope.config import Repair
 from allotrope.network.batch import free_batch as with_free_batch
 from allotrope.network.ends import preprocessing_arrays
+from allotrope.network.foreign.spell import has_foreign, spelled
 from allotrope.network.graph import Graph, Node, Value
 from allotrope.network.names import free_name, names_in
 from allotrope.network.network import Network
 from allotrope.network.opset import OPSET
 from allotrope.network.parse import constant_of
-from allotrope.network.repair import Report, repaired
+from allotrope.network.repair import Report, repaired, say_what_learns_no_more
 from allotrope.network.shapes import infer_shapes
 from allotrope.network.upgrade import Upgrade, needs_upgrade, upgrade
 from allotrope.network.weights import RECORD, Roles, by_use, every_node, roles
@@ -31,16 +32,25 @@ def normalize(
     """
     repair = repair or Repair()
     listed = graph.constants.keys()
-    graph = infer_shapes(upgraded(_hoisted(constants_in_place(graph)), opset), {})
-    graph = repaired(graph, repair, report)
-    found = _roles(graph, metadata, listed, repair, report)
+    plain = infer_shapes(upgraded(_hoisted(constants_in_place(graph)), opset, report), {})
+    graph = repaired(plain, repair, report)
+    made = graph.constants.keys() - plain.constants.keys()
+    found = _roles(graph, metadata, listed | made, repair, report)
     names = found.trainable | found.state
     weights = {name: array for name, array in graph.constants.items() if name in names}
     used = _used(graph)
     constants = {name: array for name, array in graph.constants.items() if name in used - names}
     others = {key: text for key, text in metadata.items() if key != RECORD}
     network = Network(replace(graph, constants=constants), weights, found.trainable, others)
-    return with_free_batch(network, report) if repair.batch else network
+    if not repair.batch:
+        return network
+    freed = with_free_batch(network, report)
+    say_what_learns_no_more(_learning(network), _learning(freed), "batch", report)
+    return freed
+
+
+def _learning(network: Network) -> dict[str, int]:
+    return {name: network.weights[name].size for name in network.trainable}
 
 
 def _roles(graph: Graph, metadata: Mapping[str, str], listed: Container[str], repair: Repair, report: Report) -> Roles:
@@ -79,22 +89,27 @@ def _hoisted(graph: Graph) -> Graph:
     taken = names_in(graph)
 
     def lift(inner: Graph) -> Graph:
-        stay = {value.name for value in inner.outputs}
+        ends = {value.name for value in inner.outputs}
         renamed = {}
-        for name in inner.constants.keys() - stay:
-            renamed[name] = free_name(name, taken) if name in constants else name
+        for name in sorted(inner.constants):
+            renamed[name] = free_name(name, taken) if name in constants or name in ends else name
             constants[renamed[name]] = inner.constants[name]
-        kept = {name: array for name, array in inner.constants.items() if name in stay}
+        given = tuple(Node("Identity", (renamed[name],), (name,), {}, name) for name in sorted(ends & inner.constants.keys()))
         nodes = tuple(_with_subgraphs(_renamed(node, renamed), lift) for node in inner.nodes)
-        return replace(inner, nodes=nodes, constants=kept)
+        return replace(inner, nodes=(*given, *nodes), constants={})
 
     nodes = tuple(_with_subgraphs(node, lift) for node in graph.nodes)
     return replace(graph, nodes=nodes, constants=constants)
 
 
-def upgraded(graph: Graph, opset: int) -> Graph:
-    """The graph in `OPSET`: first all that shapes are inferred through, then what needs these shapes to be known."""
+def upgraded(graph: Graph, opset: int, report: Report = lambda line: None) -> Graph:
+    """The graph in `OPSET`: first all that shapes are inferred through, then what needs these shapes to be known.
+
+    Operators of others, behind which no shapes are known, are spelled in ONNX's own in between.
+    """
     for stage in (False, True):
+        if stage and has_foreign(graph, opset):
+            graph = spelled(graph, opset, lambda graph: _inference(graph, OPSET)(), report)
         if needs_upgrade(graph, opset, late=stage):
             up = Upgrade(opset, _inference(graph, OPSET if stage else opset), graph.constants, names_in(graph), _used(graph))
             graph = upgrade(graph, up, late=stage)

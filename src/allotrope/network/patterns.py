@@ -27,16 +27,15 @@ class Found:
 Pattern = Callable[[Rewriting, Place, Node], Iterator[Found]]
 """What may be put in the place of the node and some around it, the best first."""
 
-PATTERNS: dict[str, list[Pattern]] = {}
-"""By the operator that gives a pattern away."""
+PATTERNS: dict[str, dict[str, Pattern]] = {}
+"""By the operator that is recognized, then by the one that gives it away."""
 
 
-def pattern(*operators: str) -> Callable[[Pattern], Pattern]:
-    """Register a pattern under the operators that give it away."""
+def pattern(trigger: str, gives: str) -> Callable[[Pattern], Pattern]:
+    """Register what recognizes an operator, under the operator that gives it away."""
 
     def register(function: Pattern) -> Pattern:
-        for operator in operators:
-            PATTERNS.setdefault(operator, []).append(function)
+        PATTERNS.setdefault(gives, {})[trigger] = function
         return function
 
     return register
@@ -45,13 +44,13 @@ def pattern(*operators: str) -> Callable[[Pattern], Pattern]:
 # --- activations: a function of x, then a polynomial over x and that
 
 
-@pattern("Erf")
+@pattern("Erf", gives="Gelu")
 def gelu(graph: Rewriting, place: Place, node: Node) -> Iterator[Found]:
     """0.5 x (1 + erf(x / √2)) (Hendrycks and Gimpel 2016)."""
     yield from _gelu(graph, place, node, {1: math.sqrt(0.5)}, {})
 
 
-@pattern("Tanh")
+@pattern("Tanh", gives="Gelu")
 def gelu_with_tanh(graph: Rewriting, place: Place, node: Node) -> Iterator[Found]:
     """0.5 x (1 + tanh(√(2/π) (x + 0.044715 x³))), its approximation."""
     root = math.sqrt(2 / math.pi)
@@ -65,7 +64,7 @@ def _gelu(graph: Rewriting, place: Place, node: Node, inner: dict[int, float], a
             yield from _results(graph, node, x, half, region, "Gelu", attributes)
 
 
-@pattern("Sigmoid")
+@pattern("Sigmoid", gives="Swish")
 def swish(graph: Rewriting, place: Place, node: Node) -> Iterator[Found]:
     """x sigmoid(alpha x): SiLU or Swish (Ramachandran et al. 2017)."""
     for x, factors, region in _arguments(graph, place, node):
@@ -74,7 +73,7 @@ def swish(graph: Rewriting, place: Place, node: Node) -> Iterator[Found]:
             yield from _results(graph, node, x, {product(x, node.outputs[0]): 1.0}, region, "Swish", attributes)
 
 
-@pattern("HardSigmoid")
+@pattern("HardSigmoid", gives="HardSwish")
 def hard_swish(graph: Rewriting, place: Place, node: Node) -> Iterator[Found]:
     """x max(0, min(1, x / 6 + 0.5)) (Howard et al. 2019)."""
     alpha, beta = node.attributes.get("alpha", 0.2), node.attributes.get("beta", 0.5)
@@ -83,7 +82,7 @@ def hard_swish(graph: Rewriting, place: Place, node: Node) -> Iterator[Found]:
             yield from _results(graph, node, x, {product(x, node.outputs[0]): 1.0}, region, "HardSwish", {})
 
 
-@pattern("Clip")
+@pattern("Clip", gives="HardSwish")
 def hard_swish_with_clip(graph: Rewriting, place: Place, node: Node) -> Iterator[Found]:
     """x clip(x + 3, 0, 6) / 6, and the same with other units inside of the clip."""
     low, high = (graph.number(name) for name in node.inputs[1:3]) if len(node.inputs) == 3 else (None, None)
@@ -123,7 +122,7 @@ def _results(
 # --- normalization
 
 
-@pattern("ReduceMean")
+@pattern("ReduceMean", gives="LayerNormalization")
 def layer_normalization(graph: Rewriting, place: Place, node: Node) -> Iterator[Found]:
     """(x - mean) / √(variance + epsilon) scale + bias over the last axes (Ba et al. 2016)."""
     x, mean, axis = node.inputs[0], node.outputs[0], _last_axes(graph, node)
@@ -188,7 +187,7 @@ def _maker(graph: Rewriting, name: str, operator: str) -> Node | None:
 # --- softmax and attention
 
 
-@pattern("Exp")
+@pattern("Exp", gives="Softmax")
 def softmax(graph: Rewriting, place: Place, node: Node) -> Iterator[Found]:
     """exp(x - max(x)) / sum(exp(x - max(x))) along one axis."""
     power = node.outputs[0]
@@ -222,7 +221,7 @@ def _one_axis(graph: Rewriting, node: Node) -> int | None:
     return int(axes.reshape(())) % rank
 
 
-@pattern("Softmax")
+@pattern("Softmax", gives="Attention")
 def attention(graph: Rewriting, place: Place, node: Node) -> Iterator[Found]:
     """softmax(q kᵀ scale + mask) v over heads, [n, h, q, d] (Vaswani et al. 2017)."""
     if node.attributes.get("axis", -1) not in (-1, 3) or graph.rank(node.inputs[0]) != 4:
@@ -253,7 +252,7 @@ def attention(graph: Rewriting, place: Place, node: Node) -> Iterator[Found]:
 
 
 def _scores(graph: Rewriting, name: str, region: set[Place]) -> tuple[str, str, float, str] | None:
-    """q, kᵀ, the factor of their product and what is added to it, which is nothing or spans the keys."""
+    """q, kᵀ, the factor of their product and what is added to it, which is nothing or spans queries and keys."""
     reached = graph.below(name, ARITHMETIC)
     sums = [node for at in reached for node in [_maker(graph, at, "Add")] if node]
     arrays = [name for node in sums for name in node.inputs if graph.array(name) is not None]
@@ -265,7 +264,7 @@ def _scores(graph: Rewriting, name: str, region: set[Place]) -> tuple[str, str, 
             factor = (found or {}).get(product(product_name), 0.0)
             if matmul and close(found, {product(product_name): factor} | ({product(mask): 1.0} if mask else {})):
                 length, keys = (graph.shape(mask) or (None,))[-1] if mask else None, (graph.shape(product_name) or (None,))[-1]
-                if mask and (mask == product_name or length is None or length != keys):
+                if mask and (mask == product_name or length is None or length != keys or graph.rank(mask) < 2):
                     continue
                 region |= places | {graph.maker(product_name) or next(iter(places))}
                 return matmul.inputs[0], matmul.inputs[1], factor, mask

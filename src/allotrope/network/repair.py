@@ -2,70 +2,75 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 
 import numpy as np
 
 from allotrope.config import Repair
+from allotrope.network.dequantize import dequantized
 from allotrope.network.graph import Graph, Node
-from allotrope.network.names import free_name, names_in
-from allotrope.network.patterns import PATTERNS, Found
+from allotrope.network.names import free_name, listed, names_in
+from allotrope.network.patterns import PATTERNS, Found, Pattern
 from allotrope.network.rewriting import Rewriting
 from allotrope.network.shapes import infer_shapes
-from allotrope.network.weights import every_node
+from allotrope.network.weights import by_use, every_node
 
 Report = Callable[[str], None]
-
-SWITCHES = {
-    "Attention": "attention",
-    "Gelu": "gelu",
-    "HardSwish": "hard_swish",
-    "LayerNormalization": "layer_normalization",
-    "Softmax": "softmax",
-    "Swish": "swish",
-}
-"""The switch for each operator that is recognized."""
-
-_NAMED = 5
+Repairing = Callable[[Graph, Report], Graph]
+"""One repair: the graph, its arrays among its constants, mended; itself where there is nothing to mend."""
 
 
 def repaired(graph: Graph, repair: Repair, report: Report) -> Graph:
     """The graph, its arrays among its constants, with the operators that were taken apart whole again and BatchNorm able to learn."""
-    changed = recognized(graph, repair, report)
-    if repair.batch_normalization:
-        changed = with_running_statistics(changed, report)
+    changed = graph
+    for switch, step in STEPS.items():
+        before = changed
+        changed = step(before, report) if getattr(repair, switch) else before
+        if changed is not before:
+            say_what_learns_no_more(learning(before), learning(changed), switch, report)
     return graph if changed is graph else infer_shapes(changed, {})
 
 
-def recognized(graph: Graph, repair: Repair, report: Report) -> Graph:
-    """The graph with one operator in the place of the nodes that compute it. What is used elsewhere too stays as it is."""
-    wanted = {operator for operator, switch in SWITCHES.items() if getattr(repair, switch)}
-    triggers = set(PATTERNS) & {node.operator for node in graph.nodes}
-    if not wanted or not triggers:
-        return graph
-    rewriting = Rewriting(graph)
-    made: dict[str, list[str]] = defaultdict(list)
-    counts: Counter[str] = Counter()
-    for operators in (triggers - {"Softmax"}, {"Softmax"}):  # attention is made of softmax, which may be found first
-        for found in _replaced(rewriting, operators, wanted):
-            operator = found.nodes[-1].operator
-            made[operator].append(found.output)
-            counts[operator] += len(found.places)
-    for operator, outputs in made.items():
-        report(f"repair: {operator} recognized in {counts[operator]} nodes that compute {_listed(outputs)}")
-    return rewriting.result() if made else graph
+def learning(graph: Graph) -> dict[str, int]:
+    """How many numbers of each array of the graph learn."""
+    return {name: graph.constants[name].size for name in by_use(graph, graph.constants).trainable}
 
 
-def _replaced(rewriting: Rewriting, triggers: set[str], wanted: set[str]) -> Iterator[Found]:
+def say_what_learns_no_more(before: Mapping[str, int], after: Mapping[str, int], switch: str, report: Report) -> None:
+    """A line for what learned before a repair and does not after it: no repair may take that away in silence."""
+    lost = sorted(name for name, size in before.items() if after.get(name, 0) < size)
+    if lost:
+        option = f"--no-repair {switch.replace('_', '-')}"
+        report(f"repair: {listed(lost)} would learn as the file is written, and does not after this repair; {option} leaves it out")
+
+
+def recognizing(operator: str) -> Repairing:
+    """What puts the operator in the place of the nodes that compute it. What is used elsewhere too stays as it is."""
+
+    def recognized(graph: Graph, report: Report) -> Graph:
+        if not any(node.operator in PATTERNS[operator] and not node.domain for node in graph.nodes):
+            return graph
+        rewriting = Rewriting(graph)
+        made = list(_replaced(rewriting, PATTERNS[operator]))
+        if not made:
+            return graph
+        count = sum(len(one.places) for one in made)
+        report(f"repair: {operator} recognized in {count} nodes that compute {listed([one.output for one in made])}")
+        return rewriting.result()
+
+    return recognized
+
+
+def _replaced(rewriting: Rewriting, patterns: Mapping[str, Pattern]) -> Iterator[Found]:
     """Replaces what can be replaced, and says what."""
     for place in rewriting.places():
         node = rewriting.node(place)
-        if node is None or node.domain or node.operator not in triggers:
+        if node is None or node.domain or node.operator not in patterns:
             continue
-        for found in (found for pattern in PATTERNS.get(node.operator, ()) for found in pattern(rewriting, place, node)):
-            if found.nodes[-1].operator in wanted and rewriting.closed(found.places, found.output):
+        for found in patterns[node.operator](rewriting, place, node):
+            if rewriting.closed(found.places, found.output):
                 rewriting.replace(found.places, found.nodes)
                 yield found
                 break
@@ -77,24 +82,28 @@ def with_running_statistics(graph: Graph, report: Report) -> Graph:
     Exporters write equal arrays once, so that running statistics may also be another's, or even a bias; and a file that was
     exported in training mode would never use them.
     """
-    if not any(node.operator == "BatchNormalization" and not node.domain for node in graph.nodes):
+    if not any(_is_batch_normalization(node) for node in graph.nodes):
         return graph
     uses = Counter(name for node in every_node(graph) for name in node.inputs)
     needed = {name for node in every_node(graph) for name in node.inputs} | {value.name for value in graph.outputs}
     constants, taken = dict(graph.constants), names_in(graph)
     own, modes, nodes = list[str](), list[str](), list[Node]()
     for node in graph.nodes:
-        if node.operator == "BatchNormalization" and not node.domain and all(name in constants for name in node.inputs[3:5]):
+        if _is_batch_normalization(node) and all(name in constants for name in node.inputs[3:5]):
             nodes.append(_own_statistics(_in_both_modes(node, needed), constants, uses, taken))
             own += [_called(node)] if nodes[-1].inputs != node.inputs else []
             modes += [_called(node)] if nodes[-1].outputs != node.outputs or _mode(nodes[-1]) != _mode(node) else []
         else:
             nodes.append(node)
     if own:
-        report(f"repair: BatchNormalization {_listed(own)} shared running statistics with other nodes; each has its own now")
+        report(f"repair: BatchNormalization {listed(own)} shared running statistics with other nodes; each has its own now")
     if modes:
-        report(f"repair: BatchNormalization {_listed(modes)} written in training mode; in inference it uses its running statistics now")
+        report(f"repair: BatchNormalization {listed(modes)} written in training mode; in inference it uses its running statistics now")
     return replace(graph, nodes=tuple(nodes), constants=constants) if own or modes else graph
+
+
+def _is_batch_normalization(node: Node) -> bool:
+    return node.operator == "BatchNormalization" and not node.domain
 
 
 def _own_statistics(node: Node, constants: dict[str, np.ndarray], uses: Counter[str], taken: set[str]) -> Node:
@@ -122,6 +131,14 @@ def _called(node: Node) -> str:
     return node.name or node.outputs[0]
 
 
-def _listed(names: list[str]) -> str:
-    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-    return ", ".join(f"'{name}'" for name in names[:_NAMED]) + more
+STEPS: Mapping[str, Repairing] = {
+    "quantization": dequantized,
+    "gelu": recognizing("Gelu"),
+    "swish": recognizing("Swish"),
+    "hard_swish": recognizing("HardSwish"),
+    "layer_normalization": recognizing("LayerNormalization"),
+    "softmax": recognizing("Softmax"),
+    "attention": recognizing("Attention"),  # which is made of softmax
+    "batch_normalization": with_running_statistics,
+}
+"""The repairs of a graph in their order, by their switch in `Repair`."""

@@ -7,7 +7,6 @@ metadata, where the table would decide otherwise.
 from __future__ import annotations
 
 import json
-from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -17,6 +16,7 @@ import numpy as np
 
 from allotrope.errors import ModelError
 from allotrope.network.ends import preprocessing_arrays
+from allotrope.network.flow import Use, uses_in
 from allotrope.network.graph import Graph, Node
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ RECORD = "allotrope.weights"
 """The metadata entry: a JSON object with the names under `trainable` and under `state`."""
 
 TRAINABLE_INPUTS: Mapping[str, tuple[int, ...]] = {
+    "Attention": (0, 1, 2, 3),
     "BatchNormalization": (1, 2),
     "CausalConvWithState": (1, 2),
     "Conv": (1, 2),
@@ -49,11 +50,14 @@ TRAINABLE_INPUTS: Mapping[str, tuple[int, ...]] = {
 STATE_INPUTS: Mapping[str, tuple[int, ...]] = {"BatchNormalization": (3, 4)}
 """Inputs by position whose float arrays training updates without a gradient."""
 
+FIRST_STATES: Mapping[str, tuple[int, ...]] = {"GRU": (5,), "LSTM": (5, 6), "RNN": (5,)}
+"""Inputs by position whose float arrays are learned unless they are 0 throughout: then they only say that there is no state yet."""
+
 ELEMENTWISE = frozenset({"Add", "Concat", "Div", "Mul", "Sub", "Sum"})
 """Operators that take learned arrays (a bias, a scale, a position embedding) and plain numbers alike: of one element, it is a number."""
 
-PASSING = frozenset({"Cast", "Expand", "Flatten", "Identity", "Reshape", "Slice", "Split", "Squeeze", "Tile", "Transpose", "Unsqueeze"})
-"""Operators behind which the first input is still the same array, in another form."""
+MASKED = -100.0
+"""The largest number that means "do not look there" where it is added to scores: Swin's windows use just this."""
 
 
 @dataclass(frozen=True)
@@ -72,20 +76,36 @@ def roles(graph: Graph, arrays: Mapping[str, np.ndarray], metadata: Mapping[str,
 
 
 def by_use(graph: Graph, arrays: Mapping[str, np.ndarray], behind: bool = True) -> Roles:
-    """The weights among `arrays`, by the inputs that they go to, or with `behind` what `PASSING` operators make of them."""
-    uses: dict[str, list[tuple[Node, int]]] = defaultdict(list)
-    for node in every_node(graph):
-        for position, name in enumerate(node.inputs):
-            uses[name].append((node, position))
+    """The weights among `arrays`, by the inputs that they go to, or with `behind` those of what is made of them on the way.
+
+    A state that loops begin with is followed into them unless it is 0 throughout, as `FIRST_STATES` are.
+    """
+    flow = uses_in(graph)
     trainable, state = set(), set()
     for name, array in arrays.items():
         if is_float(array.dtype):
-            found = set(_roles_of(name, array.size, uses, behind))
-            if "trainable" in found:
+            uses = list(flow.uses(name, behind, into_loops=bool(array.any())))
+            if any(_learns(use, array) for use in uses):
                 trainable.add(name)
-            elif "state" in found:
+            elif any(use.position in STATE_INPUTS.get(use.node.operator, ()) for use in uses):
                 state.add(name)
     return Roles(frozenset(trainable), frozenset(state))
+
+
+def _learns(use: Use, array: np.ndarray) -> bool:
+    """Whether the array learns by this use of it."""
+    operator, position = use.node.operator, use.position
+    if operator in ELEMENTWISE or (operator == "Attention" and position == 3):
+        return array.size > 1 and not is_mask(array)
+    if position in FIRST_STATES.get(operator, ()):
+        return bool(array.any())
+    return position in TRAINABLE_INPUTS.get(operator, ())
+
+
+def is_mask(array: np.ndarray) -> bool:
+    """Whether it holds nothing but 0 and numbers so far below that they hide what they are added to."""
+    hidden = array <= MASKED
+    return bool(hidden.any() and (array[~hidden] == 0).all())
 
 
 def recorded(network: Network) -> dict[str, str]:
@@ -109,19 +129,6 @@ def every_node(graph: Graph) -> Iterator[Node]:
         yield node
         for subgraph in node.subgraphs:
             yield from every_node(subgraph)
-
-
-def _roles_of(name: str, size: int, uses: Mapping[str, list[tuple[Node, int]]], behind: bool) -> Iterator[str]:
-    pending, seen = [name], {name}
-    while pending:
-        for node, position in uses.get(pending.pop(), ()):
-            if position in TRAINABLE_INPUTS.get(node.operator, ()) or (node.operator in ELEMENTWISE and size > 1):
-                yield "trainable"
-            if position in STATE_INPUTS.get(node.operator, ()):
-                yield "state"
-            if behind and node.operator in PASSING and position == 0:
-                pending += [output for output in node.outputs if output not in seen]
-                seen |= set(node.outputs)
 
 
 def _from_record(text: str, arrays: Mapping[str, np.ndarray]) -> Roles:

@@ -13,7 +13,7 @@ from onnx import AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto,
 import allotrope
 from allotrope.errors import ModelError
 from allotrope.network.graph import UNKNOWN, Graph, Node, Value
-from allotrope.network.opset import DOMAIN_VERSIONS, OPSET, lowest_opset, schema
+from allotrope.network.opset import OPSET, lowest_opset, opset_of, schema
 from allotrope.network.weights import recorded
 from allotrope.storage import replace_file
 
@@ -58,7 +58,7 @@ def model_of(graph: Graph, opset: int = OPSET, initializers: Iterable[TensorProt
     """A model of the bare graph; its constants and `initializers` become initializers."""
     proto = graph_proto(graph, opset)
     proto.initializer.extend(initializers)
-    domains = {"": opset} | {domain: DOMAIN_VERSIONS[domain] for domain in sorted(_domains(graph)) if domain}
+    domains = {"": opset} | {domain: opset_of(domain) for domain in sorted(_domains(graph)) if domain}
     opsets = [onnx.helper.make_opsetid(domain, version) for domain, version in domains.items()]
     return ModelProto(ir_version=max(8, _ir_version(opset)), opset_import=opsets, graph=proto)
 

@@ -1,0 +1,114 @@
+"""The table of foreign operators: name, inputs and attributes of each, and how it is spelled in ONNX."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeVar
+
+from onnx import AttributeProto, NodeProto
+
+if TYPE_CHECKING:
+    pass
+
+Spelling = Callable[..., "str | Sequence[str]"]
+"""`spelling(w, *inputs, **attributes)`: inputs are names, None if left out; gives the names of the outputs, in their order."""
+
+Function = TypeVar("Function", bound=Spelling)
+
+MICROSOFT = "com.microsoft"
+
+_KINDS: Mapping[str, AttributeProto.AttributeType] = {
+    "int": AttributeProto.INT,
+    "float": AttributeProto.FLOAT,
+    "str": AttributeProto.STRING,
+    "tuple[int, ...]": AttributeProto.INTS,
+    "tuple[float, ...]": AttributeProto.FLOATS,
+    "tuple[str, ...]": AttributeProto.STRINGS,
+}
+"""ONNX's types of attributes by the annotations of a spelling's keywords."""
+
+
+@dataclass(frozen=True)
+class Foreign:
+    """A foreign operator. `before` is the opset before which it is foreign, if ONNX has it since; 0 if it never had.
+
+    `refusal` says why it cannot be spelled, and what to do; then nothing else is known of it.
+    """
+
+    domain: str
+    operator: str
+    spelling: Spelling | None
+    before: int = 0
+    refusal: str = ""
+
+    @property
+    def inputs(self) -> list[inspect.Parameter]:
+        """The parameters that are inputs; one without a default must be there."""
+        return [q for q in self._parameters if q.kind is not q.KEYWORD_ONLY]
+
+    @property
+    def attributes(self) -> dict[str, inspect.Parameter]:
+        """The attributes by name; one without a default must be there."""
+        return {q.name.rstrip("_"): q for q in self._parameters if q.kind is q.KEYWORD_ONLY}
+
+    @property
+    def _parameters(self) -> list[inspect.Parameter]:
+        return list(inspect.signature(self.spelling).parameters.values())[1:] if self.spelling else []
+
+    def misuse(self, node: NodeProto) -> Iterator[str]:
+        """What does not fit the definition: attributes that are unknown, of another type or lacking, and the number of inputs."""
+        if self.spelling is None:
+            return
+        known, given = self.attributes, {attribute.name: attribute for attribute in node.attribute}
+        for name, attribute in given.items():
+            kind = _KINDS[str(known[name].annotation).removesuffix(" | None")] if name in known else None
+            if kind is None:
+                yield f"has the attribute '{name}', which is not known here; known are {', '.join(sorted(known)) or 'none'}"
+            elif attribute.type != kind:
+                yield f"has attribute '{name}' of type {attribute.type}, not {kind}"
+        yield from (f"lacks attribute '{name}'" for name, q in known.items() if q.default is q.empty and name not in given)
+        yield from self._missing(list(node.input))
+
+    def _missing(self, names: list[str]) -> Iterator[str]:
+        inputs = self.inputs
+        given = [i < len(names) and names[i] != "" for i in range(len(inputs))]
+        needed = [q.name for q, there in zip(inputs, given, strict=True) if _required(q) and not there]
+        if needed:
+            yield f"lacks the inputs {', '.join(needed)}"
+        if len(names) > len(inputs) and not any(q.kind is q.VAR_POSITIONAL for q in inputs):
+            yield f"has {len(names)} inputs, at most {len(inputs)} are known"
+
+
+def _required(parameter: inspect.Parameter) -> bool:
+    """Whether an input must be there: one that may be left out is None by default or by its annotation."""
+    optional = parameter.kind is parameter.VAR_POSITIONAL or "None" in str(parameter.annotation)
+    return parameter.default is parameter.empty and not optional
+
+
+FOREIGN: dict[tuple[str, str], Foreign] = {}
+"""By domain and operator."""
+
+
+def foreign(*operators: str, domain: str = MICROSOFT, before: int = 0) -> Callable[[Function], Function]:
+    """Enter a spelling into the table; its signature says which inputs and attributes the operator has."""
+
+    def enter(function: Function) -> Function:
+        for operator in operators:
+            FOREIGN[domain, operator] = Foreign(domain, operator, function, before)
+        return function
+
+    return enter
+
+
+def refused(*operators: str, domain: str = MICROSOFT, why: str) -> None:
+    """Enter operators that cannot be spelled in ONNX."""
+    for operator in operators:
+        FOREIGN[domain, operator] = Foreign(domain, operator, None, refusal=why)
+
+
+def entry(domain: str, operator: str, version: int) -> Foreign | None:
+    """The foreign operator of this name in an opset version of its domain; None if it is none, or ONNX's own by then."""
+    found = FOREIGN.get((domain, operator))
+    return found if found is not None and (not found.before or version < found.before) else None
