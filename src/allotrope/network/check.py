@@ -13,7 +13,7 @@ from onnx import AttributeProto, GraphProto, ModelProto, NodeProto, OperatorSetI
 from allotrope.config import MEMORY_LIMIT, bytes_text, memory_limit
 from allotrope.errors import ModelError, UnsupportedError
 from allotrope.network.foreign import families  # noqa: F401 - fills the table of foreign operators
-from allotrope.network.foreign.table import entry
+from allotrope.network.foreign.table import foreign_operator
 from allotrope.network.opset import DOMAIN_VERSIONS, OLDEST, OPSET
 from allotrope.network.shapes import is_tensor
 from allotrope.network.tensors import MOST_AXES, byte_count
@@ -122,7 +122,7 @@ def _unknown(node: NodeProto, versions: Mapping[str, int], model: Mapping[str, i
 
 @cache
 def _unknown_operator(operator: str, domain: str, version: int, outer: int) -> str:
-    other = entry(domain, operator, version)
+    other = foreign_operator(domain, operator, version)
     if other is not None and version:
         return other.refusal
     found = _schema(operator, domain, version) if version else None
@@ -149,7 +149,7 @@ def _check_use(nodes: list[tuple[NodeProto, Mapping[str, int]]]) -> None:
 
 def _problems(node: NodeProto, version: int) -> Iterator[str]:
     """What of the node does not fit its operator's definition."""
-    other = entry(_domain(node.domain), node.op_type, version)
+    other = foreign_operator(_domain(node.domain), node.op_type, version)
     yield from other.misuse(node) if other else _misuse(node, _schema(node.op_type, _domain(node.domain), version))
 
 

@@ -10,7 +10,7 @@ import numpy as np
 
 import allotrope.network.foreign.families  # noqa: F401 - fills the table
 from allotrope.errors import AllotropeError, ModelError, UnsupportedError
-from allotrope.network.foreign.table import Foreign, entry
+from allotrope.network.foreign.table import Foreign, foreign_operator
 from allotrope.network.foreign.writer import NotYetKnownError, Writer
 from allotrope.network.graph import Graph, Node, Value
 from allotrope.network.names import names_in
@@ -87,7 +87,7 @@ class _Pass:
 
 
 def _entry(node: Node, opset: int) -> Foreign | None:
-    return entry(node.domain, node.operator, opset if node.domain == "" else 1)
+    return foreign_operator(node.domain, node.operator, opset if node.domain == "" else 1)
 
 
 def _called(node: Node) -> str:

@@ -108,7 +108,7 @@ def refused(*operators: str, domain: str = MICROSOFT, why: str) -> None:
         FOREIGN[domain, operator] = Foreign(domain, operator, None, refusal=why)
 
 
-def entry(domain: str, operator: str, version: int) -> Foreign | None:
+def foreign_operator(domain: str, operator: str, version: int) -> Foreign | None:
     """The foreign operator of this name in an opset version of its domain; None if it is none, or ONNX's own by then."""
     found = FOREIGN.get((domain, operator))
     return found if found is not None and (not found.before or version < found.before) else None
