@@ -73,7 +73,9 @@ def weights(folder):
 def test_the_command_of_the_report_gives_the_same_bits(tmp_path, monkeypatch, capsys):
     """The first run races its settings; the command that repeats it holds them."""
     one = Candidate("onnxruntime", "float32", Path(FLOAT_FILE))
-    monkeypatch.setattr(candidates, "candidates", lambda folder: [replace(one, file=folder / one.file)])
+    monkeypatch.setattr(
+        candidates, "candidates", lambda folder: [replace(one, file=folder / one.file)]
+    )
 
     def run(words, out):
         assert main([*words, "--out", str(out), "--json"]) == 0

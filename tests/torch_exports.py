@@ -70,9 +70,13 @@ NETWORKS: Mapping[str, Example] = {
     "vit": Example(networks.ViT, _image, _IMAGE),
     "swin": Example(networks.Swin, _image, _IMAGE),
     "lstm": Example(partial(networks.Recurrent, nn.LSTM), _sequence, _IMAGE),
-    "lstm-two-ways": Example(partial(networks.Recurrent, nn.LSTM, num_layers=2, bidirectional=True), _sequence, _IMAGE),
+    "lstm-two-ways": Example(
+        partial(networks.Recurrent, nn.LSTM, num_layers=2, bidirectional=True), _sequence, _IMAGE
+    ),
     "gru": Example(partial(networks.Recurrent, nn.GRU), _sequence, _IMAGE),
-    "gru-time-first": Example(partial(networks.Recurrent, nn.GRU, batch_first=False), _sequence, _IMAGE),
+    "gru-time-first": Example(
+        partial(networks.Recurrent, nn.GRU, batch_first=False), _sequence, _IMAGE
+    ),
     "bert": Example(networks.Bert, _text, _TEXT),
     "gpt": Example(networks.Gpt, _next, _NEXT, ("logits", *_PRESENTS)),
 }
@@ -139,7 +143,9 @@ def _export(name, exporter, batch):
         if exporter == "dynamo":
             return _by_dynamo(module(name), tensors, free, names)
         file = io.BytesIO()
-        torch.onnx.export(module(name), tensors, file, dynamo=False, opset_version=17, dynamic_axes=free, **names)
+        torch.onnx.export(
+            module(name), tensors, file, dynamo=False, opset_version=17, dynamic_axes=free, **names
+        )
         return file.getvalue()
 
 
@@ -148,7 +154,9 @@ def _by_dynamo(made, tensors, free, names):
     shapes = {key: dict.fromkeys(axes, torch.export.Dim.DYNAMIC) for key, axes in free.items()}
     logging.disable(logging.WARNING)
     try:
-        program = torch.onnx.export(made, tensors, dynamo=True, verbose=False, dynamic_shapes=shapes or None, **names)
+        program = torch.onnx.export(
+            made, tensors, dynamo=True, verbose=False, dynamic_shapes=shapes or None, **names
+        )
     finally:
         logging.disable(logging.NOTSET)
     return program.model_proto.SerializeToString()

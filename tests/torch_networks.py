@@ -76,7 +76,9 @@ class MobileNet(nn.Module):
         super().__init__()
         self.stem = conv_norm(3, 8, 3, 2, activation=nn.Hardswish)
         self.blocks = nn.Sequential(Inverted(8, 8, 16, 1, linear), Inverted(8, 12, 24, 2, linear))
-        self.head = nn.Sequential(nn.Linear(12, 16), nn.Hardswish(), nn.Dropout(0.1), nn.Linear(16, 4))
+        self.head = nn.Sequential(
+            nn.Linear(12, 16), nn.Hardswish(), nn.Dropout(0.1), nn.Linear(16, 4)
+        )
 
     def forward(self, x):
         return self.head(self.blocks(self.stem(x)).mean((2, 3)))
@@ -115,13 +117,17 @@ class UNet(nn.Module):
     def __init__(self):
         super().__init__()
         self.down = conv_norm(3, 6, 3)
-        self.deep = nn.Sequential(nn.MaxPool2d(2), conv_norm(6, 8, 3), nn.MaxPool2d(2), conv_norm(8, 10, 3))
+        self.deep = nn.Sequential(
+            nn.MaxPool2d(2), conv_norm(6, 8, 3), nn.MaxPool2d(2), conv_norm(8, 10, 3)
+        )
         self.up = nn.ConvTranspose2d(10, 8, 2, 2)
         self.last = nn.Conv2d(14, 2, 3, padding=1)
 
     def forward(self, x):
         first = self.down(x)
-        deep = functional.interpolate(self.up(self.deep(first)), size=first.shape[2:], mode="bilinear")
+        deep = functional.interpolate(
+            self.up(self.deep(first)), size=first.shape[2:], mode="bilinear"
+        )
         return self.last(torch.cat([first, deep], 1))
 
 
@@ -135,7 +141,9 @@ class ConvNeXtBlock(nn.Module):
         super().__init__()
         self.depthwise = nn.Conv2d(channels, channels, 7, padding=3, groups=channels)
         self.norm = nn.LayerNorm(channels)
-        self.layers = nn.Sequential(nn.Linear(channels, 2 * channels), nn.GELU(), nn.Linear(2 * channels, channels))
+        self.layers = nn.Sequential(
+            nn.Linear(channels, 2 * channels), nn.GELU(), nn.Linear(2 * channels, channels)
+        )
         self.scale = nn.Parameter(torch.full((channels,), 0.1))
 
     def forward(self, x):
@@ -165,7 +173,9 @@ class SelfAttention(nn.Module):
     def forward(self, x, mask=None, past=None):
         n, t, width = x.shape
         parts = self.qkv(x).chunk(3, dim=-1)
-        q, k, v = (part.view(n, t, self.heads, width // self.heads).transpose(1, 2) for part in parts)
+        q, k, v = (
+            part.view(n, t, self.heads, width // self.heads).transpose(1, 2) for part in parts
+        )
         if past is not None:
             k, v = torch.cat([past[0], k], 2), torch.cat([past[1], v], 2)
         y = functional.scaled_dot_product_attention(q, k, v, attn_mask=mask)
@@ -179,7 +189,9 @@ class Block(nn.Module):
         super().__init__()
         self.attention = SelfAttention(width, heads)
         self.norm1, self.norm2 = nn.LayerNorm(width), nn.LayerNorm(width)
-        self.layers = nn.Sequential(nn.Linear(width, 2 * width), nn.GELU(), nn.Linear(2 * width, width))
+        self.layers = nn.Sequential(
+            nn.Linear(width, 2 * width), nn.GELU(), nn.Linear(2 * width, width)
+        )
 
     def forward(self, x, mask=None, past=None):
         y, now = self.attention(self.norm1(x), mask, past)
@@ -225,7 +237,9 @@ class WindowAttention(nn.Module):
         """Which pixels of a shifted window were neighbours before: [windows, 1, w * w, w * w]."""
         side = torch.zeros(size, dtype=torch.int64)
         side[-self.window :], side[-self.shift :] = 1, 2
-        regions = self._windows((side[:, None] * 3 + side[None])[None, ..., None].float()).squeeze(-1)
+        regions = self._windows((side[:, None] * 3 + side[None])[None, ..., None].float()).squeeze(
+            -1
+        )
         return torch.where(regions[:, None] == regions[..., None], 0.0, -100.0)[:, None]
 
     def _windows(self, x):
@@ -242,12 +256,20 @@ class WindowAttention(nn.Module):
 
     def forward(self, x):
         _, h, w, width = x.shape
-        y = torch.roll(self.norm(x), (-self.shift, -self.shift), (1, 2)) if self.shift else self.norm(x)
+        y = (
+            torch.roll(self.norm(x), (-self.shift, -self.shift), (1, 2))
+            if self.shift
+            else self.norm(x)
+        )
         y = self._windows(y)
         m, t, _ = y.shape
-        q, k, v = self.qkv(y).reshape(m, t, 3, self.heads, width // self.heads).permute(2, 0, 3, 1, 4)
+        q, k, v = (
+            self.qkv(y).reshape(m, t, 3, self.heads, width // self.heads).permute(2, 0, 3, 1, 4)
+        )
         scores = (q * (width // self.heads) ** -0.5) @ k.transpose(-2, -1)
-        scores = scores + self.bias[self.index.view(-1)].view(t, t, -1).permute(2, 0, 1).contiguous().unsqueeze(0)
+        scores = scores + self.bias[self.index.view(-1)].view(t, t, -1).permute(
+            2, 0, 1
+        ).contiguous().unsqueeze(0)
         if self.shift:
             windows = self.mask.shape[0]
             scores = scores.view(m // windows, windows, self.heads, t, t) + self.mask
@@ -261,7 +283,9 @@ class Swin(nn.Module):
     def __init__(self, width=8):
         super().__init__()
         self.patches = nn.Conv2d(3, width, 4, 4)
-        self.layers = nn.Sequential(WindowAttention(width, 2, 8, 4, 0), WindowAttention(width, 2, 8, 4, 2))
+        self.layers = nn.Sequential(
+            WindowAttention(width, 2, 8, 4, 0), WindowAttention(width, 2, 8, 4, 2)
+        )
         self.norm, self.reduce = (
             nn.LayerNorm(4 * width),
             nn.Linear(4 * width, 2 * width, bias=False),

@@ -16,7 +16,9 @@ from allotrope.data.tree import Folder, Tree, scan
 from allotrope.errors import DataError, unknown_name
 
 KINDS = ", ".join(FORMATS)
-EXPECTED = f"one folder of pictures ({KINDS}) per class, or such folders below train/, validation/ and test/"
+EXPECTED = (
+    f"one folder of pictures ({KINDS}) per class, or such folders below train/, validation/ and test/"
+)
 FOLDERS_SHOWN = 8
 
 
@@ -146,5 +148,6 @@ def _check_classes(folder: Path, chosen: Interpretation) -> None:
     ]
     if unknown:
         raise DataError(
-            f"{folder}: classes that are not among the training pictures: {'; '.join(unknown)}. Expected {', '.join(sorted(known))}."
+            f"{folder}: classes that are not among the training pictures: {'; '.join(unknown)}. "
+            f"Expected {', '.join(sorted(known))}."
         )

@@ -65,7 +65,9 @@ def read_splits(layout: str, classes: Callable[[Folder], Pictures], root: Folder
     return reading
 
 
-def _add_split(reading: Interpretation, split: str, folder: Folder, classes: Callable[[Folder], Pictures], root: Folder) -> None:
+def _add_split(
+    reading: Interpretation, split: str, folder: Folder, classes: Callable[[Folder], Pictures], root: Folder
+) -> None:
     labelled, left_out = without_unlabelled(folder)
     reading.splits[split] = classes(labelled)
     reading.places[split] = [f"'{folder.path.relative_to(root.path).as_posix()}'"] if folder.path != root.path else []
@@ -92,7 +94,8 @@ def _check_splits(root: Folder, found: SplitFolders, beside: bool) -> None:
     if beside and (not found.splits or not found.others):
         there = ", ".join(folder.name for folder in root.folders[:8])
         raise DataError(
-            f"{root.path}: holds no folder of training pictures, only {there}. Expected train/ and perhaps validation/ and test/."
+            f"{root.path}: holds no folder of training pictures, only {there}. "
+            "Expected train/ and perhaps validation/ and test/."
         )
     if train is None:
         return

@@ -74,7 +74,9 @@ def _pointwise(y: Tensor, weight: Tensor) -> Tensor:
     return tf.reshape(product, (n, h, w, m))
 
 
-def _grouped(y: Tensor, weight: Tensor, strides: Sequence[int], pads: Pads, groups: int, inferring: bool) -> Tensor:
+def _grouped(
+    y: Tensor, weight: Tensor, strides: Sequence[int], pads: Pads, groups: int, inferring: bool
+) -> Tensor:
     if groups == 1:
         return _dense(y, kernel(weight), strides, pads)
     if weight.shape[1] == 1 and y.shape.rank == 4:
@@ -102,7 +104,9 @@ def _padding(lengths: Sequence[int], kernel: Sequence[int], strides: Sequence[in
     return ("SAME", [(0, 0)] * len(pads)) if same else ("VALID", reached)
 
 
-def _depthwise(y: Tensor, weight: Tensor, strides: Sequence[int], pads: Pads, inferring: bool) -> Tensor:
+def _depthwise(
+    y: Tensor, weight: Tensor, strides: Sequence[int], pads: Pads, inferring: bool
+) -> Tensor:
     """Each channel by itself; weight [m, 1, kh, kw], the m / c filters of a channel side by side.
 
     Pads are never given to the kernel as numbers: TensorFlow joins it with the bias behind it,

@@ -15,7 +15,21 @@ from allotrope.network.graph import Graph, Node
 Key = tuple[int, str]
 """A value: the number of the graph that makes it, 0 for the outermost, and its name there."""
 
-PASSING = frozenset({"Cast", "Expand", "Flatten", "Identity", "Reshape", "Slice", "Split", "Squeeze", "Tile", "Transpose", "Unsqueeze"})
+PASSING = frozenset(
+    {
+        "Cast",
+        "Expand",
+        "Flatten",
+        "Identity",
+        "Reshape",
+        "Slice",
+        "Split",
+        "Squeeze",
+        "Tile",
+        "Transpose",
+        "Unsqueeze",
+    }
+)
 """Operators behind which the first input is still the same array, in another form."""
 
 
@@ -43,7 +57,11 @@ class Flow:
         while pending:
             key = pending.pop()
             yield from self.takers.get(key, ())
-            onward = [*self.forms.get(key, ()), *(self.states.get(key, ()) if into_loops else ())] if behind else []
+            onward = (
+                [*self.forms.get(key, ()), *(self.states.get(key, ()) if into_loops else ())]
+                if behind
+                else []
+            )
             pending += [form for form in onward if form not in seen]
             seen.update(onward)
 
@@ -55,7 +73,9 @@ def uses_in(graph: Graph) -> Flow:
     return flow
 
 
-def _follow(graph: Graph, outer: Mapping[str, Key], numbers: Iterator[int], flow: Flow) -> Mapping[str, Key]:
+def _follow(
+    graph: Graph, outer: Mapping[str, Key], numbers: Iterator[int], flow: Flow
+) -> Mapping[str, Key]:
     """Enters the graph into the flow; gives what its names stand for, those of the graphs around it among them."""
     number = next(numbers)
     made = [value.name for value in graph.inputs] + list(graph.constants)
@@ -74,7 +94,14 @@ def _follow(graph: Graph, outer: Mapping[str, Key], numbers: Iterator[int], flow
     return names
 
 
-def _enter(node: Node, inner: Graph, takes: list[Key], gives: list[Key], names: Mapping[str, Key], flow: Flow) -> None:
+def _enter(
+    node: Node,
+    inner: Graph,
+    takes: list[Key],
+    gives: list[Key],
+    names: Mapping[str, Key],
+    flow: Flow,
+) -> None:
     """What goes into a graph inside is its inputs; what it gives is the node's outputs, of a Loop behind its condition."""
     if node.operator in ("Loop", "Scan"):
         for key, value in zip(takes, inner.inputs, strict=False):

@@ -9,10 +9,10 @@ from dataclasses import replace
 import numpy as np
 
 from allotrope.config import Repair
-from allotrope.network.dequantize import dequantized
 from allotrope.network.graph import Graph, Node
 from allotrope.network.names import free_name, listed, names_in
 from allotrope.network.patterns import PATTERNS, Found, Pattern
+from allotrope.network.quantized.dequantize import dequantized
 from allotrope.network.rewriting import Rewriting
 from allotrope.network.shapes import infer_shapes
 from allotrope.network.weights import by_use, every_node

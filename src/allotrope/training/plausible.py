@@ -26,17 +26,26 @@ def plausible(framework: Framework, fixed: FixedSettings) -> list[Settings]:
     every = framework.settings()
     asked = _asked(fixed)
     _check_device(framework, every, asked)
-    fitting = [settings for settings in every if all(getattr(settings, field) == value for field, value in asked.items())]
+    fitting = [
+        settings
+        for settings in every
+        if all(getattr(settings, field) == value for field, value in asked.items())
+    ]
     if not fitting:
         wanted = ", ".join(_option(field, value) for field, value in asked.items())
         there = "; ".join(_options(settings) for settings in every)
-        raise UsageError(f"{framework.name} has no setting with {wanted}. It has here: {there}. Leave out what it lacks, and it is raced.")
+        raise UsageError(
+            f"{framework.name} has no setting with {wanted}. It has here: {there}. "
+            "Leave out what it lacks, and it is raced."
+        )
     return [replace(settings, threads=fixed.threads) for settings in fitting]
 
 
 def fixed_by(settings: Settings) -> FixedSettings:
     """What has to be asked for to get these settings again."""
-    return FixedSettings(settings.device, settings.precision, settings.layout, settings.compiled, settings.threads)
+    return FixedSettings(
+        settings.device, settings.precision, settings.layout, settings.compiled, settings.threads
+    )
 
 
 def _asked(fixed: FixedSettings) -> dict[str, object]:
@@ -49,10 +58,15 @@ def _asked(fixed: FixedSettings) -> dict[str, object]:
     return {field: value for field, value in asked.items() if value is not None}
 
 
-def _check_device(framework: Framework, every: Sequence[Settings], asked: dict[str, object]) -> None:
+def _check_device(
+    framework: Framework, every: Sequence[Settings], asked: dict[str, object]
+) -> None:
     devices = dict.fromkeys(settings.device for settings in every)
     if "device" in asked and asked["device"] not in devices:
-        raise UsageError(f"device '{asked['device']}' is not there for {framework.name}. Found: auto, {', '.join(devices)}.")
+        raise UsageError(
+            f"device '{asked['device']}' is not there for {framework.name}. "
+            f"Found: auto, {', '.join(devices)}."
+        )
 
 
 def _options(settings: Settings) -> str:

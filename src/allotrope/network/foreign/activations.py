@@ -87,7 +87,9 @@ def softmax(w: Writer, x: str, axis: int, rank: int, flattened: bool = False) ->
         return w.add("Reshape", rows, w.add("Shape", x))
     order = [i for i in range(rank) if i != axis] + [axis]
     back = tuple(order.index(i) for i in range(rank))
-    return w.add("Transpose", w.add("Softmax", w.add("Transpose", x, perm=tuple(order)), axis=-1), perm=back)
+    return w.add(
+        "Transpose", w.add("Softmax", w.add("Transpose", x, perm=tuple(order)), axis=-1), perm=back
+    )
 
 
 def activated(w: Writer, x: str, activation: str, parameters: Sequence[float]) -> str:

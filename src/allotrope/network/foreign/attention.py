@@ -39,11 +39,15 @@ def attention(
 ) -> tuple[str, ...]:
     """Queries, keys and values as one product of x [n, s, c], then attention; the keys and values of the past [2, n, h, t - s, d]."""
     if do_rotary or past_present_share_buffer or past_length:
-        raise UnsupportedError("places that are turned inside of it, and a buffer for past and present, are not understood")
+        raise UnsupportedError(
+            "places that are turned inside of it, and a buffer for past and present, are not understood"
+        )
     projected = w.add("MatMul", x, weight)
     projected = w.add("Add", projected, bias) if bias else projected
     sizes = qkv_hidden_sizes or _thirds(w, weight)
-    return _of_projection(w, projected, sizes, num_heads, mask, past, added, mask_filter_value, scale, unidirectional)
+    return _of_projection(
+        w, projected, sizes, num_heads, mask, past, added, mask_filter_value, scale, unidirectional
+    )
 
 
 def _thirds(w: Writer, weight: str) -> tuple[int, ...]:
@@ -68,11 +72,21 @@ def _of_projection(
 ) -> tuple[str, ...]:
     """Attention of queries, keys and values that lie side by side, [n, s, 3 h d], and the present [2, n, h, t, d]."""
     parts = w.several("Split", 3, projected, w.ints(*sizes), axis=-1)
-    query, key, value = (in_heads(w, part, heads, size // heads) for part, size in zip(parts, sizes, strict=True))
-    before = tuple(w.add("Gather", past, w.constant(i, np.int64), axis=0) for i in (0, 1)) if past else ()
+    query, key, value = (
+        in_heads(w, part, heads, size // heads) for part, size in zip(parts, sizes, strict=True)
+    )
+    before = (
+        tuple(w.add("Gather", past, w.constant(i, np.int64), axis=0) for i in (0, 1))
+        if past
+        else ()
+    )
     bias = _both(w, masked(w, mask, hidden, key, before) if mask else None, added)
     y, present = attended(w, (query, key, value), bias, before, scale, causal, w.wants(1))
-    joined = w.add("Concat", *(w.add("Unsqueeze", one, w.ints(0)) for one in present), axis=0) if present else ""
+    joined = (
+        w.add("Concat", *(w.add("Unsqueeze", one, w.ints(0)) for one in present), axis=0)
+        if present
+        else ""
+    )
     return _flat(w, y, sizes[2]), joined
 
 
@@ -111,7 +125,9 @@ def multi_head_attention(
     return _flat(w, y, -1), *present
 
 
-def _parts(w: Writer, query: str, key: str | None, value: str | None, heads: int) -> tuple[str, str, str]:
+def _parts(
+    w: Writer, query: str, key: str | None, value: str | None, heads: int
+) -> tuple[str, str, str]:
     """Queries, keys and values, each [n, h, length, d]."""
     if key is None:
         query, key, value = _unpacked(w, query, 3)
@@ -125,18 +141,26 @@ def _parts(w: Writer, query: str, key: str | None, value: str | None, heads: int
 
 def _unpacked(w: Writer, packed: str, count: int) -> tuple[str, ...]:
     """The parts of an array [n, length, h, count, d], each [n, h, length, d]."""
-    parts = w.several("Split", count, w.add("Transpose", packed, perm=(3, 0, 2, 1, 4)), axis=0, num_outputs=count)
+    parts = w.several(
+        "Split", count, w.add("Transpose", packed, perm=(3, 0, 2, 1, 4)), axis=0, num_outputs=count
+    )
     return tuple(w.add("Squeeze", part, w.ints(0)) for part in parts)
 
 
-def _with_bias(w: Writer, parts: tuple[str, str, str], bias: str, heads: int) -> tuple[str, str, str]:
+def _with_bias(
+    w: Writer, parts: tuple[str, str, str], bias: str, heads: int
+) -> tuple[str, str, str]:
     """The parts [n, h, length, d], each with its share of a bias in three equal parts."""
     length = w.shape(bias)[0]
     if not isinstance(length, int) or length % 3:
-        raise UnsupportedError("a bias for values of another size than that of keys is not understood")
+        raise UnsupportedError(
+            "a bias for values of another size than that of keys is not understood"
+        )
     shares = w.several("Split", 3, bias, axis=0, num_outputs=3)
     shaped = [w.add("Reshape", share, w.ints(heads, 1, length // 3 // heads)) for share in shares]
-    query, key, value = (w.add("Add", part, share) for part, share in zip(parts, shaped, strict=True))
+    query, key, value = (
+        w.add("Add", part, share) for part, share in zip(parts, shaped, strict=True)
+    )
     return query, key, value
 
 
@@ -151,7 +175,13 @@ def _flat(w: Writer, x: str, width: int) -> str:
 
 
 def attended(
-    w: Writer, parts: Sequence[str], mask: str | None, past: Sequence[str], scale: float, causal: int, present: bool
+    w: Writer,
+    parts: Sequence[str],
+    mask: str | None,
+    past: Sequence[str],
+    scale: float,
+    causal: int,
+    present: bool,
 ) -> tuple[str, tuple[str, ...]]:
     """ONNX's Attention over heads, and the keys and values with those of the past, if they are wanted."""
     attributes = {"scale": scale or None, "is_causal": 1 if causal else None}
@@ -217,8 +247,21 @@ def quantized_attention(
 ) -> tuple[str, ...]:
     """Attention of what quantized arrays stand for."""
     if do_rotary or past_present_share_buffer:
-        raise UnsupportedError("places that are turned inside of it, and a buffer for past and present, are not understood")
+        raise UnsupportedError(
+            "places that are turned inside of it, and a buffer for past and present, are not understood"
+        )
     floats = w.add("DequantizeLinear", weight, weight_scale, weight_zero_point, axis=1)
     product = w.add("MatMul", w.add("DequantizeLinear", x, x_scale, x_zero_point), floats)
     projected = w.add("Add", product, bias)
-    return _of_projection(w, projected, _thirds(w, weight), num_heads, mask, past, None, mask_filter_value, scale, unidirectional)
+    return _of_projection(
+        w,
+        projected,
+        _thirds(w, weight),
+        num_heads,
+        mask,
+        past,
+        None,
+        mask_filter_value,
+        scale,
+        unidirectional,
+    )

@@ -31,7 +31,11 @@ def embed_layer_normalization(
     """
     if mask_index_type not in (None, 0, 1):
         raise UnsupportedError(f"its mask_index_type {mask_index_type} is not known")
-    places = w.add("Gather", positions, position_ids) if position_ids else w.add("Slice", positions, w.ints(0), w.length(ids, 1), w.ints(0))
+    places = (
+        w.add("Gather", positions, position_ids)
+        if position_ids
+        else w.add("Slice", positions, w.ints(0), w.length(ids, 1), w.ints(0))
+    )
     total = w.add("Add", w.add("Gather", words, ids), places)
     if segment_table and segments:
         total = w.add("Add", total, w.add("Gather", segment_table, segments))
@@ -43,13 +47,20 @@ def embed_layer_normalization(
 
 
 @foreign("RelativePositionBias")
-def relative_position_bias(w: Writer, table: str, queries: str, keys: str, *, max_distance: int, is_bidirectional: int = 0) -> str:
+def relative_position_bias(
+    w: Writer, table: str, queries: str, keys: str, *, max_distance: int, is_bidirectional: int = 0
+) -> str:
     """The bias of each head by the distance of query and key, [1, h, q, k], from a table [buckets, h] (T5, Raffel et al. 2020)."""
     count, length = w.integer(queries, "query length"), w.integer(keys, "key length")
     shape = w.shape(table)
     if not isinstance(shape[0], int):
         raise UnsupportedError("the number of buckets is not known")
-    buckets = _buckets(np.arange(length)[None, :] - np.arange(count)[:, None], shape[0], max_distance, bool(is_bidirectional))
+    buckets = _buckets(
+        np.arange(length)[None, :] - np.arange(count)[:, None],
+        shape[0],
+        max_distance,
+        bool(is_bidirectional),
+    )
     rows = w.add("Gather", table, w.constant(buckets, np.int64, "buckets"))
     return w.add("Unsqueeze", w.add("Transpose", rows, perm=(2, 0, 1)), w.ints(0))
 

@@ -12,7 +12,15 @@ from allotrope.network.foreign.writer import Writer
 
 @foreign("FusedMatMul")
 def fused_matmul(
-    w: Writer, a: str, b: str, *, alpha: float = 1.0, transA: int = 0, transB: int = 0, transBatchA: int = 0, transBatchB: int = 0
+    w: Writer,
+    a: str,
+    b: str,
+    *,
+    alpha: float = 1.0,
+    transA: int = 0,
+    transB: int = 0,
+    transBatchA: int = 0,
+    transBatchB: int = 0,
 ) -> str:
     """alpha A B, either of them with its last two axes swapped, or with its first axis moved behind those of the batch."""
     a, b = _turned(w, a, transA, transBatchA), _turned(w, b, transB, transBatchB)
@@ -21,7 +29,9 @@ def fused_matmul(
 
 
 @foreign("TransposeMatMul")
-def transpose_matmul(w: Writer, a: str, b: str, *, alpha: float = 1.0, transA: int = 0, transB: int = 0) -> str:
+def transpose_matmul(
+    w: Writer, a: str, b: str, *, alpha: float = 1.0, transA: int = 0, transB: int = 0
+) -> str:
     """alpha A B, either of them with its last two axes swapped."""
     return fused_matmul(w, a, b, alpha=alpha, transA=transA, transB=transB)
 
@@ -44,7 +54,16 @@ def fused_matmul_activation(
     transBatchB: int = 0,
 ) -> str:
     """FusedMatMul and an activation."""
-    y = fused_matmul(w, a, b, alpha=alpha, transA=transA, transB=transB, transBatchA=transBatchA, transBatchB=transBatchB)
+    y = fused_matmul(
+        w,
+        a,
+        b,
+        alpha=alpha,
+        transA=transA,
+        transB=transB,
+        transBatchA=transBatchA,
+        transBatchB=transBatchB,
+    )
     return activated(w, y, activation, _of(activation, activation_alpha, activation_beta))
 
 
@@ -59,9 +78,13 @@ def _turned(w: Writer, x: str, swap: int, batch: int) -> str:
 
 def _of(activation: str, alpha: float, beta: float) -> tuple[float, ...]:
     """The parameters of an activation among those that a node brings for any."""
-    return {"LeakyRelu": (alpha,), "Elu": (alpha,), "ThresholdedRelu": (alpha,), "HardSigmoid": (alpha, beta), "Clip": (alpha, beta)}.get(
-        activation, ()
-    )
+    return {
+        "LeakyRelu": (alpha,),
+        "Elu": (alpha,),
+        "ThresholdedRelu": (alpha,),
+        "HardSigmoid": (alpha, beta),
+        "Clip": (alpha, beta),
+    }.get(activation, ())
 
 
 @foreign("FusedGemm")
@@ -111,7 +134,16 @@ def fused_convolution(
 ) -> str:
     """Conv, something added, and an activation."""
     y = w.add(
-        "Conv", x, weight, bias, auto_pad=auto_pad, dilations=dilations, group=group, kernel_shape=kernel_shape, pads=pads, strides=strides
+        "Conv",
+        x,
+        weight,
+        bias,
+        auto_pad=auto_pad,
+        dilations=dilations,
+        group=group,
+        kernel_shape=kernel_shape,
+        pads=pads,
+        strides=strides,
     )
     return activated(w, w.add("Add", y, added) if added else y, activation, activation_params)
 
@@ -150,7 +182,13 @@ def distances(w: Writer, a: str, b: str, *, metric: str = "sqeuclidean") -> str:
 
 
 @foreign("TorchEmbedding")
-def embedding(w: Writer, weight: str, indices: str, padding: str | None = None, by_frequency: str | None = None) -> str:
+def embedding(
+    w: Writer,
+    weight: str,
+    indices: str,
+    padding: str | None = None,
+    by_frequency: str | None = None,
+) -> str:
     """Rows of a table. Which of them is padding says only that it does not learn."""
     return w.add("Gather", weight, indices)
 
@@ -176,14 +214,20 @@ def matmul_with_few_bits(
     if order or weight_prepacked or bits not in (2, 4, 8):
         raise UnsupportedError("only weights of 2, 4 or 8 bits in their own order are understood")
     blocks = -(-K // block_size)
-    integers = _unpacked(w.fixed(packed, "weight").reshape(N, -1), bits)[:, : blocks * block_size].reshape(N, blocks, block_size)
+    integers = _unpacked(w.fixed(packed, "weight").reshape(N, -1), bits)[
+        :, : blocks * block_size
+    ].reshape(N, blocks, block_size)
     scale = w.fixed(scales, "scales").reshape(N, blocks, 1)
     middle = np.full((N, blocks, 1), 2 ** (bits - 1), np.float32)
     if zero_points:
         zeros = w.fixed(zero_points, "zero points")
-        zeros = _unpacked(zeros.reshape(N, -1), bits)[:, :blocks] if zeros.dtype == np.uint8 else zeros
+        zeros = (
+            _unpacked(zeros.reshape(N, -1), bits)[:, :blocks] if zeros.dtype == np.uint8 else zeros
+        )
         middle = zeros.reshape(N, blocks, 1)
-    weight = ((integers.astype(np.float32) - middle.astype(np.float32)) * scale.astype(np.float32)).reshape(N, -1)[:, :K]
+    weight = (
+        (integers.astype(np.float32) - middle.astype(np.float32)) * scale.astype(np.float32)
+    ).reshape(N, -1)[:, :K]
     if weight.shape != (N, K):
         raise ModelError(f"its weight has {weight.shape[1]} numbers a column, expected {K}")
     name = w.constant(np.ascontiguousarray(weight.T).astype(scale.dtype), name="weight")

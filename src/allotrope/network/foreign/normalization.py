@@ -8,15 +8,26 @@ from allotrope.network.foreign.writer import Writer
 
 @foreign("LayerNormalization", domain="", before=17)
 def layer_normalization(
-    w: Writer, x: str, scale: str, bias: str | None = None, *, axis: int = -1, epsilon: float = 1e-5, stash_type: int = 1
+    w: Writer,
+    x: str,
+    scale: str,
+    bias: str | None = None,
+    *,
+    axis: int = -1,
+    epsilon: float = 1e-5,
+    stash_type: int = 1,
 ) -> tuple[str, ...]:
     """The operator of opset 17, which ONNX Runtime writes into files of any opset."""
-    return w.several("LayerNormalization", 3, x, scale, bias, axis=axis, epsilon=epsilon, stash_type=stash_type)
+    return w.several(
+        "LayerNormalization", 3, x, scale, bias, axis=axis, epsilon=epsilon, stash_type=stash_type
+    )
 
 
 @foreign("SimplifiedLayerNormalization", domain="")
 @foreign("SimplifiedLayerNormalization")
-def simplified_layer_normalization(w: Writer, x: str, scale: str, *, axis: int = -1, epsilon: float = 1e-5, stash_type: int = 1) -> str:
+def simplified_layer_normalization(
+    w: Writer, x: str, scale: str, *, axis: int = -1, epsilon: float = 1e-5, stash_type: int = 1
+) -> str:
     """x / √(mean of squares + epsilon) times a scale."""
     w.only(0)
     return w.add("RMSNormalization", x, scale, axis=axis, epsilon=epsilon, stash_type=stash_type)
@@ -24,11 +35,20 @@ def simplified_layer_normalization(w: Writer, x: str, scale: str, *, axis: int =
 
 @foreign("SkipLayerNormalization")
 def skip_layer_normalization(
-    w: Writer, x: str, skip: str, scale: str, shift: str | None = None, bias: str | None = None, *, epsilon: float = 1e-12
+    w: Writer,
+    x: str,
+    skip: str,
+    scale: str,
+    shift: str | None = None,
+    bias: str | None = None,
+    *,
+    epsilon: float = 1e-12,
 ) -> tuple[str, ...]:
     """LayerNormalization of x + skip + bias, and that sum as the fourth output."""
     total = _sum(w, x, skip, bias)
-    y, mean, deviation = w.several("LayerNormalization", 3, total, scale, shift, axis=-1, epsilon=epsilon)
+    y, mean, deviation = w.several(
+        "LayerNormalization", 3, total, scale, shift, axis=-1, epsilon=epsilon
+    )
     return y, mean, deviation, total
 
 
@@ -50,7 +70,15 @@ def _sum(w: Writer, x: str, skip: str, bias: str | None) -> str:
 
 @foreign("GroupNorm")
 def group_normalization(
-    w: Writer, x: str, scale: str, shift: str, *, activation: int, groups: int, channels_last: int = 1, epsilon: float = 1e-5
+    w: Writer,
+    x: str,
+    scale: str,
+    shift: str,
+    *,
+    activation: int,
+    groups: int,
+    channels_last: int = 1,
+    epsilon: float = 1e-5,
 ) -> str:
     """GroupNormalization of x [n, h, w, c], or [n, c, h, w], and Swish if there is an activation."""
     rank = w.rank(x)

@@ -22,7 +22,9 @@ def floats(w: Writer, x: str, scale: str, zero_point: str | None, axis: int | No
     return w.add("DequantizeLinear", x, scale, zero_point, axis=axis)
 
 
-def rounded(w: Writer, y: str, scale: str, zero_point: str | None, like: Sequence[str | None]) -> str:
+def rounded(
+    w: Writer, y: str, scale: str, zero_point: str | None, like: Sequence[str | None]
+) -> str:
     """A float array quantized; without a zero point to the type of those that are `like` it."""
     if zero_point is None:
         known = [w.dtype(name) for name in like if name]
@@ -32,25 +34,43 @@ def rounded(w: Writer, y: str, scale: str, zero_point: str | None, like: Sequenc
 
 
 @foreign("DequantizeLinear")
-def dequantize_linear(w: Writer, x: str, scale: str, zero_point: str | None = None, *, axis: int = 1) -> str:
+def dequantize_linear(
+    w: Writer, x: str, scale: str, zero_point: str | None = None, *, axis: int = 1
+) -> str:
     """ONNX's DequantizeLinear."""
     return floats(w, x, scale, zero_point, axis)
 
 
 @foreign("QuantizeLinear")
-def quantize_linear(w: Writer, x: str, scale: str, zero_point: str | None = None, *, axis: int = 1) -> str:
+def quantize_linear(
+    w: Writer, x: str, scale: str, zero_point: str | None = None, *, axis: int = 1
+) -> str:
     """ONNX's QuantizeLinear."""
     return w.add("QuantizeLinear", x, scale, zero_point, axis=axis)
 
 
-def _of_two(w: Writer, operator: str, a: Sequence[str | None], b: Sequence[str | None], c: Sequence[str | None]) -> str:
+def _of_two(
+    w: Writer,
+    operator: str,
+    a: Sequence[str | None],
+    b: Sequence[str | None],
+    c: Sequence[str | None],
+) -> str:
     one, other = (floats(w, str(x), str(scale), zero) for x, scale, zero in (a, b))
     return rounded(w, w.add(operator, one, other), str(c[0]), c[1], (a[2], b[2], a[0], b[0]))
 
 
 @foreign("QLinearAdd")
 def add(
-    w: Writer, a: str, a_scale: str, a_zero: str | None, b: str, b_scale: str, b_zero: str | None, c_scale: str, c_zero: str | None = None
+    w: Writer,
+    a: str,
+    a_scale: str,
+    a_zero: str | None,
+    b: str,
+    b_scale: str,
+    b_zero: str | None,
+    c_scale: str,
+    c_zero: str | None = None,
 ) -> str:
     """Add."""
     return _of_two(w, "Add", (a, a_scale, a_zero), (b, b_scale, b_zero), (c_scale, c_zero))
@@ -58,7 +78,15 @@ def add(
 
 @foreign("QLinearMul")
 def multiply(
-    w: Writer, a: str, a_scale: str, a_zero: str | None, b: str, b_scale: str, b_zero: str | None, c_scale: str, c_zero: str | None = None
+    w: Writer,
+    a: str,
+    a_scale: str,
+    a_zero: str | None,
+    b: str,
+    b_scale: str,
+    b_zero: str | None,
+    c_scale: str,
+    c_zero: str | None = None,
 ) -> str:
     """Mul."""
     return _of_two(w, "Mul", (a, a_scale, a_zero), (b, b_scale, b_zero), (c_scale, c_zero))
@@ -68,14 +96,25 @@ def multiply(
 def concatenate(w: Writer, y_scale: str, y_zero: str, *inputs: str, axis: int) -> str:
     """Concat of arrays that come each with its scale and zero point."""
     if len(inputs) % 3:
-        raise ModelError(f"it has {len(inputs)} inputs behind its first two, expected three for each array")
+        raise ModelError(
+            f"it has {len(inputs)} inputs behind its first two, expected three for each array"
+        )
     parts = [floats(w, *inputs[at : at + 3]) for at in range(0, len(inputs), 3)]
     return rounded(w, w.add("Concat", *parts, axis=axis), y_scale, y_zero, inputs[2::3])
 
 
 @foreign("QLinearWhere")
 def where(
-    w: Writer, condition: str, x: str, x_scale: str, x_zero: str, y: str, y_scale: str, y_zero: str, z_scale: str, z_zero: str
+    w: Writer,
+    condition: str,
+    x: str,
+    x_scale: str,
+    x_zero: str,
+    y: str,
+    y_scale: str,
+    y_zero: str,
+    z_scale: str,
+    z_zero: str,
 ) -> str:
     """Where."""
     z = w.add("Where", condition, floats(w, x, x_scale, x_zero), floats(w, y, y_scale, y_zero))
@@ -83,19 +122,46 @@ def where(
 
 
 @foreign("QLinearSigmoid")
-def sigmoid(w: Writer, x: str, x_scale: str, x_zero: str | None, y_scale: str, y_zero: str | None = None) -> str:
+def sigmoid(
+    w: Writer, x: str, x_scale: str, x_zero: str | None, y_scale: str, y_zero: str | None = None
+) -> str:
     """Sigmoid."""
     return rounded(w, w.add("Sigmoid", floats(w, x, x_scale, x_zero)), y_scale, y_zero, (x_zero, x))
 
 
 @foreign("QLinearLeakyRelu")
-def leaky_relu(w: Writer, x: str, x_scale: str, x_zero: str | None, y_scale: str, y_zero: str | None = None, *, alpha: float = 0.01) -> str:
+def leaky_relu(
+    w: Writer,
+    x: str,
+    x_scale: str,
+    x_zero: str | None,
+    y_scale: str,
+    y_zero: str | None = None,
+    *,
+    alpha: float = 0.01,
+) -> str:
     """LeakyRelu."""
-    return rounded(w, w.add("LeakyRelu", floats(w, x, x_scale, x_zero), alpha=alpha), y_scale, y_zero, (x_zero, x))
+    return rounded(
+        w,
+        w.add("LeakyRelu", floats(w, x, x_scale, x_zero), alpha=alpha),
+        y_scale,
+        y_zero,
+        (x_zero, x),
+    )
 
 
 @foreign("QLinearSoftmax")
-def soft(w: Writer, x: str, x_scale: str, x_zero: str | None, y_scale: str, y_zero: str, *, opset: int, axis: int = -1) -> str:
+def soft(
+    w: Writer,
+    x: str,
+    x_scale: str,
+    x_zero: str | None,
+    y_scale: str,
+    y_zero: str,
+    *,
+    opset: int,
+    axis: int = -1,
+) -> str:
     """Softmax, before opset 13 over all axes from `axis` on."""
     y = softmax(w, floats(w, x, x_scale, x_zero), axis, w.rank(x), flattened=opset < 13)
     return rounded(w, y, y_scale, y_zero, (x_zero, x))
@@ -126,11 +192,22 @@ def average_pool(
         "AveragePool", y, kernel_shape=kernel_shape, auto_pad=auto_pad, ceil_mode=ceil_mode, count_include_pad=count_include_pad,
         pads=pads, strides=strides,
     )  # fmt: skip
-    return rounded(w, w.channels_last(y, rank) if channels_last else y, y_scale, y_zero, (x_zero, x))
+    return rounded(
+        w, w.channels_last(y, rank) if channels_last else y, y_scale, y_zero, (x_zero, x)
+    )
 
 
 @foreign("QLinearGlobalAveragePool")
-def global_average_pool(w: Writer, x: str, x_scale: str, x_zero: str, y_scale: str, y_zero: str, *, channels_last: int = 0) -> str:
+def global_average_pool(
+    w: Writer,
+    x: str,
+    x_scale: str,
+    x_zero: str,
+    y_scale: str,
+    y_zero: str,
+    *,
+    channels_last: int = 0,
+) -> str:
     """GlobalAveragePool."""
     y = floats(w, x, x_scale, x_zero)
     if channels_last:
@@ -143,7 +220,15 @@ def global_average_pool(w: Writer, x: str, x_scale: str, x_zero: str, y_scale: s
 
 @foreign("QLinearReduceMean")
 def reduce_mean(
-    w: Writer, x: str, x_scale: str, x_zero: str | None, y_scale: str, y_zero: str | None = None, *, axes: tuple[int, ...], keepdims: int
+    w: Writer,
+    x: str,
+    x_scale: str,
+    x_zero: str | None,
+    y_scale: str,
+    y_zero: str | None = None,
+    *,
+    axes: tuple[int, ...],
+    keepdims: int,
 ) -> str:
     """ReduceMean."""
     y = w.add("ReduceMean", floats(w, x, x_scale, x_zero), w.ints(*axes), keepdims=keepdims)
@@ -207,14 +292,26 @@ def gemm(
     transB: int = 0,
 ) -> str:
     """Gemm, its int32 bias in units of alpha and both scales; not quantized if there is no scale for the result."""
-    shift = floats(w, c, _product(w, a_scale, b_scale, alpha), None, len(w.shape(c)) - 1) if c else None
+    shift = (
+        floats(w, c, _product(w, a_scale, b_scale, alpha), None, len(w.shape(c)) - 1) if c else None
+    )
     second = floats(w, b, b_scale, b_zero, 0 if transB else 1)
-    y = w.add("Gemm", floats(w, a, a_scale, a_zero), second, shift, alpha=alpha, transA=transA, transB=transB)
+    y = w.add(
+        "Gemm",
+        floats(w, a, a_scale, a_zero),
+        second,
+        shift,
+        alpha=alpha,
+        transA=transA,
+        transB=transB,
+    )
     return rounded(w, y, y_scale, y_zero, (a_zero,)) if y_scale else y
 
 
 @foreign("DynamicQuantizeMatMul")
-def dynamic_matmul(w: Writer, a: str, b: str, b_scale: str, b_zero: str | None = None, bias: str | None = None) -> str:
+def dynamic_matmul(
+    w: Writer, a: str, b: str, b_scale: str, b_zero: str | None = None, bias: str | None = None
+) -> str:
     """A, quantized by its own extremes, times what B stands for, + bias."""
     quantized = w.several("DynamicQuantizeLinear", 3, a)
     y = w.add("MatMul", floats(w, *quantized), floats(w, b, b_scale, b_zero, -1))
@@ -223,7 +320,14 @@ def dynamic_matmul(w: Writer, a: str, b: str, b_scale: str, b_zero: str | None =
 
 @foreign("MatMulIntegerToFloat")
 def matmul_to_float(
-    w: Writer, a: str, b: str, a_scale: str, b_scale: str, a_zero: str | None = None, b_zero: str | None = None, bias: str | None = None
+    w: Writer,
+    a: str,
+    b: str,
+    a_scale: str,
+    b_scale: str,
+    a_zero: str | None = None,
+    b_zero: str | None = None,
+    bias: str | None = None,
 ) -> str:
     """What A stands for times what B stands for, + bias."""
     y = w.add("MatMul", floats(w, a, a_scale, a_zero, -2), floats(w, b, b_scale, b_zero, -1))
@@ -267,8 +371,12 @@ def _turned(w: Writer, weight: str, scale: str, zero_point: str) -> str:
     """What weights of few bits [directions, from, 4 h] stand for, [directions, 4 h, from]; a scale a direction, or one a column of it."""
     integers, factor, middle = (w.fixed(name, "weight") for name in (weight, scale, zero_point))
     if integers.ndim != 3:
-        raise UnsupportedError(f"its weight has the shape {list(integers.shape)}, expected [directions, from, 4 h]")
-    factor, middle = (part.reshape(len(integers), 1, -1).astype(np.float32) for part in (factor, middle))
+        raise UnsupportedError(
+            f"its weight has the shape {list(integers.shape)}, expected [directions, from, 4 h]"
+        )
+    factor, middle = (
+        part.reshape(len(integers), 1, -1).astype(np.float32) for part in (factor, middle)
+    )
     plain = (integers.astype(np.float32) - middle) * factor
     return w.constant(np.ascontiguousarray(plain.swapaxes(1, 2)), name="weight")
 
@@ -298,7 +406,16 @@ def quantized_embedding(
     epsilon: float = 1e-12,
 ) -> tuple[str, ...]:
     """EmbedLayerNormalization of what its tables stand for."""
-    tables = [floats(w, words, words_scale, words_zero), floats(w, positions, positions_scale, positions_zero)]
-    third = floats(w, segment_table, segments_scale, segments_zero) if segment_table and segments_scale else None
+    tables = [
+        floats(w, words, words_scale, words_zero),
+        floats(w, positions, positions_scale, positions_zero),
+    ]
+    third = (
+        floats(w, segment_table, segments_scale, segments_zero)
+        if segment_table and segments_scale
+        else None
+    )
     ends = [floats(w, scale, scale_scale, scale_zero), floats(w, shift, shift_scale, shift_zero)]
-    return embed_layer_normalization(w, ids, segments, *tables, third, *ends, mask, epsilon=epsilon)[:2]
+    return embed_layer_normalization(
+        w, ids, segments, *tables, third, *ends, mask, epsilon=epsilon
+    )[:2]

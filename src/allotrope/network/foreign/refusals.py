@@ -13,7 +13,9 @@ refused(
     why="is laid out for one kind of processor (ONNX Runtime's level ORT_ENABLE_ALL). Save the file with ORT_ENABLE_EXTENDED, or give the "
     "file that was optimized",
 )  # fmt: skip
-refused("Inverse", why="inverts matrices, for which ONNX has no operator. Export the network without it")
+refused(
+    "Inverse", why="inverts matrices, for which ONNX has no operator. Export the network without it"
+)
 refused("GroupQueryAttention", "SparseAttention", "PagedAttention", "DecoderMaskedMultiHeadAttention", "DecoderMaskedSelfAttention",
         "PackedAttention", "PackedMultiHeadAttention", "LongformerAttention", "DecoderAttention",
         why="keeps its past in buffers that are laid out for one engine. Export the network with plain attention")  # fmt: skip

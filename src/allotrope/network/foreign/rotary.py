@@ -27,7 +27,10 @@ def rotary_embedding(
     """
     if is_packed_batching or scale != 1:
         raise UnsupportedError("only rows of equal lengths, and a scale of 1, are understood")
-    attributes = {"interleaved": interleaved or None, "rotary_embedding_dim": rotary_embedding_dim or None}
+    attributes = {
+        "interleaved": interleaved or None,
+        "rotary_embedding_dim": rotary_embedding_dim or None,
+    }
     flat = w.rank(x) == 3
     heads = num_heads if flat else None
     if flat and not heads:

@@ -22,10 +22,18 @@ _PASSES = 100
 
 def has_foreign(graph: Graph, opset: int) -> bool:
     """Whether any node is in the table of foreign operators."""
-    return any(_entry(node, opset) or any(has_foreign(inner, opset) for inner in node.subgraphs) for node in graph.nodes)
+    return any(
+        _entry(node, opset) or any(has_foreign(inner, opset) for inner in node.subgraphs)
+        for node in graph.nodes
+    )
 
 
-def spelled(graph: Graph, opset: int, infer: Callable[[Graph], Mapping[str, Value]], report: Callable[[str], None]) -> Graph:
+def spelled(
+    graph: Graph,
+    opset: int,
+    infer: Callable[[Graph], Mapping[str, Value]],
+    report: Callable[[str], None],
+) -> Graph:
     """The graph in ONNX's own operators; `infer` gives what is known of the values of a graph.
 
     Raises: UnsupportedError, ModelError, naming the nodes.
@@ -41,7 +49,9 @@ def spelled(graph: Graph, opset: int, infer: Callable[[Graph], Mapping[str, Valu
         if not work.waiting:
             break
         if not work.counts:
-            raise UnsupportedError(f"{'; '.join(work.waiting[:20])}. Save the file with shapes that can be inferred.")
+            raise UnsupportedError(
+                f"{'; '.join(work.waiting[:20])}. Save the file with shapes that can be inferred."
+            )
     kinds = ", ".join(f"{count} {operator}" for operator, count in sorted(counts.items()))
     report(f"reading: {kinds} read as what they stand for in ONNX's own operators")
     return graph
@@ -61,7 +71,11 @@ class _Pass:
         """The graph, and those inside it, with what can be spelled by now."""
         nodes: list[Node] = []
         for node in graph.nodes:
-            inner = {name: self.graph(value) for name, value in node.attributes.items() if isinstance(value, Graph)}
+            inner = {
+                name: self.graph(value)
+                for name, value in node.attributes.items()
+                if isinstance(value, Graph)
+            }
             node = replace(node, attributes={**node.attributes, **inner}) if inner else node
             found = _entry(node, self.opset)
             nodes += [node] if found is None else self.spell(node, found)
@@ -105,10 +119,17 @@ def _ending_in(nodes: list[Node], names: tuple[str, ...], node: Node) -> list[No
         elif new:
             more.append(Node("Identity", (old,), (new,), {}, new))
     renamed = [
-        replace(one, inputs=tuple(wanted.get(n, n) for n in one.inputs), outputs=tuple(wanted.get(n, n) for n in one.outputs))
+        replace(
+            one,
+            inputs=tuple(wanted.get(n, n) for n in one.inputs),
+            outputs=tuple(wanted.get(n, n) for n in one.outputs),
+        )
         for one in nodes
     ]
-    return [*renamed, *(replace(one, inputs=(wanted.get(one.inputs[0], one.inputs[0]),)) for one in more)]
+    return [
+        *renamed,
+        *(replace(one, inputs=(wanted.get(one.inputs[0], one.inputs[0]),)) for one in more),
+    ]
 
 
 def _used(graph: Graph) -> frozenset[str]:

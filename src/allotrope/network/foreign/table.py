@@ -55,7 +55,9 @@ class Foreign:
 
     @property
     def _parameters(self) -> list[inspect.Parameter]:
-        return list(inspect.signature(self.spelling).parameters.values())[1:] if self.spelling else []
+        return (
+            list(inspect.signature(self.spelling).parameters.values())[1:] if self.spelling else []
+        )
 
     def misuse(self, node: NodeProto) -> Iterator[str]:
         """What does not fit the definition: attributes that are unknown, of another type or lacking, and the number of inputs."""
@@ -63,18 +65,28 @@ class Foreign:
             return
         known, given = self.attributes, {attribute.name: attribute for attribute in node.attribute}
         for name, attribute in given.items():
-            kind = _KINDS[str(known[name].annotation).removesuffix(" | None")] if name in known else None
+            kind = (
+                _KINDS[str(known[name].annotation).removesuffix(" | None")]
+                if name in known
+                else None
+            )
             if kind is None:
                 yield f"has the attribute '{name}', which is not known here; known are {', '.join(sorted(known)) or 'none'}"
             elif attribute.type != kind:
                 yield f"has attribute '{name}' of type {attribute.type}, not {kind}"
-        yield from (f"lacks attribute '{name}'" for name, q in known.items() if q.default is q.empty and name not in given)
+        yield from (
+            f"lacks attribute '{name}'"
+            for name, q in known.items()
+            if q.default is q.empty and name not in given
+        )
         yield from self._missing(list(node.input))
 
     def _missing(self, names: list[str]) -> Iterator[str]:
         inputs = self.inputs
         given = [i < len(names) and names[i] != "" for i in range(len(inputs))]
-        needed = [q.name for q, there in zip(inputs, given, strict=True) if _required(q) and not there]
+        needed = [
+            q.name for q, there in zip(inputs, given, strict=True) if _required(q) and not there
+        ]
         if needed:
             yield f"lacks the inputs {', '.join(needed)}"
         if len(names) > len(inputs) and not any(q.kind is q.VAR_POSITIONAL for q in inputs):
@@ -91,7 +103,9 @@ FOREIGN: dict[tuple[str, str], Foreign] = {}
 """By domain and operator."""
 
 
-def foreign(*operators: str, domain: str = MICROSOFT, before: int = 0) -> Callable[[Function], Function]:
+def foreign(
+    *operators: str, domain: str = MICROSOFT, before: int = 0
+) -> Callable[[Function], Function]:
     """Enter a spelling into the table; its signature says which inputs and attributes the operator has."""
 
     def enter(function: Function) -> Function:

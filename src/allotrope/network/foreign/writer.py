@@ -20,7 +20,12 @@ class Writer:
     """Collects the nodes that mean what one foreign node means. Operators are ONNX's, in `OPSET`."""
 
     def __init__(
-        self, node: Node, arrays: Mapping[str, np.ndarray], known: Mapping[str, Value], taken: set[str], used: frozenset[str]
+        self,
+        node: Node,
+        arrays: Mapping[str, np.ndarray],
+        known: Mapping[str, Value],
+        taken: set[str],
+        used: frozenset[str],
     ) -> None:
         """`known` is what is inferred of values, `used` are the names that somebody takes."""
         self.node = node
@@ -33,7 +38,9 @@ class Writer:
         """Adds a node with one output; gives its name. Attributes that are None are left out."""
         return self.several(operator, 1, *inputs, **attributes)[0]
 
-    def several(self, operator: str, count: int, *inputs: str | None, **attributes: Any) -> tuple[str, ...]:
+    def several(
+        self, operator: str, count: int, *inputs: str | None, **attributes: Any
+    ) -> tuple[str, ...]:
         """Adds a node with `count` outputs; gives their names."""
         outputs = tuple(free_name(f"{self.stem}/{operator}", self.taken) for _ in range(count))
         names = [name or "" for name in inputs]
@@ -68,7 +75,9 @@ class Writer:
         """The same, if it must be an array of the file. Raises: UnsupportedError if it is computed."""
         array = self.array(name)
         if array is None:
-            raise UnsupportedError(f"its {what} '{name}' is computed; it is understood only as an array of the file")
+            raise UnsupportedError(
+                f"its {what} '{name}' is computed; it is understood only as an array of the file"
+            )
         return array
 
     def integer(self, name: str, what: str) -> int:
@@ -105,9 +114,13 @@ class Writer:
 
     def only(self, *outputs: int) -> None:
         """Raises: UnsupportedError if somebody takes an output that is not among these."""
-        others = [name for i, name in enumerate(self.node.outputs) if i not in outputs and self.wants(i)]
+        others = [
+            name for i, name in enumerate(self.node.outputs) if i not in outputs and self.wants(i)
+        ]
         if others:
-            raise UnsupportedError(f"its output {', '.join(others)} is used, which is not understood")
+            raise UnsupportedError(
+                f"its output {', '.join(others)} is used, which is not understood"
+            )
 
     # --- what many spellings need
 

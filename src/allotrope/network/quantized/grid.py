@@ -45,7 +45,10 @@ class Grid:
     def numbers(self, integers: np.ndarray) -> np.ndarray:
         """What an array that fits stands for, in the scale's type."""
         wide = np.float64 if self.scale.dtype.itemsize > 4 else np.float32
-        scale, zero_point = (self._spread(part.astype(wide), integers.shape) for part in (self.scale, self.zero_point))
+        scale, zero_point = (
+            self._spread(part.astype(wide), integers.shape)
+            for part in (self.scale, self.zero_point)
+        )
         return np.asarray((integers.astype(wide) - zero_point) * scale).astype(self.scale.dtype)
 
     def _spread(self, part: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
@@ -60,7 +63,10 @@ class Grid:
     def bounds(self, dtype: np.dtype) -> tuple[float, float]:
         """The lowest and the highest number of a grid with one scale."""
         low, high = limits(dtype)
-        scale, zero_point = float(self.scale.reshape(())), float(self.zero_point.astype(np.float64).reshape(-1)[0])
+        scale, zero_point = (
+            float(self.scale.reshape(())),
+            float(self.zero_point.astype(np.float64).reshape(-1)[0]),
+        )
         return (low - zero_point) * scale, (high - zero_point) * scale
 
 

@@ -1,0 +1,1 @@
+"""The float network that a quantized one stands for."""

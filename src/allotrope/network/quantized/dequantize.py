@@ -1,0 +1,57 @@
+"""Reads a quantized network as the float network that it stands for, so that it can be trained further."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+
+import allotrope.network.quantized.products
+import allotrope.network.quantized.readers  # noqa: F401 - both fill the table
+from allotrope.network.graph import Graph
+from allotrope.network.names import listed
+from allotrope.network.quantized.following import Dequantizing
+
+ROUNDING = frozenset(
+    {
+        "ConvInteger",
+        "DynamicQuantizeLinear",
+        "MatMulInteger",
+        "QLinearConv",
+        "QLinearMatMul",
+        "QuantizeLinear",
+    }
+)
+"""Operators that round activations, or compute with rounded ones."""
+
+
+def dequantized(graph: Graph, report: Callable[[str], None]) -> Graph:
+    """The float network that a quantized one stands for: its weights as float arrays, its activations not rounded but limited.
+
+    What stands for nothing here, such as integers that are given out, stays as it is.
+    """
+    if not any(
+        node.operator in ROUNDING | {"DequantizeLinear"} and not node.domain for node in graph.nodes
+    ):
+        return graph
+    work = Dequantizing(graph)
+    changed = work.run()
+    if changed is graph:
+        return graph
+    if work.read:
+        types = ", ".join(sorted({graph.constants[name].dtype.name for name in work.read}))
+        report(
+            f"repair: {len(work.read)} arrays of {types} are read as the float numbers that they stand for: {listed(sorted(work.read))}; "
+            "--no-repair quantization leaves them"
+        )
+    gone, clips = (_count(graph, kind) - _count(changed, kind) for kind in (ROUNDING, {"Clip"}))
+    if gone:
+        report(
+            f"repair: {gone} nodes no longer round what they compute, so that there are gradients; "
+            f"the limits of their numbers stay, in {-clips} Clip; --no-repair quantization keeps the rounding"
+        )
+    return changed
+
+
+def _count(graph: Graph, operators: Iterable[str]) -> int:
+    counts = Counter(node.operator for node in graph.nodes if not node.domain)
+    return sum(counts[operator] for operator in operators)
