@@ -7,6 +7,8 @@ import allotrope.network.foreign.layout
 import allotrope.network.foreign.linear
 import allotrope.network.foreign.normalization
 import allotrope.network.foreign.quantized
+import allotrope.network.foreign.quantized_layers
 import allotrope.network.foreign.refusals
 import allotrope.network.foreign.rotary
-import allotrope.network.foreign.shaping  # noqa: F401 - each fills the table
+import allotrope.network.foreign.shaping
+import allotrope.network.foreign.weight_quantized  # noqa: F401 - each fills the table
