@@ -136,7 +136,12 @@ def _parts(
     if value is None:
         key, value = _unpacked(w, key, 2)
         return query, key, value
-    return query, *((one if w.rank(one) == 4 else in_heads(w, one, heads)) for one in (key, value))
+    return query, _key_heads(w, key, heads), _key_heads(w, value, heads)
+
+
+def _key_heads(w: Writer, x: str, heads: int) -> str:
+    """Keys or values in heads, as they may be already."""
+    return x if w.rank(x) == 4 else in_heads(w, x, heads)
 
 
 def _unpacked(w: Writer, packed: str, count: int) -> tuple[str, ...]:

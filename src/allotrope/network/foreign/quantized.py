@@ -97,7 +97,10 @@ def concatenate(w: Writer, y_scale: str, y_zero: str, *inputs: str, axis: int) -
         raise ModelError(
             f"it has {len(inputs)} inputs behind its first two, expected three for each array"
         )
-    parts = [floats(w, *inputs[at : at + 3]) for at in range(0, len(inputs), 3)]
+    parts = [
+        floats(w, x, scale, zero)
+        for x, scale, zero in zip(inputs[::3], inputs[1::3], inputs[2::3], strict=True)
+    ]
     return rounded(w, w.add("Concat", *parts, axis=axis), y_scale, y_zero, inputs[2::3])
 
 

@@ -16,8 +16,8 @@ def dynamic_matmul(
     w: Writer, a: str, b: str, b_scale: str, b_zero: str | None = None, bias: str | None = None
 ) -> str:
     """A, quantized by its own extremes, times what B stands for, + bias."""
-    quantized = w.several("DynamicQuantizeLinear", 3, a)
-    y = w.add("MatMul", floats(w, *quantized), floats(w, b, b_scale, b_zero, -1))
+    quantized, scale, zero = w.several("DynamicQuantizeLinear", 3, a)
+    y = w.add("MatMul", floats(w, quantized, scale, zero), floats(w, b, b_scale, b_zero, -1))
     return w.add("Add", y, bias) if bias else y
 
 

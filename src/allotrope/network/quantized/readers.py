@@ -57,7 +57,7 @@ def _dequantize(graph: Dequantizing, node: Node) -> None:
 @reader("QLinearConv")
 def _convolve(graph: Dequantizing, node: Node) -> None:
     x, w, y = node.inputs[:3], node.inputs[3:6], node.inputs[6:8]
-    keys = graph.grid(*x[1:]), graph.grid(*w[1:], axis=0), graph.grid(*y)
+    keys = graph.grid(x[1], x[2]), graph.grid(w[1], w[2], axis=0), graph.grid(y[0], y[1])
     inputs = [graph.stands_for(x[0], keys[0]), graph.stands_for(w[0], keys[1])]
     bias = input_of(node, 8)
     if bias and keys[0] in graph.grids and keys[1] in graph.grids:
@@ -82,7 +82,7 @@ def _bias(graph: Dequantizing, name: str, x: Grid, weight: Grid) -> str | None:
 @reader("QLinearMatMul")
 def _multiply(graph: Dequantizing, node: Node) -> None:
     a, b, y = node.inputs[:3], node.inputs[3:6], node.inputs[6:8]
-    keys = graph.grid(*a[1:], axis=-2), graph.grid(*b[1:], axis=-1), graph.grid(*y)
+    keys = graph.grid(a[1], a[2], axis=-2), graph.grid(b[1], b[2], axis=-1), graph.grid(y[0], y[1])
     inputs = [graph.stands_for(a[0], keys[0]), graph.stands_for(b[0], keys[1])]
     if None not in (*inputs, keys[2]):
         made = graph.add("MatMul", map(str, inputs), f"{node.outputs[0]}.float")
