@@ -95,19 +95,22 @@ def quantized_embedding(
     epsilon: float = 1e-12,
 ) -> tuple[str, ...]:
     """EmbedLayerNormalization of what its tables stand for."""
-    tables = [
+    third = None
+    if segment_table and segments_scale:
+        third = floats(w, segment_table, segments_scale, segments_zero)
+    outputs = embed_layer_normalization(
+        w,
+        ids,
+        segments,
         floats(w, words, words_scale, words_zero),
         floats(w, positions, positions_scale, positions_zero),
-    ]
-    third = (
-        floats(w, segment_table, segments_scale, segments_zero)
-        if segment_table and segments_scale
-        else None
+        third,
+        floats(w, scale, scale_scale, scale_zero),
+        floats(w, shift, shift_scale, shift_zero),
+        mask,
+        epsilon=epsilon,
     )
-    ends = [floats(w, scale, scale_scale, scale_zero), floats(w, shift, shift_scale, shift_zero)]
-    return embed_layer_normalization(
-        w, ids, segments, *tables, third, *ends, mask, epsilon=epsilon
-    )[:2]
+    return outputs[:2]
 
 
 def _turned(w: Writer, weight: str, scale: str, zero_point: str) -> str:
