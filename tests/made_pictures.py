@@ -14,7 +14,7 @@ SHORT, LONG = 3, 4
 
 
 def png_bytes(values: np.ndarray) -> bytes:
-    """A PNG of 16 bits a channel from uint16 [h, w, c], each row filtered by the pixel to its left."""
+    """A PNG of 16 bits from uint16 [h, w, c], its rows filtered by the pixel to the left."""
     height, width, channels = values.shape
     pixel = 2 * channels
     rows = b""
@@ -23,15 +23,22 @@ def png_bytes(values: np.ndarray) -> bytes:
         left = np.concatenate([np.zeros(pixel, np.uint8), plain[:-pixel]])
         rows += bytes([SUB]) + (plain - left).tobytes()
     header = struct.pack(">IIBBBBB", width, height, 16, PNG_COLOURS[channels], 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + _chunk(b"IHDR", header) + _chunk(b"IDAT", zlib.compress(rows)) + _chunk(b"IEND", b"")
+    return (
+        b"\x89PNG\r\n\x1a\n"
+        + _chunk(b"IHDR", header)
+        + _chunk(b"IDAT", zlib.compress(rows))
+        + _chunk(b"IEND", b"")
+    )
 
 
 def _chunk(kind: bytes, data: bytes) -> bytes:
     return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
 
-def tiff_bytes(values: np.ndarray, order: str = "<", photometric: int | None = None, deflated: bool = False) -> bytes:
-    """A TIFF in one strip from [h, w] or [h, w, c] of any type; `order` is < or >, `photometric` 0 if zero is white."""
+def tiff_bytes(
+    values: np.ndarray, order: str = "<", photometric: int | None = None, deflated: bool = False
+) -> bytes:
+    """A TIFF from [h, w] or [h, w, c]; `order` is < or >, `photometric` 0: zero is white."""
     height, width, channels = (*values.shape, 1)[:3]
     data = values.astype(values.dtype.newbyteorder(order)).tobytes()
     data = zlib.compress(data) if deflated else data
@@ -57,11 +64,17 @@ def tiff_bytes(values: np.ndarray, order: str = "<", photometric: int | None = N
         *([(338, SHORT, 1, 2)] if channels == 4 else []),  # the fourth is transparency
         (339, SHORT, channels, several(kind, extra + 2 * channels)),
     ]
-    text = struct.pack(order + "2sHI", b"II" if order == "<" else b"MM", 42, directory) + data + b"\0" * pad
+    text = (
+        struct.pack(order + "2sHI", b"II" if order == "<" else b"MM", 42, directory)
+        + data
+        + b"\0" * pad
+    )
     text += struct.pack(order + "H", len(tags))
     for tag, type_, count, value in tags:
         short = type_ == SHORT and count == 1
         text += struct.pack(order + "HHI", tag, type_, count)
         text += struct.pack(order + "HH", value, 0) if short else struct.pack(order + "I", value)
-    lists = struct.pack(order + f"{channels}H", *[bits] * channels) + struct.pack(order + f"{channels}H", *[kind] * channels)
+    lists = struct.pack(order + f"{channels}H", *[bits] * channels) + struct.pack(
+        order + f"{channels}H", *[kind] * channels
+    )
     return text + struct.pack(order + "I", 0) + lists

@@ -72,14 +72,24 @@ def test_usual_names(tmp_path, images, labels):
 
 @pytest.mark.parametrize(
     ("split", "expected"),
-    [("val", [60, 20, 20]), ("valid", [60, 20, 20]), ("dev", [60, 20, 20]), ("validate", [60, 20, 20]), ("eval", [60, 20, 20])],
+    [
+        ("val", [60, 20, 20]),
+        ("valid", [60, 20, 20]),
+        ("dev", [60, 20, 20]),
+        ("validate", [60, 20, 20]),
+        ("eval", [60, 20, 20]),
+    ],
 )
 def test_usual_names_of_splits(tmp_path, split, expected):
     arrays = {"X_train": IMAGES, "y_train": LABELS, "X_te": SOME, "y_te": SOME_LABELS}
-    assert sizes(read(tmp_path, arrays | {f"X_{split}": SOME, f"y_{split}": SOME_LABELS})) == expected
+    assert (
+        sizes(read(tmp_path, arrays | {f"X_{split}": SOME, f"y_{split}": SOME_LABELS})) == expected
+    )
 
 
-@pytest.mark.parametrize("order", [(IMAGES, LABELS, SOME, SOME_LABELS), (IMAGES, SOME, LABELS, SOME_LABELS)])
+@pytest.mark.parametrize(
+    "order", [(IMAGES, LABELS, SOME, SOME_LABELS), (IMAGES, SOME, LABELS, SOME_LABELS)]
+)
 def test_arrays_without_names_are_told_by_their_shapes(tmp_path, order):
     data = read(tmp_path, {f"arr_{place}": array for place, array in enumerate(order)})
     assert sizes(data) == [54, 6, 20] and np.array_equal(data.test.images[..., 0], SOME)
@@ -98,18 +108,31 @@ def test_arrays_without_names_are_told_by_their_shapes(tmp_path, order):
 )
 def test_arrays_that_cannot_be_told_apart_are_listed(tmp_path, order):
     message = error_of(tmp_path, {f"arr_{place}": array for place, array in enumerate(order)})
-    assert "cannot tell which" in message and f"arr_0 [{len(order[0])}, 8, 8] uint8" in message and "Expected x_train" in message
+    assert (
+        "cannot tell which" in message
+        and f"arr_0 [{len(order[0])}, 8, 8] uint8" in message
+        and "Expected x_train" in message
+    )
 
 
 @pytest.mark.parametrize(
     ("arrays", "words"),
     [
-        ({"images": IMAGES, "x": IMAGES, "y": LABELS}, ["images, x may each be the images of train", "y [60] int64"]),
+        (
+            {"images": IMAGES, "x": IMAGES, "y": LABELS},
+            ["images, x may each be the images of train", "y [60] int64"],
+        ),
         ({"x": IMAGES, "y": LABELS, "labels": LABELS}, ["y, labels may each be the labels"]),
         ({"x": IMAGES, "y": LABELS, "x_train": IMAGES, "y_train": LABELS}, ["which to learn from"]),
-        ({"x_train": IMAGES, "fine_labels": LABELS, "coarse_labels": LABELS}, ["no labels of train", "fine_labels [60]"]),
+        (
+            {"x_train": IMAGES, "fine_labels": LABELS, "coarse_labels": LABELS},
+            ["no labels of train", "fine_labels [60]"],
+        ),
         ({"foo": IMAGES, "bar": LABELS}, ["foo [60, 8, 8] uint8, bar [60] int64", "in any case"]),
-        ({"x": np.moveaxis(IMAGES, 0, -1), "y": LABELS}, ["along the last axis", "numpy.moveaxis(x, -1, 0)"]),
+        (
+            {"x": np.moveaxis(IMAGES, 0, -1), "y": LABELS},
+            ["along the last axis", "numpy.moveaxis(x, -1, 0)"],
+        ),
         ({"x": IMAGES, "y": np.ones((60, 3))}, ["one class per image"]),
         ({"x": IMAGES, "y": LABELS + 0.5}, ["whole class number"]),
         ({"x": IMAGES, "y": LABELS, "class_names": np.array(["a", "b"])}, ["0 to 2", "2 names"]),
@@ -121,15 +144,31 @@ def test_what_may_be_read_in_two_ways_is_listed(tmp_path, arrays, words):
 
 
 def test_of_several_arrays_those_shaped_like_images_are_read(tmp_path):
-    arrays = {"images": IMAGES, "data": IMAGES.reshape(60, -1), "target": LABELS, "target_names": np.array(list("abc"))}
+    arrays = {
+        "images": IMAGES,
+        "data": IMAGES.reshape(60, -1),
+        "target": LABELS,
+        "target_names": np.array(list("abc")),
+    }
     data = read(tmp_path, arrays)
     assert data.classes == ("a", "b", "c") and "left out: data [60, 64] uint8" in notes(data)
 
 
 def test_what_has_no_labels_is_left_out_and_said(tmp_path):
-    data = read(tmp_path, {"x_train": IMAGES, "y_train": LABELS, "x_test": SOME, "x_unlabeled": SOME, "ids": np.arange(60)})
+    data = read(
+        tmp_path,
+        {
+            "x_train": IMAGES,
+            "y_train": LABELS,
+            "x_test": SOME,
+            "x_unlabeled": SOME,
+            "ids": np.arange(60),
+        },
+    )
     assert sizes(data) == [42, 6, 12]
-    assert "'x_test' has no labels" in notes(data) and "x_unlabeled [20, 8, 8] uint8, ids [60] int64" in notes(data)
+    assert "'x_test' has no labels" in notes(
+        data
+    ) and "x_unlabeled [20, 8, 8] uint8, ids [60] int64" in notes(data)
 
 
 @pytest.mark.parametrize(
@@ -154,17 +193,26 @@ def test_labels_in_every_form(tmp_path, labels, classes):
 def test_numbers_from_one_are_the_names_in_their_order(tmp_path):
     data = read(tmp_path, {"x": IMAGES, "y": LABELS + 1, "class_names": np.array(list("abc"))})
     assert data.classes == ("a", "b", "c") and "labels go from 1 to 3" in notes(data)
-    assert sum(data.summary["class_counts"][split]["a"] for split in ("train", "validation", "test")) == 20
+    assert (
+        sum(data.summary["class_counts"][split]["a"] for split in ("train", "validation", "test"))
+        == 20
+    )
 
 
 def test_one_image_in_a_class_is_enough_if_all_splits_are_there(tmp_path):
     labels = LABELS.copy()
     labels[0] = 9
     splits = {"train": (IMAGES, labels), "val": (SOME, SOME_LABELS), "test": (SOME, SOME_LABELS)}
-    arrays = {f"{kind}_{split}": pair[place] for split, pair in splits.items() for place, kind in enumerate("xy")}
+    arrays = {
+        f"{kind}_{split}": pair[place]
+        for split, pair in splits.items()
+        for place, kind in enumerate("xy")
+    }
     assert read(tmp_path, arrays).summary["class_counts"]["train"]["9"] == 1
     del arrays["x_val"], arrays["y_val"]
-    assert "'9' has 1. Expected at least 2 of each for training and validation" in error_of(tmp_path, arrays)
+    assert "'9' has 1. Expected at least 2 of each for training and validation" in error_of(
+        tmp_path, arrays
+    )
 
 
 def save(folder, **arrays):
@@ -174,7 +222,9 @@ def save(folder, **arrays):
 
 
 def test_files_of_one_array_each(tmp_path):
-    save(tmp_path / "set" / "inner", X_train=IMAGES, y_train=LABELS, X_test=SOME, y_test=SOME_LABELS)
+    save(
+        tmp_path / "set" / "inner", X_train=IMAGES, y_train=LABELS, X_test=SOME, y_test=SOME_LABELS
+    )
     data = load_images(tmp_path)
     assert sizes(data) == [54, 6, 20] and data.name == "inner"
 
@@ -187,7 +237,12 @@ def test_an_archive_for_each_split(tmp_path, names):
 
 
 def test_an_archive_for_each_array(tmp_path):
-    for name, array in (("train-imgs", IMAGES), ("train-labels", LABELS), ("test-imgs", SOME), ("test-labels", SOME_LABELS)):
+    for name, array in (
+        ("train-imgs", IMAGES),
+        ("train-labels", LABELS),
+        ("test-imgs", SOME),
+        ("test-labels", SOME_LABELS),
+    ):
         np.savez_compressed(tmp_path / f"k49-{name}.npz", array)
     assert sizes(load_images(tmp_path)) == [54, 6, 20]
 
@@ -195,7 +250,9 @@ def test_an_archive_for_each_array(tmp_path):
 def test_several_data_sets_are_named(tmp_path):
     for name in ("a", "b"):
         np.savez(tmp_path / f"{name}.npz", x=IMAGES, y=LABELS)
-    with pytest.raises(DataError, match=r"several data sets \(a\.npz, b\.npz\)\. Name one of the files"):
+    with pytest.raises(
+        DataError, match=r"several data sets \(a\.npz, b\.npz\)\. Name one of the files"
+    ):
         load_images(tmp_path)
     assert load_images(tmp_path / "a.npz").name == "a"
 
@@ -207,7 +264,10 @@ def test_several_kinds_of_data_are_named_and_a_layout_chooses_the_pictures(tmp_p
     for number, image in enumerate(IMAGES):
         (tmp_path / str(LABELS[number])).mkdir(exist_ok=True)
         Image.fromarray(image).save(tmp_path / str(LABELS[number]) / f"{number}.png")
-    with pytest.raises(DataError, match=r"folders of pictures, and files of arrays in .*some\.npz.*--layout classes"):
+    with pytest.raises(
+        DataError,
+        match=r"folders of pictures, and files of arrays in .*some\.npz.*--layout classes",
+    ):
         load_images(tmp_path)
     assert load_images(tmp_path, DataOptions(layout="classes")).train.files is not None
     assert load_images(tmp_path / "some.npz").train.files is None
@@ -227,7 +287,9 @@ def test_a_run_folder_beside_an_archive_is_no_data(tmp_path):
     assert load_images(tmp_path).name == "some"
 
 
-@pytest.mark.parametrize("content", [b"", b"\x93NUMPY", b"\x93NUMPY\x09\x00", b"\x93NUMPY\x01\x00\xff\xff{", b"x" * 200])
+@pytest.mark.parametrize(
+    "content", [b"", b"\x93NUMPY", b"\x93NUMPY\x09\x00", b"\x93NUMPY\x01\x00\xff\xff{", b"x" * 200]
+)
 def test_a_damaged_npy_is_named(tmp_path, content):
     (tmp_path / "x_train.npy").write_bytes(content)
     with pytest.raises(DataError, match=r"x_train\.npy: not a readable \.npy file"):
@@ -237,21 +299,30 @@ def test_a_damaged_npy_is_named(tmp_path, content):
 def test_a_header_that_promises_too_much_is_refused_before_memory_is_asked_for(tmp_path):
     np.save(tmp_path / "y_train.npy", LABELS)
     with (tmp_path / "x_train.npy").open("wb") as file:
-        np.lib.format.write_array_header_1_0(file, {"descr": "|u1", "fortran_order": False, "shape": (60, 10**7, 10**7)})
+        np.lib.format.write_array_header_1_0(
+            file, {"descr": "|u1", "fortran_order": False, "shape": (60, 10**7, 10**7)}
+        )
     with pytest.raises(DataError, match="GB of memory"):
         load_images(tmp_path)
 
 
 @pytest.mark.parametrize(
     ("name", "role", "split"),
-    [("Yte", "labels", "test"), ("image_labels", "labels", None), ("label_names", "names", None), ("x_unlabeled", "images", "unlabelled")],
+    [
+        ("Yte", "labels", "test"),
+        ("image_labels", "labels", None),
+        ("label_names", "names", None),
+        ("x_unlabeled", "images", "unlabelled"),
+    ],
 )
 def test_what_names_say(name, role, split):
     found = array_name(name)
     assert (found.role, found.split) == (role, split)
 
 
-@pytest.mark.parametrize("name", ["fine_labels", "x_mean", "ids", "X1", "arr_0", "filenames", "train_test", ""])
+@pytest.mark.parametrize(
+    "name", ["fine_labels", "x_mean", "ids", "X1", "arr_0", "filenames", "train_test", ""]
+)
 def test_what_names_do_not_say(name):
     assert array_name(name) is None
 

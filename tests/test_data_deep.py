@@ -1,4 +1,4 @@
-"""Pictures of more than 8 bits a channel: whatever bits they use, they are stretched by the training pictures' range."""
+"""Pictures of more than 8 bits a channel are stretched by the training pictures' range."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def tiff(path, values, **options):
 
 
 def folder(root, write, splits=("",)):
-    """Two classes of eight pictures of 16x16 numbers below 256 in each split; `write` takes path, numbers and split."""
+    """Two classes of eight pictures of 16x16 bytes; `write` takes path, numbers and split."""
     for split in splits:
         for name in ("a", "b"):
             (root / split / name).mkdir(parents=True)
@@ -68,11 +68,27 @@ def error_of(root, **options):
         (lambda path, values: tiff(path, (values * 16).astype(np.uint16), order=">"), (0, 4080)),
         (lambda path, values: tiff(path, (values * 1000).astype(np.int32)), (0, 255_000)),
         (lambda path, values: tiff(path, (values / 255).astype(np.float32)), (0, 1)),
-        (lambda path, values: tiff(path, (values / 127.5 - 1).astype(np.float32), order=">"), (-1, 1)),
+        (
+            lambda path, values: tiff(path, (values / 127.5 - 1).astype(np.float32), order=">"),
+            (-1, 1),
+        ),
         (lambda path, values: path.with_suffix(".pgm").write_bytes(pgm(values * 16)), None),
-        (lambda path, values: tiff(path, np.stack([values * 16] * 3, -1).astype(np.uint16)), (0, 4080)),
-        (lambda path, values: tiff(path, np.stack([values * 16] * 3, -1).astype(np.uint16), deflated=True), (0, 4080)),
-        (lambda path, values: path.with_suffix(".png").write_bytes(png_bytes(np.stack([values * 16] * 3, -1))), (0, 4080)),
+        (
+            lambda path, values: tiff(path, np.stack([values * 16] * 3, -1).astype(np.uint16)),
+            (0, 4080),
+        ),
+        (
+            lambda path, values: tiff(
+                path, np.stack([values * 16] * 3, -1).astype(np.uint16), deflated=True
+            ),
+            (0, 4080),
+        ),
+        (
+            lambda path, values: path.with_suffix(".png").write_bytes(
+                png_bytes(np.stack([values * 16] * 3, -1))
+            ),
+            (0, 4080),
+        ),
     ],
 )
 def test_whatever_bits_are_used_all_grey_levels_are_left(tmp_path, write, value_range):
@@ -80,7 +96,9 @@ def test_whatever_bits_are_used_all_grey_levels_are_left(tmp_path, write, value_
     assert len(np.unique(data.train.images)) > 250
     assert data.train.images.min() == 0 and data.train.images.max() == 255
     assert value_range is None or data.summary["value_range"] == pytest.approx(value_range)
-    assert "16 of 16 pictures have more than 8 bits a channel" in notes(data) and "--value-range" in notes(data)
+    assert "16 of 16 pictures have more than 8 bits a channel" in notes(
+        data
+    ) and "--value-range" in notes(data)
 
 
 def pgm(values):
@@ -121,14 +139,22 @@ def test_a_negative_is_turned():
 def test_orientation_counts_for_deep_pictures_too(tmp_path):
     exif = Image.Exif()
     exif[0x0112] = 6
-    Image.fromarray(np.repeat(np.arange(8, dtype=np.uint16), 8).reshape(8, 8)).save(tmp_path / "a.png", exif=exif)
+    Image.fromarray(np.repeat(np.arange(8, dtype=np.uint16), 8).reshape(8, 8)).save(
+        tmp_path / "a.png", exif=exif
+    )
     pixels = to_pixels(Image.open(tmp_path / "a.png"), 8, 8, 1, (0, 7))[..., 0]
     assert pixels[0].tolist() == [255, 219, 182, 146, 109, 73, 36, 0]
 
 
 def test_the_range_is_that_of_the_training_pictures(tmp_path):
     factors = {"train": 16, "test": 8}
-    data = load_images(folder(tmp_path, lambda path, values, split: grey(path, values * factors[split]), tuple(factors)))
+    data = load_images(
+        folder(
+            tmp_path,
+            lambda path, values, split: grey(path, values * factors[split]),
+            tuple(factors),
+        )
+    )
     assert data.summary["value_range"] == (0, 4080)
     assert data.train.images.max() == 255 and data.test.images.max() == 128
 
@@ -137,21 +163,46 @@ def test_the_range_is_that_of_the_training_pictures(tmp_path):
     ("train", "test", "words"),
     [
         (lambda p, v: grey(p, v * 16), lambda p, v: grey(p, v), ["train 0:4080; test 0:255"]),
-        (lambda p, v: grey(p, v * 16), lambda p, v: grey(p, v * 257), ["train 0:4080; test 0:65535"]),
-        (lambda p, v: grey(p, v * 16), bytes_of, ["training pictures have more than 8 bits a channel, pictures of test 8"]),
-        (bytes_of, lambda p, v: grey(p, v * 16), ["training pictures have 8 bits a channel, pictures of test more than 8"]),
+        (
+            lambda p, v: grey(p, v * 16),
+            lambda p, v: grey(p, v * 257),
+            ["train 0:4080; test 0:65535"],
+        ),
+        (
+            lambda p, v: grey(p, v * 16),
+            bytes_of,
+            ["training pictures have more than 8 bits a channel, pictures of test 8"],
+        ),
+        (
+            bytes_of,
+            lambda p, v: grey(p, v * 16),
+            ["training pictures have 8 bits a channel, pictures of test more than 8"],
+        ),
     ],
 )
-def test_splits_that_disagree_are_refused_with_the_option_that_decides(tmp_path, train, test, words):
-    root = folder(tmp_path, lambda path, values, split: (train if split == "train" else test)(path, values), ("train", "test"))
+def test_splits_that_disagree_are_refused_with_the_option_that_decides(
+    tmp_path, train, test, words
+):
+    root = folder(
+        tmp_path,
+        lambda path, values, split: (train if split == "train" else test)(path, values),
+        ("train", "test"),
+    )
     message = error_of(root)
     assert all(word in message for word in [*words, str(root), "--value-range"])
     data = load_images(root, DataOptions(value_range=(0, 4080)))
-    assert data.train.images.max() == 255 and "0:4080 are black and white, as asked for" in notes(data)
+    assert data.train.images.max() == 255 and "0:4080 are black and white, as asked for" in notes(
+        data
+    )
 
 
 def test_pictures_of_8_bits_stay_as_they_are_beside_deep_ones(tmp_path):
-    data = load_images(folder(tmp_path, lambda path, values, _: (grey if path.parent.name == "a" else bytes_of)(path, values)))
+    data = load_images(
+        folder(
+            tmp_path,
+            lambda path, values, _: (grey if path.parent.name == "a" else bytes_of)(path, values),
+        )
+    )
     assert "8 of 16 pictures have more than 8 bits" in notes(data)
     assert all(part.images.max() == 255 for part in (data.train, data.test))
 
@@ -160,7 +211,9 @@ def test_what_is_no_number_is_black_and_counted(tmp_path):
     def write(path, values, _):
         tiff(path, np.where(values > 250, np.nan, values).astype(np.float32))
 
-    assert "values of these pictures are no numbers and were made black" in notes(load_images(folder(tmp_path, write)))
+    assert "values of these pictures are no numbers and were made black" in notes(
+        load_images(folder(tmp_path, write))
+    )
 
 
 def test_one_picture_with_a_hot_pixel_does_not_darken_the_rest(tmp_path):
@@ -174,7 +227,12 @@ def test_one_picture_with_a_hot_pixel_does_not_darken_the_rest(tmp_path):
 
 @pytest.mark.parametrize(
     "values",
-    [RNG.random((8, 8)), np.zeros((8, 8, 5), np.uint8), np.zeros((8, 8, 2), np.uint16), np.zeros((8, 8, 3), np.float32)],
+    [
+        RNG.random((8, 8)),
+        np.zeros((8, 8, 5), np.uint8),
+        np.zeros((8, 8, 2), np.uint16),
+        np.zeros((8, 8, 3), np.float32),
+    ],
 )
 def test_kinds_of_tiff_that_are_not_read_are_named(tmp_path, values):
     root = folder(tmp_path, lambda path, _, __: tiff(path, values))

@@ -1,21 +1,26 @@
-"""What is a class and what is a split: every usual layout is read as it is meant, or refused with its readings."""
+"""What is a class, what is a split: usual layouts are read, or refused with their readings."""
 
 from __future__ import annotations
 
 import json
 import os
+import random
+import re
 import unicodedata
+from pathlib import Path
 
 import pytest
 
-from allotrope.data.layout import find_layout
+from allotrope.config import FOLDER_LAYOUTS
+from allotrope.data.layout import find_layout, understood
 from allotrope.data.split_names import is_fold, split_name
 from allotrope.data.text import shown
+from allotrope.data.tree import Folder, Tree
 from allotrope.errors import DataError, UsageError
 
 
 def tree(root, *folders, count=4):
-    """Pictures in each folder; `name*7` holds seven. Nothing here decodes them, so they are empty."""
+    """Pictures in each folder, empty as nothing decodes them; `name*7` holds seven."""
     for folder in folders:
         name, _, number = folder.partition("*")
         place = root / name
@@ -50,14 +55,93 @@ TWO = {"cat": 4, "dog": 4}
 @pytest.mark.parametrize(
     ("name", "split"),
     [
-        *[(name, "train") for name in ("train", "Train", "TRAINING", "trn", "seg_train", "asl_alphabet_train", "train-set")],
-        *[(name, "train") for name in ("trainSet", "TrainImages", "images_train", "imagestrain", "train2017", "01_train")],
-        *[(name, "train") for name in ("Training Data", "train (1)", "trainval", "train_val", "training.set", "данные_train")],
-        *[(name, "validation") for name in ("val", "valid", "VALIDATION", "validate", "dev", "DevSet", "val2017", "valid_set")],
+        *[
+            (name, "train")
+            for name in (
+                "train",
+                "Train",
+                "TRAINING",
+                "trn",
+                "seg_train",
+                "asl_alphabet_train",
+                "train-set",
+            )
+        ],
+        *[
+            (name, "train")
+            for name in (
+                "trainSet",
+                "TrainImages",
+                "images_train",
+                "imagestrain",
+                "train2017",
+                "01_train",
+            )
+        ],
+        *[
+            (name, "train")
+            for name in (
+                "Training Data",
+                "train (1)",
+                "trainval",
+                "train_val",
+                "training.set",
+                "данные_train",
+            )
+        ],
+        *[
+            (name, "validation")
+            for name in (
+                "val",
+                "valid",
+                "VALIDATION",
+                "validate",
+                "dev",
+                "DevSet",
+                "val2017",
+                "valid_set",
+            )
+        ],
         *[(name, "evaluation") for name in ("eval", "Evaluation", "eval_set")],
-        *[(name, "test") for name in ("test", "testing", "tst", "holdout", "hold-out", "held_out", "HoldOut", "testset", "test_images")],
-        *[(name, "unlabelled") for name in ("unlabeled", "Unlabelled", "no_labels", "train_unlabeled", "seg_pred", "unlabeled_data")],
-        *[(name, None) for name in ("cat", "invalid", "contest", "trains", "strain", "latest", "train_test_split", "détente", "")],
+        *[
+            (name, "test")
+            for name in (
+                "test",
+                "testing",
+                "tst",
+                "holdout",
+                "hold-out",
+                "held_out",
+                "HoldOut",
+                "testset",
+                "test_images",
+            )
+        ],
+        *[
+            (name, "unlabelled")
+            for name in (
+                "unlabeled",
+                "Unlabelled",
+                "no_labels",
+                "train_unlabeled",
+                "seg_pred",
+                "unlabeled_data",
+            )
+        ],
+        *[
+            (name, None)
+            for name in (
+                "cat",
+                "invalid",
+                "contest",
+                "trains",
+                "strain",
+                "latest",
+                "train_test_split",
+                "détente",
+                "",
+            )
+        ],
     ],
 )
 def test_names_of_splits(name, split):
@@ -66,11 +150,17 @@ def test_names_of_splits(name, split):
 
 
 def test_other_words_in_a_name_are_kept_apart():
-    assert split_name("asl_alphabet_train").others == ("asl", "alphabet") and not split_name("test_tube").pure
+    assert (
+        split_name("asl_alphabet_train").others == ("asl", "alphabet")
+        and not split_name("test_tube").pure
+    )
     assert split_name("my-Train_Set2").pure
 
 
-@pytest.mark.parametrize(("name", "fold"), [("fold1", True), ("Fold_0", True), ("k-fold 3", True), ("folder1", False), ("fold", False)])
+@pytest.mark.parametrize(
+    ("name", "fold"),
+    [("fold1", True), ("Fold_0", True), ("k-fold 3", True), ("folder1", False), ("fold", False)],
+)
 def test_names_of_folds(name, fold):
     assert is_fold(name) is fold
 
@@ -80,41 +170,125 @@ def test_names_of_folds(name, fold):
     [
         (["cat", "dog"], {"train": TWO}, "'classes'"),
         (both("train", "test"), {"train": TWO, "test": TWO}, "'splits'"),
-        (both("train", "eval"), {"train": TWO, "validation": TWO}, "'eval' is taken for validation"),
-        (both("train", "val", "eval"), {"train": TWO, "validation": TWO, "test": TWO}, "'eval' is taken for test"),
-        (both("train", "eval", "test"), {"train": TWO, "validation": TWO, "test": TWO}, "'eval' is taken for validation"),
-        (both("training_set", "dev_set", "holdout"), {"train": TWO, "validation": TWO, "test": TWO}, "test from 'holdout'"),
-        (both("TRAIN", "Validate"), {"train": TWO, "validation": TWO}, "validation from 'Validate'"),
-        ([*both("seg_train/seg_train", "seg_test/seg_test"), "seg_pred/seg_pred"], {"train": TWO, "test": TWO}, "'seg_pred' (4 pictures"),
+        (
+            both("train", "eval"),
+            {"train": TWO, "validation": TWO},
+            "'eval' is taken for validation",
+        ),
+        (
+            both("train", "val", "eval"),
+            {"train": TWO, "validation": TWO, "test": TWO},
+            "'eval' is taken for test",
+        ),
+        (
+            both("train", "eval", "test"),
+            {"train": TWO, "validation": TWO, "test": TWO},
+            "'eval' is taken for validation",
+        ),
+        (
+            both("training_set", "dev_set", "holdout"),
+            {"train": TWO, "validation": TWO, "test": TWO},
+            "test from 'holdout'",
+        ),
+        (
+            both("TRAIN", "Validate"),
+            {"train": TWO, "validation": TWO},
+            "validation from 'Validate'",
+        ),
+        (
+            [*both("seg_train/seg_train", "seg_test/seg_test"), "seg_pred/seg_pred"],
+            {"train": TWO, "test": TWO},
+            "'seg_pred' (4 pictures",
+        ),
         (both("data/train", "data/test"), {"train": TWO, "test": TWO}, "train from 'train'"),
         (both("a/b/train", "a/b/test"), {"train": TWO, "test": TWO}, "'splits'"),
-        (both("train/images", "test/images"), {"train": TWO, "test": TWO}, "train from 'train/images'"),
+        (
+            both("train/images", "test/images"),
+            {"train": TWO, "test": TWO},
+            "train from 'train/images'",
+        ),
         (["photos/cat", "photos/dog"], {"train": TWO}, "'classes'"),
-        (["photos*3", "photos/cat", "photos/dog"], {"train": TWO}, "3 pictures in no class folder"),
+        (["photos*3", "photos/cat", "photos/dog"], {"train": TWO}, "3 pictures right in 'photos'"),
         (both("train"), {"train": TWO}, "'classes'"),
-        ([*both("train"), "test*8"], {"train": TWO}, "'test' (8 pictures of test without labels)"),
-        ([*both("train"), "test/images*8"], {"train": TWO}, "'test' (8 pictures of test without labels)"),
-        ([*both("train"), "test/test*8"], {"train": TWO}, "without labels"),
-        ([*both("train"), "test/unknown*8"], {"train": TWO}, "without labels"),
-        ([*both("train", "val"), "test*8"], {"train": TWO, "validation": TWO}, "without labels"),
-        ([*both("train", "test"), "unlabeled*9"], {"train": TWO, "test": TWO}, "'unlabeled' (9 pictures"),
-        ([*both("train", "test"), "train/unlabelled*9"], {"train": TWO, "test": TWO}, "'unlabelled' (9 pictures"),
+        (
+            [*both("train"), "test*8"],
+            {"train": TWO},
+            "'test' (8 pictures, for test by its name, without class folders)",
+        ),
+        (
+            [*both("train"), "test/images*8"],
+            {"train": TWO},
+            "'test' (8 pictures, for test by its name, without class folders)",
+        ),
+        ([*both("train"), "test/test*8"], {"train": TWO}, "without class folders"),
+        ([*both("train"), "test/unknown*8"], {"train": TWO}, "without class folders"),
+        (
+            [*both("train", "val"), "test*8"],
+            {"train": TWO, "validation": TWO},
+            "without class folders",
+        ),
+        (
+            [*both("train", "test"), "unlabeled*9"],
+            {"train": TWO, "test": TWO},
+            "'unlabeled' (9 pictures",
+        ),
+        (
+            [*both("train", "test"), "train/unlabelled*9"],
+            {"train": TWO, "test": TWO},
+            "'train/unlabelled' (9 pictures, unlabelled by its name)",
+        ),
         (["cat", "dog", "unlabeled*9"], {"train": TWO}, "'unlabeled' (9 pictures"),
         (["labeled/cat", "labeled/dog", "unlabeled*9"], {"train": TWO}, "'unlabeled' (9 pictures"),
-        ([*both("train", "test"), "extra*5"], {"train": TWO, "test": TWO}, "'extra' (5 pictures, in no split)"),
-        ([*both("train", "test"), "train*2"], {"train": TWO, "test": TWO}, "2 pictures of 'train' in no class folder"),
-        (["cat/train", "cat/test", "dog/train", "dog/test"], {"train": TWO, "test": TWO}, "'classes-splits'"),
-        (["cat/train", "cat/val", "dog/train", "dog/unlabeled"], {"train": TWO, "validation": {"cat": 4}}, "unlabelled by its name"),
+        (
+            [*both("train", "test"), "extra*5"],
+            {"train": TWO, "test": TWO},
+            "'extra' (5 pictures, in no split)",
+        ),
+        (
+            [*both("train", "test"), "train*2"],
+            {"train": TWO, "test": TWO},
+            "2 pictures right in 'train'",
+        ),
+        (
+            ["cat/train", "cat/test", "dog/train", "dog/test"],
+            {"train": TWO, "test": TWO},
+            "'classes-splits'",
+        ),
+        (
+            ["cat/train", "cat/val", "dog/train", "dog/unlabeled"],
+            {"train": TWO, "validation": {"cat": 4}},
+            "unlabelled by its name",
+        ),
         (["cat", "dog", "test/cat", "test/dog"], {"train": TWO, "test": TWO}, "test from 'test'"),
         (["cat/images", "dog/images"], {"train": TWO}, "'classes'"),
         (["cat/cat", "dog"], {"train": TWO}, "'classes'"),
         (["train", "plane"], {"train": {"train": 4, "plane": 4}}, "'classes'"),
         (["valid", "invalid"], {"train": {"valid": 4, "invalid": 4}}, "'classes'"),
         (["test_tube", "beaker"], {"train": {"test_tube": 4, "beaker": 4}}, "'classes'"),
-        (["positive_test", "negative_test"], {"train": {"positive_test": 4, "negative_test": 4}}, "'classes'"),
-        (["bullet_train", "freight_train", "tram"], {"train": {"bullet_train": 4, "freight_train": 4, "tram": 4}}, "'classes'"),
+        (
+            ["positive_test", "negative_test"],
+            {"train": {"positive_test": 4, "negative_test": 4}},
+            "'classes'",
+        ),
+        (
+            ["bullet_train", "freight_train", "tram"],
+            {"train": {"bullet_train": 4, "freight_train": 4, "tram": 4}},
+            "'classes'",
+        ),
         (["fold1", "fold2", "fold3"], {"train": {"fold1": 4, "fold2": 4, "fold3": 4}}, "'classes'"),
-        (["cat", "dog", "cat/.ipynb_checkpoints", ".git/a", "__MACOSX/cat", "cat/@eaDir", "thumbnails"], {"train": TWO}, "'__MACOSX'"),
+        (
+            [
+                "cat",
+                "dog",
+                "cat/.ipynb_checkpoints",
+                ".git/a",
+                "__MACOSX/cat",
+                "cat/@eaDir",
+                "thumbnails",
+            ],
+            {"train": TWO},
+            "'__MACOSX'",
+        ),
         (["cat", "dog*1"], {"train": {"cat": 4, "dog": 1}}, "dog 1"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else None,
@@ -131,20 +305,34 @@ def test_what_can_be_meant_in_one_way_is_read_so_and_said(tmp_path, folders, spl
         (["cat", "cat/kittens", "dog"], ["classes", "deepest"]),
         (["animals/cat", "animals/dog", "cars/audi"], ["classes", "deepest"]),
         (["site1/cat", "site1/dog", "site2/cat", "site2/dog"], ["classes", "deepest", "pooled"]),
-        (["fold1/cat", "fold1/dog", "fold2/cat", "fold2/dog", "fold3/cat", "fold3/dog"], ["folds", "pooled"]),
-        (["fold_0/cat", "fold_0/dog", "fold_1/cat", "fold_1/dog"], ["pooled", "deepest", "classes"]),
+        (
+            ["fold1/cat", "fold1/dog", "fold2/cat", "fold2/dog", "fold3/cat", "fold3/dog"],
+            ["folds", "pooled"],
+        ),
+        (
+            ["fold_0/cat", "fold_0/dog", "fold_1/cat", "fold_1/dog"],
+            ["pooled", "deepest", "classes"],
+        ),
         ([*both("train"), "extra*5"], ["splits", "classes", "deepest"]),
         (["train/steam", "train/diesel", "plane"], ["splits", "classes", "deepest"]),
         (["train", "train/steam", "plane"], ["classes", "deepest"]),
         (["cat", "dog", "test*9"], ["splits", "classes"]),
         (["cat/train", "cat/test", "dog"], ["classes-splits", "classes", "deepest"]),
-        (["train/animals/cat", "train/animals/dog", "train/cars/audi", "test/animals/cat"], ["splits", "splits-deepest"]),
-        (["train/cat", "train/cat/kittens", "train/dog", "test/cat", "test/dog"], ["splits", "splits-deepest"]),
+        (
+            ["train/animals/cat", "train/animals/dog", "train/cars/audi", "test/animals/cat"],
+            ["splits", "splits-deepest"],
+        ),
+        (
+            ["train/cat", "train/cat/kittens", "train/dog", "test/cat", "test/dog"],
+            ["splits", "splits-deepest"],
+        ),
         (both("entrenamiento", "prueba"), ["classes", "deepest", "pooled"]),
     ],
     ids=lambda value: " ".join(value),
 )
-def test_what_can_be_read_in_two_ways_is_refused_and_each_reading_can_be_chosen(tmp_path, folders, layouts):
+def test_what_can_be_read_in_two_ways_is_refused_and_each_reading_can_be_chosen(
+    tmp_path, folders, layouts
+):
     message = error_of(tree(tmp_path, *folders))
     assert [line.split()[1].rstrip(":") for line in message.splitlines()[1:]] == layouts
     for layout in layouts:
@@ -160,11 +348,17 @@ def test_what_can_be_read_in_two_ways_is_refused_and_each_reading_can_be_chosen(
         ([*both("train", "val", "validation")], ["val and validation are both validation"]),
         ([*both("train", "training")], ["train and training are both train"]),
         (["val/cat", "test/cat", "test/dog"], ["no folder of training pictures"]),
-        (["mnist/train/0", "mnist/train/1", "mnist/test/0", "digits/train/0", "digits/train/1"], ["2 data sets", "digits, mnist"]),
-        (["train/train/cat", "train/train/dog", "train/val/cat", "test*3"], ["holds splits itself"]),
+        (
+            ["mnist/train/0", "mnist/train/1", "mnist/test/0", "digits/train/0", "digits/train/1"],
+            ["2 data sets", "digits, mnist"],
+        ),
+        (
+            ["train/train/cat", "train/train/dog", "train/val/cat", "test*3"],
+            ["holds splits itself"],
+        ),
         ([*both("train"), "test/cat", "test/wolf"], ["test: wolf", "cat, dog"]),
         ([*both("train"), "test/wolf"], ["test: wolf"]),
-        (["unlabeled*9", "pred*3"], ["without labels", "'unlabeled'"]),
+        (["unlabeled*9", "pred*3"], ["only pictures without labels"]),
     ],
     ids=lambda value: " ".join(value),
 )
@@ -180,7 +374,11 @@ def test_an_unknown_layout_is_a_wrong_usage(tmp_path):
 
 @pytest.mark.parametrize(
     ("layout", "words"),
-    [("splits", "no folder of training pictures"), ("classes-splits", "no class folder holds a train"), ("folds", "fold1, fold2")],
+    [
+        ("splits", "no folder of training pictures"),
+        ("classes-splits", "no class folder holds a train"),
+        ("folds", "fold1, fold2"),
+    ],
 )
 def test_a_layout_that_is_not_there(tmp_path, layout, words):
     assert words in error_of(tree(tmp_path, "cat", "dog"), layout)
@@ -239,7 +437,49 @@ def test_names_in_every_encoding_stay_apart(tmp_path):
 
 def test_accents_are_composed_alike_and_near_names_are_said(tmp_path):
     apple = "äpfel"
-    counts, _ = read(tree(tmp_path, f"train/{apple}", "train/b", f"test/{unicodedata.normalize('NFD', apple)}", "test/b"))
+    counts, _ = read(
+        tree(
+            tmp_path,
+            f"train/{apple}",
+            "train/b",
+            f"test/{unicodedata.normalize('NFD', apple)}",
+            "test/b",
+        )
+    )
     assert counts["train"] == counts["test"]
     _, notes = read(tree(tmp_path / "more", "Cat", "cat", "dog"))
     assert "differ in case or spaces only: 'Cat'/'cat'" in notes
+
+
+WORDS = ["train", "test", "val", "eval", "unlabeled", "cat", "dog", "images", "Train", "extra"]
+WORDS += ["fold1", "fold2", "fold3", "seg_train", "seg_test", "data", "pred", "cat_train"]
+
+
+def made_tree(rng, path, depth=0):
+    """A folder with any of the words in it, a few levels deep, as a scan would find it."""
+    folder = Folder(path, [path / f"{number}.png" for number in range(rng.choice([0, 0, 1, 3]))])
+    if depth < rng.choice([1, 2, 3, 4]):
+        inner = [
+            made_tree(rng, path / name, depth + 1)
+            for name in sorted(rng.sample(WORDS, rng.choice([1, 2, 2, 3, 4])))
+        ]
+        folder.folders = [child for child in inner if child.pictures or child.folders]
+    return folder
+
+
+@pytest.mark.parametrize("asked", FOLDER_LAYOUTS)
+def test_every_picture_is_read_once_or_left_out_by_name_or_the_whole_is_refused(asked):
+    read_so = 0
+    for seed in range(1000):
+        root = made_tree(random.Random(seed), Path("data"))
+        try:
+            found = understood(root.path, Tree(root), asked)
+        except DataError:
+            continue
+        placed = [path for pictures in found.splits.values() for path, _ in pictures]
+        left_out = next((note for note in found.notes if note.startswith("left out")), "")
+        counted = sum(int(number) for number in re.findall(r"(\d+) pictures", left_out))
+        assert len(placed) == len(set(placed))
+        assert " more" in left_out or len(placed) + counted == len(root.below())
+        read_so += 1
+    assert read_so > 100 or asked == "folds"

@@ -1,4 +1,4 @@
-"""What numbers in arrays mean: each array by its own type and range, and a refusal if that can be read in two ways."""
+"""What numbers in arrays mean: each by its own type and range, or a refusal with the option."""
 
 from __future__ import annotations
 
@@ -70,12 +70,19 @@ SORTED = np.array(sorted(BYTES.tolist()))
 def test_every_usual_range_gives_the_same_images_and_is_said(tmp_path, images, said):
     data = read(tmp_path, images)
     assert np.array_equal(train_images(data), SORTED)
-    assert any(f"read as {said}" in note and "--value-range" in note for note in data.summary["notes"])
+    assert any(
+        f"read as {said}" in note and "--value-range" in note for note in data.summary["notes"]
+    )
 
 
-@pytest.mark.parametrize("images", [BYTES > 127, (BYTES > 127).astype(np.uint8), (BYTES > 127) * 1, (BYTES > 127) * 1.0])
+@pytest.mark.parametrize(
+    "images", [BYTES > 127, (BYTES > 127).astype(np.uint8), (BYTES > 127) * 1, (BYTES > 127) * 1.0]
+)
 def test_two_values_are_black_and_white(tmp_path, images):
-    assert np.array_equal(train_images(read(tmp_path, images)) > 0, np.array(sorted(((BYTES > 127) * 255).tolist())) > 0)
+    assert np.array_equal(
+        train_images(read(tmp_path, images)) > 0,
+        np.array(sorted(((BYTES > 127) * 255).tolist())) > 0,
+    )
     assert set(np.unique(read(tmp_path, images).train.images)) == {0, 255}
 
 
@@ -110,7 +117,14 @@ def test_a_dark_test_split_stays_dark(tmp_path, scale):
 @pytest.mark.parametrize(
     ("train", "test", "words"),
     [
-        (FLOATS, FLOATS / 255, ["train float32 from 0 to 255, read as 0..255", "test float32 from 0 to 1, read as 0..1"]),
+        (
+            FLOATS,
+            FLOATS / 255,
+            [
+                "train float32 from 0 to 255, read as 0..255",
+                "test float32 from 0 to 1, read as 0..1",
+            ],
+        ),
         (FLOATS / 255, FLOATS, ["read as 0..1", "read as 0..255"]),
         (FLOATS / 255, FLOATS / 127.5 - 1, ["read as -1..1"]),
         (FLOATS / 127.5 - 1, FLOATS / 255, ["read as -1..1", "read as 0..1"]),
@@ -122,7 +136,9 @@ def test_a_dark_test_split_stays_dark(tmp_path, scale):
         (BYTES, (BYTES > 127).astype(np.uint8), ["test uint8 from 0 to 1, read as 0..1"]),
     ],
 )
-def test_splits_that_disagree_are_refused_with_the_option_that_decides(tmp_path, train, test, words):
+def test_splits_that_disagree_are_refused_with_the_option_that_decides(
+    tmp_path, train, test, words
+):
     message = error_of(tmp_path, train, test)
     assert all(word in message for word in [*words, "some.npz", "--value-range"])
     read(tmp_path, train, test, value_range=(0, 4095))
@@ -131,10 +147,16 @@ def test_splits_that_disagree_are_refused_with_the_option_that_decides(tmp_path,
 @pytest.mark.parametrize(
     ("images", "words"),
     [
-        ((FLOATS - FLOATS.mean()) / FLOATS.std(), ["from -1.69", "normalized", "--value-range LOW:HIGH", "-1.69163:1.70695"]),
+        (
+            (FLOATS - FLOATS.mean()) / FLOATS.std(),
+            ["from -1.69", "normalized", "--value-range LOW:HIGH", "-1.69163:1.70695"],
+        ),
         (FLOATS / 255 - 0.5, ["from -0.5 to 0.5"]),
         (FLOATS - 128, ["from -128 to 127"]),
-        (np.where(BYTES > 250, np.nan, FLOATS), ["values that are nan or infinite", "numpy.nan_to_num"]),
+        (
+            np.where(BYTES > 250, np.nan, FLOATS),
+            ["values that are nan or infinite", "numpy.nan_to_num"],
+        ),
         (np.where(BYTES > 250, -np.inf, FLOATS), ["nan or infinite"]),
         (FLOATS.astype(np.complex64), ["complex64"]),
         (FLOATS.reshape(60, 64), ["[60, 64]", "reshape(-1, 8, 8)"]),
@@ -175,25 +197,35 @@ def test_few_bright_pixels_are_no_outliers():
 
 def test_dark_bytes_are_said_and_can_be_stretched(tmp_path):
     dark = BYTES // 16
-    assert any("brightest value is 15 of 255; --value-range 0:15" in note for note in read(tmp_path, dark).summary["notes"])
+    assert any(
+        "brightest value is 15 of 255; --value-range 0:15" in note
+        for note in read(tmp_path, dark).summary["notes"]
+    )
     assert read(tmp_path, dark, value_range=(0, 15)).train.images.max() == 255
 
 
 def test_an_opaque_fourth_channel_is_left_out_and_said(tmp_path):
     colour = np.stack([FLOATS / 255] * 3 + [np.ones_like(FLOATS)], -1)
     data = read(tmp_path, colour)
-    assert data.image == (3, 8, 8) and any("opaque everywhere" in note for note in data.summary["notes"])
+    assert data.image == (3, 8, 8) and any(
+        "opaque everywhere" in note for note in data.summary["notes"]
+    )
 
 
 def test_agreement_is_of_both_ends_and_of_the_width():
-    spread = {name: array_spread(np.linspace(*ends, 1000)) for name, ends in (("train", (0, 100)), ("low", (-60, 100)), ("flat", (40, 50)))}
+    spread = {
+        name: array_spread(np.linspace(*ends, 1000))
+        for name, ends in (("train", (0, 100)), ("low", (-60, 100)), ("flat", (40, 50)))
+    }
     check_agreement("data", {"train": spread["train"]}, (0, 100))
     for other in ("low", "flat"):
         with pytest.raises(DataError, match=other):
             check_agreement("data", {"train": spread["train"], other: spread[other]}, (0, 100))
 
 
-@pytest.mark.parametrize(("text", "expected"), [("0:4095", (0, 4095)), ("-1:1", (-1, 1)), ("-1024:3.5e3", (-1024, 3500))])
+@pytest.mark.parametrize(
+    ("text", "expected"), [("0:4095", (0, 4095)), ("-1:1", (-1, 1)), ("-1024:3.5e3", (-1024, 3500))]
+)
 def test_ranges_on_the_command_line(text, expected):
     assert parse_value_range(text) == expected
 

@@ -21,25 +21,39 @@ QMNIST = np.stack([LABELS, *[np.arange(60)] * 7], 1).astype(np.int32)
 def write_idx(path, array):
     path.parent.mkdir(parents=True, exist_ok=True)
     kind = TYPES[array.dtype.str[1:]]
-    data = struct.pack(f">HBB{array.ndim}I", 0, kind, array.ndim, *array.shape) + array.astype(array.dtype.newbyteorder(">")).tobytes()
+    data = (
+        struct.pack(f">HBB{array.ndim}I", 0, kind, array.ndim, *array.shape)
+        + array.astype(array.dtype.newbyteorder(">")).tobytes()
+    )
     path.write_bytes(gzip.compress(data) if path.suffix == ".gz" else data)
 
 
-def mnist(folder, images="train-images-idx3-ubyte.gz", labels="train-labels-idx1-ubyte.gz", x=IMAGES, y=LABELS):
+def mnist(
+    folder,
+    images="train-images-idx3-ubyte.gz",
+    labels="train-labels-idx1-ubyte.gz",
+    x=IMAGES,
+    y=LABELS,
+):
     write_idx(folder / images, x)
     write_idx(folder / labels, y)
     return folder
 
 
 @pytest.mark.parametrize(
-    "code", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "latin-1", "cp1252"]
+    "code",
+    ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "latin-1", "cp1252"],
 )
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
 def test_class_names_in_every_encoding(tmp_path, code, end):
-    (mnist(tmp_path) / "class_names.txt").write_bytes(end.join(["äpfel", "birne", "kirsche", ""]).encode(code))
+    (mnist(tmp_path) / "class_names.txt").write_bytes(
+        end.join(["äpfel", "birne", "kirsche", ""]).encode(code)
+    )
     data = load_images(tmp_path)
     assert data.classes == ("äpfel", "birne", "kirsche")
-    assert any("read as" in note for note in data.summary["notes"]) == (code not in ("utf-8", "utf-8-sig"))
+    assert any("read as" in note for note in data.summary["notes"]) == (
+        code not in ("utf-8", "utf-8-sig")
+    )
 
 
 @pytest.mark.parametrize("name", ["class_names.txt", "classes.txt", "labels.txt", "names.txt"])
@@ -67,7 +81,9 @@ def test_numbers_that_count_lines_are_no_names(tmp_path, text, names):
     assert bool(notes) == (names == ("cat", "dog"))
 
 
-@pytest.mark.parametrize(("text", "words"), [("a\nb\na\n", "names a class twice: a"), ("\n\n", "holds no class names")])
+@pytest.mark.parametrize(
+    ("text", "words"), [("a\nb\na\n", "names a class twice: a"), ("\n\n", "holds no class names")]
+)
 def test_lists_that_name_no_classes(tmp_path, text, words):
     (mnist(tmp_path) / "labels.txt").write_text(text)
     with pytest.raises(DataError, match=words):
@@ -75,7 +91,15 @@ def test_lists_that_name_no_classes(tmp_path, text, words):
 
 
 @pytest.mark.parametrize(
-    ("data", "text"), [(b"caf\xe9", "café"), (b"\x80\x99", "€™"), (b"\x81", "\x81"), (b"", ""), ("日本".encode(), "日本"), (b"ab", "ab")]
+    ("data", "text"),
+    [
+        (b"caf\xe9", "café"),
+        (b"\x80\x99", "€™"),
+        (b"\x81", "\x81"),
+        (b"", ""),
+        ("日本".encode(), "日本"),
+        (b"ab", "ab"),
+    ],
 )
 def test_bytes_of_unknown_encoding(data, text):
     assert decoded(data)[0] == text
@@ -102,7 +126,12 @@ def test_idx_files_by_any_usual_name(tmp_path, images, labels):
 
 def test_qmnist_has_the_class_in_the_first_of_eight_columns(tmp_path):
     for split in ("train", "test"):
-        mnist(tmp_path, f"qmnist-{split}-images-idx3-ubyte.gz", f"qmnist-{split}-labels-idx2-int.gz", y=QMNIST)
+        mnist(
+            tmp_path,
+            f"qmnist-{split}-images-idx3-ubyte.gz",
+            f"qmnist-{split}-labels-idx2-int.gz",
+            y=QMNIST,
+        )
     data = load_images(tmp_path)
     assert np.array_equal(data.test.labels, LABELS) and data.name == "qmnist"
     assert any("8 columns" in note for note in data.summary["notes"])
@@ -119,8 +148,14 @@ def test_a_file_that_is_there_zipped_and_plain_is_read_once(tmp_path):
 
 def test_of_several_data_sets_one_file_names_one(tmp_path):
     for name in ("letters", "digits"):
-        mnist(tmp_path, f"emnist-{name}-train-images-idx3-ubyte.gz", f"emnist-{name}-train-labels-idx1-ubyte.gz")
-    with pytest.raises(DataError, match=r"2 data sets \(emnist-digits, emnist-letters\)\. Name one of the files") as caught:
+        mnist(
+            tmp_path,
+            f"emnist-{name}-train-images-idx3-ubyte.gz",
+            f"emnist-{name}-train-labels-idx1-ubyte.gz",
+        )
+    with pytest.raises(
+        DataError, match=r"2 data sets \(emnist-digits, emnist-letters\)\. Name one of the files"
+    ) as caught:
         load_images(tmp_path)
     named = str(caught.value).split("such as ")[1].rstrip(".")
     assert load_images(named).name == "emnist-digits"
@@ -129,7 +164,11 @@ def test_of_several_data_sets_one_file_names_one(tmp_path):
 
 @pytest.mark.parametrize(
     ("images", "value_range"),
-    [((IMAGES / 255).astype(np.float32), None), (IMAGES.astype(np.int16) * 16, True), (IMAGES.astype(np.int32), None)],
+    [
+        ((IMAGES / 255).astype(np.float32), None),
+        (IMAGES.astype(np.int16) * 16, True),
+        (IMAGES.astype(np.int32), None),
+    ],
 )
 def test_idx_of_every_type_of_number(tmp_path, images, value_range):
     data = load_images(mnist(tmp_path, x=images, y=LABELS.astype(np.int32)))
@@ -139,6 +178,8 @@ def test_idx_of_every_type_of_number(tmp_path, images, value_range):
 def test_sets_in_several_folders_are_named(tmp_path):
     for name in ("MNIST", "Fashion"):
         mnist(tmp_path / name / "raw")
-    with pytest.raises(DataError, match=r"several folders: .*Fashion/raw .*MNIST/raw .*Name one of the folders"):
+    with pytest.raises(
+        DataError, match=r"several folders: .*Fashion/raw .*MNIST/raw .*Name one of the folders"
+    ):
         load_images(tmp_path)
     assert len(load_images(tmp_path / "MNIST").train) == 42

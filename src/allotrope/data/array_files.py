@@ -1,4 +1,4 @@
-"""Arrays in `.npz` and `.npy` files: which there are, told by their headers, before any is loaded. Nothing is unpickled."""
+"""Arrays in `.npz` and `.npy` files, told by their headers; nothing is unpickled."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class StoredArray:
 
 
 def stored_arrays(paths: Iterable[Path]) -> list[StoredArray]:
-    """The arrays in these files. One in a file of its own, or alone in an archive, is called as the file is.
+    """The arrays in these files; one that is alone in a file is called as the file is.
 
     Raises: DataError for a damaged file.
     """
@@ -53,21 +53,29 @@ def stored_arrays(paths: Iterable[Path]) -> list[StoredArray]:
 
 
 def loaded(arrays: Iterable[StoredArray]) -> dict[str, np.ndarray]:
-    """The arrays by name. Raises: DataError for pickled objects, damage, or what would not fit in memory."""
+    """The arrays by name.
+
+    Raises: DataError for pickled objects, damage, or what would not fit in memory.
+    """
     listed = list(arrays)
     for array in listed:
         if array.dtype.hasobject:
             raise DataError(
-                f"array '{array.name}' holds pickled Python objects, which are never loaded because they can run code. "
+                f"array '{array.name}' holds pickled Python objects, which are never loaded "
+                "because they can run code. "
                 "Store it as numbers or texts, for example with numpy.asarray(x, dtype='uint8')."
             )
-    require_memory(sum(array.bytes for array in listed), "reading these arrays", "Use fewer or smaller images.")
+    require_memory(
+        sum(array.bytes for array in listed), "reading these arrays", "Use fewer or smaller images."
+    )
     found = {}
     for array in listed:
         try:
             found[array.name] = array.load()
         except Exception as error:  # noqa: BLE001 - zipfile, zlib and numpy may raise anything on a broken file
-            raise DataError(f"array '{array.name}' is damaged ({error or type(error).__name__}).") from None
+            raise DataError(
+                f"array '{array.name}' is damaged ({error or type(error).__name__})."
+            ) from None
     return found
 
 
@@ -76,7 +84,10 @@ def _in_file(path: Path) -> StoredArray:
         with path.open("rb") as file:
             shape, dtype = _header(file)
     except Exception as error:  # noqa: BLE001 - numpy may raise anything on a broken file
-        raise DataError(f"{path}: not a readable .npy file ({error or type(error).__name__}). Write it again with numpy.save.") from None
+        raise DataError(
+            f"{path}: not a readable .npy file ({error or type(error).__name__}). Write it again "
+            "with numpy.save."
+        ) from None
     return StoredArray(path.stem, path, shape, dtype, lambda: np.load(path, allow_pickle=False))
 
 
@@ -90,11 +101,17 @@ def _in_archive(path: Path, with_stem: bool) -> list[StoredArray]:
                 with archive.open(name) as file:
                     headers[name.removesuffix(".npy")] = _header(file)
     except Exception as error:  # noqa: BLE001 - zipfile and numpy may raise anything on a broken file
-        raise DataError(f"{path}: not a readable .npz file ({error or type(error).__name__}). Write it again with numpy.savez.") from None
+        raise DataError(
+            f"{path}: not a readable .npz file ({error or type(error).__name__}). Write it again "
+            "with numpy.savez."
+        ) from None
     names = {key: f"{path.stem}_{key}" if with_stem else key for key in headers}
     if with_stem and len(headers) == 1:
         names = dict.fromkeys(headers, path.stem)
-    return [StoredArray(names[key], path, shape, dtype, _loader(path, key)) for key, (shape, dtype) in headers.items()]
+    return [
+        StoredArray(names[key], path, shape, dtype, _loader(path, key))
+        for key, (shape, dtype) in headers.items()
+    ]
 
 
 def _loader(path: Path, key: str) -> Callable[[], np.ndarray]:

@@ -9,19 +9,32 @@ from dataclasses import dataclass
 from allotrope.data.split_names import SPLIT_WORDS, words
 
 ROLE_WORDS = {
-    "images": "x xs image images img imgs feature features input inputs picture pictures photo photos pixel pixels samples",
+    "images": (
+        "x xs image images img imgs feature features input inputs picture pictures photo "
+        "photos pixel pixels samples"
+    ),
     "labels": "y ys label labels lab lbl lbls target targets output outputs class answers gt",
     "names": "names classnames labelnames classes categories",
 }
 ROLES = {word: role for role, listed in ROLE_WORDS.items() for word in listed.split()}
-SHORT_SPLITS = {"tr": "train", "va": "validation", "vl": "validation", "cv": "validation", "te": "test", "ts": "test"}
+SHORT_SPLITS = {
+    "tr": "train",
+    "va": "validation",
+    "vl": "validation",
+    "cv": "validation",
+    "te": "test",
+    "ts": "test",
+}
 SPLITS = SPLIT_WORDS | SHORT_SPLITS
 PLAIN = frozenset(("data", "dataset"))
-"""Words for images, if no other word says what an array holds: `train_data`, but not `data_labels`."""
-FILLERS = frozenset(("set", "sets", "orig", "original", "all", "array", "arr", "raw", "split", "np", "full"))
+"""Words for images, if no other word says more: `train_data`, but not `data_labels`."""
+FILLERS = frozenset(
+    ("set", "sets", "orig", "original", "all", "array", "arr", "raw", "split", "np", "full")
+)
 POSITION = re.compile(r"arr_(\d+)")
 UNDERSTOOD = (
-    "x_train, y_train, x_test, y_test, perhaps x_val, y_val, class_names; or train_images, train_labels, …; trainX, trainY, …; "
+    "x_train, y_train, x_test, y_test, perhaps x_val, y_val, class_names; or train_images, "
+    "train_labels, …; trainX, trainY, …; "
     "images, labels; x, y; data, target; arr_0, arr_1; in any case"
 )
 
@@ -35,7 +48,7 @@ class ArrayName:
 
 
 def array_name(name: str, without: Iterable[str] = ()) -> ArrayName | None:
-    """What the name of an array says; None if it says something else. The words of `without` are passed over."""
+    """What a name says, without the words of `without`; None if it says something else."""
     roles, splits, plain = [], [], False
     for word in _words(name):
         if word in ROLES:
@@ -53,7 +66,7 @@ def array_name(name: str, without: Iterable[str] = ()) -> ArrayName | None:
 
 
 def shared_words(names: Iterable[str]) -> frozenset[str]:
-    """The words with which all names begin and that say nothing here: `mnist` in mnist_x_train, mnist_y_train."""
+    """Words with which all names begin and that say nothing: `mnist` in mnist_x, mnist_y."""
     lists = [_words(name) for name in names]
     shared = set()
     for column in zip(*lists, strict=False):

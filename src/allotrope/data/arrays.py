@@ -16,6 +16,8 @@ from allotrope.data.ranges import ValueRange
 from allotrope.data.text import decoded
 from allotrope.errors import DataError
 
+LISTED = 8
+
 
 @dataclass
 class Chosen:
@@ -45,7 +47,9 @@ def read_arrays(paths: Sequence[Path], name: str, asked: ValueRange | None = Non
         arrays = loaded(chosen.arrays)
         images = {split: arrays[array.name] for split, array in chosen.images.items()}
         labels = {split: arrays[array.name] for split, array in chosen.labels.items()}
-        names = None if chosen.names is None else _names(chosen.names.name, arrays[chosen.names.name])
+        names = (
+            None if chosen.names is None else _names(chosen.names.name, arrays[chosen.names.name])
+        )
         return reading(name, images, labels, names, asked, chosen.notes)
     except DataError as error:
         raise DataError(f"{place}: {error}") from None
@@ -64,8 +68,15 @@ def reading(
     Raises: DataError naming everything that does not fit together.
     """
     said = list(notes)
-    labels = {split: array.reshape(-1) if array.ndim == 2 and len(array) == 1 else array for split, array in labels.items()}
-    mismatched = [_mismatch(split, images[split], labels[split]) for split in images if _differ(images[split], labels[split])]
+    labels = {
+        split: array.reshape(-1) if array.ndim == 2 and len(array) == 1 else array
+        for split, array in labels.items()
+    }
+    mismatched = [
+        _mismatch(split, images[split], labels[split])
+        for split in images
+        if _differ(images[split], labels[split])
+    ]
     if mismatched:
         raise DataError("\n".join(mismatched))
     pictures, value_range = to_images(images, said, asked)
@@ -74,7 +85,15 @@ def reading(
     _, height, width, channels = pictures["train"].shape
     total = sum(len(split) for split in splits.values())
     mode = "L" if channels == 1 else "RGB"
-    return Reading(name, classes, splits, {(height, width): total}, {mode: total}, said, value_range=value_range)
+    return Reading(
+        name,
+        classes,
+        splits,
+        {(height, width): total},
+        {mode: total},
+        said,
+        value_range=value_range,
+    )
 
 
 def _differ(images: np.ndarray, labels: np.ndarray) -> bool:
@@ -84,7 +103,10 @@ def _differ(images: np.ndarray, labels: np.ndarray) -> bool:
 def _mismatch(split: str, images: np.ndarray, labels: np.ndarray) -> str:
     text = f"{split} has {len(images)} images but {len(labels)} labels; expected as many of both."
     if images.ndim >= 3 and images.shape[-1] == len(labels):
-        text += f" The images seem to lie along the last axis of {list(images.shape)}: store numpy.moveaxis(x, -1, 0)."
+        text += (
+            f" The images seem to lie along the last axis of {list(images.shape)}: store "
+            "numpy.moveaxis(x, -1, 0)."
+        )
     return text
 
 
@@ -99,7 +121,8 @@ def choose_arrays(stored: Sequence[StoredArray]) -> Chosen:
     read = {array.name for array in chosen.arrays}
     left = [str(array) for array in stored if array.name not in read]
     if left:
-        chosen.notes.append(f"left out: {', '.join(left[:8])}{f' and {len(left) - 8} more' if len(left) > 8 else ''}")
+        more = f" and {len(left) - LISTED} more" if len(left) > LISTED else ""
+        chosen.notes.append(f"left out: {', '.join(left[:LISTED])}{more}")
     return chosen
 
 
@@ -131,21 +154,32 @@ def _labels_called_classes(
         return groups
     if names[0].shape[:1] != images[0].shape[:1]:
         return groups
-    return {("labels" if role == "names" else role, split): arrays for (role, split), arrays in groups.items()}
+    return {
+        ("labels" if role == "names" else role, split): arrays
+        for (role, split), arrays in groups.items()
+    }
 
 
 def _named_splits(
     groups: dict[tuple[str, str | None], list[StoredArray]], stored: Sequence[StoredArray]
 ) -> dict[tuple[str, str | None], list[StoredArray]]:
-    """Arrays without a split in their name are the training data, unless others are; `eval` is the split that is missing."""
+    """Arrays without a split in their name are training data, `eval` is the split that is missing.
+
+    Raises: DataError if other arrays are training data by their name.
+    """
     splits = {split for role, split in groups if role != "names"}
     evaluation = "test" if "validation" in splits and "test" not in splits else "validation"
     renamed: dict[tuple[str, str | None], list[StoredArray]] = {}
     for (role, split), arrays in groups.items():
         if role != "names" and split is None:
-            if "train" in splits and any(len(array.shape) > 2 or role == "labels" for array in arrays):
+            if "train" in splits and any(
+                len(array.shape) > 2 or role == "labels" for array in arrays
+            ):
                 names = ", ".join(array.name for array in arrays)
-                raise DataError(f"holds training arrays by their names, and {names} beside them; which to learn from? {_listed(stored)}")
+                raise DataError(
+                    f"holds training arrays by their names, and {names} beside them; which to "
+                    f"learn from? {_listed(stored)}"
+                )
             split = "train"
         key = (role, evaluation if split == "evaluation" else split)
         renamed.setdefault(key, []).extend(arrays)
@@ -153,7 +187,7 @@ def _named_splits(
 
 
 def _image_shaped(arrays: list[StoredArray]) -> list[StoredArray]:
-    """Of several arrays those with the shape of images: scikit-learn's digits hold them flat as well."""
+    """Of several arrays those shaped like images: scikit-learn's digits hold them flat as well."""
     shaped = [array for array in arrays if len(array.shape) in (3, 4)]
     return shaped if len(arrays) > 1 and shaped else arrays
 
@@ -162,15 +196,22 @@ def _single(arrays: list[StoredArray], what: str, stored: Sequence[StoredArray])
     if len(arrays) == 1:
         return arrays[0]
     names = ", ".join(array.name for array in arrays)
-    raise DataError(f"{names} may each be the {what}. Keep one of them, or rename the others. {_listed(stored)}")
+    raise DataError(
+        f"{names} may each be the {what}. Keep one of them, or rename the others. {_listed(stored)}"
+    )
 
 
 def _check_pairs(chosen: Chosen, stored: Sequence[StoredArray]) -> None:
-    """Leaves out images to be judged that have no labels. Raises: DataError for anything else that lacks its partner."""
+    """Leaves out validation or test images without labels.
+
+    Raises: DataError for anything else that lacks its partner.
+    """
     for split in ("validation", "test"):
         if split in chosen.images and split not in chosen.labels and "train" in chosen.labels:
             array = chosen.images.pop(split)
-            chosen.notes.append(f"'{array.name}' has no labels, and the images of {split} are left out")
+            chosen.notes.append(
+                f"'{array.name}' has no labels, and the images of {split} are left out"
+            )
     problems = [
         f"holds {_quoted(chosen.images, split)} but {_missing(stored, 'labels', split)}"
         for split in chosen.images.keys() - chosen.labels.keys()
@@ -194,20 +235,35 @@ def _missing(stored: Sequence[StoredArray], role: str, split: str) -> str:
 
 
 def _by_position(stored: Sequence[StoredArray]) -> Chosen:
-    """Arrays that were saved without names: images by their shape, each with the labels of the same length."""
-    ordered = sorted((array for array in stored if position(array.name) is not None), key=lambda array: position(array.name) or 0)
+    """Arrays without names: images by their shape, each with the labels of the same length."""
+    ordered = sorted(
+        (array for array in stored if position(array.name) is not None),
+        key=lambda array: position(array.name) or 0,
+    )
     images = [array for array in ordered if len(array.shape) >= 3]
     labels = [array for array in ordered if 1 <= len(array.shape) <= 2]
     lengths = [array.shape[0] for array in images]
     told_apart = len(set(lengths)) == len(lengths) and lengths == sorted(lengths, reverse=True)
-    if not images or len(images) > 2 or not told_apart or sorted(lengths) != sorted(array.shape[0] for array in labels):
-        unclear = "cannot tell which of these arrays are images and labels, and of what split. " if ordered else ""
+    if (
+        not images
+        or len(images) > 2
+        or not told_apart
+        or sorted(lengths) != sorted(array.shape[0] for array in labels)
+    ):
+        unclear = (
+            "cannot tell which of these arrays are images and labels, and of what split. "
+            if ordered
+            else ""
+        )
         raise DataError(f"{unclear}{_listed(stored)}")
     chosen = Chosen()
     for split, array in zip(("train", "test"), images, strict=False):
         chosen.images[split] = array
         chosen.labels[split] = next(label for label in labels if label.shape[0] == array.shape[0])
-    pairs = ", ".join(f"{split} is {chosen.images[split].name} with {chosen.labels[split].name}" for split in chosen.images)
+    pairs = ", ".join(
+        f"{split} is {chosen.images[split].name} with {chosen.labels[split].name}"
+        for split in chosen.images
+    )
     chosen.notes.append(f"arrays without names, told by their shapes: {pairs}")
     return chosen
 
@@ -219,8 +275,14 @@ def _listed(stored: Sequence[StoredArray]) -> str:
 
 def _names(key: str, names: np.ndarray) -> tuple[str, ...]:
     if names.ndim != 1 or names.dtype.kind not in "USiu":
-        raise DataError(f"'{key}' has dtype {names.dtype} and shape {list(names.shape)}; expected a list of texts.")
+        raise DataError(
+            f"'{key}' has dtype {names.dtype} and shape {list(names.shape)}; expected a list of "
+            "texts."
+        )
     texts = tuple(decoded(name)[0] if isinstance(name, bytes) else str(name) for name in names)
     if len(set(texts)) < len(texts):
-        raise DataError(f"'{key}' names a class twice: {', '.join(sorted({t for t in texts if texts.count(t) > 1}))}.")
+        raise DataError(
+            f"'{key}' names a class twice: "
+            f"{', '.join(sorted({t for t in texts if texts.count(t) > 1}))}."
+        )
     return texts

@@ -1,4 +1,4 @@
-"""Opened pictures as pixels. The delivered predict.py holds this very file, so it needs nothing but NumPy and Pillow."""
+"""Opened pictures as pixels, with nothing but NumPy and Pillow: predict.py holds this very file."""
 
 from __future__ import annotations
 
@@ -16,23 +16,32 @@ ORIENTATION = 0x0112
 
 
 def to_pixels(
-    image: Image.Image, height: int, width: int, channels: int, value_range: tuple[float, float] | None
+    image: Image.Image,
+    height: int,
+    width: int,
+    channels: int,
+    value_range: tuple[float, float] | None,
 ) -> np.ndarray:
-    """Pixels uint8 [height, width, channels] of an opened picture; the delivered predict.py does literally the same.
+    """Pixels uint8 [height, width, channels] of an opened picture.
 
-    Turned upright by its EXIF orientation, its first frame, transparency over white, then resized to the
-    whole size without regard to proportions: nothing at the border is lost, and every network sees the whole
-    object. `value_range` are the values that are black and white in pictures deeper than 8 bits.
+    Turned upright by its EXIF orientation, its first frame, transparency over white, then resized
+    to the whole size without regard to proportions: nothing at the border is lost, and every
+    network sees the whole object. `value_range` are the values that are black and white in pictures
+    deeper than 8 bits.
     Raises: ValueError for such a picture if there is none.
     """
     if is_deep(image):
         image = eight_bits(image, value_range)
     else:
-        image.draft(None, (2 * width, 2 * height))  # a large JPEG is decoded at half, a quarter or an eighth of its size
+        image.draft(
+            None, (2 * width, 2 * height)
+        )  # a large JPEG is decoded at half, a quarter or an eighth of its size
     image = ImageOps.exif_transpose(image)
     if image.has_transparency_data:
         image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image.convert("RGBA"))
-    image = image.convert("L" if channels == 1 else "RGB").resize((width, height), Image.Resampling.BILINEAR)
+    image = image.convert("L" if channels == 1 else "RGB").resize(
+        (width, height), Image.Resampling.BILINEAR
+    )
     return np.asarray(image).reshape(height, width, channels)
 
 
@@ -42,10 +51,11 @@ def is_deep(image: Image.Image) -> bool:
 
 
 def eight_bits(image: Image.Image, value_range: tuple[float, float] | None) -> Image.Image:
-    """A deep picture with its values from `value_range` stretched to 0..255. What is no number becomes black."""
+    """A deep picture with `value_range` stretched to 0..255; what is no number becomes black."""
     if value_range is None:
         raise ValueError(
-            "has more than 8 bits a channel, and no such picture was trained on, so that it is not known which "
+            "has more than 8 bits a channel, and no such picture was trained on, so that it is "
+            "not known which "
             "values are black and white; bring it to 8 bits"
         )
     values = deep_values(image)  # before anything else, as it needs the open file
@@ -63,18 +73,22 @@ def eight_bits(image: Image.Image, value_range: tuple[float, float] | None) -> I
 def deep_values(image: Image.Image) -> np.ndarray:
     """The values of a deep picture as they are in the file: [h, w], or int32 [h, w, c] in colour.
 
-    Pillow keeps the upper eight bits of colour. It gives the lower ones if it is told that the bytes of
-    each number are the other way around, so a colour picture is decoded twice.
+    Pillow keeps the upper eight bits of colour. It gives the lower ones if it is told that the
+    bytes of each number are the other way around, so a colour picture is decoded twice.
     Raises: ValueError for grey with transparency.
     """
     mode = _deep_mode(image)
     if not mode:
         values = np.asarray(image)
         if _white_is_zero(image):
-            values = 65535.0 - values  # where the range begins does not matter: it is told from the values
+            values = (
+                65535.0 - values
+            )  # where the range begins does not matter: it is told from the values
         return values
     if mode.startswith("LA"):
-        raise ValueError("grey of 16 bits with transparency is not read; save it without transparency")
+        raise ValueError(
+            "grey of 16 bits with transparency is not read; save it without transparency"
+        )
     assert isinstance(image, ImageFile.ImageFile) and image.format is not None
     file = image.fp
     assert file is not None
@@ -89,7 +103,7 @@ def deep_values(image: Image.Image) -> np.ndarray:
 
 
 def _white_is_zero(image: Image.Image) -> bool:
-    """Whether a TIFF says that its values are those of a negative, which Pillow minds for 8 bits only."""
+    """Whether a TIFF says that it is a negative, which Pillow minds for 8 bits only."""
     return getattr(image, "tag_v2", {}).get(PHOTOMETRIC) == 0
 
 

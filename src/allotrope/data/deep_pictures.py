@@ -1,4 +1,4 @@
-"""Pictures of more than 8 bits a channel: which values are black and white, told from the training pictures."""
+"""Pictures of more than 8 bits a channel: which values are black and white in them."""
 
 from __future__ import annotations
 
@@ -45,7 +45,11 @@ class _Gathered:
 
 
 def find_value_range(
-    decoder: Decoder, headers: Mapping[int, Header], parts: Sequence[str], asked: ValueRange | None, notes: list[str]
+    decoder: Decoder,
+    headers: Mapping[int, Header],
+    parts: Sequence[str],
+    asked: ValueRange | None,
+    notes: list[str],
 ) -> ValueRange | None:
     """The values that are black and white in deep pictures; None if there are none.
 
@@ -67,8 +71,15 @@ def find_value_range(
     chosen = stretch_range(spreads["train"])
     check_agreement(str(decoder.folder), spreads, chosen)
     train = spreads["train"]
-    full = f", of values from {train.lowest:g} to {train.highest:g}" if chosen != (train.lowest, train.highest) else ""
-    notes.append(f"{count}: {text_of(chosen)}, the range of the training pictures{full}, is stretched to 0..255; {REMEDY}")
+    full = (
+        f", of values from {train.lowest:g} to {train.highest:g}"
+        if chosen != (train.lowest, train.highest)
+        else ""
+    )
+    notes.append(
+        f"{count}: {text_of(chosen)}, the range of the training pictures{full}, is stretched to "
+        f"0..255; {REMEDY}"
+    )
     strange = sum(values.strange for values in gathered.values())
     if strange:
         notes.append(f"{strange:,} values of these pictures are no numbers and were made black")
@@ -94,14 +105,21 @@ def _gathered(decoder: Decoder, deep: Sequence[int], parts: Sequence[str]) -> di
 
 
 def _check_depths(
-    folder: Path, headers: Mapping[int, Header], parts: Sequence[str], gathered: Mapping[str, _Gathered]
+    folder: Path,
+    headers: Mapping[int, Header],
+    parts: Sequence[str],
+    gathered: Mapping[str, _Gathered],
 ) -> None:
-    """Raises DataError if one of train and another split has deep pictures only, and the other none."""
+    """Raises DataError if one of train and another split is all deep, and the other not at all."""
     depths: dict[str, set[bool]] = {}
     for row, header in headers.items():
         depths.setdefault(parts[row], set()).add(header.deep)
     train = depths.get("train", set())
-    wrong = [split for split, deep in depths.items() if len(deep | train) == 2 and (len(deep) == 1 == len(train) or train == {False})]
+    wrong = [
+        split
+        for split, deep in depths.items()
+        if len(deep | train) == 2 and (len(deep) == 1 == len(train) or train == {False})
+    ]
     if wrong:
         deep = "more than 8 bits a channel" if train == {True} else "8 bits a channel"
         other = "8" if train == {True} else "more than 8"

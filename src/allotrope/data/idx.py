@@ -1,4 +1,4 @@
-"""Reads a folder of IDX files, the format of MNIST and its relatives: `train-images-idx3-ubyte.gz` and so on."""
+"""Reads IDX files, the format of MNIST and its relatives: `train-images-idx3-ubyte.gz` …."""
 
 from __future__ import annotations
 
@@ -22,22 +22,26 @@ from allotrope.data.text import read_class_names
 from allotrope.errors import DataError
 
 FILE_NAME = re.compile(
-    r"(?P<stem>.+?)[-_. ](?P<kind>images|imgs|labels|lbls)([-_. ]?idx(?P<rank>\d))?([-_. ](ubyte|byte|short|int|float|double))?"
+    r"(?P<stem>.+?)[-_. ](?P<kind>images|imgs|labels|lbls)([-_. ]?idx(?P<rank>\d))?([-_. "
+    r"](ubyte|byte|short|int|float|double))?"
     r"([-_.]?idx\d?)?(?P<copy> ?\(\d+\))?(?P<zipped>\.gz)?",
     re.IGNORECASE,
 )
 TYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 """NumPy's types by the third byte of the format."""
 QMNIST_COLUMNS = 8
-"""QMNIST's labels: the class, then who wrote it, where, and its numbers in older sets (Yadav and Bottou, 2019)."""
+"""QMNIST's labels: the class, its writer, its numbers in older sets (Yadav, Bottou 2019)."""
 MOST_DIMENSIONS = 4
 NAME_FILES = ("class_names.txt", "classes.txt", "class_labels.txt", "labels.txt", "names.txt")
-EXPECTED = "train-images-idx3-ubyte.gz, train-labels-idx1-ubyte.gz, t10k-images-idx3-ubyte.gz, t10k-labels-idx1-ubyte.gz"
+EXPECTED = (
+    "train-images-idx3-ubyte.gz, train-labels-idx1-ubyte.gz, t10k-images-idx3-ubyte.gz, "
+    "t10k-labels-idx1-ubyte.gz"
+)
 
 
 @dataclass(frozen=True)
 class IdxName:
-    """What the name of an IDX file says: the data set (empty in MNIST's own), the split, and whether it holds images."""
+    """What the name of an IDX file says; the data set is empty in MNIST's own."""
 
     data_set: str
     split: str | None
@@ -63,14 +67,22 @@ def _split(word: str) -> str | None:
 
 
 def idx_files(folder: Path) -> list[Path]:
-    """The files of a folder that are named like IDX files, without those that are there once more zipped."""
-    named = sorted(path for path in folder.iterdir() if not path.name.startswith(".") and path.is_file() and idx_name(path))
+    """The files that are named like IDX files, without those that are there once more zipped."""
+    named = sorted(
+        path
+        for path in folder.iterdir()
+        if not path.name.startswith(".") and path.is_file() and idx_name(path)
+    )
     plain = {path.name for path in named if path.suffix.lower() != ".gz"}
-    return [path for path in named if path.suffix.lower() != ".gz" or path.name[: -len(".gz")] not in plain]
+    return [
+        path
+        for path in named
+        if path.suffix.lower() != ".gz" or path.name[: -len(".gz")] not in plain
+    ]
 
 
 def read_idx(path: Path, asked: ValueRange | None = None) -> Reading:
-    """The splits of a folder of IDX files, or of the data set in it that the file `path` belongs to.
+    """The splits of a folder of IDX files, or of the data set that the file `path` belongs to.
 
     Class names come from a file such as `class_names.txt` (one a line) if there is one.
     Raises: DataError for damaged, missing or mismatched files, or several data sets.
@@ -82,12 +94,18 @@ def read_idx(path: Path, asked: ValueRange | None = None) -> Reading:
     if wanted is not None:
         sets &= {wanted.data_set}
     if len(sets) > 1:
-        firsts = [next(file.name for file, name in files.items() if name.data_set == data_set) for data_set in sorted(sets)]
+        firsts = [
+            next(file.name for file, name in files.items() if name.data_set == data_set)
+            for data_set in sorted(sets)
+        ]
         raise DataError(
-            f"{folder}: holds {len(sets)} data sets ({', '.join(data_set or 'one without a name' for data_set in sorted(sets))}). "
+            f"{folder}: holds {len(sets)} data sets "
+            f"({', '.join(data_set or 'one without a name' for data_set in sorted(sets))}). "
             f"Name one of the files of one, such as {folder / firsts[0]}."
         )
-    return _read_set(folder, {file: name for file, name in files.items() if name.data_set in sets}, asked)
+    return _read_set(
+        folder, {file: name for file, name in files.items() if name.data_set in sets}, asked
+    )
 
 
 def _read_set(folder: Path, files: Mapping[Path, IdxName], asked: ValueRange | None) -> Reading:
@@ -100,7 +118,9 @@ def _read_set(folder: Path, files: Mapping[Path, IdxName], asked: ValueRange | N
         split = name.split or "train"
         arrays = images if name.images else labels
         if split in arrays:
-            raise DataError(f"{path}: {split} has these already from another file. Keep one of them.")
+            raise DataError(
+                f"{path}: {split} has these already from another file. Keep one of them."
+            )
         arrays[split] = read_idx_file(path)
     _check_pairs(folder, images, labels)
     labels = {split: _classes(array, notes) for split, array in labels.items()}
@@ -108,12 +128,21 @@ def _read_set(folder: Path, files: Mapping[Path, IdxName], asked: ValueRange | N
         notes.append("EMNIST's pictures lie on their side and mirrored; they are read as they are")
     data_set = next(iter(files.values())).data_set
     try:
-        return reading(data_set or folder.resolve().name, images, labels, _class_names(folder, notes), asked, notes)
+        return reading(
+            data_set or folder.resolve().name,
+            images,
+            labels,
+            _class_names(folder, notes),
+            asked,
+            notes,
+        )
     except DataError as error:
         raise DataError(f"{folder}: {error}") from None
 
 
-def _check_pairs(folder: Path, images: dict[str, np.ndarray], labels: dict[str, np.ndarray]) -> None:
+def _check_pairs(
+    folder: Path, images: dict[str, np.ndarray], labels: dict[str, np.ndarray]
+) -> None:
     problems = [f"{split} has images but no labels." for split in images.keys() - labels.keys()]
     problems += [f"{split} has labels but no images." for split in labels.keys() - images.keys()]
     if "train" not in images and "train" not in labels:
@@ -134,7 +163,8 @@ def _classes(labels: np.ndarray, notes: list[str]) -> np.ndarray:
 def read_idx_file(path: Path) -> np.ndarray:
     """The array of one IDX file, gzipped or not.
 
-    Format: two zero bytes, the type, the rank, each length as 4 bytes big-endian, then the values, big-endian too.
+    Format: two zero bytes, the type, the rank, each length as 4 bytes big-endian, then the values,
+    big-endian too.
     Raises: DataError if the file is damaged.
     """
     try:
@@ -149,14 +179,22 @@ def read_idx_file(path: Path) -> np.ndarray:
 def _values(file: BinaryIO, path: Path) -> np.ndarray:
     start = file.read(4)
     if len(start) < 4 or start[:2] != b"\0\0":
-        raise DataError(f"{path}: begins with {start.hex() or 'nothing'}, not with the two zero bytes of an IDX file.")
+        raise DataError(
+            f"{path}: begins with {start.hex() or 'nothing'}, not with the two zero bytes of an "
+            "IDX file."
+        )
     if start[2] not in TYPES:
         known = ", ".join(f"0x{number:02x}" for number in TYPES)
-        raise DataError(f"{path}: holds values of IDX type 0x{start[2]:02x}; expected one of {known}.")
+        raise DataError(
+            f"{path}: holds values of IDX type 0x{start[2]:02x}; expected one of {known}."
+        )
     dtype = np.dtype(TYPES[start[2]])
     rank = start[3]
     if not 1 <= rank <= MOST_DIMENSIONS:
-        raise DataError(f"{path}: has {rank} dimensions by its header; expected 1 for labels, 3 or 4 for images.")
+        raise DataError(
+            f"{path}: has {rank} dimensions by its header; expected 1 for labels, 3 or 4 for "
+            "images."
+        )
     lengths = file.read(4 * rank)
     if len(lengths) != 4 * rank:
         raise DataError(f"{path}: ends inside its header.")
@@ -166,7 +204,8 @@ def _values(file: BinaryIO, path: Path) -> np.ndarray:
     values = file.read(size + 1)
     if len(values) != size:
         raise DataError(
-            f"{path}: its header says {list(shape)}, {size:,} bytes; found {'more' if len(values) > size else f'{len(values):,}'}."
+            f"{path}: its header says {list(shape)}, {size:,} bytes; found "
+            f"{'more' if len(values) > size else f'{len(values):,}'}."
         )
     return np.frombuffer(values, dtype).reshape(shape)
 

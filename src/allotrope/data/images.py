@@ -13,7 +13,7 @@ SPLITS = ("train", "validation", "test")
 
 @dataclass(frozen=True)
 class ImageSplit:
-    """Images [n, h, w, c] uint8 with labels [n] int64; `files` names the picture of each row where there were files."""
+    """Images [n, h, w, c] uint8, labels [n] int64; `files` names the picture of a row, if any."""
 
     images: np.ndarray
     labels: np.ndarray
@@ -39,7 +39,7 @@ class ImageSplit:
 
 @dataclass(frozen=True)
 class ImageData:
-    """Everything that a training may see (`train`, `validation`) and what judges it at the end (`test`)."""
+    """What a training may see (`train`, `validation`) and what judges it at the end (`test`)."""
 
     name: str
     classes: tuple[str, ...]
@@ -57,10 +57,11 @@ class ImageData:
 
 @dataclass
 class Reading:
-    """What a reader found: the splits that the source itself brings, and remarks that the user should see.
+    """What a reader found: the splits that the source brings, and remarks for the user.
 
     `sizes` counts (height, width) and `modes` counts Pillow's mode of each picture as it was found.
-    `value_range` are the values that were stretched to 0..255, if what was found had more than 8 bits.
+    `value_range` are the values that were stretched to 0..255, if what was found had more than 8
+    bits.
     """
 
     name: str

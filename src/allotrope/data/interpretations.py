@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from allotrope.data.split_names import DECORATIONS, split_name, words
+from allotrope.data.text import shown
 from allotrope.data.tree import Folder
 
 Pictures = list[tuple[Path, str]]
@@ -19,8 +20,12 @@ MEANINGS = {
     "classes": "each folder is a class, with all that lies below it",
     "deepest": "each folder that holds pictures is a class of its own",
     "pooled": "the last folder above a picture is its class, whatever lies above that",
-    "splits": "the folders are splits, and the folders in them the classes, with all that lies below",
-    "splits-deepest": "the folders are splits, and each folder in them that holds pictures is a class",
+    "splits": (
+        "the folders are splits, and the folders in them the classes, with all that lies below"
+    ),
+    "splits-deepest": (
+        "the folders are splits, and each folder in them that holds pictures is a class"
+    ),
     "classes-splits": "each folder is a class, and the folders in it are its splits",
     "folds": "the last fold is the test, the one before it validation, the others train",
 }
@@ -28,12 +33,12 @@ MEANINGS = {
 
 @dataclass
 class Interpretation:
-    """One way to read a tree: pictures by split, where each split lies, what is left out and why."""
+    """One way to read a tree: pictures by split, where these lie, why some folders are left out."""
 
     layout: str
     splits: dict[str, Pictures]
     places: dict[str, list[str]] = field(default_factory=dict)
-    left_out: list[str] = field(default_factory=list)
+    reasons: dict[Path, str] = field(default_factory=dict)
     remarks: list[str] = field(default_factory=list)
 
     @property
@@ -49,6 +54,24 @@ class Interpretation:
             shown = f"{split} from {', '.join(places)}: " if places else ""
             parts.append(f"{shown}{_counted(pictures)}")
         return f"{MEANINGS[self.layout]} ({'; '.join(parts)})"
+
+    def left_out(self, root: Folder) -> list[str]:
+        """Every folder of which nothing is read, with the reason; pictures beside those read."""
+        read = {path for pictures in self.splits.values() for path, _ in pictures}
+        return self._left_out_of(root, root, read)
+
+    def _left_out_of(self, folder: Folder, root: Folder, read: set[Path]) -> list[str]:
+        pictures = folder.below()
+        name = "" if folder is root else f"'{shown(folder.path, root.path)}'"
+        if read.isdisjoint(pictures):
+            reason = self.reasons.get(folder.path, "")
+            return [f"{name} ({len(pictures):,} pictures{reason and f', {reason}'})"]
+        beside = [path for path in folder.pictures if path not in read]
+        place = f"right in {name}" if name else "in no class folder"
+        found = [f"{len(beside):,} pictures {place}"] if beside else []
+        for child in folder.folders:
+            found += self._left_out_of(child, root, read)
+        return found
 
     def same_as(self, other: Interpretation) -> bool:
         """Whether both put the same pictures together, whatever the classes are called."""
@@ -72,7 +95,7 @@ def _counted(pictures: Pictures) -> str:
 
 
 def class_name(*parts: str) -> str:
-    """The name of a class, composed alike on every system: macOS writes accents as signs of their own."""
+    """The name of a class, with accents composed: macOS writes them as signs of their own."""
     return unicodedata.normalize("NFC", "/".join(parts))
 
 
@@ -98,21 +121,24 @@ def by_last(folder: Folder) -> Pictures:
 
 
 def unsplit(layout: str, root: Folder, classes: Callable[[Folder], Pictures]) -> Interpretation:
-    """All pictures as training pictures."""
-    loose = [f"{len(root.pictures):,} pictures in no class folder"] if root.pictures else []
-    return Interpretation(layout, {"train": classes(root)}, {}, loose)
+    """All pictures in class folders as training pictures."""
+    return Interpretation(layout, {"train": classes(root)})
 
 
 def unwrapped(folder: Folder) -> Folder:
-    """The folder, or as long as there is only one folder in it, and folders in that, the inner one."""
+    """The folder, or the inner one as long as it holds only one, which holds folders."""
     while len(folder.folders) == 1 and folder.folders[0].folders:
         folder = folder.folders[0]
     return folder
 
 
 def inside_split(folder: Folder) -> Folder:
-    """The folder of a split, or the lone one in it whose name says nothing new: `seg_train/seg_train`, `train/images`."""
-    while len(folder.folders) == 1 and folder.folders[0].folders and says_nothing(folder.folders[0].name):
+    """The folder of a split, or the lone one in it whose name says nothing new: `train/images`."""
+    while (
+        len(folder.folders) == 1
+        and folder.folders[0].folders
+        and says_nothing(folder.folders[0].name)
+    ):
         folder = folder.folders[0]
     return folder
 
@@ -148,7 +174,8 @@ class SplitFolders:
 def split_folders(folders: Sequence[Folder], pure: bool = False) -> SplitFolders:
     """The splits among folders. With `pure`, only names that say nothing but the split.
 
-    Names with other words in them count if they share these with the folder of the training pictures.
+    Names with other words in them count if they share these with the folder of the training
+    pictures.
     """
     named = [(folder, split_name(folder.name)) for folder in folders]
     own = {said.others for _, said in named if said is not None and said.split == "train"}

@@ -12,19 +12,20 @@ from allotrope.data.interpretations import Interpretation, Pictures, unwrapped
 from allotrope.data.plausible import plausible
 from allotrope.data.readers import LAYOUT_READERS, without_unlabelled
 from allotrope.data.split_names import split_name
-from allotrope.data.tree import Folder, Tree, scan
+from allotrope.data.tree import Tree, scan
 from allotrope.errors import DataError, unknown_name
 
 KINDS = ", ".join(FORMATS)
 EXPECTED = (
-    f"one folder of pictures ({KINDS}) per class, or such folders below train/, validation/ and test/"
+    f"one folder of pictures ({KINDS}) per class, or such folders below train/, validation/ "
+    "and test/"
 )
 FOLDERS_SHOWN = 8
 
 
 @dataclass
 class Layout:
-    """Picture paths by split, each with its class name; `ignored` counts what is no picture by its suffix."""
+    """Picture paths by split with their class names; `ignored` counts other files by suffix."""
 
     splits: dict[str, Pictures] = field(default_factory=dict)
     ignored: Counter[str] = field(default_factory=Counter)
@@ -37,7 +38,7 @@ class Layout:
 
 
 def find_layout(folder: Path, asked: str = "auto") -> Layout:
-    """Every picture of a folder with its split and class, and what was understood and left out, as notes.
+    """Every picture of a folder with its split and class, and notes of what was understood.
 
     `asked` is one of FOLDER_LAYOUTS; `auto` takes the only reading that there is.
     Raises: DataError if there are no class folders with pictures, or several readings;
@@ -45,64 +46,70 @@ def find_layout(folder: Path, asked: str = "auto") -> Layout:
     """
     if asked not in FOLDER_LAYOUTS:
         raise unknown_name("layout", asked, FOLDER_LAYOUTS)
-    tree = scan(folder)
+    return understood(folder, scan(folder), asked)
+
+
+def understood(folder: Path, tree: Tree, asked: str) -> Layout:
+    """The layout of a tree that was scanned. Raises: DataError as `find_layout`."""
     if not tree.root.folders:
         raise DataError(_nothing_found(folder, tree))
     if asked == "auto":
         _check_empty_splits(folder, tree)
-        chosen, left_out = _only_reading(folder, tree)
+        chosen = _only_reading(folder, tree)
     else:
-        root = unwrapped(tree.root)
-        chosen, left_out = LAYOUT_READERS[asked](root), _above(tree.root, root)
+        chosen = LAYOUT_READERS[asked](unwrapped(tree.root))
     _check_classes(folder, chosen)
-    return Layout(chosen.splits, tree.ignored, _notes(chosen, left_out, tree))
+    return Layout(chosen.splits, tree.ignored, _notes(chosen, tree))
 
 
-def _only_reading(folder: Path, tree: Tree) -> tuple[Interpretation, list[str]]:
-    """The reading, and what lies beside the folders that it is about."""
-    root, left_out = tree.root, []
+def _only_reading(folder: Path, tree: Tree) -> Interpretation:
+    """The reading of the folders below those that add nothing, and beside those without labels."""
+    root = tree.root
+    reasons: dict[Path, str] = {}
     while True:
-        inner = unwrapped(root)
-        left_out += _above(root, inner)
-        root, unlabelled = without_unlabelled(inner)
-        left_out += unlabelled
+        root, unlabelled = without_unlabelled(unwrapped(root))
+        reasons |= unlabelled
         if len(root.folders) != 1 or not root.folders[0].folders:
             break
     if not root.folders:
-        raise DataError(f"{folder}: found only pictures without labels ({', '.join(left_out)}). Expected {EXPECTED}.")
+        raise DataError(
+            f"{folder}: found only pictures without labels, by the names of their folders. "
+            f"Expected {EXPECTED}."
+        )
     found = plausible(root)
     if len(found) > 1:
         raise DataError(_several_readings(folder, found))
-    return found[0], left_out
-
-
-def _above(outer: Folder, inner: Folder) -> list[str]:
-    """The loose pictures between a folder and the one that is read instead."""
-    left_out = []
-    while outer is not inner:
-        if outer.pictures:
-            left_out.append(f"{len(outer.pictures):,} pictures in '{outer.name}', which lie in no class folder")
-        outer = outer.folders[0]
-    return left_out
+    found[0].reasons |= reasons
+    return found[0]
 
 
 def _several_readings(folder: Path, found: list[Interpretation]) -> str:
     listed = "\n".join(f"  --layout {reading.layout}: {reading}" for reading in found)
-    return f"{folder}: can be read in {len(found)} ways. Choose one, or name a folder further down:\n{listed}"
+    return (
+        f"{folder}: can be read in {len(found)} ways. Choose one, or name a folder further "
+        f"down:\n{listed}"
+    )
 
 
-def _notes(chosen: Interpretation, left_out: list[str], tree: Tree) -> list[str]:
+def _notes(chosen: Interpretation, tree: Tree) -> list[str]:
     notes = [f"layout '{chosen.layout}': {chosen}"]
     notes += chosen.remarks
     skipped = [f"'{name}' ({reason})" for name, reason in tree.skipped.items()]
-    hidden = _limited([*left_out, *chosen.left_out, *skipped])
-    if hidden:
-        notes.append(f"left out: {hidden}")
+    left_out = [*chosen.left_out(tree.root), *skipped]
+    if left_out:
+        notes.append(f"left out: {_limited(left_out)}")
     if tree.empty:
-        notes.append(f"no class, for they hold no pictures: {_limited([repr(name) for name in tree.empty])}")
+        notes.append(
+            f"no class, for they hold no pictures: {_limited([repr(name) for name in tree.empty])}"
+        )
     if tree.ignored:
-        kinds = ", ".join(f"{suffix or 'without suffix'} {count:,}" for suffix, count in tree.ignored.most_common(8))
-        notes.append(f"ignored {tree.ignored.total():,} files that are no pictures by name ({kinds})")
+        kinds = ", ".join(
+            f"{suffix or 'without suffix'} {count:,}"
+            for suffix, count in tree.ignored.most_common(8)
+        )
+        notes.append(
+            f"ignored {tree.ignored.total():,} files that are no pictures by name ({kinds})"
+        )
     return notes + _alike(chosen.classes)
 
 
@@ -122,17 +129,24 @@ def _alike(classes: tuple[str, ...]) -> list[str]:
 
 def _check_empty_splits(folder: Path, tree: Tree) -> None:
     said = {name: split_name(name) for name in tree.empty}
-    empty = [name for name, split in said.items() if split and split.pure and split.split != "unlabelled"]
+    empty = [
+        name for name, split in said.items() if split and split.pure and split.split != "unlabelled"
+    ]
     if empty and any(child.folders for child in tree.root.folders):
         places = ", ".join(str(folder / name) for name in empty)
-        raise DataError(f"{places}: found no pictures. Remove the folder, or put class folders with pictures in it.")
+        raise DataError(
+            f"{places}: found no pictures. Remove the folder, or put class folders with pictures "
+            "in it."
+        )
 
 
 def _nothing_found(folder: Path, tree: Tree) -> str:
     loose = len(tree.root.pictures)
     found = f"{loose:,} pictures in no class folder" if loose else "no pictures"
     if tree.ignored:
-        suffixes = ", ".join(suffix or "without suffix" for suffix, _ in tree.ignored.most_common(5))
+        suffixes = ", ".join(
+            suffix or "without suffix" for suffix, _ in tree.ignored.most_common(5)
+        )
         found += f", {tree.ignored.total():,} other files ({suffixes})"
     if tree.skipped:
         found += f", folders that are left out ({_limited(list(tree.skipped))})"

@@ -17,9 +17,12 @@ from allotrope.errors import DataError
 
 ANIMATED = ("PNG", "WEBP", "TIFF", "GIF", "AVIF")
 """Formats in which several frames or pages are several pictures; a JPEG's others are previews."""
-MOST_PIXELS = 89_478_485  # Pillow's own limit against decompression bombs: a quarter of a gigabyte as RGB
+MOST_PIXELS = (
+    89_478_485  # Pillow's own limit against decompression bombs: a quarter of a gigabyte as RGB
+)
 UNKNOWN_RANGE = (
-    "has more than 8 bits a channel, and no such picture was trained on, so that it is not known which values are black and white; "
+    "has more than 8 bits a channel, and no such picture was trained on, so that it is not known "
+    "which values are black and white; "
     "bring it to 8 bits"
 )
 GREY_MODES = ("1", "L", "LA", "I", "I;16", "I;16B", "I;16L", "I;16N", "F")
@@ -36,9 +39,10 @@ class UnreadablePicture(DataError):
 
 @dataclass(frozen=True)
 class Header:
-    """What a picture says of itself before it is decoded: height and width, Pillow's mode, and its format by content.
+    """What a picture says of itself before it is decoded: height and width, Pillow's mode, format.
 
-    `grey`: it has no colour. `deep`: it has more than 8 bits a channel. `several`: it holds several frames or pages.
+    `grey`: it has no colour. `deep`: it has more than 8 bits a channel. `several`: it holds several
+    frames or pages.
     """
 
     size: tuple[int, int]
@@ -50,7 +54,11 @@ class Header:
 
 
 def read_picture(
-    path: Path, height: int, width: int, channels: int, value_range: tuple[float, float] | None = None
+    path: Path,
+    height: int,
+    width: int,
+    channels: int,
+    value_range: tuple[float, float] | None = None,
 ) -> np.ndarray:
     """The pixels uint8 [height, width, channels] of a picture file, as `to_pixels` gives them.
 
@@ -64,7 +72,7 @@ def read_picture(
 
 
 def read_values(path: Path) -> np.ndarray:
-    """The values of a picture of more than 8 bits a channel: [h, w], or without its transparency [h, w, 3].
+    """The values of a picture of more than 8 bits a channel: [h, w] or [h, w, 3].
 
     Raises: UnreadablePicture.
     """
@@ -87,7 +95,7 @@ def read_header(path: Path) -> Header:
 
 @contextmanager
 def strict_size() -> Iterator[None]:
-    """Makes Pillow refuse what is above its pixel limit, where it would only warn, and keeps its remarks on odd files quiet."""
+    """Makes Pillow refuse what is above its pixel limit, and keep quiet on odd files."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
         warnings.simplefilter("error", Image.DecompressionBombWarning)
@@ -101,10 +109,15 @@ def _opened(path: Path) -> Iterator[Image.Image]:
             raise UnreadablePicture(path, "the file is empty (0 bytes)")
         with Image.open(path, formats=list(FORMATS)) as image:
             if image.width * image.height > MOST_PIXELS:
-                raise UnreadablePicture(path, f"{image.width}x{image.height} pixels; at most {MOST_PIXELS:,} are decoded")
+                raise UnreadablePicture(
+                    path,
+                    f"{image.width}x{image.height} pixels; at most {MOST_PIXELS:,} are decoded",
+                )
             yield image
     except (Image.DecompressionBombWarning, Image.DecompressionBombError):
-        raise UnreadablePicture(path, f"its header says more than {MOST_PIXELS:,} pixels, the most that is decoded") from None
+        raise UnreadablePicture(
+            path, f"its header says more than {MOST_PIXELS:,} pixels, the most that is decoded"
+        ) from None
     except UnidentifiedImageError:
         raise UnreadablePicture(path, _unidentified(path)) from None
     except DataError:
@@ -124,5 +137,8 @@ def _unidentified(path: Path) -> str:
     with path.open("rb") as file:
         start = file.read(4)
     if start in (b"II*\0", b"MM\0*"):
-        return "a TIFF whose kind of pixels is not read; expected 1 (grey), 3 or 4 (colour) channels of 8 or 16 bits, or one of 32"
+        return (
+            "a TIFF whose kind of pixels is not read; expected 1 (grey), 3 or 4 (colour) "
+            "channels of 8 or 16 bits, or one of 32"
+        )
     return f"its content is none of {', '.join(FORMATS)}"

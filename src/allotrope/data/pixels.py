@@ -1,4 +1,4 @@
-"""Arrays of any usual dtype and layout, brought to uint8 [n, h, w, c] images and int64 labels; says what it changed."""
+"""Arrays of any usual dtype and layout, brought to uint8 [n, h, w, c] images and int64 labels."""
 
 from __future__ import annotations
 
@@ -21,12 +21,15 @@ SHAPES = "[n, h, w], [n, h, w, c] or [n, c, h, w] with 1, 3 or 4 channels"
 def to_images(
     arrays: Mapping[str, np.ndarray], notes: list[str], asked: ValueRange | None = None
 ) -> tuple[dict[str, np.ndarray], ValueRange | None]:
-    """Images by split name, uint8 [n, h, w, c], all with one size; and what range of values was stretched to that, if one was.
+    """Images by split, uint8 [n, h, w, c], of one size; and the range that was stretched to that.
 
-    The range of each array is judged by itself, and refused if it disagrees with the training data's.
-    `asked` are the values that are black and white. Raises: DataError naming every array that cannot be read as images.
+    The range of each array is judged by itself, and refused if it disagrees with the training
+    data's. `asked` are the values that are black and white. Raises: DataError naming every array
+    that cannot be read as images.
     """
-    problems = [problem for name, array in arrays.items() if (problem := _image_problem(name, array))]
+    problems = [
+        problem for name, array in arrays.items() if (problem := _image_problem(name, array))
+    ]
     if problems:
         raise DataError("\n".join(problems))
     ordered = {name: _channels_last(array) for name, array in arrays.items()}
@@ -34,15 +37,22 @@ def to_images(
         notes.append("images were [n, c, h, w]; brought to [n, h, w, c]")
     if len({array.shape[1:] for array in ordered.values()}) > 1:
         listed = ", ".join(f"{name} {list(array.shape)}" for name, array in arrays.items())
-        raise DataError(f"images differ in size between the splits: {listed}. Expected one height, width and number of channels.")
+        raise DataError(
+            f"images differ in size between the splits: {listed}. Expected one height, width and "
+            "number of channels."
+        )
     scales = find_scales(ordered, asked)
     images = {name: to_bytes(array, scales[name]) for name, array in ordered.items()}
     _say_scales(ordered, scales, notes)
     train = scales["train"]
-    return _without_transparency(images, notes), train.value_range if train.stretched or asked is not None else None
+    return _without_transparency(
+        images, notes
+    ), train.value_range if train.stretched or asked is not None else None
 
 
-def _say_scales(arrays: Mapping[str, np.ndarray], scales: Mapping[str, Scale], notes: list[str]) -> None:
+def _say_scales(
+    arrays: Mapping[str, np.ndarray], scales: Mapping[str, Scale], notes: list[str]
+) -> None:
     """A line for each way in which arrays were brought to uint8."""
     lines: dict[str, list[str]] = {}
     for name, array in arrays.items():
@@ -53,13 +63,21 @@ def _say_scales(arrays: Mapping[str, np.ndarray], scales: Mapping[str, Scale], n
         margin = ROUNDING * (scale.high - scale.low)
         clipped = np.count_nonzero((array < scale.low - margin) | (array > scale.high + margin))
         beyond = f", {clipped:,} values outside of it clipped" if clipped else ""
-        lines.setdefault(f"were {array.dtype}, read as {scale.why}", []).append(f"{name} from {lowest:g} to {highest:g}{beyond}")
+        lines.setdefault(f"were {array.dtype}, read as {scale.why}", []).append(
+            f"{name} from {lowest:g} to {highest:g}{beyond}"
+        )
     for how, splits in lines.items():
-        notes.append(f"images {how}, and brought to uint8 ({'; '.join(splits)}); --value-range LOW:HIGH says otherwise")
+        notes.append(
+            f"images {how}, and brought to uint8 ({'; '.join(splits)}); --value-range LOW:HIGH "
+            "says otherwise"
+        )
     if "train" in arrays and arrays["train"].dtype == np.uint8 and not lines:
         brightest = int(arrays["train"].max())
         if brightest < DARK:
-            notes.append(f"the brightest value is {brightest} of 255; --value-range 0:{brightest} stretches it to white")
+            notes.append(
+                f"the brightest value is {brightest} of 255; --value-range 0:{brightest} "
+                "stretches it to white"
+            )
 
 
 def _without_transparency(images: dict[str, np.ndarray], notes: list[str]) -> dict[str, np.ndarray]:
@@ -71,7 +89,8 @@ def _without_transparency(images: dict[str, np.ndarray], notes: list[str]) -> di
         return images
     if not all((array[..., 3] == 255).all() for array in images.values()):
         raise DataError(
-            "images have four channels, and the fourth varies: it may be transparency or another band. "
+            "images have four channels, and the fourth varies: it may be transparency or another "
+            "band. "
             "Store the three channels to learn from, for example with x[..., :3]."
         )
     notes.append("the fourth channel of the images is opaque everywhere and was left out")
@@ -92,15 +111,23 @@ def to_labels(
         raise DataError("\n".join(problems))
     values = np.unique(np.concatenate(list(flat.values())))
     if values.dtype.kind not in "US" and values[0] == -1 and len(values) > 2:
-        notes.append("-1 is taken for a class like any other; leave these images out if it means that they have no label")
+        notes.append(
+            "-1 is taken for a class like any other; leave these images out if it means that they "
+            "have no label"
+        )
     if names is None or values.dtype.kind in "US":
-        return {name: np.searchsorted(values, array).astype(np.int64) for name, array in flat.items()}, _class_names(values)
+        return {
+            name: np.searchsorted(values, array).astype(np.int64) for name, array in flat.items()
+        }, _class_names(values)
     if values[0] == 1 and values[-1] == len(names):
-        notes.append(f"labels go from 1 to {len(names)}, for {len(names)} class names: 1 is '{names[0]}'")
+        notes.append(
+            f"labels go from 1 to {len(names)}, for {len(names)} class names: 1 is '{names[0]}'"
+        )
         return {name: array.astype(np.int64) - 1 for name, array in flat.items()}, names
     if values[0] < 0 or values[-1] >= len(names):
         raise DataError(
-            f"labels go from {values[0]} to {values[-1]}, but class_names holds {len(names)} names: expected 0..{len(names) - 1}."
+            f"labels go from {values[0]} to {values[-1]}, but class_names holds {len(names)} "
+            f"names: expected 0..{len(names) - 1}."
         )
     return {name: array.astype(np.int64) for name, array in flat.items()}, names
 
@@ -109,25 +136,38 @@ def _image_problem(name: str, array: np.ndarray) -> str | None:
     shape = list(array.shape)
     if array.ndim == 2:
         side = round(shape[1] ** 0.5)
-        hint = f" If these are grey pictures of {side}x{side}, store x.reshape(-1, {side}, {side})." if side * side == shape[1] else ""
+        hint = (
+            f" If these are grey pictures of {side}x{side}, store x.reshape(-1, {side}, {side})."
+            if side * side == shape[1]
+            else ""
+        )
         return f"'{name}' has shape {shape}; expected {SHAPES}.{hint}"
     if array.ndim not in (3, 4) or (array.ndim == 4 and not {shape[1], shape[3]} & set(CHANNELS)):
         return f"'{name}' has shape {shape}; expected {SHAPES}."
     if 0 in array.shape:
         return f"'{name}' is empty: shape {shape}."
     if array.dtype.kind not in "buif":
-        return f"'{name}' has dtype {array.dtype}; expected uint8 (0..255) or floating point (0..1 or 0..255)."
+        return (
+            f"'{name}' has dtype {array.dtype}; expected uint8 (0..255) or floating point "
+            "(0..1 or 0..255)."
+        )
     if array.dtype.kind == "f" and not np.isfinite(array).all():
         strange = array.size - np.count_nonzero(np.isfinite(array))
         remedy = "Replace them, for example with numpy.nan_to_num."
-        return f"'{name}' holds {strange:,} values that are nan or infinite; expected numbers. {remedy}"
+        return (
+            f"'{name}' holds {strange:,} values that are nan or infinite; expected numbers. "
+            f"{remedy}"
+        )
     if _channel_axis(array) is None:
-        return f"'{name}' has shape {shape}, in which the channels may come first or last. Store it as [n, h, w, c] or [n, h, w]."
+        return (
+            f"'{name}' has shape {shape}, in which the channels may come first or last. Store "
+            "it as [n, h, w, c] or [n, h, w]."
+        )
     return None
 
 
 def _channel_axis(array: np.ndarray) -> int | None:
-    """The axis of the channels, 1 or 3; None if it may be either. Three axes are those of grey images."""
+    """The axis of the channels, 1 or 3, which is that of grey images too; None if unclear."""
     if array.ndim == 3:
         return 3
     for lengths in (CHANNELS[:2], CHANNELS):
@@ -138,7 +178,9 @@ def _channel_axis(array: np.ndarray) -> int | None:
             break
     square_first = array.shape[2] == array.shape[3]
     square_last = array.shape[1] == array.shape[2]
-    if square_first != square_last:  # both lengths may count channels, as in [n, 4, 4, 3]: images are rather square
+    if (
+        square_first != square_last
+    ):  # both lengths may count channels, as in [n, 4, 4, 3]: images are rather square
         return 1 if square_first else 3
     return 3 if array.shape[1:] == (1, 1, 1) else None
 
@@ -167,13 +209,21 @@ def _flat_labels(array: np.ndarray, notes: list[str]) -> np.ndarray:
 
 def _label_problem(name: str, array: np.ndarray) -> str | None:
     if array.ndim != 1:
-        return f"'{name}' has shape {list(array.shape)}; expected one class per image: [n], [n, 1] or one-hot [n, classes]."
+        return (
+            f"'{name}' has shape {list(array.shape)}; expected one class per image: [n], [n, "
+            "1] or one-hot [n, classes]."
+        )
     if not array.size:
         return f"'{name}' is empty."
     if array.dtype.kind not in "buifUS":
         return f"'{name}' has dtype {array.dtype}; expected integers or texts."
-    if array.dtype.kind == "f" and not (np.isfinite(array).all() and (array == np.rint(array)).all()):
-        return f"'{name}' holds fractions or values that are not numbers; expected one whole class number per image."
+    if array.dtype.kind == "f" and not (
+        np.isfinite(array).all() and (array == np.rint(array)).all()
+    ):
+        return (
+            f"'{name}' holds fractions or values that are not numbers; expected one whole "
+            "class number per image."
+        )
     return None
 
 

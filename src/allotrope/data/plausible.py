@@ -1,4 +1,4 @@
-"""Which readings of a tree of folders are plausible. Two that put the same pictures together are one."""
+"""Which readings of a tree of folders are plausible; two that put the same together are one."""
 
 from __future__ import annotations
 
@@ -23,7 +23,9 @@ def plausible(root: Folder) -> list[Interpretation]:
     """
     folders = root.folders
     if len(folders) > 1 and all(is_fold(folder.name) and folder.folders for folder in folders):
-        return _distinct(root, ("folds", "pooled") if len(folders) > 2 else ("pooled", "deepest", "classes"))
+        return _distinct(
+            root, ("folds", "pooled") if len(folders) > 2 else ("pooled", "deepest", "classes")
+        )
     found = split_folders(folders)
     if any(folder.folders for folder in found.splits.get("train", [])):
         return _distinct(root, ("splits", "splits-deepest", *_beside(found)))
@@ -36,7 +38,7 @@ def plausible(root: Folder) -> list[Interpretation]:
 
 
 def _distinct(root: Folder, layouts: Iterable[str]) -> list[Interpretation]:
-    """The readings by these layouts, without those that equal an earlier one, or that leave nothing to tell apart."""
+    """The readings by these layouts, without repetitions and those with a single class."""
     found: list[Interpretation] = []
     for layout in layouts:
         reading = LAYOUT_READERS[layout](root)
@@ -46,7 +48,7 @@ def _distinct(root: Folder, layouts: Iterable[str]) -> list[Interpretation]:
 
 
 def _beside(found: SplitFolders) -> tuple[str, ...]:
-    """The readings in which a train folder with class folders is no split: what lies beside it is of no known split.
+    """The readings in which a train folder is no split, as what lies beside it is of no known one.
 
     They are out if another split holds folders of the same names.
     """
@@ -68,7 +70,9 @@ def _without_train(root: Folder) -> tuple[str, ...]:
     train = found.splits.get("train")
     if train and (len(found.splits) > 1 or not found.others):
         raise DataError(no_class_folders(train[0], root))
-    held_out = [folder for split in ("validation", "test") for folder in found.splits.get(split, [])]
+    held_out = [
+        folder for split in ("validation", "test") for folder in found.splits.get(split, [])
+    ]
     if not held_out or len(found.others) == 1 or train:
         return plain
     if not found.others:
@@ -95,4 +99,7 @@ def _check_one_data_set(root: Folder) -> None:
     trains = [split_folders(folder.folders).single("train") for folder in root.folders]
     if len(trains) > 1 and all(train is not None and train.folders for train in trains):
         names = ", ".join(folder.name for folder in root.folders[:8])
-        raise DataError(f"{root.path}: holds {len(trains)} data sets with splits of their own: {names}. Name one of these folders.")
+        raise DataError(
+            f"{root.path}: holds {len(trains)} data sets with splits of their own: {names}. Name "
+            "one of these folders."
+        )

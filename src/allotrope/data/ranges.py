@@ -1,4 +1,4 @@
-"""Which values are black and white: told from what the values are, said, and refused if splits disagree."""
+"""Which values are black and white: told from how they lie, and refused if splits disagree."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ ValueRange = tuple[float, float]
 
 @dataclass(frozen=True)
 class Spread:
-    """How values are distributed: the extremes, the values that bound all but a tail at each end, and a sample."""
+    """How values lie: the extremes, what bounds all but a tail at each end, and a sample."""
 
     lowest: float
     highest: float
@@ -37,7 +37,7 @@ class Spread:
 
     @property
     def robust(self) -> ValueRange:
-        """The extremes, or if they are more than a width further out, what bounds all but the tails."""
+        """The extremes, or what bounds all but the tails if they are a width further out."""
         width = self.high - self.low
         if width <= 0:
             return self.lowest, self.highest
@@ -52,7 +52,7 @@ class Spread:
         return float(strays.mean())
 
     def within(self, low: float, high: float) -> bool:
-        """Whether this is a range of the values: nothing is far outside, and little is outside at all."""
+        """Whether this is their range: nothing is far outside, and little is outside at all."""
         slack = OVERSHOOT * (high - low)
         reached = self.lowest >= low - slack and self.highest <= high + slack
         return reached and self.outside(low, high) <= STRAYS
@@ -85,16 +85,20 @@ def stretch_range(spread: Spread) -> ValueRange:
 
 
 def check_agreement(name: str, spreads: Mapping[str, Spread], chosen: ValueRange) -> None:
-    """Raises DataError if the values of a split do not lie as the training data's do, in the range chosen by these."""
+    """Raises DataError if the values of a split do not lie as the training data's do."""
     width = chosen[1] - chosen[0]
     for split, spread in spreads.items():
         low, high = spread.robust
         used = (high - low) / width
         inside = low >= chosen[0] - width / 2 and high <= chosen[1] + width / 2
         if not inside or used < LEAST_USED:
-            listed = "; ".join(f"{other} {text_of(found.robust)}" for other, found in spreads.items())
+            listed = "; ".join(
+                f"{other} {text_of(found.robust)}" for other, found in spreads.items()
+            )
             raise DataError(
-                f"{name}: the values of {split} do not lie as those of train do, so that one of them would be far too dark "
-                f"or too bright ({listed}). Store all in one range, or if they are right as they are, "
+                f"{name}: the values of {split} do not lie as those of train do, so that one of "
+                "them would be far too dark "
+                f"or too bright ({listed}). Store all in one range, or if they are right as they "
+                "are, "
                 f"{REMEDY} in all of them, here perhaps {text_of(chosen)}."
             )

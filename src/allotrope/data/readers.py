@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 
 from allotrope.data.interpretations import (
     Interpretation,
@@ -20,28 +21,32 @@ from allotrope.data.interpretations import (
     unwrapped,
 )
 from allotrope.data.split_names import is_fold, split_name, words
+from allotrope.data.text import shown
 from allotrope.data.tree import Folder
 from allotrope.errors import DataError
 
+UNLABELLED = "unlabelled by its name"
 HELD_OUT = ("validation", "test")
 NO_CLASS = frozenset(("unknown", "none", "unlabeled", "unlabelled"))
-"""What a lone folder inside a test is called besides `images`, for loaders that demand a folder there."""
+"""Names besides `images` of a lone folder in a test, for loaders that demand one."""
 
 
-def without_unlabelled(folder: Folder) -> tuple[Folder, list[str]]:
-    """The folder without those in it whose name says that they hold no labels, and what these are."""
-    labelled, left_out = [], []
-    for child in folder.folders:
-        said = split_name(child.name)
-        if said is not None and said.split == "unlabelled" and said.pure:
-            left_out.append(f"'{child.name}' ({len(child.below()):,} pictures, unlabelled by its name)")
-        else:
-            labelled.append(child)
-    return Folder(folder.path, folder.pictures, labelled), left_out
+def without_unlabelled(folder: Folder) -> tuple[Folder, dict[Path, str]]:
+    """The folder without those in it that are unlabelled by their name, and the reason for each."""
+    unlabelled = [child for child in folder.folders if _is_unlabelled(child)]
+    labelled = [child for child in folder.folders if not _is_unlabelled(child)]
+    return Folder(folder.path, folder.pictures, labelled), {
+        child.path: UNLABELLED for child in unlabelled
+    }
+
+
+def _is_unlabelled(folder: Folder) -> bool:
+    said = split_name(folder.name)
+    return said is not None and said.split == "unlabelled" and said.pure
 
 
 def read_splits(layout: str, classes: Callable[[Folder], Pictures], root: Folder) -> Interpretation:
-    """Splits above classes. If no folder is called train, the folders beside the splits are its classes."""
+    """Splits above classes; without a train folder, the folders beside them are its classes."""
     found = split_folders(root.folders)
     beside = "train" not in found.splits
     if beside:
@@ -49,7 +54,7 @@ def read_splits(layout: str, classes: Callable[[Folder], Pictures], root: Folder
     _check_splits(root, found, beside)
     train = Folder(root.path, [], found.others) if beside else found.single("train")
     assert train is not None
-    reading = Interpretation(layout, {}, {}, [], list(found.remarks))
+    reading = Interpretation(layout, {}, remarks=list(found.remarks))
     _add_split(reading, "train", train, classes, root)
     known = {name for _, name in reading.splits["train"]}
     for split in HELD_OUT:
@@ -57,27 +62,31 @@ def read_splits(layout: str, classes: Callable[[Folder], Pictures], root: Folder
         if folder is not None and _has_labels(folder, known):
             _add_split(reading, split, folder, classes, root)
         elif folder is not None:
-            reading.left_out.append(f"'{folder.name}' ({len(folder.below()):,} pictures of {split} without labels)")
-    left = found.splits.get("unlabelled", []) + ([] if beside else found.others)
-    reading.left_out += [f"'{folder.name}' ({len(folder.below()):,} pictures, in no split)" for folder in left]
-    if root.pictures:
-        reading.left_out.append(f"{len(root.pictures):,} pictures beside the splits")
+            reading.reasons[found.splits[split][0].path] = (
+                f"for {split} by its name, without class folders"
+            )
+    reading.reasons |= {folder.path: UNLABELLED for folder in found.splits.get("unlabelled", [])}
+    reading.reasons |= {folder.path: "in no split" for folder in found.others}
     return reading
 
 
 def _add_split(
-    reading: Interpretation, split: str, folder: Folder, classes: Callable[[Folder], Pictures], root: Folder
+    reading: Interpretation,
+    split: str,
+    folder: Folder,
+    classes: Callable[[Folder], Pictures],
+    root: Folder,
 ) -> None:
-    labelled, left_out = without_unlabelled(folder)
+    labelled, reasons = without_unlabelled(folder)
     reading.splits[split] = classes(labelled)
-    reading.places[split] = [f"'{folder.path.relative_to(root.path).as_posix()}'"] if folder.path != root.path else []
-    reading.left_out += left_out
-    if folder.pictures:
-        reading.left_out.append(f"{len(folder.pictures):,} pictures of '{folder.name}' in no class folder")
+    reading.places[split] = (
+        [f"'{shown(folder.path, root.path)}'"] if folder.path != root.path else []
+    )
+    reading.reasons |= reasons
 
 
 def _has_labels(folder: Folder, known: set[str]) -> bool:
-    """Whether there are class folders; one that only holds everything, as `test/images`, is none."""
+    """Whether there are class folders; one that holds everything, as `test/images`, is none."""
     if len(folder.folders) != 1 or class_name(folder.folders[0].name) in known:
         return bool(folder.folders)
     name = folder.folders[0].name
@@ -87,7 +96,8 @@ def _has_labels(folder: Folder, known: set[str]) -> bool:
 def _check_splits(root: Folder, found: SplitFolders, beside: bool) -> None:
     if found.doubled:
         raise DataError(
-            f"{root.path}: {'; '.join(found.doubled)} by their names. Expected one folder for each split: "
+            f"{root.path}: {'; '.join(found.doubled)} by their names. Expected one folder for "
+            "each split: "
             "put them together, move one away, or say --layout classes if they are classes."
         )
     train = found.single("train")
@@ -105,29 +115,42 @@ def _check_splits(root: Folder, found: SplitFolders, beside: bool) -> None:
     if "train" in inner.splits and not inner.others:
         raise DataError(
             f"{train.path}: a folder for training by its name that holds splits itself "
-            f"({', '.join(folder.name for folder in train.folders)}). Name that folder, or rename it."
+            f"({', '.join(folder.name for folder in train.folders)}). Name that folder, or rename "
+            "it."
         )
 
 
 def no_class_folders(train: Folder, root: Folder) -> str:
     """The message for training pictures without labels."""
     beside = [f"'{folder.name}'" for folder in root.folders if folder.path != train.path]
-    classes = f" If {train.name} and {', '.join(beside[:8])} are classes, say --layout classes." if beside else ""
+    classes = (
+        f" If {train.name} and {', '.join(beside[:8])} are classes, say --layout classes."
+        if beside
+        else ""
+    )
     return (
-        f"{train.path}: {len(train.below()):,} training pictures in no class folder, so that nothing says their classes "
-        f"(labels in tables or in file names are not read). Expected one folder per class in it.{classes}"
+        f"{train.path}: {len(train.below()):,} training pictures in no class folder, so that "
+        "nothing says their classes "
+        "(labels in tables or in file names are not read). Expected one folder per class in "
+        f"it.{classes}"
     )
 
 
 def read_classes_splits(root: Folder) -> Interpretation:
     """Classes above splits; a class without splits is for training."""
     if not any("train" in split_folders(unwrapped(child).folders).splits for child in root.folders):
-        raise DataError(f"{root.path}: no class folder holds a train folder. Expected train/ and perhaps test/ in each.")
+        raise DataError(
+            f"{root.path}: no class folder holds a train folder. Expected train/ and perhaps "
+            "test/ in each."
+        )
     reading = Interpretation("classes-splits", {split: [] for split in ("train", *HELD_OUT)})
     for child in root.folders:
         found = split_folders(unwrapped(child).folders)
         if found.doubled:
-            raise DataError(f"{child.path}: {'; '.join(found.doubled)} by their names. Expected one folder for each split.")
+            raise DataError(
+                f"{child.path}: {'; '.join(found.doubled)} by their names. Expected one folder "
+                "for each split."
+            )
         name = class_name(child.name)
         if not found.splits:
             reading.splits["train"] += [(path, name) for path in child.below()]
@@ -135,29 +158,30 @@ def read_classes_splits(root: Folder) -> Interpretation:
         for split, folders in found.splits.items():
             pictures = [path for folder in folders for path in folder.below()]
             if split == "unlabelled":
-                reading.left_out.append(f"'{child.name}/{folders[0].name}' ({len(pictures):,} pictures, unlabelled by its name)")
+                reading.reasons |= {folder.path: UNLABELLED for folder in folders}
             else:
                 reading.splits[split] += [(path, name) for path in pictures]
-        others = child.pictures + [path for folder in found.others for path in folder.below()]
-        if others:
-            reading.left_out.append(f"{len(others):,} pictures of '{child.name}' in none of its splits")
+        reading.reasons |= {folder.path: "in no split" for folder in found.others}
     reading.splits = {split: pictures for split, pictures in reading.splits.items() if pictures}
     return reading
 
 
 def read_folds(root: Folder) -> Interpretation:
-    """Numbered folds above classes: the last is held out for the test, the one before it for validation."""
+    """Numbered folds above classes: the last is the test, the one before it validation."""
     folds = sorted((folder for folder in root.folders if is_fold(folder.name)), key=_number)
     if len(folds) < 3 or not all(fold.folders for fold in folds):
         names = ", ".join(folder.name for folder in root.folders[:8])
-        raise DataError(f"{root.path}: holds {names}. Expected at least three folders such as fold1, fold2, fold3 with class folders.")
+        raise DataError(
+            f"{root.path}: holds {names}. Expected at least three folders such as fold1, fold2, "
+            "fold3 with class folders."
+        )
     parts = {"train": folds[:-2], "validation": folds[-2:-1], "test": folds[-1:]}
     reading = Interpretation("folds", {}, {})
     for split, members in parts.items():
-        reading.splits[split] = [picture for fold in members for picture in by_top(inside_split(fold))]
+        reading.splits[split] = [
+            picture for fold in members for picture in by_top(inside_split(fold))
+        ]
         reading.places[split] = [f"'{fold.name}'" for fold in members]
-    others = [folder for folder in root.folders if folder not in folds]
-    reading.left_out = [f"'{folder.name}' ({len(folder.below()):,} pictures, no fold)" for folder in others]
     return reading
 
 

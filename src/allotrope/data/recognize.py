@@ -1,4 +1,4 @@
-"""Finds out what kind of data a folder holds: IDX files, named arrays, or class folders of pictures."""
+"""Finds out what a folder holds: IDX files, named arrays, or class folders of pictures."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ DEEPEST = 3
 
 @dataclass(frozen=True)
 class Recognized:
-    """`kind` is idx, arrays or pictures; `paths` is the folder that holds them, or the files of arrays."""
+    """`kind` is idx, arrays or pictures; `paths` is their folder, or the files of arrays."""
 
     kind: str
     paths: tuple[Path, ...]
@@ -27,20 +27,26 @@ class Recognized:
 def recognize(folder: Path) -> Recognized:
     """The kind of data in a folder, and where in it that lies.
 
-    Raises: DataError that lists the kinds if there are several, or the folders if arrays lie in several.
+    Raises: DataError that lists the kinds if there are several, or the folders if arrays lie in
+    several.
     """
     places = [place for place in _folders(folder, DEEPEST) if _kind(place)]
     if not places:
         return Recognized("pictures", (folder,))
     pictures = bool(scan(folder).root.folders)
-    listed = "; ".join(f"{place} ({', '.join(path.name for path in _files(place)[:4])})" for place in places)
+    listed = "; ".join(
+        f"{place} ({', '.join(path.name for path in _files(place)[:4])})" for place in places
+    )
     if pictures:
         raise DataError(
             f"{folder}: holds folders of pictures, and files of arrays in {listed}. "
             "Name one of these files, or say how the folders are read, such as --layout classes."
         )
     if len(places) > 1:
-        raise DataError(f"{folder}: holds files of arrays in several folders: {listed}. Name one of the folders.")
+        raise DataError(
+            f"{folder}: holds files of arrays in several folders: {listed}. Name one of the "
+            "folders."
+        )
     return _recognized(places[0])
 
 
@@ -48,12 +54,18 @@ def _recognized(place: Path) -> Recognized:
     arrays = _array_files(place)
     if idx_files(place):
         if arrays:
-            raise DataError(f"{place}: holds IDX files and {', '.join(path.name for path in arrays[:4])}. Name one of the files.")
+            raise DataError(
+                f"{place}: holds IDX files and {', '.join(path.name for path in arrays[:4])}. "
+                "Name one of the files."
+            )
         return Recognized("idx", (place,))
     archives = [path for path in arrays if path.suffix.lower() == ".npz"]
     whole = [path for path in archives if _complete([path])]
     if len(arrays) > 1 and whole:
-        raise DataError(f"{place}: holds several data sets ({', '.join(path.name for path in arrays[:8])}). Name one of the files.")
+        raise DataError(
+            f"{place}: holds several data sets ({', '.join(path.name for path in arrays[:8])}). "
+            "Name one of the files."
+        )
     return Recognized("arrays", tuple(arrays))
 
 
@@ -64,20 +76,24 @@ def _kind(place: Path) -> bool:
 
 
 def _may_be_data(paths: list[Path]) -> bool:
-    """Whether arrays are named as images are, or not at all; archives on their own are what their user named."""
+    """Whether arrays are named as data is, or not at all; an archive on its own is data."""
     if len(paths) == 1 and paths[0].suffix.lower() == ".npz":
         return True
     if any(_complete([path]) for path in paths if path.suffix.lower() == ".npz"):
         return True
     names = [array.name for array in stored_arrays(paths)]
     without = shared_words(names)
-    return any(array_name(name, without) is not None or position(name) is not None for name in names)
+    return any(
+        array_name(name, without) is not None or position(name) is not None for name in names
+    )
 
 
 def _complete(paths: list[Path]) -> bool:
     """Whether an archive holds both images and labels."""
     names = [array.name for array in stored_arrays(paths)]
-    roles = {found.role for name in names if (found := array_name(name, shared_words(names))) is not None}
+    roles = {
+        found.role for name in names if (found := array_name(name, shared_words(names))) is not None
+    }
     return {"images", "labels"} <= roles and not _says_split(paths[0])
 
 
@@ -92,11 +108,28 @@ def _files(place: Path) -> list[Path]:
 
 def _array_files(place: Path) -> list[Path]:
     visible = (path for path in place.iterdir() if not path.name.startswith("."))
-    return sorted(path for path in visible if path.suffix.lower() in SUFFIXES and path.is_file() and not idx_name(path))
+    return sorted(
+        path
+        for path in visible
+        if path.suffix.lower() in SUFFIXES and path.is_file() and not idx_name(path)
+    )
 
 
 def _folders(folder: Path, depth: int) -> list[Path]:
     """The folder and those below it, without what is hidden, made by programs or by us."""
-    inner = [path for path in sorted(folder.iterdir()) if path.is_dir() and not path.name.startswith(".")] if depth > 1 else []
-    below = [place for path in inner if reason_to_skip(path) is None for place in _folders(path, depth - 1)]
+    inner = (
+        [
+            path
+            for path in sorted(folder.iterdir())
+            if path.is_dir() and not path.name.startswith(".")
+        ]
+        if depth > 1
+        else []
+    )
+    below = [
+        place
+        for path in inner
+        if reason_to_skip(path) is None
+        for place in _folders(path, depth - 1)
+    ]
     return [folder, *below]

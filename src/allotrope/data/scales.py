@@ -24,14 +24,14 @@ ROWS = 256
 LEAST_OF_BYTES = 128
 """Whole numbers that stay below this do not use 0..255."""
 LEAST_OF_UNIT = 0.25
-"""Fractions that stay below this do not use 0..1: they were divided by more than their largest value."""
+"""Fractions that stay below this were divided by more than their largest value."""
 ENDS = 0.9
 """Values from -1 to 1 come near both ends; those that do not were normalized in another way."""
 
 
 @dataclass(frozen=True)
 class Scale:
-    """Which values are black and white, and in words why. `stretched`: they were taken from the data."""
+    """Which values are black and white, and why; `stretched` if they were taken from the data."""
 
     low: float
     high: float
@@ -106,18 +106,25 @@ def _scale_of_floats(split: str, dtype: np.dtype, spread: Spread) -> Scale:
     if spread.lowest >= 0:
         return _stretched(spread)
     raise DataError(
-        f"'{split}' images are {dtype} from {spread.lowest:g} to {spread.highest:g}, which is none of 0..1, 0..255 and -1..1: "
-        "normalized, and which values were black and white is not known. Store the pixels themselves "
-        f"(normalization is part of the network here), or {REMEDY}, here perhaps {text_of(spread.robust)}."
+        f"'{split}' images are {dtype} from {spread.lowest:g} to {spread.highest:g}, which is "
+        "none of 0..1, 0..255 and -1..1: "
+        "normalized, and which values were black and white is not known. Store the pixels "
+        "themselves "
+        f"(normalization is part of the network here), or {REMEDY}, here perhaps "
+        f"{text_of(spread.robust)}."
     )
 
 
 def _stretched(spread: Spread) -> Scale:
     low, high = stretch_range(spread)
-    return Scale(low, high, f"{text_of((low, high))}, the range of the training data", stretched=True)
+    return Scale(
+        low, high, f"{text_of((low, high))}, the range of the training data", stretched=True
+    )
 
 
-def _beside_train(split: str, arrays: Mapping[str, np.ndarray], spreads: Mapping[str, Spread], train: Scale) -> Scale:
+def _beside_train(
+    split: str, arrays: Mapping[str, np.ndarray], spreads: Mapping[str, Spread], train: Scale
+) -> Scale:
     """The scale of another split: train's, or its own if another type of number says so."""
     own_type, spread = arrays[split].dtype, spreads[split]
     alike = _group(own_type) == _group(arrays["train"].dtype)
@@ -131,11 +138,13 @@ def _beside_train(split: str, arrays: Mapping[str, np.ndarray], spreads: Mapping
         return train
     if alike or own.stretched or train.stretched:
         listed = "; ".join(
-            f"{name} {arrays[name].dtype} from {spreads[name].lowest:g} to {spreads[name].highest:g}, read as {scale.why}"
+            f"{name} {arrays[name].dtype} from {spreads[name].lowest:g} to "
+            f"{spreads[name].highest:g}, read as {scale.why}"
             for name, scale in (("train", train), (split, own))
         )
         raise DataError(
-            f"the splits hold images of different ranges: {listed}. Store all in one range, or {REMEDY} in all of them."
+            f"the splits hold images of different ranges: {listed}. Store all in one range, or "
+            f"{REMEDY} in all of them."
         )
     return own
 
@@ -146,6 +155,6 @@ def _group(dtype: np.dtype) -> str:
 
 
 def _is_dark(spread: Spread, train: Scale) -> bool:
-    """Whether values are those of dark images on the training data's scale, rather than of another scale."""
+    """Whether values are those of dark images on the training data's scale."""
     used = (spread.highest - train.low) / (train.high - train.low)
     return spread.within(*train.value_range) and used >= LEAST_USED

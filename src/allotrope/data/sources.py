@@ -20,16 +20,21 @@ from allotrope.data.summary import summarize, summary_lines
 from allotrope.errors import DataError
 
 Report = Callable[[str], None]
-KINDS = "'digits' (built in), a folder of class folders, an .npz file, or a folder of .npy or IDX files"
+KINDS = (
+    "'digits' (built in), a folder of class folders, an .npz file, or a folder of .npy or IDX files"
+)
 ARCHIVES = (".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar", ".zst")
 
 
-def load_images(source: str | Path, options: DataOptions | None = None, report: Report = lambda line: None) -> ImageData:
-    """Reads labelled images, splits them where the source has no splits of its own, and says line by line what was found.
+def load_images(
+    source: str | Path, options: DataOptions | None = None, report: Report = lambda line: None
+) -> ImageData:
+    """Reads labelled images, splits them if the source has no splits, and says what was found.
 
-    `source` is 'digits' (built in; './digits' is a folder of that name), a folder of class folders (perhaps below
-    train/, validation/, test/), an .npz file, or a folder of IDX files.
-    Raises: DataError where the data cannot be read or cannot be learned from; UsageError for fractions out of range.
+    `source` is 'digits' (built in; './digits' is a folder of that name), a folder of class folders
+    (perhaps below train/, validation/, test/), an .npz file, or a folder of IDX files.
+    Raises: DataError where the data cannot be read or cannot be learned from; UsageError for
+    fractions out of range.
     """
     began = time.perf_counter()
     options = options or DataOptions()
@@ -37,10 +42,19 @@ def load_images(source: str | Path, options: DataOptions | None = None, report: 
     complete_splits(reading, options)
     duplicates = find_duplicates(reading.splits)
     if duplicates.relabelled:
-        reading.notes.append(f"{duplicates.relabelled} of the duplicates across splits carry different labels")
+        reading.notes.append(
+            f"{duplicates.relabelled} of the duplicates across splits carry different labels"
+        )
     summary = summarize(reading, duplicates, time.perf_counter() - began)
     splits = reading.splits
-    data = ImageData(reading.name, reading.classes, splits["train"], splits["validation"], splits["test"], summary)
+    data = ImageData(
+        reading.name,
+        reading.classes,
+        splits["train"],
+        splits["validation"],
+        splits["test"],
+        summary,
+    )
     for line in summary_lines(data.name, data.image, summary):
         report(line)
     return data
@@ -63,7 +77,9 @@ def read_source(source: str | Path, options: DataOptions, report: Report) -> Rea
     try:
         return _read_folder(path, options, report)
     except PermissionError as error:
-        raise DataError(f"{error.filename or path}: may not be read. Give yourself read access to it.") from None
+        raise DataError(
+            f"{error.filename or path}: may not be read. Give yourself read access to it."
+        ) from None
 
 
 def _read_file(path: Path, options: DataOptions) -> Reading:
@@ -71,7 +87,11 @@ def _read_file(path: Path, options: DataOptions) -> Reading:
         return read_arrays([path], path.stem, options.value_range)
     if idx_name(path) is not None:
         return read_idx(path, options.value_range)
-    remedy = " Archives are not extracted: extract it and name the folder." if path.suffix.lower() in ARCHIVES else ""
+    remedy = (
+        " Archives are not extracted: extract it and name the folder."
+        if path.suffix.lower() in ARCHIVES
+        else ""
+    )
     raise DataError(f"{path}: a file of a kind that is not read here.{remedy} Expected {KINDS}.")
 
 
@@ -92,5 +112,8 @@ def _read_folder(path: Path, options: DataOptions, report: Report) -> Reading:
 def _keeping_size(reading: Reading, options: DataOptions) -> Reading:
     height, width = next(iter(reading.sizes))
     if options.image_size is not None and (height, width) != (options.image_size,) * 2:
-        reading.notes.append(f"image size {options.image_size} is for folders of pictures; these arrays keep their {height}x{width}")
+        reading.notes.append(
+            f"image size {options.image_size} is for folders of pictures; these arrays keep their "
+            f"{height}x{width}"
+        )
     return reading

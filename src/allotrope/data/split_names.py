@@ -46,7 +46,10 @@ SPLIT_WORDS = {
 }
 """`evaluation` is validation or test: whichever of them the data lacks, validation first."""
 
-JOINED = {"holdout": ("hold out", "held out"), "nolabel": ("no label", "no labels", "not labeled", "not labelled")}
+JOINED = {
+    "holdout": ("hold out", "held out"),
+    "nolabel": ("no label", "no labels", "not labeled", "not labelled"),
+}
 DECORATIONS = frozenset(
     word
     for line in (
@@ -64,7 +67,7 @@ FOLD = re.compile(r"(k?-?fold|cv|split)[\W_]*\d+", re.IGNORECASE)
 
 @dataclass(frozen=True)
 class SplitName:
-    """The split that a name says, and the other words in it: `asl_alphabet_train` is train, ('asl', 'alphabet')."""
+    """The split that a name says, and its other words: of `asl_train` train, ('asl',)."""
 
     split: str
     others: tuple[str, ...]
@@ -78,7 +81,8 @@ class SplitName:
 def split_name(name: str) -> SplitName | None:
     """What a name says of splits; None if it names none, or several.
 
-    Any case, with words before or behind, joined by anything or nothing: `Train`, `seg_train`, `trainSet`, `val2017`.
+    Any case, with words before or behind, joined by anything or nothing: `Train`, `seg_train`,
+    `trainSet`, `val2017`.
     """
     splits: list[str] = []
     others: list[str] = []
@@ -93,7 +97,7 @@ def split_name(name: str) -> SplitName | None:
 
 
 def is_fold(name: str) -> bool:
-    """Whether a name is one of numbered folds for cross-validation: `fold1`, `Fold_0`, `split-3`."""
+    """Whether a name is that of a numbered fold: `fold1`, `Fold_0`, `split-3`."""
     return FOLD.fullmatch(name) is not None
 
 
@@ -102,7 +106,9 @@ def words(name: str) -> list[str]:
     spaced = HUMP.sub(" ", name).lower()
     for word, spellings in JOINED.items():
         for spelling in spellings:
-            spaced = re.sub(rf"\b{spelling.replace(' ', '[-_ ]?')}\b", word, spaced.replace("_", " "))
+            spaced = re.sub(
+                rf"\b{spelling.replace(' ', '[-_ ]?')}\b", word, spaced.replace("_", " ")
+            )
     return WORD.findall(spaced)
 
 

@@ -23,10 +23,13 @@ LARGEST_LIST = 16_000_000
 def decoded(data: bytes) -> tuple[str, str]:
     """The text of bytes, and the encoding that it was read in.
 
-    A byte order mark decides; else UTF-16 if every other byte is zero, as in Latin script; else UTF-8
-    if it is valid; else Windows-1252, which holds Latin-1's letters, and for its five gaps Latin-1.
+    A byte order mark decides; else UTF-16 if every other byte is zero, as in Latin script; else
+    UTF-8 if it is valid; else Windows-1252, which holds Latin-1's letters, and for its five gaps
+    Latin-1.
     """
-    encoding = next((name for mark, name in MARKS if data.startswith(mark)), None) or _unmarked(data)
+    encoding = next((name for mark, name in MARKS if data.startswith(mark)), None) or _unmarked(
+        data
+    )
     for name in (encoding, "utf-8", "cp1252"):
         try:
             return data.decode(name), name
@@ -46,7 +49,7 @@ def _unmarked(data: bytes) -> str:
 
 
 def shown(path: Path, folder: Path) -> str:
-    """The path below the folder as text that can always be printed, whatever bytes its names are."""
+    """The path below the folder as text that can be printed, whatever bytes its names are."""
     return decoded(os.fsencode(path.relative_to(folder).as_posix()))[0]
 
 
@@ -62,20 +65,27 @@ def read_class_names(path: Path, notes: list[str]) -> tuple[str, ...]:
     lines = [line.strip() for line in LINE_ENDS.split(text.replace("\ufeff", ""))]
     names = tuple(line for line in lines if line)
     if encoding not in ("utf-8", "utf-8-sig"):
-        notes.append(f"class names in '{path.name}' were read as {encoding}; save it as UTF-8 if they look wrong")
+        notes.append(
+            f"class names in '{path.name}' were read as {encoding}; save it as UTF-8 if they look "
+            "wrong"
+        )
     numbered = _without_numbers(names)
     if numbered is not None:
-        notes.append(f"the numbers before the class names in '{path.name}' are no part of the names")
+        notes.append(
+            f"the numbers before the class names in '{path.name}' are no part of the names"
+        )
         names = numbered
     repeated = sorted({name for name in names if names.count(name) > 1})
     if repeated or not names:
-        problem = f"names a class twice: {', '.join(repeated)}" if repeated else "holds no class names"
+        problem = (
+            f"names a class twice: {', '.join(repeated)}" if repeated else "holds no class names"
+        )
         raise DataError(f"{path}: {problem}. Expected a list of class names, one a line.")
     return names
 
 
 def _without_numbers(names: tuple[str, ...]) -> tuple[str, ...] | None:
-    """The names of lines such as `0 cat` or `1: dog`, if the numbers count the lines from 0 or 1."""
+    """The names of lines such as `0 cat` or `1: dog`, if the numbers count from 0 or 1."""
     matches = [re.fullmatch(r"(\d+)[\s:,;.)=\t]+(\S.*)", name) for name in names]
     numbers = [int(match[1]) for match in matches if match is not None]
     if len(names) < 2 or len(numbers) < len(names) or numbers[0] not in (0, 1):

@@ -1,4 +1,4 @@
-"""The folders of pictures below a folder, without what is hidden, made by programs, or made by us."""
+"""The folders of pictures below a folder, without what is hidden or made by programs."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ DEEPEST = 32
 
 @dataclass
 class Folder:
-    """A folder with the pictures right in it, and the folders in it that hold pictures at any depth."""
+    """A folder with the pictures right in it, and those in it that hold pictures at any depth."""
 
     path: Path
     pictures: list[Path] = field(default_factory=list)
@@ -58,8 +58,8 @@ class Folder:
 class Tree:
     """What lies below `root`: its folders of pictures, and what was left out of them.
 
-    `skipped` says why of each such folder; `empty` are folders right below that hold nothing to read;
-    `ignored` counts files that are no pictures by their suffix.
+    `skipped` says why of each such folder; `empty` are folders right below that hold nothing to
+    read; `ignored` counts files that are no pictures by their suffix.
     """
 
     root: Folder
@@ -90,7 +90,10 @@ def _scanned(path: Path, tree: Tree, above: frozenset[tuple[int, int]]) -> Folde
     if here in above:  # a loop of links
         return folder
     if len(above) > DEEPEST:
-        raise DataError(f"{path}: folders lie more than {DEEPEST} deep in each other. Name a folder further down.")
+        raise DataError(
+            f"{path}: folders lie more than {DEEPEST} deep in each other. Name a folder further "
+            "down."
+        )
     with os.scandir(path) as entries:
         visible = sorted((entry for entry in entries if not entry.name.startswith(".")), key=_name)
     for entry in visible:
@@ -102,7 +105,9 @@ def _scanned(path: Path, tree: Tree, above: frozenset[tuple[int, int]]) -> Folde
         else:
             child = _scanned(inner, tree, above | {here})
             folder.folders += [child] if child.pictures or child.folders else []
-    if path.name == "pictures" and all(MISTAKE.fullmatch(picture.name) for picture in folder.pictures):
+    if path.name == "pictures" and all(
+        MISTAKE.fullmatch(picture.name) for picture in folder.pictures
+    ):
         folder.pictures.clear()  # what is left of a run folder
     return folder
 
