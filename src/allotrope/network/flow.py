@@ -47,6 +47,8 @@ class Flow:
 
     takers: dict[Key, list[Use]] = field(default_factory=lambda: defaultdict(list))
     forms: dict[Key, list[Key]] = field(default_factory=lambda: defaultdict(list))
+    products: set[str] = field(default_factory=set)
+    """The names of products of matrices, behind which one number added to the only column is a bias."""
     states: dict[Key, list[Key]] = field(default_factory=lambda: defaultdict(list))
     """What a loop that begins with a value sees in its place; only at first, if the loop changes it."""
 
@@ -87,6 +89,8 @@ def _follow(
         for position, key in enumerate(takes):
             if key[1]:
                 flow.takers[key].append(Use(node, position))
+        if node.operator == "MatMul":
+            flow.products.update(node.outputs)
         if node.operator in PASSING and takes:
             flow.forms[takes[0]] += gives
         for inner in node.subgraphs:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Mapping
+from collections.abc import Callable, Mapping, Set
 from dataclasses import replace
 from functools import cache
 
@@ -32,10 +32,11 @@ def normalize(
     """
     repair = repair or Repair()
     listed = graph.constants.keys()
-    plain = infer_shapes(upgraded(_hoisted(constants_in_place(graph)), opset, report), {})
+    hoisted = _hoisted(constants_in_place(graph))
+    plain = infer_shapes(upgraded(hoisted, opset, report), {})
     graph = repaired(plain, repair, report)
-    made = graph.constants.keys() - plain.constants.keys()
-    found = _roles(graph, metadata, listed | made, repair, report)
+    made = graph.constants.keys() - hoisted.constants.keys()
+    found = _roles(graph, metadata, listed, made, repair, report)
     names = found.trainable | found.state
     weights = {name: array for name, array in graph.constants.items() if name in names}
     used = _used(graph)
@@ -53,11 +54,23 @@ def _learning(network: Network) -> dict[str, int]:
     return {name: network.weights[name].size for name in network.trainable}
 
 
-def _roles(graph: Graph, metadata: Mapping[str, str], listed: Container[str], repair: Repair, report: Report) -> Roles:
-    """Which arrays are weights. `listed` are those that the file holds as initializers."""
+def _roles(
+    graph: Graph,
+    metadata: Mapping[str, str],
+    listed: Set[str],
+    made: Set[str],
+    repair: Repair,
+    report: Report,
+) -> Roles:
+    """Which arrays are weights.
+
+    `listed` are those that the file holds as initializers, `made` those that were made of them in reading.
+    """
     found = roles(graph, graph.constants, metadata)
+    listed |= made
     if RECORD in metadata:
-        return found
+        new = by_use(graph, {name: graph.constants[name] for name in made - found.state})
+        return Roles(found.trainable | new.trainable, found.state | new.state)
     pixels = preprocessing_arrays(graph) & found.trainable if repair.preprocessing else frozenset()
     if pixels and pixels < found.trainable:
         report(f"repair: {', '.join(sorted(pixels))} prepare the input before the network begins: constants, which do not learn")

@@ -17,6 +17,7 @@ from allotrope.config import Repair
 from allotrope.errors import ModelError, UnsupportedError
 from allotrope.network.check import check_model
 from allotrope.network.external import ExternalData
+from allotrope.network.foreign.labels import without_labels
 from allotrope.network.functions import inlined
 from allotrope.network.network import Network
 from allotrope.network.normalize import normalize
@@ -55,6 +56,7 @@ def load(
 
 
 def _network(model: onnx.ModelProto, external: ExternalData | None, repair: Repair, report: Report) -> Network:
+    model = without_labels(model, report)
     opset = check_model(model)
     model = inlined(model)
     graph = ordered(parse_graph(model.graph, external))

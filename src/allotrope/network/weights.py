@@ -16,7 +16,7 @@ import numpy as np
 
 from allotrope.errors import ModelError
 from allotrope.network.ends import preprocessing_arrays
-from allotrope.network.flow import Use, uses_in
+from allotrope.network.flow import Flow, Use, uses_in
 from allotrope.network.graph import Graph, Node
 
 if TYPE_CHECKING:
@@ -85,16 +85,18 @@ def by_use(graph: Graph, arrays: Mapping[str, np.ndarray], behind: bool = True) 
     for name, array in arrays.items():
         if is_float(array.dtype):
             uses = list(flow.uses(name, behind, into_loops=bool(array.any())))
-            if any(_learns(use, array) for use in uses):
+            if any(_learns(use, array, flow) for use in uses):
                 trainable.add(name)
             elif any(use.position in STATE_INPUTS.get(use.node.operator, ()) for use in uses):
                 state.add(name)
     return Roles(frozenset(trainable), frozenset(state))
 
 
-def _learns(use: Use, array: np.ndarray) -> bool:
+def _learns(use: Use, array: np.ndarray, flow: Flow) -> bool:
     """Whether the array learns by this use of it."""
     operator, position = use.node.operator, use.position
+    if operator == "Add" and array.size == 1 and array.ndim:
+        return not flow.products.isdisjoint(use.node.inputs)
     if operator in ELEMENTWISE or (operator == "Attention" and position == 3):
         return array.size > 1 and not is_mask(array)
     if position in FIRST_STATES.get(operator, ()):

@@ -5,6 +5,7 @@ Nodes that only serve the integers are left without a user at the end, and go.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Hashable, Iterable
 from dataclasses import replace
 
@@ -47,6 +48,9 @@ MOVING: dict[str, tuple[int, ...] | None] = {
 
 They may be done to integers or to what these stand for.
 """
+
+QUANTIZERS_NAMES = re.compile(r"^q_output_(.+)_\d+$|^(.+)_quantized$")
+"""What NNCF and ONNX Runtime make of the name of an array that they quantize."""
 
 _FARTHEST = 8
 """How many such operators may be between an array and the node that says what it stands for."""
@@ -244,7 +248,7 @@ class Dequantizing:
         """
         names, taken = dict[str, str](), names_in(graph)
         for new, old in self.weights.items():
-            wanted = old.removesuffix("_quantized") or old
+            wanted = QUANTIZERS_NAMES.sub(r"\1\2", old)
             if new in graph.constants and wanted not in taken:
                 names[new] = wanted
                 taken.add(wanted)
