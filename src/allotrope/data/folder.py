@@ -21,7 +21,7 @@ from allotrope.data.images import ImageSplit, Reading
 from allotrope.data.layout import Layout, find_layout
 from allotrope.data.memory import require_memory
 from allotrope.data.pictures import Header, read_header, read_picture, strict_size
-from allotrope.data.text import shown
+from allotrope.data.text import printable, shown
 from allotrope.errors import UsageError
 
 Report = Callable[[str], None]
@@ -162,7 +162,7 @@ def _reading(folder: Path, layout: Layout, pixels: np.ndarray, facts: dict[str, 
         )  # rows of a split follow each other
         splits[split] = ImageSplit(part, labels[rows], tuple(names[row] for row in rows))
     return Reading(
-        name=folder.resolve().name,
+        name=printable(folder.resolve().name),
         classes=layout.classes,
         splits=splits,
         sizes={(height, width): count for height, width, count in facts["sizes"]},

@@ -13,3 +13,5 @@ FORMATS = {
     "AVIF": (".avif", ".avifs"),
 }
 SUFFIXES = {suffix: name for name, suffixes in FORMATS.items() for suffix in suffixes}
+ARCHIVES = frozenset((".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar", ".zst"))
+"""Suffixes of archives, which are never extracted."""

@@ -18,7 +18,7 @@ from allotrope.data.images import Reading
 from allotrope.data.memory import require_memory
 from allotrope.data.ranges import ValueRange
 from allotrope.data.split_names import SPLIT_WORDS
-from allotrope.data.text import read_class_names
+from allotrope.data.text import printable, read_class_names
 from allotrope.errors import DataError
 
 FILE_NAME = re.compile(
@@ -129,7 +129,7 @@ def _read_set(folder: Path, files: Mapping[Path, IdxName], asked: ValueRange | N
     data_set = next(iter(files.values())).data_set
     try:
         return reading(
-            data_set or folder.resolve().name,
+            data_set or printable(folder.resolve().name),
             images,
             labels,
             _class_names(folder, notes),

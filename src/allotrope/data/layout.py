@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from allotrope.config import FOLDER_LAYOUTS
-from allotrope.data.formats import FORMATS
+from allotrope.data.formats import ARCHIVES, FORMATS
 from allotrope.data.interpretations import Interpretation, Pictures, unwrapped
 from allotrope.data.plausible import plausible
 from allotrope.data.readers import LAYOUT_READERS, without_unlabelled
@@ -150,7 +150,9 @@ def _nothing_found(folder: Path, tree: Tree) -> str:
         found += f", {tree.ignored.total():,} other files ({suffixes})"
     if tree.skipped:
         found += f", folders that are left out ({_limited(list(tree.skipped))})"
-    return f"{folder}: found {found}. Expected {EXPECTED}."
+    archived = not ARCHIVES.isdisjoint(tree.ignored)
+    remedy = " Archives are not extracted: extract them first." if archived else ""
+    return f"{folder}: found {found}.{remedy} Expected {EXPECTED}."
 
 
 def _check_classes(folder: Path, chosen: Interpretation) -> None:

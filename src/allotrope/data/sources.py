@@ -12,18 +12,19 @@ from allotrope.data.array_files import SUFFIXES
 from allotrope.data.arrays import read_arrays
 from allotrope.data.digits import read_digits
 from allotrope.data.duplicates import find_duplicates
+from allotrope.data.formats import ARCHIVES
 from allotrope.data.idx import idx_name, read_idx
 from allotrope.data.images import ImageData, Reading
 from allotrope.data.recognize import Recognized, recognize
 from allotrope.data.splits import complete_splits
 from allotrope.data.summary import summarize, summary_lines
+from allotrope.data.text import printable
 from allotrope.errors import DataError
 
 Report = Callable[[str], None]
 KINDS = (
     "'digits' (built in), a folder of class folders, an .npz file, or a folder of .npy or IDX files"
 )
-ARCHIVES = (".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar", ".zst")
 
 
 def load_images(
@@ -84,7 +85,7 @@ def read_source(source: str | Path, options: DataOptions, report: Report) -> Rea
 
 def _read_file(path: Path, options: DataOptions) -> Reading:
     if path.suffix.lower() in SUFFIXES:
-        return read_arrays([path], path.stem, options.value_range)
+        return read_arrays([path], printable(path.stem), options.value_range)
     if idx_name(path) is not None:
         return read_idx(path, options.value_range)
     remedy = (
@@ -103,7 +104,9 @@ def _read_folder(path: Path, options: DataOptions, report: Report) -> Reading:
         return _keeping_size(read_idx(place, options.value_range), options)
     if found.kind == "arrays":
         name = place.stem if len(found.paths) == 1 else place.parent.resolve().name
-        return _keeping_size(read_arrays(found.paths, name, options.value_range), options)
+        return _keeping_size(
+            read_arrays(found.paths, printable(name), options.value_range), options
+        )
     from allotrope.data.folder import read_folder  # only here: Pillow takes a while to load
 
     return read_folder(path, options, report)

@@ -50,7 +50,12 @@ def _unmarked(data: bytes) -> str:
 
 def shown(path: Path, folder: Path) -> str:
     """The path below the folder as text that can be printed, whatever bytes its names are."""
-    return decoded(os.fsencode(path.relative_to(folder).as_posix()))[0]
+    return printable(path.relative_to(folder).as_posix())
+
+
+def printable(name: str) -> str:
+    """The name of a file or folder as text that can be printed."""
+    return decoded(os.fsencode(name))[0]
 
 
 def read_class_names(path: Path, notes: list[str]) -> tuple[str, ...]:

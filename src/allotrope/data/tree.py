@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from allotrope.data.formats import SUFFIXES
-from allotrope.data.text import shown
+from allotrope.data.text import printable, shown
 from allotrope.errors import DataError
 from allotrope.run import is_run_folder
 
@@ -41,7 +41,7 @@ class Folder:
     @property
     def name(self) -> str:
         """Its own name, as text."""
-        return shown(self.path, self.path.parent)
+        return printable(self.path.name)
 
     def walk(self) -> Iterator[Folder]:
         """The folder and all below it, in the order of their names."""

@@ -11,6 +11,7 @@ import numpy as np
 
 from allotrope.data.formats import SUFFIXES
 from allotrope.data.pictures import UnreadablePicture, read_picture, strict_size
+from allotrope.data.tree import scan
 from allotrope.errors import DataError, RunFolderError, UsageError
 from allotrope.run import read_record
 
@@ -79,10 +80,10 @@ def _delivered_session(folder: Path, record: dict[str, Any], threads: int | None
 
 
 def _pictures(images: Sequence[str | Path]) -> Iterator[Path]:
-    """Each picture named, and those in each folder named, in the order of their names."""
+    """Each picture named, and those in each folder named but hidden ones and those that were made here."""
     for path in map(Path, images):
         if path.is_dir():
-            yield from sorted(file for file in path.rglob("*") if file.suffix.lower() in SUFFIXES and file.is_file())
+            yield from scan(path).root.below()
         else:
             yield path
 
