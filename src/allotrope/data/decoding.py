@@ -61,7 +61,7 @@ def eight_bits(image: Image.Image, value_range: tuple[float, float] | None) -> I
     values = deep_values(image)  # before anything else, as it needs the open file
     orientation = image.getexif().get(ORIENTATION, 1)
     low, high = value_range
-    exact = np.float32 if values.dtype.itemsize <= 2 else np.float64
+    exact = np.dtype(np.float32 if values.dtype.itemsize <= 2 else np.float64)
     stretched = (values.astype(exact) - low) * (255 / (high - low))
     pixels = np.rint(np.clip(np.nan_to_num(stretched, nan=0.0), 0, 255)).astype(np.uint8)
     if values.ndim == 3 and values.shape[2] == 4:
