@@ -190,6 +190,15 @@ def test_labels_in_every_form(tmp_path, labels, classes):
     assert read(tmp_path, {"x": IMAGES, "y": labels}).classes == classes
 
 
+def test_texts_and_bytes_are_the_same_names_and_numbers_are_not(tmp_path):
+    texts = np.array(["käse", "b", "c"])[LABELS]
+    arrays = {"x_train": IMAGES, "y_train": texts, "x_test": SOME}
+    coded = np.array([text.encode("latin-1") for text in texts[:20]])
+    assert read(tmp_path, arrays | {"y_test": coded}).classes == ("b", "c", "käse")
+    message = error_of(tmp_path, arrays | {"y_test": SOME_LABELS})
+    assert "labels are texts and numbers: train texts, test numbers" in message
+
+
 def test_numbers_from_one_are_the_names_in_their_order(tmp_path):
     data = read(tmp_path, {"x": IMAGES, "y": LABELS + 1, "class_names": np.array(list("abc"))})
     assert data.classes == ("a", "b", "c") and "labels go from 1 to 3" in notes(data)

@@ -1,4 +1,4 @@
-"""Arrays of any usual dtype and layout, brought to uint8 [n, h, w, c] images and int64 labels."""
+"""Image arrays of any usual dtype and layout, brought to uint8 [n, h, w, c]."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import numpy as np
 
 from allotrope.data.ranges import ROUNDING, ValueRange
 from allotrope.data.scales import BYTES, Scale, find_scales, to_bytes
-from allotrope.data.text import decoded
 from allotrope.errors import DataError
 
 DARK = 64
@@ -44,10 +43,11 @@ def to_images(
     scales = find_scales(ordered, asked)
     images = {name: to_bytes(array, scales[name]) for name, array in ordered.items()}
     _say_scales(ordered, scales, notes)
+    images = _without_transparency(images, notes)
     train = scales["train"]
-    return _without_transparency(
-        images, notes
-    ), train.value_range if train.stretched or asked is not None else None
+    if train.stretched or asked is not None:
+        return images, train.value_range
+    return images, None
 
 
 def _say_scales(
@@ -57,15 +57,9 @@ def _say_scales(
     lines: dict[str, list[str]] = {}
     for name, array in arrays.items():
         scale = scales[name]
-        if array.dtype == np.uint8 and scale == BYTES:
-            continue
-        lowest, highest = array.min(), array.max()
-        margin = ROUNDING * (scale.high - scale.low)
-        clipped = np.count_nonzero((array < scale.low - margin) | (array > scale.high + margin))
-        beyond = f", {clipped:,} values outside of it clipped" if clipped else ""
-        lines.setdefault(f"were {array.dtype}, read as {scale.why}", []).append(
-            f"{name} from {lowest:g} to {highest:g}{beyond}"
-        )
+        if array.dtype != np.uint8 or scale != BYTES:
+            how = f"were {array.dtype}, read as {scale.why}"
+            lines.setdefault(how, []).append(f"{name} {_values_found(array, scale)}")
     for how, splits in lines.items():
         notes.append(
             f"images {how}, and brought to uint8 ({'; '.join(splits)}); --value-range LOW:HIGH "
@@ -80,6 +74,14 @@ def _say_scales(
             )
 
 
+def _values_found(array: np.ndarray, scale: Scale) -> str:
+    """From where to where values go, and how many of them the scale clips, rounding apart."""
+    text = f"from {array.min():g} to {array.max():g}"
+    margin = ROUNDING * (scale.high - scale.low)
+    clipped = np.count_nonzero((array < scale.low - margin) | (array > scale.high + margin))
+    return f"{text}, {clipped:,} values outside of it clipped" if clipped else text
+
+
 def _without_transparency(images: dict[str, np.ndarray], notes: list[str]) -> dict[str, np.ndarray]:
     """Images without a fourth channel that is opaque everywhere.
 
@@ -90,58 +92,16 @@ def _without_transparency(images: dict[str, np.ndarray], notes: list[str]) -> di
     if not all((array[..., 3] == 255).all() for array in images.values()):
         raise DataError(
             "images have four channels, and the fourth varies: it may be transparency or another "
-            "band. "
-            "Store the three channels to learn from, for example with x[..., :3]."
+            "band. Store the three channels to learn from, for example with x[..., :3]."
         )
     notes.append("the fourth channel of the images is opaque everywhere and was left out")
     return {name: np.ascontiguousarray(array[..., :3]) for name, array in images.items()}
 
 
-def to_labels(
-    arrays: Mapping[str, np.ndarray], names: tuple[str, ...] | None, notes: list[str]
-) -> tuple[dict[str, np.ndarray], tuple[str, ...]]:
-    """Labels by split name, int64 [n] from 0, and the names of the classes.
-
-    Without `names`, the distinct labels are the classes: numbers in their order, texts sorted.
-    Raises: DataError naming every array that cannot be read as labels.
-    """
-    flat = {name: _flat_labels(array, notes) for name, array in arrays.items()}
-    problems = [problem for name, array in flat.items() if (problem := _label_problem(name, array))]
-    if problems:
-        raise DataError("\n".join(problems))
-    values = np.unique(np.concatenate(list(flat.values())))
-    if values.dtype.kind not in "US" and values[0] == -1 and len(values) > 2:
-        notes.append(
-            "-1 is taken for a class like any other; leave these images out if it means that they "
-            "have no label"
-        )
-    if names is None or values.dtype.kind in "US":
-        return {
-            name: np.searchsorted(values, array).astype(np.int64) for name, array in flat.items()
-        }, _class_names(values)
-    if values[0] == 1 and values[-1] == len(names):
-        notes.append(
-            f"labels go from 1 to {len(names)}, for {len(names)} class names: 1 is '{names[0]}'"
-        )
-        return {name: array.astype(np.int64) - 1 for name, array in flat.items()}, names
-    if values[0] < 0 or values[-1] >= len(names):
-        raise DataError(
-            f"labels go from {values[0]} to {values[-1]}, but class_names holds {len(names)} "
-            f"names: expected 0..{len(names) - 1}."
-        )
-    return {name: array.astype(np.int64) for name, array in flat.items()}, names
-
-
 def _image_problem(name: str, array: np.ndarray) -> str | None:
     shape = list(array.shape)
     if array.ndim == 2:
-        side = round(shape[1] ** 0.5)
-        hint = (
-            f" If these are grey pictures of {side}x{side}, store x.reshape(-1, {side}, {side})."
-            if side * side == shape[1]
-            else ""
-        )
-        return f"'{name}' has shape {shape}; expected {SHAPES}.{hint}"
+        return f"'{name}' has shape {shape}; expected {SHAPES}.{_square_hint(shape[1])}"
     if array.ndim not in (3, 4) or (array.ndim == 4 and not {shape[1], shape[3]} & set(CHANNELS)):
         return f"'{name}' has shape {shape}; expected {SHAPES}."
     if 0 in array.shape:
@@ -166,6 +126,13 @@ def _image_problem(name: str, array: np.ndarray) -> str | None:
     return None
 
 
+def _square_hint(pixels: int) -> str:
+    side = round(pixels**0.5)
+    if side * side != pixels:
+        return ""
+    return f" If these are grey pictures of {side}x{side}, store x.reshape(-1, {side}, {side})."
+
+
 def _channel_axis(array: np.ndarray) -> int | None:
     """The axis of the channels, 1 or 3, which is that of grey images too; None if unclear."""
     if array.ndim == 3:
@@ -176,11 +143,10 @@ def _channel_axis(array: np.ndarray) -> int | None:
             return 1 if first else 3
         if first:
             break
+    # Both lengths may count channels, as in [n, 3, 3, 1]: images are rather square.
     square_first = array.shape[2] == array.shape[3]
     square_last = array.shape[1] == array.shape[2]
-    if (
-        square_first != square_last
-    ):  # both lengths may count channels, as in [n, 4, 4, 3]: images are rather square
+    if square_first != square_last:
         return 1 if square_first else 3
     return 3 if array.shape[1:] == (1, 1, 1) else None
 
@@ -193,41 +159,3 @@ def _channels_last(array: np.ndarray) -> np.ndarray:
     if array.ndim == 3:
         return array[..., None]
     return array.transpose(0, 2, 3, 1) if _is_channels_first(array) else array
-
-
-def _flat_labels(array: np.ndarray, notes: list[str]) -> np.ndarray:
-    if array.ndim != 2:
-        return array
-    if array.shape[1] == 1:
-        return array[:, 0]
-    if array.dtype.kind in "buif" and np.isin(array, (0, 1)).all() and (array.sum(1) == 1).all():
-        note = "labels were one-hot; the place of the one is the class"
-        notes.extend([note] if note not in notes else [])
-        return array.argmax(1)
-    return array
-
-
-def _label_problem(name: str, array: np.ndarray) -> str | None:
-    if array.ndim != 1:
-        return (
-            f"'{name}' has shape {list(array.shape)}; expected one class per image: [n], [n, "
-            "1] or one-hot [n, classes]."
-        )
-    if not array.size:
-        return f"'{name}' is empty."
-    if array.dtype.kind not in "buifUS":
-        return f"'{name}' has dtype {array.dtype}; expected integers or texts."
-    if array.dtype.kind == "f" and not (
-        np.isfinite(array).all() and (array == np.rint(array)).all()
-    ):
-        return (
-            f"'{name}' holds fractions or values that are not numbers; expected one whole "
-            "class number per image."
-        )
-    return None
-
-
-def _class_names(values: np.ndarray) -> tuple[str, ...]:
-    if values.dtype.kind == "S":
-        return tuple(decoded(value)[0] for value in values)
-    return tuple(str(value) if values.dtype.kind == "U" else str(int(value)) for value in values)
