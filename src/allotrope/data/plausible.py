@@ -8,10 +8,12 @@ from allotrope.data.interpretations import (
     Interpretation,
     SplitFolders,
     class_name,
+    says_nothing,
     split_folders,
 )
 from allotrope.data.readers import LAYOUT_READERS, no_class_folders
 from allotrope.data.split_names import is_fold
+from allotrope.data.text import shown
 from allotrope.data.tree import Folder
 from allotrope.errors import DataError
 
@@ -34,7 +36,10 @@ def plausible(root: Folder) -> list[Interpretation]:
         return _distinct(root, ("classes-splits",))
     if any(_only_splits(folder) for folder in folders):
         return _distinct(root, ("classes-splits", "classes", "deepest"))
-    return _distinct(root, _without_train(root))
+    readings = _distinct(root, _without_train(root))
+    if [reading.layout for reading in readings] == ["classes"]:
+        _check_depths(root)
+    return readings
 
 
 def _distinct(root: Folder, layouts: Iterable[str]) -> list[Interpretation]:
@@ -50,17 +55,10 @@ def _distinct(root: Folder, layouts: Iterable[str]) -> list[Interpretation]:
 def _beside(found: SplitFolders) -> tuple[str, ...]:
     """The readings in which a train folder is no split, as what lies beside it is of no known one.
 
-    They are out if another split holds folders of the same names.
+    They are out if there is another split by its name.
     """
-    train = found.single("train")
-    if not found.others or train is None:
-        return ()
-    known = {class_name(folder.name) for folder in train.folders}
-    for split in ("validation", "test"):
-        folder = found.single(split)
-        if folder is not None and known & {class_name(inner.name) for inner in folder.folders}:
-            return ()
-    return ("classes", "deepest", "pooled")
+    others = found.splits.keys() - {"train"}
+    return ("classes", "deepest", "pooled") if found.others and not others else ()
 
 
 def _without_train(root: Folder) -> tuple[str, ...]:
@@ -92,6 +90,30 @@ def _only_splits(folder: Folder) -> bool:
 
 def _classes_hold_splits(folders: list[Folder]) -> bool:
     return len(folders) > 1 and all(_only_splits(folder) for folder in folders)
+
+
+def _check_depths(root: Folder) -> None:
+    """Raises DataError if some folders hold pictures, and others do further down.
+
+    A name in between that says nothing, as in `cat/images`, does not count.
+    """
+    flat = [folder for folder in root.folders if folder.pictures]
+    deep = [
+        folder for folder in root.folders if not folder.pictures and not _says_nothing_below(folder)
+    ]
+    if len(flat) > 1 and deep:
+        names = ", ".join(f"'{shown(folder.deepest().path, root.path)}'" for folder in deep[:8])
+        raise DataError(
+            f"{root.path}: {len(flat)} folders hold pictures themselves, and others further down "
+            f"({names}), which may be no "
+            "classes. Move these away, or say --layout classes if they are classes."
+        )
+
+
+def _says_nothing_below(folder: Folder) -> bool:
+    """Whether the folders in it repeat its name or say that there are pictures: `cat/cat`."""
+    inner = [child.name for child in folder.walk()][1:]
+    return all(says_nothing(name) or name.casefold() == folder.name.casefold() for name in inner)
 
 
 def _check_one_data_set(root: Folder) -> None:

@@ -110,7 +110,7 @@ def _check_splits(root: Folder, found: SplitFolders, beside: bool) -> None:
     if train is None:
         return
     inner = split_folders(train.folders, pure=True)
-    if not train.folders:
+    if not train.folders or _only_pictures(train):
         raise DataError(no_class_folders(train, root))
     if "train" in inner.splits and not inner.others:
         raise DataError(
@@ -118,6 +118,11 @@ def _check_splits(root: Folder, found: SplitFolders, beside: bool) -> None:
             f"({', '.join(folder.name for folder in train.folders)}). Name that folder, or rename "
             "it."
         )
+
+
+def _only_pictures(train: Folder) -> bool:
+    """Whether there is but one folder in it, called just what it holds: `train/images`."""
+    return len(train.folders) == 1 and says_nothing(train.folders[0].name)
 
 
 def no_class_folders(train: Folder, root: Folder) -> str:

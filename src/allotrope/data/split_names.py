@@ -53,7 +53,7 @@ JOINED = {
 DECORATIONS = frozenset(
     word
     for line in (
-        "a the my all set sets subset split splits part data dataset samples folder dir files",
+        "all set sets subset split splits part data dataset samples folder dir files",
         "image images img imgs picture pictures pics photo photos jpg jpeg png",
     )
     for word in line.split()

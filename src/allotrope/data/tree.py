@@ -49,6 +49,10 @@ class Folder:
         for folder in self.folders:
             yield from folder.walk()
 
+    def deepest(self) -> Folder:
+        """The first folder down from it that holds pictures itself."""
+        return next(folder for folder in self.walk() if folder.pictures)
+
     def below(self) -> list[Path]:
         """Every picture in it, at any depth."""
         return [picture for folder in self.walk() for picture in folder.pictures]
