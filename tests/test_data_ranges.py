@@ -108,6 +108,11 @@ def test_splits_of_different_types_are_each_read_by_their_own(tmp_path, train, t
     assert np.array_equal(data.test.images[..., 0], BYTES)
 
 
+def test_a_dull_test_split_stays_dull(tmp_path):
+    data = read(tmp_path, FLOATS / 127.5 - 1, (FLOATS / 127.5 - 1) * 0.5)
+    assert data.test.images.min() == 64 and data.test.images.max() == 191
+
+
 @pytest.mark.parametrize("scale", [1, 1 / 255, 16])
 def test_a_dark_test_split_stays_dark(tmp_path, scale):
     data = read(tmp_path, FLOATS * np.float32(scale), FLOATS * np.float32(scale * 0.4))

@@ -105,8 +105,8 @@ def _check_not_training(
     if role == "labels" or any(len(array.shape) > 2 for array in arrays):
         names = ", ".join(array.name for array in arrays)
         raise DataError(
-            f"holds training arrays by their names, and {names} beside them; which to "
-            f"learn from? {_listed(stored)}"
+            f"holds training arrays by their names, and {names} beside them; which to learn from? "
+            f"{_listed(stored)}"
         )
 
 

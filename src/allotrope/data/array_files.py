@@ -62,8 +62,8 @@ def loaded(arrays: Iterable[StoredArray]) -> dict[str, np.ndarray]:
         if array.dtype.hasobject:
             raise DataError(
                 f"array '{array.name}' holds pickled Python objects, which are never loaded "
-                "because they can run code. "
-                "Store it as numbers or texts, for example with numpy.asarray(x, dtype='uint8')."
+                "because they can run code. Store it as numbers or texts, for example with "
+                "numpy.asarray(x, dtype='uint8')."
             )
     require_memory(
         sum(array.bytes for array in listed), "reading these arrays", "Use fewer or smaller images."

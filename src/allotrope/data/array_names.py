@@ -10,8 +10,8 @@ from allotrope.data.split_names import SPLIT_WORDS, words
 
 ROLE_WORDS = {
     "images": (
-        "x xs image images img imgs feature features input inputs picture pictures photo "
-        "photos pixel pixels samples"
+        "x xs image images img imgs feature features input inputs picture pictures photo photos "
+        "pixel pixels samples"
     ),
     "labels": "y ys label labels lab lbl lbls target targets output outputs class answers gt",
     "names": "names classnames labelnames classes categories",
@@ -34,8 +34,8 @@ FILLERS = frozenset(
 POSITION = re.compile(r"arr_(\d+)")
 UNDERSTOOD = (
     "x_train, y_train, x_test, y_test, perhaps x_val, y_val, class_names; or train_images, "
-    "train_labels, …; trainX, trainY, …; "
-    "images, labels; x, y; data, target; arr_0, arr_1; in any case"
+    "train_labels, …; trainX, trainY, …; images, labels; x, y; data, target; arr_0, arr_1; in "
+    "any case"
 )
 
 

@@ -55,8 +55,7 @@ def eight_bits(image: Image.Image, value_range: tuple[float, float] | None) -> I
     if value_range is None:
         raise ValueError(
             "has more than 8 bits a channel, and no such picture was trained on, so that it is "
-            "not known which "
-            "values are black and white; bring it to 8 bits"
+            "not known which values are black and white; bring it to 8 bits"
         )
     values = deep_values(image)  # before anything else, as it needs the open file
     orientation = image.getexif().get(ORIENTATION, 1)

@@ -124,6 +124,6 @@ def _check_depths(
         deep = "more than 8 bits a channel" if train == {True} else "8 bits a channel"
         other = "8" if train == {True} else "more than 8"
         raise DataError(
-            f"{folder}: the training pictures have {deep}, pictures of {', '.join(wrong)} {other}. "
-            f"Store all of them alike, or {REMEDY} in those that have more than 8."
+            f"{folder}: the training pictures have {deep}, pictures of {', '.join(wrong)} "
+            f"{other}. Store all of them alike, or {REMEDY} in those that have more than 8."
         )

@@ -100,8 +100,8 @@ def read_idx(path: Path, asked: ValueRange | None = None) -> Reading:
         ]
         raise DataError(
             f"{folder}: holds {len(sets)} data sets "
-            f"({', '.join(data_set or 'one without a name' for data_set in sorted(sets))}). "
-            f"Name one of the files of one, such as {folder / firsts[0]}."
+            f"({', '.join(data_set or 'one without a name' for data_set in sorted(sets))}). Name "
+            f"one of the files of one, such as {folder / firsts[0]}."
         )
     return _read_set(
         folder, {file: name for file, name in files.items() if name.data_set in sets}, asked

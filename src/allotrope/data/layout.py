@@ -17,8 +17,8 @@ from allotrope.errors import DataError, unknown_name
 
 KINDS = ", ".join(FORMATS)
 EXPECTED = (
-    f"one folder of pictures ({KINDS}) per class, or such folders below train/, validation/ "
-    "and test/"
+    f"one folder of pictures ({KINDS}) per class, or such folders below train/, validation/ and "
+    "test/"
 )
 FOLDERS_SHOWN = 8
 

@@ -22,8 +22,7 @@ MOST_PIXELS = (
 )
 UNKNOWN_RANGE = (
     "has more than 8 bits a channel, and no such picture was trained on, so that it is not known "
-    "which values are black and white; "
-    "bring it to 8 bits"
+    "which values are black and white; bring it to 8 bits"
 )
 GREY_MODES = ("1", "L", "LA", "I", "I;16", "I;16B", "I;16L", "I;16N", "F")
 

@@ -108,8 +108,8 @@ def _image_problem(name: str, array: np.ndarray) -> str | None:
         return f"'{name}' is empty: shape {shape}."
     if array.dtype.kind not in "buif":
         return (
-            f"'{name}' has dtype {array.dtype}; expected uint8 (0..255) or floating point "
-            "(0..1 or 0..255)."
+            f"'{name}' has dtype {array.dtype}; expected uint8 (0..255) or floating point (0..1 "
+            "or 0..255)."
         )
     if array.dtype.kind == "f" and not np.isfinite(array).all():
         strange = array.size - np.count_nonzero(np.isfinite(array))
@@ -120,8 +120,8 @@ def _image_problem(name: str, array: np.ndarray) -> str | None:
         )
     if _channel_axis(array) is None:
         return (
-            f"'{name}' has shape {shape}, in which the channels may come first or last. Store "
-            "it as [n, h, w, c] or [n, h, w]."
+            f"'{name}' has shape {shape}, in which the channels may come first or last. Store it "
+            "as [n, h, w, c] or [n, h, w]."
         )
     return None
 

@@ -105,8 +105,8 @@ def _check_depths(root: Folder) -> None:
         names = ", ".join(f"'{shown(folder.deepest().path, root.path)}'" for folder in deep[:8])
         raise DataError(
             f"{root.path}: {len(flat)} folders hold pictures themselves, and others further down "
-            f"({names}), which may be no "
-            "classes. Move these away, or say --layout classes if they are classes."
+            f"({names}), which may be no classes. Move these away, or say --layout classes if "
+            "they are classes."
         )
 
 

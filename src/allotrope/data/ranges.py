@@ -66,7 +66,7 @@ def spread_of(sample: np.ndarray, lowest: float, highest: float) -> Spread:
 
 def array_spread(array: np.ndarray) -> Spread:
     """The spread of all values of an array, judged by at most SAMPLE of them and the extremes."""
-    flat = array.reshape(-1)
+    flat = array.ravel(order="K")  # as it lies in memory: no copy of what was only turned
     step = max(1, flat.size // SAMPLE)
     sample = flat[::step].astype(np.float64)
     return spread_of(sample, float(array.min()), float(array.max()))
@@ -97,8 +97,7 @@ def check_agreement(name: str, spreads: Mapping[str, Spread], chosen: ValueRange
             )
             raise DataError(
                 f"{name}: the values of {split} do not lie as those of train do, so that one of "
-                "them would be far too dark "
-                f"or too bright ({listed}). Store all in one range, or if they are right as they "
-                "are, "
-                f"{REMEDY} in all of them, here perhaps {text_of(chosen)}."
+                f"them would be far too dark or too bright ({listed}). Store all in one range, or "
+                f"if they are right as they are, {REMEDY} in all of them, here perhaps "
+                f"{text_of(chosen)}."
             )

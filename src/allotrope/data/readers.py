@@ -97,15 +97,15 @@ def _check_splits(root: Folder, found: SplitFolders, beside: bool) -> None:
     if found.doubled:
         raise DataError(
             f"{root.path}: {'; '.join(found.doubled)} by their names. Expected one folder for "
-            "each split: "
-            "put them together, move one away, or say --layout classes if they are classes."
+            "each split: put them together, move one away, or say --layout classes if they are "
+            "classes."
         )
     train = found.single("train")
     if beside and (not found.splits or not found.others):
         there = ", ".join(folder.name for folder in root.folders[:8])
         raise DataError(
-            f"{root.path}: holds no folder of training pictures, only {there}. "
-            "Expected train/ and perhaps validation/ and test/."
+            f"{root.path}: holds no folder of training pictures, only {there}. Expected train/ "
+            "and perhaps validation/ and test/."
         )
     if train is None:
         return
@@ -135,9 +135,8 @@ def no_class_folders(train: Folder, root: Folder) -> str:
     )
     return (
         f"{train.path}: {len(train.below()):,} training pictures in no class folder, so that "
-        "nothing says their classes "
-        "(labels in tables or in file names are not read). Expected one folder per class in "
-        f"it.{classes}"
+        "nothing says their classes (labels in tables or in file names are not read). Expected "
+        f"one folder per class in it.{classes}"
     )
 
 

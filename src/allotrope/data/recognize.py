@@ -39,8 +39,8 @@ def recognize(folder: Path) -> Recognized:
     )
     if pictures:
         raise DataError(
-            f"{folder}: holds folders of pictures, and files of arrays in {listed}. "
-            "Name one of these files, or say how the folders are read, such as --layout classes."
+            f"{folder}: holds folders of pictures, and files of arrays in {listed}. Name one of "
+            "these files, or say how the folders are read, such as --layout classes."
         )
     if len(places) > 1:
         raise DataError(

@@ -9,6 +9,7 @@ import numpy as np
 
 from allotrope.data.ranges import (
     LEAST_USED,
+    OVERSHOOT,
     REMEDY,
     Spread,
     ValueRange,
@@ -107,11 +108,9 @@ def _scale_of_floats(split: str, dtype: np.dtype, spread: Spread) -> Scale:
         return _stretched(spread)
     raise DataError(
         f"'{split}' images are {dtype} from {spread.lowest:g} to {spread.highest:g}, which is "
-        "none of 0..1, 0..255 and -1..1: "
-        "normalized, and which values were black and white is not known. Store the pixels "
-        "themselves "
-        f"(normalization is part of the network here), or {REMEDY}, here perhaps "
-        f"{text_of(spread.robust)}."
+        "none of 0..1, 0..255 and -1..1: normalized, and which values were black and white is "
+        "not known. Store the pixels themselves (normalization is part of the network here), or "
+        f"{REMEDY}, here perhaps {text_of(spread.robust)}."
     )
 
 
@@ -131,6 +130,8 @@ def _beside_train(
     if alike and train.stretched and not (own_type == np.uint8 and train.high > 255):
         check_agreement("images", {"train": spreads["train"], split: spread}, train.value_range)
         return train
+    if alike and train == SIGNED_UNIT and spread.lowest < -OVERSHOOT and spread.within(-1, 1):
+        return train  # dull images, which come near neither end
     own = _own_scale(split, own_type, spread)
     if own == train:
         return train
