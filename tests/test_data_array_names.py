@@ -285,6 +285,15 @@ def test_several_kinds_of_data_are_named_and_a_layout_chooses_the_pictures(tmp_p
     assert load_images(tmp_path).train.files is not None
 
 
+def test_options_for_pictures_are_said_to_be_unused(tmp_path):
+    options = {"layout": "splits", "image_size": 32}
+    assert "layout 'splits' is for folders of pictures" in notes(
+        read(tmp_path, {"x": IMAGES, "y": LABELS}, **options)
+    )
+    digits = load_images("digits", DataOptions(value_range=(0, 16)))
+    assert "that of digits is known" in notes(digits)
+
+
 def test_a_run_folder_beside_an_archive_is_no_data(tmp_path):
     from PIL import Image
 

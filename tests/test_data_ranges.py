@@ -165,6 +165,8 @@ def test_splits_that_disagree_are_refused_with_the_option_that_decides(
         (np.where(BYTES > 250, -np.inf, FLOATS), ["nan or infinite"]),
         (FLOATS.astype(np.complex64), ["complex64"]),
         (FLOATS.reshape(60, 64), ["[60, 64]", "reshape(-1, 8, 8)"]),
+        (FLOATS[:, :3, :4].reshape(60, 12), ["[60, 12]", "reshape(-1, 3, 2, 2)"]),
+        (FLOATS[:, :3, :5].reshape(60, 15), ["[60, 15]"]),
         (np.stack([BYTES] * 2, -1), ["[60, 8, 8, 2]"]),
         (BYTES[:, :1, :, None], ["channels may come first or last"]),
         (np.stack([BYTES] * 4, -1), ["four channels, and the fourth varies"]),

@@ -127,10 +127,13 @@ def _image_problem(name: str, array: np.ndarray) -> str | None:
 
 
 def _square_hint(pixels: int) -> str:
-    side = round(pixels**0.5)
-    if side * side != pixels:
-        return ""
-    return f" If these are grey pictures of {side}x{side}, store x.reshape(-1, {side}, {side})."
+    """How rows of this many numbers become square pictures."""
+    for kind, channels in (("grey", 1), ("colour", 3)):
+        side = round((pixels / channels) ** 0.5)
+        if channels * side * side == pixels:
+            shape = f"-1, {side}, {side}" if channels == 1 else f"-1, 3, {side}, {side}"
+            return f" If these are {kind} pictures of {side}x{side}, store x.reshape({shape})."
+    return ""
 
 
 def _channel_axis(array: np.ndarray) -> int | None:

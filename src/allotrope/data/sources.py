@@ -67,10 +67,10 @@ def read_source(source: str | Path, options: DataOptions, report: Report) -> Rea
     Raises: DataError where there is no such source or it is of no known kind.
     """
     if str(source) == "digits":
-        return _keeping_size(read_digits(), options)
+        return _saying_unused(read_digits(), options, digits=True)
     path = Path(source).expanduser()
     if path.is_file():
-        return _keeping_size(_read_file(path, options), options)
+        return _saying_unused(_read_file(path, options), options)
     if not path.is_dir():
         near = difflib.get_close_matches(str(source), ["digits"])
         hint = f" Did you mean '{near[0]}'?" if near else ""
@@ -101,10 +101,10 @@ def _read_folder(path: Path, options: DataOptions, report: Report) -> Reading:
     found = recognize(path) if options.layout == "auto" else Recognized("pictures", (path,))
     place = found.paths[0]
     if found.kind == "idx":
-        return _keeping_size(read_idx(place, options.value_range), options)
+        return _saying_unused(read_idx(place, options.value_range), options)
     if found.kind == "arrays":
         name = place.stem if len(found.paths) == 1 else place.parent.resolve().name
-        return _keeping_size(
+        return _saying_unused(
             read_arrays(found.paths, printable(name), options.value_range), options
         )
     from allotrope.data.folder import read_folder  # only here: Pillow takes a while to load
@@ -112,11 +112,18 @@ def _read_folder(path: Path, options: DataOptions, report: Report) -> Reading:
     return read_folder(path, options, report)
 
 
-def _keeping_size(reading: Reading, options: DataOptions) -> Reading:
+def _saying_unused(reading: Reading, options: DataOptions, digits: bool = False) -> Reading:
+    """The reading of arrays, with a note for each option that is about pictures in folders."""
     height, width = next(iter(reading.sizes))
     if options.image_size is not None and (height, width) != (options.image_size,) * 2:
         reading.notes.append(
             f"image size {options.image_size} is for folders of pictures; these arrays keep their "
             f"{height}x{width}"
         )
+    if options.layout != "auto":
+        reading.notes.append(
+            f"layout '{options.layout}' is for folders of pictures; these are arrays"
+        )
+    if digits and options.value_range is not None:
+        reading.notes.append("a range of values is for your own data; that of digits is known")
     return reading
