@@ -14,6 +14,7 @@ from allotrope.network.names import free_name, listed, names_in
 from allotrope.network.patterns import PATTERNS, Found, Pattern
 from allotrope.network.quantized.dequantize import dequantized
 from allotrope.network.rewriting import Rewriting
+from allotrope.network.separate import with_own_arrays
 from allotrope.network.shapes import infer_shapes
 from allotrope.network.weights import by_use, every_node
 
@@ -133,6 +134,7 @@ def _called(node: Node) -> str:
 
 STEPS: Mapping[str, Repairing] = {
     "quantization": dequantized,
+    "shared_arrays": with_own_arrays,
     "gelu": recognizing("Gelu"),
     "swish": recognizing("Swish"),
     "hard_swish": recognizing("HardSwish"),

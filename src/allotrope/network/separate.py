@@ -1,0 +1,170 @@
+"""Arrays that an exporter wrote once because they were equal, given back to each layer.
+
+Before a training the scales of all normalizations are 1 and all biases 0, and exporters write
+equal arrays once: trained further, two layers would be tied. Trained numbers are never equal by
+chance, so only an array of one number throughout is doubted. It stays shared if the layers that
+use it are one: if they share an array of different numbers too, such as a kernel, or, having no
+such array of their own, if the layers next to them do.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict, deque
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import cache
+from itertools import product
+
+import numpy as np
+
+from allotrope.network.graph import Graph, Node
+from allotrope.network.names import free_name, listed, names_in
+from allotrope.network.weights import by_use
+
+Input = tuple[int, int]
+"""A node by its number, and a position of its inputs."""
+
+_FARTHEST = 64
+"""How many nodes are looked at on the way to the layers next to one."""
+
+
+def with_own_arrays(graph: Graph, report: Callable[[str], None]) -> Graph:
+    """The graph in which layers that only began with equal numbers have arrays of their own."""
+    inner = _inner(graph)
+    learns = by_use(graph, graph.constants).trainable
+    doubtful = sorted(
+        name for name in learns if name not in inner and _is_filled(graph.constants[name])
+    )
+    uses = _uses(graph, set(doubtful))
+    if not any(len(places) > 1 for places in uses.values()):
+        return graph
+    layers = _Layers(graph)
+    constants, taken = dict(graph.constants), names_in(graph)
+    inputs = {number: list(node.inputs) for number, node in enumerate(graph.nodes)}
+    separated = []
+    for name in doubtful:
+        others = layers.groups(uses[name])[1:]
+        for group in others:
+            own = free_name(f"{_called(graph.nodes[group[0][0]])}.{name}", taken)
+            constants[own] = graph.constants[name]
+            for number, position in group:
+                inputs[number][position] = own
+        if others:
+            separated.append(name)
+    if not separated:
+        return graph
+    report(
+        f"repair: {listed(separated)}, the same number throughout, used by several layers that "
+        "share nothing else: each has its own now; --no-repair shared-arrays leaves them one"
+    )
+    nodes = tuple(replace(node, inputs=tuple(inputs[i])) for i, node in enumerate(graph.nodes))
+    return replace(graph, nodes=nodes, constants=constants)
+
+
+def _is_filled(array: np.ndarray) -> bool:
+    return array.size > 1 and bool((array == array.reshape(-1)[0]).all())
+
+
+def _inner(graph: Graph) -> set[str]:
+    """What the graphs inside take, which may see it many times."""
+    names: set[str] = set()
+    for node in graph.nodes:
+        for subgraph in node.subgraphs:
+            names |= {value.name for value in subgraph.outputs} | _inner(subgraph)
+            names.update(*(one.inputs for one in subgraph.nodes))
+    return names
+
+
+def _uses(graph: Graph, names: set[str]) -> dict[str, list[Input]]:
+    uses: dict[str, list[Input]] = {name: [] for name in names}
+    for number, node in enumerate(graph.nodes):
+        for position, name in enumerate(node.inputs):
+            if name in names:
+                uses[name].append((number, position))
+    return uses
+
+
+def _called(node: Node) -> str:
+    return node.name or node.outputs[0]
+
+
+class _Layers:
+    """Which nodes are the same layer, used more than once."""
+
+    def __init__(self, graph: Graph) -> None:
+        self.nodes = graph.nodes
+        self.arrays = graph.constants
+        self.makers = {name: i for i, node in enumerate(graph.nodes) for name in node.outputs}
+        self.users: dict[str, list[int]] = defaultdict(list)
+        for number, node in enumerate(graph.nodes):
+            for name in node.inputs:
+                self.users[name].append(number)
+        counts = Counter(one for number in range(len(self.nodes)) for one in self._trained(number))
+        self.shared = {one for one, count in counts.items() if count > 1}
+        """Arrays of different numbers that nodes of one kind share: only a layer used twice does that."""
+
+    def groups(self, places: list[Input]) -> list[list[Input]]:
+        """The inputs, those of one layer together."""
+        groups: list[list[Input]] = []
+        for place in places:
+            alike = (
+                (one for one in groups if self._same(one[0], place)) if self.shared else iter(())
+            )
+            group = next(alike, None)
+            if group is None:
+                groups.append([place])
+            else:
+                group.append(place)
+        return groups or [[]]
+
+    def _same(self, one: Input, other: Input) -> bool:
+        """Whether two inputs are the same one of a layer that is used twice."""
+        (a, position), (b, other_position) = one, other
+        kinds = {self.nodes[a].operator, self.nodes[b].operator}
+        if a == b or position != other_position or len(kinds) > 1:
+            return False
+        own, other_own = self._trained(a), self._trained(b)
+        if own or other_own:
+            return bool(own & other_own)
+        return self._alike(a, b, self._before) or self._alike(a, b, self._after)
+
+    def _alike(self, a: int, b: int, step: Callable[[Node], Iterator[int]]) -> bool:
+        """Whether two other nodes next to these, one to each, share an array of different numbers."""
+        pairs = product(self._next(a, step), self._next(b, step))
+        return any(
+            first != second and self._trained(first) & self._trained(second) & self.shared
+            for first, second in pairs
+        )
+
+    @cache  # noqa: B019 - the object lives as long as one call of `with_own_arrays`
+    def _trained(self, number: int) -> frozenset[tuple[str, int, str]]:
+        """The arrays of different numbers that a node takes, with its operator and their places."""
+        node = self.nodes[number]
+        arrays = ((i, name, self.arrays.get(name)) for i, name in enumerate(node.inputs))
+        return frozenset(
+            (node.operator, i, name)
+            for i, name, array in arrays
+            if array is not None and _is_trained(array)
+        )
+
+    @cache  # noqa: B019 - as above
+    def _next(self, number: int, step: Callable[[Node], Iterator[int]]) -> list[int]:
+        """The nearest nodes in one direction that have arrays of different numbers."""
+        pending, seen, nearest = deque([number]), {number}, list[int]()
+        while pending and len(seen) < _FARTHEST:
+            for near in step(self.nodes[pending.popleft()]):
+                if near not in seen:
+                    seen.add(near)
+                    (nearest if self._trained(near) else pending).append(near)
+        return nearest
+
+    def _before(self, node: Node) -> Iterator[int]:
+        yield from (self.makers[name] for name in node.inputs if name in self.makers)
+
+    def _after(self, node: Node) -> Iterator[int]:
+        for name in node.outputs:
+            yield from self.users.get(name, ())
+
+
+def _is_trained(array: np.ndarray) -> bool:
+    return array.dtype.kind == "f" and array.size > 1 and not _is_filled(array)
