@@ -1,4 +1,4 @@
-"""The beginning of BERT, and biases by the distance of two places."""
+"""The beginning of BERT: words, places and segments, normalized."""
 
 from __future__ import annotations
 
@@ -44,37 +44,3 @@ def embed_layer_normalization(
     if counted is None and w.wants(1):
         counted = w.add("Expand", w.constant(0, np.int32), w.length(ids, 0))
     return y, counted or "", total
-
-
-@foreign("RelativePositionBias")
-def relative_position_bias(
-    w: Writer, table: str, queries: str, keys: str, *, max_distance: int, is_bidirectional: int = 0
-) -> str:
-    """The bias of each head by the distance of query and key, [1, h, q, k], from a table [buckets, h] (T5, Raffel et al. 2020)."""
-    count, length = w.integer(queries, "query length"), w.integer(keys, "key length")
-    shape = w.shape(table)
-    if not isinstance(shape[0], int):
-        raise UnsupportedError("the number of buckets is not known")
-    buckets = _buckets(
-        np.arange(length)[None, :] - np.arange(count)[:, None],
-        shape[0],
-        max_distance,
-        bool(is_bidirectional),
-    )
-    rows = w.add("Gather", table, w.constant(buckets, np.int64, "buckets"))
-    return w.add("Unsqueeze", w.add("Transpose", rows, perm=(2, 0, 1)), w.ints(0))
-
-
-def _buckets(distance: np.ndarray, count: int, farthest: int, both_ways: bool) -> np.ndarray:
-    """The bucket of each distance: one a step nearby, then ever wider ones up to the farthest."""
-    first = np.zeros_like(distance)
-    if both_ways:
-        count //= 2
-        first = (distance > 0) * count
-        distance = np.abs(distance)
-    else:
-        distance = np.maximum(-distance, 0)
-    near = count // 2
-    ratio = np.log(np.maximum(distance, 1).astype(np.float32) / near) / np.log(farthest / near)
-    wide = near + (ratio.astype(np.float32) * (count - near)).astype(np.int64)
-    return first + np.where(distance < near, distance, np.minimum(wide, count - 1))
