@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from allotrope.conversion.site import Site
-from allotrope.operators.convolution import Pads, resolve_pads, window
+from allotrope.operators.convolution import Pads, resolve_pads, transposed_pads, window
 from allotrope.operators.pooling import ceiling_pads
 
 
@@ -34,10 +34,8 @@ def transposed_cuts(site: Site, kernel: Sequence[int], strides: Sequence[int], d
     spatial = (site.shape(0) or ())[2:]
     if not spatial or not all(isinstance(n, int) for n in spatial):
         raise site.no("its padding depends on a length that is free")
-    wanted = list(shape)[-rank:] if shape is not None else [n * s for n, s in zip(spatial, strides, strict=True)]
-    whole = [(n - 1) * s + window(k, d) for n, s, k, d in zip(spatial, strides, kernel, dilations, strict=True)]
-    totals = [w + e - n for w, e, n in zip(whole, extra, wanted, strict=True)]
-    both = [(t // 2, t - t // 2) if auto == "SAME_UPPER" else (t - t // 2, t // 2) for t in totals]
+    whole = [(n - 1) * s + window(k, d) + e for n, s, k, d, e in zip(spatial, strides, kernel, dilations, extra, strict=True)]
+    both = transposed_pads(spatial, whole, strides, auto, None, shape)
     return [(before, after - e) for (before, after), e in zip(both, extra, strict=True)]
 
 

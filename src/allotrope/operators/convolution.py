@@ -58,16 +58,41 @@ def convolution_transpose(
     strides, dilations = _ones(strides, kernel), _ones(dilations, kernel)
     extra = tuple(output_padding) if output_padding is not None else (0,) * rank
     y = p.convolution_transpose(x, weight, strides, dilations, group)
-    spatial = p.shape(x)[2:]
-    wanted = [n * s for n, s in zip(spatial, strides, strict=True)] if auto_pad.startswith("SAME") else None
-    wanted = list(output_shape)[-rank:] if output_shape is not None else wanted
-    if wanted is None:
-        both = [(pads[i], pads[rank + i]) for i in range(rank)] if pads is not None else [(0, 0)] * rank
-    else:
-        totals = [n + e - w for n, e, w in zip(p.shape(y)[2:], extra, wanted, strict=True)]
-        both = [(t // 2, t - t // 2) if auto_pad == "SAME_UPPER" else (t - t // 2, t // 2) for t in totals]
+    whole = [n + e for n, e in zip(p.shape(y)[2:], extra, strict=True)]
+    both = transposed_pads(p.shape(x)[2:], whole, strides, auto_pad, pads, output_shape)
     y = _cut(p, y, both, extra)
     return y if bias is None else p.add(y, p.reshape(bias, (-1, *[1] * rank)))
+
+
+def transposed_pads(
+    spatial: Sequence[int],
+    whole: Sequence[int],
+    strides: Sequence[int],
+    auto_pad: str,
+    pads: Sequence[int] | None,
+    output_shape: Sequence[int] | None,
+) -> Pads:
+    """What a transposed convolution's `whole` result, output_padding included, loses at its ends.
+
+    A negative number is what it gains: all that output_shape asks for beyond the whole is at the
+    end, as in ONNX Runtime.
+    """
+    rank = len(whole)
+    if output_shape is not None:
+        totals = [n - w for n, w in zip(whole, list(output_shape)[-rank:], strict=True)]
+    elif auto_pad.startswith("SAME"):
+        # As ONNX infers the shape and ONNX Runtime computes it: a kernel that is shorter than the
+        # stride reaches no further than its own end.
+        totals = [max(0, n - m * s) for n, m, s in zip(whole, spatial, strides, strict=True)]
+    else:
+        return list(zip(pads[:rank], pads[rank:], strict=True)) if pads else [(0, 0)] * rank
+    return [_ends(total, auto_pad) for total in totals]
+
+
+def _ends(total: int, auto_pad: str) -> tuple[int, int]:
+    if total < 0:
+        return 0, total
+    return (total // 2, total - total // 2) if auto_pad == "SAME_UPPER" else (total - total // 2, total // 2)
 
 
 def _cut(p: Any, y: Any, pads: Pads, extra: Sequence[int]) -> Any:

@@ -256,7 +256,10 @@ def lstm(
 def _lstm_cell(
     p: Any, functions: Sequence[Activation], recurrence: Any, peepholes: Sequence[Any] | None, input_forget: bool
 ) -> Callable[..., list[Any]]:
-    """One step: C = f C + i c, H = o h(C), with gates in ONNX's order i, o, f, c and peepholes in the order i, o, f."""
+    """One step: C = f C + i c, H = o h(C), with gates in ONNX's order i, o, f, c and peepholes in the order i, o, f.
+
+    `input_forget` couples two gates: f = 1 - i, whatever the weights of f are (ONNX, onnx#149; ONNX Runtime).
+    """
     f, g, h = functions
 
     def seen(gate: Any, which: int, cell: Any) -> Any:
@@ -265,9 +268,9 @@ def _lstm_cell(
     def cell(gates: Any, states: list[Any]) -> list[Any]:
         hidden, old = states
         i, o, forget, candidate = _gates(p, p.add(gates, _times(p, hidden, recurrence)), 4)
-        kept = f(seen(forget, 2, old))
-        taken = p.add(p.negative(kept), 1) if input_forget else f(seen(i, 0, old))
-        new = p.add(p.multiply(kept, old), p.multiply(taken, g(candidate)))
+        taken = f(seen(i, 0, old))
+        remembered = p.add(p.negative(taken), 1) if input_forget else f(seen(forget, 2, old))
+        new = p.add(p.multiply(remembered, old), p.multiply(taken, g(candidate)))
         return [p.multiply(f(seen(o, 1, new)), h(new)), new]
 
     return cell
