@@ -149,7 +149,6 @@ def test_a_clip_of_float64_keeps_its_type():
 @pytest.mark.parametrize(
     ("opset", "made", "word"),
     [
-        (7, node("BatchNormalization", "x s b m v", "y", name="bn", spatial=0), "spatial"),
         (9, node("BatchNormalization", "x s b m v", "y a b2 c y2", name="bn"), "saved_mean"),
     ],
 )

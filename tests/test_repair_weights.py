@@ -103,10 +103,10 @@ def test_a_batch_normalization_in_training_mode_learns_and_infers():
 
 def test_a_batch_normalization_whose_statistics_are_used_stays_in_training_mode():
     made = of(
-        [node("BatchNormalization", "x s b m v", "y rm rv", training_mode=1)],
+        [node("BatchNormalization", "x s b m v", "y rm rv", training_mode=1), node("Neg", "rm", "k")],
         STATISTICS,
         IMAGE,
-        [tensor("y", shape=None), tensor("rm", shape=None)],
+        [tensor("y", shape=None), tensor("k", shape=None)],
     )
     assert allotrope.load(made).graph.nodes[0].attributes["training_mode"] == 1
 

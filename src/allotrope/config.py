@@ -99,8 +99,9 @@ class Repair:
     `batch` frees a batch of 1 that was baked in. `weights` finds weights in Constant nodes and behind Identity, Transpose and
     the like. `preprocessing` keeps the arithmetic on the raw input from learning. `batch_normalization` gives each running
     statistics of its own and both modes. `quantization` reads integers as the float numbers that they stand for, and rounds no
-    activations. `shared_arrays` gives layers that only began with equal numbers arrays of their own.
-    The others recognize one operator where a file spells it out.
+    activations. `shared_arrays` gives layers that only began with equal numbers arrays of their own. `dropout` lets nodes that
+    were written in training mode drop in training alone. `slopes` lays a PRelu's slopes along the channels where they fit
+    nowhere else. The others recognize one operator where a file spells it out.
     """
 
     batch: bool = True
@@ -109,6 +110,8 @@ class Repair:
     batch_normalization: bool = True
     quantization: bool = True
     shared_arrays: bool = True
+    dropout: bool = True
+    slopes: bool = True
     gelu: bool = True
     swish: bool = True
     hard_swish: bool = True

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from allotrope.network.graph import Graph
+from allotrope.network.graph import Graph, Node
 
 
 def names_in(graph: Graph) -> set[str]:
@@ -27,6 +27,11 @@ def free_name(name: str, taken: set[str]) -> str:
 
 
 _NAMED = 5
+
+
+def called(node: Node) -> str:
+    """What a node is called in messages."""
+    return node.name or node.outputs[0]
 
 
 def listed(names: Sequence[str]) -> str:

@@ -10,12 +10,14 @@ import numpy as np
 
 from allotrope.config import Repair
 from allotrope.network.graph import Graph, Node
-from allotrope.network.names import free_name, listed, names_in
+from allotrope.network.modes import with_dropout_in_training, with_normalization_in_both_modes
+from allotrope.network.names import called, free_name, listed, names_in
 from allotrope.network.patterns import PATTERNS, Found, Pattern
 from allotrope.network.quantized.dequantize import dequantized
 from allotrope.network.rewriting import Rewriting
 from allotrope.network.separate import with_own_arrays
 from allotrope.network.shapes import infer_shapes
+from allotrope.network.slopes import with_slopes_by_channel
 from allotrope.network.weights import by_use, every_node
 
 Report = Callable[[str], None]
@@ -80,27 +82,23 @@ def _replaced(rewriting: Rewriting, patterns: Mapping[str, Pattern]) -> Iterator
 def with_running_statistics(graph: Graph, report: Report) -> Graph:
     """Each BatchNormalization normalizes by statistics of its own in inference, and by the batch's in training.
 
-    Exporters write equal arrays once, so that running statistics may also be another's, or even a bias; and a file that was
-    exported in training mode would never use them.
+    Exporters write equal arrays once, so that running statistics may also be another's, or even a bias.
     """
+    graph = with_normalization_in_both_modes(graph, report)
     if not any(_is_batch_normalization(node) for node in graph.nodes):
         return graph
     uses = Counter(name for node in every_node(graph) for name in node.inputs)
-    needed = {name for node in every_node(graph) for name in node.inputs} | {value.name for value in graph.outputs}
     constants, taken = dict(graph.constants), names_in(graph)
-    own, modes, nodes = list[str](), list[str](), list[Node]()
+    own, nodes = list[str](), list[Node]()
     for node in graph.nodes:
         if _is_batch_normalization(node) and all(name in constants for name in node.inputs[3:5]):
-            nodes.append(_own_statistics(_in_both_modes(node, needed), constants, uses, taken))
-            own += [_called(node)] if nodes[-1].inputs != node.inputs else []
-            modes += [_called(node)] if nodes[-1].outputs != node.outputs or _mode(nodes[-1]) != _mode(node) else []
+            nodes.append(_own_statistics(node, constants, uses, taken))
+            own += [called(node)] if nodes[-1].inputs != node.inputs else []
         else:
             nodes.append(node)
     if own:
         report(f"repair: BatchNormalization {listed(own)} shared running statistics with other nodes; each has its own now")
-    if modes:
-        report(f"repair: BatchNormalization {listed(modes)} written in training mode; in inference it uses its running statistics now")
-    return replace(graph, nodes=tuple(nodes), constants=constants) if own or modes else graph
+    return replace(graph, nodes=tuple(nodes), constants=constants) if own else graph
 
 
 def _is_batch_normalization(node: Node) -> bool:
@@ -111,25 +109,9 @@ def _own_statistics(node: Node, constants: dict[str, np.ndarray], uses: Counter[
     inputs = list(node.inputs)
     for position, kind in ((3, "running_mean"), (4, "running_var")):
         if uses[inputs[position]] > 1:
-            name = free_name(f"{_called(node)}.{kind}", taken)
+            name = free_name(f"{called(node)}.{kind}", taken)
             constants[name], inputs[position] = constants[inputs[position]], name
     return replace(node, inputs=tuple(inputs))
-
-
-def _in_both_modes(node: Node, needed: set[str]) -> Node:
-    """Without training mode, where nothing uses the statistics that it gives."""
-    if not _mode(node) or set(node.outputs[1:]) & needed:
-        return node
-    attributes = {name: value for name, value in node.attributes.items() if name != "training_mode"}
-    return replace(node, attributes=attributes, outputs=node.outputs[:1])
-
-
-def _mode(node: Node) -> int:
-    return int(node.attributes.get("training_mode", 0))
-
-
-def _called(node: Node) -> str:
-    return node.name or node.outputs[0]
 
 
 STEPS: Mapping[str, Repairing] = {
@@ -142,5 +124,7 @@ STEPS: Mapping[str, Repairing] = {
     "softmax": recognizing("Softmax"),
     "attention": recognizing("Attention"),  # which is made of softmax
     "batch_normalization": with_running_statistics,
+    "dropout": with_dropout_in_training,
+    "slopes": with_slopes_by_channel,
 }
 """The repairs of a graph in their order, by their switch in `Repair`."""

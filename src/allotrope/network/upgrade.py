@@ -203,9 +203,15 @@ def _pad(node: Node, up: Upgrade) -> list[Node]:
 
 @before(12, "Dropout")
 def _dropout(node: Node, up: Upgrade) -> list[Node]:
-    """The mask, which was a number before opset 10, is cast back, or left out where nobody uses it."""
+    """The mask, which was a number before opset 10, is cast back, or left out where nobody uses it.
+
+    Before opset 7 a node drops outside of training too, unless is_test says that it does not.
+    """
     ratio = up.constant(node, "ratio", np.array(node.attributes.get("ratio", 0.5), np.float32))
-    node = _changed(node, drop=("is_test", "ratio"), inputs=(node.inputs[0], ratio))
+    inputs: tuple[str, ...] = (node.inputs[0], ratio)
+    if up.opset < 7 and not node.attributes.get("is_test", 0):
+        inputs = (*inputs, up.constant(node, "training_mode", np.array(True)))
+    node = _changed(node, drop=("is_test", "ratio"), inputs=inputs)
     if len(node.outputs) < 2 or node.outputs[1] not in up.used:
         return [replace(node, outputs=node.outputs[:1])]
     if up.opset >= 10:
@@ -218,12 +224,38 @@ def _dropout(node: Node, up: Upgrade) -> list[Node]:
 @before(14, "BatchNormalization")
 def _batch_normalization(node: Node, up: Upgrade) -> list[Node]:
     """Before opset 14 the number of outputs said whether it trains."""
-    if node.attributes.get("spatial", 1) == 0:
-        raise UnsupportedError("statistics for each position (spatial=0)")
     if up.used.intersection(node.outputs[3:]):
         raise UnsupportedError("the outputs saved_mean and saved_var are used")
+    by_position = node.attributes.get("spatial", 1) == 0 and not _are_by_channel(node, up)
     node = _changed(node, drop=("is_test", "spatial"))
-    return [_changed(replace(node, outputs=node.outputs[:3]), training_mode=1) if any(node.outputs[1:3]) else node]
+    node = _changed(replace(node, outputs=node.outputs[:3]), training_mode=1) if any(node.outputs[1:3]) else node
+    return _by_position(node, up) if by_position else [node]
+
+
+def _are_by_channel(node: Node, up: Upgrade) -> bool:
+    """Whether the statistics of a node with spatial=0 are one number a channel all the same, as MXNet wrote them."""
+    return len(up.shape(node.inputs[3]) or ()) == 1
+
+
+def _by_position(node: Node, up: Upgrade) -> list[Node]:
+    """Statistics for each position, spatial=0 before opset 9: the normalization of x as one row of features an example."""
+    x, (y, *others) = node.inputs[0], node.outputs
+    flat, normal, length = up.fresh(node, "flat"), up.fresh(node, "normal"), up.fresh(node, "shape")
+    row = up.constant(node, "row", np.array([-1], np.int64))
+    nodes, names = [], []
+    for name in node.inputs[1:5]:
+        if name in up.arrays:
+            names.append(up.constant(node, name, up.arrays[name].reshape(-1)))
+            continue
+        names.append(up.fresh(node, f"{name}/row"))
+        nodes.append(Node("Reshape", (name, row), (names[-1],), {}, names[-1]))
+    return [
+        *nodes,
+        Node("Shape", (x,), (length,), {}, length),
+        Node("Flatten", (x,), (flat,), {"axis": 1}, flat),
+        replace(node, inputs=(flat, *names), outputs=(normal, *others)),
+        Node("Reshape", (normal, length), (y,), {}, up.fresh(node, "unflat")),
+    ]
 
 
 @before(13, "Softmax", "LogSoftmax", "Hardmax")
@@ -262,7 +294,17 @@ def _resize(node: Node, up: Upgrade) -> list[Node]:
         inputs: tuple[str, ...] = (node.inputs[0], "", node.inputs[1])
         return [_changed(node, inputs=inputs, coordinate_transformation_mode="asymmetric", nearest_mode=nearest)]
     inputs = tuple("" if name in up.arrays and up.arrays[name].size == 0 else name for name in node.inputs)
+    if node.attributes.get("coordinate_transformation_mode") == "tf_half_pixel_for_nn":
+        return [_tensorflow_nearest(_changed(node, inputs=inputs))]
     return [_changed(node, inputs=inputs)]
+
+
+def _tensorflow_nearest(node: Node) -> Node:
+    """Places of tf_half_pixel_for_nn, (x + 0.5) / scale, lie half a place beyond those of half_pixel, so that floor is rounding."""
+    kind, rounding = node.attributes.get("mode", "nearest"), node.attributes.get("nearest_mode", "round_prefer_floor")
+    if (kind, rounding) != ("nearest", "floor"):
+        raise UnsupportedError(f"tf_half_pixel_for_nn with mode={kind} and nearest_mode={rounding}; TensorFlow's is nearest, floor")
+    return _changed(node, coordinate_transformation_mode="half_pixel", nearest_mode="round_prefer_ceil")
 
 
 @before(11, "Scatter")

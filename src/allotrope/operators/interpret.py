@@ -134,6 +134,9 @@ class Program:
         others = [v.name for v, y in zip(self.graph.outputs, outputs, strict=True) if y is None or isinstance(y, list)]
         if others:
             raise ModelError(f"the outputs {', '.join(map(repr, others))} are no tensors: only tensors can come out.")
+        held = values.keys() - {v.name for v in self.graph.inputs}
+        for name in context.updates.keys() - held:
+            del context.updates[name]  # statistics that are an input or computed are no state to be kept
         return [self.array(y) for y in outputs]
 
     def values(self, values: Values, context: Context) -> list[Any]:

@@ -117,9 +117,11 @@ def rms_normalization(p: Any, x: Any, scale: Any, *, axis: int = -1, epsilon: fl
 
 @operator("MeanVarianceNormalization")
 def mean_variance_normalization(p: Any, x: Any, *, axes: tuple[int, ...] = (0, 2, 3)) -> Any:
-    """(x - mean) / (deviation + 1e-9) over axes."""
-    centred = p.subtract(x, p.mean(x, tuple(axes), True))
-    return p.divide(centred, p.add(p.sqrt(p.mean(p.multiply(centred, centred), tuple(axes), True)), 1e-9))
+    """(x - mean) / (deviation + 1e-9) over axes; those that x does not have, as the default has them, are passed over."""
+    rank = len(p.shape(x))
+    axes = tuple(axis for axis in axes if axis < rank)
+    centred = p.subtract(x, p.mean(x, axes, True))
+    return p.divide(centred, p.add(p.sqrt(p.mean(p.multiply(centred, centred), axes, True)), 1e-9))
 
 
 @operator("LpNormalization")

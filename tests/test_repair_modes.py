@@ -1,0 +1,176 @@
+"""Networks that were written in training mode: they infer as the same network in evaluation does, and train all the same."""
+
+import numpy as np
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+
+import allotrope
+from allotrope.config import Repair
+from onnx_models import model, node, outputs, tensor
+from repaired import IMAGE, PIXELS, F, of, operators
+
+X = np.random.default_rng(0).standard_normal((4, 6)).astype(F)
+ARRAYS = {"w": np.eye(6, dtype=F) * 2, "r": np.array(0.5, F)}
+LINE = "repair: Dropout 'd' written in training mode; in inference it drops nothing now"
+PRODUCT = node("MatMul", "x w", "h")
+DROPS = node("Dropout", "h r t", "d")
+
+
+def dropping(nodes, opset=17, inputs=(), arrays=None, listed=()):
+    """A network of a product and these nodes, which give y."""
+    given = [tensor("x", shape=["n", 6]), *inputs, *listed]
+    return model([PRODUCT, *nodes, node("Neg", "d", "y")], given, None, {**ARRAYS, **(arrays or {})}, opset)
+
+
+def constant(name, value):
+    return helper.make_node("Constant", [], [name], value=helper.make_tensor(name, TensorProto.BOOL, [], [value]))
+
+
+ALWAYS = {"t": np.array(True)}
+FLAG = tensor("t", TensorProto.BOOL, [])
+FORMS = {
+    "an initializer": dropping([DROPS], arrays=ALWAYS),
+    "an initializer of opset 12": dropping([DROPS], 12, arrays=ALWAYS),
+    "an initializer of opset 13": dropping([DROPS], 13, arrays=ALWAYS),
+    "an initializer of one element": dropping([DROPS], arrays={"t": np.array([True])}),
+    "an initializer that is listed as an input": dropping([DROPS], arrays=ALWAYS, listed=[FLAG]),
+    "a Constant": dropping([constant("t", True), DROPS]),
+    "behind Identity": dropping([constant("u", True), node("Identity", "u", "t"), DROPS]),
+    "computed": dropping([constant("u", False), node("Not", "u", "t"), DROPS]),
+    "computed from the data": dropping([node("Shape", "x", "s"), node("Size", "s", "u"), node("Cast", "u", "t", to=9), DROPS]),
+    "without a ratio": dropping([helper.make_node("Dropout", ["h", "", "t"], ["d"])], arrays=ALWAYS),
+    "with a seed": dropping([node("Dropout", "h r t", "d", seed=3)], arrays=ALWAYS),
+    "with a mask": dropping([node("Dropout", "h r t", "d m")], arrays=ALWAYS),
+    "is_test left out": dropping([node("Dropout", "h", "d")], 6),
+    "is_test=0": dropping([node("Dropout", "h", "d", is_test=0)], 6),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_dropout_in_training_mode_infers_like_one_in_evaluation(form, framework):
+    lines = []
+    network = allotrope.load(FORMS[form], report=lines.append)
+    assert lines == [LINE]
+    np.testing.assert_allclose(network.run({"x": X}, framework)["y"], -2 * X, rtol=1e-6)
+    np.testing.assert_allclose(outputs(network.to_onnx(), x=X)[0], -2 * X, rtol=1e-6)
+    plain = allotrope.load(FORMS[form], repair=Repair.without(["dropout"]))
+    assert (plain.run({"x": X}, framework)["y"] == 0).any(), "without repair it drops as the file says"
+
+
+def test_a_dropout_in_training_mode_drops_in_training(framework):
+    from allotrope.frameworks import framework as named
+
+    network = allotrope.load(FORMS["an initializer"])
+    y = named(framework).run(network, {"x": X}, training=True)["y"]
+    dropped = y == 0
+    assert 0 < dropped.sum() < y.size
+    np.testing.assert_allclose(y[~dropped], -4 * X[~dropped], rtol=1e-6)
+
+
+def test_a_mode_that_is_an_input_is_not_asked(framework):
+    lines = []
+    network = allotrope.load(dropping([DROPS], inputs=[FLAG]), report=lines.append)
+    assert lines == [LINE] and [value.name for value in network.inputs] == ["x", "t"]
+    for mode in (True, False):
+        np.testing.assert_allclose(network.run({"x": X, "t": np.array(mode)}, framework)["y"], -2 * X, rtol=1e-6)
+
+
+@pytest.mark.parametrize("opset", [7, 10, 12, 13, 22])
+def test_a_dropout_in_evaluation_is_left_alone(opset):
+    off = {"t": np.array(False)} if opset >= 12 else {}
+    made = node("Dropout", "h r t", "d") if off else node("Dropout", "h", "d", ratio=0.5)
+    lines = []
+    network = allotrope.load(dropping([made], opset, arrays=off), report=lines.append)
+    assert lines == [] and "Dropout" in operators(network)
+
+
+def test_a_dropout_inside_a_branch_and_inside_a_function():
+    made = node("Dropout", "h r t", "d")
+    branch = helper.make_graph([made], "branch", [], [tensor("d", shape=None)])
+    both = helper.make_node("If", ["c"], ["y"], then_branch=branch, else_branch=branch)
+    inside = model([PRODUCT, both], [tensor("x", shape=["n", 6])], None, {**ARRAYS, **ALWAYS, "c": np.array(True)}, 17)
+    body = helper.make_function("own", "Drop", ["h", "r", "t"], ["d"], [made], [helper.make_opsetid("", 17)])
+    imports = [helper.make_opsetid("", 17), helper.make_opsetid("own", 1)]
+    graph = helper.make_graph(
+        [PRODUCT, helper.make_node("Drop", ["h", "r", "t"], ["y"], domain="own")], "g", [tensor("x", shape=["n", 6])],
+        [tensor("y", shape=None)], [numpy_helper.from_array(a, n) for n, a in {**ARRAYS, **ALWAYS}.items()],
+    )  # fmt: skip
+    called = helper.make_model(graph, opset_imports=imports, functions=[body], ir_version=8)
+    for source in (inside, called):
+        lines = []
+        network = allotrope.load(source, report=lines.append)
+        assert len(lines) == 1 and "written in training mode" in lines[0]
+        np.testing.assert_allclose(network.run({"x": X})["y"], 2 * X, rtol=1e-6)
+
+
+# --- BatchNormalization
+
+STATISTICS = {"s": np.array([1, 2, 3], F), "b": np.zeros(3, F), "m": np.array([1, 0, -1], F), "v": np.array([1, 4, 9], F)}
+ROOT = np.sqrt(STATISTICS["v"] + F(1e-5))
+EVALUATED = ((PIXELS - STATISTICS["m"][:, None, None]) / ROOT[:, None, None]) * STATISTICS["s"][:, None, None]
+
+
+def test_a_batch_normalization_that_gives_its_statistics_gives_those_it_has():
+    made = of(
+        [node("BatchNormalization", "x s b m v", "y rm rv", training_mode=1)],
+        STATISTICS,
+        IMAGE,
+        [tensor(name, shape=None) for name in ("y", "rm", "rv")],
+    )
+    lines = []
+    network = allotrope.load(made, report=lines.append)
+    found = network.run({"x": PIXELS})
+    np.testing.assert_allclose(found["y"], EVALUATED, rtol=1e-5, atol=1e-5)
+    np.testing.assert_array_equal(found["rm"], STATISTICS["m"])
+    np.testing.assert_array_equal(found["rv"], STATISTICS["v"])
+    assert any("BatchNormalization 'y' written in training mode" in line for line in lines)
+
+
+def instance_normalization(mean, variance):
+    """What PyTorch writes for an InstanceNorm that keeps running statistics: the examples are channels of one, the statistics repeated."""
+    repeat = {"twice": np.array([2], np.int64), "flat": np.array([1, 6, 4, 4], np.int64), "whole": np.array([2, 3, 4, 4], np.int64)}
+    arrays = {**repeat, "s": np.ones(3, F), "b": np.zeros(3, F), "m": mean, "v": variance}
+    tiles = [node("Tile", f"{name} twice", f"{name}2") for name in "sbmv"]
+    norm = node("BatchNormalization", "f s2 b2 m2 v2", "n rm rv", training_mode=1)
+    nodes = [*tiles, node("Reshape", "x flat", "f"), norm, node("Reshape", "n whole", "y")]
+    return of(nodes, arrays, [tensor("x", shape=[2, 3, 4, 4])])
+
+
+def test_an_instance_norm_that_was_trained_uses_its_running_statistics():
+    x = PIXELS[:2]
+    mean, variance = STATISTICS["m"], STATISTICS["v"]
+    network = allotrope.load(instance_normalization(mean, variance))
+    expected = (x - mean[:, None, None]) / ROOT[:, None, None]
+    np.testing.assert_allclose(network.run({"x": x})["y"], expected, rtol=1e-5, atol=1e-5)
+
+
+def test_an_instance_normalization_spelled_out_stays_one():
+    """No statistics were ever trained, so that evaluation without the example's own would be nothing."""
+    x = PIXELS[:1]
+    shape = {"flat": np.array([1, 3, 4, 4], np.int64)}
+    arrays = {**shape, "s": np.ones(3, F), "b": np.zeros(3, F), "m": np.zeros(3, F), "v": np.ones(3, F)}
+    nodes = [node("Reshape", "x flat", "f"), node("BatchNormalization", "f s b m v", "y rm rv", training_mode=1)]
+    network = allotrope.load(of(nodes, arrays, [tensor("x", shape=[1, 3, 4, 4])]))
+    axes = (2, 3)
+    expected = (x - x.mean(axes, keepdims=True)) / np.sqrt(x.var(axes, keepdims=True) + 1e-5)
+    np.testing.assert_allclose(network.run({"x": x})["y"], expected, rtol=1e-4, atol=1e-4)
+
+
+def test_a_file_in_training_mode_by_the_exporter(framework):
+    torch = pytest.importorskip("torch")
+    import io
+    import warnings
+
+    nn = torch.nn
+    layers = nn.Sequential(nn.Conv2d(3, 4, 1), nn.BatchNorm2d(4), nn.ReLU(), nn.Dropout(0.5), nn.Flatten(), nn.Linear(64, 3))
+    with torch.no_grad():
+        layers.train()(torch.from_numpy(PIXELS) * 2 + 1)
+    file = io.BytesIO()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.onnx.export(layers, (torch.from_numpy(PIXELS),), file, dynamo=False, training=torch.onnx.TrainingMode.TRAINING,
+                          do_constant_folding=False, input_names=["x"], output_names=["y"], dynamic_axes={"x": {0: "n"}})  # fmt: skip
+    network = allotrope.load(file.getvalue())
+    with torch.no_grad():
+        expected = layers.eval()(torch.from_numpy(PIXELS)).numpy()
+    np.testing.assert_allclose(network.run({"x": PIXELS}, framework)["y"], expected, rtol=1e-4, atol=1e-5)
