@@ -179,7 +179,7 @@ def test_slopes_that_fit_as_onnx_lays_them_stay(shape, slopes, framework):
     made = model([node("PRelu", "x p", "y")], [tensor("x", shape=shape)], None, {"p": normal(*slopes)}, 17, 8)
     lines = []
     allotrope.load(made, report=lines.append)
-    assert lines == []
+    assert not any("PRelu" in line for line in lines)
     assert_like_onnx_runtime(made, framework, x=normal(*shape))
 
 

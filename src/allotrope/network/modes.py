@@ -10,9 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
+from allotrope.network.flow import PASSING
 from allotrope.network.graph import Graph, Node
 from allotrope.network.names import called, listed
-from allotrope.network.weights import PASSING, every_node
+from allotrope.network.weights import every_node
 
 Report = Callable[[str], None]
 
