@@ -43,6 +43,7 @@ def _arrays(proto: GraphProto, external: External | None) -> dict[str, np.ndarra
             arrays[tensor.name] = array_of(tensor, external)
         except ModelError as error:
             problems.append(str(error))
+    problems = list(dict.fromkeys(problems))
     if problems:
         more = f" And {len(problems) - 20} more." if len(problems) > 20 else ""
         raise ModelError(" ".join(problems[:20]) + more)

@@ -17,6 +17,7 @@ from allotrope.config import Repair
 from allotrope.errors import ModelError, UnsupportedError
 from allotrope.network.check import check_model
 from allotrope.network.external import ExternalData
+from allotrope.network.file_formats import HEAD, by_name, check_format, folder_instead
 from allotrope.network.foreign.labels import without_labels
 from allotrope.network.functions import inlined
 from allotrope.network.network import Network
@@ -50,7 +51,7 @@ def load(
         return _network(_parsed(bytes(source)), None, repair, report)
     path = Path(source)
     try:
-        return _network(_parsed(_content(path)), ExternalData(path.parent), repair, report)
+        return _network(_model_in(path), ExternalData(path), repair, report)
     except (ModelError, UnsupportedError) as error:
         raise type(error)(f"'{path}': {error}") from error
 
@@ -64,12 +65,23 @@ def _network(model: onnx.ModelProto, external: ExternalData | None, repair: Repa
     return normalize(graph, max(opset, OLDEST), metadata_of(model), repair, report)
 
 
+def _model_in(path: Path) -> onnx.ModelProto:
+    try:
+        return _parsed(_content(path))
+    except ModelError as error:
+        raise ModelError(f"{error}{by_name(path)}") from error
+
+
 def _parsed(content: bytes) -> onnx.ModelProto:
+    check_format(content[:HEAD], len(content))
     check_wire(content)
     try:
-        return onnx.load_model_from_string(content)
+        model = onnx.load_model_from_string(content)
     except Exception as error:
         raise ModelError(f"this is not an ONNX model: {error}.") from error
+    if not model.HasField("graph"):
+        raise ModelError("there is no graph in this model: it is empty, or no ONNX model.")
+    return model
 
 
 def _content(path: Path) -> bytes:
@@ -77,14 +89,18 @@ def _content(path: Path) -> bytes:
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as error:
-        raise ModelError(f"it cannot be opened: {error.strerror}. Check the path.") from error
+        dangling = " It is a link to a file that is not there: the download did not end." if path.is_symlink() else ""
+        raise ModelError(f"it cannot be opened: {error.strerror}.{dangling or ' Check the path.'}") from error
     found = os.fstat(descriptor)
     if not stat.S_ISREG(found.st_mode):
         os.close(descriptor)
+        if stat.S_ISDIR(found.st_mode):
+            raise folder_instead(path)
         raise ModelError("it is not a file: give the path of an ONNX file.")
     with open(descriptor, "rb") as file:
-        if not 0 < found.st_size <= _LARGEST_FILE:
-            raise ModelError(f"it has {found.st_size:,} bytes; an ONNX file has between 1 byte and 2 GiB.")
+        check_format(os.pread(descriptor, HEAD, 0), found.st_size)
+        if found.st_size > _LARGEST_FILE:
+            raise ModelError(f"it has {found.st_size:,} bytes; an ONNX file has at most 2 GiB, and more weights beside it.")
         with mmap.mmap(descriptor, 0, access=mmap.ACCESS_READ) as view:
             check_wire(view)
         return file.read()
