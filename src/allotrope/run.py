@@ -21,6 +21,8 @@ from allotrope.storage import replace_file, writing
 SCHEMA = 1
 RECORD = "run.json"
 HISTORY = "history.csv"
+LARGEST_RECORD = 256_000_000
+"""Bytes; a larger file of that name, found among somebody's data, is not looked into."""
 _LOCK = "lock"
 
 
@@ -119,7 +121,7 @@ def is_run_folder(folder: Path) -> bool:
     """Whether a folder is a run's, by what is in it: its run.json, or the lock and one that cannot be read."""
     path = folder / RECORD
     try:
-        if not path.is_file():
+        if not path.is_file() or path.stat().st_size > LARGEST_RECORD:
             return False
         record = json.loads(path.read_bytes())
     except (OSError, ValueError, RecursionError):
