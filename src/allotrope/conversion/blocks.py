@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from allotrope.conversion.layers import MARK, Layers
 from allotrope.conversion.source import Expression, Group, flat, identifier, spread
@@ -49,7 +50,8 @@ def with_blocks(
     statements: Sequence[Statement], outputs: str, layers: Layers, style: BlockStyle
 ) -> tuple[list[Statement], list[BlockClass]]:
     """The statements with a call in place of each block, and the classes; `layers` then make the blocks by their classes."""
-    found = list(_blocks(statements, outputs, layers))
+    has_functions = any(statement.parameters is not None for statement in statements)
+    found = [] if has_functions else list(_blocks(statements, outputs, layers))
     classes: dict[str, BlockClass] = {}
     kept, position = [], 0
     for block in found:
@@ -77,7 +79,7 @@ def _looped(statements: Sequence[Statement], layers: Layers) -> list[Statement]:
     kept: list[Statement] = []
     position = 0
     while position < len(statements):
-        called = re.fullmatch(r"«([^»]+)\.0»\((\w+)\)", flat(statements[position].value))
+        called = re.fullmatch(r"«([^»]+)\.0»\((\w+)\)", statements[position].text)
         count = len(layers.at(called[1]).children) if called else 0
         wanted = [((called[2],), f"«{called[1]}.{number}»({called[2]})") for number in range(count)] if called else []
         if count > 1 and [(one.targets, flat(one.value)) for one in statements[position : position + count]] == wanted and called:
@@ -89,13 +91,26 @@ def _looped(statements: Sequence[Statement], layers: Layers) -> list[Statement]:
     return kept
 
 
-def written(statement: Statement, layers: Layers) -> Iterator[str]:
+def written(statement: Statement, layers: Any, indent: int = 8) -> Iterator[str]:
     """The lines of a statement of the whole network's function."""
-    indent = 8
+    if statement.parameters is not None:
+        yield from _function(statement, layers, indent)
+        return
     if statement.over:
-        yield f"        for block in {layers.resolved(statement.over)}:"
-        indent = 12
+        yield f"{' ' * indent}for block in {layers.resolved(statement.over)}:"
+        indent += 4
     yield from spread(f"{', '.join(statement.targets)} = ", layers.resolved(statement.value), indent)
+
+
+def _function(statement: Statement, layers: Any, indent: int) -> Iterator[str]:
+    """A subgraph's function, between empty lines."""
+    space = " " * indent
+    yield ""
+    yield f"{space}def {statement.targets[0]}({', '.join(statement.parameters or ())}):"
+    for inner in statement.body:
+        yield from written(inner, layers, indent + 4)
+    yield from spread("return ", layers.resolved(statement.value), indent + 4)
+    yield ""
 
 
 @dataclass(frozen=True)
@@ -123,7 +138,7 @@ class BlockStyle:
 
 def _blocks(statements: Sequence[Statement], outputs: str, layers: Layers) -> Iterator[Block]:
     """The blocks in order, the outermost of those that lie in each other."""
-    marks = [set(MARK.findall(flat(statement.value))) for statement in statements]
+    marks = [set(MARK.findall(statement.text)) for statement in statements]
     done = 0
     for path in layers.containers_with_numbers():
         own = [i for i, paths in enumerate(marks) if any(one.startswith(f"{path}.") for one in paths)]
@@ -164,7 +179,7 @@ def _variables(statements: Sequence[Statement]) -> set[str]:
 
 
 def _reads(statement: Statement) -> set[str]:
-    return set(_words(MARK.sub("", flat(statement.value))))
+    return set(_words(MARK.sub("", statement.text)))
 
 
 def _taken(start: int, stop: int, statements: Sequence[Statement]) -> set[str]:
@@ -192,7 +207,7 @@ def _renamed(block: Block, statements: Sequence[Statement]) -> dict[str, str]:
     names = {block.taken: LETTERS[0]}
     own = _variables(statements[block.start : block.stop])
     for statement in statements[block.start : block.stop]:
-        for word in (*_words(MARK.sub("", flat(statement.value))), *(word for target in statement.targets for word in _words(target))):
+        for word in (*_words(MARK.sub("", statement.text)), *(word for target in statement.targets for word in _words(target))):
             if word in own and word not in names:
                 number = len(names)
                 names[word] = LETTERS[number % len(LETTERS)] + (str(number // len(LETTERS)) if number >= len(LETTERS) else "")

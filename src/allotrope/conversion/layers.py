@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -57,6 +58,19 @@ class Layers:
         self._homes: dict[str, str] = {}
         self._forms: dict[str, str | None] = {}
         self._shared: dict[tuple[Any, ...], str] = {}
+        self._placed: list[tuple[Branch, str]] = []
+
+    def mark(self) -> tuple[Any, ...]:
+        """What `rewind` goes back to."""
+        tables = (self.arrays, self.frozen, self.plain, self._homes, self._forms, self._shared)
+        return len(self._placed), *(copy.copy(table) for table in tables)
+
+    def rewind(self, mark: tuple[Any, ...]) -> None:
+        """Everything as it was at the mark."""
+        count, self.arrays, self.frozen, self.plain, self._homes, self._forms, self._shared = mark
+        while len(self._placed) > count:
+            branch, name = self._placed.pop()
+            del branch.children[name]
 
     # --- what rules ask for
 
@@ -185,7 +199,10 @@ class Layers:
     def _place(self, parts: tuple[str, ...]) -> Branch:
         branch = self.root
         for part in parts:
-            branch = branch.children.setdefault(part, Branch())
+            if part not in branch.children:
+                branch.children[part] = Branch()
+                self._placed.append((branch, part))
+            branch = branch.children[part]
         return branch
 
     # --- source

@@ -9,6 +9,7 @@ import numpy as np
 
 from allotrope.frameworks.reference import ReferencePrimitives
 from allotrope.network.graph import UNKNOWN, Graph, Node, Value
+from allotrope.operators.elementwise import dtype_of
 from allotrope.operators.interpret import Context, Program
 from allotrope.operators.table import OPERATORS, qualified
 
@@ -57,15 +58,20 @@ def shape_array(lengths: Sequence[int | Length]) -> np.ndarray:
 def computed(node: Node, inputs: Sequence[np.ndarray | None]) -> list[np.ndarray] | None:
     """The outputs of a node whose inputs are all known; None where lengths are among them that the operator cannot take."""
     if any(array is not None and is_symbolic(array) for array in inputs):
-        rule = _OVER_LENGTHS.get(node.operator)
-        return None if rule is None else [_objects(rule(node, *inputs))]
+        rule = _OVER_LENGTHS.get(node.operator) if not node.domain else None
+        others = [array for array in inputs if array is not None and not is_symbolic(array)]
+        if rule is None or any(array.dtype.kind not in "iu" for array in others):
+            return None
+        found = rule(node, *inputs)
+        return None if found is None else [_objects(found)]
     if qualified(node.domain, node.operator) not in OPERATORS or any(node.subgraphs):
         return None
     host = ReferencePrimitives()
     arrays = {name: array for name, array in zip(node.inputs, inputs, strict=True) if name and array is not None}
     outputs = tuple(Value(name, UNKNOWN, None) for name in node.outputs if name)
     program = Program(Graph((), outputs, (node,), arrays), host, host)
-    return [np.asarray(array) for array in program.values({}, Context())]
+    found = program.values({}, Context())
+    return None if any(isinstance(array, list) for array in found) else [np.asarray(array) for array in found]
 
 
 def _objects(found: Any) -> np.ndarray:
@@ -75,30 +81,69 @@ def _objects(found: Any) -> np.ndarray:
     return array
 
 
-def _slice(node: Node, x: np.ndarray, starts: Any, ends: Any, axes: Any = None, steps: Any = None) -> np.ndarray:
+def _whole(*arrays: np.ndarray | None) -> list[list[int]] | None:
+    """Arrays of whole numbers as lists; None where lengths are among them."""
+    if any(array is not None and is_symbolic(array) for array in arrays):
+        return None
+    return [[int(n) for n in array.reshape(-1)] if array is not None else [] for array in arrays]
+
+
+def _cast(node: Node, x: np.ndarray) -> np.ndarray | None:
+    """Lengths stay what they are in another dtype of whole numbers."""
+    return x if dtype_of(node.attributes["to"]) in (np.int64, np.int32) else None
+
+
+def _divided(node: Node, x: np.ndarray, y: np.ndarray) -> np.ndarray | None:
+    """The quotient, which ONNX rounds toward zero: where nothing is subtracted it is not below it."""
+    is_negative = any("-" in str(length) for array in (x, y) for length in array.reshape(-1))
+    return None if is_negative else np.asarray(_objects(x) // _objects(y))
+
+
+def _concatenated(node: Node, *arrays: np.ndarray) -> np.ndarray:
+    return np.concatenate([_objects(array) for array in arrays])
+
+
+def _gathered(node: Node, x: np.ndarray, indices: np.ndarray) -> Any:
+    if is_symbolic(indices):
+        return None
+    return np.take(_objects(x), indices.astype(np.int64), node.attributes.get("axis", 0))
+
+
+def _reshaped(node: Node, x: np.ndarray, shape: np.ndarray) -> np.ndarray | None:
+    whole = _whole(shape)
+    return None if whole is None else x.reshape(whole[0])
+
+
+def _slice(node: Node, x: np.ndarray, starts: Any, ends: Any, axes: Any = None, steps: Any = None) -> np.ndarray | None:
+    whole = _whole(starts, ends, axes, steps)
+    if whole is None:
+        return None
     cut: list[slice] = [slice(None)] * x.ndim
-    for i, axis in enumerate(range(len(starts)) if axes is None else axes):
-        cut[axis] = slice(int(starts[i]), int(ends[i]), None if steps is None else int(steps[i]))
+    first, last, chosen, strides = whole
+    for i, axis in enumerate(chosen or range(len(first))):
+        cut[axis] = slice(first[i], last[i], strides[i] if strides else None)
     return x[tuple(cut)]
 
 
-def _unsqueeze(node: Node, x: np.ndarray, axes: np.ndarray) -> np.ndarray:
-    return np.expand_dims(x, tuple(int(axis) for axis in axes.reshape(-1)))
+def _unsqueeze(node: Node, x: np.ndarray, axes: np.ndarray) -> np.ndarray | None:
+    whole = _whole(axes)
+    return None if whole is None else np.expand_dims(x, tuple(whole[0]))
 
 
-def _squeeze(node: Node, x: np.ndarray, axes: np.ndarray | None = None) -> np.ndarray:
-    return np.squeeze(x, None if axes is None else tuple(int(axis) for axis in axes.reshape(-1)))
+def _squeeze(node: Node, x: np.ndarray, axes: np.ndarray | None = None) -> np.ndarray | None:
+    whole = _whole(axes)
+    return None if whole is None else np.squeeze(x, tuple(whole[0]) if axes is not None else None)
 
 
 _OVER_LENGTHS: dict[str, Callable[..., Any]] = {
     "Add": lambda node, x, y: _objects(x) + _objects(y),
-    "Cast": lambda node, x: x,
-    "Concat": lambda node, *arrays: np.concatenate([_objects(array) for array in arrays]),
-    "Div": lambda node, x, y: _objects(x) // _objects(y),
-    "Gather": lambda node, x, indices: _objects(np.take(x, indices.astype(np.int64), node.attributes.get("axis", 0))),
+    "Cast": _cast,
+    "Concat": _concatenated,
+    "Div": _divided,
+    "Gather": _gathered,
     "Identity": lambda node, x: x,
     "Mul": lambda node, x, y: _objects(x) * _objects(y),
-    "Reshape": lambda node, x, shape: x.reshape([int(length) for length in shape]),
+    "Reshape": _reshaped,
     "Slice": _slice,
     "Squeeze": _squeeze,
     "Sub": lambda node, x, y: _objects(x) - _objects(y),

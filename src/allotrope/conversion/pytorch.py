@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -15,11 +16,12 @@ from allotrope.conversion.pytorch_layers import LAYERS
 from allotrope.conversion.pytorch_recurrent import RECURRENT
 from allotrope.conversion.pytorch_site import PyTorchSite, dtype_name
 from allotrope.conversion.source import Expression, call, flat, identifier, listing, literal, quoted, spread
+from allotrope.conversion.sources import Sources, note, operators_source, translated
 from allotrope.conversion.translation import Rule, Statement, Translation
 from allotrope.network.network import Network
 
 RULES: dict[str, Rule] = {**FUNCTIONS, **LAYERS, **RECURRENT}
-RESERVED = frozenset({"block", "self", "torch", "nn", "F", "load", "Network", "Path", "WEIGHTS", "load_file"})
+RESERVED = frozenset({"block", "self", "torch", "nn", "np", "operators", "F", "load", "Network", "Path", "WEIGHTS", "load_file"})
 ATTRIBUTES = frozenset(
     """
     T_destination add_module append apply bfloat16 buffers call_super_init children clear compile cpu cuda double dump_patches eval
@@ -72,19 +74,21 @@ def _numbers(array: np.ndarray) -> str:
     return literal(array.astype(np.float64).tolist())
 
 
-def pytorch_source(network: Network) -> tuple[str, dict[str, np.ndarray]]:
-    """The file `model.py`, and the arrays of its `state_dict`.
-
-    Raises: UnsupportedError that lists every node without an ordinary form.
-    """
-    layers = PyTorchLayers(network)
-    translation = Translation(network, RULES, layers, PyTorchSite, RESERVED)
+def pytorch_source(network: Network) -> Sources:
+    """The sources, and the arrays of the model's `state_dict`. Raises: UnsupportedError that lists every node without a meaning."""
+    translation = translated(lambda spells: Translation(network, RULES, PyTorchLayers(network), PyTorchSite, RESERVED, spells=spells))
+    layers = translation.layers
     statements, blocks = with_blocks(translation.statements(), ", ".join(translation.outputs), layers, STYLE)
     classes = [line for block in blocks for line in block.source("nn.Module")]
     body = [*classes, *_class(network, layers, classes), "", *_forward(translation, statements), "", "", *LOADER]
-    return "\n".join([*_head(network), *_imports(body), "", "", *body]) + "\n", _state(layers)
+    model = "\n".join([*_head(network), *_imports(body), "", "", *body]) + "\n"
+    operators = operators_source("pytorch", "PyTorch", translation.spelled)
+    files = {"model.py": model, **({"operators.py": operators} if operators else {})}
+    return Sources(files, _state(layers), note("PyTorch", translation.spelled, operators, STEERED))
 
 
+MODULES = {"np": "numpy as np", "operators": "operators", "torch": "torch", "F": "torch.nn.functional as F"}
+STEERED = "Some look at values, so that `torch.compile` breaks the graph there."
 WEIGHTS = 'WEIGHTS = Path(__file__).with_name("weights.safetensors")'
 LOADER = '''
 def load(path: Path = WEIGHTS) -> Network:
@@ -96,8 +100,7 @@ def load(path: Path = WEIGHTS) -> Network:
 
 
 def _imports(body: Sequence[str]) -> list[str]:
-    needed = {module: any(start in line for line in body) for module, start in (("torch", "torch."), ("torch.nn.functional as F", "F."))}
-    modules = [f"import {module}" for module, is_needed in needed.items() if is_needed]
+    modules = [f"import {module}" for start, module in MODULES.items() if any(re.search(rf"\b{start}\.", line) for line in body)]
     return ["", "from pathlib import Path", "", *modules, "from safetensors.torch import load_file", "from torch import nn", "", WEIGHTS]
 
 
@@ -165,10 +168,9 @@ def write(network: Network, folder: Path) -> None:
     """Writes the files of the folder. Raises: UnsupportedError that lists every node without an ordinary form."""
     from safetensors.numpy import save_file
 
-    source, arrays = pytorch_source(network)
-    (folder / "model.py").write_text(source, encoding="utf-8")
-    save_file({name: np.ascontiguousarray(array) for name, array in arrays.items()}, folder / "weights.safetensors")
-    (folder / "README.md").write_text(_readme(network), encoding="utf-8")
+    sources = pytorch_source(network)
+    save_file({name: np.ascontiguousarray(array) for name, array in sources.arrays.items()}, folder / "weights.safetensors")
+    sources.write(folder, _readme(network))
 
 
 def _readme(network: Network) -> str:

@@ -234,6 +234,8 @@ def _attention(site: PyTorchSite) -> Expression:
         raise site.no("torch's scaled_dot_product_attention takes q, k, v [n, h, length, d] and a mask, without a past or soft cap")
     if any(site.attribute(f"{side}_window_size", -1) >= 0 for side in ("left", "right")) or site.attribute("softmax_precision") is not None:
         raise site.no("torch's scaled_dot_product_attention has no windows and no precision of its own")
+    if (value := site.value()) is not None and value.dtype == np.float16:
+        raise site.no("torch's scaled_dot_product_attention rounds float16 only at its end")
     if site.attribute("is_causal", 0) and site.has(3):
         raise site.no("torch's scaled_dot_product_attention takes a mask or is causal")
     scale, heads, groups = site.attribute("scale"), (site.shape() or ())[1], (site.shape(1) or (None, None))[1]

@@ -25,6 +25,8 @@ def dtype_name(dtype: np.dtype) -> str:
 class PyTorchSite(Site):
     """A node, in the terms of PyTorch."""
 
+    foreign = (np.dtype(np.uint16), np.dtype(np.uint32), np.dtype(np.uint64))
+
     def layer(self, made: Expression, arrays: dict[str, tuple[str, np.ndarray]], state: Sequence[str] = ()) -> str:
         """A layer of this node."""
         originals = {name: array for i, name in enumerate(self.node.inputs) if (array := self.array(i)) is not None}

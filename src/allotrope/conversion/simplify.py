@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import numpy as np
 
 from allotrope.network.graph import Graph, Node
 from allotrope.network.network import Network
+
+
+def read_by(node: Node) -> Iterator[str]:
+    """The values that a node reads, also in its subgraphs."""
+    yield from node.inputs
+    for graph in node.subgraphs:
+        yield from (value.name for value in graph.outputs)
+        for inner in graph.nodes:
+            yield from read_by(inner)
 
 
 class _Uses:
@@ -22,7 +31,7 @@ class _Uses:
         self.makers = {name: node for node in graph.nodes for name in node.outputs}
         self.outputs = {value.name for value in graph.outputs}
         for node in graph.nodes:
-            for name in node.inputs:
+            for name in read_by(node):
                 self.users[name].append(node)
 
     def only_user(self, name: str) -> Node | None:

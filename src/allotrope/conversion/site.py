@@ -18,10 +18,11 @@ if TYPE_CHECKING:
 class Site:
     """One node in its place, as its rule sees it. A target adds what its own rules ask for.
 
-    `keeps_inputs`: the variables of the inputs are needed to the end.
+    `keeps_inputs`: the variables of the inputs are needed to the end. `foreign` are dtypes that the target's functions hardly take.
     """
 
     keeps_inputs: ClassVar[bool] = False
+    foreign: ClassVar[tuple[np.dtype, ...]] = ()
 
     def __init__(self, translation: Translation, node: Node, index: int) -> None:
         self.translation, self.node, self.index = translation, node, index
@@ -54,6 +55,10 @@ class Site:
         if known.dtype == object:
             raise self.no("lengths that are known only when it runs are used as values here")
         return str(self.layers.buffer(name, known))
+
+    def first(self, position: int = 0) -> str:
+        """An input in ONNX's order of axes."""
+        return self.tensor(position)
 
     def attribute(self, name: str, default: Any = None) -> Any:
         """An attribute, or its default where it is not given."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 from allotrope.conversion.source import identifier
 
@@ -13,17 +14,31 @@ LETTERS = ("x", "y", "z", "u", "v", "w")
 class Variables:
     """Names for values while a function is written line by line. `last_use` is the index of the last node that needs a value."""
 
-    def __init__(self, reserved: Iterable[str], last_use: Mapping[str, int]) -> None:
-        self._taken = set(reserved)
+    def __init__(self, reserved: Iterable[str], last_use: Mapping[str, int], outer: Variables | None = None) -> None:
+        """`outer` are those of the function around, which this one may read."""
+        self._outer = outer
+        self._taken = set(reserved) if outer is None else {*reserved, *outer.in_use()}
         self._last_use = dict(last_use)
         self._of: dict[str, str] = {}
         self._held: dict[str, set[str]] = {}
 
     def __contains__(self, value: str) -> bool:
-        return value in self._of
+        return value in self._of or (self._outer is not None and value in self._outer)
 
     def __getitem__(self, value: str) -> str:
-        return self._of[value]
+        return self._of[value] if value in self._of or self._outer is None else self._outer[value]
+
+    def in_use(self) -> set[str]:
+        """Every name that stands for something now."""
+        return self._taken | {variable for variable in self._held if self.holds(variable)}
+
+    def mark(self) -> tuple[Any, ...]:
+        """What `rewind` goes back to."""
+        return set(self._taken), dict(self._last_use), dict(self._of), {name: set(values) for name, values in self._held.items()}
+
+    def rewind(self, mark: tuple[Any, ...]) -> None:
+        """Everything as it was at the mark."""
+        self._taken, self._last_use, self._of, self._held = mark
 
     def own(self, text: str) -> str:
         """A name made of the text that nothing else will have."""
@@ -53,7 +68,7 @@ class Variables:
 
     def holds(self, variable: str) -> bool:
         """Whether it is a variable that holds something now."""
-        return bool(self._held.get(variable))
+        return bool(self._held.get(variable)) or (self._outer is not None and self._outer.holds(variable))
 
     def free(self) -> str:
         """The first short name that holds nothing."""

@@ -73,6 +73,10 @@ class Primitives(NeuralPrimitives):
     def arange(self, count: int, dtype: np.dtype) -> Array:
         """0, 1, … count - 1."""
 
+    def beside(self, x: Array) -> Self:
+        """Primitives that make new arrays where x is; these themselves where a framework sees to that."""
+        return self
+
     def overwriting(self) -> Self:
         """Primitives whose `relu` and `clip` may put their result in x; these themselves where arrays never change."""
         return self

@@ -140,6 +140,10 @@ class PyTorchPrimitives(PyTorchNeural, Primitives):
             x = torch.where(x.abs() > 464, torch.nan, x)  # past 448 and half a step, where PyTorch would saturate
         return x.to(wanted)
 
+    def beside(self, x: Tensor) -> PyTorchPrimitives:
+        device = str(x.device)
+        return self if device == self.device else PyTorchPrimitives(device, self.memory_format)
+
     def overwriting(self) -> PyTorchPrimitives:
         return _Overwriting(self.device, self.memory_format)
 

@@ -31,7 +31,7 @@ def loop(
     """
     limit = math.inf if count is None else int(np.asarray(count).reshape(()))
     going, i, steps = condition is None or _truth(condition), 0, []
-    outputs, results = list(states), len(context.node.outputs) - len(states)
+    outputs, results = list(states), context.outputs - len(states)
     while going and i < limit:
         condition, *outputs = body(np.asarray(i, np.int64), np.asarray(True), *outputs[: len(states)])
         steps.append(outputs[len(states) :])

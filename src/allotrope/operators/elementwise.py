@@ -14,13 +14,13 @@ from allotrope.operators.random import keep_mask
 from allotrope.operators.table import operator
 
 
-def _same(name: str, primitive: str) -> None:
-    """Enter operators whose meaning is a primitive's."""
+def _same(name: str, primitive: str) -> Callable[..., Any]:
+    """Enter an operator whose meaning is a primitive's."""
 
     def apply(p: Any, *operands: Any) -> Any:
         return getattr(p, primitive)(*operands)
 
-    operator(name)(apply)
+    return operator(name)(apply)
 
 
 for _name, _primitive in {
@@ -254,8 +254,16 @@ def dropout(p: Any, x: Any, ratio: Any = None, training_mode: Any = None, *, see
     return p.multiply(p.where(mask, x, 0), 1 / (1 - rate)), mask
 
 
-def dtype_of(code: int) -> np.dtype:
-    """The NumPy dtype of an ONNX element type."""
-    import onnx
+DTYPES = (
+    "", "float32", "uint8", "int8", "uint16", "int16", "int32", "int64", "object", "bool", "float16", "float64", "uint32", "uint64",
+    "complex64", "complex128", "bfloat16", "float8_e4m3fn", "float8_e4m3fnuz", "float8_e5m2", "float8_e5m2fnuz", "uint4", "int4",
+    "float4_e2m1fn", "float8_e8m0fnu", "uint2", "int2", "float6_e2m3fn", "float6_e3m2fn",
+)  # fmt: skip
+"""NumPy's names (with ml_dtypes) of ONNX's element types, by their numbers in TensorProto.DataType."""
 
-    return onnx.helper.tensor_dtype_to_np_dtype(code)
+
+def dtype_of(code: int) -> np.dtype:
+    """The NumPy dtype of an ONNX element type. Raises: UnsupportedError for a number that is none."""
+    if not 0 < code < len(DTYPES):
+        raise UnsupportedError(f"{code} is the number of no ONNX element type.")
+    return np.dtype(DTYPES[code])

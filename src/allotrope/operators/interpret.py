@@ -45,6 +45,17 @@ class Context:
     index: int = 0
     rounds: int = 0
 
+    @property
+    def outputs(self) -> int:
+        """How many outputs the node has."""
+        assert self.node is not None
+        return len(self.node.outputs)
+
+    def renew(self, states: Mapping[int, Any]) -> None:
+        """Keep the new values of the node's inputs at these positions, which are state."""
+        assert self.node is not None
+        self.updates |= {self.node.inputs[position]: value for position, value in states.items()}
+
     def wants(self, output: int) -> bool:
         """Whether the node's output at this position is used by name."""
         assert self.node is not None

@@ -33,7 +33,7 @@ def batch_normalization(
         return p.normalize(x, scale, bias, mean, variance, epsilon)
     y, *running = p.batch_normalize_tracked(x, scale, bias, mean, variance, momentum, epsilon)
     if context.training:
-        context.updates.update(zip(context.node.inputs[3:5], running, strict=True))
+        context.renew({3: running[0], 4: running[1]})
         return y, *running
     axes = (0, *range(2, len(p.shape(x))))  # the statistics are results like any other, with gradients
     batch_mean, centred = p.mean(x, axes), p.subtract(x, p.mean(x, axes, True))

@@ -12,7 +12,7 @@ from allotrope.operators.table import operator
 Reduction = Callable[[Any, Any, tuple[int, ...], bool], Any]
 
 
-def _enter(name: str, reduce: Reduction, each: Callable[[Any, Any], Any] | None = None) -> None:
+def _enter(name: str, reduce: Reduction, each: Callable[[Any, Any], Any] | None = None) -> Callable[..., Any]:
     """Enter a reduction; `each` is what it does to single elements, which is all it does where there are no axes to reduce."""
 
     @operator(name, host=("axes",))
@@ -22,6 +22,8 @@ def _enter(name: str, reduce: Reduction, each: Callable[[Any, Any], Any] | None 
         rank = len(p.shape(x))
         over = tuple(range(rank)) if axes is None or len(axes) == 0 else tuple(int(a) % rank for a in axes)
         return reduce(p, x, over, bool(keepdims)) if over else (x if each is None else each(p, x))
+
+    return apply
 
 
 def _square(p: Any, x: Any) -> Any:

@@ -153,7 +153,7 @@ def split(
     shape = p.shape(x)
     axis %= len(shape)
     if lengths is None:
-        pieces = num_outputs or len(context.node.outputs)
+        pieces = num_outputs or context.outputs
         size = -(-shape[axis] // pieces)
         lengths = np.asarray([min(size, shape[axis] - i * size) for i in range(min(pieces, len(context.node.outputs)))])
     bounds = np.cumsum([0, *(int(n) for n in lengths)])
