@@ -6,14 +6,10 @@ import sys
 
 import numpy as np
 
-WRITE = {"pytorch": "allotrope.conversion.pytorch", "keras": "allotrope.conversion.keras", "jax": "allotrope.conversion.jax",
-         "tensorflow": "allotrope.conversion.tensorflow"}  # fmt: skip
-
 
 def opened(network, target, folder):
     """A function of a list of NumPy arrays that gives a list of them: the network, written for a target into a folder."""
-    importlib.import_module(WRITE[target]).write(network, folder)
-    return _OPEN[target](folder)
+    return _OPEN[target](network, folder)
 
 
 def module(folder):
@@ -31,11 +27,13 @@ def _several(found):
     return list(found) if isinstance(found, (tuple, list)) else [found]
 
 
-def _pytorch(folder):
+def _pytorch(network, folder):
     import torch
 
+    from allotrope.conversion.pytorch import write
     from allotrope.frameworks.pytorch_primitives import to_numpy, to_tensor
 
+    write(network, folder)
     model = module(folder).load()
 
     def run(arrays):
@@ -45,4 +43,54 @@ def _pytorch(folder):
     return run
 
 
-_OPEN = {"pytorch": _pytorch}
+def _jax(network, folder):
+    import jax
+    import jax.numpy as jnp
+
+    from allotrope.conversion.jax import write
+
+    write(network, folder)
+    model = module(folder).load()
+
+    def run(arrays):
+        with jax.enable_x64(True):
+            return [np.asarray(y) for y in _several(model(*map(jnp.asarray, arrays)))]
+
+    return run
+
+
+def _keras(network, folder, traced=False):
+    import tensorflow as tf
+
+    from allotrope.conversion import keras_build, tensorflow_build
+    from allotrope.conversion.keras import RULES, keras_source
+    from allotrope.conversion.keras_subclass import subclass_source
+    from allotrope.errors import UnsupportedError
+
+    weights = str(folder / "weights.npz")
+    try:
+        source, layers = keras_source(network)
+    except UnsupportedError:
+        sources = subclass_source(network, RULES, "Keras")
+        sources.write(folder, "")
+        np.savez(weights, **sources.arrays)
+        model, traced = keras_build.subclassed(module(folder).Network(), weights), False
+    else:
+        (folder / "model.py").write_text(source)
+        np.savez(weights, **layers.arrays)
+        model = keras_build.functional(module(folder).build(), weights)
+
+    def run(arrays):
+        tensors = [tf.constant(x) for x in arrays]
+        if traced:
+            return [np.asarray(y) for y in _several(tensorflow_build.Network(model, {}).infer(*tensors))]
+        return [np.asarray(y) for y in _several(model(tensors[0] if len(tensors) == 1 else tensors))]
+
+    return run
+
+
+def _tensorflow(network, folder):
+    return _keras(network, folder, traced=True)
+
+
+_OPEN = {"jax": _jax, "keras": _keras, "pytorch": _pytorch, "tensorflow": _tensorflow}

@@ -6,7 +6,7 @@ from onnx import TensorProto
 
 import allotrope
 from allotrope.conversion.attention import spelled_out
-from allotrope.errors import UnsupportedError
+from converted import opened
 from onnx_models import model, node, tensor
 from tested import TESTED
 
@@ -73,8 +73,8 @@ def test_it_is_converted(tmp_path, target):
 
 
 @pytest.mark.parametrize("target", [name for name in TESTED if name == "jax"])
-def test_what_cannot_be_spelled_out_is_refused(tmp_path, target):
-    found, _ = network(*OTHER["soft cap"], free=True)
-    with pytest.raises(UnsupportedError, match="have no ordinary form in JAX"):
-        allotrope.convert(found, tmp_path / "out", to=target)
-    assert not (tmp_path / "out").exists()
+def test_what_is_not_plain_is_carried_along(tmp_path, target):
+    found, values = network(*OTHER["soft cap"], free=True)
+    run = opened(found, target, tmp_path)
+    assert "operators.attention(" in (tmp_path / "model.py").read_text()
+    np.testing.assert_allclose(run([values[v.name] for v in found.inputs])[0], found.run(values, "reference")["y"], rtol=1e-4, atol=1e-5)

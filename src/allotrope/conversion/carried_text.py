@@ -62,7 +62,7 @@ class Written:
 
     def _allocated(self) -> dict[Place, str]:
         """A name for each, its own where that is free."""
-        taken: dict[str, Place] = {}
+        taken = {one.alias: ("", one.alias) for need in self._carried.every_need() for one in need.imports}
         names: dict[Place, str] = {}
         roots = [(piece.module.module, piece.name) for piece in self._carried.roots.values()]
         for place in [*roots, *(place for place in self._places() if place not in roots)]:
@@ -73,8 +73,7 @@ class Written:
                 names[place] = name
                 continue
             while name in taken:
-                bare = name.lstrip("_")
-                name = f"{name[: len(name) - len(bare)]}{module.rpartition('.')[2]}_{bare}"
+                name = _longer(name, module.rpartition(".")[2])
             taken[name], names[place] = place, name
         return names
 
@@ -150,6 +149,13 @@ class Written:
 
     def _inherits(self, place: Place, other: Place) -> bool:
         return other in ancestors(place)
+
+
+def _longer(name: str, module: str) -> str:
+    """The name with its module's in front, as in `_control_array` and `SequencesSequence`."""
+    bare = name.lstrip("_")
+    start = name[: len(name) - len(bare)]
+    return f"{start}{module.title().replace('_', '')}{bare}" if bare[:1].isupper() else f"{start}{module}_{bare}"
 
 
 def _import_lines(imports: Sequence[Import]) -> list[str]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -15,13 +17,18 @@ from allotrope.conversion.jax_recurrent import FUNCTIONS as RECURRENT_FUNCTIONS
 from allotrope.conversion.jax_recurrent import RECURRENT
 from allotrope.conversion.jax_site import JaxLayers, JaxSite
 from allotrope.conversion.source import flat, identifier, spread
+from allotrope.conversion.sources import Sources, note, operators_source, translated
 from allotrope.conversion.translation import Rule, Statement, Translation
 from allotrope.network.network import Network
 
 RULES: dict[str, Rule] = {**FUNCTIONS, **LAYERS, **RECURRENT}
 RESERVED = frozenset(
-    {"block", "gru", "jax", "jnp", "load", "load_file", "lstm", "nnx", "reduce", "rnn", "rngs", "Network", "Path", "WEIGHTS"}
+    """
+    block gru jax jnp load load_file lstm nnx np operators reduce rnn rngs Network Path WEIGHTS
+    """.split()  # noqa: SIM905 - a list would take a line a word
 )
+MODULES = {"jnp": "jax.numpy as jnp", "np": "numpy as np", "operators": "operators"}
+STEERED = "Some look at values, which `jax.jit` does not know yet: there the model can only be called as it is, or with these values fixed."
 WEIGHTS = 'WEIGHTS = Path(__file__).with_name("weights.safetensors")'
 STYLE = BlockStyle(
     argument="rngs",
@@ -57,20 +64,24 @@ Modules are called as their weights are in the ONNX file. flax convolves with ch
 """
 
 
-def jax_source(network: Network) -> tuple[str, dict[str, np.ndarray]]:
-    """The file `model.py`, and the arrays of its variables by their paths.
+def jax_source(network: Network) -> Sources:
+    """The sources, and the arrays of the model's variables by their paths.
 
-    Raises: UnsupportedError that lists every node without an ordinary form.
+    Raises: UnsupportedError that lists every node without a meaning.
     """
-    layers = JaxLayers(network)
-    translation = Translation(network, RULES, layers, JaxSite, RESERVED)
+    translation = translated(
+        lambda spells, layers: Translation(network, RULES, layers, JaxSite, RESERVED, spells=spells), partial(JaxLayers, network)
+    )
+    layers = translation.layers
     statements, blocks = with_blocks(translation.statements(), ", ".join(translation.outputs), layers, STYLE)
     classes = [line for block in blocks for line in block.source("nnx.Module")]
     body = [*classes, *_class(network, layers), "", *_call(translation, statements), "", "", *LOADER]
     called = [text for name, text in RECURRENT_FUNCTIONS.items() if any(f"= {name}(" in line for line in body)]
     functions = [line for text in called for line in _apart(text)]
     head = [f'"""{title(network)} in JAX."""', *_imports([*functions, *body]), "", ""]
-    return "\n".join([*head, *functions, *body]) + "\n", layers.arrays
+    operators = operators_source("jax", "JAX", translation.spelled)
+    files = {"model.py": "\n".join([*head, *functions, *body]) + "\n", **({"operators.py": operators} if operators else {})}
+    return Sources(files, layers.arrays, note("JAX", translation.spelled, operators, STEERED))
 
 
 def _apart(text: str) -> list[str]:
@@ -78,9 +89,9 @@ def _apart(text: str) -> list[str]:
 
 
 def _imports(body: Sequence[str]) -> list[str]:
-    numpy = ["import jax.numpy as jnp"] * any("jnp." in line for line in body)
+    needed = [f"import {module}" for start, module in MODULES.items() if any(re.search(rf"\b{start}\.", line) for line in body)]
     modules = ["from flax import nnx", "from safetensors.flax import load_file"]
-    return ["", "from functools import reduce", "from pathlib import Path", "", "import jax", *numpy, *modules, "", WEIGHTS]
+    return ["", "from functools import reduce", "from pathlib import Path", "", "import jax", *needed, *modules, "", WEIGHTS]
 
 
 def _class(network: Network, layers: JaxLayers) -> Iterator[str]:
@@ -118,10 +129,9 @@ def write(network: Network, folder: Path) -> None:
     """Writes the files of the folder. Raises: UnsupportedError that lists every node without an ordinary form."""
     from safetensors.numpy import save_file
 
-    source, arrays = jax_source(network)
-    (folder / "model.py").write_text(source, encoding="utf-8")
-    save_file({name: np.ascontiguousarray(array) for name, array in arrays.items()}, folder / "weights.safetensors")
+    sources = jax_source(network)
+    save_file({name: np.ascontiguousarray(array) for name, array in sources.arrays.items()}, folder / "weights.safetensors")
     inputs, outputs = (", ".join(identifier(value.name) for value in values) for values in (network.inputs, network.outputs))
     described = {"inputs_described": ends(network.inputs), "outputs_described": ends(network.outputs)}
     readme = README.format(name=title(network), inputs=inputs, outputs=outputs, **described)
-    (folder / "README.md").write_text(readme, encoding="utf-8")
+    sources.write(folder, readme)

@@ -28,9 +28,22 @@ def main(folder: str, inputs: str, outputs: str) -> None:
     model = load()
     with np.load(inputs) as file:
         arrays = [jnp.asarray(file[name]) for name in file.files]
-    found = nnx.jit(lambda model, *given: model(*given))(model, *arrays)
+    found = _compiled_or_not(nnx.jit(model_of), model_of, model, *arrays)
     np.savez(outputs, *map(np.asarray, _several(found)))
     print(json.dumps(_train(model, arrays)))
+
+
+def model_of(model: Any, *inputs: Any) -> Any:
+    """What the model gives."""
+    return model(*inputs)
+
+
+def _compiled_or_not(compiled: Any, plain: Any, *arguments: Any) -> Any:
+    """What the compiled function gives; what the other one does where the model looks at values that JAX does not know while it traces."""
+    try:
+        return compiled(*arguments)
+    except NotImplementedError:
+        return plain(*arguments)
 
 
 def _several(found: Any) -> tuple[Any, ...]:
@@ -57,7 +70,12 @@ def _train(model: Any, inputs: list[Any]) -> dict[str, Any]:
     leaves = jax.tree.leaves(parameters)
     if not leaves:
         return {"loss": [], "learning": 0, "slope": 0.0}
-    measured = jax.jit(jax.value_and_grad(loss))
+    plain = jax.value_and_grad(loss)
+    compiled = jax.jit(plain)
+
+    def measured(parameters: Any) -> Any:
+        return _compiled_or_not(compiled, plain, parameters)
+
     before, gradients = measured(parameters)
     squares = sum(float(jnp.square(g).sum()) for g in jax.tree.leaves(gradients))
     rate, after = 0.1 * float(before) / max(squares, 1e-30), float("inf")

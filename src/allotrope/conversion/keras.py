@@ -13,6 +13,7 @@ from allotrope.conversion.keras_functions import FUNCTIONS
 from allotrope.conversion.keras_layers import LAYERS
 from allotrope.conversion.keras_recurrent import RECURRENT
 from allotrope.conversion.keras_site import KerasLayers, KerasSite
+from allotrope.conversion.keras_subclass import write_subclass
 from allotrope.conversion.layers import MARK
 from allotrope.conversion.proof import run_alone
 from allotrope.conversion.source import Expression, Group, call, flat, identifier, spread
@@ -105,7 +106,11 @@ def _resolved(expression: Expression, layers: KerasLayers, names: dict[str, str]
 
 def write(network: Network, folder: Path) -> None:
     """Writes the files of the folder. Raises: UnsupportedError that lists every node without an ordinary form."""
-    source, layers = keras_source(network)
+    try:
+        source, layers = keras_source(network)
+    except UnsupportedError:
+        write_subclass(network, RULES, "Keras", folder, readme)
+        return
     (folder / "model.py").write_text(source, encoding="utf-8")
     with tempfile.TemporaryDirectory() as scratch:
         np.savez(Path(scratch) / "weights.npz", **layers.arrays)  # type: ignore[arg-type]

@@ -159,7 +159,7 @@ def batch_normalization(site: KerasSite) -> Expression:
     }
     held = [i for i in range(1, 5) if not (apart and i == 1) and not (alone and i == 2)]
     weights = [(site.node.inputs[i], array) for i in held if (array := site.weight(i)) is not None]
-    found = applied(site.layers.layer(site.name(), "BatchNormalization", [], options, weights), site.last())
+    found = applied(site.layers.layer(site.name(), "BatchNormalization", [], options, weights, site.rank()), site.last())
     if not alone:
         return found
     scaled = site.temporary(call("ops.multiply", site.temporary(found), site.raw(1)))

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+import copy
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -20,9 +21,13 @@ class KerasLayers:
     """
 
     target = "Keras"
+    tables: ClassVar[tuple[str, ...]] = ("arrays", "places", "made", "uses", "shapes", "_homes", "_shared")
 
-    def __init__(self, network: Network) -> None:
-        self.network = network
+    def __init__(self, network: Network, apart: frozenset[str] = frozenset()) -> None:
+        """`apart` are weights that no layer may hold, because several nodes use them in different ways."""
+        self.network, self.apart = network, apart
+        self.contested: set[str] = set()
+        self.shapes: dict[str, tuple[int | None, ...] | None] = {}
         self.arrays: dict[str, np.ndarray] = {}
         self.places: dict[str, str] = {}
         self.made: dict[str, Group] = {}
@@ -31,10 +36,29 @@ class KerasLayers:
         self._homes: dict[str, tuple[str, Any]] = {}
         self._shared: dict[tuple[Any, ...], str] = {}
 
+    def mark(self) -> tuple[Any, ...]:
+        """What `rewind` goes back to."""
+        return self.needs_index, *(copy.copy(getattr(self, name)) for name in self.tables)
+
+    def rewind(self, mark: tuple[Any, ...]) -> None:
+        """Everything as it was at the mark."""
+        self.needs_index, *tables = mark
+        for name, table in zip(self.tables, tables, strict=True):
+            setattr(self, name, table)
+
     def layer(
-        self, node_name: str, function: str, arguments: Sequence[Any], options: dict[str, Any], arrays: Sequence[tuple[str, np.ndarray]]
+        self,
+        node_name: str,
+        function: str,
+        arguments: Sequence[Any],
+        options: dict[str, Any],
+        arrays: Sequence[tuple[str, np.ndarray]],
+        rank: int | None = None,
     ) -> str:
-        """A layer, or the same again where its making and all its arrays are the same; `arrays` in the order of its variables."""
+        """A layer, or the same again where its making and all its arrays are the same; `arrays` in the order of its variables.
+
+        `rank` is that of what it is given.
+        """
         key = (function, str(arguments), str(options), *(name for name, _ in arrays))
         if arrays and key in self._shared:
             self.uses[self._shared[key]] += 1
@@ -45,6 +69,7 @@ class KerasLayers:
         name = self._name(node_name, [name for name, _ in arrays])
         self.made[name] = call(f"layers.{function}", *arguments, **options, name=f'"{name}"')
         self.uses[name] = 1
+        self.shapes[name] = taken_shape(function, arguments, options, [array for _, array in arrays], rank)
         for number, (weight, array) in enumerate(arrays):
             self.arrays[f"{name}/{number}"] = array
             if weight:
@@ -101,7 +126,7 @@ class KerasLayers:
 
     def are_free(self, names: Sequence[str]) -> bool:
         """Whether no layer holds any of these arrays."""
-        return not any(name in self._homes for name in names)
+        return not any(name in self._homes or name in self.apart for name in names)
 
     def _name(self, node_name: str, weights: Sequence[str]) -> str:
         stems = {weight.rpartition(".")[0] for weight in weights if weight}
@@ -113,6 +138,25 @@ class KerasLayers:
             number += 1
             name = f"{text}_{number}"
         return name
+
+
+def taken_shape(
+    function: str, arguments: Sequence[Any], options: Mapping[str, Any], arrays: Sequence[np.ndarray], rank: int | None
+) -> tuple[int | None, ...] | None:
+    """The shape with which a layer is built: what its weights say of it, None for the rest; None for layers without weights."""
+    if not arrays:
+        return None
+    first = arrays[0]
+    if "Conv" in function:
+        channels = first.shape[-1] if "Transpose" in function else first.shape[-2] * (options.get("groups") or 1)
+        return (*[None] * (first.ndim - 1), channels)
+    if function in ("Dense", "Embedding"):
+        return (None, first.shape[0] if function == "Dense" else None)
+    if function in ("LSTM", "GRU", "SimpleRNN"):
+        return (None, None, first.shape[0])
+    if function == "PReLU":
+        return (*[None] * first.ndim, first.shape[-1])
+    return (*[None] * ((rank or 2) - first.ndim), *first.shape)
 
 
 class KerasSite(LastSite):
@@ -140,7 +184,8 @@ class KerasSite(LastSite):
         """A layer of this node; `weights` are (input, array in the layer's form) in the order of the layer's variables."""
         arrays = [(self.node.inputs[position], array) for position, array in weights]
         options = {**options, "trainable": self.layers.learns([name for name, _ in arrays])}
-        return str(self.layers.layer(self.name(), function, arguments, options, arrays))
+        rank = len(shape) if (shape := self.shape()) is not None else None
+        return str(self.layers.layer(self.name(), function, arguments, options, arrays, rank))
 
     def mixed(self, *positions: int) -> bool:
         """Whether some of these weights learn and others do not."""

@@ -49,8 +49,11 @@ class Layers:
     numbered: ClassVar[tuple[str, tuple[str, ...], str]]
     """How a module whose name is a number is declared at the top (a call and its first arguments), and how it is reached."""
 
-    def __init__(self, network: Network) -> None:
-        self.network = network
+    def __init__(self, network: Network, apart: frozenset[str] = frozenset()) -> None:
+        """`apart` are weights that no layer may hold, because several nodes use them in different ways."""
+        self.network, self.apart = network, apart
+        self.contested: set[str] = set()
+        """Weights that a node asked for and a layer holds in a form that is no use to it."""
         self.root = Branch()
         self.arrays: dict[str, np.ndarray] = {}
         self.frozen: list[str] = []
@@ -76,7 +79,7 @@ class Layers:
 
     def are_free(self, names: Sequence[str]) -> bool:
         """Whether no layer or parameter holds any of these arrays yet."""
-        return not any(name in self._homes for name in names)
+        return not any(name in self._homes or name in self.apart for name in names)
 
     def layer(
         self,
@@ -119,6 +122,7 @@ class Layers:
             self._declare(parts, self.parameter_made(array, trainable))
         form = self._forms.get(name, "")
         if form is None:
+            self.contested.add(name)
             raise NoForm(f"weight '{name}' is shared with a layer that holds it in another order")
         return f"«{self._homes[name]}»{self.value_of}{form}"
 

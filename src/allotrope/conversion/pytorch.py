@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -76,7 +77,9 @@ def _numbers(array: np.ndarray) -> str:
 
 def pytorch_source(network: Network) -> Sources:
     """The sources, and the arrays of the model's `state_dict`. Raises: UnsupportedError that lists every node without a meaning."""
-    translation = translated(lambda spells: Translation(network, RULES, PyTorchLayers(network), PyTorchSite, RESERVED, spells=spells))
+    translation = translated(
+        lambda spells, layers: Translation(network, RULES, layers, PyTorchSite, RESERVED, spells=spells), partial(PyTorchLayers, network)
+    )
     layers = translation.layers
     statements, blocks = with_blocks(translation.statements(), ", ".join(translation.outputs), layers, STYLE)
     classes = [line for block in blocks for line in block.source("nn.Module")]

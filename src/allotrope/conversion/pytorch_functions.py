@@ -149,6 +149,8 @@ def _thresholded_relu(site: PyTorchSite) -> Expression:
 
 
 def _softmax(function: str, site: PyTorchSite) -> Expression:
+    if (value := site.value()) is not None and value.dtype == np.float16:
+        raise site.no("PyTorch rounds float16 only at its end")
     return call(function, site.tensor(), dim=site.attribute("axis", -1))
 
 

@@ -106,7 +106,11 @@ def _split(site: PyTorchSite) -> Several:
 
 
 def _gather_elements(site: PyTorchSite) -> Expression:
-    return call("torch.gather", site.tensor(), site.attribute("axis", 0), site.tensor(1))
+    axis, known = site.attribute("axis", 0), site.known(1)
+    index = site.tensor(1)
+    if known is None or (known < 0).any():
+        index = f"{index} % {site.tensor()}.shape[{axis}]"  # negative ones count from the end
+    return call("torch.gather", site.tensor(), axis, index)
 
 
 def _pad(site: PyTorchSite) -> Expression:
@@ -135,6 +139,8 @@ def _constant_of_shape(site: PyTorchSite) -> Expression:
 
 
 def _range(site: PyTorchSite) -> Expression:
+    if any(site.known(i) is None for i in range(3)):
+        raise site.no("torch.arange takes numbers, and these are computed from data")
     start, stop, step = (site.input(i) for i in range(3))
     value = site.value()
     dtype = None if value is None or value.dtype in (np.int64, np.float32) else dtype_name(value.dtype)

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -37,12 +38,28 @@ class Sources:
             (folder / name).write_text(text, encoding="utf-8")
 
 
-def translated(translate: Callable[[bool], Translation]) -> Translation:
-    """The translation in ordinary forms alone; where there is none, with operators that are spelled out."""
+def translated(translate: Callable[[bool, Any], Translation], layers: Callable[..., Any]) -> Translation:
+    """The translation in ordinary forms alone; where there is none, with operators that are spelled out.
+
+    A weight that a layer cannot share with what else uses it stands by itself then.
+    """
     try:
-        return translate(False)
+        return translate(False, layers())
     except UnsupportedError:
-        return translate(True)
+        return spelled(translate, layers)
+
+
+def spelled(translate: Callable[[bool, Any], Translation], layers: Callable[..., Any]) -> Translation:
+    """The translation with operators that are spelled out where they have no ordinary form. Raises: UnsupportedError."""
+    apart: frozenset[str] = frozenset()
+    while True:
+        made = layers(apart=apart)
+        try:
+            return translate(True, made)
+        except UnsupportedError:
+            if made.contested <= apart:
+                raise
+            apart |= made.contested
 
 
 def operators_source(target: str, label: str, spelled: Spelled) -> str:

@@ -8,8 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
-from allotrope.conversion.keras import keras_source, readme
+from allotrope.conversion.keras import RULES, keras_source, readme
+from allotrope.conversion.keras_subclass import write_subclass
 from allotrope.conversion.proof import run_alone
+from allotrope.errors import UnsupportedError
 from allotrope.network.network import Network
 
 README = """\
@@ -37,7 +39,11 @@ channels last: variables are in its order of axes.
 
 def write(network: Network, folder: Path) -> None:
     """Writes the files of the folder. Raises: UnsupportedError that lists every node without an ordinary form."""
-    source, layers = keras_source(network)
+    try:
+        source, layers = keras_source(network)
+    except UnsupportedError:
+        write_subclass(network, RULES, "TensorFlow", folder, readme)
+        return
     with tempfile.TemporaryDirectory() as scratch:
         sources = Path(scratch)
         (sources / "model.py").write_text(source, encoding="utf-8")

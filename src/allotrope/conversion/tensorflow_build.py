@@ -21,7 +21,7 @@ def _neighbour(name: str) -> Any:
     return module
 
 
-built = _neighbour("keras_build").built
+keras_build = _neighbour("keras_build")
 
 import tensorflow as tf  # noqa: E402 - the neighbour sets the environment that it reads
 
@@ -52,16 +52,17 @@ class _Untracked:
         self.value = value
 
 
+def named(model: Any, places: dict[str, str]) -> dict[str, Any]:
+    """The variables by their names in the ONNX file."""
+    layers = {layer.name: layer for layer in model.layers}
+    parts = {name: place.rpartition("/") for name, place in places.items()}
+    return {name: layers[layer].weights[int(number)].value for name, (layer, _, number) in parts.items()}
+
+
 def main(sources: str, folder: str) -> None:
     """Writes the SavedModel, and prints how many variables it has."""
-    model = built(sources, str(Path(sources) / "weights.npz"))
-    layers = {layer.name: layer for layer in model.layers}
-    places = json.loads((Path(sources) / "places.json").read_text(encoding="utf-8"))
-    weights = {}
-    for name, place in places.items():
-        layer, _, number = place.rpartition("/")
-        weights[name] = layers[layer].weights[int(number)].value
-    network = Network(model, weights)
+    model = keras_build.functional(keras_build.opened(sources).build(), str(Path(sources) / "weights.npz"))
+    network = Network(model, named(model, json.loads((Path(sources) / "places.json").read_text(encoding="utf-8"))))
     tf.saved_model.save(network, folder, signatures={"serving_default": network.infer, "train": network.train})
     print(len(model.weights))
 

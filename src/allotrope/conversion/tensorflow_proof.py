@@ -38,13 +38,22 @@ class _Opened:
 def _keras(file: Path) -> _Opened:
     import keras
 
-    model = keras.saving.load_model(file, safe_mode=True)
+    return _of_keras(keras.saving.load_model(file, safe_mode=True))
 
+
+def _of_keras(model: Any) -> _Opened:
     def call(inputs: list[tf.Tensor], training: bool) -> Any:
         return model(inputs[0] if len(inputs) == 1 else inputs, training=training)
 
     variables = [[one.value for one in several] for several in (model.trainable_variables, model.non_trainable_variables)]
     return _Opened(lambda *inputs: call(list(inputs), False), lambda *inputs: call(list(inputs), True), *variables)
+
+
+def _source(folder: str) -> _Opened:
+    sys.path.insert(0, folder)
+    from model import load  # type: ignore[import-not-found]
+
+    return _of_keras(load())
 
 
 def _saved_model(folder: str) -> _Opened:
@@ -53,10 +62,15 @@ def _saved_model(folder: str) -> _Opened:
     return _Opened(model, model.train, list(model.parameters), list(model.state))
 
 
+def _opened(folder: Path) -> _Opened:
+    if (folder / "model.keras").exists():
+        return _keras(folder / "model.keras")
+    return _source(str(folder)) if (folder / "model.py").exists() else _saved_model(str(folder))
+
+
 def main(folder: str, inputs: str, outputs: str) -> None:
     """Writes what the model gives for the inputs, and prints what a training step does."""
-    file = Path(folder) / "model.keras"
-    model = _keras(file) if file.exists() else _saved_model(folder)
+    model = _opened(Path(folder))
     with np.load(inputs) as saved:
         arrays = [tf.constant(saved[name]) for name in saved.files]
     np.savez(outputs, *[np.asarray(y) for y in _several(model.infer(*arrays))])

@@ -179,6 +179,9 @@ class Translation:
         rule = self.rules.get(node.operator) if not node.domain else None
         if rule is None:
             raise NoForm("there is no rule for this operator")
+        foreign = [value.dtype for name in node.inputs if (value := self.values.get(name)) and value.dtype in self._site.foreign]
+        if foreign:
+            raise NoForm(f"it takes {foreign[0]}")
         result = rule(site)
         if isinstance(result, Several):
             self._assign(node.outputs[: result.count], result.value, site.index)
@@ -194,7 +197,7 @@ class Translation:
         """Whether a rule sees what it relies on: arrays of the framework, of known dtypes."""
         names = [name for name in node.inputs if name and name not in self.known]
         values = [self.values.get(name) for name in names]
-        typed = all(value is not None and value.dtype not in (UNKNOWN, *self._site.foreign) for value in values)
+        typed = all(value is not None and value.dtype != UNKNOWN for value in values)
         return typed and not any(map(self.may_be_host, names)) and not any(node.subgraphs)
 
     def _spell(self, site: Any) -> None:

@@ -1,0 +1,104 @@
+"""Converts real networks and proves each.
+
+These are the files of ../shared/data/onnx, the nine of the onnx wheel, and own exports by both of torch's exporters and by Keras.
+
+python benchmarks/convert_real.py pytorch jax [--only bert vit] [--keras FOLDER] [--json FILE]
+
+A line a network and target: the largest difference of an output relative to its largest value, how many arrays learn, and the
+operators that are spelled out; or why it was refused. Last lines: how many of how many were written and proved.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import onnx
+
+import allotrope
+from allotrope.conversion.convert import TARGETS
+from allotrope.errors import AllotropeError
+
+ROOT = Path(__file__).parents[1]
+LIGHT = Path(onnx.__file__).parent / "backend" / "test" / "data" / "light"
+EXPORTS = (
+    "bert", "gpt", "vit", "swin", "lstm", "lstm-two-ways", "gru", "gru-time-first", "unet", "convnext", "resnet", "mobilenet",
+    "mobilenet-linear", "shufflenet",
+)  # fmt: skip
+"""Those of tests/torch_exports.py."""
+
+
+def options():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("targets", nargs="+", choices=TARGETS)
+    parser.add_argument("--only", nargs="*", default=[], help="parts of names")
+    parser.add_argument("--data", default="../shared/data/onnx")
+    parser.add_argument("--keras", help="a folder of ONNX files that Keras exported")
+    parser.add_argument("--json", help="a file for the rows")
+    return parser.parse_args()
+
+
+def networks(asked):
+    """By name, what gives the network."""
+    found = {path.stem: path for path in sorted(Path(asked.data).glob("*.onnx"))}
+    found |= {path.stem: path for path in sorted(LIGHT.glob("light_*.onnx"))}
+    found |= {f"keras {path.stem}": path for path in sorted(Path(asked.keras).glob("*.onnx"))} if asked.keras else {}
+    sys.path.insert(0, str(ROOT / "tests"))
+    import torch_exports
+
+    for name in EXPORTS:
+        for exporter in torch_exports.EXPORTERS:
+            found[f"{name} {exporter}"] = lambda name=name, exporter=exporter: torch_exports.exported(name, exporter, None)
+    return {name: file for name, file in found.items() if not asked.only or any(part in name for part in asked.only)}
+
+
+def row(name, file, target):
+    began = time.perf_counter()
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch) / "out"
+        try:
+            network = allotrope.load(file() if callable(file) else file)
+            found = allotrope.convert(network, folder, to=target).json
+        except AllotropeError as error:
+            return {"name": name, "target": target, "refused": str(error), "seconds": time.perf_counter() - began}
+        text = (folder / "model.py").read_text() if (folder / "model.py").exists() else ""
+        spelled = sorted(set(re.findall(r"\boperators\.(\w+)\(", text)) - {"array"})
+    proof = found["proof"]
+    return {
+        "name": name,
+        "target": target,
+        "difference": max(proof["differences"].values()),
+        "learning": proof["learning"],
+        "spelled": spelled,
+        "seconds": time.perf_counter() - began,
+    }
+
+
+def shown(found):
+    head = f"{found['target']:10s} {found['name']:26s} {found['seconds']:5.0f} s  "
+    if "refused" in found:
+        return head + f"REFUSED {found['refused'][:600]}"
+    return head + f"{found['difference']:.1e}  {found['learning']:3d} learn  {' '.join(found['spelled'])}"
+
+
+def main():
+    asked = options()
+    rows = []
+    for name, file in networks(asked).items():
+        for target in asked.targets:
+            rows.append(row(name, file, target))
+            print(shown(rows[-1]), flush=True)
+    if asked.json:
+        Path(asked.json).write_text(json.dumps(rows, indent=1))
+    for target in asked.targets:
+        own = [one for one in rows if one["target"] == target]
+        print(f"{target}: {sum('refused' not in one for one in own)} of {len(own)} written and proved")
+
+
+if __name__ == "__main__":
+    main()
