@@ -105,6 +105,16 @@ def _looks_up(module: str, name: str) -> bool:
     return any(isinstance(node.func, ast.Name) and node.func.id == "getattr" for node in calls)
 
 
+def companions(place: Place) -> Iterator[Place]:
+    """Functions that a definition is told of by being their decorator, as its gradient is by `@largest.defjvp`."""
+    module, name = place
+    for other, statement in source(module).statements.items():
+        decorators = statement.decorator_list if isinstance(statement, ast.FunctionDef) else []
+        owners = [one.value for one in decorators if isinstance(one, ast.Attribute)]
+        if any(isinstance(owner, ast.Name) and owner.id == name for owner in owners):
+            yield module, other
+
+
 class Carried:
     """What the operators by these keys need in one target; `hosted` are those that NumPy may have to compute too."""
 
@@ -141,6 +151,8 @@ class Carried:
         self.pieces[place] = piece or cut_from(*place)
         needs = self.needs[place] = needs_of(self.pieces[place])
         self._follow(needs)
+        for companion in companions(place):
+            self._add(companion)
 
     def _follow(self, needs: Needs) -> None:
         for place in sorted(needs.definitions):

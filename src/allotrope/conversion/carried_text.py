@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import sys
 from collections.abc import Iterator, Sequence
+from itertools import dropwhile
 
 from allotrope.conversion.carried import STANDALONE, Carried, ancestors
 from allotrope.conversion.cutting import Import, Place, source, text_of
@@ -29,7 +30,7 @@ class Written:
         self.functions = {key: self._names[piece.module.module, piece.name] for key, piece in carried.roots.items()}
         names = ", ".join(key for key in carried.roots)
         head = HEAD.format(target=target, operators=names).splitlines()
-        self.text = "\n".join([*head, "", *self._imports(), *list(self._body())[1:]]) + "\n"
+        self.text = "\n".join([*head, "", *self._imports(), *dropwhile("".__eq__, self._body())]) + "\n"
 
     def _order(self) -> list[str]:
         """The modules, each after those that it imports."""

@@ -39,7 +39,7 @@ class JaxLayers(Layers):
         if array.size > 4 * SHOWN:
             return self.parameter(name, array, trainable=False)
         values = array.astype(np.float64).tolist() if array.dtype.kind == "f" and array.dtype != np.float64 else array.tolist()
-        dtype = "" if array.dtype in (np.float32, np.bool_) else f", jnp.{array.dtype.name}"
+        dtype = "" if array.dtype == np.bool_ else f", jnp.{array.dtype.name}"
         return f"jnp.array({literal(values)}{dtype})"
 
 

@@ -6,6 +6,7 @@ import copy
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
+import ml_dtypes
 import numpy as np
 
 from allotrope.conversion.channels_last import LastSite
@@ -163,6 +164,8 @@ class KerasSite(LastSite):
     """A node, in the terms of Keras."""
 
     keeps_inputs = True
+    foreign = tuple(np.dtype(name) for name in ("float16", "float64", ml_dtypes.bfloat16, "complex64", "complex128"))
+    """Layers bring floats to float32."""
 
     @staticmethod
     def transposed(source: str, order: Sequence[int]) -> Expression:
