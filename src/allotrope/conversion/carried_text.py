@@ -30,7 +30,9 @@ class Written:
         self.functions = {key: self._names[piece.module.module, piece.name] for key, piece in carried.roots.items()}
         names = ", ".join(key for key in carried.roots)
         head = HEAD.format(target=target, operators=names).splitlines()
-        self.text = "\n".join([*head, "", *self._imports(), *dropwhile("".__eq__, self._body())]) + "\n"
+        body = list(dropwhile("".__eq__, self._body()))
+        gap = [""] if body[0].startswith(("class ", "def ", "@")) else []
+        self.text = "\n".join([*head, "", *self._imports(), *gap, *body]) + "\n"
 
     def _order(self) -> list[str]:
         """The modules, each after those that it imports."""

@@ -35,7 +35,8 @@ def cut_from(module: str, name: str) -> Piece:
 def entries() -> dict[str, Piece]:
     """By the operator's key in the table, what defines it."""
     modules = [f"{allotrope.operators.__name__}.{found.name}" for found in pkgutil.iter_modules(allotrope.operators.__path__)]
-    return {key: piece for module in modules for key, piece in _entries_of(source(module))}
+    entering = [found for found in map(source, modules) if "operator" in found.imports]
+    return {key: piece for module in entering for key, piece in _entries_of(module)}
 
 
 def _entries_of(module: Source) -> Iterator[tuple[str, Piece]]:

@@ -54,10 +54,15 @@ def spelled_out(site: Any) -> tuple[Expression, list[Translation]]:
         if name not in entry.attributes:
             raise NoForm(f"it has an attribute that {node.operator} does not define: {name}")
         attributes[entry.attributes[name]] = _body(site, name, value, bodies) if isinstance(value, Graph) else _written(value)
-    outputs = max(i + 1 for i, name in enumerate(node.outputs) if name)
+    outputs = count_of_outputs(node)
     translation.note_spelled(node, bodies)
     options = {"outputs": outputs if outputs > 1 else None}
     return call(f"operators.{entries()[qualified(node.domain, node.operator)].name}", *inputs, **options, **attributes), bodies
+
+
+def count_of_outputs(node: Node) -> int:
+    """How many outputs are asked for: to the last that is used, but all of Split's, which says into how many pieces it goes."""
+    return len(node.outputs) if node.operator == "Split" else max(i + 1 for i, name in enumerate(node.outputs) if name)
 
 
 def _count(node: Node) -> int:

@@ -18,7 +18,7 @@ from allotrope.conversion.layers import NoForm
 from allotrope.conversion.lengths import Length, computed, is_symbolic, shape_array
 from allotrope.conversion.simplify import read_by, simplified
 from allotrope.conversion.source import Expression, call, flat
-from allotrope.conversion.spelled import may_be_host, numpy_array, spelled_out
+from allotrope.conversion.spelled import count_of_outputs, may_be_host, numpy_array, spelled_out
 from allotrope.conversion.variables import Variables
 from allotrope.errors import AllotropeError, UnsupportedError
 from allotrope.network.expand import expanded
@@ -203,7 +203,7 @@ class Translation:
     def _spell(self, site: Any) -> None:
         """A call of the node's meaning."""
         expression, bodies = spelled_out(site)
-        outputs = site.node.outputs[: max(i + 1 for i, name in enumerate(site.node.outputs) if name)]
+        outputs = site.node.outputs[: count_of_outputs(site.node)]
         for name, is_host in zip(outputs, may_be_host(site.node, self, bodies), strict=False):
             self._hosts |= {name} if name and is_host else set()
         self._assign(outputs, expression, site.index)

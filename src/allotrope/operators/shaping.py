@@ -155,7 +155,7 @@ def split(
     if lengths is None:
         pieces = num_outputs or context.outputs
         size = -(-shape[axis] // pieces)
-        lengths = np.asarray([min(size, shape[axis] - i * size) for i in range(min(pieces, len(context.node.outputs)))])
+        lengths = np.asarray([min(size, shape[axis] - i * size) for i in range(min(pieces, context.outputs))])
     bounds = np.cumsum([0, *(int(n) for n in lengths)])
     return tuple(narrow(p, x, axis, int(a), int(b)) for a, b in itertools.pairwise(bounds))
 
