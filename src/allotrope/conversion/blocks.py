@@ -102,6 +102,15 @@ def written(statement: Statement, layers: Any, indent: int = 8) -> Iterator[str]
     yield from spread(f"{', '.join(statement.targets)} = ", layers.resolved(statement.value), indent)
 
 
+def all_written(statements: Sequence[Statement], layers: Any) -> Iterator[str]:
+    """The lines of statements, with one empty line where functions follow each other."""
+    before = ""
+    for line in (line for statement in statements for line in written(statement, layers)):
+        if line or before:
+            yield line
+        before = line
+
+
 def _function(statement: Statement, layers: Any, indent: int) -> Iterator[str]:
     """A subgraph's function, between empty lines."""
     space = " " * indent

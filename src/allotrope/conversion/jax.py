@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from allotrope.conversion.blocks import BlockStyle, with_blocks, written
+from allotrope.conversion.blocks import BlockStyle, all_written, with_blocks
 from allotrope.conversion.describe import ends, title
 from allotrope.conversion.jax_functions import FUNCTIONS
 from allotrope.conversion.jax_layers import LAYERS
@@ -120,8 +120,7 @@ def _call(translation: Translation, statements: Sequence[Statement]) -> Iterator
     inputs = ", ".join(f"{name}: jax.Array" for name in translation.inputs)
     result = "jax.Array" if len(translation.outputs) == 1 else f"tuple[{', '.join(['jax.Array'] * len(translation.outputs))}]"
     yield f"    def __call__(self, {inputs}) -> {result}:"
-    for statement in statements:
-        yield from written(statement, layers)
+    yield from all_written(statements, layers)
     yield f"        return {flat(layers.resolved(', '.join(translation.outputs)))}"
 
 

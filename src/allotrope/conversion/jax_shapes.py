@@ -8,8 +8,8 @@ import numpy as np
 
 from allotrope.conversion.channels_last import transposition
 from allotrope.conversion.jax_site import JaxSite
-from allotrope.conversion.moves import Resizing, cut, cuts, new_shape, pads_by_axis, resizing, sliced, split_lengths
-from allotrope.conversion.source import Expression, call
+from allotrope.conversion.moves import Resizing, broadcast_shape, cut, cuts, new_shape, pads_by_axis, resizing, sliced, split_lengths
+from allotrope.conversion.source import Expression, call, literal
 from allotrope.conversion.translation import Several
 from allotrope.operators.resize import nearest_places
 
@@ -70,10 +70,26 @@ def _pad(site: JaxSite) -> Expression:
 
 
 def _expand(site: JaxSite) -> Expression:
-    wanted, old = site.lengths(1), site.shape()
-    if old is None or any(not isinstance(n, int) for n in (*wanted, *old)):
-        raise site.no("its shape depends on lengths that are free")
-    return call("jnp.broadcast_to", site.first(), tuple(int(n) for n in np.broadcast_shapes(tuple(old), tuple(map(int, wanted)))))
+    return call("jnp.broadcast_to", site.first(), literal(tuple(broadcast_shape(site))))
+
+
+def _constant_of_shape(site: JaxSite) -> Expression:
+    fill = site.attribute("value", np.zeros(1, np.float32)).reshape(-1)[0]
+    return call("jnp.full", literal(tuple(site.lengths(0))), fill.item(), f"jnp.{fill.dtype.name}")
+
+
+def _range(site: JaxSite) -> Expression:
+    value = site.value()
+    if any(site.known(i) is None for i in range(3)) or value is None:
+        raise site.no("jnp.arange takes numbers, and these are computed from data")
+    start, stop, step = (site.input(i) for i in range(3))
+    given = [stop] if (start, step) == ("0", "1") else [start, stop] if step == "1" else [start, stop, step]
+    return call("jnp.arange", *given, dtype=f"jnp.{value.dtype.name}")
+
+
+def _triangle(site: JaxSite) -> Expression:
+    diagonal = site.number(1)
+    return call(f"jnp.{'triu' if site.attribute('upper', 1) else 'tril'}", site.first(), diagonal or None)
 
 
 def _tile(site: JaxSite) -> Expression:
@@ -116,10 +132,12 @@ def _nearest(site: JaxSite, x: str, wanted: Resizing) -> Expression:
 
 SHAPES: dict[str, Callable[[JaxSite], Expression | list[Expression] | Several]] = {
     "Concat": _concatenate,
+    "ConstantOfShape": _constant_of_shape,
     "DepthToSpace": _depth_to_space,
     "Expand": _expand,
     "Flatten": _flatten,
     "Pad": _pad,
+    "Range": _range,
     "Reshape": _reshape,
     "Resize": _resize,
     "Slice": _slice,
@@ -127,5 +145,6 @@ SHAPES: dict[str, Callable[[JaxSite], Expression | list[Expression] | Several]] 
     "Squeeze": _squeeze,
     "Tile": _tile,
     "Transpose": transposition,
+    "Trilu": _triangle,
     "Unsqueeze": _unsqueeze,
 }

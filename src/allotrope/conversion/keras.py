@@ -105,12 +105,15 @@ def _resolved(expression: Expression, layers: KerasLayers, names: dict[str, str]
 
 
 def write(network: Network, folder: Path) -> None:
-    """Writes the files of the folder. Raises: UnsupportedError that lists every node without an ordinary form."""
+    """Writes the files of the folder. Raises: UnsupportedError that lists every node without a meaning."""
     try:
-        source, layers = keras_source(network)
-    except UnsupportedError:
+        _write_functional(network, folder)
+    except UnsupportedError:  # a layer's call that Keras cannot trace with free lengths is found only there
         write_subclass(network, RULES, "Keras", folder, readme)
-        return
+
+
+def _write_functional(network: Network, folder: Path) -> None:
+    source, layers = keras_source(network)
     (folder / "model.py").write_text(source, encoding="utf-8")
     with tempfile.TemporaryDirectory() as scratch:
         np.savez(Path(scratch) / "weights.npz", **layers.arrays)  # type: ignore[arg-type]

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from allotrope.conversion.blocks import written
+from allotrope.conversion.blocks import all_written
 from allotrope.conversion.describe import ends, title
 from allotrope.conversion.keras_site import KerasLayers, KerasSite
 from allotrope.conversion.layers import MARK, SHOWN, NoForm
@@ -179,8 +179,7 @@ def _call(translation: Translation) -> Iterator[str]:
     yield f"    def call(self, {inputs[0] if len(inputs) == 1 else 'inputs'}):"
     if len(inputs) > 1:
         yield f"        {', '.join(inputs)} = inputs"
-    for statement in translation.statements():
-        yield from written(statement, layers)
+    yield from all_written(translation.statements(), layers)
     yield f"        return {flat(layers.resolved(', '.join(translation.outputs)))}"
 
 

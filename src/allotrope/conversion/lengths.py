@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -63,7 +64,7 @@ def computed(node: Node, inputs: Sequence[np.ndarray | None]) -> list[np.ndarray
         if rule is None or any(array.dtype.kind not in "iu" for array in others):
             return None
         found = rule(node, *inputs)
-        return None if found is None else [_objects(found)]
+        return None if found is None else [_settled(_objects(found))]
     if qualified(node.domain, node.operator) not in OPERATORS or any(node.subgraphs):
         return None
     host = ReferencePrimitives()
@@ -74,11 +75,44 @@ def computed(node: Node, inputs: Sequence[np.ndarray | None]) -> list[np.ndarray
     return None if any(isinstance(array, list) for array in found) else [np.asarray(array) for array in found]
 
 
+def refined(node: Node, known: Mapping[str, np.ndarray], values: Mapping[str, Value]) -> dict[str, Value]:
+    """What the lines know of the shape of Reshape and Transpose beyond what shape inference found, by name."""
+    if node.domain or node.operator not in ("Reshape", "Transpose"):
+        return {}
+    before, after = values.get(node.inputs[0]), values.get(node.outputs[0])
+    if before is None or after is None or before.shape is None:
+        return {}
+    if node.operator == "Transpose":
+        order = node.attributes.get("perm") or tuple(reversed(range(len(before.shape))))
+        shape: Sequence[Any] = [before.shape[axis] for axis in order]
+    else:
+        wanted = known.get(node.inputs[1])
+        if wanted is None or wanted.ndim != 1 or node.attributes.get("allowzero", 0):
+            return {}
+        shape = [_axis(length, axis, before.shape) for axis, length in enumerate(wanted.tolist())]
+    old = after.shape if after.shape is not None and len(after.shape) == len(shape) else (None,) * len(shape)
+    return {after.name: replace(after, shape=tuple(new if now is None else now for now, new in zip(old, shape, strict=True)))}
+
+
+def _axis(length: int | Length, axis: int, before: Sequence[Any]) -> Any:
+    """A length that Reshape asks for, where it is a number or a variable's."""
+    if isinstance(length, str):
+        return str(length) if length.isidentifier() else None
+    if length == 0:
+        return before[axis] if axis < len(before) else None
+    return length if length > 0 else None
+
+
 def _objects(found: Any) -> np.ndarray:
     """An array of objects; a length alone, which NumPy would take for text, in one of no axes."""
     array = np.empty(np.shape(found) if isinstance(found, np.ndarray) else (), object)
     array[...] = found
     return array
+
+
+def _settled(array: np.ndarray) -> np.ndarray:
+    """Plain whole numbers where no length is left among them."""
+    return array if any(isinstance(length, str) for length in array.reshape(-1)) else array.astype(np.int64)
 
 
 def _whole(*arrays: np.ndarray | None) -> list[list[int]] | None:

@@ -69,6 +69,21 @@ def new_shape(site: Site) -> list[int | str]:
     return [-1 if i in free else length for i, length in enumerate(wanted)] if len(free) == 1 and -1 not in wanted else wanted
 
 
+def broadcast_shape(site: Site) -> list[int | str]:
+    """The shape that Expand gives. Raises: NoForm where lengths are free that might be 1 or not."""
+    wanted, old = site.lengths(1), site.shape()
+    if old is None:
+        raise site.no("the shape of its input is not known")
+    rank = max(len(wanted), len(old))
+    wide, before_all = ([*[1] * (rank - len(lengths)), *lengths] for lengths in (wanted, old))
+    found: list[int | str] = []
+    for axis, length, before in zip(range(len(old) - rank, len(old)), wide, before_all, strict=True):
+        if isinstance(length, str) and before != 1:
+            raise site.no("its shape depends on lengths that are free")
+        found.append(_kept(site, axis, old) if length == 1 and before != 1 else length)
+    return found
+
+
 def _kept(site: Site, axis: int, shape: Sequence[object] | None) -> int | str:
     length = None if shape is None else shape[axis]
     return length if isinstance(length, int) else site.length(0, axis)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from allotrope.conversion.blocks import BlockStyle, with_blocks, written
+from allotrope.conversion.blocks import BlockStyle, all_written, with_blocks
 from allotrope.conversion.describe import ends, title
 from allotrope.conversion.layers import SHOWN, Layers
 from allotrope.conversion.pytorch_functions import FUNCTIONS
@@ -137,8 +137,7 @@ def _forward(translation: Translation, statements: Sequence[Statement]) -> Itera
     inputs = ", ".join(f"{name}: torch.Tensor" for name in translation.inputs)
     result = "torch.Tensor" if len(translation.outputs) == 1 else f"tuple[{', '.join(['torch.Tensor'] * len(translation.outputs))}]"
     yield f"    def forward(self, {inputs}) -> {result}:"
-    for statement in statements:
-        yield from written(statement, layers)
+    yield from all_written(statements, layers)
     outputs = layers.resolved(", ".join(translation.outputs))
     yield f"        return {flat(outputs)}"
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from allotrope.conversion.geometry import unusual
-from allotrope.conversion.moves import LARGEST, cut, cuts, new_shape, pads_by_axis, sliced, split_lengths
+from allotrope.conversion.moves import LARGEST, broadcast_shape, cut, cuts, new_shape, pads_by_axis, sliced, split_lengths
 from allotrope.conversion.pytorch_site import PyTorchSite, dtype_name, padded
 from allotrope.conversion.source import Expression, call, literal
 from allotrope.conversion.translation import Several
@@ -74,17 +74,7 @@ def _concatenate(site: PyTorchSite) -> Expression:
 
 
 def _expand(site: PyTorchSite) -> Expression:
-    wanted, old = site.lengths(1), site.shape()
-    if old is None:
-        raise site.no("the shape of its input is not known")
-    missing = len(wanted) - len(old)
-    wanted = [*[1] * -missing, *wanted]
-    lengths = (
-        [_kept(site, axis - missing) if length == 1 and axis >= missing else length for axis, length in enumerate(wanted)]
-        if missing > 0
-        else [_kept(site, axis) if length == 1 else length for axis, length in enumerate(wanted)]
-    )
-    return call(f"{site.tensor()}.expand", *lengths)
+    return call(f"{site.tensor()}.expand", *broadcast_shape(site))
 
 
 def _slice(site: PyTorchSite) -> Expression:

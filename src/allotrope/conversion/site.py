@@ -81,7 +81,9 @@ class Site:
         """What shape inference found for an input."""
         found = self.known(position)
         name = self.node.inputs[position]
-        return Value(name, found.dtype, found.shape) if found is not None else self.translation.values.get(name)
+        if found is None:
+            return self.translation.values.get(name)
+        return Value(name, np.dtype(np.int64) if is_symbolic(found) else found.dtype, found.shape)
 
     def shape(self, position: int = 0) -> tuple[Any, ...] | None:
         """The shape of an input: numbers, names of free lengths, None."""

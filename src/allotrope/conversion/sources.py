@@ -19,8 +19,9 @@ NOTE = """
 ## Operators that are spelled out
 
 {target} has no ordinary form of these, or none that is known to be the same here: {names}.
-`operators.py` has what they mean, and `model.py` calls it. They compute the same in training and in inference.{steered}
-It needs {packages} too.
+
+`operators.py` has what they mean, and `model.py` calls it. They compute the same in training and in inference.
+{steered}It needs {packages} too.
 """
 
 
@@ -77,4 +78,4 @@ def note(label: str, spelled: Spelled, operators: str, steered: str) -> str:
     imported |= set(re.findall(r"^ +(?:import|from) (PIL|scipy)\b", operators, re.MULTILINE))
     packages = ", ".join(sorted({"PIL": "pillow"}.get(name, name) for name in imported))
     names = ", ".join(sorted(spelled.operators)) or "none; arrays only pass through it"
-    return NOTE.format(target=label, names=names, packages=packages, steered=f" {steered}" if spelled.steered else "")
+    return NOTE.format(target=label, names=names, packages=packages, steered=f"{steered}\n" if spelled.steered else "")

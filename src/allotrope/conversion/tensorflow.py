@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import tempfile
 from pathlib import Path
 
@@ -38,12 +39,17 @@ channels last: variables are in its order of axes.
 
 
 def write(network: Network, folder: Path) -> None:
-    """Writes the files of the folder. Raises: UnsupportedError that lists every node without an ordinary form."""
+    """Writes the files of the folder. Raises: UnsupportedError that lists every node without a meaning."""
     try:
-        source, layers = keras_source(network)
-    except UnsupportedError:
+        _write_saved_model(network, folder)
+    except UnsupportedError:  # an operator that TensorFlow cannot trace with free lengths is found only there
+        shutil.rmtree(folder)
+        folder.mkdir()
         write_subclass(network, RULES, "TensorFlow", folder, readme)
-        return
+
+
+def _write_saved_model(network: Network, folder: Path) -> None:
+    source, layers = keras_source(network)
     with tempfile.TemporaryDirectory() as scratch:
         sources = Path(scratch)
         (sources / "model.py").write_text(source, encoding="utf-8")

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from allotrope.conversion.layers import NoForm
-from allotrope.conversion.lengths import Length, computed, is_symbolic, shape_array
+from allotrope.conversion.lengths import Length, computed, is_symbolic, refined, shape_array
 from allotrope.conversion.simplify import read_by, simplified
 from allotrope.conversion.source import Expression, call, flat
 from allotrope.conversion.spelled import count_of_outputs, may_be_host, numpy_array, spelled_out
@@ -160,6 +160,7 @@ class Translation:
             if found is not None:
                 self.known.update(zip(filter(None, node.outputs), found, strict=True))
                 return
+        self.values |= refined(node, self.known, self.values)
         if not self.spells:
             self._by_rule(site)
             return
@@ -201,7 +202,12 @@ class Translation:
         return typed and not any(map(self.may_be_host, names)) and not any(node.subgraphs)
 
     def _spell(self, site: Any) -> None:
-        """A call of the node's meaning."""
+        """A call of the node's meaning; none of Identity, which is what it takes."""
+        first = site.node.inputs[0] if site.node.inputs else ""
+        if site.node.operator == "Identity" and first in self.variables:
+            self._hosts |= {site.node.outputs[0]} if self.may_be_host(first) else set()
+            self._assign(site.node.outputs[:1], self.variables[first], site.index)
+            return
         expression, bodies = spelled_out(site)
         outputs = site.node.outputs[: count_of_outputs(site.node)]
         for name, is_host in zip(outputs, may_be_host(site.node, self, bodies), strict=False):
@@ -264,9 +270,9 @@ class Translation:
         if isinstance(length, int):
             return length
         if length not in self._lengths or length is None:
-            name = Length(self.variables.own(length or "length"))
+            name = Length(self.variables.own(length) if length else self.variables.numbered("length"))
             self._statements.append(Statement((name,), site.length(position, axis), is_length=True))
-            self._lengths[length or name] = name
+            self._lengths[length or name] = self._lengths[str(name)] = name
             return name
         return self._lengths[length]
 

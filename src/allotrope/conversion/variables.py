@@ -46,6 +46,13 @@ class Variables:
         self._taken.add(name)
         return name
 
+    def numbered(self, text: str) -> str:
+        """The same with the first number that makes it new."""
+        names = itertools.chain([text], (f"{text}{number}" for number in itertools.count(2)))
+        name = next(name for name in names if name not in self._taken and name not in self._held)
+        self._taken.add(name)
+        return name
+
     def hold(self, value: str, variable: str) -> None:
         """From now on the variable holds the value, beside what it holds already."""
         self._of[value] = variable
