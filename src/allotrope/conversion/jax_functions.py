@@ -133,6 +133,14 @@ def _einsum(site: JaxSite) -> Expression:
     return call("jnp.einsum", f'"{equation}"', *(site.first(i) for i in range(len(site))))
 
 
+def _where(site: JaxSite) -> Expression:
+    """Two numbers have no dtype of their own: one of them is an array then."""
+    condition, first, second = site.operands()
+    known = [(site.known(position), text) for position, text in ((1, first), (2, second))]
+    are_numbers = all(array is not None and text == site.layers.number(array) for array, text in known)
+    return call("jnp.where", condition, site.tensor(1) if are_numbers else first, second)
+
+
 FUNCTIONS: dict[str, Callable[[JaxSite], Expression | list[Expression] | Several]] = {
     **{name: partial(_unary, function) for name, function in UNARY.items()},
     **{name: partial(_binary, sign) for name, sign in BINARY.items()},
@@ -160,5 +168,5 @@ FUNCTIONS: dict[str, Callable[[JaxSite], Expression | list[Expression] | Several
     "Selu": _selu,
     "Softmax": partial(_softmax, "jax.nn.softmax"),
     "Swish": _swish,
-    "Where": lambda site: call("jnp.where", *site.operands()),
+    "Where": _where,
 }

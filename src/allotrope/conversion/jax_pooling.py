@@ -7,7 +7,7 @@ from functools import partial
 
 from allotrope.conversion.geometry import pooling_pads, unusual
 from allotrope.conversion.jax_site import JaxSite
-from allotrope.conversion.source import Expression, call
+from allotrope.conversion.source import Expression, Group, call
 from allotrope.operators.convolution import Pads
 
 
@@ -35,7 +35,7 @@ def _average_pool(site: JaxSite) -> Expression:
         raise site.no("given padding counts in its means and that of ceil_mode does not")
     site.gives_last()
     padded = any(map(any, pads))
-    return call(
+    found = call(
         "nnx.avg_pool",
         x,
         kernel,
@@ -43,6 +43,8 @@ def _average_pool(site: JaxSite) -> Expression:
         padding=list(pads) if padded else None,
         count_include_pad=False if padded and not counted else None,
     )
+    # flax counts in float64 where that is turned on
+    return Group(found.opening, found.parts, f").astype({x}.dtype)") if padded and not counted else found
 
 
 def _global(reduction: str, site: JaxSite) -> Expression:

@@ -22,7 +22,7 @@ def rnn(x, w, r, b):
         h = jnp.tanh(gate + h @ r.T)
         return h, h
 
-    last, y = jax.lax.scan(step, jnp.zeros((x.shape[1], r.shape[1])), gates)
+    last, y = jax.lax.scan(step, jnp.zeros((x.shape[1], r.shape[1]), x.dtype), gates)
     return y, last
 ''',
     "gru": '''
@@ -42,7 +42,7 @@ def gru(x, w, r, b):
         h = (1 - z) * candidate + z * h
         return h, h
 
-    last, y = jax.lax.scan(step, jnp.zeros((x.shape[1], r.shape[1])), gates)
+    last, y = jax.lax.scan(step, jnp.zeros((x.shape[1], r.shape[1]), x.dtype), gates)
     return y, last
 ''',
     "lstm": '''
@@ -60,7 +60,7 @@ def lstm(x, w, r, b):
         h = jax.nn.sigmoid(o) * jnp.tanh(c)
         return (h, c), h
 
-    zeros = jnp.zeros((x.shape[1], r.shape[1]))
+    zeros = jnp.zeros((x.shape[1], r.shape[1]), x.dtype)
     (last, cell), y = jax.lax.scan(step, (zeros, zeros), gates)
     return y, last, cell
 ''',

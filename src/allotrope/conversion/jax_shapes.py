@@ -89,7 +89,7 @@ def _range(site: JaxSite) -> Expression:
 
 def _triangle(site: JaxSite) -> Expression:
     diagonal = site.number(1)
-    return call(f"jnp.{'triu' if site.attribute('upper', 1) else 'tril'}", site.first(), diagonal or None)
+    return call(f"jnp.{'triu' if site.attribute('upper', 1) else 'tril'}", site.first(), *([diagonal] if diagonal else []))
 
 
 def _tile(site: JaxSite) -> Expression:

@@ -26,6 +26,9 @@ from allotrope.network.graph import UNKNOWN, Graph, Node, Value
 from allotrope.network.network import Network
 from allotrope.operators.table import OPERATORS, qualified
 
+ROUNDED = frozenset({"DynamicQuantizeLinear"})
+"""Operators whose function bodies, line by line, may round to other steps than their meaning does."""
+
 
 @dataclass(frozen=True)
 class Several:
@@ -121,7 +124,9 @@ class Translation:
     def _output(self, name: str) -> str:
         if self.spells and (self.may_be_host(name) or (name not in self.variables and name not in self.network.weights)):
             return self._as_array(name)
-        known = name not in self.variables and name not in self.network.weights and not is_symbolic(self.known[name])
+        known = name not in self.variables and name not in self.network.weights
+        if known and is_symbolic(self.known[name]):
+            raise UnsupportedError(f"output '{name}' is of lengths that are known only when it runs. Nothing was written.")
         source = self.layers.buffer(name, self.known[name]) if known else self.source_of(name)
         if name not in self.last:
             return str(source)
@@ -327,7 +332,7 @@ class Translation:
 
 def _prepared(network: Network, rules: Mapping[str, Rule], spells: bool) -> Graph:
     """The graph in operators that there are rules for, or, where it `spells`, that there are meanings for."""
-    names = {*rules, *OPERATORS} if spells else rules.keys()
+    names = {*rules, *OPERATORS} if spells else {*rules, *ROUNDED}
     return simplified(expanded(network, names).graph, network)
 
 
