@@ -118,7 +118,7 @@ def _body(site: Any, name: str, graph: Graph, bodies: list[Translation]) -> str:
     """A subgraph as a function of its own in front of the line; its name."""
     translation, node = site.translation, site.node
     hosted = _hosted_parameters(site, graph)
-    body = translation.body(graph, hosted)
+    body = translation.body(node, graph, hosted)
     bodies.append(body)
     function = translation.variables.own(identifier(name))
     wanted = _wanted(node, hosted, len(graph.outputs))
@@ -143,5 +143,5 @@ def _wanted(node: Node, hosted: list[bool], count: int) -> list[bool]:
 
 def _result(body: Translation, name: str, must_be_array: bool) -> Expression:
     known = body.known.get(name) if name not in body.variables else None
-    source = body.source_of(name) if known is None else numpy_array(known)
+    source = body.in_first_order(name) if known is None else numpy_array(known)
     return call("operators.array", source) if must_be_array and body.may_be_host(name) else source

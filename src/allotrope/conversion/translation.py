@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from allotrope.conversion.bodies import typed
 from allotrope.conversion.layers import NoForm
 from allotrope.conversion.lengths import Length, computed, is_symbolic, refined, shape_array
 from allotrope.conversion.simplify import read_by, simplified
@@ -130,8 +131,14 @@ class Translation:
         source = self.layers.buffer(name, self.known[name]) if known else self.source_of(name)
         if name not in self.last:
             return str(source)
-        self._statements.append(Statement((self._names[name],), self._site.in_first_order(source, len(self.values[name].shape or ()))))
+        self._statements.append(Statement((self._names[name],), self.in_first_order(name)))
         return self._names[name]
+
+    def in_first_order(self, name: str) -> Expression:
+        """A value in ONNX's order of axes, however it is held."""
+        source: Expression = self.source_of(name)
+        rank = len(self.values[name].shape or ()) if name in self.last else 0
+        return self._site.in_first_order(source, rank) if rank else source
 
     def _as_array(self, name: str) -> str:
         """A variable for an output that may be NumPy's, made the framework's."""
@@ -235,8 +242,10 @@ class Translation:
         """The same for each output."""
         return [self.may_be_host(value.name) for value in self.graph.outputs]
 
-    def body(self, graph: Graph, hosted: Sequence[bool]) -> Translation:
-        """A subgraph, translated as a function that sees the variables of this one."""
+    def body(self, node: Node, graph: Graph, hosted: Sequence[bool]) -> Translation:
+        """A node's subgraph, translated as a function that sees the variables of this one."""
+        constants = {name: array for name, array in self.known.items() if not is_symbolic(array)}
+        graph = typed(graph, node, self.values, {**constants, **self.network.weights})
         parts = (self.network, self.rules, self.layers, self._site, self._reserved)
         return Translation(*parts, spells=True, inside=self, graph=graph, hosted=hosted)
 
