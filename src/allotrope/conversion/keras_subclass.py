@@ -106,7 +106,7 @@ class SubclassLayers(KerasLayers):
             self._homes[name] = (home, "variable")
             self.made[home] = call("", ())  # so that no layer takes the name
             self.variables[home] = (array, trainable)
-        return f"ops.convert_to_tensor(«{home}»)"
+        return f"«{home}».value"
 
     def attributes(self) -> dict[str, str]:
         """The attribute of each layer and variable, by its name."""
