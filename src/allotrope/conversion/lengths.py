@@ -61,10 +61,12 @@ def computed(node: Node, inputs: Sequence[np.ndarray | None]) -> list[np.ndarray
     if any(array is not None and is_symbolic(array) for array in inputs):
         rule = _OVER_LENGTHS.get(node.operator) if not node.domain else None
         others = [array for array in inputs if array is not None and not is_symbolic(array)]
-        if rule is None or any(array.dtype.kind not in "iu" for array in others):
+        if rule is None or any(array.dtype.kind not in "iub" for array in others):
             return None
         found = rule(node, *inputs)
-        return None if found is None else [_settled(_objects(found))]
+        if found is None or (isinstance(found, np.ndarray) and found.dtype == np.bool_):
+            return None if found is None else [found]
+        return [_settled(_objects(found))]
     if qualified(node.domain, node.operator) not in OPERATORS or any(node.subgraphs):
         return None
     host = ReferencePrimitives()
@@ -137,6 +139,24 @@ def _concatenated(node: Node, *arrays: np.ndarray) -> np.ndarray:
     return np.concatenate([_objects(array) for array in arrays])
 
 
+def _equal(node: Node, x: np.ndarray, y: np.ndarray) -> np.ndarray | None:
+    """Lengths are never negative, as the marks are that exporters put for lengths that stay."""
+    pairs = list(zip(*(array.reshape(-1).tolist() for array in np.broadcast_arrays(_objects(x), _objects(y))), strict=True))
+    found = [a == b if isinstance(a, int) and isinstance(b, int) else _never(a, b) for a, b in pairs]
+    shape = np.broadcast_shapes(x.shape, y.shape)
+    return None if None in found else np.array(found, np.bool_).reshape(shape)
+
+
+def _never(a: int | Length, b: int | Length) -> bool | None:
+    """False where one is a length and the other negative; None where nothing is known."""
+    numbers, texts = [n for n in (a, b) if isinstance(n, int)], [n for n in (a, b) if isinstance(n, str)]
+    return False if numbers and numbers[0] < 0 and "-" not in texts[0] else None
+
+
+def _chosen(node: Node, condition: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray | None:
+    return None if is_symbolic(condition) else np.where(condition, _objects(x), _objects(y))
+
+
 def _gathered(node: Node, x: np.ndarray, indices: np.ndarray) -> Any:
     if is_symbolic(indices):
         return None
@@ -174,6 +194,7 @@ _OVER_LENGTHS: dict[str, Callable[..., Any]] = {
     "Cast": _cast,
     "Concat": _concatenated,
     "Div": _divided,
+    "Equal": _equal,
     "Gather": _gathered,
     "Identity": lambda node, x: x,
     "Mul": lambda node, x, y: _objects(x) * _objects(y),
@@ -182,4 +203,5 @@ _OVER_LENGTHS: dict[str, Callable[..., Any]] = {
     "Squeeze": _squeeze,
     "Sub": lambda node, x, y: _objects(x) - _objects(y),
     "Unsqueeze": _unsqueeze,
+    "Where": _chosen,
 }

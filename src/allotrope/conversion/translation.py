@@ -21,6 +21,7 @@ from allotrope.conversion.simplify import read_by, simplified
 from allotrope.conversion.source import Expression, call, flat
 from allotrope.conversion.spelled import count_of_outputs, may_be_host, numpy_array, spelled_out
 from allotrope.conversion.variables import Variables
+from allotrope.conversion.zero_states import without_zero_states
 from allotrope.errors import AllotropeError, UnsupportedError
 from allotrope.network.expand import expanded
 from allotrope.network.graph import UNKNOWN, Graph, Node, Value
@@ -342,7 +343,7 @@ class Translation:
 def _prepared(network: Network, rules: Mapping[str, Rule], spells: bool) -> Graph:
     """The graph in operators that there are rules for, or, where it `spells`, that there are meanings for."""
     names = {*rules, *OPERATORS} if spells else {*rules, *ROUNDED}
-    return simplified(expanded(network, names).graph, network)
+    return simplified(without_zero_states(expanded(network, names).graph), network)
 
 
 def _values(graph: Graph, network: Network) -> dict[str, Value]:
