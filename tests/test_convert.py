@@ -15,7 +15,7 @@ import pytest
 import allotrope
 from allotrope.cli import main
 from allotrope.conversion.convert import TARGETS, convert, proof_script
-from allotrope.conversion.proof import EQUAL, difference, prove, run_alone
+from allotrope.conversion.proof import EQUAL, difference, prove, reference_run, rounding, run_alone
 from allotrope.errors import MissingDependencyError, ModelError, RunFolderError, UnsupportedError, UsageError
 from allotrope.network.build import Builder
 from allotrope.network.network import Network
@@ -179,6 +179,26 @@ def test_a_process_that_fails_is_quoted(tmp_path):
 )
 def test_differences(found, expected):
     assert difference(np.array([1.0, 2.0], np.float32), found) == expected
+
+
+def test_the_batch_is_found_where_a_state_has_it():
+    """A name of a first axis is the batch's everywhere; of axes without a name it is tried."""
+    for name in ("n", None):
+        b = Builder()
+        x, state = b.input("x", "float32", (name, 3)), b.input("state", "float32", (2, name, 3))
+        b.output(b.add("Concat", [state, b.add("Unsqueeze", [x, b.constant(np.array([0]))])], {"axis": 0}), "y")
+        inputs, _ = reference_run(b.network())
+        assert {key: array.shape for key, array in inputs.items()} == {"x": (4, 3), "state": (2, 4, 3)}
+
+
+def test_rounding_is_what_float32_makes_of_it():
+    b = Builder()
+    x = b.input("x", "float32", ("n", 3))
+    large = b.constant(np.float32(1e6))
+    b.output(b.add("Sub", [b.add("Add", [x, large]), large]), "y")
+    network = b.network()
+    inputs, expected = reference_run(network)
+    assert 1e-3 < rounding(network, inputs, expected)["y"] < 1e-1
 
 
 def test_the_function_is_public():
