@@ -283,7 +283,8 @@ def test_names_of_folds(name, fold):
             {"train": {"bullet_train": 4, "freight_train": 4, "tram": 4}},
             "'classes'",
         ),
-        (["fold1", "fold2", "fold3"], {"train": {"fold1": 4, "fold2": 4, "fold3": 4}}, "'classes'"),
+        (["0", "1"], {"train": {"0": 4, "1": 4}}, "'classes'"),
+        (["person1", "person2"], {"train": {"person1": 4, "person2": 4}}, "'classes'"),
         (
             [
                 "cat",
@@ -354,6 +355,9 @@ def test_what_can_be_read_in_two_ways_is_refused_and_each_reading_can_be_chosen(
         (["train*8", "test/cat", "test/dog"], ["8 training pictures in no class folder"]),
         (["images/train*8", "images/val*8"], ["no class folder"]),
         (["train/images*8", "test/images*8"], ["8 training pictures in no class folder"]),
+        (["fold1", "fold2", "fold3"], ["fold1, fold2, fold3 are parts of one set"]),
+        (["images_001/images", "images_002/images"], ["parts of one set", "--layout classes"]),
+        (["fold1/train/a", "fold1/train/b", "fold2/train/a", "fold2/train/b"], ["2 data sets"]),
         (["cat", "dog", "wandb/run-1/media"], ["'wandb/run-1/media'", "--layout classes"]),
         (["cat", "dog", "runs/detect/exp", "logs/a"], ["'logs/a', 'runs/detect/exp'"]),
         ([*both("train", "val", "validation")], ["val and validation are both validation"]),

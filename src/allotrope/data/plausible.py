@@ -12,7 +12,7 @@ from allotrope.data.interpretations import (
     split_folders,
 )
 from allotrope.data.readers import LAYOUT_READERS, no_class_folders
-from allotrope.data.split_names import is_fold
+from allotrope.data.split_names import is_fold, is_part
 from allotrope.data.text import shown
 from allotrope.data.tree import Folder
 from allotrope.errors import DataError
@@ -24,6 +24,7 @@ def plausible(root: Folder) -> list[Interpretation]:
     Raises: DataError if none gives every picture a class, or if there are several data sets.
     """
     folders = root.folders
+    _check_one_data_set(root)
     if len(folders) > 1 and all(is_fold(folder.name) and folder.folders for folder in folders):
         return _distinct(
             root, ("folds", "pooled") if len(folders) > 2 else ("pooled", "deepest", "classes")
@@ -31,7 +32,6 @@ def plausible(root: Folder) -> list[Interpretation]:
     found = split_folders(folders)
     if any(folder.folders for folder in found.splits.get("train", [])):
         return _distinct(root, ("splits", "splits-deepest", *_beside(found)))
-    _check_one_data_set(root)
     if _classes_hold_splits(folders):
         return _distinct(root, ("classes-splits",))
     if any(_only_splits(folder) for folder in folders):
@@ -39,6 +39,7 @@ def plausible(root: Folder) -> list[Interpretation]:
     readings = _distinct(root, _without_train(root))
     if [reading.layout for reading in readings] == ["classes"]:
         _check_depths(root)
+        _check_parts(root)
     return readings
 
 
@@ -107,6 +108,17 @@ def _check_depths(root: Folder) -> None:
             f"{root.path}: {len(flat)} folders hold pictures themselves, and others further down "
             f"({names}), which may be no classes. Move these away, or say --layout classes if "
             "they are classes."
+        )
+
+
+def _check_parts(root: Folder) -> None:
+    """Raises DataError if the folders are numbered parts of something by their names."""
+    names = [folder.name for folder in root.folders]
+    if len(names) > 1 and all(is_fold(name) or is_part(name) for name in names):
+        raise DataError(
+            f"{root.path}: {', '.join(names[:8])} are parts of one set by their names, so that "
+            "nothing says the classes of their pictures. Expected one folder per class, or say "
+            "--layout classes if these are the classes."
         )
 
 

@@ -179,6 +179,8 @@ def read_folds(root: Folder) -> Interpretation:
             f"{root.path}: holds {names}. Expected at least three folders such as fold1, fold2, "
             "fold3 with class folders."
         )
+    if any("train" in split_folders(inside_split(fold).folders).splits for fold in folds):
+        raise DataError(f"{root.path}: the folds hold splits themselves. Name one of them.")
     parts = {"train": folds[:-2], "validation": folds[-2:-1], "test": folds[-1:]}
     reading = Interpretation("folds", {}, {})
     for split, members in parts.items():

@@ -60,6 +60,8 @@ DECORATIONS = frozenset(
 )
 """Words beside a split's that say nothing more, as in `train-set`, `images_train`, `TestData`."""
 
+PARTS = frozenset(("batch", "chunk", "shard", "archive"))
+
 WORD = re.compile(r"[^\W\d_]+|\d+")
 HUMP = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 FOLD = re.compile(r"(k?-?fold|cv|split)[\W_]*\d+", re.IGNORECASE)
@@ -99,6 +101,14 @@ def split_name(name: str) -> SplitName | None:
 def is_fold(name: str) -> bool:
     """Whether a name is that of a numbered fold: `fold1`, `Fold_0`, `split-3`."""
     return FOLD.fullmatch(name) is not None
+
+
+def is_part(name: str) -> bool:
+    """Whether a name is that of a numbered part of a set: `images_001`, `batch 2`, `part-3`."""
+    found = words(name)
+    numbered = any(word.isdigit() for word in found)
+    plain = [word for word in found if not word.isdigit()]
+    return numbered and bool(plain) and set(plain) <= DECORATIONS | PARTS
 
 
 def words(name: str) -> list[str]:
