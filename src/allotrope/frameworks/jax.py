@@ -19,7 +19,7 @@ import numpy as np
 from allotrope.config import Settings
 from allotrope.errors import UnsupportedError
 from allotrope.frameworks.contract import Framework, Trainer, TrainingPlan
-from allotrope.frameworks.inputs import check_inputs
+from allotrope.frameworks.inputs import check_inputs, check_output_gradients, check_shapes
 from allotrope.frameworks.jax_primitives import JaxPrimitives, UnknownValueError, to_array, to_numpy
 from allotrope.frameworks.jax_releases import warn_of_wrong_results
 from allotrope.frameworks.lowering import lowered
@@ -47,7 +47,7 @@ class Jax(Framework):
         """Vector-Jacobian products by name, for every trainable weight and every float input."""
         arrays = check_inputs(network, inputs)
         with jax.enable_x64(True):
-            seeds = {name: to_array(np.asarray(value)) for name, value in output_gradients.items()}
+            seeds = {name: to_array(value) for name, value in check_output_gradients(network, output_gradients).items()}
             try:
                 found = evaluate(_gradients_of(network), {**network.weights, **arrays}, seeds)
             except NotImplementedError as error:
@@ -115,6 +115,7 @@ def _gradients_of(network: Network) -> Callable[..., dict[str, jax.Array]]:
     def gradients(values: Mapping[str, Any], seeds: Mapping[str, jax.Array]) -> dict[str, jax.Array]:
         floats = {n: x for n, x in values.items() if n in wanted and jnp.issubdtype(x.dtype, jnp.floating)}
         outputs, pull_back = jax.vjp(lambda moving: outputs_of({**values, **moving}), floats)
+        check_shapes(seeds, {name: y.shape for name, y in outputs.items()})
         given = {n: seeds[n].astype(y.dtype) if n in seeds else np.zeros(y.shape, y.dtype) for n, y in outputs.items()}
         whole = {n: given[n] if jnp.issubdtype(y.dtype, jnp.floating) else np.zeros(y.shape, jax.dtypes.float0) for n, y in outputs.items()}
         found: dict[str, jax.Array] = pull_back(whole)[0]

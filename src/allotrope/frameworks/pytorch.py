@@ -10,8 +10,9 @@ import torch
 from torch import Tensor
 
 from allotrope.config import Settings
+from allotrope.errors import UnsupportedError
 from allotrope.frameworks.contract import Framework, Trainer, TrainingPlan
-from allotrope.frameworks.inputs import check_inputs
+from allotrope.frameworks.inputs import check_inputs, check_output_gradients, check_shapes
 from allotrope.frameworks.pytorch_primitives import to_numpy, to_tensor
 from allotrope.network.network import Network
 
@@ -45,14 +46,19 @@ class PyTorch(Framework):
         """Vector-Jacobian products by name, for every trainable weight and every float input."""
         model = self._model(network).eval()
         arrays = {name: to_tensor(array) for name, array in check_inputs(network, inputs).items()}
+        given = check_output_gradients(network, output_gradients)
         wanted = {name: x.requires_grad_() for name, x in arrays.items() if x.is_floating_point()}
         wanted |= {name: parameter for name, parameter in model.named_parameters() if parameter.requires_grad}
         outputs = model.outputs(arrays)
-        given = {n: to_tensor(np.asarray(g)).to(outputs[n].dtype) for n, g in output_gradients.items()}
-        pairs = [(outputs[n], g) for n, g in given.items() if outputs[n].requires_grad]
+        check_shapes(given, {name: y.shape for name, y in outputs.items()})
+        seeds = {n: to_tensor(g).to(outputs[n].dtype) for n, g in given.items()}
+        pairs = [(outputs[n], g) for n, g in seeds.items() if outputs[n].requires_grad]
         found: Sequence[Tensor | None] = [None] * len(wanted)
         if pairs:
-            found = torch.autograd.grad([y for y, _ in pairs], list(wanted.values()), [g for _, g in pairs], allow_unused=True)
+            try:
+                found = torch.autograd.grad([y for y, _ in pairs], list(wanted.values()), [g for _, g in pairs], allow_unused=True)
+            except RuntimeError as error:
+                raise UnsupportedError(f"PyTorch cannot differentiate this network: {error}") from error
         return {n: to_numpy(torch.zeros_like(x) if g is None else g) for (n, x), g in zip(wanted.items(), found, strict=True)}
 
     def _model(self, network: Network) -> Any:

@@ -11,7 +11,7 @@ import numpy as np
 from allotrope.config import Settings
 from allotrope.errors import UnsupportedError
 from allotrope.frameworks.contract import Framework, Trainer, TrainingPlan
-from allotrope.frameworks.inputs import check_inputs
+from allotrope.frameworks.inputs import check_inputs, check_output_gradients, check_shapes
 from allotrope.frameworks.tensorflow_arrays import to_numpy, to_tensor
 from allotrope.frameworks.tensorflow_import import tf
 from allotrope.frameworks.tensorflow_module import NetworkModule
@@ -46,6 +46,7 @@ class TensorFlow(Framework):
     ) -> dict[str, np.ndarray]:
         """Vector-Jacobian products by name, for every trainable weight and every float input."""
         arrays = {name: to_tensor(array) for name, array in check_inputs(network, inputs).items()}
+        given = check_output_gradients(network, output_gradients)
         with _named_errors():
             model = NetworkModule(network, primitives=bounded(TensorFlowPrimitives(differentiating=True)))
             values = model.values()
@@ -54,8 +55,9 @@ class TensorFlow(Framework):
             with tf.GradientTape() as tape:
                 tape.watch(list(wanted.values()))
                 outputs, _ = model.outputs(arrays, values, False, 0)
-            targets = [outputs[name] for name in output_gradients]
-            seeds = [tf.cast(to_tensor(np.asarray(g)), y.dtype) for y, g in zip(targets, output_gradients.values(), strict=True)]
+            check_shapes(given, {name: y.shape for name, y in outputs.items()})
+            targets = [outputs[name] for name in given]
+            seeds = [tf.cast(to_tensor(g), y.dtype) for y, g in zip(targets, given.values(), strict=True)]
             found = tape.gradient(targets, list(wanted.values()), seeds, tf.UnconnectedGradients.ZERO)
             return {name: to_numpy(tf.convert_to_tensor(g)) for name, g in zip(wanted, found, strict=True)}
 
@@ -81,8 +83,8 @@ def _named_errors() -> Iterator[None]:
     """A kernel that TensorFlow lacks, as an error that says so."""
     try:
         yield
-    except (tf.errors.NotFoundError, tf.errors.UnimplementedError, tf.errors.InvalidArgumentError) as error:
-        raise UnsupportedError(f"TensorFlow cannot compute this: {str(error.message).splitlines()[0][:300]}") from error
+    except (tf.errors.OpError, LookupError) as error:  # a lookup: there is no gradient of an operation
+        raise UnsupportedError(f"TensorFlow cannot compute this: {' '.join(str(error).split())[:300]}") from error
 
 
 FRAMEWORK = TensorFlow()

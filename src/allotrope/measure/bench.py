@@ -12,14 +12,15 @@ from typing import Any
 import numpy as np
 
 from allotrope.errors import UsageError
-from allotrope.measure.inputs import fixed_batch, has_free_batch, is_divisible, parse_lengths, random_inputs
+from allotrope.measure.declared import Declared, declared
+from allotrope.measure.inputs import fixed_batch, has_free_batch, is_divisible, random_inputs
+from allotrope.measure.lengths import resolved
 from allotrope.measure.machine import cores, machine
+from allotrope.measure.plain import plain
 from allotrope.measure.process import PATIENCE, WorkerError, WorkerProcess
 from allotrope.measure.rounds import ROUNDS, Timing, measurement, time_in_rounds
+from allotrope.measure.yardstick import AGREES, Yardstick, read_arrays, yardstick
 from allotrope.runtimes import RUNTIMES, runtime
-
-AGREES = 1e-2
-"""Largest difference from the first runtime's outputs, relative to their largest value, that is called agreement: bfloat16 keeps 8 bits."""
 
 
 @dataclass(frozen=True)
@@ -28,8 +29,13 @@ class BenchTable:
 
     json: dict[str, Any]
 
+    @property
+    def exit_code(self) -> int:
+        """1 where no runtime ran the file."""
+        return 0 if any("batches" in row for row in self.json["rows"]) else 1
+
     def __str__(self) -> str:
-        return "\n".join([_heading(self.json), *map(_line, self.json["rows"])])
+        return "\n".join([*self.json["notes"], _heading(self.json), *map(_line, self.json["rows"])])
 
 
 def bench(
@@ -43,58 +49,66 @@ def bench(
 ) -> BenchTable:
     """Measure an ONNX file in every runtime that is installed, on random inputs, in interleaved rounds.
 
-    Example: allotrope bench model.onnx --batch 1 --batch 64 --dimensions sequence=128
+    Nothing but its inputs and outputs needs to be understood here: what a runtime can run is measured. Outputs are compared with the
+    float64 reference, or, if that cannot compute the file, with ONNX Runtime without optimizations.
+
+    Example: allotrope bench model.onnx --batch 1 --batch 64 --dimensions height=224,width=224
 
     Args:
         file: an ONNX file of any kind of network.
         runtimes: which to measure; all by default.
         batch: batch sizes, where the first dimension of the inputs is free.
         threads: processor threads; all cores by default.
-        dimensions: lengths of other free dimensions, such as sequence=128; 1 by default.
+        dimensions: lengths of other free dimensions, such as sequence=128 or height=224,width=224; input:2=224 where one has no name.
         rounds: how often each runtime has its turn.
 
     Raises: ModelError for a file that is broken, UsageError for options that do not fit it.
     """
-    from allotrope.network.read import load
-
     if min([*batch, rounds, threads or 1], default=0) < 1:
         raise UsageError(f"batch {list(batch)}, rounds {rounds} and threads {threads} must all be at least 1.")
     found = [runtime(name) for name in runtimes or RUNTIMES]
-    network = load(file, repair=False)
-    lengths = parse_lengths(dimensions, network.inputs)
-    sizes = sorted(set(batch)) if has_free_batch(network.inputs) else [fixed_batch(network.inputs)]
-    inputs = {size: random_inputs(network.inputs, size, lengths) for size in sizes}
+    interface = declared(Path(file))
+    lengths = resolved(interface, dimensions)
+    values = lengths.fixed(interface.inputs)
+    sizes = sorted(set(batch)) if has_free_batch(values) else [fixed_batch(values)]
+    inputs = {size: random_inputs(values, size, {}) for size in sizes}
     pairs = [(one.name, precision) for one in found for precision in one.precisions if precision != "int8"]
-    whole = not is_divisible(network.inputs, network.outputs)
-    rows = _measure(Path(file), pairs, inputs, whole, threads or cores(), rounds)
-    how = {**measurement(threads or cores(), rounds), "batch": sizes}
-    return BenchTable({"file": str(file), "machine": machine(), "measurement": how, "rows": rows})
+    rows, expected = _measure(Path(file), pairs, inputs, not _is_divisible(interface), threads or cores(), rounds)
+    notes = [*lengths.lines, expected.line]
+    how = {**measurement(threads or cores(), rounds), "batch": sizes, "lengths": dict(lengths.by_name)}
+    return BenchTable({"file": str(file), "machine": machine(), "measurement": how, "notes": notes, "rows": rows})
+
+
+def _is_divisible(interface: Declared) -> bool:
+    """Whether the batch may be run in parts: numbers in, numbers out."""
+    numbers = all(value.dtype.kind in "biuf" for value in (*interface.inputs, *interface.outputs))
+    return numbers and is_divisible(interface.inputs, interface.outputs)
 
 
 def _measure(
     file: Path, pairs: Sequence[tuple[str, str]], inputs: Mapping[int, Mapping[str, np.ndarray]], whole: bool, threads: int, rounds: int
-) -> list[dict[str, Any]]:
+) -> tuple[list[dict[str, Any]], Yardstick]:
     with ExitStack() as stack:
         scratch = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         paths = {size: str(scratch / f"{size}.npz") for size in inputs}
         for size, arrays in inputs.items():
-            np.savez(paths[size], **arrays)  # type: ignore[arg-type]
+            np.savez(paths[size], **dict(zip(arrays, plain(arrays), strict=True)))  # type: ignore[arg-type]
+        expected = yardstick(file, paths[min(paths)], threads, scratch)
         workers = [stack.enter_context(WorkerProcess(threads, PATIENCE)) for _ in pairs]
         rows: list[dict[str, Any]] = [{"runtime": name, "precision": precision} for name, precision in pairs]
-        first: list[np.ndarray] = []
         for row, worker in zip(rows, workers, strict=True):
-            row |= _opened(row, worker, file, paths[min(paths)], whole, threads, scratch / "outputs.npz", first)
+            row |= _opened(row, worker, file, paths[min(paths)], whole, threads, scratch / "outputs.npz", expected)
         going = [index for index, row in enumerate(rows) if "reason" not in row]
         timings = time_in_rounds([workers[index] for index in going], paths, [whole] * len(going), rounds)
         for index, found in zip(going, timings, strict=True):
             rows[index] |= {"reason": found} if isinstance(found, str) else {"batches": _figures(found)}
-        return rows
+        return rows, expected
 
 
 def _opened(
-    row: Mapping[str, Any], worker: WorkerProcess, file: Path, inputs: str, whole: bool, threads: int, output: Path, first: list[np.ndarray]
+    row: Mapping[str, Any], worker: WorkerProcess, file: Path, inputs: str, whole: bool, threads: int, output: Path, expected: Yardstick
 ) -> dict[str, Any]:
-    """Load time and the difference from the outputs that came `first`; or the reason why there are none."""
+    """Load time and the difference from what is expected; or the reason why there are none."""
     reason = runtime(row["runtime"]).available()
     if reason is not None:
         return {"reason": reason}
@@ -105,20 +119,8 @@ def _opened(
         worker.ask("outputs", inputs=inputs, output=str(output))
     except WorkerError as error:
         return {"reason": str(error)}
-    with np.load(output, allow_pickle=False) as file_of_arrays:
-        outputs = [file_of_arrays[name] for name in file_of_arrays.files]
-    first.extend([] if first else outputs)
-    difference = max((_difference(a, b) for a, b in zip(outputs, first, strict=True)), default=0.0)
+    difference = expected.difference(read_arrays(output), row["runtime"])
     return {"version": version, "load_seconds": seconds, "difference": difference, "agrees": difference <= AGREES}
-
-
-def _difference(found: np.ndarray, expected: np.ndarray) -> float:
-    """The largest difference relative to the largest expected value; infinite where shapes differ or a number is missing."""
-    if found.shape != expected.shape or found.size == 0:
-        return 0.0 if found.shape == expected.shape else float("inf")
-    a, b = found.astype(np.float64), expected.astype(np.float64)
-    largest = np.abs(a - b).max() / max(np.abs(b).max(), 1e-30)
-    return float(largest) if np.isfinite(largest) else 0.0 if np.array_equal(a, b, equal_nan=True) else float("inf")
 
 
 def _figures(timings: Mapping[int, Timing]) -> dict[str, dict[str, float]]:

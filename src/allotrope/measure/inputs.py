@@ -46,14 +46,14 @@ def is_divisible(inputs: Sequence[Value], outputs: Sequence[Value]) -> bool:
 
 
 def parse_lengths(dimensions: Sequence[str], inputs: Sequence[Value]) -> dict[str, int]:
-    """Lengths of free dimensions by name, from texts such as `sequence=128`.
+    """Lengths of free dimensions by name, from texts such as `sequence=128`, or several with commas between them.
 
     Raises: UsageError for anything else, or a name that no input has.
     """
     free = {d for value in inputs for d in (value.shape or ()) if isinstance(d, str)}
     lengths = {}
-    for text in dimensions:
-        name, _, length = text.partition("=")
+    for text in (part.strip() for several in dimensions for part in several.split(",") if part.strip()):
+        name, _, length = text.rpartition("=")
         if name not in free or not length.isdecimal() or int(length) < 1:
             known = ", ".join(sorted(free)) or "none"
             raise UsageError(f"'{text}' is not a free dimension and its length, such as sequence=128. Free here: {known}.")
@@ -78,4 +78,6 @@ def _random(random: np.random.Generator, value: Value, shape: tuple[int, ...], l
         return random.integers(0, limit or 2, shape).astype(dtype)
     if dtype.kind == "f":
         return random.standard_normal(shape).astype(dtype)
-    raise UsageError(f"input '{value.name}' has dtype {dtype}; random values are made of floats, integers and booleans.")
+    if dtype.kind == "O":
+        return np.full(shape, "text", object)
+    raise UsageError(f"input '{value.name}' has dtype {dtype}; random values are made of floats, integers, booleans and texts.")

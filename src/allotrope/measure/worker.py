@@ -10,13 +10,15 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TextIO
 
 import numpy as np
 
 from allotrope.measure.machine import peak_memory
+from allotrope.measure.plain import plain
+from allotrope.telemetry import no_telemetry
 
 BATCH = 256
 
@@ -33,16 +35,19 @@ class Worker:
         from allotrope.runtimes import runtime as find
 
         found = find(runtime)
-        __import__(found.package)
+        with no_telemetry():
+            __import__(found.package)
         return {"version": found.version()}
 
-    def open(self, runtime: str, path: str, precision: str, threads: int, inputs: str, whole: bool) -> dict[str, Any]:
+    def open(
+        self, runtime: str, path: str, precision: str, threads: int, inputs: str, whole: bool, options: Mapping[str, Any] | None = None
+    ) -> dict[str, Any]:
         """Opens a file and runs it once: the seconds until there is a first answer."""
         from allotrope.runtimes import runtime as find
 
         self._read(inputs)
         began = time.perf_counter()
-        self._session = find(runtime).open(Path(path), precision, threads)
+        self._session = find(runtime).open(Path(path), precision, threads, **(options or {}))
         self._run(inputs, whole)
         return {"seconds": time.perf_counter() - began}
 
@@ -57,8 +62,15 @@ class Worker:
         return {}
 
     def outputs(self, inputs: str, output: str) -> dict[str, Any]:
-        """Runs the inputs in one piece and writes every output, in the network's order."""
-        np.savez(output, *self._session.run_whole(self._read(inputs)).values())
+        """Runs the inputs in one piece and writes every output, in the network's order, as plain arrays."""
+        np.savez(output, *plain(self._session.run_whole(self._read(inputs))))
+        return {}
+
+    def reference(self, path: str, inputs: str, output: str) -> dict[str, Any]:
+        """Writes what the float64 reference gives for the inputs."""
+        from allotrope.network.read import load
+
+        np.savez(output, *plain(load(Path(path), repair=False).run(self._read(inputs))))
         return {}
 
     def time(self, inputs: str, warmup: int, least: int, seconds: float, whole: bool) -> dict[str, Any]:

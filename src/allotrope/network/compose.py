@@ -111,7 +111,7 @@ def class_names(network: Network) -> tuple[str, ...] | None:
         return None
     try:
         names = json.loads(found)
-    except json.JSONDecodeError:
+    except (ValueError, RecursionError):
         names = None
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
         raise ModelError(f"metadata 'classes' must be a JSON list of class names, found {found[:80]!r}.")

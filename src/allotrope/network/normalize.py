@@ -39,8 +39,8 @@ def normalize(
     found = _roles(graph, metadata, listed, made, repair, report)
     names = found.trainable | found.state
     weights = {name: array for name, array in graph.constants.items() if name in names}
-    used = _used(graph)
-    constants = {name: array for name, array in graph.constants.items() if name in used - names}
+    needed = _used(graph) - names
+    constants = {name: array for name, array in graph.constants.items() if name in needed}
     others = {key: text for key, text in metadata.items() if key != RECORD}
     network = Network(replace(graph, constants=constants), weights, found.trainable, others)
     if not repair.batch:
@@ -76,7 +76,8 @@ def _roles(
         report(f"repair: {', '.join(sorted(pixels))} prepare the input before the network begins: constants, which do not learn")
         found = Roles(found.trainable - pixels, found.state)
     direct = by_use(graph, graph.constants, behind=False)
-    hidden = frozenset(n for n in found.trainable | found.state if n not in listed or n not in direct.trainable | direct.state)
+    plain = direct.trainable | direct.state
+    hidden = frozenset(n for n in found.trainable | found.state if n not in listed or n not in plain)
     if not repair.weights:
         return Roles(found.trainable - hidden, found.state - hidden)
     if hidden:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import replace
 
 from allotrope.errors import ModelError
@@ -15,7 +15,7 @@ def ordered(graph: Graph) -> Graph:
 
     Raises: ModelError listing names that are made twice or never, or the nodes of a cycle.
     """
-    problems = [*_duplicates(graph, frozenset()), *_missing(graph, frozenset())]
+    problems = [*_duplicates(graph, ()), *_missing(graph, ())]
     if problems:
         more = f" and {len(problems) - 20} more" if len(problems) > 20 else ""
         raise ModelError(f"graph '{graph.name}' does not hold together: {'; '.join(problems[:20])}{more}.")
@@ -33,23 +33,33 @@ def _made(graph: Graph) -> Iterator[str]:
         yield from filter(None, node.outputs)
 
 
-def _duplicates(graph: Graph, outer: frozenset[str]) -> Iterator[str]:
+Scopes = tuple[Container[str], ...]
+"""The names of each graph around one: not joined, for thousands of graphs may lie in a large one."""
+
+
+def _duplicates(graph: Graph, outer: Scopes) -> Iterator[str]:
     counts = Counter(_made(graph))
     yield from (f"'{name}' is made {count} times" for name, count in counts.items() if count > 1)
-    yield from (f"'{name}' of the inner graph '{graph.name}' hides a value around it" for name in counts.keys() & outer)
+    hiding = (name for name in counts if _within(name, outer))
+    yield from (f"'{name}' of the inner graph '{graph.name}' hides a value around it" for name in hiding)
     yield from (f"output '{name}' is listed twice" for name, count in Counter(v.name for v in graph.outputs).items() if count > 1)
     for node in graph.nodes:
         for inner in node.subgraphs:
-            yield from _duplicates(inner, outer | counts.keys())
+            yield from _duplicates(inner, (*outer, counts))
 
 
-def _missing(graph: Graph, outer: frozenset[str]) -> Iterator[str]:
-    known = outer | set(_made(graph))
+def _missing(graph: Graph, outer: Scopes) -> Iterator[str]:
+    known = (*outer, set(_made(graph)))
     for node in graph.nodes:
-        yield from (f"{_label(node)} uses '{name}', which nothing makes" for name in node.inputs if name and name not in known)
+        missing = (name for name in node.inputs if name and not _within(name, known))
+        yield from (f"{_label(node)} uses '{name}', which nothing makes" for name in missing)
         for inner in node.subgraphs:
             yield from _missing(inner, known)
-    yield from (f"nothing makes the output '{value.name}'" for value in graph.outputs if value.name not in known)
+    yield from (f"nothing makes the output '{value.name}'" for value in graph.outputs if not _within(value.name, known))
+
+
+def _within(name: str, scopes: Scopes) -> bool:
+    return any(name in scope for scope in scopes)
 
 
 def _sorted(graph: Graph) -> Graph:

@@ -14,7 +14,7 @@ from pathlib import Path
 import onnx
 
 from allotrope.config import Repair
-from allotrope.errors import ModelError, UnsupportedError
+from allotrope.errors import ModelError, UnsupportedError, printable
 from allotrope.network.check import check_model
 from allotrope.network.external import ExternalData
 from allotrope.network.file_formats import HEAD, by_name, check_format, folder_instead
@@ -45,6 +45,8 @@ def load(
     Raises: ModelError for a model that is broken or hostile, UnsupportedError for one that uses what is not supported.
     """
     repair = repair if isinstance(repair, Repair) else Repair() if repair else Repair.none()
+    tell = report
+    report = lambda line: tell(printable(line).replace("\n", "\\n"))  # noqa: E731 - names in it are the file's
     if isinstance(source, onnx.ModelProto):
         return _network(source, None, repair, report)
     if isinstance(source, bytes | bytearray | memoryview):
@@ -54,6 +56,17 @@ def load(
         return _network(_model_in(path), ExternalData(path), repair, report)
     except (ModelError, UnsupportedError) as error:
         raise type(error)(f"'{path}': {error}") from error
+
+
+def read_model(path: Path) -> onnx.ModelProto:
+    """The model in a file as it is, its operators unchecked and data in other files left there.
+
+    Raises: ModelError where it is no ONNX model.
+    """
+    try:
+        return _parsed(_content(path))
+    except ModelError as error:
+        raise ModelError(f"'{path}': {error}") from error
 
 
 def _network(model: onnx.ModelProto, external: ExternalData | None, repair: Repair, report: Report) -> Network:

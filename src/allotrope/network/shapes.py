@@ -38,7 +38,8 @@ def infer_shapes(graph: Graph, weights: Mapping[str, np.ndarray], opset: int = O
     inferred = _inferred(replace(bare, outputs=outputs), opset)
     free = _free_names(graph.inputs)
     values = {info.name: value_of(info, free) for info in inferred.value_info if is_tensor(info)}
-    found = {info.name: value_of(info, free | _free_names(graph.outputs)) for info in inferred.output if is_tensor(info)}
+    free |= _free_names(graph.outputs)
+    found = {info.name: value_of(info, free) for info in inferred.output if is_tensor(info)}
     return replace(graph, outputs=tuple(_merged(value, found.get(value.name)) for value in graph.outputs), values=values)
 
 

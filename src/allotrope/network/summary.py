@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from allotrope.errors import printable
 from allotrope.network.graph import Dimension, Node, Value
 from allotrope.network.network import Network
 from allotrope.network.shapes import infer_shapes
@@ -45,9 +46,9 @@ def table(network: Network) -> str:
         size = sum(network.weights[name].size for name in own)
         shapes = " ".join(_brackets(known[name].shape) if name in known else "[?]" for name in node.outputs if name)
         rows.append((_name(node), node.operator, shapes, f"{size:,}" if size else "", _count(cost)))
-    return "\n".join(
-        [f"{network.graph.name}: {_ends(network.inputs)} -> {_ends(network.outputs)}", *_aligned(rows), _totals(network, costs)]
-    )
+    first = f"{network.graph.name}: {_ends(network.inputs)} -> {_ends(network.outputs)}"
+    lines = [first, *_aligned(rows), _totals(network, costs)]
+    return "\n".join(printable(line).replace("\n", "\\n") for line in lines)
 
 
 def _totals(network: Network, costs: Sequence[int | None]) -> str:

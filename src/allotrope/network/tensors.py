@@ -20,6 +20,7 @@ _TYPED: dict[int, tuple[str, type]] = {
 }
 _BITS = {"UINT4": 4, "INT4": 4, "FLOAT4E2M1": 4, "UINT2": 2, "INT2": 2, "FLOAT6E2M3": 6, "FLOAT6E3M2": 6}
 _LARGEST = 2**40
+_LARGEST_SPARSE = 2**26
 MOST_AXES = 64
 
 External = Callable[[TensorProto, int], bytes]
@@ -117,12 +118,20 @@ def _frozen(array: Any) -> np.ndarray:
 def dense(sparse: onnx.SparseTensorProto) -> np.ndarray:
     """A sparse tensor, filled in. Raises: ModelError where its indices do not fit its shape."""
     shape, values, indices = tuple(int(n) for n in sparse.dims), array_of(sparse.values), array_of(sparse.indices)
-    if any(n < 0 for n in shape) or math.prod(shape) > 2**28:
-        raise ModelError(f"sparse tensor '{sparse.values.name}' has the shape {list(shape)}; up to {2**28:,} elements can be filled in.")
-    filled = np.zeros(shape, values.dtype)
-    places = tuple(indices.T) if indices.ndim == 2 else np.unravel_index(np.clip(indices, 0, max(filled.size - 1, 0)), shape)
+    called = f"sparse tensor '{sparse.values.name}' of shape {list(shape)}"
+    if len(shape) > MOST_AXES or any(n < 0 for n in shape) or math.prod(n for n in shape if n) > _LARGEST_SPARSE:
+        raise ModelError(f"{called} cannot be filled in; up to {MOST_AXES} axes and {_LARGEST_SPARSE:,} elements can.")
+    if values.dtype.kind == "O" or indices.dtype != np.int64 or indices.ndim not in (1, 2):
+        raise ModelError(
+            f"{called} has {values.dtype} values and {indices.dtype} indices {list(indices.shape)}, not numbers at int64 places."
+        )
+    places = tuple(indices.T) if indices.ndim == 2 else (indices,)
+    lengths = shape if indices.ndim == 2 else (math.prod(shape),)
+    if len(places) != len(lengths) or any(((p < 0) | (p >= n)).any() for p, n in zip(places, lengths, strict=True)):
+        raise ModelError(f"{called} has indices that do not fit.")
+    filled = np.zeros(lengths, values.dtype)
     try:
         filled[places] = values
     except (IndexError, ValueError) as error:
-        raise ModelError(f"sparse tensor '{sparse.values.name}' of shape {list(shape)} has indices that do not fit: {error}") from error
-    return _frozen(filled)
+        raise ModelError(f"{called} has indices that do not fit: {error}") from error
+    return _frozen(filled.reshape(shape))

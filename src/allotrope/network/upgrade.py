@@ -328,6 +328,8 @@ def _group_normalization(node: Node, up: Upgrade) -> list[Node]:
     """Before opset 21 scale and bias were given for each group; each is repeated for the group's channels."""
     shape = up.shape(node.inputs[0])
     groups = int(node.attributes["num_groups"])
+    if groups < 1:
+        raise ModelError(f"{node.operator} (node '{node.name or node.outputs[0]}') has num_groups {groups}; there is at least 1.")
     if shape is None or len(shape) < 2 or not isinstance(shape[1], int):
         raise UnsupportedError("the number of channels is not known")
     column = up.constant(node, "column", np.array([groups, 1], np.int64))

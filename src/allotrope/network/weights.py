@@ -138,7 +138,7 @@ def _from_record(text: str, arrays: Mapping[str, np.ndarray]) -> Roles:
     try:
         record = json.loads(text)
         groups = [[str(name) for name in record[kind]] for kind in ("trainable", "state")]
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise ModelError(
             f"metadata '{RECORD}' must be a JSON object with lists of names under 'trainable' and 'state', found {text[:80]!r}. "
             "Remove the entry, or write it again."

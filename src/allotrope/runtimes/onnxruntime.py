@@ -9,7 +9,10 @@ from allotrope.runtimes.contract import Runtime, Session
 
 
 class OnnxRuntime(Runtime):
-    """float32 files as they are, and int8 files that hold QuantizeLinear and DequantizeLinear."""
+    """float32 files as they are, and int8 files that hold QuantizeLinear and DequantizeLinear.
+
+    With the option `optimized=False` every node is computed as the file has it: what others are compared with.
+    """
 
     name = "onnxruntime"
     package = "onnxruntime"
@@ -18,6 +21,11 @@ class OnnxRuntime(Runtime):
     session_module = "allotrope.runtimes.onnxruntime_session"
 
     def open(self, path: Path, precision: str, threads: int | None = None, **options: Any) -> Session:
+        from onnxruntime import GraphOptimizationLevel
+
         from allotrope.runtimes.onnxruntime_session import Session as OnnxRuntimeSession
 
-        return OnnxRuntimeSession(path, precision, threads, **options)
+        class AsInTheFile(OnnxRuntimeSession):
+            level = GraphOptimizationLevel.ORT_DISABLE_ALL
+
+        return (OnnxRuntimeSession if options.pop("optimized", True) else AsInTheFile)(path, precision, threads, **options)

@@ -13,10 +13,13 @@ import onnxruntime
 class Session:
     """A loaded file. The precision is the file's own; `threads` are all cores where None."""
 
+    level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
+
     def __init__(self, path: str | Path, precision: str = "float32", threads: int | None = None) -> None:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads or 0
         options.log_severity_level = 3
+        options.graph_optimization_level = self.level
         # Threads that wait in a busy loop take the core that another program needs, and won nothing where it was measured.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         self._session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])

@@ -1,0 +1,69 @@
+"""What the outputs of runtimes are compared with: the reference where it can compute the file, else ONNX Runtime as the file has it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from allotrope.measure.process import PATIENCE, WorkerError, WorkerProcess
+
+REFERENCE_PATIENCE = 60.0
+"""Seconds that the reference may take: it is NumPy, and a large network takes minutes."""
+AGREES = 1e-2
+"""Largest difference, relative to the largest expected value, that is called agreement: bfloat16 keeps 8 bits."""
+
+
+@dataclass
+class Yardstick:
+    """Expected outputs, None until there are any, and whose they are, in words."""
+
+    outputs: list[np.ndarray] | None
+    line: str
+
+    def difference(self, outputs: list[np.ndarray], name: str) -> float:
+        """How far outputs are from what is expected; the first that come are expected where nothing else could compute the file."""
+        if self.outputs is None:
+            self.outputs, self.line = outputs, f"{self.line}; compared with {name}"
+        if len(outputs) != len(self.outputs):
+            return float("inf")
+        return max((difference(a, b) for a, b in zip(outputs, self.outputs, strict=True)), default=0.0)
+
+
+def yardstick(file: Path, inputs: str, threads: int, scratch: Path) -> Yardstick:
+    """The outputs for the inputs in a file of arrays by the first that can compute them."""
+    output = scratch / "expected.npz"
+    try:
+        with WorkerProcess(threads, REFERENCE_PATIENCE) as worker:
+            worker.ask("reference", path=str(file), inputs=inputs, output=str(output))
+        return Yardstick(read_arrays(output), "outputs compared with the float64 reference")
+    except WorkerError as error:
+        why = f"the reference cannot compute this file ({error})"
+    try:
+        with WorkerProcess(threads, PATIENCE) as worker:
+            opened = {"runtime": "onnxruntime", "path": str(file), "precision": "float32", "threads": threads}
+            worker.ask("open", **opened, inputs=inputs, whole=True, options={"optimized": False})
+            worker.ask("outputs", inputs=inputs, output=str(output))
+        return Yardstick(read_arrays(output), f"{why}: outputs compared with ONNX Runtime without optimizations")
+    except WorkerError:
+        return Yardstick(None, f"{why}, nor can ONNX Runtime without optimizations")
+
+
+def read_arrays(path: Path) -> list[np.ndarray]:
+    """The arrays in a file, in order."""
+    with np.load(path, allow_pickle=False) as file:
+        return [file[name] for name in file.files]
+
+
+def difference(found: np.ndarray, expected: np.ndarray) -> float:
+    """The largest difference relative to the largest expected value; infinite where shapes or texts differ or a number is missing."""
+    if found.shape != expected.shape or found.size == 0:
+        return 0.0 if found.shape == expected.shape else float("inf")
+    if "U" in (found.dtype.kind, expected.dtype.kind):
+        return 0.0 if np.array_equal(found, expected) else float("inf")
+    a, b = found.astype(np.float64), expected.astype(np.float64)
+    largest = np.abs(a - b).max() / max(np.abs(b).max(), 1e-30)
+    if np.isfinite(largest):
+        return float(largest)
+    return 0.0 if np.array_equal(a, b, equal_nan=True) else float("inf")
