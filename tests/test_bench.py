@@ -157,7 +157,7 @@ def labelled(path):
     names = {"classlabels_strings": ["cat", "dog"], "domain": "ai.onnx.ml"}
     numbers = {"coefficients": [0.1, 0.2, 0.3, 0.4], "intercepts": [0.0, 0.1], "post_transform": "SOFTMAX"}
     nodes = [
-        helper.make_node("CDist", ["x", "x"], ["g"], domain="com.microsoft", metric="euclidean"),
+        helper.make_node("Trilu", ["x"], ["g"], domain="com.microsoft"),
         helper.make_node("LinearClassifier", ["g"], ["label", "p"], **names, **numbers),
         helper.make_node("ZipMap", ["p"], ["table"], **names),
     ]

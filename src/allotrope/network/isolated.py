@@ -113,5 +113,5 @@ def isolated(operation: str, *arguments: bytes) -> bytes:
         raise ModelError("onnx crashed on it, or took too long: an attribute or shape in it is far out of range.")
     kind, content = reply
     if kind != b"ok":
-        raise ModelError(content.decode("utf-8", "replace"))
+        raise ModelError(" ".join(content.decode("utf-8", "replace").split()))
     return content

@@ -60,13 +60,20 @@ def _totals(network: Network, costs: Sequence[int | None]) -> str:
 
 def _shapes(network: Network) -> dict[str, Shape | None]:
     """Every shape by name, for a batch of one; None where a length is unknown."""
-    one = tuple(replace(x, shape=(1, *x.shape[1:])) if x.shape and not isinstance(x.shape[0], int) else x for x in network.inputs)
+    one = tuple(replace(x, shape=_single(x.shape)) if x.shape else x for x in network.inputs)
     graph = network.graph
     if one != network.inputs:
         outputs = tuple(Value(value.name, value.dtype, None) for value in network.outputs)
         graph = infer_shapes(replace(graph, inputs=one, outputs=outputs), network.weights)
     known = {value.name: _known(value.shape) for value in (*graph.values.values(), *graph.inputs, *graph.outputs)}
     return known | {name: array.shape for name, array in {**graph.constants, **network.weights}.items()}
+
+
+def _single(shape: tuple[Dimension, ...]) -> tuple[Dimension, ...]:
+    """The shape of one example: the first axis, where it is free, or the only free one is the batch."""
+    free = [axis for axis, length in enumerate(shape) if not isinstance(length, int)]
+    batch = free[0] if free[:1] == [0] or len(free) == 1 else None
+    return tuple(1 if axis == batch else length for axis, length in enumerate(shape))
 
 
 def _known(shape: tuple[Dimension, ...] | None) -> Shape | None:

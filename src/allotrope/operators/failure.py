@@ -53,7 +53,7 @@ def _cause(error: Exception) -> str:
     text = " ".join(str(error).split())
     text = text if len(text) <= _LONGEST else f"{text[:_LONGEST]} …"
     name = type(error).__name__
-    return f"{name}: {text}" if text else name
+    return f"{name}: {text.rstrip('.')}." if text else f"{name}."
 
 
 def _described(name: str, frame: Mapping[str, Any], p: Any) -> str:
