@@ -73,7 +73,7 @@ def bench(
     sizes = sorted(set(batch)) if has_free_batch(values) else [fixed_batch(values)]
     inputs = {size: random_inputs(values, size, {}) for size in sizes}
     pairs = [(one.name, precision) for one in found for precision in one.precisions if precision != "int8"]
-    rows, expected = _measure(Path(file), pairs, inputs, not _is_divisible(interface), threads or cores(), rounds)
+    rows, expected = _measure(Path(file), interface, pairs, inputs, threads or cores(), rounds)
     notes = [*lengths.lines, expected.line]
     how = {**measurement(threads or cores(), rounds), "batch": sizes, "lengths": dict(lengths.by_name)}
     return BenchTable({"file": str(file), "machine": machine(), "measurement": how, "notes": notes, "rows": rows})
@@ -86,14 +86,20 @@ def _is_divisible(interface: Declared) -> bool:
 
 
 def _measure(
-    file: Path, pairs: Sequence[tuple[str, str]], inputs: Mapping[int, Mapping[str, np.ndarray]], whole: bool, threads: int, rounds: int
+    file: Path,
+    interface: Declared,
+    pairs: Sequence[tuple[str, str]],
+    inputs: Mapping[int, Mapping[str, np.ndarray]],
+    threads: int,
+    rounds: int,
 ) -> tuple[list[dict[str, Any]], Yardstick]:
     with ExitStack() as stack:
         scratch = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         paths = {size: str(scratch / f"{size}.npz") for size in inputs}
         for size, arrays in inputs.items():
             np.savez(paths[size], **dict(zip(arrays, plain(arrays), strict=True)))  # type: ignore[arg-type]
-        expected = yardstick(file, paths[min(paths)], threads, scratch)
+        whole, names = not _is_divisible(interface), [value.name for value in interface.outputs]
+        expected = yardstick(file, names, paths[min(paths)], threads, scratch)
         workers = [stack.enter_context(WorkerProcess(threads, PATIENCE)) for _ in pairs]
         rows: list[dict[str, Any]] = [{"runtime": name, "precision": precision} for name, precision in pairs]
         for row, worker in zip(rows, workers, strict=True):
@@ -141,5 +147,12 @@ def _line(row: Mapping[str, Any]) -> str:
         return f"{start} {row['reason']}"
     cells = [(f"{found['median']:.3f} ({found['p90']:.3f})", found["per_second"]) for found in row["batches"].values()]
     figures = "".join(f"  {latency:>24} {per_second:>9,.0f}" for latency, per_second in cells)
-    note = "" if row["agrees"] else f"  outputs differ by {row['difference']:.1g} of the largest value"
-    return f"{start} {row['load_seconds']:>7.2f}{figures}{note}"
+    return f"{start} {row['load_seconds']:>7.2f}{figures}{_departure(row)}"
+
+
+def _departure(row: Mapping[str, Any]) -> str:
+    if row["agrees"]:
+        return ""
+    if row["difference"] == float("inf"):
+        return "  outputs are of other shapes or texts, or numbers are missing"
+    return f"  outputs differ by {row['difference']:.1g} of the largest value"

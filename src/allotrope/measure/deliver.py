@@ -55,9 +55,7 @@ def deliver(
     return Delivery({**best, "file": f"{FOLDER}/{FILE}"}, None)
 
 
-def predict_program(
-    row: dict[str, Any], file: str, image: tuple[int, int, int], value_range: tuple[float, float] | None = None
-) -> str:
+def predict_program(row: dict[str, Any], file: str, image: tuple[int, int, int], value_range: tuple[float, float] | None = None) -> str:
     """The text of predict.py for a candidate: the very session that was measured, and the very decoding that training saw.
 
     `image` is (height, width, channels).

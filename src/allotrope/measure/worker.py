@@ -16,6 +16,7 @@ from typing import Any, TextIO
 
 import numpy as np
 
+from allotrope.errors import UnsupportedError
 from allotrope.measure.machine import peak_memory
 from allotrope.measure.plain import plain
 from allotrope.telemetry import no_telemetry
@@ -66,11 +67,14 @@ class Worker:
         np.savez(output, *plain(self._session.run_whole(self._read(inputs))))
         return {}
 
-    def reference(self, path: str, inputs: str, output: str) -> dict[str, Any]:
-        """Writes what the float64 reference gives for the inputs."""
+    def reference(self, path: str, inputs: str, output: str, names: list[str]) -> dict[str, Any]:
+        """Writes what the float64 reference gives for the inputs, if it gives all outputs of these names."""
         from allotrope.network.read import load
 
-        np.savez(output, *plain(load(Path(path), repair=False).run(self._read(inputs))))
+        network = load(Path(path), repair=False)
+        if [value.name for value in network.outputs] != names:
+            raise UnsupportedError(f"of the outputs {', '.join(names)} it reads {', '.join(value.name for value in network.outputs)}")
+        np.savez(output, *plain(network.run(self._read(inputs))))
         return {}
 
     def time(self, inputs: str, warmup: int, least: int, seconds: float, whole: bool) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,12 +32,12 @@ class Yardstick:
         return max((difference(a, b) for a, b in zip(outputs, self.outputs, strict=True)), default=0.0)
 
 
-def yardstick(file: Path, inputs: str, threads: int, scratch: Path) -> Yardstick:
-    """The outputs for the inputs in a file of arrays by the first that can compute them."""
+def yardstick(file: Path, names: Sequence[str], inputs: str, threads: int, scratch: Path) -> Yardstick:
+    """The outputs of these names for the inputs in a file of arrays, by the first that can compute them."""
     output = scratch / "expected.npz"
     try:
         with WorkerProcess(threads, REFERENCE_PATIENCE) as worker:
-            worker.ask("reference", path=str(file), inputs=inputs, output=str(output))
+            worker.ask("reference", path=str(file), inputs=inputs, output=str(output), names=list(names))
         return Yardstick(read_arrays(output), "outputs compared with the float64 reference")
     except WorkerError as error:
         why = f"the reference cannot compute this file ({error})"
