@@ -201,7 +201,11 @@ def test_names_of_folds(name, fold):
             "'seg_pred' (4 pictures",
         ),
         (both("data/train", "data/test"), {"train": TWO, "test": TWO}, "train from 'train'"),
-        (both("a/b/train", "a/b/test"), {"train": TWO, "test": TWO}, "'splits'"),
+        (
+            both("a/b/train", "a/b/test"),
+            {"train": TWO, "test": TWO},
+            "read from 'a/b', which alone",
+        ),
         (
             both("train/images", "test/images"),
             {"train": TWO, "test": TWO},
@@ -235,7 +239,7 @@ def test_names_of_folds(name, fold):
         (
             [*both("train", "test"), "train/unlabelled*9"],
             {"train": TWO, "test": TWO},
-            "'train/unlabelled' (9 pictures, unlabelled by its name)",
+            "'train/unlabelled' (9 pictures, unlabelled by its name; rename it if it is a class)",
         ),
         (["cat", "dog", "unlabeled*9"], {"train": TWO}, "'unlabeled' (9 pictures"),
         (["labeled/cat", "labeled/dog", "unlabeled*9"], {"train": TWO}, "'unlabeled' (9 pictures"),
@@ -380,6 +384,13 @@ def test_what_can_be_read_in_two_ways_is_refused_and_each_reading_can_be_chosen(
 def test_what_cannot_be_learned_from_is_named(tmp_path, folders, words):
     message = error_of(tree(tmp_path, *folders))
     assert all(word in message for word in words)
+
+
+def test_what_a_layout_gives_is_what_the_error_says_of_it(tmp_path):
+    message = error_of(tree(tmp_path, "cat", "dog", "test*9", "unlabeled*5"))
+    assert "3 classes: cat 4, dog 4, test 9)" in message
+    counts, notes = read(tmp_path, "classes")
+    assert counts == {"train": {**TWO, "test": 9}} and "'unlabeled' (5 pictures" in notes
 
 
 def test_an_unknown_layout_is_a_wrong_usage(tmp_path):

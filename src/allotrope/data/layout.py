@@ -12,7 +12,8 @@ from allotrope.data.interpretations import Interpretation, Pictures, unwrapped
 from allotrope.data.plausible import plausible
 from allotrope.data.readers import LAYOUT_READERS, without_unlabelled
 from allotrope.data.split_names import split_name
-from allotrope.data.tree import Tree, scan
+from allotrope.data.text import shown
+from allotrope.data.tree import Folder, Tree, scan
 from allotrope.errors import DataError, unknown_name
 
 KINDS = ", ".join(FORMATS)
@@ -53,33 +54,39 @@ def understood(folder: Path, tree: Tree, asked: str) -> Layout:
     """The layout of a tree that was scanned. Raises: DataError as `find_layout`."""
     if not tree.root.folders:
         raise DataError(_nothing_found(folder, tree))
-    if asked == "auto":
-        _check_empty_splits(folder, tree)
-        chosen = _only_reading(folder, tree)
-    else:
-        chosen = LAYOUT_READERS[asked](unwrapped(tree.root))
-    _check_classes(folder, chosen)
-    return Layout(chosen.splits, tree.ignored, _notes(chosen, tree))
-
-
-def _only_reading(folder: Path, tree: Tree) -> Interpretation:
-    """The reading of the folders below those that add nothing, and beside those without labels."""
-    root = tree.root
-    reasons: dict[Path, str] = {}
-    while True:
-        root, unlabelled = without_unlabelled(unwrapped(root))
-        reasons |= unlabelled
-        if len(root.folders) != 1 or not root.folders[0].folders:
-            break
+    root, unlabelled = _labelled(tree.root)
     if not root.folders:
         raise DataError(
             f"{folder}: found only pictures without labels, by the names of their folders. "
             f"Expected {EXPECTED}."
         )
+    if asked == "auto":
+        _check_empty_splits(folder, tree)
+        chosen = _only_reading(folder, root)
+    else:
+        chosen = LAYOUT_READERS[asked](root)
+    _check_classes(folder, chosen)
+    chosen.reasons |= unlabelled
+    if root.path != tree.root.path:
+        inner = shown(root.path, tree.root.path)
+        chosen.remarks.append(f"read from '{inner}', which alone holds folders of pictures")
+    return Layout(chosen.splits, tree.ignored, _notes(chosen, tree))
+
+
+def _labelled(root: Folder) -> tuple[Folder, dict[Path, str]]:
+    """The folder below those that add nothing, without what is unlabelled by its name, and that."""
+    reasons: dict[Path, str] = {}
+    while True:
+        root, unlabelled = without_unlabelled(unwrapped(root))
+        reasons |= unlabelled
+        if len(root.folders) != 1 or not root.folders[0].folders:
+            return root, reasons
+
+
+def _only_reading(folder: Path, root: Folder) -> Interpretation:
     found = plausible(root)
     if len(found) > 1:
         raise DataError(_several_readings(folder, found))
-    found[0].reasons |= reasons
     return found[0]
 
 

@@ -25,7 +25,7 @@ from allotrope.data.text import shown
 from allotrope.data.tree import Folder
 from allotrope.errors import DataError
 
-UNLABELLED = "unlabelled by its name"
+UNLABELLED = "unlabelled by its name; rename it if it is a class"
 HELD_OUT = ("validation", "test")
 NO_CLASS = frozenset(("unknown", "none", "unlabeled", "unlabelled"))
 """Names besides `images` of a lone folder in a test, for loaders that demand one."""
