@@ -7,8 +7,11 @@ from dataclasses import asdict, replace
 import numpy as np
 
 from allotrope.measure.agreement.arrays import StepFiles, read_arrays
+from allotrope.measure.agreement.fitting import fitted
 from allotrope.measure.agreement.judge import Tolerance
+from allotrope.measure.agreement.options import Options
 from allotrope.measure.agreement.prepare import prepare
+from allotrope.measure.agreement.proving import with_slopes
 from allotrope.measure.agreement.recording import Recording
 from allotrope.measure.agreement.task import Task
 from allotrope.measure.agreement.worker import AgreementWorker
@@ -52,8 +55,29 @@ def task_of(made, folder, precision="float64"):
     return Task(str(file), precision, 4, {"n": 4}, 0, 0.05)
 
 
-def expectations(made, folder):
-    return prepare(task_of(made, folder, "float32"), TOLERANCES, 32, True, lambda line: None).expected
+OPTIONS = Options(
+    steps=STEPS,
+    batch=4,
+    lengths={"n": 4},
+    free=(),
+    values={},
+    seed=0,
+    learning_rate=0.05,
+    directions=32,
+    parting=1e-3,
+    threads=1,
+)
+
+
+def quiet(line):
+    """Says nothing."""
+
+
+def expectations(made, folder, tolerances=TOLERANCES):
+    """What the reference expects, slopes included."""
+    fit = fitted(task_of(made, folder, "float32"), {}, (), quiet)
+    prepared = prepare(fit, tolerances, True, quiet)
+    return with_slopes([], prepared, fit.hidden, OPTIONS, quiet)[0]
 
 
 def answers(framework, task, folder, shift=0):

@@ -15,7 +15,7 @@ from allotrope.measure.agreement import recording
 from allotrope.measure.agreement.arrays import read_arrays, write_arrays
 from allotrope.measure.agreement.comparer import compare_slopes
 from allotrope.measure.agreement.packing import INPUT, OUTPUT, pack, packed
-from allotrope.measure.agreement.probe import index_limits, moving_values, probed
+from allotrope.measure.agreement.probe import moving_values, probed
 from allotrope.measure.agreement.proof import COLUMNS, agreement
 from allotrope.measure.agreement.recording import steps_kept
 from allotrope.measure.agreement.slopes import slopes_of
@@ -120,13 +120,16 @@ def test_wrong_options_are_refused(file, options, message):
         allotrope.check(file, **{**QUICK, **options})
 
 
-def test_inputs_that_do_not_fit_are_refused_with_the_remedy():
+def test_lengths_that_fit_are_found_and_said_and_those_that_were_asked_for_stay(capsys):
     b = Builder()
-    b.output(b.add("Conv", [b.input("x", "float32", ("n", 1, "t")), b.weight("w", np.ones((1, 1, 5), np.float32))]), "y")
-    with pytest.raises(UsageError, match=r"x \[4, 1, 3\].*--dimensions"):
-        allotrope.check(b.network(), **QUICK)
-    found = allotrope.check(b.network(), frameworks=["pytorch"], precision=["float64"], dimensions=["t=6"], **{**QUICK, "steps": 0})
-    assert found.exit_code == 0, str(found)
+    kernel = b.weight("w", np.ones((1, 1, 5), np.float32))
+    b.output(b.add("Conv", [b.input("x", "float32", ("n", 1, "t")), kernel]), "y")
+    once = {**QUICK, "steps": 0, "frameworks": ["pytorch"], "precision": ["float64"]}
+    found = allotrope.check(b.network(), **{**once, "quiet": False})
+    assert found.exit_code == 0 and found.json["lengths"]["t"] == 6, str(found)
+    assert "lengths: t is 6, because 3 does not fit" in capsys.readouterr().out
+    with pytest.raises(UsageError, match=r"x \[4, 1, 4\].*--dimensions"):
+        allotrope.check(b.network(), dimensions=["t=4"], **once)
 
 
 # --- its parts
@@ -156,10 +159,6 @@ def test_every_value_that_inputs_or_weights_move_is_probed():
     b.output(b.add("Add", [b.add("Mul", [x, b.weight("w", np.ones(2, np.float32))], name="moved"), fixed]), "y")
     assert moving_values(b.network()) == ("moved", "y")
     assert [value.name for value in probed(b.network(), ("moved", "y")).outputs] == ["moved", "y"]
-
-
-def test_indices_stay_within_the_table():
-    assert index_limits(network()) == {"label": 5}
 
 
 def test_a_packed_network_computes_the_same():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -11,6 +11,7 @@ from cyclopts import Parameter
 
 from allotrope.errors import UsageError, unknown_name
 from allotrope.measure.agreement.proof import Proof
+from allotrope.network.graph import Value
 from allotrope.network.network import Network
 from allotrope.progress import display
 
@@ -24,8 +25,9 @@ def check(
     frameworks: Sequence[str] | None = None,
     precision: Sequence[str] = ("float64", "float32"),
     steps: int = 20,
-    batch: int = 8,
+    batch: int | None = None,
     dimensions: Sequence[str] = (),
+    values: Sequence[str] = (),
     seed: int = 0,
     learning_rate: float = 0.01,
     directions: int = 24,
@@ -50,8 +52,11 @@ def check(
         frameworks: which to compare; all by default.
         precision: float64, float32 or both.
         steps: training steps; 0 for none.
-        batch: the batch size, where the first dimension of the inputs is free.
-        dimensions: lengths of other free dimensions, such as sequence=128; by default 3, and 64 for the sides of pictures.
+        batch: the batch size, where the first dimension of the inputs is free; by default 8, or 4 or 2 where an example is large.
+            A batch of 1 is tried as well.
+        dimensions: lengths of other free dimensions, such as sequence=128; by default 3, and 64 for the sides of pictures, or what fits.
+        values: what random values inputs get, such as mask=padding or ids=0..99, where names and uses do not tell. There are:
+            normal, uniform, mask, padding, added-mask, positions, LOW..HIGH, lengths:N, NUMBER.
         seed: decides inputs, targets, directions and dropout.
         learning_rate: of the training.
         directions: finite differences are taken along at most so many, each of a few weights, and along half as many in training.
@@ -61,16 +66,19 @@ def check(
         slope_tolerance: the largest error of gradients against finite differences of the reference, in float64.
         float32_tolerance: the largest error of outputs, and of the first step's loss and state, in float32; ten times that for gradients.
         parting: the difference of float32 losses at which they are said to part; that is no departure.
-        threads: processor threads of each process; all cores by default.
+        threads: processor threads of each process; by default the cores are shared by processes side by side, at most four.
         quiet: show nothing while working.
 
     Raises: ModelError for a file that is broken, UnsupportedError for operators without a meaning, UsageError for options that do not fit.
     """
     from allotrope.frameworks import named
     from allotrope.measure.agreement.judge import Tolerance
-    from allotrope.measure.agreement.proving import Options, prove
+    from allotrope.measure.agreement.options import Options
+    from allotrope.measure.agreement.proving import prove
+    from allotrope.measure.inputs import batch_names, fitting_batch, parse_lengths
+    from allotrope.network.read import load
 
-    _check_numbers(steps=steps, batch=batch - 1, threads=(threads or 1) - 1, directions=directions - 2)
+    _check_numbers(steps=steps, batch=(batch or 1) - (batch is not None), threads=(threads or 1) - 1, directions=directions - 2)
     names, precisions = named(frameworks), _precisions(precision)
     weights_tolerance = 10 * loss_tolerance
     both = {
@@ -79,27 +87,61 @@ def check(
     }
     called = network.graph.name if isinstance(network, Network) else str(network)
     with display(quiet) as show, tempfile.TemporaryDirectory() as scratch:
-        file, lengths = _file(network, Path(scratch), batch, dimensions, show.say)
-        options = Options(steps, batch, lengths, seed, learning_rate, directions, parting, threads)
-        required = names if frameworks else ()
-        return prove(called, file, list(names), {name: both[name] for name in precisions}, options, list(required), show.say)
+        loaded = network if isinstance(network, Network) else load(network, report=show.say)
+        loaded.save(Path(scratch) / "network.onnx")
+        size = batch or fitting_batch(loaded.inputs)
+        asked = parse_lengths(dimensions, loaded.inputs)
+        lengths = {**_lengths(loaded.inputs, size), **asked}
+        free = [name for name in lengths if name not in asked and name not in batch_names(loaded.inputs)]
+        options = Options(
+            steps=steps,
+            batch=size,
+            lengths=lengths,
+            free=free,
+            values=_kinds(values),
+            seed=seed,
+            learning_rate=learning_rate,
+            directions=directions,
+            parting=parting,
+            threads=threads,
+        )
+        return prove(
+            called,
+            Path(scratch) / "network.onnx",
+            list(names),
+            {name: both[name] for name in precisions},
+            options,
+            list(names) if frameworks else [],
+            show.say,
+        )
 
 
-def _file(
-    network: str | Path | Network, scratch: Path, batch: int, dimensions: Sequence[str], say: Callable[[str], None]
-) -> tuple[Path, dict[str, int]]:
-    """The network in a file of our own, which every process reads, and the length of every free dimension."""
-    from allotrope.measure.inputs import parse_lengths
-    from allotrope.network.read import load
+def _lengths(inputs: Sequence[Value], batch: int) -> dict[str, int]:
+    """The usual length of every free dimension; a name such as `past + sequence` is that of both together."""
+    from allotrope.measure.inputs import named_lengths
 
-    loaded = network if isinstance(network, Network) else load(network, report=say)
-    loaded.save(scratch / "network.onnx")
-    lengths: dict[str, int] = {}
-    for shape in (value.shape or () for value in loaded.inputs):
+    lengths = named_lengths(inputs, batch, {})
+    for shape in (value.shape or () for value in inputs):
+        picture = len(shape) == 4
         for axis, length in enumerate(shape):
             if not isinstance(length, int) and (axis or length):
-                lengths.setdefault(length or "", batch if axis == 0 else SIDE if len(shape) == 4 and axis > 1 else LENGTH)
-    return scratch / "network.onnx", {**lengths, **parse_lengths(dimensions, loaded.inputs)}
+                lengths.setdefault(length or "", SIDE if picture and axis > 1 else LENGTH)
+    for name in lengths:
+        parts = [part.strip() for part in name.split("+")]
+        if len(parts) > 1:
+            lengths[name] = sum(int(p) if p.isdecimal() else lengths.get(p, LENGTH) for p in parts)
+    return lengths
+
+
+def _kinds(texts: Sequence[str]) -> dict[str, str]:
+    """Kinds of inputs by name, of texts such as `ids=0..99`. Raises: UsageError for one without a name."""
+    kinds = {}
+    for text in texts:
+        name, equals, kind = text.rpartition("=")
+        if not equals or not name:
+            raise UsageError(f"'{text}' is not an input and its kind of values, such as ids=0..99.")
+        kinds[name] = kind
+    return kinds
 
 
 def _precisions(precision: Sequence[str]) -> list[str]:

@@ -25,6 +25,10 @@ from allotrope.measure.agreement.task import Task
 
 TRAINED = ("losses", "weights", "state")
 """The parts of a judgement that are about all training steps."""
+EXACT = ("outputs", "training outputs", "first loss", "first state")
+"""The parts that the reference computes itself."""
+SINGLE = {part: f"{part}, batch 1" for part in ("outputs", "slopes", "gradients")}
+"""What the parts of a batch of 1 are called."""
 EVERYTHING: Mapping[str, int] = MappingProxyType({})
 """No precision in which only some steps are compared."""
 
@@ -49,8 +53,9 @@ class Tolerance:
 class Expectation:
     """What the reference says of one precision.
 
-    For float32, the noises are how far NumPy's own float32 is from its float64: of values, of values in training, and of the first
+    The noises are how far rounding may take what is computed in this precision: values, values in training, and the first
     step's state by name, with its loss under "". That of gradients is what float32's rounding of the weights does to float64's.
+    `single` is the same of a batch of 1, without training.
     """
 
     task: Task
@@ -63,6 +68,7 @@ class Expectation:
     training_noise: Mapping[str, float] = field(default_factory=dict)
     gradient_noise: Mapping[str, float] = field(default_factory=dict)
     first_noise: Mapping[str, float] = field(default_factory=dict)
+    single: Expectation | None = None
 
 
 @dataclass
@@ -94,7 +100,9 @@ def judge(recordings: Sequence[Recording], expected: Mapping[str, Expectation], 
     source = source_of(rows)
     for row in rows:
         if source is not None and row is not source:
-            _add_gradients(row, source.recording, expected[row.recording.precision])
+            expectation = expected[row.recording.precision]
+            _add_gradients(row, row.recording, source.recording, expectation)
+            _add_single_gradients(row, source.recording, expectation)
     for precision, expectation in expected.items():
         leader = leader_of(rows, precision)
         for row in _trained(rows, precision):
@@ -107,6 +115,16 @@ def source_of(rows: Sequence[Row]) -> Row | None:
     """The one to whose gradients the others are held."""
     sources = sorted((row for row in rows if row.recording.gradients is not None), key=lambda row: row.recording.precision != "float64")
     return _first_sound(sources, ("slopes",))
+
+
+def trusted_framework(rows: Sequence[Row]) -> str | None:
+    """The first framework whose float64 outputs, and first step where there is one, are the reference's."""
+    for row in rows:
+        exact = row.recording.precision == "float64" and not row.recording.failure
+        needed = {"outputs", "training outputs"} <= row.parts.keys()
+        if exact and needed and all(row.parts[part].agrees for part in EXACT if part in row.parts):
+            return row.recording.framework
+    return None
 
 
 def leader_of(rows: Sequence[Row], precision: str) -> Row | None:
@@ -133,6 +151,10 @@ def _against_reference(found: Recording, expected: Expectation) -> Row:
         row.add("training outputs", compare_outputs(nodes, found.training_outputs, wanted, tolerance.outputs, noise))
     if found.gradients is not None:
         row.add("slopes", compare_slopes(found.gradients, expected.slopes, tolerance.slopes))
+    if found.single is not None and expected.single is not None:
+        alone = _against_reference(found.single, expected.single)
+        for part, comparison in alone.parts.items():
+            row.add(SINGLE[part], comparison)
     if found.losses and expected.first is not None:
         _add_first_step(row, found, expected, expected.first)
     return row
@@ -159,15 +181,33 @@ def _gradients_of_step(task: Task, after: Arrays) -> dict[str, np.ndarray]:
     }
 
 
-def _add_gradients(row: Row, source: Recording, expected: Expectation) -> None:
+def _add_single_gradients(row: Row, source: Recording, expected: Expectation) -> None:
+    """Those of a batch of 1."""
+    mine = row.recording.single
+    if mine is not None and source.single is not None and expected.single is not None:
+        _add_gradients(row, mine, source.single, expected.single, SINGLE["gradients"])
+
+
+def _add_gradients(
+    row: Row,
+    mine: Recording,
+    source: Recording,
+    expected: Expectation,
+    part: str = "gradients",
+) -> None:
     """Gradients against those of `source`, which are rounded to the dtypes of what they are gradients of."""
-    found, network = row.recording.gradients, expected.task.network
+    found, network = mine.gradients, expected.task.network
     if found is None or source.gradients is None:
         return
-    dtypes = {name: array.dtype for name, array in network.weights.items()} | {value.name: value.dtype for value in network.inputs}
-    rounded = {name: array.astype(dtypes.get(name, array.dtype), copy=False) for name, array in source.gradients.items()}
-    comparison = compare_gradients(found, rounded, expected.tolerance.gradients, expected.gradient_noise)
-    row.add("gradients", comparison, f"{source.framework} {source.precision}")
+    dtypes = {name: array.dtype for name, array in network.weights.items()}
+    dtypes |= {value.name: value.dtype for value in network.inputs}
+    rounded = {
+        name: array.astype(dtypes.get(name, array.dtype), copy=False)
+        for name, array in source.gradients.items()
+    }
+    noise, tolerance = expected.gradient_noise, expected.tolerance.gradients
+    comparison = compare_gradients(found, rounded, tolerance, noise)
+    row.add(part, comparison, f"{source.framework} {source.precision}")
 
 
 def _add_training(row: Row, leader: Recording, expected: Expectation, settled: int | None) -> None:

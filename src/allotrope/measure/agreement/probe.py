@@ -27,13 +27,3 @@ def probed(network: Network, names: Sequence[str]) -> Network:
     outputs = tuple(known.get(name, Value(name, UNKNOWN, None)) for name in names)
     return Network(replace(network.graph, outputs=outputs), network.weights, network.trainable, network.metadata)
 
-
-def index_limits(network: Network) -> dict[str, int]:
-    """For each input that goes to a Gather as indices: the length of the axis that it chooses from, where that is known."""
-    shapes = {name: array.shape for name, array in {**network.graph.constants, **network.weights}.items()}
-    limits: dict[str, int] = {}
-    for node in network.graph.nodes:
-        if node.operator in ("Gather", "GatherElements") and len(shapes.get(node.inputs[0], ())) > 0:
-            length = shapes[node.inputs[0]][node.attributes.get("axis", 0)]
-            limits[node.inputs[1]] = min(length, limits.get(node.inputs[1], length))
-    return {value.name: limits[value.name] for value in network.inputs if value.name in limits}

@@ -16,6 +16,9 @@ COLUMNS = {
     "training outputs": "in training",
     "gradients": "gradients",
     "slopes": "slopes",
+    "outputs, batch 1": "batch 1",
+    "gradients, batch 1": "its grads",
+    "slopes, batch 1": "its slopes",
     "first loss": "first loss",
     "first state": "its state",
     "training slopes": "its slopes",
@@ -24,6 +27,15 @@ COLUMNS = {
     "state": "state",
 }
 """Each part of a judgement and the heading of its column."""
+
+LEADS = {
+    "gradients": "slopes",
+    "gradients, batch 1": "slopes, batch 1",
+    "losses": "first loss",
+    "weights": "first loss",
+    "state": "first loss",
+}
+"""For a part in which others are held to a framework: the part that this one has, if it is that framework."""
 
 LEFT_OUT = {"losses": "rounding alone decides"}
 """Why some things of a part were not compared, where it is not for want of finite differences."""
@@ -128,8 +140,8 @@ def _cell(row: Mapping[str, Any], part: str) -> str:
     if part in row["parts"]:
         found = row["parts"][part]
         return _number(found["error"]) + ("" if found["agrees"] else " !") if found["compared"] else "-"
-    leads = {"gradients": "slopes", "losses": "first loss", "weights": "first loss", "state": "first loss"}
-    return "first" if part in leads and leads[part] in row["parts"] and row["precision"] == "float64" else "-"
+    leads = part in LEADS and LEADS[part] in row["parts"] and row["precision"] == "float64"
+    return "first" if leads else "-"
 
 
 def _number(error: float | None) -> str:

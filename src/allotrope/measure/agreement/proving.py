@@ -4,35 +4,35 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 from allotrope.frameworks import missing
-from allotrope.measure.agreement.judge import Expectation, Row, Tolerance, judge, leader_of, partings, source_of
-from allotrope.measure.agreement.prepare import prepare
+from allotrope.measure.agreement.echoes import settled, with_gradient_noise
+from allotrope.measure.agreement.fitting import alone, fitted
+from allotrope.measure.agreement.judge import (
+    Expectation,
+    Tolerance,
+    judge,
+    partings,
+    trusted_framework,
+)
+from allotrope.measure.agreement.options import Options
+from allotrope.measure.agreement.prepare import Prepared, prepare
 from allotrope.measure.agreement.proof import Proof, agreement, missing_row, row_of
-from allotrope.measure.agreement.recording import Recording, record, steps_kept
-from allotrope.measure.agreement.settling import KINKED, NUDGE, gradient_noise, has_departed, settled_steps
+from allotrope.measure.agreement.recording import Recording, record, teller
+from allotrope.measure.agreement.slopes import Slope
+from allotrope.measure.agreement.sloping import Sloper
 from allotrope.measure.agreement.task import Task
-from allotrope.measure.machine import cores, machine
+from allotrope.measure.machine import machine
 
-ROOM = 256 * 2**20
-"""Bytes on disk that the weights of one framework's training may take; beyond that they are kept after fewer steps."""
+LARGE = 256 * 2**20
+"""Bytes of weights beyond which processes run one after the other: several would not fit into memory."""
 
-
-@dataclass(frozen=True)
-class Options:
-    """How a network is checked; `parting` is the difference of float32 losses that is reported, `lengths` are of free dimensions."""
-
-    steps: int
-    batch: int
-    lengths: Mapping[str, int]
-    seed: int
-    learning_rate: float
-    directions: int
-    parting: float
-    threads: int | None
+COMPILING = ("jax",)
+"""Frameworks that compile a whole network before they run it, for longer than others need for all."""
 
 
 def prove(
@@ -49,95 +49,144 @@ def prove(
     The file's folder takes what is recorded. Raises: UsageError, UnsupportedError, ModelError as `check` does.
     """
     began = time.perf_counter()
-    task = Task(str(file), "float32", options.batch, options.lengths, options.seed, options.learning_rate)
-    prepared = prepare(task, tolerances, options.directions, options.steps > 0, say)
+    prepared, hidden = _prepared(file, tolerances, options, say)
     reasons = {name: reason for name in names if (reason := missing(name)) is not None}
     there = [name for name in names if name not in reasons]
-    recordings = [_recorded(name, expected, options, file.parent, say) for expected in prepared.expected.values() for name in there]
-    judged = judge(recordings, prepared.expected)
-    settled = _settled(judged, prepared.expected, options, file.parent, say)
-    noisy = _with_gradient_noise(judged, prepared.expected, options, file.parent, say)
-    judged = judge(recordings, noisy, {precision: steps for precision, (steps, _) in settled.items()})
+    recordings = _recordings(there, prepared.expected, options, file.parent, say)
+    sloped, sources = with_slopes(recordings, prepared, hidden, options, say)
+    judged = judge(recordings, sloped)
+    certain = settled(judged, sloped, options, file.parent, say)
+    noisy = with_gradient_noise(judged, sloped, options, file.parent, say)
+    steps = {precision: steps for precision, (steps, _) in certain.items()}
+    judged = judge(recordings, noisy, steps)
     rows = [row_of(row) for name in there for row in judged if row.recording.framework == name]
     rows += [missing_row(name, reason) for name, reason in reasons.items()]
+    notes = [*prepared.notes, *sources, *_notes(recordings), *(note for _, note in certain.values())]
     return Proof(
         {
             "network": called,
             **_facts(prepared.expected),
-            **asdict(options),
+            **_asked(options, prepared.expected),
             "rows": rows,
             "partings": partings(judged, "float32", options.parting),
-            "notes": [*prepared.notes, *(note for _, note in settled.values())],
+            "notes": notes,
             "agrees": agreement(rows, named),
             "seconds": time.perf_counter() - began,
         }
     )
 
 
-def _recorded(name: str, expected: Expectation, options: Options, scratch: Path, say: Callable[[str], None]) -> Recording:
+def _asked(options: Options, expected: Mapping[str, Expectation]) -> dict[str, Any]:
+    """The options, with the lengths and kinds of inputs that they came to."""
+    task = next(iter(expected.values())).task
+    left = {name: value for name, value in asdict(options).items() if name != "free"}
+    return {**left, "lengths": dict(task.lengths), "values": dict(task.kinds)}
+
+
+def _prepared(
+    file: Path,
+    tolerances: Mapping[str, Tolerance],
+    options: Options,
+    say: Callable[[str], None],
+) -> tuple[Prepared, Mapping[str, int]]:
+    """What the reference expects, of a batch of 1 as well, and the rows of attention that see nothing."""
+    how = (options.batch, options.lengths, options.seed, options.learning_rate)
+    fit = fitted(Task(str(file), "float32", *how), options.values, options.free, say)
+    prepared = prepare(fit, tolerances, options.steps > 0, say)
+    single = alone(fit)
+    if single is None:
+        return prepared, fit.hidden
+    say("reference: a batch of 1")
+    singles = prepare(single, tolerances, False, lambda line: None).expected
+    expected = {
+        precision: replace(one, single=singles[precision])
+        for precision, one in prepared.expected.items()
+    }
+    return replace(prepared, expected=expected), fit.hidden
+
+
+def _recordings(
+    names: Sequence[str],
+    expected: Mapping[str, Expectation],
+    options: Options,
+    scratch: Path,
+    say: Callable[[str], None],
+) -> list[Recording]:
+    """What every framework answers in every precision, some side by side; those that compile longest begin."""
+    every = [(name, expectation) for expectation in expected.values() for name in names]
+    order = sorted(every, key=lambda pair: pair[0] not in COMPILING)
+    with ThreadPoolExecutor(_beside(expected, options)) as pool:
+        asked = {
+            (name, one.task.precision): pool.submit(_recorded, name, one, options, scratch, say)
+            for name, one in order
+        }
+        return [asked[name, one.task.precision].result() for name, one in every]
+
+
+def _beside(expected: Mapping[str, Expectation], options: Options) -> int:
+    """How many processes at once: one for large networks, of which all would not fit into memory."""
+    one = next(iter(expected.values()))
+    size = sum(array.nbytes for array in one.task.network.weights.values())
+    return options.beside if size <= LARGE else 1
+
+
+def _recorded(
+    name: str, expected: Expectation, options: Options, scratch: Path, say: Callable[[str], None]
+) -> Recording:
     """What one framework answers."""
-    task, tell = expected.task, _teller(name, expected, say)
+    task, tell = expected.task, teller(name, expected.task, say)
     steps = options.steps if expected.first else 0
-    found = record(name, task, steps, _kept(expected, options), options.threads or cores(), scratch / task.precision / name, tell)
+    folder = scratch / task.precision / name
+    single = None if expected.single is None else expected.single.task
+    kept = options.kept(expected.task)
+    found = record(name, task, steps, kept, options.own_threads, folder, tell, single=single)
     if found.failure:
         tell(f"failed: {found.failure}")
     return found
 
 
-def _kept(expected: Expectation, options: Options) -> list[int]:
-    """The steps after which weights are kept. In float32 only the first: later ones may part."""
-    size = sum(array.nbytes for array in expected.task.network.weights.values())
-    return steps_kept(options.steps, size, ROOM) if expected.task.precision == "float64" else [1]
-
-
-def _teller(name: str, expected: Expectation, say: Callable[[str], None]) -> Callable[[str], None]:
-    """Says whose each line is."""
-    return lambda line: say(f"{name} {expected.task.precision}: {line}")
-
-
-def _settled(
-    judged: Sequence[Row], expected: Mapping[str, Expectation], options: Options, scratch: Path, say: Callable[[str], None]
-) -> dict[str, tuple[int, str]]:
-    """For each precision in which a training departs, perhaps by rounding alone: how many steps can be compared, and why."""
-    found = {}
-    for precision, expectation in expected.items():
-        leader = leader_of(judged, precision)
-        if leader is None or not has_departed(judged, precision):
-            continue
-        name, tell = leader.recording.framework, _teller(leader.recording.framework, expectation, say)
-        tell(f"once more from weights moved by {NUDGE:.0e} of themselves, to see what rounding alone does")
-        task, folder = replace(expectation.task, nudge=NUDGE), scratch / precision / f"{name}-echo"
-        echo = record(name, task, options.steps, _kept(expectation, options), options.threads or cores(), folder, tell, ("training",))
-        steps = settled_steps(echo, leader.recording, expectation)
-        if not echo.failure and steps < options.steps:
-            found[precision] = (
-                steps,
-                (
-                    f"Trainings in {precision} are compared up to step {steps}: then rounding alone decides. {name} itself goes elsewhere "
-                    f"from weights {NUDGE:.0e} off. A lower --learning-rate or a larger --batch may keep them together longer."
-                ),
-            )
-    return found
-
-
-def _with_gradient_noise(
-    judged: Sequence[Row], expected: Mapping[str, Expectation], options: Options, scratch: Path, say: Callable[[str], None]
-) -> Mapping[str, Expectation]:
-    """The expectations, and where gradients depart in float32: with what its rounding alone does, which may lead over a kink."""
-    source = source_of(judged)
-    gradients = None if source is None else source.recording.gradients
-    if source is None or gradients is None or not has_departed(judged, "float32", ("gradients",)):
-        return expected
-    recording, own = source.recording, expected[source.recording.precision]
-    tell = _teller(recording.framework, own, say)
-    tell("gradients from weights moved by float32's rounding, to see whether a kink is near")
-    echoes = [
-        record(recording.framework, replace(own.task, nudge=part), 0, [], options.threads or cores(), folder, tell, ("gradients",))
-        for part in KINKED
-        for folder in [scratch / recording.precision / f"{recording.framework}-off-by-{part}"]
+def with_slopes(
+    recordings: Sequence[Recording],
+    prepared: Prepared,
+    hidden: Mapping[str, int],
+    options: Options,
+    say: Callable[[str], None],
+) -> tuple[dict[str, Expectation], list[str]]:
+    """The expectations with finite differences, and notes on who took them; none where rounding hides them."""
+    expected, wide = dict(prepared.expected), prepared.wide
+    if wide is None or hidden or not wide.outputs:
+        return expected, []
+    one = next(iter(expected.values()))
+    trusted = trusted_framework(judge(recordings, prepared.expected))
+    sloper = Sloper(trusted, prepared.seconds, options.own_threads, say)
+    jobs = {"slopes": (wide, "slopes", options.directions)}
+    if one.first is not None:
+        jobs["training"] = (wide, "training slopes", options.directions // 2)
+    if one.single is not None:
+        single = replace(one.single.task, precision="float64")
+        jobs["single"] = (single, "slopes", options.directions)
+    with ThreadPoolExecutor(_beside(expected, options)) as pool:
+        asked = {name: pool.submit(sloper.slopes, *job) for name, job in jobs.items()}
+        slopes = {name: job.result() for name, job in asked.items()}
+    by = {who for _, who in slopes.values()} - {"reference"}
+    notes = [
+        f"Finite differences are of {name}, whose float64 outputs are the reference's."
+        for name in sorted(by)
     ]
-    noise = gradient_noise([echo.gradients for echo in echoes if echo.gradients is not None], gradients)
-    return {**expected, "float32": replace(expected["float32"], gradient_noise=noise)}
+    return {precision: _sloped(one, slopes) for precision, one in expected.items()}, notes
+
+
+def _sloped(one: Expectation, slopes: Mapping[str, tuple[Sequence[Slope], str]]) -> Expectation:
+    first, single = one.first, one.single
+    if first is not None and one.task.precision == "float64":
+        first = replace(first, slopes=tuple(slopes["training"][0]))
+    if single is not None:
+        single = replace(single, slopes=slopes["single"][0])
+    return replace(one, slopes=slopes["slopes"][0], first=first, single=single)
+
+
+def _notes(recordings: Sequence[Recording]) -> list[str]:
+    return [f"{one.framework} {one.precision}: {note}" for one in recordings for note in one.notes]
 
 
 def _facts(expected: Mapping[str, Expectation]) -> dict[str, Any]:

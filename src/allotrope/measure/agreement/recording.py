@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -16,6 +17,9 @@ WORKER = "allotrope.measure.agreement.worker"
 
 PARTS = ("outputs", "gradients", "training")
 """What a framework is asked for."""
+
+LONG = 10.0
+"""Seconds of gradients beyond which they are not taken for a batch of 1 as well."""
 
 AT_ONCE = 20
 """Training steps between two lines of progress."""
@@ -35,6 +39,8 @@ class Recording:
     weights: Mapping[int, Arrays] = field(default_factory=dict)
     refused: dict[str, str] = field(default_factory=dict)
     failure: str | None = None
+    single: Recording | None = None
+    notes: list[str] = field(default_factory=list)
 
 
 def record(
@@ -46,25 +52,75 @@ def record(
     folder: Path,
     say: Callable[[str], None],
     parts: Collection[str] = PARTS,
+    single: Task | None = None,
 ) -> Recording:
-    """Has a fresh process do the task, all `parts` of it. `kept` are the training steps after which weights are kept, in `folder`."""
+    """Has a fresh process do the task, all `parts` of it. `kept` are the training steps after which weights are kept, in `folder`.
+
+    `single` is the same task with a batch of 1, of which outputs and gradients are recorded, too.
+    """
     found = Recording(framework, task.precision)
     folder.mkdir(parents=True)
     with WorkerProcess(threads, PATIENCE, WORKER) as worker:
         try:
             found.version = worker.ask("begin", framework=framework, task=asdict(task))["version"]
-            if "outputs" in parts:
-                say("outputs")
-                found.outputs = _arrays(found, worker, "outputs", "outputs", folder / "outputs.npz", training=False)
-                found.training_outputs = _arrays(found, worker, "training outputs", "outputs", folder / "training.npz", training=True)
-            if "gradients" in parts and task.network.trainable and task.outputs:
-                say("gradients")
-                found.gradients = _arrays(found, worker, "gradients", "gradients", folder / "gradients.npz")
+            seconds = _evaluate(found, worker, task, folder, say, parts)
+            if single is not None:
+                _add_single(found, worker, single, folder / "single", say, seconds)
             if "training" in parts and steps:
+                if single is not None:
+                    worker.ask("begin", framework=framework, task=asdict(task))
                 _train(found, worker, steps, kept, folder, say)
         except WorkerError as error:
             found.failure = str(error)
     return found
+
+
+def _evaluate(
+    found: Recording,
+    worker: WorkerProcess,
+    task: Task,
+    folder: Path,
+    say: Callable[[str], None],
+    parts: Collection[str] = PARTS,
+    training: bool = True,
+) -> float:
+    """Records outputs and gradients, and gives the seconds that these took."""
+    if "outputs" in parts:
+        say("outputs")
+        found.outputs = _arrays(
+            found, worker, "outputs", "outputs", folder / "outputs.npz", training=False
+        )
+        if training:
+            file = folder / "training.npz"
+            found.training_outputs = _arrays(
+                found, worker, "training outputs", "outputs", file, training=True
+            )
+    began = time.perf_counter()
+    if "gradients" in parts and task.network.trainable and task.outputs:
+        say("gradients")
+        found.gradients = _arrays(found, worker, "gradients", "gradients", folder / "gradients.npz")
+    return time.perf_counter() - began
+
+
+def _add_single(
+    found: Recording,
+    worker: WorkerProcess,
+    task: Task,
+    folder: Path,
+    say: Callable[[str], None],
+    seconds: float,
+) -> None:
+    """Records the batch of 1 as well, where gradients did not take long."""
+    if seconds > LONG:
+        note = f"a batch of 1 is left out: gradients took {seconds:.0f} s, most of them to compile"
+        found.notes.append(note)
+        return
+    folder.mkdir()
+    found.single = Recording(found.framework, found.precision)
+    worker.ask("begin", framework=found.framework, task=asdict(task))
+    _evaluate(
+        found.single, worker, task, folder, lambda line: say(f"{line}, batch 1"), training=False
+    )
 
 
 def _arrays(found: Recording, worker: WorkerProcess, part: str, command: str, file: Path, **arguments: Any) -> Arrays | None:
@@ -95,3 +151,8 @@ def steps_kept(steps: int, weight_bytes: int, room: int) -> list[int]:
     count = max(2, room // weight_bytes)
     ratio = steps ** (1 / (count - 1))
     return sorted({1, steps, *(round(ratio**power) for power in range(count))} & set(range(1, steps + 1)))
+
+
+def teller(name: str, task: Task, say: Callable[[str], None]) -> Callable[[str], None]:
+    """Says whose each line is."""
+    return lambda line: say(f"{name} {task.precision}: {line}")

@@ -6,7 +6,6 @@ import math
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 
@@ -15,6 +14,12 @@ from allotrope.progress import SECONDS_BETWEEN_LINES
 
 STEPS = (1e-5, 1e-6, 1e-7, 1e-8)
 """How far to move, in units of a weight's root mean square. Far is disturbed by curvature and by kinks, as of ReLU; near by rounding."""
+
+SURE = 1e-6
+"""The part of itself by which a slope may be uncertain for that no shorter step is tried: a tenth of what may be compared."""
+
+Function = Callable[[Mapping[str, np.ndarray]], float]
+"""Of some of the arrays by name; the others stay where they are."""
 
 
 @dataclass(frozen=True)
@@ -36,37 +41,62 @@ class Slope:
 
 
 def slopes_of(
-    function: Callable[[Mapping[str, np.ndarray]], float], arrays: Arrays, groups: int, seed: int, say: Callable[[str], None]
+    function: Function, arrays: Arrays, groups: int, seed: int, say: Callable[[str], None]
 ) -> tuple[Slope, ...]:
     """The slopes of `function` at `arrays`, each along a random direction of neighbouring ones, in at most `groups` groups."""
-    names = [name for name, array in arrays.items() if array.size]
-    count = min(groups, len(names))
-    parts = np.array_split(np.arange(len(names)), count) if count else []
-    found, said = [], time.monotonic()
-    for number, part in enumerate(parts, 1):
-        random = np.random.default_rng((seed, number))
-        directions = {names[i]: random.standard_normal(arrays[names[i]].shape) * _size(arrays[names[i]]) for i in part}
-        found.append(_slope(function, arrays, directions))
+    here = function({})
+    every, said = directions_of(arrays, groups, seed), time.monotonic()
+    found = []
+    for number, directions in enumerate(every, 1):
+        found.append(slope_along(function, arrays, directions, here))
         if time.monotonic() - said > SECONDS_BETWEEN_LINES:
             said = time.monotonic()
-            say(f"slope {number} of {len(parts)}")
+            say(f"slope {number} of {len(every)}")
     return tuple(found)
 
 
-def _slope(function: Callable[[Mapping[str, np.ndarray]], float], arrays: Arrays, directions: Arrays) -> Slope:
-    """Central differences over ever shorter steps; the two neighbours that are surest give the value."""
+def directions_of(arrays: Arrays, groups: int, seed: int) -> list[dict[str, np.ndarray]]:
+    """Random directions, each of some neighbouring arrays, at most `groups`."""
+    names = [name for name, array in arrays.items() if array.size]
+    count = min(groups, len(names))
+    every = []
+    for number, part in enumerate(np.array_split(np.arange(len(names)), count) if count else [], 1):
+        random = np.random.default_rng((seed, number))
+        chosen = {names[i]: arrays[names[i]] for i in part}
+        every.append({n: random.standard_normal(a.shape) * _size(a) for n, a in chosen.items()})
+    return every
 
-    def at(distance: float) -> float:
-        return function({name: arrays[name] + distance * direction for name, direction in directions.items()})
 
-    here, estimates = at(0.0), []
+def slope_along(
+    function: Function, arrays: Arrays, directions: Arrays, here: float
+) -> Slope:
+    """Central differences over ever shorter steps, until they settle; the two neighbours that are surest give the value.
+
+    `here` is the function's value at `arrays`.
+    """
+    estimates: list[tuple[float, float]] = []
+    best = (0.0, math.inf)
     for step in STEPS:
-        ahead, behind = at(step), at(-step)
+        ahead, behind = (moved(function, arrays, directions, x) for x in (step, -step))
         hidden = float(np.spacing(max(abs(ahead), abs(behind))))
-        estimates.append(((ahead - behind) / (2 * step), max(abs(ahead - 2 * here + behind), hidden) / (2 * step)))
-    pairs = [((far + near) / 2, max(abs(far - near), bend)) for (far, _), (near, bend) in pairwise(estimates)]
-    value, uncertainty = min(pairs, key=lambda pair: pair[1] if math.isfinite(pair[1]) else math.inf)
-    return Slope(directions, value, uncertainty)
+        bend = max(abs(ahead - 2 * here + behind), hidden) / (2 * step)
+        estimates.append(((ahead - behind) / (2 * step), bend))
+        if len(estimates) > 1:
+            best = min(best, _pair(*estimates[-2:]), key=lambda pair: pair[1])
+        if best[1] <= SURE * abs(best[0]):
+            break
+    return Slope(directions, *best)
+
+
+def moved(function: Function, arrays: Arrays, directions: Arrays, distance: float) -> float:
+    """The function at `arrays`, moved along `directions`."""
+    return function({n: arrays[n] + distance * way for n, way in directions.items()})
+
+
+def _pair(far: tuple[float, float], near: tuple[float, float]) -> tuple[float, float]:
+    """The mean of two estimates, and how unsure it is: how far they part, or how the function bends."""
+    unsure = max(abs(far[0] - near[0]), near[1])
+    return (far[0] + near[0]) / 2, unsure if math.isfinite(unsure) else math.inf
 
 
 def _size(array: np.ndarray) -> float:

@@ -17,7 +17,6 @@ from allotrope.errors import UnsupportedError
 from allotrope.frameworks.contract import TrainingPlan
 from allotrope.frameworks.widening import widened, widened_array
 from allotrope.measure.agreement.packing import pack, packed
-from allotrope.measure.agreement.probe import index_limits
 from allotrope.measure.inputs import random_inputs
 from allotrope.network.network import Network
 from allotrope.network.read import load
@@ -32,7 +31,8 @@ class Task:
 
     `batch` is the first dimension of inputs where it is free, `lengths` are the other free ones by name. `outputs` are the shapes
     of the float outputs, `scale` the root mean square of their values. `probes` are the inner values that are compared. `nudge` is the
-    part of itself by which each trainable weight begins off, up or down at random.
+    part of itself by which each trainable weight begins off, up or down at random. `kinds` are of the inputs that are not just
+    numbers, as `measure.kinds` writes them.
     """
 
     file: str
@@ -45,6 +45,7 @@ class Task:
     scale: float = 1.0
     probes: tuple[str, ...] = ()
     nudge: float = 0.0
+    kinds: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def dtype(self) -> np.dtype:
@@ -62,13 +63,9 @@ class Task:
         network = widened(self.declared) if self.precision == "float64" else self.declared
         return nudged(network, self.nudge, self.seed) if self.nudge else network
 
-    @cached_property
-    def _limits(self) -> dict[str, int]:
-        return index_limits(self.network)
-
     def inputs(self, step: int = 0) -> dict[str, np.ndarray]:
         """The network's inputs, other ones for each training step; the same numbers in every precision."""
-        made = random_inputs(self.declared.inputs, self.batch, self.lengths, (self.seed, step), self._limits)
+        made = random_inputs(self.declared.inputs, self.batch, self.lengths, (self.seed, step), self.kinds)
         return {name: widened_array(array) for name, array in made.items()} if self.precision == "float64" else made
 
     def output_gradients(self) -> dict[str, np.ndarray]:

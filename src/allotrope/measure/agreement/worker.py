@@ -13,7 +13,9 @@ from allotrope.frameworks import FRAMEWORKS
 from allotrope.frameworks import framework as find
 from allotrope.frameworks.contract import Trainer
 from allotrope.measure.agreement.arrays import StepFiles, write_arrays
+from allotrope.measure.agreement.objectives import framework_objective, places
 from allotrope.measure.agreement.probe import probed
+from allotrope.measure.agreement.slopes import directions_of, moved, slope_along
 from allotrope.measure.agreement.task import Task
 from allotrope.measure.machine import version
 from allotrope.measure.worker import serve
@@ -37,10 +39,12 @@ class AgreementWorker:
 
     def __init__(self) -> None:
         self._trainer: Trainer | None = None
+        self._sloped = ("", 0)
 
     def begin(self, framework: str, task: dict[str, Any]) -> dict[str, Any]:
         """Takes the task and imports the framework."""
         self._task, self._framework = Task(**task), find(framework)
+        self._trainer, self._sloped = None, ("", 0)
         found, engine = version(FRAMEWORKS[framework]), self._framework.engine
         return {"version": found if engine is None else f"{found} on {engine}"}
 
@@ -68,6 +72,19 @@ class AgreementWorker:
             if step in kept:
                 write_arrays(files.path(step), self._trainer.weights())
         return {"losses": losses}
+
+    @refusing
+    def slope(self, part: str, groups: int, number: int, far: float) -> dict[str, Any]:
+        """One slope of `part` by finite differences of this framework's own numbers, and the value `far` along its direction."""
+        if self._sloped != (part, groups):
+            self._sloped, self._places = (part, groups), places(self._task, part)
+            self._objective = framework_objective(self._task, part, self._framework)
+            self._directions = directions_of(self._places, groups, self._task.seed)
+            self._here = self._objective({})
+        directions = self._directions[number]
+        found = slope_along(self._objective, self._places, directions, self._here)
+        away = moved(self._objective, self._places, directions, far) if far else 0.0
+        return {"value": found.value, "uncertainty": found.uncertainty, "far": away}
 
 
 if __name__ == "__main__":

@@ -1,0 +1,101 @@
+"""The same task once more from weights that begin a little off: what rounding alone does to a training and to gradients."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from allotrope.measure.agreement.judge import SINGLE, Expectation, Row, leader_of, source_of
+from allotrope.measure.agreement.options import Options
+from allotrope.measure.agreement.recording import Recording, record, teller
+from allotrope.measure.agreement.settling import (
+    KINKED,
+    NUDGE,
+    gradient_noise,
+    has_departed,
+    settled_steps,
+)
+
+
+def settled(
+    judged: Sequence[Row],
+    expected: Mapping[str, Expectation],
+    options: Options,
+    scratch: Path,
+    say: Callable[[str], None],
+) -> dict[str, tuple[int, str]]:
+    """For each precision in which a training departs, perhaps by rounding alone: how many steps can be compared, and why."""
+    certain = {}
+    for precision, expectation in expected.items():
+        leader = leader_of(judged, precision)
+        if leader is None or not has_departed(judged, precision):
+            continue
+        name, task = leader.recording.framework, replace(expectation.task, nudge=NUDGE)
+        tell = teller(name, task, say)
+        tell(f"once more from weights moved by {NUDGE:.0e} of themselves, to see what rounding alone does")
+        folder, kept = scratch / precision / f"{name}-echo", options.kept(task)
+        echo = record(
+            name, task, options.steps, kept, options.own_threads, folder, tell, ("training",)
+        )
+        steps = settled_steps(echo, leader.recording, expectation)
+        if not echo.failure and steps < options.steps:
+            certain[precision] = (steps, _note(precision, steps, name))
+    return certain
+
+
+def _note(precision: str, steps: int, name: str) -> str:
+    return (
+        f"Trainings in {precision} are compared up to step {steps}: then rounding alone decides. "
+        f"{name} itself goes elsewhere from weights {NUDGE:.0e} off. "
+        "A lower --learning-rate or a larger --batch may keep them together longer."
+    )
+
+
+def with_gradient_noise(
+    judged: Sequence[Row],
+    expected: Mapping[str, Expectation],
+    options: Options,
+    scratch: Path,
+    say: Callable[[str], None],
+) -> Mapping[str, Expectation]:
+    """The expectations, and where gradients depart in float32: with what its rounding alone does, which may lead over a kink."""
+    source, parts = source_of(judged), ("gradients", SINGLE["gradients"])
+    if source is None or source.recording.gradients is None:
+        return expected
+    if not has_departed(judged, "float32", parts):
+        return expected
+    recording = source.recording
+    own, name = expected[recording.precision], recording.framework
+    tell = teller(name, own.task, say)
+    tell("gradients from weights moved by float32's rounding, to see whether a kink is near")
+    echoes = [
+        _gradients(name, own, part, options, scratch / recording.precision / f"{name}-off-by-{part}", tell)
+        for part in KINKED
+    ]
+    narrow = replace(expected["float32"], gradient_noise=_noise_of(echoes, recording))
+    alone = [echo.single for echo in echoes if echo.single is not None]
+    if narrow.single is not None and recording.single is not None and alone:
+        noise = _noise_of(alone, recording.single)
+        narrow = replace(narrow, single=replace(narrow.single, gradient_noise=noise))
+    return {**expected, "float32": narrow}
+
+
+def _gradients(
+    name: str,
+    expected: Expectation,
+    part: float,
+    options: Options,
+    folder: Path,
+    tell: Callable[[str], None],
+) -> Recording:
+    """From weights moved by a part of themselves."""
+    task, single = replace(expected.task, nudge=part), None
+    if expected.single is not None:
+        single = replace(expected.single.task, nudge=part)
+    return record(name, task, 0, [], options.own_threads, folder, tell, ("gradients",), single)
+
+
+def _noise_of(echoes: Sequence[Recording], recording: Recording) -> dict[str, float]:
+    moved = [echo.gradients for echo in echoes if echo.gradients is not None]
+    return gradient_noise(moved, recording.gradients or {})

@@ -1,0 +1,175 @@
+"""Lengths and kinds of values that a network can take, found by trying, and said: what is random must still make sense."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from allotrope.errors import AllotropeError, ModelError, UsageError
+from allotrope.measure.agreement.oracle import values
+from allotrope.measure.agreement.probe import moving_values
+from allotrope.measure.agreement.task import Task
+from allotrope.measure.agreement.visible import hidden_rows
+from allotrope.measure.inputs import batch_names
+from allotrope.measure.kinds import check_kind, described
+from allotrope.measure.roles import Role, roles
+from allotrope.network.network import Network
+
+LENGTHS = (6, 1, 2, 4, 8, 16, 32, 64, 128, 224, 256, 512)
+"""Lengths that are tried where the usual one does not fit; the first is a past and a present together."""
+
+MASKS = ("mask", "padding", "1", "0")
+"""What a mask may be instead of what its name and use say."""
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A task that runs, all that its nodes compute, and the rows of attention that even so see nothing."""
+
+    task: Task
+    values: Mapping[str, np.ndarray]
+    hidden: Mapping[str, int]
+
+
+def fitted(
+    task: Task, asked: Mapping[str, str], free: Sequence[str], say: Callable[[str], None]
+) -> Fitted:
+    """The task with kinds of inputs, those that are `asked` and what roles say of the others.
+
+    Where it cannot run, other lengths of the dimensions `free` are tried; where masks hide whole rows, or nothing finite
+    comes out, other kinds. What was taken for what is said.
+
+    Raises: UsageError where no lengths fit, and for a kind that is asked for an input that is not there.
+    """
+    _check_asked(task.network, asked)
+    best = _running(task, asked, free)
+    if best.task.lengths != task.lengths:
+        say(_lengths_line(task.lengths, best.task.lengths))
+    recognized = _roles(best.task)
+    best = _improved(best, recognized, asked)
+    for name, kind in best.task.kinds.items():
+        if name not in asked:
+            say(_line(name, kind, recognized.get(name)))
+    for name, count in best.hidden.items():
+        say(f"{count} rows of '{name}' see nothing: slopes are left out, which rounding hides there")
+    return best
+
+
+def alone(fit: Fitted) -> Fitted | None:
+    """The same with a batch of 1; None where the batch is not free, is 1, or the network takes no 1."""
+    task = fit.task
+    names = batch_names(task.declared.inputs)
+    if task.batch == 1 or not names:
+        return None
+    lengths = {**task.lengths, **{name: 1 for name in names if name}}
+    one = replace(task, batch=1, lengths=lengths)
+    before, after = _roles(task), _roles(one)
+    kinds = {
+        name: after[name].kind if name in before and before[name].kind == kind else kind
+        for name, kind in task.kinds.items()
+    }
+    try:
+        return _run(replace(one, kinds=kinds))
+    except (ModelError, UsageError, ValueError, IndexError):
+        return None
+
+
+def _check_asked(network: Network, asked: Mapping[str, str]) -> None:
+    names = [value.name for value in network.inputs]
+    for name, kind in asked.items():
+        if name not in names:
+            raise UsageError(f"'{name}' is no input. There are: {', '.join(names) or 'none'}.")
+        check_kind(kind)
+
+
+def _roles(task: Task) -> dict[str, Role]:
+    return roles(task.declared, task.lengths)
+
+
+def _running(task: Task, asked: Mapping[str, str], free: Sequence[str]) -> Fitted:
+    """The task with the first lengths with which it runs. Raises: UsageError."""
+    reason: Exception | None = None
+    for lengths in _lengths(task.lengths, free):
+        tried = replace(task, lengths=lengths)
+        kinds = {name: role.kind for name, role in _roles(tried).items()} | dict(asked)
+        try:
+            return _run(replace(tried, kinds=kinds))
+        except (ModelError, UsageError, ValueError, IndexError) as error:
+            reason = reason or error
+    assert reason is not None
+    raise _misfit(task, reason) from reason
+
+
+def _run(task: Task) -> Fitted:
+    computed = values(task.network, moving_values(task.network), task.inputs())
+    return Fitted(task, computed, hidden_rows(task.network, computed))
+
+
+def _lengths(usual: Mapping[str, int], free: Sequence[str]) -> Iterator[dict[str, int]]:
+    """The usual lengths, then those with one that differs, then those with all alike."""
+    yield dict(usual)
+    for length in LENGTHS if free else ():
+        yield from ({**usual, name: length} for name in free if usual[name] != length)
+    for length in LENGTHS if len(free) > 1 else ():
+        yield {**usual, **dict.fromkeys(free, length)}
+
+
+def _misfit(task: Task, reason: Exception) -> AllotropeError:
+    try:
+        shapes = {name: list(array.shape) for name, array in task.inputs().items()}
+    except AllotropeError as error:
+        return error
+    text = ", ".join(f"{name} {shape}" for name, shape in shapes.items())
+    return UsageError(
+        f"the reference cannot compute the network with inputs of the shapes {text}: {reason} "
+        "Where lengths are free, say which it takes with --dimensions (such as height=64) and --batch; "
+        "what values inputs get, with --values (such as ids=0..99)."
+    )
+
+
+def _improved(best: Fitted, recognized: Mapping[str, Role], asked: Mapping[str, str]) -> Fitted:
+    """Other kinds for the inputs that are not asked for, one after the other, for as long as something is hidden or not finite."""
+    for value in best.task.declared.inputs:
+        for kind in _others(value.dtype, recognized.get(value.name)):
+            if not any(_faults(best)) or value.name in asked:
+                break
+            tried = replace(best.task, kinds={**best.task.kinds, value.name: kind})
+            try:
+                other = _run(tried)
+            except (ModelError, UsageError, ValueError, IndexError):
+                continue
+            best = min(best, other, key=_faults)
+    return best
+
+
+def _others(dtype: np.dtype, role: Role | None) -> Sequence[str]:
+    """The kinds that an input may have instead."""
+    if role is not None and role.what.startswith("a mask"):
+        return (*MASKS, "added-mask") if dtype.kind == "f" else MASKS
+    return ("uniform",) if role is None and dtype.kind == "f" else ()
+
+
+def _faults(run: Fitted) -> tuple[int, int]:
+    """How many elements of the outputs are not finite, and how many rows see nothing."""
+    floats = [run.values.get(value.name) for value in run.task.network.outputs]
+    wrong = sum(int((~np.isfinite(y)).sum()) for y in floats if y is not None and y.dtype.kind == "f")
+    return wrong, sum(run.hidden.values())
+
+
+def _line(name: str, kind: str, role: Role | None) -> str:
+    if role is None:
+        taken = f"{described(kind)}: with others nothing finite comes out"
+    elif role.kind == kind:
+        taken = f"{role.what}, for {role.because}: {described(kind)}"
+    else:
+        taken = f"{role.what}: {described(kind)}, for other values hide whole rows"
+    return f"input '{name}' is {taken} (another: --values {name}=...)"
+
+
+def _lengths_line(usual: Mapping[str, int], lengths: Mapping[str, int]) -> str:
+    moved = {name: length for name, length in lengths.items() if usual[name] != length}
+    text = ", ".join(f"{name or 'unnamed'} is {length}" for name, length in moved.items())
+    was = ", ".join(str(usual[name]) for name in moved)
+    return f"lengths: {text}, because {was} does not fit (another: --dimensions)"

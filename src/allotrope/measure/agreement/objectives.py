@@ -1,0 +1,95 @@
+"""The functions of weights and inputs whose slopes are taken, and what computes them: the reference, or a framework."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+import numpy as np
+
+from allotrope.config import Settings
+from allotrope.frameworks.contract import Framework
+from allotrope.measure.agreement.arrays import Arrays
+from allotrope.measure.agreement.oracle import Oracle, first_loss
+from allotrope.measure.agreement.task import Task
+from allotrope.network.graph import Value
+from allotrope.network.network import Network
+from allotrope.operators.interpret import Context
+
+Objective = Callable[[Mapping[str, np.ndarray]], float]
+"""A function of some of its arrays by name; the others stay what they are."""
+
+PARTS = ("slopes", "training slopes")
+"""Slopes of the outputs' weighted sum, and of the first training step's loss."""
+
+
+def places(task: Task, part: str) -> dict[str, np.ndarray]:
+    """The arrays by which slopes are taken: trainable weights, and for outputs the float inputs too."""
+    network = task.network if part == "slopes" else task.trained
+    arrays = {n: array for n, array in network.weights.items() if n in network.trainable}
+    if part == "slopes":
+        arrays |= {n: array for n, array in task.inputs().items() if array.dtype == np.float64}
+    return arrays
+
+
+def reference_objective(task: Task, part: str) -> Objective:
+    """The function of `part`, computed by NumPy."""
+    if part == "training slopes":
+        return _reference_loss(task)
+    oracle, inputs, seeds = Oracle(task.network), task.inputs(), task.output_gradients()
+
+    def weighted(moved: Mapping[str, np.ndarray]) -> float:
+        weights = {name: array for name, array in moved.items() if name not in inputs}
+        arrays = {name: moved.get(name, array) for name, array in inputs.items()}
+        return _weighted(oracle.outputs(arrays, weights), seeds)
+
+    return weighted
+
+
+def _reference_loss(task: Task) -> Objective:
+    oracle, seed = Oracle(task.trained), task.plan.seed
+
+    def loss(moved: Mapping[str, np.ndarray]) -> float:
+        context = Context(training=True, seed=seed, step=1)  # each computation leaves its state in its own
+        return first_loss(task, oracle, moved, context)
+
+    return loss
+
+
+def framework_objective(task: Task, part: str, framework: Framework) -> Objective:
+    """The same function, computed by a framework."""
+    if part == "training slopes":
+        return _framework_loss(task, framework)
+    network, seeds = opened(task.network), task.output_gradients()
+    arrays = {**task.inputs(), **places(task, part)}
+
+    def weighted(moved: Mapping[str, np.ndarray]) -> float:
+        return _weighted(framework.run(network, {**arrays, **moved}), seeds)
+
+    return weighted
+
+
+def _framework_loss(task: Task, framework: Framework) -> Objective:
+    """The loss that a trainer gives for its first step, from weights that are put in before."""
+    trainer = framework.trainer(task.trained, task.plan, Settings())
+    state, batch = trainer.state(), task.batch_of(1)
+
+    def loss(moved: Mapping[str, np.ndarray]) -> float:
+        weights = {f"weights/{name}": array for name, array in moved.items()}
+        trainer.load_state({**state, **weights})
+        return float(trainer.step(*batch, 0.0, 1))
+
+    return loss
+
+
+def opened(network: Network) -> Network:
+    """The network with its trainable weights as inputs, so that other weights need no other program."""
+    weights = {name: network.weights[name] for name in sorted(network.trainable)}
+    inputs = tuple(Value(name, array.dtype, array.shape) for name, array in weights.items())
+    graph = replace(network.graph, inputs=(*network.graph.inputs, *inputs))
+    state = {name: array for name, array in network.weights.items() if name not in weights}
+    return Network(graph, state, frozenset(), network.metadata)
+
+
+def _weighted(outputs: Arrays, seeds: Arrays) -> float:
+    return float(sum((outputs[name] * seed).sum() for name, seed in seeds.items()))

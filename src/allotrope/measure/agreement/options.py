@@ -1,0 +1,51 @@
+"""How a network is checked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from allotrope.measure.agreement.recording import steps_kept
+from allotrope.measure.agreement.task import Task
+from allotrope.measure.machine import cores
+
+MOST = 4
+"""Processes that run side by side at the most: each has a framework, the network and all that its nodes compute in memory."""
+
+ROOM = 256 * 2**20
+"""Bytes on disk that the weights of one framework's training may take; beyond that they are kept after fewer steps."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """How a network is checked; `parting` is the difference of float32 losses that is reported.
+
+    `lengths` are of free dimensions, of which `free` may be others where these do not fit. `values` are kinds of inputs that
+    were asked for.
+    """
+
+    steps: int
+    batch: int
+    lengths: Mapping[str, int]
+    free: Sequence[str]
+    values: Mapping[str, str]
+    seed: int
+    learning_rate: float
+    directions: int
+    parting: float
+    threads: int | None
+
+    @property
+    def beside(self) -> int:
+        """How many processes run side by side: each has its threads, and imports and compiles on one."""
+        return max(1, min(MOST, cores() // (self.threads or 1)))
+
+    @property
+    def own_threads(self) -> int:
+        """The threads of each process."""
+        return self.threads or max(1, cores() // self.beside)
+
+    def kept(self, task: Task) -> list[int]:
+        """The steps after which weights are kept. In float32 only the first: later ones may part."""
+        size = sum(array.nbytes for array in task.network.weights.values())
+        return steps_kept(self.steps, size, ROOM) if task.precision == "float64" else [1]

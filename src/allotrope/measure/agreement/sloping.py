@@ -1,0 +1,82 @@
+"""Who takes the finite differences: the reference, or where that takes long, a framework whose outputs are the reference's."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+
+from allotrope.measure.agreement.objectives import places, reference_objective
+from allotrope.measure.agreement.recording import WORKER
+from allotrope.measure.agreement.slopes import Slope, directions_of, moved, slopes_of
+from allotrope.measure.agreement.task import Task
+from allotrope.measure.process import PATIENCE, WorkerError, WorkerProcess
+from allotrope.progress import SECONDS_BETWEEN_LINES
+
+LONG = 10.0
+"""Seconds of NumPy that are worth another process."""
+
+PASSES = 5
+"""How often a network is run for a slope that settles at once."""
+
+FAR = 1e-2
+"""How far from its weights a network is run, by the reference too, before a framework is trusted with differences."""
+
+SAME = 1e-8
+"""How well the two must agree there."""
+
+
+@dataclass(frozen=True)
+class Sloper:
+    """What slopes are taken with: `trusted` is a framework that computes as the reference does, `seconds` one pass of this."""
+
+    trusted: str | None
+    seconds: float
+    threads: int
+    say: Callable[[str], None]
+
+    def slopes(self, task: Task, part: str, groups: int) -> tuple[tuple[Slope, ...], str]:
+        """The slopes of `part`, an item of `objectives.PARTS`, and who took them."""
+        count = min(groups, len(places(task, part)))
+        seconds = count * PASSES * self.seconds
+        if self.trusted is not None and seconds > LONG:
+            self.say(f"{self.trusted}: {count} {part}; the reference would take about {seconds:.0f} s")
+            try:
+                return self._by_framework(self.trusted, task, part, groups), self.trusted
+            except WorkerError as error:
+                self.say(f"{self.trusted} takes no {part}: {error}")
+        about = f", about {seconds:.0f} s" if seconds > 1 else ""
+        self.say(f"reference: {count} {part}{about}")
+        objective, arrays = reference_objective(task, part), places(task, part)
+        return slopes_of(objective, arrays, groups, task.seed, self._reference), "reference"
+
+    def _reference(self, line: str) -> None:
+        self.say(f"reference: {line}")
+
+    def _by_framework(self, name: str, task: Task, part: str, groups: int) -> tuple[Slope, ...]:
+        """Raises: WorkerError where the framework fails, or is not the reference's equal at another place."""
+        every = directions_of(places(task, part), groups, task.seed)
+        found, said = [], time.monotonic()
+        with WorkerProcess(self.threads, PATIENCE, WORKER) as worker:
+            worker.ask("begin", framework=name, task=asdict(task))
+            for number, directions in enumerate(every):
+                asked = {"part": part, "groups": groups, "number": number, "far": FAR * (number == 0)}
+                answer = worker.ask("slope", **asked)
+                if "refused" in answer:
+                    raise WorkerError(answer["refused"])
+                if number == 0:
+                    _check_equal(task, part, directions, answer["far"])
+                found.append(Slope(directions, answer["value"], answer["uncertainty"]))
+                if time.monotonic() - said > SECONDS_BETWEEN_LINES:
+                    said = time.monotonic()
+                    self.say(f"{name}: slope {number + 1} of {len(every)}")
+        return tuple(found)
+
+
+def _check_equal(task: Task, part: str, directions: dict, far: float) -> None:
+    """Raises: WorkerError where the reference has another value at the far place."""
+    expected = moved(reference_objective(task, part), places(task, part), directions, FAR)
+    alike = math.isclose(far, expected, rel_tol=SAME) or (math.isnan(far) and math.isnan(expected))
+    if not alike:
+        raise WorkerError(f"away from the weights it has {far:.9g}, the reference {expected:.9g}")
