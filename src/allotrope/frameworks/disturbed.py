@@ -1,10 +1,10 @@
 """How far rounding may take the sums of a kernel: NumPy's primitives, with every sum disturbed as if its terms were added in a row.
 
 NumPy adds in pairs, so its own error says nothing of a kernel that adds one number after the other. Of n terms t so added,
-with s their sum, the error is about u √n √(s² + Σt²), u being half of the dtype's epsilon: the roundings of partial sums,
+with s their sum, the error is about ε √n √(s² + Σt²), ε being the dtype's epsilon: the roundings of partial sums,
 taken as random, of sums that drift as well as of those that wander (after Higham & Mary 2019, "A new approach to
 probabilistic rounding error analysis"). It grows on its way through the network as any error does. The worst case,
-n u Σ|t|, is met by no kernel in use and would hide wrong answers.
+n ε Σ|t|, is met by no kernel in use and would hide wrong answers.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class DisturbedPrimitives(ReferencePrimitives):
         """`y`, a sum of `count` terms of which `squares` are summed, disturbed."""
         if y.dtype.kind not in FLOATS or not y.size:
             return y
-        unit = float(ml_dtypes.finfo(y.dtype).eps) / 2
+        unit = float(ml_dtypes.finfo(y.dtype).eps)
         wide = y.astype(np.float64)
         with np.errstate(all="ignore"):
             size = unit * math.sqrt(count) * np.sqrt(wide**2 + squares)
