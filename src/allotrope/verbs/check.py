@@ -78,7 +78,7 @@ def check(
     from allotrope.measure.inputs import batch_names, fitting_batch, parse_lengths
     from allotrope.network.read import load
 
-    _check_numbers(steps=steps, batch=(batch or 1) - (batch is not None), threads=(threads or 1) - 1, directions=directions - 2)
+    _check_numbers(steps=steps, batch=(1 if batch is None else batch) - 1, threads=(threads or 1) - 1, directions=directions - 2)
     names, precisions = named(frameworks), _precisions(precision)
     weights_tolerance = 10 * loss_tolerance
     both = {

@@ -44,7 +44,7 @@ def slopes_of(
     function: Function, arrays: Arrays, groups: int, seed: int, say: Callable[[str], None]
 ) -> tuple[Slope, ...]:
     """The slopes of `function` at `arrays`, each along a random direction of neighbouring ones, in at most `groups` groups."""
-    here = function({})
+    here = function(arrays)
     every, said = directions_of(arrays, groups, seed), time.monotonic()
     found = []
     for number, directions in enumerate(every, 1):

@@ -80,7 +80,7 @@ class AgreementWorker:
             self._sloped, self._places = (part, groups), places(self._task, part)
             self._objective = framework_objective(self._task, part, self._framework)
             self._directions = directions_of(self._places, groups, self._task.seed)
-            self._here = self._objective({})
+            self._here = self._objective(self._places)
         directions = self._directions[number]
         found = slope_along(self._objective, self._places, directions, self._here)
         away = moved(self._objective, self._places, directions, far) if far else 0.0
