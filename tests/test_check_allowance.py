@@ -17,7 +17,6 @@ from allotrope.measure.agreement.prepare import prepare
 from allotrope.measure.agreement.task import Task
 from allotrope.network.build import Builder
 
-
 LANES = 8
 """Rows that a vector unit adds at once, float32 in 256 bits."""
 
