@@ -72,6 +72,7 @@ def check(
     Raises: ModelError for a file that is broken, UnsupportedError for operators without a meaning, UsageError for options that do not fit.
     """
     from allotrope.frameworks import named
+    from allotrope.frameworks.widening import SINGLE
     from allotrope.measure.agreement.judge import Tolerance
     from allotrope.measure.agreement.options import Options
     from allotrope.measure.agreement.proving import prove
@@ -88,6 +89,9 @@ def check(
     called = network.graph.name if isinstance(network, Network) else str(network)
     with display(quiet) as show, tempfile.TemporaryDirectory() as scratch:
         loaded = network if isinstance(network, Network) else load(network, report=show.say)
+        if SINGLE.concerns(loaded):
+            show.say("float16 and bfloat16 are computed as float32: how they round is no meaning")
+            loaded = SINGLE.network(loaded)
         loaded.save(Path(scratch) / "network.onnx")
         size = batch or fitting_batch(loaded.inputs)
         asked = parse_lengths(dimensions, loaded.inputs)

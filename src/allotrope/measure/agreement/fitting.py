@@ -17,8 +17,11 @@ from allotrope.measure.kinds import check_kind, described
 from allotrope.measure.roles import Role, roles
 from allotrope.network.network import Network
 
-LENGTHS = (6, 1, 2, 4, 8, 16, 32, 64, 128, 224, 256, 512)
-"""Lengths that are tried where the usual one does not fit; the first is a past and a present together."""
+LENGTHS = (6, 4, 8, 2, 16, 32, 64, 128, 224, 256, 512, 1)
+"""Lengths that are tried where the usual one does not fit.
+
+The first are a past of 3 with a present of 3 or 1; 1 comes last, for it fits wherever arrays are broadcast.
+"""
 
 MASKS = ("mask", "padding", "1", "0")
 """What a mask may be instead of what its name and use say."""

@@ -85,6 +85,8 @@ class Task:
     @cached_property
     def trained(self) -> Network:
         """The network as trainers take it. Raises: UnsupportedError where there is nothing to train or no loss to compute."""
+        if not self.network.inputs:
+            raise UnsupportedError("it has no inputs")
         if not self.network.trainable or not self.outputs:
             raise UnsupportedError("it has no trainable weights" if self.outputs else "none of its outputs is a float, so there is no loss")
         if len(self.network.inputs) == len(self.network.outputs) == 1:
