@@ -36,7 +36,8 @@ class Widening:
         """Whether inputs, weights or values of a network are narrow."""
         values = [*network.inputs, *network.outputs, *network.graph.values.values()]
         arrays = [*network.weights.values(), *network.graph.constants.values()]
-        return any(one.dtype in self.narrow for one in (*values, *arrays))
+        dtypes = {value.dtype for value in values} | {array.dtype for array in arrays}
+        return bool(dtypes & set(self.narrow))
 
     def _graph(self, graph: Graph) -> Graph:
         nodes = [
