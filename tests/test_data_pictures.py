@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from allotrope.data import load_images
 from allotrope.data.decoding import to_pixels
 from allotrope.data.pictures import MOST_PIXELS, UnreadablePicture, read_header, read_picture, strict_size
 
@@ -79,6 +80,17 @@ def test_sixteen_bits_become_eight(tmp_path):
     assert (read(path, channels=1, value_range=whole) == 200).all() and (read(path, value_range=whole) == 200).all()
     with pytest.raises(UnreadablePicture, match="more than 8 bits a channel"):
         read(path)
+
+
+def test_pictures_that_show_nothing_are_said(tmp_path, monkeypatch):
+    monkeypatch.setenv("ALLOTROPE_CACHE", str(tmp_path / "cache"))
+    for number in range(24):
+        path = tmp_path / "data" / "train" / "ab"[number % 2] / f"{number}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        left_red_right_blue().resize((8 + number, 8)).save(path)
+    Image.new("RGBA", (8, 8), (255, 0, 0, 0)).save(path)
+    notes = load_images(tmp_path / "data").summary["notes"]
+    assert sum("are of a single value: train/b/23.png" in note for note in notes) == 1
 
 
 def test_one_bit(tmp_path):

@@ -10,6 +10,7 @@ from pathlib import Path
 from allotrope.config import DataOptions
 from allotrope.data.array_files import SUFFIXES
 from allotrope.data.arrays import read_arrays
+from allotrope.data.blank import blank_notes
 from allotrope.data.digits import read_digits
 from allotrope.data.duplicates import find_duplicates
 from allotrope.data.formats import ARCHIVES
@@ -41,13 +42,14 @@ def load_images(
     options = options or DataOptions()
     reading = read_source(source, options, report)
     complete_splits(reading, options)
-    duplicates = find_duplicates(reading.splits)
+    splits = reading.splits
+    duplicates = find_duplicates(splits)
     if duplicates.relabelled:
         reading.notes.append(
             f"{duplicates.relabelled} of the duplicates across splits carry different labels"
         )
+    reading.notes.extend(blank_notes(splits))
     summary = summarize(reading, duplicates, time.perf_counter() - began)
-    splits = reading.splits
     data = ImageData(
         reading.name,
         reading.classes,
