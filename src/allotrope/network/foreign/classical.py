@@ -166,4 +166,6 @@ def _of_two_classes(w: Writer, y: str, kind: str) -> str:
         raise UnsupportedError(
             f"its post_transform '{kind}' of one score for two classes is not understood"
         )
-    return _transformed(w, w.add("Concat", w.add("Neg", y), y, axis=-1), kind)
+    # ONNX Runtime's first score is 1 - s if scores are given as they are, else of -s.
+    first = w.add("Neg", y) if kind == "LOGISTIC" else w.add("Sub", w.constant(1, np.float32), y)
+    return _transformed(w, w.add("Concat", first, y, axis=-1), kind)
