@@ -1,4 +1,4 @@
-"""Files of scikit-learn's models: the label is cut off and said, what remains computes the same and learns."""
+"""Scikit-learn's models: the label is cut off and said, what remains is equal and learns."""
 
 from __future__ import annotations
 
@@ -43,8 +43,10 @@ LAYERS = [
 ]
 ARRAYS = {"w": drawn(6, 8), "v": drawn(8, 3), "classes": np.arange(3), "row": np.array([-1])}
 NAMED = [
-    node("ArgMax", "p", "i", axis=1, keepdims=1), ml("ArrayFeatureExtractor", "classes i", "l"), node("Reshape", "l row", "label"),
-]  # fmt: skip
+    node("ArgMax", "p", "i", axis=1, keepdims=1),
+    ml("ArrayFeatureExtractor", "classes i", "l"),
+    node("Reshape", "l row", "label"),
+]
 DICTIONARY = helper.make_value_info(
     "m",
     helper.make_sequence_type_proto(
@@ -76,13 +78,16 @@ def test_a_dictionary_becomes_an_array():
     expected = [[row[k] for k in sorted(row)] for row in outputs(made, x=X)[1]]
     np.testing.assert_allclose(network.run({"x": X})["m"], expected, rtol=1e-4, atol=1e-5)
     assert lines[0] == (
-        "reading: label is a label by name and is cut off; m is an array instead of a dictionary; the network gives m"
+        "reading: label is a label by name and is cut off; "
+        "m is an array instead of a dictionary; the network gives m"
     )
 
 
 def test_text_labels_are_cut_off_too():
-    named = [node("ArgMax", "p", "i", axis=1, keepdims=0),
-             ml("LabelEncoder", "i", "label", keys_int64s=[0, 1, 2], values_strings=["a", "b", "c"])]  # fmt: skip
+    named = [
+        node("ArgMax", "p", "i", axis=1, keepdims=0),
+        ml("LabelEncoder", "i", "label", keys_int64s=[0, 1, 2], values_strings=["a", "b", "c"]),
+    ]
     made = of([*LAYERS, *named], [labels(TensorProto.STRING), tensor("p", shape=None)], ARRAYS)
     assert [value.name for value in loaded(made)[0].outputs] == ["p"]
 

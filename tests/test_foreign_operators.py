@@ -1,4 +1,4 @@
-"""Each operator of ONNX Runtime's own is compared with it, with attributes set and inputs left out."""
+"""Each of ONNX Runtime's own operators against it, with attributes set and inputs left out."""
 
 from __future__ import annotations
 
@@ -85,41 +85,97 @@ def bits(number, columns=3, length=40, block=16, with_zeros=True):
         "z": RNG.integers(0, 256, (columns * -(-blocks * number // 8),)).astype(np.uint8),
     }
     made = foreign(
-        "MatMulNBits", "x w s z" if with_zeros else "x w s", {"x": f(2, 3, length)},
+        "MatMulNBits",
+        "x w s z" if with_zeros else "x w s",
+        {"x": f(2, 3, length)},
         arrays if with_zeros else {"w": arrays["w"], "s": arrays["s"]},
-        K=length, N=columns, bits=number, block_size=block,
-    )  # fmt: skip
+        K=length,
+        N=columns,
+        bits=number,
+        block_size=block,
+    )
     return made
 
 
 CASES = {
     # products
     "FusedMatMul": foreign("FusedMatMul", "x w", ROWS, {"w": f(6, 3)}),
-    "FusedMatMul transposed": foreign("FusedMatMul", "x w", {"x": f(2, 4, 5, 6)}, {"w": f(3, 5)}, transA=1, transB=1, alpha=0.5),
-    "FusedMatMul of two": foreign("FusedMatMul", "x w", {"x": f(2, 4, 5, 6), "w": f(2, 4, 3, 6)}, transB=1, alpha=0.3),
-    "FusedMatMul by batches": foreign("FusedMatMul", "x w", {"x": f(5, 4, 6)}, {"w": f(4, 6, 3)}, transBatchA=1),
-    "FusedMatMul by batches, transposed": foreign(
-        "FusedMatMul", "x w", {"x": f(5, 4, 6)}, {"w": f(3, 4, 5)}, transBatchA=1, transA=1, transBatchB=1, transB=1
+    "FusedMatMul transposed": foreign(
+        "FusedMatMul", "x w", {"x": f(2, 4, 5, 6)}, {"w": f(3, 5)}, transA=1, transB=1, alpha=0.5
     ),
-    "TransposeMatMul": foreign("TransposeMatMul", "x w", ROWS, {"w": f(2, 3, 6)}, transB=1, alpha=2.0),
-    "FusedGemm": foreign("FusedGemm", "x w b", {"x": f(2, 6)}, {"w": f(3, 6), "b": f(3)}, transB=1, alpha=0.5, activation="Relu"),
+    "FusedMatMul of two": foreign(
+        "FusedMatMul", "x w", {"x": f(2, 4, 5, 6), "w": f(2, 4, 3, 6)}, transB=1, alpha=0.3
+    ),
+    "FusedMatMul by batches": foreign(
+        "FusedMatMul", "x w", {"x": f(5, 4, 6)}, {"w": f(4, 6, 3)}, transBatchA=1
+    ),
+    "FusedMatMul by batches, transposed": foreign(
+        "FusedMatMul",
+        "x w",
+        {"x": f(5, 4, 6)},
+        {"w": f(3, 4, 5)},
+        transBatchA=1,
+        transA=1,
+        transBatchB=1,
+        transB=1,
+    ),
+    "TransposeMatMul": foreign(
+        "TransposeMatMul", "x w", ROWS, {"w": f(2, 3, 6)}, transB=1, alpha=2.0
+    ),
+    "FusedGemm": foreign(
+        "FusedGemm",
+        "x w b",
+        {"x": f(2, 6)},
+        {"w": f(3, 6), "b": f(3)},
+        transB=1,
+        alpha=0.5,
+        activation="Relu",
+    ),
     "FusedGemm with parameters": foreign(
-        "FusedGemm", "x w", {"x": f(2, 6)}, {"w": f(6, 3)}, activation="LeakyRelu", activation_alpha=0.2
+        "FusedGemm",
+        "x w",
+        {"x": f(2, 6)},
+        {"w": f(6, 3)},
+        activation="LeakyRelu",
+        activation_alpha=0.2,
     ),
     "FusedConv": foreign("FusedConv", "x w b", IMAGE, KERNEL, activation="Relu", pads=[1, 1, 1, 1]),
     "FusedConv with a sum": foreign(
-        "FusedConv", "x w b z", {**IMAGE, "z": f(2, 6, 7, 6)}, KERNEL, activation="Relu", pads=[1, 1, 1, 1]
+        "FusedConv",
+        "x w b z",
+        {**IMAGE, "z": f(2, 6, 7, 6)},
+        KERNEL,
+        activation="Relu",
+        pads=[1, 1, 1, 1],
     ),
     "FusedConv clipped": foreign(
-        "FusedConv", "x w", IMAGE, {"w": KERNEL["w"]}, activation="Clip", activation_params=[0.0, 0.5], strides=[2, 1]
+        "FusedConv",
+        "x w",
+        IMAGE,
+        {"w": KERNEL["w"]},
+        activation="Clip",
+        activation_params=[0.0, 0.5],
+        strides=[2, 1],
     ),
     "FusedConv with HardSigmoid": foreign(
-        "FusedConv", "x w", IMAGE, {"w": f(4, 1, 3, 3)}, activation="HardSigmoid", activation_params=[0.3, 0.4], group=4
+        "FusedConv",
+        "x w",
+        IMAGE,
+        {"w": f(4, 1, 3, 3)},
+        activation="HardSigmoid",
+        activation_params=[0.3, 0.4],
+        group=4,
     ),
-    "FusedConv with Sigmoid": foreign("FusedConv", "x w", IMAGE, {"w": KERNEL["w"]}, activation="Sigmoid", auto_pad="SAME_UPPER"),
+    "FusedConv with Sigmoid": foreign(
+        "FusedConv", "x w", IMAGE, {"w": KERNEL["w"]}, activation="Sigmoid", auto_pad="SAME_UPPER"
+    ),
     "ConvTransposeWithDynamicPads": foreign(
-        "ConvTransposeWithDynamicPads", "x w p b", IMAGE,
-        {"w": f(4, 3, 3, 3), "p": np.array([1, 0, 1, 1]), "b": f(3)}, strides=[2, 2], output_padding=[1, 1],
+        "ConvTransposeWithDynamicPads",
+        "x w p b",
+        IMAGE,
+        {"w": f(4, 3, 3, 3), "p": np.array([1, 0, 1, 1]), "b": f(3)},
+        strides=[2, 2],
+        output_padding=[1, 1],
     ),
     "CDist": foreign("CDist", "x c", {"x": f(4, 6)}, {"c": f(3, 6)}, metric="euclidean"),
     "CDist squared": foreign("CDist", "x c", {"x": f(4, 6)}, {"c": f(3, 6)}, metric="sqeuclidean"),
@@ -134,40 +190,81 @@ CASES = {
     "QuickGelu": foreign("QuickGelu", "x", ROWS),
     "QuickGelu with another factor": foreign("QuickGelu", "x", ROWS, alpha=1.0),
     # normalizations
-    "LayerNormalization before its opset": foreign("LayerNormalization", "x s h", ROWS, {"s": f(6), "h": f(6)}, version=12, domain=""),
-    "LayerNormalization from the second axis": foreign(
-        "LayerNormalization", "x s", ROWS, {"s": f(5, 6)}, version=11, domain="", axis=1, epsilon=0.1
+    "LayerNormalization before its opset": foreign(
+        "LayerNormalization", "x s h", ROWS, {"s": f(6), "h": f(6)}, version=12, domain=""
     ),
-    "SimplifiedLayerNormalization": foreign("SimplifiedLayerNormalization", "x s", ROWS, {"s": f(6)}, version=14, domain=""),
-    "SkipLayerNormalization": foreign("SkipLayerNormalization", "x r s h k", {**ROWS, "r": f(2, 5, 6)}, NORM, epsilon=1e-5),
-    "SkipLayerNormalization without biases": foreign("SkipLayerNormalization", "x r s", {**ROWS, "r": f(2, 5, 6)}, {"s": f(6)}),
+    "LayerNormalization from the second axis": foreign(
+        "LayerNormalization",
+        "x s",
+        ROWS,
+        {"s": f(5, 6)},
+        version=11,
+        domain="",
+        axis=1,
+        epsilon=0.1,
+    ),
+    "SimplifiedLayerNormalization": foreign(
+        "SimplifiedLayerNormalization", "x s", ROWS, {"s": f(6)}, version=14, domain=""
+    ),
+    "SkipLayerNormalization": foreign(
+        "SkipLayerNormalization", "x r s h k", {**ROWS, "r": f(2, 5, 6)}, NORM, epsilon=1e-5
+    ),
+    "SkipLayerNormalization without biases": foreign(
+        "SkipLayerNormalization", "x r s", {**ROWS, "r": f(2, 5, 6)}, {"s": f(6)}
+    ),
     "SkipLayerNormalization with its sum": foreign(
-        "SkipLayerNormalization", "x r s h", {**ROWS, "r": f(2, 5, 6)}, {"s": f(6), "h": f(6)}, count=4
+        "SkipLayerNormalization",
+        "x r s h",
+        {**ROWS, "r": f(2, 5, 6)},
+        {"s": f(6), "h": f(6)},
+        count=4,
     ),
     "SkipLayerNormalization of one row": foreign(
         "SkipLayerNormalization", "x r s h", ROWS, {"r": f(5, 6), "s": f(6), "h": f(6)}
     ),
     "SkipSimplifiedLayerNormalization": foreign(
-        "SkipSimplifiedLayerNormalization", "x r s k", {**ROWS, "r": f(2, 5, 6)}, {"s": f(6), "k": f(6)}, epsilon=1e-6
+        "SkipSimplifiedLayerNormalization",
+        "x r s k",
+        {**ROWS, "r": f(2, 5, 6)},
+        {"s": f(6), "k": f(6)},
+        epsilon=1e-6,
     ),
     # embeddings
     "EmbedLayerNormalization": foreign(
-        "EmbedLayerNormalization", "ids kinds words places segments s h mask", {**IDS, "mask": HIDDEN},
-        {name: TABLES[name] for name in ("words", "places", "segments", "s", "h")}, count=2, mask_index_type=1,
+        "EmbedLayerNormalization",
+        "ids kinds words places segments s h mask",
+        {**IDS, "mask": HIDDEN},
+        {name: TABLES[name] for name in ("words", "places", "segments", "s", "h")},
+        count=2,
+        mask_index_type=1,
     ),
     "EmbedLayerNormalization without segments": foreign(
-        "EmbedLayerNormalization", "ids - words places - s h - at", {"ids": IDS["ids"], "at": np.array([[4, 3, 2, 1, 0]] * 2, np.int32)},
-        {name: TABLES[name] for name in ("words", "places", "s", "h")}, epsilon=1e-3, count=2,
+        "EmbedLayerNormalization",
+        "ids - words places - s h - at",
+        {"ids": IDS["ids"], "at": np.array([[4, 3, 2, 1, 0]] * 2, np.int32)},
+        {name: TABLES[name] for name in ("words", "places", "s", "h")},
+        epsilon=1e-3,
+        count=2,
     ),
     # attention
     "Attention": foreign("Attention", "x w b", ROWS, PROJECTION, num_heads=2),
-    "Attention with a mask": foreign("Attention", "x w b m", {**ROWS, "m": HIDDEN}, PROJECTION, num_heads=2),
-    "Attention with lengths": foreign("Attention", "x w b m", {**ROWS, "m": np.array([5, 3], np.int32)}, PROJECTION, num_heads=2),
+    "Attention with a mask": foreign(
+        "Attention", "x w b m", {**ROWS, "m": HIDDEN}, PROJECTION, num_heads=2
+    ),
+    "Attention with lengths": foreign(
+        "Attention", "x w b m", {**ROWS, "m": np.array([5, 3], np.int32)}, PROJECTION, num_heads=2
+    ),
     "Attention with a mask for each query": foreign(
-        "Attention", "x w b m", {**ROWS, "m": RNG.integers(0, 2, (2, 5, 5)).astype(np.int32)}, PROJECTION, num_heads=2,
+        "Attention",
+        "x w b m",
+        {**ROWS, "m": RNG.integers(0, 2, (2, 5, 5)).astype(np.int32)},
+        PROJECTION,
+        num_heads=2,
         mask_filter_value=-50.0,
     ),
-    "Attention one way": foreign("Attention", "x w b", ROWS, PROJECTION, num_heads=4, unidirectional=1, scale=0.7),
+    "Attention one way": foreign(
+        "Attention", "x w b", ROWS, PROJECTION, num_heads=4, unidirectional=1, scale=0.7
+    ),
     "Attention one way, with a mask": foreign(
         "Attention", "x w b m", {**ROWS, "m": HIDDEN}, PROJECTION, num_heads=2, unidirectional=1
     ),
@@ -175,54 +272,113 @@ CASES = {
         "Attention", "x w b - - a", {**ROWS, "a": f(2, 2, 5, 5)}, PROJECTION, num_heads=2
     ),
     "Attention of several sizes": foreign(
-        "Attention", "x w b", ROWS, {"w": f(6, 20), "b": f(20)}, num_heads=2, qkv_hidden_sizes=[8, 8, 4]
+        "Attention",
+        "x w b",
+        ROWS,
+        {"w": f(6, 20), "b": f(20)},
+        num_heads=2,
+        qkv_hidden_sizes=[8, 8, 4],
     ),
     "Attention without a bias": foreign("Attention", "x w", ROWS, {"w": f(6, 24)}, num_heads=2),
     "Attention with a past": foreign(
-        "Attention", "x w b - p", {**ROWS, "p": PAST}, PROJECTION, num_heads=2, unidirectional=1, count=2
+        "Attention",
+        "x w b - p",
+        {**ROWS, "p": PAST},
+        PROJECTION,
+        num_heads=2,
+        unidirectional=1,
+        count=2,
     ),
     "MultiHeadAttention": foreign("MultiHeadAttention", "q k v", QUERY, num_heads=2),
     "MultiHeadAttention with biases": foreign(
-        "MultiHeadAttention", "q k v b m", {**QUERY, "m": np.array([[1] * 7, [1] * 4 + [0] * 3], np.int32)}, {"b": f(24)},
-        num_heads=2, scale=0.4,
+        "MultiHeadAttention",
+        "q k v b m",
+        {**QUERY, "m": np.array([[1] * 7, [1] * 4 + [0] * 3], np.int32)},
+        {"b": f(24)},
+        num_heads=2,
+        scale=0.4,
     ),
     "MultiHeadAttention with lengths and a bias": foreign(
-        "MultiHeadAttention", "q k v - m a", {**QUERY, "m": np.array([7, 4], np.int32), "a": f(2, 2, 5, 7)}, num_heads=2
+        "MultiHeadAttention",
+        "q k v - m a",
+        {**QUERY, "m": np.array([7, 4], np.int32), "a": f(2, 2, 5, 7)},
+        num_heads=2,
     ),
     "MultiHeadAttention with a past": foreign(
-        "MultiHeadAttention", "q q2 q3 - - - pk pv",
-        {"q": f(2, 5, 8), "q2": f(2, 5, 8), "q3": f(2, 5, 8), "pk": f(2, 2, 3, 4), "pv": f(2, 2, 3, 4)}, num_heads=2, count=3,
+        "MultiHeadAttention",
+        "q q2 q3 - - - pk pv",
+        {
+            "q": f(2, 5, 8),
+            "q2": f(2, 5, 8),
+            "q3": f(2, 5, 8),
+            "pk": f(2, 2, 3, 4),
+            "pv": f(2, 2, 3, 4),
+        },
+        num_heads=2,
+        count=3,
     ),
     "MultiHeadAttention one way": foreign(
-        "MultiHeadAttention", "q q2 q3", {"q": f(2, 5, 8), "q2": f(2, 5, 8), "q3": f(2, 5, 8)}, num_heads=2, unidirectional=1
+        "MultiHeadAttention",
+        "q q2 q3",
+        {"q": f(2, 5, 8), "q2": f(2, 5, 8), "q3": f(2, 5, 8)},
+        num_heads=2,
+        unidirectional=1,
     ),
     "MultiHeadAttention in heads": foreign(
-        "MultiHeadAttention", "q k v", {"q": f(2, 5, 8), "k": f(2, 2, 7, 4), "v": f(2, 2, 7, 4)}, num_heads=2
+        "MultiHeadAttention",
+        "q k v",
+        {"q": f(2, 5, 8), "k": f(2, 2, 7, 4), "v": f(2, 2, 7, 4)},
+        num_heads=2,
     ),
     "RotaryEmbedding": foreign(
-        "RotaryEmbedding", "x at c s", {"x": f(2, 2, 5, 4), "at": RNG.integers(0, 8, (2, 5))}, {"c": f(8, 2), "s": f(8, 2)}
+        "RotaryEmbedding",
+        "x at c s",
+        {"x": f(2, 2, 5, 4), "at": RNG.integers(0, 8, (2, 5))},
+        {"c": f(8, 2), "s": f(8, 2)},
     ),
     "RotaryEmbedding from a place on": foreign(
-        "RotaryEmbedding", "x at c s", {"x": f(2, 5, 8)}, {"at": np.array([2]), "c": f(8, 2), "s": f(8, 2)}, interleaved=1
+        "RotaryEmbedding",
+        "x at c s",
+        {"x": f(2, 5, 8)},
+        {"at": np.array([2]), "c": f(8, 2), "s": f(8, 2)},
+        interleaved=1,
     ),
     "RotaryEmbedding in part": foreign(
-        "RotaryEmbedding", "x at c s", {"x": f(2, 5, 8)}, {"at": np.array([0]), "c": f(8, 1), "s": f(8, 1)},
-        num_heads=2, rotary_embedding_dim=2,
+        "RotaryEmbedding",
+        "x at c s",
+        {"x": f(2, 5, 8)},
+        {"at": np.array([0]), "c": f(8, 1), "s": f(8, 1)},
+        num_heads=2,
+        rotary_embedding_dim=2,
     ),
     # shapes
     "ExpandDims": foreign("ExpandDims", "x a", ROWS, {"a": np.array(1, np.int32)}),
     "GatherND": foreign("GatherND", "x i", ROWS, {"i": np.array([[0, 1], [1, 2]])}),
     "GridSample": foreign(
-        "GridSample", "x g", {**IMAGE, "g": f(2, 3, 5, 2)}, align_corners=1, mode="bilinear", padding_mode="border"
+        "GridSample",
+        "x g",
+        {**IMAGE, "g": f(2, 3, 5, 2)},
+        align_corners=1,
+        mode="bilinear",
+        padding_mode="border",
     ),
-    "Pad": foreign("Pad", "x p v", ROWS, {"p": np.array([0, 1, 2, 0, 0, 1]), "v": np.array([0.5], F)}),
-    "Range": foreign("Range", "a b c", {}, {"a": np.array(1.0, F), "b": np.array(4.0, F), "c": np.array(0.5, F)}),
+    "Pad": foreign(
+        "Pad", "x p v", ROWS, {"p": np.array([0, 1, 2, 0, 0, 1]), "v": np.array([0.5], F)}
+    ),
+    "Range": foreign(
+        "Range", "a b c", {}, {"a": np.array(1.0, F), "b": np.array(4.0, F), "c": np.array(0.5, F)}
+    ),
     "Range by 1": foreign("Range", "a b", {}, {"a": np.array(2), "b": np.array(6)}),
     "Trilu": foreign("Trilu", "x k", ROWS, {"k": np.array(1)}, upper=0),
     "NhwcMaxPool": foreign(
-        "NhwcMaxPool", "x", {"x": q(2, 7, 6, 4)}, kernel_shape=[3, 3], strides=[2, 2], pads=[1, 0, 1, 1]
+        "NhwcMaxPool",
+        "x",
+        {"x": q(2, 7, 6, 4)},
+        kernel_shape=[3, 3],
+        strides=[2, 2],
+        pads=[1, 0, 1, 1],
     ),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -244,14 +400,22 @@ U = {"x": q(2, 3, 6)}
 PIXELS = {"x": q(2, 4, 7, 6)}
 GRID = {"xs": scale(0.05), "xz": zero(120), "ys": scale(0.08), "yz": zero(100)}
 SIGNED = {
-    "xs": scale(0.05), "xz": zero(-3, np.int8), "ys": scale(0.07), "yz": zero(5, np.int8),
-}  # fmt: skip
+    "xs": scale(0.05),
+    "xz": zero(-3, np.int8),
+    "ys": scale(0.07),
+    "yz": zero(5, np.int8),
+}
 OTHER = {"o": q(2, 3, 6), "os": scale(0.1), "oz": zero(3)}
 FILTER = {
-    "w": q(6, 4, 3, 3, dtype=np.int8), "ws": np.abs(f(6)) * F(0.01), "wz": np.zeros(6, np.int8),
-    "b": RNG.integers(-500, 500, 6).astype(np.int32), "ys": scale(0.5), "yz": zero(100),
-    "xs": GRID["xs"], "xz": GRID["xz"],
-}  # fmt: skip
+    "w": q(6, 4, 3, 3, dtype=np.int8),
+    "ws": np.abs(f(6)) * F(0.01),
+    "wz": np.zeros(6, np.int8),
+    "b": RNG.integers(-500, 500, 6).astype(np.int32),
+    "ys": scale(0.5),
+    "yz": zero(100),
+    "xs": GRID["xs"],
+    "xz": GRID["xz"],
+}
 MATRIX = {"w": q(6, 3, dtype=np.int8), "ws": np.abs(f(3)) * F(0.02), "wz": np.zeros(3, np.int8)}
 QUANTIZED = {
     "QuantizeLinear": foreign("QuantizeLinear", "x s z", ROWS, {"s": scale(), "z": zero(120)}),
@@ -259,48 +423,158 @@ QUANTIZED = {
     "DequantizeLinear by axis": foreign(
         "DequantizeLinear", "x s z", U, {"s": np.abs(f(3)), "z": q(3)}, axis=1
     ),
-    "QLinearAdd": foreign("QLinearAdd", "x xs xz o os oz ys yz", {**U, "o": OTHER["o"]}, {**GRID, "os": OTHER["os"], "oz": OTHER["oz"]}),
+    "QLinearAdd": foreign(
+        "QLinearAdd",
+        "x xs xz o os oz ys yz",
+        {**U, "o": OTHER["o"]},
+        {**GRID, "os": OTHER["os"], "oz": OTHER["oz"]},
+    ),
     "QLinearMul": foreign("QLinearMul", "x xs xz o os oz ys yz", U, {**GRID, **OTHER}),
-    "QLinearAdd to the type of its inputs": foreign("QLinearAdd", "x xs xz o os oz ys", U, {**GRID, **OTHER}),
-    "QLinearConcat": foreign("QLinearConcat", "ys yz x xs xz o os oz", {**U, "o": OTHER["o"]}, {
-        **GRID, "os": OTHER["os"], "oz": OTHER["oz"]}, axis=-1),
-    "QLinearWhere": foreign("QLinearWhere", "c x xs xz o os oz ys yz", U, {**GRID, **OTHER, "c": RNG.random((2, 3, 6)) < 0.5}),
-    "QLinearSigmoid": foreign("QLinearSigmoid", "x xs xz ys yz", U, {**GRID, "ys": scale(1 / 256), "yz": zero(0)}),
+    "QLinearAdd to the type of its inputs": foreign(
+        "QLinearAdd", "x xs xz o os oz ys", U, {**GRID, **OTHER}
+    ),
+    "QLinearConcat": foreign(
+        "QLinearConcat",
+        "ys yz x xs xz o os oz",
+        {**U, "o": OTHER["o"]},
+        {**GRID, "os": OTHER["os"], "oz": OTHER["oz"]},
+        axis=-1,
+    ),
+    "QLinearWhere": foreign(
+        "QLinearWhere",
+        "c x xs xz o os oz ys yz",
+        U,
+        {**GRID, **OTHER, "c": RNG.random((2, 3, 6)) < 0.5},
+    ),
+    "QLinearSigmoid": foreign(
+        "QLinearSigmoid", "x xs xz ys yz", U, {**GRID, "ys": scale(1 / 256), "yz": zero(0)}
+    ),
     "QLinearLeakyRelu": foreign("QLinearLeakyRelu", "x xs xz ys yz", U, GRID, alpha=0.3),
-    "QLinearLeakyRelu of int8": foreign("QLinearLeakyRelu", "x xs xz ys yz", {"x": q(2, 3, 6, dtype=np.int8)}, SIGNED),
-    "QLinearSoftmax": foreign("QLinearSoftmax", "x xs xz ys yz", U, {**GRID, "ys": scale(1 / 256), "yz": zero(0)}, opset=13, axis=-1),
+    "QLinearLeakyRelu of int8": foreign(
+        "QLinearLeakyRelu", "x xs xz ys yz", {"x": q(2, 3, 6, dtype=np.int8)}, SIGNED
+    ),
+    "QLinearSoftmax": foreign(
+        "QLinearSoftmax",
+        "x xs xz ys yz",
+        U,
+        {**GRID, "ys": scale(1 / 256), "yz": zero(0)},
+        opset=13,
+        axis=-1,
+    ),
     "QLinearSoftmax along another axis": foreign(
-        "QLinearSoftmax", "x xs xz ys yz", U, {**GRID, "ys": scale(1 / 256), "yz": zero(0)}, opset=13, axis=1),
-    "QLinearAveragePool": foreign("QLinearAveragePool", "x xs xz ys yz", PIXELS, GRID,
-        kernel_shape=[3, 2], pads=[1, 0, 1, 0], strides=[2, 1]),
+        "QLinearSoftmax",
+        "x xs xz ys yz",
+        U,
+        {**GRID, "ys": scale(1 / 256), "yz": zero(0)},
+        opset=13,
+        axis=1,
+    ),
+    "QLinearAveragePool": foreign(
+        "QLinearAveragePool",
+        "x xs xz ys yz",
+        PIXELS,
+        GRID,
+        kernel_shape=[3, 2],
+        pads=[1, 0, 1, 0],
+        strides=[2, 1],
+    ),
     "QLinearAveragePool with the channels last": foreign(
-        "QLinearAveragePool", "x xs xz ys yz", PIXELS, GRID, kernel_shape=[2, 2], channels_last=1, count_include_pad=1),
-    "QLinearGlobalAveragePool": foreign("QLinearGlobalAveragePool", "x xs xz ys yz", PIXELS, GRID, channels_last=0),
+        "QLinearAveragePool",
+        "x xs xz ys yz",
+        PIXELS,
+        GRID,
+        kernel_shape=[2, 2],
+        channels_last=1,
+        count_include_pad=1,
+    ),
+    "QLinearGlobalAveragePool": foreign(
+        "QLinearGlobalAveragePool", "x xs xz ys yz", PIXELS, GRID, channels_last=0
+    ),
     "QLinearGlobalAveragePool with the channels last": foreign(
-        "QLinearGlobalAveragePool", "x xs xz ys yz", PIXELS, GRID, channels_last=1),
+        "QLinearGlobalAveragePool", "x xs xz ys yz", PIXELS, GRID, channels_last=1
+    ),
     "QLinearConv": foreign("QLinearConv", "x xs xz w ws wz ys yz b", PIXELS, FILTER, domain=""),
     "QLinearConv with the channels last": foreign(
-        "QLinearConv", "x xs xz w ws wz ys yz b", {"x": q(2, 7, 6, 4)}, FILTER, channels_last=1, pads=[1, 1, 1, 1], strides=[2, 2]),
-    "QLinearMatMul": foreign("QLinearMatMul", "x xs xz w ws wz ys yz", U, {**GRID, **MATRIX, "ys": scale(0.5)}, domain=""),
-    "QGemm": foreign("QGemm", "x xs xz w ws wz b ys yz", {"x": q(2, 6)}, {
-        **GRID, **MATRIX, "w": q(3, 6, dtype=np.int8), "b": RNG.integers(-99, 99, 3).astype(np.int32)}, transB=1, alpha=0.5),
+        "QLinearConv",
+        "x xs xz w ws wz ys yz b",
+        {"x": q(2, 7, 6, 4)},
+        FILTER,
+        channels_last=1,
+        pads=[1, 1, 1, 1],
+        strides=[2, 2],
+    ),
+    "QLinearMatMul": foreign(
+        "QLinearMatMul", "x xs xz w ws wz ys yz", U, {**GRID, **MATRIX, "ys": scale(0.5)}, domain=""
+    ),
+    "QGemm": foreign(
+        "QGemm",
+        "x xs xz w ws wz b ys yz",
+        {"x": q(2, 6)},
+        {
+            **GRID,
+            **MATRIX,
+            "w": q(3, 6, dtype=np.int8),
+            "b": RNG.integers(-99, 99, 3).astype(np.int32),
+        },
+        transB=1,
+        alpha=0.5,
+    ),
     "QGemm of floats": foreign("QGemm", "x xs xz w ws wz", {"x": q(2, 6)}, {**GRID, **MATRIX}),
-    "DynamicQuantizeMatMul": foreign("DynamicQuantizeMatMul", "x w ws wz b", ROWS, {**MATRIX, "b": f(3)}),
-    "DynamicQuantizeMatMul of one scale": foreign("DynamicQuantizeMatMul", "x w ws", ROWS, {"w": q(6, 3, dtype=np.int8), "ws": scale()}),
-    "MatMulIntegerToFloat": foreign("MatMulIntegerToFloat", "x w xs ws xz wz b", U, {**GRID, **MATRIX, "b": f(3)}),
-    "QAttention": foreign("QAttention", "x w b xs ws m xz wz", {"x": q(2, 5, 6), "m": np.array([[1] * 5, [1, 1, 1, 0, 0]], np.int32)}, {
-        "w": q(6, 24, dtype=np.int8), "b": f(24), "xs": scale(0.02), "ws": scale(0.01), "xz": zero(120), "wz": zero(0, np.int8)},
-        num_heads=2),
-    "DynamicQuantizeLSTM": foreign("DynamicQuantizeLSTM", "x w r b - - - - ws wz rs rz", {"x": f(4, 2, 6)}, {
-        "w": q(1, 6, 16, dtype=np.int8), "r": q(1, 4, 16, dtype=np.int8), "b": f(1, 32), "ws": scale(0.01).reshape(1),
-        "wz": zero(0, np.int8).reshape(1), "rs": scale(0.01).reshape(1), "rz": zero(0, np.int8).reshape(1)}, hidden_size=4, count=3),
+    "DynamicQuantizeMatMul": foreign(
+        "DynamicQuantizeMatMul", "x w ws wz b", ROWS, {**MATRIX, "b": f(3)}
+    ),
+    "DynamicQuantizeMatMul of one scale": foreign(
+        "DynamicQuantizeMatMul", "x w ws", ROWS, {"w": q(6, 3, dtype=np.int8), "ws": scale()}
+    ),
+    "MatMulIntegerToFloat": foreign(
+        "MatMulIntegerToFloat", "x w xs ws xz wz b", U, {**GRID, **MATRIX, "b": f(3)}
+    ),
+    "QAttention": foreign(
+        "QAttention",
+        "x w b xs ws m xz wz",
+        {"x": q(2, 5, 6), "m": np.array([[1] * 5, [1, 1, 1, 0, 0]], np.int32)},
+        {
+            "w": q(6, 24, dtype=np.int8),
+            "b": f(24),
+            "xs": scale(0.02),
+            "ws": scale(0.01),
+            "xz": zero(120),
+            "wz": zero(0, np.int8),
+        },
+        num_heads=2,
+    ),
+    "DynamicQuantizeLSTM": foreign(
+        "DynamicQuantizeLSTM",
+        "x w r b - - - - ws wz rs rz",
+        {"x": f(4, 2, 6)},
+        {
+            "w": q(1, 6, 16, dtype=np.int8),
+            "r": q(1, 4, 16, dtype=np.int8),
+            "b": f(1, 32),
+            "ws": scale(0.01).reshape(1),
+            "wz": zero(0, np.int8).reshape(1),
+            "rs": scale(0.01).reshape(1),
+            "rz": zero(0, np.int8).reshape(1),
+        },
+        hidden_size=4,
+        count=3,
+    ),
     "QEmbedLayerNormalization": foreign(
-        "QEmbedLayerNormalization", "ids kinds words places segments s h mask ws ps ss gs hs wz pz sz gz hz", {**IDS, "mask": HIDDEN}, {
-            "words": q(9, 6), "places": q(12, 6), "segments": q(2, 6), "s": q(6), "h": q(6),
+        "QEmbedLayerNormalization",
+        "ids kinds words places segments s h mask ws ps ss gs hs wz pz sz gz hz",
+        {**IDS, "mask": HIDDEN},
+        {
+            "words": q(9, 6),
+            "places": q(12, 6),
+            "segments": q(2, 6),
+            "s": q(6),
+            "h": q(6),
             **{name: scale(0.02) for name in ("ws", "ps", "ss", "gs", "hs")},
-            **{name: zero(120) for name in ("wz", "pz", "sz", "gz", "hz")}},
-        count=2),
-}  # fmt: skip
+            **{name: zero(120) for name in ("wz", "pz", "sz", "gz", "hz")},
+        },
+        count=2,
+    ),
+}
 
 
 @pytest.mark.parametrize("case", QUANTIZED)
@@ -322,8 +596,15 @@ def test_quantized_operators_compute_what_onnxruntime_does(case):
         )
 
 
-LEARNING = ["DynamicQuantizeMatMul", "MatMulIntegerToFloat", "QAttention", "DynamicQuantizeLSTM",
-            "QEmbedLayerNormalization", "QGemm of floats", "MatMulNBits of 4"]  # fmt: skip
+LEARNING = [
+    "DynamicQuantizeMatMul",
+    "MatMulIntegerToFloat",
+    "QAttention",
+    "DynamicQuantizeLSTM",
+    "QEmbedLayerNormalization",
+    "QGemm of floats",
+    "MatMulNBits of 4",
+]
 
 
 @pytest.mark.parametrize("case", LEARNING)
@@ -368,9 +649,14 @@ def test_group_normalization_with_the_channels_last():
 
 def test_group_normalization_of_a_sum():
     made, given = foreign(
-        "SkipGroupNorm", "x s h r k", {"x": f(2, 3, 5, 6), "r": f(2, 6)}, {"s": f(6), "h": f(6), "k": f(6)},
-        groups=3, activation=0, count=2,
-    )  # fmt: skip
+        "SkipGroupNorm",
+        "x s h r k",
+        {"x": f(2, 3, 5, 6), "r": f(2, 6)},
+        {"s": f(6), "h": f(6), "k": f(6)},
+        groups=3,
+        activation=0,
+        count=2,
+    )
     arrays = arrays_of(made)
     total = given["x"] + given["r"][:, None, None] + arrays["k"]
     found = allotrope.load(made).run(given)
@@ -387,11 +673,31 @@ def test_the_small_ones():
         ("BiasAdd", "x b r", {"x": x, "r": x}, {"b": b}, {}, 2 * x + b),
         ("BiasDropout", "x b r", {"x": x, "r": x}, {"b": b}, {}, 2 * x + b),
         ("GemmFastGelu", "x w", {"x": x}, {"w": np.eye(6, dtype=F)}, {}, gelu(x)),
-        ("BiasSoftmax", "x b", {"x": x}, {"b": b}, {"axis": 1, "is_inner_broadcast": 1},
-         (np.exp(x + b) / np.exp(x + b).sum((1, 2), keepdims=True))),
-        ("ScaledTanh", "x", {"x": x}, {}, {"alpha": 2.0, "beta": 0.5, "domain": ""}, 2 * np.tanh(x / 2)),
-        ("NhwcConv", "x w b", {"x": f(1, 4, 4, 3)}, {"w": np.ones((2, 1, 1, 3), F), "b": np.ones(2, F)}, {}, None),
-    ):  # fmt: skip
+        (
+            "BiasSoftmax",
+            "x b",
+            {"x": x},
+            {"b": b},
+            {"axis": 1, "is_inner_broadcast": 1},
+            (np.exp(x + b) / np.exp(x + b).sum((1, 2), keepdims=True)),
+        ),
+        (
+            "ScaledTanh",
+            "x",
+            {"x": x},
+            {},
+            {"alpha": 2.0, "beta": 0.5, "domain": ""},
+            2 * np.tanh(x / 2),
+        ),
+        (
+            "NhwcConv",
+            "x w b",
+            {"x": f(1, 4, 4, 3)},
+            {"w": np.ones((2, 1, 1, 3), F), "b": np.ones(2, F)},
+            {},
+            None,
+        ),
+    ):
         made, inputs = foreign(operator, names, given, fixed, **attributes)
         found = allotrope.load(made).run(inputs)["y0"]
         if expected is None:
@@ -413,7 +719,7 @@ def schemas():
 
 
 def test_every_signature_is_onnxruntimes():
-    """Inputs in their number and attributes by their names, so that none of either is overlooked."""
+    """The number of its inputs and the names of its attributes: none is overlooked."""
     known = schemas()
     for (domain, operator), entry in FOREIGN.items():
         schema = known.get((domain, operator))
@@ -510,7 +816,8 @@ def test_a_rank_behind_other_foreign_operators_is_found():
         network.run(ROWS)["y"], outputs(made, **ROWS)[0], rtol=1e-4, atol=1e-4
     )
     assert lines == [
-        "reading: 1 com.microsoft.BiasGelu, 2 com.microsoft.FusedMatMul read as what they stand for in ONNX's own operators"
+        "reading: 1 com.microsoft.BiasGelu, 2 com.microsoft.FusedMatMul read as what they stand for "
+        "in ONNX's own operators"
     ]
 
 

@@ -1,4 +1,7 @@
-"""What learned before a repair learns after it, or a line says which does not: attention's biases, weights inside of loops."""
+"""What learns before a repair learns after it, or a line says what does not.
+
+Attention's biases, masks, weights inside of loops and branches.
+"""
 
 from __future__ import annotations
 
@@ -150,8 +153,11 @@ def test_a_bias_with_low_numbers_that_are_no_mask_learns():
 
 
 def test_learned_queries_learn():
-    made = of([*SCORES, node("Softmax", "s", "p", axis=-1), node("MatMul", "p v", "y")],
-              {**FACTOR, "q": drawn(1, HEADS, LENGTH, SIZE)}, QKV[1:])  # fmt: skip
+    made = of(
+        [*SCORES, node("Softmax", "s", "p", axis=-1), node("MatMul", "p v", "y")],
+        {**FACTOR, "q": drawn(1, HEADS, LENGTH, SIZE)},
+        QKV[1:],
+    )
     assert allotrope.load(made).trainable == {"q"}
 
 
@@ -294,8 +300,14 @@ def test_an_array_that_a_branch_gives_is_a_weight_too():
     other = helper.make_graph(
         [node("Identity", "w", "two")], "else", [], [tensor("two", shape=None)]
     )
-    made = model([helper.make_node("If", ["yes"], ["chosen"], then_branch=then, else_branch=other), node("MatMul", "x chosen", "y")],
-                 ROW, arrays={"yes": np.array(True), "w": W})  # fmt: skip
+    made = model(
+        [
+            helper.make_node("If", ["yes"], ["chosen"], then_branch=then, else_branch=other),
+            node("MatMul", "x chosen", "y"),
+        ],
+        ROW,
+        arrays={"yes": np.array(True), "w": W},
+    )
     network = allotrope.load(made)
     assert len(network.trainable) == 2
     np.testing.assert_allclose(
@@ -331,7 +343,8 @@ def test_what_learns_no_more_is_named_with_the_option_that_keeps_it():
         {"a": 4, "b": 2, "c": 1}, {"a": 2, "c": 1}, "layer_normalization", lines.append
     )
     assert lines == [
-        "repair: 'a', 'b' would learn as the file is written, and does not after this repair; --no-repair layer-normalization leaves it out"
+        "repair: 'a', 'b' would learn as the file is written, and does not after this repair; "
+        "--no-repair layer-normalization leaves it out"
     ]
 
 

@@ -1,4 +1,4 @@
-"""Quantized files are read as the float networks that they stand for; what quantizers write is read whole."""
+"""Quantized files, as quantizers write them, are read as the float networks they stand for."""
 
 from __future__ import annotations
 
@@ -73,28 +73,48 @@ def rounding(x, y, s="s", z="z", **attributes):
 
 WEIGHTS = {
     "one scale": (
-        dequantize("q s z"), {"q": W8, "s": SCALE, "z": number(3, np.int8)}, (W8 - 3.0) * 0.02,
+        dequantize("q s z"),
+        {"q": W8, "s": SCALE, "z": number(3, np.int8)},
+        (W8 - 3.0) * 0.02,
     ),
     "no zero point": (dequantize("q s"), {"q": W8, "s": SCALE}, W8 * 0.02),
     "a scale a column": (
-        dequantize("q s z", axis=1), {"q": W8, "s": COLUMNS, "z": ZEROS}, (W8 - 1.0 * ZEROS) * COLUMNS,
+        dequantize("q s z", axis=1),
+        {"q": W8, "s": COLUMNS, "z": ZEROS},
+        (W8 - 1.0 * ZEROS) * COLUMNS,
     ),
     "a scale a row, counted from the end": (
-        dequantize("q s", axis=-2), {"q": W8, "s": ROW_SCALES}, W8 * ROW_SCALES[:, None],
+        dequantize("q s", axis=-2),
+        {"q": W8, "s": ROW_SCALES},
+        W8 * ROW_SCALES[:, None],
     ),
     "a scale a block": (
-        dequantize("q s", axis=0, block_size=2), {"q": W8, "s": BLOCKS}, W8 * np.repeat(BLOCKS, 2, 0),
+        dequantize("q s", axis=0, block_size=2),
+        {"q": W8, "s": BLOCKS},
+        W8 * np.repeat(BLOCKS, 2, 0),
     ),
-    "bytes": (dequantize("q s z"), {"q": U8, "s": SCALE, "z": number(128, np.uint8)}, (U8 - 128.0) * 0.02),
+    "bytes": (
+        dequantize("q s z"),
+        {"q": U8, "s": SCALE, "z": number(128, np.uint8)},
+        (U8 - 128.0) * 0.02,
+    ),
     "16 bits": (dequantize("q s"), {"q": W8.astype(np.int16) * 99, "s": number(1e-4)}, W8 * 99e-4),
-    "32 bits": (dequantize("q s"), {"q": W8.astype(np.int32) * 999, "s": number(1e-5)}, W8 * 999e-5),
+    "32 bits": (
+        dequantize("q s"),
+        {"q": W8.astype(np.int32) * 999, "s": number(1e-5)},
+        W8 * 999e-5,
+    ),
     "floats that are rounded": (
-        rounding("q", "w"), {"q": FLOATS, "s": SCALE, "z": number(0, np.int8)}, FLOATS,
+        rounding("q", "w"),
+        {"q": FLOATS, "s": SCALE, "z": number(0, np.int8)},
+        FLOATS,
     ),
     "floats that are rounded by columns": (
-        rounding("q", "w", axis=1), {"q": FLOATS, "s": COLUMNS, "z": np.zeros(4, np.int8)}, FLOATS,
+        rounding("q", "w", axis=1),
+        {"q": FLOATS, "s": COLUMNS, "z": np.zeros(4, np.int8)},
+        FLOATS,
     ),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("case", WEIGHTS)
@@ -178,9 +198,14 @@ def test_a_grid_knows_what_fits_it():
 
 def test_weights_that_two_layers_share_stay_one():
     made = of(
-        [node("DequantizeLinear", "q s", "w"), node("MatMul", "x w", "a"), node("MatMul", "a w", "y")],
-        {"q": bytes_(6, 6), "s": number(0.02)}, ROWS,
-    )  # fmt: skip
+        [
+            node("DequantizeLinear", "q s", "w"),
+            node("MatMul", "x w", "a"),
+            node("MatMul", "a w", "y"),
+        ],
+        {"q": bytes_(6, 6), "s": number(0.02)},
+        ROWS,
+    )
     assert loaded(made)[0].trainable == {"q"}
 
 
@@ -275,9 +300,11 @@ def test_what_moves_integers_moves_what_they_stand_for():
 
 def test_integers_that_are_given_out_stay():
     made = of(
-        [node("Conv", "x w", "a"), node("QuantizeLinear", "a s m", "y")], KERNEL, IMAGE,
+        [node("Conv", "x w", "a"), node("QuantizeLinear", "a s m", "y")],
+        KERNEL,
+        IMAGE,
         [helper.make_tensor_value_info("y", TensorProto.UINT8, None)],
-    )  # fmt: skip
+    )
     network, lines = loaded(made)
     assert operators(network) == ["Conv", "QuantizeLinear"] and not lines
     assert (network.run({"x": PIXELS})["y"] == outputs(made, x=PIXELS)[0]).all()
@@ -297,9 +324,10 @@ def test_inside_of_a_branch_the_values_keep_their_names():
     inner = helper.make_graph([node("Relu", "b", "r")], "then", [], [tensor("r", shape=None)])
     other = helper.make_graph([node("Neg", "b", "s1")], "else", [], [tensor("s1", shape=None)])
     nodes = [
-        node("Conv", "x w", "a"), *rounding("a", "b"),
+        node("Conv", "x w", "a"),
+        *rounding("a", "b"),
         helper.make_node("If", ["c"], ["y"], then_branch=inner, else_branch=other),
-    ]  # fmt: skip
+    ]
     made = of(nodes, {**KERNEL, "c": np.array(True)}, IMAGE)
     network, _ = loaded(made)
     np.testing.assert_allclose(
@@ -322,9 +350,13 @@ def test_gradients_reach_all_weights(framework):
     if framework == "reference":
         pytest.skip("the reference gives outputs only")
     nodes = [
-        *rounding("x", "x2", "s", "m"), node("DequantizeLinear", "q s z8", "w"), node("Conv", "x2 w", "a"), *rounding("a", "b"),
-        node("DequantizeLinear", "r s z8", "v"), node("Conv", "b v", "y"),
-    ]  # fmt: skip
+        *rounding("x", "x2", "s", "m"),
+        node("DequantizeLinear", "q s z8", "w"),
+        node("Conv", "x2 w", "a"),
+        *rounding("a", "b"),
+        node("DequantizeLinear", "r s z8", "v"),
+        node("Conv", "b v", "y"),
+    ]
     arrays = {
         **{name: KERNEL[name] for name in "szm"},
         "q": bytes_(4, 3, 3, 3),
@@ -350,17 +382,30 @@ class Calibration(CalibrationDataReader):
 @pytest.fixture(scope="module")
 def floats(tmp_path_factory):
     nodes = [
-        node("Conv", "x w1 b1", "c1", name="c1", pads=[1, 1, 1, 1]), node("Relu", "c1", "r1", name="r1"),
+        node("Conv", "x w1 b1", "c1", name="c1", pads=[1, 1, 1, 1]),
+        node("Relu", "c1", "r1", name="r1"),
         node("MaxPool", "r1", "p", name="p", kernel_shape=[2, 2], strides=[2, 2]),
-        node("Conv", "p w2 b2", "c2", name="c2", pads=[1, 1, 1, 1]), node("Clip", "c2 low high", "r2", name="r2"),
-        node("Add", "p r2", "s", name="s"), node("Concat", "s r2", "cc", name="cc", axis=1),
-        node("LeakyRelu", "cc", "l", name="l"), node("GlobalAveragePool", "l", "g", name="g"), node("Flatten", "g", "f", name="f"),
-        node("Gemm", "f w3 b3", "z", name="z", transB=1), node("MatMul", "z w4", "y", name="y"),
-    ]  # fmt: skip
+        node("Conv", "p w2 b2", "c2", name="c2", pads=[1, 1, 1, 1]),
+        node("Clip", "c2 low high", "r2", name="r2"),
+        node("Add", "p r2", "s", name="s"),
+        node("Concat", "s r2", "cc", name="cc", axis=1),
+        node("LeakyRelu", "cc", "l", name="l"),
+        node("GlobalAveragePool", "l", "g", name="g"),
+        node("Flatten", "g", "f", name="f"),
+        node("Gemm", "f w3 b3", "z", name="z", transB=1),
+        node("MatMul", "z w4", "y", name="y"),
+    ]
     arrays = {
-        "w1": drawn(8, 3, 3, 3), "b1": drawn(8), "w2": drawn(8, 8, 3, 3), "b2": drawn(8), "low": number(0), "high": number(6),
-        "w3": drawn(5, 16), "b3": drawn(5), "w4": drawn(5, 4),
-    }  # fmt: skip
+        "w1": drawn(8, 3, 3, 3),
+        "b1": drawn(8),
+        "w2": drawn(8, 8, 3, 3),
+        "b2": drawn(8),
+        "low": number(0),
+        "high": number(6),
+        "w3": drawn(5, 16),
+        "b3": drawn(5),
+        "w4": drawn(5, 4),
+    }
     path = tmp_path_factory.mktemp("quantized") / "floats.onnx"
     onnx.save(
         model(nodes, IMAGE, [tensor("y", shape=["n", 4])], arrays, opset=17, ir_version=8), path
@@ -427,11 +472,12 @@ def test_names_are_those_before_the_quantizer(floats, tmp_path):
 
 
 def test_weights_that_our_own_file_named_are_found_again(floats, tmp_path):
-    """A file of ours says which arrays are weights by the names that they had before NNCF renamed them."""
+    """A file of ours says which arrays are weights by their names before NNCF renamed them."""
     made = model(
-        [node("DequantizeLinear", "q_output_w_1 s", "w_dq"), node("MatMul", "x w_dq", "y")], ROWS,
+        [node("DequantizeLinear", "q_output_w_1 s", "w_dq"), node("MatMul", "x w_dq", "y")],
+        ROWS,
         arrays={"q_output_w_1": bytes_(6, 2), "s": number(0.1)},
-    )  # fmt: skip
+    )
     helper.set_model_props(made, {"allotrope.weights": '{"trainable": ["w"], "state": []}'})
     assert allotrope.load(made).trainable == {"w"}
     helper.set_model_props(made, {"allotrope.weights": '{"trainable": ["other"], "state": []}'})

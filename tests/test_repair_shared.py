@@ -1,4 +1,4 @@
-"""Arrays that were equal before any training are each layer's own; what layers really share stays."""
+"""Arrays that were only equal before any training are each layer's own; others stay shared."""
 
 from __future__ import annotations
 
@@ -76,7 +76,12 @@ SEPARATED = {
         2,
     ),
     "scales of layers, as ConvNeXt begins": (
-        [node("Relu", "x", "r"), node("Mul", "r g", "a"), node("Relu", "a", "b"), node("Mul", "b g", "y")],
+        [
+            node("Relu", "x", "r"),
+            node("Mul", "r g", "a"),
+            node("Relu", "a", "b"),
+            node("Mul", "b g", "y"),
+        ],
         {"g": np.full(6, 1e-6, F)},
         ROWS,
         2,
@@ -117,35 +122,59 @@ def both_ways(layers):
 
 SHARED = {
     "one kernel and its bias": (
-        both_ways([node("Conv", "x v z", "a")]), {"v": kernel(), "z": ZEROS}, IMAGES, 2,
+        both_ways([node("Conv", "x v z", "a")]),
+        {"v": kernel(), "z": ZEROS},
+        IMAGES,
+        2,
     ),
     "a normalization behind a shared layer": (
-        both_ways([node("MatMul", "x w", "a"), node("Add", "a z", "b"), node("LayerNormalization", "b o z2", "c")]),
-        {"w": drawn(6, 6), "z": ZEROS, "o": ONES, "z2": np.zeros(6, F)}, ROWS, 4,
+        both_ways(
+            [
+                node("MatMul", "x w", "a"),
+                node("Add", "a z", "b"),
+                node("LayerNormalization", "b o z2", "c"),
+            ]
+        ),
+        {"w": drawn(6, 6), "z": ZEROS, "o": ONES, "z2": np.zeros(6, F)},
+        ROWS,
+        4,
     ),
     "a normalization before a shared layer": (
         both_ways([node("LayerNormalization", "x o z", "a"), node("MatMul", "a w", "b")]),
-        {**NORMS, "w": drawn(6, 6)}, ROWS, 3,
+        {**NORMS, "w": drawn(6, 6)},
+        ROWS,
+        3,
     ),
     "a shared layer behind a transpose": (
-        both_ways([node("Transpose", "w", "wt"), node("MatMul", "x wt", "a"), node("Add", "a z", "b")]),
-        {"w": drawn(6, 6), "z": ZEROS}, ROWS, 2,
+        both_ways(
+            [node("Transpose", "w", "wt"), node("MatMul", "x wt", "a"), node("Add", "a z", "b")]
+        ),
+        {"w": drawn(6, 6), "z": ZEROS},
+        ROWS,
+        2,
     ),
     "an embedding that is the last layer too": (
         [
-            node("Gather", "t i", "e"), node("Add", "x e", "s"), node("Transpose", "t", "u", perm=[1, 0]),
+            node("Gather", "t i", "e"),
+            node("Add", "x e", "s"),
+            node("Transpose", "t", "u", perm=[1, 0]),
             node("MatMul", "s u", "y"),
         ],
-        {"t": drawn(9, 6), "i": np.array([1, 2, 3, 4])}, ROWS, 1,
+        {"t": drawn(9, 6), "i": np.array([1, 2, 3, 4])},
+        ROWS,
+        1,
     ),
     "a trained normalization that is used twice": (
         [
-            node("LayerNormalization", "x o z", "a"), node("MatMul", "a w", "b"),
+            node("LayerNormalization", "x o z", "a"),
+            node("MatMul", "a w", "b"),
             node("LayerNormalization", "b o z", "y"),
         ],
-        {"o": drawn(6), "z": drawn(6), "w": drawn(6, 6)}, ROWS, 3,
+        {"o": drawn(6), "z": drawn(6), "w": drawn(6, 6)},
+        ROWS,
+        3,
     ),
-}  # fmt: skip
+}
 
 
 def loaded(case, **options):
@@ -180,9 +209,7 @@ def test_it_has_a_switch():
 def test_many_uses_take_no_time():
     """Each pair of uses is not compared if no layer is used twice."""
     names = ["x", *(f"a{i}" for i in range(2999)), "y"]
-    chain = [
-        node("LayerNormalization", f"{a} o z", b) for a, b in pairwise(names)
-    ]
+    chain = [node("LayerNormalization", f"{a} o z", b) for a, b in pairwise(names)]
     assert len(allotrope.load(of(chain, NORMS, ROWS)).trainable) == 6000
 
 

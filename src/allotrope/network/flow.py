@@ -1,6 +1,7 @@
-"""Where an array goes in a graph: which nodes take it, as it is or in another form, in loops and branches too.
+"""Where an array goes: which nodes take it, as it is or in another form, in loops and branches too.
 
-Names of one graph inside another may be those of its neighbour, so a value is known here by the graph that makes it.
+Names of one graph inside another may be those of its neighbour, so a value is known here by the
+graph that makes it.
 """
 
 from __future__ import annotations
@@ -48,12 +49,15 @@ class Flow:
     takers: dict[Key, list[Use]] = field(default_factory=lambda: defaultdict(list))
     forms: dict[Key, list[Key]] = field(default_factory=lambda: defaultdict(list))
     products: set[str] = field(default_factory=set)
-    """The names of products of matrices, behind which one number added to the only column is a bias."""
+    """Products of matrices: one number that is added to a single column is a bias."""
     states: dict[Key, list[Key]] = field(default_factory=lambda: defaultdict(list))
-    """What a loop that begins with a value sees in its place; only at first, if the loop changes it."""
+    """What a loop that begins with a value sees in its place, perhaps only at first."""
 
     def uses(self, name: str, behind: bool = True, into_loops: bool = True) -> Iterator[Use]:
-        """The uses of a value of the outermost graph, with `behind` of its other forms too, `into_loops` those that loops begin with."""
+        """The uses of a value of the outermost graph.
+
+        With `behind` those of its other forms too, with `into_loops` of what loops begin with.
+        """
         pending: list[Key] = [(0, name)]
         seen = set(pending)
         while pending:
@@ -78,7 +82,7 @@ def uses_in(graph: Graph) -> Flow:
 def _follow(
     graph: Graph, outer: Mapping[str, Key], numbers: Iterator[int], flow: Flow
 ) -> Mapping[str, Key]:
-    """Enters the graph into the flow; gives what its names stand for, those of the graphs around it among them."""
+    """Enters the graph into the flow; gives what the names in it stand for."""
     number = next(numbers)
     made = [value.name for value in graph.inputs] + list(graph.constants)
     made += [name for node in graph.nodes for name in node.outputs if name]
@@ -106,7 +110,10 @@ def _enter(
     names: Mapping[str, Key],
     flow: Flow,
 ) -> None:
-    """What goes into a graph inside is its inputs; what it gives is the node's outputs, of a Loop behind its condition."""
+    """What goes into a graph inside are its inputs, what it gives the node's outputs.
+
+    A Loop's graph gives its condition first.
+    """
     if node.operator in ("Loop", "Scan"):
         for key, value in zip(takes, inner.inputs, strict=False):
             flow.states[key].append(names[value.name])

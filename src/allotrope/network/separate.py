@@ -101,7 +101,7 @@ class _Layers:
                 self.users[name].append(number)
         counts = Counter(one for number in range(len(self.nodes)) for one in self._trained(number))
         self.shared = {one for one, count in counts.items() if count > 1}
-        """Arrays of different numbers that nodes of one kind share: only a layer used twice does that."""
+        """Arrays of different numbers that nodes of one kind share: a layer that is used twice."""
 
     def groups(self, places: list[Input]) -> list[list[Input]]:
         """The inputs, those of one layer together."""
@@ -129,7 +129,7 @@ class _Layers:
         return self._alike(a, b, self._before) or self._alike(a, b, self._after)
 
     def _alike(self, a: int, b: int, step: Callable[[Node], Iterator[int]]) -> bool:
-        """Whether two other nodes next to these, one to each, share an array of different numbers."""
+        """Whether two other nodes, one next to each, share an array of different numbers."""
         pairs = product(self._next(a, step), self._next(b, step))
         return any(
             first != second and self._trained(first) & self._trained(second) & self.shared

@@ -23,8 +23,12 @@ _WITHIN: Mapping[str, Bounds] = {
 }
 """Operators whose results lie between two numbers, whatever they are given."""
 
-_PASSING = frozenset({"DepthToSpace", "Flatten", "Gather", "GlobalAveragePool", "GlobalMaxPool", "Identity", "MaxPool", "ReduceMean",
-                      "Reshape", "Slice", "SpaceToDepth", "Split", "Squeeze", "Transpose", "Unsqueeze"})  # fmt: skip
+_PASSING = frozenset(
+    """
+    DepthToSpace Flatten Gather GlobalAveragePool GlobalMaxPool Identity MaxPool ReduceMean Reshape
+    Slice SpaceToDepth Split Squeeze Transpose Unsqueeze
+    """.split()  # noqa: SIM905 - a list would take a line a word
+)
 """Operators whose results lie where their first input does."""
 
 _FARTHEST = 32

@@ -64,7 +64,7 @@ def bias_dropout(
 
 @foreign("BiasSoftmax")
 def bias_softmax(w: Writer, x: str, bias: str, *, axis: int = 1, is_inner_broadcast: int) -> str:
-    """Softmax of x + bias over all axes from `axis` on; the bias broadcasts as ONNX broadcasts, whichever of its axes are 1."""
+    """Softmax of x + bias over all axes from `axis` on; the bias broadcasts as ONNX broadcasts."""
     return softmax(w, w.add("Add", x, bias), axis, w.rank(x), flattened=True)
 
 

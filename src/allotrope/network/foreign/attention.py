@@ -1,4 +1,4 @@
-"""Attention as ONNX Runtime's optimizer joins it: with its projections, with masks of whole numbers, with a past.
+"""Attention as ONNX Runtime's optimizer joins it: with projections, masks and a past.
 
 Letters: n in the batch, s queries, t keys with those of the past, h heads, d the size of a head.
 """
@@ -37,10 +37,14 @@ def attention(
     scale: float = 0.0,
     unidirectional: int = 0,
 ) -> tuple[str, ...]:
-    """Queries, keys and values as one product of x [n, s, c], then attention; the keys and values of the past [2, n, h, t - s, d]."""
+    """Queries, keys and values as one product of x [n, s, c], then attention.
+
+    The keys and values of the past are [2, n, h, t - s, d].
+    """
     if do_rotary or past_present_share_buffer or past_length:
         raise UnsupportedError(
-            "places that are turned inside of it, and a buffer for past and present, are not understood"
+            "places that are turned inside of it, and a buffer for past and present, "
+            "are not understood"
         )
     projected = w.add("MatMul", x, weight)
     projected = w.add("Add", projected, bias) if bias else projected
@@ -70,7 +74,7 @@ def _of_projection(
     scale: float,
     causal: int,
 ) -> tuple[str, ...]:
-    """Attention of queries, keys and values that lie side by side, [n, s, 3 h d], and the present [2, n, h, t, d]."""
+    """Attention of what lies side by side, [n, s, 3 h d], and the present [2, n, h, t, d]."""
     parts = w.several("Split", 3, projected, w.ints(*sizes), axis=-1)
     query, key, value = (
         in_heads(w, part, heads, size // heads) for part, size in zip(parts, sizes, strict=True)
@@ -109,9 +113,10 @@ def multi_head_attention(
     scale: float = 0.0,
     unidirectional: int = 0,
 ) -> tuple[str, ...]:
-    """Attention of query [n, s, h d], key and value [n, t, h d], or keys and values in heads already, [n, h, t, d].
+    """Attention of query [n, s, h d], key and value [n, t, h d] or, in heads, [n, h, t, d].
 
-    Without key and value the query is all three, [n, s, h, 3, d]; without value the key is both, [n, t, h, 2, d].
+    Without key and value the query is all three, [n, s, h, 3, d]; without value the key is both,
+    [n, t, h, 2, d].
     """
     if past_length or indirection:
         raise UnsupportedError("a buffer for past and present is not understood")
@@ -188,7 +193,7 @@ def attended(
     causal: int,
     present: bool,
 ) -> tuple[str, tuple[str, ...]]:
-    """ONNX's Attention over heads, and the keys and values with those of the past, if they are wanted."""
+    """ONNX's Attention over heads, and keys and values with the past's, if they are wanted."""
     attributes = {"scale": scale or None, "is_causal": 1 if causal else None}
     if not past:
         return w.add("Attention", *parts, mask, **attributes), tuple(parts[1:]) if present else ()
@@ -202,9 +207,9 @@ def _both(w: Writer, mask: str | None, added: str | None) -> str | None:
 
 
 def masked(w: Writer, mask: str, hidden: float, key: str, past: Sequence[str]) -> str:
-    """What a mask of whole numbers adds to the scores: 0 for keys that are seen, `hidden` for others; it broadcasts to [n, h, s, t].
+    """What a mask adds to the scores, for [n, h, s, t]: 0 if a key is seen, else `hidden`.
 
-    The mask is 1 for keys that are seen: [n, t], [n, s, t] or [n, 1, s, t]; or [n], the number of keys that are seen.
+    The mask is 1 for keys that are seen, [n, t] or [n, s, t], or the number of them, [n].
     """
     rank = w.rank(mask)
     shape = w.shape(mask)
@@ -253,7 +258,8 @@ def quantized_attention(
     """Attention of what quantized arrays stand for."""
     if do_rotary or past_present_share_buffer:
         raise UnsupportedError(
-            "places that are turned inside of it, and a buffer for past and present, are not understood"
+            "places that are turned inside of it, and a buffer for past and present, "
+            "are not understood"
         )
     floats = w.add("DequantizeLinear", weight, weight_scale, weight_zero_point, axis=1)
     product = w.add("MatMul", w.add("DequantizeLinear", x, x_scale, x_zero_point), floats)

@@ -25,9 +25,10 @@ def embed_layer_normalization(
     epsilon: float = 1e-12,
     mask_index_type: int | None = None,
 ) -> tuple[str, ...]:
-    """LayerNormalization of the embeddings of words, places and segments; how many words each row has; the sum of the embeddings.
+    """LayerNormalization of the embeddings of words, places and segments.
 
-    ids [n, length]. Without `position_ids` places are counted from 0.
+    Gives how many words each row has too, and the sum of the embeddings. ids [n, length].
+    Without `position_ids` places are counted from 0.
     """
     if mask_index_type not in (None, 0, 1):
         raise UnsupportedError(f"its mask_index_type {mask_index_type} is not known")

@@ -1,4 +1,4 @@
-"""The end of a classifier that scikit-learn trained: the label's branch is cut off, the scores stay.
+"""The end of scikit-learn's classifiers: the label's branch is cut off, the scores stay.
 
 Such files (skl2onnx, ai.onnx.ml) give a label that is looked up in a list of names, and perhaps a
 dictionary of probabilities. No gradient passes either, and only the scores can train.

@@ -22,9 +22,15 @@ def max_pool(
     """MaxPool."""
     rank = len(kernel_shape) + 2
     y = w.add(
-        "MaxPool", w.channels_first(x, rank), kernel_shape=kernel_shape, auto_pad=auto_pad, ceil_mode=ceil_mode, dilations=dilations,
-        pads=pads, strides=strides,
-    )  # fmt: skip
+        "MaxPool",
+        w.channels_first(x, rank),
+        kernel_shape=kernel_shape,
+        auto_pad=auto_pad,
+        ceil_mode=ceil_mode,
+        dilations=dilations,
+        pads=pads,
+        strides=strides,
+    )
     return w.channels_last(y, rank)
 
 
@@ -45,7 +51,15 @@ def convolution(
     """Conv, its weight [m, kh, kw, c] with the channels last too."""
     rank = w.rank(weight)
     y = fused_convolution(
-        w, w.channels_first(x, rank), w.channels_first(weight, rank), bias, auto_pad=auto_pad,
-        dilations=dilations, group=group, kernel_shape=kernel_shape, pads=pads, strides=strides,
-    )  # fmt: skip
+        w,
+        w.channels_first(x, rank),
+        w.channels_first(weight, rank),
+        bias,
+        auto_pad=auto_pad,
+        dilations=dilations,
+        group=group,
+        kernel_shape=kernel_shape,
+        pads=pads,
+        strides=strides,
+    )
     return w.channels_last(y, rank)

@@ -1,4 +1,4 @@
-"""Products and convolutions, joined with what is before and behind them, or with weights of few bits."""
+"""Products and convolutions, joined with their neighbours, or with weights of few bits."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def fused_matmul(
     transBatchA: int = 0,
     transBatchB: int = 0,
 ) -> str:
-    """alpha A B, either of them with its last two axes swapped, or with its first axis moved behind those of the batch."""
+    """alpha A B, either with its last axes swapped, or its first behind those of the batch."""
     a, b = _turned(w, a, transA, transBatchA), _turned(w, b, transB, transBatchB)
     y = w.add("MatMul", a, b)
     return y if alpha == 1 else w.add("Mul", y, w.number(alpha, a))
@@ -166,9 +166,18 @@ def transposed_convolution(
     """ConvTranspose whose pads are an input."""
     padding = tuple(int(pad) for pad in w.fixed(pads, "pads").reshape(-1)) if pads else None
     return w.add(
-        "ConvTranspose", x, weight, bias, auto_pad=auto_pad, dilations=dilations, group=group, kernel_shape=kernel_shape,
-        output_padding=output_padding, pads=padding, strides=strides,
-    )  # fmt: skip
+        "ConvTranspose",
+        x,
+        weight,
+        bias,
+        auto_pad=auto_pad,
+        dilations=dilations,
+        group=group,
+        kernel_shape=kernel_shape,
+        output_padding=output_padding,
+        pads=padding,
+        strides=strides,
+    )
 
 
 @foreign("CDist")
@@ -210,7 +219,7 @@ def matmul_with_few_bits(
     accuracy_level: int = 0,
     weight_prepacked: int = 0,
 ) -> str:
-    """x W + bias. W's columns are cut into blocks, each with a scale and a zero point; its numbers are packed into bytes."""
+    """x W + bias. W's columns are blocks, each with a scale and a zero point, packed into bytes."""
     if order or weight_prepacked or bits not in (2, 4, 8):
         raise UnsupportedError("only weights of 2, 4 or 8 bits in their own order are understood")
     blocks = -(-K // block_size)

@@ -1,4 +1,4 @@
-"""Normalizations, with the sum before them, by root mean squares, and in groups with the channels last."""
+"""Normalizations: of sums, by root mean squares, and in groups with the channels last."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def group_normalization(
     channels_last: int = 1,
     epsilon: float = 1e-5,
 ) -> str:
-    """GroupNormalization of x [n, h, w, c], or [n, c, h, w], and Swish if there is an activation."""
+    """GroupNormalization of x [n, h, w, c] or [n, c, h, w], and Swish if it is activated."""
     rank = w.rank(x)
     y = w.channels_first(x, rank) if channels_last else x
     y = w.add("GroupNormalization", y, scale, shift, num_groups=groups, epsilon=epsilon)
@@ -102,7 +102,10 @@ def skip_group_normalization(
     channels_last: int = 1,
     epsilon: float = 1e-5,
 ) -> tuple[str, ...]:
-    """GroupNorm of x [n, h, w, c] + skip + bias, and that sum; skip is [n, h, w, c], [n, 1, 1, c] or [n, c]."""
+    """GroupNorm of x + skip + bias, and that sum.
+
+    x is [n, h, w, c], skip [n, h, w, c], [n, 1, 1, c] or [n, c].
+    """
     rank = w.rank(x)
     if w.rank(skip) == 2:
         skip = w.add("Unsqueeze", skip, w.ints(1, 2))

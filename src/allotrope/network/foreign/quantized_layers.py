@@ -1,4 +1,4 @@
-"""Layers over quantized arrays: convolutions, products and pools, between DequantizeLinear and QuantizeLinear."""
+"""Layers over quantized arrays, between DequantizeLinear and QuantizeLinear."""
 
 from __future__ import annotations
 
@@ -34,9 +34,17 @@ def convolve(
     y = floats(w, x, x_scale, x_zero)
     shift = floats(w, bias, _product(w, x_scale, w_scale), None, 0) if bias else None
     y = fused_convolution(
-        w, w.channels_first(y, rank) if channels_last else y, floats(w, weight, w_scale, w_zero, 0), shift, auto_pad=auto_pad,
-        dilations=dilations, group=group, kernel_shape=kernel_shape, pads=pads, strides=strides,
-    )  # fmt: skip
+        w,
+        w.channels_first(y, rank) if channels_last else y,
+        floats(w, weight, w_scale, w_zero, 0),
+        shift,
+        auto_pad=auto_pad,
+        dilations=dilations,
+        group=group,
+        kernel_shape=kernel_shape,
+        pads=pads,
+        strides=strides,
+    )
     return rounded(w, w.channels_last(y, rank) if channels_last else y, y_scale, y_zero, (x_zero,))
 
 
@@ -57,7 +65,7 @@ def gemm(
     transA: int = 0,
     transB: int = 0,
 ) -> str:
-    """Gemm, its int32 bias in units of alpha and both scales; not quantized if there is no scale for the result."""
+    """Gemm, its int32 bias in units of alpha and both scales; floats without a scale for them."""
     shift = (
         floats(w, c, _product(w, a_scale, b_scale, alpha), None, len(w.shape(c)) - 1) if c else None
     )
@@ -96,9 +104,15 @@ def average_pool(
     y = floats(w, x, x_scale, x_zero)
     y = w.channels_first(y, rank) if channels_last else y
     y = w.add(
-        "AveragePool", y, kernel_shape=kernel_shape, auto_pad=auto_pad, ceil_mode=ceil_mode, count_include_pad=count_include_pad,
-        pads=pads, strides=strides,
-    )  # fmt: skip
+        "AveragePool",
+        y,
+        kernel_shape=kernel_shape,
+        auto_pad=auto_pad,
+        ceil_mode=ceil_mode,
+        count_include_pad=count_include_pad,
+        pads=pads,
+        strides=strides,
+    )
     return rounded(
         w, w.channels_last(y, rank) if channels_last else y, y_scale, y_zero, (x_zero, x)
     )

@@ -105,7 +105,8 @@ def _entry(node: Node, opset: int) -> Foreign | None:
 
 
 def _called(node: Node) -> str:
-    return f"{node.domain}.{node.operator} (node '{node.name or next(filter(None, node.outputs), '')}')"
+    name = node.name or next(filter(None, node.outputs), "")
+    return f"{node.domain or 'ai.onnx'}.{node.operator} (node '{name}')"
 
 
 def _ending_in(nodes: list[Node], names: tuple[str, ...], node: Node) -> list[Node]:

@@ -1,4 +1,4 @@
-"""The table of foreign operators: name, inputs and attributes of each, and how it is spelled in ONNX."""
+"""The table of foreign operators: their inputs and attributes, and how they are spelled."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ if TYPE_CHECKING:
     pass
 
 Spelling = Callable[..., "str | Sequence[str]"]
-"""`spelling(w, *inputs, **attributes)`: inputs are names, None if left out; gives the names of the outputs, in their order."""
+"""`spelling(w, *inputs, **attributes)` gives the names of the outputs, in their order.
+
+Inputs are names, None if left out.
+"""
 
 Function = TypeVar("Function", bound=Spelling)
 
@@ -32,8 +35,9 @@ _KINDS: Mapping[str, AttributeProto.AttributeType] = {
 
 @dataclass(frozen=True)
 class Foreign:
-    """A foreign operator. `before` is the opset before which it is foreign, if ONNX has it since; 0 if it never had.
+    """A foreign operator.
 
+    `before` is the opset before which it is foreign, if ONNX has it since; 0 if it never had.
     `refusal` says why it cannot be spelled, and what to do; then nothing else is known of it.
     """
 
@@ -60,7 +64,7 @@ class Foreign:
         )
 
     def misuse(self, node: NodeProto) -> Iterator[str]:
-        """What does not fit the definition: attributes that are unknown, of another type or lacking, and the number of inputs."""
+        """What does not fit the definition: its attributes, and the number of its inputs."""
         if self.spelling is None:
             return
         known, given = self.attributes, {attribute.name: attribute for attribute in node.attribute}
@@ -71,7 +75,8 @@ class Foreign:
                 else None
             )
             if kind is None:
-                yield f"has the attribute '{name}', which is not known here; known are {', '.join(sorted(known)) or 'none'}"
+                names = ", ".join(sorted(known)) or "none"
+                yield f"has the attribute '{name}', which is not known here; known are {names}"
             elif attribute.type != kind:
                 yield f"has attribute '{name}' of type {attribute.type}, not {kind}"
         yield from (
@@ -94,7 +99,7 @@ class Foreign:
 
 
 def _required(parameter: inspect.Parameter) -> bool:
-    """Whether an input must be there: one that may be left out is None by default or by its annotation."""
+    """Whether an input must be there: None is the default or in the annotation of others."""
     optional = parameter.kind is parameter.VAR_POSITIONAL or "None" in str(parameter.annotation)
     return parameter.default is parameter.empty and not optional
 
@@ -106,7 +111,7 @@ FOREIGN: dict[tuple[str, str], Foreign] = {}
 def foreign(
     *operators: str, domain: str = MICROSOFT, before: int = 0
 ) -> Callable[[Function], Function]:
-    """Enter a spelling into the table; its signature says which inputs and attributes the operator has."""
+    """Enter a spelling; its signature says which inputs and attributes the operator has."""
 
     def enter(function: Function) -> Function:
         for operator in operators:
@@ -123,6 +128,9 @@ def refused(*operators: str, domain: str = MICROSOFT, why: str) -> None:
 
 
 def foreign_operator(domain: str, operator: str, version: int) -> Foreign | None:
-    """The foreign operator of this name in an opset version of its domain; None if it is none, or ONNX's own by then."""
+    """The foreign operator of this name in a version of its domain.
+
+    None if it is none, or ONNX's own by then.
+    """
     found = FOREIGN.get((domain, operator))
     return found if found is not None and (not found.before or version < found.before) else None

@@ -1,4 +1,4 @@
-"""Layers whose weights alone are quantized in the file; activations are quantized when it runs, or not at all."""
+"""Layers whose weights alone are quantized in the file, activations when it runs or never."""
 
 from __future__ import annotations
 
@@ -64,10 +64,23 @@ def dynamic_lstm(
     """LSTM; its weights [directions, from, 4 h] are quantized the other way round."""
     arrays = [_turned(w, weight, w_scale, w_zero), _turned(w, recurrence, r_scale, r_zero)]
     return w.several(
-        "LSTM", 3, x, *arrays, bias, lengths, first_h, first_c, peepholes, activation_alpha=activation_alpha,
-        activation_beta=activation_beta, activations=activations, clip=clip, direction=direction, hidden_size=hidden_size,
+        "LSTM",
+        3,
+        x,
+        *arrays,
+        bias,
+        lengths,
+        first_h,
+        first_c,
+        peepholes,
+        activation_alpha=activation_alpha,
+        activation_beta=activation_beta,
+        activations=activations,
+        clip=clip,
+        direction=direction,
+        hidden_size=hidden_size,
         input_forget=input_forget or None,
-    )  # fmt: skip
+    )
 
 
 @foreign("QEmbedLayerNormalization")
@@ -114,7 +127,10 @@ def quantized_embedding(
 
 
 def _turned(w: Writer, weight: str, scale: str, zero_point: str) -> str:
-    """What weights of few bits [directions, from, 4 h] stand for, [directions, 4 h, from]; a scale a direction, or one a column of it."""
+    """What weights [directions, from, 4 h] stand for, as [directions, 4 h, from].
+
+    There is a scale a direction, or one a column of it.
+    """
     integers, factor, middle = (w.fixed(name, "weight") for name in (weight, scale, zero_point))
     if integers.ndim != 3:
         raise UnsupportedError(

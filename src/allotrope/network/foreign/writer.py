@@ -17,7 +17,7 @@ class NotYetKnownError(Exception):
 
 
 class Writer:
-    """Collects the nodes that mean what one foreign node means. Operators are ONNX's, in `OPSET`."""
+    """Collects the nodes that mean what one foreign node means, in ONNX's `OPSET`."""
 
     def __init__(
         self,
@@ -72,7 +72,7 @@ class Writer:
         return self.arrays.get(name) if found is None else found
 
     def fixed(self, name: str, what: str) -> np.ndarray:
-        """The same, if it must be an array of the file. Raises: UnsupportedError if it is computed."""
+        """An array of the file. Raises: UnsupportedError if the value is computed."""
         array = self.array(name)
         if array is None:
             raise UnsupportedError(

@@ -1,4 +1,4 @@
-"""Reads a quantized network as the float network that it stands for, so that it can be trained further."""
+"""Reads a quantized network as the float network that it stands for, to be trained further."""
 
 from __future__ import annotations
 
@@ -25,7 +25,9 @@ ROUNDING = frozenset(
 
 
 def dequantized(graph: Graph, report: Callable[[str], None]) -> Graph:
-    """The float network that a quantized one stands for: its weights as float arrays, its activations not rounded but limited.
+    """The float network that a quantized one stands for.
+
+    Its weights are float arrays, its activations are limited and no longer rounded.
 
     What stands for nothing here, such as integers that are given out, stays as it is.
     """
@@ -40,14 +42,16 @@ def dequantized(graph: Graph, report: Callable[[str], None]) -> Graph:
     if work.read:
         types = ", ".join(sorted({graph.constants[name].dtype.name for name in work.read}))
         report(
-            f"repair: {len(work.read)} arrays of {types} are read as the float numbers that they stand for: {listed(sorted(work.read))}; "
+            f"repair: {len(work.read)} arrays of {types} are read as the float numbers that they "
+            f"stand for: {listed(sorted(work.read))}; "
             "--no-repair quantization leaves them"
         )
     gone, clips = (_count(graph, kind) - _count(changed, kind) for kind in (ROUNDING, {"Clip"}))
     if gone:
         report(
             f"repair: {gone} nodes no longer round what they compute, so that there are gradients; "
-            f"the limits of their numbers stay, in {-clips} Clip; --no-repair quantization keeps the rounding"
+            f"the limits of their numbers stay, in {-clips} Clip; "
+            "--no-repair quantization keeps the rounding"
         )
     return changed
 

@@ -11,7 +11,10 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Grid:
-    """q stands for (q - zero_point) * scale, with one scale for all, one an index of `axis`, or one a block of `block` indices of it."""
+    """q stands for (q - zero_point) * scale.
+
+    There is one scale for all, one an index of `axis`, or one a block of `block` indices of it.
+    """
 
     scale: np.ndarray
     zero_point: np.ndarray

@@ -27,7 +27,7 @@ def _quantize(graph: Dequantizing, node: Node) -> None:
 
 
 def _only_an_end(graph: Dequantizing, node: Node) -> bool:
-    """Whether what is quantized is only given out, and is no Relu whose place the quantizer took."""
+    """Whether what is quantized is an output of the network and nothing else."""
     users = graph.users.get(node.outputs[0], [])
     return bool(users) and all(
         user.operator == "DequantizeLinear" and user.outputs[0] in graph.ends for user in users
