@@ -196,6 +196,65 @@ def test_a_grid_knows_what_fits_it():
     )
 
 
+@pytest.mark.parametrize("order", [("c z", "m s"), ("c z", "s m")])
+def test_integers_that_are_cast_moved_and_scaled(order):
+    nodes = [
+        node("Cast", "q", "c", to=TensorProto.FLOAT),
+        node("Sub", order[0], "m"),
+        node("Mul", order[1], "w"),
+        node("MatMul", "x w", "y"),
+    ]
+    network, lines = loaded(of(nodes, {"q": U8, "z": number(128), "s": COLUMNS}, ROWS))
+    assert network.trainable == {"q"} and operators(network) == ["MatMul"]
+    assert "'s' would learn as the file is written" in lines[-1]
+    np.testing.assert_allclose(network.weights["q"], (U8 - 128.0) * COLUMNS, rtol=1e-5, atol=1e-5)
+
+
+def test_integers_that_are_cast_for_something_else_stay_what_they_are():
+    nodes = [
+        node("Cast", "q", "c", to=TensorProto.FLOAT),
+        node("Mul", "c wide", "w"),
+        node("Add", "w x", "y"),
+    ]
+    made = of(
+        nodes, {"q": W8[:1, :1].repeat(2, 0), "wide": drawn(2, 6)}, [tensor("x", shape=[2, 6])]
+    )
+    network, _ = loaded(made)
+    x = drawn(2, 6)
+    np.testing.assert_allclose(network.run({"x": x})["y"], outputs(made, x=x)[0], rtol=1e-5)
+
+
+def test_weights_inside_of_a_loop():
+    ends = [helper.make_tensor_value_info(n, k, []) for n, k in (("i", 7), ("c", 9))]
+    body = helper.make_graph(
+        [
+            node("Identity", "c", "go"),
+            node("DequantizeLinear", "q s", "w"),
+            node("MatMul", "h w", "m"),
+            *rounding("m", "g"),
+        ],
+        "body",
+        [*ends, tensor("h", shape=None)],
+        [helper.make_tensor_value_info("go", 9, []), tensor("g", shape=None)],
+    )
+    made = of(
+        [helper.make_node("Loop", ["n", "yes", "x"], ["y"], body=body)],
+        {
+            "n": np.array(2),
+            "yes": np.array(True),
+            "q": bytes_(6, 6),
+            "s": number(0.01),
+            "z": number(0, np.int8),
+        },
+        ROWS,
+    )
+    network, lines = loaded(made)
+    assert network.trainable == {"q"} and len(lines) == 2
+    inner = [one.operator for one in network.graph.nodes[0].attributes["body"].nodes]
+    assert "QuantizeLinear" not in inner and "DequantizeLinear" not in inner
+    np.testing.assert_allclose(network.run({"x": X})["y"], outputs(made, x=X)[0], atol=0.1)
+
+
 def test_weights_that_two_layers_share_stay_one():
     made = of(
         [
@@ -291,11 +350,45 @@ def test_what_moves_integers_moves_what_they_stand_for():
         "k": drawn(56, 2),
     }
     made = of(nodes, arrays, IMAGE)
+    x = PIXELS.clip(-2.5, 2.5)
     network, _ = loaded(made)
     assert not {"QuantizeLinear", "DequantizeLinear"} & set(operators(network))
-    np.testing.assert_allclose(
-        network.run({"x": PIXELS})["y"], outputs(made, x=PIXELS)[0], atol=0.3
-    )
+    np.testing.assert_allclose(network.run({"x": x})["y"], outputs(made, x=x)[0], atol=0.1)
+
+
+def test_numbers_of_four_bits_in_eight():
+    """QAT frameworks write Clip between the two nodes."""
+    narrow = [
+        node("QuantizeLinear", "{0} s z8", "{0}/q"),
+        node("Clip", "{0}/q low high", "{0}/n"),
+        node("DequantizeLinear", "{0}/n s z8", "{0}/d"),
+    ]
+
+    def of_four_bits(name):
+        return [
+            node(one.op_type, " ".join(one.input).format(name), one.output[0].format(name))
+            for one in narrow
+        ]
+
+    nodes = [
+        *of_four_bits("w"),
+        node("Conv", "x w/d", "a"),
+        *of_four_bits("a"),
+        node("Conv", "a/d v", "y"),
+    ]
+    arrays = {
+        "w": drawn(4, 3, 3, 3),
+        "v": KERNEL["v"],
+        "s": number(0.1),
+        "z8": number(0, np.int8),
+        "low": number(-7, np.int8),
+        "high": number(7, np.int8),
+    }
+    made = of(nodes, arrays, IMAGE)
+    network, _ = loaded(made)
+    assert network.trainable == {"w", "v"}
+    assert operators(network) == ["Conv", "Clip", "Clip", "Conv"]
+    np.testing.assert_allclose(network.graph.constants[network.graph.nodes[2].inputs[1]], -0.7)
 
 
 def test_integers_that_are_given_out_stay():

@@ -126,7 +126,7 @@ def _unknown_operator(operator: str, domain: str, version: int, outer: int) -> s
     if other is not None and version:
         return other.refusal
     found = _schema(operator, domain, version) if version else None
-    if found is None and version and domain.partition(".")[0] == "com":
+    if found is None and version and domain and domain not in DOMAIN_VERSIONS:
         return "is no operator of ONNX and not understood. Save the file without the optimization or quantization that wrote it"
     if found is None:
         return f"is unknown in opset {version}" if version else f"is of domain '{domain}', which the model does not import"

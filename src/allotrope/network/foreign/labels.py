@@ -66,7 +66,7 @@ def _scores(name: str, makers: dict[str, NodeProto]) -> str:
         if node.domain == ML and node.op_type in _CLASSIFIERS:
             return str(node.output[1]) if at == node.output[0] and len(node.output) > 1 else ""
         if node.op_type == "ArgMax":
-            return str(node.input[0]) if named else ""
+            return str(node.input[0]) if named and node.input else ""
         named = named or node.op_type in _NAMING
     return ""
 

@@ -7,9 +7,11 @@ from collections.abc import Callable, Iterable
 
 import allotrope.network.quantized.products
 import allotrope.network.quantized.readers  # noqa: F401 - both fill the table
-from allotrope.network.graph import Graph
+from allotrope.network.graph import Graph, Node
 from allotrope.network.names import listed
 from allotrope.network.quantized.following import Dequantizing
+from allotrope.network.quantized.grid import is_small
+from allotrope.network.weights import every_node
 
 ROUNDING = frozenset(
     {
@@ -31,9 +33,7 @@ def dequantized(graph: Graph, report: Callable[[str], None]) -> Graph:
 
     What stands for nothing here, such as integers that are given out, stays as it is.
     """
-    if not any(
-        node.operator in ROUNDING | {"DequantizeLinear"} and not node.domain for node in graph.nodes
-    ):
+    if not any(_concerns(node, graph) for node in every_node(graph)):
         return graph
     work = Dequantizing(graph)
     changed = work.run()
@@ -56,6 +56,16 @@ def dequantized(graph: Graph, report: Callable[[str], None]) -> Graph:
     return changed
 
 
+def _concerns(node: Node, graph: Graph) -> bool:
+    """Whether the node rounds, or reads an array of integers as what it stands for."""
+    if node.domain:
+        return False
+    if node.operator == "Cast":
+        array = graph.constants.get(node.inputs[0])
+        return array is not None and is_small(array.dtype)
+    return node.operator in ROUNDING or node.operator == "DequantizeLinear"
+
+
 def _count(graph: Graph, operators: Iterable[str]) -> int:
-    counts = Counter(node.operator for node in graph.nodes if not node.domain)
+    counts = Counter(node.operator for node in every_node(graph) if not node.domain)
     return sum(counts[operator] for operator in operators)

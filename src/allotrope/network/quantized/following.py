@@ -59,11 +59,13 @@ _FARTHEST = 8
 class Dequantizing:
     """A graph on its way from integers to what they stand for."""
 
-    def __init__(self, graph: Graph) -> None:
-        """All arrays of the graph are among its constants."""
+    def __init__(self, graph: Graph, taken: set[str] | None = None) -> None:
+        """All arrays of the graph are among its constants; `taken` are names around it."""
         self.graph = graph
         self.constants = dict(graph.constants)
-        self.taken = names_in(graph)
+        self.taken = names_in(graph) if taken is None else taken
+        self.changed = False
+        """Whether a graph inside is another now."""
         self.ends = {value.name for value in graph.outputs}
         self.begins = {value.name for value in graph.inputs}
         self.known = {
@@ -92,17 +94,35 @@ class Dequantizing:
 
     def run(self) -> Graph:
         """The graph with float values in the place of quantized ones; itself if there are none."""
+        self.follow()
+        if not self.weights and not self.renamed and not self.changed:
+            return self.graph
+        return infer_shapes(self._named(without_unused(self.followed(), set(self.ends))), {})
+
+    def follow(self) -> None:
+        """Goes through the nodes in their order, and through the graphs inside them."""
         for node in self.graph.nodes:
             node = replace(node, inputs=tuple(self.renamed.get(name, name) for name in node.inputs))
+            node = self._with_subgraphs(node)
             self.put(node)
             reader = None if node.domain else READERS.get(node.operator)
             if reader is not None:
                 reader(self, node)
             elif _moves(node):
                 self._move(node)
-        if not self.renamed:
-            return self.graph
-        return self._result()
+
+    def _with_subgraphs(self, node: Node) -> Node:
+        inner = {}
+        for name, graph in node.attributes.items():
+            if isinstance(graph, Graph):
+                work = Dequantizing(replace(graph, constants=self.constants), self.taken)
+                work.follow()
+                self.constants.update(work.constants)
+                self.weights.update(work.weights)
+                self.changed = self.changed or bool(work.renamed) or work.changed
+                kept = without_unused(work.followed(), work.ends)
+                inner[name] = replace(kept, constants=graph.constants)
+        return replace(node, attributes={**node.attributes, **inner}) if inner else node
 
     def put(self, node: Node) -> str:
         """Adds a node; gives its first output."""
@@ -231,15 +251,33 @@ class Dequantizing:
         if name in self.ends | self.inside:
             self.put(Node("Identity", (by,), (name,), {}, name))
 
+    def folded(self, node: Node, array: np.ndarray, source: str) -> None:
+        """Puts an array in the place of a node that computes it from arrays of integers."""
+        name = self.array(array, f"{source}.float")
+        self.weights[name] = source
+        self.replaced(node.outputs[0], name)
+
+    def arithmetic(self, node: Node) -> None:
+        """Folds an operator over an array of integers that was cast and another array."""
+        one, other = (self.constants.get(name) for name in node.inputs)
+        weight = next((name for name in node.inputs if name in self.weights), None)
+        if one is None or other is None or weight is None or one.dtype != other.dtype:
+            return
+        shape = self.constants[weight].shape
+        if fits(one.shape, shape) and fits(other.shape, shape):
+            compute = {"Div": np.divide, "Mul": np.multiply, "Sub": np.subtract}[node.operator]
+            with np.errstate(all="ignore"):
+                self.folded(node, np.asarray(compute(one, other)), self.weights[weight])
+
     @property
     def read(self) -> set[str]:
         """The arrays of integers that were read as what they stand for."""
         return set(self.weights.values())
 
-    def _result(self) -> Graph:
+    def followed(self) -> Graph:
+        """The graph as it is now, with nodes that nothing uses any more."""
         nodes = tuple(node for node in self.nodes if id(node) not in self.gone)
-        changed = replace(self.graph, nodes=nodes, constants=self.constants)
-        return infer_shapes(self._named(without_unused(changed, set(self.ends))), {})
+        return replace(self.graph, nodes=nodes, constants=self.constants)
 
     def _named(self, graph: Graph) -> Graph:
         """New arrays take the name of the integers that they were, without the quantizer's ending.
@@ -252,7 +290,9 @@ class Dequantizing:
             if new in graph.constants and wanted not in taken:
                 names[new] = wanted
                 taken.add(wanted)
-        made = {name for node in graph.nodes for name in node.outputs} - self.ends - self.inside
+        given = _given_inside(graph)
+        names = {new: name for new, name in names.items() if new not in given}
+        made = {name for node in graph.nodes for name in node.outputs} - self.ends - given
         for end in self.ends & self.renamed.keys():
             if self.renamed[end] in made and self.renamed[end] not in names:
                 names[self.renamed[end]] = end
@@ -265,11 +305,32 @@ class Dequantizing:
         )
 
 
+def fits(shape: tuple[int, ...], whole: tuple[int, ...]) -> bool:
+    """Whether an array of a shape broadcasts to another shape, and not beyond it."""
+    ends = zip(reversed(shape), reversed(whole), strict=False)
+    return len(shape) <= len(whole) and all(length in (1, other) for length, other in ends)
+
+
+def _given_inside(graph: Graph) -> set[str]:
+    """What the graphs inside give by its name."""
+    names: set[str] = set()
+    for node in graph.nodes:
+        for inner in node.subgraphs:
+            names |= {value.name for value in inner.outputs} | _given_inside(inner)
+    return names
+
+
 def _with_names(node: Node, names: dict[str, str]) -> Node:
-    inputs, outputs = (
-        tuple(names.get(name, name) for name in part) for part in (node.inputs, node.outputs)
-    )
-    return replace(node, inputs=inputs, outputs=outputs)
+    """The node, and the graphs inside it, with other names for values."""
+    inputs = tuple(names.get(name, name) for name in node.inputs)
+    outputs = tuple(names.get(name, name) for name in node.outputs)
+    inner = {
+        key: replace(graph, nodes=tuple(_with_names(one, names) for one in graph.nodes))
+        for key, graph in node.attributes.items()
+        if isinstance(graph, Graph)
+    }
+    attributes = {**node.attributes, **inner} if inner else node.attributes
+    return replace(node, inputs=inputs, outputs=outputs, attributes=attributes)
 
 
 def _moves(node: Node) -> bool:

@@ -35,14 +35,9 @@ def _product(graph: Dequantizing, node: Node) -> None:
         )
 
 
-@reader("Cast")
-def _cast(graph: Dequantizing, node: Node) -> None:
-    if node.inputs[0] in graph.products:
-        graph.products[node.outputs[0]] = graph.products[node.inputs[0]]
-
-
 @reader("Mul")
 def _scale(graph: Dequantizing, node: Node) -> None:
+    graph.arithmetic(node)
     for one, other in (node.inputs, node.inputs[::-1]):
         product, factor, array = (
             graph.products.get(one),

@@ -6,7 +6,7 @@ import numpy as np
 
 from allotrope.network.graph import Node
 from allotrope.network.quantized.following import Dequantizing, input_of, reader
-from allotrope.network.quantized.grid import Grid
+from allotrope.network.quantized.grid import Grid, is_small
 
 
 @reader("QuantizeLinear")
@@ -87,3 +87,51 @@ def _multiply(graph: Dequantizing, node: Node) -> None:
     if None not in (*inputs, keys[2]):
         made = graph.add("MatMul", map(str, inputs), f"{node.outputs[0]}.float")
         graph.says(node.outputs[0], keys[2], graph.limit(made, keys[2], graph.dtype(y[1])))
+
+
+# --- what else quantizers write
+
+
+@reader("Clip")
+def _narrow(graph: Dequantizing, node: Node) -> None:
+    """Integers within fewer bits than their type has, as QAT frameworks write 4 bits in int8."""
+    bounds = [graph.constants.get(input_of(node, position)) for position in (1, 2)]
+    for key, x in list(graph.floats.get(node.inputs[0], {}).items()):
+        grid = graph.grids.get(key)
+        if grid is None or not grid.single or any(b is None and n for b, n in _pairs(bounds, node)):
+            continue
+        if x in graph.constants:
+            graph.says(node.outputs[0], key, x)
+            continue
+        names = [
+            "" if bound is None else graph.array(grid.numbers(bound), f"{node.outputs[0]}.limit")
+            for bound in bounds
+        ]
+        limited = graph.add("Clip", (x, *names), f"{node.outputs[0]}.float")
+        graph.says(node.outputs[0], key, limited)
+
+
+def _pairs(bounds: list[np.ndarray | None], node: Node) -> list[tuple[np.ndarray | None, str]]:
+    """Each bound that is an array of the file, and its name; empty if it is left out."""
+    return list(zip(bounds, (input_of(node, 1), input_of(node, 2)), strict=True))
+
+
+_FLOATS = {1: np.float32, 10: np.float16, 11: np.float64}
+"""ONNX's numbers of the types that weights are computed in."""
+
+
+@reader("Cast")
+def _cast(graph: Dequantizing, node: Node) -> None:
+    """Integers of the file as floats: what they stand for is said by arithmetic that follows."""
+    if node.inputs[0] in graph.products:
+        graph.products[node.outputs[0]] = graph.products[node.inputs[0]]
+    array = graph.constants.get(node.inputs[0])
+    to = _FLOATS.get(node.attributes["to"])
+    if array is not None and is_small(array.dtype) and array.size > 1 and to is not None:
+        graph.folded(node, array.astype(to), node.inputs[0])
+
+
+@reader("Sub", "Div")
+def _shift(graph: Dequantizing, node: Node) -> None:
+    """A zero point or a scale of integers that were cast."""
+    graph.arithmetic(node)
