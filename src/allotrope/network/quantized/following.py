@@ -64,6 +64,7 @@ class Dequantizing:
         self.graph = graph
         self.constants = dict(graph.constants)
         self.taken = names_in(graph) if taken is None else taken
+        self.outermost = taken is None
         self.changed = False
         """Whether a graph inside is another now."""
         self.ends = {value.name for value in graph.outputs}

@@ -20,7 +20,7 @@ def _quantize(graph: Dequantizing, node: Node) -> None:
     if x in graph.constants:
         graph.says(node.outputs[0], key, x)
         return
-    end = x in graph.begins or _only_an_end(graph, node)
+    end = graph.outermost and (x in graph.begins or _only_an_end(graph, node))
     graph.says(
         node.outputs[0], key, graph.limit(x, key, graph.dtype(zero_point, node.outputs[0]), end)
     )
