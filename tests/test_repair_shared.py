@@ -69,6 +69,22 @@ SEPARATED = {
         IMAGES,
         4,
     ),
+    "trained normalizations of different layers": (
+        [
+            node("LayerNormalization", "x o z", "a"),
+            node("MatMul", "a w", "b"),
+            node("LayerNormalization", "b o z", "y"),
+        ],
+        {"o": drawn(6), "z": drawn(6), "w": drawn(6, 6)},
+        ROWS,
+        5,
+    ),
+    "a vector that is two things": (
+        [node("MatMul", "x w", "a"), node("Mul", "a k", "b"), node("Add", "b k", "y")],
+        {"w": drawn(6, 6), "k": drawn(6)},
+        ROWS,
+        3,
+    ),
     "both arrays of one normalization": (
         [node("LayerNormalization", "x z z", "y")],
         {"z": ZEROS},
@@ -164,15 +180,22 @@ SHARED = {
         ROWS,
         1,
     ),
-    "a trained normalization that is used twice": (
-        [
-            node("LayerNormalization", "x o z", "a"),
-            node("MatMul", "a w", "b"),
-            node("LayerNormalization", "b o z", "y"),
-        ],
-        {"o": drawn(6), "z": drawn(6), "w": drawn(6, 6)},
+    "a trained normalization of a shared layer": (
+        both_ways([node("MatMul", "x w", "a"), node("LayerNormalization", "a o z", "b")]),
+        {"w": drawn(6, 6), "o": drawn(6), "z": drawn(6)},
         ROWS,
         3,
+    ),
+    "a bias of two layers, in the same place": (
+        [
+            node("MatMul", "x w", "a"),
+            node("Add", "a z", "b"),
+            node("Relu", "b", "c"),
+            node("Add", "c z", "y"),
+        ],
+        {"w": drawn(6, 6), "z": drawn(6)},
+        ROWS,
+        2,
     ),
 }
 
