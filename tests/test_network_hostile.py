@@ -1,5 +1,6 @@
 """Hostile files: each ends in a named error, soon, and in little memory."""
 
+import itertools
 import os
 import resource
 import subprocess
@@ -12,7 +13,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 import allotrope
-from allotrope.errors import AllotropeError, ModelError, UnsupportedError
+from allotrope.errors import AllotropeError, ModelError, UnsupportedError, UsageError
 from onnx_models import model, node, tensor
 
 SECONDS = 5.0
@@ -388,3 +389,158 @@ def test_metadata_that_is_no_record_of_weights():
     made = with_tensor(raw(dims=(3, 4), data=b"\0" * 48))
     helper.set_model_props(made, {"allotrope.weights": "{not json"})
     assert_refused(made, "allotrope.weights")
+
+
+# --- versions, required inputs, sizes
+
+
+@pytest.mark.parametrize("version", [2**31, 2**60, -1, -(2**63)])
+def test_versions_beyond_what_the_library_can_count(version):
+    made = model([node("Gadget", "x", "y", domain="ai.onnx.ml")])
+    made.opset_import.append(helper.make_opsetid("ai.onnx.ml", version))
+    assert_refused(made, "Gadget", str(version), kind=UnsupportedError)
+    body = helper.make_function("f", "F", ["a"], ["b"], [node("Relu", "a", "b")], [helper.make_opsetid("", version)])
+    used = model([node("F", "x", "y", domain="f")], functions=[body])
+    used.opset_import.append(helper.make_opsetid("f", 1))
+    assert_refused(used, "Relu", str(version), kind=UnsupportedError)
+
+
+def test_a_domain_in_two_versions():
+    made = relu()
+    made.opset_import.append(helper.make_opsetid("ai.onnx", 13))
+    assert_refused(made, "'ai.onnx'", "opset 21", "opset 13")
+
+
+@pytest.mark.parametrize(
+    ("operator", "inputs", "lacking"),
+    [("Dropout", [""], "input 0"), ("Equal", ["x", ""], "input 1"), ("Concat", ["x", ""], "input 1"), ("Conv", ["", "x"], "input 0")],
+)
+def test_inputs_that_must_be_there_and_have_no_name(operator, inputs, lacking):
+    use = helper.make_node(operator, inputs, ["y"], **({"axis": 0} if operator == "Concat" else {}))
+    assert_refused(model([use]), f"{operator} (node 'y') lacks {lacking}")
+
+
+def test_a_node_that_makes_nothing():
+    assert_refused(model([node("Relu", "x", "y"), helper.make_node("Relu", ["x"], [""], name="idle")]), "'idle'", "no output with a name")
+
+
+def test_inputs_larger_than_any_memory(monkeypatch):
+    assert_refused(relu(inputs=[tensor("x", shape=[2**40, 2**40])]), "'x'", "EB", "ALLOTROPE_MEMORY_LIMIT")
+    assert_refused(relu(inputs=[tensor("x", shape=["n"] * 65)]), "'x'", "64")
+    monkeypatch.setenv("ALLOTROPE_MEMORY_LIMIT", "1MB")
+    assert_refused(relu(inputs=[tensor("x", shape=["n", 100_000])]), "400 kB", "250 kB is accepted")
+    assert allotrope.load(relu(inputs=[tensor("x", shape=["n", 10_000])])).inputs[0].shape == ("n", 10_000)
+
+
+def sparse(values, indices, dims):
+    made = model([node("MatMul", "x w", "y")])
+    made.graph.sparse_initializer.append(onnx.SparseTensorProto(values=values, indices=indices, dims=dims))
+    return made
+
+
+@pytest.mark.parametrize(
+    ("values", "indices", "dims", "word"),
+    [
+        (np.ones(1, np.float32), np.array([5]), [2**14, 2**14], "elements"),
+        (np.ones(1, np.float32), np.array([1]), [2**62, 2**62, 0], "elements"),
+        (np.ones(1, np.float32), np.array([-5]), [2, 3], "do not fit"),
+        (np.ones(1, np.float32), np.array([[0, 1, 2]]), [2, 3], "do not fit"),
+        (np.ones(2, np.float32), np.array([1, 2, 3]), [2, 3], "do not fit"),
+        (np.ones(1, np.float32), np.array([1.5]), [2, 3], "int64"),
+        (np.ones(1, np.float32), np.array(1), [2, 3], "int64"),
+        (np.array(["a"], object), np.array([1]), [2, 3], "object"),
+    ],
+)
+def test_sparse_arrays_that_cannot_be_filled_in(values, indices, dims, word):
+    assert_refused(sparse(numpy_helper.from_array(values, "w"), numpy_helper.from_array(indices, "i"), dims), "'w'", word)
+
+
+def test_a_sparse_array_is_filled_in_either_way():
+    for indices in (np.array([1, 5]), np.array([[0, 1], [1, 2]])):
+        made = sparse(numpy_helper.from_array(np.float32([7, 8]), "w"), numpy_helper.from_array(indices, "i"), [2, 3])
+        network = allotrope.load(made)
+        (filled,) = [*network.weights.values(), *network.graph.constants.values()]
+        assert filled.tolist() == [[0, 7, 0], [0, 0, 8]]
+
+
+def test_metadata_nested_without_end():
+    made = with_tensor(raw(dims=(3, 4), data=b"\0" * 48))
+    helper.set_model_props(made, {"allotrope.weights": "[" * 100_000})
+    assert_refused(made, "allotrope.weights")
+
+
+def test_groups_of_no_channels():
+    arrays = {"s": np.ones(2, np.float32)}
+    use = node("GroupNormalization", "x s s", "y", num_groups=0)
+    assert_refused(model([use], [tensor("x", shape=["n", 4, 3])], arrays=arrays, opset=18), "num_groups 0")
+
+
+# --- time
+
+
+def chain(count, operator="Add", own_array=False):
+    names = ["x", *(f"t{i}" for i in range(1, count)), "y"]
+    arrays = {f"w{i}": np.ones(3, np.float32) for i in range(count if own_array else 1)}
+    nodes = [node(operator, f"{a} w{i if own_array else 0}", b) for i, (a, b) in enumerate(itertools.pairwise(names))]
+    return model(nodes, arrays=arrays)
+
+
+def many_outputs(count):
+    names = [f"y{i}" for i in range(count)]
+    return model([node("Relu", "x", name) for name in names], None, [tensor(name, shape=None) for name in names])
+
+
+def many_branches(count):
+    def branch(name):
+        return helper.make_graph([node("Relu", "x", name)], "branch", [], [tensor(name, shape=None)])
+
+    choices = [node("If", "c", f"y{i}", then_branch=branch(f"a{i}"), else_branch=branch(f"b{i}")) for i in range(count)]
+    return model([*choices, node("Relu", "y0", "y")], [tensor("x"), tensor("c", TensorProto.BOOL, [])])
+
+
+@pytest.mark.parametrize(
+    "grown",
+    [
+        chain,
+        lambda count: chain(count, own_array=True),
+        lambda count: chain(count, "Mul", own_array=True),
+        many_outputs,
+        many_branches,
+    ],
+    ids=["chain", "arrays", "scales", "outputs", "branches"],
+)
+def test_loading_takes_time_in_proportion_to_the_nodes(grown):
+    def seconds(count):
+        content = grown(count).SerializeToString()
+        start = time.process_time()
+        allotrope.load(content)
+        return time.process_time() - start
+
+    seconds(100)
+    small, large = seconds(600), seconds(3600)
+    assert large < SECONDS
+    assert large < 18 * small  # what is quadratic takes 36 times as long
+
+
+# --- names in messages
+
+
+EVIL = "evil\x1b[2J\nallotrope: all is well\u202e"
+
+
+def test_names_cannot_steer_a_terminal_or_break_a_line():
+    with pytest.raises(UnsupportedError) as caught:
+        allotrope.load(model([node("Rleu", "x", "y", name=EVIL)]))
+    assert "evil\\x1b[2J\\nallotrope: all is well\\u202e" in str(caught.value)
+    lines = []
+    network = allotrope.load(model([helper.make_node("Relu", [EVIL], ["y"])], [tensor(EVIL)]), report=lines.append)
+    with pytest.raises(UsageError) as refused:
+        network.run({})
+    for text in (str(refused.value), *str(network).splitlines(), *lines):
+        assert text.isprintable(), text
+
+
+def test_a_name_of_a_million_letters_is_cut_in_messages():
+    with pytest.raises(UnsupportedError) as caught:
+        allotrope.load(model([node("Rleu", "x", "y", name="n" * 10**6)]))
+    assert len(str(caught.value)) < 1000

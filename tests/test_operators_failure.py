@@ -196,3 +196,49 @@ def test_statistics_shorter_than_the_channels_are_refused(framework):
     use = node("BatchNormalization", "x s b m v", "y o q", name="n", training_mode=1)
     with pytest.raises(ModelError, match=r"BatchNormalization \(node 'n'\)"):
         made([use], [free("x", 4)], arrays).run({"x": np.ones((2, 5, 4, 4), np.float32)}, framework=framework)
+
+
+# --- what a user gives
+
+
+def test_everything_that_is_wrong_with_the_inputs_is_said_at_once(framework):
+    network = made([node("Add", "a b", "y")], [tensor("a", shape=["n", 3]), tensor("b", INT64, ["n"]), free("c", 1), free("d", 1)])
+    given = {
+        "a": np.ones((2, 4), np.float64),
+        "b": np.ones((2, 2), np.int64),
+        "c": [[1.0], [2.0, 3.0]],
+        "e": np.ones(1),
+    }
+    with pytest.raises(UsageError) as caught:
+        network.run(given, framework=framework)
+    for words in (
+        "no array for input 'd'",
+        "'e' is not an input",
+        "'a' has dtype float64 instead of float32",
+        "'a' has shape [2, 4] instead of ['n', 3]",
+        "'b' has shape [2, 2] instead of ['n']",
+        "'c' cannot be made an array",
+        "Expected: a float32 ['n', 3]",
+    ):
+        assert words in str(caught.value)
+    with pytest.raises(UsageError, match=r"given by name, as a dict, and not as a list\. The inputs are: a, b, c, d"):
+        network.run([np.ones(1)], framework=framework)
+
+
+def test_texts_are_taken_as_numpy_has_them():
+    network = load(model([node("StringConcat", "a a", "y")], [tensor("a", TensorProto.STRING, ["n"])], [tensor("y", shape=None)]))
+    assert network.run({"a": np.array(["x", "yy"])})["y"].tolist() == ["xx", "yyyy"]
+
+
+def test_output_gradients_that_do_not_fit_are_said_at_once(framework):
+    network = made([node("Mul", "a a", "y")], [free("a", 2)])
+    x = {"a": np.ones((2, 3), np.float32)}
+    if framework == "reference":
+        pytest.skip("the reference has no gradients")
+    with pytest.raises(UsageError, match=r"'z' is not an output; 'y' has shape \[3\]|'y' has shape \[3\].*'z'"):
+        network.gradients(x, {"z": np.ones(1), "y": np.ones(3, np.float32)}, framework=framework)
+    with pytest.raises(UsageError, match=r"'y' has shape \[2, 4\] instead of \[2, 3\]"):
+        network.gradients(x, {"y": np.ones((2, 4), np.float32)}, framework=framework)
+    with pytest.raises(UsageError, match="no number"):
+        network.gradients(x, {"y": np.array([["a"]])}, framework=framework)
+    assert network.gradients(x, {"y": np.ones((2, 3), np.float32)}, framework=framework)["a"].tolist() == [[2] * 3] * 2
