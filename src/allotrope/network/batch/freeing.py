@@ -147,6 +147,10 @@ def _finished(network: Network, following: Following, inputs: Inputs, free: int)
             following.follow(node)
         except Mixes as reason:
             raise Mixes(f"{node.operator} '{node.name or node.outputs[0]}': {reason}") from reason
+        except (IndexError, KeyError, ValueError, ZeroDivisionError) as error:
+            # A file may claim axes and lengths that contradict each other, which the rules trust.
+            where = f"{node.operator} '{node.name or node.outputs[0]}'"
+            raise Mixes(f"{where}: its axes or lengths contradict each other ({error})") from error
     graph = freed_graph(network, following, inputs)
     freed = Network(graph, network.weights, network.trainable, network.metadata)
     outputs = {
