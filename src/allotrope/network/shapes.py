@@ -65,6 +65,8 @@ def objection(node: Node, inputs: Sequence[Value], arrays: Mapping[str, np.ndarr
     definition = schema(node.operator, node.domain)
     if definition is None:
         return ""
+    if all(value.dtype != np.float32 for value in inputs):  # the reference computes what is float32 in float64
+        inputs = [replace(v, dtype=np.dtype(np.float32)) if v.dtype == np.float64 else v for v in inputs]
     small = {name: array for name, array in arrays.items() if array.size <= _STEERING and array.dtype.kind in "iub"}
     outputs = tuple(Value(name, UNKNOWN, None) for name in node.outputs if name)
     graph = Graph(tuple(value for value in inputs if value.name not in small), outputs, (node,), small)

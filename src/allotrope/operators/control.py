@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from allotrope.errors import UnsupportedError
+from allotrope.errors import ModelError, UnsupportedError
+from allotrope.operators.axes import axis_of
 from allotrope.operators.memory import room_for
 from allotrope.operators.table import operator
 
@@ -88,6 +89,9 @@ def scan(
 
     axes, backward = scan_input_axes or [0] * num_scan_inputs, scan_input_directions or [0] * num_scan_inputs
     inputs = [_turned(p, _moved(p, x, axis, 0), b) for x, axis, b in zip(arrays[kept:], axes, backward, strict=True)]
+    lengths = {p.shape(x)[0] for x in inputs}
+    if len(lengths) > 1:
+        raise ModelError(f"what is scanned together differs in length: {sorted(lengths)}.")
     states, results = p.scan(step, arrays[:kept], inputs, p.shape(inputs[0])[0])
     axes, backward = scan_output_axes or [0] * len(results), scan_output_directions or [0] * len(results)
     return *states, *(_moved(p, _turned(p, y, b), 0, axis) for y, axis, b in zip(results, axes, backward, strict=True))
@@ -96,8 +100,9 @@ def scan(
 def _moved(p: Any, x: Any, source: int, target: int) -> Any:
     """x with one axis at another place."""
     rank = len(p.shape(x))
-    order = [i for i in range(rank) if i != source % rank]
-    order.insert(target % rank, source % rank)
+    start = axis_of(source, rank)
+    order = [i for i in range(rank) if i != start]
+    order.insert(axis_of(target, rank), start)
     return x if order == list(range(rank)) else p.transpose(x, order)
 
 

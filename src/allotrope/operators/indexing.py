@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from allotrope.errors import ModelError
+from allotrope.operators.axes import axis_of
 from allotrope.operators.memory import room_for
 from allotrope.operators.table import operator
 
@@ -28,7 +30,7 @@ def gather(p: Any, x: Any, indices: Any, *, axis: int = 0) -> Any:
 @operator("GatherElements")
 def gather_elements(p: Any, x: Any, indices: Any, *, axis: int = 0) -> Any:
     """For each place in indices, x at the same place but at that index along the axis."""
-    axis %= len(p.shape(x))
+    axis = axis_of(axis, len(p.shape(x)))
     flat = _element_places(p, p.shape(x), from_front(p, indices, p.shape(x)[axis]), axis)
     return p.reshape(p.take(p.reshape(x, (-1,)), p.reshape(flat, (-1,)), 0), p.shape(indices))
 
@@ -49,6 +51,8 @@ def gather_nd(p: Any, x: Any, indices: Any, *, batch_dims: int = 0) -> Any:
     """x at coordinates: the last axis of indices [..., k] holds positions on the k axes of x after the batch axes."""
     shape, lengths = p.shape(x), p.shape(indices)
     depth = lengths[-1]
+    if not (0 <= batch_dims < len(lengths) and batch_dims + depth <= len(shape)):
+        raise ModelError(f"{batch_dims} batch axes and {depth} coordinates do not fit an array of {len(shape)} axes.")
     places = _coordinates(p, indices, shape[batch_dims : batch_dims + depth])
     count, addressed = math.prod(shape[:batch_dims]), math.prod(shape[batch_dims : batch_dims + depth])
     if batch_dims:
@@ -70,7 +74,7 @@ def _coordinates(p: Any, indices: Any, shape: tuple[int, ...]) -> Any:
 @operator("ScatterElements")
 def scatter_elements(p: Any, x: Any, indices: Any, updates: Any, *, axis: int = 0, reduction: str = "none") -> Any:
     """x with updates put at indices along an axis, alone or combined by add, mul, max or min."""
-    axis %= len(p.shape(x))
+    axis = axis_of(axis, len(p.shape(x)))
     flat = _element_places(p, p.shape(x), from_front(p, indices, p.shape(x)[axis]), axis)
     result = p.scatter(p.reshape(x, (-1,)), p.reshape(flat, (-1,)), p.reshape(updates, (-1,)), reduction)
     return p.reshape(result, p.shape(x))
@@ -90,7 +94,7 @@ def scatter_nd(p: Any, x: Any, indices: Any, updates: Any, *, reduction: str = "
 def tensor_scatter(p: Any, cache: Any, update: Any, starts: np.ndarray | None = None, *, axis: int = -2, mode: str = "linear") -> Any:
     """A cache [n, ..., length, ...] with an update written into it from a start for each n, around its end where circular."""
     shape, count = p.shape(cache), p.shape(update)[axis]
-    axis %= len(shape)
+    axis = axis_of(axis, len(shape))
     begins = np.zeros(shape[0], np.int64) if starts is None else starts
     places = begins[:, None] + np.arange(count)
     places = places % shape[axis] if mode == "circular" else places
@@ -103,7 +107,7 @@ def one_hot(p: Any, indices: Any, depth: np.ndarray, values: Any, *, axis: int =
     """values[1] at each index along a new axis of length depth, values[0] elsewhere."""
     length = int(np.asarray(depth).reshape(()))
     rank = len(p.shape(indices)) + 1
-    axis %= rank
+    axis = axis_of(axis, rank)
     room_for((length,), np.dtype(np.int64))
     places = p.constant(np.arange(length).reshape([-1 if i == axis else 1 for i in range(rank)]))
     wanted = from_front(p, indices, length)

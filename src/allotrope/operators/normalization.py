@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from allotrope.operators.axes import axis_of
 from allotrope.operators.table import operator
 
 
@@ -91,7 +92,7 @@ def layer_normalization(
 ) -> Any:
     """The axes from `axis` on normalized together (Ba et al. 2016); where asked for, also the mean and the inverse deviation."""
     rank = len(p.shape(x))
-    axis %= rank
+    axis = axis_of(axis, rank)
     if not context.wants(1) and not context.wants(2):
         return p.layer_normalize(x, scale, bias, p.shape(x)[axis:], epsilon)
     axes = tuple(range(axis, rank))
@@ -106,7 +107,7 @@ def layer_normalization(
 def rms_normalization(p: Any, x: Any, scale: Any, *, axis: int = -1, epsilon: float = 1e-5, stash_type: int = 1) -> Any:
     """x / sqrt(mean(x²) + epsilon) * scale over the axes from `axis` on (Zhang and Sennrich 2019)."""
     rank = len(p.shape(x))
-    axes = tuple(range(axis % rank, rank))
+    axes = tuple(range(axis_of(axis, rank), rank))
 
     def scaled(wide: Any) -> Any:
         return p.divide(wide, p.sqrt(p.add(p.mean(p.multiply(wide, wide), axes, True), epsilon)))

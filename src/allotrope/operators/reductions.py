@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from allotrope.errors import ModelError
+from allotrope.operators.axes import axes_of, axis_of
 from allotrope.operators.table import operator
 
 Reduction = Callable[[Any, Any, tuple[int, ...], bool], Any]
@@ -20,7 +22,7 @@ def _enter(name: str, reduce: Reduction, each: Callable[[Any, Any], Any] | None 
         if (axes is None or len(axes) == 0) and noop_with_empty_axes:
             return x if each is None else each(p, x)
         rank = len(p.shape(x))
-        over = tuple(range(rank)) if axes is None or len(axes) == 0 else tuple(int(a) % rank for a in axes)
+        over = tuple(range(rank)) if axes is None or len(axes) == 0 else tuple(axes_of(axes, rank))
         return reduce(p, x, over, bool(keepdims)) if over else (x if each is None else each(p, x))
 
     return apply
@@ -48,7 +50,7 @@ _enter("ReduceLogSumExp", _log_sum_exp)
 
 def _position(p: Any, x: Any, axis: int, keepdims: int, select_last_index: int) -> Any:
     """Where x is largest along an axis: the first such place, or the last."""
-    axis %= len(p.shape(x))
+    axis = axis_of(axis, len(p.shape(x)))
     if select_last_index:
         first = p.argmax(p.flip(x, (axis,)), axis)
         found = p.subtract(p.full((), p.shape(x)[axis] - 1, np.dtype(np.int64)), first)
@@ -75,14 +77,14 @@ def argmin(p: Any, x: Any, *, axis: int = 0, keepdims: int = 1, select_last_inde
 def hardmax(p: Any, x: Any, *, axis: int = -1) -> Any:
     """1 where x is first largest along an axis, 0 elsewhere."""
     lengths = p.shape(x)
-    axis %= len(lengths)
+    axis = axis_of(axis, len(lengths))
     places = p.reshape(p.arange(lengths[axis], np.dtype(np.int64)), (-1, *[1] * (len(lengths) - axis - 1)))
     return p.cast(p.equal(places, _position(p, x, axis, 1, 0)), p.dtype(x))
 
 
 def _running(primitive: str) -> Callable[..., Any]:
     def apply(p: Any, x: Any, axis: np.ndarray, *, exclusive: int = 0, reverse: int = 0) -> Any:
-        along = int(np.asarray(axis).reshape(())) % len(p.shape(x))
+        along = axis_of(axis, len(p.shape(x)))
         x = p.flip(x, (along,)) if reverse else x
         if exclusive:
             x = _shifted(p, x, along, 0 if primitive == "cumulative_sum" else 1)
@@ -107,4 +109,7 @@ operator("CumProd", host=("axis",))(_running("cumulative_product"))
 @operator("TopK", host=("k",))
 def top_k(p: Any, x: Any, k: np.ndarray, *, axis: int = -1, largest: int = 1, sorted: int = 1) -> tuple[Any, Any]:
     """The k largest or smallest along an axis, in order, and their places, int64; ties go to the first place."""
-    return p.top_k(x, int(np.asarray(k).reshape(())), axis % len(p.shape(x)), bool(largest))
+    count, along = int(np.asarray(k).reshape(())), axis_of(axis, len(p.shape(x)))
+    if not 0 <= count <= p.shape(x)[along]:
+        raise ModelError(f"there are no {count} largest or smallest among {p.shape(x)[along]}.")
+    return p.top_k(x, count, along, bool(largest))

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from allotrope.errors import ModelError, UnsupportedError
+from allotrope.operators.axes import axes_of
 from allotrope.operators.memory import room_for
 from allotrope.operators.table import operator
 
@@ -32,7 +33,7 @@ def resize(
 ) -> Any:
     """x with axes longer or shorter, by nearest, linear or cubic interpolation."""
     shape = p.shape(x)
-    chosen = [int(a) % len(shape) for a in (axes if axes is not None else range(len(shape)))]
+    chosen = axes_of(axes if axes is not None else range(len(shape)), len(shape))
     lengths, factors = _lengths([shape[a] for a in chosen], scales, sizes, keep_aspect_ratio_policy)
     cropped = coordinate_transformation_mode == "tf_crop_and_resize"
     if cropped and roi is None:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from allotrope.errors import ModelError
+from allotrope.operators.axes import axis_of
 from allotrope.operators.shaping import narrow
 from allotrope.operators.table import operator
 
@@ -62,7 +63,7 @@ def _place(position: Any, length: int, last: int) -> int:
 def split_to_sequence(p: Any, x: Any, lengths: np.ndarray | None = None, *, axis: int = 0, keepdims: int = 1) -> tuple[Sequence]:
     """Pieces of x along an axis: of the given lengths, of one length with a shorter last, or of length 1, then without the axis."""
     shape = p.shape(x)
-    axis %= len(shape)
+    axis = axis_of(axis, len(shape))
     sizes = np.asarray(1 if lengths is None else lengths)
     ends = np.cumsum(sizes) if sizes.ndim else np.minimum(np.arange(0, shape[axis], int(sizes)) + int(sizes), shape[axis])
     starts = [0, *(int(e) for e in ends[:-1])]

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from allotrope.errors import ModelError
+from allotrope.operators.axes import axes_of, axis_of
 from allotrope.operators.elementwise import dtype_of
 from allotrope.operators.memory import room_for
 from allotrope.operators.table import operator
@@ -45,7 +46,7 @@ def reshape(p: Any, x: Any, shape: np.ndarray, *, allowzero: int = 0) -> Any:
 def flatten(p: Any, x: Any, *, axis: int = 1) -> Any:
     """x as a matrix: the axes before `axis`, and the rest."""
     lengths = p.shape(x)
-    axis = axis + len(lengths) if axis < 0 else axis
+    axis = axis if axis == len(lengths) else axis_of(axis, len(lengths))
     return p.reshape(x, (math.prod(lengths[:axis]), math.prod(lengths[axis:])))
 
 
@@ -61,7 +62,7 @@ def squeeze(p: Any, x: Any, axes: np.ndarray | None = None) -> Any:
     """x without the given axes of length 1, or without all of them."""
     lengths = p.shape(x)
     ones = {i for i, n in enumerate(lengths) if n == 1}
-    drop = ones if axes is None else {int(a) % len(lengths) for a in np.asarray(axes).reshape(-1)}
+    drop = ones if axes is None else set(axes_of(np.asarray(axes).reshape(-1), len(lengths)))
     wrong = sorted(drop - ones)
     if wrong:
         raise ModelError(f"axes {wrong} of shape {tuple(lengths)} are not of length 1.")
@@ -73,7 +74,7 @@ def unsqueeze(p: Any, x: Any, axes: np.ndarray) -> Any:
     """x with new axes of length 1 at the given places of the result."""
     lengths, places = list(p.shape(x)), np.asarray(axes).reshape(-1)
     rank = len(lengths) + len(places)
-    for axis in sorted(int(a) % rank for a in places):
+    for axis in sorted(axes_of(places, rank)):
         lengths.insert(axis, 1)
     return p.reshape(x, tuple(lengths))
 
@@ -96,7 +97,9 @@ def slice_(p: Any, x: Any, starts: np.ndarray, ends: np.ndarray, axes: np.ndarra
     lengths = p.shape(x)
     first, last, stride = [0] * len(lengths), list(lengths), [1] * len(lengths)
     axes = np.arange(len(starts)) if axes is None else axes
-    for i, axis in enumerate(int(a) % len(lengths) for a in axes):
+    if not len(starts) == len(ends) == len(axes) == (len(axes) if steps is None else len(steps)):
+        raise ModelError("starts, ends, axes and steps must be equally many.")
+    for i, axis in enumerate(axes_of(axes, len(lengths))):
         step = 1 if steps is None else int(steps[i])
         begin, stop, step = slice(int(starts[i]), int(ends[i]), step).indices(lengths[axis])
         first[axis], last[axis], stride[axis] = begin, stop, step
@@ -151,11 +154,13 @@ def split(
 ) -> tuple[Any, ...]:
     """Pieces of x along an axis: of the given lengths, or of equal ones with a shorter last."""
     shape = p.shape(x)
-    axis %= len(shape)
+    axis = axis_of(axis, len(shape))
     if lengths is None:
         pieces = num_outputs or context.outputs
         size = -(-shape[axis] // pieces)
         lengths = np.asarray([min(size, shape[axis] - i * size) for i in range(min(pieces, context.outputs))])
+    if min(lengths, default=0) < 0 or sum(map(int, lengths)) > shape[axis]:
+        raise ModelError(f"pieces of lengths {[int(n) for n in lengths]} cannot be cut from {shape[axis]}.")
     bounds = np.cumsum([0, *(int(n) for n in lengths)])
     return tuple(narrow(p, x, axis, int(a), int(b)) for a, b in itertools.pairwise(bounds))
 
@@ -182,7 +187,7 @@ def pad(
 ) -> Any:
     """x longer, or shorter where pads are negative, at both ends of the given axes."""
     rank = len(p.shape(x))
-    chosen = range(rank) if axes is None else [int(a) % rank for a in axes]
+    chosen = range(rank) if axes is None else axes_of(axes, rank)
     before, after = [0] * rank, [0] * rank
     for i, axis in enumerate(chosen):
         before[axis], after[axis] = int(pads[i]), int(pads[len(pads) // 2 + i])

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from allotrope.errors import ModelError
+from allotrope.operators.axes import axis_of
 from allotrope.operators.elementwise import dtype_of
 from allotrope.operators.memory import room_for
 from allotrope.operators.shaping import narrow
@@ -22,7 +23,7 @@ def dft(
     onesided leaves out the bins that follow from symmetry: forward from the result, inverse from x, which then gives real numbers.
     """
     rank = len(p.shape(x))
-    along = (-2 if axis is None else int(np.asarray(axis).reshape(()))) % rank
+    along = axis_of(-2 if axis is None else axis, rank)
     if along == rank - 1:
         raise ModelError("the last axis holds real and imaginary parts and cannot be transformed.")
     order = [i for i in range(rank) if i not in (along, rank - 1)] + [along, rank - 1]

@@ -1,0 +1,26 @@
+"""Axes as ONNX counts them: from the front, or, where negative, from behind."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from allotrope.errors import ModelError
+
+
+def axis_of(axis: Any, rank: int) -> int:
+    """An axis counted from the front; it may come as an array of one element. Raises: ModelError if there is none such."""
+    number = axis if isinstance(axis, int) else int(np.asarray(axis).reshape(()))
+    if not -rank <= number < rank:
+        raise ModelError(f"there is no axis {number} among {rank}.")
+    return number % rank
+
+
+def axes_of(axes: Iterable[Any], rank: int) -> list[int]:
+    """The same of several. Raises: ModelError, also if one is named twice."""
+    found = [axis_of(axis, rank) for axis in axes]
+    if len(set(found)) < len(found):
+        raise ModelError(f"an axis is named twice among {[int(axis) for axis in found]}.")
+    return found
