@@ -226,8 +226,8 @@ def test_everything_that_is_wrong_with_the_inputs_is_said_at_once(framework):
 
 
 def test_texts_are_taken_as_numpy_has_them():
-    network = load(model([node("StringConcat", "a a", "y")], [tensor("a", TensorProto.STRING, ["n"])], [tensor("y", shape=None)]))
-    assert network.run({"a": np.array(["x", "yy"])})["y"].tolist() == ["xx", "yyyy"]
+    network = load(model([node("Identity", "a", "y")], [tensor("a", TensorProto.STRING, ["n"])], [tensor("y", shape=None)]))
+    assert network.run({"a": np.array(["x", "yy"])})["y"].tolist() == ["x", "yy"]
 
 
 def test_output_gradients_that_do_not_fit_are_said_at_once(framework):
@@ -242,3 +242,30 @@ def test_output_gradients_that_do_not_fit_are_said_at_once(framework):
     with pytest.raises(UsageError, match="no number"):
         network.gradients(x, {"y": np.array([["a"]])}, framework=framework)
     assert network.gradients(x, {"y": np.ones((2, 3), np.float32)}, framework=framework)["a"].tolist() == [[2] * 3] * 2
+
+
+@pytest.mark.parametrize(
+    ("use", "arrays", "words"),
+    [
+        (node("Softmax", "x", "y", name="n", axis=5), {}, "5"),
+        (node("ArgMax", "x", "y", name="n", axis=-3), {}, "no axis -3 among 2"),
+        (node("Flatten", "x", "y", name="n", axis=4), {}, "no axis 4 among 2"),
+        (node("ReduceSum", "x a", "y", name="n"), {"a": np.array([0, -2])}, "named twice"),
+        (node("Split", "x a", "y z", name="n"), {"a": np.array([5, -3])}, "cannot be cut from 2"),
+        (node("Slice", "x a b", "y", name="n"), {"a": np.array([0, 1]), "b": np.array([1])}, "equally many"),
+        (node("TopK", "x a", "y z", name="n"), {"a": np.array([9])}, "no 9 largest or smallest among 3"),
+        (node("TopK", "x a", "y z", name="n"), {"a": np.array([-1])}, "no -1 largest"),
+        (node("GatherND", "x a", "y", name="n", batch_dims=3), {"a": np.array([[0]])}, "3 batch axes"),
+    ],
+)
+def test_axes_counts_and_lengths_that_there_are_not(framework, use, arrays, words):
+    with pytest.raises(ModelError, match=rf"\(node 'n'\).*{words}"):
+        made([use], [free("x", 2)], arrays).run({"x": np.ones((2, 3), np.float32)}, framework=framework)
+
+
+def test_what_is_scanned_together_is_equally_long(framework):
+    inside = model([node("Add", "p q", "o")], [tensor("p", shape=None), tensor("q", shape=None)], [tensor("o", shape=None)]).graph
+    network = made([node("Scan", "a b", "y", name="n", num_scan_inputs=2, body=inside)], [free("a", 2), free("b", 2)])
+    inputs = {"a": np.ones((2, 3), np.float32), "b": np.ones((5, 3), np.float32)}
+    with pytest.raises(ModelError, match=r"Scan \(node 'n'\).*differs in length: \[2, 5\]"):
+        network.run(inputs, framework=framework)
