@@ -296,3 +296,18 @@ def test_inputs_that_are_no_tensors_are_named(tmp_path):
     file = saved(tmp_path / "m.onnx", [helper.make_node("Relu", ["r"], ["y"])], [sequence, unranked], [floats("y")])
     with pytest.raises(UsageError, match="inputs 's', 'r'"):
         declared(file)
+
+
+def test_inputs_are_filled_by_what_they_are_for_and_it_is_said(tmp_path):
+    rows = [helper.make_tensor_value_info(name, TensorProto.INT64, ["b", 5]) for name in ("tokens", "attention_mask")]
+    nodes = [
+        helper.make_node("Gather", ["table", "tokens"], ["taken"]),
+        helper.make_node("Trilu", ["taken"], ["cut"], domain="com.microsoft"),
+        helper.make_node("Cast", ["attention_mask"], ["seen"], to=TensorProto.FLOAT),
+    ]
+    outputs = [floats("cut"), floats("seen")]
+    file = saved(tmp_path / "m.onnx", nodes, rows, outputs, {"table": np.ones((7, 3), np.float32)}, [("com.microsoft", 1)])
+    found = bench(file, runtimes=["onnxruntime"], batch=[2], threads=1, rounds=1)
+    notes = "\n".join(found.json["notes"])
+    assert "'attention_mask' gets 1 for the beginning of each row and 0 for its end: its name says so" in notes
+    assert found.exit_code == 0

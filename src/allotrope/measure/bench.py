@@ -11,15 +11,20 @@ from typing import Any
 
 import numpy as np
 
-from allotrope.errors import UsageError
+from allotrope.errors import AllotropeError, UsageError
 from allotrope.measure.declared import Declared, declared
-from allotrope.measure.inputs import fixed_batch, has_free_batch, is_divisible, random_inputs
+from allotrope.measure.inputs import fixed_batch, has_free_batch, is_divisible, named_lengths, random_inputs
+from allotrope.measure.kinds import described
 from allotrope.measure.lengths import resolved
 from allotrope.measure.machine import cores, machine
 from allotrope.measure.plain import plain
 from allotrope.measure.process import PATIENCE, WorkerError, WorkerProcess
+from allotrope.measure.roles import Role, roles
 from allotrope.measure.rounds import ROUNDS, Timing, measurement, time_in_rounds
 from allotrope.measure.yardstick import AGREES, Yardstick, read_arrays, yardstick
+from allotrope.network.graph import Graph, Value
+from allotrope.network.network import Network
+from allotrope.network.read import load
 from allotrope.runtimes import RUNTIMES, runtime
 
 
@@ -71,12 +76,23 @@ def bench(
     lengths = resolved(interface, dimensions)
     values = lengths.fixed(interface.inputs)
     sizes = sorted(set(batch)) if has_free_batch(values) else [fixed_batch(values)]
-    inputs = {size: random_inputs(values, size, {}) for size in sizes}
+    taken = _roles(Path(file), values, named_lengths(interface.inputs, max(sizes), lengths.by_name))
+    kinds = {name: role.kind for name, role in taken.items()}
+    inputs = {size: random_inputs(values, size, {}, kinds=kinds) for size in sizes}
     pairs = [(one.name, precision) for one in found for precision in one.precisions if precision != "int8"]
     rows, expected = _measure(Path(file), interface, pairs, inputs, threads or cores(), rounds)
-    notes = [*lengths.lines, expected.line]
+    said = [f"'{name}' gets {described(role.kind)}: {role.because}" for name, role in taken.items()]
+    notes = [*lengths.lines, *said, expected.line]
     how = {**measurement(threads or cores(), rounds), "batch": sizes, "lengths": dict(lengths.by_name)}
     return BenchTable({"file": str(file), "machine": machine(), "measurement": how, "notes": notes, "rows": rows})
+
+
+def _roles(file: Path, inputs: tuple[Value, ...], lengths: Mapping[str, int]) -> dict[str, Role]:
+    """What inputs are for: by what the network does with them, by their names alone where it is not understood."""
+    try:
+        return roles(load(file, repair=False), lengths)
+    except AllotropeError:
+        return roles(Network(Graph(inputs, inputs, ()), {}, frozenset()), lengths)
 
 
 def _is_divisible(interface: Declared) -> bool:
