@@ -97,7 +97,8 @@ class _Pass:
             raise ModelError(f"{_called(node)}: what it is given does not fit: {error}") from error
         self.arrays.update(writer.constants)
         self.counts[f"{node.domain or 'ai.onnx'}.{node.operator}"] += 1
-        return _ending_in(writer.nodes, (names,) if isinstance(names, str) else tuple(names), node)
+        results = (names,) if isinstance(names, str) else tuple(names)
+        return _ending_in(writer.nodes, results, node, self.used)
 
 
 def _entry(node: Node, opset: int) -> Foreign | None:
@@ -109,28 +110,39 @@ def _called(node: Node) -> str:
     return f"{node.domain or 'ai.onnx'}.{node.operator} (node '{name}')"
 
 
-def _ending_in(nodes: list[Node], names: tuple[str, ...], node: Node) -> list[Node]:
+def _ending_in(
+    nodes: list[Node], results: tuple[str, ...], node: Node, used: frozenset[str]
+) -> list[Node]:
     """The nodes with the outputs of the foreign node in the place of their own names for these."""
     made = {name for one in nodes for name in one.outputs}
-    wanted = {}
+    names: dict[str, str] = {}
     more = []
-    for old, new in zip(names, node.outputs, strict=False):
-        if new and old in made and old not in wanted:
-            wanted[old] = new
-        elif new:
+    for old, new in zip(results, node.outputs, strict=False):
+        if not new or new not in used:
+            continue
+        if old in made and old not in names:
+            names[old] = new
+        else:
             more.append(Node("Identity", (old,), (new,), {}, new))
-    renamed = [
-        replace(
-            one,
-            inputs=tuple(wanted.get(n, n) for n in one.inputs),
-            outputs=tuple(wanted.get(n, n) for n in one.outputs),
-        )
-        for one in nodes
-    ]
-    return [
-        *renamed,
-        *(replace(one, inputs=(wanted.get(one.inputs[0], one.inputs[0]),)) for one in more),
-    ]
+    nodes = [_with_names(one, names) for one in (*nodes, *more)]
+    taken = {name for one in nodes for name in one.inputs} | set(names.values())
+    return [_without_unused_outputs(one, taken) for one in nodes]
+
+
+OPTIONAL_OUTPUTS = frozenset({"Attention", "Dropout", "LSTM", "LayerNormalization"})
+"""Operators whose last outputs may be left out, and are asked for by spellings all the same."""
+
+
+def _with_names(node: Node, names: Mapping[str, str]) -> Node:
+    inputs = tuple(names.get(name, name) for name in node.inputs)
+    return replace(node, inputs=inputs, outputs=tuple(names.get(n, n) for n in node.outputs))
+
+
+def _without_unused_outputs(node: Node, taken: set[str]) -> Node:
+    outputs = list(node.outputs)
+    while node.operator in OPTIONAL_OUTPUTS and outputs[1:] and outputs[-1] not in taken:
+        outputs.pop()
+    return replace(node, outputs=tuple(outputs))
 
 
 def _used(graph: Graph) -> frozenset[str]:
