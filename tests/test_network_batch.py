@@ -236,6 +236,55 @@ FREED = {
         [node("Reshape", "c s", "r"), node("GlobalAveragePool", "r", "y")],
         {"s": ints(2, 1, 4, 4)},
     ),
+    "halves of twins": (
+        [
+            node("Relu", "c", "r"),
+            node("Concat", "c r", "t", axis=0),
+            node("Softmax", "t", "u"),
+            node("Slice", "u o p z", "a"),
+            node("Slice", "u z o z", "b"),
+            node("Sub", "a b", "y"),
+        ],
+        {"z": ints(0), "o": ints(1), "p": ints(2)},
+    ),
+    "the last that counts": (
+        [
+            node("ReduceMax", "c a", "m", keepdims=0),
+            node("ArgMax", "m", "p", axis=1, keepdims=1),
+            node("Concat", "z p", "i", axis=1),
+            node("GatherND", "c i", "y"),
+        ],
+        {"a": ints(2, 3), "z": ints([0])},
+    ),
+    "written in place": (
+        [node("ScatterND", "c i u", "y")],
+        {"i": ints([0, 1, 2], [0, 0, 3]), "u": floats(2, 4)},
+    ),
+    "computed and written in place": (
+        [
+            node("Gather", "c k", "g", axis=1),
+            node("Tanh", "g", "u"),
+            node("ScatterND", "c i u", "y"),
+        ],
+        {"k": ints(0), "i": ints([[0, 1]])},
+    ),
+    "elements looked up": (
+        [node("GatherElements", "c i", "y", axis=3)],
+        {"i": ints([[[0, 2]] * 4] * 2)[None, 0]},
+    ),
+    "sampled on one grid": (
+        [node("GridSample", "c g", "y")],
+        {"g": np.tanh(floats(1, 3, 3, 2))},
+    ),
+    "turned around in time": (
+        [
+            node("Reshape", "c s", "r"),
+            node("Transpose", "r", "t", perm=[1, 0, 2]),
+            node("ReverseSequence", "t l", "v", batch_axis=1, time_axis=0),
+            node("Transpose", "v", "y", perm=[1, 0, 2]),
+        ],
+        {"s": ints(1, 2, 16), "l": ints(2)},
+    ),
     "condition": (
         [node("Greater", "c k", "g"), node("Where", "g c k", "y")],
         {"k": floats(1, 1, 4, 1)},
@@ -295,6 +344,16 @@ KEPT = {
         "adds up over the examples",
     ),
     "scale of all": ([node("DynamicQuantizeLinear", "c", "y s z")], {}, "scale from all examples"),
+    "numbers over all": (
+        [node("MaxPool", "c", "y i", kernel_shape=[2, 2]), node("Cast", "i", "z", to=1)],
+        {},
+        "numbers places over all",
+    ),
+    "picked from others": (
+        [node("ArgMax", "c", "p", axis=1), node("Flatten", "p", "f"), node("Gather", "c f", "y")],
+        {},
+        "looks up one example in another",
+    ),
     "what is not 0": ([node("NonZero", "c", "y")], {}, "no rule"),
     "turned around": (
         [node("Slice", "c a b e t", "y")],
@@ -433,6 +492,36 @@ def test_recurrent_layers_with_the_time_first(states):
         np.testing.assert_allclose(
             together["last"][:, index : index + 1], last, rtol=1e-4, atol=1e-5
         )
+
+
+@pytest.mark.parametrize("target", [ints(1, 32), ints(1, -1)])
+def test_a_batch_that_is_free_by_name_alone(target):
+    nodes = [node("Reshape", "c s", "f"), node("MatMul", "f m", "y")]
+    arrays, inputs = {"s": target, "m": floats(32, 5)}, [tensor("x", shape=["N", 3, 4, 4])]
+    lines = []
+    network = load(nodes, inputs, report=lines.append, **arrays)
+    assert network.inputs[0].shape == ("n", 3, 4, 4) and "is free" in lines[-1]
+    x = floats(3, 3, 4, 4)
+    assert_examples_apart(network, made(nodes, arrays), lambda index: {"x": x[index : index + 1]})
+
+
+def test_a_reshape_to_one_that_is_right_for_any_batch_stays():
+    """Here 1 is no batch: a table for all examples is looked at in another shape."""
+    nodes = [
+        node("Shape", "c", "h"),
+        node("Slice", "h a b", "n"),
+        node("ConstantOfShape", "n", "o"),
+    ]
+    nodes += [
+        node("ReduceMax", "o a", "p"),
+        node("Reshape", "p s", "q"),
+        node("Cast", "q", "r", to=1),
+    ]
+    nodes.append(node("Add", "c r", "y"))
+    arrays = {"a": ints(0), "b": ints(1), "s": ints(1, 1, 1, 1)}
+    lines = []
+    network = load(nodes, [tensor("x", shape=["N", 3, 4, 4])], report=lines.append, **arrays)
+    assert network.inputs[0].shape == ("N", 3, 4, 4) and lines == []
 
 
 def test_several_inputs_of_which_one_holds_no_example():

@@ -61,6 +61,7 @@ class Following:
         self._choices = choices
         self._taken = names_in(network.graph) | set(network.weights)
         self._made: dict[tuple[object, ...], str] = {}
+        self._spread_from: dict[str, str] = {}
 
     # --- what is known
 
@@ -115,7 +116,28 @@ class Following:
             min(self._choices[index] if index < len(self._choices) else 0, len(candidates) - 1)
         ]
 
+    def begins_with_zero(self, name: str) -> bool:
+        """Whether the first number of each row of a value is 0: if it is joined so, or is known."""
+        array = self.array(name)
+        if array is not None:
+            return not array[..., 0].any()
+        maker = next((node for node in self.nodes if name in node.outputs), None)
+        rank = len(self.lengths(name))
+        if (
+            maker is None
+            or maker.operator != "Concat"
+            or maker.attributes["axis"] % rank != rank - 1
+        ):
+            return False
+        first = self._spread_from.get(maker.inputs[0], maker.inputs[0])
+        zeros = self.array(first)
+        return zeros is not None and not zeros.any()
+
     # --- what is written
+
+    def fresh(self, hint: str) -> str:
+        """A new name."""
+        return free_name(hint, self._taken)
 
     def constant(self, hint: str, array: np.ndarray) -> str:
         """The name of a new constant."""
@@ -195,6 +217,7 @@ class Following:
             self._made[key] = self.emit(operator, inputs, f"{name}/for_each", place, shape)
             if operator == "Tile" and rows != place.inner:
                 raise Mixes(f"'{name}' has one row where each example has {place.inner}")
+        self._spread_from[self._made[key]] = name
         return self._made[key]
 
     # --- a node
@@ -289,7 +312,7 @@ RESHAPING = frozenset({"Flatten", "Reshape", "Squeeze", "Unsqueeze"})
 """Their rules say themselves whether the examples come in front."""
 
 ALIGNED: set[str] = {"MatMul"}
-"""Operators whose inputs' axes are aligned from behind; the rules of elementwise ones enter those."""
+"""Operators whose inputs' axes are aligned from behind; elementwise ones are entered by rules."""
 
 _BY_AXIS = {"ArgMax": 0, "ArgMin": 0, "Concat": 0, "Gather": 0, "Split": 0}
 """Operators whose axis counts from the front if nothing is said; of the others it is the last."""

@@ -11,10 +11,12 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 import allotrope.network.batch.rules
+import allotrope.network.batch.rules_lookup
 import allotrope.network.batch.rules_products
 import allotrope.network.batch.rules_shaping  # noqa: F401 - they fill the table
 from allotrope.errors import ModelError
 from allotrope.network.batch.following import Following
+from allotrope.network.batch.inside import baked_inside
 from allotrope.network.batch.known import Known, known_values
 from allotrope.network.batch.placement import Mixes, Placement
 from allotrope.network.batch.trial import tried
@@ -35,15 +37,16 @@ def free_batch(network: Network, report: Callable[[str], None] = lambda line: No
     if not network.weights:
         return network
     reasons: list[tuple[int, str]] = []
-    for batch, inputs in _hypotheses(network):
-        freed = _freed(network, batch, inputs, reasons)
+    baked = baked_inside(network) or network
+    for batch, inputs in _hypotheses(baked):
+        freed = _freed(baked, batch, inputs, reasons)
         if freed is not None:
             report(_line(freed, batch, inputs))
             return freed.network
     if reasons:
-        baked = next(batch for batch, _ in _hypotheses(network))
+        batch = next(batch for batch, _ in _hypotheses(baked))
         _, why = max(reasons, key=lambda reason: reason[0])
-        report(f"repair: the batch of {baked} stays fixed: {why}")
+        report(f"repair: the batch of {batch} stays fixed: {why}")
     return network
 
 

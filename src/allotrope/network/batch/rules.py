@@ -33,10 +33,35 @@ def _along(f: Following, node: Node) -> tuple[Node, Placements]:
     return node, f.placements[node.inputs[0]]
 
 
+@rule("CastLike")
+def _cast_like(f: Following, node: Node) -> tuple[Node, Placements]:
+    """Of what it is cast like, the type alone counts."""
+    place = f.place(node.inputs[0])
+    if place is None:
+        raise Mixes("what it works on is not computed from examples")
+    return node, place
+
+
+@rule("ConvInteger", "QLinearConv", "Col2Im")
+def _whole_numbers(f: Following, node: Node) -> tuple[Node, Placements]:
+    _alone(f, node)
+    return node, first_axis(f, node.inputs[0])
+
+
+@rule("Det")
+def _determinant(f: Following, node: Node) -> tuple[Node, Placements]:
+    place = f.placements[node.inputs[0]]
+    if place.axis >= len(f.lengths(node.inputs[0])) - 2:
+        raise Mixes("the batch is one side of its matrix")
+    return node, place
+
+
 @rule(*_LAYERS)
 def _layer(f: Following, node: Node) -> tuple[Node, Placements]:
     """Its examples are the first axis; windows and the like are more examples to it."""
     _alone(f, node, also=(1, 4) if node.operator == "DeformConv" else ())
+    if node.operator == "MaxPool" and len(node.outputs) > 1:
+        raise Mixes("it numbers places over all examples")
     if node.attributes.get("training_mode", 0):
         raise Mixes("in training mode it takes statistics over all examples")
     return node, first_axis(f, node.inputs[0])

@@ -177,11 +177,30 @@ def _slice(f: Following, node: Node) -> tuple[Node, Placements]:
     chosen = [int(axis) % len(lengths) for axis in (range(count) if axes is None else axes.ravel())]
     if x.axis not in chosen:
         return node, x
-    rest = _whole(f, node, chosen.index(x.axis), lengths[x.axis], x)
+    if x.outer > 1 and len(chosen) == 1:
+        return _stacked_part(f, node, x)
+    rest = _whole(f, node, chosen.index(x.axis), lengths[x.axis])
     return _without_axis(f, node, chosen, rest), x
 
 
-def _whole(f: Following, node: Node, at: int, length: int, x: Placement) -> list[int]:
+def _stacked_part(f: Following, node: Node, x: Placement) -> tuple[Node, Placement]:
+    """One of several batches that lie one after the other."""
+    starts, ends, steps = f.fixed(node, 1), f.fixed(node, 2), f.fixed(node, 4)
+    assert starts is not None and ends is not None
+    length, step = f.lengths(node.inputs[0])[x.axis], 1 if steps is None else int(steps[0])
+    start, end, step = slice(int(starts[0]), int(ends[0]), step).indices(length)
+    one = length // x.outer
+    if step != 1 or start % one or end - start != one:
+        raise Mixes("it parts the examples from each other")
+    names = [f.fresh(f"{node.outputs[0]}/other") for _ in range(x.outer)]
+    names[start // one] = node.outputs[0]
+    attributes = {"axis": x.axis, "num_outputs": x.outer}
+    return Node("Split", node.inputs[:1], tuple(names), attributes, node.name), Placement(
+        x.axis, 1, x.inner
+    )
+
+
+def _whole(f: Following, node: Node, at: int, length: int) -> list[int]:
     """The other entries of a Slice that takes all examples. Raises: Mixes if it does not."""
     starts, ends, steps = f.fixed(node, 1), f.fixed(node, 2), f.fixed(node, 4)
     assert starts is not None and ends is not None
@@ -272,67 +291,6 @@ def _tile(f: Following, node: Node) -> tuple[Node, Placements]:
     if x is None or repeats is None or repeats[x.axis] != 1:
         raise Mixes("it repeats the examples")
     return node, x
-
-
-@rule("Gather")
-def _gather(f: Following, node: Node) -> tuple[Node, Placements]:
-    data, index = f.place(node.inputs[0]), f.place(node.inputs[1])
-    axis, indices = f.axis(node, 0), f.lengths(node.inputs[1])
-    if data is not None and index is not None:
-        raise Mixes("it looks up one example in another")
-    if index is not None:
-        return node, index.at(axis + index.axis)
-    assert data is not None
-    if axis == data.axis:
-        return _picked(f, node, data)
-    return node, data.at(data.axis + (len(indices) - 1) * (axis < data.axis))
-
-
-def _picked(f: Following, node: Node, data: Placement) -> tuple[Node, Placement]:
-    """The example at 0 of a batch of 1 is each example. Raises: Mixes if it is one of several."""
-    indices = f.fixed(node, 1)
-    if (
-        f.batch != 1
-        or not data.plain
-        or indices is None
-        or indices.size != 1
-        or indices.item() not in (0, -1)
-        or indices.ndim > 1
-    ):
-        raise Mixes("it picks some of the examples")
-    if indices.ndim == 1:
-        return Node("Identity", node.inputs[:1], node.outputs, {}, node.name), data
-    return Node("Identity", (in_front(f, node.inputs[0]),), node.outputs, {}, node.name), Placement(
-        0, front=True
-    )
-
-
-@rule("GatherElements", "ScatterElements")
-def _elements(f: Following, node: Node) -> tuple[Node, Placements]:
-    places = {f.place(name) for name in node.inputs}
-    if len(places) != 1 or None in places:
-        raise Mixes("not all of its inputs have the examples along the same axis")
-    (place,) = places
-    assert place is not None
-    if f.axis(node, 0) == place.axis:
-        raise Mixes("it works along the batch")
-    return node, place
-
-
-@rule("GatherND")
-def _gather_nd(f: Following, node: Node) -> tuple[Node, Placements]:
-    places = {f.place(name) for name in node.inputs}
-    if places != {Placement(0)} or node.attributes.get("batch_dims", 0) < 1:
-        raise Mixes("it looks up one example in another")
-    return node, Placement(0)
-
-
-@rule("OneHot")
-def _one_hot(f: Following, node: Node) -> tuple[Node, Placements]:
-    place, rank = f.place(node.inputs[0]), len(f.lengths(node.inputs[0])) + 1
-    if place is None:
-        raise Mixes("its depth or values are computed from examples")
-    return node, place.at(place.axis + (node.attributes.get("axis", -1) % rank <= place.axis))
 
 
 @rule("Trilu")

@@ -55,19 +55,14 @@ def tried(
     for count in EXAMPLES:
         if done and time.monotonic() - start > _SECONDS:
             break
-        try:
-            alone = _run(baked, singles[:count])
-            (together,) = _run(freed, [_joined(singles[:count], inputs)])
-        except ModelError as error:
-            return (
-                f"by its rules alone, for ONNX Runtime cannot try it ({error})"
-                if not done
-                else _words(done, batch)
-            )
+        alone = _alone(baked, singles[:count])
+        together = _together(freed, _joined(singles[:count], inputs)) if alone else []
+        if not together:
+            break
         for index, answers in enumerate(alone):
-            _compare(answers, together, index, count, batch, outputs)
+            _compare(answers, together[0], index, count, batch, outputs)
         done.append(count)
-    return _words(done, batch)
+    return _words(done, batch) if done else "by its rules alone, for ONNX Runtime cannot try it"
 
 
 def _words(done: Sequence[int], batch: int) -> str:
@@ -101,19 +96,35 @@ def _joined(singles: Sequence[Arrays], inputs: Mapping[str, Placement]) -> Array
 
 
 def _run(network: Network, runs: Sequence[Arrays]) -> list[Arrays]:
-    """The outputs for each of several inputs.
+    """The outputs for each of several inputs; none if ONNX Runtime crashes, or takes too long.
 
-    Raises: ModelError where ONNX Runtime refuses, crashes or takes too long.
+    Raises: ModelError if it refuses.
     """
     from allotrope.runtimes.onnxruntime_worker import arrays_of, packed
 
     parts = [network.to_onnx().SerializeToString()]
     parts += [packed([arrays[value.name] for value in network.inputs]) for arrays in runs]
-    kind, *answers = _WORKER.ask(parts) or [b"error", b"it crashed, or took too long"]
+    kind, *answers = _WORKER.ask(parts) or [b"ok"]
     if kind != b"ok":
         raise ModelError(answers[0].decode("utf-8", "replace"))
     names = [value.name for value in network.outputs]
     return [dict(zip(names, arrays_of(part), strict=True)) for part in answers]
+
+
+def _alone(network: Network, runs: Sequence[Arrays]) -> list[Arrays]:
+    """The same for the network of the file; none also if ONNX Runtime knows no such operators."""
+    try:
+        return _run(network, runs)
+    except ModelError:
+        return []
+
+
+def _together(network: Network, arrays: Arrays) -> list[Arrays]:
+    """The same for several examples at once. Raises: Mixes if that cannot be computed."""
+    try:
+        return _run(network, [arrays])
+    except ModelError as error:
+        raise Mixes(f"with several examples it cannot be computed: {error}") from error
 
 
 def _compare(
@@ -127,10 +138,16 @@ def _compare(
     for name, alone in answers.items():
         place, other = outputs.get(name), together[name]
         if place is not None:
-            other = np.split(other, count, place.axis)[index]
-        if not _same(alone, other.reshape(alone.shape)):
+            other = _part(other, place.axis, index, count)
+        if other.size != alone.size or not _same(alone, other.reshape(alone.shape)):
             at_once = f"tried with {count * batch} examples at once"
             raise Mixes(f"{at_once}, its output '{name}' is another than for each alone")
+
+
+def _part(array: np.ndarray, axis: int, index: int, count: int) -> np.ndarray:
+    """One of `count` equal parts; nothing if there are none."""
+    fits = axis < array.ndim and array.shape[axis] % count == 0
+    return np.split(array, count, axis)[index] if fits else array[:0]
 
 
 def _same(one: np.ndarray, other: np.ndarray) -> bool:
