@@ -21,6 +21,7 @@ from allotrope.network.batch.known import Known, known_values
 from allotrope.network.batch.placement import Mixes, Placement
 from allotrope.network.batch.trial import tried
 from allotrope.network.batch.writing import freed_graph
+from allotrope.network.graph import Node
 from allotrope.network.network import Network
 
 _READINGS = 64
@@ -28,6 +29,8 @@ _READINGS = 64
 _FREE_LENGTHS = ((64, 96), (7, 11), (224, 256))
 """Pairs of values that free lengths are tried with; the first that the network can have."""
 _NAMED = 5
+_UNSOUND = (ArithmeticError, AssertionError, LookupError, TypeError, ValueError)
+"""What a rule, which takes its node to be sound, raises for one whose axes or targets are not."""
 
 Inputs = Mapping[str, Placement]
 
@@ -144,16 +147,19 @@ def _known(network: Network) -> tuple[Known, int]:
     raise problem
 
 
+def _called(node: Node) -> str:
+    return f"{node.operator} '{node.name or next(filter(None, node.outputs), '')}'"
+
+
 def _finished(network: Network, following: Following, inputs: Inputs, free: int) -> Freed:
     for node in network.graph.nodes:
         try:
             following.follow(node)
         except Mixes as reason:
-            raise Mixes(f"{node.operator} '{node.name or node.outputs[0]}': {reason}") from reason
-        except (IndexError, KeyError, ValueError, ZeroDivisionError) as error:
-            # A file may claim axes and lengths that contradict each other, which the rules trust.
-            where = f"{node.operator} '{node.name or node.outputs[0]}'"
-            raise Mixes(f"{where}: its axes or lengths contradict each other ({error})") from error
+            raise Mixes(f"{_called(node)}: {reason}") from reason
+        except _UNSOUND as error:
+            where = f"{_called(node)}: its axes or lengths contradict each other"
+            raise Mixes(f"{where} ({error})") from error
     graph = freed_graph(network, following, inputs)
     freed = Network(graph, network.weights, network.trainable, network.metadata)
     outputs = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Mapping, Sequence
 
@@ -9,6 +10,7 @@ import numpy as np
 
 from allotrope.errors import ModelError
 from allotrope.network.batch.placement import Mixes, Placement
+from allotrope.network.graph import Value
 from allotrope.network.isolated import Worker
 from allotrope.network.network import Network
 
@@ -41,16 +43,12 @@ def tried(
 
     Raises: Mixes if any answer of the freed network is not that of the one in the file.
     """
-    weights = sum(array.nbytes for array in baked.weights.values())
+    if _too_large(baked, free):
+        return "by its rules alone, for it is too large to be tried"
     singles = [_random(baked, seed, free) for seed in range(max(EXAMPLES))]
     singles = [
         {name: (one if name in inputs else singles[0])[name] for name in one} for one in singles
     ]
-    if (
-        weights > _LARGEST_MODEL
-        or sum(array.nbytes for array in singles[0].values()) > _LARGEST_INPUT
-    ):
-        return "by its rules alone, for it is too large to be tried"
     start, done = time.monotonic(), list[int]()
     for count in EXAMPLES:
         if done and time.monotonic() - start > _SECONDS:
@@ -65,6 +63,16 @@ def tried(
     return _words(done, batch) if done else "by its rules alone, for ONNX Runtime cannot try it"
 
 
+def _too_large(network: Network, free: int) -> bool:
+    weights = sum(array.nbytes for array in network.weights.values())
+    inputs = sum(math.prod(_shape(value, free)) * value.dtype.itemsize for value in network.inputs)
+    return weights > _LARGEST_MODEL or inputs > _LARGEST_INPUT
+
+
+def _shape(value: Value, free: int) -> tuple[int, ...]:
+    return tuple(length if isinstance(length, int) else free for length in value.shape or ())
+
+
 def _words(done: Sequence[int], batch: int) -> str:
     return f"tried with {' and '.join(str(count * batch) for count in done)} examples"
 
@@ -74,7 +82,7 @@ def _random(network: Network, seed: int, free: int) -> Arrays:
     random = np.random.default_rng(seed)
     arrays = {}
     for value in network.inputs:
-        shape = tuple(length if isinstance(length, int) else free for length in value.shape or ())
+        shape = _shape(value, free)
         if value.dtype.kind == "f":
             arrays[value.name] = random.standard_normal(shape).astype(value.dtype)
         else:
