@@ -19,7 +19,7 @@ import onnxruntime
 
 from allotrope.network.isolated_worker import pack, read
 
-SECONDS = 5.0
+SECONDS = 2.0
 """How long one request may keep the processor."""
 MEMORY = 8 * 2**30
 """Bytes of address space."""

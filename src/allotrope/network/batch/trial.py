@@ -18,11 +18,13 @@ Arrays = dict[str, np.ndarray]
 
 EXAMPLES = (2, 7)
 """How many examples at once are tried, in units of the file's batch."""
-_SECONDS = 1.0
+_SECONDS = 0.25
 """How long the first two examples may take for more to be tried."""
 _LARGEST_MODEL = 2**29
 _LARGEST_INPUT = 2**24
 """Bytes beyond which nothing is tried."""
+_MOST_PRODUCTS = 5 * 10**9
+"""The same in products of numbers for one batch; ResNet-50 has 4 * 10**9 at 224 pixels."""
 _TOLERANCE = 1e-3
 """In float32, of the largest answer: more examples at once are added up in another order."""
 
@@ -66,7 +68,22 @@ def tried(
 def _too_large(network: Network, free: int) -> bool:
     weights = sum(array.nbytes for array in network.weights.values())
     inputs = sum(math.prod(_shape(value, free)) * value.dtype.itemsize for value in network.inputs)
-    return weights > _LARGEST_MODEL or inputs > _LARGEST_INPUT
+    if weights > _LARGEST_MODEL or inputs > _LARGEST_INPUT:
+        return True
+    return _products(network) > _MOST_PRODUCTS
+
+
+def _products(network: Network) -> int:
+    """How many products of numbers the layers need for one batch, as far as lengths are known."""
+    known = {value.name: value for value in (*network.graph.values.values(), *network.outputs)}
+    total = 0
+    for node in network.graph.nodes:
+        weight = network.weights.get(node.inputs[1]) if len(node.inputs) > 1 else None
+        output = known.get(node.outputs[0])
+        if node.operator in ("Conv", "ConvTranspose", "Gemm", "MatMul") and weight is not None:
+            channels = max(weight.shape[-1 if node.operator == "MatMul" else 0], 1)
+            total += math.prod(_shape(output, 1)) * weight.size // channels if output else 0
+    return total
 
 
 def _shape(value: Value, free: int) -> tuple[int, ...]:
