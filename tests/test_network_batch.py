@@ -382,7 +382,7 @@ def test_freed(name):
     lines = []
     network = load(nodes, report=lines.append, **arrays)
     assert network.inputs[0].shape == ("n", 3, 4, 4), lines
-    assert network.outputs[0].shape[0] == "n" and "tried with 2 and 7 examples" in lines[-1]
+    assert network.outputs[0].shape[0] == "n" and "tried with 2" in lines[-1]
     x = floats(3, 3, 4, 4)
     assert_examples_apart(network, made(nodes, arrays), lambda index: {"x": x[index : index + 1]})
     assert allotrope.load(network.to_onnx()).inputs[0].shape == ("n", 3, 4, 4)
@@ -536,7 +536,7 @@ def test_the_trial_tells_another_answer():
     good = load([node("Relu", "c", "y")])
     worse = load([node("Relu", "c", "r"), node("ReduceMean", "r z", "y")], repair=False, z=ints(0))
     batch = {"x": Placement(0)}
-    assert tried(good, good, 1, batch, {"y": Placement(0)}, 1) == "tried with 2 and 7 examples"
+    assert tried(good, good, 1, batch, {"y": Placement(0)}, 1).startswith("tried with 2")
     mixing = Network(replace(worse.graph, inputs=good.graph.inputs), worse.weights, worse.trainable)
     with pytest.raises(Mixes, match="2 examples at once, its output 'y'"):
         tried(good, mixing, 1, batch, {}, 1)

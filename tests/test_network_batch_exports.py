@@ -33,7 +33,7 @@ def test_a_batch_of_one_becomes_any(name, exporter):
     lines = []
     network = allotrope.load(exported(name, exporter), report=lines.append)
     assert all("n" in value.shape for value in (*network.inputs, *network.outputs))
-    assert "is free" in lines[-1] and "tried with 2 and 7 examples" in lines[-1]
+    assert "is free" in lines[-1] and "tried with 2" in lines[-1]
     for count in (1, 2, 7):
         inputs = torch_exports.example(name, count, seed=count)
         answers = network.run(inputs)

@@ -18,8 +18,8 @@ Arrays = dict[str, np.ndarray]
 
 EXAMPLES = (2, 7)
 """How many examples at once are tried, in units of the file's batch."""
-_SECONDS = 0.25
-"""How long the first two examples may take for more to be tried."""
+_SECONDS = 0.1
+"""How long the first two examples at once may take for more to be tried."""
 _LARGEST_MODEL = 2**29
 _LARGEST_INPUT = 2**24
 """Bytes beyond which nothing is tried."""
@@ -51,17 +51,17 @@ def tried(
     singles = [
         {name: (one if name in inputs else singles[0])[name] for name in one} for one in singles
     ]
-    start, done = time.monotonic(), list[int]()
+    done, seconds = list[int](), 0.0
     for count in EXAMPLES:
-        if done and time.monotonic() - start > _SECONDS:
-            break
-        alone = _alone(baked, singles[:count])
+        alone = _alone(baked, singles[:count]) if seconds < _SECONDS else []
+        start = time.monotonic()
         together = _together(freed, _joined(singles[:count], inputs)) if alone else []
         if not together:
             break
         for index, answers in enumerate(alone):
             _compare(answers, together[0], index, count, batch, outputs)
         done.append(count)
+        seconds = time.monotonic() - start
     return _words(done, batch) if done else "by its rules alone, for ONNX Runtime cannot try it"
 
 
