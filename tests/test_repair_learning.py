@@ -161,6 +161,19 @@ def test_learned_queries_learn():
     assert allotrope.load(made).trainable == {"q"}
 
 
+@pytest.mark.parametrize("operator", ["Exp", "Softplus", "Sigmoid", "Tanh", "Neg"])
+def test_a_scale_that_is_kept_within_a_range_learns(operator):
+    """As that of each head in Swin V2, whose exponent is learned."""
+    nodes = [*SCORES[:2], node(operator, "scale", "f"), node("Mul", "m f", "biased"), *MIXED]
+    network = allotrope.load(of(nodes, {"scale": drawn(HEADS, 1, 1)}, QKV))
+    assert network.trainable == {"scale"}
+    bounded = [node("Clip", "scale - high", "c"), node("Exp", "c", "f")]
+    bounded[0].input[1] = ""
+    nodes = [*SCORES[:2], *bounded, node("Mul", "m f", "biased"), *MIXED]
+    arrays = {"scale": drawn(HEADS, 1, 1), "high": np.array(4.6, F)}
+    assert allotrope.load(of(nodes, arrays, QKV)).trainable == {"scale"}
+
+
 # --- loops and branches
 
 ROW = [tensor("x", shape=["n", 3])]

@@ -34,6 +34,10 @@ PASSING = frozenset(
 """Operators behind which the first input is still the same array, in another form."""
 
 
+OF_WEIGHTS = frozenset({"Abs", "Clip", "Exp", "Max", "Min", "Neg", "Sigmoid", "Softplus", "Tanh"})
+"""Functions that keep a learned array within a range, such as the scale of attention in Swin V2."""
+
+
 @dataclass(frozen=True)
 class Use:
     """A node that takes a value at a position of its inputs."""
@@ -95,7 +99,7 @@ def _follow(
                 flow.takers[key].append(Use(node, position))
         if node.operator == "MatMul":
             flow.products.update(node.outputs)
-        if node.operator in PASSING and takes:
+        if node.operator in PASSING | OF_WEIGHTS and takes:
             flow.forms[takes[0]] += gives
         for inner in node.subgraphs:
             _enter(node, inner, takes, gives, _follow(inner, names, numbers, flow), flow)
