@@ -66,6 +66,10 @@ IMAGE = {"x": f(2, 4, 7, 6)}
 KERNEL = {"w": f(6, 4, 3, 3), "b": f(6)}
 NORM = {"s": f(6), "h": f(6), "k": f(6)}
 QUERY = {"q": f(2, 5, 8), "k": f(2, 7, 8), "v": f(2, 7, 8)}
+GROUPED = {"q": f(2, 5, 64), "k": f(2, 5, 32), "v": f(2, 5, 32), "l": np.array([4, 4], np.int32)}
+GROUPS = {"num_heads": 4, "kv_num_heads": 2, "count": 3}
+TURNS = {"c": f(16, 8), "s": f(16, 8)}
+TOTAL_5 = {"t": np.array(5, np.int32)}
 HIDDEN = np.array([[1] * 5, [1, 1, 1, 0, 0]], np.int32)
 PAST = f(2, 2, 2, 3, 4)
 PROJECTION = {"w": f(6, 24), "b": f(24)}
@@ -350,6 +354,46 @@ CASES = {
         {"at": np.array([0]), "c": f(8, 1), "s": f(8, 1)},
         num_heads=2,
         rotary_embedding_dim=2,
+    ),
+    "GroupQueryAttention": foreign(
+        "GroupQueryAttention", "q k v - - l t", GROUPED, TOTAL_5, **GROUPS
+    ),
+    "GroupQueryAttention side by side, capped": foreign(
+        "GroupQueryAttention",
+        "q - - - - l t",
+        {"q": f(2, 5, 128), "l": GROUPED["l"]},
+        TOTAL_5,
+        **GROUPS,
+        scale=0.3,
+        softcap=2.0,
+    ),
+    "GroupQueryAttention with places": foreign(
+        "GroupQueryAttention",
+        "q k v - - l t c s",
+        GROUPED,
+        {**TOTAL_5, **TURNS},
+        **GROUPS,
+        do_rotary=1,
+    ),
+    "GroupQueryAttention with a past and a window": foreign(
+        "GroupQueryAttention",
+        "q k v pk pv l t c s",
+        {
+            "q": f(2, 1, 64),
+            "k": f(2, 1, 32),
+            "v": f(2, 1, 32),
+            "pk": f(2, 2, 6, 16),
+            "pv": f(2, 2, 6, 16),
+            "l": np.array([6, 6], np.int32),
+        },
+        {"t": np.array(7, np.int32), **TURNS},
+        **GROUPS,
+        do_rotary=1,
+        rotary_interleaved=1,
+        local_window_size=3,
+    ),
+    "GroupQueryAttention with a window": foreign(
+        "GroupQueryAttention", "q k v - - l t", GROUPED, TOTAL_5, **GROUPS, local_window_size=2
     ),
     # shapes
     "ExpandDims": foreign("ExpandDims", "x a", ROWS, {"a": np.array(1, np.int32)}),
@@ -819,6 +863,12 @@ def test_a_rank_behind_other_foreign_operators_is_found():
         "reading: 1 com.microsoft.BiasGelu, 2 com.microsoft.FusedMatMul read as what they stand for "
         "in ONNX's own operators"
     ]
+
+
+def test_what_is_assumed_of_a_past_is_said():
+    lines = []
+    allotrope.load(CASES["GroupQueryAttention with a past and a window"][0], report=lines.append)
+    assert "reading: GroupQueryAttention takes the pasts of all rows as equally long" in lines
 
 
 def test_inside_of_a_branch():

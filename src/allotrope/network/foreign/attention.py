@@ -91,7 +91,7 @@ def _of_projection(
         if present
         else ""
     )
-    return _flat(w, y, sizes[2]), joined
+    return flat(w, y, sizes[2]), joined
 
 
 @foreign("MultiHeadAttention")
@@ -127,7 +127,7 @@ def multi_head_attention(
     hidden = masked(w, mask, mask_filter_value, parts[1], before) if mask else None
     wanted = w.wants(1) or w.wants(2)
     y, present = attended(w, parts, _both(w, hidden, added), before, scale, unidirectional, wanted)
-    return _flat(w, y, -1), *present
+    return flat(w, y, -1), *present
 
 
 def _parts(
@@ -179,7 +179,7 @@ def in_heads(w: Writer, x: str, heads: int, size: int = -1) -> str:
     return w.add("Transpose", w.add("Reshape", x, w.ints(0, 0, heads, size)), perm=(0, 2, 1, 3))
 
 
-def _flat(w: Writer, x: str, width: int) -> str:
+def flat(w: Writer, x: str, width: int) -> str:
     """x [n, h, length, d] as [n, length, h d]."""
     return w.add("Reshape", w.add("Transpose", x, perm=(0, 2, 1, 3)), w.ints(0, 0, width))
 

@@ -4,6 +4,7 @@ import allotrope.network.foreign.activations
 import allotrope.network.foreign.attention
 import allotrope.network.foreign.classical
 import allotrope.network.foreign.embedding
+import allotrope.network.foreign.grouped
 import allotrope.network.foreign.layout
 import allotrope.network.foreign.linear
 import allotrope.network.foreign.normalization

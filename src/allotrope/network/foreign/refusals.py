@@ -25,7 +25,6 @@ refused(
     "Inverse", why="inverts matrices, for which ONNX has no operator. Export the network without it"
 )
 refused(
-    "GroupQueryAttention",
     "SparseAttention",
     "PagedAttention",
     "DecoderMaskedMultiHeadAttention",

@@ -39,6 +39,7 @@ def spelled(
     Raises: UnsupportedError, ModelError, naming the nodes.
     """
     counts: Counter[str] = Counter()
+    notes: dict[str, None] = {}
     for number in range(_PASSES):
         # What is spelled is written in the newest opset, which has LayerNormalization of its own.
         version = OPSET if number else opset
@@ -46,14 +47,17 @@ def spelled(
         graph = work.graph(graph)
         graph = replace(graph, constants=work.arrays)
         counts += work.counts
+        notes.update(work.notes)
         if not work.waiting:
             break
-        if not work.counts:
+        if not work.counts or number == _PASSES - 1:
             raise UnsupportedError(
                 f"{'; '.join(work.waiting[:20])}. Save the file with shapes that can be inferred."
             )
     kinds = ", ".join(f"{count} {operator}" for operator, count in sorted(counts.items()))
     report(f"reading: {kinds} read as what they stand for in ONNX's own operators")
+    for note in notes:
+        report(f"reading: {note}")
     return graph
 
 
@@ -66,6 +70,8 @@ class _Pass:
     used: frozenset[str]
     counts: Counter[str] = field(default_factory=Counter)
     waiting: list[str] = field(default_factory=list)
+    notes: dict[str, None] = field(default_factory=dict)
+    """What is assumed, each once, in order."""
 
     def graph(self, graph: Graph) -> Graph:
         """The graph, and those inside it, with what can be spelled by now."""
@@ -96,6 +102,7 @@ class _Pass:
         except (ArithmeticError, IndexError, KeyError, TypeError, ValueError) as error:
             raise ModelError(f"{_called(node)}: what it is given does not fit: {error}") from error
         self.arrays.update(writer.constants)
+        self.notes.update(dict.fromkeys(writer.notes))
         self.counts[f"{node.domain or 'ai.onnx'}.{node.operator}"] += 1
         results = (names,) if isinstance(names, str) else tuple(names)
         return _ending_in(writer.nodes, results, node, self.used)

@@ -32,6 +32,8 @@ class Writer:
         self.arrays, self.known, self.taken, self.used = arrays, known, taken, used
         self.nodes: list[Node] = []
         self.constants: dict[str, np.ndarray] = {}
+        self.notes: list[str] = []
+        """What is assumed of what the node is given, in sentences for the user."""
         self.stem = node.name or next(filter(None, node.outputs))
 
     def add(self, operator: str, *inputs: str | None, **attributes: Any) -> str:
