@@ -420,6 +420,19 @@ def test_inputs_that_must_be_there_and_have_no_name(operator, inputs, lacking):
     assert_refused(model([use]), f"{operator} (node 'y') lacks {lacking}")
 
 
+@pytest.mark.parametrize(
+    ("use", "word"),
+    [
+        (node("MaxPool", "x", "y", kernel_shape=[2], auto_pad="BANANA"), "auto_pad 'BANANA'"),
+        (node("Resize", "x r r", "y", mode="zigzag"), "mode 'zigzag'"),
+        (node("BitShift", "x x", "y", direction="UP"), "direction 'UP', not one of LEFT, RIGHT"),
+        (node("ScatterND", "x x x", "y", reduction="most"), "reduction 'most'"),
+    ],
+)
+def test_words_that_no_operator_knows(use, word):
+    assert_refused(model([use], arrays={"r": np.ones(2, np.float32)}), "(node 'y')", word)
+
+
 def test_a_node_that_makes_nothing():
     assert_refused(model([node("Relu", "x", "y"), helper.make_node("Relu", ["x"], [""], name="idle")]), "'idle'", "no output with a name")
 

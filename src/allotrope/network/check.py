@@ -12,6 +12,7 @@ from onnx import AttributeProto, GraphProto, ModelProto, NodeProto, OperatorSetI
 
 from allotrope.config import MEMORY_LIMIT, bytes_text, memory_limit
 from allotrope.errors import ModelError, UnsupportedError
+from allotrope.network.choices import unknown_words
 from allotrope.network.foreign import families  # noqa: F401 - fills the table of foreign operators
 from allotrope.network.foreign.table import foreign_operator
 from allotrope.network.opset import DOMAIN_VERSIONS, OLDEST, OPSET
@@ -163,6 +164,7 @@ def _misuse(node: NodeProto, schema: Any) -> Iterator[str]:
             yield f"has attribute '{name}' of type {attribute.type}, not {known.type.name}"
     yield from (f"lacks attribute '{name}'" for name, known in schema.attributes.items() if known.required and name not in given)
     yield from _left_out(node, schema)
+    yield from unknown_words(node) if not _domain(node.domain) else ()
     for kind, count, least, most in (
         ("inputs", len(node.input), schema.min_input, schema.max_input),
         ("outputs", len(node.output), schema.min_output, schema.max_output),
