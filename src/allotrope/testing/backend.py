@@ -46,7 +46,7 @@ def onnx_backend(framework: str) -> type[Backend]:
 
         @classmethod
         def prepare(cls, model: onnx.ModelProto, device: str = "CPU", **options: Any) -> Prepared:
-            return Prepared(load(model), framework)
+            return Prepared(load(model, repair=False), framework)
 
         @classmethod
         def run_model(cls, model: onnx.ModelProto, inputs: Sequence[np.ndarray], device: str = "CPU", **options: Any) -> tuple[Any, ...]:
