@@ -154,6 +154,15 @@ def test_of_several_arrays_those_shaped_like_images_are_read(tmp_path):
     assert data.classes == ("a", "b", "c") and "left out: data [60, 64] uint8" in notes(data)
 
 
+def test_a_bunch_of_scikit_learn_is_read(tmp_path):
+    from sklearn.datasets import load_digits
+
+    digits = load_digits()
+    arrays = {name: value for name, value in digits.items() if value is not None}
+    data = read(tmp_path, arrays)
+    assert data.image == (1, 8, 8) and data.classes == tuple("0123456789")
+
+
 def test_what_has_no_labels_is_left_out_and_said(tmp_path):
     data = read(
         tmp_path,
@@ -339,7 +348,7 @@ def test_what_names_say(name, role, split):
 
 
 @pytest.mark.parametrize(
-    "name", ["fine_labels", "x_mean", "ids", "X1", "arr_0", "filenames", "train_test", ""]
+    "name", ["fine_labels", "x_mean", "ids", "X1", "arr_0", "filenames", "image_names", "train_test", ""]
 )
 def test_what_names_do_not_say(name):
     assert array_name(name) is None

@@ -83,8 +83,8 @@ def position(name: str) -> int | None:
 
 
 def _role(roles: list[str], plain: bool) -> str | None:
-    if "names" in roles:  # class_names, label_names
-        return "names"
+    if "names" in roles:  # class_names, label_names; but not feature_names, image_names
+        return None if "images" in roles else "names"
     if "labels" in roles:  # image_labels
         return "labels"
     return "images" if roles or plain else None
