@@ -22,6 +22,7 @@ from allotrope.config import Repair
 from allotrope.network.quantized.grid import Grid
 from onnx_models import model, node, outputs, tensor
 from repaired import F, of, operators
+from tested import TESTED
 
 RNG = np.random.default_rng(6)
 IMAGE = [tensor("x", shape=["n", 3, 6, 6])]
@@ -323,13 +324,31 @@ def test_a_limit_that_changes_nothing_goes(before, clips):
     )
 
 
-def test_the_limits_of_what_goes_in_and_out_are_those_of_the_data_that_was_seen():
-    made = of(
-        [*rounding("x", "a"), node("Conv", "a w", "b"), *rounding("b", "y", "s", "m")],
-        KERNEL,
-        IMAGE,
-    )
-    assert operators(loaded(made)[0]) == ["Conv"]
+@pytest.mark.parametrize(
+    "end", [[], [node("Flatten", "e", "g"), node("Softmax", "g", "y", axis=1)]]
+)
+def test_the_limits_of_what_goes_in_and_out_are_those_of_the_data_that_was_seen(end):
+    """Pixels that are shifted and scaled first, and logits before probabilities, have none."""
+    last = "e" if end else "y"
+    nodes = [
+        node("Sub", "x mean", "n"),
+        *rounding("n", "a"),
+        node("Conv", "a w", "b"),
+        *rounding("b", last, "s", "m"),
+        *end,
+    ]
+    made = of(nodes, {**KERNEL, "mean": np.ones((3, 1, 1), F)}, IMAGE)
+    assert operators(loaded(made)[0]) == ["Sub", "Conv", *[one.op_type for one in end]]
+
+
+def test_a_limit_stays_if_the_value_is_used_inside_too():
+    nodes = [
+        node("Conv", "x w", "a"),
+        *rounding("a", "b", "s", "m"),
+        node("Softmax", "b", "p", axis=1),
+        node("Mul", "p b", "y"),
+    ]
+    assert operators(loaded(of(nodes, KERNEL, IMAGE))[0]) == ["Conv", "Clip", "Softmax", "Mul"]
 
 
 def test_what_moves_integers_moves_what_they_stand_for():
@@ -553,7 +572,7 @@ def test_what_quantizers_write_has_all_weights_of_the_float_file(floats, tmp_pat
     assert not any(one.domain or "uantize" in one.operator for one in network.graph.nodes)
     found, expected = network.run({"x": PIXELS})["y"], plain.run({"x": PIXELS})["y"]
     np.testing.assert_allclose(found, expected, atol=0.05 * np.abs(expected).max())
-    step = network.gradients({"x": PIXELS}, {"y": np.ones_like(found)}, "pytorch")
+    step = network.gradients({"x": PIXELS}, {"y": np.ones_like(found)}, TESTED[0])
     assert all(np.abs(step[name]).max() > 0 for name in network.trainable)
 
 

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from allotrope.network.ends import without_unused
+from allotrope.network.ends import preprocessing, without_unused
 from allotrope.network.graph import UNKNOWN, Graph, Node
 from allotrope.network.names import free_name, names_in
 from allotrope.network.order import used
@@ -68,7 +68,8 @@ class Dequantizing:
         self.changed = False
         """Whether a graph inside is another now."""
         self.ends = {value.name for value in graph.outputs}
-        self.begins = {value.name for value in graph.inputs}
+        prepared = {name for node in preprocessing(graph) for name in node.outputs}
+        self.begins = {value.name for value in graph.inputs} | prepared
         self.known = {
             value.name: value for value in (*graph.values.values(), *graph.inputs, *graph.outputs)
         }

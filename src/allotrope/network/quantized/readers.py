@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from allotrope.network.ends import AFTER, PASSING
 from allotrope.network.graph import Node
 from allotrope.network.quantized.following import Dequantizing, input_of, reader
 from allotrope.network.quantized.grid import Grid, is_small
@@ -27,11 +28,23 @@ def _quantize(graph: Dequantizing, node: Node) -> None:
 
 
 def _only_an_end(graph: Dequantizing, node: Node) -> bool:
-    """Whether what is quantized is an output of the network and nothing else."""
-    users = graph.users.get(node.outputs[0], [])
-    return bool(users) and all(
-        user.operator == "DequantizeLinear" and user.outputs[0] in graph.ends for user in users
-    )
+    """Whether what is quantized goes nowhere but to the network's end, perhaps as probabilities."""
+    pending, seen = [node.outputs[0]], 0
+    while pending:
+        name = pending.pop()
+        users = graph.users.get(name, [])
+        seen += 1
+        if (not users and name not in graph.ends) or seen > _FARTHEST:
+            return False
+        if any(user.domain or user.operator not in _ENDING for user in users):
+            return False
+        pending += [output for user in users for output in user.outputs if output]
+    return True
+
+
+_ENDING = AFTER | PASSING | {"DequantizeLinear", "QuantizeLinear"}
+_FARTHEST = 16
+"""How many values there may be between a network's last layer and its end."""
 
 
 @reader("DynamicQuantizeLinear")
