@@ -70,13 +70,17 @@ def _float(value: float) -> str:
         return f'float("{value}")'
     with np.errstate(over="ignore"):
         narrow = np.float32(value)
-    return repr(float(str(narrow))) if float(narrow) == value else repr(value)
+    return repr(shortest(value)) if float(narrow) == value else repr(value)
 
 
 def shortest(value: float) -> float:
-    """An attribute's float32 as the number that was meant: 0.9 instead of 0.8999999761581421."""
+    """An attribute's float32 as the number that was meant: 0.9 instead of 0.8999999761581421.
+
+    The largest float32 stays what it is: the number with the fewest digits that is nearest to it lies beyond it.
+    """
     narrow = np.float32(value)
-    return float(str(narrow)) if float(narrow) == value else value
+    meant = float(str(narrow))
+    return meant if float(narrow) == value and abs(meant) <= float(np.finfo(np.float32).max) else value
 
 
 def quoted(text: str) -> str:
