@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from allotrope.conversion.layers import NoForm
 from allotrope.conversion.site import Site
 from allotrope.conversion.source import Expression, call, literal
 
@@ -18,8 +19,11 @@ DTYPES = {
 
 
 def dtype_name(dtype: np.dtype) -> str:
-    """PyTorch's name of a dtype."""
-    return DTYPES[np.dtype(dtype).name]
+    """PyTorch's name of a dtype. Raises: NoForm where it has none in ordinary use."""
+    name = np.dtype(dtype).name
+    if name not in DTYPES:
+        raise NoForm(f"{name} is no ordinary dtype in PyTorch")
+    return DTYPES[name]
 
 
 class PyTorchSite(Site):

@@ -10,7 +10,7 @@ import numpy as np
 from allotrope.conversion.entries import entries
 from allotrope.conversion.layers import NoForm
 from allotrope.conversion.lengths import is_symbolic
-from allotrope.conversion.source import Expression, Group, call, identifier, literal, quoted
+from allotrope.conversion.source import Expression, Group, call, identifier, literal, printable, quoted
 from allotrope.network.graph import Graph, Node
 from allotrope.operators.table import OPERATORS, Operator, qualified
 
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 MOST = 4096
 """Elements of a NumPy array that is written out; a larger one is a constant of the model."""
+WRITTEN = "biufcO"
+"""Kinds of dtype that NumPy has itself, and lengths."""
 
 
 def entry_of(node: Node) -> Operator:
@@ -47,7 +49,7 @@ def may_be_host(node: Node, translation: Translation, bodies: Sequence[Translati
 def spelled_out(site: Any) -> tuple[Expression, list[Translation]]:
     """The call of a node's operator, and the subgraphs that were written for it."""
     node, entry, translation = site.node, entry_of(site.node), site.translation
-    inputs = [_argument(site, position, entry) for position in range(_count(node))]
+    inputs = [_argument(site, position) for position in range(_count(node))]
     bodies: list[Translation] = []
     attributes = {}
     for name, value in sorted(node.attributes.items()):
@@ -70,20 +72,20 @@ def _count(node: Node) -> int:
     return max((i + 1 for i, name in enumerate(node.inputs) if name), default=0)
 
 
-def _argument(site: Any, position: int, entry: Operator) -> Expression:
+def _argument(site: Any, position: int) -> Expression:
     if not site.has(position):
         return "None"
     array = site.known(position)
     if array is None:
         return str(site.first(position))
-    return numpy_array(array) if array.size <= MOST or entry.on_host(position) else str(site.tensor(position))
+    return numpy_array(array) if array.size <= MOST and array.dtype.kind in WRITTEN else str(site.tensor(position))
 
 
 def numpy_array(array: np.ndarray) -> Expression:
     """A NumPy array as it is written, which may have lengths among its elements. Raises: NoForm for dtypes that NumPy has not itself."""
     if is_symbolic(array):
         return call("np.array", _nested(array), "np.int64")
-    if array.dtype.kind not in "biufc":
+    if array.dtype.kind not in WRITTEN:
         raise NoForm(f"it takes a constant of {array.dtype}, which is not written out")
     short = array.dtype in (np.int64, np.float64, np.bool_) and array.size > 0
     made = call("np.array", _listed(array), None if short else f"np.{array.dtype.name}")
@@ -107,6 +109,8 @@ def _written(value: Any) -> Expression:
     if isinstance(value, np.ndarray):
         return numpy_array(value)
     if isinstance(value, str):
+        if printable(value) != value or '"' in value:
+            raise NoForm("it has an attribute that is no plain text")
         return quoted(value)
     if isinstance(value, (tuple, list)):
         inner = ", ".join(str(_written(one)) for one in value)

@@ -32,6 +32,10 @@ ROUNDED = frozenset({"DynamicQuantizeLinear"})
 """Operators whose function bodies, line by line, may round to other steps than their meaning does."""
 
 
+MAKERS = frozenset({"ConstantOfShape", "Expand", "Range"})
+"""Operators that make arrays of lengths alone."""
+
+
 @dataclass(frozen=True)
 class Several:
     """An expression that gives the first `count` outputs of its node at once."""
@@ -193,6 +197,8 @@ class Translation:
         rule = self.rules.get(node.operator) if not node.domain else None
         if rule is None:
             raise NoForm("there is no rule for this operator")
+        if node.inputs and node.operator not in MAKERS and all(name in self.known for name in node.inputs if name):
+            raise NoForm("it takes lengths that are known only when it runs")  # of which Python would make no array
         foreign = [value.dtype for name in node.inputs if (value := self.values.get(name)) and value.dtype in self._site.foreign]
         if foreign:
             raise NoForm(f"it takes {foreign[0]}")
