@@ -197,7 +197,8 @@ class Translation:
         rule = self.rules.get(node.operator) if not node.domain else None
         if rule is None:
             raise NoForm("there is no rule for this operator")
-        if node.inputs and node.operator not in MAKERS and all(name in self.known for name in node.inputs if name):
+        given = [self.known.get(name) for name in node.inputs if name]
+        if given and node.operator not in MAKERS and all(array is not None and array.size == 1 for array in given):
             raise NoForm("it takes lengths that are known only when it runs")  # of which Python would make no array
         foreign = [value.dtype for name in node.inputs if (value := self.values.get(name)) and value.dtype in self._site.foreign]
         if foreign:
