@@ -25,6 +25,7 @@ FOLDER_LAYOUTS = (
     "classes-splits",
     "folds",
 )
+CHANNEL_ORDERS = ("rgb", "bgr")
 
 
 @dataclass(frozen=True)
@@ -144,7 +145,8 @@ class FineTuning:
 
     `new_head` gives the last layer fresh weights, for the data's classes. `freeze` are patterns of names of weights that do not
     learn. `mean` and `std` are per channel or one for all, in pixel units, those that the network was trained with; None for what
-    the file or data says.
+    the file or data says. `channel_order` is that of the network, `rgb` or `bgr`. `classifier` is the output that tells the classes
+    apart, if there are several.
     `restore_batchnorm` puts BatchNormalization behind convolutions that lost theirs.
     """
 
@@ -152,6 +154,8 @@ class FineTuning:
     freeze: tuple[str, ...] = ()
     mean: tuple[float, ...] | None = None
     std: tuple[float, ...] | None = None
+    channel_order: str | None = None
+    classifier: str | None = None
     restore_batchnorm: bool = False
 
 

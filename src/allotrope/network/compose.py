@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
+from onnx.helper import np_dtype_to_tensor_dtype
 
 from allotrope.errors import ModelError, UsageError
 from allotrope.network.graph import Dimension, Graph, Node, Value
@@ -15,7 +16,11 @@ from allotrope.network.network import Network
 LAYOUTS = {"nchw": "[n, c, h, w]", "nhwc": "[n, h, w, c]", "nhw": "[n, h, w]", "flat": "[n, h * w]"}
 """The forms in which a network may take an image."""
 
+_BYTE = np.dtype(np.uint8)
+
 PIXEL_STEPS = ("pixels", "pixels.scaled", "pixels.normalized", "pixels.scale", "pixels.offset", "pixels.axes")
+RAW_STEPS = ("pixels.each", "pixels.channels", "pixels.placed", "pixels.axes")
+ORDER_STEPS = ("pixels.ordered", "pixels.order")
 
 
 def with_preprocessing(
@@ -26,12 +31,14 @@ def with_preprocessing(
     image: str = "image",
     layout: str = "nchw",
     pixels: tuple[int, int, int] | None = None,
+    reverse: bool = False,
 ) -> Network:
     """A network that takes raw pixels `image`: uint8 [n, h, w, c] in place of its float32 input.
 
     `mean` and `std` are per channel of the network, in pixel units 0..255; it sees (pixel - mean) / std. `layout` is that of its
     input: nchw, nhwc, nhw for grey images without an axis for it, or flat for the rows of grey images one after another. `pixels`
     are the height, width and channels of the images, by default what the network takes; grey ones go to each of its channels.
+    `reverse`: the network takes the channels in the other order, BGR.
 
     Raises: UsageError if the network does not take one image, or `mean` and `std` do not fit its channels.
     """
@@ -39,26 +46,81 @@ def with_preprocessing(
     n, h, w, c = _lengths(x, layout)
     scale, offset = _scale_and_offset(c, mean, std)
     image, cast, scaled, shifted, scale_name, offset_name, axes = _free(network, image, *PIXEL_STEPS)
-    constants = {scale_name: scale, offset_name: offset}
+    height, width, channels = pixels or (h, w, c)
+    taken, order, constants = _in_order(network, image, reverse and channels == 3)
+    constants |= {scale_name: scale, offset_name: offset}
     if layout == "nhw":
         constants[axes] = np.array([3], np.int64)
-    height, width, channels = pixels or (h, w, c)
     nodes = (
-        Node("Cast", (image,), (cast,), {"to": 1}, cast),
+        *order,
+        Node("Cast", (taken,), (cast,), {"to": 1}, cast),
         Node("Mul", (cast, scale_name), (scaled,), {}, scaled),
         Node("Sub", (scaled, offset_name), (shifted,), {}, shifted),
         _in_layout(layout, shifted, x.name, axes),
     )
     inner = {cast: Value(cast, x.dtype, (n, height, width, channels))}
     inner |= {name: Value(name, x.dtype, (n, height, width, c)) for name in (scaled, shifted)}
+    return _behind_pixels(network, Value(image, _BYTE, (n, height, width, channels)), nodes, constants, inner)
+
+
+def with_raw_pixels(
+    network: Network, pixels: tuple[int, int, int], count: int, *, layout: str, reverse: bool = False
+) -> Network:
+    """A network that takes whole numbers, and now `image`: uint8 [n, h, w, c], which reaches it as it is.
+
+    `pixels` are height, width and channels of the images; grey ones go to each of the `count` channels that the network takes.
+    """
+    x, channels = network.inputs[0], pixels[2]
+    image, each, lengths, placed, axes = _free(network, "image", *RAW_STEPS)
+    taken, order, constants = _in_order(network, image, reverse and channels == 3)
+    nodes = list(order)
+    if count != channels:
+        constants[lengths] = np.array([1, 1, 1, count], np.int64)
+        nodes.append(Node("Expand", (taken, lengths), (each,), {}, each))
+        taken = each
+    if layout == "nhw":
+        constants[axes] = np.array([3], np.int64)
+    if x.dtype == _BYTE and layout == "nhwc" and not nodes:
+        as_it_is = replace(network.graph, inputs=(replace(x, shape=((x.shape or ("n",))[0], *pixels)),))
+        return Network(as_it_is, network.weights, network.trainable, network.metadata)
+    if x.dtype == _BYTE:
+        nodes.append(_in_layout(layout, taken, x.name, axes))
+    else:
+        nodes.append(_in_layout(layout, taken, placed, axes))
+        cast = {"to": int(np_dtype_to_tensor_dtype(x.dtype))}
+        nodes.append(Node("Cast", (placed,), (x.name,), cast, x.name))
+    n = (x.shape or ("n",))[0]
+    return _behind_pixels(network, Value(image, _BYTE, (n, *pixels)), tuple(nodes), constants, {})
+
+
+def _behind_pixels(
+    network: Network,
+    image: Value,
+    nodes: tuple[Node, ...],
+    constants: dict[str, np.ndarray],
+    inner: dict[str, Value],
+) -> Network:
+    """The network behind nodes that make its input of the pixels."""
+    x = network.inputs[0]
     graph = replace(
         network.graph,
-        inputs=(Value(image, np.dtype(np.uint8), (n, height, width, channels)),),
+        inputs=(image,),
         nodes=nodes + network.graph.nodes,
         constants={**network.graph.constants, **constants},
         values={**network.graph.values, **inner, x.name: x},
     )
     return Network(graph, network.weights, network.trainable, network.metadata)
+
+
+def _in_order(
+    network: Network, image: str, reverse: bool
+) -> tuple[str, tuple[Node, ...], dict[str, np.ndarray]]:
+    """The value that holds the channels in the network's order, the node that makes it, and its constant."""
+    if not reverse:
+        return image, (), {}
+    ordered, order = _free(network, *ORDER_STEPS)
+    node = Node("Gather", (image, order), (ordered,), {"axis": 3}, ordered)
+    return ordered, (node,), {order: np.array([2, 1, 0], np.int64)}
 
 
 def _in_layout(layout: str, pixels: str, x: str, axes: str) -> Node:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from allotrope.network.graph import Graph, Node, Value
@@ -51,19 +51,26 @@ def to_logits(network: Network) -> tuple[Network, tuple[Node, ...]]:
     It stays as it is where its outputs are not all made of the same value.
     """
     makers = {name: node for node in network.graph.nodes for name in node.outputs}
-    ends = [list(_back(output.name, makers)) for output in network.outputs]
-    last = [max((at for at, node in enumerate(path) if node.operator in AFTER | {"ArgMax"}), default=-1) for path in ends]
-    sources = {path[at].inputs[0] if at >= 0 else output.name for path, at, output in zip(ends, last, network.outputs, strict=True)}
-    if len(sources) != 1 or max(last) < 0:
+    ends = [end_of(output.name, makers) for output in network.outputs]
+    sources = {source for source, _ in ends}
+    behind = list(dict.fromkeys(node.outputs[0] for _, nodes in ends for node in reversed(nodes)))
+    if len(sources) != 1 or not behind:
         return network, ()
     (source,) = sources
+    taken_off = tuple(makers[name] for name in behind)
     # What stands behind the softmax may bring the classes into a row, which the logits need too.
-    behind = [node for path, at in zip(ends, last, strict=True) for node in path[:at] if node.operator in ("Flatten", "Reshape", "Squeeze")]
-    taken_off = tuple(dict.fromkeys(node.outputs[0] for path, at in zip(ends, last, strict=True) for node in reversed(path[: at + 1])))
-    return _ending_in(network, source, bool(behind)), tuple(makers[name] for name in taken_off)
+    in_rows = any(node.operator in ("Flatten", "Reshape", "Squeeze") for node in taken_off)
+    return _ending_in(network, source, in_rows), taken_off
 
 
-def _back(name: str, makers: dict[str, Node]) -> Iterator[Node]:
+def end_of(output: str, makers: Mapping[str, Node]) -> tuple[str, list[Node]]:
+    """The logits that an output is made of, and the nodes that make it of them, the last first; itself and none if it is no such end."""
+    path = list(_back(output, makers))
+    last = max((at for at, node in enumerate(path) if node.operator in AFTER | {"ArgMax"}), default=-1)
+    return (path[last].inputs[0] if last >= 0 else output), path[: last + 1]
+
+
+def _back(name: str, makers: Mapping[str, Node]) -> Iterator[Node]:
     """The nodes from an output back, as far as they could be its end."""
     while (node := makers.get(name)) is not None and node.operator in AFTER | PASSING and not node.domain:
         yield node

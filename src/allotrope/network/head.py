@@ -18,7 +18,7 @@ from allotrope.network.shapes import infer_shapes
 
 BEHIND = frozenset(
     """
-    AveragePool Cast Dropout Flatten GlobalAveragePool GlobalMaxPool Identity MaxPool ReduceMean Relu Reshape Squeeze Transpose
+    AveragePool Cast Dropout Flatten GlobalAveragePool GlobalMaxPool Identity MaxPool Pad ReduceMean Relu Reshape Squeeze Transpose
     """.split()  # noqa: SIM905 - a list would take a line a word
 )
 """What may stand between the last layer and the logits, such as the pooling behind a 1x1 convolution."""

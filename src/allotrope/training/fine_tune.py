@@ -7,18 +7,24 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 
+import ml_dtypes
+import numpy as np
+
 from allotrope.config import FineTuning
 from allotrope.data.images import ImageData
-from allotrope.errors import AllotropeError, UsageError
+from allotrope.errors import UsageError
 from allotrope.network.batchnorm import with_batchnorm
+from allotrope.network.classifier import classifier_alone, in_rows, with_two_logits
 from allotrope.network.compose import class_names
 from allotrope.network.ends import to_logits
 from allotrope.network.graph import Value
 from allotrope.network.head import head_of, with_new_head
 from allotrope.network.network import Network
+from allotrope.network.precision import with_types
 from allotrope.network.shapes import infer_shapes
-from allotrope.training.image_input import taking_pixels
+from allotrope.training.image_input import answers, seeing, taking_pixels
 
+OTHER_FLOATS = frozenset(map(np.dtype, (np.float16, np.float64, ml_dtypes.bfloat16)))
 CALIBRATION = 64
 """How many training images give the statistics of a BatchNormalization that is put back."""
 
@@ -45,11 +51,12 @@ def prepared(network: Network, data: ImageData, options: FineTuning, framework: 
     Raises: UsageError, UnsupportedError, each saying what of the network does not fit the data and what to do.
     """
     notes: list[str] = []
-    network, taken_off = to_logits(network)
-    if taken_off:
-        notes.append(f"{', '.join(node.operator for node in taken_off)} taken off the end: training begins from logits.")
+    network = _in_float32(network, notes)
+    network = _ending_in_logits(network, data, options, notes)
+    _check_classes(network, data, options)
+    seen = seeing(network, data, options, framework, notes)
     network, replaced = _with_classes(network, data, options, seed, notes)
-    network = taking_pixels(network, data, options, notes)
+    network = taking_pixels(network, seen, (*data.image[1:], data.image[0]))
     network = _checked(network, data, framework)
     if options.restore_batchnorm:
         network = _restored(network, data, framework, notes)
@@ -83,28 +90,76 @@ def _nearest(pattern: str, names: Sequence[str]) -> str:
     return f" (near: {', '.join(near)})" if near else ""
 
 
+# --- the types
+
+
+def _in_float32(network: Network, notes: list[str]) -> Network:
+    """The network with its floats in float32, in which training keeps weights; as it is if they are."""
+    ends = [value.dtype for value in (*network.inputs, *network.outputs)]
+    used = {array.dtype for array in network.weights.values()} | set(ends)
+    others = sorted((dtype for dtype in used & OTHER_FLOATS), key=str)
+    if not others:
+        return network
+    names = " and ".join(map(str, others))
+    notes.append(f"The network is in {names}; it is read, trained and delivered as float32.")
+    return with_types(network, dict.fromkeys(others, np.dtype(np.float32)))
+
+
 # --- the end
 
 
-def _with_classes(network: Network, data: ImageData, options: FineTuning, seed: int, notes: list[str]) -> tuple[Network, frozenset[str]]:
-    """The network with as many outputs as the data has classes, and its new weights."""
+def _ending_in_logits(
+    network: Network, data: ImageData, options: FineTuning, notes: list[str]
+) -> Network:
+    """The network with rows of logits as its only output, as far as it has such."""
+    classes = len(data.classes)
+    network = classifier_alone(network, classes, options.classifier, options.new_head, notes)
+    network, taken_off = to_logits(network)
+    if taken_off:
+        names = ", ".join(node.operator for node in taken_off)
+        notes.append(f"{names} taken off the end: training begins from logits.")
+    network = in_rows(network)
+    one = len(network.outputs) == 1 and (network.outputs[0].shape or ())[1:] == (1,)
+    if one and classes == 2 and not options.new_head:
+        first, second = data.classes
+        notes.append(
+            f"Its one output is kept: the logit of '{second}' against '{first}'. "
+            "The delivered file gives the probabilities of both."
+        )
+        network = with_two_logits(network)
+    return network
+
+
+def _check_classes(network: Network, data: ImageData, options: FineTuning) -> None:
+    """Raises UsageError for a network that gives no row of logits, or one of other classes that it is to keep."""
     outputs, classes = network.outputs, len(data.classes)
     shape = outputs[0].shape
-    if len(outputs) != 1 or shape is None or len(shape) != 2:
+    if len(outputs) != 1 or (shape is not None and len(shape) != 2):
         found = ", ".join(f"'{value.name}' {list(value.shape or ())}" for value in outputs)
         raise UsageError(f"fit trains networks that give one row of logits an image, [n, {classes}]; this one gives {found}.")
-    if not options.new_head and shape[1] not in (classes, None):
+    count = None if shape is None else shape[1]
+    if not options.new_head and isinstance(count, int) and count != classes:
         raise UsageError(
-            f"the network tells {shape[1]} classes apart, and {data.name} has {classes}. "
+            f"the network tells {count} classes apart, and {data.name} has {classes}. "
             "Add --new-head, which gives its last layer fresh weights for them."
         )
+
+
+def _with_classes(
+    network: Network, data: ImageData, options: FineTuning, seed: int, notes: list[str]
+) -> tuple[Network, frozenset[str]]:
+    """The network with as many outputs as the data has classes, and its new weights."""
     if not options.new_head:
         known = class_names(network)
         if known is not None and known != data.classes:
             notes.append(f"The file's classes ({', '.join(known[:5])}, ...) are not those of {data.name}: its last layer learns anew.")
         return network, frozenset()
+    classes = len(data.classes)
+    count = (network.outputs[0].shape or (None, None))[1]
+    before = count if isinstance(count, int) else "other"
     changed, names = with_new_head(network, classes, seed)
-    notes.append(f"The last layer was for {shape[1]} classes; it has fresh weights for {classes}: {', '.join(sorted(names))}.")
+    fresh = ", ".join(sorted(names))
+    notes.append(f"The last layer was for {before} classes; it has fresh weights for {classes}: {fresh}.")
     return changed, names
 
 
@@ -114,22 +169,17 @@ def _with_classes(network: Network, data: ImageData, options: FineTuning, seed: 
 def _checked(network: Network, data: ImageData, framework: str) -> Network:
     """The network with the shapes that follow from the data's, once it has computed two images.
 
-    Raises: UsageError where it cannot, or gives something else than logits.
+    Raises: UsageError if it cannot, or gives something else than logits.
     """
-    (output,), (image,) = network.outputs, network.inputs
-    expected = (2, len(data.classes))
-    why: object = None
-    try:
-        found = network.run({image.name: data.train.images[[0, -1]]}, framework)[output.name].shape
-        why = None if found == expected else f"two give {list(found)}, expected {list(expected)}"
-    except AllotropeError:
-        raise
-    except Exception as error:  # noqa: BLE001 - whatever a framework says of lengths that do not fit
-        why = str(error).partition("\n")[0]
-    if why is not None:
-        size = "x".join(map(str, data.image[1:]))
-        raise UsageError(f"the network cannot be computed for images of {size}: {why}. Bring them to the size that it was made for.")
-    free = replace(network.graph, values={}, outputs=(Value(output.name, output.dtype, ("n", len(data.classes))),))
+    output, classes = network.outputs[0], len(data.classes)
+    shape = answers(network, data.train.images[[0, -1]], framework, data).shape
+    if shape != (2, classes):
+        raise UsageError(
+            f"the network gives {list(shape)} for two images, expected {[2, classes]}: a row of logits for each. "
+            "If it is made for other classes, add --new-head; for another output of it, --classifier."
+        )
+    ends = (Value(output.name, output.dtype, ("n", classes)),)
+    free = replace(network.graph, values={}, outputs=ends)
     return Network(infer_shapes(free, network.weights), network.weights, network.trainable, network.metadata)
 
 

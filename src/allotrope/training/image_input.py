@@ -3,52 +3,109 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from allotrope.config import FineTuning
 from allotrope.data.images import ImageData
-from allotrope.errors import UsageError
-from allotrope.network.compose import LAYOUTS, with_preprocessing
-from allotrope.network.ends import preprocessing
+from allotrope.errors import AllotropeError, UsageError
+from allotrope.network.compose import LAYOUTS, with_preprocessing, with_raw_pixels
 from allotrope.network.graph import Dimension, Value
 from allotrope.network.network import Network
-from allotrope.training.choose import pixel_statistics
+from allotrope.network.order import used
+from allotrope.network.shapes import infer_shapes
+from allotrope.training.input_range import Trying, reading_of
+from allotrope.training.readings import Reading
+from allotrope.training.trial import in_layout
+
+COUNTS = (1, 3)
+"""How many channels networks take that leave it open."""
+
+
+@dataclass(frozen=True)
+class ImageInput:
+    """How a network takes an image: `layout`, and the height, width and channels that it is fixed to, if it is."""
+
+    layout: str
+    height: Dimension
+    width: Dimension
+    channels: Dimension
+
+
+@dataclass(frozen=True)
+class Seeing:
+    """A network that is fixed to the data's images, and what it is to see of them."""
+
+    image: ImageInput
+    count: int
+    reading: Reading | None
+    """None for a network that takes whole numbers: the pixels as they are."""
+    reverse: bool
 
 
 def image_side(network: Network) -> int | None:
-    """The side in pixels of the square images that the network is fixed to; None where it is free, or not square."""
+    """The side in pixels of the square images that the network is fixed to; None if it is free, or not square."""
     x = network.inputs[0]
-    shape = x.shape or ()
-    sides = shape[1:3] if x.dtype == np.uint8 or len(shape) == 3 or shape[-1:] in ((1,), (3,)) else shape[2:4]
-    return sides[0] if len(sides) == 2 and isinstance(sides[0], int) and sides[0] == sides[1] else None
+    if x.shape is None or len(x.shape) not in (3, 4):
+        return None
+    image = _image_input(network, x)
+    sides = {image.height, image.width}
+    (side,) = sides if len(sides) == 1 else (None,)
+    return side if isinstance(side, int) else None
 
 
-def taking_pixels(network: Network, data: ImageData, options: FineTuning, notes: list[str]) -> Network:
-    """The network for raw pixels [n, h, w, c] of the data's size; what was decided is added to `notes`.
+def seeing(
+    network: Network, data: ImageData, options: FineTuning, framework: str, notes: list[str]
+) -> Seeing:
+    """How the network is to be given the data's images; what was decided is added to `notes`.
 
-    Raises: UsageError where it takes no such images.
+    Raises: UsageError if it takes no such images, or what it was trained with has to be asked for.
     """
     channels, height, width = data.image
     x = _one_input(network)
-    if x.dtype == np.uint8:
-        return _as_it_is(network, x, data, options)
-    layout, lengths = _layout(x, data)
-    _check_lengths(x, lengths, (height, width, channels), data.name)
-    count = lengths[2] if isinstance(lengths[2], int) else channels
-    mean, std, why = _statistics(network, data, options, count)
-    notes.append(why)
+    image = _for_data(network, x, data)
+    _check_lengths(x, image, (height, width, channels), data.name)
+    count = _count(network, image, data, framework)
     if count != channels:
         notes.append(f"The images of {data.name} are grey; each of the network's {count} channels sees them.")
+    reverse = options.channel_order == "bgr"
+    if x.dtype.kind in "iu":
+        _check_whole(options, notes, reverse)
+        return Seeing(image, count, None, reverse)
+    _check_computed(network, image, count, data, framework)
+    sized = fixed(network, image, count, (height, width))
+    trying = Trying(sized, (height, width, count), image.layout, framework)
+    reading = reading_of(trying, data, options, notes)
+    return Seeing(image, count, reading, reading.reverse)
+
+
+def taking_pixels(network: Network, seen: Seeing, pixels: tuple[int, int, int]) -> Network:
+    """The network for raw pixels [n, h, w, c]; `pixels` are height, width and channels of the data's images."""
+    sized = fixed(network, seen.image, seen.count, pixels[:2])
+    layout, reading = seen.image.layout, seen.reading
+    if reading is None:
+        return with_raw_pixels(sized, pixels, seen.count, layout=layout, reverse=seen.reverse)
+    return with_preprocessing(
+        sized, reading.mean, reading.std, layout=layout, pixels=pixels, reverse=seen.reverse
+    )
+
+
+def fixed(network: Network, image: ImageInput, count: int, size: tuple[int, int]) -> Network:
+    """The network for float or whole images of this size alone, with the shapes that follow."""
+    x = network.inputs[0]
+    height, width = size
     shapes: dict[str, tuple[Dimension, ...]] = {
         "nchw": ("n", count, height, width),
         "nhwc": ("n", height, width, count),
         "nhw": ("n", height, width),
         "flat": ("n", height * width),
     }
-    sized = _with_input(network, replace(x, shape=shapes[layout]))
-    return with_preprocessing(sized, mean, std, layout=layout, pixels=(height, width, channels))
+    outputs = tuple(replace(value, shape=None) for value in network.outputs)
+    inputs = (replace(x, shape=shapes[image.layout]),)
+    graph = replace(network.graph, inputs=inputs, outputs=outputs, values={})
+    inferred = infer_shapes(graph, network.weights)
+    return Network(inferred, network.weights, network.trainable, network.metadata)
 
 
 def _one_input(network: Network) -> Value:
@@ -56,37 +113,62 @@ def _one_input(network: Network) -> Value:
     if len(network.inputs) != 1 or network.inputs[0].shape is None:
         raise UsageError(f"fit trains networks that take one image; this one takes {found or 'nothing'}.")
     x = network.inputs[0]
-    if x.dtype not in (np.uint8, np.float32):
-        raise UsageError(f"the network takes {found}; expected uint8 or float32. Export it in float32.")
+    if x.dtype.kind not in "iu" and x.dtype != np.float32:
+        raise UsageError(f"the network takes {found}; expected numbers that pixels can be.")
     if isinstance((x.shape or (None,))[0], int):
         raise UsageError(f"the network takes {found}, a batch of fixed length that could not be freed. Export it with a free first axis.")
     return x
 
 
-def _layout(x: Value, data: ImageData) -> tuple[str, tuple[object, object, object]]:
-    """How the network takes an image, and the height, width and channels that it is fixed to."""
+def _for_data(network: Network, x: Value, data: ImageData) -> ImageInput:
+    """How the network takes an image; also rows of grey ones.  Raises: UsageError if it takes none."""
     shape = x.shape or ()
-    if len(shape) == 4 and shape[1] not in (1, 3, None) and shape[3] in (1, 3):
-        return "nhwc", (shape[1], shape[2], shape[3])
-    if len(shape) == 4:
-        return "nchw", (shape[2], shape[3], shape[1])
-    if len(shape) == 3:
-        return "nhw", (shape[1], shape[2], 1)
+    if len(shape) in (3, 4):
+        return _image_input(network, x)
     channels, height, width = data.image
     if len(shape) == 2 and channels == 1 and shape[1] in (height * width, None):
-        return "flat", (height, width, 1)
+        return ImageInput("flat", height, width, 1)
     known = ", ".join(LAYOUTS.values())
     raise UsageError(
         f"the network takes '{x.name}' {list(shape)}, which is no image of {height}x{width}x{channels}; expected one of {known}."
     )
 
 
-def _check_lengths(x: Value, expected: Sequence[object], found: Sequence[int], name: str) -> None:
+def _image_input(network: Network, x: Value) -> ImageInput:
+    """Of an input with 3 or 4 axes."""
+    shape = x.shape or ()
+    if len(shape) == 3:
+        return ImageInput("nhw", shape[1], shape[2], 1)
+    if _channels_last(network, x):
+        return ImageInput("nhwc", shape[1], shape[2], shape[3])
+    return ImageInput("nchw", shape[2], shape[3], shape[1])
+
+
+def _channels_last(network: Network, x: Value) -> bool:
+    """By the lengths; if they leave it open, by whether the network first moves the last axis to the second place."""
+    _, second, _, last = x.shape or (None,) * 4
+    if last in COUNTS and isinstance(second, int) and second not in COUNTS:
+        return True
+    if isinstance(second, int):
+        return last in COUNTS and x.dtype == np.uint8
+    reached = {x.name}
+    for node in network.graph.nodes:
+        if not reached & used(node):
+            continue
+        if node.operator == "Transpose":
+            return tuple(node.attributes.get("perm", ())) == (0, 3, 1, 2)
+        if node.operator in ("Conv", "MatMul", "Gemm"):
+            return False
+        reached |= set(node.outputs)
+    return last in COUNTS
+
+
+def _check_lengths(x: Value, image: ImageInput, found: Sequence[int], name: str) -> None:
     """Raises one UsageError for every length that differs; grey images may go to several channels."""
-    kinds = ("height", "width", "channels")
+    expected = {"height": image.height, "width": image.width, "channels": image.channels}
     wrong = [
         f"{kind} {length} where it takes {wanted}"
-        for kind, wanted, length in zip(kinds, expected, found, strict=True)
+        for (kind, wanted), length in zip(expected.items(), found, strict=True)
         if isinstance(wanted, int) and wanted != length and not (kind == "channels" and length == 1)
     ]
     if wrong:
@@ -96,48 +178,57 @@ def _check_lengths(x: Value, expected: Sequence[object], found: Sequence[int], n
         )
 
 
-def _as_it_is(network: Network, x: Value, data: ImageData, options: FineTuning) -> Network:
-    """The network as it is, for images of this size."""
-    channels, height, width = data.image
+def _check_whole(options: FineTuning, notes: list[str], reverse: bool) -> None:
     if options.mean or options.std:
         raise UsageError("--mean and --std are for a network that takes float32; this one takes raw pixels and prepares them itself.")
-    if len(x.shape or ()) != 4:
-        raise UsageError(f"the network takes '{x.name}' uint8 {list(x.shape or ())}; expected [n, h, w, c].")
-    _check_lengths(x, (x.shape or ())[1:], (height, width, channels), data.name)
-    if (x.shape or ())[3] not in (channels, None):
-        raise UsageError(f"the network takes '{x.name}' {list(x.shape or ())}, and the images of {data.name} have {channels} channel.")
-    return _with_input(network, Value(x.name, x.dtype, ("n", height, width, channels)))
+    order = "BGR, as was asked for" if reverse else "RGB; for the other: --channel-order bgr"
+    notes.append(f"The network takes whole numbers: it is given raw pixels from 0 to 255, in {order}.")
 
 
-def _with_input(network: Network, x: Value) -> Network:
-    return Network(replace(network.graph, inputs=(x,)), network.weights, network.trainable, network.metadata)
+def _count(network: Network, image: ImageInput, data: ImageData, framework: str) -> int:
+    """How many channels the network takes; if its input leaves that open, what its inside takes is tried."""
+    channels = data.image[0]
+    if isinstance(image.channels, int):
+        return image.channels
+    counts = [channels, *(count for count in COUNTS if channels == 1 and count != 1)]
+    for count in counts[:-1]:
+        if _can_be_computed(network, image, count, data, framework):
+            return count
+    return counts[-1]
 
 
-def _statistics(network: Network, data: ImageData, options: FineTuning, channels: int) -> tuple[Sequence[float], Sequence[float], str]:
-    """The mean and deviation that pixels are normalized by, and where they come from."""
-    if (options.mean is None) != (options.std is None):
-        raise UsageError("--mean and --std belong together: give both, in pixel units from 0 to 255, or neither.")
-    if options.mean is not None and options.std is not None:
-        asked = [values * channels if len(values) == 1 else values for values in (options.mean, options.std)]
-        return asked[0], asked[1], "Pixels are normalized by the mean and deviation that were asked for."
-    inside = _largest_shift(network)
-    if inside is not None:
-        scale = 1.0 if inside > 2 else 255.0
-        known = "pixels from 0 to 255" if scale == 1 else "values from 0 to 1"
-        return (
-            [0.0] * channels,
-            [scale] * channels,
-            f"The network prepares its input itself, and is given {known}, as its constants expect.",
-        )
-    mean, std = pixel_statistics(data.train.images)
-    if len(mean) < channels:
-        mean, std = mean * channels, std * channels
-    shown = ", ".join(f"{value:.4g}" for value in (*mean, *std))
-    return mean, std, f"Pixels are normalized by the data's own statistics ({shown}), as the file does not say which it was trained with."
+def _can_be_computed(
+    network: Network, image: ImageInput, count: int, data: ImageData, framework: str
+) -> bool:
+    """Whether the network gives an answer for black images of the data's size with so many channels."""
+    try:
+        _check_computed(network, image, count, data, framework)
+    except AllotropeError:
+        return False
+    return True
 
 
-def _largest_shift(network: Network) -> float | None:
-    """The largest number that the network adds to or takes from its raw input; None where it does not prepare it."""
-    arrays = {**network.graph.constants, **network.weights}
-    shifts = [node for node in preprocessing(replace(network.graph, constants=arrays)) if node.operator in ("Add", "Sub")]
-    return max((float(np.abs(arrays[name]).max()) for node in shifts for name in node.inputs if name in arrays), default=None)
+def _check_computed(
+    network: Network, image: ImageInput, count: int, data: ImageData, framework: str
+) -> None:
+    """Raises UsageError if the network gives no answer for images of the data's size with so many channels."""
+    _, height, width = data.image
+    sized = fixed(network, image, count, (height, width))
+    black = np.zeros((2, height, width, count), sized.inputs[0].dtype)
+    answers(sized, in_layout(black, image.layout), framework, data)
+
+
+def answers(network: Network, x: np.ndarray, framework: str, data: ImageData) -> np.ndarray:
+    """What the network's output is for x. Raises: UsageError if it cannot be computed for images of the data's size."""
+    (output,), (image,) = network.outputs, network.inputs
+    try:
+        return network.run({image.name: x}, framework)[output.name]
+    except AllotropeError:
+        raise
+    except Exception as error:  # whatever a framework says of lengths that do not fit
+        size = "x".join(map(str, data.image[1:]))
+        why = str(error).strip().partition("\n")[0]
+        raise UsageError(
+            f"the network cannot be computed for images of {size}: {why}. Bring pictures in folders to the size that "
+            "it was made for with --image-size, and arrays to it before."
+        ) from error

@@ -66,6 +66,8 @@ def fit(
     backbone_rate: float | None = None,
     mean: str | None = None,
     std: str | None = None,
+    channel_order: str | None = None,
+    classifier: str | None = None,
     restore_batchnorm: bool = False,
     no_repair: Sequence[str] = (),
     quiet: bool = False,
@@ -116,8 +118,11 @@ def fit(
         new_head: give the last layer of an ONNX file fresh weights, for the classes of the data.
         freeze: weights of an ONNX file that are not to learn, such as 'features.*'; may be repeated.
         backbone_rate: the learning rate of all layers but the last, in parts of it; 0.25 is usual with a new head.
-        mean: the mean of each channel that an ONNX file was trained with, from 0 to 255, such as 123.7,116.3,103.5.
-        std: the deviation of each channel that an ONNX file was trained with.
+        mean: the mean that an ONNX file was trained with, from 0 to 255, a channel or one for all, such as 123.7,116.3,103.5. By
+            default the usual ranges are tried.
+        std: the deviation that an ONNX file was trained with; mean 0 and std 255 are a range of 0 to 1, mean 0 and std 1 raw pixels.
+        channel_order: rgb or bgr: the order in which an ONNX file takes the channels of a picture.
+        classifier: the output of an ONNX file that tells the classes apart, if it has several.
         restore_batchnorm: put BatchNormalization back behind the convolutions of an ONNX file; its outputs stay the same.
         no_repair: a repair to leave out when an ONNX file is read, such as gelu; all leaves out every one; may be repeated.
         quiet: show nothing while working.

@@ -12,6 +12,7 @@ from typing import Any
 from allotrope.config import (
     AUGMENTATIONS,
     FOLDER_LAYOUTS,
+    CHANNEL_ORDERS,
     LAYOUTS,
     OPTIMIZERS,
     PRECISIONS,
@@ -35,6 +36,7 @@ CHOICES = {
     "precision": PRECISIONS,
     "memory_layout": LAYOUTS,
     "layout": FOLDER_LAYOUTS,
+    "channel_order": CHANNEL_ORDERS,
 }
 POSITIVE = (
     "epochs", "threads", "image_size", "learning_rate", "batch_size", "mixup", "cutmix", "clip_norm", "patience", "backbone_rate",
@@ -46,7 +48,9 @@ RECIPE = (
     "augmentation", "flip", "mixup", "cutmix", "clip_norm", "average", "patience",
 )  # fmt: skip
 """The arguments of `fit` that replace what the recipe would otherwise say, by the same names."""
-FOR_FILES = ("new_head", "freeze", "backbone_rate", "mean", "std", "restore_batchnorm", "no_repair")
+FOR_FILES = (
+    "new_head", "freeze", "backbone_rate", "mean", "std", "channel_order", "classifier", "restore_batchnorm", "no_repair",
+)  # fmt: skip
 """The arguments of `fit` that are about a network from an ONNX file."""
 
 
@@ -110,6 +114,8 @@ def fit_options(arguments: Mapping[str, Any]) -> FitOptions:
             freeze=tuple(arguments["freeze"]),
             mean=_numbers("mean", arguments["mean"]),
             std=_numbers("std", arguments["std"]),
+            channel_order=arguments["channel_order"],
+            classifier=arguments["classifier"],
             restore_batchnorm=arguments["restore_batchnorm"],
         ),
     )
