@@ -23,6 +23,7 @@ from allotrope.network.network import Network
 from allotrope.network.precision import with_types
 from allotrope.network.shapes import infer_shapes
 from allotrope.training.image_input import answers, seeing, taking_pixels
+from allotrope.training.readings import Reading
 
 OTHER_FLOATS = frozenset(map(np.dtype, (np.float16, np.float64, ml_dtypes.bfloat16)))
 CALIBRATION = 64
@@ -31,12 +32,25 @@ CALIBRATION = 64
 
 @dataclass(frozen=True)
 class Prepared:
-    """The network to train (raw pixels in, logits out), the weights that are kept from learning, those of a new head, and what was done."""
+    """The network to train (raw pixels in, logits out), the weights that are kept from learning, those of a new head, and what was done.
+
+    `reading` is what it is given of the pixels; None for one that takes them as they are.
+    """
 
     network: Network
     frozen: tuple[str, ...]
     replaced: tuple[str, ...]
     notes: list[str]
+    reading: Reading | None
+
+    def settled(self, options: FineTuning) -> FineTuning:
+        """The options with the reading among them, so that it need not be looked for again."""
+        if self.reading is None:
+            return options
+        order = "bgr" if self.reading.reverse else "rgb"
+        return replace(
+            options, mean=self.reading.mean, std=self.reading.std, channel_order=order
+        )
 
     @property
     def learning(self) -> Network:
@@ -63,7 +77,7 @@ def prepared(network: Network, data: ImageData, options: FineTuning, framework: 
     frozen = frozen_weights(network, options.freeze, replaced)
     if frozen:
         notes.append(f"{len(frozen)} of {len(network.trainable)} trainable weights are frozen ({', '.join(options.freeze)}).")
-    return Prepared(network, frozen, tuple(sorted(replaced)), notes)
+    return Prepared(network, frozen, tuple(sorted(replaced)), notes, seen.reading)
 
 
 def frozen_weights(network: Network, patterns: Iterable[str], fresh: frozenset[str] = frozenset()) -> tuple[str, ...]:

@@ -46,13 +46,18 @@ class Seeing:
 
 def image_side(network: Network) -> int | None:
     """The side in pixels of the square images that the network is fixed to; None if it is free, or not square."""
-    x = network.inputs[0]
-    if x.shape is None or len(x.shape) not in (3, 4):
+    image = image_of(network)
+    if image is None or image.height != image.width:
         return None
-    image = _image_input(network, x)
-    sides = {image.height, image.width}
-    (side,) = sides if len(sides) == 1 else (None,)
-    return side if isinstance(side, int) else None
+    return image.height if isinstance(image.height, int) else None
+
+
+def image_of(network: Network) -> ImageInput | None:
+    """How the network takes an image; None for rows of numbers, or what is none."""
+    x = network.inputs[0] if len(network.inputs) == 1 else None
+    if x is None or x.shape is None or len(x.shape) not in (3, 4):
+        return None
+    return _image_input(network, x)
 
 
 def seeing(
@@ -91,15 +96,17 @@ def taking_pixels(network: Network, seen: Seeing, pixels: tuple[int, int, int]) 
     )
 
 
-def fixed(network: Network, image: ImageInput, count: int, size: tuple[int, int]) -> Network:
-    """The network for float or whole images of this size alone, with the shapes that follow."""
+def fixed(
+    network: Network, image: ImageInput, count: int, size: tuple[int, int], batch: Dimension = "n"
+) -> Network:
+    """The network for images of this size and so many channels alone, with the shapes that follow."""
     x = network.inputs[0]
     height, width = size
     shapes: dict[str, tuple[Dimension, ...]] = {
-        "nchw": ("n", count, height, width),
-        "nhwc": ("n", height, width, count),
-        "nhw": ("n", height, width),
-        "flat": ("n", height * width),
+        "nchw": (batch, count, height, width),
+        "nhwc": (batch, height, width, count),
+        "nhw": (batch, height, width),
+        "flat": (batch, height * width),
     }
     outputs = tuple(replace(value, shape=None) for value in network.outputs)
     inputs = (replace(x, shape=shapes[image.layout]),)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -15,7 +15,16 @@ from allotrope.progress import Progress, display
 from allotrope.run import Run
 from allotrope.storage import writing
 from allotrope.verbs.comparison import Comparison
-from allotrope.verbs.options import check_choices, command_line, data_options, fixed_settings, given, onnx_file
+from allotrope.verbs.options import (
+    check_choices,
+    check_for_files,
+    command_line,
+    data_options,
+    fine_tuning,
+    fixed_settings,
+    given,
+    onnx_file,
+)
 
 if TYPE_CHECKING:
     from allotrope.data.images import ImageData
@@ -43,7 +52,7 @@ class CompareOptions:
     data: DataOptions
     recipe: dict[str, Any]
     file: Path | None
-    new_head: bool
+    fine_tuning: FineTuning
 
 
 def compare(
@@ -68,6 +77,10 @@ def compare(
     layout: str = "auto",
     value_range: str | None = None,
     new_head: bool = False,
+    mean: str | None = None,
+    std: str | None = None,
+    channel_order: str | None = None,
+    classifier: str | None = None,
     out: str | Path = "runs",
     quiet: bool = False,
 ) -> Comparison:
@@ -98,6 +111,10 @@ def compare(
         layout: how folders are read: auto, classes, deepest, pooled, splits, splits-deepest, classes-splits or folds.
         value_range: the values that are black and white, such as 0:4095, in arrays and in pictures of more than 8 bits.
         new_head: give the last layer of an ONNX file fresh weights for the data's classes.
+        mean: the mean that an ONNX file was trained with, from 0 to 255; by default the usual ranges are tried.
+        std: the deviation that an ONNX file was trained with.
+        channel_order: rgb or bgr: the order in which an ONNX file takes the channels of a picture.
+        classifier: the output of an ONNX file that tells the classes apart, if it has several.
         out: the folder in which the run's own folder is made.
         quiet: show nothing while working.
 
@@ -130,7 +147,8 @@ def compare_options(arguments: dict[str, Any]) -> CompareOptions:
     _check_values(arguments)
     check_choices(arguments)
     if file is None:
-        _check_network(arguments["network"], arguments["new_head"])
+        _check_network(arguments["network"])
+        check_for_files(arguments)
     batch = arguments["batch_size"]
     return CompareOptions(
         source=str(arguments["data"]),
@@ -145,7 +163,7 @@ def compare_options(arguments: dict[str, Any]) -> CompareOptions:
         data=data_options(arguments),
         recipe={} if batch is None else {"batch_size": batch},
         file=file,
-        new_head=arguments["new_head"],
+        fine_tuning=fine_tuning(arguments),
     )
 
 
@@ -163,13 +181,11 @@ def _check_values(values: dict[str, Any]) -> None:
         raise UsageError("; ".join(problems) + ".")
 
 
-def _check_network(asked: str, new_head: bool) -> None:
+def _check_network(asked: str) -> None:
     from allotrope.network.zoo import NETWORKS
 
     if asked not in ("auto", *NETWORKS):
         raise unknown_name("network", asked, ("auto", *NETWORKS))
-    if new_head:
-        raise UsageError(f"--new-head is for a network from an ONNX file, and {asked} is none. Add --network model.onnx.")
 
 
 def _compared(run: Run, options: CompareOptions, data: ImageData, choices: list[Choice], show: Progress) -> Comparison:
@@ -206,19 +222,30 @@ def _choices(options: CompareOptions, data: ImageData, source: Source | None) ->
     epochs = options.epochs or usual_epochs(len(data.train)) or MOST_EPOCHS
     seeds = range(options.seed, options.seed + options.seeds)
     if source is not None:
-        return [_tuned(options, data, source, epochs, seed) for seed in seeds]
+        return _tuned(options, data, source, epochs, seeds)
     return [choose(data, options.network, options.recipe, epochs=epochs, seed=seed) for seed in seeds]
 
 
-def _tuned(options: CompareOptions, data: ImageData, source: Source, epochs: float, seed: int) -> Choice:
-    """The network of an ONNX file, made ready for the data; checked in the reference, so that no framework is loaded here."""
+def _tuned(
+    options: CompareOptions, data: ImageData, source: Source, epochs: float, seeds: Iterable[int]
+) -> list[Choice]:
+    """The network of an ONNX file, made ready for the data; checked in the reference, so that no framework is loaded here.
+
+    What its input is, is tried once: with other seeds it is the same.
+    """
     from allotrope.training.choose import Choice, choose_recipe
 
-    tuning = source.tuning(data, FineTuning(new_head=options.new_head), "reference", seed)
-    network = tuning.ready.learning
-    new_head = bool(tuning.ready.replaced)
-    recipe, reasons = choose_recipe(data, network, options.recipe, epochs=epochs, seed=seed, new_head=new_head)
-    return Choice(source.file.stem, {}, network, recipe, [*tuning.notes, *reasons])
+    asked, choices = options.fine_tuning, []
+    for seed in seeds:
+        tuning = source.tuning(data, asked, "reference", seed)
+        asked = tuning.ready.settled(asked)
+        network = tuning.ready.learning
+        new_head = bool(tuning.ready.replaced)
+        recipe, reasons = choose_recipe(
+            data, network, options.recipe, epochs=epochs, seed=seed, new_head=new_head
+        )
+        choices.append(Choice(source.file.stem, {}, network, recipe, [*tuning.notes, *reasons]))
+    return choices
 
 
 def _race(folder: Path, run: Run, options: CompareOptions, data: ImageData, choices: list[Choice], show: Progress) -> FrameworkRace:

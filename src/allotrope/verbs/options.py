@@ -11,8 +11,8 @@ from typing import Any
 
 from allotrope.config import (
     AUGMENTATIONS,
-    FOLDER_LAYOUTS,
     CHANNEL_ORDERS,
+    FOLDER_LAYOUTS,
     LAYOUTS,
     OPTIMIZERS,
     PRECISIONS,
@@ -87,7 +87,7 @@ def fit_options(arguments: Mapping[str, Any]) -> FitOptions:
     check_choices(arguments)
     _check_values({**arguments, **recipe})
     if file is None:
-        _check_for_files(arguments)
+        check_for_files(arguments)
     elif arguments["backbone_rate"] is not None:
         recipe["backbone_rate"] = arguments["backbone_rate"]
     seed = arguments["seed"]
@@ -109,15 +109,21 @@ def fit_options(arguments: Mapping[str, Any]) -> FitOptions:
         recipe=recipe,
         file=file,
         repair=Repair.without(arguments["no_repair"]),
-        fine_tuning=FineTuning(
-            new_head=arguments["new_head"],
-            freeze=tuple(arguments["freeze"]),
-            mean=_numbers("mean", arguments["mean"]),
-            std=_numbers("std", arguments["std"]),
-            channel_order=arguments["channel_order"],
-            classifier=arguments["classifier"],
-            restore_batchnorm=arguments["restore_batchnorm"],
-        ),
+        fine_tuning=fine_tuning(arguments),
+    )
+
+
+def fine_tuning(arguments: Mapping[str, Any]) -> FineTuning:
+    """How a network from an ONNX file is to be fitted; what a verb does not know stays as it is."""
+    usual = FineTuning()
+    return FineTuning(
+        new_head=arguments["new_head"],
+        freeze=tuple(arguments.get("freeze", ())),
+        mean=_numbers("mean", arguments["mean"]),
+        std=_numbers("std", arguments["std"]),
+        channel_order=arguments["channel_order"],
+        classifier=arguments["classifier"],
+        restore_batchnorm=arguments.get("restore_batchnorm", usual.restore_batchnorm),
     )
 
 
@@ -145,8 +151,13 @@ def onnx_file(network: str) -> Path | None:
     return path if path.suffix.lower() == ".onnx" or path.is_file() else None
 
 
-def _check_for_files(arguments: Mapping[str, Any]) -> None:
-    asked = [f"--{name.replace('_', '-')}" for name in FOR_FILES if arguments[name] not in (None, False) and arguments[name] != ()]
+def check_for_files(arguments: Mapping[str, Any]) -> None:
+    """Raises UsageError for what is about ONNX files if the network is none."""
+    asked = [
+        f"--{name.replace('_', '-')}"
+        for name in FOR_FILES
+        if arguments.get(name) not in (None, False, ())
+    ]
     if asked:
         raise UsageError(
             f"{', '.join(asked)}: for a network from an ONNX file, and {arguments['network']} is none. Add --network model.onnx."

@@ -14,6 +14,7 @@ from allotrope.network.network import Network
 from allotrope.network.read import load
 from allotrope.training.fine_tune import Prepared, prepared
 from allotrope.training.image_input import image_side
+from allotrope.training.picture_size import fits, side_inside
 
 START = "checkpoints/start.onnx"
 """The network before its first step."""
@@ -36,12 +37,29 @@ class Source:
         """The options with the size that the network is fixed to. Raises: UsageError where another one was asked for."""
         side = image_side(self.network)
         if side is None:
-            return options
+            return self._sized_by_inside(options)
         if options.image_size not in (None, side):
             raise UsageError(
                 f"--image-size is {options.image_size}, and '{self.file}' takes images of {side}x{side} only. "
                 "Leave it out, or export the file with free height and width."
             )
+        return replace(options, image_size=side)
+
+    def _sized_by_inside(self, options: DataOptions) -> DataOptions:
+        """The options with the size to which the inside fixes a network whose input leaves it open."""
+        asked = options.image_size
+        side = side_inside(self.network)
+        if side is None or (asked is not None and fits(self.network, asked)):
+            return options
+        if asked is not None:
+            raise UsageError(
+                f"--image-size is {asked}, and the inside of '{self.file}' does not take it: "
+                f"{side}x{side} fits. Leave it out, or ask for --image-size {side}."
+            )
+        self.repairs.append(
+            f"Its input leaves height and width free, and its inside does not: pictures in folders "
+            f"are brought to {side}x{side}. For another size that fits: --image-size."
+        )
         return replace(options, image_size=side)
 
 
