@@ -9,7 +9,7 @@ import numpy as np
 
 from allotrope.config import FineTuning
 from allotrope.data.images import ImageData
-from allotrope.errors import AllotropeError, UsageError
+from allotrope.errors import AllotropeError, NodeError, UsageError
 from allotrope.network.compose import LAYOUTS, with_preprocessing, with_raw_pixels
 from allotrope.network.graph import Dimension, Value
 from allotrope.network.network import Network
@@ -230,12 +230,9 @@ def answers(network: Network, x: np.ndarray, framework: str, data: ImageData) ->
     (output,), (image,) = network.outputs, network.inputs
     try:
         return network.run({image.name: x}, framework)[output.name]
-    except AllotropeError:
-        raise
-    except Exception as error:  # whatever a framework says of lengths that do not fit
+    except NodeError as error:
         size = "x".join(map(str, data.image[1:]))
-        why = str(error).strip().partition("\n")[0]
         raise UsageError(
-            f"the network cannot be computed for images of {size}: {why}. Bring pictures in folders to the size that "
-            "it was made for with --image-size, and arrays to it before."
+            f"the network cannot be computed for images of {size}: {error} "
+            "Bring pictures in folders to the size that it was made for with --image-size, and arrays to it before."
         ) from error

@@ -174,7 +174,7 @@ class _Deciding:
 
     def _equal(self, left: Sequence[Reading]) -> Reading:
         """Several do about as well on the data's own classes: the best, for whatever the others are, they win nothing."""
-        best = max(left, key=self._accuracy)
+        best = max(left, key=self._accuracy)  # the first among equals, the plainest
         best = self._best_of([reading for reading in left if reading.range == best.range])
         others = [reading for reading in left if not reading.alike(best)]
         names = "; ".join(f"{other.name} ({self._accuracy(other):.1%})" for other in others)
