@@ -203,10 +203,11 @@ def test_classes_before_axes_of_one_become_rows(softmax, channels_last):
     nodes = [node("Conv", "x w", "a"), node("GlobalAveragePool", "a", "p")]
     if channels_last:
         nodes.append(node("Transpose", "p", "q", perm=[0, 2, 3, 1]))
-    last = nodes[-1].output[0]
     if softmax:
-        nodes.append(node("Softmax", last, "y", axis=-1 if channels_last else 1))
-    made = model(nodes, [tensor("x", shape=["n", 3, 8, 8])], arrays={"w": drawn(4, 3, 1, 1)})
+        axis = -1 if channels_last else 1
+        nodes.append(node("Softmax", nodes[-1].output[0], "y", axis=axis))
+    ends = [tensor(nodes[-1].output[0], shape=None)]
+    made = model(nodes, [tensor("x", shape=["n", 3, 8, 8])], ends, arrays={"w": drawn(4, 3, 1, 1)})
     tuned = ready(made, images((8, 8, 3), 4), **THREE)
     assert tuned.network.outputs[0].shape == ("n", 4)
     assert ready(made, images((8, 8, 3), 6), new_head=True, **THREE).network.outputs[0].shape == (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import onnx
 import pytest
 from onnx import TensorProto
 
@@ -20,13 +21,13 @@ SIDE, CLASSES = 12, 3
 RAW, UNIT, SIGNED = PLAIN
 
 
-def pictures(count=288, channels=3, seed=0):
-    """Images that are easy to tell apart, as light and as strong in contrast as usual photographs."""
+def pictures(count=384, channels=3, seed=0, clear=160):
+    """Images that are the easier to tell apart the clearer, as light and as strong in contrast as usual photographs."""
     random = np.random.default_rng(seed)
     labels = np.arange(count) % CLASSES
     patterns = random.random((CLASSES, SIDE, SIDE, channels))
     noise = random.random((count, SIDE, SIDE, channels))
-    values = patterns[labels] * 160 + noise * 120 - 20
+    values = patterns[labels] * clear + noise * (220 - clear * 0.3) + 18 - clear * 0.35
     split = ImageSplit(values.clip(0, 255).astype(np.uint8), labels)
     return ImageData("toy", ("a", "b", "c"), split, split, split, {})
 
@@ -73,20 +74,38 @@ DATA = pictures()
 READINGS = readings(DATA.train.images, 3, None)
 
 
+HARD = pictures(clear=60)
+"""Of which a right reading tells four fifths, and a wrong one less."""
+
+
+def right(network, data):
+    (answers,) = network.run({network.inputs[0].name: data.train.images}).values()
+    return float((answers.argmax(1) == data.train.labels).mean())
+
+
 @pytest.mark.parametrize("reading", READINGS, ids=lambda reading: reading.name)
-def test_a_network_for_these_classes_is_read_as_it_was_trained(reading):
-    tuned = ready(trained(reading, DATA), DATA)
-    white, black = np.full((1, 1, 1, 3), 255, np.uint8), np.zeros((1, 1, 1, 3), np.uint8)
-    expected = np.stack([reading.values(image)[0, 0, 0] for image in (black, white)])
-    expected = expected[:, ::-1] if reading.reverse else expected
-    found = seen(tuned)
-    assert np.abs(found - expected).max() < 0.4 * np.abs(expected).max()
-    assert ("pixels.order" in tuned.network.graph.constants) == reading.reverse
+def test_a_network_for_these_classes_answers_as_under_the_reading_that_it_was_trained_with(reading):
+    source = trained(reading, HARD)
+    asked = {"mean": reading.mean, "std": reading.std}
+    asked["channel_order"] = "bgr" if reading.reverse else "rgb"
+    best, tuned = ready(source, HARD, **asked), ready(source, HARD)
+    assert right(best.network, HARD) > 0.7
+    assert right(tuned.network, HARD) > right(best.network, HARD) - 0.02
     (said,) = [note for note in tuned.notes if "Pixels are given" in note]
     assert "--mean and --std" in said
-    assert f"as {reading.name}" in said or "mean and deviation" in said
-    answers = tuned.network.run({tuned.network.inputs[0].name: DATA.train.images})["y"]
-    assert (answers.argmax(1) == DATA.train.labels).mean() > 0.95
+    assert "it answers" in said
+    assert reading.range in said or "mean and deviation" in said
+
+
+def test_of_readings_that_answer_alike_the_one_with_the_smallest_values_is_taken():
+    """A network without biases gives the same answers for raw pixels and those from 0 to 1."""
+    (unit,) = [r for r in READINGS if r.range == UNIT and not r.reverse]
+    source = trained(unit, DATA)
+    (bias,) = [array for array in source.graph.initializer if array.name == "b"]
+    bias.CopyFrom(onnx.numpy_helper.from_array(np.zeros(CLASSES, F), "b"))
+    tuned = ready(source, DATA)
+    np.testing.assert_allclose(seen(tuned), [[0, 0, 0], [1, 1, 1]], atol=1e-6)
+    assert any("No reading won clearly" in note and RAW in note for note in tuned.notes)
 
 
 def test_what_was_asked_for_is_not_tried():

@@ -22,6 +22,9 @@ MOST_IMAGES = 384
 WORK = 2e11
 """Multiply-adds that all trials together may take; about ten seconds on one core."""
 
+EQUAL = 0.01
+"""Accuracies that differ by no more are the same."""
+
 MEASURES = {
     "statistics": "the inputs of its BatchNormalizations lie {:.2g} from their statistics, against {:.2g}",
     "accuracy": "it answers {:.1%} right, against {:.1%}",
@@ -173,8 +176,13 @@ class _Deciding:
         return f" ({'; '.join(words)})" if words else ""
 
     def _equal(self, left: Sequence[Reading]) -> Reading:
-        """Several do about as well on the data's own classes: the best, for whatever the others are, they win nothing."""
-        best = max(left, key=self._accuracy)  # the first among equals, the plainest
+        """Several do about as well on the data's own classes; of equals, that with the smallest values.
+
+        Larger ones than it was trained with often give the same answers, only louder; smaller ones do not.
+        """
+        most = max(map(self._accuracy, left))
+        equals = [reading for reading in left if self._accuracy(reading) >= most - EQUAL]
+        best = max(equals, key=lambda reading: float(np.mean(reading.std)))
         best = self._best_of([reading for reading in left if reading.range == best.range])
         others = [reading for reading in left if not reading.alike(best)]
         names = "; ".join(f"{other.name} ({self._accuracy(other):.1%})" for other in others)

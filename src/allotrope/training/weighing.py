@@ -16,8 +16,11 @@ SURE = 3.5
 """How many standard deviations two counts of right answers must lie apart (McNemar 1947)."""
 SURE_OF_OTHERS = 5.0
 """The same where the answers are about other classes than the data's, on which a wrong reading may do better by chance."""
-SURE_LIKELIHOOD = 4.0
-"""How many standard errors the mean loss has to be larger, if no more answers are right."""
+LEANING, SURE_LIKELIHOOD = 1.5, 4.0
+"""If right answers lie this far apart, a mean loss decides that is so many standard errors larger.
+
+Alone it does not: values that are too large shout the same answers, and if these are right, the loss is smaller.
+"""
 FAR = (3.0, 0.05)
 """A reading is out whose distance from the network's statistics is this many times the least, and this much, larger."""
 FITS = 0.045
@@ -111,7 +114,7 @@ def _by_answers(weighing: Weighing, labels: np.ndarray) -> None:
         behind = _apart(right[id(best)], right[id(trial)])
         worse = losses[id(trial)] - losses[id(best)]
         unlikely = worse.mean() / (worse.std() / np.sqrt(len(worse)) + 1e-12)
-        return behind >= SURE or (behind >= 0 and unlikely >= SURE_LIKELIHOOD)
+        return behind >= SURE or (behind >= LEANING and unlikely >= SURE_LIKELIHOOD)
 
     _rule_out(weighing, "accuracy", out, lambda trial: weighing.accuracy[id(trial)])
 

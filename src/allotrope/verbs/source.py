@@ -81,6 +81,7 @@ class Tuning:
         """What goes on record."""
         source, ready = self.source, self.ready
         loaded = {"file": source.file, "sha256": source.sha256, "repairs": source.repairs, "options": self.options}
+        loaded["reading"] = ready.reading
         return {**loaded, "replaced": list(ready.replaced), "frozen": list(ready.frozen), "notes": ready.notes}
 
 
