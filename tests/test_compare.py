@@ -254,7 +254,7 @@ def _alive(group):
         ({"network": "resnet21"}, "unknown network 'resnet21'. Did you mean"),
         ({"accuracy": 97}, "accuracy is 97, expected a fraction above 0 and at most 1"),
         ({"seeds": 0, "threads": -1}, "seeds is 0, expected more than 0; threads is -1"),
-        ({"network": "cnn", "new_head": True}, "--new-head is for a network from an ONNX file, and cnn is none"),
+        ({"network": "cnn", "new_head": True}, "--new-head: for a network from an ONNX file, and cnn is none"),
         ({"budget": "soon"}, "'soon' is not a length of time"),
     ],
 )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-import onnx
 import pytest
 from onnx import TensorProto
 
@@ -98,12 +97,10 @@ def test_a_network_for_these_classes_answers_as_under_the_reading_that_it_was_tr
 
 
 def test_of_readings_that_answer_alike_the_one_with_the_smallest_values_is_taken():
-    """A network without biases gives the same answers for raw pixels and those from 0 to 1."""
+    """On images that are easy a network is as right about raw pixels as about those from 0 to 1 that it knows."""
     (unit,) = [r for r in READINGS if r.range == UNIT and not r.reverse]
-    source = trained(unit, DATA)
-    (bias,) = [array for array in source.graph.initializer if array.name == "b"]
-    bias.CopyFrom(onnx.numpy_helper.from_array(np.zeros(CLASSES, F), "b"))
-    tuned = ready(source, DATA)
+    easy = pictures(clear=240)
+    tuned = ready(trained(unit, easy), easy)
     np.testing.assert_allclose(seen(tuned), [[0, 0, 0], [1, 1, 1]], atol=1e-6)
     assert any("No reading won clearly" in note and RAW in note for note in tuned.notes)
 
