@@ -27,8 +27,8 @@ FITS = 0.045
 """The largest distance at which statistics count as met: networks on images like those they learned from have 0.001 to 0.02."""
 NEAR = (1.25, 0.002)
 """If they are met, a reading is out whose distance is this many times the least, and this much, larger."""
-PHOTOGRAPHS = (117.0, 62.0)
-"""Mean and deviation of the pixels of usual photographs: how far the data is from them, readings cannot be told apart."""
+BRIGHTNESS, CONTRAST = (95.0, 140.0), (50.0, 80.0)
+"""Mean and deviation of the pixels of usual photographs: the farther the data is from them, the less can be told."""
 RIDGE = 0.01
 
 
@@ -87,11 +87,15 @@ def _told_apart(trial: Trial, best: Trial, images: np.ndarray) -> bool:
     one, other = trial.reading, best.reading
     if one.alike(other):
         return True
-    contrast = abs(np.log(images.std() / PHOTOGRAPHS[1]))
-    brightness = abs(images.mean() - PHOTOGRAPHS[0])
+    dark, light = BRIGHTNESS
+    flat, strong = CONTRAST
+    mean, deviation = float(images.mean()), max(float(images.std()), 1.0)
+    brightness = max(dark - mean, mean - light, 0.0)
+    contrast = max(float(np.log(flat / deviation)), float(np.log(deviation / strong)), 0.0)
+    odd = max(contrast, brightness / 40)
     scale = abs(np.log(np.mean(one.std) / np.mean(other.std)))
     shift = abs(np.mean(one.mean) - np.mean(other.mean))
-    return bool(scale > 2.5 * contrast + 0.1 or (scale < 0.1 and shift > 4 * brightness))
+    return bool(scale > 2.5 * odd + 0.1 or (scale < 0.1 and shift > 4 * brightness + 60))
 
 
 # --- its answers, if its classes are the data's
