@@ -159,16 +159,13 @@ class _Deciding:
             )
 
     def _by_how_much(self, reading: Reading) -> str:
-        """The evidence, against the next reading that differs."""
+        """The evidence, against the best reading that was ruled out."""
         words = []
+        left = {id(trial) for trial in self.weighing.left}
         for kind, scores in self.weighing.scores.items():
             by_trial = {id(trial): trial.reading for trial in self.weighing.trials}
             own = max(score for key, score in scores.items() if by_trial[key] is reading)
-            others = {
-                score: by_trial[key]
-                for key, score in scores.items()
-                if not by_trial[key].alike(reading) or by_trial[key].reverse != reading.reverse
-            }
+            others = {score: by_trial[key] for key, score in scores.items() if key not in left}
             if others:
                 score = max(others)
                 text = MEASURES[kind].format(abs(own), abs(score))
