@@ -341,6 +341,19 @@ def test_the_limits_of_what_goes_in_and_out_are_those_of_the_data_that_was_seen(
     assert operators(loaded(made)[0]) == ["Sub", "Conv", *[one.op_type for one in end]]
 
 
+@pytest.mark.parametrize("bias", ["k", "kd"])
+def test_a_product_has_no_limit_before_its_bias(bias):
+    nodes = [
+        node("DequantizeLinear", "kq s", "kd"),
+        node("MatMul", "x v", "a"),
+        *rounding("a", "b", "s", "m"),
+        node("Add", f"b {bias}", "c"),
+        node("Relu", "c", "y"),
+    ]
+    arrays = {**KERNEL, "v": drawn(6, 4), "k": drawn(4), "kq": bytes_(4)}
+    assert operators(loaded(of(nodes, arrays, ROWS))[0]) == ["MatMul", "Add", "Relu"]
+
+
 def test_a_limit_stays_if_the_value_is_used_inside_too():
     nodes = [
         node("Conv", "x w", "a"),

@@ -77,6 +77,7 @@ class Dequantizing:
         for node in graph.nodes:
             for name in node.inputs:
                 self.users.setdefault(name, []).append(node)
+        self.sources = {name: node for node in graph.nodes for name in node.outputs}
         self.nodes: list[Node] = []
         self.makers: dict[str, Node] = {}
         self.renamed: dict[str, str] = {}
@@ -125,6 +126,13 @@ class Dequantizing:
                 kept = without_unused(work.followed(), work.ends)
                 inner[name] = replace(kept, constants=graph.constants)
         return replace(node, attributes={**node.attributes, **inner}) if inner else node
+
+    def is_array(self, name: str) -> bool:
+        """Whether a value of the graph as it was is an array, or what an array stands for."""
+        node = self.sources.get(name)
+        if node is not None and node.operator == "DequantizeLinear" and not node.domain:
+            name = node.inputs[0]
+        return name in self.constants
 
     def put(self, node: Node) -> str:
         """Adds a node; gives its first output."""

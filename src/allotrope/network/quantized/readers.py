@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
+
 import numpy as np
 
 from allotrope.network.ends import AFTER, PASSING
@@ -21,10 +23,14 @@ def _quantize(graph: Dequantizing, node: Node) -> None:
     if x in graph.constants:
         graph.says(node.outputs[0], key, x)
         return
+    dtype = graph.dtype(zero_point, node.outputs[0])
+    graph.says(node.outputs[0], key, _limited(graph, x, key, dtype, node))
+
+
+def _limited(graph: Dequantizing, x: str, key: Hashable, dtype: np.dtype, node: Node) -> str:
+    """x within the numbers of the grid that a node quantizes it to, if the limit means anything."""
     end = graph.outermost and (x in graph.begins or _only_an_end(graph, node))
-    graph.says(
-        node.outputs[0], key, graph.limit(x, key, graph.dtype(zero_point, node.outputs[0]), end)
-    )
+    return graph.limit(x, key, dtype, end or _before_its_bias(graph, x, node))
 
 
 def _only_an_end(graph: Dequantizing, node: Node) -> bool:
@@ -45,6 +51,24 @@ def _only_an_end(graph: Dequantizing, node: Node) -> bool:
 _ENDING = AFTER | PASSING | {"DequantizeLinear", "QuantizeLinear"}
 _FARTHEST = 16
 """How many values there may be between a network's last layer and its end."""
+
+
+def _before_its_bias(graph: Dequantizing, x: str, node: Node) -> bool:
+    """Whether x is a product that only an array is added to or multiplied by: nobody limits that."""
+    maker = graph.makers.get(x)
+    if maker is None or maker.domain or maker.operator not in _PRODUCTS:
+        return False
+    plain = [output for user in graph.users.get(node.outputs[0], []) for output in user.outputs]
+    users = [user for name in plain for user in graph.users.get(name, [])]
+    return bool(users) and all(
+        user.operator in ("Add", "Mul")
+        and not user.domain
+        and any(graph.is_array(name) for name in user.inputs if name not in plain)
+        for user in users
+    )
+
+
+_PRODUCTS = frozenset({"Conv", "Gemm", "MatMul"})
 
 
 @reader("DynamicQuantizeLinear")
@@ -79,7 +103,8 @@ def _convolve(graph: Dequantizing, node: Node) -> None:
         made = graph.add(
             "Conv", map(str, inputs), f"{node.outputs[0]}.float", dict(node.attributes)
         )
-        graph.says(node.outputs[0], keys[2], graph.limit(made, keys[2], graph.dtype(y[1])))
+        limited = _limited(graph, made, keys[2], graph.dtype(y[1]), node)
+        graph.says(node.outputs[0], keys[2], limited)
 
 
 def _bias(graph: Dequantizing, name: str, x: Grid, weight: Grid) -> str | None:
@@ -99,7 +124,8 @@ def _multiply(graph: Dequantizing, node: Node) -> None:
     inputs = [graph.stands_for(a[0], keys[0]), graph.stands_for(b[0], keys[1])]
     if None not in (*inputs, keys[2]):
         made = graph.add("MatMul", map(str, inputs), f"{node.outputs[0]}.float")
-        graph.says(node.outputs[0], keys[2], graph.limit(made, keys[2], graph.dtype(y[1])))
+        limited = _limited(graph, made, keys[2], graph.dtype(y[1]), node)
+        graph.says(node.outputs[0], keys[2], limited)
 
 
 # --- what else quantizers write
