@@ -446,6 +446,28 @@ def test_lengths_that_are_counted_beside_a_baked_batch():
     assert_examples_apart(network, old, lambda index: {"x": x[index : index + 1]})
 
 
+def test_a_table_that_ends_before_the_lengths_that_are_tried():
+    nodes = [
+        node("Shape", "x", "s"),
+        node("Gather", "s one", "t"),
+        node("Slice", "k zero t one", "p"),
+    ]
+    nodes += [node("Add", "x p", "a"), node("MatMul", "a m", "y")]
+    arrays = {"k": floats(1, 16, 6), "m": floats(6, 2), "zero": ints(0), "one": ints(1)}
+    old = model(nodes, [tensor("x", shape=[1, "t", 6])], [tensor("y", shape=None)], arrays)
+    network = allotrope.load(old)
+    assert network.inputs[0].shape == ("n", "t", 6)
+    x = floats(3, 5, 6)
+    assert_examples_apart(network, old, lambda index: {"x": x[index : index + 1]})
+
+
+def test_a_picture_without_a_batch_is_no_batch_of_three():
+    lines = []
+    nodes = [node("Unsqueeze", "x z", "b"), node("Conv", "b w", "y")]
+    made = model(nodes, [tensor("x", shape=[3, 4, 4])], arrays={**W, "z": ints(0)})
+    assert allotrope.load(made, report=lines.append).inputs[0].shape == (3, 4, 4) and lines == []
+
+
 def test_a_batch_of_eight():
     nodes = [
         node("Reshape", "c s", "f"),

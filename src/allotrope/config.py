@@ -97,7 +97,7 @@ class Recipe:
 class Repair:
     """What is mended when an ONNX file is read; each step can be left out.
 
-    `batch` frees a batch of 1 that was baked in. `weights` finds weights in Constant nodes and behind Identity, Transpose and
+    `batch` frees a batch that was baked in. `weights` finds weights in Constant nodes and behind Identity, Transpose and
     the like. `preprocessing` keeps the arithmetic on the raw input from learning. `batch_normalization` gives each running
     statistics of its own and both modes. `quantization` reads integers as the float numbers that they stand for, and rounds no
     activations. `shared_arrays` gives layers that only began with equal numbers arrays of their own. `dropout` lets nodes that

@@ -24,10 +24,10 @@ from allotrope.network.batch.writing import freed_graph
 from allotrope.network.graph import Node
 from allotrope.network.network import Network
 
-_READINGS = 64
+_READINGS = 32
 """How many combinations of readings are followed at most."""
 _FREE_LENGTHS = ((64, 96), (7, 11), (224, 256))
-"""Pairs of values that free lengths are tried with; the first that the network can have."""
+"""Pairs of values that free lengths are tried with: tables end early, and strides take much."""
 _NAMED = 5
 _UNSOUND = (ArithmeticError, AssertionError, LookupError, TypeError, ValueError)
 """What a rule, which takes its node to be sound, raises for one whose axes or targets are not."""
@@ -77,37 +77,55 @@ def _hypotheses(network: Network) -> Iterator[tuple[int, Inputs]]:
     second = {name for name, shape in shapes.items() if len(shape) == 3 and shape[1] == 1}
     recurrent = any(node.operator in ("LSTM", "GRU", "RNN") for node in network.graph.nodes)
     if any(len(shapes[name] or ()) >= 2 for name in first):
-        yield (
-            1,
-            {name: Placement(int(name not in first)) for name in shapes if name in first | second},
-        )
-        if first & second:
-            yield (
-                1,
-                {name: Placement(int(name in second)) for name in shapes if name in first | second},
-            )
+        either = [name for name in shapes if name in first | second]
+        yield 1, {name: Placement(0 if name in first else 1) for name in either}
+        if first & second:  # such as a first state [1, 1, h] of a recurrent layer
+            yield 1, {name: Placement(1 if name in second else 0) for name in either}
         return
-    lengths = {shape[0] for shape in shapes.values()}
-    (length,) = lengths if len(lengths) == 1 else (None,)
-    if (
-        isinstance(length, int)
-        and length > 1
-        and all(len(shape or ()) >= 2 for shape in shapes.values())
-    ):
-        yield length, dict.fromkeys(shapes, Placement(0))
+    several = _several(network)
+    if several is not None:
+        yield several, dict.fromkeys(shapes, Placement(0))
     if recurrent and second:
         yield 1, dict.fromkeys(second, Placement(1))
+
+
+def _several(network: Network) -> int | None:
+    """A batch of more than one, if all inputs begin with it, and an output as well."""
+    shapes = [value.shape or () for value in network.inputs]
+    lengths = {shape[0] for shape in shapes if len(shape) >= 2}
+    answered = {value.shape[0] for value in network.outputs if value.shape}
+    if len(lengths) != 1 or any(len(shape) < 2 for shape in shapes):
+        return None
+    (length,) = lengths
+    return length if isinstance(length, int) and length > 1 and length in answered else None
 
 
 def _freed(
     network: Network, batch: int, inputs: Inputs, reasons: list[tuple[int, str]]
 ) -> Freed | None:
-    """The freed network; None, and a reason more, if there is none."""
-    try:
-        known, free = _known(network)
-    except ModelError as error:
-        reasons.append((-1, str(error)))
-        return None
+    """The freed network; None, and reasons more, if there is none."""
+    static = all(isinstance(one, int) for value in network.inputs for one in value.shape or ())
+    for lengths in [(1,)] if static else _FREE_LENGTHS:
+        try:
+            known = known_values(network, lengths)
+        except ModelError as error:
+            reasons.append((-1, str(error)))
+            continue
+        freed = _read(network, batch, inputs, known, lengths[0], reasons)
+        if freed is not None:
+            return freed
+    return None
+
+
+def _read(
+    network: Network,
+    batch: int,
+    inputs: Inputs,
+    known: Known,
+    free: int,
+    reasons: list[tuple[int, str]],
+) -> Freed | None:
+    """The same by the first combination of readings that holds; `free` is what is known for."""
     choices: list[int] | None = []
     for _ in range(_READINGS):
         following = Following(network, batch, inputs, known, choices or [])
@@ -128,23 +146,6 @@ def _next(choices: list[int], readings: list[int]) -> list[int] | None:
         if padded[place] + 1 < readings[place]:
             return [*padded[:place], padded[place] + 1]
     return None
-
-
-def _known(network: Network) -> tuple[Known, int]:
-    """What is known, and the length that free ones were given for it.
-
-    Raises: ModelError if none of some suits the network.
-    """
-    if all(isinstance(length, int) for value in network.inputs for length in value.shape or ()):
-        return known_values(network, [1]), 1
-    problem: ModelError | None = None
-    for lengths in _FREE_LENGTHS:
-        try:
-            return known_values(network, lengths), lengths[0]
-        except ModelError as error:
-            problem = error
-    assert problem is not None
-    raise problem
 
 
 def _called(node: Node) -> str:

@@ -28,7 +28,7 @@ _MOST_PRODUCTS = 5 * 10**9
 _TOLERANCE = 1e-3
 """In float32, of the largest answer: more examples at once are added up in another order."""
 
-_WORKER = Worker("-m", "allotrope.runtimes.onnxruntime_worker")
+_WORKER = Worker("-P", "-m", "allotrope.runtimes.onnxruntime_worker")
 
 
 def tried(
