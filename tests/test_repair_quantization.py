@@ -256,6 +256,17 @@ def test_weights_inside_of_a_loop():
     np.testing.assert_allclose(network.run({"x": X})["y"], outputs(made, x=X)[0], atol=0.1)
 
 
+def test_a_block_of_any_length_takes_no_memory():
+    network, _ = loaded(
+        of(
+            [*dequantize("q s", axis=0, block_size=2**40), node("MatMul", "x w", "y")],
+            {"q": W8, "s": BLOCKS[:1]},
+            ROWS,
+        )
+    )
+    np.testing.assert_allclose(network.weights["q"], W8 * BLOCKS[:1], rtol=1e-5)
+
+
 def test_weights_that_two_layers_share_stay_one():
     made = of(
         [

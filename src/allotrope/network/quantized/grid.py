@@ -60,7 +60,7 @@ class Grid:
             return part.reshape(())
         axis = self.axis % len(shape)
         if self.block:
-            return np.repeat(part, self.block, axis).take(range(shape[axis]), axis)
+            return part.take(np.arange(shape[axis]) // self.block, axis)
         return part.reshape([-1 if i == axis else 1 for i in range(len(shape))])
 
     def bounds(self, dtype: np.dtype) -> tuple[float, float]:
