@@ -17,6 +17,7 @@ from safetensors.numpy import save
 
 import allotrope
 from allotrope.errors import ModelError
+from allotrope.verbs.options import onnx_file
 from onnx_models import model, node
 
 MODEL = model([node("MatMul", "x w", "y")], arrays={"w": np.ones((3, 2), np.float32)})
@@ -146,3 +147,15 @@ def test_a_link_to_nothing(tmp_path):
     (tmp_path / "m.onnx").symlink_to("../../blobs/0123")
     with pytest.raises(ModelError, match="a link to a file that is not there"):
         allotrope.load(tmp_path / "m.onnx")
+
+
+def test_a_folder_is_a_path_unless_a_network_is_called_so(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("models", "resnet18"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "net.bin").write_bytes(MODEL_BYTES)
+    paths = {
+        name: onnx_file(name) for name in ("models", "./models", "resnet18", "auto", "net.bin")
+    }
+    found = {name for name, path in paths.items() if path is not None}
+    assert found == {"models", "./models", "net.bin"} and onnx_file("gone.onnx") is not None

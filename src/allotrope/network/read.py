@@ -5,9 +5,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import mmap
 import os
 import stat
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -79,8 +81,16 @@ def _network(model: onnx.ModelProto, external: ExternalData | None, repair: Repa
 
 
 def _model_in(path: Path) -> onnx.ModelProto:
+    content = _content(path)
+    with _named(path):
+        return _parsed(content)
+
+
+@contextlib.contextmanager
+def _named(path: Path) -> Iterator[None]:
+    """Adds to an error what the file is by its name, as its content does not tell."""
     try:
-        return _parsed(_content(path))
+        yield
     except ModelError as error:
         raise ModelError(f"{error}{by_name(path)}") from error
 
@@ -114,6 +124,6 @@ def _content(path: Path) -> bytes:
         check_format(os.pread(descriptor, HEAD, 0), found.st_size)
         if found.st_size > _LARGEST_FILE:
             raise ModelError(f"it has {found.st_size:,} bytes; an ONNX file has at most 2 GiB, and more weights beside it.")
-        with mmap.mmap(descriptor, 0, access=mmap.ACCESS_READ) as view:
+        with mmap.mmap(descriptor, 0, access=mmap.ACCESS_READ) as view, _named(path):
             check_wire(view)
         return file.read()

@@ -146,9 +146,12 @@ def fixed_settings(arguments: Mapping[str, Any]) -> FixedSettings:
 
 
 def onnx_file(network: str) -> Path | None:
-    """The ONNX file that a network's name is the path of."""
+    """The path that a network's name is: of an ONNX file, or of a folder, which `load` explains."""
+    from allotrope.network.zoo import NETWORKS
+
     path = Path(network).expanduser()
-    return path if path.suffix.lower() == ".onnx" or path.is_file() else None
+    is_path = path.suffix.lower() == ".onnx" or path.is_file()
+    return path if is_path or (path.is_dir() and network not in ("auto", *NETWORKS)) else None
 
 
 def check_for_files(arguments: Mapping[str, Any]) -> None:
