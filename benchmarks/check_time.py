@@ -1,8 +1,9 @@
 """How long `allotrope check` takes of ONNX files, and whether all frameworks agree.
 
-    python benchmarks/check_time.py [FILE ...]
+python benchmarks/check_time.py [FILE ...]
 
-By default of the files in ../shared/data/onnx. Seconds are by the clock and of processors, of all processes together.
+By default of the files in ../shared/data/onnx. Seconds are by the clock and of processors, of all
+processes together.
 """
 
 from __future__ import annotations
@@ -26,9 +27,13 @@ def processor_seconds():
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("files", nargs="*", type=Path, default=FILES)
-    parser.add_argument("--frameworks", default=None, help="with commas between them; all by default")
+    parser.add_argument(
+        "--frameworks", default=None, help="with commas between them; all by default"
+    )
     asked = parser.parse_args()
     names = asked.frameworks.split(",") if asked.frameworks else None
     agrees = True

@@ -32,17 +32,44 @@ def network(momentum=0.8, tied=True):
         return b.weight(label, (rng.standard_normal(shape) * 0.5).astype(np.float32))
 
     x, label = b.input("x", "float32", ("n", 3, 6, 6)), b.input("label", "int64", ("n",))
-    y = b.add("Conv", [x, weight("conv.weight", 8, 3, 3, 3)], {"strides": (2, 2), "pads": (1, 1, 1, 1)}, name="conv")
-    state = [b.weight(f"bn.{n}", np.full(8, v, np.float32), trainable=False) for n, v in (("running_mean", 0.5), ("running_var", 2.0))]
+    y = b.add(
+        "Conv",
+        [x, weight("conv.weight", 8, 3, 3, 3)],
+        {"strides": (2, 2), "pads": (1, 1, 1, 1)},
+        name="conv",
+    )
+    state = [
+        b.weight(f"bn.{n}", np.full(8, v, np.float32), trainable=False)
+        for n, v in (("running_mean", 0.5), ("running_var", 2.0))
+    ]
     options = {"momentum": momentum, "epsilon": 1e-3}
-    y = b.add("BatchNormalization", [y, weight("bn.weight", 8), weight("bn.bias", 8), *state], options, name="bn")
-    y = b.add("Dropout", [b.add("Tanh", [y], name="tanh"), b.constant(np.float32(0.25))], name="dropout")
+    y = b.add(
+        "BatchNormalization",
+        [y, weight("bn.weight", 8), weight("bn.bias", 8), *state],
+        options,
+        name="bn",
+    )
+    y = b.add(
+        "Dropout", [b.add("Tanh", [y], name="tanh"), b.constant(np.float32(0.25))], name="dropout"
+    )
     y = b.add("ReduceMean", [y, b.constant(np.array([2, 3]))], {"keepdims": 0}, name="pooled")
-    y = b.add("Add", [y, b.add("Gather", [weight("embedding", 5, 8), label], name="embedded")], name="joined")
+    y = b.add(
+        "Add",
+        [y, b.add("Gather", [weight("embedding", 5, 8), label], name="embedded")],
+        name="joined",
+    )
     shared = weight("shared", 8, 8)
-    again = shared if tied else b.weight("shared.copy", next(iter(b._weights[n] for n in ("shared",))))
-    y = b.add("MatMul", [b.add("Tanh", [b.add("MatMul", [y, shared], name="first")], name="bent"), again], name="second")
-    y = b.add("Gemm", [y, weight("fc.weight", 4, 8), weight("fc.bias", 4)], {"transB": 1}, name="head")
+    again = (
+        shared if tied else b.weight("shared.copy", next(iter(b._weights[n] for n in ("shared",))))
+    )
+    y = b.add(
+        "MatMul",
+        [b.add("Tanh", [b.add("MatMul", [y, shared], name="first")], name="bent"), again],
+        name="second",
+    )
+    y = b.add(
+        "Gemm", [y, weight("fc.weight", 4, 8), weight("fc.bias", 4)], {"transB": 1}, name="head"
+    )
     b.output(y, "logits")
     b.output(b.add("Mul", ["logits", "logits"], name="squared"), "squares")
     return b.network()
@@ -81,7 +108,10 @@ def expectations(made, folder, tolerances=TOLERANCES):
 
 
 def answers(framework, task, folder, shift=0):
-    """What a framework records of a task, in this process. `shift` moves the number of the training step: another stream of dropout."""
+    """What a framework records of a task, in this process.
+
+    `shift` moves the number of the training step: another stream of dropout.
+    """
     folder.mkdir(parents=True)
     worker = AgreementWorker()
     version = worker.begin(framework, asdict(task))["version"]
@@ -94,8 +124,12 @@ def answers(framework, task, folder, shift=0):
     steps = list(range(1 + shift, STEPS + 1 + shift))
     losses = worker.train(steps[0], steps[-1], steps, str(folder))["losses"]
     weights = {step - shift: arrays for step, arrays in StepFiles(folder, tuple(steps)).items()}
-    outputs, training, gradients = (read_arrays(folder / f"{part}.npz") for part in ("outputs", "training", "gradients"))
-    return Recording(framework, task.precision, version, outputs, training, gradients, losses, weights)
+    outputs, training, gradients = (
+        read_arrays(folder / f"{part}.npz") for part in ("outputs", "training", "gradients")
+    )
+    return Recording(
+        framework, task.precision, version, outputs, training, gradients, losses, weights
+    )
 
 
 def copied(recording, **changes):
@@ -106,6 +140,9 @@ def copied(recording, **changes):
         training_outputs={name: array.copy() for name, array in recording.training_outputs.items()},
         gradients={name: array.copy() for name, array in recording.gradients.items()},
         losses=list(recording.losses),
-        weights={step: {name: array.copy() for name, array in arrays.items()} for step, arrays in recording.weights.items()},
+        weights={
+            step: {name: array.copy() for name, array in arrays.items()}
+            for step, arrays in recording.weights.items()
+        },
         **changes,
     )

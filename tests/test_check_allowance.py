@@ -62,7 +62,9 @@ class InARow(ReferencePrimitives):
         axes = tuple(range(x.ndim - len(shape), x.ndim))
         mean = self.mean(x, axes, True)
         variance = self.mean(np.square(x - mean), axes, True)
-        return (x - mean) / np.sqrt(variance + np.float32(epsilon)) * scale + (0 if bias is None else bias)
+        return (x - mean) / np.sqrt(variance + np.float32(epsilon)) * scale + (
+            0 if bias is None else bias
+        )
 
     def batch_normalize(self, x, scale, bias, epsilon):
         axes, by_channel = (0, *range(2, x.ndim)), (-1, *[1] * (x.ndim - 2))
@@ -99,7 +101,14 @@ def batch_norm(side=16, epsilon=1e-5):
 def layer_norm(epsilon=1e-5):
     b = Builder()
     x = b.input("x", "float32", ("n", 3, 768))
-    b.output(b.add("LayerNormalization", [x, drawn(b, "scale", 768), drawn(b, "bias", 768)], {"epsilon": epsilon}), "y")
+    b.output(
+        b.add(
+            "LayerNormalization",
+            [x, drawn(b, "scale", 768), drawn(b, "bias", 768)],
+            {"epsilon": epsilon},
+        ),
+        "y",
+    )
     return b.network()
 
 
@@ -110,7 +119,11 @@ def convolution(turned=False, dropped=False):
     if dropped:
         kernel = kernel.copy()
         kernel[:, 17, 1, 2] = 0
-    x = b.add("Conv", [b.input("x", "float32", ("n", 32, 9, 9)), b.weight("w", kernel)], {"pads": (1, 1, 1, 1)})
+    x = b.add(
+        "Conv",
+        [b.input("x", "float32", ("n", 32, 9, 9)), b.weight("w", kernel)],
+        {"pads": (1, 1, 1, 1)},
+    )
     b.output(b.add("Relu", [x]), "y")
     return b.network()
 
@@ -145,7 +158,9 @@ def pooled(padding=0, kernel=3):
 def averaged(axes=(2, 3)):
     b = Builder()
     x = b.input("x", "float32", ("n", 4, 64, 64))
-    b.output(b.add("ReduceMean", [b.add("Abs", [x]), b.constant(np.array(axes))], {"keepdims": 1}), "y")
+    b.output(
+        b.add("ReduceMean", [b.add("Abs", [x]), b.constant(np.array(axes))], {"keepdims": 1}), "y"
+    )
     return b.network()
 
 
@@ -168,7 +183,9 @@ def judged(expected, network, p, training):
     computed = values(network, task.probes, task.inputs(), training, p)
     wanted = expected.training_outputs if training else expected.outputs
     noise = expected.training_noise if training else expected.noise
-    return compare_outputs(task.network.graph.nodes, computed, wanted, expected.tolerance.outputs, noise)
+    return compare_outputs(
+        task.network.graph.nodes, computed, wanted, expected.tolerance.outputs, noise
+    )
 
 
 RIGHT = {
@@ -220,7 +237,9 @@ def test_a_wrong_answer_in_float32_is_caught(name, tmp_path):
         task = expected.task
         computed = values(wrong, task.probes, task.inputs(), False, InARow())
         nodes, tolerance = task.network.graph.nodes, expected.tolerance.outputs
-        found = compare_outputs(nodes, computed, expected.training_outputs, tolerance, expected.training_noise)
+        found = compare_outputs(
+            nodes, computed, expected.training_outputs, tolerance, expected.training_noise
+        )
     assert found.departures, found
 
 
@@ -229,7 +248,9 @@ def test_what_float32_cannot_tell_float64_does(tmp_path):
     network = batch_norm(128)
     expected = expectation(network, tmp_path)
     assert judged(expected["float32"], expected["float32"].task.network, Unbiased(), True).agrees
-    assert judged(expected["float64"], expected["float64"].task.network, Unbiased(), True).departures
+    assert judged(
+        expected["float64"], expected["float64"].task.network, Unbiased(), True
+    ).departures
 
 
 @pytest.mark.parametrize("count", [64, 4096, 262144])

@@ -23,7 +23,9 @@ LOWEST = float(np.finfo(np.float32).min)
 
 
 def table(b, rows=20, width=4):
-    return b.weight(f"table{rows}", np.random.default_rng(0).standard_normal((rows, width)).astype(np.float32))
+    return b.weight(
+        f"table{rows}", np.random.default_rng(0).standard_normal((rows, width)).astype(np.float32)
+    )
 
 
 def number(b, value, dtype=np.float32):
@@ -95,16 +97,24 @@ def sample_rate(b):
 
 def dropped(b):
     """As an export that still trains."""
-    return b.add("Dropout", [b.input("x", "float32", ("n", "t")), number(b, 0.5), b.input("ids", "bool", ())])
+    return b.add(
+        "Dropout", [b.input("x", "float32", ("n", "t")), number(b, 0.5), b.input("ids", "bool", ())]
+    )
 
 
 def the_largest(b):
-    return b.add("TopK", [b.input("x", "float32", ("n", "t")), b.input("ids", "int64", (1,))], outputs=2)[0]
+    return b.add(
+        "TopK", [b.input("x", "float32", ("n", "t")), b.input("ids", "int64", (1,))], outputs=2
+    )[0]
 
 
 def boxes(b):
     x, rois = b.input("x", "float32", ("n", 2, 6, 6)), b.input("rois", "float32", ("t", 4))
-    return b.add("RoiAlign", [x, rois, b.input("ids", "int64", ("t",))], {"output_height": 2, "output_width": 2})
+    return b.add(
+        "RoiAlign",
+        [x, rois, b.input("ids", "int64", ("t",))],
+        {"output_height": 2, "output_width": 2},
+    )
 
 
 def quantized(b):
@@ -170,7 +180,11 @@ def test_what_an_input_is_for(make, name, kind):
 def attention(b, hide, ids=True):
     """Attention of x [n, t, 4] to itself, with what `hide` makes of scores [n, t, t]."""
     x = embedded(b) if ids else b.input("x", "float32", ("n", "t", 4))
-    key = b.add("Transpose", [b.add("MatMul", [x, b.weight("k", np.eye(4, dtype=np.float32))])], {"perm": (0, 2, 1)})
+    key = b.add(
+        "Transpose",
+        [b.add("MatMul", [x, b.weight("k", np.eye(4, dtype=np.float32))])],
+        {"perm": (0, 2, 1)},
+    )
     scores = hide(b, b.add("MatMul", [x, key]))
     y = b.add("MatMul", [b.add("Softmax", [scores]), x])
     b.output(b.add("MatMul", [y, b.weight("out", np.ones((4, 2), np.float32))]), "y")
@@ -261,7 +275,9 @@ def test_masks_leave_every_row_something_to_see(mask, tmp_path):
     assert not fit.hidden
     (name,) = [name for name in fit.task.kinds if name != "ids"]
     assert fit.task.kinds[name] == kind
-    assert any(f"input '{name}' is a mask" in line and f"--values {name}=" in line for line in lines)
+    assert any(
+        f"input '{name}' is a mask" in line and f"--values {name}=" in line for line in lines
+    )
 
 
 def test_rows_that_nothing_can_show_are_counted_and_said(tmp_path):
@@ -280,7 +296,9 @@ def test_hidden_rows_of_the_operator_attention():
     b.output(b.add("Attention", [q, k, v, b.input("mask", "bool", (3, 3))], {"is_causal": 1}), "y")
     mask = np.array([[False, True, True]] * 3)
     values = {name: np.zeros(lengths, np.float32) for name in "qkv"}
-    assert hidden_rows(b.network(), {**values, "mask": mask}) == {b.network().graph.nodes[0].name or "y": 1}
+    assert hidden_rows(b.network(), {**values, "mask": mask}) == {
+        b.network().graph.nodes[0].name or "y": 1
+    }
     assert hidden_rows(b.network(), {**values, "mask": ~mask}) == {}
 
 

@@ -1,10 +1,11 @@
 """How far rounding may take the sums of a kernel: NumPy's primitives, with every sum disturbed as if its terms were added in a row.
 
-NumPy adds in pairs, so its own error says nothing of a kernel that adds one number after the other. Of n terms t so added,
-with s their sum, the error is about ε √n √(s² + Σt²), ε being the dtype's epsilon: the roundings of partial sums,
-taken as random, of sums that drift as well as of those that wander (after Higham & Mary 2019, "A new approach to
-probabilistic rounding error analysis"). It grows on its way through the network as any error does. The worst case,
-n ε Σ|t|, is met by no kernel in use and would hide wrong answers.
+NumPy adds in pairs, so its own error says nothing of a kernel that adds one number after the other.
+Of n terms t so added, with s their sum, the error is about ε √n √(s² + Σt²), ε being the dtype's
+epsilon: the roundings of partial sums, taken as random, of sums that drift as well as of those that
+wander (after Higham & Mary 2019, "A new approach to probabilistic rounding error analysis"). It
+grows on its way through the network as any error does. The worst case, n ε Σ|t|, is met by no
+kernel in use and would hide wrong answers.
 """
 
 from __future__ import annotations
@@ -173,5 +174,3 @@ def _summed(equation: str, arrays: Sequence[Array]) -> int:
         lengths |= dict(zip(term[::-1], array.shape[::-1], strict=False))
     kept = set(output) if "->" in equation else {a for a in inputs if inputs.count(a) == 1}
     return math.prod(n for letter, n in lengths.items() if letter not in kept)
-
-

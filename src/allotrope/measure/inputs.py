@@ -26,13 +26,17 @@ def random_inputs(
 
     Else normal for floats, the whole range for uint8, 0 and 1 for others (they may be indices).
 
-    Raises: UsageError for an input that has no known rank or is of a kind that has no random values here.
+    Raises: UsageError for an input that has no known rank or is of a kind that has no random values
+    here.
     """
     random = np.random.default_rng(seed)
     wanted = kinds or {}
     return {
         value.name: values_of(
-            wanted.get(value.name) or _usual(value), value.dtype, _shape(value, batch, lengths), random
+            wanted.get(value.name) or _usual(value),
+            value.dtype,
+            _shape(value, batch, lengths),
+            random,
         )
         for value in values
     }
@@ -58,7 +62,8 @@ def named_lengths(
 def batch_names(values: Sequence[Value]) -> set[str | None]:
     """The names of free dimensions that are the batch, None for one without a name.
 
-    They come first, but so may a sequence: a name that says batch decides, and one that says time or length is none.
+    They come first, but so may a sequence: a name that says batch decides, and one that says time
+    or length is none.
     """
     first = {v.shape[0] for v in values if v.shape and not isinstance(v.shape[0], int)}
     words = {name: set(re.findall(r"[a-z]+", (name or "").lower())) for name in first}
@@ -67,7 +72,9 @@ def batch_names(values: Sequence[Value]) -> set[str | None]:
 
 
 BATCH_WORDS = frozenset({"b", "batch", "batchsize", "bs", "bsz", "n"})
-SEQUENCE_WORDS = frozenset({"frames", "len", "length", "seq", "sequence", "steps", "t", "time", "tokens"})
+SEQUENCE_WORDS = frozenset(
+    {"frames", "len", "length", "seq", "sequence", "steps", "t", "time", "tokens"}
+)
 """What the names of free dimensions say."""
 
 BATCHES = ((2**15, 8), (2**17, 4))
@@ -88,7 +95,9 @@ def has_free_batch(inputs: Sequence[Value]) -> bool:
 
 def fixed_batch(inputs: Sequence[Value]) -> int:
     """The first dimension of the first input that has one, else 1."""
-    return next((value.shape[0] for value in inputs if value.shape and isinstance(value.shape[0], int)), 1)
+    return next(
+        (value.shape[0] for value in inputs if value.shape and isinstance(value.shape[0], int)), 1
+    )
 
 
 def is_divisible(inputs: Sequence[Value], outputs: Sequence[Value]) -> bool:
@@ -106,18 +115,24 @@ def parse_lengths(dimensions: Sequence[str], inputs: Sequence[Value]) -> dict[st
     """
     free = {d for value in inputs for d in (value.shape or ()) if isinstance(d, str)}
     lengths = {}
-    for text in (part.strip() for several in dimensions for part in several.split(",") if part.strip()):
+    for text in (
+        part.strip() for several in dimensions for part in several.split(",") if part.strip()
+    ):
         name, _, length = text.rpartition("=")
         if name not in free or not length.isdecimal() or int(length) < 1:
             known = ", ".join(sorted(free)) or "none"
-            raise UsageError(f"'{text}' is not a free dimension and its length, such as sequence=128. Free here: {known}.")
+            raise UsageError(
+                f"'{text}' is not a free dimension and its length, such as sequence=128. Free here: {known}."
+            )
         lengths[name] = int(length)
     return lengths
 
 
 def _shape(value: Value, batch: int, lengths: Mapping[str, int]) -> tuple[int, ...]:
     if value.shape is None:
-        raise UsageError(f"input '{value.name}' does not say how many dimensions it has; none can be made up.")
+        raise UsageError(
+            f"input '{value.name}' does not say how many dimensions it has; none can be made up."
+        )
     first = [_first_length(length, batch, lengths) for length in value.shape[:1]]
     rest = [n if isinstance(n, int) else lengths.get(n or "", 1) for n in value.shape[1:]]
     return (*first, *rest)

@@ -1,4 +1,7 @@
-"""Which random values an input gets, as a short text: `normal`, `0..19`, `mask`. A user says it in the same words."""
+"""Which random values an input gets, as a short text: `normal`, `0..19`, `mask`.
+
+A user says it in the same words.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""What an input of a network is for: a mask, lengths, indices, positions, a flag. By where it goes, its dtype and its name."""
+"""What an input of a network is for: a mask, lengths, indices, positions, a flag.
+
+By where it goes, its dtype and its name.
+"""
 
 from __future__ import annotations
 
@@ -47,7 +50,10 @@ class Role:
 
 
 def roles(network: Network, lengths: Mapping[str, int]) -> dict[str, Role]:
-    """For each input that is not just numbers: what it is for. `lengths` are of the free dimensions by name."""
+    """For each input that is not just numbers: what it is for.
+
+    `lengths` are of the free dimensions by name.
+    """
     uses = Uses(network, lengths)
     recognized = {value.name: _role(value, uses) for value in network.inputs}
     return {name: role for name, role in recognized.items() if role is not None}
@@ -119,7 +125,9 @@ def _lengths(value: Value, taken: list[Use], words: frozenset[str], uses: Uses) 
         if use.operator == "Attention" and use.position == 6:
             keys = (uses.shape(use.node.inputs[1]) or (None,))[-2]
             return _as_long_as(keys, "it goes to Attention as lengths")
-    compared = any(use.operator.startswith(("Less", "Greater")) and _is_range(use, uses) for use in taken)
+    compared = any(
+        use.operator.startswith(("Less", "Greater")) and _is_range(use, uses) for use in taken
+    )
     named = bool(words & {"length", "lengths", "len", "lens"})
     rank = len(value.shape or ())
     if rank <= 2 and (compared or (named and rank)):
@@ -161,9 +169,7 @@ def _is_range(use: Use, uses: Uses) -> bool:
     return maker is not None and maker.operator in ("CumSum", "Range")
 
 
-def _setting(
-    value: Value, taken: list[Use], words: frozenset[str], uses: Uses
-) -> Role | None:
+def _setting(value: Value, taken: list[Use], words: frozenset[str], uses: Uses) -> Role | None:
     """One number that decides how the network computes."""
     for use in taken:
         if use.operator == "Dropout" and use.position in (1, 2):
@@ -177,7 +183,9 @@ def _setting(
     if value.dtype == np.bool_:
         training = bool(words & {"training", "train", "phase"})
         return Role("a flag", "0" if training else "1", "it is one boolean")
-    compared = [uses.number(use.node.inputs[1 - use.position]) for use in taken if use.operator == "Equal"]
+    compared = [
+        uses.number(use.node.inputs[1 - use.position]) for use in taken if use.operator == "Equal"
+    ]
     choices = [number for number in compared if number is not None]
     if value.dtype.kind in "iu" and choices:
         return Role("a choice", f"{max(choices):g}", "it is compared with this number")
@@ -185,7 +193,10 @@ def _setting(
 
 
 def _mask(value: Value, taken: list[Use], words: frozenset[str], uses: Uses) -> Role | None:
-    """Which elements are to be seen. Numbers are a mask by their name and use, integers by either."""
+    """Which elements are to be seen.
+
+    Numbers are a mask by their name and use, integers by either.
+    """
     named = any(word.endswith(("mask", "masks")) for word in words)
     because = next((reason for use in taken if (reason := _hides(use, uses))), None)
     hiding = bool(words & {"padding", "pad", "ignore"}) and "attention" not in words
@@ -216,7 +227,10 @@ def _hides(use: Use, uses: Uses) -> str | None:
         factor = uses.number(use.node.inputs[1 - use.position])
         if factor is not None and abs(factor) >= LARGE:
             return f"it is multiplied by {factor:.3g}"
-    if use.operator in ("Equal", "Greater") and uses.number(use.node.inputs[1 - use.position]) in (0, 1):
+    if use.operator in ("Equal", "Greater") and uses.number(use.node.inputs[1 - use.position]) in (
+        0,
+        1,
+    ):
         return f"it goes to {use.operator} with 0 or 1"
     return None
 

@@ -61,7 +61,9 @@ class Uses:
 
     @cached_property
     def _values(self) -> dict[str, Value]:
-        known = {name: v for graph in _graphs(self.network.graph) for name, v in graph.values.items()}
+        known = {
+            name: v for graph in _graphs(self.network.graph) for name, v in graph.values.items()
+        }
         return known | {value.name: value for value in self.network.inputs}
 
     def shape(self, name: str) -> tuple[int | None, ...]:
@@ -143,5 +145,7 @@ def _inside(node: Node, position: int) -> Iterator[str]:
     """The names under which a Loop or Scan hands an input to its body."""
     for body in node.subgraphs:
         names = [value.name for value in body.inputs]
-        if position < len(names):  # Loop: count, condition, states; its body: iteration, condition, states
+        if position < len(
+            names
+        ):  # Loop: count, condition, states; its body: iteration, condition, states
             yield names[position]

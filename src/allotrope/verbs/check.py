@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
@@ -14,6 +14,9 @@ from allotrope.measure.agreement.proof import Proof
 from allotrope.network.graph import Value
 from allotrope.network.network import Network
 from allotrope.progress import display
+
+if TYPE_CHECKING:
+    from allotrope.measure.agreement.judge import Tolerance
 
 LENGTH, SIDE = 3, 64
 """What a free dimension is by default: small, and not what others are; and the side of a picture, which pooling makes smaller."""
@@ -79,13 +82,22 @@ def check(
     from allotrope.measure.inputs import batch_names, fitting_batch, parse_lengths
     from allotrope.network.read import load
 
-    _check_numbers(steps=steps, batch=(1 if batch is None else batch) - 1, threads=(threads or 1) - 1, directions=directions - 2)
+    _check_numbers(
+        steps=steps,
+        batch=(1 if batch is None else batch) - 1,
+        threads=(threads or 1) - 1,
+        directions=directions - 2,
+    )
     names, precisions = named(frameworks), _precisions(precision)
-    weights_tolerance = 10 * loss_tolerance
-    both = {
-        "float64": Tolerance(output_tolerance, gradient_tolerance, slope_tolerance, output_tolerance, loss_tolerance, weights_tolerance),
-        "float32": Tolerance(float32_tolerance, 10 * float32_tolerance, 1e-2, float32_tolerance, None, None),
-    }
+    float64 = Tolerance(
+        outputs=output_tolerance,
+        gradients=gradient_tolerance,
+        slopes=slope_tolerance,
+        first_step=output_tolerance,
+        losses=loss_tolerance,
+        weights=10 * loss_tolerance,
+    )
+    both = {"float64": float64, "float32": _float32(float32_tolerance)}
     called = network.graph.name if isinstance(network, Network) else str(network)
     with display(quiet) as show, tempfile.TemporaryDirectory() as scratch:
         loaded = network if isinstance(network, Network) else load(network, report=show.say)
@@ -96,7 +108,9 @@ def check(
         size = batch or fitting_batch(loaded.inputs)
         asked = parse_lengths(dimensions, loaded.inputs)
         lengths = {**_lengths(loaded.inputs, size), **asked}
-        free = [name for name in lengths if name not in asked and name not in batch_names(loaded.inputs)]
+        free = [
+            name for name in lengths if name not in asked and name not in batch_names(loaded.inputs)
+        ]
         options = Options(
             steps=steps,
             batch=size,
@@ -118,6 +132,13 @@ def check(
             list(names) if frameworks else [],
             show.say,
         )
+
+
+def _float32(tolerance: float) -> Tolerance:
+    """What float32 is held to, of which trainings may part."""
+    from allotrope.measure.agreement.judge import Tolerance
+
+    return Tolerance(tolerance, 10 * tolerance, 1e-2, tolerance, None, None)
 
 
 def _lengths(inputs: Sequence[Value], batch: int) -> dict[str, int]:

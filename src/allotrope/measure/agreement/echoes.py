@@ -33,7 +33,9 @@ def settled(
             continue
         name, task = leader.recording.framework, replace(expectation.task, nudge=NUDGE)
         tell = teller(name, task, say)
-        tell(f"once more from weights moved by {NUDGE:.0e} of themselves, to see what rounding alone does")
+        tell(
+            f"once more from weights moved by {NUDGE:.0e} of themselves, to see what rounding alone does"
+        )
         folder, kept = scratch / precision / f"{name}-echo", options.kept(task)
         echo = record(
             name, task, options.steps, kept, options.own_threads, folder, tell, ("training",)
@@ -70,7 +72,9 @@ def with_gradient_noise(
     tell = teller(name, own.task, say)
     tell("gradients from weights moved by float32's rounding, to see whether a kink is near")
     echoes = [
-        _gradients(name, own, part, options, scratch / recording.precision / f"{name}-off-by-{part}", tell)
+        _gradients(
+            name, own, part, options, scratch / recording.precision / f"{name}-off-by-{part}", tell
+        )
         for part in KINKED
     ]
     narrow = replace(expected["float32"], gradient_noise=_noise_of(echoes, recording))

@@ -20,7 +20,8 @@ from allotrope.network.network import Network
 LENGTHS = (6, 4, 8, 2, 16, 32, 64, 128, 224, 256, 512, 1)
 """Lengths that are tried where the usual one does not fit.
 
-The first are a past of 3 with a present of 3 or 1; 1 comes last, for it fits wherever arrays are broadcast.
+The first are a past of 3 with a present of 3 or 1; 1 comes last, for it fits wherever arrays are
+broadcast.
 """
 
 MASKS = ("mask", "padding", "1", "0")
@@ -41,10 +42,11 @@ def fitted(
 ) -> Fitted:
     """The task with kinds of inputs, those that are `asked` and what roles say of the others.
 
-    Where it cannot run, other lengths of the dimensions `free` are tried; where masks hide whole rows, or nothing finite
-    comes out, other kinds. What was taken for what is said.
+    Where it cannot run, other lengths of the dimensions `free` are tried; where masks hide whole
+    rows, or nothing finite comes out, other kinds. What was taken for what is said.
 
-    Raises: UsageError where no lengths fit, and for a kind that is asked for an input that is not there.
+    Raises: UsageError where no lengths fit, and for a kind that is asked for an input that is not
+    there.
     """
     _check_asked(task.network, asked)
     best = _running(task, asked, free)
@@ -56,7 +58,9 @@ def fitted(
         if name not in asked:
             say(_line(name, kind, recognized.get(name)))
     for name, count in best.hidden.items():
-        say(f"{count} rows of '{name}' see nothing: slopes are left out, which rounding hides there")
+        say(
+            f"{count} rows of '{name}' see nothing: slopes are left out, which rounding hides there"
+        )
     return best
 
 
@@ -157,7 +161,9 @@ def _others(dtype: np.dtype, role: Role | None) -> Sequence[str]:
 def _faults(run: Fitted) -> tuple[int, int]:
     """How many elements of the outputs are not finite, and how many rows see nothing."""
     floats = [run.values.get(value.name) for value in run.task.network.outputs]
-    wrong = sum(int((~np.isfinite(y)).sum()) for y in floats if y is not None and y.dtype.kind == "f")
+    wrong = sum(
+        int((~np.isfinite(y)).sum()) for y in floats if y is not None and y.dtype.kind == "f"
+    )
     return wrong, sum(run.hidden.values())
 
 

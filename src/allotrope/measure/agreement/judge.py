@@ -37,8 +37,9 @@ EVERYTHING: Mapping[str, int] = MappingProxyType({})
 class Tolerance:
     """The largest error that is called agreement, relative to the scale of an array.
 
-    `losses` are those of all training steps, None where they may part; `first_step` is for the loss and the state of the first
-    step, `weights` for weights and state after all steps, `slopes` for gradients against finite differences.
+    `losses` are those of all training steps, None where they may part; `first_step` is for the loss
+    and the state of the first step, `weights` for weights and state after all steps, `slopes` for
+    gradients against finite differences.
     """
 
     outputs: float
@@ -53,9 +54,10 @@ class Tolerance:
 class Expectation:
     """What the reference says of one precision.
 
-    The noises are how far rounding may take what is computed in this precision: values, values in training, and the first
-    step's state by name, with its loss under "". That of gradients is what float32's rounding of the weights does to float64's.
-    `single` is the same of a batch of 1, without training.
+    The noises are how far rounding may take what is computed in this precision: values, values in
+    training, and the first step's state by name, with its loss under "". That of gradients is what
+    float32's rounding of the weights does to float64's. `single` is the same of a batch of 1,
+    without training.
     """
 
     task: Task
@@ -82,7 +84,9 @@ class Row:
     @property
     def agrees(self) -> bool:
         """Whether something was compared and nothing departs."""
-        return any(part.compared for part in self.parts.values()) and all(part.agrees for part in self.parts.values())
+        return any(part.compared for part in self.parts.values()) and all(
+            part.agrees for part in self.parts.values()
+        )
 
     def add(self, part: str, comparison: Comparison, against: str = "reference") -> None:
         """Takes a comparison that had something to compare, if only what it had to leave out."""
@@ -90,11 +94,19 @@ class Row:
             self.parts[part], self.against[part] = comparison, against
 
 
-def judge(recordings: Sequence[Recording], expected: Mapping[str, Expectation], settled: Mapping[str, int] = EVERYTHING) -> list[Row]:
-    """A row for each recording. `expected` is by precision, and so is `settled`: how many training steps are compared, if not all.
+def judge(
+    recordings: Sequence[Recording],
+    expected: Mapping[str, Expectation],
+    settled: Mapping[str, int] = EVERYTHING,
+) -> list[Row]:
+    """A row for each recording.
 
-    Gradients and trainings are held to those of the first framework, in the order of the recordings, whose own pass before the
-    reference: its gradients are compared in float64 if there are such, its training in the same precision.
+    `expected` is by precision, and so is `settled`: how many training steps are compared, if not
+    all.
+
+    Gradients and trainings are held to those of the first framework, in the order of the
+    recordings, whose own pass before the reference: its gradients are compared in float64 if there
+    are such, its training in the same precision.
     """
     rows = [_against_reference(found, expected[found.precision]) for found in recordings]
     source = source_of(rows)
@@ -113,7 +125,10 @@ def judge(recordings: Sequence[Recording], expected: Mapping[str, Expectation], 
 
 def source_of(rows: Sequence[Row]) -> Row | None:
     """The one to whose gradients the others are held."""
-    sources = sorted((row for row in rows if row.recording.gradients is not None), key=lambda row: row.recording.precision != "float64")
+    sources = sorted(
+        (row for row in rows if row.recording.gradients is not None),
+        key=lambda row: row.recording.precision != "float64",
+    )
     return _first_sound(sources, ("slopes",))
 
 
@@ -138,17 +153,27 @@ def _trained(rows: Sequence[Row], precision: str) -> list[Row]:
 
 def _first_sound(rows: Sequence[Row], parts: Sequence[str]) -> Row | None:
     """The first of which no part departs; the first of all where there is none."""
-    sound = [row for row in rows if all(row.parts[part].agrees for part in parts if part in row.parts)]
+    sound = [
+        row for row in rows if all(row.parts[part].agrees for part in parts if part in row.parts)
+    ]
     return next(iter([*sound, *rows]), None)
 
 
 def _against_reference(found: Recording, expected: Expectation) -> Row:
     row, nodes, tolerance = Row(found), expected.task.network.graph.nodes, expected.tolerance
     if found.outputs is not None:
-        row.add("outputs", compare_outputs(nodes, found.outputs, expected.outputs, tolerance.outputs, expected.noise))
+        row.add(
+            "outputs",
+            compare_outputs(
+                nodes, found.outputs, expected.outputs, tolerance.outputs, expected.noise
+            ),
+        )
     if found.training_outputs is not None:
         wanted, noise = expected.training_outputs, expected.training_noise
-        row.add("training outputs", compare_outputs(nodes, found.training_outputs, wanted, tolerance.outputs, noise))
+        row.add(
+            "training outputs",
+            compare_outputs(nodes, found.training_outputs, wanted, tolerance.outputs, noise),
+        )
     if found.gradients is not None:
         row.add("slopes", compare_slopes(found.gradients, expected.slopes, tolerance.slopes))
     if found.single is not None and expected.single is not None:
@@ -163,19 +188,37 @@ def _against_reference(found: Recording, expected: Expectation) -> Row:
 def _add_first_step(row: Row, found: Recording, expected: Expectation, first: FirstStep) -> None:
     """The first step's loss and state, and in float64 the gradients in training, which its change of the weights gives away."""
     tolerance, noise, after = expected.tolerance, expected.first_noise, found.weights[1]
-    row.add("first loss", compare_losses(found.losses[:1], [first.loss], tolerance.first_step, noise.get("", 0.0)))
+    row.add(
+        "first loss",
+        compare_losses(found.losses[:1], [first.loss], tolerance.first_step, noise.get("", 0.0)),
+    )
     state = {name: after[name] for name in first.state if name in after}
-    row.add("first state", compare_steps({1: state}, {1: first.state}, first.state, "state", tolerance.first_step, noise))
+    row.add(
+        "first state",
+        compare_steps(
+            {1: state}, {1: first.state}, first.state, "state", tolerance.first_step, noise
+        ),
+    )
     if found.precision == "float64":
-        row.add("training slopes", compare_slopes(_gradients_of_step(expected.task, after), first.slopes, tolerance.slopes))
+        row.add(
+            "training slopes",
+            compare_slopes(
+                _gradients_of_step(expected.task, after), first.slopes, tolerance.slopes
+            ),
+        )
 
 
 def _gradients_of_step(task: Task, after: Arrays) -> dict[str, np.ndarray]:
     """The gradients behind the first step with momentum: weights moved by -learning rate * (gradient + decay * weight)."""
     before, plan = task.trained.weights, task.plan
-    moved = {name: (before[name] - after[name]) / task.learning_rate for name in task.trained.trainable if name in after}
+    moved = {
+        name: (before[name] - after[name]) / task.learning_rate
+        for name in task.trained.trainable
+        if name in after
+    }
     return {
-        name: change / plan.learning_rate_scale.get(name, 1.0) - plan.weight_decay.get(name, 0.0) * before[name]
+        name: change / plan.learning_rate_scale.get(name, 1.0)
+        - plan.weight_decay.get(name, 0.0) * before[name]
         for name, change in moved.items()
         if change.shape == before[name].shape
     }
@@ -211,16 +254,32 @@ def _add_gradients(
 
 
 def _add_training(row: Row, leader: Recording, expected: Expectation, settled: int | None) -> None:
-    found, tolerance, against = row.recording, expected.tolerance, f"{leader.framework} {leader.precision}"
-    steps = len(leader.losses) if settled is None or len(found.losses) != len(leader.losses) else settled
+    found, tolerance, against = (
+        row.recording,
+        expected.tolerance,
+        f"{leader.framework} {leader.precision}",
+    )
+    steps = (
+        len(leader.losses)
+        if settled is None or len(found.losses) != len(leader.losses)
+        else settled
+    )
     left_out = len(leader.losses) - steps
     if tolerance.losses is not None:
-        losses = compare_losses(found.losses[: len(found.losses) - left_out], leader.losses[:steps], tolerance.losses)
+        losses = compare_losses(
+            found.losses[: len(found.losses) - left_out], leader.losses[:steps], tolerance.losses
+        )
         row.add("losses", replace(losses, left_out=left_out), against)
     if tolerance.weights is not None:
-        trainable, mine, wanted = expected.task.trained.trainable, _until(steps, found.weights), _until(steps, leader.weights)
+        trainable, mine, wanted = (
+            expected.task.trained.trainable,
+            _until(steps, found.weights),
+            _until(steps, leader.weights),
+        )
         state = expected.task.trained.weights.keys() - trainable
-        row.add("weights", compare_steps(mine, wanted, trainable, "weight", tolerance.weights), against)
+        row.add(
+            "weights", compare_steps(mine, wanted, trainable, "weight", tolerance.weights), against
+        )
         row.add("state", compare_steps(mine, wanted, state, "state", tolerance.weights), against)
 
 
@@ -228,8 +287,14 @@ def _until(last: int, weights: Mapping[int, Arrays]) -> Mapping[int, Arrays]:
     return {step: weights[step] for step in weights if step <= last}
 
 
-def partings(rows: Sequence[Row], precision: str, limit: float) -> dict[str, tuple[str, int | None]]:
+def partings(
+    rows: Sequence[Row], precision: str, limit: float
+) -> dict[str, tuple[str, int | None]]:
     """For every framework but the first that trained in this precision: that first one's name, and the step at which their losses part."""
     trained = [row.recording for row in _trained(rows, precision)]
     first = trained[0] if trained else None
-    return {found.framework: (first.framework, parting_step(found.losses, first.losses, limit)) for found in trained[1:] if first}
+    return {
+        found.framework: (first.framework, parting_step(found.losses, first.losses, limit))
+        for found in trained[1:]
+        if first
+    }

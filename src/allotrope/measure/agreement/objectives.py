@@ -50,7 +50,9 @@ def _reference_loss(task: Task) -> Objective:
     oracle, seed = Oracle(task.trained), task.plan.seed
 
     def loss(moved: Mapping[str, np.ndarray]) -> float:
-        context = Context(training=True, seed=seed, step=1)  # each computation leaves its state in its own
+        context = Context(
+            training=True, seed=seed, step=1
+        )  # each computation leaves its state in its own
         return first_loss(task, oracle, moved, context)
 
     return loss

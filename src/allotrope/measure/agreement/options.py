@@ -20,8 +20,8 @@ ROOM = 256 * 2**20
 class Options:
     """How a network is checked; `parting` is the difference of float32 losses that is reported.
 
-    `lengths` are of free dimensions, of which `free` may be others where these do not fit. `values` are kinds of inputs that
-    were asked for.
+    `lengths` are of free dimensions, of which `free` may be others where these do not fit. `values`
+    are kinds of inputs that were asked for.
     """
 
     steps: int
@@ -46,6 +46,9 @@ class Options:
         return self.threads or max(1, cores() // self.beside)
 
     def kept(self, task: Task) -> list[int]:
-        """The steps after which weights are kept. In float32 only the first: later ones may part."""
+        """The steps after which weights are kept.
+
+        In float32 only the first: later ones may part.
+        """
         size = sum(array.nbytes for array in task.network.weights.values())
         return steps_kept(self.steps, size, ROOM) if task.precision == "float64" else [1]

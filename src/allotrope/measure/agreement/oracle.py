@@ -73,7 +73,9 @@ def values(
 def in_dtypes_of(arrays: Arrays, others: Arrays) -> dict[str, np.ndarray]:
     """The arrays rounded to the dtypes that those of the same name have in `others`."""
     with np.errstate(over="ignore"):
-        return {name: array.astype(others[name].dtype, copy=False) for name, array in arrays.items()}
+        return {
+            name: array.astype(others[name].dtype, copy=False) for name, array in arrays.items()
+        }
 
 
 def first_step(task: Task, p: ReferencePrimitives | None = None) -> FirstStep:

@@ -29,8 +29,8 @@ from allotrope.measure.agreement.task import Task
 class Prepared:
     """What is expected, by precision, and what cannot be compared and why.
 
-    `wide` is the task in float64, of which slopes are taken, None where float32 alone can be compared; `seconds` are of one pass
-    of the reference.
+    `wide` is the task in float64, of which slopes are taken, None where float32 alone can be
+    compared; `seconds` are of one pass of the reference.
     """
 
     expected: Mapping[str, Expectation]
@@ -96,9 +96,7 @@ def whole(fitted: Fitted) -> Task:
 
 def _exact(task: Task, tolerance: Tolerance, exact: Exact) -> Expectation:
     """What float64 found, as it is."""
-    return Expectation(
-        task, tolerance, exact.outputs, exact.training_outputs, first=exact.first
-    )
+    return Expectation(task, tolerance, exact.outputs, exact.training_outputs, first=exact.first)
 
 
 def _rounding(task: Task, tolerance: Tolerance, exact: Exact) -> Expectation:
@@ -128,7 +126,8 @@ def _rounding(task: Task, tolerance: Tolerance, exact: Exact) -> Expectation:
 def _noise(task: Task, training: bool, exact: Exact) -> dict[str, tuple[np.ndarray, float]]:
     """For each value what is expected, and how far rounding may take it: by the disturbed sums, else by NumPy's own.
 
-    Sums that are disturbed may lead elsewhere, as where a sum is compared with a number; NumPy's own then tell what is sure.
+    Sums that are disturbed may lead elsewhere, as where a sum is compared with a number; NumPy's
+    own then tell what is sure.
     """
     exactly = exact.training_outputs if training else exact.outputs
     try:

@@ -46,7 +46,10 @@ SHOWN = 5
 
 @dataclass(frozen=True)
 class Proof:
-    """What was found, in `json`; printed, a table. `exit_code` is 1 where something departs, or was to be compared and could not."""
+    """What was found, in `json`; printed, a table.
+
+    `exit_code` is 1 where something departs, or was to be compared and could not.
+    """
 
     json: dict[str, Any]
 
@@ -62,7 +65,15 @@ class Proof:
 
     def __str__(self) -> str:
         rows = self.json["rows"]
-        lines = [_heading(self.json), "", *_table(rows), "", *_details(rows), *_partings(self.json), *self.json["notes"]]
+        lines = [
+            _heading(self.json),
+            "",
+            *_table(rows),
+            "",
+            *_details(rows),
+            *_partings(self.json),
+            *self.json["notes"],
+        ]
         return "\n".join([*lines, _verdict(self.json)])
 
 
@@ -70,14 +81,25 @@ def row_of(row: Row) -> dict[str, Any]:
     """A judgement as plain values."""
     recording = row.recording
     departs = any(not part.agrees for part in row.parts.values())
-    status = "departs" if departs else "failed" if recording.failure else "agrees" if row.agrees else "refused"
+    status = (
+        "departs"
+        if departs
+        else "failed"
+        if recording.failure
+        else "agrees"
+        if row.agrees
+        else "refused"
+    )
     return {
         "framework": recording.framework,
         "version": recording.version,
         "precision": recording.precision,
         "status": status,
         "reason": recording.failure,
-        "parts": {part: {**_plain(comparison), "against": row.against[part]} for part, comparison in row.parts.items()},
+        "parts": {
+            part: {**_plain(comparison), "against": row.against[part]}
+            for part, comparison in row.parts.items()
+        },
         "refused": recording.refused,
     }
 
@@ -91,12 +113,19 @@ def missing_row(framework: str, reason: str) -> dict[str, Any]:
 def agreement(rows: Sequence[Mapping[str, Any]], named: Sequence[str]) -> bool:
     """Whether nothing departs, something was compared, and every framework that was `named` was compared as a whole."""
     compared = [row for row in rows if row["parts"]]
-    whole = {row["framework"] for row in rows} - {row["framework"] for row in rows if row["reason"] or row["refused"]}
-    return bool(compared) and all(row["status"] != "departs" for row in rows) and set(named) <= whole
+    whole = {row["framework"] for row in rows} - {
+        row["framework"] for row in rows if row["reason"] or row["refused"]
+    }
+    return (
+        bool(compared) and all(row["status"] != "departs" for row in rows) and set(named) <= whole
+    )
 
 
 def _plain(comparison: Comparison) -> dict[str, Any]:
-    departures = [{"culprit": d.culprit, "problem": d.problem, "error": d.error} for d in comparison.departures[:SHOWN]]
+    departures = [
+        {"culprit": d.culprit, "problem": d.problem, "error": d.error}
+        for d in comparison.departures[:SHOWN]
+    ]
     return {
         "agrees": comparison.agrees,
         "left_out": comparison.left_out,
@@ -109,7 +138,9 @@ def _plain(comparison: Comparison) -> dict[str, Any]:
 
 
 def _heading(found: Mapping[str, Any]) -> str:
-    training = f"{found['steps']} training steps with {found['loss']}" if found["loss"] else "no training"
+    training = (
+        f"{found['steps']} training steps with {found['loss']}" if found["loss"] else "no training"
+    )
     size = f"{found['nodes']} nodes, {found['weights']} weights"
     return (
         f"{found['network']}: {size}; batch {found['batch']}, {training}, seed {found['seed']}.\n"
@@ -121,7 +152,9 @@ def _heading(found: Mapping[str, Any]) -> str:
 def _table(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     parts = [part for part in COLUMNS if any(part in row["parts"] for row in rows)]
     names = max([len("framework"), *(len(_called(row)) for row in rows)])
-    head = f"{'framework':{names}}  {'precision':9}" + "".join(f"  {COLUMNS[part]:>11}" for part in parts)
+    head = f"{'framework':{names}}  {'precision':9}" + "".join(
+        f"  {COLUMNS[part]:>11}" for part in parts
+    )
     return [head, *(_line(row, parts, names) for row in rows)]
 
 
@@ -139,13 +172,23 @@ def _line(row: Mapping[str, Any], parts: Sequence[str], names: int) -> str:
 def _cell(row: Mapping[str, Any], part: str) -> str:
     if part in row["parts"]:
         found = row["parts"][part]
-        return _number(found["error"]) + ("" if found["agrees"] else " !") if found["compared"] else "-"
+        return (
+            _number(found["error"]) + ("" if found["agrees"] else " !")
+            if found["compared"]
+            else "-"
+        )
     leads = part in LEADS and LEADS[part] in row["parts"] and row["precision"] == "float64"
     return "first" if leads else "-"
 
 
 def _number(error: float | None) -> str:
-    return "wrong" if error is None or not math.isfinite(error) else "0" if error == 0 else f"{error:.0e}"
+    return (
+        "wrong"
+        if error is None or not math.isfinite(error)
+        else "0"
+        if error == 0
+        else f"{error:.0e}"
+    )
 
 
 def _details(rows: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -161,7 +204,9 @@ def _details(rows: Sequence[Mapping[str, Any]]) -> list[str]:
             if not found["agrees"]:
                 first, more = found["departures"][0], found["departed"] - 1
                 rest = f" ({more} more depart)" if more else ""
-                lines.append(f"{who} departs from {found['against']} in {part}: {first['culprit']}: {first['problem']}{rest}")
+                lines.append(
+                    f"{who} departs from {found['against']} in {part}: {first['culprit']}: {first['problem']}{rest}"
+                )
         if row["parts"]:
             lines += [f"{who} has no {part}: {reason}" for part, reason in row["refused"].items()]
             lines += [f"{who} failed: {row['reason']}"] if row["reason"] else []
@@ -172,7 +217,9 @@ def _partings(found: Mapping[str, Any]) -> list[str]:
     lines = []
     for name, (first, step) in found["partings"].items():
         when = "do not part" if step is None else f"part at step {step}"
-        lines.append(f"float32 losses of {name} and {first} {when} (by more than {found['parting']:g})")
+        lines.append(
+            f"float32 losses of {name} and {first} {when} (by more than {found['parting']:g})"
+        )
     return lines
 
 

@@ -44,9 +44,12 @@ def prove(
     named: Sequence[str],
     say: Callable[[str], None],
 ) -> Proof:
-    """The network in `file` in the frameworks `names`, in the precisions of `tolerances`. Those that are `named` must be compared.
+    """The network in `file` in the frameworks `names`, in the precisions of `tolerances`.
 
-    The file's folder takes what is recorded. Raises: UsageError, UnsupportedError, ModelError as `check` does.
+    Those that are `named` must be compared.
+
+    The file's folder takes what is recorded. Raises: UsageError, UnsupportedError, ModelError as
+    `check` does.
     """
     began = time.perf_counter()
     prepared, hidden = _prepared(file, tolerances, options, say)
@@ -61,7 +64,12 @@ def prove(
     judged = judge(recordings, noisy, steps)
     rows = [row_of(row) for name in there for row in judged if row.recording.framework == name]
     rows += [missing_row(name, reason) for name, reason in reasons.items()]
-    notes = [*prepared.notes, *sources, *_notes(recordings), *(note for _, note in certain.values())]
+    notes = [
+        *prepared.notes,
+        *sources,
+        *_notes(recordings),
+        *(note for _, note in certain.values()),
+    ]
     return Proof(
         {
             "network": called,
@@ -191,6 +199,13 @@ def _notes(recordings: Sequence[Recording]) -> list[str]:
 
 def _facts(expected: Mapping[str, Expectation]) -> dict[str, Any]:
     one = next(iter(expected.values()))
-    loss = None if one.first is None else "cross-entropy" if one.task.classifies else "squared error"
+    loss = (
+        None if one.first is None else "cross-entropy" if one.task.classifies else "squared error"
+    )
     network = one.task.network
-    return {"nodes": len(network.graph.nodes), "weights": len(network.weights), "loss": loss, "machine": machine()}
+    return {
+        "nodes": len(network.graph.nodes),
+        "weights": len(network.weights),
+        "loss": loss,
+        "machine": machine(),
+    }

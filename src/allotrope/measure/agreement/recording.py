@@ -54,7 +54,9 @@ def record(
     parts: Collection[str] = PARTS,
     single: Task | None = None,
 ) -> Recording:
-    """Has a fresh process do the task, all `parts` of it. `kept` are the training steps after which weights are kept, in `folder`.
+    """Has a fresh process do the task, all `parts` of it.
+
+    `kept` are the training steps after which weights are kept, in `folder`.
 
     `single` is the same task with a batch of 1, of which outputs and gradients are recorded, too.
     """
@@ -123,7 +125,9 @@ def _add_single(
     )
 
 
-def _arrays(found: Recording, worker: WorkerProcess, part: str, command: str, file: Path, **arguments: Any) -> Arrays | None:
+def _arrays(
+    found: Recording, worker: WorkerProcess, part: str, command: str, file: Path, **arguments: Any
+) -> Arrays | None:
     answer = worker.ask(command, output=str(file), **arguments)
     if "refused" in answer:
         found.refused[part] = answer["refused"]
@@ -131,7 +135,14 @@ def _arrays(found: Recording, worker: WorkerProcess, part: str, command: str, fi
     return read_arrays(file)
 
 
-def _train(found: Recording, worker: WorkerProcess, steps: int, kept: Sequence[int], folder: Path, say: Callable[[str], None]) -> None:
+def _train(
+    found: Recording,
+    worker: WorkerProcess,
+    steps: int,
+    kept: Sequence[int],
+    folder: Path,
+    say: Callable[[str], None],
+) -> None:
     losses: list[float] = []
     for first in range(1, steps + 1, AT_ONCE):
         last = min(first + AT_ONCE - 1, steps)
@@ -150,7 +161,9 @@ def steps_kept(steps: int, weight_bytes: int, room: int) -> list[int]:
         return list(range(1, steps + 1))
     count = max(2, room // weight_bytes)
     ratio = steps ** (1 / (count - 1))
-    return sorted({1, steps, *(round(ratio**power) for power in range(count))} & set(range(1, steps + 1)))
+    return sorted(
+        {1, steps, *(round(ratio**power) for power in range(count))} & set(range(1, steps + 1))
+    )
 
 
 def teller(name: str, task: Task, say: Callable[[str], None]) -> Callable[[str], None]:

@@ -1,6 +1,7 @@
 """What rounding alone does: until when it leaves a training where it is, and which gradients it moves over a kink.
 
-Both are found by an echo: the same task in the same framework, from weights that begin a little off.
+Both are found by an echo: the same task in the same framework, from weights that begin a little
+off.
 """
 
 from __future__ import annotations
@@ -23,7 +24,13 @@ MARGIN = 100.0
 
 def has_departed(rows: Sequence[Row], precision: str, names: Sequence[str] = TRAINED) -> bool:
     """Whether in this precision any of these parts departs, by default those that are about all training steps."""
-    parts = [row.parts[part] for row in rows if row.recording.precision == precision for part in names if part in row.parts]
+    parts = [
+        row.parts[part]
+        for row in rows
+        if row.recording.precision == precision
+        for part in names
+        if part in row.parts
+    ]
     return not all(part.agrees for part in parts)
 
 
@@ -33,10 +40,16 @@ def settled_steps(echo: Recording, found: Recording, expected: Expectation) -> i
     assert tolerance.losses is not None and tolerance.weights is not None
     steps = min(len(echo.losses), len(found.losses))
     for step in range(1, steps + 1):
-        same = compare_losses(echo.losses[:step], found.losses[:step], tolerance.losses / MARGIN).agrees
+        same = compare_losses(
+            echo.losses[:step], found.losses[:step], tolerance.losses / MARGIN
+        ).agrees
         if same and step in found.weights:
             same = compare_steps(
-                {step: echo.weights[step]}, {step: found.weights[step]}, names, "weight", tolerance.weights / MARGIN
+                {step: echo.weights[step]},
+                {step: found.weights[step]},
+                names,
+                "weight",
+                tolerance.weights / MARGIN,
             ).agrees
         if not same:
             return step - 1
@@ -46,4 +59,7 @@ def settled_steps(echo: Recording, found: Recording, expected: Expectation) -> i
 def gradient_noise(echoes: Sequence[Arrays], gradients: Arrays) -> dict[str, float]:
     """How far the gradients are moved by echoes that begin off by float32's rounding: the largest error by name."""
     floor = SMALL * max((scale_of(array) for array in gradients.values()), default=0.0)
-    return {name: max((difference(echo[name], array, floor).error for echo in echoes), default=0.0) for name, array in gradients.items()}
+    return {
+        name: max((difference(echo[name], array, floor).error for echo in echoes), default=0.0)
+        for name, array in gradients.items()
+    }

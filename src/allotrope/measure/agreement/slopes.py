@@ -13,7 +13,10 @@ from allotrope.measure.agreement.arrays import Arrays
 from allotrope.progress import SECONDS_BETWEEN_LINES
 
 STEPS = (1e-5, 1e-6, 1e-7, 1e-8)
-"""How far to move, in units of a weight's root mean square. Far is disturbed by curvature and by kinks, as of ReLU; near by rounding."""
+"""How far to move, in units of a weight's root mean square.
+
+Far is disturbed by curvature and by kinks, as of ReLU; near by rounding.
+"""
 
 SURE = 1e-6
 """The part of itself by which a slope may be uncertain for that no shorter step is tried: a tenth of what may be compared."""
@@ -26,8 +29,8 @@ Function = Callable[[Mapping[str, np.ndarray]], float]
 class Slope:
     """The slope along `directions`, an array for each of the arrays that move together.
 
-    `uncertainty` is how far two estimates part, or the slopes forward and backward, as they do right on a kink; and no less than what
-    the rounding of the function hides.
+    `uncertainty` is how far two estimates part, or the slopes forward and backward, as they do
+    right on a kink; and no less than what the rounding of the function hides.
     """
 
     directions: Arrays
@@ -67,9 +70,7 @@ def directions_of(arrays: Arrays, groups: int, seed: int) -> list[dict[str, np.n
     return every
 
 
-def slope_along(
-    function: Function, arrays: Arrays, directions: Arrays, here: float
-) -> Slope:
+def slope_along(function: Function, arrays: Arrays, directions: Arrays, here: float) -> Slope:
     """Central differences over ever shorter steps, until they settle; the two neighbours that are surest give the value.
 
     `here` is the function's value at `arrays`.

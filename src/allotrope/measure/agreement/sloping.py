@@ -41,7 +41,9 @@ class Sloper:
         count = min(groups, len(places(task, part)))
         seconds = count * PASSES * self.seconds
         if self.trusted is not None and seconds > LONG:
-            self.say(f"{self.trusted}: {count} {part}; the reference would take about {seconds:.0f} s")
+            self.say(
+                f"{self.trusted}: {count} {part}; the reference would take about {seconds:.0f} s"
+            )
             try:
                 return self._by_framework(self.trusted, task, part, groups), self.trusted
             except WorkerError as error:
@@ -61,7 +63,12 @@ class Sloper:
         with WorkerProcess(self.threads, PATIENCE, WORKER) as worker:
             worker.ask("begin", framework=name, task=asdict(task))
             for number, directions in enumerate(every):
-                asked = {"part": part, "groups": groups, "number": number, "far": FAR * (number == 0)}
+                asked = {
+                    "part": part,
+                    "groups": groups,
+                    "number": number,
+                    "far": FAR * (number == 0),
+                }
                 answer = worker.ask("slope", **asked)
                 if "refused" in answer:
                     raise WorkerError(answer["refused"])

@@ -1,6 +1,7 @@
 """What every framework is given to do: one network in one precision, its inputs, its batches and how it is trained.
 
-All of it is a function of the task's plain fields, so that each process makes the same bytes for itself.
+All of it is a function of the task's plain fields, so that each process makes the same bytes for
+itself.
 """
 
 from __future__ import annotations
@@ -29,10 +30,11 @@ PRECISIONS = ("float64", "float32")
 class Task:
     """A network in a file, to be computed in `precision`: float64 widens every float32 in it.
 
-    `batch` is the first dimension of inputs where it is free, `lengths` are the other free ones by name. `outputs` are the shapes
-    of the float outputs, `scale` the root mean square of their values. `probes` are the inner values that are compared. `nudge` is the
-    part of itself by which each trainable weight begins off, up or down at random. `kinds` are of the inputs that are not just
-    numbers, as `measure.kinds` writes them.
+    `batch` is the first dimension of inputs where it is free, `lengths` are the other free ones by
+    name. `outputs` are the shapes of the float outputs, `scale` the root mean square of their
+    values. `probes` are the inner values that are compared. `nudge` is the part of itself by which
+    each trainable weight begins off, up or down at random. `kinds` are of the inputs that are not
+    just numbers, as `measure.kinds` writes them.
     """
 
     file: str
@@ -65,13 +67,22 @@ class Task:
 
     def inputs(self, step: int = 0) -> dict[str, np.ndarray]:
         """The network's inputs, other ones for each training step; the same numbers in every precision."""
-        made = random_inputs(self.declared.inputs, self.batch, self.lengths, (self.seed, step), self.kinds)
-        return {name: widened_array(array) for name, array in made.items()} if self.precision == "float64" else made
+        made = random_inputs(
+            self.declared.inputs, self.batch, self.lengths, (self.seed, step), self.kinds
+        )
+        return (
+            {name: widened_array(array) for name, array in made.items()}
+            if self.precision == "float64"
+            else made
+        )
 
     def output_gradients(self) -> dict[str, np.ndarray]:
         """What gradients are taken of: a random weighted sum of all float outputs."""
         random = np.random.default_rng((self.seed, 1))
-        return {name: random.standard_normal(shape).astype(np.float32).astype(self.dtype) for name, shape in self.outputs.items()}
+        return {
+            name: random.standard_normal(shape).astype(np.float32).astype(self.dtype)
+            for name, shape in self.outputs.items()
+        }
 
     @cached_property
     def classifies(self) -> bool:
@@ -84,19 +95,37 @@ class Task:
 
     @cached_property
     def trained(self) -> Network:
-        """The network as trainers take it. Raises: UnsupportedError where there is nothing to train or no loss to compute."""
+        """The network as trainers take it.
+
+        Raises: UnsupportedError where there is nothing to train or no loss to compute.
+        """
         if not self.network.inputs:
             raise UnsupportedError("it has no inputs")
         if not self.network.trainable or not self.outputs:
-            raise UnsupportedError("it has no trainable weights" if self.outputs else "none of its outputs is a float, so there is no loss")
+            raise UnsupportedError(
+                "it has no trainable weights"
+                if self.outputs
+                else "none of its outputs is a float, so there is no loss"
+            )
         if len(self.network.inputs) == len(self.network.outputs) == 1:
             return self.network
-        return packed(self.network, {name: array.shape for name, array in self.inputs().items()}, self.outputs, self.dtype)
+        return packed(
+            self.network,
+            {name: array.shape for name, array in self.inputs().items()},
+            self.outputs,
+            self.dtype,
+        )
 
     @cached_property
     def plan(self) -> TrainingPlan:
         """Momentum with weight decay; cross-entropy for a classifier of pictures, else the squared error of all outputs."""
-        recipe = Recipe(optimizer="momentum", learning_rate=self.learning_rate, weight_decay=5e-4, schedule="constant", seed=self.seed)
+        recipe = Recipe(
+            optimizer="momentum",
+            learning_rate=self.learning_rate,
+            weight_decay=5e-4,
+            schedule="constant",
+            seed=self.seed,
+        )
         classes = next(iter(self.outputs.values()))[-1] if self.classifies else 1
         plan = training_plan(self.trained, recipe, np.ones(classes))
         return plan if self.classifies else replace(plan, loss=squared_error(self.scale))
@@ -104,20 +133,33 @@ class Task:
     def batch_of(self, step: int) -> tuple[np.ndarray, np.ndarray]:
         """What a trainer's step is given: input and target of the training step, which counts from 1."""
         inputs, random = self.inputs(step), np.random.default_rng((self.seed, step, 2))
-        x = next(iter(inputs.values())) if self.trained is self.network else pack(inputs, self.dtype)
+        x = (
+            next(iter(inputs.values()))
+            if self.trained is self.network
+            else pack(inputs, self.dtype)
+        )
         if self.classifies:
             ((count, classes),) = self.outputs.values()
             return x, np.eye(classes, dtype=self.dtype)[random.integers(0, classes, count)]
-        targets = {name: random.standard_normal(shape) * self.scale for name, shape in self.outputs.items()}
+        targets = {
+            name: random.standard_normal(shape) * self.scale for name, shape in self.outputs.items()
+        }
         narrow = {name: np.asarray(target, np.float32) for name, target in targets.items()}
-        return x, next(iter(narrow.values())).astype(self.dtype) if self.trained is self.network else pack(narrow, self.dtype)
+        return x, next(iter(narrow.values())).astype(
+            self.dtype
+        ) if self.trained is self.network else pack(narrow, self.dtype)
 
 
 def nudged(network: Network, part: float, seed: int) -> Network:
     """The network with every element of its trainable weights moved by that part of itself."""
     random = np.random.default_rng((seed, 3))
     moved = {name: network.weights[name] for name in sorted(network.trainable)}
-    return network.with_weights({name: w + w * random.choice([-part, part], w.shape).astype(w.dtype) for name, w in moved.items()})
+    return network.with_weights(
+        {
+            name: w + w * random.choice([-part, part], w.shape).astype(w.dtype)
+            for name, w in moved.items()
+        }
+    )
 
 
 def squared_error(scale: float) -> Callable[[Any, Any, Any], Any]:

@@ -14,7 +14,10 @@ HIDDEN = -1e3
 
 
 def hidden_rows(network: Network, values: Mapping[str, np.ndarray]) -> dict[str, int]:
-    """By the name of each softmax or attention that has such rows: how many. `values` are by name."""
+    """By the name of each softmax or attention that has such rows: how many.
+
+    `values` are by name.
+    """
     counts = {}
     for node in network.graph.nodes:
         count = 0

@@ -65,7 +65,12 @@ class AgreementWorker:
     @refusing
     def gradients(self, output: str) -> dict[str, Any]:
         """Writes the gradients of the weighted sum of outputs by every trainable weight and float input."""
-        write_arrays(Path(output), self._framework.gradients(self._task.network, self._task.inputs(), self._task.output_gradients()))
+        write_arrays(
+            Path(output),
+            self._framework.gradients(
+                self._task.network, self._task.inputs(), self._task.output_gradients()
+            ),
+        )
         return {}
 
     @refusing
@@ -75,7 +80,11 @@ class AgreementWorker:
             self._trainer = self._framework.trainer(self._task.trained, self._task.plan, Settings())
         files, losses = StepFiles(Path(folder), tuple(kept)), []
         for step in range(first, last + 1):
-            losses.append(float(self._trainer.step(*self._task.batch_of(step), self._task.learning_rate, step)))
+            losses.append(
+                float(
+                    self._trainer.step(*self._task.batch_of(step), self._task.learning_rate, step)
+                )
+            )
             if step in kept:
                 write_arrays(files.path(step), self._trainer.weights())
         return {"losses": losses}
