@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import asdict, replace
+from pathlib import Path
 
 import numpy as np
 
 from allotrope.measure.agreement.arrays import StepFiles, read_arrays
-from allotrope.measure.agreement.fitting import fitted
 from allotrope.measure.agreement.judge import Tolerance
 from allotrope.measure.agreement.options import Options
-from allotrope.measure.agreement.prepare import prepare
-from allotrope.measure.agreement.proving import with_slopes
+from allotrope.measure.agreement.proving import preparation, with_slopes
 from allotrope.measure.agreement.recording import Recording
 from allotrope.measure.agreement.task import Task
 from allotrope.measure.agreement.worker import AgreementWorker
@@ -101,10 +100,10 @@ def quiet(line):
 
 
 def expectations(made, folder, tolerances=TOLERANCES):
-    """What the reference expects, slopes included."""
-    fit = fitted(task_of(made, folder, "float32"), {}, (), quiet)
-    prepared = prepare(fit, tolerances, True, quiet)
-    return with_slopes([], prepared, fit.hidden, OPTIONS, quiet)[0]
+    """What the reference expects, slopes and a batch of 1 included."""
+    file = task_of(made, folder).file
+    prepared, hidden = preparation(Path(file), tolerances, OPTIONS, quiet)
+    return with_slopes([], prepared, hidden, OPTIONS, quiet)[0]
 
 
 def answers(framework, task, folder, shift=0):

@@ -293,6 +293,37 @@ def test_float32_agrees_and_its_dtypes_are_judged(true, expected, folder):
     assert TOLERANCES["float32"].losses is None
 
 
+# --- a batch of 1
+
+
+@pytest.fixture(scope="module")
+def with_single(true, expected, folder):
+    """The true answers, with those of a batch of 1."""
+    return replace(true, single=answers("pytorch", expected["float64"].single.task, folder / "single"))
+
+
+def test_a_batch_of_1_is_judged_by_outputs_gradients_and_slopes(with_single, expected):
+    first, second = judge([with_single, replace(with_single, framework="other")], expected)
+    assert first.agrees and second.agrees
+    assert {"outputs, batch 1", "slopes, batch 1"} <= set(first.parts)
+    assert second.parts["gradients, batch 1"].compared
+
+
+def test_what_is_wrong_with_a_batch_of_1_alone_is_caught(with_single, expected):
+    """As PyTorch's gradient of BatchNorm behind a transposed gradient was."""
+    wrong = replace(with_single, framework="planted", single=copied(with_single.single))
+    wrong.single.gradients["bn.bias"] *= 2
+    (alone,) = judge([wrong], expected)
+    assert alone.parts["slopes, batch 1"].departures[0].culprit == "gradient of 'bn.bias'"
+    right, judged = judge([with_single, wrong], expected)
+    assert right.agrees
+    assert judged.parts["gradients, batch 1"].departures[0].culprit == "gradient of 'bn.bias'"
+    assert judged.parts["gradients"].agrees
+    wrong.single.outputs["tanh"] = wrong.single.outputs["tanh"] + 1e-8
+    (alone,) = judge([wrong], expected)
+    assert alone.parts["outputs, batch 1"].departures[0].culprit == "node 'tanh' (Tanh)"
+
+
 # --- the measure of an error
 
 

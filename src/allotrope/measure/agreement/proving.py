@@ -52,7 +52,7 @@ def prove(
     `check` does.
     """
     began = time.perf_counter()
-    prepared, hidden = _prepared(file, tolerances, options, say)
+    prepared, hidden = preparation(file, tolerances, options, say)
     reasons = {name: reason for name in names if (reason := missing(name)) is not None}
     there = [name for name in names if name not in reasons]
     recordings = _recordings(there, prepared.expected, options, file.parent, say)
@@ -91,7 +91,7 @@ def _asked(options: Options, expected: Mapping[str, Expectation]) -> dict[str, A
     return {**left, "lengths": dict(task.lengths), "values": dict(task.kinds)}
 
 
-def _prepared(
+def preparation(
     file: Path,
     tolerances: Mapping[str, Tolerance],
     options: Options,

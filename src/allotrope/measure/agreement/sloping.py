@@ -7,7 +7,8 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 
-from allotrope.measure.agreement.objectives import places, reference_objective
+from allotrope.measure.agreement.arrays import Arrays
+from allotrope.measure.agreement.objectives import Objective, places, reference_objective
 from allotrope.measure.agreement.recording import WORKER
 from allotrope.measure.agreement.slopes import Slope, directions_of, moved, slopes_of
 from allotrope.measure.agreement.task import Task
@@ -35,6 +36,7 @@ class Sloper:
     seconds: float
     threads: int
     say: Callable[[str], None]
+    reference: Callable[[Task, str], Objective] = reference_objective
 
     def slopes(self, task: Task, part: str, groups: int) -> tuple[tuple[Slope, ...], str]:
         """The slopes of `part`, an item of `objectives.PARTS`, and who took them."""
@@ -50,10 +52,10 @@ class Sloper:
                 self.say(f"{self.trusted} takes no {part}: {error}")
         about = f", about {seconds:.0f} s" if seconds > 1 else ""
         self.say(f"reference: {count} {part}{about}")
-        objective, arrays = reference_objective(task, part), places(task, part)
-        return slopes_of(objective, arrays, groups, task.seed, self._reference), "reference"
+        objective, arrays = self.reference(task, part), places(task, part)
+        return slopes_of(objective, arrays, groups, task.seed, self._tell), "reference"
 
-    def _reference(self, line: str) -> None:
+    def _tell(self, line: str) -> None:
         self.say(f"reference: {line}")
 
     def _by_framework(self, name: str, task: Task, part: str, groups: int) -> tuple[Slope, ...]:
@@ -73,17 +75,17 @@ class Sloper:
                 if "refused" in answer:
                     raise WorkerError(answer["refused"])
                 if number == 0:
-                    _check_equal(task, part, directions, answer["far"])
+                    self._check_equal(task, part, directions, answer["far"])
                 found.append(Slope(directions, answer["value"], answer["uncertainty"]))
                 if time.monotonic() - said > SECONDS_BETWEEN_LINES:
                     said = time.monotonic()
                     self.say(f"{name}: slope {number + 1} of {len(every)}")
         return tuple(found)
 
-
-def _check_equal(task: Task, part: str, directions: dict, far: float) -> None:
-    """Raises: WorkerError where the reference has another value at the far place."""
-    expected = moved(reference_objective(task, part), places(task, part), directions, FAR)
-    alike = math.isclose(far, expected, rel_tol=SAME) or (math.isnan(far) and math.isnan(expected))
-    if not alike:
-        raise WorkerError(f"away from the weights it has {far:.9g}, the reference {expected:.9g}")
+    def _check_equal(self, task: Task, part: str, directions: Arrays, far: float) -> None:
+        """Raises: WorkerError where the reference has another value at the far place."""
+        expected = moved(self.reference(task, part), places(task, part), directions, FAR)
+        both_undefined = math.isnan(far) and math.isnan(expected)
+        if not math.isclose(far, expected, rel_tol=SAME) and not both_undefined:
+            where = f"away from the weights it has {far:.9g}"
+            raise WorkerError(f"{where}, the reference {expected:.9g}")

@@ -1,0 +1,105 @@
+"""Who takes finite differences, and that a framework is trusted with them only where it is the reference's equal."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from agreeing import answers, copied, expectations, network, quiet
+from allotrope.frameworks import framework as find
+from allotrope.frameworks import missing
+from allotrope.measure.agreement.judge import judge, trusted_framework
+from allotrope.measure.agreement.objectives import (
+    PARTS,
+    framework_objective,
+    opened,
+    places,
+    reference_objective,
+)
+from allotrope.measure.agreement.slopes import slope_along
+from allotrope.measure.agreement.sloping import Sloper
+
+pytestmark = pytest.mark.skipif(missing("pytorch") is not None, reason="differences are PyTorch's")
+
+
+@pytest.fixture(scope="module")
+def expected(tmp_path_factory):
+    return expectations(network(), tmp_path_factory.mktemp("expected"))
+
+
+@pytest.fixture(scope="module")
+def task(expected):
+    return expected["float64"].task
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_a_framework_computes_the_same_function(part, task):
+    mine, theirs = framework_objective(task, part, find("pytorch")), reference_objective(task, part)
+    arrays = places(task, part)
+    for factor in (1.0, 1.01):
+        moved = {name: array * factor for name, array in arrays.items()}
+        assert mine(moved) == pytest.approx(theirs(moved), rel=1e-11)
+
+
+def test_weights_are_inputs_of_an_opened_network(task):
+    made = opened(task.network)
+    assert not made.trainable
+    weights = {name: task.network.weights[name] for name in task.network.trainable}
+    found, right = made.run({**task.inputs(), **weights}), task.network.run(task.inputs())
+    assert all(np.array_equal(found[name], array) for name, array in right.items())
+
+
+def test_a_framework_is_trusted_if_its_outputs_and_first_step_are_the_references(
+    task, expected, tmp_path
+):
+    true = answers("pytorch", task, tmp_path / "true")
+    assert trusted_framework(judge([true], expected)) == "pytorch"
+    wrong = copied(true)
+    wrong.outputs["tanh"] += 1e-8
+    assert trusted_framework(judge([wrong], expected)) is None
+    late = copied(true)
+    late.losses[0] *= 1 + 1e-8
+    assert trusted_framework(judge([late], expected)) is None
+    assert trusted_framework(judge([replace(true, failure="it died")], expected)) is None
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_slopes_by_a_framework_are_those_by_the_reference(part, task):
+    slow = Sloper("pytorch", 1e6, 1, quiet)
+    found, who = slow.slopes(task, part, 3)
+    right, reference = Sloper(None, 1e6, 1, quiet).slopes(task, part, 3)
+    assert (who, reference) == ("pytorch", "reference")
+    for mine, theirs in zip(found, right, strict=True):
+        assert mine.value == pytest.approx(theirs.value, rel=1e-6, abs=1e-9)
+
+
+def test_a_framework_that_is_another_function_elsewhere_takes_no_slopes(task):
+    """The reference's own value far from the weights is asked for; here it is that of other inputs."""
+    lines, other = [], replace(task, seed=task.seed + 1)
+    sloper = Sloper(
+        "pytorch", 1e6, 1, lines.append, lambda _, part: reference_objective(other, part)
+    )
+    assert sloper.slopes(task, "slopes", 2)[1] == "reference"
+    assert any("away from the weights it has" in line for line in lines)
+
+
+def test_what_takes_numpy_no_time_is_left_to_it(task):
+    assert Sloper("pytorch", 1e-3, 1, quiet).slopes(task, "slopes", 3)[1] == "reference"
+
+
+def test_a_smooth_slope_takes_two_lengths_of_step_and_a_kink_takes_all():
+    def counted(function):
+        calls = []
+
+        def count(moved):
+            calls.append(1)
+            return function(moved["a"])
+
+        arrays, ways = {"a": np.array([0.5])}, {"a": np.array([1.0])}
+        slope_along(count, arrays, ways, function(arrays["a"]))
+        return len(calls)
+
+    assert counted(lambda a: float(np.tanh(a).sum())) == 4
+    assert counted(lambda a: float(np.abs(a - 0.5).sum())) == 8
