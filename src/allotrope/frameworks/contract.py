@@ -84,6 +84,9 @@ class Framework(abc.ABC):
     engine: str | None = None
     """The framework that computes for this one, as this one calls it."""
 
+    def compile_soon(self) -> None:  # noqa: B027 - most frameworks compile nothing for these
+        """From now on runs and gradients are compiled in little time, not to the fastest code."""
+
     @abc.abstractmethod
     def run(self, network: Network, inputs: Mapping[str, np.ndarray], training: bool = False) -> dict[str, np.ndarray]:
         """The network's outputs by name. Raises: UnsupportedError, UsageError for inputs that do not fit."""

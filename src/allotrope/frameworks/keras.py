@@ -33,6 +33,10 @@ class Keras(Framework):
         """The framework that is the engine."""
         return framework(ENGINES[self.engine])
 
+    def compile_soon(self) -> None:
+        """As the engine does."""
+        self.below.compile_soon()
+
     def run(self, network: Network, inputs: Mapping[str, np.ndarray], training: bool = False) -> dict[str, np.ndarray]:
         """The network's outputs by name, computed by the engine."""
         return self.below.run(network, inputs, training)

@@ -51,6 +51,7 @@ class AgreementWorker:
         if self._task.precision == "float64":
             os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {SOON_COMPILED}".strip()
         self._framework = find(framework)
+        self._framework.compile_soon()
         self._trainer, self._sloped = None, ("", 0)
         found, engine = version(FRAMEWORKS[framework]), self._framework.engine
         return {"version": found if engine is None else f"{found} on {engine}"}
