@@ -1,4 +1,4 @@
-"""What float32 is allowed: kernels that add in a row agree, and no wrong answer hides behind that."""
+"""What float32 is allowed: kernels that add in a row agree, and wrong answers do not hide."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ LANES = 8
 
 
 class InARow(ReferencePrimitives):
-    """NumPy's primitives, which really add one float32 number after the other in each lane, as the plainest of kernels do."""
+    """NumPy's primitives, which really add one number after the other in each of some lanes."""
 
     def sum(self, x, axes=None, keepdims=False):
         axes = tuple(range(x.ndim)) if axes is None else tuple(axis % x.ndim for axis in axes)
@@ -244,7 +244,7 @@ def test_a_wrong_answer_in_float32_is_caught(name, tmp_path):
 
 
 def test_what_float32_cannot_tell_float64_does(tmp_path):
-    """Of 131,072 numbers the variance of a sample is 1 / 131,071 more: less than float32's sums may be off."""
+    """Of 131,072 numbers the variance of a sample is 1 / 131,071 more, less than sums round."""
     network = batch_norm(128)
     expected = expectation(network, tmp_path)
     assert judged(expected["float32"], expected["float32"].task.network, Unbiased(), True).agrees
@@ -279,7 +279,7 @@ def test_every_dtype_stays_what_it_is(dtype):
 
 
 def test_a_choice_that_disturbed_sums_would_turn_is_judged_by_numpy(tmp_path):
-    """Where a sum is compared with what it is exactly, disturbed sums give another answer, and say nothing."""
+    """Where a sum is compared with what it is exactly, disturbed sums would say nothing."""
     b = Builder()
     x = b.input("x", "float32", ("n", 64))
     halves = b.add("Mul", [b.add("Sign", [x]), b.constant(np.float32(0.5))])

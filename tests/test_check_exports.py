@@ -1,4 +1,4 @@
-"""`check` of what people export: attention under masks, a past, windows, recurrent layers; nothing right departs."""
+"""`check` of what people export: masks, a past, windows, recurrent layers; all agree."""
 
 from __future__ import annotations
 

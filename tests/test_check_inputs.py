@@ -1,4 +1,4 @@
-"""Random inputs that make sense: what an input is for is recognized by its use, dtype and name, and masks leave something to see."""
+"""What an input is for is recognized by its use, dtype and name; masks leave something to see."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who takes finite differences, and that a framework is trusted with them only where it is the reference's equal."""
+"""Who takes finite differences: a framework is trusted only if it computes the reference's."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def test_slopes_by_a_framework_are_those_by_the_reference(part, task):
 
 
 def test_a_framework_that_is_another_function_elsewhere_takes_no_slopes(task):
-    """The reference's own value far from the weights is asked for; here it is that of other inputs."""
+    """The reference's value far from the weights is compared; here it is of other inputs."""
     lines, other = [], replace(task, seed=task.seed + 1)
     sloper = Sloper(
         "pytorch", 1e6, 1, lines.append, lambda _, part: reference_objective(other, part)

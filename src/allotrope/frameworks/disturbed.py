@@ -1,4 +1,4 @@
-"""How far rounding may take the sums of a kernel: NumPy's primitives, with every sum disturbed as if its terms were added in a row.
+"""How far rounding may take the sums of a kernel: NumPy's primitives, with disturbed sums.
 
 NumPy adds in pairs, so its own error says nothing of a kernel that adds one number after the other.
 Of n terms t so added, with s their sum, the error is about ε √n √(s² + Σt²), ε being the dtype's
@@ -23,7 +23,7 @@ FLOATS = "fV"
 
 
 class DisturbedPrimitives(ReferencePrimitives):
-    """Primitives over NumPy arrays whose sums are off, up or down at random, by what adding in a row may do."""
+    """Primitives over NumPy arrays whose sums are off, at random, by what adding in a row does."""
 
     def __init__(self, seed: int) -> None:
         """`seed` decides which are off to which side."""
@@ -148,13 +148,13 @@ class DisturbedPrimitives(ReferencePrimitives):
         """Mean and variance, disturbed."""
         mean = self.mean(x, axes, keepdims)
         exact = x.astype(np.float64).var(axes, keepdims=keepdims)
-        # The squares that are added all have one sign, so that their sum drifts: Σt² is at most s².
+        # The squares that are added have one sign, so their sum drifts: Σt² is at most s².
         variance = self._off(exact.astype(x.dtype), _count(x, axes), np.zeros(exact.shape))
         return mean, np.maximum(variance, 0).astype(x.dtype)
 
 
 def _whole(x: Array) -> bool:
-    """Whether all are whole numbers, which are added exactly in any order: the elements that a mask shows are counted so."""
+    """Whether all are whole numbers, which are exact in any order: masks are counted so."""
     return bool((np.rint(x) == x).all())
 
 

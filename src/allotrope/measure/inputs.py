@@ -45,7 +45,7 @@ def random_inputs(
 def sensible_inputs(
     network: Network, batch: int, lengths: Mapping[str, int], seed: int | Sequence[int] = 0
 ) -> dict[str, np.ndarray]:
-    """`random_inputs` of the kinds that the network's inputs are taken for: masks, lengths, indices."""
+    """`random_inputs` of the kinds that inputs are taken for: masks, lengths, indices."""
     named = named_lengths(network.inputs, batch, lengths)
     kinds = {name: role.kind for name, role in roles(network, named).items()}
     return random_inputs(network.inputs, batch, named, seed, kinds)
@@ -139,7 +139,7 @@ def _shape(value: Value, batch: int, lengths: Mapping[str, int]) -> tuple[int, .
 
 
 def _first_length(length: Dimension, batch: int, lengths: Mapping[str, int]) -> int:
-    """The length of a first axis: the batch, unless its name has another, as where a sequence comes first."""
+    """The length of a first axis: the batch, unless its name has another length."""
     if isinstance(length, int):
         return length
     return batch if length is None else lengths.get(length, batch)

@@ -83,7 +83,7 @@ def words_of(name: str) -> frozenset[str]:
 
 
 def _index(value: Value, taken: list[Use], words: frozenset[str], uses: Uses) -> Role | None:
-    """An index of something that has so many elements: no larger than the least of what it is used for."""
+    """An index: no larger than what it is used for allows, and that may be several things."""
     bounds = []
     for use in taken:
         length = _indexed_length(use, uses)
@@ -101,7 +101,7 @@ def _index(value: Value, taken: list[Use], words: frozenset[str], uses: Uses) ->
 
 
 def _indexed_length(use: Use, uses: Uses) -> int | None:
-    """How many elements an index chooses from; None where this is no index, or that is not known."""
+    """How many elements an index chooses from; None if this is no index, or not known."""
     node = use.node
     if use.operator == "OneHot" and use.position == 0:
         depth = uses.number(node.inputs[1])

@@ -1,4 +1,4 @@
-"""Where the inputs of a network go: the nodes that take them, through all that only passes values on."""
+"""Where the inputs of a network go: the nodes that take them, behind all that passes values on."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ class Uses:
         return known | {value.name: value for value in self.network.inputs}
 
     def shape(self, name: str) -> tuple[int | None, ...]:
-        """The lengths of a value's axes, None for one that is not known; empty where the rank is not."""
+        """The lengths of a value's axes, None for an unknown one; empty for an unknown rank."""
         if name in self.constants:
             return self.constants[name].shape
         value = self._values.get(name)
@@ -128,7 +128,7 @@ class Uses:
 
 
 def _passes(operator: str, position: int) -> bool:
-    """Whether an operator gives on what it takes there, in another form or with others beside it."""
+    """Whether an operator passes on what it takes there, in another form or beside others."""
     if operator in PASSING or operator in ("Gather", "GatherND", "Pad"):
         return position == 0
     return operator == "Concat" or (operator == "Where" and position > 0)

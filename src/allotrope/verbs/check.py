@@ -142,7 +142,7 @@ def _float32(tolerance: float) -> Tolerance:
 
 
 def _lengths(inputs: Sequence[Value], batch: int) -> dict[str, int]:
-    """The usual length of every free dimension; a name such as `past + sequence` is that of both together."""
+    """The usual length of every free dimension; a name such as `past + sequence` is a sum."""
     from allotrope.measure.inputs import named_lengths
 
     lengths = named_lengths(inputs, batch, {})
@@ -159,7 +159,7 @@ def _lengths(inputs: Sequence[Value], batch: int) -> dict[str, int]:
 
 
 def _kinds(texts: Sequence[str]) -> dict[str, str]:
-    """Kinds of inputs by name, of texts such as `ids=0..99`. Raises: UsageError for one without a name."""
+    """Kinds by input, of texts such as `ids=0..99`. Raises: UsageError for one without a name."""
     kinds = {}
     for text in texts:
         name, equals, kind = text.rpartition("=")

@@ -1,4 +1,4 @@
-"""The same task once more from weights that begin a little off: what rounding alone does to a training and to gradients."""
+"""The same task from weights a little off: what rounding does to a training and gradients."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def settled(
     scratch: Path,
     say: Callable[[str], None],
 ) -> dict[str, tuple[int, str]]:
-    """For each precision in which a training departs, perhaps by rounding alone: how many steps can be compared, and why."""
+    """By precision in which a training departs: how many steps can be compared, and why."""
     certain = {}
     for precision, expectation in expected.items():
         leader = leader_of(judged, precision)
@@ -34,7 +34,8 @@ def settled(
         name, task = leader.recording.framework, replace(expectation.task, nudge=NUDGE)
         tell = teller(name, task, say)
         tell(
-            f"once more from weights moved by {NUDGE:.0e} of themselves, to see what rounding alone does"
+            f"once more from weights moved by {NUDGE:.0e} of themselves, "
+            "to see what rounding alone does"
         )
         folder, kept = scratch / precision / f"{name}-echo", options.kept(task)
         echo = record(
@@ -61,7 +62,7 @@ def with_gradient_noise(
     scratch: Path,
     say: Callable[[str], None],
 ) -> Mapping[str, Expectation]:
-    """The expectations, and where gradients depart in float32: with what its rounding alone does, which may lead over a kink."""
+    """The expectations; if float32 gradients depart, with what rounding may do at a kink."""
     source, parts = source_of(judged), ("gradients", SINGLE["gradients"])
     if source is None or source.recording.gradients is None:
         return expected

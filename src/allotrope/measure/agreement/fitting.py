@@ -1,4 +1,4 @@
-"""Lengths and kinds of values that a network can take, found by trying, and said: what is random must still make sense."""
+"""Lengths and kinds of values that a network can take, found by trying, and said."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ MASKS = ("mask", "padding", "1", "0")
 
 @dataclass(frozen=True)
 class Fitted:
-    """A task that runs, all that its nodes compute, and the rows of attention that even so see nothing."""
+    """A task that runs, what its nodes compute, and the rows of attention that see nothing."""
 
     task: Task
     values: Mapping[str, np.ndarray]
@@ -65,7 +65,7 @@ def fitted(
 
 
 def alone(fit: Fitted) -> Fitted | None:
-    """The same with a batch of 1; None where the batch is not free, is 1, or the network takes no 1."""
+    """The same with a batch of 1; None if the batch is not free, is 1, or does not fit."""
     task = fit.task
     names = batch_names(task.declared.inputs)
     if task.batch == 1 or not names:
@@ -131,13 +131,14 @@ def _misfit(task: Task, reason: Exception) -> AllotropeError:
     text = ", ".join(f"{name} {shape}" for name, shape in shapes.items())
     return UsageError(
         f"the reference cannot compute the network with inputs of the shapes {text}: {reason} "
-        "Where lengths are free, say which it takes with --dimensions (such as height=64) and --batch; "
+        "Where lengths are free, say which it takes with --dimensions (such as height=64) "
+        "and --batch; "
         "what values inputs get, with --values (such as ids=0..99)."
     )
 
 
 def _improved(best: Fitted, recognized: Mapping[str, Role], asked: Mapping[str, str]) -> Fitted:
-    """Other kinds for the inputs that are not asked for, one after the other, for as long as something is hidden or not finite."""
+    """Other kinds for one input after the other, while something is hidden or not finite."""
     for value in best.task.declared.inputs:
         for kind in _others(value.dtype, recognized.get(value.name)):
             if not any(_faults(best)) or value.name in asked:

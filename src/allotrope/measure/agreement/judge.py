@@ -133,7 +133,7 @@ def source_of(rows: Sequence[Row]) -> Row | None:
 
 
 def trusted_framework(rows: Sequence[Row]) -> str | None:
-    """The first framework whose float64 outputs, and first step where there is one, are the reference's."""
+    """The first framework whose float64 outputs and first step are the reference's."""
     for row in rows:
         exact = row.recording.precision == "float64" and not row.recording.failure
         needed = {"outputs", "training outputs"} <= row.parts.keys()
@@ -238,7 +238,7 @@ def _add_gradients(
     expected: Expectation,
     part: str = "gradients",
 ) -> None:
-    """Gradients against those of `source`, which are rounded to the dtypes of what they are gradients of."""
+    """Gradients against those of `source`, rounded to the dtypes of weights and inputs."""
     found, network = mine.gradients, expected.task.network
     if found is None or source.gradients is None:
         return

@@ -1,4 +1,4 @@
-"""The functions of weights and inputs whose slopes are taken, and what computes them: the reference, or a framework."""
+"""The functions whose slopes are taken, computed by the reference or by a framework."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ PARTS = ("slopes", "training slopes")
 
 
 def places(task: Task, part: str) -> dict[str, np.ndarray]:
-    """The arrays by which slopes are taken: trainable weights, and for outputs the float inputs too."""
+    """The arrays by which slopes are taken: trainable weights, for outputs float inputs too."""
     network = task.network if part == "slopes" else task.trained
     arrays = {n: array for n, array in network.weights.items() if n in network.trainable}
     if part == "slopes":
@@ -85,7 +85,7 @@ def _framework_loss(task: Task, framework: Framework) -> Objective:
 
 
 def opened(network: Network) -> Network:
-    """The network with its trainable weights as inputs, so that other weights need no other program."""
+    """The network with its trainable weights as inputs: other weights need no other program."""
     weights = {name: network.weights[name] for name in sorted(network.trainable)}
     inputs = tuple(Value(name, array.dtype, array.shape) for name, array in weights.items())
     graph = replace(network.graph, inputs=(*network.graph.inputs, *inputs))

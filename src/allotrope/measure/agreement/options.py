@@ -10,10 +10,10 @@ from allotrope.measure.agreement.task import Task
 from allotrope.measure.machine import cores
 
 MOST = 4
-"""Processes that run side by side at the most: each has a framework, the network and all that its nodes compute in memory."""
+"""Processes side by side at the most: each has a framework and all values in memory."""
 
 ROOM = 256 * 2**20
-"""Bytes on disk that the weights of one framework's training may take; beyond that they are kept after fewer steps."""
+"""Bytes on disk for the weights of one framework's training; beyond, fewer steps are kept."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Options:
 
     @property
     def beside(self) -> int:
-        """How many processes run side by side: each has its threads, and imports and compiles on one."""
+        """How many processes run side by side: each has its threads."""
         return max(1, min(MOST, cores() // (self.threads or 1)))
 
     @property

@@ -45,7 +45,7 @@ def prepare(
     training: bool,
     say: Callable[[str], None],
 ) -> Prepared:
-    """The expectations of the precisions that `tolerances` names, without slopes, for a task in float32.
+    """The expectations of the precisions of `tolerances`, without slopes, for a task in float32.
 
     Raises: UnsupportedError for operators without a meaning.
     """
@@ -65,7 +65,7 @@ def prepare(
     expected = {}
     for precision, tolerance in tolerances.items():
         own = replace(task, precision=precision)
-        # In float64 rounding is far below what is allowed, but for rows that only huge numbers tell apart.
+        # In float64 rounding is far below what is allowed, but for rows of huge numbers.
         rounds = precision == "float32" or bool(fitted.hidden)
         expected[precision] = (
             _rounding(own, tolerance, exact) if rounds else _exact(own, tolerance, exact)
@@ -75,7 +75,7 @@ def prepare(
 
 @dataclass(frozen=True)
 class Exact:
-    """What float64 says: outputs of all nodes in evaluation and in training, and the first training step."""
+    """What float64 says: outputs of all nodes, in training too, and the first training step."""
 
     outputs: Arrays
     training_outputs: Arrays
@@ -83,7 +83,7 @@ class Exact:
 
 
 def whole(fitted: Fitted) -> Task:
-    """The task with what only a run tells: the values that can be compared, the shapes of float outputs and their size."""
+    """The task with what a run tells: values to compare, shapes of float outputs, their size."""
     task, computed = fitted.task, fitted.values
     outputs = {v.name: computed[v.name] for v in task.network.outputs if v.name in computed}
     floats = {name: array for name, array in outputs.items() if array.dtype.kind == "f"}
@@ -124,7 +124,7 @@ def _rounding(task: Task, tolerance: Tolerance, exact: Exact) -> Expectation:
 
 
 def _noise(task: Task, training: bool, exact: Exact) -> dict[str, tuple[np.ndarray, float]]:
-    """For each value what is expected, and how far rounding may take it: by the disturbed sums, else by NumPy's own.
+    """For each value what is expected, and how far rounding may take it, by disturbed sums.
 
     Sums that are disturbed may lead elsewhere, as where a sum is compared with a number; NumPy's
     own then tell what is sure.
@@ -159,7 +159,7 @@ def _as_it_is(
     training: bool,
     say: Callable[[str], None],
 ) -> Prepared:
-    """A network that depends on how float32 rounds: it is compared in its own precision only, without slopes."""
+    """A network that depends on how float32 rounds: compared in that alone, without slopes."""
     note = f"float64 is left out: {', '.join(rounding)} depend on how float32 rounds"
     if "float32" not in tolerances:
         raise UnsupportedError(f"{note}. Check it with --precision float32.")

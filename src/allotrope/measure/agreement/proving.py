@@ -29,10 +29,10 @@ from allotrope.measure.agreement.task import Task
 from allotrope.measure.machine import machine
 
 LARGE = 256 * 2**20
-"""Bytes of weights beyond which processes run one after the other: several would not fit into memory."""
+"""Bytes of weights beyond which processes run one after the other, for the sake of memory."""
 
 COMPILING = ("jax",)
-"""Frameworks that compile a whole network before they run it, for longer than others need for all."""
+"""Frameworks that compile a whole network, which takes longer than all that others do."""
 
 
 def prove(
@@ -97,7 +97,7 @@ def preparation(
     options: Options,
     say: Callable[[str], None],
 ) -> tuple[Prepared, Mapping[str, int]]:
-    """What the reference expects, of a batch of 1 as well, and the rows of attention that see nothing."""
+    """What the reference expects, of a batch of 1 too, and the rows that see nothing."""
     how = (options.batch, options.lengths, options.seed, options.learning_rate)
     fit = fitted(Task(str(file), "float32", *how), options.values, options.free, say)
     prepared = prepare(fit, tolerances, options.steps > 0, say)
@@ -120,7 +120,7 @@ def _recordings(
     scratch: Path,
     say: Callable[[str], None],
 ) -> list[Recording]:
-    """What every framework answers in every precision, some side by side; those that compile longest begin."""
+    """What every framework answers, some side by side; those that compile longest begin."""
     every = [(name, expectation) for expectation in expected.values() for name in names]
     order = sorted(every, key=lambda pair: pair[0] not in COMPILING)
     with ThreadPoolExecutor(_beside(expected, options)) as pool:
@@ -132,7 +132,7 @@ def _recordings(
 
 
 def _beside(expected: Mapping[str, Expectation], options: Options) -> int:
-    """How many processes at once: one for large networks, of which all would not fit into memory."""
+    """How many processes at once: one for large networks, for the sake of memory."""
     one = next(iter(expected.values()))
     size = sum(array.nbytes for array in one.task.network.weights.values())
     return options.beside if size <= LARGE else 1
@@ -160,7 +160,7 @@ def with_slopes(
     options: Options,
     say: Callable[[str], None],
 ) -> tuple[dict[str, Expectation], list[str]]:
-    """The expectations with finite differences, and notes on who took them; none where rounding hides them."""
+    """The expectations with finite differences, if none are hidden, and who took them."""
     expected, wide = dict(prepared.expected), prepared.wide
     if wide is None or hidden or not wide.outputs:
         return expected, []

@@ -19,7 +19,7 @@ Far is disturbed by curvature and by kinks, as of ReLU; near by rounding.
 """
 
 SURE = 1e-6
-"""The part of itself by which a slope may be uncertain for that no shorter step is tried: a tenth of what may be compared."""
+"""A slope that is as sure as this part of itself needs no shorter step."""
 
 Function = Callable[[Mapping[str, np.ndarray]], float]
 """Of some of the arrays by name; the others stay where they are."""
@@ -71,7 +71,7 @@ def directions_of(arrays: Arrays, groups: int, seed: int) -> list[dict[str, np.n
 
 
 def slope_along(function: Function, arrays: Arrays, directions: Arrays, here: float) -> Slope:
-    """Central differences over ever shorter steps, until they settle; the two neighbours that are surest give the value.
+    """Central differences over ever shorter steps, until they settle; the surest two count.
 
     `here` is the function's value at `arrays`.
     """
@@ -95,7 +95,7 @@ def moved(function: Function, arrays: Arrays, directions: Arrays, distance: floa
 
 
 def _pair(far: tuple[float, float], near: tuple[float, float]) -> tuple[float, float]:
-    """The mean of two estimates, and how unsure it is: how far they part, or how the function bends."""
+    """The mean of two estimates, and how unsure it is: how far they part, how it bends."""
     unsure = max(abs(far[0] - near[0]), near[1])
     return (far[0] + near[0]) / 2, unsure if math.isfinite(unsure) else math.inf
 

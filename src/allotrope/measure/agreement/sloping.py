@@ -1,4 +1,4 @@
-"""Who takes the finite differences: the reference, or where that takes long, a framework whose outputs are the reference's."""
+"""Who takes finite differences: the reference, or a framework that computes the same sooner."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ PASSES = 5
 """How often a network is run for a slope that settles at once."""
 
 FAR = 1e-2
-"""How far from its weights a network is run, by the reference too, before a framework is trusted with differences."""
+"""How far from its weights a network is run, by the reference too, before one is trusted."""
 
 SAME = 1e-8
 """How well the two must agree there."""
@@ -30,7 +30,7 @@ SAME = 1e-8
 
 @dataclass(frozen=True)
 class Sloper:
-    """What slopes are taken with: `trusted` is a framework that computes as the reference does, `seconds` one pass of this."""
+    """Takes slopes: `trusted` computes as the reference does, `seconds` is one pass of this."""
 
     trusted: str | None
     seconds: float
@@ -59,7 +59,7 @@ class Sloper:
         self.say(f"reference: {line}")
 
     def _by_framework(self, name: str, task: Task, part: str, groups: int) -> tuple[Slope, ...]:
-        """Raises: WorkerError where the framework fails, or is not the reference's equal at another place."""
+        """Raises: WorkerError if the framework fails, or differs from the reference elsewhere."""
         every = directions_of(places(task, part), groups, task.seed)
         found, said = [], time.monotonic()
         with WorkerProcess(self.threads, PATIENCE, WORKER) as worker:

@@ -1,4 +1,4 @@
-"""Rows of an attention in which masks hide every element: what is left there is the rounding of huge numbers, or NaN."""
+"""Rows of an attention in which masks hide every element: rounding is left there, or NaN."""
 
 from __future__ import annotations
 

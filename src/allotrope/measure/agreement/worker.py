@@ -22,7 +22,7 @@ from allotrope.measure.machine import version
 from allotrope.measure.worker import serve
 
 SOON_COMPILED = "--xla_backend_optimization_level=1"
-"""What XLA is told where float64 shows what a network means: code that is run a few times need not be the fastest."""
+"""What XLA is told in float64, which shows meanings: its code need not be the fastest."""
 
 
 def refusing(method: Callable[..., dict[str, Any]]) -> Callable[..., dict[str, Any]]:
@@ -92,7 +92,7 @@ class AgreementWorker:
 
     @refusing
     def slope(self, part: str, groups: int, number: int, far: float) -> dict[str, Any]:
-        """One slope of `part` by finite differences of this framework's own numbers, and the value `far` along its direction."""
+        """One slope of `part` by differences of this framework's numbers, and the value `far` away."""
         if self._sloped != (part, groups):
             self._sloped, self._places = (part, groups), places(self._task, part)
             self._objective = framework_objective(self._task, part, self._framework)
