@@ -298,8 +298,9 @@ def test_float32_agrees_and_its_dtypes_are_judged(true, expected, folder):
 
 @pytest.fixture(scope="module")
 def with_single(true, expected, folder):
-    """The true answers, with those of a batch of 1."""
-    return replace(true, single=answers("pytorch", expected["float64"].single.task, folder / "single"))
+    """The true answers, with those of a batch of 1 in evaluation."""
+    alone = answers("pytorch", expected["float64"].single.task, folder / "single")
+    return replace(true, single=replace(alone, training_outputs=None, losses=(), weights={}))
 
 
 def test_a_batch_of_1_is_judged_by_outputs_gradients_and_slopes(with_single, expected):
@@ -311,16 +312,18 @@ def test_a_batch_of_1_is_judged_by_outputs_gradients_and_slopes(with_single, exp
 
 def test_what_is_wrong_with_a_batch_of_1_alone_is_caught(with_single, expected):
     """As PyTorch's gradient of BatchNorm behind a transposed gradient was."""
-    wrong = replace(with_single, framework="planted", single=copied(with_single.single))
-    wrong.single.gradients["bn.bias"] *= 2
+    alone = with_single.single
+    doubled = {**alone.gradients, "bn.bias": 2 * alone.gradients["bn.bias"]}
+    wrong = replace(with_single, framework="planted", single=replace(alone, gradients=doubled))
     (alone,) = judge([wrong], expected)
     assert alone.parts["slopes, batch 1"].departures[0].culprit == "gradient of 'bn.bias'"
     right, judged = judge([with_single, wrong], expected)
     assert right.agrees
     assert judged.parts["gradients, batch 1"].departures[0].culprit == "gradient of 'bn.bias'"
     assert judged.parts["gradients"].agrees
-    wrong.single.outputs["tanh"] = wrong.single.outputs["tanh"] + 1e-8
-    (alone,) = judge([wrong], expected)
+    moved = {**with_single.single.outputs, "tanh": with_single.single.outputs["tanh"] + 1e-8}
+    off = replace(with_single, single=replace(with_single.single, outputs=moved))
+    (alone,) = judge([off], expected)
     assert alone.parts["outputs, batch 1"].departures[0].culprit == "node 'tanh' (Tanh)"
 
 
