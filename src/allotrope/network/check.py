@@ -128,7 +128,8 @@ def _unknown_operator(operator: str, domain: str, version: int, outer: int) -> s
         return other.refusal
     found = _schema(operator, domain, version) if version else None
     if found is None and version and domain and domain not in DOMAIN_VERSIONS:
-        return "is no operator of ONNX and not understood. Save the file without the optimization or quantization that wrote it"
+        without = "Save the file without the optimization or quantization that wrote it"
+        return f"is no operator of ONNX and not understood. {without}"
     if found is None:
         return f"is unknown in opset {version}" if version else f"is of domain '{domain}', which the model does not import"
     if found.deprecated and not is_upgraded(operator, version):
@@ -151,7 +152,8 @@ def _check_use(nodes: list[tuple[NodeProto, Mapping[str, int]]]) -> None:
 def _problems(node: NodeProto, version: int) -> Iterator[str]:
     """What of the node does not fit its operator's definition."""
     other = foreign_operator(_domain(node.domain), node.op_type, version)
-    yield from other.misuse(node) if other else _misuse(node, _schema(node.op_type, _domain(node.domain), version))
+    schema = _schema(node.op_type, _domain(node.domain), version)
+    yield from other.misuse(node) if other else _misuse(node, schema)
 
 
 def _misuse(node: NodeProto, schema: Any) -> Iterator[str]:

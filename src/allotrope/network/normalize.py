@@ -64,7 +64,7 @@ def _roles(
 ) -> Roles:
     """Which arrays are weights.
 
-    `listed` are those that the file holds as initializers, `made` those that were made of them in reading.
+    `listed` are those that the file holds as initializers, `made` those made of them in reading.
     """
     found = roles(graph, graph.constants, metadata)
     listed |= made
@@ -108,7 +108,10 @@ def _hoisted(graph: Graph) -> Graph:
         for name in sorted(inner.constants):
             renamed[name] = free_name(name, taken) if name in constants or name in ends else name
             constants[renamed[name]] = inner.constants[name]
-        given = tuple(Node("Identity", (renamed[name],), (name,), {}, name) for name in sorted(ends & inner.constants.keys()))
+        given = tuple(
+            Node("Identity", (renamed[name],), (name,), {}, name)
+            for name in sorted(ends & inner.constants.keys())
+        )
         nodes = tuple(_with_subgraphs(_renamed(node, renamed), lift) for node in inner.nodes)
         return replace(inner, nodes=(*given, *nodes), constants={})
 
@@ -117,7 +120,7 @@ def _hoisted(graph: Graph) -> Graph:
 
 
 def upgraded(graph: Graph, opset: int, report: Report = lambda line: None) -> Graph:
-    """The graph in `OPSET`: first all that shapes are inferred through, then what needs these shapes to be known.
+    """The graph in `OPSET`: first all that shapes are inferred through, then what needs these shapes.
 
     Operators of others, behind which no shapes are known, are spelled in ONNX's own in between.
     """

@@ -252,7 +252,7 @@ def attention(graph: Rewriting, place: Place, node: Node) -> Iterator[Found]:
 
 
 def _scores(graph: Rewriting, name: str, region: set[Place]) -> tuple[str, str, float, str] | None:
-    """q, kᵀ, the factor of their product and what is added to it, which is nothing or spans queries and keys."""
+    """q, kᵀ, the factor of their product and what is added to it: nothing, or for queries and keys."""
     reached = graph.below(name, ARITHMETIC)
     sums = [node for at in reached for node in [_maker(graph, at, "Add")] if node]
     arrays = [name for node in sums for name in node.inputs if graph.array(name) is not None]
@@ -264,7 +264,8 @@ def _scores(graph: Rewriting, name: str, region: set[Place]) -> tuple[str, str, 
             factor = (found or {}).get(product(product_name), 0.0)
             if matmul and close(found, {product(product_name): factor} | ({product(mask): 1.0} if mask else {})):
                 length, keys = (graph.shape(mask) or (None,))[-1] if mask else None, (graph.shape(product_name) or (None,))[-1]
-                if mask and (mask == product_name or length is None or length != keys or graph.rank(mask) < 2):
+                spans_keys = length is not None and length == keys and graph.rank(mask) >= 2
+                if mask and (mask == product_name or not spans_keys):
                     continue
                 region |= places | {graph.maker(product_name) or next(iter(places))}
                 return matmul.inputs[0], matmul.inputs[1], factor, mask

@@ -22,7 +22,7 @@ from allotrope.network.weights import by_use, every_node
 
 Report = Callable[[str], None]
 Repairing = Callable[[Graph, Report], Graph]
-"""One repair: the graph, its arrays among its constants, mended; itself where there is nothing to mend."""
+"""One repair: the graph, its arrays among its constants, mended; itself if nothing is to be mended."""
 
 
 def repaired(graph: Graph, repair: Repair, report: Report) -> Graph:
@@ -41,16 +41,21 @@ def learning(graph: Graph) -> dict[str, int]:
     return {name: graph.constants[name].size for name in by_use(graph, graph.constants).trainable}
 
 
-def say_what_learns_no_more(before: Mapping[str, int], after: Mapping[str, int], switch: str, report: Report) -> None:
-    """A line for what learned before a repair and does not after it: no repair may take that away in silence."""
+def say_what_learns_no_more(
+    before: Mapping[str, int], after: Mapping[str, int], switch: str, report: Report
+) -> None:
+    """A line for what learned before a repair and does not after it, which none may take away unsaid."""
     lost = sorted(name for name, size in before.items() if after.get(name, 0) < size)
     if lost:
         option = f"--no-repair {switch.replace('_', '-')}"
-        report(f"repair: {listed(lost)} would learn as the file is written, and does not after this repair; {option} leaves it out")
+        report(
+            f"repair: {listed(lost)} would learn as the file is written, and does not after this "
+            f"repair; {option} leaves it out"
+        )
 
 
 def recognizing(operator: str) -> Repairing:
-    """What puts the operator in the place of the nodes that compute it. What is used elsewhere too stays as it is."""
+    """What puts the operator in the place of the nodes that compute it, if nobody else uses them."""
 
     def recognized(graph: Graph, report: Report) -> Graph:
         if not any(node.operator in PATTERNS[operator] and not node.domain for node in graph.nodes):
@@ -60,7 +65,8 @@ def recognizing(operator: str) -> Repairing:
         if not made:
             return graph
         count = sum(len(one.places) for one in made)
-        report(f"repair: {operator} recognized in {count} nodes that compute {listed([one.output for one in made])}")
+        outputs = listed([one.output for one in made])
+        report(f"repair: {operator} recognized in {count} nodes that compute {outputs}")
         return rewriting.result()
 
     return recognized

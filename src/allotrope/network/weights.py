@@ -51,13 +51,13 @@ STATE_INPUTS: Mapping[str, tuple[int, ...]] = {"BatchNormalization": (3, 4)}
 """Inputs by position whose float arrays training updates without a gradient."""
 
 FIRST_STATES: Mapping[str, tuple[int, ...]] = {"GRU": (5,), "LSTM": (5, 6), "RNN": (5,)}
-"""Inputs by position whose float arrays are learned unless they are 0 throughout: then they only say that there is no state yet."""
+"""Inputs by position whose float arrays are learned, unless they are 0: then there is no state yet."""
 
 ELEMENTWISE = frozenset({"Add", "Concat", "Div", "Mul", "Sub", "Sum"})
 """Operators that take learned arrays (a bias, a scale, a position embedding) and plain numbers alike: of one element, it is a number."""
 
 MASKED = -100.0
-"""The largest number that means "do not look there" where it is added to scores: Swin's windows use just this."""
+"""The largest number that hides what it is added to: the windows of Swin use just this."""
 
 
 @dataclass(frozen=True)
@@ -76,9 +76,10 @@ def roles(graph: Graph, arrays: Mapping[str, np.ndarray], metadata: Mapping[str,
 
 
 def by_use(graph: Graph, arrays: Mapping[str, np.ndarray], behind: bool = True) -> Roles:
-    """The weights among `arrays`, by the inputs that they go to, or with `behind` those of what is made of them on the way.
+    """The weights among `arrays`, by the inputs that they go to.
 
-    A state that loops begin with is followed into them unless it is 0 throughout, as `FIRST_STATES` are.
+    With `behind`, what is made of them on the way counts too. A state that loops begin with is
+    followed into them unless it is 0 throughout, as `FIRST_STATES` are.
     """
     flow = uses_in(graph)
     trainable, state = set(), set()
@@ -105,7 +106,7 @@ def _learns(use: Use, array: np.ndarray, flow: Flow) -> bool:
 
 
 def is_mask(array: np.ndarray) -> bool:
-    """Whether it holds nothing but 0 and numbers so far below that they hide what they are added to."""
+    """Whether it holds nothing but 0 and numbers so low that they hide what they are added to."""
     hidden = array <= MASKED
     return bool(hidden.any() and (array[~hidden] == 0).all())
 
