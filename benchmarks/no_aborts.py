@@ -5,7 +5,7 @@ and ONNX's own cases with float inputs and outputs, whose inputs get weights. Ca
 where it dies, the next goes on in a fresh one.
 
     python benchmarks/no_aborts.py [--kinds file light zoo random case] [--files ../shared/data/onnx/*.onnx]
-        [--frameworks tensorflow jax] [--randoms 40] [--patience 900]
+        [--frameworks tensorflow jax] [--randoms 40] [--patience 900] [--not-compiled]
 
 An abort is printed with the line that the process wrote last. The last line has the counts; the exit code is 1 if there was any.
 PyTorch's compiler takes seconds for each case, so it compiles one case in 25.
@@ -70,10 +70,12 @@ def is_left_out(name, framework, settings):
     return compiles and zlib.crc32(name.encode()) % 25 != 0
 
 
-def swept(framework, subjects, patience):
+def swept(framework, subjects, patience, not_compiled):
     """How every network ended in every setting, counted, printing what is not as it should be."""
     counts, process = collections.Counter(), Process(patience)
     for settings in all_settings(framework):
+        if not_compiled and settings["compiled"] and framework != "jax":
+            continue
         label = f"{framework} {settings['precision']} {settings['layout']}{' compiled' * settings['compiled']}"
         own, began = collections.Counter(), time.perf_counter()
         for name in subjects:
@@ -101,6 +103,7 @@ def options():
     parser.add_argument("--frameworks", nargs="+", default=[name for name in FRAMEWORKS if name != "reference"])
     parser.add_argument("--randoms", type=int, default=40)
     parser.add_argument("--patience", type=float, default=900.0, help="seconds for one network")
+    parser.add_argument("--not-compiled", action="store_true", help="leave out settings that compile; JAX has no others")
     parser.add_argument("--only", help="networks whose names have this in them")
     return parser.parse_args()
 
@@ -116,7 +119,7 @@ def main():
         if missing(framework) is not None:
             print(f"{framework}: {missing(framework)}")
             continue
-        rows[framework] = swept(framework, subjects, asked.patience)
+        rows[framework] = swept(framework, subjects, asked.patience, asked.not_compiled)
         print(f"{framework}: {shown(rows[framework])}", flush=True)
     print(json.dumps({"benchmark": "no_aborts", "options": vars(asked), "networks": len(subjects), "rows": rows}))
     return int(any(counts["aborted"] for counts in rows.values()))

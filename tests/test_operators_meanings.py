@@ -209,3 +209,86 @@ def test_slopes_that_fit_nowhere_are_an_error():
 def test_mean_variance_normalization_over_the_axes_that_there_are(shape, framework):
     made = model([node("MeanVarianceNormalization", "x", "y")], [tensor("x", shape=shape)], None, {}, 13, 8)
     assert_like_onnx_runtime(made, framework, x=normal(*shape))
+
+
+# --- old opsets
+
+
+@pytest.mark.parametrize("scales", [(2, 0.75), (0.6, 3), (0.5, 0.5), (2, 1), (0.5, 1)])
+def test_nearest_of_opset_10_by_axis(scales, framework):
+    made = model([node("Resize", "x s", "y")], [tensor("x", shape=[1, 2, 5, 6])], None, {"s": np.array([1, 1, *scales], F)}, 10, 8)
+    assert_like_onnx_runtime(made, framework, x=normal(1, 2, 5, 6))
+
+
+@pytest.mark.parametrize("shape", [(2, 2, 6), (2, 2, 5, 6), (2, 2, 3, 4, 5)])
+def test_places_of_maxima_by_columns(shape, framework):
+    made = node("MaxPool", "x", "y i", kernel_shape=[2] * (len(shape) - 2), storage_order=1)
+    results = [tensor("y", shape=None), tensor("i", 7, None)]
+    assert_like_onnx_runtime(model([made], [tensor("x", shape=shape)], results, {}, 12, 8), framework, x=normal(*shape))
+
+
+# --- axes of length 0
+
+
+def empty(made, shape, arrays=None, opset=17):
+    return model([made], [tensor("x", shape=shape)], None, arrays or {}, opset, 8)
+
+
+NO_EXAMPLES = (0, 4, 6, 5)
+BY_CHANNEL = {name: np.ones(4, F) for name in "sbmv"}
+EMPTY = {
+    "Conv": empty(node("Conv", "x w", "y"), NO_EXAMPLES, {"w": normal(6, 4, 3, 3)}),
+    "Conv of 1x1": empty(node("Conv", "x w b", "y"), NO_EXAMPLES, {"w": normal(6, 4, 1, 1), "b": normal(6)}),
+    "depthwise Conv": empty(node("Conv", "x w", "y", group=4, strides=[2, 2]), NO_EXAMPLES, {"w": normal(4, 1, 3, 3)}),
+    "Conv in groups": empty(node("Conv", "x w", "y", group=2), NO_EXAMPLES, {"w": normal(4, 2, 3, 3)}),
+    "dilated Conv": empty(node("Conv", "x w", "y", dilations=[2, 2]), NO_EXAMPLES, {"w": normal(6, 4, 2, 2)}),
+    "Conv of sequences": empty(node("Conv", "x w", "y"), (0, 4, 7), {"w": normal(6, 4, 3)}),
+    "Conv of volumes": empty(node("Conv", "x w", "y"), (0, 2, 4, 4, 4), {"w": normal(3, 2, 2, 2, 2)}),
+    "ConvTranspose": empty(node("ConvTranspose", "x w", "y", strides=[2, 2]), NO_EXAMPLES, {"w": normal(4, 3, 3, 3)}),
+    "MaxPool": empty(node("MaxPool", "x", "y", kernel_shape=[2, 2]), NO_EXAMPLES),
+    "dilated MaxPool": empty(node("MaxPool", "x", "y", kernel_shape=[2, 2], dilations=[2, 2]), NO_EXAMPLES),
+    "AveragePool": empty(node("AveragePool", "x", "y", kernel_shape=[3, 3], strides=[2, 2], ceil_mode=1), NO_EXAMPLES),
+    "GlobalAveragePool": empty(node("GlobalAveragePool", "x", "y"), NO_EXAMPLES),
+    "GlobalMaxPool": empty(node("GlobalMaxPool", "x", "y"), NO_EXAMPLES),
+    "BatchNormalization": empty(node("BatchNormalization", "x s b m v", "y"), NO_EXAMPLES, BY_CHANNEL),
+    "InstanceNormalization": empty(node("InstanceNormalization", "x s b", "y"), NO_EXAMPLES, {n: BY_CHANNEL[n] for n in "sb"}),
+    "LRN": empty(node("LRN", "x", "y", size=3), NO_EXAMPLES),
+    "Resize": empty(node("Resize", "x r s", "y", mode="linear"), NO_EXAMPLES, {"r": np.zeros(0, F), "s": np.array([1, 1, 2, 0.5], F)}),
+    "MatMul of no rows": empty(node("MatMul", "x w", "y"), (0, 3), {"w": normal(3, 4)}),
+    "MatMul over nothing": empty(node("MatMul", "x w", "y"), (2, 0), {"w": normal(0, 4)}),
+    "Gemm over nothing": empty(node("Gemm", "x w c", "y"), (2, 0), {"w": normal(0, 4), "c": normal(4)}),
+    "ReduceSum over nothing": empty(node("ReduceSum", "x a", "y"), (2, 0), {"a": np.array([1])}),
+    "ReduceProd over nothing": empty(node("ReduceProd", "x", "y", axes=[1]), (2, 0)),
+    "ReduceMean of no examples": empty(node("ReduceMean", "x", "y", axes=[1]), (0, 3)),
+    "ReduceMax of no examples": empty(node("ReduceMax", "x", "y", axes=[2, 3]), NO_EXAMPLES),
+    "Softmax": empty(node("Softmax", "x", "y", axis=1), NO_EXAMPLES),
+    "Concat": empty(node("Concat", "x w", "y", axis=0), (0, 3), {"w": normal(2, 3)}),
+    "DepthToSpace": empty(node("DepthToSpace", "x", "y", blocksize=2), NO_EXAMPLES),
+    "Pad": empty(node("Pad", "x p", "y", mode="reflect"), NO_EXAMPLES, {"p": np.array([0, 0, 1, 1, 0, 0, 1, 1])}),
+    "Gather of nothing": empty(node("Gather", "x i", "y"), (3, 4), {"i": np.zeros((0, 2), np.int64)}),
+    "PRelu": empty(node("PRelu", "x p", "y"), NO_EXAMPLES, {"p": normal(4, 1, 1)}),
+}
+
+
+@pytest.mark.parametrize("name", EMPTY)
+def test_axes_of_length_0(name, framework):
+    shape = [d.dim_value for d in EMPTY[name].graph.input[0].type.tensor_type.shape.dim]
+    x = normal(*shape)
+    expected, network = outputs(EMPTY[name], x=x)[0], allotrope.load(EMPTY[name])
+    np.testing.assert_allclose(network.run({"x": x}, framework)["y"], expected, rtol=1e-5, atol=1e-6)
+    if framework != "reference":
+        found = network.gradients({"x": x}, {"y": np.ones_like(expected)}, framework)
+        assert found["x"].shape == x.shape and all(np.isfinite(g).all() for g in found.values())
+
+
+@pytest.mark.parametrize(("operator", "gates"), [("RNN", 1), ("GRU", 3), ("LSTM", 4)])
+def test_a_sequence_of_no_steps_leaves_the_state(operator, gates, framework):
+    """ONNX Runtime ends the process for some of these."""
+    arrays = {"w": normal(1, gates * 2, 3), "r": normal(1, gates * 2, 2), "h": normal(1, 2, 2)}
+    made = node(operator, "x w r b l h", "y last", hidden_size=2)
+    made.input[3:5] = ["", ""]
+    results = [tensor("y", shape=None), tensor("last", shape=None)]
+    network = allotrope.load(model([made], [tensor("x", shape=[0, 2, 3])], results, arrays, 14, 8))
+    found = network.run({"x": normal(0, 2, 3)}, framework)
+    assert found["y"].shape == (0, 1, 2, 2)
+    np.testing.assert_array_equal(found["last"], arrays["h"])

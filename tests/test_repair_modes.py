@@ -6,6 +6,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 import allotrope
 from allotrope.config import Repair
+from allotrope.errors import UnsupportedError
 from onnx_models import model, node, outputs, tensor
 from repaired import IMAGE, PIXELS, F, of, operators
 
@@ -174,3 +175,64 @@ def test_a_file_in_training_mode_by_the_exporter(framework):
     with torch.no_grad():
         expected = layers.eval()(torch.from_numpy(PIXELS)).numpy()
     np.testing.assert_allclose(network.run({"x": PIXELS}, framework)["y"], expected, rtol=1e-4, atol=1e-5)
+
+
+# --- Dropout spelled out, and noise
+
+NUMBERS = {"p": np.array(0.25, F), "q": np.array(0.75, F), "i": np.array(1 / 0.75, F), "z": np.array(0, F), "a": np.array(0.1, F)}
+LIKE, CAST = node("RandomUniformLike", "h", "u"), node("Cast", "k", "f", to=1)
+ABOVE, BELOW = node("Greater", "u p", "k"), node("Less", "u q", "k")
+EQUAL, FIRST = node("GreaterOrEqual", "u p", "k"), node("Less", "p u", "k")
+DIVIDED = [node("Div", "f q", "g"), node("Mul", "h g", "d")]
+SPELLED = {
+    "above the rate, then divided": [LIKE, ABOVE, CAST, node("Mul", "h f", "m"), node("Div", "m q", "d")],
+    "scaled first": [LIKE, EQUAL, CAST, node("Mul", "h i", "s"), node("Mul", "s f", "d")],
+    "below what is kept": [LIKE, BELOW, CAST, node("Mul", "f i", "g"), node("Mul", "g h", "d")],
+    "the rate first": [LIKE, FIRST, CAST, *DIVIDED],
+    "not below": [LIKE, node("Less", "u p", "j"), node("Not", "j", "k"), CAST, *DIVIDED],
+    "Where": [LIKE, ABOVE, node("Div", "h q", "s"), node("Where", "k s z", "d")],
+    "Bernoulli": [node("Shape", "h", "n"), node("Expand", "q n", "e"), node("Bernoulli", "e", "f"), *DIVIDED],
+    "noise": [node("RandomNormalLike", "h", "u"), node("Mul", "u a", "v"), node("Add", "h v", "d")],
+    "noise that is a factor": [node("RandomNormalLike", "h", "u", mean=1.0, scale=0.2), node("Mul", "h u", "d")],
+}
+
+
+def spelled(nodes):
+    ends = [PRODUCT, *nodes, node("Neg", "d", "y")]
+    used = {name for one in ends for name in one.input}
+    return model(ends, [tensor("x", shape=["n", 6])], None, {n: a for n, a in {**ARRAYS, **NUMBERS}.items() if n in used}, 17, 8)
+
+
+@pytest.mark.parametrize("form", SPELLED)
+def test_chance_that_is_spelled_out_is_none_in_inference(form, framework):
+    from allotrope.frameworks import framework as named
+
+    lines = []
+    network = allotrope.load(spelled(SPELLED[form]), report=lines.append)
+    assert len(lines) == 1 and "'d'" in lines[0] and "training mode" in lines[0]
+    np.testing.assert_allclose(network.run({"x": X}, framework)["y"], -2 * X, rtol=1e-6)
+    trained = named(framework).run(network, {"x": X}, training=True)["y"]
+    if not form.startswith("noise"):
+        dropped = trained == 0
+        assert 0 < dropped.sum() < dropped.size / 2
+        np.testing.assert_allclose(trained[~dropped], -2 * X[~dropped] / 0.75, rtol=1e-5)
+    with pytest.raises(UnsupportedError, match=r"Random|Bernoulli"):
+        allotrope.load(spelled(SPELLED[form]), repair=Repair.without(["noise"])).run({"x": X}, framework)
+
+
+@pytest.mark.parametrize(
+    "nodes",
+    [
+        [LIKE, ABOVE, CAST, node("Mul", "h f", "d")],
+        [LIKE, node("Mul", "u a", "v"), node("Add", "h v", "d")],
+        [node("RandomNormalLike", "h", "u", mean=0.5), node("Add", "h u", "d")],
+        [node("RandomNormalLike", "h", "u"), node("Mul", "h u", "d")],
+    ],
+)
+def test_chance_that_changes_the_mean_is_none_of_them(nodes):
+    """A mask whose scale was left out, noise that has a mean: evaluation would be a guess."""
+    lines = []
+    network = allotrope.load(spelled(nodes), report=lines.append)
+    assert not lines
+    with pytest.raises(UnsupportedError, match="Random"):
+        network.run({"x": X})

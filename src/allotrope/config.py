@@ -101,8 +101,9 @@ class Repair:
     the like. `preprocessing` keeps the arithmetic on the raw input from learning. `batch_normalization` gives each running
     statistics of its own and both modes. `quantization` reads integers as the float numbers that they stand for, and rounds no
     activations. `shared_arrays` gives layers that only began with equal numbers arrays of their own. `dropout` lets nodes that
-    were written in training mode drop in training alone. `slopes` lays a PRelu's slopes along the channels where they fit
-    nowhere else. The others recognize one operator where a file spells it out.
+    were written in training mode drop in training alone; `noise` reads Dropout where it is spelled out by random arrays, and
+    leaves out noise that is added. `slopes` lays a PRelu's slopes along the channels where they fit nowhere else. The others
+    recognize one operator where a file spells it out.
     """
 
     batch: bool = True
@@ -112,6 +113,7 @@ class Repair:
     quantization: bool = True
     shared_arrays: bool = True
     dropout: bool = True
+    noise: bool = True
     slopes: bool = True
     gelu: bool = True
     swish: bool = True

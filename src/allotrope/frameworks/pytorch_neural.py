@@ -67,12 +67,13 @@ class PyTorchNeural(NeuralPrimitives):
         if mean.requires_grad or variance.requires_grad:  # for which PyTorch's kernel has no gradient
             mean, factor, bias = (a.reshape(-1, *[1] * (x.dim() - 2)) for a in (mean, scale * torch.rsqrt(variance + epsilon), bias))
             return (x - mean) * factor + bias
-        return F.batch_norm(x, mean, variance, scale, bias, training=False, eps=epsilon)
+        return _ordered(F.batch_norm(_ordered(x), mean, variance, scale, bias, training=False, eps=epsilon))
 
     def batch_normalize(self, x: Tensor, scale: Tensor, bias: Tensor, epsilon: float) -> tuple[Tensor, Tensor, Tensor]:
         _check_channels(x, scale, bias)
+        x = _ordered(x)
         y, mean, inverse_deviation = torch.native_batch_norm(x, scale, bias, None, None, True, 0.0, epsilon)
-        return y, mean, inverse_deviation.pow(-2) - epsilon
+        return _ordered(y), mean, inverse_deviation.pow(-2) - epsilon
 
     def batch_normalize_tracked(
         self, x: Tensor, scale: Tensor, bias: Tensor, mean: Tensor, variance: Tensor, momentum: float, epsilon: float
@@ -84,8 +85,9 @@ class PyTorchNeural(NeuralPrimitives):
         _check_channels(x, scale, bias, mean, variance)
         share = (1 - momentum) * (count - 1) / count
         running = torch.mul(variance, momentum / (1 - share))
+        x = _ordered(x)
         y, found, _ = torch.native_batch_norm(x, scale, bias, torch.empty_like(mean), running, True, share, epsilon)
-        return y, torch.lerp(mean, found.to(mean.dtype), 1 - momentum), running
+        return _ordered(y), torch.lerp(mean, found.to(mean.dtype), 1 - momentum), running
 
     # --- sequences
     def scaled_dot_product_attention(
@@ -111,6 +113,22 @@ class PyTorchNeural(NeuralPrimitives):
         weights = [_gates(w, (0, 2, 3, 1)) for w in (weight, recurrence, *bias.chunk(2))]
         y, last, last_cell = torch.lstm(x, (hidden[None], cell[None]), weights, True, 1, 0.0, False, False, False)
         return y, last[0], last_cell[0]
+
+
+def _ordered(x: Tensor) -> Tensor:
+    """x, and with it the gradient that comes back to it, in one order of memory if its shape leaves that open.
+
+    Along an axis of length 1 any stride will do, so that a tensor may be in two orders at once. The
+    gradient of PyTorch's normalization on CPUs takes x by one of them and the gradient of y by the
+    other, and is wrong (PyTorch 2.13; pytorch/pytorch#63224). A view as a row and back costs
+    nothing and has the strides of its shape; so has what its own gradient makes of any other.
+    """
+    if not torch.is_grad_enabled() or x.dim() < 4 or 1 not in (x.shape[0], *x.shape[2:]):
+        return x
+    if x.dim() == 4 and not x.is_contiguous() and x.is_contiguous(memory_format=torch.channels_last):
+        last = x.permute(0, 2, 3, 1)
+        return last.reshape(-1).view(last.shape).permute(0, 3, 1, 2)
+    return x.reshape(-1).view(x.shape)
 
 
 def _check_channels(x: Tensor, *arrays: Tensor) -> None:

@@ -250,8 +250,9 @@ class ReferencePrimitives(Primitives):
         windows = _windows(np.pad(x, [(0, 0), (0, 0), *pads]), weight.shape[2:], strides, dilations)
         n, spatial = x.shape[0], windows.shape[2 : x.ndim]
         room_for((n, math.prod(spatial), x.shape[1], *weight.shape[2:]), x.dtype)
-        columns = np.moveaxis(windows, 1, x.ndim - 1).reshape(n, math.prod(spatial), groups, -1)
-        kernels = weight.reshape(groups, weight.shape[0] // groups, -1)
+        block = math.prod(weight.shape[1:])  # said, for there may be no examples to tell it from
+        columns = np.moveaxis(windows, 1, x.ndim - 1).reshape(n, math.prod(spatial), groups, block)
+        kernels = weight.reshape(groups, weight.shape[0] // groups, block)
         y = np.moveaxis(np.einsum("nsgk,gmk->ngms", columns, kernels, optimize=True).reshape(n, weight.shape[0], *spatial), 1, 1)
         return y if bias is None else y + bias.reshape(-1, *[1] * len(spatial))
 
@@ -268,8 +269,8 @@ class ReferencePrimitives(Primitives):
         kernel = weight.shape[2:]
         spread = np.zeros((count, channels, *((n - 1) * s + 1 for n, s in zip(spatial, strides, strict=True))), x.dtype)
         spread[(slice(None), slice(None), *(slice(None, None, s) for s in strides))] = x
-        turned = np.flip(weight, tuple(range(2, weight.ndim))).reshape(groups, channels // groups, -1, *kernel)
-        turned = np.swapaxes(turned, 1, 2).reshape(-1, channels // groups, *kernel)
+        turned = np.flip(weight, tuple(range(2, weight.ndim))).reshape(groups, channels // groups, weight.shape[1], *kernel)
+        turned = np.swapaxes(turned, 1, 2).reshape(groups * weight.shape[1], channels // groups, *kernel)
         full = [(d * (k - 1), d * (k - 1)) for d, k in zip(dilations, kernel, strict=True)]
         return self.convolution(spread, turned, None, [1] * len(kernel), full, dilations, groups)
 

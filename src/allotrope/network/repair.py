@@ -12,6 +12,7 @@ from allotrope.config import Repair
 from allotrope.network.graph import Graph, Node
 from allotrope.network.modes import with_dropout_in_training, with_normalization_in_both_modes
 from allotrope.network.names import called, free_name, listed, names_in
+from allotrope.network.noise import without_noise
 from allotrope.network.patterns import PATTERNS, Found, Pattern
 from allotrope.network.quantized.dequantize import dequantized
 from allotrope.network.rewriting import Rewriting
@@ -130,6 +131,7 @@ STEPS: Mapping[str, Repairing] = {
     "softmax": recognizing("Softmax"),
     "attention": recognizing("Attention"),  # which is made of softmax
     "batch_normalization": with_running_statistics,
+    "noise": without_noise,
     "dropout": with_dropout_in_training,
     "slopes": with_slopes_by_channel,
 }

@@ -287,16 +287,31 @@ def _upsample(node: Node, up: Upgrade) -> list[Node]:
 
 @before(13, "Resize")
 def _resize(node: Node, up: Upgrade) -> list[Node]:
-    """Opset 10 counts positions from the corner; when it shrinks, ONNX Runtime takes the next position and not the one before."""
+    """Opset 10 counts positions from the corner."""
     if up.opset < 11:
-        scales = up.arrays.get(node.inputs[1])
-        nearest = "ceil" if scales is not None and (scales <= 1).all() and (scales < 1).any() else "floor"
-        inputs: tuple[str, ...] = (node.inputs[0], "", node.inputs[1])
-        return [_changed(node, inputs=inputs, coordinate_transformation_mode="asymmetric", nearest_mode=nearest)]
+        return _resized_from_the_corner(node, up)
     inputs = tuple("" if name in up.arrays and up.arrays[name].size == 0 else name for name in node.inputs)
     if node.attributes.get("coordinate_transformation_mode") == "tf_half_pixel_for_nn":
         return [_tensorflow_nearest(_changed(node, inputs=inputs))]
     return [_changed(node, inputs=inputs)]
+
+
+def _resized_from_the_corner(node: Node, up: Upgrade) -> list[Node]:
+    """Along axes that shrink ONNX Runtime takes the next position and not the one before, so that they are resized by themselves."""
+    x, scales = node.inputs
+    factors = up.arrays.get(scales)
+    shrinks = None if factors is None else factors < 1
+    nearest = "ceil" if shrinks is not None and shrinks.any() else "floor"
+    options: dict[str, Any] = {"coordinate_transformation_mode": "asymmetric", "nearest_mode": nearest}
+    if factors is None or nearest == "floor" or not (factors > 1).any() or node.attributes.get("mode") == "linear":
+        return [_changed(node, inputs=(x, "", scales), **options)]
+    larger = up.constant(node, "larger", np.maximum(factors, 1))
+    smaller = up.constant(node, "smaller", np.minimum(factors, 1))
+    grown = up.fresh(node, "grown")
+    return [
+        _changed(replace(node, outputs=(grown,), name=grown), inputs=(x, "", larger), **{**options, "nearest_mode": "floor"}),
+        _changed(node, inputs=(grown, "", smaller), **options),
+    ]
 
 
 def _tensorflow_nearest(node: Node) -> Node:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -44,9 +45,10 @@ def roi_align(
         start, end = (narrow(p, corners, 1, c, c + 1) for c in (column, column + 2))
         size = p.subtract(end, start) if half else p.maximum(p.subtract(end, start), 1.0)
         points = _points(p, size, cells, sampling_ratio)
-        offsets = np.nan_to_num(points).reshape(len(points), -1) / cells
+        offsets = np.nan_to_num(points).reshape(len(points), math.prod(points.shape[1:])) / cells
         place = p.add(start, p.multiply(size, p.constant(offsets.astype(p.dtype(rois)))))
-        shape = (-1, p.shape(place)[1], 1) if column == 1 else (-1, 1, p.shape(place)[1])
+        regions, along = p.shape(place)
+        shape = (regions, along, 1) if column == 1 else (regions, 1, along)
         taps.append(_clamped(p, p.reshape(place, shape), length, mode == "max"))
         present.append(~np.isnan(points))
     images = p.reshape(p.cast(batch_indices, np.dtype(np.int64)), (-1, 1, 1))

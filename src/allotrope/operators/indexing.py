@@ -146,7 +146,9 @@ def unique(p: Any, x: np.ndarray, *, axis: int | None = None, sorted: int = 1) -
 def reverse_sequence(p: Any, x: Any, lengths: np.ndarray, *, batch_axis: int = 1, time_axis: int = 0) -> Any:
     """Each sequence of a batch with its first `length` steps in reverse order; batch and time are the first two axes."""
     steps = np.arange(p.shape(x)[time_axis])
-    order = np.stack([np.where(steps < n, n - 1 - steps, steps) for n in lengths], axis=batch_axis)
+    ends = np.reshape(lengths, (-1, 1))
+    order = np.where(steps < ends, ends - 1 - steps, steps)  # [batch, time]
+    order = order if batch_axis == 0 else order.T
     shape = p.shape(x)
     spread = order.reshape(*order.shape, *[1] * (len(shape) - 2))
     return gather_elements(p, x, p.constant(np.array(np.broadcast_to(spread, shape))), axis=time_axis)

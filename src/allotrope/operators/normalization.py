@@ -74,7 +74,7 @@ def standardize(p: Any, x: Any, axes: tuple[int, ...], epsilon: float) -> Any:
 def group_normalization(p: Any, x: Any, scale: Any, bias: Any, *, num_groups: int, epsilon: float = 1e-5, stash_type: int = 1) -> Any:
     """Groups of channels of each x [n, c, *spatial] normalized by themselves (Wu and He 2018)."""
     n, c, *spatial = p.shape(x)
-    grouped = p.reshape(x, (n, num_groups, -1))
+    grouped = p.reshape(x, (n, num_groups, c // num_groups * math.prod(spatial)))
     y = p.reshape(_in_precision(p, grouped, lambda g: standardize(p, g, (2,), epsilon)), (n, c, *spatial))
     by_channel = (-1, *[1] * len(spatial))
     return p.add(p.multiply(y, p.reshape(scale, by_channel)), p.reshape(bias, by_channel))

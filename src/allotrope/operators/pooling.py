@@ -58,7 +58,7 @@ def max_pool(
     strides: Sequence[int] | None = None,
     context: Any,
 ) -> Any:
-    """Largest of each window, and where asked for its place in x flattened (with the last two axes swapped by storage_order).
+    """Largest of each window, and where asked for its place in x flattened (by columns first where storage_order is 1).
 
     Dilated windows are made of their places, for few frameworks have a kernel for them that can be differentiated.
     """
@@ -88,14 +88,14 @@ def _max_pool_with_places(
 ) -> tuple[Any, Any]:
     n, c, *spatial = p.shape(x)
     sources, outside, positions = window_sources(tuple(spatial), tuple(kernel), tuple(strides), tuple(pads), tuple(dilations))
-    values = p.take(p.reshape(x, (n, c, -1)), p.constant(sources), 2)
+    values = p.take(p.reshape(x, (n, c, math.prod(spatial))), p.constant(sources), 2)
     values = p.where(p.constant(outside), p.full((), _lowest(p.dtype(x)), p.dtype(x)), values)
     best = p.argmax(values, -1)
     count = math.prod(positions)
     chosen = p.add(p.constant(np.arange(count) * sources.shape[1]), p.reshape(best, (n, c, count)))
     order = np.arange(math.prod(spatial)).reshape(spatial)
     if storage_order:
-        order = np.arange(math.prod(spatial)).reshape(*spatial[:-2], spatial[-1], spatial[-2]).swapaxes(-1, -2)
+        order = np.arange(math.prod(spatial)).reshape(spatial[::-1]).T
     places = p.take(p.constant(order.reshape(-1)[sources.reshape(-1)]), chosen, 0)
     planes = p.constant((np.arange(n * c) * math.prod(spatial)).reshape(n, c, 1))
     return p.reshape(p.max(values, (-1,)), (n, c, *positions)), p.reshape(p.add(places, planes), (n, c, *positions))

@@ -88,6 +88,8 @@ def _unrolled(p: Any, cell: Callable[[Any, list[Any]], list[Any]], x: Any, state
         return [p.where(alive, b, a) for a, b in zip(old, new, strict=True)], [p.where(alive, new[0], 0)]
 
     steps = p.shape(x)[0]
+    if steps == 0:
+        return p.full((0, *p.shape(states[0])), 0, p.dtype(x)), states
     inputs = [x] if lengths is None else [x, p.constant(np.arange(steps, dtype=p.dtype(lengths)))]
     states, results = p.scan(step, states, inputs, steps)
     return results[0], states
