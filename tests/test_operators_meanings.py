@@ -227,6 +227,14 @@ def test_places_of_maxima_by_columns(shape, framework):
     assert_like_onnx_runtime(model([made], [tensor("x", shape=shape)], results, {}, 12, 8), framework, x=normal(*shape))
 
 
+@pytest.mark.parametrize(("start", "end"), [(-4, -(2**31)), (-9, -(2**31)), (1, -(2**31)), (9, 0), (-1, -9), (-4, 1)])
+def test_a_slice_backward(start, end, framework):
+    """From before the first element it begins at that, as ONNX clamps it and Python does not."""
+    arrays = {"s": np.array([start]), "e": np.array([end]), "a": np.array([1]), "p": np.array([-1])}
+    made = model([node("Slice", "x s e a p", "y")], [tensor("x", shape=[2, 2, 3])], None, arrays, 13, 8)
+    assert_like_onnx_runtime(made, framework, x=normal(2, 2, 3))
+
+
 # --- axes of length 0
 
 

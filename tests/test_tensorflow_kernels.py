@@ -144,3 +144,15 @@ def test_depthwise_convolutions_with_a_bias_in_a_graph():
     slopes = built.gradients({"x": images}, {"logits": ((softmax(logits) - TARGET) / 6).astype(np.float32)}, "tensorflow")
     for name, before in built.weights.items():
         np.testing.assert_allclose(trainer.weights()[name], before - RATE * slopes[name], rtol=1e-3, atol=1e-5, err_msg=name)
+
+
+def test_a_product_with_a_sum_of_rows_for_its_bias_in_a_graph():
+    """TensorFlow joins the two, by a kernel that takes no row [1, m]."""
+    b = Builder()
+    x = b.add("Flatten", [b.input("x", "float32", ("n", 4, 7, 7))])
+    row = b.add("Add", [weight(b, "one", 1, 3), weight(b, "other", 1, 3)])
+    b.output(b.add("Gemm", [x, weight(b, "w", 196, 3), row], {"alpha": 0.5}), "logits")
+    built = b.network()
+    trainer = FRAMEWORK.trainer(built, training_plan(built, Recipe(optimizer="sgd", weight_decay=0.0), np.ones(3)), Settings())
+    assert np.isfinite(float(trainer.step(IMAGES, TARGET, 0.0, 1)))
+    np.testing.assert_allclose(trainer.evaluate(IMAGES), built.run({"x": IMAGES})["logits"], rtol=1e-4, atol=1e-5)

@@ -301,7 +301,10 @@ class TensorFlowPrimitives(Primitives):
     def linear(self, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
         y = dense.product(x, weight)
         bias = tf.cast(bias, y.dtype)
-        return tf.nn.bias_add(y, bias) if bias.shape == y.shape[1:] else y + bias
+        if tuple(bias.shape) not in ((y.shape[1],), (1, y.shape[1])):
+            return y + bias
+        # A sum of rows [1, m] is joined with the product too, by a kernel that takes [m] alone.
+        return tf.nn.bias_add(y, tf.reshape(bias, (-1,)))
 
     def convolution(
         self,

@@ -93,7 +93,7 @@ def expand(p: Any, x: Any, shape: np.ndarray) -> Any:
 
 @operator("Slice", host=("starts", "ends", "axes", "steps"))
 def slice_(p: Any, x: Any, starts: np.ndarray, ends: np.ndarray, axes: np.ndarray | None = None, steps: np.ndarray | None = None) -> Any:
-    """x[start:end:step] on the given axes, with Python's clamping."""
+    """x[start:end:step] on the given axes, with Python's clamping; backward from before the first element it begins at that."""
     lengths = p.shape(x)
     first, last, stride = [0] * len(lengths), list(lengths), [1] * len(lengths)
     axes = np.arange(len(starts)) if axes is None else axes
@@ -102,7 +102,7 @@ def slice_(p: Any, x: Any, starts: np.ndarray, ends: np.ndarray, axes: np.ndarra
     for i, axis in enumerate(axes_of(axes, len(lengths))):
         step = 1 if steps is None else int(steps[i])
         begin, stop, step = slice(int(starts[i]), int(ends[i]), step).indices(lengths[axis])
-        first[axis], last[axis], stride[axis] = begin, stop, step
+        first[axis], last[axis], stride[axis] = max(begin, 0), stop, step
     return p.slice(x, first, [None if e < 0 else e for e in last], stride)
 
 
