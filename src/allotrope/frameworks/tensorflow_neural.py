@@ -44,6 +44,8 @@ def convolve(
     y: Tensor, weight: Tensor, strides: Sequence[int], pads: Pads, dilations: Sequence[int], groups: int, inferring: bool = False
 ) -> Tensor:
     """Cross-correlation of y [n, *spatial, c] with weight [m, c / groups, *kernel], to [n, *positions, m]."""
+    if y.shape[0] == 0:
+        return convolve(_one_of_none(y), weight, strides, pads, dilations, groups, inferring)[:0]
     rank = y.shape.rank - 2
     if rank == 1:
         lifted = tf.expand_dims(y, 1), tf.expand_dims(weight, 2)
@@ -61,6 +63,11 @@ def convolve(
         lambda part, *_: _grouped(part, weight, (1,) * rank, [(0, 0)] * rank, groups, inferring),
     )
     return whole[(slice(None), *(slice(None, None, s) for s in strides))]
+
+
+def _one_of_none(y: Tensor) -> Tensor:
+    """One example of zeros from a batch of none, for which TensorFlow's kernels give wrong shapes, or gradients of them."""
+    return tf.pad(y, [(0, 1), *[(0, 0)] * (y.shape.rank - 1)])
 
 
 def _pointwise(y: Tensor, weight: Tensor) -> Tensor:
@@ -130,6 +137,8 @@ def _depthwise(
 
 def convolve_transposed(y: Tensor, weight: Tensor, strides: Sequence[int], dilations: Sequence[int], groups: int) -> Tensor:
     """The whole transposed convolution of y [n, *spatial, c] with weight [c, m / groups, *kernel]."""
+    if y.shape[0] == 0:
+        return convolve_transposed(_one_of_none(y), weight, strides, dilations, groups)[:0]
     rank = y.shape.rank - 2
     if rank == 1:
         lifted = convolve_transposed(tf.expand_dims(y, 1), tf.expand_dims(weight, 2), (1, *strides), (1, *dilations), groups)
