@@ -189,12 +189,12 @@ class ReferencePrimitives(Primitives):
 
     def softmax(self, x: Array, axis: int) -> Array:
         with np.errstate(all="ignore"):
-            powers = np.exp(x - np.max(x, axis=axis, keepdims=True))
+            powers = np.exp(x - np.max(x, axis=axis, keepdims=True, initial=-np.inf))
             return np.asarray(powers / np.sum(powers, axis=axis, keepdims=True), x.dtype)
 
     def log_softmax(self, x: Array, axis: int) -> Array:
         with np.errstate(all="ignore"):
-            shifted = x - np.max(x, axis=axis, keepdims=True)
+            shifted = x - np.max(x, axis=axis, keepdims=True, initial=-np.inf)
             return np.asarray(shifted - np.log(np.sum(np.exp(shifted), axis=axis, keepdims=True)), x.dtype)
 
     # --- shaping
