@@ -68,11 +68,9 @@ def test_the_forget_gate_of_input_forget_has_no_gradient(framework):
 
 TRANSPOSED = [
     ((5,), {"kernel_shape": [1], "strides": [3], "output_shape": [15]}),
-    ((5,), {"kernel_shape": [3], "strides": [4], "output_shape": [22]}),
     ((5,), {"kernel_shape": [3], "strides": [2], "output_shape": [10], "auto_pad": "SAME_UPPER"}),
     ((5,), {"kernel_shape": [4], "strides": [3], "output_shape": [14], "auto_pad": "SAME_LOWER"}),
     ((5,), {"kernel_shape": [1], "strides": [3], "auto_pad": "SAME_UPPER"}),
-    ((4, 5), {"kernel_shape": [3, 1], "strides": [3, 4], "output_shape": [14, 19], "auto_pad": "SAME_LOWER"}),
     ((4, 5), {"kernel_shape": [2, 3], "strides": [3, 4], "dilations": [1, 2], "output_shape": [13, 23], "pads": [1, 1, 1, 1]}),
     ((4, 5), {"kernel_shape": [3, 3], "strides": [4, 3], "output_shape": [17, 15], "output_padding": [2, 0], "group": 2}),
     ((3, 4, 3), {"kernel_shape": [2, 1, 3], "strides": [3, 3, 1], "output_shape": [9, 12, 5]}),
@@ -92,11 +90,12 @@ def test_what_output_shape_asks_for_beyond_the_whole_is_at_the_end(spatial, opti
 NEAREST = {"mode": "nearest", "coordinate_transformation_mode": "tf_half_pixel_for_nn", "nearest_mode": "floor"}
 
 
-@pytest.mark.parametrize("opset", [11, 12])
-@pytest.mark.parametrize("scales", [(2, 2), (0.5, 3), (1.5, 0.3), (2.5, 1)])
-def test_tensorflows_nearest_places(opset, scales, framework):
+@pytest.mark.parametrize(("opset", "rounding"), [(11, "floor"), (12, "floor"), (11, "round_prefer_floor")])
+@pytest.mark.parametrize("scales", [(2, 0.5), (1.5, 0.3)])
+def test_tensorflows_nearest_places(opset, rounding, scales, framework):
     arrays = {"roi": np.zeros(0, F), "s": np.array([1, 1, *scales], F)}
-    made = model([node("Resize", "x roi s", "y", **NEAREST)], [tensor("x", shape=["n", 2, "h", "w"])], None, arrays, opset, 8)
+    made = node("Resize", "x roi s", "y", **{**NEAREST, "nearest_mode": rounding})
+    made = model([made], [tensor("x", shape=["n", 2, "h", "w"])], None, arrays, opset, 8)
     assert_like_onnx_runtime(made, framework, x=normal(2, 2, 5, 4))
 
 
@@ -126,11 +125,10 @@ def normalization(arrays, spatial, shape, opset=8):
 
 
 @pytest.mark.parametrize("shape", [("n", 4, 5, 3), ("n", 4), ("n", 4, 6)])
-@pytest.mark.parametrize("opset", [7, 8])
-def test_spatial_0_with_statistics_by_channel_means_these(shape, opset, framework):
+def test_spatial_0_with_statistics_by_channel_means_these(shape, framework):
     x = normal(2, *shape[1:])
-    expected = outputs(normalization(STATISTICS, 1, shape, opset), x=x)[0]
-    network = allotrope.load(normalization(STATISTICS, 0, shape, opset))
+    expected = outputs(normalization(STATISTICS, 1, shape), x=x)[0]
+    network = allotrope.load(normalization(STATISTICS, 0, shape))
     np.testing.assert_allclose(network.run({"x": x}, framework)["y"], expected, rtol=1e-4, atol=1e-5)
     assert network.trainable == {"s", "b"}
 
@@ -153,9 +151,7 @@ def test_spatial_0_with_statistics_by_position_normalizes_each_position(framewor
         (("n", 4, 6, 5), (4,)),
         (("n", 4, "h", "w"), (4,)),
         (("n", 4, 5), (4,)),
-        (("n", 4, 6, 5, 3), (4,)),
         (("n", 4, 6, 5), (4, 1)),
-        (("n", 4, 5), (4, 1, 1)),
         (("n", 4, 6, 5), (1, 4)),
     ],
 )
@@ -214,7 +210,7 @@ def test_mean_variance_normalization_over_the_axes_that_there_are(shape, framewo
 # --- old opsets
 
 
-@pytest.mark.parametrize("scales", [(2, 0.75), (0.6, 3), (0.5, 0.5), (2, 1), (0.5, 1)])
+@pytest.mark.parametrize("scales", [(2, 0.75), (0.6, 3), (0.5, 1)])
 def test_nearest_of_opset_10_by_axis(scales, framework):
     made = model([node("Resize", "x s", "y")], [tensor("x", shape=[1, 2, 5, 6])], None, {"s": np.array([1, 1, *scales], F)}, 10, 8)
     assert_like_onnx_runtime(made, framework, x=normal(1, 2, 5, 6))
@@ -227,7 +223,7 @@ def test_places_of_maxima_by_columns(shape, framework):
     assert_like_onnx_runtime(model([made], [tensor("x", shape=shape)], results, {}, 12, 8), framework, x=normal(*shape))
 
 
-@pytest.mark.parametrize(("start", "end"), [(-4, -(2**31)), (-9, -(2**31)), (1, -(2**31)), (9, 0), (-1, -9), (-4, 1)])
+@pytest.mark.parametrize(("start", "end"), [(-4, -(2**31)), (9, 0), (-1, -9), (-4, 1)])
 def test_a_slice_backward(start, end, framework):
     """From before the first element it begins at that, as ONNX clamps it and Python does not."""
     arrays = {"s": np.array([start]), "e": np.array([end]), "a": np.array([1]), "p": np.array([-1])}
@@ -250,31 +246,23 @@ EMPTY = {
     "depthwise Conv": empty(node("Conv", "x w", "y", group=4, strides=[2, 2]), NO_EXAMPLES, {"w": normal(4, 1, 3, 3)}),
     "Conv in groups": empty(node("Conv", "x w", "y", group=2), NO_EXAMPLES, {"w": normal(4, 2, 3, 3)}),
     "dilated Conv": empty(node("Conv", "x w", "y", dilations=[2, 2]), NO_EXAMPLES, {"w": normal(6, 4, 2, 2)}),
-    "Conv of sequences": empty(node("Conv", "x w", "y"), (0, 4, 7), {"w": normal(6, 4, 3)}),
     "Conv of volumes": empty(node("Conv", "x w", "y"), (0, 2, 4, 4, 4), {"w": normal(3, 2, 2, 2, 2)}),
     "ConvTranspose": empty(node("ConvTranspose", "x w", "y", strides=[2, 2]), NO_EXAMPLES, {"w": normal(4, 3, 3, 3)}),
     "MaxPool": empty(node("MaxPool", "x", "y", kernel_shape=[2, 2]), NO_EXAMPLES),
-    "dilated MaxPool": empty(node("MaxPool", "x", "y", kernel_shape=[2, 2], dilations=[2, 2]), NO_EXAMPLES),
     "AveragePool": empty(node("AveragePool", "x", "y", kernel_shape=[3, 3], strides=[2, 2], ceil_mode=1), NO_EXAMPLES),
     "GlobalAveragePool": empty(node("GlobalAveragePool", "x", "y"), NO_EXAMPLES),
-    "GlobalMaxPool": empty(node("GlobalMaxPool", "x", "y"), NO_EXAMPLES),
     "BatchNormalization": empty(node("BatchNormalization", "x s b m v", "y"), NO_EXAMPLES, BY_CHANNEL),
     "InstanceNormalization": empty(node("InstanceNormalization", "x s b", "y"), NO_EXAMPLES, {n: BY_CHANNEL[n] for n in "sb"}),
     "LRN": empty(node("LRN", "x", "y", size=3), NO_EXAMPLES),
     "Resize": empty(node("Resize", "x r s", "y", mode="linear"), NO_EXAMPLES, {"r": np.zeros(0, F), "s": np.array([1, 1, 2, 0.5], F)}),
-    "MatMul of no rows": empty(node("MatMul", "x w", "y"), (0, 3), {"w": normal(3, 4)}),
     "MatMul over nothing": empty(node("MatMul", "x w", "y"), (2, 0), {"w": normal(0, 4)}),
     "Gemm over nothing": empty(node("Gemm", "x w c", "y"), (2, 0), {"w": normal(0, 4), "c": normal(4)}),
     "ReduceSum over nothing": empty(node("ReduceSum", "x a", "y"), (2, 0), {"a": np.array([1])}),
-    "ReduceProd over nothing": empty(node("ReduceProd", "x", "y", axes=[1]), (2, 0)),
-    "ReduceMean of no examples": empty(node("ReduceMean", "x", "y", axes=[1]), (0, 3)),
     "ReduceMax of no examples": empty(node("ReduceMax", "x", "y", axes=[2, 3]), NO_EXAMPLES),
     "Softmax": empty(node("Softmax", "x", "y", axis=1), NO_EXAMPLES),
     "Concat": empty(node("Concat", "x w", "y", axis=0), (0, 3), {"w": normal(2, 3)}),
-    "DepthToSpace": empty(node("DepthToSpace", "x", "y", blocksize=2), NO_EXAMPLES),
     "Pad": empty(node("Pad", "x p", "y", mode="reflect"), NO_EXAMPLES, {"p": np.array([0, 0, 1, 1, 0, 0, 1, 1])}),
     "Gather of nothing": empty(node("Gather", "x i", "y"), (3, 4), {"i": np.zeros((0, 2), np.int64)}),
-    "PRelu": empty(node("PRelu", "x p", "y"), NO_EXAMPLES, {"p": normal(4, 1, 1)}),
 }
 
 

@@ -32,7 +32,6 @@ FLAG = tensor("t", TensorProto.BOOL, [])
 FORMS = {
     "an initializer": dropping([DROPS], arrays=ALWAYS),
     "an initializer of opset 12": dropping([DROPS], 12, arrays=ALWAYS),
-    "an initializer of opset 13": dropping([DROPS], 13, arrays=ALWAYS),
     "an initializer of one element": dropping([DROPS], arrays={"t": np.array([True])}),
     "an initializer that is listed as an input": dropping([DROPS], arrays=ALWAYS, listed=[FLAG]),
     "a Constant": dropping([constant("t", True), DROPS]),
@@ -40,10 +39,8 @@ FORMS = {
     "computed": dropping([constant("u", False), node("Not", "u", "t"), DROPS]),
     "computed from the data": dropping([node("Shape", "x", "s"), node("Size", "s", "u"), node("Cast", "u", "t", to=9), DROPS]),
     "without a ratio": dropping([helper.make_node("Dropout", ["h", "", "t"], ["d"])], arrays=ALWAYS),
-    "with a seed": dropping([node("Dropout", "h r t", "d", seed=3)], arrays=ALWAYS),
     "with a mask": dropping([node("Dropout", "h r t", "d m")], arrays=ALWAYS),
     "is_test left out": dropping([node("Dropout", "h", "d")], 6),
-    "is_test=0": dropping([node("Dropout", "h", "d", is_test=0)], 6),
 }  # fmt: skip
 
 

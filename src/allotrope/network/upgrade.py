@@ -314,12 +314,16 @@ def _resized_from_the_corner(node: Node, up: Upgrade) -> list[Node]:
     ]
 
 
+_HALF_A_PLACE_ON = {"floor": "round_prefer_ceil", "round_prefer_floor": "ceil"}
+"""How a position is rounded half a place before it, so that the same place comes out."""
+
+
 def _tensorflow_nearest(node: Node) -> Node:
-    """Places of tf_half_pixel_for_nn, (x + 0.5) / scale, lie half a place beyond those of half_pixel, so that floor is rounding."""
+    """Positions of tf_half_pixel_for_nn, (x + 0.5) / scale, lie half a place beyond those of half_pixel."""
     kind, rounding = node.attributes.get("mode", "nearest"), node.attributes.get("nearest_mode", "round_prefer_floor")
-    if (kind, rounding) != ("nearest", "floor"):
+    if kind != "nearest" or rounding not in _HALF_A_PLACE_ON:
         raise UnsupportedError(f"tf_half_pixel_for_nn with mode={kind} and nearest_mode={rounding}; TensorFlow's is nearest, floor")
-    return _changed(node, coordinate_transformation_mode="half_pixel", nearest_mode="round_prefer_ceil")
+    return _changed(node, coordinate_transformation_mode="half_pixel", nearest_mode=_HALF_A_PLACE_ON[rounding])
 
 
 @before(11, "Scatter")
