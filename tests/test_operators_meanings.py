@@ -260,6 +260,11 @@ EMPTY = {
     "ReduceSum over nothing": empty(node("ReduceSum", "x a", "y"), (2, 0), {"a": np.array([1])}),
     "ReduceMax of no examples": empty(node("ReduceMax", "x", "y", axes=[2, 3]), NO_EXAMPLES),
     "Softmax": empty(node("Softmax", "x", "y", axis=1), NO_EXAMPLES),
+    "RoiAlign": empty(
+        node("RoiAlign", "x r b", "y", output_height=2, output_width=2),
+        (1, 4, 6, 5),
+        {"r": np.zeros((0, 4), F), "b": np.zeros(0, np.int64)},
+    ),
     "Concat": empty(node("Concat", "x w", "y", axis=0), (0, 3), {"w": normal(2, 3)}),
     "Pad": empty(node("Pad", "x p", "y", mode="reflect"), NO_EXAMPLES, {"p": np.array([0, 0, 1, 1, 0, 0, 1, 1])}),
     "Gather of nothing": empty(node("Gather", "x i", "y"), (3, 4), {"i": np.zeros((0, 2), np.int64)}),

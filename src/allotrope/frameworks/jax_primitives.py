@@ -265,6 +265,9 @@ class JaxPrimitives(Primitives):
         return jnp.pad(x, widths, mode, **options) if y is None else channels_first(jnp.pad(y, reordered(widths), mode, **options))
 
     def take(self, x: Array, indices: Array, axis: int) -> jax.Array:
+        if indices.size == 0:  # of which jnp.take may give another shape
+            axis %= x.ndim
+            return jnp.zeros((*x.shape[:axis], *indices.shape, *x.shape[axis + 1 :]), x.dtype)
         return jnp.take(x, indices, axis, mode="clip")
 
     def flip(self, x: Array, axes: Sequence[int]) -> jax.Array:
