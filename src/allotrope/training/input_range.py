@@ -21,6 +21,8 @@ from allotrope.training.weighing import Weighing, weigh
 MOST_IMAGES = 384
 WORK = 2e11
 """Multiply-adds that all trials together may take; about ten seconds on one core."""
+SLOW = {"reference": 20}
+"""How many times as long a framework takes for them."""
 
 EQUAL = 0.01
 """Accuracies that differ by no more are the same."""
@@ -93,7 +95,8 @@ def _same_classes(trying: Trying, data: ImageData, options: FineTuning) -> bool:
 def _rows(trying: Trying, there: int, trials: int) -> np.ndarray:
     """Rows of training images, evenly spread: as many as the work allows, in whole batches; the same on every machine."""
     work = max(multiply_adds(trying.network), 100_000) * trials
-    wanted = int(np.clip(WORK / work, AT_ONCE, MOST_IMAGES))
+    affordable = WORK / SLOW.get(trying.framework, 1)
+    wanted = int(np.clip(affordable / work, AT_ONCE, MOST_IMAGES))
     count = min(wanted, there)
     whole = max(count // AT_ONCE, 1) * AT_ONCE
     return np.linspace(0, there - 1, whole).astype(int)
