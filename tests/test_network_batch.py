@@ -400,6 +400,20 @@ def test_kept(name):
     assert "the batch of 1 stays fixed" in lines[-1] and reason in lines[-1]
 
 
+def test_a_loop_over_examples_is_named():
+    state = tensor("s", shape=[1, 2, 4, 4])
+    flags = [tensor(name, TensorProto.BOOL, []) for name in ("go", "on")]
+    count = tensor("i", TensorProto.INT64, [])
+    body = [node("Add", "s s", "t"), node("Identity", "go", "on")]
+    ends = [flags[1], tensor("t", shape=[1, 2, 4, 4])]
+    graph = helper.make_graph(body, "body", [count, flags[0], state], ends)
+    loop = helper.make_node("Loop", ["times", "", "c"], ["y"], body=graph, name="again")
+    lines = []
+    network = load([loop], report=lines.append, times=np.array(3))
+    assert network.inputs[0].shape == (1, 3, 4, 4)
+    assert "stays fixed: Loop 'again': there is no rule" in lines[-1]
+
+
 def test_a_network_without_weights_is_left_alone():
     network = allotrope.load(model([node("Relu", "x", "y")], [tensor("x", shape=[1, 3])]))
     assert network.inputs[0].shape == (1, 3)
