@@ -16,11 +16,15 @@ def check_inputs(network: Network, inputs: Mapping[str, np.ndarray]) -> dict[str
     """The arrays by name, for exactly the network's inputs. Raises: one UsageError with all that does not fit."""
     declared = {value.name: value for value in network.inputs}
     given, problems = _arrays("input", inputs, declared)
-    problems = [f"no array for input '{name}'" for name in declared if name not in inputs] + problems
+    problems = [
+        f"no array for input '{name}'" for name in declared if name not in inputs
+    ] + problems
     arrays = {name: given[name] for name in declared if name in given}
     problems += [p for name, array in arrays.items() for p in _misfits(declared[name], array)]
     if problems:
-        raise UsageError(f"the inputs do not fit the network: {_listed(problems)}. Expected: {_expected(declared)}.")
+        raise UsageError(
+            f"the inputs do not fit the network: {_listed(problems)}. Expected: {_expected(declared)}."
+        )
     return arrays
 
 
@@ -28,10 +32,16 @@ def check_output_gradients(network: Network, gradients: Mapping[str, Any]) -> di
     """What gradients are taken of, by name, for some of the network's outputs. Raises: one UsageError with all that does not fit."""
     declared = {value.name: value for value in network.outputs}
     arrays, problems = _arrays("output", gradients, declared)
-    problems += [f"'{name}' has dtype {a.dtype}, which is no number" for name, a in arrays.items() if a.dtype.kind in "OSUMm"]
+    problems += [
+        f"'{name}' has dtype {a.dtype}, which is no number"
+        for name, a in arrays.items()
+        if a.dtype.kind in "OSUMm"
+    ]
     problems += [p for name, array in arrays.items() for p in _misshapen(declared[name], array)]
     if problems:
-        raise UsageError(f"the output gradients do not fit the network: {_listed(problems)}. Outputs: {_expected(declared)}.")
+        raise UsageError(
+            f"the output gradients do not fit the network: {_listed(problems)}. Outputs: {_expected(declared)}."
+        )
     return arrays
 
 
@@ -46,20 +56,30 @@ def check_shapes(gradients: Mapping[str, np.ndarray], outputs: Mapping[str, Sequ
         raise UsageError(f"the output gradients do not fit the outputs: {_listed(problems)}.")
 
 
-def _arrays(kind: str, given: Any, declared: Mapping[str, Value]) -> tuple[dict[str, np.ndarray], list[str]]:
+def _arrays(
+    kind: str, given: Any, declared: Mapping[str, Value]
+) -> tuple[dict[str, np.ndarray], list[str]]:
     """What was given as arrays, for names that there are, and what is wrong with the rest."""
     if not isinstance(given, Mapping):
         known = ", ".join(declared)
-        raise UsageError(f"arrays are given by name, as a dict, and not as a {type(given).__name__}. The {kind}s are: {printable(known)}.")
+        raise UsageError(
+            f"arrays are given by name, as a dict, and not as a {type(given).__name__}. The {kind}s are: {printable(known)}."
+        )
     arrays: dict[str, np.ndarray] = {}
     problems = [f"'{name}' is not an {kind}" for name in given if name not in declared]
     for name in declared.keys() & given.keys():
         try:
             array = np.asarray(given[name])
-        except (TypeError, ValueError, RuntimeError) as error:  # rows of different lengths; a tensor that is being differentiated
+        except (
+            TypeError,
+            ValueError,
+            RuntimeError,
+        ) as error:  # rows of different lengths; a tensor that is being differentiated
             problems.append(f"'{name}' cannot be made an array: {error}")
             continue
-        arrays[name] = array.astype(object) if array.dtype.kind == "U" else array  # texts are objects here, as in ONNX
+        arrays[name] = (
+            array.astype(object) if array.dtype.kind == "U" else array
+        )  # texts are objects here, as in ONNX
     return arrays, problems
 
 
@@ -77,7 +97,9 @@ def _misshapen(value: Value, array: np.ndarray) -> list[str]:
 
 
 def _fits(declared: Sequence[Any], shape: tuple[int, ...]) -> bool:
-    return len(shape) == len(declared) and all(not isinstance(w, int) or w == n for w, n in zip(declared, shape, strict=True))
+    return len(shape) == len(declared) and all(
+        not isinstance(w, int) or w == n for w, n in zip(declared, shape, strict=True)
+    )
 
 
 def _listed(problems: Sequence[str]) -> str:
@@ -85,5 +107,8 @@ def _listed(problems: Sequence[str]) -> str:
 
 
 def _expected(declared: Mapping[str, Value]) -> str:
-    shapes = (f"{v.name} {v.dtype} {list(v.shape) if v.shape is not None else ''}" for v in declared.values())
+    shapes = (
+        f"{v.name} {v.dtype} {list(v.shape) if v.shape is not None else ''}"
+        for v in declared.values()
+    )
     return printable(", ".join(shapes)).replace("\n", "\\n")

@@ -13,7 +13,13 @@ import numpy as np
 
 from allotrope.errors import AllotropeError, UsageError
 from allotrope.measure.declared import Declared, declared
-from allotrope.measure.inputs import fixed_batch, has_free_batch, is_divisible, named_lengths, random_inputs
+from allotrope.measure.inputs import (
+    fixed_batch,
+    has_free_batch,
+    is_divisible,
+    named_lengths,
+    random_inputs,
+)
 from allotrope.measure.kinds import described
 from allotrope.measure.lengths import resolved
 from allotrope.measure.machine import cores, machine
@@ -70,7 +76,9 @@ def bench(
     Raises: ModelError for a file that is broken, UsageError for options that do not fit it.
     """
     if min([*batch, rounds, threads or 1], default=0) < 1:
-        raise UsageError(f"batch {list(batch)}, rounds {rounds} and threads {threads} must all be at least 1.")
+        raise UsageError(
+            f"batch {list(batch)}, rounds {rounds} and threads {threads} must all be at least 1."
+        )
     found = [runtime(name) for name in runtimes or RUNTIMES]
     interface = declared(Path(file))
     lengths = resolved(interface, dimensions)
@@ -79,12 +87,23 @@ def bench(
     taken = _roles(Path(file), values, named_lengths(interface.inputs, max(sizes), lengths.by_name))
     kinds = {name: role.kind for name, role in taken.items()}
     inputs = {size: random_inputs(values, size, {}, kinds=kinds) for size in sizes}
-    pairs = [(one.name, precision) for one in found for precision in one.precisions if precision != "int8"]
+    pairs = [
+        (one.name, precision)
+        for one in found
+        for precision in one.precisions
+        if precision != "int8"
+    ]
     rows, expected = _measure(Path(file), interface, pairs, inputs, threads or cores(), rounds)
     said = [f"'{name}' gets {described(role.kind)}: {role.because}" for name, role in taken.items()]
     notes = [*lengths.lines, *said, expected.line]
-    how = {**measurement(threads or cores(), rounds), "batch": sizes, "lengths": dict(lengths.by_name)}
-    return BenchTable({"file": str(file), "machine": machine(), "measurement": how, "notes": notes, "rows": rows})
+    how = {
+        **measurement(threads or cores(), rounds),
+        "batch": sizes,
+        "lengths": dict(lengths.by_name),
+    }
+    return BenchTable(
+        {"file": str(file), "machine": machine(), "measurement": how, "notes": notes, "rows": rows}
+    )
 
 
 def _roles(file: Path, inputs: tuple[Value, ...], lengths: Mapping[str, int]) -> dict[str, Role]:
@@ -117,18 +136,40 @@ def _measure(
         whole, names = not _is_divisible(interface), [value.name for value in interface.outputs]
         expected = yardstick(file, names, paths[min(paths)], threads, scratch)
         workers = [stack.enter_context(WorkerProcess(threads, PATIENCE)) for _ in pairs]
-        rows: list[dict[str, Any]] = [{"runtime": name, "precision": precision} for name, precision in pairs]
+        rows: list[dict[str, Any]] = [
+            {"runtime": name, "precision": precision} for name, precision in pairs
+        ]
         for row, worker in zip(rows, workers, strict=True):
-            row |= _opened(row, worker, file, paths[min(paths)], whole, threads, scratch / "outputs.npz", expected)
+            row |= _opened(
+                row,
+                worker,
+                file,
+                paths[min(paths)],
+                whole,
+                threads,
+                scratch / "outputs.npz",
+                expected,
+            )
         going = [index for index, row in enumerate(rows) if "reason" not in row]
-        timings = time_in_rounds([workers[index] for index in going], paths, [whole] * len(going), rounds)
+        timings = time_in_rounds(
+            [workers[index] for index in going], paths, [whole] * len(going), rounds
+        )
         for index, found in zip(going, timings, strict=True):
-            rows[index] |= {"reason": found} if isinstance(found, str) else {"batches": _figures(found)}
+            rows[index] |= (
+                {"reason": found} if isinstance(found, str) else {"batches": _figures(found)}
+            )
         return rows, expected
 
 
 def _opened(
-    row: Mapping[str, Any], worker: WorkerProcess, file: Path, inputs: str, whole: bool, threads: int, output: Path, expected: Yardstick
+    row: Mapping[str, Any],
+    worker: WorkerProcess,
+    file: Path,
+    inputs: str,
+    whole: bool,
+    threads: int,
+    output: Path,
+    expected: Yardstick,
 ) -> dict[str, Any]:
     """Load time and the difference from what is expected; or the reason why there are none."""
     reason = runtime(row["runtime"]).available()
@@ -136,18 +177,31 @@ def _opened(
         return {"reason": reason}
     try:
         version = worker.ask("load", runtime=row["runtime"])["version"]
-        arguments = {"runtime": row["runtime"], "path": str(file), "precision": row["precision"], "threads": threads}
+        arguments = {
+            "runtime": row["runtime"],
+            "path": str(file),
+            "precision": row["precision"],
+            "threads": threads,
+        }
         seconds = worker.ask("open", **arguments, inputs=inputs, whole=whole)["seconds"]
         worker.ask("outputs", inputs=inputs, output=str(output))
     except WorkerError as error:
         return {"reason": str(error)}
     difference = expected.difference(read_arrays(output), row["runtime"])
-    return {"version": version, "load_seconds": seconds, "difference": difference, "agrees": difference <= AGREES}
+    return {
+        "version": version,
+        "load_seconds": seconds,
+        "difference": difference,
+        "agrees": difference <= AGREES,
+    }
 
 
 def _figures(timings: Mapping[int, Timing]) -> dict[str, dict[str, float]]:
     figures = {size: timing.figures() for size, timing in timings.items()}
-    return {str(size): {**found, "per_second": 1e3 * size / found["median"]} for size, found in figures.items()}
+    return {
+        str(size): {**found, "per_second": 1e3 * size / found["median"]}
+        for size, found in figures.items()
+    }
 
 
 def _heading(table: Mapping[str, Any]) -> str:
@@ -161,7 +215,10 @@ def _line(row: Mapping[str, Any]) -> str:
     start = f"{row['runtime']:12} {row['precision']:9}"
     if "batches" not in row:
         return f"{start} {row['reason']}"
-    cells = [(f"{found['median']:.3f} ({found['p90']:.3f})", found["per_second"]) for found in row["batches"].values()]
+    cells = [
+        (f"{found['median']:.3f} ({found['p90']:.3f})", found["per_second"])
+        for found in row["batches"].values()
+    ]
     figures = "".join(f"  {latency:>24} {per_second:>9,.0f}" for latency, per_second in cells)
     return f"{start} {row['load_seconds']:>7.2f}{figures}{_departure(row)}"
 

@@ -14,7 +14,9 @@ from allotrope.network.graph import UNKNOWN, Value
 from allotrope.network.read import read_model
 from allotrope.network.shapes import value_of
 
-_SAME_SHAPE = frozenset({"Add", "Cast", "DequantizeLinear", "Div", "Identity", "Mul", "QuantizeLinear", "Sub"})
+_SAME_SHAPE = frozenset(
+    {"Add", "Cast", "DequantizeLinear", "Div", "Identity", "Mul", "QuantizeLinear", "Sub"}
+)
 """Operators that often stand between an input and the first layer and leave its shape as it is."""
 _CONVOLUTIONS = frozenset({"Conv", "ConvInteger", "FusedConv", "NhwcFusedConv"})
 _PRODUCTS = frozenset({"FusedGemm", "FusedMatMul", "Gemm", "MatMul"})
@@ -38,18 +40,30 @@ def declared(path: Path) -> Declared:
     Raises: ModelError for a file that is no ONNX model, UsageError for inputs that are no tensors, or of unknown rank.
     """
     graph = read_model(path).graph
-    arrays = {tensor.name for tensor in graph.initializer} | {sparse.values.name for sparse in graph.sparse_initializer}
+    arrays = {tensor.name for tensor in graph.initializer} | {
+        sparse.values.name for sparse in graph.sparse_initializer
+    }
     inputs = [value_of(info) for info in graph.input if info.name not in arrays]
-    others = [f"'{value.name}'" for value in inputs if value.dtype == UNKNOWN or value.shape is None]
+    others = [
+        f"'{value.name}'" for value in inputs if value.dtype == UNKNOWN or value.shape is None
+    ]
     if others:
-        raise UsageError(f"nothing can be made up for the inputs {', '.join(others)}: no tensors, or of an unknown number of axes.")
+        raise UsageError(
+            f"nothing can be made up for the inputs {', '.join(others)}: no tensors, or of an unknown number of axes."
+        )
     named = tuple(_named(value) for value in inputs)
-    return Declared(named, tuple(value_of(info) for info in graph.output), dict(_lengths(graph, named)))
+    return Declared(
+        named, tuple(value_of(info) for info in graph.output), dict(_lengths(graph, named))
+    )
 
 
 def _named(value: Value) -> Value:
     shape = value.shape or ()
-    return Value(value.name, value.dtype, tuple(f"{value.name}:{axis}" if axis and n is None else n for axis, n in enumerate(shape)))
+    return Value(
+        value.name,
+        value.dtype,
+        tuple(f"{value.name}:{axis}" if axis and n is None else n for axis, n in enumerate(shape)),
+    )
 
 
 def _lengths(graph: GraphProto, inputs: tuple[Value, ...]) -> Iterator[tuple[str, int]]:
@@ -70,7 +84,9 @@ def _lengths(graph: GraphProto, inputs: tuple[Value, ...]) -> Iterator[tuple[str
 
 def _fed(node: NodeProto, weight: list[int], rank: int) -> tuple[int, int]:
     """The axis of a layer's input that its weight fixes, and its length; 0 and 0 where it fixes none."""
-    attributes = {attribute.name: onnx.helper.get_attribute_value(attribute) for attribute in node.attribute}
+    attributes = {
+        attribute.name: onnx.helper.get_attribute_value(attribute) for attribute in node.attribute
+    }
     if node.op_type in _CONVOLUTIONS and len(weight) == rank > 1:
         return 1, weight[1] * int(attributes.get("group", 1))
     if node.op_type in _PRODUCTS and len(weight) == 2 and rank > 1 and not attributes.get("transA"):

@@ -26,7 +26,15 @@ class Lengths:
 
     def fixed(self, values: Sequence[Value]) -> tuple[Value, ...]:
         """The values with these lengths in the place of their names; the batch stays free."""
-        return tuple(replace(v, shape=tuple(self.by_name.get(n, n) if isinstance(n, str) else n for n in v.shape or ())) for v in values)
+        return tuple(
+            replace(
+                v,
+                shape=tuple(
+                    self.by_name.get(n, n) if isinstance(n, str) else n for n in v.shape or ()
+                ),
+            )
+            for v in values
+        )
 
 
 def resolved(file: Declared, dimensions: Sequence[str]) -> Lengths:
@@ -35,14 +43,19 @@ def resolved(file: Declared, dimensions: Sequence[str]) -> Lengths:
     known, lines = dict(said), []
     free = [name for name in _free(file.inputs) if name not in said]
     for found, why in (
-        ({name: file.lengths[name] for name in free if name in file.lengths}, "by the weights that they meet"),
+        (
+            {name: file.lengths[name] for name in free if name in file.lengths},
+            "by the weights that they meet",
+        ),
         (_pictures(file, known), f"pictures, taken as {PICTURE}x{PICTURE}"),
         (_rows_of_ids(file.inputs), f"rows of ids, taken as {TOKENS} long"),
     ):
         new = {name: length for name, length in found.items() if name in free and name not in known}
         known |= new
         if new:
-            lines.append(f"free lengths {_listed(new)}: {why}; others with --dimensions {_listed(new)}")
+            lines.append(
+                f"free lengths {_listed(new)}: {why}; others with --dimensions {_listed(new)}"
+            )
     known |= {name: total for name in free if name not in known and (total := _sum(name, known))}
     missing = [name for name in free if name not in known]
     if missing:
@@ -81,7 +94,11 @@ def _pictures(file: Declared, known: Mapping[str, int]) -> dict[str, int]:
 
 def _rows_of_ids(inputs: Sequence[Value]) -> dict[str, int]:
     """The second axis of integers [n, t], where no state of a past adds to it."""
-    rows = {str(v.shape[1]) for v in inputs if v.dtype.kind in "iu" and v.shape and len(v.shape) == 2 and isinstance(v.shape[1], str)}
+    rows = {
+        str(v.shape[1])
+        for v in inputs
+        if v.dtype.kind in "iu" and v.shape and len(v.shape) == 2 and isinstance(v.shape[1], str)
+    }
     others = {n for v in inputs for n in (v.shape or ())[1:] if isinstance(n, str)} - rows
     return {} if others or len(rows) != 1 else {rows.pop(): TOKENS}
 

@@ -20,7 +20,11 @@ def _arrays(value: Any) -> Iterator[np.ndarray]:
     if isinstance(value, Mapping):
         yield from _arrays(np.asarray(list(value)))
         yield from _arrays(np.asarray(list(value.values())))
-    elif isinstance(value, list) and value and all(isinstance(row, Mapping) and row.keys() == value[0].keys() for row in value):
+    elif (
+        isinstance(value, list)
+        and value
+        and all(isinstance(row, Mapping) and row.keys() == value[0].keys() for row in value)
+    ):
         yield from _arrays(np.asarray(list(value[0])))
         yield from _arrays(np.asarray([list(row.values()) for row in value]))
     elif isinstance(value, list):

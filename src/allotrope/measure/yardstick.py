@@ -29,24 +29,37 @@ class Yardstick:
             self.outputs, self.line = outputs, f"{self.line}; compared with {name}"
         if len(outputs) != len(self.outputs):
             return float("inf")
-        return max((difference(a, b) for a, b in zip(outputs, self.outputs, strict=True)), default=0.0)
+        return max(
+            (difference(a, b) for a, b in zip(outputs, self.outputs, strict=True)), default=0.0
+        )
 
 
-def yardstick(file: Path, names: Sequence[str], inputs: str, threads: int, scratch: Path) -> Yardstick:
+def yardstick(
+    file: Path, names: Sequence[str], inputs: str, threads: int, scratch: Path
+) -> Yardstick:
     """The outputs of these names for the inputs in a file of arrays, by the first that can compute them."""
     output = scratch / "expected.npz"
     try:
         with WorkerProcess(threads, REFERENCE_PATIENCE) as worker:
-            worker.ask("reference", path=str(file), inputs=inputs, output=str(output), names=list(names))
+            worker.ask(
+                "reference", path=str(file), inputs=inputs, output=str(output), names=list(names)
+            )
         return Yardstick(read_arrays(output), "outputs compared with the float64 reference")
     except WorkerError as error:
         why = f"the reference cannot compute this file ({error})"
     try:
         with WorkerProcess(threads, PATIENCE) as worker:
-            opened = {"runtime": "onnxruntime", "path": str(file), "precision": "float32", "threads": threads}
+            opened = {
+                "runtime": "onnxruntime",
+                "path": str(file),
+                "precision": "float32",
+                "threads": threads,
+            }
             worker.ask("open", **opened, inputs=inputs, whole=True, options={"optimized": False})
             worker.ask("outputs", inputs=inputs, output=str(output))
-        return Yardstick(read_arrays(output), f"{why}: outputs compared with ONNX Runtime without optimizations")
+        return Yardstick(
+            read_arrays(output), f"{why}: outputs compared with ONNX Runtime without optimizations"
+        )
     except WorkerError:
         return Yardstick(None, f"{why}, nor can ONNX Runtime without optimizations")
 

@@ -33,7 +33,10 @@ CHOICES: dict[str, Words] = {
         "nearest_mode": ("round_prefer_floor", "round_prefer_ceil", "floor", "ceil", ""),
         "keep_aspect_ratio_policy": ("stretch", "not_larger", "not_smaller"),
     },
-    "RoiAlign": {"mode": ("avg", "max"), "coordinate_transformation_mode": ("half_pixel", "output_half_pixel")},
+    "RoiAlign": {
+        "mode": ("avg", "max"),
+        "coordinate_transformation_mode": ("half_pixel", "output_half_pixel"),
+    },
     "TfIdfVectorizer": {"mode": ("TF", "IDF", "TFIDF")},
 }
 """The words by operator and attribute, those of older opsets among them (ONNX, docs/Operators.md and docs/Changelog.md)."""

@@ -15,7 +15,13 @@ _OF_ARRAYS = (
     ArithmeticError, AttributeError, BufferError, LookupError, MemoryError, RuntimeError, TypeError, ValueError,
 )  # fmt: skip
 """What Python, NumPy, PyTorch and JAX raise about arrays that do not fit. Any other exception is not about arrays: it passes."""
-_MEMORY = ("out of memory", "can't allocate memory", "unable to allocate", "resource_exhausted", "oom when allocating")
+_MEMORY = (
+    "out of memory",
+    "can't allocate memory",
+    "unable to allocate",
+    "resource_exhausted",
+    "oom when allocating",
+)
 _SHOWN_VALUES = 8
 _LONGEST = 400
 
@@ -44,7 +50,9 @@ def explained(error: Exception, node: Node, frame: Mapping[str, Any], p: Any) ->
     if isinstance(error, p.lacking):
         return UnsupportedError(f"{start}: {p.title} lacks it. {cause}")
     if isinstance(error, MemoryError) or any(words in cause.lower() for words in _MEMORY):
-        return NodeError(f"{start}: there is not enough memory. {cause} {MEMORY_LIMIT} says what one array may take.")
+        return NodeError(
+            f"{start}: there is not enough memory. {cause} {MEMORY_LIMIT} says what one array may take."
+        )
     return NodeError(f"{start}: {cause}{_expected(node, frame, p)}")
 
 
@@ -67,7 +75,9 @@ def _described(name: str, frame: Mapping[str, Any], p: Any) -> str:
     if known is None:
         return f"'{name}' = a {type(value).__name__}"
     text = f"'{name}' = {known.dtype} {list(known.shape or ())}"
-    few = isinstance(value, np.ndarray) and value.size <= _SHOWN_VALUES and value.dtype.kind in "biu"
+    few = (
+        isinstance(value, np.ndarray) and value.size <= _SHOWN_VALUES and value.dtype.kind in "biu"
+    )
     return f"{text} with values {value.tolist()}" if few else text
 
 
@@ -91,7 +101,9 @@ def _expected(node: Node, frame: Mapping[str, Any], p: Any) -> str:
     types = {name: _type(frame.get(name), p) for name in names}
     if any(known is None for known in types.values()):
         return ""
-    inputs = [Value(name, known.dtype, known.shape) for name, known in types.items() if known is not None]
+    inputs = [
+        Value(name, known.dtype, known.shape) for name, known in types.items() if known is not None
+    ]
     arrays = {name: frame[name] for name in names if isinstance(frame[name], np.ndarray)}
     found = objection(node, inputs, arrays) or _channels(node, inputs)
     return f" By ONNX's definition: {found}" if found else ""

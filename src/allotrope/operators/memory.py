@@ -104,26 +104,47 @@ def _joined(p: Any, arrays: Sequence[Any], axis: int) -> tuple[Shape, np.dtype]:
 
 
 def _convolved(
-    p: Any, x: Any, weight: Any, bias: Any, strides: Shape, pads: Sequence[tuple[int, int]], dilations: Shape, groups: int
+    p: Any,
+    x: Any,
+    weight: Any,
+    bias: Any,
+    strides: Shape,
+    pads: Sequence[tuple[int, int]],
+    dilations: Shape,
+    groups: int,
 ) -> tuple[Shape, np.dtype]:
     """The larger of the padded input and the output."""
     batch, channels, *spatial = p.shape(x)
     filters, _, *kernel = p.shape(weight)
     wide = [n + before + after for n, (before, after) in zip(spatial, pads, strict=False)]
     spans = [d * (k - 1) + 1 for k, d in zip(kernel, dilations, strict=False)]
-    places = [max(0, n - span) // stride + 1 for n, span, stride in zip(wide, spans, strides, strict=False)]
+    places = [
+        max(0, n - span) // stride + 1
+        for n, span, stride in zip(wide, spans, strides, strict=False)
+    ]
     return max([batch, channels, *wide], [batch, filters, *places], key=math.prod), p.dtype(x)
 
 
-def _pooled(p: Any, x: Any, kernel: Shape, strides: Shape, pads: Sequence[tuple[int, int]]) -> tuple[Shape, np.dtype]:
+def _pooled(
+    p: Any, x: Any, kernel: Shape, strides: Shape, pads: Sequence[tuple[int, int]]
+) -> tuple[Shape, np.dtype]:
     batch, channels, *spatial = p.shape(x)
-    return [batch, channels, *(n + before + after for n, (before, after) in zip(spatial, pads, strict=True))], p.dtype(x)
+    return [
+        batch,
+        channels,
+        *(n + before + after for n, (before, after) in zip(spatial, pads, strict=True)),
+    ], p.dtype(x)
 
 
-def _spread(p: Any, x: Any, weight: Any, strides: Shape, dilations: Shape, groups: int) -> tuple[Shape, np.dtype]:
+def _spread(
+    p: Any, x: Any, weight: Any, strides: Shape, dilations: Shape, groups: int
+) -> tuple[Shape, np.dtype]:
     batch, channels, *spatial = p.shape(x)
     kernel = p.shape(weight)[2:]
-    places = [(n - 1) * s + d * (k - 1) + 1 for n, k, s, d in zip(spatial, kernel, strides, dilations, strict=False)]
+    places = [
+        (n - 1) * s + d * (k - 1) + 1
+        for n, k, s, d in zip(spatial, kernel, strides, dilations, strict=False)
+    ]
     return [batch, max(channels, p.shape(weight)[1] * groups), *places], p.dtype(x)
 
 
@@ -131,7 +152,11 @@ def _contracted(p: Any, equation: str, *arrays: Any) -> tuple[Shape, np.dtype]:
     """An explicit equation without an ellipsis; the result of any other is as large as all that goes in at the most."""
     terms, _, result = equation.replace(" ", "").partition("->")
     named = zip(terms.split(","), (p.shape(x) for x in arrays), strict=True)
-    lengths = {letter: n for term, shape in named for letter, n in zip(term.replace("...", ""), shape, strict=False)}
+    lengths = {
+        letter: n
+        for term, shape in named
+        for letter, n in zip(term.replace("...", ""), shape, strict=False)
+    }
     return [lengths.get(letter, 1) for letter in result.replace("...", "")], p.dtype(arrays[0])
 
 
@@ -149,10 +174,17 @@ _SIZES: dict[str, Callable[..., tuple[Shape, np.dtype]]] = {
     "convolution_transpose": _spread,
     "max_pool": _pooled,
     "average_pool": _pooled,
-    **dict.fromkeys(("add", "subtract", "multiply", "divide", "power", "maximum", "minimum"), _broadcast),
-    **dict.fromkeys(("floored_remainder", "truncated_remainder", "shift_left", "shift_right", "where"), _broadcast),
+    **dict.fromkeys(
+        ("add", "subtract", "multiply", "divide", "power", "maximum", "minimum"), _broadcast
+    ),
+    **dict.fromkeys(
+        ("floored_remainder", "truncated_remainder", "shift_left", "shift_right", "where"),
+        _broadcast,
+    ),
     **dict.fromkeys(("bitwise_xor", "bitwise_and", "bitwise_or"), _broadcast),
-    **dict.fromkeys(("equal", "less", "greater", "logical_and", "logical_or", "logical_xor"), _compared),
+    **dict.fromkeys(
+        ("equal", "less", "greater", "logical_and", "logical_or", "logical_xor"), _compared
+    ),
 }
 for _name, _size in _SIZES.items():
     setattr(Bounded, _name, _measured(_name, _size))
