@@ -12,7 +12,7 @@ from allotrope.errors import AllotropeError, UnsupportedError
 from converted import opened
 from tested import TESTED
 
-ONE_IN = {"pytorch": 10, "jax": 60, "keras": 60, "tensorflow": 120}
+ONE_IN = {"pytorch": 20, "jax": 200, "keras": 100, "tensorflow": 400}
 COMPARED = ("bool", "float32", "int8", "int16", "int32", "int64", "uint8", "uint16")
 
 

@@ -24,7 +24,11 @@ def target(request):
     return request.param
 
 
-@pytest.mark.parametrize("name", NETWORKS)
+SMALL = {"pytorch": tuple(NETWORKS), "jax": ("branches", "free_picture"), "keras": ("branches", "free_text")}
+"""What each target is tried on here, which takes seconds; `benchmarks/converted_conformance.py` tries everything."""
+
+
+@pytest.mark.parametrize(("target", "name"), [(t, name) for t, names in SMALL.items() if t in TESTED for name in names])
 def test_it_computes_what_the_reference_does(target, name, tmp_path):
     network, inputs = NETWORKS[name]()
     run = converted.opened(network, target, tmp_path)
