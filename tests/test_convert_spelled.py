@@ -13,7 +13,7 @@ from allotrope.conversion.carried_text import Written
 from allotrope.conversion.convert import TARGETS, convert
 from allotrope.conversion.entries import entries
 from allotrope.network.build import Builder
-from allotrope.operators.table import OPERATORS
+from allotrope.operators.interpret import OPERATORS
 from convert_spelled_networks import NETWORKS
 from tested import TESTED
 
