@@ -585,3 +585,12 @@ def test_a_network_that_cannot_be_run_is_freed_by_its_rules():
     nodes.append(node("Cast", "s", "y", to=TensorProto.FLOAT))
     network = load(nodes, report=lines.append)
     assert network.inputs[0].shape[0] == "n" and "by its rules alone" in lines[-1]
+
+
+@pytest.mark.parametrize(("side", "kernel"), [(2048, 1), (400, 3)])
+def test_what_would_take_long_is_not_tried(side, kernel):
+    lines = []
+    wide = {"w": np.zeros((64, 3, 1, 1), F), "v": np.zeros((200, 64, kernel, kernel), F)}
+    inputs = [tensor("x", shape=[1, 3, side, side])]
+    network = load([node("Conv", "c v", "y")], inputs, report=lines.append, **wide)
+    assert network.inputs[0].shape[0] == "n" and "too large to be tried" in lines[-1]

@@ -75,14 +75,17 @@ def _too_large(network: Network, free: int) -> bool:
 
 def _products(network: Network) -> int:
     """How many products of numbers the layers need for one batch, as far as lengths are known."""
-    known = {value.name: value for value in (*network.graph.values.values(), *network.outputs)}
+    known = (*network.graph.values.values(), *network.outputs)
+    shapes = {value.name: _shape(value, 1) for value in known}
+    shapes |= {name: array.shape for name, array in network.weights.items()}
     total = 0
     for node in network.graph.nodes:
-        weight = network.weights.get(node.inputs[1]) if len(node.inputs) > 1 else None
-        output = known.get(node.outputs[0])
-        if node.operator in ("Conv", "ConvTranspose", "Gemm", "MatMul") and weight is not None:
-            channels = max(weight.shape[-1 if node.operator == "MatMul" else 0], 1)
-            total += math.prod(_shape(output, 1)) * weight.size // channels if output else 0
+        if node.operator not in ("Conv", "ConvTranspose", "Gemm", "MatMul"):
+            continue
+        shape, output = shapes.get(node.inputs[1]), shapes.get(node.outputs[0])
+        if shape and output:
+            channels = max(shape[-1 if node.operator == "MatMul" else 0], 1)
+            total += math.prod(output) * math.prod(shape) // channels
     return total
 
 
