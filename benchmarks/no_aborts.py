@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import argparse
 import collections
+import itertools
 import json
 import os
 import pathlib
@@ -71,23 +72,31 @@ def is_left_out(name, framework, settings):
 
 
 def swept(framework, subjects, patience, not_compiled):
-    """How every network ended in every setting, counted, printing what is not as it should be."""
+    """How every network ended in every setting, counted, with a line for each kind of them and each that is not as it should be."""
     counts, process = collections.Counter(), Process(patience)
     for settings in all_settings(framework):
         if not_compiled and settings["compiled"] and framework != "jax":
             continue
         label = f"{framework} {settings['precision']} {settings['layout']}{' compiled' * settings['compiled']}"
-        own, began = collections.Counter(), time.perf_counter()
-        for name in subjects:
-            if is_left_out(name, framework, settings):
-                continue
-            found = process.train(not name.startswith("case:"), framework_name=framework, name=name, settings=settings)
-            own[found["outcome"]] += 1
-            if found["outcome"] in ("aborted", "no end", "failed") or (found["why"] and found["outcome"] == "trained"):
-                print(f"{found['outcome']:8} {label}: {name}: {found['why']}", flush=True)
+        for kind, group in itertools.groupby(subjects, lambda name: name.partition(":")[0]):
+            began = time.perf_counter()
+            own = trained(process, framework, settings, group, label)
+            print(f"{label}: {kind}: {shown(own)} ({time.perf_counter() - began:.0f} s)", flush=True)
+            counts += own
         process.close()
-        print(f"{label}: {shown(own)} ({time.perf_counter() - began:.0f} s)", flush=True)
-        counts += own
+    return counts
+
+
+def trained(process, framework, settings, group, label):
+    """How the networks of a group ended in one setting, counted."""
+    counts = collections.Counter()
+    for name in group:
+        if is_left_out(name, framework, settings):
+            continue
+        found = process.train(not name.startswith("case:"), framework_name=framework, name=name, settings=settings)
+        counts[found["outcome"]] += 1
+        if found["outcome"] in ("aborted", "no end", "failed") or (found["why"] and found["outcome"] == "trained"):
+            print(f"{found['outcome']:8} {label}: {name}: {found['why']}", flush=True)
     return counts
 
 
