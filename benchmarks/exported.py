@@ -248,7 +248,9 @@ def quantized(file, target, images, values):
 
 def accuracy(file, images, labels, values, channels_last):
     """Of the file as it is, one image at a time, as its batch may be 1."""
-    session = onnxruntime.InferenceSession(file)
+    alone = onnxruntime.SessionOptions()
+    alone.intra_op_num_threads = 1
+    session = onnxruntime.InferenceSession(file, alone)
     name = session.get_inputs()[0].name
     x = seen(images, values, channels_last)
     answers = [session.run(None, {name: x[[i]]})[0][0].argmax() for i in range(len(x))]
