@@ -172,7 +172,7 @@ def with_slopes(
         jobs["training"] = (wide, "training slopes", options.directions // 2)
     if one.single is not None:
         single = replace(one.single.task, precision="float64")
-        jobs["single"] = (single, "slopes", options.directions)
+        jobs["single"] = (single, "slopes", options.directions // 2)
     with ThreadPoolExecutor(_beside(expected, options)) as pool:
         asked = {name: pool.submit(sloper.slopes, *job) for name, job in jobs.items()}
         slopes = {name: job.result() for name, job in asked.items()}

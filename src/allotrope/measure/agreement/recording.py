@@ -18,7 +18,7 @@ WORKER = "allotrope.measure.agreement.worker"
 PARTS = ("outputs", "gradients", "training")
 """What a framework is asked for."""
 
-LONG = 10.0
+LONG = 4.0
 """Seconds of gradients beyond which they are not taken for a batch of 1 as well."""
 
 AT_ONCE = 20
