@@ -139,7 +139,12 @@ def test_one_epoch_makes_no_curve() -> None:
 
 
 @pytest.mark.parametrize(
-    ("modes", "text"), [({"L": 1797}, "all grey"), ({"RGB": 1200, "L": 13, "I;16": 2}, "1,200 colour, 13 grey, 2 I;16"), ({}, "")]
+    ("modes", "text"),
+    [
+        ({"L": 1797}, "all grey"),
+        ({"RGB": 1200, "L": 13, "I;16": 2}, "1,200 colour, 13 grey, 2 grey of 16 bits"),
+        ({}, ""),
+    ],
 )
 def test_modes_are_said_in_words(modes: dict[str, int], text: str) -> None:
     assert modes_in_words(modes) == text
