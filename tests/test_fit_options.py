@@ -7,7 +7,7 @@ import pytest
 from allotrope import fit, frameworks
 from allotrope.config import DataOptions, Target
 from allotrope.errors import MissingDependencyError, UsageError
-from allotrope.verbs.options import RECIPE, command_line, defaults, fit_options, given
+from allotrope.verbs.options import RECIPE, command_line, defaults, fit_options, given, layouts_apart
 
 USUAL = {**defaults(fit), "data": "digits"}
 
@@ -73,3 +73,12 @@ def test_the_command_can_be_repeated():
     asked = given(fit, {**USUAL, "data": "my photos/", "budget": "5m", "flip": False, "out": "elsewhere"}, without=("out",))
     assert asked == {"data": "my photos/", "budget": "5m", "flip": False}
     assert command_line("fit", "data", asked) == "allotrope fit 'my photos/' --budget 5m --no-flip"
+
+
+def test_a_memory_layout_is_understood_behind_layout_too():
+    asked = layouts_apart({**USUAL, "layout": "channels-last"})
+    assert (asked["layout"], asked["memory_layout"]) == ("auto", "channels-last")
+    folders = layouts_apart({**USUAL, "layout": "splits", "memory_layout": "default"})
+    assert (folders["layout"], folders["memory_layout"]) == ("splits", "default")
+    with pytest.raises(UsageError, match=r"--layout default .* --memory-layout is channels-last"):
+        layouts_apart({**USUAL, "layout": "default", "memory_layout": "channels-last"})

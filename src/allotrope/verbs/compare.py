@@ -23,6 +23,7 @@ from allotrope.verbs.options import (
     fine_tuning,
     fixed_settings,
     given,
+    layouts_apart,
     onnx_file,
 )
 
@@ -102,7 +103,7 @@ def compare(
         batch_size: images in a step.
         device: cpu, cuda or mps; auto takes what is fastest here.
         precision: float32 or bfloat16 in training; by default each framework races both, as it does the next two.
-        memory_layout: default or channels-last: how images lie in memory in training.
+        memory_layout: default or channels-last: how images lie in memory in training; --layout understands these words too.
         compile: whether training is compiled.
         threads: processor threads for each framework; all cores by default.
         validation: the fraction split off for choices, where the data brings no such split.
@@ -120,7 +121,7 @@ def compare(
 
     Raises: AllotropeError, and KeyboardInterrupt where Ctrl-C came before anything was measured.
     """
-    arguments = dict(locals())
+    arguments = layouts_apart(dict(locals()))
     options = compare_options(arguments)
     with display(quiet) as show:
         from allotrope.data import load_images

@@ -13,7 +13,7 @@ from allotrope.progress import Progress, display
 from allotrope.run import Run
 from allotrope.storage import writing
 from allotrope.verbs.fitted import FittedRun
-from allotrope.verbs.options import FitOptions, command_line, defaults, fit_options, given
+from allotrope.verbs.options import FitOptions, command_line, defaults, fit_options, given, layouts_apart
 
 if TYPE_CHECKING:
     from allotrope.data.images import ImageData
@@ -92,7 +92,7 @@ def fit(
         seed: decides split, initial weights, order and augmentation.
         device: cpu, cuda or mps; auto takes what is fastest here.
         precision: float32 or bfloat16 in training; by default both are raced, as are the next two.
-        memory_layout: default or channels-last: how images lie in memory in training.
+        memory_layout: default or channels-last: how images lie in memory in training; --layout understands these words too.
         compile: whether training is compiled.
         threads: processor threads for training and measuring; all cores by default. With one, a run can be repeated to the bit.
         validation: the fraction split off for choices, where the data brings no such split.
@@ -129,7 +129,7 @@ def fit(
 
     Raises: AllotropeError, and KeyboardInterrupt where Ctrl-C came outside the training; run.json then says how far it came.
     """
-    arguments = dict(locals())
+    arguments = layouts_apart(dict(locals()))
     with display(quiet) as show:
         return _resume(arguments, show) if resume is not None else _begin(arguments, show)
 

@@ -140,6 +140,24 @@ def data_options(arguments: Mapping[str, Any]) -> DataOptions:
     )
 
 
+def layouts_apart(arguments: dict[str, Any]) -> dict[str, Any]:
+    """The arguments with `layout` as the folders' alone.
+
+    Pictures in folders and images in memory both have a layout. The words for the two are all
+    different, so one for the memory is understood behind --layout too.
+
+    Raises: UsageError if --memory-layout says another one.
+    """
+    asked, fixed = arguments["layout"], arguments["memory_layout"]
+    if asked not in LAYOUTS:
+        return arguments
+    if fixed not in (None, asked):
+        raise UsageError(
+            f"--layout {asked} is a memory layout, and --memory-layout is {fixed}. Leave out one of them."
+        )
+    return {**arguments, "layout": "auto", "memory_layout": asked}
+
+
 def fixed_settings(arguments: Mapping[str, Any]) -> FixedSettings:
     """The settings that a verb's arguments fix."""
     return FixedSettings(**{field.name: arguments[field.name] for field in fields(FixedSettings)})
