@@ -259,7 +259,7 @@ def _memory() -> int:
 
 LONGEST_LOOP = "ALLOTROPE_LONGEST_LOOP"
 """The environment variable that says after how many rounds the loops of a network are taken for endless."""
-_ROUNDS = 100_000
+_ROUNDS = 20_000
 
 
 def longest_loop() -> int:
