@@ -98,12 +98,32 @@ def _note_primitive(node: ast.Attribute, needs: Needs) -> None:
 
 @functools.cache
 def _looks_up(module: str, name: str) -> bool:
-    """Whether a function gets primitives by names that it is given."""
-    found = resolved(module, name)
-    if not isinstance(found, tuple):
-        return False
-    calls = (node for node in ast.walk(source(found[0]).statements[found[1]]) if isinstance(node, ast.Call))
-    return any(isinstance(node.func, ast.Name) and node.func.id == "getattr" for node in calls)
+    """Whether a function gets primitives by names that it is given, itself or in what it calls."""
+    return any(_asks_by_name(place) for place in _called_from(module, name))
+
+
+def _called_from(module: str, name: str) -> set[Place]:
+    """A function of ours and all that it calls, directly or not."""
+    reached: set[Place] = set()
+    open_calls = [(module, name)]
+    while open_calls:
+        place = resolved(*open_calls.pop())
+        if not isinstance(place, tuple) or place in reached:
+            continue
+        reached.add(place)
+        open_calls += [(place[0], called) for called in _calls_in(place)]
+    return reached
+
+
+def _asks_by_name(place: Place) -> bool:
+    return "getattr" in _calls_in(place)
+
+
+@functools.cache
+def _calls_in(place: Place) -> frozenset[str]:
+    """The names of the functions that a definition calls."""
+    calls = (node for node in ast.walk(source(place[0]).statements[place[1]]) if isinstance(node, ast.Call))
+    return frozenset(call.func.id for call in calls if isinstance(call.func, ast.Name))
 
 
 def companions(place: Place) -> Iterator[Place]:

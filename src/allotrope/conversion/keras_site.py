@@ -164,8 +164,11 @@ class KerasSite(LastSite):
     """A node, in the terms of Keras."""
 
     keeps_inputs = True
-    foreign = tuple(np.dtype(name) for name in ("float16", "float64", ml_dtypes.bfloat16, "complex64", "complex128"))
-    """Layers bring floats to float32."""
+    foreign = tuple(
+        np.dtype(name)
+        for name in ("float16", "float64", ml_dtypes.bfloat16, "complex64", "complex128", "uint64")
+    )
+    """Layers bring floats to float32, and Keras gives uint32 for sums of uint64."""
 
     @staticmethod
     def transposed(source: str, order: Sequence[int]) -> Expression:

@@ -72,6 +72,9 @@ def binary(function: Callable[..., jax.Array]) -> Callable[..., jax.Array]:
 
 def _divide(x: Array, y: Any) -> jax.Array:
     if not jnp.issubdtype(x.dtype, jnp.integer):
+        # Alone, XLA makes of x / number the product with the number's inverse, rounded twice.
+        if isinstance(y, jax.Array) and y.ndim == 0:
+            y = jnp.broadcast_to(y, x.shape)
         return jnp.divide(x, y)
     x, y = jnp.broadcast_arrays(x, jnp.asarray(y, x.dtype))
     return lax.div(x, y)
