@@ -15,7 +15,7 @@ import numpy as np
 from allotrope import check, networks
 from allotrope.frameworks import FRAMEWORKS, missing
 from allotrope.network.build import Builder
-from allotrope.network.compose import with_preprocessing
+from allotrope.network.rewriting.compose import with_preprocessing
 
 BEGIN, END = "<!-- agreement: begin -->", "<!-- agreement: end -->"
 

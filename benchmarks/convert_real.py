@@ -23,8 +23,8 @@ import numpy as np
 import onnx
 
 import allotrope
-from allotrope.conversion.convert import TARGETS
 from allotrope.errors import AllotropeError
+from allotrope.verbs.convert import TARGETS
 
 ROOT = Path(__file__).parents[1]
 LIGHT = Path(onnx.__file__).parent / "backend" / "test" / "data" / "light"

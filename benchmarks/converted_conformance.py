@@ -21,8 +21,8 @@ from onnx.backend.test.loader import load_model_tests
 from onnx.backend.test.runner import Runner, _normalize_tensor
 
 import allotrope
-from allotrope.conversion.convert import TARGETS
 from allotrope.errors import AllotropeError
+from allotrope.verbs.convert import TARGETS
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 SETTINGS = {"TF_CPP_MIN_LOG_LEVEL": "3", "KERAS_BACKEND": "tensorflow", "JAX_ENABLE_X64": "1"}

@@ -20,7 +20,7 @@ from allotrope.measure.candidates import measure_candidates
 from allotrope.measure.machine import cores, machine
 from allotrope.measure.rounds import measurement
 from allotrope.network import zoo
-from allotrope.network.compose import with_preprocessing, with_probabilities
+from allotrope.network.rewriting.compose import with_preprocessing, with_probabilities
 from allotrope.runtimes import runtime
 
 NETWORKS = ("cnn", "resnet8", "resnet20", "whitened_cnn")

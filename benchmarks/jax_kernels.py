@@ -17,8 +17,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from allotrope.frameworks import jax_neural
-from allotrope.frameworks.jax_pooling import Window, largest, reduced
+from allotrope.frameworks.jax import neural as jax_neural
+from allotrope.frameworks.jax.pooling import Window, largest, reduced
 
 WINDOWS = [((2, 2), (2, 2), 0), ((3, 3), (2, 2), 1), ((3, 3), (1, 1), 1), ((4, 4), (4, 4), 0), ((5, 5), (1, 1), 0)]
 DEPTHWISE = [(96, 28, 1), (96, 28, 2), (576, 14, 1)]

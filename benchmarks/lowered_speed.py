@@ -25,7 +25,7 @@ from allotrope.config import Recipe, Settings
 from allotrope.frameworks import FRAMEWORKS, framework, missing
 from allotrope.measure.machine import cores
 from allotrope.network import zoo
-from allotrope.network.compose import with_preprocessing
+from allotrope.network.rewriting.compose import with_preprocessing
 from allotrope.network.summary import parameters
 from allotrope.training.plan import training_plan
 

@@ -18,10 +18,10 @@ from allotrope import load
 from allotrope.measure.inputs import random_inputs
 from allotrope.network import zoo
 from allotrope.network.build import Builder
-from allotrope.network.compose import with_preprocessing
 from allotrope.network.graph import Node
 from allotrope.network.network import Network
-from allotrope.network.shapes import infer_shapes
+from allotrope.network.reading.shapes import infer_shapes
+from allotrope.network.rewriting.compose import with_preprocessing
 
 LIGHT = pathlib.Path(onnx.__file__).parent / "backend" / "test" / "data" / "light"
 BATCH = 2

@@ -15,10 +15,10 @@ import statistics
 import numpy as np
 import torch
 
+from allotrope.architectures.choose import choose
 from allotrope.config import Settings
 from allotrope.data import ImageData, ImageSplit
-from allotrope.training.choose import choose
-from allotrope.training.race import described, race_settings
+from allotrope.training.settings_race import described, race_settings
 
 
 def made(side, channels, count):

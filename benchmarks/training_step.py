@@ -20,16 +20,16 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from allotrope.architectures.recipes import FAMILIES
 from allotrope.config import Settings
 from allotrope.data import Batches, ImageData, ImageSplit
+from allotrope.data.statistics import pixel_statistics
 from allotrope.frameworks import framework
 from allotrope.network import zoo
-from allotrope.network.compose import with_preprocessing
+from allotrope.network.rewriting.compose import with_preprocessing
 from allotrope.network.summary import parameters
-from allotrope.training.choose import pixel_statistics
 from allotrope.training.loop import train
 from allotrope.training.plan import training_plan
-from allotrope.training.recipes import FAMILIES
 from allotrope.training.schedules import learning_rate
 
 

@@ -4,7 +4,7 @@ import numpy as np
 
 from allotrope import networks
 from allotrope.network.build import Builder
-from allotrope.network.compose import with_preprocessing, with_probabilities
+from allotrope.network.rewriting.compose import with_preprocessing, with_probabilities
 
 
 def varied(network):

@@ -30,8 +30,8 @@ def _several(found):
 def _pytorch(network, folder):
     import torch
 
-    from allotrope.conversion.pytorch import write
-    from allotrope.frameworks.pytorch_primitives import to_numpy, to_tensor
+    from allotrope.conversion.pytorch.target import write
+    from allotrope.frameworks.pytorch.primitives import to_numpy, to_tensor
 
     write(network, folder)
     model = module(folder).load()
@@ -47,7 +47,7 @@ def _jax(network, folder):
     import jax
     import jax.numpy as jnp
 
-    from allotrope.conversion.jax import write
+    from allotrope.conversion.jax.target import write
 
     write(network, folder)
     model = module(folder).load()
@@ -62,9 +62,10 @@ def _jax(network, folder):
 def _keras(network, folder, traced=False):
     import tensorflow as tf
 
-    from allotrope.conversion import keras_build, tensorflow_build
-    from allotrope.conversion.keras import RULES, keras_source
-    from allotrope.conversion.keras_subclass import subclass_source
+    from allotrope.conversion.keras import build as keras_build
+    from allotrope.conversion.keras.subclass import subclass_source
+    from allotrope.conversion.keras.target import RULES, keras_source
+    from allotrope.conversion.tensorflow import build as tensorflow_build
     from allotrope.errors import UnsupportedError
 
     weights = str(folder / "weights.npz")

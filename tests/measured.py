@@ -6,8 +6,8 @@ import numpy as np
 
 from allotrope.data.images import ImageSplit
 from allotrope.network.build import Builder
-from allotrope.network.compose import with_preprocessing, with_probabilities
 from allotrope.network.network import Network
+from allotrope.network.rewriting.compose import with_preprocessing, with_probabilities
 
 CLASSES = ("zero", "one", "two", "three")
 IMAGE = (3, 12, 12)

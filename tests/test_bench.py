@@ -10,7 +10,6 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper, save
 
 from allotrope.errors import ModelError, UsageError
-from allotrope.measure.bench import BenchTable, bench
 from allotrope.measure.declared import declared
 from allotrope.measure.inputs import is_divisible, parse_lengths, random_inputs
 from allotrope.measure.lengths import resolved
@@ -18,6 +17,7 @@ from allotrope.measure.plain import plain
 from allotrope.measure.yardstick import Yardstick, read_arrays
 from allotrope.network.graph import Value
 from allotrope.runtimes import RUNTIMES, runtime
+from allotrope.verbs.bench import BenchTable, bench
 from measured import classifier
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from agreeing import TOLERANCES, quiet
 from allotrope.frameworks.disturbed import DisturbedPrimitives
-from allotrope.frameworks.reference import ReferencePrimitives
+from allotrope.frameworks.reference.primitives import ReferencePrimitives
 from allotrope.measure.agreement.comparer import compare_outputs
 from allotrope.measure.agreement.fitting import fitted
 from allotrope.measure.agreement.oracle import values

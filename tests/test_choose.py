@@ -5,15 +5,16 @@ from dataclasses import asdict
 import numpy as np
 import pytest
 
+from allotrope.architectures import recipes
+from allotrope.architectures.choose import choose
+from allotrope.architectures.recipes import FAMILIES, family_for, recipe_of
 from allotrope.config import DataOptions
 from allotrope.data import ImageData, ImageSplit, load_images
+from allotrope.data.mirror import kept_when_mirrored
+from allotrope.data.statistics import pixel_statistics
 from allotrope.errors import UsageError
 from allotrope.network import zoo
 from allotrope.network.summary import multiply_adds
-from allotrope.training import recipes
-from allotrope.training.choose import choose, pixel_statistics
-from allotrope.training.mirror import kept_when_mirrored
-from allotrope.training.recipes import FAMILIES, family_for, recipe_of
 
 
 def images_of(side, channels, count=60, classes=3):

@@ -122,9 +122,9 @@ def test_an_onnx_file_with_a_new_head(tmp_path):
 @pytest.fixture
 def inputs(tmp_path):
     """The files of a race on a small network, with its plan for PyTorch alone."""
+    from allotrope.architectures.choose import choose
     from allotrope.config import DataOptions
     from allotrope.data import load_images
-    from allotrope.training.choose import choose
 
     data = load_images(pictures(tmp_path), DataOptions())
     choices = [choose(data, "cnn", {"batch_size": 32}, epochs=2.0, seed=seed) for seed in (0, 1)]

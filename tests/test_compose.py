@@ -12,8 +12,8 @@ import pytest
 from allotrope.errors import ModelError, UsageError
 from allotrope.network import zoo
 from allotrope.network.build import Builder
-from allotrope.network.compose import class_names, with_preprocessing, with_probabilities
 from allotrope.network.network import Network
+from allotrope.network.rewriting.compose import class_names, with_preprocessing, with_probabilities
 
 MEAN, STD = (120.0, 110.0, 90.0), (60.0, 50.0, 40.0)
 

@@ -14,11 +14,11 @@ import pytest
 
 import allotrope
 from allotrope.cli import main
-from allotrope.conversion.convert import TARGETS, convert, proof_script
-from allotrope.conversion.proof import EQUAL, difference, prove, reference_run, rounding, run_alone
+from allotrope.conversion.core.proof import EQUAL, difference, proof_script, prove, reference_run, rounding, run_alone
 from allotrope.errors import MissingDependencyError, ModelError, RunFolderError, UnsupportedError, UsageError
 from allotrope.network.build import Builder
 from allotrope.network.network import Network
+from allotrope.verbs.convert import TARGETS, convert
 from convert_networks import NETWORKS, zoo
 from tested import TESTED
 

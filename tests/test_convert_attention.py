@@ -5,7 +5,7 @@ import pytest
 from onnx import TensorProto
 
 import allotrope
-from allotrope.conversion.attention import spelled_out
+from allotrope.conversion.core.attention import spelled_out
 from converted import opened
 from onnx_models import model, node, tensor
 from tested import TESTED

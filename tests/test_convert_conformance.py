@@ -7,8 +7,8 @@ import pytest
 from onnx.backend.test.runner import Runner
 
 import conformance
-from allotrope.conversion.convert import TARGETS
 from allotrope.errors import AllotropeError, UnsupportedError
+from allotrope.verbs.convert import TARGETS
 from converted import opened
 from tested import TESTED
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import converted
-from allotrope.conversion.pytorch import ATTRIBUTES, write
+from allotrope.conversion.pytorch.target import ATTRIBUTES, write
 from allotrope.network.build import Builder
 from convert_networks import NETWORKS, Weights, recurrent, zoo
 from tested import TESTED

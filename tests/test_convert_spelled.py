@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 import converted
-from allotrope.conversion.carried import PRIMITIVES, Carried
-from allotrope.conversion.carried_text import Written
-from allotrope.conversion.convert import TARGETS, convert
-from allotrope.conversion.entries import entries
+from allotrope.conversion.core.carried import PRIMITIVES, Carried
+from allotrope.conversion.core.carried_text import Written
+from allotrope.conversion.core.entries import entries
 from allotrope.network.build import Builder
 from allotrope.operators.interpret import OPERATORS
+from allotrope.verbs.convert import TARGETS, convert
 from convert_spelled_networks import NETWORKS
 from tested import TESTED
 

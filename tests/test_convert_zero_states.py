@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from allotrope.conversion.zero_states import without_zero_states
+from allotrope.conversion.core.zero_states import without_zero_states
 from allotrope.network.build import Builder
 
 

@@ -15,7 +15,7 @@ X = np.random.default_rng(0).standard_normal((4, 128, 3, 3)).astype(np.float32)
 def slopes_in_jax(function: Callable[[Any, Any], Any], x: np.ndarray, compiled: bool) -> np.ndarray:
     import jax
 
-    from allotrope.frameworks import jax_extremes
+    from allotrope.frameworks.jax import extremes as jax_extremes
 
     slope = jax.grad(lambda x: function(jax_extremes, x).sum())
     return np.asarray((jax.jit(slope) if compiled else slope)(jax.numpy.asarray(x)))
@@ -24,7 +24,7 @@ def slopes_in_jax(function: Callable[[Any, Any], Any], x: np.ndarray, compiled: 
 def slopes_in_tensorflow(function: Callable[[Any, Any], Any], x: np.ndarray, compiled: bool) -> np.ndarray:
     import tensorflow as tf
 
-    from allotrope.frameworks import tensorflow_extremes
+    from allotrope.frameworks.tensorflow import extremes as tensorflow_extremes
 
     def slope(x: Any) -> Any:
         with tf.GradientTape() as tape:

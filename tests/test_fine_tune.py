@@ -11,14 +11,14 @@ import pytest
 
 import allotrope
 from allotrope import fit
+from allotrope.architectures.choose import choose_recipe
 from allotrope.cli import main
 from allotrope.config import DataOptions, FineTuning, Repair, Settings
 from allotrope.data import load_images
 from allotrope.measure import candidates
 from allotrope.measure.candidates import FLOAT_FILE, Candidate
-from allotrope.network.batchnorm import with_still_batchnorm
+from allotrope.network.rewriting.batchnorm import with_still_batchnorm
 from allotrope.run import read_record
-from allotrope.training.choose import choose_recipe
 from allotrope.training.fine_tune import prepared
 from allotrope.training.loop import train
 from allotrope.verbs import stages

@@ -8,8 +8,8 @@ from onnx import TensorProto, helper
 
 import allotrope
 from allotrope.errors import UnsupportedError, UsageError
-from allotrope.network.ends import to_logits
-from allotrope.network.head import head_of, with_new_head
+from allotrope.network.rewriting.ends import to_logits
+from allotrope.network.rewriting.head import head_of, with_new_head
 from allotrope.training.image_input import image_side
 from onnx_models import model, node, outputs, tensor
 from tuned import ARRAYS, FIVE, LAYERS, F, classifier, drawn, images, linear, ready

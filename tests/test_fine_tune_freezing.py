@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 import allotrope
+from allotrope.architectures.choose import choose_recipe
 from allotrope.errors import UsageError
 from allotrope.frameworks import framework as find_framework
-from allotrope.network.batchnorm import with_batchnorm, with_still_batchnorm
-from allotrope.training.choose import choose_recipe
+from allotrope.network.rewriting.batchnorm import with_batchnorm, with_still_batchnorm
 from allotrope.training.plan import training_plan
 from onnx_models import model, node, tensor
 from tuned import F, classifier, drawn, images, linear, ready

@@ -11,8 +11,8 @@ from onnx import helper, numpy_helper
 
 import allotrope
 from allotrope.errors import ModelError, UnsupportedError
-from allotrope.network.foreign import families  # noqa: F401 - fills the table
-from allotrope.network.foreign.table import FOREIGN, MICROSOFT
+from allotrope.network.reading.foreign import families  # noqa: F401 - fills the table
+from allotrope.network.reading.foreign.table import FOREIGN, MICROSOFT
 from onnx_models import model, outputs, tensor
 
 F = np.float32

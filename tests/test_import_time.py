@@ -40,7 +40,7 @@ def test_public_names_are_there(name: str):
 
 def test_functions_are_not_hidden_by_modules_of_the_same_name():
     import allotrope.cli
-    import allotrope.measure.bench
+    import allotrope.verbs.bench
     import allotrope.verbs.fit
 
     assert all(callable(getattr(allotrope, name)) for name in ("fit", "bench", "predict", "doctor", "load"))

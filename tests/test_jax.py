@@ -6,7 +6,7 @@ import pytest
 from allotrope import networks
 from allotrope.errors import UnsupportedError
 from allotrope.frameworks import framework
-from allotrope.frameworks.jax_releases import WRONG_ON_CPUS, warn_of_wrong_results
+from allotrope.frameworks.jax.releases import WRONG_ON_CPUS, warn_of_wrong_results
 from allotrope.frameworks.widening import widened
 from allotrope.network.build import Builder
 
@@ -123,7 +123,7 @@ def test_what_the_compiler_joins_stays_right(activation):
 
 @pytest.mark.parametrize("function", ["softmax", "log_softmax"])
 def test_softmax_is_that_of_jax_with_its_derivatives(function):
-    from allotrope.frameworks import jax_softmax
+    from allotrope.frameworks.jax import softmax as jax_softmax
 
     ours, theirs = getattr(jax_softmax, function), getattr(jax.nn, function)
     x = jax.numpy.asarray(np.random.default_rng(0).standard_normal((3, 5)))
@@ -156,7 +156,7 @@ NONE, SOME = ((0, 0), (0, 0)), ((1, 0), (0, 1))
     ],
 )
 def test_the_gradient_of_a_maximum_is_that_of_jax(sides, strides, pads):
-    from allotrope.frameworks import jax_pooling
+    from allotrope.frameworks.jax import pooling as jax_pooling
 
     window = jax_pooling.Window(sides, strides, pads, float("-inf"))
     x = jax.numpy.asarray(np.random.default_rng(0).integers(0, 4, (2, 9, 7, 3)), np.float32)  # many are equal
@@ -168,7 +168,7 @@ def test_the_gradient_of_a_maximum_is_that_of_jax(sides, strides, pads):
 
 
 def test_a_maximum_of_nan_has_a_gradient():
-    from allotrope.frameworks import jax_pooling
+    from allotrope.frameworks.jax import pooling as jax_pooling
 
     window, x = jax_pooling.Window((2,), (2,), ((0, 0),), float("-inf")), jax.numpy.asarray([[[np.nan, 1.0]]])
     y, pull = jax.vjp(lambda x: jax_pooling.largest(x, 2, window), x)

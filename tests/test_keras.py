@@ -15,7 +15,7 @@ from allotrope import fit, frameworks, networks
 from allotrope.config import Recipe, Settings
 from allotrope.errors import MissingDependencyError, UnsupportedError, UsageError
 from allotrope.frameworks import framework, missing
-from allotrope.frameworks.keras_engine import ENGINES, engine
+from allotrope.frameworks.keras.engine import ENGINES, engine
 from allotrope.frameworks.widening import widened
 from allotrope.network.build import Builder
 from allotrope.training.plan import training_plan
@@ -29,7 +29,7 @@ IMAGE = (3, 8, 8)
 @pytest.fixture(scope="module")
 def keras():
     framework("keras")
-    from allotrope.frameworks.keras_import import keras
+    from allotrope.frameworks.keras.importing import keras
 
     return keras
 

@@ -5,8 +5,8 @@ import pytest
 
 from allotrope.config import Recipe
 from allotrope.errors import UsageError
-from allotrope.frameworks.pytorch_primitives import PyTorchPrimitives
-from allotrope.frameworks.reference import ReferencePrimitives
+from allotrope.frameworks.pytorch.primitives import PyTorchPrimitives
+from allotrope.frameworks.reference.primitives import ReferencePrimitives
 from allotrope.training.losses import class_weights, cross_entropy, loss, mean_squared_error
 
 torch = pytest.importorskip("torch")

@@ -14,12 +14,12 @@ from onnx import TensorProto, helper
 from PIL import Image
 
 from allotrope.config import Target
+from allotrope.delivery.deliver import deliver
 from allotrope.measure.candidates import Candidate, measure, measure_candidates
 from allotrope.measure.choice import choose, judge
-from allotrope.measure.deliver import deliver
 from allotrope.measure.rounds import ROUNDS, Timing, measurement
-from allotrope.network.compose import class_names
-from allotrope.network.read import load
+from allotrope.network.reading.read import load
+from allotrope.network.rewriting.compose import class_names
 from measured import CLASSES, IMAGE, classifier, images, labelled
 
 TARGET = Target(max_drop=10.0)

@@ -8,9 +8,9 @@ from onnx import TensorProto, helper
 
 import allotrope
 from allotrope.config import Repair
-from allotrope.network.batch.placement import Mixes, Placement
-from allotrope.network.batch.trial import tried
 from allotrope.network.network import Network
+from allotrope.network.rewriting.batch.placement import Mixes, Placement
+from allotrope.network.rewriting.batch.trial import tried
 from onnx_models import model, node, outputs, tensor
 
 F = np.float32

@@ -5,7 +5,7 @@ import pytest
 from onnx import TensorProto, helper
 
 import allotrope
-from allotrope.network.expand import expanded
+from allotrope.network.reading.expand import expanded
 from allotrope.network.weights import every_node
 from onnx_models import model, node, outputs, tensor
 

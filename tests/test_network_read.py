@@ -8,7 +8,7 @@ from onnx import TensorProto, helper, numpy_helper
 import allotrope
 from allotrope.errors import AllotropeError, RunFolderError
 from allotrope.network.graph import Value
-from allotrope.network.opset import OPSET
+from allotrope.network.reading.opset import OPSET
 from onnx_models import model, node, runtime, tensor
 
 FILES = {

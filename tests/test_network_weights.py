@@ -9,9 +9,9 @@ from onnx import helper
 import allotrope
 from allotrope.errors import ModelError, UsageError
 from allotrope.network.build import Builder
-from allotrope.network.compose import with_preprocessing
 from allotrope.network.graph import Graph, Node, Value
 from allotrope.network.network import Network
+from allotrope.network.rewriting.compose import with_preprocessing
 from onnx_models import model, node, tensor
 
 F = np.float32

@@ -149,7 +149,7 @@ def test_recurrent_layers(where, operator, direction, lengths, form):
 
 @pytest.mark.parametrize("operator", LAYERS)
 def test_fused_and_scanned_layers_have_the_same_gradients(operator, monkeypatch):
-    from allotrope.frameworks.pytorch_primitives import PyTorchPrimitives
+    from allotrope.frameworks.pytorch.primitives import PyTorchPrimitives
 
     network = load(recurrent(operator, "bidirectional", False, **({"linear_before_reset": 1} if operator == "GRU" else {})))
     x = np.random.default_rng(0).standard_normal((5, 3, 4)).astype(np.float32)

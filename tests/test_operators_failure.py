@@ -6,7 +6,7 @@ from onnx import TensorProto
 
 from allotrope import load
 from allotrope.errors import AllotropeError, ModelError, NodeError, UnsupportedError, UsageError
-from allotrope.frameworks.reference import ReferencePrimitives
+from allotrope.frameworks.reference.primitives import ReferencePrimitives
 from allotrope.network.graph import Node
 from allotrope.operators.failure import explained
 from allotrope.operators.memory import room_for

@@ -5,8 +5,8 @@ import pytest
 
 from allotrope.config import OPTIMIZERS, Recipe
 from allotrope.errors import UsageError
-from allotrope.frameworks.pytorch_primitives import PyTorchPrimitives
-from allotrope.frameworks.reference import ReferencePrimitives
+from allotrope.frameworks.pytorch.primitives import PyTorchPrimitives
+from allotrope.frameworks.reference.primitives import ReferencePrimitives
 from allotrope.training.optimizers import Optimizer
 
 torch = pytest.importorskip("torch")

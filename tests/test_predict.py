@@ -13,9 +13,9 @@ from PIL import Image
 
 from allotrope import networks, predict
 from allotrope.cli import main
+from allotrope.delivery.deliver import predict_program
 from allotrope.errors import DataError, RunFolderError, UsageError
-from allotrope.measure.deliver import predict_program
-from allotrope.network.compose import with_preprocessing, with_probabilities
+from allotrope.network.rewriting.compose import with_preprocessing, with_probabilities
 from allotrope.run import Run
 
 CLASSES = ("cat", "dog", "eel")

@@ -10,8 +10,8 @@ if missing("pytorch") is not None:
 
 import torch
 
-from allotrope.frameworks.pytorch_primitives import PyTorchPrimitives, to_numpy
-from allotrope.frameworks.reference import ReferencePrimitives
+from allotrope.frameworks.pytorch.primitives import PyTorchPrimitives, to_numpy
+from allotrope.frameworks.reference.primitives import ReferencePrimitives
 
 RANDOM = np.random.default_rng(11)
 

@@ -11,7 +11,7 @@ if missing("pytorch") is not None:
 
 import torch
 
-from allotrope.frameworks.pytorch_clip import beyond, clip
+from allotrope.frameworks.pytorch.clip import beyond, clip
 
 BOUNDS = [(0.0, 6.0), (-1.0, 1.0), (0.5, 4.0), (-3.0, -2.0), (0.1, 0.7), (-math.inf, 6.0), (0.0, math.inf), (2.0, 1.0), (1.0, 1.0)]
 

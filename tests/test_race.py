@@ -8,9 +8,10 @@ import pytest
 from allotrope.config import DataOptions, Recipe, Settings
 from allotrope.data import load_images
 from allotrope.network import zoo
-from allotrope.network.compose import with_preprocessing
-from allotrope.training import race, speed
-from allotrope.training.race import agreement, described, race_settings
+from allotrope.network.rewriting.compose import with_preprocessing
+from allotrope.training import settings_race as race
+from allotrope.training import speed
+from allotrope.training.settings_race import agreement, described, race_settings
 from allotrope.training.speed import training_speed
 
 RECIPE = Recipe(learning_rate=0.2, batch_size=64, augmentation="none", budget=20.0)

@@ -11,7 +11,7 @@ from onnx import TensorProto, helper
 
 import allotrope
 from allotrope.config import Repair
-from allotrope.network.repair import STEPS, say_what_learns_no_more
+from allotrope.network.rewriting.repair import STEPS, say_what_learns_no_more
 from onnx_models import model, node, outputs, tensor
 from repaired import F, ints, of, operators
 

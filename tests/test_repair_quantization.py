@@ -19,7 +19,7 @@ from onnxruntime.quantization import (
 
 import allotrope
 from allotrope.config import Repair
-from allotrope.network.quantized.grid import Grid
+from allotrope.network.rewriting.quantized.grid import Grid
 from onnx_models import model, node, outputs, tensor
 from repaired import F, of, operators
 from tested import TESTED

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from allotrope.frameworks.lowering import lowered
-from allotrope.frameworks.reference import ReferencePrimitives
+from allotrope.frameworks.reference.primitives import ReferencePrimitives
 from allotrope.network.build import Builder
 from allotrope.operators.interpret import Program
 from tested import TESTED
@@ -70,7 +70,7 @@ def test_what_others_see_stays(operator, other, first, name):
 def test_pytorch_overwrites():
     import torch
 
-    from allotrope.frameworks.pytorch_primitives import PyTorchPrimitives
+    from allotrope.frameworks.pytorch.primitives import PyTorchPrimitives
 
     p, x = PyTorchPrimitives(), torch.from_numpy(X)
     y = x.clone()

@@ -13,35 +13,36 @@ FILES = sorted(SOURCE.rglob("*.py"))
 
 # Each part may import those before it when it is loaded, and only those.
 ORDER = (
-    (
-        "errors",
-        "telemetry",
-    ),
+    ("errors", "telemetry"),
     ("config", "storage", "progress"),
     ("run",),
     ("network",),
     ("operators",),
     ("frameworks",),
     ("data",),
+    ("architectures",),
     ("training",),
     ("shrink",),
     ("runtimes",),
     ("measure",),
+    ("delivery",),
     ("report", "conversion"),
     ("testing", "verbs"),
     ("cli",),
 )
 RANK = {part: rank for rank, parts in enumerate(ORDER) for part in parts}
 
-# One file a framework and a runtime, which alone may import it (and their neighbours whose names begin alike).
+# A folder a framework and a runtime, which alone may import it.
 HOMES = {
-    "torch": ("frameworks/pytorch", "frameworks/keras_torch", "runtimes/pytorch", "conversion/pytorch_proof"),
-    "onnxruntime": ("runtimes/onnxruntime", "shrink/quantize"),
-    "openvino": ("runtimes/openvino", "shrink/quantize"),
-    "nncf": ("shrink/quantize"),
-    "tensorflow": ("frameworks/tensorflow", "conversion/tensorflow"),
-    "keras": ("frameworks/keras", "conversion/keras", "conversion/tensorflow_proof"),
-    "jax": ("frameworks/jax", "conversion/jax_proof", "frameworks/keras_jax"),
+    "torch": (
+        "frameworks/pytorch/", "frameworks/keras/engine_torch", "runtimes/pytorch", "conversion/pytorch/proof",
+    ),
+    "onnxruntime": ("runtimes/onnxruntime/", "shrink/quantize"),
+    "openvino": ("runtimes/openvino/", "shrink/quantize"),
+    "nncf": ("shrink/quantize",),
+    "tensorflow": ("frameworks/tensorflow/", "frameworks/keras/engine_tensorflow", "conversion/tensorflow/"),
+    "keras": ("frameworks/keras/", "conversion/keras/", "conversion/tensorflow/proof"),
+    "jax": ("frameworks/jax/", "conversion/jax/proof", "frameworks/keras/engine_jax"),
     "torchvision": (),
     "pickle": (),
 }

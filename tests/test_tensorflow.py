@@ -12,7 +12,7 @@ if missing("tensorflow"):
 
 def test_activations_are_not_transposed_between_convolutions():
     from allotrope.frameworks import framework
-    from allotrope.frameworks.tensorflow_import import tf
+    from allotrope.frameworks.tensorflow.importing import tf
 
     model = framework("tensorflow").native(networks.NETWORKS["resnet8"](classes=4, image=(3, 8, 8)))
     traced = tf.function(model).get_concrete_function(tf.zeros((2, 3, 8, 8)))
@@ -29,7 +29,7 @@ def test_activations_are_not_transposed_between_convolutions():
 
 
 def test_batch_normalization_has_the_given_epsilon_and_the_population_variance():
-    from allotrope.frameworks.tensorflow_primitives import TensorFlowPrimitives
+    from allotrope.frameworks.tensorflow.primitives import TensorFlowPrimitives
 
     p, x = TensorFlowPrimitives(), np.random.default_rng(0).standard_normal((2, 3, 2, 2)).astype(np.float32) * 1e-4
     ones, zeros = p.constant(np.ones(3, np.float32)), p.constant(np.zeros(3, np.float32))

@@ -6,15 +6,15 @@ import pytest
 from allotrope.config import Recipe, Settings
 from allotrope.frameworks import missing
 from allotrope.network import zoo
-from allotrope.network.compose import with_preprocessing
+from allotrope.network.rewriting.compose import with_preprocessing
 from allotrope.training.plan import training_plan
 
 if missing("tensorflow") is not None:
     pytest.skip("TensorFlow is not installed", allow_module_level=True)
 
-from allotrope.frameworks.tensorflow import FRAMEWORK
-from allotrope.frameworks.tensorflow_import import tf
-from allotrope.frameworks.tensorflow_primitives import TensorFlowPrimitives
+from allotrope.frameworks.tensorflow.framework import FRAMEWORK
+from allotrope.frameworks.tensorflow.importing import tf
+from allotrope.frameworks.tensorflow.primitives import TensorFlowPrimitives
 
 
 @pytest.mark.parametrize("name", ["mobilenet_v2", "resnet8"])

@@ -14,7 +14,7 @@ from allotrope.training.plan import training_plan
 if missing("tensorflow") is not None:
     pytest.skip("TensorFlow is not installed", allow_module_level=True)
 
-from allotrope.frameworks.tensorflow import FRAMEWORK
+from allotrope.frameworks.tensorflow.framework import FRAMEWORK
 
 RANDOM = np.random.default_rng(5)
 IMAGES = RANDOM.normal(size=(6, 4, 7, 7)).astype(np.float32)

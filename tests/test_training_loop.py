@@ -14,7 +14,7 @@ from allotrope.config import DataOptions, Recipe, Settings
 from allotrope.data import load_images
 from allotrope.errors import RunFolderError, TrainingError, UsageError
 from allotrope.network import zoo
-from allotrope.network.compose import with_preprocessing
+from allotrope.network.rewriting.compose import with_preprocessing
 from allotrope.progress import Progress
 from allotrope.training.checkpoints import BEST, LAST, read
 from allotrope.training.evaluate import scores

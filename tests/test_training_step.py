@@ -7,9 +7,9 @@ import pytest
 
 from allotrope.config import OPTIMIZERS, Recipe, Settings
 from allotrope.frameworks import framework
-from allotrope.frameworks.reference import ReferencePrimitives
+from allotrope.frameworks.reference.primitives import ReferencePrimitives
 from allotrope.network import zoo
-from allotrope.network.compose import with_preprocessing
+from allotrope.network.rewriting.compose import with_preprocessing
 from allotrope.training.evaluate import softmax
 from allotrope.training.plan import training_plan
 

@@ -11,9 +11,9 @@ import pytest
 
 from allotrope.errors import UsageError
 from allotrope.network import zoo
-from allotrope.network.compose import with_probabilities
 from allotrope.network.network import Network
-from allotrope.network.read import load
+from allotrope.network.reading.read import load
+from allotrope.network.rewriting.compose import with_probabilities
 from allotrope.network.summary import multiply_adds, parameters
 from allotrope.network.zoo.blocks import ACTIVATIONS, NORMALIZATIONS
 

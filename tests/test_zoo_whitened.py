@@ -8,7 +8,7 @@ import pytest
 
 from allotrope.errors import UsageError
 from allotrope.network import zoo
-from allotrope.network.compose import with_preprocessing
+from allotrope.network.rewriting.compose import with_preprocessing
 
 MEAN, STD = (125.0, 120.0, 110.0), (60.0, 60.0, 65.0)
 

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from allotrope import errors as errors
     from allotrope import testing as testing
-    from allotrope.conversion.convert import convert as convert
-    from allotrope.measure.bench import bench as bench
     from allotrope.network import zoo as networks
     from allotrope.network.network import Network as Network
-    from allotrope.network.read import load as load
+    from allotrope.network.reading.read import load as load
+    from allotrope.verbs.bench import bench as bench
     from allotrope.verbs.check import check as check
     from allotrope.verbs.compare import compare as compare
+    from allotrope.verbs.convert import convert as convert
     from allotrope.verbs.doctor import doctor as doctor
     from allotrope.verbs.fit import fit as fit
     from allotrope.verbs.predict import predict as predict
@@ -26,14 +26,14 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "Network": "allotrope.network.network:Network",
-    "bench": "allotrope.measure.bench:bench",
+    "bench": "allotrope.verbs.bench:bench",
     "check": "allotrope.verbs.check:check",
     "compare": "allotrope.verbs.compare:compare",
-    "convert": "allotrope.conversion.convert:convert",
+    "convert": "allotrope.verbs.convert:convert",
     "doctor": "allotrope.verbs.doctor:doctor",
     "errors": "allotrope.errors",
     "fit": "allotrope.verbs.fit:fit",
-    "load": "allotrope.network.read:load",
+    "load": "allotrope.network.reading.read:load",
     "networks": "allotrope.network.zoo",
     "predict": "allotrope.verbs.predict:predict",
     "testing": "allotrope.testing",

@@ -26,9 +26,9 @@ VERBS = {
     "fit": ("allotrope.verbs.fit:fit", "Train on labelled images and deliver the fastest file that meets the target."),
     "compare": ("allotrope.verbs.compare:compare", "Race the frameworks on your data: which to use here, and why."),
     "predict": ("allotrope.verbs.predict:predict", "Classify pictures with the file that a run delivered."),
-    "convert": ("allotrope.conversion.convert:convert", "Write an ONNX file as an ordinary model of one framework, proved equal."),
+    "convert": ("allotrope.verbs.convert:convert", "Write an ONNX file as an ordinary model of one framework, proved equal."),
     "check": ("allotrope.verbs.check:check", "Prove that a network is the same in every framework."),
-    "bench": ("allotrope.measure.bench:bench", "Measure an ONNX file in every runtime that is installed."),
+    "bench": ("allotrope.verbs.bench:bench", "Measure an ONNX file in every runtime that is installed."),
     "report": ("allotrope.report:write_report", "Write the report of a run again."),
     "doctor": ("allotrope.verbs.doctor:doctor", "Say what this machine has and what is missing."),
 }

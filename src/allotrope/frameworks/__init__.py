@@ -1,4 +1,4 @@
-"""The frameworks, by name. Each is one file, imported when it is first asked for."""
+"""The frameworks, by name. Each is a folder with the same file names, imported when it is first asked for."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def missing(name: str) -> str | None:
 
 def _missing_engine() -> str | None:
     """Why Keras, which is there, has nothing to run on."""
-    from allotrope.frameworks.keras_engine import ENGINES, engine
+    from allotrope.frameworks.keras.engine import ENGINES, engine
 
     try:
         reason = missing(ENGINES[engine()])
@@ -56,5 +56,5 @@ def framework(name: str) -> Framework:
     reason = missing(name)
     if reason is not None:
         raise MissingDependencyError(reason)
-    module = importlib.import_module(f"allotrope.frameworks.{name}")
+    module = importlib.import_module(f"allotrope.frameworks.{name}.framework")
     return module.FRAMEWORK

@@ -16,7 +16,7 @@ from collections.abc import Sequence
 import ml_dtypes
 import numpy as np
 
-from allotrope.frameworks.reference import Array, ReferencePrimitives
+from allotrope.frameworks.reference.primitives import Array, ReferencePrimitives
 
 FLOATS = "fV"
 """The kinds of dtypes that round: NumPy's floats, and ml_dtypes'."""

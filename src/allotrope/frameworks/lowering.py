@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from allotrope.network.expand import expanded
 from allotrope.network.graph import Graph
 from allotrope.network.network import Network
+from allotrope.network.reading.expand import expanded
 from allotrope.operators.interpret import check_supported
 from allotrope.operators.table import OPERATORS
 

@@ -8,7 +8,7 @@ import ml_dtypes
 import numpy as np
 
 from allotrope.network.network import Network
-from allotrope.network.precision import with_types
+from allotrope.network.rewriting.precision import with_types
 
 
 @dataclass(frozen=True)

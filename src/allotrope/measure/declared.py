@@ -11,8 +11,8 @@ from onnx import GraphProto, NodeProto
 
 from allotrope.errors import UsageError
 from allotrope.network.graph import UNKNOWN, Value
-from allotrope.network.read import read_model
-from allotrope.network.shapes import value_of
+from allotrope.network.reading.read import read_model
+from allotrope.network.reading.shapes import value_of
 
 _SAME_SHAPE = frozenset(
     {"Add", "Cast", "DequantizeLinear", "Div", "Identity", "Mul", "QuantizeLinear", "Sub"}

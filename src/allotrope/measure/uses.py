@@ -9,9 +9,9 @@ from functools import cached_property
 
 import numpy as np
 
-from allotrope.network.flow import PASSING
 from allotrope.network.graph import Dimension, Graph, Node, Value
 from allotrope.network.network import Network
+from allotrope.network.rewriting.flow import PASSING
 from allotrope.network.weights import every_node
 
 MOST = 2000

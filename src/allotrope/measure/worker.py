@@ -69,7 +69,7 @@ class Worker:
 
     def reference(self, path: str, inputs: str, output: str, names: list[str]) -> dict[str, Any]:
         """Writes what the float64 reference gives for the inputs, if it gives all outputs of these names."""
-        from allotrope.network.read import load
+        from allotrope.network.reading.read import load
 
         network = load(Path(path), repair=False)
         if [value.name for value in network.outputs] != names:

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from allotrope.errors import ModelError
 from allotrope.network.graph import UNKNOWN, Dimension, Graph, Node, Value
 from allotrope.network.network import Network
-from allotrope.network.shapes import infer_shapes
+from allotrope.network.reading.shapes import infer_shapes
 
 
 class Builder:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from allotrope.errors import printable
 from allotrope.network.graph import Dimension, Node, Value
 from allotrope.network.network import Network
-from allotrope.network.shapes import infer_shapes
+from allotrope.network.reading.shapes import infer_shapes
 
 Shape = tuple[int, ...]
 _HEADER = ("node", "operator", "output", "weights", "multiply-adds")

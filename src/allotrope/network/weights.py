@@ -15,9 +15,9 @@ import ml_dtypes
 import numpy as np
 
 from allotrope.errors import ModelError
-from allotrope.network.ends import preprocessing_arrays
-from allotrope.network.flow import Flow, Use, uses_in
 from allotrope.network.graph import Graph, Node
+from allotrope.network.rewriting.ends import preprocessing_arrays
+from allotrope.network.rewriting.flow import Flow, Use, uses_in
 
 if TYPE_CHECKING:
     from allotrope.network.network import Network

@@ -13,7 +13,7 @@ from onnx import AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto,
 import allotrope
 from allotrope.errors import ModelError
 from allotrope.network.graph import UNKNOWN, Graph, Node, Value
-from allotrope.network.opset import OPSET, lowest_opset, opset_of, schema
+from allotrope.network.reading.opset import OPSET, lowest_opset, opset_of, schema
 from allotrope.network.weights import recorded
 from allotrope.storage import replace_file
 
@@ -47,7 +47,7 @@ def save(network: Network, path: str | Path) -> None:
 
 
 def _save_in_two(network: Network, path: Path) -> None:
-    from allotrope.network.external import write_external
+    from allotrope.network.reading.external import write_external
 
     location = path.name + ".data"
     tensors = write_external(path.with_name(location), network.weights)

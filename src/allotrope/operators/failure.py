@@ -93,7 +93,7 @@ def _type(value: Any, p: Any) -> Value | None:
 
 def _expected(node: Node, frame: Mapping[str, Any], p: Any) -> str:
     """What ONNX's own definition of the operator has against these types and shapes; empty where it has nothing."""
-    from allotrope.network.shapes import objection
+    from allotrope.network.reading.shapes import objection
 
     if any(isinstance(value, Graph) for value in node.attributes.values()):
         return ""

@@ -8,8 +8,8 @@ from allotrope.errors import unknown_name
 from allotrope.runtimes.contract import Runtime
 
 _HOMES = {
-    "onnxruntime": ("allotrope.runtimes.onnxruntime", "OnnxRuntime"),
-    "openvino": ("allotrope.runtimes.openvino", "OpenVino"),
+    "onnxruntime": ("allotrope.runtimes.onnxruntime.runtime", "OnnxRuntime"),
+    "openvino": ("allotrope.runtimes.openvino.runtime", "OpenVino"),
     "pytorch": ("allotrope.runtimes.pytorch", "PyTorchEager"),
 }
 

@@ -29,8 +29,8 @@ class EagerSession:
     def __init__(self, path: Path, threads: int | None) -> None:
         import torch
 
-        from allotrope.frameworks.pytorch_module import NetworkModule
-        from allotrope.network.read import load
+        from allotrope.frameworks.pytorch.module import NetworkModule
+        from allotrope.network.reading.read import load
 
         if threads is not None:
             torch.set_num_threads(threads)

@@ -12,7 +12,7 @@ from onnx.backend.base import Backend, BackendRep
 from allotrope.errors import UsageError
 from allotrope.frameworks import framework as find_framework
 from allotrope.network.network import Network
-from allotrope.network.read import load
+from allotrope.network.reading.read import load
 
 
 class Prepared(BackendRep):

@@ -8,8 +8,8 @@ from typing import ClassVar
 import numpy as np
 import pytest
 
-from allotrope.network.compose import with_preprocessing, with_probabilities
 from allotrope.network.network import Network
+from allotrope.network.rewriting.compose import with_preprocessing, with_probabilities
 from allotrope.network.zoo import network as zoo_network
 from allotrope.runtimes import runtime as find
 from allotrope.runtimes.contract import Runtime

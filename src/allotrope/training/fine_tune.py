@@ -13,15 +13,15 @@ import numpy as np
 from allotrope.config import FineTuning
 from allotrope.data.images import ImageData
 from allotrope.errors import UsageError
-from allotrope.network.batchnorm import with_batchnorm
-from allotrope.network.classifier import classifier_alone, in_rows, with_two_logits
-from allotrope.network.compose import class_names
-from allotrope.network.ends import to_logits
 from allotrope.network.graph import Value
-from allotrope.network.head import head_of, with_new_head
 from allotrope.network.network import Network
-from allotrope.network.precision import with_types
-from allotrope.network.shapes import infer_shapes
+from allotrope.network.reading.shapes import infer_shapes
+from allotrope.network.rewriting.batchnorm import with_batchnorm
+from allotrope.network.rewriting.classifier import classifier_alone, in_rows, with_two_logits
+from allotrope.network.rewriting.compose import class_names
+from allotrope.network.rewriting.ends import to_logits
+from allotrope.network.rewriting.head import head_of, with_new_head
+from allotrope.network.rewriting.precision import with_types
 from allotrope.training.image_input import answers, seeing, taking_pixels
 from allotrope.training.readings import Reading
 

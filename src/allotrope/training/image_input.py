@@ -10,11 +10,11 @@ import numpy as np
 from allotrope.config import FineTuning
 from allotrope.data.images import ImageData
 from allotrope.errors import AllotropeError, NodeError, UsageError
-from allotrope.network.compose import LAYOUTS, with_preprocessing, with_raw_pixels
 from allotrope.network.graph import Dimension, Value
 from allotrope.network.network import Network
 from allotrope.network.order import used
-from allotrope.network.shapes import infer_shapes
+from allotrope.network.reading.shapes import infer_shapes
+from allotrope.network.rewriting.compose import LAYOUTS, with_preprocessing, with_raw_pixels
 from allotrope.training.input_range import Trying, reading_of
 from allotrope.training.readings import Reading
 from allotrope.training.trial import in_layout

@@ -6,8 +6,8 @@ import numpy as np
 
 from allotrope.config import Recipe
 from allotrope.frameworks.contract import TrainingPlan
-from allotrope.network.head import head_of
 from allotrope.network.network import Network
+from allotrope.network.rewriting.head import head_of
 from allotrope.training.losses import loss
 from allotrope.training.optimizers import Optimizer
 

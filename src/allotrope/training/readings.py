@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from allotrope.training.choose import pixel_statistics
+from allotrope.data.statistics import pixel_statistics
 
 PLAIN = {
     "raw pixels from 0 to 255": (0.0, 1.0),

@@ -9,7 +9,7 @@ import numpy as np
 
 from allotrope.network.graph import Node, Value
 from allotrope.network.network import Network
-from allotrope.network.shapes import infer_shapes
+from allotrope.network.reading.shapes import infer_shapes
 from allotrope.training.readings import Reading
 
 AT_ONCE = 32

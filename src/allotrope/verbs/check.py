@@ -80,7 +80,7 @@ def check(
     from allotrope.measure.agreement.options import Options
     from allotrope.measure.agreement.proving import prove
     from allotrope.measure.inputs import batch_names, fitting_batch, parse_lengths
-    from allotrope.network.read import load
+    from allotrope.network.reading.read import load
 
     _check_numbers(
         steps=steps,

@@ -28,9 +28,9 @@ from allotrope.verbs.options import (
 )
 
 if TYPE_CHECKING:
+    from allotrope.architectures.choose import Choice
     from allotrope.data.images import ImageData
     from allotrope.measure.race.race import FrameworkRace
-    from allotrope.training.choose import Choice
     from allotrope.verbs.source import Source
 
 MOST_EPOCHS = 40.0
@@ -217,8 +217,8 @@ def _source(options: CompareOptions) -> Source | None:
 
 def _choices(options: CompareOptions, data: ImageData, source: Source | None) -> list[Choice]:
     """The network and recipe, once a seed: each begins with other weights, where they do not come from a file."""
-    from allotrope.training.choose import choose
-    from allotrope.training.recipes import usual_epochs
+    from allotrope.architectures.choose import choose
+    from allotrope.architectures.recipes import usual_epochs
 
     epochs = options.epochs or usual_epochs(len(data.train)) or MOST_EPOCHS
     seeds = range(options.seed, options.seed + options.seeds)
@@ -234,7 +234,7 @@ def _tuned(
 
     What its input is, is tried once: with other seeds it is the same.
     """
-    from allotrope.training.choose import Choice, choose_recipe
+    from allotrope.architectures.choose import Choice, choose_recipe
 
     asked, choices = options.fine_tuning, []
     for seed in seeds:

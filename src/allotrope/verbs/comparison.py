@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from allotrope.config import Settings
-from allotrope.training.race import described
+from allotrope.training.settings_race import described
 
 EXIT_CODES = {"done": 0, "failed": 1, "interrupted": 130}
 COLUMNS = ("framework", "settings", "import", "compile", "train/s", "infer/s", "memory", "to goal", "validation", "test", "losses")

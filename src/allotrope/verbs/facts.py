@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from allotrope.architectures.choose import Choice
 from allotrope.data.images import SPLITS, ImageData
 from allotrope.network.summary import multiply_adds, parameters
-from allotrope.training.choose import Choice
 
 
 def data_facts(data: ImageData, source: str) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from allotrope.config import DataOptions, FineTuning, Repair
 from allotrope.data.images import ImageData
 from allotrope.errors import UsageError
 from allotrope.network.network import Network
-from allotrope.network.read import load
+from allotrope.network.reading.read import load
 from allotrope.training.fine_tune import Prepared, prepared
 from allotrope.training.image_input import image_side
 from allotrope.training.picture_size import fits, side_inside

@@ -10,25 +10,25 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from allotrope.architectures.choose import Choice, choose, choose_recipe
 from allotrope.config import Recipe, Settings
 from allotrope.data.images import ImageData, ImageSplit
+from allotrope.delivery.deliver import deliver
 from allotrope.frameworks import framework as find_framework
 from allotrope.measure import candidates
-from allotrope.measure.deliver import deliver
 from allotrope.measure.machine import cores, describe
 from allotrope.measure.rounds import measurement
-from allotrope.network.batchnorm import with_still_batchnorm
-from allotrope.network.compose import with_probabilities
 from allotrope.network.network import Network
+from allotrope.network.rewriting.batchnorm import with_still_batchnorm
+from allotrope.network.rewriting.compose import with_probabilities
 from allotrope.progress import Progress, Tick, duration
 from allotrope.report import write_report
 from allotrope.run import Run, plain
 from allotrope.training.checkpoints import resumable
-from allotrope.training.choose import Choice, choose, choose_recipe
 from allotrope.training.evaluate import evaluate, in_batches, scores
 from allotrope.training.loop import train
 from allotrope.training.plausible import fixed_by, plausible
-from allotrope.training.race import described, race_settings
+from allotrope.training.settings_race import described, race_settings
 from allotrope.training.speed import training_speed
 from allotrope.verbs.facts import data_facts, network_facts
 from allotrope.verbs.options import FitOptions, command_line

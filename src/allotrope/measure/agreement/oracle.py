@@ -9,7 +9,8 @@ import numpy as np
 
 from allotrope.errors import UnsupportedError
 from allotrope.frameworks.lowering import lowered
-from allotrope.frameworks.reference import ROUNDED, ReferencePrimitives
+from allotrope.frameworks.reference.framework import ROUNDED
+from allotrope.frameworks.reference.primitives import ReferencePrimitives
 from allotrope.measure.agreement.arrays import Arrays
 from allotrope.measure.agreement.probe import probed
 from allotrope.measure.agreement.slopes import Slope

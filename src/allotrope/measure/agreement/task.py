@@ -20,7 +20,7 @@ from allotrope.frameworks.widening import widened, widened_array
 from allotrope.measure.agreement.packing import pack, packed
 from allotrope.measure.inputs import random_inputs
 from allotrope.network.network import Network
-from allotrope.network.read import load
+from allotrope.network.reading.read import load
 from allotrope.training.plan import training_plan
 
 PRECISIONS = ("float64", "float32")

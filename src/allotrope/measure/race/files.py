@@ -13,7 +13,7 @@ import numpy as np
 from allotrope.config import Recipe, Repair
 from allotrope.data.images import SPLITS, ImageData, ImageSplit
 from allotrope.network.network import Network
-from allotrope.network.read import load
+from allotrope.network.reading.read import load
 
 FACTS = "race.json"
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from allotrope.config import Settings
 from allotrope.progress import duration
-from allotrope.training.race import described
+from allotrope.training.settings_race import described
 
 Row = Mapping[str, Any]
 SHARE_OF_BEST = 0.95

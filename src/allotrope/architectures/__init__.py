@@ -1,0 +1,1 @@
+"""Which network for which data, with its recipe and the reasons."""

@@ -1,0 +1,207 @@
+"""Network, size and recipe, chosen from the data, the time there is and the speed of this machine, with the reasons in words."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+import numpy as np
+
+from allotrope.architectures.recipes import FAMILIES, FINE_TUNING, NEW_HEAD, Family, family_for, recipe_of, usual_epochs
+from allotrope.config import Recipe
+from allotrope.data.images import ImageData
+from allotrope.data.mirror import ENOUGH, kept_when_mirrored
+from allotrope.data.statistics import pixel_statistics
+from allotrope.errors import unknown_name
+from allotrope.network import zoo
+from allotrope.network.network import Network
+from allotrope.network.rewriting.compose import with_preprocessing
+from allotrope.network.summary import multiply_adds, parameters
+
+USUAL_BUDGET = 120.0
+"""Seconds of training where neither epochs nor a budget are asked for."""
+
+Speed = Callable[[Network, Recipe], float]
+"""Images a second in training on this machine; see `speed.training_speed`."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The network to train (raw pixels in, logits out), as `name` and `arguments` built it, the recipe, and why."""
+
+    name: str
+    arguments: dict[str, Any]
+    network: Network
+    recipe: Recipe
+    reasons: list[str]
+
+
+def choose(
+    data: ImageData,
+    network: str = "auto",
+    overrides: Mapping[str, Any] | None = None,
+    *,
+    budget: float | None = None,
+    epochs: float | None = None,
+    seed: int = 0,
+    speed: Speed | None = None,
+) -> Choice:
+    """Choose what is not asked for.
+
+    `overrides` are fields of the recipe, and always win; `budget` is in seconds. `speed` measures a network; without it a
+    size of the middle is taken.
+
+    Raises: UsageError for an unknown network or field of the recipe.
+    """
+    return _Choosing(data, _checked(overrides), budget, epochs, seed, speed).choose(network)
+
+
+def choose_recipe(
+    data: ImageData,
+    network: Network,
+    overrides: Mapping[str, Any] | None = None,
+    *,
+    budget: float | None = None,
+    epochs: float | None = None,
+    seed: int = 0,
+    new_head: bool = False,
+) -> tuple[Recipe, list[str]]:
+    """The recipe for a network that has learned before (raw pixels in, logits out), and why.
+
+    With a `new_head` that one learns faster than all other layers, unless the overrides say otherwise.
+
+    Raises: UsageError for an unknown field of the recipe.
+    """
+    choosing = _Choosing(data, _checked(overrides), budget, epochs, seed, None)
+    return choosing.fine_tuning(network, new_head), choosing.reasons
+
+
+def _checked(overrides: Mapping[str, Any] | None) -> dict[str, Any]:
+    known = {field.name for field in fields(Recipe)}
+    for name in overrides or {}:
+        if name not in known:
+            raise unknown_name("recipe option", name, known)
+    return dict(overrides or {})
+
+
+class _Choosing:
+    """One call of `choose`; collects the reasons."""
+
+    def __init__(
+        self, data: ImageData, overrides: dict[str, Any], budget: float | None, epochs: float | None, seed: int, speed: Speed | None
+    ) -> None:
+        self.data, self.overrides, self.seed, self.speed = data, overrides, seed, speed
+        self.budget, self.epochs = budget, epochs
+        self.reasons: list[str] = []
+        self.mean, self.std = pixel_statistics(data.train.images)
+
+    def choose(self, name: str) -> Choice:
+        """Everything in its order: family, time, recipe, size."""
+        family = self._family(name)
+        self._settle_time(family)
+        recipe = self._recipe(family)
+        arguments = self._sized(family, recipe, name == "auto")
+        network = self._built(family, arguments)
+        shown = {key: value for key, value in arguments.items() if not isinstance(value, np.ndarray)}
+        self.reasons.append(
+            f"{family.name} has {parameters(network):,} trainable weights and takes {multiply_adds(network):,} multiply-adds an image."
+        )
+        return Choice(family.name, shown, network, recipe, self.reasons)
+
+    def fine_tuning(self, network: Network, new_head: bool) -> Recipe:
+        """The recipe alone, for a network that is there already."""
+        self._settle_time(FINE_TUNING)
+        recipe = self._recipe(FINE_TUNING)
+        if new_head:
+            usual: dict[str, Any] = {"learning_rate": recipe.learning_rate * NEW_HEAD, "backbone_rate": 1 / NEW_HEAD}
+            recipe = replace(recipe, **{name: value for name, value in usual.items() if name not in self.overrides})
+            self.reasons.append(f"The new last layer learns at the learning rate, all others at {recipe.backbone_rate:g} of it.")
+        self.reasons.append(
+            f"A gentle recipe ({recipe.optimizer}, learning rate {recipe.learning_rate:g}), because the network has learned before. "
+            f"It has {parameters(network):,} trainable weights and takes {multiply_adds(network):,} multiply-adds an image."
+        )
+        return recipe
+
+    def _family(self, name: str) -> Family:
+        _, height, width = self.data.image
+        if name != "auto":
+            zoo.network(name)  # refuses an unknown name
+            self.reasons.append(f"{name} was asked for.")
+            return FAMILIES[name]
+        family, reason = family_for(height, width)
+        self.reasons.append(reason)
+        return family
+
+    def _settle_time(self, family: Family) -> None:
+        images = len(self.data.train)
+        usual = usual_epochs(images)
+        if self.epochs is not None:
+            return
+        if self.budget is not None:
+            self.epochs = family.most_epochs
+        elif usual is not None:
+            self.epochs = usual = min(usual, family.most_epochs)
+            self.reasons.append(f"{usual:g} epochs, because {images:,} images are few and neither a budget nor epochs were asked for.")
+        else:
+            self.budget = USUAL_BUDGET
+            self.reasons.append(f"{USUAL_BUDGET:g} s of training, because neither a budget nor epochs were asked for.")
+
+    def _recipe(self, family: Family) -> Recipe:
+        recipe = replace(recipe_of(family, self.data.image, len(self.data.train)), seed=self.seed, budget=self.budget, epochs=self.epochs)
+        if "flip" not in self.overrides:
+            recipe = replace(recipe, flip=self._flip())
+        if self.overrides:
+            self.reasons.append("Asked for: " + ", ".join(f"{name} = {value}" for name, value in self.overrides.items()) + ".")
+        return replace(recipe, **self.overrides)
+
+    def _flip(self) -> bool:
+        kept = kept_when_mirrored(self.data.train, len(self.data.classes), self.seed)
+        if kept is None:
+            self.reasons.append("Images are not mirrored in training: the data does not show whether they keep their meaning.")
+            return False
+        word = "are" if kept >= ENOUGH else "are not"
+        self.reasons.append(
+            f"Images {word} mirrored in training: a simple classifier keeps {max(kept, 0):.0%} of what it knows when they are."
+        )
+        return kept >= ENOUGH
+
+    # --- size
+
+    def _sized(self, family: Family, recipe: Recipe, free: bool) -> dict[str, Any]:
+        """The family's arguments; where the size is free, with the largest width that sees the data often enough in the time there is."""
+        arguments = {**family.arguments(self.data.image), **self._whitening(family), "seed": self.seed}
+        if not free or not family.widths:
+            return arguments
+        middle = {**arguments, "width": family.usual_width}
+        if recipe.budget is None or self.speed is None:
+            return middle
+        return {**arguments, "width": self._affordable(family, arguments, recipe.budget, self._cost(family, arguments, recipe, self.speed))}
+
+    def _cost(self, family: Family, arguments: dict[str, Any], recipe: Recipe, speed: Speed) -> Callable[[int], float]:
+        """Seconds an image in training as a straight line over multiply-adds, through the smallest width and the usual one."""
+        ends = [self._built(family, {**arguments, "width": width}) for width in (min(family.widths), family.usual_width)]
+        work = [multiply_adds(network) for network in ends]
+        seconds = [1 / speed(network, recipe) for network in ends]
+        slope = min(max((seconds[1] - seconds[0]) / (work[1] - work[0]), 0.0), seconds[1] / work[1])
+        return lambda multiply_adds: seconds[1] + slope * (multiply_adds - work[1])
+
+    def _affordable(self, family: Family, arguments: dict[str, Any], budget: float, cost: Callable[[int], float]) -> float:
+        images = len(self.data.train)
+        widths = family.widths_for(images)
+        seen = {width: budget / images / cost(multiply_adds(self._built(family, {**arguments, "width": width}))) for width in widths}
+        width = next((width for width in widths if seen[width] >= family.enough_epochs), widths[-1])
+        self.reasons.append(
+            f"Width {width:g}: with it this machine sees each image about {seen[width]:.0f} times in the budget. "
+            f"The widest of {', '.join(f'{w:g}' for w in reversed(widths))} that does so {family.enough_epochs:g} times is taken."
+        )
+        return width
+
+    def _whitening(self, family: Family) -> dict[str, Any]:
+        if not family.whitened:
+            return {}
+        return {"filters": zoo.whitening_filters(self.data.train.images, self.mean, self.std)}
+
+    def _built(self, family: Family, arguments: Mapping[str, Any]) -> Network:
+        network = zoo.network(family.name)(len(self.data.classes), self.data.image, **arguments)
+        return with_preprocessing(network, self.mean, self.std)

@@ -1,0 +1,1 @@
+"""What writing a network as source has in common in every target."""

@@ -1,0 +1,151 @@
+"""Operators without an idiom: a call of their own function in the written `operators.py`, and their subgraphs as functions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from allotrope.conversion.core.entries import entries
+from allotrope.conversion.core.layers import NoForm
+from allotrope.conversion.core.lengths import is_symbolic
+from allotrope.conversion.core.source import Expression, Group, call, identifier, literal, printable, quoted
+from allotrope.network.graph import Graph, Node
+from allotrope.operators.table import OPERATORS, Operator, qualified
+
+if TYPE_CHECKING:
+    from allotrope.conversion.core.translation import Translation
+
+MOST = 4096
+"""Elements of a NumPy array that is written out; a larger one is a constant of the model."""
+WRITTEN = "biufcO"
+"""Kinds of dtype that NumPy has itself, and lengths."""
+
+
+def entry_of(node: Node) -> Operator:
+    """The operator's entry in the table. Raises: NoForm where it has none."""
+    entry = OPERATORS.get(qualified(node.domain, node.operator))
+    if entry is None:
+        raise NoForm("there is no meaning of this operator")
+    return entry
+
+
+def may_be_host(node: Node, translation: Translation, bodies: Sequence[Translation]) -> list[bool]:
+    """For each output whether it may be a NumPy array when the model runs."""
+    entry, known = entry_of(node), [translation.may_be_host(name) for name in node.inputs if name]
+    if node.operator == "If":
+        return [any(column) for column in zip(*(body.hosted_outputs() for body in bodies), strict=True)]
+    if node.operator == "Loop":
+        first = [translation.may_be_host(name) for name in node.inputs[2:]]
+        results = bodies[0].hosted_outputs()[1:]
+        return [a or b for a, b in zip(first, results, strict=False)] + results[len(first) :]
+    if node.operator == "Scan":
+        return [False] * len(node.outputs)
+    gives_host = entry.all_host or entry.function.__annotations__.get("return") == "np.ndarray"
+    return [gives_host or all(known)] * len(node.outputs)
+
+
+def spelled_out(site: Any) -> tuple[Expression, list[Translation]]:
+    """The call of a node's operator, and the subgraphs that were written for it."""
+    node, entry, translation = site.node, entry_of(site.node), site.translation
+    inputs = [_argument(site, position) for position in range(_count(node))]
+    bodies: list[Translation] = []
+    attributes = {}
+    for name, value in sorted(node.attributes.items()):
+        if name not in entry.attributes:
+            raise NoForm(f"it has an attribute that {node.operator} does not define: {name}")
+        attributes[entry.attributes[name]] = _body(site, name, value, bodies) if isinstance(value, Graph) else _written(value)
+    outputs = count_of_outputs(node)
+    translation.note_spelled(node, bodies)
+    options = {"outputs": outputs if outputs > 1 else None}
+    return call(f"operators.{entries()[qualified(node.domain, node.operator)].name}", *inputs, **options, **attributes), bodies
+
+
+def count_of_outputs(node: Node) -> int:
+    """How many outputs are asked for: to the last that is used, but all of Split's, which says into how many pieces it goes."""
+    return len(node.outputs) if node.operator == "Split" else max(i + 1 for i, name in enumerate(node.outputs) if name)
+
+
+def _count(node: Node) -> int:
+    """How many inputs there are without those that are left out at the end."""
+    return max((i + 1 for i, name in enumerate(node.inputs) if name), default=0)
+
+
+def _argument(site: Any, position: int) -> Expression:
+    if not site.has(position):
+        return "None"
+    array = site.known(position)
+    if array is None:
+        return str(site.first(position))
+    return numpy_array(array) if array.size <= MOST and array.dtype.kind in WRITTEN else str(site.tensor(position))
+
+
+def numpy_array(array: np.ndarray) -> Expression:
+    """A NumPy array as it is written, which may have lengths among its elements. Raises: NoForm for dtypes that NumPy has not itself."""
+    if is_symbolic(array):
+        return call("np.array", _nested(array), "np.int64")
+    if array.dtype.kind not in WRITTEN:
+        raise NoForm(f"it takes a constant of {array.dtype}, which is not written out")
+    short = array.dtype in (np.int64, np.float64, np.bool_) and array.size > 0
+    made = call("np.array", _listed(array), None if short else f"np.{array.dtype.name}")
+    made = Group(made.opening, made.parts[:1] if short else made.parts, made.closing)
+    return made if array.size or array.ndim == 1 else f"np.empty({literal(array.shape)}, np.{array.dtype.name})"
+
+
+def _listed(array: np.ndarray) -> str:
+    exact = array.astype(np.float64) if array.dtype.kind == "f" else array
+    return literal(exact.tolist())
+
+
+def _nested(array: np.ndarray) -> str:
+    if array.ndim == 0:
+        return str(array.item())
+    return f"[{', '.join(_nested(np.asarray(part, object)) for part in array)}]"
+
+
+def _written(value: Any) -> Expression:
+    """An attribute's value."""
+    if isinstance(value, np.ndarray):
+        return numpy_array(value)
+    if isinstance(value, str):
+        if printable(value) != value or '"' in value:
+            raise NoForm("it has an attribute that is no plain text")
+        return quoted(value)
+    if isinstance(value, (tuple, list)):
+        inner = ", ".join(str(_written(one)) for one in value)
+        return f"({inner},)" if len(value) == 1 else f"({inner})"
+    return literal(value)
+
+
+def _body(site: Any, name: str, graph: Graph, bodies: list[Translation]) -> str:
+    """A subgraph as a function of its own in front of the line; its name."""
+    translation, node = site.translation, site.node
+    hosted = _hosted_parameters(site, graph)
+    body = translation.body(node, graph, hosted)
+    bodies.append(body)
+    function = translation.variables.own(identifier(name))
+    wanted = _wanted(node, hosted, len(graph.outputs))
+    results = [_result(body, value.name, must_be) for value, must_be in zip(graph.outputs, wanted, strict=True)]
+    translation.define(function, body, Group("[", tuple(("", result) for result in results), "]"))
+    return function
+
+
+def _hosted_parameters(site: Any, graph: Graph) -> list[bool]:
+    """For each input of a subgraph whether it may be a NumPy array."""
+    node, translation = site.node, site.translation
+    if node.operator == "Loop":
+        return [True, True, *(translation.may_be_host(name) for name in node.inputs[2:])]
+    return [False] * len(graph.inputs)
+
+
+def _wanted(node: Node, hosted: list[bool], count: int) -> list[bool]:
+    """For each result of a subgraph whether it must be an array of the framework: states of a Loop that begin as such."""
+    states = [not one for one in hosted[2:]] if node.operator == "Loop" else []
+    return [False] * (node.operator == "Loop") + states + [False] * (count - len(states) - (node.operator == "Loop"))
+
+
+def _result(body: Translation, name: str, must_be_array: bool) -> Expression:
+    known = body.known.get(name) if name not in body.variables else None
+    source = body.in_first_order(name) if known is None else numpy_array(known)
+    return call("operators.array", source) if must_be_array and body.may_be_host(name) else source

@@ -1,0 +1,363 @@
+"""A network's graph as lines of source, one operator after the other: what every target has in common.
+
+A target has a table of rules, one for each operator. A rule sees a `Site`, one node in its place, and gives the expression that
+computes the node's output. What has no rule, or none for its case, is a call of its own meaning where `spells` (see `spelled`).
+What is known before the network runs (constants, shape arithmetic) never becomes a line.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from allotrope.conversion.core.bodies import typed
+from allotrope.conversion.core.layers import NoForm
+from allotrope.conversion.core.lengths import Length, computed, is_symbolic, refined, shape_array
+from allotrope.conversion.core.simplify import read_by, simplified
+from allotrope.conversion.core.source import Expression, call, flat
+from allotrope.conversion.core.spelled import count_of_outputs, may_be_host, numpy_array, spelled_out
+from allotrope.conversion.core.variables import Variables
+from allotrope.conversion.core.zero_states import without_zero_states
+from allotrope.errors import AllotropeError, UnsupportedError
+from allotrope.network.graph import UNKNOWN, Graph, Node, Value
+from allotrope.network.network import Network
+from allotrope.network.reading.expand import expanded
+from allotrope.operators.table import OPERATORS, qualified
+
+ROUNDED = frozenset({"DynamicQuantizeLinear"})
+"""Operators whose function bodies, line by line, may round to other steps than their meaning does."""
+
+
+MAKERS = frozenset({"ConstantOfShape", "Expand", "Range"})
+"""Operators that make arrays of lengths alone."""
+
+
+@dataclass(frozen=True)
+class Several:
+    """An expression that gives the first `count` outputs of its node at once."""
+
+    value: Expression
+    count: int
+
+
+@dataclass(frozen=True)
+class Statement:
+    """`targets = value`, for each block of the list `over` where one is named; that of a length only stays where something uses it.
+
+    Where there are `parameters` it is a function: the target is its name, `body` its lines and the value what it returns.
+    """
+
+    targets: tuple[str, ...]
+    value: Expression
+    is_length: bool = False
+    over: str = ""
+    parameters: tuple[str, ...] | None = None
+    body: tuple[Statement, ...] = ()
+
+    @property
+    def text(self) -> str:
+        """Everything that is read in it, on one line."""
+        return " ".join([*(one.text for one in self.body), flat(self.value)])
+
+
+Rule = Callable[[Any], "Expression | list[Expression] | Several"]
+"""What computes the first output of a site's node, or its outputs one by one, or several at once."""
+
+
+@dataclass
+class Spelled:
+    """The operators that are called by their meaning, those among them that NumPy may compute, and whether values steer one.
+
+    `arrays` says that values of NumPy's become arrays.
+    """
+
+    operators: set[str] = field(default_factory=set)
+    hosted: set[str] = field(default_factory=set)
+    steered: bool = False
+    arrays: bool = False
+
+
+class Translation:
+    """The statements that compute a network, and the layers that they use.
+
+    `inputs` and `outputs` are the variables that hold what the network takes and gives.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        rules: Mapping[str, Rule],
+        layers: Any,
+        site: type[Any],
+        reserved: frozenset[str],
+        *,
+        spells: bool = False,
+        inside: Translation | None = None,
+        graph: Graph | None = None,
+        hosted: Sequence[bool] = (),
+    ) -> None:
+        """`reserved` are names that the source has for something else.
+
+        A subgraph is a `graph` that lies `inside` of another translation; `hosted` says which of its inputs may be NumPy arrays.
+        Raises: UnsupportedError that lists every node without a form.
+        """
+        self.network, self.rules, self.layers, self._site, self._reserved = network, rules, layers, site, reserved
+        self.spells, self.inside = spells, inside
+        self.spelled: Spelled = inside.spelled if inside is not None else Spelled()
+        self.graph: Graph = graph if graph is not None else _prepared(network, rules, spells)
+        self.known: dict[str, np.ndarray] = {**(inside.known if inside else {}), **self.graph.constants}
+        self.values: dict[str, Value] = {**(inside.values if inside else {}), **_values(self.graph, network)}
+        kept = {value.name: len(self.graph.nodes) for value in self.graph.inputs} if site.keeps_inputs else {}
+        self.variables: Variables = Variables(reserved, {**_last_uses(self.graph), **kept}, inside.variables if inside else None)
+        self.last: set[str] = set(inside.last) if inside else set()
+        """Values [n, c, *spatial] that their variables hold as [n, *spatial, c], in targets that want it."""
+        self._hosts: set[str] = set(inside._hosts) if inside else set()
+        self._hosts |= {value.name for value, is_host in zip(self.graph.inputs, hosted, strict=False) if is_host}
+        self._statements: list[Statement] = []
+        self._lengths: dict[str, Length] = dict(inside._lengths) if inside else {}
+        self._names: dict[str, str] = {}
+        self.inputs = tuple(self.variables.hold_input(value.name) for value in self.graph.inputs)
+        made = {name for node in self.graph.nodes for name in node.outputs}
+        if inside is None:
+            self._names = {value.name: self.variables.own(value.name) for value in self.graph.outputs if value.name in made}
+        self._translate()
+        self.outputs = tuple(self._output(value.name) for value in self.graph.outputs) if inside is None else ()
+
+    def _output(self, name: str) -> str:
+        if self.spells and (self.may_be_host(name) or (name not in self.variables and name not in self.network.weights)):
+            return self._as_array(name)
+        known = name not in self.variables and name not in self.network.weights
+        if known and is_symbolic(self.known[name]):
+            raise UnsupportedError(f"output '{name}' is of lengths that are known only when it runs. Nothing was written.")
+        source = self.layers.buffer(name, self.known[name]) if known else self.source_of(name)
+        if name not in self.last:
+            return str(source)
+        self._statements.append(Statement((self._names[name],), self.in_first_order(name)))
+        return self._names[name]
+
+    def in_first_order(self, name: str) -> Expression:
+        """A value in ONNX's order of axes, however it is held."""
+        source: Expression = self.source_of(name)
+        rank = len(self.values[name].shape or ()) if name in self.last else 0
+        return self._site.in_first_order(source, rank) if rank else source
+
+    def _as_array(self, name: str) -> str:
+        """A variable for an output that may be NumPy's, made the framework's."""
+        source = self.source_of(name) if name in self.variables else numpy_array(self.known[name])
+        variable = self._names.get(name) or self.variables.own(name)
+        self.spelled.arrays = True
+        self._statements.append(Statement((variable,), call("operators.array", source)))
+        return variable
+
+    def _translate(self) -> None:
+        problems = []
+        for index, node in enumerate(self.graph.nodes):
+            try:
+                self._translate_node(self._site(self, node, index))
+            except (NoForm, AllotropeError) as problem:
+                problems.append(f"{node.operator} (node '{node.name or node.outputs[0]}'): {str(problem).rstrip('.')}")
+                for name in filter(None, node.outputs):
+                    self.variables.hold(name, "x")  # so that the nodes after it can be looked at too
+        if problems:
+            count = f"{len(problems)} nodes have" if len(problems) > 1 else "1 node has"
+            shown = "; ".join(problems[:50])
+            raise UnsupportedError(f"{count} no ordinary form in {self.layers.target}: {shown}. Nothing was written.")
+
+    def _translate_node(self, site: Any) -> None:
+        node = site.node
+        if node.operator in ("Shape", "Size") and not node.domain and self._measure(site):
+            return
+        inputs = [self.known.get(name) if name else None for name in node.inputs]
+        if all(array is not None or not name for array, name in zip(inputs, node.inputs, strict=True)):
+            found = computed(node, inputs)
+            if found is not None:
+                self.known.update(zip(filter(None, node.outputs), found, strict=True))
+                return
+        self.values |= refined(node, self.known, self.values)
+        if not self.spells:
+            self._by_rule(site)
+            return
+        mark = self._mark()
+        if self._suits_rule(node):
+            try:
+                self._by_rule(site)
+            except NoForm:
+                self._rewind(mark)
+            else:
+                return
+        self._spell(site)
+
+    def _by_rule(self, site: Any) -> None:
+        """The lines of the node's rule. Raises: NoForm."""
+        node = site.node
+        rule = self.rules.get(node.operator) if not node.domain else None
+        if rule is None:
+            raise NoForm("there is no rule for this operator")
+        given = [self.known.get(name) for name in node.inputs if name]
+        if given and node.operator not in MAKERS and all(array is not None and array.size == 1 for array in given):
+            raise NoForm("it takes lengths that are known only when it runs")  # of which Python would make no array
+        foreign = [value.dtype for name in node.inputs if (value := self.values.get(name)) and value.dtype in self._site.foreign]
+        if foreign:
+            raise NoForm(f"it takes {foreign[0]}")
+        result = rule(site)
+        if isinstance(result, Several):
+            self._assign(node.outputs[: result.count], result.value, site.index)
+        else:
+            *first, last = zip(node.outputs, result if isinstance(result, list) else [result], strict=False)
+            for name, expression in first:
+                self._assign((name,), expression, None)
+            self._assign(last[:1], last[1], site.index)
+        if any(name and name not in self.variables for name in node.outputs):
+            raise NoForm(f"only its first output has one, and {', '.join(filter(None, node.outputs[1:]))} is used too")
+
+    def _suits_rule(self, node: Node) -> bool:
+        """Whether a rule sees what it relies on: arrays of the framework, of known dtypes."""
+        names = [name for name in node.inputs if name and name not in self.known]
+        values = [self.values.get(name) for name in names]
+        typed = all(value is not None and value.dtype != UNKNOWN for value in values)
+        return typed and not any(map(self.may_be_host, names)) and not any(node.subgraphs)
+
+    def _spell(self, site: Any) -> None:
+        """A call of the node's meaning; none of Identity, which is what it takes."""
+        first = site.node.inputs[0] if site.node.inputs else ""
+        if site.node.operator == "Identity" and first in self.variables:
+            self._hosts |= {site.node.outputs[0]} if self.may_be_host(first) else set()
+            self._assign(site.node.outputs[:1], self.variables[first], site.index)
+            return
+        expression, bodies = spelled_out(site)
+        outputs = site.node.outputs[: count_of_outputs(site.node)]
+        for name, is_host in zip(outputs, may_be_host(site.node, self, bodies), strict=False):
+            self._hosts |= {name} if name and is_host else set()
+        self._assign(outputs, expression, site.index)
+
+    def note_spelled(self, node: Node, bodies: Sequence[Translation]) -> None:
+        """Remember an operator that is called by its meaning."""
+        key = qualified(node.domain, node.operator)
+        entry, arrays = OPERATORS[key], [i for i, name in enumerate(node.inputs) if name and not self.may_be_host(name)]
+        self.spelled.operators.add(key)
+        self.spelled.hosted |= {key} if not arrays else set()
+        self.spelled.steered |= any(entry.on_host(i) for i in arrays) or (node.operator == "Loop" and 1 in arrays)
+
+    def may_be_host(self, name: str) -> bool:
+        """Whether a value may be a NumPy array when the model runs."""
+        return name in self._hosts or (name in self.known and name not in self.variables)
+
+    def hosted_outputs(self) -> list[bool]:
+        """The same for each output."""
+        return [self.may_be_host(value.name) for value in self.graph.outputs]
+
+    def body(self, node: Node, graph: Graph, hosted: Sequence[bool]) -> Translation:
+        """A node's subgraph, translated as a function that sees the variables of this one."""
+        constants = {name: array for name, array in self.known.items() if not is_symbolic(array)}
+        graph = typed(graph, node, self.values, {**constants, **self.network.weights})
+        parts = (self.network, self.rules, self.layers, self._site, self._reserved)
+        return Translation(*parts, spells=True, inside=self, graph=graph, hosted=hosted)
+
+    def define(self, name: str, body: Translation, result: Expression) -> None:
+        """The lines of a function in front of the line that comes next."""
+        self._statements.append(Statement((name,), result, parameters=body.inputs, body=tuple(body.statements(flat(result)))))
+
+    def _mark(self) -> tuple[Any, ...]:
+        return self.layers.mark(), self.variables.mark(), len(self._statements), set(self.last), dict(self._lengths)
+
+    def _rewind(self, mark: tuple[Any, ...]) -> None:
+        layers, variables, count, self.last, self._lengths = mark
+        self.layers.rewind(layers)
+        self.variables.rewind(variables)
+        del self._statements[count:]
+
+    def _measure(self, site: Any) -> bool:
+        """Shape and Size: lengths that are known, or that a line computes."""
+        node, shape = site.node, site.shape(0)
+        if shape is None:
+            return False
+        start, end = node.attributes.get("start", 0), node.attributes.get("end")
+        lengths = [self.length(site, 0, axis) for axis in range(len(shape))[slice(start, end)]]
+        if node.operator == "Size":
+            product: Any = 1
+            for length in lengths:
+                product = length * product
+            self.known[node.outputs[0]] = shape_array([product]).reshape(())
+        else:
+            self.known[node.outputs[0]] = shape_array(lengths)
+        return True
+
+    def length(self, site: Any, position: int, axis: int) -> int | Length:
+        """The length of an input's axis: a number, or the variable that a line of its own computes."""
+        length = (site.shape(position) or ())[axis]
+        if isinstance(length, int):
+            return length
+        if length not in self._lengths or length is None:
+            name = Length(self.variables.own(length) if length else self.variables.numbered("length"))
+            self._statements.append(Statement((name,), site.length(position, axis), is_length=True))
+            self._lengths[length or name] = self._lengths[str(name)] = name
+            return name
+        return self._lengths[length]
+
+    def _assign(self, values: tuple[str, ...], expression: Expression, index: int | None) -> None:
+        """A line that computes these values; none where the expression is a variable already, or nobody needs it.
+
+        `index` is that of a node which is done with it, so that the variables of its inputs can be used again.
+        """
+        if not any(values):
+            return
+        if isinstance(expression, str) and (values[0] not in self._names or values[0] in self.last) and self.variables.holds(expression):
+            self.variables.hold(values[0], expression)
+        else:
+            if index is not None:
+                self.variables.release(index)
+            targets = []
+            for value in values:
+                named = self._names.get(value) if value not in self.last else None
+                targets.append((named or self.variables.free()) if value else "_")
+                if value:
+                    self.variables.hold(value, targets[-1])
+            self._statements.append(Statement(tuple(targets), expression))
+        if index is not None:
+            self.variables.release(index)
+
+    def temporaries(self, expression: Expression, index: int, pattern: str = "{}") -> list[str]:
+        """A line of its own for a part of what a rule gives; its variables, set as in the pattern, live until the node is done."""
+        names = [f"\0{len(self._statements)} {number}" for number in range(pattern.count("{}"))]
+        variables = [self.variables.hold_until(name, index) for name in names]
+        self._statements.append(Statement((pattern.format(*variables),), expression))
+        return variables
+
+    def statements(self, result: str = "") -> list[Statement]:
+        """The lines in order, without lengths that nothing uses, nor the `result`."""
+        words = set(re.findall(r"\w+", " ".join([*(statement.text for statement in self._statements), result])))
+        return [statement for statement in self._statements if not statement.is_length or statement.targets[0] in words]
+
+    def source_of(self, name: str) -> str:
+        """The variable, weight or constant of that name."""
+        if name in self.variables:
+            return self.variables[name]
+        if name in self.network.weights:
+            return str(self.layers.parameter(name, self.network.weights[name], trainable=name in self.network.trainable))
+        array = self.known[name]
+        if not is_symbolic(array):
+            return str(self.layers.constant(name, array))
+        if array.size != 1:
+            raise NoForm("lengths that are known only when it runs are used as values here")
+        length = str(array.reshape(-1)[0])
+        return length if length.isidentifier() else f"({length})"
+
+
+def _prepared(network: Network, rules: Mapping[str, Rule], spells: bool) -> Graph:
+    """The graph in operators that there are rules for, or, where it `spells`, that there are meanings for."""
+    names = {*rules, *OPERATORS} if spells else {*rules, *ROUNDED}
+    return simplified(without_zero_states(expanded(network, names).graph), network)
+
+
+def _values(graph: Graph, network: Network) -> dict[str, Value]:
+    arrays = {name: Value(name, array.dtype, array.shape) for name, array in {**graph.constants, **network.weights}.items()}
+    return {**arrays, **graph.values, **{value.name: value for value in (*graph.inputs, *graph.outputs)}}
+
+
+def _last_uses(graph: Graph) -> dict[str, int]:
+    last = {name: index for index, node in enumerate(graph.nodes) for name in read_by(node)}
+    return {**last, **{value.name: len(graph.nodes) for value in graph.outputs}}

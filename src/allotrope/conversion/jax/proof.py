@@ -1,0 +1,92 @@
+"""Opens a converted folder as its README says, with nothing of Allotrope: python -I proof.py FOLDER INPUTS OUTPUTS.
+
+INPUTS and OUTPUTS are .npz files. The last line printed is a JSON object: the loss before and after one gradient step, how many
+parameters learn, and the squared norm of the gradient.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import nnx
+
+sys.modules["allotrope"] = None  # type: ignore[assignment] # to import it is an error from here on
+
+HALVINGS = 60
+
+
+def main(folder: str, inputs: str, outputs: str) -> None:
+    """Writes what the model gives for the inputs, and prints what a training step does."""
+    sys.path.insert(0, folder)
+    from model import load  # type: ignore[import-not-found]
+
+    model = load()
+    with np.load(inputs) as file:
+        arrays = [jnp.asarray(file[name]) for name in file.files]
+    found = _compiled_or_not(nnx.jit(model_of), model_of, model, *arrays)
+    np.savez(outputs, *map(np.asarray, _several(found)))
+    print(json.dumps(_train(model, arrays)))
+
+
+def model_of(model: Any, *inputs: Any) -> Any:
+    """What the model gives."""
+    return model(*inputs)
+
+
+def _compiled_or_not(compiled: Any, plain: Any, *arguments: Any) -> Any:
+    """What the compiled function gives; what the other one does where the model looks at values that JAX does not know while it traces."""
+    try:
+        return compiled(*arguments)
+    except NotImplementedError:
+        return plain(*arguments)
+
+
+def _several(found: Any) -> tuple[Any, ...]:
+    return found if isinstance(found, tuple) else (found,)
+
+
+def _train(model: Any, inputs: list[Any]) -> dict[str, Any]:
+    """One step of gradient descent toward outputs that are a little different, halved until the loss falls."""
+    model.train()
+    definition, parameters, rest = nnx.split(model, nnx.Param, ...)
+    random = np.random.default_rng(0)
+
+    def outputs(parameters: Any) -> list[Any]:
+        found = _several(nnx.merge(definition, parameters, rest, copy=True)(*inputs))
+        return [y for y in found if jnp.issubdtype(y.dtype, jnp.floating)]
+
+    given = outputs(parameters)
+    scales = [float(jnp.abs(y).max()) or 1.0 for y in given]
+    targets = [y + s * jnp.asarray(random.standard_normal(y.shape), y.dtype) for y, s in zip(given, scales, strict=True)]
+
+    def loss(parameters: Any) -> Any:
+        return sum(jnp.mean(((y - t) / s) ** 2) for y, t, s in zip(outputs(parameters), targets, scales, strict=True))
+
+    leaves = jax.tree.leaves(parameters)
+    if not leaves:
+        return {"loss": [], "learning": 0, "slope": 0.0}
+    plain = jax.value_and_grad(loss)
+    compiled = jax.jit(plain)
+
+    def measured(parameters: Any) -> Any:
+        return _compiled_or_not(compiled, plain, parameters)
+
+    before, gradients = measured(parameters)
+    squares = sum(float(jnp.square(g).sum()) for g in jax.tree.leaves(gradients))
+    rate, after = 0.1 * float(before) / max(squares, 1e-30), float("inf")
+    for _ in range(HALVINGS):
+        moved = jax.tree.map(lambda p, g, rate=rate: p - rate * g, parameters, gradients)
+        after = float(measured(moved)[0])
+        if after < float(before):
+            break
+        rate /= 2
+    return {"loss": [float(before), after], "learning": len(leaves), "slope": squares}
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

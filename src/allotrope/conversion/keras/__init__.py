@@ -1,0 +1,1 @@
+"""Networks as ordinary models of Keras."""

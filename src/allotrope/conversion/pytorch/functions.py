@@ -1,0 +1,291 @@
+"""PyTorch's functions: operators without weights, each in a line as it is usually written."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+import numpy as np
+
+from allotrope.conversion.core.source import Expression, call, literal, shortest
+from allotrope.conversion.core.translation import Several
+from allotrope.conversion.pytorch.pooling import POOLING
+from allotrope.conversion.pytorch.shapes import SHAPES
+from allotrope.conversion.pytorch.site import PyTorchSite, dtype_name
+from allotrope.operators.elementwise import dtype_of
+
+UNARY = {
+    "Abs": "torch.abs", "Acos": "torch.acos", "Acosh": "torch.acosh", "Asin": "torch.asin", "Asinh": "torch.asinh",
+    "Atan": "torch.atan", "Atanh": "torch.atanh", "Ceil": "torch.ceil", "Cos": "torch.cos", "Cosh": "torch.cosh",
+    "Erf": "torch.erf", "Exp": "torch.exp", "Floor": "torch.floor", "HardSwish": "F.hardswish", "IsNaN": "torch.isnan",
+    "Log": "torch.log", "Mish": "F.mish", "Neg": "torch.neg", "Not": "torch.logical_not", "Reciprocal": "torch.reciprocal",
+    "Relu": "F.relu", "Round": "torch.round", "Sigmoid": "torch.sigmoid", "Sign": "torch.sign", "Sin": "torch.sin",
+    "Sinh": "torch.sinh", "Softplus": "F.softplus", "Softsign": "F.softsign", "Sqrt": "torch.sqrt", "Tan": "torch.tan",
+    "Tanh": "torch.tanh",
+}  # fmt: skip
+BINARY = {
+    "Add": "+", "And": "&", "BitwiseAnd": "&", "BitwiseOr": "|", "BitwiseXor": "^", "Div": "/", "Equal": "==", "Greater": ">",
+    "GreaterOrEqual": ">=", "Less": "<", "LessOrEqual": "<=", "Mul": "*", "Or": "|", "Sub": "-", "Xor": "^",
+}  # fmt: skip
+REDUCTIONS = {
+    "ReduceL1": "torch.abs({}).sum", "ReduceLogSumExp": "{}.logsumexp", "ReduceMax": "{}.amax", "ReduceMean": "{}.mean",
+    "ReduceMin": "{}.amin", "ReduceSum": "{}.sum", "ReduceSumSquare": "torch.square({}).sum",
+}  # fmt: skip
+
+
+def _unary(function: str, site: PyTorchSite) -> Expression:
+    return call(function, site.tensor())
+
+
+def operands(site: PyTorchSite) -> list[str]:
+    """All inputs; a constant of one number is written out where that does not change the number of axes."""
+    ranks = [len(shape) if (shape := site.shape(i)) is not None else None for i in range(len(site))]
+    found = []
+    for position in range(len(site)):
+        known = site.known(position)
+        others = [rank or 0 for i, rank in enumerate(ranks) if i != position and site.known(i) is None]
+        plain = known is not None and known.size == 1 and known.ndim <= max(others, default=0)
+        found.append(site.input(position) if plain else site.tensor(position))
+    return found
+
+
+def _binary(sign: str, site: PyTorchSite) -> Expression:
+    first, second = operands(site)
+    return f"{first} {sign} {second}"
+
+
+def _divide(site: PyTorchSite) -> Expression:
+    first, second = operands(site)
+    if site.is_float(0):
+        return f"{first} / {second}"
+    return call("torch.div", first, second, rounding_mode='"trunc"')
+
+
+def _modulo(site: PyTorchSite) -> Expression:
+    return call("torch.fmod" if site.attribute("fmod", 0) else "torch.remainder", *operands(site))
+
+
+def _power(site: PyTorchSite) -> Expression:
+    exponent = site.known(1)
+    if exponent is not None and exponent.size == 1 and exponent.reshape(-1)[0] == 2 and exponent.ndim <= site.rank():
+        return call("torch.square", site.tensor())
+    value, other = site.value(), site.value(1)
+    if value is not None and other is not None and value.dtype != other.dtype and exponent is None:
+        return f"torch.pow({', '.join(operands(site))}).to({dtype_name(value.dtype)})"
+    return call("torch.pow", *operands(site))
+
+
+def _extreme(name: str, side: str, site: PyTorchSite) -> Expression:
+    """Max and Min of any number of inputs; with a number it is a clamp."""
+    first, *others = operands(site)
+    known = [site.known(i) for i in range(len(site))]
+    numbers = [text for text, array in zip((first, *others), known, strict=True) if array is not None and text == site.layers.number(array)]
+    if len(others) == 1 and len(numbers) == 1:
+        tensor = others[0] if first in numbers else first
+        return call("torch.clamp", tensor, **{side: numbers[0]})
+    for other in others[:-1]:
+        first = site.temporary(call(f"torch.{name}", first, other))
+    return call(f"torch.{name}", first, others[-1]) if others else first
+
+
+def _sum(site: PyTorchSite) -> Expression:
+    return " + ".join(operands(site))
+
+
+def _mean(site: PyTorchSite) -> Expression:
+    return f"({' + '.join(operands(site))}) / {len(site)}" if len(site) > 1 else site.tensor()
+
+
+def _identity(site: PyTorchSite) -> Expression:
+    return site.tensor()
+
+
+def _where(site: PyTorchSite) -> Expression:
+    first, second = (site.input(i) if (known := site.known(i)) is not None and known.ndim == 0 else site.tensor(i) for i in (1, 2))
+    return call("torch.where", site.tensor(0), first, second)
+
+
+def _clip(site: PyTorchSite) -> Expression:
+    if all(site.known(i) is not None or not site.has(i) for i in (1, 2)):
+        low, high = site.number(1), site.number(2)
+        if (low, high) == (0, 6):
+            return call("F.relu6", site.tensor())
+        return call("torch.clamp", site.tensor(), min=low, max=high) if (low, high) != (None, None) else site.tensor()
+    low_text, high_text = (site.tensor(i) if site.has(i) else None for i in (1, 2))
+    return call("torch.clamp", site.tensor(), min=low_text, max=high_text)
+
+
+def _with_alpha(function: str, usual: float, site: PyTorchSite) -> Expression:
+    """An activation whose one constant is ONNX's alpha; both have the same default."""
+    alpha = shortest(site.attribute("alpha", usual))
+    return call(function, site.tensor(), *([] if alpha == usual else [alpha]))
+
+
+def _selu(site: PyTorchSite) -> Expression:
+    alpha, gamma = site.attribute("alpha", 1.67326319217681884765625), site.attribute("gamma", 1.05070102214813232421875)
+    if abs(alpha - 1.6732632) < 1e-6 and abs(gamma - 1.0507010) < 1e-6:
+        return call("F.selu", site.tensor())
+    return f"{literal(shortest(gamma))} * F.elu({site.tensor()}, {literal(shortest(alpha))})"
+
+
+def _hard_sigmoid(site: PyTorchSite) -> Expression:
+    alpha, beta = shortest(site.attribute("alpha", 0.2)), shortest(site.attribute("beta", 0.5))
+    if abs(alpha - 1 / 6) < 1e-7 and beta == 0.5:
+        return call("F.hardsigmoid", site.tensor())
+    return call("torch.clamp", f"{literal(alpha)} * {site.tensor()} + {literal(beta)}", min=0, max=1)
+
+
+def _gelu(site: PyTorchSite) -> Expression:
+    return call("F.gelu", site.tensor(), approximate='"tanh"' if site.attribute("approximate", "none") == "tanh" else None)
+
+
+def _swish(site: PyTorchSite) -> Expression:
+    alpha, x = shortest(site.attribute("alpha", 1.0)), site.tensor()
+    return call("F.silu", x) if alpha == 1 else f"{x} * torch.sigmoid({literal(alpha)} * {x})"
+
+
+def _thresholded_relu(site: PyTorchSite) -> Expression:
+    return call("F.threshold", site.tensor(), shortest(site.attribute("alpha", 1.0)), 0.0)
+
+
+def _softmax(function: str, site: PyTorchSite) -> Expression:
+    if (value := site.value()) is not None and value.dtype == np.float16:
+        raise site.no("PyTorch rounds float16 only at its end")
+    return call(function, site.tensor(), dim=site.attribute("axis", -1))
+
+
+def _dropout(site: PyTorchSite) -> Expression:
+    if site.has(2) and site.number(2):
+        raise site.no("it drops even when it infers (training_mode)")
+    rate = site.number(1)
+    return call("F.dropout", site.tensor(), shortest(0.5 if rate is None else float(rate)), "self.training")
+
+
+def _cast(site: PyTorchSite) -> Expression:
+    dtype = dtype_of(site.attribute("to"))
+    value, name = site.value(), np.dtype(dtype).name
+    if value is not None and value.dtype == dtype:
+        return site.tensor()
+    if name not in ("bool", "float32", "float64", "int64", "int32", "uint8", "float16", "bfloat16", "int8", "int16"):
+        raise site.no(f"{name} is no ordinary dtype in PyTorch")
+    short = {"float32": "float", "int64": "long", "bool": "bool"}.get(name)
+    return f"{site.tensor()}.{short}()" if short else f"{site.tensor()}.to({dtype_name(dtype)})"
+
+
+def _reduce(template: str, site: PyTorchSite) -> Expression:
+    axes, x = site.integers(1), site.tensor()
+    if not axes and site.attribute("noop_with_empty_axes", 0):
+        raise site.no("it has no axes to reduce")
+    dims = tuple(axes) if axes else tuple(range(site.rank()))
+    return call(template.format(x), _dims(dims), keepdim=True if site.attribute("keepdims", 1) else None)
+
+
+def _dims(dims: tuple[int, ...]) -> int | tuple[int, ...]:
+    return dims[0] if len(dims) == 1 else dims
+
+
+def _norm(site: PyTorchSite) -> Expression:
+    axes = site.integers(1)
+    dims = _dims(tuple(axes) if axes else tuple(range(site.rank())))
+    return call("torch.linalg.vector_norm", site.tensor(), dim=dims, keepdim=True if site.attribute("keepdims", 1) else None)
+
+
+def _product(site: PyTorchSite) -> Expression:
+    axes = site.integers(1)
+    dims = tuple(axes) if axes else tuple(range(site.rank()))
+    if len(dims) != 1:
+        raise site.no("torch.prod takes one axis")
+    return call(f"{site.tensor()}.prod", dims[0], keepdim=True if site.attribute("keepdims", 1) else None)
+
+
+def _position(function: str, site: PyTorchSite) -> Expression:
+    if site.attribute("select_last_index", 0):
+        raise site.no("it takes the last of equals (select_last_index=1)")
+    return call(function, site.tensor(), dim=site.attribute("axis", 0), keepdim=True if site.attribute("keepdims", 1) else None)
+
+
+def _cumulative_sum(site: PyTorchSite) -> Expression:
+    if site.attribute("exclusive", 0) or site.attribute("reverse", 0):
+        raise site.no("torch.cumsum runs forward and counts each element itself")
+    axes = site.integers(1) or [0]
+    return call("torch.cumsum", site.tensor(), dim=axes[0])
+
+
+def _einsum(site: PyTorchSite) -> Expression:
+    equation = site.attribute("equation").replace(" ", "")
+    if not set(equation) <= set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ,.->"):
+        raise site.no("its equation has other signs than letters, commas, dots and an arrow")
+    return call("torch.einsum", f'"{equation}"', *(site.tensor(i) for i in range(len(site))))
+
+
+def _lp_normalization(site: PyTorchSite) -> Expression:
+    order = float(site.attribute("p", 2))
+    return call("F.normalize", site.tensor(), p=None if order == 2 else order, dim=site.attribute("axis", -1))
+
+
+def _local_response(site: PyTorchSite) -> Expression:
+    size = site.attribute("size")
+    if size % 2 == 0:
+        raise site.no("PyTorch centres an even number of channels differently")
+    constants = [shortest(site.attribute(name, usual)) for name, usual in (("alpha", 1e-4), ("beta", 0.75), ("bias", 1.0))]
+    return call("F.local_response_norm", site.tensor(), size, alpha=constants[0], beta=constants[1], k=constants[2])
+
+
+def _attention(site: PyTorchSite) -> Expression:
+    if len(site.shape() or ()) != 4 or any(site.has(i) for i in (4, 5, 6)) or site.attribute("softcap", 0.0):
+        raise site.no("torch's scaled_dot_product_attention takes q, k, v [n, h, length, d] and a mask, without a past or soft cap")
+    if any(site.attribute(f"{side}_window_size", -1) >= 0 for side in ("left", "right")) or site.attribute("softmax_precision") is not None:
+        raise site.no("torch's scaled_dot_product_attention has no windows and no precision of its own")
+    if (value := site.value()) is not None and value.dtype == np.float16:
+        raise site.no("torch's scaled_dot_product_attention rounds float16 only at its end")
+    if site.attribute("is_causal", 0) and site.has(3):
+        raise site.no("torch's scaled_dot_product_attention takes a mask or is causal")
+    scale, heads, groups = site.attribute("scale"), (site.shape() or ())[1], (site.shape(1) or (None, None))[1]
+    return call(
+        "F.scaled_dot_product_attention",
+        *(site.tensor(i) for i in range(3)),
+        attn_mask=site.tensor(3) if site.has(3) else None,
+        is_causal=True if site.attribute("is_causal", 0) else None,
+        scale=None if scale is None else shortest(scale),
+        enable_gqa=None if heads == groups else True,
+    )
+
+
+FUNCTIONS: dict[str, Callable[[PyTorchSite], Expression | Several]] = {
+    **{name: partial(_unary, function) for name, function in UNARY.items()},
+    **{name: partial(_binary, sign) for name, sign in BINARY.items()},
+    **{name: partial(_reduce, template) for name, template in REDUCTIONS.items()},
+    **SHAPES,
+    **POOLING,
+    "ArgMax": partial(_position, "torch.argmax"),
+    "ArgMin": partial(_position, "torch.argmin"),
+    "Attention": _attention,
+    "Cast": _cast,
+    "Celu": partial(_with_alpha, "F.celu", 1.0),
+    "Clip": _clip,
+    "CumSum": _cumulative_sum,
+    "Div": _divide,
+    "Dropout": _dropout,
+    "Einsum": _einsum,
+    "Elu": partial(_with_alpha, "F.elu", 1.0),
+    "Gelu": _gelu,
+    "HardSigmoid": _hard_sigmoid,
+    "Identity": _identity,
+    "LRN": _local_response,
+    "LeakyRelu": partial(_with_alpha, "F.leaky_relu", 0.01),
+    "LogSoftmax": partial(_softmax, "F.log_softmax"),
+    "LpNormalization": _lp_normalization,
+    "Max": partial(_extreme, "maximum", "min"),
+    "Mean": _mean,
+    "Min": partial(_extreme, "minimum", "max"),
+    "Mod": _modulo,
+    "Pow": _power,
+    "ReduceL2": _norm,
+    "ReduceProd": _product,
+    "Selu": _selu,
+    "Softmax": partial(_softmax, "F.softmax"),
+    "Sum": _sum,
+    "Swish": _swish,
+    "ThresholdedRelu": _thresholded_relu,
+    "Where": _where,
+}

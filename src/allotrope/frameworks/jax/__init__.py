@@ -1,0 +1,1 @@
+"""JAX: its primitives, models and trainer, and alone what imports it."""

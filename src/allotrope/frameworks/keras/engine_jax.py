@@ -1,0 +1,47 @@
+"""Keras on JAX."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
+import jax
+
+from allotrope.frameworks.jax.primitives import JaxPrimitives, to_numpy
+from allotrope.frameworks.jax.trainer import NARROW
+from allotrope.frameworks.keras.importing import keras
+
+
+class EngineModel(keras.Model):
+    """What `NetworkModel` does as JAX wants it; the methods are described in `keras_tensorflow`."""
+
+    always_compiled = True  # JAX without it is only for debugging
+    to_numpy = staticmethod(to_numpy)
+
+    @staticmethod
+    def set_threads(threads: int | None) -> None:
+        """JAX alone decides."""
+
+    @staticmethod
+    def wide() -> AbstractContextManager[Any]:
+        return jax.enable_x64(True)
+
+    def prepare(self, layout: str | None) -> JaxPrimitives:
+        return JaxPrimitives(NARROW["bfloat16" if self.compute_dtype == "bfloat16" else "float32"])
+
+    def narrowing(self) -> AbstractContextManager[Any]:
+        return nullcontext()
+
+    def array(self, x: Any) -> jax.Array:
+        return x.value if isinstance(x, keras.Variable) else x
+
+    def after_step(self) -> None:
+        """What remains to do in a training step once the weights are new."""
+
+    def train_step(self, state: tuple[Any, ...], data: Any) -> tuple[dict[str, jax.Array], tuple[Any, ...]]:
+        logs, (learning, fixed, optimizer, metrics) = super().train_step(state, data)
+        variables = [*self.trainable_variables, *self.non_trainable_variables, *self.optimizer.variables]
+        with keras.StatelessScope(list(zip(variables, [*learning, *fixed, *optimizer], strict=True))) as scope:
+            self.after_step()
+        fixed = [scope.get_current_value(variable) for variable in self.non_trainable_variables]
+        return logs, (learning, fixed, optimizer, metrics)

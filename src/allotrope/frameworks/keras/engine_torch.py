@@ -1,0 +1,59 @@
+"""Keras on PyTorch."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from allotrope.frameworks.keras.importing import keras
+from allotrope.frameworks.pytorch.primitives import PyTorchPrimitives, to_numpy
+from allotrope.frameworks.pytorch.trainer import MEMORY_FORMATS
+
+
+class EngineModel(keras.Model):
+    """What `NetworkModel` does as PyTorch wants it; the methods are described in `keras_tensorflow`."""
+
+    always_compiled = False
+
+    @staticmethod
+    def to_numpy(x: Tensor) -> Any:
+        return to_numpy(x).copy()
+
+    @staticmethod
+    def set_threads(threads: int | None) -> None:
+        if threads is not None:
+            torch.set_num_threads(threads)
+
+    @staticmethod
+    def wide() -> AbstractContextManager[Any]:
+        return nullcontext()
+
+    def prepare(self, layout: str | None) -> PyTorchPrimitives:
+        memory_format = None if layout is None else MEMORY_FORMATS[layout]
+        if memory_format == torch.channels_last:
+            for variable in self.variables:
+                if variable.ndim == 4:
+                    variable.value.data = variable.value.data.contiguous(memory_format=memory_format)
+        return PyTorchPrimitives(self._device, memory_format)
+
+    @property
+    def _device(self) -> str:
+        return str(self.training_step.value.device)
+
+    def narrowing(self) -> AbstractContextManager[Any]:
+        return torch.autocast(torch.device(self._device).type, torch.bfloat16, enabled=self.compute_dtype == "bfloat16")
+
+    def array(self, x: Any) -> Tensor:
+        return x.value if isinstance(x, keras.Variable) else x
+
+    def after_step(self) -> None:
+        """What remains to do in a training step once the weights are new."""
+
+    def train_step(self, data: Any) -> dict[str, Tensor]:
+        logs: dict[str, Tensor] = super().train_step(data)
+        with torch.no_grad():
+            self.after_step()
+        return logs

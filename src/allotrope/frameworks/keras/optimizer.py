@@ -1,0 +1,58 @@
+"""The optimizer of a plan as an optimizer of Keras."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+
+from allotrope.frameworks.contract import TrainingPlan
+from allotrope.frameworks.keras.importing import keras
+from allotrope.frameworks.keras.module import NetworkModel
+from allotrope.frameworks.primitives import Array
+from allotrope.frameworks.updates import clipped, updated
+
+_DOUBLE = np.dtype(np.float64)
+
+
+class PlannedOptimizer(keras.optimizers.Optimizer):
+    """Changes the weights of a model as its plan says; `rate` is the learning rate, in float64 where Keras's own is float32."""
+
+    slots: Mapping[str, Mapping[str, Any]]
+    rate: Any
+    _array: Callable[[Any], Array]
+
+    def __init__(self, model: NetworkModel, plan: TrainingPlan) -> None:
+        """For the trainable weights that the plan does not freeze."""
+        super().__init__(learning_rate=lambda: self._array(self.rate))
+        self.plan, self._p, self._array = plan, model.program.p, model.array
+        self.rate = self.add_variable(shape=(), initializer="zeros", dtype="float64", name="rate")
+        trained = {name: variable for name, variable in model.by_name.items() if variable.trainable}
+        self._names = tuple(trained)
+        self.build(list(trained.values()))
+        self.slots = MappingProxyType({name: self._slots(variable) for name, variable in trained.items()})
+
+    def _slots(self, variable: Any) -> dict[str, Any]:
+        fresh = self.plan.optimizer.slots(self._p, self._array(variable))
+        slots = {slot: self.add_variable_from_reference(variable, name=slot) for slot in fresh}
+        for slot, value in fresh.items():
+            slots[slot].assign(value)
+        return slots
+
+    def apply(self, grads: Sequence[Any], trainable_variables: Sequence[Any] | None = None) -> None:
+        """As Keras has it, after the gradients' common norm is bounded; None among the gradients stays."""
+        known = [self._array(gradient) for gradient in grads if gradient is not None]
+        bounded = iter(clipped(self._p, known, self.plan.clip_norm))
+        super().apply([None if gradient is None else next(bounded) for gradient in grads], trainable_variables)
+
+    def update_step(self, gradient: Array, variable: Any, learning_rate: Array) -> None:
+        """One weight and its slots."""
+        name = self._names[self._get_variable_index(variable)]
+        slots = {slot: self._array(kept) for slot, kept in self.slots[name].items()}
+        step = self._p.cast(self._array(self.iterations), _DOUBLE) + 1
+        weight, slots = updated(self._p, self.plan, name, self._array(variable), gradient, slots, learning_rate, step)
+        self.assign(variable, weight)
+        for slot, value in slots.items():
+            self.assign(self.slots[name][slot], value)

@@ -1,0 +1,137 @@
+"""Training steps in Keras: its own `train_on_batch`, with the plan's loss, optimizer and moving average."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from allotrope.config import Settings
+from allotrope.frameworks.contract import Trainer, TrainingPlan
+from allotrope.frameworks.keras.importing import keras
+from allotrope.frameworks.keras.module import NetworkModel
+from allotrope.frameworks.keras.optimizer import PlannedOptimizer
+from allotrope.frameworks.primitives import Array
+from allotrope.frameworks.updates import averaging_share, check_state
+from allotrope.network.network import Network
+
+POLICIES = {"float32": "float32", "bfloat16": "mixed_bfloat16"}
+"""Keras's dtype policy for each precision."""
+
+
+class LatestLoss(keras.metrics.Metric):
+    """The loss of the latest batch in float64; Keras's own mean is kept in float32."""
+
+    def __init__(self) -> None:
+        """Holds 0 before the first batch."""
+        super().__init__(name="loss")
+        self.latest = self.add_variable(shape=(), initializer="zeros", dtype="float64", name="latest")
+
+    def update_state(self, loss: Array, sample_weight: Any = None) -> None:
+        self.latest.assign(keras.ops.cast(loss, "float64"))
+
+    def result(self) -> Array:
+        return keras.ops.convert_to_tensor(self.latest)
+
+    def reset_state(self) -> None:
+        """The next batch replaces it."""
+
+
+class PlannedModel(NetworkModel):
+    """A network that is trained as its plan says; `averaged` holds the moving average of its weights and state."""
+
+    def __init__(self, network: Network, plan: TrainingPlan, layout: str, dtype: str) -> None:
+        """Raises: UnsupportedError."""
+        super().__init__(network, plan.seed, layout, dtype)
+        self.plan, self.latest_loss = plan, LatestLoss()
+        for name in plan.frozen & network.trainable:
+            self.by_name[name].trainable = False
+        self.averaged = None if plan.average is None else NetworkModel(network, plan.seed, layout, dtype)
+        if self.averaged is not None:
+            self.averaged.trainable = False
+
+    @property
+    def metrics(self) -> list[Any]:
+        """The loss alone: the training loop measures the rest."""
+        return [self.latest_loss]
+
+    def compute_loss(self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None, training: bool = True) -> Array:
+        """The plan's loss, in the target's dtype."""
+        p, target = self.program.p, keras.ops.convert_to_tensor(y)
+        loss = self.plan.loss(p, p.cast(y_pred, p.dtype(target)), target)
+        self.latest_loss.update_state(loss)
+        return loss
+
+    def after_step(self) -> None:
+        """The average follows."""
+        if self.averaged is None or self.plan.average is None:
+            return
+        p = self.program.p
+        share = averaging_share(p, self.plan.average, p.cast(self.array(self.optimizer.iterations), np.dtype(np.float64)))
+        for name, variable in self.averaged.by_name.items():
+            if "float" in variable.dtype:
+                average = self.array(variable)
+                variable.assign(p.add(average, p.multiply(p.subtract(self.array(self.by_name[name]), average), share)))
+
+
+class KerasTrainer(Trainer):
+    """A network in training, on one device, with one set of settings."""
+
+    def __init__(self, network: Network, plan: TrainingPlan, settings: Settings) -> None:
+        """Raises: UnsupportedError for operators without a meaning, UsageError for threads that cannot be set any more."""
+        NetworkModel.set_threads(settings.threads)
+        self.device = "gpu:0" if settings.device == "cuda" else settings.device
+        self._next: int | None = None
+        with self._here():
+            self.model = PlannedModel(network, plan, settings.layout, POLICIES[settings.precision])
+            self.optimizer = PlannedOptimizer(self.model, plan)
+            compiled = settings.compiled or self.model.always_compiled
+            self.model.compile(self.optimizer, jit_compile=compiled)
+            self.delivered = self.model if self.model.averaged is None else self.model.averaged
+            self.delivered.jit_compile = compiled
+
+    @contextmanager
+    def _here(self) -> Iterator[None]:
+        """Within: on the trainer's device, with every 64-bit type."""
+        with NetworkModel.wide(), keras.device(self.device):
+            yield
+
+    def step(self, images: np.ndarray, target: np.ndarray, learning_rate: float, step: int) -> float:
+        """One update; see the contract."""
+        with self._here():
+            if step != self._next:  # both count on by themselves
+                self.model.training_step.assign(step)
+                self.optimizer.iterations.assign(step - 1)
+            self._next = step + 1
+            self.optimizer.rate.assign(learning_rate)
+            loss: float = self.model.train_on_batch(images, target, return_dict=True)["loss"]
+            return loss
+
+    def evaluate(self, images: np.ndarray) -> np.ndarray:
+        """Logits [n, k]; see the contract."""
+        with self._here():
+            return np.asarray(self.delivered.predict_on_batch(images), np.float32)
+
+    def weights(self) -> dict[str, np.ndarray]:
+        """Every weight and state to be delivered; see the contract."""
+        return {name: self.model.to_numpy(variable.value) for name, variable in self.delivered.by_name.items()}
+
+    def state(self) -> dict[str, np.ndarray]:
+        """All that the next step depends on; see the contract."""
+        return {name: self.model.to_numpy(variable.value) for name, variable in self._state_variables().items()}
+
+    def load_state(self, state: Mapping[str, np.ndarray]) -> None:
+        """Go on from a saved state. Raises: TrainingError where names or shapes differ."""
+        variables = self._state_variables()
+        check_state({name: tuple(variable.shape) for name, variable in variables.items()}, state)
+        with self._here():
+            for name, variable in variables.items():
+                variable.assign(state[name])
+
+    def _state_variables(self) -> dict[str, Any]:
+        variables = {f"weights/{n}": variable for n, variable in self.model.by_name.items()}
+        variables |= {f"optimizer/{slot}/{n}": v for n, slots in self.optimizer.slots.items() for slot, v in slots.items()}
+        averaged = self.model.averaged
+        return variables | ({} if averaged is None else {f"average/{n}": v for n, v in averaged.by_name.items()})

@@ -1,0 +1,1 @@
+"""PyTorch: its primitives, models and trainer, and alone what imports it."""

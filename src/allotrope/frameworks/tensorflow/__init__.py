@@ -1,0 +1,1 @@
+"""TensorFlow: its primitives, models and trainer, and alone what imports it."""

@@ -1,5 +1,0 @@
-"""Frees a batch length that an exporter baked in."""
-
-from allotrope.network.batch.freeing import free_batch
-
-__all__ = ["free_batch"]

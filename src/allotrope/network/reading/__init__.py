@@ -1,0 +1,1 @@
+"""Reading: from hostile files to one clean graph."""

@@ -1,0 +1,165 @@
+"""Brings a model of any opset to one clean `Network`: constants in their place, one opset, weights told apart, shapes inferred."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Set
+from dataclasses import replace
+from functools import cache
+
+from allotrope.config import Repair
+from allotrope.network.graph import Graph, Node, Value
+from allotrope.network.names import free_name, names_in
+from allotrope.network.network import Network
+from allotrope.network.reading.foreign.spell import has_foreign, spelled
+from allotrope.network.reading.opset import OPSET
+from allotrope.network.reading.parse import constant_of
+from allotrope.network.reading.shapes import infer_shapes
+from allotrope.network.reading.upgrade import Upgrade, needs_upgrade, upgrade
+from allotrope.network.rewriting.batch import free_batch as with_free_batch
+from allotrope.network.rewriting.ends import preprocessing_arrays
+from allotrope.network.rewriting.repair import Report, repaired, say_what_learns_no_more
+from allotrope.network.weights import RECORD, Roles, by_use, every_node, roles
+
+__all__ = ["OPSET", "constants_in_place", "normalize", "upgraded"]
+
+
+def normalize(
+    graph: Graph, opset: int, metadata: Mapping[str, str], repair: Repair | None = None, report: Report = lambda line: None
+) -> Network:
+    """A network from a checked graph at its own opset, all its arrays among its constants; mended as `repair` says.
+
+    Raises: UnsupportedError, ModelError, each naming the nodes.
+    """
+    repair = repair or Repair()
+    listed = graph.constants.keys()
+    hoisted = _hoisted(constants_in_place(graph))
+    plain = infer_shapes(upgraded(hoisted, opset, report), {})
+    graph = repaired(plain, repair, report)
+    made = graph.constants.keys() - hoisted.constants.keys()
+    found = _roles(graph, metadata, listed, made, repair, report)
+    names = found.trainable | found.state
+    weights = {name: array for name, array in graph.constants.items() if name in names}
+    needed = _used(graph) - names
+    constants = {name: array for name, array in graph.constants.items() if name in needed}
+    others = {key: text for key, text in metadata.items() if key != RECORD}
+    network = Network(replace(graph, constants=constants), weights, found.trainable, others)
+    if not repair.batch:
+        return network
+    freed = with_free_batch(network, report)
+    say_what_learns_no_more(_learning(network), _learning(freed), "batch", report)
+    return freed
+
+
+def _learning(network: Network) -> dict[str, int]:
+    return {name: network.weights[name].size for name in network.trainable}
+
+
+def _roles(
+    graph: Graph,
+    metadata: Mapping[str, str],
+    listed: Set[str],
+    made: Set[str],
+    repair: Repair,
+    report: Report,
+) -> Roles:
+    """Which arrays are weights.
+
+    `listed` are those that the file holds as initializers, `made` those made of them in reading.
+    """
+    found = roles(graph, graph.constants, metadata)
+    listed |= made
+    if RECORD in metadata:
+        new = by_use(graph, {name: graph.constants[name] for name in made - found.state})
+        return Roles(found.trainable | new.trainable, found.state | new.state)
+    pixels = preprocessing_arrays(graph) & found.trainable if repair.preprocessing else frozenset()
+    if pixels and pixels < found.trainable:
+        report(f"repair: {', '.join(sorted(pixels))} prepare the input before the network begins: constants, which do not learn")
+        found = Roles(found.trainable - pixels, found.state)
+    direct = by_use(graph, graph.constants, behind=False)
+    plain = direct.trainable | direct.state
+    hidden = frozenset(n for n in found.trainable | found.state if n not in listed or n not in plain)
+    if not repair.weights:
+        return Roles(found.trainable - hidden, found.state - hidden)
+    if hidden:
+        inside = len([name for name in hidden if name not in listed])
+        report(f"repair: {inside} weights found in Constant nodes, {len(hidden) - inside} behind Identity, Transpose or the like")
+    return found
+
+
+def constants_in_place(graph: Graph) -> Graph:
+    """Constant nodes become constants, here and in the graphs inside."""
+    constants, nodes = dict(graph.constants), []
+    for node in graph.nodes:
+        if node.operator == "Constant" and node.domain == "":
+            constants |= dict.fromkeys(node.outputs, constant_of(node))
+        else:
+            nodes.append(_with_subgraphs(node, constants_in_place))
+    return replace(graph, nodes=tuple(nodes), constants=constants)
+
+
+def _hoisted(graph: Graph) -> Graph:
+    """The constants of the graphs inside become constants of the outermost, under new names where two have the same."""
+    constants = dict(graph.constants)
+    taken = names_in(graph)
+
+    def lift(inner: Graph) -> Graph:
+        ends = {value.name for value in inner.outputs}
+        renamed = {}
+        for name in sorted(inner.constants):
+            renamed[name] = free_name(name, taken) if name in constants or name in ends else name
+            constants[renamed[name]] = inner.constants[name]
+        given = tuple(
+            Node("Identity", (renamed[name],), (name,), {}, name)
+            for name in sorted(ends & inner.constants.keys())
+        )
+        nodes = tuple(_with_subgraphs(_renamed(node, renamed), lift) for node in inner.nodes)
+        return replace(inner, nodes=(*given, *nodes), constants={})
+
+    nodes = tuple(_with_subgraphs(node, lift) for node in graph.nodes)
+    return replace(graph, nodes=nodes, constants=constants)
+
+
+def upgraded(graph: Graph, opset: int, report: Report = lambda line: None) -> Graph:
+    """The graph in `OPSET`: first all that shapes are inferred through, then what needs these shapes.
+
+    Operators of others, behind which no shapes are known, are spelled in ONNX's own in between.
+    """
+    for stage in (False, True):
+        if stage and has_foreign(graph, opset):
+            graph = spelled(graph, opset, lambda graph: _inference(graph, OPSET)(), report)
+        if needs_upgrade(graph, opset, late=stage):
+            up = Upgrade(opset, _inference(graph, OPSET if stage else opset), graph.constants, names_in(graph), _used(graph))
+            graph = upgrade(graph, up, late=stage)
+            graph = replace(graph, constants={**graph.constants, **up.added})
+    return graph
+
+
+def _used(graph: Graph) -> frozenset[str]:
+    """What some node, here or in the graphs inside, or the user takes."""
+    inner = {value.name for node in every_node(graph) for subgraph in node.subgraphs for value in subgraph.outputs}
+    return frozenset({name for node in every_node(graph) for name in node.inputs} | {value.name for value in graph.outputs} | inner)
+
+
+def _inference(graph: Graph, opset: int) -> Callable[[], Mapping[str, Value]]:
+    """What is known of every value by name, inferred when first asked for."""
+
+    @cache
+    def known() -> Mapping[str, Value]:
+        inferred = infer_shapes(graph, {}, opset)
+        arrays = {name: Value(name, array.dtype, array.shape) for name, array in graph.constants.items()}
+        return arrays | dict(inferred.values) | {value.name: value for value in (*inferred.inputs, *inferred.outputs)}
+
+    return known
+
+
+def _with_subgraphs(node: Node, change: Callable[[Graph], Graph]) -> Node:
+    inner = {name: change(value) for name, value in node.attributes.items() if isinstance(value, Graph)}
+    return replace(node, attributes={**node.attributes, **inner}) if inner else node
+
+
+def _renamed(node: Node, names: Mapping[str, str]) -> Node:
+    """The node, and the graphs inside it, with other names for what they take."""
+    if not names:
+        return node
+    node = replace(node, inputs=tuple(names.get(name, name) for name in node.inputs))
+    return _with_subgraphs(node, lambda inner: replace(inner, nodes=tuple(_renamed(n, names) for n in inner.nodes)))

@@ -1,0 +1,1 @@
+"""Rewriting: every change of a graph."""

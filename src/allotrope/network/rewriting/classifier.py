@@ -1,0 +1,180 @@
+"""Which of several outputs tells the classes apart, and rows of logits whatever shape they come in."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from allotrope.errors import UsageError
+from allotrope.network.graph import Dimension, Node, Value
+from allotrope.network.names import free_name, names_in
+from allotrope.network.network import Network
+from allotrope.network.order import used
+from allotrope.network.reading.shapes import infer_shapes
+from allotrope.network.rewriting.ends import end_of, without_unused
+
+
+@dataclass(frozen=True)
+class _Group:
+    """The outputs that are made of one value, such as probabilities and a label of the same logits."""
+
+    source: str
+    outputs: tuple[Value, ...]
+    count: Dimension
+    """How many numbers it has an example, None or a name where that is not known."""
+    made_by: frozenset[int]
+    """The nodes that it is computed by, by their number in the graph."""
+
+    @property
+    def name(self) -> str:
+        return self.outputs[0].name
+
+    @property
+    def shown(self) -> str:
+        return f"'{self.name}' {list(self.outputs[0].shape or ())}"
+
+
+def classifier_alone(
+    network: Network, classes: int, asked: str | None, replaced: bool, notes: list[str]
+) -> Network:
+    """The network without the outputs that do not tell the classes apart; which one does is added to `notes`.
+
+    `replaced`: whether its last layer will be, so that another number of classes is no reason against an output.
+
+    Raises: UsageError if several may, or the one that was asked for is not there.
+    """
+    groups = _groups(network)
+    if asked is not None:
+        return _only(network, _asked(groups, asked), notes, "was asked for")
+    rows = [group for group in groups if _is_row(group)]
+    if len(groups) == 1 or not rows:
+        return network
+    fitting = [
+        group for group in rows if group.count == classes or (group.count, classes) == (1, 2)
+    ]
+    if len(fitting) == 1 and not replaced:
+        return _only(network, fitting[0], notes, f"alone tells {classes} classes apart")
+    pool = rows if replaced or not fitting else fitting
+    last = [group for group in pool if all(group.made_by >= other.made_by for other in rows)]
+    if len(last) == 1:
+        why = "is the only row of numbers" if len(rows) == 1 else "is what the others go into"
+        return _only(network, last[0], notes, why)
+    deepest = sorted(pool, key=lambda group: len(group.made_by))
+    alike = len({group.count for group in pool}) == 1
+    if alike and len(deepest[-1].made_by) > len(deepest[-2].made_by):
+        why = "is computed by the most nodes, so that the others are taken for auxiliary heads"
+        return _only(network, deepest[-1], notes, why)
+    raise UsageError(
+        f"the network has several outputs that may tell classes apart: "
+        f"{', '.join(group.shown for group in pool)}. Name one: --classifier {pool[0].name}."
+    )
+
+
+def _asked(groups: Sequence[_Group], asked: str) -> _Group:
+    for group in groups:
+        if asked in (value.name for value in group.outputs):
+            return group
+    known = ", ".join(f"'{value.name}'" for group in groups for value in group.outputs)
+    raise UsageError(
+        f"--classifier is '{asked}', which is no output of the network. It has {known}."
+    )
+
+
+def _groups(network: Network) -> list[_Group]:
+    """The outputs by what they are made of, in the order of the file; whole numbers alone are none."""
+    graph = network.graph
+    makers = {name: node for node in graph.nodes for name in node.outputs}
+    known = {value.name: value for value in (*graph.outputs, *graph.values.values())}
+    ends: dict[str, list[Value]] = {}
+    for output in network.outputs:
+        source, _ = end_of(output.name, makers)
+        if source != output.name or output.dtype.kind not in "iub":
+            ends.setdefault(source, []).append(output)
+    return [
+        _Group(
+            source, tuple(outputs), _count(known.get(source), outputs), _ancestors(network, source)
+        )
+        for source, outputs in ends.items()
+    ]
+
+
+def _count(source: Value | None, outputs: Sequence[Value]) -> Dimension:
+    shapes = [value.shape for value in (source, *outputs) if value is not None]
+    rows = [_length(shape) for shape in shapes if shape is not None]
+    return next((length for length in rows if isinstance(length, int)), None if rows else "?")
+
+
+def _length(shape: tuple[Dimension, ...]) -> Dimension:
+    """The length of a row [n, k], also as [n, k, 1, 1], [n, 1, 1, k] or [n]; -1 for what is none."""
+    longer = [length for length in shape[1:] if length != 1]
+    if len(longer) > 1 or len(shape) not in (1, 2, 3, 4):
+        return -1
+    return longer[0] if longer else 1
+
+
+def _is_row(group: _Group) -> bool:
+    return group.count != -1
+
+
+def _ancestors(network: Network, source: str) -> frozenset[int]:
+    wanted, numbers = {source}, set()
+    for number, node in reversed(list(enumerate(network.graph.nodes))):
+        if wanted & set(node.outputs):
+            wanted |= used(node)
+            numbers.add(number)
+    return frozenset(numbers)
+
+
+def _only(network: Network, group: _Group, notes: list[str], why: str) -> Network:
+    outputs = network.outputs
+    others = [value.name for value in outputs if value not in group.outputs]
+    if others:
+        notes.append(
+            f"Of the network's outputs, '{group.name}' tells the classes apart: it {why}. "
+            f"Left out: {', '.join(others)}. For another: --classifier {others[0]}."
+        )
+    return _with_nodes(network, network.graph.nodes, group.outputs)
+
+
+def _with_nodes(network: Network, nodes: tuple[Node, ...], outputs: tuple[Value, ...]) -> Network:
+    """The network of these nodes and outputs, without what they do not need."""
+    graph = replace(network.graph, nodes=nodes, outputs=outputs, values={})
+    graph = without_unused(graph, {value.name for value in outputs})
+    needed = {name for node in graph.nodes for name in used(node)}
+    needed |= {value.name for value in outputs}
+    weights = {name: array for name, array in network.weights.items() if name in needed}
+    trainable = network.trainable & weights.keys()
+    return Network(infer_shapes(graph, weights), weights, trainable, network.metadata)
+
+
+def in_rows(network: Network) -> Network:
+    """The network with rows of logits [n, k] as its only output, if they are [n, k, 1, 1] or the like; else as it is."""
+    if len(network.outputs) != 1:
+        return network
+    (output,) = network.outputs
+    free = replace(output, shape=None)
+    graph = infer_shapes(replace(network.graph, outputs=(free,)), network.weights)
+    inferred = Network(graph, network.weights, network.trainable, network.metadata)
+    shape = graph.outputs[0].shape
+    if shape is None or len(shape) == 2 or _length(shape) == -1:
+        return inferred
+    name = free_name("logits", names_in(graph) | set(network.weights))
+    flat = Node("Flatten", (output.name,), (name,), {"axis": 1}, name)
+    return _with_nodes(inferred, (*graph.nodes, flat), (Value(name, output.dtype, None),))
+
+
+def with_two_logits(network: Network) -> Network:
+    """The network whose one logit z [n, 1] became two, [0, z]: their softmax is 1 - sigmoid(z) and sigmoid(z).
+
+    Cross-entropy of the two is the binary cross-entropy of z, so that it trains as it was meant to.
+    """
+    (z,) = network.outputs
+    taken = names_in(network.graph) | set(network.weights)
+    name, before = free_name("logits", taken), free_name("logits.before", taken)
+    pads = np.array([0, 1, 0, 0], np.int64)
+    nodes = (*network.graph.nodes, Node("Pad", (z.name, before), (name,), {}, name))
+    graph = replace(network.graph, constants={**network.graph.constants, before: pads})
+    changed = Network(graph, network.weights, network.trainable, network.metadata)
+    return _with_nodes(changed, nodes, (Value(name, z.dtype, None),))
