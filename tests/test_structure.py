@@ -19,6 +19,8 @@ ORDER = (
     ("network",),
     ("operators",),
     ("frameworks",),
+    ("inputs",),
+    ("tasks",),
     ("data",),
     ("architectures",),
     ("training",),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
@@ -10,29 +10,7 @@ from allotrope.config import Recipe
 from allotrope.data.distort import cutout, flip, jitter_color, rotate_and_scale, shift
 from allotrope.data.mixing import cutmix, mixup
 from allotrope.errors import unknown_name
-
-
-@dataclass(frozen=True)
-class Augmentation:
-    """How strongly each kind of augmentation acts; 0 or False leaves it out.
-
-    `shift` and `cutout` are fractions of the shorter side. `rotation` is in degrees and `scale` a fraction (0.1: 0.9 to 1.1), both
-    applied to the fraction `warped` of the images. `brightness`, `contrast` and `saturation` are fractions of change.
-    `mixup` and `cutmix` are the alpha of their Beta distribution; where both are on, each batch uses one of them.
-    """
-
-    flip: bool = False
-    shift: float = 0.0
-    cutout: float = 0.0
-    rotation: float = 0.0
-    scale: float = 0.0
-    warped: float = 0.5
-    brightness: float = 0.0
-    contrast: float = 0.0
-    saturation: float = 0.0
-    mixup: float = 0.0
-    cutmix: float = 0.0
-
+from allotrope.inputs.contract import Augmentation
 
 PRESETS = {
     "none": Augmentation(),

@@ -1,0 +1,79 @@
+"""Examples in memory, by named columns: what every reader gives and every training takes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from allotrope.inputs.contract import Input
+
+SPLITS = ("train", "validation", "test")
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Inputs and labels by column name, examples along the first axis, raw.
+
+    Inputs are as the delivered file takes them, such as uint8 [n, h, w, c]; labels are as their
+    task encodes them, such as the numbers of classes int64 [n].
+    `origin` names the file or row that an example is from, if there is such.
+    """
+
+    columns: Mapping[str, np.ndarray]
+    origin: tuple[str, ...] | None = None
+
+    def __len__(self) -> int:
+        """The number of examples."""
+        return len(next(iter(self.columns.values()), ()))
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        """The column of this name."""
+        return self.columns[name]
+
+    def take(self, rows: np.ndarray) -> Examples:
+        """These rows only, in their order."""
+        columns = {name: column[rows] for name, column in self.columns.items()}
+        origin = None if self.origin is None else tuple(self.origin[row] for row in rows)
+        return Examples(columns, origin)
+
+    def title(self, row: int, split: str) -> str:
+        """The file or row that an example is from, or its place such as `test[12]`."""
+        return f"{split}[{row}]" if self.origin is None else self.origin[row]
+
+
+@dataclass(frozen=True)
+class Data:
+    """What a training may see (`train`, `validation`) and what judges it at the end (`test`).
+
+    The network that trains has an input for each of `inputs` and an output for each of `tasks`,
+    by their names. The first task decides, unless another one is asked for.
+    `summary` is what was found in the source, for people and for run.json.
+    """
+
+    name: str
+    inputs: tuple[Input, ...]
+    tasks: tuple[Any, ...]
+    splits: Mapping[str, Examples]
+    summary: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def train(self) -> Examples:
+        """What is learned from."""
+        return self.splits["train"]
+
+    @property
+    def validation(self) -> Examples:
+        """What choices are made by."""
+        return self.splits["validation"]
+
+    @property
+    def test(self) -> Examples:
+        """What takes part in no choice."""
+        return self.splits["test"]
+
+    def taken(self, split: str) -> dict[str, np.ndarray]:
+        """What the network takes of a split: the columns of the inputs, by name."""
+        return {each.name: self.splits[split][each.name] for each in self.inputs}

@@ -1,0 +1,1 @@
+"""What a network takes: one folder or file for each kind of input."""
