@@ -1,0 +1,122 @@
+"""What a kind of task supplies: how labels become targets, what is minimized, and how answers are judged."""
+
+from __future__ import annotations
+
+import abc
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, NamedTuple, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from allotrope.config import Recipe
+from allotrope.errors import unknown_name
+from allotrope.network.network import Network
+from allotrope.tasks.metric import Metric
+
+Labels = NDArray[Any]
+"""A column of examples [n, …] as the data holds it: codes of classes, values in units, flags.
+
+What is missing is NaN in floats and below 0 in integers.
+"""
+Answers = NDArray[np.floating[Any]]
+"""What a network gives for a task: [n, size]. Raw in training, behind `finish` in the delivered file."""
+
+
+class Encoded(NamedTuple):
+    """What a loss compares with: `targets` float32 [n, size].
+
+    `weights` float32 [n], or [n, size] where single numbers may be missing: 0 if an example has no such
+    label. None if every example has its label, which counts each once.
+    """
+
+    targets: np.ndarray
+    weights: np.ndarray | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Task(abc.ABC):
+    """A named column that a network predicts, through its output of the same name.
+
+    `weight` is what the task counts in the sum of several losses. `metric` decides; each kind says
+    which one unless another is asked for.
+    """
+
+    kind: ClassVar[str]
+    metrics: ClassVar[tuple[Metric, ...]]
+    """Those that the kind knows, the usual one first."""
+    losses: ClassVar[tuple[str, ...]]
+    """Those that the kind knows, the usual one first."""
+
+    name: str
+    weight: float = 1.0
+    metric: Metric
+
+    @property
+    @abc.abstractmethod
+    def size(self) -> int:
+        """How many numbers the network gives for it."""
+
+    def decided_by(self, name: str) -> Self:
+        """The task with another metric. Raises: UsageError for one that does not fit."""
+        by_name = {metric.name: metric for metric in self.metrics}
+        if name not in by_name:
+            raise unknown_name(f"metric for {self.kind} '{self.name}'", name, by_name)
+        return replace(self, metric=by_name[name])
+
+    # --- before training
+
+    @abc.abstractmethod
+    def problems(self, split: str, labels: Labels) -> list[str]:
+        """What keeps these labels of a split from being learned from or judged by, in words."""
+
+    @abc.abstractmethod
+    def trained_by(self, recipe: Recipe, labels: Labels) -> Self:
+        """The task with what the recipe and all labels of the training split decide of its loss.
+
+        Raises: UsageError for an unknown loss or way of weighting.
+        """
+
+    @abc.abstractmethod
+    def encode(self, labels: Labels) -> Encoded:
+        """Targets and weights of these examples."""
+
+    # --- in training
+
+    @abc.abstractmethod
+    def loss(self, p: Any, output: Any, target: Any, weight: Any | None) -> Any:
+        """What is minimized, over primitives `p`: the weighted mean over the examples with the label.
+
+        `output`, `target`: [n, size] of one dtype; `weight`: as of `encode`, in that dtype.
+        """
+
+    @abc.abstractmethod
+    def scores(self, output: Answers, labels: Labels) -> dict[str, float]:
+        """The `loss` and every metric that is defined for these labels, from the raw output."""
+
+    # --- after training
+
+    def settled(self, output: Answers, labels: Labels) -> Self:
+        """The task with what is chosen on validation data, such as thresholds."""
+        return self
+
+    @abc.abstractmethod
+    def finish(self, network: Network) -> Network:
+        """The network with answers for people in place of its raw output of this name; metadata says which."""
+
+    @abc.abstractmethod
+    def answers(self, output: Answers) -> Answers:
+        """What the nodes of `finish` make of a raw output."""
+
+    @abc.abstractmethod
+    def answered(self, answers: Answers, labels: Labels) -> float:
+        """The metric, from delivered answers."""
+
+    @abc.abstractmethod
+    def account(self, output: Answers, labels: Labels, listed: int = 16) -> dict[str, Any]:
+        """All that the report shows, ready for run.json: `scores`, tables, and the worst examples."""
+
+    @abc.abstractmethod
+    def facts(self) -> dict[str, Any]:
+        """What run.json and the delivered file's metadata say of the task."""
+
