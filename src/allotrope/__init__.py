@@ -8,6 +8,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from allotrope.network import engine as _engine
+
 if TYPE_CHECKING:
     from allotrope import errors as errors
     from allotrope import testing as testing
@@ -57,6 +59,13 @@ def __getattr__(name: str) -> Any:
         value = getattr(value, attribute)
     globals()[name] = value
     return value
+
+
+def _framework(name: str) -> Any:
+    return import_module("allotrope.frameworks").framework(name)
+
+
+_engine.supply(_framework)
 
 
 def __dir__() -> list[str]:

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from allotrope.errors import ModelError, UsageError
+from allotrope.network import summary, write
+from allotrope.network.engine import engine
 from allotrope.network.graph import Graph, Value
 
 if TYPE_CHECKING:
@@ -69,7 +71,7 @@ class Network:
 
         Raises: UsageError for inputs that do not fit, UnsupportedError for operators that the framework lacks.
         """
-        return _framework(framework).run(self, inputs)
+        return engine(framework).run(self, inputs)
 
     def gradients(
         self, inputs: Mapping[str, Any], output_gradients: Mapping[str, Any], framework: str = "pytorch"
@@ -78,11 +80,11 @@ class Network:
 
         Raises: UsageError for arrays that do not fit, UnsupportedError for operators that the framework lacks.
         """
-        return _framework(framework).gradients(self, inputs, output_gradients)
+        return engine(framework).gradients(self, inputs, output_gradients)
 
     def to(self, framework: str) -> Any:
         """The native, trainable model in a framework, such as a `torch.nn.Module` for `pytorch`."""
-        return _framework(framework).native(self)
+        return engine(framework).native(self)
 
     def with_weights(self, weights: Mapping[str, np.ndarray]) -> Network:
         """The same network with these weights in place of its own; those not named stay.
@@ -98,24 +100,18 @@ class Network:
 
         Raises: UsageError if `model` is of no known framework, or its weights do not fit.
         """
-        return self.with_weights(_framework(_framework_of(model)).weights_of(model))
+        return self.with_weights(engine(_framework_of(model)).weights_of(model))
 
     def to_onnx(self) -> onnx.ModelProto:
         """The network as an ONNX model, weights inside."""
-        from allotrope.network.write import to_onnx
-
-        return to_onnx(self)
+        return write.to_onnx(self)
 
     def save(self, path: str | Path) -> None:
         """Write an ONNX file; a crash leaves the old file or the new one. Raises: RunFolderError where it cannot be written."""
-        from allotrope.network.write import save
-
-        save(self, path)
+        write.save(self, path)
 
     def __str__(self) -> str:
-        from allotrope.network.summary import table
-
-        return table(self)
+        return summary.table(self)
 
     def __repr__(self) -> str:
         ends = " -> ".join(", ".join(value.name for value in values) for values in (self.inputs, self.outputs))
@@ -155,12 +151,6 @@ def _check_replacements(weights: Mapping[str, np.ndarray], new: Mapping[str, np.
     problems += [f"'{name}' has shape {list(found)}, not {list(own)}" for name, (found, own) in shapes.items() if found != own]
     if problems:
         raise UsageError(f"these weights do not fit the network: {'; '.join(sorted(problems)[:20])}.")
-
-
-def _framework(name: str) -> Any:
-    from allotrope.frameworks import framework
-
-    return framework(name)
 
 
 def _framework_of(model: Any) -> str:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from allotrope.errors import printable
 from allotrope.network.graph import Dimension, Node, Value
-from allotrope.network.network import Network
 from allotrope.network.reading.shapes import infer_shapes
+
+if TYPE_CHECKING:
+    from allotrope.network.network import Network
 
 Shape = tuple[int, ...]
 _HEADER = ("node", "operator", "output", "weights", "multiply-adds")

@@ -16,7 +16,7 @@ import numpy as np
 
 from allotrope.errors import ModelError
 from allotrope.network.graph import Graph, Node
-from allotrope.network.rewriting.ends import preprocessing_arrays
+from allotrope.network.preprocessing import preprocessing_arrays
 from allotrope.network.rewriting.flow import Flow, Use, uses_in
 
 if TYPE_CHECKING:

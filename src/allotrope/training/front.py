@@ -10,8 +10,8 @@ import numpy as np
 from allotrope.network.graph import Graph, Node, Value
 from allotrope.network.network import Network
 from allotrope.network.order import used
+from allotrope.network.preprocessing import preprocessing
 from allotrope.network.reading.shapes import infer_shapes
-from allotrope.network.rewriting.ends import preprocessing
 from allotrope.training.readings import PLAIN, Reading
 from allotrope.training.trial import in_layout
 

@@ -14,12 +14,12 @@ from allotrope.network.graph import UNKNOWN, Graph, Node, Value
 from allotrope.network.isolated import isolated
 from allotrope.network.names import free_name, names_in
 from allotrope.network.network import Network
+from allotrope.network.protos import node_proto, value_info
 from allotrope.network.reading.normalize import constants_in_place, upgraded
 from allotrope.network.reading.opset import OPSET, opset_of, schema
 from allotrope.network.reading.parse import parse_node
 from allotrope.network.reading.shapes import infer_shapes
 from allotrope.network.weights import every_node
-from allotrope.network.write import node_proto, value_info
 
 _DEEPEST = 10
 

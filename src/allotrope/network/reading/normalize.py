@@ -10,13 +10,13 @@ from allotrope.config import Repair
 from allotrope.network.graph import Graph, Node, Value
 from allotrope.network.names import free_name, names_in
 from allotrope.network.network import Network
+from allotrope.network.preprocessing import preprocessing_arrays
 from allotrope.network.reading.foreign.spell import has_foreign, spelled
 from allotrope.network.reading.opset import OPSET
 from allotrope.network.reading.parse import constant_of
 from allotrope.network.reading.shapes import infer_shapes
 from allotrope.network.reading.upgrade import Upgrade, needs_upgrade, upgrade
 from allotrope.network.rewriting.batch import free_batch as with_free_batch
-from allotrope.network.rewriting.ends import preprocessing_arrays
 from allotrope.network.rewriting.repair import Report, repaired, say_what_learns_no_more
 from allotrope.network.weights import RECORD, Roles, by_use, every_node, roles
 

@@ -13,6 +13,7 @@ from onnx import GraphProto, ModelProto, ValueInfoProto
 from allotrope.errors import ModelError
 from allotrope.network.graph import UNKNOWN, Dimension, Graph, Node, Value
 from allotrope.network.isolated import isolated
+from allotrope.network.protos import model_of
 from allotrope.network.reading.opset import OPSET, schema
 
 _ELEMENT_TYPES = frozenset(onnx.helper.get_all_tensor_dtypes())
@@ -48,8 +49,6 @@ def _steers(array: np.ndarray) -> bool:
 
 
 def _inferred(graph: Graph, opset: int) -> GraphProto:
-    from allotrope.network.write import model_of
-
     model = ModelProto()
     try:
         model.ParseFromString(isolated("shapes", model_of(graph, opset).SerializeToString()))
@@ -60,8 +59,6 @@ def _inferred(graph: Graph, opset: int) -> GraphProto:
 
 def objection(node: Node, inputs: Sequence[Value], arrays: Mapping[str, np.ndarray]) -> str:
     """What ONNX's own inference has against a node with inputs of these types and shapes, and arrays; empty if nothing."""
-    from allotrope.network.write import model_of
-
     definition = schema(node.operator, node.domain)
     if definition is None:
         return ""

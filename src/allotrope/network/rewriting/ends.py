@@ -1,8 +1,7 @@
-"""Where a network begins and ends: what is done before it to the raw input, and after it to its logits."""
+"""Where a network ends: what is done after it to its logits."""
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
@@ -12,37 +11,11 @@ from allotrope.network.network import Network
 from allotrope.network.order import used
 from allotrope.network.reading.shapes import infer_shapes
 
-BEFORE = frozenset({"Add", "Cast", "Div", "Identity", "Mul", "Sub", "Transpose"})
-"""Operators that prepare raw input, where they see nothing else than it and arrays."""
-
 AFTER = frozenset({"LogSoftmax", "Sigmoid", "Softmax"})
 """Operators that make something for people of logits, and keep their order."""
 
 PASSING = frozenset({"ArgMax", "Cast", "Flatten", "Identity", "Reshape", "Squeeze"})
 """Operators through which a network's end is looked for."""
-
-
-def preprocessing(graph: Graph) -> tuple[Node, ...]:
-    """The nodes that prepare the input before the network begins: arithmetic on it and on arrays alone."""
-    raw = {value.name for value in graph.inputs}
-    found = []
-    for node in graph.nodes:
-        taken = [name for name in node.inputs if name not in graph.constants]
-        if node.operator in BEFORE and not node.domain and taken and raw.issuperset(taken):
-            raw.update(node.outputs)
-            found.append(node)
-    return tuple(found)
-
-
-def preprocessing_arrays(graph: Graph) -> frozenset[str]:
-    """The arrays that only prepare the input: a number, or one a channel.
-
-    An array with more axes, such as the embedding of positions, is more than the preparation of an input.
-    """
-    uses = Counter(name for node in graph.nodes for name in used(node))
-    before = Counter(name for node in preprocessing(graph) for name in used(node))
-    alone = {name for name, count in before.items() if name in graph.constants and uses[name] == count}
-    return frozenset(name for name in alone if sum(length > 1 for length in graph.constants[name].shape) <= 1)
 
 
 def to_logits(network: Network) -> tuple[Network, tuple[Node, ...]]:

@@ -14,8 +14,9 @@ import numpy as np
 from allotrope.network.graph import UNKNOWN, Graph, Node
 from allotrope.network.names import free_name, names_in
 from allotrope.network.order import used
+from allotrope.network.preprocessing import preprocessing
 from allotrope.network.reading.shapes import infer_shapes
-from allotrope.network.rewriting.ends import preprocessing, without_unused
+from allotrope.network.rewriting.ends import without_unused
 from allotrope.network.rewriting.quantized.grid import Grid
 from allotrope.network.rewriting.quantized.scaled import Factor, Product
 from allotrope.network.rewriting.values import bounds_of
