@@ -1,0 +1,108 @@
+"""Run folders that the version before named inputs and tasks wrote: `report`, `predict` and `--resume` open them as they are."""
+
+from __future__ import annotations
+
+import csv
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import allotrope
+from allotrope.config import Settings
+from allotrope.measure import candidates
+from allotrope.measure.candidates import FLOAT_FILE, Candidate
+from allotrope.report import write_report
+from allotrope.run import read_record
+from allotrope.verbs import stages
+from tested import TESTED
+
+RUNS = Path(__file__).parent / "fixtures" / "runs"
+
+
+@pytest.fixture
+def old(tmp_path):
+    """A copy of an old run folder by its name."""
+
+    def copied(name):
+        return Path(shutil.copytree(RUNS / name, tmp_path / name))
+
+    return copied
+
+
+@pytest.fixture
+def one_candidate(monkeypatch):
+    """Measures one candidate, because these tests are about what a resumed run takes up."""
+    monkeypatch.setattr(
+        candidates,
+        "candidates",
+        lambda folder: [Candidate("onnxruntime", "float32", folder / FLOAT_FILE)],
+    )
+    monkeypatch.setattr(stages, "_plausible", lambda options: [Settings(threads=1)])
+
+
+def pictures(folder, split, count=8):
+    """The first pictures of a split as files, in their order."""
+    folder.mkdir()
+    for number, pixels in enumerate(split.images[:count]):
+        Image.fromarray(pixels[..., 0]).save(folder / f"{number}.png")
+    return folder
+
+
+def epochs(folder):
+    with (folder / "history.csv").open() as file:
+        return [float(row["epoch"]) for row in csv.DictReader(file)]
+
+
+def weights(file):
+    return allotrope.load(file, repair=False).weights
+
+
+@pytest.mark.parametrize("name", ["finished", "tuned", "killed", "stopped"])
+def test_the_report_is_written_again(old, name):
+    folder = old(name)
+    page = write_report(folder).read_text()
+    assert "digits" in page
+    if name != "killed":
+        assert f"{read_record(folder)['test']['accuracy']:.2%}".replace("%", "") in page
+
+
+@pytest.mark.parametrize("name", ["finished", "tuned", "stopped"])
+def test_the_delivered_file_answers(old, name, digits, tmp_path):
+    answers = allotrope.predict(old(name), pictures(tmp_path / "new", digits.test), threads=1)
+    named = [row["top"][0]["class"] for row in answers.json]
+    expected = [digits.classes[label] for label in digits.test.labels[:8]]
+    assert sum(map(str.__eq__, named, expected)) >= 6
+
+
+@pytest.mark.parametrize("name", ["finished", "tuned"])
+def test_a_finished_run_stays_as_it_is(old, name):
+    folder = old(name)
+    before = read_record(folder)
+    run = allotrope.fit(resume=folder, quiet=True)
+    assert (run.exit_code, run.json) == (0, before)
+    assert (folder / "report.html").is_file()
+
+
+@pytest.mark.usefixtures("one_candidate")
+@pytest.mark.parametrize(
+    ("name", "framework", "last", "frozen"),
+    [("killed", "pytorch", 20, []), ("stopped", "jax", 12, ["c1.bias", "c1.weight"])],
+)
+def test_a_training_goes_on_where_it_was(old, name, framework, last, frozen):
+    if framework not in TESTED:
+        pytest.skip(f"{framework} is not tested here")
+    folder = old(name)
+    before, seen = read_record(folder), epochs(folder)
+    run = allotrope.fit(resume=folder, quiet=True)
+    assert (run.json["status"], run.json["framework"]) == ("done", framework)
+    assert run.json["test"]["accuracy"] > 0.9
+    assert epochs(folder)[: len(seen) - 1] == seen[:-1]
+    assert epochs(folder)[-1] == run.json["training"]["epochs"] == last
+    kept = ("recipe", "settings", "arguments", "command", "created", "network_details")
+    assert {key: run.json[key] for key in kept} == {key: before[key] for key in kept}
+    start, end = (weights(folder / file) for file in ("checkpoints/start.onnx", "model.onnx"))
+    same = [name for name in sorted(start) if np.array_equal(start[name], end[name])]
+    assert same == frozen
