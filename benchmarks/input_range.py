@@ -23,9 +23,9 @@ from torch import nn
 from torch.nn import functional
 
 import allotrope
-from allotrope.training.readings import readings
-from allotrope.training.trial import Trials
-from allotrope.training.weighing import weigh
+from allotrope.inputs.image.pretrained.readings import readings
+from allotrope.inputs.image.pretrained.trial import Trials
+from allotrope.inputs.image.pretrained.weighing import weigh
 
 SIDE, CLASSES, EPOCHS = 16, 10, 4
 CONVENTIONS = {

@@ -23,8 +23,8 @@ from torch import nn
 from allotrope.architectures.recipes import FAMILIES
 from allotrope.config import Settings
 from allotrope.data import Batches, ImageData, ImageSplit
-from allotrope.data.statistics import pixel_statistics
 from allotrope.frameworks import framework
+from allotrope.inputs.image.statistics import pixel_statistics
 from allotrope.network import zoo
 from allotrope.network.rewriting.compose import with_preprocessing
 from allotrope.network.summary import parameters

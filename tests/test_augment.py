@@ -7,10 +7,10 @@ import pytest
 
 from allotrope.config import AUGMENTATIONS, Recipe
 from allotrope.data import Augmentation, augment
-from allotrope.data.augment import PRESETS, augmentation_of
-from allotrope.data.distort import cutout, flip, jitter_color, rotate_and_scale, shift
-from allotrope.data.mixing import cutmix, mixup
 from allotrope.errors import UsageError
+from allotrope.inputs.image.augment import PRESETS, augmentation_of
+from allotrope.inputs.image.distort import cutout, flip, jitter_color, rotate_and_scale, shift
+from allotrope.inputs.image.mixing import cutmix, mixup
 
 
 def rng(seed=0):

@@ -10,9 +10,9 @@ from allotrope.architectures.choose import choose
 from allotrope.architectures.recipes import FAMILIES, family_for, recipe_of
 from allotrope.config import DataOptions
 from allotrope.data import ImageData, ImageSplit, load_images
-from allotrope.data.mirror import kept_when_mirrored
-from allotrope.data.statistics import pixel_statistics
 from allotrope.errors import UsageError
+from allotrope.inputs.image import mirror
+from allotrope.inputs.image.statistics import pixel_statistics
 from allotrope.network import zoo
 from allotrope.network.summary import multiply_adds
 
@@ -141,6 +141,10 @@ def test_digits_are_not_mirrored(digits):
     assert any("not mirrored" in reason for reason in found.reasons)
 
 
+def kept(split, classes):
+    return mirror.kept_when_mirrored(split.images, split.labels, classes)
+
+
 def striped(count, symmetric):
     """Two classes of noise with a bright bar: above or below (which mirroring keeps), or left or right (which it swaps)."""
     random = np.random.default_rng(0)
@@ -153,17 +157,17 @@ def striped(count, symmetric):
 
 
 def test_mirroring_is_judged_on_the_data():
-    assert kept_when_mirrored(striped(600, symmetric=True), 2) > 0.9
-    assert kept_when_mirrored(striped(600, symmetric=False), 2) < 0.1
-    assert kept_when_mirrored(images_of(16, 1).train, 3) is None
-    assert kept_when_mirrored(images_of(16, 1, count=1).train, 3) is None
+    assert kept(striped(600, symmetric=True), 2) > 0.9
+    assert kept(striped(600, symmetric=False), 2) < 0.1
+    assert kept(images_of(16, 1).train, 3) is None
+    assert kept(images_of(16, 1, count=1).train, 3) is None
 
 
 @pytest.mark.shared
 @pytest.mark.parametrize(("source", "mirrored"), [("fashion-mnist", True), ("cifar10.npz", True), ("medical/pneumoniamnist.npz", True)])
 def test_objects_and_pictures_are_mirrored(shared, source, mirrored):
     data = load_images(str(shared / "data" / source), DataOptions())
-    assert (kept_when_mirrored(data.train, len(data.classes)) > 0.5) is mirrored
+    assert (kept(data.train, len(data.classes)) > 0.5) is mirrored
 
 
 def test_pixel_statistics_are_those_of_the_images():

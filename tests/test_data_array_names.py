@@ -7,7 +7,7 @@ import pytest
 
 from allotrope.config import DataOptions
 from allotrope.data import load_images
-from allotrope.data.array_names import array_name, shared_words
+from allotrope.data.sources.arrays.array_names import array_name, shared_words
 from allotrope.errors import DataError
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (60, 8, 8), dtype=np.uint8)

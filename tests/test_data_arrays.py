@@ -10,7 +10,7 @@ import pytest
 
 from allotrope.config import DataOptions
 from allotrope.data import load_images
-from allotrope.data.idx import read_idx_file
+from allotrope.data.sources.idx import read_idx_file
 from allotrope.errors import DataError, UsageError
 
 RNG = np.random.default_rng(0)

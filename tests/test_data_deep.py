@@ -10,8 +10,8 @@ from PIL import Image
 
 from allotrope.config import DataOptions
 from allotrope.data import load_images
-from allotrope.data.decoding import deep_values, is_deep, to_pixels
 from allotrope.errors import DataError
+from allotrope.inputs.image.decoding import deep_values, is_deep, to_pixels
 from made_pictures import png_bytes, tiff_bytes
 
 RNG = np.random.default_rng(0)

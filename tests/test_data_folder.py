@@ -12,10 +12,10 @@ from PIL import Image
 
 from allotrope.config import DataOptions
 from allotrope.data import load_images
-from allotrope.data.cache import cache_folder
-from allotrope.data.folder import choose_size
-from allotrope.data.pictures import Header
+from allotrope.data.sources.folder.read_folder import choose_size
+from allotrope.data.sources.pictures.picture_cache import cache_folder
 from allotrope.errors import DataError, UsageError
+from allotrope.inputs.image.pictures import Header
 
 
 @pytest.fixture(autouse=True)
@@ -232,7 +232,7 @@ def test_the_second_time_nothing_is_decoded(tmp_path, cache, monkeypatch):
     classes(tmp_path)
     first = load_images(tmp_path)
     assert [file.suffix for file in cache.iterdir()] == [".npz"]
-    monkeypatch.setattr("allotrope.data.folder.read_picture", None)
+    monkeypatch.setattr("allotrope.data.sources.folder.read_folder.read_picture", None)
     again = load_images(tmp_path)
     assert same(first, again) and first.train.files == again.train.files
     assert first.summary | {"seconds": 0} == again.summary | {"seconds": 0}
@@ -278,7 +278,7 @@ def test_a_full_disk_leaves_no_half_cache(tmp_path, cache, monkeypatch):
         file.write(b"half")
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("allotrope.data.cache.np.savez", full)
+    monkeypatch.setattr("allotrope.data.sources.pictures.picture_cache.np.savez", full)
     lines = []
     load_images(tmp_path, report=lines.append)
     assert "No space left" in lines[0] and not list(cache.iterdir())
@@ -297,7 +297,7 @@ def test_without_a_home_folder_the_cache_is_asked_for(tmp_path, monkeypatch):
 
 def test_progress_is_reported(tmp_path, monkeypatch):
     classes(tmp_path)
-    monkeypatch.setattr("allotrope.data.decoder.SECONDS_BETWEEN_LINES", 0)
+    monkeypatch.setattr("allotrope.data.sources.pictures.decoder.SECONDS_BETWEEN_LINES", 0)
     lines = []
     load_images(tmp_path, report=lines.append)
     assert any(line.startswith("decoded 20 of 20 pictures (") for line in lines)

@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 from allotrope.config import FOLDER_LAYOUTS
-from allotrope.data.layout import find_layout, understood
+from allotrope.data.encodings import shown
+from allotrope.data.sources.folder.folder_layout import find_layout, understood
+from allotrope.data.sources.folder.tree import Folder, Tree
 from allotrope.data.split_names import is_fold, split_name
-from allotrope.data.text import shown
-from allotrope.data.tree import Folder, Tree
 from allotrope.errors import DataError, UsageError
 
 

@@ -10,8 +10,8 @@ import pytest
 from PIL import Image
 
 from allotrope.data import load_images
-from allotrope.data.decoding import to_pixels
-from allotrope.data.pictures import MOST_PIXELS, UnreadablePicture, read_header, read_picture, strict_size
+from allotrope.inputs.image.decoding import to_pixels
+from allotrope.inputs.image.pictures import MOST_PIXELS, UnreadablePicture, read_header, read_picture, strict_size
 
 RED, BLUE, WHITE = [255, 0, 0], [0, 0, 255], [255, 255, 255]
 

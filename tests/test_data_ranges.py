@@ -7,8 +7,8 @@ import pytest
 
 from allotrope.config import DataOptions, parse_value_range
 from allotrope.data import load_images
-from allotrope.data.ranges import array_spread, check_agreement, stretch_range
 from allotrope.errors import DataError, UsageError
+from allotrope.inputs.image.ranges import array_spread, check_agreement, stretch_range
 
 BYTES = np.random.default_rng(0).integers(0, 256, (60, 8, 8), dtype=np.uint8)
 BYTES[0, 0, :2] = 0, 255

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from allotrope.data import load_images
-from allotrope.data.text import decoded, read_class_names
+from allotrope.data.encodings import decoded, read_class_names
 from allotrope.errors import DataError
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (60, 8, 8), dtype=np.uint8)

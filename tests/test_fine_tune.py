@@ -12,6 +12,7 @@ import pytest
 import allotrope
 from allotrope import fit
 from allotrope.architectures.choose import choose_recipe
+from allotrope.architectures.fine_tune import prepared
 from allotrope.cli import main
 from allotrope.config import DataOptions, FineTuning, Repair, Settings
 from allotrope.data import load_images
@@ -19,7 +20,6 @@ from allotrope.measure import candidates
 from allotrope.measure.candidates import FLOAT_FILE, Candidate
 from allotrope.network.rewriting.batchnorm import with_still_batchnorm
 from allotrope.run import read_record
-from allotrope.training.fine_tune import prepared
 from allotrope.training.loop import train
 from allotrope.verbs import stages
 from tested import TESTED

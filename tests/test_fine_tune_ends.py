@@ -16,11 +16,11 @@ from allotrope.architectures.choose import choose_recipe
 from allotrope.cli import main
 from allotrope.config import DataOptions, Repair, Settings
 from allotrope.errors import UsageError
+from allotrope.inputs.image.pretrained.picture_size import side_inside
 from allotrope.measure import candidates
 from allotrope.measure.candidates import FLOAT_FILE, Candidate
 from allotrope.network.rewriting.classifier import in_rows
 from allotrope.training.loop import train
-from allotrope.training.picture_size import side_inside
 from allotrope.verbs.source import read_source
 from onnx_models import model, node, outputs, tensor
 from tested import TESTED

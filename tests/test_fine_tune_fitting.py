@@ -8,9 +8,9 @@ from onnx import TensorProto, helper
 
 import allotrope
 from allotrope.errors import UnsupportedError, UsageError
+from allotrope.inputs.image.pretrained.form import picture_side
 from allotrope.network.rewriting.ends import to_logits
 from allotrope.network.rewriting.head import head_of, with_new_head
-from allotrope.training.image_input import image_side
 from onnx_models import model, node, outputs, tensor
 from tuned import ARRAYS, FIVE, LAYERS, F, classifier, drawn, images, linear, ready
 
@@ -174,4 +174,4 @@ def test_another_number_of_classes_needs_a_new_head(digits):
     ("shape", "side"), [((3, 32, 32), 32), ((28, 28), 28), ((24, 24, 3), 24), ((3, 32, 16), None), ((3, "h", "w"), None)]
 )
 def test_the_side_that_a_network_is_fixed_to(shape, side):
-    assert image_side(allotrope.load(linear(shape, features=9))) == side
+    assert picture_side(allotrope.load(linear(shape, features=9))) == side

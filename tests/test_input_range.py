@@ -9,10 +9,10 @@ from onnx import TensorProto
 import allotrope
 from allotrope.data.images import ImageData, ImageSplit
 from allotrope.errors import UsageError
-from allotrope.training.front import sensible
-from allotrope.training.readings import PLAIN, Reading, readings
-from allotrope.training.trial import Trial
-from allotrope.training.weighing import weigh
+from allotrope.inputs.image.pretrained.front import sensible
+from allotrope.inputs.image.pretrained.readings import PLAIN, Reading, readings
+from allotrope.inputs.image.pretrained.trial import Trial
+from allotrope.inputs.image.pretrained.weighing import weigh
 from onnx_models import model, node, tensor
 from tuned import F, ready
 

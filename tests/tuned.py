@@ -6,9 +6,9 @@ import numpy as np
 from onnx import TensorProto, helper
 
 import allotrope
+from allotrope.architectures.fine_tune import prepared
 from allotrope.config import FineTuning
 from allotrope.data.images import ImageData, ImageSplit
-from allotrope.training.fine_tune import prepared
 from onnx_models import model, node, tensor
 
 F = np.float32

@@ -11,9 +11,9 @@ import numpy as np
 from allotrope.architectures.recipes import FAMILIES, FINE_TUNING, NEW_HEAD, Family, family_for, recipe_of, usual_epochs
 from allotrope.config import Recipe
 from allotrope.data.images import ImageData
-from allotrope.data.mirror import ENOUGH, kept_when_mirrored
-from allotrope.data.statistics import pixel_statistics
 from allotrope.errors import unknown_name
+from allotrope.inputs.image.mirror import ENOUGH, kept_when_mirrored
+from allotrope.inputs.image.statistics import pixel_statistics
 from allotrope.network import zoo
 from allotrope.network.network import Network
 from allotrope.network.rewriting.compose import with_preprocessing
@@ -156,7 +156,8 @@ class _Choosing:
         return replace(recipe, **self.overrides)
 
     def _flip(self) -> bool:
-        kept = kept_when_mirrored(self.data.train, len(self.data.classes), self.seed)
+        train = self.data.train
+        kept = kept_when_mirrored(train.images, train.labels, len(self.data.classes), self.seed)
         if kept is None:
             self.reasons.append("Images are not mirrored in training: the data does not show whether they keep their meaning.")
             return False

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from allotrope.config import Recipe
-from allotrope.data.augment import augment, augmentation_of
 from allotrope.data.images import ImageSplit
 from allotrope.errors import UsageError
+from allotrope.inputs.image.augment import augment, augmentation_of
 
 AHEAD = 2
 ORDER, CHANGE, SIDE = range(3)  # which random stream a seed sequence is for

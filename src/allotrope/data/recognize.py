@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from allotrope.data.array_files import SUFFIXES, stored_arrays
-from allotrope.data.array_names import array_name, position, shared_words
-from allotrope.data.idx import idx_files, idx_name
+from allotrope.data.sources.arrays.array_files import SUFFIXES, stored_arrays
+from allotrope.data.sources.arrays.array_names import array_name, position, shared_words
+from allotrope.data.sources.folder.tree import reason_to_skip, scan
+from allotrope.data.sources.idx import idx_files, idx_name
 from allotrope.data.split_names import split_name
-from allotrope.data.tree import reason_to_skip, scan
 from allotrope.errors import DataError
 
 DEEPEST = 3

@@ -64,7 +64,7 @@ def predict_program(row: dict[str, Any], file: str, image: tuple[int, int, int],
     if session_module is None:
         raise ValueError(f"{row['runtime']} is a baseline, which is never delivered")
     template, session = _source("allotrope.delivery.template"), _source(session_module)
-    decoding = _source("allotrope.data.decoding")
+    decoding = _source("allotrope.inputs.image.decoding")
     imports = sorted({*_imports(template), *_imports(session), *_imports(decoding)})
     program = _body(template)
     settings = {"FILE": file, "PRECISION": row["precision"], "OPTIONS": row.get("options", {}), "IMAGE": image}

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from allotrope.data.decoding import to_pixels
+from allotrope.inputs.image.decoding import to_pixels
 from allotrope.runtimes.onnxruntime.session import Session
 
 FILE = "model.onnx"

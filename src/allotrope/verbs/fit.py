@@ -152,7 +152,7 @@ def _begin(arguments: dict[str, Any], show: Progress) -> FittedRun:
 def _check_settings(options: FitOptions) -> None:
     """Raises UsageError for settings that the framework lacks."""
     from allotrope.frameworks import framework
-    from allotrope.training.plausible import plausible
+    from allotrope.training.plausible_settings import plausible
 
     if options.settings != FixedSettings(threads=options.settings.threads):
         plausible(framework(options.framework), options.settings)

@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from allotrope.data.formats import SUFFIXES
-from allotrope.data.pictures import UnreadablePicture, read_picture, strict_size
-from allotrope.data.tree import scan
+from allotrope.data.sources.folder.tree import scan
 from allotrope.errors import DataError, RunFolderError, UsageError
+from allotrope.inputs.image.formats import SUFFIXES
+from allotrope.inputs.image.pictures import UnreadablePicture, read_picture, strict_size
 from allotrope.run import read_record
 
 BATCH = 64

@@ -7,14 +7,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from allotrope.architectures.fine_tune import Prepared, prepared
 from allotrope.config import DataOptions, FineTuning, Repair
 from allotrope.data.images import ImageData
 from allotrope.errors import UsageError
+from allotrope.inputs.image.pretrained.form import picture_side
+from allotrope.inputs.image.pretrained.picture_size import fits, side_inside
 from allotrope.network.network import Network
 from allotrope.network.reading.read import load
-from allotrope.training.fine_tune import Prepared, prepared
-from allotrope.training.image_input import image_side
-from allotrope.training.picture_size import fits, side_inside
 
 START = "checkpoints/start.onnx"
 """The network before its first step."""
@@ -35,7 +35,7 @@ class Source:
 
     def sized(self, options: DataOptions) -> DataOptions:
         """The options with the size that the network is fixed to. Raises: UsageError where another one was asked for."""
-        side = image_side(self.network)
+        side = picture_side(self.network)
         if side is None:
             return self._sized_by_inside(options)
         if options.image_size not in (None, side):

@@ -27,7 +27,7 @@ from allotrope.run import Run, plain
 from allotrope.training.checkpoints import resumable
 from allotrope.training.evaluate import evaluate, in_batches, scores
 from allotrope.training.loop import train
-from allotrope.training.plausible import fixed_by, plausible
+from allotrope.training.plausible_settings import fixed_by, plausible
 from allotrope.training.settings_race import described, race_settings
 from allotrope.training.speed import training_speed
 from allotrope.verbs.facts import data_facts, network_facts

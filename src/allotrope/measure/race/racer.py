@@ -27,7 +27,7 @@ from allotrope.network.network import Network
 from allotrope.training.evaluate import in_batches, scores
 from allotrope.training.loop import train
 from allotrope.training.plan import training_plan
-from allotrope.training.plausible import plausible
+from allotrope.training.plausible_settings import plausible
 from allotrope.training.schedules import learning_rate
 from allotrope.training.settings_race import race_settings
 from allotrope.training.speed import first_of, one_step

@@ -1,0 +1,214 @@
+"""Makes a network that somebody else trained ready to learn one's own data: its ends, its last layer, and what stays as it is."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
+
+import ml_dtypes
+import numpy as np
+
+from allotrope.config import FineTuning
+from allotrope.data.images import ImageData
+from allotrope.errors import UsageError
+from allotrope.inputs.image.pretrained.readings import Reading
+from allotrope.inputs.image.pretrained.sample import Sample
+from allotrope.inputs.image.pretrained.seeing import answers, seeing, taking_pixels
+from allotrope.network.graph import Value
+from allotrope.network.network import Network
+from allotrope.network.reading.shapes import infer_shapes
+from allotrope.network.rewriting.batchnorm import with_batchnorm
+from allotrope.network.rewriting.classifier import classifier_alone, in_rows, with_two_logits
+from allotrope.network.rewriting.compose import class_names
+from allotrope.network.rewriting.ends import to_logits
+from allotrope.network.rewriting.head import head_of, with_new_head
+from allotrope.network.rewriting.precision import with_types
+
+OTHER_FLOATS = frozenset(map(np.dtype, (np.float16, np.float64, ml_dtypes.bfloat16)))
+CALIBRATION = 64
+"""How many training images give the statistics of a BatchNormalization that is put back."""
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """The network to train (raw pixels in, logits out), the weights that are kept from learning, those of a new head, and what was done.
+
+    `reading` is what it is given of the pixels; None for one that takes them as they are.
+    """
+
+    network: Network
+    frozen: tuple[str, ...]
+    replaced: tuple[str, ...]
+    notes: list[str]
+    reading: Reading | None
+
+    def settled(self, options: FineTuning) -> FineTuning:
+        """The options with the reading among them, so that it need not be looked for again."""
+        if self.reading is None:
+            return options
+        order = "bgr" if self.reading.reverse else "rgb"
+        return replace(
+            options, mean=self.reading.mean, std=self.reading.std, channel_order=order
+        )
+
+    @property
+    def learning(self) -> Network:
+        """The network without the frozen weights among those that learn."""
+        network = self.network
+        return Network(network.graph, network.weights, network.trainable - set(self.frozen), network.metadata)
+
+
+def prepared(network: Network, data: ImageData, options: FineTuning, framework: str, seed: int) -> Prepared:
+    """The network for this data.
+
+    Raises: UsageError, UnsupportedError, each saying what of the network does not fit the data and what to do.
+    """
+    notes: list[str] = []
+    network = _in_float32(network, notes)
+    network = _ending_in_logits(network, data, options, notes)
+    _check_classes(network, data, options)
+    train = data.train
+    sample = Sample(data.name, train.images, train.labels, len(data.classes))
+    seen = seeing(network, sample, options, framework, notes)
+    network, replaced = _with_classes(network, data, options, seed, notes)
+    network = taking_pixels(network, seen, (*data.image[1:], data.image[0]))
+    network = _checked(network, data, framework)
+    if options.restore_batchnorm:
+        network = _restored(network, data, framework, notes)
+    frozen = frozen_weights(network, options.freeze, replaced)
+    if frozen:
+        notes.append(f"{len(frozen)} of {len(network.trainable)} trainable weights are frozen ({', '.join(options.freeze)}).")
+    return Prepared(network, frozen, tuple(sorted(replaced)), notes, seen.reading)
+
+
+def frozen_weights(network: Network, patterns: Iterable[str], fresh: frozenset[str] = frozenset()) -> tuple[str, ...]:
+    """The trainable weights whose names match one of the patterns, such as `layer1.*`; `fresh` ones, of a new head, always learn.
+
+    Raises: UsageError for all patterns that match none, or where nothing is left to learn.
+    """
+    found = {pattern: {name for name in network.trainable if fnmatchcase(name, pattern)} for pattern in patterns}
+    names = sorted(network.trainable)
+    unmatched = [f"'{pattern}'{_nearest(pattern, names)}" for pattern, matches in found.items() if not matches]
+    if unmatched:
+        raise UsageError(
+            f"--freeze {', '.join(unmatched)} matches no trainable weight. They are called {', '.join(names[:8])}"
+            f"{f' and {len(names) - 8} more' if len(names) > 8 else ''}; * stands for any letters."
+        )
+    frozen = set().union(*found.values()) - fresh
+    if frozen and frozen == network.trainable:
+        raise UsageError(f"--freeze {', '.join(found)} leaves no weight to learn: all {len(frozen)} are frozen. Freeze fewer.")
+    return tuple(sorted(frozen))
+
+
+def _nearest(pattern: str, names: Sequence[str]) -> str:
+    near = difflib.get_close_matches(pattern.strip("*"), names, n=3, cutoff=0.4)
+    return f" (near: {', '.join(near)})" if near else ""
+
+
+# --- the types
+
+
+def _in_float32(network: Network, notes: list[str]) -> Network:
+    """The network with its floats in float32, in which training keeps weights; as it is if they are."""
+    ends = [value.dtype for value in (*network.inputs, *network.outputs)]
+    used = {array.dtype for array in network.weights.values()} | set(ends)
+    others = sorted((dtype for dtype in used & OTHER_FLOATS), key=str)
+    if not others:
+        return network
+    names = " and ".join(map(str, others))
+    notes.append(f"The network is in {names}; it is read, trained and delivered as float32.")
+    return with_types(network, dict.fromkeys(others, np.dtype(np.float32)))
+
+
+# --- the end
+
+
+def _ending_in_logits(
+    network: Network, data: ImageData, options: FineTuning, notes: list[str]
+) -> Network:
+    """The network with rows of logits as its only output, as far as it has such."""
+    classes = len(data.classes)
+    network = classifier_alone(network, classes, options.classifier, options.new_head, notes)
+    network, taken_off = to_logits(network)
+    if taken_off:
+        names = ", ".join(node.operator for node in taken_off)
+        notes.append(f"{names} taken off the end: training begins from logits.")
+    network = in_rows(network)
+    one = len(network.outputs) == 1 and (network.outputs[0].shape or ())[1:] == (1,)
+    if one and classes == 2 and not options.new_head:
+        first, second = data.classes
+        notes.append(
+            f"Its one output is kept: the logit of '{second}' against '{first}'. "
+            "The delivered file gives the probabilities of both."
+        )
+        network = with_two_logits(network)
+    return network
+
+
+def _check_classes(network: Network, data: ImageData, options: FineTuning) -> None:
+    """Raises UsageError for a network that gives no row of logits, or one of other classes that it is to keep."""
+    outputs, classes = network.outputs, len(data.classes)
+    shape = outputs[0].shape
+    if len(outputs) != 1 or (shape is not None and len(shape) != 2):
+        found = ", ".join(f"'{value.name}' {list(value.shape or ())}" for value in outputs)
+        raise UsageError(f"fit trains networks that give one row of logits an image, [n, {classes}]; this one gives {found}.")
+    count = None if shape is None else shape[1]
+    if not options.new_head and isinstance(count, int) and count != classes:
+        raise UsageError(
+            f"the network tells {count} classes apart, and {data.name} has {classes}. "
+            "Add --new-head, which gives its last layer fresh weights for them."
+        )
+
+
+def _with_classes(
+    network: Network, data: ImageData, options: FineTuning, seed: int, notes: list[str]
+) -> tuple[Network, frozenset[str]]:
+    """The network with as many outputs as the data has classes, and its new weights."""
+    if not options.new_head:
+        known = class_names(network)
+        if known is not None and known != data.classes:
+            notes.append(f"The file's classes ({', '.join(known[:5])}, ...) are not those of {data.name}: its last layer learns anew.")
+        return network, frozenset()
+    classes = len(data.classes)
+    count = (network.outputs[0].shape or (None, None))[1]
+    before = count if isinstance(count, int) else "other"
+    changed, names = with_new_head(network, classes, seed)
+    fresh = ", ".join(sorted(names))
+    notes.append(f"The last layer was for {before} classes; it has fresh weights for {classes}: {fresh}.")
+    return changed, names
+
+
+# --- what lies between
+
+
+def _checked(network: Network, data: ImageData, framework: str) -> Network:
+    """The network with the shapes that follow from the data's, once it has computed two images.
+
+    Raises: UsageError if it cannot, or gives something else than logits.
+    """
+    output, classes = network.outputs[0], len(data.classes)
+    shape = answers(network, data.train.images[[0, -1]], framework, data.image[1:]).shape
+    if shape != (2, classes):
+        raise UsageError(
+            f"the network gives {list(shape)} for two images, expected {[2, classes]}: a row of logits for each. "
+            "If it is made for other classes, add --new-head; for another output of it, --classifier."
+        )
+    ends = (Value(output.name, output.dtype, ("n", classes)),)
+    free = replace(network.graph, values={}, outputs=ends)
+    return Network(infer_shapes(free, network.weights), network.weights, network.trainable, network.metadata)
+
+
+def _restored(network: Network, data: ImageData, framework: str, notes: list[str]) -> Network:
+    head = head_of(network)
+    without = head.weights if head else frozenset()
+    images = data.train.images[:: max(1, len(data.train) // CALIBRATION)][:CALIBRATION]
+    changed = with_batchnorm(network, {network.inputs[0].name: images}, framework, without)
+    added = len(changed.graph.nodes) - len(network.graph.nodes)
+    if not added:
+        raise UsageError("--restore-batchnorm found no Conv without a BatchNormalization behind it. Leave it out.")
+    notes.append(
+        f"BatchNormalization put back behind {added} convolutions, with the statistics of {len(images)} images; outputs unchanged."
+    )
+    return changed

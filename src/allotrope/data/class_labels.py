@@ -1,0 +1,105 @@
+"""Labels of any usual form, brought to int64 [n] from 0 with the names of the classes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from allotrope.data.encodings import decoded
+from allotrope.errors import DataError
+
+
+def to_labels(
+    arrays: Mapping[str, np.ndarray], names: tuple[str, ...] | None, notes: list[str]
+) -> tuple[dict[str, np.ndarray], tuple[str, ...]]:
+    """Labels by split name, int64 [n] from 0, and the names of the classes.
+
+    Without `names`, the distinct labels are the classes: numbers in their order, texts sorted.
+    Raises: DataError naming every array that cannot be read as labels.
+    """
+    flat = {name: _flat(array, notes) for name, array in arrays.items()}
+    problems = [problem for name, array in flat.items() if (problem := _problem(name, array))]
+    problems += _mixed(flat)
+    if problems:
+        raise DataError("\n".join(problems))
+    values = np.unique(np.concatenate(list(flat.values())))
+    texts = values.dtype.kind == "U"
+    if not texts and values[0] == -1 and len(values) > 2:
+        notes.append(
+            "-1 is taken for a class like any other; leave these images out if it means that "
+            "they have no label"
+        )
+    if names is not None and not texts:
+        first = _first_number(values, names, notes)
+        return {name: array.astype(np.int64) - first for name, array in flat.items()}, names
+    numbers = {name: np.searchsorted(values, array) for name, array in flat.items()}
+    classes = tuple(str(value) if texts else str(int(value)) for value in values)
+    return {name: array.astype(np.int64) for name, array in numbers.items()}, classes
+
+
+def _first_number(values: np.ndarray, names: tuple[str, ...], notes: list[str]) -> int:
+    """The number of the first name: 0, or 1 if labels go from 1 to as many as there are names."""
+    if values[0] == 1 and values[-1] == len(names):
+        notes.append(
+            f"labels go from 1 to {len(names)}, for {len(names)} class names: 1 is '{names[0]}'"
+        )
+        return 1
+    if values[0] < 0 or values[-1] >= len(names):
+        raise DataError(
+            f"labels go from {values[0]} to {values[-1]}, but class_names holds {len(names)} "
+            f"names: expected 0..{len(names) - 1}."
+        )
+    return 0
+
+
+def _flat(array: np.ndarray, notes: list[str]) -> np.ndarray:
+    """One label an image, if the array has that form; bytes as texts."""
+    if array.dtype.kind == "S":
+        texts = [decoded(value)[0] for value in array.reshape(-1).tolist()]
+        array = np.array(texts, dtype="U").reshape(array.shape)
+    if array.ndim != 2:
+        return array
+    if array.shape[1] == 1:
+        return array[:, 0]
+    if _is_one_hot(array):
+        note = "labels were one-hot; the place of the one is the class"
+        notes.extend([note] if note not in notes else [])
+        return array.argmax(1)
+    return array
+
+
+def _is_one_hot(array: np.ndarray) -> bool:
+    if array.dtype.kind not in "buif" or not np.isin(array, (0, 1)).all():
+        return False
+    return bool((array.sum(1) == 1).all())
+
+
+def _problem(name: str, array: np.ndarray) -> str | None:
+    if array.ndim != 1:
+        return (
+            f"'{name}' has shape {list(array.shape)}; expected one class per image: [n], [n, 1] "
+            "or one-hot [n, classes]."
+        )
+    if not array.size:
+        return f"'{name}' is empty."
+    if array.dtype.kind not in "buifU":
+        return f"'{name}' has dtype {array.dtype}; expected integers or texts."
+    if array.dtype.kind == "f" and not _are_whole(array):
+        return (
+            f"'{name}' holds fractions or values that are not numbers; expected one whole class "
+            "number per image."
+        )
+    return None
+
+
+def _are_whole(array: np.ndarray) -> bool:
+    return bool(np.isfinite(array).all() and (array == np.rint(array)).all())
+
+
+def _mixed(arrays: Mapping[str, np.ndarray]) -> list[str]:
+    kinds = {name: array.dtype.kind == "U" for name, array in arrays.items()}
+    if len(set(kinds.values())) < 2:
+        return []
+    listed = ", ".join(f"{name} {'texts' if text else 'numbers'}" for name, text in kinds.items())
+    return [f"labels are texts and numbers: {listed}. Expected one of them in all splits."]

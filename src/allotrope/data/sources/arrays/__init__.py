@@ -1,0 +1,1 @@
+"""Named arrays in .npz and .npy files."""

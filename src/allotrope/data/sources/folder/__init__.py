@@ -1,0 +1,1 @@
+"""Folders of pictures: what a tree of folders says of classes and splits."""

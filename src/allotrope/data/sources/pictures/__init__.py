@@ -1,0 +1,1 @@
+"""Many pictures of unknown origin, decoded once and cached."""

@@ -1,0 +1,1 @@
+"""Pictures: reading them, their values, their augmentation."""

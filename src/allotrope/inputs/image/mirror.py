@@ -1,0 +1,74 @@
+"""Whether images keep their meaning when they are mirrored left to right, judged on the data itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+ENOUGH = 0.5
+"""Measured: digits keep 0.23, PneumoniaMNIST 0.64, Fashion-MNIST 0.66, CIFAR-10 0.95."""
+SIDE, IMAGES, FEATURES, RIDGE = 14, 6000, 1000, 0.1
+
+Floats = NDArray[np.float64]
+
+
+def kept_when_mirrored(
+    images: NDArray[np.uint8], labels: np.ndarray, classes: int, seed: int = 0
+) -> float | None:
+    """How much a simple classifier keeps of what it knows if images are mirrored.
+
+    That is the share of its accuracy above the most frequent class's that is left on mirrored
+    images it did not train on. `images` [n, h, w, c], `labels` [n].
+    The classifier is a ridge regression on random cosine features of small copies of the images (Rahimi and Recht 2007).
+    None if it learns nothing, so that nothing can be said.
+    """
+    rng = np.random.default_rng(seed)
+    rows = rng.permutation(len(labels))[:IMAGES]
+    x, labels = _small(images[rows]), labels[rows]
+    fitted = len(rows) * 2 // 3
+    if fitted < 2 or fitted == len(rows):
+        return None
+    answer = _classifier(x[:fitted], np.eye(classes)[labels[:fitted]], rng)
+    upright = float(np.mean(answer(x[fitted:]) == labels[fitted:]))
+    mirrored = float(np.mean(answer(x[fitted:, :, ::-1]) == labels[fitted:]))
+    most_frequent = float(np.bincount(labels[fitted:]).max()) / (len(rows) - fitted)
+    learned = upright - most_frequent
+    return (mirrored - most_frequent) / learned if learned > 0.05 else None
+
+
+def _classifier(
+    x: Floats, target: Floats, rng: np.random.Generator
+) -> Callable[[Floats], NDArray[np.int64]]:
+    flat = x.reshape(len(x), -1)
+    center, scale = flat.mean(axis=0), np.sqrt(flat.var(axis=0).sum()) + 1e-12
+    directions, phases = (
+        rng.normal(size=(flat.shape[1], FEATURES)),
+        rng.uniform(0, 2 * np.pi, FEATURES),
+    )
+
+    def features(images: Floats) -> Floats:
+        return np.asarray(
+            np.cos(2 * (images.reshape(len(images), -1) - center) @ directions / scale + phases)
+        )
+
+    known = features(x)
+    weights = np.linalg.solve(
+        known.T @ known + RIDGE * np.eye(FEATURES), known.T @ (target - target.mean(axis=0))
+    )
+    return lambda images: np.asarray(
+        (features(images) @ weights + target.mean(axis=0)).argmax(axis=1)
+    )
+
+
+def _small(images: NDArray[np.uint8]) -> Floats:
+    """Images [n, h, w, c] as means of blocks, at most `SIDE` a side, from 0 to 1."""
+    n, height, width, channels = images.shape
+    block = -(-max(height, width) // SIDE)
+    block = min(block, height, width)
+    rows, columns = height // block, width // block
+    whole = images[:, : rows * block, : columns * block]
+    return np.asarray(
+        whole.reshape(n, rows, block, columns, block, channels).mean(axis=(2, 4)) / 255.0
+    )
