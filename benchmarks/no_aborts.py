@@ -26,7 +26,7 @@ import zlib
 import no_aborts_networks as networks
 
 from allotrope.frameworks import FRAMEWORKS, missing
-from allotrope.measure.process import WorkerError, WorkerProcess
+from allotrope.process.worker import WorkerError, WorkerProcess
 
 KINDS = ("file", "light", "zoo", "random", "case")
 FRESH_AFTER = 100
@@ -34,7 +34,7 @@ FRESH_AFTER = 100
 
 
 def opened(patience):
-    return WorkerProcess(1, patience, module="no_aborts_worker")
+    return WorkerProcess("no_aborts_worker", 1, patience)
 
 
 def all_settings(framework):

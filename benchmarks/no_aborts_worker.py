@@ -14,7 +14,7 @@ from allotrope.errors import AllotropeError, UnsupportedError
 from allotrope.frameworks import framework
 from allotrope.measure.agreement.packing import pack, packed
 from allotrope.measure.agreement.task import squared_error
-from allotrope.measure.worker import serve
+from allotrope.process.serve import serve
 from allotrope.training.plan import training_plan
 
 FLOAT = np.dtype(np.float32)

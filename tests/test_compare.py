@@ -177,7 +177,7 @@ def test_a_racer_that_hangs_is_ended_in_time(inputs, monkeypatch):
     hanging = KilledRace(folder, plan, "round 2 of 5", signal.SIGSTOP)
     hanging.run()
     assert "no answer to 'train' within 12 s" in hanging.rows[0]["reason"]
-    assert all(worker._process.poll() is not None for worker in hanging.workers)
+    assert not any(worker.alive for worker in hanging.workers)
 
 
 def test_a_missing_framework_is_a_row_with_its_remedy(inputs, monkeypatch):

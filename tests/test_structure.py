@@ -30,6 +30,7 @@ ORDER = (
     ("errors", "telemetry"),
     ("config", "storage", "progress"),
     ("run",),
+    ("process",),
     ("network",),
     ("operators",),
     ("frameworks",),

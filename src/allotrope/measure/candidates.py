@@ -15,9 +15,10 @@ from allotrope.config import Target
 from allotrope.data.images import ImageSplit
 from allotrope.measure.choice import judge
 from allotrope.measure.machine import cores
-from allotrope.measure.process import PATIENCE, WorkerError, WorkerProcess
 from allotrope.measure.rounds import BATCH, SINGLE, Timing, time_in_rounds
+from allotrope.measure.worker import MEASURING
 from allotrope.network.network import Network
+from allotrope.process.worker import PATIENCE, WorkerError, WorkerProcess
 from allotrope.runtimes import runtime
 
 CALIBRATION_IMAGES = 300
@@ -104,7 +105,7 @@ def measure(
         arrays = {name: split.images for name, split in splits.items()} | {"calibration": calibration}
         arrays |= {"single": validation.images[:SINGLE], "batch": _resized(validation.images, BATCH)}
         inputs = {name: _written(scratch / f"{name}.npz", array) for name, array in arrays.items()}
-        stage = _Stage(candidates, [stack.enter_context(WorkerProcess(threads, patience)) for _ in candidates], threads)
+        stage = _Stage(candidates, [stack.enter_context(WorkerProcess(MEASURING, threads, patience)) for _ in candidates], threads)
         stage.load()
         report(f"measuring {len(candidates)} candidates with {threads} threads")
         stage.quantize(inputs["calibration"], stack)
@@ -139,7 +140,8 @@ class _Stage:
         quantizers: dict[str, WorkerProcess] = {}
         for candidate in self._candidates:
             if candidate.source is not None and candidate.form not in quantizers:
-                worker = quantizers[candidate.form] = stack.enter_context(WorkerProcess(self._threads, self._workers[0].patience))
+                process = WorkerProcess(MEASURING, self._threads, self._workers[0].patience)
+                worker = quantizers[candidate.form] = stack.enter_context(process)
                 files = {"source": str(candidate.source), "target": str(candidate.file)}
                 worker.send("quantize", method=candidate.form, calibration=calibration, **files)
         failures = {}

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from allotrope.measure.process import WorkerError, WorkerProcess
+from allotrope.process.worker import WorkerError, WorkerProcess
 
 ROUNDS = 5
 WARMUP = 3

@@ -1,27 +1,27 @@
 """A process that loads one file in one runtime and does as it is told: `python -m allotrope.measure.worker`.
 
-It reads one JSON object a line from standard input and answers each with one line on standard output: {"ok": ...}, or
-{"error": reason}. Arrays come and go as .npz files. Whatever a runtime prints goes to standard error instead.
+Arrays come and go as .npz files.
 """
 
 from __future__ import annotations
 
-import json
-import os
-import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 import numpy as np
 
 from allotrope.errors import UnsupportedError
 from allotrope.measure.machine import peak_memory
 from allotrope.measure.plain import plain
+from allotrope.process.serve import serve
 from allotrope.telemetry import no_telemetry
 
 BATCH = 256
+
+MEASURING = "allotrope.measure.worker"
+"""What a process runs that measures."""
 
 
 class Worker:
@@ -111,24 +111,6 @@ class Worker:
     def _run(self, path: str, whole: bool) -> Any:
         inputs = self._read(path)
         return self._session.run_whole(inputs) if whole else self._session.run(_only(inputs))
-
-
-def serve(worker: Any) -> None:
-    """Answers commands with the worker's methods of those names, until standard input ends."""
-    answers = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
-    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
-    for line in sys.stdin:
-        request = json.loads(line)
-        _answer(answers, getattr(worker, request.pop("command")), request)
-
-
-def _answer(answers: TextIO, method: Callable[..., dict[str, Any]], arguments: dict[str, Any]) -> None:
-    try:
-        answer: dict[str, Any] = {"ok": method(**arguments)}
-    except Exception as error:  # noqa: BLE001 - a runtime may raise anything; it becomes the reason of a row
-        answer = {"error": f"{type(error).__name__}: {error}"}
-    answers.write(json.dumps(answer) + "\n")
-    answers.flush()
 
 
 def _only(inputs: dict[str, np.ndarray]) -> np.ndarray:

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from allotrope.measure.process import PATIENCE, WorkerError, WorkerProcess
+from allotrope.measure.worker import MEASURING
+from allotrope.process.worker import WorkerError, WorkerProcess
 
 REFERENCE_PATIENCE = 60.0
 """Seconds that the reference may take: it is NumPy, and a large network takes minutes."""
@@ -40,7 +41,7 @@ def yardstick(
     """The outputs of these names for the inputs in a file of arrays, by the first that can compute them."""
     output = scratch / "expected.npz"
     try:
-        with WorkerProcess(threads, REFERENCE_PATIENCE) as worker:
+        with WorkerProcess(MEASURING, threads, REFERENCE_PATIENCE) as worker:
             worker.ask(
                 "reference", path=str(file), inputs=inputs, output=str(output), names=list(names)
             )
@@ -48,7 +49,7 @@ def yardstick(
     except WorkerError as error:
         why = f"the reference cannot compute this file ({error})"
     try:
-        with WorkerProcess(threads, PATIENCE) as worker:
+        with WorkerProcess(MEASURING, threads) as worker:
             opened = {
                 "runtime": "onnxruntime",
                 "path": str(file),

@@ -24,13 +24,14 @@ from allotrope.measure.kinds import described
 from allotrope.measure.lengths import resolved
 from allotrope.measure.machine import cores, machine
 from allotrope.measure.plain import plain
-from allotrope.measure.process import PATIENCE, WorkerError, WorkerProcess
 from allotrope.measure.roles import Role, roles
 from allotrope.measure.rounds import ROUNDS, Timing, measurement, time_in_rounds
+from allotrope.measure.worker import MEASURING
 from allotrope.measure.yardstick import AGREES, Yardstick, read_arrays, yardstick
 from allotrope.network.graph import Graph, Value
 from allotrope.network.network import Network
 from allotrope.network.reading.read import load
+from allotrope.process.worker import WorkerError, WorkerProcess
 from allotrope.runtimes import RUNTIMES, runtime
 
 
@@ -135,7 +136,7 @@ def _measure(
             np.savez(paths[size], **dict(zip(arrays, plain(arrays), strict=True)))  # type: ignore[arg-type]
         whole, names = not _is_divisible(interface), [value.name for value in interface.outputs]
         expected = yardstick(file, names, paths[min(paths)], threads, scratch)
-        workers = [stack.enter_context(WorkerProcess(threads, PATIENCE)) for _ in pairs]
+        workers = [stack.enter_context(WorkerProcess(MEASURING, threads)) for _ in pairs]
         rows: list[dict[str, Any]] = [
             {"runtime": name, "precision": precision} for name, precision in pairs
         ]

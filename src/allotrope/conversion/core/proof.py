@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import json
-import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -22,6 +19,8 @@ from allotrope.network.graph import Value
 from allotrope.network.network import Network
 from allotrope.network.weights import every_node
 from allotrope.operators.interpret import Context, Program
+from allotrope.process.script import run_script
+from allotrope.process.worker import WorkerError
 
 EQUAL = 1e-4
 """The largest difference from the reference's outputs, relative to their largest value, that is called equal in float32.
@@ -162,17 +161,11 @@ def run_alone(script: Path, *arguments: str) -> dict[str, Any]:
 
     Raises: UnsupportedError with the last line that it wrote where it fails.
     """
-    command = [sys.executable, "-I", "-B", "-W", "ignore", str(script), *arguments]
     try:
-        done = subprocess.run(command, capture_output=True, text=True, encoding="utf-8", errors="replace", timeout=PATIENCE)
-    except subprocess.TimeoutExpired as error:
-        raise UnsupportedError(f"the converted network did not run within {PATIENCE:g} s. Nothing was written.") from error
-    lines = done.stdout.strip().splitlines()
-    if done.returncode or not lines:
-        said = " ".join((done.stderr.strip().splitlines() or ["it said nothing"])[-1].split())[:400]
-        raise UnsupportedError(f"the converted network does not run in a fresh process: {said}. Nothing was written.")
-    answer: dict[str, Any] = json.loads(lines[-1])
-    return answer
+        return run_script(script, *arguments, patience=PATIENCE)
+    except WorkerError as error:
+        failed = f"the converted network does not run in a fresh process: {error}"
+        raise UnsupportedError(f"{failed}. Nothing was written.") from error
 
 
 def proof_script(to: str) -> Path:

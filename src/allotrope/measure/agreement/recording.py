@@ -10,7 +10,7 @@ from typing import Any
 
 from allotrope.measure.agreement.arrays import Arrays, StepFiles, read_arrays
 from allotrope.measure.agreement.task import Task
-from allotrope.measure.process import PATIENCE, WorkerError, WorkerProcess
+from allotrope.process.worker import WorkerError, WorkerProcess
 
 WORKER = "allotrope.measure.agreement.worker"
 """What each process runs."""
@@ -62,7 +62,7 @@ def record(
     """
     found = Recording(framework, task.precision)
     folder.mkdir(parents=True)
-    with WorkerProcess(threads, PATIENCE, WORKER) as worker:
+    with WorkerProcess(WORKER, threads) as worker:
         try:
             found.version = worker.ask("begin", framework=framework, task=asdict(task))["version"]
             seconds = _evaluate(found, worker, task, folder, say, parts)

@@ -12,7 +12,7 @@ from allotrope.measure.agreement.objectives import Objective, places, reference_
 from allotrope.measure.agreement.recording import WORKER
 from allotrope.measure.agreement.slopes import Slope, directions_of, moved, slopes_of
 from allotrope.measure.agreement.task import Task
-from allotrope.measure.process import PATIENCE, WorkerError, WorkerProcess
+from allotrope.process.worker import WorkerError, WorkerProcess
 from allotrope.progress import SECONDS_BETWEEN_LINES
 
 LONG = 10.0
@@ -62,7 +62,7 @@ class Sloper:
         """Raises: WorkerError if the framework fails, or differs from the reference elsewhere."""
         every = directions_of(places(task, part), groups, task.seed)
         found, said = [], time.monotonic()
-        with WorkerProcess(self.threads, PATIENCE, WORKER) as worker:
+        with WorkerProcess(WORKER, self.threads) as worker:
             worker.ask("begin", framework=name, task=asdict(task))
             for number, directions in enumerate(every):
                 asked = {

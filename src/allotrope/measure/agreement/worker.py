@@ -19,7 +19,7 @@ from allotrope.measure.agreement.probe import probed
 from allotrope.measure.agreement.slopes import directions_of, moved, slope_along
 from allotrope.measure.agreement.task import Task
 from allotrope.measure.machine import version
-from allotrope.measure.worker import serve
+from allotrope.process.serve import serve
 
 SOON_COMPILED = "--xla_backend_optimization_level=1"
 """What XLA is told in float64, which shows meanings: its code need not be the fastest."""

@@ -13,9 +13,9 @@ from typing import Any
 from allotrope.config import FixedSettings
 from allotrope.frameworks import missing
 from allotrope.measure.machine import cores
-from allotrope.measure.process import PATIENCE, WorkerError, WorkerProcess
 from allotrope.measure.race.losses import agreements
 from allotrope.measure.rounds import Timing
+from allotrope.process.worker import PATIENCE, WorkerError, WorkerProcess
 from allotrope.progress import duration
 
 Row = dict[str, Any]
@@ -187,7 +187,7 @@ class FrameworkRace:
         return [row for row in self.rows if "reason" not in row]
 
     def _worker(self, patience: float) -> WorkerProcess:
-        return WorkerProcess(self.plan.threads, patience, RACER)
+        return WorkerProcess(RACER, self.plan.threads, patience)
 
     def _ask(self, row: Row, worker: WorkerProcess, command: str, **arguments: Any) -> dict[str, Any] | None:
         """The answer; None where the framework is out of the race, now or already."""

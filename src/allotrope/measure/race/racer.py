@@ -1,12 +1,11 @@
 """A process that trains in one framework and does as it is told: `python -m allotrope.measure.race.racer`.
 
-Commands and answers are those of `measure.worker`.
+Commands and answers are those of `allotrope.process`.
 """
 
 from __future__ import annotations
 
 import os
-import signal
 import time
 from collections.abc import Callable
 from dataclasses import asdict, replace
@@ -22,8 +21,8 @@ from allotrope.frameworks import framework as find_framework
 from allotrope.frameworks.contract import Framework, Trainer, TrainingPlan
 from allotrope.measure.machine import peak_memory, version
 from allotrope.measure.race.files import read_data, read_recipe, read_start
-from allotrope.measure.worker import serve
 from allotrope.network.network import Network
+from allotrope.process.serve import serve
 from allotrope.training.evaluate import in_batches, scores
 from allotrope.training.loop import train
 from allotrope.training.plan import training_plan
@@ -161,5 +160,4 @@ def _version(framework: str) -> str:
 
 
 if __name__ == "__main__":
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches every process of a terminal; the one that leads decides what it means
     serve(Racer())

@@ -11,10 +11,10 @@ from onnx import AttributeProto, FunctionProto, NodeProto, TypeProto
 
 from allotrope.errors import ModelError, UnsupportedError
 from allotrope.network.graph import UNKNOWN, Graph, Node, Value
-from allotrope.network.isolated import isolated
 from allotrope.network.names import free_name, names_in
 from allotrope.network.network import Network
 from allotrope.network.protos import node_proto, value_info
+from allotrope.network.reading.isolated import isolated
 from allotrope.network.reading.normalize import constants_in_place, upgraded
 from allotrope.network.reading.opset import OPSET, opset_of, schema
 from allotrope.network.reading.parse import parse_node

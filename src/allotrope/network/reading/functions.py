@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from onnx import ModelProto, NodeProto, TensorProto
 
 from allotrope.errors import ModelError
-from allotrope.network.isolated import isolated
+from allotrope.network.reading.isolated import isolated
 from allotrope.network.reading.wire import LARGEST_NODES
 
 Name = tuple[str, str]

@@ -12,8 +12,8 @@ from onnx import GraphProto, ModelProto, ValueInfoProto
 
 from allotrope.errors import ModelError
 from allotrope.network.graph import UNKNOWN, Dimension, Graph, Node, Value
-from allotrope.network.isolated import isolated
 from allotrope.network.protos import model_of
+from allotrope.network.reading.isolated import isolated
 from allotrope.network.reading.opset import OPSET, schema
 
 _ELEMENT_TYPES = frozenset(onnx.helper.get_all_tensor_dtypes())

@@ -10,9 +10,10 @@ import numpy as np
 
 from allotrope.errors import ModelError
 from allotrope.network.graph import Value
-from allotrope.network.isolated import Worker
 from allotrope.network.network import Network
 from allotrope.network.rewriting.batch.placement import Mixes, Placement
+from allotrope.process.arrays import packed, unpacked
+from allotrope.process.isolated import Crashed, Refused, module
 
 Arrays = dict[str, np.ndarray]
 
@@ -28,7 +29,7 @@ _MOST_PRODUCTS = 5 * 10**9
 _TOLERANCE = 1e-3
 """In float32, of the largest answer: more examples at once are added up in another order."""
 
-_WORKER = Worker("-P", "-m", "allotrope.runtimes.onnxruntime.worker")
+_PROCESS = module("allotrope.runtimes.onnxruntime.worker")
 
 
 def tried(
@@ -128,15 +129,16 @@ def _run(network: Network, runs: Sequence[Arrays]) -> list[Arrays]:
 
     Raises: ModelError if it refuses.
     """
-    from allotrope.runtimes.onnxruntime.worker import arrays_of, packed
-
-    parts = [network.to_onnx().SerializeToString()]
-    parts += [packed([arrays[value.name] for value in network.inputs]) for arrays in runs]
-    kind, *answers = _WORKER.ask(parts) or [b"ok"]
-    if kind != b"ok":
-        raise ModelError(answers[0].decode("utf-8", "replace"))
+    model = network.to_onnx().SerializeToString()
+    inputs = [packed([arrays[value.name] for value in network.inputs]) for arrays in runs]
+    try:
+        answers = _PROCESS.ask("run", model, *inputs)
+    except Crashed:
+        return []
+    except Refused as error:
+        raise ModelError(str(error)) from error
     names = [value.name for value in network.outputs]
-    return [dict(zip(names, arrays_of(part), strict=True)) for part in answers]
+    return [dict(zip(names, unpacked(part), strict=True)) for part in answers]
 
 
 def _alone(network: Network, runs: Sequence[Arrays]) -> list[Arrays]:

@@ -9,13 +9,14 @@ import time
 import pytest
 from numpy import savez
 
-from allotrope.measure.process import WorkerError, WorkerProcess
+from allotrope.measure.worker import MEASURING
+from allotrope.process.worker import WorkerError, WorkerProcess
 from measured import classifier, images
 
 
 @pytest.fixture
 def worker():
-    with WorkerProcess(threads=1, patience=60) as process:
+    with WorkerProcess(MEASURING, threads=1, patience=60) as process:
         yield process
 
 
