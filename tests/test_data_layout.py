@@ -2,167 +2,17 @@
 
 from __future__ import annotations
 
-import json
-import os
 import random
 import re
-import unicodedata
 from pathlib import Path
 
 import pytest
 
 from allotrope.config import FOLDER_LAYOUTS
-from allotrope.data.encodings import shown
 from allotrope.data.sources.folder.folder_layout import find_layout, understood
 from allotrope.data.sources.folder.tree import Folder, Tree
-from allotrope.data.split_names import is_fold, split_name
 from allotrope.errors import DataError, UsageError
-
-
-def tree(root, *folders, count=4):
-    """Pictures in each folder, empty as nothing decodes them; `name*7` holds seven."""
-    for folder in folders:
-        name, _, number = folder.partition("*")
-        place = root / name
-        place.mkdir(parents=True, exist_ok=True)
-        for index in range(int(number or count)):
-            (place / f"{index}.png").touch()
-    return root
-
-
-def read(root, layout="auto"):
-    """Counts of pictures by split and class, and the notes as one text."""
-    found = find_layout(root, layout)
-    counts = {}
-    for split, pictures in found.splits.items():
-        counts[split] = {name: sum(other == name for _, other in pictures) for _, name in pictures}
-    return counts, "\n".join(found.notes)
-
-
-def error_of(root, layout="auto"):
-    with pytest.raises(DataError) as caught:
-        find_layout(root, layout)
-    return str(caught.value)
-
-
-def both(*splits):
-    return [f"{split}/{name}" for split in splits for name in ("cat", "dog")]
-
-
-TWO = {"cat": 4, "dog": 4}
-
-
-@pytest.mark.parametrize(
-    ("name", "split"),
-    [
-        *[
-            (name, "train")
-            for name in (
-                "train",
-                "Train",
-                "TRAINING",
-                "trn",
-                "seg_train",
-                "asl_alphabet_train",
-                "train-set",
-            )
-        ],
-        *[
-            (name, "train")
-            for name in (
-                "trainSet",
-                "TrainImages",
-                "images_train",
-                "imagestrain",
-                "train2017",
-                "01_train",
-            )
-        ],
-        *[
-            (name, "train")
-            for name in (
-                "Training Data",
-                "train (1)",
-                "trainval",
-                "train_val",
-                "training.set",
-                "данные_train",
-            )
-        ],
-        *[
-            (name, "validation")
-            for name in (
-                "val",
-                "valid",
-                "VALIDATION",
-                "validate",
-                "dev",
-                "DevSet",
-                "val2017",
-                "valid_set",
-            )
-        ],
-        *[(name, "evaluation") for name in ("eval", "Evaluation", "eval_set")],
-        *[
-            (name, "test")
-            for name in (
-                "test",
-                "testing",
-                "tst",
-                "holdout",
-                "hold-out",
-                "held_out",
-                "HoldOut",
-                "testset",
-                "test_images",
-            )
-        ],
-        *[
-            (name, "unlabelled")
-            for name in (
-                "unlabeled",
-                "Unlabelled",
-                "no_labels",
-                "train_unlabeled",
-                "seg_pred",
-                "unlabeled_data",
-            )
-        ],
-        *[
-            (name, None)
-            for name in (
-                "cat",
-                "invalid",
-                "contest",
-                "trains",
-                "strain",
-                "latest",
-                "train_test_split",
-                "détente",
-                "",
-            )
-        ],
-    ],
-)
-def test_names_of_splits(name, split):
-    found = split_name(name)
-    assert (found.split if found else None) == split
-
-
-def test_other_words_in_a_name_are_kept_apart():
-    assert (
-        split_name("asl_alphabet_train").others == ("asl", "alphabet")
-        and not split_name("test_tube").pure
-    )
-    assert split_name("Train_Set2").pure
-
-
-@pytest.mark.parametrize(
-    ("name", "fold"),
-    [("fold1", True), ("Fold_0", True), ("k-fold 3", True), ("folder1", False), ("fold", False)],
-)
-def test_names_of_folds(name, fold):
-    assert is_fold(name) is fold
+from picture_folders import TWO, both, error_of, read, tree
 
 
 @pytest.mark.parametrize(
@@ -415,66 +265,6 @@ def test_folds_are_held_out_by_number(tmp_path):
     counts, notes = read(tree(tmp_path, *names), "folds")
     assert counts == {"train": {"cat": 8, "dog": 8}, "validation": TWO, "test": TWO}
     assert "train from 'fold1', 'fold2'" in notes and "test from 'fold10'" in notes
-
-
-@pytest.mark.parametrize("record", ['{"schema": 1, "status": "done"}', "{broken"])
-@pytest.mark.parametrize("place", ["runs/photos-1", "elsewhere/my name", "photos-1", "cat/kept"])
-def test_run_folders_are_left_out_wherever_they_lie(tmp_path, place, record):
-    run = tree(tmp_path, "cat", "dog", f"{place}/pictures") / place
-    (run / "run.json").write_text(record)
-    (run / "lock").touch()
-    counts, notes = read(tmp_path)
-    assert counts == {"train": TWO}
-    assert f"left out: '{place}' (made by allotrope)" in notes
-
-
-def test_what_is_left_of_a_run_is_left_out_too(tmp_path):
-    pictures = tree(tmp_path, "cat", "dog") / "runs" / "photos-1" / "pictures"
-    pictures.mkdir(parents=True)
-    (pictures / "mistake-00.png").touch()
-    assert read(tmp_path)[0] == {"train": TWO}
-
-
-def test_a_run_json_of_another_program_is_no_run(tmp_path):
-    (tree(tmp_path, "cat", "dog") / "dog" / "run.json").write_text(json.dumps({"status": "done"}))
-    assert read(tmp_path)[0] == {"train": TWO}
-
-
-def test_a_python_environment_is_left_out(tmp_path):
-    (tree(tmp_path, "cat", "dog", "venv/lib/matplotlib") / "venv" / "pyvenv.cfg").touch()
-    counts, notes = read(tmp_path)
-    assert counts == {"train": TWO} and "'venv' (a Python environment)" in notes
-
-
-def test_loops_of_links_end_and_endless_folders_are_refused(tmp_path):
-    (tree(tmp_path, "cat", "dog") / "cat" / "loop").symlink_to(tmp_path)
-    assert read(tmp_path)[0] == {"train": TWO}
-    deep = tmp_path / "deep" / "/".join("x" * 40)
-    tree(tmp_path, deep.relative_to(tmp_path).as_posix())
-    assert "deep in each other" in error_of(tmp_path)
-
-
-def test_names_in_every_encoding_stay_apart(tmp_path):
-    for name in (b"caf\xe9", b"caf\xe8", "käse".encode(), "日本".encode()):
-        tree(tmp_path, os.fsdecode(name))
-    assert read(tmp_path)[0] == {"train": {"café": 4, "cafè": 4, "käse": 4, "日本": 4}}
-    assert shown(tmp_path / os.fsdecode(b"caf\xe9"), tmp_path) == "café"
-
-
-def test_accents_are_composed_alike_and_near_names_are_said(tmp_path):
-    apple = "äpfel"
-    counts, _ = read(
-        tree(
-            tmp_path,
-            f"train/{apple}",
-            "train/b",
-            f"test/{unicodedata.normalize('NFD', apple)}",
-            "test/b",
-        )
-    )
-    assert counts["train"] == counts["test"]
-    _, notes = read(tree(tmp_path / "more", "Cat", "cat", "dog"))
-    assert "differ in case or spaces only: 'Cat'/'cat'" in notes
 
 
 WORDS = ["train", "test", "val", "eval", "unlabeled", "cat", "dog", "images", "Train", "extra"]

@@ -1,7 +1,7 @@
 """Hostile files: each ends in a named error, soon, and in little memory."""
 
-import cProfile
-import itertools
+from __future__ import annotations
+
 import os
 import resource
 import subprocess
@@ -11,51 +11,12 @@ import time
 import numpy as np
 import onnx
 import pytest
-from onnx import TensorProto, helper, numpy_helper
+from onnx import TensorProto, helper
 
 import allotrope
-from allotrope.errors import AllotropeError, ModelError, UnsupportedError, UsageError
+from allotrope.errors import AllotropeError, UnsupportedError
+from hostile import SECONDS, assert_refused, field, raw, relu, with_tensor
 from onnx_models import model, node, tensor
-
-SECONDS = 5.0
-
-
-def assert_refused(source, *words, kind=ModelError):
-    """Loads it, and gives the error."""
-    start = time.process_time()
-    with pytest.raises(kind) as caught:
-        allotrope.load(source)
-    assert time.process_time() - start < SECONDS
-    assert type(caught.value) is kind
-    assert all(word in str(caught.value) for word in words), str(caught.value)
-
-
-def field(number, payload):
-    """A length-delimited field as protobuf writes it."""
-    return varint(number << 3 | 2) + varint(len(payload)) + payload
-
-
-def varint(value):
-    out = bytearray()
-    while value > 127:
-        out.append(value & 127 | 128)
-        value >>= 7
-    return bytes([*out, value])
-
-
-def relu(**more):
-    return model([node("Relu", "x", "y")], **more)
-
-
-def raw(name="w", dims=(2, 2), data=b"\0" * 16, kind=TensorProto.FLOAT):
-    return TensorProto(name=name, data_type=kind, dims=dims, raw_data=data)
-
-
-def with_tensor(proto):
-    made = model([node("MatMul", "x w", "y")])
-    made.graph.initializer.append(proto)
-    return made
-
 
 # --- the bytes
 
@@ -140,104 +101,6 @@ def test_paths_that_are_no_files(tmp_path):
 )
 def test_arrays_that_are_not_what_they_claim(proto, words):
     assert_refused(with_tensor(proto), *words)
-
-
-def test_sparse_arrays_out_of_range():
-    sparse = onnx.SparseTensorProto(dims=[2, 2])
-    sparse.values.CopyFrom(numpy_helper.from_array(np.ones(1, np.float32), "w"))
-    sparse.indices.CopyFrom(numpy_helper.from_array(np.array([[5, 5]]), "i"))
-    made = model([node("MatMul", "x w", "y")])
-    made.graph.sparse_initializer.append(sparse)
-    assert_refused(made, "do not fit")
-
-
-def outside(location, offset=None, length=None):
-    proto = TensorProto(name="w", data_type=TensorProto.FLOAT, dims=[3, 2], data_location=TensorProto.EXTERNAL)
-    for key, value in (("location", location), ("offset", offset), ("length", length)):
-        if value is not None:
-            proto.external_data.add(key=key, value=str(value))
-    return with_tensor(proto)
-
-
-@pytest.fixture
-def folder(tmp_path):
-    """A folder for the model, with a secret beside it and links of all kinds inside."""
-    (tmp_path / "secret").write_bytes(b"\0" * 24)
-    inside = tmp_path / "inside"
-    (inside / "sub").mkdir(parents=True)
-    (inside / "sub" / "data").write_bytes(b"\0" * 24)
-    (inside / "good").write_bytes(b"\0" * 24)
-    (inside / "short").write_bytes(b"\0" * 23)
-    (inside / "symlink").symlink_to(tmp_path / "secret")
-    (inside / "chain").symlink_to("symlink")
-    (inside / "dangling").symlink_to("nothing")
-    (inside / "loop").symlink_to("loop")
-    (inside / "sub" / "out").symlink_to(tmp_path)
-    os.mkfifo(inside / "fifo")
-    return inside
-
-
-@pytest.mark.parametrize(
-    ("location", "words"),
-    [
-        ("../secret", "only files in the model's folder"),
-        ("sub/../../secret", "only files in the model's folder"),
-        ("sub/../good", "only files in the model's folder"),
-        ("/etc/passwd", "only files in the model's folder"),
-        ("//etc/passwd", "only files in the model's folder"),
-        ("/dev/zero", "only files in the model's folder"),
-        ("..\\secret", "only files in the model's folder"),
-        ("\\\\host\\secret", "only files in the model's folder"),
-        ("C:good", "only files in the model's folder"),
-        ("C:\\good", "only files in the model's folder"),
-        ("good\0", "only files in the model's folder"),
-        ("", "only files in the model's folder"),
-        (".", "only files in the model's folder"),
-        ("..", "only files in the model's folder"),
-        ("symlink", "outside of the model's own folder"),
-        ("chain", "outside of the model's own folder"),
-        ("sub/out/secret", "outside of the model's own folder"),
-        ("fifo", "not a file"),
-        ("sub", "not a file"),
-        ("none", "which is not there"),
-        ("sub/none", "which is not there"),
-        ("dangling", "a link to a file that is not there"),
-        ("loop", "which is not a plain file"),
-        ("short", "cut off, or of another model"),
-    ],
-)
-def test_external_data_elsewhere(folder, location, words):
-    onnx.save(outside(location), folder / "m.onnx")
-    assert_refused(folder / "m.onnx", words)
-
-
-@pytest.mark.parametrize(("offset", "length"), [(1, None), (-1, None), (0, 23), (0, 10**18), ("x", None), (10**30, None), (0, -24)])
-def test_external_data_out_of_range(folder, offset, length):
-    onnx.save(outside("good", offset, length), folder / "m.onnx")
-    assert_refused(folder / "m.onnx", "'w'")
-
-
-def test_external_data_of_bytes_has_no_folder():
-    assert_refused(outside("good"), "loaded from a path")
-
-
-def test_external_data_that_overlaps(folder):
-    made = outside("good")
-    for index in range(3):
-        copy = made.graph.initializer.add()
-        copy.CopyFrom(made.graph.initializer[0])
-        copy.name, copy.dims[0] = f"w{index}", 2 - index % 2
-    onnx.save(made, folder / "m.onnx")
-    assert_refused(folder / "m.onnx", "overlaps")
-
-
-def test_external_data_that_is_one_great_hole(folder):
-    with open(folder / "holes", "wb") as file:
-        file.truncate(10**11)
-    made = outside("holes")
-    made.graph.initializer[0].dims[:] = [10**11 // 4]
-    onnx.save(made, folder / "m.onnx")
-    assert_refused(folder / "m.onnx", "'holes'", "mostly holes")
 
 
 def test_every_bad_array_is_named():
@@ -446,37 +309,6 @@ def test_inputs_larger_than_any_memory(monkeypatch):
     assert allotrope.load(relu(inputs=[tensor("x", shape=["n", 10_000])])).inputs[0].shape == ("n", 10_000)
 
 
-def sparse(values, indices, dims):
-    made = model([node("MatMul", "x w", "y")])
-    made.graph.sparse_initializer.append(onnx.SparseTensorProto(values=values, indices=indices, dims=dims))
-    return made
-
-
-@pytest.mark.parametrize(
-    ("values", "indices", "dims", "word"),
-    [
-        (np.ones(1, np.float32), np.array([5]), [2**14, 2**14], "elements"),
-        (np.ones(1, np.float32), np.array([1]), [2**62, 2**62, 0], "elements"),
-        (np.ones(1, np.float32), np.array([-5]), [2, 3], "do not fit"),
-        (np.ones(1, np.float32), np.array([[0, 1, 2]]), [2, 3], "do not fit"),
-        (np.ones(2, np.float32), np.array([1, 2, 3]), [2, 3], "do not fit"),
-        (np.ones(1, np.float32), np.array([1.5]), [2, 3], "int64"),
-        (np.ones(1, np.float32), np.array(1), [2, 3], "int64"),
-        (np.array(["a"], object), np.array([1]), [2, 3], "object"),
-    ],
-)
-def test_sparse_arrays_that_cannot_be_filled_in(values, indices, dims, word):
-    assert_refused(sparse(numpy_helper.from_array(values, "w"), numpy_helper.from_array(indices, "i"), dims), "'w'", word)
-
-
-def test_a_sparse_array_is_filled_in_either_way():
-    for indices in (np.array([1, 5]), np.array([[0, 1], [1, 2]])):
-        made = sparse(numpy_helper.from_array(np.float32([7, 8]), "w"), numpy_helper.from_array(indices, "i"), [2, 3])
-        network = allotrope.load(made)
-        (filled,) = [*network.weights.values(), *network.graph.constants.values()]
-        assert filled.tolist() == [[0, 7, 0], [0, 0, 8]]
-
-
 def test_metadata_nested_without_end():
     made = with_tensor(raw(dims=(3, 4), data=b"\0" * 48))
     helper.set_model_props(made, {"allotrope.weights": "[" * 100_000})
@@ -487,74 +319,3 @@ def test_groups_of_no_channels():
     arrays = {"s": np.ones(2, np.float32)}
     use = node("GroupNormalization", "x s s", "y", num_groups=0)
     assert_refused(model([use], [tensor("x", shape=["n", 4, 3])], arrays=arrays, opset=18), "num_groups 0")
-
-
-# --- time
-
-
-def chain(count, operator="Add", own_array=False):
-    names = ["x", *(f"t{i}" for i in range(1, count)), "y"]
-    arrays = {f"w{i}": np.ones(3, np.float32) for i in range(count if own_array else 1)}
-    nodes = [node(operator, f"{a} w{i if own_array else 0}", b) for i, (a, b) in enumerate(itertools.pairwise(names))]
-    return model(nodes, arrays=arrays)
-
-
-def many_outputs(count):
-    names = [f"y{i}" for i in range(count)]
-    return model([node("Relu", "x", name) for name in names], None, [tensor(name, shape=None) for name in names])
-
-
-def many_branches(count):
-    def branch(name):
-        return helper.make_graph([node("Relu", "x", name)], "branch", [], [tensor(name, shape=None)])
-
-    choices = [node("If", "c", f"y{i}", then_branch=branch(f"a{i}"), else_branch=branch(f"b{i}")) for i in range(count)]
-    return model([*choices, node("Relu", "y0", "y")], [tensor("x"), tensor("c", TensorProto.BOOL, [])])
-
-
-@pytest.mark.parametrize(
-    "grown",
-    [
-        chain,
-        lambda count: chain(count, own_array=True),
-        lambda count: chain(count, "Mul", own_array=True),
-        many_outputs,
-        many_branches,
-    ],
-    ids=["chain", "arrays", "scales", "outputs", "branches"],
-)
-def test_loading_takes_calls_in_proportion_to_the_nodes(grown):
-    def calls(count):
-        """Python's and C's function calls: the work of a load, which no busy machine changes."""
-        content = grown(count).SerializeToString()
-        profile = cProfile.Profile(builtins=True)
-        profile.runcall(allotrope.load, content)
-        return sum(entry.callcount for entry in profile.getstats())
-
-    calls(100)
-    small, large = calls(600), calls(3600)
-    assert large < 9 * small  # what is linear takes 6 times as many, what is quadratic 36 times
-
-
-# --- names in messages
-
-
-EVIL = "evil\x1b[2J\nallotrope: all is well\u202e"
-
-
-def test_names_cannot_steer_a_terminal_or_break_a_line():
-    with pytest.raises(UnsupportedError) as caught:
-        allotrope.load(model([node("Rleu", "x", "y", name=EVIL)]))
-    assert "evil\\x1b[2J\\nallotrope: all is well\\u202e" in str(caught.value)
-    lines = []
-    network = allotrope.load(model([helper.make_node("Relu", [EVIL], ["y"])], [tensor(EVIL)]), report=lines.append)
-    with pytest.raises(UsageError) as refused:
-        network.run({})
-    for text in (str(refused.value), *str(network).splitlines(), *lines):
-        assert text.isprintable(), text
-
-
-def test_a_name_of_a_million_letters_is_cut_in_messages():
-    with pytest.raises(UnsupportedError) as caught:
-        allotrope.load(model([node("Rleu", "x", "y", name="n" * 10**6)]))
-    assert len(str(caught.value)) < 1000
