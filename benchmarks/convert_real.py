@@ -19,34 +19,19 @@ import time
 from functools import partial
 from pathlib import Path
 
-import numpy as np
-import onnx
-
 import allotrope
 from allotrope.errors import AllotropeError
 from allotrope.verbs.convert import TARGETS
 
-ROOT = Path(__file__).parents[1]
-LIGHT = Path(onnx.__file__).parent / "backend" / "test" / "data" / "light"
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+import light_networks
+import torch_exports
+
 EXPORTS = (
     "bert", "gpt", "vit", "swin", "lstm", "lstm-two-ways", "gru", "gru-time-first", "unet", "convnext", "resnet", "mobilenet",
     "mobilenet-linear", "shufflenet",
 )  # fmt: skip
 """Those of tests/torch_exports.py."""
-
-
-def with_weights(path):
-    """A light model of the onnx wheel, whose weights are all one number, with weights drawn for it."""
-    model, random = onnx.load(path), np.random.default_rng(0)
-    shapes = {one.name: onnx.numpy_helper.to_array(one) for one in model.graph.initializer}
-    variances = {node.input[4] for node in model.graph.node if node.op_type == "BatchNormalization"}
-    for node in [one for one in model.graph.node if one.op_type == "ConstantOfShape" and one.input[0] in shapes]:
-        shape, name = shapes[node.input[0]], node.output[0]
-        array = random.standard_normal(shape) * np.sqrt(2 / max(1, np.prod(shape[1:])))
-        array = np.abs(array) + 0.5 if name in variances else array
-        model.graph.initializer.append(onnx.numpy_helper.from_array(array.astype(np.float32), name))
-        model.graph.node.remove(node)
-    return model
 
 
 def options():
@@ -62,11 +47,8 @@ def options():
 def networks(asked):
     """By name, what gives the network."""
     found = {path.stem: path for path in sorted(Path(asked.data).glob("*.onnx"))}
-    found |= {path.stem: partial(with_weights, path) for path in sorted(LIGHT.glob("light_*.onnx"))}
+    found |= {name: partial(light_networks.with_weights, name) for name in light_networks.FILES}
     found |= {f"keras {path.stem}": path for path in sorted(Path(asked.keras).glob("*.onnx"))} if asked.keras else {}
-    sys.path.insert(0, str(ROOT / "tests"))
-    import torch_exports
-
     for name in EXPORTS:
         for exporter in torch_exports.EXPORTERS:
             found[f"{name} {exporter}"] = partial(torch_exports.exported, name, exporter, None)

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import functools
 import math
-import pathlib
+import sys
 import warnings
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
-import onnx
-from onnx import numpy_helper
 from onnx.backend.test.loader import load_model_tests
 from onnx.backend.test.runner import _normalize_tensor
 
@@ -23,7 +22,9 @@ from allotrope.network.network import Network
 from allotrope.network.reading.shapes import infer_shapes
 from allotrope.network.rewriting.compose import with_preprocessing
 
-LIGHT = pathlib.Path(onnx.__file__).parent / "backend" / "test" / "data" / "light"
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+import light_networks
+
 BATCH = 2
 LENGTH = 64
 """Of free lengths other than the batch."""
@@ -36,7 +37,7 @@ def names(kind, files=(), randoms=0):
     if kind == "file":
         return [f"file:{path}" for path in files]
     if kind == "light":
-        return [f"light:{path.stem}" for path in sorted(LIGHT.glob("*.onnx"))]
+        return [f"light:{name}" for name in light_networks.FILES]
     if kind == "zoo":
         return [f"zoo:{name}" for name in zoo.NETWORKS]
     if kind == "random":
@@ -56,18 +57,8 @@ def made(name):
 
 
 def light(name):
-    """One of the wheel's networks, whose weights are nodes that fill an array with one number: with random ones in their place."""
-    model = onnx.load(LIGHT / f"{name}.onnx")
-    random, graph = np.random.default_rng(0), model.graph
-    shapes = {array.name: numpy_helper.to_array(array) for array in graph.initializer}
-    variances = {node.input[4] for node in graph.node if node.op_type == "BatchNormalization"}
-    for node in [node for node in graph.node if node.op_type == "ConstantOfShape"]:
-        shape = tuple(shapes[node.input[0]])
-        values = random.normal(0, 1 / math.sqrt(math.prod(shape[1:]) or 1), shape).astype(np.float32)
-        positive = np.abs(values) + 0.5 if node.output[0] in variances else values
-        graph.initializer.append(numpy_helper.from_array(positive, node.output[0]))
-        graph.node.remove(node)
-    return load(model)
+    """One of the wheel's networks, with weights drawn for it."""
+    return load(light_networks.with_weights(name))
 
 
 def of_zoo(name):

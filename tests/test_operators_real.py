@@ -1,40 +1,57 @@
-"""Whole networks against ONNX Runtime: the nine that come with the onnx wheel, and three made elsewhere."""
-
-import pathlib
+"""Whole networks against ONNX Runtime: the nine of the onnx wheel, and three made elsewhere."""
 
 import numpy as np
-import onnx
 import pytest
 
+import light_networks
 from allotrope import load
 from onnx_models import runtime
 from tested import EVERYTHING, TESTED
 
-LIGHT = pathlib.Path(onnx.__file__).parent / "backend" / "test" / "data" / "light"
-REAL = ("bvlc_alexnet", "densenet121", "inception_v1", "inception_v2", "resnet50", "shufflenet", "squeezenet", "vgg19", "zfnet512")
+LARGE = ("bvlc_alexnet", "vgg19", "zfnet512")
+"""Of hundreds of megabytes: only where everything is run."""
 SMALL = ("densenet121", "shufflenet", "squeezenet")
-"""What the other frameworks run of these where they do not run everything."""
-ELSEWHERE = [("mnist_koshlan", None), ("ppocr_mobile_v2_cls", (1, 3, 48, 192)), ("ultraface_slim-320_nopost", None)]
+"""What frameworks other than PyTorch run where they do not run everything."""
+USUAL = (*SMALL, "inception_v1", "inception_v2", "resnet50")
+
+ELSEWHERE = [
+    ("mnist_koshlan", None),
+    ("ppocr_mobile_v2_cls", (1, 3, 48, 192)),
+    ("ultraface_slim-320_nopost", None),
+]
 """Name, and the shape of the input where the file leaves it open."""
 
 
-def assert_agrees(path, shapes, framework):
+def tried(framework):
+    if EVERYTHING:
+        return (*USUAL, *LARGE)
+    return USUAL if framework == "pytorch" else SMALL
+
+
+def lengths(value):
+    return [n if isinstance(n, int) and n > 0 else 2 for n in value.shape]
+
+
+def assert_agrees(source, shape, framework):
     """The outputs for random inputs, equal to ONNX Runtime's within 1e-4 of their largest."""
-    session, rng = runtime(str(path)), np.random.default_rng(0)
-    sizes = {i.name: shapes or [n if isinstance(n, int) and n > 0 else 2 for n in i.shape] for i in session.get_inputs()}
-    inputs = {name: rng.standard_normal(shape).astype(np.float32) for name, shape in sizes.items()}
-    network = load(path)
-    found = network.run({value.name: inputs[value.name] for value in network.inputs}, framework=framework)
+    session, rng = runtime(source), np.random.default_rng(0)
+    inputs = {
+        value.name: rng.standard_normal(shape or lengths(value)).astype(np.float32)
+        for value in session.get_inputs()
+    }
+    network = load(source)
+    taken = {value.name: inputs[value.name] for value in network.inputs}
+    found = network.run(taken, framework=framework)
     for one, other in zip(session.run(None, inputs), found.values(), strict=True):
         assert np.abs(other - one).max() <= 1e-4 * np.abs(one).max()
 
 
-@pytest.mark.parametrize(("name", "where"), [(n, f) for f in TESTED for n in (REAL if EVERYTHING or f == "pytorch" else SMALL)])
+@pytest.mark.parametrize(("name", "where"), [(n, f) for f in TESTED for n in tried(f)])
 def test_networks_of_the_onnx_wheel(name, where):
-    assert_agrees(LIGHT / f"light_{name}.onnx", None, where)
+    assert_agrees(light_networks.with_weights(f"light_{name}"), None, where)
 
 
 @pytest.mark.shared
 @pytest.mark.parametrize(("name", "shape"), ELSEWHERE)
 def test_networks_made_elsewhere(shared, name, shape, framework):
-    assert_agrees(shared / "data" / "onnx" / f"{name}.onnx", shape, framework)
+    assert_agrees(str(shared / "data" / "onnx" / f"{name}.onnx"), shape, framework)
