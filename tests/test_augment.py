@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from allotrope.config import AUGMENTATIONS, Recipe
-from allotrope.data import Augmentation, augment
 from allotrope.errors import UsageError
-from allotrope.inputs.image.augment import PRESETS, augmentation_of
+from allotrope.inputs.augmentation import PRESETS, Augmentation, augmentation_of
 from allotrope.inputs.image.distort import cutout, flip, jitter_color, rotate_and_scale, shift
-from allotrope.inputs.image.mixing import cutmix, mixup
+from allotrope.inputs.image.image import Image
+from allotrope.inputs.image.mixing import cutmix, mixed, mixup
 
 
 def rng(seed=0):
@@ -128,19 +128,36 @@ def test_brightness_contrast_and_saturation():
 
 
 def test_mixup_blends_pixels_and_targets_alike():
-    x, t = images(2), target(2)
-    mixed, blended = mixup(x, t, Drawn(permutation=[1, 0], beta=[0.75, 1.0]), 0.2)
-    assert np.array_equal(mixed[0], ((x[0] * 192.0 + x[1] * 64.0 + 128) // 256).astype(np.uint8)) and np.array_equal(mixed[1], x[1])
+    x = images(2)
+    mixture = mixup(2, Drawn(permutation=[1, 0], beta=[0.75, 1.0]), 0.2)
+    y, blended = mixed(x, mixture), mixture.blended(target(2))
+    assert np.array_equal(y[0], ((x[0] * 192.0 + x[1] * 64.0 + 128) // 256).astype(np.uint8))
+    assert np.array_equal(y[1], x[1])
     assert blended.tolist() == [[0.75, 0.25, 0, 0], [0, 1, 0, 0]] and blended.dtype == np.float32
 
 
 def test_cutmix_shares_the_target_by_area():
     x = np.stack([np.zeros((8, 8, 1), np.uint8), np.full((8, 8, 1), 9, np.uint8)])
     draws = Drawn(permutation=[1, 0], beta=[0.75, 0.75], integers=[4, 0])
-    mixed, blended = cutmix(x, target(2), draws, 1.0)
-    assert (mixed[0, 2:6, 2:6] == 9).all() and (mixed[0] == 9).sum() == 16
-    assert (mixed[1, :2, :2] == 0).all() and (mixed[1] == 0).sum() == 4  # the rest of the box sticks out
+    mixture = cutmix(2, (8, 8), draws, 1.0)
+    y, blended = mixed(x, mixture), mixture.blended(target(2))
+    assert (y[0, 2:6, 2:6] == 9).all() and (y[0] == 9).sum() == 16
+    assert (y[1, :2, :2] == 0).all() and (y[1] == 0).sum() == 4  # the rest of the box sticks out
     assert blended.tolist() == [[0.75, 0.25, 0, 0], [0.0625, 0.9375, 0, 0]]
+
+
+def test_boxes_are_in_parts_of_the_size_so_that_images_of_another_size_share_them():
+    x = np.stack([np.zeros((4, 16, 1), np.uint8), np.full((4, 16, 1), 9, np.uint8)])
+    mixture = cutmix(2, (8, 8), Drawn(permutation=[1, 0], beta=[0.75, 0.75], integers=[4, 0]), 1.0)
+    assert (mixed(x, mixture)[0, 1:3, 4:12] == 9).all() and (mixed(x, mixture)[0] == 9).sum() == 16
+
+
+def augment(x, t, strength, random):
+    """Images and targets as a batch has them."""
+    image = Image.of("image", x)
+    x = image.augment(x, random, strength)
+    mixture = image.draw_mixture(len(x), random, strength)
+    return (x, t) if mixture is None else (image.mixed(x, mixture), mixture.blended(t))
 
 
 @pytest.mark.parametrize("preset", AUGMENTATIONS)

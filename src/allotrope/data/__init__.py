@@ -5,7 +5,5 @@ from __future__ import annotations
 from allotrope.data.batches import Batch, Batches
 from allotrope.data.images import ImageData, ImageSplit
 from allotrope.data.sources import load_images
-from allotrope.inputs.contract import Augmentation
-from allotrope.inputs.image.augment import augment
 
-__all__ = ["Augmentation", "Batch", "Batches", "ImageData", "ImageSplit", "augment", "load_images"]
+__all__ = ["Batch", "Batches", "ImageData", "ImageSplit", "load_images"]

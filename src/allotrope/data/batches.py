@@ -12,7 +12,8 @@ import numpy as np
 from allotrope.config import Recipe
 from allotrope.data.images import ImageSplit
 from allotrope.errors import UsageError
-from allotrope.inputs.image.augment import augment, augmentation_of
+from allotrope.inputs.augmentation import Augmentation, augmentation_of
+from allotrope.inputs.image.image import Image
 
 AHEAD = 2
 ORDER, CHANGE, SIDE = range(3)  # which random stream a seed sequence is for
@@ -89,3 +90,19 @@ class Batches:
                 ready.put(batch)
         except BaseException as error:  # noqa: BLE001 - raised again, with its traceback, where the batches are used
             ready.put(error)
+
+
+def augment(
+    images: np.ndarray,
+    target: np.ndarray,
+    strength: Augmentation,
+    rng: np.random.Generator,
+    mirrored: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Augmented images uint8 [n, h, w, c], and the targets float32 [n, k] that they have then."""
+    image = Image.of("image", images)
+    images = image.augment(images, rng, strength, mirrored)
+    mixture = image.draw_mixture(len(images), rng, strength)
+    if mixture is None:
+        return images, target
+    return image.mixed(images, mixture), mixture.blended(target)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import abc
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Self
 
 import numpy as np
 
+from allotrope.inputs.augmentation import Augmentation
+from allotrope.inputs.mixture import Mixture
 from allotrope.network.graph import Value
 from allotrope.network.network import Network
 
@@ -22,49 +24,6 @@ class Shown:
     text: str = ""
     picture: np.ndarray | None = None
     cells: tuple[tuple[str, str], ...] = ()
-
-
-@dataclass(frozen=True)
-class Augmentation:
-    """How strongly each kind of augmentation acts; 0 or False leaves it out.
-
-    `shift` and `cutout` are fractions of the shorter side. `rotation` is in degrees and `scale` a
-    fraction (0.1: 0.9 to 1.1), both applied to the fraction `warped` of the examples.
-    `brightness`, `contrast` and `saturation` are fractions of change.
-    `mixup` and `cutmix` are the alpha of their Beta distribution; if both are on, each batch uses
-    one of them.
-    """
-
-    flip: bool = False
-    shift: float = 0.0
-    cutout: float = 0.0
-    rotation: float = 0.0
-    scale: float = 0.0
-    warped: float = 0.5
-    brightness: float = 0.0
-    contrast: float = 0.0
-    saturation: float = 0.0
-    mixup: float = 0.0
-    cutmix: float = 0.0
-
-
-@dataclass(frozen=True)
-class Mixture:
-    """How the examples of a batch are mixed, drawn once for all of its inputs and targets.
-
-    Example i keeps the share `share[i]` of itself, and takes the rest of example `other[i]`.
-    `boxes` [n, 4] are top, bottom, left and right of what comes from the other one, in parts of
-    the height and width; None if everything is blended.
-    """
-
-    other: np.ndarray
-    share: np.ndarray
-    boxes: np.ndarray | None = None
-
-    def blended(self, values: np.ndarray) -> np.ndarray:
-        """float32 [n, k], each row blended with that of the other example."""
-        share = self.share[:, None]
-        return values * share + values[self.other] * (1 - share)
 
 
 @dataclass(frozen=True)
@@ -91,9 +50,22 @@ class Input(abc.ABC):
         """
         return x
 
+    def draw_mixture(
+        self, count: int, rng: np.random.Generator, strength: Augmentation
+    ) -> Mixture | None:
+        """How so many training examples are mixed with each other, if the strength says so.
+
+        Asked of the first input alone, for all inputs and targets.
+        """
+        return None
+
     def mixed(self, x: np.ndarray, mixture: Mixture) -> np.ndarray:
         """Training examples x [n, …], each mixed with another one, if this kind can be mixed."""
         return x
+
+    def fitted(self, x: np.ndarray) -> Self:
+        """The input with what its pre-processing takes from training examples x [n, …]."""
+        return self
 
     @abc.abstractmethod
     def prepare(self, network: Network) -> Network:

@@ -1,0 +1,68 @@
+"""How strongly training examples are changed: presets, and what a recipe says."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from allotrope.config import Recipe
+from allotrope.errors import unknown_name
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """How strongly each kind of augmentation acts; 0 or False leaves it out.
+
+    `shift` and `cutout` are fractions of the shorter side. `rotation` is in degrees and `scale` a
+    fraction (0.1: 0.9 to 1.1), both applied to the fraction `warped` of the examples.
+    `brightness`, `contrast` and `saturation` are fractions of change.
+    `mixup` and `cutmix` are the alpha of their Beta distribution; if both are on, each batch uses
+    one of them.
+    """
+
+    flip: bool = False
+    shift: float = 0.0
+    cutout: float = 0.0
+    rotation: float = 0.0
+    scale: float = 0.0
+    warped: float = 0.5
+    brightness: float = 0.0
+    contrast: float = 0.0
+    saturation: float = 0.0
+    mixup: float = 0.0
+    cutmix: float = 0.0
+
+
+PRESETS = {
+    "none": Augmentation(),
+    "light": Augmentation(flip=True, shift=1 / 16),
+    "medium": Augmentation(
+        flip=True, shift=1 / 8, cutout=1 / 4, rotation=10, scale=0.1, brightness=0.1, contrast=0.1
+    ),
+    "heavy": Augmentation(
+        flip=True,
+        shift=1 / 8,
+        cutout=1 / 2,
+        rotation=15,
+        scale=0.2,
+        brightness=0.3,
+        contrast=0.3,
+        saturation=0.3,
+        mixup=0.2,
+        cutmix=1.0,
+    ),
+}
+
+
+def augmentation_of(recipe: Recipe) -> Augmentation:
+    """The preset that the recipe names, with its own `flip`, `mixup` and `cutmix` if it says any.
+
+    Raises: UsageError for an unknown preset.
+    """
+    if recipe.augmentation not in PRESETS:
+        raise unknown_name("augmentation", recipe.augmentation, PRESETS)
+    own = {
+        name: getattr(recipe, name)
+        for name in ("flip", "mixup", "cutmix")
+        if getattr(recipe, name) is not None
+    }
+    return replace(PRESETS[recipe.augmentation], **own)

@@ -1,0 +1,26 @@
+"""Which examples of a batch are mixed with which others, and how much of each is left."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Mixture:
+    """How the examples of a batch are mixed, drawn once for all of its inputs and targets.
+
+    Example i keeps the share `share[i]` of itself, and takes the rest of example `other[i]`.
+    `boxes` [n, 4] are top, bottom, left and right of what comes from the other one, in parts of
+    the height and width; None if everything is blended.
+    """
+
+    other: np.ndarray
+    share: np.ndarray
+    boxes: np.ndarray | None = None
+
+    def blended(self, values: np.ndarray) -> np.ndarray:
+        """float32 [n, k], each row blended with that of the other example."""
+        share = self.share[:, None]
+        return values * share + values[self.other] * (1 - share)
