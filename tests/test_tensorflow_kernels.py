@@ -8,7 +8,7 @@ from allotrope.errors import TrainingError
 from allotrope.frameworks import missing
 from allotrope.frameworks.kernels import convolution_weights, dense_weights
 from allotrope.network.build import Builder
-from allotrope.training.evaluate import softmax
+from allotrope.tasks.classification import softmax
 from allotrope.training.plan import training_plan
 
 if missing("tensorflow") is not None:

@@ -16,8 +16,8 @@ from allotrope.errors import RunFolderError, TrainingError, UsageError
 from allotrope.network import zoo
 from allotrope.network.rewriting.compose import with_preprocessing
 from allotrope.progress import Progress
+from allotrope.tasks import Classification
 from allotrope.training.checkpoints import BEST, LAST, read
-from allotrope.training.evaluate import scores
 from allotrope.training.loop import train
 
 RECIPE = Recipe(learning_rate=0.2, batch_size=64, epochs=3, augmentation="none", average=0.9)
@@ -70,7 +70,8 @@ def test_it_learns_and_says_how_it_went(digits, network):
 def test_the_best_weights_are_what_is_given_back(digits, network):
     found = train(network, digits, replace(RECIPE, epochs=2), SETTINGS)
     logits = found.network.run({"image": digits.validation.images}, "pytorch")["logits"]
-    again = scores(logits, digits.validation.labels)
+    task = Classification(name="label", classes=digits.classes)
+    again = task.scores(logits, digits.validation.labels)
     assert again["accuracy"] == found.best["validation_accuracy"]
     assert again["loss"] == pytest.approx(found.best["validation_loss"], rel=1e-4)
 

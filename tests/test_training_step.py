@@ -10,7 +10,7 @@ from allotrope.frameworks import framework
 from allotrope.frameworks.reference.primitives import ReferencePrimitives
 from allotrope.network import zoo
 from allotrope.network.rewriting.compose import with_preprocessing
-from allotrope.training.evaluate import softmax
+from allotrope.tasks.classification import softmax
 from allotrope.training.plan import training_plan
 
 RANDOM = np.random.default_rng(3)

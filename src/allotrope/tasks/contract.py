@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import abc
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any, ClassVar, NamedTuple, Self
 
 import numpy as np
@@ -38,8 +38,8 @@ class Encoded(NamedTuple):
 class Task(abc.ABC):
     """A named column that a network predicts, through its output of the same name.
 
-    `weight` is what the task counts in the sum of several losses. `metric` decides; each kind says
-    which one unless another is asked for.
+    `weight` is what the task counts in the sum of several losses. `metric` decides, `minimized` is
+    the name of the loss; each kind says which unless another is asked for.
     """
 
     kind: ClassVar[str]
@@ -51,6 +51,7 @@ class Task(abc.ABC):
     name: str
     weight: float = 1.0
     metric: Metric
+    minimized: str
 
     @property
     @abc.abstractmethod
@@ -70,11 +71,15 @@ class Task(abc.ABC):
     def problems(self, split: str, labels: Labels) -> list[str]:
         """What keeps these labels of a split from being learned from or judged by, in words."""
 
+    def takes(self, losses: str) -> str:
+        """The first of these losses, with commas between them, that the kind knows; else its usual one."""
+        return next((loss for loss in losses.split(",") if loss in self.losses), self.losses[0])
+
     @abc.abstractmethod
     def trained_by(self, recipe: Recipe, labels: Labels) -> Self:
         """The task with what the recipe and all labels of the training split decide of its loss.
 
-        Raises: UsageError for an unknown loss or way of weighting.
+        Raises: UsageError for an unknown way of weighting classes.
         """
 
     @abc.abstractmethod
@@ -116,7 +121,14 @@ class Task(abc.ABC):
     def account(self, output: Answers, labels: Labels, listed: int = 16) -> dict[str, Any]:
         """All that the report shows, ready for run.json: `scores`, tables, and the worst examples."""
 
-    @abc.abstractmethod
     def facts(self) -> dict[str, Any]:
-        """What run.json and the delivered file's metadata say of the task."""
+        """What run.json and the delivered file's metadata say of the task, and `task_of` reads.
 
+        Kind, name, metric, and whatever is not as usual.
+        """
+        own = {
+            each.name: getattr(self, each.name)
+            for each in fields(self)
+            if each.name != "metric" and getattr(self, each.name) != each.default
+        }
+        return {"kind": self.kind, **own, "metric": self.metric.name}

@@ -1,4 +1,4 @@
-"""For testing: a framework as a backend of ONNX's own test suite, the contracts of frameworks and runtimes, the comparer of `check`.
+"""For testing: a framework as a backend of ONNX's own test suite, the contracts, the comparer of `check`.
 
 The contracts are classes of pytest tests; a test file inherits one and names its subject. Only they need pytest. The comparer holds
 recorded arrays to expected ones and names what departs first.
@@ -23,6 +23,7 @@ from allotrope.testing.backend import Prepared, onnx_backend
 if TYPE_CHECKING:
     from allotrope.testing.framework_contract import FrameworkContract
     from allotrope.testing.runtime_contract import RuntimeContract
+    from allotrope.testing.task_contract import TaskContract
 
 __all__ = [
     "Comparison",
@@ -30,6 +31,7 @@ __all__ = [
     "FrameworkContract",
     "Prepared",
     "RuntimeContract",
+    "TaskContract",
     "compare_gradients",
     "compare_losses",
     "compare_outputs",
@@ -38,7 +40,11 @@ __all__ = [
     "onnx_backend",
 ]
 
-_CONTRACTS = {"FrameworkContract": "allotrope.testing.framework_contract", "RuntimeContract": "allotrope.testing.runtime_contract"}
+_CONTRACTS = {
+    "FrameworkContract": "allotrope.testing.framework_contract",
+    "RuntimeContract": "allotrope.testing.runtime_contract",
+    "TaskContract": "allotrope.testing.task_contract",
+}
 
 
 def __getattr__(name: str) -> Any:

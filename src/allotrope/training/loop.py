@@ -19,8 +19,9 @@ from allotrope.errors import RunFolderError, TrainingError, UsageError
 from allotrope.frameworks import framework as find_framework
 from allotrope.network.network import Network
 from allotrope.progress import Progress, Tick
+from allotrope.tasks import Classification
 from allotrope.training.checkpoints import BEST, Checkpoint, Checkpoints
-from allotrope.training.evaluate import in_batches, scores
+from allotrope.training.evaluate import in_batches
 from allotrope.training.interruption import Interruption
 from allotrope.training.pace import Pace
 from allotrope.training.plan import training_plan
@@ -98,6 +99,7 @@ class _Training:
         self.network, self.data, self.recipe, self.show = network, data, recipe, progress
         self.checkpoints = None if folder is None else Checkpoints(folder / "checkpoints")
         self.checkpoint_seconds = checkpoint_seconds
+        self.task = Classification(name="label", classes=data.classes)
         self.batches = Batches(data.train, len(data.classes), recipe)
         self.pace = self._new_pace()
         counts = np.bincount(data.train.labels, minlength=len(data.classes))
@@ -258,7 +260,9 @@ class _Training:
             return
         self._look()
         started = time.monotonic()
-        found = scores(in_batches(self.trainer.evaluate, self.data.validation.images), self.data.validation.labels)
+        validation = self.data.validation
+        logits = in_batches(self.trainer.evaluate, validation.images)
+        found = self.task.scores(logits, validation.labels)
         self.pace.evaluated(time.monotonic() - started)
         if not math.isfinite(found["loss"]):
             raise TrainingError(

@@ -24,8 +24,9 @@ from allotrope.network.rewriting.compose import with_probabilities
 from allotrope.progress import Progress, Tick, duration
 from allotrope.report import write_report
 from allotrope.run import Run, plain
+from allotrope.tasks import Classification
 from allotrope.training.checkpoints import resumable
-from allotrope.training.evaluate import evaluate, in_batches, scores
+from allotrope.training.evaluate import in_batches
 from allotrope.training.loop import train
 from allotrope.training.plausible_settings import fixed_by, plausible
 from allotrope.training.settings_race import described, race_settings
@@ -217,8 +218,9 @@ def _whole(run: Run, trained: Network) -> Network:
 def test_network(fitting: Fitting) -> None:
     """The trained network on validation and test data in float32; its worst mistakes become pictures."""
     data, run = fitting.data, fitting.run
-    validation = scores(_logits(fitting, data.validation), data.validation.labels)
-    found = evaluate(_logits(fitting, data.test), data.test.labels, data.classes)
+    task = Classification(name="label", classes=data.classes)
+    validation = task.scores(_logits(fitting, data.validation), data.validation.labels)
+    found = task.account(_logits(fitting, data.test), data.test.labels)
     found["mistakes"] = [_with_picture(fitting, mistake, number) for number, mistake in enumerate(found["mistakes"])]
     run.save(validation=validation, test=found)
     fitting.show.say(f"validation accuracy {validation['accuracy']:.2%}, test accuracy {found['accuracy']:.2%}")

@@ -23,7 +23,8 @@ from allotrope.measure.machine import peak_memory, version
 from allotrope.measure.race.files import read_data, read_recipe, read_start
 from allotrope.network.network import Network
 from allotrope.process.serve import serve
-from allotrope.training.evaluate import in_batches, scores
+from allotrope.tasks import Classification
+from allotrope.training.evaluate import in_batches
 from allotrope.training.loop import train
 from allotrope.training.plan import training_plan
 from allotrope.training.plausible_settings import plausible
@@ -111,7 +112,8 @@ class Racer:
     def _accuracy(self, network: Network, data: ImageData) -> float:
         (image,), (logits,) = network.inputs, network.outputs
         answers = in_batches(lambda images: self._framework.run(network, {image.name: images})[logits.name], data.test.images)
-        return scores(answers, data.test.labels)["accuracy"]
+        task = Classification(name="label", classes=data.classes)
+        return task.scores(answers, data.test.labels)["accuracy"]
 
     def _train_once(self) -> None:
         """A step that moves no weight, so that steps without end cannot make the loss grow."""

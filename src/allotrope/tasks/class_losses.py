@@ -1,0 +1,87 @@
+"""What a classification minimizes, written once over the primitives `p` of any framework."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from allotrope.errors import unknown_name
+from allotrope.tasks.means import weighted_mean
+
+CLASS_WEIGHTS = ("none", "balanced")
+
+
+def class_weights(kind: str, counts: np.ndarray) -> np.ndarray | None:
+    """How much each class counts, float32 [k]; None if all count the same.
+
+    `balanced` gives every class the same sum, so that the mean over the data stays 1.
+    `counts`: [k]. A class without examples gets 0. Raises: UsageError for an unknown kind.
+    """
+    if kind not in CLASS_WEIGHTS:
+        raise unknown_name("class weighting", kind, CLASS_WEIGHTS)
+    if kind == "none":
+        return None
+    present = counts > 0
+    balanced = counts.sum() / (present.sum() * np.maximum(counts, 1)) * present
+    return np.asarray(balanced, np.float32)
+
+
+def cross_entropy(
+    p: Any,
+    logits: Any,
+    target: Any,
+    weight: Any | None = None,
+    *,
+    label_smoothing: float = 0.0,
+    weights: np.ndarray | None = None,
+) -> Any:
+    """Cross-entropy of softmax(logits) [n, k] with soft targets [n, k].
+
+    The mean over the examples of -sum_k weights_k target_k log softmax(logits)_k. `weight`: [n], what
+    each example counts; `weights`: [k], what each class counts.
+    """
+    counted = _by_class(p, _smooth(p, target, label_smoothing), weights)
+    each = p.sum(p.multiply(counted, p.log_softmax(logits, -1)), (-1,))
+    return p.negative(weighted_mean(p, each, weight))
+
+
+def mean_squared_error(
+    p: Any,
+    logits: Any,
+    target: Any,
+    weight: Any | None = None,
+    *,
+    label_smoothing: float = 0.0,
+    weights: np.ndarray | None = None,
+) -> Any:
+    """The mean of (softmax(logits) - target)²: on probabilities, because they are what is delivered.
+
+    Class weights act on whole examples: each is weighted by sum_k weights_k target_k.
+    """
+    target = _smooth(p, target, label_smoothing)
+    difference = p.subtract(p.softmax(logits, -1), target)
+    errors = p.mean(p.multiply(difference, difference), (-1,))
+    if weights is not None:
+        errors = p.multiply(errors, p.sum(_by_class(p, target, weights), (-1,)))
+    return weighted_mean(p, errors, weight)
+
+
+def _smooth(p: Any, target: Any, label_smoothing: float) -> Any:
+    """Takes `label_smoothing` of each target and spreads it over all classes, the true one included."""
+    if not label_smoothing:
+        return target
+    return p.add(p.multiply(target, 1 - label_smoothing), label_smoothing / p.shape(target)[-1])
+
+
+def _by_class(p: Any, target: Any, weights: np.ndarray | None) -> Any:
+    if weights is None:
+        return target
+    return p.multiply(target, p.cast(p.constant(weights), p.dtype(target)))
+
+
+CLASS_LOSSES: dict[str, Callable[..., Any]] = {
+    "cross-entropy": cross_entropy,
+    "mean-squared-error": mean_squared_error,
+}

@@ -1,0 +1,188 @@
+"""Which one of several classes an example belongs to."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from allotrope.config import Recipe
+from allotrope.errors import DataError, UsageError
+from allotrope.network.network import Network
+from allotrope.tasks.class_losses import CLASS_LOSSES, class_weights
+from allotrope.tasks.confusion import Codes, confusion, macro_f1, per_class, worst_mistakes
+from allotrope.tasks.contract import Answers, Encoded, Labels, Task
+from allotrope.tasks.ending import Step, with_ending
+from allotrope.tasks.means import missing
+from allotrope.tasks.metric import ACCURACY, AUC, MACRO_F1, Metric
+
+
+@dataclass(frozen=True, kw_only=True)
+class Classification(Task):
+    """One of `classes`; labels are their numbers, int64 [n], below 0 if unknown.
+
+    The network gives logits, the delivered file probabilities [n, k].
+    """
+
+    kind: ClassVar[str] = "classification"
+    metrics: ClassVar[tuple[Metric, ...]] = (ACCURACY, MACRO_F1, AUC)
+    losses: ClassVar[tuple[str, ...]] = tuple(CLASS_LOSSES)
+
+    classes: tuple[str, ...]
+    metric: Metric = ACCURACY
+    minimized: str = "cross-entropy"
+    label_smoothing: float = 0.0
+    class_weights: tuple[float, ...] | None = None
+
+    @property
+    def size(self) -> int:
+        """The number of classes."""
+        return len(self.classes)
+
+    def decided_by(self, name: str) -> Self:
+        """As for every task; the area under a curve needs two classes."""
+        if name == AUC.name and self.size != 2:
+            raise UsageError(
+                f"metric auc does not fit '{self.name}': it needs two classes, found {self.size}. "
+                f"Take {ACCURACY.name} or {MACRO_F1.name}."
+            )
+        return super().decided_by(name)
+
+    def problems(self, split: str, labels: Labels) -> list[str]:
+        """Codes out of range, no label at all, and in training a single class."""
+        known = labels[~missing(labels)]
+        if not len(known):
+            return [f"'{self.name}' has no label in {split}"]
+        if known.max() >= self.size:
+            return [f"'{self.name}' has class {known.max()} in {split}, expected below {self.size}"]
+        if split == "train" and len(np.unique(known)) < 2:
+            return [f"'{self.name}' is always '{self.classes[known[0]]}' in {split}"]
+        return []
+
+    def trained_by(self, recipe: Recipe, labels: Labels) -> Self:
+        """The loss's name, its smoothing and the weights of classes."""
+        known = labels[~missing(labels)]
+        weights = class_weights(recipe.class_weights, np.bincount(known, minlength=self.size))
+        return replace(
+            self,
+            minimized=self.takes(recipe.loss),
+            label_smoothing=recipe.label_smoothing,
+            class_weights=None if weights is None else tuple(weights.tolist()),
+        )
+
+    def encode(self, labels: Labels) -> Encoded:
+        """One-hot rows; a class that is unknown is a row of zeros that counts nothing."""
+        unknown = missing(labels)
+        if not unknown.any():
+            return Encoded(self._one_hot[labels], None)
+        targets = self._one_hot[np.where(unknown, 0, labels)]
+        weights = np.asarray(~unknown, np.float32)
+        return Encoded(targets * weights[:, None], weights)
+
+    @cached_property
+    def _one_hot(self) -> NDArray[np.float32]:
+        return np.eye(self.size, dtype=np.float32)
+
+    @cached_property
+    def _weights(self) -> NDArray[np.float32] | None:
+        if self.class_weights is None:
+            return None
+        weights = np.asarray(self.class_weights, np.float32)
+        weights.flags.writeable = False  # frameworks keep constants that cannot change
+        return weights
+
+    def loss(self, p: Any, output: Any, target: Any, weight: Any | None) -> Any:
+        """Cross-entropy from logits, or the squared error of probabilities."""
+        compute = CLASS_LOSSES[self.minimized]
+        smoothing, weights = self.label_smoothing, self._weights
+        return compute(p, output, target, weight, label_smoothing=smoothing, weights=weights)
+
+    def scores(self, output: Answers, labels: Labels) -> dict[str, float]:
+        """Accuracy as a fraction, mean cross-entropy without smoothing; AUC if there are two classes."""
+        output, labels = self._known(output, labels)
+        scores = {
+            "accuracy": float(np.mean(output.argmax(axis=1) == labels)),
+            "loss": float(-log_softmax(output)[np.arange(len(labels)), labels].mean()),
+        }
+        area = area_under_curve(output, labels)
+        if area is not None:
+            scores["auc"] = area
+        if self.metric == MACRO_F1:
+            scores["macro_f1"] = self._macro_f1(output, labels)
+        return scores
+
+    def finish(self, network: Network) -> Network:
+        """Softmax, and the names of the classes; in metadata `classes` too if this is the only output."""
+        ended = with_ending(network, self.name, self.size, SOFTMAX, self.facts())
+        if len(network.outputs) > 1:
+            return ended
+        metadata = {**ended.metadata, "classes": json.dumps(list(self.classes))}
+        return Network(ended.graph, ended.weights, ended.trainable, metadata)
+
+    def answers(self, output: Answers) -> Answers:
+        """Probabilities, in float64."""
+        return softmax(output)
+
+    def answered(self, answers: Answers, labels: Labels) -> float:
+        """The metric, from probabilities."""
+        answers, labels = self._known(answers, labels)
+        if self.metric == MACRO_F1:
+            return self._macro_f1(answers, labels)
+        if self.metric == AUC:
+            area = area_under_curve(answers, labels)
+            return float("nan") if area is None else area
+        return float(np.mean(answers.argmax(axis=1) == labels))
+
+    def account(self, output: Answers, labels: Labels, listed: int = 16) -> dict[str, Any]:
+        """`scores`, `confusion` (rows true, columns predicted), `per_class`, `mistakes`."""
+        rows = np.flatnonzero(~missing(labels))
+        known, codes = self._known(output, labels)
+        table = confusion(known.argmax(axis=1), codes, self.size)
+        mistakes = worst_mistakes(softmax(known), codes, self.classes, listed)
+        return {
+            **self.scores(output, labels),
+            "confusion": table.tolist(),
+            "per_class": per_class(table, self.classes),
+            "mistakes": [{**each, "index": int(rows[each["index"]])} for each in mistakes],
+        }
+
+    def _macro_f1(self, answers: Answers, labels: Codes) -> float:
+        return macro_f1(confusion(answers.argmax(axis=1), labels, self.size))
+
+    def _known(self, answers: Answers, labels: Labels) -> tuple[Answers, Codes]:
+        """The examples with a label. Raises: DataError if there are none."""
+        known = ~missing(labels)
+        if not known.any():
+            raise DataError(f"there are no examples to judge '{self.name}' by; one is needed.")
+        return (answers, labels) if known.all() else (answers[known], labels[known])
+
+
+SOFTMAX = (Step("Softmax", attributes={"axis": -1}),)
+
+
+def softmax(logits: Answers) -> NDArray[np.float64]:
+    """Probabilities [n, k] from logits [n, k], in float64."""
+    shifted = np.exp(logits.astype(np.float64) - logits.max(axis=1, keepdims=True))
+    return np.asarray(shifted / shifted.sum(axis=1, keepdims=True))
+
+
+def log_softmax(logits: Answers) -> NDArray[np.float64]:
+    """Logarithms of probabilities [n, k] from logits [n, k], in float64."""
+    shifted = logits.astype(np.float64) - logits.max(axis=1, keepdims=True)
+    return np.asarray(shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True)))
+
+
+def area_under_curve(logits: Answers, labels: Codes) -> float | None:
+    """The area under the ROC curve of two classes, from logits or probabilities [n, 2].
+
+    None if there are more classes, or one of the two does not occur.
+    """
+    if logits.shape[1] != 2 or len(np.unique(labels)) != 2 or not np.isfinite(logits).all():
+        return None
+    from sklearn.metrics import roc_auc_score
+
+    return float(roc_auc_score(labels, logits[:, 1].astype(np.float64) - logits[:, 0]))

@@ -1,0 +1,60 @@
+"""Which classes are taken for which: counts, figures a class, and the worst mistakes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Codes = NDArray[np.int64]
+
+
+def confusion(predicted: Codes, labels: Codes, classes: int) -> Codes:
+    """Counts [k, k]: rows are true classes, columns predicted ones."""
+    flat: Codes = np.bincount(labels * classes + predicted, minlength=classes * classes)
+    return flat.reshape(classes, classes)
+
+
+def per_class(table: Codes, classes: Sequence[str]) -> list[dict[str, Any]]:
+    """Precision, recall, F1 and support of each class from a confusion table; 0 if undefined."""
+    right, support, predicted = np.diag(table), table.sum(axis=1), table.sum(axis=0)
+    precision = right / np.maximum(predicted, 1)
+    recall = right / np.maximum(support, 1)
+    f1 = 2 * right / np.maximum(support + predicted, 1)
+    return [
+        {
+            "class": name,
+            "precision": float(precision[index]),
+            "recall": float(recall[index]),
+            "f1": float(f1[index]),
+            "support": int(support[index]),
+        }
+        for index, name in enumerate(classes)
+    ]
+
+
+def macro_f1(table: Codes) -> float:
+    """The mean F1 of the classes that occur in the labels of a confusion table [k, k]."""
+    support = table.sum(axis=1)
+    f1 = 2 * np.diag(table) / np.maximum(support + table.sum(axis=0), 1)
+    return float(f1[support > 0].mean()) if support.any() else 0.0
+
+
+def worst_mistakes(
+    probabilities: NDArray[Any], labels: Codes, classes: Sequence[str], count: int
+) -> list[dict[str, Any]]:
+    """The wrong answers that were given with the most confidence, the worst first."""
+    predicted, confidence = probabilities.argmax(axis=1), probabilities.max(axis=1)
+    wrong = np.flatnonzero(predicted != labels)
+    worst = wrong[np.argsort(-confidence[wrong], kind="stable")][:count]
+    return [
+        {
+            "index": int(index),
+            "true": classes[labels[index]],
+            "predicted": classes[predicted[index]],
+            "confidence": float(confidence[index]),
+        }
+        for index in worst
+    ]
