@@ -1,11 +1,12 @@
-"""Two training steps of everything at hand in every framework and setting, each network in a process of its own: none may end it.
+"""Two training steps of everything at hand in every framework and setting: none may end the process.
 
-Networks are the files that are named, the nine of the onnx wheel, those of the zoo, small ones as detectors are, made at random,
-and ONNX's own cases with float inputs and outputs, whose inputs get weights. Cases go through one process one after the other;
-where it dies, the next goes on in a fresh one.
+Networks are the files that are named, the nine of the onnx wheel, those of the zoo, small ones as
+detectors are, made at random, and ONNX's own cases with float inputs and outputs, whose inputs get weights.
+Each has a process of its own; cases go through one process one after the other, and if it dies, the next
+goes on in a fresh one. `--together` does so with all networks, which saves starting a framework for each.
 
     python benchmarks/no_aborts.py [--kinds file light zoo random case] [--files ../shared/data/onnx/*.onnx]
-        [--frameworks tensorflow jax] [--randoms 40] [--patience 900] [--not-compiled]
+        [--frameworks tensorflow jax] [--randoms 40] [--patience 900] [--not-compiled] [--together]
 
 An abort is printed with the line that the process wrote last. The last line has the counts; the exit code is 1 if there was any.
 PyTorch's compiler takes seconds for each case, so it compiles one case in 25.
@@ -71,29 +72,34 @@ def is_left_out(name, framework, settings):
     return compiles and zlib.crc32(name.encode()) % 25 != 0
 
 
-def swept(framework, subjects, patience, not_compiled):
-    """How every network ended in every setting, counted, with a line for each kind of them and each that is not as it should be."""
-    counts, process = collections.Counter(), Process(patience)
+def swept(framework, subjects, asked):
+    """How every network ended in every setting, counted.
+
+    With a line for each kind of them and each that is not as it should be.
+    """
+    counts, process = collections.Counter(), Process(asked.patience)
     for settings in all_settings(framework):
-        if not_compiled and settings["compiled"] and framework != "jax":
+        if asked.not_compiled and settings["compiled"] and framework != "jax":
             continue
         label = f"{framework} {settings['precision']} {settings['layout']}{' compiled' * settings['compiled']}"
         for kind, group in itertools.groupby(subjects, lambda name: name.partition(":")[0]):
             began = time.perf_counter()
-            own = trained(process, framework, settings, group, label)
+            own = trained(process, framework, settings, group, label, asked.together)
             print(f"{label}: {kind}: {shown(own)} ({time.perf_counter() - began:.0f} s)", flush=True)
             counts += own
         process.close()
     return counts
 
 
-def trained(process, framework, settings, group, label):
+def trained(process, framework, settings, group, label, together):
     """How the networks of a group ended in one setting, counted."""
     counts = collections.Counter()
     for name in group:
         if is_left_out(name, framework, settings):
             continue
-        found = process.train(not name.startswith("case:"), framework_name=framework, name=name, settings=settings)
+        alone = not (together or name.startswith("case:"))
+        asked = {"framework_name": framework, "name": name, "settings": settings}
+        found = process.train(alone, **asked)
         counts[found["outcome"]] += 1
         if found["outcome"] in ("aborted", "no end", "failed") or (found["why"] and found["outcome"] == "trained"):
             print(f"{found['outcome']:8} {label}: {name}: {found['why']}", flush=True)
@@ -113,6 +119,7 @@ def options():
     parser.add_argument("--randoms", type=int, default=40)
     parser.add_argument("--patience", type=float, default=900.0, help="seconds for one network")
     parser.add_argument("--not-compiled", action="store_true", help="leave out settings that compile; JAX has no others")
+    parser.add_argument("--together", action="store_true", help="several networks to a process")
     parser.add_argument("--only", help="networks whose names have this in them")
     return parser.parse_args()
 
@@ -128,7 +135,7 @@ def main():
         if missing(framework) is not None:
             print(f"{framework}: {missing(framework)}")
             continue
-        rows[framework] = swept(framework, subjects, asked.patience, asked.not_compiled)
+        rows[framework] = swept(framework, subjects, asked)
         print(f"{framework}: {shown(rows[framework])}", flush=True)
     print(json.dumps({"benchmark": "no_aborts", "options": vars(asked), "networks": len(subjects), "rows": rows}))
     return int(any(counts["aborted"] for counts in rows.values()))

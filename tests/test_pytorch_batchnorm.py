@@ -40,3 +40,15 @@ def test_a_narrower_input_than_its_statistics():
     assert (y.dtype, mean.dtype, variance.dtype) == (torch.bfloat16, torch.float32, torch.float32)
     torch.testing.assert_close(mean, 0.5 * x.float().mean((0, 2, 3)), rtol=1e-3, atol=1e-3)
     torch.testing.assert_close(variance, 0.5 + 0.5 * x.float().var((0, 2, 3), unbiased=False), rtol=1e-3, atol=1e-3)
+
+
+def test_statistics_that_were_computed_from_weights_keep_their_gradients():
+    x = torch.from_numpy(RANDOM.normal(2, 3, (4, 3, 5, 5)).astype(np.float32))
+    ones, zeros = torch.ones(3), torch.zeros(3)
+    weights = [torch.zeros(3, requires_grad=True), torch.ones(3, requires_grad=True)]
+    statistics = [2 * weight for weight in weights]
+    primitives = PyTorchPrimitives()
+    _, *running = primitives.batch_normalize_tracked(x, ones, zeros, *statistics, 0.75, 1e-5)
+    for statistic, weight in zip(running, weights, strict=True):
+        (gradient,) = torch.autograd.grad(statistic.sum(), weight)
+        torch.testing.assert_close(gradient, torch.full((3,), 1.5))

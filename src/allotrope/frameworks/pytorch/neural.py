@@ -78,9 +78,15 @@ class PyTorchNeural(NeuralPrimitives):
     def batch_normalize_tracked(
         self, x: Tensor, scale: Tensor, bias: Tensor, mean: Tensor, variance: Tensor, momentum: float, epsilon: float
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """The kernel moves a running variance towards n / (n - 1) times the population's, so it is told to go (n - 1) / n as far."""
+        """The kernel moves a running variance towards n / (n - 1) times the population's.
+
+        So it is told to go (n - 1) / n as far. It writes into the running statistics, which those that
+        were computed from weights do not allow.
+        """
         count = x.numel() // max(1, x.shape[1])
-        if count < 2 or not (scale.dtype == mean.dtype == variance.dtype == torch.float32):
+        are_state = not (mean.requires_grad or variance.requires_grad)
+        float32 = scale.dtype == mean.dtype == variance.dtype == torch.float32
+        if count < 2 or not (are_state and float32):
             return super().batch_normalize_tracked(x, scale, bias, mean, variance, momentum, epsilon)
         _check_channels(x, scale, bias, mean, variance)
         share = (1 - momentum) * (count - 1) / count
