@@ -23,7 +23,7 @@ from allotrope.run import read_record
 from allotrope.training.loop import train
 from allotrope.verbs import stages
 from tested import TESTED
-from tuned import ARRAYS, FIVE, classifier, images, ready
+from tuned import ARRAYS, FIVE, classifier, images, linear, ready
 
 
 @pytest.fixture(scope="module")
@@ -80,6 +80,24 @@ def test_fit_from_an_onnx_file_to_delivery(tmp_path, monkeypatch):
         np.testing.assert_array_equal(delivered.weights[name], ARRAYS[name])
     assert not np.array_equal(delivered.weights["c2.weight"], ARRAYS["c2.weight"])
     assert json.loads(delivered.metadata["classes"]) == [str(digit) for digit in range(10)]
+
+
+def test_a_classifier_that_training_only_spoils_stays_as_it_came(tmp_path, monkeypatch, capsys):
+    only = [Candidate("onnxruntime", "float32", tmp_path / "digits-1" / FLOAT_FILE)]
+    monkeypatch.setattr(candidates, "candidates", lambda folder: only)
+    train_images = load_images("digits", DataOptions()).train
+    x = train_images.images.reshape(len(train_images), -1) / 255.0
+    weight = np.linalg.lstsq(x, np.eye(10)[train_images.labels], rcond=None)[0].astype(np.float32)
+    onnx.save(linear([1, 8, 8], w=weight), tmp_path / "theirs.onnx")
+    options = ["--mean", "0", "--std", "255", "--epochs", "1", "--learning-rate", "1000"]
+    settings = ["--precision", "float32", "--memory-layout", "default", "--no-compile"]
+    command = ["fit", "digits", "--network", str(tmp_path / "theirs.onnx"), *options, *settings]
+    assert main([*command, "--out", str(tmp_path)]) == 0
+    assert "No epoch was better on the validation data than the network" in capsys.readouterr().out
+    record = read_record(tmp_path / "digits-1")
+    assert record["training"]["best_epoch"] == 0 and record["test"]["accuracy"] > 0.8
+    delivered = allotrope.load(tmp_path / "digits-1" / "model.onnx")
+    np.testing.assert_array_equal(delivered.weights["w"], weight)
 
 
 def test_a_run_goes_on_when_the_file_is_gone(tmp_path, monkeypatch):

@@ -76,6 +76,29 @@ def test_the_best_weights_are_what_is_given_back(digits, network):
     assert again["loss"] == pytest.approx(found.best["validation_loss"], rel=1e-4)
 
 
+@pytest.fixture(scope="module")
+def taught(digits, network):
+    return train(network, digits, RECIPE, SETTINGS)
+
+
+def test_what_training_does_not_make_better_is_given_back_as_it_came(digits, taught, tmp_path):
+    spoiling = replace(RECIPE, learning_rate=50.0, clip_norm=1.0, average=None, epochs=1)
+    options = {"folder": tmp_path, "has_learned": True}
+    found = train(taught.network, digits, spoiling, SETTINGS, **options)
+    assert (found.best["epoch"], found.best["loss"], found.epochs) == (0, None, 1)
+    assert found.best["validation_accuracy"] == taught.best["validation_accuracy"]
+    for name, array in taught.network.weights.items():
+        np.testing.assert_array_equal(found.network.weights[name], array)
+    again = train(taught.network, digits, spoiling, SETTINGS, resume=True, **options)
+    assert again.history == found.history
+
+
+def test_what_has_learned_is_validated_first_and_may_become_better(digits, network):
+    found = train(network, digits, replace(RECIPE, epochs=1), SETTINGS, has_learned=True)
+    assert [row["epoch"] for row in found.history] == [0, 1]
+    assert found.best is found.history[1]
+
+
 def test_the_same_seed_gives_the_same_bits_and_another_seed_does_not(digits, network):
     first, same, other = (train(network, digits, replace(RECIPE, epochs=0.5, seed=seed), SETTINGS) for seed in (1, 1, 2))
     name = "fc.weight" if "fc.weight" in first.network.weights else sorted(network.trainable)[0]

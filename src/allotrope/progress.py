@@ -120,10 +120,14 @@ def described(tick: Tick, accuracy: float | None = None) -> str:
 def described_epoch(row: Mapping[str, Any]) -> str:
     """One line: epoch, validation loss and accuracy, images/s; there is no loss before the first step."""
     loss, speed = row["loss"], row["images_per_second"]
-    return (
-        f"epoch {row['epoch']:.1f}  loss {'-' if loss is None else f'{loss:.4f}'}  validation loss {row['validation_loss']:.4f}, "
-        f"accuracy {row['validation_accuracy']:.2%}" + ("" if speed is None else f"  {speed:,.0f} images/s")
-    )
+    parts = [
+        f"epoch {row['epoch']:.1f}",
+        "loss -" if loss is None else f"loss {loss:.4f}",
+        f"validation loss {row['validation_loss']:.4f}, accuracy {row['validation_accuracy']:.2%}",
+    ]
+    if speed:
+        parts.append(f"{speed:,.0f} images/s")
+    return "  ".join(parts)
 
 
 def duration(seconds: float) -> str:

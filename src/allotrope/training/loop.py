@@ -66,8 +66,12 @@ def train(
     progress: Progress | None = None,
     resume: bool = False,
     checkpoint_seconds: float = 30.0,
+    has_learned: bool = False,
 ) -> Trained:
     """Train `network` (raw pixels in, logits out) and give it back with the weights that were best on the validation data.
+
+    One that `has_learned` before is validated before its first step too, as epoch 0: if no later
+    epoch is better, it is given back as it came.
 
     Checkpoints go to `folder`/checkpoints, at the latest `checkpoint_seconds` apart; None writes none. With `resume` the
     training goes on from the newest one: to the same bits on a CPU with one thread, if the recipe has no budget.
@@ -76,7 +80,10 @@ def train(
     """
     if recipe.epochs is None and recipe.budget is None:
         raise UsageError("the recipe says neither how many epochs to train nor within what budget; set one of the two.")
-    training = _Training(network, data, recipe, settings, framework, folder, progress or Progress(), checkpoint_seconds)
+    show = progress or Progress()
+    training = _Training(
+        network, data, recipe, settings, framework, folder, show, checkpoint_seconds, has_learned
+    )
     if resume:
         training.resume()
     return training.run()
@@ -95,6 +102,7 @@ class _Training:
         folder: Path | None,
         progress: Progress,
         checkpoint_seconds: float,
+        has_learned: bool,
     ) -> None:
         self.network, self.data, self.recipe, self.show = network, data, recipe, progress
         self.checkpoints = None if folder is None else Checkpoints(folder / "checkpoints")
@@ -105,6 +113,7 @@ class _Training:
         counts = np.bincount(data.train.labels, minlength=len(data.classes))
         self.trainer = find_framework(framework).trainer(network, training_plan(network, recipe, counts), settings)
         self.state = State()
+        self.has_learned = has_learned
         self.best_weights: dict[str, np.ndarray] = {}
         self.best_is_saved = True
         self.waiting: list[Any] = []
@@ -124,6 +133,8 @@ class _Training:
         """Train until the end, Ctrl-C included."""
         with Interruption() as interruption:
             try:
+                if self.has_learned and not self.state.history:
+                    self._evaluate()
                 stopped = self._train(interruption)
                 if stopped != "interrupted" or self.state.best is None:
                     self._evaluate()
@@ -265,6 +276,8 @@ class _Training:
         found = self.task.scores(logits, validation.labels)
         self.pace.evaluated(time.monotonic() - started)
         if not math.isfinite(found["loss"]):
+            if state.step == 0:
+                return  # what it was before does not count then
             raise TrainingError(
                 f"the validation loss is {found['loss']} after step {state.step}. Lower the learning rate. {self._what_is_kept()}"
             )

@@ -27,7 +27,7 @@ from allotrope.run import Run, plain
 from allotrope.tasks import Classification
 from allotrope.training.checkpoints import resumable
 from allotrope.training.evaluate import in_batches
-from allotrope.training.loop import train
+from allotrope.training.loop import Trained, train
 from allotrope.training.plausible_settings import fixed_by, plausible
 from allotrope.training.settings_race import described, race_settings
 from allotrope.training.speed import training_speed
@@ -195,6 +195,7 @@ def train_network(fitting: Fitting) -> None:
         run.folder,
         _Recording(fitting.show, run),
         resume=resumable(run.folder / "checkpoints"),
+        has_learned=_has_learned(run),
     )
     fitting.show.close()
     fitting.network = _whole(run, trained.network)
@@ -204,6 +205,21 @@ def train_network(fitting: Fitting) -> None:
     run.save(training={**facts, "seconds": trained.seconds}, images_per_second=trained.images_per_second)
     speed = f"{trained.images_per_second:,.0f} images/s"
     fitting.show.say(f"trained {trained.epochs:.1f} epochs in {duration(trained.seconds)} ({speed}, {trained.stopped})")
+    if trained.best["step"] == 0:
+        fitting.show.say(_as_it_came(trained))
+
+
+def _has_learned(run: Run) -> bool:
+    """Whether the network came from a file and its last layer is not a new one."""
+    return "fine_tuning" in run.json and not run.json["fine_tuning"]["replaced"]
+
+
+def _as_it_came(trained: Trained) -> str:
+    accuracy = trained.best["validation_accuracy"]
+    return (
+        f"No epoch was better on the validation data than the network as it came ({accuracy:.2%}), "
+        "so its weights are kept as they were. Try --epochs, --budget or another --learning-rate."
+    )
 
 
 def _whole(run: Run, trained: Network) -> Network:
