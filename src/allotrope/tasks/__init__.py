@@ -10,8 +10,12 @@ from allotrope.errors import DataError, unknown_name
 from allotrope.tasks.classification import Classification
 from allotrope.tasks.contract import Task
 from allotrope.tasks.metric import Metric
+from allotrope.tasks.multilabel import MultiLabel
+from allotrope.tasks.regression import Regression
 
-KINDS: Mapping[str, type[Task]] = {kind.kind: kind for kind in (Classification,)}
+KINDS: Mapping[str, type[Task]] = {
+    kind.kind: kind for kind in (Classification, MultiLabel, Regression)
+}
 
 
 def task_of(facts: Mapping[str, Any]) -> Task:
@@ -35,4 +39,4 @@ def _frozen(value: Any) -> Any:
     return tuple(_frozen(part) for part in value) if isinstance(value, list) else value
 
 
-__all__ = ["KINDS", "Classification", "Metric", "Task", "task_of"]
+__all__ = ["KINDS", "Classification", "Metric", "MultiLabel", "Regression", "Task", "task_of"]

@@ -11,13 +11,14 @@ from numpy.typing import NDArray
 
 from allotrope.config import Recipe
 from allotrope.errors import unknown_name
+from allotrope.frameworks.reference.primitives import ReferencePrimitives
 from allotrope.network.network import Network
 from allotrope.tasks.metric import Metric
 
 Labels = NDArray[Any]
 """A column of examples [n, …] as the data holds it: codes of classes, values in units, flags.
 
-What is missing is NaN in floats and below 0 in integers.
+What is missing is NaN in floats and below 0 in codes.
 """
 Answers = NDArray[np.floating[Any]]
 """What a network gives for a task: [n, size]. Raw in training, behind `finish` in the delivered file."""
@@ -132,3 +133,11 @@ class Task(abc.ABC):
             if each.name != "metric" and getattr(self, each.name) != each.default
         }
         return {"kind": self.kind, **own, "metric": self.metric.name}
+
+
+def loss_in_float64(task: Task, output: Answers, labels: Labels) -> float:
+    """What a training would minimize if these were its outputs, over the reference's primitives."""
+    targets, weights = task.encode(labels)
+    known = None if weights is None else weights.astype(np.float64)
+    wide = output.astype(np.float64), targets.astype(np.float64)
+    return float(task.loss(ReferencePrimitives(), *wide, known))

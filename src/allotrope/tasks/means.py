@@ -30,7 +30,7 @@ def spread_over(p: Any, weight: Any, like: Any) -> Any:
 
 
 def missing(labels: NDArray[Any]) -> NDArray[np.bool_]:
-    """Which labels are missing: NaN in floats, below 0 in integers."""
+    """Which labels are missing: NaN in floats, below 0 in codes and flags."""
     if labels.dtype.kind == "f":
         return np.isnan(labels)
     if labels.dtype.kind == "i":

@@ -119,7 +119,7 @@ class TaskContract:
 
     def test_the_delivered_file_answers_as_the_task_says(self, tmp_path: Path) -> None:
         outputs, file = self.right.astype(np.float32), tmp_path / "model.onnx"
-        self.task.finish(_passing(self.task)).save(file)
+        self.task.finish(passing(self.task)).save(file)
         session = runtime("onnxruntime").open(file, "float32", threads=1)
         answers = session.run_whole({"x": outputs})[self.task.name]
         np.testing.assert_allclose(answers, self.task.answers(outputs), rtol=1e-5, atol=1e-6)
@@ -154,16 +154,16 @@ class TaskContract:
     # --- what it says of itself
 
     def test_the_file_says_what_task_its_output_is(self) -> None:
-        network = self.task.finish(_passing(self.task))
+        network = self.task.finish(passing(self.task))
         assert [value.name for value in network.outputs] == [self.task.name]
         (facts,) = tasks_said(network)
         assert task_of(facts) == self.task
 
     def test_an_output_that_does_not_fit_is_refused(self) -> None:
         with pytest.raises(UsageError, match=f"task '{self.task.name}' needs an output of its name"):
-            self.task.finish(_passing(self.task, name="another"))
+            self.task.finish(passing(self.task, name="another"))
         with pytest.raises(UsageError, match=rf"\[n, {self.task.size}\]; this network gives"):
-            self.task.finish(_passing(self.task, size=self.task.size + 1))
+            self.task.finish(passing(self.task, size=self.task.size + 1))
 
     def test_a_metric_of_another_task_is_refused(self) -> None:
         with pytest.raises(UsageError, match=f"unknown metric for {self.task.kind} '{self.task.name}'"):
@@ -189,7 +189,7 @@ class TaskContract:
         assert self.task.trained_by(Recipe(), self.labels).encode(self.labels).targets.std() > 0
 
 
-def _passing(task: Task, name: str = "", size: int = 0) -> Network:
+def passing(task: Task, name: str = "", size: int = 0) -> Network:
     """A network that gives what it is given, under the task's name."""
     builder = Builder()
     x = builder.input("x", "float32", ("n", size or task.size))

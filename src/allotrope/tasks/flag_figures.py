@@ -1,0 +1,85 @@
+"""How good answers of yes and no are, label by label: precision, recall, F1, areas."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Flags = NDArray[np.float64]
+"""[n, k] of 0 and 1, NaN if missing."""
+
+
+def counts(given: NDArray[np.bool_], flags: Flags) -> NDArray[np.int64]:
+    """[3, k]: how often a label was given rightly, given at all, and is there; unknown flags left out."""
+    known = ~np.isnan(flags)
+    there = flags == 1
+    rightly, given = given & there, given & known
+    return np.stack([each.sum(axis=0) for each in (rightly, given, there)])
+
+
+def f1_scores(table: NDArray[np.int64]) -> dict[str, float]:
+    """`macro_f1` is the mean over labels that occur, `micro_f1` that of all flags together."""
+    rightly, given, there = table
+    each = 2 * rightly / np.maximum(given + there, 1)
+    occurs = there > 0
+    together = max(int(given.sum() + there.sum()), 1)
+    return {
+        "macro_f1": float(each[occurs].mean()) if occurs.any() else 0.0,
+        "micro_f1": 2 * int(rightly.sum()) / together,
+    }
+
+
+def areas(answers: NDArray[Any], flags: Flags) -> list[float | None]:
+    """The area under the ROC curve of each label; None if it never or always occurs."""
+    from sklearn.metrics import roc_auc_score
+
+    found: list[float | None] = []
+    for column, flag in zip(answers.T, flags.T, strict=True):
+        known = ~np.isnan(flag)
+        parted = len(np.unique(flag[known])) == 2 and np.isfinite(column[known]).all()
+        found.append(float(roc_auc_score(flag[known], column[known])) if parted else None)
+    return found
+
+
+def per_label(
+    names: Sequence[str], table: NDArray[np.int64], areas: Sequence[float | None], thresholds: NDArray[Any]
+) -> list[dict[str, Any]]:
+    """Precision, recall, F1, area, threshold and support of each label; 0 if undefined."""
+    rightly, given, there = table
+    precision, recall = rightly / np.maximum(given, 1), rightly / np.maximum(there, 1)
+    f1 = 2 * rightly / np.maximum(given + there, 1)
+    return [
+        {
+            "label": name,
+            "precision": float(precision[index]),
+            "recall": float(recall[index]),
+            "f1": float(f1[index]),
+            "auc": areas[index],
+            "threshold": float(thresholds[index]),
+            "support": int(there[index]),
+        }
+        for index, name in enumerate(names)
+    ]
+
+
+def most_wrong(
+    probabilities: NDArray[Any], flags: Flags, names: Sequence[str], count: int
+) -> list[dict[str, Any]]:
+    """The examples with the largest mean loss over their known flags, the worst first."""
+    known = ~np.isnan(flags)
+    of_truth = np.where(flags == 1, probabilities, 1 - probabilities)
+    losses = np.where(known, -np.log(np.maximum(of_truth, 1e-300)), 0.0)
+    mean = losses.sum(axis=1) / np.maximum(known.sum(axis=1), 1)
+    worst = [row for row in np.argsort(-mean, kind="stable")[:count] if known[row].any()]
+    return [
+        {
+            "index": int(row),
+            "true": [name for name, flag in zip(names, flags[row], strict=True) if flag == 1],
+            "loss": float(mean[row]),
+            "probabilities": [float(each) for each in probabilities[row]],
+        }
+        for row in worst
+    ]

@@ -1,0 +1,48 @@
+"""What a multilabel task minimizes, over the primitives of any framework."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from allotrope.tasks.means import spread_over, weighted_mean
+
+
+def binary_cross_entropy(
+    p: Any,
+    logits: Any,
+    target: Any,
+    weight: Any | None = None,
+    *,
+    label_smoothing: float = 0.0,
+    balance: NDArray[np.float32] | None = None,
+) -> Any:
+    """Cross-entropy of sigmoid(logits) with targets, both [n, k]: the mean over all flags.
+
+    For a logit x and a target t it is t log(1 + exp(-x)) + (1 - t) log(1 + exp(x)), which neither
+    overflows nor loses small differences. `balance`: [2, k], what a flag that is set and one that is
+    not count. `label_smoothing` moves a target so far toward 1/2.
+    """
+    if label_smoothing:
+        target = p.add(p.multiply(target, 1 - label_smoothing), label_smoothing / 2)
+    there = p.multiply(target, p.softplus(p.negative(logits)))
+    not_there = p.multiply(p.add(p.negative(target), 1.0), p.softplus(logits))
+    if balance is not None:
+        dtype = p.dtype(target)
+        there = p.multiply(there, p.cast(p.constant(balance[0]), dtype))
+        not_there = p.multiply(not_there, p.cast(p.constant(balance[1]), dtype))
+    losses = p.add(there, not_there)
+    return weighted_mean(p, losses, None if weight is None else spread_over(p, weight, losses))
+
+
+def balanced(flags: NDArray[np.float64]) -> NDArray[np.float32]:
+    """What a set and an unset flag count, [2, k], so that each has half of a label's sum.
+
+    `flags`: [n, k] of 0 and 1, NaN if missing.
+    """
+    known = (~np.isnan(flags)).sum(axis=0)
+    there = np.nansum(flags, axis=0)
+    counts = np.stack([there, known - there])
+    return np.asarray(known / (2 * np.maximum(counts, 1)), np.float32)

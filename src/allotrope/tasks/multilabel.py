@@ -1,0 +1,170 @@
+"""Which of several labels an example has: none, one or many."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from allotrope.config import Recipe
+from allotrope.errors import DataError, unknown_name
+from allotrope.network.network import Network
+from allotrope.tasks.class_losses import CLASS_WEIGHTS
+from allotrope.tasks.contract import Answers, Encoded, Labels, Task, loss_in_float64
+from allotrope.tasks.ending import Step, with_ending
+from allotrope.tasks.flag_figures import Flags, areas, counts, f1_scores, most_wrong, per_label
+from allotrope.tasks.flag_losses import balanced, binary_cross_entropy
+from allotrope.tasks.means import missing
+from allotrope.tasks.metric import MACRO_AUC, MACRO_F1, MICRO_F1, Metric
+from allotrope.tasks.thresholds import USUAL, best_threshold
+
+
+@dataclass(frozen=True, kw_only=True)
+class MultiLabel(Task):
+    """Each of `labels` is there or not: a column [n, k] of 1 and 0; NaN, or -1 in integers, if unknown.
+
+    The network gives logits, the delivered file probabilities [n, k]; a label is given from its
+    threshold on. `balance` says what a flag that is set, and one that is not, count in the loss.
+    """
+
+    kind: ClassVar[str] = "multilabel"
+    metrics: ClassVar[tuple[Metric, ...]] = (MACRO_F1, MICRO_F1, MACRO_AUC)
+    losses: ClassVar[tuple[str, ...]] = ("binary-cross-entropy",)
+
+    labels: tuple[str, ...]
+    thresholds: tuple[float, ...] = ()
+    metric: Metric = MACRO_F1
+    minimized: str = "binary-cross-entropy"
+    label_smoothing: float = 0.0
+    balance: tuple[tuple[float, ...], ...] | None = None
+
+    @property
+    def size(self) -> int:
+        """The number of labels."""
+        return len(self.labels)
+
+    @cached_property
+    def _thresholds(self) -> NDArray[np.float64]:
+        return np.asarray(self.thresholds or (USUAL,) * self.size)
+
+    @cached_property
+    def _balance(self) -> NDArray[np.float32] | None:
+        if self.balance is None:
+            return None
+        balance = np.asarray(self.balance, np.float32)
+        balance.flags.writeable = False  # frameworks keep constants that cannot change
+        return balance
+
+    def problems(self, split: str, labels: Labels) -> list[str]:
+        """Flags that are neither 0 nor 1, no flag at all, and in training labels that never vary."""
+        flags = _flags(labels)
+        known = flags[~np.isnan(flags)]
+        if not len(known):
+            return [f"'{self.name}' has no label in {split}"]
+        others = np.unique(known[(known != 0) & (known != 1)])
+        if len(others):
+            shown = ", ".join(f"{value:g}" for value in others[:5])
+            return [f"'{self.name}' has {shown} in {split}, expected 0 or 1"]
+        if split != "train":
+            return []
+        return [
+            f"'{self.name}': label '{name}' {_sameness(column)} in {split}"
+            for name, column in zip(self.labels, flags.T, strict=True)
+            if len(np.unique(column[~np.isnan(column)])) < 2
+        ]
+
+    def trained_by(self, recipe: Recipe, labels: Labels) -> Self:
+        """The loss's smoothing, and what set and unset flags count."""
+        if recipe.class_weights not in CLASS_WEIGHTS:
+            raise unknown_name("class weighting", recipe.class_weights, CLASS_WEIGHTS)
+        balance = None
+        if recipe.class_weights == "balanced":
+            balance = tuple(map(tuple, balanced(_flags(labels)).tolist()))
+        smoothing = recipe.label_smoothing
+        minimized = self.takes(recipe.loss)
+        return replace(self, minimized=minimized, label_smoothing=smoothing, balance=balance)
+
+    def encode(self, labels: Labels) -> Encoded:
+        """Flags as they are; those that are unknown are 0 and count nothing."""
+        flags = _flags(labels)
+        unknown = np.isnan(flags)
+        targets = np.where(unknown, 0, flags).astype(np.float32)
+        return Encoded(targets, np.asarray(~unknown, np.float32) if unknown.any() else None)
+
+    def loss(self, p: Any, output: Any, target: Any, weight: Any | None) -> Any:
+        """Binary cross-entropy from logits."""
+        smoothing, balance = self.label_smoothing, self._balance
+        return binary_cross_entropy(
+            p, output, target, weight, label_smoothing=smoothing, balance=balance
+        )
+
+    def scores(self, output: Answers, labels: Labels) -> dict[str, float]:
+        """The loss without smoothing or balance; macro and micro F1; the mean area of the labels."""
+        flags = self._known(labels)
+        plain = replace(self, label_smoothing=0.0, balance=None)
+        return {
+            "loss": loss_in_float64(plain, output, labels),
+            **self._figures(self.answers(output), output, flags),
+        }
+
+    def settled(self, output: Answers, labels: Labels) -> Self:
+        """With the threshold of the best F1 for each label."""
+        probabilities, flags = self.answers(output), _flags(labels)
+        known = ~np.isnan(flags)
+        thresholds = [
+            best_threshold(probabilities[known[:, k], k], flags[known[:, k], k] == 1)
+            for k in range(self.size)
+        ]
+        return replace(self, thresholds=tuple(thresholds))
+
+    def finish(self, network: Network) -> Network:
+        """Sigmoid; metadata has names and thresholds."""
+        return with_ending(network, self.name, self.size, (Step("Sigmoid"),), self.facts())
+
+    def answers(self, output: Answers) -> Answers:
+        """Probabilities, in float64."""
+        return 1 / (1 + np.exp(-np.clip(output.astype(np.float64), -700, 700)))
+
+    def answered(self, answers: Answers, labels: Labels) -> float:
+        """The metric, from probabilities."""
+        return self._figures(answers, answers, self._known(labels)).get(self.metric.name, float("nan"))
+
+    def account(self, output: Answers, labels: Labels, listed: int = 16) -> dict[str, Any]:
+        """`scores`, `per_label`, and the `worst` examples."""
+        probabilities, flags = self.answers(output), _flags(labels)
+        table = counts(probabilities >= self._thresholds, flags)
+        return {
+            **self.scores(output, labels),
+            "per_label": per_label(self.labels, table, areas(output, flags), self._thresholds),
+            "worst": most_wrong(probabilities, flags, self.labels, listed),
+        }
+
+    def _figures(self, answers: Answers, ranked: Answers, flags: Flags) -> dict[str, float]:
+        """F1 of the probabilities; the mean area by what ranks the same and is not rounded to 0 or 1."""
+        figures = f1_scores(counts(answers >= self._thresholds, flags))
+        defined = [area for area in areas(ranked, flags) if area is not None]
+        return {**figures, **({"macro_auc": float(np.mean(defined))} if defined else {})}
+
+    def _known(self, labels: Labels) -> Flags:
+        """The flags. Raises: DataError if none is known."""
+        flags = _flags(labels)
+        if np.isnan(flags).all():
+            raise DataError(f"there are no examples to judge '{self.name}' by; one is needed.")
+        return flags
+
+
+def _flags(labels: Labels) -> Flags:
+    """The column as float64 [n, k], NaN if missing."""
+    flags = labels.astype(np.float64)
+    flags[missing(labels)] = np.nan
+    return flags
+
+
+def _sameness(column: NDArray[np.float64]) -> str:
+    known = column[~np.isnan(column)]
+    if not len(known):
+        return "has no flag"
+    return "is always there" if known[0] else "is never there"
