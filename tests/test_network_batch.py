@@ -271,7 +271,7 @@ KEPT = {
     "softmax over examples": (
         [node("Softmax", "c", "y", axis=0)],
         {},
-        "'y': it works along the batch",
+        "(node 'y'): it works along the batch",
     ),
     "sum of all": ([node("ReduceSum", "c", "y")], {}, "takes the examples together"),
     "mean of a batch": (

@@ -27,7 +27,7 @@ def test_a_loop_over_examples_is_named():
     lines = []
     network = load([loop], report=lines.append, times=np.array(3))
     assert network.inputs[0].shape == (1, 3, 4, 4)
-    assert "stays fixed: Loop 'again': there is no rule" in lines[-1]
+    assert "stays fixed: Loop (node 'again'): there is no rule" in lines[-1]
 
 
 def test_a_network_without_weights_is_left_alone():

@@ -6,7 +6,7 @@ from onnx import TensorProto, helper
 
 import allotrope
 from allotrope.network.reading.expand import expanded
-from allotrope.network.weights import every_node
+from allotrope.network.used import every_node
 from onnx_models import model, node, outputs, tensor
 
 F = np.float32

@@ -8,7 +8,6 @@ from allotrope.errors import UsageError
 from allotrope.network.build import Builder
 from allotrope.network.graph import Graph, Node, Value
 from allotrope.network.network import Network
-from allotrope.network.rewriting.renamed import renamed
 
 X = np.arange(6, dtype=np.float32).reshape(2, 3)
 
@@ -24,7 +23,7 @@ def network():
 
 
 def test_inputs_and_outputs_have_other_names_and_all_else_stays():
-    before, after = network(), renamed(network(), {"x": "numbers", "logits": "label"})
+    before, after = network(), network().renamed({"x": "numbers", "logits": "label"})
     assert [value.name for value in (*after.inputs, *after.outputs)] == ["numbers", "label"]
     assert dict(after.weights).keys() == {"scale"} and after.trainable == before.trainable
     assert [node.name for node in after.graph.nodes] == [node.name for node in before.graph.nodes]
@@ -40,7 +39,7 @@ def test_graphs_inside_see_the_new_names():
     node = Node("If", ("yes",), ("y",), {"then_branch": branch, "else_branch": other}, "choice")
     x, y = (Value(name, np.dtype(np.float32), ("n", 3)) for name in "xy")
     graph = Graph((x,), (y,), (node,), {"yes": np.array(True)})
-    after = renamed(Network(graph, {}, frozenset()), {"x": "numbers", "y": "label"})
+    after = Network(graph, {}, frozenset()).renamed({"x": "numbers", "y": "label"})
     np.testing.assert_array_equal(after.run({"numbers": X})["label"], -X)
 
 
@@ -49,7 +48,7 @@ def test_two_names_can_be_exchanged():
     a = builder.input("a", "float32", ("n",))
     b = builder.input("b", "float32", ("n",))
     builder.output(builder.add("Sub", [a, b], name="c"))
-    after = renamed(builder.network(), {"a": "b", "b": "a"})
+    after = builder.network().renamed({"a": "b", "b": "a"})
     ones, twos = np.ones(1, np.float32), np.full(1, 2, np.float32)
     assert after.run({"b": ones, "a": twos})["c"] == -1
 
@@ -60,9 +59,9 @@ def test_two_names_can_be_exchanged():
         ({"y": "z"}, "there is no value 'y'"),
         ({"x": "scale"}, "'x' cannot be called 'scale': a weight, input or output is"),
         ({"x": "logits"}, "'x' cannot be called 'logits'"),
-        ({"x": "same", "logits": "same"}, "two values would have one name"),
+        ({"x": "same", "logits": "same"}, "'x' would be one of 2 values called 'same'"),
     ],
 )
 def test_names_that_cannot_be_given_are_refused(names, problem):
     with pytest.raises(UsageError, match=problem):
-        renamed(network(), names)
+        network().renamed(names)

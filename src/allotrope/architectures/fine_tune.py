@@ -18,7 +18,6 @@ from allotrope.inputs.image.pretrained.sample import Sample
 from allotrope.inputs.image.pretrained.seeing import answers, seeing, taking_pixels
 from allotrope.network.graph import Value
 from allotrope.network.network import Network
-from allotrope.network.reading.shapes import infer_shapes
 from allotrope.network.rewriting.batchnorm import with_batchnorm
 from allotrope.network.rewriting.classifier import classifier_alone, in_rows, with_two_logits
 from allotrope.network.rewriting.compose import class_names
@@ -56,8 +55,7 @@ class Prepared:
     @property
     def learning(self) -> Network:
         """The network without the frozen weights among those that learn."""
-        network = self.network
-        return Network(network.graph, network.weights, network.trainable - set(self.frozen), network.metadata)
+        return self.network.changed(trainable=self.network.trainable - set(self.frozen))
 
 
 def prepared(network: Network, data: ImageData, options: FineTuning, framework: str, seed: int) -> Prepared:
@@ -197,7 +195,7 @@ def _checked(network: Network, data: ImageData, framework: str) -> Network:
         )
     ends = (Value(output.name, output.dtype, ("n", classes)),)
     free = replace(network.graph, values={}, outputs=ends)
-    return Network(infer_shapes(free, network.weights), network.weights, network.trainable, network.metadata)
+    return network.changed(graph=free)
 
 
 def _restored(network: Network, data: ImageData, framework: str, notes: list[str]) -> Network:

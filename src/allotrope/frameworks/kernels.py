@@ -6,7 +6,7 @@ import math
 
 from allotrope.network.graph import Graph, Node
 from allotrope.network.network import Network
-from allotrope.network.weights import every_node
+from allotrope.network.used import every_node
 
 STORED = (2, 3, 1, 0)
 """The axes of a convolution's weight [m, c / groups, kh, kw] in the order [kh, kw, c / groups, m]."""

@@ -12,7 +12,7 @@ import numpy as np
 from allotrope.network.graph import Dimension, Graph, Node, Value
 from allotrope.network.network import Network
 from allotrope.network.rewriting.flow import PASSING
-from allotrope.network.weights import every_node
+from allotrope.network.used import every_node
 
 MOST = 2000
 """Values that are followed for one input; what lies behind them is not looked at."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any, overload
 
 import numpy as np
@@ -11,6 +10,7 @@ import numpy.typing as npt
 
 from allotrope.errors import ModelError
 from allotrope.network.graph import UNKNOWN, Dimension, Graph, Node, Value
+from allotrope.network.names import free_name, with_names
 from allotrope.network.network import Network
 from allotrope.network.reading.shapes import infer_shapes
 
@@ -98,9 +98,7 @@ class Builder:
         if not makers or value in self._outputs:
             self._nodes.append(Node("Identity", (value,), (name,), name=name))
             return
-        self._nodes = [
-            replace(node, inputs=_swap(node.inputs, value, name), outputs=_swap(node.outputs, value, name)) for node in self._nodes
-        ]
+        self._nodes = [with_names(node, {value: name}) for node in self._nodes]
 
     def _claim(self, name: str) -> None:
         if name in self._names:
@@ -109,13 +107,4 @@ class Builder:
 
     def _free(self, name: str) -> str:
         """`name`, or it with the first number that makes it new."""
-        found, number = name, 1
-        while found in self._names:
-            number += 1
-            found = f"{name}_{number}"
-        self._names.add(found)
-        return found
-
-
-def _swap(names: tuple[str, ...], old: str, new: str) -> tuple[str, ...]:
-    return tuple(new if name == old else name for name in names)
+        return free_name(name, self._names)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -39,10 +39,38 @@ class Node:
     name: str = ""
     domain: str = ""
 
+    def __str__(self) -> str:
+        """How messages speak of the node: `Conv (node 'layer1/conv')`."""
+        operator = f"{self.domain}::{self.operator}" if self.domain else self.operator
+        return f"{operator} (node '{self.label}')"
+
+    @property
+    def label(self) -> str:
+        """The node's name, or that of the first value that it makes."""
+        return self.name or next(filter(None, self.outputs), "")
+
+    def input(self, position: int) -> str:
+        """The name of an input; empty if it is left out."""
+        return self.inputs[position] if position < len(self.inputs) else ""
+
+    def with_input(self, position: int, name: str) -> Node:
+        """The node with another input, at a position that it has."""
+        inputs = (*self.inputs[:position], name, *self.inputs[position + 1 :])
+        return replace(self, inputs=inputs)
+
     @property
     def subgraphs(self) -> Iterator[Graph]:
         """The graphs among the attributes, as in If, Loop and Scan."""
         return (value for value in self.attributes.values() if isinstance(value, Graph))
+
+    def with_subgraphs(self, change: Callable[[Graph], Graph]) -> Node:
+        """The node with each graph among its attributes changed; itself if there is none."""
+        graphs = {
+            name: change(value)
+            for name, value in self.attributes.items()
+            if isinstance(value, Graph)
+        }
+        return replace(self, attributes={**self.attributes, **graphs}) if graphs else self
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence, Set
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from allotrope.errors import ModelError, UsageError
+from allotrope.errors import UsageError
 from allotrope.network import summary, write
+from allotrope.network.consistency import check_names, check_replacements
 from allotrope.network.engine import engine
 from allotrope.network.graph import Graph, Value
+from allotrope.network.reading.shapes import for_inputs, with_shapes
+from allotrope.network.renaming import with_values_renamed
+from allotrope.network.used import used_in
 
 if TYPE_CHECKING:
     import onnx
 
-# The package that a native model's class comes from, and the framework that it belongs to. A Keras model is also a TensorFlow module.
+# The package that a native model's class comes from, and the framework that it belongs to.
+# A Keras model is also a TensorFlow module.
 _PACKAGES = {"keras": "keras", "torch": "pytorch", "tensorflow": "tensorflow", "flax": "jax"}
 
 
@@ -43,7 +48,7 @@ class Network:
         metadata: Mapping[str, str] | None = None,
     ) -> None:
         """Raises: ModelError where names clash or nothing makes a value that is used."""
-        _check_names(graph, weights, frozenset(trainable))
+        check_names(graph, weights, frozenset(trainable))
         set_once = object.__setattr__
         set_once(self, "graph", graph)
         set_once(self, "weights", MappingProxyType({name: _read_only(array) for name, array in weights.items()}))
@@ -86,14 +91,59 @@ class Network:
         """The native, trainable model in a framework, such as a `torch.nn.Module` for `pytorch`."""
         return engine(framework).native(self)
 
+    def changed(
+        self,
+        *,
+        graph: Graph | None = None,
+        inputs: Sequence[Value] | None = None,
+        weights: Mapping[str, np.ndarray] | None = None,
+        trainable: Set[str] | None = None,
+        metadata: Mapping[str, str] | None = None,
+    ) -> Network:
+        """Another network, made of this one; what is not given stays.
+
+        `graph`: with the shapes that it does not know inferred; weights that it does not use go.
+        `inputs`: the network's own, declared otherwise; all shapes are inferred anew.
+        `weights`: new ones, and others in the place of its own.
+        `metadata`: entries that are new or other.
+
+        Raises: ModelError if it does not hold together.
+        """
+        arrays = {**self.weights, **(weights or {})}
+        new = self.graph if graph is None else graph
+        if graph is not None:
+            needed = used_in(graph) - {value.name for value in graph.inputs}
+            arrays = {name: array for name, array in arrays.items() if name in needed}
+        if inputs is not None:
+            new = for_inputs(new, inputs, arrays)
+        elif graph is not None:
+            new = with_shapes(new, arrays)
+        gone = {*self.weights, *(weights or {})} - arrays.keys()
+        learning = (self.trainable if trainable is None else frozenset(trainable)) - gone
+        return Network(new, arrays, learning, {**self.metadata, **(metadata or {})})
+
+    def renamed(self, names: Mapping[str, str]) -> Network:
+        """The same network with other names for some of its values, such as inputs and outputs.
+
+        `names` is old to new. Weights keep theirs; an inner value that has one of the new names
+        already gives way.
+
+        Raises: UsageError if a new name is a weight's, or two values would have one name.
+        """
+        graph = with_values_renamed(self.graph, self.weights.keys(), names)
+        return Network(graph, self.weights, self.trainable, self.metadata)
+
     def with_weights(self, weights: Mapping[str, np.ndarray]) -> Network:
         """The same network with these weights in place of its own; those not named stay.
 
         Raises: UsageError for names that the network does not have, or arrays of another shape.
         """
-        _check_replacements(self.weights, weights)
-        fitting = {name: np.asarray(array).astype(self.weights[name].dtype) for name, array in weights.items()}
-        return Network(self.graph, {**self.weights, **fitting}, self.trainable, self.metadata)
+        check_replacements(self.weights, weights)
+        fitting = {
+            name: np.asarray(array).astype(self.weights[name].dtype)
+            for name, array in weights.items()
+        }
+        return self.changed(weights=fitting)
 
     def with_weights_from(self, model: Any) -> Network:
         """The same network with the weights of a native model that `to` made.
@@ -107,7 +157,10 @@ class Network:
         return write.to_onnx(self)
 
     def save(self, path: str | Path) -> None:
-        """Write an ONNX file; a crash leaves the old file or the new one. Raises: RunFolderError where it cannot be written."""
+        """Write an ONNX file; a crash leaves the old file or the new one.
+
+        Raises: RunFolderError if it cannot be written.
+        """
         write.save(self, path)
 
     def __str__(self) -> str:
@@ -124,33 +177,6 @@ def _read_only(array: np.ndarray) -> np.ndarray:
         array = array.copy()
         array.flags.writeable = False
     return array
-
-
-def _check_names(graph: Graph, weights: Mapping[str, np.ndarray], trainable: frozenset[str]) -> None:
-    problems = [f"'{name}' is named as trainable and is no weight" for name in sorted(trainable - weights.keys())]
-    given: set[str] = set()
-    for kind, names in (("input", [v.name for v in graph.inputs]), ("weight", list(weights)), ("constant", list(graph.constants))):
-        problems += [f"{kind} '{name}' has the name of something else" for name in names if name in given]
-        given |= set(names)
-    for node in graph.nodes:
-        problems += [
-            f"node '{node.name or node.outputs[0]}' uses '{name}', which nothing makes"
-            for name in node.inputs
-            if name and name not in given
-        ]
-        problems += [f"node '{node.name or node.outputs[0]}' makes '{name}' again" for name in node.outputs if name in given]
-        given |= set(node.outputs) - {""}
-    problems += [f"nothing makes the output '{value.name}'" for value in graph.outputs if value.name not in given]
-    if problems:
-        raise ModelError(f"network '{graph.name}' does not hold together: {'; '.join(problems[:20])}.")
-
-
-def _check_replacements(weights: Mapping[str, np.ndarray], new: Mapping[str, np.ndarray]) -> None:
-    problems = [f"'{name}' is no weight of it" for name in new if name not in weights]
-    shapes = {name: (np.shape(new[name]), weights[name].shape) for name in new.keys() & weights.keys()}
-    problems += [f"'{name}' has shape {list(found)}, not {list(own)}" for name, (found, own) in shapes.items() if found != own]
-    if problems:
-        raise UsageError(f"these weights do not fit the network: {'; '.join(sorted(problems)[:20])}.")
 
 
 def _framework_of(model: Any) -> str:

@@ -7,7 +7,8 @@ from collections.abc import Container, Iterator
 from dataclasses import replace
 
 from allotrope.errors import ModelError
-from allotrope.network.graph import Graph, Node
+from allotrope.network.graph import Graph
+from allotrope.network.used import used
 
 
 def ordered(graph: Graph) -> Graph:
@@ -20,10 +21,6 @@ def ordered(graph: Graph) -> Graph:
         more = f" and {len(problems) - 20} more" if len(problems) > 20 else ""
         raise ModelError(f"graph '{graph.name}' does not hold together: {'; '.join(problems[:20])}{more}.")
     return _sorted(graph)
-
-
-def _label(node: Node) -> str:
-    return f"node '{node.name or next(filter(None, node.outputs), '')}' ({node.operator})"
 
 
 def _made(graph: Graph) -> Iterator[str]:
@@ -52,7 +49,7 @@ def _missing(graph: Graph, outer: Scopes) -> Iterator[str]:
     known = (*outer, set(_made(graph)))
     for node in graph.nodes:
         missing = (name for name in node.inputs if name and not _within(name, known))
-        yield from (f"{_label(node)} uses '{name}', which nothing makes" for name in missing)
+        yield from (f"{node} uses '{name}', which nothing makes" for name in missing)
         for inner in node.subgraphs:
             yield from _missing(inner, known)
     yield from (f"nothing makes the output '{value.name}'" for value in graph.outputs if not _within(value.name, known))
@@ -63,7 +60,7 @@ def _within(name: str, scopes: Scopes) -> bool:
 
 
 def _sorted(graph: Graph) -> Graph:
-    graph = replace(graph, nodes=tuple(_with_sorted_subgraphs(node) for node in graph.nodes))
+    graph = replace(graph, nodes=tuple(node.with_subgraphs(_sorted) for node in graph.nodes))
     makers = {name: index for index, node in enumerate(graph.nodes) for name in node.outputs if name}
     needs = [{makers[name] for name in used(node) if name in makers} for node in graph.nodes]
     if all(max(before, default=-1) < index for index, before in enumerate(needs)):
@@ -81,22 +78,8 @@ def _sorted(graph: Graph) -> Graph:
             if waiting[user] == 0:
                 ready.append(user)
     if len(order) < len(needs):
-        stuck = [_label(node) for node, count in zip(graph.nodes, waiting, strict=True) if count]
+        stuck = [str(node) for node, count in zip(graph.nodes, waiting, strict=True) if count]
         raise ModelError(
             f"graph '{graph.name}' has a cycle, in or before {', '.join(stuck[:20])}; every value must be made before it is used."
         )
     return replace(graph, nodes=tuple(graph.nodes[index] for index in order))
-
-
-def _with_sorted_subgraphs(node: Node) -> Node:
-    inner = {name: _sorted(value) for name, value in node.attributes.items() if isinstance(value, Graph)}
-    return replace(node, attributes={**node.attributes, **inner}) if inner else node
-
-
-def used(node: Node) -> set[str]:
-    """What the node takes, with what the graphs inside it take from around them."""
-    names = set(node.inputs) - {""}
-    for inner in node.subgraphs:
-        taken = {value.name for value in inner.outputs}.union(*(used(n) for n in inner.nodes))
-        names |= taken - set(_made(inner))
-    return names

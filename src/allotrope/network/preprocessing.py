@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 from allotrope.network.graph import Graph, Node
-from allotrope.network.order import used
+from allotrope.network.used import used
 
 BEFORE = frozenset({"Add", "Cast", "Div", "Identity", "Mul", "Sub", "Transpose"})
 """Operators that prepare raw input, if they see nothing else than it and arrays."""

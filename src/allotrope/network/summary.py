@@ -48,7 +48,7 @@ def table(network: Network) -> str:
         counted |= own
         size = sum(network.weights[name].size for name in own)
         shapes = " ".join(_brackets(known[name].shape) if name in known else "[?]" for name in node.outputs if name)
-        rows.append((_name(node), node.operator, shapes, f"{size:,}" if size else "", _count(cost)))
+        rows.append((node.label, node.operator, shapes, f"{size:,}" if size else "", _count(cost)))
     first = f"{network.graph.name}: {_ends(network.inputs)} -> {_ends(network.outputs)}"
     lines = [first, *_aligned(rows), _totals(network, costs)]
     return "\n".join(printable(line).replace("\n", "\\n") for line in lines)
@@ -107,10 +107,6 @@ def _cost(node: Node, shapes: Mapping[str, Shape | None]) -> int | None:
 
 def _times(*shapes: Shape | None) -> int | None:
     return None if None in shapes else math.prod(math.prod(shape or ()) for shape in shapes)
-
-
-def _name(node: Node) -> str:
-    return node.name or next(filter(None, node.outputs), "")
 
 
 def _ends(values: Sequence[Value]) -> str:

@@ -7,7 +7,7 @@ metadata, where the table would decide otherwise.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -15,7 +15,7 @@ import ml_dtypes
 import numpy as np
 
 from allotrope.errors import ModelError
-from allotrope.network.graph import Graph, Node
+from allotrope.network.graph import Graph
 from allotrope.network.preprocessing import preprocessing_arrays
 from allotrope.network.rewriting.flow import Flow, Use, uses_in
 
@@ -124,14 +124,6 @@ def recorded(network: Network) -> dict[str, str]:
 def is_float(dtype: np.dtype) -> bool:
     """Whether training can compute with it; the 8-bit and smaller floats only store."""
     return dtype.kind == "f" or dtype == ml_dtypes.bfloat16
-
-
-def every_node(graph: Graph) -> Iterator[Node]:
-    """The nodes of a graph and of the graphs inside it."""
-    for node in graph.nodes:
-        yield node
-        for subgraph in node.subgraphs:
-            yield from every_node(subgraph)
 
 
 def _from_record(text: str, arrays: Mapping[str, np.ndarray]) -> Roles:

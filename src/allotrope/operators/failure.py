@@ -26,12 +26,6 @@ _SHOWN_VALUES = 8
 _LONGEST = 400
 
 
-def called(node: Node) -> str:
-    """How messages call a node."""
-    kind = f"{node.domain}.{node.operator}" if node.domain else node.operator
-    return f"{kind} (node '{node.name or ', '.join(node.outputs)}')"
-
-
 def explained(error: Exception, node: Node, frame: Mapping[str, Any], p: Any) -> Exception:
     """The error to raise in the place of one that came from computing a node; the node's own inputs are in `frame`.
 
@@ -40,12 +34,12 @@ def explained(error: Exception, node: Node, frame: Mapping[str, Any], p: Any) ->
     exception of the user's own, stays itself and gets a note.
     """
     if isinstance(error, AllotropeError):
-        return type(error)(f"{called(node)}: {error}")
+        return type(error)(f"{node}: {error}")
     if not isinstance(error, (*_OF_ARRAYS, *p.failures)):
-        error.add_note(f"while computing {called(node)}")
+        error.add_note(f"while computing {node}")
         return error
     inputs = ", ".join(_described(name, frame, p) for name in node.inputs if name) or "no inputs"
-    start = f"{called(node)} cannot be computed from {inputs}"
+    start = f"{node} cannot be computed from {inputs}"
     cause = _cause(error)
     if isinstance(error, p.lacking):
         return UnsupportedError(f"{start}: {p.title} lacks it. {cause}")

@@ -19,7 +19,7 @@ import allotrope.operators.meanings  # noqa: F401 - fills the table
 from allotrope.config import LONGEST_LOOP, longest_loop
 from allotrope.errors import ModelError, UnsupportedError
 from allotrope.network.graph import Graph, Node
-from allotrope.operators.failure import called, explained
+from allotrope.operators.failure import explained
 from allotrope.operators.memory import bounded
 from allotrope.operators.reuse import fresh, overwrites
 from allotrope.operators.table import OPERATORS, Operator, qualified
@@ -89,7 +89,7 @@ def check_supported(graph: Graph, known: Iterable[str] = OPERATORS) -> None:
     known = set(known)
     lacking = [n for n in _all_nodes(graph) if qualified(n.domain, n.operator) not in known]
     if lacking:
-        lines = ", ".join(f"{qualified(n.domain, n.operator)} (node '{n.name or ''.join(n.outputs[:1])}')" for n in lacking[:50])
+        lines = ", ".join(str(node) for node in lacking[:50])
         raise UnsupportedError(f"{len(lacking)} nodes use operators that are not supported: {lines}.")
 
 
@@ -257,7 +257,7 @@ def _body(program: Program, frame: Values, context: Context) -> Callable[..., li
 def _check_attributes(node: Node, entry: Operator) -> None:
     unknown = sorted(set(node.attributes) - entry.attributes.keys())
     if unknown:
-        raise ModelError(f"{called(node)} has attributes that {node.operator} does not define: {', '.join(unknown)}.")
+        raise ModelError(f"{node} has attributes that {node.operator} does not define: {', '.join(unknown)}.")
 
 
 def _all_nodes(graph: Graph) -> Iterable[Node]:

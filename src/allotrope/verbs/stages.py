@@ -77,7 +77,7 @@ def choose_network(fitting: Fitting) -> None:
 def _start(run: Run) -> Network:
     start = as_saved(run.folder / START)
     trainable = start.weights.keys() - set(run.json["network_details"]["not_trainable"])
-    return Network(start.graph, start.weights, trainable, start.metadata)
+    return start.changed(trainable=trainable)
 
 
 def _frozen(run: Run) -> frozenset[str]:
@@ -227,8 +227,8 @@ def _whole(run: Run, trained: Network) -> Network:
     if not _frozen(run):
         return trained
     start = _start(run)
-    weights = {**start.weights, **{name: array for name, array in trained.weights.items() if name in start.weights}}
-    return Network(start.graph, weights, start.trainable | _frozen(run), start.metadata)
+    learned = {name: array for name, array in trained.weights.items() if name in start.weights}
+    return start.changed(weights=learned, trainable=start.trainable | _frozen(run))
 
 
 def test_network(fitting: Fitting) -> None:

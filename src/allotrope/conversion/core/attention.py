@@ -13,7 +13,6 @@ import numpy as np
 from allotrope.network.graph import Node, Value
 from allotrope.network.names import free_name, names_in
 from allotrope.network.network import Network
-from allotrope.network.reading.shapes import infer_shapes
 
 PLAIN = {"left_window_size": -1, "right_window_size": -1, "softcap": 0.0, "qk_matmul_output_mode": 0, "softmax_precision": None}
 """Attributes that change the meaning, each with the value that does not."""
@@ -28,8 +27,8 @@ def spelled_out(network: Network) -> Network:
         return network
     spelling = _Spelling(network)
     nodes = tuple(new for node in network.graph.nodes for new in spelling.of(node))
-    graph = infer_shapes(replace(network.graph, nodes=nodes, constants=spelling.constants), network.weights)
-    return Network(graph, network.weights, network.trainable, network.metadata)
+    graph = replace(network.graph, nodes=nodes, constants=spelling.constants)
+    return network.changed(graph=graph)
 
 
 def _is_attention(node: Node) -> bool:

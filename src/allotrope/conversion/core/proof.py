@@ -17,7 +17,7 @@ from allotrope.frameworks.reference.primitives import ReferencePrimitives
 from allotrope.measure.inputs import random_inputs
 from allotrope.network.graph import Value
 from allotrope.network.network import Network
-from allotrope.network.weights import every_node
+from allotrope.network.used import every_node
 from allotrope.operators.interpret import Context, Program
 from allotrope.process.script import run_script
 from allotrope.process.worker import WorkerError

@@ -159,7 +159,7 @@ class Translation:
             try:
                 self._translate_node(self._site(self, node, index))
             except (NoForm, AllotropeError) as problem:
-                problems.append(f"{node.operator} (node '{node.name or node.outputs[0]}'): {str(problem).rstrip('.')}")
+                problems.append(f"{node}: {str(problem).rstrip('.')}")
                 for name in filter(None, node.outputs):
                     self.variables.hold(name, "x")  # so that the nodes after it can be looked at too
         if problems:

@@ -27,7 +27,7 @@ class Reference(Framework):
         """The network's outputs by name."""
         from allotrope.frameworks.lowering import lowered
         from allotrope.frameworks.widening import widened, widened_array
-        from allotrope.network.weights import every_node
+        from allotrope.network.used import every_node
         from allotrope.operators.interpret import Context, Program
 
         arrays, primitives, declared = check_inputs(network, inputs), ReferencePrimitives(), network.outputs

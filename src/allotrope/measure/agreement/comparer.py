@@ -143,7 +143,7 @@ def _compared(found: Arrays, expected: Arrays, name: str, floor: float) -> Diffe
 
 def _named(node: Node, output: str) -> str:
     place = "" if len(node.outputs) == 1 else f", output '{output}'"
-    return f"node '{node.name or node.outputs[0]}' ({node.operator}){place}"
+    return f"node '{node.label}' ({node.operator}){place}"
 
 
 def _typical(gradients: Arrays, slope: Slope) -> float:

@@ -89,8 +89,7 @@ def opened(network: Network) -> Network:
     weights = {name: network.weights[name] for name in sorted(network.trainable)}
     inputs = tuple(Value(name, array.dtype, array.shape) for name, array in weights.items())
     graph = replace(network.graph, inputs=(*network.graph.inputs, *inputs))
-    state = {name: array for name, array in network.weights.items() if name not in weights}
-    return Network(graph, state, frozenset(), network.metadata)
+    return network.changed(graph=graph, trainable=frozenset())
 
 
 def _weighted(outputs: Arrays, seeds: Arrays) -> float:

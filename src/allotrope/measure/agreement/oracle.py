@@ -16,7 +16,7 @@ from allotrope.measure.agreement.probe import probed
 from allotrope.measure.agreement.slopes import Slope
 from allotrope.measure.agreement.task import Task
 from allotrope.network.network import Network
-from allotrope.network.weights import every_node
+from allotrope.network.used import every_node
 from allotrope.operators.interpret import Context, Program
 
 

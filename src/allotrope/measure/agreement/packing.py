@@ -36,7 +36,7 @@ def packed(network: Network, shapes: Mapping[str, Sequence[int]], outputs: Mappi
         nodes=tuple(nodes),
         constants={**network.graph.constants, **constants},
     )
-    return Network(graph, network.weights, network.trainable, network.metadata)
+    return network.changed(graph=graph)
 
 
 def pack(inputs: Mapping[str, np.ndarray], dtype: np.dtype) -> np.ndarray:

@@ -25,5 +25,5 @@ def probed(network: Network, names: Sequence[str]) -> Network:
     """The network with the values `names` as its outputs."""
     known = {**network.graph.values, **{value.name: value for value in network.outputs}}
     outputs = tuple(known.get(name, Value(name, UNKNOWN, None)) for name in names)
-    return Network(replace(network.graph, outputs=outputs), network.weights, network.trainable, network.metadata)
+    return network.changed(graph=replace(network.graph, outputs=outputs))
 

@@ -27,7 +27,7 @@ def hidden_rows(network: Network, values: Mapping[str, np.ndarray]) -> dict[str,
         elif node.operator == "Attention":
             count = _hidden_in_attention(node, {**network.graph.constants, **values})
         if count:
-            counts[node.name or node.outputs[0]] = count
+            counts[node.label] = count
     return counts
 
 

@@ -53,8 +53,8 @@ def read_recipe(folder: Path) -> Recipe:
 def read_start(folder: Path, number: int) -> Network:
     """The network before its first step, for the seed of this number."""
     repair = replace(Repair.none(), weights=True)  # as it was saved: only weights are told from constants, as always
-    found = load(folder / f"start-{number}.onnx", repair=repair)
-    return Network(found.graph, found.weights, frozenset(_facts(folder)["trainable"][number]), found.metadata)
+    start = load(folder / f"start-{number}.onnx", repair=repair)
+    return start.changed(trainable=frozenset(_facts(folder)["trainable"][number]))
 
 
 def _facts(folder: Path) -> dict[str, Any]:

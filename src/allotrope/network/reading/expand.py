@@ -11,7 +11,7 @@ from onnx import AttributeProto, FunctionProto, NodeProto, TypeProto
 
 from allotrope.errors import ModelError, UnsupportedError
 from allotrope.network.graph import UNKNOWN, Graph, Node, Value
-from allotrope.network.names import free_name, names_in
+from allotrope.network.names import free_name, names_in, renamed
 from allotrope.network.network import Network
 from allotrope.network.protos import node_proto, value_info
 from allotrope.network.reading.isolated import isolated
@@ -19,7 +19,7 @@ from allotrope.network.reading.normalize import constants_in_place, upgraded
 from allotrope.network.reading.opset import OPSET, opset_of, schema
 from allotrope.network.reading.parse import parse_node
 from allotrope.network.reading.shapes import infer_shapes
-from allotrope.network.weights import every_node
+from allotrope.network.used import every_node
 
 _DEEPEST = 10
 
@@ -37,7 +37,7 @@ def expanded(network: Network, known: Container[str]) -> Network:
         if changed is graph:
             break
         graph = infer_shapes(changed, network.weights)
-    return network if graph is network.graph else Network(graph, network.weights, network.trainable, network.metadata)
+    return network if graph is network.graph else network.changed(graph=graph)
 
 
 def _key(node: Node) -> str:
@@ -79,7 +79,7 @@ def _body(node: Node, values: Mapping[str, Value]) -> Graph | None:
     absent = dict.fromkeys(set(function.input) - {value.name for value in given}, "")
     nodes = [parse_node(inner) for inner in _with_attributes(function.node, _attributes(node, function))]
     outputs = tuple(Value(name, UNKNOWN, None) for name in function.output)
-    graph = _renamed(Graph(tuple(given), outputs, tuple(nodes)), absent)
+    graph = renamed(Graph(tuple(given), outputs, tuple(nodes)), absent)
     version = next((int(entry.version) for entry in function.opset_import if entry.domain in ("", "ai.onnx")), OPSET)
     return upgraded(constants_in_place(graph), version)
 
@@ -97,7 +97,7 @@ def _function(node: Node, inputs: Iterable[Value | None]) -> FunctionProto | Non
         function.ParseFromString(isolated("body", *(name.encode() for name in names), node_proto(node).SerializeToString(), *types))
     except ModelError as error:
         raise UnsupportedError(
-            f"{_key(node)} (node '{node.name or node.outputs[0]}') has no function body for its types: {error}"
+            f"{node} has no function body for its types: {error}"
         ) from error
     return function if function.node else None
 
@@ -135,10 +135,9 @@ def _in_place(body: Graph, node: Node, taken: set[str]) -> Graph:
     """The body with the node's names for what goes in and out, and new names for what is inside."""
     names = dict(zip((value.name for value in body.inputs), filter(None, node.inputs), strict=True))
     names |= {value.name: name for value, name in zip(body.outputs, node.outputs, strict=False) if name}
-    stem = node.name or next(filter(None, node.outputs))
     for name in sorted(_made_in(body) - names.keys()):
-        names[name] = free_name(f"{stem}/{name}", taken)
-    return _renamed(body, names)
+        names[name] = free_name(f"{node.label}/{name}", taken)
+    return renamed(body, names)
 
 
 def _made_in(graph: Graph) -> set[str]:
@@ -147,27 +146,3 @@ def _made_in(graph: Graph) -> set[str]:
     for node in graph.nodes:
         made.update(filter(None, node.outputs), *(_made_in(inner) for inner in node.subgraphs))
     return made
-
-
-def _renamed(graph: Graph, names: Mapping[str, str]) -> Graph:
-    """The graph, and those inside it, with other names for its values."""
-
-    def new(old: str) -> str:
-        return names.get(old, old)
-
-    nodes = tuple(
-        replace(
-            node,
-            inputs=tuple(map(new, node.inputs)),
-            outputs=tuple(map(new, node.outputs)),
-            attributes={key: _renamed(value, names) if isinstance(value, Graph) else value for key, value in node.attributes.items()},
-        )
-        for node in graph.nodes
-    )
-    return Graph(
-        tuple(replace(value, name=new(value.name)) for value in graph.inputs),
-        tuple(replace(value, name=new(value.name)) for value in graph.outputs),
-        nodes,
-        {new(name): array for name, array in graph.constants.items()},
-        name=graph.name,
-    )

@@ -8,7 +8,7 @@ from functools import cache
 
 from allotrope.config import Repair
 from allotrope.network.graph import Graph, Node, Value
-from allotrope.network.names import free_name, names_in
+from allotrope.network.names import free_name, names_in, with_names
 from allotrope.network.network import Network
 from allotrope.network.preprocessing import preprocessing_arrays
 from allotrope.network.reading.foreign.spell import has_foreign, spelled
@@ -18,7 +18,8 @@ from allotrope.network.reading.shapes import infer_shapes
 from allotrope.network.reading.upgrade import Upgrade, needs_upgrade, upgrade
 from allotrope.network.rewriting.batch import free_batch as with_free_batch
 from allotrope.network.rewriting.repair import Report, repaired, say_what_learns_no_more
-from allotrope.network.weights import RECORD, Roles, by_use, every_node, roles
+from allotrope.network.used import taken_in
+from allotrope.network.weights import RECORD, Roles, by_use, roles
 
 __all__ = ["OPSET", "constants_in_place", "normalize", "upgraded"]
 
@@ -39,7 +40,7 @@ def normalize(
     found = _roles(graph, metadata, listed, made, repair, report)
     names = found.trainable | found.state
     weights = {name: array for name, array in graph.constants.items() if name in names}
-    needed = _used(graph) - names
+    needed = taken_in(graph) - names
     constants = {name: array for name, array in graph.constants.items() if name in needed}
     others = {key: text for key, text in metadata.items() if key != RECORD}
     network = Network(replace(graph, constants=constants), weights, found.trainable, others)
@@ -93,7 +94,7 @@ def constants_in_place(graph: Graph) -> Graph:
         if node.operator == "Constant" and node.domain == "":
             constants |= dict.fromkeys(node.outputs, constant_of(node))
         else:
-            nodes.append(_with_subgraphs(node, constants_in_place))
+            nodes.append(node.with_subgraphs(constants_in_place))
     return replace(graph, nodes=tuple(nodes), constants=constants)
 
 
@@ -104,18 +105,18 @@ def _hoisted(graph: Graph) -> Graph:
 
     def lift(inner: Graph) -> Graph:
         ends = {value.name for value in inner.outputs}
-        renamed = {}
+        new = {}
         for name in sorted(inner.constants):
-            renamed[name] = free_name(name, taken) if name in constants or name in ends else name
-            constants[renamed[name]] = inner.constants[name]
+            new[name] = free_name(name, taken) if name in constants or name in ends else name
+            constants[new[name]] = inner.constants[name]
         given = tuple(
-            Node("Identity", (renamed[name],), (name,), {}, name)
+            Node("Identity", (new[name],), (name,), {}, name)
             for name in sorted(ends & inner.constants.keys())
         )
-        nodes = tuple(_with_subgraphs(_renamed(node, renamed), lift) for node in inner.nodes)
+        nodes = tuple(with_names(node, new).with_subgraphs(lift) for node in inner.nodes)
         return replace(inner, nodes=(*given, *nodes), constants={})
 
-    nodes = tuple(_with_subgraphs(node, lift) for node in graph.nodes)
+    nodes = tuple(node.with_subgraphs(lift) for node in graph.nodes)
     return replace(graph, nodes=nodes, constants=constants)
 
 
@@ -128,16 +129,10 @@ def upgraded(graph: Graph, opset: int, report: Report = lambda line: None) -> Gr
         if stage and has_foreign(graph, opset):
             graph = spelled(graph, opset, lambda graph: _inference(graph, OPSET)(), report)
         if needs_upgrade(graph, opset, late=stage):
-            up = Upgrade(opset, _inference(graph, OPSET if stage else opset), graph.constants, names_in(graph), _used(graph))
+            up = Upgrade(opset, _inference(graph, OPSET if stage else opset), graph.constants, names_in(graph), taken_in(graph))
             graph = upgrade(graph, up, late=stage)
             graph = replace(graph, constants={**graph.constants, **up.added})
     return graph
-
-
-def _used(graph: Graph) -> frozenset[str]:
-    """What some node, here or in the graphs inside, or the user takes."""
-    inner = {value.name for node in every_node(graph) for subgraph in node.subgraphs for value in subgraph.outputs}
-    return frozenset({name for node in every_node(graph) for name in node.inputs} | {value.name for value in graph.outputs} | inner)
 
 
 def _inference(graph: Graph, opset: int) -> Callable[[], Mapping[str, Value]]:
@@ -150,16 +145,3 @@ def _inference(graph: Graph, opset: int) -> Callable[[], Mapping[str, Value]]:
         return arrays | dict(inferred.values) | {value.name: value for value in (*inferred.inputs, *inferred.outputs)}
 
     return known
-
-
-def _with_subgraphs(node: Node, change: Callable[[Graph], Graph]) -> Node:
-    inner = {name: change(value) for name, value in node.attributes.items() if isinstance(value, Graph)}
-    return replace(node, attributes={**node.attributes, **inner}) if inner else node
-
-
-def _renamed(node: Node, names: Mapping[str, str]) -> Node:
-    """The node, and the graphs inside it, with other names for what they take."""
-    if not names:
-        return node
-    node = replace(node, inputs=tuple(names.get(name, name) for name in node.inputs))
-    return _with_subgraphs(node, lambda inner: replace(inner, nodes=tuple(_renamed(n, names) for n in inner.nodes)))

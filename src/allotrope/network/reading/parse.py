@@ -105,7 +105,7 @@ def _trimmed(names: Any) -> tuple[str, ...]:
 def constant_of(node: Node) -> np.ndarray:
     """What a Constant node gives. Raises: ModelError where it does not say."""
     if len(node.attributes) != 1:
-        raise ModelError(f"Constant '{node.name or node.outputs[0]}' must have one attribute, found {len(node.attributes)}.")
+        raise ModelError(f"{node} must have one attribute, found {len(node.attributes)}.")
     ((kind, value),) = node.attributes.items()
     if kind in ("value", "sparse_value"):
         return np.asarray(value)

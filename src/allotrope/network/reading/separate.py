@@ -53,7 +53,7 @@ def with_own_arrays(graph: Graph, report: Callable[[str], None]) -> Graph:
     for name in doubtful:
         others = layers.groups(uses[name])[1:]
         for group in others:
-            own = free_name(f"{_called(graph.nodes[group[0][0]])}.{name}", taken)
+            own = free_name(f"{graph.nodes[group[0][0]].label}.{name}", taken)
             constants[own] = graph.constants[name]
             for number, position in group:
                 inputs[number][position] = own
@@ -102,10 +102,6 @@ def _uses(graph: Graph, names: Set[str]) -> dict[str, list[Input]]:
             if name in names:
                 uses[name].append((number, position))
     return uses
-
-
-def _called(node: Node) -> str:
-    return node.name or node.outputs[0]
 
 
 class _Layers:

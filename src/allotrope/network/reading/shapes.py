@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import replace
 
 import numpy as np
@@ -15,16 +15,20 @@ from allotrope.network.graph import UNKNOWN, Dimension, Graph, Node, Value
 from allotrope.network.protos import model_of
 from allotrope.network.reading.isolated import isolated
 from allotrope.network.reading.opset import OPSET, schema
+from allotrope.network.used import used
 
 _ELEMENT_TYPES = frozenset(onnx.helper.get_all_tensor_dtypes())
 _STEERING = 1024
-"""Arrays up to this many elements are shown to the inference, which computes shapes from them; of larger ones it sees the type."""
+"""Arrays up to this many elements are shown to the inference, which computes shapes from them.
+
+Of larger ones it sees the type.
+"""
 _SCALES = 16
 """The same for arrays of floats, which are the scales of a Resize."""
 
 
 def infer_shapes(graph: Graph, weights: Mapping[str, np.ndarray], opset: int = OPSET) -> Graph:
-    """The graph with the type and shape of every value that can be inferred.
+    """The graph with the type and shape of every value that can be inferred, whatever it says now.
 
     An output keeps what was declared of it and learns the rest.
 
@@ -32,7 +36,9 @@ def infer_shapes(graph: Graph, weights: Mapping[str, np.ndarray], opset: int = O
     """
     arrays = {**graph.constants, **weights}
     small = {name: array for name, array in arrays.items() if _steers(array)}
-    large = tuple(Value(name, array.dtype, array.shape) for name, array in arrays.items() if name not in small)
+    large = tuple(
+        Value(name, array.dtype, array.shape) for name, array in arrays.items() if name not in small
+    )
     nodes = tuple(_inferable(node) for node in graph.nodes)
     bare = replace(graph, inputs=(*graph.inputs, *large), constants=small, nodes=nodes)
     outputs = tuple(Value(v.name, UNKNOWN, None) if v.shape is None else v for v in graph.outputs)
@@ -40,12 +46,77 @@ def infer_shapes(graph: Graph, weights: Mapping[str, np.ndarray], opset: int = O
     free = _free_names(graph.inputs)
     values = {info.name: value_of(info, free) for info in inferred.value_info if is_tensor(info)}
     free |= _free_names(graph.outputs)
-    found = {info.name: value_of(info, free) for info in inferred.output if is_tensor(info)}
-    return replace(graph, outputs=tuple(_merged(value, found.get(value.name)) for value in graph.outputs), values=values)
+    ends = {info.name: value_of(info, free) for info in inferred.output if is_tensor(info)}
+    learned = tuple(_merged(value, ends.get(value.name)) for value in graph.outputs)
+    return replace(graph, outputs=learned, values=values)
+
+
+def with_shapes(graph: Graph, weights: Mapping[str, np.ndarray]) -> Graph:
+    """The graph with the type and shape of each value of which it does not say them; others stay.
+
+    Only what is around these is shown to the inference, so that a change costs what it changes.
+
+    Raises: ModelError as `infer_shapes`.
+    """
+    if not graph.values:
+        return infer_shapes(graph, weights)
+    outputs = tuple(_merged(value, graph.values.get(value.name)) for value in graph.outputs)
+    graph = replace(graph, outputs=outputs)
+    known = {value.name: value for value in outputs} | dict(graph.values)
+    known = {name: value for name, value in known.items() if _is_settled(value)}
+    results = {name for node in graph.nodes for name in node.outputs if name}
+    missing = results - known.keys()
+    if not missing:
+        return graph
+    known |= {value.name: value for value in graph.inputs}
+    part = infer_shapes(_around(missing, graph, known, weights), weights)
+    new = {name: value for name, value in part.values.items() if name in missing}
+    old = {name: value for name, value in graph.values.items() if name in results}
+    ends = {value.name: value for value in part.outputs}
+    outputs = tuple(ends.get(value.name, value) for value in outputs)
+    return replace(graph, outputs=outputs, values={**old, **new})
+
+
+def _is_settled(value: Value) -> bool:
+    return value.dtype != UNKNOWN and value.shape is not None and None not in value.shape
+
+
+def _around(
+    missing: Set[str], graph: Graph, known: Mapping[str, Value], weights: Mapping[str, np.ndarray]
+) -> Graph:
+    """The nodes that make the missing values, with those that make what steers them."""
+    wanted, nodes = set(missing), list[Node]()
+    for node in reversed(graph.nodes):
+        if wanted.isdisjoint(node.outputs):
+            continue
+        nodes.append(node)
+        # Integers may be a shape that is computed: inference follows it to where it is counted.
+        wanted |= {name for name in used(node) if name in known and known[name].dtype.kind in "iub"}
+    nodes.reverse()
+    made = {name for node in nodes for name in node.outputs}
+    outside = set[str]().union(*(used(node) for node in nodes)) - made
+    return replace(
+        graph,
+        inputs=tuple(known[name] for name in sorted(outside & known.keys() - weights.keys())),
+        outputs=tuple(value for value in graph.outputs if value.name in made & missing),
+        nodes=tuple(nodes),
+        constants={name: a for name, a in graph.constants.items() if name in outside},
+        values={},
+    )
+
+
+def for_inputs(graph: Graph, inputs: Sequence[Value], weights: Mapping[str, np.ndarray]) -> Graph:
+    """The graph for inputs of other shapes, with all that follows from these.
+
+    Raises: ModelError as `infer_shapes`.
+    """
+    outputs = tuple(replace(value, shape=None) for value in graph.outputs)
+    return infer_shapes(replace(graph, inputs=tuple(inputs), outputs=outputs), weights)
 
 
 def _steers(array: np.ndarray) -> bool:
-    return array.size <= (_SCALES if array.dtype.kind == "f" else _STEERING) and array.dtype.kind in "iubf"
+    most = _SCALES if array.dtype.kind == "f" else _STEERING
+    return array.size <= most and array.dtype.kind in "iubf"
 
 
 def _inferred(graph: Graph, opset: int) -> GraphProto:
@@ -107,12 +178,15 @@ def _free_names(values: Iterable[Value]) -> set[str]:
     return {length for value in values for length in value.shape or () if isinstance(length, str)}
 
 
-def _merged(declared: Value, found: Value | None) -> Value:
-    """What was declared, and what was found where nothing was."""
-    if found is None:
+def _merged(declared: Value, inferred: Value | None) -> Value:
+    """What was declared, and what was inferred where nothing was declared."""
+    if inferred is None:
         return declared
-    if declared.shape is None or declared.dtype == UNKNOWN:
-        return found if found.shape is not None or declared.shape is None else replace(declared, dtype=found.dtype)
-    if found.shape is None or len(found.shape) != len(declared.shape):
-        return declared
-    return replace(declared, shape=tuple(old if old is not None else new for old, new in zip(declared.shape, found.shape, strict=True)))
+    if declared.shape is None:
+        return inferred
+    dtype = inferred.dtype if declared.dtype == UNKNOWN else declared.dtype
+    if inferred.shape is None or len(inferred.shape) != len(declared.shape):
+        return replace(declared, dtype=dtype)
+    pairs = zip(declared.shape, inferred.shape, strict=True)
+    shape = tuple(new if old is None else old for old, new in pairs)
+    return Value(declared.name, dtype, shape)

@@ -14,6 +14,7 @@ import numpy as np
 
 from allotrope.errors import ModelError, UnsupportedError
 from allotrope.network.graph import Graph, Node, Value
+from allotrope.network.names import free_name
 
 Adapter = Callable[[Node, "Upgrade"], "list[Node]"]
 _ADAPTERS: dict[str, tuple[int, Adapter]] = {}
@@ -51,13 +52,7 @@ class Upgrade:
 
     def fresh(self, node: Node, suffix: str) -> str:
         """A value name that is not taken."""
-        stem = name = f"{node.name or node.outputs[0]}/{suffix}"
-        number = 1
-        while name in self.taken:
-            number += 1
-            name = f"{stem}_{number}"
-        self.taken.add(name)
-        return name
+        return free_name(f"{node.label}/{suffix}", self.taken)
 
     def dtype(self, name: str) -> np.dtype:
         """The type of a value, float32 where inference does not know it."""
@@ -101,7 +96,7 @@ def upgrade(graph: Graph, up: Upgrade, late: bool) -> Graph:
         try:
             nodes += adapter(node, up) if adapter else [node]
         except UnsupportedError as error:
-            problems.append(f"{node.operator} (node '{node.name or node.outputs[0]}', opset {up.opset}): {error}")
+            problems.append(f"{node} of opset {up.opset}: {error}")
     if problems:
         raise UnsupportedError(f"nodes that mean something that ONNX has dropped: {'; '.join(problems)}.")
     return replace(graph, nodes=tuple(nodes))
@@ -264,7 +259,7 @@ def _softmax(node: Node, up: Upgrade) -> list[Node]:
     axis = int(node.attributes.get("axis", 1))
     shape = up.shape(node.inputs[0])
     if shape is not None and not -len(shape) <= axis < len(shape):
-        raise ModelError(f"{node.operator} (node '{node.name or node.outputs[0]}') works along axis {axis} of {len(shape)}.")
+        raise ModelError(f"{node} works along axis {axis} of {len(shape)}.")
     if axis == -1 or (shape and (axis == len(shape) - 1 or all(n == 1 for n in shape[axis + 1 :]))):
         return [_changed(node, axis=axis % len(shape) - len(shape) if shape else -1)]
     x, flat, soft, length = node.inputs[0], up.fresh(node, "flat"), up.fresh(node, "soft"), up.fresh(node, "shape")
@@ -348,7 +343,7 @@ def _group_normalization(node: Node, up: Upgrade) -> list[Node]:
     shape = up.shape(node.inputs[0])
     groups = int(node.attributes["num_groups"])
     if groups < 1:
-        raise ModelError(f"{node.operator} (node '{node.name or node.outputs[0]}') has num_groups {groups}; there is at least 1.")
+        raise ModelError(f"{node} has num_groups {groups}; there is at least 1.")
     if shape is None or len(shape) < 2 or not isinstance(shape[1], int):
         raise UnsupportedError("the number of channels is not known")
     column = up.constant(node, "column", np.array([groups, 1], np.int64))

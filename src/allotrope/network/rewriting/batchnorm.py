@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
@@ -11,7 +10,6 @@ import numpy as np
 from allotrope.network.graph import Node, Value
 from allotrope.network.names import free_name, names_in
 from allotrope.network.network import Network
-from allotrope.network.reading.shapes import infer_shapes
 
 EPSILON = 1e-5
 AT_ONCE = 8
@@ -43,13 +41,13 @@ def with_batchnorm(network: Network, inputs: Mapping[str, np.ndarray], framework
         mean, variance = statistics[conv.outputs[0]]
         raw = free_name(f"{conv.outputs[0]}/raw", taken)
         arrays = {"weight": np.sqrt(variance + EPSILON), "bias": mean, "running_mean": mean, "running_var": variance}
-        names = {kind: free_name(f"{conv.name or conv.outputs[0]}.norm.{kind}", taken) for kind in arrays}
+        names = {kind: free_name(f"{conv.label}.norm.{kind}", taken) for kind in arrays}
         weights |= {names[kind]: array.astype(np.float32) for kind, array in arrays.items()}
         trainable |= {names["weight"], names["bias"]}
         at = next(index for index, node in enumerate(nodes) if node.outputs == conv.outputs)
         norm = Node("BatchNormalization", (raw, *names.values()), conv.outputs, {"epsilon": EPSILON}, f"{conv.name or raw}.norm")
         nodes[at : at + 1] = [replace(conv, outputs=(raw,)), norm]
-    return Network(infer_shapes(replace(graph, nodes=tuple(nodes)), weights), weights, trainable, network.metadata)
+    return network.changed(graph=replace(graph, nodes=tuple(nodes)), weights=weights, trainable=trainable)
 
 
 def _statistics(
@@ -57,7 +55,7 @@ def _statistics(
 ) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     """Mean and variance of each channel of these values; a few examples at a time, because all values of many would fill the memory."""
     graph = replace(network.graph, outputs=tuple(Value(name, network.outputs[0].dtype, None) for name in names))
-    shown = Network(infer_shapes(graph, network.weights), network.weights, network.trainable)
+    shown = network.changed(graph=graph)
     count = len(next(iter(inputs.values())))
     sums: dict[str, np.ndarray] = {}
     for start in range(0, count, AT_ONCE):
@@ -96,10 +94,7 @@ def with_still_batchnorm(network: Network, frozen: Collection[str]) -> Network:
         ]
     if nodes == list(graph.nodes):
         return network
-    uses = Counter(name for node in nodes for name in node.inputs)
-    weights = {name: array for name, array in network.weights.items() if uses[name]}
-    changed = infer_shapes(replace(graph, nodes=tuple(nodes), constants=constants), weights)
-    return Network(changed, weights, network.trainable & weights.keys(), network.metadata)
+    return network.changed(graph=replace(graph, nodes=tuple(nodes), constants=constants))
 
 
 def _shape(network: Network, name: str) -> tuple[object, ...]:

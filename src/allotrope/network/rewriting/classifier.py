@@ -11,9 +11,8 @@ from allotrope.errors import UsageError
 from allotrope.network.graph import Dimension, Node, Value
 from allotrope.network.names import free_name, names_in
 from allotrope.network.network import Network
-from allotrope.network.order import used
-from allotrope.network.reading.shapes import infer_shapes
-from allotrope.network.rewriting.ends import end_of, without_unused
+from allotrope.network.rewriting.ends import end_of
+from allotrope.network.used import used, without_unused
 
 
 @dataclass(frozen=True)
@@ -140,13 +139,8 @@ def _only(network: Network, group: _Group, notes: list[str], why: str) -> Networ
 
 def _with_nodes(network: Network, nodes: tuple[Node, ...], outputs: tuple[Value, ...]) -> Network:
     """The network of these nodes and outputs, without what they do not need."""
-    graph = replace(network.graph, nodes=nodes, outputs=outputs, values={})
-    graph = without_unused(graph, {value.name for value in outputs})
-    needed = {name for node in graph.nodes for name in used(node)}
-    needed |= {value.name for value in outputs}
-    weights = {name: array for name, array in network.weights.items() if name in needed}
-    trainable = network.trainable & weights.keys()
-    return Network(infer_shapes(graph, weights), weights, trainable, network.metadata)
+    graph = replace(network.graph, nodes=nodes, outputs=outputs)
+    return network.changed(graph=without_unused(graph))
 
 
 def in_rows(network: Network) -> Network:
@@ -155,14 +149,13 @@ def in_rows(network: Network) -> Network:
         return network
     (output,) = network.outputs
     free = replace(output, shape=None)
-    graph = infer_shapes(replace(network.graph, outputs=(free,)), network.weights)
-    inferred = Network(graph, network.weights, network.trainable, network.metadata)
-    shape = graph.outputs[0].shape
+    inferred = network.changed(graph=replace(network.graph, outputs=(free,)))
+    shape = inferred.outputs[0].shape
     if shape is None or len(shape) == 2 or _length(shape) == -1:
         return inferred
-    name = free_name("logits", names_in(graph) | set(network.weights))
+    name = free_name("logits", names_in(network.graph) | set(network.weights))
     flat = Node("Flatten", (output.name,), (name,), {"axis": 1}, name)
-    return _with_nodes(inferred, (*graph.nodes, flat), (Value(name, output.dtype, None),))
+    return _with_nodes(inferred, (*network.graph.nodes, flat), (Value(name, output.dtype, None),))
 
 
 def with_two_logits(network: Network) -> Network:
@@ -176,5 +169,4 @@ def with_two_logits(network: Network) -> Network:
     pads = np.array([0, 1, 0, 0], np.int64)
     nodes = (*network.graph.nodes, Node("Pad", (z.name, before), (name,), {}, name))
     graph = replace(network.graph, constants={**network.graph.constants, before: pads})
-    changed = Network(graph, network.weights, network.trainable, network.metadata)
-    return _with_nodes(changed, nodes, (Value(name, z.dtype, None),))
+    return _with_nodes(network.changed(graph=graph), nodes, (Value(name, z.dtype, None),))

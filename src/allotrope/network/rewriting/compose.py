@@ -58,9 +58,7 @@ def with_preprocessing(
         Node("Sub", (scaled, offset_name), (shifted,), {}, shifted),
         _in_layout(layout, shifted, x.name, axes),
     )
-    inner = {cast: Value(cast, x.dtype, (n, height, width, channels))}
-    inner |= {name: Value(name, x.dtype, (n, height, width, c)) for name in (scaled, shifted)}
-    return _behind_pixels(network, Value(image, _BYTE, (n, height, width, channels)), nodes, constants, inner)
+    return _behind_pixels(network, Value(image, _BYTE, (n, height, width, channels)), nodes, constants)
 
 
 def with_raw_pixels(
@@ -82,7 +80,7 @@ def with_raw_pixels(
         constants[axes] = np.array([3], np.int64)
     if x.dtype == _BYTE and layout == "nhwc" and not nodes:
         as_it_is = replace(network.graph, inputs=(replace(x, shape=((x.shape or ("n",))[0], *pixels)),))
-        return Network(as_it_is, network.weights, network.trainable, network.metadata)
+        return network.changed(graph=as_it_is)
     if x.dtype == _BYTE:
         nodes.append(_in_layout(layout, taken, x.name, axes))
     else:
@@ -90,7 +88,7 @@ def with_raw_pixels(
         cast = {"to": int(np_dtype_to_tensor_dtype(x.dtype))}
         nodes.append(Node("Cast", (placed,), (x.name,), cast, x.name))
     n = (x.shape or ("n",))[0]
-    return _behind_pixels(network, Value(image, _BYTE, (n, *pixels)), tuple(nodes), constants, {})
+    return _behind_pixels(network, Value(image, _BYTE, (n, *pixels)), tuple(nodes), constants)
 
 
 def _behind_pixels(
@@ -98,7 +96,6 @@ def _behind_pixels(
     image: Value,
     nodes: tuple[Node, ...],
     constants: dict[str, np.ndarray],
-    inner: dict[str, Value],
 ) -> Network:
     """The network behind nodes that make its input of the pixels."""
     x = network.inputs[0]
@@ -107,9 +104,9 @@ def _behind_pixels(
         inputs=(image,),
         nodes=nodes + network.graph.nodes,
         constants={**network.graph.constants, **constants},
-        values={**network.graph.values, **inner, x.name: x},
+        values={**network.graph.values, x.name: x},
     )
-    return Network(graph, network.weights, network.trainable, network.metadata)
+    return network.changed(graph=graph)
 
 
 def _in_order(
@@ -160,7 +157,7 @@ def with_probabilities(network: Network, classes: Sequence[str]) -> Network:
         nodes=(*network.graph.nodes, node),
         values={**network.graph.values, logits.name: logits},
     )
-    return Network(graph, network.weights, network.trainable, {**network.metadata, "classes": json.dumps(list(classes))})
+    return network.changed(graph=graph, metadata={"classes": json.dumps(list(classes))})
 
 
 def class_names(network: Network) -> tuple[str, ...] | None:

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
-from allotrope.network.graph import Graph, Node, Value
+from allotrope.network.graph import Node, Value
 from allotrope.network.names import free_name, names_in
 from allotrope.network.network import Network
-from allotrope.network.order import used
-from allotrope.network.reading.shapes import infer_shapes
+from allotrope.network.used import without_unused
 
 AFTER = frozenset({"LogSoftmax", "Sigmoid", "Softmax"})
 """Operators that make something for people of logits, and keep their order."""
@@ -60,18 +59,5 @@ def _ending_in(network: Network, source: str, in_rows: bool) -> Network:
         nodes = (*nodes, Node("Flatten", (source,), (name,), {"axis": 1}, name))
         source = name
     dtype = found.dtype if found is not None else network.outputs[0].dtype
-    kept = without_unused(replace(graph, nodes=nodes, outputs=(Value(source, dtype, None),), values={}), {source})
-    needed = {name for node in kept.nodes for name in used(node)}
-    weights = {name: array for name, array in network.weights.items() if name in needed}
-    return Network(infer_shapes(kept, weights), weights, network.trainable & weights.keys(), network.metadata)
-
-
-def without_unused(graph: Graph, needed: set[str]) -> Graph:
-    """The graph without the nodes and constants that nothing of `needed` is made of."""
-    wanted, nodes = set(needed), list[Node]()
-    for node in reversed(graph.nodes):
-        if wanted & set(node.outputs):
-            wanted |= used(node)
-            nodes.append(node)
-    constants = {name: array for name, array in graph.constants.items() if name in wanted}
-    return replace(graph, nodes=tuple(reversed(nodes)), constants=constants)
+    ending = replace(graph, nodes=nodes, outputs=(Value(source, dtype, None),))
+    return network.changed(graph=without_unused(ending))

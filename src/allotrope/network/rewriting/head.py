@@ -11,10 +11,8 @@ from allotrope.network.graph import Node, Value
 from allotrope.network.initialize import draw, fan_in_uniform
 from allotrope.network.names import free_name, names_in
 from allotrope.network.network import Network
-from allotrope.network.order import used
-from allotrope.network.reading.shapes import infer_shapes
-from allotrope.network.rewriting.ends import without_unused
 from allotrope.network.rewriting.flow import PASSING
+from allotrope.network.used import without_unused
 
 BEHIND = frozenset(
     """
@@ -84,7 +82,7 @@ def with_new_head(network: Network, classes: int, seed: int) -> tuple[Network, f
     head = head_of(network)
     if head is None or head.layer.attributes.get("group", 1) != 1:
         last = network.graph.nodes[-1] if network.graph.nodes else None
-        found = f"{last.operator} (node '{last.name or last.outputs[0]}')" if last else "nothing"
+        found = str(last) if last else "nothing"
         raise UnsupportedError(
             f"no last layer was found to replace: the network ends in {found}, expected a Gemm, MatMul or Conv with weights, "
             f"and behind it nothing but {', '.join(sorted(BEHIND))}, and {' or '.join(sorted(SCALING))} by a number. "
@@ -114,12 +112,12 @@ class _Replacing:
         nodes = tuple(changed.get(node.outputs[0], node) for node in graph.nodes)
         output = network.outputs[0]
         constants = {**graph.constants, **self.constants}
-        graph = replace(graph, nodes=nodes, constants=constants, values={}, outputs=(Value(output.name, output.dtype, None),))
-        graph = without_unused(graph, {output.name})
-        needed = {name for node in graph.nodes for name in used(node)}
-        weights = {name: array for name, array in {**network.weights, **self.weights}.items() if name in needed}
-        trainable = (network.trainable | self.weights.keys()) & weights.keys()
-        return Network(infer_shapes(graph, weights), weights, trainable, network.metadata), frozenset(self.weights)
+        free = (Value(output.name, output.dtype, None),)
+        graph = replace(graph, nodes=nodes, constants=constants, values={}, outputs=free)
+        trainable = network.trainable | self.weights.keys()
+        graph = without_unused(graph)
+        network = network.changed(graph=graph, weights=self.weights, trainable=trainable)
+        return network, frozenset(self.weights)
 
     def _rows_are_classes(self) -> bool:
         layer = self.head.layer

@@ -11,9 +11,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from allotrope.network.graph import Graph, Node
-from allotrope.network.names import called, listed
+from allotrope.network.names import listed
 from allotrope.network.rewriting.flow import PASSING
-from allotrope.network.weights import every_node
+from allotrope.network.used import every_node
 
 Report = Callable[[str], None]
 
@@ -28,7 +28,7 @@ def with_dropout_in_training(graph: Graph, report: Report) -> Graph:
         always = graph.constants.get(node.inputs[2])
         if always is not None and not always.any():
             return [node]
-        changed.append(called(node))
+        changed.append(node.label)
         return [replace(node, inputs=node.inputs[: 2 if node.inputs[1] else 1])]
 
     mended = mapped(graph, in_training)
@@ -58,7 +58,7 @@ def with_normalization_in_both_modes(graph: Graph, report: Report) -> Graph:
             return [node]
         if _is_of_one_example(node, graph, makers):
             return [node]
-        changed.append(called(node))
+        changed.append(node.label)
         attributes = {k: v for k, v in node.attributes.items() if k != "training_mode"}
         plain = replace(node, attributes=attributes, outputs=node.outputs[:1])
         wanted = zip(statistics, node.outputs[1:3], strict=False)

@@ -23,9 +23,8 @@ Types = Mapping[np.dtype, np.dtype]
 def with_types(network: Network, types: Types) -> Network:
     """The same network with each type that is a key of `types` replaced by its value."""
     recasting = _Recasting(types)
-    weights = recasting.arrays(network.weights)
     graph = recasting.graph(network.graph)
-    return Network(graph, weights, network.trainable, network.metadata)
+    return network.changed(graph=graph, weights=recasting.arrays(network.weights))
 
 
 class _Recasting:

@@ -10,7 +10,7 @@ import numpy as np
 
 from allotrope.config import Repair
 from allotrope.network.graph import Graph, Node
-from allotrope.network.names import called, free_name, listed, names_in
+from allotrope.network.names import free_name, listed, names_in
 from allotrope.network.reading.separate import with_own_arrays
 from allotrope.network.reading.shapes import infer_shapes
 from allotrope.network.rewriting.modes import with_dropout_in_training, with_normalization_in_both_modes
@@ -19,7 +19,8 @@ from allotrope.network.rewriting.patterns import PATTERNS, Found, Pattern
 from allotrope.network.rewriting.quantized.dequantize import dequantized
 from allotrope.network.rewriting.rewriter import Rewriting
 from allotrope.network.rewriting.slopes import with_slopes_by_channel
-from allotrope.network.weights import by_use, every_node
+from allotrope.network.used import every_node
+from allotrope.network.weights import by_use
 
 Report = Callable[[str], None]
 Repairing = Callable[[Graph, Report], Graph]
@@ -100,7 +101,7 @@ def with_running_statistics(graph: Graph, report: Report) -> Graph:
     for node in graph.nodes:
         if _is_batch_normalization(node) and all(name in constants for name in node.inputs[3:5]):
             nodes.append(_own_statistics(node, constants, uses, taken))
-            own += [called(node)] if nodes[-1].inputs != node.inputs else []
+            own += [node.label] if nodes[-1].inputs != node.inputs else []
         else:
             nodes.append(node)
     if own:
@@ -116,7 +117,7 @@ def _own_statistics(node: Node, constants: dict[str, np.ndarray], uses: Counter[
     inputs = list(node.inputs)
     for position, kind in ((3, "running_mean"), (4, "running_var")):
         if uses[inputs[position]] > 1:
-            name = free_name(f"{called(node)}.{kind}", taken)
+            name = free_name(f"{node.label}.{kind}", taken)
             constants[name], inputs[position] = constants[inputs[position]], name
     return replace(node, inputs=tuple(inputs))
 

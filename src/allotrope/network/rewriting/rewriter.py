@@ -10,7 +10,7 @@ import numpy as np
 
 from allotrope.network.graph import Dimension, Graph, Node
 from allotrope.network.names import free_name, names_in
-from allotrope.network.order import used
+from allotrope.network.used import used
 
 Place = tuple[int, int]
 """Where a node stands: its number in the graph as it was, and among those that took its place."""

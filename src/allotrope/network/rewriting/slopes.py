@@ -13,8 +13,8 @@ from dataclasses import replace
 import numpy as np
 
 from allotrope.network.graph import Dimension, Graph, Node, Value
-from allotrope.network.names import called, free_name, listed, names_in
-from allotrope.network.weights import every_node
+from allotrope.network.names import free_name, listed, names_in
+from allotrope.network.used import every_node
 
 Report = Callable[[str], None]
 Shape = tuple[Dimension, ...]
@@ -38,12 +38,12 @@ def with_slopes_by_channel(graph: Graph, report: Report) -> Graph:
             nodes.append(node)
             continue
         laid = (-1, *[1] * (len(shape) - 2))
-        changed.append(called(node))
+        changed.append(node.label)
         if uses[node.inputs[1]] == 1:
             constants[node.inputs[1]] = slopes.reshape(laid)
             nodes.append(node)
             continue
-        axes, name = (free_name(f"{called(node)}/{kind}", taken) for kind in ("shape", "slopes"))
+        axes, name = (free_name(f"{node.label}/{kind}", taken) for kind in ("shape", "slopes"))
         constants[axes] = np.array(laid, np.int64)
         nodes += [
             Node("Reshape", (node.inputs[1], axes), (name,), {}, name),

@@ -11,9 +11,9 @@ from allotrope.inputs.image.pretrained.readings import PLAIN, Reading
 from allotrope.inputs.image.pretrained.trial import in_layout
 from allotrope.network.graph import Graph, Node, Value
 from allotrope.network.network import Network
-from allotrope.network.order import used
 from allotrope.network.preprocessing import preprocessing
 from allotrope.network.reading.shapes import infer_shapes
+from allotrope.network.used import used
 
 ARITHMETIC = frozenset({"Add", "Div", "Mul", "Sub"})
 

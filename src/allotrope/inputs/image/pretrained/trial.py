@@ -10,7 +10,6 @@ import numpy as np
 from allotrope.inputs.image.pretrained.readings import Reading
 from allotrope.network.graph import Node, Value
 from allotrope.network.network import Network
-from allotrope.network.reading.shapes import infer_shapes
 
 AT_ONCE = 32
 """Images that are computed together: all values of many would fill the memory."""
@@ -121,6 +120,4 @@ def _showing(network: Network, names: set[str]) -> Network:
     """The network with these values among its outputs."""
     others = names - {value.name for value in (*network.inputs, *network.outputs)}
     more = tuple(Value(name, network.outputs[0].dtype, None) for name in sorted(others))
-    graph = replace(network.graph, outputs=(*network.outputs, *more), values={})
-    inferred = infer_shapes(graph, network.weights)
-    return Network(inferred, network.weights, network.trainable)
+    return network.changed(graph=replace(network.graph, outputs=(*network.outputs, *more)))

@@ -11,10 +11,11 @@ import numpy as np
 import allotrope.network.reading.foreign.families  # noqa: F401 - fills the table
 from allotrope.errors import AllotropeError, ModelError, UnsupportedError
 from allotrope.network.graph import Graph, Node, Value
-from allotrope.network.names import names_in
+from allotrope.network.names import names_in, with_names
 from allotrope.network.reading.foreign.table import Foreign, foreign_operator
 from allotrope.network.reading.foreign.writer import NotYetKnownError, Writer
 from allotrope.network.reading.opset import OPSET
+from allotrope.network.used import taken_in
 
 _PASSES = 100
 """Each pass knows the shapes behind what the one before spelled."""
@@ -43,7 +44,7 @@ def spelled(
     for number in range(_PASSES):
         # What is spelled is written in the newest opset, which has LayerNormalization of its own.
         version = OPSET if number else opset
-        work = _Pass(version, infer(graph), dict(graph.constants), names_in(graph), _used(graph))
+        work = _Pass(version, infer(graph), dict(graph.constants), names_in(graph), taken_in(graph))
         graph = work.graph(graph)
         graph = replace(graph, constants=work.arrays)
         counts += work.counts
@@ -95,12 +96,12 @@ class _Pass:
         try:
             names = found.spelling(writer, *(name or None for name in node.inputs), **keywords)
         except NotYetKnownError as missing:
-            self.waiting.append(f"{_called(node)}: {missing}")
+            self.waiting.append(f"{node}: {missing}")
             return [node]
         except AllotropeError as error:
-            raise type(error)(f"{_called(node)}: {error}") from error
+            raise type(error)(f"{node}: {error}") from error
         except (ArithmeticError, IndexError, KeyError, TypeError, ValueError) as error:
-            raise ModelError(f"{_called(node)}: what it is given does not fit: {error}") from error
+            raise ModelError(f"{node}: what it is given does not fit: {error}") from error
         self.arrays.update(writer.constants)
         self.notes.update(dict.fromkeys(writer.notes))
         self.counts[f"{node.domain or 'ai.onnx'}.{node.operator}"] += 1
@@ -110,11 +111,6 @@ class _Pass:
 
 def _entry(node: Node, opset: int) -> Foreign | None:
     return foreign_operator(node.domain, node.operator, opset if node.domain == "" else 1)
-
-
-def _called(node: Node) -> str:
-    name = node.name or next(filter(None, node.outputs), "")
-    return f"{node.domain or 'ai.onnx'}.{node.operator} (node '{name}')"
 
 
 def _ending_in(
@@ -131,7 +127,7 @@ def _ending_in(
             names[old] = new
         else:
             more.append(Node("Identity", (old,), (new,), {}, new))
-    nodes = [_with_names(one, names) for one in (*nodes, *more)]
+    nodes = [with_names(one, names) for one in (*nodes, *more)]
     taken = {name for one in nodes for name in one.inputs} | set(names.values())
     return [_without_unused_outputs(one, taken) for one in nodes]
 
@@ -140,22 +136,8 @@ OPTIONAL_OUTPUTS = frozenset({"Attention", "Dropout", "LSTM", "LayerNormalizatio
 """Operators whose last outputs may be left out, and are asked for by spellings all the same."""
 
 
-def _with_names(node: Node, names: Mapping[str, str]) -> Node:
-    inputs = tuple(names.get(name, name) for name in node.inputs)
-    return replace(node, inputs=inputs, outputs=tuple(names.get(n, n) for n in node.outputs))
-
-
 def _without_unused_outputs(node: Node, taken: set[str]) -> Node:
     outputs = list(node.outputs)
     while node.operator in OPTIONAL_OUTPUTS and outputs[1:] and outputs[-1] not in taken:
         outputs.pop()
     return replace(node, outputs=tuple(outputs))
-
-
-def _used(graph: Graph) -> frozenset[str]:
-    """What some node, here or in the graphs inside, or the user takes."""
-    names = {value.name for value in graph.outputs}
-    for node in graph.nodes:
-        names |= set(node.inputs)
-        names.update(*(_used(inner) for inner in node.subgraphs))
-    return frozenset(names)

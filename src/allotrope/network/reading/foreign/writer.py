@@ -34,7 +34,7 @@ class Writer:
         self.constants: dict[str, np.ndarray] = {}
         self.notes: list[str] = []
         """What is assumed of what the node is given, in sentences for the user."""
-        self.stem = node.name or next(filter(None, node.outputs))
+        self.stem = node.label
 
     def add(self, operator: str, *inputs: str | None, **attributes: Any) -> str:
         """Adds a node with one output; gives its name. Attributes that are None are left out."""

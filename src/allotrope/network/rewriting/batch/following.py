@@ -10,9 +10,9 @@ import numpy as np
 from allotrope.network.graph import Node
 from allotrope.network.names import free_name, names_in
 from allotrope.network.network import Network
-from allotrope.network.order import used
 from allotrope.network.rewriting.batch.known import Known
 from allotrope.network.rewriting.batch.placement import Lengths, Mixes, Placement
+from allotrope.network.used import used
 
 Placements = Placement | Sequence[Placement | None]
 Rule = Callable[["Following", Node], tuple[Node, Placements]]
@@ -235,7 +235,7 @@ class Following:
         written, places = found(self, behind_front(self, node) if in_front else node)
         self.nodes.append(written)
         if written != node:
-            self.changed.append(f"{node.operator} {node.name or node.outputs[0]}")
+            self.changed.append(f"{node.operator} {node.label}")
         listed = [places] * len(node.outputs) if isinstance(places, Placement) else places
         for name, place in zip(node.outputs, listed, strict=False):
             if name and place is not None:

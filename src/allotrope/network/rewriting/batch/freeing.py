@@ -15,7 +15,6 @@ import allotrope.network.rewriting.batch.rules_lookup
 import allotrope.network.rewriting.batch.rules_products
 import allotrope.network.rewriting.batch.rules_shaping  # noqa: F401 - they fill the table
 from allotrope.errors import ModelError
-from allotrope.network.graph import Node
 from allotrope.network.network import Network
 from allotrope.network.rewriting.batch.following import Following
 from allotrope.network.rewriting.batch.inside import baked_inside
@@ -148,21 +147,17 @@ def _next(choices: list[int], readings: list[int]) -> list[int] | None:
     return None
 
 
-def _called(node: Node) -> str:
-    return f"{node.operator} '{node.name or next(filter(None, node.outputs), '')}'"
-
-
 def _finished(network: Network, following: Following, inputs: Inputs, free: int) -> Freed:
     for node in network.graph.nodes:
         try:
             following.follow(node)
         except Mixes as reason:
-            raise Mixes(f"{_called(node)}: {reason}") from reason
+            raise Mixes(f"{node}: {reason}") from reason
         except _UNSOUND as error:
-            where = f"{_called(node)}: its axes or lengths contradict each other"
+            where = f"{node}: its axes or lengths contradict each other"
             raise Mixes(f"{where} ({error})") from error
     graph = freed_graph(network, following, inputs)
-    freed = Network(graph, network.weights, network.trainable, network.metadata)
+    freed = network.changed(graph=graph)
     outputs = {
         value.name: place for value in network.outputs if (place := following.place(value.name))
     }

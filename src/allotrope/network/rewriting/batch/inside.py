@@ -10,7 +10,6 @@ from dataclasses import replace
 from allotrope.errors import ModelError
 from allotrope.network.graph import Value
 from allotrope.network.network import Network
-from allotrope.network.reading.shapes import infer_shapes
 from allotrope.network.rewriting.batch.placement import Mixes, Placement
 from allotrope.network.rewriting.batch.trial import tried
 
@@ -58,7 +57,4 @@ def _for_one(network: Network, length: str) -> Network:
         return replace(value, shape=shape)
 
     inputs = tuple(fixed(value) for value in network.inputs)
-    outputs = tuple(replace(value, shape=None) for value in network.outputs)
-    graph = replace(network.graph, inputs=inputs, outputs=outputs, values={})
-    inferred = infer_shapes(graph, network.weights)
-    return Network(inferred, network.weights, network.trainable, network.metadata)
+    return network.changed(inputs=inputs)

@@ -11,10 +11,10 @@ import numpy as np
 from allotrope.errors import ModelError
 from allotrope.network.graph import Dimension, Graph, Node, Value
 from allotrope.network.network import Network
-from allotrope.network.order import used
 from allotrope.network.reading.shapes import infer_shapes
 from allotrope.network.rewriting.batch.following import Following
 from allotrope.network.rewriting.batch.placement import Mixes, Placement
+from allotrope.network.used import used
 
 Shape = tuple[Dimension, ...]
 

@@ -11,7 +11,7 @@ from allotrope.network.graph import Graph, Node
 from allotrope.network.names import listed
 from allotrope.network.rewriting.quantized.following import Dequantizing
 from allotrope.network.rewriting.quantized.grid import is_small
-from allotrope.network.weights import every_node
+from allotrope.network.used import every_node
 
 ROUNDING = frozenset(
     {

@@ -12,14 +12,13 @@ from dataclasses import replace
 import numpy as np
 
 from allotrope.network.graph import UNKNOWN, Graph, Node
-from allotrope.network.names import free_name, names_in
-from allotrope.network.order import used
+from allotrope.network.names import free_name, names_in, with_names
 from allotrope.network.preprocessing import preprocessing
 from allotrope.network.reading.shapes import infer_shapes
-from allotrope.network.rewriting.ends import without_unused
 from allotrope.network.rewriting.quantized.grid import Grid
 from allotrope.network.rewriting.quantized.scaled import Factor, Product
 from allotrope.network.rewriting.values import bounds_of
+from allotrope.network.used import used, without_unused
 
 MOVING: dict[str, tuple[int, ...] | None] = {
     "Concat": None,
@@ -101,7 +100,7 @@ class Dequantizing:
         self.follow()
         if not self.weights and not self.renamed and not self.changed:
             return self.graph
-        return infer_shapes(self._named(without_unused(self.followed(), set(self.ends))), {})
+        return infer_shapes(self._named(without_unused(self.followed())), {})
 
     def follow(self) -> None:
         """Goes through the nodes in their order, and through the graphs inside them."""
@@ -124,7 +123,7 @@ class Dequantizing:
                 self.constants.update(work.constants)
                 self.weights.update(work.weights)
                 self.changed = self.changed or bool(work.renamed) or work.changed
-                kept = without_unused(work.followed(), work.ends)
+                kept = without_unused(work.followed())
                 inner[name] = replace(kept, constants=graph.constants)
         return replace(node, attributes={**node.attributes, **inner}) if inner else node
 
@@ -307,7 +306,7 @@ class Dequantizing:
         for end in self.ends & self.renamed.keys():
             if self.renamed[end] in made and self.renamed[end] not in names:
                 names[self.renamed[end]] = end
-        nodes = (_with_names(node, names) for node in graph.nodes)
+        nodes = (with_names(node, names) for node in graph.nodes)
         constants = {names.get(name, name): array for name, array in graph.constants.items()}
         return replace(
             graph,
@@ -329,19 +328,6 @@ def _given_inside(graph: Graph) -> set[str]:
         for inner in node.subgraphs:
             names |= {value.name for value in inner.outputs} | _given_inside(inner)
     return names
-
-
-def _with_names(node: Node, names: dict[str, str]) -> Node:
-    """The node, and the graphs inside it, with other names for values."""
-    inputs = tuple(names.get(name, name) for name in node.inputs)
-    outputs = tuple(names.get(name, name) for name in node.outputs)
-    inner = {
-        key: replace(graph, nodes=tuple(_with_names(one, names) for one in graph.nodes))
-        for key, graph in node.attributes.items()
-        if isinstance(graph, Graph)
-    }
-    attributes = {**node.attributes, **inner} if inner else node.attributes
-    return replace(node, inputs=inputs, outputs=outputs, attributes=attributes)
 
 
 def _moves(node: Node) -> bool:
