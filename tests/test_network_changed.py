@@ -1,0 +1,147 @@
+"""Networks that are made of others: what stays, what goes, and other names for inputs and outputs."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+import allotrope
+from allotrope.errors import ModelError, UsageError
+from allotrope.network.build import Builder
+from allotrope.network.graph import Node, Value
+from allotrope.network.reading import shapes
+from onnx_models import model, node, tensor
+
+X = np.linspace(-1, 1, 6, dtype=np.float32).reshape(2, 3)
+
+
+def network():
+    """y = relu(x w) v, with a state that nothing but `w`'s product takes."""
+    made = Builder("small")
+    x = made.input("x", np.float32, ["n", 3])
+    w = made.weight("w", np.arange(12, dtype=np.float32).reshape(3, 4))
+    v = made.weight("v", np.ones((4, 2), np.float32))
+    product = made.add("MatMul", [x, w], name="product")
+    made.output(made.add("MatMul", [made.add("Relu", [product], name="relu"), v]), "y")
+    return made.network()
+
+
+def test_what_is_not_given_stays():
+    old = network()
+    new = old.changed(metadata={"a": "b"}).changed(trainable={"v"})
+    assert new.graph is old.graph and new.weights == old.weights
+    assert new.trainable == {"v"} and new.metadata == {"a": "b"}
+
+
+def test_weights_that_another_graph_does_not_use_go():
+    old = network()
+    graph = replace(old.graph, nodes=old.graph.nodes[:1], outputs=(old.graph.values["product"],))
+    new = old.changed(graph=graph)
+    assert new.weights.keys() == new.trainable == {"w"}
+    assert new.outputs[0].shape == ("n", 4)
+
+
+def test_weights_that_are_new_are_added_and_others_replaced():
+    old = network()
+    add = Node("Add", ("y", "b"), ("z",), {}, "z")
+    outputs = (Value("z", old.outputs[0].dtype, None),)
+    graph = replace(old.graph, nodes=(*old.graph.nodes, add), outputs=outputs)
+    weights = {"b": np.float32([1, 2]), "v": np.zeros((4, 2), np.float32)}
+    new = old.changed(graph=graph, weights=weights, trainable=old.trainable | {"b"})
+    assert new.trainable == {"w", "v", "b"} and new.outputs[0].shape == ("n", 2)
+    np.testing.assert_array_equal(new.run({"x": X})["z"], [[1, 2], [1, 2]])
+
+
+def test_trainable_names_must_be_weights():
+    with pytest.raises(ModelError, match="'u' is named as trainable and is no weight"):
+        network().changed(trainable={"u"})
+
+
+def test_inputs_declared_otherwise_change_all_shapes():
+    new = network().changed(inputs=[Value("x", np.dtype(np.float32), (5, 3))])
+    assert new.graph.values["relu"].shape == (5, 4) and new.outputs[0].shape == (5, 2)
+
+
+# --- shapes
+
+
+def test_only_what_is_new_is_inferred(monkeypatch):
+    old = network()
+    seen = []
+    inferred = shapes._inferred
+    monkeypatch.setattr(
+        shapes, "_inferred", lambda graph, opset: seen.append(graph) or inferred(graph, opset)
+    )
+    tanh = Node("Tanh", ("relu",), ("tanh",), {}, "tanh")
+    last = old.graph.nodes[2].with_input(0, "tanh")
+    new = old.changed(graph=replace(old.graph, nodes=(*old.graph.nodes[:2], tanh, last)))
+    assert new.graph.values == {**old.graph.values, "tanh": Value("tanh", X.dtype, ("n", 4))}
+    assert [[n.operator for n in graph.nodes] for graph in seen] == [["Tanh"]]
+
+
+def test_a_shape_that_is_computed_is_followed_to_where_it_is_counted():
+    nodes = [
+        node("Shape", "x", "lengths", end=1),
+        node("Concat", "lengths rest", "target", axis=0),
+        node("Reshape", "x target", "y"),
+    ]
+    arrays = {"rest": np.array([1, 3], np.int64)}
+    old = allotrope.load(model(nodes, [tensor("x", shape=[4, 3])], arrays=arrays), repair=False)
+    free = replace(old.outputs[0], shape=None)
+    known = {name: value for name, value in old.graph.values.items() if name != "y"}
+    again = shapes.with_shapes(replace(old.graph, outputs=(free,), values=known), {})
+    assert again.outputs[0].shape == old.outputs[0].shape == (4, 1, 3)
+
+
+# --- names
+
+
+def test_inputs_and_outputs_take_other_names_and_compute_the_same():
+    old = network()
+    new = old.renamed({"x": "image", "y": "label"})
+    assert [value.name for value in (*new.inputs, *new.outputs)] == ["image", "label"]
+    assert new.weights == old.weights and new.trainable == old.trainable
+    np.testing.assert_array_equal(new.run({"image": X})["label"], old.run({"x": X})["y"])
+
+
+def test_names_may_be_swapped_and_inner_values_make_way():
+    old = network()
+    new = old.renamed({"x": "y", "y": "x"}).renamed({"x": "relu"})
+    assert [value.name for value in (*new.inputs, *new.outputs)] == ["y", "relu"]
+    np.testing.assert_array_equal(new.run({"y": X})["relu"], old.run({"x": X})["y"])
+
+
+def test_values_of_inner_graphs_follow():
+    then = model([node("Mul", "x two", "t")], [], [tensor("t", shape=None)]).graph
+    other = model([node("Identity", "label", "e")], [], [tensor("e", shape=None)]).graph
+    made = model(
+        [node("Neg", "x", "label"), node("If", "c", "y", then_branch=then, else_branch=other)],
+        [tensor("x"), tensor("c", 9, [])],
+        arrays={"two": np.float32([2])},
+    )
+    new = allotrope.load(made).renamed({"x": "a", "y": "label"})
+    for condition, factor in ((True, 2), (False, -1)):
+        y = new.run({"a": X, "c": np.array(condition)})["label"]
+        np.testing.assert_array_equal(y, factor * X)
+
+
+def test_an_output_that_is_a_weight_leaves_the_weight_its_name():
+    old = network()
+    outputs = (*old.outputs, Value("w", X.dtype, (3, 4)))
+    new = old.changed(graph=replace(old.graph, outputs=outputs)).renamed({"w": "shown"})
+    assert new.weights.keys() == {"w", "v"}
+    np.testing.assert_array_equal(new.run({"x": X})["shown"], old.weights["w"])
+
+
+@pytest.mark.parametrize(
+    ("names", "why"),
+    [
+        ({"z": "a"}, "'z' is no input or output"),
+        ({"x": "w"}, "'w' is a weight"),
+        ({"x": "y"}, "2 of them would be 'y'"),
+        ({"x": ""}, "'x' would have no name"),
+    ],
+)
+def test_names_that_cannot_be(names, why):
+    with pytest.raises(UsageError, match=why):
+        network().renamed(names)
