@@ -120,8 +120,7 @@ class Classification(Task):
         ended = with_ending(network, self.name, self.size, SOFTMAX, self.facts())
         if len(network.outputs) > 1:
             return ended
-        metadata = {**ended.metadata, "classes": json.dumps(list(self.classes))}
-        return Network(ended.graph, ended.weights, ended.trainable, metadata)
+        return ended.changed(metadata={"classes": json.dumps(list(self.classes))})
 
     def answers(self, output: Answers) -> Answers:
         """Probabilities, in float64."""

@@ -13,7 +13,6 @@ from allotrope.errors import ModelError, UsageError
 from allotrope.network.graph import Node, Value
 from allotrope.network.names import free_name, names_in
 from allotrope.network.network import Network
-from allotrope.network.rewriting.renamed import renamed
 
 TASKS = "tasks"
 """The key of the metadata that says which output answers which task, as JSON: a list of objects."""
@@ -40,7 +39,7 @@ def with_ending(
     output = _output(network, name, size)
     taken = names_in(network.graph) | set(network.weights)
     raw = free_name(f"{name}.raw", taken)
-    network = renamed(network, {name: raw})
+    network = network.renamed({name: raw})
     made = [free_name(f"{name}.{step.operator.lower()}", taken) for step in steps[:-1]] + [name]
     constants, nodes = {}, []
     for step, before, behind in zip(steps, [raw, *made], made, strict=False):
@@ -51,16 +50,14 @@ def with_ending(
             inputs.append(constant)
         nodes.append(Node(step.operator, tuple(inputs), (behind,), dict(step.attributes), behind))
     graph = network.graph
-    inner = {value: replace(output, name=value) for value in (raw, *made[:-1])}
     graph = replace(
         graph,
         outputs=tuple(output if value.name == raw else value for value in graph.outputs),
         nodes=(*graph.nodes, *nodes),
         constants={**graph.constants, **constants},
-        values={**graph.values, **inner},
     )
-    metadata = {**network.metadata, TASKS: json.dumps([*tasks_said(network), dict(facts)])}
-    return Network(graph, network.weights, network.trainable, metadata)
+    said = json.dumps([*tasks_said(network), dict(facts)])
+    return network.changed(graph=graph, metadata={TASKS: said})
 
 
 def _output(network: Network, name: str, size: int) -> Value:

@@ -9,7 +9,6 @@ import numpy as np
 from allotrope.network.graph import Dimension, Value
 from allotrope.network.network import Network
 from allotrope.network.order import used
-from allotrope.network.reading.shapes import infer_shapes
 
 COUNTS = (1, 3)
 """How many channels networks take that leave it open."""
@@ -53,11 +52,7 @@ def fixed(
         "nhw": (batch, height, width),
         "flat": (batch, height * width),
     }
-    outputs = tuple(replace(value, shape=None) for value in network.outputs)
-    inputs = (replace(x, shape=shapes[form.layout]),)
-    graph = replace(network.graph, inputs=inputs, outputs=outputs, values={})
-    inferred = infer_shapes(graph, network.weights)
-    return Network(inferred, network.weights, network.trainable, network.metadata)
+    return network.changed(inputs=(replace(x, shape=shapes[form.layout]),))
 
 
 def form_of_value(network: Network, x: Value) -> PictureForm:
