@@ -8,7 +8,7 @@ import numpy as np
 
 from allotrope.network.graph import Dimension, Value
 from allotrope.network.network import Network
-from allotrope.network.order import used
+from allotrope.network.used import used
 
 COUNTS = (1, 3)
 """How many channels networks take that leave it open."""
