@@ -10,18 +10,15 @@ import onnx
 import pytest
 
 import allotrope
-from allotrope import fit
 from allotrope.architectures.choose import choose_recipe
 from allotrope.architectures.fine_tune import prepared
-from allotrope.cli import main
 from allotrope.config import DataOptions, FineTuning, Repair, Settings
 from allotrope.data import load_images
-from allotrope.measure import candidates
-from allotrope.measure.candidates import FLOAT_FILE, Candidate
 from allotrope.network.rewriting.batchnorm import with_still_batchnorm
+from allotrope.progress import Progress
 from allotrope.run import read_record
 from allotrope.training.loop import train
-from allotrope.verbs import stages
+from quick import ONE, fit, fit_with, main
 from tested import TESTED
 from tuned import ARRAYS, FIVE, classifier, images, linear, ready
 
@@ -52,9 +49,7 @@ def accuracy(network, split):
     return float((logits.argmax(1) == split.labels).mean())
 
 
-def test_fit_from_an_onnx_file_to_delivery(tmp_path, monkeypatch):
-    monkeypatch.setattr(candidates, "candidates", lambda folder: [Candidate("onnxruntime", "float32", folder / FLOAT_FILE)])
-    monkeypatch.setattr(stages, "_plausible", lambda options: [Settings(threads=1)])
+def test_fit_from_an_onnx_file_to_delivery(tmp_path):
     onnx.save(classifier(arrays=FIVE, classes=5), tmp_path / "theirs.onnx")
     command = ["fit", "digits", "--network", str(tmp_path / "theirs.onnx"), "--new-head", "--freeze", "c1.*", "--freeze", "bn.*"]
     assert main([*command, "--learning-rate", "0.01", "--epochs", "6", "--threads", "1", "--out", str(tmp_path), "--quiet"]) == 0
@@ -82,9 +77,7 @@ def test_fit_from_an_onnx_file_to_delivery(tmp_path, monkeypatch):
     assert json.loads(delivered.metadata["classes"]) == [str(digit) for digit in range(10)]
 
 
-def test_a_classifier_that_training_only_spoils_stays_as_it_came(tmp_path, monkeypatch, capsys):
-    only = [Candidate("onnxruntime", "float32", tmp_path / "digits-1" / FLOAT_FILE)]
-    monkeypatch.setattr(candidates, "candidates", lambda folder: only)
+def test_a_classifier_that_training_only_spoils_stays_as_it_came(tmp_path, capsys):
     train_images = load_images("digits", DataOptions()).train
     x = train_images.images.reshape(len(train_images), -1) / 255.0
     weight = np.linalg.lstsq(x, np.eye(10)[train_images.labels], rcond=None)[0].astype(np.float32)
@@ -100,21 +93,19 @@ def test_a_classifier_that_training_only_spoils_stays_as_it_came(tmp_path, monke
     np.testing.assert_array_equal(delivered.weights["w"], weight)
 
 
-def test_a_run_goes_on_when_the_file_is_gone(tmp_path, monkeypatch):
-    monkeypatch.setattr(candidates, "candidates", lambda folder: [Candidate("onnxruntime", "float32", folder / FLOAT_FILE)])
-    monkeypatch.setattr(stages, "_plausible", lambda options: [Settings(threads=1)])
+def test_a_run_goes_on_when_the_file_is_gone(tmp_path):
     file = tmp_path / "theirs.onnx"
     onnx.save(classifier(), file)
     options = {"network": str(file), "freeze": ["c1.*", "bn.*"], "epochs": 3, "threads": 1, "quiet": True}
     whole = fit("digits", out=tmp_path / "whole", **options)
 
-    def stop(fitting):
-        raise KeyboardInterrupt
+    class Stopping(Progress):
+        def step(self, tick):
+            raise KeyboardInterrupt
 
-    with monkeypatch.context() as patch:
-        patch.setattr(stages, "STAGES", (*stages.STAGES[:3], stop))
-        with pytest.raises(KeyboardInterrupt):
-            fit("digits", out=tmp_path / "stopped", **options)
+    with pytest.raises(KeyboardInterrupt):
+        fit_with(ONE, Stopping())("digits", out=tmp_path / "stopped", **options)
+    assert "training" not in read_record(tmp_path / "stopped" / "digits-1")
     file.unlink()
     resumed = fit(resume=tmp_path / "stopped" / "digits-1", quiet=True)
     assert resumed.json["test"] == whole.json["test"] and resumed.json["fine_tuning"]["frozen"] == whole.json["fine_tuning"]["frozen"]

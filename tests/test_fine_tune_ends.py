@@ -13,16 +13,14 @@ from onnx import TensorProto, helper
 
 import allotrope
 from allotrope.architectures.choose import choose_recipe
-from allotrope.cli import main
 from allotrope.config import DataOptions, Repair, Settings
 from allotrope.errors import UsageError
 from allotrope.inputs.image.pretrained.picture_size import side_inside
-from allotrope.measure import candidates
-from allotrope.measure.candidates import FLOAT_FILE, Candidate
 from allotrope.network.rewriting.classifier import in_rows
 from allotrope.training.loop import train
 from allotrope.verbs.source import read_source
 from onnx_models import model, node, outputs, tensor
+from quick import main
 from tested import TESTED
 from tuned import F, drawn, images, ready
 
@@ -138,12 +136,7 @@ def test_its_loss_is_the_binary_cross_entropy_in_every_framework(framework):
     assert loss == pytest.approx(float(np.log1p(np.exp(signs * z[:, 0])).mean()), rel=1e-4)
 
 
-def test_the_file_that_fit_writes_gives_both_probabilities(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(
-        candidates,
-        "candidates",
-        lambda folder: [Candidate("onnxruntime", "float32", folder / FLOAT_FILE)],
-    )
+def test_the_file_that_fit_writes_gives_both_probabilities(tmp_path, capsys):
     onnx.save(one_output("sigmoid"), tmp_path / "one.onnx")
     data = images((8, 8, 3), 2)
     arrays = {

@@ -18,32 +18,19 @@ import numpy as np
 import pytest
 
 import allotrope
-from allotrope import fit
-from allotrope.cli import main
-from allotrope.config import DataOptions, Settings
+from allotrope import cli
+from allotrope.config import DataOptions
 from allotrope.data import load_images
 from allotrope.errors import RunFolderError, TrainingError, UsageError
-from allotrope.measure import candidates
-from allotrope.measure.candidates import FLOAT_FILE, Candidate
+from allotrope.progress import Progress
 from allotrope.run import Run, read_record
-from allotrope.verbs import stages
+from allotrope.verbs.pipeline import Among
+from quick import ONE, fit, fit_with, main
 
 PROMISED = {"run", "data", "network", "framework", "settings", "seconds", "images_per_second", "test", "candidates"} | {
     "delivered", "target", "environment", "command"
 }  # fmt: skip
 QUICK = {"network": "mlp", "epochs": 2, "threads": 1, "quiet": True}
-
-
-@pytest.fixture
-def one_candidate(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Measures one candidate with one setting, where a test is about something else."""
-    plant_one_candidate(monkeypatch.setattr)
-
-
-def plant_one_candidate(put: Any) -> None:
-    """`put` is setattr; also used in processes that tests start."""
-    put(candidates, "candidates", lambda folder: [Candidate("onnxruntime", "float32", folder / FLOAT_FILE)])
-    put(stages, "_plausible", lambda options: [Settings(threads=1)])
 
 
 @pytest.fixture(scope="module")
@@ -116,7 +103,6 @@ def test_a_finished_run_can_be_predicted_with_and_resuming_it_says_so(fitted, tm
     assert (folder / "report.html").is_file()
 
 
-@pytest.mark.usefixtures("one_candidate")
 def test_a_missed_target_is_exit_code_3_and_the_nearest_miss(tmp_path, capsys):
     assert main(["fit", "digits", "--epochs", "1", "--threads", "1", "--max-size", "1KB", "--out", str(tmp_path)]) == 3
     record = read_record(tmp_path / "digits-1")
@@ -127,30 +113,33 @@ def test_a_missed_target_is_exit_code_3_and_the_nearest_miss(tmp_path, capsys):
     assert printed.splitlines()[-1].endswith(str(tmp_path / "digits-1" / "report.html"))
 
 
-@pytest.mark.usefixtures("one_candidate")
-def test_ctrl_c_stops_the_training_and_delivers_the_best_so_far(tmp_path, monkeypatch):
-    epoch = stages._Recording.epoch
+class Pressing(Progress):
+    """Presses Ctrl-C after each validation."""
 
-    def press(self: Any, row: dict[str, Any]) -> None:
-        epoch(self, row)
+    def epoch(self, row: Any) -> None:
         os.kill(os.getpid(), signal.SIGINT)
 
-    monkeypatch.setattr(stages._Recording, "epoch", press)
-    run = fit("digits", out=tmp_path, **{**QUICK, "epochs": 50})
+
+def test_ctrl_c_stops_the_training_and_delivers_the_best_so_far(tmp_path):
+    run = fit_with(ONE, Pressing())("digits", out=tmp_path, **{**QUICK, "epochs": 50})
     assert (run.json["status"], run.json["training"]["stopped"], run.exit_code) == ("interrupted", "interrupted", 130)
     assert run.json["training"]["epochs"] < 3
     assert run.delivered is not None and run.delivered.is_file()
     assert f"allotrope fit --resume {run.folder}" in str(run)
 
 
-@pytest.mark.usefixtures("one_candidate")
-def test_ctrl_c_elsewhere_says_how_to_go_on(tmp_path, monkeypatch, capsys):
-    def press(*arguments: Any) -> None:
-        raise KeyboardInterrupt
+def breaking(error: BaseException) -> Among:
+    """What to choose among, with an error instead of candidates."""
 
-    with monkeypatch.context() as pressed:
-        pressed.setattr(candidates, "measure_candidates", press)
-        assert main(["fit", "digits", "--epochs", "1", "--threads", "1", "--out", str(tmp_path)]) == 130
+    def candidates(folder: Path) -> list[Any]:
+        raise error
+
+    return Among(settings=ONE.settings, candidates=candidates)
+
+
+def test_ctrl_c_elsewhere_says_how_to_go_on(tmp_path, capsys):
+    words = ["fit", "digits", "--epochs", "1", "--threads", "1", "--out", str(tmp_path)]
+    assert main(words, breaking(KeyboardInterrupt())) == 130
     folder = tmp_path / "digits-1"
     assert f"go on with: allotrope fit --resume {folder}" in capsys.readouterr().err
     assert read_record(folder)["status"] == "interrupted"
@@ -160,14 +149,12 @@ def test_ctrl_c_elsewhere_says_how_to_go_on(tmp_path, monkeypatch, capsys):
 KILLED = """
 import sys
 sys.path.insert(0, sys.argv[2])
-from test_fit import QUICK, plant_one_candidate
-from allotrope import fit
-plant_one_candidate(setattr)
+from quick import fit
+from test_fit import QUICK
 fit("digits", out=sys.argv[1], **{**QUICK, "epochs": 8})
 """
 
 
-@pytest.mark.usefixtures("one_candidate")
 def test_a_killed_run_resumes_to_the_same_bits(tmp_path):
     killed = subprocess.Popen([sys.executable, "-c", KILLED, str(tmp_path / "killed"), str(Path(__file__).parent)])
     folder = tmp_path / "killed" / "digits-1"
@@ -191,7 +178,6 @@ def history(folder: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-@pytest.mark.usefixtures("one_candidate")
 def test_a_loss_that_is_no_number_names_the_step(tmp_path):
     with pytest.raises(TrainingError, match=r"at step \d+"):
         fit("digits", out=tmp_path, optimizer="sgd", learning_rate=1e30, **QUICK)
@@ -200,23 +186,16 @@ def test_a_loss_that_is_no_number_names_the_step(tmp_path):
     assert record["reason"].startswith("TrainingError: the loss is")
 
 
-@pytest.mark.usefixtures("one_candidate")
 @pytest.mark.parametrize(
     ("planted", "raised"),
     [(OSError(errno.ENOSPC, "No space left on device"), RunFolderError), (ZeroDivisionError("a bug"), ZeroDivisionError)],
 )
-def test_whatever_breaks_is_on_record(tmp_path, monkeypatch, planted, raised):
-    def fail(*arguments: Any) -> None:
-        raise planted
-
-    monkeypatch.setattr(stages, "deliver", fail)
+def test_whatever_breaks_is_on_record(tmp_path, planted, raised):
     with pytest.raises(raised):
-        fit("digits", out=tmp_path, **QUICK)
+        fit_with(breaking(planted))("digits", out=tmp_path, **QUICK)
     record = read_record(tmp_path / "digits-1")
     assert (record["status"], record["reason"].split(":")[0]) == ("failed", raised.__name__)
     assert record["test"]["accuracy"] > 0
-    monkeypatch.undo()
-    plant_one_candidate(monkeypatch.setattr)
     assert fit(resume=tmp_path / "digits-1", quiet=True).exit_code == 0
 
 
@@ -238,16 +217,14 @@ def test_whatever_breaks_is_on_record(tmp_path, monkeypatch, planted, raised):
 )
 def test_wrong_usage_leaves_nothing_behind(tmp_path, monkeypatch, capsys, arguments: list[str], code: int, message: str):
     monkeypatch.chdir(tmp_path)
-    assert main(["fit", *arguments]) == code
+    assert cli.main(["fit", *arguments]) == code
     assert message in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.usefixtures("one_candidate")
-def test_an_unknown_device_names_those_that_are_there(tmp_path, monkeypatch):
-    monkeypatch.undo()
+def test_an_unknown_device_names_those_that_are_there(tmp_path):
     with pytest.raises(UsageError, match=r"device 'tpu' is not there for pytorch\. Found: auto, cpu"):
-        fit("digits", out=tmp_path, device="tpu", **QUICK)
+        allotrope.fit("digits", out=tmp_path, device="tpu", **QUICK)
 
 
 def test_a_run_goes_on_only_with_its_own_options_and_alone(tmp_path):
@@ -270,7 +247,6 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", "-l", str(disk)], check=True)
 
 
-@pytest.mark.usefixtures("one_candidate")
 def test_a_full_disk_is_an_error_that_names_it_and_the_record_stays(small_disk, capsys):
     assert main(["fit", "digits", "--network", "cnn", "--epochs", "2", "--threads", "1", "--out", str(small_disk)]) == 1
     assert "No space left" in (message := capsys.readouterr().err) or "the disk is full" in message

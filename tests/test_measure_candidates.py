@@ -16,7 +16,7 @@ from PIL import Image
 from allotrope.config import Target
 from allotrope.delivery.deliver import deliver
 from allotrope.measure.candidates import Candidate, measure, measure_candidates
-from allotrope.measure.choice import choose, judge
+from allotrope.measure.choice import choose, judge, nearest_miss
 from allotrope.measure.rounds import ROUNDS, Timing, measurement
 from allotrope.network.reading.read import load
 from allotrope.network.rewriting.compose import class_names
@@ -82,23 +82,23 @@ def test_int8_files_are_int8(measured):
     assert by_name(rows)["openvino", "int8"]["form"] == "nncf"
 
 
-def test_missing_target_gives_the_nearest_miss(measured, tmp_path):
+def test_missing_target_gives_the_nearest_miss(measured):
     target = Target(max_latency=1e-6, max_drop=10.0)
-    outcome = deliver(judge(measured[1], target), CLASSES, IMAGE, tmp_path, target)
-    assert outcome.delivered is None
-    assert outcome.nearest_miss is not None
-    assert not outcome.nearest_miss["baseline"]
-    assert list(tmp_path.iterdir()) == []
+    rows = judge(measured[1], target)
+    assert choose(rows, target) is None
+    nearest = nearest_miss(rows, target)
+    assert nearest is not None
+    assert not nearest["baseline"]
 
 
 @pytest.mark.parametrize(("name", "precision"), [("onnxruntime", "float32"), ("onnxruntime", "int8"), ("openvino", "int8")])
 def test_delivered_folder_works_without_allotrope(name, precision, measured, tmp_path):
     folder, rows = measured
     only = [row for row in rows if (row["runtime"], row["precision"]) == (name, precision)]
-    for file in {row["file"] for row in only}:
-        (tmp_path / file).parent.mkdir(exist_ok=True)
-        shutil.copy(folder / file, tmp_path / file)
-    outcome = deliver(only, CLASSES, IMAGE, tmp_path, TARGET)
+    best = choose(only, TARGET)
+    (tmp_path / best["file"]).parent.mkdir(exist_ok=True)
+    shutil.copy(folder / best["file"], tmp_path / best["file"])
+    row_delivered = deliver(best, CLASSES, IMAGE, tmp_path)
     delivered = tmp_path / "delivered"
     pixels = images(1, seed=9)
     Image.fromarray(pixels[0]).save(tmp_path / "picture.png")
@@ -110,7 +110,7 @@ def test_delivered_folder_works_without_allotrope(name, precision, measured, tmp
     assert row["top"][0]["class"] == CLASSES[expected.argmax()]
     assert len(row["top"]) == 2
     assert row["top"][0]["probability"] == pytest.approx(expected.max(), abs=1e-5 if precision == "float32" else 0.1)
-    assert outcome.delivered["file"] == "delivered/model.onnx"
+    assert row_delivered["file"] == "delivered/model.onnx"
     assert class_names(load(delivered / "model.onnx")) == CLASSES
     assert (delivered / "labels.txt").read_text().splitlines() == list(CLASSES)
 

@@ -11,12 +11,9 @@ import pytest
 from PIL import Image
 
 import allotrope
-from allotrope.config import Settings
-from allotrope.measure import candidates
-from allotrope.measure.candidates import FLOAT_FILE, Candidate
 from allotrope.report import write_report
 from allotrope.run import read_record
-from allotrope.verbs import stages
+from quick import fit
 from tested import TESTED
 
 RUNS = Path(__file__).parent / "fixtures" / "runs"
@@ -30,17 +27,6 @@ def old(tmp_path):
         return Path(shutil.copytree(RUNS / name, tmp_path / name))
 
     return copied
-
-
-@pytest.fixture
-def one_candidate(monkeypatch):
-    """Measures one candidate, because these tests are about what a resumed run takes up."""
-    monkeypatch.setattr(
-        candidates,
-        "candidates",
-        lambda folder: [Candidate("onnxruntime", "float32", folder / FLOAT_FILE)],
-    )
-    monkeypatch.setattr(stages, "_plausible", lambda options: [Settings(threads=1)])
 
 
 def pictures(folder, split, count=8):
@@ -86,7 +72,6 @@ def test_a_finished_run_stays_as_it_is(old, name):
     assert (folder / "report.html").is_file()
 
 
-@pytest.mark.usefixtures("one_candidate")
 @pytest.mark.parametrize(
     ("name", "framework", "last", "frozen"),
     [("killed", "pytorch", 20, []), ("stopped", "jax", 12, ["c1.bias", "c1.weight"])],
@@ -96,7 +81,7 @@ def test_a_training_goes_on_where_it_was(old, name, framework, last, frozen):
         pytest.skip(f"{framework} is not tested here")
     folder = old(name)
     before, seen = read_record(folder), epochs(folder)
-    run = allotrope.fit(resume=folder, quiet=True)
+    run = fit(resume=folder, quiet=True)
     assert (run.json["status"], run.json["framework"]) == ("done", framework)
     assert run.json["test"]["accuracy"] > 0.9
     assert epochs(folder)[: len(seen) - 1] == seen[:-1]

@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import json
 import shlex
-from dataclasses import replace
-from pathlib import Path
 
 import onnx
 import pytest
 from onnx import numpy_helper
 
-from allotrope.cli import main
 from allotrope.config import FixedSettings
 from allotrope.errors import UsageError
 from allotrope.frameworks import framework as find
-from allotrope.measure import candidates
-from allotrope.measure.candidates import FLOAT_FILE, Candidate
 from allotrope.training.plausible_settings import fixed_by, plausible
+from allotrope.verbs.pipeline import Among
+from quick import main, one_candidate
 from tested import TESTED
 
 
@@ -70,15 +67,12 @@ def weights(folder):
     return {tensor.name: numpy_helper.to_array(tensor).tobytes() for tensor in tensors}
 
 
-def test_the_command_of_the_report_gives_the_same_bits(tmp_path, monkeypatch, capsys):
+def test_the_command_of_the_report_gives_the_same_bits(tmp_path, capsys):
     """The first run races its settings; the command that repeats it holds them."""
-    one = Candidate("onnxruntime", "float32", Path(FLOAT_FILE))
-    monkeypatch.setattr(
-        candidates, "candidates", lambda folder: [replace(one, file=folder / one.file)]
-    )
 
     def run(words, out):
-        assert main([*words, "--out", str(out), "--json"]) == 0
+        among = Among(candidates=one_candidate)
+        assert main([*words, "--out", str(out), "--json"], among) == 0
         return json.loads(capsys.readouterr().out.splitlines()[-1])
 
     asked = ["fit", "digits", "--network", "mlp", "--epochs", "2", "--threads", "1"]

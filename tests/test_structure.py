@@ -29,6 +29,7 @@ PARSED = {name: ast.parse(text) for name, text in EVERYWHERE.items()}
 ORDER = (
     ("errors", "telemetry"),
     ("config", "storage", "progress"),
+    ("run_record",),
     ("run",),
     ("process",),
     ("network",),
@@ -138,7 +139,8 @@ OF_ONE_KIND_STILL: set[str] = {
     "verbs/options.py",
     "verbs/predict.py",
     "verbs/source.py",
-    "verbs/stages.py",
+    "verbs/pages.py",
+    "verbs/pipeline.py",
 }  # none
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import inspect
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from json import dumps
 from typing import Any
 
@@ -22,7 +22,10 @@ INTERRUPTED = 130
 
 JSON_HELP = "With --json, one line of JSON is printed, last on standard output."
 NO_EMPTY = Parameter(negative_iterable=())
-VERBS = {
+Verbs = Mapping[str, tuple[str | Callable[..., Any], str]]
+"""By name: the verb's function, or where it is to be imported from, and what it does in a line."""
+
+VERBS: Verbs = {
     "fit": ("allotrope.verbs.fit:fit", "Train on labelled images and deliver the fastest file that meets the target."),
     "compare": ("allotrope.verbs.compare:compare", "Race the frameworks on your data: which to use here, and why."),
     "predict": ("allotrope.verbs.predict:predict", "Classify pictures with the file that a run delivered."),
@@ -34,12 +37,12 @@ VERBS = {
 }
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def main(arguments: Sequence[str] | None = None, verbs: Verbs = VERBS) -> int:
     """Runs one command line, by default that of this process, and gives its exit code."""
     words = list(sys.argv[1:] if arguments is None else arguments)
     tokens, as_json = [word for word in words if word != "--json"], "--json" in words
     try:
-        result = _call(tokens, as_json)
+        result = _call(tokens, as_json, verbs)
         if result is not None:
             print(dumps(plain(getattr(result, "json", result))) if as_json else result, flush=True)
     except CycloptsError as error:
@@ -55,22 +58,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return int(getattr(result, "exit_code", 0))
 
 
-def _call(tokens: list[str], as_json: bool) -> Any:
+def _call(tokens: list[str], as_json: bool, verbs: Verbs) -> Any:
     """What the verb's function returns; None where help or the version was printed."""
     verb = _verb(tokens)
-    if verb and verb not in VERBS:
-        raise unknown_name("command", verb, VERBS)
-    function, bound, _ = _app(verb).parse_args(tokens, exit_on_error=False, print_error=False)
+    if verb and verb not in verbs:
+        raise unknown_name("command", verb, verbs)
+    function, bound, _ = _app(verb, verbs).parse_args(tokens, exit_on_error=False, print_error=False)
     if as_json and "quiet" in inspect.signature(function).parameters:
         bound.arguments["quiet"] = True
     return function(*bound.args, **bound.kwargs)
 
 
-def _app(verb: str) -> App:
+def _app(verb: str, verbs: Verbs) -> App:
     """The verbs. The function of `verb` is imported for its help and options; of the others one line is enough."""
     summary = "Hold a neural network once; give it every form it can take, trained and measured on your data and machine."
     app = App("allotrope", summary, version=__version__, help_epilogue=JSON_HELP, help_format="plaintext", default_parameter=NO_EMPTY)
-    for name, (home, line) in VERBS.items():
+    for name, (home, line) in verbs.items():
         app.command(home, name=name, help=None if name == verb else line)
     return app
 

@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from allotrope.errors import RunFolderError
+from allotrope.run_record import READABLE, SCHEMA, Entry, RunRecord
 from allotrope.storage import replace_file, writing
 
-SCHEMA = 1
 RECORD = "run.json"
 HISTORY = "history.csv"
 LARGEST_RECORD = 256_000_000
@@ -74,9 +74,18 @@ class Run:
 
         Raises: RunFolderError where it cannot be written; the file is then as it was.
         """
-        self.json.update(facts)
-        text = json.dumps(plain(self.json), indent=1, allow_nan=False)
+        self.json.update(plain(facts))
+        text = json.dumps(self.json, indent=1, allow_nan=False)
         replace_file(self.folder / RECORD, text.encode())
+
+    def enter(self, entry: Entry) -> None:
+        """Adds an entry to run.json. Raises: RunFolderError where it cannot be written."""
+        self.save(**entry.facts())
+
+    @property
+    def record(self) -> RunRecord:
+        """What run.json holds, by entries."""
+        return RunRecord.of(self.json)
 
     def history(self) -> list[dict[str, str]]:
         """The rows of history.csv as they stand there; none where there is no such file."""
@@ -111,9 +120,12 @@ def read_record(folder: str | Path) -> dict[str, Any]:
         record = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise RunFolderError(f"{path}: cannot be read: {error}. Name another run, or fit again.") from error
-    if not isinstance(record, dict) or record.get("schema") != SCHEMA:
-        found = record.get("schema") if isinstance(record, dict) else type(record).__name__
-        raise RunFolderError(f"{path}: found schema {found}, expected {SCHEMA}. It is from another version of Allotrope: fit again.")
+    schema = record.get("schema") if isinstance(record, dict) else type(record).__name__
+    if schema not in READABLE:
+        readable = " or ".join(map(str, READABLE))
+        raise RunFolderError(
+            f"{path}: found schema {schema}, expected {readable}. It is from another version of Allotrope: fit again."
+        )
     return record
 
 

@@ -6,44 +6,29 @@ import ast
 import re
 import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass
 from importlib import util
 from pathlib import Path
 from typing import Any
 
-from allotrope.config import Target
-from allotrope.measure.choice import choose, nearest_miss
 from allotrope.runtimes import runtime
 from allotrope.storage import replace_file, writing
 
 FOLDER, FILE = "delivered", "model.onnx"
 
 
-@dataclass(frozen=True)
-class Delivery:
-    """The rows for run.json: what was delivered, or None and the nearest miss (which is None too where nothing ran)."""
-
-    delivered: dict[str, Any] | None
-    nearest_miss: dict[str, Any] | None
-
-
 def deliver(
-    rows: Sequence[dict[str, Any]],
+    best: dict[str, Any],
     classes: Sequence[str],
     image: tuple[int, int, int],
     folder: Path,
-    target: Target,
     value_range: tuple[float, float] | None = None,
-) -> Delivery:
-    """Choose among the rows of `measure_candidates` and write `folder`/delivered.
+) -> dict[str, Any]:
+    """Write `folder`/delivered for the row that was chosen; gives the row with the file that lies there.
 
     `image` is (channels, height, width). `value_range` are the values that are black and white in pictures
     of more than 8 bits a channel; None if such were not trained on.
     Raises: RunFolderError where the folder cannot be written.
     """
-    best = choose(rows, target)
-    if best is None:
-        return Delivery(None, nearest_miss(rows, target))
     delivered = folder / FOLDER
     with writing(delivered):
         delivered.mkdir(exist_ok=True)
@@ -52,7 +37,7 @@ def deliver(
     program = predict_program(best, FILE, (height, width, channels), value_range)
     replace_file(delivered / "labels.txt", "".join(f"{_one_line(name)}\n" for name in classes).encode())
     replace_file(delivered / "predict.py", program.encode())
-    return Delivery({**best, "file": f"{FOLDER}/{FILE}"}, None)
+    return {**best, "file": f"{FOLDER}/{FILE}"}
 
 
 def predict_program(row: dict[str, Any], file: str, image: tuple[int, int, int], value_range: tuple[float, float] | None = None) -> str:

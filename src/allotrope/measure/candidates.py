@@ -54,16 +54,17 @@ def measure_candidates(
     target: Target,
     threads: int | None = None,
     report: Callable[[str], None] = lambda line: None,
+    among: Callable[[Path], list[Candidate]] | None = None,
 ) -> list[dict[str, Any]]:
     """A row for each candidate of a network that takes images uint8 [n, h, w, c] and gives probabilities [n, k].
 
     Writes `folder`/model.onnx, and the int8 files to `folder`/candidates; `file` in a row is relative to `folder`. What fails is
-    a row with its reason.
+    a row with its reason. `among` says which candidates there are, by default all.
     `calibration` are training images. Test accuracy is reported and decides nothing.
     """
     network.save(folder / FLOAT_FILE)
     (folder / INT8_FOLDER).mkdir(exist_ok=True)
-    rows = measure(candidates(folder), calibration.images[_spread(len(calibration))], validation, test, threads, report)
+    rows = measure((among or candidates)(folder), calibration.images[_spread(len(calibration))], validation, test, threads, report)
     for row in rows:
         row["file"] = str(Path(row["file"]).relative_to(folder))
     return judge(rows, target)

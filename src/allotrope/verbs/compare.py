@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterable, Sequence
-from contextlib import suppress
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from allotrope.config import DataOptions, FineTuning, FixedSettings, Repair, parse_seconds
-from allotrope.errors import RunFolderError, UsageError, unknown_name
+from allotrope.config import Repair, parse_seconds
+from allotrope.errors import UsageError, unknown_name
 from allotrope.progress import Progress, display
 from allotrope.run import Run
-from allotrope.storage import writing
+from allotrope.run_record import CallEntry, DataEntry, EndEntry, NetworkEntry, RaceEntry
 from allotrope.verbs.comparison import Comparison
+from allotrope.verbs.journal import ends_on_record
 from allotrope.verbs.options import (
+    Asked,
     check_choices,
     check_for_files,
     command_line,
@@ -28,32 +29,23 @@ from allotrope.verbs.options import (
 )
 
 if TYPE_CHECKING:
-    from allotrope.architectures.choose import Choice
     from allotrope.data.images import ImageData
     from allotrope.measure.race.race import FrameworkRace
+    from allotrope.verbs.pipeline import Start
     from allotrope.verbs.source import Source
 
 MOST_EPOCHS = 40.0
 NOT_REPEATED = ("out", "quiet")
 
 
-@dataclass(frozen=True)
-class CompareOptions:
-    """The arguments of `compare`, checked. `budget` is in seconds; `accuracy` a fraction; `file` the ONNX file of the network."""
+@dataclass(frozen=True, kw_only=True)
+class CompareOptions(Asked):
+    """The arguments of `compare`. The race takes `time` seconds in all; `accuracy` is a fraction."""
 
-    source: str
-    network: str
     frameworks: tuple[str, ...]
-    budget: float
-    epochs: float | None
+    time: float
     accuracy: float | None
     seeds: int
-    seed: int
-    settings: FixedSettings
-    data: DataOptions
-    recipe: dict[str, Any]
-    file: Path | None
-    fine_tuning: FineTuning
 
 
 def compare(
@@ -127,13 +119,14 @@ def compare(
         from allotrope.data import load_images
 
         source = _source(options)
-        found = load_images(options.source, options.data if source is None else source.sized(options.data), show.say)
-        choices = _choices(options, found, source)
-        with Run.create(f"{found.name}-compare", out) as run:
+        sized = options.data if source is None else source.sized(options.data)
+        data_read = load_images(options.source, sized, show.say)
+        starts = _starts(options, data_read, source)
+        with Run.create(f"{data_read.name}-compare", out) as run:
             arguments["frameworks"] = None if frameworks is None else ",".join(options.frameworks)
             asked = given(compare, arguments, NOT_REPEATED)
-            run.save(kind="compare", command=command_line("compare", "data", asked), arguments=asked, seed=seed)
-            return _compared(run, options, found, choices, show)
+            run.enter(CallEntry(command_line("compare", "data", asked), asked, seed, kind="compare"))
+            return _compared(run, options, data_read, starts, show)
 
 
 def compare_options(arguments: dict[str, Any]) -> CompareOptions:
@@ -155,7 +148,8 @@ def compare_options(arguments: dict[str, Any]) -> CompareOptions:
         source=str(arguments["data"]),
         network=arguments["network"],
         frameworks=named(arguments["frameworks"]),
-        budget=parse_seconds(arguments["budget"]),
+        budget=None,
+        time=parse_seconds(arguments["budget"]),
         epochs=arguments["epochs"],
         accuracy=arguments["accuracy"],
         seeds=arguments["seeds"],
@@ -164,6 +158,7 @@ def compare_options(arguments: dict[str, Any]) -> CompareOptions:
         data=data_options(arguments),
         recipe={} if batch is None else {"batch_size": batch},
         file=file,
+        repair=Repair(),
         fine_tuning=fine_tuning(arguments),
     )
 
@@ -189,74 +184,72 @@ def _check_network(asked: str) -> None:
         raise unknown_name("network", asked, ("auto", *NETWORKS))
 
 
-def _compared(run: Run, options: CompareOptions, data: ImageData, choices: list[Choice], show: Progress) -> Comparison:
+def _compared(
+    run: Run, options: CompareOptions, data: ImageData, starts: list[Start], show: Progress
+) -> Comparison:
     """The race, recorded as it goes."""
     from allotrope.measure.machine import describe
-    from allotrope.verbs.facts import data_facts, network_facts
+    from allotrope.verbs.facts import data_facts
 
     show.say(f"run folder: {run.folder}")
-    run.save(data=data_facts(data, options.source), environment=describe())
-    try:
-        run.save(network=choices[0].name, network_details=network_facts(choices[0]), recipe=choices[0].recipe)
-        with tempfile.TemporaryDirectory() as folder, writing(run.folder):
-            race = _race(Path(folder), run, options, data, choices, show)
-            interrupted = _interrupted(race)
+    run.enter(DataEntry(data_facts(data, options.source), describe()))
+    with ends_on_record(run), tempfile.TemporaryDirectory() as folder:
+        first = starts[0]
+        run.enter(NetworkEntry(first.name, first.details, first.recipe))
+        race = _race(Path(folder), run, options, data, starts, show)
+        interrupted = _interrupted(race)
         _conclude(run, options, race, interrupted)
-    except BaseException as error:
-        with suppress(RunFolderError):  # the first error tells more than that its record could not be written either
-            run.save(status="interrupted" if isinstance(error, KeyboardInterrupt) else "failed", reason=f"{type(error).__name__}: {error}")
-        raise
     return Comparison(run.folder, run.json)
 
 
 def _source(options: CompareOptions) -> Source | None:
     from allotrope.verbs.source import read_source
 
-    return None if options.file is None else read_source(options.file, Repair())
+    return None if options.file is None else read_source(options.file, options.repair)
 
 
-def _choices(options: CompareOptions, data: ImageData, source: Source | None) -> list[Choice]:
-    """The network and recipe, once a seed: each begins with other weights, where they do not come from a file."""
-    from allotrope.architectures.choose import choose
+def _starts(options: CompareOptions, data: ImageData, source: Source | None) -> list[Start]:
+    """The network and recipe, once a seed: each begins with other weights, where they do not come from a file.
+
+    A file is checked in the reference, so that no framework is loaded here. What its input is, is tried
+    once: with other seeds it is the same.
+    """
     from allotrope.architectures.recipes import usual_epochs
+    from allotrope.verbs.pipeline import started
 
     epochs = options.epochs or usual_epochs(len(data.train)) or MOST_EPOCHS
-    seeds = range(options.seed, options.seed + options.seeds)
-    if source is not None:
-        return _tuned(options, data, source, epochs, seeds)
-    return [choose(data, options.network, options.recipe, epochs=epochs, seed=seed) for seed in seeds]
+    options = replace(options, epochs=epochs)
+    asked, starts = options.fine_tuning, []
+    for seed in range(options.seed, options.seed + options.seeds):
+        tuning = None if source is None else source.tuning(data, asked, "reference", seed)
+        if tuning is not None:
+            asked = tuning.ready.settled(asked)
+        starts.append(started(options, data, tuning, seed))
+    return starts
 
 
-def _tuned(
-    options: CompareOptions, data: ImageData, source: Source, epochs: float, seeds: Iterable[int]
-) -> list[Choice]:
-    """The network of an ONNX file, made ready for the data; checked in the reference, so that no framework is loaded here.
-
-    What its input is, is tried once: with other seeds it is the same.
-    """
-    from allotrope.architectures.choose import Choice, choose_recipe
-
-    asked, choices = options.fine_tuning, []
-    for seed in seeds:
-        tuning = source.tuning(data, asked, "reference", seed)
-        asked = tuning.ready.settled(asked)
-        network = tuning.ready.learning
-        new_head = bool(tuning.ready.replaced)
-        recipe, reasons = choose_recipe(
-            data, network, options.recipe, epochs=epochs, seed=seed, new_head=new_head
-        )
-        choices.append(Choice(source.file.stem, {}, network, recipe, [*tuning.notes, *reasons]))
-    return choices
-
-
-def _race(folder: Path, run: Run, options: CompareOptions, data: ImageData, choices: list[Choice], show: Progress) -> FrameworkRace:
+def _race(
+    folder: Path,
+    run: Run,
+    options: CompareOptions,
+    data: ImageData,
+    starts: list[Start],
+    show: Progress,
+) -> FrameworkRace:
     from allotrope.measure.race.files import write_inputs
     from allotrope.measure.race.race import FrameworkRace, RacePlan
 
-    recipe = choices[0].recipe
-    write_inputs(folder, data, [choice.network for choice in choices], recipe)
+    recipe = starts[0].recipe
+    write_inputs(folder, data, [start.network for start in starts], recipe)
     sizes = {"images": len(data.train), "validations": len(data.validation)}
-    plan = RacePlan(options.frameworks, options.settings, options.budget, recipe.epochs or 1.0, options.seeds, **sizes)
+    plan = RacePlan(
+        options.frameworks,
+        options.settings,
+        options.time,
+        recipe.epochs or 1.0,
+        options.seeds,
+        **sizes,
+    )
 
     def report(line: str) -> None:
         show.say(line)
@@ -284,11 +277,22 @@ def _conclude(run: Run, options: CompareOptions, race: FrameworkRace, interrupte
 
     goal = accuracy_goal(race.rows, options.accuracy)
     rows = [{**row, **outcome(row, goal)} for row in race.rows]
-    found = verdict(rows, goal, run.json["data"]["validation"])
+    judgement = verdict(rows, goal, run.json["data"]["validation"])
     for row in rows:
-        row["recommended"] = row["framework"] == found.framework
+        row["recommended"] = row["framework"] == judgement.framework
     measured = any("training" in row for row in rows)
-    status = "interrupted" if interrupted else "done" if measured else "failed"
-    how = {"threads": options.settings.threads, "budget": options.budget, "seeds": options.seeds, "epochs": race.epochs}
-    run.save(status=status, frameworks=rows, accuracy_goal=goal, verdict=asdict(found), race=how, seconds=race.seconds)
+    how = {
+        "threads": options.settings.threads,
+        "budget": options.time,
+        "seeds": options.seeds,
+        "epochs": race.epochs,
+    }
+    run.enter(RaceEntry(rows, goal, asdict(judgement), how))
+    run.enter(EndEntry(_status(interrupted, measured), race.seconds))
     write_report(run.folder)
+
+
+def _status(interrupted: bool, measured: bool) -> str:
+    if interrupted:
+        return "interrupted"
+    return "done" if measured else "failed"

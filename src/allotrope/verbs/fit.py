@@ -1,22 +1,23 @@
-"""`fit`: labelled images in, a measured, deployable file out. Each stage writes what it decided to run.json before the next begins."""
+"""`fit`: labelled images in, a measured, deployable file out. Each stage is written down before the next begins."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from allotrope.config import FixedSettings
-from allotrope.errors import RunFolderError, UsageError
+from allotrope.config import FixedSettings, Settings
+from allotrope.errors import UsageError
 from allotrope.progress import Progress, display
 from allotrope.run import Run
-from allotrope.storage import writing
+from allotrope.run_record import CallEntry, DataEntry, EndEntry
 from allotrope.verbs.fitted import FittedRun
+from allotrope.verbs.journal import Journal, ends_on_record
 from allotrope.verbs.options import FitOptions, command_line, defaults, fit_options, given, layouts_apart
 
 if TYPE_CHECKING:
     from allotrope.data.images import ImageData
+    from allotrope.verbs.pipeline import Among, Plan
     from allotrope.verbs.source import Source, Tuning
 
 NOT_REPEATED = ("out", "resume", "quiet")
@@ -129,12 +130,23 @@ def fit(
 
     Raises: AllotropeError, and KeyboardInterrupt where Ctrl-C came outside the training; run.json then says how far it came.
     """
-    arguments = layouts_apart(dict(locals()))
-    with display(quiet) as show:
-        return _resume(arguments, show) if resume is not None else _begin(arguments, show)
+    return fit_among(dict(locals()))
 
 
-def _begin(arguments: dict[str, Any], show: Progress) -> FittedRun:
+def fit_among(
+    arguments: dict[str, Any], among: Among | None = None, show: Progress | None = None
+) -> FittedRun:
+    """`fit` by all of its arguments, with what it may choose among and where it shows what it does."""
+    from allotrope.verbs.pipeline import Among
+
+    arguments = layouts_apart(arguments)
+    with show or display(arguments["quiet"]) as shown:
+        if arguments["resume"] is not None:
+            return _resumed(arguments, among or Among(), shown)
+        return _begun(arguments, among or Among(), shown)
+
+
+def _begun(arguments: dict[str, Any], among: Among, show: Progress) -> FittedRun:
     """A new run. The data is read before its folder is made, so that a wrong path leaves nothing behind."""
     if arguments["data"] is None:
         raise UsageError("there is nothing to train on. Name the data, such as 'digits' or a folder of class folders, or a run to resume.")
@@ -142,41 +154,38 @@ def _begin(arguments: dict[str, Any], show: Progress) -> FittedRun:
     source = _source(options)
     data = _read(options, source, show)
     tuning = _tuning(options, source, data)
-    _check_settings(options)
+    if options.settings != FixedSettings(threads=options.settings.threads):
+        among.plausible(options.framework, options.settings)  # refuses what the framework lacks
     asked = given(fit, arguments, NOT_REPEATED)
     with Run.create(data.name, arguments["out"]) as run:
-        run.save(command=command_line("fit", "data", asked), arguments=asked, seed=options.seed, target=options.target)
-        return _fitted(run, options, tuning, data, show)
+        run.enter(CallEntry(command_line("fit", "data", asked), asked, options.seed, options.target))
+        return _fitted(run, options, tuning, data, among, show)
 
 
-def _check_settings(options: FitOptions) -> None:
-    """Raises UsageError for settings that the framework lacks."""
-    from allotrope.frameworks import framework
-    from allotrope.training.plausible_settings import plausible
-
-    if options.settings != FixedSettings(threads=options.settings.threads):
-        plausible(framework(options.framework), options.settings)
-
-
-def _resume(arguments: dict[str, Any], show: Progress) -> FittedRun:
+def _resumed(arguments: dict[str, Any], among: Among, show: Progress) -> FittedRun:
     """Goes on with a run, by the arguments that it was begun with."""
     with Run.resume(arguments["resume"]) as run:
-        if run.json.get("kind", "fit") != "fit":
-            raise UsageError(f"{run.folder} was made by {run.json['kind']}, which cannot be resumed. Name a run that fit made.")
-        asked = given(fit, arguments, NOT_REPEATED)
+        call = run.record.call
+        if call is not None and call.kind != "fit":
+            raise UsageError(f"{run.folder} was made by {call.kind}, which cannot be resumed. Name a run that fit made.")
         recorded = run.json["arguments"]
-        changed = [name for name, value in asked.items() if recorded.get(name) != value]
-        if changed:
-            remedy = f"Leave out {', '.join(changed)}, or begin a new run."
-            raise UsageError(f"{run.folder} goes on with the options that it was begun with. {remedy}")
+        _check_unchanged(run.folder, given(fit, arguments, NOT_REPEATED), recorded)
         if run.json["status"] in FINISHED:
             return _finished(run, show)
         options = fit_options(defaults(fit) | recorded)
         run.save(status="running")
-        chosen = "recipe" in run.json
+        chosen = run.record.start is not None
         source = _started(options, run.folder) if chosen else _source(options)
         data = _read(options, source, show)
-        return _fitted(run, options, None if chosen else _tuning(options, source, data), data, show)
+        tuning = None if chosen else _tuning(options, source, data)
+        return _fitted(run, options, tuning, data, among, show)
+
+
+def _check_unchanged(folder: Path, asked: dict[str, Any], recorded: dict[str, Any]) -> None:
+    changed = [name for name, value in asked.items() if recorded.get(name) != value]
+    if changed:
+        remedy = f"Leave out {', '.join(changed)}, or begin a new run."
+        raise UsageError(f"{folder} goes on with the options that it was begun with. {remedy}")
 
 
 def _finished(run: Run, show: Progress) -> FittedRun:
@@ -215,29 +224,81 @@ def _read(options: FitOptions, source: Source | None, show: Progress) -> ImageDa
     return load_images(options.source, options.data if source is None else source.sized(options.data), show.say)
 
 
-def _fitted(run: Run, options: FitOptions, tuning: Tuning | None, data: ImageData, show: Progress) -> FittedRun:
-    """Every stage in its order; whatever ends one early is recorded."""
-    from allotrope.verbs.stages import STAGES, Fitting
+def _fitted(
+    run: Run,
+    options: FitOptions,
+    tuning: Tuning | None,
+    data: ImageData,
+    among: Among,
+    show: Progress,
+) -> FittedRun:
+    """Every stage in its order; what ends one early is recorded."""
+    from allotrope.measure.machine import describe
+    from allotrope.verbs import pages, pipeline
+    from allotrope.verbs.facts import data_facts
 
-    fitting = Fitting(run, options, data, show, tuning)
-    with _recorded(run):
+    journal = Journal(run)
+    remedy = f"What was made is in {run.folder}; go on with: allotrope fit --resume {run.folder}"
+    with ends_on_record(run, remedy):
         show.say(f"run folder: {run.folder}")
-        for stage in STAGES:
-            stage(fitting)
-            run.save(seconds=fitting.seconds)
+        run.enter(DataEntry(data_facts(data, options.source), describe()))
+        plan = _planned(journal, options, tuning, data, among, show)
+        trained = journal.value(
+            pages.TrainingPage(plan),
+            lambda: pipeline.trained(plan, run.folder, pages.Recording(show, run)),
+        )
+        scored = journal.value(pages.ScoresPage(trained), lambda: pipeline.scored(trained, show))
+        threads, target = options.settings.threads, options.target
+        measured = journal.value(
+            pages.CandidatesPage(scored),
+            lambda: pipeline.measured(scored, run.folder, target, threads, among, show),
+        )
+        delivered = journal.value(
+            pages.DeliveryPage(measured), lambda: pipeline.delivered(measured, target)
+        )
+        _end(journal, _status(trained.interrupted, delivered.row is not None))
     return FittedRun(run.folder, run.json)
 
 
-@contextmanager
-def _recorded(run: Run) -> Iterator[None]:
-    """Leaves a run.json that says how the run ended, and turns a disk that cannot be written into a RunFolderError."""
-    try:
-        with writing(run.folder):
-            yield
-    except BaseException as error:
-        stopped = isinstance(error, KeyboardInterrupt)
-        with suppress(RunFolderError):  # the first error tells more than that its record could not be written either
-            run.save(status="interrupted" if stopped else "failed", reason=f"{type(error).__name__}: {error}")
-        if stopped:
-            raise KeyboardInterrupt(f"What was made is in {run.folder}; go on with: allotrope fit --resume {run.folder}") from None
-        raise
+def _planned(
+    journal: Journal,
+    options: FitOptions,
+    tuning: Tuning | None,
+    data: ImageData,
+    among: Among,
+    show: Progress,
+) -> Plan:
+    """The plan in two steps: what a kill between them loses is the race of settings."""
+    from allotrope.verbs import pages, pipeline
+
+    framework = options.framework
+
+    def settings() -> list[Settings]:
+        return among.plausible(framework, options.settings)
+
+    def start() -> pipeline.Start:
+        speed = pipeline.speed_among(settings(), data, framework)
+        start = pipeline.started(options, data, tuning, options.seed, speed)
+        for reason in start.details["reasons"]:
+            show.say(reason)
+        return start
+
+    begun = journal.value(pages.StartPage(framework), start)
+    return journal.value(
+        pages.PlanPage(begun, data, framework),
+        lambda: pipeline.settled(begun, data, framework, settings(), show, journal.began),
+    )
+
+
+def _status(interrupted: bool, delivered: bool) -> str:
+    if interrupted:
+        return "interrupted"
+    return "done" if delivered else "target-missed"
+
+
+def _end(journal: Journal, status: str) -> None:
+    """The report, once the record is complete."""
+    from allotrope.report import write_report
+
+    journal.run.enter(EndEntry(status, journal.seconds))
+    write_report(journal.run.folder)

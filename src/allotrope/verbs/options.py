@@ -54,26 +54,32 @@ FOR_FILES = (
 """The arguments of `fit` that are about a network from an ONNX file."""
 
 
-@dataclass(frozen=True)
-class FitOptions:
-    """The arguments of `fit` in the terms of its stages. `budget` is in seconds; `recipe` holds only what was asked for.
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """What verbs that train are asked for, checked. `budget` is in seconds; `recipe` holds only what was asked for.
 
     `file` is the ONNX file that the network comes from, None for a network of the zoo.
     """
 
     source: str
     network: str
-    framework: str
     budget: float | None
     epochs: float | None
-    settings: FixedSettings
     seed: int
+    settings: FixedSettings
     data: DataOptions
-    target: Target
     recipe: dict[str, Any]
     file: Path | None
     repair: Repair
     fine_tuning: FineTuning
+
+
+@dataclass(frozen=True, kw_only=True)
+class FitOptions(Asked):
+    """The arguments of `fit`."""
+
+    framework: str
+    target: Target
 
 
 def fit_options(arguments: Mapping[str, Any]) -> FitOptions:

@@ -1,0 +1,182 @@
+"""What run.json holds: an entry for each thing that a run decides or measures, typed, with a version.
+
+The fields of an entry are keys of run.json. So a run is as far as its entries go, whatever ended it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import MISSING, dataclass, fields, is_dataclass
+from typing import Any, Self, get_args, get_type_hints
+
+from allotrope.config import Recipe, Settings, Target
+
+SCHEMA = 1
+READABLE = (1,)
+"""The versions of run.json that this one opens."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """Some keys of run.json that appear together. A field with a default is left out if it has it."""
+
+    def facts(self) -> dict[str, Any]:
+        """What is added to run.json."""
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        usual = {field.name: field.default for field in fields(self)}
+        return {name: value for name, value in values.items() if value != usual[name]}
+
+    @classmethod
+    def of(cls, record: Mapping[str, Any]) -> Self | None:
+        """The entry as run.json holds it, None if it has none yet."""
+        needed = {field.name for field in fields(cls) if field.default is MISSING}
+        return _built(cls, record) if needed <= record.keys() else None
+
+
+@dataclass(frozen=True)
+class CallEntry(Entry):
+    """What was asked for: `arguments` are those of the verb `kind` that differ from its defaults."""
+
+    command: str
+    arguments: dict[str, Any]
+    seed: int
+    target: Target | None = None
+    kind: str = "fit"
+
+
+@dataclass(frozen=True)
+class DataEntry(Entry):
+    """What was read, and where."""
+
+    data: dict[str, Any]
+    environment: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class NetworkEntry(Entry):
+    """What is trained: how it was built, what it costs, why it was chosen, and by which recipe it learns."""
+
+    network: str
+    network_details: dict[str, Any]
+    recipe: Recipe
+
+
+@dataclass(frozen=True)
+class StartEntry(NetworkEntry):
+    """The same for one framework; `fine_tuning` if the network is from a file."""
+
+    framework: str
+    engine: str | None
+    fine_tuning: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True)
+class SettingsEntry(Entry):
+    """The settings of the training, the race that chose them, and the command that repeats the run with them.
+
+    The recipe is entered again, because the race takes its time from the budget.
+    """
+
+    recipe: Recipe
+    settings: Settings
+    settings_race: dict[str, Any]
+    repeat: str
+
+
+@dataclass(frozen=True)
+class TrainingFacts:
+    """`stopped`: `finished`, `budget`, `early stop` or `interrupted`; `seconds` include validation."""
+
+    epochs: float
+    steps: int
+    best_epoch: float
+    stopped: str
+    seconds: float
+
+
+@dataclass(frozen=True)
+class TrainingEntry(Entry):
+    """How the training went; the speed is in examples a second, of training steps alone."""
+
+    training: TrainingFacts
+    images_per_second: float
+
+
+@dataclass(frozen=True)
+class ScoresEntry(Entry):
+    """The trained network on validation and test data in float32."""
+
+    validation: dict[str, Any]
+    test: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class CandidatesEntry(Entry):
+    """A row for each candidate, and how they were measured."""
+
+    candidates: list[dict[str, Any]]
+    measurement: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class DeliveryEntry(Entry):
+    """The row that was delivered, or None and the one that came nearest."""
+
+    delivered: dict[str, Any] | None
+    nearest_miss: dict[str, Any] | None
+
+
+@dataclass(frozen=True)
+class RaceEntry(Entry):
+    """How the frameworks were raced, what was measured of each, and which is to be used."""
+
+    frameworks: list[dict[str, Any]]
+    accuracy_goal: float | None
+    verdict: dict[str, Any]
+    race: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class EndEntry(Entry):
+    """How the run ended, after how long, and the reason if it broke off."""
+
+    status: str
+    seconds: float
+    reason: str | None = None
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """All of run.json, as far as the run came."""
+
+    call: CallEntry | None
+    data: DataEntry | None
+    start: StartEntry | None
+    settings: SettingsEntry | None
+    training: TrainingEntry | None
+    scores: ScoresEntry | None
+    candidates: CandidatesEntry | None
+    delivery: DeliveryEntry | None
+    race: RaceEntry | None
+    end: EndEntry | None
+
+    @classmethod
+    def of(cls, record: Mapping[str, Any]) -> Self:
+        """The record that a run.json holds, of any version that is `READABLE`."""
+        kinds = {name: get_args(hint)[0] for name, hint in get_type_hints(cls).items()}
+        return cls(**{name: kind.of(record) for name, kind in kinds.items()})
+
+
+def _built(kind: Any, values: Mapping[str, Any]) -> Any:
+    """A dataclass from what JSON holds of it: what is newer than the file has its default, what is older is left."""
+    hints = get_type_hints(kind)
+    return kind(**{name: _value(hints[name], values[name]) for name in hints if name in values})
+
+
+def _value(hint: Any, value: Any) -> Any:
+    kinds = [kind for kind in (hint, *get_args(hint)) if is_dataclass(kind)]
+    if kinds and isinstance(value, Mapping):
+        return _built(kinds[0], value)
+    if isinstance(value, list) and "tuple" in str(hint):
+        return tuple(value)
+    return value

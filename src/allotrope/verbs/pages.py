@@ -1,0 +1,212 @@
+"""What each stage of `fit` leaves in the run folder, and how it is taken up from there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from allotrope.data.images import ImageData
+from allotrope.delivery.deliver import deliver
+from allotrope.frameworks import framework as find_framework
+from allotrope.measure.machine import cores
+from allotrope.progress import Progress, Tick
+from allotrope.run import Run
+from allotrope.run_record import (
+    CandidatesEntry,
+    DeliveryEntry,
+    ScoresEntry,
+    SettingsEntry,
+    StartEntry,
+    TrainingEntry,
+)
+from allotrope.storage import replace_file
+from allotrope.training.checkpoints import Checkpoints
+from allotrope.training.plausible_settings import fixed_by
+from allotrope.verbs.journal import Page
+from allotrope.verbs.options import command_line
+from allotrope.verbs.pipeline import Delivered, Measured, Plan, Scored, Start, TrainedPlan
+from allotrope.verbs.source import START, as_saved
+
+
+@dataclass(frozen=True)
+class StartPage(Page[Start]):
+    """checkpoints/start.onnx, and how it came to be.
+
+    What is trained is the network that was read back, because a graph that is written may round differently.
+    """
+
+    framework: str
+
+    def write(self, run: Run, value: Start) -> Start:
+        """The network, then the entry."""
+        file = run.folder / START
+        file.parent.mkdir(exist_ok=True)
+        value.network.save(file)
+        framework = find_framework(self.framework)
+        run.enter(
+            StartEntry(
+                value.name,
+                value.details,
+                value.recipe,
+                framework.name,
+                framework.engine,
+                value.fine_tuning,
+            )
+        )
+        start = self.read(run)
+        assert start is not None
+        return start
+
+    def read(self, run: Run) -> Start | None:
+        """The network as the run began with it."""
+        entry = run.record.start
+        if entry is None:
+            return None
+        saved = as_saved(run.folder / START)
+        trainable = saved.weights.keys() - set(entry.network_details["not_trainable"])
+        network = saved.changed(trainable=trainable)
+        frozen = frozenset((entry.fine_tuning or {}).get("frozen", ()))
+        return Start(
+            entry.network, network, entry.recipe, frozen, entry.network_details, entry.fine_tuning
+        )
+
+
+@dataclass(frozen=True)
+class PlanPage(Page[Plan]):
+    """The settings, and the command that repeats the run with them instead of racing them again."""
+
+    start: Start
+    data: ImageData
+    framework: str
+
+    def write(self, run: Run, value: Plan) -> Plan:
+        """The entry alone."""
+        repeat = _repeating(run.json["arguments"], value)
+        run.enter(SettingsEntry(value.recipe, value.settings, value.race, repeat))
+        return value
+
+    def read(self, run: Run) -> Plan | None:
+        """The plan for the same start."""
+        entry = run.record.settings
+        if entry is None:
+            return None
+        return Plan(
+            self.data, self.start, entry.recipe, self.framework, entry.settings, entry.settings_race
+        )
+
+
+def _repeating(arguments: Mapping[str, Any], plan: Plan) -> str:
+    threads = plan.settings.threads or cores()
+    fixed = asdict(fixed_by(replace(plan.settings, threads=threads)))
+    others = {name: value for name, value in arguments.items() if name not in fixed}
+    return command_line("fit", "data", {**others, **fixed})
+
+
+@dataclass(frozen=True)
+class TrainingPage(Page[TrainedPlan]):
+    """The best checkpoint and history.csv. A training that Ctrl-C ended is gone on with."""
+
+    plan: Plan
+
+    def write(self, run: Run, value: TrainedPlan) -> TrainedPlan:
+        """The entry; the checkpoint was written in training."""
+        run.save_history(value.history)
+        run.enter(TrainingEntry(value.facts, value.speed))
+        return value
+
+    def read(self, run: Run) -> TrainedPlan | None:
+        """The network with the weights of the best checkpoint, if that is sound."""
+        entry = run.record.training
+        if entry is None or entry.training.stopped == "interrupted":
+            return None
+        best = Checkpoints(run.folder / "checkpoints").best(lambda problem: None)
+        if best is None:
+            return None
+        network = self.plan.start.whole(self.plan.network.with_weights(best.arrays))
+        return TrainedPlan(self.plan, network, entry.training, entry.images_per_second)
+
+
+@dataclass(frozen=True)
+class ScoresPage(Page[Scored]):
+    """The scores, and a file for each of the worst mistakes."""
+
+    trained: TrainedPlan
+
+    def write(self, run: Run, value: Scored) -> Scored:
+        """The files, then the entry."""
+        for name, content in value.files.items():
+            path = run.folder / name
+            path.parent.mkdir(exist_ok=True)
+            replace_file(path, content)
+        run.enter(ScoresEntry(value.validation, value.test))
+        return value
+
+    def read(self, run: Run) -> Scored | None:
+        """The scores; the files stay in the folder."""
+        entry = run.record.scores
+        return None if entry is None else Scored(self.trained, entry.validation, entry.test)
+
+
+@dataclass(frozen=True)
+class CandidatesPage(Page[Measured]):
+    """The rows; the files of candidates were made in the folder."""
+
+    scored: Scored
+
+    def write(self, run: Run, value: Measured) -> Measured:
+        """The entry alone."""
+        run.enter(CandidatesEntry(list(value.rows), value.measurement))
+        return value
+
+    def read(self, run: Run) -> Measured | None:
+        """The rows as they were measured."""
+        entry = run.record.candidates
+        return None if entry is None else Measured(self.scored, entry.candidates, entry.measurement)
+
+
+@dataclass(frozen=True)
+class DeliveryPage(Page[Delivered]):
+    """delivered/ with the file that was chosen and what uses it."""
+
+    measured: Measured
+
+    def write(self, run: Run, value: Delivered) -> Delivered:
+        """The folder, then the entry."""
+        data = self.measured.scored.trained.plan.data
+        row = value.row
+        if row is not None:
+            row = deliver(row, data.classes, data.image, run.folder, data.summary["value_range"])
+        run.enter(DeliveryEntry(row, value.nearest_miss))
+        return replace(value, row=row)
+
+    def read(self, run: Run) -> Delivered | None:
+        """Nothing: a run that was ended early may have become another one since."""
+        return None
+
+
+class Recording(Progress):
+    """Shows what another display shows, and writes history.csv as it grows."""
+
+    def __init__(self, show: Progress, run: Run) -> None:
+        """Goes on with the history that the run has."""
+        self._show, self._run = show, run
+        self._rows: list[Mapping[str, Any]] = list(run.history())
+
+    def say(self, line: str) -> None:
+        """As the other does."""
+        self._show.say(line)
+
+    def step(self, tick: Tick) -> None:
+        """As the other does."""
+        self._show.step(tick)
+
+    def close(self) -> None:
+        """As the other does."""
+        self._show.close()
+
+    def epoch(self, row: Mapping[str, Any]) -> None:
+        """A resumed training repeats what came after its last checkpoint: those rows are replaced."""
+        self._rows = [*(earlier for earlier in self._rows if int(earlier["step"]) < row["step"]), row]
+        self._run.save_history(self._rows)
+        self._show.epoch(row)
