@@ -252,7 +252,7 @@ def _alive(group):
         ({"frameworks": ["pytroch"]}, "unknown framework 'pytroch'. Did you mean 'pytorch'"),
         ({"frameworks": "pytorch,reference"}, "unknown framework 'reference'"),
         ({"network": "resnet21"}, "unknown network 'resnet21'. Did you mean"),
-        ({"accuracy": 97}, "accuracy is 97, expected a fraction above 0 and at most 1"),
+        ({"goal": 97}, "goal is 97, expected a fraction above 0 and at most 1"),
         ({"seeds": 0, "threads": -1}, "seeds is 0, expected more than 0; threads is -1"),
         ({"network": "cnn", "new_head": True}, "--new-head: for a network from an ONNX file, and cnn is none"),
         ({"budget": "soon"}, "'soon' is not a length of time"),

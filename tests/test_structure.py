@@ -29,6 +29,7 @@ PARSED = {name: ast.parse(text) for name, text in EVERYWHERE.items()}
 ORDER = (
     ("errors", "telemetry"),
     ("config", "storage", "progress"),
+    ("option",),
     ("run_record",),
     ("run",),
     ("process",),
@@ -68,7 +69,7 @@ HOMES = {
     ),
     "keras": ("frameworks/keras/", "conversion/keras/", "conversion/tensorflow/proof"),
     "jax": ("frameworks/jax/", "conversion/jax/proof", "frameworks/keras/engine_jax"),
-    "cyclopts": ("cli.py", "verbs/check.py", "verbs/convert.py"),
+    "cyclopts": ("cli.py",),
     "torchvision": (),
     "pickle": (),
 }

@@ -21,7 +21,8 @@ from allotrope.run import plain
 INTERRUPTED = 130
 
 JSON_HELP = "With --json, one line of JSON is printed, last on standard output."
-NO_EMPTY = Parameter(negative_iterable=())
+PLAIN = Parameter(negative_iterable=(), accepts_keys=False)
+"""No --empty-names for lists, and no --network.graph for an argument that may also be an object."""
 Verbs = Mapping[str, tuple[str | Callable[..., Any], str]]
 """By name: the verb's function, or where it is to be imported from, and what it does in a line."""
 
@@ -72,7 +73,7 @@ def _call(tokens: list[str], as_json: bool, verbs: Verbs) -> Any:
 def _app(verb: str, verbs: Verbs) -> App:
     """The verbs. The function of `verb` is imported for its help and options; of the others one line is enough."""
     summary = "Hold a neural network once; give it every form it can take, trained and measured on your data and machine."
-    app = App("allotrope", summary, version=__version__, help_epilogue=JSON_HELP, help_format="plaintext", default_parameter=NO_EMPTY)
+    app = App("allotrope", summary, version=__version__, help_epilogue=JSON_HELP, help_format="plaintext", default_parameter=PLAIN)
     for name, (home, line) in verbs.items():
         app.command(home, name=name, help=None if name == verb else line)
     return app

@@ -5,9 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
-
-from cyclopts import Parameter
+from typing import TYPE_CHECKING
 
 from allotrope.errors import UsageError, unknown_name
 from allotrope.measure.agreement.proof import Proof
@@ -23,7 +21,7 @@ LENGTH, SIDE = 3, 64
 
 
 def check(
-    network: Annotated[str | Path | Network, Parameter(accepts_keys=False)],
+    network: str | Path | Network,
     *,
     frameworks: Sequence[str] | None = None,
     precision: Sequence[str] = ("float64", "float32"),

@@ -6,24 +6,27 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 from allotrope.config import Repair, parse_seconds
-from allotrope.errors import UsageError, unknown_name
+from allotrope.errors import unknown_name
+from allotrope.inputs.image.options import ImageOptions
+from allotrope.option import check_values
 from allotrope.progress import Progress, display
 from allotrope.run import Run
 from allotrope.run_record import CallEntry, DataEntry, EndEntry, NetworkEntry, RaceEntry
 from allotrope.verbs.comparison import Comparison
+from allotrope.verbs.declaring import spelled_out, takes
 from allotrope.verbs.journal import ends_on_record
+from allotrope.verbs.offered import COMPARE
 from allotrope.verbs.options import (
-    Asked,
-    check_choices,
+    Request,
+    asked_for,
     check_for_files,
     command_line,
     data_options,
     fine_tuning,
     fixed_settings,
-    given,
     layouts_apart,
     onnx_file,
 )
@@ -39,15 +42,16 @@ NOT_REPEATED = ("out", "quiet")
 
 
 @dataclass(frozen=True, kw_only=True)
-class CompareOptions(Asked):
-    """The arguments of `compare`. The race takes `time` seconds in all; `accuracy` is a fraction."""
+class CompareOptions(Request):
+    """The arguments of `compare`. The race takes `time` seconds in all; `goal` is a value of the metric."""
 
     frameworks: tuple[str, ...]
     time: float
-    accuracy: float | None
+    goal: float | None
     seeds: int
 
 
+@takes(COMPARE)
 def compare(
     data: str | Path,
     *,
@@ -55,7 +59,7 @@ def compare(
     frameworks: Sequence[str] | None = None,
     budget: str | float = "10m",
     epochs: float | None = None,
-    accuracy: float | None = None,
+    goal: float | None = None,
     seeds: int = 2,
     seed: int = 0,
     batch_size: int | None = None,
@@ -66,16 +70,11 @@ def compare(
     threads: int | None = None,
     validation: float = 0.1,
     test: float = 0.2,
-    image_size: int | None = None,
-    layout: str = "auto",
-    value_range: str | None = None,
     new_head: bool = False,
-    mean: str | None = None,
-    std: str | None = None,
-    channel_order: str | None = None,
     classifier: str | None = None,
     out: str | Path = "runs",
     quiet: bool = False,
+    **of_inputs: Unpack[ImageOptions],
 ) -> Comparison:
     """Race the frameworks on your data, and say which to use here and why, with a report.
 
@@ -83,37 +82,9 @@ def compare(
 
     Each framework has processes of its own, equal threads and its own best settings. Ctrl-C leaves what was measured until then.
 
-    Args:
-        data: 'digits' (built in), a folder of class folders of pictures, an .npz file, or a folder of .npy or IDX files.
-        network: a network of allotrope.networks, such as resnet20, or an ONNX file; auto chooses by the data.
-        frameworks: which to race; all by default.
-        budget: time for everything, such as 10m.
-        epochs: the most epochs of a training; the budget may allow fewer, as many for each framework.
-        accuracy: the validation accuracy whose time is compared, such as 0.97; by default 95 % of the best that is reached.
-        seeds: how many trainings each framework makes, each from other weights.
-        seed: the first of the seeds; it also decides the split.
-        batch_size: images in a step.
-        device: cpu, cuda or mps; auto takes what is fastest here.
-        precision: float32 or bfloat16 in training; by default each framework races both, as it does the next two.
-        memory_layout: default or channels-last: how images lie in memory in training; --layout understands these words too.
-        compile: whether training is compiled.
-        threads: processor threads for each framework; all cores by default.
-        validation: the fraction split off for choices, where the data brings no such split.
-        test: the fraction split off for the final test, where the data brings no such split.
-        image_size: the side in pixels to which pictures in folders are brought.
-        layout: how folders are read: auto, classes, deepest, pooled, splits, splits-deepest, classes-splits or folds.
-        value_range: the values that are black and white, such as 0:4095, in arrays and in pictures of more than 8 bits.
-        new_head: give the last layer of an ONNX file fresh weights for the data's classes.
-        mean: the mean that an ONNX file was trained with, from 0 to 255; by default the usual ranges are tried.
-        std: the deviation that an ONNX file was trained with.
-        channel_order: rgb or bgr: the order in which an ONNX file takes the channels of a picture.
-        classifier: the output of an ONNX file that tells the classes apart, if it has several.
-        out: the folder in which the run's own folder is made.
-        quiet: show nothing while working.
-
-    Raises: AllotropeError, and KeyboardInterrupt where Ctrl-C came before anything was measured.
+    Raises: AllotropeError, and KeyboardInterrupt if Ctrl-C came before anything was measured.
     """
-    arguments = layouts_apart(dict(locals()))
+    arguments = layouts_apart(spelled_out(locals()))
     options = compare_options(arguments)
     with display(quiet) as show:
         from allotrope.data import load_images
@@ -124,7 +95,7 @@ def compare(
         starts = _starts(options, data_read, source)
         with Run.create(f"{data_read.name}-compare", out) as run:
             arguments["frameworks"] = None if frameworks is None else ",".join(options.frameworks)
-            asked = given(compare, arguments, NOT_REPEATED)
+            asked = asked_for(compare, arguments, NOT_REPEATED)
             run.enter(CallEntry(command_line("compare", "data", asked), asked, seed, kind="compare"))
             return _compared(run, options, data_read, starts, show)
 
@@ -138,11 +109,10 @@ def compare_options(arguments: dict[str, Any]) -> CompareOptions:
     from allotrope.measure.machine import cores
 
     file = onnx_file(arguments["network"])
-    _check_values(arguments)
-    check_choices(arguments)
+    check_values(COMPARE, arguments)
     if file is None:
         _check_network(arguments["network"])
-        check_for_files(arguments)
+        check_for_files(COMPARE, arguments)
     batch = arguments["batch_size"]
     return CompareOptions(
         source=str(arguments["data"]),
@@ -151,7 +121,7 @@ def compare_options(arguments: dict[str, Any]) -> CompareOptions:
         budget=None,
         time=parse_seconds(arguments["budget"]),
         epochs=arguments["epochs"],
-        accuracy=arguments["accuracy"],
+        goal=arguments["goal"],
         seeds=arguments["seeds"],
         seed=arguments["seed"],
         settings=fixed_settings({**arguments, "threads": arguments["threads"] or cores()}),
@@ -161,20 +131,6 @@ def compare_options(arguments: dict[str, Any]) -> CompareOptions:
         repair=Repair(),
         fine_tuning=fine_tuning(arguments),
     )
-
-
-def _check_values(values: dict[str, Any]) -> None:
-    problems = [
-        f"{name} is {values[name]}, expected more than 0"
-        for name in ("epochs", "seeds", "batch_size", "threads", "image_size")
-        if values[name] is not None and not values[name] > 0
-    ]
-    if values["seed"] < 0:
-        problems.append(f"seed is {values['seed']}, expected 0 or more")
-    if values["accuracy"] is not None and not 0 < values["accuracy"] <= 1:
-        problems.append(f"accuracy is {values['accuracy']}, expected a fraction above 0 and at most 1, such as 0.97")
-    if problems:
-        raise UsageError("; ".join(problems) + ".")
 
 
 def _check_network(asked: str) -> None:
@@ -275,7 +231,7 @@ def _conclude(run: Run, options: CompareOptions, race: FrameworkRace, interrupte
     from allotrope.measure.race.verdict import accuracy_goal, outcome, verdict
     from allotrope.report import write_report
 
-    goal = accuracy_goal(race.rows, options.accuracy)
+    goal = accuracy_goal(race.rows, options.goal)
     rows = [{**row, **outcome(row, goal)} for row in race.rows]
     judgement = verdict(rows, goal, run.json["data"]["validation"])
     for row in rows:

@@ -11,9 +11,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Annotated, Any
-
-from cyclopts import Parameter
+from typing import Any
 
 from allotrope.config import Repair
 from allotrope.errors import MissingDependencyError, UsageError, unknown_name
@@ -46,7 +44,7 @@ class Conversion:
         return "\n".join([*lines, "proved in a fresh process without Allotrope; README.md says how to open it"])
 
 
-def convert(network: Annotated[str | Path | Network, Parameter(accepts_keys=False)], out: str | Path, *, to: str) -> Conversion:
+def convert(network: str | Path | Network, out: str | Path, *, to: str) -> Conversion:
     """Write a network as an ordinary model of one framework, into a folder that opens without Allotrope.
 
     Example: allotrope convert model.onnx --to pytorch converted/

@@ -1,19 +1,29 @@
-"""`fit`: labelled images in, a measured, deployable file out. Each stage is written down before the next begins."""
+"""`fit`: labelled examples in, a measured, deployable file out. Each stage is written down before the next begins."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 from allotrope.config import FixedSettings, Settings
 from allotrope.errors import UsageError
+from allotrope.inputs.image.options import TrainedImageOptions
 from allotrope.progress import Progress, display
 from allotrope.run import Run
 from allotrope.run_record import CallEntry, DataEntry, EndEntry
+from allotrope.verbs.declaring import spelled_out, takes
 from allotrope.verbs.fitted import FittedRun
 from allotrope.verbs.journal import Journal, ends_on_record
-from allotrope.verbs.options import FitOptions, command_line, defaults, fit_options, given, layouts_apart
+from allotrope.verbs.offered import FIT
+from allotrope.verbs.options import (
+    FitOptions,
+    asked_for,
+    command_line,
+    defaults,
+    fit_options,
+    layouts_apart,
+)
 
 if TYPE_CHECKING:
     from allotrope.data.images import ImageData
@@ -24,6 +34,7 @@ NOT_REPEATED = ("out", "resume", "quiet")
 FINISHED = ("done", "target-missed")
 
 
+@takes(FIT)
 def fit(
     data: str | Path | None = None,
     *,
@@ -44,9 +55,6 @@ def fit(
     threads: int | None = None,
     validation: float = 0.1,
     test: float = 0.2,
-    image_size: int | None = None,
-    layout: str = "auto",
-    value_range: str | None = None,
     optimizer: str | None = None,
     learning_rate: float | None = None,
     batch_size: int | None = None,
@@ -56,81 +64,28 @@ def fit(
     label_smoothing: float | None = None,
     class_weights: str | None = None,
     augmentation: str | None = None,
-    flip: bool | None = None,
     mixup: float | None = None,
-    cutmix: float | None = None,
     clip_norm: float | None = None,
     average: float | None = None,
     patience: int | None = None,
     new_head: bool = False,
     freeze: Sequence[str] = (),
     backbone_rate: float | None = None,
-    mean: str | None = None,
-    std: str | None = None,
-    channel_order: str | None = None,
     classifier: str | None = None,
     restore_batchnorm: bool = False,
     no_repair: Sequence[str] = (),
     quiet: bool = False,
+    **of_inputs: Unpack[TrainedImageOptions],
 ) -> FittedRun:
-    """Train on labelled images and deliver the fastest file that meets the target, with a report that says why.
+    """Train on labelled examples and deliver the fastest file that meets the target, with a report that says why.
 
     Example: allotrope fit photos/ --budget 10m --max-latency 2ms --max-size 1MB
 
     Ctrl-C stops the training and delivers the best so far.
 
-    Args:
-        data: 'digits' (built in), a folder of class folders of pictures, an .npz file, or a folder of .npy or IDX files.
-        network: a network of allotrope.networks, such as resnet20, or an ONNX file to train further; auto chooses by the data.
-        framework: the framework that trains.
-        budget: time for training, such as 90s or 10m.
-        epochs: how often the training sees each image.
-        max_latency: target: longest time for one image, such as 2ms.
-        max_size: target: largest file, such as 900KB or 1MB.
-        max_drop: target: largest loss of validation accuracy against float32, in percentage points.
-        out: the folder in which the run's own folder is made.
-        resume: the folder of a run that was stopped; it goes on with its own options.
-        seed: decides split, initial weights, order and augmentation.
-        device: cpu, cuda or mps; auto takes what is fastest here.
-        precision: float32 or bfloat16 in training; by default both are raced, as are the next two.
-        memory_layout: default or channels-last: how images lie in memory in training; --layout understands these words too.
-        compile: whether training is compiled.
-        threads: processor threads for training and measuring; all cores by default. With one, a run can be repeated to the bit.
-        validation: the fraction split off for choices, where the data brings no such split.
-        test: the fraction split off for the final test, where the data brings no such split.
-        image_size: the side in pixels to which pictures in folders are brought.
-        layout: how folders are read: auto, classes, deepest, pooled, splits, splits-deepest, classes-splits or folds.
-        value_range: the values that are black and white, such as 0:4095, in arrays and in pictures of more than 8 bits.
-        optimizer: sgd, momentum, nesterov, rmsprop, adam or adamw.
-        learning_rate: the highest learning rate of the schedule.
-        batch_size: images in a step.
-        weight_decay: strength of the weight decay.
-        schedule: constant, step, cosine or one-cycle.
-        warmup: the fraction of the training in which the learning rate rises.
-        label_smoothing: the share of each target that is spread over all classes.
-        class_weights: none or balanced.
-        augmentation: none, light, medium or heavy.
-        flip: whether images may be mirrored left to right.
-        mixup: the strength of mixing images; none by default.
-        cutmix: the strength of pasting patches between images; none by default.
-        clip_norm: the largest norm of the gradient.
-        average: the decay per step of the moving average of the weights.
-        patience: stop after this many validations without improvement.
-        new_head: give the last layer of an ONNX file fresh weights, for the classes of the data.
-        freeze: weights of an ONNX file that are not to learn, such as 'features.*'; may be repeated.
-        backbone_rate: the learning rate of all layers but the last, in parts of it; 0.25 is usual with a new head.
-        mean: the mean that an ONNX file was trained with, from 0 to 255, a channel or one for all, such as 123.7,116.3,103.5. By
-            default the usual ranges are tried.
-        std: the deviation that an ONNX file was trained with; mean 0 and std 255 are a range of 0 to 1, mean 0 and std 1 raw pixels.
-        channel_order: rgb or bgr: the order in which an ONNX file takes the channels of a picture.
-        classifier: the output of an ONNX file that tells the classes apart, if it has several.
-        restore_batchnorm: put BatchNormalization back behind the convolutions of an ONNX file; its outputs stay the same.
-        no_repair: a repair to leave out when an ONNX file is read, such as gelu; all leaves out every one; may be repeated.
-        quiet: show nothing while working.
-
-    Raises: AllotropeError, and KeyboardInterrupt where Ctrl-C came outside the training; run.json then says how far it came.
+    Raises: AllotropeError, and KeyboardInterrupt if Ctrl-C came outside the training; run.json then says how far it came.
     """
-    return fit_among(dict(locals()))
+    return fit_among(spelled_out(locals()))
 
 
 def fit_among(
@@ -156,7 +111,7 @@ def _begun(arguments: dict[str, Any], among: Among, show: Progress) -> FittedRun
     tuning = _tuning(options, source, data)
     if options.settings != FixedSettings(threads=options.settings.threads):
         among.plausible(options.framework, options.settings)  # refuses what the framework lacks
-    asked = given(fit, arguments, NOT_REPEATED)
+    asked = asked_for(fit, arguments, NOT_REPEATED)
     with Run.create(data.name, arguments["out"]) as run:
         run.enter(CallEntry(command_line("fit", "data", asked), asked, options.seed, options.target))
         return _fitted(run, options, tuning, data, among, show)
@@ -169,7 +124,7 @@ def _resumed(arguments: dict[str, Any], among: Among, show: Progress) -> FittedR
         if call is not None and call.kind != "fit":
             raise UsageError(f"{run.folder} was made by {call.kind}, which cannot be resumed. Name a run that fit made.")
         recorded = run.json["arguments"]
-        _check_unchanged(run.folder, given(fit, arguments, NOT_REPEATED), recorded)
+        _check_unchanged(run.folder, asked_for(fit, arguments, NOT_REPEATED), recorded)
         if run.json["status"] in FINISHED:
             return _finished(run, show)
         options = fit_options(defaults(fit) | recorded)

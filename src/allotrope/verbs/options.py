@@ -4,19 +4,13 @@ from __future__ import annotations
 
 import inspect
 import shlex
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
 from allotrope.config import (
-    AUGMENTATIONS,
-    CHANNEL_ORDERS,
-    FOLDER_LAYOUTS,
     LAYOUTS,
-    OPTIMIZERS,
-    PRECISIONS,
-    SCHEDULES,
     DataOptions,
     FineTuning,
     FixedSettings,
@@ -27,35 +21,12 @@ from allotrope.config import (
     parse_value_range,
 )
 from allotrope.errors import MissingDependencyError, UsageError, unknown_name
-
-CHOICES = {
-    "optimizer": OPTIMIZERS,
-    "schedule": SCHEDULES,
-    "augmentation": AUGMENTATIONS,
-    "class_weights": ("none", "balanced"),
-    "precision": PRECISIONS,
-    "memory_layout": LAYOUTS,
-    "layout": FOLDER_LAYOUTS,
-    "channel_order": CHANNEL_ORDERS,
-}
-POSITIVE = (
-    "epochs", "threads", "image_size", "learning_rate", "batch_size", "mixup", "cutmix", "clip_norm", "patience", "backbone_rate",
-)  # fmt: skip
-NOT_NEGATIVE = ("weight_decay", "max_drop", "seed")
-FRACTIONS = ("label_smoothing", "warmup", "average")
-RECIPE = (
-    "optimizer", "learning_rate", "batch_size", "weight_decay", "schedule", "warmup", "label_smoothing", "class_weights",
-    "augmentation", "flip", "mixup", "cutmix", "clip_norm", "average", "patience",
-)  # fmt: skip
-"""The arguments of `fit` that replace what the recipe would otherwise say, by the same names."""
-FOR_FILES = (
-    "new_head", "freeze", "backbone_rate", "mean", "std", "channel_order", "classifier", "restore_batchnorm", "no_repair",
-)  # fmt: skip
-"""The arguments of `fit` that are about a network from an ONNX file."""
+from allotrope.option import Option, check_values
+from allotrope.verbs.offered import FIT
 
 
 @dataclass(frozen=True, kw_only=True)
-class Asked:
+class Request:
     """What verbs that train are asked for, checked. `budget` is in seconds; `recipe` holds only what was asked for.
 
     `file` is the ONNX file that the network comes from, None for a network of the zoo.
@@ -75,7 +46,7 @@ class Asked:
 
 
 @dataclass(frozen=True, kw_only=True)
-class FitOptions(Asked):
+class FitOptions(Request):
     """The arguments of `fit`."""
 
     framework: str
@@ -87,15 +58,13 @@ def fit_options(arguments: Mapping[str, Any]) -> FitOptions:
 
     Raises: UsageError for unknown names, and for all values out of range in one message.
     """
-    recipe = {name: arguments[name] for name in RECIPE if arguments[name] is not None}
     file = onnx_file(arguments["network"])
     _check_names(None if file else arguments["network"], arguments["framework"])
-    check_choices(arguments)
-    _check_values({**arguments, **recipe})
+    check_values(FIT, arguments)
     if file is None:
-        check_for_files(arguments)
-    elif arguments["backbone_rate"] is not None:
-        recipe["backbone_rate"] = arguments["backbone_rate"]
+        check_for_files(FIT, arguments)
+    fields_asked = [option.name for option in FIT if option.recipe]
+    recipe = {name: arguments[name] for name in fields_asked if arguments[name] is not None}
     seed = arguments["seed"]
     latency, size = arguments["max_latency"], arguments["max_size"]
     return FitOptions(
@@ -178,12 +147,12 @@ def onnx_file(network: str) -> Path | None:
     return path if is_path or (path.is_dir() and network not in ("auto", *NETWORKS)) else None
 
 
-def check_for_files(arguments: Mapping[str, Any]) -> None:
+def check_for_files(options: Iterable[Option], arguments: Mapping[str, Any]) -> None:
     """Raises UsageError for what is about ONNX files if the network is none."""
     asked = [
-        f"--{name.replace('_', '-')}"
-        for name in FOR_FILES
-        if arguments.get(name) not in (None, False, ())
+        option.flag
+        for option in options
+        if option.for_file and arguments[option.name] not in (None, False, ())
     ]
     if asked:
         raise UsageError(
@@ -201,7 +170,7 @@ def _numbers(name: str, text: str | None) -> tuple[float, ...] | None:
         raise UsageError(f"--{name} is '{text}', expected numbers in pixel units with commas between, such as 123.7,116.3,103.5.") from None
 
 
-def given(function: Callable[..., Any], arguments: Mapping[str, Any], without: tuple[str, ...] = ()) -> dict[str, Any]:
+def asked_for(function: Callable[..., Any], arguments: Mapping[str, Any], without: tuple[str, ...] = ()) -> dict[str, Any]:
     """The arguments that differ from the function's defaults, as plain values."""
     usual = defaults(function)
     return {name: _plain(arguments[name]) for name in usual if name not in without and arguments[name] != usual[name]}
@@ -231,13 +200,6 @@ def _plain(value: Any) -> Any:
     return value if isinstance(value, (bool, int, float)) else str(value)
 
 
-def check_choices(arguments: Mapping[str, Any]) -> None:
-    """Raises UsageError for a word that is not one of those that an option takes."""
-    for name, known in CHOICES.items():
-        if arguments.get(name) is not None and arguments[name] not in known:
-            raise unknown_name(name.replace("_", " "), arguments[name], known)
-
-
 def _check_names(network: str | None, framework: str) -> None:
     from allotrope.frameworks import TRAINING, missing
     from allotrope.network.zoo import NETWORKS
@@ -249,20 +211,3 @@ def _check_names(network: str | None, framework: str) -> None:
     reason = missing(framework)
     if reason is not None:
         raise MissingDependencyError(reason)
-
-
-def _check_values(values: Mapping[str, Any]) -> None:
-    """Raises one UsageError for all values that are out of range."""
-    ranges: tuple[tuple[tuple[str, ...], str, Callable[[float], bool]], ...] = (
-        (POSITIVE, "more than 0", lambda value: value > 0),
-        (NOT_NEGATIVE, "0 or more", lambda value: value >= 0),
-        (FRACTIONS, "at least 0 and below 1", lambda value: 0 <= value < 1),
-    )
-    problems = [
-        f"{name} is {values[name]}, expected {expected}"
-        for names, expected, fits in ranges
-        for name in names
-        if values.get(name) is not None and not fits(values[name])
-    ]
-    if problems:
-        raise UsageError("; ".join(problems) + ".")

@@ -39,7 +39,7 @@ from allotrope.training.plausible_settings import plausible
 from allotrope.training.settings_race import described, race_settings
 from allotrope.training.speed import training_speed
 from allotrope.verbs.facts import network_facts
-from allotrope.verbs.options import Asked
+from allotrope.verbs.options import Request
 from allotrope.verbs.source import Tuning
 
 
@@ -153,7 +153,7 @@ class Delivered:
 
 
 def started(
-    asked: Asked, data: ImageData, tuning: Tuning | None, seed: int, speed: Speed | None = None
+    asked: Request, data: ImageData, tuning: Tuning | None, seed: int, speed: Speed | None = None
 ) -> Start:
     """Network, size and recipe: by the data, the time there is, and what was asked for."""
     if tuning is None:
@@ -219,7 +219,7 @@ def settled(
 
 
 def plan(
-    asked: Asked,
+    asked: Request,
     data: ImageData,
     framework: str,
     tuning: Tuning | None = None,

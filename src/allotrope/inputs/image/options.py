@@ -1,0 +1,87 @@
+"""The options of verbs that are about pictures, declared once: what they take, and what they mean."""
+
+from __future__ import annotations
+
+from typing import TypedDict
+
+from allotrope.config import CHANNEL_ORDERS, FOLDER_LAYOUTS, parse_value_range
+from allotrope.option import ABOVE_0, Option
+
+
+class ReadingOptions(TypedDict, total=False):
+    """How pictures are read."""
+
+    image_size: int | None
+    layout: str
+    value_range: str | None
+
+
+class PretrainedOptions(TypedDict, total=False):
+    """What a network from an ONNX file takes pixels for."""
+
+    mean: str | None
+    std: str | None
+    channel_order: str | None
+
+
+class AugmentationOptions(TypedDict, total=False):
+    """How pictures are changed in training."""
+
+    flip: bool | None
+    cutmix: float | None
+
+
+class ImageOptions(ReadingOptions, PretrainedOptions, total=False):
+    """Those of every verb that trains."""
+
+
+class TrainedImageOptions(ImageOptions, AugmentationOptions, total=False):
+    """Those of a verb that decides how to train."""
+
+
+IMAGE_OPTIONS = (
+    Option(
+        "image_size",
+        "the side in pixels to which pictures in folders are brought.",
+        range=ABOVE_0,
+    ),
+    Option(
+        "layout",
+        "how folders are read: auto, classes, deepest, pooled, splits, splits-deepest, classes-splits or folds.",
+        choices=FOLDER_LAYOUTS,
+        default="auto",
+    ),
+    Option(
+        "value_range",
+        "the values that are black and white, such as 0:4095, in arrays and in pictures of more than 8 bits.",
+        parse=parse_value_range,
+    ),
+    Option(
+        "mean",
+        "the mean that an ONNX file was trained with, from 0 to 255, a channel or one for all, such as "
+        "123.7,116.3,103.5. By default the usual ranges are tried.",
+        for_file=True,
+    ),
+    Option(
+        "std",
+        "the standard deviation that an ONNX file was trained with; mean 0 and std 255 are a range of 0 to 1, "
+        "mean 0 and std 1 raw pixels.",
+        for_file=True,
+    ),
+    Option(
+        "channel_order",
+        "rgb or bgr: the order in which an ONNX file takes the channels of a picture.",
+        choices=CHANNEL_ORDERS,
+        for_file=True,
+    ),
+)
+
+AUGMENTATION_OPTIONS = (
+    Option("flip", "whether pictures may be mirrored left to right.", recipe=True),
+    Option(
+        "cutmix",
+        "the strength of pasting patches between pictures; none by default.",
+        range=ABOVE_0,
+        recipe=True,
+    ),
+)

@@ -1,0 +1,78 @@
+"""An option of a command: declared once, with what it takes and what it means."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from allotrope.errors import UsageError, unknown_name
+
+
+@dataclass(frozen=True)
+class Range:
+    """The numbers that an option takes, in words and as a test."""
+
+    words: str
+    holds: Callable[[float], bool]
+
+
+ABOVE_0 = Range("more than 0", lambda value: value > 0)
+FROM_0 = Range("0 or more", lambda value: value >= 0)
+BELOW_1 = Range("at least 0 and below 1", lambda value: 0 <= value < 1)
+SHARE = Range("a fraction above 0 and at most 1, such as 0.97", lambda value: 0 < value <= 1)
+
+
+@dataclass(frozen=True)
+class Option:
+    """A keyword argument `name` of a verb's function, and `--name` of its command.
+
+    `range`, `choices` and `parse` say what it takes; None, which means "not asked for", is always taken.
+    `recipe`: it replaces the field of that name in the recipe. `for_file`: it is about a network from an
+    ONNX file. `default` is for an option of one kind of input, which no verb's signature spells out.
+    """
+
+    name: str
+    help: str
+    range: Range | None = None
+    choices: Sequence[str] = ()
+    parse: Callable[[Any], Any] | None = None
+    recipe: bool = False
+    for_file: bool = False
+    default: Any = None
+
+    @property
+    def flag(self) -> str:
+        """How the command line calls it."""
+        return f"--{self.name.replace('_', '-')}"
+
+    def out_of_range(self, value: Any) -> str | None:
+        """What is wrong with a number, in words."""
+        if value is None or self.range is None or self.range.holds(value):
+            return None
+        return f"{self.name} is {value}, expected {self.range.words}"
+
+    def misread(self, value: Any) -> str | None:
+        """What is wrong with a word or a text, as a sentence."""
+        if value is None:
+            return None
+        if self.choices and value not in self.choices:
+            return str(unknown_name(self.name.replace("_", " "), str(value), self.choices))
+        try:
+            if self.parse is not None:
+                self.parse(value)
+        except UsageError as error:
+            return str(error)
+        return None
+
+
+def check_values(options: Iterable[Option], values: Mapping[str, Any]) -> None:
+    """Raises one UsageError for all values that their options do not take."""
+    by_name = {option.name: option for option in options}
+    asked = [(by_name[name], value) for name, value in values.items() if name in by_name]
+    numbers = [problem for option, value in asked if (problem := option.out_of_range(value))]
+    sentences = [problem for option, value in asked if (problem := option.misread(value))]
+    if numbers:
+        sentences.insert(0, "; ".join(numbers) + ".")
+    if sentences:
+        raise UsageError(" ".join(sentences))

@@ -1,0 +1,192 @@
+"""The options of verbs that train, declared once: what each takes, and what it means.
+
+A verb's function has the type and the default of each in its signature. Those of one kind of input are
+declared with that kind.
+"""
+
+from __future__ import annotations
+
+from allotrope.config import (
+    AUGMENTATIONS,
+    LAYOUTS,
+    OPTIMIZERS,
+    PRECISIONS,
+    SCHEDULES,
+    parse_bytes,
+    parse_seconds,
+)
+from allotrope.inputs.image.options import AUGMENTATION_OPTIONS, IMAGE_OPTIONS
+from allotrope.option import ABOVE_0, BELOW_1, FROM_0, SHARE, Option
+
+COMMON = (
+    Option(
+        "data",
+        "'digits' (built in), a folder of class folders, an .npz file, or a folder of .npy or IDX files.",
+    ),
+    Option(
+        "network",
+        "a network of allotrope.networks, such as resnet20, or an ONNX file to train further; "
+        "auto chooses by the data.",
+    ),
+    Option("out", "the folder in which the run's own folder is made."),
+    Option("quiet", "show nothing while working."),
+    Option(
+        "validation",
+        "the fraction split off for choices, where the data brings no such split.",
+    ),
+    Option(
+        "test",
+        "the fraction split off for the final test, where the data brings no such split.",
+    ),
+    Option("batch_size", "examples in a step.", range=ABOVE_0, recipe=True),
+)
+
+SETTINGS = (
+    Option("device", "cpu, cuda or mps; auto takes what is fastest here."),
+    Option(
+        "precision",
+        "float32 or bfloat16 in training; by default both are raced, as are the next two.",
+        choices=PRECISIONS,
+    ),
+    Option(
+        "memory_layout",
+        "default or channels-last: how arrays lie in memory in training; --layout understands these words too.",
+        choices=LAYOUTS,
+    ),
+    Option("compile", "whether training is compiled."),
+)
+
+FILE = (
+    Option(
+        "new_head",
+        "give the last layer of an ONNX file fresh weights, for the classes of the data.",
+        for_file=True,
+    ),
+    Option(
+        "classifier",
+        "the output of an ONNX file that tells the classes apart, if it has several.",
+        for_file=True,
+    ),
+)
+
+FIT = (
+    *COMMON,
+    *SETTINGS,
+    *FILE,
+    *IMAGE_OPTIONS,
+    *AUGMENTATION_OPTIONS,
+    Option("framework", "the framework that trains."),
+    Option("budget", "time for training, such as 90s or 10m.", parse=parse_seconds),
+    Option("epochs", "how often the training sees each example.", range=ABOVE_0),
+    Option(
+        "max_latency",
+        "target: longest time for one example, such as 2ms.",
+        parse=parse_seconds,
+    ),
+    Option("max_size", "target: largest file, such as 900KB or 1MB.", parse=parse_bytes),
+    Option(
+        "max_drop",
+        "target: largest loss of the validation metric against float32, in points: percentage points, "
+        "or per cent of an error.",
+        range=FROM_0,
+    ),
+    Option("resume", "the folder of a run that was stopped; it goes on with its own options."),
+    Option("seed", "decides split, initial weights, order and augmentation.", range=FROM_0),
+    Option(
+        "threads",
+        "processor threads for training and measuring; all cores by default. With one, a run can be "
+        "repeated to the bit.",
+        range=ABOVE_0,
+    ),
+    Option(
+        "optimizer",
+        "sgd, momentum, nesterov, rmsprop, adam or adamw.",
+        choices=OPTIMIZERS,
+        recipe=True,
+    ),
+    Option(
+        "learning_rate",
+        "the highest learning rate of the schedule.",
+        range=ABOVE_0,
+        recipe=True,
+    ),
+    Option("weight_decay", "strength of the weight decay.", range=FROM_0, recipe=True),
+    Option("schedule", "constant, step, cosine or one-cycle.", choices=SCHEDULES, recipe=True),
+    Option(
+        "warmup",
+        "the fraction of the training in which the learning rate rises.",
+        range=BELOW_1,
+        recipe=True,
+    ),
+    Option(
+        "label_smoothing",
+        "the share of each target that is spread over all classes.",
+        range=BELOW_1,
+        recipe=True,
+    ),
+    Option("class_weights", "none or balanced.", choices=("none", "balanced"), recipe=True),
+    Option("augmentation", "none, light, medium or heavy.", choices=AUGMENTATIONS, recipe=True),
+    Option(
+        "mixup",
+        "the strength of mixing examples; none by default.",
+        range=ABOVE_0,
+        recipe=True,
+    ),
+    Option("clip_norm", "the largest norm of the gradient.", range=ABOVE_0, recipe=True),
+    Option(
+        "average",
+        "the decay per step of the moving average of the weights.",
+        range=BELOW_1,
+        recipe=True,
+    ),
+    Option(
+        "patience",
+        "stop after this many validations without improvement.",
+        range=ABOVE_0,
+        recipe=True,
+    ),
+    Option(
+        "freeze",
+        "weights of an ONNX file that are not to learn, such as 'features.*'; may be repeated.",
+        for_file=True,
+    ),
+    Option(
+        "backbone_rate",
+        "the learning rate of all layers but the last, in parts of it; 0.25 is usual with a new head.",
+        range=ABOVE_0,
+        for_file=True,
+        recipe=True,
+    ),
+    Option(
+        "restore_batchnorm",
+        "put BatchNormalization back behind the convolutions of an ONNX file; its outputs stay the same.",
+        for_file=True,
+    ),
+    Option(
+        "no_repair",
+        "a repair to leave out when an ONNX file is read, such as gelu; all leaves out every one; may be repeated.",
+        for_file=True,
+    ),
+)
+
+COMPARE = (
+    *COMMON,
+    *SETTINGS,
+    *FILE,
+    *IMAGE_OPTIONS,
+    Option("frameworks", "which to race; all by default."),
+    Option("budget", "time for everything, such as 10m.", parse=parse_seconds),
+    Option(
+        "epochs",
+        "the most epochs of a training; the budget may allow fewer, as many for each framework.",
+        range=ABOVE_0,
+    ),
+    Option(
+        "goal",
+        "the validation metric whose time is compared, such as 0.97; by default 95 % of the best that is reached.",
+        range=SHARE,
+    ),
+    Option("seeds", "how many trainings each framework makes, each from other weights.", range=ABOVE_0),
+    Option("seed", "the first of the seeds; it also decides the split.", range=FROM_0),
+    Option("threads", "processor threads for each framework; all cores by default.", range=ABOVE_0),
+)
