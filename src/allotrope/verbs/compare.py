@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Unpack
 
 from allotrope.config import Repair, parse_seconds
 from allotrope.errors import unknown_name
-from allotrope.inputs.image.options import ImageOptions
+from allotrope.inputs.options import TakingOptions
 from allotrope.option import check_values
 from allotrope.progress import Progress, display
 from allotrope.run import Run
@@ -74,7 +74,7 @@ def compare(
     classifier: str | None = None,
     out: str | Path = "runs",
     quiet: bool = False,
-    **of_inputs: Unpack[ImageOptions],
+    **of_inputs: Unpack[TakingOptions],
 ) -> Comparison:
     """Race the frameworks on your data, and say which to use here and why, with a report.
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Unpack
 
 from allotrope.config import FixedSettings, Settings
 from allotrope.errors import UsageError
-from allotrope.inputs.image.options import TrainedImageOptions
+from allotrope.inputs.options import TrainingOptions
 from allotrope.progress import Progress, display
 from allotrope.run import Run
 from allotrope.run_record import CallEntry, DataEntry, EndEntry
@@ -75,7 +75,7 @@ def fit(
     restore_batchnorm: bool = False,
     no_repair: Sequence[str] = (),
     quiet: bool = False,
-    **of_inputs: Unpack[TrainedImageOptions],
+    **of_inputs: Unpack[TrainingOptions],
 ) -> FittedRun:
     """Train on labelled examples and deliver the fastest file that meets the target, with a report that says why.
 
@@ -200,7 +200,7 @@ def _fitted(
         plan = _planned(journal, options, tuning, data, among, show)
         trained = journal.value(
             pages.TrainingPage(plan),
-            lambda: pipeline.trained(plan, run.folder, pages.Recording(show, run)),
+            lambda: pipeline.trained(plan, run.folder, pages.HistoryDisplay(show, run)),
         )
         scored = journal.value(pages.ScoresPage(trained), lambda: pipeline.scored(trained, show))
         threads, target = options.settings.threads, options.target

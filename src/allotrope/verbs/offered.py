@@ -15,7 +15,7 @@ from allotrope.config import (
     parse_bytes,
     parse_seconds,
 )
-from allotrope.inputs.image.options import AUGMENTATION_OPTIONS, IMAGE_OPTIONS
+from allotrope.inputs.options import TAKING, TRAINING
 from allotrope.option import ABOVE_0, BELOW_1, FROM_0, SHARE, Option
 
 COMMON = (
@@ -73,8 +73,7 @@ FIT = (
     *COMMON,
     *SETTINGS,
     *FILE,
-    *IMAGE_OPTIONS,
-    *AUGMENTATION_OPTIONS,
+    *TRAINING,
     Option("framework", "the framework that trains."),
     Option("budget", "time for training, such as 90s or 10m.", parse=parse_seconds),
     Option("epochs", "how often the training sees each example.", range=ABOVE_0),
@@ -173,7 +172,7 @@ COMPARE = (
     *COMMON,
     *SETTINGS,
     *FILE,
-    *IMAGE_OPTIONS,
+    *TAKING,
     Option("frameworks", "which to race; all by default."),
     Option("budget", "time for everything, such as 10m.", parse=parse_seconds),
     Option(

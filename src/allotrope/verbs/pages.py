@@ -185,7 +185,7 @@ class DeliveryPage(Page[Delivered]):
         return None
 
 
-class Recording(Progress):
+class HistoryDisplay(Progress):
     """Shows what another display shows, and writes history.csv as it grows."""
 
     def __init__(self, show: Progress, run: Run) -> None:
