@@ -136,13 +136,17 @@ class _Training:
                 if self.has_learned and not self.state.history:
                     self._evaluate()
                 stopped = self._train(interruption)
-                if stopped != "interrupted" or self.state.best is None:
+                if stopped != "interrupted" or not self._has_gained():
                     self._evaluate()
             except TrainingError:
                 self._save_best()
                 raise
             self._save()
         return self._trained(stopped)
+
+    def _has_gained(self) -> bool:
+        """Whether some validation gave weights that are better than those of the start."""
+        return self.state.best is not None and self.state.best["step"] > 0
 
     def _train(self, interruption: Interruption) -> str:
         """Steps and validations until there is a reason to stop, which is returned."""
