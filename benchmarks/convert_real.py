@@ -1,8 +1,9 @@
 """Converts real networks and proves each.
 
-These are the files of ../shared/data/onnx, the nine of the onnx wheel, and own exports by both of torch's exporters and by Keras.
+These are the files of ../shared/data/onnx, the nine of the onnx wheel, own exports by both of torch's
+exporters, and the files of further folders, such as those that `keras_exports.py` and `optimized_bert.py` write.
 
-python benchmarks/convert_real.py pytorch jax [--only bert vit] [--keras FOLDER] [--json FILE]
+python benchmarks/convert_real.py pytorch jax [--only bert vit] [--folders FOLDER ...] [--json FILE]
 
 A line a network and target: the largest difference of an output relative to its largest value, how many arrays learn, and the
 operators that are spelled out; or why it was refused. Last lines: how many of how many were written and proved.
@@ -39,7 +40,7 @@ def options():
     parser.add_argument("targets", nargs="+", choices=TARGETS)
     parser.add_argument("--only", nargs="*", default=[], help="parts of names")
     parser.add_argument("--data", default="../shared/data/onnx")
-    parser.add_argument("--keras", help="a folder of ONNX files that Keras exported")
+    parser.add_argument("--folders", nargs="*", type=Path, default=[], help="of further ONNX files")
     parser.add_argument("--json", help="a file for the rows")
     return parser.parse_args()
 
@@ -48,7 +49,8 @@ def networks(asked):
     """By name, what gives the network."""
     found = {path.stem: path for path in sorted(Path(asked.data).glob("*.onnx"))}
     found |= {name: partial(light_networks.with_weights, name) for name in light_networks.FILES}
-    found |= {f"keras {path.stem}": path for path in sorted(Path(asked.keras).glob("*.onnx"))} if asked.keras else {}
+    for folder in asked.folders:
+        found |= {f"{folder.name} {path.stem}": path for path in sorted(folder.glob("*.onnx"))}
     for name in EXPORTS:
         for exporter in torch_exports.EXPORTERS:
             found[f"{name} {exporter}"] = partial(torch_exports.exported, name, exporter, None)
