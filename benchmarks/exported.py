@@ -1,13 +1,17 @@
-"""Networks as today's exporters write them are trained further with `fit --network FILE`, and what was read how is told.
+"""Networks as today's exporters write them are trained further with `fit --network FILE`.
 
-Each is trained for a minute at most on CIFAR-10's first images, exported, and handed to `fit` with later images of the same
-classes. Batch 1 is baked into what torch's default exporter writes (it needs onnxscript).
+Each is trained for a minute at most on CIFAR-10's first images, exported, and handed to `fit` with
+later images of the same classes, once for each seed. Printed are what was read how, and how many
+of 1,000 test images are right before and after. Batch 1 is baked into what torch's default exporter
+writes (it needs onnxscript).
 
-resnet18, vit, mobilenet: PyTorch, by torch's default exporter; ImageNet's mean and deviation, values from 0 to 1, from -1 to 1.
+resnet18, vit, mobilenet: PyTorch, by torch's default exporter; the pixels by ImageNet's mean and
+deviation, from 0 to 1, from -1 to 1.
 keras: a Keras CNN that begins with Rescaling(1 / 127.5, -1), by Keras's own export, on PyTorch.
 quantized: resnet18 through onnxruntime's quantize_static, in QDQ form.
 
-python benchmarks/exported.py resnet18 vit mobilenet keras quantized [--data ../shared/data] [--framework pytorch] [--images 3000]
+python benchmarks/exported.py resnet18 vit mobilenet keras quantized
+    [--data ../shared/data] [--framework pytorch] [--images 3000] [--epochs 3] [--seeds 0 1 2]
 """
 
 from __future__ import annotations
@@ -49,6 +53,8 @@ def options():
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
     parser.add_argument("--framework", default="pytorch")
     parser.add_argument("--images", type=int, default=3000)
+    parser.add_argument("--epochs", default="3", help="of fit")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     return parser.parse_args()
 
 
@@ -88,7 +94,7 @@ class ResNet18(nn.Sequential):
 
 
 class ViT(nn.Module):
-    """The tiny one of Dosovitskiy et al. 2020 and Touvron et al. 2020, four blocks deep, on patches of 8 pixels."""
+    """The tiny one of Dosovitskiy et al. 2020 and Touvron et al. 2020, with four blocks."""
 
     def __init__(self, width=192, depth=4, heads=3, patch=8):
         super().__init__()
@@ -148,7 +154,7 @@ class MobileNetV3(nn.Sequential):
             nn.Dropout(0.2),
             nn.Linear(160, CLASSES),
         ]
-        super().__init__(conv_norm(3, 16, 3, 1, activation=nn.Hardswish), *blocks, *end, *head)
+        super().__init__(conv_norm(3, 16, 3, 2, activation=nn.Hardswish), *blocks, *end, *head)
 
 
 def keras_cnn():
@@ -187,10 +193,10 @@ CASES = {
 # --- before fit
 
 
-def learned(network, images, labels, values):
+def learned(build, images, labels, values, seed):
     """A short training with Adam on what the network is to see of the images."""
-    torch.manual_seed(0)
-    order = np.random.default_rng(0)
+    torch.manual_seed(seed)
+    network, order = build(), np.random.default_rng(seed)
     channels_last = values is RAW
     steps = EPOCHS * (len(images) // 128)
     optimizer = torch.optim.AdamW(network.parameters(), 1e-3, weight_decay=0.05)
@@ -260,54 +266,58 @@ def accuracy(file, images, labels, values, channels_last):
 # --- fit
 
 
-def fitted(file, data, asked, folder):
-    command = [
-        "fit",
-        str(data),
-        "--network",
-        str(file),
-        "--framework",
-        asked.framework,
-        "--epochs",
-        "3",
-    ]
-    words = [sys.executable, "-m", "allotrope.cli", *command, "--out", str(folder), "--json"]
+def fitted(file, data, asked, folder, seed):
+    """The record of the run, or why there is none."""
+    command = ["fit", str(data), "--network", str(file), "--framework", asked.framework]
+    options = ["--epochs", asked.epochs, "--seed", str(seed), "--out", str(folder), "--json"]
+    words = [sys.executable, "-m", "allotrope.cli", *command, *options]
     done = subprocess.run(words, capture_output=True, text=True, check=False)
     if done.returncode not in (0, 3):
         return None, done.stderr.strip()
     return json.loads(done.stdout.splitlines()[-1]), ""
 
 
+def row(case, seed, asked, folder, data):
+    """The accuracy of the file and of what `fit` made of it; None if it made nothing."""
+    (x, y), test = data
+    name = "resnet18" if case == "quantized" else case
+    build, values = CASES[name]
+    file = folder / f"{name}-{seed}.onnx"
+    if not file.is_file():
+        exported(name, learned(build, x, y, values, seed), str(file))
+    if case == "quantized":
+        quantized(str(file), str(folder / f"quantized-{seed}.onnx"), x, values)
+        file = folder / f"quantized-{seed}.onnx"
+    before = accuracy(str(file), *test, values, name == "keras")
+    record, why = fitted(file, folder / "later.npz", asked, folder, seed)
+    if record is None:
+        print(f"{case}, seed {seed}: {before:.1%} before; {why}", flush=True)
+        return None
+    after, training = record["test"]["accuracy"], record["training"]
+    epochs = f"{training['epochs']:.0f} epochs, of which {training['best_epoch']:.0f} were taken"
+    print(f"{case}, seed {seed}: {before:.1%} before, {after:.1%} after {epochs}", flush=True)
+    for reason in record["network_details"]["reasons"]:
+        print(f"  {reason}", flush=True)
+    return before, after
+
+
 def main():
     asked = options()
     arrays = np.load(asked.data / "cifar10.npz")
     x, y = arrays["x_train"], arrays["y_train"].astype(np.int64)
-    n, test = asked.images, (arrays["x_test"][:1000], arrays["y_test"][:1000].astype(np.int64))
-    with tempfile.TemporaryDirectory() as folder:
-        data = Path(folder) / "later.npz"
-        later = slice(n, 2 * n)
-        np.savez(data, x_train=x[later], y_train=y[later], x_test=test[0], y_test=test[1])
+    first, later = slice(0, asked.images), slice(asked.images, 2 * asked.images)
+    test = arrays["x_test"][:1000], arrays["y_test"][:1000].astype(np.int64)
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch)
+        of_later = {"x_train": x[later], "y_train": y[later]}
+        np.savez(folder / "later.npz", **of_later, x_test=test[0], y_test=test[1])
         for case in asked.cases:
-            name = "resnet18" if case == "quantized" else case
-            build, values = CASES[name]
-            file = Path(folder) / f"{name}.onnx"
-            if not file.is_file():
-                exported(name, learned(build(), x[:n], y[:n], values), str(file))
-            if case == "quantized":
-                quantized(str(file), str(file.with_stem("quantized")), x[:n], values)
-                file = file.with_stem("quantized")
-            before = accuracy(str(file), *test, values, name == "keras")
-            record, why = fitted(file, data, asked, folder)
-            print(f"{case}: test accuracy of the file {before:.1%}", flush=True)
-            if record is None:
-                print(f"  {why}", flush=True)
-                continue
-            print(
-                f"  after {record['training']['epochs']:.0f} epochs of fit {record['test']['accuracy']:.1%}",
-                flush=True,
-            )
-            for reason in record["network_details"]["reasons"]:
-                print(f"  {reason}", flush=True)
+            data = (x[first], y[first]), test
+            rows = [row(case, seed, asked, folder, data) for seed in asked.seeds]
+            if None not in rows:
+                before, after = np.mean(rows, axis=0)
+                seeds = f"{len(rows)} seeds"
+                print(f"{case}, {seeds}: {before:.1%} before, {after:.1%} after", flush=True)
 
 
 if __name__ == "__main__":
