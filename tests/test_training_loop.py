@@ -161,6 +161,22 @@ class Interrupting(Watching):
             signal.raise_signal(signal.SIGINT)
 
 
+class InterruptingSteps(Watching):
+    """Presses Ctrl-C at the first steps that are shown."""
+
+    def step(self, tick):
+        if not self.ticks:
+            signal.raise_signal(signal.SIGINT)
+        super().step(tick)
+
+
+def test_ctrl_c_before_the_first_epoch_ends_keeps_what_was_learned(digits, network):
+    options = {"progress": InterruptingSteps(), "has_learned": True}
+    found = train(network, digits, replace(RECIPE, warmup=0.0), SETTINGS, **options)
+    assert found.stopped == "interrupted" and 0 < found.epochs < 1
+    assert found.best is found.history[-1] and found.best["step"] == found.steps
+
+
 def test_ctrl_c_stops_cleanly_with_the_best_so_far_and_can_be_resumed(digits, network, tmp_path):
     found = train(network, digits, RECIPE, SETTINGS, folder=tmp_path, progress=Interrupting(after=2))
     assert found.stopped == "interrupted" and found.epochs == 2.0 and len(found.history) == 2
