@@ -12,7 +12,7 @@ from allotrope.frameworks import framework as find_framework
 from allotrope.network.rewriting.batchnorm import with_batchnorm, with_still_batchnorm
 from allotrope.training.plan import training_plan
 from onnx_models import model, node, tensor
-from tuned import F, classifier, drawn, images, linear, ready
+from tuned import F, classifier, drawn, images, linear, ready, taught
 
 
 def test_frozen_weights_and_those_that_learn_slowly(digits):
@@ -22,6 +22,29 @@ def test_frozen_weights_and_those_that_learn_slowly(digits):
     assert tuned.frozen == ("c1.bias", "c1.weight") and not set(tuned.frozen) & tuned.learning.trainable
     assert plan.learning_rate_scale == dict.fromkeys(("bn.weight", "bn.bias", "c2.weight", "c2.bias"), 0.2)
     assert any("gentle recipe" in reason for reason in reasons)
+
+
+@pytest.mark.parametrize(
+    ("knows", "options", "rate"),
+    [(True, {}, 1e-4), (False, {}, 1e-3), (True, {"learning_rate": 0.01}, 0.01)],
+)
+def test_steps_are_small_if_it_knows_the_classes_and_has_no_normalization(
+    digits, knows, options, rate
+):
+    theirs = taught(digits.train) if knows else linear([1, 8, 8])
+    tuned = ready(theirs, digits, mean=(0.0,), std=(255.0,))
+    assert tuned.knows_classes == knows
+    recipe, reasons = choose_recipe(
+        digits, tuned.learning, options, knows_classes=tuned.knows_classes
+    )
+    assert recipe.learning_rate == pytest.approx(rate)
+    assert any("no normalization" in reason for reason in reasons) == (knows and not options)
+
+
+def test_a_network_with_normalization_takes_usual_steps(digits):
+    network = ready(classifier(), digits).learning
+    recipe, _ = choose_recipe(digits, network, knows_classes=True)
+    assert recipe.learning_rate == pytest.approx(1e-3)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,16 @@ from typing import Any
 
 import numpy as np
 
-from allotrope.architectures.recipes import FAMILIES, FINE_TUNING, NEW_HEAD, Family, family_for, recipe_of, usual_epochs
+from allotrope.architectures.recipes import (
+    FAMILIES,
+    FINE_TUNING,
+    NEW_HEAD,
+    WITHOUT_NORMALIZATION,
+    Family,
+    family_for,
+    recipe_of,
+    usual_epochs,
+)
 from allotrope.config import Recipe
 from allotrope.data.images import ImageData
 from allotrope.errors import unknown_name
@@ -17,7 +26,7 @@ from allotrope.inputs.image.statistics import pixel_statistics
 from allotrope.network import zoo
 from allotrope.network.network import Network
 from allotrope.network.rewriting.compose import with_preprocessing
-from allotrope.network.summary import multiply_adds, parameters
+from allotrope.network.summary import is_normalized, multiply_adds, parameters
 
 USUAL_BUDGET = 120.0
 """Seconds of training where neither epochs nor a budget are asked for."""
@@ -66,15 +75,17 @@ def choose_recipe(
     epochs: float | None = None,
     seed: int = 0,
     new_head: bool = False,
+    knows_classes: bool = False,
 ) -> tuple[Recipe, list[str]]:
     """The recipe for a network that has learned before (raw pixels in, logits out), and why.
 
-    With a `new_head` that one learns faster than all other layers, unless the overrides say otherwise.
+    With a `new_head` that one learns faster than all other layers, unless the overrides say otherwise. One
+    that `knows_classes` of the data and has no normalization takes smaller steps.
 
     Raises: UsageError for an unknown field of the recipe.
     """
     choosing = _Choosing(data, _checked(overrides), budget, epochs, seed, None)
-    return choosing.fine_tuning(network, new_head), choosing.reasons
+    return choosing.fine_tuning(network, new_head, knows_classes), choosing.reasons
 
 
 def _checked(overrides: Mapping[str, Any] | None) -> dict[str, Any]:
@@ -109,10 +120,12 @@ class _Choosing:
         )
         return Choice(family.name, shown, network, recipe, self.reasons)
 
-    def fine_tuning(self, network: Network, new_head: bool) -> Recipe:
+    def fine_tuning(self, network: Network, new_head: bool, knows_classes: bool) -> Recipe:
         """The recipe alone, for a network that is there already."""
         self._settle_time(FINE_TUNING)
         recipe = self._recipe(FINE_TUNING)
+        if knows_classes and not is_normalized(network):
+            recipe = self._careful(recipe)
         if new_head:
             usual: dict[str, Any] = {"learning_rate": recipe.learning_rate * NEW_HEAD, "backbone_rate": 1 / NEW_HEAD}
             recipe = replace(recipe, **{name: value for name, value in usual.items() if name not in self.overrides})
@@ -122,6 +135,17 @@ class _Choosing:
             f"It has {parameters(network):,} trainable weights and takes {multiply_adds(network):,} multiply-adds an image."
         )
         return recipe
+
+    def _careful(self, recipe: Recipe) -> Recipe:
+        """For a network without normalization, whose knowledge large steps would wipe out."""
+        if "learning_rate" in self.overrides:
+            return recipe
+        self.reasons.append(
+            "It knows these classes and has no normalization, as if BatchNormalization was folded into "
+            f"its weights: steps are {WITHOUT_NORMALIZATION:g} as large. --restore-batchnorm puts it "
+            "back, and allows larger ones."
+        )
+        return replace(recipe, learning_rate=recipe.learning_rate * WITHOUT_NORMALIZATION)
 
     def _family(self, name: str) -> Family:
         _, height, width = self.data.image

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
@@ -28,6 +29,9 @@ from allotrope.network.rewriting.precision import with_types
 OTHER_FLOATS = frozenset(map(np.dtype, (np.float16, np.float64, ml_dtypes.bfloat16)))
 CALIBRATION = 64
 """How many training images give the statistics of a BatchNormalization that is put back."""
+LOOKED_AT = 256
+"""How many training images show whether the network knows their classes."""
+AT_ONCE = 32
 
 
 @dataclass(frozen=True)
@@ -35,6 +39,7 @@ class Prepared:
     """The network to train (raw pixels in, logits out), the weights that are kept from learning, those of a new head, and what was done.
 
     `reading` is what it is given of the pixels; None for one that takes them as they are.
+    `knows_classes`: it tells the data's classes apart already.
     """
 
     network: Network
@@ -42,6 +47,7 @@ class Prepared:
     replaced: tuple[str, ...]
     notes: list[str]
     reading: Reading | None
+    knows_classes: bool
 
     def settled(self, options: FineTuning) -> FineTuning:
         """The options with the reading among them, so that it need not be looked for again."""
@@ -73,12 +79,14 @@ def prepared(network: Network, data: ImageData, options: FineTuning, framework: 
     network, replaced = _with_classes(network, data, options, seed, notes)
     network = taking_pixels(network, seen, (*data.image[1:], data.image[0]))
     network = _checked(network, data, framework)
+    knows_classes = not replaced and _knows_classes(network, data, framework, notes)
     if options.restore_batchnorm:
         network = _restored(network, data, framework, notes)
     frozen = frozen_weights(network, options.freeze, replaced)
     if frozen:
         notes.append(f"{len(frozen)} of {len(network.trainable)} trainable weights are frozen ({', '.join(options.freeze)}).")
-    return Prepared(network, frozen, tuple(sorted(replaced)), notes, seen.reading)
+    fresh = tuple(sorted(replaced))
+    return Prepared(network, frozen, fresh, notes, seen.reading, knows_classes)
 
 
 def frozen_weights(network: Network, patterns: Iterable[str], fresh: frozenset[str] = frozenset()) -> tuple[str, ...]:
@@ -196,6 +204,23 @@ def _checked(network: Network, data: ImageData, framework: str) -> Network:
     ends = (Value(output.name, output.dtype, ("n", classes)),)
     free = replace(network.graph, values={}, outputs=ends)
     return network.changed(graph=free)
+
+
+def _knows_classes(
+    network: Network, data: ImageData, framework: str, notes: list[str]
+) -> bool:
+    """Whether it is right for more training images than by chance, beyond three deviations."""
+    step = max(1, len(data.train) // LOOKED_AT)
+    rows = slice(0, step * LOOKED_AT, step)
+    images, labels = data.train.images[rows], data.train.labels[rows]
+    parts = np.array_split(images, -(-len(images) // AT_ONCE))
+    logits = [answers(network, part, framework, data.image[1:]) for part in parts]
+    right = float(np.mean(np.concatenate(logits).argmax(1) == labels))
+    chance = float(np.bincount(labels).max() / len(labels))
+    knows = right > chance + 3 * math.sqrt(chance * (1 - chance) / len(labels))
+    if knows:
+        notes.append(f"As it came it is right for {right:.1%} of {len(labels)} training images.")
+    return knows
 
 
 def _restored(network: Network, data: ImageData, framework: str, notes: list[str]) -> Network:

@@ -17,6 +17,21 @@ if TYPE_CHECKING:
 Shape = tuple[int, ...]
 _HEADER = ("node", "operator", "output", "weights", "multiply-adds")
 
+NORMALIZATIONS = frozenset(
+    {
+        "BatchNormalization",
+        "InstanceNormalization",
+        "LayerNormalization",
+        "GroupNormalization",
+        "RMSNormalization",
+    }
+)
+
+
+def is_normalized(network: Network) -> bool:
+    """Whether anything in it is normalized by its own statistics or learned ones."""
+    return any(node.operator in NORMALIZATIONS for node in network.graph.nodes)
+
 
 def parameters(network: Network) -> int:
     """How many numbers training may change."""

@@ -8,10 +8,9 @@ from allotrope.config import Recipe
 from allotrope.frameworks.contract import TrainingPlan
 from allotrope.network.network import Network
 from allotrope.network.rewriting.head import head_of
+from allotrope.network.summary import NORMALIZATIONS
 from allotrope.training.losses import loss
 from allotrope.training.optimizers import Optimizer
-
-NORMALIZATIONS = frozenset({"BatchNormalization", "InstanceNormalization", "LayerNormalization", "GroupNormalization", "RMSNormalization"})
 
 
 def training_plan(network: Network, recipe: Recipe, class_counts: np.ndarray, frozen: frozenset[str] = frozenset()) -> TrainingPlan:

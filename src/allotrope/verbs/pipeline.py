@@ -176,6 +176,7 @@ def started(
         epochs=asked.epochs,
         seed=seed,
         new_head=bool(tuning.ready.replaced),
+        knows_classes=tuning.ready.knows_classes,
     )
     name = tuning.source.file.stem
     return _start(Choice(name, {}, network, recipe, [*tuning.notes, *reasons]), tuning)
