@@ -62,7 +62,7 @@ def test_says_what_is_delivered_and_why(folder: pathlib.Path) -> None:
 
 def test_has_every_section(folder: pathlib.Path) -> None:
     page = report(folder)
-    assert sections_of(page) == ["candidates", "mistakes", "training", "settings", "data", "network", "repeat"]
+    assert sections_of(page) == ["candidates", "answers", "training", "settings", "data", "network", "repeat"]
     said = words_of(page)
     for text in (
         "ONNX Runtime has no bfloat16 convolution on this processor",

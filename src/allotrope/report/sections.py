@@ -7,35 +7,11 @@ from typing import Any
 
 from allotrope.data.summary import modes_in_words
 from allotrope.report.formats import count, duration, percent, runtime_name, short_count, significant, size, words
-from allotrope.report.read import RunFolder
 from allotrope.report.record import Record
 
 SPLITS = ("train", "validation", "test")
-MOST_LISTED = 200
 NEVER_RAN = ("not tried", "not measured")
 """How the reasons of settings begin that were left out, which says nothing against them."""
-
-
-@dataclass(frozen=True)
-class ClassRow:
-    """Precision, recall and f1 of one class as fractions, and its number of test images."""
-
-    name: str
-    precision: float | None
-    recall: float | None
-    f1: float | None
-    support: float | None
-
-
-@dataclass(frozen=True)
-class Mistake:
-    """A picture that was taken for another class with great confidence; `source` is a data URL."""
-
-    source: str
-    file: str
-    true: str
-    predicted: str
-    confidence: float | None
 
 
 @dataclass(frozen=True)
@@ -65,33 +41,6 @@ class Balance:
     name: str
     counts: list[float | None]
     share: float
-
-
-def class_rows(run: Record) -> list[ClassRow]:
-    """Per-class figures, the worst f1 first."""
-    rows = [
-        ClassRow(row.text("class"), row.number("precision"), row.number("recall"), row.number("f1"), row.number("support"))
-        for row in run.records("test", "per_class")
-    ]
-    return sorted(rows, key=lambda row: (2.0 if row.f1 is None else row.f1, row.name))
-
-
-def mistakes(folder: RunFolder, classes: list[str]) -> list[Mistake]:
-    """The worst mistakes of which the picture is there, in the order of run.json."""
-
-    def class_name(record: Record, field: str) -> str:
-        found = record.value(field)
-        if isinstance(found, int) and not isinstance(found, bool) and 0 <= found < len(classes):
-            return classes[found]
-        return record.text(field) or "?"
-
-    found = []
-    for record in folder.record.records("test", "mistakes")[:MOST_LISTED]:
-        source = folder.picture(record.text("picture"))
-        file = record.text("file") or (f"test image {record.text('index')}" if record.text("index") else "")
-        if source:
-            found.append(Mistake(source, file, class_name(record, "true"), class_name(record, "predicted"), record.number("confidence")))
-    return found
 
 
 def race_rows(run: Record) -> list[RaceRow]:

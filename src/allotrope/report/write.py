@@ -11,9 +11,9 @@ import jinja2
 from markupsafe import Markup
 
 from allotrope.report import formats, sections
+from allotrope.report.answers import answers
 from allotrope.report.candidates import read_candidates
 from allotrope.report.comparison import comparison_page
-from allotrope.report.confusion import confused_pairs, confusion_matrix, read_confusion
 from allotrope.report.curves import learning_curves, thinned
 from allotrope.report.headline import headline
 from allotrope.report.read import RunFolder, read_run
@@ -92,9 +92,7 @@ def _page(found: RunFolder) -> dict[str, Any]:
 def _fit_page(found: RunFolder) -> dict[str, Any]:
     """What the report of `fit` has of its own."""
     run = found.record
-    classes = run.texts("data", "classes")
     candidates = read_candidates(run)
-    names, counts = read_confusion(run.record("test"), classes)
     page = {
         "head": headline(run, candidates),
         "scatters": [chart for size in SCATTER_SIZES if (chart := scatter(candidates, *size))],
@@ -102,18 +100,14 @@ def _fit_page(found: RunFolder) -> dict[str, Any]:
         "curves": learning_curves(found.history, run.number("training", "best_epoch")),
         "history": thinned(found.history),
         "training_facts": sections.training_facts(run),
-        "matrix": confusion_matrix(names, counts),
-        "pairs": confused_pairs(names, counts),
-        "class_rows": sections.class_rows(run),
-        "mistakes": sections.mistakes(found, classes),
+        "answers": answers(found),
         "race_rows": sections.race_rows(run),
         "race_note": sections.race_note(run),
         "settings": sections.settings_facts(run),
     }
-    tested = page["matrix"] or page["class_rows"] or page["mistakes"] or page["pairs"]
     page["parts"] = [
         ("candidates", "Candidates", candidates.rows),
-        ("mistakes", "Test data", tested),
+        ("answers", "Test data", page["answers"]),
         ("training", "Training", page["curves"] or page["training_facts"]),
         ("settings", "Settings", page["race_rows"] or page["settings"]),
     ]

@@ -15,18 +15,14 @@ def binary_cross_entropy(
     logits: Any,
     target: Any,
     weight: Any | None = None,
-    *,
-    label_smoothing: float = 0.0,
     balance: NDArray[np.float32] | None = None,
 ) -> Any:
     """Cross-entropy of sigmoid(logits) with targets, both [n, k]: the mean over all flags.
 
     For a logit x and a target t it is t log(1 + exp(-x)) + (1 - t) log(1 + exp(x)), which neither
     overflows nor loses small differences. `balance`: [2, k], what a flag that is set and one that is
-    not count. `label_smoothing` moves a target so far toward 1/2.
+    not count.
     """
-    if label_smoothing:
-        target = p.add(p.multiply(target, 1 - label_smoothing), label_smoothing / 2)
     there = p.multiply(target, p.softplus(p.negative(logits)))
     not_there = p.multiply(p.add(p.negative(target), 1.0), p.softplus(logits))
     if balance is not None:

@@ -38,7 +38,6 @@ class MultiLabel(Task):
     thresholds: tuple[float, ...] = ()
     metric: Metric = MACRO_F1
     minimized: str = "binary-cross-entropy"
-    label_smoothing: float = 0.0
     balance: tuple[tuple[float, ...], ...] | None = None
 
     @property
@@ -77,15 +76,13 @@ class MultiLabel(Task):
         ]
 
     def trained_by(self, recipe: Recipe, labels: Labels) -> Self:
-        """The loss's smoothing, and what set and unset flags count."""
+        """What set and unset flags count. Smoothing is for classes, of which one must be right."""
         if recipe.class_weights not in CLASS_WEIGHTS:
             raise unknown_name("class weighting", recipe.class_weights, CLASS_WEIGHTS)
         balance = None
         if recipe.class_weights == "balanced":
             balance = tuple(map(tuple, balanced(_flags(labels)).tolist()))
-        smoothing = recipe.label_smoothing
-        minimized = self.takes(recipe.loss)
-        return replace(self, minimized=minimized, label_smoothing=smoothing, balance=balance)
+        return replace(self, minimized=self.takes(recipe.loss), balance=balance)
 
     def encode(self, labels: Labels) -> Encoded:
         """Flags as they are; those that are unknown are 0 and count nothing."""
@@ -96,15 +93,12 @@ class MultiLabel(Task):
 
     def loss(self, p: Any, output: Any, target: Any, weight: Any | None) -> Any:
         """Binary cross-entropy from logits."""
-        smoothing, balance = self.label_smoothing, self._balance
-        return binary_cross_entropy(
-            p, output, target, weight, label_smoothing=smoothing, balance=balance
-        )
+        return binary_cross_entropy(p, output, target, weight, self._balance)
 
     def scores(self, output: Answers, labels: Labels) -> dict[str, float]:
-        """The loss without smoothing or balance; macro and micro F1; the mean area of the labels."""
+        """The loss without balance; macro and micro F1; the mean area of the labels."""
         flags = self._known(labels)
-        plain = replace(self, label_smoothing=0.0, balance=None)
+        plain = replace(self, balance=None)
         return {
             "loss": loss_in_float64(plain, output, labels),
             **self._figures(self.answers(output), output, flags),

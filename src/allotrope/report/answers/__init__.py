@@ -1,0 +1,54 @@
+"""What the network answered on test data, task by task: one file a kind, with a template of its name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from allotrope.report.answers.classification import classification
+from allotrope.report.answers.multilabel import multilabel
+from allotrope.report.answers.regression import regression
+from allotrope.report.read import RunFolder
+from allotrope.report.record import Record
+
+KINDS: Mapping[str, Callable[[Record, Record, RunFolder], dict[str, Any]]] = {
+    "classification": classification,
+    "multilabel": multilabel,
+    "regression": regression,
+}
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What is shown of a task: `shown` is what the template `answers_<kind>.html` names.
+
+    `decides`: whether it is the one of several tasks by whose metric was chosen.
+    """
+
+    kind: str
+    name: str
+    decides: bool
+    shown: Mapping[str, Any]
+
+
+def answers(folder: RunFolder) -> list[Answers]:
+    """The tasks of which there is an account, in their order; one alone has no name."""
+    run = folder.record
+    tasks = run.records("data", "tasks") or [_of_classes(run)]
+    several = len(tasks) > 1
+    found = []
+    for number, facts in enumerate(tasks):
+        kind, name = facts.text("kind"), facts.text("name")
+        if kind not in KINDS:
+            continue
+        account = run.record("test", name) or run.record("test")
+        shown = KINDS[kind](account, facts, folder)
+        if any(shown.values()):
+            found.append(Answers(kind, name if several else "", several and number == 0, shown))
+    return found
+
+
+def _of_classes(run: Record) -> Record:
+    """The task of a run from before there were tasks."""
+    return Record({"kind": "classification", "classes": run.texts("data", "classes")})

@@ -1,0 +1,57 @@
+"""A classification on test data: confusion, the most frequent mistakes, figures a class, the worst ones."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from allotrope.report.answers.worst import worst_examples
+from allotrope.report.confusion import confused_pairs, confusion_matrix, read_confusion
+from allotrope.report.formats import percent
+from allotrope.report.read import RunFolder
+from allotrope.report.record import Record
+
+
+@dataclass(frozen=True)
+class ClassRow:
+    """Precision, recall and f1 of one class as fractions, and its number of test examples."""
+
+    name: str
+    precision: float | None
+    recall: float | None
+    f1: float | None
+    support: float | None
+
+
+def classification(account: Record, facts: Record, folder: RunFolder) -> dict[str, Any]:
+    """What the template shows, each part empty if run.json lacks it."""
+    classes = facts.texts("classes")
+    names, counts = read_confusion(account, classes)
+
+    def said(row: Record) -> tuple[str, str, str]:
+        true, predicted = _class_name(row, "true", classes), _class_name(row, "predicted", classes)
+        return true, predicted, f"{percent(row.number('confidence'), 1)} sure"
+
+    return {
+        "matrix": confusion_matrix(names, counts),
+        "pairs": confused_pairs(names, counts),
+        "class_rows": class_rows(account),
+        "mistakes": worst_examples(account.records("mistakes"), folder, said),
+    }
+
+
+def class_rows(account: Record) -> list[ClassRow]:
+    """Per-class figures, the worst f1 first."""
+    numbers = ("precision", "recall", "f1", "support")
+    rows = [
+        ClassRow(row.text("class"), *(row.number(name) for name in numbers))
+        for row in account.records("per_class")
+    ]
+    return sorted(rows, key=lambda row: (2.0 if row.f1 is None else row.f1, row.name))
+
+
+def _class_name(row: Record, field: str, classes: list[str]) -> str:
+    value = row.value(field)
+    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < len(classes):
+        return classes[value]
+    return row.text(field) or "?"

@@ -1,0 +1,113 @@
+"""Answers against the truth, and their errors against it: where every point of the two charts goes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from allotrope.report.formats import count, significant
+from allotrope.report.scale import Scale, Tick, spanning
+
+WIDTH, HEIGHT = 372, 300
+LEFT, RIGHT, TOP, BOTTOM = 62, 12, 14, 40
+FEWEST = 3
+
+Points = Sequence[tuple[float, float]]
+"""(true, answered)."""
+
+
+@dataclass(frozen=True)
+class Point:
+    """One example; `title` says its numbers."""
+
+    x: float
+    y: float
+    title: str
+
+
+@dataclass(frozen=True)
+class Residuals:
+    """A chart in pixels: `ideal` is the line of right answers, `band` what lies within one RMSE."""
+
+    title: str
+    key: str
+    x_title: str
+    width: int
+    height: int
+    left: int
+    right: int
+    top: int
+    bottom: int
+    x_ticks: list[Tick]
+    y_ticks: list[Tick]
+    ideal: tuple[float, float, float, float]
+    band: tuple[float, float] | None
+    points: list[Point]
+    summary: str
+
+
+def answer_chart(points: Points, unit: str) -> Residuals | None:
+    """Answered against true; None for fewer than FEWEST points."""
+    if len(points) < FEWEST:
+        return None
+    values = [value for point in points for value in point]
+    x, y = spanning(values, LEFT, WIDTH - RIGHT), spanning(values, HEIGHT - BOTTOM, TOP)
+    ideal = (x(x.low), y(x.low), x(x.high), y(x.high))
+    places = [Point(x(true), y(answer), _title(true, answer)) for true, answer in points]
+    summary = f"Answers against the truth, {count(len(points))} test examples."
+    return _chart("Answer against truth", "right answers", unit, x, y, ideal, None, places, summary)
+
+
+def error_chart(points: Points, rmse: float | None, unit: str) -> Residuals | None:
+    """Answered minus true, against true; None for fewer than FEWEST points."""
+    if len(points) < FEWEST:
+        return None
+    errors = [answer - true for true, answer in points]
+    reach = max(max(abs(error) for error in errors), rmse or 0.0) or 1.0
+    x = spanning([true for true, _ in points], LEFT, WIDTH - RIGHT)
+    y = spanning([-reach, reach], HEIGHT - BOTTOM, TOP)
+    ideal = (x(x.low), y(0), x(x.high), y(0))
+    band = None if rmse is None else (y(rmse), y(-rmse))
+    places = [
+        Point(x(true), y(error), _title(true, true + error))
+        for (true, _), error in zip(points, errors, strict=True)
+    ]
+    summary = f"Errors against the truth, the largest {significant(reach, 4)} {unit}".rstrip() + "."
+    key = "no error, and the band of one RMSE"
+    return _chart("Error against truth", key, unit, x, y, ideal, band, places, summary)
+
+
+def _chart(
+    title: str,
+    key: str,
+    unit: str,
+    x: Scale,
+    y: Scale,
+    ideal: tuple[float, float, float, float],
+    band: tuple[float, float] | None,
+    points: list[Point],
+    summary: str,
+) -> Residuals:
+    return Residuals(
+        title=title + (f", {unit}" if unit else ""),
+        key=key,
+        x_title="true",
+        width=WIDTH,
+        height=HEIGHT,
+        left=LEFT,
+        right=WIDTH - RIGHT,
+        top=TOP,
+        bottom=HEIGHT - BOTTOM,
+        x_ticks=x.ticks(6),
+        y_ticks=y.ticks(6),
+        ideal=ideal,
+        band=band,
+        points=points,
+        summary=summary,
+    )
+
+
+def _title(true: float, answer: float) -> str:
+    error = answer - true
+    sign = "+" * (error > 0)
+    return f"true {significant(true, 4)}, answered {significant(answer, 4)} ({sign}{significant(error, 3)})"
