@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 
@@ -364,3 +366,10 @@ def test_it_computes_what_onnxruntime_does(case):
         if expected is not None:
             assert one.dtype == expected.dtype and one.shape == expected.shape
             np.testing.assert_allclose(one, expected, rtol=2e-4, atol=2e-5)
+
+
+def test_the_erfc_that_tf2onnx_leaves_in_onnxs_domain_is_read():
+    made, given = foreign("Erfc", "x", ROWS, version=15, domain="")
+    network = allotrope.load(made)
+    found = network.run(given)[network.outputs[0].name]
+    np.testing.assert_allclose(found, np.vectorize(math.erfc)(given["x"]), rtol=1e-5, atol=1e-6)

@@ -147,10 +147,10 @@ Chosen on the validation images of 12 Caltech-101 categories with MobileNet v1 0
 WITHOUT_NORMALIZATION = 0.1
 """The part of the learning rate for a network that knows the classes and has no normalization.
 
-So exporters write most convolutional networks: BatchNormalization is folded into their weights, and what
-would keep a step small is gone. `benchmarks/exported.py`: a folded ResNet-18 that had learned 2,000 of
-CIFAR-10's images lost by 1,800 others at 1e-3, in three epochs, and gained at 1e-4; networks with their
-normalizations gained most at 1e-3.
+So exporters write most convolutional networks: BatchNormalization is folded into their weights, and
+what would keep a step small is gone. A folded ResNet-18 that had learned 2,000 of CIFAR-10's images
+lost by 1,800 others at 1e-3, in three epochs, and gained at 1e-4; networks with their normalizations
+gained most at 1e-3 (`benchmarks/exported.py` makes these files).
 """
 
 

@@ -15,6 +15,16 @@ def gelu(w: Writer, x: str) -> str:
     return w.add("Gelu", x)
 
 
+@foreign("Erfc", domain="")
+def erfc(w: Writer, x: str) -> str:
+    """1 - erf(x).
+
+    TensorFlow's operator, which tf2onnx 1.17 leaves in ONNX's domain for the GELU of Keras; no runtime
+    takes it.
+    """
+    return w.add("Sub", w.number(1.0, x), w.add("Erf", x))
+
+
 @foreign("BiasGelu")
 def bias_gelu(w: Writer, x: str, bias: str) -> str:
     """Gelu of x + bias."""
