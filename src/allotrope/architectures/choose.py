@@ -79,7 +79,7 @@ def choose_recipe(
 ) -> tuple[Recipe, list[str]]:
     """The recipe for a network that has learned before (raw pixels in, logits out), and why.
 
-    With a `new_head` that one learns faster than all other layers, unless the overrides say otherwise.
+    With a `new_head` that one learns faster than all other layers, unless overrides say otherwise.
     One that `knows_classes` of the data and has no normalization takes smaller steps.
 
     Raises: UsageError for an unknown field of the recipe.
@@ -142,8 +142,8 @@ class _Choosing:
             return recipe
         self.reasons.append(
             "It knows these classes and has no normalization, as if BatchNormalization was folded "
-            f"into its weights: steps are {WITHOUT_NORMALIZATION:g} as large. --restore-batchnorm puts "
-            "it back, and allows larger ones."
+            f"into its weights: steps are {WITHOUT_NORMALIZATION:g} as large. --restore-batchnorm "
+            "puts it back, and allows larger ones."
         )
         return replace(recipe, learning_rate=recipe.learning_rate * WITHOUT_NORMALIZATION)
 

@@ -149,7 +149,7 @@ WITHOUT_NORMALIZATION = 0.1
 
 So exporters write most convolutional networks: BatchNormalization is folded into their weights, and
 what would keep a step small is gone. A folded ResNet-18 that had learned 2,000 of CIFAR-10's images
-lost by 1,800 others at 1e-3, in three epochs, and gained at 1e-4; networks with their normalizations
+lost by 1,800 others in three epochs at 1e-3, and gained at 1e-4; networks with normalizations
 gained most at 1e-3 (`benchmarks/exported.py` makes these files).
 """
 

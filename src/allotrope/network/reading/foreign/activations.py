@@ -19,7 +19,7 @@ def gelu(w: Writer, x: str) -> str:
 def erfc(w: Writer, x: str) -> str:
     """1 - erf(x).
 
-    TensorFlow's operator, which tf2onnx 1.17 leaves in ONNX's domain for the GELU of Keras; no runtime
+    TensorFlow's operator, which tf2onnx 1.17 leaves in ONNX's domain for Keras's GELU; no runtime
     takes it.
     """
     return w.add("Sub", w.number(1.0, x), w.add("Erf", x))
