@@ -11,7 +11,7 @@ keras: a Keras CNN that begins with Rescaling(1 / 127.5, -1), by Keras's own exp
 quantized: resnet18 through onnxruntime's quantize_static, in QDQ form.
 
 python benchmarks/exported.py resnet18 vit mobilenet keras quantized
-    [--data ../shared/data] [--framework pytorch] [--images 3000] [--epochs 3] [--seeds 0 1 2]
+    [--data ../shared/data] [--framework pytorch] [--images 3000] [--epochs 3] [--seeds 0 1 2] [--threads 1]
 """
 
 from __future__ import annotations
@@ -54,6 +54,7 @@ def options():
     parser.add_argument("--framework", default="pytorch")
     parser.add_argument("--images", type=int, default=3000)
     parser.add_argument("--epochs", default="3", help="of fit")
+    parser.add_argument("--threads", type=int, help="of fit; all cores by default")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     return parser.parse_args()
 
@@ -270,6 +271,8 @@ def fitted(file, data, asked, folder, seed):
     """The record of the run, or why there is none."""
     command = ["fit", str(data), "--network", str(file), "--framework", asked.framework]
     options = ["--epochs", asked.epochs, "--seed", str(seed), "--out", str(folder), "--json"]
+    if asked.threads:
+        options += ["--threads", str(asked.threads)]
     words = [sys.executable, "-m", "allotrope.cli", *command, *options]
     done = subprocess.run(words, capture_output=True, text=True, check=False)
     if done.returncode not in (0, 3):
