@@ -55,6 +55,14 @@ def test_the_report_is_written_again(old, name):
         assert f"{read_record(folder)['test']['accuracy']:.2%}".replace("%", "") in page
 
 
+@pytest.mark.parametrize("name", ["finished", "tuned", "killed", "stopped"])
+def test_its_record_tells_of_inputs_and_tasks(old, name):
+    data = read_record(old(name))["data"]
+    assert [(each["name"], each["kind"]) for each in data["inputs"]] == [("image", "image")]
+    assert [(each["name"], each["kind"]) for each in data["tasks"]] == [("label", "classification")]
+    assert data["tasks"][0]["classes"] == data["classes"]
+
+
 @pytest.mark.parametrize("name", ["finished", "tuned", "stopped"])
 def test_the_delivered_file_answers(old, name, digits, tmp_path):
     answers = allotrope.predict(old(name), pictures(tmp_path / "new", digits.test), threads=1)
@@ -69,6 +77,7 @@ def test_a_finished_run_stays_as_it_is(old, name):
     before = read_record(folder)
     run = allotrope.fit(resume=folder, quiet=True)
     assert (run.exit_code, run.json) == (0, before)
+    assert f"{before['test']['accuracy']:.2%} on 359 examples" in str(run)
     assert (folder / "report.html").is_file()
 
 

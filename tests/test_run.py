@@ -73,7 +73,7 @@ def test_resume_of_what_is_no_run(tmp_path: Path):
     with pytest.raises(RunFolderError, match=r"no run folder: it has no run\.json"):
         Run.resume(tmp_path)
     (tmp_path / "run.json").write_text('{"schema": 99}')
-    with pytest.raises(RunFolderError, match="found schema 99, expected 1"):
+    with pytest.raises(RunFolderError, match="found schema 99, expected 1 or 2"):
         Run.resume(tmp_path)
     (tmp_path / "run.json").write_text('{"schema": 1,')
     with pytest.raises(RunFolderError, match="cannot be read"):

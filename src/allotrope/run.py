@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from allotrope.errors import RunFolderError
-from allotrope.run_record import READABLE, SCHEMA, Entry, RunRecord
+from allotrope.run_record import READABLE, SCHEMA, Entry, RunRecord, current
 from allotrope.storage import replace_file, writing
 
 RECORD = "run.json"
@@ -109,7 +109,7 @@ class Run:
 
 
 def read_record(folder: str | Path) -> dict[str, Any]:
-    """What the run.json in `folder` holds.
+    """What the run.json in `folder` holds, as this version would have written it.
 
     Raises: RunFolderError where there is none, or it is not one that this version reads.
     """
@@ -126,7 +126,7 @@ def read_record(folder: str | Path) -> dict[str, Any]:
         raise RunFolderError(
             f"{path}: found schema {schema}, expected {readable}. It is from another version of Allotrope: fit again."
         )
-    return record
+    return current(record)
 
 
 def is_run_folder(folder: Path) -> bool:

@@ -11,8 +11,9 @@ from typing import Any, Self, get_args, get_type_hints
 
 from allotrope.config import Recipe, Settings, Target
 
-SCHEMA = 1
-READABLE = (1,)
+SCHEMA = 2
+"""Since 2, `data` tells of inputs and tasks."""
+READABLE = (1, 2)
 """The versions of run.json that this one opens."""
 
 
@@ -180,3 +181,33 @@ def _value(hint: Any, value: Any) -> Any:
     if isinstance(value, list) and "tuple" in str(hint):
         return tuple(value)
     return value
+
+
+def current(record: dict[str, Any]) -> dict[str, Any]:
+    """A run.json of any readable version as this one writes it."""
+    if record["schema"] == SCHEMA:
+        return record
+    return {**record, "schema": SCHEMA, "data": with_columns(record.get("data"))}
+
+
+def with_columns(data: Any) -> Any:
+    """The facts of data, with the one input and the one task that there were in version 1."""
+    if not isinstance(data, Mapping) or not {"image", "classes"} <= data.keys():
+        return data
+    channels, height, width = data["image"]
+    value_range = data.get("summary", {}).get("value_range")
+    pictures = {
+        "kind": "image",
+        "name": "image",
+        "height": height,
+        "width": width,
+        "channels": channels,
+        "value_range": value_range,
+    }
+    label = {
+        "kind": "classification",
+        "name": "label",
+        "classes": data["classes"],
+        "metric": "accuracy",
+    }
+    return {**data, "inputs": [pictures], "tasks": [label]}

@@ -7,7 +7,11 @@ from allotrope.inputs.image.options import (
     IMAGE_OPTIONS,
     ImageOptions,
     TrainedImageOptions,
+    pretrained,
+    reading,
 )
+
+__all__ = ["TAKING", "TRAINING", "TakingOptions", "TrainingOptions", "pretrained", "reading"]
 
 TAKING = IMAGE_OPTIONS
 """How what the network takes is read, for every verb that trains."""

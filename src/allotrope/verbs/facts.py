@@ -7,18 +7,21 @@ from typing import Any
 from allotrope.architectures.choose import Choice
 from allotrope.data.images import SPLITS, ImageData
 from allotrope.network.summary import multiply_adds, parameters
+from allotrope.run_record import with_columns
 
 
 def data_facts(data: ImageData, source: str) -> dict[str, Any]:
     """Sizes, classes and what reading found."""
-    return {
-        "name": data.name,
-        "source": source,
-        **{name: len(getattr(data, name)) for name in SPLITS},
-        "classes": data.classes,
-        "image": data.image,
-        "summary": data.summary,
-    }
+    return with_columns(
+        {
+            "name": data.name,
+            "source": source,
+            **{name: len(getattr(data, name)) for name in SPLITS},
+            "classes": data.classes,
+            "image": data.image,
+            "summary": data.summary,
+        }
+    )
 
 
 def network_facts(choice: Choice) -> dict[str, Any]:

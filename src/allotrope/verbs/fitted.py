@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from allotrope.run_words import account_of, inside
+from allotrope.tasks import Metric, task_of
+
 EXIT_CODES = {"done": 0, "failed": 1, "target-missed": 3, "interrupted": 130}
 
 
@@ -19,47 +22,73 @@ class FittedRun:
 
     @property
     def delivered(self) -> Path | None:
-        """The delivered file, None where no candidate met the target."""
-        found = self.json.get("delivered")
-        return None if found is None else self.folder / found["file"]
+        """The delivered file, None if no candidate met the target."""
+        row = self.json.get("delivered")
+        return None if row is None else self.folder / row["file"]
 
     @property
     def exit_code(self) -> int:
-        """0 done, 3 where the target was missed, 130 where the training was stopped with Ctrl-C and its best was delivered."""
+        """0 done, 3 if the target was missed, 130 if the training was stopped with Ctrl-C and its best was delivered."""
         return EXIT_CODES[self.json["status"]]
 
     def __str__(self) -> str:
-        lines = ["", f"test accuracy  {_scores(self.json['test'])} on {self.json['data']['test']} images that took no part in any choice"]
-        best, missed = self.json.get("delivered"), self.json.get("nearest_miss")
-        if best is not None:
-            lines.append(f"delivered      {self.folder / best['file']}: {_figures(best)}{_gain(best, self.json['candidates'])}")
-        elif missed is not None:
-            lines.append(f"delivered      nothing: no candidate meets the target. Nearest: {_figures(missed)}")
-            lines.append(f"               {missed['reason']}")
-        else:
-            lines.append("delivered      nothing: no candidate could be measured; their reasons stand in the report")
+        lines = ["", *self._scores(), *self._delivery()]
         if self.json["status"] == "interrupted":
             lines.append(f"stopped early  go on with: allotrope fit --resume {self.folder}")
         return "\n".join([*lines, f"report         {self.folder / 'report.html'}"])
 
+    def _scores(self) -> list[str]:
+        """A line for each task, by its metric."""
+        data = self.json["data"]
+        lines = []
+        for facts in data["tasks"]:
+            task = task_of(facts)
+            account = account_of(self.json["test"], data, task.name)
+            named = f"{task.name}: " if len(data["tasks"]) > 1 else ""
+            title = f"test {task.metric.title}"
+            lines.append(
+                f"{title:13}  {named}{_figure(account, task.metric)} on {data['test']} examples that took no part in any choice"
+            )
+        return lines
 
-def _scores(test: Mapping[str, Any]) -> str:
-    area = test.get("auc")
-    return f"{test['accuracy']:.2%}" + (f", AUC {area:.4f}," if area is not None else "")
+    def _delivery(self) -> list[str]:
+        """What was delivered, or why nothing was."""
+        metric = task_of(self.json["data"]["tasks"][0]).metric
+        best, missed = self.json.get("delivered"), self.json.get("nearest_miss")
+        if best is not None:
+            gain = _gain(best, self.json["candidates"])
+            return [f"delivered      {self.folder / best['file']}: {_figures(best, metric)}{gain}"]
+        if missed is not None:
+            nearest = _figures(missed, metric)
+            return [
+                f"delivered      nothing: no candidate meets the target. Nearest: {nearest}",
+                f"               {missed['reason']}",
+            ]
+        return ["delivered      nothing: no candidate could be measured; their reasons stand in the report"]
 
 
-def _figures(candidate: Mapping[str, Any]) -> str:
+def _figure(account: Mapping[str, Any], metric: Metric) -> str:
+    value, area = account[metric.name], account.get("auc")
+    text = "-" if value is None else metric.text(value)
+    return text if area is None or metric.name == "auc" else f"{text}, AUC {area:.4f},"
+
+
+def _figures(candidate: Mapping[str, Any], metric: Metric) -> str:
     latency, size = candidate["latency_ms"]["median"], candidate["size_bytes"]
+    value = inside(candidate)["test_metric"]
     return (
-        f"{candidate['runtime']} {candidate['precision']}, {latency:.3g} ms an image, {candidate['throughput']:,.0f} images/s, "
-        f"{size / 1e6:.3g} MB, test accuracy {candidate['test_accuracy']:.2%}"
+        f"{candidate['runtime']} {candidate['precision']}, {latency:.3g} ms an example, "
+        f"{candidate['throughput']:,.0f} examples/s, {size / 1e6:.3g} MB, "
+        f"test {metric.title} {metric.text(value)}"
     )
 
 
 def _gain(best: Mapping[str, Any], candidates: list[dict[str, Any]]) -> str:
-    baseline = next((row for row in candidates if row.get("baseline") and row.get("latency_ms")), None)
+    measured = [row for row in candidates if row.get("baseline") and row.get("latency_ms")]
+    baseline = next(iter(measured), None)
     if baseline is None or baseline["file"] == best["file"]:
         return ""
-    alone, batches = baseline["latency_ms"]["median"] / best["latency_ms"]["median"], best["throughput"] / baseline["throughput"]
+    alone = baseline["latency_ms"]["median"] / best["latency_ms"]["median"]
+    batches = best["throughput"] / baseline["throughput"]
     usual = f"{baseline['runtime']} {baseline['precision']}"
-    return f"\n               {alone:.1f}x the speed of {usual} on one image, {batches:.1f}x in batches"
+    return f"\n               {alone:.1f}x the speed of {usual} on one example, {batches:.1f}x in batches"

@@ -18,9 +18,9 @@ from allotrope.config import (
     Target,
     parse_bytes,
     parse_seconds,
-    parse_value_range,
 )
 from allotrope.errors import MissingDependencyError, UsageError, unknown_name
+from allotrope.inputs.options import pretrained, reading
 from allotrope.option import Option, check_values
 from allotrope.verbs.offered import FIT
 
@@ -94,32 +94,27 @@ def fine_tuning(arguments: Mapping[str, Any]) -> FineTuning:
     return FineTuning(
         new_head=arguments["new_head"],
         freeze=tuple(arguments.get("freeze", ())),
-        mean=_numbers("mean", arguments["mean"]),
-        std=_numbers("std", arguments["std"]),
-        channel_order=arguments["channel_order"],
         classifier=arguments["classifier"],
         restore_batchnorm=arguments.get("restore_batchnorm", usual.restore_batchnorm),
+        **pretrained(arguments),
     )
 
 
 def data_options(arguments: Mapping[str, Any]) -> DataOptions:
     """How a verb's arguments say that data is read. Raises: UsageError for a range that is none."""
-    value_range = arguments["value_range"]
     return DataOptions(
         validation=arguments["validation"],
         test=arguments["test"],
-        image_size=arguments["image_size"],
         seed=arguments["seed"],
-        layout=arguments["layout"],
-        value_range=None if value_range is None else parse_value_range(value_range),
+        **reading(arguments),
     )
 
 
 def layouts_apart(arguments: dict[str, Any]) -> dict[str, Any]:
     """The arguments with `layout` as the folders' alone.
 
-    Pictures in folders and images in memory both have a layout. The words for the two are all
-    different, so one for the memory is understood behind --layout too.
+    Folders and arrays in memory both have a layout. The words for the two are all different, so
+    one for the memory is understood behind --layout too.
 
     Raises: UsageError if --memory-layout says another one.
     """
@@ -158,16 +153,6 @@ def check_for_files(options: Iterable[Option], arguments: Mapping[str, Any]) -> 
         raise UsageError(
             f"{', '.join(asked)}: for a network from an ONNX file, and {arguments['network']} is none. Add --network model.onnx."
         )
-
-
-def _numbers(name: str, text: str | None) -> tuple[float, ...] | None:
-    """A number a channel, or one for all."""
-    if text is None:
-        return None
-    try:
-        return tuple(float(part) for part in str(text).split(","))
-    except ValueError:
-        raise UsageError(f"--{name} is '{text}', expected numbers in pixel units with commas between, such as 123.7,116.3,103.5.") from None
 
 
 def asked_for(function: Callable[..., Any], arguments: Mapping[str, Any], without: tuple[str, ...] = ()) -> dict[str, Any]:

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from allotrope.architectures.fine_tune import Prepared, prepared
 from allotrope.config import DataOptions, FineTuning, Repair
 from allotrope.data.images import ImageData
-from allotrope.errors import UsageError
-from allotrope.inputs.image.pretrained.form import picture_side
-from allotrope.inputs.image.pretrained.picture_size import fits, side_inside
+from allotrope.inputs.prescribed import prescribed
 from allotrope.network.network import Network
 from allotrope.network.reading.read import load
 
@@ -34,33 +32,8 @@ class Source:
         return Tuning(self, options, prepared(self.network, data, options, framework, seed))
 
     def sized(self, options: DataOptions) -> DataOptions:
-        """The options with the size that the network is fixed to. Raises: UsageError where another one was asked for."""
-        side = picture_side(self.network)
-        if side is None:
-            return self._sized_by_inside(options)
-        if options.image_size not in (None, side):
-            raise UsageError(
-                f"--image-size is {options.image_size}, and '{self.file}' takes images of {side}x{side} only. "
-                "Leave it out, or export the file with free height and width."
-            )
-        return replace(options, image_size=side)
-
-    def _sized_by_inside(self, options: DataOptions) -> DataOptions:
-        """The options with the size to which the inside fixes a network whose input leaves it open."""
-        asked = options.image_size
-        side = side_inside(self.network)
-        if side is None or (asked is not None and fits(self.network, asked)):
-            return options
-        if asked is not None:
-            raise UsageError(
-                f"--image-size is {asked}, and the inside of '{self.file}' does not take it: "
-                f"{side}x{side} fits. Leave it out, or ask for --image-size {side}."
-            )
-        self.repairs.append(
-            f"Its input leaves height and width free, and its inside does not: pictures in folders "
-            f"are brought to {side}x{side}. For another size that fits: --image-size."
-        )
-        return replace(options, image_size=side)
+        """The options with what the network prescribes. Raises: UsageError where something else was asked for."""
+        return prescribed(self.network, options, self.file, self.repairs.append)
 
 
 @dataclass(frozen=True)

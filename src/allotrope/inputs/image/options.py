@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TypedDict
+from collections.abc import Mapping
+from typing import Any, TypedDict
 
 from allotrope.config import CHANNEL_ORDERS, FOLDER_LAYOUTS, parse_value_range
+from allotrope.errors import UsageError
 from allotrope.option import ABOVE_0, Option
 
 
@@ -85,3 +87,34 @@ AUGMENTATION_OPTIONS = (
         recipe=True,
     ),
 )
+
+
+def reading(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of DataOptions that the arguments of a verb ask for. Raises: UsageError for a range that is none."""
+    value_range = arguments["value_range"]
+    return {
+        "image_size": arguments["image_size"],
+        "layout": arguments["layout"],
+        "value_range": None if value_range is None else parse_value_range(value_range),
+    }
+
+
+def pretrained(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of FineTuning that the arguments of a verb ask for. Raises: UsageError for what is no number."""
+    return {
+        "mean": _numbers("mean", arguments["mean"]),
+        "std": _numbers("std", arguments["std"]),
+        "channel_order": arguments["channel_order"],
+    }
+
+
+def _numbers(name: str, text: str | None) -> tuple[float, ...] | None:
+    """A number a channel, or one for all."""
+    if text is None:
+        return None
+    try:
+        return tuple(float(part) for part in str(text).split(","))
+    except ValueError:
+        raise UsageError(
+            f"--{name} is '{text}', expected numbers in pixel units with commas between, such as 123.7,116.3,103.5."
+        ) from None

@@ -1,0 +1,52 @@
+"""The words of run.json for examples and for what decides.
+
+Inside, a speed is in examples a second, and what decides is a metric. Run.json calls examples images,
+and the metric of a single classification accuracy, because it always has.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+SPEED = "images_per_second"
+
+_EXAMPLES = {"examples_per_second": SPEED}
+_ACCURACY = {
+    "validation_metric": "validation_accuracy",
+    "test_metric": "test_accuracy",
+    "seconds_to_metric": "seconds_to_accuracy",
+    "metric_goal": "accuracy_goal",
+}
+_INSIDE = {word: name for name, word in (_EXAMPLES | _ACCURACY).items()}
+
+
+def is_accuracy(data: Mapping[str, Any]) -> bool:
+    """Whether the one task of run.json's `data` is a classification that its accuracy decides."""
+    tasks = data.get("tasks", [])
+    named = [(task.get("kind"), task.get("metric")) for task in tasks]
+    return named == [("classification", "accuracy")]
+
+
+def written(value: Any, accuracy: bool) -> Any:
+    """Rows, and rows inside of rows, with the keys of run.json; `accuracy`: as `is_accuracy` says."""
+    return _renamed(value, _EXAMPLES | _ACCURACY if accuracy else _EXAMPLES)
+
+
+def inside(value: Any) -> Any:
+    """Rows of run.json with the keys that are used inside, whatever the metric."""
+    return _renamed(value, _INSIDE)
+
+
+def _renamed(value: Any, names: Mapping[str, str]) -> Any:
+    if isinstance(value, Mapping):
+        return {names.get(key, key): _renamed(part, names) for key, part in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_renamed(part, names) for part in value]
+    return value
+
+
+def account_of(test: Mapping[str, Any], data: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    """What run.json's `test` says of one task: all of it if that is a single classification."""
+    account: Mapping[str, Any] = test if "classes" in data else test[name]
+    return account
