@@ -84,11 +84,11 @@ def test_a_network_that_was_asked_for_is_as_published(digits):
     assert {n: w.shape for n, w in found.network.weights.items()} == {n: w.shape for n, w in published.weights.items()}
 
 
-def test_more_time_or_a_faster_machine_gives_a_wider_network(monkeypatch):
-    monkeypatch.setattr(recipes, "FEW", 100)
-    data = images_of(28, 1, count=600)
+def test_more_time_or_a_faster_machine_gives_a_wider_network():
+    data = images_of(28, 1, count=recipes.FEW)
 
     def width(budget, images_per_second):
+        budget *= recipes.FEW / 600
         found = choose(data, budget=budget, speed=lambda network, recipe: images_per_second * 2e7 / multiply_adds(network))
         return found.arguments["width"]
 
@@ -96,15 +96,14 @@ def test_more_time_or_a_faster_machine_gives_a_wider_network(monkeypatch):
     assert width(0.001, 1) == min(FAMILIES["whitened_cnn"].widths)
 
 
-def test_what_an_image_costs_beside_its_multiply_adds_is_allowed_for(monkeypatch):
-    monkeypatch.setattr(recipes, "FEW", 100)
-    data = images_of(28, 1, count=600)
+def test_what_an_image_costs_beside_its_multiply_adds_is_allowed_for():
+    data = images_of(28, 1, count=recipes.FEW)
 
     def speed(network, recipe):
         return 1 / (1e-3 + 1e-10 * multiply_adds(network))
 
-    found = choose(data, budget=60.0, speed=speed)
-    seen = 60.0 / 600 * speed(found.network, found.recipe)
+    found = choose(data, budget=1000.0, speed=speed)
+    seen = 1000.0 / recipes.FEW * speed(found.network, found.recipe)
     assert seen >= 10.0 and found.arguments["width"] == 1.0
     assert any(f"Width 1: with it this machine sees each image about {seen:.0f} times" in reason for reason in found.reasons)
 

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,6 @@ import pytest
 import allotrope
 from allotrope.config import FixedSettings
 from allotrope.errors import UsageError
-from allotrope.measure.race import race
 from allotrope.measure.race.files import read_data, read_recipe, read_start, write_inputs
 from allotrope.measure.race.race import FrameworkRace, RacePlan
 from allotrope.run import read_record
@@ -171,21 +171,19 @@ def test_a_racer_that_is_killed_is_a_row_with_its_reason(inputs):
     assert "training" not in row
 
 
-def test_a_racer_that_hangs_is_ended_in_time(inputs, monkeypatch):
+def test_a_racer_that_hangs_is_ended_in_time(inputs):
     folder, plan, *_ = inputs
-    monkeypatch.setattr(race, "PATIENCE", 12.0)
-    hanging = KilledRace(folder, plan, "round 2 of 5", signal.SIGSTOP)
+    hanging = KilledRace(folder, replace(plan, patience=12.0), "round 2 of 5", signal.SIGSTOP)
     hanging.run()
     assert "no answer to 'train' within 12 s" in hanging.rows[0]["reason"]
     assert not any(worker.alive for worker in hanging.workers)
 
 
-def test_a_missing_framework_is_a_row_with_its_remedy(inputs, monkeypatch):
+def test_a_missing_framework_is_a_row_with_its_remedy(inputs):
     folder, plan, *_ = inputs
     reason = "pytorch is not installed; install it with: pip install 'allotrope[pytorch]'"
-    monkeypatch.setattr(race, "missing", lambda name: reason)
     said = []
-    missing = FrameworkRace(folder, plan, said.append)
+    missing = FrameworkRace(folder, plan, said.append, missing=lambda name: reason)
     missing.run()
     assert missing.rows == [{"framework": "pytorch", "reason": reason}]
     assert said == [f"pytorch is out: {reason}"]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import sys
 
 import pytest
 
@@ -54,15 +53,20 @@ def test_quiet_prints_nothing(capsys):
     assert capsys.readouterr() == ("", "")
 
 
-def test_a_terminal_gets_a_live_line(monkeypatch: pytest.MonkeyPatch, capsys):
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_a_terminal_gets_a_live_line():
     assert isinstance(display(), Lines)
-    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
-    with display() as show:
+    terminal = Terminal()
+    with display(stream=terminal) as show:
         assert isinstance(show, Live)
         show.epoch(ROW)
         show.step(TICK)
         show.say("[bold] stays as it is")
-    assert "[bold] stays as it is" in capsys.readouterr().out
+    assert "[bold] stays as it is" in terminal.getvalue()
 
 
 @pytest.mark.parametrize(("seconds", "words"), [(0.4, "0 s"), (59.6, "1 min 00 s"), (200, "3 min 20 s"), (7500, "2 h 05 min")])

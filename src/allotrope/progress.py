@@ -76,11 +76,11 @@ class Lines(Progress):
 class Live(Progress):
     """A line on the terminal that is redrawn, below the lines that stay."""
 
-    def __init__(self) -> None:
+    def __init__(self, stream: TextIO | None = None) -> None:
         from rich.console import Console
         from rich.text import Text
 
-        self._console = Console(highlight=False)
+        self._console = Console(highlight=False, file=stream)
         self._status = self._console.status("", refresh_per_second=4)
         self._text = Text
         self._accuracy: float | None = None
@@ -103,11 +103,12 @@ class Live(Progress):
         self._status.stop()
 
 
-def display(quiet: bool = False) -> Progress:
-    """The display that suits standard output: none when quiet, live on a terminal, else plain lines."""
+def display(quiet: bool = False, stream: TextIO | None = None) -> Progress:
+    """The display that suits the stream, by default standard output: none when quiet, live on a terminal, else plain lines."""
     if quiet:
         return Progress()
-    return Live() if sys.stdout.isatty() else Lines()
+    stream = stream or sys.stdout
+    return Live(stream) if stream.isatty() else Lines(stream)
 
 
 def described(tick: Tick, accuracy: float | None = None) -> str:

@@ -41,7 +41,8 @@ class RacePlan:
 
     `settings` fix what is not raced, and the threads of each framework.
     `budget` is in seconds, for everything; `epochs` is how many each training has at the most; `images` and `validations`
-    are the sizes of those splits; `seeds` how many trainings each framework makes.
+    are the sizes of those splits; `seeds` how many trainings each framework makes. `patience`: seconds beside what a task may
+    take, after which a process hangs.
     """
 
     frameworks: tuple[str, ...]
@@ -51,6 +52,7 @@ class RacePlan:
     seeds: int
     images: int
     validations: int
+    patience: float = PATIENCE
 
     @property
     def threads(self) -> int:
@@ -64,8 +66,15 @@ class FrameworkRace:
     A row whose framework is missing, failed or took too long has the `reason`; what was measured before stays.
     """
 
-    def __init__(self, folder: Path, plan: RacePlan, report: Callable[[str], None] = lambda line: None) -> None:
-        """`folder` holds what `write_inputs` wrote."""
+    def __init__(
+        self,
+        folder: Path,
+        plan: RacePlan,
+        report: Callable[[str], None] = lambda line: None,
+        missing: Callable[[str], str | None] = missing,
+    ) -> None:
+        """`folder` holds what `write_inputs` wrote; `missing` says why a framework cannot be used."""
+        self._missing = missing
         self.folder, self.plan, self.report = str(folder), plan, report
         self.rows: list[Row] = [{"framework": name} for name in plan.frameworks]
         self.epochs: float | None = None
@@ -79,7 +88,7 @@ class FrameworkRace:
     def run(self) -> None:
         """All of it. KeyboardInterrupt comes through; no process outlives the call."""
         for row in self.rows:
-            reason = missing(row["framework"])
+            reason = self._missing(row["framework"])
             if reason is not None:
                 self._fail(row, reason)
         self._race_settings()
@@ -96,7 +105,7 @@ class FrameworkRace:
         share = SETTINGS_SHARE * self.plan.budget / max(len(self._racing()), 1)
         for row in self._racing():
             self.report(f"{row['framework']}: racing its settings")
-            with self._worker(patience=3 * share + PATIENCE) as worker:
+            with self._worker(patience=3 * share + self.plan.patience) as worker:
                 self._ask(row, worker, "load", framework=row["framework"], threads=self.plan.threads)
                 found = self._ask(row, worker, "settings", folder=self.folder, fixed=fixed, seconds=share)
             if found is not None:
@@ -116,7 +125,7 @@ class FrameworkRace:
         workers = {}
         for row in self._racing():
             self.report(f"{row['framework']}: starting a fresh process")
-            worker = workers[row["framework"]] = stack.enter_context(self._worker(patience=PATIENCE))
+            worker = workers[row["framework"]] = stack.enter_context(self._worker(patience=self.plan.patience))
             loaded = self._ask(row, worker, "load", framework=row["framework"], threads=self.plan.threads)
             started = self._ask(row, worker, "start", folder=self.folder, settings=row["settings"])
             if loaded is not None and started is not None:
