@@ -5,12 +5,16 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 3 done but the target was missed, 1
 
 from __future__ import annotations
 
+import functools
 import inspect
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from importlib import import_module
 from json import dumps
-from typing import Any
+from pathlib import Path
+from types import UnionType
+from typing import Any, Union, get_args, get_origin, get_type_hints
 
 from cyclopts import App, CycloptsError, Parameter
 
@@ -21,8 +25,9 @@ from allotrope.run import plain
 INTERRUPTED = 130
 
 JSON_HELP = "With --json, one line of JSON is printed, last on standard output."
-PLAIN = Parameter(negative_iterable=(), accepts_keys=False)
-"""No --empty-names for lists, and no --network.graph for an argument that may also be an object."""
+NO_EMPTY = Parameter(negative_iterable=())
+OF_WORDS = (str, Path, int, float, bool, type(None))
+"""What the words of a command line can be. Functions also take networks and arrays."""
 Verbs = Mapping[str, tuple[str | Callable[..., Any], str]]
 """By name: the verb's function, or where it is to be imported from, and what it does in a line."""
 
@@ -73,10 +78,45 @@ def _call(tokens: list[str], as_json: bool, verbs: Verbs) -> Any:
 def _app(verb: str, verbs: Verbs) -> App:
     """The verbs. The function of `verb` is imported for its help and options; of the others one line is enough."""
     summary = "Hold a neural network once; give it every form it can take, trained and measured on your data and machine."
-    app = App("allotrope", summary, version=__version__, help_epilogue=JSON_HELP, help_format="plaintext", default_parameter=PLAIN)
+    app = App("allotrope", summary, version=__version__, help_epilogue=JSON_HELP, help_format="plaintext", default_parameter=NO_EMPTY)
     for name, (home, line) in verbs.items():
-        app.command(home, name=name, help=None if name == verb else line)
+        if name == verb:
+            app.command(of_words(_function(home)), name=name)
+        else:
+            app.command(home, name=name, help=line)
     return app
+
+
+def _function(home: str | Callable[..., Any]) -> Callable[..., Any]:
+    if not isinstance(home, str):
+        return home
+    module, _, name = home.partition(":")
+    function: Callable[..., Any] = getattr(import_module(module), name)
+    return function
+
+
+def of_words(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The function with the types that words can have alone: a path and not a network, a list and not a mapping."""
+    hints = get_type_hints(function)
+    signature = inspect.signature(function)
+
+    @functools.wraps(function)
+    def called(*arguments: Any, **options: Any) -> Any:
+        return function(*arguments, **options)
+
+    types = {name: _type_of_words(hints[name]) for name in signature.parameters}
+    parameters = [one.replace(annotation=types[one.name]) for one in signature.parameters.values()]
+    called.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
+    called.__annotations__ = types
+    return called
+
+
+def _type_of_words(hint: Any) -> Any:
+    members = get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
+    lists = [member for member in members if get_origin(member) is Sequence]
+    if lists:
+        return lists[0] | None
+    return Union[tuple(member for member in members if member in OF_WORDS)]  # noqa: UP007 - made of a list
 
 
 def _verb(tokens: Sequence[str]) -> str:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from typing import TypedDict
+
 from allotrope.inputs.image.options import (
     AUGMENTATION_OPTIONS,
     IMAGE_OPTIONS,
@@ -10,18 +13,44 @@ from allotrope.inputs.image.options import (
     pretrained,
     reading,
 )
+from allotrope.option import Option
 
 __all__ = ["TAKING", "TRAINING", "TakingOptions", "TrainingOptions", "pretrained", "reading"]
 
-TAKING = IMAGE_OPTIONS
+COLUMNS = (
+    Option(
+        "target",
+        "the column to predict, or several with commas between; by default what the data shows.",
+    ),
+    Option(
+        "task",
+        "the kind of a task, such as age=regression: classification, multilabel or regression; may be repeated.",
+    ),
+    Option(
+        "input",
+        "the kind of an input, such as scan=image: image or table, or none for a column to leave out; may be repeated.",
+    ),
+    Option("decide", "of several tasks the one whose metric decides; by default the first."),
+)
+"""What columns are for."""
+TAKING = (*COLUMNS, *IMAGE_OPTIONS)
 """How what the network takes is read, for every verb that trains."""
-TRAINING = (*IMAGE_OPTIONS, *AUGMENTATION_OPTIONS)
+TRAINING = (*TAKING, *AUGMENTATION_OPTIONS)
 """The same, and how it is changed in training, for a verb that decides how to train."""
 
 
-class TakingOptions(ImageOptions, total=False):
+class ColumnOptions(TypedDict, total=False):
+    """The types of `COLUMNS`."""
+
+    target: Sequence[str] | str | None
+    task: Sequence[str] | Mapping[str, str] | str | None
+    input: Sequence[str] | Mapping[str, str] | str | None
+    decide: str | None
+
+
+class TakingOptions(ColumnOptions, ImageOptions, total=False):
     """The types of `TAKING`."""
 
 
-class TrainingOptions(TrainedImageOptions, total=False):
+class TrainingOptions(ColumnOptions, TrainedImageOptions, total=False):
     """The types of `TRAINING`."""

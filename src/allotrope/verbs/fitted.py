@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from allotrope.run_words import account_of, inside
-from allotrope.tasks import Metric, task_of
+
+if TYPE_CHECKING:
+    from allotrope.tasks import Metric, Task
 
 EXIT_CODES = {"done": 0, "failed": 1, "target-missed": 3, "interrupted": 130}
 
@@ -41,19 +43,25 @@ class FittedRun:
         """A line for each task, by its metric."""
         data = self.json["data"]
         lines = []
-        for facts in data["tasks"]:
-            task = task_of(facts)
+        for task in self._tasks():
             account = account_of(self.json["test"], data, task.name)
             named = f"{task.name}: " if len(data["tasks"]) > 1 else ""
             title = f"test {task.metric.title}"
+            figure = f"{named}{_figure(account, task.metric)}"
             lines.append(
-                f"{title:13}  {named}{_figure(account, task.metric)} on {data['test']} examples that took no part in any choice"
+                f"{title:13}  {figure} on {data['test']} examples that took no part in any choice"
             )
         return lines
 
+    def _tasks(self) -> list[Task]:
+        """The one that decides is the first."""
+        from allotrope.tasks import task_of
+
+        return [task_of(facts) for facts in self.json["data"]["tasks"]]
+
     def _delivery(self) -> list[str]:
         """What was delivered, or why nothing was."""
-        metric = task_of(self.json["data"]["tasks"][0]).metric
+        metric = self._tasks()[0].metric
         best, missed = self.json.get("delivered"), self.json.get("nearest_miss")
         if best is not None:
             gain = _gain(best, self.json["candidates"])
