@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from allotrope.measure.agreement.judge import Tolerance
 
 LENGTH, SIDE = 3, 64
-"""What a free dimension is by default: small, and not what others are; and the side of a picture, which pooling makes smaller."""
+"""What a free dimension is by default: small, and not what others are; and that of a map, which pooling makes smaller."""
 
 
 def check(
@@ -55,7 +55,7 @@ def check(
         steps: training steps; 0 for none.
         batch: the batch size, where the first dimension of the inputs is free; by default 8, or 4 or 2 where an example is large.
             A batch of 1 is tried as well.
-        dimensions: lengths of other free dimensions, such as sequence=128; by default 3, and 64 for the sides of pictures, or what fits.
+        dimensions: lengths of other free dimensions, such as sequence=128; by default 3, and 64 for height and width, or what fits.
         values: what random values inputs get, such as mask=padding or ids=0..99, where names and uses do not tell. There are:
             normal, uniform, mask, padding, added-mask, positions, LOW..HIGH, lengths:N, NUMBER.
         seed: decides inputs, targets, directions and dropout.
@@ -145,10 +145,10 @@ def _lengths(inputs: Sequence[Value], batch: int) -> dict[str, int]:
 
     lengths = named_lengths(inputs, batch, {})
     for shape in (value.shape or () for value in inputs):
-        picture = len(shape) == 4
+        is_map = len(shape) == 4
         for axis, length in enumerate(shape):
             if not isinstance(length, int) and (axis or length):
-                lengths.setdefault(length or "", SIDE if picture and axis > 1 else LENGTH)
+                lengths.setdefault(length or "", SIDE if is_map and axis > 1 else LENGTH)
     for name in lengths:
         parts = [part.strip() for part in name.split("+")]
         if len(parts) > 1:

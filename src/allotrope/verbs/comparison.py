@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from allotrope.config import Settings
+from allotrope.run_words import inside
 from allotrope.training.settings_race import described
+
+if TYPE_CHECKING:
+    from allotrope.tasks import Metric
 
 EXIT_CODES = {"done": 0, "failed": 1, "interrupted": 130}
 COLUMNS = ("framework", "settings", "import", "compile", "train/s", "infer/s", "memory", "to goal", "validation", "test", "losses")
@@ -26,8 +30,8 @@ class Comparison:
     @property
     def framework(self) -> str | None:
         """The framework to use here, None where none can be recommended."""
-        found: str | None = self.json["verdict"]["framework"]
-        return found
+        name: str | None = self.json["verdict"]["framework"]
+        return name
 
     @property
     def exit_code(self) -> int:
@@ -35,34 +39,40 @@ class Comparison:
         return EXIT_CODES[self.json["status"]]
 
     def __str__(self) -> str:
-        measured = [_cells(row) for row in self.json["frameworks"] if "training" in row]
+        from allotrope.tasks import task_of
+
+        metric = task_of(self.json["data"]["tasks"][0]).metric
+        rows, goal = inside(self.json["frameworks"]), inside(self.json)["metric_goal"]
+        measured = [_cells(row, metric) for row in rows if "training" in row]
         lines = ["", *_table([COLUMNS, *measured])] if measured else [""]
-        lines += [f"{row['framework']}: {row['reason']}" for row in self.json["frameworks"] if "reason" in row]
-        if self.json["accuracy_goal"] is not None:
-            lines.append(f"goal: {self.json['accuracy_goal']:.2%} validation accuracy, from the import of the framework on")
-        return "\n".join([*lines, "", self.json["verdict"]["sentence"], f"report: {self.folder / 'report.html'}"])
+        lines += [f"{row['framework']}: {row['reason']}" for row in rows if "reason" in row]
+        if goal is not None:
+            reached = f"{metric.text(goal)} validation {metric.title}"
+            lines.append(f"goal: {reached}, from the import of the framework on")
+        report = f"report: {self.folder / 'report.html'}"
+        return "\n".join([*lines, "", self.json["verdict"]["sentence"], report])
 
 
-def _cells(row: Mapping[str, Any]) -> tuple[str, ...]:
-    goal = row.get("seconds_to_accuracy")
+def _cells(row: Mapping[str, Any], metric: Metric) -> tuple[str, ...]:
+    goal = row.get("seconds_to_metric")
     agrees = {True: "agree", False: "DIFFER", None: "-"}[row.get("agreement", {}).get("agrees")]
     return (
         f"{row['framework']} {row['version']}",
         described(Settings(**row["settings"])),
         f"{row['import_seconds']:.1f} s",
         f"{row['compile_seconds']:.1f} s",
-        f"{row['training']['images_per_second']:,.0f}",
-        f"{row['inference']['images_per_second']:,.0f}",
+        f"{row['training']['examples_per_second']:,.0f}",
+        f"{row['inference']['examples_per_second']:,.0f}",
         "-" if row["peak_memory"] is None else f"{row['peak_memory'] / 1e9:.2f} GB",
         "-" if goal is None else f"{goal['median']:.1f} s",
-        _percent(row.get("validation_accuracy")),
-        _percent(row.get("test_accuracy")),
+        _mean(row.get("validation_metric"), metric),
+        _mean(row.get("test_metric"), metric),
         agrees,
     )
 
 
-def _percent(accuracy: Mapping[str, float] | None) -> str:
-    return "-" if accuracy is None else f"{accuracy['mean']:.2%}"
+def _mean(values: Mapping[str, float] | None, metric: Metric) -> str:
+    return "-" if values is None else metric.text(values["mean"])
 
 
 def _table(rows: list[tuple[str, ...]]) -> list[str]:
