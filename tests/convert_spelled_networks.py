@@ -103,4 +103,25 @@ def recurrent_with_states():
     return b.network(), [(floats(t, n, 3), floats(1, n, 4), floats(1, n, 4)) for t, n in ((5, 2), (1, 3))]
 
 
-NETWORKS = {"branches": branches, "free_text": free_text, "free_picture": free_picture, "recurrent": recurrent_with_states}
+def zero_state():
+    """A state that begins with zeros, as many as the batch has rows, times weights and plus a bias."""
+    b = Builder()
+    x = b.input("x", "float32", ("n", 5))
+    rows = b.add("Gather", [b.add("Shape", [x]), b.constant(np.array(0))])
+    rows = b.add("Unsqueeze", [rows, b.constant(np.array([0]))])
+    shape = b.add("Concat", [rows, b.constant(np.array([6]))], {"axis": 0})
+    state = b.add("ConstantOfShape", [shape], {"value": np.zeros(1, np.float32)})
+    first = b.add("MatMul", [state, b.weight("w", floats(6, 4))])
+    second = b.add("MatMul", [x, b.weight("u", floats(5, 4))])
+    first = b.add("Add", [first, b.weight("b", floats(4))])
+    b.output(b.add("Tanh", [b.add("Add", [first, second])]), "y")
+    return b.network(), [(floats(n, 5),) for n in (2, 7)]
+
+
+NETWORKS = {
+    "branches": branches,
+    "free_text": free_text,
+    "free_picture": free_picture,
+    "recurrent": recurrent_with_states,
+    "zero_state": zero_state,
+}

@@ -24,7 +24,11 @@ def target(request):
     return request.param
 
 
-SMALL = {"pytorch": tuple(NETWORKS), "jax": ("branches", "free_picture"), "keras": ("branches", "free_text")}
+SMALL = {
+    "pytorch": tuple(NETWORKS),
+    "jax": ("branches", "free_picture"),
+    "keras": ("branches", "free_text", "zero_state"),
+}
 """What each target is tried on here, which takes seconds; `benchmarks/converted_conformance.py` tries everything."""
 
 

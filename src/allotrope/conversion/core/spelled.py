@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -48,6 +49,8 @@ def may_be_host(node: Node, translation: Translation, bodies: Sequence[Translati
 
 def spelled_out(site: Any) -> tuple[Expression, list[Translation]]:
     """The call of a node's operator, and the subgraphs that were written for it."""
+    if site.node.operator == "MatMul" and site.has(2):
+        return _with_bias(site), []
     node, entry, translation = site.node, entry_of(site.node), site.translation
     inputs = [_argument(site, position) for position in range(_count(node))]
     bodies: list[Translation] = []
@@ -60,6 +63,17 @@ def spelled_out(site: Any) -> tuple[Expression, list[Translation]]:
     translation.note_spelled(node, bodies)
     options = {"outputs": outputs if outputs > 1 else None}
     return call(f"operators.{entries()[qualified(node.domain, node.operator)].name}", *inputs, **options, **attributes), bodies
+
+
+def _with_bias(site: Any) -> Expression:
+    """MatMul and the bias that `simplified` joined to it, as the two operators that they are."""
+    node = site.node
+    product = replace(node, inputs=node.inputs[:2])
+    total = Node("Add", (node.outputs[0], node.inputs[2]), node.outputs)
+    for one in (product, total):
+        site.translation.note_spelled(one, [])
+    multiplied = call("operators.matmul", _argument(site, 0), _argument(site, 1))
+    return call("operators.add", multiplied, _argument(site, 2))
 
 
 def count_of_outputs(node: Node) -> int:
