@@ -15,13 +15,13 @@ from pathlib import Path
 import numpy as np
 
 from allotrope.config import Target
-from allotrope.data.images import ImageSplit
-from allotrope.measure.candidates import measure_candidates
+from allotrope.measure.candidates import Split, measure_candidates
 from allotrope.measure.machine import cores, machine
 from allotrope.measure.rounds import measurement
 from allotrope.network import zoo
 from allotrope.network.rewriting.compose import with_preprocessing, with_probabilities
 from allotrope.runtimes import runtime
+from allotrope.tasks.metric import ACCURACY
 
 NETWORKS = ("cnn", "resnet8", "resnet20", "whitened_cnn")
 IMAGE = (3, 32, 32)
@@ -43,9 +43,12 @@ def measured(name: str) -> list[dict]:
     images = np.random.default_rng(0).integers(0, 256, (300, h, w, c), dtype=np.uint8)
     with tempfile.TemporaryDirectory() as folder:
         network.save(Path(folder) / "model.onnx")
-        labels = runtime("onnxruntime").open(Path(folder) / "model.onnx", "float32").run(images).argmax(1)
-        split = ImageSplit(images, labels)
-        return measure_candidates(network, split, split, split, Path(folder), Target(max_drop=100))
+        session = runtime("onnxruntime").open(Path(folder) / "model.onnx", "float32")
+        inputs = {"image": images}
+        labels = session.run(inputs)["probabilities"].argmax(1)
+        split = Split(inputs, lambda answers: float((answers["probabilities"].argmax(1) == labels).mean()))
+        splits = {"validation": split, "test": split}
+        return measure_candidates(network, inputs, splits, Path(folder), Target(max_drop=100), ACCURACY)
 
 
 def line(row: dict, baseline: dict) -> str:
@@ -56,7 +59,7 @@ def line(row: dict, baseline: dict) -> str:
     return (
         f"batch 1 {alone['median']:7.3f} ms (p90 {alone['p90']:7.3f}) {gains[0]:5.1f}x   "
         f"batch 64 {batch['median']:8.2f} ms ({row['throughput']:7,.0f}/s, spread {batch['spread']:.0%}) {gains[1]:5.1f}x   "
-        f"agrees {row['validation_accuracy']:.1%}   {row['size_bytes']:,} B"
+        f"agrees {row['validation_metric']:.1%}   {row['size_bytes']:,} B"
     )
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from allotrope.measure.agreement.arrays import StepFiles, read_arrays
+from allotrope.measure.agreement.arrays import StepFiles
 from allotrope.measure.agreement.judge import Tolerance
 from allotrope.measure.agreement.options import Options
 from allotrope.measure.agreement.proving import preparation, with_slopes
@@ -15,6 +15,7 @@ from allotrope.measure.agreement.recording import Recording
 from allotrope.measure.agreement.task import Task
 from allotrope.measure.agreement.worker import AgreementWorker
 from allotrope.network.build import Builder
+from allotrope.process.arrays import read_arrays
 
 TOLERANCES = {
     "float64": Tolerance(1e-10, 1e-9, 1e-5, 1e-10, 1e-8, 1e-7),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from allotrope.data.images import ImageSplit
+from allotrope.measure.candidates import Split
 from allotrope.network.build import Builder
 from allotrope.network.network import Network
 from allotrope.network.rewriting.compose import with_preprocessing, with_probabilities
@@ -36,7 +36,8 @@ def images(count: int, seed: int = 1) -> np.ndarray:
     return (colours + random.normal(0, 20, (count, 12, 12, 3))).clip(0, 255).astype(np.uint8)
 
 
-def labelled(network: Network, count: int, seed: int) -> ImageSplit:
-    """Images with the labels that the network itself gives them in float64, so that its accuracy is 1."""
-    pixels = images(count, seed)
-    return ImageSplit(pixels, network.run({"image": pixels})["probabilities"].argmax(1).astype(np.int64))
+def labelled(network: Network, count: int, seed: int) -> Split:
+    """Images, judged by the labels that the network itself gives them in float64: its accuracy is 1."""
+    inputs = {"image": images(count, seed)}
+    labels = network.run(inputs)["probabilities"].argmax(1)
+    return Split(inputs, lambda answers: float((answers["probabilities"].argmax(1) == labels).mean()))

@@ -8,7 +8,7 @@ import pytest
 from onnx import TensorProto, helper
 
 from allotrope.measure.plain import plain
-from allotrope.measure.yardstick import Yardstick, read_arrays
+from allotrope.measure.yardstick import Yardstick, read_outputs
 from allotrope.verbs.bench import bench
 from saved_models import floats, saved
 
@@ -80,7 +80,7 @@ def test_plain_arrays_of_everything_that_runtimes_give(tmp_path):
         }
     )
     np.savez(tmp_path / "arrays.npz", *found)
-    read = read_arrays(tmp_path / "arrays.npz")
+    read = read_outputs(tmp_path / "arrays.npz")
     assert [array.tolist() for array in read] == [
         ["x", "yy"],
         ["a", "b"],

@@ -12,7 +12,6 @@ from agreeing import network
 from allotrope import cli, frameworks
 from allotrope.errors import UsageError
 from allotrope.measure.agreement import recording
-from allotrope.measure.agreement.arrays import read_arrays, write_arrays
 from allotrope.measure.agreement.comparer import compare_slopes
 from allotrope.measure.agreement.packing import INPUT, OUTPUT, pack, packed
 from allotrope.measure.agreement.probe import moving_values, probed
@@ -21,6 +20,7 @@ from allotrope.measure.agreement.recording import steps_kept
 from allotrope.measure.agreement.slopes import slopes_of
 from allotrope.measure.agreement.task import Task
 from allotrope.network.build import Builder
+from allotrope.process.arrays import read_arrays, write_arrays
 from tested import TESTED
 
 QUICK = {"steps": 3, "batch": 4, "threads": 1, "quiet": True}

@@ -20,6 +20,7 @@ from allotrope.measure.choice import choose, judge, nearest_miss
 from allotrope.measure.rounds import ROUNDS, Timing, measurement
 from allotrope.network.reading.read import load
 from allotrope.network.rewriting.compose import class_names
+from allotrope.tasks.metric import ACCURACY
 from measured import CLASSES, IMAGE, classifier, images, labelled
 
 TARGET = Target(max_drop=10.0)
@@ -30,8 +31,9 @@ def measured(tmp_path_factory):
     """The folder and rows of one measuring, which the tests only read."""
     folder = tmp_path_factory.mktemp("measured")
     network = classifier()
-    splits = [labelled(network, count, seed) for count, seed in ((100, 1), (80, 2), (60, 3))]
-    return folder, measure_candidates(network, *splits, folder, TARGET, threads=1)
+    splits = {"validation": labelled(network, 80, 2), "test": labelled(network, 60, 3)}
+    calibration = {"image": images(100, 1)}
+    return folder, measure_candidates(network, calibration, splits, folder, TARGET, ACCURACY, threads=1)
 
 
 def by_name(rows):
@@ -68,10 +70,10 @@ def test_rows_hold_what_a_run_records(measured):
 def test_float32_is_exact_and_int8_near(measured):
     rows = by_name(measured[1])
     for name in ("pytorch", "onnxruntime", "openvino"):
-        assert rows[name, "float32"]["validation_accuracy"] == 1.0
-        assert rows[name, "float32"]["test_accuracy"] == 1.0
+        assert rows[name, "float32"]["validation_metric"] == 1.0
+        assert rows[name, "float32"]["test_metric"] == 1.0
     for name in ("onnxruntime", "openvino"):
-        assert rows[name, "int8"]["validation_accuracy"] >= 0.9
+        assert rows[name, "int8"]["validation_metric"] >= 0.9
 
 
 def test_int8_files_are_int8(measured):
@@ -84,9 +86,9 @@ def test_int8_files_are_int8(measured):
 
 def test_missing_target_gives_the_nearest_miss(measured):
     target = Target(max_latency=1e-6, max_drop=10.0)
-    rows = judge(measured[1], target)
-    assert choose(rows, target) is None
-    nearest = nearest_miss(rows, target)
+    rows = judge(measured[1], target, ACCURACY)
+    assert choose(rows, target, ACCURACY) is None
+    nearest = nearest_miss(rows, target, ACCURACY)
     assert nearest is not None
     assert not nearest["baseline"]
 
@@ -95,7 +97,7 @@ def test_missing_target_gives_the_nearest_miss(measured):
 def test_delivered_folder_works_without_allotrope(name, precision, measured, tmp_path):
     folder, rows = measured
     only = [row for row in rows if (row["runtime"], row["precision"]) == (name, precision)]
-    best = choose(only, TARGET)
+    best = choose(only, TARGET, ACCURACY)
     (tmp_path / best["file"]).parent.mkdir(exist_ok=True)
     shutil.copy(folder / best["file"], tmp_path / best["file"])
     row_delivered = deliver(best, CLASSES, IMAGE, tmp_path)
@@ -123,6 +125,10 @@ def test_delivered_folder_works_without_allotrope(name, precision, measured, tmp
     assert "Traceback" not in answer.stderr
 
 
+def both(split):
+    return {"validation": split, "test": split}
+
+
 def run_predict(delivered, *arguments):
     """predict.py, where the import of Allotrope fails."""
     program = str(delivered / "predict.py")
@@ -146,7 +152,7 @@ def test_planted_failures_are_rows_and_the_rest_goes_on(tmp_path):
     planted.append(Candidate("onnxruntime", "int8", tmp_path / "int8.onnx", "onnxruntime", source=tmp_path / "broken.onnx"))
     split = labelled(network, 40, 4)
 
-    rows = judge(measure(planted, split.images, split, split, threads=1, patience=8), Target())
+    rows = judge(measure(planted, split.inputs, both(split), threads=1, patience=8), Target(), ACCURACY)
 
     assert [row["passes"] for row in rows] == [True, False, False, False, False, False]
     reasons = [row["reason"] for row in rows]
@@ -155,7 +161,7 @@ def test_planted_failures_are_rows_and_the_rest_goes_on(tmp_path):
     assert "protobuf" in reasons[3].lower()
     assert "absent.onnx" in reasons[4]
     assert reasons[5].startswith("not quantized")
-    assert choose(rows, Target()) is rows[0]
+    assert choose(rows, Target(), ACCURACY) is rows[0]
 
 
 def endless():
@@ -189,9 +195,10 @@ def test_probabilities_that_are_not_numbers_are_rejected(tmp_path):
     broken = np.full_like(network.weights["head.weight"], np.nan)
     network.with_weights({"head.weight": broken}).save(tmp_path / "nan.onnx")
     split = labelled(network, 10, 4)
-    (row,) = judge(measure([Candidate("onnxruntime", "float32", tmp_path / "nan.onnx")], split.images, split, split, threads=1), Target())
+    planted = [Candidate("onnxruntime", "float32", tmp_path / "nan.onnx")]
+    (row,) = judge(measure(planted, split.inputs, both(split), threads=1), Target(), ACCURACY)
     assert not row["passes"]
-    assert "not numbers" in row["reason"]
+    assert "answers 'probabilities' that are not numbers on the validation examples" in row["reason"]
 
 
 def test_figures_of_rounds():

@@ -7,9 +7,9 @@ import signal
 import time
 
 import pytest
-from numpy import savez
 
 from allotrope.measure.worker import MEASURING
+from allotrope.process.arrays import write_arrays
 from allotrope.process.worker import WorkerError, WorkerProcess
 from measured import classifier, images
 
@@ -21,7 +21,7 @@ def worker():
 
 
 def test_worker_that_reports_an_error_stays_failed(worker, tmp_path):
-    savez(tmp_path / "images.npz", image=images(1))
+    write_arrays(tmp_path / "images.npz", {"image": images(1)})
     file = tmp_path / "broken.onnx"
     file.write_bytes(b"this is no model")
     arguments = {"path": str(file), "precision": "float32", "threads": 1, "inputs": str(tmp_path / "images.npz"), "whole": False}
@@ -57,7 +57,7 @@ def test_worker_that_hangs_is_ended_in_time(worker):
 
 def test_runtimes_that_print_do_not_disturb_the_answers(worker, tmp_path):
     """NNCF draws progress bars on standard output."""
-    savez(tmp_path / "images.npz", image=images(20))
+    write_arrays(tmp_path / "images.npz", {"image": images(20)})
     classifier().save(tmp_path / "model.onnx")
     files = {"source": str(tmp_path / "model.onnx"), "target": str(tmp_path / "int8.onnx"), "calibration": str(tmp_path / "images.npz")}
     assert worker.ask("quantize", method="nncf", **files) == {}

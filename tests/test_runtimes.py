@@ -46,7 +46,7 @@ def test_openvino_in_bfloat16(network, file):
             runtime("openvino").open(file, "bfloat16", threads=1)
         return
     pixels = images(3)
-    found = runtime("openvino").open(file, "bfloat16", threads=1).run(pixels)
+    found = runtime("openvino").open(file, "bfloat16", threads=1).run({"image": pixels})["probabilities"]
     expected = network.run({"image": pixels})["probabilities"]
     np.testing.assert_allclose(found, expected, atol=TOLERANCE["bfloat16"])
     assert np.abs(found - expected).max() > 1e-6, "float32 was computed"
@@ -54,9 +54,9 @@ def test_openvino_in_bfloat16(network, file):
 
 @pytest.mark.parametrize("part", [1, 3, 64])
 def test_openvino_gives_the_same_whatever_the_parts(part, network, file):
-    pixels = images(70)
-    found = runtime("openvino").open(file, "float32", threads=2, part=part).run(pixels)
-    np.testing.assert_allclose(found, network.run({"image": pixels})["probabilities"], atol=TOLERANCE["float32"])
+    inputs = {"image": images(70)}
+    session = runtime("openvino").open(file, "float32", threads=2, part=part)
+    np.testing.assert_allclose(session.run(inputs)["probabilities"], network.run(inputs)["probabilities"], atol=TOLERANCE["float32"])
 
 
 def test_unknown_runtime_suggests_the_nearest():
@@ -84,9 +84,9 @@ def test_nothing_reports_that_openvino_is_used(tmp_path, file):
         "from allotrope.runtimes import runtime\n"
         "from allotrope.shrink.quantize import quantize_with_nncf\n"
         "source, target = map(pathlib.Path, sys.argv[1:])\n"
-        f"images = np.zeros({images(4).shape}, np.uint8)\n"
-        "runtime('openvino').open(source, 'float32', threads=1).run(images)\n"
-        "quantize_with_nncf(source, images, target)\n"
+        f"inputs = {{'image': np.zeros({images(4).shape}, np.uint8)}}\n"
+        "runtime('openvino').open(source, 'float32', threads=1).run(inputs)\n"
+        "quantize_with_nncf(source, inputs, target)\n"
         "assert 'openvino' in sys.modules and 'nncf' in sys.modules and 'openvino_telemetry' not in sys.modules\n"
         "import openvino_telemetry\n"
     )

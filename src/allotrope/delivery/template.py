@@ -48,7 +48,7 @@ def classify(session: Session, classes: list[str], path: str, top: int) -> dict[
             pixels = to_pixels(image, *IMAGE, VALUE_RANGE)
     except Exception as error:  # noqa: BLE001 - a decoder may raise anything on a broken file
         return {"file": path, "reason": str(error) or type(error).__name__}
-    probabilities = session.run(np.ascontiguousarray(pixels)[None])[0]
+    (probabilities,) = next(iter(session.run({"image": np.ascontiguousarray(pixels)[None]}).values()))
     best = np.argsort(-probabilities)[:top]
     return {"file": path, "top": [{"class": classes[i], "probability": round(float(probabilities[i]), 6)} for i in best]}
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,20 +12,30 @@ from typing import Any
 import numpy as np
 
 from allotrope.config import Target
-from allotrope.data.images import ImageSplit
 from allotrope.measure.choice import judge
 from allotrope.measure.machine import cores
 from allotrope.measure.rounds import BATCH, SINGLE, Timing, time_in_rounds
 from allotrope.measure.worker import MEASURING
 from allotrope.network.network import Network
+from allotrope.process.arrays import read_arrays, write_arrays
 from allotrope.process.worker import PATIENCE, WorkerError, WorkerProcess
 from allotrope.runtimes import runtime
+from allotrope.tasks.metric import Metric
 
-CALIBRATION_IMAGES = 300
-"""NNCF's own default; more changed no accuracy here."""
+Arrays = Mapping[str, np.ndarray]
+CALIBRATION = 300
+"""How many examples calibrate: NNCF's own default; more changed nothing here."""
 
 FLOAT_FILE = "model.onnx"
 INT8_FOLDER = "candidates"
+
+
+@dataclass(frozen=True)
+class Split:
+    """Raw inputs by name, and what their answers by name are worth in the metric that decides."""
+
+    inputs: Arrays
+    judged: Callable[[Arrays], float]
 
 
 @dataclass(frozen=True)
@@ -47,34 +57,36 @@ class Candidate:
 
 def measure_candidates(
     network: Network,
-    calibration: ImageSplit,
-    validation: ImageSplit,
-    test: ImageSplit,
+    calibration: Arrays,
+    splits: Mapping[str, Split],
     folder: Path,
     target: Target,
+    metric: Metric,
     threads: int | None = None,
     report: Callable[[str], None] = lambda line: None,
     among: Callable[[Path], list[Candidate]] | None = None,
 ) -> list[dict[str, Any]]:
-    """A row for each candidate of a network that takes images uint8 [n, h, w, c] and gives probabilities [n, k].
+    """A row for each candidate of a network that takes raw inputs and gives answers in the user's terms, by name.
 
     Writes `folder`/model.onnx, and the int8 files to `folder`/candidates; `file` in a row is relative to `folder`. What fails is
     a row with its reason. `among` says which candidates there are, by default all.
-    `calibration` are training images. Test accuracy is reported and decides nothing.
+    `calibration` are inputs of training examples. `splits` are `validation`, which decides, and `test`, which is reported.
     """
     network.save(folder / FLOAT_FILE)
     (folder / INT8_FOLDER).mkdir(exist_ok=True)
-    rows = measure((among or candidates)(folder), calibration.images[_spread(len(calibration))], validation, test, threads, report)
+    spread = _spread(_count(calibration))
+    calibration = {name: array[spread] for name, array in calibration.items()}
+    rows = measure((among or candidates)(folder), calibration, splits, threads, report)
     for row in rows:
         row["file"] = str(Path(row["file"]).relative_to(folder))
-    return judge(rows, target)
+    return judge(rows, target, metric)
 
 
 def candidates(folder: Path) -> list[Candidate]:
     """What there is to try, whether installed or not.
 
     NNCF's int8 files are the fastest in OpenVINO and no faster than float32 in ONNX Runtime; ONNX Runtime's serve both, and
-    are OpenVINO's second chance where NNCF's lose too much accuracy.
+    are OpenVINO's second chance if NNCF's lose too much.
     """
     float32, files = folder / FLOAT_FILE, folder / INT8_FOLDER
     by_nncf, by_onnxruntime = files / "int8-nncf.onnx", files / "int8-onnxruntime.onnx"
@@ -91,9 +103,8 @@ def candidates(folder: Path) -> list[Candidate]:
 
 def measure(
     candidates: Sequence[Candidate],
-    calibration: np.ndarray,
-    validation: ImageSplit,
-    test: ImageSplit,
+    calibration: Arrays,
+    splits: Mapping[str, Split],
     threads: int | None = None,
     report: Callable[[str], None] = lambda line: None,
     patience: float = PATIENCE,
@@ -102,17 +113,21 @@ def measure(
     threads = threads or cores()
     with ExitStack() as stack:
         scratch = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        splits = {"validation": validation, "test": test}
-        arrays = {name: split.images for name, split in splits.items()} | {"calibration": calibration}
-        arrays |= {"single": validation.images[:SINGLE], "batch": _resized(validation.images, BATCH)}
-        inputs = {name: _written(scratch / f"{name}.npz", array) for name, array in arrays.items()}
-        stage = _Stage(candidates, [stack.enter_context(WorkerProcess(MEASURING, threads, patience)) for _ in candidates], threads)
+        arrays = {name: split.inputs for name, split in splits.items()}
+        timed = arrays["validation"]
+        arrays |= {"single": _resized(timed, SINGLE), "batch": _resized(timed, BATCH)}
+        arrays["calibration"] = calibration
+        inputs = {name: _written(scratch / f"{name}.npz", part) for name, part in arrays.items()}
+        workers = [
+            stack.enter_context(WorkerProcess(MEASURING, threads, patience)) for _ in candidates
+        ]
+        stage = _Stage(candidates, workers, threads)
         stage.load()
         report(f"measuring {len(candidates)} candidates with {threads} threads")
         stage.quantize(inputs["calibration"], stack)
         stage.open(inputs["single"], inputs["batch"])
         for name, split in splits.items():
-            stage.predict(name, inputs[name], split.labels, scratch / "probabilities.npy")
+            stage.predict(name, inputs[name], split.judged, scratch / "answers.npz")
         stage.time(inputs["single"], inputs["batch"])
         return stage.rows
 
@@ -171,15 +186,19 @@ class _Stage:
 
         self._each(opened)
 
-    def predict(self, name: str, images: str, labels: np.ndarray, output: Path) -> None:
-        """The accuracy on a split, as `<name>_accuracy`."""
+    def predict(
+        self, name: str, inputs: str, judged: Callable[[Arrays], float], output: Path
+    ) -> None:
+        """The metric on a split, as `<name>_metric`."""
 
         def predicted(candidate: Candidate, worker: WorkerProcess, row: dict[str, Any]) -> None:
-            worker.ask("predict", inputs=images, output=str(output))
-            probabilities = np.load(output, allow_pickle=False)
-            if not np.isfinite(probabilities).all():
-                raise WorkerError(f"gives probabilities that are not numbers on the {name} images")
-            row[f"{name}_accuracy"] = float((probabilities.argmax(1) == labels).mean())
+            worker.ask("predict", inputs=inputs, output=str(output))
+            answers = read_arrays(output)
+            wrong = [f"'{one}'" for one, array in answers.items() if not np.isfinite(array).all()]
+            if wrong:
+                where = f"on the {name} examples"
+                raise WorkerError(f"gives answers {', '.join(wrong)} that are not numbers {where}")
+            row[f"{name}_metric"] = judged(answers)
 
         self._each(predicted)
 
@@ -217,16 +236,22 @@ def _speed(timings: dict[int, Timing]) -> dict[str, Any]:
     }
 
 
-def _written(path: Path, array: np.ndarray) -> str:
-    np.savez(path, image=array)
+def _written(path: Path, arrays: Arrays) -> str:
+    write_arrays(path, arrays)
     return str(path)
 
 
-def _resized(images: np.ndarray, count: int) -> np.ndarray:
-    """`count` images, repeated from the first where there are fewer."""
-    return images[np.arange(count) % len(images)]
+def _count(arrays: Arrays) -> int:
+    """The number of examples."""
+    return len(next(iter(arrays.values())))
+
+
+def _resized(arrays: Arrays, count: int) -> Arrays:
+    """`count` examples, repeated from the first if there are fewer."""
+    rows = np.arange(count) % _count(arrays)
+    return {name: array[rows] for name, array in arrays.items()}
 
 
 def _spread(count: int) -> np.ndarray:
-    """Rows of at most `CALIBRATION_IMAGES` images, evenly spread over all."""
-    return np.unique(np.linspace(0, count - 1, min(count, CALIBRATION_IMAGES)).astype(int))
+    """Rows of at most `CALIBRATION` examples, evenly spread over all."""
+    return np.unique(np.linspace(0, count - 1, min(count, CALIBRATION)).astype(int))

@@ -1,6 +1,6 @@
 """A process that loads one file in one runtime and does as it is told: `python -m allotrope.measure.worker`.
 
-Arrays come and go as .npz files.
+Arrays come and go by name as files.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import numpy as np
 from allotrope.errors import UnsupportedError
 from allotrope.measure.machine import peak_memory
 from allotrope.measure.plain import plain
+from allotrope.process.arrays import read_arrays, write_arrays
 from allotrope.process.serve import serve
 from allotrope.telemetry import no_telemetry
 
@@ -35,13 +36,20 @@ class Worker:
         """Imports a runtime, so that `open` does not count the time for it."""
         from allotrope.runtimes import runtime as find
 
-        found = find(runtime)
+        wanted = find(runtime)
         with no_telemetry():
-            __import__(found.package)
-        return {"version": found.version()}
+            __import__(wanted.package)
+        return {"version": wanted.version()}
 
     def open(
-        self, runtime: str, path: str, precision: str, threads: int, inputs: str, whole: bool, options: Mapping[str, Any] | None = None
+        self,
+        runtime: str,
+        path: str,
+        precision: str,
+        threads: int,
+        inputs: str,
+        whole: bool,
+        options: Mapping[str, Any] | None = None,
     ) -> dict[str, Any]:
         """Opens a file and runs it once: the seconds until there is a first answer."""
         from allotrope.runtimes import runtime as find
@@ -54,12 +62,19 @@ class Worker:
 
     def tune(self, inputs: str) -> dict[str, Any]:
         """Lets the session choose how it runs such a batch."""
-        return {"options": self._session.tune(_only(self._read(inputs)))}
+        return {"options": self._session.tune(self._read(inputs))}
 
     def predict(self, inputs: str, output: str) -> dict[str, Any]:
-        """Runs all images in batches and writes what comes out."""
-        images = _only(self._read(inputs))
-        np.save(output, np.concatenate([self._session.run(images[i : i + BATCH]) for i in range(0, len(images), BATCH)]))
+        """Runs all examples in batches and writes every output, by name."""
+        arrays = self._read(inputs)
+        count = len(next(iter(arrays.values())))
+        batches = [
+            self._session.run({name: array[i : i + BATCH] for name, array in arrays.items()})
+            for i in range(0, count, BATCH)
+        ]
+        names = batches[0].keys()
+        joined = {name: np.concatenate([batch[name] for batch in batches]) for name in names}
+        write_arrays(Path(output), joined)
         return {}
 
     def outputs(self, inputs: str, output: str) -> dict[str, Any]:
@@ -72,12 +87,16 @@ class Worker:
         from allotrope.network.reading.read import load
 
         network = load(Path(path), repair=False)
-        if [value.name for value in network.outputs] != names:
-            raise UnsupportedError(f"of the outputs {', '.join(names)} it reads {', '.join(value.name for value in network.outputs)}")
+        read = [value.name for value in network.outputs]
+        if read != names:
+            expected = ", ".join(names)
+            raise UnsupportedError(f"of the outputs {expected} it reads {', '.join(read)}")
         np.savez(output, *plain(network.run(self._read(inputs))))
         return {}
 
-    def time(self, inputs: str, warmup: int, least: int, seconds: float, whole: bool) -> dict[str, Any]:
+    def time(
+        self, inputs: str, warmup: int, least: int, seconds: float, whole: bool
+    ) -> dict[str, Any]:
         """Runs the inputs again and again: milliseconds of each run after the warm-up, which too ends after `seconds`."""
         ends = time.perf_counter() + seconds
         for number in range(warmup):
@@ -92,31 +111,24 @@ class Worker:
         return {"milliseconds": times}
 
     def memory(self) -> dict[str, Any]:
-        """The most bytes of memory that this process has held, None where the system does not say."""
+        """The most bytes of memory that this process has held, None if the system does not say."""
         return {"bytes": peak_memory()}
 
     def quantize(self, method: str, source: str, calibration: str, target: str) -> dict[str, Any]:
         """Writes the int8 form of a file."""
         from allotrope.shrink.quantize import QUANTIZERS
 
-        QUANTIZERS[method](Path(source), _only(self._read(calibration)), Path(target))
+        QUANTIZERS[method](Path(source), self._read(calibration), Path(target))
         return {}
 
     def _read(self, path: str) -> dict[str, np.ndarray]:
         if self._inputs[0] != path:
-            with np.load(path, allow_pickle=False) as file:
-                self._inputs = path, {name: file[name] for name in file.files}
+            self._inputs = path, read_arrays(Path(path))
         return self._inputs[1]
 
     def _run(self, path: str, whole: bool) -> Any:
         inputs = self._read(path)
-        return self._session.run_whole(inputs) if whole else self._session.run(_only(inputs))
-
-
-def _only(inputs: dict[str, np.ndarray]) -> np.ndarray:
-    """The array of a file that holds one."""
-    (array,) = inputs.values()
-    return array
+        return self._session.run_whole(inputs) if whole else self._session.run(inputs)
 
 
 if __name__ == "__main__":

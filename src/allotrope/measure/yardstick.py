@@ -45,7 +45,7 @@ def yardstick(
             worker.ask(
                 "reference", path=str(file), inputs=inputs, output=str(output), names=list(names)
             )
-        return Yardstick(read_arrays(output), "outputs compared with the float64 reference")
+        return Yardstick(read_outputs(output), "outputs compared with the float64 reference")
     except WorkerError as error:
         why = f"the reference cannot compute this file ({error})"
     try:
@@ -59,13 +59,13 @@ def yardstick(
             worker.ask("open", **opened, inputs=inputs, whole=True, options={"optimized": False})
             worker.ask("outputs", inputs=inputs, output=str(output))
         return Yardstick(
-            read_arrays(output), f"{why}: outputs compared with ONNX Runtime without optimizations"
+            read_outputs(output), f"{why}: outputs compared with ONNX Runtime without optimizations"
         )
     except WorkerError:
         return Yardstick(None, f"{why}, nor can ONNX Runtime without optimizations")
 
 
-def read_arrays(path: Path) -> list[np.ndarray]:
+def read_outputs(path: Path) -> list[np.ndarray]:
     """The arrays in a file, in order."""
     with np.load(path, allow_pickle=False) as file:
         return [file[name] for name in file.files]

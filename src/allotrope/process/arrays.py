@@ -1,11 +1,42 @@
-"""Arrays as a part of a message."""
+"""Named arrays as a file, and arrays as a part of a message; nothing in either can run."""
 
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 
+import ml_dtypes
 import numpy as np
+
+
+def write_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
+    """Write an .npz file: any dtype of ONNX, any name, in their order.
+
+    NumPy's format has no bfloat16 and no smaller types: these are stored as float32, and say what they are.
+    """
+    names = np.array(list(arrays), dtype=str)
+    dtypes = np.array([array.dtype.name for array in arrays.values()], dtype=str)
+    stored = [_storable(array) for array in arrays.values()]
+    np.savez(path, *stored, names=names, dtypes=dtypes)
+
+
+def read_arrays(path: Path) -> dict[str, np.ndarray]:
+    """The arrays that `write_arrays` wrote."""
+    with np.load(path, allow_pickle=False) as file:
+        pairs = zip(file["names"].tolist(), file["dtypes"].tolist(), strict=True)
+        return {
+            name: file[f"arr_{index}"].astype(_dtype(dtype), copy=False)
+            for index, (name, dtype) in enumerate(pairs)
+        }
+
+
+def _storable(array: np.ndarray) -> np.ndarray:
+    return array.astype(np.float32) if array.dtype.kind == "V" else array
+
+
+def _dtype(name: str) -> np.dtype:
+    return np.dtype(getattr(ml_dtypes, name, name))
 
 
 def packed(arrays: Sequence[np.ndarray]) -> bytes:

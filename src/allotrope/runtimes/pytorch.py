@@ -19,7 +19,9 @@ class PyTorchEager(Runtime):
     install = "pip install 'allotrope[pytorch]'"
     precisions = ("float32",)
 
-    def open(self, path: Path, precision: str, threads: int | None = None, **options: Any) -> Session:
+    def open(
+        self, path: Path, precision: str, threads: int | None = None, **options: Any
+    ) -> Session:
         return EagerSession(path, threads)
 
 
@@ -35,21 +37,19 @@ class EagerSession:
         if threads is not None:
             torch.set_num_threads(threads)
         self._torch = torch
-        self._network = load(path)
-        self._module = NetworkModule(self._network, torch.contiguous_format).eval()
+        self._module = NetworkModule(load(path), torch.contiguous_format).eval()
 
-    def run(self, images: np.ndarray) -> np.ndarray:
-        """The only output for the only input."""
+    def run(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """All outputs by name, such as {"label": [n, k]} for {"image": [n, h, w, c]}."""
         with self._torch.inference_mode():
-            found: np.ndarray = self._module(self._torch.from_numpy(images)).numpy()
-        return found
+            tensors = {name: self._torch.from_numpy(array) for name, array in inputs.items()}
+            outputs = self._module.outputs(tensors)
+        return {name: tensor.numpy() for name, tensor in outputs.items()}
 
     def run_whole(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """All outputs by name."""
-        with self._torch.inference_mode():
-            found = self._module.outputs({name: self._torch.from_numpy(array) for name, array in inputs.items()})
-        return {name: array.numpy() for name, array in found.items()}
+        """The same: a batch is never run in parts."""
+        return self.run(inputs)
 
-    def tune(self, images: np.ndarray) -> dict[str, Any]:
+    def tune(self, inputs: Mapping[str, np.ndarray]) -> dict[str, Any]:
         """Nothing is chosen: it is PyTorch's defaults that everything is compared with."""
         return {}

@@ -1,4 +1,4 @@
-"""Post-training quantization: int8 forms of a float32 file, their ranges taken from calibration images.
+"""Post-training quantization: int8 forms of a float32 file, their ranges taken from calibration examples.
 
 Weights are int8 with a scale per output channel, activations 8 bits with one scale. What was tried: docs/delivery.md.
 """
@@ -6,24 +6,27 @@ Weights are int8 with a scale per output channel, activations 8 bits with one sc
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from importlib import util
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from allotrope.errors import MissingDependencyError
 from allotrope.telemetry import no_telemetry
 
+Arrays = Mapping[str, np.ndarray]
 BATCH = 50
 
-OPERATORS = ("Conv", "Gemm", "MatMul", "Add", "MaxPool", "AveragePool", "GlobalAveragePool", "Concat", "Relu", "Clip")
-"""What ONNX Runtime's quantizer may touch: not pre-processing and softmax, which it would otherwise round to 8 bits step by step."""
+OPERATORS = (
+    "Conv", "Gemm", "MatMul", "Add", "MaxPool", "AveragePool", "GlobalAveragePool", "Concat", "Relu", "Clip",
+)  # fmt: skip
+"""What ONNX Runtime's quantizer may touch: not what stands before and behind the network, which it would otherwise round to 8 bits
+step by step."""
 
 
-def quantize_with_nncf(source: Path, images: np.ndarray, target: Path) -> None:
-    """Write an ONNX file, quantized by NNCF on images: uint8 [n, h, w, c].
+def quantize_with_nncf(source: Path, calibration: Arrays, target: Path) -> None:
+    """Write an ONNX file, quantized by NNCF on examples: raw inputs by name.
 
     NNCF places the quantizers where OpenVINO runs whole layers in int8, and corrects the biases for the mean error that
     quantization makes. As OpenVINO's own files (.xml and .bin) the same runs no faster, and takes up to twice the space.
@@ -31,7 +34,8 @@ def quantize_with_nncf(source: Path, images: np.ndarray, target: Path) -> None:
     Raises: MissingDependencyError.
     """
     if util.find_spec("nncf") is None:
-        raise MissingDependencyError("nncf is not installed. Install it with: pip install 'allotrope[openvino]'")
+        install = "pip install 'allotrope[openvino]'"
+        raise MissingDependencyError(f"nncf is not installed. Install it with: {install}")
     import logging
 
     import onnx
@@ -40,29 +44,28 @@ def quantize_with_nncf(source: Path, images: np.ndarray, target: Path) -> None:
         import nncf
 
     nncf.set_log_level(logging.ERROR)
-    model = onnx.load(source)
-    name = model.graph.input[0].name
-    calibration = nncf.Dataset([images[i : i + 1] for i in range(len(images))], lambda image: {name: image})
-    onnx.save(nncf.quantize(model, calibration, subset_size=len(images)), target)
+    examples = list(_batches(calibration, 1))
+    quantized = nncf.quantize(
+        onnx.load(source), nncf.Dataset(examples), subset_size=len(examples)
+    )
+    onnx.save(quantized, target)
 
 
-def quantize_with_onnxruntime(source: Path, images: np.ndarray, target: Path) -> None:
-    """Write an ONNX file with QuantizeLinear and DequantizeLinear, ranges from the extremes over images: uint8 [n, h, w, c].
+def quantize_with_onnxruntime(source: Path, calibration: Arrays, target: Path) -> None:
+    """Write an ONNX file with QuantizeLinear and DequantizeLinear, ranges from the extremes over examples: raw inputs by name.
 
-    Ranges from percentiles agreed with float32 a little more often, but keep every activation of every image in memory.
+    Ranges from percentiles agreed with float32 a little more often, but keep every activation of every example in memory.
     """
-    from onnxruntime import InferenceSession
     from onnxruntime.quantization import QuantType, quantize_static
     from onnxruntime.quantization.shape_inference import quant_pre_process
 
-    name = InferenceSession(str(source), providers=["CPUExecutionProvider"]).get_inputs()[0].name
     with tempfile.TemporaryDirectory() as folder:
         folded = Path(folder) / "folded.onnx"
         quant_pre_process(str(source), str(folded), skip_symbolic_shape=True)
         quantize_static(
             str(folded),
             str(target),
-            _CalibrationBatches(name, images),
+            _CalibrationBatches(calibration),
             op_types_to_quantize=list(OPERATORS),
             per_channel=True,
             activation_type=QuantType.QUInt8,  # the kernels for unsigned activations are the faster ones without AMX
@@ -72,17 +75,24 @@ def quantize_with_onnxruntime(source: Path, images: np.ndarray, target: Path) ->
 
 
 class _CalibrationBatches:
-    """ONNX Runtime's CalibrationDataReader over images."""
+    """ONNX Runtime's CalibrationDataReader over examples."""
 
-    def __init__(self, name: str, images: np.ndarray) -> None:
-        self._batches: Iterator[dict[str, Any]] = ({name: images[i : i + BATCH]} for i in range(0, len(images), BATCH))
+    def __init__(self, calibration: Arrays) -> None:
+        self._batches = _batches(calibration, BATCH)
 
-    def get_next(self) -> dict[str, Any] | None:
+    def get_next(self) -> dict[str, np.ndarray] | None:
         """The next batch by input name, None after the last."""
         return next(self._batches, None)
 
 
-QUANTIZERS: dict[str, Callable[[Path, np.ndarray, Path], None]] = {
+def _batches(arrays: Arrays, size: int) -> Iterator[dict[str, np.ndarray]]:
+    """Parts of all arrays, `size` examples each."""
+    count = len(next(iter(arrays.values())))
+    for start in range(0, count, size):
+        yield {name: array[start : start + size] for name, array in arrays.items()}
+
+
+QUANTIZERS: dict[str, Callable[[Path, Arrays, Path], None]] = {
     "nncf": quantize_with_nncf,
     "onnxruntime": quantize_with_onnxruntime,
 }

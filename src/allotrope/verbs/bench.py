@@ -27,10 +27,11 @@ from allotrope.measure.plain import plain
 from allotrope.measure.roles import Role, roles
 from allotrope.measure.rounds import ROUNDS, Timing, measurement, time_in_rounds
 from allotrope.measure.worker import MEASURING
-from allotrope.measure.yardstick import AGREES, Yardstick, read_arrays, yardstick
+from allotrope.measure.yardstick import AGREES, Yardstick, read_outputs, yardstick
 from allotrope.network.graph import Graph, Value
 from allotrope.network.network import Network
 from allotrope.network.reading.read import load
+from allotrope.process.arrays import write_arrays
 from allotrope.process.worker import WorkerError, WorkerProcess
 from allotrope.runtimes import RUNTIMES, runtime
 
@@ -133,7 +134,7 @@ def _measure(
         scratch = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         paths = {size: str(scratch / f"{size}.npz") for size in inputs}
         for size, arrays in inputs.items():
-            np.savez(paths[size], **dict(zip(arrays, plain(arrays), strict=True)))  # type: ignore[arg-type]
+            write_arrays(Path(paths[size]), dict(zip(arrays, plain(arrays), strict=True)))
         whole, names = not _is_divisible(interface), [value.name for value in interface.outputs]
         expected = yardstick(file, names, paths[min(paths)], threads, scratch)
         workers = [stack.enter_context(WorkerProcess(MEASURING, threads)) for _ in pairs]
@@ -188,7 +189,7 @@ def _opened(
         worker.ask("outputs", inputs=inputs, output=str(output))
     except WorkerError as error:
         return {"reason": str(error)}
-    difference = expected.difference(read_arrays(output), row["runtime"])
+    difference = expected.difference(read_outputs(output), row["runtime"])
     return {
         "version": version,
         "load_seconds": seconds,

@@ -19,13 +19,15 @@ from allotrope.run_record import (
     SettingsEntry,
     StartEntry,
     TrainingEntry,
+    measured_row,
+    recorded_row,
 )
 from allotrope.storage import replace_file
 from allotrope.training.checkpoints import Checkpoints
 from allotrope.training.plausible_settings import fixed_by
 from allotrope.verbs.journal import Page
 from allotrope.verbs.options import command_line
-from allotrope.verbs.pipeline import Delivered, Measured, Plan, Scored, Start, TrainedPlan
+from allotrope.verbs.pipeline import METRIC, Delivered, Measured, Plan, Scored, Start, TrainedPlan
 from allotrope.verbs.source import START, as_saved
 
 
@@ -156,13 +158,17 @@ class CandidatesPage(Page[Measured]):
 
     def write(self, run: Run, value: Measured) -> Measured:
         """The entry alone."""
-        run.enter(CandidatesEntry(list(value.rows), value.measurement))
+        rows = [recorded_row(row, METRIC.name) for row in value.rows]
+        run.enter(CandidatesEntry(rows, value.measurement))
         return value
 
     def read(self, run: Run) -> Measured | None:
         """The rows as they were measured."""
         entry = run.record.candidates
-        return None if entry is None else Measured(self.scored, entry.candidates, entry.measurement)
+        if entry is None:
+            return None
+        rows = [measured_row(row) for row in entry.candidates]
+        return Measured(self.scored, rows, entry.measurement)
 
 
 @dataclass(frozen=True)
@@ -177,7 +183,8 @@ class DeliveryPage(Page[Delivered]):
         row = value.row
         if row is not None:
             row = deliver(row, data.classes, data.image, run.folder, data.summary["value_range"])
-        run.enter(DeliveryEntry(row, value.nearest_miss))
+        rows = (each and recorded_row(each, METRIC.name) for each in (row, value.nearest_miss))
+        run.enter(DeliveryEntry(*rows))
         return replace(value, row=row)
 
     def read(self, run: Run) -> Delivered | None:

@@ -21,7 +21,7 @@ from allotrope.architectures.choose import Choice, Speed, choose, choose_recipe
 from allotrope.config import FixedSettings, Recipe, Settings, Target
 from allotrope.data.images import ImageData, ImageSplit
 from allotrope.frameworks import framework as find_framework
-from allotrope.measure.candidates import Candidate, candidates, measure_candidates
+from allotrope.measure.candidates import Candidate, Split, candidates, measure_candidates
 from allotrope.measure.choice import choose as choose_candidate
 from allotrope.measure.choice import nearest_miss
 from allotrope.measure.machine import cores
@@ -32,6 +32,7 @@ from allotrope.network.rewriting.compose import with_probabilities
 from allotrope.progress import Progress, duration
 from allotrope.run_record import TrainingFacts
 from allotrope.tasks import Classification
+from allotrope.tasks.metric import ACCURACY
 from allotrope.training.checkpoints import resumable
 from allotrope.training.evaluate import in_batches
 from allotrope.training.loop import train
@@ -41,6 +42,9 @@ from allotrope.training.speed import training_speed
 from allotrope.verbs.facts import network_facts
 from allotrope.verbs.options import Request
 from allotrope.verbs.source import Tuning
+
+METRIC = ACCURACY
+"""What decides for one classification."""
 
 
 @dataclass(frozen=True)
@@ -319,13 +323,15 @@ def measured(
     Their files are made in `folder`, where processes of their own open them. Training examples calibrate int8.
     """
     data = scored.trained.plan.data
+    network = with_probabilities(scored.trained.network, data.classes)
+    splits = {"validation": data.validation, "test": data.test}
     rows = measure_candidates(
-        with_probabilities(scored.trained.network, data.classes),
-        data.train,
-        data.validation,
-        data.test,
+        network,
+        {network.inputs[0].name: data.train.images},
+        {name: _judged(network, split) for name, split in splits.items()},
         folder,
         target,
+        METRIC,
         threads,
         (show or Progress()).say,
         (among or Among()).candidates,
@@ -333,8 +339,18 @@ def measured(
     return Measured(scored, rows, measurement(threads or cores()))
 
 
+def _judged(network: Network, split: ImageSplit) -> Split:
+    """The split with what answers to it are worth."""
+    (image,), (answer,) = network.inputs, network.outputs
+
+    def right(answers: Mapping[str, np.ndarray]) -> float:
+        return float((answers[answer.name].argmax(1) == split.labels).mean())
+
+    return Split({image.name: split.images}, right)
+
+
 def delivered(measured: Measured, target: Target) -> Delivered:
     """The fastest candidate that meets the target; if none does, the nearest miss."""
-    row = choose_candidate(measured.rows, target)
-    missed = nearest_miss(measured.rows, target) if row is None else None
+    row = choose_candidate(measured.rows, target, METRIC)
+    missed = nearest_miss(measured.rows, target, METRIC) if row is None else None
     return Delivered(measured, row, missed)

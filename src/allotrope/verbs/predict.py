@@ -60,7 +60,7 @@ def predict(run: str | Path, *images: str | Path, top: int = 5, threads: int | N
         raise DataError(f"no picture is in {', '.join(map(str, images))}. Expected files that end in {', '.join(SUFFIXES)}.")
     value_range = record["data"].get("summary", {}).get("value_range")
     for files, pixels, reasons in _batches(pictures, record["data"]["image"], value_range):
-        probabilities = iter(session.run(pixels)) if len(pixels) else iter(())
+        probabilities = iter(next(iter(session.run({"image": pixels}).values()))) if len(pixels) else iter(())
         for file, reason in zip(files, reasons, strict=True):
             answer = {"reason": reason} if reason else {"top": _top(next(probabilities), classes, top)}
             rows.append({"file": str(file), **answer})

@@ -1,33 +1,15 @@
-"""Named arrays in one file: any dtype of ONNX, any name, in their order; nothing in it can run."""
+"""The weights after some steps of a training, as files."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-import ml_dtypes
 import numpy as np
 
+from allotrope.process.arrays import read_arrays
+
 Arrays = Mapping[str, np.ndarray]
-
-
-def write_arrays(path: Path, arrays: Arrays) -> None:
-    """Write an .npz file. NumPy's format has no bfloat16 and no smaller types: these are stored as float32, and say what they are."""
-    names = np.array(list(arrays), dtype=str)
-    dtypes = np.array([array.dtype.name for array in arrays.values()], dtype=str)
-    stored = [array.astype(np.float32) if array.dtype.kind == "V" else array for array in arrays.values()]
-    np.savez(path, *stored, names=names, dtypes=dtypes)
-
-
-def read_arrays(path: Path) -> dict[str, np.ndarray]:
-    """The arrays that `write_arrays` wrote."""
-    with np.load(path, allow_pickle=False) as file:
-        pairs = zip(file["names"].tolist(), file["dtypes"].tolist(), strict=True)
-        return {name: file[f"arr_{index}"].astype(_dtype(dtype), copy=False) for index, (name, dtype) in enumerate(pairs)}
-
-
-def _dtype(name: str) -> np.dtype:
-    return np.dtype(getattr(ml_dtypes, name, name))
 
 
 class StepFiles(Mapping[int, Arrays]):

@@ -8,8 +8,9 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from allotrope.measure.agreement.arrays import Arrays, StepFiles, read_arrays
+from allotrope.measure.agreement.arrays import Arrays, StepFiles
 from allotrope.measure.agreement.task import Task
+from allotrope.process.arrays import read_arrays
 from allotrope.process.worker import WorkerError, WorkerProcess
 
 WORKER = "allotrope.measure.agreement.worker"

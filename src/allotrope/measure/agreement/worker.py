@@ -13,12 +13,13 @@ from allotrope.errors import AllotropeError
 from allotrope.frameworks import FRAMEWORKS
 from allotrope.frameworks import framework as find
 from allotrope.frameworks.contract import Trainer
-from allotrope.measure.agreement.arrays import StepFiles, write_arrays
+from allotrope.measure.agreement.arrays import StepFiles
 from allotrope.measure.agreement.objectives import framework_objective, places
 from allotrope.measure.agreement.probe import probed
 from allotrope.measure.agreement.slopes import directions_of, moved, slope_along
 from allotrope.measure.agreement.task import Task
 from allotrope.measure.machine import version
+from allotrope.process.arrays import write_arrays
 from allotrope.process.serve import serve
 
 SOON_COMPILED = "--xla_backend_optimization_level=1"

@@ -11,30 +11,31 @@ import onnxruntime
 
 
 class Session:
-    """A loaded file. The precision is the file's own; `threads` are all cores where None."""
+    """A loaded file. The precision is the file's own; `threads` are all cores if None."""
 
     level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
 
-    def __init__(self, path: str | Path, precision: str = "float32", threads: int | None = None) -> None:
+    def __init__(
+        self, path: str | Path, precision: str = "float32", threads: int | None = None
+    ) -> None:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads or 0
         options.log_severity_level = 3
         options.graph_optimization_level = self.level
         # Threads that wait in a busy loop take the core that another program needs, and won nothing where it was measured.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        self._session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-        self._input = self._session.get_inputs()[0].name
+        providers = ["CPUExecutionProvider"]
+        self._session = onnxruntime.InferenceSession(str(path), options, providers=providers)
         self._outputs = [output.name for output in self._session.get_outputs()]
 
-    def run(self, images: np.ndarray) -> np.ndarray:
-        """The first output for the first input, such as probabilities [n, k] for images [n, h, w, c]."""
-        found: np.ndarray = self._session.run(self._outputs[:1], {self._input: images})[0]
-        return found
+    def run(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """All outputs by name, such as {"label": [n, k]} for {"image": [n, h, w, c]}."""
+        return dict(zip(self._outputs, self._session.run(None, dict(inputs)), strict=True))
 
     def run_whole(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """All outputs by name."""
-        return dict(zip(self._outputs, self._session.run(self._outputs, dict(inputs)), strict=True))
+        """The same: a batch is never run in parts."""
+        return self.run(inputs)
 
-    def tune(self, images: np.ndarray) -> dict[str, Any]:
+    def tune(self, inputs: Mapping[str, np.ndarray]) -> dict[str, Any]:
         """There is nothing to choose: parts of a batch on separate threads were 5 % faster at most."""
         return {}

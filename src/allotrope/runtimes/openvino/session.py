@@ -16,15 +16,20 @@ PARTS = (4, 8, 16, 32)
 
 
 class Session:
-    """A loaded file; `threads` are all cores where None.
+    """A loaded file; `threads` are all cores if None.
 
-    One image is run on `together` threads (all where None), in a model compiled for exactly one image. A batch is cut into
-    parts of `part` images and each thread works through parts of its own: the activations of a part stay in the core's cache,
-    and no thread waits for another after every layer.
+    One example is run on `together` threads (all if None), in a model compiled for exactly one. A batch is cut into
+    parts of `part` examples and each thread works through parts of its own: the activations of a part stay in the core's
+    cache, and no thread waits for another after every layer.
     """
 
     def __init__(
-        self, path: str | Path, precision: str = "float32", threads: int | None = None, part: int = 8, together: int | None = None
+        self,
+        path: str | Path,
+        precision: str = "float32",
+        threads: int | None = None,
+        part: int = 8,
+        together: int | None = None,
     ) -> None:
         self._core = openvino.Core()
         self._threads, self._part = threads or _cores(), part
@@ -32,40 +37,57 @@ class Session:
         # OpenVINO computes float32 files in bfloat16 where it can, unless told otherwise; an int8 file's rest may be either.
         hint = {"float32": {"INFERENCE_PRECISION_HINT": "f32"}, "bfloat16": {"INFERENCE_PRECISION_HINT": "bf16"}, "int8": {}}
         self._config = hint[precision]
-        if precision == "bfloat16" and "BF16" not in self._core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
+        capabilities = self._core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+        if precision == "bfloat16" and "BF16" not in capabilities:
             raise RuntimeError("this processor has no bfloat16 instructions (AVX512_BF16 or AMX_BF16)")
         self._model = self._core.read_model(str(path))
+        self._inputs = [parameter.friendly_name for parameter in self._model.get_parameters()]
+        # A tensor may have several names, in no order; the node behind it has that of the file.
+        results = [result.friendly_name for result in self._model.get_results()]
+        self._outputs = [name.removesuffix("/sink_port_0") for name in results]
         self._single: Any = None
         self._requests: list[Any] = []
         self._whole: Any = None
 
-    def run(self, images: np.ndarray) -> np.ndarray:
-        """The first output for the first input, such as probabilities [n, k] for images [n, h, w, c]."""
-        if len(images) == 1:
-            return self._run_one(images)
-        parts = [np.ascontiguousarray(images[i : i + self._part]) for i in range(0, len(images), self._part)]
+    def run(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """All outputs by name, such as {"label": [n, k]} for {"image": [n, h, w, c]}."""
+        arrays = [inputs[name] for name in self._inputs]
+        count = len(arrays[0])
+        if count == 1:
+            return self._run_one(arrays)
         requests = self._parallel()
-        found: list[np.ndarray] = []
-        for i, part in enumerate(parts):
-            if i >= len(requests):
-                found.append(_finished(requests[i % len(requests)]))
-            requests[i % len(requests)].set_input_tensor(openvino.Tensor(part, shared_memory=True))
-            requests[i % len(requests)].start_async()
-        found += [_finished(requests[i % len(requests)]) for i in range(len(found), len(parts))]
-        return np.concatenate(found)
+        answers: list[list[np.ndarray]] = []
+        starts = range(0, count, self._part)
+        for number, start in enumerate(starts):
+            request = requests[number % len(requests)]
+            if number >= len(requests):  # it still works on an earlier part
+                answers.append(self._finished(request))
+            for index, array in enumerate(arrays):
+                part = np.ascontiguousarray(array[start : start + self._part])
+                request.set_input_tensor(index, openvino.Tensor(part, shared_memory=True))
+            request.start_async()
+        waiting = range(len(answers), len(starts))
+        answers += [self._finished(requests[number % len(requests)]) for number in waiting]
+        columns = zip(*answers, strict=True)
+        return {name: np.concatenate(parts) for name, parts in zip(self._outputs, columns, strict=True)}
 
     def run_whole(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """All outputs by name."""
+        """All outputs by name, in one piece."""
         if self._whole is None:
             self._whole = self._compiled(self._model, self._threads, 1).create_infer_request()
-        found = self._whole.infer(dict(inputs), share_inputs=True)
-        return {next(iter(output.get_names())): found[output] for output in self._whole.model_outputs}
+        arrays = {index: inputs[name] for index, name in enumerate(self._inputs)}
+        results = self._whole.infer(arrays, share_inputs=True)
+        return {name: results[index] for index, name in enumerate(self._outputs)}
 
-    def tune(self, images: np.ndarray) -> dict[str, Any]:
-        """Tries parts of several sizes on this batch, and one thread against all on one image; gives the fastest as options."""
-        parts = {part: self._seconds(images, part=part) for part in PARTS}
-        together = {count: self._seconds(images[:1], together=count) for count in (1, self._threads)}
-        best = {"part": min(parts, key=lambda part: parts[part]), "together": min(together, key=lambda count: together[count])}
+    def tune(self, inputs: Mapping[str, np.ndarray]) -> dict[str, Any]:
+        """Tries parts of several sizes on this batch, and one thread against all on one example; gives the fastest as options."""
+        single = {name: array[:1] for name, array in inputs.items()}
+        parts = {part: self._seconds(inputs, part=part) for part in PARTS}
+        together = {count: self._seconds(single, together=count) for count in (1, self._threads)}
+        best = {
+            "part": min(parts, key=lambda part: parts[part]),
+            "together": min(together, key=lambda count: together[count]),
+        }
         self._set(**best)
         return best
 
@@ -74,27 +96,31 @@ class Session:
         if together is not None and together != self._together:
             self._together, self._single = together, None
 
-    def _seconds(self, images: np.ndarray, **options: int) -> float:
-        """The median time of up to ten runs with these options, after one that warms up; fewer where they take over half a second."""
+    def _seconds(self, inputs: Mapping[str, np.ndarray], **options: int) -> float:
+        """The median time of up to ten runs with these options, after one that warms up; fewer if they take over half a second."""
         self._set(**options)
-        self.run(images)
+        self.run(inputs)
         times: list[float] = []
         while not times or (len(times) < 10 and sum(times) < 0.5):
             began = time.perf_counter()
-            self.run(images)
+            self.run(inputs)
             times.append(time.perf_counter() - began)
         return statistics.median(times)
 
-    def _run_one(self, images: np.ndarray) -> np.ndarray:
+    def _run_one(self, arrays: list[np.ndarray]) -> dict[str, np.ndarray]:
         if self._single is None:
             model = self._model.clone()
-            model.reshape([1, *images.shape[1:]])
+            shapes = {index: [1, *array.shape[1:]] for index, array in enumerate(arrays)}
+            model.reshape(shapes)
             request = self._compiled(model, self._together, 1).create_infer_request()
-            self._single = request, request.get_input_tensor().data, request.get_output_tensor().data
-        request, pixels, probabilities = self._single
-        np.copyto(pixels, images)
+            places = [request.get_input_tensor(index).data for index in range(len(arrays))]
+            results = [request.get_output_tensor(index).data for index in range(len(self._outputs))]
+            self._single = request, places, results
+        request, places, results = self._single
+        for place, array in zip(places, arrays, strict=True):
+            np.copyto(place, array)
         request.infer(share_outputs=True)
-        return np.array(probabilities)
+        return {name: np.array(data) for name, data in zip(self._outputs, results, strict=True)}
 
     def _parallel(self) -> list[Any]:
         """A few requests for each thread, of a model in which every thread works for itself."""
@@ -104,13 +130,13 @@ class Session:
         return self._requests
 
     def _compiled(self, model: Any, threads: int, streams: int) -> Any:
-        return self._core.compile_model(model, "CPU", {**self._config, "INFERENCE_NUM_THREADS": threads, "NUM_STREAMS": streams})
+        config = {**self._config, "INFERENCE_NUM_THREADS": threads, "NUM_STREAMS": streams}
+        return self._core.compile_model(model, "CPU", config)
 
-
-def _finished(request: Any) -> np.ndarray:
-    """A copy of the request's output, once it is there."""
-    request.wait()
-    return np.array(request.get_output_tensor().data)
+    def _finished(self, request: Any) -> list[np.ndarray]:
+        """Copies of the request's outputs, once they are there."""
+        request.wait()
+        return [np.array(request.get_output_tensor(i).data) for i in range(len(self._outputs))]
 
 
 def _cores() -> int:
