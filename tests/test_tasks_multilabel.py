@@ -9,8 +9,8 @@ from sklearn import metrics
 from allotrope.config import Recipe
 from allotrope.errors import UsageError
 from allotrope.frameworks.reference.primitives import ReferencePrimitives
+from allotrope.network.columns import columns_of
 from allotrope.tasks import MultiLabel
-from allotrope.tasks.ending import tasks_said
 from allotrope.tasks.flag_losses import binary_cross_entropy
 from allotrope.tasks.thresholds import best_threshold
 from allotrope.testing import TaskContract
@@ -78,7 +78,7 @@ def test_figures_are_scikit_learns():
 def test_thresholds_are_chosen_label_by_label_and_travel_in_the_file():
     task = TASK.settled(LOGITS, FLAGS)
     assert task.scores(LOGITS, FLAGS)["macro_f1"] > TASK.scores(LOGITS, FLAGS)["macro_f1"]
-    (facts,) = tasks_said(task.finish(passing(task)))
+    (facts,) = columns_of(task.finish(passing(task)).metadata)["tasks"]
     assert facts["thresholds"] == list(task.thresholds) and facts["labels"] == list(NAMES)
 
 

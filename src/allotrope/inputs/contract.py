@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import abc
-from dataclasses import dataclass
-from typing import ClassVar, Self
+from dataclasses import dataclass, fields
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
@@ -80,6 +80,15 @@ class Input(abc.ABC):
 
         Raises: DataError if it cannot be read.
         """
+
+    def facts(self) -> dict[str, Any]:
+        """What run.json and the delivered file say of it: kind, name, and whatever is not as usual."""
+        own = {
+            each.name: getattr(self, each.name)
+            for each in fields(self)
+            if getattr(self, each.name) != each.default
+        }
+        return {"kind": self.kind, **own}
 
     @abc.abstractmethod
     def show(self, x: np.ndarray) -> Shown:

@@ -1,21 +1,18 @@
-"""Nodes behind an output that keep its name, and what the file says of its tasks."""
+"""Nodes behind an output that keep its name, and what the file says of the task."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
-from allotrope.errors import ModelError, UsageError
+from allotrope.errors import UsageError
+from allotrope.network.columns import with_columns
 from allotrope.network.graph import Node, Value
 from allotrope.network.names import free_name, names_in
 from allotrope.network.network import Network
-
-TASKS = "tasks"
-"""The key of the metadata that says which output answers which task, as JSON: a list of objects."""
 
 
 @dataclass(frozen=True)
@@ -56,8 +53,7 @@ def with_ending(
         nodes=(*graph.nodes, *nodes),
         constants={**graph.constants, **constants},
     )
-    said = json.dumps([*tasks_said(network), dict(facts)])
-    return network.changed(graph=graph, metadata={TASKS: said})
+    return with_columns(network.changed(graph=graph), tasks=[facts])
 
 
 def _output(network: Network, name: str, size: int) -> Value:
@@ -74,27 +70,3 @@ def _output(network: Network, name: str, size: int) -> Value:
 def _fits(output: Value, size: int) -> bool:
     shape = output.shape
     return shape is None or (len(shape) == 2 and shape[1] in (size, None))
-
-
-def tasks_said(network: Network) -> list[dict[str, Any]]:
-    """What the network's metadata says of its tasks, an object each; none if it says nothing.
-
-    Raises: ModelError if it is no list of objects with a name and a kind.
-    """
-    text = network.metadata.get(TASKS)
-    if text is None:
-        return []
-    try:
-        said = json.loads(text)
-    except (ValueError, RecursionError):
-        said = None
-    if not isinstance(said, list) or not all(_names_a_task(entry) for entry in said):
-        raise ModelError(
-            f"metadata '{TASKS}' must be a JSON list of objects with a name and a kind, "
-            f"found {text[:80]!r}."
-        )
-    return said
-
-
-def _names_a_task(entry: Any) -> bool:
-    return isinstance(entry, dict) and all(isinstance(entry.get(key), str) for key in ("name", "kind"))

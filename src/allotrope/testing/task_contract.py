@@ -14,11 +14,11 @@ from allotrope.config import Recipe
 from allotrope.errors import DataError, UsageError
 from allotrope.frameworks.reference.primitives import ReferencePrimitives
 from allotrope.network.build import Builder
+from allotrope.network.columns import columns_of
 from allotrope.network.network import Network
 from allotrope.runtimes import runtime
 from allotrope.tasks import task_of
 from allotrope.tasks.contract import Answers, Labels, Task
-from allotrope.tasks.ending import tasks_said
 from allotrope.tasks.means import missing
 
 STEP = 1e-6
@@ -156,7 +156,7 @@ class TaskContract:
     def test_the_file_says_what_task_its_output_is(self) -> None:
         network = self.task.finish(passing(self.task))
         assert [value.name for value in network.outputs] == [self.task.name]
-        (facts,) = tasks_said(network)
+        (facts,) = columns_of(network.metadata)["tasks"]
         assert task_of(facts) == self.task
 
     def test_an_output_that_does_not_fit_is_refused(self) -> None:
