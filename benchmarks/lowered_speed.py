@@ -23,10 +23,13 @@ import numpy as np
 
 from allotrope.config import Recipe, Settings
 from allotrope.frameworks import FRAMEWORKS, framework, missing
+from allotrope.frameworks.contract import Batch
 from allotrope.measure.machine import cores
 from allotrope.network import zoo
 from allotrope.network.rewriting.compose import with_preprocessing
 from allotrope.network.summary import parameters
+from allotrope.tasks.class_losses import cross_entropy
+from allotrope.training.losses import loss_over
 from allotrope.training.plan import training_plan
 
 SIZES = {"cnn": (32, 128), "resnet20": (32, 128), "mobilenet_v2": (96, 16)}
@@ -49,7 +52,8 @@ class Lowered:
         network = with_preprocessing(zoo.network(name)(CLASSES, (3, side, side)), MEAN, STD)
         recipe = Recipe(optimizer="momentum", momentum=0.9, weight_decay=0.0)
         self.count = parameters(network)
-        self.trainer = framework(framework_name).trainer(network, training_plan(network, recipe, np.ones(CLASSES)), settings)
+        plan = training_plan(network, recipe, loss_over({"logits": cross_entropy}))
+        self.trainer = framework(framework_name).trainer(network, plan, settings)
         self.steps = 0
 
     def parameters(self):
@@ -57,10 +61,12 @@ class Lowered:
 
     def step(self, images, labels):
         self.steps += 1
-        return float(self.trainer.step(images, np.eye(CLASSES, dtype=np.float32)[labels], 0.0, self.steps))
+        target = np.eye(CLASSES, dtype=np.float32)[labels]
+        batch = Batch({"image": images}, {"logits": target})
+        return float(self.trainer.step(batch, 0.0, self.steps))
 
     def infer(self, images):
-        return self.trainer.evaluate(images)
+        return self.trainer.evaluate({"image": images})["logits"]
 
 
 def timed(action):

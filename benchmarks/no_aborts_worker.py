@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import warnings
-from dataclasses import replace
 
 import no_aborts_networks as networks
 import numpy as np
@@ -12,7 +11,8 @@ import numpy as np
 from allotrope.config import Recipe, Settings
 from allotrope.errors import AllotropeError, UnsupportedError
 from allotrope.frameworks import framework
-from allotrope.measure.agreement.packing import pack, packed
+from allotrope.frameworks.contract import Batch
+from allotrope.measure.agreement.probe import probed
 from allotrope.measure.agreement.task import squared_error
 from allotrope.process.serve import serve
 from allotrope.training.plan import training_plan
@@ -55,12 +55,12 @@ def two_steps(network, inputs, framework_name, settings):
     shapes = {n: y.shape for n, y in results.items() if y.dtype == FLOAT and y.size}
     if not shapes:
         raise UnsupportedError("it has no float outputs")
-    whole = packed(network, {n: a.shape for n, a in inputs.items()}, shapes, FLOAT)
+    whole = probed(network, list(shapes))
     recipe = Recipe(optimizer="momentum", learning_rate=1e-4, schedule="constant")
-    plan = replace(training_plan(whole, recipe, np.ones(1)), loss=squared_error(1.0))
+    plan = training_plan(whole, recipe, squared_error(1.0))
     trainer = framework(framework_name).trainer(whole, plan, settings)
-    x, target = pack(inputs, FLOAT), np.zeros((1, sum(map(math.prod, shapes.values()))), FLOAT)
-    return [float(trainer.step(x, target, 1e-4, step)) for step in (1, 2)]
+    batch = Batch(inputs, {name: np.zeros(shape, FLOAT) for name, shape in shapes.items()})
+    return [float(trainer.step(batch, 1e-4, step)) for step in (1, 2)]
 
 
 if __name__ == "__main__":

@@ -23,13 +23,15 @@ from torch import nn
 from allotrope.architectures.recipes import FAMILIES
 from allotrope.config import Settings
 from allotrope.data import Batches, ImageData, ImageSplit
+from allotrope.data.images import INPUT, TASK
 from allotrope.frameworks import framework
 from allotrope.inputs.image.statistics import pixel_statistics
 from allotrope.network import zoo
+from allotrope.network.rewriting.columns import named_after
 from allotrope.network.rewriting.compose import with_preprocessing
 from allotrope.network.summary import parameters
 from allotrope.training.loop import train
-from allotrope.training.plan import training_plan
+from allotrope.training.plan import plan_for
 from allotrope.training.schedules import learning_rate
 
 
@@ -90,7 +92,8 @@ class LoopByHand:
         self.state = [value for value in model.state_dict().values() if value.is_floating_point()]
         self.average = [value.clone() for value in self.state]
 
-    def step(self, images, target, rate, step):
+    def step(self, batch, rate, step):
+        images, target = batch.inputs[INPUT], batch.targets[TASK]
         for group in self.optimizer.param_groups:
             group["lr"] = rate * group["scale"]
         with torch.autocast("cpu", torch.bfloat16, enabled=self.settings.precision == "bfloat16"):
@@ -108,7 +111,7 @@ class LoopByHand:
         losses = []
         for step, batch in enumerate(batches.epoch(0), 1):
             rate = learning_rate(self.recipe, (step - 0.5) / batches.steps_per_epoch)
-            losses.append(self.step(batch.images, batch.target, rate, step))
+            losses.append(self.step(batch, rate, step))
             if step == 1 or step % 16 == 0 or step == batches.steps_per_epoch:
                 assert all(np.isfinite(float(loss)) for loss in losses)
                 losses = []
@@ -127,7 +130,8 @@ def made(side, channels, count):
 def network_for(data, width):
     mean, std = pixel_statistics(data.train.images)
     arguments = FAMILIES["whitened_cnn"].arguments(data.image)
-    return with_preprocessing(zoo.whitened_cnn(10, data.image, width=width, **arguments), mean, std), mean, std
+    network = with_preprocessing(zoo.whitened_cnn(10, data.image, width=width, **arguments), mean, std)
+    return named_after(network, [INPUT], [TASK]), mean, std
 
 
 def steps_alone(stepper, ready, count):
@@ -137,9 +141,9 @@ def steps_alone(stepper, ready, count):
         started = time.perf_counter()
         for step in range(1, count + 1):
             batch = ready[step % len(ready)]
-            loss = stepper.step(batch.images, batch.target, 1e-3, step)
+            loss = stepper.step(batch, 1e-3, step)
         assert np.isfinite(float(loss))
-        return count * len(ready[0].images) / (time.perf_counter() - started)
+        return count * len(ready[0]) / (time.perf_counter() - started)
 
     return run
 
@@ -177,7 +181,7 @@ def main():
     data = made(asked.side, asked.channels, asked.batch * asked.steps)
     recipe = replace(FAMILIES["whitened_cnn"].recipe, batch_size=asked.batch, learning_rate=0.1, epochs=1.0)
     network, mean, std = network_for(data, asked.width)
-    trainer = framework("pytorch").trainer(network, training_plan(network, recipe, data.train.counts(10)), settings)
+    trainer = framework("pytorch").trainer(network, plan_for(network, recipe, data.tasks, data.train.columns), settings)
     filters = [w.shape[0] for n, w in network.weights.items() if n.endswith("conv1.weight")]
     hand = LoopByHand(ByHand(10, asked.channels, filters, mean, std), recipe, settings)
     assert sum(w.numel() for w in hand.model.parameters() if w.requires_grad) == parameters(network)

@@ -23,7 +23,8 @@ def batches(n=50, **options):
 
 
 def equal(first, second):
-    return np.array_equal(first.images, second.images) and np.array_equal(first.target, second.target)
+    columns = ((one.inputs["image"], one.targets["label"]) for one in (first, second))
+    return all(np.array_equal(a, b) for a, b in zip(*columns, strict=True))
 
 
 def running():
@@ -34,16 +35,18 @@ def test_an_epoch_sees_each_image_at_most_once_and_leaves_out_the_incomplete_bat
     made = batches()
     epoch = list(made.epoch(0))
     assert made.steps_per_epoch == len(epoch) == 6
-    seen = np.concatenate([batch.images[:, 0, 0, 0] for batch in epoch])
+    seen = np.concatenate([batch.inputs["image"][:, 0, 0, 0] for batch in epoch])
     assert len(np.unique(seen)) == 48
     for batch in epoch:
-        assert batch.images.shape == (8, 8, 6, 1) and batch.images.dtype == np.uint8 and batch.target.dtype == np.float32
-        assert np.array_equal(batch.target.argmax(1), batch.images[:, 0, 0, 0] % 5) and (batch.target.sum(1) == 1).all()
+        images, target = batch.inputs["image"], batch.targets["label"]
+        assert images.shape == (8, 8, 6, 1) and images.dtype == np.uint8 and len(batch) == 8
+        assert target.dtype == np.float32 and (target.sum(1) == 1).all() and not batch.weights
+        assert np.array_equal(target.argmax(1), images[:, 0, 0, 0] % 5)
 
 
 def test_a_split_smaller_than_a_batch_is_one_batch():
     made = batches(5)
-    assert made.steps_per_epoch == 1 and sorted(next(made.epoch(0)).images[:, 0, 0, 0]) == [0, 1, 2, 3, 4]
+    assert made.steps_per_epoch == 1 and sorted(next(made.epoch(0)).inputs["image"][:, 0, 0, 0]) == [0, 1, 2, 3, 4]
 
 
 @pytest.mark.parametrize("augmentation", ["none", "heavy"])
@@ -66,7 +69,8 @@ def test_flips_alternate_from_epoch_to_epoch():
     sides = np.zeros((3, 50), bool)
     for epoch in range(3):
         for batch in made.epoch(epoch):
-            left, right = batch.images[:, 0, 0, 0], batch.images[:, 0, -1, 0]
+            images = batch.inputs["image"]
+            left, right = images[:, 0, 0, 0], images[:, 0, -1, 0]
             sides[epoch, np.maximum(left, right)] = right > left
     seen_thrice = np.all([np.isin(np.arange(50), made.order(epoch)[:48]) for epoch in range(3)], 0) & (np.arange(50) > 0)
     assert (sides[0] != sides[1])[seen_thrice].all() and (sides[0] == sides[2])[seen_thrice].all()

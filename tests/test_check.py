@@ -10,10 +10,10 @@ import pytest
 import allotrope
 from agreeing import network
 from allotrope import cli, frameworks
-from allotrope.errors import UsageError
+from allotrope.errors import UnsupportedError, UsageError
+from allotrope.frameworks.reference.primitives import ReferencePrimitives
 from allotrope.measure.agreement import recording
 from allotrope.measure.agreement.comparer import compare_slopes
-from allotrope.measure.agreement.packing import INPUT, OUTPUT, pack, packed
 from allotrope.measure.agreement.probe import moving_values, probed
 from allotrope.measure.agreement.proof import COLUMNS, agreement
 from allotrope.measure.agreement.recording import steps_kept
@@ -161,15 +161,36 @@ def test_every_value_that_inputs_or_weights_move_is_probed():
     assert [value.name for value in probed(b.network(), ("moved", "y")).outputs] == ["moved", "y"]
 
 
-def test_a_packed_network_computes_the_same():
-    made = network()
-    task = Task("", "float32", 4, {"n": 4}, 0, 0.1)
+def task_of(made, outputs):
+    task = Task("", "float32", 4, {"n": 4}, 0, 0.1, outputs=outputs)
     task.__dict__["declared"] = made
-    inputs = task.inputs()
-    outputs = made.run(inputs)
-    whole = packed(made, {name: array.shape for name, array in inputs.items()}, {n: y.shape for n, y in outputs.items()}, task.dtype)
-    found = whole.run({INPUT: pack(inputs, task.dtype)})[OUTPUT]
-    np.testing.assert_allclose(found, pack(outputs, task.dtype), rtol=1e-6)
+    return task
+
+
+def test_a_network_is_trained_by_all_its_inputs_and_by_those_outputs_that_are_floats():
+    b = Builder()
+    x, row = b.input("x", "float32", ("n", 3)), b.input("row", "int64", ("n",))
+    taken = b.add("Gather", [b.weight("w", np.ones((2, 3), np.float32)), row])
+    b.output(b.add("Add", [x, taken]), "sum")
+    b.output(b.add("ArgMax", ["sum"], {"axis": 1}), "highest")
+    b.output(b.add("Mul", ["sum", "sum"]), "squares")
+    task = task_of(b.network(), {"sum": (4, 3), "squares": (4, 3)})
+    assert [value.name for value in task.trained.outputs] == ["sum", "squares"]
+    batch = task.batch_of(1)
+    assert batch.inputs["row"].dtype == np.int64 and batch.inputs["x"].shape == (4, 3)
+    assert {name: target.shape for name, target in batch.targets.items()} == dict(task.outputs)
+    outputs = task.trained.run(batch.inputs)
+    squares = [np.square(outputs[name] - batch.targets[name]) for name in task.outputs]
+    computed = task.plan.loss(ReferencePrimitives(), outputs, batch.targets, {})
+    assert float(computed) == pytest.approx(np.concatenate(squares).mean(), rel=1e-6)
+
+
+def test_a_network_of_texts_is_not_trained():
+    b = Builder()
+    b.input("text", object, ("n",))
+    b.output(b.add("Mul", [b.input("x", "float32", ("n",)), b.weight("w", np.ones(1, np.float32))]))
+    with pytest.raises(UnsupportedError, match="its inputs text are texts"):
+        _ = task_of(b.network(), {"mul": (4,)}).trained
 
 
 def test_inputs_are_the_same_numbers_in_every_precision_and_others_in_every_step(file):

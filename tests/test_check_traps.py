@@ -6,7 +6,6 @@ The contract of a framework has such cases for outputs; here are those of traini
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -16,6 +15,7 @@ from allotrope.frameworks import framework as find
 from allotrope.measure.agreement.task import squared_error
 from allotrope.network.build import Builder
 from allotrope.training.plan import training_plan
+from planned import batch_for
 from tested import TESTED
 
 LINE = np.array([[[1, 2, 3, 4, 5]]], np.float32)
@@ -199,9 +199,9 @@ def test_batchnorm_in_training_divides_by_the_population_and_keeps_epsilon_in_th
 def stepped(name, network, x, target, steps=1, rate=0.0):
     """A trainer of the squared error after some steps on one batch, and their losses."""
     recipe = Recipe(optimizer="sgd", weight_decay=0.0, epochs=1)
-    plan = replace(training_plan(network, recipe, np.ones(1)), loss=squared_error(1.0))
+    plan = training_plan(network, recipe, squared_error(1.0))
     trainer = find(name).trainer(network, plan, Settings())
-    losses = [float(trainer.step(x, target, rate, step)) for step in range(1, steps + 1)]
+    losses = [float(trainer.step(batch_for(network, x, target), rate, step)) for step in range(1, steps + 1)]
     return trainer, losses
 
 

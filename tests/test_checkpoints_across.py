@@ -10,7 +10,7 @@ from allotrope.config import Recipe, Settings
 from allotrope.frameworks import framework
 from allotrope.testing.framework_cases import BATCHES, small
 from allotrope.training.checkpoints import Checkpoint, Checkpoints
-from allotrope.training.plan import training_plan
+from planned import planned
 from tested import TESTED
 
 RECIPE = Recipe(optimizer="adam", epsilon=1e-3, weight_decay=1e-2, average=0.9, clip_norm=1.0, seed=7, epochs=1)
@@ -20,7 +20,7 @@ BEFORE, AFTER = range(1, 5), range(5, 9)
 @functools.cache
 def trainer(name):
     """One trainer a framework, for making one compiles its step; whoever takes it loads a state first."""
-    return framework(name).trainer(small(), training_plan(small(), RECIPE, np.ones(4)), Settings())
+    return framework(name).trainer(small(), planned(small(), RECIPE, np.ones(4)), Settings())
 
 
 @functools.cache
@@ -30,7 +30,7 @@ def first_state():
 
 
 def losses(name, steps):
-    return [float(trainer(name).step(*BATCHES[step - 1], 0.01, step)) for step in steps]
+    return [float(trainer(name).step(BATCHES[step - 1], 0.01, step)) for step in steps]
 
 
 @functools.cache

@@ -35,7 +35,7 @@ def test_the_size_of_the_images_decides_the_network(side, name):
     found = choose(images_of(side, 3))
     assert found.name == name
     assert any(reason.startswith(name) and f"{side} x {side}" in reason for reason in found.reasons)
-    out = found.network.run({"image": np.zeros((2, side, side, 3), np.uint8)})["logits"]
+    out = found.network.run({"image": np.zeros((2, side, side, 3), np.uint8)})["label"]
     assert out.shape == (2, 3) and np.isfinite(out).all()
 
 

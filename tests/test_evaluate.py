@@ -11,15 +11,17 @@ from allotrope.training.evaluate import in_batches
 def test_batches_are_all_of_one_size_and_answers_in_order(count, sizes):
     seen = []
 
-    def answer(images):
-        seen.append(len(images))
-        return images.astype(np.float32)
+    def answer(inputs):
+        seen.append(len(inputs["a"]))
+        return {"sum": inputs["a"][:, 0] + inputs["b"], "half": inputs["b"] / 2}
 
-    images = np.arange(count, dtype=np.uint8)[:, None]
-    assert np.array_equal(in_batches(answer, images, batch=10), images)
+    inputs = {"a": np.arange(count)[:, None], "b": np.arange(count) ** 2}
+    answers = in_batches(answer, inputs, batch=10)
+    assert np.array_equal(answers["sum"], inputs["a"][:, 0] + inputs["b"])
+    assert np.array_equal(answers["half"], inputs["b"] / 2)
     assert seen == sizes
 
 
 def test_nothing_to_evaluate_is_an_error():
-    with pytest.raises(DataError, match="no images"):
-        in_batches(lambda images: images, np.zeros((0, 2), np.uint8))
+    with pytest.raises(DataError, match="no examples"):
+        in_batches(lambda inputs: inputs, {"a": np.zeros((0, 2), np.uint8)})

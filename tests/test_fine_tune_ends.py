@@ -20,6 +20,7 @@ from allotrope.network.rewriting.classifier import in_rows
 from allotrope.training.loop import train
 from allotrope.verbs.source import read_source
 from onnx_models import model, node, outputs, tensor
+from planned import batch_for, planned
 from quick import main
 from tested import TESTED
 from tuned import F, drawn, images, ready
@@ -125,12 +126,11 @@ def test_its_loss_is_the_binary_cross_entropy_in_every_framework(framework):
         data, tuned.learning, {"flip": False, "augmentation": "none"}, epochs=1
     )
     from allotrope.frameworks import framework as find
-    from allotrope.training.plan import training_plan
 
-    plan = training_plan(tuned.learning, replace(recipe, label_smoothing=0.0), data.train.counts(2))
+    plan = planned(tuned.learning, replace(recipe, label_smoothing=0.0), data.train.counts(2))
     trainer = find(framework).trainer(tuned.learning, plan, find(framework).settings()[0])
     target = np.eye(2, dtype=F)[data.train.labels]
-    loss = float(trainer.step(data.train.images, target, 0.0, 1))
+    loss = float(trainer.step(batch_for(tuned.network, data.train.images, target), 0.0, 1))
     (z,) = outputs(one_output("logit"), x=(data.train.images / 255).astype(F).transpose(0, 3, 1, 2))
     signs = 1 - 2 * data.train.labels
     assert loss == pytest.approx(float(np.log1p(np.exp(signs * z[:, 0])).mean()), rel=1e-4)

@@ -116,7 +116,7 @@ def test_an_image_in_each_layout(shape, image):
     pixels = np.broadcast_to(pixels, (3, 4, 6, 3)) if shape == (3, 4, 6) else pixels
     x = pixels if shape == (4, 6, 3) else np.moveaxis(pixels, 3, 1)
     expected = x.reshape(3, -1) @ drawn(int(np.prod(shape)), 10)
-    np.testing.assert_allclose(network.run({network.inputs[0].name: data.test.images[:3]})["y"], expected, rtol=1e-4, atol=1e-3)
+    np.testing.assert_allclose(network.run({network.inputs[0].name: data.test.images[:3]})["label"], expected, rtol=1e-4, atol=1e-3)
 
 
 def test_raw_pixels_are_taken_as_they_are():

@@ -10,15 +10,15 @@ from allotrope.architectures.choose import choose_recipe
 from allotrope.errors import UsageError
 from allotrope.frameworks import framework as find_framework
 from allotrope.network.rewriting.batchnorm import with_batchnorm, with_still_batchnorm
-from allotrope.training.plan import training_plan
 from onnx_models import model, node, tensor
+from planned import planned
 from tuned import F, classifier, drawn, images, linear, ready, taught
 
 
 def test_frozen_weights_and_those_that_learn_slowly(digits):
     tuned = ready(classifier(), digits, freeze=("c1.*",))
     recipe, reasons = choose_recipe(digits, tuned.learning, {"backbone_rate": 0.2})
-    plan = training_plan(tuned.learning, recipe, np.ones(10))
+    plan = planned(tuned.learning, recipe, np.ones(10))
     assert tuned.frozen == ("c1.bias", "c1.weight") and not set(tuned.frozen) & tuned.learning.trainable
     assert plan.learning_rate_scale == dict.fromkeys(("bn.weight", "bn.bias", "c2.weight", "c2.bias"), 0.2)
     assert any("gentle recipe" in reason for reason in reasons)

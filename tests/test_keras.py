@@ -18,7 +18,7 @@ from allotrope.frameworks import framework, missing
 from allotrope.frameworks.keras.engine import ENGINES, engine
 from allotrope.frameworks.widening import widened
 from allotrope.network.build import Builder
-from allotrope.training.plan import training_plan
+from planned import batch_for, planned
 
 if missing("keras"):
     pytest.skip(missing("keras"), allow_module_level=True)
@@ -221,11 +221,13 @@ def test_float64_is_trained_in_float64(optimizer):
     if missing("pytorch"):
         pytest.skip(missing("pytorch"))
     wide = widened(network())
-    plan = training_plan(wide, Recipe(epochs=1, optimizer=optimizer, average=0.9, clip_norm=1.0, weight_decay=1e-2), np.ones(4))
+    plan = planned(wide, Recipe(epochs=1, optimizer=optimizer, average=0.9, clip_norm=1.0, weight_decay=1e-2), np.ones(4))
     mine, other = (framework(name).trainer(wide, plan, Settings()) for name in ("keras", "pytorch"))
     x, y = images(dtype=np.float64), targets(dtype=np.float64)
     for step in range(1, 6):
-        assert float(mine.step(x, y, 0.01 * step, step)) == pytest.approx(float(other.step(x, y, 0.01 * step, step)), rel=1e-9)
+        batch = batch_for(wide, x, y)
+        losses = [float(trainer.step(batch, 0.01 * step, step)) for trainer in (mine, other)]
+        assert losses[0] == pytest.approx(losses[1], rel=1e-9)
     state, expected = mine.state(), other.state()
     assert state.keys() == expected.keys()
     for name, array in expected.items():
@@ -236,7 +238,7 @@ def test_float64_is_trained_in_float64(optimizer):
 
 
 def test_settings_that_the_engine_lacks_are_refused():
-    found, plan = network("mlp"), training_plan(network("mlp"), Recipe(epochs=1), np.ones(4))
+    found, plan = network("mlp"), planned(network("mlp"), Recipe(epochs=1), np.ones(4))
     assert any(s.compiled for s in framework("keras").settings()) == (engine() != "torch")
     if engine() == "torch":
         with pytest.raises(UnsupportedError, match="use pytorch"):

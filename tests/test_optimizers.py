@@ -7,7 +7,7 @@ from allotrope.config import OPTIMIZERS, Recipe
 from allotrope.errors import UsageError
 from allotrope.frameworks.pytorch.primitives import PyTorchPrimitives
 from allotrope.frameworks.reference.primitives import ReferencePrimitives
-from allotrope.training.optimizers import Optimizer
+from allotrope.training.optimizers import optimizer_of
 
 torch = pytest.importorskip("torch")
 RATE, BETA1, BETA2, EPSILON, DECAY, STEPS = 0.05, 0.8, 0.9, 1e-3, 0.01, 5
@@ -19,7 +19,7 @@ def gradient(weight, step):
 
 
 def run(options, decay, primitives=None, wrap=np.asarray):
-    p, optimizer, weight = primitives or ReferencePrimitives(), Optimizer(options), wrap(START.copy())
+    p, optimizer, weight = primitives or ReferencePrimitives(), optimizer_of(options), wrap(START.copy())
     slots = optimizer.slots(p, weight)
     for step in range(1, STEPS + 1):
         weight, slots = optimizer.update(p, weight, wrap(gradient(np.asarray(weight), step)), slots, RATE, decay, step)
@@ -88,4 +88,4 @@ def test_without_decay_both_kinds_are_one(optimizer):
 @pytest.mark.parametrize("options", [{"optimizer": "adm"}, {"decay_kind": "decouple"}])
 def test_unknown_names_are_refused_with_a_suggestion(options):
     with pytest.raises(UsageError, match="Did you mean"):
-        Optimizer(Recipe(**options))
+        optimizer_of(Recipe(**options))

@@ -8,6 +8,7 @@ import pytest
 from allotrope.config import DataOptions, Recipe, Settings
 from allotrope.data import load_images
 from allotrope.network import zoo
+from allotrope.network.rewriting.columns import named_after
 from allotrope.network.rewriting.compose import with_preprocessing
 from allotrope.training import settings_race as race
 from allotrope.training import speed
@@ -28,7 +29,8 @@ def digits():
 
 @pytest.fixture(scope="module")
 def network():
-    return with_preprocessing(zoo.cnn(10, (1, 8, 8), channels=(8,), hidden=(16,)), [80.0], [90.0])
+    inner = zoo.cnn(10, (1, 8, 8), channels=(8,), hidden=(16,))
+    return named_after(with_preprocessing(inner, [80.0], [90.0]), ["image"], ["label"])
 
 
 class Clock:
@@ -47,7 +49,7 @@ class PlantedTrainer:
     def __init__(self, clock, seconds, losses, first=0.0):
         self.clock, self.seconds, self.losses, self.first = clock, seconds, losses, first
 
-    def step(self, images, target, learning_rate, step):
+    def step(self, batch, learning_rate, step):
         self.clock.now += self.first + self.seconds if step == 1 else self.seconds
         return self.losses[min(step, len(self.losses)) - 1]
 

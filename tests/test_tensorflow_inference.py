@@ -7,7 +7,7 @@ from allotrope.config import Recipe, Settings
 from allotrope.frameworks import missing
 from allotrope.network import zoo
 from allotrope.network.rewriting.compose import with_preprocessing
-from allotrope.training.plan import training_plan
+from planned import answers, planned
 
 if missing("tensorflow") is not None:
     pytest.skip("TensorFlow is not installed", allow_module_level=True)
@@ -23,10 +23,10 @@ def test_evaluation_with_fused_kernels_is_the_network(name):
     built = zoo.network(name)(4, (3, 32, 32))
     state = {n: random.uniform(0.5, 2.0, w.shape).astype(w.dtype) for n, w in built.weights.items() if n not in built.trainable}
     network = with_preprocessing(built.with_weights(dict(built.weights) | state), [120.0] * 3, [60.0] * 3)
-    trainer = FRAMEWORK.trainer(network, training_plan(network, Recipe(), np.ones(4)), Settings())
+    trainer = FRAMEWORK.trainer(network, planned(network, Recipe(), np.ones(4)), Settings())
     images = random.integers(0, 256, (3, 32, 32, 3), np.uint8)
     expected = network.run({network.inputs[0].name: images})["logits"]
-    assert trainer.evaluate(images) == pytest.approx(expected, rel=1e-4, abs=1e-4)
+    assert answers(trainer, network, images) == pytest.approx(expected, rel=1e-4, abs=1e-4)
 
 
 def test_both_bounds_have_all_of_the_gradient():

@@ -6,10 +6,11 @@ import pytest
 from allotrope.config import Recipe, Settings
 from allotrope.errors import TrainingError
 from allotrope.frameworks import missing
+from allotrope.frameworks.contract import Batch
 from allotrope.frameworks.kernels import convolution_weights, dense_weights
 from allotrope.network.build import Builder
 from allotrope.tasks.classification import softmax
-from allotrope.training.plan import training_plan
+from planned import planned
 
 if missing("tensorflow") is not None:
     pytest.skip("TensorFlow is not installed", allow_module_level=True)
@@ -50,7 +51,7 @@ NETWORK = network()
 
 
 def trained(**options):
-    plan = training_plan(NETWORK, Recipe(optimizer="momentum", momentum=0.9, weight_decay=0.0, **options), np.ones(3))
+    plan = planned(NETWORK, Recipe(optimizer="momentum", momentum=0.9, weight_decay=0.0, **options), np.ones(3))
     return FRAMEWORK.trainer(NETWORK, plan, Settings())
 
 
@@ -65,9 +66,9 @@ def test_a_step_is_that_of_the_network():
     stored = {name: tuple(variable.shape) for name, variable in trainer.model.weights.items()}
     assert stored["whole"] == (3, 3, 4, 6) and stored["flat"] == (3, 3, 5, 45) and stored["changed"] == (5, 5, 1, 1)
     logits = NETWORK.run({"x": IMAGES})["logits"]
-    np.testing.assert_allclose(trainer.evaluate(IMAGES), logits, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(trainer.evaluate({"x": IMAGES})["logits"], logits, rtol=1e-4, atol=1e-5)
     slopes = NETWORK.gradients({"x": IMAGES}, {"logits": ((softmax(logits) - TARGET) / 6).astype(np.float32)}, "tensorflow")
-    trainer.step(IMAGES, TARGET, RATE, 1)
+    trainer.step(Batch({"x": IMAGES}, {"logits": TARGET}), RATE, 1)
     state = trainer.state()
     for name, before in NETWORK.weights.items():
         after = before - RATE * slopes[name]
@@ -79,10 +80,10 @@ def test_a_step_is_that_of_the_network():
 
 def test_a_state_goes_on_where_it_was_saved():
     first, second = trained(average=0.5), trained(average=0.5)
-    first.step(IMAGES, TARGET, RATE, 1)
+    first.step(Batch({"x": IMAGES}, {"logits": TARGET}), RATE, 1)
     second.load_state(first.state())
     for trainer in (first, second):
-        trainer.step(IMAGES, TARGET, RATE, 2)
+        trainer.step(Batch({"x": IMAGES}, {"logits": TARGET}), RATE, 2)
     other = second.state()
     for name, value in first.state().items():
         np.testing.assert_array_equal(value, other[name], err_msg=name)
@@ -96,11 +97,11 @@ def test_a_state_in_the_order_of_kernels_is_refused():
 
 
 def test_bfloat16_takes_them_too():
-    plan = training_plan(NETWORK, Recipe(optimizer="sgd", weight_decay=0.0), np.ones(3))
+    plan = planned(NETWORK, Recipe(optimizer="sgd", weight_decay=0.0), np.ones(3))
     trainer = FRAMEWORK.trainer(NETWORK, plan, Settings(precision="bfloat16"))
     expected = NETWORK.run({"x": IMAGES})["logits"]
-    np.testing.assert_allclose(trainer.evaluate(IMAGES), expected, atol=0.05 * np.abs(expected).max())
-    assert np.isfinite(float(trainer.step(IMAGES, TARGET, 0.01, 1)))
+    np.testing.assert_allclose(trainer.evaluate({"x": IMAGES})["logits"], expected, atol=0.05 * np.abs(expected).max())
+    assert np.isfinite(float(trainer.step(Batch({"x": IMAGES}, {"logits": TARGET}), 0.01, 1)))
 
 
 @pytest.mark.parametrize("pads", [(1, 1, 1, 1), (1, 1, 0, 0), (0, 0, 1, 1), (2, 0, 0, 3)])
@@ -136,11 +137,11 @@ def test_depthwise_convolutions_with_a_bias_in_a_graph():
     features = b.add("Concat", rows, {"axis": 1})
     b.output(b.add("Gemm", [features, weight(b, "last", 3, 4 * len(rows))], {"transB": 1}), "logits")
     built, images = b.network(), RANDOM.normal(size=(6, 4, 8, 9)).astype(np.float32)
-    plan = training_plan(built, Recipe(optimizer="sgd", weight_decay=0.0), np.ones(3))
+    plan = planned(built, Recipe(optimizer="sgd", weight_decay=0.0), np.ones(3))
     trainer = FRAMEWORK.trainer(built, plan, Settings())
     logits = built.run({"x": images})["logits"]
-    np.testing.assert_allclose(trainer.evaluate(images), logits, rtol=1e-4, atol=1e-5)
-    trainer.step(images, TARGET, RATE, 1)
+    np.testing.assert_allclose(trainer.evaluate({"x": images})["logits"], logits, rtol=1e-4, atol=1e-5)
+    trainer.step(Batch({"x": images}, {"logits": TARGET}), RATE, 1)
     slopes = built.gradients({"x": images}, {"logits": ((softmax(logits) - TARGET) / 6).astype(np.float32)}, "tensorflow")
     for name, before in built.weights.items():
         np.testing.assert_allclose(trainer.weights()[name], before - RATE * slopes[name], rtol=1e-3, atol=1e-5, err_msg=name)
@@ -153,6 +154,6 @@ def test_a_product_with_a_sum_of_rows_for_its_bias_in_a_graph():
     row = b.add("Add", [weight(b, "one", 1, 3), weight(b, "other", 1, 3)])
     b.output(b.add("Gemm", [x, weight(b, "w", 196, 3), row], {"alpha": 0.5}), "logits")
     built = b.network()
-    trainer = FRAMEWORK.trainer(built, training_plan(built, Recipe(optimizer="sgd", weight_decay=0.0), np.ones(3)), Settings())
-    assert np.isfinite(float(trainer.step(IMAGES, TARGET, 0.0, 1)))
-    np.testing.assert_allclose(trainer.evaluate(IMAGES), built.run({"x": IMAGES})["logits"], rtol=1e-4, atol=1e-5)
+    trainer = FRAMEWORK.trainer(built, planned(built, Recipe(optimizer="sgd", weight_decay=0.0), np.ones(3)), Settings())
+    assert np.isfinite(float(trainer.step(Batch({"x": IMAGES}, {"logits": TARGET}), 0.0, 1)))
+    np.testing.assert_allclose(trainer.evaluate({"x": IMAGES})["logits"], built.run({"x": IMAGES})["logits"], rtol=1e-4, atol=1e-5)

@@ -14,6 +14,7 @@ from allotrope.config import DataOptions, Recipe, Settings
 from allotrope.data import load_images
 from allotrope.errors import RunFolderError, TrainingError, UsageError
 from allotrope.network import zoo
+from allotrope.network.rewriting.columns import named_after
 from allotrope.network.rewriting.compose import with_preprocessing
 from allotrope.progress import Progress
 from allotrope.tasks import Classification
@@ -30,7 +31,12 @@ def digits():
 
 
 def small_network():
-    return with_preprocessing(zoo.cnn(10, (1, 8, 8), channels=(8,), hidden=(16,), normalization="batch", dropout=0.1), [80.0], [90.0])
+    options = {"channels": (8,), "hidden": (16,), "normalization": "batch", "dropout": 0.1}
+    return ready(zoo.cnn(10, (1, 8, 8), **options))
+
+
+def ready(inner):
+    return named_after(with_preprocessing(inner, [80.0], [90.0]), ["image"], ["label"])
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +75,7 @@ def test_it_learns_and_says_how_it_went(digits, network):
 
 def test_the_best_weights_are_what_is_given_back(digits, network):
     found = train(network, digits, replace(RECIPE, epochs=2), SETTINGS)
-    logits = found.network.run({"image": digits.validation.images}, "pytorch")["logits"]
+    logits = found.network.run({"image": digits.validation.images}, "pytorch")["label"]
     task = Classification(name="label", classes=digits.classes)
     again = task.scores(logits, digits.validation.labels)
     assert again["accuracy"] == found.best["validation_accuracy"]
@@ -231,7 +237,7 @@ def test_resume_with_another_recipe_or_network_is_an_error(digits, network, tmp_
     train(network, digits, replace(RECIPE, epochs=0.2), SETTINGS, folder=tmp_path)
     with pytest.raises(UsageError, match=r"learning_rate was 0\.2 and is now 0\.1"):
         train(network, digits, replace(RECIPE, epochs=0.2, learning_rate=0.1), SETTINGS, folder=tmp_path, resume=True)
-    other = with_preprocessing(zoo.mlp(10, (1, 8, 8)), [80.0], [90.0])
+    other = ready(zoo.mlp(10, (1, 8, 8)))
     with pytest.raises(TrainingError, match="does not fit"):
         train(other, digits, replace(RECIPE, epochs=0.2), SETTINGS, folder=tmp_path, resume=True)
 

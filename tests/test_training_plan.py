@@ -4,14 +4,15 @@ import numpy as np
 
 from allotrope.config import Recipe
 from allotrope.network import zoo
-from allotrope.training.plan import normalization_biases, training_plan, without_decay
+from allotrope.training.plan import normalization_biases, without_decay
+from planned import planned
 
 COUNTS = np.array([5, 5, 5])
 NETWORK = zoo.cnn(3, (1, 8, 8), channels=(4,), hidden=(6,), normalization="batch")
 
 
 def test_biases_and_normalization_are_not_decayed():
-    plan = training_plan(NETWORK, Recipe(weight_decay=0.1), COUNTS)
+    plan = planned(NETWORK, Recipe(weight_decay=0.1), COUNTS)
     matrices = {name for name in NETWORK.trainable if NETWORK.weights[name].ndim > 1}
     assert len(matrices) == 3
     assert dict(plan.weight_decay) == dict.fromkeys(matrices, 0.1)
@@ -19,17 +20,17 @@ def test_biases_and_normalization_are_not_decayed():
 
 
 def test_all_are_decayed_when_asked():
-    plan = training_plan(NETWORK, Recipe(weight_decay=0.1, decay_all=True), COUNTS)
+    plan = planned(NETWORK, Recipe(weight_decay=0.1, decay_all=True), COUNTS)
     assert plan.weight_decay.keys() == NETWORK.trainable
 
 
 def test_no_decay_is_no_decay():
-    assert training_plan(NETWORK, Recipe(weight_decay=0.0, decay_all=True), COUNTS).weight_decay == {}
+    assert planned(NETWORK, Recipe(weight_decay=0.0, decay_all=True), COUNTS).weight_decay == {}
 
 
 def test_bias_scale_is_for_the_biases_of_normalization_alone_and_their_decay_is_lowered_as_much():
     biases = normalization_biases(NETWORK)
-    plan = training_plan(NETWORK, Recipe(weight_decay=0.1, decay_all=True, bias_scale=50.0), COUNTS)
+    plan = planned(NETWORK, Recipe(weight_decay=0.1, decay_all=True, bias_scale=50.0), COUNTS)
     assert biases and all("bn" in name and name.endswith("bias") for name in biases)
     assert dict(plan.learning_rate_scale) == dict.fromkeys(biases, 50.0)
     assert all(plan.weight_decay[name] * plan.learning_rate_scale[name] == 0.1 for name in biases)
@@ -37,7 +38,7 @@ def test_bias_scale_is_for_the_biases_of_normalization_alone_and_their_decay_is_
 
 def test_frozen_weights_are_frozen_and_not_decayed():
     frozen = frozenset({"conv1.weight"})
-    plan = training_plan(NETWORK, Recipe(), COUNTS, frozen)
+    plan = planned(NETWORK, Recipe(), COUNTS, frozen)
     assert plan.frozen == frozen and "conv1.weight" not in plan.weight_decay
 
 
@@ -52,5 +53,5 @@ def test_a_bias_that_is_added_by_a_node_of_its_own_is_a_bias():
 
 
 def test_options_are_passed_on():
-    plan = training_plan(NETWORK, Recipe(clip_norm=2.0, average=0.9, seed=7, optimizer="adam"), COUNTS)
-    assert (plan.clip_norm, plan.average, plan.seed, plan.optimizer.options.optimizer) == (2.0, 0.9, 7, "adam")
+    plan = planned(NETWORK, Recipe(clip_norm=2.0, average=0.9, seed=7, optimizer="adam"), COUNTS)
+    assert (plan.clip_norm, plan.average, plan.seed, plan.optimizer.options.name) == (2.0, 0.9, 7, "adam")

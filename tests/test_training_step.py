@@ -11,7 +11,7 @@ from allotrope.frameworks.reference.primitives import ReferencePrimitives
 from allotrope.network import zoo
 from allotrope.network.rewriting.compose import with_preprocessing
 from allotrope.tasks.classification import softmax
-from allotrope.training.plan import training_plan
+from planned import answers, batch_for, planned
 
 RANDOM = np.random.default_rng(3)
 IMAGES = RANDOM.integers(0, 256, (3, 16, 5, 5, 1), np.uint8)
@@ -60,7 +60,7 @@ def by_hand(network, plan, name):
 def trained(network, plan, name, **settings):
     trainer = framework(name).trainer(network, plan, Settings(threads=1, **settings))
     for step, (images, target, rate) in enumerate(zip(IMAGES, TARGETS, RATES, strict=True), 1):
-        trainer.step(images, target, rate, step)
+        trainer.step(batch_for(network, images, target), rate, step)
     return trainer.weights()
 
 
@@ -74,7 +74,7 @@ def assert_same(network, found, expected, tolerance=2e-5):
 @pytest.mark.parametrize("decay_kind", ["l2", "decoupled"])
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 def test_every_optimizer_makes_the_canonical_step(network, name, optimizer, decay_kind):
-    plan = training_plan(network, replace(RECIPE, optimizer=optimizer, decay_kind=decay_kind), np.ones(4))
+    plan = planned(network, replace(RECIPE, optimizer=optimizer, decay_kind=decay_kind), np.ones(4))
     assert_same(network, trained(network, plan, name), by_hand(network, plan, name))
 
 
@@ -82,32 +82,32 @@ def test_every_optimizer_makes_the_canonical_step(network, name, optimizer, deca
     "options", [{"clip_norm": 0.05}, {"average": 0.99}, {"average": 0.1}, {"decay_all": True}, {"class_weights": "balanced"}]
 )
 def test_every_option_of_the_step(network, name, options):
-    plan = training_plan(network, replace(RECIPE, learning_rate=0.1, **options), np.ones(4))
+    plan = planned(network, replace(RECIPE, learning_rate=0.1, **options), np.ones(4))
     assert_same(network, trained(network, plan, name), by_hand(network, plan, name))
 
 
 def test_each_weight_has_its_own_rate_and_decay(network, name):
     first, second = sorted(network.trainable)[:2]
-    plan = replace(training_plan(network, RECIPE, np.ones(4)), learning_rate_scale={first: 5.0}, weight_decay={second: 0.5})
+    plan = replace(planned(network, RECIPE, np.ones(4)), learning_rate_scale={first: 5.0}, weight_decay={second: 0.5})
     assert_same(network, trained(network, plan, name), by_hand(network, plan, name))
 
 
 def test_frozen_weights_stay(network, name):
     frozen = frozenset(sorted(network.trainable)[:1])
-    found = trained(network, training_plan(network, RECIPE, np.ones(4), frozen), name)
+    found = trained(network, planned(network, RECIPE, np.ones(4), frozen), name)
     assert all(np.array_equal(found[key], network.weights[key]) == (key in frozen) for key in network.trainable)
 
 
 def test_a_planted_difference_is_found(network, name):
-    plan = training_plan(network, RECIPE, np.ones(4))
-    other = training_plan(network, replace(RECIPE, momentum=0.81), np.ones(4))
+    plan = planned(network, RECIPE, np.ones(4))
+    other = planned(network, replace(RECIPE, momentum=0.81), np.ones(4))
     with pytest.raises(AssertionError):
         assert_same(network, trained(network, other, name), by_hand(network, plan, name))
 
 
 @pytest.mark.parametrize("settings", [{"layout": "channels-last"}, {"precision": "bfloat16"}])
 def test_settings_change_speed_and_not_meaning(network, name, settings):
-    plan = training_plan(network, RECIPE, np.ones(4))
+    plan = planned(network, RECIPE, np.ones(4))
     tolerance = 2e-5 if "layout" in settings else 0.02
     assert_same(network, trained(network, plan, name, **settings), by_hand(network, plan, name), tolerance)
 
@@ -117,12 +117,12 @@ def test_the_averaged_state_is_delivered_and_evaluated(name):
     network = with_preprocessing(zoo.mlp(4, (1, 5, 5), hidden=(7,), normalization="batch"), [120.0], [60.0])
     state = sorted(network.weights.keys() - network.trainable)
     running = next(key for key in state if "mean" in key)
-    plain = trained(network, training_plan(network, RECIPE, np.ones(4)), name)
-    averaged = trained(network, training_plan(network, replace(RECIPE, average=0.9), np.ones(4)), name)
+    plain = trained(network, planned(network, RECIPE, np.ones(4)), name)
+    averaged = trained(network, planned(network, replace(RECIPE, average=0.9), np.ones(4)), name)
     between = np.abs(averaged[running] - network.weights[running]).sum() / np.abs(plain[running] - network.weights[running]).sum()
     assert 0.3 < between < 0.95
-    trainer = framework(name).trainer(network.with_weights(averaged), training_plan(network, RECIPE, np.ones(4)), Settings(threads=1))
-    other = framework(name).trainer(network, training_plan(network, replace(RECIPE, average=0.9), np.ones(4)), Settings(threads=1))
+    trainer = framework(name).trainer(network.with_weights(averaged), planned(network, RECIPE, np.ones(4)), Settings(threads=1))
+    other = framework(name).trainer(network, planned(network, replace(RECIPE, average=0.9), np.ones(4)), Settings(threads=1))
     for step, (images, target, rate) in enumerate(zip(IMAGES, TARGETS, RATES, strict=True), 1):
-        other.step(images, target, rate, step)
-    assert np.allclose(trainer.evaluate(IMAGES[0]), other.evaluate(IMAGES[0]), atol=1e-5)
+        other.step(batch_for(network, images, target), rate, step)
+    assert np.allclose(answers(trainer, network, IMAGES[0]), answers(other, network, IMAGES[0]), atol=1e-5)

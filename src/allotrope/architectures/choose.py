@@ -19,12 +19,13 @@ from allotrope.architectures.recipes import (
     usual_epochs,
 )
 from allotrope.config import Recipe
-from allotrope.data.images import ImageData
+from allotrope.data.images import INPUT, TASK, ImageData
 from allotrope.errors import unknown_name
 from allotrope.inputs.image.mirror import ENOUGH, kept_when_mirrored
 from allotrope.inputs.image.statistics import pixel_statistics
 from allotrope.network import zoo
 from allotrope.network.network import Network
+from allotrope.network.rewriting.columns import named_after
 from allotrope.network.rewriting.compose import with_preprocessing
 from allotrope.network.summary import is_normalized, multiply_adds, parameters
 
@@ -229,4 +230,4 @@ class _Choosing:
 
     def _built(self, family: Family, arguments: Mapping[str, Any]) -> Network:
         network = zoo.network(family.name)(len(self.data.classes), self.data.image, **arguments)
-        return with_preprocessing(network, self.mean, self.std)
+        return named_after(with_preprocessing(network, self.mean, self.std), [INPUT], [TASK])

@@ -12,7 +12,7 @@ import ml_dtypes
 import numpy as np
 
 from allotrope.config import FineTuning
-from allotrope.data.images import ImageData
+from allotrope.data.images import INPUT, TASK, ImageData
 from allotrope.errors import UsageError
 from allotrope.inputs.image.pretrained.readings import Reading
 from allotrope.inputs.image.pretrained.sample import Sample
@@ -21,6 +21,7 @@ from allotrope.network.graph import Value
 from allotrope.network.network import Network
 from allotrope.network.rewriting.batchnorm import with_batchnorm
 from allotrope.network.rewriting.classifier import classifier_alone, in_rows, with_two_logits
+from allotrope.network.rewriting.columns import named_after
 from allotrope.network.rewriting.compose import class_names
 from allotrope.network.rewriting.ends import to_logits
 from allotrope.network.rewriting.head import head_of, with_new_head
@@ -82,6 +83,7 @@ def prepared(network: Network, data: ImageData, options: FineTuning, framework: 
     knows_classes = not replaced and _knows_classes(network, data, framework, notes)
     if options.restore_batchnorm:
         network = _restored(network, data, framework, notes)
+    network = named_after(network, [INPUT], [TASK])
     frozen = frozen_weights(network, options.freeze, replaced)
     if frozen:
         notes.append(f"{len(frozen)} of {len(network.trainable)} trainable weights are frozen ({', '.join(options.freeze)}).")

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from allotrope.data.batches import Batch, Batches
+from allotrope.data.batches import Batches
 from allotrope.data.images import ImageData, ImageSplit
 from allotrope.data.sources import load_images
 
-__all__ = ["Batch", "Batches", "ImageData", "ImageSplit", "load_images"]
+__all__ = ["Batches", "ImageData", "ImageSplit", "load_images"]

@@ -5,13 +5,13 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Generator
-from dataclasses import dataclass
 
 import numpy as np
 
 from allotrope.config import Recipe
-from allotrope.data.images import ImageSplit
+from allotrope.data.images import INPUT, TASK, ImageSplit
 from allotrope.errors import UsageError
+from allotrope.frameworks.contract import Batch
 from allotrope.inputs.augmentation import Augmentation, augmentation_of
 from allotrope.inputs.image.image import Image
 
@@ -19,19 +19,12 @@ AHEAD = 2
 ORDER, CHANGE, SIDE = range(3)  # which random stream a seed sequence is for
 
 
-@dataclass(frozen=True)
-class Batch:
-    """Images uint8 [n, h, w, c] and target float32 [n, k]."""
-
-    images: np.ndarray
-    target: np.ndarray
-
-
 class Batches:
-    """Shuffled, augmented batches of one split.
+    """Shuffled, augmented batches of one split: images uint8 [n, h, w, c] and target float32 [n, k].
 
-    An incomplete last batch is left out, except that a split smaller than a batch is one batch. Where the recipe flips, each
-    image is flipped in every other epoch (the alternating flip of cifar10-airbench, Jordan 2024), from a side drawn by seed.
+    An incomplete last batch is left out, except that a split smaller than a batch is one batch. If
+    the recipe flips, each image is flipped in every other epoch (the alternating flip of
+    cifar10-airbench, Jordan 2024), from a side drawn by seed.
     """
 
     def __init__(self, split: ImageSplit, classes: int, recipe: Recipe) -> None:
@@ -52,7 +45,8 @@ class Batches:
         """The batches of an epoch from step `start` on; leaving the loop early ends the background thread."""
         ready: queue.Queue[Batch | BaseException] = queue.Queue(AHEAD)
         stop = threading.Event()
-        thread = threading.Thread(target=self._fill, args=(ready, stop, epoch, start), name="batches", daemon=True)
+        arguments = (ready, stop, epoch, start)
+        thread = threading.Thread(target=self._fill, args=arguments, name="batches", daemon=True)
         thread.start()
         try:
             for _ in range(start, self.steps_per_epoch):
@@ -72,15 +66,24 @@ class Batches:
 
     def batch(self, epoch: int, step: int, order: np.ndarray | None = None) -> Batch:
         """One batch; `order` spares drawing the order of the epoch again."""
-        rows = (self.order(epoch) if order is None else order)[step * self.batch_size : (step + 1) * self.batch_size]
+        order = self.order(epoch) if order is None else order
+        rows = order[step * self.batch_size : (step + 1) * self.batch_size]
         flipped = (self._side[rows] + epoch) % 2 == 1
         images, target = self._split.images[rows], self._one_hot[self._split.labels[rows]]
-        return Batch(*augment(images, target, self._augmentation, self._stream(CHANGE, epoch, step), flipped))
+        stream = self._stream(CHANGE, epoch, step)
+        images, target = augment(images, target, self._augmentation, stream, flipped)
+        return Batch({INPUT: images}, {TASK: target})
 
     def _stream(self, *key: int) -> np.random.Generator:
         return np.random.default_rng(np.random.SeedSequence(self._seed, spawn_key=key))
 
-    def _fill(self, ready: queue.Queue[Batch | BaseException], stop: threading.Event, epoch: int, start: int) -> None:
+    def _fill(
+        self,
+        ready: queue.Queue[Batch | BaseException],
+        stop: threading.Event,
+        epoch: int,
+        start: int,
+    ) -> None:
         try:
             order = self.order(epoch)
             for step in range(start, self.steps_per_epoch):
@@ -88,7 +91,7 @@ class Batches:
                 if stop.is_set():
                     return
                 ready.put(batch)
-        except BaseException as error:  # noqa: BLE001 - raised again, with its traceback, where the batches are used
+        except BaseException as error:  # noqa: BLE001 - raised again, with its traceback, by what takes batches
             ready.put(error)
 
 

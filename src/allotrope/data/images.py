@@ -8,7 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from allotrope.tasks import Classification, Task
+
 SPLITS = ("train", "validation", "test")
+INPUT, TASK = "image", "label"
+"""What the columns are called; the network that trains has the same names."""
 
 
 @dataclass(frozen=True)
@@ -22,6 +26,16 @@ class ImageSplit:
     def __len__(self) -> int:
         """The number of images."""
         return len(self.labels)
+
+    @property
+    def columns(self) -> dict[str, np.ndarray]:
+        """Images and labels by the names of their columns."""
+        return {INPUT: self.images, TASK: self.labels}
+
+    @property
+    def taken(self) -> dict[str, np.ndarray]:
+        """What the network takes, by name."""
+        return {INPUT: self.images}
 
     def take(self, rows: np.ndarray) -> ImageSplit:
         """The split of these rows only, in their order."""
@@ -47,6 +61,11 @@ class ImageData:
     validation: ImageSplit
     test: ImageSplit
     summary: dict[str, Any]
+
+    @property
+    def tasks(self) -> tuple[Task, ...]:
+        """What is to be learned."""
+        return (Classification(name=TASK, classes=self.classes),)
 
     @property
     def image(self) -> tuple[int, int, int]:

@@ -9,23 +9,78 @@ from typing import Any, ClassVar, Protocol
 
 import numpy as np
 
-from allotrope.config import Recipe, Settings
+from allotrope.config import Settings
 from allotrope.frameworks.primitives import Array
 from allotrope.network.network import Network
+
+Arrays = Mapping[str, np.ndarray]
+"""Arrays by name; examples are the first axis."""
+
+Loss = Callable[[Any, Mapping[str, Array], Mapping[str, Array], Mapping[str, Array]], Array]
+"""loss(p, outputs, targets, weights), each by name -> what is minimized, an array without dimensions.
+
+An output that has a target comes in that one's dtype. An example whose weight is 0 has no such
+target; what has no entry in `weights` counts every example once.
+"""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Examples for one training step, as columns by name.
+
+    `inputs` are raw, as the network takes them. `targets` are encoded: float32 [n, size of the
+    task], or float64 for a network that is computed in it; `weights` [n], by the same names, are of
+    that dtype too. `clean` are inputs as they were before strong augmentation, for a teacher.
+    """
+
+    inputs: Arrays
+    targets: Arrays
+    weights: Arrays = field(default_factory=dict)
+    clean: Arrays = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        """The number of examples."""
+        return len(next(iter(self.inputs.values())))
+
+    def first(self, count: int) -> Batch:
+        """The batch of the first `count` examples."""
+        columns = (self.inputs, self.targets, self.weights, self.clean)
+        return Batch(*({name: x[:count] for name, x in arrays.items()} for arrays in columns))
+
+
+@dataclass(frozen=True)
+class OptimizerOptions:
+    """Which update rule, and its constants; `momentum` is Adam's beta1.
+
+    `decoupled`: weight decay multiplies the weight instead of being added to the gradient.
+    """
+
+    name: str
+    momentum: float
+    beta2: float
+    epsilon: float
+    decoupled: bool
 
 
 class Optimizer(Protocol):
     """An update rule over primitives; `options` say which."""
 
     @property
-    def options(self) -> Recipe:
-        """The recipe that names the rule and its constants."""
+    def options(self) -> OptimizerOptions:
+        """The rule and its constants."""
 
     def slots(self, p: Any, weight: Array) -> dict[str, Array]:
         """Fresh state for one weight, such as its velocity."""
 
     def update(
-        self, p: Any, weight: Array, gradient: Array, slots: dict[str, Array], learning_rate: Any, decay: float, step: Any
+        self,
+        p: Any,
+        weight: Array,
+        gradient: Array,
+        slots: dict[str, Array],
+        learning_rate: Any,
+        decay: float,
+        step: Any,
     ) -> tuple[Array, dict[str, Array]]:
         """The weight and its state after one step; `step` counts from 1."""
 
@@ -34,12 +89,13 @@ class Optimizer(Protocol):
 class TrainingPlan:
     """What a trainer computes in a step, free of any framework.
 
-    `loss(p, logits, target)`: logits and target [n, k], a scalar back. `learning_rate_scale` and `weight_decay` are by weight
-    name (1 and 0 where absent). `average` is the decay of the moving average of all weights and state, in effect
+    A loss knows the names of outputs and targets, so that a trainer knows no tasks.
+    `learning_rate_scale` and `weight_decay` are by weight name (1 and 0 if absent). `average` is
+    the decay of the moving average of all weights and state, in effect
     min(average, (1 + step) / (10 + step)). `clip_norm` bounds the global gradient norm.
     """
 
-    loss: Callable[[Any, Array, Array], Array]
+    loss: Loss
     optimizer: Optimizer
     learning_rate_scale: Mapping[str, float] = field(default_factory=dict)
     weight_decay: Mapping[str, float] = field(default_factory=dict)
@@ -53,16 +109,15 @@ class Trainer(abc.ABC):
     """A network that is being trained in one framework. The loop around it is the same for all."""
 
     @abc.abstractmethod
-    def step(self, images: np.ndarray, target: np.ndarray, learning_rate: float, step: int) -> Any:
-        """One update from images and target [n, k]; `step` counts from 1. Gives the loss; `float` waits for it.
+    def step(self, batch: Batch, learning_rate: float, step: int) -> Any:
+        """One update; `step` counts from 1. Gives the loss in the targets' dtype; `float` waits for it.
 
-        The images go to the network's first input, and the loss is of its first output, in the target's dtype: float32, or
-        float64 for a network that is computed in it.
+        The batch has an array for every input of the network, and targets for some of its outputs.
         """
 
     @abc.abstractmethod
-    def evaluate(self, images: np.ndarray) -> np.ndarray:
-        """Logits [n, k], float32, of the averaged weights where there are such."""
+    def evaluate(self, inputs: Arrays) -> dict[str, np.ndarray]:
+        """All outputs of the network, floats as float32, of the averaged weights if there are such."""
 
     @abc.abstractmethod
     def state(self) -> dict[str, np.ndarray]:
@@ -70,11 +125,11 @@ class Trainer(abc.ABC):
 
     @abc.abstractmethod
     def load_state(self, state: Mapping[str, np.ndarray]) -> None:
-        """Go on from what `state` gave, in this framework or another. Raises: TrainingError where names or shapes differ."""
+        """Go on from what `state` gave, in this framework or another. Raises: TrainingError if names or shapes differ."""
 
     @abc.abstractmethod
     def weights(self) -> dict[str, np.ndarray]:
-        """Every weight and state of the network as it should be delivered: averaged where averaging is on."""
+        """Every weight and state of the network as it should be delivered: averaged if averaging is on."""
 
 
 class Framework(abc.ABC):

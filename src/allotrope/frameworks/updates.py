@@ -1,4 +1,4 @@
-"""What a trainer computes of a plan beside the gradients, written once over the primitives `p` of any framework."""
+"""What a trainer computes beside the gradients, over the primitives `p` of any framework."""
 
 from __future__ import annotations
 
@@ -11,9 +11,34 @@ from allotrope.errors import TrainingError
 from allotrope.frameworks.contract import TrainingPlan
 from allotrope.frameworks.primitives import Array
 
+_SINGLE = np.dtype(np.float32)
+
+
+def loss_of(
+    p: Any,
+    plan: TrainingPlan,
+    outputs: Mapping[str, Array],
+    targets: Mapping[str, Array],
+    weights: Mapping[str, Array],
+) -> Array:
+    """The plan's loss, each output in the dtype of its target if it has one."""
+    fitting = {name: p.cast(outputs[name], p.dtype(target)) for name, target in targets.items()}
+    return plan.loss(p, {**outputs, **fitting}, targets, weights)
+
+
+def single(p: Any, outputs: Mapping[str, Array]) -> dict[str, Array]:
+    """The outputs as `Trainer.evaluate` gives them: floats as float32."""
+    return {
+        name: p.cast(y, _SINGLE) if "float" in p.dtype(y).name else y
+        for name, y in outputs.items()
+    }
+
 
 def clipped(p: Any, gradients: Sequence[Array], bound: float | None) -> list[Array]:
-    """Gradients made smaller, all alike, where their common norm is above the bound; 1e-6 as in PyTorch's clip_grad_norm_."""
+    """Gradients made smaller, all alike, if their common norm is above the bound.
+
+    1e-6 as in PyTorch's clip_grad_norm_.
+    """
     if bound is None or not gradients:
         return list(gradients)
     squares = [p.sum(p.multiply(g, g)) for g in gradients]
@@ -22,11 +47,22 @@ def clipped(p: Any, gradients: Sequence[Array], bound: float | None) -> list[Arr
 
 
 def updated(
-    p: Any, plan: TrainingPlan, name: str, weight: Array, gradient: Array, slots: dict[str, Array], learning_rate: Any, step: Any
+    p: Any,
+    plan: TrainingPlan,
+    name: str,
+    weight: Array,
+    gradient: Array,
+    slots: dict[str, Array],
+    learning_rate: Any,
+    step: Any,
 ) -> tuple[Array, dict[str, Array]]:
-    """The weight of this name and its slots after a step, with its own learning rate and decay; `step` counts from 1."""
+    """The weight of this name and its slots after a step, with its own learning rate and decay.
+
+    `step` counts from 1.
+    """
     scaled = learning_rate * plan.learning_rate_scale.get(name, 1.0)
-    return plan.optimizer.update(p, weight, gradient, slots, scaled, plan.weight_decay.get(name, 0.0), step)
+    decay = plan.weight_decay.get(name, 0.0)
+    return plan.optimizer.update(p, weight, gradient, slots, scaled, decay, step)
 
 
 def averaging_share(p: Any, average: float, step: Array) -> Array:
@@ -35,8 +71,13 @@ def averaging_share(p: Any, average: float, step: Array) -> Array:
 
 
 def check_state(shapes: Mapping[str, Sequence[int]], state: Mapping[str, np.ndarray]) -> None:
-    """Raises: one TrainingError that names what a saved state lacks, has beside, or has in another shape."""
-    wrong = sorted(set(shapes) ^ set(state)) + [n for n, shape in shapes.items() if n in state and tuple(shape) != state[n].shape]
+    """Raises: one TrainingError for what a saved state lacks, has beside, or has in another shape."""
+    there = shapes.keys() & state.keys()
+    wrong = sorted(set(shapes) ^ set(state))
+    wrong += [name for name in shapes if name in there and tuple(shapes[name]) != state[name].shape]
     if wrong:
         listed = ", ".join(wrong[:20])
-        raise TrainingError(f"the checkpoint does not fit this network and recipe; names or shapes differ for: {listed}.")
+        raise TrainingError(
+            "the checkpoint does not fit this network and recipe; "
+            f"names or shapes differ for: {listed}."
+        )

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from allotrope.frameworks.contract import Batch
 from allotrope.network.build import Builder
 from allotrope.network.network import Network
 
@@ -27,10 +28,12 @@ def small() -> Network:
     return b.network()
 
 
-BATCHES = [
-    (np.random.default_rng(step).standard_normal((6, 3, 6, 6)).astype(np.float32), np.eye(4, dtype=np.float32)[[0, 1, 2, 3, 0, 1]])
-    for step in range(20)
-]
+def _batch(step: int) -> Batch:
+    x = np.random.default_rng(step).standard_normal((6, 3, 6, 6)).astype(np.float32)
+    return Batch({"x": x}, {"logits": np.eye(4, dtype=np.float32)[[0, 1, 2, 3, 0, 1]]})
+
+
+BATCHES = [_batch(step) for step in range(20)]
 
 RAMP = np.arange(1, 17, dtype=np.float32).reshape(1, 1, 4, 4)
 CORNER = RAMP[:, :, :2, :2]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
@@ -11,12 +12,14 @@ from allotrope.config import OPTIMIZERS, Recipe, Settings
 from allotrope.errors import TrainingError, UsageError
 from allotrope.frameworks import framework as find
 from allotrope.frameworks import missing
-from allotrope.frameworks.contract import Trainer
+from allotrope.frameworks.contract import Batch, Trainer, TrainingPlan
 from allotrope.frameworks.widening import widened
 from allotrope.network import zoo
 from allotrope.network.build import Builder
 from allotrope.network.network import Network
+from allotrope.tasks.class_losses import cross_entropy
 from allotrope.testing.framework_cases import BATCHES, CORNERS, TRAPS, small
+from allotrope.training.losses import loss_over
 from allotrope.training.plan import training_plan
 
 ZOO = {"mlp": (1, 8, 8), "cnn": (3, 8, 8), "resnet8": (3, 8, 8)}
@@ -83,7 +86,9 @@ class FrameworkContract:
         np.testing.assert_allclose(_losses(mine, 1, 20), _losses(other, 1, 20), rtol=1e-5)
         _assert_same(mine.state(), other.state(), 1e-5)
         _assert_same(mine.weights(), other.weights(), 1e-5)
-        _close(mine.evaluate(BATCHES[0][0]), other.evaluate(BATCHES[0][0]), 1e-5)
+        answers, expected = mine.evaluate(BATCHES[0].inputs), other.evaluate(BATCHES[0].inputs)
+        assert set(answers) == {"logits"}
+        _close(answers["logits"], expected["logits"], 1e-5)
 
     def test_a_checkpoint_of_one_framework_resumes_in_another(self, name: str) -> None:
         _needs("pytorch")
@@ -102,7 +107,7 @@ class FrameworkContract:
 
     def test_frozen_weights_stay(self, name: str) -> None:
         network = small()
-        plan = training_plan(network, Recipe(epochs=1), np.ones(4), frozen=frozenset({"conv.weight"}))
+        plan = _plan(network, Recipe(epochs=1), frozen=frozenset({"conv.weight"}))
         frozen = find(name).trainer(network, plan, Settings())
         _losses(frozen, 1, 2)
         np.testing.assert_array_equal(frozen.weights()["conv.weight"], network.weights["conv.weight"])
@@ -110,10 +115,12 @@ class FrameworkContract:
 
     def test_bfloat16_computes_the_same_network(self, name: str) -> None:
         network = small()
-        plan = training_plan(network, Recipe(epochs=1), np.ones(4))
+        plan = _plan(network, Recipe(epochs=1))
         options = next(s for s in find(name).settings() if s.device == "cpu" and s.precision == "bfloat16")
         narrow, full = find(name).trainer(network, plan, options), _trainer(name, optimizer="nesterov")
-        np.testing.assert_allclose(narrow.evaluate(BATCHES[0][0]), full.evaluate(BATCHES[0][0]), atol=0.1)
+        answers, expected = (each.evaluate(BATCHES[0].inputs)["logits"] for each in (narrow, full))
+        np.testing.assert_allclose(answers, expected, atol=0.1)
+        assert answers.dtype == np.float32
         assert all(array.dtype == network.weights[n].dtype for n, array in narrow.weights().items())
 
     def test_settings_begin_with_the_cpu_in_float32(self, name: str) -> None:
@@ -129,9 +136,9 @@ class FrameworkContract:
         y = b.add("BatchNormalization", [b.input("x", "float32", ("n", 2)), *weights], {"momentum": 0.75})
         b.output(y, "logits")
         x = np.array([[1, 2], [3, 8]], np.float32)
-        step = find(name).trainer(b.network(), training_plan(b.network(), Recipe(epochs=1), np.ones(2)), Settings())
-        float(step.step(x, np.eye(2, dtype=np.float32), 0.0, 1))
-        found = step.weights()
+        trainer = find(name).trainer(b.network(), _plan(b.network(), Recipe(epochs=1)), Settings())
+        float(trainer.step(Batch({"x": x}, {"logits": np.eye(2, dtype=np.float32)}), 0.0, 1))
+        found = trainer.weights()
         np.testing.assert_allclose(found["mean"], 0.75 * 0.5 + 0.25 * x.mean(0), rtol=1e-6)
         np.testing.assert_allclose(found["variance"], 0.75 * 2 + 0.25 * x.var(0), rtol=1e-5)  # divided by n, not n - 1
 
@@ -187,13 +194,20 @@ def _needs(name: str) -> None:
         pytest.skip(reason)
 
 
+def _plan(network: Network, recipe: Recipe, frozen: frozenset[str] = frozenset()) -> TrainingPlan:
+    """To learn classes by the network's one output."""
+    smoothed = partial(cross_entropy, label_smoothing=recipe.label_smoothing)
+    losses = {value.name: smoothed for value in network.outputs}
+    return training_plan(network, recipe, loss_over(losses), frozen)
+
+
 def _trainer(name: str, **options: Any) -> Trainer:
     options = {"weight_decay": 1e-2, "epsilon": 1e-3, "seed": 7, "epochs": 1, **options}
-    return find(name).trainer(small(), training_plan(small(), Recipe(**options), np.ones(4)), Settings())
+    return find(name).trainer(small(), _plan(small(), Recipe(**options)), Settings())
 
 
 def _losses(trainer: Trainer, first: int, last: int, rate: float = 0.01) -> list[float]:
-    return [float(trainer.step(*BATCHES[step - 1], rate, step)) for step in range(first, last + 1)]
+    return [float(trainer.step(BATCHES[step - 1], rate, step)) for step in range(first, last + 1)]
 
 
 def _assert_same(found: dict[str, np.ndarray], expected: dict[str, np.ndarray], tolerance: float) -> None:

@@ -10,26 +10,30 @@ import numpy as np
 from numpy.typing import NDArray
 
 from allotrope.errors import DataError
+from allotrope.frameworks.contract import Arrays
 
 Floats = NDArray[np.floating[Any]]
 
 
 def in_batches(
-    answer: Callable[[NDArray[np.uint8]], Floats], images: NDArray[np.uint8], batch: int = 500
-) -> Floats:
-    """What `answer` gives for all `images` [n, ...], asked for at most `batch` at a time.
+    answer: Callable[[Arrays], Arrays], inputs: Arrays, batch: int = 500
+) -> dict[str, np.ndarray]:
+    """What `answer` gives for all `inputs` [n, ...] by name, asked for at most `batch` at a time.
 
-    All batches are of one size, the last filled up with its first image, because a compiled network
-    is compiled for each size.
+    All batches are of one size, the last filled up with its first example, because a compiled
+    network is compiled for each size.
     """
-    if not len(images):
-        raise DataError("there are no images to evaluate; at least one is needed.")
-    size = math.ceil(len(images) / math.ceil(len(images) / batch))
-    starts = range(0, len(images), size)
-    answers = [answer(_filled(images[start : start + size], size)) for start in starts]
-    return np.concatenate(answers)[: len(images)]
+    count = len(next(iter(inputs.values())))
+    if not count:
+        raise DataError("there are no examples to evaluate; at least one is needed.")
+    size = math.ceil(count / math.ceil(count / batch))
+    answers = []
+    for start in range(0, count, size):
+        part = {name: _filled(x[start : start + size], size) for name, x in inputs.items()}
+        answers.append(answer(part))
+    return {name: np.concatenate([one[name] for one in answers])[:count] for name in answers[0]}
 
 
-def _filled(images: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
-    lacking = size - len(images)
-    return np.concatenate([images, np.repeat(images[:1], lacking, axis=0)])
+def _filled(examples: np.ndarray, size: int) -> np.ndarray:
+    lacking = size - len(examples)
+    return np.concatenate([examples, np.repeat(examples[:1], lacking, axis=0)])

@@ -13,18 +13,18 @@ from typing import Any
 import numpy as np
 
 from allotrope.config import Recipe, Settings
-from allotrope.data.batches import Batch, Batches
+from allotrope.data.batches import Batches
 from allotrope.data.images import ImageData
 from allotrope.errors import RunFolderError, TrainingError, UsageError
 from allotrope.frameworks import framework as find_framework
+from allotrope.frameworks.contract import Batch
 from allotrope.network.network import Network
 from allotrope.progress import Progress, Tick
-from allotrope.tasks import Classification
 from allotrope.training.checkpoints import BEST, Checkpoint, Checkpoints
 from allotrope.training.evaluate import in_batches
 from allotrope.training.interruption import Interruption
 from allotrope.training.pace import Pace
-from allotrope.training.plan import training_plan
+from allotrope.training.plan import plan_for
 from allotrope.training.schedules import learning_rate
 from allotrope.training.state import Row, State
 
@@ -107,11 +107,11 @@ class _Training:
         self.network, self.data, self.recipe, self.show = network, data, recipe, progress
         self.checkpoints = None if folder is None else Checkpoints(folder / "checkpoints")
         self.checkpoint_seconds = checkpoint_seconds
-        self.task = Classification(name="label", classes=data.classes)
+        (self.task,) = data.tasks
         self.batches = Batches(data.train, len(data.classes), recipe)
         self.pace = self._new_pace()
-        counts = np.bincount(data.train.labels, minlength=len(data.classes))
-        self.trainer = find_framework(framework).trainer(network, training_plan(network, recipe, counts), settings)
+        plan = plan_for(network, recipe, data.tasks, data.train.columns)
+        self.trainer = find_framework(framework).trainer(network, plan, settings)
         self.state = State()
         self.has_learned = has_learned
         self.best_weights: dict[str, np.ndarray] = {}
@@ -168,7 +168,7 @@ class _Training:
     def _step(self, batch: Batch) -> None:
         self.rate = learning_rate(self.recipe, self.pace.advance(self.state.step))
         self.state.step += 1
-        self.waiting.append(self.trainer.step(batch.images, batch.target, self.rate, self.state.step))
+        self.waiting.append(self.trainer.step(batch, self.rate, self.state.step))
 
     def _after_step(self) -> None:
         if self.looks < 2 or len(self.waiting) >= STEPS_BETWEEN_LOOKS or time.monotonic() - self.looked > SECONDS_BETWEEN_LOOKS:
@@ -275,9 +275,8 @@ class _Training:
             return
         self._look()
         started = time.monotonic()
-        validation = self.data.validation
-        logits = in_batches(self.trainer.evaluate, validation.images)
-        found = self.task.scores(logits, validation.labels)
+        outputs = in_batches(self.trainer.evaluate, self.data.validation.taken)
+        found = self.task.scores(outputs[self.task.name], self.data.validation.labels)
         self.pace.evaluated(time.monotonic() - started)
         if not math.isfinite(found["loss"]):
             if state.step == 0:

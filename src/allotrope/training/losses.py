@@ -1,31 +1,30 @@
-"""What a training minimizes."""
+"""What a training minimizes: the losses of all tasks together."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
-import numpy as np
+from allotrope.frameworks.contract import Loss
 
-from allotrope.config import Recipe
-from allotrope.errors import unknown_name
-from allotrope.tasks.class_losses import CLASS_LOSSES, class_weights
+OutputLoss = Callable[[Any, Any, Any, Any], Any]
+"""loss(p, output: [n, k], target: [n, k], weight or None) -> an array without dimensions.
 
-Loss = Callable[[Any, Any, Any], Any]
-"""loss(p, logits: [n, k], target: [n, k]) -> the mean over the batch, a scalar."""
+The mean over the examples, each as often as its weight says; the plain mean if there is none.
+"""
 
 
-def loss(recipe: Recipe, class_counts: np.ndarray) -> Loss:
-    """The loss that the recipe names. `class_counts`: [k], of the training data.
+def loss_over(losses: Mapping[str, OutputLoss], shares: Mapping[str, float] | None = None) -> Loss:
+    """The sum of the losses of outputs by name, each as often as `shares` says, by default once."""
 
-    Raises: UsageError for an unknown loss or way of weighting classes.
-    """
-    if recipe.loss not in CLASS_LOSSES:
-        raise unknown_name("loss", recipe.loss, CLASS_LOSSES)
-    compute, smoothing = CLASS_LOSSES[recipe.loss], recipe.label_smoothing
-    weights = class_weights(recipe.class_weights, class_counts)
+    def compute(p: Any, outputs: Any, targets: Any, weights: Any) -> Any:
+        total = None
+        for name, of_output in losses.items():
+            part = of_output(p, outputs[name], targets[name], weights.get(name))
+            share = (shares or {}).get(name, 1.0)
+            if share != 1:
+                part = p.multiply(part, share)
+            total = part if total is None else p.add(total, part)
+        return total
 
-    def minimized(p: Any, logits: Any, target: Any) -> Any:
-        return compute(p, logits, target, label_smoothing=smoothing, weights=weights)
-
-    return minimized
+    return compute

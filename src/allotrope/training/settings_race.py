@@ -15,14 +15,14 @@ from typing import Any
 import numpy as np
 
 from allotrope.config import Recipe, Settings
-from allotrope.data import Batch, Batches, ImageData
+from allotrope.data import Batches, ImageData
 from allotrope.errors import AllotropeError
 from allotrope.frameworks import framework as find_framework
-from allotrope.frameworks.contract import Framework, Trainer, TrainingPlan
+from allotrope.frameworks.contract import Batch, Framework, Trainer, TrainingPlan
 from allotrope.network.network import Network
-from allotrope.training.plan import training_plan
+from allotrope.training.plan import plan_for
 from allotrope.training.schedules import learning_rate
-from allotrope.training.speed import SMALLEST_BATCH, first_of, one_step, timed_step
+from allotrope.training.speed import SMALLEST_BATCH, one_step, timed_step
 
 SHARE = 0.05
 """The part of a budget that the race may take."""
@@ -113,7 +113,8 @@ class _Racing:
     ) -> None:
         self.network, self.recipe, self.framework, self.report = network, recipe, framework, report
         self.batches = Batches(data.train, len(data.classes), recipe)
-        self.plan: TrainingPlan = training_plan(network, recipe, data.train.counts(len(data.classes)))
+        plan = plan_for(network, recipe, data.tasks, data.train.columns)
+        self.plan: TrainingPlan = plan
         self.runners = [_Runner(settings) for settings in options]
         self.rate = learning_rate(recipe, recipe.warmup / 4 if recipe.warmup else 0.0)
         self.started = self.called = time.monotonic()
@@ -138,11 +139,11 @@ class _Racing:
 
         The race's time begins after the first step: what a framework loads and prepares for it, every training needs.
         """
-        small = first_of(self.batches.batch(0, 0), 32)
+        small = self.batches.batch(0, 0).first(32)
         trainer = self.framework.trainer(self.network, self.plan, self.runners[0].settings)
         one_step(trainer, small, 0.0, 1)
         self.started = time.monotonic()
-        return timed_step(trainer, small, 0.0, 2) / len(small.images)
+        return timed_step(trainer, small, 0.0, 2) / len(small)
 
     def _set_limits(self, per_image: float) -> None:
         epochs = self.recipe.epochs
@@ -157,7 +158,7 @@ class _Racing:
         self.size = int(min(self.batches.batch_size, affordable))
         count = min(AGREEMENT_STEPS, self.batches.steps_per_epoch)
         order = self.batches.order(0)
-        self.samples = [first_of(self.batches.batch(0, step, order), self.size) for step in range(count)]
+        self.samples = [self.batches.batch(0, step, order).first(self.size) for step in range(count)]
 
     def _left(self) -> float:
         assert self.seconds is not None

@@ -6,49 +6,55 @@ import time
 from collections.abc import Sequence
 
 from allotrope.config import Recipe, Settings
-from allotrope.data import Batch, Batches, ImageData
+from allotrope.data import Batches, ImageData
 from allotrope.frameworks import framework as find_framework
-from allotrope.frameworks.contract import Trainer
+from allotrope.frameworks.contract import Batch, Trainer
 from allotrope.network.network import Network
-from allotrope.training.plan import training_plan
+from allotrope.training.plan import plan_for
 
 SMALLEST_BATCH = 16
 PROBE_SECONDS = 0.2
 
 
 def training_speed(
-    network: Network, data: ImageData, recipe: Recipe, framework: str = "pytorch", options: Sequence[Settings] | None = None
+    network: Network,
+    data: ImageData,
+    recipe: Recipe,
+    framework: str = "pytorch",
+    options: Sequence[Settings] | None = None,
 ) -> float:
-    """About how many images a second a training makes here, from a few small steps with each setting that is not compiled.
+    """About how many examples a second a training makes here.
 
-    `options`: the settings that may be used, by default all that are plausible here.
+    From a few small steps with each setting that is not compiled. `options`: the settings that may
+    be used, by default all that are plausible here.
     """
-    found = find_framework(framework)
-    usable = [settings for settings in (options or found.settings()) if not settings.compiled]
+    trains = find_framework(framework)
+    usable = [settings for settings in (options or trains.settings()) if not settings.compiled]
     channels_last = [settings for settings in usable if settings.layout == "channels-last"]
-    plan = training_plan(network, recipe, data.train.counts(len(data.classes)))
+    plan = plan_for(network, recipe, data.tasks, data.train.columns)
     batch = Batches(data.train, len(data.classes), recipe).batch(0, 0)
-    return max(_speed(found.trainer(network, plan, settings), batch) for settings in channels_last or usable)
+    return max(
+        _speed(trains.trainer(network, plan, settings), batch)
+        for settings in channels_last or usable
+    )
 
 
 def _speed(trainer: Trainer, batch: Batch) -> float:
-    """Images a second, by the faster of two steps, on as much of the batch as takes about `PROBE_SECONDS`; weights do not move."""
-    small = first_of(batch, SMALLEST_BATCH)
+    """Examples a second, by the faster of two steps that move no weight.
+
+    They are on as much of the batch as takes about `PROBE_SECONDS`.
+    """
+    small = batch.first(SMALLEST_BATCH)
     one_step(trainer, small, 0.0, 1)
     affordable = PROBE_SECONDS / timed_step(trainer, small, 0.0, 2) * SMALLEST_BATCH
-    whole = first_of(batch, max(SMALLEST_BATCH, int(affordable)))
+    whole = batch.first(max(SMALLEST_BATCH, int(affordable)))
     one_step(trainer, whole, 0.0, 3)
-    return len(whole.images) / min(timed_step(trainer, whole, 0.0, step) for step in (4, 5))
-
-
-def first_of(batch: Batch, count: int) -> Batch:
-    """The batch of its first `count` images."""
-    return Batch(batch.images[:count], batch.target[:count])
+    return len(whole) / min(timed_step(trainer, whole, 0.0, step) for step in (4, 5))
 
 
 def one_step(trainer: Trainer, batch: Batch, rate: float, step: int) -> float:
     """The loss of a step, waited for."""
-    return float(trainer.step(batch.images, batch.target, rate, step))
+    return float(trainer.step(batch, rate, step))
 
 
 def timed_step(trainer: Trainer, batch: Batch, rate: float, step: int) -> float:

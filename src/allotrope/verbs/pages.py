@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from allotrope.data.images import ImageData
+from allotrope.data.images import INPUT, TASK, ImageData
 from allotrope.delivery.deliver import deliver
 from allotrope.frameworks import framework as find_framework
 from allotrope.measure.machine import cores
+from allotrope.network.rewriting.columns import named_after
 from allotrope.progress import Progress, Tick
 from allotrope.run import Run
 from allotrope.run_record import (
@@ -65,7 +66,7 @@ class StartPage(Page[Start]):
         entry = run.record.start
         if entry is None:
             return None
-        saved = as_saved(run.folder / START)
+        saved = named_after(as_saved(run.folder / START), [INPUT], [TASK])
         trainable = saved.weights.keys() - set(entry.network_details["not_trainable"])
         network = saved.changed(trainable=trainable)
         frozen = frozenset((entry.fine_tuning or {}).get("frozen", ()))

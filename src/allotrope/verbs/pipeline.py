@@ -10,7 +10,7 @@ import io
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from PIL import Image
 
 from allotrope.architectures.choose import Choice, Speed, choose, choose_recipe
 from allotrope.config import FixedSettings, Recipe, Settings, Target
-from allotrope.data.images import ImageData, ImageSplit
+from allotrope.data.images import TASK, ImageData, ImageSplit
 from allotrope.frameworks import framework as find_framework
 from allotrope.measure.candidates import Candidate, Split, candidates, measure_candidates
 from allotrope.measure.choice import choose as choose_candidate
@@ -31,7 +31,6 @@ from allotrope.network.rewriting.batchnorm import with_still_batchnorm
 from allotrope.network.rewriting.compose import with_probabilities
 from allotrope.progress import Progress, duration
 from allotrope.run_record import TrainingFacts
-from allotrope.tasks import Classification
 from allotrope.tasks.metric import ACCURACY
 from allotrope.training.checkpoints import resumable
 from allotrope.training.evaluate import in_batches
@@ -276,7 +275,7 @@ def trained(plan: Plan, folder: Path | None = None, show: Progress | None = None
 def scored(trained: TrainedPlan, show: Progress | None = None) -> Scored:
     """The trained network on validation and test data, in float32."""
     data = trained.plan.data
-    task = Classification(name="label", classes=data.classes)
+    (task,) = data.tasks
     validation = task.scores(_logits(trained, data.validation), data.validation.labels)
     test = task.account(_logits(trained, data.test), data.test.labels)
     names = [f"pictures/mistake-{number:02}.png" for number in range(len(test["mistakes"]))]
@@ -295,9 +294,8 @@ def scored(trained: TrainedPlan, show: Progress | None = None) -> Scored:
 
 
 def _logits(trained: TrainedPlan, split: ImageSplit) -> np.ndarray:
-    network, framework = trained.network, trained.plan.framework
-    (image,), (logits,) = network.inputs, network.outputs
-    return in_batches(lambda images: network.run({image.name: images}, framework)[logits.name], split.images)
+    run = partial(trained.network.run, framework=trained.plan.framework)
+    return in_batches(run, split.taken)[TASK]
 
 
 def _picture(pixels: np.ndarray) -> bytes:

@@ -71,6 +71,11 @@ class NetworkModel(EngineModel):
                 self.by_name[name].assign(value)
         return outputs[0] if len(outputs) == 1 else tuple(outputs)
 
+    def named(self, outputs: Any) -> dict[str, Any]:
+        """What `call` gives, by the names of the network's outputs."""
+        every = outputs if isinstance(outputs, tuple) else (outputs,)
+        return {v.name: y for v, y in zip(self.network.outputs, every, strict=True)}
+
     def _arrays(self, inputs: Any) -> dict[str, Array]:
         declared = self.network.inputs
         given = inputs if isinstance(inputs, Mapping) else inputs if isinstance(inputs, list | tuple) else (inputs,)
@@ -85,6 +90,8 @@ class NetworkModel(EngineModel):
     def _fitting(self, value: Value, x: Any) -> Array:
         """x in the dtype of an input; Keras brings floats in its own float dtype, and integers as the engine has them."""
         x, p = keras.ops.convert_to_tensor(x), self.program.p
+        if value.shape == () and p.shape(x) == (1,):  # a number that came with an axis for examples
+            x = p.reshape(x, ())
         if p.dtype(x) == value.dtype:
             return x
         if _kind(p.dtype(x)) != _kind(value.dtype):

@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 
 from allotrope.config import Settings
-from allotrope.frameworks.contract import Trainer, TrainingPlan
+from allotrope.frameworks.contract import Arrays, Batch, Trainer, TrainingPlan
 from allotrope.frameworks.keras.importing import keras
 from allotrope.frameworks.keras.module import NetworkModel
 from allotrope.frameworks.keras.optimizer import PlannedOptimizer
 from allotrope.frameworks.primitives import Array
-from allotrope.frameworks.updates import averaging_share, check_state
+from allotrope.frameworks.reference.primitives import ReferencePrimitives
+from allotrope.frameworks.updates import averaging_share, check_state, loss_of, single
 from allotrope.network.network import Network
 
 POLICIES = {"float32": "float32", "bfloat16": "mixed_bfloat16"}
@@ -48,8 +49,9 @@ class PlannedModel(NetworkModel):
         self.plan, self.latest_loss = plan, LatestLoss()
         for name in plan.frozen & network.trainable:
             self.by_name[name].trainable = False
-        self.averaged = None if plan.average is None else NetworkModel(network, plan.seed, layout, dtype)
-        if self.averaged is not None:
+        self.averaged: NetworkModel | None = None
+        if plan.average is not None:
+            self.averaged = NetworkModel(network, plan.seed, layout, dtype)
             self.averaged.trainable = False
 
     @property
@@ -57,10 +59,17 @@ class PlannedModel(NetworkModel):
         """The loss alone: the training loop measures the rest."""
         return [self.latest_loss]
 
-    def compute_loss(self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None, training: bool = True) -> Array:
-        """The plan's loss, in the target's dtype."""
-        p, target = self.program.p, keras.ops.convert_to_tensor(y)
-        loss = self.plan.loss(p, p.cast(y_pred, p.dtype(target)), target)
+    def compute_loss(
+        self,
+        x: Any = None,
+        y: Any = None,
+        y_pred: Any = None,
+        sample_weight: Any = None,
+        training: bool = True,
+    ) -> Array:
+        """The plan's loss, of targets `y` and weights `sample_weight` by name."""
+        targets, weights = _tensors(y), _tensors(sample_weight or {})
+        loss = loss_of(self.program.p, self.plan, self.named(y_pred), targets, weights)
         self.latest_loss.update_state(loss)
         return loss
 
@@ -69,18 +78,23 @@ class PlannedModel(NetworkModel):
         if self.averaged is None or self.plan.average is None:
             return
         p = self.program.p
-        share = averaging_share(p, self.plan.average, p.cast(self.array(self.optimizer.iterations), np.dtype(np.float64)))
+        step = p.cast(self.array(self.optimizer.iterations), np.dtype(np.float64))
+        share = averaging_share(p, self.plan.average, step)
         for name, variable in self.averaged.by_name.items():
             if "float" in variable.dtype:
                 average = self.array(variable)
-                variable.assign(p.add(average, p.multiply(p.subtract(self.array(self.by_name[name]), average), share)))
+                distance = p.subtract(self.array(self.by_name[name]), average)
+                variable.assign(p.add(average, p.multiply(distance, share)))
 
 
 class KerasTrainer(Trainer):
     """A network in training, on one device, with one set of settings."""
 
     def __init__(self, network: Network, plan: TrainingPlan, settings: Settings) -> None:
-        """Raises: UnsupportedError for operators without a meaning, UsageError for threads that cannot be set any more."""
+        """Raises: UnsupportedError for operators without a meaning.
+
+        UsageError for threads that cannot be set any more.
+        """
         NetworkModel.set_threads(settings.threads)
         self.device = "gpu:0" if settings.device == "cuda" else settings.device
         self._next: int | None = None
@@ -98,7 +112,7 @@ class KerasTrainer(Trainer):
         with NetworkModel.wide(), keras.device(self.device):
             yield
 
-    def step(self, images: np.ndarray, target: np.ndarray, learning_rate: float, step: int) -> float:
+    def step(self, batch: Batch, learning_rate: float, step: int) -> float:
         """One update; see the contract."""
         with self._here():
             if step != self._next:  # both count on by themselves
@@ -106,32 +120,48 @@ class KerasTrainer(Trainer):
                 self.optimizer.iterations.assign(step - 1)
             self._next = step + 1
             self.optimizer.rate.assign(learning_rate)
-            loss: float = self.model.train_on_batch(images, target, return_dict=True)["loss"]
+            columns = _examples(batch.inputs), dict(batch.targets), dict(batch.weights) or None
+            loss: float = self.model.train_on_batch(*columns, return_dict=True)["loss"]
             return loss
 
-    def evaluate(self, images: np.ndarray) -> np.ndarray:
-        """Logits [n, k]; see the contract."""
+    def evaluate(self, inputs: Arrays) -> dict[str, np.ndarray]:
+        """All outputs by name; see the contract."""
         with self._here():
-            return np.asarray(self.delivered.predict_on_batch(images), np.float32)
+            outputs = self.delivered.predict_on_batch(_examples(inputs))
+            return single(ReferencePrimitives(), self.model.named(outputs))
 
     def weights(self) -> dict[str, np.ndarray]:
         """Every weight and state to be delivered; see the contract."""
-        return {name: self.model.to_numpy(variable.value) for name, variable in self.delivered.by_name.items()}
+        variables = self.delivered.by_name
+        return {name: self.model.to_numpy(variable.value) for name, variable in variables.items()}
 
     def state(self) -> dict[str, np.ndarray]:
         """All that the next step depends on; see the contract."""
-        return {name: self.model.to_numpy(variable.value) for name, variable in self._state_variables().items()}
+        variables = self._state_variables()
+        return {name: self.model.to_numpy(variable.value) for name, variable in variables.items()}
 
     def load_state(self, state: Mapping[str, np.ndarray]) -> None:
-        """Go on from a saved state. Raises: TrainingError where names or shapes differ."""
+        """Go on from a saved state. Raises: TrainingError if names or shapes differ."""
         variables = self._state_variables()
-        check_state({name: tuple(variable.shape) for name, variable in variables.items()}, state)
+        check_state({name: variable.shape for name, variable in variables.items()}, state)
         with self._here():
             for name, variable in variables.items():
                 variable.assign(state[name])
 
     def _state_variables(self) -> dict[str, Any]:
         variables = {f"weights/{n}": variable for n, variable in self.model.by_name.items()}
-        variables |= {f"optimizer/{slot}/{n}": v for n, slots in self.optimizer.slots.items() for slot, v in slots.items()}
-        averaged = self.model.averaged
-        return variables | ({} if averaged is None else {f"average/{n}": v for n, v in averaged.by_name.items()})
+        for n, slots in self.optimizer.slots.items():
+            variables |= {f"optimizer/{slot}/{n}": variable for slot, variable in slots.items()}
+        if self.model.averaged is not None:
+            averaged = self.model.averaged.by_name
+            variables |= {f"average/{n}": variable for n, variable in averaged.items()}
+        return variables
+
+
+def _tensors(arrays: Mapping[str, Any]) -> dict[str, Array]:
+    return {name: keras.ops.convert_to_tensor(x) for name, x in arrays.items()}
+
+
+def _examples(inputs: Arrays) -> dict[str, np.ndarray]:
+    """The inputs as Keras wants them: each with a first axis, of which it takes the length."""
+    return {name: np.atleast_1d(x) for name, x in inputs.items()}

@@ -13,41 +13,51 @@ from allotrope.operators.interpret import Context
 
 
 class CompiledForward:
-    """Does what a module in training mode does, for one shape of its input.
+    """Does what a module in training mode does, for one shape of its inputs.
 
-    The interpreter is traced away first: the compiler then sees one flat graph of PyTorch's functions, where it would break
-    into a piece for every node.
+    The interpreter is traced away first: the compiler then sees one flat graph of PyTorch's
+    functions, instead of breaking it into a piece for every node.
     """
 
     def __init__(self, model: NetworkModule) -> None:
         """Nothing is compiled before the first call."""
         self.model = model
         self._names = list(model.values())
+        self._inputs = [value.name for value in model.network.inputs]
+        self._outputs = [value.name for value in model.network.outputs]
         self._updated: list[str] = []
         self._function: Any = None
 
-    def __call__(self, x: Tensor) -> Tensor:
-        """The output for x, batch first; the module's state is updated."""
+    def __call__(self, inputs: dict[str, Tensor]) -> dict[str, Tensor]:
+        """The outputs by name; the module's state is updated."""
         weights = self.model.values()
-        step = torch.tensor(self.model.training_step, dtype=torch.int32, device=x.device)
-        arguments = (list(weights.values()), step, x)
+        device = self.model.program.p.device
+        step = torch.tensor(self.model.training_step, dtype=torch.int32, device=device)
+        arguments = (list(weights.values()), step, [inputs[name] for name in self._inputs])
         if self._function is None:
             self._function = self._compile(arguments)
-        output, updates = self._function(*arguments)
+        outputs, updates = self._function(*arguments)
         with torch.no_grad():
             for name, value in zip(self._updated, updates, strict=True):
                 weights[name].copy_(value)
-        return output
+        return dict(zip(self._outputs, outputs, strict=True))
 
-    def _compile(self, arguments: tuple[list[Tensor], Tensor, Tensor]) -> Any:
-        # Left to itself the compiler takes convolutions out of channels-last, which costs a factor of ten on CPUs.
-        torch._inductor.config.force_layout_optimization = self.model.program.p.memory_format == torch.channels_last
-        function = lambda weights, step, x: self._run(weights, step, x)  # noqa: E731 - tracing would count a bound method's self
-        return torch.compile(make_fx(function, pre_dispatch=True)(*arguments))
+    def _compile(self, arguments: tuple[list[Tensor], Tensor, list[Tensor]]) -> Any:
+        # Left to itself the compiler takes convolutions out of channels-last, which costs a factor
+        # of ten on CPUs.
+        last = self.model.program.p.memory_format == torch.channels_last
+        torch._inductor.config.force_layout_optimization = last
 
-    def _run(self, weights: list[Tensor], step: Tensor, x: Tensor) -> tuple[Tensor, list[Tensor]]:
-        (input_value,) = self.model.network.inputs
+        def run(weights: list[Tensor], step: Tensor, inputs: list[Tensor]) -> Any:
+            return self._run(weights, step, inputs)  # tracing would count a bound method's self
+
+        return torch.compile(make_fx(run, pre_dispatch=True)(*arguments))
+
+    def _run(
+        self, weights: list[Tensor], step: Tensor, inputs: list[Tensor]
+    ) -> tuple[list[Tensor], list[Tensor]]:
         context = Context(training=True, seed=self.model.seed, step=step)
-        (output,) = self.model.program({**dict(zip(self._names, weights, strict=True)), input_value.name: x}, context)
+        values = dict(zip([*self._names, *self._inputs], [*weights, *inputs], strict=True))
+        outputs = self.model.program(values, context)
         self._updated = list(context.updates)
-        return output, list(context.updates.values())
+        return list(outputs), list(context.updates.values())

@@ -54,6 +54,13 @@ def to_tensor(value: np.ndarray, device: str = "cpu") -> Tensor:
     return torch.from_numpy(np.array(value)).to(device)
 
 
+def shared_tensor(value: np.ndarray, device: str) -> Tensor:
+    """A tensor on the device; on the CPU in the value's own memory, if PyTorch can use that."""
+    if value.dtype.name.startswith(_AS_BITS) or not value.flags.writeable:
+        return to_tensor(value, device)
+    return torch.from_numpy(value).to(device, non_blocking=True)
+
+
 def to_numpy(x: Tensor) -> np.ndarray:
     """The value as a NumPy array."""
     x, dtype = x.detach().cpu(), NUMPY_DTYPES[x.dtype]

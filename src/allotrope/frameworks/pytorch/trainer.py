@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -11,11 +11,11 @@ import torch
 from torch import Tensor
 
 from allotrope.config import Settings
-from allotrope.frameworks.contract import Trainer, TrainingPlan
+from allotrope.frameworks.contract import Arrays, Batch, Trainer, TrainingPlan
 from allotrope.frameworks.pytorch.compiled import CompiledForward
 from allotrope.frameworks.pytorch.module import NetworkModule
-from allotrope.frameworks.pytorch.primitives import to_numpy, to_tensor
-from allotrope.frameworks.updates import check_state
+from allotrope.frameworks.pytorch.primitives import shared_tensor, to_numpy, to_tensor
+from allotrope.frameworks.updates import check_state, loss_of, single
 from allotrope.network.network import Network
 
 MEMORY_FORMATS = {"default": torch.contiguous_format, "channels-last": torch.channels_last}
@@ -33,24 +33,26 @@ class PyTorchTrainer(Trainer):
         self.model = NetworkModule(network, memory_format, settings.device, plan.seed)
         self.model.to(memory_format=memory_format)
         self.averaged = copy.deepcopy(self.model).eval() if plan.average is not None else None
-        self.parameters = {n: w for n, w in self.model.values().items() if n in network.trainable and n not in plan.frozen}
+        learning = network.trainable - plan.frozen
+        self.parameters = {n: w for n, w in self.model.values().items() if n in learning}
         for name, value in self.model.values().items():
             value.requires_grad_(name in self.parameters)
         self.optimizer = optimizer_for(plan, self.parameters)
-        self.slots = SLOTS[plan.optimizer.options.optimizer]
+        self.slots = SLOTS[plan.optimizer.options.name]
         self._prepare_slots()
-        self.forward = CompiledForward(self.model) if settings.compiled else self.model
+        self.outputs: Callable[[dict[str, Tensor]], dict[str, Tensor]] = self.model.outputs
+        if settings.compiled:
+            self.outputs = CompiledForward(self.model)
 
-    def step(self, images: np.ndarray, target: np.ndarray, learning_rate: float, step: int) -> Tensor:
+    def step(self, batch: Batch, learning_rate: float, step: int) -> Tensor:
         """One update; see the contract."""
         if not self.model.training:  # to say it again visits every submodule
             self.model.train()
         self.model.training_step = step
-        x = torch.from_numpy(images).to(self.settings.device, non_blocking=True)
         with self._autocast():
-            logits = self.forward(x)
-        wanted = torch.from_numpy(target).to(self.settings.device)
-        loss: Tensor = self.plan.loss(self.model.program.p, logits.to(wanted.dtype), wanted)
+            outputs = self.outputs(self._tensors(batch.inputs))
+        targets, weights = self._tensors(batch.targets), self._tensors(batch.weights)
+        loss: Tensor = loss_of(self.model.program.p, self.plan, outputs, targets, weights)
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
         self._update(learning_rate, step)
@@ -58,8 +60,13 @@ class PyTorchTrainer(Trainer):
             self._average(step)
         return loss.detach()
 
+    def _tensors(self, arrays: Arrays) -> dict[str, Tensor]:
+        """The arrays on the trainer's device, in the memory that they have if that is the CPU's."""
+        return {name: shared_tensor(x, self.settings.device) for name, x in arrays.items()}
+
     def _autocast(self) -> torch.autocast:
-        return torch.autocast(self.settings.device, torch.bfloat16, enabled=self.settings.precision == "bfloat16")
+        narrow = self.settings.precision == "bfloat16"
+        return torch.autocast(self.settings.device, torch.bfloat16, enabled=narrow)
 
     def _update(self, learning_rate: float, step: int) -> None:
         if self.plan.clip_norm is not None:
@@ -80,13 +87,14 @@ class PyTorchTrainer(Trainer):
         with torch.no_grad():
             torch._foreach_lerp_([a for a, _ in pairs], [w for _, w in pairs], 1 - decay)
 
-    def evaluate(self, images: np.ndarray) -> np.ndarray:
-        """Logits [n, k]; see the contract."""
+    def evaluate(self, inputs: Arrays) -> dict[str, np.ndarray]:
+        """All outputs by name; see the contract."""
         model = self._delivered()
         if model.training:
             model.eval()
         with torch.inference_mode(), self._autocast():
-            return to_numpy(model(torch.from_numpy(images).to(self.settings.device)).float())
+            outputs = single(model.program.p, model.outputs(self._tensors(inputs)))
+            return {name: to_numpy(y) for name, y in outputs.items()}
 
     def _delivered(self) -> NetworkModule:
         return self.averaged if self.averaged is not None else self.model
@@ -100,7 +108,7 @@ class PyTorchTrainer(Trainer):
         return {name: to_numpy(value).copy() for name, value in self._state_tensors().items()}
 
     def load_state(self, state: Mapping[str, np.ndarray]) -> None:
-        """Go on from a saved state. Raises: TrainingError where names or shapes differ."""
+        """Go on from a saved state. Raises: TrainingError if names or shapes differ."""
         tensors = self._state_tensors()
         check_state({name: tuple(tensor.shape) for name, tensor in tensors.items()}, state)
         with torch.no_grad():
@@ -109,7 +117,7 @@ class PyTorchTrainer(Trainer):
 
     def _prepare_slots(self) -> None:
         """PyTorch makes its slots in the first step; made here, a checkpoint finds the same names before it as after."""
-        counted = self.plan.optimizer.options.optimizer in ("adam", "adamw", "rmsprop")
+        counted = self.plan.optimizer.options.name in ("adam", "adamw", "rmsprop")
         for parameter in self.parameters.values():
             slots = self.optimizer.state[parameter]
             slots |= {theirs: torch.zeros_like(parameter) for theirs in self.slots.values()}
@@ -145,22 +153,28 @@ SLOTS = {
 
 def optimizer_for(plan: TrainingPlan, parameters: Mapping[str, Tensor]) -> torch.optim.Optimizer:
     """PyTorch's own optimizer for a plan; tests show that it computes what `plan.optimizer` does."""
-    recipe = plan.optimizer.options
+    options = plan.optimizer.options
     groups = list(_groups(plan, parameters))
-    if recipe.optimizer in ("sgd", "momentum", "nesterov"):
-        momentum = 0.0 if recipe.optimizer == "sgd" else recipe.momentum
-        return torch.optim.SGD(groups, lr=1.0, momentum=momentum, nesterov=recipe.optimizer == "nesterov", fused=True)
-    if recipe.optimizer == "rmsprop":
-        return torch.optim.RMSprop(groups, lr=1.0, alpha=recipe.beta2, eps=recipe.epsilon, foreach=True)
-    return torch.optim.Adam(groups, lr=1.0, betas=(recipe.momentum, recipe.beta2), eps=recipe.epsilon, fused=True)
+    if options.name in ("sgd", "momentum", "nesterov"):
+        momentum = 0.0 if options.name == "sgd" else options.momentum
+        nesterov = options.name == "nesterov"
+        return torch.optim.SGD(groups, lr=1.0, momentum=momentum, nesterov=nesterov, fused=True)
+    if options.name == "rmsprop":
+        constants: dict[str, Any] = {"alpha": options.beta2, "eps": options.epsilon}
+        return torch.optim.RMSprop(groups, lr=1.0, foreach=True, **constants)
+    constants = {"betas": (options.momentum, options.beta2), "eps": options.epsilon}
+    return torch.optim.Adam(groups, lr=1.0, fused=True, **constants)
 
 
 def _groups(plan: TrainingPlan, parameters: Mapping[str, Tensor]) -> Iterable[dict[str, Any]]:
     """Parameters that share a learning-rate scale and a weight decay."""
-    recipe = plan.optimizer.options
-    decoupled = recipe.decay_kind == "decoupled" or recipe.optimizer == "adamw"
-    keys = {name: (plan.learning_rate_scale.get(name, 1.0), plan.weight_decay.get(name, 0.0)) for name in parameters}
+    decoupled = plan.optimizer.options.decoupled
+    keys = {
+        name: (plan.learning_rate_scale.get(name, 1.0), plan.weight_decay.get(name, 0.0))
+        for name in parameters
+    }
     for key in sorted(set(keys.values())):
         scale, decay = key
-        members = [parameters[name] for name, found in keys.items() if found == key]
-        yield {"params": members, "scale": scale, "shrink": decay if decoupled else 0.0, "weight_decay": 0.0 if decoupled else decay}
+        shrink, added = (decay, 0.0) if decoupled else (0.0, decay)
+        members = [parameters[name] for name, own in keys.items() if own == key]
+        yield {"params": members, "scale": scale, "shrink": shrink, "weight_decay": added}

@@ -79,7 +79,7 @@ def _framework_loss(task: Task, framework: Framework) -> Objective:
     def loss(moved: Mapping[str, np.ndarray]) -> float:
         weights = {f"weights/{name}": array for name, array in moved.items()}
         trainer.load_state({**state, **weights})
-        return float(trainer.step(*batch, 0.0, 1))
+        return float(trainer.step(batch, 0.0, 1))
 
     return loss
 

@@ -11,6 +11,7 @@ from allotrope.errors import UnsupportedError
 from allotrope.frameworks.lowering import lowered
 from allotrope.frameworks.reference.framework import ROUNDED
 from allotrope.frameworks.reference.primitives import ReferencePrimitives
+from allotrope.frameworks.updates import loss_of
 from allotrope.measure.agreement.arrays import Arrays
 from allotrope.measure.agreement.probe import probed
 from allotrope.measure.agreement.slopes import Slope
@@ -93,6 +94,6 @@ def first_step(task: Task, p: ReferencePrimitives | None = None) -> FirstStep:
 
 def first_loss(task: Task, oracle: Oracle, weights: Arrays, context: Context) -> float:
     """The loss of the first training step with `weights` in place of the network's own."""
-    x, target = task.batch_of(1)
-    (outputs,) = oracle.outputs({task.trained.inputs[0].name: x}, weights, context).values()
-    return float(task.plan.loss(oracle.p, outputs, target))
+    batch = task.batch_of(1)
+    outputs = oracle.outputs(batch.inputs, weights, context)
+    return float(loss_of(oracle.p, task.plan, outputs, batch.targets, batch.weights))

@@ -6,8 +6,9 @@ itself.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -15,12 +16,14 @@ import numpy as np
 
 from allotrope.config import Recipe
 from allotrope.errors import UnsupportedError
-from allotrope.frameworks.contract import TrainingPlan
+from allotrope.frameworks.contract import Batch, Loss, TrainingPlan
 from allotrope.frameworks.widening import widened, widened_array
-from allotrope.measure.agreement.packing import pack, packed
+from allotrope.measure.agreement.probe import probed
 from allotrope.measure.inputs import random_inputs
 from allotrope.network.network import Network
 from allotrope.network.reading.read import load
+from allotrope.tasks.class_losses import cross_entropy
+from allotrope.training.losses import loss_over
 from allotrope.training.plan import training_plan
 
 PRECISIONS = ("float64", "float32")
@@ -86,39 +89,37 @@ class Task:
 
     @cached_property
     def classifies(self) -> bool:
-        """Whether it takes raw pictures and gives one row of logits, as what `fit` trains."""
+        """Whether it takes raw bytes [n, h, w, c] and gives a row of logits, as what `fit` trains."""
         inputs, shapes = self.network.inputs, list(self.outputs.values())
         if not len(inputs) == len(self.network.outputs) == len(shapes) == 1:
             return False
-        picture = inputs[0].dtype == np.uint8 and len(inputs[0].shape or ()) == 4
-        return picture and len(shapes[0]) == 2 and shapes[0][1] > 1
+        raw = inputs[0].dtype == np.uint8 and len(inputs[0].shape or ()) == 4
+        return raw and len(shapes[0]) == 2 and shapes[0][1] > 1
 
     @cached_property
     def trained(self) -> Network:
-        """The network as trainers take it.
+        """The network as trainers take it: of its outputs, those that are floats.
 
-        Raises: UnsupportedError where there is nothing to train or no loss to compute.
+        Raises: UnsupportedError if there is nothing to train or no loss to compute.
         """
         if not self.network.inputs:
             raise UnsupportedError("it has no inputs")
+        texts = [value.name for value in self.network.inputs if value.dtype.kind == "O"]
+        if texts:
+            raise UnsupportedError(f"its inputs {', '.join(texts)} are texts, not numbers")
         if not self.network.trainable or not self.outputs:
             raise UnsupportedError(
                 "it has no trainable weights"
                 if self.outputs
                 else "none of its outputs is a float, so there is no loss"
             )
-        if len(self.network.inputs) == len(self.network.outputs) == 1:
+        if len(self.network.outputs) == len(self.outputs):
             return self.network
-        return packed(
-            self.network,
-            {name: array.shape for name, array in self.inputs().items()},
-            self.outputs,
-            self.dtype,
-        )
+        return probed(self.network, list(self.outputs))
 
     @cached_property
     def plan(self) -> TrainingPlan:
-        """Momentum with weight decay; cross-entropy for a classifier of pictures, else the squared error of all outputs."""
+        """Momentum with weight decay; cross-entropy for what `classifies`, else squared errors."""
         recipe = Recipe(
             optimizer="momentum",
             learning_rate=self.learning_rate,
@@ -126,28 +127,24 @@ class Task:
             schedule="constant",
             seed=self.seed,
         )
-        classes = next(iter(self.outputs.values()))[-1] if self.classifies else 1
-        plan = training_plan(self.trained, recipe, np.ones(classes))
-        return plan if self.classifies else replace(plan, loss=squared_error(self.scale))
-
-    def batch_of(self, step: int) -> tuple[np.ndarray, np.ndarray]:
-        """What a trainer's step is given: input and target of the training step, which counts from 1."""
-        inputs, random = self.inputs(step), np.random.default_rng((self.seed, step, 2))
-        x = (
-            next(iter(inputs.values()))
-            if self.trained is self.network
-            else pack(inputs, self.dtype)
-        )
+        loss = squared_error(self.scale)
         if self.classifies:
-            ((count, classes),) = self.outputs.values()
-            return x, np.eye(classes, dtype=self.dtype)[random.integers(0, classes, count)]
-        targets = {
-            name: random.standard_normal(shape) * self.scale for name, shape in self.outputs.items()
-        }
-        narrow = {name: np.asarray(target, np.float32) for name, target in targets.items()}
-        return x, next(iter(narrow.values())).astype(
-            self.dtype
-        ) if self.trained is self.network else pack(narrow, self.dtype)
+            loss = loss_over(dict.fromkeys(self.outputs, cross_entropy))
+        return training_plan(self.trained, recipe, loss)
+
+    def batch_of(self, step: int) -> Batch:
+        """What a trainer's step is given; the training step counts from 1."""
+        random = np.random.default_rng((self.seed, step, 2))
+        targets = {name: self._target(shape, random) for name, shape in self.outputs.items()}
+        return Batch(self.inputs(step), targets)
+
+    def _target(self, shape: tuple[int, ...], random: np.random.Generator) -> np.ndarray:
+        """Of one output; the same numbers in every precision."""
+        if self.classifies:
+            count, classes = shape
+            return np.eye(classes, dtype=self.dtype)[random.integers(0, classes, count)]
+        target = np.asarray(random.standard_normal(shape) * self.scale, np.float32)
+        return target.astype(self.dtype)
 
 
 def nudged(network: Network, part: float, seed: int) -> Network:
@@ -162,11 +159,19 @@ def nudged(network: Network, part: float, seed: int) -> Network:
     )
 
 
-def squared_error(scale: float) -> Callable[[Any, Any, Any], Any]:
-    """The mean of ((output - target) / scale)² over all elements; a scale below 1 counts as 1, or small outputs would learn too fast."""
+def squared_error(scale: float) -> Loss:
+    """The mean of ((output - target) / scale)² over all elements of all outputs with a target.
 
-    def compute(p: Any, outputs: Any, target: Any) -> Any:
-        difference = p.multiply(p.subtract(outputs, target), 1 / max(scale, 1.0))
-        return p.mean(p.multiply(difference, difference))
+    A scale below 1 counts as 1, or small outputs would learn too fast.
+    """
+
+    def compute(p: Any, outputs: Any, targets: Any, weights: Any) -> Any:
+        total, count = None, 0
+        for name, target in targets.items():
+            difference = p.multiply(p.subtract(outputs[name], target), 1 / max(scale, 1.0))
+            squares = p.sum(p.multiply(difference, difference))
+            total = squares if total is None else p.add(total, squares)
+            count += math.prod(p.shape(target))
+        return p.multiply(total, 1 / count if count else math.nan)
 
     return compute

@@ -82,11 +82,8 @@ class AgreementWorker:
             self._trainer = self._framework.trainer(self._task.trained, self._task.plan, Settings())
         files, losses = StepFiles(Path(folder), tuple(kept)), []
         for step in range(first, last + 1):
-            losses.append(
-                float(
-                    self._trainer.step(*self._task.batch_of(step), self._task.learning_rate, step)
-                )
-            )
+            batch = self._task.batch_of(step)
+            losses.append(float(self._trainer.step(batch, self._task.learning_rate, step)))
             if step in kept:
                 write_arrays(files.path(step), self._trainer.weights())
         return {"losses": losses}

@@ -9,31 +9,31 @@ import os
 import time
 from collections.abc import Callable
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from allotrope.config import FixedSettings, Recipe, Settings
-from allotrope.data import Batch, Batches, ImageData
+from allotrope.data import Batches, ImageData
 from allotrope.frameworks import FRAMEWORKS
 from allotrope.frameworks import framework as find_framework
-from allotrope.frameworks.contract import Framework, Trainer, TrainingPlan
+from allotrope.frameworks.contract import Batch, Framework, Trainer
 from allotrope.measure.machine import peak_memory, version
 from allotrope.measure.race.files import read_data, read_recipe, read_start
 from allotrope.network.network import Network
 from allotrope.process.serve import serve
-from allotrope.tasks import Classification
 from allotrope.training.evaluate import in_batches
 from allotrope.training.loop import train
-from allotrope.training.plan import training_plan
+from allotrope.training.plan import plan_for
 from allotrope.training.plausible_settings import plausible
 from allotrope.training.schedules import learning_rate
 from allotrope.training.settings_race import race_settings
-from allotrope.training.speed import first_of, one_step
+from allotrope.training.speed import one_step
 
 COMPARED_STEPS = 6
-COMPARED_IMAGES = 32
+COMPARED_EXAMPLES = 32
 READY_BATCHES = 4
 
 
@@ -64,8 +64,9 @@ class Racer:
 
     def _losses(self, data: ImageData, recipe: Recipe, network: Network, settings: Settings) -> list[float]:
         """Of steps on one batch, in which a wrong gradient shows sooner than on fresh ones."""
-        trainer = self._framework.trainer(network, _plan(network, data, recipe), settings)
-        batch = first_of(Batches(data.train, len(data.classes), recipe).batch(0, 0), COMPARED_IMAGES)
+        plan = plan_for(network, recipe, data.tasks, data.train.columns)
+        trainer = self._framework.trainer(network, plan, settings)
+        batch = Batches(data.train, len(data.classes), recipe).batch(0, 0).first(COMPARED_EXAMPLES)
         rate = learning_rate(recipe, recipe.warmup / 4)
         return [one_step(trainer, batch, rate, step) for step in range(1, COMPARED_STEPS + 1)]
 
@@ -74,8 +75,9 @@ class Racer:
         data, recipe, network = _given(folder)
         batches = Batches(data.train, len(data.classes), recipe)
         self._ready = [batches.batch(0, step) for step in range(min(READY_BATCHES, batches.steps_per_epoch))]
+        plan = plan_for(network, recipe, data.tasks, data.train.columns)
         began = time.perf_counter()
-        self._trainer = self._framework.trainer(network, _plan(network, data, recipe), Settings(**settings))
+        self._trainer = self._framework.trainer(network, plan, Settings(**settings))
         self._train_once()
         stepped = time.perf_counter()
         self._answer_once()
@@ -110,10 +112,9 @@ class Racer:
         }
 
     def _accuracy(self, network: Network, data: ImageData) -> float:
-        (image,), (logits,) = network.inputs, network.outputs
-        answers = in_batches(lambda images: self._framework.run(network, {image.name: images})[logits.name], data.test.images)
-        task = Classification(name="label", classes=data.classes)
-        return task.scores(answers, data.test.labels)["accuracy"]
+        answers = in_batches(partial(self._framework.run, network), data.test.taken)
+        (task,) = data.tasks
+        return task.scores(answers[task.name], data.test.labels)["accuracy"]
 
     def _train_once(self) -> None:
         """A step that moves no weight, so that steps without end cannot make the loss grow."""
@@ -125,15 +126,11 @@ class Racer:
 
     def _answer_once(self) -> None:
         assert self._trainer is not None
-        self._trainer.evaluate(self._ready[0].images)
+        self._trainer.evaluate(self._ready[0].inputs)
 
 
 def _given(folder: str) -> tuple[ImageData, Recipe, Network]:
     return read_data(Path(folder)), read_recipe(Path(folder)), read_start(Path(folder), 0)
-
-
-def _plan(network: Network, data: ImageData, recipe: Recipe) -> TrainingPlan:
-    return training_plan(network, recipe, data.train.counts(len(data.classes)))
 
 
 def _timed(action: Callable[[], None], seconds: float, least: int) -> list[float]:
