@@ -67,7 +67,7 @@ def test_other_floats_are_read_as_float32(dtype, kind, name):
     assert {array.dtype for array in tuned.network.weights.values()} == {np.dtype(F)}
     same = ready(small(), images((8, 8, 3), 3), **THREE)
     found, wanted = (
-        network.run({"image": images((8, 8, 3), 3).test.images})["z"]
+        network.run({"image": images((8, 8, 3), 3).test.images})["label"]
         for network in (tuned.network, same.network)
     )
     np.testing.assert_allclose(found, wanted, rtol=0.05, atol=0.05)
