@@ -223,7 +223,8 @@ def test_what_is_no_row_stays_as_it_is():
 
 def test_of_features_and_classes_the_classes_are_taken():
     tuned = ready(small(out=["f", "z"]), images((8, 8, 3), 3), **THREE)
-    assert [value.name for value in tuned.network.outputs] == ["z"]
+    assert [value.shape for value in tuned.network.outputs] == [("n", 3)]
+    assert [value.name for value in tuned.network.outputs] == ["label"]
     said = "'z' tells the classes apart: it alone tells 3 classes apart. Left out: f. For another: --classifier f."
     assert any(said in note for note in tuned.notes)
     headed = ready(small(out=["f", "z"]), images((8, 8, 3), 5), new_head=True, **THREE)
