@@ -27,8 +27,8 @@ from allotrope.data.images import INPUT, TASK
 from allotrope.frameworks import framework
 from allotrope.inputs.image.statistics import pixel_statistics
 from allotrope.network import zoo
-from allotrope.network.rewriting.columns import named_after
 from allotrope.network.rewriting.compose import with_preprocessing
+from allotrope.network.rewriting.named_after import named_after
 from allotrope.network.summary import parameters
 from allotrope.training.loop import train
 from allotrope.training.plan import plan_for

@@ -3,7 +3,7 @@
 import numpy as np
 
 from allotrope.network.build import Builder
-from allotrope.network.rewriting.columns import named_after
+from allotrope.network.rewriting.named_after import named_after
 
 X = np.array([[1.0, 2.0], [3.0, 4.0]], np.float32)
 

@@ -8,8 +8,8 @@ import pytest
 from allotrope.config import DataOptions, Recipe, Settings
 from allotrope.data import load_images
 from allotrope.network import zoo
-from allotrope.network.rewriting.columns import named_after
 from allotrope.network.rewriting.compose import with_preprocessing
+from allotrope.network.rewriting.named_after import named_after
 from allotrope.training import settings_race as race
 from allotrope.training import speed
 from allotrope.training.settings_race import agreement, described, race_settings

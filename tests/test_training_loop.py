@@ -14,8 +14,8 @@ from allotrope.config import DataOptions, Recipe, Settings
 from allotrope.data import load_images
 from allotrope.errors import RunFolderError, TrainingError, UsageError
 from allotrope.network import zoo
-from allotrope.network.rewriting.columns import named_after
 from allotrope.network.rewriting.compose import with_preprocessing
+from allotrope.network.rewriting.named_after import named_after
 from allotrope.progress import Progress
 from allotrope.tasks import Classification
 from allotrope.training.checkpoints import BEST, LAST, read

@@ -25,8 +25,8 @@ from allotrope.inputs.image.mirror import ENOUGH, kept_when_mirrored
 from allotrope.inputs.image.statistics import pixel_statistics
 from allotrope.network import zoo
 from allotrope.network.network import Network
-from allotrope.network.rewriting.columns import named_after
 from allotrope.network.rewriting.compose import with_preprocessing
+from allotrope.network.rewriting.named_after import named_after
 from allotrope.network.summary import is_normalized, multiply_adds, parameters
 
 USUAL_BUDGET = 120.0

@@ -21,10 +21,10 @@ from allotrope.network.graph import Value
 from allotrope.network.network import Network
 from allotrope.network.rewriting.batchnorm import with_batchnorm
 from allotrope.network.rewriting.classifier import classifier_alone, in_rows, with_two_logits
-from allotrope.network.rewriting.columns import named_after
 from allotrope.network.rewriting.compose import class_names
 from allotrope.network.rewriting.ends import to_logits
 from allotrope.network.rewriting.head import head_of, with_new_head
+from allotrope.network.rewriting.named_after import named_after
 from allotrope.network.rewriting.precision import with_types
 
 OTHER_FLOATS = frozenset(map(np.dtype, (np.float16, np.float64, ml_dtypes.bfloat16)))

@@ -10,7 +10,7 @@ from allotrope.data.images import INPUT, TASK, ImageData
 from allotrope.delivery.deliver import deliver
 from allotrope.frameworks import framework as find_framework
 from allotrope.measure.machine import cores
-from allotrope.network.rewriting.columns import named_after
+from allotrope.network.rewriting.named_after import named_after
 from allotrope.progress import Progress, Tick
 from allotrope.run import Run
 from allotrope.run_record import (
