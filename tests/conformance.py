@@ -7,8 +7,11 @@ or crashed, on standard error; with --gaps it prints what tests/known_gaps holds
 
 import collections
 import functools
+import os
 import pathlib
 import re
+import shutil
+import subprocess
 import sys
 import warnings
 import zlib
@@ -56,9 +59,21 @@ def cases():
     return found
 
 
-def chosen(kinds=KINDS, one_in=1):
-    """The names of the cases of these kinds, or of one in so many, always the same ones."""
-    return [name for name, case in cases().items() if case.kind in kinds and zlib.crc32(name.encode()) % one_in == 0]
+def chosen(kinds=KINDS, one_in=1, turn=0):
+    """The names of the cases of these kinds, or of one in so many: which ones, `turn` says."""
+    of_kinds = [name for name, case in cases().items() if case.kind in kinds]
+    return [name for name in of_kinds if zlib.crc32(name.encode()) % one_in == turn % one_in]
+
+
+@functools.cache
+def turn_of_commit():
+    """A number that is another one for each commit; ALLOTROPE_TEST_TURN says another; 0 without git."""
+    asked, git = os.environ.get("ALLOTROPE_TEST_TURN"), shutil.which("git")
+    if asked or git is None:
+        return int(asked or 0)
+    command = [git, "-C", str(GAPS.parent), "rev-parse", "HEAD"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    return int(done.stdout[:8], 16) if done.returncode == 0 else 0
 
 
 @functools.cache

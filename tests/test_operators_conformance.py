@@ -1,7 +1,8 @@
 """Every case of ONNX's own backend suite that the wheel brings, in float32 as ONNX gives them, and their gradients.
 
-The reference and PyTorch run all cases, the other frameworks one in eight, always the same ones; ALLOTROPE_TEST_CONFORMANCE=full runs
-all cases in all.
+The reference and PyTorch run all cases, the other frameworks one in eight, JAX one in sixteen: others
+in each commit, of which ALLOTROPE_TEST_TURN repeats those that a failure names.
+ALLOTROPE_TEST_CONFORMANCE=full runs all cases in all.
 """
 
 import collections
@@ -21,7 +22,17 @@ LEAST = {"reference": 1943, "pytorch": 1857, "tensorflow": 1779, "jax": 1779}
 
 def chosen(name, kinds=conformance.KINDS):
     """The cases that a framework runs here."""
-    return conformance.chosen(kinds, one_in=1 if EVERYTHING or name in ("reference", "pytorch") else 16 if name == "jax" else 8)
+    if EVERYTHING or name in ("reference", "pytorch"):
+        return conformance.chosen(kinds)
+    one_in = 16 if name == "jax" else 8
+    return conformance.chosen(kinds, one_in, conformance.turn_of_commit())
+
+
+def test_turns_go_over_all_cases_once():
+    parts = [conformance.chosen(one_in=8, turn=turn) for turn in range(8)]
+    assert sorted(name for part in parts for name in part) == sorted(conformance.cases())
+    assert all(len(part) > len(conformance.cases()) / 16 for part in parts)
+    assert conformance.turn_of_commit() == conformance.turn_of_commit() >= 0
 
 
 def counted(label, results, gaps, capsys):
@@ -32,7 +43,8 @@ def counted(label, results, gaps, capsys):
     listed = {name: reason for name, reason in gaps.items() if name in results}
     with capsys.disabled():
         counts = ", ".join(f"{len(names)} {kind}" for kind, names in sorted(kinds.items()))
-        print(f"\n{label}: {counts} of {len(results)} cases; {len(listed)} known gaps, {len(set(listed.values()))} reasons")
+        turn, reasons = conformance.turn_of_commit(), len(set(listed.values()))
+        print(f"\n{label}: {counts} of {len(results)} cases (ALLOTROPE_TEST_TURN={turn}); {len(listed)} known gaps, {reasons} reasons")
     return kinds, listed
 
 

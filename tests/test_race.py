@@ -11,7 +11,6 @@ from allotrope.network import zoo
 from allotrope.network.rewriting.compose import with_preprocessing
 from allotrope.network.rewriting.named_after import named_after
 from allotrope.training import settings_race as race
-from allotrope.training import speed
 from allotrope.training.settings_race import agreement, described, race_settings
 from allotrope.training.speed import training_speed
 
@@ -39,7 +38,7 @@ class Clock:
     def __init__(self):
         self.now = 0.0
 
-    def monotonic(self):
+    def __call__(self):
         return self.now
 
 
@@ -57,8 +56,8 @@ class PlantedTrainer:
 class PlantedFramework:
     """Gives to each setting the trainer, or the error, that was planted."""
 
-    def __init__(self, planted, clock):
-        self.planted, self.clock = planted, clock
+    def __init__(self, planted, clock, threads=None):
+        self.planted, self.clock, self.threads = planted, clock, threads
 
     def settings(self):
         return list(self.planted)
@@ -74,13 +73,11 @@ FALLING = [2.3, 2.0, 1.7, 1.5]
 
 
 @pytest.fixture
-def planted(monkeypatch, digits, network):
+def planted(digits, network):
     def run(settings, recipe=RECIPE, **options):
         clock = Clock()
-        monkeypatch.setattr(race, "time", clock)
-        monkeypatch.setattr(speed, "time", clock)
-        monkeypatch.setattr(race, "find_framework", lambda name: PlantedFramework(settings, clock))
-        return race_settings(network, digits, recipe, **options)
+        framework = PlantedFramework(settings, clock)
+        return race_settings(network, digits, recipe, framework, clock=clock, **options)
 
     return run
 

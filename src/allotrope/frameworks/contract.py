@@ -139,6 +139,11 @@ class Framework(abc.ABC):
     engine: str | None = None
     """The framework that computes for this one, as this one calls it."""
 
+    @property
+    def threads(self) -> int | None:
+        """How many threads a step takes unless its settings say; None if that cannot be changed."""
+        return None
+
     def compile_soon(self) -> None:  # noqa: B027 - most frameworks compile nothing for these
         """From now on runs and gradients are compiled in little time, not to the fastest code."""
 

@@ -1,7 +1,9 @@
-"""Settings are raced, not guessed: a few seconds of real steps with each plausible one, the same start and batches for all.
+"""Settings are raced, not guessed: a few seconds of real steps with each plausible one.
 
-Rounds are interleaved, so that a busy machine disturbs all alike; what is clearly slower is out early. Only settings whose
-losses agree with those of the first, the framework's defaults in float32, can win. Compiling is tried last, for the winner, if it can pay.
+The same start and batches for all. Rounds are interleaved, so that a busy machine disturbs all alike;
+what is clearly slower is out early. Only settings whose losses agree with those of the first, the
+framework's defaults in float32, can win. One thread is tried before the others if steps vary
+strongly; compiling is tried last, for the winner, if it can pay.
 """
 
 from __future__ import annotations
@@ -22,12 +24,14 @@ from allotrope.frameworks.contract import Batch, Framework, Trainer, TrainingPla
 from allotrope.network.network import Network
 from allotrope.training.plan import plan_for
 from allotrope.training.schedules import learning_rate
-from allotrope.training.speed import SMALLEST_BATCH, one_step, timed_step
+from allotrope.training.speed import SMALLEST_BATCH, Clock, one_step, timed_step
+from allotrope.training.threads_race import Threads, race_threads, with_threads
 
 SHARE = 0.05
 """The part of a budget that the race may take."""
 SHORTEST = 2.0
 """Seconds that the race may take where there is no budget and the training itself is short."""
+ONE_SETTING = "There was one setting to choose from."
 AGREEMENT_STEPS = 3
 ROUNDS = 9
 STEPS_FORESEEN = 24
@@ -80,22 +84,32 @@ def race_settings(
     network: Network,
     data: ImageData,
     recipe: Recipe,
-    framework: str = "pytorch",
+    framework: str | Framework = "pytorch",
     seconds: float | None = None,
     options: Sequence[Settings] | None = None,
     report: Callable[[str], None] = lambda line: None,
+    clock: Clock = time.monotonic,
 ) -> Race:
-    """Find the fastest of `options` (by default all that are plausible here) whose loss agrees with float32's.
+    """Find the fastest of `options` (by default all plausible ones) whose loss agrees with float32's.
 
-    `seconds` bounds the race, by default a twentieth of the budget, or of the time that the epochs are foreseen to take.
+    `seconds` bounds the race, by default a twentieth of the budget, or of the time that the epochs
+    are foreseen to take.
 
     Raises: what the framework raises if not even the first setting, its defaults, works.
     """
-    found = find_framework(framework)
-    options = list(found.settings() if options is None else options)
-    if len(options) == 1:
-        return Race([], options[0], "There was one setting to choose from.", 0.0, None)
-    return _Racing(network, data, recipe, found, seconds, options, report).run()
+    racing = find_framework(framework) if isinstance(framework, str) else framework
+    options = list(racing.settings() if options is None else options)
+    if len(options) == 1 and threads_to_race(racing, options[0]) is None:
+        return Race([], options[0], ONE_SETTING, 0.0, None)
+    return _Racing(network, data, recipe, racing, seconds, options, report, clock).run()
+
+
+def threads_to_race(framework: Framework, settings: Settings) -> int | None:
+    """How many threads one is raced against, if that can be chosen and is left open."""
+    several = framework.threads
+    if settings.threads is not None or settings.device != "cpu" or several is None or several < 2:
+        return None
+    return several
 
 
 class _Racing:
@@ -110,17 +124,19 @@ class _Racing:
         seconds: float | None,
         options: Sequence[Settings],
         report: Callable[[str], None],
+        clock: Clock,
     ) -> None:
         self.network, self.recipe, self.framework, self.report = network, recipe, framework, report
+        self.clock = clock
         self.batches = Batches(data.train, len(data.classes), recipe)
         plan = plan_for(network, recipe, data.tasks, data.train.columns)
         self.plan: TrainingPlan = plan
         self.runners = [_Runner(settings) for settings in options]
         self.rate = learning_rate(recipe, recipe.warmup / 4 if recipe.warmup else 0.0)
-        self.started = self.called = time.monotonic()
+        self.started = self.called = clock()
+        self.threads = Threads(None, "")
         self.seconds, self.size = seconds, 0
         self.samples: list[Batch] = []
-        self.images_in_all = 0.0
 
     def run(self) -> Race:
         """The race from start to end."""
@@ -128,6 +144,9 @@ class _Racing:
         self._set_limits(per_image)
         if self.size < SMALLEST_BATCH:
             return self._not_held(per_image)
+        self._race_threads()
+        if len(self.runners) == 1:
+            return Race([], self.runners[0].settings, self._said(ONE_SETTING), self._took(), None)
         self._race([runner for runner in self.runners if not self._compiles(runner)])
         self._try_compiling()
         return self._result()
@@ -140,10 +159,31 @@ class _Racing:
         The race's time begins after the first step: what a framework loads and prepares for it, every training needs.
         """
         small = self.batches.batch(0, 0).first(32)
-        trainer = self.framework.trainer(self.network, self.plan, self.runners[0].settings)
-        one_step(trainer, small, 0.0, 1)
-        self.started = time.monotonic()
-        return timed_step(trainer, small, 0.0, 2) / len(small)
+        self.probe = self._trainer(self.runners[0].settings)
+        one_step(self.probe, small, 0.0, 1)
+        self.started = self.clock()
+        return timed_step(self.probe, small, 0.0, 2, self.clock) / len(small)
+
+    def _trainer(self, settings: Settings) -> Trainer:
+        return self.framework.trainer(self.network, self.plan, settings)
+
+    def _race_threads(self) -> None:
+        """One thread against the usual number, if steps vary; what wins, all settings are raced with."""
+        usual = self.runners[0].settings
+        several = threads_to_race(self.framework, usual)
+        if several is not None:
+            self.threads = race_threads(
+                self.probe,
+                lambda count: self._trainer(replace(usual, threads=count)),
+                several,
+                self.samples[0],
+                self.clock,
+            )
+        if self.threads.reason:
+            self.report(self.threads.reason)
+        for runner in self.runners:
+            runner.settings = with_threads(runner.settings, self.threads)
+        del self.probe
 
     def _set_limits(self, per_image: float) -> None:
         epochs = self.recipe.epochs
@@ -162,7 +202,7 @@ class _Racing:
 
     def _left(self) -> float:
         assert self.seconds is not None
-        return self.seconds - (time.monotonic() - self.started)
+        return self.seconds - (self.clock() - self.started)
 
     def _not_held(self, per_image: float) -> Race:
         for runner in self.runners:
@@ -194,12 +234,12 @@ class _Racing:
 
     def _first_steps(self, runner: _Runner) -> None:
         """Steps on one batch from the same start, whose losses are compared with those of the defaults; the first one may compile."""
-        runner.trainer = self.framework.trainer(self.network, self.plan, runner.settings)
+        runner.trainer = self._trainer(runner.settings)
         seconds = []
         for step in range(1, AGREEMENT_STEPS + 1):
-            started = time.monotonic()
+            started = self.clock()
             runner.losses.append(one_step(runner.trainer, self.samples[0], self.rate, step))
-            seconds.append(time.monotonic() - started)
+            seconds.append(self.clock() - started)
         runner.times.append(min(seconds[1:]))
         runner.compile_seconds = max(seconds[0] - runner.times[0], 0.0) if runner.settings.compiled else 0.0
         runner.difference, runner.agrees = agreement(runner.losses, self.runners[0].losses)
@@ -209,7 +249,8 @@ class _Racing:
     def _round(self, runner: _Runner) -> None:
         assert runner.trainer is not None
         step = AGREEMENT_STEPS + len(runner.times)
-        runner.times.append(timed_step(runner.trainer, self.samples[step % len(self.samples)], self.rate, step))
+        batch = self.samples[step % len(self.samples)]
+        runner.times.append(timed_step(runner.trainer, batch, self.rate, step, self.clock))
 
     def _eliminate(self, alive: list[_Runner]) -> None:
         best = min(runner.median for runner in self.runners)
@@ -284,7 +325,14 @@ class _Racing:
 
     def _race_of(self, chosen: _Runner, reason: str, speed: float) -> Race:
         rows = [self._row(runner, chosen) for runner in self.runners]
-        return Race(rows, chosen.settings, reason, time.monotonic() - self.called, speed)
+        return Race(rows, chosen.settings, self._said(reason), self._took(), speed)
+
+    def _said(self, reason: str) -> str:
+        """The reason, and before it why there are so many threads, if these were raced."""
+        return f"{self.threads.reason} {reason}".strip()
+
+    def _took(self) -> float:
+        return self.clock() - self.called
 
     def _row(self, runner: _Runner, chosen: _Runner) -> dict[str, Any]:
         settings = {name: value for name, value in asdict(runner.settings).items() if name != "threads"}
@@ -325,7 +373,11 @@ def agreement(losses: Sequence[float], expected: Sequence[float]) -> tuple[float
 
 def described(settings: Settings) -> str:
     """Settings in words: `bfloat16, channels-last, compiled on cpu`."""
-    words = [settings.precision, *([settings.layout] if settings.layout != "default" else []), *(["compiled"] if settings.compiled else [])]
+    words = [settings.precision]
+    if settings.layout != "default":
+        words.append(settings.layout)
+    if settings.compiled:
+        words.append("compiled")
     return f"{', '.join(words)} on {settings.device}"
 
 

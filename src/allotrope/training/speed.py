@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from allotrope.config import Recipe, Settings
 from allotrope.data import Batches, ImageData
@@ -11,6 +11,9 @@ from allotrope.frameworks import framework as find_framework
 from allotrope.frameworks.contract import Batch, Trainer
 from allotrope.network.network import Network
 from allotrope.training.plan import plan_for
+
+Clock = Callable[[], float]
+"""Seconds since some moment."""
 
 SMALLEST_BATCH = 16
 PROBE_SECONDS = 0.2
@@ -57,8 +60,10 @@ def one_step(trainer: Trainer, batch: Batch, rate: float, step: int) -> float:
     return float(trainer.step(batch, rate, step))
 
 
-def timed_step(trainer: Trainer, batch: Batch, rate: float, step: int) -> float:
+def timed_step(
+    trainer: Trainer, batch: Batch, rate: float, step: int, clock: Clock = time.monotonic
+) -> float:
     """Seconds of a step, its loss waited for."""
-    started = time.monotonic()
+    started = clock()
     one_step(trainer, batch, rate, step)
-    return time.monotonic() - started
+    return clock() - started

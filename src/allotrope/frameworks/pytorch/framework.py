@@ -22,6 +22,11 @@ class PyTorch(Framework):
 
     name = "pytorch"
 
+    @property
+    def threads(self) -> int:
+        """What PyTorch takes now, in this process."""
+        return torch.get_num_threads()
+
     def native(self, network: Network) -> torch.nn.Module:
         """A `torch.nn.Module` whose `state_dict` keys are the weight names; `train()` and `eval()` choose the behaviour."""
         from allotrope.frameworks.pytorch.module import NetworkModule

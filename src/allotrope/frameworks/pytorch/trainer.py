@@ -26,9 +26,8 @@ class PyTorchTrainer(Trainer):
 
     def __init__(self, network: Network, plan: TrainingPlan, settings: Settings) -> None:
         """Raises: UnsupportedError for operators without a meaning."""
-        if settings.threads is not None:
-            torch.set_num_threads(settings.threads)
         self.plan, self.settings = plan, settings
+        self._take_threads()
         memory_format = MEMORY_FORMATS[settings.layout]
         self.model = NetworkModule(network, memory_format, settings.device, plan.seed)
         self.model.to(memory_format=memory_format)
@@ -46,6 +45,7 @@ class PyTorchTrainer(Trainer):
 
     def step(self, batch: Batch, learning_rate: float, step: int) -> Tensor:
         """One update; see the contract."""
+        self._take_threads()
         if not self.model.training:  # to say it again visits every submodule
             self.model.train()
         self.model.training_step = step
@@ -59,6 +59,12 @@ class PyTorchTrainer(Trainer):
         if self.averaged is not None:
             self._average(step)
         return loss.detach()
+
+    def _take_threads(self) -> None:
+        """The number is the whole process's, and trainers with several take turns in a race."""
+        threads = self.settings.threads
+        if threads is not None and threads != torch.get_num_threads():
+            torch.set_num_threads(threads)
 
     def _tensors(self, arrays: Arrays) -> dict[str, Tensor]:
         """The arrays on the trainer's device, in the memory that they have if that is the CPU's."""
