@@ -17,14 +17,14 @@ import torch
 
 from allotrope.architectures.choose import choose
 from allotrope.config import Settings
-from allotrope.data import ImageData, ImageSplit
+from allotrope.data.reading import labelled, labelled_data
 from allotrope.training.settings_race import described, race_settings
 
 
 def made(side, channels, count):
     random = np.random.default_rng(0)
-    split = ImageSplit(random.integers(0, 256, (count, side, side, channels), np.uint8), random.integers(0, 10, count))
-    return ImageData("made", tuple("0123456789"), split, split, split, {})
+    split = labelled(random.integers(0, 256, (count, side, side, channels), np.uint8), random.integers(0, 10, count))
+    return labelled_data("made", tuple("0123456789"), split, split, split)
 
 
 def options():

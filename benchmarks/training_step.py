@@ -22,8 +22,9 @@ from torch import nn
 
 from allotrope.architectures.recipes import FAMILIES
 from allotrope.config import Settings
-from allotrope.data import Batches, ImageData, ImageSplit
-from allotrope.data.images import INPUT, TASK
+from allotrope.data import Batches
+from allotrope.data.examples import INPUT, TASK
+from allotrope.data.reading import labelled, labelled_data
 from allotrope.frameworks import framework
 from allotrope.inputs.image.statistics import pixel_statistics
 from allotrope.network import zoo
@@ -122,9 +123,9 @@ class LoopByHand:
 
 def made(side, channels, count):
     random = np.random.default_rng(0)
-    split = ImageSplit(random.integers(0, 256, (count, side, side, channels), np.uint8), random.integers(0, 10, count))
+    split = labelled(random.integers(0, 256, (count, side, side, channels), np.uint8), random.integers(0, 10, count))
     few = split.take(np.arange(64))
-    return ImageData("made", tuple("0123456789"), split, few, few, {})
+    return labelled_data("made", tuple("0123456789"), split, few, few)
 
 
 def network_for(data, width):

@@ -11,8 +11,8 @@ import pathlib
 import pytest
 
 from allotrope.config import DataOptions
-from allotrope.data import load_images
-from allotrope.data.images import ImageData
+from allotrope.data import read_data
+from allotrope.data.examples import Data
 from tested import TESTED
 
 SHARED = pathlib.Path(__file__).resolve().parents[2] / "shared"
@@ -40,6 +40,6 @@ def shared() -> pathlib.Path:
 
 
 @pytest.fixture(scope="session")
-def digits() -> ImageData:
+def digits() -> Data:
     """The digits of scikit-learn: grey 8x8 images, ten classes."""
-    return load_images("digits", DataOptions())
+    return read_data("digits", DataOptions())

@@ -8,14 +8,15 @@ import numpy as np
 import pytest
 
 from allotrope.config import Recipe
-from allotrope.data import Batches, ImageSplit
+from allotrope.data import Batches
+from allotrope.data.reading import labelled
 from allotrope.errors import UsageError
 
 
 def split(n=50):
     images = np.zeros((n, 8, 6, 1), np.uint8)
     images[:, :, 0, 0] = np.arange(n)[:, None]
-    return ImageSplit(images, np.arange(n) % 5)
+    return labelled(images, np.arange(n) % 5)
 
 
 def batches(n=50, **options):

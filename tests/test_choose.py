@@ -9,7 +9,8 @@ from allotrope.architectures import recipes
 from allotrope.architectures.choose import choose
 from allotrope.architectures.recipes import FAMILIES, family_for, recipe_of
 from allotrope.config import DataOptions
-from allotrope.data import ImageData, ImageSplit, load_images
+from allotrope.data import read_data
+from allotrope.data.reading import labelled, labelled_data
 from allotrope.errors import UsageError
 from allotrope.inputs.image import mirror
 from allotrope.inputs.image.statistics import pixel_statistics
@@ -19,13 +20,13 @@ from allotrope.network.summary import multiply_adds
 
 def images_of(side, channels, count=60, classes=3):
     random = np.random.default_rng(0)
-    split = ImageSplit(random.integers(0, 256, (count, side, side, channels), np.uint8), np.arange(count) % classes)
-    return ImageData("made", tuple("abc"[:classes]), split, split, split, {})
+    split = labelled(random.integers(0, 256, (count, side, side, channels), np.uint8), np.arange(count) % classes)
+    return labelled_data("made", tuple("abc"[:classes]), split, split, split)
 
 
 @pytest.fixture(scope="module")
 def digits():
-    return load_images("digits", DataOptions())
+    return read_data("digits", DataOptions())
 
 
 @pytest.mark.parametrize(
@@ -152,7 +153,7 @@ def striped(count, symmetric):
     for image, label in zip(images, labels, strict=True):
         part = slice(0, 4) if label else slice(12, 16)
         image[(part, slice(None)) if symmetric else (slice(None), part)] += 100
-    return ImageSplit(images, labels)
+    return labelled(images, labels)
 
 
 def test_mirroring_is_judged_on_the_data():
@@ -165,7 +166,7 @@ def test_mirroring_is_judged_on_the_data():
 @pytest.mark.shared
 @pytest.mark.parametrize(("source", "mirrored"), [("fashion-mnist", True), ("cifar10.npz", True), ("medical/pneumoniamnist.npz", True)])
 def test_objects_and_pictures_are_mirrored(shared, source, mirrored):
-    data = load_images(str(shared / "data" / source), DataOptions())
+    data = read_data(str(shared / "data" / source), DataOptions())
     assert (kept(data.train, len(data.classes)) > 0.5) is mirrored
 
 

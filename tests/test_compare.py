@@ -124,9 +124,9 @@ def inputs(tmp_path):
     """The files of a race on a small network, with its plan for PyTorch alone."""
     from allotrope.architectures.choose import choose
     from allotrope.config import DataOptions
-    from allotrope.data import load_images
+    from allotrope.data import read_data
 
-    data = load_images(pictures(tmp_path), DataOptions())
+    data = read_data(pictures(tmp_path), DataOptions())
     choices = [choose(data, "cnn", {"batch_size": 32}, epochs=2.0, seed=seed) for seed in (0, 1)]
     write_inputs(tmp_path, data, [choice.network for choice in choices], choices[0].recipe)
     return tmp_path, RacePlan(("pytorch",), ONE_THREAD, 60.0, 2.0, 1, len(data.train), len(data.validation)), data, choices

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from allotrope.config import DataOptions
-from allotrope.data import load_images
+from allotrope.data import read_data
 from allotrope.data.sources.arrays.array_names import array_name, shared_words
 from allotrope.errors import DataError
 
@@ -17,7 +17,7 @@ SOME, SOME_LABELS = IMAGES[:20], LABELS[:20]
 
 def read(folder, arrays, **options):
     np.savez(folder / "some.npz", **arrays)
-    return load_images(folder / "some.npz", DataOptions(**options))
+    return read_data(folder / "some.npz", DataOptions(**options))
 
 
 def error_of(folder, arrays):
@@ -128,13 +128,16 @@ def test_arrays_that_cannot_be_told_apart_are_listed(tmp_path, order):
             {"x_train": IMAGES, "fine_labels": LABELS, "coarse_labels": LABELS},
             ["no labels of train", "fine_labels [60]"],
         ),
-        ({"foo": IMAGES, "bar": LABELS}, ["foo [60, 8, 8] uint8, bar [60] int64", "in any case"]),
+        ({"foo": IMAGES, "bar": LABELS[:9]}, ["foo [60, 8, 8] uint8, bar [9] int64", "in any case"]),
         (
             {"x": np.moveaxis(IMAGES, 0, -1), "y": LABELS},
             ["along the last axis", "numpy.moveaxis(x, -1, 0)"],
         ),
         ({"x": IMAGES, "y": np.ones((60, 3))}, ["one class per image"]),
-        ({"x": IMAGES, "y": LABELS + 0.5}, ["whole class number"]),
+        (
+            {"x": IMAGES, "y": LABELS + 0.5, "class_names": np.array(["a", "b", "c"])},
+            ["whole class number"],
+        ),
         ({"x": IMAGES, "y": LABELS, "class_names": np.array(["a", "b"])}, ["0 to 2", "2 names"]),
     ],
 )
@@ -243,7 +246,7 @@ def test_files_of_one_array_each(tmp_path):
     save(
         tmp_path / "set" / "inner", X_train=IMAGES, y_train=LABELS, X_test=SOME, y_test=SOME_LABELS
     )
-    data = load_images(tmp_path)
+    data = read_data(tmp_path)
     assert sizes(data) == [54, 6, 20] and data.name == "inner"
 
 
@@ -251,7 +254,7 @@ def test_files_of_one_array_each(tmp_path):
 def test_an_archive_for_each_split(tmp_path, names):
     np.savez(tmp_path / f"{names[0]}.npz", x=IMAGES, y=LABELS)
     np.savez(tmp_path / f"{names[1]}.npz", x=SOME, y=SOME_LABELS)
-    assert sizes(load_images(tmp_path)) == [54, 6, 20]
+    assert sizes(read_data(tmp_path)) == [54, 6, 20]
 
 
 def test_an_archive_for_each_array(tmp_path):
@@ -262,7 +265,7 @@ def test_an_archive_for_each_array(tmp_path):
         ("test-labels", SOME_LABELS),
     ):
         np.savez_compressed(tmp_path / f"k49-{name}.npz", array)
-    assert sizes(load_images(tmp_path)) == [54, 6, 20]
+    assert sizes(read_data(tmp_path)) == [54, 6, 20]
 
 
 def test_several_data_sets_are_named(tmp_path):
@@ -271,8 +274,8 @@ def test_several_data_sets_are_named(tmp_path):
     with pytest.raises(
         DataError, match=r"several data sets \(a\.npz, b\.npz\)\. Name one of the files"
     ):
-        load_images(tmp_path)
-    assert load_images(tmp_path / "a.npz").name == "a"
+        read_data(tmp_path)
+    assert read_data(tmp_path / "a.npz").name == "a"
 
 
 def test_several_kinds_of_data_are_named_and_a_layout_chooses_the_pictures(tmp_path):
@@ -286,12 +289,12 @@ def test_several_kinds_of_data_are_named_and_a_layout_chooses_the_pictures(tmp_p
         DataError,
         match=r"folders of pictures, and files of arrays in .*some\.npz.*--layout classes",
     ):
-        load_images(tmp_path)
-    assert load_images(tmp_path, DataOptions(layout="classes")).train.files is not None
-    assert load_images(tmp_path / "some.npz").train.files is None
+        read_data(tmp_path)
+    assert read_data(tmp_path, DataOptions(layout="classes")).train.files is not None
+    assert read_data(tmp_path / "some.npz").train.files is None
     (tmp_path / "some.npz").unlink()
     save(tmp_path, embeddings=IMAGES)
-    assert load_images(tmp_path).train.files is not None
+    assert read_data(tmp_path).train.files is not None
 
 
 def test_options_for_pictures_are_said_to_be_unused(tmp_path):
@@ -299,7 +302,7 @@ def test_options_for_pictures_are_said_to_be_unused(tmp_path):
     assert "layout 'splits' is for folders of pictures" in notes(
         read(tmp_path, {"x": IMAGES, "y": LABELS}, **options)
     )
-    digits = load_images("digits", DataOptions(value_range=(0, 16)))
+    digits = read_data("digits", DataOptions(value_range=(0, 16)))
     assert "that of digits is known" in notes(digits)
 
 
@@ -311,7 +314,7 @@ def test_a_run_folder_beside_an_archive_is_no_data(tmp_path):
     pictures.mkdir(parents=True)
     (pictures.parent / "run.json").write_text('{"schema": 1, "status": "done"}')
     Image.fromarray(IMAGES[0]).save(pictures / "mistake-00.png")
-    assert load_images(tmp_path).name == "some"
+    assert read_data(tmp_path).name == "some"
 
 
 @pytest.mark.parametrize(
@@ -320,7 +323,7 @@ def test_a_run_folder_beside_an_archive_is_no_data(tmp_path):
 def test_a_damaged_npy_is_named(tmp_path, content):
     (tmp_path / "x_train.npy").write_bytes(content)
     with pytest.raises(DataError, match=r"x_train\.npy: not a readable \.npy file"):
-        load_images(tmp_path / "x_train.npy")
+        read_data(tmp_path / "x_train.npy")
 
 
 def test_a_header_that_promises_too_much_is_refused_before_memory_is_asked_for(tmp_path):
@@ -330,7 +333,7 @@ def test_a_header_that_promises_too_much_is_refused_before_memory_is_asked_for(t
             file, {"descr": "|u1", "fortran_order": False, "shape": (60, 10**7, 10**7)}
         )
     with pytest.raises(DataError, match="GB of memory"):
-        load_images(tmp_path)
+        read_data(tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from allotrope.config import DataOptions
-from allotrope.data import load_images
+from allotrope.data import read_data
 from allotrope.errors import DataError
 from allotrope.inputs.image.decoding import deep_values, is_deep, to_pixels
 from made_pictures import png_bytes, tiff_bytes
@@ -52,7 +52,7 @@ def notes(data):
 
 def error_of(root, **options):
     with pytest.raises(DataError) as caught:
-        load_images(root, DataOptions(**options))
+        read_data(root, DataOptions(**options))
     return str(caught.value)
 
 
@@ -92,7 +92,7 @@ def error_of(root, **options):
     ],
 )
 def test_whatever_bits_are_used_all_grey_levels_are_left(tmp_path, write, value_range):
-    data = load_images(folder(tmp_path, lambda path, values, _: write(path, values)))
+    data = read_data(folder(tmp_path, lambda path, values, _: write(path, values)))
     assert len(np.unique(data.train.images)) > 250
     assert data.train.images.min() == 0 and data.train.images.max() == 255
     assert value_range is None or data.summary["value_range"] == pytest.approx(value_range)
@@ -148,7 +148,7 @@ def test_orientation_counts_for_deep_pictures_too(tmp_path):
 
 def test_the_range_is_that_of_the_training_pictures(tmp_path):
     factors = {"train": 16, "test": 8}
-    data = load_images(
+    data = read_data(
         folder(
             tmp_path,
             lambda path, values, split: grey(path, values * factors[split]),
@@ -190,14 +190,14 @@ def test_splits_that_disagree_are_refused_with_the_option_that_decides(
     )
     message = error_of(root)
     assert all(word in message for word in [*words, str(root), "--value-range"])
-    data = load_images(root, DataOptions(value_range=(0, 4080)))
+    data = read_data(root, DataOptions(value_range=(0, 4080)))
     assert data.train.images.max() == 255 and "0:4080 are black and white, as asked for" in notes(
         data
     )
 
 
 def test_pictures_of_8_bits_stay_as_they_are_beside_deep_ones(tmp_path):
-    data = load_images(
+    data = read_data(
         folder(
             tmp_path,
             lambda path, values, _: (grey if path.parent.name == "a" else bytes_of)(path, values),
@@ -212,7 +212,7 @@ def test_what_is_no_number_is_black_and_counted(tmp_path):
         tiff(path, np.where(values > 250, np.nan, values).astype(np.float32))
 
     assert "values of these pictures are no numbers and were made black" in notes(
-        load_images(folder(tmp_path, write))
+        read_data(folder(tmp_path, write))
     )
 
 
@@ -221,7 +221,7 @@ def test_one_picture_with_a_hot_pixel_does_not_darken_the_rest(tmp_path):
     hot = RNG.integers(0, 4081, (16, 16))
     hot[3, 3] = 65535
     grey(root / "a" / "3", hot)
-    data = load_images(root)
+    data = read_data(root)
     assert data.summary["value_range"] == (0, 4080) and "of values from 0 to 65535" in notes(data)
 
 
@@ -247,6 +247,6 @@ def test_grey_of_sixteen_bits_with_transparency_is_named(tmp_path):
 
 def test_the_range_counts_in_the_cache(tmp_path):
     root = folder(tmp_path, lambda path, values, _: grey(path, values * 16))
-    first, again = load_images(root), load_images(root)
+    first, again = read_data(root), read_data(root)
     assert first.summary["value_range"] == again.summary["value_range"] == (0, 4080)
-    assert load_images(root, DataOptions(value_range=(0, 8160))).train.images.max() == 128
+    assert read_data(root, DataOptions(value_range=(0, 8160))).train.images.max() == 128

@@ -11,8 +11,8 @@ import pytest
 from PIL import Image
 
 from allotrope.config import DataOptions
-from allotrope.data import load_images
-from allotrope.data.sources.folder.read_folder import choose_size
+from allotrope.data import read_data
+from allotrope.data.sources.pictures.decode_pictures import choose_size
 from allotrope.data.sources.pictures.picture_cache import cache_folder
 from allotrope.errors import DataError, UsageError
 from allotrope.inputs.image.pictures import Header
@@ -41,13 +41,13 @@ def classes(root, names=("cat", "dog"), **options):
 
 def error_of(source, options=None):
     with pytest.raises(DataError) as caught:
-        load_images(source, options)
+        read_data(source, options)
     return str(caught.value)
 
 
 def test_class_folders(tmp_path):
     lines = []
-    data = load_images(classes(tmp_path / "pets", ("dog", "cat", "äpfel 🍎")), report=lines.append)
+    data = read_data(classes(tmp_path / "pets", ("dog", "cat", "äpfel 🍎")), report=lines.append)
     assert data.name == "pets" and data.classes == ("cat", "dog", "äpfel 🍎") and data.image == (3, 8, 8)
     assert [len(split) for split in (data.train, data.validation, data.test)] == [21, 3, 6]
     for split in (data.train, data.validation, data.test):
@@ -62,7 +62,7 @@ def test_class_folders(tmp_path):
 def test_split_folders(tmp_path, names):
     for count, name in zip((6, 2, 3), names, strict=True):
         classes(tmp_path / name, count=count)
-    data = load_images(tmp_path)
+    data = read_data(tmp_path)
     assert [len(split) for split in (data.train, data.validation, data.test)] == [12, 4, 6]
     assert all(file.startswith(names[2] + "/") for file in data.test.files)
     assert not any("split off" in note for note in data.summary["notes"])
@@ -71,15 +71,15 @@ def test_split_folders(tmp_path, names):
 def test_only_some_splits_given(tmp_path):
     classes(tmp_path / "train", count=10)
     classes(tmp_path / "test", count=2)
-    data = load_images(tmp_path)
+    data = read_data(tmp_path)
     assert [len(split) for split in (data.train, data.validation, data.test)] == [18, 2, 4]
 
 
 def test_a_class_may_be_called_train(tmp_path):
-    assert load_images(classes(tmp_path, ("plane", "train"))).classes == ("plane", "train")
+    assert read_data(classes(tmp_path, ("plane", "train"))).classes == ("plane", "train")
     pictures(tmp_path / "train" / "steam")
     assert "--layout deepest" in error_of(tmp_path)
-    assert load_images(tmp_path, DataOptions(layout="classes")).classes == ("plane", "train")
+    assert read_data(tmp_path, DataOptions(layout="classes")).classes == ("plane", "train")
 
 
 def test_odd_contents_are_ignored_and_counted(tmp_path):
@@ -91,7 +91,7 @@ def test_odd_contents_are_ignored_and_counted(tmp_path):
     Image.new("RGB", (8, 8)).save(tmp_path / "loose.png")
     pictures(tmp_path / "cat" / "kittens" / "small", count=2, value=9)
     (tmp_path / "dog" / "loop").symlink_to(tmp_path / "dog")
-    data = load_images(tmp_path, DataOptions(layout="classes"))
+    data = read_data(tmp_path, DataOptions(layout="classes"))
     assert data.summary["class_counts"]["train"] == {"cat": 9, "dog": 7}
     notes = " ".join(data.summary["notes"])
     assert "ignored 1 files" in notes and ".txt 1" in notes and "they hold no pictures: 'empty'" in notes
@@ -101,24 +101,24 @@ def test_odd_contents_are_ignored_and_counted(tmp_path):
 def test_names_that_are_not_utf8(tmp_path):
     classes(tmp_path)
     os.rename(os.fsencode(tmp_path / "cat"), os.fsencode(tmp_path) + b"/caf\xe9")
-    data = load_images(tmp_path)
+    data = read_data(tmp_path)
     assert data.classes == ("café", "dog")
     "".join(data.train.files).encode()
 
 
 def test_grey_folders_have_one_channel_and_one_colour_picture_makes_three(tmp_path):
     classes(tmp_path, mode="L")
-    assert load_images(tmp_path).image == (1, 8, 8)
+    assert read_data(tmp_path).image == (1, 8, 8)
     pictures(tmp_path / "cat", count=1, value=5)
-    assert load_images(tmp_path).image == (3, 8, 8)
+    assert read_data(tmp_path).image == (3, 8, 8)
 
 
 def test_an_image_size_that_is_asked_for(tmp_path):
     classes(tmp_path, size=(50, 40))
-    data = load_images(tmp_path, DataOptions(image_size=20))
+    data = read_data(tmp_path, DataOptions(image_size=20))
     assert data.image == (3, 20, 20) and data.summary["sizes"]["largest"] == [40, 50]
     with pytest.raises(UsageError, match="image size 0"):
-        load_images(tmp_path, DataOptions(image_size=0))
+        read_data(tmp_path, DataOptions(image_size=0))
 
 
 @pytest.mark.parametrize(
@@ -140,7 +140,7 @@ def test_few_unreadable_files_are_listed_and_left_out(tmp_path):
     (tmp_path / "dog" / "050.png").write_bytes((tmp_path / "dog" / "051.png").read_bytes()[:100])
     (tmp_path / "cat" / "007.png").write_bytes(b"")
     lines = []
-    data = load_images(tmp_path, report=lines.append)
+    data = read_data(tmp_path, report=lines.append)
     assert [entry["file"] for entry in data.summary["unreadable"]] == ["cat/007.png", "dog/050.png"]
     assert len(data.train) + len(data.validation) + len(data.test) == 238
     assert "files that could not be read: 2" in lines and any("dog/050.png: damaged" in line for line in lines)
@@ -165,7 +165,7 @@ def test_many_unreadable_files_end_it_with_the_whole_list(tmp_path):
 def test_names_for_another_format_are_said(tmp_path):
     classes(tmp_path)
     Image.new("RGB", (8, 8)).save(tmp_path / "cat" / "wrong.jpg", format="PNG")
-    notes = load_images(tmp_path).summary["notes"]
+    notes = read_data(tmp_path).summary["notes"]
     assert any("1 files are named for another format" in note and "cat/wrong.jpg" in note for note in notes)
 
 
@@ -174,7 +174,7 @@ def test_duplicates_across_splits_are_listed_by_file(tmp_path):
         classes(tmp_path / part)
     (tmp_path / "test" / "dog" / "copy.png").write_bytes((tmp_path / "train" / "cat" / "004.png").read_bytes())
     lines = []
-    summary = load_images(tmp_path, report=lines.append).summary
+    summary = read_data(tmp_path, report=lines.append).summary
     assert summary["duplicates_across_splits"] == 1 and summary["duplicates"] == [["train/cat/004.png", "test/dog/copy.png"]]
     assert any("different labels" in note for note in summary["notes"])
     assert "  train/cat/004.png = test/dog/copy.png" in lines
@@ -200,7 +200,7 @@ def test_a_class_with_one_image(tmp_path):
 
 def test_a_folder_too_high_is_read_all_the_same(tmp_path):
     classes(tmp_path / "inner")
-    assert load_images(tmp_path).classes == ("cat", "dog")
+    assert read_data(tmp_path).classes == ("cat", "dog")
 
 
 def test_test_classes_that_training_does_not_know(tmp_path):
@@ -230,34 +230,34 @@ def same(first, second):
 
 def test_the_second_time_nothing_is_decoded(tmp_path, cache, monkeypatch):
     classes(tmp_path)
-    first = load_images(tmp_path)
+    first = read_data(tmp_path)
     assert [file.suffix for file in cache.iterdir()] == [".npz"]
-    monkeypatch.setattr("allotrope.data.sources.folder.read_folder.read_picture", None)
-    again = load_images(tmp_path)
+    monkeypatch.setattr("allotrope.data.sources.pictures.decode_pictures.read_picture", None)
+    again = read_data(tmp_path)
     assert same(first, again) and first.train.files == again.train.files
     assert first.summary | {"seconds": 0} == again.summary | {"seconds": 0}
 
 
 def test_a_changed_file_or_size_is_decoded_again(tmp_path, cache):
     classes(tmp_path)
-    load_images(tmp_path)
+    read_data(tmp_path)
     Image.new("RGB", (8, 8), "red").save(tmp_path / "cat" / "000.png")
-    data = load_images(tmp_path)
+    data = read_data(tmp_path)
     split = next(part for part in (data.train, data.validation, data.test) if "cat/000.png" in part.files)
     assert (split.images[split.files.index("cat/000.png")] == [255, 0, 0]).all()
-    load_images(tmp_path, DataOptions(image_size=4))
+    read_data(tmp_path, DataOptions(image_size=4))
     assert len(list(cache.iterdir())) == 3
 
 
 @pytest.mark.parametrize("damage", [lambda data: data[:-100], lambda data: b"", lambda data: data.replace(data[500:510], b"0123456789")])
 def test_a_damaged_cache_is_said_and_rebuilt(tmp_path, cache, damage):
     classes(tmp_path)
-    first = load_images(tmp_path)
+    first = read_data(tmp_path)
     stored = next(cache.iterdir())
     whole = stored.read_bytes()
     stored.write_bytes(damage(whole))
     lines = []
-    assert same(first, load_images(tmp_path, report=lines.append))
+    assert same(first, read_data(tmp_path, report=lines.append))
     assert "cannot be used" in lines[0] and str(stored) in lines[0]
     assert len(stored.read_bytes()) == len(whole)
 
@@ -267,7 +267,7 @@ def test_a_cache_that_cannot_be_written_is_said(tmp_path, monkeypatch):
     (tmp_path / "file").write_text("in the way")
     monkeypatch.setenv("ALLOTROPE_CACHE", str(tmp_path / "file" / "cache"))
     lines = []
-    assert len(load_images(tmp_path / "pets", report=lines.append).train) == 14
+    assert len(read_data(tmp_path / "pets", report=lines.append).train) == 14
     assert "not cached" in lines[0] and "ALLOTROPE_CACHE" in lines[0]
 
 
@@ -280,7 +280,7 @@ def test_a_full_disk_leaves_no_half_cache(tmp_path, cache, monkeypatch):
 
     monkeypatch.setattr("allotrope.data.sources.pictures.picture_cache.np.savez", full)
     lines = []
-    load_images(tmp_path, report=lines.append)
+    read_data(tmp_path, report=lines.append)
     assert "No space left" in lines[0] and not list(cache.iterdir())
 
 
@@ -299,7 +299,7 @@ def test_progress_is_reported(tmp_path, monkeypatch):
     classes(tmp_path)
     monkeypatch.setattr("allotrope.data.sources.pictures.decoder.SECONDS_BETWEEN_LINES", 0)
     lines = []
-    load_images(tmp_path, report=lines.append)
+    read_data(tmp_path, report=lines.append)
     assert any(line.startswith("decoded 20 of 20 pictures (") for line in lines)
 
 
@@ -308,6 +308,6 @@ def test_photographs(shared, tmp_path):
     with tarfile.open(shared / "data" / "images" / "caltech101-12.tar") as archive:
         names = [name for name in archive.getnames() if "/car_side/" in name or "/watch/" in name]
         archive.extractall(tmp_path, [archive.getmember(name) for name in names], filter="data")
-    data = load_images(tmp_path / "caltech101-12")
+    data = read_data(tmp_path / "caltech101-12")
     assert data.image == (3, 128, 128) and len(data.train) + len(data.validation) + len(data.test) == 123 + 239
     assert data.summary["modes"]["L"] >= 123

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from allotrope.data import load_images
+from allotrope.data import read_data
 from allotrope.inputs.image.decoding import to_pixels
 from allotrope.inputs.image.pictures import MOST_PIXELS, UnreadablePicture, read_header, read_picture, strict_size
 
@@ -89,7 +89,7 @@ def test_pictures_that_show_nothing_are_said(tmp_path, monkeypatch):
         path.parent.mkdir(parents=True, exist_ok=True)
         left_red_right_blue().resize((8 + number, 8)).save(path)
     Image.new("RGBA", (8, 8), (255, 0, 0, 0)).save(path)
-    notes = load_images(tmp_path / "data").summary["notes"]
+    notes = read_data(tmp_path / "data").summary["notes"]
     assert sum("are of a single value: train/b/23.png" in note for note in notes) == 1
 
 

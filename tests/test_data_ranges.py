@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from allotrope.config import DataOptions, parse_value_range
-from allotrope.data import load_images
+from allotrope.data import read_data
 from allotrope.errors import DataError, UsageError
 from allotrope.inputs.image.ranges import array_spread, check_agreement, stretch_range
 
@@ -22,7 +22,7 @@ def read(folder, train, test=None, **options):
     if test is not None:
         arrays |= {"x_test": test, "y_test": LABELS}
     np.savez(folder / "some.npz", **arrays)
-    return load_images(folder / "some.npz", DataOptions(**options))
+    return read_data(folder / "some.npz", DataOptions(**options))
 
 
 def error_of(folder, train, test=None, **options):

@@ -7,7 +7,7 @@ import pytest
 
 from allotrope.config import DataOptions
 from allotrope.data.duplicates import find_duplicates
-from allotrope.data.images import ImageSplit, Reading
+from allotrope.data.reading import PicturesFound, labelled, labelled_pictures
 from allotrope.data.splits import complete_splits
 from allotrope.errors import DataError
 
@@ -16,7 +16,8 @@ def reading(labels, splits=("train",)):
     labels = np.asarray(labels)
     images = np.arange(len(labels), dtype=np.uint32).view(np.uint8).reshape(-1, 2, 2, 1)
     names = tuple(f"class {number}" for number in range(labels.max() + 1))
-    return Reading("made", names, {name: ImageSplit(images, labels) for name in splits}, {(2, 2): len(labels)}, {"L": len(labels)})
+    found = PicturesFound({(2, 2): len(labels)}, {"L": len(labels)})
+    return labelled_pictures("made", {name: labelled(images, labels) for name in splits}, names, found)
 
 
 def rows_of(split):
@@ -69,10 +70,11 @@ def test_one_class_only():
 def test_duplicates_across_splits_are_paired_and_those_within_a_split_are_not():
     images = np.arange(6, dtype=np.uint8).reshape(6, 1, 1, 1)
     splits = {
-        "train": ImageSplit(images[[0, 1, 1]], np.array([0, 1, 1]), ("a.png", "b.png", "c.png")),
-        "validation": ImageSplit(images[[2, 0]], np.array([0, 0])),
-        "test": ImageSplit(images[[3, 2, 1]], np.array([0, 1, 1])),
+        "train": labelled(images[[0, 1, 1]], np.array([0, 1, 1]), ("a.png", "b.png", "c.png")),
+        "validation": labelled(images[[2, 0]], np.array([0, 0])),
+        "test": labelled(images[[3, 2, 1]], np.array([0, 1, 1])),
     }
-    found = find_duplicates(splits)
+    pictures = PicturesFound({(1, 1): 6}, {"L": 6})
+    found = find_duplicates(labelled_pictures("made", splits, ("a", "b"), pictures))
     assert found.pairs == (("a.png", "validation[1]"), ("validation[0]", "test[1]"), ("b.png", "test[2]"))
     assert (found.count, found.relabelled) == (3, 1)

@@ -8,7 +8,7 @@ import struct
 import numpy as np
 import pytest
 
-from allotrope.data import load_images
+from allotrope.data import read_data
 from allotrope.data.encodings import decoded, read_class_names
 from allotrope.errors import DataError
 
@@ -49,7 +49,7 @@ def test_class_names_in_every_encoding(tmp_path, code, end):
     (mnist(tmp_path) / "class_names.txt").write_bytes(
         end.join(["äpfel", "birne", "kirsche", ""]).encode(code)
     )
-    data = load_images(tmp_path)
+    data = read_data(tmp_path)
     assert data.classes == ("äpfel", "birne", "kirsche")
     assert any("read as" in note for note in data.summary["notes"]) == (
         code not in ("utf-8", "utf-8-sig")
@@ -59,7 +59,7 @@ def test_class_names_in_every_encoding(tmp_path, code, end):
 @pytest.mark.parametrize("name", ["class_names.txt", "classes.txt", "labels.txt", "names.txt"])
 def test_usual_names_of_lists(tmp_path, name):
     (mnist(tmp_path) / name).write_text("a\nb\nc\n")
-    assert load_images(tmp_path).classes == ("a", "b", "c")
+    assert read_data(tmp_path).classes == ("a", "b", "c")
 
 
 @pytest.mark.parametrize(
@@ -87,7 +87,7 @@ def test_numbers_that_count_lines_are_no_names(tmp_path, text, names):
 def test_lists_that_name_no_classes(tmp_path, text, words):
     (mnist(tmp_path) / "labels.txt").write_text(text)
     with pytest.raises(DataError, match=words):
-        load_images(tmp_path)
+        read_data(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -120,7 +120,7 @@ def test_bytes_of_unknown_encoding(data, text):
     ],
 )
 def test_idx_files_by_any_usual_name(tmp_path, images, labels):
-    data = load_images(mnist(tmp_path, images, labels))
+    data = read_data(mnist(tmp_path, images, labels))
     assert len(data.train) + len(data.validation) + len(data.test) == 60
 
 
@@ -132,7 +132,7 @@ def test_qmnist_has_the_class_in_the_first_of_eight_columns(tmp_path):
             f"qmnist-{split}-labels-idx2-int.gz",
             y=QMNIST,
         )
-    data = load_images(tmp_path)
+    data = read_data(tmp_path)
     assert np.array_equal(data.test.labels, LABELS) and data.name == "qmnist"
     assert any("8 columns" in note for note in data.summary["notes"])
 
@@ -140,10 +140,10 @@ def test_qmnist_has_the_class_in_the_first_of_eight_columns(tmp_path):
 def test_a_file_that_is_there_zipped_and_plain_is_read_once(tmp_path):
     mnist(tmp_path)
     mnist(tmp_path, "train-images-idx3-ubyte", "train-labels-idx1-ubyte")
-    assert len(load_images(tmp_path).train) == 42
+    assert len(read_data(tmp_path).train) == 42
     mnist(tmp_path, "train-images-idx3-ubyte(1)")
     with pytest.raises(DataError, match="already from another file"):
-        load_images(tmp_path)
+        read_data(tmp_path)
 
 
 def test_of_several_data_sets_one_file_names_one(tmp_path):
@@ -156,10 +156,10 @@ def test_of_several_data_sets_one_file_names_one(tmp_path):
     with pytest.raises(
         DataError, match=r"2 data sets \(emnist-digits, emnist-letters\)\. Name one of the files"
     ) as caught:
-        load_images(tmp_path)
+        read_data(tmp_path)
     named = str(caught.value).split("such as ")[1].rstrip(".")
-    assert load_images(named).name == "emnist-digits"
-    assert any("on their side" in note for note in load_images(named).summary["notes"])
+    assert read_data(named).name == "emnist-digits"
+    assert any("on their side" in note for note in read_data(named).summary["notes"])
 
 
 @pytest.mark.parametrize(
@@ -171,7 +171,7 @@ def test_of_several_data_sets_one_file_names_one(tmp_path):
     ],
 )
 def test_idx_of_every_type_of_number(tmp_path, images, value_range):
-    data = load_images(mnist(tmp_path, x=images, y=LABELS.astype(np.int32)))
+    data = read_data(mnist(tmp_path, x=images, y=LABELS.astype(np.int32)))
     assert data.train.images.max() == 255 and bool(data.summary["value_range"]) == bool(value_range)
 
 
@@ -181,5 +181,5 @@ def test_sets_in_several_folders_are_named(tmp_path):
     with pytest.raises(
         DataError, match=r"several folders: .*Fashion/raw .*MNIST/raw .*Name one of the folders"
     ):
-        load_images(tmp_path)
-    assert len(load_images(tmp_path / "MNIST").train) == 42
+        read_data(tmp_path)
+    assert len(read_data(tmp_path / "MNIST").train) == 42

@@ -13,7 +13,7 @@ import allotrope
 from allotrope.architectures.choose import choose_recipe
 from allotrope.architectures.fine_tune import prepared
 from allotrope.config import DataOptions, FineTuning, Repair, Settings
-from allotrope.data import load_images
+from allotrope.data import read_data
 from allotrope.network.rewriting.batchnorm import with_still_batchnorm
 from allotrope.progress import Progress
 from allotrope.run import read_record
@@ -78,7 +78,7 @@ def test_fit_from_an_onnx_file_to_delivery(tmp_path):
 
 
 def test_a_classifier_that_training_only_spoils_stays_as_it_came(tmp_path, capsys):
-    theirs = taught(load_images("digits", DataOptions()).train)
+    theirs = taught(read_data("digits", DataOptions()).train)
     onnx.save(theirs, tmp_path / "theirs.onnx")
     options = ["--mean", "0", "--std", "255", "--epochs", "1", "--learning-rate", "1000"]
     settings = ["--precision", "float32", "--memory-layout", "default", "--no-compile"]
@@ -112,7 +112,7 @@ def test_a_run_goes_on_when_the_file_is_gone(tmp_path):
 @pytest.mark.shared
 def test_a_network_of_another_project_learns_other_data(shared):
     """A Keras MLP for handwritten digits that tf2onnx wrote, on Fashion-MNIST, which it has never seen: 28x28 grey, ten classes."""
-    whole = load_images(shared / "data" / "fashion-mnist", DataOptions())
+    whole = read_data(shared / "data" / "fashion-mnist", DataOptions())
     parts = {name: getattr(whole, name).take(np.arange(count)) for name, count in {"train": 6000, "validation": 1000}.items()}
     data = replace(whole, **parts)
     network = allotrope.load(shared / "data" / "onnx" / "mnist_koshlan.onnx")

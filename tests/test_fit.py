@@ -20,7 +20,7 @@ import pytest
 import allotrope
 from allotrope import cli
 from allotrope.config import DataOptions
-from allotrope.data import load_images
+from allotrope.data import read_data
 from allotrope.errors import RunFolderError, TrainingError, UsageError
 from allotrope.progress import Progress
 from allotrope.run import Run, read_record
@@ -56,7 +56,7 @@ def test_json_is_the_record_and_has_what_is_promised(fitted):
 
 def test_it_learns_and_says_so_truly(fitted):
     folder, printed = fitted
-    data = load_images("digits", DataOptions())
+    data = read_data("digits", DataOptions())
     probabilities = allotrope.load(folder / "model.onnx").run({"image": data.test.images})["probabilities"]
     assert printed["test"]["accuracy"] == pytest.approx((probabilities.argmax(1) == data.test.labels).mean(), abs=0.006)
     assert printed["test"]["accuracy"] > 0.95
@@ -88,7 +88,7 @@ def test_a_finished_run_can_be_predicted_with_and_resuming_it_says_so(fitted, tm
     folder, _ = fitted
     from PIL import Image
 
-    data = load_images("digits", DataOptions())
+    data = read_data("digits", DataOptions())
     for row in range(8):
         Image.fromarray(data.test.images[row, ..., 0]).save(tmp_path / f"{row}.png")
     found = allotrope.predict(folder, tmp_path, threads=1).json

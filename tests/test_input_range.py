@@ -7,7 +7,7 @@ import pytest
 from onnx import TensorProto
 
 import allotrope
-from allotrope.data.images import ImageData, ImageSplit
+from allotrope.data.reading import labelled, labelled_data
 from allotrope.errors import UsageError
 from allotrope.inputs.image.pretrained.front import sensible
 from allotrope.inputs.image.pretrained.readings import PLAIN, Reading, readings
@@ -27,8 +27,8 @@ def pictures(count=384, channels=3, seed=0, clear=160):
     patterns = random.random((CLASSES, SIDE, SIDE, channels))
     noise = random.random((count, SIDE, SIDE, channels))
     values = patterns[labels] * clear + noise * (220 - clear * 0.3) + 18 - clear * 0.35
-    split = ImageSplit(values.clip(0, 255).astype(np.uint8), labels)
-    return ImageData("toy", ("a", "b", "c"), split, split, split, {})
+    split = labelled(values.clip(0, 255).astype(np.uint8), labels)
+    return labelled_data("toy", ("a", "b", "c"), split, split, split)
 
 
 FILTERS = (np.random.default_rng(3).standard_normal((8, 3, 5, 5)) * 0.3).astype(F)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from allotrope.config import DataOptions, Recipe, Settings
-from allotrope.data import load_images
+from allotrope.data import read_data
 from allotrope.network import zoo
 from allotrope.network.rewriting.compose import with_preprocessing
 from allotrope.network.rewriting.named_after import named_after
@@ -23,7 +23,7 @@ COMPILED = replace(HALF, compiled=True)
 
 @pytest.fixture(scope="module")
 def digits():
-    return load_images("digits", DataOptions())
+    return read_data("digits", DataOptions())
 
 
 @pytest.fixture(scope="module")

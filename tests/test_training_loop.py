@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from allotrope.config import DataOptions, Recipe, Settings
-from allotrope.data import load_images
+from allotrope.data import read_data
 from allotrope.errors import RunFolderError, TrainingError, UsageError
 from allotrope.network import zoo
 from allotrope.network.rewriting.compose import with_preprocessing
@@ -27,7 +27,7 @@ SETTINGS = Settings(threads=1)
 
 @pytest.fixture(scope="module")
 def digits():
-    return load_images("digits", DataOptions())
+    return read_data("digits", DataOptions())
 
 
 def small_network():
@@ -202,7 +202,7 @@ class Killing(Progress):
     def step(self, tick):
         if tick.epoch > 1.5:
             os.kill(os.getpid(), signal.SIGKILL)
-data = load_images("digits", DataOptions())
+data = read_data("digits", DataOptions())
 import allotrope.training.loop as loop
 loop.SECONDS_BETWEEN_TICKS = loop.SECONDS_BETWEEN_LOOKS = 0.0
 train(small_network(), data, RECIPE, SETTINGS, folder=Path({folder!r}), progress=Killing(), checkpoint_seconds=0.0)

@@ -8,7 +8,7 @@ from onnx import TensorProto, helper
 import allotrope
 from allotrope.architectures.fine_tune import prepared
 from allotrope.config import FineTuning
-from allotrope.data.images import ImageData, ImageSplit
+from allotrope.data.reading import labelled, labelled_data
 from onnx_models import model, node, tensor
 
 F = np.float32
@@ -65,8 +65,8 @@ def taught(train):
 def images(shape, classes=10):
     """Random data with images [h, w, c]."""
     pixels = np.random.default_rng(0).integers(0, 256, (40, *shape), dtype=np.uint8)
-    split = ImageSplit(pixels, np.arange(40) % classes)
-    return ImageData("data", tuple(map(str, range(classes))), split, split, split, {})
+    split = labelled(pixels, np.arange(40) % classes)
+    return labelled_data("data", tuple(map(str, range(classes))), split, split, split)
 
 
 def ready(source, data, framework="pytorch", seed=0, **options):

@@ -13,6 +13,7 @@ from allotrope.network import engine as _engine
 if TYPE_CHECKING:
     from allotrope import errors as errors
     from allotrope import testing as testing
+    from allotrope.data.reader import read as read
     from allotrope.network import zoo as networks
     from allotrope.network.network import Network as Network
     from allotrope.network.reading.read import load as load
@@ -38,11 +39,12 @@ _HOMES = {
     "load": "allotrope.network.reading.read:load",
     "networks": "allotrope.network.zoo",
     "predict": "allotrope.verbs.predict:predict",
+    "read": "allotrope.data.reader:read",
     "testing": "allotrope.testing",
 }
 
 __all__ = [
-    "Network", "__version__", "bench", "check", "compare", "convert", "doctor", "errors", "fit", "load", "networks", "predict", "testing",
+    "Network", "__version__", "bench", "check", "compare", "convert", "doctor", "errors", "fit", "load", "networks", "predict", "read", "testing",
 ]  # fmt: skip
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 import os
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass, fields
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, fields
 
 from allotrope.errors import UsageError, unknown_name
 
@@ -37,6 +37,7 @@ class DataOptions:
     `layout` is how folders are read, one of FOLDER_LAYOUTS; `auto` takes the only reading that there is.
     `value_range` are the values that are black and white in arrays, and in pictures of more than 8 bits a channel; None for what
     the data says.
+    `target` are the columns to predict; `task` and `input` are kinds by column, if not those that the data shows.
     """
 
     validation: float = 0.1
@@ -46,6 +47,9 @@ class DataOptions:
     workers: int | None = None
     layout: str = "auto"
     value_range: tuple[float, float] | None = None
+    target: tuple[str, ...] = ()
+    task: Mapping[str, str] = field(default_factory=dict)
+    input: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

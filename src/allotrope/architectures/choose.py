@@ -19,7 +19,7 @@ from allotrope.architectures.recipes import (
     usual_epochs,
 )
 from allotrope.config import Recipe
-from allotrope.data.images import INPUT, TASK, ImageData
+from allotrope.data.examples import INPUT, TASK, Data
 from allotrope.errors import unknown_name
 from allotrope.inputs.image.mirror import ENOUGH, kept_when_mirrored
 from allotrope.inputs.image.statistics import pixel_statistics
@@ -48,7 +48,7 @@ class Choice:
 
 
 def choose(
-    data: ImageData,
+    data: Data,
     network: str = "auto",
     overrides: Mapping[str, Any] | None = None,
     *,
@@ -68,7 +68,7 @@ def choose(
 
 
 def choose_recipe(
-    data: ImageData,
+    data: Data,
     network: Network,
     overrides: Mapping[str, Any] | None = None,
     *,
@@ -101,7 +101,7 @@ class _Choosing:
     """One call of `choose`; collects the reasons."""
 
     def __init__(
-        self, data: ImageData, overrides: dict[str, Any], budget: float | None, epochs: float | None, seed: int, speed: Speed | None
+        self, data: Data, overrides: dict[str, Any], budget: float | None, epochs: float | None, seed: int, speed: Speed | None
     ) -> None:
         self.data, self.overrides, self.seed, self.speed = data, overrides, seed, speed
         self.budget, self.epochs = budget, epochs

@@ -12,7 +12,7 @@ import ml_dtypes
 import numpy as np
 
 from allotrope.config import FineTuning
-from allotrope.data.images import INPUT, TASK, ImageData
+from allotrope.data.examples import INPUT, TASK, Data
 from allotrope.errors import UsageError
 from allotrope.inputs.image.pretrained.readings import Reading
 from allotrope.inputs.image.pretrained.sample import Sample
@@ -65,7 +65,7 @@ class Prepared:
         return self.network.changed(trainable=self.network.trainable - set(self.frozen))
 
 
-def prepared(network: Network, data: ImageData, options: FineTuning, framework: str, seed: int) -> Prepared:
+def prepared(network: Network, data: Data, options: FineTuning, framework: str, seed: int) -> Prepared:
     """The network for this data.
 
     Raises: UsageError, UnsupportedError, each saying what of the network does not fit the data and what to do.
@@ -134,7 +134,7 @@ def _in_float32(network: Network, notes: list[str]) -> Network:
 
 
 def _ending_in_logits(
-    network: Network, data: ImageData, options: FineTuning, notes: list[str]
+    network: Network, data: Data, options: FineTuning, notes: list[str]
 ) -> Network:
     """The network with rows of logits as its only output, as far as it has such."""
     classes = len(data.classes)
@@ -155,7 +155,7 @@ def _ending_in_logits(
     return network
 
 
-def _check_classes(network: Network, data: ImageData, options: FineTuning) -> None:
+def _check_classes(network: Network, data: Data, options: FineTuning) -> None:
     """Raises UsageError for a network that gives no row of logits, or one of other classes that it is to keep."""
     outputs, classes = network.outputs, len(data.classes)
     shape = outputs[0].shape
@@ -171,7 +171,7 @@ def _check_classes(network: Network, data: ImageData, options: FineTuning) -> No
 
 
 def _with_classes(
-    network: Network, data: ImageData, options: FineTuning, seed: int, notes: list[str]
+    network: Network, data: Data, options: FineTuning, seed: int, notes: list[str]
 ) -> tuple[Network, frozenset[str]]:
     """The network with as many outputs as the data has classes, and its new weights."""
     if not options.new_head:
@@ -191,7 +191,7 @@ def _with_classes(
 # --- what lies between
 
 
-def _checked(network: Network, data: ImageData, framework: str) -> Network:
+def _checked(network: Network, data: Data, framework: str) -> Network:
     """The network with the shapes that follow from the data's, once it has computed two images.
 
     Raises: UsageError if it cannot, or gives something else than logits.
@@ -209,7 +209,7 @@ def _checked(network: Network, data: ImageData, framework: str) -> Network:
 
 
 def _knows_classes(
-    network: Network, data: ImageData, framework: str, notes: list[str]
+    network: Network, data: Data, framework: str, notes: list[str]
 ) -> bool:
     """Whether it is right for more training images than by chance, beyond three deviations."""
     step = max(1, len(data.train) // LOOKED_AT)
@@ -225,7 +225,7 @@ def _knows_classes(
     return knows
 
 
-def _restored(network: Network, data: ImageData, framework: str, notes: list[str]) -> Network:
+def _restored(network: Network, data: Data, framework: str, notes: list[str]) -> Network:
     head = head_of(network)
     without = head.weights if head else frozenset()
     images = data.train.images[:: max(1, len(data.train) // CALIBRATION)][:CALIBRATION]

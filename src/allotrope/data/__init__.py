@@ -1,9 +1,9 @@
-"""Labelled images from every accepted source, their augmentation, and the batches of a training."""
+"""Examples from every accepted source, and the batches of a training."""
 
 from __future__ import annotations
 
 from allotrope.data.batches import Batches
-from allotrope.data.images import ImageData, ImageSplit
-from allotrope.data.sources import load_images
+from allotrope.data.examples import SPLITS, Data, Examples
+from allotrope.data.reader import read_data
 
-__all__ = ["Batches", "ImageData", "ImageSplit", "load_images"]
+__all__ = ["SPLITS", "Batches", "Data", "Examples", "read_data"]

@@ -9,7 +9,7 @@ from collections.abc import Generator
 import numpy as np
 
 from allotrope.config import Recipe
-from allotrope.data.images import INPUT, TASK, ImageSplit
+from allotrope.data.examples import INPUT, TASK, Examples
 from allotrope.errors import UsageError
 from allotrope.frameworks.contract import Batch
 from allotrope.inputs.augmentation import Augmentation, augmentation_of
@@ -27,7 +27,7 @@ class Batches:
     cifar10-airbench, Jordan 2024), from a side drawn by seed.
     """
 
-    def __init__(self, split: ImageSplit, classes: int, recipe: Recipe) -> None:
+    def __init__(self, split: Examples, classes: int, recipe: Recipe) -> None:
         """Raises: UsageError for a batch size below 1, an unknown augmentation, or an empty split."""
         if recipe.batch_size < 1:
             raise UsageError(f"batch size {recipe.batch_size}: expected at least 1.")

@@ -1,36 +1,57 @@
-"""Finds images that are in two splits at once: they make a result look better than it is."""
+"""Finds examples that are in two splits at once: they make a result look better than it is."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import blake2b
 
-from allotrope.data.images import SPLITS, ImageSplit
+import numpy as np
+
+from allotrope.data.examples import SPLITS, Examples
+from allotrope.data.reading import Reading
 
 LISTED = 100
 
 
 @dataclass(frozen=True)
 class Duplicates:
-    """How many images of a later split have the same pixels as one of an earlier split, and the first such pairs by title."""
+    """How many examples of a later split have the same inputs as one of an earlier split.
+
+    `pairs` are the first such by title, `relabelled` counts those with other labels.
+    """
 
     count: int
     relabelled: int
     pairs: tuple[tuple[str, str], ...]
 
 
-def find_duplicates(splits: Mapping[str, ImageSplit]) -> Duplicates:
-    """Exact duplicates across splits, by a hash of the pixels; `relabelled` counts those with different labels."""
+def find_duplicates(reading: Reading) -> Duplicates:
+    """Exact duplicates across splits, by a hash of all inputs of an example."""
+    inputs, tasks = ([each.name for each in part] for part in (reading.inputs, reading.tasks))
     seen: dict[bytes, tuple[str, int]] = {}
     pairs: list[tuple[str, str]] = []
     count = relabelled = 0
     for name in SPLITS:
-        split = splits[name]
-        for row, image in enumerate(split.images):
-            first, first_row = seen.setdefault(blake2b(image, digest_size=16).digest(), (name, row))
+        split = reading.splits[name]
+        for row in range(len(split)):
+            first, first_row = seen.setdefault(_hash(split, inputs, row), (name, row))
             if first != name:
                 count += 1
-                relabelled += int(splits[first].labels[first_row] != split.labels[row])
-                pairs.append((splits[first].title(first_row, first), split.title(row, name)))
+                earlier = reading.splits[first]
+                relabelled += _differ(earlier, first_row, split, row, tasks)
+                pairs.append((earlier.title(first_row, first), split.title(row, name)))
     return Duplicates(count, relabelled, tuple(pairs[:LISTED]))
+
+
+def _hash(split: Examples, inputs: list[str], row: int) -> bytes:
+    state = blake2b(digest_size=16)
+    for name in inputs:
+        state.update(np.ascontiguousarray(split[name][row]).data)
+    return state.digest()
+
+
+def _differ(one: Examples, row: int, other: Examples, other_row: int, tasks: list[str]) -> bool:
+    return any(
+        not np.array_equal(one[name][row], other[name][other_row], equal_nan=True)
+        for name in tasks
+    )

@@ -9,8 +9,12 @@ from typing import Any
 import numpy as np
 
 from allotrope.inputs.contract import Input
+from allotrope.tasks import Task
 
 SPLITS = ("train", "validation", "test")
+IMAGE, LABEL = "image", "label"
+"""What the columns of a source are called that does not name them itself."""
+INPUT, TASK = IMAGE, LABEL
 
 
 @dataclass(frozen=True)
@@ -33,6 +37,30 @@ class Examples:
         """The column of this name."""
         return self.columns[name]
 
+    @property
+    def images(self) -> np.ndarray:
+        """The column `image`."""
+        return self.columns["image"]
+
+    @property
+    def taken(self) -> dict[str, np.ndarray]:
+        """The column `image` by its name."""
+        return {INPUT: self.columns[INPUT]}
+
+    @property
+    def labels(self) -> np.ndarray:
+        """The column `label`."""
+        return self.columns["label"]
+
+    @property
+    def files(self) -> tuple[str, ...] | None:
+        """The origin."""
+        return self.origin
+
+    def counts(self, classes: int) -> np.ndarray:
+        """The number of images of each class: [classes]."""
+        return np.bincount(self.labels, minlength=classes)
+
     def take(self, rows: np.ndarray) -> Examples:
         """These rows only, in their order."""
         columns = {name: column[rows] for name, column in self.columns.items()}
@@ -50,14 +78,18 @@ class Data:
 
     The network that trains has an input for each of `inputs` and an output for each of `tasks`,
     by their names. The first task decides, unless another one is asked for.
-    `summary` is what was found in the source, for people and for run.json.
+    `summary` is what was found in the source, for run.json, and `lines` say it in words.
     """
 
     name: str
     inputs: tuple[Input, ...]
-    tasks: tuple[Any, ...]
+    tasks: tuple[Task, ...]
     splits: Mapping[str, Examples]
     summary: dict[str, Any] = field(default_factory=dict)
+    lines: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return "\n".join(self.lines) or f"{self.name}: {len(self.train):,} training examples"
 
     @property
     def train(self) -> Examples:
@@ -73,6 +105,17 @@ class Data:
     def test(self) -> Examples:
         """What takes part in no choice."""
         return self.splits["test"]
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Of the first task."""
+        return self.tasks[0].classes  # type: ignore[attr-defined]
+
+    @property
+    def image(self) -> tuple[int, int, int]:
+        """Channels, height and width of every image."""
+        first: Any = self.inputs[0]
+        return first.channels, first.height, first.width
 
     def taken(self, split: str) -> dict[str, np.ndarray]:
         """What the network takes of a split: the columns of the inputs, by name."""

@@ -1,4 +1,4 @@
-"""What was found in the data, as readable lines before the training and as the `summary` of run.json."""
+"""What was found in the data: readable lines before the training, and `summary` of run.json."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from allotrope.data.duplicates import Duplicates
-from allotrope.data.images import SPLITS, Reading
+from allotrope.data.examples import IMAGE, SPLITS, Data
+from allotrope.data.reading import PicturesFound, Reading, nouns
+from allotrope.tasks import Classification, Task
 
-CLASSES_SHOWN = 20
 FILES_SHOWN = 10
 MODES = {
     "1": "black and white",
@@ -22,77 +23,119 @@ MODES = {
     "I": "grey of up to 32 bits",
     "F": "grey in fractions",
 }
-"""Pillow's modes in words, where they are not plain."""
+"""Pillow's modes in words, if they are not plain."""
 
 
 def summarize(reading: Reading, duplicates: Duplicates, seconds: float) -> dict[str, Any]:
-    """The `data.summary` of run.json (schema 1)."""
-    counts = {name: [int(n) for n in reading.splits[name].counts(len(reading.classes))] for name in SPLITS}
-    sizes = sorted(reading.sizes, key=lambda size: size[0] * size[1])
+    """The `data.summary` of run.json (schema 1).
+
+    `class_counts`, `sizes` and `modes` are of the only task and the only picture; else `labels` and
+    `pictures` have such by name.
+    """
+    ranges = [getattr(each, "value_range", None) for each in reading.inputs]
     return {
-        "class_counts": {name: dict(zip(reading.classes, counts[name], strict=True)) for name in SPLITS},
-        "sizes": {"smallest": list(sizes[0]), "largest": list(sizes[-1]), "distinct": len(sizes)},
-        "modes": dict(reading.modes),
+        **_labels(reading),
+        **_pictures(reading.pictures),
         "unreadable": list(reading.unreadable),
         "duplicates_across_splits": duplicates.count,
         "duplicates": [list(pair) for pair in duplicates.pairs],
         "seconds": round(seconds, 3),
-        "value_range": reading.value_range,
+        "value_range": next((value for value in ranges if value is not None), None),
         "notes": list(reading.notes),
     }
 
 
-def summary_lines(name: str, image: tuple[int, int, int], summary: dict[str, Any]) -> list[str]:
-    """The summary in words; `image` is (channels, height, width) as the network sees it."""
-    counts = summary["class_counts"]
-    totals = {split: sum(counts[split].values()) for split in SPLITS}
-    channels, height, width = image
-    lines = [
-        f"{name}: {sum(totals.values()):,} images in {len(counts['train'])} classes: "
-        + ", ".join(f"{total:,} {split}" for split, total in totals.items()),
-        f"images: {height}x{width}, {'grey' if channels == 1 else 'colour'}{_found_sizes(summary)}",
-        _balance(counts["train"]),
-    ]
-    lines += _duplicate_lines(summary)
-    lines += _file_lines(summary["unreadable"])
-    return lines + [f"note: {note}" for note in summary["notes"]]
+def _labels(reading: Reading) -> dict[str, Any]:
+    counts = {
+        task.name: {name: task.counted(reading.splits[name][task.name]) for name in SPLITS}
+        for task in reading.tasks
+    }
+    if [task.kind for task in reading.tasks] == [Classification.kind]:
+        return {"class_counts": counts[reading.tasks[0].name]}
+    return {"labels": counts}
 
 
-def _found_sizes(summary: dict[str, Any]) -> str:
-    sizes = summary["sizes"]
-    if sizes["distinct"] == 1:
+def _pictures(pictures: Mapping[str, PicturesFound]) -> dict[str, Any]:
+    facts = {name: _sizes_and_modes(found) for name, found in pictures.items()}
+    return next(iter(facts.values())) if len(facts) == 1 else {"pictures": facts}
+
+
+def _sizes_and_modes(found: PicturesFound) -> dict[str, Any]:
+    sizes = sorted(found.sizes, key=lambda size: size[0] * size[1])
+    ends = {"smallest": list(sizes[0]), "largest": list(sizes[-1]), "distinct": len(sizes)}
+    return {"sizes": ends, "modes": dict(found.modes)}
+
+
+def summary_lines(data: Data) -> list[str]:
+    """The summary in words."""
+    counts = {split: len(data.splits[split]) for split in SPLITS}
+    listed = ", ".join(f"{count:,} {split}" for split, count in counts.items())
+    several = len(data.inputs) > 1 or data.inputs[0].name != IMAGE
+    lines = [f"{data.name}: {sum(counts.values()):,} {nouns(data.inputs)}{_classes(data)}: {listed}"]
+    for each in data.inputs:
+        title = f"input '{each.name}' ({each.kind})" if several else nouns(data.inputs)
+        found = _found_sizes(data.summary, each.name)
+        lines.append(f"{title}: {each.described(data.train[each.name])}{found}")
+    lines += [_task_line(data, task) for task in data.tasks]
+    lines += _duplicate_lines(data)
+    lines += _file_lines(data.summary["unreadable"])
+    return lines + [f"note: {note}" for note in data.summary["notes"]]
+
+
+def _classes(data: Data) -> str:
+    if not _is_classified(data):
+        return ""
+    return f" in {data.tasks[0].size} classes"
+
+
+def _is_classified(data: Data) -> bool:
+    return [task.kind for task in data.tasks] == [Classification.kind]
+
+
+def _task_line(data: Data, task: Task) -> str:
+    described = task.described(data.train[task.name])
+    if _is_classified(data):
+        return f"training {nouns(data.inputs)} of a class: {described}"
+    return f"task '{task.name}' ({task.kind}): {described}"
+
+
+def _found_sizes(summary: dict[str, Any], name: str) -> str:
+    facts = summary if "sizes" in summary else summary["pictures"].get(name, {})
+    sizes = facts.get("sizes")
+    if sizes is None or sizes["distinct"] == 1:
         return ""
     smallest, largest = ("x".join(map(str, sizes[key])) for key in ("smallest", "largest"))
-    return f" (found {sizes['distinct']} sizes from {smallest} to {largest}; {modes_in_words(summary['modes'])})"
+    modes = modes_in_words(facts["modes"])
+    return f" (found {sizes['distinct']} sizes from {smallest} to {largest}; {modes})"
 
 
-def modes_in_words(modes: Mapping[str, int], number: Callable[[int], str] = "{:,}".format) -> str:
+def modes_in_words(
+    modes: Mapping[str, int], number: Callable[[int], str] = "{:,}".format
+) -> str:
     """Pillow's modes with how many pictures have them: `all grey`; `1,200 colour, 13 grey`."""
     if len(modes) == 1:
         return f"all {MODES.get(*modes, *modes)}"
-    return ", ".join(f"{number(images)} {MODES.get(mode, mode)}" for mode, images in modes.items())
+    return ", ".join(f"{number(count)} {MODES.get(mode, mode)}" for mode, count in modes.items())
 
 
-def _balance(counts: dict[str, int]) -> str:
-    least, most = min(counts.values()), max(counts.values())
-    ordered = sorted(counts.items(), key=lambda item: -item[1])
-    shown = ", ".join(f"{name} {count:,}" for name, count in ordered[:CLASSES_SHOWN])
-    more = f" and {len(ordered) - CLASSES_SHOWN} more" if len(ordered) > CLASSES_SHOWN else ""
-    return f"training images of a class: {least:,} to {most:,} ({shown}{more})"
-
-
-def _duplicate_lines(summary: dict[str, Any]) -> list[str]:
-    count = summary["duplicates_across_splits"]
+def _duplicate_lines(data: Data) -> list[str]:
+    count = data.summary["duplicates_across_splits"]
     if not count:
         return ["duplicates across splits: none"]
-    pairs = [f"  {first} = {second}" for first, second in summary["duplicates"][:FILES_SHOWN]]
+    pairs = [f"  {first} = {second}" for first, second in data.summary["duplicates"][:FILES_SHOWN]]
     more = [f"  and {count - len(pairs):,} more"] if count > len(pairs) else []
-    return [f"duplicates across splits: {count:,} images of validation or test have the very pixels of one in another split", *pairs, *more]
+    what = "the very pixels of one" if nouns(data.inputs) == "images" else "the inputs of one"
+    first = (
+        f"duplicates across splits: {count:,} {nouns(data.inputs)} of validation or test have "
+        f"{what} in another split"
+    )
+    return [first, *pairs, *more]
 
 
 def _file_lines(unreadable: list[dict[str, str]]) -> list[str]:
     if not unreadable:
         return []
     listed = [f"  {entry['file']}: {entry['reason']}" for entry in unreadable[:FILES_SHOWN]]
-    more = [f"  and {len(unreadable) - FILES_SHOWN:,} more"] if len(unreadable) > FILES_SHOWN else []
-    return [f"files that could not be read: {len(unreadable):,}", *listed, *more]
+    more = len(unreadable) - FILES_SHOWN
+    rest = [f"  and {more:,} more"] if more > 0 else []
+    return [f"files that could not be read: {len(unreadable):,}", *listed, *rest]

@@ -67,6 +67,14 @@ class Input(abc.ABC):
         """The input with what its pre-processing takes from training examples x [n, …]."""
         return self
 
+    def blank(self, x: np.ndarray) -> np.ndarray:
+        """The rows of x [n, …] that show nothing, so that nothing can be learned from them."""
+        return np.empty(0, np.int64)
+
+    @abc.abstractmethod
+    def described(self, x: np.ndarray) -> str:
+        """What training examples x [n, …] are, in a line for people."""
+
     @abc.abstractmethod
     def prepare(self, network: Network) -> Network:
         """The network with pre-processing as nodes in front of its input of this name.

@@ -20,6 +20,8 @@ from allotrope.tasks.ending import Step, with_ending
 from allotrope.tasks.means import missing
 from allotrope.tasks.metric import ACCURACY, AUC, MACRO_F1, Metric
 
+CLASSES_SHOWN = 20
+
 
 @dataclass(frozen=True, kw_only=True)
 class Classification(Task):
@@ -51,6 +53,19 @@ class Classification(Task):
                 f"Take {ACCURACY.name} or {MACRO_F1.name}."
             )
         return super().decided_by(name)
+
+    def counted(self, labels: Labels) -> dict[str, Any]:
+        """How many examples each class has."""
+        counts = np.bincount(labels[~missing(labels)], minlength=self.size)
+        return dict(zip(self.classes, counts.tolist(), strict=True))
+
+    def described(self, labels: Labels) -> str:
+        """From how many to how many a class has, and the first classes by that."""
+        counts = self.counted(labels)
+        ordered = sorted(counts.items(), key=lambda item: -item[1])
+        shown = ", ".join(f"{name} {count:,}" for name, count in ordered[:CLASSES_SHOWN])
+        more = f" and {len(ordered) - CLASSES_SHOWN} more" if len(ordered) > CLASSES_SHOWN else ""
+        return f"{min(counts.values()):,} to {max(counts.values()):,} ({shown}{more})"
 
     def problems(self, split: str, labels: Labels) -> list[str]:
         """Codes out of range, no label at all, and in training a single class."""

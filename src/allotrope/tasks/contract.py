@@ -13,6 +13,7 @@ from allotrope.config import Recipe
 from allotrope.errors import unknown_name
 from allotrope.frameworks.reference.primitives import ReferencePrimitives
 from allotrope.network.network import Network
+from allotrope.tasks.means import missing
 from allotrope.tasks.metric import Metric
 
 Labels = NDArray[Any]
@@ -67,6 +68,15 @@ class Task(abc.ABC):
         return replace(self, metric=by_name[name])
 
     # --- before training
+
+    def counted(self, labels: Labels) -> dict[str, Any]:
+        """How often which label occurs, for run.json."""
+        known = int(np.count_nonzero(~missing(labels)))
+        return {"known": known, "missing": len(labels) - known}
+
+    def described(self, labels: Labels) -> str:
+        """What training labels are, in a line for people."""
+        return ", ".join(f"{count:,} {what}" for what, count in self.counted(labels).items())
 
     @abc.abstractmethod
     def problems(self, split: str, labels: Labels) -> list[str]:

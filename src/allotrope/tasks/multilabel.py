@@ -21,6 +21,8 @@ from allotrope.tasks.means import missing
 from allotrope.tasks.metric import MACRO_AUC, MACRO_F1, MICRO_F1, Metric
 from allotrope.tasks.thresholds import USUAL, best_threshold
 
+LABELS_SHOWN = 20
+
 
 @dataclass(frozen=True, kw_only=True)
 class MultiLabel(Task):
@@ -56,6 +58,18 @@ class MultiLabel(Task):
         balance = np.asarray(self.balance, np.float32)
         balance.flags.writeable = False  # frameworks keep constants that cannot change
         return balance
+
+    def counted(self, labels: Labels) -> dict[str, Any]:
+        """How many examples have each label."""
+        flags = np.count_nonzero(labels == 1, axis=0)
+        return dict(zip(self.labels, flags.tolist(), strict=True))
+
+    def described(self, labels: Labels) -> str:
+        """How many examples have each label, the most frequent first."""
+        ordered = sorted(self.counted(labels).items(), key=lambda item: -item[1])
+        shown = ", ".join(f"{name} {count:,}" for name, count in ordered[:LABELS_SHOWN])
+        more = f" and {len(ordered) - LABELS_SHOWN} more" if len(ordered) > LABELS_SHOWN else ""
+        return f"{self.size} labels ({shown}{more})"
 
     def problems(self, split: str, labels: Labels) -> list[str]:
         """Flags that are neither 0 nor 1, no flag at all, and in training labels that never vary."""

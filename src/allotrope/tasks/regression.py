@@ -42,6 +42,23 @@ class Regression(Task):
         """The numbers of an answer."""
         return len(self.mean)
 
+    def counted(self, labels: Labels) -> dict[str, Any]:
+        """How many labels are known, where they lie, and how many are missing."""
+        values = _rows(labels)
+        known = values[~np.isnan(values)]
+        counts = super().counted(labels)
+        if not len(known):
+            return counts
+        ends = {"lowest": known.min(), "mean": known.mean(), "highest": known.max()}
+        return {**counts, **{name: float(value) for name, value in ends.items()}}
+
+    def described(self, labels: Labels) -> str:
+        """From where to where, and the mean."""
+        counts = self.counted(labels)
+        gaps = f", missing in {counts['missing']:,}" if counts["missing"] else ""
+        ends = f"{counts['lowest']:.6g} to {counts['highest']:.6g}"
+        return f"{ends}, {counts['mean']:.6g} on average{gaps}"
+
     def problems(self, split: str, labels: Labels) -> list[str]:
         """Infinities, no label at all, and in training a number that never varies."""
         values = _rows(labels)

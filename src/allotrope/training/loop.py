@@ -14,7 +14,7 @@ import numpy as np
 
 from allotrope.config import Recipe, Settings
 from allotrope.data.batches import Batches
-from allotrope.data.images import ImageData
+from allotrope.data.examples import Data
 from allotrope.errors import RunFolderError, TrainingError, UsageError
 from allotrope.frameworks import framework as find_framework
 from allotrope.frameworks.contract import Batch
@@ -58,7 +58,7 @@ class Trained:
 
 def train(
     network: Network,
-    data: ImageData,
+    data: Data,
     recipe: Recipe,
     settings: Settings,
     framework: str = "pytorch",
@@ -95,7 +95,7 @@ class _Training:
     def __init__(
         self,
         network: Network,
-        data: ImageData,
+        data: Data,
         recipe: Recipe,
         settings: Settings,
         framework: str,

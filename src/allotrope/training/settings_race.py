@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from allotrope.config import Recipe, Settings
-from allotrope.data import Batches, ImageData
+from allotrope.data import Batches, Data
 from allotrope.errors import AllotropeError
 from allotrope.frameworks import framework as find_framework
 from allotrope.frameworks.contract import Batch, Framework, Trainer, TrainingPlan
@@ -82,7 +82,7 @@ class _Runner:
 
 def race_settings(
     network: Network,
-    data: ImageData,
+    data: Data,
     recipe: Recipe,
     framework: str | Framework = "pytorch",
     seconds: float | None = None,
@@ -118,7 +118,7 @@ class _Racing:
     def __init__(
         self,
         network: Network,
-        data: ImageData,
+        data: Data,
         recipe: Recipe,
         framework: Framework,
         seconds: float | None,

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 
 from allotrope.config import Recipe, Settings
-from allotrope.data import Batches, ImageData
+from allotrope.data import Batches, Data
 from allotrope.frameworks import framework as find_framework
 from allotrope.frameworks.contract import Batch, Trainer
 from allotrope.network.network import Network
@@ -21,7 +21,7 @@ PROBE_SECONDS = 0.2
 
 def training_speed(
     network: Network,
-    data: ImageData,
+    data: Data,
     recipe: Recipe,
     framework: str = "pytorch",
     options: Sequence[Settings] | None = None,

@@ -32,7 +32,7 @@ from allotrope.verbs.options import (
 )
 
 if TYPE_CHECKING:
-    from allotrope.data.images import ImageData
+    from allotrope.data.examples import Data
     from allotrope.measure.race.race import FrameworkRace
     from allotrope.verbs.pipeline import Start
     from allotrope.verbs.source import Source
@@ -87,11 +87,11 @@ def compare(
     arguments = layouts_apart(spelled_out(locals()))
     options = compare_options(arguments)
     with display(quiet) as show:
-        from allotrope.data import load_images
+        from allotrope.data import read_data
 
         source = _source(options)
         sized = options.data if source is None else source.sized(options.data)
-        data_read = load_images(options.source, sized, show.say)
+        data_read = read_data(options.source, sized, show.say)
         starts = _starts(options, data_read, source)
         with Run.create(f"{data_read.name}-compare", out) as run:
             arguments["frameworks"] = None if frameworks is None else ",".join(options.frameworks)
@@ -141,7 +141,7 @@ def _check_network(asked: str) -> None:
 
 
 def _compared(
-    run: Run, options: CompareOptions, data: ImageData, starts: list[Start], show: Progress
+    run: Run, options: CompareOptions, data: Data, starts: list[Start], show: Progress
 ) -> Comparison:
     """The race, recorded as it goes."""
     from allotrope.measure.machine import describe
@@ -164,7 +164,7 @@ def _source(options: CompareOptions) -> Source | None:
     return None if options.file is None else read_source(options.file, options.repair)
 
 
-def _starts(options: CompareOptions, data: ImageData, source: Source | None) -> list[Start]:
+def _starts(options: CompareOptions, data: Data, source: Source | None) -> list[Start]:
     """The network and recipe, once a seed: each begins with other weights, where they do not come from a file.
 
     A file is checked in the reference, so that no framework is loaded here. What its input is, is tried
@@ -188,7 +188,7 @@ def _race(
     folder: Path,
     run: Run,
     options: CompareOptions,
-    data: ImageData,
+    data: Data,
     starts: list[Start],
     show: Progress,
 ) -> FrameworkRace:

@@ -5,18 +5,18 @@ from __future__ import annotations
 from typing import Any
 
 from allotrope.architectures.choose import Choice
-from allotrope.data.images import SPLITS, ImageData
+from allotrope.data.examples import SPLITS, Data
 from allotrope.network.summary import multiply_adds, parameters
 from allotrope.run_record import with_columns
 
 
-def data_facts(data: ImageData, source: str) -> dict[str, Any]:
+def data_facts(data: Data, source: str) -> dict[str, Any]:
     """Sizes, classes and what reading found."""
     return with_columns(
         {
             "name": data.name,
             "source": source,
-            **{name: len(getattr(data, name)) for name in SPLITS},
+            **{name: len(data.splits[name]) for name in SPLITS},
             "classes": data.classes,
             "image": data.image,
             "summary": data.summary,

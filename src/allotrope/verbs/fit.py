@@ -26,7 +26,7 @@ from allotrope.verbs.options import (
 )
 
 if TYPE_CHECKING:
-    from allotrope.data.images import ImageData
+    from allotrope.data.examples import Data
     from allotrope.verbs.pipeline import Among, Plan
     from allotrope.verbs.source import Source, Tuning
 
@@ -160,7 +160,7 @@ def _source(options: FitOptions) -> Source | None:
     return None if options.file is None else read_source(options.file, options.repair)
 
 
-def _tuning(options: FitOptions, source: Source | None, data: ImageData) -> Tuning | None:
+def _tuning(options: FitOptions, source: Source | None, data: Data) -> Tuning | None:
     """Its network made ready for the data, before there is a run folder: what does not fit leaves nothing behind."""
     return None if source is None else source.tuning(data, options.fine_tuning, options.framework, options.seed)
 
@@ -172,18 +172,18 @@ def _started(options: FitOptions, folder: Path) -> Source | None:
     return None if options.file is None else read_start(folder)
 
 
-def _read(options: FitOptions, source: Source | None, show: Progress) -> ImageData:
+def _read(options: FitOptions, source: Source | None, show: Progress) -> Data:
     """The data, its pictures in the size that the network is fixed to."""
-    from allotrope.data import load_images
+    from allotrope.data import read_data
 
-    return load_images(options.source, options.data if source is None else source.sized(options.data), show.say)
+    return read_data(options.source, options.data if source is None else source.sized(options.data), show.say)
 
 
 def _fitted(
     run: Run,
     options: FitOptions,
     tuning: Tuning | None,
-    data: ImageData,
+    data: Data,
     among: Among,
     show: Progress,
 ) -> FittedRun:
@@ -219,7 +219,7 @@ def _planned(
     journal: Journal,
     options: FitOptions,
     tuning: Tuning | None,
-    data: ImageData,
+    data: Data,
     among: Among,
     show: Progress,
 ) -> Plan:

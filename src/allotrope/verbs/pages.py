@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from allotrope.data.images import INPUT, TASK, ImageData
+from allotrope.data.examples import INPUT, TASK, Data
 from allotrope.delivery.deliver import deliver
 from allotrope.frameworks import framework as find_framework
 from allotrope.measure.machine import cores
@@ -80,7 +80,7 @@ class PlanPage(Page[Plan]):
     """The settings, and the command that repeats the run with them instead of racing them again."""
 
     start: Start
-    data: ImageData
+    data: Data
     framework: str
 
     def write(self, run: Run, value: Plan) -> Plan:

@@ -19,7 +19,7 @@ from PIL import Image
 
 from allotrope.architectures.choose import Choice, Speed, choose, choose_recipe
 from allotrope.config import FixedSettings, Recipe, Settings, Target
-from allotrope.data.images import TASK, ImageData, ImageSplit
+from allotrope.data.examples import TASK, Data, Examples
 from allotrope.frameworks import framework as find_framework
 from allotrope.measure.candidates import Candidate, Split, candidates, measure_candidates
 from allotrope.measure.choice import choose as choose_candidate
@@ -95,7 +95,7 @@ class Start:
 class Plan:
     """Everything that decides a training. `race` tells how its settings were chosen."""
 
-    data: ImageData
+    data: Data
     start: Start
     recipe: Recipe
     framework: str
@@ -156,7 +156,7 @@ class Delivered:
 
 
 def started(
-    asked: Request, data: ImageData, tuning: Tuning | None, seed: int, speed: Speed | None = None
+    asked: Request, data: Data, tuning: Tuning | None, seed: int, speed: Speed | None = None
 ) -> Start:
     """Network, size and recipe: by the data, the time there is, and what was asked for."""
     if tuning is None:
@@ -191,14 +191,14 @@ def _start(choice: Choice, tuning: Tuning | None = None) -> Start:
     return Start(choice.name, choice.network, choice.recipe, frozen, network_facts(choice), facts)
 
 
-def speed_among(settings: Sequence[Settings], data: ImageData, framework: str) -> Speed:
+def speed_among(settings: Sequence[Settings], data: Data, framework: str) -> Speed:
     """Measures how fast a network trains here, with the fastest of these settings."""
     return lambda network, recipe: training_speed(network, data, recipe, framework, settings)
 
 
 def settled(
     start: Start,
-    data: ImageData,
+    data: Data,
     framework: str,
     settings: Sequence[Settings],
     show: Progress,
@@ -224,7 +224,7 @@ def settled(
 
 def plan(
     asked: Request,
-    data: ImageData,
+    data: Data,
     framework: str,
     tuning: Tuning | None = None,
     among: Among | None = None,
@@ -293,7 +293,7 @@ def scored(trained: TrainedPlan, show: Progress | None = None) -> Scored:
     return Scored(trained, validation, test, files)
 
 
-def _logits(trained: TrainedPlan, split: ImageSplit) -> np.ndarray:
+def _logits(trained: TrainedPlan, split: Examples) -> np.ndarray:
     run = partial(trained.network.run, framework=trained.plan.framework)
     return in_batches(run, split.taken)[TASK]
 
@@ -304,7 +304,7 @@ def _picture(pixels: np.ndarray) -> bytes:
     return file.getvalue()
 
 
-def _origin(split: ImageSplit, index: int) -> dict[str, str]:
+def _origin(split: Examples, index: int) -> dict[str, str]:
     return {} if split.files is None else {"file": split.files[index]}
 
 
@@ -337,7 +337,7 @@ def measured(
     return Measured(scored, rows, measurement(threads or cores()))
 
 
-def _judged(network: Network, split: ImageSplit) -> Split:
+def _judged(network: Network, split: Examples) -> Split:
     """The split with what answers to it are worth."""
     (image,), (answer,) = network.inputs, network.outputs
 

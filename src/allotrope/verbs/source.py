@@ -9,7 +9,7 @@ from typing import Any
 
 from allotrope.architectures.fine_tune import Prepared, prepared
 from allotrope.config import DataOptions, FineTuning, Repair
-from allotrope.data.images import ImageData
+from allotrope.data.examples import Data
 from allotrope.inputs.prescribed import prescribed
 from allotrope.network.network import Network
 from allotrope.network.reading.read import load
@@ -27,7 +27,7 @@ class Source:
     sha256: str
     repairs: list[str]
 
-    def tuning(self, data: ImageData, options: FineTuning, framework: str, seed: int) -> Tuning:
+    def tuning(self, data: Data, options: FineTuning, framework: str, seed: int) -> Tuning:
         """The network made ready for the data. Raises: UsageError, UnsupportedError where the two do not fit."""
         return Tuning(self, options, prepared(self.network, data, options, framework, seed))
 

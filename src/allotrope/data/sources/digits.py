@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from allotrope.data.images import ImageSplit, Reading
+from allotrope.data.reading import PicturesFound, Reading, labelled, labelled_pictures
 
 BRIGHTEST = 16  # the largest value in scikit-learn's copy
 
@@ -16,11 +16,8 @@ def read_digits() -> Reading:
     digits = load_digits()
     images = np.rint(digits.images * (255 / BRIGHTEST)).astype(np.uint8)[..., None]
     labels = digits.target.astype(np.int64)
-    return Reading(
-        name="digits",
-        classes=tuple(str(name) for name in digits.target_names),
-        splits={"train": ImageSplit(images, labels)},
-        sizes={(8, 8): len(labels)},
-        modes={"L": len(labels)},
-        notes=["built-in digits of scikit-learn, values 0..16 stretched to 0..255"],
-    )
+    classes = tuple(str(name) for name in digits.target_names)
+    found = PicturesFound({(8, 8): len(labels)}, {"L": len(labels)})
+    reading = labelled_pictures("digits", {"train": labelled(images, labels)}, classes, found)
+    reading.notes.append("built-in digits of scikit-learn, values 0..16 stretched to 0..255")
+    return reading

@@ -11,6 +11,7 @@ import numpy as np
 from allotrope.inputs.augmentation import Augmentation
 from allotrope.inputs.contract import Input, Shown
 from allotrope.inputs.image.augment import augmented
+from allotrope.inputs.image.blank import blank_rows
 from allotrope.inputs.image.mixing import drawn_mixture, mixed
 from allotrope.inputs.image.statistics import pixel_statistics
 from allotrope.inputs.mixture import Mixture
@@ -76,6 +77,14 @@ class Image(Input):
     def mixed(self, x: np.ndarray, mixture: Mixture) -> np.ndarray:
         """Blended, or with boxes of each other."""
         return mixed(x, mixture)
+
+    def blank(self, x: np.ndarray) -> np.ndarray:
+        """All black, all white, wholly transparent."""
+        return blank_rows(x)
+
+    def described(self, x: np.ndarray) -> str:
+        """Such as `28x28, grey`."""
+        return f"{self.height}x{self.width}, {'grey' if self.channels == 1 else 'colour'}"
 
     def prepare(self, network: Network) -> Network:
         """Pixels in place of float32 [n, c, h, w]: each channel less its mean, by its deviation."""

@@ -11,17 +11,18 @@ from typing import Any
 import numpy as np
 
 from allotrope.config import Recipe, Repair
-from allotrope.data.images import SPLITS, ImageData, ImageSplit
+from allotrope.data.examples import SPLITS, Data, Examples
+from allotrope.data.reading import labelled, labelled_data
 from allotrope.network.network import Network
 from allotrope.network.reading.read import load
 
 FACTS = "race.json"
 
 
-def write_inputs(folder: Path, data: ImageData, starts: Sequence[Network], recipe: Recipe) -> None:
+def write_inputs(folder: Path, data: Data, starts: Sequence[Network], recipe: Recipe) -> None:
     """Everything that decides what the racers compute. `starts`: raw pixels in, logits out; one a seed."""
     for name in SPLITS:
-        split: ImageSplit = getattr(data, name)
+        split: Examples = data.splits[name]
         np.save(folder / f"{name}.images.npy", split.images)
         np.save(folder / f"{name}.labels.npy", split.labels)
     for number, start in enumerate(starts):
@@ -31,16 +32,16 @@ def write_inputs(folder: Path, data: ImageData, starts: Sequence[Network], recip
     (folder / FACTS).write_text(json.dumps(facts), encoding="utf-8")
 
 
-def read_data(folder: Path) -> ImageData:
+def read_data(folder: Path) -> Data:
     """The data; images are read from the disk when they are first used, so that several racers share their memory."""
     facts = _facts(folder)
     train, validation, test = (_split(folder, name) for name in SPLITS)
-    return ImageData(facts["name"], tuple(facts["classes"]), train, validation, test, {})
+    return labelled_data(facts["name"], tuple(facts["classes"]), train, validation, test)
 
 
-def _split(folder: Path, name: str) -> ImageSplit:
+def _split(folder: Path, name: str) -> Examples:
     images = np.load(folder / f"{name}.images.npy", mmap_mode="c", allow_pickle=False)
-    return ImageSplit(np.asarray(images), np.load(folder / f"{name}.labels.npy", allow_pickle=False))
+    return labelled(np.asarray(images), np.load(folder / f"{name}.labels.npy", allow_pickle=False))
 
 
 def read_recipe(folder: Path) -> Recipe:

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from allotrope.config import FixedSettings, Recipe, Settings
-from allotrope.data import Batches, ImageData
+from allotrope.data import Batches, Data
 from allotrope.frameworks import FRAMEWORKS
 from allotrope.frameworks import framework as find_framework
 from allotrope.frameworks.contract import Batch, Framework, Trainer
@@ -62,7 +62,7 @@ class Racer:
         race = race_settings(network, data, recipe, self._framework.name, seconds, options)
         return {"losses": losses, "chosen": asdict(race.chosen), "rows": race.rows, "reason": race.reason, "seconds": race.seconds}
 
-    def _losses(self, data: ImageData, recipe: Recipe, network: Network, settings: Settings) -> list[float]:
+    def _losses(self, data: Data, recipe: Recipe, network: Network, settings: Settings) -> list[float]:
         """Of steps on one batch, in which a wrong gradient shows sooner than on fresh ones."""
         plan = plan_for(network, recipe, data.tasks, data.train.columns)
         trainer = self._framework.trainer(network, plan, settings)
@@ -111,7 +111,7 @@ class Racer:
             "history": [{name: row[name] for name in columns} for row in trained.history],
         }
 
-    def _accuracy(self, network: Network, data: ImageData) -> float:
+    def _accuracy(self, network: Network, data: Data) -> float:
         answers = in_batches(partial(self._framework.run, network), data.test.taken)
         (task,) = data.tasks
         return task.scores(answers[task.name], data.test.labels)["accuracy"]
@@ -129,7 +129,7 @@ class Racer:
         self._trainer.evaluate(self._ready[0].inputs)
 
 
-def _given(folder: str) -> tuple[ImageData, Recipe, Network]:
+def _given(folder: str) -> tuple[Data, Recipe, Network]:
     return read_data(Path(folder)), read_recipe(Path(folder)), read_start(Path(folder), 0)
 
 

@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 
+from allotrope.config import DataOptions
 from allotrope.data.class_labels import to_labels
 from allotrope.data.encodings import decoded
-from allotrope.data.images import ImageSplit, Reading
-from allotrope.data.sources.arrays.array_choice import choose_arrays
-from allotrope.data.sources.arrays.array_files import loaded, stored_arrays
+from allotrope.data.examples import IMAGE, LABEL
+from allotrope.data.reading import PicturesFound, Reading, labelled, labelled_pictures
+from allotrope.data.recognize.frame import Frame
+from allotrope.data.recognize.frames import by_names, checked, with_split_column
+from allotrope.data.recognize.read_frame import read_frame
+from allotrope.data.sources.arrays.array_choice import Chosen, choose_arrays
+from allotrope.data.sources.arrays.array_files import StoredArray, loaded, stored_arrays
+from allotrope.data.sources.arrays.array_names import array_name, position, shared_words
 from allotrope.errors import DataError
 from allotrope.inputs.image.pixels import to_images
 from allotrope.inputs.image.ranges import ValueRange
 
 
-def read_arrays(paths: Sequence[Path], name: str, asked: ValueRange | None = None) -> Reading:
+def read_arrays(paths: Sequence[Path], name: str, options: DataOptions) -> Reading:
     """The splits in one `.npz` file, or in several `.npz` and `.npy` files that belong together.
 
     Raises: DataError for a damaged file, pickled objects, missing or mismatched arrays.
@@ -25,16 +32,52 @@ def read_arrays(paths: Sequence[Path], name: str, asked: ValueRange | None = Non
     place = paths[0] if len(paths) == 1 else paths[0].parent
     stored = stored_arrays(paths)
     try:
-        chosen = choose_arrays(stored)
-        arrays = loaded(chosen.arrays)
-        images = {split: arrays[array.name] for split, array in chosen.images.items()}
-        labels = {split: arrays[array.name] for split, array in chosen.labels.items()}
-        names = None
-        if chosen.names is not None:
-            names = _names(chosen.names.name, arrays[chosen.names.name])
-        return reading(name, images, labels, names, asked, chosen.notes)
+        if options.target or options.task or options.input:
+            return _of_columns(name, stored, options)
+        if _may_be_columns(stored):
+            with suppress(DataError):  # then it is said what images and labels would be called
+                return _of_columns(name, stored, options)
+        return _of_images(name, choose_arrays(stored), options)
     except DataError as error:
         raise DataError(f"{place}: {error}") from None
+
+
+def _of_columns(name: str, stored: Sequence[StoredArray], options: DataOptions) -> Reading:
+    frame = Frame(name, by_names(name, loaded(stored)))
+    return read_frame(checked(with_split_column(frame)), options)
+
+
+def _may_be_columns(stored: Sequence[StoredArray]) -> bool:
+    """Whether arrays may be columns of any names, as these are not those of images and labels."""
+    without = shared_words(array.name for array in stored)
+    said = {array.name: array_name(array.name, without) for array in stored}
+    if any(position(name) is not None for name in said) or len(stored) < 2:
+        return False
+    roles = {name.role for name in said.values() if name is not None}
+    pictured = any(len(array.shape) in (3, 4) for array in stored)
+    lengths = {array.shape[:1] for array in stored}
+    return pictured and len(lengths) == 1 and not {"images", "labels"} <= roles
+
+
+def _of_images(name: str, chosen: Chosen, options: DataOptions) -> Reading:
+    """The reading of images and labels by their names."""
+    arrays = loaded(chosen.arrays)
+    images = {split: arrays[array.name] for split, array in chosen.images.items()}
+    labels = {split: arrays[array.name] for split, array in chosen.labels.items()}
+    if chosen.names is None and any(map(_are_quantities, labels.values())):
+        splits = {split: {IMAGE: images[split], LABEL: labels[split]} for split in images}
+        return read_frame(checked(Frame(name, splits, notes=list(chosen.notes))), options)
+    names = None
+    if chosen.names is not None:
+        names = _names(chosen.names.name, arrays[chosen.names.name])
+    return reading(name, images, labels, names, options.value_range, chosen.notes)
+
+
+def _are_quantities(labels: np.ndarray) -> bool:
+    """Whether labels are finite fractions, which are no classes."""
+    if labels.dtype.kind != "f" or not np.isfinite(labels).all():
+        return False
+    return bool((labels != np.rint(labels)).any())
 
 
 def reading(
@@ -60,19 +103,14 @@ def reading(
         raise DataError("\n".join(mismatched))
     pictures, value_range = to_images(images, said, asked)
     numbers, classes = to_labels(labels, names, said)
-    splits = {split: ImageSplit(pictures[split], numbers[split]) for split in pictures}
+    splits = {split: labelled(pictures[split], numbers[split]) for split in pictures}
     _, height, width, channels = pictures["train"].shape
     total = sum(len(split) for split in splits.values())
     mode = "L" if channels == 1 else "RGB"
-    return Reading(
-        name,
-        classes,
-        splits,
-        {(height, width): total},
-        {mode: total},
-        said,
-        value_range=value_range,
-    )
+    found = PicturesFound({(height, width): total}, {mode: total})
+    made = labelled_pictures(name, splits, classes, found, value_range)
+    made.notes.extend(said)
+    return made
 
 
 def _column(labels: np.ndarray) -> np.ndarray:

@@ -1,0 +1,118 @@
+"""Reads a source and makes of it what a training takes: inputs, tasks and splits."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from allotrope.config import DataOptions, parse_value_range
+from allotrope.data.asked import Kinds, asked_kinds, asked_names
+from allotrope.data.duplicates import find_duplicates
+from allotrope.data.examples import SPLITS, Data
+from allotrope.data.reading import Reading
+from allotrope.data.recognize.roles import INPUT_KINDS, TASK_KINDS
+from allotrope.data.sources.choose_reader import read_source
+from allotrope.data.splits import complete_splits
+from allotrope.data.summary import summarize, summary_lines
+
+Source = str | Path | Mapping[str, Any]
+Report = Callable[[str], None]
+BLANK_LISTED = 5
+
+
+def read(
+    source: Source,
+    *,
+    report: Report | None = None,
+    target: Sequence[str] | str | None = None,
+    task: Kinds = None,
+    input: Kinds = None,
+    validation: float = 0.1,
+    test: float = 0.2,
+    seed: int = 0,
+    image_size: int | None = None,
+    layout: str = "auto",
+    value_range: str | tuple[float, float] | None = None,
+    workers: int | None = None,
+) -> Data:
+    """What `fit` makes of a source, as a value to look at; printed, it is a summary.
+
+    Args:
+        source: 'digits', a path (a folder of class folders, a table that names pictures, .npz, .npy
+            or IDX files), or a mapping of arrays by column, {"image": x, "age": y}, or by split,
+            {"train": {…}, "test": {…}}.
+        report: is told each line of the summary, and how far a long reading is.
+        target: the columns to predict.
+        task: kinds of tasks by column: classification, multilabel or regression.
+        input: kinds of inputs by column: image, table, or none for a column to leave out.
+        validation: the fraction split off for choices, if the source brings no such split.
+        test: the fraction split off for the final test, if the source brings no such split.
+        seed: decides the split.
+        image_size: the side in pixels to which picture files are brought.
+        layout: how folders are read, one of `config.FOLDER_LAYOUTS`.
+        value_range: the values that are black and white, such as 0:4095.
+        workers: threads that decode pictures; all cores by default.
+
+    Raises: DataError if the source cannot be read or learned from; UsageError for options that do
+    not fit it.
+    """
+    if isinstance(value_range, str):
+        value_range = parse_value_range(value_range)
+    options = DataOptions(
+        validation,
+        test,
+        image_size,
+        seed,
+        workers,
+        layout,
+        value_range,
+        asked_names(target),
+        asked_kinds("task", task, TASK_KINDS),
+        asked_kinds("input", input, INPUT_KINDS),
+    )
+    return read_data(source, options, report or (lambda line: None))
+
+
+def read_data(
+    source: Source, options: DataOptions | None = None, report: Report = lambda line: None
+) -> Data:
+    """As `read`, with the options as one value.
+
+    Raises: DataError, UsageError.
+    """
+    began = time.perf_counter()
+    options = options or DataOptions()
+    reading = read_source(source, options, report)
+    complete_splits(reading, options)
+    duplicates = find_duplicates(reading)
+    if duplicates.relabelled:
+        reading.notes.append(
+            f"{duplicates.relabelled} of the duplicates across splits carry different labels"
+        )
+    reading.notes.extend(_blank_notes(reading))
+    train = reading.splits["train"]
+    inputs = tuple(each.fitted(train[each.name]) for each in reading.inputs)
+    summary = summarize(reading, duplicates, time.perf_counter() - began)
+    data = Data(reading.name, inputs, reading.tasks, reading.splits, summary)
+    data = replace(data, lines=tuple(summary_lines(data)))
+    for line in data.lines:
+        report(line)
+    return data
+
+
+def _blank_notes(reading: Reading) -> list[str]:
+    """A line for each split that holds examples of a single value, with the first of them."""
+    notes = []
+    for each in reading.inputs:
+        for name in SPLITS:
+            split = reading.splits[name]
+            rows = each.blank(split[each.name])
+            if len(rows):
+                titles = ", ".join(split.title(row, name) for row in rows[:BLANK_LISTED])
+                notes.append(
+                    f"{len(rows):,} {reading.nouns} of {name} are of a single value: {titles}"
+                )
+    return notes

@@ -1,0 +1,73 @@
+"""Columns by name as a source holds them, before it is known what each is for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+PICTURES, PIXELS, NUMBERS, TEXTS, OTHER = "pictures", "pixels", "numbers", "texts", "other"
+
+
+@dataclass
+class Frame:
+    """The columns of each split, examples along the first axis.
+
+    `origin` says of each split where its rows are from, such as lines of a file. `pictures` are the
+    columns whose texts name picture files; `table` if it is from a text file, whose further columns
+    may be about anything. `spoiled` says of columns of numbers which rows hold texts. `notes` are
+    remarks for the user.
+    """
+
+    name: str
+    splits: dict[str, dict[str, np.ndarray]]
+    origin: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    pictures: tuple[str, ...] = ()
+    table: bool = False
+    spoiled: dict[str, str] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+    unreadable: list[dict[str, str]] = field(default_factory=list)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The names of the training columns."""
+        return tuple(self.splits["train"])
+
+    def form(self, name: str) -> str:
+        """What a column looks like: pictures, pixels, numbers, texts, or something else."""
+        if name in self.pictures:
+            return PICTURES
+        if name in self.spoiled:
+            return NUMBERS
+        column = self.splits["train"][name]
+        if column.dtype.kind in "US" and column.ndim == 1:
+            return TEXTS
+        if column.dtype.kind not in "buif":
+            return OTHER
+        if column.ndim in (3, 4):
+            return PIXELS
+        return NUMBERS if column.ndim in (1, 2) else OTHER
+
+    def whole(self, name: str) -> np.ndarray:
+        """The column of all splits, one after the other."""
+        return np.concatenate([columns[name] for columns in self.splits.values() if name in columns])
+
+    def row(self, split: str, row: int) -> str:
+        """What a row is called in a message."""
+        origin = self.origin.get(split)
+        if origin is not None:
+            return origin[row]
+        return f"row {row}" if len(self.splits) == 1 else f"{split} row {row}"
+
+    def take(self, rows: Mapping[str, np.ndarray]) -> Frame:
+        """The frame of these rows of each split, in their order."""
+        splits = {
+            split: {name: column[rows[split]] for name, column in columns.items()}
+            for split, columns in self.splits.items()
+        }
+        origin = {
+            split: tuple(titles[row] for row in rows[split])
+            for split, titles in self.origin.items()
+        }
+        return replace(self, splits=splits, origin=origin)

@@ -1,0 +1,89 @@
+"""From columns to inputs and tasks: what each is for, in the form that training takes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+
+from allotrope.config import DataOptions
+from allotrope.data.asked import asked_kinds, asked_names
+from allotrope.data.examples import Examples
+from allotrope.data.reading import Reading
+from allotrope.data.recognize.frame import Frame
+from allotrope.data.recognize.inputs import Decoded, InputColumns, to_inputs
+from allotrope.data.recognize.roles import INPUT_KINDS, TASK_KINDS, Asked, Roles, find_roles
+from allotrope.data.recognize.targets import to_task
+from allotrope.errors import DataError
+from allotrope.inputs.contract import Input
+from allotrope.tasks import Task
+
+Decode = Callable[[Frame, list[str]], tuple[Frame, Mapping[str, Decoded]]]
+"""decode(frame, columns): the pictures that these columns name.
+
+And the frame without the rows of which one could not be read.
+"""
+
+
+def asked_of(options: DataOptions) -> Asked:
+    """What the options say of columns. Raises: UsageError for unknown kinds."""
+    return Asked(
+        asked_names(options.target),
+        asked_kinds("task", options.task, TASK_KINDS),
+        asked_kinds("input", options.input, INPUT_KINDS),
+    )
+
+
+def read_frame(frame: Frame, options: DataOptions, decode: Decode | None = None) -> Reading:
+    """The reading of a frame. `decode` reads the pictures that its columns name.
+
+    Raises: DataError, UsageError.
+    """
+    roles = find_roles(frame, asked_of(options))
+    named = [name for name in frame.pictures if name in roles.inputs]
+    decoded: Mapping[str, Decoded] = {}
+    if decode is not None and named:
+        frame, decoded = decode(frame, named)
+    columns = to_inputs(frame, roles.inputs, decoded, options.value_range)
+    tasks = _add_labels(frame, roles, columns)
+    _check(frame, columns.inputs, tasks, columns.columns)
+    splits = {
+        split: Examples(part, frame.origin.get(split)) for split, part in columns.columns.items()
+    }
+    notes = [*frame.notes, *roles.notes]
+    inputs = tuple(columns.inputs)
+    return Reading(
+        frame.name, inputs, tuple(tasks), splits, columns.pictures, notes, frame.unreadable
+    )
+
+
+def _add_labels(frame: Frame, roles: Roles, columns: InputColumns) -> list[Task]:
+    """The tasks; their labels are added to the columns."""
+    tasks = []
+    alone = len(roles.tasks) == 1
+    for name, kind in roles.tasks.items():
+        task, labels = to_task(frame, name, kind.kind, alone)
+        tasks.append(task)
+        for split, column in labels.items():
+            columns.columns[split][name] = column
+    return tasks
+
+
+def _check(
+    frame: Frame,
+    inputs: Sequence[Input],
+    tasks: Sequence[Task],
+    splits: Mapping[str, Mapping[str, np.ndarray]],
+) -> None:
+    """Raises DataError for names that are used twice, and labels that teach nothing."""
+    names = {each.name for each in inputs}
+    problems = [f"'{task.name}' is an input and a target" for task in tasks if task.name in names]
+    if not problems:
+        problems = [
+            problem
+            for task in tasks
+            for split, columns in splits.items()
+            for problem in task.problems(split, columns[task.name])
+        ]
+    if problems:
+        raise DataError(f"{frame.name}: {'; '.join(problems)}.")

@@ -1,0 +1,115 @@
+"""Which reader a source is for."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from allotrope.config import DataOptions
+from allotrope.data.encodings import printable
+from allotrope.data.reading import Reading
+from allotrope.data.recognize.frames import frame_of
+from allotrope.data.recognize.read_frame import read_frame
+from allotrope.data.sources.arrays.array_files import SUFFIXES
+from allotrope.data.sources.arrays.read_arrays import read_arrays
+from allotrope.data.sources.digits import read_digits
+from allotrope.data.sources.folder_contents import Recognized, recognize
+from allotrope.data.sources.idx import idx_name, read_idx
+from allotrope.data.sources.table.delimited import SUFFIXES as TABLES
+from allotrope.errors import DataError
+from allotrope.inputs.image.formats import ARCHIVES
+
+Report = Callable[[str], None]
+KINDS = (
+    "'digits' (built in), a folder of class folders, a table that names pictures (.csv, .tsv), an "
+    ".npz file, or a folder of .npy or IDX files"
+)
+
+
+def read_source(
+    source: str | Path | Mapping[str, Any], options: DataOptions, report: Report
+) -> Reading:
+    """What the source itself brings, before any splitting.
+
+    Raises: DataError where there is no such source or it is of no known kind.
+    """
+    if isinstance(source, Mapping):
+        return read_frame(frame_of("data", source), options)
+    if str(source) == "digits":
+        return _saying_unused(read_digits(), options, digits=True)
+    path = Path(source).expanduser()
+    if path.is_file() and path.suffix.lower() in TABLES:
+        return _read_table({"train": path}, options, report)
+    if path.is_file():
+        return _saying_unused(_read_file(path, options), options)
+    if not path.is_dir():
+        near = difflib.get_close_matches(str(source), ["digits"])
+        hint = f" Did you mean '{near[0]}'?" if near else ""
+        raise DataError(f"{source}: no such file or folder.{hint} Expected {KINDS}.")
+    try:
+        return _read_folder(path, options, report)
+    except PermissionError as error:
+        raise DataError(
+            f"{error.filename or path}: may not be read. Give yourself read access to it."
+        ) from None
+
+
+def _read_file(path: Path, options: DataOptions) -> Reading:
+    if path.suffix.lower() in SUFFIXES:
+        return read_arrays([path], printable(path.stem), options)
+    if idx_name(path) is not None:
+        return read_idx(path, options.value_range)
+    remedy = (
+        " Archives are not extracted: extract it and name the folder."
+        if path.suffix.lower() in ARCHIVES
+        else ""
+    )
+    raise DataError(f"{path}: a file of a kind that is not read here.{remedy} Expected {KINDS}.")
+
+
+def _read_table(tables: Mapping[str, Path], options: DataOptions, report: Report) -> Reading:
+    # Only here: Pillow takes a while to load.
+    from allotrope.data.sources.table.read_table import read_tables
+
+    return read_tables(tables, options, report)
+
+
+def _read_folder(path: Path, options: DataOptions, report: Report) -> Reading:
+    """The data in a folder; a layout that is asked for says that it is pictures."""
+    found = recognize(path) if options.layout == "auto" else Recognized("pictures", (path,))
+    place = found.paths[0]
+    if found.kind == "idx":
+        return _saying_unused(read_idx(place, options.value_range), options)
+    if found.kind == "arrays":
+        name = place.stem if len(found.paths) == 1 else place.parent.resolve().name
+        return _saying_unused(read_arrays(found.paths, printable(name), options), options)
+    # Only here: Pillow takes a while to load.
+    from allotrope.data.sources.folder.read_folder import read_folder
+    from allotrope.data.sources.table.tables_in_folder import tables_to_read
+
+    tables = tables_to_read(path, options)
+    if tables.chosen:
+        return _read_table(tables.chosen, options, report)
+    reading = read_folder(path, options, report)
+    reading.notes.extend(tables.notes)
+    return reading
+
+
+def _saying_unused(reading: Reading, options: DataOptions, digits: bool = False) -> Reading:
+    """The reading of arrays, with a note for each option that is about pictures in folders."""
+    sizes = [next(iter(found.sizes)) for found in reading.pictures.values()]
+    if options.image_size is not None and any(size != (options.image_size,) * 2 for size in sizes):
+        listed = ", ".join(f"{height}x{width}" for height, width in sizes)
+        reading.notes.append(
+            f"image size {options.image_size} is for folders of pictures; these arrays keep their "
+            f"{listed}"
+        )
+    if options.layout != "auto":
+        reading.notes.append(
+            f"layout '{options.layout}' is for folders of pictures; these are arrays"
+        )
+    if digits and options.value_range is not None:
+        reading.notes.append("a range of values is for your own data; that of digits is known")
+    return reading

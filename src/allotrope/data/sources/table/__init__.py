@@ -1,0 +1,1 @@
+"""Tables in text files: their rows and columns, and the pictures that they name."""

@@ -1,0 +1,135 @@
+"""The files of pictures that a table names, none of them outside the table's folder."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections import defaultdict
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path, PurePosixPath
+
+from allotrope.data.sources.folder.tree import scan
+from allotrope.errors import DataError
+from allotrope.inputs.image.formats import SUFFIXES
+
+ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
+DRIVE = re.compile(r"[A-Za-z]:")
+LISTED = 8
+
+NOTHING = "name no picture"
+GONE = "name pictures that are not there"
+OUTSIDE = "name files outside of the folder, which are not read"
+LINKED = "name links that lead out of the folder, which are not followed"
+REMOTE = "name web addresses; nothing is downloaded"
+SEVERAL = "name pictures that lie in several folders; name them by their folder too"
+
+
+class PictureFolder:
+    """A folder in which names are looked up, and in those below it if it does not hold them."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.real = os.path.realpath(folder)
+        self._real_folders: dict[str, str] = {}
+
+    def find(self, name: str) -> tuple[Path | None, str]:
+        """The file that a name stands for; or None, and what is wrong with it."""
+        name = name.strip()
+        if "/" not in name:
+            name = name.replace("\\", "/")
+        problem = _problem_of(name)
+        if problem:
+            return None, problem
+        path = self.folder / name
+        if _is_file(path):
+            return self._inside(path)
+        candidates = self._below(PurePosixPath(name))
+        if len(candidates) == 1:
+            return self._inside(candidates[0])
+        return None, SEVERAL if candidates else GONE
+
+    def _inside(self, path: Path) -> tuple[Path | None, str]:
+        """The file, if no link on the way to it leads out of the folder."""
+        parent = str(path.parent)
+        real = self._real_folders.get(parent)
+        if real is None:
+            real = self._real_folders[parent] = os.path.realpath(parent)
+        whole = os.path.realpath(path) if path.is_symlink() else os.path.join(real, path.name)
+        if os.path.commonpath([self.real, whole]) == self.real:
+            return path, ""
+        return None, LINKED
+
+    def _below(self, name: PurePosixPath) -> list[Path]:
+        """The pictures anywhere below whose path ends so, perhaps but for their suffix."""
+        ends = self._by_end.get(name.name, [])
+        return [path for path in ends if _ends_with(path.relative_to(self.folder), name)]
+
+    @cached_property
+    def _by_end(self) -> dict[str, list[Path]]:
+        """Every picture below by its name, and by its name without suffix."""
+        found: dict[str, list[Path]] = defaultdict(list)
+        for path in scan(self.folder).root.below():
+            found[path.name].append(path)
+            found[path.stem].append(path)
+        return found
+
+
+def _ends_with(path: Path, name: PurePosixPath) -> bool:
+    parts = path.parts[-len(name.parts) :]
+    return parts[:-1] == name.parts[:-1]
+
+
+def _problem_of(name: str) -> str:
+    """What is wrong with a name by itself."""
+    if not name or "\0" in name:
+        return NOTHING
+    if ADDRESS.match(name):
+        return REMOTE
+    path = PurePosixPath(name)
+    if path.is_absolute() or DRIVE.match(name) or ".." in path.parts:
+        return OUTSIDE
+    return ""
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except (OSError, ValueError):  # a name that no file can have
+        return False
+
+
+def looks_like_pictures(names: Sequence[str]) -> bool:
+    """Whether most names end as those of picture files do."""
+    ended = sum(PurePosixPath(name.lower()).suffix in SUFFIXES for name in names)
+    return ended > len(names) / 2
+
+
+def find_pictures(
+    folder: PictureFolder, names: Sequence[str], rows: Sequence[str], column: str, table: str
+) -> list[Path]:
+    """The picture files of a column.
+
+    Raises: DataError with all rows that name none, by what is wrong with them.
+    """
+    paths: list[Path] = []
+    problems: dict[str, list[str]] = defaultdict(list)
+    for name, row in zip(names, rows, strict=True):
+        path, problem = folder.find(name)
+        if path is None:
+            problems[problem].append(f"'{name}' ({row})" if name else row)
+        else:
+            paths.append(path)
+    if problems:
+        text = "\n".join(f"  {_listed(those)} {what}" for what, those in problems.items())
+        raise DataError(
+            f"{table}: rows whose '{column}' is no picture in {folder.folder}:\n{text}\n"
+            "Expected paths below that folder, with / between folders. Mend or remove these rows."
+        )
+    return paths
+
+
+def _listed(rows: list[str]) -> str:
+    more = f" and {len(rows) - LISTED:,} more rows" if len(rows) > LISTED else ""
+    return ", ".join(rows[:LISTED]) + more
+

@@ -1,0 +1,188 @@
+"""Reads a table: its columns as a frame, and the pictures that some of them name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from allotrope.config import DataOptions
+from allotrope.data.cells import has_decimal_commas, is_numeric, numbers, texts
+from allotrope.data.encodings import printable, shown
+from allotrope.data.reading import PicturesFound, Reading
+from allotrope.data.recognize.frame import Frame
+from allotrope.data.recognize.frames import checked, with_split_column
+from allotrope.data.recognize.inputs import Decoded
+from allotrope.data.recognize.read_frame import asked_of, read_frame
+from allotrope.data.sources.pictures.decode_pictures import Report, decoded_pictures
+from allotrope.data.sources.table.delimited import (
+    TextColumns,
+    TextTable,
+    by_columns,
+    read_delimited,
+)
+from allotrope.data.sources.table.picture_files import (
+    PictureFolder,
+    find_pictures,
+    looks_like_pictures,
+)
+
+TRIED = 20
+"""Rows by which it is told whether a column names pictures."""
+DISTINCT = 0.9
+"""The part of names without suffixes that are different, if they are of pictures."""
+LISTED = 5
+HEADLESS = ("image", "label")
+"""What the columns of a table without a header are called, if they are a picture and its label."""
+
+
+def read_tables(tables: Mapping[str, Path], options: DataOptions, report: Report) -> Reading:
+    """The reading of tables by split, whose pictures lie below the tables' own folder.
+
+    Raises: DataError, UsageError.
+    """
+    notes: list[str] = []
+    first = tables["train"]
+    columns = {
+        split: with_header(read_delimited(path, notes), notes) for split, path in tables.items()
+    }
+    folder = PictureFolder(first.parent)
+    pictures = picture_columns(folder, columns["train"], asked_of(options).inputs)
+    name = printable(first.stem if len(tables) == 1 else first.parent.resolve().name)
+    frame = _frame(name, _alike(columns, notes), pictures, notes)
+    return read_frame(frame, options, partial(_decoded, folder, options, report))
+
+
+def picture_columns(
+    folder: PictureFolder, columns: TextColumns, asked: Mapping[str, str]
+) -> tuple[str, ...]:
+    """The columns that name pictures, or are asked for as such."""
+    return tuple(
+        name
+        for name, cells in columns.columns.items()
+        if asked.get(name) == "image" or (name not in asked and _names_pictures(folder, cells))
+    )
+
+
+def _alike(columns: dict[str, TextColumns], notes: list[str]) -> dict[str, TextColumns]:
+    """The tables that have all columns of the training table, as one without labels has not."""
+    wanted = columns["train"].columns.keys()
+    for split, table in list(columns.items()):
+        lacking = sorted(wanted - table.columns.keys())
+        if lacking:
+            listed = ", ".join(map(repr, lacking))
+            notes.append(f"'{table.path.name}' has no column {listed} and is left out")
+            del columns[split]
+    return columns
+
+
+def with_header(table: TextTable, notes: list[str]) -> TextColumns:
+    """The columns; the first row is their names, unless it names a picture as the others do."""
+    first = table.rows[0]
+    headless = looks_like_pictures(first[:1]) or any(
+        looks_like_pictures([cell]) for cell in first
+    )
+    if not headless:
+        return by_columns(table)
+    notes.append(f"'{table.path.name}' has no header: its first row names a picture")
+    columns = by_columns(table, header=False)
+    if len(columns.columns) != len(HEADLESS):
+        return columns
+    pictured = 0 if looks_like_pictures(first[:1]) else 1
+    names = HEADLESS if pictured == 0 else HEADLESS[::-1]
+    renamed = dict(zip(names, columns.columns.values(), strict=True))
+    return replace(columns, columns=renamed)
+
+
+def _names_pictures(folder: PictureFolder, cells: Sequence[str]) -> bool:
+    """Whether cells are names of pictures: by their suffix, or because there are such files."""
+    if looks_like_pictures(cells):
+        return True
+    if len(set(cells)) < DISTINCT * len(cells):  # labels may be called as some files are
+        return False
+    tried = [cell for cell in cells[:TRIED] if cell]
+    return bool(tried) and all(folder.find(cell)[0] is not None for cell in tried)
+
+
+def _frame(
+    name: str, tables: Mapping[str, TextColumns], pictures: tuple[str, ...], notes: list[str]
+) -> Frame:
+    """The columns by split; those of numbers as such, if all their cells are."""
+    several = len(tables) > 1
+    origin = {
+        split: tuple(f"{table.path.name} line {n}" if several else f"line {n}" for n in table.lines)
+        for split, table in tables.items()
+    }
+    frame = Frame(name, {split: {} for split in tables}, origin, pictures, True, notes=notes)
+    for column in tables["train"].columns:
+        cells = {split: table.columns[column] for split, table in tables.items()}
+        _add_column(frame, column, cells)
+    return with_split_column(checked(frame))
+
+
+def _add_column(frame: Frame, name: str, cells: Mapping[str, list[str]]) -> None:
+    whole = [cell for part in cells.values() for cell in part]
+    numeric = name not in frame.pictures and is_numeric(whole)
+    decimal_comma = numeric and has_decimal_commas(whole)
+    strange = []
+    for split, part in cells.items():
+        frame.splits[split][name] = np.array(part, "U") if name in frame.pictures else texts(part)
+        if numeric:
+            values, rows = numbers(part, decimal_comma)
+            strange += [f"'{part[row]}' ({frame.row(split, row)})" for row in rows]
+            frame.splits[split][name] = values if not strange else texts(part)
+    if strange:
+        more = f" and {len(strange) - LISTED:,} more" if len(strange) > LISTED else ""
+        shown = ", ".join(strange[:LISTED])
+        frame.spoiled[name] = f"'{name}' holds numbers, but texts in some rows: {shown}{more}."
+        for split, part in cells.items():
+            frame.splits[split][name] = texts(part)
+
+
+def _decoded(
+    folder: PictureFolder, options: DataOptions, report: Report, frame: Frame, names: list[str]
+) -> tuple[Frame, Mapping[str, Decoded]]:
+    """The pictures of these columns, and the frame without rows of which one cannot be read."""
+    files = {name: _files(folder, frame, name) for name in names}
+    parts = np.array([split for split, part in frame.splits.items() for _ in part[names[0]]])
+    found = {
+        name: decoded_pictures(folder.folder, paths, parts.tolist(), options, report)
+        for name, paths in files.items()
+    }
+    readable = np.logical_and.reduce(
+        [np.isin(np.arange(len(parts)), facts["rows"]) for _, facts in found.values()]
+    )
+    for _, facts in found.values():
+        frame.notes.extend(note for note in facts["notes"] if note not in frame.notes)
+        frame.unreadable.extend(facts["unreadable"])
+    titles = np.array([shown(path, folder.folder) for path in files[names[0]]])
+    rows = {split: np.flatnonzero(readable & (parts == split)) for split in frame.splits}
+    starts = {split: int(np.argmax(parts == split)) for split in frame.splits}
+    frame = frame.take({split: places - starts[split] for split, places in rows.items()})
+    frame.origin = {split: tuple(titles[places].tolist()) for split, places in rows.items()}
+    return frame, {name: _by_split(*each, rows) for name, each in found.items()}
+
+
+def _files(folder: PictureFolder, frame: Frame, name: str) -> list[Path]:
+    """The files of a column, split after split."""
+    cells = [cell for part in frame.splits.values() for cell in part[name].tolist()]
+    rows = [
+        frame.row(split, row)
+        for split, part in frame.splits.items()
+        for row in range(len(part[name]))
+    ]
+    return find_pictures(folder, cells, rows, name, frame.name)
+
+
+def _by_split(
+    pixels: np.ndarray, facts: dict[str, Any], rows: Mapping[str, np.ndarray]
+) -> Decoded:
+    """The pixels of each split's rows; `pixels` has those of `facts["rows"]` alone."""
+    images = {split: pixels[np.searchsorted(facts["rows"], taken)] for split, taken in rows.items()}
+    sizes = {(height, width): count for height, width, count in facts["sizes"]}
+    value_range = facts["value_range"] and tuple(facts["value_range"])
+    return Decoded(images, PicturesFound(sizes, facts["modes"]), value_range)

@@ -1,0 +1,84 @@
+"""Tables that lie in a folder of pictures and name them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from allotrope.config import DataOptions
+from allotrope.data.encodings import printable
+from allotrope.data.sources.folder.folder_layout import find_layout
+from allotrope.data.sources.table.delimited import SUFFIXES, read_delimited
+from allotrope.data.sources.table.picture_files import PictureFolder
+from allotrope.data.sources.table.read_table import picture_columns, with_header
+from allotrope.data.split_names import split_name
+from allotrope.errors import DataError
+
+
+@dataclass(frozen=True)
+class Tables:
+    """The tables to read by split, none if the folder is to be read by its class folders."""
+
+    chosen: Mapping[str, Path] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+
+def tables_to_read(folder: Path, options: DataOptions) -> Tables:
+    """The tables right in a folder, if its pictures are told by them: no class folders do.
+
+    If class folders say the classes, a table is read only if columns are asked for.
+    Raises: DataError if there are several tables that are not told apart by their names.
+    """
+    naming = _naming(folder)
+    if not naming:
+        return Tables()
+    asked = bool(options.target or options.task or options.input)
+    if not asked and (options.layout != "auto" or _has_classes(folder)):
+        names = ", ".join(f"'{path.name}'" for path in naming)
+        note = f"{names} names pictures too; to learn from it, name that file instead of the folder"
+        return Tables(notes=(note,))
+    return Tables(_by_split(folder, naming))
+
+
+def _naming(folder: Path) -> list[Path]:
+    """The tables right in the folder of which a column names pictures in it."""
+    tables = sorted(
+        path
+        for path in folder.iterdir()
+        if path.suffix.lower() in SUFFIXES and path.is_file() and not path.name.startswith(".")
+    )
+    pictures = PictureFolder(folder)
+    return [path for path in tables if _names_pictures(pictures, path)]
+
+
+def _names_pictures(folder: PictureFolder, path: Path) -> bool:
+    try:
+        return bool(picture_columns(folder, with_header(read_delimited(path, []), []), {}))
+    except DataError:  # it may be about anything; named itself, it would be said what is wrong
+        return False
+
+
+def _has_classes(folder: Path) -> bool:
+    try:
+        return len(find_layout(folder).classes) > 1
+    except DataError:
+        return False
+
+
+def _by_split(folder: Path, tables: Sequence[Path]) -> dict[str, Path]:
+    if len(tables) == 1:
+        return {"train": tables[0]}
+    said = {path: split_name(printable(path.stem)) for path in tables}
+    splits = {
+        ("validation" if name.split == "evaluation" else name.split): path
+        for path, name in said.items()
+        if name is not None and name.split != "unlabelled"
+    }
+    if "train" in splits and len(splits) == len(tables):
+        return splits
+    raise DataError(
+        f"{folder}: holds several tables that name pictures: "
+        f"{', '.join(path.name for path in tables)}. Name one of them, or call them train.csv, "
+        "validation.csv and test.csv."
+    )

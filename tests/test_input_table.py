@@ -1,0 +1,80 @@
+"""Rows of numbers: standardized by nodes, what is missing is the mean and said by a feature."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from allotrope.errors import DataError, UsageError
+from allotrope.inputs.augmentation import Augmentation
+from allotrope.inputs.mixture import Mixture
+from allotrope.inputs.table import Table
+from allotrope.network.build import Builder
+from allotrope.network.rewriting.chained import chained
+
+ROWS = np.array([[1, 10, 5], [3, np.nan, 5], [5, 30, 5]], np.float32)
+INPUT = Table(name="table", columns=("age", "height", "constant")).fitted(ROWS)
+
+
+def passing(features, name="table"):
+    """A network that gives what it takes."""
+    build = Builder("passing")
+    build.output(build.add("Identity", [build.input(name, np.float32, ("n", features))]), "y")
+    return build.network()
+
+
+def test_rows_are_standardized_by_nodes(framework):
+    y = INPUT.prepare(passing(4)).run({"table": ROWS}, framework)["y"]
+    std = np.sqrt(8 / 3)
+    expected = [[-2 / std, -1, 0, 0], [0, 0, 0, 1], [2 / std, 1, 0, 0]]
+    assert np.allclose(y, expected, atol=1e-6)
+
+
+def test_what_is_missing_only_later_is_the_mean():
+    whole = Table(name="table", columns=("a", "b")).fitted(ROWS[[0, 2], :2])
+    row = np.array([[np.nan, 20]], np.float32)
+    assert np.allclose(whole.prepare(passing(2)).run({"table": row})["y"], 0)
+
+
+def test_a_network_that_takes_something_else_is_refused():
+    with pytest.raises(UsageError, match=r"float32 \[n, 4\]; this network takes 'x' float32"):
+        INPUT.prepare(passing(4, "x"))
+    with pytest.raises(UsageError, match=r"takes 'table' float32 \('n', 3\)"):
+        INPUT.prepare(passing(3))
+
+
+def test_rows_are_read_and_shown():
+    row = INPUT.read("3, ,5.5")
+    assert row[0] == 3 and np.isnan(row[1]) and row[2] == 5.5
+    assert INPUT.show(row).cells == (("age", "3"), ("height", ""), ("constant", "5.5"))
+    for wrong in ("1,2", "1,2,x"):
+        with pytest.raises(DataError, match=r"expected 3 numbers .* for age, height, constant"):
+            INPUT.read(wrong)
+
+
+def test_mixup_blends_rows():
+    mixture = Mixture(np.array([2, 1, 0]), np.array([0.75, 1, 1], np.float32))
+    assert np.array_equal(INPUT.mixed(ROWS, mixture)[0], [2, 15, 5])
+    strong = Augmentation(mixup=0.2, cutmix=1.0)
+    assert INPUT.draw_mixture(3, np.random.default_rng(0), strong).boxes is None
+    assert INPUT.draw_mixture(3, np.random.default_rng(0), Augmentation(cutmix=1.0)) is None
+
+
+def test_networks_in_a_chain_and_side_by_side():
+    def scaling(name, factor, output):
+        build = Builder(name)
+        x = build.input(name, np.float32, ("n", 2))
+        weight = build.weight(f"{name}.weight", np.full(2, factor, np.float32))
+        build.output(build.add("Mul", [x, weight], name="inner"), f"{name}.inner")
+        build.output(build.add("Identity", [f"{name}.inner"], name="same"), output)
+        return build.network()
+
+    x = np.ones((1, 2), np.float32)
+    chain = chained(scaling("a", 2, "b"), scaling("b", 3, "y"))
+    assert [value.name for value in chain.inputs] == ["a"]
+    assert np.array_equal(chain.run({"a": x})["y"], 6 * x)
+    beside = chained(scaling("a", 2, "y"), scaling("b", 3, "z"))
+    assert np.array_equal(beside.run({"a": x, "b": x})["z"], 3 * x)
+    assert beside.trainable == {"a.weight", "b.weight"}
+    with pytest.raises(UsageError, match=r"both have 'a', 'a.inner', 'a.weight'"):
+        chained(scaling("a", 2, "y"), scaling("a", 3, "z"))
