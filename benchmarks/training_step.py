@@ -187,7 +187,7 @@ def main():
     hand = LoopByHand(ByHand(10, asked.channels, filters, mean, std), recipe, settings)
     assert sum(w.numel() for w in hand.model.parameters() if w.requires_grad) == parameters(network)
 
-    batches = Batches(data.train, 10, recipe)
+    batches = Batches(data, recipe)
     ready = [batches.batch(0, step) for step in range(4)]
     results = [
         compared("steps", steps_alone(trainer, ready, asked.steps), steps_alone(hand, ready, asked.steps), asked.rounds),

@@ -3,24 +3,30 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from allotrope.config import Recipe
-from allotrope.data import Batches
-from allotrope.data.reading import labelled
+from allotrope.data import SPLITS, Batches, Data, Examples
+from allotrope.data.reading import labelled, labelled_data
 from allotrope.errors import UsageError
+from allotrope.inputs.image.image import Image
+from allotrope.inputs.table import Table
+from allotrope.tasks import Classification, Regression
 
 
-def split(n=50):
+def pictures(n=50):
     images = np.zeros((n, 8, 6, 1), np.uint8)
     images[:, :, 0, 0] = np.arange(n)[:, None]
     return labelled(images, np.arange(n) % 5)
 
 
 def batches(n=50, **options):
-    return Batches(split(n), 5, Recipe(**({"batch_size": 8, "augmentation": "none"} | options)))
+    train = pictures(n)
+    data = labelled_data("made", tuple("abcde"), train, train, train)
+    return Batches(data, Recipe(**({"batch_size": 8, "augmentation": "none"} | options)))
 
 
 def equal(first, second):
@@ -105,19 +111,111 @@ def test_an_error_in_the_user_of_the_batches_ends_the_thread():
     assert not running()
 
 
-def test_an_error_in_the_thread_comes_out_with_its_traceback(monkeypatch):
-    def broken(*arguments):
+class Broken(Image):
+    """Pictures that cannot be changed."""
+
+    def augment(self, x, rng, strength, mirrored=None):
         raise ValueError("broken augmentation")
 
-    monkeypatch.setattr("allotrope.data.batches.augment", broken)
+
+def test_an_error_in_the_thread_comes_out_with_its_traceback():
+    train = pictures()
+    data = labelled_data("made", tuple("abcde"), train, train, train)
+    broken = replace(data, inputs=(Broken(name="image", height=8, width=6, channels=1),))
     with pytest.raises(ValueError, match="broken augmentation") as caught:
-        list(batches().epoch(0))
-    assert "broken" in [entry.name for entry in caught.traceback]
+        list(Batches(broken, Recipe()).epoch(0))
+    assert "augment" in [entry.name for entry in caught.traceback]
     assert not running()
 
 
 def test_bad_requests():
     with pytest.raises(UsageError, match="batch size 0"):
         batches(batch_size=0)
-    with pytest.raises(UsageError, match="no images"):
-        batches(0)
+    train = pictures()
+    data = labelled_data("made", tuple("abcde"), train, train, train)
+    empty = replace(data, splits={**data.splits, "train": train.take(np.arange(0))})
+    with pytest.raises(UsageError, match="no examples"):
+        Batches(empty, Recipe())
+
+
+# --- several inputs and tasks
+
+
+ROWS = np.arange(40)
+
+
+def several():
+    """Two pictures that show the row, a number that is the row, and labels of which some lack."""
+    left = np.zeros((40, 6, 6, 1), np.uint8)
+    left[:, :, 0] = ROWS[:, None, None]
+    right = np.zeros((40, 4, 8, 3), np.uint8)
+    right[:, :, 0] = ROWS[:, None, None]
+    columns = {
+        "left": left,
+        "right": right,
+        "table": ROWS[:, None].astype(np.float32),
+        "label": np.where(ROWS % 4 == 3, -1, ROWS % 2),
+        "age": np.where(ROWS % 4 == 2, np.nan, ROWS / 10),
+    }
+    inputs = (
+        Image.of("left", left),
+        Image.of("right", right),
+        Table(name="table", columns=("row",)),
+    )
+    tasks = (Classification(name="label", classes=("a", "b")), Regression(name="age"))
+    return Data("several", inputs, tasks, dict.fromkeys(SPLITS, Examples(columns)))
+
+
+def test_a_batch_has_the_same_rows_of_every_input_and_task():
+    for batch in Batches(several(), Recipe(batch_size=8, augmentation="none")).epoch(0):
+        rows = batch.inputs["table"][:, 0].astype(int)
+        assert np.array_equal(batch.inputs["left"][:, 0, 0, 0], rows)
+        assert np.array_equal(batch.inputs["right"][:, 0, 0, 2], rows)
+        assert np.array_equal(batch.weights["label"], rows % 4 != 3)
+        assert np.array_equal(batch.weights["age"], rows % 4 != 2)
+        known = rows % 4 != 3
+        assert np.array_equal(batch.targets["label"].argmax(1)[known], (rows % 2)[known])
+
+
+def test_the_first_input_changes_as_it_does_alone_and_all_are_mirrored_alike():
+    data = several()
+    recipe = Recipe(batch_size=8, augmentation="light", flip=True)
+    alone = Batches(replace(data, inputs=data.inputs[:1]), recipe).batch(0, 0)
+    together = Batches(data, recipe).batch(0, 0)
+    assert np.array_equal(alone.inputs["left"], together.inputs["left"])
+    recipe = Recipe(batch_size=8, augmentation="none", flip=True)
+    batch = Batches(data, recipe).batch(0, 0)
+    rows = batch.inputs["table"][:, 0] > 0
+    sides = [(batch.inputs[name][rows, 0, -1] > 0).any(1) for name in ("left", "right")]
+    assert np.array_equal(*sides) and sides[0].any() and not sides[0].all()
+
+
+@pytest.mark.parametrize("kind", ["mixup", "cutmix"])
+def test_all_inputs_and_targets_are_mixed_alike(kind):
+    recipe = Recipe(batch_size=40, augmentation="none", **{kind: 1.0})
+    batches = Batches(several(), recipe)
+    batch, rows = batches.batch(0, 0), batches.order(0)
+    again = Batches(several(), replace(recipe, **{kind: None})).batch(0, 0)
+    share, other = shares(batch.inputs["table"][:, 0], rows)
+    for name in ("label", "age"):
+        weights = share * again.weights[name] + (1 - share) * again.weights[name][other]
+        assert np.allclose(batch.weights[name], weights, atol=1e-5)
+        t = again.targets[name] * again.weights[name][:, None]
+        mixed = share[:, None] * t + (1 - share)[:, None] * t[other]
+        assert np.allclose(batch.targets[name] * weights[:, None], mixed, atol=1e-4)
+    if kind == "mixup":
+        left = share * rows + (1 - share) * rows[other]
+        assert np.abs(batch.inputs["left"][:, 0, 0, 0] - left).max() <= 1
+        assert np.abs(batch.inputs["right"][:, 0, 0, 0] - left).max() <= 1
+
+
+def shares(mixed, rows):
+    """How much of itself each row kept, and the place of the other one, by the stream that drew it."""
+    stream = np.random.default_rng(np.random.SeedSequence(0, spawn_key=(1, 0, 0)))
+    other = stream.permutation(len(rows))
+    apart = rows - rows[other]
+    known = apart != 0
+    share = np.ones(len(rows))
+    share[known] = ((mixed - rows[other])[known] / apart[known])
+    assert ((share > -0.01) & (share < 1.01)).all()
+    return share, other

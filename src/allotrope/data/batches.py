@@ -1,4 +1,4 @@
-"""The batches of a training: a function of (seed, epoch, step), made one step ahead by a background thread."""
+"""The batches of a training: a function of (seed, epoch, step), made ahead by a thread."""
 
 from __future__ import annotations
 
@@ -9,37 +9,41 @@ from collections.abc import Generator
 import numpy as np
 
 from allotrope.config import Recipe
-from allotrope.data.examples import INPUT, TASK, Examples
+from allotrope.data.examples import Data
 from allotrope.errors import UsageError
 from allotrope.frameworks.contract import Batch
-from allotrope.inputs.augmentation import Augmentation, augmentation_of
-from allotrope.inputs.image.image import Image
+from allotrope.inputs.augmentation import augmentation_of
+from allotrope.inputs.mixture import Mixture
+from allotrope.tasks.several import encoded, trained_by
 
 AHEAD = 2
 ORDER, CHANGE, SIDE = range(3)  # which random stream a seed sequence is for
 
 
 class Batches:
-    """Shuffled, augmented batches of one split: images uint8 [n, h, w, c] and target float32 [n, k].
+    """Shuffled, augmented batches of the training examples, with encoded targets.
 
     An incomplete last batch is left out, except that a split smaller than a batch is one batch. If
-    the recipe flips, each image is flipped in every other epoch (the alternating flip of
-    cifar10-airbench, Jordan 2024), from a side drawn by seed.
+    the recipe flips, each example is mirrored in every other epoch (the alternating flip of
+    cifar10-airbench, Jordan 2024), from a side drawn by seed, all of its pictures alike. Each input
+    but the first changes by a stream of its own; all are mixed as the first one draws it.
     """
 
-    def __init__(self, split: Examples, classes: int, recipe: Recipe) -> None:
-        """Raises: UsageError for a batch size below 1, an unknown augmentation, or an empty split."""
+    def __init__(self, data: Data, recipe: Recipe) -> None:
+        """Raises: UsageError for a batch size below 1, an unknown augmentation, or no examples."""
+        count = len(data.train)
         if recipe.batch_size < 1:
             raise UsageError(f"batch size {recipe.batch_size}: expected at least 1.")
-        if not len(split):
-            raise UsageError("there are no images to make batches of.")
-        self.batch_size = min(recipe.batch_size, len(split))
-        self.steps_per_epoch = len(split) // self.batch_size
-        self._split = split
-        self._one_hot = np.eye(classes, dtype=np.float32)
+        if not count:
+            raise UsageError("there are no examples to make batches of.")
+        self.batch_size = min(recipe.batch_size, count)
+        self.steps_per_epoch = count // self.batch_size
+        self._train = data.train
+        self._inputs = data.inputs
+        self._tasks = trained_by(data.tasks, recipe, data.train.columns)
         self._augmentation = augmentation_of(recipe)
         self._seed = recipe.seed
-        self._side = self._stream(SIDE).integers(0, 2, len(split))
+        self._side = self._stream(SIDE).integers(0, 2, count)
 
     def epoch(self, epoch: int, start: int = 0) -> Generator[Batch, None, None]:
         """The batches of an epoch from step `start` on; leaving the loop early ends the background thread."""
@@ -61,18 +65,35 @@ class Batches:
             thread.join()
 
     def order(self, epoch: int) -> np.ndarray:
-        """The rows of the split in the order of this epoch: [n]."""
-        return self._stream(ORDER, epoch).permutation(len(self._split))
+        """The rows of the training examples in the order of this epoch: [n]."""
+        return self._stream(ORDER, epoch).permutation(len(self._train))
 
     def batch(self, epoch: int, step: int, order: np.ndarray | None = None) -> Batch:
         """One batch; `order` spares drawing the order of the epoch again."""
         order = self.order(epoch) if order is None else order
         rows = order[step * self.batch_size : (step + 1) * self.batch_size]
-        flipped = (self._side[rows] + epoch) % 2 == 1
-        images, target = self._split.images[rows], self._one_hot[self._split.labels[rows]]
+        mirrored = (self._side[rows] + epoch) % 2 == 1
+        first, *others = self._inputs
         stream = self._stream(CHANGE, epoch, step)
-        images, target = augment(images, target, self._augmentation, stream, flipped)
-        return Batch({INPUT: images}, {TASK: target})
+        strength = self._augmentation
+        changed = {first.name: first.augment(self._train[first.name][rows], stream, strength, mirrored)}
+        for number, each in enumerate(others, 1):
+            own = self._stream(CHANGE, epoch, step, number)
+            x = self._train[each.name][rows]
+            changed[each.name] = each.augment(x, own, strength, mirrored)
+        labels = {task.name: self._train[task.name][rows] for task in self._tasks}
+        batch = Batch(changed, *encoded(self._tasks, labels))
+        mixture = first.draw_mixture(len(rows), stream, strength)
+        return batch if mixture is None else self._mixed(batch, mixture)
+
+    def _mixed(self, batch: Batch, mixture: Mixture) -> Batch:
+        inputs = {each.name: each.mixed(batch.inputs[each.name], mixture) for each in self._inputs}
+        weights = {name: mixture.weights(weight) for name, weight in batch.weights.items()}
+        targets = {
+            name: mixture.targets(target, batch.weights.get(name))
+            for name, target in batch.targets.items()
+        }
+        return Batch(inputs, targets, weights)
 
     def _stream(self, *key: int) -> np.random.Generator:
         return np.random.default_rng(np.random.SeedSequence(self._seed, spawn_key=key))
@@ -93,19 +114,3 @@ class Batches:
                 ready.put(batch)
         except BaseException as error:  # noqa: BLE001 - raised again, with its traceback, by what takes batches
             ready.put(error)
-
-
-def augment(
-    images: np.ndarray,
-    target: np.ndarray,
-    strength: Augmentation,
-    rng: np.random.Generator,
-    mirrored: np.ndarray,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Augmented images uint8 [n, h, w, c], and the targets float32 [n, k] that they have then."""
-    image = Image.of("image", images)
-    images = image.augment(images, rng, strength, mirrored)
-    mixture = image.draw_mixture(len(images), rng, strength)
-    if mixture is None:
-        return images, target
-    return image.mixed(images, mixture), mixture.blended(target)

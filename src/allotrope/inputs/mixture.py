@@ -24,3 +24,19 @@ class Mixture:
         """float32 [n, k], each row blended with that of the other example."""
         share = self.share[:, None]
         return values * share + values[self.other] * (1 - share)
+
+    def targets(self, targets: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:
+        """Targets [n, k] of mixed examples; one that an example lacks takes no part in it.
+
+        `weights` [n] or [n, k] say what each counts. With those of `weights` the loss of a mixture
+        is then the mixture of losses, if it is linear in the target.
+        """
+        if weights is None:
+            return self.blended(targets)
+        own = weights.reshape(len(weights), -1)
+        total = self.blended(own)
+        return self.blended(targets * own) / np.where(total > 0, total, 1)
+
+    def weights(self, weights: np.ndarray) -> np.ndarray:
+        """What the targets of mixed examples count: float32 of the shape of `weights`."""
+        return self.blended(weights.reshape(len(weights), -1)).reshape(weights.shape)

@@ -108,7 +108,7 @@ class _Training:
         self.checkpoints = None if folder is None else Checkpoints(folder / "checkpoints")
         self.checkpoint_seconds = checkpoint_seconds
         (self.task,) = data.tasks
-        self.batches = Batches(data.train, len(data.classes), recipe)
+        self.batches = Batches(data, recipe)
         self.pace = self._new_pace()
         plan = plan_for(network, recipe, data.tasks, data.train.columns)
         self.trainer = find_framework(framework).trainer(network, plan, settings)

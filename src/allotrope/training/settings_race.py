@@ -128,7 +128,7 @@ class _Racing:
     ) -> None:
         self.network, self.recipe, self.framework, self.report = network, recipe, framework, report
         self.clock = clock
-        self.batches = Batches(data.train, len(data.classes), recipe)
+        self.batches = Batches(data, recipe)
         plan = plan_for(network, recipe, data.tasks, data.train.columns)
         self.plan: TrainingPlan = plan
         self.runners = [_Runner(settings) for settings in options]

@@ -35,7 +35,7 @@ def training_speed(
     usable = [settings for settings in (options or trains.settings()) if not settings.compiled]
     channels_last = [settings for settings in usable if settings.layout == "channels-last"]
     plan = plan_for(network, recipe, data.tasks, data.train.columns)
-    batch = Batches(data.train, len(data.classes), recipe).batch(0, 0)
+    batch = Batches(data, recipe).batch(0, 0)
     return max(
         _speed(trains.trainer(network, plan, settings), batch)
         for settings in channels_last or usable

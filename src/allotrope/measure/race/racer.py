@@ -66,14 +66,14 @@ class Racer:
         """Of steps on one batch, in which a wrong gradient shows sooner than on fresh ones."""
         plan = plan_for(network, recipe, data.tasks, data.train.columns)
         trainer = self._framework.trainer(network, plan, settings)
-        batch = Batches(data.train, len(data.classes), recipe).batch(0, 0).first(COMPARED_EXAMPLES)
+        batch = Batches(data, recipe).batch(0, 0).first(COMPARED_EXAMPLES)
         rate = learning_rate(recipe, recipe.warmup / 4)
         return [one_step(trainer, batch, rate, step) for step in range(1, COMPARED_STEPS + 1)]
 
     def start(self, folder: str, settings: dict[str, Any]) -> dict[str, Any]:
         """A trainer with its first step and its first answer, each in seconds: in them the framework compiles."""
         data, recipe, network = _given(folder)
-        batches = Batches(data.train, len(data.classes), recipe)
+        batches = Batches(data, recipe)
         self._ready = [batches.batch(0, step) for step in range(min(READY_BATCHES, batches.steps_per_epoch))]
         plan = plan_for(network, recipe, data.tasks, data.train.columns)
         began = time.perf_counter()
