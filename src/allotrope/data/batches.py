@@ -41,6 +41,8 @@ class Batches:
         self._train = data.train
         self._inputs = data.inputs
         self._tasks = trained_by(data.tasks, recipe, data.train.columns)
+        # Weights of a task are in every batch or in none, so that compiled steps see one form.
+        _, self._weights = encoded(self._tasks, data.train.columns)
         self._augmentation = augmentation_of(recipe)
         self._seed = recipe.seed
         self._side = self._stream(SIDE).integers(0, 2, count)
@@ -82,7 +84,9 @@ class Batches:
             x = self._train[each.name][rows]
             changed[each.name] = each.augment(x, own, strength, mirrored)
         labels = {task.name: self._train[task.name][rows] for task in self._tasks}
-        batch = Batch(changed, *encoded(self._tasks, labels))
+        targets, weights = encoded(self._tasks, labels)
+        whole = {name: np.ones_like(weight[rows]) for name, weight in self._weights.items()}
+        batch = Batch(changed, targets, {**whole, **weights})
         mixture = first.draw_mixture(len(rows), stream, strength)
         return batch if mixture is None else self._mixed(batch, mixture)
 

@@ -13,7 +13,7 @@ from allotrope.data.asked import Kinds, asked_kinds, asked_names
 from allotrope.data.duplicates import find_duplicates
 from allotrope.data.examples import SPLITS, Data
 from allotrope.data.reading import Reading
-from allotrope.data.recognize.roles import INPUT_KINDS, TASK_KINDS
+from allotrope.data.recognize.column_roles import INPUT_KINDS, TASK_KINDS
 from allotrope.data.sources.choose_reader import read_source
 from allotrope.data.splits import complete_splits
 from allotrope.data.summary import summarize, summary_lines

@@ -16,7 +16,7 @@ from allotrope.data.encodings import printable, shown
 from allotrope.data.reading import PicturesFound, Reading
 from allotrope.data.recognize.frame import Frame
 from allotrope.data.recognize.frames import checked, with_split_column
-from allotrope.data.recognize.inputs import Decoded
+from allotrope.data.recognize.input_columns import Decoded
 from allotrope.data.recognize.read_frame import asked_of, read_frame
 from allotrope.data.sources.pictures.decode_pictures import Report, decoded_pictures
 from allotrope.data.sources.table.delimited import (
