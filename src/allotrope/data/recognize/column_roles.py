@@ -32,7 +32,7 @@ class Asked:
 
 
 @dataclass(frozen=True)
-class Roles:
+class ColumnRoles:
     """The kind of each input column and of each target column, and a reason a column in `notes`."""
 
     inputs: Mapping[str, str]
@@ -40,7 +40,7 @@ class Roles:
     notes: list[str]
 
 
-def find_roles(frame: Frame, asked: Asked) -> Roles:
+def find_roles(frame: Frame, asked: Asked) -> ColumnRoles:
     """What each column of the frame is for.
 
     Raises: UsageError for names that are no columns, or a target that is also an input; DataError
@@ -62,7 +62,7 @@ def find_roles(frame: Frame, asked: Asked) -> Roles:
         f"--task {name}=… says otherwise"
         for name, task in tasks.items()
     ]
-    return Roles(inputs, tasks, said + notes)
+    return ColumnRoles(inputs, tasks, said + notes)
 
 
 def _check_asked(frame: Frame, asked: Asked) -> None:

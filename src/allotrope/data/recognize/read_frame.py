@@ -10,7 +10,7 @@ from allotrope.config import DataOptions
 from allotrope.data.asked import asked_kinds, asked_names
 from allotrope.data.examples import Examples
 from allotrope.data.reading import Reading
-from allotrope.data.recognize.column_roles import INPUT_KINDS, TASK_KINDS, Asked, Roles, find_roles
+from allotrope.data.recognize.column_roles import INPUT_KINDS, TASK_KINDS, Asked, ColumnRoles, find_roles
 from allotrope.data.recognize.frame import Frame
 from allotrope.data.recognize.input_columns import Decoded, InputColumns, to_inputs
 from allotrope.data.recognize.targets import to_task
@@ -57,7 +57,7 @@ def read_frame(frame: Frame, options: DataOptions, decode: Decode | None = None)
     )
 
 
-def _add_labels(frame: Frame, roles: Roles, columns: InputColumns) -> list[Task]:
+def _add_labels(frame: Frame, roles: ColumnRoles, columns: InputColumns) -> list[Task]:
     """The tasks; their labels are added to the columns."""
     tasks = []
     alone = len(roles.tasks) == 1
