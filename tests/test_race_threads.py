@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from allotrope.config import DataOptions, Recipe, Settings
-from allotrope.data import Batches, load_images
+from allotrope.data import Batches, read_data
 from allotrope.frameworks import framework
 from allotrope.network import zoo
 from allotrope.network.rewriting.compose import with_preprocessing
@@ -50,7 +50,7 @@ class ThreadedFramework:
 
 @pytest.fixture(scope="module")
 def digits():
-    return load_images("digits", DataOptions())
+    return read_data("digits", DataOptions())
 
 
 @pytest.fixture(scope="module")
