@@ -7,7 +7,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from allotrope.errors import ModelError, unknown_name
-from allotrope.operators.elementwise import elu, hard_sigmoid, leaky_relu, softsign, thresholded_relu
+from allotrope.operators.elementwise import (
+    elu,
+    hard_sigmoid,
+    leaky_relu,
+    softsign,
+    thresholded_relu,
+)
 
 _PLAIN: dict[str, Callable[[Any, Any], Any]] = {
     "Relu": lambda p, x: p.relu(x),
@@ -44,35 +50,51 @@ class Activation:
 def activations_of(
     p: Any,
     names: Sequence[str] | None,
-    usual: Sequence[str],
+    usual: tuple[str, ...],
     directions: int,
     alpha: Sequence[float],
     beta: Sequence[float],
     clip: float | None,
 ) -> list[list[Activation]]:
-    """The activations of each direction, their inputs first clipped to -clip..clip, except for LSTM's third (as in ONNX Runtime).
+    """The activations of each direction, which first clip what they get to -clip..clip.
 
-    Constants are consumed in order by those that have any. Raises: ModelError where the names are too few, UsageError for unknown ones.
+    Constants are consumed in order by those that have any. Raises: ModelError where the names are
+    too few, UsageError for unknown ones.
     """
-    names = list(usual) * directions if names is None else list(names)
+    names = list(names or usual * directions)
     if len(names) != len(usual) * directions:
-        raise ModelError(f"{directions} directions need {len(usual) * directions} activations; {len(names)} are given: {', '.join(names)}.")
+        raise ModelError(
+            f"{directions} directions need {len(usual) * directions} activations; "
+            f"{len(names)} are given: {', '.join(names)}."
+        )
     alphas, betas = iter(alpha), iter(beta)
-    found = [_activation(p, name, alphas, betas, clip if i % len(usual) < 2 else None) for i, name in enumerate(names)]
-    return [found[d * len(usual) : (d + 1) * len(usual)] for d in range(directions)]
+    # LSTM's third activation, of the cell, is not clipped: ONNX Runtime does so too.
+    clips = (clip, clip, None)
+    rows = [names[d * len(usual) : (d + 1) * len(usual)] for d in range(directions)]
+    return [
+        [
+            _activation(p, name, alphas, betas, bound)
+            for name, bound in zip(row, clips, strict=False)
+        ]
+        for row in rows
+    ]
 
 
-def _activation(p: Any, given: str, alphas: Iterator[float], betas: Iterator[float], clip: float | None) -> Activation:
-    name = _NAMES.get(given.lower())
+def _activation(
+    p: Any, wanted: str, alphas: Iterator[float], betas: Iterator[float], clip: float | None
+) -> Activation:
+    name = _NAMES.get(wanted.lower())
     if name is None:
-        raise unknown_name("activation", given, sorted(_NAMES.values()))
+        raise unknown_name("activation", wanted, sorted(_NAMES.values()))
     function = _function(p, name, alphas, betas)
     if not clip:
         return Activation(name, function)
     return Activation(name, lambda x: function(p.clip(x, -clip, clip)))
 
 
-def _function(p: Any, name: str, alphas: Iterator[float], betas: Iterator[float]) -> Callable[[Any], Any]:
+def _function(
+    p: Any, name: str, alphas: Iterator[float], betas: Iterator[float]
+) -> Callable[[Any], Any]:
     if name in _PLAIN:
         plain = _PLAIN[name]
         return lambda x: plain(p, x)

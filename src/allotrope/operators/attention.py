@@ -1,10 +1,11 @@
-"""Attention, with all that ONNX's operator adds to it: heads, groups, masks, windows, caches, soft caps.
+"""Attention, and what ONNX's operator adds: heads, groups, masks, windows, caches, soft caps.
 
 Letters: n in the batch, h heads, q queries, k keys, d the size of a head.
 """
 
 from __future__ import annotations
 
+import functools
 import math
 from typing import Any
 
@@ -37,37 +38,73 @@ def attention(
     softmax_precision: int | None = None,
     context: Any,
 ) -> tuple[Any, ...]:
-    """softmax(q kᵀ scale + bias) v for each head (Vaswani et al. 2017), and the keys and values with those of the past before them.
+    """softmax(q kᵀ scale + bias) v for each head (Vaswani et al. 2017), and all keys and values.
 
-    q [n, h, q, d], k and v [n, groups, k, d], or without axis 1 and all heads on the last. A query that may see no key gives 0.
+    Those of the past come before the new ones.
+    q [n, h, q, d], k and v [n, groups, k, d], or without axis 1 and all heads on the last. A query
+    that may see no key gives 0.
     """
     flat = len(p.shape(q)) == 3
     if flat:
         if not q_num_heads or not kv_num_heads:
             raise ModelError("inputs of rank 3 need the attributes q_num_heads and kv_num_heads.")
-        q, k, v = _in_heads(p, q, q_num_heads), _in_heads(p, k, kv_num_heads), _in_heads(p, v, kv_num_heads)
+        q, k, v = (
+            _in_heads(p, q, q_num_heads),
+            _in_heads(p, k, kv_num_heads),
+            _in_heads(p, v, kv_num_heads),
+        )
+    past = 0
     if past_key is not None:
         k, v = p.concatenate((past_key, k), 2), p.concatenate((past_value, v), 2)
-    past, heads = (0 if past_key is None else p.shape(past_key)[2]), p.shape(q)[1]
-    factor = 1 / math.sqrt(p.shape(q)[3]) if scale is None else scale
-    square = not past and mask is None and nonpad_kv_seqlen is None and left_window_size < 0 and right_window_size < 0
+        past = p.shape(past_key)[2]
+    heads, size = p.shape(q)[1], p.shape(q)[3]
+    factor = scale
+    if factor is None:
+        factor = 1 / math.sqrt(size)
+    # A framework's own kernel is fast, but knows no soft cap, no other precision, and gives no
+    # scores. Its own causal mask is used only if queries and keys stand at the same places.
+    square = (
+        not past
+        and mask is None
+        and nonpad_kv_seqlen is None
+        and left_window_size < 0
+        and right_window_size < 0
+    )
     fused, every_k, every_v = None, _repeated(p, k, heads), _repeated(p, v, heads)
     plain = not softcap and softmax_precision is None and not context.wants(3)
     if plain and is_causal and square:
         fused = p.scaled_dot_product_attention(q, every_k, every_v, None, True, factor)
     bias, hidden, scores = None, None, None
     if fused is None:
-        offset = past if nonpad_kv_seqlen is None else p.subtract(p.cast(nonpad_kv_seqlen, np.dtype(np.int64)), p.shape(q)[2])
-        seen = _seen(p, p.shape(q)[2], p.shape(k)[2], offset, bool(is_causal), left_window_size, right_window_size)
+        if nonpad_kv_seqlen is None:
+            offset = past
+        else:
+            offset = p.subtract(p.cast(nonpad_kv_seqlen, np.dtype(np.int64)), p.shape(q)[2])
+        seen = _seen(
+            p,
+            p.shape(q)[2],
+            p.shape(k)[2],
+            offset,
+            bool(is_causal),
+            left_window_size,
+            right_window_size,
+        )
         bias = _bias(p, p.dtype(q), p.shape(k)[2], mask, seen, nonpad_kv_seqlen)
-        bias, hidden = (bias, None) if bias is None or (mask is None and square) else _without_empty_rows(p, bias)
-        fused = p.scaled_dot_product_attention(q, every_k, every_v, bias, False, factor) if plain else None
+        # A causal mask of a square hides no query from all keys, so that no row can be empty.
+        if bias is not None and not (mask is None and square):
+            bias, hidden = _without_empty_rows(p, bias)
+        if plain:
+            fused = p.scaled_dot_product_attention(q, every_k, every_v, bias, False, factor)
     if fused is None:
-        weights, scores = _weights(p, q, every_k, bias, hidden, factor, softcap, softmax_precision, qk_matmul_output_mode)
+        weights, scores = _weights(
+            p, q, every_k, bias, hidden, factor, softcap, softmax_precision, qk_matmul_output_mode
+        )
         fused = p.matmul(weights, every_v)
     elif hidden is not None:
         fused = p.where(hidden, 0, fused)
-    return (_without_heads(p, fused) if flat else fused), k, v, scores
+    if flat:
+        fused = _without_heads(p, fused)
+    return fused, k, v, scores
 
 
 def _in_heads(p: Any, x: Any, heads: int) -> Any:
@@ -87,36 +124,68 @@ def _repeated(p: Any, x: Any, heads: int) -> Any:
     n, groups, length, size = p.shape(x)
     if groups == heads:
         return x
-    wide = p.broadcast_to(p.reshape(x, (n, groups, 1, length, size)), (n, groups, heads // groups, length, size))
+    wide = p.broadcast_to(
+        p.reshape(x, (n, groups, 1, length, size)), (n, groups, heads // groups, length, size)
+    )
     return p.reshape(wide, (n, heads, length, size))
 
 
 def _seen(p: Any, queries: int, keys: int, offset: Any, causal: bool, left: int, right: int) -> Any:
-    """Whether query i, which stands at place i + offset, may see key j: [q, k], or [n, 1, q, k] where offsets [n] differ; None: it may."""
-    low, high = (0 if causal else (-right if right >= 0 else None)), (left if left >= 0 else None)
+    """Whether query i, which stands at place i + offset, may see key j; None if all may.
+
+    [q, k], or [n, 1, q, k] if there is an offset [n] for each example.
+    """
+    low = high = None
+    if causal:
+        low = 0
+    elif right >= 0:
+        low = -right
+    if left >= 0:
+        high = left
     if low is None and high is None:
         return None
     ahead = np.arange(queries)[:, None] - np.arange(keys)
-    known = isinstance(offset, int)
-    distance = p.constant(ahead + offset) if known else p.add(p.reshape(offset, (-1, 1, 1, 1)), p.constant(ahead))
-    bounds = [p.greater(distance, low - 1)] if low is not None else []
-    bounds += [p.less(distance, high + 1)] if high is not None else []
-    return bounds[0] if len(bounds) == 1 else p.logical_and(*bounds)
+    if isinstance(offset, int):
+        distance = p.constant(ahead + offset)
+    else:
+        distance = p.add(p.reshape(offset, (-1, 1, 1, 1)), p.constant(ahead))
+    bounds = []
+    if low is not None:
+        bounds.append(p.greater(distance, low - 1))
+    if high is not None:
+        bounds.append(p.less(distance, high + 1))
+    return functools.reduce(p.logical_and, bounds)
 
 
 def _bias(p: Any, dtype: np.dtype, keys: int, mask: Any, seen: Any, lengths: Any) -> Any:
-    """What is added to the scores, -inf for keys that may not be seen; broadcasts to [n, h, q, k], None where it is 0."""
-    allowed, added = ([seen] if seen is not None else []), None
+    """What is added to the scores, -inf for keys that may not be seen.
+
+    Broadcasts to [n, h, q, k], None where it is 0.
+    """
+    allowed, added = [], None
+    if seen is not None:
+        allowed.append(seen)
     if lengths is not None:
         allowed.append(p.less(p.arange(keys, p.dtype(lengths)), p.reshape(lengths, (-1, 1, 1, 1))))
     if mask is not None:
-        boolean, rank = p.dtype(mask) == np.bool_, len(p.shape(mask))
-        missing = [0] * (rank - 1) + [keys - p.shape(mask)[-1]]
-        mask = p.pad(mask, [0] * rank, missing, "constant", False if boolean else -math.inf) if missing[-1] else mask
-        allowed, added = ([*allowed, mask], None) if boolean else (allowed, mask)
+        if p.dtype(mask) == np.bool_:
+            allowed.append(_lengthened(p, mask, keys, False))
+        else:
+            added = _lengthened(p, mask, keys, -math.inf)
     for one in allowed:
-        added = p.where(one, p.full((), 0, dtype) if added is None else added, -math.inf)
+        if added is None:
+            added = p.full((), 0, dtype)
+        added = p.where(one, added, -math.inf)
     return added
+
+
+def _lengthened(p: Any, mask: Any, keys: int, value: Any) -> Any:
+    """A mask that is shorter than the keys, with a value for those that it does not speak of."""
+    shape = p.shape(mask)
+    missing = [0] * (len(shape) - 1) + [keys - shape[-1]]
+    if not missing[-1]:
+        return mask
+    return p.pad(mask, [0] * len(shape), missing, "constant", value)
 
 
 def _without_empty_rows(p: Any, bias: Any) -> tuple[Any, Any]:
@@ -126,16 +195,36 @@ def _without_empty_rows(p: Any, bias: Any) -> tuple[Any, Any]:
 
 
 def _weights(
-    p: Any, q: Any, k: Any, bias: Any, hidden: Any, factor: float, softcap: float, precision: int | None, mode: int
+    p: Any,
+    q: Any,
+    k: Any,
+    bias: Any,
+    hidden: Any,
+    factor: float,
+    softcap: float,
+    precision: int | None,
+    mode: int,
 ) -> tuple[Any, Any]:
-    """softmax(q kᵀ factor + bias), and the stage of it that `mode` asks for; rounded where ONNX rounds."""
+    """softmax(q kᵀ factor + bias), and the stage of it that `mode` asks for.
+
+    Rounded where ONNX rounds.
+    """
     dtype = p.dtype(q)
+    # The root of the factor on both sides keeps the products of half precision in range.
     root = float(np.asarray(math.sqrt(factor)).astype(dtype))
     raw = p.matmul(p.multiply(q, root), p.transpose(p.multiply(k, root), (0, 1, 3, 2)))
-    capped = p.multiply(p.tanh(p.divide(raw, softcap)), softcap) if softcap else raw
-    biased = capped if bias is None else p.add(capped, bias)
-    shown = biased if hidden is None else p.where(hidden, -math.inf, biased)
-    weights = p.softmax(p.cast(biased, dtype_of(precision)), -1) if precision else p.softmax(biased, -1)
-    weights = p.cast(weights, dtype) if precision else weights
-    weights = weights if hidden is None else p.where(hidden, 0, weights)
+    capped = raw
+    if softcap:
+        capped = p.multiply(p.tanh(p.divide(raw, softcap)), softcap)
+    biased = capped
+    if bias is not None:
+        biased = p.add(capped, bias)
+    if precision:
+        weights = p.cast(p.softmax(p.cast(biased, dtype_of(precision)), -1), dtype)
+    else:
+        weights = p.softmax(biased, -1)
+    shown = biased
+    if hidden is not None:
+        shown = p.where(hidden, -math.inf, biased)
+        weights = p.where(hidden, 0, weights)
     return weights, (raw, capped, shown, weights)[mode]

@@ -1,4 +1,7 @@
-"""Control flow: subgraphs arrive as functions; conditions and trip counts are host values, so that everything is unrolled."""
+"""Control flow: subgraphs arrive as functions.
+
+Conditions and trip counts are host values, so that everything is unrolled.
+"""
 
 from __future__ import annotations
 
@@ -19,37 +22,57 @@ Body = Callable[..., list[Any]]
 @operator("If", host=("condition",))
 def if_(p: Any, condition: np.ndarray, *, then_branch: Body, else_branch: Body) -> tuple[Any, ...]:
     """The outputs of one branch; the other is not computed."""
-    return tuple(then_branch() if _truth(condition) else else_branch())
+    if _truth(condition):
+        return tuple(then_branch())
+    return tuple(else_branch())
 
 
 @operator("Loop", host=("count", "condition"))
 def loop(
-    p: Any, count: np.ndarray | None = None, condition: np.ndarray | None = None, *states: Any, body: Body, context: Any
+    p: Any,
+    count: np.ndarray | None = None,
+    condition: np.ndarray | None = None,
+    *states: Any,
+    body: Body,
+    context: Any,
 ) -> tuple[Any, ...]:
-    """body(i, condition, *states) -> (condition, *states, *results) for as long as i < count and the condition holds.
+    """body(i, condition, *states) -> (condition, *states, *results), while i < count and it holds.
 
     Gives the last states, and each result stacked over the iterations.
     """
-    limit = math.inf if count is None else int(np.asarray(count).reshape(()))
+    if count is None:
+        limit = math.inf
+    else:
+        limit = int(np.asarray(count).reshape(()))
     going, i, steps = condition is None or _truth(condition), 0, []
     outputs, results = list(states), context.outputs - len(states)
     while going and i < limit:
-        condition, *outputs = body(np.asarray(i, np.int64), np.asarray(True), *outputs[: len(states)])
+        condition, *outputs = body(
+            np.asarray(i, np.int64), np.asarray(True), *outputs[: len(states)]
+        )
         steps.append(outputs[len(states) :])
         for row in steps[-1]:
             room_for((len(steps), *_shape(p, row)), _dtype(p, row))
-        going, i = _truth(condition if isinstance(condition, np.ndarray) else p.to_host(condition)), i + 1
+        if not isinstance(condition, np.ndarray):
+            condition = p.to_host(condition)
+        going, i = _truth(condition), i + 1
     if results > 0 and not steps:
-        raise UnsupportedError("there is no iteration, and therefore no shape of what it would give.")
+        raise UnsupportedError(
+            "there is no iteration, and therefore no shape of what it would give."
+        )
     return *outputs[: len(states)], *(_stacked(p, column) for column in zip(*steps, strict=True))
 
 
 def _shape(p: Any, value: Any) -> Sequence[int]:
-    return value.shape if isinstance(value, np.ndarray) else p.shape(value)
+    if isinstance(value, np.ndarray):
+        return value.shape
+    return p.shape(value)
 
 
 def _dtype(p: Any, value: Any) -> np.dtype:
-    return value.dtype if isinstance(value, np.ndarray) else p.dtype(value)
+    if isinstance(value, np.ndarray):
+        return value.dtype
+    return p.dtype(value)
 
 
 def _truth(condition: np.ndarray) -> bool:
@@ -65,7 +88,9 @@ def _stacked(p: Any, values: Sequence[Any]) -> Any:
 
 
 def _array(p: Any, value: Any) -> Any:
-    return p.constant(value) if isinstance(value, np.ndarray) else value
+    if isinstance(value, np.ndarray):
+        return p.constant(value)
+    return value
 
 
 @operator("Scan")
@@ -79,22 +104,33 @@ def scan(
     scan_output_axes: Sequence[int] | None = None,
     scan_output_directions: Sequence[int] | None = None,
 ) -> tuple[Any, ...]:
-    """body(*states, *slices) -> (*states, *results) along an axis of each scanned input: the last states, and the results stacked."""
+    """body(*states, *slices) -> (*states, *results) along an axis of each scanned input.
+
+    Gives the last states, and each result stacked.
+    """
     arrays = [_array(p, v) for v in values]
-    kept = len(arrays) - num_scan_inputs
+    count = len(arrays) - num_scan_inputs
 
     def step(states: list[Any], slices: list[Any]) -> tuple[list[Any], list[Any]]:
         outputs = [_array(p, y) for y in body(*states, *slices)]
-        return outputs[:kept], outputs[kept:]
+        return outputs[:count], outputs[count:]
 
-    axes, backward = scan_input_axes or [0] * num_scan_inputs, scan_input_directions or [0] * num_scan_inputs
-    inputs = [_turned(p, _moved(p, x, axis, 0), b) for x, axis, b in zip(arrays[kept:], axes, backward, strict=True)]
+    axes = scan_input_axes or [0] * num_scan_inputs
+    backward = scan_input_directions or [0] * num_scan_inputs
+    inputs = [
+        _turned(p, _moved(p, x, axis, 0), b)
+        for x, axis, b in zip(arrays[count:], axes, backward, strict=True)
+    ]
     lengths = {p.shape(x)[0] for x in inputs}
     if len(lengths) > 1:
         raise ModelError(f"what is scanned together differs in length: {sorted(lengths)}.")
-    states, results = p.scan(step, arrays[:kept], inputs, p.shape(inputs[0])[0])
-    axes, backward = scan_output_axes or [0] * len(results), scan_output_directions or [0] * len(results)
-    return *states, *(_moved(p, _turned(p, y, b), 0, axis) for y, axis, b in zip(results, axes, backward, strict=True))
+    states, results = p.scan(step, arrays[:count], inputs, p.shape(inputs[0])[0])
+    axes = scan_output_axes or [0] * len(results)
+    backward = scan_output_directions or [0] * len(results)
+    return *states, *(
+        _moved(p, _turned(p, y, b), 0, axis)
+        for y, axis, b in zip(results, axes, backward, strict=True)
+    )
 
 
 def _moved(p: Any, x: Any, source: int, target: int) -> Any:
@@ -103,11 +139,15 @@ def _moved(p: Any, x: Any, source: int, target: int) -> Any:
     start = axis_of(source, rank)
     order = [i for i in range(rank) if i != start]
     order.insert(axis_of(target, rank), start)
-    return x if order == list(range(rank)) else p.transpose(x, order)
+    if order == list(range(rank)):
+        return x
+    return p.transpose(x, order)
 
 
 def _turned(p: Any, x: Any, backward: int) -> Any:
-    return p.flip(x, (0,)) if backward else x
+    if backward:
+        return p.flip(x, (0,))
+    return x
 
 
 @operator("OptionalHasElement")

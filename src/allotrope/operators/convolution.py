@@ -1,4 +1,7 @@
-"""Convolution and pooling. Padding is resolved to (before, after) for each axis here, so no framework has its own idea of it."""
+"""Convolution and pooling.
+
+Padding is resolved to (before, after) for each axis here, so no framework has its own idea of it.
+"""
 
 from __future__ import annotations
 
@@ -32,8 +35,8 @@ def convolution(
     """Cross-correlation of x [n, c, *spatial] with weight [m, c / group, *kernel]."""
     kernel = tuple(p.shape(weight)[2:])
     strides, dilations = _ones(strides, kernel), _ones(dilations, kernel)
-    both = resolve_pads(auto_pad, pads, p.shape(x)[2:], kernel, strides, dilations)
-    return p.convolution(x, weight, bias, strides, both, dilations, group)
+    ends = resolve_pads(auto_pad, pads, p.shape(x)[2:], kernel, strides, dilations)
+    return p.convolution(x, weight, bias, strides, ends, dilations, group)
 
 
 @operator("ConvTranspose")
@@ -52,16 +55,21 @@ def convolution_transpose(
     pads: Sequence[int] | None = None,
     strides: Sequence[int] | None = None,
 ) -> Any:
-    """The transpose of Conv: x [n, c, *spatial] with weight [c, m / group, *kernel], its full result cut or lengthened by pads."""
+    """The transpose of Conv: x [n, c, *spatial] with weight [c, m / group, *kernel].
+
+    Its full result is cut or lengthened by pads.
+    """
     kernel = tuple(p.shape(weight)[2:])
     rank = len(kernel)
     strides, dilations = _ones(strides, kernel), _ones(dilations, kernel)
-    extra = tuple(output_padding) if output_padding is not None else (0,) * rank
+    extra = tuple(output_padding or (0,) * rank)
     y = p.convolution_transpose(x, weight, strides, dilations, group)
     whole = [n + e for n, e in zip(p.shape(y)[2:], extra, strict=True)]
-    both = transposed_pads(p.shape(x)[2:], whole, strides, auto_pad, pads, output_shape)
-    y = _cut(p, y, both, extra)
-    return y if bias is None else p.add(y, p.reshape(bias, (-1, *[1] * rank)))
+    ends = transposed_pads(p.shape(x)[2:], whole, strides, auto_pad, pads, output_shape)
+    y = _cut(p, y, ends, extra)
+    if bias is None:
+        return y
+    return p.add(y, p.reshape(bias, (-1, *[1] * rank)))
 
 
 def transposed_pads(
@@ -85,36 +93,52 @@ def transposed_pads(
         # stride reaches no further than its own end.
         totals = [max(0, n - m * s) for n, m, s in zip(whole, spatial, strides, strict=True)]
     else:
-        return list(zip(pads[:rank], pads[rank:], strict=True)) if pads else [(0, 0)] * rank
+        return explicit_pads(pads, rank)
     return [_ends(total, auto_pad) for total in totals]
 
 
+def explicit_pads(pads: Sequence[int] | None, rank: int) -> Pads:
+    """ONNX's pads, all that come before and then all that come after, by axis; none are 0."""
+    if not pads:
+        return [(0, 0)] * rank
+    return list(zip(pads[:rank], pads[rank:], strict=True))
+
+
 def _ends(total: int, auto_pad: str) -> tuple[int, int]:
+    """A total shared by both ends of an axis: the odd one goes to the end that auto_pad names."""
     if total < 0:
         return 0, total
-    return (total // 2, total - total // 2) if auto_pad == "SAME_UPPER" else (total - total // 2, total // 2)
+    if auto_pad == "SAME_UPPER":
+        return total // 2, total - total // 2
+    return total - total // 2, total // 2
 
 
 def _cut(p: Any, y: Any, pads: Pads, extra: Sequence[int]) -> Any:
-    """y without pads at both ends of each spatial axis, and with `extra` zeros first put at its end; negative pads add zeros."""
+    """y without pads at both ends of each spatial axis; negative pads add zeros.
+
+    `extra` zeros are put at its end before it is cut.
+    """
     before = [-a for a, _ in pads]
     after = [e - b for e, (_, b) in zip(extra, pads, strict=True)]
     return _pad_or_crop(p, y, before, after)
 
 
 def _pad_or_crop(p: Any, x: Any, before: Sequence[int], after: Sequence[int]) -> Any:
-    """x [n, c, *spatial] with that many zeros at the ends of its spatial axes, or that many elements less where negative."""
+    """x [n, c, *spatial] with so many zeros at the ends of its spatial axes, or elements less."""
     lengths = p.shape(x)
     starts = [0, 0, *(max(0, -b) for b in before)]
     stops = [*lengths[:2], *(n - max(0, -a) for n, a in zip(lengths[2:], after, strict=True))]
     if any(n < 0 for n in (*before, *after)):
         x = p.slice(x, starts, stops, [1] * len(lengths))
     longer = [0, 0, *(max(0, b) for b in before)], [0, 0, *(max(0, a) for a in after)]
-    return p.pad(x, *longer, "constant", 0) if any(map(any, longer)) else x
+    if any(map(any, longer)):
+        return p.pad(x, *longer, "constant", 0)
+    return x
 
 
-def _ones(given: Sequence[int] | None, like: Sequence[int]) -> tuple[int, ...]:
-    return tuple(given) if given is not None else (1,) * len(like)
+def _ones(steps: Sequence[int] | None, like: Sequence[int]) -> tuple[int, ...]:
+    """Strides or dilations, 1 for each axis if there are none."""
+    return tuple(steps or (1,) * len(like))
 
 
 def window(kernel: int, dilation: int) -> int:
@@ -133,11 +157,14 @@ def resolve_pads(
     """ONNX's pads or auto_pad as (before, after) for each spatial axis."""
     rank = len(kernel)
     if auto_pad in ("NOTSET", ""):
-        return [(0, 0)] * rank if pads is None else list(zip(pads[:rank], pads[rank:], strict=True))
+        return explicit_pads(pads, rank)
     if auto_pad == "VALID":
         return [(0, 0)] * rank
-    totals = [max(0, (-(-n // s) - 1) * s + window(k, d) - n) for n, k, s, d in zip(spatial, kernel, strides, dilations, strict=True)]
-    return [(t // 2, t - t // 2) if auto_pad == "SAME_UPPER" else (t - t // 2, t // 2) for t in totals]
+    totals = [
+        max(0, (-(-n // s) - 1) * s + window(k, d) - n)
+        for n, k, s, d in zip(spatial, kernel, strides, dilations, strict=True)
+    ]
+    return [_ends(total, auto_pad) for total in totals]
 
 
 @operator("Col2Im", host=("image_shape", "block_shape"))
@@ -151,25 +178,36 @@ def columns_to_image(
     pads: Sequence[int] | None = None,
     strides: Sequence[int] | None = None,
 ) -> Any:
-    """Columns x [n, c * block, positions] added up where they lie in an image [n, c, *image_shape]."""
+    """Columns x [n, c * block, positions] added up where they lie in an image [n, c, *shape]."""
     image, block = [int(w) for w in image_shape], [int(k) for k in block_shape]
     strides, dilations = _ones(strides, block), _ones(dilations, block)
-    both = resolve_pads("NOTSET", pads, image, block, strides, dilations)
-    padded = [w + sum(pad) for w, pad in zip(image, both, strict=True)]
+    ends = explicit_pads(pads, len(block))
+    padded = [w + sum(pad) for w, pad in zip(image, ends, strict=True)]
     room_for(padded, p.dtype(x))
+    # Along each axis [kernel, positions]: where each element of a block lies in the padded image.
     axes = [
         np.arange(k)[:, None] * d + np.arange((w - window(k, d)) // s + 1) * s
         for w, k, d, s in zip(padded, block, dilations, strides, strict=True)
     ]
     rank = len(block)
     room_for([a.size for a in axes], np.dtype(np.int64))
-    grids = [a.reshape([n for j in range(rank) for n in (a.shape if j == i else (1, 1))]) for i, a in enumerate(axes)]
+    # Each laid out over [kernel_0, positions_0, kernel_1, positions_1, ...], to be added up.
+    grids = [a.reshape((1, 1) * i + a.shape + (1, 1) * (rank - 1 - i)) for i, a in enumerate(axes)]
     flat = sum(g * math.prod(padded[i + 1 :]) for i, g in enumerate(grids))
-    places = np.transpose(np.asarray(flat), [*range(0, 2 * rank, 2), *range(1, 2 * rank, 2)]).reshape(-1)
+    places = np.transpose(
+        np.asarray(flat), [*range(0, 2 * rank, 2), *range(1, 2 * rank, 2)]
+    ).reshape(-1)
     n, columns, positions = p.shape(x)
     channels = columns // math.prod(block)
     if len(places) * channels != columns * positions:
-        raise ModelError(f"columns of shape {(n, columns, positions)} do not fill an image {image} in blocks {block} with these strides.")
+        raise ModelError(
+            f"columns of shape {(n, columns, positions)} do not fill an image {image} in blocks "
+            f"{block} with these strides."
+        )
     values = p.transpose(p.reshape(x, (n, channels, len(places))), (2, 0, 1))
-    total = p.scatter(p.full((math.prod(padded), n, channels), 0, p.dtype(x)), p.constant(places), values, "add")
-    return _cut(p, p.reshape(p.transpose(total, (1, 2, 0)), (n, channels, *padded)), both, [0] * rank)
+    total = p.scatter(
+        p.full((math.prod(padded), n, channels), 0, p.dtype(x)), p.constant(places), values, "add"
+    )
+    return _cut(
+        p, p.reshape(p.transpose(total, (1, 2, 0)), (n, channels, *padded)), ends, [0] * rank
+    )

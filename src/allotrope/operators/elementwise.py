@@ -1,4 +1,4 @@
-"""Operators that act on each element by itself: arithmetic, comparison, activations, casts, dropout."""
+"""Operators that act on each element alone: arithmetic, comparison, activations, casts, dropout."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ def _same(name: str, primitive: str) -> Callable[..., Any]:
 
 
 for _name, _primitive in {
-    "Neg": "negative", "Abs": "abs", "Sign": "sign", "Exp": "exp", "Log": "log", "Sqrt": "sqrt", "Tanh": "tanh",
-    "Sigmoid": "sigmoid", "Erf": "erf", "Relu": "relu", "Softplus": "softplus",
+    "Neg": "negative", "Abs": "abs", "Sign": "sign", "Exp": "exp", "Log": "log", "Sqrt": "sqrt",
+    "Tanh": "tanh", "Sigmoid": "sigmoid", "Erf": "erf", "Relu": "relu", "Softplus": "softplus",
     "Add": "add", "Sub": "subtract", "Mul": "multiply", "Div": "divide",
     "Equal": "equal", "Less": "less", "Greater": "greater", "Where": "where",
     "Sin": "sin", "Cos": "cos", "Tan": "tan", "Asin": "asin", "Acos": "acos", "Atan": "atan",
@@ -60,7 +60,9 @@ def identity(p: Any, x: Any) -> Any:
 @operator("Pow")
 def power(p: Any, x: Any, y: Any) -> Any:
     """x to the y, in x's dtype."""
-    return p.power(x, y if p.dtype(y) == p.dtype(x) else p.cast(y, p.dtype(x)))
+    if p.dtype(y) != p.dtype(x):
+        y = p.cast(y, p.dtype(x))
+    return p.power(x, y)
 
 
 @operator("Reciprocal")
@@ -72,8 +74,11 @@ def reciprocal(p: Any, x: Any) -> Any:
 @operator("Clip", known=("minimum", "maximum"))
 def clip(p: Any, x: Any, minimum: Any = None, maximum: Any = None) -> Any:
     """x kept between two scalars, either of which may be left out."""
-    low, high = (bound.item() if isinstance(bound, np.ndarray) else bound for bound in (minimum, maximum))
-    return p.clip(x, low, high)
+    if isinstance(minimum, np.ndarray):
+        minimum = minimum.item()
+    if isinstance(maximum, np.ndarray):
+        maximum = maximum.item()
+    return p.clip(x, minimum, maximum)
 
 
 @operator("LeakyRelu")
@@ -91,7 +96,10 @@ def parametric_relu(p: Any, x: Any, slope: Any) -> Any:
 
 
 def _slope(p: Any, x: Any, below: Any) -> Any:
-    """1 where x is above 0, `below` under it, their mean at 0: exactly these, and without a choice, which is slow."""
+    """1 where x is above 0, `below` under it, their mean at 0, exactly.
+
+    It is computed without a choice, which is slow.
+    """
     half = p.multiply(p.sign(x), 0.5)
     return p.add(p.add(half, 0.5), p.multiply(p.add(p.negative(half), 0.5), below))
 
@@ -99,12 +107,21 @@ def _slope(p: Any, x: Any, below: Any) -> Any:
 @operator("Elu")
 def elu(p: Any, x: Any, *, alpha: float = 1.0) -> Any:
     """x above 0, alpha * (exp(x) - 1) below; at 0 the derivative is the mean of both sides'."""
-    above = x if alpha == 1.0 else p.where(p.greater(x, 0), x, p.multiply(x, (1 + alpha) / 2))
+    if alpha == 1.0:
+        above = x
+    else:
+        above = p.where(p.greater(x, 0), x, p.multiply(x, (1 + alpha) / 2))
     return p.where(p.less(x, 0), p.multiply(p.subtract(p.exp(p.minimum(x, 0)), 1), alpha), above)
 
 
 @operator("Selu")
-def selu(p: Any, x: Any, *, alpha: float = 1.67326319217681884765625, gamma: float = 1.05070102214813232421875) -> Any:
+def selu(
+    p: Any,
+    x: Any,
+    *,
+    alpha: float = 1.67326319217681884765625,
+    gamma: float = 1.05070102214813232421875,
+) -> Any:
     """gamma * Elu(x, alpha) (Klambauer et al. 2017)."""
     return p.multiply(elu(p, x, alpha=alpha), gamma)
 
@@ -124,7 +141,10 @@ def hard_swish(p: Any, x: Any) -> Any:
 @operator("Swish")
 def swish(p: Any, x: Any, *, alpha: float = 1.0) -> Any:
     """x * sigmoid(alpha * x) (Ramachandran et al. 2017)."""
-    return p.multiply(x, p.sigmoid(x if alpha == 1.0 else p.multiply(x, alpha)))
+    scaled = x
+    if alpha != 1.0:
+        scaled = p.multiply(x, alpha)
+    return p.multiply(x, p.sigmoid(scaled))
 
 
 @operator("Gelu")
@@ -153,34 +173,50 @@ def greater_or_equal(p: Any, x: Any, y: Any) -> Any:
 
 @operator("Mod")
 def modulo(p: Any, x: Any, y: Any, *, fmod: int = 0) -> Any:
-    """The remainder, with the sign of y, or with the sign of x where fmod."""
-    return p.truncated_remainder(x, y) if fmod else p.floored_remainder(x, y)
+    """The remainder, with the sign of y, or with the sign of x if fmod."""
+    if fmod:
+        return p.truncated_remainder(x, y)
+    return p.floored_remainder(x, y)
 
 
 @operator("IsInf")
 def is_infinite(p: Any, x: Any, *, detect_negative: int = 1, detect_positive: int = 1) -> Any:
     """Whether x is infinite, in the directions asked for."""
-    nothing = p.full(p.shape(x), False, np.dtype(bool))
-    positive = p.equal(x, math.inf) if detect_positive else nothing
-    return p.logical_or(positive, p.equal(x, -math.inf) if detect_negative else nothing)
+    positive = negative = p.full(p.shape(x), False, np.dtype(bool))
+    if detect_positive:
+        positive = p.equal(x, math.inf)
+    if detect_negative:
+        negative = p.equal(x, -math.inf)
+    return p.logical_or(positive, negative)
 
 
 @operator("BitShift")
 def bit_shift(p: Any, x: Any, count: Any, *, direction: str) -> Any:
-    """Bits of an integer moved LEFT, or RIGHT with copies of its sign; counts outside of its width move every bit out."""
+    """Bits of an integer moved LEFT, or RIGHT with copies of its sign.
+
+    Counts outside of its width move every bit out.
+    """
     width, unsigned = p.dtype(x).itemsize * 8, np.issubdtype(p.dtype(x), np.unsignedinteger)
-    inside = p.less(count, width) if unsigned else p.logical_and(p.less(count, width), p.greater(count, -1))
+    if unsigned:
+        inside = p.less(count, width)
+    else:
+        inside = p.logical_and(p.less(count, width), p.greater(count, -1))
     safe = p.where(inside, count, 0)
     if direction == "LEFT":
         return p.where(inside, p.shift_left(x, safe), 0)
-    signs = p.multiply(x, 0) if unsigned else p.where(p.less(x, 0), p.full((), -1, p.dtype(x)), 0)
+    if unsigned:
+        signs = p.multiply(x, 0)
+    else:
+        signs = p.where(p.less(x, 0), p.full((), -1, p.dtype(x)), 0)
     return p.where(inside, p.shift_right(x, safe), signs)
 
 
 @operator("Celu")
 def celu(p: Any, x: Any, *, alpha: float = 1.0) -> Any:
     """max(0, x) + min(0, alpha * (exp(x / alpha) - 1)) (Barron 2017)."""
-    return p.add(p.relu(x), p.multiply(p.subtract(p.exp(p.divide(p.minimum(x, 0), alpha)), 1), alpha))
+    return p.add(
+        p.relu(x), p.multiply(p.subtract(p.exp(p.divide(p.minimum(x, 0), alpha)), 1), alpha)
+    )
 
 
 @operator("Softsign")
@@ -237,16 +273,23 @@ def bit_cast(p: Any, x: Any, *, to: int) -> Any:
 
 
 @operator("Dropout", host=("ratio", "training_mode"))
-def dropout(p: Any, x: Any, ratio: Any = None, training_mode: Any = None, *, seed: int = 0, context: Any) -> Any:
+def dropout(
+    p: Any, x: Any, ratio: Any = None, training_mode: Any = None, *, seed: int = 0, context: Any
+) -> Any:
     """Inverted dropout where the network trains, x itself elsewhere.
 
-    The mask comes from the stream (seed, step, node), the same in every framework. A node that drops outside of training too
-    draws from its own seed as ONNX's reference implementation does.
+    The mask comes from the stream (seed, step, node), the same in every framework. A node that
+    drops outside of training too draws from its own seed as ONNX's reference implementation does.
     """
-    rate = 0.5 if ratio is None else float(ratio)
+    if ratio is None:
+        rate = 0.5
+    else:
+        rate = float(ratio)
     always = training_mode is not None and bool(training_mode)
     if not (context.training or always) or rate == 0.0:
-        return (x, p.full(p.shape(x), True, np.dtype(bool))) if context.wants(1) else x
+        if context.wants(1):
+            return x, p.full(p.shape(x), True, np.dtype(bool))
+        return x
     if context.training:
         mask = keep_mask(p, p.shape(x), rate, context)
     else:
@@ -255,15 +298,20 @@ def dropout(p: Any, x: Any, ratio: Any = None, training_mode: Any = None, *, see
 
 
 DTYPES = (
-    "", "float32", "uint8", "int8", "uint16", "int16", "int32", "int64", "object", "bool", "float16", "float64", "uint32", "uint64",
-    "complex64", "complex128", "bfloat16", "float8_e4m3fn", "float8_e4m3fnuz", "float8_e5m2", "float8_e5m2fnuz", "uint4", "int4",
+    "", "float32", "uint8", "int8", "uint16", "int16", "int32", "int64", "object", "bool",
+    "float16", "float64", "uint32", "uint64", "complex64", "complex128", "bfloat16",
+    "float8_e4m3fn", "float8_e4m3fnuz", "float8_e5m2", "float8_e5m2fnuz", "uint4", "int4",
     "float4_e2m1fn", "float8_e8m0fnu", "uint2", "int2", "float6_e2m3fn", "float6_e3m2fn",
 )  # fmt: skip
-"""NumPy's names (with ml_dtypes) of ONNX's element types, by their numbers in TensorProto.DataType."""
+"""NumPy's names (with ml_dtypes) of ONNX's element types, by their numbers in TensorProto.DataType.
+"""
 
 
 def dtype_of(code: int) -> np.dtype:
-    """The NumPy dtype of an ONNX element type. Raises: UnsupportedError for a number that is none."""
+    """The NumPy dtype of an ONNX element type.
+
+    Raises: UnsupportedError for a number that is none.
+    """
     if not 0 < code < len(DTYPES):
         raise UnsupportedError(f"{code} is the number of no ONNX element type.")
     return np.dtype(DTYPES[code])

@@ -1,4 +1,4 @@
-"""What is said of a node that could not be computed: its inputs, what the framework raised, and what ONNX expects."""
+"""What is said of a node that could not be computed: its inputs, the cause, what ONNX expects."""
 
 from __future__ import annotations
 
@@ -10,11 +10,20 @@ import numpy as np
 from allotrope.config import MEMORY_LIMIT
 from allotrope.errors import AllotropeError, NodeError, UnsupportedError
 from allotrope.network.graph import Graph, Node, Value
+from allotrope.network.reading.shapes import objection
 
 _OF_ARRAYS = (
-    ArithmeticError, AttributeError, BufferError, LookupError, MemoryError, RuntimeError, TypeError, ValueError,
-)  # fmt: skip
-"""What Python, NumPy, PyTorch and JAX raise about arrays that do not fit. Any other exception is not about arrays: it passes."""
+    ArithmeticError,
+    AttributeError,
+    BufferError,
+    LookupError,
+    MemoryError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+)
+"""What Python, NumPy, PyTorch and JAX raise about arrays that do not fit. Any other exception is
+not about arrays: it passes."""
 _MEMORY = (
     "out of memory",
     "can't allocate memory",
@@ -27,11 +36,14 @@ _LONGEST = 400
 
 
 def explained(error: Exception, node: Node, frame: Mapping[str, Any], p: Any) -> Exception:
-    """The error to raise in the place of one that came from computing a node; the node's own inputs are in `frame`.
+    """The error to raise in the place of one that came from computing a node.
 
-    An AllotropeError keeps its kind and is told the node. What says that arrays do not fit becomes a NodeError, a kernel that
-    the framework lacks an UnsupportedError, each with the first as its cause. Anything else, such as a failed assertion or an
-    exception of the user's own, stays itself and gets a note.
+    The node's own inputs are in `frame`.
+
+    An AllotropeError keeps its kind and is told the node. What says that arrays do not fit becomes
+    a NodeError, a kernel that the framework lacks an UnsupportedError, each with the first as its
+    cause. Anything else, such as a failed assertion or an exception of the user's own, stays itself
+    and gets a note.
     """
     if isinstance(error, AllotropeError):
         return type(error)(f"{node}: {error}")
@@ -45,7 +57,8 @@ def explained(error: Exception, node: Node, frame: Mapping[str, Any], p: Any) ->
         return UnsupportedError(f"{start}: {p.title} lacks it. {cause}")
     if isinstance(error, MemoryError) or any(words in cause.lower() for words in _MEMORY):
         return NodeError(
-            f"{start}: there is not enough memory. {cause} {MEMORY_LIMIT} says what one array may take."
+            f"{start}: there is not enough memory. {cause} "
+            f"{MEMORY_LIMIT} says what one array may take."
         )
     return NodeError(f"{start}: {cause}{_expected(node, frame, p)}")
 
@@ -53,9 +66,12 @@ def explained(error: Exception, node: Node, frame: Mapping[str, Any], p: Any) ->
 def _cause(error: Exception) -> str:
     """The first lines of what was raised, with its kind where the text alone says little."""
     text = " ".join(str(error).split())
-    text = text if len(text) <= _LONGEST else f"{text[:_LONGEST]} …"
+    if len(text) > _LONGEST:
+        text = f"{text[:_LONGEST]} …"
     name = type(error).__name__
-    return f"{name}: {text.rstrip('.')}." if text else f"{name}."
+    if text:
+        return f"{name}: {text.rstrip('.')}."
+    return f"{name}."
 
 
 def _described(name: str, frame: Mapping[str, Any], p: Any) -> str:
@@ -63,8 +79,10 @@ def _described(name: str, frame: Mapping[str, Any], p: Any) -> str:
     if name not in frame:
         return f"'{name}', which the node before it did not give"
     value = frame[name]
-    if value is None or isinstance(value, list):
-        return f"'{name}' = {'nothing' if value is None else f'a sequence of {len(value)}'}"
+    if value is None:
+        return f"'{name}' = nothing"
+    if isinstance(value, list):
+        return f"'{name}' = a sequence of {len(value)}"
     known = _type(value, p)
     if known is None:
         return f"'{name}' = a {type(value).__name__}"
@@ -72,7 +90,9 @@ def _described(name: str, frame: Mapping[str, Any], p: Any) -> str:
     few = (
         isinstance(value, np.ndarray) and value.size <= _SHOWN_VALUES and value.dtype.kind in "biu"
     )
-    return f"{text} with values {value.tolist()}" if few else text
+    if few:
+        return f"{text} with values {value.tolist()}"
+    return text
 
 
 def _type(value: Any, p: Any) -> Value | None:
@@ -86,9 +106,10 @@ def _type(value: Any, p: Any) -> Value | None:
 
 
 def _expected(node: Node, frame: Mapping[str, Any], p: Any) -> str:
-    """What ONNX's own definition of the operator has against these types and shapes; empty where it has nothing."""
-    from allotrope.network.reading.shapes import objection
+    """What ONNX's own definition of the operator has against these types and shapes.
 
+    Empty where it has nothing.
+    """
     if any(isinstance(value, Graph) for value in node.attributes.values()):
         return ""
     names = [name for name in dict.fromkeys(node.inputs) if name]
@@ -99,8 +120,10 @@ def _expected(node: Node, frame: Mapping[str, Any], p: Any) -> str:
         Value(name, known.dtype, known.shape) for name, known in types.items() if known is not None
     ]
     arrays = {name: frame[name] for name in names if isinstance(frame[name], np.ndarray)}
-    found = objection(node, inputs, arrays) or _channels(node, inputs)
-    return f" By ONNX's definition: {found}" if found else ""
+    against = objection(node, inputs, arrays) or _channels(node, inputs)
+    if not against:
+        return ""
+    return f" By ONNX's definition: {against}"
 
 
 def _channels(node: Node, inputs: list[Value]) -> str:
@@ -108,7 +131,13 @@ def _channels(node: Node, inputs: list[Value]) -> str:
     shapes = [value.shape or () for value in inputs[:2]]
     if node.operator not in ("Conv", "ConvTranspose") or min(map(len, shapes)) < 2:
         return ""
-    axis, group = (1, node.attributes.get("group", 1)) if node.operator == "Conv" else (0, 1)
+    if node.operator == "Conv":
+        axis, group = 1, node.attributes.get("group", 1)
+    else:
+        axis, group = 0, 1
     if shapes[0][1] == int(shapes[1][axis] or 0) * group:
         return ""
-    return f"{shapes[0][1]} channels of input and {shapes[1][axis]} of weight times group {group} differ."
+    return (
+        f"{shapes[0][1]} channels of input and {shapes[1][axis]} of weight times group {group} "
+        "differ."
+    )

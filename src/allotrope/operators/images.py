@@ -20,11 +20,19 @@ def image_decoder(p: Any, encoded: np.ndarray, *, pixel_format: str = "RGB") -> 
     from PIL import Image
 
     if pixel_format not in _MODES:
-        raise UnsupportedError(f"pixel_format '{pixel_format}' is not supported; {', '.join(_MODES)} are.")
+        raise UnsupportedError(
+            f"pixel_format '{pixel_format}' is not supported; {', '.join(_MODES)} are."
+        )
     try:
         with Image.open(io.BytesIO(encoded.tobytes()), formats=_FORMATS) as image:
             pixels = np.asarray(image.convert(_MODES[pixel_format]))
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise DataError(f"{encoded.size} bytes are no image that can be decoded ({', '.join(_FORMATS)}): {error}") from error
-    pixels = pixels[:, :, None] if pixels.ndim == 2 else pixels
-    return pixels[:, :, ::-1] if pixel_format == "BGR" else pixels
+        raise DataError(
+            f"{encoded.size} bytes are no image that can be decoded "
+            f"({', '.join(_FORMATS)}): {error}"
+        ) from error
+    if pixels.ndim == 2:
+        pixels = pixels[:, :, None]
+    if pixel_format == "BGR":
+        return pixels[:, :, ::-1]
+    return pixels

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from allotrope.errors import ModelError
-from allotrope.operators.axes import axis_of
+from allotrope.operators.axes import axis_of, one_axis
 from allotrope.operators.memory import room_for
 from allotrope.operators.table import operator
 
@@ -39,31 +39,45 @@ def _element_places(p: Any, shape: tuple[int, ...], indices: Any, axis: int) -> 
     """Positions in the flattened array of what GatherElements and ScatterElements address."""
     lengths = p.shape(indices)
     strides = np.cumprod([1, *reversed(shape[1:])])[::-1]
+    # On every other axis an element stays at its own place.
     others = sum(
-        (np.arange(n) * strides[i]).reshape([-1 if j == i else 1 for j in range(len(shape))]) for i, n in enumerate(lengths) if i != axis
+        (np.arange(n) * strides[i]).reshape(one_axis(i, len(shape)))
+        for i, n in enumerate(lengths)
+        if i != axis
     )
     places = p.multiply(indices, int(strides[axis]))
-    return p.add(places, p.constant(np.broadcast_to(others, lengths).astype(np.int64))) if len(shape) > 1 else places
+    if len(shape) > 1:
+        return p.add(places, p.constant(np.broadcast_to(others, lengths).astype(np.int64)))
+    return places
 
 
 @operator("GatherND")
 def gather_nd(p: Any, x: Any, indices: Any, *, batch_dims: int = 0) -> Any:
-    """x at coordinates: the last axis of indices [..., k] holds positions on the k axes of x after the batch axes."""
+    """x at coordinates, which the last axis of indices [..., k] holds.
+
+    They are positions on the k axes of x after the batch axes.
+    """
     shape, lengths = p.shape(x), p.shape(indices)
     depth = lengths[-1]
     if not (0 <= batch_dims < len(lengths) and batch_dims + depth <= len(shape)):
-        raise ModelError(f"{batch_dims} batch axes and {depth} coordinates do not fit an array of {len(shape)} axes.")
+        raise ModelError(
+            f"{batch_dims} batch axes and {depth} coordinates do not fit an array of "
+            f"{len(shape)} axes."
+        )
     places = _coordinates(p, indices, shape[batch_dims : batch_dims + depth])
-    count, addressed = math.prod(shape[:batch_dims]), math.prod(shape[batch_dims : batch_dims + depth])
+    count = math.prod(shape[:batch_dims])
+    addressed = math.prod(shape[batch_dims : batch_dims + depth])
     if batch_dims:
-        offsets = (np.arange(count) * addressed).reshape(*shape[:batch_dims], *[1] * (len(lengths) - 1 - batch_dims))
+        offsets = (np.arange(count) * addressed).reshape(
+            *shape[:batch_dims], *[1] * (len(lengths) - 1 - batch_dims)
+        )
         places = p.add(places, p.constant(offsets))
     rest = shape[batch_dims + depth :]
     return p.take(p.reshape(x, (count * addressed, *rest)), places, 0)
 
 
 def _coordinates(p: Any, indices: Any, shape: tuple[int, ...]) -> Any:
-    """Coordinates [..., k] on axes of the given lengths as positions in the flattened array, [...]."""
+    """Coordinates [..., k] on axes of these lengths as positions in the flattened array, [...]."""
     lengths = p.constant(np.asarray(shape, np.int64))
     indices = p.cast(indices, _INDEX)
     indices = p.where(p.less(indices, 0), p.add(indices, lengths), indices)
@@ -72,11 +86,15 @@ def _coordinates(p: Any, indices: Any, shape: tuple[int, ...]) -> Any:
 
 
 @operator("ScatterElements")
-def scatter_elements(p: Any, x: Any, indices: Any, updates: Any, *, axis: int = 0, reduction: str = "none") -> Any:
+def scatter_elements(
+    p: Any, x: Any, indices: Any, updates: Any, *, axis: int = 0, reduction: str = "none"
+) -> Any:
     """x with updates put at indices along an axis, alone or combined by add, mul, max or min."""
     axis = axis_of(axis, len(p.shape(x)))
     flat = _element_places(p, p.shape(x), from_front(p, indices, p.shape(x)[axis]), axis)
-    result = p.scatter(p.reshape(x, (-1,)), p.reshape(flat, (-1,)), p.reshape(updates, (-1,)), reduction)
+    result = p.scatter(
+        p.reshape(x, (-1,)), p.reshape(flat, (-1,)), p.reshape(updates, (-1,)), reduction
+    )
     return p.reshape(result, p.shape(x))
 
 
@@ -86,20 +104,36 @@ def scatter_nd(p: Any, x: Any, indices: Any, updates: Any, *, reduction: str = "
     shape, depth = p.shape(x), p.shape(indices)[-1]
     places = p.reshape(_coordinates(p, indices, shape[:depth]), (-1,))
     rest = shape[depth:]
-    flat, news = p.reshape(x, (math.prod(shape[:depth]), *rest)), p.reshape(updates, (math.prod(p.shape(indices)[:-1]), *rest))
+    flat = p.reshape(x, (math.prod(shape[:depth]), *rest))
+    news = p.reshape(updates, (math.prod(p.shape(indices)[:-1]), *rest))
     return p.reshape(p.scatter(flat, places, news, reduction), shape)
 
 
 @operator("TensorScatter", host=("starts",))
-def tensor_scatter(p: Any, cache: Any, update: Any, starts: np.ndarray | None = None, *, axis: int = -2, mode: str = "linear") -> Any:
-    """A cache [n, ..., length, ...] with an update written into it from a start for each n, around its end where circular."""
+def tensor_scatter(
+    p: Any,
+    cache: Any,
+    update: Any,
+    starts: np.ndarray | None = None,
+    *,
+    axis: int = -2,
+    mode: str = "linear",
+) -> Any:
+    """A cache [n, ..., length, ...] with an update written into it from a start for each n.
+
+    If it is circular, an update goes on from its beginning.
+    """
     shape, count = p.shape(cache), p.shape(update)[axis]
     axis = axis_of(axis, len(shape))
-    begins = np.zeros(shape[0], np.int64) if starts is None else starts
-    places = begins[:, None] + np.arange(count)
-    places = places % shape[axis] if mode == "circular" else places
-    spread = places.reshape(shape[0], *[count if i == axis else 1 for i in range(1, len(shape))])
-    return scatter_elements(p, cache, p.constant(np.array(np.broadcast_to(spread, p.shape(update)))), update, axis=axis)
+    if starts is None:
+        starts = np.zeros(shape[0], np.int64)
+    places = starts[:, None] + np.arange(count)
+    if mode == "circular":
+        places = places % shape[axis]
+    spread = places.reshape(shape[0], *one_axis(axis, len(shape), count)[1:])
+    return scatter_elements(
+        p, cache, p.constant(np.array(np.broadcast_to(spread, p.shape(update)))), update, axis=axis
+    )
 
 
 @operator("OneHot", host=("depth",))
@@ -109,7 +143,7 @@ def one_hot(p: Any, indices: Any, depth: np.ndarray, values: Any, *, axis: int =
     rank = len(p.shape(indices)) + 1
     axis = axis_of(axis, rank)
     room_for((length,), np.dtype(np.int64))
-    places = p.constant(np.arange(length).reshape([-1 if i == axis else 1 for i in range(rank)]))
+    places = p.constant(np.arange(length).reshape(one_axis(axis, rank)))
     wanted = from_front(p, indices, length)
     lengths = list(p.shape(indices))
     hit = p.equal(places, p.reshape(wanted, (*lengths[:axis], 1, *lengths[axis:])))
@@ -120,7 +154,8 @@ def one_hot(p: Any, indices: Any, depth: np.ndarray, values: Any, *, axis: int =
 @operator("Compress", host=("condition",))
 def compress(p: Any, x: Any, condition: np.ndarray, *, axis: int | None = None) -> Any:
     """The slices of x along an axis, or the elements of x flattened, at which a condition holds."""
-    x = p.reshape(x, (-1,)) if axis is None else x
+    if axis is None:
+        x = p.reshape(x, (-1,))
     return p.take(x, p.constant(np.flatnonzero(condition)), axis or 0)
 
 
@@ -131,24 +166,38 @@ def nonzero(p: Any, x: np.ndarray) -> np.ndarray:
 
 
 @operator("Unique", host=("*",))
-def unique(p: Any, x: np.ndarray, *, axis: int | None = None, sorted: int = 1) -> tuple[np.ndarray, ...]:
-    """The distinct slices of x, where each is first seen, which one each slice is, and how often each occurs."""
-    values, first, inverse, counts = np.unique(x, return_index=True, return_inverse=True, return_counts=True, axis=axis)
+def unique(
+    p: Any, x: np.ndarray, *, axis: int | None = None, sorted: int = 1
+) -> tuple[np.ndarray, ...]:
+    """The distinct slices of x, where each is first, which one each slice is, and their counts."""
+    values, first, inverse, counts = np.unique(
+        x, return_index=True, return_inverse=True, return_counts=True, axis=axis
+    )
     inverse = inverse.reshape(-1)
     if not sorted:
+        # NumPy sorts them; here they come in the order in which they are first seen.
         order = np.argsort(first)
-        rank = np.argsort(order)
-        values, first, counts, inverse = np.take(values, order, axis or 0), first[order], counts[order], rank[inverse]
+        values = np.take(values, order, axis or 0)
+        first, counts = first[order], counts[order]
+        inverse = np.argsort(order)[inverse]
     return values, first.astype(np.int64), inverse.astype(np.int64), counts.astype(np.int64)
 
 
 @operator("ReverseSequence", host=("lengths",))
-def reverse_sequence(p: Any, x: Any, lengths: np.ndarray, *, batch_axis: int = 1, time_axis: int = 0) -> Any:
-    """Each sequence of a batch with its first `length` steps in reverse order; batch and time are the first two axes."""
+def reverse_sequence(
+    p: Any, x: Any, lengths: np.ndarray, *, batch_axis: int = 1, time_axis: int = 0
+) -> Any:
+    """Each sequence of a batch with its first `length` steps in reverse order.
+
+    Batch and time are the first two axes.
+    """
     steps = np.arange(p.shape(x)[time_axis])
     ends = np.reshape(lengths, (-1, 1))
     order = np.where(steps < ends, ends - 1 - steps, steps)  # [batch, time]
-    order = order if batch_axis == 0 else order.T
+    if batch_axis != 0:
+        order = order.T
     shape = p.shape(x)
     spread = order.reshape(*order.shape, *[1] * (len(shape) - 2))
-    return gather_elements(p, x, p.constant(np.array(np.broadcast_to(spread, shape))), axis=time_axis)
+    return gather_elements(
+        p, x, p.constant(np.array(np.broadcast_to(spread, shape))), axis=time_axis
+    )

@@ -1,9 +1,9 @@
 """Runs a graph over the primitives of a framework.
 
-Two kinds of value flow through a graph: arrays of the framework, and NumPy arrays ("host" values) for what is known before
-any data is seen: constants, shapes, and all that is computed from them alone. Host values are computed by the NumPy
-primitives, so that the shape arithmetic of exported networks never reaches the framework and its tracers. ONNX's sequences
-are Python lists of both.
+Two kinds of value flow through a graph: arrays of the framework, and NumPy arrays ("host" values)
+for what is known before any data is seen: constants, shapes, and all that is computed from them
+alone. Host values are computed by the NumPy primitives, so that the shape arithmetic of exported
+networks never reaches the framework and its tracers. ONNX's sequences are Python lists of both.
 """
 
 from __future__ import annotations
@@ -33,8 +33,9 @@ HOST = (np.ndarray, np.generic)
 class Context:
     """What an operator may know beside its inputs.
 
-    `updates` collects the new state (BatchNorm's running statistics) by weight name; `seed` and `step` name the stream
-    from which Dropout draws its masks. `rounds` counts how often subgraphs were run.
+    `updates` collects the new state (BatchNorm's running statistics) by weight name; `seed` and
+    `step` name the stream from which Dropout draws its masks. `rounds` counts how often subgraphs
+    were run.
     """
 
     training: bool = False
@@ -64,9 +65,11 @@ class Context:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A node made ready: its meaning, its attributes, the values that nobody needs after it, and whether it may overwrite its first.
+    """A node made ready: its meaning, its attributes, and what is known of its values.
 
-    `p` are the primitives for it: those that measure memory, where values steer the shape of its result.
+    `dead` are those that nobody needs after it; it may overwrite its first input if `overwrites`.
+    `p` are the primitives for it: those that measure memory, where values steer the shape of its
+    result.
     """
 
     node: Node
@@ -81,31 +84,42 @@ class Step:
     @property
     def plain(self) -> bool:
         """Whether its inputs are arrays of the framework, all of them."""
-        return not (self.subgraphs or self.operator.host or self.operator.all_host or self.operator.known)
+        return not (
+            self.subgraphs or self.operator.host or self.operator.all_host or self.operator.known
+        )
 
 
 def check_supported(graph: Graph, known: Iterable[str] = OPERATORS) -> None:
-    """Raise one UnsupportedError that lists every operator, with its node, for which there is no meaning."""
+    """Raise one UnsupportedError that lists every operator without a meaning, with its node."""
     known = set(known)
     lacking = [n for n in _all_nodes(graph) if qualified(n.domain, n.operator) not in known]
     if lacking:
         lines = ", ".join(str(node) for node in lacking[:50])
-        raise UnsupportedError(f"{len(lacking)} nodes use operators that are not supported: {lines}.")
+        raise UnsupportedError(
+            f"{len(lacking)} nodes use operators that are not supported: {lines}."
+        )
 
 
 class Program:
     """A graph made ready to run over the primitives `p`, with `host` primitives for host values."""
 
     def __init__(self, graph: Graph, p: Any, host: Any, keep: frozenset[str] = frozenset()) -> None:
-        """`keep` names the values of an outer graph, which are never dropped. Raises: UnsupportedError."""
+        """`keep` names the values of an outer graph, which are never dropped.
+
+        Raises: UnsupportedError.
+        """
         check_supported(graph)
         measured = bounded(p)
         self.graph, self.p, self.measured, self.overwriting = graph, p, measured, p.overwriting()
-        self.host = measured if host is p else bounded(host)
+        if host is p:
+            self.host = measured
+        else:
+            self.host = bounded(host)
         self.constants = {name: _read_only(array) for name, array in graph.constants.items()}
         self.steps = self._steps(graph, keep)
 
     def _steps(self, graph: Graph, keep: frozenset[str]) -> list[Step]:
+        # From the last node to the first: a value is dead after the last node that uses it.
         alive = set(keep) | {v.name for v in graph.outputs} | set(graph.constants)
         consumers = Counter(name for node in graph.nodes for name in _names_used(node))
         own, steps = fresh(graph.nodes), list[Step]()
@@ -116,38 +130,51 @@ class Program:
             alive |= used
             entry = OPERATORS[qualified(node.domain, node.operator)]
             _check_attributes(node, entry)
-            attributes = {entry.attributes[k]: v for k, v in node.attributes.items() if not isinstance(v, Graph)}
-            bodies = {entry.attributes[k]: self._body(v) for k, v in node.attributes.items() if isinstance(v, Graph)}
-            steered = entry.host or entry.all_host or bodies
             steps.append(
-                Step(
-                    node,
-                    entry,
-                    attributes,
-                    bodies,
-                    index,
-                    dead,
-                    overwrites(node, own, consumers, dead),
-                    self.measured if steered else self.p,
-                )
+                self._step(index, node, entry, dead, overwrites(node, own, consumers, dead))
             )
         return steps[::-1]
+
+    def _step(
+        self, index: int, node: Node, entry: Operator, dead: tuple[str, ...], overwrites: bool
+    ) -> Step:
+        attributes: Values = {}
+        bodies: dict[str, Program] = {}
+        for name, value in node.attributes.items():
+            if isinstance(value, Graph):
+                bodies[entry.attributes[name]] = self._body(value)
+            else:
+                attributes[entry.attributes[name]] = value
+        p = self.p
+        if entry.host or entry.all_host or bodies:
+            p = self.measured
+        return Step(node, entry, attributes, bodies, index, dead, overwrites, p)
 
     def _body(self, graph: Graph) -> Program:
         return Program(graph, self.p, self.host, keep=frozenset(_outer_names(graph)))
 
     def __call__(self, values: Values, context: Context) -> list[Any]:
-        """The graph's outputs as arrays of the framework, in order; `values` holds inputs and weights by name.
+        """The graph's outputs as arrays of the framework, in order.
+
+        `values` holds inputs and weights by name.
 
         Raises: UnsupportedError, ModelError, each naming the node.
         """
         outputs = self.values(values, context)
-        others = [v.name for v, y in zip(self.graph.outputs, outputs, strict=True) if y is None or isinstance(y, list)]
+        others = [
+            v.name
+            for v, y in zip(self.graph.outputs, outputs, strict=True)
+            if y is None or isinstance(y, list)
+        ]
         if others:
-            raise ModelError(f"the outputs {', '.join(map(repr, others))} are no tensors: only tensors can come out.")
-        held = values.keys() - {v.name for v in self.graph.inputs}
-        for name in context.updates.keys() - held:
-            del context.updates[name]  # statistics that are an input or computed are no state to be kept
+            raise ModelError(
+                f"the outputs {', '.join(map(repr, others))} are no tensors: only tensors can "
+                "come out."
+            )
+        # Statistics that are an input or computed are no state to be kept.
+        weights = values.keys() - {v.name for v in self.graph.inputs}
+        for name in context.updates.keys() - weights:
+            del context.updates[name]
         return [self.array(y) for y in outputs]
 
     def values(self, values: Values, context: Context) -> list[Any]:
@@ -168,31 +195,51 @@ class Program:
                 frame.pop(name, None)
         missing = [v.name for v in self.graph.outputs if v.name not in frame]
         if missing:
-            raise ModelError(f"nothing gave the outputs {', '.join(map(repr, missing))}: their nodes give fewer than they name.")
+            raise ModelError(
+                f"nothing gave the outputs {', '.join(map(repr, missing))}: their nodes give "
+                "fewer than they name."
+            )
         return [frame[v.name] for v in self.graph.outputs]
 
     def array(self, value: Any) -> Any:
         """A value as an array of the framework, whichever kind it was."""
-        return self.p.constant(value) if isinstance(value, HOST) else value
+        if isinstance(value, HOST):
+            return self.p.constant(value)
+        return value
 
     def _run(self, step: Step, frame: Values, context: Context) -> Sequence[Any]:
+        # An input that is left out has the name "", which no value has.
         inputs = [frame[name] if name else None for name in step.node.inputs]
         on_host = _on_host(inputs)
-        if on_host and not step.subgraphs:
-            p, arguments = self.host, inputs
-        else:
-            p = self.overwriting if step.overwrites and not isinstance(inputs[0], np.ndarray) else step.p
-            arguments = inputs if p is self.host else self._arguments(step, inputs)
-        keywords = self._keywords(step, frame, context) if step.subgraphs or step.operator.takes_context else step.attributes
-        result = step.operator.function(p, *arguments, **keywords)
-        results = result if isinstance(result, (tuple, list)) else (result,)
+        p = self._primitives(step, inputs, on_host)
+        arguments: Sequence[Any] = inputs
+        if p is not self.host:
+            arguments = self._arguments(step, inputs)
+        keywords = step.attributes
+        if step.subgraphs or step.operator.takes_context:
+            keywords = self._keywords(step, frame, context)
+        results = step.operator.function(p, *arguments, **keywords)
+        if not isinstance(results, (tuple, list)):
+            results = (results,)
         if p is not self.host and (step.operator.host or step.operator.all_host):
             self._check_differentiable(step, inputs, results)
-        return [r if r is None or isinstance(r, list) else np.asarray(r) for r in results] if p is self.host and on_host else results
+        if p is self.host and on_host:
+            return [_as_array(result) for result in results]
+        return results
+
+    def _primitives(self, step: Step, inputs: list[Any], on_host: bool) -> Any:
+        """What computes a step: NumPy if all that it needs is known, else the framework."""
+        if on_host and not step.subgraphs:
+            return self.host
+        if step.overwrites and not isinstance(inputs[0], np.ndarray):
+            return self.overwriting
+        return step.p
 
     def _keywords(self, step: Step, frame: Values, context: Context) -> Values:
         """Attributes, subgraphs as functions, and the context where it is asked for."""
-        keywords = dict(step.attributes) | {name: _body(program, frame, context) for name, program in step.subgraphs.items()}
+        keywords = dict(step.attributes) | {
+            name: _body(program, frame, context) for name, program in step.subgraphs.items()
+        }
         if step.operator.takes_context:
             context.node, context.index = step.node, step.index
             keywords["context"] = context
@@ -200,26 +247,47 @@ class Program:
 
     def _arguments(self, step: Step, inputs: list[Any]) -> list[Any]:
         if step.plain:
-            return [self.p.constant(x) if isinstance(x, HOST) else x for x in inputs]
+            return list(map(self.array, inputs))
         return [self._argument(step, i, x) for i, x in enumerate(inputs)]
 
     def _argument(self, step: Step, position: int, value: Any) -> Any:
         if value is None:
             return None
         if step.operator.on_host(position):
-            return value if isinstance(value, np.ndarray) else self.p.to_host(value)
-        return value if step.subgraphs or position in step.operator.known else self.array(value)
+            if isinstance(value, np.ndarray):
+                return value
+            return self.p.to_host(value)
+        if step.subgraphs or position in step.operator.known:
+            return value
+        return self.array(value)
 
-    def _check_differentiable(self, step: Step, inputs: Sequence[Any], results: Sequence[Any]) -> None:
-        """Raise where a float result depends on floats that NumPy was given, and a gradient is asked for by these."""
-        places = [i for i, x in enumerate(inputs) if x is not None and not isinstance(x, np.ndarray | list) and step.operator.on_host(i)]
+    def _check_differentiable(
+        self, step: Step, inputs: Sequence[Any], results: Sequence[Any]
+    ) -> None:
+        """Raise if a float result depends on floats that NumPy got, and they need a gradient."""
+        places = [
+            i
+            for i, x in enumerate(inputs)
+            if x is not None and not isinstance(x, np.ndarray | list) and step.operator.on_host(i)
+        ]
         cut = [step.node.inputs[i] for i in places if self.p.differentiated(inputs[i])]
         if cut and any(_is_float(self.p, r) for r in results):
-            raise UnsupportedError(f"there is no gradient by {', '.join(cut)}, whose value must be known beforehand; make it a constant.")
+            raise UnsupportedError(
+                f"there is no gradient by {', '.join(cut)}, whose value must be known beforehand; "
+                "make it a constant."
+            )
+
+
+def _as_array(result: Any) -> Any:
+    """A result of NumPy as an array, which a number of it is not."""
+    if result is None or isinstance(result, list):
+        return result
+    return np.asarray(result)
 
 
 def _on_host(inputs: Iterable[Any]) -> bool:
-    for x in inputs:  # noqa: SIM110 - a generator takes twice as long, and this is asked at every node
+    # A generator takes twice as long, and this is asked at every node.
+    for x in inputs:  # noqa: SIM110
         if not (x is None or isinstance(x, np.ndarray)):
             return False
     return True
@@ -228,7 +296,9 @@ def _on_host(inputs: Iterable[Any]) -> bool:
 def _is_float(p: Any, value: Any) -> bool:
     if value is None or isinstance(value, list):
         return False
-    return (value.dtype if isinstance(value, np.ndarray) else p.dtype(value)).kind not in "biu"
+    if isinstance(value, np.ndarray):
+        return value.dtype.kind not in "biu"
+    return p.dtype(value).kind not in "biu"
 
 
 def _read_only(array: np.ndarray) -> np.ndarray:
@@ -239,15 +309,18 @@ def _read_only(array: np.ndarray) -> np.ndarray:
 
 
 def _body(program: Program, frame: Values, context: Context) -> Callable[..., list[Any]]:
-    """A subgraph as a plain function of its inputs, host values or arrays; it sees the values of the graph around it."""
+    """A subgraph as a plain function of its inputs, host values or arrays.
+
+    It sees the values of the graph around it.
+    """
     names = [v.name for v in program.graph.inputs]
 
     def run(*inputs: Any) -> list[Any]:
         context.rounds += 1
         if context.rounds > longest_loop():
             raise UnsupportedError(
-                f"after {longest_loop():,} rounds of its graphs there is no end; that many are run at the most. "
-                f"If more are meant, set {LONGEST_LOOP}."
+                f"after {longest_loop():,} rounds of its graphs there is no end; that many are run "
+                f"at the most. If more are meant, set {LONGEST_LOOP}."
             )
         return program.values({**frame, **dict(zip(names, inputs, strict=True))}, context)
 
@@ -257,7 +330,9 @@ def _body(program: Program, frame: Values, context: Context) -> Callable[..., li
 def _check_attributes(node: Node, entry: Operator) -> None:
     unknown = sorted(set(node.attributes) - entry.attributes.keys())
     if unknown:
-        raise ModelError(f"{node} has attributes that {node.operator} does not define: {', '.join(unknown)}.")
+        raise ModelError(
+            f"{node} has attributes that {node.operator} does not define: {', '.join(unknown)}."
+        )
 
 
 def _all_nodes(graph: Graph) -> Iterable[Node]:
@@ -274,5 +349,5 @@ def _names_used(node: Node) -> set[str]:
 def _outer_names(graph: Graph) -> set[str]:
     """Values that a subgraph takes from the graph around it."""
     used: set[str] = {v.name for v in graph.outputs}.union(*(_names_used(n) for n in graph.nodes))
-    made = {v.name for v in graph.inputs} | set(graph.constants) | {o for n in graph.nodes for o in n.outputs}
-    return used - made
+    own = {v.name for v in graph.inputs} | set(graph.constants)
+    return used - own - {output for node in graph.nodes for output in node.outputs}

@@ -14,15 +14,32 @@ def matmul(p: Any, x: Any, y: Any) -> Any:
 
 
 @operator("Gemm")
-def gemm(p: Any, a: Any, b: Any, c: Any = None, *, alpha: float = 1.0, beta: float = 1.0, transA: int = 0, transB: int = 0) -> Any:
+def gemm(
+    p: Any,
+    a: Any,
+    b: Any,
+    c: Any = None,
+    *,
+    alpha: float = 1.0,
+    beta: float = 1.0,
+    transA: int = 0,
+    transB: int = 0,
+) -> Any:
     """alpha * A B + beta * C, with A and B as matrices that may be transposed."""
-    a = p.transpose(a, (1, 0)) if transA else a
-    b = p.transpose(b, (1, 0)) if transB else b
+    if transA:
+        a = p.transpose(a, (1, 0))
+    if transB:
+        b = p.transpose(b, (1, 0))
     if c is not None and alpha == 1.0 and beta == 1.0:
         return p.linear(a, b, c)
     product = p.matmul(a, b)
-    product = product if alpha == 1.0 else p.multiply(product, alpha)
-    return product if c is None else p.add(product, c if beta == 1.0 else p.multiply(c, beta))
+    if alpha != 1.0:
+        product = p.multiply(product, alpha)
+    if c is None:
+        return product
+    if beta != 1.0:
+        c = p.multiply(c, beta)
+    return p.add(product, c)
 
 
 @operator("Einsum")

@@ -1,6 +1,7 @@
 """Linear attention: a state for each head instead of a score for each pair of query and key.
 
-Letters: b in the batch, t steps, h heads of queries, g heads of keys and values, d the size of a key, m that of a value.
+Letters: b in the batch, t steps, h heads of queries, g heads of keys and values, d the size of a
+key, m that of a value.
 """
 
 from __future__ import annotations
@@ -13,7 +14,12 @@ import numpy as np
 from allotrope.errors import ModelError, unknown_name
 from allotrope.operators.table import operator
 
-_RULES = {"linear": (False, False), "gated": (True, False), "delta": (False, True), "gated_delta": (True, True)}
+_RULES = {
+    "linear": (False, False),
+    "gated": (True, False),
+    "delta": (False, True),
+    "gated_delta": (True, True),
+}
 """Whether the state of each rule decays, and whether it is corrected."""
 
 
@@ -33,39 +39,49 @@ def linear_attention(
     scale: float = 0.0,
     update_rule: str = "gated_delta",
 ) -> tuple[Any, Any]:
-    """For each step the state S [b, g, d, m] becomes exp(decay) S + k (beta (v - Sᵀ k))ᵀ, and gives scale Sᵀ q; then also the last S.
+    """For each step the state S becomes exp(decay) S + k (beta (v - Sᵀ k))ᵀ, and gives scale Sᵀ q.
 
-    Without decay the state stays, without correction all of v is written (Katharopoulos et al. 2020; Yang et al. 2024). Computed in
-    at least float32; query [b, t, h * d], key [b, t, g * d], value [b, t, g * m].
+    S [b, g, d, m], of which the last comes out too. Without decay the state stays, without
+    correction all of v is written (Katharopoulos et al. 2020; Yang et al. 2024). Computed in at
+    least float32; query [b, t, h * d], key [b, t, g * d], value [b, t, g * m].
     """
     _check_inputs(update_rule, decay, beta)
     batch, steps, width = p.shape(query)
     size, groups = width // q_num_heads, kv_num_heads
-    narrow = p.dtype(query)
-    wide = narrow if narrow.itemsize >= 4 else np.dtype(np.float32)
-    arrays = [(query, q_num_heads), (key, groups), (value, groups), (decay, groups), (beta, 1 if beta is None else p.shape(beta)[2])]
-    inputs = [_by_step(p, p.cast(x, wide), heads) for x, heads in arrays if x is not None]
+    narrow = wide = p.dtype(query)
+    if narrow.itemsize < 4:
+        wide = np.dtype(np.float32)
+    arrays = [(query, q_num_heads), (key, groups), (value, groups)]
+    if decay is not None:
+        arrays.append((decay, groups))
+    if beta is not None:
+        arrays.append((beta, p.shape(beta)[2]))
+    inputs = [_by_step(p, p.cast(x, wide), heads) for x, heads in arrays]
     shape = (batch, groups, size, p.shape(value)[2] // groups)
-    state = p.full(shape, 0, wide) if past_state is None else p.cast(past_state, wide)
+    state, state_dtype = p.full(shape, 0, wide), narrow
+    if past_state is not None:
+        state, state_dtype = p.cast(past_state, wide), p.dtype(past_state)
     factor = scale or 1 / math.sqrt(size)
 
     def step(states: list[Any], slices: list[Any]) -> tuple[list[Any], list[Any]]:
         q, k, v, *rest = slices
         new = _written(p, states[0], k, v, rest, update_rule)
-        found = p.matmul(p.reshape(q, (batch, groups, -1, size)), new)
-        return [new], [p.multiply(p.reshape(found, (batch, q_num_heads, -1)), factor)]
+        seen = p.matmul(p.reshape(q, (batch, groups, -1, size)), new)
+        return [new], [p.multiply(p.reshape(seen, (batch, q_num_heads, -1)), factor)]
 
     (state,), (outputs,) = p.scan(step, [state], inputs, steps)
     output = p.reshape(p.transpose(outputs, (1, 0, 2, 3)), (batch, steps, -1))
-    return p.cast(output, narrow), p.cast(state, narrow if past_state is None else p.dtype(past_state))
+    return p.cast(output, narrow), p.cast(state, state_dtype)
 
 
 def _check_inputs(rule: str, decay: Any, beta: Any) -> None:
     if rule not in _RULES:
         raise unknown_name("update rule", rule, sorted(_RULES))
-    for wanted, name, given in zip(_RULES[rule], ("decay", "beta"), (decay, beta), strict=True):
-        if wanted != (given is not None):
-            raise ModelError(f"the update rule '{rule}' {'needs' if wanted else 'has no'} input {name}.")
+    for needed, name, array in zip(_RULES[rule], ("decay", "beta"), (decay, beta), strict=True):
+        if needed and array is None:
+            raise ModelError(f"the update rule '{rule}' needs input {name}.")
+        if array is not None and not needed:
+            raise ModelError(f"the update rule '{rule}' has no input {name}.")
 
 
 def _by_step(p: Any, x: Any, heads: int) -> Any:
@@ -75,7 +91,10 @@ def _by_step(p: Any, x: Any, heads: int) -> Any:
 
 
 def _written(p: Any, state: Any, k: Any, v: Any, rest: list[Any], rule: str) -> Any:
-    """The state after one step; k [b, g, d], v [b, g, m], and in `rest` decay [b, g, d or 1], beta [b, g or 1, 1] or both."""
+    """The state after one step.
+
+    k [b, g, d], v [b, g, m], and in `rest` decay [b, g, d or 1], beta [b, g or 1, 1] or both.
+    """
     decays, corrects = _RULES[rule]
     if decays:
         state = p.multiply(state, _column(p, p.exp(rest[0])))

@@ -1,7 +1,8 @@
-"""Memory is measured before it is asked for: a few numbers in a file can ask for more than any machine has.
+"""Memory is measured before it is asked for: a few numbers can ask for more than any machine has.
 
-What steers a shape (Expand, Range, Resize, …) is always measured. That two shapes of moderate size multiply, as in MatMul, is
-measured where a network is run once, and not in the steps of a training, which have no time for it.
+What steers a shape (Expand, Range, Resize, …) is always measured. That two shapes of moderate size
+multiply, as in MatMul, is measured where a network is run once, and not in the steps of a training,
+which have no time for it.
 """
 
 from __future__ import annotations
@@ -26,13 +27,14 @@ def room_for(shape: Shape, dtype: np.dtype) -> None:
     if needed > limit:
         lengths = ", ".join(str(int(length)) for length in shape)
         raise ModelError(
-            f"an array of {dtype} [{lengths}] would take {bytes_text(needed)}; one array may take {bytes_text(limit)}. "
-            f"If it is meant, and fits, set {MEMORY_LIMIT}, such as {MEMORY_LIMIT}=64GB."
+            f"an array of {dtype} [{lengths}] would take {bytes_text(needed)}; one array may take "
+            f"{bytes_text(limit)}. If it is meant, and fits, set {MEMORY_LIMIT}, such as "
+            f"{MEMORY_LIMIT}=64GB."
         )
 
 
 def bounded(p: Any) -> Any:
-    """The same primitives, which measure every result that can be larger than what it is made of."""
+    """The same primitives, which measure each result that can be larger than what it is made of."""
     if isinstance(p, Bounded):
         return p
     measured: Any = object.__new__(_bounded_class(p.__class__))
@@ -66,9 +68,14 @@ _NUMBERS = (int, float, complex, np.generic)
 
 
 def _broadcast(p: Any, *arrays: Any) -> tuple[Shape, np.dtype]:
-    """The result of elementwise primitives; lengths that do not fit are for the primitive to refuse."""
+    """The result of elementwise primitives.
+
+    Lengths that do not fit are for the primitive to refuse.
+    """
     shaped = [x for x in arrays if not isinstance(x, _NUMBERS)]
-    return _together(*map(p.shape, shaped)), p.dtype(shaped[-1]) if shaped else np.dtype(np.float64)
+    if not shaped:
+        return (), np.dtype(np.float64)
+    return _together(*map(p.shape, shaped)), p.dtype(shaped[-1])
 
 
 def _compared(p: Any, *arrays: Any) -> tuple[Shape, np.dtype]:
@@ -76,8 +83,9 @@ def _compared(p: Any, *arrays: Any) -> tuple[Shape, np.dtype]:
 
 
 def _together(*shapes: Shape) -> list[int]:
-    lengths = itertools.zip_longest(*(reversed(shape) for shape in shapes), fillvalue=1)
-    return [0 if 0 in column else max(column) for column in lengths][::-1]
+    """The shape of several arrays broadcast together; a length of 0 goes before any other."""
+    columns = itertools.zip_longest(*(reversed(shape) for shape in shapes), fillvalue=1)
+    return [max(column) * (0 not in column) for column in columns][::-1]
 
 
 def _product(p: Any, x: Any, y: Any, *_: Any) -> tuple[Shape, np.dtype]:
@@ -149,7 +157,10 @@ def _spread(
 
 
 def _contracted(p: Any, equation: str, *arrays: Any) -> tuple[Shape, np.dtype]:
-    """An explicit equation without an ellipsis; the result of any other is as large as all that goes in at the most."""
+    """An explicit equation without an ellipsis.
+
+    The result of any other is as large as all that goes in at the most.
+    """
     terms, _, result = equation.replace(" ", "").partition("->")
     named = zip(terms.split(","), (p.shape(x) for x in arrays), strict=True)
     lengths = {

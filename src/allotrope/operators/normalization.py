@@ -27,8 +27,9 @@ def batch_normalization(
 ) -> Any:
     """Normalization of axis 1, by the given statistics, or in training by the batch's own.
 
-    running = momentum * running + (1 - momentum) * batch, with the population variance (Ioffe and Szegedy 2015; ONNX).
-    While the network trains, the new running statistics are the new state of the weights that hold them.
+    running = momentum * running + (1 - momentum) * batch, with the population variance (Ioffe and
+    Szegedy 2015; ONNX). While the network trains, the new running statistics are the new state of
+    the weights that hold them.
     """
     if not (training_mode or context.training):
         return p.normalize(x, scale, bias, mean, variance, epsilon)
@@ -36,11 +37,21 @@ def batch_normalization(
     if context.training:
         context.renew({3: running[0], 4: running[1]})
         return y, *running
-    axes = (0, *range(2, len(p.shape(x))))  # the statistics are results like any other, with gradients
+    # Here the statistics are results like any other, with gradients.
+    axes = (0, *range(2, len(p.shape(x))))
     batch_mean, centred = p.mean(x, axes), p.subtract(x, p.mean(x, axes, True))
     batch_variance = p.mean(p.multiply(centred, centred), axes)
-    both = [(old, p.cast(new, p.dtype(old))) for old, new in ((mean, batch_mean), (variance, batch_variance))]
-    return y, *(p.add(p.multiply(old, momentum), p.multiply(new, 1 - momentum)) for old, new in both)
+    return (
+        y,
+        _running(p, mean, batch_mean, momentum),
+        _running(p, variance, batch_variance, momentum),
+    )
+
+
+def _running(p: Any, old: Any, new: Any, momentum: float) -> Any:
+    """A running statistic moved toward that of a batch."""
+    new = p.cast(new, p.dtype(old))
+    return p.add(p.multiply(old, momentum), p.multiply(new, 1 - momentum))
 
 
 @operator("Softmax")
@@ -71,11 +82,22 @@ def standardize(p: Any, x: Any, axes: tuple[int, ...], epsilon: float) -> Any:
 
 
 @operator("GroupNormalization")
-def group_normalization(p: Any, x: Any, scale: Any, bias: Any, *, num_groups: int, epsilon: float = 1e-5, stash_type: int = 1) -> Any:
+def group_normalization(
+    p: Any,
+    x: Any,
+    scale: Any,
+    bias: Any,
+    *,
+    num_groups: int,
+    epsilon: float = 1e-5,
+    stash_type: int = 1,
+) -> Any:
     """Groups of channels of each x [n, c, *spatial] normalized by themselves (Wu and He 2018)."""
     n, c, *spatial = p.shape(x)
     grouped = p.reshape(x, (n, num_groups, c // num_groups * math.prod(spatial)))
-    y = p.reshape(_in_precision(p, grouped, lambda g: standardize(p, g, (2,), epsilon)), (n, c, *spatial))
+    y = p.reshape(
+        _in_precision(p, grouped, lambda g: standardize(p, g, (2,), epsilon)), (n, c, *spatial)
+    )
     by_channel = (-1, *[1] * len(spatial))
     return p.add(p.multiply(y, p.reshape(scale, by_channel)), p.reshape(bias, by_channel))
 
@@ -83,14 +105,27 @@ def group_normalization(p: Any, x: Any, scale: Any, bias: Any, *, num_groups: in
 def _in_precision(p: Any, x: Any, function: Any) -> Any:
     """The function computed in at least float32, as stash_type asks for half precisions."""
     dtype = p.dtype(x)
-    return function(x) if dtype.itemsize >= 4 else p.cast(function(p.cast(x, np.dtype(np.float32))), dtype)
+    if dtype.itemsize >= 4:
+        return function(x)
+    return p.cast(function(p.cast(x, np.dtype(np.float32))), dtype)
 
 
 @operator("LayerNormalization")
 def layer_normalization(
-    p: Any, x: Any, scale: Any, bias: Any = None, *, axis: int = -1, epsilon: float = 1e-5, stash_type: int = 1, context: Any
+    p: Any,
+    x: Any,
+    scale: Any,
+    bias: Any = None,
+    *,
+    axis: int = -1,
+    epsilon: float = 1e-5,
+    stash_type: int = 1,
+    context: Any,
 ) -> Any:
-    """The axes from `axis` on normalized together (Ba et al. 2016); where asked for, also the mean and the inverse deviation."""
+    """The axes from `axis` on normalized together (Ba et al. 2016).
+
+    Where asked for, also the mean and the inverse deviation.
+    """
     rank = len(p.shape(x))
     axis = axis_of(axis, rank)
     if not context.wants(1) and not context.wants(2):
@@ -98,14 +133,21 @@ def layer_normalization(
     axes = tuple(range(axis, rank))
     mean = p.mean(x, axes, True)
     centred = p.subtract(x, mean)
-    inverse = p.divide(p.full((), 1, p.dtype(x)), p.sqrt(p.add(p.mean(p.multiply(centred, centred), axes, True), epsilon)))
+    inverse = p.divide(
+        p.full((), 1, p.dtype(x)),
+        p.sqrt(p.add(p.mean(p.multiply(centred, centred), axes, True), epsilon)),
+    )
     y = p.multiply(p.multiply(centred, inverse), scale)
-    return (y if bias is None else p.add(y, bias)), mean, inverse
+    if bias is not None:
+        y = p.add(y, bias)
+    return y, mean, inverse
 
 
 @operator("RMSNormalization")
-def rms_normalization(p: Any, x: Any, scale: Any, *, axis: int = -1, epsilon: float = 1e-5, stash_type: int = 1) -> Any:
-    """x / sqrt(mean(x²) + epsilon) * scale over the axes from `axis` on (Zhang and Sennrich 2019)."""
+def rms_normalization(
+    p: Any, x: Any, scale: Any, *, axis: int = -1, epsilon: float = 1e-5, stash_type: int = 1
+) -> Any:
+    """x / sqrt(mean(x²) + epsilon) * scale over the axes from `axis` (Zhang and Sennrich 2019)."""
     rank = len(p.shape(x))
     axes = tuple(range(axis_of(axis, rank), rank))
 
@@ -113,12 +155,17 @@ def rms_normalization(p: Any, x: Any, scale: Any, *, axis: int = -1, epsilon: fl
         return p.divide(wide, p.sqrt(p.add(p.mean(p.multiply(wide, wide), axes, True), epsilon)))
 
     y = _in_precision(p, x, scaled)
-    return p.multiply(y if p.dtype(y) == p.dtype(scale) else p.cast(y, p.dtype(scale)), scale)
+    if p.dtype(y) != p.dtype(scale):
+        y = p.cast(y, p.dtype(scale))
+    return p.multiply(y, scale)
 
 
 @operator("MeanVarianceNormalization")
 def mean_variance_normalization(p: Any, x: Any, *, axes: tuple[int, ...] = (0, 2, 3)) -> Any:
-    """(x - mean) / (deviation + 1e-9) over axes; those that x does not have, as the default has them, are passed over."""
+    """(x - mean) / (standard deviation + 1e-9) over axes.
+
+    Those that x does not have, as the default has them, are passed over.
+    """
     rank = len(p.shape(x))
     axes = tuple(axis for axis in axes if axis < rank)
     centred = p.subtract(x, p.mean(x, axes, True))
@@ -128,13 +175,18 @@ def mean_variance_normalization(p: Any, x: Any, *, axes: tuple[int, ...] = (0, 2
 @operator("LpNormalization")
 def lp_normalization(p: Any, x: Any, *, axis: int = -1, p_: int = 2) -> Any:
     """x divided by its 1-norm or 2-norm along an axis; 0 where the norm is 0."""
-    norm = p.sum(p.abs(x), (axis,), True) if p_ == 1 else p.sqrt(p.sum(p.multiply(x, x), (axis,), True))
+    if p_ == 1:
+        norm = p.sum(p.abs(x), (axis,), True)
+    else:
+        norm = p.sqrt(p.sum(p.multiply(x, x), (axis,), True))
     return p.divide(x, p.where(p.equal(norm, 0), 1.0, norm))
 
 
 @operator("LRN")
-def local_response_normalization(p: Any, x: Any, *, size: int, alpha: float = 1e-4, beta: float = 0.75, bias: float = 1.0) -> Any:
-    """x / (bias + alpha / size * sum of x² over neighbouring channels)^beta (Krizhevsky et al. 2012)."""
+def local_response_normalization(
+    p: Any, x: Any, *, size: int, alpha: float = 1e-4, beta: float = 0.75, bias: float = 1.0
+) -> Any:
+    """x / (bias + alpha / size * sum of x² over nearby channels)^beta (Krizhevsky et al. 2012)."""
     n, c, *spatial = p.shape(x)
     squares = p.reshape(p.multiply(x, x), (n, 1, c, math.prod(spatial)))
     before = (size - 1) // 2

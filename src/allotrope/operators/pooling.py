@@ -1,4 +1,8 @@
-"""Pooling. Counts of partial windows and places of maxima are worked out here from shapes alone, the same for every framework."""
+"""Pooling.
+
+Counts of partial windows and places of maxima are worked out here from shapes alone, the same for
+every framework.
+"""
 
 from __future__ import annotations
 
@@ -24,16 +28,27 @@ def _geometry(
     pads: Sequence[int] | None,
     strides: Sequence[int] | None,
 ) -> tuple[tuple[int, ...], tuple[int, ...], Pads, Pads]:
-    """Strides, dilations, the pads that are given, and the pads lengthened by what ceil_mode adds."""
-    strides = tuple(strides) if strides is not None else (1,) * len(kernel)
-    dilations = tuple(dilations) if dilations is not None else (1,) * len(kernel)
+    """Strides, dilations, the pads that are asked for, and these lengthened as ceil_mode wants."""
+    strides = tuple(strides or (1,) * len(kernel))
+    dilations = tuple(dilations or (1,) * len(kernel))
     spatial = p.shape(x)[2:]
-    given = resolve_pads(auto_pad, pads, spatial, kernel, strides, dilations)
-    return strides, dilations, given, ceiling_pads(spatial, kernel, strides, dilations, given) if ceil_mode else given
+    asked = longer = resolve_pads(auto_pad, pads, spatial, kernel, strides, dilations)
+    if ceil_mode:
+        longer = ceiling_pads(spatial, kernel, strides, dilations, asked)
+    return strides, dilations, asked, longer
 
 
-def ceiling_pads(spatial: Sequence[int], kernel: Sequence[int], strides: Sequence[int], dilations: Sequence[int], pads: Pads) -> Pads:
-    """Pads lengthened so that the last, partial window counts; a window that would begin in the padding after is dropped."""
+def ceiling_pads(
+    spatial: Sequence[int],
+    kernel: Sequence[int],
+    strides: Sequence[int],
+    dilations: Sequence[int],
+    pads: Pads,
+) -> Pads:
+    """Pads lengthened so that the last, partial window counts.
+
+    a window that would begin in the padding after is dropped.
+    """
     longer = []
     for n, k, s, d, (before, after) in zip(spatial, kernel, strides, dilations, pads, strict=True):
         free = n + before + after - window(k, d)
@@ -58,25 +73,44 @@ def max_pool(
     strides: Sequence[int] | None = None,
     context: Any,
 ) -> Any:
-    """Largest of each window, and where asked for its place in x flattened (by columns first where storage_order is 1).
+    """Largest of each window, and if asked for its place in x flattened.
 
-    Dilated windows are made of their places, for few frameworks have a kernel for them that can be differentiated.
+    Places are counted by columns first if storage_order is 1. Dilated windows are made of their
+    places, for few frameworks have a kernel for them that can be differentiated.
     """
-    strides, dilations, _, both = _geometry(p, x, kernel_shape, auto_pad, ceil_mode, dilations, pads, strides)
+    strides, dilations, _, ends = _geometry(
+        p, x, kernel_shape, auto_pad, ceil_mode, dilations, pads, strides
+    )
     if context.wants(1):
-        return _max_pool_with_places(p, x, kernel_shape, strides, both, dilations, storage_order)
+        return _max_pool_with_places(p, x, kernel_shape, strides, ends, dilations, storage_order)
     if any(d > 1 for d in dilations):
-        return functools.reduce(p.maximum, _places_of_windows(p, x, kernel_shape, strides, both, dilations))
-    return p.max_pool(x, tuple(kernel_shape), strides, both)
+        return functools.reduce(
+            p.maximum, _places_of_windows(p, x, kernel_shape, strides, ends, dilations)
+        )
+    return p.max_pool(x, tuple(kernel_shape), strides, ends)
 
 
 def _places_of_windows(
-    p: Any, x: Any, kernel: Sequence[int], strides: Sequence[int], pads: Pads, dilations: Sequence[int]
+    p: Any,
+    x: Any,
+    kernel: Sequence[int],
+    strides: Sequence[int],
+    pads: Pads,
+    dilations: Sequence[int],
 ) -> Iterator[Any]:
-    """For each place of the kernel what every window of x [n, c, *spatial] has there: [n, c, *positions]."""
-    x = p.pad(x, [0, 0, *(a for a, _ in pads)], [0, 0, *(b for _, b in pads)], "constant", _lowest(p.dtype(x)))
+    """For each place of the kernel what every window of x has there: [n, c, *positions]."""
+    x = p.pad(
+        x,
+        [0, 0, *(a for a, _ in pads)],
+        [0, 0, *(b for _, b in pads)],
+        "constant",
+        _lowest(p.dtype(x)),
+    )
     n, c, *spatial = p.shape(x)
-    counts = [(m - window(k, d)) // s + 1 for m, k, s, d in zip(spatial, kernel, strides, dilations, strict=True)]
+    counts = [
+        (m - window(k, d)) // s + 1
+        for m, k, s, d in zip(spatial, kernel, strides, dilations, strict=True)
+    ]
     for place in np.ndindex(*kernel):
         starts = [i * d for i, d in zip(place, dilations, strict=True)]
         stops = [a + (m - 1) * s + 1 for a, m, s in zip(starts, counts, strides, strict=True)]
@@ -84,26 +118,39 @@ def _places_of_windows(
 
 
 def _max_pool_with_places(
-    p: Any, x: Any, kernel: Sequence[int], strides: Sequence[int], pads: Pads, dilations: Sequence[int], storage_order: int
+    p: Any,
+    x: Any,
+    kernel: Sequence[int],
+    strides: Sequence[int],
+    pads: Pads,
+    dilations: Sequence[int],
+    storage_order: int,
 ) -> tuple[Any, Any]:
     n, c, *spatial = p.shape(x)
-    sources, outside, positions = window_sources(tuple(spatial), tuple(kernel), tuple(strides), tuple(pads), tuple(dilations))
+    sources, outside, positions = window_sources(
+        tuple(spatial), tuple(kernel), tuple(strides), tuple(pads), tuple(dilations)
+    )
     values = p.take(p.reshape(x, (n, c, math.prod(spatial))), p.constant(sources), 2)
     values = p.where(p.constant(outside), p.full((), _lowest(p.dtype(x)), p.dtype(x)), values)
     best = p.argmax(values, -1)
     count = math.prod(positions)
     chosen = p.add(p.constant(np.arange(count) * sources.shape[1]), p.reshape(best, (n, c, count)))
+    # What a place is called: by rows first, or by columns first.
     order = np.arange(math.prod(spatial)).reshape(spatial)
     if storage_order:
         order = np.arange(math.prod(spatial)).reshape(spatial[::-1]).T
     places = p.take(p.constant(order.reshape(-1)[sources.reshape(-1)]), chosen, 0)
     planes = p.constant((np.arange(n * c) * math.prod(spatial)).reshape(n, c, 1))
-    return p.reshape(p.max(values, (-1,)), (n, c, *positions)), p.reshape(p.add(places, planes), (n, c, *positions))
+    return p.reshape(p.max(values, (-1,)), (n, c, *positions)), p.reshape(
+        p.add(places, planes), (n, c, *positions)
+    )
 
 
 def _lowest(dtype: np.dtype) -> float | int:
     """What never wins a maximum."""
-    return int(np.iinfo(dtype).min) if dtype.kind in "iu" else -math.inf
+    if dtype.kind in "iu":
+        return int(np.iinfo(dtype).min)
+    return -math.inf
 
 
 @functools.lru_cache(maxsize=64)
@@ -114,16 +161,25 @@ def window_sources(
     pads: tuple[tuple[int, int], ...],
     dilations: tuple[int, ...],
 ) -> tuple[np.ndarray, np.ndarray, tuple[int, ...]]:
-    """For each place of each window its position in the flattened spatial axes, and whether it lies outside; windows an axis."""
+    """For each place of each window its position in the flattened spatial axes.
+
+    Also whether it lies outside, and how many windows there are along each axis.
+    """
     positions = tuple(
-        (n + a + b - window(k, d)) // s + 1 for n, k, s, d, (a, b) in zip(spatial, kernel, strides, dilations, pads, strict=True)
+        (n + a + b - window(k, d)) // s + 1
+        for n, k, s, d, (a, b) in zip(spatial, kernel, strides, dilations, pads, strict=True)
     )
     rank = len(spatial)
     room_for((*positions, *kernel), np.dtype(np.int64))
     flat, outside = np.zeros((*positions, *kernel), np.int64), np.zeros((*positions, *kernel), bool)
-    for i, (n, k, s, d, (before, _)) in enumerate(zip(spatial, kernel, strides, dilations, pads, strict=True)):
+    for i, (n, k, s, d, (before, _)) in enumerate(
+        zip(spatial, kernel, strides, dilations, pads, strict=True)
+    ):
         along = np.arange(positions[i])[:, None] * s - before + np.arange(k) * d
-        along = along.reshape([positions[i] if j == i else kernel[i] if j == rank + i else 1 for j in range(2 * rank)])
+        # Laid out over [*positions, *kernel], where it varies along two axes.
+        layout = [1] * (2 * rank)
+        layout[i], layout[rank + i] = positions[i], kernel[i]
+        along = along.reshape(layout)
         flat = flat * n + np.clip(along, 0, n - 1)
         outside |= (along < 0) | (along >= n)
     size = math.prod(positions)
@@ -143,20 +199,41 @@ def average_pool(
     pads: Sequence[int] | None = None,
     strides: Sequence[int] | None = None,
 ) -> Any:
-    """Mean of each window; padding counts in the divisor only where count_include_pad, what ceil_mode adds never."""
+    """Mean of each window.
+
+    Padding counts in the divisor only where count_include_pad, what ceil_mode adds never.
+    """
     kernel = tuple(kernel_shape)
-    strides, dilations, given, both = _geometry(p, x, kernel, auto_pad, ceil_mode, dilations, pads, strides)
-    y = _mean_with_padding(p, x, kernel, strides, both, dilations)
-    counted = given if count_include_pad else [(0, 0)] * len(kernel)
+    strides, dilations, asked, ends = _geometry(
+        p, x, kernel, auto_pad, ceil_mode, dilations, pads, strides
+    )
+    y = _mean_with_padding(p, x, kernel, strides, ends, dilations)
+    counted = [(0, 0)] * len(kernel)
+    if count_include_pad:
+        counted = asked
     counts = [
         _counts(n, k, s, d, pad, inside)
-        for n, k, s, d, pad, inside in zip(p.shape(x)[2:], kernel, strides, dilations, both, counted, strict=True)
+        for n, k, s, d, pad, inside in zip(
+            p.shape(x)[2:], kernel, strides, dilations, ends, counted, strict=True
+        )
     ]
-    factor = functools.reduce(np.multiply.outer, [k / c for k, c in zip(kernel, counts, strict=True)])
-    return y if (factor == 1).all() else p.multiply(y, p.constant(factor.astype(p.dtype(x))))
+    # The kernel divided by the size of the whole window: what is missing from it is put right.
+    factor = functools.reduce(
+        np.multiply.outer, [k / c for k, c in zip(kernel, counts, strict=True)]
+    )
+    if (factor == 1).all():
+        return y
+    return p.multiply(y, p.constant(factor.astype(p.dtype(x))))
 
 
-def _counts(length: int, kernel: int, stride: int, dilation: int, pads: tuple[int, int], counted: tuple[int, int]) -> np.ndarray:
+def _counts(
+    length: int,
+    kernel: int,
+    stride: int,
+    dilation: int,
+    pads: tuple[int, int],
+    counted: tuple[int, int],
+) -> np.ndarray:
     """How many places of each window along one axis lie within the axis and its counted padding."""
     windows = (length + sum(pads) - window(kernel, dilation)) // stride + 1
     room_for((windows, kernel), np.dtype(np.int64))
@@ -164,8 +241,18 @@ def _counts(length: int, kernel: int, stride: int, dilation: int, pads: tuple[in
     return np.asarray(((places >= -counted[0]) & (places < length + counted[1])).sum(1))
 
 
-def _mean_with_padding(p: Any, x: Any, kernel: tuple[int, ...], strides: tuple[int, ...], pads: Pads, dilations: tuple[int, ...]) -> Any:
-    """Mean of each window with its padding counted as zeros; dilated windows are a convolution of each channel by itself."""
+def _mean_with_padding(
+    p: Any,
+    x: Any,
+    kernel: tuple[int, ...],
+    strides: tuple[int, ...],
+    pads: Pads,
+    dilations: tuple[int, ...],
+) -> Any:
+    """Mean of each window with its padding counted as zeros.
+
+    Dilated windows are a convolution of each channel by itself.
+    """
     if all(d == 1 for d in dilations):
         return p.average_pool(x, kernel, strides, pads)
     channels = p.shape(x)[1]
@@ -188,8 +275,10 @@ def lp_pool(
 ) -> Any:
     """The p-norm of each window."""
     kernel = tuple(kernel_shape)
-    strides, dilations, _, both = _geometry(p, x, kernel, auto_pad, ceil_mode, dilations, pads, strides)
-    mean = _mean_with_padding(p, p.power(p.abs(x), p_), kernel, strides, both, dilations)
+    strides, dilations, _, ends = _geometry(
+        p, x, kernel, auto_pad, ceil_mode, dilations, pads, strides
+    )
+    mean = _mean_with_padding(p, p.power(p.abs(x), p_), kernel, strides, ends, dilations)
     return p.power(p.multiply(mean, math.prod(kernel)), 1 / p_)
 
 
@@ -226,10 +315,24 @@ def max_unpool(
     rank, lengths = len(kernel_shape), p.shape(x)
     strides = strides or (1,) * rank
     pads = pads or (0,) * 2 * rank
-    usual = [(n - 1) * strides[i] - pads[i] - pads[rank + i] + kernel_shape[i] for i, n in enumerate(lengths[2:])]
+    usual = [
+        (n - 1) * strides[i] - pads[i] - pads[rank + i] + kernel_shape[i]
+        for i, n in enumerate(lengths[2:])
+    ]
     made = (*lengths[:2], *usual)
-    flat = p.scatter(p.full((math.prod(made),), 0, p.dtype(x)), p.reshape(places, (-1,)), p.reshape(x, (-1,)), "none")
+    flat = p.scatter(
+        p.full((math.prod(made),), 0, p.dtype(x)),
+        p.reshape(places, (-1,)),
+        p.reshape(x, (-1,)),
+        "none",
+    )
     y = p.reshape(flat, made)
     if output_shape is None:
         return y
-    return p.pad(y, [0] * len(made), [int(w) - n for w, n in zip(output_shape, made, strict=True)], "constant", 0)
+    return p.pad(
+        y,
+        [0] * len(made),
+        [int(w) - n for w, n in zip(output_shape, made, strict=True)],
+        "constant",
+        0,
+    )

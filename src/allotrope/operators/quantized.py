@@ -1,4 +1,8 @@
-"""Quantized operators. Sums of products of bytes are computed in float64, exact below 2^53, which every framework multiplies fast."""
+"""Quantized operators.
+
+Sums of products of bytes are computed in float64, exact below 2^53, which every framework
+multiplies fast.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +13,7 @@ import ml_dtypes
 import numpy as np
 
 from allotrope.errors import ModelError
+from allotrope.operators.axes import one_axis
 from allotrope.operators.convolution import convolution
 from allotrope.operators.elementwise import cast_to, dtype_of
 from allotrope.operators.table import operator
@@ -31,23 +36,34 @@ def quantize_linear(
     precision: int = 0,
     saturate: int = 1,
 ) -> Any:
-    """round(x / scale) + zero_point, halves to even, saturated; scale is one number, one an index of the axis, or one a block of it."""
-    dtype = p.dtype(zero_point) if zero_point is not None else dtype_of(output_dtype or 2)
-    x, scale = (p.cast(a, dtype_of(precision)) for a in (x, scale)) if precision else (x, scale)
+    """round(x / scale) + zero_point, halves to even, saturated.
+
+    Scale is one number, one an index of the axis, or one a block of it.
+    """
+    dtype, offset = dtype_of(output_dtype or 2), None
+    if precision:
+        x, scale = (p.cast(a, dtype_of(precision)) for a in (x, scale))
     scaled = p.divide(x, _spread(p, scale, p.shape(x), axis, block_size, p.dtype(x)))
-    offset = None if zero_point is None else _spread(p, zero_point, p.shape(x), axis, block_size, _INT32)
+    if zero_point is not None:
+        dtype = p.dtype(zero_point)
+        offset = _spread(p, zero_point, p.shape(x), axis, block_size, _INT32)
     return _quantized(p, scaled, offset, dtype, bool(saturate))
 
 
 def _quantized(p: Any, x: Any, offset: Any, dtype: np.dtype, saturate: bool) -> Any:
-    """Rounded, moved by an offset in int32 and clipped to an integer type; a type of floats only rounds."""
+    """Rounded, moved by an offset in int32 and clipped to an integer type.
+
+    a type of floats only rounds.
+    """
     if not _is_integer(dtype):
         return cast_to(p, x, dtype, saturate)
     low, high = _bounds(dtype)
-    x = p.cast(x, np.dtype(np.float32)) if p.dtype(x).itemsize < 4 else x
+    if p.dtype(x).itemsize < 4:
+        x = p.cast(x, np.dtype(np.float32))
     whole = p.cast(p.maximum(p.minimum(p.round(x), _FAR), -_FAR), _INT32)
-    moved = whole if offset is None else p.add(whole, offset)
-    return p.cast(p.maximum(p.minimum(moved, high), low), dtype)
+    if offset is not None:
+        whole = p.add(whole, offset)
+    return p.cast(p.maximum(p.minimum(whole, high), low), dtype)
 
 
 def _is_integer(dtype: np.dtype) -> bool:
@@ -55,81 +71,126 @@ def _is_integer(dtype: np.dtype) -> bool:
 
 
 def _bounds(dtype: np.dtype) -> tuple[int, int]:
-    limits = np.iinfo(dtype) if dtype.kind in "iu" else ml_dtypes.iinfo(dtype)
+    if dtype.kind in "iu":
+        limits = np.iinfo(dtype)
+    else:
+        limits = ml_dtypes.iinfo(dtype)
     return int(limits.min), int(limits.max)
 
 
 def _spread(p: Any, x: Any, shape: Sequence[int], axis: int, block: int, dtype: np.dtype) -> Any:
     """Scales or zero points in a shape that broadcasts with the values that they belong to."""
-    x = x if p.dtype(x) == dtype else p.cast(x, dtype)
+    if p.dtype(x) != dtype:
+        x = p.cast(x, dtype)
     lengths = p.shape(x)
     axis %= max(len(shape), 1)
     if len(lengths) == len(shape) > 1 and block:
+        # Each scale is repeated along the axis, for all values of its block.
         parts = p.reshape(x, (*lengths[: axis + 1], 1, *lengths[axis + 1 :]))
         wide = p.broadcast_to(parts, (*lengths[: axis + 1], block, *lengths[axis + 1 :]))
         return p.reshape(wide, (*lengths[:axis], lengths[axis] * block, *lengths[axis + 1 :]))
     if len(lengths) == 1 and lengths[0] > 1:
-        return p.reshape(x, [lengths[0] if i == axis else 1 for i in range(len(shape))])
+        return p.reshape(x, one_axis(axis, len(shape)))
     if np.prod(lengths) != 1:
-        found, values = tuple(lengths), tuple(shape)
-        raise ModelError(f"scales or zero points of shape {found} do not fit values of shape {values} with block_size {block}.")
+        raise ModelError(
+            f"scales or zero points of shape {tuple(lengths)} do not fit values of shape "
+            f"{tuple(shape)} with block_size {block}."
+        )
     return p.reshape(x, ())
 
 
 @operator("DequantizeLinear")
 def dequantize_linear(
-    p: Any, x: Any, scale: Any, zero_point: Any = None, *, axis: int = 1, block_size: int = 0, output_dtype: int = 0
+    p: Any,
+    x: Any,
+    scale: Any,
+    zero_point: Any = None,
+    *,
+    axis: int = 1,
+    block_size: int = 0,
+    output_dtype: int = 0,
 ) -> Any:
     """(x - zero_point) * scale, in the scale's type unless output_dtype says another."""
     dtype, shape = p.dtype(scale), p.shape(x)
     if zero_point is not None and _is_integer(p.dtype(x)):
         x = p.subtract(p.cast(x, _INT32), _spread(p, zero_point, shape, axis, block_size, _INT32))
     y = p.multiply(p.cast(x, dtype), _spread(p, scale, shape, axis, block_size, dtype))
-    return p.cast(y, dtype_of(output_dtype)) if output_dtype else y
+    if output_dtype:
+        return p.cast(y, dtype_of(output_dtype))
+    return y
 
 
 def _centred(p: Any, x: Any, zero_point: Any, channel: int) -> Any:
     """x - zero_point in float64; several zero points are one an index of the axis `channel`."""
     wide = p.cast(x, _WIDE)
-    return wide if zero_point is None else p.subtract(wide, _along(p, zero_point, len(p.shape(x)), channel))
+    if zero_point is None:
+        return wide
+    return p.subtract(wide, _along(p, zero_point, len(p.shape(x)), channel))
 
 
 def _along(p: Any, x: Any, rank: int, axis: int) -> Any:
-    """One number, or one an index of an axis, in float64 and a shape that broadcasts; more axes are taken as they are."""
+    """One number, or one an index of an axis, in float64 and a shape that broadcasts.
+
+    More axes are taken as they are.
+    """
     lengths, wide = p.shape(x), p.cast(x, _WIDE)
     if len(lengths) != 1:
         return wide
-    return p.reshape(wide, ()) if lengths[0] == 1 else p.reshape(wide, [-1 if i == axis % rank else 1 for i in range(rank)])
+    if lengths[0] == 1:
+        return p.reshape(wide, ())
+    return p.reshape(wide, one_axis(axis % rank, rank))
 
 
 def _requantized(p: Any, exact: Any, factor: Any, zero_point: Any) -> Any:
-    """An exact result times a factor, rounded, moved by the zero point and saturated to its type."""
+    """An exact result times a factor, rounded, moved by the zero point, saturated to its type."""
     moved = p.add(p.multiply(exact, factor), p.cast(p.reshape(zero_point, ()), _WIDE))
     low, high = _bounds(p.dtype(zero_point))
     return p.cast(p.maximum(p.minimum(p.round(moved), high), low), p.dtype(zero_point))
 
 
 @operator("MatMulInteger")
-def matmul_integer(p: Any, a: Any, b: Any, a_zero_point: Any = None, b_zero_point: Any = None) -> Any:
-    """(A - its zero point) (B - its zero point), int32; zero points are one a row of A, one a column of B, or one."""
-    return p.cast(p.matmul(_centred(p, a, a_zero_point, -2), _centred(p, b, b_zero_point, -1)), _INT32)
+def matmul_integer(
+    p: Any, a: Any, b: Any, a_zero_point: Any = None, b_zero_point: Any = None
+) -> Any:
+    """(A - its zero point) (B - its zero point), int32.
+
+    Zero points are one a row of A, one a column of B, or one.
+    """
+    return p.cast(
+        p.matmul(_centred(p, a, a_zero_point, -2), _centred(p, b, b_zero_point, -1)), _INT32
+    )
 
 
 @operator("QLinearMatMul")
 def qlinear_matmul(
-    p: Any, a: Any, a_scale: Any, a_zero_point: Any, b: Any, b_scale: Any, b_zero_point: Any, y_scale: Any, y_zero_point: Any
+    p: Any,
+    a: Any,
+    a_scale: Any,
+    a_zero_point: Any,
+    b: Any,
+    b_scale: Any,
+    b_zero_point: Any,
+    y_scale: Any,
+    y_zero_point: Any,
 ) -> Any:
-    """The product of two quantized matrices, quantized: y = (A - a0) (B - b0) * a_scale * b_scale / y_scale + y0."""
+    """y = (A - a0) (B - b0) * a_scale * b_scale / y_scale + y0: a product of quantized matrices."""
     exact = p.matmul(_centred(p, a, a_zero_point, -2), _centred(p, b, b_zero_point, -1))
     rank = len(p.shape(exact))
-    factor = p.multiply(_along(p, a_scale, rank, -2), p.divide(_along(p, b_scale, rank, -1), _along(p, y_scale, rank, -2)))
+    factor = p.multiply(
+        _along(p, a_scale, rank, -2),
+        p.divide(_along(p, b_scale, rank, -1), _along(p, y_scale, rank, -2)),
+    )
     return _requantized(p, exact, factor, y_zero_point)
 
 
 @operator("ConvInteger", attributes_of=convolution)
-def convolution_integer(p: Any, x: Any, weight: Any, x_zero_point: Any = None, w_zero_point: Any = None, **geometry: Any) -> Any:
+def convolution_integer(
+    p: Any, x: Any, weight: Any, x_zero_point: Any = None, w_zero_point: Any = None, **geometry: Any
+) -> Any:
     """Conv of x - its zero point with weight - its own, int32; padding is the zero point."""
-    y = convolution(p, _centred(p, x, x_zero_point, 1), _centred(p, weight, w_zero_point, 0), **geometry)
+    y = convolution(
+        p, _centred(p, x, x_zero_point, 1), _centred(p, weight, w_zero_point, 0), **geometry
+    )
     return p.cast(y, _INT32)
 
 
@@ -147,9 +208,23 @@ def qlinear_convolution(
     bias: Any = None,
     **geometry: Any,
 ) -> Any:
-    """Conv of quantized arrays, quantized; the int32 bias is in units of x_scale * w_scale, which may differ by output channel."""
-    wide_bias = None if bias is None else p.cast(bias, _WIDE)
-    exact = convolution(p, _centred(p, x, x_zero_point, 1), _centred(p, weight, w_zero_point, 0), wide_bias, **geometry)
+    """Conv of quantized arrays, quantized.
+
+    The int32 bias is in units of x_scale * w_scale, which may differ by output channel.
+    """
+    wide_bias = None
+    if bias is not None:
+        wide_bias = p.cast(bias, _WIDE)
+    exact = convolution(
+        p,
+        _centred(p, x, x_zero_point, 1),
+        _centred(p, weight, w_zero_point, 0),
+        wide_bias,
+        **geometry,
+    )
     rank = len(p.shape(exact))
-    factor = p.divide(p.multiply(_along(p, x_scale, rank, 1), _along(p, w_scale, rank, 1)), _along(p, y_scale, rank, 1))
+    factor = p.divide(
+        p.multiply(_along(p, x_scale, rank, 1), _along(p, w_scale, rank, 1)),
+        _along(p, y_scale, rank, 1),
+    )
     return _requantized(p, exact, factor, y_zero_point)

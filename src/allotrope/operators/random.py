@@ -1,7 +1,8 @@
-"""Random bits as a pure function of (seed, step, node, position), computed by the framework itself, the same in all.
+"""Random bits as a pure function of (seed, step, node, position), the same in all frameworks.
 
-The mixing function is the 32-bit finalizer "lowbias32" of C. Wellons (2018), public domain, here over int32 arithmetic that
-wraps around, which every framework has.
+Each framework computes them itself. The mixing function is the 32-bit finalizer "lowbias32" of C.
+Wellons (2018), public domain, here over int32 arithmetic that wraps around, which every framework
+has.
 """
 
 from __future__ import annotations
@@ -19,7 +20,10 @@ _FACTORS = (0x7FEB352D, 0x846CA68B - 2**32)
 def keep_mask(p: Any, shape: Sequence[int], rate: float, context: Any) -> Any:
     """True with probability 1 - rate, of the given shape."""
     count = math.prod(shape)
-    key = p.add(p.multiply(_scalar(p, context.step), 0x9E3779B1 - 2**32), _wrapped(context.seed * 0x85EBCA77 + context.index * 0xC2B2AE3D))
+    key = p.add(
+        p.multiply(_scalar(p, context.step), 0x9E3779B1 - 2**32),
+        _wrapped(context.seed * 0x85EBCA77 + context.index * 0xC2B2AE3D),
+    )
     bits = mix(p, p.add(p.arange(count, _INT), mix(p, key)))
     uniform = p.shift_right_logical(bits, 8)
     return p.reshape(p.greater(uniform, round(rate * 2**24) - 1), shape)
@@ -33,7 +37,9 @@ def mix(p: Any, x: Any) -> Any:
 
 
 def _scalar(p: Any, step: Any) -> Any:
-    return p.constant(np.asarray(_wrapped(step), _INT)) if isinstance(step, int) else step
+    if isinstance(step, int):
+        return p.constant(np.asarray(_wrapped(step), _INT))
+    return step
 
 
 def _wrapped(value: int) -> int:

@@ -1,4 +1,6 @@
-"""Recurrent layers. The framework's own kernels run them where the attributes allow; else they are scanned over time.
+"""Recurrent layers.
+
+The framework's own kernels run them where the attributes allow; else they are scanned over time.
 
 Letters: t steps, n in the batch, c input channels, h hidden size.
 """
@@ -19,13 +21,28 @@ Run = Callable[[int, Any, list[Any]], tuple[Any, list[Any]]]
 """One direction over x [t, n, c] from states [n, h]: y [t, n, h] and the last states."""
 
 
-def _layer(p: Any, run: Run, x: Any, lengths: Any, states: list[Any], direction: str, layout: int) -> tuple[Any, ...]:
-    """Every direction of a layer, and its results in ONNX's layout: y [t, directions, n, h] and states [directions, n, h]."""
-    x, states = (p.transpose(x, (1, 0, 2)), [p.transpose(s, (1, 0, 2)) for s in states]) if layout else (x, states)
+_BACKWARD = {"forward": (False,), "reverse": (True,), "bidirectional": (False, True)}
+"""Whether each direction of a layer goes back in time."""
+
+
+def _layer(
+    p: Any, run: Run, x: Any, lengths: Any, states: list[Any], direction: str, layout: int
+) -> tuple[Any, ...]:
+    """Every direction of a layer: y [t, directions, n, h] and states [directions, n, h].
+
+    With `layout` the batch comes first, as ONNX defines it.
+    """
+    if layout:
+        x, states = p.transpose(x, (1, 0, 2)), [p.transpose(s, (1, 0, 2)) for s in states]
     results = []
-    for d, backward in enumerate({"forward": (False,), "reverse": (True,), "bidirectional": (False, True)}[direction]):
-        y, last = run(d, _reversed(p, x, lengths) if backward else x, [_part(p, s, d) for s in states])
-        results.append((_reversed(p, y, lengths) if backward else y, *last))
+    for d, backward in enumerate(_BACKWARD[direction]):
+        own_states = [_part(p, s, d) for s in states]
+        if backward:
+            y, last = run(d, _reversed(p, x, lengths), own_states)
+            y = _reversed(p, y, lengths)
+        else:
+            y, last = run(d, x, own_states)
+        results.append((y, *last))
     ys, *lasts = zip(*results, strict=True)
     if layout:
         stacked = [_stack(p, [p.transpose(y, (1, 0, 2)) for y in ys], 2)]
@@ -34,11 +51,18 @@ def _layer(p: Any, run: Run, x: Any, lengths: Any, states: list[Any], direction:
 
 
 def _check(p: Any, gates: int, layout: int, x: Any, w: Any, r: Any, **others: Any) -> None:
-    """Raises: ModelError naming every array whose shape is not that of its place. Kernels that trust shapes read beyond them."""
+    """Raises: ModelError naming every array whose shape is not that of its place.
+
+    Kernels that trust shapes read beyond them.
+    """
     if [len(p.shape(array)) for array in (x, w, r)] != [3, 3, 3]:
         raise ModelError("X, W and R must each have three axes.")
-    n, (directions, _, h), c = p.shape(x)[0 if layout else 1], p.shape(r), p.shape(x)[2]
-    state = (n, directions, h) if layout else (directions, n, h)
+    _, n, c = p.shape(x)
+    directions, _, h = p.shape(r)
+    state = directions, n, h
+    if layout:
+        n = p.shape(x)[0]
+        state = n, directions, h
     expected = {
         "W": (directions, gates * h, c),
         "R": (directions, gates * h, h),
@@ -48,10 +72,19 @@ def _check(p: Any, gates: int, layout: int, x: Any, w: Any, r: Any, **others: An
         "initial_c": state,
         "P": (directions, 3 * h),
     }
-    shapes = {name: tuple(p.shape(a)) for name, a in {"W": w, "R": r, **others}.items() if a is not None}
-    wrong = [f"{name} is {list(shape)}, not {list(expected[name])}" for name, shape in shapes.items() if shape != expected[name]]
+    shapes = {
+        name: tuple(p.shape(a)) for name, a in {"W": w, "R": r, **others}.items() if a is not None
+    }
+    wrong = [
+        f"{name} is {list(shape)}, not {list(expected[name])}"
+        for name, shape in shapes.items()
+        if shape != expected[name]
+    ]
     if wrong:
-        raise ModelError(f"shapes that do not fit X {list(p.shape(x))} and a hidden size of {h}: {'; '.join(wrong)}.")
+        raise ModelError(
+            f"shapes that do not fit X {list(p.shape(x))} and a hidden size of {h}: "
+            f"{'; '.join(wrong)}."
+        )
 
 
 def _part(p: Any, x: Any, d: int) -> Any:
@@ -63,7 +96,9 @@ def _stack(p: Any, arrays: Sequence[Any], axis: int) -> Any:
     """Arrays along a new axis."""
     shape = list(p.shape(arrays[0]))
     parts = [p.reshape(a, (*shape[:axis], 1, *shape[axis:])) for a in arrays]
-    return parts[0] if len(parts) == 1 else p.concatenate(parts, axis)
+    if len(parts) == 1:
+        return parts[0]
+    return p.concatenate(parts, axis)
 
 
 def _reversed(p: Any, x: Any, lengths: Any) -> Any:
@@ -71,26 +106,36 @@ def _reversed(p: Any, x: Any, lengths: Any) -> Any:
     if lengths is None:
         return p.flip(x, (0,))
     t, n, c = p.shape(x)
-    steps, ends = p.constant(np.arange(t)[:, None]), p.reshape(p.cast(lengths, np.dtype(np.int64)), (1, n))
+    steps = p.constant(np.arange(t)[:, None])
+    ends = p.reshape(p.cast(lengths, np.dtype(np.int64)), (1, n))
     source = p.where(p.less(steps, ends), p.subtract(p.subtract(ends, steps), 1), steps)
     places = p.add(p.multiply(source, n), p.constant(np.arange(n)))
     return p.reshape(p.take(p.reshape(x, (t * n, c)), p.reshape(places, (-1,)), 0), (t, n, c))
 
 
-def _unrolled(p: Any, cell: Callable[[Any, list[Any]], list[Any]], x: Any, states: list[Any], lengths: Any) -> tuple[Any, list[Any]]:
-    """cell(x [n, ...], states) -> states for each step of x [t, n, ...]; y is the first state, 0 where a sequence is over."""
+def _unrolled(
+    p: Any, cell: Callable[[Any, list[Any]], list[Any]], x: Any, states: list[Any], lengths: Any
+) -> tuple[Any, list[Any]]:
+    """cell(x [n, ...], states) -> states for each step of x [t, n, ...].
+
+    y is the first state, 0 where a sequence is over.
+    """
 
     def step(old: list[Any], slices: list[Any]) -> tuple[list[Any], list[Any]]:
         new = cell(slices[0], old)
         if lengths is None:
             return new, [new[0]]
+        # A sequence that is over keeps its states, and gives 0.
         alive = p.reshape(p.less(slices[1], lengths), (-1, 1))
-        return [p.where(alive, b, a) for a, b in zip(old, new, strict=True)], [p.where(alive, new[0], 0)]
+        states = [p.where(alive, b, a) for a, b in zip(old, new, strict=True)]
+        return states, [p.where(alive, new[0], 0)]
 
     steps = p.shape(x)[0]
     if steps == 0:
         return p.full((0, *p.shape(states[0])), 0, p.dtype(x)), states
-    inputs = [x] if lengths is None else [x, p.constant(np.arange(steps, dtype=p.dtype(lengths)))]
+    inputs = [x]
+    if lengths is not None:
+        inputs.append(p.constant(np.arange(steps, dtype=p.dtype(lengths))))
     states, results = p.scan(step, states, inputs, steps)
     return results[0], states
 
@@ -107,15 +152,25 @@ def _times(p: Any, x: Any, weight: Any) -> Any:
     return p.matmul(x, p.transpose(weight, (1, 0)))
 
 
-def _zeros(p: Any, x: Any, r: Any, layout: int) -> Any:
-    """A first state of zeros for R [directions, gates * h, h]."""
-    batch, directions, h = p.shape(x)[0 if layout else 1], p.shape(r)[0], p.shape(r)[2]
-    return p.full((batch, directions, h) if layout else (directions, batch, h), 0, p.dtype(x))
+def _first_state(p: Any, state: Any, x: Any, r: Any, layout: int) -> Any:
+    """The state that a layer begins with: zeros for R [directions, gates * h, h] by default."""
+    if state is not None:
+        return state
+    directions, _, h = p.shape(r)
+    if layout:
+        return p.full((p.shape(x)[0], directions, h), 0, p.dtype(x))
+    return p.full((directions, p.shape(x)[1], h), 0, p.dtype(x))
 
 
 def _weights(p: Any, d: int, w: Any, r: Any, b: Any) -> tuple[Any, Any, Any]:
-    """W [gates * h, c], R [gates * h, h] and B [2 * gates * h] of one direction; B is 0 where it is left out."""
-    bias = p.full((2 * p.shape(w)[1],), 0, p.dtype(w)) if b is None else _part(p, b, d)
+    """W [gates * h, c], R [gates * h, h] and B [2 * gates * h] of one direction.
+
+    B is 0 where it is left out.
+    """
+    if b is None:
+        bias = p.full((2 * p.shape(w)[1],), 0, p.dtype(w))
+    else:
+        bias = _part(p, b, d)
     return _part(p, w, d), _part(p, r, d), bias
 
 
@@ -139,7 +194,9 @@ def rnn(
 ) -> tuple[Any, ...]:
     """H = f(X W + Wb + H R + Rb) (Elman 1990)."""
     _check(p, 1, layout, x, w, r, B=b, sequence_lens=sequence_lens, initial_h=initial_h)
-    functions = activations_of(p, activations, ("Tanh",), p.shape(w)[0], activation_alpha, activation_beta, clip)
+    functions = activations_of(
+        p, activations, ("Tanh",), p.shape(w)[0], activation_alpha, activation_beta, clip
+    )
 
     def run(d: int, x: Any, states: list[Any]) -> tuple[Any, list[Any]]:
         (f,), (weight, recurrence, bias) = functions[d], _weights(p, d, w, r, b)
@@ -148,9 +205,11 @@ def rnn(
             if fused is not None:
                 return fused[0], [fused[1]]
         gates = p.add(_times(p, x, weight), p.add(*_gates(p, bias, 2)))
-        return _unrolled(p, lambda g, s: [f(p.add(g, _times(p, s[0], recurrence)))], gates, states, sequence_lens)
+        return _unrolled(
+            p, lambda g, s: [f(p.add(g, _times(p, s[0], recurrence)))], gates, states, sequence_lens
+        )
 
-    state = _zeros(p, x, r, layout) if initial_h is None else initial_h
+    state = _first_state(p, initial_h, x, r, layout)
     return _layer(p, run, x, sequence_lens, [state], direction, layout)
 
 
@@ -173,30 +232,50 @@ def gru(
     layout: int = 0,
     linear_before_reset: int = 0,
 ) -> tuple[Any, ...]:
-    """Gated recurrent units (Cho et al. 2014); the reset gate acts on H, or on H R + Rb where linear_before_reset."""
+    """Gated recurrent units (Cho et al. 2014).
+
+    The reset gate acts on H, or on H R + Rb where linear_before_reset.
+    """
     _check(p, 3, layout, x, w, r, B=b, sequence_lens=sequence_lens, initial_h=initial_h)
     usual = ("Sigmoid", "Tanh")
-    functions = activations_of(p, activations, usual, p.shape(w)[0], activation_alpha, activation_beta, clip)
+    functions = activations_of(
+        p, activations, usual, p.shape(w)[0], activation_alpha, activation_beta, clip
+    )
 
     def run(d: int, x: Any, states: list[Any]) -> tuple[Any, list[Any]]:
         f, g = functions[d]
         weight, recurrence, bias = _weights(p, d, w, r, b)
-        if linear_before_reset and (f.name, g.name) == usual and clip is None and sequence_lens is None and p.shape(x)[0]:
+        if (
+            linear_before_reset
+            and (f.name, g.name) == usual
+            and clip is None
+            and sequence_lens is None
+            and p.shape(x)[0]
+        ):
             fused = p.gru(x, weight, recurrence, bias, states[0])
             if fused is not None:
                 return fused[0], [fused[1]]
         cell = _gru_cell(p, f, g, recurrence, bias, bool(linear_before_reset))
-        return _unrolled(p, cell, p.add(_times(p, x, weight), narrow(p, bias, 0, 0, p.shape(weight)[0])), states, sequence_lens)
+        return _unrolled(
+            p,
+            cell,
+            p.add(_times(p, x, weight), narrow(p, bias, 0, 0, p.shape(weight)[0])),
+            states,
+            sequence_lens,
+        )
 
-    state = _zeros(p, x, r, layout) if initial_h is None else initial_h
+    state = _first_state(p, initial_h, x, r, layout)
     return _layer(p, run, x, sequence_lens, [state], direction, layout)
 
 
-def _gru_cell(p: Any, f: Activation, g: Activation, recurrence: Any, bias: Any, linear_before_reset: bool) -> Callable[..., list[Any]]:
+def _gru_cell(
+    p: Any, f: Activation, g: Activation, recurrence: Any, bias: Any, linear_before_reset: bool
+) -> Callable[..., list[Any]]:
     """One step: H = (1 - z) h + z H, with gates in ONNX's order z, r, h."""
     size = p.shape(recurrence)[1]
     own = narrow(p, bias, 0, 3 * size, 6 * size)
-    gated, hidden = narrow(p, recurrence, 0, 0, 2 * size), narrow(p, recurrence, 0, 2 * size, 3 * size)
+    gated = narrow(p, recurrence, 0, 0, 2 * size)
+    hidden = narrow(p, recurrence, 0, 2 * size, 3 * size)
 
     def cell(gates: Any, states: list[Any]) -> list[Any]:
         (h,) = states
@@ -235,10 +314,27 @@ def lstm(
     input_forget: int = 0,
     layout: int = 0,
 ) -> tuple[Any, ...]:
-    """Long short-term memory (Hochreiter and Schmidhuber 1997), with peepholes (Gers et al. 2002) where they are given."""
-    _check(p, 4, layout, x, w, r, B=b, sequence_lens=sequence_lens, initial_h=initial_h, initial_c=initial_c, P=peepholes)
+    """Long short-term memory (Hochreiter and Schmidhuber 1997).
+
+    Peepholes, if there are any, as in Gers et al. 2002.
+    """
+    _check(
+        p,
+        4,
+        layout,
+        x,
+        w,
+        r,
+        B=b,
+        sequence_lens=sequence_lens,
+        initial_h=initial_h,
+        initial_c=initial_c,
+        P=peepholes,
+    )
     usual = ("Sigmoid", "Tanh", "Tanh")
-    functions = activations_of(p, activations, usual, p.shape(w)[0], activation_alpha, activation_beta, clip)
+    functions = activations_of(
+        p, activations, usual, p.shape(w)[0], activation_alpha, activation_beta, clip
+    )
     plain = clip is None and sequence_lens is None and peepholes is None and not input_forget
 
     def run(d: int, x: Any, states: list[Any]) -> tuple[Any, list[Any]]:
@@ -247,31 +343,49 @@ def lstm(
             fused = p.lstm(x, weight, recurrence, bias, *states)
             if fused is not None:
                 return fused[0], list(fused[1:])
-        peeps = None if peepholes is None else _gates(p, _part(p, peepholes, d), 3)
+        peeps = None
+        if peepholes is not None:
+            peeps = _gates(p, _part(p, peepholes, d), 3)
         gates = p.add(_times(p, x, weight), p.add(*_gates(p, bias, 2)))
-        return _unrolled(p, _lstm_cell(p, functions[d], recurrence, peeps, bool(input_forget)), gates, states, sequence_lens)
+        return _unrolled(
+            p,
+            _lstm_cell(p, functions[d], recurrence, peeps, bool(input_forget)),
+            gates,
+            states,
+            sequence_lens,
+        )
 
-    states = [_zeros(p, x, r, layout) if s is None else s for s in (initial_h, initial_c)]
+    states = [_first_state(p, state, x, r, layout) for state in (initial_h, initial_c)]
     return _layer(p, run, x, sequence_lens, states, direction, layout)
 
 
 def _lstm_cell(
-    p: Any, functions: Sequence[Activation], recurrence: Any, peepholes: Sequence[Any] | None, input_forget: bool
+    p: Any,
+    functions: Sequence[Activation],
+    recurrence: Any,
+    peepholes: Sequence[Any] | None,
+    input_forget: bool,
 ) -> Callable[..., list[Any]]:
-    """One step: C = f C + i c, H = o h(C), with gates in ONNX's order i, o, f, c and peepholes in the order i, o, f.
+    """One step: C = f C + i c, H = o h(C), with gates in ONNX's order i, o, f, c.
 
-    `input_forget` couples two gates: f = 1 - i, whatever the weights of f are (ONNX, onnx#149; ONNX Runtime).
+    Peepholes come in the order i, o, f. `input_forget` couples two gates: f = 1 - i, whatever the
+    weights of f are (ONNX, onnx#149; ONNX Runtime).
     """
     f, g, h = functions
 
     def seen(gate: Any, which: int, cell: Any) -> Any:
-        return gate if peepholes is None else p.add(gate, p.multiply(peepholes[which], cell))
+        if peepholes is None:
+            return gate
+        return p.add(gate, p.multiply(peepholes[which], cell))
 
     def cell(gates: Any, states: list[Any]) -> list[Any]:
         hidden, old = states
         i, o, forget, candidate = _gates(p, p.add(gates, _times(p, hidden, recurrence)), 4)
         taken = f(seen(i, 0, old))
-        remembered = p.add(p.negative(taken), 1) if input_forget else f(seen(forget, 2, old))
+        if input_forget:
+            remembered = p.add(p.negative(taken), 1)
+        else:
+            remembered = f(seen(forget, 2, old))
         new = p.add(p.multiply(remembered, old), p.multiply(taken, g(candidate)))
         return [p.multiply(f(seen(o, 1, new)), h(new)), new]
 

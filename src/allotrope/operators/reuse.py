@@ -13,12 +13,16 @@ OVERWRITING = frozenset({"Clip", "Relu"})
 
 
 def fresh(nodes: Iterable[Node]) -> frozenset[str]:
-    """The values that are arrays of their own, no views, and not needed for the gradient of what made them."""
-    return frozenset(node.outputs[0] for node in nodes if node.operator in FRESH and not node.domain)
+    """The values that are arrays of their own, no views, which no gradient of their maker needs."""
+    return frozenset(
+        node.outputs[0] for node in nodes if node.operator in FRESH and not node.domain
+    )
 
 
-def overwrites(node: Node, fresh: frozenset[str], consumers: Mapping[str, int], dead: Iterable[str]) -> bool:
-    """Whether the node may overwrite its first input: a fresh one that only this node uses and nobody needs after it."""
+def overwrites(
+    node: Node, fresh: frozenset[str], consumers: Mapping[str, int], dead: Iterable[str]
+) -> bool:
+    """Whether the node may overwrite its first input: a fresh one that nobody else needs."""
     if node.operator not in OVERWRITING or node.domain:
         return False
     first = node.inputs[0]

@@ -1,4 +1,6 @@
-"""Arrays read between their places: GridSample and what is made of it. All by gathers from flattened arrays.
+"""Arrays read between their places: GridSample and what is made of it.
+
+All by gathers from flattened arrays.
 
 A place on an axis becomes taps: the whole places around it, each with a weight.
 """
@@ -25,7 +27,10 @@ _A = -0.75
 
 
 class Tap(NamedTuple):
-    """Whole places on one axis, int64 and within it; their weights (None means 1); whether they count (None means always)."""
+    """Whole places on one axis, int64 and within it; their weights (None means 1).
+
+    Whether they count (None means always).
+    """
 
     index: Any
     weight: Any
@@ -33,26 +38,44 @@ class Tap(NamedTuple):
 
 
 @operator("GridSample")
-def grid_sample(p: Any, x: Any, grid: Any, *, align_corners: int = 0, mode: str = "linear", padding_mode: str = "zeros") -> Any:
-    """x [n, c, *spatial] at places grid [n, *out, axes], -1..1 over each axis, the last axis first: [n, c, *out].
+def grid_sample(
+    p: Any,
+    x: Any,
+    grid: Any,
+    *,
+    align_corners: int = 0,
+    mode: str = "linear",
+    padding_mode: str = "zeros",
+) -> Any:
+    """x [n, c, *spatial] at places grid [n, *out, axes], the last axis first: [n, c, *out].
 
-    -1 and 1 are the centres of the outermost places where align_corners, else their outer edges (Jaderberg et al. 2015).
+    Places are -1..1 over each axis: these are the centres of the outermost places if align_corners,
+    else their outer edges (Jaderberg et al. 2015).
     """
     spatial, rank = p.shape(x)[2:], len(p.shape(grid)) - 1
     taps = []
     for i, length in enumerate(spatial):
         last = len(spatial) - 1 - i
         place = p.reshape(narrow(p, grid, rank, last, last + 1), p.shape(grid)[:-1])
-        factor, offset = ((length - 1) / 2, (length - 1) / 2) if align_corners else (length / 2, (length - 1) / 2)
-        edge = (0.0, length - 1.0) if align_corners else (-0.5, length - 0.5)
-        taps.append(_taps(p, p.add(p.multiply(place, factor), offset), length, mode, padding_mode, edge))
+        centre = (length - 1) / 2
+        if align_corners:
+            factor, edge = centre, (0.0, length - 1.0)
+        else:
+            factor, edge = length / 2, (-0.5, length - 0.5)
+        place = p.add(p.multiply(place, factor), centre)
+        taps.append(_taps(p, place, length, mode, padding_mode, edge))
     return gathered(p, x, taps)
 
 
-def _taps(p: Any, place: Any, length: int, mode: str, padding: str, edge: tuple[float, float]) -> list[Tap]:
-    """The taps of places on one axis; places beyond its edges are brought back first, as the padding says.
+def _taps(
+    p: Any, place: Any, length: int, mode: str, padding: str, edge: tuple[float, float]
+) -> list[Tap]:
+    """The taps of places on one axis.
 
-    Where cubic meets a border only the taps are, as in PyTorch and ONNX Runtime (ONNX's reference brings back the places too).
+    Places beyond its edges are brought back first, as the padding says.
+
+    Where cubic meets a border only the taps are, as in PyTorch and ONNX Runtime (ONNX's reference
+    brings back the places too).
     """
     if mode == "nearest":
         place = p.round(place)
@@ -65,21 +88,30 @@ def _taps(p: Any, place: Any, length: int, mode: str, padding: str, edge: tuple[
         return [_tap(p, place, None, length, padding, edge)]
     if mode not in ("linear", "cubic"):
         raise UnsupportedError(f"mode '{mode}' is not known; linear, nearest and cubic are.")
-    around = linear_weights(p, place) if mode == "linear" else _cubic_weights(p, place)
+    if mode == "linear":
+        around = linear_weights(p, place)
+    else:
+        around = _cubic_weights(p, place)
     return [_tap(p, whole, weight, length, padding, edge) for whole, weight in around]
 
 
 def linear_weights(p: Any, place: Any) -> list[tuple[Any, Any]]:
     """The whole places around each place, with the weights of linear interpolation.
 
-    They are three, though one weight is always 0: so the derivative at a whole place, which is where deformable convolutions begin
-    to learn, is the mean of both sides.
+    They are three, though one weight is always 0: so the derivative at a whole place, which is
+    where deformable convolutions begin to learn, is the mean of both sides.
     """
     nearest = p.round(place)
     past = p.subtract(place, nearest)
     away = p.abs(past)
-    weights = (p.multiply(p.subtract(away, past), 0.5), p.add(p.negative(away), 1.0), p.multiply(p.add(away, past), 0.5))
-    return [(p.add(nearest, float(k)), weight) for k, weight in zip((-1, 0, 1), weights, strict=True)]
+    weights = (
+        p.multiply(p.subtract(away, past), 0.5),
+        p.add(p.negative(away), 1.0),
+        p.multiply(p.add(away, past), 0.5),
+    )
+    return [
+        (p.add(nearest, float(k)), weight) for k, weight in zip((-1, 0, 1), weights, strict=True)
+    ]
 
 
 def _cubic_weights(p: Any, place: Any) -> list[tuple[Any, Any]]:
@@ -87,13 +119,25 @@ def _cubic_weights(p: Any, place: Any) -> list[tuple[Any, Any]]:
     base = p.floor(place)
     near = p.subtract(place, base)
     far = p.add(p.negative(near), 1.0)
-    weights = (_cubic_tail(p, p.add(near, 1.0)), _cubic(p, near), _cubic(p, far), _cubic_tail(p, p.add(far, 1.0)))
-    return [(p.add(base, float(k)), weight) for k, weight in zip((-1, 0, 1, 2), weights, strict=True)]
+    weights = (
+        _cubic_tail(p, p.add(near, 1.0)),
+        _cubic(p, near),
+        _cubic(p, far),
+        _cubic_tail(p, p.add(far, 1.0)),
+    )
+    return [
+        (p.add(base, float(k)), weight) for k, weight in zip((-1, 0, 1, 2), weights, strict=True)
+    ]
 
 
-def _tap(p: Any, whole: Any, weight: Any, length: int, padding: str, edge: tuple[float, float]) -> Tap:
-    inside = p.logical_and(p.greater(whole, -0.5), p.less(whole, length - 0.5)) if padding == "zeros" else None
-    whole = _reflected(p, whole, edge) if padding == "reflection" else whole
+def _tap(
+    p: Any, whole: Any, weight: Any, length: int, padding: str, edge: tuple[float, float]
+) -> Tap:
+    inside = None
+    if padding == "zeros":
+        inside = p.logical_and(p.greater(whole, -0.5), p.less(whole, length - 0.5))
+    if padding == "reflection":
+        whole = _reflected(p, whole, edge)
     index = p.clip(p.cast(whole, _INDEX), 0, length - 1)
     return Tap(index, weight, inside)
 
@@ -114,21 +158,33 @@ def _cubic(p: Any, t: Any) -> Any:
 
 def _cubic_tail(p: Any, t: Any) -> Any:
     """Weight at distance 1..2."""
-    return p.subtract(p.multiply(p.add(p.multiply(p.subtract(p.multiply(t, _A), 5 * _A), t), 8 * _A), t), 4 * _A)
+    return p.subtract(
+        p.multiply(p.add(p.multiply(p.subtract(p.multiply(t, _A), 5 * _A), t), 8 * _A), t), 4 * _A
+    )
 
 
 def gathered(p: Any, x: Any, taps: Sequence[Sequence[Tap]]) -> Any:
-    """The weighted sum of x [n, c, *spatial] at every combination of taps [n, *out], one list an axis: [n, c, *out]."""
-    images = p.constant(np.arange(p.shape(x)[0]).reshape(-1, *[1] * (len(p.shape(taps[0][0].index)) - 1)))
+    """The weighted sum of x [n, c, *spatial] at every combination of taps: [n, c, *out].
+
+    Taps are [n, *out], one list an axis.
+    """
+    images = p.constant(
+        np.arange(p.shape(x)[0]).reshape(-1, *[1] * (len(p.shape(taps[0][0].index)) - 1))
+    )
     total = functools.reduce(p.add, each(p, x, images, taps))
     out = len(p.shape(total))
     return p.transpose(total, (0, out - 1, *range(1, out - 1)))
 
 
 def each(p: Any, x: Any, images: Any, taps: Sequence[Sequence[Tap]]) -> Iterator[Any]:
-    """x [n, c, *spatial] at each combination of taps of the images numbered so, times its weight: [*out, c]. All broadcast to `out`."""
+    """x [n, c, *spatial] at each combination of taps, times its weight: [*out, c].
+
+    `images` are the numbers of the images that they belong to; all of them broadcast to `out`.
+    """
     n, c, *spatial = p.shape(x)
-    rows = p.reshape(p.transpose(x, (0, *range(2, len(spatial) + 2), 1)), (n * math.prod(spatial), c))
+    rows = p.reshape(
+        p.transpose(x, (0, *range(2, len(spatial) + 2), 1)), (n * math.prod(spatial), c)
+    )
     for chosen in itertools.product(*taps):
         place = p.multiply(images, math.prod(spatial))
         for i, tap in enumerate(chosen):
@@ -138,7 +194,9 @@ def each(p: Any, x: Any, images: Any, taps: Sequence[Sequence[Tap]]) -> Iterator
         if inside:
             value = p.where(p.reshape(functools.reduce(p.logical_and, inside), column), value, 0)
         weights = [p.cast(tap.weight, p.dtype(x)) for tap in chosen if tap.weight is not None]
-        yield p.multiply(value, p.reshape(functools.reduce(p.multiply, weights), column)) if weights else value
+        if weights:
+            value = p.multiply(value, p.reshape(functools.reduce(p.multiply, weights), column))
+        yield value
 
 
 @operator("DeformConv")
@@ -157,7 +215,10 @@ def deformable_convolution(
     pads: Sequence[int] | None = None,
     strides: Sequence[int] | None = None,
 ) -> Any:
-    """Conv whose kernel places are moved by offset [n, groups * kernel * axes, *out] and weighted by mask (Zhu et al. 2019)."""
+    """Conv whose kernel places are moved by an offset and weighted by a mask (Zhu et al. 2019).
+
+    offset [n, groups * kernel * axes, *out], mask [n, groups * kernel, *out].
+    """
     (n, c, *spatial), (m, _, *kernel), out = p.shape(x), p.shape(weight), p.shape(offset)[2:]
     rank, block, positions = len(spatial), math.prod(kernel), math.prod(out)
     strides, dilations = strides or (1,) * rank, dilations or (1,) * rank
@@ -173,14 +234,22 @@ def deformable_convolution(
         sampled = p.multiply(sampled, p.reshape(mask, (n * offset_group, 1, block, positions)))
     columns = p.reshape(sampled, (n, group, c // group * block, positions))
     y = p.reshape(p.matmul(p.reshape(weight, (1, group, m // group, -1)), columns), (n, m, *out))
-    return y if bias is None else p.add(y, p.reshape(bias, (-1, *[1] * rank)))
+    if bias is None:
+        return y
+    return p.add(y, p.reshape(bias, (-1, *[1] * rank)))
 
 
 def _regular_places(
-    kernel: Sequence[int], out: Sequence[int], strides: Sequence[int], dilations: Sequence[int], before: Sequence[int]
+    kernel: Sequence[int],
+    out: Sequence[int],
+    strides: Sequence[int],
+    dilations: Sequence[int],
+    before: Sequence[int],
 ) -> list[np.ndarray]:
-    """Where each kernel place of an ordinary convolution reads, one array [block, positions] an axis."""
+    """Where each kernel place of an ordinary convolution reads: [block, positions] by axis."""
     room_for((len(kernel), *kernel, *out), np.dtype(np.int64))
     within = np.indices(kernel).reshape(len(kernel), -1, 1)
     corner = np.indices(out).reshape(len(out), 1, -1)
-    return [within[i] * dilations[i] + corner[i] * strides[i] - before[i] for i in range(len(kernel))]
+    return [
+        within[i] * dilations[i] + corner[i] * strides[i] - before[i] for i in range(len(kernel))
+    ]

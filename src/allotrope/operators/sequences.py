@@ -1,4 +1,7 @@
-"""Sequences of arrays: Python lists that flow through the graph; their lengths and places are host values."""
+"""Sequences of arrays: Python lists that flow through the graph.
+
+Their lengths and places are host values.
+"""
 
 from __future__ import annotations
 
@@ -39,16 +42,24 @@ def sequence_at(p: Any, sequence: Sequence, position: np.ndarray) -> Any:
 
 
 @operator("SequenceInsert", host=("position",))
-def sequence_insert(p: Any, sequence: Sequence, x: Any, position: np.ndarray | None = None) -> tuple[Sequence]:
+def sequence_insert(
+    p: Any, sequence: Sequence, x: Any, position: np.ndarray | None = None
+) -> tuple[Sequence]:
     """The sequence with an array before a place, or after all."""
-    place = len(sequence) if position is None else _place(position, len(sequence), len(sequence))
+    place = len(sequence)
+    if position is not None:
+        place = _place(position, place, place)
     return ([*sequence[:place], x, *sequence[place:]],)
 
 
 @operator("SequenceErase", host=("position",))
-def sequence_erase(p: Any, sequence: Sequence, position: np.ndarray | None = None) -> tuple[Sequence]:
+def sequence_erase(
+    p: Any, sequence: Sequence, position: np.ndarray | None = None
+) -> tuple[Sequence]:
     """The sequence without the array at a place, or without the last."""
-    place = _place(-1 if position is None else position, len(sequence), len(sequence) - 1)
+    if position is None:
+        position = np.asarray(-1)
+    place = _place(position, len(sequence), len(sequence) - 1)
     return ([*sequence[:place], *sequence[place + 1 :]],)
 
 
@@ -56,16 +67,28 @@ def _place(position: Any, length: int, last: int) -> int:
     place = int(np.asarray(position).reshape(()))
     if not -length <= place <= last:
         raise ModelError(f"place {place} is not in a sequence of {length}.")
-    return place + length if place < 0 else place
+    if place < 0:
+        return place + length
+    return place
 
 
 @operator("SplitToSequence", host=("lengths",))
-def split_to_sequence(p: Any, x: Any, lengths: np.ndarray | None = None, *, axis: int = 0, keepdims: int = 1) -> tuple[Sequence]:
-    """Pieces of x along an axis: of the given lengths, of one length with a shorter last, or of length 1, then without the axis."""
+def split_to_sequence(
+    p: Any, x: Any, lengths: np.ndarray | None = None, *, axis: int = 0, keepdims: int = 1
+) -> tuple[Sequence]:
+    """Pieces of x along an axis: of these lengths, or of one length with a shorter last.
+
+    Without lengths they are of length 1, and lose the axis unless keepdims.
+    """
     shape = p.shape(x)
     axis = axis_of(axis, len(shape))
-    sizes = np.asarray(1 if lengths is None else lengths)
-    ends = np.cumsum(sizes) if sizes.ndim else np.minimum(np.arange(0, shape[axis], int(sizes)) + int(sizes), shape[axis])
+    sizes = np.asarray(1)
+    if lengths is not None:
+        sizes = np.asarray(lengths)
+    if sizes.ndim:
+        ends = np.cumsum(sizes)
+    else:
+        ends = np.minimum(np.arange(0, shape[axis], int(sizes)) + int(sizes), shape[axis])
     starts = [0, *(int(e) for e in ends[:-1])]
     pieces = [narrow(p, x, axis, start, int(end)) for start, end in zip(starts, ends, strict=True)]
     if lengths is None and not keepdims:
@@ -73,12 +96,18 @@ def split_to_sequence(p: Any, x: Any, lengths: np.ndarray | None = None, *, axis
     return (pieces,)
 
 
+def _array(p: Any, x: Any) -> Any:
+    if isinstance(x, np.ndarray):
+        return p.constant(x)
+    return x
+
+
 @operator("ConcatFromSequence")
 def concat_from_sequence(p: Any, sequence: Sequence, *, axis: int, new_axis: int = 0) -> Any:
     """The arrays one after the other along an axis, or along a new one."""
     if not sequence:
         raise ModelError("a sequence of nothing cannot be concatenated.")
-    arrays = [p.constant(a) if isinstance(a, np.ndarray) else a for a in sequence]
+    arrays = [_array(p, one) for one in sequence]
     if new_axis:
         shape = p.shape(arrays[0])
         at = axis % (len(shape) + 1)

@@ -33,10 +33,14 @@ def reshape(p: Any, x: Any, shape: np.ndarray, *, allowzero: int = 0) -> Any:
     old = p.shape(x)
     wanted = [int(s) for s in shape]
     if not allowzero:
-        wanted = [old[i] if s == 0 and i < len(old) else s for i, s in enumerate(wanted)]
+        for i in range(min(len(wanted), len(old))):
+            wanted[i] = wanted[i] or old[i]
     known = math.prod(s for s in wanted if s != -1)
     if -1 in wanted:
-        wanted[wanted.index(-1)] = math.prod(old) // known if known else 0
+        remaining = 0
+        if known:
+            remaining = math.prod(old) // known
+        wanted[wanted.index(-1)] = remaining
     if math.prod(wanted) != math.prod(old):
         raise ModelError(f"an array of shape {tuple(old)} cannot take the shape {tuple(wanted)}.")
     return p.reshape(x, tuple(wanted))
@@ -46,15 +50,18 @@ def reshape(p: Any, x: Any, shape: np.ndarray, *, allowzero: int = 0) -> Any:
 def flatten(p: Any, x: Any, *, axis: int = 1) -> Any:
     """x as a matrix: the axes before `axis`, and the rest."""
     lengths = p.shape(x)
-    axis = axis if axis == len(lengths) else axis_of(axis, len(lengths))
+    if axis != len(lengths):
+        axis = axis_of(axis, len(lengths))
     return p.reshape(x, (math.prod(lengths[:axis]), math.prod(lengths[axis:])))
 
 
 @operator("Transpose")
 def transpose(p: Any, x: Any, *, perm: tuple[int, ...] | None = None) -> Any:
-    """x with its axes in another order, reversed where none is given."""
+    """x with its axes in another order, reversed if none is asked for."""
     rank = len(p.shape(x))
-    return p.transpose(x, tuple(perm) if perm is not None else tuple(reversed(range(rank))))
+    if perm is None:
+        perm = tuple(reversed(range(rank)))
+    return p.transpose(x, tuple(perm))
 
 
 @operator("Squeeze", host=("axes",))
@@ -62,7 +69,10 @@ def squeeze(p: Any, x: Any, axes: np.ndarray | None = None) -> Any:
     """x without the given axes of length 1, or without all of them."""
     lengths = p.shape(x)
     ones = {i for i, n in enumerate(lengths) if n == 1}
-    drop = ones if axes is None else set(axes_of(np.asarray(axes).reshape(-1), len(lengths)))
+    if axes is None:
+        drop = ones
+    else:
+        drop = set(axes_of(np.asarray(axes).reshape(-1), len(lengths)))
     wrong = sorted(drop - ones)
     if wrong:
         raise ModelError(f"axes {wrong} of shape {tuple(lengths)} are not of length 1.")
@@ -92,18 +102,35 @@ def expand(p: Any, x: Any, shape: np.ndarray) -> Any:
 
 
 @operator("Slice", host=("starts", "ends", "axes", "steps"))
-def slice_(p: Any, x: Any, starts: np.ndarray, ends: np.ndarray, axes: np.ndarray | None = None, steps: np.ndarray | None = None) -> Any:
-    """x[start:end:step] on the given axes, with Python's clamping; backward from before the first element it begins at that."""
+def slice_(
+    p: Any,
+    x: Any,
+    starts: np.ndarray,
+    ends: np.ndarray,
+    axes: np.ndarray | None = None,
+    steps: np.ndarray | None = None,
+) -> Any:
+    """x[start:end:step] on the given axes, with Python's clamping.
+
+    Backward from before the first element it begins at that.
+    """
     lengths = p.shape(x)
-    first, last, stride = [0] * len(lengths), list(lengths), [1] * len(lengths)
-    axes = np.arange(len(starts)) if axes is None else axes
-    if not len(starts) == len(ends) == len(axes) == (len(axes) if steps is None else len(steps)):
+    first, stride = [0] * len(lengths), [1] * len(lengths)
+    last: list[int | None] = list(lengths)
+    if axes is None:
+        axes = np.arange(len(starts))
+    if steps is None:
+        steps = np.ones(len(axes), np.int64)
+    if not len(starts) == len(ends) == len(axes) == len(steps):
         raise ModelError("starts, ends, axes and steps must be equally many.")
     for i, axis in enumerate(axes_of(axes, len(lengths))):
-        step = 1 if steps is None else int(steps[i])
-        begin, stop, step = slice(int(starts[i]), int(ends[i]), step).indices(lengths[axis])
+        asked = slice(int(starts[i]), int(ends[i]), int(steps[i]))
+        begin, stop, step = asked.indices(lengths[axis])
         first[axis], last[axis], stride[axis] = max(begin, 0), stop, step
-    return p.slice(x, first, [None if e < 0 else e for e in last], stride)
+        # Backward, an end before the first element has no number: -1 would be the last.
+        if stop < 0:
+            last[axis] = None
+    return p.slice(x, first, last, stride)
 
 
 @operator("Constant")
@@ -119,17 +146,20 @@ def constant(
     """The array or number that the attributes hold."""
     if value is not None:
         return value
-    floats = value_float if value_float is not None else value_floats
-    if floats is not None:
-        return np.asarray(floats, np.float32)
-    return np.asarray(value_int if value_int is not None else value_ints, np.int64)
+    for floats in (value_float, value_floats):
+        if floats is not None:
+            return np.asarray(floats, np.float32)
+    if value_int is not None:
+        return np.asarray(value_int, np.int64)
+    return np.asarray(value_ints, np.int64)
 
 
 @operator("ConstantOfShape", host=("shape",))
 def constant_of_shape(p: Any, shape: np.ndarray, *, value: np.ndarray | None = None) -> Any:
-    """An array of the given shape, filled with a value, 0.0 where none is given."""
-    fill = np.zeros(1, np.float32) if value is None else value
-    return p.full(tuple(int(n) for n in shape), fill.reshape(-1)[0].item(), fill.dtype)
+    """An array of the given shape, filled with a value, or with 0.0."""
+    if value is None:
+        value = np.zeros(1, np.float32)
+    return p.full(tuple(int(n) for n in shape), value.reshape(-1)[0].item(), value.dtype)
 
 
 @operator("Range", host=("*",))
@@ -145,12 +175,20 @@ def eye_like(p: Any, x: Any, *, dtype: int | None = None, k: int = 0) -> Any:
     """1 on the k-th diagonal, 0 elsewhere, of x's shape [rows, columns]."""
     rows, columns = p.shape(x)
     room_for((rows, columns), np.dtype(np.float64))
-    return np.eye(rows, columns, k, dtype=p.dtype(x) if dtype is None else dtype_of(dtype))
+    if dtype is None:
+        return np.eye(rows, columns, k, dtype=p.dtype(x))
+    return np.eye(rows, columns, k, dtype=dtype_of(dtype))
 
 
 @operator("Split", host=("lengths",))
 def split(
-    p: Any, x: Any, lengths: np.ndarray | None = None, *, axis: int = 0, num_outputs: int | None = None, context: Any
+    p: Any,
+    x: Any,
+    lengths: np.ndarray | None = None,
+    *,
+    axis: int = 0,
+    num_outputs: int | None = None,
+    context: Any,
 ) -> tuple[Any, ...]:
     """Pieces of x along an axis: of the given lengths, or of equal ones with a shorter last."""
     shape = p.shape(x)
@@ -158,18 +196,23 @@ def split(
     if lengths is None:
         pieces = num_outputs or context.outputs
         size = -(-shape[axis] // pieces)
-        lengths = np.asarray([min(size, shape[axis] - i * size) for i in range(min(pieces, context.outputs))])
+        lengths = np.asarray(
+            [min(size, shape[axis] - i * size) for i in range(min(pieces, context.outputs))]
+        )
     if min(lengths, default=0) < 0 or sum(map(int, lengths)) > shape[axis]:
-        raise ModelError(f"pieces of lengths {[int(n) for n in lengths]} cannot be cut from {shape[axis]}.")
+        raise ModelError(
+            f"pieces of lengths {[int(n) for n in lengths]} cannot be cut from {shape[axis]}."
+        )
     bounds = np.cumsum([0, *(int(n) for n in lengths)])
     return tuple(narrow(p, x, axis, int(a), int(b)) for a, b in itertools.pairwise(bounds))
 
 
 def narrow(p: Any, x: Any, axis: int, start: int, stop: int) -> Any:
     """x[start:stop] along an axis."""
-    shape = p.shape(x)
-    starts = [start if i == axis else 0 for i in range(len(shape))]
-    return p.slice(x, starts, [stop if i == axis else n for i, n in enumerate(shape)], [1] * len(shape))
+    stops = list(p.shape(x))
+    starts = [0] * len(stops)
+    starts[axis], stops[axis] = start, stop
+    return p.slice(x, starts, stops, [1] * len(stops))
 
 
 @operator("Tile", host=("repeats",))
@@ -183,18 +226,29 @@ def tile(p: Any, x: Any, repeats: np.ndarray) -> Any:
 
 @operator("Pad", host=("pads", "constant_value", "axes"))
 def pad(
-    p: Any, x: Any, pads: np.ndarray, constant_value: np.ndarray | None = None, axes: np.ndarray | None = None, *, mode: str = "constant"
+    p: Any,
+    x: Any,
+    pads: np.ndarray,
+    constant_value: np.ndarray | None = None,
+    axes: np.ndarray | None = None,
+    *,
+    mode: str = "constant",
 ) -> Any:
-    """x longer, or shorter where pads are negative, at both ends of the given axes."""
+    """x longer, or shorter if pads are negative, at both ends of the given axes."""
     rank = len(p.shape(x))
-    chosen = range(rank) if axes is None else axes_of(axes, rank)
+    chosen = list(range(rank))
+    if axes is not None:
+        chosen = axes_of(axes, rank)
     before, after = [0] * rank, [0] * rank
     for i, axis in enumerate(chosen):
         before[axis], after[axis] = int(pads[i]), int(pads[len(pads) // 2 + i])
     starts = [max(0, -b) for b in before]
     stops = [n - max(0, -a) for n, a in zip(p.shape(x), after, strict=True)]
-    x = p.slice(x, starts, stops, [1] * rank) if any(n < 0 for n in (*before, *after)) else x
-    value = 0 if constant_value is None else np.asarray(constant_value).reshape(-1)[0].item()
+    if any(n < 0 for n in (*before, *after)):
+        x = p.slice(x, starts, stops, [1] * rank)
+    value = 0
+    if constant_value is not None:
+        value = np.asarray(constant_value).reshape(-1)[0].item()
     return p.pad(x, [max(0, b) for b in before], [max(0, a) for a in after], mode, value)
 
 
@@ -202,15 +256,20 @@ def pad(
 def triangle(p: Any, x: Any, k: np.ndarray | None = None, *, upper: int = 1) -> Any:
     """The upper or lower triangle of matrices, from the k-th diagonal; 0 elsewhere."""
     rows, columns = p.shape(x)[-2:]
-    offset = 0 if k is None else int(np.asarray(k).reshape(()))
+    offset = 0
+    if k is not None:
+        offset = int(np.asarray(k).reshape(()))
     room_for((rows, columns), np.dtype(bool))
-    kept = np.triu(np.ones((rows, columns), bool), offset) if upper else np.tril(np.ones((rows, columns), bool), offset)
-    return p.where(p.constant(kept), x, 0)
+    if upper:
+        inside = np.triu(np.ones((rows, columns), bool), offset)
+    else:
+        inside = np.tril(np.ones((rows, columns), bool), offset)
+    return p.where(p.constant(inside), x, 0)
 
 
 @operator("DepthToSpace")
 def depth_to_space(p: Any, x: Any, *, blocksize: int, mode: str = "DCR") -> Any:
-    """Channels of x [n, c, h, w] moved into blocks of pixels: depth-column-row order, or column-row-depth (CRD)."""
+    """Channels of x [n, c, h, w] moved into blocks of pixels, in depth-column-row order or CRD."""
     n, c, h, w = p.shape(x)
     b, depth = blocksize, c // blocksize**2
     if mode == "DCR":
@@ -222,9 +281,11 @@ def depth_to_space(p: Any, x: Any, *, blocksize: int, mode: str = "DCR") -> Any:
 
 @operator("SpaceToDepth")
 def space_to_depth(p: Any, x: Any, *, blocksize: int, mode: str = "DCR") -> Any:
-    """Blocks of pixels of x [n, c, h, w] moved into channels: depth-column-row order, or column-row-depth (CRD)."""
+    """Blocks of pixels of x [n, c, h, w] moved into channels, in depth-column-row order or CRD."""
     n, c, h, w = p.shape(x)
     b = blocksize
-    order = (0, 3, 5, 1, 2, 4) if mode == "DCR" else (0, 1, 3, 5, 2, 4)
+    order = 0, 1, 3, 5, 2, 4
+    if mode == "DCR":
+        order = 0, 3, 5, 1, 2, 4
     x = p.transpose(p.reshape(x, (n, c, h // b, b, w // b, b)), order)
     return p.reshape(x, (n, c * b * b, h // b, w // b))

@@ -1,4 +1,4 @@
-"""The table of operators: what each ONNX operator means, written once over the primitives of a framework."""
+"""The table of operators: what each means, written once over the primitives of a framework."""
 
 from __future__ import annotations
 
@@ -14,12 +14,14 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 class Operator:
     """One operator's meaning.
 
-    `function(p, *inputs, **attributes)`: `p` are the primitives, absent optional inputs are None, and attributes have ONNX's
-    defaults. `host` are the positions of inputs that steer shapes and therefore arrive as NumPy arrays, `known` those of inputs
-    that arrive so where their values are known beforehand, else as the others do. A function with a
-    keyword `context` is told about its node and whether the network is training (see `interpret.Context`). `attributes` leads
-    from ONNX's names to the function's, which have a `_` after them where the name is taken. Subgraphs arrive as functions of
-    their inputs; an operator that has them gets its own inputs as they come, host values or arrays.
+    `function(p, *inputs, **attributes)`: `p` are the primitives, absent optional inputs are None,
+    and attributes have ONNX's defaults. `host` are the positions of inputs that steer shapes and
+    therefore arrive as NumPy arrays, `known` those of inputs that arrive so where their values are
+    known beforehand, else as the others do. A function with a keyword `context` is told about its
+    node and whether the network is training (see `interpret.Context`). `attributes` leads from
+    ONNX's names to the function's, which have a `_` after them where the name is taken. Subgraphs
+    arrive as functions of their inputs; an operator that has them gets its own inputs as they come,
+    host values or arrays.
     """
 
     name: str
@@ -46,7 +48,9 @@ def operator(
     domain: str = "",
     attributes_of: Callable[..., Any] | None = None,
 ) -> Callable[[Function], Function]:
-    """Enter a function into the table under its ONNX name; `host` names the parameters that must be known as NumPy arrays.
+    """Enter a function into the table under its ONNX name.
+
+    `host` names the parameters that must be known as NumPy arrays.
 
     `known` names those that arrive as NumPy arrays where that is what they are.
     `attributes_of` is another operator's function, whose attributes this one takes too.
@@ -54,9 +58,18 @@ def operator(
 
     def enter(function: Function) -> Function:
         parameters = _parameters(function)
-        positional = [q.name for q in parameters if q.kind in (q.POSITIONAL_ONLY, q.POSITIONAL_OR_KEYWORD, q.VAR_POSITIONAL)]
-        parameters += [] if attributes_of is None else _parameters(attributes_of)
-        keywords = {q.name.rstrip("_"): q.name for q in parameters if q.kind is q.KEYWORD_ONLY and q.name != "context"}
+        positional = [
+            q.name
+            for q in parameters
+            if q.kind in (q.POSITIONAL_ONLY, q.POSITIONAL_OR_KEYWORD, q.VAR_POSITIONAL)
+        ]
+        if attributes_of is not None:
+            parameters += _parameters(attributes_of)
+        keywords = {
+            q.name.rstrip("_"): q.name
+            for q in parameters
+            if q.kind is q.KEYWORD_ONLY and q.name != "context"
+        }
         OPERATORS[qualified(domain, name)] = Operator(
             name=name,
             function=function,
@@ -78,4 +91,6 @@ def _parameters(function: Callable[..., Any]) -> list[inspect.Parameter]:
 
 def qualified(domain: str, name: str) -> str:
     """The key of an operator: its name, with the domain before it where that is not ONNX's own."""
-    return name if domain in ("", "ai.onnx") else f"{domain}::{name}"
+    if domain in ("", "ai.onnx"):
+        return name
+    return f"{domain}::{name}"

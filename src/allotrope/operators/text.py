@@ -30,42 +30,70 @@ def tf_idf(
     pool_strings: Sequence[str] | None = None,
     weights: Sequence[float] | None = None,
 ) -> Any:
-    """How often each n-gram of a pool of integers occurs in x [c] or [n, c], its items up to max_skip_count places apart: [(n,) columns].
+    """How often each n-gram of a pool of integers occurs in x [c] or [n, c]: [(n,) columns].
 
-    Mode TF counts, IDF gives the weight of what occurs at all, TFIDF the product of both.
+    Its items may be up to max_skip_count places apart. Mode TF counts, IDF gives the weight of what
+    occurs at all, TFIDF the product of both.
     """
     if pool_int64s is None:
         raise UnsupportedError("n-grams of strings are not supported.")
     rows = p.reshape(p.cast(x, np.dtype(np.int64)), (-1, p.shape(x)[-1]))
-    counts = _counts(p, rows, _grams(pool_int64s, ngram_counts), range(min_gram_length, max_gram_length + 1), max_skip_count + 1)
+    counts = _counts(
+        p,
+        rows,
+        _grams(pool_int64s, ngram_counts),
+        range(min_gram_length, max_gram_length + 1),
+        max_skip_count + 1,
+    )
     if mode != "TF":
-        counts = counts if mode == "TFIDF" else p.cast(p.greater(counts, 0.0), _FLOAT)
-        counts = p.multiply(counts, p.constant(np.asarray(weights, _FLOAT))) if weights else counts
+        if mode != "TFIDF":
+            counts = p.cast(p.greater(counts, 0.0), _FLOAT)
+        if weights:
+            counts = p.multiply(counts, p.constant(np.asarray(weights, _FLOAT)))
     room_for((len(ngram_indexes), max(ngram_indexes) + 1), _FLOAT)
     columns = np.zeros((len(ngram_indexes), max(ngram_indexes) + 1), _FLOAT)
     columns[np.arange(len(ngram_indexes)), list(ngram_indexes)] = 1
     y = p.matmul(counts, p.constant(columns))
-    return p.reshape(y, (-1,)) if len(p.shape(x)) == 1 else y
+    if len(p.shape(x)) == 1:
+        return p.reshape(y, (-1,))
+    return y
 
 
 def _grams(pool: Sequence[int], starts: Sequence[int]) -> list[np.ndarray]:
     """The n-grams [count, length] of each length from 1 on."""
     bounds = list(itertools.pairwise([*starts, len(pool)]))
     if any(not 0 <= a <= b or (b - a) % length for length, (a, b) in enumerate(bounds, 1)):
-        raise ModelError(f"ngram_counts {list(starts)} do not divide a pool of {len(pool)} items into n-grams.")
-    return [np.asarray(pool[a:b], np.int64).reshape(-1, length) for length, (a, b) in enumerate(bounds, 1)]
+        raise ModelError(
+            f"ngram_counts {list(starts)} do not divide a pool of {len(pool)} items into n-grams."
+        )
+    return [
+        np.asarray(pool[a:b], np.int64).reshape(-1, length)
+        for length, (a, b) in enumerate(bounds, 1)
+    ]
 
 
 def _counts(p: Any, rows: Any, grams: list[np.ndarray], lengths: range, farthest: int) -> Any:
-    """Occurrences of every n-gram in rows [n, c], float32 [n, n-grams]; those of a length that is not asked for are 0."""
+    """Occurrences of every n-gram in rows [n, c], float32 [n, n-grams].
+
+    Those of a length that is not asked for are 0.
+    """
     n, c = p.shape(rows)
     parts = []
     for length, wanted in enumerate(grams, 1):
         total = p.full((n, len(wanted)), 0, _FLOAT)
-        for distance in range(1, (min(farthest, c) if length > 1 else 1) + 1):
-            places = np.arange(max(0, c - distance * (length - 1)))[:, None] + np.arange(length) * distance
+        # A single item has no distance from another.
+        most = 1
+        if length > 1:
+            most = min(farthest, c)
+        for distance in range(1, most + 1):
+            places = (
+                np.arange(max(0, c - distance * (length - 1)))[:, None]
+                + np.arange(length) * distance
+            )
             if length in lengths and places.size and wanted.size:
-                windows = p.reshape(p.take(rows, p.constant(places), 1), (n, len(places), 1, length))
+                windows = p.reshape(
+                    p.take(rows, p.constant(places), 1), (n, len(places), 1, length)
+                )
                 same = p.min(p.cast(p.equal(windows, p.constant(wanted)), _FLOAT), (3,))
                 total = p.add(total, p.sum(same, (1,)))
         parts.append(total)
