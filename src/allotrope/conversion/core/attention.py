@@ -1,4 +1,4 @@
-"""Attention as the products and the softmax that it stands for, for targets that have no function of its meaning."""
+"""Attention as products and a softmax, for targets that have no function of its meaning."""
 
 from __future__ import annotations
 
@@ -14,14 +14,21 @@ from allotrope.network.graph import Node, Value
 from allotrope.network.names import free_name, names_in
 from allotrope.network.network import Network
 
-PLAIN = {"left_window_size": -1, "right_window_size": -1, "softcap": 0.0, "qk_matmul_output_mode": 0, "softmax_precision": None}
+PLAIN = {
+    "left_window_size": -1,
+    "right_window_size": -1,
+    "softcap": 0.0,
+    "qk_matmul_output_mode": 0,
+    "softmax_precision": None,
+}
 """Attributes that change the meaning, each with the value that does not."""
 
 
 def spelled_out(network: Network) -> Network:
-    """The network with plain Attention nodes taken apart: softmax(q kᵀ scale + mask) v over heads, [n, h, q, d].
+    """The network with plain Attention nodes taken apart: softmax(q kᵀ scale + mask) v over heads.
 
-    Those with a past, windows, a soft cap, groups of heads or heads on the last axis stay as they are.
+    Those with a past, windows, a soft cap, groups of heads or heads on the last axis stay as they
+    are.
     """
     if not any(map(_is_attention, network.graph.nodes)):
         return network
@@ -45,7 +52,9 @@ class _Spelling:
         graph = network.graph
         arrays = {**graph.constants, **network.weights}
         self.known = {value.name: value for value in (*graph.inputs, *graph.values.values())}
-        self.known |= {name: Value(name, array.dtype, array.shape) for name, array in arrays.items()}
+        self.known |= {
+            name: Value(name, array.dtype, array.shape) for name, array in arrays.items()
+        }
         self.taken = names_in(graph) | set(network.weights)
         self.constants = dict(graph.constants)
         self.nodes: list[Node] = []
@@ -56,24 +65,35 @@ class _Spelling:
             return [node]
         self.at, self.dtype, self.nodes = node, self.known[node.inputs[0]].dtype, []
         query, key, value = node.inputs[:3]
-        products = self._add("MatMul", (query, self._add("Transpose", (key,), "keys", perm=(0, 1, 3, 2))), "products")
+        products = self._add(
+            "MatMul", (query, self._add("Transpose", (key,), "keys", perm=(0, 1, 3, 2))), "products"
+        )
         scores = self._add("Mul", (products, self._constant("scale", self._factor(node))), "scores")
         weights = self._weights(scores, self._mask(node))
         return [*self.nodes, Node("MatMul", (weights, value), node.outputs[:1], name=node.name)]
 
     def _weights(self, scores: str, mask: str) -> str:
-        """The share of each key; a mask of booleans says which keys are seen, another is added to the scores."""
+        """The share of each key.
+
+        A mask of booleans says which keys are seen, another is added to the scores.
+        """
         if not mask or self.known[mask].dtype != bool:
-            return self._add("Softmax", (self._add("Add", (scores, mask), "masked") if mask else scores,), "weights", axis=-1)
+            if mask:
+                scores = self._add("Add", (scores, mask), "masked")
+            return self._add("Softmax", (scores,), "weights", axis=-1)
         lowest = self._constant("lowest", float(ml_dtypes.finfo(self.dtype).min))
-        weights = self._add("Softmax", (self._add("Where", (mask, scores, lowest), "masked"),), "weights", axis=-1)
+        weights = self._add(
+            "Softmax", (self._add("Where", (mask, scores, lowest), "masked"),), "weights", axis=-1
+        )
         # A query that sees no key gives 0.
         return self._add("Where", (mask, weights, self._constant("nothing", 0.0)), "seen")
 
     def _mask(self, node: Node) -> str:
-        """What is given, or else the keys up to each query's own place where these alone are seen."""
+        """The node's own mask, or the keys up to each query's own place if these alone are seen."""
         if _given(node, 3) or not node.attributes.get("is_causal"):
-            return node.inputs[3] if _given(node, 3) else ""
+            if _given(node, 3):
+                return node.inputs[3]
+            return ""
         lengths = [self._shape(name)[2] for name in node.inputs[:2]]
         name = self._constant("causal", np.tri(*lengths, dtype=bool))
         self.known[name] = Value(name, np.dtype(bool), tuple(lengths))
@@ -81,22 +101,41 @@ class _Spelling:
 
     def _factor(self, node: Node) -> float:
         scale = node.attributes.get("scale")
-        return float(scale) if scale is not None else 1 / math.sqrt(self._shape(node.inputs[0])[3])
+        if scale is not None:
+            return float(scale)
+        return 1 / math.sqrt(self._shape(node.inputs[0])[3])
 
     def _is_plain(self, node: Node) -> bool:
         shapes = [self._shape(name) for name in node.inputs[:3]]
         usual = all(node.attributes.get(name, value) == value for name, value in PLAIN.items())
-        if not usual or any(node.inputs[4:]) or any(node.outputs[1:]) or any(len(shape) != 4 for shape in shapes):
+        if (
+            not usual
+            or any(node.inputs[4:])
+            or any(node.outputs[1:])
+            or any(len(shape) != 4 for shape in shapes)
+        ):
             return False
         (_, heads, queries, size), (_, _, keys, _), _ = shapes
-        causal, alike = bool(node.attributes.get("is_causal")), isinstance(heads, int) and all(shape[1] == heads for shape in shapes)
+        causal, alike = (
+            bool(node.attributes.get("is_causal")),
+            isinstance(heads, int) and all(shape[1] == heads for shape in shapes),
+        )
         lengths_known = not causal or (isinstance(queries, int) and isinstance(keys, int))
-        masks_all = not _given(node, 3) or (not causal and keys is not None and self._shape(node.inputs[3])[-1:] == (keys,))
-        return alike and lengths_known and masks_all and (node.attributes.get("scale") is not None or isinstance(size, int))
+        masks_all = not _given(node, 3) or (
+            not causal and keys is not None and self._shape(node.inputs[3])[-1:] == (keys,)
+        )
+        return (
+            alike
+            and lengths_known
+            and masks_all
+            and (node.attributes.get("scale") is not None or isinstance(size, int))
+        )
 
     def _shape(self, name: str) -> tuple[Any, ...]:
         value = self.known.get(name)
-        return () if value is None or value.shape is None else value.shape
+        if value is None or value.shape is None:
+            return ()
+        return value.shape
 
     def _add(self, operator: str, inputs: Sequence[str], kind: str, **attributes: Any) -> str:
         name = free_name(f"{self.at.outputs[0]}/{kind}", self.taken)
@@ -105,7 +144,10 @@ class _Spelling:
 
     def _constant(self, kind: str, array: Any) -> str:
         name = free_name(f"{self.at.outputs[0]}/{kind}", self.taken)
-        self.constants[name] = array if isinstance(array, np.ndarray) else np.asarray(array, self.dtype)
+        if isinstance(array, np.ndarray):
+            self.constants[name] = array
+        else:
+            self.constants[name] = np.asarray(array, self.dtype)
         return name
 
 

@@ -1,4 +1,4 @@
-"""What operators need to be called without Allotrope: their functions, the primitives of one framework, and all that these use."""
+"""What operators need to be called without Allotrope: functions, primitives, and all they use."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ PRIMITIVES: dict[str, Place] = {
     "keras": ("allotrope.frameworks.tensorflow.primitives", "TensorFlowPrimitives"),
     "jax": ("allotrope.frameworks.jax.primitives", "JaxPrimitives"),
 }
-"""The primitives that each target's operators are computed with; Keras's are those of its engine TensorFlow."""
+"""The primitives that each target's operators are computed with; Keras's are those of its engine
+TensorFlow."""
 INSTEAD: dict[Place, Place | Import | str] = {
     ("allotrope.operators.table", "operator"): (STANDALONE, "operator"),
     ("allotrope.operators.memory", "room_for"): (STANDALONE, "room_for"),
@@ -37,7 +38,10 @@ ASKED = ("constant", "to_host", "differentiated", "beside")
 
 @dataclass
 class Needs:
-    """What a piece of source uses: other definitions and imports, primitives of `p` and `self`, NumPy's, and those of a base class."""
+    """What a piece of source uses: other definitions, imports, and primitives.
+
+    These are of `p` and `self`, NumPy's, and of a base class.
+    """
 
     places: dict[tuple[int, int], tuple[int, Place | str]] = field(default_factory=dict)
     imports: set[Import] = field(default_factory=set)
@@ -53,46 +57,70 @@ class Needs:
 
 
 def resolved(module: str, name: str) -> Place | Import | str | None:
-    """What a global name of a module stands for: a definition of Allotrope's, an import, another text; None for a builtin."""
+    """What a global name of a module stands for; None for a builtin.
+
+    It is a definition of Allotrope's, an import, or another text.
+    """
     here = source(module)
     if (module, name) in INSTEAD:
         return INSTEAD[module, name]
     if name in here.statements:
         return module, name
-    found = here.imports.get(name)
-    if found is None or not found.is_own or found.name is None:
-        return found
-    return resolved(found.module, found.name)
+    imported = here.imports.get(name)
+    if imported is None or not imported.is_own or imported.name is None:
+        return imported
+    return resolved(imported.module, imported.name)
 
 
 def needs_of(piece: Piece) -> Needs:
     """Everything that a piece uses, by the places at which it says so."""
     needs, module = Needs(), piece.module.module
-    attributes = {id(node.value): node for node in ast.walk(piece.node) if isinstance(node, ast.Attribute)}
+    attributes = {
+        id(node.value): node for node in ast.walk(piece.node) if isinstance(node, ast.Attribute)
+    }
     for use in global_uses(piece.node):
         node: ast.expr = use.node
-        found = resolved(module, use.name)
-        if isinstance(found, Import) and found.is_own:  # a module of ours: the name is behind the dot
+        meant = resolved(module, use.name)
+        # Of a module of ours, the name is behind the dot.
+        if isinstance(meant, Import) and meant.is_own:
             node = attributes[id(use.node)]
-            found = resolved(found.module, attributes[id(use.node)].attr)
-        if isinstance(found, Import):
-            needs.imports.add(found)
-        elif found is not None:
-            needs.places[node.lineno, node.col_offset] = (node.end_col_offset or 0, found)
+            meant = resolved(meant.module, attributes[id(use.node)].attr)
+        if isinstance(meant, Import):
+            needs.imports.add(meant)
+        elif meant is not None:
+            needs.places[node.lineno, node.col_offset] = (node.end_col_offset or 0, meant)
     for inner in ast.walk(piece.node):
         if isinstance(inner, ast.Attribute):
             _note_primitive(inner, needs)
-        elif isinstance(inner, ast.Call) and isinstance(inner.func, ast.Name) and _looks_up(module, inner.func.id):
-            named = {str(one.value) for one in inner.args if isinstance(one, ast.Constant) and isinstance(one.value, str)}
-            (needs.primitives if ".operators." in module else needs.host).update(named)
+        elif (
+            isinstance(inner, ast.Call)
+            and isinstance(inner.func, ast.Name)
+            and _looks_up(module, inner.func.id)
+        ):
+            named = {
+                str(one.value)
+                for one in inner.args
+                if isinstance(one, ast.Constant) and isinstance(one.value, str)
+            }
+            # Operators are told of primitives of the framework by name, all else of NumPy's.
+            if ".operators." in module:
+                needs.primitives.update(named)
+            else:
+                needs.host.update(named)
     return needs
 
 
 def _note_primitive(node: ast.Attribute, needs: Needs) -> None:
     owner = node.value
     if isinstance(owner, ast.Name):
-        {"p": needs.primitives, "self": needs.own, "_HOST": needs.host}.get(owner.id, set()).add(node.attr)
-    elif isinstance(owner, ast.Call) and isinstance(owner.func, ast.Name) and owner.func.id == "super":
+        {"p": needs.primitives, "self": needs.own, "_HOST": needs.host}.get(owner.id, set()).add(
+            node.attr
+        )
+    elif (
+        isinstance(owner, ast.Call)
+        and isinstance(owner.func, ast.Name)
+        and owner.func.id == "super"
+    ):
         needs.inherited.add(node.attr)
 
 
@@ -122,22 +150,31 @@ def _asks_by_name(place: Place) -> bool:
 @functools.cache
 def _calls_in(place: Place) -> frozenset[str]:
     """The names of the functions that a definition calls."""
-    calls = (node for node in ast.walk(source(place[0]).statements[place[1]]) if isinstance(node, ast.Call))
+    calls = (
+        node
+        for node in ast.walk(source(place[0]).statements[place[1]])
+        if isinstance(node, ast.Call)
+    )
     return frozenset(call.func.id for call in calls if isinstance(call.func, ast.Name))
 
 
 def companions(place: Place) -> Iterator[Place]:
-    """Functions that a definition is told of by being their decorator, as its gradient is by `@largest.defjvp`."""
+    """Functions that a definition is told of as their decorator, as its gradient by `@x.defjvp`."""
     module, name = place
     for other, statement in source(module).statements.items():
-        decorators = statement.decorator_list if isinstance(statement, ast.FunctionDef) else []
+        decorators = []
+        if isinstance(statement, ast.FunctionDef):
+            decorators = statement.decorator_list
         owners = [one.value for one in decorators if isinstance(one, ast.Attribute)]
         if any(isinstance(owner, ast.Name) and owner.id == name for owner in owners):
             yield module, other
 
 
 class Carried:
-    """What the operators by these keys need in one target; `hosted` are those that NumPy may have to compute too."""
+    """What the operators by these keys need in one target.
+
+    `hosted` are those that NumPy may have to compute too.
+    """
 
     def __init__(self, target: str, operators: frozenset[str], hosted: frozenset[str]) -> None:
         self.leaf = PRIMITIVES[target]
@@ -150,10 +187,10 @@ class Carried:
         self._starts = {key: self._root(key) for key in self.roots}
         for name in ("operator", "array", "HOST", "ARRAYS"):
             self._add((STANDALONE, name))
-        found = [self._primitives_of(self._starts[key]) for key in self.roots]
-        for name in {*ASKED, "__init__"}.union(*found):
+        primitives = {key: self._primitives_of(self._starts[key]) for key in self.roots}
+        for name in {*ASKED, "__init__"}.union(*primitives.values()):
             self._member(self.leaf, name)
-        for name in {"__init__"}.union(*(names for key, names in zip(self.roots, found, strict=True) if key in hosted)):
+        for name in {"__init__"}.union(*(primitives[key] for key in self.roots if key in hosted)):
             self._member(REFERENCE, name)
 
     def _root(self, key: str) -> Place:
@@ -183,17 +220,22 @@ class Carried:
 
     def _primitives_of(self, place: Place, seen: set[Place] | None = None) -> set[str]:
         """The primitives that an operator and what it calls use."""
-        seen = set() if seen is None else seen
+        if seen is None:
+            seen = set()
         if place in seen or place not in self.needs:
             return set()
         seen.add(place)
         needs = self.needs[place]
-        return needs.primitives.union(*(self._primitives_of(other, seen) for other in needs.definitions))
+        return needs.primitives.union(
+            *(self._primitives_of(other, seen) for other in needs.definitions)
+        )
 
     def _member(self, leaf: Place, name: str, after: Place | None = None) -> None:
-        """A primitive as a class has it, or one of those after another in the order in which they are asked."""
+        """A primitive as a class has it, or as the next one has it in the order of inheritance."""
         family = self.families[leaf]
-        for place in family[family.index(after) + 1 if after else 0 :]:
+        if after:
+            family = family[family.index(after) + 1 :]
+        for place in family:
             node = _member_of(place, name)
             if node is not None:
                 break
@@ -234,24 +276,32 @@ def _stand_in(place: Place) -> Any:
     node = source(place[0]).statements[place[1]]
     assert isinstance(node, ast.ClassDef)
     bases = (resolved(place[0], base.id) for base in node.bases if isinstance(base, ast.Name))
-    return type(place[1], tuple(_stand_in(base) for base in bases if isinstance(base, tuple)), {"place": place})
+    return type(
+        place[1],
+        tuple(_stand_in(base) for base in bases if isinstance(base, tuple)),
+        {"place": place},
+    )
 
 
 @functools.cache
 def _members(place: Place) -> dict[str, ast.stmt]:
     node = source(place[0]).statements[place[1]]
     assert isinstance(node, ast.ClassDef)
-    found: dict[str, ast.stmt] = {}
+    members: dict[str, ast.stmt] = {}
     for member in node.body:
         if isinstance(member, ast.FunctionDef):
-            found[member.name] = member
+            members[member.name] = member
         elif isinstance(member, ast.Assign) and isinstance(member.targets[0], ast.Name):
-            found[member.targets[0].id] = member
-    return found
+            members[member.targets[0].id] = member
+    return members
 
 
 def _member_of(place: Place, name: str) -> ast.stmt | None:
     """What a class itself has under a name, unless it is only declared there."""
     node = _members(place).get(name)
-    is_abstract = isinstance(node, ast.FunctionDef) and any("abstract" in ast.dump(one) for one in node.decorator_list)
-    return None if is_abstract else node
+    is_abstract = isinstance(node, ast.FunctionDef) and any(
+        "abstract" in ast.dump(one) for one in node.decorator_list
+    )
+    if is_abstract:
+        return None
+    return node

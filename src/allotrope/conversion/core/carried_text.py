@@ -1,4 +1,4 @@
-"""`operators.py` of a written folder: what is carried along, as one file that needs nothing of Allotrope."""
+"""`operators.py` of a written folder: what is carried along, as one file without Allotrope."""
 
 from __future__ import annotations
 
@@ -20,6 +20,10 @@ from __future__ import annotations
 '''
 
 
+LARGE = (ast.FunctionDef, ast.ClassDef)
+"""What stands apart from other lines."""
+
+
 class Written:
     """The text, and under which name each operator stands in it."""
 
@@ -27,11 +31,16 @@ class Written:
         self._carried = carried
         self._same: dict[Place, Place] = {}
         self._names = self._allocated()
-        self.functions = {key: self._names[piece.module.module, piece.name] for key, piece in carried.roots.items()}
+        self.functions = {
+            key: self._names[piece.module.module, piece.name]
+            for key, piece in carried.roots.items()
+        }
         names = ", ".join(key for key in carried.roots)
         head = HEAD.format(target=target, operators=names).splitlines()
         body = list(dropwhile("".__eq__, self._body()))
-        gap = [""] if body[0].startswith(("class ", "def ", "@")) else []
+        gap = []
+        if body[0].startswith(("class ", "def ", "@")):
+            gap = [""]
         self.text = "\n".join([*head, "", *self._imports(), *gap, *body]) + "\n"
 
     def _order(self) -> list[str]:
@@ -47,7 +56,11 @@ class Written:
                 visit(one.module)
             done.append(module)
 
-        for module in (self._carried.leaf[0], STANDALONE, *sorted(place[0] for place in self._carried.pieces)):
+        for module in (
+            self._carried.leaf[0],
+            STANDALONE,
+            *sorted(place[0] for place in self._carried.pieces),
+        ):
             visit(module)
         return done
 
@@ -61,11 +74,17 @@ class Written:
     def _line(self, place: Place) -> int:
         """Where it stands; what a root is assigned to stands at the end."""
         statement = source(place[0]).statements.get(place[1])
-        return sys.maxsize if statement is None else statement.lineno
+        if statement is None:
+            return sys.maxsize
+        return statement.lineno
 
     def _allocated(self) -> dict[Place, str]:
         """A name for each, its own where that is free."""
-        taken = {one.alias: ("", one.alias) for need in self._carried.every_need() for one in need.imports}
+        taken = {
+            one.alias: ("", one.alias)
+            for need in self._carried.every_need()
+            for one in need.imports
+        }
         names: dict[Place, str] = {}
         roots = [(piece.module.module, piece.name) for piece in self._carried.roots.values()]
         for place in [*roots, *(place for place in self._places() if place not in roots)]:
@@ -82,14 +101,21 @@ class Written:
 
     def _is_same(self, place: Place, other: Place) -> bool:
         """Whether both are assignments that say the same, as of a type's other name."""
-        pieces = [self._carried.pieces.get(one) for one in (place, other)]
-        texts = [ast.unparse(piece.node) if piece and isinstance(piece.node, ast.Assign) else None for piece in pieces]
-        return texts[0] is not None and texts[0] == texts[1]
+        text = self._assigned(place)
+        return text is not None and text == self._assigned(other)
+
+    def _assigned(self, place: Place) -> str | None:
+        """An assignment as text; None if it is something else."""
+        piece = self._carried.pieces.get(place)
+        if piece is None or not isinstance(piece.node, ast.Assign):
+            return None
+        return ast.unparse(piece.node)
 
     def _imports(self) -> Iterator[str]:
-        found = {one for need in self._carried.every_need() for one in need.imports}
-        groups = [[one for one in found if (one.module.split(".")[0] in sys.stdlib_module_names) is standard] for standard in (True, False)]
-        for group in filter(None, groups):
+        imports = {one for need in self._carried.every_need() for one in need.imports}
+        standard = [one for one in imports if one.top in sys.stdlib_module_names]
+        others = [one for one in imports if one.top not in sys.stdlib_module_names]
+        for group in filter(None, (standard, others)):
             yield from _import_lines(group)
             yield ""
 
@@ -98,10 +124,16 @@ class Written:
         for place in self._places():
             if place in self._same:
                 continue
-            node = self._carried.pieces[place].node if place in self._carried.pieces else source(place[0]).statements[place[1]]
-            is_large = isinstance(node, (ast.FunctionDef, ast.ClassDef)) or isinstance(before, (ast.FunctionDef, ast.ClassDef))
-            yield from ["", ""] if is_large else []
-            yield from self._class(place) if place in self._carried.classes else self._definition(place)
+            if place in self._carried.pieces:
+                node = self._carried.pieces[place].node
+            else:
+                node = source(place[0]).statements[place[1]]
+            if isinstance(node, LARGE) or isinstance(before, LARGE):
+                yield from ["", ""]
+            if place in self._carried.classes:
+                yield from self._class(place)
+            else:
+                yield from self._definition(place)
             before = node
 
     def _definition(self, place: Place) -> list[str]:
@@ -111,43 +143,73 @@ class Written:
             lines = self._text(self._carried.pieces[place], self._carried.needs[place].places)
         piece = self._carried.pieces[place]
         note = piece.text.docstring_after(piece.node)
-        return lines if note is None else [*lines, *text_of(piece.text, note, {})]
+        if note is None:
+            return lines
+        return [*lines, *text_of(piece.text, note, {})]
 
-    def _text(self, piece: Piece, places: dict[tuple[int, int], tuple[int, Place | str]]) -> list[str]:
+    def _text(
+        self, piece: Piece, places: dict[tuple[int, int], tuple[int, Place | str]]
+    ) -> list[str]:
         """The lines of a piece, with the names that its definitions have here."""
         edits = {}
-        for at, (end, found) in places.items():
-            edits[at] = (end, found if isinstance(found, str) else self._names[found])
-        name = self._names.get((piece.module.module, piece.name))
+        for at, (end, meant) in places.items():
+            name = meant
+            if not isinstance(meant, str):
+                name = self._names[meant]
+            edits[at] = (end, str(name))
+        own = self._names.get((piece.module.module, piece.name))
         node = piece.node
-        if name is not None and isinstance(node, (ast.FunctionDef, ast.ClassDef)) and node.col_offset == 0:
-            start = len("class ") if isinstance(node, ast.ClassDef) else len("def ")
-            edits[node.lineno, start] = (start + len(piece.name), name)
+        if own is not None and isinstance(node, LARGE) and node.col_offset == 0:
+            start = len("def ")
+            if isinstance(node, ast.ClassDef):
+                start = len("class ")
+            edits[node.lineno, start] = (start + len(piece.name), own)
         return text_of(piece.text, node, edits)
 
     def _class(self, place: Place) -> Iterator[str]:
         """A class of primitives with those of its members that are used."""
         node = source(place[0]).statements[place[1]]
         assert isinstance(node, ast.ClassDef)
+        header = self._names[place]
         bases = ", ".join(self._bases(place))
-        yield f"class {self._names[place]}({bases}):" if bases else f"class {self._names[place]}:"
+        if bases:
+            header += f"({bases})"
+        yield f"class {header}:"
         yield from text_of(source(place[0]), node.body[0], {})
-        members = sorted((piece for (owner, _), piece in self._carried.members.items() if owner == place), key=lambda one: one.node.lineno)
+        members = sorted(
+            (piece for (owner, _), piece in self._carried.members.items() if owner == place),
+            key=lambda one: one.node.lineno,
+        )
         before: ast.stmt = node.body[0]
         for piece in members:
-            yield from [""] if isinstance(piece.node, ast.FunctionDef) or not isinstance(before, ast.Assign) else []
+            # Assignments stand together, all else apart.
+            if isinstance(piece.node, ast.FunctionDef) or not isinstance(before, ast.Assign):
+                yield ""
             yield from self._text(piece, self._places_in(place, piece.name))
             before = piece.node
 
-    def _places_in(self, owner: Place, member: str) -> dict[tuple[int, int], tuple[int, Place | str]]:
-        found = self._carried.needs_of_members
-        return next(need.places for (place, name), need in found.items() if place == owner and name.rpartition(".")[2] == member)
+    def _places_in(
+        self, owner: Place, member: str
+    ) -> dict[tuple[int, int], tuple[int, Place | str]]:
+        return next(
+            need.places
+            for (place, name), need in self._carried.needs_of_members.items()
+            if place == owner and name.rpartition(".")[2] == member
+        )
 
     def _bases(self, place: Place) -> list[str]:
-        """The classes that are written among those that it inherits from, without those that come by way of others."""
+        """The written classes that it inherits from, without those that come by way of others."""
         family = next(family for family in self._carried.families.values() if place in family)
-        above = [one for one in family[family.index(place) + 1 :] if one in self._carried.classes and self._inherits(place, one)]
-        direct = [one for one in above if not any(self._inherits(other, one) for other in above if other != one)]
+        above = [
+            one
+            for one in family[family.index(place) + 1 :]
+            if one in self._carried.classes and self._inherits(place, one)
+        ]
+        direct = [
+            one
+            for one in above
+            if not any(self._inherits(other, one) for other in above if other != one)
+        ]
         return [self._names[one] for one in direct]
 
     def _inherits(self, place: Place, other: Place) -> bool:
@@ -158,20 +220,41 @@ def _longer(name: str, module: str) -> str:
     """The name with its module's in front, as in `_control_array` and `SequencesSequence`."""
     bare = name.lstrip("_")
     start = name[: len(name) - len(bare)]
-    return f"{start}{module.title().replace('_', '')}{bare}" if bare[:1].isupper() else f"{start}{module}_{bare}"
+    if bare[:1].isupper():
+        return f"{start}{module.title().replace('_', '')}{bare}"
+    return f"{start}{module}_{bare}"
 
 
 def _import_lines(imports: Sequence[Import]) -> list[str]:
     whole = sorted({(one.module, one.alias) for one in imports if one.name is None})
-    lines = [f"import {module}" + ("" if alias == module.split(".")[0] else f" as {alias}") for module, alias in whole]
+    lines = [f"import {_renamed(module, module.split('.')[0], alias)}" for module, alias in whole]
     modules = sorted({one.module for one in imports if one.name is not None})
     for module in modules:
-        names = sorted({(one.name or "", one.alias) for one in imports if one.module == module and one.name is not None}, key=_kind)
-        lines.append(f"from {module} import " + ", ".join(name if name == alias else f"{name} as {alias}" for name, alias in names))
+        names = sorted(
+            {
+                (one.name or "", one.alias)
+                for one in imports
+                if one.module == module and one.name is not None
+            },
+            key=_kind,
+        )
+        shown = ", ".join(_renamed(name, name, alias) for name, alias in names)
+        lines.append(f"from {module} import {shown}")
     return lines
+
+
+def _renamed(imported: str, usual: str, alias: str) -> str:
+    """What is imported, with its other name if it has one."""
+    if alias == usual:
+        return imported
+    return f"{imported} as {alias}"
 
 
 def _kind(pair: tuple[str, str]) -> tuple[int, str]:
     """Constants come before classes and these before the rest, as ruff sorts them."""
     name = pair[0]
-    return (0 if name.isupper() and len(name) > 1 else 1 if name[:1].isupper() else 2), name
+    if name.isupper() and len(name) > 1:
+        return 0, name
+    if name[:1].isupper():
+        return 1, name
+    return 2, name

@@ -1,4 +1,7 @@
-"""Nodes of targets whose layers want the channels last: values [n, c, *spatial] are held as [n, *spatial, c] as long as that serves."""
+"""Nodes of targets whose layers want the channels last.
+
+Values [n, c, *spatial] are held as [n, *spatial, c] as long as that serves.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +30,9 @@ class LastSite(Site):
 
     def is_last(self, position: int = 0) -> bool:
         """Whether an input is held with its channels last."""
-        return position < len(self.node.inputs) and self.node.inputs[position] in self.translation.last
+        return (
+            position < len(self.node.inputs) and self.node.inputs[position] in self.translation.last
+        )
 
     def gives_last(self) -> None:
         """Say that the node's outputs have their channels last."""
@@ -36,7 +41,9 @@ class LastSite(Site):
     def first(self, position: int = 0) -> str:
         """An input in ONNX's order."""
         source = self.tensor(position)
-        return self.temporary(self.in_first_order(source, self.rank(position))) if self.is_last(position) else source
+        if self.is_last(position):
+            return self.temporary(self.in_first_order(source, self.rank(position)))
+        return source
 
     def last(self, position: int = 0) -> str:
         """An input with its channels last."""
@@ -55,18 +62,28 @@ class LastSite(Site):
         """Where ONNX's axis lies in an input as it is held."""
         rank = self.rank(position)
         axis %= rank
-        return axis if not self.is_last(position) or axis == 0 else rank - 1 if axis == 1 else axis - 1
+        if not self.is_last(position) or axis == 0:
+            return axis
+        if axis == 1:
+            return rank - 1
+        return axis - 1
 
     def reduced(self) -> tuple[str, int | tuple[int, ...], bool]:
         """What a reduction takes, its axes as they are held, and whether they stay with length 1.
 
-        Where the order of the axes that are left would not be ONNX's, it takes the input in that order.
+        Where the order of the axes that are left would not be ONNX's, it takes the input in that
+        order.
         """
-        axes = self.integers(1) if len(self) > 1 else None
+        axes = None
+        if len(self) > 1:
+            axes = self.integers(1)
         if not axes and self.attribute("noop_with_empty_axes", 0):
             raise self.no("it has no axes to reduce")
         rank, keep = self.rank(), bool(self.attribute("keepdims", 1))
-        wanted = [axis % rank for axis in axes] if axes else list(range(rank))
+        if axes:
+            wanted = [axis % rank for axis in axes]
+        else:
+            wanted = list(range(rank))
         left = [axis for axis in range(rank) if axis not in wanted]
         if keep and self.is_last():
             self.gives_last()
@@ -74,7 +91,9 @@ class LastSite(Site):
             source, wanted = self.tensor(), sorted(self.axis_of(axis) for axis in wanted)
         else:
             source = self.first()
-        return source, wanted[0] if len(wanted) == 1 else tuple(wanted), keep
+        if len(wanted) == 1:
+            return source, wanted[0], keep
+        return source, tuple(wanted), keep
 
     def as_held(self, by_axis: Sequence[Any]) -> tuple[Any, ...]:
         """What belongs to the axes of the first input, in the order in which it is held."""
@@ -84,7 +103,10 @@ class LastSite(Site):
         return tuple(held)
 
     def power(self) -> list[str]:
-        """The operands of Pow. Raises: NoForm where they are of two kinds, of which ONNX keeps the first."""
+        """The operands of Pow.
+
+        Raises: NoForm where they are of two kinds, of which ONNX keeps the first.
+        """
         base, exponent = self.value(), self.value(1)
         if base is not None and exponent is not None and base.dtype != exponent.dtype:
             raise self.no(f"it takes {base.dtype} to the power of {exponent.dtype}")
@@ -97,8 +119,12 @@ class LastSite(Site):
     def operands(self) -> list[str]:
         """All inputs in one order of axes, and constants of one number as they are written."""
         shape = self.output_shape()
-        rank = max((len(s) for i in range(len(self)) if (s := self.shape(i)) is not None), default=0)
-        turned = any(self.is_last(i) and self.rank(i) == rank for i in range(len(self))) and (shape is None or len(shape) == rank)
+        rank = max(
+            (len(s) for i in range(len(self)) if (s := self.shape(i)) is not None), default=0
+        )
+        turned = any(self.is_last(i) and self.rank(i) == rank for i in range(len(self))) and (
+            shape is None or len(shape) == rank
+        )
         if turned and all(self._can_turn(i, rank) for i in range(len(self))):
             self.gives_last()
             return [self._turned(i, rank) for i in range(len(self))]
@@ -111,15 +137,22 @@ class LastSite(Site):
         array, plain = self.array(position), self._plain(position)
         if plain is not None:
             return plain
-        return self.last(position) if array is None else self.moved(position, channels_last(array, rank))
+        if array is None:
+            return self.last(position)
+        return self.moved(position, channels_last(array, rank))
 
     def _plain(self, position: int) -> str | None:
         """A constant of one number, where it has no more axes than the others."""
         known = self.known(position)
         if known is None or known.size != 1:
             return None
-        others = max((self.rank(i) for i in range(len(self)) if i != position and self.known(i) is None), default=0)
-        return self.input(position) if known.ndim <= others else None
+        others = max(
+            (self.rank(i) for i in range(len(self)) if i != position and self.known(i) is None),
+            default=0,
+        )
+        if known.ndim <= others:
+            return self.input(position)
+        return None
 
 
 def transposition(site: LastSite) -> Expression:
@@ -135,7 +168,10 @@ def transposition(site: LastSite) -> Expression:
 
 
 def channels_last(array: np.ndarray, rank: int) -> np.ndarray:
-    """An array that is broadcast with [n, c, *spatial] as it is with [n, *spatial, c], without axes of length 1 before it."""
+    """An array that is broadcast with [n, c, *spatial], as it is with [n, *spatial, c].
+
+    It has no axes of length 1 before it.
+    """
     wide = np.moveaxis(array.reshape((1,) * (rank - array.ndim) + array.shape), 1, -1)
     while wide.ndim > 1 and wide.shape[0] == 1:
         wide = wide[0]

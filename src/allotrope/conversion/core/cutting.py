@@ -1,4 +1,4 @@
-"""Definitions cut out of Allotrope's own source: where each one stands, which names it needs, and its text under other names."""
+"""Definitions cut out of Allotrope's own source: places, needs, and text under other names."""
 
 from __future__ import annotations
 
@@ -16,21 +16,29 @@ PACKAGE = "allotrope"
 
 @dataclass(frozen=True)
 class Import:
-    """A name that a module imports: `module.name` of Allotrope or of another package; no name where it is the module itself."""
+    """A name that a module imports: `module.name` of Allotrope or of another package.
+
+    No name if it is the module itself.
+    """
 
     module: str
     name: str | None
     alias: str
 
     @property
+    def top(self) -> str:
+        """The package."""
+        return self.module.split(".")[0]
+
+    @property
     def is_own(self) -> bool:
         """Whether it comes from Allotrope."""
-        return self.module.split(".")[0] == PACKAGE
+        return self.top == PACKAGE
 
 
 @dataclass(frozen=True)
 class Use:
-    """A global name in a definition: the node that says it, and the names that are local around it."""
+    """A global name in a definition: the node that says it, and what is local around it."""
 
     node: ast.expr
     name: str
@@ -55,8 +63,14 @@ class Source:
         """The string below an assignment that says what it is."""
         body = ast.parse(self.text).body
         following = [node for node in body if node.lineno > (statement.end_lineno or 0)]
-        is_text = bool(following) and isinstance(following[0], ast.Expr) and isinstance(following[0].value, ast.Constant)
-        return following[0] if is_text and isinstance(statement, (ast.Assign, ast.AnnAssign)) else None
+        is_text = (
+            bool(following)
+            and isinstance(following[0], ast.Expr)
+            and isinstance(following[0].value, ast.Constant)
+        )
+        if is_text and isinstance(statement, (ast.Assign, ast.AnnAssign)):
+            return following[0]
+        return None
 
 
 @functools.cache
@@ -65,13 +79,13 @@ def source(module: str) -> Source:
     specification = find_spec(module)
     assert specification is not None and specification.origin is not None
     text = Path(specification.origin).read_text(encoding="utf-8")
-    found = Source(module, text)
+    read = Source(module, text)
     for statement in ast.parse(text).body:
         for name in _defined(statement):
-            found.statements[name] = statement
+            read.statements[name] = statement
         for one in _imported(statement):
-            found.imports[one.alias] = one
-    return found
+            read.imports[one.alias] = one
+    return read
 
 
 def _defined(statement: ast.stmt) -> Iterator[str]:
@@ -90,18 +104,26 @@ def _imported(statement: ast.stmt) -> Iterator[Import]:
         return
     for node in ast.walk(statement):
         if isinstance(node, ast.Import):
-            yield from (Import(one.name, None, one.asname or one.name.split(".")[0]) for one in node.names)
+            yield from (
+                Import(one.name, None, one.asname or one.name.split(".")[0]) for one in node.names
+            )
         elif isinstance(node, ast.ImportFrom) and node.module and node.module != "__future__":
             for one in node.names:
                 alias, inner = one.asname or one.name, f"{node.module}.{one.name}"
-                yield Import(inner, None, alias) if _is_own_module(inner) else Import(node.module, one.name, alias)
+                if _is_own_module(inner):
+                    yield Import(inner, None, alias)
+                else:
+                    yield Import(node.module, one.name, alias)
 
 
 @functools.cache
 def _is_own_module(name: str) -> bool:
     """Whether a dotted name is a module of Allotrope, and not something in one."""
     parent = name.rpartition(".")[0]
-    if parent.split(".")[0] != PACKAGE or not (found := find_spec(parent)) or found.submodule_search_locations is None:
+    if parent.split(".")[0] != PACKAGE:
+        return False
+    package = find_spec(parent)
+    if package is None or package.submodule_search_locations is None:
         return False
     return find_spec(name) is not None
 
@@ -114,7 +136,9 @@ def global_uses(node: ast.AST, local: frozenset[str] = frozenset()) -> Iterator[
     elif isinstance(node, (ast.FunctionDef, ast.Lambda)):
         yield from _uses_in_function(node, local)
     elif isinstance(node, (ast.ListComp, ast.SetComp, ast.GeneratorExp, ast.DictComp)):
-        inner = local | {n.id for one in node.generators for n in ast.walk(one.target) if isinstance(n, ast.Name)}
+        inner = local | {
+            n.id for one in node.generators for n in ast.walk(one.target) if isinstance(n, ast.Name)
+        }
         for child in ast.iter_child_nodes(node):
             yield from global_uses(child, inner)
     else:
@@ -124,12 +148,23 @@ def global_uses(node: ast.AST, local: frozenset[str] = frozenset()) -> Iterator[
 
 def _uses_in_function(node: ast.FunctionDef | ast.Lambda, local: frozenset[str]) -> Iterator[Use]:
     arguments = node.args
-    outside: list[ast.AST] = [*arguments.defaults, *(d for d in arguments.kw_defaults if d is not None)]
-    every = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs, *filter(None, (arguments.vararg, arguments.kwarg))]
+    outside: list[ast.AST] = [
+        *arguments.defaults,
+        *(d for d in arguments.kw_defaults if d is not None),
+    ]
+    every = [
+        *arguments.posonlyargs,
+        *arguments.args,
+        *arguments.kwonlyargs,
+        *filter(None, (arguments.vararg, arguments.kwarg)),
+    ]
     outside += [one.annotation for one in every if one.annotation is not None]
-    body: list[ast.AST] = [node.body] if isinstance(node, ast.Lambda) else [*node.body]
+    body: list[ast.AST]
     if isinstance(node, ast.FunctionDef):
-        outside += [*node.decorator_list, *([node.returns] if node.returns is not None else [])]
+        body = [*node.body]
+        outside += [*node.decorator_list, *filter(None, [node.returns])]
+    else:
+        body = [node.body]
     for child in outside:
         yield from global_uses(child, local)
     inner = local | {one.arg for one in every} | {name for child in body for name in _bound(child)}
@@ -154,17 +189,22 @@ def _bound(node: ast.AST) -> Iterator[str]:
         yield from _bound(child)
 
 
-def text_of(module: Source, node: ast.stmt, names: Mapping[tuple[int, int], tuple[int, str]]) -> list[str]:
+def text_of(
+    module: Source, node: ast.stmt, names: Mapping[tuple[int, int], tuple[int, str]]
+) -> list[str]:
     """The lines of a statement, its decorators included, with other texts at some places.
 
-    `names` are the end column and the new text by (line, column), columns counted in bytes as `ast` does.
+    `names` are the end column and the new text by (line, column), columns counted in bytes as `ast`
+    does.
     """
     decorators = getattr(node, "decorator_list", [])
     first = min([node.lineno, *(one.lineno for one in decorators)])
     lines = []
     for number in range(first, (node.end_lineno or node.lineno) + 1):
         line = module.lines[number - 1].encode()
-        places = sorted((column, end, new) for (at, column), (end, new) in names.items() if at == number)
+        places = sorted(
+            (column, end, new) for (at, column), (end, new) in names.items() if at == number
+        )
         for column, end, new in reversed(places):
             line = line[:column] + new.encode() + line[end:]
         lines.append(line.decode())

@@ -24,7 +24,15 @@ def ends(values: Sequence[Value]) -> str:
     return ", ".join(map(described, values))
 
 
+def _length(length: object) -> str:
+    if length is None:
+        return "?"
+    return str(length)
+
+
 def described(value: Value) -> str:
     """Name, kind and shape of an input or output."""
-    sizes = "" if value.shape is None else " [" + ", ".join("?" if length is None else str(length) for length in value.shape) + "]"
+    sizes = ""
+    if value.shape is not None:
+        sizes = f" [{', '.join(map(_length, value.shape))}]"
     return _quotable(f"{value.name} {value.dtype}{sizes}")

@@ -1,4 +1,4 @@
-"""The submodules, parameters and constants of a class that is being written, by dotted path as in the ONNX file."""
+"""The submodules, parameters and constants of a class that is written, by their dotted paths."""
 
 from __future__ import annotations
 
@@ -10,7 +10,14 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from allotrope.conversion.core.source import Expression, Group, identifier, listing, literal, mapping
+from allotrope.conversion.core.source import (
+    Expression,
+    Group,
+    identifier,
+    listing,
+    literal,
+    mapping,
+)
 from allotrope.network.network import Network
 
 PATH = re.compile(r"(?:[A-Za-z_]\w*|\d+)(?:\.(?:[A-Za-z_]\w*|\d+))*", re.ASCII)
@@ -25,7 +32,10 @@ class NoForm(Exception):
 
 @dataclass
 class Branch:
-    """A place in the tree of modules: what stands there, and what lies below it, which a block's own class makes."""
+    """A place in the tree of modules: what stands there, and what lies below it.
+
+    If it is a block, its own class makes what lies below.
+    """
 
     made: Expression | None = None
     is_block: bool = False
@@ -38,7 +48,10 @@ class Branch:
 
 
 class Layers:
-    """Everything that a model holds. Paths stand in expressions as «path» until the tree is complete, see `resolved`."""
+    """Everything that a model holds.
+
+    Paths stand in expressions as «path» until the tree is complete, see `resolved`.
+    """
 
     target: ClassVar[str]
     reserved: ClassVar[frozenset[str]]
@@ -47,10 +60,11 @@ class Layers:
     value_of: ClassVar[str] = ""
     """What stands after a parameter to get its value."""
     numbered: ClassVar[tuple[str, tuple[str, ...], str]]
-    """How a module whose name is a number is declared at the top (a call and its first arguments), and how it is reached."""
+    """How a module whose name is a number is declared at the top (a call and its first arguments),
+    and how it is reached."""
 
     def __init__(self, network: Network, apart: frozenset[str] = frozenset()) -> None:
-        """`apart` are weights that no layer may hold, because several nodes use them in different ways."""
+        """`apart` are weights that no layer may hold: several nodes use them in different ways."""
         self.network, self.apart = network, apart
         self.contested: set[str] = set()
         """Weights that a node asked for and a layer holds in a form that is no use to it."""
@@ -91,13 +105,18 @@ class Layers:
     ) -> str:
         """A new submodule, or the same again where its making and all its arrays are the same.
 
-        `arrays` are (name in the network, array in the module's form) by attribute, `originals` the arrays as the network has
-        them, by name, `state` the attributes that do not learn.
+        `arrays` are (name in the network, array in the module's form) by attribute, `originals` the
+        arrays as the network has them, by name, `state` the attributes that do not learn.
         """
-        key = (str(made), "" if arrays else node_name, *sorted((attribute, name) for attribute, (name, _) in arrays.items()))
+        key: tuple[Any, ...] = (str(made), node_name)
+        if arrays:
+            names = sorted((attribute, name) for attribute, (name, _) in arrays.items())
+            key = (str(made), *names)
         if key in self._shared:
             return self._shared[key]
-        parts = self._path(node_name, [(attribute, name) for attribute, (name, _) in arrays.items()])
+        parts = self._path(
+            node_name, [(attribute, name) for attribute, (name, _) in arrays.items()]
+        )
         self._place(parts).made = made
         path = ".".join(parts)
         for attribute, (name, array) in arrays.items():
@@ -115,7 +134,10 @@ class Layers:
         """A weight by itself, as an operator that is no layer uses it."""
         if name not in self._homes:
             words = self._words(name)
-            parts = self._unused(words if len(words) > 1 or not words[0].isdigit() else (f"weight_{words[0]}",))
+            # A number alone is no name that Python takes.
+            if len(words) == 1 and words[0].isdigit():
+                words = (f"weight_{words[0]}",)
+            parts = self._unused(words)
             home = ".".join(parts)
             self._homes[name] = home
             self.arrays[home] = array
@@ -139,7 +161,9 @@ class Layers:
 
     def number(self, array: np.ndarray) -> str | None:
         """A constant of one number as it is written; None for others."""
-        return literal(array.reshape(-1)[0]) if array.size == 1 else None
+        if array.size == 1:
+            return literal(array.reshape(-1)[0])
+        return None
 
     def buffer(self, name: str, array: np.ndarray) -> str:
         """A constant by name."""
@@ -165,9 +189,9 @@ class Layers:
     # --- paths
 
     def _path(self, node_name: str, arrays: Sequence[tuple[str, str]]) -> tuple[str, ...]:
-        """What its arrays, given as (attribute, name), are called after: the path before `.weight`, or before all of their names.
+        """What a layer's arrays, by (attribute, name), are called after, or else the node's name.
 
-        Else the node's name.
+        It is the path before `.weight`, or before the names of all.
         """
         stems = {name.rpartition(".")[0] for _, name in arrays}
         for attribute, name in arrays:
@@ -179,7 +203,13 @@ class Layers:
     def _words(self, name: str) -> tuple[str, ...]:
         if not PATH.fullmatch(name):
             return (identifier(name, self.reserved),)
-        return tuple(part if part.isdigit() else identifier(part, self.reserved) for part in name.split("."))
+        return tuple(map(self._word, name.split(".")))
+
+    def _word(self, part: str) -> str:
+        """A part of a path: numbers are places in a list."""
+        if part.isdigit():
+            return part
+        return identifier(part, self.reserved)
 
     def _unused(self, parts: tuple[str, ...]) -> tuple[str, ...]:
         """The path, or it with the first number that makes it new."""
@@ -192,12 +222,16 @@ class Layers:
 
     def _is_taken(self, parts: tuple[str, ...]) -> bool:
         branch, path = self._find(parts), ".".join(parts)
-        return (branch is not None and (branch.made is not None or bool(branch.children))) or any(path == home for home, *_ in self.plain)
+        return (branch is not None and (branch.made is not None or bool(branch.children))) or any(
+            path == home for home, *_ in self.plain
+        )
 
     def _find(self, parts: tuple[str, ...]) -> Branch | None:
         branch: Branch | None = self.root
         for part in parts:
-            branch = branch.children.get(part) if branch is not None else None
+            if branch is None:
+                break
+            branch = branch.children.get(part)
         return branch
 
     def _place(self, parts: tuple[str, ...]) -> Branch:
@@ -214,9 +248,12 @@ class Layers:
     def resolved(self, expression: Expression, above: str = "") -> Expression:
         """The expression with paths as they are written, in the class of the module at `above`."""
         if isinstance(expression, str):
-            return MARK.sub(lambda found: self.access(found.group(1), above), expression)
+            return self._resolved(expression, above)
         parts = tuple((before, self.resolved(part, above)) for before, part in expression.parts)
-        return Group(MARK.sub(lambda found: self.access(found.group(1), above), expression.opening), parts, expression.closing)
+        return Group(self._resolved(expression.opening, above), parts, expression.closing)
+
+    def _resolved(self, text: str, above: str = "") -> str:
+        return MARK.sub(lambda mark: self.access(mark.group(1), above), text)
 
     def access(self, path: str, above: str = "") -> str:
         """How a module, parameter or constant is reached from the module at `above`."""
@@ -227,18 +264,29 @@ class Layers:
             elif source == "self":
                 source = self.numbered[2].format(part)
             else:
-                source += f"[{part}]" if branch.is_list else f'["{part}"]'
+                if branch.is_list:
+                    source += f"[{part}]"
+                else:
+                    source += f'["{part}"]'
             branch = branch.children.get(part, Branch())
         return source
 
     def at(self, path: str) -> Branch:
         """What is at a path; the root for the empty one."""
-        return self._place(tuple(path.split("."))) if path else self.root
+        if path:
+            return self._place(tuple(path.split(".")))
+        return self.root
 
     def containers_with_numbers(self, path: str = "") -> Iterator[str]:
-        """The paths of containers that are called by a number and have named modules only, in order, the outer before the inner."""
+        """The paths of containers that are called by a number and have named modules only.
+
+        In order, the outer before the inner.
+        """
         for name, branch in self.at(path).children.items():
-            own = f"{path}.{name}" if path else name
+            if path:
+                own = f"{path}.{name}"
+            else:
+                own = name
             has_parameters = any(home.startswith(f"{own}.") for home, *_ in self.plain)
             named = branch.children and not any(child.isdigit() for child in branch.children)
             if path and name.isdigit() and branch.made is None and named and not has_parameters:
@@ -250,12 +298,24 @@ class Layers:
         for name, branch in (root or self.root).children.items():
             if name.isdigit():
                 opening, first, _ = self.numbered
-                yield "", Group(opening, (*(("", part) for part in first), ("", f'"{name}"'), ("", self._made(branch))), ")")
+                yield (
+                    "",
+                    Group(
+                        opening,
+                        (
+                            *(("", part) for part in first),
+                            ("", f'"{name}"'),
+                            ("", self._made(branch)),
+                        ),
+                        ")",
+                    ),
+                )
             else:
                 yield f"self.{name} = ", self._made(branch)
             yield from self._below_layers(name, branch)
-        for _, before, made in self.plain if root is None else ():
-            yield MARK.sub(lambda found: self.access(found.group(1)), before), made
+        if root is None:
+            for _, before, made in self.plain:
+                yield self._resolved(before), made
 
     def _made(self, branch: Branch) -> Expression:
         if branch.made is not None:
@@ -265,11 +325,18 @@ class Layers:
             return empty
         if branch.is_list:
             return Group(several, (("", listing(map(self._made, branch.children.values()))),), ")")
-        return Group(named, (("", mapping((name, self._made(child)) for name, child in branch.children.items())),), ")")
+        return Group(
+            named,
+            (("", mapping((name, self._made(child)) for name, child in branch.children.items())),),
+            ")",
+        )
 
     def _below_layers(self, path: str, branch: Branch) -> Iterator[tuple[str, Expression]]:
         """Submodules of what is itself a layer."""
-        for name, child in branch.children.items() if not branch.is_block else ():
+        # A block's own class makes what lies below it.
+        if branch.is_block:
+            return
+        for name, child in branch.children.items():
             if branch.made is not None:
                 yield f"{self.access(f'{path}.{name}')} = ", self._made(child)
             yield from self._below_layers(f"{path}.{name}", child)
@@ -281,4 +348,6 @@ def _form(array: np.ndarray, original: np.ndarray) -> str | None:
         return ""
     if original.ndim == 2 and np.array_equal(array, original.T):
         return ".T"
-    return f".reshape{literal(original.shape)}" if np.array_equal(array.reshape(-1), original.reshape(-1)) else None
+    if np.array_equal(array.reshape(-1), original.reshape(-1)):
+        return f".reshape{literal(original.shape)}"
+    return None

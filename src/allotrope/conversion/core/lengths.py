@@ -1,4 +1,4 @@
-"""What a converted network knows before it runs: constants, and lengths that its source computes by name."""
+"""What a converted network knows before it runs: constants, and lengths computed by name."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from allotrope.operators.table import OPERATORS, qualified
 
 
 class Length(str):
-    """The source of a whole number that is known only when the network runs, such as `n` or `n * 4`."""
+    """The source of a number that is known only when the network runs, such as `n` or `n * 4`."""
 
     __slots__ = ()
 
@@ -33,13 +33,19 @@ class Length(str):
         return Length(f"({other} - {self})")
 
     def __mul__(self, other: object) -> Length:
-        return self if other == 1 else Length(f"{self} * {other}")
+        if other == 1:
+            return self
+        return Length(f"{self} * {other}")
 
     def __rmul__(self, other: object) -> Length:
-        return self if other == 1 else Length(f"{other} * {self}")
+        if other == 1:
+            return self
+        return Length(f"{other} * {self}")
 
     def __floordiv__(self, other: object) -> Length:
-        return self if other == 1 else Length(f"({self} // {other})")
+        if other == 1:
+            return self
+        return Length(f"({self} // {other})")
 
 
 def is_symbolic(array: np.ndarray) -> bool:
@@ -57,28 +63,48 @@ def shape_array(lengths: Sequence[int | Length]) -> np.ndarray:
 
 
 def computed(node: Node, inputs: Sequence[np.ndarray | None]) -> list[np.ndarray] | None:
-    """The outputs of a node whose inputs are all known; None where lengths are among them that the operator cannot take."""
+    """The outputs of a node whose inputs are all known.
+
+    None if lengths are among them that the operator cannot take.
+    """
     if any(array is not None and is_symbolic(array) for array in inputs):
-        rule = _OVER_LENGTHS.get(node.operator) if not node.domain else None
-        others = [array for array in inputs if array is not None and not is_symbolic(array)]
-        if rule is None or any(array.dtype.kind not in "iub" for array in others):
-            return None
-        found = rule(node, *inputs)
-        if found is None or (isinstance(found, np.ndarray) and found.dtype == np.bool_):
-            return None if found is None else [found]
-        return [_settled(_objects(found))]
+        return _over_lengths(node, inputs)
     if qualified(node.domain, node.operator) not in OPERATORS or any(node.subgraphs):
         return None
     host = ReferencePrimitives()
-    arrays = {name: array for name, array in zip(node.inputs, inputs, strict=True) if name and array is not None}
+    arrays = {
+        name: array
+        for name, array in zip(node.inputs, inputs, strict=True)
+        if name and array is not None
+    }
     outputs = tuple(Value(name, UNKNOWN, None) for name in node.outputs if name)
     program = Program(Graph((), outputs, (node,), arrays), host, host)
-    found = program.values({}, Context())
-    return None if any(isinstance(array, list) for array in found) else [np.asarray(array) for array in found]
+    results = program.values({}, Context())
+    if any(isinstance(array, list) for array in results):
+        return None
+    return [np.asarray(array) for array in results]
 
 
-def refined(node: Node, known: Mapping[str, np.ndarray], values: Mapping[str, Value]) -> dict[str, Value]:
-    """What the lines know of the shape of Reshape and Transpose beyond what shape inference found, by name."""
+def _over_lengths(node: Node, inputs: Sequence[np.ndarray | None]) -> list[np.ndarray] | None:
+    """The same if lengths are among the inputs."""
+    rule = None
+    if not node.domain:
+        rule = _OVER_LENGTHS.get(node.operator)
+    others = [array for array in inputs if array is not None and not is_symbolic(array)]
+    if rule is None or any(array.dtype.kind not in "iub" for array in others):
+        return None
+    result = rule(node, *inputs)
+    if result is None:
+        return None
+    if isinstance(result, np.ndarray) and result.dtype == np.bool_:
+        return [result]
+    return [_settled(_objects(result))]
+
+
+def refined(
+    node: Node, known: Mapping[str, np.ndarray], values: Mapping[str, Value]
+) -> dict[str, Value]:
+    """What the lines know of what Reshape and Transpose give beyond shape inference, by name."""
     if node.domain or node.operator not in ("Reshape", "Transpose"):
         return {}
     before, after = values.get(node.inputs[0]), values.get(node.outputs[0])
@@ -92,47 +118,70 @@ def refined(node: Node, known: Mapping[str, np.ndarray], values: Mapping[str, Va
         if wanted is None or wanted.ndim != 1 or node.attributes.get("allowzero", 0):
             return {}
         shape = [_axis(length, axis, before.shape) for axis, length in enumerate(wanted.tolist())]
-    old = after.shape if after.shape is not None and len(after.shape) == len(shape) else (None,) * len(shape)
-    return {after.name: replace(after, shape=tuple(new if now is None else now for now, new in zip(old, shape, strict=True)))}
+    merged = list(shape)
+    if after.shape is not None and len(after.shape) == len(shape):
+        for axis, inferred in enumerate(after.shape):
+            if inferred is not None:
+                merged[axis] = inferred
+    return {after.name: replace(after, shape=tuple(merged))}
 
 
 def _axis(length: int | Length, axis: int, before: Sequence[Any]) -> Any:
     """A length that Reshape asks for, where it is a number or a variable's."""
+    if isinstance(length, str) and length.isidentifier():
+        return str(length)
     if isinstance(length, str):
-        return str(length) if length.isidentifier() else None
-    if length == 0:
-        return before[axis] if axis < len(before) else None
-    return length if length > 0 else None
+        return None
+    if length == 0 and axis < len(before):
+        return before[axis]
+    if length > 0:
+        return length
+    return None
 
 
-def _objects(found: Any) -> np.ndarray:
+def _objects(value: Any) -> np.ndarray:
     """An array of objects; a length alone, which NumPy would take for text, in one of no axes."""
-    array = np.empty(np.shape(found) if isinstance(found, np.ndarray) else (), object)
-    array[...] = found
+    shape = ()
+    if isinstance(value, np.ndarray):
+        shape = value.shape
+    array = np.empty(shape, object)
+    array[...] = value
     return array
 
 
 def _settled(array: np.ndarray) -> np.ndarray:
-    """Plain whole numbers where no length is left among them."""
-    return array if any(isinstance(length, str) for length in array.reshape(-1)) else array.astype(np.int64)
+    """Plain whole numbers if no length is left among them."""
+    if any(isinstance(length, str) for length in array.reshape(-1)):
+        return array
+    return array.astype(np.int64)
 
 
 def _whole(*arrays: np.ndarray | None) -> list[list[int]] | None:
-    """Arrays of whole numbers as lists; None where lengths are among them."""
+    """Arrays of whole numbers as lists; None if lengths are among them."""
     if any(array is not None and is_symbolic(array) for array in arrays):
         return None
-    return [[int(n) for n in array.reshape(-1)] if array is not None else [] for array in arrays]
+    return [_numbers(array) for array in arrays]
+
+
+def _numbers(array: np.ndarray | None) -> list[int]:
+    if array is None:
+        return []
+    return [int(n) for n in array.reshape(-1)]
 
 
 def _cast(node: Node, x: np.ndarray) -> np.ndarray | None:
     """Lengths stay what they are in another dtype of whole numbers."""
-    return x if dtype_of(node.attributes["to"]) in (np.int64, np.int32) else None
+    if dtype_of(node.attributes["to"]) in (np.int64, np.int32):
+        return x
+    return None
 
 
 def _divided(node: Node, x: np.ndarray, y: np.ndarray) -> np.ndarray | None:
-    """The quotient, which ONNX rounds toward zero: where nothing is subtracted it is not below it."""
+    """The quotient, which ONNX rounds toward zero: if nothing is subtracted it is not below it."""
     is_negative = any("-" in str(length) for array in (x, y) for length in array.reshape(-1))
-    return None if is_negative else np.asarray(_objects(x) // _objects(y))
+    if is_negative:
+        return None
+    return np.asarray(_objects(x) // _objects(y))
 
 
 def _concatenated(node: Node, *arrays: np.ndarray) -> np.ndarray:
@@ -141,20 +190,28 @@ def _concatenated(node: Node, *arrays: np.ndarray) -> np.ndarray:
 
 def _equal(node: Node, x: np.ndarray, y: np.ndarray) -> np.ndarray | None:
     """Lengths are never negative, as the marks are that exporters put for lengths that stay."""
-    pairs = list(zip(*(array.reshape(-1).tolist() for array in np.broadcast_arrays(_objects(x), _objects(y))), strict=True))
-    found = [a == b if isinstance(a, int) and isinstance(b, int) else _never(a, b) for a, b in pairs]
-    shape = np.broadcast_shapes(x.shape, y.shape)
-    return None if None in found else np.array(found, np.bool_).reshape(shape)
+    first, second = np.broadcast_arrays(_objects(x), _objects(y))
+    answers = [_are_equal(a, b) for a, b in zip(first.flat, second.flat, strict=True)]
+    if None in answers:
+        return None
+    return np.array(answers, np.bool_).reshape(first.shape)
 
 
-def _never(a: int | Length, b: int | Length) -> bool | None:
-    """False where one is a length and the other negative; None where nothing is known."""
-    numbers, texts = [n for n in (a, b) if isinstance(n, int)], [n for n in (a, b) if isinstance(n, str)]
-    return False if numbers and numbers[0] < 0 and "-" not in texts[0] else None
+def _are_equal(a: int | Length, b: int | Length) -> bool | None:
+    """Whether two numbers are equal; False if one is a length and the other negative, else None."""
+    texts = [n for n in (a, b) if isinstance(n, str)]
+    if not texts:
+        return a == b
+    numbers = [n for n in (a, b) if isinstance(n, int)]
+    if numbers and numbers[0] < 0 and "-" not in texts[0]:
+        return False
+    return None
 
 
 def _chosen(node: Node, condition: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray | None:
-    return None if is_symbolic(condition) else np.where(condition, _objects(x), _objects(y))
+    if is_symbolic(condition):
+        return None
+    return np.where(condition, _objects(x), _objects(y))
 
 
 def _gathered(node: Node, x: np.ndarray, indices: np.ndarray) -> Any:
@@ -165,28 +222,38 @@ def _gathered(node: Node, x: np.ndarray, indices: np.ndarray) -> Any:
 
 def _reshaped(node: Node, x: np.ndarray, shape: np.ndarray) -> np.ndarray | None:
     whole = _whole(shape)
-    return None if whole is None else x.reshape(whole[0])
+    if whole is None:
+        return None
+    return x.reshape(whole[0])
 
 
-def _slice(node: Node, x: np.ndarray, starts: Any, ends: Any, axes: Any = None, steps: Any = None) -> np.ndarray | None:
+def _slice(
+    node: Node, x: np.ndarray, starts: Any, ends: Any, axes: Any = None, steps: Any = None
+) -> np.ndarray | None:
     whole = _whole(starts, ends, axes, steps)
     if whole is None:
         return None
     cut: list[slice] = [slice(None)] * x.ndim
     first, last, chosen, strides = whole
     for i, axis in enumerate(chosen or range(len(first))):
-        cut[axis] = slice(first[i], last[i], strides[i] if strides else None)
+        cut[axis] = slice(first[i], last[i], *strides[i : i + 1])
     return x[tuple(cut)]
 
 
 def _unsqueeze(node: Node, x: np.ndarray, axes: np.ndarray) -> np.ndarray | None:
     whole = _whole(axes)
-    return None if whole is None else np.expand_dims(x, tuple(whole[0]))
+    if whole is None:
+        return None
+    return np.expand_dims(x, tuple(whole[0]))
 
 
 def _squeeze(node: Node, x: np.ndarray, axes: np.ndarray | None = None) -> np.ndarray | None:
     whole = _whole(axes)
-    return None if whole is None else np.squeeze(x, tuple(whole[0]) if axes is not None else None)
+    if whole is None:
+        return None
+    if axes is None:
+        return np.squeeze(x)
+    return np.squeeze(x, tuple(whole[0]))
 
 
 _OVER_LENGTHS: dict[str, Callable[..., Any]] = {

@@ -1,4 +1,4 @@
-"""Whether a converted folder is the network: opened in a fresh process without Allotrope, run, and trained for a step."""
+"""Whether a converted folder is the network: run without Allotrope, and trained for a step."""
 
 from __future__ import annotations
 
@@ -23,10 +23,11 @@ from allotrope.process.script import run_script
 from allotrope.process.worker import WorkerError
 
 EQUAL = 1e-4
-"""The largest difference from the reference's outputs, relative to their largest value, that is called equal in float32.
+"""The largest difference from the reference's outputs, relative to their largest value, that is
+called equal in float32.
 
-Where NumPy in float32 is further from the reference, as deep in a network that magnifies rounding, that is allowed instead.
-"""
+Where NumPy in float32 is further from the reference, as deep in a network that magnifies
+rounding, that is allowed instead."""
 FLAT = 1e-10
 """A squared gradient of at most this part of the loss is zero but for rounding."""
 BATCH = 4
@@ -42,7 +43,10 @@ PATIENCE = 900.0
 
 @dataclass(frozen=True)
 class Proof:
-    """The figures: differences by output, the loss before and after a step (empty where nothing learns), how many weights learn."""
+    """The figures: differences by output, the loss before and after a step, how many weights learn.
+
+    There is no loss if nothing learns.
+    """
 
     differences: Mapping[str, float]
     loss: tuple[float, ...]
@@ -56,19 +60,32 @@ def prove(network: Network, folder: Path, script: Path) -> Proof:
     """
     inputs, expected = reference_run(network)
     with tempfile.TemporaryDirectory() as scratch:
-        given, taken = Path(scratch) / "inputs.npz", Path(scratch) / "outputs.npz"
-        np.savez(given, *inputs.values())
-        answer = run_alone(script, str(folder), str(given), str(taken))
+        fed, taken = Path(scratch) / "inputs.npz", Path(scratch) / "outputs.npz"
+        np.savez(fed, *inputs.values())
+        answer = run_alone(script, str(folder), str(fed), str(taken))
         with np.load(taken, allow_pickle=False) as file:
-            found = [file[name] for name in file.files]
-    differences = {name: difference(one, other) for (name, one), other in zip(expected.items(), found, strict=True)}
+            outputs = [file[name] for name in file.files]
+    differences = {
+        name: difference(one, other)
+        for (name, one), other in zip(expected.items(), outputs, strict=True)
+    }
     allowed = dict.fromkeys(differences, EQUAL)
     if any(not value <= EQUAL for value in differences.values()):
-        allowed = {name: max(EQUAL, value) for name, value in rounding(network, inputs, expected).items() if np.isfinite(value)}
-    wrong = [f"'{name}' differs by {value:.1e}" for name, value in differences.items() if not value <= allowed.get(name, EQUAL)]
+        allowed = {
+            name: max(EQUAL, value)
+            for name, value in rounding(network, inputs, expected).items()
+            if np.isfinite(value)
+        }
+    wrong = [
+        f"'{name}' differs by {value:.1e}"
+        for name, value in differences.items()
+        if not value <= allowed.get(name, EQUAL)
+    ]
     wrong += _training_problems(answer, bool(network.trainable))
     if wrong:
-        raise UnsupportedError(f"the converted network is not the same: {'; '.join(wrong)}. Nothing was written.")
+        raise UnsupportedError(
+            f"the converted network is not the same: {'; '.join(wrong)}. Nothing was written."
+        )
     return Proof(differences, tuple(answer["loss"]), answer["learning"])
 
 
@@ -79,24 +96,35 @@ def _training_problems(answer: Mapping[str, Any], learns: bool) -> list[str]:
     if not loss:
         return ["none of its weights learns"]
     if answer["slope"] <= FLAT * loss[0]:
-        return []  # as where all channels are alike before a softmax: no step could lower it
-    return [] if loss[1] < loss[0] else [f"a gradient step takes its loss from {loss[0]:.4g} to {loss[1]:.4g}"]
+        # As if all channels are alike before a softmax: no step could lower the loss.
+        return []
+    if loss[1] < loss[0]:
+        return []
+    return [f"a gradient step takes its loss from {loss[0]:.4g} to {loss[1]:.4g}"]
 
 
-def difference(expected: np.ndarray, found: np.ndarray) -> float:
-    """The largest difference relative to the largest value that is expected; infinite for another shape or kind.
+def difference(expected: np.ndarray, actual: np.ndarray) -> float:
+    """The largest difference relative to the largest value that is expected.
+
+    Infinite for another shape or kind.
 
     Whole numbers may be narrower: JAX has none of 64 bits unless it is told to.
     """
     is_float = expected.dtype.kind in "fc"
-    if expected.shape != found.shape or expected.dtype.kind != found.dtype.kind or (is_float and expected.dtype != found.dtype):
+    if (
+        expected.shape != actual.shape
+        or expected.dtype.kind != actual.dtype.kind
+        or (is_float and expected.dtype != actual.dtype)
+    ):
         return float("inf")
     if not is_float:
-        return 0.0 if np.array_equal(expected, found) else float("inf")
+        if np.array_equal(expected, actual):
+            return 0.0
+        return float("inf")
     if not expected.size:
         return 0.0
     largest = float(np.max(np.abs(expected.astype(np.float64))))
-    return float(np.max(np.abs(expected.astype(np.float64) - found))) / (largest or 1.0)
+    return float(np.max(np.abs(expected.astype(np.float64) - actual))) / (largest or 1.0)
 
 
 def reference_run(network: Network) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
@@ -111,21 +139,34 @@ def reference_run(network: Network) -> tuple[dict[str, np.ndarray], dict[str, np
             return inputs, network.run(inputs)
         except (ModelError, UnsupportedError, UsageError, ValueError, IndexError) as error:
             reason = error
-    raise UnsupportedError(f"there are no inputs to prove it with: {reason}. Give the free lengths of the network's inputs a number.")
+    raise UnsupportedError(
+        f"there are no inputs to prove it with: {reason}. "
+        "Give the free lengths of the network's inputs a number."
+    )
 
 
 def _assignments(network: Network) -> Iterator[dict[str, int]]:
-    """Lengths for the free axes beyond the first: one for all, then with some of those without a name as long as the batch.
+    """Lengths for the free axes beyond the first: one for all, then some as long as the batch.
 
-    A name that a first axis has is the batch's wherever it stands.
+    These are axes without a name. A name that a first axis has is the batch's wherever it stands.
     """
     inputs = _named(network.inputs)
-    batch = {value.shape[0]: BATCH for value in inputs if value.shape and isinstance(value.shape[0], str)}
-    free = [name for value in inputs for name in (value.shape or ())[1:] if isinstance(name, str) and name not in batch]
+    batch = {
+        value.shape[0]: BATCH for value in inputs if value.shape and isinstance(value.shape[0], str)
+    }
+    free = [
+        name
+        for value in inputs
+        for name in (value.shape or ())[1:]
+        if isinstance(name, str) and name not in batch
+    ]
+    lengths: tuple[int, ...] = LENGTHS
+    if not free:
+        lengths = (1,)
     unnamed = sorted({name for name in free if name.startswith(UNNAMED)})[:MOST_UNNAMED]
     for count in range(len(unnamed) + 1):
         for alike in itertools.combinations(unnamed, count):
-            for length in LENGTHS if free else (1,):
+            for length in lengths:
                 yield {**dict.fromkeys(free, length), **dict.fromkeys(alike, BATCH), **batch}
 
 
@@ -133,8 +174,13 @@ def _named(values: Sequence[Value]) -> list[Value]:
     """The inputs with a name for every free axis."""
 
     def shape(value: Value) -> tuple[Any, ...] | None:
-        axes = enumerate(value.shape) if value.shape is not None else None
-        return None if axes is None else tuple(f"{UNNAMED}{value.name} {axis}" if n is None else n for axis, n in axes)
+        if value.shape is None:
+            return None
+        axes = list(value.shape)
+        for axis, length in enumerate(axes):
+            if length is None:
+                axes[axis] = f"{UNNAMED}{value.name} {axis}"
+        return tuple(axes)
 
     return [replace(value, shape=shape(value)) for value in values]
 
@@ -145,21 +191,29 @@ def _inputs(network: Network, lengths: Mapping[str, int]) -> dict[str, np.ndarra
         table, indices = (*node.inputs, "")[:2]
         if node.operator == "Gather" and indices in inputs and table in network.weights:
             rows = network.weights[table].shape[node.attributes.get("axis", 0)]
-            inputs[indices] = random.integers(0, rows, inputs[indices].shape).astype(inputs[indices].dtype)
+            inputs[indices] = random.integers(0, rows, inputs[indices].shape).astype(
+                inputs[indices].dtype
+            )
     return inputs
 
 
-def rounding(network: Network, inputs: Mapping[str, np.ndarray], expected: Mapping[str, np.ndarray]) -> dict[str, float]:
-    """How far NumPy in the network's own dtypes is from the reference, which computes in float64, by output."""
+def rounding(
+    network: Network, inputs: Mapping[str, np.ndarray], expected: Mapping[str, np.ndarray]
+) -> dict[str, float]:
+    """How far NumPy in the network's own dtypes is from the reference in float64, by output."""
     host = ReferencePrimitives()
-    found = Program(lowered(network), host, host)({**network.weights, **inputs}, Context())
-    return {name: difference(one, np.asarray(other)) for (name, one), other in zip(expected.items(), found, strict=True)}
+    outputs = Program(lowered(network), host, host)({**network.weights, **inputs}, Context())
+    return {
+        name: difference(one, np.asarray(other))
+        for (name, one), other in zip(expected.items(), outputs, strict=True)
+    }
 
 
 def run_alone(script: Path, *arguments: str) -> dict[str, Any]:
-    """What a script prints last, as JSON, in a fresh process that sees neither this one's folders nor Allotrope.
+    """What a script prints last, as JSON, in a fresh process that sees no Allotrope.
 
-    Raises: UnsupportedError with the last line that it wrote where it fails.
+    Nor does it see this one's folders. Raises: UnsupportedError with the last line that it wrote
+    where it fails.
     """
     try:
         return run_script(script, *arguments, patience=PATIENCE)
@@ -169,6 +223,9 @@ def run_alone(script: Path, *arguments: str) -> dict[str, Any]:
 
 
 def proof_script(to: str) -> Path:
-    """What opens and trains a converted folder in a fresh process; a Keras model does so on TensorFlow."""
-    folder = "tensorflow" if to == "keras" else to
-    return Path(__file__).parents[1] / folder / "proof.py"
+    """What opens and trains a converted folder in a fresh process.
+
+    A Keras model does so on TensorFlow.
+    """
+    folders = {"keras": "tensorflow"}
+    return Path(__file__).parents[1] / folders.get(to, to) / "proof.py"

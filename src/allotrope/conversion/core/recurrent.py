@@ -12,20 +12,36 @@ USUAL = {"RNN": ("Tanh",), "GRU": ("Sigmoid", "Tanh"), "LSTM": ("Sigmoid", "Tanh
 """ONNX's activations where none are named."""
 
 
+FIRST_STATES = {"RNN": (5,), "GRU": (5,), "LSTM": (5, 6)}
+"""The inputs that give first states."""
+
+
 def directions(site: Site) -> tuple[bool, ...]:
     """For each direction of the layer whether it is backward."""
-    return {"forward": (False,), "reverse": (True,), "bidirectional": (False, True)}[site.attribute("direction", "forward")]
+    return {"forward": (False,), "reverse": (True,), "bidirectional": (False, True)}[
+        site.attribute("direction", "forward")
+    ]
 
 
 def peculiarities(operator: str, site: Site, activations: Sequence[tuple[str, ...]]) -> list[str]:
-    """What no framework's layer does; `activations` are those that this one may have in each direction."""
+    """What no framework's layer does.
+
+    `activations` are those that this one may have in each direction.
+    """
     count = len(directions(site))
     names = tuple(site.attribute("activations") or USUAL[operator] * count)
-    found = ["its activations are " + ", ".join(names)] * (names not in [one * count for one in activations])
-    found += ["it is given the lengths of the sequences"] * site.has(4)
-    found += ["it clips"] * (site.attribute("clip") is not None)
-    found += ["it has peepholes"] * (operator == "LSTM" and site.has(7))
-    return found + ["input_forget is set"] * bool(site.attribute("input_forget", 0))
+    reasons = []
+    if names not in [one * count for one in activations]:
+        reasons.append("its activations are " + ", ".join(names))
+    if site.has(4):
+        reasons.append("it is given the lengths of the sequences")
+    if site.attribute("clip") is not None:
+        reasons.append("it clips")
+    if operator == "LSTM" and site.has(7):
+        reasons.append("it has peepholes")
+    if site.attribute("input_forget", 0):
+        reasons.append("input_forget is set")
+    return reasons
 
 
 def resets_before(operator: str, site: Site) -> bool:
@@ -35,8 +51,10 @@ def resets_before(operator: str, site: Site) -> bool:
 
 def first_states(operator: str, site: Site) -> list[int]:
     """The inputs that give first states other than zeros."""
-    positions = [i for i in ((5, 6) if operator == "LSTM" else (5,)) if site.has(i)]
-    return [] if all((array := site.known(i)) is not None and not np.any(array) for i in positions) else positions
+    positions = [i for i in FIRST_STATES[operator] if site.has(i)]
+    if all((array := site.known(i)) is not None and not np.any(array) for i in positions):
+        return []
+    return positions
 
 
 def in_order(array: np.ndarray, gates: Sequence[int]) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Small steps that exporters take apart and frameworks have as one layer, put together again before a network is converted."""
+"""Small steps that exporters take apart and frameworks have as one layer, put together again."""
 
 from __future__ import annotations
 
@@ -37,30 +37,35 @@ class _Uses:
     def only_user(self, name: str) -> Node | None:
         """The one node that uses a value which is no output."""
         users = self.users[name]
-        return users[0] if len(users) == 1 and name not in self.outputs else None
+        if len(users) == 1 and name not in self.outputs:
+            return users[0]
+        return None
 
 
 def simplified(graph: Graph, network: Network) -> Graph:
-    """The graph with MatMul and the Add of its bias as one MatMul of three inputs, and x * sigmoid(x) as Swish."""
+    """The graph with MatMul and the Add of its bias as one MatMul, and x * sigmoid(x) as Swish.
+
+    Such a MatMul has three inputs.
+    """
     uses = _Uses(graph, network)
     changed: dict[int, Node] = {}
     gone: set[int] = set()
     for node in graph.nodes:
         for rule in RULES:
-            found = rule(node, uses)
-            if found is not None:
-                last, new, dropped = found
+            step = rule(node, uses)
+            if step is not None:
+                last, new, dropped = step
                 changed[id(last)] = new
                 gone.add(id(dropped))
     nodes = (changed.get(id(node), node) for node in graph.nodes if id(node) not in gone)
     return replace(graph, nodes=tuple(nodes))
 
 
-Found = tuple[Node, Node, Node]
+Step = tuple[Node, Node, Node]
 """The node that changes, what it becomes, and the node that goes."""
 
 
-def _bias(node: Node, uses: _Uses) -> Found | None:
+def _bias(node: Node, uses: _Uses) -> Step | None:
     """Add after MatMul with a matrix of weights, where it adds one number to each column."""
     if node.operator != "MatMul" or len(node.inputs) != 2 or node.inputs[1] not in uses.weights:
         return None
@@ -73,14 +78,18 @@ def _bias(node: Node, uses: _Uses) -> Found | None:
     return add, replace(node, inputs=(*node.inputs, bias), outputs=add.outputs), node
 
 
-def _swish(node: Node, uses: _Uses) -> Found | None:
+def _swish(node: Node, uses: _Uses) -> Step | None:
     """Mul of x and sigmoid(x)."""
     if node.operator != "Sigmoid":
         return None
     product = uses.only_user(node.outputs[0])
-    if product is None or product.operator != "Mul" or set(product.inputs) != {node.inputs[0], node.outputs[0]}:
+    if (
+        product is None
+        or product.operator != "Mul"
+        or set(product.inputs) != {node.inputs[0], node.outputs[0]}
+    ):
         return None
     return product, replace(product, operator="Swish", inputs=node.inputs), node
 
 
-RULES: tuple[Callable[[Node, _Uses], Found | None], ...] = (_bias, _swish)
+RULES: tuple[Callable[[Node, _Uses], Step | None], ...] = (_bias, _swish)

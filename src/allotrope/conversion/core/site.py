@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 class Site:
     """One node in its place, as its rule sees it. A target adds what its own rules ask for.
 
-    `keeps_inputs`: the variables of the inputs are needed to the end. `foreign` are dtypes that the target's functions hardly take.
+    `keeps_inputs`: the variables of the inputs are needed to the end. `foreign` are dtypes that the
+    target's functions hardly take.
     """
 
     keeps_inputs: ClassVar[bool] = False
@@ -65,30 +66,42 @@ class Site:
         return self.node.attributes.get(name, default)
 
     def known(self, position: int) -> np.ndarray | None:
-        """An input that is known before the network runs, as a constant is; lengths may be among its elements."""
-        return self.translation.known.get(self.node.inputs[position]) if self.has(position) else None
+        """An input that is known before the network runs, as a constant is.
+
+        Lengths may be among its elements.
+        """
+        if self.has(position):
+            return self.translation.known.get(self.node.inputs[position])
+        return None
 
     def array(self, position: int) -> np.ndarray | None:
         """An input that is a weight or a constant."""
         if not self.has(position):
             return None
         name = self.node.inputs[position]
-        weight = self.translation.network.weights.get(name)
-        found = self.translation.known.get(name) if weight is None else weight
-        return None if found is None or is_symbolic(found) else found
+        array = self.translation.network.weights.get(name)
+        if array is None:
+            array = self.translation.known.get(name)
+        if array is None or is_symbolic(array):
+            return None
+        return array
 
     def value(self, position: int = 0) -> Value | None:
-        """What shape inference found for an input."""
-        found = self.known(position)
+        """What shape inference says of an input."""
+        array = self.known(position)
         name = self.node.inputs[position]
-        if found is None:
+        if array is None:
             return self.translation.values.get(name)
-        return Value(name, np.dtype(np.int64) if is_symbolic(found) else found.dtype, found.shape)
+        if is_symbolic(array):
+            return Value(name, np.dtype(np.int64), array.shape)
+        return Value(name, array.dtype, array.shape)
 
     def shape(self, position: int = 0) -> tuple[Any, ...] | None:
         """The shape of an input: numbers, names of free lengths, None."""
-        found = self.value(position)
-        return None if found is None else found.shape
+        value = self.value(position)
+        if value is None:
+            return None
+        return value.shape
 
     def rank(self, position: int = 0) -> int:
         """How many axes an input has. Raises: NoForm where that is not known."""
@@ -99,13 +112,15 @@ class Site:
 
     def is_float(self, position: int = 0) -> bool:
         """Whether an input is of floats."""
-        found = self.value(position)
-        return found is None or found.dtype.kind not in "biu"
+        value = self.value(position)
+        return value is None or value.dtype.kind not in "biu"
 
     def output_shape(self) -> tuple[Any, ...] | None:
         """The shape of the first output."""
-        found = self.translation.values.get(self.node.outputs[0])
-        return None if found is None else found.shape
+        value = self.translation.values.get(self.node.outputs[0])
+        if value is None:
+            return None
+        return value.shape
 
     def temporary(self, expression: Expression) -> str:
         """A line of its own for a part of the result."""
@@ -120,20 +135,25 @@ class Site:
         return f"{self.input(position)}.shape[{axis}]"
 
     def lengths(self, position: int) -> list[int | str]:
-        """An input that says a shape: numbers, and the source of those that are known only when it runs."""
+        """An input that says a shape: numbers, and the source of those known only when it runs."""
         known = self.known(position)
         if known is None:
             raise self.no(f"its input '{self.node.inputs[position]}' is computed from data")
-        return [length if isinstance(length, str) else int(length) for length in known.reshape(-1)]
+        if is_symbolic(known):
+            return list(known.reshape(-1))
+        return [int(length) for length in known.reshape(-1)]
 
     def integers(self, position: int) -> list[int] | None:
-        """An input of whole numbers; None where it is left out. Raises: NoForm where it is not known."""
+        """An input of whole numbers; None where it is left out.
+
+        Raises: NoForm where it is not known.
+        """
         if not self.has(position):
             return None
-        found = self.lengths(position)
-        if any(isinstance(length, str) for length in found):
+        lengths = self.lengths(position)
+        if any(isinstance(length, str) for length in lengths):
             raise self.no(f"its input '{self.node.inputs[position]}' is known only when it runs")
-        return [int(length) for length in found]
+        return [int(length) for length in lengths]
 
     def number(self, position: int) -> float | int | None:
         """An input of one number; None where it is left out."""
@@ -142,21 +162,28 @@ class Site:
         known = self.known(position)
         if known is None or known.size != 1 or known.dtype == object:
             raise self.no(f"its input '{self.node.inputs[position]}' is computed from data")
-        found: float | int = known.reshape(-1)[0].item()
-        return found
+        number: float | int = known.reshape(-1)[0].item()
+        return number
 
     def axis(self, axis: int, position: int = 0) -> int:
         """An axis counted from the front, where the rank is known."""
-        return axis % self.rank(position) if axis < 0 and self.shape(position) is not None else axis
+        if axis < 0 and self.shape(position) is not None:
+            return axis % self.rank(position)
+        return axis
 
     def name(self) -> str:
         """What a layer of this node is called where no weight says it."""
         return self.node.name or self.node.outputs[0] or self.node.operator
 
     def weight(self, position: int) -> np.ndarray | None:
-        """An input that is an array which no other layer holds yet; None where it is left out, computed, or shared."""
+        """An input that is an array which no other layer holds yet.
+
+        None where it is left out, computed, or shared.
+        """
         array = self.array(position)
-        return array if array is not None and self.layers.are_free([self.node.inputs[position]]) else None
+        if array is not None and self.layers.are_free([self.node.inputs[position]]):
+            return array
+        return None
 
     def named(self, position: int, array: np.ndarray) -> tuple[str, np.ndarray]:
         """An input's name in the network, with the form in which a layer holds it."""

@@ -31,9 +31,14 @@ Expression = str | Group
 
 
 def call(function: str, *arguments: Any, **keywords: Any) -> Group:
-    """A call; arguments that are no expressions become literals, keywords that are None are left out."""
+    """A call.
+
+    Arguments that are no expressions become literals, keywords that are None are left out.
+    """
     positional = [("", _expression(argument)) for argument in arguments]
-    named = [(f"{name}=", _expression(value)) for name, value in keywords.items() if value is not None]
+    named = [
+        (f"{name}=", _expression(value)) for name, value in keywords.items() if value is not None
+    ]
     return Group(f"{function}(", (*positional, *named), ")")
 
 
@@ -48,21 +53,32 @@ def mapping(parts: Iterable[tuple[str, Expression]]) -> Group:
 
 
 def _expression(value: Any) -> Expression:
-    return value if isinstance(value, (str, Group)) else literal(value)
+    if isinstance(value, (str, Group)):
+        return value
+    return literal(value)
 
 
 def literal(value: Any) -> str:
-    """A number, truth value, None, or a tuple or list of them; a float32 with the fewest digits that tell it apart."""
+    """A number, truth value, None, or a tuple or list of them.
+
+    a float32 with the fewest digits that tell it apart.
+    """
     if isinstance(value, (tuple, list)):
         inner = ", ".join(map(literal, value))
-        return f"[{inner}]" if isinstance(value, list) else f"({inner},)" if len(value) == 1 else f"({inner})"
+        if isinstance(value, list):
+            return f"[{inner}]"
+        if len(value) == 1:
+            return f"({inner},)"
+        return f"({inner})"
     if isinstance(value, np.ndarray):
         return literal(value.tolist())
     if isinstance(value, (float, np.floating)):
         return _float(float(value))
     if isinstance(value, str):
         return str(value)
-    return repr(value.item() if isinstance(value, np.generic) else value)
+    if isinstance(value, np.generic):
+        value = value.item()
+    return repr(value)
 
 
 def _float(value: float) -> str:
@@ -70,17 +86,22 @@ def _float(value: float) -> str:
         return f'float("{value}")'
     with np.errstate(over="ignore"):
         narrow = np.float32(value)
-    return repr(shortest(value)) if float(narrow) == value else repr(value)
+    if float(narrow) == value:
+        return repr(shortest(value))
+    return repr(value)
 
 
 def shortest(value: float) -> float:
     """An attribute's float32 as the number that was meant: 0.9 instead of 0.8999999761581421.
 
-    The largest float32 stays what it is: the number with the fewest digits that is nearest to it lies beyond it.
+    The largest float32 stays what it is: the number with the fewest digits that is nearest to it
+    lies beyond it.
     """
     narrow = np.float32(value)
     meant = float(str(narrow))
-    return meant if float(narrow) == value and abs(meant) <= float(np.finfo(np.float32).max) else value
+    if float(narrow) == value and abs(meant) <= float(np.finfo(np.float32).max):
+        return meant
+    return value
 
 
 def quoted(text: str) -> str:
@@ -96,7 +117,8 @@ def printable(text: str) -> str:
 def identifier(text: str, taken: Container[str] = ()) -> str:
     """A Python name made of the text, that is no keyword and not among `taken`."""
     name = re.sub(r"\W+", "_", text, flags=re.ASCII).strip("_") or "value"
-    name = f"_{name}" if name[0].isdigit() else name
+    if name[0].isdigit():
+        name = f"_{name}"
     while keyword.iskeyword(name) or name in taken or hasattr(builtins, name):
         name += "_"
     return name
@@ -106,11 +128,18 @@ def flat(expression: Expression) -> str:
     """The expression on one line."""
     if isinstance(expression, str):
         return expression
-    return expression.opening + ", ".join(before + flat(part) for before, part in expression.parts) + expression.closing
+    return (
+        expression.opening
+        + ", ".join(before + flat(part) for before, part in expression.parts)
+        + expression.closing
+    )
 
 
 def spread(before: str, expression: Expression, indent: int = 0, after: str = "") -> list[str]:
-    """Lines of `before`, the expression and `after`: one where it fits, three where its parts fit in one, else a line a part."""
+    """Lines of `before`, the expression and `after`: one, if it fits.
+
+    Else three if its parts fit in one, else a line a part.
+    """
     space = " " * indent
     line = space + before + flat(expression) + after
     if len(line) <= WIDTH or isinstance(expression, str) or not expression.parts:
@@ -119,8 +148,18 @@ def spread(before: str, expression: Expression, indent: int = 0, after: str = ""
     inner = space + "    " + ", ".join(prefix + flat(part) for prefix, part in expression.parts)
     if len(inner) <= WIDTH and not first.endswith(("[", "{")):
         return [first, inner, last]
-    comma = "" if _is_collection_alone(expression) else ","
-    return [first, *(line for prefix, part in expression.parts for line in spread(prefix, part, indent + 4, comma)), last]
+    comma = ","
+    if _is_collection_alone(expression):
+        comma = ""
+    return [
+        first,
+        *(
+            line
+            for prefix, part in expression.parts
+            for line in spread(prefix, part, indent + 4, comma)
+        ),
+        last,
+    ]
 
 
 def _is_collection_alone(expression: Group) -> bool:

@@ -1,9 +1,12 @@
-"""Operators without an idiom: a call of their own function in the written `operators.py`, and their subgraphs as functions."""
+"""Operators without an idiom: a call of their own function in the written `operators.py`.
+
+Their subgraphs become functions.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,7 +14,15 @@ import numpy as np
 from allotrope.conversion.core.entries import entries
 from allotrope.conversion.core.layers import NoForm
 from allotrope.conversion.core.lengths import is_symbolic
-from allotrope.conversion.core.source import Expression, Group, call, identifier, literal, printable, quoted
+from allotrope.conversion.core.source import (
+    Expression,
+    Group,
+    call,
+    identifier,
+    literal,
+    printable,
+    quoted,
+)
 from allotrope.network.graph import Graph, Node
 from allotrope.operators.table import OPERATORS, Operator, qualified
 
@@ -22,6 +33,20 @@ MOST = 4096
 """Elements of a NumPy array that is written out; a larger one is a constant of the model."""
 WRITTEN = "biufcO"
 """Kinds of dtype that NumPy has itself, and lengths."""
+
+
+@dataclass
+class Spelled:
+    """The operators that are called by their meaning.
+
+    `hosted` are those among them that NumPy may compute, `steered` says that values steer one, and
+    `arrays` says that values of NumPy's become arrays.
+    """
+
+    operators: set[str] = field(default_factory=set)
+    hosted: set[str] = field(default_factory=set)
+    steered: bool = False
+    arrays: bool = False
 
 
 def entry_of(node: Node) -> Operator:
@@ -36,7 +61,9 @@ def may_be_host(node: Node, translation: Translation, bodies: Sequence[Translati
     """For each output whether it may be a NumPy array when the model runs."""
     entry, known = entry_of(node), [translation.may_be_host(name) for name in node.inputs if name]
     if node.operator == "If":
-        return [any(column) for column in zip(*(body.hosted_outputs() for body in bodies), strict=True)]
+        return [
+            any(column) for column in zip(*(body.hosted_outputs() for body in bodies), strict=True)
+        ]
     if node.operator == "Loop":
         first = [translation.may_be_host(name) for name in node.inputs[2:]]
         results = bodies[0].hosted_outputs()[1:]
@@ -54,15 +81,20 @@ def spelled_out(site: Any) -> tuple[Expression, list[Translation]]:
     node, entry, translation = site.node, entry_of(site.node), site.translation
     inputs = [_argument(site, position) for position in range(_count(node))]
     bodies: list[Translation] = []
-    attributes = {}
+    attributes: dict[str, Expression] = {}
     for name, value in sorted(node.attributes.items()):
         if name not in entry.attributes:
             raise NoForm(f"it has an attribute that {node.operator} does not define: {name}")
-        attributes[entry.attributes[name]] = _body(site, name, value, bodies) if isinstance(value, Graph) else _written(value)
-    outputs = count_of_outputs(node)
+        if isinstance(value, Graph):
+            attributes[entry.attributes[name]] = _body(site, name, value, bodies)
+        else:
+            attributes[entry.attributes[name]] = _written(value)
+    outputs: int | None = count_of_outputs(node)
+    if outputs == 1:
+        outputs = None
     translation.note_spelled(node, bodies)
-    options = {"outputs": outputs if outputs > 1 else None}
-    return call(f"operators.{entries()[qualified(node.domain, node.operator)].name}", *inputs, **options, **attributes), bodies
+    function = f"operators.{entries()[qualified(node.domain, node.operator)].name}"
+    return call(function, *inputs, outputs=outputs, **attributes), bodies
 
 
 def _with_bias(site: Any) -> Expression:
@@ -77,8 +109,13 @@ def _with_bias(site: Any) -> Expression:
 
 
 def count_of_outputs(node: Node) -> int:
-    """How many outputs are asked for: to the last that is used, but all of Split's, which says into how many pieces it goes."""
-    return len(node.outputs) if node.operator == "Split" else max(i + 1 for i, name in enumerate(node.outputs) if name)
+    """How many outputs are asked for: to the last that is used.
+
+    All of Split's, for they say into how many pieces it goes.
+    """
+    if node.operator == "Split":
+        return len(node.outputs)
+    return max(i + 1 for i, name in enumerate(node.outputs) if name)
 
 
 def _count(node: Node) -> int:
@@ -92,24 +129,32 @@ def _argument(site: Any, position: int) -> Expression:
     array = site.known(position)
     if array is None:
         return str(site.first(position))
-    return numpy_array(array) if array.size <= MOST and array.dtype.kind in WRITTEN else str(site.tensor(position))
+    if array.size <= MOST and array.dtype.kind in WRITTEN:
+        return numpy_array(array)
+    return str(site.tensor(position))
 
 
 def numpy_array(array: np.ndarray) -> Expression:
-    """A NumPy array as it is written, which may have lengths among its elements. Raises: NoForm for dtypes that NumPy has not itself."""
+    """A NumPy array as it is written, which may have lengths among its elements.
+
+    Raises: NoForm for dtypes that NumPy has not itself.
+    """
     if is_symbolic(array):
         return call("np.array", _nested(array), "np.int64")
     if array.dtype.kind not in WRITTEN:
         raise NoForm(f"it takes a constant of {array.dtype}, which is not written out")
-    short = array.dtype in (np.int64, np.float64, np.bool_) and array.size > 0
-    made = call("np.array", _listed(array), None if short else f"np.{array.dtype.name}")
-    made = Group(made.opening, made.parts[:1] if short else made.parts, made.closing)
-    return made if array.size or array.ndim == 1 else f"np.empty({literal(array.shape)}, np.{array.dtype.name})"
+    if not array.size and array.ndim != 1:
+        return f"np.empty({literal(array.shape)}, np.{array.dtype.name})"
+    # These NumPy makes of plain numbers by itself, unless there are none.
+    if array.dtype in (np.int64, np.float64, np.bool_) and array.size > 0:
+        return call("np.array", _listed(array))
+    return call("np.array", _listed(array), f"np.{array.dtype.name}")
 
 
 def _listed(array: np.ndarray) -> str:
-    exact = array.astype(np.float64) if array.dtype.kind == "f" else array
-    return literal(exact.tolist())
+    if array.dtype.kind == "f":
+        array = array.astype(np.float64)
+    return literal(array.tolist())
 
 
 def _nested(array: np.ndarray) -> str:
@@ -128,7 +173,9 @@ def _written(value: Any) -> Expression:
         return quoted(value)
     if isinstance(value, (tuple, list)):
         inner = ", ".join(str(_written(one)) for one in value)
-        return f"({inner},)" if len(value) == 1 else f"({inner})"
+        if len(value) == 1:
+            return f"({inner},)"
+        return f"({inner})"
     return literal(value)
 
 
@@ -140,7 +187,10 @@ def _body(site: Any, name: str, graph: Graph, bodies: list[Translation]) -> str:
     bodies.append(body)
     function = translation.variables.own(identifier(name))
     wanted = _wanted(node, hosted, len(graph.outputs))
-    results = [_result(body, value.name, must_be) for value, must_be in zip(graph.outputs, wanted, strict=True)]
+    results = [
+        _result(body, value.name, must_be)
+        for value, must_be in zip(graph.outputs, wanted, strict=True)
+    ]
     translation.define(function, body, Group("[", tuple(("", result) for result in results), "]"))
     return function
 
@@ -154,12 +204,21 @@ def _hosted_parameters(site: Any, graph: Graph) -> list[bool]:
 
 
 def _wanted(node: Node, hosted: list[bool], count: int) -> list[bool]:
-    """For each result of a subgraph whether it must be an array of the framework: states of a Loop that begin as such."""
-    states = [not one for one in hosted[2:]] if node.operator == "Loop" else []
-    return [False] * (node.operator == "Loop") + states + [False] * (count - len(states) - (node.operator == "Loop"))
+    """For each result of a subgraph whether it must be an array of the framework.
+
+    States of a Loop must that begin as such. Before them comes the condition.
+    """
+    wanted = []
+    if node.operator == "Loop":
+        wanted = [False, *(not one for one in hosted[2:])]
+    return wanted + [False] * (count - len(wanted))
 
 
 def _result(body: Translation, name: str, must_be_array: bool) -> Expression:
-    known = body.known.get(name) if name not in body.variables else None
-    source = body.in_first_order(name) if known is None else numpy_array(known)
-    return call("operators.array", source) if must_be_array and body.may_be_host(name) else source
+    if name not in body.variables and name in body.known:
+        source = numpy_array(body.known[name])
+    else:
+        source = body.in_first_order(name)
+    if must_be_array and body.may_be_host(name):
+        return call("operators.array", source)
+    return source

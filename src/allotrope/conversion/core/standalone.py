@@ -1,5 +1,6 @@
-"""Operators that are called by themselves, as a written `operators.py` has them: `convert` cuts this file out too.
+"""Operators that are called by themselves, as a written `operators.py` has them.
 
+`convert` cuts this file out too.
 There `ARRAYS` are the primitives of one framework, and `operator` takes the place of the table's.
 """
 
@@ -23,7 +24,10 @@ ARRAYS: Any = HOST
 
 @dataclass(frozen=True)
 class Context:
-    """What an operator may know beside its inputs: how many of its outputs are used. Everything is computed as in inference."""
+    """What an operator may know beside its inputs: how many of its outputs are used.
+
+    Everything is computed as in inference.
+    """
 
     outputs: int = 1
     training: bool = False
@@ -38,10 +42,13 @@ class Context:
 
 @dataclass(frozen=True)
 class Operator:
-    """An operator as a function of arrays, NumPy's or the framework's; in its own function they come after the primitives `p`.
+    """An operator as a function of arrays, NumPy's or the framework's.
 
-    Where all inputs are NumPy's, so is the result. `host` are the positions of inputs that must be known as NumPy arrays (all if
-    `all_host`), `known` those of inputs that stay NumPy arrays where they are.
+    In its own function they come after the primitives `p`.
+
+    Where all inputs are NumPy's, so is the result. `host` are the positions of inputs that must be
+    known as NumPy arrays (all if `all_host`), `known` those of inputs that stay NumPy arrays where
+    they are.
     """
 
     name: str
@@ -58,25 +65,36 @@ class Operator:
             return self.function(*inputs, **attributes)
         has_bodies = any(map(callable, attributes.values()))
         on_host = not has_bodies and all(x is None or isinstance(x, np.ndarray) for x in inputs)
-        p = HOST if on_host else _beside(inputs)
+        p, arguments = HOST, list(inputs)
+        if not on_host:
+            p = _beside(inputs)
+            arguments = [self._argument(p, i, x, has_bodies) for i, x in enumerate(inputs)]
         if self.takes_context:
             attributes["context"] = Context(outputs)
-        arguments = inputs if on_host else [self._argument(p, i, x, has_bodies) for i, x in enumerate(inputs)]
-        found = self.function(p, *arguments, **attributes)
-        results = found if isinstance(found, (tuple, list)) else (found,)
+        results = self.function(p, *arguments, **attributes)
+        if not isinstance(results, (tuple, list)):
+            results = (results,)
         results = [self._result(p, y, has_bodies) for y in results[:outputs]]
-        return results[0] if outputs == 1 else tuple(results)
+        if outputs == 1:
+            return results[0]
+        return tuple(results)
 
     def _argument(self, p: Any, position: int, x: Any, has_bodies: bool) -> Any:
         if x is None or isinstance(x, list):
             return x
         if self.all_host or position in self.host:
-            return x if isinstance(x, np.ndarray) else self._value(p, x)
-        return x if has_bodies or position in self.known or not isinstance(x, np.ndarray) else p.constant(x)
+            if isinstance(x, np.ndarray):
+                return x
+            return self._value(p, x)
+        if has_bodies or position in self.known or not isinstance(x, np.ndarray):
+            return x
+        return p.constant(x)
 
     def _value(self, p: Any, x: Any) -> np.ndarray:
         if p.differentiated(x):
-            raise UnsupportedError(f"{self.name} needs an input whose value is known: there is no gradient by it.")
+            raise UnsupportedError(
+                f"{self.name} needs an input whose value is known: there is no gradient by it."
+            )
         return np.asarray(p.to_host(x))
 
     def _result(self, p: Any, y: Any, has_bodies: bool) -> Any:
@@ -84,13 +102,17 @@ class Operator:
             return y
         if p is HOST:
             return np.asarray(y)
-        return p.constant(np.asarray(y)) if isinstance(y, (np.ndarray, np.generic)) and not (has_bodies or self.gives_host) else y
+        if isinstance(y, (np.ndarray, np.generic)) and not (has_bodies or self.gives_host):
+            return p.constant(np.asarray(y))
+        return y
 
 
 def _beside(inputs: Sequence[Any]) -> Any:
-    """The primitives, where the first array is."""
+    """The primitives, on the device of the first array."""
     arrays = [x for x in inputs if x is not None and not isinstance(x, (np.ndarray, list))]
-    return ARRAYS.beside(arrays[0]) if arrays else ARRAYS
+    if arrays:
+        return ARRAYS.beside(arrays[0])
+    return ARRAYS
 
 
 def room_for(shape: Sequence[int], dtype: np.dtype) -> None:
@@ -99,7 +121,9 @@ def room_for(shape: Sequence[int], dtype: np.dtype) -> None:
 
 def array(x: Any) -> Any:
     """An array of the framework, if it is NumPy's still."""
-    return ARRAYS.constant(x) if isinstance(x, np.ndarray) else x
+    if isinstance(x, np.ndarray):
+        return ARRAYS.constant(x)
+    return x
 
 
 def operator(

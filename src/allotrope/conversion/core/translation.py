@@ -1,15 +1,15 @@
-"""A network's graph as lines of source, one operator after the other: what every target has in common.
+"""A network's graph as lines of source, operator by operator: what every target has in common.
 
-A target has a table of rules, one for each operator. A rule sees a `Site`, one node in its place, and gives the expression that
-computes the node's output. What has no rule, or none for its case, is a call of its own meaning where `spells` (see `spelled`).
-What is known before the network runs (constants, shape arithmetic) never becomes a line.
+A target has a table of rules, one for each operator. A rule sees a `Site`, one node in its place,
+and gives the expression that computes the node's output. What has no rule, or none for its case, is
+a call of its own meaning where `spells` (see `spelled`). What is known before the network runs
+(constants, shape arithmetic) never becomes a line.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,68 +17,21 @@ import numpy as np
 from allotrope.conversion.core.bodies import typed
 from allotrope.conversion.core.layers import NoForm
 from allotrope.conversion.core.lengths import Length, computed, is_symbolic, refined, shape_array
-from allotrope.conversion.core.simplify import read_by, simplified
+from allotrope.conversion.core.prepare import check_inputs, last_uses, prepared, refused, values_of
 from allotrope.conversion.core.source import Expression, call, flat
-from allotrope.conversion.core.spelled import count_of_outputs, may_be_host, numpy_array, spelled_out
+from allotrope.conversion.core.spelled import (
+    Spelled,
+    count_of_outputs,
+    may_be_host,
+    numpy_array,
+    spelled_out,
+)
+from allotrope.conversion.core.statement import Rule, Several, Statement
 from allotrope.conversion.core.variables import Variables
-from allotrope.conversion.core.zero_states import without_zero_states
 from allotrope.errors import AllotropeError, UnsupportedError
 from allotrope.network.graph import UNKNOWN, Graph, Node, Value
 from allotrope.network.network import Network
-from allotrope.network.reading.expand import expanded
 from allotrope.operators.table import OPERATORS, qualified
-
-ROUNDED = frozenset({"DynamicQuantizeLinear"})
-"""Operators whose function bodies, line by line, may round to other steps than their meaning does."""
-
-
-MAKERS = frozenset({"ConstantOfShape", "Expand", "Range"})
-"""Operators that make arrays of lengths alone."""
-
-
-@dataclass(frozen=True)
-class Several:
-    """An expression that gives the first `count` outputs of its node at once."""
-
-    value: Expression
-    count: int
-
-
-@dataclass(frozen=True)
-class Statement:
-    """`targets = value`, for each block of the list `over` where one is named; that of a length only stays where something uses it.
-
-    Where there are `parameters` it is a function: the target is its name, `body` its lines and the value what it returns.
-    """
-
-    targets: tuple[str, ...]
-    value: Expression
-    is_length: bool = False
-    over: str = ""
-    parameters: tuple[str, ...] | None = None
-    body: tuple[Statement, ...] = ()
-
-    @property
-    def text(self) -> str:
-        """Everything that is read in it, on one line."""
-        return " ".join([*(one.text for one in self.body), flat(self.value)])
-
-
-Rule = Callable[[Any], "Expression | list[Expression] | Several"]
-"""What computes the first output of a site's node, or its outputs one by one, or several at once."""
-
-
-@dataclass
-class Spelled:
-    """The operators that are called by their meaning, those among them that NumPy may compute, and whether values steer one.
-
-    `arrays` says that values of NumPy's become arrays.
-    """
-
-    operators: set[str] = field(default_factory=set)
-    hosted: set[str] = field(default_factory=set)
-    steered: bool = False
-    arrays: bool = False
 
 
 class Translation:
@@ -102,38 +55,73 @@ class Translation:
     ) -> None:
         """`reserved` are names that the source has for something else.
 
-        A subgraph is a `graph` that lies `inside` of another translation; `hosted` says which of its inputs may be NumPy arrays.
-        Raises: UnsupportedError that lists every node without a form.
+        A subgraph is a `graph` that lies `inside` of another translation; `hosted` says which of
+        its inputs may be NumPy arrays. Raises: UnsupportedError that lists every node without a
+        form.
         """
-        self.network, self.rules, self.layers, self._site, self._reserved = network, rules, layers, site, reserved
+        self.network, self.rules, self.layers = network, rules, layers
+        self._site, self._reserved = site, reserved
         self.spells, self.inside = spells, inside
-        self.spelled: Spelled = inside.spelled if inside is not None else Spelled()
-        self.graph: Graph = graph if graph is not None else _prepared(network, rules, spells)
-        self.known: dict[str, np.ndarray] = {**(inside.known if inside else {}), **self.graph.constants}
-        self.values: dict[str, Value] = {**(inside.values if inside else {}), **_values(self.graph, network)}
-        kept = {value.name: len(self.graph.nodes) for value in self.graph.inputs} if site.keeps_inputs else {}
-        self.variables: Variables = Variables(reserved, {**_last_uses(self.graph), **kept}, inside.variables if inside else None)
-        self.last: set[str] = set(inside.last) if inside else set()
-        """Values [n, c, *spatial] that their variables hold as [n, *spatial, c], in targets that want it."""
-        self._hosts: set[str] = set(inside._hosts) if inside else set()
-        self._hosts |= {value.name for value, is_host in zip(self.graph.inputs, hosted, strict=False) if is_host}
+        self.graph: Graph = graph or prepared(network, rules, spells)
+        self.spelled = Spelled()
+        self.known: dict[str, np.ndarray] = {}
+        self.values: dict[str, Value] = {}
+        self.last: set[str] = set()
+        """Values [n, c, *spatial] that their variables hold as [n, *spatial, c], in targets that
+        want it."""
+        self._hosts: set[str] = set()
+        self._lengths: dict[str, Length] = {}
+        if inside is not None:
+            self._see(inside)
+        self.known |= self.graph.constants
+        self.values |= values_of(self.graph, network)
+        around = None
+        if inside is not None:
+            around = inside.variables
+        uses = last_uses(self.graph)
+        if site.keeps_inputs:
+            uses |= {value.name: len(self.graph.nodes) for value in self.graph.inputs}
+        self.variables: Variables = Variables(reserved, uses, around)
+        self._hosts |= {
+            value.name for value, is_host in zip(self.graph.inputs, hosted, strict=False) if is_host
+        }
         self._statements: list[Statement] = []
-        self._lengths: dict[str, Length] = dict(inside._lengths) if inside else {}
         self._names: dict[str, str] = {}
         self.inputs = tuple(self.variables.hold_input(value.name) for value in self.graph.inputs)
-        made = {name for node in self.graph.nodes for name in node.outputs}
+        self.outputs: tuple[str, ...] = ()
         if inside is None:
-            self._names = {value.name: self.variables.own(value.name) for value in self.graph.outputs if value.name in made}
+            self._name_outputs()
         self._translate()
-        self.outputs = tuple(self._output(value.name) for value in self.graph.outputs) if inside is None else ()
+        if inside is None:
+            self.outputs = tuple(self._output(value.name) for value in self.graph.outputs)
+
+    def _see(self, inside: Translation) -> None:
+        """What a subgraph sees of the graph around it: all that is known there, and its values."""
+        self.spelled = inside.spelled
+        self.known, self.values = dict(inside.known), dict(inside.values)
+        self.last, self._hosts = set(inside.last), set(inside._hosts)
+        self._lengths = dict(inside._lengths)
+
+    def _name_outputs(self) -> None:
+        """Outputs are held by variables of their own names, unless no node makes them."""
+        made = {name for node in self.graph.nodes for name in node.outputs}
+        for value in self.graph.outputs:
+            if value.name in made:
+                self._names[value.name] = self.variables.own(value.name)
 
     def _output(self, name: str) -> str:
-        if self.spells and (self.may_be_host(name) or (name not in self.variables and name not in self.network.weights)):
-            return self._as_array(name)
         known = name not in self.variables and name not in self.network.weights
+        if self.spells and (self.may_be_host(name) or known):
+            return self._as_array(name)
         if known and is_symbolic(self.known[name]):
-            raise UnsupportedError(f"output '{name}' is of lengths that are known only when it runs. Nothing was written.")
-        source = self.layers.buffer(name, self.known[name]) if known else self.source_of(name)
+            raise UnsupportedError(
+                f"output '{name}' is of lengths that are known only when it runs. "
+                "Nothing was written."
+            )
+        if known:
+            source = self.layers.buffer(name, self.known[name])
+        else:
+            source = self.source_of(name)
         if name not in self.last:
             return str(source)
         self._statements.append(Statement((self._names[name],), self.in_first_order(name)))
@@ -142,12 +130,20 @@ class Translation:
     def in_first_order(self, name: str) -> Expression:
         """A value in ONNX's order of axes, however it is held."""
         source: Expression = self.source_of(name)
-        rank = len(self.values[name].shape or ()) if name in self.last else 0
-        return self._site.in_first_order(source, rank) if rank else source
+        if name not in self.last:
+            return source
+        rank = len(self.values[name].shape or ())
+        if not rank:
+            return source
+        return self._site.in_first_order(source, rank)
 
     def _as_array(self, name: str) -> str:
         """A variable for an output that may be NumPy's, made the framework's."""
-        source = self.source_of(name) if name in self.variables else numpy_array(self.known[name])
+        source: Expression
+        if name in self.variables:
+            source = self.source_of(name)
+        else:
+            source = numpy_array(self.known[name])
         variable = self._names.get(name) or self.variables.own(name)
         self.spelled.arrays = True
         self._statements.append(Statement((variable,), call("operators.array", source)))
@@ -160,27 +156,27 @@ class Translation:
                 self._translate_node(self._site(self, node, index))
             except (NoForm, AllotropeError) as problem:
                 problems.append(f"{node}: {str(problem).rstrip('.')}")
+                # So that the nodes after it can be looked at too.
                 for name in filter(None, node.outputs):
-                    self.variables.hold(name, "x")  # so that the nodes after it can be looked at too
+                    self.variables.hold(name, "x")
         if problems:
-            count = f"{len(problems)} nodes have" if len(problems) > 1 else "1 node has"
-            shown = "; ".join(problems[:50])
-            raise UnsupportedError(f"{count} no ordinary form in {self.layers.target}: {shown}. Nothing was written.")
+            raise refused(problems, self.layers.target)
 
     def _translate_node(self, site: Any) -> None:
         node = site.node
         if node.operator in ("Shape", "Size") and not node.domain and self._measure(site):
             return
-        inputs = [self.known.get(name) if name else None for name in node.inputs]
-        if all(array is not None or not name for array, name in zip(inputs, node.inputs, strict=True)):
-            found = computed(node, inputs)
-            if found is not None:
-                self.known.update(zip(filter(None, node.outputs), found, strict=True))
+        if all(name in self.known for name in node.inputs if name):
+            # What is left out has the name "", under which nothing is known.
+            results = computed(node, [self.known.get(name) for name in node.inputs])
+            if results is not None:
+                self.known.update(zip(filter(None, node.outputs), results, strict=True))
                 return
         self.values |= refined(node, self.known, self.values)
         if not self.spells:
             self._by_rule(site)
             return
+        # A rule may have written lines before it finds that it has no form: these are taken back.
         mark = self._mark()
         if self._suits_rule(node):
             try:
@@ -194,25 +190,27 @@ class Translation:
     def _by_rule(self, site: Any) -> None:
         """The lines of the node's rule. Raises: NoForm."""
         node = site.node
-        rule = self.rules.get(node.operator) if not node.domain else None
-        if rule is None:
+        rule = self.rules.get(node.operator)
+        if rule is None or node.domain:
             raise NoForm("there is no rule for this operator")
-        given = [self.known.get(name) for name in node.inputs if name]
-        if given and node.operator not in MAKERS and all(array is not None and array.size == 1 for array in given):
-            raise NoForm("it takes lengths that are known only when it runs")  # of which Python would make no array
-        foreign = [value.dtype for name in node.inputs if (value := self.values.get(name)) and value.dtype in self._site.foreign]
-        if foreign:
-            raise NoForm(f"it takes {foreign[0]}")
+        check_inputs(node, self.known, self.values, self._site.foreign)
         result = rule(site)
         if isinstance(result, Several):
             self._assign(node.outputs[: result.count], result.value, site.index)
         else:
-            *first, last = zip(node.outputs, result if isinstance(result, list) else [result], strict=False)
-            for name, expression in first:
-                self._assign((name,), expression, None)
-            self._assign(last[:1], last[1], site.index)
+            self._assign_each(node, result, site.index)
         if any(name and name not in self.variables for name in node.outputs):
-            raise NoForm(f"only its first output has one, and {', '.join(filter(None, node.outputs[1:]))} is used too")
+            others = ", ".join(filter(None, node.outputs[1:]))
+            raise NoForm(f"only its first output has one, and {others} is used too")
+
+    def _assign_each(self, node: Node, result: Expression | list[Expression], index: int) -> None:
+        """A line for each output; only after the last of them are the node's inputs done with."""
+        if not isinstance(result, list):
+            result = [result]
+        *first, last = zip(node.outputs, result, strict=False)
+        for name, expression in first:
+            self._assign((name,), expression, None)
+        self._assign(last[:1], last[1], index)
 
     def _suits_rule(self, node: Node) -> bool:
         """Whether a rule sees what it relies on: arrays of the framework, of known dtypes."""
@@ -223,24 +221,30 @@ class Translation:
 
     def _spell(self, site: Any) -> None:
         """A call of the node's meaning; none of Identity, which is what it takes."""
-        first = site.node.inputs[0] if site.node.inputs else ""
+        first = next(iter(site.node.inputs), "")
         if site.node.operator == "Identity" and first in self.variables:
-            self._hosts |= {site.node.outputs[0]} if self.may_be_host(first) else set()
+            if self.may_be_host(first):
+                self._hosts.add(site.node.outputs[0])
             self._assign(site.node.outputs[:1], self.variables[first], site.index)
             return
         expression, bodies = spelled_out(site)
         outputs = site.node.outputs[: count_of_outputs(site.node)]
         for name, is_host in zip(outputs, may_be_host(site.node, self, bodies), strict=False):
-            self._hosts |= {name} if name and is_host else set()
+            if name and is_host:
+                self._hosts.add(name)
         self._assign(outputs, expression, site.index)
 
     def note_spelled(self, node: Node, bodies: Sequence[Translation]) -> None:
         """Remember an operator that is called by its meaning."""
         key = qualified(node.domain, node.operator)
-        entry, arrays = OPERATORS[key], [i for i, name in enumerate(node.inputs) if name and not self.may_be_host(name)]
+        entry = OPERATORS[key]
+        arrays = [i for i, name in enumerate(node.inputs) if name and not self.may_be_host(name)]
         self.spelled.operators.add(key)
-        self.spelled.hosted |= {key} if not arrays else set()
-        self.spelled.steered |= any(entry.on_host(i) for i in arrays) or (node.operator == "Loop" and 1 in arrays)
+        if not arrays:
+            self.spelled.hosted.add(key)
+        self.spelled.steered |= any(entry.on_host(i) for i in arrays) or (
+            node.operator == "Loop" and 1 in arrays
+        )
 
     def may_be_host(self, name: str) -> bool:
         """Whether a value may be a NumPy array when the model runs."""
@@ -259,10 +263,20 @@ class Translation:
 
     def define(self, name: str, body: Translation, result: Expression) -> None:
         """The lines of a function in front of the line that comes next."""
-        self._statements.append(Statement((name,), result, parameters=body.inputs, body=tuple(body.statements(flat(result)))))
+        self._statements.append(
+            Statement(
+                (name,), result, parameters=body.inputs, body=tuple(body.statements(flat(result)))
+            )
+        )
 
     def _mark(self) -> tuple[Any, ...]:
-        return self.layers.mark(), self.variables.mark(), len(self._statements), set(self.last), dict(self._lengths)
+        return (
+            self.layers.mark(),
+            self.variables.mark(),
+            len(self._statements),
+            set(self.last),
+            dict(self._lengths),
+        )
 
     def _rewind(self, mark: tuple[Any, ...]) -> None:
         layers, variables, count, self.last, self._lengths = mark
@@ -287,41 +301,60 @@ class Translation:
         return True
 
     def length(self, site: Any, position: int, axis: int) -> int | Length:
-        """The length of an input's axis: a number, or the variable that a line of its own computes."""
+        """The length of an input's axis: a number, or the variable of a line that computes it."""
         length = (site.shape(position) or ())[axis]
         if isinstance(length, int):
             return length
         if length not in self._lengths or length is None:
-            name = Length(self.variables.own(length) if length else self.variables.numbered("length"))
+            if length:
+                name = Length(self.variables.own(length))
+            else:
+                name = Length(self.variables.numbered("length"))
             self._statements.append(Statement((name,), site.length(position, axis), is_length=True))
             self._lengths[length or name] = self._lengths[str(name)] = name
             return name
         return self._lengths[length]
 
     def _assign(self, values: tuple[str, ...], expression: Expression, index: int | None) -> None:
-        """A line that computes these values; none where the expression is a variable already, or nobody needs it.
+        """A line that computes these values.
 
-        `index` is that of a node which is done with it, so that the variables of its inputs can be used again.
+        None where the expression is a variable already, or nobody needs it.
+
+        `index` is that of a node which is done with it, so that the variables of its inputs can be
+        used again.
         """
         if not any(values):
             return
-        if isinstance(expression, str) and (values[0] not in self._names or values[0] in self.last) and self.variables.holds(expression):
+        if (
+            isinstance(expression, str)
+            and (values[0] not in self._names or values[0] in self.last)
+            and self.variables.holds(expression)
+        ):
             self.variables.hold(values[0], expression)
         else:
             if index is not None:
                 self.variables.release(index)
-            targets = []
-            for value in values:
-                named = self._names.get(value) if value not in self.last else None
-                targets.append((named or self.variables.free()) if value else "_")
-                if value:
-                    self.variables.hold(value, targets[-1])
-            self._statements.append(Statement(tuple(targets), expression))
+            targets = tuple(map(self._target, values))
+            self._statements.append(Statement(targets, expression))
         if index is not None:
             self.variables.release(index)
 
+    def _target(self, value: str) -> str:
+        """The variable that a line sets for a value, which holds it from now on."""
+        if not value:
+            return "_"
+        variable = None
+        if value not in self.last:
+            variable = self._names.get(value)
+        variable = variable or self.variables.free()
+        self.variables.hold(value, variable)
+        return variable
+
     def temporaries(self, expression: Expression, index: int, pattern: str = "{}") -> list[str]:
-        """A line of its own for a part of what a rule gives; its variables, set as in the pattern, live until the node is done."""
+        """A line of its own for a part of what a rule gives.
+
+        Its variables, set as in the pattern, live until the node is done.
+        """
         names = [f"\0{len(self._statements)} {number}" for number in range(pattern.count("{}"))]
         variables = [self.variables.hold_until(name, index) for name in names]
         self._statements.append(Statement((pattern.format(*variables),), expression))
@@ -329,35 +362,33 @@ class Translation:
 
     def statements(self, result: str = "") -> list[Statement]:
         """The lines in order, without lengths that nothing uses, nor the `result`."""
-        words = set(re.findall(r"\w+", " ".join([*(statement.text for statement in self._statements), result])))
-        return [statement for statement in self._statements if not statement.is_length or statement.targets[0] in words]
+        words = set(
+            re.findall(
+                r"\w+", " ".join([*(statement.text for statement in self._statements), result])
+            )
+        )
+        return [
+            statement
+            for statement in self._statements
+            if not statement.is_length or statement.targets[0] in words
+        ]
 
     def source_of(self, name: str) -> str:
         """The variable, weight or constant of that name."""
         if name in self.variables:
             return self.variables[name]
         if name in self.network.weights:
-            return str(self.layers.parameter(name, self.network.weights[name], trainable=name in self.network.trainable))
+            return str(
+                self.layers.parameter(
+                    name, self.network.weights[name], trainable=name in self.network.trainable
+                )
+            )
         array = self.known[name]
         if not is_symbolic(array):
             return str(self.layers.constant(name, array))
         if array.size != 1:
             raise NoForm("lengths that are known only when it runs are used as values here")
         length = str(array.reshape(-1)[0])
-        return length if length.isidentifier() else f"({length})"
-
-
-def _prepared(network: Network, rules: Mapping[str, Rule], spells: bool) -> Graph:
-    """The graph in operators that there are rules for, or, where it `spells`, that there are meanings for."""
-    names = {*rules, *OPERATORS} if spells else {*rules, *ROUNDED}
-    return simplified(without_zero_states(expanded(network, names).graph), network)
-
-
-def _values(graph: Graph, network: Network) -> dict[str, Value]:
-    arrays = {name: Value(name, array.dtype, array.shape) for name, array in {**graph.constants, **network.weights}.items()}
-    return {**arrays, **graph.values, **{value.name: value for value in (*graph.inputs, *graph.outputs)}}
-
-
-def _last_uses(graph: Graph) -> dict[str, int]:
-    last = {name: index for index, node in enumerate(graph.nodes) for name in read_by(node)}
-    return {**last, **{value.name: len(graph.nodes) for value in graph.outputs}}
+        if length.isidentifier():
+            return length
+        return f"({length})"

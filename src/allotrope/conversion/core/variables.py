@@ -1,4 +1,4 @@
-"""Which local variable holds which value: short names, used again as soon as nobody needs what they held."""
+"""Which local variable holds which value: short names, used again when their values are done."""
 
 from __future__ import annotations
 
@@ -12,12 +12,20 @@ LETTERS = ("x", "y", "z", "u", "v", "w")
 
 
 class Variables:
-    """Names for values while a function is written line by line. `last_use` is the index of the last node that needs a value."""
+    """Names for values while a function is written line by line.
 
-    def __init__(self, reserved: Iterable[str], last_use: Mapping[str, int], outer: Variables | None = None) -> None:
+    `last_use` is the index of the last node that needs a value.
+    """
+
+    def __init__(
+        self, reserved: Iterable[str], last_use: Mapping[str, int], outer: Variables | None = None
+    ) -> None:
         """`outer` are those of the function around, which this one may read."""
         self._outer = outer
-        self._taken = set(reserved) if outer is None else {*reserved, *outer.in_use()}
+        if outer is None:
+            self._taken = set(reserved)
+        else:
+            self._taken = {*reserved, *outer.in_use()}
         self._last_use = dict(last_use)
         self._of: dict[str, str] = {}
         self._held: dict[str, set[str]] = {}
@@ -26,7 +34,9 @@ class Variables:
         return value in self._of or (self._outer is not None and value in self._outer)
 
     def __getitem__(self, value: str) -> str:
-        return self._of[value] if value in self._of or self._outer is None else self._outer[value]
+        if value in self._of or self._outer is None:
+            return self._of[value]
+        return self._outer[value]
 
     def in_use(self) -> set[str]:
         """Every name that stands for something now."""
@@ -34,7 +44,12 @@ class Variables:
 
     def mark(self) -> tuple[Any, ...]:
         """What `rewind` goes back to."""
-        return set(self._taken), dict(self._last_use), dict(self._of), {name: set(values) for name, values in self._held.items()}
+        return (
+            set(self._taken),
+            dict(self._last_use),
+            dict(self._of),
+            {name: set(values) for name, values in self._held.items()},
+        )
 
     def rewind(self, mark: tuple[Any, ...]) -> None:
         """Everything as it was at the mark."""
@@ -75,12 +90,18 @@ class Variables:
 
     def holds(self, variable: str) -> bool:
         """Whether it is a variable that holds something now."""
-        return bool(self._held.get(variable)) or (self._outer is not None and self._outer.holds(variable))
+        return bool(self._held.get(variable)) or (
+            self._outer is not None and self._outer.holds(variable)
+        )
 
     def free(self) -> str:
         """The first short name that holds nothing."""
         more = (f"{letter}{number}" for number in itertools.count(1) for letter in LETTERS)
-        return next(name for name in itertools.chain(LETTERS, more) if name not in self._taken and not self.holds(name))
+        return next(
+            name
+            for name in itertools.chain(LETTERS, more)
+            if name not in self._taken and not self.holds(name)
+        )
 
     def release(self, index: int) -> None:
         """Let go of the values that no node after this one needs."""

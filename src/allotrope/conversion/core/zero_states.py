@@ -1,4 +1,4 @@
-"""First states of recurrent layers that are zeros, which exporters write out for each batch: layers begin with zeros anyway."""
+"""First states of recurrent layers that are zeros: layers begin with zeros anyway."""
 
 from __future__ import annotations
 
@@ -12,21 +12,46 @@ from allotrope.network.graph import Graph, Node
 
 STATES = {"RNN": (5,), "GRU": (5,), "LSTM": (5, 6)}
 """Which inputs are first states."""
-MOVES = frozenset({"Cast", "Expand", "Gather", "Identity", "Reshape", "Slice", "Split", "Squeeze", "Tile", "Transpose", "Unsqueeze"})
+MOVES = frozenset(
+    {
+        "Cast",
+        "Expand",
+        "Gather",
+        "Identity",
+        "Reshape",
+        "Slice",
+        "Split",
+        "Squeeze",
+        "Tile",
+        "Transpose",
+        "Unsqueeze",
+    }
+)
 """What gives zeros for zeros, whatever its other inputs are."""
 
 
 def without_zero_states(graph: Graph) -> Graph:
-    """The graph whose recurrent layers are not given zeros, without the nodes that made these alone."""
+    """The graph whose recurrent layers are not given zeros, which exporters write for each batch.
+
+    The nodes that made these alone are gone.
+    """
     makers = {name: node for node in graph.nodes for name in node.outputs}
     nodes = tuple(_begun_with_zeros(node, makers, graph.constants) for node in graph.nodes)
-    return graph if nodes == graph.nodes else _without_unused(replace(graph, nodes=nodes))
+    if nodes == graph.nodes:
+        return graph
+    return _without_unused(replace(graph, nodes=nodes))
 
 
-def _begun_with_zeros(node: Node, makers: Mapping[str, Node], constants: Mapping[str, np.ndarray]) -> Node:
-    places = STATES.get(node.operator, ()) if not node.domain else ()
-    zeros = {place for place in places if place < len(node.inputs) and _is_zero(node.inputs[place], makers, constants)}
-    return replace(node, inputs=tuple("" if i in zeros else name for i, name in enumerate(node.inputs))) if zeros else node
+def _begun_with_zeros(
+    node: Node, makers: Mapping[str, Node], constants: Mapping[str, np.ndarray]
+) -> Node:
+    if node.domain:
+        return node
+    inputs = list(node.inputs)
+    for place in STATES.get(node.operator, ()):
+        if place < len(inputs) and _is_zero(inputs[place], makers, constants):
+            inputs[place] = ""
+    return replace(node, inputs=tuple(inputs))
 
 
 def _is_zero(name: str, makers: Mapping[str, Node], constants: Mapping[str, np.ndarray]) -> bool:
@@ -46,9 +71,9 @@ def _is_zero(name: str, makers: Mapping[str, Node], constants: Mapping[str, np.n
 def _without_unused(graph: Graph) -> Graph:
     """The graph without nodes that give nothing to an output."""
     wanted = {value.name for value in graph.outputs}
-    kept: list[Node] = []
+    nodes: list[Node] = []
     for node in reversed(graph.nodes):
         if wanted.intersection(node.outputs):
-            kept.append(node)
+            nodes.append(node)
             wanted |= set(read_by(node))
-    return replace(graph, nodes=tuple(reversed(kept)))
+    return replace(graph, nodes=tuple(reversed(nodes)))

@@ -5,28 +5,33 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
+from allotrope.conversion.core.geometry import unusual
 from allotrope.conversion.core.source import Expression, call, literal, shortest
-from allotrope.conversion.core.translation import Several
+from allotrope.conversion.core.statement import Several
 from allotrope.conversion.jax.pooling import POOLING
 from allotrope.conversion.jax.shapes import SHAPES
 from allotrope.conversion.jax.site import JaxSite
 from allotrope.operators.elementwise import dtype_of
 
 UNARY = {
-    "Abs": "jnp.abs", "Acos": "jnp.arccos", "Acosh": "jnp.arccosh", "Asin": "jnp.arcsin", "Asinh": "jnp.arcsinh", "Atan": "jnp.arctan",
-    "Atanh": "jnp.arctanh", "Ceil": "jnp.ceil", "Cos": "jnp.cos", "Cosh": "jnp.cosh", "Erf": "jax.scipy.special.erf", "Exp": "jnp.exp",
-    "Floor": "jnp.floor", "HardSwish": "jax.nn.hard_swish", "IsNaN": "jnp.isnan", "Log": "jnp.log", "Mish": "jax.nn.mish",
-    "Neg": "jnp.negative", "Not": "jnp.logical_not", "Reciprocal": "jnp.reciprocal", "Relu": "jax.nn.relu", "Round": "jnp.round",
-    "Sigmoid": "jax.nn.sigmoid", "Sign": "jnp.sign", "Sin": "jnp.sin", "Sinh": "jnp.sinh", "Softplus": "jax.nn.softplus",
-    "Softsign": "jax.nn.soft_sign", "Sqrt": "jnp.sqrt", "Tan": "jnp.tan", "Tanh": "jnp.tanh",
+    "Abs": "jnp.abs", "Acos": "jnp.arccos", "Acosh": "jnp.arccosh", "Asin": "jnp.arcsin",
+    "Asinh": "jnp.arcsinh", "Atan": "jnp.arctan", "Atanh": "jnp.arctanh", "Ceil": "jnp.ceil",
+    "Cos": "jnp.cos", "Cosh": "jnp.cosh", "Erf": "jax.scipy.special.erf", "Exp": "jnp.exp",
+    "Floor": "jnp.floor", "HardSwish": "jax.nn.hard_swish", "IsNaN": "jnp.isnan",
+    "Log": "jnp.log", "Mish": "jax.nn.mish", "Neg": "jnp.negative", "Not": "jnp.logical_not",
+    "Reciprocal": "jnp.reciprocal", "Relu": "jax.nn.relu", "Round": "jnp.round",
+    "Sigmoid": "jax.nn.sigmoid", "Sign": "jnp.sign", "Sin": "jnp.sin", "Sinh": "jnp.sinh",
+    "Softplus": "jax.nn.softplus", "Softsign": "jax.nn.soft_sign", "Sqrt": "jnp.sqrt",
+    "Tan": "jnp.tan", "Tanh": "jnp.tanh",
 }  # fmt: skip
 BINARY = {
-    "Add": "+", "And": "&", "Div": "/", "Equal": "==", "Greater": ">", "GreaterOrEqual": ">=", "Less": "<", "LessOrEqual": "<=",
-    "Mul": "*", "Or": "|", "Sub": "-", "Sum": "+", "Xor": "^",
+    "Add": "+", "And": "&", "Div": "/", "Equal": "==", "Greater": ">", "GreaterOrEqual": ">=",
+    "Less": "<", "LessOrEqual": "<=", "Mul": "*", "Or": "|", "Sub": "-", "Sum": "+", "Xor": "^",
 }  # fmt: skip
 REDUCTIONS = {
-    "ReduceL1": "jnp.abs({}).sum", "ReduceMax": "{}.max", "ReduceMean": "{}.mean", "ReduceMin": "{}.min", "ReduceProd": "{}.prod",
-    "ReduceSum": "{}.sum", "ReduceSumSquare": "jnp.square({}).sum",
+    "ReduceL1": "jnp.abs({}).sum", "ReduceMax": "{}.max", "ReduceMean": "{}.mean",
+    "ReduceMin": "{}.min", "ReduceProd": "{}.prod", "ReduceSum": "{}.sum",
+    "ReduceSumSquare": "jnp.square({}).sum",
 }  # fmt: skip
 
 
@@ -44,7 +49,9 @@ def _fold(function: str, site: JaxSite) -> Expression:
     first, *others = site.operands()
     for other in others[:-1]:
         first = site.temporary(call(function, first, other))
-    return call(function, first, others[-1]) if others else first
+    if others:
+        return call(function, first, others[-1])
+    return first
 
 
 def _mean(site: JaxSite) -> Expression:
@@ -52,7 +59,10 @@ def _mean(site: JaxSite) -> Expression:
 
 
 def _modulo(site: JaxSite) -> Expression:
-    return call("jnp.fmod" if site.attribute("fmod", 0) else "jnp.mod", *site.operands())
+    function = "jnp.mod"
+    if site.attribute("fmod", 0):
+        function = "jnp.fmod"
+    return call(function, *site.operands())
 
 
 def _identity(site: JaxSite) -> Expression:
@@ -63,16 +73,23 @@ def _clip(site: JaxSite) -> Expression:
     low, high = site.number(1), site.number(2)
     if (low, high) == (0, 6):
         return call("jax.nn.relu6", site.same())
-    return call("jnp.clip", site.same(), low, high) if (low, high) != (None, None) else site.same()
+    if (low, high) != (None, None):
+        return call("jnp.clip", site.same(), low, high)
+    return site.same()
 
 
 def _with_alpha(function: str, usual: float, site: JaxSite) -> Expression:
     alpha = shortest(site.attribute("alpha", usual))
-    return call(function, site.same(), *([] if alpha == usual else [alpha]))
+    if alpha == usual:
+        return call(function, site.same())
+    return call(function, site.same(), alpha)
 
 
 def _selu(site: JaxSite) -> Expression:
-    alpha, gamma = site.attribute("alpha", 1.67326319217681884765625), site.attribute("gamma", 1.05070102214813232421875)
+    alpha, gamma = (
+        site.attribute("alpha", 1.67326319217681884765625),
+        site.attribute("gamma", 1.05070102214813232421875),
+    )
     if abs(alpha - 1.6732632) < 1e-6 and abs(gamma - 1.0507010) < 1e-6:
         return call("jax.nn.selu", site.same())
     return f"{literal(shortest(gamma))} * jax.nn.elu({site.same()}, {literal(shortest(alpha))})"
@@ -86,44 +103,68 @@ def _hard_sigmoid(site: JaxSite) -> Expression:
 
 
 def _gelu(site: JaxSite) -> Expression:
-    return call("jax.nn.gelu", site.same(), approximate=site.attribute("approximate", "none") == "tanh")
+    return call(
+        "jax.nn.gelu", site.same(), approximate=site.attribute("approximate", "none") == "tanh"
+    )
 
 
 def _swish(site: JaxSite) -> Expression:
     alpha, x = shortest(site.attribute("alpha", 1.0)), site.same()
-    return call("jax.nn.silu", x) if alpha == 1 else f"{x} * jax.nn.sigmoid({literal(alpha)} * {x})"
+    if alpha == 1:
+        return call("jax.nn.silu", x)
+    return f"{x} * jax.nn.sigmoid({literal(alpha)} * {x})"
 
 
 def _softmax(function: str, site: JaxSite) -> Expression:
     axis = site.axis_of(site.attribute("axis", -1))
-    return call(function, site.same(), axis=None if axis == site.rank() - 1 else axis)
+    return call(function, site.same(), axis=unusual(axis, site.rank() - 1))
 
 
 def _dropout(site: JaxSite) -> Expression:
     if site.has(2) and site.number(2):
         raise site.no("it drops even when it infers (training_mode)")
     rate = site.number(1)
-    return call(site.layer("Dropout", shortest(0.5 if rate is None else float(rate))), site.same())
+    if rate is None:
+        rate = 0.5
+    return call(site.layer("Dropout", shortest(float(rate))), site.same())
 
 
 def _cast(site: JaxSite) -> Expression:
     dtype, value = dtype_of(site.attribute("to")), site.value()
     if value is not None and value.dtype == dtype:
         return site.same()
-    if dtype.name not in ("bool", "float32", "int64", "int32", "uint8", "float16", "bfloat16", "int8", "int16"):
+    if dtype.name not in (
+        "bool",
+        "float32",
+        "int64",
+        "int32",
+        "uint8",
+        "float16",
+        "bfloat16",
+        "int8",
+        "int16",
+    ):
         raise site.no(f"{dtype.name} is no dtype that JAX has by itself")
-    return f"{site.same()}.astype({'bool' if dtype.name == 'bool' else 'jnp.' + dtype.name})"
+    name = f"jnp.{dtype.name}"
+    if dtype.name == "bool":
+        name = "bool"
+    return f"{site.same()}.astype({name})"
 
 
 def _reduce(template: str, site: JaxSite) -> Expression:
     source, axis, keep = site.reduced()
-    return call(template.format(source), axis, keepdims=True if keep else None)
+    return call(template.format(source), axis, keepdims=unusual(bool(keep), False))
 
 
 def _position(function: str, site: JaxSite) -> Expression:
     if site.attribute("select_last_index", 0):
         raise site.no("it takes the last of equals (select_last_index=1)")
-    return call(function, site.first(), axis=site.attribute("axis", 0), keepdims=True if site.attribute("keepdims", 1) else None)
+    return call(
+        function,
+        site.first(),
+        axis=site.attribute("axis", 0),
+        keepdims=unusual(bool(site.attribute("keepdims", 1)), False),
+    )
 
 
 def _einsum(site: JaxSite) -> Expression:
@@ -137,8 +178,12 @@ def _where(site: JaxSite) -> Expression:
     """Two numbers have no dtype of their own: one of them is an array then."""
     condition, first, second = site.operands()
     known = [(site.known(position), text) for position, text in ((1, first), (2, second))]
-    are_numbers = all(array is not None and text == site.layers.number(array) for array, text in known)
-    return call("jnp.where", condition, site.tensor(1) if are_numbers else first, second)
+    are_numbers = all(
+        array is not None and text == site.layers.number(array) for array, text in known
+    )
+    if are_numbers:
+        first = site.tensor(1)
+    return call("jnp.where", condition, first, second)
 
 
 FUNCTIONS: dict[str, Callable[[JaxSite], Expression | list[Expression] | Several]] = {

@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
-from allotrope.conversion.core.geometry import even, pads_of, transposed_cuts, unusual
+from allotrope.conversion.core.geometry import (
+    even,
+    linear_arrays,
+    pads_of,
+    transposed_cuts,
+    unusual,
+)
 from allotrope.conversion.core.source import Expression, call, literal, shortest
 from allotrope.conversion.jax.site import JaxSite
 
@@ -12,9 +20,17 @@ Weights = dict[str, tuple[int, np.ndarray]]
 
 
 def _kernel(site: JaxSite) -> tuple[tuple[int, ...], np.ndarray, np.ndarray | None]:
-    """The spatial lengths of a convolution's kernel, its weight and bias. Raises: NoForm where they are not its own."""
+    """The spatial lengths of a convolution's kernel, its weight and bias.
+
+    Raises: NoForm where they are not its own.
+    """
     shape, weight, bias = site.shape(1), site.weight(1), site.weight(2)
-    if shape is None or len(shape) not in (3, 4, 5) or weight is None or (site.has(2) and bias is None):
+    if (
+        shape is None
+        or len(shape) not in (3, 4, 5)
+        or weight is None
+        or (site.has(2) and bias is None)
+    ):
         raise site.no("nnx convolves over 1 to 3 spatial axes with weights of its own")
     return tuple(shape[2:]), weight, bias
 
@@ -23,39 +39,53 @@ def convolution(site: JaxSite) -> Expression:
     """Conv."""
     kernel, weight, bias = _kernel(site)
     rank, groups = len(kernel), site.attribute("group", 1)
-    strides, dilations = (tuple(site.attribute(name) or (1,) * rank) for name in ("strides", "dilations"))
+    strides, dilations = (
+        tuple(site.attribute(name) or (1,) * rank) for name in ("strides", "dilations")
+    )
     pads, x = pads_of(site, kernel, strides, dilations), site.last()
     site.gives_last()
-    alike = len({n for pair in pads for n in pair}) == 1
+    padding: Any = list(pads)
+    if len({n for pair in pads for n in pair}) == 1:
+        padding = pads[0][0]
     layer = site.layer(
         "Conv",
         weight.shape[1] * groups,
         weight.shape[0],
         kernel,
         strides=unusual(even(strides), 1),
-        padding=pads[0][0] if alike else list(pads),
+        padding=padding,
         kernel_dilation=unusual(even(dilations), 1),
         feature_group_count=unusual(groups, 1),
-        use_bias=False if bias is None else None,
+        use_bias=unusual(bias is not None, True),
         weights={"kernel": (1, weight.transpose(*range(2, rank + 2), 1, 0)), **_bias(bias)},
     )
     return call(layer, x)
 
 
 def _bias(bias: np.ndarray | None) -> Weights:
-    return {} if bias is None else {"bias": (2, bias)}
+    if bias is None:
+        return {}
+    return {"bias": (2, bias)}
 
 
 def convolution_transposed(site: JaxSite) -> Expression:
-    """ConvTranspose. nnx pads what it convolves: by the reach of the kernel less what ONNX cuts off."""
+    """ConvTranspose.
+
+    nnx pads what it convolves: by the reach of the kernel less what ONNX cuts off.
+    """
     kernel, weight, bias = _kernel(site)
     rank = len(kernel)
     if site.attribute("group", 1) != 1:
         raise site.no("nnx has no transposed convolution in groups")
-    strides, dilations = (tuple(site.attribute(name) or (1,) * rank) for name in ("strides", "dilations"))
+    strides, dilations = (
+        tuple(site.attribute(name) or (1,) * rank) for name in ("strides", "dilations")
+    )
     cuts, x = transposed_cuts(site, kernel, strides, dilations), site.last()
     site.gives_last()
-    pads = [(d * (k - 1) - a, d * (k - 1) - b) for (a, b), k, d in zip(cuts, kernel, dilations, strict=True)]
+    pads = [
+        (d * (k - 1) - a, d * (k - 1) - b)
+        for (a, b), k, d in zip(cuts, kernel, dilations, strict=True)
+    ]
     layer = site.layer(
         "ConvTranspose",
         weight.shape[0],
@@ -63,8 +93,8 @@ def convolution_transposed(site: JaxSite) -> Expression:
         kernel,
         strides=tuple(strides),
         padding=pads,
-        kernel_dilation=None if set(dilations) == {1} else dilations,
-        use_bias=False if bias is None else None,
+        kernel_dilation=unusual(dilations, (1,) * rank),
+        use_bias=unusual(bias is not None, True),
         transpose_kernel=True,
         weights={"kernel": (1, weight.transpose(*range(2, rank + 2), 1, 0)), **_bias(bias)},
     )
@@ -72,47 +102,76 @@ def convolution_transposed(site: JaxSite) -> Expression:
 
 
 def matmul(site: JaxSite) -> Expression:
-    """MatMul, with the bias that an Add after it adds; with a matrix of weights it is a linear layer."""
+    """MatMul, with the bias that an Add after it adds.
+
+    With a matrix of weights it is a linear layer.
+    """
     weight, bias = site.weight(1), site.weight(2)
     own = site.node.inputs[1] in site.translation.network.weights
     if own and weight is not None and weight.ndim == 2 and site.has(2) == (bias is not None):
         return _linear(site, weight, bias)
     product = f"{site.first(0)} @ {site.first(1)}"
-    return f"{product} + {site.first(2)}" if site.has(2) else product
+    if site.has(2):
+        return f"{product} + {site.first(2)}"
+    return product
 
 
 def gemm(site: JaxSite) -> Expression:
     """Gemm; with a matrix of weights it is a linear layer."""
-    weight, bias = site.weight(1), site.weight(2)
+    arrays = linear_arrays(site)
+    if arrays is not None:
+        return _linear(site, *arrays)
     transposed = bool(site.attribute("transB", 0))
-    columns = None if weight is None else weight.shape[0 if transposed else 1]
-    plain = all(site.attribute(name, 1.0) == 1.0 for name in ("alpha", "beta")) and not site.attribute("transA", 0)
-    fits = not site.has(2) or (bias is not None and bias.size == columns and bias.shape in ((columns,), (1, columns)))
-    if weight is not None and plain and fits:
-        return _linear(site, weight.T if transposed else weight, None if bias is None else bias.reshape(-1))
-    a = f"{site.first(0)}.T" if site.attribute("transA", 0) else site.first(0)
-    b = f"{site.first(1)}.T" if transposed else site.first(1)
+    if site.attribute("transA", 0):
+        a = f"{site.first(0)}.T"
+    else:
+        a = site.first(0)
+    if transposed:
+        b = f"{site.first(1)}.T"
+    else:
+        b = site.first(1)
     alpha, beta = (shortest(site.attribute(name, 1.0)) for name in ("alpha", "beta"))
-    product = f"{a} @ {b}" if alpha == 1 else f"{literal(alpha)} * ({a} @ {b})"
+    if alpha == 1:
+        product = f"{a} @ {b}"
+    else:
+        product = f"{literal(alpha)} * ({a} @ {b})"
     if not site.has(2):
         return product
-    return f"{product} + {site.first(2)}" if beta == 1 else f"{product} + {literal(beta)} * {site.first(2)}"
+    if beta == 1:
+        return f"{product} + {site.first(2)}"
+    return f"{product} + {literal(beta)} * {site.first(2)}"
 
 
 def _linear(site: JaxSite, weight: np.ndarray, bias: np.ndarray | None) -> Expression:
     """weight: [in, out]."""
     weights: Weights = {"kernel": (1, weight), **_bias(bias)}
-    return call(site.layer("Linear", *weight.shape, use_bias=False if bias is None else None, weights=weights), site.first())
+    return call(
+        site.layer(
+            "Linear", *weight.shape, use_bias=unusual(bias is not None, True), weights=weights
+        ),
+        site.first(),
+    )
 
 
 def embedding(site: JaxSite) -> Expression:
     """Gather of rows of a matrix of weights; else any other Gather."""
     table = site.weight(0)
     own = site.node.inputs[0] in site.translation.network.weights
-    if own and table is not None and table.ndim == 2 and site.attribute("axis", 0) == 0 and site.known(1) is None:
-        return call(site.layer("Embed", *table.shape, weights={"embedding": (0, table)}), site.first(1))
+    if (
+        own
+        and table is not None
+        and table.ndim == 2
+        and site.attribute("axis", 0) == 0
+        and site.known(1) is None
+    ):
+        return call(
+            site.layer("Embed", *table.shape, weights={"embedding": (0, table)}), site.first(1)
+        )
     axis, index = site.axis(site.attribute("axis", 0)), site.known(1)
-    text = site.input(1) if index is not None and index.ndim == 0 else site.first(1)
+    if index is not None and index.ndim == 0:
+        text = site.input(1)
+    else:
+        text = site.first(1)
     return f"{site.first(0)}[{':, ' * axis}{text}]"
 
 
@@ -130,7 +189,11 @@ def batch_normalization(site: JaxSite) -> Expression:
         len(arrays[0]),  # type: ignore[arg-type]
         momentum=unusual(shortest(site.attribute("momentum", 0.9)), 0.99),
         epsilon=unusual(shortest(site.attribute("epsilon", 1e-5)), 1e-5),
-        weights={name: (i, array) for i, (name, array) in enumerate(zip(names, arrays, strict=True), 1) if array is not None},
+        weights={
+            name: (i, array)
+            for i, (name, array) in enumerate(zip(names, arrays, strict=True), 1)
+            if array is not None
+        },
     )
     return call(layer, x)
 
@@ -141,9 +204,22 @@ def group_normalization(site: JaxSite) -> Expression:
     if scale is None or bias is None:
         raise site.no("it has no weights of its own")
     site.gives_last()
-    groups, epsilon = site.attribute("num_groups", len(scale)), shortest(site.attribute("epsilon", 1e-5))
+    groups, epsilon = (
+        site.attribute("num_groups", len(scale)),
+        shortest(site.attribute("epsilon", 1e-5)),
+    )
     weights: Weights = {"scale": (1, scale), "bias": (2, bias)}
-    return call(site.layer("GroupNorm", len(scale), groups, epsilon=epsilon, use_fast_variance=False, weights=weights), x)
+    return call(
+        site.layer(
+            "GroupNorm",
+            len(scale),
+            groups,
+            epsilon=epsilon,
+            use_fast_variance=False,
+            weights=weights,
+        ),
+        x,
+    )
 
 
 def layer_normalization(site: JaxSite) -> Expression:
@@ -158,12 +234,21 @@ def rms_normalization(site: JaxSite) -> Expression:
 
 def _last_axis(site: JaxSite, function: str) -> Expression:
     arrays = [site.weight(position) for position in (1, 2) if site.has(position)]
-    if any(array is None for array in arrays) or site.axis(site.attribute("axis", -1)) != site.rank() - 1 or arrays[0] is None:
+    if (
+        any(array is None for array in arrays)
+        or site.axis(site.attribute("axis", -1)) != site.rank() - 1
+        or arrays[0] is None
+    ):
         raise site.no("it has no weights of its own over the last axis")
-    options = {"epsilon": shortest(site.attribute("epsilon", 1e-5))}
+    options: dict[str, Any] = {"epsilon": shortest(site.attribute("epsilon", 1e-5))}
     if function == "LayerNorm":
-        options |= {"use_fast_variance": False, **({"use_bias": False} if len(arrays) == 1 else {})}
-    weights = {name: (i, array) for i, (name, array) in enumerate(zip(("scale", "bias"), arrays, strict=False), 1) if array is not None}
+        options |= {"use_fast_variance": False}
+        options |= {"use_bias": unusual(len(arrays) > 1, True)}
+    weights = {
+        name: (i, array)
+        for i, (name, array) in enumerate(zip(("scale", "bias"), arrays, strict=False), 1)
+        if array is not None
+    }
     return call(site.layer(function, arrays[0].size, **options, weights=weights), site.first())
 
 

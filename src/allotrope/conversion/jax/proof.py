@@ -1,7 +1,9 @@
-"""Opens a converted folder as its README says, with nothing of Allotrope: python -I proof.py FOLDER INPUTS OUTPUTS.
+"""Opens a converted folder as its README says, with nothing of Allotrope.
 
-INPUTS and OUTPUTS are .npz files. The last line printed is a JSON object: the loss before and after one gradient step, how many
-parameters learn, and the squared norm of the gradient.
+python -I proof.py FOLDER INPUTS OUTPUTS
+
+INPUTS and OUTPUTS are .npz files. The last line printed is a JSON object: the loss before and after
+one gradient step, how many parameters learn, and the squared norm of the gradient.
 """
 
 from __future__ import annotations
@@ -28,8 +30,8 @@ def main(folder: str, inputs: str, outputs: str) -> None:
     model = load()
     with np.load(inputs) as file:
         arrays = [jnp.asarray(file[name]) for name in file.files]
-    found = _compiled_or_not(nnx.jit(model_of), model_of, model, *arrays)
-    np.savez(outputs, *map(np.asarray, _several(found)))
+    results = _compiled_or_not(nnx.jit(model_of), model_of, model, *arrays)
+    np.savez(outputs, *map(np.asarray, _several(results)))
     print(json.dumps(_train(model, arrays)))
 
 
@@ -39,33 +41,47 @@ def model_of(model: Any, *inputs: Any) -> Any:
 
 
 def _compiled_or_not(compiled: Any, plain: Any, *arguments: Any) -> Any:
-    """What the compiled function gives; what the other one does where the model looks at values that JAX does not know while it traces."""
+    """What the compiled function gives.
+
+    What the other one does if the model looks at values that JAX does not know while it traces.
+    """
     try:
         return compiled(*arguments)
     except NotImplementedError:
         return plain(*arguments)
 
 
-def _several(found: Any) -> tuple[Any, ...]:
-    return found if isinstance(found, tuple) else (found,)
+def _several(results: Any) -> tuple[Any, ...]:
+    if isinstance(results, tuple):
+        return results
+    return (results,)
 
 
 def _train(model: Any, inputs: list[Any]) -> dict[str, Any]:
-    """One step of gradient descent toward outputs that are a little different, halved until the loss falls."""
+    """One step of gradient descent toward outputs that are a little different.
+
+    It is halved until the loss falls.
+    """
     model.train()
     definition, parameters, rest = nnx.split(model, nnx.Param, ...)
     random = np.random.default_rng(0)
 
     def outputs(parameters: Any) -> list[Any]:
-        found = _several(nnx.merge(definition, parameters, rest, copy=True)(*inputs))
-        return [y for y in found if jnp.issubdtype(y.dtype, jnp.floating)]
+        results = _several(nnx.merge(definition, parameters, rest, copy=True)(*inputs))
+        return [y for y in results if jnp.issubdtype(y.dtype, jnp.floating)]
 
-    given = outputs(parameters)
-    scales = [float(jnp.abs(y).max()) or 1.0 for y in given]
-    targets = [y + s * jnp.asarray(random.standard_normal(y.shape), y.dtype) for y, s in zip(given, scales, strict=True)]
+    first = outputs(parameters)
+    scales = [float(jnp.abs(y).max()) or 1.0 for y in first]
+    targets = [
+        y + s * jnp.asarray(random.standard_normal(y.shape), y.dtype)
+        for y, s in zip(first, scales, strict=True)
+    ]
 
     def loss(parameters: Any) -> Any:
-        return sum(jnp.mean(((y - t) / s) ** 2) for y, t, s in zip(outputs(parameters), targets, scales, strict=True))
+        return sum(
+            jnp.mean(((y - t) / s) ** 2)
+            for y, t, s in zip(outputs(parameters), targets, scales, strict=True)
+        )
 
     leaves = jax.tree.leaves(parameters)
     if not leaves:

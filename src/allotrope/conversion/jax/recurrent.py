@@ -7,9 +7,15 @@ from __future__ import annotations
 
 from functools import partial
 
-from allotrope.conversion.core.recurrent import USUAL, directions, first_states, peculiarities, resets_before
+from allotrope.conversion.core.recurrent import (
+    USUAL,
+    directions,
+    first_states,
+    peculiarities,
+    resets_before,
+)
 from allotrope.conversion.core.source import Expression, call
-from allotrope.conversion.core.translation import Several
+from allotrope.conversion.core.statement import Several
 from allotrope.conversion.jax.site import JaxSite
 
 FUNCTIONS = {
@@ -68,28 +74,46 @@ def lstm(x, w, r, b):
 """Each function's source, by the name under which the model calls it."""
 
 
+RESULTS = {"RNN": "{}, {}", "GRU": "{}, {}", "LSTM": "{}, {}, {}"}
+"""What each function gives: the sequence and the last states."""
+
+
 def _recurrent(operator: str, site: JaxSite) -> list[Expression] | Several:
     _check(operator, site)
     layout, x = site.attribute("layout", 0), site.first()
-    x = site.temporary(call("jnp.transpose", x, (1, 0, 2))) if layout else x
+    if layout:
+        x = site.temporary(call("jnp.transpose", x, (1, 0, 2)))
     arrays = [site.input(position) for position in (1, 2, 3)]
     ys, states = [], []
     for d, is_backward in enumerate(directions(site)):
-        given = f"jnp.flip({x}, 0)" if is_backward else x
-        made = call(operator.lower(), given, *(f"{array.removesuffix('[...]')}[{d}]" for array in arrays))
-        y, *last = site.temporaries(made, "{}, {}, {}" if operator == "LSTM" else "{}, {}")
-        ys.append(site.temporary(f"jnp.flip({y}, 0)") if is_backward else y)
+        sequence = x
+        if is_backward:
+            sequence = f"jnp.flip({x}, 0)"
+        own = (f"{array.removesuffix('[...]')}[{d}]" for array in arrays)
+        y, *last = site.temporaries(call(operator.lower(), sequence, *own), RESULTS[operator])
+        if is_backward:
+            y = site.temporary(f"jnp.flip({y}, 0)")
+        ys.append(y)
         states.append(last)
     stacked = call("jnp.stack", "[" + ", ".join(ys) + "]", axis=1)
-    found: list[Expression] = [call("jnp.transpose", site.temporary(stacked), (2, 0, 1, 3)) if layout else stacked]
-    found += [call("jnp.stack", "[" + ", ".join(parts) + "]", axis=1 if layout else 0) for parts in zip(*states, strict=True)]
-    return found[: len(site.node.outputs)]
+    # With a layout the batch comes first, before the directions of the states too.
+    axis = 0
+    if layout:
+        stacked, axis = call("jnp.transpose", site.temporary(stacked), (2, 0, 1, 3)), 1
+    results: list[Expression] = [stacked]
+    results += [
+        call("jnp.stack", "[" + ", ".join(parts) + "]", axis=axis)
+        for parts in zip(*states, strict=True)
+    ]
+    return results[: len(site.node.outputs)]
 
 
 def _check(operator: str, site: JaxSite) -> None:
     """Raises: NoForm with all that the functions above do not do."""
     problems = peculiarities(operator, site, [USUAL[operator]])
-    problems += ["its reset gate acts before the matrix (linear_before_reset=0)"] * resets_before(operator, site)
+    problems += ["its reset gate acts before the matrix (linear_before_reset=0)"] * resets_before(
+        operator, site
+    )
     problems += ["it has no bias"] * (not site.has(3))
     problems += ["it is given first states"] * bool(first_states(operator, site))
     if problems:

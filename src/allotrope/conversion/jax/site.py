@@ -8,13 +8,14 @@ from typing import Any
 import numpy as np
 
 from allotrope.conversion.core.channels_last import LastSite
+from allotrope.conversion.core.geometry import unusual
 from allotrope.conversion.core.layers import SHOWN, Layers
 from allotrope.conversion.core.source import Expression, Group, call, literal
 
 ATTRIBUTES = frozenset(
     """
-    append clear copy count deepcopy eval extend get index insert items iter_children iter_modules keys pop popitem perturb remove
-    reverse set_attributes setdefault sow train update values
+    append clear copy count deepcopy eval extend get index insert items iter_children iter_modules
+    keys pop popitem perturb remove reverse set_attributes setdefault sow train update values
     """.split()  # noqa: SIM905 - a list would take a line a word
 )
 """Attributes of nnx.Module, nnx.List and nnx.Dict, which no submodule may be called after."""
@@ -30,16 +31,29 @@ class JaxLayers(Layers):
     numbered = ("setattr(", ("self",), 'getattr(self, "{}")')
 
     def parameter_made(self, array: np.ndarray, trainable: bool) -> Expression:
-        """An `nnx.Param` that the file of weights fills; one that does not learn is no `nnx.Param`."""
-        zeros = call("jnp.zeros", array.shape, dtype=None if array.dtype == np.float32 else f"jnp.{array.dtype.name}")
-        return Group("nnx.Param(" if trainable else "nnx.Variable(", (("", zeros),), ")")
+        """An `nnx.Param` that the file of weights fills.
+
+        One that does not learn is no `nnx.Param`.
+        """
+        dtype = unusual(f"jnp.{array.dtype.name}", "jnp.float32")
+        zeros = call("jnp.zeros", array.shape, dtype=dtype)
+        opening = "nnx.Variable("
+        if trainable:
+            opening = "nnx.Param("
+        return Group(opening, (("", zeros),), ")")
 
     def buffer(self, name: str, array: np.ndarray) -> str:
         """A constant: an array as it is written; a large one is a variable that does not learn."""
         if array.size > 4 * SHOWN:
             return self.parameter(name, array, trainable=False)
-        values = array.astype(np.float64).tolist() if array.dtype.kind == "f" and array.dtype != np.float64 else array.tolist()
-        dtype = "" if array.dtype == np.bool_ else f", jnp.{array.dtype.name}"
+        if array.dtype.kind == "f" and array.dtype != np.float64:
+            values = array.astype(np.float64).tolist()
+        else:
+            values = array.tolist()
+        if array.dtype == np.bool_:
+            dtype = ""
+        else:
+            dtype = f", jnp.{array.dtype.name}"
         return f"jnp.array({literal(values)}{dtype})"
 
 
@@ -57,13 +71,20 @@ class JaxSite(LastSite):
         weight = self.translation.network.weights.get(name)
         if weight is None:
             return str(self.layers.constant(name, array))
-        source = str(self.layers.parameter(name, weight, trainable=name in self.translation.network.trainable))
+        source = str(
+            self.layers.parameter(
+                name, weight, trainable=name in self.translation.network.trainable
+            )
+        )
         if weight.shape == array.shape and weight.ndim < 2:
             return source
         rank = self.rank_of_output()
         if rank - weight.ndim == 1 and weight.ndim >= 2 and all(n == 1 for n in weight.shape[1:]):
             return f"{source}.reshape(-1)"  # [c, 1, 1]: one number for each channel
-        wide = source if weight.ndim == rank else f"{source}[{'None, ' * (rank - weight.ndim)}...]"
+        if weight.ndim == rank:
+            wide = source
+        else:
+            wide = f"{source}[{'None, ' * (rank - weight.ndim)}...]"
         return f"jnp.moveaxis({wide}, 1, -1)"
 
     def rank_of_output(self) -> int:
@@ -74,9 +95,21 @@ class JaxSite(LastSite):
         """The source that computes the length of an input's axis."""
         return f"{self.first(position)}.shape[{axis}]"
 
-    def layer(self, function: str, *arguments: Any, weights: dict[str, tuple[int, np.ndarray]] | None = None, **options: Any) -> str:
+    def layer(
+        self,
+        function: str,
+        *arguments: Any,
+        weights: dict[str, tuple[int, np.ndarray]] | None = None,
+        **options: Any,
+    ) -> str:
         """A module of this node; `weights` are (input, array in the module's form) by attribute."""
         made = call(f"nnx.{function}", *arguments, **options, rngs="rngs")
-        arrays = {name: self.named(position, array) for name, (position, array) in (weights or {}).items()}
-        originals = {name: array for i, name in enumerate(self.node.inputs) if (array := self.array(i)) is not None}
+        arrays = {
+            name: self.named(position, array) for name, (position, array) in (weights or {}).items()
+        }
+        originals = {
+            name: array
+            for i, name in enumerate(self.node.inputs)
+            if (array := self.array(i)) is not None
+        }
         return str(self.layers.layer(self.name(), made, arrays, originals, state=("mean", "var")))

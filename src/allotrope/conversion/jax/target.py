@@ -13,7 +13,8 @@ from allotrope.conversion.core.blocks import BlockStyle, all_written, with_block
 from allotrope.conversion.core.describe import ends, title
 from allotrope.conversion.core.source import flat, identifier, spread
 from allotrope.conversion.core.sources import Sources, note, operators_source, translated
-from allotrope.conversion.core.translation import Rule, Statement, Translation
+from allotrope.conversion.core.statement import Rule, Statement
+from allotrope.conversion.core.translation import Translation
 from allotrope.conversion.jax.functions import FUNCTIONS
 from allotrope.conversion.jax.layers import LAYERS
 from allotrope.conversion.jax.recurrent import FUNCTIONS as RECURRENT_FUNCTIONS
@@ -28,7 +29,10 @@ RESERVED = frozenset(
     """.split()  # noqa: SIM905 - a list would take a line a word
 )
 MODULES = {"jnp": "jax.numpy as jnp", "np": "numpy as np", "operators": "operators"}
-STEERED = "Some look at values, which `jax.jit` does not know yet: there the model can only be called as it is, or with these values fixed."
+STEERED = (
+    "Some look at values, which `jax.jit` does not know yet: there the model can only be called "
+    "as it is, or with these values fixed."
+)
 WEIGHTS = 'WEIGHTS = Path(__file__).with_name("weights.safetensors")'
 STYLE = BlockStyle(
     argument="rngs",
@@ -48,7 +52,8 @@ def load(path: Path = WEIGHTS) -> Network:
 README = """\
 # {name} in JAX
 
-`model.py` is the network in flax.nnx, `weights.safetensors` its weights. It needs jax, flax and safetensors.
+`model.py` is the network in flax.nnx, `weights.safetensors` its weights.
+It needs jax, flax and safetensors.
 
 ```python
 from model import load
@@ -59,7 +64,8 @@ model = load()  # ready to infer; model.train() before training
 
 Takes {inputs_described}; gives {outputs_described}.
 
-Modules are called as their weights are in the ONNX file. flax convolves with channels last: weights are in its order of axes.
+Modules are called as their weights are in the ONNX file.
+flax convolves with channels last: weights are in its order of axes.
 `nnx.Param` are what learns; what was frozen in the file is a plain `nnx.Variable`.
 """
 
@@ -70,17 +76,36 @@ def jax_source(network: Network) -> Sources:
     Raises: UnsupportedError that lists every node without a meaning.
     """
     translation = translated(
-        lambda spells, layers: Translation(network, RULES, layers, JaxSite, RESERVED, spells=spells), partial(JaxLayers, network)
+        lambda spells, layers: Translation(
+            network, RULES, layers, JaxSite, RESERVED, spells=spells
+        ),
+        partial(JaxLayers, network),
     )
     layers = translation.layers
-    statements, blocks = with_blocks(translation.statements(), ", ".join(translation.outputs), layers, STYLE)
+    statements, blocks = with_blocks(
+        translation.statements(), ", ".join(translation.outputs), layers, STYLE
+    )
     classes = [line for block in blocks for line in block.source("nnx.Module")]
-    body = [*classes, *_class(network, layers), "", *_call(translation, statements), "", "", *LOADER]
-    called = [text for name, text in RECURRENT_FUNCTIONS.items() if any(f"= {name}(" in line for line in body)]
+    body = [
+        *classes,
+        *_class(network, layers),
+        "",
+        *_call(translation, statements),
+        "",
+        "",
+        *LOADER,
+    ]
+    called = [
+        text
+        for name, text in RECURRENT_FUNCTIONS.items()
+        if any(f"= {name}(" in line for line in body)
+    ]
     functions = [line for text in called for line in _apart(text)]
     head = [f'"""{title(network)} in JAX."""', *_imports([*functions, *body]), "", ""]
     operators = operators_source("jax", "JAX", translation.spelled)
-    files = {"model.py": "\n".join([*head, *functions, *body]) + "\n", **({"operators.py": operators} if operators else {})}
+    files = {"model.py": "\n".join([*head, *functions, *body]) + "\n"}
+    if operators:
+        files["operators.py"] = operators
     return Sources(files, layers.arrays, note("JAX", translation.spelled, operators, STEERED))
 
 
@@ -89,9 +114,23 @@ def _apart(text: str) -> list[str]:
 
 
 def _imports(body: Sequence[str]) -> list[str]:
-    needed = [f"import {module}" for start, module in MODULES.items() if any(re.search(rf"\b{start}\.", line) for line in body)]
+    needed = [
+        f"import {module}"
+        for start, module in MODULES.items()
+        if any(re.search(rf"\b{start}\.", line) for line in body)
+    ]
     modules = ["from flax import nnx", "from safetensors.flax import load_file"]
-    return ["", "from functools import reduce", "from pathlib import Path", "", "import jax", *needed, *modules, "", WEIGHTS]
+    return [
+        "",
+        "from functools import reduce",
+        "from pathlib import Path",
+        "",
+        "import jax",
+        *needed,
+        *modules,
+        "",
+        WEIGHTS,
+    ]
 
 
 def _class(network: Network, layers: JaxLayers) -> Iterator[str]:
@@ -118,19 +157,34 @@ def _variable(source: str) -> str:
 def _call(translation: Translation, statements: Sequence[Statement]) -> Iterator[str]:
     layers = translation.layers
     inputs = ", ".join(f"{name}: jax.Array" for name in translation.inputs)
-    result = "jax.Array" if len(translation.outputs) == 1 else f"tuple[{', '.join(['jax.Array'] * len(translation.outputs))}]"
+    if len(translation.outputs) == 1:
+        result = "jax.Array"
+    else:
+        result = f"tuple[{', '.join(['jax.Array'] * len(translation.outputs))}]"
     yield f"    def __call__(self, {inputs}) -> {result}:"
     yield from all_written(statements, layers)
     yield f"        return {flat(layers.resolved(', '.join(translation.outputs)))}"
 
 
 def write(network: Network, folder: Path) -> None:
-    """Writes the files of the folder. Raises: UnsupportedError that lists every node without an ordinary form."""
+    """Writes the files of the folder.
+
+    Raises: UnsupportedError that lists every node without an ordinary form.
+    """
     from safetensors.numpy import save_file
 
     sources = jax_source(network)
-    save_file({name: np.ascontiguousarray(array) for name, array in sources.arrays.items()}, folder / "weights.safetensors")
-    inputs, outputs = (", ".join(identifier(value.name) for value in values) for values in (network.inputs, network.outputs))
-    described = {"inputs_described": ends(network.inputs), "outputs_described": ends(network.outputs)}
+    save_file(
+        {name: np.ascontiguousarray(array) for name, array in sources.arrays.items()},
+        folder / "weights.safetensors",
+    )
+    inputs, outputs = (
+        ", ".join(identifier(value.name) for value in values)
+        for values in (network.inputs, network.outputs)
+    )
+    described = {
+        "inputs_described": ends(network.inputs),
+        "outputs_described": ends(network.outputs),
+    }
     readme = README.format(name=title(network), inputs=inputs, outputs=outputs, **described)
     sources.write(folder, readme)

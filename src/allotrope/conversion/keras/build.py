@@ -1,4 +1,7 @@
-"""Makes `model.keras` from a folder's `model.py`, with nothing of Allotrope: python -I build.py FOLDER WEIGHTS."""
+"""Makes `model.keras` of a folder's `model.py`, without Allotrope.
+
+python -I build.py FOLDER WEIGHTS
+"""
 
 from __future__ import annotations
 
@@ -33,7 +36,7 @@ def functional(model: Any, weights: str) -> Any:
 
 
 def subclassed(model: Any, weights: str) -> Any:
-    """The same of a subclass, whose weights are there by `<attribute>`, or `<attribute>/<number>` where that is a layer."""
+    """The same of a subclass, whose weights are there by `<attribute>`, or `<layer>/<number>`."""
     with np.load(weights) as file:
         parts = [name.partition("/") for name in file.files]
         for attribute, _, number in parts:

@@ -1,4 +1,4 @@
-"""Keras's operations: operators without weights, as layers where there are such, else as `keras.ops`."""
+"""Keras's operations: operators without weights, as layers if there are such, or as `keras.ops`."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+from allotrope.conversion.core.geometry import unusual
 from allotrope.conversion.core.source import Expression, call, literal, shortest
-from allotrope.conversion.core.translation import Several
+from allotrope.conversion.core.statement import Several
 from allotrope.conversion.keras.layers import applied
 from allotrope.conversion.keras.pooling import POOLING
 from allotrope.conversion.keras.shapes import SHAPES
@@ -15,21 +16,30 @@ from allotrope.conversion.keras.site import KerasSite
 from allotrope.operators.elementwise import dtype_of
 
 UNARY = {
-    "Abs": "abs", "Acos": "arccos", "Acosh": "arccosh", "Asin": "arcsin", "Asinh": "arcsinh", "Atan": "arctan", "Atanh": "arctanh",
-    "Ceil": "ceil", "Cos": "cos", "Cosh": "cosh", "Erf": "erf", "Exp": "exp", "Floor": "floor", "IsNaN": "isnan", "Log": "log",
-    "Neg": "negative", "Not": "logical_not", "Reciprocal": "reciprocal", "Round": "round", "Sign": "sign", "Sin": "sin", "Sinh": "sinh",
-    "Sqrt": "sqrt", "Tan": "tan",
+    "Abs": "abs", "Acos": "arccos", "Acosh": "arccosh", "Asin": "arcsin", "Asinh": "arcsinh",
+    "Atan": "arctan", "Atanh": "arctanh", "Ceil": "ceil", "Cos": "cos", "Cosh": "cosh",
+    "Erf": "erf", "Exp": "exp", "Floor": "floor", "IsNaN": "isnan", "Log": "log",
+    "Neg": "negative", "Not": "logical_not", "Reciprocal": "reciprocal", "Round": "round",
+    "Sign": "sign", "Sin": "sin", "Sinh": "sinh", "Sqrt": "sqrt", "Tan": "tan",
 }  # fmt: skip
 ACTIVATIONS = {
-    "HardSwish": "hard_silu", "Mish": "mish", "Sigmoid": "sigmoid", "Softplus": "softplus", "Softsign": "softsign", "Tanh": "tanh",
+    "HardSwish": "hard_silu", "Mish": "mish", "Sigmoid": "sigmoid", "Softplus": "softplus",
+    "Softsign": "softsign", "Tanh": "tanh",
 }  # fmt: skip
 BINARY = {
-    "Add": "add", "And": "logical_and", "Div": "divide", "Equal": "equal", "Greater": "greater", "GreaterOrEqual": "greater_equal",
-    "Less": "less", "LessOrEqual": "less_equal", "Max": "maximum", "Min": "minimum", "Mul": "multiply", "Or": "logical_or",
+    "Add": "add", "And": "logical_and", "Div": "divide", "Equal": "equal", "Greater": "greater",
+    "GreaterOrEqual": "greater_equal", "Less": "less", "LessOrEqual": "less_equal",
+    "Max": "maximum", "Min": "minimum", "Mul": "multiply", "Or": "logical_or",
     "Sub": "subtract", "Sum": "add", "Xor": "logical_xor",
 }  # fmt: skip
 SIGNS = {"add": "+", "subtract": "-", "multiply": "*", "divide": "/"}
-REDUCTIONS = {"ReduceMax": "max", "ReduceMean": "mean", "ReduceMin": "min", "ReduceProd": "prod", "ReduceSum": "sum"}
+REDUCTIONS = {
+    "ReduceMax": "max",
+    "ReduceMean": "mean",
+    "ReduceMin": "min",
+    "ReduceProd": "prod",
+    "ReduceSum": "sum",
+}
 
 
 def _unary(function: str, site: KerasSite) -> Expression:
@@ -42,7 +52,9 @@ def _activation(name: str, site: KerasSite) -> Expression:
 
 def _layer(function: str, constants: dict[str, tuple[str, float]], site: KerasSite) -> Expression:
     """A layer without weights; `constants` are Keras's names, and ONNX's with their defaults."""
-    options: dict[str, Any] = {name: shortest(site.attribute(theirs, usual)) for name, (theirs, usual) in constants.items()}
+    options: dict[str, Any] = {
+        name: shortest(site.attribute(theirs, usual)) for name, (theirs, usual) in constants.items()
+    }
     return applied(site.layer(function, **options), site.same())
 
 
@@ -65,11 +77,18 @@ def _binary(function: str, site: KerasSite) -> Expression:
 def _is_taken_for_bias(site: KerasSite) -> bool:
     """Whether Keras 3.15 on TensorFlow would add the second operand along the wrong axis.
 
-    Its `add` squeezes an operand of one long axis and adds it along the last one, wherever that axis was; it looks at the second only.
+    Its `add` squeezes an operand of one long axis and adds it along the last one, wherever that
+    axis was; it looks at the second only.
     """
     first, second = (site.shape(i) or () for i in (0, 1))
-    long_first, long_second = ([axis - len(s) for axis, n in enumerate(s) if n != 1] for s in (first, second))
-    return len(long_second) == 1 and long_second != [-1] and not (len(long_first) == 1 and long_first != [-1])
+    long_first, long_second = (
+        [axis - len(s) for axis, n in enumerate(s) if n != 1] for s in (first, second)
+    )
+    return (
+        len(long_second) == 1
+        and long_second != [-1]
+        and not (len(long_first) == 1 and long_first != [-1])
+    )
 
 
 def _identity(site: KerasSite) -> Expression:
@@ -86,7 +105,11 @@ def _clip(site: KerasSite) -> Expression:
         return applied(site.layer("ReLU", max_value=literal(high)), site.same())
     if low is None and high is None:
         return site.same()
-    return call("ops.clip", site.same(), *(sign * float("inf") if limit is None else limit for sign, limit in ((-1, low), (1, high))))
+    if low is None:
+        low = -float("inf")
+    if high is None:
+        high = float("inf")
+    return call("ops.clip", site.same(), low, high)
 
 
 def _relu(site: KerasSite) -> Expression:
@@ -107,7 +130,10 @@ def _gelu(site: KerasSite) -> Expression:
 
 
 def _selu(site: KerasSite) -> Expression:
-    alpha, gamma = site.attribute("alpha", 1.67326319217681884765625), site.attribute("gamma", 1.05070102214813232421875)
+    alpha, gamma = (
+        site.attribute("alpha", 1.67326319217681884765625),
+        site.attribute("gamma", 1.05070102214813232421875),
+    )
     if abs(alpha - 1.6732632) < 1e-6 and abs(gamma - 1.0507010) < 1e-6:
         return applied(site.layer("Activation", '"selu"'), site.same())
     return f"ops.elu({site.same()}, {literal(shortest(alpha))}) * {literal(shortest(gamma))}"
@@ -115,43 +141,62 @@ def _selu(site: KerasSite) -> Expression:
 
 def _swish(site: KerasSite) -> Expression:
     alpha, x = shortest(site.attribute("alpha", 1.0)), site.same()
-    return applied(site.layer("Activation", '"silu"'), x) if alpha == 1 else f"{x} * ops.sigmoid({x} * {literal(alpha)})"
+    if alpha == 1:
+        return applied(site.layer("Activation", '"silu"'), x)
+    return f"{x} * ops.sigmoid({x} * {literal(alpha)})"
 
 
 def _softmax(function: str, site: KerasSite) -> Expression:
     axis = site.axis_of(site.attribute("axis", -1))
-    last = axis == site.rank() - 1
     if function == "log_softmax":
         return call("ops.log_softmax", site.same(), axis=axis)
-    return applied(site.layer("Softmax", axis=None if last else axis), site.same())
+    return applied(site.layer("Softmax", axis=unusual(axis, site.rank() - 1)), site.same())
 
 
 def _dropout(site: KerasSite) -> Expression:
     if site.has(2) and site.number(2):
         raise site.no("it drops even when it infers (training_mode)")
     rate = site.number(1)
-    return applied(site.layer("Dropout", shortest(0.5 if rate is None else float(rate))), site.same())
+    if rate is None:
+        rate = 0.5
+    return applied(site.layer("Dropout", shortest(float(rate))), site.same())
 
 
 def _cast(site: KerasSite) -> Expression:
     dtype, value = dtype_of(site.attribute("to")), site.value()
     if value is not None and value.dtype == dtype:
         return site.same()
-    if dtype.name not in ("bool", "float32", "float64", "int64", "int32", "uint8", "float16", "bfloat16", "int8", "int16"):
+    if dtype.name not in (
+        "bool",
+        "float32",
+        "float64",
+        "int64",
+        "int32",
+        "uint8",
+        "float16",
+        "bfloat16",
+        "int8",
+        "int16",
+    ):
         raise site.no(f"{dtype.name} is no dtype of Keras")
     return call("ops.cast", site.same(), f'"{dtype.name}"')
 
 
 def _reduce(function: str, site: KerasSite) -> Expression:
     source, axis, keep = site.reduced()
-    return call(f"ops.{function}", source, axis=axis, keepdims=True if keep else None)
+    return call(f"ops.{function}", source, axis=axis, keepdims=unusual(bool(keep), False))
 
 
 def _position(function: str, site: KerasSite) -> Expression:
     if site.attribute("select_last_index", 0):
         raise site.no("it takes the last of equals (select_last_index=1)")
-    found = call(f"ops.{function}", site.first(), axis=site.attribute("axis", 0), keepdims=True if site.attribute("keepdims", 1) else None)
-    return call("ops.cast", site.temporary(found), '"int64"')
+    position = call(
+        f"ops.{function}",
+        site.first(),
+        axis=site.attribute("axis", 0),
+        keepdims=unusual(bool(site.attribute("keepdims", 1)), False),
+    )
+    return call("ops.cast", site.temporary(position), '"int64"')
 
 
 def _einsum(site: KerasSite) -> Expression:

@@ -8,7 +8,7 @@ from typing import Any
 
 from allotrope.conversion.core.geometry import even, mean_factor, pooling_pads, same_pads, unusual
 from allotrope.conversion.core.source import Expression, call
-from allotrope.conversion.keras.layers import applied, zero_padded
+from allotrope.conversion.keras.layers import PADDING, applied, zero_padded
 from allotrope.conversion.keras.site import KerasSite
 from allotrope.operators.convolution import Pads
 
@@ -16,16 +16,23 @@ MOST = 3
 
 
 def geometry(site: KerasSite) -> tuple[tuple[int, ...], tuple[int, ...], Pads, Pads]:
-    """Kernel, strides, the pads that are given, and these lengthened by ceil_mode. Raises: NoForm for what Keras does not pool."""
+    """Kernel, strides, the pads that are given, and these lengthened by ceil_mode.
+
+    Raises: NoForm for what Keras does not pool.
+    """
     kernel = tuple(site.attribute("kernel_shape"))
-    strides, dilations = (tuple(site.attribute(name) or (1,) * len(kernel)) for name in ("strides", "dilations"))
+    strides, dilations = (
+        tuple(site.attribute(name) or (1,) * len(kernel)) for name in ("strides", "dilations")
+    )
     if len(kernel) > MOST or any(d > 1 for d in dilations) or site.wants(1):
-        raise site.no(f"Keras pools over 1 to {MOST} spatial axes, without dilation or places of maxima")
+        raise site.no(
+            f"Keras pools over 1 to {MOST} spatial axes, without dilation or places of maxima"
+        )
     return kernel, strides, *pooling_pads(site, kernel, strides, dilations)
 
 
 def _options(kernel: Sequence[int], strides: Sequence[int], same: bool) -> dict[str, Any]:
-    return {"strides": unusual(even(strides), even(kernel)), "padding": '"same"' if same else None}
+    return {"strides": unusual(even(strides), even(kernel)), "padding": PADDING[same]}
 
 
 def _max_pool(site: KerasSite) -> Expression:
@@ -36,23 +43,34 @@ def _max_pool(site: KerasSite) -> Expression:
     if any(map(any, pads)) and not same:
         around = ((0, 0), *pads, (0, 0))
         x = site.temporary(call("ops.pad", x, tuple(around), constant_values='float("-inf")'))
-    return applied(site.layer(f"MaxPooling{len(kernel)}D", even(kernel), **_options(kernel, strides, same)), x)
+    return applied(
+        site.layer(f"MaxPooling{len(kernel)}D", even(kernel), **_options(kernel, strides, same)), x
+    )
 
 
 def _average_pool(site: KerasSite) -> Expression:
-    kernel, strides, given, pads = geometry(site)
+    kernel, strides, asked, pads = geometry(site)
     counted, x = bool(site.attribute("count_include_pad", 0)), site.last()
     site.gives_last()
     padded = any(map(any, pads))
     same = padded and not counted and same_pads(site, kernel, strides, (1,) * len(kernel)) == pads
-    layer = site.layer(f"AveragePooling{len(kernel)}D", even(kernel), **_options(kernel, strides, same))
+    layer = site.layer(
+        f"AveragePooling{len(kernel)}D", even(kernel), **_options(kernel, strides, same)
+    )
     if not padded or same:
         return applied(layer, x)
-    factor = mean_factor(site, kernel, strides, pads, given if counted else [(0, 0)] * len(kernel))
+    places = [(0, 0)] * len(kernel)
+    if counted:
+        places = asked
+    factor = mean_factor(site, kernel, strides, pads, places)
     pooled = applied(layer, zero_padded(site, x, pads))
     if factor is None:
         return pooled
-    return call("ops.multiply", site.temporary(pooled), site.layers.buffer(f"{site.name()}.factor", factor[..., None]))
+    return call(
+        "ops.multiply",
+        site.temporary(pooled),
+        site.layers.buffer(f"{site.name()}.factor", factor[..., None]),
+    )
 
 
 def _global(kind: str, site: KerasSite) -> Expression:

@@ -7,9 +7,19 @@ from collections.abc import Callable
 import numpy as np
 
 from allotrope.conversion.core.channels_last import transposition
-from allotrope.conversion.core.moves import Resizing, cut, cuts, new_shape, pads_by_axis, resizing, sliced, split_lengths
+from allotrope.conversion.core.geometry import single, unusual
+from allotrope.conversion.core.moves import (
+    Resizing,
+    cut,
+    cuts,
+    new_shape,
+    pads_by_axis,
+    resizing,
+    sliced,
+    split_lengths,
+)
 from allotrope.conversion.core.source import Expression, call
-from allotrope.conversion.core.translation import Several
+from allotrope.conversion.core.statement import Several
 from allotrope.conversion.keras.layers import applied
 from allotrope.conversion.keras.site import KerasSite
 from allotrope.operators.resize import nearest_places
@@ -25,13 +35,19 @@ def _reshape(site: KerasSite) -> Expression:
 def _flatten(site: KerasSite) -> Expression:
     axis, rank = site.attribute("axis", 1) % max(site.rank(), 1), site.rank()
     if axis == 1 and rank > 1:
+        # With spatial axes of length 1 the order of axes makes no difference.
         shape = site.shape() or ()
-        flat = site.is_last() and all(n == 1 for n in shape[2:])
-        return applied(site.layer("Flatten"), site.tensor() if flat else site.first())
+        layer = site.layer("Flatten")
+        if site.is_last() and all(n == 1 for n in shape[2:]):
+            return applied(layer, site.tensor())
+        return applied(layer, site.first())
     rest = [n for n in (site.shape() or ())[axis:] if isinstance(n, int)]
     if axis and len(rest) != rank - axis:
         raise site.no("its columns depend on lengths that are free")
-    return call("ops.reshape", site.first(), (-1, int(np.prod(rest))) if axis else (1, -1))
+    shape = 1, -1
+    if axis:
+        shape = -1, int(np.prod(rest))
+    return call("ops.reshape", site.first(), shape)
 
 
 def _squeeze(site: KerasSite) -> Expression:
@@ -39,7 +55,7 @@ def _squeeze(site: KerasSite) -> Expression:
     if axes is None:
         raise site.no("it does not say which axes")
     axes = sorted(axis % site.rank() for axis in axes)
-    return call("ops.squeeze", site.first(), axis=axes[0] if len(axes) == 1 else tuple(axes))
+    return call("ops.squeeze", site.first(), axis=single(axes))
 
 
 def _unsqueeze(site: KerasSite) -> Expression:
@@ -52,13 +68,15 @@ def _unsqueeze(site: KerasSite) -> Expression:
 
 
 def _concatenate(site: KerasSite) -> Expression:
-    turned = any(site.is_last(i) for i in range(len(site)))
-    parts = [site.last(i) if turned else site.first(i) for i in range(len(site))]
-    axis, rank = site.attribute("axis"), site.rank()
-    if turned:
+    axis, rank, positions = site.attribute("axis"), site.rank(), range(len(site))
+    if any(map(site.is_last, positions)):
+        parts = [site.last(i) for i in positions]
         site.gives_last()
         axis = (0, rank - 1, *range(1, rank - 1))[axis % rank]
-    return applied(site.layer("Concatenate", axis=None if axis in (-1, rank - 1) else axis), "[" + ", ".join(parts) + "]")
+    else:
+        parts = [site.first(i) for i in positions]
+    layer = site.layer("Concatenate", axis=unusual(unusual(axis, -1), rank - 1))
+    return applied(layer, "[" + ", ".join(parts) + "]")
 
 
 def _slice(site: KerasSite) -> Expression:
@@ -76,15 +94,28 @@ def _slice(site: KerasSite) -> Expression:
 
 def _split(site: KerasSite) -> Several:
     lengths, count = split_lengths(site), len(site.node.outputs)
-    places = count if len(set(lengths)) == 1 else np.cumsum(lengths)[:-1].tolist()
-    return Several(call("ops.split", site.same(), places, axis=site.axis_of(site.attribute("axis", 0))), count)
+    if len(set(lengths)) == 1:
+        places = count
+    else:
+        places = np.cumsum(lengths)[:-1].tolist()
+    return Several(
+        call("ops.split", site.same(), places, axis=site.axis_of(site.attribute("axis", 0))), count
+    )
 
 
 def _pad(site: KerasSite) -> Expression:
     pads, mode = site.as_held(pads_by_axis(site)), site.attribute("mode", "constant")
     if any(n < 0 for pair in pads for n in pair) or mode not in ("constant", "reflect"):
-        raise site.no("Keras pads neither by negative lengths nor by the edge or from the other side")
-    return call("ops.pad", site.same(), pads, mode=None if mode == "constant" else '"reflect"', constant_values=site.number(2) or None)
+        raise site.no(
+            "Keras pads neither by negative lengths nor by the edge or from the other side"
+        )
+    return call(
+        "ops.pad",
+        site.same(),
+        pads,
+        mode=unusual(f'"{mode}"', '"constant"'),
+        constant_values=site.number(2) or None,
+    )
 
 
 def _expand(site: KerasSite) -> Expression:
@@ -92,7 +123,8 @@ def _expand(site: KerasSite) -> Expression:
     old = site.shape()
     if old is None or any(not isinstance(n, int) for n in (*wanted, *old)):
         raise site.no("its shape depends on lengths that are free")
-    return call("ops.broadcast_to", site.first(), tuple(int(n) for n in np.broadcast_shapes(tuple(old), tuple(wanted))))  # type: ignore[arg-type]
+    shape = np.broadcast_shapes(tuple(map(int, old)), tuple(map(int, wanted)))
+    return call("ops.broadcast_to", site.first(), shape)
 
 
 def _tile(site: KerasSite) -> Expression:
@@ -102,7 +134,9 @@ def _tile(site: KerasSite) -> Expression:
 def _top_k(site: KerasSite) -> list[Expression]:
     if site.axis(site.attribute("axis", -1)) != site.rank() - 1 or not site.attribute("largest", 1):
         raise site.no("Keras finds only the largest, along the last axis")
-    values, places = site.temporaries(call("ops.top_k", site.first(), int(site.number(1) or 0)), "{}, {}")
+    values, places = site.temporaries(
+        call("ops.top_k", site.first(), int(site.number(1) or 0)), "{}, {}"
+    )
     return [values, call("ops.cast", places, '"int64"')]
 
 
@@ -113,11 +147,10 @@ def _depth_to_space(site: KerasSite) -> Expression:
     c, h, w = (int(n) for n in shape[1:])
     depth = c // block**2
     site.gives_last()
-    order, parts = (
-        ((0, 1, 3, 2, 4, 5), (block, block, depth))
-        if site.attribute("mode", "DCR") == "DCR"
-        else ((0, 1, 4, 2, 5, 3), (depth, block, block))
-    )
+    if site.attribute("mode", "DCR") == "DCR":
+        order, parts = (0, 1, 3, 2, 4, 5), (block, block, depth)
+    else:
+        order, parts = (0, 1, 4, 2, 5, 3), (depth, block, block)
     apart = site.temporary(call("ops.reshape", site.last(), (-1, h, w, *parts)))
     moved = site.temporary(call("ops.transpose", apart, order))
     return call("ops.reshape", moved, (-1, h * block, w * block, depth))
@@ -130,15 +163,36 @@ def _resize(site: KerasSite) -> Expression:
     site.gives_last()
     if mode == "nearest":
         return _nearest(site, x, wanted)
-    if mode != "linear" or wanted.transform not in ("half_pixel", "pytorch_half_pixel") or not wanted.is_whole or min(wanted.new) == 1:
+    if (
+        mode != "linear"
+        or wanted.transform not in ("half_pixel", "pytorch_half_pixel")
+        or not wanted.is_whole
+        or min(wanted.new) == 1
+    ):
         raise site.no(f"Keras has no '{mode}' resizing with coordinates '{wanted.transform}'")
-    return call("ops.image.resize", x, wanted.new, interpolation='"bilinear"', antialias=False, data_format='"channels_last"')
+    return call(
+        "ops.image.resize",
+        x,
+        wanted.new,
+        interpolation='"bilinear"',
+        antialias=False,
+        data_format='"channels_last"',
+    )
 
 
 def _nearest(site: KerasSite, x: str, wanted: Resizing) -> Expression:
-    rounding, sizes = site.attribute("nearest_mode", "round_prefer_floor"), list(zip(wanted.old, wanted.new, strict=True))
-    places = [nearest_places(wanted.transform, rounding, a, b, f) for (a, b), f in zip(sizes, wanted.factors, strict=True)]
-    if all(b % a == 0 and taken == [i // (b // a) for i in range(b)] for (a, b), taken in zip(sizes, places, strict=True)):
+    rounding, sizes = (
+        site.attribute("nearest_mode", "round_prefer_floor"),
+        list(zip(wanted.old, wanted.new, strict=True)),
+    )
+    places = [
+        nearest_places(wanted.transform, rounding, a, b, f)
+        for (a, b), f in zip(sizes, wanted.factors, strict=True)
+    ]
+    if all(
+        b % a == 0 and taken == [i // (b // a) for i in range(b)]
+        for (a, b), taken in zip(sizes, places, strict=True)
+    ):
         return applied(site.layer("UpSampling2D", tuple(b // a for a, b in sizes)), x)
     rows = site.temporary(call("ops.take", x, places[0], axis=1))
     return call("ops.take", rows, places[1], axis=2)

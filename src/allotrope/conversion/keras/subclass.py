@@ -1,4 +1,6 @@
-"""A network as the source of a subclass of `keras.Model`: lines instead of a graph of layers, so that operators can be spelled out.
+"""A network as the source of a subclass of `keras.Model`: lines instead of a graph of layers.
+
+So operators can be spelled out.
 
 TensorFlow's folders have the same: a `keras.Model` is its own kind of model.
 """
@@ -16,15 +18,40 @@ import numpy as np
 
 from allotrope.conversion.core.blocks import all_written
 from allotrope.conversion.core.describe import ends, title
+from allotrope.conversion.core.geometry import unusual
 from allotrope.conversion.core.layers import MARK, SHOWN, NoForm
 from allotrope.conversion.core.proof import run_alone
-from allotrope.conversion.core.source import Expression, Group, call, flat, identifier, literal, spread
+from allotrope.conversion.core.source import (
+    Expression,
+    Group,
+    call,
+    flat,
+    identifier,
+    literal,
+    spread,
+)
 from allotrope.conversion.core.sources import Sources, note, operators_source, spelled
-from allotrope.conversion.core.translation import Rule, Translation
+from allotrope.conversion.core.statement import Rule
+from allotrope.conversion.core.translation import Translation
 from allotrope.conversion.keras.site import KerasLayers, KerasSite
 from allotrope.network.network import Network
 
-RESERVED = frozenset({"inputs", "keras", "layers", "load", "np", "operators", "ops", "self", "training", "Network", "Path", "WEIGHTS"})
+RESERVED = frozenset(
+    {
+        "inputs",
+        "keras",
+        "layers",
+        "load",
+        "np",
+        "operators",
+        "ops",
+        "self",
+        "training",
+        "Network",
+        "Path",
+        "WEIGHTS",
+    }
+)
 ATTRIBUTES = frozenset(
     """
     activity_regularizer add_loss add_metric add_variable add_weight autocast build
@@ -51,7 +78,7 @@ WEIGHTS = Path(__file__).with_name("model.weights.h5")
 """
 LOADER = '''
     def compile(self, *arguments, run_eagerly: bool = True, **options) -> None:
-        """As Keras has it, but operation by operation: spelled-out operators need lengths that are known."""
+        """As Keras has it, but operation by operation: these operators need known lengths."""
         super().compile(*arguments, run_eagerly=run_eagerly, **options)
 
 
@@ -64,22 +91,27 @@ def load(path: Path = WEIGHTS) -> Network:
 README = """\
 # {name} in {target}
 
-`model.py` is the network as a `keras.Model`, `model.weights.h5` its weights. It needs keras and tensorflow, its engine here.
+`model.py` is the network as a `keras.Model`, `model.weights.h5` its weights.
+It needs keras and tensorflow, its engine here.
 
 ```python
 from model import load
 
 model = load()
-{outputs} = model({inputs})  # model(…, training=True) in a training step of your own; or model.compile(…) and model.fit
+# model(…, training=True) in a training step of your own; or model.compile(…) and model.fit
+{outputs} = model({inputs})
 ```
 
 Takes {inputs_described}; gives {outputs_described}.
 
-Layers and variables are called as their weights are in the ONNX file. Keras convolves with channels last: weights are in its order of axes.
-`model.compile` runs operation by operation. With `run_eagerly=False` every length must be known when TensorFlow traces the model, the
-batch too: as in `dataset.batch(32, drop_remainder=True)`.
+Layers and variables are called as their weights are in the ONNX file.
+Keras convolves with channels last: weights are in its order of axes.
+`model.compile` runs operation by operation. With `run_eagerly=False` every length must be known
+when TensorFlow traces the model, the batch too: as in `dataset.batch(32, drop_remainder=True)`.
 """
-STEERED = "Some look at values, which a `tf.function` does not know yet: such a model only runs eagerly."
+STEERED = (
+    "Some look at values, which a `tf.function` does not know yet: such a model only runs eagerly."
+)
 
 
 class SubclassLayers(KerasLayers):
@@ -93,7 +125,9 @@ class SubclassLayers(KerasLayers):
 
     def buffer(self, name: str, array: np.ndarray) -> str:
         """A constant as an array; a large one is a weight that does not learn."""
-        return self.parameter(name, array, trainable=False) if array.size > 4 * SHOWN else super().buffer(name, array)
+        if array.size > 4 * SHOWN:
+            return self.parameter(name, array, trainable=False)
+        return super().buffer(name, array)
 
     def parameter(self, name: str, array: np.ndarray, *, trainable: bool) -> str:
         """A weight that no layer has, as a variable of the model."""
@@ -104,28 +138,31 @@ class SubclassLayers(KerasLayers):
         if home is None:
             home = self._name(name, [f"{name}.weight"])
             self._homes[name] = (home, "variable")
-            self.made[home] = call("", ())  # so that no layer takes the name
+            # So that no layer takes the name.
+            self.made[home] = call("", ())
             self.variables[home] = (array, trainable)
         return f"«{home}».value"
 
     def attributes(self) -> dict[str, str]:
         """The attribute of each layer and variable, by its name."""
         taken: set[str] = set()
-        found: dict[str, str] = {}
+        attributes: dict[str, str] = {}
         for name in self.made:
-            found[name] = identifier(name, taken | ATTRIBUTES)
-            taken.add(found[name])
-        return found
+            attributes[name] = identifier(name, taken | ATTRIBUTES)
+            taken.add(attributes[name])
+        return attributes
 
     def resolved(self, expression: Expression, above: str = "") -> Expression:
         """The expression with attributes in the place of names."""
         attributes = self.attributes()
-        return _resolved(expression, {name: f"self.{attribute}" for name, attribute in attributes.items()})
+        return _resolved(
+            expression, {name: f"self.{attribute}" for name, attribute in attributes.items()}
+        )
 
 
 def _resolved(expression: Expression, sources: dict[str, str]) -> Expression:
     def source(text: str) -> str:
-        return MARK.sub(lambda found: sources[found.group(1)], text)
+        return MARK.sub(lambda mark: sources[mark.group(1)], text)
 
     if isinstance(expression, str):
         return source(expression)
@@ -136,13 +173,31 @@ def _resolved(expression: Expression, sources: dict[str, str]) -> Expression:
 def subclass_source(network: Network, rules: dict[str, Rule], target: str) -> Sources:
     """The sources and arrays. Raises: UnsupportedError that lists every node without a meaning."""
     translation = spelled(
-        lambda spells, layers: Translation(network, rules, layers, KerasSite, RESERVED, spells=spells), partial(SubclassLayers, network)
+        lambda spells, layers: Translation(
+            network, rules, layers, KerasSite, RESERVED, spells=spells
+        ),
+        partial(SubclassLayers, network),
     )
     layers = translation.layers
     body = [*_class(network, layers), "", *_call(translation), *LOADER.rstrip().splitlines()]
-    model = "\n".join([f'"""{title(network)} in {target}."""', "", *_imports(body), *HEAD.rstrip().splitlines(), "", "", *body]) + "\n"
+    model = (
+        "\n".join(
+            [
+                f'"""{title(network)} in {target}."""',
+                "",
+                *_imports(body),
+                *HEAD.rstrip().splitlines(),
+                "",
+                "",
+                *body,
+            ]
+        )
+        + "\n"
+    )
     operators = operators_source("keras", target, translation.spelled)
-    files = {"model.py": model, **({"operators.py": operators} if operators else {})}
+    files = {"model.py": model}
+    if operators:
+        files["operators.py"] = operators
     return Sources(files, _arrays(layers), note(target, translation.spelled, operators, STEERED))
 
 
@@ -151,7 +206,11 @@ def _imports(body: list[str]) -> Iterator[str]:
     for start, line in {"np": "import numpy as np", "operators": "import operators"}.items():
         if any(re.search(rf"\b{start}\.", text) for text in body):
             yield line
-    used = ", ".join(name for name in ("layers", "ops") if any(re.search(rf"(?<![.\w]){name}\.", text) for text in body))
+    used = ", ".join(
+        name
+        for name in ("layers", "ops")
+        if any(re.search(rf"(?<![.\w]){name}\.", text) for text in body)
+    )
     yield from [f"from keras import {used}"] * bool(used)
 
 
@@ -165,19 +224,28 @@ def _class(network: Network, layers: SubclassLayers) -> Iterator[str]:
     for name, attribute in layers.attributes().items():
         if name in layers.variables:
             array, trainable = layers.variables[name]
-            options = {"dtype": f'"{array.dtype.name}"', "trainable": None if trainable else False, "name": f'"{name}"'}
-            yield from spread(f"self.{attribute} = ", call("self.add_weight", literal(array.shape), **options), 8)
+            options = {
+                "dtype": f'"{array.dtype.name}"',
+                "trainable": unusual(trainable, True),
+                "name": f'"{name}"',
+            }
+            yield from spread(
+                f"self.{attribute} = ", call("self.add_weight", literal(array.shape), **options), 8
+            )
         else:
             yield from spread(f"self.{attribute} = ", layers.made[name], 8)
             shape = layers.shapes.get(name)
-            yield from [] if shape is None else [f"        self.{attribute}.build({literal(shape)})"]
+            if shape is not None:
+                yield f"        self.{attribute}.build({literal(shape)})"
     yield "        self.built = True"
 
 
 def _call(translation: Translation) -> Iterator[str]:
     layers, inputs = translation.layers, translation.inputs
-    yield f"    def call(self, {inputs[0] if len(inputs) == 1 else 'inputs'}):"
-    if len(inputs) > 1:
+    if len(inputs) == 1:
+        yield f"    def call(self, {inputs[0]}):"
+    else:
+        yield "    def call(self, inputs):"
         yield f"        {', '.join(inputs)} = inputs"
     yield from all_written(translation.statements(), layers)
     yield f"        return {flat(layers.resolved(', '.join(translation.outputs)))}"
@@ -186,14 +254,24 @@ def _call(translation: Translation) -> Iterator[str]:
 def _arrays(layers: SubclassLayers) -> dict[str, np.ndarray]:
     """By `<attribute>/<number>` what layers hold, by `<attribute>` what variables do."""
     attributes = layers.attributes()
-    held = {f"{attributes[place.rpartition('/')[0]]}/{place.rpartition('/')[2]}": array for place, array in layers.arrays.items()}
+    held = {
+        f"{attributes[place.rpartition('/')[0]]}/{place.rpartition('/')[2]}": array
+        for place, array in layers.arrays.items()
+    }
     return {**held, **{attributes[name]: array for name, (array, _) in layers.variables.items()}}
 
 
-def write_subclass(network: Network, rules: dict[str, Rule], target: str, folder: Path, readme: Any) -> None:
-    """Writes the files of the folder. Raises: UnsupportedError that lists every node without a meaning."""
+def write_subclass(
+    network: Network, rules: dict[str, Rule], target: str, folder: Path, readme: Any
+) -> None:
+    """Writes the files of the folder.
+
+    Raises: UnsupportedError that lists every node without a meaning.
+    """
     sources = subclass_source(network, rules, target)
     sources.write(folder, readme(README, network, target=target))
     with tempfile.TemporaryDirectory() as scratch:
         np.savez(Path(scratch) / "weights.npz", **sources.arrays)  # type: ignore[arg-type]
-        run_alone(Path(__file__).with_name("build.py"), str(folder), str(Path(scratch) / "weights.npz"))
+        run_alone(
+            Path(__file__).with_name("build.py"), str(folder), str(Path(scratch) / "weights.npz")
+        )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,14 +12,15 @@ from allotrope.conversion.core.describe import ends, title
 from allotrope.conversion.core.layers import MARK
 from allotrope.conversion.core.proof import run_alone
 from allotrope.conversion.core.source import Expression, Group, call, flat, identifier, spread
-from allotrope.conversion.core.translation import Rule, Translation
+from allotrope.conversion.core.statement import Rule
+from allotrope.conversion.core.translation import Translation
 from allotrope.conversion.keras.functions import FUNCTIONS
 from allotrope.conversion.keras.layers import LAYERS
 from allotrope.conversion.keras.recurrent import RECURRENT
 from allotrope.conversion.keras.site import KerasLayers, KerasSite
 from allotrope.conversion.keras.subclass import write_subclass
 from allotrope.errors import UnsupportedError
-from allotrope.network.graph import Value
+from allotrope.network.graph import Dimension, Value
 from allotrope.network.network import Network
 
 RULES: dict[str, Rule] = {**FUNCTIONS, **LAYERS, **RECURRENT}
@@ -40,7 +41,8 @@ model = keras.saving.load_model("model.keras")
 
 Takes {inputs_described}; gives {outputs_described}.
 
-Layers are called as their weights are in the ONNX file. Keras convolves with channels last: weights are in its order of axes.
+Layers are called as their weights are in the ONNX file.
+Keras convolves with channels last: weights are in its order of axes.
 """
 
 
@@ -52,13 +54,22 @@ def keras_source(network: Network) -> tuple[str, KerasLayers]:
     layers = KerasLayers(network)
     translation = Translation(network, RULES, layers, KerasSite, RESERVED)
     body = list(_build(translation))
-    fixed = [value.name for value, source in zip(network.outputs, translation.outputs, strict=True) if not source.isidentifier()]
+    fixed = [
+        value.name
+        for value, source in zip(network.outputs, translation.outputs, strict=True)
+        if not source.isidentifier()
+    ]
     if fixed:
-        raise UnsupportedError(f"a Keras model computes its outputs from its inputs, and these are known before: {', '.join(fixed)}.")
+        raise UnsupportedError(
+            "a Keras model computes its outputs from its inputs, and these are known before: "
+            f"{', '.join(fixed)}."
+        )
     used = ", ".join(name for name in ("layers", "ops") if any(f"{name}." in line for line in body))
     numpy = ["import numpy as np"] * any("np." in line for line in body)
     imports = ["import keras", *numpy, *[f"from keras import {used}"] * bool(used)]
-    return "\n".join([f'"""{title(network)} in Keras."""', "", *imports, "", "", *body]) + "\n", layers
+    return "\n".join(
+        [f'"""{title(network)} in Keras."""', "", *imports, "", "", *body]
+    ) + "\n", layers
 
 
 def _build(translation: Translation) -> Iterator[str]:
@@ -69,18 +80,34 @@ def _build(translation: Translation) -> Iterator[str]:
         yield from spread(f"{name} = ", _input(value), 4)
     if layers.needs_index:
         yield f"    {INDEX}"
-        yield f'    first_index = ops.zeros_like(ops.take(ops.ravel({translation.inputs[0]}), [0]), dtype="int32")'
+        first = f"ops.take(ops.ravel({translation.inputs[0]}), [0])"
+        yield f'    first_index = ops.zeros_like({first}, dtype="int32")'
     names = {name: identifier(f"{name}_layer") for name, uses in layers.uses.items() if uses > 1}
     for name, variable in names.items():
         yield from spread(f"{variable} = ", layers.made[name], 4)
     for statement in translation.statements():
-        yield from spread(f"{', '.join(statement.targets)} = ", _resolved(statement.value, layers, names), 4)
-    inputs, outputs = (values[0] if len(values) == 1 else f"[{', '.join(values)}]" for values in (translation.inputs, translation.outputs))
-    yield f"    return keras.Model({inputs}, {outputs})"
+        yield from spread(
+            f"{', '.join(statement.targets)} = ", _resolved(statement.value, layers, names), 4
+        )
+    yield f"    return keras.Model({_listed(translation.inputs)}, {_listed(translation.outputs)})"
+
+
+def _listed(names: Sequence[str]) -> str:
+    """One name by itself, several as a list."""
+    if len(names) == 1:
+        return names[0]
+    return f"[{', '.join(names)}]"
+
+
+def _known(length: Dimension) -> int | None:
+    """A length as Keras takes it, which has no names for those that are free."""
+    if isinstance(length, int):
+        return length
+    return None
 
 
 def _input(value: Value) -> Expression:
-    shape = [length if isinstance(length, int) else None for length in value.shape or ()]
+    shape = list(map(_known, value.shape or ()))
     name, dtype = f'"{identifier(value.name)}"', f'"{value.dtype.name}"'
     if shape and shape[0] is None:
         return call("keras.Input", tuple(shape[1:]), dtype=dtype, name=name)
@@ -88,27 +115,32 @@ def _input(value: Value) -> Expression:
 
 
 def _resolved(expression: Expression, layers: KerasLayers, names: dict[str, str]) -> Expression:
-    """The expression with each layer made where it is called, or by its variable where it is called several times."""
+    """The expression with each layer made where it is called, or by its variable if shared."""
 
     def source(path: str) -> str:
         return names.get(path) or flat(layers.made[path])
 
     if isinstance(expression, str):
-        return MARK.sub(lambda found: source(found.group(1)), expression)
-    found = MARK.fullmatch(expression.opening.removesuffix("("))
-    if found and found.group(1) not in names:
-        made = layers.made[found.group(1)]
-        inner = flat(Group("", tuple((before, _resolved(part, layers, names)) for before, part in expression.parts), ""))
-        return Group(made.opening, made.parts, f")({inner})")
+        return MARK.sub(lambda mark: source(mark.group(1)), expression)
     parts = tuple((before, _resolved(part, layers, names)) for before, part in expression.parts)
-    return Group(MARK.sub(lambda mark: source(mark.group(1)), expression.opening), parts, expression.closing)
+    called = MARK.fullmatch(expression.opening.removesuffix("("))
+    if called and called.group(1) not in names:
+        made = layers.made[called.group(1)]
+        return Group(made.opening, made.parts, f")({flat(Group('', parts, ''))})")
+    return Group(
+        MARK.sub(lambda mark: source(mark.group(1)), expression.opening), parts, expression.closing
+    )
 
 
 def write(network: Network, folder: Path) -> None:
-    """Writes the files of the folder. Raises: UnsupportedError that lists every node without a meaning."""
+    """Writes the files of the folder.
+
+    Raises: UnsupportedError that lists every node without a meaning.
+    """
     try:
         _write_functional(network, folder)
-    except UnsupportedError:  # a layer's call that Keras cannot trace with free lengths is found only there
+    except UnsupportedError:
+        # A layer's call that Keras cannot trace with free lengths shows only there.
         write_subclass(network, RULES, "Keras", folder, readme)
 
 
@@ -117,16 +149,20 @@ def _write_functional(network: Network, folder: Path) -> None:
     (folder / "model.py").write_text(source, encoding="utf-8")
     with tempfile.TemporaryDirectory() as scratch:
         np.savez(Path(scratch) / "weights.npz", **layers.arrays)  # type: ignore[arg-type]
-        run_alone(Path(__file__).with_name("build.py"), str(folder), str(Path(scratch) / "weights.npz"))
+        run_alone(
+            Path(__file__).with_name("build.py"), str(folder), str(Path(scratch) / "weights.npz")
+        )
     (folder / "README.md").write_text(readme(README, network), encoding="utf-8")
 
 
 def readme(text: str, network: Network, **others: str) -> str:
     """The README with names and shapes filled in."""
-    inputs, outputs = ([identifier(value.name) for value in values] for values in (network.inputs, network.outputs))
+    inputs, outputs = (
+        [identifier(value.name) for value in values] for values in (network.inputs, network.outputs)
+    )
     return text.format(
         name=title(network),
-        inputs=inputs[0] if len(inputs) == 1 else f"[{', '.join(inputs)}]",
+        inputs=_listed(inputs),
         outputs=", ".join(outputs),
         inputs_described=ends(network.inputs),
         outputs_described=ends(network.outputs),

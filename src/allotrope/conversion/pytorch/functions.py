@@ -4,32 +4,38 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import numpy as np
 
+from allotrope.conversion.core.geometry import single, unusual
 from allotrope.conversion.core.source import Expression, call, literal, shortest
-from allotrope.conversion.core.translation import Several
+from allotrope.conversion.core.statement import Several
 from allotrope.conversion.pytorch.pooling import POOLING
 from allotrope.conversion.pytorch.shapes import SHAPES
 from allotrope.conversion.pytorch.site import PyTorchSite, dtype_name
 from allotrope.operators.elementwise import dtype_of
 
 UNARY = {
-    "Abs": "torch.abs", "Acos": "torch.acos", "Acosh": "torch.acosh", "Asin": "torch.asin", "Asinh": "torch.asinh",
-    "Atan": "torch.atan", "Atanh": "torch.atanh", "Ceil": "torch.ceil", "Cos": "torch.cos", "Cosh": "torch.cosh",
-    "Erf": "torch.erf", "Exp": "torch.exp", "Floor": "torch.floor", "HardSwish": "F.hardswish", "IsNaN": "torch.isnan",
-    "Log": "torch.log", "Mish": "F.mish", "Neg": "torch.neg", "Not": "torch.logical_not", "Reciprocal": "torch.reciprocal",
-    "Relu": "F.relu", "Round": "torch.round", "Sigmoid": "torch.sigmoid", "Sign": "torch.sign", "Sin": "torch.sin",
-    "Sinh": "torch.sinh", "Softplus": "F.softplus", "Softsign": "F.softsign", "Sqrt": "torch.sqrt", "Tan": "torch.tan",
+    "Abs": "torch.abs", "Acos": "torch.acos", "Acosh": "torch.acosh", "Asin": "torch.asin",
+    "Asinh": "torch.asinh", "Atan": "torch.atan", "Atanh": "torch.atanh", "Ceil": "torch.ceil",
+    "Cos": "torch.cos", "Cosh": "torch.cosh", "Erf": "torch.erf", "Exp": "torch.exp",
+    "Floor": "torch.floor", "HardSwish": "F.hardswish", "IsNaN": "torch.isnan",
+    "Log": "torch.log", "Mish": "F.mish", "Neg": "torch.neg", "Not": "torch.logical_not",
+    "Reciprocal": "torch.reciprocal", "Relu": "F.relu", "Round": "torch.round",
+    "Sigmoid": "torch.sigmoid", "Sign": "torch.sign", "Sin": "torch.sin", "Sinh": "torch.sinh",
+    "Softplus": "F.softplus", "Softsign": "F.softsign", "Sqrt": "torch.sqrt", "Tan": "torch.tan",
     "Tanh": "torch.tanh",
 }  # fmt: skip
 BINARY = {
-    "Add": "+", "And": "&", "BitwiseAnd": "&", "BitwiseOr": "|", "BitwiseXor": "^", "Div": "/", "Equal": "==", "Greater": ">",
-    "GreaterOrEqual": ">=", "Less": "<", "LessOrEqual": "<=", "Mul": "*", "Or": "|", "Sub": "-", "Xor": "^",
+    "Add": "+", "And": "&", "BitwiseAnd": "&", "BitwiseOr": "|", "BitwiseXor": "^", "Div": "/",
+    "Equal": "==", "Greater": ">", "GreaterOrEqual": ">=", "Less": "<", "LessOrEqual": "<=",
+    "Mul": "*", "Or": "|", "Sub": "-", "Xor": "^",
 }  # fmt: skip
 REDUCTIONS = {
-    "ReduceL1": "torch.abs({}).sum", "ReduceLogSumExp": "{}.logsumexp", "ReduceMax": "{}.amax", "ReduceMean": "{}.mean",
-    "ReduceMin": "{}.amin", "ReduceSum": "{}.sum", "ReduceSumSquare": "torch.square({}).sum",
+    "ReduceL1": "torch.abs({}).sum", "ReduceLogSumExp": "{}.logsumexp", "ReduceMax": "{}.amax",
+    "ReduceMean": "{}.mean", "ReduceMin": "{}.amin", "ReduceSum": "{}.sum",
+    "ReduceSumSquare": "torch.square({}).sum",
 }  # fmt: skip
 
 
@@ -38,15 +44,22 @@ def _unary(function: str, site: PyTorchSite) -> Expression:
 
 
 def operands(site: PyTorchSite) -> list[str]:
-    """All inputs; a constant of one number is written out where that does not change the number of axes."""
-    ranks = [len(shape) if (shape := site.shape(i)) is not None else None for i in range(len(site))]
-    found = []
+    """All inputs.
+
+    A constant of one number is written out if that does not change the number of axes.
+    """
+    shapes = [site.shape(i) or () for i in range(len(site))]
+    texts = []
     for position in range(len(site)):
         known = site.known(position)
-        others = [rank or 0 for i, rank in enumerate(ranks) if i != position and site.known(i) is None]
-        plain = known is not None and known.size == 1 and known.ndim <= max(others, default=0)
-        found.append(site.input(position) if plain else site.tensor(position))
-    return found
+        others = [
+            len(shape) for i, shape in enumerate(shapes) if i != position and site.known(i) is None
+        ]
+        if known is not None and known.size == 1 and known.ndim <= max(others, default=0):
+            texts.append(site.input(position))
+        else:
+            texts.append(site.tensor(position))
+    return texts
 
 
 def _binary(sign: str, site: PyTorchSite) -> Expression:
@@ -62,12 +75,20 @@ def _divide(site: PyTorchSite) -> Expression:
 
 
 def _modulo(site: PyTorchSite) -> Expression:
-    return call("torch.fmod" if site.attribute("fmod", 0) else "torch.remainder", *operands(site))
+    function = "torch.remainder"
+    if site.attribute("fmod", 0):
+        function = "torch.fmod"
+    return call(function, *operands(site))
 
 
 def _power(site: PyTorchSite) -> Expression:
     exponent = site.known(1)
-    if exponent is not None and exponent.size == 1 and exponent.reshape(-1)[0] == 2 and exponent.ndim <= site.rank():
+    if (
+        exponent is not None
+        and exponent.size == 1
+        and exponent.reshape(-1)[0] == 2
+        and exponent.ndim <= site.rank()
+    ):
         return call("torch.square", site.tensor())
     value, other = site.value(), site.value(1)
     if value is not None and other is not None and value.dtype != other.dtype and exponent is None:
@@ -79,13 +100,22 @@ def _extreme(name: str, side: str, site: PyTorchSite) -> Expression:
     """Max and Min of any number of inputs; with a number it is a clamp."""
     first, *others = operands(site)
     known = [site.known(i) for i in range(len(site))]
-    numbers = [text for text, array in zip((first, *others), known, strict=True) if array is not None and text == site.layers.number(array)]
+    numbers = [
+        text
+        for text, array in zip((first, *others), known, strict=True)
+        if array is not None and text == site.layers.number(array)
+    ]
     if len(others) == 1 and len(numbers) == 1:
-        tensor = others[0] if first in numbers else first
+        if first in numbers:
+            tensor = others[0]
+        else:
+            tensor = first
         return call("torch.clamp", tensor, **{side: numbers[0]})
     for other in others[:-1]:
         first = site.temporary(call(f"torch.{name}", first, other))
-    return call(f"torch.{name}", first, others[-1]) if others else first
+    if others:
+        return call(f"torch.{name}", first, others[-1])
+    return first
 
 
 def _sum(site: PyTorchSite) -> Expression:
@@ -93,7 +123,9 @@ def _sum(site: PyTorchSite) -> Expression:
 
 
 def _mean(site: PyTorchSite) -> Expression:
-    return f"({' + '.join(operands(site))}) / {len(site)}" if len(site) > 1 else site.tensor()
+    if len(site) > 1:
+        return f"({' + '.join(operands(site))}) / {len(site)}"
+    return site.tensor()
 
 
 def _identity(site: PyTorchSite) -> Expression:
@@ -101,8 +133,16 @@ def _identity(site: PyTorchSite) -> Expression:
 
 
 def _where(site: PyTorchSite) -> Expression:
-    first, second = (site.input(i) if (known := site.known(i)) is not None and known.ndim == 0 else site.tensor(i) for i in (1, 2))
-    return call("torch.where", site.tensor(0), first, second)
+    return call(
+        "torch.where", site.tensor(0), _number_or_tensor(site, 1), _number_or_tensor(site, 2)
+    )
+
+
+def _number_or_tensor(site: PyTorchSite, position: int) -> str:
+    known = site.known(position)
+    if known is not None and known.ndim == 0:
+        return site.input(position)
+    return site.tensor(position)
 
 
 def _clip(site: PyTorchSite) -> Expression:
@@ -110,19 +150,26 @@ def _clip(site: PyTorchSite) -> Expression:
         low, high = site.number(1), site.number(2)
         if (low, high) == (0, 6):
             return call("F.relu6", site.tensor())
-        return call("torch.clamp", site.tensor(), min=low, max=high) if (low, high) != (None, None) else site.tensor()
-    low_text, high_text = (site.tensor(i) if site.has(i) else None for i in (1, 2))
-    return call("torch.clamp", site.tensor(), min=low_text, max=high_text)
+        if (low, high) != (None, None):
+            return call("torch.clamp", site.tensor(), min=low, max=high)
+        return site.tensor()
+    bounds = {name: site.tensor(i) for name, i in (("min", 1), ("max", 2)) if site.has(i)}
+    return call("torch.clamp", site.tensor(), **bounds)
 
 
 def _with_alpha(function: str, usual: float, site: PyTorchSite) -> Expression:
     """An activation whose one constant is ONNX's alpha; both have the same default."""
     alpha = shortest(site.attribute("alpha", usual))
-    return call(function, site.tensor(), *([] if alpha == usual else [alpha]))
+    if alpha == usual:
+        return call(function, site.tensor())
+    return call(function, site.tensor(), alpha)
 
 
 def _selu(site: PyTorchSite) -> Expression:
-    alpha, gamma = site.attribute("alpha", 1.67326319217681884765625), site.attribute("gamma", 1.05070102214813232421875)
+    alpha, gamma = (
+        site.attribute("alpha", 1.67326319217681884765625),
+        site.attribute("gamma", 1.05070102214813232421875),
+    )
     if abs(alpha - 1.6732632) < 1e-6 and abs(gamma - 1.0507010) < 1e-6:
         return call("F.selu", site.tensor())
     return f"{literal(shortest(gamma))} * F.elu({site.tensor()}, {literal(shortest(alpha))})"
@@ -132,16 +179,21 @@ def _hard_sigmoid(site: PyTorchSite) -> Expression:
     alpha, beta = shortest(site.attribute("alpha", 0.2)), shortest(site.attribute("beta", 0.5))
     if abs(alpha - 1 / 6) < 1e-7 and beta == 0.5:
         return call("F.hardsigmoid", site.tensor())
-    return call("torch.clamp", f"{literal(alpha)} * {site.tensor()} + {literal(beta)}", min=0, max=1)
+    return call(
+        "torch.clamp", f"{literal(alpha)} * {site.tensor()} + {literal(beta)}", min=0, max=1
+    )
 
 
 def _gelu(site: PyTorchSite) -> Expression:
-    return call("F.gelu", site.tensor(), approximate='"tanh"' if site.attribute("approximate", "none") == "tanh" else None)
+    approximate = site.attribute("approximate", "none")
+    return call("F.gelu", site.tensor(), approximate=unusual(f'"{approximate}"', '"none"'))
 
 
 def _swish(site: PyTorchSite) -> Expression:
     alpha, x = shortest(site.attribute("alpha", 1.0)), site.tensor()
-    return call("F.silu", x) if alpha == 1 else f"{x} * torch.sigmoid({literal(alpha)} * {x})"
+    if alpha == 1:
+        return call("F.silu", x)
+    return f"{x} * torch.sigmoid({literal(alpha)} * {x})"
 
 
 def _thresholded_relu(site: PyTorchSite) -> Expression:
@@ -158,7 +210,9 @@ def _dropout(site: PyTorchSite) -> Expression:
     if site.has(2) and site.number(2):
         raise site.no("it drops even when it infers (training_mode)")
     rate = site.number(1)
-    return call("F.dropout", site.tensor(), shortest(0.5 if rate is None else float(rate)), "self.training")
+    if rate is None:
+        rate = 0.5
+    return call("F.dropout", site.tensor(), shortest(float(rate)), "self.training")
 
 
 def _cast(site: PyTorchSite) -> Expression:
@@ -166,42 +220,66 @@ def _cast(site: PyTorchSite) -> Expression:
     value, name = site.value(), np.dtype(dtype).name
     if value is not None and value.dtype == dtype:
         return site.tensor()
-    if name not in ("bool", "float32", "float64", "int64", "int32", "uint8", "float16", "bfloat16", "int8", "int16"):
+    if name not in (
+        "bool",
+        "float32",
+        "float64",
+        "int64",
+        "int32",
+        "uint8",
+        "float16",
+        "bfloat16",
+        "int8",
+        "int16",
+    ):
         raise site.no(f"{name} is no ordinary dtype in PyTorch")
     short = {"float32": "float", "int64": "long", "bool": "bool"}.get(name)
-    return f"{site.tensor()}.{short}()" if short else f"{site.tensor()}.to({dtype_name(dtype)})"
+    if short:
+        return f"{site.tensor()}.{short}()"
+    return f"{site.tensor()}.to({dtype_name(dtype)})"
 
 
 def _reduce(template: str, site: PyTorchSite) -> Expression:
     axes, x = site.integers(1), site.tensor()
     if not axes and site.attribute("noop_with_empty_axes", 0):
         raise site.no("it has no axes to reduce")
-    dims = tuple(axes) if axes else tuple(range(site.rank()))
-    return call(template.format(x), _dims(dims), keepdim=True if site.attribute("keepdims", 1) else None)
-
-
-def _dims(dims: tuple[int, ...]) -> int | tuple[int, ...]:
-    return dims[0] if len(dims) == 1 else dims
+    dims = single(axes or range(site.rank()))
+    return call(
+        template.format(x), dims, keepdim=unusual(bool(site.attribute("keepdims", 1)), False)
+    )
 
 
 def _norm(site: PyTorchSite) -> Expression:
     axes = site.integers(1)
-    dims = _dims(tuple(axes) if axes else tuple(range(site.rank())))
-    return call("torch.linalg.vector_norm", site.tensor(), dim=dims, keepdim=True if site.attribute("keepdims", 1) else None)
+    dims = single(axes or range(site.rank()))
+    return call(
+        "torch.linalg.vector_norm",
+        site.tensor(),
+        dim=dims,
+        keepdim=unusual(bool(site.attribute("keepdims", 1)), False),
+    )
 
 
 def _product(site: PyTorchSite) -> Expression:
-    axes = site.integers(1)
-    dims = tuple(axes) if axes else tuple(range(site.rank()))
+    dims = site.integers(1) or range(site.rank())
     if len(dims) != 1:
         raise site.no("torch.prod takes one axis")
-    return call(f"{site.tensor()}.prod", dims[0], keepdim=True if site.attribute("keepdims", 1) else None)
+    return call(
+        f"{site.tensor()}.prod",
+        dims[0],
+        keepdim=unusual(bool(site.attribute("keepdims", 1)), False),
+    )
 
 
 def _position(function: str, site: PyTorchSite) -> Expression:
     if site.attribute("select_last_index", 0):
         raise site.no("it takes the last of equals (select_last_index=1)")
-    return call(function, site.tensor(), dim=site.attribute("axis", 0), keepdim=True if site.attribute("keepdims", 1) else None)
+    return call(
+        function,
+        site.tensor(),
+        dim=site.attribute("axis", 0),
+        keepdim=unusual(bool(site.attribute("keepdims", 1)), False),
+    )
 
 
 def _cumulative_sum(site: PyTorchSite) -> Expression:
@@ -220,35 +298,64 @@ def _einsum(site: PyTorchSite) -> Expression:
 
 def _lp_normalization(site: PyTorchSite) -> Expression:
     order = float(site.attribute("p", 2))
-    return call("F.normalize", site.tensor(), p=None if order == 2 else order, dim=site.attribute("axis", -1))
+    return call(
+        "F.normalize",
+        site.tensor(),
+        p=unusual(order, 2),
+        dim=site.attribute("axis", -1),
+    )
 
 
 def _local_response(site: PyTorchSite) -> Expression:
     size = site.attribute("size")
     if size % 2 == 0:
         raise site.no("PyTorch centres an even number of channels differently")
-    constants = [shortest(site.attribute(name, usual)) for name, usual in (("alpha", 1e-4), ("beta", 0.75), ("bias", 1.0))]
-    return call("F.local_response_norm", site.tensor(), size, alpha=constants[0], beta=constants[1], k=constants[2])
+    constants = [
+        shortest(site.attribute(name, usual))
+        for name, usual in (("alpha", 1e-4), ("beta", 0.75), ("bias", 1.0))
+    ]
+    return call(
+        "F.local_response_norm",
+        site.tensor(),
+        size,
+        alpha=constants[0],
+        beta=constants[1],
+        k=constants[2],
+    )
 
 
 def _attention(site: PyTorchSite) -> Expression:
-    if len(site.shape() or ()) != 4 or any(site.has(i) for i in (4, 5, 6)) or site.attribute("softcap", 0.0):
-        raise site.no("torch's scaled_dot_product_attention takes q, k, v [n, h, length, d] and a mask, without a past or soft cap")
-    if any(site.attribute(f"{side}_window_size", -1) >= 0 for side in ("left", "right")) or site.attribute("softmax_precision") is not None:
-        raise site.no("torch's scaled_dot_product_attention has no windows and no precision of its own")
+    if (
+        len(site.shape() or ()) != 4
+        or any(site.has(i) for i in (4, 5, 6))
+        or site.attribute("softcap", 0.0)
+    ):
+        raise site.no(
+            "torch's scaled_dot_product_attention takes q, k, v [n, h, length, d] and a mask, "
+            "without a past or soft cap"
+        )
+    if (
+        any(site.attribute(f"{side}_window_size", -1) >= 0 for side in ("left", "right"))
+        or site.attribute("softmax_precision") is not None
+    ):
+        raise site.no(
+            "torch's scaled_dot_product_attention has no windows and no precision of its own"
+        )
     if (value := site.value()) is not None and value.dtype == np.float16:
         raise site.no("torch's scaled_dot_product_attention rounds float16 only at its end")
     if site.attribute("is_causal", 0) and site.has(3):
         raise site.no("torch's scaled_dot_product_attention takes a mask or is causal")
-    scale, heads, groups = site.attribute("scale"), (site.shape() or ())[1], (site.shape(1) or (None, None))[1]
-    return call(
-        "F.scaled_dot_product_attention",
-        *(site.tensor(i) for i in range(3)),
-        attn_mask=site.tensor(3) if site.has(3) else None,
-        is_causal=True if site.attribute("is_causal", 0) else None,
-        scale=None if scale is None else shortest(scale),
-        enable_gqa=None if heads == groups else True,
-    )
+    heads, groups = (site.shape() or ())[1], (site.shape(1) or (None, None))[1]
+    options: dict[str, Any] = {}
+    if site.has(3):
+        options["attn_mask"] = site.tensor(3)
+    if site.attribute("is_causal", 0):
+        options["is_causal"] = True
+    if site.attribute("scale") is not None:
+        options["scale"] = shortest(site.attribute("scale"))
+    if heads != groups:
+        options["enable_gqa"] = True
+    return call("F.scaled_dot_product_attention", *(site.tensor(i) for i in range(3)), **options)
 
 
 FUNCTIONS: dict[str, Callable[[PyTorchSite], Expression | Several]] = {

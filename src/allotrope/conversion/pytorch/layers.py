@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 
-from allotrope.conversion.core.geometry import even, pads_of, symmetric, transposed_cuts, unusual
+from allotrope.conversion.core.geometry import (
+    even,
+    linear_arrays,
+    pads_of,
+    single,
+    symmetric,
+    transposed_cuts,
+    unusual,
+)
 from allotrope.conversion.core.source import Expression, call, shortest
 from allotrope.conversion.pytorch.site import PyTorchSite, padded
 
@@ -15,7 +23,9 @@ def convolution(site: PyTorchSite) -> Expression:
     if shape is None or len(shape) not in (3, 4, 5) or not all(isinstance(n, int) for n in shape):
         raise site.no("PyTorch convolves over 1 to 3 spatial axes with a kernel of known size")
     rank, kernel = len(shape) - 2, shape[2:]
-    strides, dilations = (tuple(site.attribute(name) or (1,) * rank) for name in ("strides", "dilations"))
+    strides, dilations = (
+        tuple(site.attribute(name) or (1,) * rank) for name in ("strides", "dilations")
+    )
     groups, x = site.attribute("group", 1), site.input()
     pads = pads_of(site, kernel, strides, dilations)
     if not symmetric(pads):
@@ -28,9 +38,16 @@ def convolution(site: PyTorchSite) -> Expression:
     }
     weight, bias = site.weight(1), site.weight(2)
     if weight is None or (site.has(2) and bias is None):
-        return call(f"F.conv{rank}d", x, site.tensor(1), site.tensor(2) if site.has(2) else None, **options)
-    arrays = {"weight": site.named(1, weight)} | ({} if bias is None else {"bias": site.named(2, bias)})
-    made = call(f"nn.Conv{rank}d", shape[1] * groups, shape[0], even(kernel), **options, bias=None if site.has(2) else False)
+        return call(f"F.conv{rank}d", x, site.tensor(1), _third(site), **options)
+    arrays = _arrays(site, weight, bias)
+    made = call(
+        f"nn.Conv{rank}d",
+        shape[1] * groups,
+        shape[0],
+        even(kernel),
+        **options,
+        bias=unusual(site.has(2), True),
+    )
     return call(site.layer(made, arrays), x)
 
 
@@ -40,10 +57,14 @@ def convolution_transposed(site: PyTorchSite) -> Expression:
     if shape is None or len(shape) not in (3, 4, 5):
         raise site.no("PyTorch convolves over 1 to 3 spatial axes with a kernel of known size")
     rank, kernel, groups = len(shape) - 2, shape[2:], site.attribute("group", 1)
-    strides, dilations = (tuple(site.attribute(name) or (1,) * rank) for name in ("strides", "dilations"))
+    strides, dilations = (
+        tuple(site.attribute(name) or (1,) * rank) for name in ("strides", "dilations")
+    )
     cuts = transposed_cuts(site, kernel, strides, dilations)
     padding, more = [before for before, _ in cuts], [before - after for before, after in cuts]
-    if any(p < 0 for p in padding) or any(not 0 <= m < max(s, d) for m, s, d in zip(more, strides, dilations, strict=True)):
+    if any(p < 0 for p in padding) or any(
+        not 0 <= m < max(s, d) for m, s, d in zip(more, strides, dilations, strict=True)
+    ):
         raise site.no(f"its pads {cuts} cannot be said in padding and output_padding")
     options = {
         "stride": unusual(even(strides), 1),
@@ -54,56 +75,90 @@ def convolution_transposed(site: PyTorchSite) -> Expression:
     }
     weight, bias = site.weight(1), site.weight(2)
     if weight is None or (site.has(2) and bias is None):
-        return call(f"F.conv_transpose{rank}d", site.input(), site.tensor(1), site.tensor(2) if site.has(2) else None, **options)
-    arrays = {"weight": site.named(1, weight)} | ({} if bias is None else {"bias": site.named(2, bias)})
+        function = f"F.conv_transpose{rank}d"
+        return call(function, site.input(), site.tensor(1), _third(site), **options)
+    arrays = _arrays(site, weight, bias)
     sizes = (shape[0], shape[1] * groups, even(kernel))
-    made = call(f"nn.ConvTranspose{rank}d", *sizes, **options, bias=None if site.has(2) else False)
+    made = call(f"nn.ConvTranspose{rank}d", *sizes, **options, bias=unusual(site.has(2), True))
     return call(site.layer(made, arrays), site.input())
 
 
 def matmul(site: PyTorchSite) -> Expression:
-    """MatMul, with the bias that an Add after it adds; with a matrix of weights it is a linear layer."""
+    """MatMul, with the bias that an Add after it adds.
+
+    With a matrix of weights it is a linear layer.
+    """
     weight, bias = site.weight(1), site.weight(2)
     own = site.node.inputs[1] in site.translation.network.weights
     if own and weight is not None and weight.ndim == 2 and site.has(2) == (bias is not None):
         return _linear(site, weight.T, bias)
     product = f"{site.tensor(0)} @ {site.tensor(1)}"
-    return f"{product} + {site.tensor(2)}" if site.has(2) else product
+    if site.has(2):
+        return f"{product} + {site.tensor(2)}"
+    return product
 
 
 def gemm(site: PyTorchSite) -> Expression:
     """Gemm; with a matrix of weights it is a linear layer."""
-    weight, bias = site.weight(1), site.weight(2)
-    columns = None if weight is None else weight.shape[0 if site.attribute("transB", 0) else 1]
-    plain = all(site.attribute(name, 1.0) == 1.0 for name in ("alpha", "beta")) and not site.attribute("transA", 0)
-    fits = not site.has(2) or (bias is not None and bias.size == columns and bias.shape in ((columns,), (1, columns)))
-    if weight is not None and plain and fits:
-        return _linear(site, weight if site.attribute("transB", 0) else weight.T, None if bias is None else bias.reshape(-1))
-    return _gemm_by_hand(site)
+    arrays = linear_arrays(site)
+    if arrays is None:
+        return _gemm_by_hand(site)
+    weight, bias = arrays
+    return _linear(site, weight.T, bias)
 
 
 def _gemm_by_hand(site: PyTorchSite) -> Expression:
-    a = f"{site.tensor(0)}.T" if site.attribute("transA", 0) else site.tensor(0)
-    b = f"{site.tensor(1)}.T" if site.attribute("transB", 0) else site.tensor(1)
+    a, b = site.tensor(0), site.tensor(1)
+    if site.attribute("transA", 0):
+        a += ".T"
+    if site.attribute("transB", 0):
+        b += ".T"
     alpha, beta = (shortest(site.attribute(name, 1.0)) for name in ("alpha", "beta"))
-    product = f"{a} @ {b}" if alpha == 1 else f"{alpha} * ({a} @ {b})"
+    product = f"{a} @ {b}"
+    if alpha != 1:
+        product = f"{alpha} * ({product})"
     if not site.has(2):
         return product
-    return f"{product} + {site.input(2)}" if beta == 1 else f"{product} + {beta} * {site.input(2)}"
+    if beta == 1:
+        return f"{product} + {site.input(2)}"
+    return f"{product} + {beta} * {site.input(2)}"
 
 
 def _linear(site: PyTorchSite, weight: np.ndarray, bias: np.ndarray | None) -> Expression:
     """weight: [out, in]."""
-    arrays = {"weight": site.named(1, weight)} | ({} if bias is None else {"bias": site.named(2, bias)})
-    made = call("nn.Linear", weight.shape[1], weight.shape[0], bias=False if bias is None else None)
+    arrays = _arrays(site, weight, bias)
+    made = call("nn.Linear", weight.shape[1], weight.shape[0], bias=unusual(bias is not None, True))
     return call(site.layer(made, arrays), site.input())
+
+
+def _arrays(
+    site: PyTorchSite, weight: np.ndarray, bias: np.ndarray | None
+) -> dict[str, tuple[str, np.ndarray]]:
+    """A layer's weight and bias, as it calls them."""
+    arrays = {"weight": site.named(1, weight)}
+    if bias is not None:
+        arrays["bias"] = site.named(2, bias)
+    return arrays
+
+
+def _third(site: PyTorchSite) -> str | None:
+    """The third input, a bias, if there is one."""
+    if site.has(2):
+        return site.tensor(2)
+    return None
 
 
 def embedding(site: PyTorchSite) -> Expression:
     """Gather of rows of a matrix of weights; else any other Gather."""
     table = site.weight(0)
     own = site.node.inputs[0] in site.translation.network.weights
-    if own and table is not None and table.ndim == 2 and site.attribute("axis", 0) == 0 and site.known(1) is None:
+    if (
+        own
+        and table is not None
+        and table.ndim == 2
+        and site.attribute("axis", 0) == 0
+        and site.known(1) is None
+    ):
         made = call("nn.Embedding", *table.shape)
         return call(site.layer(made, {"weight": site.named(0, table)}), site.input(1))
     return _gather(site)
@@ -132,12 +187,18 @@ def batch_normalization(site: PyTorchSite) -> Expression:
         eps=unusual(shortest(site.attribute("epsilon", 1e-5)), 1e-5),
         momentum=unusual(round(1 - shortest(site.attribute("momentum", 0.9)), 7), 0.1),
     )
-    named = {name: site.named(i, array) for i, (name, array) in enumerate(zip(names, arrays, strict=True), 1)}
+    named = {
+        name: site.named(i, array)
+        for i, (name, array) in enumerate(zip(names, arrays, strict=True), 1)
+    }
     return call(site.layer(made, named, state=names[2:]), site.input())
 
 
 def _vectors(site: PyTorchSite, count: int) -> list[np.ndarray]:
-    """The arrays of a normalization, inputs 1 and on. Raises: NoForm where they are shared, or computed."""
+    """The arrays of a normalization, inputs 1 and on.
+
+    Raises: NoForm where they are shared, or computed.
+    """
     arrays = []
     for position in range(1, count):
         array = site.weight(position)
@@ -152,7 +213,10 @@ def group_normalization(site: PyTorchSite) -> Expression:
     scale, bias = _vectors(site, 3)
     epsilon = unusual(shortest(site.attribute("epsilon", 1e-5)), 1e-5)
     made = call("nn.GroupNorm", site.attribute("num_groups"), len(scale), eps=epsilon)
-    return call(site.layer(made, {"weight": site.named(1, scale), "bias": site.named(2, bias)}), site.input())
+    return call(
+        site.layer(made, {"weight": site.named(1, scale), "bias": site.named(2, bias)}),
+        site.input(),
+    )
 
 
 def instance_normalization(site: PyTorchSite) -> Expression:
@@ -162,12 +226,17 @@ def instance_normalization(site: PyTorchSite) -> Expression:
     if site.spatial() not in (1, 2, 3):
         raise site.no(f"PyTorch normalizes instances of 1 to 3 spatial axes, not {site.spatial()}")
     made = call(f"nn.InstanceNorm{site.spatial()}d", len(scale), eps=epsilon, affine=True)
-    return call(site.layer(made, {"weight": site.named(1, scale), "bias": site.named(2, bias)}), site.input())
+    return call(
+        site.layer(made, {"weight": site.named(1, scale), "bias": site.named(2, bias)}),
+        site.input(),
+    )
 
 
 def layer_normalization(site: PyTorchSite) -> Expression:
     """LayerNormalization."""
-    return _last_axes(site, "nn.LayerNorm", unusual(shortest(site.attribute("epsilon", 1e-5)), 1e-5))
+    return _last_axes(
+        site, "nn.LayerNorm", unusual(shortest(site.attribute("epsilon", 1e-5)), 1e-5)
+    )
 
 
 def rms_normalization(site: PyTorchSite) -> Expression:
@@ -176,25 +245,40 @@ def rms_normalization(site: PyTorchSite) -> Expression:
 
 
 def _last_axes(site: PyTorchSite, layer: str, epsilon: object) -> Expression:
-    arrays = _vectors(site, 3 if site.has(2) else 2)
+    arrays = _vectors(site, 2 + site.has(2))
     axis = site.axis(site.attribute("axis", -1))
     shape = (site.shape() or ())[axis:]
     if list(arrays[0].shape) != list(shape):
-        raise site.no(f"its weight has shape {list(arrays[0].shape)}, not that of the axes it normalizes, {list(shape)}")
-    named = {name: site.named(i, array) for i, (name, array) in enumerate(zip(("weight", "bias"), arrays, strict=False), 1)}
-    without = False if layer == "nn.LayerNorm" and len(arrays) == 1 else None
-    made = call(layer, shape[0] if len(shape) == 1 else tuple(shape), eps=epsilon, bias=without)
+        raise site.no(
+            f"its weight has shape {list(arrays[0].shape)}, not that of the axes it normalizes, "
+            f"{list(shape)}"
+        )
+    named = {
+        name: site.named(i, array)
+        for i, (name, array) in enumerate(zip(("weight", "bias"), arrays, strict=False), 1)
+    }
+    without = None
+    if layer == "nn.LayerNorm" and len(arrays) == 1:
+        without = False
+    made = call(layer, single(shape), eps=epsilon, bias=without)
     return call(site.layer(made, named), site.input())
 
 
 def parametric_relu(site: PyTorchSite) -> Expression:
     """PRelu, with one slope or one for each channel."""
     slope, rank = site.weight(1), site.rank()
-    channels = (site.shape() or (None, None))[1] if rank > 1 else None
-    if slope is None or not (slope.size == 1 or (slope.size == channels and slope.shape in _by_channel(slope.size, rank))):
+    channels = None
+    if rank > 1:
+        channels = (site.shape() or (None, None))[1]
+    if slope is None or not (
+        slope.size == 1 or (slope.size == channels and slope.shape in _by_channel(slope.size, rank))
+    ):
         x = site.input()
         return call("torch.where", f"{x} < 0", f"{site.input(1)} * {x}", x)
-    made = call("nn.PReLU", unusual(slope.size, 1)) if slope.size > 1 else call("nn.PReLU")
+    if slope.size > 1:
+        made = call("nn.PReLU", unusual(slope.size, 1))
+    else:
+        made = call("nn.PReLU")
     return call(site.layer(made, {"weight": site.named(1, slope.reshape(-1))}), site.input())
 
 

@@ -1,7 +1,9 @@
-"""Opens a converted folder as its README says, with nothing of Allotrope: python -I proof.py FOLDER INPUTS OUTPUTS.
+"""Opens a converted folder as its README says, with nothing of Allotrope.
 
-INPUTS and OUTPUTS are .npz files. The last line printed is a JSON object: the loss before and after one gradient step, how many
-parameters learn, and the squared norm of the gradient.
+python -I proof.py FOLDER INPUTS OUTPUTS
+
+INPUTS and OUTPUTS are .npz files. The last line printed is a JSON object: the loss before and after
+one gradient step, how many parameters learn, and the squared norm of the gradient.
 """
 
 from __future__ import annotations
@@ -30,35 +32,51 @@ def main(folder: str, inputs: str, outputs: str) -> None:
     print(json.dumps(_train(model, arrays)))
 
 
-def _several(found: Any) -> tuple[Any, ...]:
-    return found if isinstance(found, tuple) else (found,)
+def _several(results: Any) -> tuple[Any, ...]:
+    if isinstance(results, tuple):
+        return results
+    return (results,)
 
 
 def _train(model: torch.nn.Module, inputs: list[torch.Tensor]) -> dict[str, Any]:
-    """One step of gradient descent toward outputs that are a little different, halved until the loss falls."""
+    """One step of gradient descent toward outputs that are a little different.
+
+    It is halved until the loss falls.
+    """
     model.train(all(x.ndim == 0 or len(x) > 1 for x in inputs))
     parameters = [p for p in model.parameters() if p.requires_grad]
     targets: list[torch.Tensor] = []
     scales: list[float] = []
 
     def loss() -> torch.Tensor:
-        torch.manual_seed(0)  # the same dropout masks each time
-        found = [y for y in _several(model(*inputs)) if y.is_floating_point()]
+        # The same dropout masks each time.
+        torch.manual_seed(0)
+        outputs = [y for y in _several(model(*inputs)) if y.is_floating_point()]
         if not targets:
-            scales.extend(float(y.detach().abs().max()) or 1.0 for y in found)
-            targets.extend(y.detach() + scale * torch.randn_like(y) for y, scale in zip(found, scales, strict=True))
-        return torch.stack([((y - t) / s).square().mean() for y, t, s in zip(found, targets, scales, strict=True)]).sum()
+            scales.extend(float(y.detach().abs().max()) or 1.0 for y in outputs)
+            targets.extend(
+                y.detach() + scale * torch.randn_like(y)
+                for y, scale in zip(outputs, scales, strict=True)
+            )
+        return torch.stack(
+            [
+                ((y - t) / s).square().mean()
+                for y, t, s in zip(outputs, targets, scales, strict=True)
+            ]
+        ).sum()
 
     before = loss()
     if not parameters or not before.requires_grad:
         return {"loss": [], "learning": len(parameters), "slope": 0.0}
     gradients = torch.autograd.grad(before, parameters, allow_unused=True)
     squares = sum(float(g.square().sum()) for g in gradients if g is not None)
-    rate, after, start = 0.1 * float(before) / max(squares, 1e-30), float("inf"), [p.detach().clone() for p in parameters]
+    rate, after = 0.1 * float(before) / max(squares, 1e-30), float("inf")
+    start = [p.detach().clone() for p in parameters]
     for _ in range(HALVINGS):
         with torch.no_grad():
             for p, s, g in zip(parameters, start, gradients, strict=True):
-                p.copy_(s if g is None else s - rate * g)
+                if g is not None:
+                    p.copy_(s - rate * g)
             after = float(loss())
         if after < float(before):
             break

@@ -11,11 +11,12 @@ from allotrope.conversion.core.site import Site
 from allotrope.conversion.core.source import Expression, call, literal
 
 DTYPES = {
-    "bool": "torch.bool", "uint8": "torch.uint8", "uint16": "torch.uint16", "uint32": "torch.uint32", "uint64": "torch.uint64",
-    "int8": "torch.int8", "int16": "torch.int16", "int32": "torch.int32", "int64": "torch.int64", "float16": "torch.float16",
-    "bfloat16": "torch.bfloat16", "float32": "torch.float32", "float64": "torch.float64", "complex64": "torch.complex64",
-    "complex128": "torch.complex128",
-}  # fmt: skip
+    name: f"torch.{name}"
+    for name in (
+        *("bool", "uint8", "uint16", "uint32", "uint64", "int8", "int16", "int32", "int64"),
+        *("float16", "bfloat16", "float32", "float64", "complex64", "complex128"),
+    )
+}
 
 
 def dtype_name(dtype: np.dtype) -> str:
@@ -31,13 +32,21 @@ class PyTorchSite(Site):
 
     foreign = (np.dtype(np.uint16), np.dtype(np.uint32), np.dtype(np.uint64))
 
-    def layer(self, made: Expression, arrays: dict[str, tuple[str, np.ndarray]], state: Sequence[str] = ()) -> str:
+    def layer(
+        self, made: Expression, arrays: dict[str, tuple[str, np.ndarray]], state: Sequence[str] = ()
+    ) -> str:
         """A layer of this node."""
-        originals = {name: array for i, name in enumerate(self.node.inputs) if (array := self.array(i)) is not None}
+        originals = {
+            name: array
+            for i, name in enumerate(self.node.inputs)
+            if (array := self.array(i)) is not None
+        }
         return self.layers.layer(self.name(), made, arrays, originals, state)
 
 
 def padded(x: str, pads: Sequence[tuple[int, int]], value: float | None = None) -> Expression:
     """x with more at the ends of its last axes; `pads` in their order."""
     flat = [n for pair in reversed(pads) for n in pair]
-    return call("F.pad", x, literal(tuple(flat)), value=None if value is None else literal(value))
+    if value is None:
+        return call("F.pad", x, literal(tuple(flat)))
+    return call("F.pad", x, literal(tuple(flat)), value=literal(value))

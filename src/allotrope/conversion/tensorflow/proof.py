@@ -1,7 +1,8 @@
-"""Opens a converted folder, SavedModel or `model.keras`, as its README says, with nothing of Allotrope.
+"""Opens a converted folder, SavedModel or `model.keras`, as its README says, without Allotrope.
 
-Run as `python -I proof.py FOLDER INPUTS OUTPUTS`; INPUTS and OUTPUTS are .npz files. The last line printed is a JSON
-object: the loss before and after one gradient step, how many variables learn, and the squared norm of the gradient.
+Run as `python -I proof.py FOLDER INPUTS OUTPUTS`; INPUTS and OUTPUTS are .npz files. The last line
+printed is a JSON object: the loss before and after one gradient step, how many variables learn, and
+the squared norm of the gradient.
 """
 
 from __future__ import annotations
@@ -27,7 +28,10 @@ HALVINGS = 60
 
 @dataclass(frozen=True)
 class _Opened:
-    """What a user of the folder has: the model as it infers and as it trains, what learns, and the rest of its variables."""
+    """What a user of the folder has: the model as it infers and as it trains, and its variables.
+
+    `parameters` are those that learn, `state` is the rest.
+    """
 
     infer: Callable[..., Any]
     train: Callable[..., Any]
@@ -43,10 +47,19 @@ def _keras(file: Path) -> _Opened:
 
 def _of_keras(model: Any) -> _Opened:
     def call(inputs: list[tf.Tensor], training: bool) -> Any:
-        return model(inputs[0] if len(inputs) == 1 else inputs, training=training)
+        if len(inputs) == 1:
+            return model(inputs[0], training=training)
+        return model(inputs, training=training)
 
-    variables = [[one.value for one in several] for several in (model.trainable_variables, model.non_trainable_variables)]
-    return _Opened(lambda *inputs: call(list(inputs), False), lambda *inputs: call(list(inputs), True), *variables)
+    variables = [
+        [one.value for one in several]
+        for several in (model.trainable_variables, model.non_trainable_variables)
+    ]
+    return _Opened(
+        lambda *inputs: call(list(inputs), False),
+        lambda *inputs: call(list(inputs), True),
+        *variables,
+    )
 
 
 def _source(folder: str) -> _Opened:
@@ -57,7 +70,8 @@ def _source(folder: str) -> _Opened:
 
 
 def _saved_model(folder: str) -> _Opened:
-    sys.modules["keras"] = None  # type: ignore[assignment] # a SavedModel needs TensorFlow alone
+    # A SavedModel needs TensorFlow alone.
+    sys.modules["keras"] = None  # type: ignore[assignment]
     model = tf.saved_model.load(folder)
     return _Opened(model, model.train, list(model.parameters), list(model.state))
 
@@ -65,7 +79,9 @@ def _saved_model(folder: str) -> _Opened:
 def _opened(folder: Path) -> _Opened:
     if (folder / "model.keras").exists():
         return _keras(folder / "model.keras")
-    return _source(str(folder)) if (folder / "model.py").exists() else _saved_model(str(folder))
+    if (folder / "model.py").exists():
+        return _source(str(folder))
+    return _saved_model(str(folder))
 
 
 def main(folder: str, inputs: str, outputs: str) -> None:
@@ -77,39 +93,54 @@ def main(folder: str, inputs: str, outputs: str) -> None:
     print(json.dumps(_train(model, arrays)))
 
 
-def _several(found: Any) -> list[Any]:
-    return list(found) if isinstance(found, (list, tuple)) else [found]
+def _several(results: Any) -> list[Any]:
+    if isinstance(results, (list, tuple)):
+        return list(results)
+    return [results]
 
 
 def _train(model: _Opened, inputs: list[tf.Tensor]) -> dict[str, Any]:
-    """One step of gradient descent toward outputs that are a little different, halved until the loss falls."""
+    """One step of gradient descent toward outputs that are a little different.
+
+    It is halved until the loss falls.
+    """
     state = [(variable, variable.numpy()) for variable in model.state]
     random = np.random.default_rng(0)
     targets: list[tuple[Any, float]] = []
 
     def loss() -> Any:
-        for variable, value in state:  # the same dropout masks and statistics each time
+        # The same dropout masks and statistics each time.
+        for variable, value in state:
             variable.assign(value)
-        found = [y for y in _several(model.train(*inputs)) if y.dtype.is_floating]
+        outputs = [y for y in _several(model.train(*inputs)) if y.dtype.is_floating]
         if not targets:
-            scales = [float(tf.reduce_max(tf.abs(y))) or 1.0 for y in found]
+            scales = [float(tf.reduce_max(tf.abs(y))) or 1.0 for y in outputs]
             targets.extend(
-                (y.numpy() + s * random.standard_normal(y.shape).astype("float32"), s) for y, s in zip(found, scales, strict=True)
+                (y.numpy() + s * random.standard_normal(y.shape).astype("float32"), s)
+                for y, s in zip(outputs, scales, strict=True)
             )
-        return sum(tf.reduce_mean(tf.square((y - t) / s)) for y, (t, s) in zip(found, targets, strict=True))
+        return sum(
+            tf.reduce_mean(tf.square((y - t) / s))
+            for y, (t, s) in zip(outputs, targets, strict=True)
+        )
 
     loss()
     variables = model.parameters
     with tf.GradientTape() as tape:
         before = loss()
-    gradients = [None if g is None else tf.convert_to_tensor(g) for g in tape.gradient(before, variables)]
-    squares = sum(float(tf.reduce_sum(tf.square(g))) for g in gradients if g is not None)
-    if not any(g is not None for g in gradients):
+    # A variable that the loss does not depend on has no gradient, and stays.
+    moved = [
+        (variable, variable.numpy(), tf.convert_to_tensor(gradient))
+        for variable, gradient in zip(variables, tape.gradient(before, variables), strict=True)
+        if gradient is not None
+    ]
+    if not moved:
         return {"loss": [], "learning": len(variables), "slope": 0.0}
-    rate, after, start = 0.1 * float(before) / max(squares, 1e-30), float("inf"), [v.numpy() for v in variables]
+    squares = sum(float(tf.reduce_sum(tf.square(gradient))) for *_, gradient in moved)
+    rate, after = 0.1 * float(before) / max(squares, 1e-30), float("inf")
     for _ in range(HALVINGS):
-        for variable, value, gradient in zip(variables, start, gradients, strict=True):
-            variable.assign(value if gradient is None else value - rate * gradient)
+        for variable, value, gradient in moved:
+            variable.assign(value - rate * gradient)
         after = float(loss())
         if after < float(before):
             break

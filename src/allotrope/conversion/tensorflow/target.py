@@ -1,4 +1,4 @@
-"""A network as a TensorFlow SavedModel that can be trained: the graphs that its Keras form traces, and its variables by name."""
+"""A network as a TensorFlow SavedModel that can be trained: graphs, and variables by name."""
 
 from __future__ import annotations
 
@@ -33,16 +33,20 @@ gradients = tape.gradient(loss, model.parameters)
 
 Takes {inputs_described}; gives {outputs_described}.
 
-`model.parameters` are the variables that learn; `model.weights` has all by their names in the ONNX file. TensorFlow convolves with
-channels last: variables are in its order of axes.
+`model.parameters` are the variables that learn; `model.weights` has all by their names in the ONNX
+file. TensorFlow convolves with channels last: variables are in its order of axes.
 """
 
 
 def write(network: Network, folder: Path) -> None:
-    """Writes the files of the folder. Raises: UnsupportedError that lists every node without a meaning."""
+    """Writes the files of the folder.
+
+    Raises: UnsupportedError that lists every node without a meaning.
+    """
     try:
         _write_saved_model(network, folder)
-    except UnsupportedError:  # an operator that TensorFlow cannot trace with free lengths is found only there
+    except UnsupportedError:
+        # An operator that TensorFlow cannot trace with free lengths shows only there.
         shutil.rmtree(folder)
         folder.mkdir()
         write_subclass(network, RULES, "TensorFlow", folder, readme)
