@@ -11,7 +11,10 @@ from allotrope.report.record import Record
 
 @dataclass(frozen=True)
 class Candidate:
-    """One network form x precision x runtime: latencies in ms at batch 1, throughput in images/s, accuracies as fractions."""
+    """One network form x precision x runtime.
+
+    Latencies are in ms at batch 1, throughput in images a second, accuracies are fractions.
+    """
 
     record: Record
     name: str
@@ -38,7 +41,9 @@ class Candidate:
     @property
     def precision(self) -> str:
         """The precision, and the form of the network (such as its quantizer) where there is one."""
-        return ", ".join(part for part in (self.record.text("precision"), self.record.text("form")) if part)
+        return ", ".join(
+            part for part in (self.record.text("precision"), self.record.text("form")) if part
+        )
 
     @property
     def measured(self) -> bool:
@@ -50,7 +55,11 @@ class Candidate:
         """Delivered, passes, or what it failed at."""
         if self.delivered:
             return "delivered"
-        return "passes" if self.passes else ("misses the target" if self.measured else "failed")
+        if self.passes:
+            return "passes"
+        if self.measured:
+            return "misses the target"
+        return "failed"
 
 
 @dataclass(frozen=True)
@@ -80,34 +89,55 @@ class Candidates:
 
 
 def read_candidates(run: Record) -> Candidates:
-    """The candidates of a run; one that is only named under `delivered` or `nearest_miss` counts too."""
+    """The candidates of a run.
+
+    One that is only named under `delivered` or `nearest_miss` counts too.
+    """
     records = run.records("candidates")
     for single in (run.record("delivered"), run.record("nearest_miss")):
-        if single:  # it knows more than its row: the file it became
+        # It knows more than its row: the file that it became.
+        if single:
             records = [record for record in records if not _same(single, record)] + [single]
     baseline = next((record for record in records if record.flag("baseline")), Record())
     reference = _reference_accuracy(records)
     drop = run.number("target", "max_drop")
-    lowest = None if reference is None or drop is None else reference - drop / 100
-    limits = Candidates((), lowest, run.number("target", "max_latency"), run.number("target", "max_size"), drop)
+    lowest = None
+    if reference is not None and drop is not None:
+        lowest = reference - drop / 100
+    limits = Candidates(
+        (), lowest, run.number("target", "max_latency"), run.number("target", "max_size"), drop
+    )
     rows = [_candidate(record, run, baseline, reference, limits) for record in records]
-    rows.sort(key=lambda row: math.inf if row.latency is None else row.latency)
+    rows.sort(key=lambda row: row.latency or math.inf)
     return Candidates(tuple(rows), lowest, limits.max_latency, limits.max_size, drop)
 
 
 def _reference_accuracy(records: list[Record]) -> float | None:
-    """The validation accuracy that a drop is counted from: the best in float32, as in measure/choice.py."""
-    full = [record.number("validation_accuracy") for record in records if record.text("precision") == "float32"]
-    return max((found for found in full if found is not None), default=None)
+    """The validation accuracy that a drop is counted from: the best in float32."""
+    full = [
+        record.number("validation_accuracy")
+        for record in records
+        if record.text("precision") == "float32"
+    ]
+    return max((accuracy for accuracy in full if accuracy is not None), default=None)
 
 
-def _candidate(record: Record, run: Record, baseline: Record, reference: float | None, limits: Candidates) -> Candidate:
+def _candidate(
+    record: Record, run: Record, baseline: Record, reference: float | None, limits: Candidates
+) -> Candidate:
     accuracy, latency = record.number("validation_accuracy"), record.number("latency_ms", "median")
-    latency = latency if latency is not None and latency > 0 else None
-    change = None if accuracy is None or reference is None else accuracy - reference
+    if latency is not None and latency <= 0:
+        latency = None
+    change = None
+    if accuracy is not None and reference is not None:
+        change = accuracy - reference
     return Candidate(
         record=record,
-        name=" ".join(part for part in (runtime_name(record.text("runtime")), record.text("precision")) if part),
+        name=" ".join(
+            part
+            for part in (runtime_name(record.text("runtime")), record.text("precision"))
+            if part
+        ),
         validation_accuracy=accuracy,
         test_accuracy=record.number("test_accuracy"),
         latency=latency,
@@ -125,15 +155,26 @@ def _candidate(record: Record, run: Record, baseline: Record, reference: float |
     )
 
 
-def _misses(latency: float | None, size_bytes: float | None, change: float | None, limits: Candidates) -> tuple[str, ...]:
-    found = []
+def _misses(
+    latency: float | None, size_bytes: float | None, change: float | None, limits: Candidates
+) -> tuple[str, ...]:
+    texts = []
     if latency is not None and limits.max_latency is not None and latency > limits.max_latency:
-        found.append(f"latency {milliseconds(latency)}, at most {milliseconds(limits.max_latency)} wanted")
+        texts.append(
+            f"latency {milliseconds(latency)}, at most {milliseconds(limits.max_latency)} wanted"
+        )
     if size_bytes is not None and limits.max_size is not None and size_bytes > limits.max_size:
-        found.append(f"size {size(size_bytes)}, at most {size(limits.max_size)} wanted")
-    if change is not None and limits.max_drop is not None and -100 * change > limits.max_drop + 1e-9:
-        found.append(f"validation accuracy {points(change)} points, a drop of at most {limits.max_drop:g} wanted")
-    return tuple(found)
+        texts.append(f"size {size(size_bytes)}, at most {size(limits.max_size)} wanted")
+    if (
+        change is not None
+        and limits.max_drop is not None
+        and -100 * change > limits.max_drop + 1e-9
+    ):
+        texts.append(
+            f"validation accuracy {points(change)} points, a drop of at most "
+            f"{limits.max_drop:g} wanted"
+        )
+    return tuple(texts)
 
 
 def _same(one: Record, other: Record) -> bool:
@@ -142,4 +183,6 @@ def _same(one: Record, other: Record) -> bool:
 
 
 def _ratio(above: float | None, below: float | None) -> float | None:
-    return above / below if above is not None and below is not None and below > 0 else None
+    if above is not None and below is not None and below > 0:
+        return above / below
+    return None

@@ -1,4 +1,4 @@
-"""The report of a race of frameworks: what `compare` wrote to run.json, as rows, tiles and sentences."""
+"""The report of a race of frameworks: what `compare` wrote to run.json, as rows and sentences."""
 
 from __future__ import annotations
 
@@ -8,17 +8,24 @@ from typing import Any
 
 from allotrope.report import sections
 from allotrope.report.courses import courses
-from allotrope.report.formats import count, duration, percent, runtime_name, size, times
+from allotrope.report.formats import count, duration, percent, runtime_name, size, stated, times
 from allotrope.report.headline import STATUSES, Headline, Tile
 from allotrope.report.read import RunFolder
 from allotrope.report.record import Record
 
-CHART_SIZES = ((1124, 380), (720, 360), (358, 320))  # as in write.py: one is shown, so that text keeps its size
+CHART_SIZES = (
+    (1124, 380),
+    (720, 360),
+    (358, 320),
+)  # as in write.py: one is shown, so that text keeps its size
 
 
 @dataclass(frozen=True)
 class FrameworkRow:
-    """A framework of the race; shares are of the fastest, `seconds` those to the goal, accuracies fractions."""
+    """A framework of the race.
+
+    Shares are of the fastest, `seconds` those to the goal, accuracies fractions.
+    """
 
     record: Record
     name: str
@@ -45,15 +52,21 @@ class FrameworkRow:
             return "use this"
         if self.agrees is False:
             return "losses differ"
-        return "measured" if self.measured and not self.reason else "not measured to the end" if self.measured else "not measured"
+        if self.measured and not self.reason:
+            return "measured"
+        if self.measured:
+            return "not measured to the end"
+        return "not measured"
 
 
-def comparison_page(found: RunFolder) -> dict[str, Any]:
+def comparison_page(folder: RunFolder) -> dict[str, Any]:
     """Everything that the templates name for a race."""
-    run = found.record
+    run = folder.record
     rows = framework_rows(run)
     charts = [chart for size_ in CHART_SIZES if (chart := courses(run, *size_))]
-    races = [(row.name, sections.race_rows(row.record), sections.race_note(row.record)) for row in rows]
+    races = [
+        (row.name, sections.race_rows(row.record), sections.race_note(row.record)) for row in rows
+    ]
     return {
         "head": _headline(run, rows),
         "rows": rows,
@@ -70,9 +83,15 @@ def comparison_page(found: RunFolder) -> dict[str, Any]:
 
 
 def framework_rows(run: Record) -> list[FrameworkRow]:
-    """The recommended one first, then by time to the goal, then by speed; what was not measured last."""
+    """The recommended one first, then by time to the goal, then by speed.
+
+    What was not measured last.
+    """
     records = run.records("frameworks")
-    fastest = {kind: max((r.number(kind, "images_per_second") or 0.0 for r in records), default=0.0) or 1.0 for kind in KINDS}
+    fastest = {
+        kind: max((r.number(kind, "images_per_second") or 0.0 for r in records), default=0.0) or 1.0
+        for kind in KINDS
+    }
     return sorted((_row(record, fastest) for record in records), key=_order)
 
 
@@ -80,12 +99,14 @@ KINDS = ("training", "inference")
 
 
 def _order(row: FrameworkRow) -> tuple[bool, float, float]:
-    return not row.recommended, math.inf if row.seconds is None else row.seconds, -(row.training or 0.0)
+    return not row.recommended, row.seconds or math.inf, -(row.training or 0.0)
 
 
 def _row(record: Record, fastest: dict[str, float]) -> FrameworkRow:
     speeds = {kind: record.number(kind, "images_per_second") for kind in KINDS}
     agrees = record.value("agreement", "agrees")
+    if not isinstance(agrees, bool):
+        agrees = None
     return FrameworkRow(
         record=record,
         name=runtime_name(record.text("framework")),
@@ -97,50 +118,77 @@ def _row(record: Record, fastest: dict[str, float]) -> FrameworkRow:
         seconds=record.number("seconds_to_accuracy", "median"),
         accuracy=record.number("validation_accuracy", "mean"),
         recommended=record.flag("recommended"),
-        agrees=agrees if isinstance(agrees, bool) else None,
+        agrees=agrees,
         reason=record.text("reason"),
     )
 
 
 def _settings(settings: Record) -> str:
-    layout = settings.text("layout")
-    parts = [settings.text("precision"), "" if layout == "default" else layout, "compiled" if settings.flag("compiled") else ""]
-    return ", ".join(part for part in parts if part)
+    parts = [settings.text("precision")]
+    if settings.text("layout") != "default":
+        parts.append(settings.text("layout"))
+    if settings.flag("compiled"):
+        parts.append("compiled")
+    return ", ".join(filter(None, parts))
 
 
 def _headline(run: Record, rows: list[FrameworkRow]) -> Headline:
-    status, kind = STATUSES.get(run.text("status"), (run.text("status") or "not finished", "warning"))
+    status, kind = STATUSES.get(
+        run.text("status"), (run.text("status") or "not finished", "warning")
+    )
     sentence = run.text("verdict", "sentence") or "The race ended before anything was compared."
-    chosen = next((row for row in rows if row.recommended), None)
-    return Headline(status, kind, sentence, _reasons(run), _tiles(run, chosen, rows) if chosen is not None else [])
+    tiles: list[Tile] = []
+    for chosen in [row for row in rows if row.recommended][:1]:
+        tiles = _tiles(run, chosen, rows)
+    return Headline(status, kind, sentence, _reasons(run), tiles)
 
 
 def _reasons(run: Record) -> list[str]:
     if run.text("status") == "interrupted":
         return ["The race was interrupted: what follows was measured before it stopped."]
-    why = run.text("reason").rstrip(".")
-    return [f"The race failed{': ' + why if why else ''}. What follows was measured before."] if run.text("status") == "failed" else []
+    if run.text("status") == "failed":
+        sentence = ": ".join(filter(None, ("The race failed", run.text("reason").rstrip("."))))
+        return [f"{sentence}. What follows was measured before."]
+    return []
 
 
 def _tiles(run: Record, chosen: FrameworkRow, rows: list[FrameworkRow]) -> list[Tile]:
     others = [row for row in rows if row.measured and row is not chosen]
     tiles = [
-        Tile("Training, images per second", count(chosen.training), _against([row.training for row in others], chosen.training)),
-        Tile("Inference, images per second", count(chosen.inference), _against([row.inference for row in others], chosen.inference)),
+        Tile(
+            "Training, images per second",
+            count(chosen.training),
+            _against([row.training for row in others], chosen.training),
+        ),
+        Tile(
+            "Inference, images per second",
+            count(chosen.inference),
+            _against([row.inference for row in others], chosen.inference),
+        ),
     ]
     if chosen.seconds is not None:
         goal = percent(run.number("accuracy_goal"), 1)
-        tiles.append(Tile(f"Time to {goal} accuracy", duration(chosen.seconds), "from the import of the framework on"))
+        tiles.append(
+            Tile(
+                f"Time to {goal} accuracy",
+                duration(chosen.seconds),
+                "from the import of the framework on",
+            )
+        )
     memory = chosen.record.number("peak_memory")
     if memory is not None:
-        tiles.append(Tile("Peak memory", size(memory), "of the process while it trained and inferred"))
+        tiles.append(
+            Tile("Peak memory", size(memory), "of the process while it trained and inferred")
+        )
     return tiles
 
 
 def _against(others: list[float | None], chosen: float | None) -> str:
     """How the number compares with the best of the others."""
     best = max((other for other in others if other), default=None)
-    return f"{times(chosen / best)} the best of the others" if best and chosen else "median over interleaved rounds"
+    if best and chosen:
+        return f"{times(chosen / best)} the best of the others"
+    return "median over interleaved rounds"
 
 
 def _race_facts(run: Record) -> list[tuple[str, str]]:
@@ -149,9 +197,9 @@ def _race_facts(run: Record) -> list[tuple[str, str]]:
     goal, budget = run.number("accuracy_goal"), race.number("budget")
     facts = [
         ("threads for each", race.text("threads")),
-        ("budget", duration(budget) if budget is not None else ""),
+        ("budget", stated(duration, budget)),
         ("trainings each", race.text("seeds")),
         ("epochs of each", race.text("epochs") or "none: the budget left no time"),
-        ("goal", f"{percent(goal)} validation accuracy" if goal is not None else ""),
+        ("goal", stated(lambda fraction: f"{percent(fraction)} validation accuracy", goal)),
     ]
     return [(name, value) for name, value in facts if value]

@@ -1,4 +1,4 @@
-"""The confusion matrix as a heat map: where every cell goes, and which classes are taken for which."""
+"""The confusion matrix as a heat map: where each cell goes, which classes are taken for which."""
 
 from __future__ import annotations
 
@@ -15,7 +15,10 @@ STRONGEST = 0.55
 
 @dataclass(frozen=True)
 class Cell:
-    """One cell with a count above 0; `strength` is the opacity of its colour, `title` says it in words."""
+    """One cell with a count above 0.
+
+    `strength` is the opacity of its colour, `title` says it in words.
+    """
 
     x: float
     y: float
@@ -27,7 +30,10 @@ class Cell:
 
 @dataclass(frozen=True)
 class Pair:
-    """Images of one class that were taken for another; `share` is the fraction of the true class."""
+    """Images of one class that were taken for another.
+
+    `share` is the fraction of the true class.
+    """
 
     true: str
     predicted: str
@@ -37,7 +43,10 @@ class Pair:
 
 @dataclass(frozen=True)
 class Matrix:
-    """The heat map in pixels: rows are true classes, columns predicted ones; upright column names where they are short."""
+    """The heat map in pixels: rows are true classes, columns predicted ones.
+
+    Upright column names where they are short.
+    """
 
     width: float
     height: float
@@ -53,10 +62,15 @@ class Matrix:
 
 def read_confusion(test: Record, classes: Sequence[str]) -> tuple[list[str], list[list[float]]]:
     """Class names and counts [k, k]; both empty where run.json has no square matrix of numbers."""
-    rows = [[finite(value) for value in row] if isinstance(row, list) else [] for row in test.items("confusion")]
+    matrix = test.items("confusion")
+    if not all(isinstance(row, list) for row in matrix):
+        return [], []
+    rows = [list(map(finite, row)) for row in matrix]
     if len(rows) < 2 or any(len(row) != len(rows) or None in row for row in rows):
         return [], []
-    names = list(classes) if len(classes) == len(rows) else [str(index) for index in range(len(rows))]
+    names = list(classes)
+    if len(names) != len(rows):
+        names = [str(index) for index in range(len(rows))]
     return names, [[max(0.0, value or 0.0) for value in row] for row in rows]
 
 
@@ -68,9 +82,12 @@ def confusion_matrix(names: Sequence[str], counts: Sequence[Sequence[float]]) ->
     cell = max(9.5, min(34.0, 640 / len(names)))
     font = min(12.0, cell * 0.94)
     longest = max(len(label) for label in labels)
+    # The names of columns stand upright if each fits above its own column, else they lean.
     upright = longest * font * 0.62 <= cell - 2
     left = 26 + longest * font * 0.6
-    top = 42.0 if upright else 30 + longest * font * 0.6
+    top = 30 + longest * font * 0.6
+    if upright:
+        top = 42.0
     right = sum(row[index] for index, row in enumerate(counts))
     total = sum(map(sum, counts))
     return Matrix(
@@ -83,7 +100,10 @@ def confusion_matrix(names: Sequence[str], counts: Sequence[Sequence[float]]) ->
         upright=upright,
         labels=labels,
         cells=_cells(names, counts, left, top, cell),
-        summary=f"Confusion matrix of {len(names)} classes: {count(right)} of {count(total)} images on the diagonal.",
+        summary=(
+            f"Confusion matrix of {len(names)} classes: {count(right)} of {count(total)} images "
+            "on the diagonal."
+        ),
     )
 
 
@@ -98,19 +118,46 @@ def confused_pairs(names: Sequence[str], counts: Sequence[Sequence[float]]) -> l
     return sorted(pairs, key=lambda pair: (-pair.count, -pair.share))[:MOST_PAIRS]
 
 
-def _cells(names: Sequence[str], counts: Sequence[Sequence[float]], left: float, top: float, size: float) -> list[Cell]:
-    """The diagonal is coloured by the share of its class, mistakes by their share of the worst cell: both can be read at once."""
+def _cells(
+    names: Sequence[str], counts: Sequence[Sequence[float]], left: float, top: float, size: float
+) -> list[Cell]:
+    """The diagonal is coloured by the share of its class, mistakes by that of the worst cell.
+
+    So both can be read at once.
+    """
     shares = [[value / (sum(row) or 1.0) for value in row] for row in counts]
-    worst = max((share for true, row in enumerate(shares) for column, share in enumerate(row) if true != column), default=0.0) or 1.0
+    worst = (
+        max(
+            (
+                share
+                for true, row in enumerate(shares)
+                for column, share in enumerate(row)
+                if true != column
+            ),
+            default=0.0,
+        )
+        or 1.0
+    )
     cells = []
     for true, row in enumerate(counts):
         for column, value in enumerate(row):
             if value <= 0:
                 continue
             share = shares[true][column]
-            kind, strength = ("right", share) if true == column else ("wrong", share / worst)
+            if true == column:
+                kind, strength = "right", share
+            else:
+                kind, strength = "wrong", share / worst
             place = (round(left + column * size, 2), round(top + true * size, 2))
-            cells.append(Cell(*place, kind, _opacity(strength), _number(value, size), _title(names[true], names[column], value, share)))
+            cells.append(
+                Cell(
+                    *place,
+                    kind,
+                    _opacity(strength),
+                    _number(value, size),
+                    _title(names[true], names[column], value, share),
+                )
+            )
     return cells
 
 
@@ -120,9 +167,14 @@ def _opacity(strength: float) -> float:
 
 def _number(value: float, size: float) -> str:
     text = f"{value:.0f}"
-    return text if size >= 20 and len(text) * 7 <= size - 2 else ""
+    if size >= 20 and len(text) * 7 <= size - 2:
+        return text
+    return ""
 
 
 def _title(true: str, predicted: str, value: float, share: float) -> str:
-    verb = "recognized" if true == predicted else f"taken for {shortened(predicted, 40)}"
+    if true == predicted:
+        verb = "recognized"
+    else:
+        verb = f"taken for {shortened(predicted, 40)}"
     return f"{shortened(true, 40)} {verb}: {count(value)} ({percent(share, 1)} of its images)"

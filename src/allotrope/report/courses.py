@@ -58,9 +58,19 @@ def courses(run: Record, width: int, height: int) -> Courses | None:
         return None
     goal = run.number("accuracy_goal")
     names = list(dict.fromkeys(training.framework for training in trainings))
-    x = Scale(0.0, 1.03 * max(seconds for training in trainings for seconds, _ in training.points) or 1.0, LEFT, width - RIGHT)
+    x = Scale(
+        0.0,
+        1.03 * max(seconds for training in trainings for seconds, _ in training.points) or 1.0,
+        LEFT,
+        width - RIGHT,
+    )
     accuracies = [accuracy for training in trainings for _, accuracy in training.points]
-    y = spanning([*accuracies, goal] if goal is not None else accuracies, height - BOTTOM, TOP)
+    if goal is not None:
+        accuracies.append(goal)
+    y = spanning(accuracies, height - BOTTOM, TOP)
+    line = None
+    if goal is not None:
+        line = y(goal)
     return Courses(
         width=width,
         height=height,
@@ -70,9 +80,12 @@ def courses(run: Record, width: int, height: int) -> Courses | None:
         bottom=height - BOTTOM,
         x_ticks=x.ticks(max(3, width // 90)),
         y_ticks=[tick for tick in y.ticks(6, 100) if float(tick.label) <= 100],
-        courses=[_course(training, names.index(training.framework) % 7, goal, x, y, width, height) for training in trainings],
+        courses=[
+            _course(training, names.index(training.framework) % 7, goal, x, y, width, height)
+            for training in trainings
+        ],
         colours=[(index % 7, name) for index, name in enumerate(names)],
-        goal=None if goal is None else y(goal),
+        goal=line,
         goal_label=f"goal {percent(goal, 1)}",
         summary=_summary(trainings),
     )
@@ -80,15 +93,19 @@ def courses(run: Record, width: int, height: int) -> Courses | None:
 
 def _trainings(run: Record) -> list[_Training]:
     """Those with at least one validation; seconds from the import of the framework on."""
-    found = []
+    trainings = []
     for row in run.records("frameworks"):
         for training in row.records("trainings"):
             imported = training.number("import_seconds") or 0.0
             history = [_numbers(one) for one in training.records("history")]
-            points = [(imported + one["seconds"], one["validation_accuracy"]) for one in thinned([one for one in history if len(one) == 2])]
+            points = [
+                (imported + one["seconds"], one["validation_accuracy"])
+                for one in thinned([one for one in history if len(one) == 2])
+            ]
             if points:
-                found.append(_Training(runtime_name(row.text("framework")), training.text("seed"), points))
-    return found
+                name = runtime_name(row.text("framework"))
+                trainings.append(_Training(name, training.text("seed"), points))
+    return trainings
 
 
 def _numbers(row: Record) -> dict[str, float]:
@@ -96,14 +113,31 @@ def _numbers(row: Record) -> dict[str, float]:
     return {name: number for name, number in numbers.items() if number is not None}
 
 
-def _course(training: _Training, colour: int, goal: float | None, x: Scale, y: Scale, width: int, height: int) -> Course:
+def _course(
+    training: _Training,
+    colour: int,
+    goal: float | None,
+    x: Scale,
+    y: Scale,
+    width: int,
+    height: int,
+) -> Course:
     places = [(x(seconds), y(accuracy)) for seconds, accuracy in training.points]
-    reached = next((index for index, (_, accuracy) in enumerate(training.points) if goal is not None and accuracy >= goal), None)
     lines = [f"{training.framework}, seed {training.seed}", _ended(training)]
-    if reached is not None:
-        lines.append(f"goal reached after {duration(training.points[reached][0])}")
+    at_goal = None
+    for place, (seconds, accuracy) in zip(places, training.points, strict=True):
+        if goal is not None and accuracy >= goal:
+            at_goal = place
+            lines.append(f"goal reached after {duration(seconds)}")
+            break
     path = "M" + "L".join(f"{across} {down}" for across, down in places)
-    return Course(colour, path, places[-1], None if reached is None else places[reached], tip(lines, *places[-1], width, height))
+    return Course(
+        colour,
+        path,
+        places[-1],
+        at_goal,
+        tip(lines, *places[-1], width, height),
+    )
 
 
 def _ended(training: _Training) -> str:
@@ -112,5 +146,7 @@ def _ended(training: _Training) -> str:
 
 
 def _summary(trainings: Sequence[_Training]) -> str:
-    listed = "; ".join(f"{training.framework} seed {training.seed} {_ended(training)}" for training in trainings)
+    listed = "; ".join(
+        f"{training.framework} seed {training.seed} {_ended(training)}" for training in trainings
+    )
     return f"Validation accuracy over time of each training: {listed}."

@@ -66,7 +66,10 @@ class Series:
 
 @dataclass(frozen=True)
 class Subject:
-    """What one chart shows; its axis is in units of 1/factor, its numbers are written by `write`."""
+    """What one chart shows.
+
+    Its axis is in units of 1/factor, its numbers are written by `write`.
+    """
 
     title: str
     series: tuple[Series, ...]
@@ -76,9 +79,19 @@ class Subject:
 
 
 SUBJECTS = (
-    Subject("Loss", (Series("training", "train", "loss"), Series("validation", "valid", "validation_loss")), may_be_logarithmic=True),
     Subject(
-        "Accuracy, %", (Series("training", "train", "train_accuracy"), Series("validation", "valid", "validation_accuracy")), percent, 100.0
+        "Loss",
+        (Series("training", "train", "loss"), Series("validation", "valid", "validation_loss")),
+        may_be_logarithmic=True,
+    ),
+    Subject(
+        "Accuracy, %",
+        (
+            Series("training", "train", "train_accuracy"),
+            Series("validation", "valid", "validation_accuracy"),
+        ),
+        percent,
+        100.0,
     ),
     Subject("Learning rate", (Series("learning rate", "rate", "learning_rate"),)),
 )
@@ -97,7 +110,9 @@ def thinned(history: Sequence[dict[str, float]]) -> list[dict[str, float]]:
     return list(history[::-1][::step][::-1])
 
 
-def _chart(subject: Subject, history: Sequence[dict[str, float]], best_epoch: float | None) -> Curves | None:
+def _chart(
+    subject: Subject, history: Sequence[dict[str, float]], best_epoch: float | None
+) -> Curves | None:
     columns = [series.column for series in subject.series]
     rows = [row for row in history if any(column in row for column in columns)]
     epochs = [row["epoch"] for row in rows]
@@ -107,8 +122,15 @@ def _chart(subject: Subject, history: Sequence[dict[str, float]], best_epoch: fl
     x = Scale(min(epochs), max(epochs), LEFT, WIDTH - RIGHT)
     logarithmic = subject.may_be_logarithmic and 0 < 20 * min(values) < max(values)
     y = spanning(values, HEIGHT - BOTTOM, TOP, logarithmic=logarithmic)
+    title = subject.title
+    if logarithmic:
+        title += " (log scale)"
+    best = None
+    if best_epoch is not None and x.low <= best_epoch <= x.high:
+        best = x(best_epoch)
+    lines = [_line(series, rows, x, y) for series in subject.series]
     return Curves(
-        title=subject.title + (" (log scale)" if logarithmic else ""),
+        title=title,
         width=WIDTH,
         height=HEIGHT,
         left=LEFT,
@@ -117,10 +139,12 @@ def _chart(subject: Subject, history: Sequence[dict[str, float]], best_epoch: fl
         bottom=HEIGHT - BOTTOM,
         x_ticks=x.ticks(6),
         y_ticks=y.ticks(5, subject.factor),
-        lines=[line for series in subject.series if (line := _line(series, rows, x, y)) is not None],
+        lines=[line for line in lines if line is not None],
         bands=_bands(rows, subject, x, y),
-        best=x(best_epoch) if best_epoch is not None and x.low <= best_epoch <= x.high else None,
-        summary=f"{subject.title} over {epochs[-1]:g} epochs; {_written(rows[-1], subject)} at the end.",
+        best=best,
+        summary=(
+            f"{subject.title} over {epochs[-1]:g} epochs; {_written(rows[-1], subject)} at the end."
+        ),
     )
 
 
@@ -128,20 +152,44 @@ def _line(series: Series, rows: Sequence[dict[str, float]], x: Scale, y: Scale) 
     places = [(x(row["epoch"]), y(row[series.column])) for row in rows if series.column in row]
     if not places:
         return None
-    return Line(series.name, series.kind, "M" + "L".join(f"{across:g} {down:g}" for across, down in places), places[-1])
+    return Line(
+        series.name,
+        series.kind,
+        "M" + "L".join(f"{across:g} {down:g}" for across, down in places),
+        places[-1],
+    )
 
 
 def _bands(rows: Sequence[dict[str, float]], subject: Subject, x: Scale, y: Scale) -> list[Band]:
     places = [x(row["epoch"]) for row in rows]
+    # Each epoch has the pointer from half-way after the last to half-way before the next.
     borders = [x.start, *((one + other) / 2 for one, other in itertools.pairwise(places)), x.end]
     bands = []
     for row, place, (start, end) in zip(rows, places, itertools.pairwise(borders), strict=True):
-        lines = [f"epoch {row['epoch']:g}" + (f", {duration(row['seconds'])}" if "seconds" in row else "")]
-        lines += _written(row, subject).split(", ")
-        dots = [(series.kind, y(row[series.column])) for series in subject.series if series.column in row]
-        bands.append(Band(round(start, 1), round(max(end - start, 0.1), 1), place, dots, tip(lines, place, TOP + 30, WIDTH, HEIGHT)))
+        first = f"epoch {row['epoch']:g}"
+        if "seconds" in row:
+            first += f", {duration(row['seconds'])}"
+        lines = [first, *_written(row, subject).split(", ")]
+        dots = [
+            (series.kind, y(row[series.column]))
+            for series in subject.series
+            if series.column in row
+        ]
+        bands.append(
+            Band(
+                round(start, 1),
+                round(max(end - start, 0.1), 1),
+                place,
+                dots,
+                tip(lines, place, TOP + 30, WIDTH, HEIGHT),
+            )
+        )
     return bands
 
 
 def _written(row: dict[str, float], subject: Subject) -> str:
-    return ", ".join(f"{series.name} {subject.write(row[series.column])}" for series in subject.series if series.column in row)
+    return ", ".join(
+        f"{series.name} {subject.write(row[series.column])}"
+        for series in subject.series
+        if series.column in row
+    )

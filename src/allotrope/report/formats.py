@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 MISSING = "–"
 THIN = "\u202f"
@@ -21,7 +22,10 @@ RUNTIMES = {
 
 
 def significant(value: float | None, digits: int = 3) -> str:
-    """`value` with so many significant digits, without exponent between 0.0001 and a billion; thousands are set apart."""
+    """`value` with so many significant digits, without exponent between 0.0001 and a billion.
+
+    Thousands are set apart.
+    """
     if value is None:
         return MISSING
     if value == 0:
@@ -34,12 +38,16 @@ def significant(value: float | None, digits: int = 3) -> str:
 
 def percent(fraction: float | None, decimals: int = 2) -> str:
     """A fraction in 0..1 as per cent."""
-    return MISSING if fraction is None else f"{100 * fraction:.{decimals}f}{THIN}%"
+    if fraction is None:
+        return MISSING
+    return f"{100 * fraction:.{decimals}f}{THIN}%"
 
 
 def count(value: float | None) -> str:
     """A whole number with its thousands set apart."""
-    return MISSING if value is None else f"{value:,.0f}".replace(",", THIN)
+    if value is None:
+        return MISSING
+    return f"{value:,.0f}".replace(",", THIN)
 
 
 def short_count(value: float | None) -> str:
@@ -56,7 +64,9 @@ def milliseconds(value: float | None) -> str:
     """Milliseconds, or seconds from 10,000 ms."""
     if value is not None and value >= 10_000:
         return f"{significant(value / 1000)}{THIN}s"
-    return MISSING if value is None else f"{significant(value)}{THIN}ms"
+    if value is None:
+        return MISSING
+    return f"{significant(value)}{THIN}ms"
 
 
 def duration(seconds: float | None) -> str:
@@ -64,16 +74,28 @@ def duration(seconds: float | None) -> str:
     if seconds is None or seconds < 0:
         return MISSING
     if seconds < 60:
-        return f"{significant(seconds, 2 if seconds < 10 else 3)}{THIN}s"
+        # Two digits of what is short, three of what would else lose its seconds.
+        digits = 2 + (seconds >= 10)
+        return f"{significant(seconds, digits)}{THIN}s"
     minutes, rest = divmod(round(seconds), 60)
     if minutes < 60:
         return f"{minutes}{THIN}min {rest}{THIN}s"
     return f"{minutes // 60}{THIN}h {minutes % 60}{THIN}min"
 
 
+def stated(write: Callable[[float], str], number: float | None) -> str:
+    """The number as it is written; empty if there is none, and so left out."""
+    if number is None:
+        return ""
+    return write(number)
+
+
 def times(ratio: float | None) -> str:
     """A ratio of speeds such as `11.2×`."""
-    return MISSING if ratio is None else f"{significant(ratio, 3 if ratio >= 1 else 2)}×"
+    if ratio is None:
+        return MISSING
+    digits = 2 + (ratio >= 1)
+    return f"{significant(ratio, digits)}×"
 
 
 def points(fraction: float | None) -> str:
@@ -81,7 +103,9 @@ def points(fraction: float | None) -> str:
     if fraction is None:
         return MISSING
     text = f"{100 * fraction:+.2f}"
-    return "±0" if float(text) == 0 else text.replace("-", "−")
+    if float(text) == 0:
+        return "±0"
+    return text.replace("-", "−")
 
 
 def runtime_name(name: str) -> str:
@@ -91,13 +115,17 @@ def runtime_name(name: str) -> str:
 
 def shortened(text: str, length: int) -> str:
     """`text` cut to `length` characters, the cut shown."""
-    return text if len(text) <= length else text[: max(1, length - 1)] + "…"
+    if len(text) <= length:
+        return text
+    return text[: max(1, length - 1)] + "…"
 
 
 def words(value: object) -> str:
     """A field of a recipe or of settings as text: `none`, `yes`, `0.9`, `0.5, 0.75`."""
     if isinstance(value, bool):
-        return "yes" if value else "no"
+        if value:
+            return "yes"
+        return "no"
     if value is None:
         return "none"
     if isinstance(value, float):

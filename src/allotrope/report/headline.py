@@ -1,4 +1,4 @@
-"""The first thing read: what was delivered and why, in plain sentences, or honestly why nothing was."""
+"""The first thing read: what was delivered and why, in plain sentences, or why nothing was."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Tile:
 
 @dataclass(frozen=True)
 class Headline:
-    """`status` in words and its kind (good, warning, bad), the sentence, the reasons, and the large numbers."""
+    """`status` in words and its kind (good, warning, bad), sentence, reasons, numbers."""
 
     status: str
     kind: str
@@ -42,31 +42,48 @@ class Headline:
 
 def headline(run: Record, candidates: Candidates) -> Headline:
     """What a reader must know who reads nothing else."""
-    status, kind = STATUSES.get(run.text("status"), (run.text("status") or "not finished", "warning"))
+    status, kind = STATUSES.get(
+        run.text("status"), (run.text("status") or "not finished", "warning")
+    )
     chosen = candidates.delivered or candidates.nearest_miss
-    return Headline(status, kind, _sentence(run, candidates), _reasons(run, candidates), _tiles(run, chosen, candidates.baseline))
+    return Headline(
+        status,
+        kind,
+        _sentence(run, candidates),
+        _reasons(run, candidates),
+        _tiles(run, chosen, candidates.baseline),
+    )
 
 
 def interval(fraction: float, number: float) -> tuple[float, float]:
     """The 95 % interval of a fraction seen on `number` images (Wilson 1927, score interval)."""
     z = 1.96
     middle = (fraction + z * z / (2 * number)) / (1 + z * z / number)
-    reach = z / (1 + z * z / number) * math.sqrt(max(0.0, fraction * (1 - fraction) / number + z * z / (4 * number * number)))
+    reach = (
+        z
+        / (1 + z * z / number)
+        * math.sqrt(max(0.0, fraction * (1 - fraction) / number + z * z / (4 * number * number)))
+    )
     return max(0.0, middle - reach), min(1.0, middle + reach)
 
 
 def _sentence(run: Record, candidates: Candidates) -> str:
     if candidates.delivered is not None:
-        return f"{candidates.delivered.name} is delivered: {_facts(candidates.delivered, candidates.baseline)}."
+        facts = _facts(candidates.delivered, candidates.baseline)
+        return f"{candidates.delivered.name} is delivered: {facts}."
     if candidates.nearest_miss is not None:
         facts = _facts(candidates.nearest_miss, candidates.baseline)
-        return f"No candidate meets the target, so nothing is delivered. The nearest miss is {candidates.nearest_miss.name}: {facts}."
-    accuracy = run.number("test", "accuracy")
-    if accuracy is not None:
-        return f"The trained network is right on {percent(accuracy)} of the test images; no file is delivered."
-    accuracy = run.number("validation", "accuracy")
-    if accuracy is not None:
-        return f"The trained network is right on {percent(accuracy)} of the validation images; no file is delivered."
+        return (
+            "No candidate meets the target, so nothing is delivered. "
+            f"The nearest miss is {candidates.nearest_miss.name}: {facts}."
+        )
+    for split in ("test", "validation"):
+        accuracy = run.number(split, "accuracy")
+        if accuracy is not None:
+            return (
+                f"The trained network is right on {percent(accuracy)} of the {split} images; "
+                "no file is delivered."
+            )
     return "The run ended before there was anything to deliver."
 
 
@@ -86,46 +103,70 @@ def _facts(chosen: Candidate, baseline: Candidate | None) -> str:
 def _reasons(run: Record, candidates: Candidates) -> list[str]:
     reasons = []
     if run.text("status") == "interrupted":
-        reasons.append("The run was interrupted: what follows was made or measured before it stopped, from the best weights so far.")
+        reasons.append(
+            "The run was interrupted: what follows was made or measured before it stopped, "
+            "from the best weights so far."
+        )
     if run.text("status") == "failed":
-        why = run.text("reason").rstrip(".")
-        reasons.append(f"The run failed{': ' + why if why else ''}. What follows was made before.")
+        sentence = ": ".join(filter(None, ("The run failed", run.text("reason").rstrip("."))))
+        reasons.append(f"{sentence}. What follows was made before.")
     if run.text("status") == "running":
-        reasons.append("The run is under way, or was killed. What follows is what it had made when this report was written.")
+        reasons.append(
+            "The run is under way, or was killed. "
+            "What follows is what it had made when this report was written."
+        )
     if candidates.delivered is not None:
         reasons.append(_why(candidates.delivered, candidates))
     elif candidates.nearest_miss is not None:
-        misses = "; ".join(candidates.nearest_miss.misses) or candidates.nearest_miss.record.text("reason")
-        reasons.append(f"It misses the target: {misses}." if misses else "")
-    return [reason for reason in reasons if reason]
+        miss = candidates.nearest_miss
+        misses = "; ".join(miss.misses) or miss.record.text("reason")
+        if misses:
+            reasons.append(f"It misses the target: {misses}.")
+    return list(filter(None, reasons))
 
 
 def _why(delivered: Candidate, candidates: Candidates) -> str:
     measured = [row for row in candidates.rows if row.measured]
     passing = [row for row in measured if row.passes and not row.baseline]
     failed = len(candidates.rows) - len(measured)
-    text = f"{len(measured)} candidates were measured" + (f" and {failed} could not be" if failed else "")
+    text = f"{len(measured)} candidates were measured"
+    if failed:
+        text += f" and {failed} could not be"
     rank = _rank(delivered, passing, candidates.max_latency is not None)
-    text += f"; {len(passing)} besides the baseline meet the target ({_target(candidates)}) and this is {rank}"
+    text += f"; {len(passing)} besides the baseline meet the target ({_target(candidates)}) "
+    text += f"and this is {rank}"
     if delivered.change is not None:
         text += f", {points(delivered.change)} points of validation accuracy against float32"
     return text + ". Validation data decided; test data is only reported."
 
 
 def _rank(delivered: Candidate, passing: Sequence[Candidate], limited: bool) -> str:
-    """In what the delivered candidate is the best; `passing` begins with the lowest latency, which alone counts where it is `limited`."""
+    """In what the delivered candidate is the best.
+
+    `passing` begins with the lowest latency, which alone counts where it is `limited`.
+    """
     if delivered in passing[:1]:
         return "the fastest of them"
-    timed = [(slowness(row.latency, row.throughput, limited), row) for row in passing if row.latency and row.throughput]
+    timed = [
+        (slowness(row.latency, row.throughput, limited), row)
+        for row in passing
+        if row.latency and row.throughput
+    ]
     fastest, best = min(timed, key=lambda pair: pair[0], default=(0.0, None))
     if best is delivered:
         return "the fastest of them with single images and batches weighed alike"
     as_fast = [row for time, row in timed if time <= AS_FAST * fastest]
     if not any(row is delivered for row in as_fast):
         return "the one that was chosen"
-    equals = [row for row in as_fast if row.validation_accuracy == delivered.validation_accuracy and row is not delivered]
-    smallest = bool(equals) and all((delivered.size_bytes or 0.0) < (row.size_bytes or 0.0) for row in equals)
-    return f"{'the smallest of ' if smallest else ''}the most accurate of those that are as fast as the fastest"
+    equals = [
+        row
+        for row in as_fast
+        if row.validation_accuracy == delivered.validation_accuracy and row is not delivered
+    ]
+    own = delivered.size_bytes or 0.0
+    if equals and all(own < (row.size_bytes or 0.0) for row in equals):
+        return "the smallest of the most accurate of those that are as fast as the fastest"
+    return "the most accurate of those that are as fast as the fastest"
 
 
 def _target(candidates: Candidates) -> str:
@@ -143,30 +184,51 @@ def _tiles(run: Record, chosen: Candidate | None, baseline: Candidate | None) ->
     tiles = _accuracy_tiles(run, chosen)
     if chosen is None:
         return tiles
-    other = baseline if not chosen.baseline else None
+    other = None
+    if not chosen.baseline:
+        other = baseline
     if chosen.latency is not None:
         compared = other is not None and chosen.speed_up is not None
-        detail = f"{times(chosen.speed_up)} as fast as the baseline" if compared else "median, one image at a time"
+        detail = "median, one image at a time"
+        if compared:
+            detail = f"{times(chosen.speed_up)} as fast as the baseline"
         tiles.append(Tile("Latency, batch 1", milliseconds(chosen.latency), detail))
     if chosen.throughput is not None:
         compared = other is not None and chosen.throughput_ratio is not None
-        detail = f"{times(chosen.throughput_ratio)} as many as the baseline" if compared else "median"
-        tiles.append(Tile(f"Images per second, batch {run.text('measurement', 'batch') or '64'}", count(chosen.throughput), detail))
+        detail = "median"
+        if compared:
+            detail = f"{times(chosen.throughput_ratio)} as many as the baseline"
+        tiles.append(
+            Tile(
+                f"Images per second, batch {run.text('measurement', 'batch') or '64'}",
+                count(chosen.throughput),
+                detail,
+            )
+        )
     if chosen.size_bytes is not None:
-        detail = f"the baseline takes {size(other.size_bytes)}" if other is not None and other.size_bytes is not None else "on disk"
+        detail = "on disk"
+        if other is not None and other.size_bytes is not None:
+            detail = f"the baseline takes {size(other.size_bytes)}"
         tiles.append(Tile("Size", size(chosen.size_bytes), detail))
     return tiles
 
 
 def _accuracy_tiles(run: Record, chosen: Candidate | None) -> list[Tile]:
-    test = chosen.test_accuracy if chosen is not None else None
-    test = run.number("test", "accuracy") if test is None else test
+    test = None
+    if chosen is not None:
+        test = chosen.test_accuracy
+    if test is None:
+        test = run.number("test", "accuracy")
     validation, auc = run.number("validation", "accuracy"), run.number("test", "auc")
     tiles = []
     if test is not None:
-        tiles.append(Tile("Test accuracy", percent(test), _certainty(test, run.number("data", "test"))))
+        tiles.append(
+            Tile("Test accuracy", percent(test), _certainty(test, run.number("data", "test")))
+        )
     elif validation is not None:
-        tiles.append(Tile("Validation accuracy", percent(validation), "the run did not reach the test data"))
+        tiles.append(
+            Tile("Validation accuracy", percent(validation), "the run did not reach the test data")
+        )
     if auc is not None:
         tiles.append(Tile("Test AUC", f"{auc:.4f}", "area under the ROC curve, float network"))
     return tiles

@@ -1,4 +1,4 @@
-"""Puts labels next to the marks of a chart so that they cover neither each other nor another mark."""
+"""Puts labels next to the marks of a chart so that they cover neither each other nor a mark."""
 
 from __future__ import annotations
 
@@ -50,14 +50,22 @@ class Box:
 
 
 def placed(texts: Sequence[str], points: Sequence[tuple[float, float]], frame: Box) -> list[Label]:
-    """A label for each non-empty text beside its point; of all places the one that covers the least."""
+    """A label for each non-empty text beside its point.
+
+    Of all places the one that covers the least.
+    """
     taken = [Box(x - REACH, y - REACH, x + REACH, y + REACH) for x, y in points]
     labels = []
     for text, (x, y) in zip(texts, points, strict=True):
         if not text:
             continue
         choices = [Label(text, x + across, y + down, anchor) for anchor, across, down in PLACES]
-        best = min(choices, key=lambda label: 5 * _box(label).outside(frame) + sum(_box(label).overlap(other) for other in taken))
+        best = min(
+            choices,
+            key=lambda label: (
+                5 * _box(label).outside(frame) + sum(_box(label).overlap(other) for other in taken)
+            ),
+        )
         taken.append(_box(best))
         labels.append(best)
     return labels

@@ -17,40 +17,63 @@ SIGNATURES = {b"\x89PNG\r\n\x1a\n": "image/png", b"\xff\xd8\xff": "image/jpeg"}
 
 @dataclass(frozen=True)
 class RunFolder:
-    """A run folder as the report sees it: `record` is run.json, `history` a dictionary of numbers for each epoch."""
+    """A run folder as the report sees it: `record` is run.json, `history` has numbers by epoch."""
 
     folder: Path
     record: Record
     history: list[dict[str, float]]
 
     def picture(self, name: str) -> str:
-        """The picture `name` of this folder as a data URL; empty where it is missing, outside the folder, too large or no PNG or JPEG."""
-        path = (self.folder / name).resolve() if name and "\0" not in name else self.folder
-        if not path.is_relative_to(self.folder.resolve()) or not path.is_file() or path.stat().st_size > PICTURE_BYTES:
+        """The picture `name` of this folder as a data URL.
+
+        Empty where it is missing, outside the folder, too large or no PNG or JPEG.
+        """
+        if name and "\0" not in name:
+            path = (self.folder / name).resolve()
+        else:
+            path = self.folder
+        if (
+            not path.is_relative_to(self.folder.resolve())
+            or not path.is_file()
+            or path.stat().st_size > PICTURE_BYTES
+        ):
             return ""
         content = path.read_bytes()
-        kind = next((kind for signature, kind in SIGNATURES.items() if content.startswith(signature)), "")
-        return f"data:{kind};base64,{base64.b64encode(content).decode()}" if kind else ""
+        kind = next(
+            (kind for signature, kind in SIGNATURES.items() if content.startswith(signature)), ""
+        )
+        if kind:
+            return f"data:{kind};base64,{base64.b64encode(content).decode()}"
+        return ""
 
 
 def read_run(folder: Path) -> RunFolder:
     """Read the run folder `folder`.
 
-    Raises: RunFolderError where run.json is missing or is not a JSON object. Nothing else is required.
+    Raises: RunFolderError where run.json is missing or is not a JSON object. Nothing else is
+    required.
     """
     return RunFolder(folder, _read_json(folder / "run.json"), _read_history(folder / "history.csv"))
 
 
 def _read_json(path: Path) -> Record:
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise RunFolderError(f"'{path.parent}' is no run folder: it has no run.json. Give the folder that `allotrope fit` made.") from None
+        raise RunFolderError(
+            f"'{path.parent}' is no run folder: it has no run.json. "
+            "Give the folder that `allotrope fit` made."
+        ) from None
     except (OSError, ValueError, RecursionError) as error:
-        raise RunFolderError(f"'{path}' cannot be read as JSON: {error}. Run the command that made it again.") from error
-    if not isinstance(found, dict):
-        raise RunFolderError(f"'{path}' holds a {type(found).__name__}, expected a JSON object. Run the command that made it again.")
-    return Record(found)
+        raise RunFolderError(
+            f"'{path}' cannot be read as JSON: {error}. Run the command that made it again."
+        ) from error
+    if not isinstance(content, dict):
+        raise RunFolderError(
+            f"'{path}' holds a {type(content).__name__}, expected a JSON object. "
+            "Run the command that made it again."
+        )
+    return Record(content)
 
 
 def _read_history(path: Path) -> list[dict[str, float]]:

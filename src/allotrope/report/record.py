@@ -1,4 +1,4 @@
-"""A JSON object of which any field may be missing or of another kind, because a run may end at any moment."""
+"""A JSON object of which any field may be missing or of another kind."""
 
 from __future__ import annotations
 
@@ -10,16 +10,21 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Record:
-    """Reads the fields of a JSON object; what is not there, or not of the kind asked for, is empty and never an error."""
+    """Reads the fields of a JSON object.
+
+    What is not there, or not of the kind asked for, is empty and never an error.
+    """
 
     fields: Mapping[str, Any] = field(default_factory=dict)
 
     def value(self, *path: str) -> Any:
         """The field at `path` as it is, None where there is none."""
-        found: Any = self.fields
+        value: Any = self.fields
         for name in path:
-            found = found.get(name) if isinstance(found, Mapping) else None
-        return found
+            if not isinstance(value, Mapping):
+                return None
+            value = value.get(name)
+        return value
 
     def number(self, *path: str) -> float | None:
         """The field at `path` where it is a finite number."""
@@ -27,8 +32,10 @@ class Record:
 
     def text(self, *path: str) -> str:
         """The field at `path` where it is text or a number, else the empty text."""
-        found = self.value(*path)
-        return str(found) if isinstance(found, str | int | float) and not isinstance(found, bool) else ""
+        value = self.value(*path)
+        if isinstance(value, str | int | float) and not isinstance(value, bool):
+            return str(value)
+        return ""
 
     def flag(self, *path: str) -> bool:
         """Whether the field at `path` is true."""
@@ -36,13 +43,17 @@ class Record:
 
     def record(self, *path: str) -> Record:
         """The object at `path`, an empty one where there is none."""
-        found = self.value(*path)
-        return Record(found) if isinstance(found, Mapping) else Record()
+        value = self.value(*path)
+        if isinstance(value, Mapping):
+            return Record(value)
+        return Record()
 
     def items(self, *path: str) -> list[Any]:
         """The list at `path`, an empty one where there is none."""
-        found = self.value(*path)
-        return list(found) if isinstance(found, list | tuple) else []
+        value = self.value(*path)
+        if isinstance(value, list | tuple):
+            return list(value)
+        return []
 
     def records(self, *path: str) -> list[Record]:
         """The objects in the list at `path`."""
@@ -65,4 +76,6 @@ def finite(value: Any) -> float | None:
         result = float(value)
     except OverflowError:
         return None
-    return result if math.isfinite(result) else None
+    if math.isfinite(result):
+        return result
+    return None

@@ -41,7 +41,10 @@ class Mark:
 
 @dataclass(frozen=True)
 class Scatter:
-    """The whole chart in pixels; `floor` and `ceiling` are the target lines of accuracy and latency."""
+    """The whole chart in pixels.
+
+    `floor` and `ceiling` are the target lines of accuracy and latency.
+    """
 
     width: int
     height: int
@@ -63,13 +66,25 @@ class Scatter:
 
 
 def scatter(candidates: Candidates, width: int, height: int) -> Scatter | None:
-    """The chart in width x height pixels; None where fewer than two candidates have both numbers."""
-    drawn = [row for row in candidates.rows if row.latency is not None and row.validation_accuracy is not None]
+    """The chart in width x height pixels.
+
+    None where fewer than two candidates have both numbers.
+    """
+    drawn = [
+        row
+        for row in candidates.rows
+        if row.latency is not None and row.validation_accuracy is not None
+    ]
     if len(drawn) < 2:
         return None
     x = _latency_scale(drawn, candidates.max_latency, width)
     y = _accuracy_scale(drawn, candidates.lowest_accuracy, height)
-    floor, ceiling = candidates.lowest_accuracy, candidates.max_latency
+    lowest, most = candidates.lowest_accuracy, candidates.max_latency
+    floor = ceiling = None
+    if lowest is not None and y.low <= lowest <= y.high:
+        floor = y(lowest)
+    if most is not None:
+        ceiling = x(most)
     runtimes = list(dict.fromkeys(row.runtime for row in drawn))
     marks = [_mark(row, x, y, runtimes, width, height) for row in drawn]
     frame = Box(LEFT, TOP, width - RIGHT, height - BOTTOM)
@@ -84,11 +99,15 @@ def scatter(candidates: Candidates, width: int, height: int) -> Scatter | None:
         x_ticks=x.ticks(max(3, width // 80)),
         y_ticks=y.ticks(6, 100),
         marks=marks,
-        labels=placed([_label(row, width < NARROW) for row in drawn], [(mark.x, mark.y) for mark in marks], frame),
-        floor=y(floor) if floor is not None and y.low <= floor <= y.high else None,
-        floor_label=f"lowest accuracy allowed {percent(floor)}",
-        ceiling=x(ceiling) if ceiling is not None else None,
-        ceiling_label=f"at most {milliseconds(ceiling)}",
+        labels=placed(
+            [_label(row, width < NARROW) for row in drawn],
+            [(mark.x, mark.y) for mark in marks],
+            frame,
+        ),
+        floor=floor,
+        floor_label=f"lowest accuracy allowed {percent(lowest)}",
+        ceiling=ceiling,
+        ceiling_label=f"at most {milliseconds(most)}",
         colours=[(index % 7, shortened(name, 24)) for index, name in enumerate(runtimes)],
         shapes=[(SHAPES.get(name, OTHER_SHAPE), shortened(name, 24)) for name in precisions],
         summary=_summary(drawn),
@@ -96,40 +115,62 @@ def scatter(candidates: Candidates, width: int, height: int) -> Scatter | None:
 
 
 def _latency_scale(drawn: Sequence[Candidate], ceiling: float | None, width: int) -> Scale:
-    values = [row.latency for row in drawn if row.latency is not None] + [row.latency_p90 for row in drawn if row.latency_p90]
-    return spanning([*values, ceiling] if ceiling else values, LEFT, width - RIGHT, logarithmic=True, margin=0.09)
+    values = [row.latency for row in drawn] + [row.latency_p90 for row in drawn] + [ceiling]
+    shown = [value for value in values if value]
+    return spanning(shown, LEFT, width - RIGHT, logarithmic=True, margin=0.09)
 
 
 def _accuracy_scale(drawn: Sequence[Candidate], floor: float | None, height: int) -> Scale:
-    """Candidates more than OUTLIER below the best do not stretch the scale: they are drawn at its lower edge."""
+    """Candidates more than OUTLIER below the best do not stretch the scale.
+
+    They are drawn at its lower edge.
+    """
     values = [row.validation_accuracy for row in drawn if row.validation_accuracy is not None]
-    values += [] if floor is None else [floor]
+    if floor is not None:
+        values.append(floor)
     lowest = max(values) - OUTLIER
-    return spanning([value for value in values if value >= lowest], height - BOTTOM, TOP, margin=0.16)
+    return spanning(
+        [value for value in values if value >= lowest], height - BOTTOM, TOP, margin=0.16
+    )
 
 
 def _mark(row: Candidate, x: Scale, y: Scale, runtimes: list[str], width: int, height: int) -> Mark:
     latency, accuracy = row.latency or 0.0, row.validation_accuracy or 0.0
     below = accuracy < y.low
-    at_x, at_y = x(latency), y(accuracy) - (9 if below else 0)
+    at_x, at_y = x(latency), y(accuracy)
+    shape = SHAPES.get(row.record.text("precision"), OTHER_SHAPE)
+    if below:
+        shape, at_y = BELOW, at_y - 9
+    whisker = None
+    if row.latency_p90 and row.latency_p90 > latency:
+        whisker = x(row.latency_p90)
     return Mark(
         x=at_x,
         y=at_y,
-        shape=BELOW if below else SHAPES.get(row.record.text("precision"), OTHER_SHAPE),
+        shape=shape,
         colour=runtimes.index(row.runtime) % 7,
         passes=row.passes,
         delivered=row.delivered,
         below=below,
-        whisker=x(row.latency_p90) if row.latency_p90 and row.latency_p90 > latency else None,
+        whisker=whisker,
         tip=tip(_tip_lines(row), at_x, at_y, width, height),
     )
 
 
 def _label(row: Candidate, brief: bool) -> str:
-    """The role of a candidate that has one, with its name where there is room; colour and shape tell the others apart."""
-    roles = ((row.delivered, "delivered"), (row.nearest_miss, "nearest miss"), (row.baseline, "baseline"))
+    """The role of a candidate that has one, with its name where there is room.
+
+    Colour and shape tell the others apart.
+    """
+    roles = (
+        (row.delivered, "delivered"),
+        (row.nearest_miss, "nearest miss"),
+        (row.baseline, "baseline"),
+    )
     role = next((name for holds, name in roles if holds), "")
-    return f"{shortened(row.name, 22)}, {role}" if role and not brief else role
+    if role and not brief:
+        return f"{shortened(row.name, 22)}, {role}"
+    return role
 
 
 def _tip_lines(row: Candidate) -> list[str]:
@@ -143,9 +184,14 @@ def _tip_lines(row: Candidate) -> list[str]:
         lines.append(f"throughput {count(row.throughput)} images/s")
     if row.size_bytes is not None:
         lines.append(f"size {size(row.size_bytes)}")
-    return [*lines, f"{times(row.speed_up)} the baseline's speed"] if row.speed_up is not None else lines
+    if row.speed_up is not None:
+        return [*lines, f"{times(row.speed_up)} the baseline's speed"]
+    return lines
 
 
 def _summary(drawn: Sequence[Candidate]) -> str:
-    listed = "; ".join(f"{row.name} {milliseconds(row.latency)}, {percent(row.validation_accuracy)}, {row.verdict}" for row in drawn)
+    listed = "; ".join(
+        f"{row.name} {milliseconds(row.latency)}, {percent(row.validation_accuracy)}, {row.verdict}"
+        for row in drawn
+    )
     return f"Validation accuracy against latency at batch 1, fastest first: {listed}."

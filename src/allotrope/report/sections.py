@@ -6,7 +6,17 @@ from dataclasses import dataclass
 from typing import Any
 
 from allotrope.data.summary import modes_in_words
-from allotrope.report.formats import count, duration, percent, runtime_name, short_count, significant, size, words
+from allotrope.report.formats import (
+    count,
+    duration,
+    percent,
+    runtime_name,
+    short_count,
+    significant,
+    size,
+    stated,
+    words,
+)
 from allotrope.report.record import Record
 
 SPLITS = ("train", "validation", "test")
@@ -27,16 +37,21 @@ class RaceRow:
         """Its kind, itself, and why where that is not all said."""
         reason = self.record.text("reason")
         if self.record.flag("chosen"):
-            return "good", "✓ chosen", "" if reason == "chosen" else reason
+            return "good", "✓ chosen", reason * (reason != "chosen")
         if self.record.flag("agrees"):
             return "plain", "agrees", reason
         head, _, rest = reason.partition(": ")
-        return ("plain", head, rest) if head in NEVER_RAN else ("bad", "✕ not usable", reason)
+        if head in NEVER_RAN:
+            return "plain", head, rest
+        return "bad", "✕ not usable", reason
 
 
 @dataclass(frozen=True)
 class Balance:
-    """How many images of one class each split has; `share` is the class's size as a fraction of the largest class."""
+    """How many images of one class each split has.
+
+    `share` is the class's size as a fraction of the largest class.
+    """
 
     name: str
     counts: list[float | None]
@@ -47,7 +62,12 @@ def race_rows(run: Record) -> list[RaceRow]:
     """The settings race, fastest first."""
     records = run.records("settings_race", "rows")
     fastest = max((record.number("images_per_second") or 0.0 for record in records), default=0.0)
-    rows = [RaceRow(record, speed := record.number("images_per_second"), (speed or 0.0) / (fastest or 1.0)) for record in records]
+    rows = [
+        RaceRow(
+            record, speed := record.number("images_per_second"), (speed or 0.0) / (fastest or 1.0)
+        )
+        for record in records
+    ]
     return sorted(rows, key=lambda row: -row.share)
 
 
@@ -55,27 +75,40 @@ def class_balance(run: Record, classes: list[str]) -> list[Balance]:
     """Images per class and split, in the order of the classes."""
     tables = [run.record("data", "summary", "class_counts", split) for split in SPLITS]
     names = classes or list(dict.fromkeys(name for table in tables for name in table.fields))
-    counts = [[table.number(name) for table in tables] for name in names] if any(tables) else []
+    counts = []
+    if any(tables):
+        counts = [[table.number(name) for table in tables] for name in names]
     largest = max((sum(value or 0.0 for value in row) for row in counts), default=0.0) or 1.0
-    return [Balance(name, row, sum(value or 0.0 for value in row) / largest) for name, row in zip(names, counts, strict=False)]
+    return [
+        Balance(name, row, sum(value or 0.0 for value in row) / largest)
+        for name, row in zip(names, counts, strict=False)
+    ]
 
 
 def data_facts(run: Record) -> list[tuple[str, str]]:
     """What the data is, in a few names and values."""
     data, sizes = run.record("data"), run.record("data", "summary", "sizes")
-    facts = [("source", data.text("source")), ("classes", count(len(data.items("classes"))) if data.items("classes") else "")]
-    facts += [(f"{split} images", count(data.number(split)) if data.number(split) is not None else "") for split in SPLITS]
-    facts.append(("network sees", " × ".join(data.texts("image")) + " (channels × height × width)" if data.items("image") else ""))
+    facts = [
+        ("source", data.text("source")),
+        ("classes", stated(count, len(data.items("classes")) or None)),
+    ]
+    facts += [(f"{split} images", stated(count, data.number(split))) for split in SPLITS]
+    if data.items("image"):
+        lengths = " × ".join(data.texts("image"))
+        facts.append(("network sees", f"{lengths} (channels × height × width)"))
     smallest, largest = (" × ".join(sizes.texts(name)) for name in ("smallest", "largest"))
-    span = f"all {smallest}" if smallest == largest else f"{smallest} to {largest}, {sizes.text('distinct')} sizes"
-    facts.append(("size of the pictures", span if smallest or largest else ""))
+    if smallest != largest:
+        distinct = sizes.text("distinct")
+        facts.append(("size of the pictures", f"{smallest} to {largest}, {distinct} sizes"))
+    elif smallest:
+        facts.append(("size of the pictures", f"all {smallest}"))
     modes = run.record("data", "summary", "modes")
     counted = {mode: int(modes.number(mode) or 0) for mode in modes.fields}
     facts.append(("colours", modes_in_words(counted, count)))
     duplicates = run.number("data", "summary", "duplicates_across_splits")
-    facts.append(("duplicates across the split", count(duplicates) if duplicates is not None else ""))
+    facts.append(("duplicates across the split", stated(count, duplicates)))
     seconds = run.number("data", "summary", "seconds")
-    facts.append(("read in", duration(seconds) if seconds is not None else ""))
+    facts.append(("read in", stated(duration, seconds)))
     return [(name, value) for name, value in facts if value]
 
 
@@ -106,14 +139,24 @@ def _framework(run: Record) -> str:
 def network_facts(run: Record) -> list[tuple[str, str]]:
     """The network's name, arguments and cost."""
     details = run.record("network_details")
-    costs = (("weights", details.number("weights")), ("multiply-adds", details.number("multiply_adds")))
-    facts = [("name", run.text("network"))] + [(name, short_count(number)) for name, number in costs if number is not None]
+    costs = (
+        ("weights", details.number("weights")),
+        ("multiply-adds", details.number("multiply_adds")),
+    )
+    facts = [("name", run.text("network"))] + [
+        (name, short_count(number)) for name, number in costs if number is not None
+    ]
     return [(name, value) for name, value in facts if value] + options(details.record("arguments"))
+
+
+_IN_WORDS = {("threads", "none"): "all cores"}
+"""Values that mean more than they say."""
 
 
 def settings_facts(run: Record) -> list[tuple[str, str]]:
     """The settings that were used."""
-    return [(name, "all cores" if (name, value) == ("threads", "none") else value) for name, value in options(run.record("settings"))]
+    facts = options(run.record("settings"))
+    return [(name, _IN_WORDS.get((name, value), value)) for name, value in facts]
 
 
 def options(record: Record) -> list[tuple[str, str]]:
@@ -123,38 +166,56 @@ def options(record: Record) -> list[tuple[str, str]]:
 
 def environment(run: Record) -> list[tuple[str, list[tuple[str, str]]]]:
     """Machine, versions and the rest, each a title with its facts."""
-    found, rest = [], {}
+    facts, rest = [], {}
     for name, value in run.record("environment").fields.items():
         if isinstance(value, dict):
             memory = run.number("environment", name, "memory")
-            readable = {**value, "memory": size(memory)} if memory is not None and memory > 1e6 else value
-            found.append((name.replace("_", " ").capitalize(), options(Record(readable))))
+            if memory is not None and memory > 1e6:
+                value = {**value, "memory": size(memory)}
+            facts.append((name.replace("_", " ").capitalize(), options(Record(value))))
         else:
             rest[name] = value
-    return found + ([("Platform", options(Record(rest)))] if rest else [])
+    if rest:
+        facts.append(("Platform", options(Record(rest))))
+    return facts
 
 
 def measurement_note(run: Record) -> str:
     """How the candidates were measured, as a sentence; empty where run.json does not say."""
     measurement = run.record("measurement")
     units = (("threads", "threads"), ("rounds", "interleaved rounds"), ("warmup", "warm-up runs"))
-    parts = ", ".join(f"{measurement.text(field)} {unit}" for field, unit in units if measurement.text(field))
+    parts = ", ".join(
+        f"{measurement.text(field)} {unit}" for field, unit in units if measurement.text(field)
+    )
     batch = measurement.text("batch") or "64"
-    return f"Each candidate in a fresh process, {parts}; latency at batch 1, throughput at batch {batch}." if parts else ""
+    if not parts:
+        return ""
+    return (
+        f"Each candidate in a fresh process, {parts}; latency at batch 1, "
+        f"throughput at batch {batch}."
+    )
 
 
 def race_note(run: Record) -> str:
     """Why the settings were chosen and how long the race took."""
     seconds = run.number("settings_race", "seconds")
     reason = run.text("settings_race", "reason").rstrip(".")
-    took = f"The race took {duration(seconds)}" if seconds is not None else ""
+    took = ""
+    if seconds is not None:
+        took = f"The race took {duration(seconds)}"
     return "".join(f"{part}. " for part in (reason, took) if part).rstrip()
 
 
 def repeat_note(run: Record) -> str:
     """How alike a repetition will be, which differs if the clock ended the training."""
     if run.text("kind") != "compare" and run.number("recipe", "budget") is not None:
-        alike = "A training that the clock ends is not repeated to the bit; with --epochs instead of --budget it is"
+        alike = (
+            "A training that the clock ends is not repeated to the bit; "
+            "with --epochs instead of --budget it is"
+        )
     else:
-        alike = "The same versions on the same hardware give the same network, with --threads 1 to the bit"
+        alike = (
+            "The same versions on the same hardware give the same network, "
+            "with --threads 1 to the bit"
+        )
     return f"{alike}; latencies are this machine's."

@@ -33,7 +33,11 @@ FILTERS = (
     formats.times,
     formats.words,
 )
-SCATTER_SIZES = ((1124, 400), (720, 380), (358, 330))  # wide window, tablet, phone: one is shown, so that text keeps its size
+SCATTER_SIZES = (
+    (1124, 400),
+    (720, 380),
+    (358, 330),
+)  # wide window, tablet, phone: one is shown, so that text keeps its size
 UNPRINTABLE = re.compile("[\0-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
 
@@ -49,7 +53,9 @@ def write_report(folder: Path) -> Path:
     """
     page = _template().render(_page(read_run(Path(folder))))
     path = Path(folder) / "report.html"
-    replace_file(path, UNPRINTABLE.sub("\N{REPLACEMENT CHARACTER}", page).encode("utf-8", "backslashreplace"))
+    replace_file(
+        path, UNPRINTABLE.sub("\N{REPLACEMENT CHARACTER}", page).encode("utf-8", "backslashreplace")
+    )
     return path
 
 
@@ -67,10 +73,16 @@ def _template() -> jinja2.Template:
     return environment.get_template("report.html")
 
 
-def _page(found: RunFolder) -> dict[str, Any]:
-    """Everything that the templates name; `parts` are the sections: name, title, and what must not be empty for it to be shown."""
-    run = found.record
-    own = comparison_page(found) if run.text("kind") == "compare" else _fit_page(found)
+def _page(folder: RunFolder) -> dict[str, Any]:
+    """Everything that the templates name.
+
+    `parts` are the sections: name, title, and what must not be empty for it to be shown.
+    """
+    run = folder.record
+    if run.text("kind") == "compare":
+        own = comparison_page(folder)
+    else:
+        own = _fit_page(folder)
     common = {
         "balance": sections.class_balance(run, run.texts("data", "classes")),
         "data_facts": sections.data_facts(run),
@@ -89,18 +101,18 @@ def _page(found: RunFolder) -> dict[str, Any]:
     return {"run": run, **common, **own, "parts": parts}
 
 
-def _fit_page(found: RunFolder) -> dict[str, Any]:
+def _fit_page(folder: RunFolder) -> dict[str, Any]:
     """What the report of `fit` has of its own."""
-    run = found.record
+    run = folder.record
     candidates = read_candidates(run)
     page = {
         "head": headline(run, candidates),
         "scatters": [chart for size in SCATTER_SIZES if (chart := scatter(candidates, *size))],
         "measurement_note": sections.measurement_note(run),
-        "curves": learning_curves(found.history, run.number("training", "best_epoch")),
-        "history": thinned(found.history),
+        "curves": learning_curves(folder.history, run.number("training", "best_epoch")),
+        "history": thinned(folder.history),
         "training_facts": sections.training_facts(run),
-        "answers": answers(found),
+        "answers": answers(folder),
         "race_rows": sections.race_rows(run),
         "race_note": sections.race_note(run),
         "settings": sections.settings_facts(run),

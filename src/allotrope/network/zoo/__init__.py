@@ -1,4 +1,7 @@
-"""Networks built in code: `allotrope.networks`. One family a file, weight names as in torchvision and timm."""
+"""Networks built in code: `allotrope.networks`.
+
+One family a file, weight names as in torchvision and timm.
+"""
 
 from __future__ import annotations
 
@@ -9,13 +12,33 @@ from allotrope.network.network import Network
 from allotrope.network.zoo.convolutional import cnn
 from allotrope.network.zoo.dense import mlp
 from allotrope.network.zoo.mobile import mobilenet_v2
-from allotrope.network.zoo.residual import resnet8, resnet18, resnet20, resnet32, resnet34, resnet50, resnet56
+from allotrope.network.zoo.residual import (
+    resnet8,
+    resnet18,
+    resnet20,
+    resnet32,
+    resnet34,
+    resnet50,
+    resnet56,
+)
 from allotrope.network.zoo.weights import load_safetensors
 from allotrope.network.zoo.whitened import whitened_cnn, whitening_filters
 
 NETWORKS: dict[str, Callable[..., Network]] = {
     build.__name__: build
-    for build in (mlp, cnn, whitened_cnn, resnet8, resnet20, resnet32, resnet56, resnet18, resnet34, resnet50, mobilenet_v2)
+    for build in (
+        mlp,
+        cnn,
+        whitened_cnn,
+        resnet8,
+        resnet20,
+        resnet32,
+        resnet56,
+        resnet18,
+        resnet34,
+        resnet50,
+        mobilenet_v2,
+    )
 }
 
 

@@ -1,4 +1,4 @@
-"""The building blocks that every family of the zoo shares: one way to convolve, normalize, activate, pool and connect."""
+"""The building blocks of every family: one way to convolve, normalize, activate, pool, connect."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ SATURATING = ("sigmoid", "hardsigmoid", "tanh", "softsign")
 
 @dataclass(frozen=True, slots=True)
 class Features:
-    """A value of the network that is being built: its name, and its shape for one picture, [c, h, w] or [features]."""
+    """A value of the network that is being built: its name and shape, [c, h, w] or [features]."""
 
     name: str
     shape: tuple[int, ...]
@@ -50,7 +50,10 @@ class Features:
 
 @dataclass(frozen=True)
 class Style:
-    """What every family takes: activation, normalization, fraction dropped out, factor on the number of channels, seed of the weights."""
+    """What every family takes: how it activates, normalizes and drops out, its width, its seed.
+
+    `dropout` is the fraction that is dropped, `width` a factor on the number of channels.
+    """
 
     activation: str = "relu"
     normalization: str = "batch"
@@ -60,47 +63,61 @@ class Style:
 
     def problems(self) -> list[str]:
         """Everything that is wrong with it."""
-        found = []
+        wrong = []
         if self.activation not in ACTIVATIONS:
-            found.append(str(unknown_name("activation", self.activation, ACTIVATIONS)))
+            wrong.append(str(unknown_name("activation", self.activation, ACTIVATIONS)))
         if self.normalization not in NORMALIZATIONS:
-            found.append(str(unknown_name("normalization", self.normalization, NORMALIZATIONS)))
+            wrong.append(str(unknown_name("normalization", self.normalization, NORMALIZATIONS)))
         if not 0 <= self.dropout < 1:
-            found.append(f"dropout must be at least 0 and below 1, found {self.dropout}.")
+            wrong.append(f"dropout must be at least 0 and below 1, found {self.dropout}.")
         if not (self.width > 0 and math.isfinite(self.width)):
-            found.append(f"width must be above 0, found {self.width}.")
+            wrong.append(f"width must be above 0, found {self.width}.")
         if self.seed < 0:
-            found.append(f"seed must be at least 0, found {self.seed}.")
-        return found
+            wrong.append(f"seed must be at least 0, found {self.seed}.")
+        return wrong
 
 
 class Blocks:
     """A network in the making, whose layers are added in order.
 
-    Raises: UsageError that lists every argument that is wrong. `smallest` is the least side of a picture that the
-    network can take; `problems` are what the family itself found wrong with its own arguments.
+    Raises: UsageError that lists every argument that is wrong. `smallest` is the least side of a
+    picture that the network can take; `problems` are what the family itself found wrong with its
+    own arguments.
     """
 
     def __init__(
-        self, family: str, classes: int, image: Image, style: Style, *, smallest: int = 1, problems: list[str] | None = None
+        self,
+        family: str,
+        classes: int,
+        image: Image,
+        style: Style,
+        *,
+        smallest: int = 1,
+        problems: list[str] | None = None,
     ) -> None:
-        found = [*(problems or []), *style.problems(), *_problems(classes, image, smallest)]
-        if found:
-            raise UsageError(f"network '{family}' cannot be built: {' '.join(found)}")
+        wrong = [*(problems or []), *style.problems(), *_problems(classes, image, smallest)]
+        if wrong:
+            raise UsageError(f"network '{family}' cannot be built: {' '.join(wrong)}")
         self.classes = classes
         self.style = style
         self.builder = Builder(family)
         self.builder.input("x", np.float32, ("n", *image))
         self.input = Features("x", tuple(image))
-        self.initializer: Initializer = initialize.glorot_uniform if style.activation in SATURATING else initialize.he_normal
+        self.initializer: Initializer = initialize.he_normal
+        if style.activation in SATURATING:
+            self.initializer = initialize.glorot_uniform
 
     def scaled(self, channels: int) -> int:
         """`channels` times the width, at least 1."""
         return max(1, round(channels * self.style.width))
 
-    def weight(self, name: str, shape: tuple[int, ...], initializer: Initializer, *, trainable: bool = True) -> str:
+    def weight(
+        self, name: str, shape: tuple[int, ...], initializer: Initializer, *, trainable: bool = True
+    ) -> str:
         """Add a weight, drawn from the stream of its name."""
-        return self.builder.weight(name, initialize.draw(initializer, self.style.seed, name, shape), trainable=trainable)
+        return self.builder.weight(
+            name, initialize.draw(initializer, self.style.seed, name, shape), trainable=trainable
+        )
 
     def convolution(
         self,
@@ -118,13 +135,24 @@ class Blocks:
     ) -> Features:
         """Convolve [c, h, w] to [channels, h', w'].
 
-        Without `padding` the sides stay as they are at stride 1; without `bias` there is one where no normalization follows.
+        Without `padding` the sides stay as they are at stride 1; without `bias` there is one where
+        no normalization follows.
         """
         shape = (channels, x.shape[0] // groups, kernel, kernel)
-        inputs = [x.name, self.weight(f"{name}.weight", shape, initializer or self.initializer, trainable=trainable)]
-        if self.style.normalization == "none" if bias is None else bias:
+        inputs = [
+            x.name,
+            self.weight(
+                f"{name}.weight", shape, initializer or self.initializer, trainable=trainable
+            ),
+        ]
+        if bias is None:
+            bias = self.style.normalization == "none"
+        if bias:
             inputs.append(self.weight(f"{name}.bias", (channels,), initialize.zeros))
-        before, after = ((kernel - 1) // 2, kernel // 2) if padding is None else (padding, padding)
+        if padding is None:
+            before, after = (kernel - 1) // 2, kernel // 2
+        else:
+            before, after = padding, padding
         attributes = {
             "kernel_shape": (kernel, kernel),
             "strides": (stride, stride),
@@ -136,29 +164,47 @@ class Blocks:
         return Features(self.builder.add("Conv", inputs, attributes, name=name), (channels, *sides))
 
     def normalization(
-        self, x: Features, name: str, *, scale_trainable: bool = True, momentum: float = 0.9, epsilon: float = 1e-5
+        self,
+        x: Features,
+        name: str,
+        *,
+        scale_trainable: bool = True,
+        momentum: float = 0.9,
+        epsilon: float = 1e-5,
     ) -> Features:
-        """Normalize per channel; `momentum` is ONNX's: running = momentum * running + (1 - momentum) * batch.
+        """Normalize per channel.
 
-        Values of rank [features] have no places to average over: there all but `batch` mean layer normalization.
+        `momentum` is ONNX's: running = momentum * running + (1 - momentum) * batch.
+
+        Values of rank [features] have no places to average over: there all but `batch` mean layer
+        normalization.
         """
         kind = self.style.normalization
         if kind == "none":
             return x
         channels = x.shape[0]
-        scale = self.weight(f"{name}.weight", (channels,), initialize.ones, trainable=scale_trainable)
+        scale = self.weight(
+            f"{name}.weight", (channels,), initialize.ones, trainable=scale_trainable
+        )
         inputs = [x.name, scale, self.weight(f"{name}.bias", (channels,), initialize.zeros)]
         attributes: dict[str, Any] = {"epsilon": epsilon}
         if kind == "batch":
-            inputs.append(self.weight(f"{name}.running_mean", (channels,), initialize.zeros, trainable=False))
-            inputs.append(self.weight(f"{name}.running_var", (channels,), initialize.ones, trainable=False))
+            inputs.append(
+                self.weight(f"{name}.running_mean", (channels,), initialize.zeros, trainable=False)
+            )
+            inputs.append(
+                self.weight(f"{name}.running_var", (channels,), initialize.ones, trainable=False)
+            )
             operator, attributes["momentum"] = "BatchNormalization", momentum
         elif len(x.shape) == 1:
             operator, attributes["axis"] = "LayerNormalization", -1
         elif kind == "instance":
             operator = "InstanceNormalization"
         else:
-            operator, attributes["num_groups"] = "GroupNormalization", 1 if kind == "layer" else _groups(channels)
+            # Over all channels together it is what is called layer normalization of pictures.
+            operator, attributes["num_groups"] = "GroupNormalization", 1
+            if kind != "layer":
+                attributes["num_groups"] = _groups(channels)
         return Features(self.builder.add(operator, inputs, attributes, name=name), x.shape)
 
     def activation(self, x: Features) -> Features:
@@ -167,52 +213,92 @@ class Blocks:
         operator, attributes = ACTIVATIONS[kind]
         inputs = [x.name]
         if kind == "relu6":
-            inputs += [self.builder.constant(np.float32(limit), f"{x.name}.limit") for limit in (0, 6)]
+            inputs += [
+                self.builder.constant(np.float32(limit), f"{x.name}.limit") for limit in (0, 6)
+            ]
         y = self.builder.add(operator, inputs, attributes, name=f"{x.name}.{operator.lower()}")
         if kind == "silu":
             y = self.builder.add("Mul", [x.name, y], name=f"{x.name}.silu")
         return Features(y, x.shape)
 
     def pooling(
-        self, x: Features, name: str, kind: str = "max", kernel: int = 2, *, stride: int | None = None, padding: int = 0
+        self,
+        x: Features,
+        name: str,
+        kind: str = "max",
+        kernel: int = 2,
+        *,
+        stride: int | None = None,
+        padding: int = 0,
     ) -> Features:
-        """The largest or mean of each `kernel` x `kernel` window, `stride` (by default `kernel`) apart."""
+        """The largest or mean of each `kernel` x `kernel` window, `stride` or `kernel` apart."""
         stride = stride or kernel
-        attributes: dict[str, Any] = {"kernel_shape": (kernel, kernel), "strides": (stride, stride), "pads": (padding,) * 4}
-        operator = "MaxPool" if kind == "max" else "AveragePool"
+        attributes: dict[str, Any] = {
+            "kernel_shape": (kernel, kernel),
+            "strides": (stride, stride),
+            "pads": (padding,) * 4,
+        }
+        operator = "AveragePool"
+        if kind == "max":
+            operator = "MaxPool"
         sides = [(side + 2 * padding - kernel) // stride + 1 for side in x.shape[1:]]
-        return Features(self.builder.add(operator, [x.name], attributes, name=name), (x.shape[0], *sides))
+        return Features(
+            self.builder.add(operator, [x.name], attributes, name=name), (x.shape[0], *sides)
+        )
 
     def global_pooling(self, x: Features, name: str, kind: str = "average") -> Features:
         """The mean or largest of each channel: [c, h, w] to [c]."""
-        operator = "GlobalAveragePool" if kind == "average" else "GlobalMaxPool"
-        return self.flatten(Features(self.builder.add(operator, [x.name], name=name), (x.shape[0], 1, 1)))
+        operator = "GlobalMaxPool"
+        if kind == "average":
+            operator = "GlobalAveragePool"
+        return self.flatten(
+            Features(self.builder.add(operator, [x.name], name=name), (x.shape[0], 1, 1))
+        )
 
     def flatten(self, x: Features) -> Features:
         """[c, h, w] to [c * h * w]; what is flat stays as it is."""
         if len(x.shape) == 1:
             return x
-        return Features(self.builder.add("Flatten", [x.name], {"axis": 1}, name=f"{x.name}.flat"), (math.prod(x.shape),))
+        return Features(
+            self.builder.add("Flatten", [x.name], {"axis": 1}, name=f"{x.name}.flat"),
+            (math.prod(x.shape),),
+        )
 
-    def dense(self, x: Features, name: str, features: int, *, bias: bool = True, initializer: Initializer | None = None) -> Features:
+    def dense(
+        self,
+        x: Features,
+        name: str,
+        features: int,
+        *,
+        bias: bool = True,
+        initializer: Initializer | None = None,
+    ) -> Features:
         """Connect every input with every output: [i] to [features]; the weight is [features, i]."""
-        inputs = [x.name, self.weight(f"{name}.weight", (features, x.shape[0]), initializer or self.initializer)]
+        inputs = [
+            x.name,
+            self.weight(f"{name}.weight", (features, x.shape[0]), initializer or self.initializer),
+        ]
         if bias:
             inputs.append(self.weight(f"{name}.bias", (features,), initialize.zeros))
         return Features(self.builder.add("Gemm", inputs, {"transB": 1}, name=name), (features,))
 
     def dropout(self, x: Features, name: str) -> Features:
-        """Drop the style's fraction of the elements in training; nothing where the fraction is 0."""
+        """Drop the style's fraction of the elements in training.
+
+        Nothing where the fraction is 0.
+        """
         if not self.style.dropout:
             return x
         ratio = self.builder.constant(np.float32(self.style.dropout), f"{name}.ratio")
         return Features(self.builder.add("Dropout", [x.name, ratio], name=name), x.shape)
 
     def hidden_layers(self, x: Features, sizes: tuple[int, ...]) -> Features:
-        """Dense layers fc1, fc2, … of `sizes` times the width, each with normalization, activation and dropout."""
+        """Dense layers fc1, fc2, … of `sizes` times the width, each normalized and activated."""
         x = self.flatten(x)
         for number, size in enumerate(sizes, 1):
-            x = self.dense(x, f"fc{number}", self.scaled(size), bias=self.style.normalization == "none")
+            x = self.dense(
+                x, f"fc{number}", self.scaled(size), bias=self.style.normalization == "none"
+            )
             x = self.activation(self.normalization(x, f"fc{number}_bn"))
             x = self.dropout(x, f"fc{number}_dropout")
         return x
@@ -222,7 +308,9 @@ class Blocks:
         return Features(self.builder.add("Add", [x.name, y.name], name=name), x.shape)
 
     def classifier(self, x: Features, name: str = "fc") -> Network:
-        """The last dense layer, as wide as there are classes, whose output is `logits`; and the finished network.
+        """The last dense layer, as wide as there are classes, whose output is `logits`.
+
+        And the finished network.
 
         It begins as PyTorch's Linear does: small logits keep the first loss near log(classes).
         """
@@ -237,21 +325,28 @@ class Blocks:
 def positive(name: str, values: tuple[int, ...]) -> list[str]:
     """The problem, if there is one, of sizes that must be whole numbers above 0."""
     wrong = [value for value in values if value < 1 or value != int(value)]
-    return [f"{name} must be whole numbers above 0, found {wrong}."] if wrong else []
+    if wrong:
+        return [f"{name} must be whole numbers above 0, found {wrong}."]
+    return []
 
 
 def _problems(classes: int, image: Image, smallest: int) -> list[str]:
-    found = []
+    wrong = []
     if classes < 2:
-        found.append(f"at least 2 classes are needed, found {classes}.")
+        wrong.append(f"at least 2 classes are needed, found {classes}.")
     if len(image) != 3 or min(image) < 1:
-        found.append(f"image must be (channels, height, width), each above 0, found {tuple(image)}.")
+        wrong.append(
+            f"image must be (channels, height, width), each above 0, found {tuple(image)}."
+        )
     elif min(image[1:]) < smallest:
-        found.append(f"the image {image[1]} x {image[2]} is too small: this network needs {smallest} x {smallest} pixels at the least.")
-    return found
+        wrong.append(
+            f"the image {image[1]} x {image[2]} is too small: this network needs "
+            f"{smallest} x {smallest} pixels at the least."
+        )
+    return wrong
 
 
 def _groups(channels: int) -> int:
-    """At most 32 groups (Wu and He 2018, https://arxiv.org/abs/1803.08494), each of 4 channels or more where there are as many."""
+    """At most 32 groups (Wu and He 2018, arxiv.org/abs/1803.08494), each of 4 channels or more."""
     most = max(1, min(32, channels // 4))
     return next(groups for groups in range(most, 0, -1) if channels % groups == 0)

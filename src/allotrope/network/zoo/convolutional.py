@@ -1,4 +1,4 @@
-"""The plain convolutional network: convolution + bias, activation, pooling, repeated, then dense layers."""
+"""The plain convolutional network: convolution + bias, activation, pooling, then dense layers."""
 
 from __future__ import annotations
 
@@ -21,14 +21,18 @@ def cnn(
     width: float = 1.0,
     seed: int = 0,
 ) -> Network:
-    """A convolution for each number in `channels`, a dense layer for each in `hidden`: x: [n, c, h, w] to logits: [n, classes].
+    """A convolution for each number in `channels`, a dense layer for each in `hidden`.
 
-    With one of each and phi the activation, sigma the softmax that delivery adds, it computes
-    y = sigma(sum_k w_k phi(sum_l w_kl * x_l + b_k)), pooled after phi. Each pooling halves the sides.
+    x: [n, c, h, w] to logits: [n, classes].
+
+    With one of each and phi the activation, sigma the softmax that delivery adds, it computes y =
+    sigma(sum_k w_k phi(sum_l w_kl * x_l + b_k)), pooled after phi. Each pooling halves the sides.
 
     Raises: UsageError that lists every argument that is wrong.
     """
-    problems = positive("channels", channels) + positive("hidden", hidden) + positive("kernel", (kernel,))
+    problems = (
+        positive("channels", channels) + positive("hidden", hidden) + positive("kernel", (kernel,))
+    )
     if pooling not in POOLINGS:
         problems.append(str(unknown_name("pooling", pooling, POOLINGS)))
     style = Style(activation, normalization, dropout, width, seed)

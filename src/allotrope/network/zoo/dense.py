@@ -17,7 +17,9 @@ def mlp(
     width: float = 1.0,
     seed: int = 0,
 ) -> Network:
-    """A perceptron with a layer for each number in `hidden`: x: [n, c, h, w] to logits: [n, classes].
+    """A perceptron with a layer for each number in `hidden`.
+
+    x: [n, c, h, w] to logits: [n, classes].
 
     Raises: UsageError that lists every argument that is wrong.
     """

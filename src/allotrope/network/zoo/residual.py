@@ -1,7 +1,8 @@
-"""Residual networks (He et al. 2016, https://arxiv.org/abs/1512.03385): for small images and for photographs.
+"""Residual networks (He et al. 2016, https://arxiv.org/abs/1512.03385), for images of all sizes.
 
-Weight names are torchvision's, so that its published weights and timm's load by name. The small ones have no layers in
-torchvision; theirs are the names of https://github.com/chenyaofo/pytorch-cifar-models, which follow the same scheme.
+Weight names are torchvision's, so that its published weights and timm's load by name. The small
+ones have no layers in torchvision; theirs are the names of
+https://github.com/chenyaofo/pytorch-cifar-models, which follow the same scheme.
 """
 
 from __future__ import annotations
@@ -29,28 +30,39 @@ class Options(TypedDict, total=False):
     seed: int
 
 
-def resnet8(classes: int, image: Image, *, shortcut: str = "projection", **options: Unpack[Options]) -> Network:
+def resnet8(
+    classes: int, image: Image, *, shortcut: str = "projection", **options: Unpack[Options]
+) -> Network:
     """One block a stage, for small images; see `resnet20`."""
     return _small("resnet8", 1, classes, image, shortcut, Style(**options))
 
 
-def resnet20(classes: int, image: Image, *, shortcut: str = "projection", **options: Unpack[Options]) -> Network:
-    """Three blocks a stage of 16, 32 and 64 channels, for small images: x: [n, c, h, w] to logits: [n, classes].
+def resnet20(
+    classes: int, image: Image, *, shortcut: str = "projection", **options: Unpack[Options]
+) -> Network:
+    """Three blocks a stage of 16, 32 and 64 channels, for small images.
 
-    Where a stage halves the sides, `shortcut` is the paper's option B, `projection` (a 1 x 1 convolution), as in the
-    weights that are published, or its option A, `padding` (every second pixel, new channels zero), which has no weights.
+    x: [n, c, h, w] to logits: [n, classes].
+
+    Where a stage halves the sides, `shortcut` is the paper's option B, `projection` (a 1 x 1
+    convolution), as in the weights that are published, or its option A, `padding` (every second
+    pixel, new channels zero), which has no weights.
 
     Raises: UsageError that lists every argument that is wrong.
     """
     return _small("resnet20", 3, classes, image, shortcut, Style(**options))
 
 
-def resnet32(classes: int, image: Image, *, shortcut: str = "projection", **options: Unpack[Options]) -> Network:
+def resnet32(
+    classes: int, image: Image, *, shortcut: str = "projection", **options: Unpack[Options]
+) -> Network:
     """Five blocks a stage, for small images; see `resnet20`."""
     return _small("resnet32", 5, classes, image, shortcut, Style(**options))
 
 
-def resnet56(classes: int, image: Image, *, shortcut: str = "projection", **options: Unpack[Options]) -> Network:
+def resnet56(
+    classes: int, image: Image, *, shortcut: str = "projection", **options: Unpack[Options]
+) -> Network:
     """Nine blocks a stage, for small images; see `resnet20`."""
     return _small("resnet56", 9, classes, image, shortcut, Style(**options))
 
@@ -72,26 +84,43 @@ def resnet50(classes: int, image: Image, **options: Unpack[Options]) -> Network:
 
     Raises: UsageError that lists every argument that is wrong.
     """
-    return _photograph("resnet50", _bottleneck_block, (3, 4, 6, 3), 4, classes, image, Style(**options))
+    return _photograph(
+        "resnet50", _bottleneck_block, (3, 4, 6, 3), 4, classes, image, Style(**options)
+    )
 
 
-def _small(family: str, repeats: int, classes: int, image: Image, shortcut: str, style: Style) -> Network:
-    problems = [] if shortcut in SHORTCUTS else [str(unknown_name("shortcut", shortcut, SHORTCUTS))]
+def _small(
+    family: str, repeats: int, classes: int, image: Image, shortcut: str, style: Style
+) -> Network:
+    problems = []
+    if shortcut not in SHORTCUTS:
+        problems = [str(unknown_name("shortcut", shortcut, SHORTCUTS))]
     blocks = Blocks(family, classes, image, style, smallest=4, problems=problems)
     x = blocks.convolution(blocks.input, "conv1", blocks.scaled(16))
     x = blocks.activation(blocks.normalization(x, "bn1"))
-    for stage, channels in enumerate((16, 32, 64), 1):
-        x = _stage(blocks, x, f"layer{stage}", _basic_block, repeats, blocks.scaled(channels), 1 if stage == 1 else 2, shortcut)
+    for stage, (channels, stride) in enumerate(((16, 1), (32, 2), (64, 2)), 1):
+        wide = blocks.scaled(channels)
+        x = _stage(blocks, x, f"layer{stage}", _basic_block, repeats, wide, stride, shortcut)
     return _head(blocks, x)
 
 
-def _photograph(family: str, block: Block, repeats: tuple[int, ...], expansion: int, classes: int, image: Image, style: Style) -> Network:
+def _photograph(
+    family: str,
+    block: Block,
+    repeats: tuple[int, ...],
+    expansion: int,
+    classes: int,
+    image: Image,
+    style: Style,
+) -> Network:
     blocks = Blocks(family, classes, image, style, smallest=32)
     x = blocks.convolution(blocks.input, "conv1", blocks.scaled(64), 7, stride=2)
     x = blocks.activation(blocks.normalization(x, "bn1"))
     x = blocks.pooling(x, "maxpool", kernel=3, stride=2, padding=1)
-    for stage, (channels, count) in enumerate(zip((64, 128, 256, 512), repeats, strict=True), 1):
-        x = _stage(blocks, x, f"layer{stage}", block, count, blocks.scaled(channels) * expansion, 1 if stage == 1 else 2, "projection")
+    stages = zip((64, 128, 256, 512), (1, 2, 2, 2), repeats, strict=True)
+    for stage, (channels, stride, count) in enumerate(stages, 1):
+        wide = blocks.scaled(channels) * expansion
+        x = _stage(blocks, x, f"layer{stage}", block, count, wide, stride, "projection")
     return _head(blocks, x)
 
 
@@ -99,31 +128,51 @@ def _head(blocks: Blocks, x: Features) -> Network:
     return blocks.classifier(blocks.dropout(blocks.global_pooling(x, "avgpool"), "dropout"))
 
 
-def _stage(blocks: Blocks, x: Features, name: str, block: Block, repeats: int, channels: int, stride: int, shortcut: str) -> Features:
-    for number in range(repeats):
-        x = block(blocks, x, f"{name}.{number}", channels, stride if number == 0 else 1, shortcut)
+def _stage(
+    blocks: Blocks,
+    x: Features,
+    name: str,
+    block: Block,
+    repeats: int,
+    channels: int,
+    stride: int,
+    shortcut: str,
+) -> Features:
+    """Blocks of which only the first makes the sides shorter."""
+    for number, own_stride in enumerate((stride, *[1] * (repeats - 1))):
+        x = block(blocks, x, f"{name}.{number}", channels, own_stride, shortcut)
     return x
 
 
-def _basic_block(blocks: Blocks, x: Features, name: str, channels: int, stride: int, shortcut: str) -> Features:
+def _basic_block(
+    blocks: Blocks, x: Features, name: str, channels: int, stride: int, shortcut: str
+) -> Features:
     y = blocks.convolution(x, f"{name}.conv1", channels, stride=stride)
     y = blocks.activation(blocks.normalization(y, f"{name}.bn1"))
     y = blocks.convolution(y, f"{name}.conv2", channels)
     y = blocks.normalization(y, f"{name}.bn2")
-    return blocks.activation(blocks.add(y, _shortcut(blocks, x, name, channels, stride, shortcut), f"{name}.add"))
+    return blocks.activation(
+        blocks.add(y, _shortcut(blocks, x, name, channels, stride, shortcut), f"{name}.add")
+    )
 
 
-def _bottleneck_block(blocks: Blocks, x: Features, name: str, channels: int, stride: int, shortcut: str) -> Features:
+def _bottleneck_block(
+    blocks: Blocks, x: Features, name: str, channels: int, stride: int, shortcut: str
+) -> Features:
     y = blocks.convolution(x, f"{name}.conv1", channels // 4, 1)
     y = blocks.activation(blocks.normalization(y, f"{name}.bn1"))
     y = blocks.convolution(y, f"{name}.conv2", channels // 4, stride=stride)
     y = blocks.activation(blocks.normalization(y, f"{name}.bn2"))
     y = blocks.convolution(y, f"{name}.conv3", channels, 1)
     y = blocks.normalization(y, f"{name}.bn3")
-    return blocks.activation(blocks.add(y, _shortcut(blocks, x, name, channels, stride, shortcut), f"{name}.add"))
+    return blocks.activation(
+        blocks.add(y, _shortcut(blocks, x, name, channels, stride, shortcut), f"{name}.add")
+    )
 
 
-def _shortcut(blocks: Blocks, x: Features, name: str, channels: int, stride: int, kind: str) -> Features:
+def _shortcut(
+    blocks: Blocks, x: Features, name: str, channels: int, stride: int, kind: str
+) -> Features:
     if stride == 1 and x.shape[0] == channels:
         return x
     if kind == "padding":
@@ -137,8 +186,13 @@ def _padding(blocks: Blocks, x: Features, name: str, channels: int, stride: int)
     count, *sides = x.shape
     before = (channels - count) // 2
     limits = [("starts", [0, 0]), ("ends", sides), ("axes", [2, 3]), ("steps", [stride, stride])]
-    inputs = [blocks.builder.constant(np.array(values, dtype=np.int64), f"{name}.{part}") for part, values in limits]
+    inputs = [
+        blocks.builder.constant(np.array(values, dtype=np.int64), f"{name}.{part}")
+        for part, values in limits
+    ]
     y = blocks.builder.add("Slice", [x.name, *inputs], name=f"{name}.slice")
     pads = np.array([0, before, 0, 0, 0, channels - count - before, 0, 0], dtype=np.int64)
-    y = blocks.builder.add("Pad", [y, blocks.builder.constant(pads, f"{name}.pads")], name=f"{name}.pad")
+    y = blocks.builder.add(
+        "Pad", [y, blocks.builder.constant(pads, f"{name}.pads")], name=f"{name}.pad"
+    )
     return Features(y, (channels, *((side - 1) // stride + 1 for side in sides)))

@@ -11,41 +11,59 @@ import numpy as np
 from allotrope.errors import ModelError
 from allotrope.network.network import Network
 
-# PyTorch's count of the batches that a BatchNorm has seen: it has no meaning in ONNX and decides nothing in inference.
+# PyTorch's count of the batches that a BatchNorm has seen: it has no meaning in ONNX and decides
+# nothing in inference.
 IGNORED = re.compile(r"(^|\.)num_batches_tracked$")
 
 
 def load_safetensors(network: Network, path: str | Path, strict: bool = True) -> Network:
-    """`network` with the weights of the file at `path`, taken by name and brought to the network's own precision.
+    """`network` with the weights of the file at `path`, by name, in the network's own precision.
 
-    Without `strict`, what the file lacks or has in another shape stays as it is, such as a last layer for other classes.
+    Without `strict`, what the file lacks or has in another shape stays as it is, such as a last
+    layer for other classes.
 
-    Raises: ModelError if the file cannot be read, if nothing in it fits or, with `strict`, that lists every name that is
-    missing, unexpected, or of another shape or type.
+    Raises: ModelError if the file cannot be read, if nothing in it fits or, with `strict`, that
+    lists every name that is missing, unexpected, or of another shape or type.
     """
-    found = {name: array for name, array in _read(Path(path)).items() if not IGNORED.search(name)}
-    fitting = {name for name, array in found.items() if name in network.weights and _fits(array, network.weights[name])}
-    problems = _problems(network, found, fitting)
+    arrays = {name: array for name, array in _read(Path(path)).items() if not IGNORED.search(name)}
+    fitting = {
+        name
+        for name, array in arrays.items()
+        if name in network.weights and _fits(array, network.weights[name])
+    }
+    problems = _problems(network, arrays, fitting)
     if not fitting or (strict and problems):
         raise ModelError(f"the weights in '{path}' do not fit this network: {'; '.join(problems)}.")
-    return network.with_weights({name: found[name].astype(network.weights[name].dtype) for name in sorted(fitting)})
+    return network.with_weights(
+        {name: arrays[name].astype(network.weights[name].dtype) for name in sorted(fitting)}
+    )
 
 
 def _fits(array: np.ndarray, weight: np.ndarray) -> bool:
-    """Whether the shapes are the same and no quantized weight stands for a float one; bfloat16 is of NumPy's kind V."""
+    """Whether the shapes are the same and no quantized weight stands for a float one.
+
+    Bfloat16 is of NumPy's kind V.
+    """
     return array.shape == weight.shape and (array.dtype.kind in "fV") == (weight.dtype.kind in "fV")
 
 
-def _problems(network: Network, found: Mapping[str, np.ndarray], fitting: set[str]) -> list[str]:
+def _problems(network: Network, arrays: Mapping[str, np.ndarray], fitting: set[str]) -> list[str]:
     weights = network.weights
-    missing = [name for name in weights if name not in found]
-    unexpected = [f"{name} {list(array.shape)}" for name, array in found.items() if name not in weights]
+    missing = [name for name in weights if name not in arrays]
+    unexpected = [
+        f"{name} {list(array.shape)}" for name, array in arrays.items() if name not in weights
+    ]
     different = [
-        f"{name} is {array.dtype} {list(array.shape)} and must be {weights[name].dtype} {list(weights[name].shape)}"
-        for name, array in found.items()
+        f"{name} is {array.dtype} {list(array.shape)} and must be {weights[name].dtype} "
+        f"{list(weights[name].shape)}"
+        for name, array in arrays.items()
         if name in weights and name not in fitting
     ]
-    kinds = (("missing", missing), ("unexpected", unexpected), ("of another shape or type", different))
+    kinds = (
+        ("missing", missing),
+        ("unexpected", unexpected),
+        ("of another shape or type", different),
+    )
     return [f"{len(names)} {kind}: {', '.join(names)}" for kind, names in kinds if names]
 
 
@@ -56,6 +74,8 @@ def _read(path: Path) -> dict[str, np.ndarray]:
     try:
         return load_file(path)
     except OSError as error:
-        raise ModelError(f"the weights '{path}' cannot be opened: {error.strerror or error}.") from error
+        raise ModelError(
+            f"the weights '{path}' cannot be opened: {error.strerror or error}."
+        ) from error
     except SafetensorError as error:
         raise ModelError(f"'{path}' is not a sound safetensors file: {error}.") from error

@@ -86,4 +86,6 @@ def _wrong(labels: list[str], probabilities: list[float | None], true: set[str])
         if probability is not None
     ]
     worst = sorted(off, reverse=True)[:MOST_WRONG]
-    return ", ".join(f"{name} {percent(probability, 0)}" for far, name, probability in worst if far > 0.5)
+    return ", ".join(
+        f"{name} {percent(probability, 0)}" for far, name, probability in worst if far > 0.5
+    )

@@ -34,7 +34,9 @@ def bias_gelu(w: Writer, x: str, bias: str) -> str:
 @foreign("FastGelu")
 def fast_gelu(w: Writer, x: str, bias: str | None = None) -> str:
     """Gelu by its approximation with tanh, of x + bias."""
-    return w.add("Gelu", w.add("Add", x, bias) if bias else x, approximate="tanh")
+    if bias:
+        x = w.add("Add", x, bias)
+    return w.add("Gelu", x, approximate="tanh")
 
 
 @foreign("QuickGelu")
@@ -69,7 +71,9 @@ def bias_dropout(
 ) -> tuple[str, ...]:
     """Dropout of x + bias, and the residual added to it."""
     y, mask = w.several("Dropout", 2, w.add("Add", x, bias), ratio, training, seed=seed)
-    return w.add("Add", y, residual) if residual else y, mask
+    if residual:
+        y = w.add("Add", y, residual)
+    return y, mask
 
 
 @foreign("BiasSoftmax")
@@ -110,7 +114,7 @@ def activated(w: Writer, x: str, activation: str, parameters: Sequence[float]) -
         case "Relu" | "Sigmoid" | "Tanh" | "Softplus" | "HardSwish":
             return w.add(activation, x)
         case "LeakyRelu" | "Elu" | "ThresholdedRelu":
-            return w.add(activation, x, alpha=parameters[0] if parameters else None)
+            return w.add(activation, x, alpha=next(iter(parameters or ()), None))
         case "HardSigmoid":
             alpha, beta = parameters
             return w.add(activation, x, alpha=alpha, beta=beta)

@@ -47,7 +47,8 @@ def attention(
             "are not understood"
         )
     projected = w.add("MatMul", x, weight)
-    projected = w.add("Add", projected, bias) if bias else projected
+    if bias:
+        projected = w.add("Add", projected, bias)
     sizes = qkv_hidden_sizes or _thirds(w, weight)
     return _of_projection(
         w, projected, sizes, num_heads, mask, past, added, mask_filter_value, scale, unidirectional
@@ -79,18 +80,16 @@ def _of_projection(
     query, key, value = (
         in_heads(w, part, heads, size // heads) for part, size in zip(parts, sizes, strict=True)
     )
-    before = (
-        tuple(w.add("Gather", past, w.constant(i, np.int64), axis=0) for i in (0, 1))
-        if past
-        else ()
-    )
-    bias = _both(w, masked(w, mask, hidden, key, before) if mask else None, added)
+    before: tuple[str, ...] = ()
+    if past:
+        before = tuple(w.add("Gather", past, w.constant(i, np.int64), axis=0) for i in (0, 1))
+    bias = added
+    if mask:
+        bias = _sum(w, masked(w, mask, hidden, key, before), added)
     y, present = attended(w, (query, key, value), bias, before, scale, causal, w.wants(1))
-    joined = (
-        w.add("Concat", *(w.add("Unsqueeze", one, w.ints(0)) for one in present), axis=0)
-        if present
-        else ""
-    )
+    joined = ""
+    if present:
+        joined = w.add("Concat", *(w.add("Unsqueeze", one, w.ints(0)) for one in present), axis=0)
     return flat(w, y, sizes[2]), joined
 
 
@@ -122,11 +121,16 @@ def multi_head_attention(
         raise UnsupportedError("a buffer for past and present is not understood")
     w.only(0, 1, 2)
     parts = _parts(w, query, key, value, num_heads)
-    parts = _with_bias(w, parts, bias, num_heads) if bias else parts
-    before = (past_key, past_value) if past_key and past_value else ()
-    hidden = masked(w, mask, mask_filter_value, parts[1], before) if mask else None
+    if bias:
+        parts = _with_bias(w, parts, bias, num_heads)
+    before: tuple[str, ...] = ()
+    if past_key and past_value:
+        before = past_key, past_value
+    hidden = None
+    if mask:
+        hidden = masked(w, mask, mask_filter_value, parts[1], before)
     wanted = w.wants(1) or w.wants(2)
-    y, present = attended(w, parts, _both(w, hidden, added), before, scale, unidirectional, wanted)
+    y, present = attended(w, parts, _sum(w, hidden, added), before, scale, unidirectional, wanted)
     return flat(w, y, -1), *present
 
 
@@ -146,7 +150,9 @@ def _parts(
 
 def _key_heads(w: Writer, x: str, heads: int) -> str:
     """Keys or values in heads, as they may be already."""
-    return x if w.rank(x) == 4 else in_heads(w, x, heads)
+    if w.rank(x) == 4:
+        return x
+    return in_heads(w, x, heads)
 
 
 def _unpacked(w: Writer, packed: str, count: int) -> tuple[str, ...]:
@@ -194,16 +200,19 @@ def attended(
     present: bool,
 ) -> tuple[str, tuple[str, ...]]:
     """ONNX's Attention over heads, and keys and values with the past's, if they are wanted."""
-    attributes = {"scale": scale or None, "is_causal": 1 if causal else None}
+    attributes = {"scale": scale or None, "is_causal": int(causal) or None}
     if not past:
-        return w.add("Attention", *parts, mask, **attributes), tuple(parts[1:]) if present else ()
+        # Without a past, the keys and values so far are those that came in.
+        return w.add("Attention", *parts, mask, **attributes), tuple(parts[1:])[: 2 * present]
     y, key, value = w.several("Attention", 3, *parts, mask, *past, **attributes)
     return y, (key, value)
 
 
-def _both(w: Writer, mask: str | None, added: str | None) -> str | None:
+def _sum(w: Writer, mask: str | None, added: str | None) -> str | None:
     """What is added to the scores."""
-    return w.add("Add", added, mask) if mask and added else mask or added
+    if mask and added:
+        return w.add("Add", added, mask)
+    return mask or added
 
 
 def masked(w: Writer, mask: str, hidden: float, key: str, past: Sequence[str]) -> str:
@@ -216,12 +225,16 @@ def masked(w: Writer, mask: str, hidden: float, key: str, past: Sequence[str]) -
     if rank == 1:
         seen = _first_keys(w, mask, key, past)
     elif rank in (2, 3):
-        axes = w.ints(1, 2) if rank == 2 else w.ints(1)
+        if rank == 2:
+            axes = w.ints(1, 2)
+        else:
+            axes = w.ints(1)
         seen = w.add("Unsqueeze", w.add("Cast", mask, to=_BOOL), axes)
     else:
         raise UnsupportedError(f"a mask of shape {list(shape)} is not understood")
     dtype = w.dtype(w.node.inputs[0])
-    dtype = dtype if dtype.kind == "f" else np.dtype(np.float32)
+    if dtype.kind != "f":
+        dtype = np.dtype(np.float32)
     return w.add("Where", seen, w.constant(0, dtype), w.constant(hidden, dtype))
 
 

@@ -16,7 +16,9 @@ _FLOAT = 1
 
 
 def _floats(w: Writer, x: str) -> str:
-    return x if w.dtype(x) == np.float32 else w.add("Cast", x, to=_FLOAT)
+    if w.dtype(x) == np.float32:
+        return x
+    return w.add("Cast", x, to=_FLOAT)
 
 
 @foreign("Scaler", domain=ML)
@@ -25,8 +27,11 @@ def scaler(
 ) -> str:
     """(x - offset) scale."""
     y = _floats(w, x)
-    y = w.add("Sub", y, w.constant(offset, np.float32, "offset")) if offset else y
-    return w.add("Mul", y, w.constant(scale, np.float32, "scale")) if scale else y
+    if offset:
+        y = w.add("Sub", y, w.constant(offset, np.float32, "offset"))
+    if scale:
+        return w.add("Mul", y, w.constant(scale, np.float32, "scale"))
+    return y
 
 
 @foreign("Normalizer", domain=ML)
@@ -79,12 +84,11 @@ def one_hot_encoder(
     """1 at the place of the category, along a new last axis; 0 throughout for one not listed."""
     if cats_strings:
         names = w.constant(np.array(cats_strings, object))
-        found = w.add("Equal", w.add("Unsqueeze", x, w.ints(-1)), names)
+        hits = w.add("Equal", w.add("Unsqueeze", x, w.ints(-1)), names)
     else:
-        found = w.add(
-            "Equal", w.add("Unsqueeze", x, w.ints(-1)), w.constant(cats_int64s, w.dtype(x))
-        )
-    return w.add("Cast", found, to=_FLOAT)
+        numbers = w.constant(cats_int64s, w.dtype(x))
+        hits = w.add("Equal", w.add("Unsqueeze", x, w.ints(-1)), numbers)
+    return w.add("Cast", hits, to=_FLOAT)
 
 
 @foreign("FeatureVectorizer", domain=ML)
@@ -148,7 +152,9 @@ def _linear(
         raise ModelError(f"it has {len(coefficients)} coefficients for {count} results")
     weight = np.array(coefficients, np.float32).reshape(count, -1).T
     y = w.add("MatMul", _floats(w, x), w.constant(np.ascontiguousarray(weight), name="weight"))
-    return w.add("Add", y, w.constant(intercepts, np.float32, "bias")) if intercepts else y
+    if intercepts:
+        return w.add("Add", y, w.constant(intercepts, np.float32, "bias"))
+    return y
 
 
 def _transformed(w: Writer, y: str, kind: str) -> str:
@@ -157,7 +163,9 @@ def _transformed(w: Writer, y: str, kind: str) -> str:
         return y
     if kind not in ("LOGISTIC", "SOFTMAX"):
         raise UnsupportedError(f"its post_transform '{kind}' is not understood")
-    return w.add("Sigmoid", y) if kind == "LOGISTIC" else w.add("Softmax", y, axis=-1)
+    if kind == "LOGISTIC":
+        return w.add("Sigmoid", y)
+    return w.add("Softmax", y, axis=-1)
 
 
 def _of_two_classes(w: Writer, y: str, kind: str) -> str:
@@ -167,5 +175,8 @@ def _of_two_classes(w: Writer, y: str, kind: str) -> str:
             f"its post_transform '{kind}' of one score for two classes is not understood"
         )
     # ONNX Runtime's first score is 1 - s if scores are given as they are, else of -s.
-    first = w.add("Neg", y) if kind == "LOGISTIC" else w.add("Sub", w.constant(1, np.float32), y)
+    if kind == "LOGISTIC":
+        first = w.add("Neg", y)
+    else:
+        first = w.add("Sub", w.constant(1, np.float32), y)
     return _transformed(w, w.add("Concat", first, y, axis=-1), kind)

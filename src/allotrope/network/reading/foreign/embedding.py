@@ -32,16 +32,17 @@ def embed_layer_normalization(
     """
     if mask_index_type not in (None, 0, 1):
         raise UnsupportedError(f"its mask_index_type {mask_index_type} is not known")
-    places = (
-        w.add("Gather", positions, position_ids)
-        if position_ids
-        else w.add("Slice", positions, w.ints(0), w.length(ids, 1), w.ints(0))
-    )
+    if position_ids:
+        places = w.add("Gather", positions, position_ids)
+    else:
+        places = w.add("Slice", positions, w.ints(0), w.length(ids, 1), w.ints(0))
     total = w.add("Add", w.add("Gather", words, ids), places)
     if segment_table and segments:
         total = w.add("Add", total, w.add("Gather", segment_table, segments))
     y = w.add("LayerNormalization", total, scale, shift, axis=-1, epsilon=epsilon)
-    counted = w.add("ReduceSum", w.add("Cast", mask, to=6), w.ints(1), keepdims=0) if mask else None
+    counted = None
+    if mask:
+        counted = w.add("ReduceSum", w.add("Cast", mask, to=6), w.ints(1), keepdims=0)
     if counted is None and w.wants(1):
         counted = w.add("Expand", w.constant(0, np.int32), w.length(ids, 0))
     return y, counted or "", total

@@ -49,7 +49,7 @@ def grouped_attention(
     softcap: float = 0.0,
     v_quant_type: str = "NONE",
 ) -> tuple[str, ...]:
-    """Attention over queries that see themselves and what is before them, with the keys of the past.
+    """Attention of queries that see themselves and what is before them, with the keys of the past.
 
     query [n, s, h d], key and value [n, s, groups d], or all three side by side in the query. The
     rows' lengths say which keys at a row's end are nothing: no query before them sees these.
@@ -61,14 +61,18 @@ def grouped_attention(
     parts = _parts(w, query, key, value, num_heads, kv_num_heads)
     if do_rotary:
         parts = _turned(w, parts, query, past_key, (cosines, sines, places), rotary_interleaved)
+    # 0 means the default for all of them; a window counts the query itself, which ONNX's does not.
     attributes = {
-        "is_causal": 1 if causal else None,
+        "is_causal": int(causal) or None,
         "scale": scale or None,
         "softcap": softcap or None,
-        "left_window_size": local_window_size - 1 if local_window_size > 0 else None,
+        "left_window_size": None,
     }
-    past = (past_key, past_value) if past_key else ()
-    if past:
+    if local_window_size > 0:
+        attributes["left_window_size"] = local_window_size - 1
+    past: tuple[str | None, ...] = ()
+    if past_key:
+        past = past_key, past_value
         w.notes.append("GroupQueryAttention takes the pasts of all rows as equally long")
     y, present_key, present_value = w.several("Attention", 3, *parts, added, *past, **attributes)
     if not past:
@@ -103,7 +107,8 @@ def _turned(
     if places is None:
         length = w.add("Squeeze", w.length(query, 1), w.ints(0))
         steps = w.add("Range", w.constant(0, np.int64), length, w.constant(1, np.int64))
-        steps = w.add("Add", steps, w.length(past, 2)) if past else steps
+        if past:
+            steps = w.add("Add", steps, w.length(past, 2))
         shape = w.add("Concat", w.length(query, 0), w.length(query, 1), axis=0)
         places = w.add("Expand", steps, shape)
     turned = [

@@ -54,8 +54,12 @@ def _say(
     report: Callable[[str], None], labels: list[str], mapped: list[str], others: list[str]
 ) -> None:
     """What became of the outputs, in a line."""
-    cut = f"{', '.join(labels)} is a label by name and is cut off; " if labels else ""
-    plain = f"{', '.join(mapped)} is an array instead of a dictionary; " if mapped else ""
+    cut = ""
+    if labels:
+        cut = f"{', '.join(labels)} is a label by name and is cut off; "
+    plain = ""
+    if mapped:
+        plain = f"{', '.join(mapped)} is an array instead of a dictionary; "
     report(f"reading: {cut}{plain}the network gives {', '.join(others)}")
 
 
@@ -64,9 +68,13 @@ def _scores(name: str, makers: dict[str, NodeProto]) -> str:
     named = False
     for node, at in _back(name, makers):
         if node.domain == ML and node.op_type in _CLASSIFIERS:
-            return str(node.output[1]) if at == node.output[0] and len(node.output) > 1 else ""
+            if at == node.output[0] and len(node.output) > 1:
+                return str(node.output[1])
+            return ""
         if node.op_type == "ArgMax":
-            return str(node.input[0]) if named and node.input else ""
+            if named and node.input:
+                return str(node.input[0])
+            return ""
         named = named or node.op_type in _NAMING
     return ""
 
@@ -78,7 +86,10 @@ def _back(name: str, makers: dict[str, NodeProto]) -> Iterator[tuple[NodeProto, 
         yield node, name
         seen.add(name)
         position = _NAMING.get(node.op_type, 0)
-        known = node.op_type in (_NAMING if node.domain == ML else _PASSED)
+        if node.domain == ML:
+            known = node.op_type in _NAMING
+        else:
+            known = node.op_type in _PASSED
         if not known or position >= len(node.input):
             return
         name = node.input[position]
@@ -114,7 +125,10 @@ def _taken(node: NodeProto) -> set[str]:
     """What a node takes, or graphs inside it."""
     names = set(node.input)
     for attribute in node.attribute:
-        inner = [attribute.g] if attribute.type == AttributeProto.GRAPH else attribute.graphs
+        if attribute.type == AttributeProto.GRAPH:
+            inner = [attribute.g]
+        else:
+            inner = attribute.graphs
         for graph in inner:
             names |= {value.name for value in graph.output}
             names.update(*(_taken(one) for one in graph.node))

@@ -25,7 +25,9 @@ def fused_matmul(
     """alpha A B, either with its last axes swapped, or its first behind those of the batch."""
     a, b = _turned(w, a, transA, transBatchA), _turned(w, b, transB, transBatchB)
     y = w.add("MatMul", a, b)
-    return y if alpha == 1 else w.add("Mul", y, w.number(alpha, a))
+    if alpha == 1:
+        return y
+    return w.add("Mul", y, w.number(alpha, a))
 
 
 @foreign("TransposeMatMul")
@@ -72,8 +74,12 @@ def _turned(w: Writer, x: str, swap: int, batch: int) -> str:
         rank = w.rank(x)
         x = w.add("Transpose", x, perm=(*range(1, rank - 1), 0, rank - 1))
         # Moving an axis keeps the rank, which is not known of the moved value yet.
-        return w.add("Transpose", x, perm=(*range(rank - 2), rank - 1, rank - 2)) if swap else x
-    return w.swapped(x) if swap else x
+        if swap:
+            return w.add("Transpose", x, perm=(*range(rank - 2), rank - 1, rank - 2))
+        return x
+    if swap:
+        return w.swapped(x)
+    return x
 
 
 def _of(activation: str, alpha: float, beta: float) -> tuple[float, ...]:
@@ -112,7 +118,9 @@ def fused_gemm(
 def gemm_fast_gelu(w: Writer, x: str, weight: str, bias: str | None = None) -> str:
     """Gelu by its approximation with tanh, of x W + bias."""
     y = w.add("MatMul", x, weight)
-    return w.add("Gelu", w.add("Add", y, bias) if bias else y, approximate="tanh")
+    if bias:
+        y = w.add("Add", y, bias)
+    return w.add("Gelu", y, approximate="tanh")
 
 
 @foreign("FusedConv")
@@ -145,7 +153,9 @@ def fused_convolution(
         pads=pads,
         strides=strides,
     )
-    return activated(w, w.add("Add", y, added) if added else y, activation, activation_params)
+    if added:
+        y = w.add("Add", y, added)
+    return activated(w, y, activation, activation_params)
 
 
 @foreign("ConvTransposeWithDynamicPads")
@@ -164,7 +174,9 @@ def transposed_convolution(
     strides: tuple[int, ...] | None = None,
 ) -> str:
     """ConvTranspose whose pads are an input."""
-    padding = tuple(int(pad) for pad in w.fixed(pads, "pads").reshape(-1)) if pads else None
+    padding = None
+    if pads:
+        padding = tuple(int(pad) for pad in w.fixed(pads, "pads").reshape(-1))
     return w.add(
         "ConvTranspose",
         x,
@@ -186,7 +198,9 @@ def distances(w: Writer, a: str, b: str, *, metric: str = "sqeuclidean") -> str:
     difference = w.add("Sub", w.add("Unsqueeze", a, w.ints(1)), w.add("Unsqueeze", b, w.ints(0)))
     if metric not in ("sqeuclidean", "euclidean"):
         raise UnsupportedError(f"its metric '{metric}' is not known")
-    operator = "ReduceSumSquare" if metric == "sqeuclidean" else "ReduceL2"
+    operator = "ReduceL2"
+    if metric == "sqeuclidean":
+        operator = "ReduceSumSquare"
     return w.add(operator, difference, w.ints(2), keepdims=0)
 
 
@@ -230,9 +244,8 @@ def matmul_with_few_bits(
     middle = np.full((N, blocks, 1), 2 ** (bits - 1), np.float32)
     if zero_points:
         zeros = w.fixed(zero_points, "zero points")
-        zeros = (
-            _unpacked(zeros.reshape(N, -1), bits)[:, :blocks] if zeros.dtype == np.uint8 else zeros
-        )
+        if zeros.dtype == np.uint8:
+            zeros = _unpacked(zeros.reshape(N, -1), bits)[:, :blocks]
         middle = zeros.reshape(N, blocks, 1)
     weight = (
         (integers.astype(np.float32) - middle.astype(np.float32)) * scale.astype(np.float32)
@@ -241,7 +254,9 @@ def matmul_with_few_bits(
         raise ModelError(f"its weight has {weight.shape[1]} numbers a column, expected {K}")
     name = w.constant(np.ascontiguousarray(weight.T).astype(scale.dtype), name="weight")
     y = w.add("MatMul", x, name)
-    return w.add("Add", y, bias) if bias else y
+    if bias:
+        return w.add("Add", y, bias)
+    return y
 
 
 def _unpacked(packed: np.ndarray, bits: int) -> np.ndarray:

@@ -65,7 +65,9 @@ def skip_simplified_layer_normalization(
 
 def _sum(w: Writer, x: str, skip: str, bias: str | None) -> str:
     total = w.add("Add", x, skip)
-    return w.add("Add", total, bias) if bias else total
+    if bias:
+        return w.add("Add", total, bias)
+    return total
 
 
 @foreign("GroupNorm")
@@ -82,10 +84,16 @@ def group_normalization(
 ) -> str:
     """GroupNormalization of x [n, h, w, c] or [n, c, h, w], and Swish if it is activated."""
     rank = w.rank(x)
-    y = w.channels_first(x, rank) if channels_last else x
+    if channels_last:
+        y = w.channels_first(x, rank)
+    else:
+        y = x
     y = w.add("GroupNormalization", y, scale, shift, num_groups=groups, epsilon=epsilon)
-    y = w.add("Swish", y) if activation else y
-    return w.channels_last(y, rank) if channels_last else y
+    if activation:
+        y = w.add("Swish", y)
+    if channels_last:
+        return w.channels_last(y, rank)
+    return y
 
 
 @foreign("SkipGroupNorm")
@@ -110,7 +118,13 @@ def skip_group_normalization(
     if w.rank(skip) == 2:
         skip = w.add("Unsqueeze", skip, w.ints(1, 2))
     total = _sum(w, x, skip, bias)
-    y = w.channels_first(total, rank) if channels_last else total
+    if channels_last:
+        y = w.channels_first(total, rank)
+    else:
+        y = total
     y = w.add("GroupNormalization", y, scale, shift, num_groups=groups, epsilon=epsilon)
-    y = w.add("Swish", y) if activation else y
-    return w.channels_last(y, rank) if channels_last else y, total
+    if activation:
+        y = w.add("Swish", y)
+    if channels_last:
+        y = w.channels_last(y, rank)
+    return y, total

@@ -32,10 +32,14 @@ def convolve(
     """Conv; the int32 bias is in units of both scales."""
     rank = w.rank(weight)
     y = floats(w, x, x_scale, x_zero)
-    shift = floats(w, bias, _product(w, x_scale, w_scale), None, 0) if bias else None
+    shift = None
+    if bias:
+        shift = floats(w, bias, _product(w, x_scale, w_scale), None, 0)
+    if channels_last:
+        y = w.channels_first(y, rank)
     y = fused_convolution(
         w,
-        w.channels_first(y, rank) if channels_last else y,
+        y,
         floats(w, weight, w_scale, w_zero, 0),
         shift,
         auto_pad=auto_pad,
@@ -45,7 +49,9 @@ def convolve(
         pads=pads,
         strides=strides,
     )
-    return rounded(w, w.channels_last(y, rank) if channels_last else y, y_scale, y_zero, (x_zero,))
+    if channels_last:
+        y = w.channels_last(y, rank)
+    return rounded(w, y, y_scale, y_zero, (x_zero,))
 
 
 @foreign("QGemm")
@@ -66,10 +72,11 @@ def gemm(
     transB: int = 0,
 ) -> str:
     """Gemm, its int32 bias in units of alpha and both scales; floats without a scale for them."""
-    shift = (
-        floats(w, c, _product(w, a_scale, b_scale, alpha), None, len(w.shape(c)) - 1) if c else None
-    )
-    second = floats(w, b, b_scale, b_zero, 0 if transB else 1)
+    shift = None
+    if c:
+        shift = floats(w, c, _product(w, a_scale, b_scale, alpha), None, len(w.shape(c)) - 1)
+    # Its scales are one for each column of the result.
+    second = floats(w, b, b_scale, b_zero, int(not transB))
     y = w.add(
         "Gemm",
         floats(w, a, a_scale, a_zero),
@@ -79,7 +86,9 @@ def gemm(
         transA=transA,
         transB=transB,
     )
-    return rounded(w, y, y_scale, y_zero, (a_zero,)) if y_scale else y
+    if y_scale:
+        return rounded(w, y, y_scale, y_zero, (a_zero,))
+    return y
 
 
 @foreign("QLinearAveragePool")
@@ -102,7 +111,8 @@ def average_pool(
     """AveragePool."""
     rank = len(kernel_shape) + 2
     y = floats(w, x, x_scale, x_zero)
-    y = w.channels_first(y, rank) if channels_last else y
+    if channels_last:
+        y = w.channels_first(y, rank)
     y = w.add(
         "AveragePool",
         y,
@@ -113,9 +123,9 @@ def average_pool(
         pads=pads,
         strides=strides,
     )
-    return rounded(
-        w, w.channels_last(y, rank) if channels_last else y, y_scale, y_zero, (x_zero, x)
-    )
+    if channels_last:
+        y = w.channels_last(y, rank)
+    return rounded(w, y, y_scale, y_zero, (x_zero, x))
 
 
 @foreign("QLinearGlobalAveragePool")
@@ -143,4 +153,6 @@ def _product(w: Writer, one: str, other: str, factor: float = 1.0) -> str:
     """The scale of a product of quantized arrays."""
     scales = [w.fixed(name, "scale").reshape(-1) for name in (one, other)]
     product = (scales[0] * scales[1] * scales[0].dtype.type(factor)).astype(scales[0].dtype)
-    return w.constant(product if product.size > 1 else product.reshape(()), name="scale")
+    if product.size == 1:
+        product = product.reshape(())
+    return w.constant(product, name="scale")

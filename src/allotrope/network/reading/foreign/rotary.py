@@ -32,7 +32,9 @@ def rotary_embedding(
         "rotary_embedding_dim": rotary_embedding_dim or None,
     }
     flat = w.rank(x) == 3
-    heads = num_heads if flat else None
+    heads = None
+    if flat:
+        heads = num_heads
     if flat and not heads:
         width = w.shape(cosines)[-1]
         last = w.shape(x)[-1]
@@ -40,7 +42,8 @@ def rotary_embedding(
             raise UnsupportedError("the number of heads is not known")
         heads = last // (2 * width)
     if w.rank(places) == 1:
-        places = _from_the_first(w, x, places, 1 if flat else 2)
+        # The axis of time stands behind the heads, unless these lie on the last axis.
+        places = _from_the_first(w, x, places, 2 - flat)
     return w.add("RotaryEmbedding", x, cosines, sines, places, num_heads=heads, **attributes)
 
 

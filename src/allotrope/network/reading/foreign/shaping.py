@@ -49,13 +49,9 @@ def grid_sample(
 def pad(w: Writer, x: str, pads: str, value: str | None = None, *, mode: str = "constant") -> str:
     """ONNX's Pad; its pads may be a row."""
     pads = w.add("Reshape", pads, w.ints(-1))
-    return w.add(
-        "Pad",
-        x,
-        pads,
-        w.add("Reshape", value, w.constant(np.zeros(0), np.int64)) if value else None,
-        mode=mode,
-    )
+    if value:
+        value = w.add("Reshape", value, w.constant(np.zeros(0), np.int64))
+    return w.add("Pad", x, pads, value or None, mode=mode)
 
 
 @foreign("Range")
@@ -63,11 +59,10 @@ def range_(w: Writer, start: str, limit: str, delta: str | None = None) -> str:
     """ONNX's Range; the step is 1 if none is given."""
     scalar = w.constant(np.zeros(0), np.int64)
     start, limit = w.add("Reshape", start, scalar), w.add("Reshape", limit, scalar)
-    step = (
-        w.add("Reshape", delta, scalar)
-        if delta
-        else w.add("CastLike", w.constant(1, np.int64), start)
-    )
+    if delta:
+        step = w.add("Reshape", delta, scalar)
+    else:
+        step = w.add("CastLike", w.constant(1, np.int64), start)
     return w.add("Range", start, limit, step)
 
 

@@ -43,7 +43,9 @@ def spelled(
     notes: dict[str, None] = {}
     for number in range(_PASSES):
         # What is spelled is written in the newest opset, which has LayerNormalization of its own.
-        version = OPSET if number else opset
+        version = opset
+        if number:
+            version = OPSET
         work = _Pass(version, infer(graph), dict(graph.constants), names_in(graph), taken_in(graph))
         graph = work.graph(graph)
         graph = replace(graph, constants=work.arrays)
@@ -83,18 +85,22 @@ class _Pass:
                 for name, value in node.attributes.items()
                 if isinstance(value, Graph)
             }
-            node = replace(node, attributes={**node.attributes, **inner}) if inner else node
-            found = _entry(node, self.opset)
-            nodes += [node] if found is None else self.spell(node, found)
+            if inner:
+                node = replace(node, attributes={**node.attributes, **inner})
+            entry = _entry(node, self.opset)
+            if entry is None:
+                nodes.append(node)
+            else:
+                nodes += self.spell(node, entry)
         return replace(graph, nodes=tuple(nodes))
 
-    def spell(self, node: Node, found: Foreign) -> list[Node]:
+    def spell(self, node: Node, entry: Foreign) -> list[Node]:
         """What the node stands for; itself if shapes are needed that are not known yet."""
-        assert found.spelling is not None
+        assert entry.spelling is not None
         writer = Writer(node, self.arrays, self.known, self.taken, self.used)
-        keywords = {found.attributes[name].name: value for name, value in node.attributes.items()}
+        keywords = {entry.attributes[name].name: value for name, value in node.attributes.items()}
         try:
-            names = found.spelling(writer, *(name or None for name in node.inputs), **keywords)
+            names = entry.spelling(writer, *(name or None for name in node.inputs), **keywords)
         except NotYetKnownError as missing:
             self.waiting.append(f"{node}: {missing}")
             return [node]
@@ -105,12 +111,16 @@ class _Pass:
         self.arrays.update(writer.constants)
         self.notes.update(dict.fromkeys(writer.notes))
         self.counts[f"{node.domain or 'ai.onnx'}.{node.operator}"] += 1
-        results = (names,) if isinstance(names, str) else tuple(names)
-        return _ending_in(writer.nodes, results, node, self.used)
+        results = names
+        if isinstance(names, str):
+            results = (names,)
+        return _ending_in(writer.nodes, tuple(results), node, self.used)
 
 
 def _entry(node: Node, opset: int) -> Foreign | None:
-    return foreign_operator(node.domain, node.operator, opset if node.domain == "" else 1)
+    if node.domain:
+        opset = 1
+    return foreign_operator(node.domain, node.operator, opset)
 
 
 def _ending_in(

@@ -59,38 +59,37 @@ class Foreign:
 
     @property
     def _parameters(self) -> list[inspect.Parameter]:
-        return (
-            list(inspect.signature(self.spelling).parameters.values())[1:] if self.spelling else []
-        )
+        if self.spelling:
+            return list(inspect.signature(self.spelling).parameters.values())[1:]
+        return []
 
     def misuse(self, node: NodeProto) -> Iterator[str]:
         """What does not fit the definition: its attributes, and the number of its inputs."""
         if self.spelling is None:
             return
-        known, given = self.attributes, {attribute.name: attribute for attribute in node.attribute}
-        for name, attribute in given.items():
-            kind = (
-                _KINDS[str(known[name].annotation).removesuffix(" | None")]
-                if name in known
-                else None
-            )
+        known = self.attributes
+        for attribute in node.attribute:
+            name = attribute.name
+            kind = None
+            if name in known:
+                kind = _KINDS[str(known[name].annotation).removesuffix(" | None")]
             if kind is None:
                 names = ", ".join(sorted(known)) or "none"
                 yield f"has the attribute '{name}', which is not known here; known are {names}"
             elif attribute.type != kind:
                 yield f"has attribute '{name}' of type {attribute.type}, not {kind}"
-        yield from (
-            f"lacks attribute '{name}'"
-            for name, q in known.items()
-            if q.default is q.empty and name not in given
-        )
+        present = {attribute.name for attribute in node.attribute}
+        for name, parameter in known.items():
+            if parameter.default is parameter.empty and name not in present:
+                yield f"lacks attribute '{name}'"
         yield from self._missing(list(node.input))
 
     def _missing(self, names: list[str]) -> Iterator[str]:
         inputs = self.inputs
-        given = [i < len(names) and names[i] != "" for i in range(len(inputs))]
+        # Inputs at the end may be left out altogether, others have no name then.
+        filled = names + [""] * len(inputs)
         needed = [
-            q.name for q, there in zip(inputs, given, strict=True) if _required(q) and not there
+            q.name for q, name in zip(inputs, filled, strict=False) if _required(q) and not name
         ]
         if needed:
             yield f"lacks the inputs {', '.join(needed)}"
@@ -132,5 +131,7 @@ def foreign_operator(domain: str, operator: str, version: int) -> Foreign | None
 
     None if it is none, or ONNX's own by then.
     """
-    found = FOREIGN.get((domain, operator))
-    return found if found is not None and (not found.before or version < found.before) else None
+    entry = FOREIGN.get((domain, operator))
+    if entry is not None and (not entry.before or version < entry.before):
+        return entry
+    return None

@@ -18,7 +18,9 @@ def dynamic_matmul(
     """A, quantized by its own extremes, times what B stands for, + bias."""
     quantized, scale, zero = w.several("DynamicQuantizeLinear", 3, a)
     y = w.add("MatMul", floats(w, quantized, scale, zero), floats(w, b, b_scale, b_zero, -1))
-    return w.add("Add", y, bias) if bias else y
+    if bias:
+        return w.add("Add", y, bias)
+    return y
 
 
 @foreign("MatMulIntegerToFloat")
@@ -34,7 +36,9 @@ def matmul_to_float(
 ) -> str:
     """What A stands for times what B stands for, + bias."""
     y = w.add("MatMul", floats(w, a, a_scale, a_zero, -2), floats(w, b, b_scale, b_zero, -1))
-    return w.add("Add", y, bias) if bias else y
+    if bias:
+        return w.add("Add", y, bias)
+    return y
 
 
 @foreign("DynamicQuantizeLSTM")

@@ -70,8 +70,10 @@ class Writer:
         """A value that is an array of the file; None if it is computed, or left out."""
         if name is None:
             return None
-        found = self.constants.get(name)
-        return self.arrays.get(name) if found is None else found
+        array = self.constants.get(name)
+        if array is None:
+            return self.arrays.get(name)
+        return array
 
     def fixed(self, name: str, what: str) -> np.ndarray:
         """An array of the file. Raises: UnsupportedError if the value is computed."""
@@ -93,7 +95,12 @@ class Writer:
         """The shape of a value. Raises: NotYetKnownError if its rank is not known."""
         array = self.array(name)
         value = self.known.get(name)
-        shape = array.shape if array is not None else None if value is None else value.shape
+        if array is not None:
+            shape = array.shape
+        elif value is None:
+            shape = None
+        else:
+            shape = value.shape
         if shape is None:
             raise NotYetKnownError(f"the number of axes of '{name}' is not known")
         return shape
@@ -108,7 +115,9 @@ class Writer:
         value = self.known.get(name)
         if array is not None:
             return array.dtype
-        return value.dtype if value is not None and value.dtype != UNKNOWN else np.dtype(np.float32)
+        if value is not None and value.dtype != UNKNOWN:
+            return value.dtype
+        return np.dtype(np.float32)
 
     def wants(self, output: int) -> bool:
         """Whether somebody takes the output at this position."""
@@ -143,4 +152,6 @@ class Writer:
 
     def length(self, x: str, axis: int) -> str:
         """The length of an axis, [1]."""
-        return self.add("Shape", x, start=axis, end=axis + 1 if axis != -1 else None)
+        if axis == -1:
+            return self.add("Shape", x, start=axis)
+        return self.add("Shape", x, start=axis, end=axis + 1)
