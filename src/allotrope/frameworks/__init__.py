@@ -1,4 +1,7 @@
-"""The frameworks, by name. Each is a folder with the same file names, imported when it is first asked for."""
+"""The frameworks, by name.
+
+Each is a folder with the same file names, imported when it is first asked for.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,13 @@ from collections.abc import Iterable
 from allotrope.errors import MissingDependencyError, UsageError, unknown_name
 from allotrope.frameworks.contract import Framework
 
-FRAMEWORKS = {"reference": "numpy", "pytorch": "torch", "jax": "jax", "tensorflow": "tensorflow", "keras": "keras"}
+FRAMEWORKS = {
+    "reference": "numpy",
+    "pytorch": "torch",
+    "jax": "jax",
+    "tensorflow": "tensorflow",
+    "keras": "keras",
+}
 """Each framework and the package that it needs."""
 
 TRAINING = tuple(name for name in FRAMEWORKS if name != "reference")
@@ -22,19 +31,24 @@ def named(asked: str | Iterable[str] | None) -> tuple[str, ...]:
 
     Raises: UsageError for one that is unknown or does not train.
     """
-    words = TRAINING if asked is None else (asked,) if isinstance(asked, str) else asked
-    found = tuple(dict.fromkeys(name for word in words for name in word.split(",") if name))
-    for name in found:
+    if asked is None:
+        return TRAINING
+    if isinstance(asked, str):
+        asked = (asked,)
+    names = tuple(dict.fromkeys(name for word in asked for name in word.split(",") if name))
+    for name in names:
         if name not in TRAINING:
             raise unknown_name("framework", name, TRAINING)
-    return found or TRAINING
+    return names or TRAINING
 
 
 def missing(name: str) -> str | None:
-    """Why a framework cannot be used here, with the command that installs it; None where it can."""
+    """Why a framework cannot be used here, with the command that installs it; None if it can."""
     if importlib.util.find_spec(FRAMEWORKS[name]) is None:
         return f"{name} is not installed; install it with: pip install 'allotrope[{name}]'"
-    return _missing_engine() if name == "keras" else None
+    if name == "keras":
+        return _missing_engine()
+    return None
 
 
 def _missing_engine() -> str | None:
@@ -45,12 +59,17 @@ def _missing_engine() -> str | None:
         reason = missing(ENGINES[engine()])
     except UsageError as error:
         return str(error)
-    return None if reason is None else f"Keras runs on {engine()} here (KERAS_BACKEND says on what), and {reason}"
+    if reason is None:
+        return None
+    return f"Keras runs on {engine()} here (KERAS_BACKEND says on what), and {reason}"
 
 
 @functools.cache
 def framework(name: str) -> Framework:
-    """The framework of this name. Raises: UsageError for an unknown name, MissingDependencyError."""
+    """The framework of this name.
+
+    Raises: UsageError for an unknown name, MissingDependencyError.
+    """
     if name not in FRAMEWORKS:
         raise unknown_name("framework", name, FRAMEWORKS)
     reason = missing(name)

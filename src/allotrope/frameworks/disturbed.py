@@ -104,7 +104,9 @@ class DisturbedPrimitives(ReferencePrimitives):
         if y.dtype.kind in FLOATS:
             squares = super().convolution(np.square(x), np.square(weight), None, *how)
             y = self._off(y, math.prod(weight.shape[1:]), squares.astype(np.float64))
-        return y if bias is None else y + bias.reshape(-1, *[1] * (x.ndim - 2))
+        if bias is None:
+            return y
+        return y + bias.reshape(-1, *[1] * (x.ndim - 2))
 
     def average_pool(
         self,
@@ -136,7 +138,9 @@ class DisturbedPrimitives(ReferencePrimitives):
         mean, variance = self._moments(x, axes, keepdims=True)
         wide = (x.astype(np.float64) - mean) / np.sqrt(variance.astype(np.float64) + epsilon)
         y = wide.astype(x.dtype) * scale
-        return y if bias is None else y + bias
+        if bias is None:
+            return y
+        return y + bias
 
     def batch_normalize(
         self, x: Array, scale: Array, bias: Array, epsilon: float
@@ -159,11 +163,15 @@ def _whole(x: Array) -> bool:
 
 
 def _axes(axes: Sequence[int] | None) -> tuple[int, ...] | None:
-    return None if axes is None else tuple(axes)
+    if axes is None:
+        return None
+    return tuple(axes)
 
 
 def _count(x: Array, axes: Sequence[int] | None) -> int:
-    return x.size if axes is None else math.prod(x.shape[axis] for axis in axes)
+    if axes is None:
+        return x.size
+    return math.prod(x.shape[axis] for axis in axes)
 
 
 def _summed(equation: str, arrays: Sequence[Array]) -> int:
@@ -172,5 +180,8 @@ def _summed(equation: str, arrays: Sequence[Array]) -> int:
     lengths: dict[str, int] = {}
     for term, array in zip(inputs.split(","), arrays, strict=True):
         lengths |= dict(zip(term[::-1], array.shape[::-1], strict=False))
-    kept = set(output) if "->" in equation else {a for a in inputs if inputs.count(a) == 1}
-    return math.prod(n for letter, n in lengths.items() if letter not in kept)
+    # Without an arrow, letters that occur once are those of the result.
+    remaining = {letter for letter in inputs if inputs.count(letter) == 1}
+    if "->" in equation:
+        remaining = set(output)
+    return math.prod(n for letter, n in lengths.items() if letter not in remaining)

@@ -1,49 +1,75 @@
-"""Which weights a trainer may store as the kernels of TensorFlow and JAX take them, instead of turning them round in every step."""
+"""Which weights a trainer may store as TensorFlow's and JAX's kernels take them."""
 
 from __future__ import annotations
 
 import math
 
-from allotrope.network.graph import Graph, Node
+from allotrope.network.graph import Dimension, Graph, Node
 from allotrope.network.network import Network
 from allotrope.network.used import every_node
 
 STORED = (2, 3, 1, 0)
-"""The axes of a convolution's weight [m, c / groups, kh, kw] in the order [kh, kw, c / groups, m]."""
+"""The axes of a convolution's weight [m, c / groups, kh, kw] in the order [kh, kw, c / groups, m].
+"""
 NAMED = (3, 2, 0, 1)
 """The axes of a stored weight in the order that the network's file has."""
 
 
 def convolution_weights(network: Network, graph: Graph) -> frozenset[str]:
-    """The weights [m, c / groups, kh, kw] that nothing in the lowered graph reads but convolutions, as their weight."""
-    found = _read_second_by("Conv", graph)
-    return frozenset(name for name in found if name in network.weights and network.weights[name].ndim == 4)
+    """The weights [m, c / groups, kh, kw] that only convolutions in the lowered graph read.
+
+    They read them as their weight. Stored so, they need not be turned in every step.
+    """
+    names = _read_second_by("Conv", graph) & network.weights.keys()
+    return frozenset(name for name in names if network.weights[name].ndim == 4)
 
 
 def dense_weights(network: Network, graph: Graph) -> dict[str, tuple[int, int, int, int]]:
-    """The weights [m, k] that nothing reads but Gemms, as their transposed B; with each the shape [m, c, h, w] that it has as a kernel.
+    """The weights [m, k] that nothing reads but Gemms, as their transposed B.
 
-    Over features that were flattened, k = c * h * w: the weight is that of a convolution over all of [n, c, h, w]. Else h = w = 1.
+    With each the shape [m, c, h, w] that it has as a kernel.
+
+    Over features that were flattened, k = c * h * w: the weight is that of a convolution over all
+    of [n, c, h, w]. Else h = w = 1.
     """
     makers = {name: node for node in every_node(graph) for name in node.outputs}
-    gemms = {node.inputs[1]: node for node in every_node(graph) if node.operator == "Gemm" and node.attributes.get("transB", 0)}
-    names = [name for name in _read_second_by("Gemm", graph) & gemms.keys() if name in network.weights]
-    return {name: _as_kernel(network.weights[name].shape, makers.get(gemms[name].inputs[0]), graph) for name in names}
+    gemms = {
+        node.inputs[1]: node
+        for node in every_node(graph)
+        if node.operator == "Gemm" and node.attributes.get("transB", 0)
+    }
+    names = [
+        name for name in _read_second_by("Gemm", graph) & gemms.keys() if name in network.weights
+    ]
+    return {
+        name: _as_kernel(network.weights[name].shape, makers.get(gemms[name].inputs[0]), graph)
+        for name in names
+    }
 
 
 def _read_second_by(operator: str, graph: Graph) -> frozenset[str]:
     """The values that are the second input of this operator and nothing else."""
-    read = {(node.operator, position, name) for node in every_node(graph) for position, name in enumerate(node.inputs)}
+    read = {
+        (node.operator, position, name)
+        for node in every_node(graph)
+        for position, name in enumerate(node.inputs)
+    }
     elsewhere = {name for reader, position, name in read if (reader, position) != (operator, 1)}
     elsewhere |= {value.name for value in graph.outputs}
-    return frozenset(name for reader, position, name in read if (reader, position) == (operator, 1)) - elsewhere
+    here = frozenset(name for reader, position, name in read if (reader, position) == (operator, 1))
+    return here - elsewhere
 
 
-def _as_kernel(shape: tuple[int, ...], before: Node | None, graph: Graph) -> tuple[int, int, int, int]:
+def _as_kernel(
+    shape: tuple[int, ...], before: Node | None, graph: Graph
+) -> tuple[int, int, int, int]:
     """A weight's shape [m, k] as [m, c, h, w], where the node `before` flattens [n, c, h, w]."""
     m, k = shape
-    flattened = graph.values.get(before.inputs[0]) if before is not None and before.operator in ("Flatten", "Reshape") else None
-    image = flattened.shape[1:] if flattened is not None and flattened.shape is not None else ()
+    image: tuple[Dimension, ...] = ()
+    if before is not None and before.operator in ("Flatten", "Reshape"):
+        flattened = graph.values.get(before.inputs[0])
+        if flattened is not None and flattened.shape is not None:
+            image = flattened.shape[1:]
     lengths = [length for length in image if isinstance(length, int)]
     if len(image) == 3 and len(lengths) == 3 and math.prod(lengths) == k:
         return m, lengths[0], lengths[1], lengths[2]

@@ -1,4 +1,4 @@
-"""The two orders of an image's axes: ONNX says [n, c, h, w], TensorFlow's and JAX's kernels want [n, h, w, c]."""
+"""The two orders of an image's axes: ONNX's is [n, c, h, w], TensorFlow and JAX want [n, h, w, c]."""
 
 from __future__ import annotations
 

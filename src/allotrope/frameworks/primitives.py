@@ -1,8 +1,9 @@
 """The array functions that each framework supplies. All operators are written over them.
 
-Conventions: axes may be negative; `axes=None` means all; dtypes are NumPy's (with ml_dtypes for bfloat16 and smaller); the
-second operand of a binary primitive may be a Python number, which takes the first one's dtype; binary primitives broadcast as
-NumPy does; both operands have the same dtype, which is the result's too (bool for comparisons).
+Conventions: axes may be negative; `axes=None` means all; dtypes are NumPy's (with ml_dtypes for
+bfloat16 and smaller); the second operand of a binary primitive may be a Python number, which takes
+the first one's dtype; binary primitives broadcast as NumPy does; both operands have the same dtype,
+which is the result's too (bool for comparisons).
 """
 
 from __future__ import annotations
@@ -16,23 +17,33 @@ import numpy as np
 
 from allotrope.frameworks.neural import Array as Array
 from allotrope.frameworks.neural import NeuralPrimitives
+from allotrope.frameworks.shaping import ShapingPrimitives
 
 
 def lowest(dtype: np.dtype) -> float | int | bool:
     """What never wins a maximum: minus infinity, the smallest integer, False."""
-    return -highest(dtype) if dtype.kind not in "iub" else (False if dtype.kind == "b" else int(np.iinfo(dtype).min))
+    if dtype.kind not in "iub":
+        return -highest(dtype)
+    if dtype.kind == "b":
+        return False
+    return int(np.iinfo(dtype).min)
 
 
 def highest(dtype: np.dtype) -> float | int | bool:
     """What never wins a minimum: infinity, the largest integer, True."""
-    return math.inf if dtype.kind not in "iub" else (True if dtype.kind == "b" else int(np.iinfo(dtype).max))
+    if dtype.kind not in "iub":
+        return math.inf
+    if dtype.kind == "b":
+        return True
+    return int(np.iinfo(dtype).max)
 
 
-class Primitives(NeuralPrimitives):
+class Primitives(NeuralPrimitives, ShapingPrimitives):
     """Functions over the arrays of one framework, differentiable by its own means.
 
-    `title` is the framework's name for people. `failures` are the exceptions of its own by which it says that arrays do not fit,
-    beside Python's; `lacking` those among them that say that it has no kernel for them.
+    `title` is the framework's name for people. `failures` are the exceptions of its own by which it
+    says that arrays do not fit, beside Python's; `lacking` those among them that say that it has no
+    kernel for them.
     """
 
     title: ClassVar[str] = "this framework"
@@ -47,11 +58,14 @@ class Primitives(NeuralPrimitives):
 
     @abc.abstractmethod
     def to_host(self, x: Array) -> np.ndarray:
-        """The value as a NumPy array. Raises: UnsupportedError while tracing, where the value is not known yet."""
+        """The value as a NumPy array.
+
+        Raises: UnsupportedError while tracing, where the value is not known yet.
+        """
 
     @abc.abstractmethod
     def differentiated(self, x: Array) -> bool:
-        """Whether a gradient is asked for that would flow back through the floats x, as far as can be told."""
+        """Whether a gradient is asked for that would flow back through x, as far as can be told."""
 
     @abc.abstractmethod
     def shape(self, x: Array) -> tuple[int, ...]:
@@ -74,11 +88,17 @@ class Primitives(NeuralPrimitives):
         """0, 1, … count - 1."""
 
     def beside(self, x: Array) -> Self:
-        """Primitives that make new arrays where x is; these themselves where a framework sees to that."""
+        """Primitives that make new arrays where x is.
+
+        These themselves where a framework sees to that.
+        """
         return self
 
     def overwriting(self) -> Self:
-        """Primitives whose `relu` and `clip` may put their result in x; these themselves where arrays never change."""
+        """Primitives whose `relu` and `clip` may put their result in x.
+
+        These themselves where arrays never change.
+        """
         return self
 
     # --- elementwise, one operand
@@ -225,16 +245,25 @@ class Primitives(NeuralPrimitives):
 
     @abc.abstractmethod
     def maximum(self, x: Array, y: Array | float) -> Array:
-        """The larger; NaN wins. Of two equal elements each has half of the gradient, of one that equals a number it has all."""
+        """The larger; NaN wins.
+
+        Of two equal elements each has half of the gradient, of one that equals a number it has all.
+        """
 
     @abc.abstractmethod
     def minimum(self, x: Array, y: Array | float) -> Array:
         """The smaller; NaN wins. Gradients as of `maximum`."""
 
     def clip(self, x: Array, low: Array | float | None, high: Array | float | None) -> Array:
-        """x kept between two scalars, the upper one where they cross; None is no bound. An element at a bound has all of the gradient."""
-        x = x if low is None else self.where(self.less(x, low), low, x)
-        return x if high is None else self.where(self.greater(x, high), high, x)
+        """x kept between two scalars, the upper one where they cross; None is no bound.
+
+        An element at a bound has all of the gradient.
+        """
+        if low is not None:
+            x = self.where(self.less(x, low), low, x)
+        if high is None:
+            return x
+        return self.where(self.greater(x, high), high, x)
 
     @abc.abstractmethod
     def equal(self, x: Array, y: Array | float) -> Array:
@@ -290,11 +319,13 @@ class Primitives(NeuralPrimitives):
 
     @abc.abstractmethod
     def shift_right(self, x: Array, count: Array | int) -> Array:
-        """Bits moved down by a non-negative count, with copies of the sign from above, zeros where x is unsigned."""
+        """Bits moved down by a non-negative count, with copies of the sign, or zeros, above."""
 
     def shift_right_logical(self, x: Array, count: int) -> Array:
         """Bits of a signed integer moved down by a positive count, zeros from above."""
-        return self.bitwise_and(self.shift_right(x, count), 2 ** (self.dtype(x).itemsize * 8 - count) - 1)
+        return self.bitwise_and(
+            self.shift_right(x, count), 2 ** (self.dtype(x).itemsize * 8 - count) - 1
+        )
 
     # --- reductions
     @abc.abstractmethod
@@ -318,7 +349,9 @@ class Primitives(NeuralPrimitives):
         """Product, in x's dtype."""
 
     @abc.abstractmethod
-    def log_sum_exp(self, x: Array, axes: Sequence[int] | None = None, keepdims: bool = False) -> Array:
+    def log_sum_exp(
+        self, x: Array, axes: Sequence[int] | None = None, keepdims: bool = False
+    ) -> Array:
         """log(sum(exp(x))) without overflow."""
 
     @abc.abstractmethod
@@ -344,40 +377,3 @@ class Primitives(NeuralPrimitives):
     @abc.abstractmethod
     def log_softmax(self, x: Array, axis: int) -> Array:
         """Logarithm of softmax."""
-
-    # --- shaping
-    @abc.abstractmethod
-    def reshape(self, x: Array, shape: Sequence[int]) -> Array:
-        """Another shape, row-major; one length may be -1."""
-
-    @abc.abstractmethod
-    def transpose(self, x: Array, axes: Sequence[int]) -> Array:
-        """Axes in another order."""
-
-    @abc.abstractmethod
-    def broadcast_to(self, x: Array, shape: Sequence[int]) -> Array:
-        """Repeated along axes of length 1, and along new leading axes."""
-
-    @abc.abstractmethod
-    def concatenate(self, arrays: Sequence[Array], axis: int) -> Array:
-        """One after the other along an axis."""
-
-    @abc.abstractmethod
-    def slice(self, x: Array, starts: Sequence[int], stops: Sequence[int | None], steps: Sequence[int]) -> Array:
-        """x[start:stop:step] on every axis, as Python slices, start and stop not negative; None stops past the first if step < 0."""
-
-    @abc.abstractmethod
-    def pad(self, x: Array, before: Sequence[int], after: Sequence[int], mode: str, value: float | int) -> Array:
-        """Longer on every axis; mode is constant, reflect, edge or wrap."""
-
-    @abc.abstractmethod
-    def take(self, x: Array, indices: Array, axis: int) -> Array:
-        """x at non-negative integer indices along an axis; the result has the indices' axes in its place."""
-
-    @abc.abstractmethod
-    def flip(self, x: Array, axes: Sequence[int]) -> Array:
-        """Axes in reverse."""
-
-    @abc.abstractmethod
-    def scatter(self, x: Array, indices: Array, updates: Array, reduction: str) -> Array:
-        """x [l, *rest] with updates [m, *rest] put at non-negative indices [m]; reduction is none, add, mul, max or min."""

@@ -24,7 +24,9 @@ class Widening:
 
     def array(self, array: np.ndarray) -> np.ndarray:
         """The array, in the wide float if it is narrow."""
-        return array.astype(self.wide) if array.dtype in self.narrow else array
+        if array.dtype in self.narrow:
+            return array.astype(self.wide)
+        return array
 
     def concerns(self, network: Network) -> bool:
         """Whether inputs, weights or values of a network are narrow."""

@@ -1,7 +1,8 @@
 """The largest of an array along axes in JAX, with a gradient that survives compiling.
 
-JAX finds the elements that share the gradient by comparing x with the maximum. XLA stores the maximum but may compute x once more for
-that, rounded otherwise, and then there is none: its gradient is lost. So the place of the largest is asked for too, which is always one.
+JAX finds the elements that share the gradient by comparing x with the maximum. XLA stores the
+maximum but may compute x once more for that, rounded otherwise, and then there is none: its
+gradient is lost. So the place of the largest is asked for too, which is always one.
 """
 
 from __future__ import annotations
@@ -16,12 +17,16 @@ Axes = tuple[int, ...] | None
 
 def smallest(x: jax.Array, axes: Axes, keepdims: bool) -> jax.Array:
     """The smallest along axes; equal ones share the gradient."""
-    return -largest(-x, axes, keepdims) if _has_gradient(x) else jnp.min(x, axes, keepdims=keepdims)
+    if _has_gradient(x):
+        return -largest(-x, axes, keepdims)
+    return jnp.min(x, axes, keepdims=keepdims)
 
 
 def largest(x: jax.Array, axes: Axes, keepdims: bool) -> jax.Array:
     """The largest along axes; equal ones share the gradient."""
-    return _largest(x, axes, keepdims) if _has_gradient(x) else jnp.max(x, axes, keepdims=keepdims)
+    if _has_gradient(x):
+        return _largest(x, axes, keepdims)
+    return jnp.max(x, axes, keepdims=keepdims)
 
 
 def _has_gradient(x: jax.Array) -> bool:
@@ -34,7 +39,9 @@ def _largest(x: jax.Array, axes: Axes, keepdims: bool) -> jax.Array:
 
 
 @_largest.defjvp
-def _tangent(axes: Axes, keepdims: bool, at: tuple[jax.Array], tangents: tuple[jax.Array]) -> tuple[jax.Array, jax.Array]:
+def _tangent(
+    axes: Axes, keepdims: bool, at: tuple[jax.Array], tangents: tuple[jax.Array]
+) -> tuple[jax.Array, jax.Array]:
     x, y = at[0], _largest(*at, axes, keepdims)
     sharing = (x == jnp.max(x, axes, keepdims=True)) | _first_largest(x, axes)
     count = jnp.sum(sharing, axes, keepdims=keepdims).astype(x.dtype)
@@ -43,7 +50,9 @@ def _tangent(axes: Axes, keepdims: bool, at: tuple[jax.Array], tangents: tuple[j
 
 def _first_largest(x: jax.Array, axes: Axes) -> jax.Array:
     """Where x is the first of the largest along the axes, or the first NaN."""
-    places = tuple(axis % x.ndim for axis in (range(x.ndim) if axes is None else axes))
+    if axes is None:
+        axes = tuple(range(x.ndim))
+    places = tuple(axis % x.ndim for axis in axes)
     others = tuple(axis for axis in range(x.ndim) if axis not in places)
     turned = jnp.transpose(x, others + places)
     rows = turned.reshape(*turned.shape[: len(others)], -1)

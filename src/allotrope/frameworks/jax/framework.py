@@ -20,7 +20,8 @@ from allotrope.config import Settings
 from allotrope.errors import UnsupportedError
 from allotrope.frameworks.contract import Framework, Trainer, TrainingPlan
 from allotrope.frameworks.inputs import check_inputs, check_output_gradients, check_shapes
-from allotrope.frameworks.jax.primitives import JaxPrimitives, UnknownValueError, to_array, to_numpy
+from allotrope.frameworks.jax.arrays import UnknownValueError, to_array, to_numpy
+from allotrope.frameworks.jax.primitives import JaxPrimitives
 from allotrope.frameworks.jax.releases import warn_of_wrong_results
 from allotrope.frameworks.lowering import lowered
 from allotrope.frameworks.reference.primitives import ReferencePrimitives

@@ -1,8 +1,9 @@
-"""Layout: what was computed with the channels last is remembered so, and what comes next goes on from there.
+"""Layout: what was computed with the channels last is remembered so, and what comes next goes on.
 
-An array that `channels_first` makes is a transpose, and its twin is what it is a transpose of. Functions that can work on either
-order take the twin and give back an array with a twin of its own. While JAX traces, a transpose that nobody reads is dropped, so
-a run of convolutions, normalizations and activations has transposes at its two ends only. Left to XLA, each layer has its own.
+An array that `channels_first` makes is a transpose, and its twin is what it is a transpose of.
+Functions that can work on either order take the twin and give back an array with a twin of its own.
+While JAX traces, a transpose that nobody reads is dropped, so a run of convolutions, normalizations
+and activations has transposes at its two ends only. Left to XLA, each layer has its own.
 """
 
 from __future__ import annotations
@@ -24,7 +25,10 @@ Function = Callable[..., jax.Array]
 
 
 class Twins:
-    """For each array the same values in another order, as long as the array lives. JAX's arrays take no attributes of ours."""
+    """For each array the same values in another order, as long as the array lives.
+
+    JAX's arrays take no attributes of ours.
+    """
 
     def __init__(self) -> None:
         self._found: dict[int, tuple[weakref.ref[Array], Array]] = {}
@@ -32,10 +36,15 @@ class Twins:
     def of(self, x: Array) -> Array | None:
         """The twin of this very array."""
         reference, twin = self._found.get(id(x), (None, None))
-        return twin if reference is not None and reference() is x else None
+        if reference is not None and reference() is x:
+            return twin
+        return None
 
     def remember(self, x: Array, twin: Array) -> Array:
-        """x, whose twin is known from now on. Without a trace there is nothing to save: x is computed already."""
+        """x, whose twin is known from now on.
+
+        Without a trace there is nothing to save: x is computed already.
+        """
         if isinstance(x, jax.core.Tracer):
             self._found[id(x)] = weakref.ref(x, functools.partial(self._forget, id(x))), twin
         return x
@@ -50,8 +59,10 @@ twin = _LAST.of
 
 def channels_last(x: Array) -> Array:
     """x [n, c, h, w] as [n, h, w, c]."""
-    found = twin(x)
-    return jnp.transpose(x, TO_LAST) if found is None else found
+    y = twin(x)
+    if y is None:
+        return jnp.transpose(x, TO_LAST)
+    return y
 
 
 def channels_first(y: Array) -> Array:
@@ -65,7 +76,7 @@ def kernel(weight: Array) -> jax.Array:
 
 
 def kept(function: Function) -> Function:
-    """An elementwise function of arrays that broadcast, and numbers, which works in the order that its operands are in."""
+    """An elementwise function of arrays and numbers that works in the order of its operands."""
 
     def run(*operands: Any) -> jax.Array:
         if all(twin(x) is None for x in operands) or any(np.ndim(x) > 4 for x in operands):
@@ -79,4 +90,6 @@ def _aligned(x: Any) -> Any:
     """x in an order that broadcasts with [n, h, w, c]."""
     if np.ndim(x) == 0:
         return x
-    return channels_last(x.reshape((1,) * (4 - x.ndim) + x.shape) if x.ndim < 4 else x)
+    if x.ndim < 4:
+        x = x.reshape((1,) * (4 - x.ndim) + x.shape)
+    return channels_last(x)

@@ -10,7 +10,8 @@ import numpy as np
 from flax import nnx
 
 from allotrope.errors import UnsupportedError
-from allotrope.frameworks.jax.primitives import JaxPrimitives, to_array
+from allotrope.frameworks.jax.arrays import to_array
+from allotrope.frameworks.jax.primitives import JaxPrimitives
 from allotrope.frameworks.lowering import lowered
 from allotrope.frameworks.reference.primitives import ReferencePrimitives
 from allotrope.network.network import Network
@@ -24,12 +25,13 @@ class TrainingStep(nnx.Variable):
 class NetworkModule(nnx.Module):
     """The network's weights as `nnx.Param`, its state as `nnx.BatchStat`, its graph as `__call__`.
 
-    A weight `layer1.0.conv1.weight` is the variable `weight` of the submodule `layer1.0.conv1`. After `train()` BatchNorm uses the
-    batch and updates its state, and Dropout draws the mask of (`seed`, `training_step`); after `eval()`, as at first, neither.
+    A weight `layer1.0.conv1.weight` is the variable `weight` of the submodule `layer1.0.conv1`.
+    After `train()` BatchNorm uses the batch and updates its state, and Dropout draws the mask of
+    (`seed`, `training_step`); after `eval()`, as at first, neither.
     """
 
     def __init__(self, network: Network, seed: int = 0) -> None:
-        """Raises: UnsupportedError that lists every operator without a meaning here, or all weights that need 64 bits."""
+        """Raises: UnsupportedError, listing operators without a meaning, or weights of 64 bits."""
         check_widths(network)
         self.program = Program(lowered(network), JaxPrimitives(), ReferencePrimitives())
         self.input_names = tuple(value.name for value in network.inputs)
@@ -39,13 +41,19 @@ class NetworkModule(nnx.Module):
         self.paths = tuple((name, self._register(name, network)) for name in network.weights)
 
     def _register(self, name: str, network: Network) -> tuple[str, ...]:
-        kind = nnx.Param if name in network.trainable else nnx.BatchStat
+        if name in network.trainable:
+            kind = nnx.Param
+        else:
+            kind = nnx.BatchStat
         owner, path = self._owner(name)
         setattr(owner, path[-1], kind(to_array(network.weights[name])))
         return path
 
     def _owner(self, name: str) -> tuple[nnx.Module, tuple[str, ...]]:
-        """The submodule that holds a weight, made where it is missing, and its path; this module itself where the name cannot be a path."""
+        """The submodule that holds a weight, made where it is missing, and its path.
+
+        This module itself where the name cannot be a path.
+        """
         *path, last = name.split(".")
         module: nnx.Module = self
         for part in path:
@@ -56,7 +64,9 @@ class NetworkModule(nnx.Module):
             if type(child) is not nnx.Module:
                 return self, (self._free(name),)
             module = child
-        return (module, (*path, last)) if last and not hasattr(module, last) else (self, (self._free(name),))
+        if last and not hasattr(module, last):
+            return module, (*path, last)
+        return self, (self._free(name),)
 
     def _free(self, name: str) -> str:
         while hasattr(self, name):
@@ -68,29 +78,43 @@ class NetworkModule(nnx.Module):
         return {name: self._at(path) for name, path in self.paths}
 
     def _at(self, path: tuple[str, ...]) -> Any:
-        found: Any = self
+        value: Any = self
         for part in path:
-            found = getattr(found, part)
-        return found
+            value = getattr(value, part)
+        return value
 
     def __call__(self, *inputs: jax.Array) -> Any:
-        """Inputs in the network's order; an array, or a tuple where the network has several outputs."""
+        """Inputs in the network's order.
+
+        An array, or a tuple where the network has several outputs.
+        """
         variables = self.variables()
-        context = Context(training=not self.deterministic, seed=self.seed, step=self.training_step.get_value())
+        context = Context(
+            training=not self.deterministic, seed=self.seed, step=self.training_step.get_value()
+        )
         arrays = dict(zip(self.input_names, map(jnp.asarray, inputs), strict=True))
-        outputs = self.program({**{n: v.get_value() for n, v in variables.items()}, **arrays}, context)
+        outputs = self.program(
+            {**{n: v.get_value() for n, v in variables.items()}, **arrays}, context
+        )
         if context.training:
             self.training_step.set_value(self.training_step.get_value() + 1)
             for name, value in context.updates.items():
                 variables[name].set_value(value)
-        return outputs[0] if len(outputs) == 1 else tuple(outputs)
+        if len(outputs) == 1:
+            return outputs[0]
+        return tuple(outputs)
 
 
 def check_widths(network: Network) -> None:
     """Raises: UnsupportedError for weights of 64 bits where JAX has no such floats."""
-    wide = sorted(name for name, array in network.weights.items() if array.dtype in (np.float64, np.complex128))
+    wide = sorted(
+        name
+        for name, array in network.weights.items()
+        if array.dtype in (np.float64, np.complex128)
+    )
     if wide and not jax.config.jax_enable_x64:
         raise UnsupportedError(
-            f"JAX keeps 64-bit floats only where they are turned on, and these weights are such: {', '.join(wide[:20])}. "
+            "JAX keeps 64-bit floats only if they are turned on, and these weights are such: "
+            f"{', '.join(wide[:20])}. "
             "Call jax.config.update('jax_enable_x64', True) first."
         )

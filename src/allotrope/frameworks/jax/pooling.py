@@ -1,7 +1,8 @@
 """Windows over images in JAX, and the gradient of their maximum.
 
-XLA's own gradient of a maximum scatters one number at a time on CPUs. Here each place of the window gives its share to all windows
-at once, by slices; the first of equal elements has it all, as in the other frameworks' kernels.
+XLA's own gradient of a maximum scatters one number at a time on CPUs. Here each place of the window
+gives its share to all windows at once, by slices; the first of equal elements has it all, as in the
+other frameworks' kernels.
 """
 
 from __future__ import annotations
@@ -19,16 +20,16 @@ from jax import lax
 
 Array = Any
 MOST_PLACES = 25
-"""Of larger windows XLA's own gradient is taken: their places are too many to be computed one after the other.
+"""Of larger windows XLA's own gradient is taken: their places are too many to be computed one after
+the other.
 
-Forwards and backwards ours is 3.1 times as fast for windows of 2x2 by 2, 2.2 for 3x3 by 2, 2.4 for 3x3 by 1 and 3.9 for 5x5 by 1
-(`benchmarks/jax_kernels.py`).
-"""
+Forwards and backwards ours is 3.1 times as fast for windows of 2x2 by 2, 2.2 for 3x3 by 2, 2.4
+for 3x3 by 1 and 3.9 for 5x5 by 1 (`benchmarks/jax_kernels.py`)."""
 
 
 @dataclass(frozen=True)
 class Window:
-    """Sides, strides and padding (before, after) along each spatial axis, and the number that the padding holds."""
+    """Sides, strides and padding (before, after) by spatial axis, and the number that pads."""
 
     sides: tuple[int, ...]
     strides: tuple[int, ...]
@@ -37,9 +38,13 @@ class Window:
 
 
 def reduced(function: Callable[..., jax.Array], x: Array, first: int, window: Window) -> jax.Array:
-    """The function over each window of x, whose spatial axes begin at `first`; the padding's number is its identity."""
+    """The function over each window of x, whose spatial axes begin at `first`.
+
+    The padding's number is its identity.
+    """
     sides, strides, pads = (
-        _for_all_axes(x, first, values, alone) for values, alone in ((window.sides, 1), (window.strides, 1), (window.pads, (0, 0)))
+        _for_all_axes(x, first, values, alone)
+        for values, alone in ((window.sides, 1), (window.strides, 1), (window.pads, (0, 0)))
     )
     return lax.reduce_window(x, np.asarray(window.padding, x.dtype), function, sides, strides, pads)
 
@@ -51,17 +56,22 @@ def largest(x: Array, first: int, window: Window) -> jax.Array:
 
 
 @largest.defjvp
-def _largest_tangent(first: int, window: Window, at: tuple[Array], moving: tuple[Array]) -> tuple[jax.Array, jax.Array]:
+def _largest_tangent(
+    first: int, window: Window, at: tuple[Array], moving: tuple[Array]
+) -> tuple[jax.Array, jax.Array]:
     winner = _place_of_largest(_elements(at[0], first, window))
     steps = enumerate(_elements(moving[0], first, window, 0.0))
-    tangent = functools.reduce(jnp.add, (jnp.where(winner == place, step, 0) for place, step in steps))
+    tangent = functools.reduce(
+        jnp.add, (jnp.where(winner == place, step, 0) for place, step in steps)
+    )
     return largest(*at, first, window), tangent
 
 
 def _place_of_largest(elements: Iterator[jax.Array]) -> jax.Array:
     """The number of the first of the largest, or of the first NaN.
 
-    Elements are compared with each other, not with the maximum: XLA computes them once more, and then they may be rounded otherwise.
+    Elements are compared with each other, not with the maximum: XLA computes them once more, and
+    then they may be rounded otherwise.
     """
     best = next(elements)
     winner = jnp.zeros(best.shape, jnp.int8)
@@ -71,12 +81,21 @@ def _place_of_largest(elements: Iterator[jax.Array]) -> jax.Array:
     return winner
 
 
-def _elements(x: Array, first: int, window: Window, padding: float | None = None) -> Iterator[jax.Array]:
+def _elements(
+    x: Array, first: int, window: Window, padding: float | None = None
+) -> Iterator[jax.Array]:
     """For each place of the window, in order, what all windows have there."""
-    value = np.asarray(window.padding if padding is None else padding, x.dtype)
-    x = lax.pad(x, value, _for_all_axes(x, first, tuple((*pair, 0) for pair in window.pads), (0, 0, 0)))
+    if padding is None:
+        padding = window.padding
+    value = np.asarray(padding, x.dtype)
+    x = lax.pad(
+        x, value, _for_all_axes(x, first, tuple((*pair, 0) for pair in window.pads), (0, 0, 0))
+    )
     lengths = x.shape[first : first + len(window.sides)]
-    along = [places(*axis) for axis in zip(lengths, window.sides, window.strides, (1,) * len(lengths), strict=True)]
+    along = [
+        places(*axis)
+        for axis in zip(lengths, window.sides, window.strides, (1,) * len(lengths), strict=True)
+    ]
     for chosen in itertools.product(*along):
         yield x[(slice(None),) * first + chosen]
 
@@ -89,4 +108,7 @@ def _for_all_axes(x: Array, first: int, values: tuple[Any, ...], alone: Any) -> 
 def places(length: int, taps: int, stride: int, dilation: int) -> list[slice]:
     """What each place of a window meets along an axis."""
     count = max(0, (length - (taps - 1) * dilation - 1) // stride + 1)
-    return [slice(i * dilation, i * dilation + (count - 1) * stride + 1 if count else 0, stride) for i in range(taps)]
+    if not count:
+        return [slice(0, 0, stride)] * taps
+    reach = (count - 1) * stride + 1
+    return [slice(i * dilation, i * dilation + reach, stride) for i in range(taps)]

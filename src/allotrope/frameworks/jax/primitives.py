@@ -8,96 +8,38 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-import ml_dtypes
 import numpy as np
 from jax import lax
 
-from allotrope.errors import UnsupportedError
 from allotrope.frameworks.jax import neural as neural
+from allotrope.frameworks.jax.arrays import (
+    UnknownValueError,
+    available,
+    binary,
+    divide,
+    magnitude,
+    maximum,
+    minimum,
+    to_array,
+    to_numpy,
+    unary,
+)
 from allotrope.frameworks.jax.extremes import largest, smallest
-from allotrope.frameworks.jax.layout import channels_first, channels_last, kept, twin
+from allotrope.frameworks.jax.layout import channels_first, kept, twin
+from allotrope.frameworks.jax.shaping import JaxShaping
 from allotrope.frameworks.jax.softmax import log_softmax, softmax
-from allotrope.frameworks.layout import TO_FIRST, TO_LAST, in_order, reordered
+from allotrope.frameworks.layout import in_order
 from allotrope.frameworks.primitives import Array, Primitives, highest, lowest
-
-DTYPES = frozenset(
-    np.dtype(name)
-    for name in (
-        "bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64",
-        "float16", "float32", "float64", "complex64", "complex128", ml_dtypes.bfloat16,
-    )
-)  # fmt: skip
-
 
 Results = tuple[list[Array], list[Array]]
 """The states of a scan, and its results."""
 
 
-class UnknownValueError(UnsupportedError):
-    """A value steers the computation, and is not known while JAX traces."""
-
-
-def available(dtype: np.dtype) -> np.dtype:
-    """The dtype as JAX has it: 64-bit ones are 32-bit where the user has not turned them on. Raises: UnsupportedError."""
-    if np.dtype(dtype) not in DTYPES:
-        raise UnsupportedError(f"JAX has no dtype {dtype} here.")
-    return np.dtype(jax.dtypes.canonicalize_dtype(dtype))
-
-
-def to_array(value: np.ndarray) -> jax.Array:
-    """A JAX array with this value."""
-    value = np.asarray(value)
-    return jnp.asarray(value, dtype=available(value.dtype))
-
-
-def to_numpy(x: Array) -> np.ndarray:
-    """The value as a NumPy array of its own."""
-    return np.array(x)
-
-
-def unary(function: Callable[..., jax.Array]) -> Any:
-    """An elementwise function of one array, in whichever order that is."""
-    return staticmethod(kept(function))
-
-
-def binary(function: Callable[..., jax.Array]) -> Callable[..., jax.Array]:
-    """A function of two arrays whose second may be a number: NumPy's scalars, which JAX gives a dtype, become Python's."""
-    either = kept(function)
-
-    def run(self: JaxPrimitives, x: Array, y: Any) -> jax.Array:
-        return either(x, y.item() if isinstance(y, np.generic) else y)
-
-    return run
-
-
-def _divide(x: Array, y: Any) -> jax.Array:
-    if not jnp.issubdtype(x.dtype, jnp.integer):
-        # Alone, XLA makes of x / number the product with the number's inverse, rounded twice.
-        if isinstance(y, jax.Array) and y.ndim == 0:
-            y = jnp.broadcast_to(y, x.shape)
-        return jnp.divide(x, y)
-    x, y = jnp.broadcast_arrays(x, jnp.asarray(y, x.dtype))
-    return lax.div(x, y)
-
-
-def _abs(x: Array) -> jax.Array:
-    if not jnp.issubdtype(x.dtype, jnp.floating):
-        return jnp.abs(x)
-    return x * lax.stop_gradient(jnp.sign(x))  # JAX's own has gradient 1 at 0
-
-
-def _maximum(x: Array, y: Any) -> jax.Array:
-    return jnp.maximum(x, y) if isinstance(y, jax.Array) else jnp.where(x < y, jnp.asarray(y, x.dtype), x)
-
-
-def _minimum(x: Array, y: Any) -> jax.Array:
-    return jnp.minimum(x, y) if isinstance(y, jax.Array) else jnp.where(x > y, jnp.asarray(y, x.dtype), x)
-
-
-class JaxPrimitives(Primitives):
+class JaxPrimitives(JaxShaping, Primitives):
     """Primitives over `jax.Array`.
 
-    Where `narrow` is a dtype, convolutions and matrix products of float32 are computed in it, and their results are float32 again.
+    Where `narrow` is a dtype, convolutions and matrix products of float32 are computed in it, and
+    their results are float32 again.
     """
 
     title = "JAX"
@@ -113,7 +55,9 @@ class JaxPrimitives(Primitives):
     def to_host(self, x: Array) -> np.ndarray:
         known = lax.stop_gradient(x)
         if isinstance(known, jax.core.Tracer):
-            raise UnknownValueError("the computation depends on a value that is not known while JAX traces the network.")
+            raise UnknownValueError(
+                "the computation depends on a value that is not known while JAX traces the network."
+            )
         return to_numpy(known)
 
     def differentiated(self, x: Array) -> bool:
@@ -127,7 +71,9 @@ class JaxPrimitives(Primitives):
 
     def cast(self, x: Array, dtype: np.dtype) -> jax.Array:
         target = available(dtype)
-        return kept(lambda x: lax.convert_element_type(x, target) if target != np.bool_ else x != 0)(x)
+        if target == np.bool_:
+            return kept(lambda x: x != 0)(x)
+        return kept(lambda x: lax.convert_element_type(x, target))(x)
 
     def full(self, shape: Sequence[int], value: float | int | bool, dtype: np.dtype) -> jax.Array:
         return jnp.full(tuple(shape), value, available(dtype))
@@ -137,7 +83,7 @@ class JaxPrimitives(Primitives):
 
     # --- elementwise, one operand
     negative = unary(jnp.negative)
-    abs = unary(_abs)
+    abs = unary(magnitude)
     sign = unary(jnp.sign)
     exp = unary(jnp.exp)
     log = unary(jnp.log)
@@ -167,7 +113,8 @@ class JaxPrimitives(Primitives):
 
     def bit_cast(self, x: Array, dtype: np.dtype) -> jax.Array:
         target = available(dtype)
-        if np.bool_ in (x.dtype, target):  # a bool's bits are 0 and 1
+        # A bool's bits are 0 and 1.
+        if np.bool_ in (x.dtype, target):
             return self.cast(x, target)
         return lax.bitcast_convert_type(x, target)
 
@@ -178,10 +125,10 @@ class JaxPrimitives(Primitives):
     add = binary(jnp.add)
     subtract = binary(jnp.subtract)
     multiply = binary(jnp.multiply)
-    divide = binary(_divide)
+    divide = binary(divide)
     power = binary(jnp.power)
-    maximum = binary(_maximum)
-    minimum = binary(_minimum)
+    maximum = binary(maximum)
+    minimum = binary(minimum)
     equal = binary(jnp.equal)
     less = binary(jnp.less)
     greater = binary(jnp.greater)
@@ -197,26 +144,42 @@ class JaxPrimitives(Primitives):
     shift_right = binary(jnp.right_shift)
 
     def where(self, condition: Array, x: Any, y: Any) -> jax.Array:
-        dtype = (x if isinstance(x, jax.Array) else y).dtype
+        # One of them may be a number, which has no dtype of its own.
+        if isinstance(x, jax.Array):
+            dtype = x.dtype
+        else:
+            dtype = y.dtype
         return kept(jnp.where)(condition, jnp.asarray(x, dtype), jnp.asarray(y, dtype))
 
     # --- reductions
     def sum(self, x: Array, axes: Sequence[int] | None = None, keepdims: bool = False) -> jax.Array:
         return _reduced(functools.partial(jnp.sum, dtype=x.dtype), x, axes, keepdims)
 
-    def mean(self, x: Array, axes: Sequence[int] | None = None, keepdims: bool = False) -> jax.Array:
+    def mean(
+        self, x: Array, axes: Sequence[int] | None = None, keepdims: bool = False
+    ) -> jax.Array:
         return _reduced(functools.partial(jnp.mean, dtype=x.dtype), x, axes, keepdims)
 
     def max(self, x: Array, axes: Sequence[int] | None = None, keepdims: bool = False) -> jax.Array:
-        return _reduced(largest if x.size else functools.partial(jnp.max, initial=lowest(self.dtype(x))), x, axes, keepdims)
+        if x.size:
+            return _reduced(largest, x, axes, keepdims)
+        nothing = functools.partial(jnp.max, initial=lowest(self.dtype(x)))
+        return _reduced(nothing, x, axes, keepdims)
 
     def min(self, x: Array, axes: Sequence[int] | None = None, keepdims: bool = False) -> jax.Array:
-        return _reduced(smallest if x.size else functools.partial(jnp.min, initial=highest(self.dtype(x))), x, axes, keepdims)
+        if x.size:
+            return _reduced(smallest, x, axes, keepdims)
+        nothing = functools.partial(jnp.min, initial=highest(self.dtype(x)))
+        return _reduced(nothing, x, axes, keepdims)
 
-    def product(self, x: Array, axes: Sequence[int] | None = None, keepdims: bool = False) -> jax.Array:
+    def product(
+        self, x: Array, axes: Sequence[int] | None = None, keepdims: bool = False
+    ) -> jax.Array:
         return jnp.prod(x, _axes(axes), dtype=x.dtype, keepdims=keepdims)
 
-    def log_sum_exp(self, x: Array, axes: Sequence[int] | None = None, keepdims: bool = False) -> jax.Array:
+    def log_sum_exp(
+        self, x: Array, axes: Sequence[int] | None = None, keepdims: bool = False
+    ) -> jax.Array:
         return jax.nn.logsumexp(x, _axes(axes), keepdims=keepdims)
 
     def argmax(self, x: Array, axis: int) -> jax.Array:
@@ -239,51 +202,12 @@ class JaxPrimitives(Primitives):
     def log_softmax(self, x: Array, axis: int) -> jax.Array:
         return log_softmax(x, axis)
 
-    # --- shaping
-    def reshape(self, x: Array, shape: Sequence[int]) -> jax.Array:
-        return jnp.reshape(x, tuple(shape))
-
-    def transpose(self, x: Array, axes: Sequence[int]) -> jax.Array:
-        axes = tuple(axes)
-        if axes == TO_FIRST:
-            return channels_first(x)
-        return channels_last(x) if axes == TO_LAST else jnp.transpose(x, axes)
-
-    def broadcast_to(self, x: Array, shape: Sequence[int]) -> jax.Array:
-        return jnp.broadcast_to(x, tuple(shape))
-
-    def concatenate(self, arrays: Sequence[Array], axis: int) -> jax.Array:
-        if all(twin(x) is None for x in arrays) or arrays[0].ndim != 4:
-            return jnp.concatenate(arrays, axis)
-        return channels_first(jnp.concatenate([channels_last(x) for x in arrays], in_order([axis])[0]))
-
-    def slice(self, x: Array, starts: Sequence[int], stops: Sequence[int | None], steps: Sequence[int]) -> jax.Array:
-        places, y = [slice(*bounds) for bounds in zip(starts, stops, steps, strict=True)], twin(x)
-        return x[tuple(places)] if y is None else channels_first(y[tuple(reordered(places))])
-
-    def pad(self, x: Array, before: Sequence[int], after: Sequence[int], mode: str, value: float | int) -> jax.Array:
-        widths = list(zip(before, after, strict=True))
-        options = {"constant_values": value} if mode == "constant" else {}
-        y = twin(x)
-        return jnp.pad(x, widths, mode, **options) if y is None else channels_first(jnp.pad(y, reordered(widths), mode, **options))
-
-    def take(self, x: Array, indices: Array, axis: int) -> jax.Array:
-        if indices.size == 0:  # of which jnp.take may give another shape
-            axis %= x.ndim
-            return jnp.zeros((*x.shape[:axis], *indices.shape, *x.shape[axis + 1 :]), x.dtype)
-        return jnp.take(x, indices, axis, mode="clip")
-
-    def flip(self, x: Array, axes: Sequence[int]) -> jax.Array:
-        return jnp.flip(x, tuple(axes))
-
-    def scatter(self, x: Array, indices: Array, updates: Array, reduction: str) -> jax.Array:
-        place = x.at[indices]
-        put = {"none": place.set, "add": place.add, "mul": place.multiply, "max": place.max, "min": place.min}[reduction]
-        return put(updates)
-
     # --- linear and neural
     def _narrowed(self, function: Callable[..., jax.Array], *arrays: Array) -> jax.Array:
-        """The function of arrays in the narrow dtype, with a float32 result; just the function where there is none."""
+        """The function of arrays in the narrow dtype, with a float32 result.
+
+        Just the function where there is none.
+        """
         if self.narrow is None or any(x.dtype != np.float32 for x in arrays):
             return function(*arrays)
         return function(*(x.astype(self.narrow) for x in arrays)).astype(np.float32)
@@ -307,13 +231,26 @@ class JaxPrimitives(Primitives):
         dilations: Sequence[int],
         groups: int,
     ) -> jax.Array:
-        options = {"window_strides": strides, "padding": pads, "rhs_dilation": dilations, "feature_group_count": groups}
+        options = {
+            "window_strides": strides,
+            "padding": pads,
+            "rhs_dilation": dilations,
+            "feature_group_count": groups,
+        }
         return neural.convolve(self._narrowed, x, weight, bias, options)
 
-    def convolution_transpose(self, x: Array, weight: Array, strides: Sequence[int], dilations: Sequence[int], groups: int) -> jax.Array:
+    def convolution_transpose(
+        self, x: Array, weight: Array, strides: Sequence[int], dilations: Sequence[int], groups: int
+    ) -> jax.Array:
         return neural.convolve_transposed(self._narrowed, x, weight, strides, dilations, groups)
 
-    def max_pool(self, x: Array, kernel: Sequence[int], strides: Sequence[int], pads: Sequence[tuple[int, int]]) -> jax.Array:
+    def max_pool(
+        self,
+        x: Array,
+        kernel: Sequence[int],
+        strides: Sequence[int],
+        pads: Sequence[tuple[int, int]],
+    ) -> jax.Array:
         return neural.max_pool(x, lowest(self.dtype(x)), kernel, strides, pads)
 
     average_pool = staticmethod(neural.average_pool)
@@ -323,45 +260,77 @@ class JaxPrimitives(Primitives):
 
     def fourier(self, x: Array, inverse: bool) -> jax.Array:
         z = lax.complex(x[..., 0], x[..., 1])
-        wide = available(np.dtype(np.complex128))  # in float32 JAX's forward transform leaves 1e-7 where others give 0
-        z = jnp.fft.ifft(z) if inverse else jnp.fft.fft(z.astype(wide))
+        if inverse:
+            z = jnp.fft.ifft(z)
+        else:
+            # In float32 JAX's forward transform leaves 1e-7 where others give 0.
+            z = jnp.fft.fft(z.astype(available(np.dtype(np.complex128))))
         return jnp.stack((z.real, z.imag), -1).astype(x.dtype)
 
     # --- sequences
-    def scan(self, body: Callable[[list[Array], list[Array]], Results], states: list[Array], inputs: list[Array], length: int) -> Results:
+    def scan(
+        self,
+        body: Callable[[list[Array], list[Array]], Results],
+        states: list[Array],
+        inputs: list[Array],
+        length: int,
+    ) -> Results:
         def step(states: list[Array], slices: list[Array]) -> Results:
             following, results = body(states, slices)
             return list(following), list(results)
 
         try:
-            return lax.scan(step, list(states), list(inputs), length) if length else super().scan(body, states, inputs, length)
-        except UnknownValueError:  # a body that needs to know its values is unrolled
+            if length:
+                return lax.scan(step, list(states), list(inputs), length)
+            return super().scan(body, states, inputs, length)
+        except UnknownValueError:
+            # A body that needs to know its values is unrolled.
             return super().scan(body, states, inputs, length)
 
     # --- normalization
-    def layer_normalize(self, x: Array, scale: Array, bias: Array | None, shape: Sequence[int], epsilon: float) -> jax.Array:
+    def layer_normalize(
+        self, x: Array, scale: Array, bias: Array | None, shape: Sequence[int], epsilon: float
+    ) -> jax.Array:
         axes = tuple(range(x.ndim - len(shape), x.ndim))
         wide = x.astype(jnp.promote_types(x.dtype, np.float32))
         centred = wide - jnp.mean(wide, axes, keepdims=True)
         variance = jnp.mean(jnp.square(centred), axes, keepdims=True)
         y = (centred * lax.rsqrt(variance + epsilon)).astype(x.dtype) * scale
-        return y if bias is None else y + bias
+        if bias is None:
+            return y
+        return y + bias
 
     normalize = staticmethod(neural.normalize)
 
-    def batch_normalize(self, x: Array, scale: Array, bias: Array, epsilon: float) -> tuple[jax.Array, jax.Array, jax.Array]:
+    def batch_normalize(
+        self, x: Array, scale: Array, bias: Array, epsilon: float
+    ) -> tuple[jax.Array, jax.Array, jax.Array]:
         mean, variance = neural.statistics(x)
-        return self.normalize(x, scale, bias, mean, variance, epsilon), lax.stop_gradient(mean), lax.stop_gradient(variance)
+        return (
+            self.normalize(x, scale, bias, mean, variance, epsilon),
+            lax.stop_gradient(mean),
+            lax.stop_gradient(variance),
+        )
 
 
 def _axes(axes: Sequence[int] | None) -> tuple[int, ...] | None:
-    return None if axes is None else tuple(axes)
+    if axes is None:
+        return None
+    return tuple(axes)
 
 
-def _reduced(function: Callable[..., jax.Array], x: Array, axes: Sequence[int] | None, keepdims: bool) -> jax.Array:
+def _reduced(
+    function: Callable[..., jax.Array], x: Array, axes: Sequence[int] | None, keepdims: bool
+) -> jax.Array:
     """A reduction in the order that x is in, where the axes that are left do not depend on it."""
     y, places = twin(x), _axes(axes)
-    if y is None or places is None or not (keepdims or {2, 3} <= {axis % 4 for axis in places} or places in ((1,), (-3,))):
+    if y is None or places is None:
         return function(x, places, keepdims=keepdims)
-    found = function(y, tuple(in_order([axis % 4 for axis in places])), keepdims=keepdims)
-    return channels_first(found) if keepdims else found
+    chosen = {axis % 4 for axis in places}
+    # What is left after the channels, or after height and width, has one order only.
+    if not (keepdims or {2, 3} <= chosen or places in ((1,), (-3,))):
+        return function(x, places, keepdims=keepdims)
+    result = function(y, tuple(in_order([axis % 4 for axis in places])), keepdims=keepdims)
+    if keepdims:
+        return channels_first(result)
+    return result

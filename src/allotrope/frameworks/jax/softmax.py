@@ -1,9 +1,10 @@
 """Softmax and its logarithm in JAX, right for values of any size.
 
-XLA may join the multiplication that made x with the subtraction of the largest into one instruction, which rounds once. Then the
-largest value itself is not 0 from the largest, but up to half a unit of its last place, which from 2^30 on is more than float32's
-exponential can hold: NaN. A comparison is not joined, so here the largest is 0 because it is said to be. XLA drops barriers and
-roundings between the two.
+XLA may join the multiplication that made x with the subtraction of the largest into one
+instruction, which rounds once. Then the largest value itself is not 0 from the largest, but up to
+half a unit of its last place, which from 2^30 on is more than float32's exponential can hold: NaN.
+A comparison is not joined, so here the largest is 0 because it is said to be. XLA drops barriers
+and roundings between the two.
 """
 
 from __future__ import annotations
@@ -22,7 +23,9 @@ def softmax(x: jax.Array, axis: int) -> jax.Array:
 
 
 @softmax.defjvp
-def _softmax_tangent(axis: int, at: tuple[jax.Array], tangents: tuple[jax.Array]) -> tuple[jax.Array, jax.Array]:
+def _softmax_tangent(
+    axis: int, at: tuple[jax.Array], tangents: tuple[jax.Array]
+) -> tuple[jax.Array, jax.Array]:
     y, moving = softmax(*at, axis), tangents[0]
     return y, y * (moving - jnp.sum(y * moving, axis, keepdims=True))
 
@@ -35,7 +38,9 @@ def log_softmax(x: jax.Array, axis: int) -> jax.Array:
 
 
 @log_softmax.defjvp
-def _log_softmax_tangent(axis: int, at: tuple[jax.Array], tangents: tuple[jax.Array]) -> tuple[jax.Array, jax.Array]:
+def _log_softmax_tangent(
+    axis: int, at: tuple[jax.Array], tangents: tuple[jax.Array]
+) -> tuple[jax.Array, jax.Array]:
     y, moving = log_softmax(*at, axis), tangents[0]
     return y, moving - jnp.sum(jnp.exp(y) * moving, axis, keepdims=True)
 

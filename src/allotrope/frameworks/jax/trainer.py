@@ -13,7 +13,8 @@ import numpy as np
 
 from allotrope.config import Settings
 from allotrope.frameworks.contract import Arrays, Batch, Trainer, TrainingPlan
-from allotrope.frameworks.jax.primitives import JaxPrimitives, to_array, to_numpy
+from allotrope.frameworks.jax.arrays import to_array, to_numpy
+from allotrope.frameworks.jax.primitives import JaxPrimitives
 from allotrope.frameworks.lowering import lowered
 from allotrope.frameworks.reference.primitives import ReferencePrimitives
 from allotrope.frameworks.updates import check_state, clipped, loss_of, single, updated

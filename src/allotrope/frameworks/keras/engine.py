@@ -1,4 +1,7 @@
-"""The engine under Keras: the framework that computes for it, one for the life of a process. Imports none of them."""
+"""The engine under Keras: the framework that computes for it, one for the life of a process.
+
+Imports none of them.
+"""
 
 from __future__ import annotations
 
@@ -12,9 +15,14 @@ ENGINES = {"tensorflow": "tensorflow", "jax": "jax", "torch": "pytorch"}
 
 
 def engine() -> str:
-    """That of Keras where it is loaded already, else the one that KERAS_BACKEND names, else tensorflow. Raises: UsageError."""
+    """That of Keras if it is loaded already, else what KERAS_BACKEND names, else tensorflow.
+
+    Raises: UsageError.
+    """
+    name: str = os.environ.get("KERAS_BACKEND") or "tensorflow"
     keras = sys.modules.get("keras")
-    name: str = keras.config.backend() if keras is not None else os.environ.get("KERAS_BACKEND") or "tensorflow"
+    if keras is not None:
+        name = keras.config.backend()
     if name not in ENGINES:
         raise unknown_name("engine for Keras (KERAS_BACKEND)", name, ENGINES)
     return name

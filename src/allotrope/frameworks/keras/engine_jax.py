@@ -7,7 +7,8 @@ from typing import Any
 
 import jax
 
-from allotrope.frameworks.jax.primitives import JaxPrimitives, to_numpy
+from allotrope.frameworks.jax.arrays import to_numpy
+from allotrope.frameworks.jax.primitives import JaxPrimitives
 from allotrope.frameworks.jax.trainer import NARROW
 from allotrope.frameworks.keras.importing import keras
 
@@ -27,21 +28,34 @@ class EngineModel(keras.Model):
         return jax.enable_x64(True)
 
     def prepare(self, layout: str | None) -> JaxPrimitives:
-        return JaxPrimitives(NARROW["bfloat16" if self.compute_dtype == "bfloat16" else "float32"])
+        precision = "float32"
+        if self.compute_dtype == "bfloat16":
+            precision = "bfloat16"
+        return JaxPrimitives(NARROW[precision])
 
     def narrowing(self) -> AbstractContextManager[Any]:
         return nullcontext()
 
     def array(self, x: Any) -> jax.Array:
-        return x.value if isinstance(x, keras.Variable) else x
+        if isinstance(x, keras.Variable):
+            return x.value
+        return x
 
     def after_step(self) -> None:
         """What remains to do in a training step once the weights are new."""
 
-    def train_step(self, state: tuple[Any, ...], data: Any) -> tuple[dict[str, jax.Array], tuple[Any, ...]]:
+    def train_step(
+        self, state: tuple[Any, ...], data: Any
+    ) -> tuple[dict[str, jax.Array], tuple[Any, ...]]:
         logs, (learning, fixed, optimizer, metrics) = super().train_step(state, data)
-        variables = [*self.trainable_variables, *self.non_trainable_variables, *self.optimizer.variables]
-        with keras.StatelessScope(list(zip(variables, [*learning, *fixed, *optimizer], strict=True))) as scope:
+        variables = [
+            *self.trainable_variables,
+            *self.non_trainable_variables,
+            *self.optimizer.variables,
+        ]
+        with keras.StatelessScope(
+            list(zip(variables, [*learning, *fixed, *optimizer], strict=True))
+        ) as scope:
             self.after_step()
         fixed = [scope.get_current_value(variable) for variable in self.non_trainable_variables]
         return logs, (learning, fixed, optimizer, metrics)

@@ -19,8 +19,8 @@ Step = Callable[[Any], Any]
 class EngineModel(keras.Model):
     """What `NetworkModel` does as TensorFlow wants it.
 
-    Keras lets TensorFlow trace its steps with a batch of unknown size, for which networks cannot be traced; here every size is
-    traced by itself.
+    Keras lets TensorFlow trace its steps with a batch of unknown size, for which networks cannot be
+    traced; here every size is traced by itself.
     """
 
     always_compiled = False
@@ -38,7 +38,9 @@ class EngineModel(keras.Model):
 
     def prepare(self, layout: str | None) -> TensorFlowPrimitives:
         """The primitives, in the model's precision; they find their layout themselves."""
-        return MixedPrimitives() if self.compute_dtype == "bfloat16" else TensorFlowPrimitives()
+        if self.compute_dtype == "bfloat16":
+            return MixedPrimitives()
+        return TensorFlowPrimitives()
 
     def narrowing(self) -> AbstractContextManager[Any]:
         """Around the network, where bfloat16 is not a matter of the primitives alone."""
@@ -78,12 +80,17 @@ class EngineModel(keras.Model):
             step = self._traced(self.predict_step)
 
             def run(batches: list[Any]) -> Any:
-                return keras.tree.map_structure(lambda *parts: tf.concat(parts, 0), *map(step, batches))
+                return keras.tree.map_structure(
+                    lambda *parts: tf.concat(parts, 0), *map(step, batches)
+                )
 
             self.predict_function = run
 
     def _traced(self, step: Step) -> Step:
-        run = step if self.run_eagerly else tf.function(step, jit_compile=self.jit_compile, autograph=False)
+        if self.run_eagerly:
+            run = step
+        else:
+            run = tf.function(step, jit_compile=self.jit_compile, autograph=False)
         return lambda data: run(keras.tree.map_structure(_without_optional, data))
 
     def _on_iterator(self, step: Step) -> Callable[[Iterator[Any]], Any]:
@@ -99,11 +106,12 @@ class EngineModel(keras.Model):
 
 
 def _without_sum_of_replicas(step: Step, data: Any) -> Any:
-    """step(data), in which Keras's optimizer does not sum gradients over replicas where there is but one.
+    """step(data), in which Keras's optimizer does not sum gradients over replicas if there is one.
 
-    That sum joins all gradients in one node, and TensorFlow 2.21 (Grappler's dependency optimizer) takes it for proof that every weight
-    was read before any is assigned, then drops it. Where the loss is linear in the logits, as a critic's is, a gradient was now and
-    then made with a weight that was already new.
+    That sum joins all gradients in one node, and TensorFlow 2.21 (Grappler's dependency optimizer)
+    takes it for proof that every weight was read before any is assigned, then drops it. Where the
+    loss is linear in the logits, as a critic's is, a gradient was now and then made with a weight
+    that was already new.
     """
     if tf.distribute.has_strategy():
         return step(data)
@@ -112,4 +120,6 @@ def _without_sum_of_replicas(step: Step, data: Any) -> Any:
 
 def _without_optional(x: Any) -> Any:
     """None where Keras sent TensorFlow's stand-in for it through a data set."""
-    return None if isinstance(x, tf.experimental.Optional) else x
+    if isinstance(x, tf.experimental.Optional):
+        return None
+    return x

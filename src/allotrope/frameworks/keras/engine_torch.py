@@ -14,7 +14,10 @@ from allotrope.frameworks.pytorch.trainer import MEMORY_FORMATS
 
 
 class EngineModel(keras.Model):
-    """What `NetworkModel` does as PyTorch wants it; the methods are described in `keras_tensorflow`."""
+    """What `NetworkModel` does as PyTorch wants it.
+
+    The methods are described in `keras_tensorflow`.
+    """
 
     always_compiled = False
 
@@ -32,11 +35,15 @@ class EngineModel(keras.Model):
         return nullcontext()
 
     def prepare(self, layout: str | None) -> PyTorchPrimitives:
-        memory_format = None if layout is None else MEMORY_FORMATS[layout]
+        memory_format = None
+        if layout is not None:
+            memory_format = MEMORY_FORMATS[layout]
         if memory_format == torch.channels_last:
             for variable in self.variables:
                 if variable.ndim == 4:
-                    variable.value.data = variable.value.data.contiguous(memory_format=memory_format)
+                    variable.value.data = variable.value.data.contiguous(
+                        memory_format=memory_format
+                    )
         return PyTorchPrimitives(self._device, memory_format)
 
     @property
@@ -44,10 +51,16 @@ class EngineModel(keras.Model):
         return str(self.training_step.value.device)
 
     def narrowing(self) -> AbstractContextManager[Any]:
-        return torch.autocast(torch.device(self._device).type, torch.bfloat16, enabled=self.compute_dtype == "bfloat16")
+        return torch.autocast(
+            torch.device(self._device).type,
+            torch.bfloat16,
+            enabled=self.compute_dtype == "bfloat16",
+        )
 
     def array(self, x: Any) -> Tensor:
-        return x.value if isinstance(x, keras.Variable) else x
+        if isinstance(x, keras.Variable):
+            return x.value
+        return x
 
     def after_step(self) -> None:
         """What remains to do in a training step once the weights are new."""

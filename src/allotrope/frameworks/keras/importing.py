@@ -10,7 +10,9 @@ from allotrope.frameworks.keras.engine import engine
 
 os.environ["KERAS_BACKEND"] = engine()
 if engine() == "tensorflow":
-    importlib.import_module("allotrope.frameworks.tensorflow.importing")  # first, for Keras would let it talk
+    importlib.import_module(
+        "allotrope.frameworks.tensorflow.importing"
+    )  # first, for Keras would let it talk
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     import keras

@@ -18,7 +18,10 @@ _DOUBLE = np.dtype(np.float64)
 
 
 class PlannedOptimizer(keras.optimizers.Optimizer):
-    """Changes the weights of a model as its plan says; `rate` is the learning rate, in float64 where Keras's own is float32."""
+    """Changes the weights of a model as its plan says.
+
+    `rate` is the learning rate, in float64 where Keras's own is float32.
+    """
 
     slots: Mapping[str, Mapping[str, Any]]
     rate: Any
@@ -32,7 +35,9 @@ class PlannedOptimizer(keras.optimizers.Optimizer):
         trained = {name: variable for name, variable in model.by_name.items() if variable.trainable}
         self._names = tuple(trained)
         self.build(list(trained.values()))
-        self.slots = MappingProxyType({name: self._slots(variable) for name, variable in trained.items()})
+        self.slots = MappingProxyType(
+            {name: self._slots(variable) for name, variable in trained.items()}
+        )
 
     def _slots(self, variable: Any) -> dict[str, Any]:
         fresh = self.plan.optimizer.slots(self._p, self._array(variable))
@@ -42,17 +47,26 @@ class PlannedOptimizer(keras.optimizers.Optimizer):
         return slots
 
     def apply(self, grads: Sequence[Any], trainable_variables: Sequence[Any] | None = None) -> None:
-        """As Keras has it, after the gradients' common norm is bounded; None among the gradients stays."""
+        """As Keras has it, after the gradients' common norm is bounded.
+
+        None among the gradients stays.
+        """
         known = [self._array(gradient) for gradient in grads if gradient is not None]
         bounded = iter(clipped(self._p, known, self.plan.clip_norm))
-        super().apply([None if gradient is None else next(bounded) for gradient in grads], trainable_variables)
+        gradients = list(grads)
+        for place, gradient in enumerate(gradients):
+            if gradient is not None:
+                gradients[place] = next(bounded)
+        super().apply(gradients, trainable_variables)
 
     def update_step(self, gradient: Array, variable: Any, learning_rate: Array) -> None:
         """One weight and its slots."""
         name = self._names[self._get_variable_index(variable)]
-        slots = {slot: self._array(kept) for slot, kept in self.slots[name].items()}
+        slots = {slot: self._array(value) for slot, value in self.slots[name].items()}
         step = self._p.cast(self._array(self.iterations), _DOUBLE) + 1
-        weight, slots = updated(self._p, self.plan, name, self._array(variable), gradient, slots, learning_rate, step)
+        weight, slots = updated(
+            self._p, self.plan, name, self._array(variable), gradient, slots, learning_rate, step
+        )
         self.assign(variable, weight)
         for slot, value in slots.items():
             self.assign(self.slots[name][slot], value)

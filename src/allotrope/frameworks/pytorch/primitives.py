@@ -15,17 +15,21 @@ from allotrope.errors import UnsupportedError
 from allotrope.frameworks.primitives import Primitives, highest, lowest
 from allotrope.frameworks.pytorch.clip import clip
 from allotrope.frameworks.pytorch.neural import PyTorchNeural
+from allotrope.frameworks.pytorch.shaping import PyTorchShaping
 from allotrope.frameworks.reference.primitives import ReferencePrimitives
 
 DTYPES: dict[np.dtype, torch.dtype] = {
     np.dtype(n): t
     for n, t in {
-        "bool": torch.bool, "int8": torch.int8, "int16": torch.int16, "int32": torch.int32, "int64": torch.int64,
-        "uint8": torch.uint8, "uint16": torch.uint16, "uint32": torch.uint32, "uint64": torch.uint64,
-        "float16": torch.float16, "float32": torch.float32, "float64": torch.float64,
-        "complex64": torch.complex64, "complex128": torch.complex128, ml_dtypes.bfloat16: torch.bfloat16,
-        ml_dtypes.float8_e4m3fn: torch.float8_e4m3fn, ml_dtypes.float8_e4m3fnuz: torch.float8_e4m3fnuz,
-        ml_dtypes.float8_e5m2: torch.float8_e5m2, ml_dtypes.float8_e5m2fnuz: torch.float8_e5m2fnuz,
+        "bool": torch.bool, "int8": torch.int8, "int16": torch.int16, "int32": torch.int32,
+        "int64": torch.int64, "uint8": torch.uint8, "uint16": torch.uint16,
+        "uint32": torch.uint32, "uint64": torch.uint64, "float16": torch.float16,
+        "float32": torch.float32, "float64": torch.float64, "complex64": torch.complex64,
+        "complex128": torch.complex128, ml_dtypes.bfloat16: torch.bfloat16,
+        ml_dtypes.float8_e4m3fn: torch.float8_e4m3fn,
+        ml_dtypes.float8_e4m3fnuz: torch.float8_e4m3fnuz,
+        ml_dtypes.float8_e5m2: torch.float8_e5m2,
+        ml_dtypes.float8_e5m2fnuz: torch.float8_e5m2fnuz,
     }.items()
 }  # fmt: skip
 NUMPY_DTYPES = {t: n for n, t in DTYPES.items()}
@@ -33,9 +37,6 @@ _AS_BITS = ("bfloat16", "float8")
 """Dtypes of ml_dtypes, which pass between NumPy and PyTorch only as bits."""
 _BITS = {1: np.uint8, 2: np.int16}
 _TORCH_BITS = {1: torch.uint8, 2: torch.int16}
-
-
-_REDUCTIONS = {"add": "sum", "mul": "prod", "max": "amax", "min": "amin"}
 
 
 def torch_dtype(dtype: np.dtype) -> torch.dtype:
@@ -50,7 +51,9 @@ def to_tensor(value: np.ndarray, device: str = "cpu") -> Tensor:
     """A tensor with its own copy of the value."""
     dtype = torch_dtype(value.dtype)
     if value.dtype.name.startswith(_AS_BITS):
-        return torch.from_numpy(value.view(_BITS[value.dtype.itemsize]).copy()).view(dtype).to(device)
+        return (
+            torch.from_numpy(value.view(_BITS[value.dtype.itemsize]).copy()).view(dtype).to(device)
+        )
     return torch.from_numpy(np.array(value)).to(device)
 
 
@@ -74,40 +77,61 @@ _WIDE_UNSIGNED = (torch.uint16, torch.uint32, torch.uint64)
 
 
 def kernel(name: str, native: Callable[..., Tensor]) -> Callable[..., Tensor]:
-    """A primitive as PyTorch's own function; NumPy computes it for wide unsigned integers, for which PyTorch has hardly any kernel."""
+    """A primitive as PyTorch's own function.
+
+    NumPy computes it for wide unsigned integers, for which PyTorch has hardly any kernel.
+    """
 
     def run(self: PyTorchPrimitives, x: Tensor, *others: Any) -> Tensor:
         if x.dtype not in _WIDE_UNSIGNED:
             return native(x, *others)
-        arrays = [to_numpy(y) if isinstance(y, Tensor) else y for y in (x, *others)]
+        arrays = map(_on_host, (x, *others))
         return to_tensor(getattr(_HOST, name)(*arrays), self.device)
 
     return run
 
 
+def _on_host(operand: Any) -> Any:
+    if isinstance(operand, Tensor):
+        return to_numpy(operand)
+    return operand
+
+
 def _divide(x: Tensor, y: Tensor | float) -> Tensor:
-    return torch.div(x, y) if x.is_floating_point() or x.is_complex() else torch.div(x, y, rounding_mode="trunc")
+    if x.is_floating_point() or x.is_complex():
+        return torch.div(x, y)
+    return torch.div(x, y, rounding_mode="trunc")
 
 
 def _maximum(x: Tensor, y: Tensor | float) -> Tensor:
-    return torch.maximum(x, y) if isinstance(y, Tensor) else torch.clamp(x, min=y)
+    if isinstance(y, Tensor):
+        return torch.maximum(x, y)
+    return torch.clamp(x, min=y)
 
 
 def _minimum(x: Tensor, y: Tensor | float) -> Tensor:
-    return torch.minimum(x, y) if isinstance(y, Tensor) else torch.clamp(x, max=y)
+    if isinstance(y, Tensor):
+        return torch.minimum(x, y)
+    return torch.clamp(x, max=y)
 
 
-def _clip(x: Tensor, low: Tensor | float | None, high: Tensor | float | None, overwrite: bool = False) -> Tensor:
+def _clip(
+    x: Tensor, low: Tensor | float | None, high: Tensor | float | None, overwrite: bool = False
+) -> Tensor:
     if low is None and high is None:
         return x
     if isinstance(low, Tensor) or isinstance(high, Tensor):
-        low, high = (None if bound is None else torch.as_tensor(bound, dtype=x.dtype, device=x.device) for bound in (low, high))
+        # Of two bounds PyTorch takes both as tensors or none.
+        if low is not None:
+            low = torch.as_tensor(low, dtype=x.dtype, device=x.device)
+        if high is not None:
+            high = torch.as_tensor(high, dtype=x.dtype, device=x.device)
     elif low is not None and high is not None:
         return clip(x, low, high, overwrite)
     return torch.clamp(x, low, high)
 
 
-class PyTorchPrimitives(PyTorchNeural, Primitives):
+class PyTorchPrimitives(PyTorchNeural, PyTorchShaping, Primitives):
     """Primitives over `torch.Tensor`.
 
     `memory_format` is the layout that convolutions are given; None leaves it as it comes.
@@ -115,7 +139,9 @@ class PyTorchPrimitives(PyTorchNeural, Primitives):
 
     title = "PyTorch"
 
-    def __init__(self, device: str = "cpu", memory_format: torch.memory_format | None = None) -> None:
+    def __init__(
+        self, device: str = "cpu", memory_format: torch.memory_format | None = None
+    ) -> None:
         """Constants are put on `device` once and kept."""
         self.device, self.memory_format = device, memory_format
         self._constants: dict[int, tuple[np.ndarray, Tensor]] = {}
@@ -144,12 +170,16 @@ class PyTorchPrimitives(PyTorchNeural, Primitives):
     def cast(self, x: Tensor, dtype: np.dtype) -> Tensor:
         wanted = torch_dtype(dtype)
         if wanted == torch.float8_e4m3fn and x.is_floating_point():
-            x = torch.where(x.abs() > 464, torch.nan, x)  # past 448 and half a step, where PyTorch would saturate
+            x = torch.where(
+                x.abs() > 464, torch.nan, x
+            )  # past 448 and half a step, where PyTorch would saturate
         return x.to(wanted)
 
     def beside(self, x: Tensor) -> PyTorchPrimitives:
         device = str(x.device)
-        return self if device == self.device else PyTorchPrimitives(device, self.memory_format)
+        if device == self.device:
+            return self
+        return PyTorchPrimitives(device, self.memory_format)
 
     def overwriting(self) -> PyTorchPrimitives:
         return _Overwriting(self.device, self.memory_format)
@@ -193,7 +223,9 @@ class PyTorchPrimitives(PyTorchNeural, Primitives):
         return x.view(torch_dtype(dtype))
 
     def gelu(self, x: Tensor, approximate: bool) -> Tensor:
-        return F.gelu(x, approximate="tanh" if approximate else "none")
+        if approximate:
+            return F.gelu(x, approximate="tanh")
+        return F.gelu(x)
 
     def softplus(self, x: Tensor) -> Tensor:
         return torch.logaddexp(x, torch.zeros((), dtype=x.dtype, device=x.device))
@@ -242,17 +274,26 @@ class PyTorchPrimitives(PyTorchNeural, Primitives):
             return self._of_nothing(x, axes, keepdims, highest(self.dtype(x)))
         return torch.amin(x, dim=_axes(x, axes), keepdim=keepdims)
 
-    def _of_nothing(self, x: Tensor, axes: Sequence[int] | None, keepdims: bool, value: float | int | bool) -> Tensor:
+    def _of_nothing(
+        self, x: Tensor, axes: Sequence[int] | None, keepdims: bool, value: float | int | bool
+    ) -> Tensor:
         over = {a % x.dim() for a in _axes(x, axes)}
-        lengths = [1 if i in over else n for i, n in enumerate(x.shape) if keepdims or i not in over]
+        if keepdims:
+            lengths = [n ** (i not in over) for i, n in enumerate(x.shape)]
+        else:
+            lengths = [n for i, n in enumerate(x.shape) if i not in over]
         return self.full(lengths, value, self.dtype(x))
 
-    def product(self, x: Tensor, axes: Sequence[int] | None = None, keepdims: bool = False) -> Tensor:
+    def product(
+        self, x: Tensor, axes: Sequence[int] | None = None, keepdims: bool = False
+    ) -> Tensor:
         for axis in sorted((a % x.dim() for a in _axes(x, axes)), reverse=True):
             x = torch.prod(x, dim=axis, keepdim=keepdims, dtype=x.dtype)
         return x
 
-    def log_sum_exp(self, x: Tensor, axes: Sequence[int] | None = None, keepdims: bool = False) -> Tensor:
+    def log_sum_exp(
+        self, x: Tensor, axes: Sequence[int] | None = None, keepdims: bool = False
+    ) -> Tensor:
         return torch.logsumexp(x, dim=_axes(x, axes), keepdim=keepdims)
 
     def argmax(self, x: Tensor, axis: int) -> Tensor:
@@ -271,67 +312,22 @@ class PyTorchPrimitives(PyTorchNeural, Primitives):
     def softmax(self, x: Tensor, axis: int) -> Tensor:
         if x.dtype != torch.float16:
             return torch.softmax(x, axis)
-        powers = torch.exp(x - torch.amax(x, axis, keepdim=True))  # rounded after each step, as ONNX's own meaning is
+        # Rounded after each step, as ONNX's own meaning is.
+        powers = torch.exp(x - torch.amax(x, axis, keepdim=True))
         return powers / torch.sum(powers, axis, keepdim=True)
 
     def log_softmax(self, x: Tensor, axis: int) -> Tensor:
         return torch.log_softmax(x, axis)
 
-    # --- shaping
-    def reshape(self, x: Tensor, shape: Sequence[int]) -> Tensor:
-        return torch.reshape(x, tuple(shape))
-
-    def transpose(self, x: Tensor, axes: Sequence[int]) -> Tensor:
-        return torch.permute(x, tuple(axes))
-
-    def broadcast_to(self, x: Tensor, shape: Sequence[int]) -> Tensor:
-        return torch.broadcast_to(x, tuple(shape))
-
-    def concatenate(self, arrays: Sequence[Tensor], axis: int) -> Tensor:
-        return torch.cat(tuple(arrays), dim=axis)
-
-    def slice(self, x: Tensor, starts: Sequence[int], stops: Sequence[int | None], steps: Sequence[int]) -> Tensor:
-        backward = [i for i, step in enumerate(steps) if step < 0]
-        index = []
-        for i, (start, stop, step) in enumerate(zip(starts, stops, steps, strict=True)):
-            if step > 0:
-                index.append(slice(start, stop, step))
-            else:  # PyTorch has no negative steps: flip the axis and count from its other end
-                last = x.shape[i] - 1
-                index.append(slice(last - start, None if stop is None else last - stop, -step))
-        return (torch.flip(x, backward) if backward else x)[tuple(index)]
-
-    def pad(self, x: Tensor, before: Sequence[int], after: Sequence[int], mode: str, value: float | int) -> Tensor:
-        if mode != "constant":
-            return self._gathered_pad(x, before, after, mode)
-        return F.pad(x, [n for pair in zip(reversed(before), reversed(after), strict=True) for n in pair], value=value)
-
-    def _gathered_pad(self, x: Tensor, before: Sequence[int], after: Sequence[int], mode: str) -> Tensor:
-        for axis, (low, high) in enumerate(zip(before, after, strict=True)):
-            if low or high:
-                positions = np.pad(np.arange(x.shape[axis]), (low, high), mode=mode)  # type: ignore[call-overload]
-                x = torch.index_select(x, axis, torch.from_numpy(positions).to(x.device))
-        return x
-
-    def take(self, x: Tensor, indices: Tensor, axis: int) -> Tensor:
-        axis %= x.dim()
-        flat = torch.index_select(x, axis, indices.reshape(-1).long())
-        return flat.reshape(x.shape[:axis] + indices.shape + x.shape[axis + 1 :])
-
-    def flip(self, x: Tensor, axes: Sequence[int]) -> Tensor:
-        return torch.flip(x, tuple(axes))
-
-    def scatter(self, x: Tensor, indices: Tensor, updates: Tensor, reduction: str) -> Tensor:
-        spread = indices.reshape(-1, *[1] * (x.dim() - 1)).expand(updates.shape)
-        if reduction == "none":
-            return torch.scatter(x, 0, spread, updates)
-        return torch.scatter_reduce(x, 0, spread, updates, _REDUCTIONS[reduction])
-
     def fourier(self, x: Tensor, inverse: bool) -> Tensor:
         if x.device.type == "cpu" and not (x.requires_grad and torch.is_grad_enabled()):
-            return to_tensor(_HOST.fourier(to_numpy(x), inverse))  # rounds as ONNX's cases expect, which MKL's transform does not
+            # NumPy rounds as ONNX's cases expect, which MKL's transform does not.
+            return to_tensor(_HOST.fourier(to_numpy(x), inverse))
         z = torch.view_as_complex(x.contiguous())
-        return torch.view_as_real(torch.fft.ifft(z, dim=-1) if inverse else torch.fft.fft(z, dim=-1))
+        transform = torch.fft.fft
+        if inverse:
+            transform = torch.fft.ifft
+        return torch.view_as_real(transform(z, dim=-1))
 
 
 class _Overwriting(PyTorchPrimitives):
@@ -342,4 +338,6 @@ class _Overwriting(PyTorchPrimitives):
 
 
 def _axes(x: Tensor, axes: Sequence[int] | None) -> tuple[int, ...]:
-    return tuple(range(x.dim())) if axes is None else tuple(axes)
+    if axes is None:
+        return tuple(range(x.dim()))
+    return tuple(axes)

@@ -1,4 +1,7 @@
-"""The reference: NumPy in float64, outputs only. It is the oracle of every framework, and computes host values for all of them."""
+"""The reference: NumPy in float64, outputs only.
+
+It is the oracle of every framework, and computes host values for all of them.
+"""
 
 from __future__ import annotations
 
@@ -10,15 +13,14 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 from allotrope.frameworks.primitives import Primitives, highest, lowest
+from allotrope.frameworks.reference.shaping import ReferenceShaping
 from allotrope.operators.memory import room_for
 
 Array = np.ndarray
 
-_REDUCTIONS = {"add": np.add, "mul": np.multiply, "max": np.maximum, "min": np.minimum}
-
 
 def quiet(function: Callable[..., Any]) -> Callable[..., Any]:
-    """The function with IEEE results (infinities, NaN) instead of warnings, and arrays instead of NumPy scalars."""
+    """The function with IEEE results (infinities, NaN) instead of warnings, and arrays always."""
 
     def run(self: Any, *arguments: Any, **keywords: Any) -> Array:
         with np.errstate(all="ignore"):
@@ -27,8 +29,11 @@ def quiet(function: Callable[..., Any]) -> Callable[..., Any]:
     return run
 
 
-class ReferencePrimitives(Primitives):
-    """Primitives over NumPy arrays, faithful to the dtype they are given; `Reference` gives them float64."""
+class ReferencePrimitives(ReferenceShaping, Primitives):
+    """Primitives over NumPy arrays, faithful to the dtype they are given.
+
+    `Reference` gives them float64.
+    """
 
     title = "NumPy"
 
@@ -50,7 +55,9 @@ class ReferencePrimitives(Primitives):
 
     def cast(self, x: Array, dtype: np.dtype) -> Array:
         with np.errstate(all="ignore"):
-            return np.asarray(x != 0 if dtype == np.bool_ else x.astype(dtype))
+            if dtype == np.bool_:
+                return np.asarray(x != 0)
+            return np.asarray(x.astype(dtype))
 
     def full(self, shape: Sequence[int], value: float | int | bool, dtype: np.dtype) -> Array:
         return np.full(tuple(shape), value, dtype)
@@ -104,7 +111,9 @@ class ReferencePrimitives(Primitives):
     shift_right = quiet(np.right_shift)
 
     def bit_cast(self, x: Array, dtype: np.dtype) -> Array:
-        if x.dtype == np.float64 and dtype.itemsize == 4:  # widened: the bits that are meant are float32's
+        if (
+            x.dtype == np.float64 and dtype.itemsize == 4
+        ):  # widened: the bits that are meant are float32's
             return np.asarray(x.astype(np.float32)).view(dtype)
         if dtype == np.float64 and x.dtype.itemsize == 4:
             return x.view(np.float32).astype(np.float64)
@@ -124,7 +133,9 @@ class ReferencePrimitives(Primitives):
 
     def gelu(self, x: Array, approximate: bool) -> Array:
         if approximate:
-            return np.asarray(0.5 * x * (1 + np.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3))), x.dtype)
+            return np.asarray(
+                0.5 * x * (1 + np.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3))), x.dtype
+            )
         return np.asarray(0.5 * x * (1 + self.erf(x / math.sqrt(2))), x.dtype)
 
     def softplus(self, x: Array) -> Array:
@@ -135,11 +146,17 @@ class ReferencePrimitives(Primitives):
             if not np.issubdtype(x.dtype, np.integer):
                 return np.asarray(np.divide(x, y))
             y = np.asarray(y, x.dtype)
-            return np.asarray(np.floor_divide(np.abs(x), np.abs(y)) * np.sign(x) * np.sign(y), x.dtype)
+            return np.asarray(
+                np.floor_divide(np.abs(x), np.abs(y)) * np.sign(x) * np.sign(y), x.dtype
+            )
 
     def where(self, condition: Array, x: Any, y: Any) -> Array:
-        kept = x if isinstance(x, np.ndarray) else y
-        return np.where(condition, np.asarray(x, kept.dtype), np.asarray(y, kept.dtype))
+        # One of them may be a number, which has no dtype of its own.
+        if isinstance(x, np.ndarray):
+            dtype = x.dtype
+        else:
+            dtype = y.dtype
+        return np.where(condition, np.asarray(x, dtype), np.asarray(y, dtype))
 
     # --- reductions
     def sum(self, x: Array, axes: Sequence[int] | None = None, keepdims: bool = False) -> Array:
@@ -158,12 +175,16 @@ class ReferencePrimitives(Primitives):
     def product(self, x: Array, axes: Sequence[int] | None = None, keepdims: bool = False) -> Array:
         return np.asarray(np.prod(x, axis=_axes(axes), keepdims=keepdims, dtype=x.dtype))
 
-    def log_sum_exp(self, x: Array, axes: Sequence[int] | None = None, keepdims: bool = False) -> Array:
+    def log_sum_exp(
+        self, x: Array, axes: Sequence[int] | None = None, keepdims: bool = False
+    ) -> Array:
         largest = np.max(x, axis=_axes(axes), keepdims=True, initial=-np.inf)
         largest = np.where(np.isfinite(largest), largest, 0).astype(x.dtype)
         with np.errstate(all="ignore"):
             total = np.log(np.sum(np.exp(x - largest), axis=_axes(axes), keepdims=True)) + largest
-        return np.asarray(total if keepdims else np.squeeze(total, _axes(axes)), x.dtype)
+        if not keepdims:
+            total = np.squeeze(total, _axes(axes))
+        return np.asarray(total, x.dtype)
 
     def argmax(self, x: Array, axis: int) -> Array:
         return np.asarray(np.argmax(x, axis=axis), np.int64)
@@ -175,8 +196,14 @@ class ReferencePrimitives(Primitives):
         return np.cumprod(x, axis, dtype=x.dtype)
 
     def top_k(self, x: Array, k: int, axis: int, largest: bool) -> tuple[Array, Array]:
-        if largest:  # a stable descending order: the reverse of the ascending order of the reversed axis
-            order = x.shape[axis] - 1 - np.flip(np.argsort(np.flip(x, axis), axis=axis, kind="stable"), axis)
+        if (
+            largest
+        ):  # a stable descending order: the reverse of the ascending order of the reversed axis
+            order = (
+                x.shape[axis]
+                - 1
+                - np.flip(np.argsort(np.flip(x, axis), axis=axis, kind="stable"), axis)
+            )
         else:
             order = np.argsort(x, axis=axis, kind="stable")
         places = np.take(order, np.arange(k), axis)
@@ -190,41 +217,9 @@ class ReferencePrimitives(Primitives):
     def log_softmax(self, x: Array, axis: int) -> Array:
         with np.errstate(all="ignore"):
             shifted = x - np.max(x, axis=axis, keepdims=True, initial=-np.inf)
-            return np.asarray(shifted - np.log(np.sum(np.exp(shifted), axis=axis, keepdims=True)), x.dtype)
-
-    # --- shaping
-    def reshape(self, x: Array, shape: Sequence[int]) -> Array:
-        return x.reshape(tuple(shape))
-
-    def transpose(self, x: Array, axes: Sequence[int]) -> Array:
-        return np.transpose(x, tuple(axes))
-
-    def broadcast_to(self, x: Array, shape: Sequence[int]) -> Array:
-        return np.broadcast_to(x, tuple(shape))
-
-    def concatenate(self, arrays: Sequence[Array], axis: int) -> Array:
-        return np.concatenate(arrays, axis)
-
-    def slice(self, x: Array, starts: Sequence[int], stops: Sequence[int | None], steps: Sequence[int]) -> Array:
-        return x[tuple(slice(*bounds) for bounds in zip(starts, stops, steps, strict=True))]
-
-    def pad(self, x: Array, before: Sequence[int], after: Sequence[int], mode: str, value: float | int) -> Array:
-        widths = list(zip(before, after, strict=True))
-        return np.pad(x, widths, constant_values=value) if mode == "constant" else np.pad(x, widths, mode=mode)  # type: ignore[call-overload]
-
-    def take(self, x: Array, indices: Array, axis: int) -> Array:
-        return np.asarray(np.take(x, indices, axis))
-
-    def flip(self, x: Array, axes: Sequence[int]) -> Array:
-        return np.flip(x, tuple(axes))
-
-    def scatter(self, x: Array, indices: Array, updates: Array, reduction: str) -> Array:
-        y = x.copy()
-        if reduction == "none":
-            y[indices] = updates
-        else:
-            _REDUCTIONS[reduction].at(y, indices, updates)
-        return y
+            return np.asarray(
+                shifted - np.log(np.sum(np.exp(shifted), axis=axis, keepdims=True)), x.dtype
+            )
 
     # --- linear and neural
     matmul = quiet(np.matmul)
@@ -248,61 +243,116 @@ class ReferencePrimitives(Primitives):
         block = math.prod(weight.shape[1:])  # said, for there may be no examples to tell it from
         columns = np.moveaxis(windows, 1, x.ndim - 1).reshape(n, math.prod(spatial), groups, block)
         kernels = weight.reshape(groups, weight.shape[0] // groups, block)
-        y = np.moveaxis(np.einsum("nsgk,gmk->ngms", columns, kernels, optimize=True).reshape(n, weight.shape[0], *spatial), 1, 1)
-        return y if bias is None else y + bias.reshape(-1, *[1] * len(spatial))
+        y = np.moveaxis(
+            np.einsum("nsgk,gmk->ngms", columns, kernels, optimize=True).reshape(
+                n, weight.shape[0], *spatial
+            ),
+            1,
+            1,
+        )
+        if bias is None:
+            return y
+        return y + bias.reshape(-1, *[1] * len(spatial))
 
-    def max_pool(self, x: Array, kernel: Sequence[int], strides: Sequence[int], pads: Sequence[tuple[int, int]]) -> Array:
+    def max_pool(
+        self,
+        x: Array,
+        kernel: Sequence[int],
+        strides: Sequence[int],
+        pads: Sequence[tuple[int, int]],
+    ) -> Array:
         padded = np.pad(x, [(0, 0), (0, 0), *pads], constant_values=lowest(x.dtype))
-        return np.asarray(_windows(padded, kernel, strides, [1] * len(kernel)).max(axis=tuple(range(-len(kernel), 0))))
+        return np.asarray(
+            _windows(padded, kernel, strides, [1] * len(kernel)).max(
+                axis=tuple(range(-len(kernel), 0))
+            )
+        )
 
-    def average_pool(self, x: Array, kernel: Sequence[int], strides: Sequence[int], pads: Sequence[tuple[int, int]]) -> Array:
+    def average_pool(
+        self,
+        x: Array,
+        kernel: Sequence[int],
+        strides: Sequence[int],
+        pads: Sequence[tuple[int, int]],
+    ) -> Array:
         views = _windows(np.pad(x, [(0, 0), (0, 0), *pads]), kernel, strides, [1] * len(kernel))
         return np.asarray(views.mean(axis=tuple(range(-len(kernel), 0))), x.dtype)
 
-    def convolution_transpose(self, x: Array, weight: Array, strides: Sequence[int], dilations: Sequence[int], groups: int) -> Array:
+    def convolution_transpose(
+        self, x: Array, weight: Array, strides: Sequence[int], dilations: Sequence[int], groups: int
+    ) -> Array:
         count, channels, *spatial = x.shape
         kernel = weight.shape[2:]
-        spread = np.zeros((count, channels, *((n - 1) * s + 1 for n, s in zip(spatial, strides, strict=True))), x.dtype)
+        spread = np.zeros(
+            (count, channels, *((n - 1) * s + 1 for n, s in zip(spatial, strides, strict=True))),
+            x.dtype,
+        )
         spread[(slice(None), slice(None), *(slice(None, None, s) for s in strides))] = x
-        turned = np.flip(weight, tuple(range(2, weight.ndim))).reshape(groups, channels // groups, weight.shape[1], *kernel)
-        turned = np.swapaxes(turned, 1, 2).reshape(groups * weight.shape[1], channels // groups, *kernel)
+        turned = np.flip(weight, tuple(range(2, weight.ndim))).reshape(
+            groups, channels // groups, weight.shape[1], *kernel
+        )
+        turned = np.swapaxes(turned, 1, 2).reshape(
+            groups * weight.shape[1], channels // groups, *kernel
+        )
         full = [(d * (k - 1), d * (k - 1)) for d, k in zip(dilations, kernel, strict=True)]
         return self.convolution(spread, turned, None, [1] * len(kernel), full, dilations, groups)
 
     def einsum(self, equation: str, *arrays: Array) -> Array:
         dtype = arrays[0].dtype
-        native = arrays if dtype.kind != "V" else tuple(a.astype(np.float32) for a in arrays)  # NumPy's einsum takes its own dtypes only
-        return np.asarray(np.einsum(equation, *native), dtype)
+        # NumPy's einsum takes its own dtypes only.
+        if dtype.kind == "V":
+            arrays = tuple(array.astype(np.float32) for array in arrays)
+        return np.asarray(np.einsum(equation, *arrays), dtype)
 
     def determinant(self, x: Array) -> Array:
         return np.asarray(np.linalg.det(x))
 
-    def layer_normalize(self, x: Array, scale: Array, bias: Array | None, shape: Sequence[int], epsilon: float) -> Array:
+    def layer_normalize(
+        self, x: Array, scale: Array, bias: Array | None, shape: Sequence[int], epsilon: float
+    ) -> Array:
         axes = tuple(range(x.ndim - len(shape), x.ndim))
         wide = x.astype(np.float64)
-        y = ((wide - wide.mean(axes, keepdims=True)) / np.sqrt(wide.var(axes, keepdims=True) + epsilon)).astype(x.dtype) * scale
-        return y if bias is None else y + bias
+        y = (
+            (wide - wide.mean(axes, keepdims=True))
+            / np.sqrt(wide.var(axes, keepdims=True) + epsilon)
+        ).astype(x.dtype) * scale
+        if bias is None:
+            return y
+        return y + bias
 
-    def normalize(self, x: Array, scale: Array, bias: Array, mean: Array, variance: Array, epsilon: float) -> Array:
+    def normalize(
+        self, x: Array, scale: Array, bias: Array, mean: Array, variance: Array, epsilon: float
+    ) -> Array:
         by_channel = (-1, *[1] * (x.ndim - 2))
         factor = (scale / np.sqrt(variance + epsilon)).reshape(by_channel)
-        return np.asarray((x - mean.reshape(by_channel)) * factor + bias.reshape(by_channel), x.dtype)
+        return np.asarray(
+            (x - mean.reshape(by_channel)) * factor + bias.reshape(by_channel), x.dtype
+        )
 
-    def batch_normalize(self, x: Array, scale: Array, bias: Array, epsilon: float) -> tuple[Array, Array, Array]:
+    def batch_normalize(
+        self, x: Array, scale: Array, bias: Array, epsilon: float
+    ) -> tuple[Array, Array, Array]:
         axes = (0, *range(2, x.ndim))
         mean, variance = x.mean(axes), x.var(axes)
         return self.normalize(x, scale, bias, mean, variance, epsilon), mean, variance
 
     def fourier(self, x: Array, inverse: bool) -> Array:
-        z = (np.fft.ifft if inverse else np.fft.fft)(x[..., 0] + 1j * x[..., 1], axis=-1)
+        transform = np.fft.fft
+        if inverse:
+            transform = np.fft.ifft
+        z = transform(x[..., 0] + 1j * x[..., 1], axis=-1)
         return np.stack((z.real, z.imag), -1).astype(x.dtype)
 
 
 def _axes(axes: Sequence[int] | None) -> tuple[int, ...] | None:
-    return None if axes is None else tuple(axes)
+    if axes is None:
+        return None
+    return tuple(axes)
 
 
-def _windows(x: Array, kernel: Sequence[int], strides: Sequence[int], dilations: Sequence[int]) -> Array:
+def _windows(
+    x: Array, kernel: Sequence[int], strides: Sequence[int], dilations: Sequence[int]
+) -> Array:
     """Views of every window: x [n, c, *spatial] gives [n, c, *positions, *kernel]."""
     spans = [d * (k - 1) + 1 for k, d in zip(kernel, dilations, strict=True)]
     views = sliding_window_view(x, spans, axis=tuple(range(2, x.ndim)))

@@ -1,4 +1,4 @@
-"""Arrays to and from TensorFlow, and how its functions become primitives: the dtypes that they take, and the layouts."""
+"""Arrays to and from TensorFlow, and how its functions become primitives: dtypes and layouts."""
 
 from __future__ import annotations
 
@@ -44,14 +44,22 @@ def to_tensor(value: np.ndarray) -> Tensor:
 
 
 def to_numpy(x: Tensor) -> np.ndarray:
-    """The value as a NumPy array of its own. Raises: UnsupportedError while a `tf.function` is traced."""
+    """The value as a NumPy array of its own.
+
+    Raises: UnsupportedError while a `tf.function` is traced.
+    """
     if not hasattr(x, "numpy"):
-        raise UnsupportedError("a shape or index depends on the data; TensorFlow traces with static shapes.")
+        raise UnsupportedError(
+            "a shape or index depends on the data; TensorFlow traces with static shapes."
+        )
     return np.array(x.numpy())
 
 
 def matched(x: Any, y: Any) -> tuple[Tensor, Tensor]:
-    """Two operands as tensors of one dtype: numbers and traced numbers (no dimensions) give way, else the wider float wins."""
+    """Two operands as tensors of one dtype.
+
+    Numbers and traced numbers (no dimensions) give way, else the wider float wins.
+    """
     if not tf.is_tensor(x):
         y, x = matched(y, x)
         return x, y
@@ -80,22 +88,31 @@ def unary(native: Callable[..., Tensor]) -> Callable[..., Tensor]:
     run_kept = kept(native)
 
     def run(self: Primitives, x: Tensor) -> Tensor:
-        return tf.cast(native(tf.cast(x, tf.int64)), x.dtype) if x.dtype in _NARROW else run_kept(x)
+        if x.dtype in _NARROW:
+            return tf.cast(native(tf.cast(x, tf.int64)), x.dtype)
+        return run_kept(x)
 
     return run
 
 
 def binary(name: str, native: Callable[..., Tensor]) -> Callable[..., Tensor]:
-    """A primitive of two operands; narrow integers go by way of int64, and NumPy computes it for uint64."""
+    """A primitive of two operands.
+
+    Narrow integers go by way of int64, and NumPy computes it for uint64.
+    """
     run_kept = kept_by_both(native)
 
     def run(self: Primitives, x: Tensor, y: Any) -> Tensor:
         x, y = matched(x, y)
         if x.dtype in _NARROW:
             z = native(tf.cast(x, tf.int64), tf.cast(y, tf.int64))
-            return tf.cast(z, x.dtype) if z.dtype == tf.int64 else z
+            if z.dtype == tf.int64:
+                return tf.cast(z, x.dtype)
+            return z
         if x.dtype == tf.uint64:
-            dtype = tf.bool if name in ("equal", "less", "greater") else tf.uint64
+            dtype = tf.uint64
+            if name in ("equal", "less", "greater"):
+                dtype = tf.bool
             return _on_host(name, dtype, tf.broadcast_static_shape(x.shape, y.shape), x, y)
         return run_kept(x, y)
 
@@ -103,11 +120,16 @@ def binary(name: str, native: Callable[..., Tensor]) -> Callable[..., Tensor]:
 
 
 def extreme(name: str, native: Callable[..., Tensor]) -> Callable[..., Tensor]:
-    """The larger or the smaller of two operands, of which TensorFlow would give the first all of the gradient where both are equal."""
+    """The larger or the smaller of two operands, which share the gradient if they are equal.
+
+    TensorFlow would give the first all of it.
+    """
     of_number, of_arrays = binary(name, native), binary(name, _shared_evenly(native))
 
     def run(self: Primitives, x: Tensor, y: Any) -> Tensor:
-        return (of_arrays if tf.is_tensor(y) else of_number)(self, x, y)
+        if tf.is_tensor(y):
+            return of_arrays(self, x, y)
+        return of_number(self, x, y)
 
     return run
 
@@ -127,9 +149,16 @@ def _shared_evenly(native: Callable[..., Tensor]) -> Callable[..., Tensor]:
         if not x.dtype.is_floating:
             return native(x, y)
         shape = tf.broadcast_static_shape(x.shape, y.shape)
-        return of_one_shape(*(a if a.shape == shape else a * tf.ones(shape, a.dtype) for a in (x, y)))
+        return of_one_shape(_broadcast(x, shape), _broadcast(y, shape))
 
     return run
+
+
+def _broadcast(x: Tensor, shape: Any) -> Tensor:
+    """x in a shape, by a product: its gradient is a sum, as that of no other way is everywhere."""
+    if x.shape == shape:
+        return x
+    return x * tf.ones(shape, x.dtype)
 
 
 def bitwise(native: Callable[..., Tensor]) -> Callable[..., Tensor]:
@@ -141,10 +170,17 @@ def bitwise(native: Callable[..., Tensor]) -> Callable[..., Tensor]:
     return run
 
 
-def reduction(native: Callable[..., Tensor], of_bool: Callable[..., Tensor] | None = None) -> Callable[..., Tensor]:
-    """A primitive over axes, in x's dtype; narrow integers go by way of int64, narrow floats by way of float32."""
+def reduction(
+    native: Callable[..., Tensor], of_bool: Callable[..., Tensor] | None = None
+) -> Callable[..., Tensor]:
+    """A primitive over axes, in x's dtype.
 
-    def run(self: Primitives, x: Tensor, axes: Sequence[int] | None = None, keepdims: bool = False) -> Tensor:
+    Narrow integers go by way of int64, narrow floats by way of float32.
+    """
+
+    def run(
+        self: Primitives, x: Tensor, axes: Sequence[int] | None = None, keepdims: bool = False
+    ) -> Tensor:
         if x.dtype in _NARROW:
             return tf.cast(native(tf.cast(x, tf.int64), axes, keepdims), x.dtype)
         if x.dtype in HALVES:
@@ -153,8 +189,10 @@ def reduction(native: Callable[..., Tensor], of_bool: Callable[..., Tensor] | No
             return of_bool(x, axes, keepdims)
         y = twin(x)
         if y is None or axes is None or {a % 4 for a in axes} != {2, 3}:
-            return native(x, None if axes is None else list(axes), keepdims)
-        found = native(y, [1, 2], keepdims)
-        return channels_first(found) if keepdims else found
+            return native(x, axes and list(axes), keepdims)
+        result = native(y, [1, 2], keepdims)
+        if keepdims:
+            return channels_first(result)
+        return result
 
     return run

@@ -1,4 +1,4 @@
-"""Keeping x between two numbers in TensorFlow: one kernel forward, one backward where there is one."""
+"""Keeping x between two numbers in TensorFlow: one kernel forward, one backward if there is one."""
 
 from __future__ import annotations
 
@@ -22,7 +22,9 @@ def between(x: Tensor, low: float, high: float) -> Tensor:
 
 
 def _clipped(x: Tensor, low: float, high: float) -> Tensor:
-    return tf.raw_ops.ClipByValue(t=x, clip_value_min=tf.constant(low, x.dtype), clip_value_max=tf.constant(high, x.dtype))
+    return tf.raw_ops.ClipByValue(
+        t=x, clip_value_min=tf.constant(low, x.dtype), clip_value_max=tf.constant(high, x.dtype)
+    )
 
 
 def _with_gradient(x: Tensor, low: float, high: float) -> Tensor:
@@ -38,8 +40,8 @@ def _with_gradient(x: Tensor, low: float, high: float) -> Tensor:
 def _passed(gradient: Tensor, x: Tensor, low: float, high: float) -> Tensor:
     """The gradient where low <= x <= high, else 0.
 
-    This kernel moves bounds to whole steps of a grid. Of the smallest grid, which has two steps, bounds that begin or are centered at 0
-    are points already.
+    This kernel moves bounds to whole steps of a grid. Of the smallest grid, which has two steps,
+    bounds that begin or are centered at 0 are points already.
     """
 
     @tf.custom_gradient

@@ -1,8 +1,9 @@
-"""Products of matrices in TensorFlow, with weights that are stored for them and features that were flattened from images.
+"""Products of matrices in TensorFlow, with weights that are stored for them.
 
-Flattening [n, c, h, w] would first bring an image [n, h, w, c] into that order. Instead the flattened tensor remembers the image, and
-the product takes its features as they lie, with the weight's rows in the same order. TensorFlow folds a transposed weight into the
-product, whose kernel takes several times as long for it; a weight that is a stored kernel needs no transposing.
+Flattening [n, c, h, w] would first bring an image [n, h, w, c] into that order. Instead the
+flattened tensor remembers the image, and the product takes its features as they lie, with the
+weight's rows in the same order. TensorFlow folds a transposed weight into the product, whose kernel
+takes several times as long for it; a weight that is a stored kernel needs no transposing.
 """
 
 from __future__ import annotations
@@ -46,10 +47,15 @@ def product(x: Tensor, weight: Tensor) -> Tensor:
 
 
 def _kernel(x: Tensor, weight: Tensor) -> Tensor | None:
-    """weight as [h, w, c, m], from storage or where turning it costs no more than turning the image that x was flattened from."""
+    """weight as [h, w, c, m], from storage, or turned if that costs no more than the image would.
+
+    Of the image x was flattened; it would have to be turned instead.
+    """
     named, image = getattr(weight, "turned", None), getattr(x, "flattened", None)
-    if named is None or stored(named) is not None:
-        return None if named is None else stored(named)
+    if named is None:
+        return None
+    if stored(named) is not None:
+        return stored(named)
     n, m = x.shape[0], weight.shape[1]
     if image is None or n < m:
         return None

@@ -10,18 +10,22 @@ from contextlib import contextmanager
 
 @contextmanager
 def _silence() -> Iterator[None]:
-    """Nothing on standard error: TensorFlow writes there before its own setting for it holds. Exceptions come through."""
-    kept, nothing = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    """Nothing on standard error: TensorFlow writes there before its own setting for it holds.
+
+    Exceptions come through.
+    """
+    error, nothing = os.dup(2), os.open(os.devnull, os.O_WRONLY)
     os.dup2(nothing, 2)
     try:
         yield
     finally:
-        os.dup2(kept, 2)
-        os.close(kept)
+        os.dup2(error, 2)
+        os.close(error)
         os.close(nothing)
 
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # errors of kernels come as exceptions, so nothing is lost
+# Errors of kernels come as exceptions, so nothing is lost.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 with _silence(), warnings.catch_warnings():
     warnings.simplefilter("ignore")
     import tensorflow as tf

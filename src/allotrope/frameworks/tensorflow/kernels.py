@@ -1,8 +1,9 @@
-"""Weights in the order that TensorFlow's kernels take, under the names and shapes that the network's file has.
+"""Weights in the order that TensorFlow's kernels take, under the network's names and shapes.
 
-A stored weight is [kh, kw, c, m], that of a dense layer as well: [h, w, c, m] over flattened [n, c, h, w], [1, 1, k, m] over others.
-What a program gets is its transpose, which carries the stored weight itself: functions that have a use for that take it, and the
-transpose, which nobody reads then, is dropped from the `tf.function`.
+A stored weight is [kh, kw, c, m], that of a dense layer as well: [h, w, c, m] over flattened [n, c,
+h, w], [1, 1, k, m] over others. What a program gets is its transpose, which carries the stored
+weight itself: functions that have a use for that take it, and the transpose, which nobody reads
+then, is dropped from the `tf.function`.
 """
 
 from __future__ import annotations
@@ -28,12 +29,17 @@ def stored(weight: Tensor) -> Tensor | None:
 def kernel(weight: Tensor) -> Tensor:
     """weight [m, c, *kernel] as [*kernel, c, m]."""
     rank = weight.shape.rank
-    found = stored(weight)
-    return tf.transpose(weight, (*range(2, rank), 1, 0)) if found is None else found
+    held = stored(weight)
+    if held is None:
+        return tf.transpose(weight, (*range(2, rank), 1, 0))
+    return held
 
 
 class Order:
-    """How each weight of a network is stored: `shapes` has those that are stored as kernels, with their shapes [m, c, kh, kw]."""
+    """How each weight of a network is stored.
+
+    `shapes` has those that are stored as kernels, with their shapes [m, c, kh, kw].
+    """
 
     def __init__(self, shapes: Mapping[str, tuple[int, ...]], network: Network) -> None:
         """Weights that are not in `shapes` are stored as they are named."""
@@ -43,22 +49,30 @@ class Order:
     @classmethod
     def of_kernels(cls, network: Network, graph: Graph) -> Order:
         """All weights as kernels that may be: those of convolutions and of dense layers."""
-        convolutions = {name: network.weights[name].shape for name in convolution_weights(network, graph)}
+        convolutions = {
+            name: network.weights[name].shape for name in convolution_weights(network, graph)
+        }
         return cls({**convolutions, **dense_weights(network, graph)}, network)
 
     def stored(self, name: str, array: np.ndarray) -> np.ndarray:
         """An array of a weight's shape, in the order that it is stored in."""
-        return array.reshape(self.shapes[name]).transpose(STORED) if name in self.shapes else array
+        if name in self.shapes:
+            return array.reshape(self.shapes[name]).transpose(STORED)
+        return array
 
     def named(self, name: str, array: np.ndarray) -> np.ndarray:
         """A stored array, in the order and shape that the weight has in the network."""
-        return np.ascontiguousarray(array.transpose(NAMED)).reshape(self.named_shapes[name]) if name in self.shapes else array
+        if name in self.shapes:
+            return np.ascontiguousarray(array.transpose(NAMED)).reshape(self.named_shapes[name])
+        return array
 
     def views(self, values: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Stored tensors as the network names them; each remembers how it is stored."""
-        return {name: self._view(name, value) if name in self.shapes else value for name, value in values.items()}
+        return {name: self._view(name, value) for name, value in values.items()}
 
     def _view(self, name: str, value: Tensor) -> Tensor:
+        if name not in self.shapes:
+            return value
         shape: Sequence[int] = self.named_shapes[name]
         view = tf.reshape(tf.transpose(value, NAMED), shape)
         view.stored = value

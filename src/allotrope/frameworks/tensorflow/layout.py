@@ -1,8 +1,11 @@
-"""Layout: TensorFlow's kernels want [n, h, w, c], ONNX says [n, c, h, w]. Each tensor that was computed as the one remembers it.
+"""Layout: TensorFlow's kernels want [n, h, w, c], ONNX says [n, c, h, w].
 
-A tensor made by `channels_first` is a transpose, and carries what it is a transpose of. Functions that can work on either
-order take that twin and give back a tensor with a twin of its own. Inside a `tf.function` a transpose that nobody reads is
-dropped, so a run of convolutions, normalizations and activations has transposes at its two ends only.
+Each tensor that was computed as the one remembers it.
+
+A tensor made by `channels_first` is a transpose, and carries what it is a transpose of. Functions
+that can work on either order take that twin and give back a tensor with a twin of its own. Inside a
+`tf.function` a transpose that nobody reads is dropped, so a run of convolutions, normalizations and
+activations has transposes at its two ends only.
 """
 
 from __future__ import annotations
@@ -23,8 +26,10 @@ def twin(x: Tensor) -> Tensor | None:
 
 def channels_last(x: Tensor) -> Tensor:
     """x [n, c, h, w] as [n, h, w, c]."""
-    found = twin(x)
-    return tf.transpose(x, TO_LAST) if found is None else found
+    y = twin(x)
+    if y is None:
+        return tf.transpose(x, TO_LAST)
+    return y
 
 
 def channels_first(y: Tensor) -> Tensor:
@@ -39,12 +44,16 @@ def kept(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
 
     def run(x: Tensor, *rest: Any) -> Tensor:
         y = twin(x)
-        return function(x, *rest) if y is None else channels_first(function(y, *rest))
+        if y is None:
+            return function(x, *rest)
+        return channels_first(function(y, *rest))
 
     return run
 
 
-def kept_by_both(function: Callable[[Tensor, Tensor], Tensor]) -> Callable[[Tensor, Tensor], Tensor]:
+def kept_by_both(
+    function: Callable[[Tensor, Tensor], Tensor],
+) -> Callable[[Tensor, Tensor], Tensor]:
     """An elementwise function of two broadcast tensors; [n, h, w, c] if either of them is."""
 
     def run(x: Tensor, y: Tensor) -> Tensor:
@@ -59,4 +68,6 @@ def _aligned(x: Tensor) -> Tensor:
     """x in an order that broadcasts with [n, h, w, c]."""
     if x.shape.rank == 0:
         return x
-    return channels_last(tf.reshape(x, [1] * (4 - x.shape.rank) + x.shape.as_list()) if x.shape.rank < 4 else x)
+    if x.shape.rank < 4:
+        x = tf.reshape(x, [1] * (4 - x.shape.rank) + x.shape.as_list())
+    return channels_last(x)

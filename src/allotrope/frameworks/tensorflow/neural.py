@@ -1,7 +1,8 @@
 """Convolution, pooling and normalization in TensorFlow, over x [n, h, w, c] or its like of another rank.
 
-What its CPU kernels cannot differentiate is put together from what they can: groups are split, dilation goes by way of batches,
-transposed convolution spreads its kernel; poolings are separable and go axis by axis.
+What its CPU kernels cannot differentiate is put together from what they can: groups are split,
+dilation goes by way of batches, transposed convolution spreads its kernel; poolings are separable
+and go axis by axis.
 """
 
 from __future__ import annotations
@@ -32,7 +33,10 @@ def to_first(y: Tensor) -> Tensor:
 def padded(y: Tensor, pads: Pads, value: Any = 0) -> Tensor:
     """y [n, *spatial, c] with more at the ends of its spatial axes; negative pads cut."""
     if any(n < 0 for pair in pads for n in pair):
-        cuts = [slice(max(0, -a), length - max(0, -b)) for length, (a, b) in zip(y.shape[1:-1], pads, strict=True)]
+        cuts = [
+            slice(max(0, -a), length - max(0, -b))
+            for length, (a, b) in zip(y.shape[1:-1], pads, strict=True)
+        ]
         y = y[(slice(None), *cuts, slice(None))]
     pads = [(max(0, a), max(0, b)) for a, b in pads]
     if not any(map(any, pads)):
@@ -41,18 +45,32 @@ def padded(y: Tensor, pads: Pads, value: Any = 0) -> Tensor:
 
 
 def convolve(
-    y: Tensor, weight: Tensor, strides: Sequence[int], pads: Pads, dilations: Sequence[int], groups: int, inferring: bool = False
+    y: Tensor,
+    weight: Tensor,
+    strides: Sequence[int],
+    pads: Pads,
+    dilations: Sequence[int],
+    groups: int,
+    inferring: bool = False,
 ) -> Tensor:
-    """Cross-correlation of y [n, *spatial, c] with weight [m, c / groups, *kernel], to [n, *positions, m]."""
+    """Cross-correlation of y [n, *spatial, c] with weight [m, c / groups, *kernel]: [n, *out, m]."""
     if y.shape[0] == 0:
         return convolve(_one_of_none(y), weight, strides, pads, dilations, groups, inferring)[:0]
     rank = y.shape.rank - 2
     if rank == 1:
         lifted = tf.expand_dims(y, 1), tf.expand_dims(weight, 2)
-        return tf.squeeze(convolve(*lifted, (1, *strides), [(0, 0), *pads], (1, *dilations), groups, inferring), 1)
+        return tf.squeeze(
+            convolve(*lifted, (1, *strides), [(0, 0), *pads], (1, *dilations), groups, inferring), 1
+        )
     if rank not in (2, 3):
         raise UnsupportedError(f"TensorFlow convolves over 1 to 3 spatial axes; this x has {rank}.")
-    if groups == 1 and rank == 2 and not inferring and {*weight.shape[2:], *strides} == {1} and not any(map(any, pads)):
+    if (
+        groups == 1
+        and rank == 2
+        and not inferring
+        and {*weight.shape[2:], *strides} == {1}
+        and not any(map(any, pads))
+    ):
         return _pointwise(y, weight)
     if all(d == 1 for d in dilations):
         return _grouped(y, weight, strides, pads, groups, inferring)
@@ -66,12 +84,18 @@ def convolve(
 
 
 def _one_of_none(y: Tensor) -> Tensor:
-    """One example of zeros from a batch of none, for which TensorFlow's kernels give wrong shapes, or gradients of them."""
+    """One example of zeros from a batch of none.
+
+    For none TensorFlow's kernels give wrong shapes, or gradients of wrong shapes.
+    """
     return tf.pad(y, [(0, 1), *[(0, 0)] * (y.shape.rank - 1)])
 
 
 def _pointwise(y: Tensor, weight: Tensor) -> Tensor:
-    """A 1x1 convolution as a product of matrices, whose gradient is faster; that of a convolution is joined with what follows it."""
+    """A 1x1 convolution as a product of matrices, whose gradient is faster.
+
+    That of a convolution is joined with what follows it.
+    """
     n, h, w, c = y.shape
     m, pixels, held = weight.shape[0], tf.reshape(y, (n * h * w, c)), stored(weight)
     if held is None:
@@ -95,12 +119,18 @@ def _grouped(
 def _dense(y: Tensor, kernel: Tensor, strides: Sequence[int], pads: Pads) -> Tensor:
     if y.shape.rank == 5:
         return tf.nn.conv3d(padded(y, pads), kernel, [1, *strides, 1], "VALID")
+    # conv2d knows pads as numbers too, but has a slow gradient with them.
     padding, pads = _padding(y.shape[1:-1], kernel.shape, strides, pads)
-    return tf.nn.conv2d(padded(y, pads), kernel, list(strides), padding)  # which knows pads, but has a slow gradient with them
+    return tf.nn.conv2d(padded(y, pads), kernel, list(strides), padding)
 
 
-def _padding(lengths: Sequence[int], kernel: Sequence[int], strides: Sequence[int], pads: Pads) -> tuple[str, Pads]:
-    """Pads by name and what is left of them: nothing where a name means just that, else as far as a window reaches."""
+def _padding(
+    lengths: Sequence[int], kernel: Sequence[int], strides: Sequence[int], pads: Pads
+) -> tuple[str, Pads]:
+    """Pads by name and what is left of them: nothing if a name means just them.
+
+    Else they are as long as a window reaches.
+    """
     named, reached = [], []
     for n, k, s, (before, after) in zip(lengths, kernel, strides, pads, strict=False):
         total = max(0, (-(-n // s) - 1) * s + k - n)
@@ -108,7 +138,9 @@ def _padding(lengths: Sequence[int], kernel: Sequence[int], strides: Sequence[in
         end = (n + before + after - k) // s * s + k
         reached.append((before, min(after, max(0, end - n - before))))
     same = [tuple(pair) for pair in pads] == named
-    return ("SAME", [(0, 0)] * len(pads)) if same else ("VALID", reached)
+    if same:
+        return "SAME", [(0, 0)] * len(pads)
+    return "VALID", reached
 
 
 def _depthwise(
@@ -121,8 +153,11 @@ def _depthwise(
     dimension", TensorFlow 2.21).
     """
     filters = tf.reshape(kernel(weight), (*weight.shape[2:], y.shape[-1], -1))
-    even = strides[0] == strides[1]  # the kernel has one stride for both axes
-    steps = tuple(strides) if even else (1, 1)
+    # The kernel has one stride for both axes.
+    even = strides[0] == strides[1]
+    steps: tuple[int, ...] = (1, 1)
+    if even:
+        steps = tuple(strides)
     padding, rest = _padding(y.shape[1:-1], filters.shape, steps, pads)
     if inferring and padding != "SAME" and steps[0] > 1:
         longer = [k + 1 for k in filters.shape[:2]]
@@ -132,16 +167,22 @@ def _depthwise(
             filters = tf.pad(filters, [(0, 1), (0, 1), (0, 0), (0, 0)])
             padding, rest = "SAME", [(0, 0), (0, 0)]
     whole = tf.nn.depthwise_conv2d(padded(y, rest), filters, [1, *steps, 1], padding)
-    return whole if even else whole[:, :: strides[0], :: strides[1]]
+    if even:
+        return whole
+    return whole[:, :: strides[0], :: strides[1]]
 
 
-def convolve_transposed(y: Tensor, weight: Tensor, strides: Sequence[int], dilations: Sequence[int], groups: int) -> Tensor:
-    """The whole transposed convolution of y [n, *spatial, c] with weight [c, m / groups, *kernel]."""
+def convolve_transposed(
+    y: Tensor, weight: Tensor, strides: Sequence[int], dilations: Sequence[int], groups: int
+) -> Tensor:
+    """The whole transposed convolution of y [n, *spatial, c] with weight [c, m, *kernel]."""
     if y.shape[0] == 0:
         return convolve_transposed(_one_of_none(y), weight, strides, dilations, groups)[:0]
     rank = y.shape.rank - 2
     if rank == 1:
-        lifted = convolve_transposed(tf.expand_dims(y, 1), tf.expand_dims(weight, 2), (1, *strides), (1, *dilations), groups)
+        lifted = convolve_transposed(
+            tf.expand_dims(y, 1), tf.expand_dims(weight, 2), (1, *strides), (1, *dilations), groups
+        )
         return tf.squeeze(lifted, 1)
     if rank not in (2, 3):
         raise UnsupportedError(f"TensorFlow convolves over 1 to 3 spatial axes; this x has {rank}.")
@@ -153,8 +194,12 @@ def convolve_transposed(y: Tensor, weight: Tensor, strides: Sequence[int], dilat
 def _dense_transposed(y: Tensor, kernel: Tensor, strides: Sequence[int]) -> Tensor:
     """kernel: [*kernel, m, c], as TensorFlow has it for the convolution that is transposed."""
     n, *spatial, _ = y.shape
-    lengths = [(length - 1) * s + k for length, s, k in zip(spatial, strides, kernel.shape, strict=False)]
-    run = tf.nn.conv2d_transpose if len(spatial) == 2 else tf.nn.conv3d_transpose
+    lengths = [
+        (length - 1) * s + k for length, s, k in zip(spatial, strides, kernel.shape, strict=False)
+    ]
+    run = tf.nn.conv3d_transpose
+    if len(spatial) == 2:
+        run = tf.nn.conv2d_transpose
     return run(y, kernel, [n, *lengths, kernel.shape[-2]], [1, *strides, 1], "VALID")
 
 
@@ -163,8 +208,10 @@ def _spread(kernel: Tensor, dilations: Sequence[int]) -> Tensor:
     for axis, dilation in enumerate(dilations):
         if dilation > 1:
             shape = kernel.shape.as_list()
-            wide = tf.expand_dims(kernel, axis + 1)
-            wide = tf.pad(wide, [(0, dilation - 1 if i == axis + 1 else 0) for i in range(len(shape) + 1)])
+            # Each place becomes a row of its own, with zeros behind it; then all follow each other.
+            widths = [(0, 0)] * (len(shape) + 1)
+            widths[axis + 1] = 0, dilation - 1
+            wide = tf.pad(tf.expand_dims(kernel, axis + 1), widths)
             shape[axis] *= dilation
             kernel = tf.reshape(wide, shape)
             kernel = tf.split(kernel, [shape[axis] - dilation + 1, dilation - 1], axis)[0]
@@ -181,7 +228,9 @@ def average_pool(y: Tensor, kernel: Sequence[int], strides: Sequence[int]) -> Te
     return _pooled(tf.nn.avg_pool2d, y, kernel, strides)
 
 
-def _pooled(run: Callable[..., Tensor], y: Tensor, kernel: Sequence[int], strides: Sequence[int]) -> Tensor:
+def _pooled(
+    run: Callable[..., Tensor], y: Tensor, kernel: Sequence[int], strides: Sequence[int]
+) -> Tensor:
     """Pooled over the last two spatial axes, then over the first of what is left, and so on."""
     n, *spatial, c = y.shape.as_list()
     if len(spatial) == 2:
@@ -199,23 +248,43 @@ FUSED = (tf.float32, tf.bfloat16, tf.float16)
 """What TensorFlow's fused normalization takes; scale, offset and statistics are float32."""
 
 
-def normalize_by_batch(y: Tensor, scale: Tensor, bias: Tensor, epsilon: float) -> tuple[Tensor, Tensor, Tensor]:
+def normalize_by_batch(
+    y: Tensor, scale: Tensor, bias: Tensor, epsilon: float
+) -> tuple[Tensor, Tensor, Tensor]:
     """y [n, h, w, c] by its own mean and population variance, and these two, without gradient.
 
     Not `tf.compat.v1.nn.fused_batch_norm`: that raises an epsilon below 1.001e-5.
     """
     none = tf.zeros((0,), tf.float32)
     scale, bias = tf.cast(scale, tf.float32), tf.cast(bias, tf.float32)
-    found = tf.raw_ops.FusedBatchNormV3(x=y, scale=scale, offset=bias, mean=none, variance=none, epsilon=epsilon, is_training=True)
+    normalized, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(
+        x=y, scale=scale, offset=bias, mean=none, variance=none, epsilon=epsilon, is_training=True
+    )
     count = y.shape[0] * y.shape[1] * y.shape[2]
-    # The kernel gives the unbiased variance, for which it divides by count - 1, or by 1 where that is 0.
-    return found[0], tf.stop_gradient(found[1]), tf.stop_gradient(found[2]) * (max(count - 1, 1) / max(count, 1))
+    # The kernel gives the unbiased variance, for which it divides by count - 1, or by 1 where that
+    # is 0.
+    return (
+        normalized,
+        tf.stop_gradient(mean),
+        tf.stop_gradient(variance) * (max(count - 1, 1) / max(count, 1)),
+    )
 
 
-def normalize_by_state(y: Tensor, scale: Tensor, bias: Tensor, mean: Tensor, variance: Tensor, epsilon: float) -> Tensor:
-    """y [n, h, w, c] by mean and variance that are given, in one kernel, which TensorFlow joins with the convolution before it.
+def normalize_by_state(
+    y: Tensor, scale: Tensor, bias: Tensor, mean: Tensor, variance: Tensor, epsilon: float
+) -> Tensor:
+    """y [n, h, w, c] by this mean and variance, in one kernel.
 
-    It knows no gradient of the mean and the variance.
+    TensorFlow joins it with the convolution before it. It knows no gradient of the mean and the
+    variance.
     """
     scale, bias, mean, variance = (tf.cast(x, tf.float32) for x in (scale, bias, mean, variance))
-    return tf.raw_ops.FusedBatchNormV3(x=y, scale=scale, offset=bias, mean=mean, variance=variance, epsilon=epsilon, is_training=False)[0]
+    return tf.raw_ops.FusedBatchNormV3(
+        x=y,
+        scale=scale,
+        offset=bias,
+        mean=mean,
+        variance=variance,
+        epsilon=epsilon,
+        is_training=False,
+    )[0]

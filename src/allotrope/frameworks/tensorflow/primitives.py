@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 
 from allotrope.errors import UnsupportedError
-from allotrope.frameworks.layout import TO_FIRST, in_order, reordered
 from allotrope.frameworks.primitives import Primitives, lowest
 from allotrope.frameworks.tensorflow import clip as clip
 from allotrope.frameworks.tensorflow import dense as dense
@@ -30,20 +29,26 @@ from allotrope.frameworks.tensorflow.arrays import (
 )
 from allotrope.frameworks.tensorflow.extremes import largest, smallest
 from allotrope.frameworks.tensorflow.importing import tf
-from allotrope.frameworks.tensorflow.layout import channels_first, channels_last, kept, twin
+from allotrope.frameworks.tensorflow.layout import channels_first, channels_last, kept
+from allotrope.frameworks.tensorflow.normalization import TensorFlowNormalization
+from allotrope.frameworks.tensorflow.shaping import TensorFlowShaping
 
 Tensor = Any
 
 
 def _divide(x: Tensor, y: Tensor) -> Tensor:
-    return tf.truncatediv(x, y) if x.dtype.is_integer else tf.divide(x, y)
+    if x.dtype.is_integer:
+        return tf.truncatediv(x, y)
+    return tf.divide(x, y)
 
 
 def _truncated_remainder(x: Tensor, y: Tensor) -> Tensor:
     if x.dtype.is_integer:
         return tf.raw_ops.TruncateMod(x=x, y=y)
     if x.dtype in HALVES:
-        return tf.cast(_truncated_remainder(tf.cast(x, tf.float32), tf.cast(y, tf.float32)), x.dtype)
+        return tf.cast(
+            _truncated_remainder(tf.cast(x, tf.float32), tf.cast(y, tf.float32)), x.dtype
+        )
     shape = tf.broadcast_static_shape(x.shape, y.shape)
     return _float_remainder(tf.broadcast_to(x, shape), tf.broadcast_to(y, shape))
 
@@ -62,28 +67,37 @@ def _moved(x: Tensor, source: int, target: int) -> Tensor:
 
 
 def _gelu(x: Tensor, approximate: bool) -> Tensor:
-    """What tf.nn.gelu computes, with constants that are as exact as x: its own are float32, 1e-9 off in float64."""
+    """What tf.nn.gelu computes, with constants that are as exact as x.
+
+    Its own are float32, 1e-9 off in float64.
+    """
     if approximate:
         return 0.5 * x * (1 + tf.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x * x * x)))
     return 0.5 * x * (1 + tf.math.erf(x / math.sqrt(2)))
 
 
-class TensorFlowPrimitives(Primitives):
-    """Primitives over `tf.Tensor`. Activations [n, c, h, w] remember the order their kernels made (see `tensorflow_layout`)."""
+class TensorFlowPrimitives(TensorFlowShaping, TensorFlowNormalization, Primitives):
+    """Primitives over `tf.Tensor`.
+
+    Activations [n, c, h, w] remember the order their kernels made (see `tensorflow_layout`).
+    """
 
     title = "TensorFlow"
     failures = (tf.errors.OpError,)
     lacking = (NotImplementedError, tf.errors.NotFoundError, tf.errors.UnimplementedError)
 
     def __init__(self, differentiating: bool = False) -> None:
-        """`differentiating` says that gradients are asked for by all floats; constants are kept while there is no trace."""
+        """`differentiating` says that gradients are asked for by all floats.
+
+        Constants are kept while there is no trace.
+        """
         self.differentiating = differentiating
         self.inferring = False
         self._constants: dict[int, tuple[np.ndarray, Tensor]] = {}
 
     @contextmanager
     def without_gradients(self) -> Iterator[None]:
-        """Within: nobody will ask for gradients, so kernels that do not know all of them are used."""
+        """Within it nobody will ask for gradients: kernels that do not know all of them are used."""
         self.inferring = True
         try:
             yield
@@ -101,14 +115,19 @@ class TensorFlowPrimitives(Primitives):
 
     def to_host(self, x: Tensor) -> np.ndarray:
         known = tf.get_static_value(x)
-        return to_numpy(x) if known is None else np.asarray(known)
+        if known is None:
+            return to_numpy(x)
+        return np.asarray(known)
 
     def differentiated(self, x: Tensor) -> bool:
         return self.differentiating and x.dtype.is_floating
 
     def shape(self, x: Tensor) -> tuple[int, ...]:
         if not x.shape.is_fully_defined():
-            raise UnsupportedError(f"a shape is not known while tracing: {x.shape}; call the network with static shapes.")
+            raise UnsupportedError(
+                f"a shape is not known while tracing: {x.shape}; call the network with static "
+                "shapes."
+            )
         return tuple(x.shape.as_list())
 
     def dtype(self, x: Tensor) -> np.dtype:
@@ -191,9 +210,15 @@ class TensorFlowPrimitives(Primitives):
         if tf.is_tensor(low) or tf.is_tensor(high):
             return super().clip(x, low, high)
         if low is not None and high is not None and x.dtype.is_floating:
-            return clip.relu6(x) if self.inferring and (low, high) == (0, 6) else clip.between(x, min(low, high), high)
-        x = x if low is None else self.maximum(x, low)  # in the order that x has
-        return x if high is None else self.minimum(x, high)
+            if self.inferring and (low, high) == (0, 6):
+                return clip.relu6(x)
+            return clip.between(x, min(low, high), high)
+        # Both work in the order that x has.
+        if low is not None:
+            x = self.maximum(x, low)
+        if high is None:
+            return x
+        return self.minimum(x, high)
 
     def where(self, condition: Tensor, x: Any, y: Any) -> Tensor:
         return tf.where(condition, *matched(x, y))
@@ -227,66 +252,12 @@ class TensorFlowPrimitives(Primitives):
     def softmax(self, x: Tensor, axis: int) -> Tensor:
         if x.dtype != tf.float16:
             return tf.nn.softmax(x, axis)
-        powers = tf.exp(x - tf.reduce_max(x, axis, True))  # rounded after each step, as ONNX's own meaning is
+        # Rounded after each step, as ONNX's own meaning is.
+        powers = tf.exp(x - tf.reduce_max(x, axis, True))
         return powers / self.sum(powers, (axis,), True)
 
     def log_softmax(self, x: Tensor, axis: int) -> Tensor:
         return tf.nn.log_softmax(x, axis)
-
-    # --- shaping
-    def reshape(self, x: Tensor, shape: Sequence[int]) -> Tensor:
-        return dense.reshape(x, shape)
-
-    def transpose(self, x: Tensor, axes: Sequence[int]) -> Tensor:
-        if tuple(axes) == (1, 0):
-            return dense.turned(x)
-        y = tf.transpose(x, tuple(axes))
-        if tuple(axes) == TO_FIRST:
-            y.channels_last = x
-        return y
-
-    def broadcast_to(self, x: Tensor, shape: Sequence[int]) -> Tensor:
-        if len(shape) <= 6:
-            return tf.broadcast_to(x, tuple(shape))
-        x = tf.reshape(x, [1] * (len(shape) - x.shape.rank) + x.shape.as_list())  # too many axes for the kernel
-        for axis, length in enumerate(shape):
-            x = x if x.shape[axis] == length else tf.gather(x, np.zeros(length, np.int64), axis=axis)
-        return x
-
-    def concatenate(self, arrays: Sequence[Tensor], axis: int) -> Tensor:
-        if any(twin(x) is not None for x in arrays):
-            return channels_first(tf.concat([channels_last(x) for x in arrays], in_order([axis])[0]))
-        return tf.concat(list(arrays), axis)
-
-    def slice(self, x: Tensor, starts: Sequence[int], stops: Sequence[int | None], steps: Sequence[int]) -> Tensor:
-        bounds = [slice(*bound) for bound in zip(starts, stops, steps, strict=True)]
-        y = twin(x)
-        return x[tuple(bounds)] if y is None else channels_first(y[tuple(reordered(bounds))])
-
-    def pad(self, x: Tensor, before: Sequence[int], after: Sequence[int], mode: str, value: float | int) -> Tensor:
-        if mode != "constant":
-            return self._gathered_pad(x, before, after, mode)
-        widths, y = list(zip(before, after, strict=True)), twin(x)
-        if y is None:
-            return tf.pad(x, widths, constant_values=tf.constant(value, x.dtype))
-        return channels_first(tf.pad(y, reordered(widths), constant_values=tf.constant(value, x.dtype)))
-
-    def _gathered_pad(self, x: Tensor, before: Sequence[int], after: Sequence[int], mode: str) -> Tensor:
-        for axis, (low, high) in enumerate(zip(before, after, strict=True)):
-            if low or high:
-                x = tf.gather(x, np.pad(np.arange(x.shape[axis]), (low, high), mode=mode), axis=axis)  # type: ignore[call-overload]
-        return x
-
-    def take(self, x: Tensor, indices: Tensor, axis: int) -> Tensor:
-        return tf.gather(x, indices if indices.dtype in (tf.int32, tf.int64) else tf.cast(indices, tf.int64), axis=axis)
-
-    def flip(self, x: Tensor, axes: Sequence[int]) -> Tensor:
-        return tf.reverse(x, list(axes))
-
-    def scatter(self, x: Tensor, indices: Tensor, updates: Tensor, reduction: str) -> Tensor:
-        if reduction == "mul":
-            return tf.multiply(x, tf.math.unsorted_segment_prod(updates, indices, x.shape[0]))
-        return _SCATTERS[reduction](x, tf.expand_dims(indices, -1), updates)
 
     # --- linear and neural
     def matmul(self, x: Tensor, y: Tensor) -> Tensor:
@@ -294,9 +265,18 @@ class TensorFlowPrimitives(Primitives):
             return tf.cast(self.matmul(*_widened(x, y)), tf.float16)
         if x.shape.rank == y.shape.rank == 2:
             return dense.product(x, y)
-        left, right = x.shape.rank == 1, y.shape.rank == 1
-        z = tf.matmul(x[None, :] if left else x, y[:, None] if right else y)
-        return tf.squeeze(z, [-2] * left + [-1] * right) if left or right else z
+        # A vector is a row from the left, a column from the right, and no axis of the result.
+        dropped = []
+        if x.shape.rank == 1:
+            x = x[None, :]
+            dropped.append(-2)
+        if y.shape.rank == 1:
+            y = y[:, None]
+            dropped.append(-1)
+        z = tf.matmul(x, y)
+        if dropped:
+            return tf.squeeze(z, dropped)
+        return z
 
     def linear(self, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
         y = dense.product(x, weight)
@@ -318,17 +298,43 @@ class TensorFlowPrimitives(Primitives):
     ) -> Tensor:
         if x.dtype == tf.float16:
             wide_x, wide_weight, wide_bias = _widened(x, weight, bias)
-            return cast_to(self.convolution(wide_x, wide_weight, wide_bias, strides, pads, dilations, groups), tf.float16)
+            return cast_to(
+                self.convolution(wide_x, wide_weight, wide_bias, strides, pads, dilations, groups),
+                tf.float16,
+            )
         y = neural.convolve(_last(x), weight, strides, pads, dilations, groups, self.inferring)
-        return _first(y if bias is None else tf.nn.bias_add(y, tf.cast(bias, y.dtype)))
+        if bias is not None:
+            y = tf.nn.bias_add(y, tf.cast(bias, y.dtype))
+        return _first(y)
 
-    def max_pool(self, x: Tensor, kernel: Sequence[int], strides: Sequence[int], pads: Sequence[tuple[int, int]]) -> Tensor:
-        return _first(neural.max_pool(neural.padded(_last(x), pads, lowest(self.dtype(x))), kernel, strides))
+    def max_pool(
+        self,
+        x: Tensor,
+        kernel: Sequence[int],
+        strides: Sequence[int],
+        pads: Sequence[tuple[int, int]],
+    ) -> Tensor:
+        return _first(
+            neural.max_pool(neural.padded(_last(x), pads, lowest(self.dtype(x))), kernel, strides)
+        )
 
-    def average_pool(self, x: Tensor, kernel: Sequence[int], strides: Sequence[int], pads: Sequence[tuple[int, int]]) -> Tensor:
+    def average_pool(
+        self,
+        x: Tensor,
+        kernel: Sequence[int],
+        strides: Sequence[int],
+        pads: Sequence[tuple[int, int]],
+    ) -> Tensor:
         return _first(neural.average_pool(neural.padded(_last(x), pads), kernel, strides))
 
-    def convolution_transpose(self, x: Tensor, weight: Tensor, strides: Sequence[int], dilations: Sequence[int], groups: int) -> Tensor:
+    def convolution_transpose(
+        self,
+        x: Tensor,
+        weight: Tensor,
+        strides: Sequence[int],
+        dilations: Sequence[int],
+        groups: int,
+    ) -> Tensor:
         return _first(neural.convolve_transposed(_last(x), weight, strides, dilations, groups))
 
     def einsum(self, equation: str, *arrays: Tensor) -> Tensor:
@@ -338,54 +344,27 @@ class TensorFlowPrimitives(Primitives):
         return tf.linalg.det(x)
 
     def fourier(self, x: Tensor, inverse: bool) -> Tensor:
-        wide = x if inverse else tf.cast(x, tf.float64)  # the forward float32 kernel leaves 1e-6 where NumPy's has 0
-        z = (tf.signal.ifft if inverse else tf.signal.fft)(tf.complex(wide[..., 0], wide[..., 1]))
+        if inverse:
+            z = tf.signal.ifft(tf.complex(x[..., 0], x[..., 1]))
+        else:
+            # The forward float32 kernel leaves 1e-6 where NumPy's has 0.
+            wide = tf.cast(x, tf.float64)
+            z = tf.signal.fft(tf.complex(wide[..., 0], wide[..., 1]))
         return tf.cast(tf.stack((tf.math.real(z), tf.math.imag(z)), -1), x.dtype)
-
-    def layer_normalize(self, x: Tensor, scale: Tensor, bias: Tensor | None, shape: Sequence[int], epsilon: float) -> Tensor:
-        axes = list(range(-len(shape), 0))
-        wide = x if x.dtype.size >= 4 else tf.cast(x, tf.float32)
-        mean, variance = tf.nn.moments(wide, axes, keepdims=True)
-        y = tf.cast((wide - mean) * tf.math.rsqrt(variance + epsilon), x.dtype) * tf.cast(scale, x.dtype)
-        return y if bias is None else y + tf.cast(bias, x.dtype)
-
-    def normalize(self, x: Tensor, scale: Tensor, bias: Tensor, mean: Tensor, variance: Tensor, epsilon: float) -> Tensor:
-        y = twin(x)
-        if y is not None and y.dtype in neural.FUSED and self.inferring:
-            return channels_first(neural.normalize_by_state(y, scale, bias, mean, variance, epsilon))
-        factor = scale * tf.math.rsqrt(variance + epsilon)
-        shift = bias - mean * factor
-        factor, shift = tf.cast(factor, x.dtype), tf.cast(shift, x.dtype)
-        if y is not None:
-            return channels_first(y * factor + shift)
-        by_channel = (-1, *[1] * (x.shape.rank - 2))
-        return x * tf.reshape(factor, by_channel) + tf.reshape(shift, by_channel)
-
-    def batch_normalize(self, x: Tensor, scale: Tensor, bias: Tensor, epsilon: float) -> tuple[Tensor, Tensor, Tensor]:
-        if x.dtype in neural.FUSED and x.shape.rank in (2, 4):
-            y = x[:, None, None, :] if x.shape.rank == 2 else channels_last(x)
-            y, mean, variance = neural.normalize_by_batch(y, scale, bias, epsilon)
-            return (y[:, 0, 0, :] if x.shape.rank == 2 else channels_first(y)), mean, variance
-        mean, variance = tf.nn.moments(x, [0, *range(2, x.shape.rank)])
-        return self.normalize(x, scale, bias, mean, variance, epsilon), tf.stop_gradient(mean), tf.stop_gradient(variance)
-
-
-_SCATTERS = {
-    "none": tf.tensor_scatter_nd_update,
-    "add": tf.tensor_scatter_nd_add,
-    "max": tf.tensor_scatter_nd_max,
-    "min": tf.tensor_scatter_nd_min,
-}
 
 
 def _widened(*arrays: Tensor | None) -> list[Tensor | None]:
     """float16 as float32: TensorFlow's kernels add up in float16, which nobody else does."""
-    return [None if x is None else cast_to(x, tf.float32) for x in arrays]
+    return [x if x is None else cast_to(x, tf.float32) for x in arrays]
 
 
 def _last(x: Tensor) -> Tensor:
-    return channels_last(x) if x.shape.rank == 4 else neural.to_last(x)
+    if x.shape.rank == 4:
+        return channels_last(x)
+    return neural.to_last(x)
 
 
 def _first(y: Tensor) -> Tensor:
-    return channels_first(y) if y.shape.rank == 4 else neural.to_first(y)
+    if y.shape.rank == 4:
+        return channels_first(y)
+    return neural.to_first(y)
