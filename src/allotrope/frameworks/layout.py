@@ -1,4 +1,4 @@
-"""The two orders of an image's axes: ONNX's is [n, c, h, w], TensorFlow and JAX want [n, h, w, c]."""
+"""The two orders of an image's axes: ONNX has [n, c, h, w], TensorFlow and JAX want [n, h, w, c]."""
 
 from __future__ import annotations
 

@@ -219,7 +219,7 @@ def _ordered(x: Tensor) -> Tensor:
 
 
 def _check_channels(x: Tensor, *arrays: Tensor) -> None:
-    """Raises: ModelError if PyTorch's kernel would read beyond an array shorter than the channels."""
+    """Raises: ModelError if an array is too short: PyTorch's kernel would read beyond it."""
     channels = x.shape[1]
     for array in arrays:
         if array.numel() != channels:

@@ -1,4 +1,4 @@
-"""Convolution, pooling and normalization in TensorFlow, over x [n, h, w, c] or its like of another rank.
+"""Convolution, pooling and normalization in TensorFlow, over x [n, *spatial, c].
 
 What its CPU kernels cannot differentiate is put together from what they can: groups are split,
 dilation goes by way of batches, transposed convolution spreads its kernel; poolings are separable
@@ -53,7 +53,7 @@ def convolve(
     groups: int,
     inferring: bool = False,
 ) -> Tensor:
-    """Cross-correlation of y [n, *spatial, c] with weight [m, c / groups, *kernel]: [n, *out, m]."""
+    """Cross-correlation of y [n, *spatial, c] with weight [m, c / groups, *kernel]."""
     if y.shape[0] == 0:
         return convolve(_one_of_none(y), weight, strides, pads, dilations, groups, inferring)[:0]
     rank = y.shape.rank - 2

@@ -97,7 +97,7 @@ class TensorFlowPrimitives(TensorFlowShaping, TensorFlowNormalization, Primitive
 
     @contextmanager
     def without_gradients(self) -> Iterator[None]:
-        """Within it nobody will ask for gradients: kernels that do not know all of them are used."""
+        """Within it nobody asks for gradients: kernels that do not know all of them are used."""
         self.inferring = True
         try:
             yield
@@ -355,7 +355,13 @@ class TensorFlowPrimitives(TensorFlowShaping, TensorFlowNormalization, Primitive
 
 def _widened(*arrays: Tensor | None) -> list[Tensor | None]:
     """float16 as float32: TensorFlow's kernels add up in float16, which nobody else does."""
-    return [x if x is None else cast_to(x, tf.float32) for x in arrays]
+    return list(map(_widened_one, arrays))
+
+
+def _widened_one(x: Tensor | None) -> Tensor | None:
+    if x is None:
+        return None
+    return cast_to(x, tf.float32)
 
 
 def _last(x: Tensor) -> Tensor:
