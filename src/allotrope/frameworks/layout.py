@@ -1,4 +1,4 @@
-"""The two orders of an image's axes: ONNX has [n, c, h, w], TensorFlow and JAX want [n, h, w, c]."""
+"""The two orders of an image's axes: [n, c, h, w] in ONNX, [n, h, w, c] in TensorFlow and JAX."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Clip between two numbers with a gradient in one kernel: torch.clamp takes five, ten times as long."""
+"""Clip between two numbers with a gradient in one kernel: torch.clamp has five, ten times as long."""
 
 from __future__ import annotations
 

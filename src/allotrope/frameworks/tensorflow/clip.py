@@ -28,7 +28,7 @@ def _clipped(x: Tensor, low: float, high: float) -> Tensor:
 
 
 def _with_gradient(x: Tensor, low: float, high: float) -> Tensor:
-    """TensorFlow makes the gradient of ClipByValue of four kernels, slow as a convolution before it."""
+    """TensorFlow makes the gradient of ClipByValue of four kernels, as slow as a convolution."""
 
     @tf.custom_gradient
     def run(x: Tensor) -> Any:
