@@ -44,6 +44,8 @@ def attention(
     q [n, h, q, d], k and v [n, groups, k, d], or without axis 1 and all heads on the last. A query
     that may see no key gives 0.
     """
+    # Of rank 3 all heads lie on the last axis: they get an axis of their own, and lose it in the
+    # end.
     flat = len(p.shape(q)) == 3
     if flat:
         if not q_num_heads or not kv_num_heads:
@@ -71,11 +73,14 @@ def attention(
         and right_window_size < 0
     )
     fused, every_k, every_v = None, _repeated(p, k, heads), _repeated(p, v, heads)
+    # Output 3 is a stage of the scores, which no kernel gives.
     plain = not softcap and softmax_precision is None and not context.wants(3)
     if plain and is_causal and square:
         fused = p.scaled_dot_product_attention(q, every_k, every_v, None, True, factor)
     bias, hidden, scores = None, None, None
     if fused is None:
+        # Behind a past, or behind padding, the first query stands at a later place than the first
+        # key.
         if nonpad_kv_seqlen is None:
             offset = past
         else:
@@ -100,6 +105,8 @@ def attention(
             p, q, every_k, bias, hidden, factor, softcap, softmax_precision, qk_matmul_output_mode
         )
         fused = p.matmul(weights, every_v)
+    # A query that sees no key was shown all of them, for softmax of -inf alone is NaN; here it
+    # gives 0.
     elif hidden is not None:
         fused = p.where(hidden, 0, fused)
     if flat:
@@ -124,6 +131,7 @@ def _repeated(p: Any, x: Any, heads: int) -> Any:
     n, groups, length, size = p.shape(x)
     if groups == heads:
         return x
+    # By a broadcast and not by a gather: no framework copies for it before it must.
     wide = p.broadcast_to(
         p.reshape(x, (n, groups, 1, length, size)), (n, groups, heads // groups, length, size)
     )
@@ -144,6 +152,7 @@ def _seen(p: Any, queries: int, keys: int, offset: Any, causal: bool, left: int,
         high = left
     if low is None and high is None:
         return None
+    # How far each query stands ahead of each key, without the offset: known from shapes alone.
     ahead = np.arange(queries)[:, None] - np.arange(keys)
     if isinstance(offset, int):
         distance = p.constant(ahead + offset)

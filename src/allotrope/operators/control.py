@@ -50,12 +50,15 @@ def loop(
         condition, *outputs = body(
             np.asarray(i, np.int64), np.asarray(True), *outputs[: len(states)]
         )
+        # What the body gives beyond its states is collected, one row a round.
         steps.append(outputs[len(states) :])
         for row in steps[-1]:
+            # A hostile file loops to fill the memory: the whole is measured while it grows.
             room_for((len(steps), *_shape(p, row)), _dtype(p, row))
         if not isinstance(condition, np.ndarray):
             condition = p.to_host(condition)
         going, i = _truth(condition), i + 1
+    # ONNX gives an array of length 0 here, but of what shape beyond that nobody can tell.
     if results > 0 and not steps:
         raise UnsupportedError(
             "there is no iteration, and therefore no shape of what it would give."
@@ -138,6 +141,7 @@ def _moved(p: Any, x: Any, source: int, target: int) -> Any:
     rank = len(p.shape(x))
     start = axis_of(source, rank)
     order = [i for i in range(rank) if i != start]
+    # The axis is taken out of the order first, so that its target counts in the order without it.
     order.insert(axis_of(target, rank), start)
     if order == list(range(rank)):
         return x

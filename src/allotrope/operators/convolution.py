@@ -64,6 +64,7 @@ def convolution_transpose(
     strides, dilations = _ones(strides, kernel), _ones(dilations, kernel)
     extra = tuple(output_padding or (0,) * rank)
     y = p.convolution_transpose(x, weight, strides, dilations, group)
+    # ONNX cuts from what output_padding has lengthened, not before it.
     whole = [n + e for n, e in zip(p.shape(y)[2:], extra, strict=True)]
     ends = transposed_pads(p.shape(x)[2:], whole, strides, auto_pad, pads, output_shape)
     y = _cut(p, y, ends, extra)
@@ -125,6 +126,7 @@ def _cut(p: Any, y: Any, pads: Pads, extra: Sequence[int]) -> Any:
 
 def _pad_or_crop(p: Any, x: Any, before: Sequence[int], after: Sequence[int]) -> Any:
     """x [n, c, *spatial] with so many zeros at the ends of its spatial axes, or elements less."""
+    # Cutting comes first: a slice and a pad along the same axis would else undo each other.
     lengths = p.shape(x)
     starts = [0, 0, *(max(0, -b) for b in before)]
     stops = [*lengths[:2], *(n - max(0, -a) for n, a in zip(lengths[2:], after, strict=True))]
@@ -161,6 +163,7 @@ def resolve_pads(
     if auto_pad == "VALID":
         return [(0, 0)] * rank
     totals = [
+        # As many windows as strides fit, rounded up, and what they reach beyond the input.
         max(0, (-(-n // s) - 1) * s + window(k, d) - n)
         for n, k, s, d in zip(spatial, kernel, strides, dilations, strict=True)
     ]
@@ -193,6 +196,7 @@ def columns_to_image(
     room_for([a.size for a in axes], np.dtype(np.int64))
     # Each laid out over [kernel_0, positions_0, kernel_1, positions_1, ...], to be added up.
     grids = [a.reshape((1, 1) * i + a.shape + (1, 1) * (rank - 1 - i)) for i, a in enumerate(axes)]
+    # The places of all elements in the flattened padded image, by broadcasting over the grids.
     flat = sum(g * math.prod(padded[i + 1 :]) for i, g in enumerate(grids))
     places = np.transpose(
         np.asarray(flat), [*range(0, 2 * rank, 2), *range(1, 2 * rank, 2)]
@@ -205,6 +209,7 @@ def columns_to_image(
             f"{block} with these strides."
         )
     values = p.transpose(p.reshape(x, (n, channels, len(places))), (2, 0, 1))
+    # Windows overlap, so that several columns add up in one place.
     total = p.scatter(
         p.full((math.prod(padded), n, channels), 0, p.dtype(x)), p.constant(places), values, "add"
     )

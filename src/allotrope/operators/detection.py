@@ -55,7 +55,9 @@ def roi_align(
             size = p.subtract(end, start)
         else:
             size = p.maximum(p.subtract(end, start), 1.0)
+        # Points are counted on the host: their number makes a shape.
         points = _points(p, size, cells, sampling_ratio)
+        # Missing points are put at the start of the region, and left out by `present` below.
         offsets = np.nan_to_num(points).reshape(len(points), math.prod(points.shape[1:])) / cells
         place = p.add(start, p.multiply(size, p.constant(offsets.astype(p.dtype(rois)))))
         regions, along = p.shape(place)
@@ -124,6 +126,7 @@ def _average(p: Any, values: Iterator[Any], rows: np.ndarray, columns: np.ndarra
     values [r, cells * points, cells * points, c], one for each tap.
     """
     total = _by_cell(p, functools.reduce(p.add, values), rows, columns)
+    # Each region divides by the number of its own points.
     share = _present(rows, columns) / (
         rows.sum(2)[:, :, None, None, None, None] * columns.sum(2)[:, None, None, :, None, None]
     )
@@ -141,6 +144,7 @@ def _largest(p: Any, values: Iterator[Any], rows: np.ndarray, columns: np.ndarra
     highest = _by_cell(p, functools.reduce(p.maximum, values), rows, columns)
     highest = p.where(p.constant(_present(rows, columns)), highest, float("-inf"))
     largest = p.max(highest, (2, 4), True)
+    # What only rounding keeps from the largest counts as the largest, see the docstring.
     slack = p.multiply(p.abs(largest), ROUNDING * float(ml_dtypes.finfo(p.dtype(highest)).eps))
     tied = p.logical_or(p.equal(highest, largest), p.greater(highest, p.subtract(largest, slack)))
     # It counts 0 where the largest is NaN, which so stays NaN.
@@ -213,6 +217,7 @@ def _apart(
     Ties are in the order of their places.
     """
     chosen: list[int] = []
+    # Stable, so that of equal scores the first box comes first, as ONNX Runtime has it.
     for box in np.argsort(-scores, kind="stable"):
         if len(chosen) >= limit or (least is not None and not scores[box] > least):
             break

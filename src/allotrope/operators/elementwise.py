@@ -90,6 +90,7 @@ def leaky_relu(p: Any, x: Any, *, alpha: float = 0.01) -> Any:
 @operator("PRelu")
 def parametric_relu(p: Any, x: Any, slope: Any) -> Any:
     """x above 0, slope * x below, with a learned slope; at 0 it is the mean of both."""
+    # Whole numbers have no slopes, and no halves.
     if p.dtype(x).kind in "iu":
         return p.where(p.less(x, 0), p.multiply(x, slope), x)
     return p.multiply(x, _slope(p, x, slope))
@@ -110,6 +111,7 @@ def elu(p: Any, x: Any, *, alpha: float = 1.0) -> Any:
     if alpha == 1.0:
         above = x
     else:
+        # At 0 itself the slope is the mean of 1 and alpha; with alpha 1 both sides agree there.
         above = p.where(p.greater(x, 0), x, p.multiply(x, (1 + alpha) / 2))
     return p.where(p.less(x, 0), p.multiply(p.subtract(p.exp(p.minimum(x, 0)), 1), alpha), above)
 
@@ -201,6 +203,7 @@ def bit_shift(p: Any, x: Any, count: Any, *, direction: str) -> Any:
         inside = p.less(count, width)
     else:
         inside = p.logical_and(p.less(count, width), p.greater(count, -1))
+    # What a shift by more than the width gives is left open by C, and so by every framework.
     safe = p.where(inside, count, 0)
     if direction == "LEFT":
         return p.where(inside, p.shift_left(x, safe), 0)
@@ -234,6 +237,7 @@ def mish(p: Any, x: Any) -> Any:
 @operator("Shrink")
 def shrink(p: Any, x: Any, *, bias: float = 0.0, lambd: float = 0.5) -> Any:
     """x moved by bias toward 0 outside of -lambd..lambd, 0 inside."""
+    # x times 0 and not 0, so that NaN stays NaN.
     below = p.where(p.less(x, -lambd), p.add(x, bias), p.multiply(x, 0))
     return p.where(p.greater(x, lambd), p.subtract(x, bias), below)
 
@@ -261,6 +265,7 @@ def cast_to(p: Any, x: Any, dtype: np.dtype, saturate: bool) -> Any:
     if dtype.name == "float8_e8m0fnu":
         raise UnsupportedError("float8_e8m0fnu, with its choice of roundings, is not supported.")
     if saturate and dtype.name.startswith("float8"):
+        # A float8 without infinity would turn what is too large into NaN.
         limit = float(ml_dtypes.finfo(dtype).max)
         x = p.clip(x, -limit, limit)
     return p.cast(x, dtype)
@@ -285,6 +290,7 @@ def dropout(
         rate = 0.5
     else:
         rate = float(ratio)
+    # A file can ask for dropout in inference too, by an input.
     always = training_mode is not None and bool(training_mode)
     if not (context.training or always) or rate == 0.0:
         if context.wants(1):

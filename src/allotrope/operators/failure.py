@@ -110,9 +110,11 @@ def _expected(node: Node, frame: Mapping[str, Any], p: Any) -> str:
 
     Empty where it has nothing.
     """
+    # Of a subgraph the inference knows nothing without the graph around it.
     if any(isinstance(value, Graph) for value in node.attributes.values()):
         return ""
     names = [name for name in dict.fromkeys(node.inputs) if name]
+    # The same value may go to several inputs: it is described once.
     types = {name: _type(frame.get(name), p) for name in names}
     if any(known is None for known in types.values()):
         return ""

@@ -45,6 +45,7 @@ def _element_places(p: Any, shape: tuple[int, ...], indices: Any, axis: int) -> 
         for i, n in enumerate(lengths)
         if i != axis
     )
+    # All indices become places in the flattened array, so that one primitive, take, is enough.
     places = p.multiply(indices, int(strides[axis]))
     if len(shape) > 1:
         return p.add(places, p.constant(np.broadcast_to(others, lengths).astype(np.int64)))
@@ -68,6 +69,7 @@ def gather_nd(p: Any, x: Any, indices: Any, *, batch_dims: int = 0) -> Any:
     count = math.prod(shape[:batch_dims])
     addressed = math.prod(shape[batch_dims : batch_dims + depth])
     if batch_dims:
+        # Each batch looks into its own part of the flattened array.
         offsets = (np.arange(count) * addressed).reshape(
             *shape[:batch_dims], *[1] * (len(lengths) - 1 - batch_dims)
         )
@@ -81,6 +83,7 @@ def _coordinates(p: Any, indices: Any, shape: tuple[int, ...]) -> Any:
     lengths = p.constant(np.asarray(shape, np.int64))
     indices = p.cast(indices, _INDEX)
     indices = p.where(p.less(indices, 0), p.add(indices, lengths), indices)
+    # Of a shape [a, b, c] these are [b * c, c, 1].
     strides = np.cumprod([1, *reversed(shape[1:])])[::-1].astype(np.int64)
     return p.sum(p.multiply(indices, p.constant(strides)), (-1,))
 
@@ -127,6 +130,7 @@ def tensor_scatter(
     axis = axis_of(axis, len(shape))
     if starts is None:
         starts = np.zeros(shape[0], np.int64)
+    # Where each row of the update goes, for each example: known on the host, as starts are.
     places = starts[:, None] + np.arange(count)
     if mode == "circular":
         places = places % shape[axis]
@@ -147,6 +151,7 @@ def one_hot(p: Any, indices: Any, depth: np.ndarray, values: Any, *, axis: int =
     wanted = from_front(p, indices, length)
     lengths = list(p.shape(indices))
     hit = p.equal(places, p.reshape(wanted, (*lengths[:axis], 1, *lengths[axis:])))
+    # Sliced and not indexed, so that values may be an array of the framework with a gradient.
     off, on = (p.slice(values, [i], [i + 1], [1]) for i in (0, 1))
     return p.where(hit, p.reshape(on, ()), p.reshape(off, ()))
 
@@ -193,6 +198,7 @@ def reverse_sequence(
     """
     steps = np.arange(p.shape(x)[time_axis])
     ends = np.reshape(lengths, (-1, 1))
+    # Behind its own end a sequence stays as it is.
     order = np.where(steps < ends, ends - 1 - steps, steps)  # [batch, time]
     if batch_axis != 0:
         order = order.T

@@ -108,6 +108,7 @@ class Program:
 
         Raises: UnsupportedError.
         """
+        # All operators that are missing are named at once, before anything runs.
         check_supported(graph)
         measured = bounded(p)
         self.graph, self.p, self.measured, self.overwriting = graph, p, measured, p.overwriting()
@@ -121,6 +122,7 @@ class Program:
     def _steps(self, graph: Graph, keep: frozenset[str]) -> list[Step]:
         # From the last node to the first: a value is dead after the last node that uses it.
         alive = set(keep) | {v.name for v in graph.outputs} | set(graph.constants)
+        # A value that only one node uses may be overwritten by it, if it is fresh and dead then.
         consumers = Counter(name for node in graph.nodes for name in _names_used(node))
         own, steps = fresh(graph.nodes), list[Step]()
         for index in reversed(range(len(graph.nodes))):
@@ -184,6 +186,7 @@ class Program:
             try:
                 outputs = self._run(step, frame, context)
             except Exception as error:
+                # What a framework raises about shapes says nothing of the node: it is told here.
                 told = explained(error, step.node, frame, self.p)
                 if told is error:
                     raise
@@ -191,6 +194,7 @@ class Program:
             for name, output in zip(step.node.outputs, outputs, strict=False):
                 if name:
                     frame[name] = output
+            # Arrays go as soon as nobody needs them, which keeps memory as low as in code by hand.
             for name in step.dead:
                 frame.pop(name, None)
         missing = [v.name for v in self.graph.outputs if v.name not in frame]
@@ -253,6 +257,7 @@ class Program:
     def _argument(self, step: Step, position: int, value: Any) -> Any:
         if value is None:
             return None
+        # What steers a shape is asked from the framework here, and is an error while it traces.
         if step.operator.on_host(position):
             if isinstance(value, np.ndarray):
                 return value
@@ -270,6 +275,7 @@ class Program:
             for i, x in enumerate(inputs)
             if x is not None and not isinstance(x, np.ndarray | list) and step.operator.on_host(i)
         ]
+        # By way of NumPy no gradient comes back: silently it would be 0.
         cut = [step.node.inputs[i] for i in places if self.p.differentiated(inputs[i])]
         if cut and any(_is_float(self.p, r) for r in results):
             raise UnsupportedError(

@@ -30,6 +30,7 @@ def gemm(
         a = p.transpose(a, (1, 0))
     if transB:
         b = p.transpose(b, (1, 0))
+    # The usual case, for which every framework has one kernel with the sum in it.
     if c is not None and alpha == 1.0 and beta == 1.0:
         return p.linear(a, b, c)
     product = p.matmul(a, b)

@@ -48,6 +48,7 @@ def linear_attention(
     _check_inputs(update_rule, decay, beta)
     batch, steps, width = p.shape(query)
     size, groups = width // q_num_heads, kv_num_heads
+    # A state sums up over all steps: in half precision it would lose its last bits.
     narrow = wide = p.dtype(query)
     if narrow.itemsize < 4:
         wide = np.dtype(np.float32)
@@ -100,6 +101,7 @@ def _written(p: Any, state: Any, k: Any, v: Any, rest: list[Any], rule: str) -> 
         state = p.multiply(state, _column(p, p.exp(rest[0])))
     row = p.reshape(v, (*p.shape(v)[:2], 1, -1))
     if corrects:
+        # What the state answers to this key already; only the difference is written (delta rule).
         known = p.matmul(p.reshape(k, (*p.shape(k)[:2], 1, -1)), state)
         row = p.multiply(p.subtract(row, known), _column(p, rest[-1]))
     return p.add(state, p.multiply(_column(p, k), row))

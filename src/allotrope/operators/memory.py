@@ -37,6 +37,7 @@ def bounded(p: Any) -> Any:
     """The same primitives, which measure each result that can be larger than what it is made of."""
     if isinstance(p, Bounded):
         return p
+    # Without its __init__: an object that stands for p, in a class that measures first.
     measured: Any = object.__new__(_bounded_class(p.__class__))
     measured.__dict__ = p.__dict__  # the same constants, kept once
     return measured
@@ -54,6 +55,7 @@ class Bounded:
 def _measured(name: str, size: Callable[..., tuple[Shape, np.dtype]]) -> Callable[..., Any]:
     def run(self: Any, *arguments: Any, **keywords: Any) -> Any:
         shape, dtype = size(self, *arguments, **keywords)
+        # Most results are small, and asking for the limit is not free.
         if math.prod(shape) > _SMALL:
             room_for(shape, dtype)
         return getattr(super(Bounded, self), name)(*arguments, **keywords)
@@ -125,6 +127,7 @@ def _convolved(
     batch, channels, *spatial = p.shape(x)
     filters, _, *kernel = p.shape(weight)
     wide = [n + before + after for n, (before, after) in zip(spatial, pads, strict=False)]
+    # How far a dilated kernel reaches along each axis.
     spans = [d * (k - 1) + 1 for k, d in zip(kernel, dilations, strict=False)]
     places = [
         max(0, n - span) // stride + 1

@@ -94,6 +94,7 @@ def group_normalization(
 ) -> Any:
     """Groups of channels of each x [n, c, *spatial] normalized by themselves (Wu and He 2018)."""
     n, c, *spatial = p.shape(x)
+    # All that is normalized together on one axis, the last.
     grouped = p.reshape(x, (n, num_groups, c // num_groups * math.prod(spatial)))
     y = p.reshape(
         _in_precision(p, grouped, lambda g: standardize(p, g, (2,), epsilon)), (n, c, *spatial)
@@ -128,6 +129,7 @@ def layer_normalization(
     """
     rank = len(p.shape(x))
     axis = axis_of(axis, rank)
+    # The usual case, for which each framework has one kernel.
     if not context.wants(1) and not context.wants(2):
         return p.layer_normalize(x, scale, bias, p.shape(x)[axis:], epsilon)
     axes = tuple(range(axis, rank))
@@ -188,6 +190,7 @@ def local_response_normalization(
 ) -> Any:
     """x / (bias + alpha / size * sum of x² over nearby channels)^beta (Krizhevsky et al. 2012)."""
     n, c, *spatial = p.shape(x)
+    # Channels as an axis of an image, so that a mean of windows goes over neighbouring channels.
     squares = p.reshape(p.multiply(x, x), (n, 1, c, math.prod(spatial)))
     before = (size - 1) // 2
     mean = p.average_pool(squares, (size, 1), (1, 1), [(before, size - 1 - before), (0, 0)])

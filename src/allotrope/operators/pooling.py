@@ -53,6 +53,8 @@ def ceiling_pads(
     for n, k, s, d, (before, after) in zip(spatial, kernel, strides, dilations, pads, strict=True):
         free = n + before + after - window(k, d)
         count = -(-free // s) + 1
+        # A last window must begin inside the input or the padding before it (PyTorch and ONNX
+        # agree).
         if (count - 1) * s >= n + before:
             count -= 1
         longer.append((before, max(after, (count - 1) * s + window(k, d) - n - before)))
@@ -111,6 +113,7 @@ def _places_of_windows(
         (m - window(k, d)) // s + 1
         for m, k, s, d in zip(spatial, kernel, strides, dilations, strict=True)
     ]
+    # One slice for each place of the kernel: their maximum is that of the windows.
     for place in np.ndindex(*kernel):
         starts = [i * d for i, d in zip(place, dilations, strict=True)]
         stops = [a + (m - 1) * s + 1 for a, m, s in zip(starts, counts, strides, strict=True)]
@@ -134,12 +137,14 @@ def _max_pool_with_places(
     values = p.where(p.constant(outside), p.full((), _lowest(p.dtype(x)), p.dtype(x)), values)
     best = p.argmax(values, -1)
     count = math.prod(positions)
+    # Each best place within its window, as an index into all places of all windows.
     chosen = p.add(p.constant(np.arange(count) * sources.shape[1]), p.reshape(best, (n, c, count)))
     # What a place is called: by rows first, or by columns first.
     order = np.arange(math.prod(spatial)).reshape(spatial)
     if storage_order:
         order = np.arange(math.prod(spatial)).reshape(spatial[::-1]).T
     places = p.take(p.constant(order.reshape(-1)[sources.reshape(-1)]), chosen, 0)
+    # ONNX counts places over the whole batch, not within a channel.
     planes = p.constant((np.arange(n * c) * math.prod(spatial)).reshape(n, c, 1))
     return p.reshape(p.max(values, (-1,)), (n, c, *positions)), p.reshape(
         p.add(places, planes), (n, c, *positions)
@@ -256,6 +261,7 @@ def _mean_with_padding(
     if all(d == 1 for d in dilations):
         return p.average_pool(x, kernel, strides, pads)
     channels = p.shape(x)[1]
+    # A mean is a convolution of each channel by itself with equal weights.
     weight = p.full((channels, 1, *kernel), 1 / math.prod(kernel), p.dtype(x))
     return p.convolution(x, weight, None, strides, pads, dilations, channels)
 
@@ -320,6 +326,7 @@ def max_unpool(
         for i, n in enumerate(lengths[2:])
     ]
     made = (*lengths[:2], *usual)
+    # Places count over the whole result, with the batch and the channels.
     flat = p.scatter(
         p.full((math.prod(made),), 0, p.dtype(x)),
         p.reshape(places, (-1,)),

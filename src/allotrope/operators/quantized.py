@@ -58,8 +58,10 @@ def _quantized(p: Any, x: Any, offset: Any, dtype: np.dtype, saturate: bool) -> 
     if not _is_integer(dtype):
         return cast_to(p, x, dtype, saturate)
     low, high = _bounds(dtype)
+    # In half precision x / scale would be rounded before it is rounded.
     if p.dtype(x).itemsize < 4:
         x = p.cast(x, np.dtype(np.float32))
+    # Clipped before the cast: a float beyond int32 becomes anything.
     whole = p.cast(p.maximum(p.minimum(p.round(x), _FAR), -_FAR), _INT32)
     if offset is not None:
         whole = p.add(whole, offset)
@@ -143,6 +145,7 @@ def _along(p: Any, x: Any, rank: int, axis: int) -> Any:
 
 def _requantized(p: Any, exact: Any, factor: Any, zero_point: Any) -> Any:
     """An exact result times a factor, rounded, moved by the zero point, saturated to its type."""
+    # The zero point is added before rounding, so that halves go to the even result.
     moved = p.add(p.multiply(exact, factor), p.cast(p.reshape(zero_point, ()), _WIDE))
     low, high = _bounds(p.dtype(zero_point))
     return p.cast(p.maximum(p.minimum(p.round(moved), high), low), p.dtype(zero_point))

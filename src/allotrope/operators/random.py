@@ -24,7 +24,9 @@ def keep_mask(p: Any, shape: Sequence[int], rate: float, context: Any) -> Any:
         p.multiply(_scalar(p, context.step), 0x9E3779B1 - 2**32),
         _wrapped(context.seed * 0x85EBCA77 + context.index * 0xC2B2AE3D),
     )
+    # The key is mixed before it is added, so that neighbouring steps share no stretch of bits.
     bits = mix(p, p.add(p.arange(count, _INT), mix(p, key)))
+    # 24 bits: every framework compares whole numbers of that size exactly, as floats too.
     uniform = p.shift_right_logical(bits, 8)
     return p.reshape(p.greater(uniform, round(rate * 2**24) - 1), shape)
 

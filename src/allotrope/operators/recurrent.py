@@ -43,6 +43,7 @@ def _layer(
         else:
             y, last = run(d, x, own_states)
         results.append((y, *last))
+    # By direction so far; by result from here on.
     ys, *lasts = zip(*results, strict=True)
     if layout:
         stacked = [_stack(p, [p.transpose(y, (1, 0, 2)) for y in ys], 2)]
@@ -109,6 +110,7 @@ def _reversed(p: Any, x: Any, lengths: Any) -> Any:
     steps = p.constant(np.arange(t)[:, None])
     ends = p.reshape(p.cast(lengths, np.dtype(np.int64)), (1, n))
     source = p.where(p.less(steps, ends), p.subtract(p.subtract(ends, steps), 1), steps)
+    # Over time and batch flattened: each sequence has an order of its own.
     places = p.add(p.multiply(source, n), p.constant(np.arange(n)))
     return p.reshape(p.take(p.reshape(x, (t * n, c)), p.reshape(places, (-1,)), 0), (t, n, c))
 
@@ -131,6 +133,7 @@ def _unrolled(
         return states, [p.where(alive, new[0], 0)]
 
     steps = p.shape(x)[0]
+    # A scan needs a step to know the shape of what it gives.
     if steps == 0:
         return p.full((0, *p.shape(states[0])), 0, p.dtype(x)), states
     inputs = [x]
@@ -200,6 +203,7 @@ def rnn(
 
     def run(d: int, x: Any, states: list[Any]) -> tuple[Any, list[Any]]:
         (f,), (weight, recurrence, bias) = functions[d], _weights(p, d, w, r, b)
+        # A fused kernel knows neither clipping nor lengths, and no sequence of length 0.
         if f.name in ("Tanh", "Relu") and clip is None and sequence_lens is None and p.shape(x)[0]:
             fused = p.rnn(x, weight, recurrence, bias, states[0], f.name)
             if fused is not None:
@@ -280,6 +284,7 @@ def _gru_cell(
     def cell(gates: Any, states: list[Any]) -> list[Any]:
         (h,) = states
         xz, xr, xh = _gates(p, gates, 3)
+        # Two gates in one product; the third needs the reset gate first, or has a bias of its own.
         hz, hr = _gates(p, p.add(_times(p, h, gated), narrow(p, own, 0, 0, 2 * size)), 2)
         update, reset = f(p.add(xz, hz)), f(p.add(xr, hr))
         rest = narrow(p, own, 0, 2 * size, 3 * size)
@@ -288,6 +293,7 @@ def _gru_cell(
         else:
             inner = p.add(_times(p, p.multiply(reset, h), hidden), rest)
         candidate = g(p.add(xh, inner))
+        # The same as (1 - z) * candidate + z * h, with one product less.
         return [p.add(candidate, p.multiply(update, p.subtract(h, candidate)))]
 
     return cell

@@ -24,6 +24,7 @@ def _enter(
     reduce.
     """
 
+    # One function for all: what differs is how they reduce, and what they do to a single element.
     @operator(name, host=("axes",))
     def apply(
         p: Any,
@@ -118,6 +119,7 @@ def hardmax(p: Any, x: Any, *, axis: int = -1) -> Any:
     places = p.reshape(
         p.arange(lengths[axis], np.dtype(np.int64)), (-1, *[1] * (len(lengths) - axis - 1))
     )
+    # Compared with the first place and not with the largest value, which may occur twice.
     return p.cast(p.equal(places, _position(p, x, axis, 1, 0)), p.dtype(x))
 
 
@@ -127,6 +129,7 @@ def _running(primitive: str, neutral: int) -> Callable[..., Any]:
         if reverse:
             x = p.flip(x, (along,))
         if exclusive:
+            # Each total then leaves its own element out.
             x = _shifted(p, x, along, neutral)
         total = getattr(p, primitive)(x, along)
         if reverse:

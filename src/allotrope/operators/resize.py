@@ -50,6 +50,7 @@ def resize(
         places = _coordinates(
             coordinate_transformation_mode, shape[axis], lengths[i], factors[i], region
         )
+        # Most axes, such as batch and channels, stay as they are.
         if lengths[i] == shape[axis] and np.array_equal(places, np.arange(shape[axis])):
             continue
         if mode == "nearest":
@@ -152,6 +153,7 @@ def interpolation(
         reach = 1
     radius = int(np.ceil(reach / stretch)) + 1
     room_for((len(places), 2 * radius + 1), np.dtype(np.float64))
+    # The old places around each new one, as many as the kernel reaches to either side.
     taps = np.floor(places)[:, None] + np.arange(-radius, radius + 1)
     distance = np.abs(places[:, None] - taps) * stretch
     if mode == "linear":
@@ -179,6 +181,7 @@ def _cubic(t: np.ndarray, a: float) -> np.ndarray:
 def _along(p: Any, x: Any, weights: np.ndarray, axis: int) -> Any:
     """x mixed along an axis by the rows of a matrix [new, old]."""
     rank = len(p.shape(x))
+    # The axis goes to the end, where a product of matrices mixes it.
     order = [i for i in range(rank) if i != axis] + [axis]
     dtype, wide = p.dtype(x), x
     if np.issubdtype(dtype, np.integer):

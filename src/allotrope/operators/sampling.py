@@ -55,6 +55,7 @@ def grid_sample(
     spatial, rank = p.shape(x)[2:], len(p.shape(grid)) - 1
     taps = []
     for i, length in enumerate(spatial):
+        # The grid names the last axis first: x before y.
         last = len(spatial) - 1 - i
         place = p.reshape(narrow(p, grid, rank, last, last + 1), p.shape(grid)[:-1])
         centre = (length - 1) / 2
@@ -147,6 +148,7 @@ def _reflected(p: Any, place: Any, edge: tuple[float, float]) -> Any:
     low, span = edge[0], edge[1] - edge[0]
     if span <= 0:
         return p.full(p.shape(place), low, p.dtype(place))
+    # Going and coming back is one period; its second half is mirrored.
     within = p.floored_remainder(p.subtract(place, low), 2 * span)
     return p.add(p.minimum(within, p.add(p.negative(within), 2 * span)), low)
 
@@ -185,6 +187,7 @@ def each(p: Any, x: Any, images: Any, taps: Sequence[Sequence[Tap]]) -> Iterator
     rows = p.reshape(
         p.transpose(x, (0, *range(2, len(spatial) + 2), 1)), (n * math.prod(spatial), c)
     )
+    # One gather for each corner around the places, of which there are 2 or 3 or 4 by axis.
     for chosen in itertools.product(*taps):
         place = p.multiply(images, math.prod(spatial))
         for i, tap in enumerate(chosen):
@@ -223,6 +226,7 @@ def deformable_convolution(
     rank, block, positions = len(spatial), math.prod(kernel), math.prod(out)
     strides, dilations = strides or (1,) * rank, dilations or (1,) * rank
     before = [pad[0] for pad in resolve_pads("NOTSET", pads, spatial, kernel, strides, dilations)]
+    # Groups of channels become examples of their own, for each has its own places.
     moves = p.reshape(offset, (n * offset_group, block, rank, positions))
     taps = []
     for i, regular in enumerate(_regular_places(kernel, out, strides, dilations, before)):

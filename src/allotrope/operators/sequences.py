@@ -89,6 +89,7 @@ def split_to_sequence(
         ends = np.cumsum(sizes)
     else:
         ends = np.minimum(np.arange(0, shape[axis], int(sizes)) + int(sizes), shape[axis])
+    # Pieces end where the next ones begin.
     starts = [0, *(int(e) for e in ends[:-1])]
     pieces = [narrow(p, x, axis, start, int(end)) for start, end in zip(starts, ends, strict=True)]
     if lengths is None and not keepdims:
@@ -110,6 +111,7 @@ def concat_from_sequence(p: Any, sequence: Sequence, *, axis: int, new_axis: int
     arrays = [_array(p, one) for one in sequence]
     if new_axis:
         shape = p.shape(arrays[0])
+        # Counted among the axes of the result, which has one more.
         at = axis % (len(shape) + 1)
         arrays = [p.reshape(a, (*shape[:at], 1, *shape[at:])) for a in arrays]
     return p.concatenate(arrays, axis)

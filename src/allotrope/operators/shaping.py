@@ -219,6 +219,7 @@ def narrow(p: Any, x: Any, axis: int, start: int, stop: int) -> Any:
 def tile(p: Any, x: Any, repeats: np.ndarray) -> Any:
     """x repeated along each axis."""
     shape, times = p.shape(x), [int(r) for r in repeats]
+    # An axis of length 1 before each axis is broadcast, then both are one: no gather is needed.
     apart = p.reshape(x, [n for length in shape for n in (1, length)])
     spread = p.broadcast_to(apart, [n for pair in zip(times, shape, strict=True) for n in pair])
     return p.reshape(spread, [r * n for r, n in zip(times, shape, strict=True)])
@@ -244,6 +245,7 @@ def pad(
         before[axis], after[axis] = int(pads[i]), int(pads[len(pads) // 2 + i])
     starts = [max(0, -b) for b in before]
     stops = [n - max(0, -a) for n, a in zip(p.shape(x), after, strict=True)]
+    # Negative pads cut, which is a slice; a pad of the rest follows.
     if any(n < 0 for n in (*before, *after)):
         x = p.slice(x, starts, stops, [1] * rank)
     value = 0
@@ -273,6 +275,7 @@ def depth_to_space(p: Any, x: Any, *, blocksize: int, mode: str = "DCR") -> Any:
     n, c, h, w = p.shape(x)
     b, depth = blocksize, c // blocksize**2
     if mode == "DCR":
+        # Block rows go behind rows and block columns behind columns, wherever they stood.
         x = p.transpose(p.reshape(x, (n, b, b, depth, h, w)), (0, 3, 4, 1, 5, 2))
     else:
         x = p.transpose(p.reshape(x, (n, depth, b, b, h, w)), (0, 1, 4, 2, 5, 3))

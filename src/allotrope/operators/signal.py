@@ -39,6 +39,7 @@ def dft(
         along = axis_of(axis, rank)
     if along == rank - 1:
         raise ModelError("the last axis holds real and imaginary parts and cannot be transformed.")
+    # The axis goes before that of real and imaginary parts, where primitives want it.
     order = [i for i in range(rank) if i not in (along, rank - 1)] + [along, rank - 1]
     x = p.transpose(x, order)
     length = p.shape(x)[-2]
@@ -58,6 +59,7 @@ def transform(p: Any, x: Any, length: int, inverse: bool, onesided: bool) -> Any
     rank, bins = len(p.shape(x)), length // 2 + 1
     if inverse and onesided:
         x = _fitted(p, _fitted(p, x, rank - 2, bins), rank - 1, 2)
+        # From half of the bins all of them first, so that one primitive does every case.
         x = _mirrored(p, x, length)
     else:
         x = _fitted(p, _fitted(p, x, rank - 2, length), rank - 1, 2)
@@ -119,6 +121,7 @@ def stft(
         )
     starts = np.arange(0, total - length + 1, step)
     room_for((len(starts), length), np.dtype(np.int64))
+    # All frames by one gather: a row of places for each.
     frames = p.take(x, p.constant(starts[:, None] + np.arange(length)), 1)
     if window is not None:
         frames = p.multiply(frames, p.reshape(_fitted(p, window, 0, length), (length, 1)))
@@ -149,6 +152,7 @@ def mel_weight_matrix(
     bins = np.arange(length // 2 + 1)[:, None]
     left, centre, right = corners[:-2], corners[1:-1], corners[2:]
     with np.errstate(all="ignore"):
+        # Where two corners are the same bin, a side is a step and not a slope.
         rising = np.where(centre > left, (bins - left) / (centre - left), bins == centre)
         falling = np.where(right > centre, (right - bins) / (right - centre), 0)
     inside = np.where(

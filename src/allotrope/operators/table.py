@@ -66,6 +66,7 @@ def operator(
         if attributes_of is not None:
             parameters += _parameters(attributes_of)
         keywords = {
+            # An underscore at the end keeps a name from hiding what the function uses, such as p.
             q.name.rstrip("_"): q.name
             for q in parameters
             if q.kind is q.KEYWORD_ONLY and q.name != "context"

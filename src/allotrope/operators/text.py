@@ -51,6 +51,7 @@ def tf_idf(
         if weights:
             counts = p.multiply(counts, p.constant(np.asarray(weights, _FLOAT)))
     room_for((len(ngram_indexes), max(ngram_indexes) + 1), _FLOAT)
+    # A product with a matrix of 0 and 1 puts each count into its column.
     columns = np.zeros((len(ngram_indexes), max(ngram_indexes) + 1), _FLOAT)
     columns[np.arange(len(ngram_indexes)), list(ngram_indexes)] = 1
     y = p.matmul(counts, p.constant(columns))
@@ -94,6 +95,8 @@ def _counts(p: Any, rows: Any, grams: list[np.ndarray], lengths: range, farthest
                 windows = p.reshape(
                     p.take(rows, p.constant(places), 1), (n, len(places), 1, length)
                 )
+                # An n-gram occurs where all of its items do: the smallest of 0 and 1 over them is
+                # 1.
                 same = p.min(p.cast(p.equal(windows, p.constant(wanted)), _FLOAT), (3,))
                 total = p.add(total, p.sum(same, (1,)))
         parts.append(total)

@@ -65,6 +65,7 @@ class _Spelling:
             return [node]
         self.at, self.dtype, self.nodes = node, self.known[node.inputs[0]].dtype, []
         query, key, value = node.inputs[:3]
+        # As ONNX defines it in its own operators, one node after the other.
         products = self._add(
             "MatMul", (query, self._add("Transpose", (key,), "keys", perm=(0, 1, 3, 2))), "products"
         )
@@ -81,6 +82,7 @@ class _Spelling:
             if mask:
                 scores = self._add("Add", (scores, mask), "masked")
             return self._add("Softmax", (scores,), "weights", axis=-1)
+        # Not -inf: a query that sees no key would become NaN, before it is made 0 below.
         lowest = self._constant("lowest", float(ml_dtypes.finfo(self.dtype).min))
         weights = self._add(
             "Softmax", (self._add("Where", (mask, scores, lowest), "masked"),), "weights", axis=-1

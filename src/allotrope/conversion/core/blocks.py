@@ -57,6 +57,7 @@ def with_blocks(
 
     `layers` then make the blocks by their classes.
     """
+    # A function that is written between lines may read any variable: then nothing is cut out.
     has_functions = any(statement.parameters is not None for statement in statements)
     blocks: list[Block] = []
     if not has_functions:
@@ -210,6 +211,7 @@ def _closed(
         and not marks[stop]
     ):
         stop += 1
+    # A call of a class takes one value and gives one.
     taken, made = _taken(start, stop, statements), _used_after(start, stop, statements, outputs)
     if len(taken) != 1 or len(made) != 1:
         return None
@@ -244,6 +246,7 @@ def _taken(start: int, stop: int, statements: Sequence[Statement]) -> set[str]:
     """What the lines use and did not make: earlier variables, and the function's own arguments."""
     made: set[str] = set()
     taken: set[str] = set()
+    # The words of a line are names of functions too; only variables are taken from outside.
     known = _variables(statements[:start]) | set(LETTERS)
     for statement in statements[start:stop]:
         taken |= (_reads(statement) & known) - made

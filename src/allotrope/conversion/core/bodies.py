@@ -29,6 +29,7 @@ def typed(
             graph.inputs, _passed(node, len(graph.inputs), values), strict=True
         )
     )
+    # Names that the subgraph reads and does not make are those of the graph around it.
     own = {value.name for value in inputs} | {
         name for inner in graph.nodes for name in inner.outputs
     }
@@ -44,6 +45,7 @@ def typed(
     }
     try:
         inferred = infer_shapes(replace(graph, inputs=(*inputs, *around), constants=constants), {})
+    # Nothing depends on it: what is not known is asked for when the subgraph is written.
     except ModelError:
         return replace(graph, inputs=inputs)
     return replace(graph, inputs=inputs, values=inferred.values)

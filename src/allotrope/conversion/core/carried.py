@@ -62,6 +62,7 @@ def resolved(module: str, name: str) -> Place | Import | str | None:
     It is a definition of Allotrope's, an import, or another text.
     """
     here = source(module)
+    # What measures memory or enters a table has another meaning in a folder by itself.
     if (module, name) in INSTEAD:
         return INSTEAD[module, name]
     if name in here.statements:
@@ -188,6 +189,7 @@ class Carried:
         for name in ("operator", "array", "HOST", "ARRAYS"):
             self._add((STANDALONE, name))
         primitives = {key: self._primitives_of(self._starts[key]) for key in self.roots}
+        # Of both classes only what is asked for, and what this asks for in turn.
         for name in {*ASKED, "__init__"}.union(*primitives.values()):
             self._member(self.leaf, name)
         for name in {"__init__"}.union(*(primitives[key] for key in self.roots if key in hosted)):
@@ -243,6 +245,7 @@ class Carried:
             return
         self.classes.add(place)
         key = (place, f"{leaf[1]}.{name}")
+        # Functions use each other in circles: each is followed once.
         if key in self.needs_of_members:
             return
         piece = self.members[place, name] = Piece(name, source(place[0]), source(place[0]), node)
@@ -266,6 +269,7 @@ class Carried:
 
 def ancestors(leaf: Place) -> tuple[Place, ...]:
     """A class and those of ours that it inherits from, in the order in which Python asks them."""
+    # Python itself works out the order of inheritance, on classes without anything in them.
     stand_in = _stand_in(leaf)
     return tuple(one.place for one in stand_in.__mro__ if hasattr(one, "place"))
 

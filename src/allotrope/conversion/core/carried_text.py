@@ -87,8 +87,10 @@ class Written:
         }
         names: dict[Place, str] = {}
         roots = [(piece.module.module, piece.name) for piece in self._carried.roots.values()]
+        # Roots come first, so that operators keep their names and others give way.
         for place in [*roots, *(place for place in self._places() if place not in roots)]:
             module, name = place
+            # Two modules often have the same alias of a type: that is written once.
             twin = taken.get(name)
             if twin is not None and self._is_same(place, twin):
                 self._same[place] = twin

@@ -87,6 +87,8 @@ class LastSite(Site):
         left = [axis for axis in range(rank) if axis not in wanted]
         if keep and self.is_last():
             self.gives_last()
+        # If what is left has one order only, axes are named as they are held, and nothing is
+        # turned.
         if keep or left in ([], [0], [1], [0, 1]):
             source, wanted = self.tensor(), sorted(self.axis_of(axis) for axis in wanted)
         else:

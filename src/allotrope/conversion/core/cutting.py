@@ -76,6 +76,7 @@ class Source:
 @functools.cache
 def source(module: str) -> Source:
     """A module of Allotrope, read as text and not imported."""
+    # Found and not imported: an import would load the framework of the target.
     specification = find_spec(module)
     assert specification is not None and specification.origin is not None
     text = Path(specification.origin).read_text(encoding="utf-8")
@@ -165,6 +166,7 @@ def _uses_in_function(node: ast.FunctionDef | ast.Lambda, local: frozenset[str])
         outside += [*node.decorator_list, *filter(None, [node.returns])]
     else:
         body = [node.body]
+    # Defaults, annotations and decorators are read where the function is defined.
     for child in outside:
         yield from global_uses(child, local)
     inner = local | {one.arg for one in every} | {name for child in body for name in _bound(child)}
@@ -205,6 +207,7 @@ def text_of(
         places = sorted(
             (column, end, new) for (at, column), (end, new) in names.items() if at == number
         )
+        # From the end of the line, so that the columns of what is left stay right.
         for column, end, new in reversed(places):
             line = line[:column] + new.encode() + line[end:]
         lines.append(line.decode())

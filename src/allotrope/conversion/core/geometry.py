@@ -64,6 +64,7 @@ def same_pads(
 ) -> Pads | None:
     """The pads that TensorFlow calls "same"; None where they depend on lengths that are free."""
     spatial: Sequence[Any] = (site.shape(0) or (None,))[2:]
+    # Then "same" means the kernel alone, whatever the lengths are.
     if all(stride == 1 for stride in strides):
         spatial = [window(k, d) for k, d in zip(kernel, dilations, strict=True)]
     if len(spatial) != len(kernel) or not all(isinstance(n, int) for n in spatial):
@@ -99,6 +100,7 @@ def mean_factor(
     if not all(isinstance(n, int) for n in spatial):
         raise site.no("how many places its windows have depends on lengths that are free")
     along = []
+    # Of each window along an axis: how many of its places count, in proportion to all.
     for n, k, s, (before, after), (first, last) in zip(
         spatial, kernel, strides, pads, counted, strict=True
     ):

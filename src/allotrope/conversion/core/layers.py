@@ -142,6 +142,7 @@ class Layers:
             self._homes[name] = home
             self.arrays[home] = array
             self._declare(parts, self.parameter_made(array, trainable))
+        # A layer may hold it transposed: then it is read back in the file's form.
         form = self._forms.get(name, "")
         if form is None:
             self.contested.add(name)
@@ -193,6 +194,7 @@ class Layers:
 
         It is the path before `.weight`, or before the names of all.
         """
+        # Layers of exporters call their arrays a.b.weight and a.b.bias: a.b is the layer.
         stems = {name.rpartition(".")[0] for _, name in arrays}
         for attribute, name in arrays:
             stem, _, last = name.rpartition(".")

@@ -71,6 +71,7 @@ def computed(node: Node, inputs: Sequence[np.ndarray | None]) -> list[np.ndarray
         return _over_lengths(node, inputs)
     if qualified(node.domain, node.operator) not in OPERATORS or any(node.subgraphs):
         return None
+    # The operator's own meaning over NumPy: the same that any framework would compute.
     host = ReferencePrimitives()
     arrays = {
         name: array
@@ -114,6 +115,8 @@ def refined(
         order = node.attributes.get("perm") or tuple(reversed(range(len(before.shape))))
         shape: Sequence[Any] = [before.shape[axis] for axis in order]
     else:
+        # Shape inference drops a shape in which one length is computed; its other lengths are
+        # known.
         wanted = known.get(node.inputs[1])
         if wanted is None or wanted.ndim != 1 or node.attributes.get("allowzero", 0):
             return {}

@@ -29,6 +29,7 @@ def split_lengths(site: Site) -> list[int]:
 
 def cut(start: int | str, end: int | str, step: int) -> str:
     """A slice of one axis as it is written."""
+    # Exporters write INT_MAX and INT_MIN for an end that is left out.
     backward_to_the_end = isinstance(end, int) and end < -LARGEST // 2
     first, last = str(start), str(end)
     if start == 0 and step > 0:
@@ -49,6 +50,7 @@ def cuts(site: Site) -> list[tuple[int, int | str, int | str, int]]:
     """Axis, start, end and step of each axis that Slice cuts."""
     starts, ends = site.lengths(1), site.lengths(2)
     axes = site.integers(3) or list(range(len(starts)))
+    # The rank is asked for only if it must be: it may not be known.
     if any(axis < 0 for axis in axes):
         axes = [axis % site.rank() for axis in axes]
     return list(zip(axes, starts, ends, site.integers(4) or [1] * len(starts), strict=True))
@@ -103,6 +105,7 @@ def broadcast_shape(site: Site) -> list[int | str]:
     for axis, length, before in zip(
         range(len(old) - rank, len(old)), wide, before_all, strict=True
     ):
+        # A free length may be 1, and then would be lengthened instead of kept.
         if isinstance(length, str) and before != 1:
             raise site.no("its shape depends on lengths that are free")
         if length == 1 and before != 1:

@@ -70,6 +70,7 @@ def prove(network: Network, folder: Path, script: Path) -> Proof:
         for (name, one), other in zip(expected.items(), outputs, strict=True)
     }
     allowed = dict.fromkeys(differences, EQUAL)
+    # Rounding differs by framework: what NumPy loses in the same dtypes is allowed to others too.
     if any(not value <= EQUAL for value in differences.values()):
         allowed = {
             name: max(EQUAL, value)
@@ -164,6 +165,7 @@ def _assignments(network: Network) -> Iterator[dict[str, int]]:
     if not free:
         lengths = (1,)
     unnamed = sorted({name for name in free if name.startswith(UNNAMED)})[:MOST_UNNAMED]
+    # Which free lengths must be equal no file says: from all alike on, until the network runs.
     for count in range(len(unnamed) + 1):
         for alike in itertools.combinations(unnamed, count):
             for length in lengths:
@@ -189,6 +191,7 @@ def _inputs(network: Network, lengths: Mapping[str, int]) -> dict[str, np.ndarra
     inputs, random = random_inputs(_named(network.inputs), BATCH, lengths), np.random.default_rng(1)
     for node in every_node(network.graph):
         table, indices = (*node.inputs, "")[:2]
+        # Indices must be in range, which random integers are not.
         if node.operator == "Gather" and indices in inputs and table in network.weights:
             rows = network.weights[table].shape[node.attributes.get("axis", 0)]
             inputs[indices] = random.integers(0, rows, inputs[indices].shape).astype(

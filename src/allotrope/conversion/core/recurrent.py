@@ -52,6 +52,7 @@ def resets_before(operator: str, site: Site) -> bool:
 def first_states(operator: str, site: Site) -> list[int]:
     """The inputs that give first states other than zeros."""
     positions = [i for i in FIRST_STATES[operator] if site.has(i)]
+    # Zeros are what layers begin with anyway.
     if all((array := site.known(i)) is not None and not np.any(array) for i in positions):
         return []
     return positions

@@ -57,6 +57,7 @@ def simplified(graph: Graph, network: Network) -> Graph:
                 last, new, dropped = step
                 changed[id(last)] = new
                 gone.add(id(dropped))
+    # By identity: two nodes may be equal in all that they hold.
     nodes = (changed.get(id(node), node) for node in graph.nodes if id(node) not in gone)
     return replace(graph, nodes=tuple(nodes))
 

@@ -79,6 +79,7 @@ class Site:
         if not self.has(position):
             return None
         name = self.node.inputs[position]
+        # Weights first: a constant of the same name lies in a subgraph.
         array = self.translation.network.weights.get(name)
         if array is None:
             array = self.translation.known.get(name)

@@ -146,6 +146,7 @@ def spread(before: str, expression: Expression, indent: int = 0, after: str = ""
         return [line]
     first, last = space + before + expression.opening, space + expression.closing + after
     inner = space + "    " + ", ".join(prefix + flat(part) for prefix, part in expression.parts)
+    # As ruff formats it: short arguments on one line, elements of a list one a line.
     if len(inner) <= WIDTH and not first.endswith(("[", "{")):
         return [first, inner, last]
     comma = ","

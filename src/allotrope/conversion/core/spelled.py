@@ -65,6 +65,7 @@ def may_be_host(node: Node, translation: Translation, bodies: Sequence[Translati
             any(column) for column in zip(*(body.hosted_outputs() for body in bodies), strict=True)
         ]
     if node.operator == "Loop":
+        # A state is an array as soon as it begins as one or the body makes it one.
         first = [translation.may_be_host(name) for name in node.inputs[2:]]
         results = bodies[0].hosted_outputs()[1:]
         return [a or b for a, b in zip(first, results, strict=False)] + results[len(first) :]
@@ -191,6 +192,7 @@ def _body(site: Any, name: str, graph: Graph, bodies: list[Translation]) -> str:
         _result(body, value.name, must_be)
         for value, must_be in zip(graph.outputs, wanted, strict=True)
     ]
+    # A subgraph sees the variables around it, as a function inside of another does.
     translation.define(function, body, Group("[", tuple(("", result) for result in results), "]"))
     return function
 

@@ -61,8 +61,10 @@ class Operator:
 
     def __call__(self, *inputs: Any, outputs: int = 1, **attributes: Any) -> Any:
         """The first output, or a tuple of as many as are asked for."""
+        # An operator that calls another passes its own primitives on.
         if inputs and type(inputs[0]) in (type(ARRAYS), type(HOST)):
             return self.function(*inputs, **attributes)
+        # Subgraphs compute by themselves where their values are; nothing is converted for them.
         has_bodies = any(map(callable, attributes.values()))
         on_host = not has_bodies and all(x is None or isinstance(x, np.ndarray) for x in inputs)
         p, arguments = HOST, list(inputs)

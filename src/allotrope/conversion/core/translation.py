@@ -172,12 +172,14 @@ class Translation:
             if results is not None:
                 self.known.update(zip(filter(None, node.outputs), results, strict=True))
                 return
+        # What the lines know may be more than shape inference, which stops at a computed shape.
         self.values |= refined(node, self.known, self.values)
         if not self.spells:
             self._by_rule(site)
             return
         # A rule may have written lines before it finds that it has no form: these are taken back.
         mark = self._mark()
+        # A rule relies on arrays of the framework; all else is called by its meaning.
         if self._suits_rule(node):
             try:
                 self._by_rule(site)
@@ -256,6 +258,7 @@ class Translation:
 
     def body(self, node: Node, graph: Graph, hosted: Sequence[bool]) -> Translation:
         """A node's subgraph, translated as a function that sees the variables of this one."""
+        # Lengths have no value yet that shape inference could use.
         constants = {name: array for name, array in self.known.items() if not is_symbolic(array)}
         graph = typed(graph, node, self.values, {**constants, **self.network.weights})
         parts = (self.network, self.rules, self.layers, self._site, self._reserved)
@@ -305,6 +308,7 @@ class Translation:
         length = (site.shape(position) or ())[axis]
         if isinstance(length, int):
             return length
+        # The first time that a free length is asked for, a line computes it.
         if length not in self._lengths or length is None:
             if length:
                 name = Length(self.variables.own(length))

@@ -72,6 +72,7 @@ def _without_unused(graph: Graph) -> Graph:
     """The graph without nodes that give nothing to an output."""
     wanted = {value.name for value in graph.outputs}
     nodes: list[Node] = []
+    # From the end: a node is needed if one behind it needs what it makes.
     for node in reversed(graph.nodes):
         if wanted.intersection(node.outputs):
             nodes.append(node)

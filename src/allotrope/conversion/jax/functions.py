@@ -47,6 +47,7 @@ def _binary(sign: str, site: JaxSite) -> Expression:
 
 def _fold(function: str, site: JaxSite) -> Expression:
     first, *others = site.operands()
+    # Each step is a line of its own; only the last is the expression itself.
     for other in others[:-1]:
         first = site.temporary(call(function, first, other))
     if others:
@@ -169,6 +170,7 @@ def _position(function: str, site: JaxSite) -> Expression:
 
 def _einsum(site: JaxSite) -> Expression:
     equation = site.attribute("equation").replace(" ", "")
+    # An equation goes into the source as it is: nothing but letters may.
     if not set(equation) <= set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ,.->"):
         raise site.no("its equation has other signs than letters, commas, dots and an arrow")
     return call("jnp.einsum", f'"{equation}"', *(site.first(i) for i in range(len(site))))

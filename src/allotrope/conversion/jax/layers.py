@@ -83,6 +83,7 @@ def convolution_transposed(site: JaxSite) -> Expression:
     cuts, x = transposed_cuts(site, kernel, strides, dilations), site.last()
     site.gives_last()
     pads = [
+        # The whole result needs d * (k - 1) zeros at each end; what is cut off is padded less.
         (d * (k - 1) - a, d * (k - 1) - b)
         for (a, b), k, d in zip(cuts, kernel, dilations, strict=True)
     ]
@@ -108,6 +109,7 @@ def matmul(site: JaxSite) -> Expression:
     """
     weight, bias = site.weight(1), site.weight(2)
     own = site.node.inputs[1] in site.translation.network.weights
+    # A matrix of weights is a layer; of two computed values there is only a product.
     if own and weight is not None and weight.ndim == 2 and site.has(2) == (bias is not None):
         return _linear(site, weight, bias)
     product = f"{site.first(0)} @ {site.first(1)}"

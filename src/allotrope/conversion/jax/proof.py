@@ -100,6 +100,7 @@ def _train(model: Any, inputs: list[Any]) -> dict[str, Any]:
         after = float(measured(moved)[0])
         if after < float(before):
             break
+        # A step that is too long may raise the loss though the gradient is right.
         rate /= 2
     return {"loss": [float(before), after], "learning": len(leaves), "slope": squares}
 

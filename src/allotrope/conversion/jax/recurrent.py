@@ -83,6 +83,7 @@ def _recurrent(operator: str, site: JaxSite) -> list[Expression] | Several:
     layout, x = site.attribute("layout", 0), site.first()
     if layout:
         x = site.temporary(call("jnp.transpose", x, (1, 0, 2)))
+    # One array for all directions, of which each function takes its own part.
     arrays = [site.input(position) for position in (1, 2, 3)]
     ys, states = [], []
     for d, is_backward in enumerate(directions(site)):

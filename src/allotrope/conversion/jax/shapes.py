@@ -33,6 +33,7 @@ def _flatten(site: JaxSite) -> Expression:
     axis, rank, shape = site.attribute("axis", 1), site.rank(), site.shape() or ()
     if axis < 0:
         axis = axis % rank
+    # With spatial axes of length 1 both orders of axes flatten alike.
     if site.is_last() and axis == 1 and all(n == 1 for n in shape[2:]):
         x = site.tensor()
     else:

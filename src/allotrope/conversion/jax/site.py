@@ -44,6 +44,7 @@ class JaxLayers(Layers):
 
     def buffer(self, name: str, array: np.ndarray) -> str:
         """A constant: an array as it is written; a large one is a variable that does not learn."""
+        # Large constants belong into the file of weights, not into the source.
         if array.size > 4 * SHOWN:
             return self.parameter(name, array, trainable=False)
         if array.dtype.kind == "f" and array.dtype != np.float64:

@@ -100,6 +100,7 @@ def jax_source(network: Network) -> Sources:
         for name, text in RECURRENT_FUNCTIONS.items()
         if any(f"= {name}(" in line for line in body)
     ]
+    # Only the recurrent layers that the network has are written.
     functions = [line for text in called for line in _apart(text)]
     head = [f'"""{title(network)} in JAX."""', *_imports([*functions, *body]), "", ""]
     operators = operators_source("jax", "JAX", translation.spelled)

@@ -101,6 +101,7 @@ def _where(site: KerasSite) -> Expression:
 
 def _clip(site: KerasSite) -> Expression:
     low, high = site.number(1), site.number(2)
+    # Such a clip is a layer of Keras, as people write it.
     if low == 0 and high is not None:
         return applied(site.layer("ReLU", max_value=literal(high)), site.same())
     if low is None and high is None:
@@ -148,6 +149,7 @@ def _swish(site: KerasSite) -> Expression:
 
 def _softmax(function: str, site: KerasSite) -> Expression:
     axis = site.axis_of(site.attribute("axis", -1))
+    # There is no layer of this.
     if function == "log_softmax":
         return call("ops.log_softmax", site.same(), axis=axis)
     return applied(site.layer("Softmax", axis=unusual(axis, site.rank() - 1)), site.same())

@@ -72,6 +72,7 @@ def convolution(site: KerasSite) -> Expression:
         "use_bias": unusual(biased, True),
     }
     channels, order = shape[1] * groups, (*range(2, rank + 2), 1, 0)
+    # One filter for each channel has a layer of its own in Keras, and a faster kernel.
     if groups == channels > 1 and rank <= 2:
         kernels = weight.reshape(channels, shape[0] // channels, *kernel).transpose(
             *range(2, rank + 2), 0, 1
@@ -120,6 +121,7 @@ def convolution_transposed(site: KerasSite) -> Expression:
         weights.append((2, bias))
     options = {"strides": unusual(even(strides), 1), "use_bias": unusual(bias is not None, True)}
     layer = site.layer(f"Conv{rank}DTranspose", shape[1], even(kernel), **options, weights=weights)
+    # Zeros that lengthen a result come after its bias, which a layer adds inside.
     if any(n < 0 for pair in cuts for n in pair) and bias is not None:
         raise site.no("its result is lengthened after the bias")
     site.gives_last()
@@ -236,6 +238,7 @@ def batch_normalization(site: KerasSite) -> Expression:
     }
     if not apart:
         options["trainable"] = site.layers.learns(site.node.inputs[1:3])
+    # What stays outside of the layer is not among its weights.
     held = [i for i in range(1, 5) if not (apart and i == 1) and not (alone and i == 2)]
     weights = [(site.node.inputs[i], array) for i in held if (array := site.weight(i)) is not None]
     layer = site.layers.layer(site.name(), "BatchNormalization", [], options, weights, site.rank())
@@ -292,6 +295,7 @@ def _last_axes(site: KerasSite, function: str, usual: float) -> Expression:
 
 def parametric_relu(site: KerasSite) -> Expression:
     """PRelu."""
+    # A slope is learned by channel, and shared over the spatial axes.
     slope, rank, x = site.weight(1), site.rank(), site.last()
     channels = (site.shape() or (None, None))[1]
     by_channel = (

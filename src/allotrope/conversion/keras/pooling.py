@@ -40,6 +40,7 @@ def _max_pool(site: KerasSite) -> Expression:
     x = site.last()
     site.gives_last()
     same = any(map(any, pads)) and same_pads(site, kernel, strides, (1,) * len(kernel)) == pads
+    # Padding never wins a maximum, so it is minus infinity and not 0.
     if any(map(any, pads)) and not same:
         around = ((0, 0), *pads, (0, 0))
         x = site.temporary(call("ops.pad", x, tuple(around), constant_values='float("-inf")'))

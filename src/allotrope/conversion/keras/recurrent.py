@@ -77,6 +77,7 @@ def _layer(operator: str, site: KerasSite, d: int, is_backward: bool) -> str:
         (called[2], in_order(r[d], GATES[operator]).T),
     ]
     after_matrix = not resets_before(operator, site)
+    # ONNX has two biases, before and after the reset gate; Keras adds them up unless it needs both.
     if b is not None:
         first, second = (in_order(part, GATES[operator]) for part in np.split(b[d], 2))
         bias = first + second

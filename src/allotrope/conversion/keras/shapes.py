@@ -62,6 +62,7 @@ def _unsqueeze(site: KerasSite) -> Expression:
     axes, x = site.integers(1) or [], site.first()
     rank = site.rank() + len(axes)
     *before, last = sorted(axis % rank for axis in axes)
+    # Keras adds one axis at a time.
     for axis in before:
         x = site.temporary(call("ops.expand_dims", x, axis))
     return call("ops.expand_dims", x, last)

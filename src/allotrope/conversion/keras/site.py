@@ -131,6 +131,7 @@ class KerasLayers:
         """A weight that no layer has: an Embedding of one row, or the rows of one in use."""
         self.needs_index = True
         home, form = self._homes.get(name, (None, None))
+        # The rows of a table that another layer has: it is asked for all of them.
         if home is not None and form == "rows":
             self.uses[home] += 1
             return f"«{home}»(first_index + np.arange({array.shape[0]}))"
@@ -174,6 +175,7 @@ class KerasLayers:
                 parts[place] = identifier(part)
         text = ".".join(parts)
         name, number = text, 1
+        # Layers of a model have names of their own.
         while name in self.made:
             number += 1
             name = f"{text}_{number}"

@@ -221,6 +221,7 @@ def _class(network: Network, layers: SubclassLayers) -> Iterator[str]:
     yield "    def __init__(self) -> None:"
     yield "        super().__init__(autocast=False)"
     yield "        self.run_eagerly = True"
+    # Layers are built before they are called, so that the file of weights finds all of them.
     for name, attribute in layers.attributes().items():
         if name in layers.variables:
             array, trainable = layers.variables[name]

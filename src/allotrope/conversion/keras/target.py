@@ -64,6 +64,7 @@ def keras_source(network: Network) -> tuple[str, KerasLayers]:
             "a Keras model computes its outputs from its inputs, and these are known before: "
             f"{', '.join(fixed)}."
         )
+    # Only what the body uses is imported.
     used = ", ".join(name for name in ("layers", "ops") if any(f"{name}." in line for line in body))
     numpy = ["import numpy as np"] * any("np." in line for line in body)
     imports = ["import keras", *numpy, *[f"from keras import {used}"] * bool(used)]

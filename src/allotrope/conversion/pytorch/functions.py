@@ -48,6 +48,7 @@ def operands(site: PyTorchSite) -> list[str]:
 
     A constant of one number is written out if that does not change the number of axes.
     """
+    # Python numbers have no axes and no dtype: PyTorch then keeps that of the tensor.
     shapes = [site.shape(i) or () for i in range(len(site))]
     texts = []
     for position in range(len(site)):
@@ -146,6 +147,7 @@ def _number_or_tensor(site: PyTorchSite, position: int) -> str:
 
 
 def _clip(site: PyTorchSite) -> Expression:
+    # Bounds that are numbers can be written out; relu6 is one that has a name.
     if all(site.known(i) is not None or not site.has(i) for i in (1, 2)):
         low, high = site.number(1), site.number(2)
         if (low, high) == (0, 6):
@@ -177,6 +179,7 @@ def _selu(site: PyTorchSite) -> Expression:
 
 def _hard_sigmoid(site: PyTorchSite) -> Expression:
     alpha, beta = shortest(site.attribute("alpha", 0.2)), shortest(site.attribute("beta", 0.5))
+    # PyTorch has one pair of constants, which is not ONNX's default.
     if abs(alpha - 1 / 6) < 1e-7 and beta == 0.5:
         return call("F.hardsigmoid", site.tensor())
     return call(
@@ -233,6 +236,7 @@ def _cast(site: PyTorchSite) -> Expression:
         "int16",
     ):
         raise site.no(f"{name} is no ordinary dtype in PyTorch")
+    # As people write it.
     short = {"float32": "float", "int64": "long", "bool": "bool"}.get(name)
     if short:
         return f"{site.tensor()}.{short}()"

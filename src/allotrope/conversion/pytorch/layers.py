@@ -28,6 +28,7 @@ def convolution(site: PyTorchSite) -> Expression:
     )
     groups, x = site.attribute("group", 1), site.input()
     pads = pads_of(site, kernel, strides, dilations)
+    # PyTorch pads both ends alike: other pads are zeros in a line of their own.
     if not symmetric(pads):
         x, pads = site.temporary(padded(x, pads)), [(0, 0)] * rank
     options = {
@@ -61,6 +62,7 @@ def convolution_transposed(site: PyTorchSite) -> Expression:
         tuple(site.attribute(name) or (1,) * rank) for name in ("strides", "dilations")
     )
     cuts = transposed_cuts(site, kernel, strides, dilations)
+    # What PyTorch cuts at both ends is the first cut; what it then lacks is output_padding.
     padding, more = [before for before, _ in cuts], [before - after for before, after in cuts]
     if any(p < 0 for p in padding) or any(
         not 0 <= m < max(s, d) for m, s, d in zip(more, strides, dilations, strict=True)
@@ -78,6 +80,7 @@ def convolution_transposed(site: PyTorchSite) -> Expression:
         function = f"F.conv_transpose{rank}d"
         return call(function, site.input(), site.tensor(1), _third(site), **options)
     arrays = _arrays(site, weight, bias)
+    # ONNX has the channels that go in first, as PyTorch says them.
     sizes = (shape[0], shape[1] * groups, even(kernel))
     made = call(f"nn.ConvTranspose{rank}d", *sizes, **options, bias=unusual(site.has(2), True))
     return call(site.layer(made, arrays), site.input())

@@ -48,6 +48,7 @@ def _max_pool(site: PyTorchSite) -> Expression:
         raise site.no("the places of its maxima are used")
     x, ceil = site.tensor(), bool(site.attribute("ceil_mode", 0))
     if not _fits(kernel, dilations, pads):
+        # Padding never wins a maximum, so it is minus infinity and not 0.
         _, longer = pooling_pads(site, kernel, strides, dilations)
         x = site.temporary(padded(x, longer, float("-inf")))
         pads, ceil = [(0, 0)] * len(kernel), False
@@ -95,6 +96,7 @@ def _padded_average(
     places = [(0, 0)] * len(kernel)
     if counted:
         places = asked
+    # Zeros count in the mean; the factor takes them out of it again.
     factor = mean_factor(site, kernel, strides, pads, places)
     if factor is None:
         return mean

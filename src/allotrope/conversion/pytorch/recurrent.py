@@ -33,6 +33,7 @@ def _recurrent(operator: str, site: PyTorchSite) -> list[Expression]:
     layout = site.attribute("layout", 0)
     module = _module(operator, site, directions)
     x = site.tensor()
+    # The axis of time, which goes backward before the layer and forward behind it.
     steps = 0
     if layout:
         steps = 1
@@ -82,9 +83,11 @@ def _module(operator: str, site: PyTorchSite, directions: int) -> str:
     )
     arrays: dict[str, tuple[str, np.ndarray]] = {}
     for d in range(directions):
+        # PyTorch's names of the weights of the first layer.
         suffix = "_l0" + "_reverse" * d
         arrays[f"weight_ih{suffix}"] = site.named(1, in_order(w[d], GATES[operator]))
         arrays[f"weight_hh{suffix}"] = site.named(2, in_order(r[d], GATES[operator]))
+        # ONNX holds both biases in one array; PyTorch has one for each product.
         if b is not None:
             first, second = np.split(b[d], 2)
             arrays[f"bias_ih{suffix}"] = site.named(3, in_order(first, GATES[operator]))

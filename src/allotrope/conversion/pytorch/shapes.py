@@ -109,6 +109,7 @@ def _expand(site: PyTorchSite) -> Expression:
 def _slice(site: PyTorchSite) -> Expression:
     texts, flipped, x = {}, [], site.tensor()
     for axis, start, end, step in cuts(site):
+        # A whole axis backward is a flip; other steps backward PyTorch does not have.
         if step == -1 and start == -1 and isinstance(end, int) and end < -LARGEST // 2:
             flipped.append(axis)
         elif step < 1:
@@ -230,6 +231,7 @@ def _space_to_depth(site: PyTorchSite) -> Expression:
     block, shape = site.attribute("blocksize"), site.shape()
     if shape is None or not isinstance(shape[1], int):
         raise site.no("the number of its channels is not known")
+    # PyTorch has ONNX's other order of depth and block, which are then swapped.
     apart = site.temporary(call("F.pixel_unshuffle", site.tensor(), block))
     swapped = site.temporary(f"{apart}.unflatten(1, ({shape[1]}, {block**2})).transpose(1, 2)")
     return f"{swapped}.flatten(1, 2)"

@@ -104,6 +104,7 @@ class PyTorchLayers(Layers):
         dtype = None
         if not (array.size and array.dtype in (np.float32, np.int64, np.bool_)):
             dtype = dtype_name(array.dtype)
+        # Large constants belong into the file of weights, not into the source.
         if array.size > SHOWN:
             return "", call(
                 "self.register_buffer",

@@ -49,6 +49,7 @@ class Network(tf.Module):
         self.train = tf.function(
             lambda *inputs: self._run(inputs, True), input_signature=signature, autograph=False
         )
+        # A loaded model is called like any function.
         self.__call__ = self.infer
 
     def _run(self, inputs: tuple[Any, ...], training: bool) -> Any:
