@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import ast
-import io
+import functools
 import re
-import tokenize
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping
 from fnmatch import fnmatch
@@ -19,13 +18,22 @@ SAYS_NOTHING = frozenset({"both", "found", "given", "kept"})
 OF_ONE_KIND = re.compile(r"image|picture|pixel|softmax|accuracy", re.IGNORECASE)
 """Words of one kind of input or task, which have no place where every kind passes through."""
 
+COMMENT = re.compile(r"(?:^\s*|\s\s)(#.*)")
+"""A comment, on a line of its own or after code."""
+
 PRAGMA = re.compile(r"#\s*(noqa|type:|fmt:|pragma)")
 """Comments that speak to a tool."""
 
 
+@functools.cache
+def walked(tree: ast.AST) -> tuple[ast.AST, ...]:
+    """All nodes of a tree, which several rules look at."""
+    return tuple(ast.walk(tree))
+
+
 def imports(tree: ast.AST) -> Iterator[str]:
     """The modules that are imported anywhere below the node."""
-    for node in ast.walk(tree):
+    for node in walked(tree):
         yield from imported_by(node)
 
 
@@ -88,7 +96,7 @@ def reachable(module: str, imports: Mapping[str, Collection[str]]) -> set[str]:
 
 def functions(tree: ast.AST) -> Iterator[Function]:
     """Every function and method below the node."""
-    return (node for node in ast.walk(tree) if isinstance(node, Function))
+    return (node for node in walked(tree) if isinstance(node, Function))
 
 
 def body_lines(node: Function) -> int:
@@ -118,7 +126,7 @@ def of_one_kind(text: str) -> list[int]:
 
 def conditional_expressions(tree: ast.AST) -> list[ast.IfExp]:
     """Every `a if b else c` below the node."""
-    return [node for node in ast.walk(tree) if isinstance(node, ast.IfExp)]
+    return [node for node in walked(tree) if isinstance(node, ast.IfExp)]
 
 
 def nested_conditionals(tree: ast.AST) -> list[int]:
@@ -130,33 +138,44 @@ def nested_conditionals(tree: ast.AST) -> list[int]:
     ]
 
 
-def code_and_comments(text: str) -> tuple[int, int]:
+def code_and_comments(text: str, tree: ast.AST) -> tuple[int, int]:
     """How many lines hold code, docstrings not counted, and how many hold a comment for people."""
-    code, comments = set[int](), set[int]()
-    layout = (tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT, tokenize.ENDMARKER)
-    for token in tokenize.generate_tokens(io.StringIO(text).readline):
-        if token.type == tokenize.COMMENT:
-            if not PRAGMA.match(token.string):
-                comments.add(token.start[0])
-        elif token.type not in layout:
-            code.update(range(token.start[0], token.end[0] + 1))
-    return len(code - lines_of_docstrings(text)), len(comments)
+    documented, quoted = lines_of_strings(tree)
+    code = comments = 0
+    for number, line in enumerate(text.splitlines(), 1):
+        if number in documented or not line.strip():
+            continue
+        comment = COMMENT.search(line)
+        if number not in quoted and comment and not PRAGMA.match(comment[1]):
+            comments += 1
+        if not line.lstrip().startswith("#"):
+            code += 1
+    return code, comments
 
 
-def lines_of_docstrings(text: str) -> set[int]:
-    """The lines of strings that stand alone: docstrings, and what is said below a constant."""
-    lines: set[int] = set()
-    for node in ast.walk(ast.parse(text)):
-        value = node.value if isinstance(node, ast.Expr) else None
-        if isinstance(value, ast.Constant) and isinstance(value.value, str):
-            lines.update(range(node.lineno, (node.end_lineno or 0) + 1))
-    return lines
+def lines_of_strings(tree: ast.AST) -> tuple[set[int], set[int]]:
+    """The lines of strings that stand alone, which document something, and of others with line breaks."""
+    documented: set[int] = set()
+    quoted: set[int] = set()
+    for node in walked(tree):
+        if isinstance(node, ast.Expr) and is_text(node.value):
+            documented.update(range(node.lineno, (node.end_lineno or 0) + 1))
+        elif is_text(node) and node.lineno != node.end_lineno:
+            quoted.update(range(node.lineno, (node.end_lineno or 0) + 1))
+    return documented, quoted
+
+
+def is_text(node: ast.AST) -> bool:
+    """Whether it is a string, with values in it or not."""
+    if isinstance(node, ast.JoinedStr):
+        return True
+    return isinstance(node, ast.Constant) and isinstance(node.value, str)
 
 
 def names_that_say_nothing(tree: ast.AST) -> list[int]:
     """The lines that bind `found` and its like as a name, a parameter or an attribute."""
     lines = []
-    for node in ast.walk(tree):
+    for node in walked(tree):
         if isinstance(node, ast.arg) and node.arg in SAYS_NOTHING:
             lines.append(node.lineno)
         is_bound = isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
@@ -193,7 +212,7 @@ def classes_by_name(trees: Mapping[str, ast.AST]) -> dict[str, set[str]]:
     """The files in which a class of each name is defined."""
     places: dict[str, set[str]] = defaultdict(set)
     for file, tree in trees.items():
-        for node in ast.walk(tree):
+        for node in walked(tree):
             if isinstance(node, ast.ClassDef):
                 places[node.name].add(file)
     return places

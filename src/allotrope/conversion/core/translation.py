@@ -14,10 +14,16 @@ from typing import Any
 
 import numpy as np
 
+from allotrope.conversion.core.beforehand import (
+    check_inputs,
+    last_uses,
+    prepared,
+    refused,
+    values_of,
+)
 from allotrope.conversion.core.bodies import typed
 from allotrope.conversion.core.layers import NoForm
 from allotrope.conversion.core.lengths import Length, computed, is_symbolic, refined, shape_array
-from allotrope.conversion.core.prepare import check_inputs, last_uses, prepared, refused, values_of
 from allotrope.conversion.core.source import Expression, call, flat
 from allotrope.conversion.core.spelled import (
     Spelled,

@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from allotrope.conversion.core.geometry import single, unusual
+from allotrope.conversion.core.geometry import unusual
 from allotrope.conversion.core.source import Expression, call, literal, shortest
 from allotrope.conversion.core.statement import Several
 from allotrope.conversion.pytorch.pooling import POOLING
+from allotrope.conversion.pytorch.reductions import REDUCING
 from allotrope.conversion.pytorch.shapes import SHAPES
 from allotrope.conversion.pytorch.site import PyTorchSite, dtype_name
 from allotrope.operators.elementwise import dtype_of
@@ -31,11 +32,6 @@ BINARY = {
     "Add": "+", "And": "&", "BitwiseAnd": "&", "BitwiseOr": "|", "BitwiseXor": "^", "Div": "/",
     "Equal": "==", "Greater": ">", "GreaterOrEqual": ">=", "Less": "<", "LessOrEqual": "<=",
     "Mul": "*", "Or": "|", "Sub": "-", "Xor": "^",
-}  # fmt: skip
-REDUCTIONS = {
-    "ReduceL1": "torch.abs({}).sum", "ReduceLogSumExp": "{}.logsumexp", "ReduceMax": "{}.amax",
-    "ReduceMean": "{}.mean", "ReduceMin": "{}.amin", "ReduceSum": "{}.sum",
-    "ReduceSumSquare": "torch.square({}).sum",
 }  # fmt: skip
 
 
@@ -243,56 +239,6 @@ def _cast(site: PyTorchSite) -> Expression:
     return f"{site.tensor()}.to({dtype_name(dtype)})"
 
 
-def _reduce(template: str, site: PyTorchSite) -> Expression:
-    axes, x = site.integers(1), site.tensor()
-    if not axes and site.attribute("noop_with_empty_axes", 0):
-        raise site.no("it has no axes to reduce")
-    dims = single(axes or range(site.rank()))
-    return call(
-        template.format(x), dims, keepdim=unusual(bool(site.attribute("keepdims", 1)), False)
-    )
-
-
-def _norm(site: PyTorchSite) -> Expression:
-    axes = site.integers(1)
-    dims = single(axes or range(site.rank()))
-    return call(
-        "torch.linalg.vector_norm",
-        site.tensor(),
-        dim=dims,
-        keepdim=unusual(bool(site.attribute("keepdims", 1)), False),
-    )
-
-
-def _product(site: PyTorchSite) -> Expression:
-    dims = site.integers(1) or range(site.rank())
-    if len(dims) != 1:
-        raise site.no("torch.prod takes one axis")
-    return call(
-        f"{site.tensor()}.prod",
-        dims[0],
-        keepdim=unusual(bool(site.attribute("keepdims", 1)), False),
-    )
-
-
-def _position(function: str, site: PyTorchSite) -> Expression:
-    if site.attribute("select_last_index", 0):
-        raise site.no("it takes the last of equals (select_last_index=1)")
-    return call(
-        function,
-        site.tensor(),
-        dim=site.attribute("axis", 0),
-        keepdim=unusual(bool(site.attribute("keepdims", 1)), False),
-    )
-
-
-def _cumulative_sum(site: PyTorchSite) -> Expression:
-    if site.attribute("exclusive", 0) or site.attribute("reverse", 0):
-        raise site.no("torch.cumsum runs forward and counts each element itself")
-    axes = site.integers(1) or [0]
-    return call("torch.cumsum", site.tensor(), dim=axes[0])
-
-
 def _einsum(site: PyTorchSite) -> Expression:
     equation = site.attribute("equation").replace(" ", "")
     if not set(equation) <= set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ,.->"):
@@ -365,16 +311,13 @@ def _attention(site: PyTorchSite) -> Expression:
 FUNCTIONS: dict[str, Callable[[PyTorchSite], Expression | Several]] = {
     **{name: partial(_unary, function) for name, function in UNARY.items()},
     **{name: partial(_binary, sign) for name, sign in BINARY.items()},
-    **{name: partial(_reduce, template) for name, template in REDUCTIONS.items()},
+    **REDUCING,
     **SHAPES,
     **POOLING,
-    "ArgMax": partial(_position, "torch.argmax"),
-    "ArgMin": partial(_position, "torch.argmin"),
     "Attention": _attention,
     "Cast": _cast,
     "Celu": partial(_with_alpha, "F.celu", 1.0),
     "Clip": _clip,
-    "CumSum": _cumulative_sum,
     "Div": _divide,
     "Dropout": _dropout,
     "Einsum": _einsum,
@@ -391,8 +334,6 @@ FUNCTIONS: dict[str, Callable[[PyTorchSite], Expression | Several]] = {
     "Min": partial(_extreme, "minimum", "max"),
     "Mod": _modulo,
     "Pow": _power,
-    "ReduceL2": _norm,
-    "ReduceProd": _product,
     "Selu": _selu,
     "Softmax": partial(_softmax, "F.softmax"),
     "Sum": _sum,
