@@ -272,11 +272,8 @@ class Translation:
 
     def define(self, name: str, body: Translation, result: Expression) -> None:
         """The lines of a function in front of the line that comes next."""
-        self._statements.append(
-            Statement(
-                (name,), result, parameters=body.inputs, body=tuple(body.statements(flat(result)))
-            )
-        )
+        lines = tuple(body.statements(flat(result)))
+        self._statements.append(Statement((name,), result, parameters=body.inputs, body=lines))
 
     def _mark(self) -> tuple[Any, ...]:
         return (
@@ -372,11 +369,8 @@ class Translation:
 
     def statements(self, result: str = "") -> list[Statement]:
         """The lines in order, without lengths that nothing uses, nor the `result`."""
-        words = set(
-            re.findall(
-                r"\w+", " ".join([*(statement.text for statement in self._statements), result])
-            )
-        )
+        texts = [*(statement.text for statement in self._statements), result]
+        words = set(re.findall(r"\w+", " ".join(texts)))
         return [
             statement
             for statement in self._statements
