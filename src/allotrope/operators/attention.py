@@ -50,28 +50,21 @@ def attention(
     if flat:
         if not q_num_heads or not kv_num_heads:
             raise ModelError("inputs of rank 3 need the attributes q_num_heads and kv_num_heads.")
-        q, k, v = (
-            _in_heads(p, q, q_num_heads),
-            _in_heads(p, k, kv_num_heads),
-            _in_heads(p, v, kv_num_heads),
-        )
+        q = _in_heads(p, q, q_num_heads)
+        k, v = _in_heads(p, k, kv_num_heads), _in_heads(p, v, kv_num_heads)
     past = 0
     if past_key is not None:
         k, v = p.concatenate((past_key, k), 2), p.concatenate((past_value, v), 2)
         past = p.shape(past_key)[2]
-    heads, size = p.shape(q)[1], p.shape(q)[3]
+    _, heads, queries, size = p.shape(q)
+    keys = p.shape(k)[2]
     factor = scale
     if factor is None:
         factor = 1 / math.sqrt(size)
     # A framework's own kernel is fast, but knows no soft cap, no other precision, and gives no
     # scores. Its own causal mask is used only if queries and keys stand at the same places.
-    square = (
-        not past
-        and mask is None
-        and nonpad_kv_seqlen is None
-        and left_window_size < 0
-        and right_window_size < 0
-    )
+    windows = left_window_size, right_window_size
+    square = not past and mask is None and nonpad_kv_seqlen is None and max(windows) < 0
     fused, every_k, every_v = None, _repeated(p, k, heads), _repeated(p, v, heads)
     # Output 3 is a stage of the scores, which no kernel gives.
     plain = not softcap and softmax_precision is None and not context.wants(3)
@@ -81,20 +74,11 @@ def attention(
     if fused is None:
         # Behind a past, or behind padding, the first query stands at a later place than the first
         # key.
-        if nonpad_kv_seqlen is None:
-            offset = past
-        else:
-            offset = p.subtract(p.cast(nonpad_kv_seqlen, np.dtype(np.int64)), p.shape(q)[2])
-        seen = _seen(
-            p,
-            p.shape(q)[2],
-            p.shape(k)[2],
-            offset,
-            bool(is_causal),
-            left_window_size,
-            right_window_size,
-        )
-        bias = _bias(p, p.dtype(q), p.shape(k)[2], mask, seen, nonpad_kv_seqlen)
+        offset = past
+        if nonpad_kv_seqlen is not None:
+            offset = p.subtract(p.cast(nonpad_kv_seqlen, np.dtype(np.int64)), queries)
+        seen = _seen(p, queries, keys, offset, bool(is_causal), *windows)
+        bias = _bias(p, p.dtype(q), keys, mask, seen, nonpad_kv_seqlen)
         # A causal mask of a square hides no query from all keys, so that no row can be empty.
         if bias is not None and not (mask is None and square):
             bias, hidden = _without_empty_rows(p, bias)
@@ -105,9 +89,8 @@ def attention(
             p, q, every_k, bias, hidden, factor, softcap, softmax_precision, qk_matmul_output_mode
         )
         fused = p.matmul(weights, every_v)
-    # A query that sees no key was shown all of them, for softmax of -inf alone is NaN; here it
-    # gives 0.
     elif hidden is not None:
+        # A query that sees no key was shown all of them, for softmax of -inf alone is NaN.
         fused = p.where(hidden, 0, fused)
     if flat:
         fused = _without_heads(p, fused)
