@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 import ml_dtypes
 import numpy as np
 
-from allotrope.network.graph import Node, Value
-from allotrope.network.names import free_name, names_in
+from allotrope.network.graph import Node
 from allotrope.network.network import Network
+from allotrope.network.rewriting.rewriter import Rewriter
 
 PLAIN = {
     "left_window_size": -1,
@@ -33,9 +32,9 @@ def spelled_out(network: Network) -> Network:
     if not any(map(_is_attention, network.graph.nodes)):
         return network
     spelling = _Spelling(network)
-    nodes = tuple(new for node in network.graph.nodes for new in spelling.of(node))
-    graph = replace(network.graph, nodes=nodes, constants=spelling.constants)
-    return network.changed(graph=graph)
+    for node in spelling.rewriter.nodes():
+        spelling.spell(node)
+    return spelling.rewriter.applied_to(network)
 
 
 def _is_attention(node: Node) -> bool:
@@ -49,21 +48,14 @@ class _Spelling:
     dtype: np.dtype
 
     def __init__(self, network: Network) -> None:
-        graph = network.graph
-        arrays = {**graph.constants, **network.weights}
-        self.known = {value.name: value for value in (*graph.inputs, *graph.values.values())}
-        self.known |= {
-            name: Value(name, array.dtype, array.shape) for name, array in arrays.items()
-        }
-        self.taken = names_in(graph) | set(network.weights)
-        self.constants = dict(graph.constants)
+        self.rewriter = Rewriter(network.graph, network.weights)
         self.nodes: list[Node] = []
 
-    def of(self, node: Node) -> list[Node]:
-        """The nodes in the place of this one, which are itself where it is no plain Attention."""
+    def spell(self, node: Node) -> None:
+        """Puts others in the place of this node if it is plain Attention."""
         if not _is_attention(node) or not self._is_plain(node):
-            return [node]
-        self.at, self.dtype, self.nodes = node, self.known[node.inputs[0]].dtype, []
+            return
+        self.at, self.dtype, self.nodes = node, self._dtype(node.inputs[0]), []
         query, key, value = node.inputs[:3]
         # As ONNX defines it in its own operators, one node after the other.
         products = self._add(
@@ -71,14 +63,20 @@ class _Spelling:
         )
         scores = self._add("Mul", (products, self._constant("scale", self._factor(node))), "scores")
         weights = self._weights(scores, self._mask(node))
-        return [*self.nodes, Node("MatMul", (weights, value), node.outputs[:1], name=node.name)]
+        product = Node("MatMul", (weights, value), node.outputs[:1], name=node.name)
+        self.rewriter.replace(node.outputs, [*self.nodes, product])
+
+    def _dtype(self, name: str) -> np.dtype:
+        value = self.rewriter.known(name)
+        assert value is not None
+        return value.dtype
 
     def _weights(self, scores: str, mask: str) -> str:
         """The share of each key.
 
         A mask of booleans says which keys are seen, another is added to the scores.
         """
-        if not mask or self.known[mask].dtype != bool:
+        if not mask or self._dtype(mask).kind != "b":
             if mask:
                 scores = self._add("Add", (scores, mask), "masked")
             return self._add("Softmax", (scores,), "weights", axis=-1)
@@ -92,14 +90,10 @@ class _Spelling:
 
     def _mask(self, node: Node) -> str:
         """The node's own mask, or the keys up to each query's own place if these alone are seen."""
-        if _given(node, 3) or not node.attributes.get("is_causal"):
-            if _given(node, 3):
-                return node.inputs[3]
-            return ""
+        if node.input(3) or not node.attributes.get("is_causal"):
+            return node.input(3)
         lengths = [self._shape(name)[2] for name in node.inputs[:2]]
-        name = self._constant("causal", np.tri(*lengths, dtype=bool))
-        self.known[name] = Value(name, np.dtype(bool), tuple(lengths))
-        return name
+        return self._constant("causal", np.tri(*lengths, dtype=bool))
 
     def _factor(self, node: Node) -> float:
         scale = node.attributes.get("scale")
@@ -123,7 +117,7 @@ class _Spelling:
             isinstance(heads, int) and all(shape[1] == heads for shape in shapes),
         )
         lengths_known = not causal or (isinstance(queries, int) and isinstance(keys, int))
-        masks_all = not _given(node, 3) or (
+        masks_all = not node.input(3) or (
             not causal and keys is not None and self._shape(node.inputs[3])[-1:] == (keys,)
         )
         return (
@@ -134,24 +128,14 @@ class _Spelling:
         )
 
     def _shape(self, name: str) -> tuple[Any, ...]:
-        value = self.known.get(name)
-        if value is None or value.shape is None:
-            return ()
-        return value.shape
+        return self.rewriter.shape(name) or ()
 
     def _add(self, operator: str, inputs: Sequence[str], kind: str, **attributes: Any) -> str:
-        name = free_name(f"{self.at.outputs[0]}/{kind}", self.taken)
+        name = self.rewriter.fresh(f"{self.at.outputs[0]}/{kind}")
         self.nodes.append(Node(operator, tuple(inputs), (name,), attributes, name))
         return name
 
     def _constant(self, kind: str, array: Any) -> str:
-        name = free_name(f"{self.at.outputs[0]}/{kind}", self.taken)
-        if isinstance(array, np.ndarray):
-            self.constants[name] = array
-        else:
-            self.constants[name] = np.asarray(array, self.dtype)
-        return name
-
-
-def _given(node: Node, position: int) -> bool:
-    return len(node.inputs) > position and bool(node.inputs[position])
+        if not isinstance(array, np.ndarray):
+            array = np.asarray(array, self.dtype)
+        return self.rewriter.constant(f"{self.at.outputs[0]}/{kind}", array)

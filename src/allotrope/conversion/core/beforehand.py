@@ -7,13 +7,14 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from allotrope.conversion.core.layers import NoForm
-from allotrope.conversion.core.simplify import read_by, simplified
+from allotrope.conversion.core.simplify import simplified
 from allotrope.conversion.core.statement import Rule
 from allotrope.conversion.core.zero_states import without_zero_states
 from allotrope.errors import UnsupportedError
 from allotrope.network.graph import Graph, Node, Value
 from allotrope.network.network import Network
 from allotrope.network.reading.expand import expanded
+from allotrope.network.used import used
 from allotrope.operators.table import OPERATORS
 
 MAKERS = frozenset({"ConstantOfShape", "Expand", "Range"})
@@ -73,5 +74,5 @@ def refused(problems: Sequence[str], target: str) -> UnsupportedError:
 
 def last_uses(graph: Graph) -> dict[str, int]:
     """The place of the last node that reads each value; outputs are read after all of them."""
-    last = {name: index for index, node in enumerate(graph.nodes) for name in read_by(node)}
+    last = {name: index for index, node in enumerate(graph.nodes) for name in used(node)}
     return {**last, **{value.name: len(graph.nodes) for value in graph.outputs}}

@@ -7,10 +7,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from allotrope.conversion.core.simplify import read_by
 from allotrope.errors import ModelError
 from allotrope.network.graph import UNKNOWN, Graph, Node, Value
 from allotrope.network.reading.shapes import infer_shapes
+from allotrope.network.used import used
 
 COUNTERS = (Value("", np.dtype(np.int64), ()), Value("", np.dtype(np.bool_), ()))
 """What a Loop's body takes first: the number of the iteration, and the condition."""
@@ -33,7 +33,7 @@ def typed(
     own = {value.name for value in inputs} | {
         name for inner in graph.nodes for name in inner.outputs
     }
-    read = {name for inner in graph.nodes for name in read_by(inner) if name} - own
+    read = {name for inner in graph.nodes for name in used(inner)} - own
     around = tuple(
         values[name]
         for name in sorted(read)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import replace
-
 import numpy as np
 
-from allotrope.conversion.core.simplify import read_by
-from allotrope.network.graph import Graph, Node
+from allotrope.network.graph import Graph
+from allotrope.network.rewriting.lookup import Lookup
+from allotrope.network.rewriting.rewriter import Rewriter
+from allotrope.network.used import without_unused
 
 STATES = {"RNN": (5,), "GRU": (5,), "LSTM": (5, 6)}
 """Which inputs are first states."""
@@ -31,50 +30,28 @@ MOVES = frozenset(
 
 
 def without_zero_states(graph: Graph) -> Graph:
-    """The graph whose recurrent layers are not given zeros, which exporters write for each batch.
-
-    The nodes that made these alone are gone.
-    """
-    makers = {name: node for node in graph.nodes for name in node.outputs}
-    nodes = tuple(_begun_with_zeros(node, makers, graph.constants) for node in graph.nodes)
-    if nodes == graph.nodes:
-        return graph
-    return _without_unused(replace(graph, nodes=nodes))
-
-
-def _begun_with_zeros(
-    node: Node, makers: Mapping[str, Node], constants: Mapping[str, np.ndarray]
-) -> Node:
-    if node.domain:
-        return node
-    inputs = list(node.inputs)
-    for place in STATES.get(node.operator, ()):
-        if place < len(inputs) and _is_zero(inputs[place], makers, constants):
-            inputs[place] = ""
-    return replace(node, inputs=tuple(inputs))
+    """The graph whose recurrent layers are not given zeros, without the nodes that made these alone."""
+    rewriter, changed = Rewriter(graph), False
+    for node in rewriter.nodes():
+        begun = node
+        for position in STATES.get(node.operator, ()) if not node.domain else ():
+            if node.input(position) and _is_zero(rewriter, node.inputs[position]):
+                begun = begun.with_input(position, "")
+        if begun is not node:
+            rewriter.replace(node.outputs, [begun])
+            changed = True
+    return without_unused(rewriter.result()) if changed else graph
 
 
-def _is_zero(name: str, makers: Mapping[str, Node], constants: Mapping[str, np.ndarray]) -> bool:
+def _is_zero(graph: Lookup, name: str) -> bool:
     """Whether a value is zeros, of whatever shape."""
-    if name in constants:
-        return not np.any(constants[name])
-    node = makers.get(name)
+    if name in graph.arrays:
+        return not np.any(graph.arrays[name])
+    node = graph.maker(name)
     if node is None or node.domain:
         return False
     if node.operator == "ConstantOfShape":
         return not np.any(node.attributes.get("value", 0))
     if node.operator == "Concat":
-        return all(_is_zero(one, makers, constants) for one in node.inputs)
-    return node.operator in MOVES and _is_zero(node.inputs[0], makers, constants)
-
-
-def _without_unused(graph: Graph) -> Graph:
-    """The graph without nodes that give nothing to an output."""
-    wanted = {value.name for value in graph.outputs}
-    nodes: list[Node] = []
-    # From the end: a node is needed if one behind it needs what it makes.
-    for node in reversed(graph.nodes):
-        if wanted.intersection(node.outputs):
-            nodes.append(node)
-            wanted |= set(read_by(node))
-    return replace(graph, nodes=tuple(reversed(nodes)))
+        return all(_is_zero(graph, one) for one in node.inputs)
+    return node.operator in MOVES and _is_zero(graph, node.inputs[0])

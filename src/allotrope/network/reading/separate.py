@@ -10,16 +10,17 @@ the layers next to them do.
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict, deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping, Set
-from dataclasses import replace
 from functools import cache
 from itertools import product
 
 import numpy as np
 
 from allotrope.network.graph import Graph, Node
-from allotrope.network.names import free_name, listed, names_in
+from allotrope.network.names import listed
+from allotrope.network.rewriting.lookup import Lookup
+from allotrope.network.rewriting.rewriter import Rewriter
 from allotrope.network.weights import by_use
 
 NORMALIZATIONS: Mapping[str, tuple[int, ...]] = {
@@ -47,16 +48,15 @@ def with_own_arrays(graph: Graph, report: Callable[[str], None]) -> Graph:
     if not doubtful:
         return graph
     layers = _Layers(graph, frozenset(doubtful))
-    constants, taken = dict(graph.constants), names_in(graph)
-    inputs = {number: list(node.inputs) for number, node in enumerate(graph.nodes)}
-    separated = []
+    rewriter, nodes, separated = Rewriter(graph), list(graph.nodes), list[str]()
     for name in doubtful:
         others = layers.groups(uses[name])[1:]
         for group in others:
-            own = free_name(f"{graph.nodes[group[0][0]].label}.{name}", taken)
-            constants[own] = graph.constants[name]
+            first, _ = group[0]
+            own = rewriter.constant(f"{nodes[first].label}.{name}", graph.constants[name])
             for number, position in group:
-                inputs[number][position] = own
+                nodes[number] = nodes[number].with_input(position, own)
+                rewriter.replace(nodes[number].outputs, [nodes[number]])
         if others:
             separated.append(name)
     if not separated:
@@ -65,8 +65,7 @@ def with_own_arrays(graph: Graph, report: Callable[[str], None]) -> Graph:
         f"repair: {listed(separated)} written once for several layers that share nothing else: "
         "each has its own now; --no-repair shared-arrays leaves them one"
     )
-    nodes = tuple(replace(node, inputs=tuple(inputs[i])) for i, node in enumerate(graph.nodes))
-    return replace(graph, nodes=nodes, constants=constants)
+    return rewriter.result()
 
 
 def _is_doubtful(name: str, places: list[Input], graph: Graph) -> bool:
@@ -111,11 +110,8 @@ class _Layers:
         self.nodes = graph.nodes
         self.doubtful = doubtful
         self.arrays = graph.constants
-        self.makers = {name: i for i, node in enumerate(graph.nodes) for name in node.outputs}
-        self.users: dict[str, list[int]] = defaultdict(list)
-        for number, node in enumerate(graph.nodes):
-            for name in node.inputs:
-                self.users[name].append(number)
+        self.lookup = Lookup(graph)
+        self.numbers = {node.outputs: number for number, node in enumerate(graph.nodes)}
         counts = Counter(one for number in range(len(self.nodes)) for one in self._sure(number))
         self.shared = {one for one, count in counts.items() if count > 1}
         """Arrays not doubted that nodes of one kind share: a layer that is used twice."""
@@ -182,8 +178,9 @@ class _Layers:
         return not _is_filled(array)
 
     def _before(self, node: Node) -> Iterator[int]:
-        yield from (self.makers[name] for name in node.inputs if name in self.makers)
+        makers = map(self.lookup.maker, node.inputs)
+        yield from (self.numbers[maker.outputs] for maker in makers if maker is not None)
 
     def _after(self, node: Node) -> Iterator[int]:
         for name in node.outputs:
-            yield from self.users.get(name, ())
+            yield from (self.numbers[user.outputs] for user in self.lookup.users(name))

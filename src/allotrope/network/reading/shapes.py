@@ -85,7 +85,7 @@ def _around(
     missing: Set[str], graph: Graph, known: Mapping[str, Value], weights: Mapping[str, np.ndarray]
 ) -> Graph:
     """The nodes that make the missing values, with those that make what steers them."""
-    wanted, nodes = set(missing), list[Node]()
+    wanted, nodes, free = set(missing), list[Node](), _free_names(graph.inputs)
     for node in reversed(graph.nodes):
         if wanted.isdisjoint(node.outputs):
             continue
@@ -97,12 +97,24 @@ def _around(
     outside = set[str]().union(*(used(node) for node in nodes)) - made
     return replace(
         graph,
-        inputs=tuple(known[name] for name in sorted(outside & known.keys() - weights.keys())),
+        inputs=tuple(
+            _in_terms_of(free, known[name])
+            for name in sorted(outside & known.keys() - weights.keys())
+        ),
         outputs=tuple(value for value in graph.outputs if value.name in made & missing),
         nodes=tuple(nodes),
         constants={name: a for name, a in graph.constants.items() if name in outside},
         values={},
     )
+
+
+def _in_terms_of(free: Set[str], value: Value) -> Value:
+    """The value with none but these names for lengths: an output may give one of its own."""
+    shape = value.shape and tuple(
+        None if isinstance(length, str) and length not in free else length
+        for length in value.shape
+    )
+    return replace(value, shape=shape)
 
 
 def for_inputs(graph: Graph, inputs: Sequence[Value], weights: Mapping[str, np.ndarray]) -> Graph:

@@ -8,11 +8,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from allotrope.errors import UsageError
-from allotrope.network.graph import Dimension, Node, Value
-from allotrope.network.names import free_name, names_in
+from allotrope.network.graph import Dimension, Value
 from allotrope.network.network import Network
 from allotrope.network.rewriting.ends import end_of
-from allotrope.network.used import used, without_unused
+from allotrope.network.rewriting.lookup import Lookup
+from allotrope.network.rewriting.rewriter import Rewriter
+from allotrope.network.used import used
 
 
 @dataclass(frozen=True)
@@ -83,17 +84,18 @@ def _asked(groups: Sequence[_Group], asked: str) -> _Group:
 
 def _groups(network: Network) -> list[_Group]:
     """The outputs by what they are made of, in the order of the file; whole numbers alone are none."""
-    graph = network.graph
-    makers = {name: node for node in graph.nodes for name in node.outputs}
-    known = {value.name: value for value in (*graph.outputs, *graph.values.values())}
+    graph = Lookup(network.graph, network.weights)
     ends: dict[str, list[Value]] = {}
     for output in network.outputs:
-        source, _ = end_of(output.name, makers)
+        source, _ = end_of(graph, output.name)
         if source != output.name or output.dtype.kind not in "iub":
             ends.setdefault(source, []).append(output)
     return [
         _Group(
-            source, tuple(outputs), _count(known.get(source), outputs), _ancestors(network, source)
+            source,
+            tuple(outputs),
+            _count(graph.known(source), outputs),
+            _ancestors(network, source),
         )
         for source, outputs in ends.items()
     ]
@@ -134,17 +136,16 @@ def _only(network: Network, group: _Group, notes: list[str], why: str) -> Networ
             f"Of the network's outputs, '{group.name}' tells the classes apart: it {why}. "
             f"Left out: {', '.join(others)}. For another: --classifier {others[0]}."
         )
-    return _with_nodes(network, network.graph.nodes, group.outputs)
-
-
-def _with_nodes(network: Network, nodes: tuple[Node, ...], outputs: tuple[Value, ...]) -> Network:
-    """The network of these nodes and outputs, without what they do not need."""
-    graph = replace(network.graph, nodes=nodes, outputs=outputs)
-    return network.changed(graph=without_unused(graph))
+    rewriter = Rewriter(network.graph, network.weights)
+    rewriter.give(*group.outputs)
+    return rewriter.applied_to(network)
 
 
 def in_rows(network: Network) -> Network:
-    """The network with rows of logits [n, k] as its only output, if they are [n, k, 1, 1] or the like; else as it is."""
+    """The network with rows of logits [n, k] as its only output, if they are [n, k, 1, 1] or the like.
+
+    Else it is as it was.
+    """
     if len(network.outputs) != 1:
         return network
     (output,) = network.outputs
@@ -153,9 +154,10 @@ def in_rows(network: Network) -> Network:
     shape = inferred.outputs[0].shape
     if shape is None or len(shape) == 2 or _length(shape) == -1:
         return inferred
-    name = free_name("logits", names_in(network.graph) | set(network.weights))
-    flat = Node("Flatten", (output.name,), (name,), {"axis": 1}, name)
-    return _with_nodes(inferred, (*network.graph.nodes, flat), (Value(name, output.dtype, None),))
+    rewriter = Rewriter(inferred.graph, inferred.weights)
+    rows = rewriter.append("Flatten", (output.name,), "logits", {"axis": 1})
+    rewriter.give(Value(rows, output.dtype, None))
+    return rewriter.applied_to(inferred)
 
 
 def with_two_logits(network: Network) -> Network:
@@ -164,9 +166,8 @@ def with_two_logits(network: Network) -> Network:
     Cross-entropy of the two is the binary cross-entropy of z, so that it trains as it was meant to.
     """
     (z,) = network.outputs
-    taken = names_in(network.graph) | set(network.weights)
-    name, before = free_name("logits", taken), free_name("logits.before", taken)
-    pads = np.array([0, 1, 0, 0], np.int64)
-    nodes = (*network.graph.nodes, Node("Pad", (z.name, before), (name,), {}, name))
-    graph = replace(network.graph, constants={**network.graph.constants, before: pads})
-    return _with_nodes(network.changed(graph=graph), nodes, (Value(name, z.dtype, None),))
+    rewriter = Rewriter(network.graph, network.weights)
+    before = rewriter.constant("logits.before", np.array([0, 1, 0, 0], np.int64))
+    pair = rewriter.append("Pad", (z.name, before), "logits")
+    rewriter.give(Value(pair, z.dtype, None))
+    return rewriter.applied_to(network)

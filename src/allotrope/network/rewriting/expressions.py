@@ -10,7 +10,8 @@ import math
 from collections.abc import Container, Mapping
 from functools import reduce
 
-from allotrope.network.rewriting.rewriter import MOST_INPUTS, Place, Rewriting
+from allotrope.network.rewriting.lookup import Lookup
+from allotrope.network.rewriting.reach import MOST_INPUTS
 
 Monomial = frozenset[tuple[str, float]]
 """A product of atoms: names with their exponents."""
@@ -32,48 +33,50 @@ def product(*factors: str | tuple[str, float]) -> Monomial:
     return frozenset((factor, 1.0) if isinstance(factor, str) else factor for factor in factors)
 
 
-def close(found: Polynomial | None, expected: Mapping[Monomial, float]) -> bool:
+def close(terms: Polynomial | None, expected: Mapping[Monomial, float]) -> bool:
     """Whether the two are the same but for rounding."""
-    return found is not None and found.keys() == expected.keys() and all(near(found[key], expected[key]) for key in expected)
+    if terms is None or terms.keys() != expected.keys():
+        return False
+    return all(near(terms[key], expected[key]) for key in expected)
 
 
-def near(found: float, expected: float) -> bool:
+def near(number: float, expected: float) -> bool:
     """Whether two numbers are the same but for rounding."""
-    return math.isclose(found, expected, rel_tol=TOLERANCE)
+    return math.isclose(number, expected, rel_tol=TOLERANCE)
 
 
-def polynomial(graph: Rewriting, name: str, atoms: Container[str], region: set[Place]) -> Polynomial | None:
-    """The value over `atoms` and the arrays of the file that are no numbers; None where it is something else.
+def polynomial(
+    graph: Lookup, name: str, atoms: Container[str], region: set[str]
+) -> Polynomial | None:
+    """The value over `atoms` and the arrays that are no numbers; None if it is something else.
 
-    The places of the nodes that compute it are added to `region`.
+    The values that are computed on the way are added to `region`.
     """
     return _Reader(graph, atoms, region).read(name)
 
 
 class _Reader:
-    def __init__(self, graph: Rewriting, atoms: Container[str], region: set[Place]) -> None:
-        self.graph, self.atoms, self.region, self.left = graph, atoms, region, _MOST_NODES
+    def __init__(self, graph: Lookup, atoms: Container[str], region: set[str]) -> None:
+        self.graph, self.atoms, self.region = graph, atoms, region
+        self.left = _MOST_NODES
 
     def read(self, name: str) -> Polynomial | None:
         number = self.graph.number(name)
-        if name in self.atoms or (number is None and self.graph.array(name) is not None):
+        if name in self.atoms or (number is None and name in self.graph.arrays):
             return {product(name): 1.0}
         if number is not None:
             return {product(): number} if number else {}
-        place = self.graph.maker(name)
-        node = None if place is None else self.graph.node(place)
+        node = self.graph.maker(name, *ARITHMETIC)
         self.left -= 1
-        if place is None or node is None or node.operator not in ARITHMETIC or node.domain:
-            return None
-        if self.left < 0 or len(node.inputs) > MOST_INPUTS:
+        if node is None or self.left < 0 or len(node.inputs) > MOST_INPUTS:
             return None
         parts = []
-        for part in node.inputs:
-            found = self.read(part)
-            if found is None:
+        for operand in node.inputs:
+            terms = self.read(operand)
+            if terms is None:
                 return None
-            parts.append(found)
-        self.region.add(place)
+            parts.append(terms)
+        self.region.add(name)
         result = _combined(node.operator, parts)
         return None if result is None or len(result) > _MOST_TERMS else result
 

@@ -7,12 +7,13 @@ run, so that a node needs no mode of its own.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 
 from allotrope.network.graph import Graph, Node
 from allotrope.network.names import listed
 from allotrope.network.rewriting.flow import PASSING
+from allotrope.network.rewriting.lookup import Lookup
 from allotrope.network.used import every_node
 
 Report = Callable[[str], None]
@@ -47,7 +48,7 @@ def with_normalization_in_both_modes(graph: Graph, report: Report) -> Graph:
     inner = (v.name for node in every_node(graph) for body in node.subgraphs for v in body.outputs)
     given = frozenset(inner) | {value.name for value in graph.outputs}
     arrays = _derived(graph)
-    makers = {name: node for node in graph.nodes for name in node.outputs}
+    lookup = Lookup(graph)
     changed: list[str] = []
 
     def in_both_modes(node: Node) -> list[Node]:
@@ -56,7 +57,7 @@ def with_normalization_in_both_modes(graph: Graph, report: Report) -> Graph:
         statistics = node.inputs[3:5]
         if used & set(node.outputs[1:]) or not all(name in arrays for name in statistics):
             return [node]
-        if _is_of_one_example(node, graph, makers):
+        if _is_of_one_example(node, lookup):
             return [node]
         changed.append(node.label)
         attributes = {k: v for k, v in node.attributes.items() if k != "training_mode"}
@@ -77,8 +78,7 @@ def mapped(graph: Graph, change: Callable[[Node], list[Node]]) -> Graph:
     """The graph with each node, those of the graphs inside first, in the form that `change` gives it."""
     nodes: list[Node] = []
     for node in graph.nodes:
-        bodies = {k: mapped(v, change) for k, v in node.attributes.items() if isinstance(v, Graph)}
-        nodes += change(replace(node, attributes={**node.attributes, **bodies}) if bodies else node)
+        nodes += change(node.with_subgraphs(lambda inner: mapped(inner, change)))
     return replace(graph, nodes=tuple(nodes))
 
 
@@ -91,17 +91,16 @@ def _derived(graph: Graph) -> frozenset[str]:
     return frozenset(derived)
 
 
-def _is_of_one_example(node: Node, graph: Graph, makers: Mapping[str, Node]) -> bool:
+def _is_of_one_example(node: Node, graph: Lookup) -> bool:
     """Whether it is an instance normalization spelled out.
 
     Examples are laid beside each other as channels of one, and the running statistics are those
     that nobody has ever trained: 0 and 1.
     """
-    before = makers.get(node.inputs[0])
-    if before is None or before.operator != "Reshape" or len(before.inputs) < 2:
+    before = graph.maker(node.inputs[0], "Reshape")
+    if before is None:
         return False
-    shape = graph.constants.get(before.inputs[1])
-    mean, variance = (graph.constants.get(name) for name in node.inputs[3:5])
+    shape, mean, variance = map(graph.arrays.get, (before.input(1), *node.inputs[3:5]))
     if shape is None or mean is None or variance is None or not shape.size:
         return False
     return int(shape.reshape(-1)[0]) == 1 and not mean.any() and bool((variance == 1).all())

@@ -1,23 +1,24 @@
-"""What exporters lost, given back when a file is read. Each step says in a line what it found and where, and has a switch in `Repair`."""
+"""What exporters lost, given back when a file is read.
+
+Each step says in a line what it recognized and where, and has a switch in `Repair`.
+"""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
-
-import numpy as np
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from allotrope.config import Repair
 from allotrope.network.graph import Graph, Node
-from allotrope.network.names import free_name, listed, names_in
+from allotrope.network.names import listed
 from allotrope.network.reading.separate import with_own_arrays
-from allotrope.network.reading.shapes import infer_shapes
+from allotrope.network.reading.shapes import with_shapes
+from allotrope.network.rewriting import patterns as _patterns  # noqa: F401 - fills the table
 from allotrope.network.rewriting.modes import with_dropout_in_training, with_normalization_in_both_modes
 from allotrope.network.rewriting.noise import without_noise
-from allotrope.network.rewriting.patterns import PATTERNS, Found, Pattern
+from allotrope.network.rewriting.patterns.matches import PATTERNS, Match, Pattern
 from allotrope.network.rewriting.quantized.dequantize import dequantized
-from allotrope.network.rewriting.rewriter import Rewriting
+from allotrope.network.rewriting.rewriter import Rewriter
 from allotrope.network.rewriting.slopes import with_slopes_by_channel
 from allotrope.network.used import every_node
 from allotrope.network.weights import by_use
@@ -35,7 +36,7 @@ def repaired(graph: Graph, repair: Repair, report: Report) -> Graph:
         changed = step(before, report) if getattr(repair, switch) else before
         if changed is not before:
             say_what_learns_no_more(learning(before), learning(changed), switch, report)
-    return graph if changed is graph else infer_shapes(changed, {})
+    return graph if changed is graph else with_shapes(changed, {})
 
 
 def learning(graph: Graph) -> dict[str, int]:
@@ -58,68 +59,67 @@ def say_what_learns_no_more(
 
 def recognizing(operator: str) -> Repairing:
     """What puts the operator in the place of the nodes that compute it, if nobody else uses them."""
+    patterns = PATTERNS[operator]
 
     def recognized(graph: Graph, report: Report) -> Graph:
-        if not any(node.operator in PATTERNS[operator] and not node.domain for node in graph.nodes):
+        if not any(node.operator in patterns and not node.domain for node in graph.nodes):
             return graph
-        rewriting = Rewriting(graph)
-        made = list(_replaced(rewriting, PATTERNS[operator]))
-        if not made:
+        rewriter = Rewriter(graph)
+        matches = list(_replaced(rewriter, patterns))
+        if not matches:
             return graph
-        count = sum(len(one.places) for one in made)
-        outputs = listed([one.output for one in made])
+        count = sum(len(match.values) for match in matches)
+        outputs = listed([match.output for match in matches])
         report(f"repair: {operator} recognized in {count} nodes that compute {outputs}")
-        return rewriting.result()
+        return rewriter.result()
 
     return recognized
 
 
-def _replaced(rewriting: Rewriting, patterns: Mapping[str, Pattern]) -> Iterator[Found]:
-    """Replaces what can be replaced, and says what."""
-    for place in rewriting.places():
-        node = rewriting.node(place)
-        if node is None or node.domain or node.operator not in patterns:
+def _replaced(rewriter: Rewriter, patterns: Mapping[str, Pattern]) -> Iterator[Match]:
+    """Replaces what can be replaced, and gives each match."""
+    for node in rewriter.nodes():
+        if node.domain or node.operator not in patterns:
             continue
-        for found in patterns[node.operator](rewriting, place, node):
-            if rewriting.closed(found.places, found.output):
-                rewriting.replace(found.places, found.nodes)
-                yield found
-                break
+        matches = patterns[node.operator](rewriter, node)
+        match = next((one for one in matches if rewriter.closed(one.values, one.output)), None)
+        if match is not None:
+            rewriter.replace(match.values, match.nodes)
+            yield match
 
 
 def with_running_statistics(graph: Graph, report: Report) -> Graph:
-    """Each BatchNormalization normalizes by statistics of its own in inference, and by the batch's in training.
+    """Each BatchNormalization normalizes by its own statistics in inference, by the batch's in training.
 
-    Exporters write equal arrays once, so that running statistics may also be another's, or even a bias.
+    Exporters write equal arrays once, so that running statistics may be another's, or even a bias.
     """
     graph = with_normalization_in_both_modes(graph, report)
-    if not any(_is_batch_normalization(node) for node in graph.nodes):
-        return graph
     uses = Counter(name for node in every_node(graph) for name in node.inputs)
-    constants, taken = dict(graph.constants), names_in(graph)
-    own, nodes = list[str](), list[Node]()
-    for node in graph.nodes:
-        if _is_batch_normalization(node) and all(name in constants for name in node.inputs[3:5]):
-            nodes.append(_own_statistics(node, constants, uses, taken))
-            own += [node.label] if nodes[-1].inputs != node.inputs else []
-        else:
-            nodes.append(node)
-    if own:
-        report(f"repair: BatchNormalization {listed(own)} shared running statistics with other nodes; each has its own now")
-    return replace(graph, nodes=tuple(nodes), constants=constants) if own else graph
+    rewriter, separated = Rewriter(graph), list[str]()
+    for node in rewriter.nodes():
+        if node.operator != "BatchNormalization" or node.domain:
+            continue
+        statistics = node.inputs[3:5]
+        shared = [name for name in statistics if uses[name] > 1]
+        if shared and all(name in rewriter.arrays for name in statistics):
+            rewriter.replace(node.outputs, [_with_own_statistics(rewriter, node, shared)])
+            separated.append(node.label)
+    if not separated:
+        return graph
+    report(
+        f"repair: BatchNormalization {listed(separated)} shared running statistics with other "
+        "nodes; each has its own now"
+    )
+    return rewriter.result()
 
 
-def _is_batch_normalization(node: Node) -> bool:
-    return node.operator == "BatchNormalization" and not node.domain
-
-
-def _own_statistics(node: Node, constants: dict[str, np.ndarray], uses: Counter[str], taken: set[str]) -> Node:
-    inputs = list(node.inputs)
+def _with_own_statistics(rewriter: Rewriter, node: Node, shared: Sequence[str]) -> Node:
     for position, kind in ((3, "running_mean"), (4, "running_var")):
-        if uses[inputs[position]] > 1:
-            name = free_name(f"{node.label}.{kind}", taken)
-            constants[name], inputs[position] = constants[inputs[position]], name
-    return replace(node, inputs=tuple(inputs))
+        name = node.inputs[position]
+        if name in shared:
+            own = rewriter.constant(f"{node.label}.{kind}", rewriter.arrays[name])
+            node = node.with_input(position, own)
+    return node
 
 
 STEPS: Mapping[str, Repairing] = {

@@ -1,131 +1,131 @@
-"""A graph under change: who makes and who uses each value, and the place of several nodes taken by others."""
+"""The one way to change a graph: nodes in the place of others, new names, new arrays."""
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from allotrope.network.graph import Dimension, Graph, Node
+from allotrope.network.graph import Graph, Node, Value
 from allotrope.network.names import free_name, names_in
-from allotrope.network.used import used
+from allotrope.network.rewriting.lookup import NONE, Lookup, Place
+from allotrope.network.used import used, without_unused
 
-Place = tuple[int, int]
-"""Where a node stands: its number in the graph as it was, and among those that took its place."""
-
-_FARTHEST = 24
-"""How many values around one are looked at, and how many users of one: no operator is taken apart into more."""
+if TYPE_CHECKING:
+    from allotrope.network.network import Network
 
 
-MOST_INPUTS = 4
-"""A node with more is looked into no further."""
+class Rewriter(Lookup):
+    """A graph under change; each step costs as much as the nodes that it concerns.
 
+    What is known of a value is kept for as long as a node makes a value of its name: whoever puts
+    another value in its place says so by `forget`.
+    """
 
-class Rewriting:
-    """A graph whose nodes are looked at and replaced; each step costs as much as the nodes that it concerns."""
-
-    def __init__(self, graph: Graph) -> None:
-        """All arrays of the graph are among its constants."""
-        self.graph = graph
-        self._taken = names_in(graph)
-        self._known = {value.name: value for value in (*graph.values.values(), *graph.inputs, *graph.outputs)}
-        self._nodes: dict[Place, Node] = {}
-        self._makers: dict[str, Place] = {}
-        self._users: dict[str, set[Place]] = defaultdict(set)
-        self._kept = {value.name for value in graph.outputs}
-        for number, node in enumerate(graph.nodes):
-            self._put((number, 0), node)
-
-    def places(self) -> list[Place]:
-        """Where there are nodes now, in their order."""
-        return sorted(self._nodes)
-
-    def node(self, place: Place) -> Node | None:
-        """The node at a place; None where another has taken it."""
-        return self._nodes.get(place)
-
-    def maker(self, name: str) -> Place | None:
-        """Where a value is made; None for inputs and arrays."""
-        return self._makers.get(name)
-
-    def users(self, name: str) -> list[Node]:
-        """The nodes that take a value, in their order; none where these are too many to belong to one operator."""
-        places = self._users.get(name, set())
-        return [self._nodes[place] for place in sorted(places)] if len(places) <= _FARTHEST else []
-
-    def array(self, name: str) -> np.ndarray | None:
-        """An array of the file."""
-        return self.graph.constants.get(name)
-
-    def number(self, name: str) -> float | None:
-        """The value of a float array with one element."""
-        array = self.array(name)
-        return float(array.reshape(())) if array is not None and array.size == 1 and array.dtype.kind == "f" else None
-
-    def shape(self, name: str) -> tuple[Dimension, ...] | None:
-        """The shape of a value as far as it is known."""
-        array, value = self.array(name), self._known.get(name)
-        return array.shape if array is not None else None if value is None else value.shape
-
-    def rank(self, name: str) -> int:
-        """How many axes a value has; -1 where that is not known."""
-        shape = self.shape(name)
-        return -1 if shape is None else len(shape)
+    def __init__(self, graph: Graph, weights: Mapping[str, np.ndarray] = NONE) -> None:
+        """`weights` are the arrays that are not among the graph's constants."""
+        super().__init__(graph, weights)
+        self.weights: dict[str, np.ndarray] = {}
+        """Weights that are new, or other than they were."""
+        self.trainable: set[str] = set()
+        """The new ones that learn."""
+        self._constants = dict(graph.constants)
+        self._taken = names_in(graph) | weights.keys()
 
     def fresh(self, name: str) -> str:
         """The name, changed as far as it must be to be new."""
         return free_name(name, self._taken)
 
-    def below(self, name: str, operators: frozenset[str]) -> list[str]:
-        """The value and those that it is computed from by these operators, the nearest first."""
-        return self._reached(name, lambda at: self._inputs(at, operators))
+    def constant(self, name: str, array: np.ndarray) -> str:
+        """Adds an array that does not learn; gives its name, which is new."""
+        name = self.fresh(name)
+        self._constants[name] = self.arrays[name] = array
+        return name
 
-    def above(self, name: str, operators: frozenset[str]) -> list[str]:
-        """What is computed from the value by these operators, the nearest first."""
-        return self._reached(name, lambda at: (n.outputs[0] for n in self.users(at) if n.operator in operators and not n.domain))[1:]
+    def weight(self, name: str, array: np.ndarray, *, trainable: bool = True) -> str:
+        """Adds a weight; gives its name, which is new."""
+        name = self.fresh(name)
+        self.weights[name] = self.arrays[name] = array
+        self.trainable |= {name} if trainable else set()
+        return name
 
-    def closed(self, places: Iterable[Place], output: str) -> bool:
-        """Whether nothing that these nodes make is used outside of them but `output`."""
-        inside = set(places)
-        made = {name for place in inside for name in self._nodes[place].outputs if name} - {output}
-        return not made & self._kept and all(self._users.get(name, set()) <= inside for name in made)
+    def put(self, name: str, array: np.ndarray) -> None:
+        """Another array in the place of a constant or a weight, under its name."""
+        arrays = self._constants if name in self._constants else self.weights
+        arrays[name] = self.arrays[name] = array
 
-    def replace(self, places: Iterable[Place], nodes: Iterable[Node]) -> None:
-        """Puts `nodes` where the last of `places` was, and takes all of these away."""
-        places = sorted(set(places))
+    def closed(self, values: Iterable[str], output: str) -> bool:
+        """Whether nothing that the makers of these values make is seen outside but `output`."""
+        places = self._places(values)
+        made = {name for place in places for name in self._nodes[place].outputs if name}
+        made.discard(output)
+        return not made & self.outputs and all(places.issuperset(self._users[name]) for name in made)
+
+    def replace(self, values: Iterable[str], nodes: Iterable[Node]) -> None:
+        """Puts `nodes` where the last maker of these values is, and takes all of their makers away."""
+        places = self._places(values)
         for place in places:
             node = self._nodes.pop(place)
             for name in used(node):
-                self._users[name].discard(place)
+                self._users[name].remove(place)
             for name in node.outputs:
                 self._makers.pop(name, None)
-        for number, node in enumerate(nodes, places[-1][1]):
-            self._put((places[-1][0], number), node)
+        for number, node in enumerate(nodes):
+            self._taken.update(node.outputs)
+            self._put((*max(places), number), node)
+
+    def append(
+        self,
+        operator: str,
+        inputs: Iterable[str],
+        name: str,
+        attributes: Mapping[str, Any] | None = None,
+    ) -> str:
+        """Adds a node with one new output behind all others; gives the output's name."""
+        name = self.fresh(name)
+        place = (max(self._nodes, default=(0,))[0] + 1,)
+        self._put(place, Node(operator, tuple(inputs), (name,), attributes or {}, name))
+        return name
+
+    def give(self, *outputs: Value) -> None:
+        """Other outputs in the place of those that there are; what is known of them stays known."""
+        self.graph = replace(self.graph, outputs=outputs)
+        self.outputs = frozenset(value.name for value in outputs)
+        self._known = {value.name: value for value in outputs} | self._known
+
+    def forget(self, name: str) -> None:
+        """A value is another than it was: its shape, and all that follows from it, is open again."""
+        behind = [name]
+        seen = {name}
+        for value in behind:
+            self._known.pop(value, None)
+            for user in self.users(value):
+                new = [output for output in user.outputs if output and output not in seen]
+                behind += new
+                seen.update(new)
 
     def result(self) -> Graph:
-        """The graph as it is now. What was known of values that are gone is forgotten."""
-        made = {name for node in self._nodes.values() for name in node.outputs}
-        values = {name: value for name, value in self.graph.values.items() if name in made}
-        return replace(self.graph, nodes=tuple(self._nodes[place] for place in self.places()), values=values)
+        """The graph as it is now."""
+        inner = self._makers.keys() - self.outputs
+        ends = (self._known.get(v.name, replace(v, shape=None)) for v in self.graph.outputs)
+        return replace(
+            self.graph,
+            nodes=tuple(self.nodes()),
+            outputs=tuple(ends),
+            constants=self._constants,
+            values={name: value for name, value in self._known.items() if name in inner},
+        )
 
-    def _put(self, place: Place, node: Node) -> None:
-        self._nodes[place] = node
-        for name in used(node):
-            self._users[name].add(place)
-        self._makers.update(dict.fromkeys(filter(None, node.outputs), place))
+    def applied_to(self, network: Network) -> Network:
+        """The network with the graph as it is now, and the weights that are new.
 
-    def _inputs(self, name: str, operators: frozenset[str]) -> Iterator[str]:
-        place = self._makers.get(name)
-        node = None if place is None else self._nodes[place]
-        if node is not None and node.operator in operators and not node.domain and len(node.inputs) <= MOST_INPUTS:
-            yield from (name for name in node.inputs if name and self.array(name) is None)
+        Nodes and arrays that no output is made of are left out.
+        """
+        trainable = network.trainable | self.trainable
+        graph = without_unused(self.result())
+        return network.changed(graph=graph, weights=self.weights, trainable=trainable)
 
-    def _reached(self, name: str, neighbours: Callable[[str], Iterable[str]]) -> list[str]:
-        reached = [name]
-        for at in reached:
-            reached += [other for other in dict.fromkeys(neighbours(at)) if other not in reached]
-            if len(reached) > _FARTHEST:
-                break
-        return reached
+    def _places(self, values: Iterable[str]) -> set[Place]:
+        return {self._makers[name] for name in values if name}

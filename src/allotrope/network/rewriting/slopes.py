@@ -7,13 +7,13 @@ write it as [c, 1, 1] for x [n, c, h, w], and some write [c].
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from allotrope.network.graph import Dimension, Graph, Node, Value
-from allotrope.network.names import free_name, listed, names_in
+from allotrope.network.graph import Dimension, Graph, Node
+from allotrope.network.names import listed
+from allotrope.network.rewriting.rewriter import Rewriter
 from allotrope.network.used import every_node
 
 Report = Callable[[str], None]
@@ -25,41 +25,37 @@ def with_slopes_by_channel(graph: Graph, report: Report) -> Graph:
 
     If both readings fit, ONNX's stands.
     """
-    if not any(node.operator == "PRelu" and not node.domain for node in graph.nodes):
+    if not any(_is_prelu(node) for node in graph.nodes):
         return graph
-    known = {value.name: value for value in (*graph.values.values(), *graph.inputs, *graph.outputs)}
-    constants, taken = dict(graph.constants), names_in(graph)
+    rewriter, changed = Rewriter(graph), list[str]()
     uses = Counter(name for node in every_node(graph) for name in node.inputs)
-    nodes, changed = list[Node](), list[str]()
-    for node in graph.nodes:
-        slopes = constants.get(node.inputs[1]) if node.operator == "PRelu" and len(node.inputs) > 1 else None
-        shape = _shape(node, known, constants)
-        if slopes is None or shape is None or not _only_by_channel(slopes.shape, shape):
-            nodes.append(node)
+    for node in filter(_is_prelu, rewriter.nodes()):
+        x, name = rewriter.shape(node.inputs[0]), node.input(1)
+        slopes = rewriter.arrays.get(name)
+        if slopes is None or x is None or not _only_by_channel(slopes.shape, x):
             continue
-        laid = (-1, *[1] * (len(shape) - 2))
         changed.append(node.label)
-        if uses[node.inputs[1]] == 1:
-            constants[node.inputs[1]] = slopes.reshape(laid)
-            nodes.append(node)
-            continue
-        axes, name = (free_name(f"{node.label}/{kind}", taken) for kind in ("shape", "slopes"))
-        constants[axes] = np.array(laid, np.int64)
-        nodes += [
-            Node("Reshape", (node.inputs[1], axes), (name,), {}, name),
-            replace(node, inputs=(node.inputs[0], name)),
-        ]
+        laid = (-1, *[1] * (len(x) - 2))
+        if uses[name] == 1:
+            rewriter.put(name, slopes.reshape(laid))
+        else:
+            rewriter.replace(node.outputs, _laid_along(rewriter, node, laid))
     if not changed:
         return graph
     report(f"repair: PRelu {listed(changed)} has a slope a channel: it fits x nowhere else")
-    return replace(graph, nodes=tuple(nodes), constants=constants)
+    return rewriter.result()
 
 
-def _shape(node: Node, known: Mapping[str, Value], constants: Mapping[str, np.ndarray]) -> Shape | None:
-    if node.inputs[0] in constants:
-        return constants[node.inputs[0]].shape
-    value = known.get(node.inputs[0])
-    return None if value is None else value.shape
+def _is_prelu(node: Node) -> bool:
+    return node.operator == "PRelu" and not node.domain
+
+
+def _laid_along(rewriter: Rewriter, node: Node, laid: Sequence[int]) -> list[Node]:
+    """The node behind a Reshape of its slopes, which others take as they are."""
+    axes = rewriter.constant(f"{node.label}/shape", np.array(laid, np.int64))
+    slopes = rewriter.fresh(f"{node.label}/slopes")
+    reshape = Node("Reshape", (node.inputs[1], axes), (slopes,), {}, slopes)
+    return [reshape, node.with_input(1, slopes)]
 
 
 def _only_by_channel(slopes: Shape, x: Shape) -> bool:
