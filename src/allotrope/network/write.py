@@ -53,6 +53,12 @@ def _save_in_two(network: Network, path: Path) -> None:
     replace_file(path, _model(network, tensors).SerializeToString(deterministic=True))
 
 
+def as_it_computes(network: Network) -> ModelProto:
+    """The network as an ONNX model to run at once: it does not say which weights learn."""
+    tensors = [tensor_proto(name, array) for name, array in network.weights.items()]
+    return model_of(network.graph, lowest_opset(network.graph, network.weights), tensors)
+
+
 def _model(network: Network, tensors: Iterable[TensorProto]) -> ModelProto:
     model = model_of(network.graph, lowest_opset(network.graph, network.weights), tensors)
     model.producer_name, model.producer_version = "allotrope", allotrope.__version__

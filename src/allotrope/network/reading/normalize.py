@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Set
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 
 from allotrope.config import Repair
 from allotrope.network.graph import Graph, Node, Value
@@ -14,7 +14,7 @@ from allotrope.network.preprocessing import preprocessing_arrays
 from allotrope.network.reading.foreign.spell import has_foreign, spelled
 from allotrope.network.reading.opset import OPSET
 from allotrope.network.reading.parse import constant_of
-from allotrope.network.reading.shapes import infer_shapes
+from allotrope.network.reading.shapes import infer_shapes, with_shapes
 from allotrope.network.reading.upgrade import Upgrade, needs_upgrade, upgrade
 from allotrope.network.rewriting.batch import free_batch as with_free_batch
 from allotrope.network.rewriting.repair import Report, repaired, say_what_learns_no_more
@@ -34,7 +34,7 @@ def normalize(
     repair = repair or Repair()
     listed = graph.constants.keys()
     hoisted = _hoisted(constants_in_place(graph))
-    plain = infer_shapes(upgraded(hoisted, opset, report), {})
+    plain = with_shapes(upgraded(hoisted, opset, report), {})
     graph = repaired(plain, repair, report)
     made = graph.constants.keys() - hoisted.constants.keys()
     found = _roles(graph, metadata, listed, made, repair, report)
@@ -129,7 +129,12 @@ def upgraded(graph: Graph, opset: int, report: Report = lambda line: None) -> Gr
         if stage and has_foreign(graph, opset):
             graph = spelled(graph, opset, lambda graph: _inference(graph, OPSET)(), report)
         if needs_upgrade(graph, opset, late=stage):
-            up = Upgrade(opset, _inference(graph, OPSET if stage else opset), graph.constants, names_in(graph), taken_in(graph))
+            known = _inference(graph, opset)
+            if stage:
+                # What is inferred here is what everything after this means: it stays.
+                graph = infer_shapes(graph, {})
+                known = cache(partial(_known, graph))
+            up = Upgrade(opset, known, graph.constants, names_in(graph), taken_in(graph))
             graph = upgrade(graph, up, late=stage)
             graph = replace(graph, constants={**graph.constants, **up.added})
     return graph
@@ -137,11 +142,10 @@ def upgraded(graph: Graph, opset: int, report: Report = lambda line: None) -> Gr
 
 def _inference(graph: Graph, opset: int) -> Callable[[], Mapping[str, Value]]:
     """What is known of every value by name, inferred when first asked for."""
+    return cache(lambda: _known(infer_shapes(graph, {}, opset)))
 
-    @cache
-    def known() -> Mapping[str, Value]:
-        inferred = infer_shapes(graph, {}, opset)
-        arrays = {name: Value(name, array.dtype, array.shape) for name, array in graph.constants.items()}
-        return arrays | dict(inferred.values) | {value.name: value for value in (*inferred.inputs, *inferred.outputs)}
 
-    return known
+def _known(graph: Graph) -> dict[str, Value]:
+    known = {name: Value(name, a.dtype, a.shape) for name, a in graph.constants.items()}
+    known |= graph.values
+    return known | {value.name: value for value in (*graph.inputs, *graph.outputs)}

@@ -31,6 +31,8 @@ from allotrope.network.reading.wire import check_wire
 from allotrope.network.rewriting.repair import Report
 
 _LARGEST_FILE = 2**31 - 1
+_READ_AT_ONCE = 2**26
+"""Bytes of a file that is read before it is looked at; its content is looked at in any case."""
 
 
 def load(
@@ -112,18 +114,24 @@ def _content(path: Path) -> bytes:
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as error:
-        dangling = " It is a link to a file that is not there: the download did not end." if path.is_symlink() else ""
-        raise ModelError(f"it cannot be opened: {error.strerror}.{dangling or ' Check the path.'}") from error
-    found = os.fstat(descriptor)
-    if not stat.S_ISREG(found.st_mode):
+        remedy = "Check the path."
+        if path.is_symlink():
+            remedy = "It is a link to a file that is not there: the download did not end."
+        raise ModelError(f"it cannot be opened: {error.strerror}. {remedy}") from error
+    status = os.fstat(descriptor)
+    if not stat.S_ISREG(status.st_mode):
         os.close(descriptor)
-        if stat.S_ISDIR(found.st_mode):
+        if stat.S_ISDIR(status.st_mode):
             raise folder_instead(path)
         raise ModelError("it is not a file: give the path of an ONNX file.")
     with open(descriptor, "rb") as file:
-        check_format(os.pread(descriptor, HEAD, 0), found.st_size)
-        if found.st_size > _LARGEST_FILE:
-            raise ModelError(f"it has {found.st_size:,} bytes; an ONNX file has at most 2 GiB, and more weights beside it.")
-        with mmap.mmap(descriptor, 0, access=mmap.ACCESS_READ) as view, _named(path):
-            check_wire(view)
+        check_format(os.pread(descriptor, HEAD, 0), status.st_size)
+        if status.st_size > _LARGEST_FILE:
+            raise ModelError(
+                f"it has {status.st_size:,} bytes; an ONNX file has at most 2 GiB, "
+                "and more weights beside it."
+            )
+        if status.st_size > _READ_AT_ONCE:
+            with mmap.mmap(descriptor, 0, access=mmap.ACCESS_READ) as view, _named(path):
+                check_wire(view)
         return file.read()

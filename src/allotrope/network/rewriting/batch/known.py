@@ -11,7 +11,7 @@ import numpy as np
 from allotrope.errors import AllotropeError
 from allotrope.network.graph import Graph, Node, Value
 from allotrope.network.network import Network
-from allotrope.network.reading.shapes import infer_shapes
+from allotrope.network.reading.shapes import with_shapes
 from allotrope.network.rewriting.batch.placement import Lengths
 
 _ARITHMETIC = frozenset(
@@ -66,7 +66,7 @@ def _known_at(network: Network, free: int) -> Known:
     graph = _with_lengths(network.graph, free)
     arrays: dict[str, np.ndarray] = dict(graph.constants)
     for _ in range(_ROUNDS):
-        graph = infer_shapes(graph, network.weights)
+        graph = with_shapes(graph, network.weights)
         lengths = dict(_lengths(graph, network.weights))
         new = _computed(graph, lengths, arrays)
         arrays |= new
@@ -87,7 +87,10 @@ def _with_lengths(graph: Graph, free: int) -> Graph:
         return replace(value, shape=shape)
 
     outputs = tuple(replace(value, shape=None) for value in graph.outputs)
-    return replace(graph, inputs=tuple(filled(value) for value in graph.inputs), outputs=outputs)
+    inputs = tuple(filled(value) for value in graph.inputs)
+    # What was inferred holds for as long as no length of an input was free.
+    values = graph.values if inputs == graph.inputs else {}
+    return replace(graph, inputs=inputs, outputs=outputs, values=values)
 
 
 def _lengths(graph: Graph, weights: Mapping[str, np.ndarray]) -> Iterator[tuple[str, Lengths]]:

@@ -12,6 +12,7 @@ from allotrope.errors import ModelError
 from allotrope.network.graph import Value
 from allotrope.network.network import Network
 from allotrope.network.rewriting.batch.placement import Mixes, Placement
+from allotrope.network.write import as_it_computes
 from allotrope.process.arrays import packed, unpacked
 from allotrope.process.isolated import Crashed, Refused, module
 
@@ -129,7 +130,7 @@ def _run(network: Network, runs: Sequence[Arrays]) -> list[Arrays]:
 
     Raises: ModelError if it refuses.
     """
-    model = network.to_onnx().SerializeToString()
+    model = as_it_computes(network).SerializeToString()
     inputs = [packed([arrays[value.name] for value in network.inputs]) for arrays in runs]
     try:
         answers = _PROCESS.ask("run", model, *inputs)

@@ -31,7 +31,8 @@ def freed_graph(network: Network, following: Following, inputs: Mapping[str, Pla
     }
     made = {one for node in nodes for one in node.outputs}
     arrays = {**following.known.arrays, **network.graph.constants, **following.added}
-    constants = {key: array for key, array in arrays.items() if key in taken - made}
+    taken -= made
+    constants = {key: array for key, array in arrays.items() if key in taken}
     freed = tuple(_freed(value, inputs.get(value.name), name) for value in network.inputs)
     outputs = tuple(replace(value, shape=None) for value in network.outputs)
     bare = replace(
