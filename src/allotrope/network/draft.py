@@ -39,5 +39,9 @@ class Draft:
     ) -> str:
         """Adds a node with one output, whose name is new and the node's; gives it."""
         name = self.fresh(name)
-        self.nodes.append(Node(operator, tuple(inputs), (name,), attributes or {}, name))
-        return name
+        return self.put(Node(operator, tuple(inputs), (name,), attributes or {}, name))
+
+    def put(self, node: Node) -> str:
+        """Adds a node; gives its first output."""
+        self.nodes.append(node)
+        return node.outputs[0]

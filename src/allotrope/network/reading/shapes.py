@@ -66,12 +66,12 @@ def with_shapes(graph: Graph, weights: Mapping[str, np.ndarray]) -> Graph:
     known = {name: value for name, value in known.items() if _is_settled(value)}
     results = {name for node in graph.nodes for name in node.outputs if name}
     missing = results - known.keys()
+    old = {name: value for name, value in graph.values.items() if name in results}
     if not missing:
-        return graph
+        return replace(graph, values=old)
     known |= {value.name: value for value in graph.inputs}
     part = infer_shapes(_around(missing, graph, known, weights), weights)
     new = {name: value for name, value in part.values.items() if name in missing}
-    old = {name: value for name, value in graph.values.items() if name in results}
     ends = {value.name: value for value in part.outputs}
     outputs = tuple(ends.get(value.name, value) for value in outputs)
     return replace(graph, outputs=outputs, values={**old, **new})

@@ -7,8 +7,9 @@ from dataclasses import replace
 
 import numpy as np
 
+from allotrope.network.draft import Draft
 from allotrope.network.graph import Node
-from allotrope.network.names import free_name, names_in
+from allotrope.network.names import names_in
 from allotrope.network.network import Network
 from allotrope.network.rewriting.batch.known import Known
 from allotrope.network.rewriting.batch.placement import Lengths, Mixes, Placement
@@ -31,7 +32,7 @@ def rule(*operators: str) -> Callable[[Rule], Rule]:
     return register
 
 
-class Following:
+class Following(Draft):
     """What is known of each value of a network whose batch becomes free.
 
     Values that no example goes into stay as they were for the batch of the file, so that all that
@@ -52,14 +53,12 @@ class Following:
         `inputs` says where the examples are in those that hold some, `choices` which of several
         readings is taken at each place where there are some.
         """
+        super().__init__(names_in(network.graph) | network.weights.keys())
         self.batch, self.known = batch, replace(known, lengths=dict(known.lengths))
         self.placements = dict(inputs)
-        self.nodes: list[Node] = []
-        self.added: dict[str, np.ndarray] = {}
         self.changed: list[str] = []
         self.readings: list[int] = []
         self._choices = choices
-        self._taken = names_in(network.graph) | set(network.weights)
         self._made: dict[tuple[object, ...], str] = {}
         self._spread_from: dict[str, str] = {}
 
@@ -79,18 +78,18 @@ class Following:
 
     def baked(self, name: str) -> Lengths:
         """The lengths that the value has in the file. Raises: Mixes if they are not known."""
-        found = self.known.lengths.get(name)
-        if found is None:
+        lengths = self.known.lengths.get(name)
+        if lengths is None:
             raise Mixes(f"the shape of '{name}' is not known beforehand")
-        return found
+        return lengths
 
     def array(self, name: str) -> np.ndarray | None:
         """What no example goes into, where it is known; weights are not."""
-        return self.known.arrays.get(name, self.added.get(name))
+        return self.known.arrays.get(name, self.constants.get(name))
 
     def fixed(self, node: Node, position: int) -> np.ndarray | None:
         """An input that steers; None if it is left out. Raises: Mixes if it is not known."""
-        name = node.inputs[position] if position < len(node.inputs) else ""
+        name = node.input(position)
         if not name:
             return None
         array = self.array(name)
@@ -135,16 +134,6 @@ class Following:
 
     # --- what is written
 
-    def fresh(self, hint: str) -> str:
-        """A new name."""
-        return free_name(hint, self._taken)
-
-    def constant(self, hint: str, array: np.ndarray) -> str:
-        """The name of a new constant."""
-        name = free_name(hint, self._taken)
-        self.added[name] = array
-        return name
-
     def emit(
         self,
         operator: str,
@@ -155,16 +144,11 @@ class Following:
         **attributes: object,
     ) -> str:
         """A new node before the next; the name of its output."""
-        name = free_name(hint, self._taken)
-        self.nodes.append(Node(operator, tuple(inputs), (name,), attributes, name))
+        name = self.add(operator, inputs, hint, attributes)
         self.known.lengths[name] = lengths
         if place is not None:
             self.placements[name] = place
         return name
-
-    def with_input(self, node: Node, position: int, name: str) -> Node:
-        """The node with another input."""
-        return replace(node, inputs=(*node.inputs[:position], name, *node.inputs[position + 1 :]))
 
     def count(self) -> str:
         """The name of the number of examples, int64 [1]."""
@@ -228,11 +212,11 @@ class Following:
         if not batched or node.operator in ("Shape", "Size"):
             self._without_examples(node, bool(batched))
             return
-        found = RULES.get(node.operator)
-        if node.domain or found is None or next(node.subgraphs, None) is not None:
+        how = RULES.get(node.operator)
+        if node.domain or how is None or next(node.subgraphs, None) is not None:
             raise Mixes("there is no rule for how this operator treats a batch")
         in_front = any(self.placements[name].front for name in batched)
-        written, places = found(self, behind_front(self, node) if in_front else node)
+        written, places = how(self, behind_front(self, node) if in_front else node)
         self.nodes.append(written)
         if written != node:
             self.changed.append(f"{node.operator} {node.label}")
@@ -354,4 +338,4 @@ def behind_front(f: Following, node: Node) -> Node:
     moved = f.constant(
         f"{node.inputs[position]}/behind_examples", np.where(axes >= 0, axes + 1, axes)
     )
-    return f.with_input(node, position, moved)
+    return node.with_input(position, moved)

@@ -109,7 +109,7 @@ def aligned(
         missing = rank - len(f.lengths(name))
         rows = 1 if f.place(name) or missing > place.axis else f.lengths(name)[place.axis - missing]
         if rows != 1:
-            node = f.with_input(node, i, f.spread(name, place.at(place.axis - missing)))
+            node = node.with_input(i, f.spread(name, place.at(place.axis - missing)))
     return node, place
 
 
@@ -237,7 +237,7 @@ def _concat(f: Following, node: Node) -> tuple[Node, Placements]:
         if f.place(name) is None:
             if len(f.lengths(name)) != len(f.lengths(node.inputs[0])) and first.front:
                 raise Mixes("the batch was squeezed away before it")
-            node = f.with_input(node, i, f.spread(name, first.at(first.axis)))
+            node = node.with_input(i, f.spread(name, first.at(first.axis)))
     return node, first
 
 

@@ -57,7 +57,7 @@ def _with_each(f: Following, node: Node, place: Placement) -> Node:
     """The node with a row for each example in all inputs. Raises: Mixes if their axes differ."""
     for i, name in enumerate(node.inputs):
         if name and f.place(name) is None:
-            node = f.with_input(node, i, f.spread(name, place))
+            node = node.with_input(i, f.spread(name, place))
         elif name and f.place(name) != place:
             raise Mixes("not all of its inputs have the examples along the same axis")
     return node
@@ -84,7 +84,7 @@ def _affine_grid(f: Following, node: Node) -> tuple[Node, Placements]:
     counted = f.emit(
         "Concat", [f.count(), others], f"{size}/any_batch", None, f.lengths(size), axis=0
     )
-    return f.with_input(node, 1, counted), place
+    return node.with_input(1, counted), place
 
 
 @rule("GatherND")
@@ -173,7 +173,7 @@ def _reverse_sequence(f: Following, node: Node) -> tuple[Node, Placements]:
         raise Mixes("the batch is not where it takes one")
     lengths = node.inputs[1]
     return (
-        node if f.place(lengths) else f.with_input(node, 1, f.spread(lengths, place.at(0)))
+        node if f.place(lengths) else node.with_input(1, f.spread(lengths, place.at(0)))
     ), place
 
 
@@ -186,7 +186,7 @@ def _rotary(f: Following, node: Node) -> tuple[Node, Placements]:
     rows = (3,) if len(node.inputs) > 3 else (1, 2)
     for i in rows:
         if f.place(node.inputs[i]) is None:
-            node = f.with_input(node, i, f.spread(node.inputs[i], place))
+            node = node.with_input(i, f.spread(node.inputs[i], place))
     return node, place
 
 

@@ -70,7 +70,7 @@ def _with_bias(f: Following, node: Node, place: Placement) -> Node:
         raise Mixes("the examples lie along different axes of its inputs")
     if found is not None or wanted.axis < 0 or lengths[wanted.axis] == 1:
         return node
-    return f.with_input(node, 2, f.spread(name, wanted))
+    return node.with_input(2, f.spread(name, wanted))
 
 
 @rule("Attention")
@@ -90,7 +90,7 @@ def _attention(f: Following, node: Node) -> tuple[Node, Placements]:
             continue
         if i == 3 and len(f.lengths(name)) < 4:
             raise Mixes("its mask has the examples along another axis")
-        node = f.with_input(node, i, f.spread(name, place)) if f.place(name) is None else node
+        node = node.with_input(i, f.spread(name, place)) if f.place(name) is None else node
         if f.placements[node.inputs[i]] != place:
             raise Mixes("the examples lie along different axes of its inputs")
     return node, place
@@ -119,7 +119,7 @@ def _einsum(f: Following, node: Node) -> tuple[Node, Placements]:
         raise Mixes("it takes the examples together")
     for i, (term, name) in enumerate(zip(letters, node.inputs, strict=True)):
         if letter in term and f.place(name) is None:
-            node = f.with_input(node, i, f.spread(name, place.at(term.index(letter))))
+            node = node.with_input(i, f.spread(name, place.at(term.index(letter))))
     return node, place.at(result.index(letter))
 
 
@@ -144,9 +144,9 @@ def _state(f: Following, node: Node, position: int, place: Placement) -> Node:
     name = node.inputs[position]
     found, array = f.place(name), f.array(name)
     if found is None and position > 4 and array is not None and not np.any(array):
-        return f.with_input(node, position, "")
+        return node.with_input(position, "")
     if found is None:
-        return f.with_input(node, position, f.spread(name, place))
+        return node.with_input(position, f.spread(name, place))
     if found != place:
         raise Mixes("the batch is not where it takes one")
     return node

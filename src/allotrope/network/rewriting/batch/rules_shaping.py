@@ -157,7 +157,7 @@ def _unsqueeze(f: Following, node: Node) -> tuple[Node, Placements]:
 def _unsqueezing(f: Following, node: Node, axes: list[int]) -> Node:
     if not axes:
         return Node("Identity", node.inputs[:1], node.outputs, {}, node.name)
-    return f.with_input(node, 1, f.constant(f"{node.outputs[0]}/axes", np.array(axes, np.int64)))
+    return node.with_input(1, f.constant(f"{node.outputs[0]}/axes", np.array(axes, np.int64)))
 
 
 @rule("Transpose")
@@ -263,7 +263,7 @@ def _resize(f: Following, node: Node) -> tuple[Node, Placements]:
         "Gather", [node.inputs[3], places], f"{node.outputs[0]}/sizes", None, (len(rest),), axis=0
     )
     return replace(
-        f.with_input(node, 3, named), attributes={**node.attributes, "axes": tuple(rest)}
+        node.with_input(3, named), attributes={**node.attributes, "axes": tuple(rest)}
     ), x
 
 
@@ -282,7 +282,7 @@ def _expand(f: Following, node: Node) -> tuple[Node, Placements]:
     if len(target) < behind or target[-behind] == 1:
         return node, place
     opened = with_entry(f, node.inputs[1], len(target) - behind, 1, f"{node.outputs[0]}/any_batch")
-    return f.with_input(node, 1, opened), place
+    return node.with_input(1, opened), place
 
 
 @rule("Tile")

@@ -30,7 +30,7 @@ def freed_graph(network: Network, following: Following, inputs: Mapping[str, Pla
         value.name for value in network.outputs
     }
     made = {one for node in nodes for one in node.outputs}
-    arrays = {**following.known.arrays, **network.graph.constants, **following.added}
+    arrays = {**following.known.arrays, **network.graph.constants, **following.constants}
     taken -= made
     constants = {key: array for key, array in arrays.items() if key in taken}
     freed = tuple(_freed(value, inputs.get(value.name), name) for value in network.inputs)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable
 
-import allotrope.network.rewriting.quantized.products
-import allotrope.network.rewriting.quantized.readers  # noqa: F401 - both fill the table
+import allotrope.network.rewriting.quantized.integer_operators
+import allotrope.network.rewriting.quantized.products  # noqa: F401 - both fill the table
 from allotrope.network.graph import Graph, Node
 from allotrope.network.names import listed
-from allotrope.network.rewriting.quantized.following import Dequantizing
 from allotrope.network.rewriting.quantized.grid import is_small
+from allotrope.network.rewriting.quantized.integers import Dequantizing
 from allotrope.network.used import every_node
 
 ROUNDING = frozenset(

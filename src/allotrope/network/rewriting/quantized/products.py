@@ -7,15 +7,15 @@ from dataclasses import replace
 import numpy as np
 
 from allotrope.network.graph import Node
-from allotrope.network.rewriting.quantized.following import Dequantizing, input_of, reader
 from allotrope.network.rewriting.quantized.grid import Grid, is_integer
+from allotrope.network.rewriting.quantized.integers import Dequantizing, reader
 from allotrope.network.rewriting.quantized.scaled import Factor, Product
 
 
 @reader("MatMulInteger", "ConvInteger")
 def _product(graph: Dequantizing, node: Node) -> None:
     x, weight = node.inputs[:2]
-    x_zero, w_zero = input_of(node, 2), input_of(node, 3)
+    x_zero, w_zero = node.input(2), node.input(3)
     array, zero = (
         graph.constants.get(weight),
         graph.constants.get(w_zero) if w_zero else np.zeros((), np.int8),
@@ -70,7 +70,7 @@ def _scaled(graph: Dequantizing, node: Node, product: Product, scale: np.ndarray
         if product.node.operator == "MatMulInteger"
         else scale.reshape(-1, *[1] * (weight.ndim - 1))
     )
-    name = graph.array((weight * column).astype(scale.dtype), f"{product.source}.float")
+    name = graph.constant(f"{product.source}.float", (weight * column).astype(scale.dtype))
     graph.weights[name] = product.source
     operator = {"MatMulInteger": "MatMul", "ConvInteger": "Conv"}[product.node.operator]
     made = graph.add(

@@ -6,15 +6,17 @@ Nodes that only serve the integers are left without a user at the end, and go.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable
 from dataclasses import replace
 
 import numpy as np
 
+from allotrope.network.draft import Draft
 from allotrope.network.graph import UNKNOWN, Graph, Node
-from allotrope.network.names import free_name, names_in, with_names
+from allotrope.network.names import names_in, with_names
 from allotrope.network.preprocessing import preprocessing
-from allotrope.network.reading.shapes import infer_shapes
+from allotrope.network.reading.shapes import with_shapes
+from allotrope.network.rewriting.lookup import Lookup
 from allotrope.network.rewriting.quantized.grid import Grid
 from allotrope.network.rewriting.quantized.scaled import Factor, Product
 from allotrope.network.rewriting.values import bounds_of
@@ -56,29 +58,21 @@ _FARTHEST = 8
 """How many such operators may be between an array and the node that says what it stands for."""
 
 
-class Dequantizing:
+class Dequantizing(Draft):
     """A graph on its way from integers to what they stand for."""
 
     def __init__(self, graph: Graph, taken: set[str] | None = None) -> None:
         """All arrays of the graph are among its constants; `taken` are names around it."""
+        super().__init__(names_in(graph) if taken is None else taken)
         self.graph = graph
+        self.before = Lookup(graph)
         self.constants = dict(graph.constants)
-        self.taken = names_in(graph) if taken is None else taken
         self.outermost = taken is None
         self.changed = False
         """Whether a graph inside is another now."""
         self.ends = {value.name for value in graph.outputs}
         prepared = {name for node in preprocessing(graph) for name in node.outputs}
         self.begins = {value.name for value in graph.inputs} | prepared
-        self.known = {
-            value.name: value for value in (*graph.values.values(), *graph.inputs, *graph.outputs)
-        }
-        self.users: dict[str, list[Node]] = {}
-        for node in graph.nodes:
-            for name in node.inputs:
-                self.users.setdefault(name, []).append(node)
-        self.sources = {name: node for node in graph.nodes for name in node.outputs}
-        self.nodes: list[Node] = []
         self.makers: dict[str, Node] = {}
         self.renamed: dict[str, str] = {}
         self.floats: dict[str, dict[Hashable, str]] = {}
@@ -100,7 +94,7 @@ class Dequantizing:
         self.follow()
         if not self.weights and not self.renamed and not self.changed:
             return self.graph
-        return infer_shapes(self._named(without_unused(self.followed())), {})
+        return with_shapes(self._named(without_unused(self.followed())), {})
 
     def follow(self) -> None:
         """Goes through the nodes in their order, and through the graphs inside them."""
@@ -115,47 +109,27 @@ class Dequantizing:
                 self._move(node)
 
     def _with_subgraphs(self, node: Node) -> Node:
-        inner = {}
-        for name, graph in node.attributes.items():
-            if isinstance(graph, Graph):
-                work = Dequantizing(replace(graph, constants=self.constants), self.taken)
-                work.follow()
-                self.constants.update(work.constants)
-                self.weights.update(work.weights)
-                self.changed = self.changed or bool(work.renamed) or work.changed
-                kept = without_unused(work.followed())
-                inner[name] = replace(kept, constants=graph.constants)
-        return replace(node, attributes={**node.attributes, **inner}) if inner else node
+        def followed(graph: Graph) -> Graph:
+            inside = Dequantizing(replace(graph, constants=self.constants), self.taken)
+            inside.follow()
+            self.constants.update(inside.constants)
+            self.weights.update(inside.weights)
+            self.changed = self.changed or bool(inside.renamed) or inside.changed
+            return replace(without_unused(inside.followed()), constants=graph.constants)
+
+        return node.with_subgraphs(followed)
 
     def is_array(self, name: str) -> bool:
         """Whether a value of the graph as it was is an array, or what an array stands for."""
-        node = self.sources.get(name)
-        if node is not None and node.operator == "DequantizeLinear" and not node.domain:
+        node = self.before.maker(name, "DequantizeLinear")
+        if node is not None:
             name = node.inputs[0]
         return name in self.constants
 
     def put(self, node: Node) -> str:
         """Adds a node; gives its first output."""
-        self.nodes.append(node)
         self.makers.update(dict.fromkeys(filter(None, node.outputs), node))
-        return node.outputs[0]
-
-    def add(
-        self,
-        operator: str,
-        inputs: Iterable[str],
-        stem: str,
-        attributes: dict[str, object] | None = None,
-    ) -> str:
-        """Adds a node with one new output."""
-        name = free_name(stem, self.taken)
-        return self.put(Node(operator, tuple(inputs), (name,), attributes or {}, name))
-
-    def array(self, array: np.ndarray, stem: str) -> str:
-        """Adds a constant."""
-        name = free_name(stem, self.taken)
-        self.constants[name] = array
-        return name
+        return super().put(node)
 
     def grid(self, scale: str, zero_point: str, axis: int = 1, block: int = 0) -> Hashable | None:
         """The key of the grid that arrays say, or of one that is known only when the graph is run.
@@ -187,7 +161,7 @@ class Dequantizing:
         if integers is not None:
             if not grid.fits(integers.shape) or integers.dtype.kind in "fb":
                 return None
-            made = self.array(grid.numbers(integers), f"{name}.float")
+            made = self.constant(f"{name}.float", grid.numbers(integers))
             self.weights[made] = name
             return self.floats.setdefault(name, {}).setdefault(key, made)
         node = self.makers.get(name)
@@ -214,10 +188,8 @@ class Dequantizing:
                 inputs[position] = str(name)
             if node.operator == "Pad" and len(inputs) < 3 and grid is not None:
                 padding = grid.numbers(np.zeros((), np.int8))
-                inputs.append(self.array(padding, f"{node.outputs[0]}.padding"))
-            outputs = tuple(
-                name and free_name(f"{name}.float", self.taken) for name in node.outputs
-            )
+                inputs.append(self.constant(f"{node.outputs[0]}.padding", padding))
+            outputs = tuple(name and self.fresh(f"{name}.float") for name in node.outputs)
             self.put(replace(node, inputs=tuple(inputs), outputs=outputs, name=outputs[0]))
             for old, new in zip(node.outputs, outputs, strict=True):
                 self.floats.setdefault(old, {})[key] = new
@@ -238,7 +210,7 @@ class Dequantizing:
         if sides == [None, None]:
             return x
         numbers = [
-            ("" if side is None else self.array(np.asarray(side, grid.scale.dtype), f"{x}.limit"))
+            "" if side is None else self.constant(f"{x}.limit", np.asarray(side, grid.scale.dtype))
             for side in sides
         ]
         return self.add("Clip", (x, *numbers) if numbers[1] else (x, numbers[0]), f"{x}.limited")
@@ -247,7 +219,7 @@ class Dequantizing:
         """The type of a quantized value: its zero point's."""
         if zero_point in self.constants:
             return self.constants[zero_point].dtype
-        known = self.known.get(value)
+        known = self.before.known(value)
         return known.dtype if known is not None and known.dtype != UNKNOWN else np.dtype(np.uint8)
 
     def says(self, name: str, key: Hashable, stands_for: str) -> None:
@@ -263,7 +235,7 @@ class Dequantizing:
 
     def folded(self, node: Node, array: np.ndarray, source: str) -> None:
         """Puts an array in the place of a node that computes it from arrays of integers."""
-        name = self.array(array, f"{source}.float")
+        name = self.constant(f"{source}.float", array)
         self.weights[name] = source
         self.replaced(node.outputs[0], name)
 
@@ -300,9 +272,9 @@ class Dequantizing:
             if new in graph.constants and wanted not in taken:
                 names[new] = wanted
                 taken.add(wanted)
-        given = _given_inside(graph)
-        names = {new: name for new, name in names.items() if new not in given}
-        made = {name for node in graph.nodes for name in node.outputs} - self.ends - given
+        fixed = _outputs_inside(graph)
+        names = {new: name for new, name in names.items() if new not in fixed}
+        made = {name for node in graph.nodes for name in node.outputs} - self.ends - fixed
         for end in self.ends & self.renamed.keys():
             if self.renamed[end] in made and self.renamed[end] not in names:
                 names[self.renamed[end]] = end
@@ -321,12 +293,12 @@ def fits(shape: tuple[int, ...], whole: tuple[int, ...]) -> bool:
     return len(shape) <= len(whole) and all(length in (1, other) for length, other in ends)
 
 
-def _given_inside(graph: Graph) -> set[str]:
+def _outputs_inside(graph: Graph) -> set[str]:
     """What the graphs inside give by its name."""
     names: set[str] = set()
     for node in graph.nodes:
         for inner in node.subgraphs:
-            names |= {value.name for value in inner.outputs} | _given_inside(inner)
+            names |= {value.name for value in inner.outputs} | _outputs_inside(inner)
     return names
 
 
@@ -337,8 +309,8 @@ def _moves(node: Node) -> bool:
 def _moved(node: Node) -> list[int]:
     """The inputs whose numbers the node gives on."""
     wanted = MOVING[node.operator]
-    given = (i for i, name in enumerate(node.inputs) if name)
-    return [i for i in given if wanted is None or i in wanted]
+    there = (i for i, name in enumerate(node.inputs) if name)
+    return [i for i in there if wanted is None or i in wanted]
 
 
 Reader = Callable[[Dequantizing, Node], None]
@@ -354,8 +326,3 @@ def reader(*operators: str) -> Callable[[Reader], Reader]:
         return function
 
     return register
-
-
-def input_of(node: Node, position: int) -> str:
-    """An input; empty where it is left out."""
-    return node.inputs[position] if position < len(node.inputs) else ""

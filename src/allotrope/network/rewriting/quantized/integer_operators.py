@@ -8,13 +8,13 @@ import numpy as np
 
 from allotrope.network.graph import Node
 from allotrope.network.rewriting.ends import AFTER, PASSING
-from allotrope.network.rewriting.quantized.following import Dequantizing, input_of, reader
 from allotrope.network.rewriting.quantized.grid import Grid, is_small
+from allotrope.network.rewriting.quantized.integers import Dequantizing, reader
 
 
 @reader("QuantizeLinear")
 def _quantize(graph: Dequantizing, node: Node) -> None:
-    x, scale, zero_point = node.inputs[0], node.inputs[1], input_of(node, 2)
+    x, scale, zero_point = node.inputs[0], node.inputs[1], node.input(2)
     key = graph.grid(
         scale, zero_point, node.attributes.get("axis", 1), node.attributes.get("block_size", 0)
     )
@@ -38,7 +38,7 @@ def _only_an_end(graph: Dequantizing, node: Node) -> bool:
     pending, seen = [node.outputs[0]], 0
     while pending:
         name = pending.pop()
-        users = graph.users.get(name, [])
+        users = list(graph.before.users(name))
         seen += 1
         if (not users and name not in graph.ends) or seen > _FARTHEST:
             return False
@@ -58,8 +58,8 @@ def _before_its_bias(graph: Dequantizing, x: str, node: Node) -> bool:
     maker = graph.makers.get(x)
     if maker is None or maker.domain or maker.operator not in _PRODUCTS:
         return False
-    plain = [output for user in graph.users.get(node.outputs[0], []) for output in user.outputs]
-    users = [user for name in plain for user in graph.users.get(name, [])]
+    plain = [output for user in graph.before.users(node.outputs[0]) for output in user.outputs]
+    users = [user for name in plain for user in graph.before.users(name)]
     return bool(users) and all(
         user.operator in ("Add", "Mul")
         and not user.domain
@@ -82,7 +82,7 @@ def _quantize_dynamically(graph: Dequantizing, node: Node) -> None:
 def _dequantize(graph: Dequantizing, node: Node) -> None:
     key = graph.grid(
         node.inputs[1],
-        input_of(node, 2),
+        node.input(2),
         node.attributes.get("axis", 1),
         node.attributes.get("block_size", 0),
     )
@@ -96,7 +96,7 @@ def _convolve(graph: Dequantizing, node: Node) -> None:
     x, w, y = node.inputs[:3], node.inputs[3:6], node.inputs[6:8]
     keys = graph.grid(x[1], x[2]), graph.grid(w[1], w[2], axis=0), graph.grid(y[0], y[1])
     inputs = [graph.stands_for(x[0], keys[0]), graph.stands_for(w[0], keys[1])]
-    bias = input_of(node, 8)
+    bias = node.input(8)
     if bias and keys[0] in graph.grids and keys[1] in graph.grids:
         inputs.append(_bias(graph, bias, graph.grids[keys[0]], graph.grids[keys[1]]))
     if None not in (*inputs, keys[2]) and len(inputs) == 2 + bool(bias):
@@ -134,7 +134,7 @@ def _multiply(graph: Dequantizing, node: Node) -> None:
 @reader("Clip")
 def _narrow(graph: Dequantizing, node: Node) -> None:
     """Integers within fewer bits than their type has, as QAT frameworks write 4 bits in int8."""
-    bounds = [graph.constants.get(input_of(node, position)) for position in (1, 2)]
+    bounds = [graph.constants.get(node.input(position)) for position in (1, 2)]
     for key, x in list(graph.floats.get(node.inputs[0], {}).items()):
         grid = graph.grids.get(key)
         if grid is None or not grid.single or any(b is None and n for b, n in _pairs(bounds, node)):
@@ -143,7 +143,7 @@ def _narrow(graph: Dequantizing, node: Node) -> None:
             graph.says(node.outputs[0], key, x)
             continue
         names = [
-            "" if bound is None else graph.array(grid.numbers(bound), f"{node.outputs[0]}.limit")
+            "" if bound is None else graph.constant(f"{node.outputs[0]}.limit", grid.numbers(bound))
             for bound in bounds
         ]
         limited = graph.add("Clip", (x, *names), f"{node.outputs[0]}.float")
@@ -152,7 +152,7 @@ def _narrow(graph: Dequantizing, node: Node) -> None:
 
 def _pairs(bounds: list[np.ndarray | None], node: Node) -> list[tuple[np.ndarray | None, str]]:
     """Each bound that is an array of the file, and its name; empty if it is left out."""
-    return list(zip(bounds, (input_of(node, 1), input_of(node, 2)), strict=True))
+    return list(zip(bounds, (node.input(1), node.input(2)), strict=True))
 
 
 _FLOATS = {1: np.float32, 10: np.float16, 11: np.float64}
