@@ -1,1 +1,4 @@
-"""The network as data: reading, normalizing, shapes, writing and building. NumPy and onnx only; no framework."""
+"""The network as data: reading, normalizing, shapes, writing and building.
+
+NumPy and onnx only; no framework.
+"""

@@ -16,7 +16,9 @@ from allotrope.network.reading.shapes import infer_shapes
 
 
 class Builder:
-    """Collects nodes, weights and constants; operators and attributes are ONNX's own, of `normalize.OPSET`.
+    """Collects nodes, weights and constants.
+
+    Operators and attributes are ONNX's own, of `normalize.OPSET`.
 
     A value is called after the node that makes it, so that messages and tables name the layer.
     """
@@ -53,10 +55,23 @@ class Builder:
         return name
 
     @overload
-    def add(self, operator: str, inputs: Sequence[str], attributes: Mapping[str, Any] | None = ..., *, name: str = ...) -> str: ...
+    def add(
+        self,
+        operator: str,
+        inputs: Sequence[str],
+        attributes: Mapping[str, Any] | None = ...,
+        *,
+        name: str = ...,
+    ) -> str: ...
     @overload
     def add(
-        self, operator: str, inputs: Sequence[str], attributes: Mapping[str, Any] | None = ..., *, name: str = ..., outputs: int
+        self,
+        operator: str,
+        inputs: Sequence[str],
+        attributes: Mapping[str, Any] | None = ...,
+        *,
+        name: str = ...,
+        outputs: int,
     ) -> tuple[str, ...]: ...
     def add(
         self,
@@ -67,15 +82,22 @@ class Builder:
         name: str = "",
         outputs: int | None = None,
     ) -> str | tuple[str, ...]:
-        """Add a node and return the name of its output, or a tuple of names where `outputs` says how many.
+        """Add a node and return the name of its output, or a tuple of as many as `outputs` says.
 
         Raises: ModelError if an input has not been made yet.
         """
         unmade = sorted(set(inputs) - self._names - {""})
         if unmade:
-            raise ModelError(f"node '{name or operator}' ({operator}) uses {', '.join(map(repr, unmade))}, which nothing before it makes.")
+            raise ModelError(
+                f"node '{name or operator}' ({operator}) uses {', '.join(map(repr, unmade))}, "
+                "which nothing before it makes."
+            )
         name = self._free(name or operator.lower())
-        made = (name,) if outputs is None else tuple(self._free(f"{name}.{index}") for index in range(outputs))
+        made = (
+            (name,)
+            if outputs is None
+            else tuple(self._free(f"{name}.{index}") for index in range(outputs))
+        )
         self._nodes.append(Node(operator, tuple(inputs), made, dict(attributes or {}), name))
         return name if outputs is None else made
 
@@ -90,8 +112,12 @@ class Builder:
     def network(self) -> Network:
         """The finished network, with the shape of every value that can be inferred."""
         unknown = tuple(Value(name, UNKNOWN, None) for name in self._outputs)
-        graph = Graph(tuple(self._inputs), unknown, tuple(self._nodes), dict(self._constants), name=self.name)
-        return Network(infer_shapes(graph, self._weights), self._weights, frozenset(self._trainable))
+        graph = Graph(
+            tuple(self._inputs), unknown, tuple(self._nodes), dict(self._constants), name=self.name
+        )
+        return Network(
+            infer_shapes(graph, self._weights), self._weights, frozenset(self._trainable)
+        )
 
     def _rename(self, value: str, name: str) -> None:
         makers = [index for index, node in enumerate(self._nodes) if value in node.outputs]
@@ -102,7 +128,10 @@ class Builder:
 
     def _claim(self, name: str) -> None:
         if name in self._names:
-            raise ModelError(f"the name '{name}' is used twice in network '{self.name}'; every value and weight needs its own.")
+            raise ModelError(
+                f"the name '{name}' is used twice in network '{self.name}'; every value and "
+                "weight needs its own."
+            )
         self._names.add(name)
 
     def _free(self, name: str) -> str:

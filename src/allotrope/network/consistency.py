@@ -20,7 +20,11 @@ def check_names(graph: Graph, weights: Mapping[str, np.ndarray], trainable: Set[
         for name in sorted(trainable - weights.keys())
     ]
     there: set[str] = set()
-    kinds = {"input": [v.name for v in graph.inputs], "weight": weights, "constant": graph.constants}
+    kinds = {
+        "input": [v.name for v in graph.inputs],
+        "weight": weights,
+        "constant": graph.constants,
+    }
     for kind, names in kinds.items():
         twice = (name for name in names if name in there)
         problems += [f"{kind} '{name}' has the name of something else" for name in twice]

@@ -1,6 +1,7 @@
 """What computes a network.
 
-Frameworks are built on networks, so a network cannot import them: the package names here who knows them by name.
+Frameworks are built on networks, so a network cannot import them: the package names here who knows
+them by name.
 """
 
 from __future__ import annotations

@@ -17,7 +17,10 @@ UNKNOWN = np.dtype(np.void)
 
 @dataclass(frozen=True, slots=True)
 class Value:
-    """What is known of an array before it is computed. `shape` is None where even the rank is unknown."""
+    """What is known of an array before it is computed.
+
+    `shape` is None where even the rank is unknown.
+    """
 
     name: str
     dtype: np.dtype
@@ -28,8 +31,9 @@ class Value:
 class Node:
     """One use of an operator.
 
-    `inputs` and `outputs` are value names, `""` for an optional one that is left out. Attribute values are Python ints,
-    floats, strings, tuples of these, NumPy arrays (tensors) or `Graph` (subgraphs).
+    `inputs` and `outputs` are value names, `""` for an optional one that is left out. Attribute
+    values are Python ints, floats, strings, tuples of these, NumPy arrays (tensors) or `Graph`
+    (subgraphs).
     """
 
     operator: str
@@ -78,7 +82,8 @@ class Graph:
     """Nodes in an order in which every value is made before it is used.
 
     `constants` never change in training; weights are not here but in the `Network`, by name.
-    `values` holds what shape inference found for inner values, by name. `documentation` is ONNX's doc_string.
+    `values` holds what shape inference found for inner values, by name. `documentation` is ONNX's
+    doc_string.
     """
 
     inputs: tuple[Value, ...]

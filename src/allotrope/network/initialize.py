@@ -1,6 +1,7 @@
-"""The first values of weights, drawn in NumPy, so that every framework begins with the same numbers.
+"""The first values of weights, drawn in NumPy: every framework begins with the same.
 
-Each weight has a stream of its own, derived from the seed and its name: a layer that is added does not move the others.
+Each weight has a stream of its own, derived from the seed and its name: a layer that is added does
+not move the others.
 """
 
 from __future__ import annotations
@@ -18,11 +19,13 @@ Initializer = Callable[[np.random.Generator, Shape], np.ndarray]
 def stream(seed: int, name: str) -> np.random.Generator:
     """The random stream of the weight `name`."""
     digest = hashlib.sha256(name.encode()).digest()
-    return np.random.Generator(np.random.PCG64(np.random.SeedSequence([seed, int.from_bytes(digest[:8], "little")])))
+    return np.random.Generator(
+        np.random.PCG64(np.random.SeedSequence([seed, int.from_bytes(digest[:8], "little")]))
+    )
 
 
 def draw(initializer: Initializer, seed: int, name: str, shape: Shape) -> np.ndarray:
-    """The float32 weight `name` of `shape`, read-only, as `initializer` draws it from the stream of (seed, name)."""
+    """The float32 weight `name`, read-only, drawn from the stream of (seed, name)."""
     values = np.array(initializer(stream(seed, name), shape), dtype=np.float32, copy=None)
     values.flags.writeable = False
     return values
@@ -38,7 +41,10 @@ def fans(shape: Shape) -> tuple[int, int]:
 
 
 def he_normal(random: np.random.Generator, shape: Shape) -> np.ndarray:
-    """Normal with variance 2 / fan_in (He et al. 2015, https://arxiv.org/abs/1502.01852, equation 10)."""
+    """Normal with variance 2 / fan_in (He et al.
+
+    2015, https://arxiv.org/abs/1502.01852, equation 10).
+    """
     return random.standard_normal(shape, dtype=np.float32) * math.sqrt(2 / fans(shape)[0])
 
 
@@ -48,7 +54,10 @@ def he_uniform(random: np.random.Generator, shape: Shape) -> np.ndarray:
 
 
 def glorot_normal(random: np.random.Generator, shape: Shape) -> np.ndarray:
-    """Normal with variance 2 / (fan_in + fan_out) (Glorot and Bengio 2010, https://proceedings.mlr.press/v9/glorot10a.html, eq. 12)."""
+    """Normal with variance 2 / (fan_in + fan_out) (Glorot and Bengio 2010, equation 12).
+
+    https://proceedings.mlr.press/v9/glorot10a.html
+    """
     return random.standard_normal(shape, dtype=np.float32) * math.sqrt(2 / sum(fans(shape)))
 
 
@@ -68,12 +77,15 @@ def lecun_uniform(random: np.random.Generator, shape: Shape) -> np.ndarray:
 
 
 def fan_in_uniform(random: np.random.Generator, shape: Shape) -> np.ndarray:
-    """Uniform within 1 / sqrt(fan_in), as PyTorch's Linear and Conv2d begin (variance 1 / (3 fan_in))."""
+    """Uniform within 1 / sqrt(fan_in), as PyTorch's Linear and Conv2d begin."""
     return _uniform(random, shape, 1 / (3 * fans(shape)[0]))
 
 
 def truncated_normal(random: np.random.Generator, shape: Shape) -> np.ndarray:
-    """Normal with deviation 0.02, drawn again where it is beyond two deviations (BERT, ViT; Devlin et al. 2018, its released code)."""
+    """Normal with deviation 0.02, drawn again where it is beyond two deviations (BERT, ViT.
+
+    Devlin et al. 2018, its released code).
+    """
     values = random.standard_normal(shape)
     while (beyond := np.abs(values) > 2).any():
         values[beyond] = random.standard_normal(int(beyond.sum()))
@@ -81,9 +93,12 @@ def truncated_normal(random: np.random.Generator, shape: Shape) -> np.ndarray:
 
 
 def orthogonal(random: np.random.Generator, shape: Shape) -> np.ndarray:
-    """Rows (or columns, whichever are fewer) that are orthonormal (Saxe et al. 2013, https://arxiv.org/abs/1312.6120).
+    """Rows (or columns, whichever are fewer) that are orthonormal (Saxe et al.
 
-    The signs of the triangular factor's diagonal are taken out, without which the rotation is not uniform (Mezzadri 2006, https://arxiv.org/abs/math-ph/0609050).
+    2013, https://arxiv.org/abs/1312.6120).
+
+    The signs of the triangular factor's diagonal are taken out, without which the rotation is not
+    uniform (Mezzadri 2006, https://arxiv.org/abs/math-ph/0609050).
     """
     rows, columns = shape[0], math.prod(shape[1:])
     q, r = np.linalg.qr(random.standard_normal((max(rows, columns), min(rows, columns))))
@@ -92,9 +107,10 @@ def orthogonal(random: np.random.Generator, shape: Shape) -> np.ndarray:
 
 
 def dirac(random: np.random.Generator, shape: Shape) -> np.ndarray:
-    """The first `in` filters of [out, in, kh, kw] pass their channel on unchanged, the rest are `fan_in_uniform`.
+    """The first `in` filters of [out, in, kh, kw] pass their channel on; the rest are drawn.
 
-    As cifar10-airbench begins (https://github.com/KellerJordan/cifar10-airbench); DiracNets, https://arxiv.org/abs/1706.00388.
+    As cifar10-airbench begins (https://github.com/KellerJordan/cifar10-airbench); DiracNets,
+    https://arxiv.org/abs/1706.00388.
     """
     values = fan_in_uniform(random, shape)
     same = min(shape[0], shape[1])

@@ -29,8 +29,9 @@ _PACKAGES = {"keras": "keras", "torch": "pytorch", "tensorflow": "tensorflow", "
 class Network:
     """An ONNX graph and its named weights, free of any framework, immutable.
 
-    `weights` are read-only arrays by name: those in `trainable` learn, the rest is state, such as BatchNormalization's
-    running statistics. `metadata` travels with the file as ONNX metadata_props.
+    `weights` are read-only arrays by name: those in `trainable` learn, the rest is state, such as
+    BatchNormalization's running statistics. `metadata` travels with the file as ONNX
+    metadata_props.
     """
 
     __slots__ = ("graph", "metadata", "trainable", "weights")
@@ -51,12 +52,18 @@ class Network:
         check_names(graph, weights, frozenset(trainable))
         set_once = object.__setattr__
         set_once(self, "graph", graph)
-        set_once(self, "weights", MappingProxyType({name: _read_only(array) for name, array in weights.items()}))
+        set_once(
+            self,
+            "weights",
+            MappingProxyType({name: _read_only(array) for name, array in weights.items()}),
+        )
         set_once(self, "trainable", frozenset(trainable))
         set_once(self, "metadata", MappingProxyType(dict(metadata or {})))
 
     def __setattr__(self, name: str, value: Any) -> None:
-        raise AttributeError(f"a Network does not change: make another one instead of setting '{name}'")
+        raise AttributeError(
+            f"a Network does not change: make another one instead of setting '{name}'"
+        )
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Network, (self.graph, dict(self.weights), self.trainable, dict(self.metadata))
@@ -74,16 +81,21 @@ class Network:
     def run(self, inputs: Mapping[str, Any], framework: str = "reference") -> dict[str, np.ndarray]:
         """The outputs by name, computed in a framework.
 
-        Raises: UsageError for inputs that do not fit, UnsupportedError for operators that the framework lacks.
+        Raises: UsageError for inputs that do not fit, UnsupportedError for operators that the
+        framework lacks.
         """
         return engine(framework).run(self, inputs)
 
     def gradients(
-        self, inputs: Mapping[str, Any], output_gradients: Mapping[str, Any], framework: str = "pytorch"
+        self,
+        inputs: Mapping[str, Any],
+        output_gradients: Mapping[str, Any],
+        framework: str = "pytorch",
     ) -> dict[str, np.ndarray]:
-        """The vector-Jacobian product with `output_gradients` for each trainable weight and float input, by name.
+        """Vector-Jacobian products for each trainable weight and float input, by name.
 
-        Raises: UsageError for arrays that do not fit, UnsupportedError for operators that the framework lacks.
+        Raises: UsageError for arrays that do not fit, UnsupportedError for operators that the
+        framework lacks.
         """
         return engine(framework).gradients(self, inputs, output_gradients)
 
@@ -167,8 +179,11 @@ class Network:
         return summary.table(self)
 
     def __repr__(self) -> str:
-        ends = " -> ".join(", ".join(value.name for value in values) for values in (self.inputs, self.outputs))
-        return f"<Network {self.graph.name}: {ends}, {len(self.graph.nodes)} nodes, {len(self.weights)} weights>"
+        ends = " -> ".join(
+            ", ".join(value.name for value in values) for values in (self.inputs, self.outputs)
+        )
+        size = f"{len(self.graph.nodes)} nodes, {len(self.weights)} weights"
+        return f"<Network {self.graph.name}: {ends}, {size}>"
 
 
 def _read_only(array: np.ndarray) -> np.ndarray:
@@ -184,4 +199,6 @@ def _framework_of(model: Any) -> str:
     for package, name in _PACKAGES.items():
         if package in packages:
             return name
-    raise UsageError(f"a {type(model).__name__} is not a native model of {', '.join(_PACKAGES.values())}.")
+    raise UsageError(
+        f"a {type(model).__name__} is not a native model of {', '.join(_PACKAGES.values())}."
+    )

@@ -1,4 +1,4 @@
-"""Whether the names in a graph hold together, and an order in which every value is made before it is used."""
+"""Whether the names in a graph hold together, and an order that makes before it uses."""
 
 from __future__ import annotations
 
@@ -19,7 +19,9 @@ def ordered(graph: Graph) -> Graph:
     problems = [*_duplicates(graph, ()), *_missing(graph, ())]
     if problems:
         more = f" and {len(problems) - 20} more" if len(problems) > 20 else ""
-        raise ModelError(f"graph '{graph.name}' does not hold together: {'; '.join(problems[:20])}{more}.")
+        raise ModelError(
+            f"graph '{graph.name}' does not hold together: {'; '.join(problems[:20])}{more}."
+        )
     return _sorted(graph)
 
 
@@ -31,15 +33,22 @@ def _made(graph: Graph) -> Iterator[str]:
 
 
 Scopes = tuple[Container[str], ...]
-"""The names of each graph around one: not joined, for thousands of graphs may lie in a large one."""
+"""The names of each graph around one: not joined, for thousands of graphs may lie in a large
+one."""
 
 
 def _duplicates(graph: Graph, outer: Scopes) -> Iterator[str]:
     counts = Counter(_made(graph))
     yield from (f"'{name}' is made {count} times" for name, count in counts.items() if count > 1)
     hiding = (name for name in counts if _within(name, outer))
-    yield from (f"'{name}' of the inner graph '{graph.name}' hides a value around it" for name in hiding)
-    yield from (f"output '{name}' is listed twice" for name, count in Counter(v.name for v in graph.outputs).items() if count > 1)
+    yield from (
+        f"'{name}' of the inner graph '{graph.name}' hides a value around it" for name in hiding
+    )
+    yield from (
+        f"output '{name}' is listed twice"
+        for name, count in Counter(v.name for v in graph.outputs).items()
+        if count > 1
+    )
     for node in graph.nodes:
         for inner in node.subgraphs:
             yield from _duplicates(inner, (*outer, counts))
@@ -52,7 +61,11 @@ def _missing(graph: Graph, outer: Scopes) -> Iterator[str]:
         yield from (f"{node} uses '{name}', which nothing makes" for name in missing)
         for inner in node.subgraphs:
             yield from _missing(inner, known)
-    yield from (f"nothing makes the output '{value.name}'" for value in graph.outputs if not _within(value.name, known))
+    yield from (
+        f"nothing makes the output '{value.name}'"
+        for value in graph.outputs
+        if not _within(value.name, known)
+    )
 
 
 def _within(name: str, scopes: Scopes) -> bool:
@@ -61,7 +74,9 @@ def _within(name: str, scopes: Scopes) -> bool:
 
 def _sorted(graph: Graph) -> Graph:
     graph = replace(graph, nodes=tuple(node.with_subgraphs(_sorted) for node in graph.nodes))
-    makers = {name: index for index, node in enumerate(graph.nodes) for name in node.outputs if name}
+    makers = {
+        name: index for index, node in enumerate(graph.nodes) for name in node.outputs if name
+    }
     needs = [{makers[name] for name in used(node) if name in makers} for node in graph.nodes]
     if all(max(before, default=-1) < index for index, before in enumerate(needs)):
         return graph
@@ -80,6 +95,7 @@ def _sorted(graph: Graph) -> Graph:
     if len(order) < len(needs):
         stuck = [str(node) for node, count in zip(graph.nodes, waiting, strict=True) if count]
         raise ModelError(
-            f"graph '{graph.name}' has a cycle, in or before {', '.join(stuck[:20])}; every value must be made before it is used."
+            f"graph '{graph.name}' has a cycle, in or before {', '.join(stuck[:20])}; every "
+            "value must be made before it is used."
         )
     return replace(graph, nodes=tuple(graph.nodes[index] for index in order))

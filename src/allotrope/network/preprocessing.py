@@ -12,7 +12,7 @@ BEFORE = frozenset({"Add", "Cast", "Div", "Identity", "Mul", "Sub", "Transpose"}
 
 
 def preprocessing(graph: Graph) -> tuple[Node, ...]:
-    """The nodes that prepare the input before the network begins: arithmetic on it and on arrays alone."""
+    """The nodes that prepare the input before the network: arithmetic on it and on arrays alone."""
     raw = {value.name for value in graph.inputs}
     before = []
     for node in graph.nodes:
@@ -26,9 +26,14 @@ def preprocessing(graph: Graph) -> tuple[Node, ...]:
 def preprocessing_arrays(graph: Graph) -> frozenset[str]:
     """The arrays that only prepare the input: a number, or one a channel.
 
-    An array with more axes, such as the embedding of positions, is more than the preparation of an input.
+    An array with more axes, such as the embedding of positions, is more than the preparation of an
+    input.
     """
     uses = Counter(name for node in graph.nodes for name in used(node))
     before = Counter(name for node in preprocessing(graph) for name in used(node))
-    alone = {name for name, count in before.items() if name in graph.constants and uses[name] == count}
-    return frozenset(name for name in alone if sum(length > 1 for length in graph.constants[name].shape) <= 1)
+    alone = {
+        name for name, count in before.items() if name in graph.constants and uses[name] == count
+    }
+    return frozenset(
+        name for name in alone if sum(length > 1 for length in graph.constants[name].shape) <= 1
+    )

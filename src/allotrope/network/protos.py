@@ -13,23 +13,35 @@ from allotrope.network.graph import UNKNOWN, Graph, Node, Value
 from allotrope.network.reading.opset import OPSET, opset_of, schema
 
 
-def model_of(graph: Graph, opset: int = OPSET, initializers: Iterable[TensorProto] = ()) -> ModelProto:
+def model_of(
+    graph: Graph, opset: int = OPSET, initializers: Iterable[TensorProto] = ()
+) -> ModelProto:
     """A model of the bare graph; its constants and `initializers` become initializers."""
     proto = graph_proto(graph, opset)
     proto.initializer.extend(initializers)
-    domains = {"": opset} | {domain: opset_of(domain) for domain in sorted(_domains(graph)) if domain}
+    domains = {"": opset} | {
+        domain: opset_of(domain) for domain in sorted(_domains(graph)) if domain
+    }
     opsets = [onnx.helper.make_opsetid(domain, version) for domain, version in domains.items()]
     return ModelProto(ir_version=max(8, _ir_version(opset)), opset_import=opsets, graph=proto)
 
 
 def graph_proto(graph: Graph, opset: int = OPSET) -> GraphProto:
-    """The graph with its constants as initializers; one that is itself an output becomes a Constant node."""
+    """The graph with its constants as initializers.
+
+    One that is itself an output becomes a Constant node.
+    """
     proto = GraphProto(name=graph.name or "network", doc_string=graph.documentation)
     proto.input.extend(value_info(value) for value in graph.inputs)
     proto.output.extend(value_info(value) for value in graph.outputs)
-    given = {value.name for value in graph.outputs} & graph.constants.keys()
-    proto.initializer.extend(tensor_proto(name, array) for name, array in graph.constants.items() if name not in given)
-    proto.node.extend(node_proto(Node("Constant", (), (name,), {"value": graph.constants[name]}), opset) for name in sorted(given))
+    ends = {value.name for value in graph.outputs} & graph.constants.keys()
+    proto.initializer.extend(
+        tensor_proto(name, array) for name, array in graph.constants.items() if name not in ends
+    )
+    proto.node.extend(
+        node_proto(Node("Constant", (), (name,), {"value": graph.constants[name]}), opset)
+        for name in sorted(ends)
+    )
     proto.node.extend(node_proto(node, opset) for node in graph.nodes)
     return proto
 
@@ -54,10 +66,20 @@ def value_info(value: Value) -> ValueInfoProto:
 
 def node_proto(node: Node, opset: int = OPSET) -> NodeProto:
     """A node, its attributes typed as the operator's schema says."""
-    proto = NodeProto(op_type=node.operator, name=node.name, domain=node.domain, input=node.inputs, output=node.outputs)
+    proto = NodeProto(
+        op_type=node.operator,
+        name=node.name,
+        domain=node.domain,
+        input=node.inputs,
+        output=node.outputs,
+    )
     known = schema(node.operator, node.domain, opset)
     for name, value in node.attributes.items():
-        kind = int(known.attributes[name].type.value) if known is not None and name in known.attributes else None
+        kind = (
+            int(known.attributes[name].type.value)
+            if known is not None and name in known.attributes
+            else None
+        )
         proto.attribute.append(_attribute(name, value, kind, opset))
     return proto
 
@@ -99,4 +121,8 @@ def _domains(graph: Graph) -> set[str]:
 
 
 def _ir_version(opset: int) -> int:
-    return int(onnx.helper.find_min_ir_version_for([onnx.helper.make_opsetid("", opset)], ignore_unknown=True))
+    return int(
+        onnx.helper.find_min_ir_version_for(
+            [onnx.helper.make_opsetid("", opset)], ignore_unknown=True
+        )
+    )

@@ -1,4 +1,4 @@
-"""What a network is made of and what it costs: a table of its layers, its weights and multiply-adds."""
+"""What a network is made of and what it costs: a table of layers, weights and multiply-adds."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def parameters(network: Network) -> int:
 
 
 def multiply_adds(network: Network) -> int:
-    """Multiply-adds of one forward pass of one example, in convolutions, matrix products and recurrent layers.
+    """Multiply-adds of one example in convolutions, matrix products and recurrent layers.
 
     Nodes whose cost depends on a free length other than the batch are not in it.
     """
@@ -47,13 +47,19 @@ def multiply_adds(network: Network) -> int:
 
 
 def multiply_adds_by_node(network: Network) -> tuple[int | None, ...]:
-    """Multiply-adds of each node for one example; None where they depend on a length that is free."""
+    """Multiply-adds of each node for one example.
+
+    None where they depend on a length that is free.
+    """
     shapes = _shapes(network)
     return tuple(_cost(node, shapes) for node in network.graph.nodes)
 
 
 def table(network: Network) -> str:
-    """A row a node: name, operator, output shapes, weights, multiply-adds; then the totals. Plain, aligned text."""
+    """A row a node: name, operator, output shapes, weights, multiply-adds; then the totals.
+
+    Plain, aligned text.
+    """
     costs = multiply_adds_by_node(network)
     known = {**network.graph.values, **{value.name: value for value in network.outputs}}
     counted: set[str] = set()
@@ -62,7 +68,11 @@ def table(network: Network) -> str:
         own = {name for name in node.inputs if name in network.weights} - counted
         counted |= own
         size = sum(network.weights[name].size for name in own)
-        shapes = " ".join(_brackets(known[name].shape) if name in known else "[?]" for name in node.outputs if name)
+        shapes = " ".join(
+            _brackets(known[name].shape) if name in known else "[?]"
+            for name in node.outputs
+            if name
+        )
         rows.append((node.label, node.operator, shapes, f"{size:,}" if size else "", _count(cost)))
     first = f"{network.graph.name}: {_ends(network.inputs)} -> {_ends(network.outputs)}"
     lines = [first, *_aligned(rows), _totals(network, costs)]
@@ -70,9 +80,12 @@ def table(network: Network) -> str:
 
 
 def _totals(network: Network, costs: Sequence[int | None]) -> str:
-    state = sum(array.size for name, array in network.weights.items() if name not in network.trainable)
+    state = sum(
+        array.size for name, array in network.weights.items() if name not in network.trainable
+    )
     atleast = "at least " if None in costs else ""
-    totals = f"{len(network.graph.nodes)} nodes, {parameters(network):,} trainable weights, {state:,} state"
+    nodes, learning = len(network.graph.nodes), parameters(network)
+    totals = f"{nodes} nodes, {learning:,} trainable weights, {state:,} state"
     return f"{totals}, {atleast}{sum(cost or 0 for cost in costs):,} multiply-adds an example"
 
 
@@ -83,12 +96,17 @@ def _shapes(network: Network) -> dict[str, Shape | None]:
     if one != network.inputs:
         outputs = tuple(Value(value.name, value.dtype, None) for value in network.outputs)
         graph = infer_shapes(replace(graph, inputs=one, outputs=outputs), network.weights)
-    known = {value.name: _known(value.shape) for value in (*graph.values.values(), *graph.inputs, *graph.outputs)}
-    return known | {name: array.shape for name, array in {**graph.constants, **network.weights}.items()}
+    known = {
+        value.name: _known(value.shape)
+        for value in (*graph.values.values(), *graph.inputs, *graph.outputs)
+    }
+    return known | {
+        name: array.shape for name, array in {**graph.constants, **network.weights}.items()
+    }
 
 
 def _single(shape: tuple[Dimension, ...]) -> tuple[Dimension, ...]:
-    """The shape of one example: the first axis, where it is free, or the only free one is the batch."""
+    """The shape of one example: the batch is the first axis, if free, or the only free one."""
     free = [axis for axis, length in enumerate(shape) if not isinstance(length, int)]
     batch = free[0] if free[:1] == [0] or len(free) == 1 else None
     return tuple(1 if axis == batch else length for axis, length in enumerate(shape))
@@ -100,7 +118,7 @@ def _known(shape: tuple[Dimension, ...] | None) -> Shape | None:
 
 
 def _cost(node: Node, shapes: Mapping[str, Shape | None]) -> int | None:
-    """Sources: each output element of a convolution or matrix product is one sum over the kernel or the inner axis."""
+    """Each element that a convolution or product gives is one sum over the kernel or inner axis."""
     inputs = [shapes.get(name) if name else None for name in node.inputs]
     output = shapes.get(node.outputs[0])
     match node.operator:
@@ -111,12 +129,15 @@ def _cost(node: Node, shapes: Mapping[str, Shape | None]) -> int | None:
         case "ConvTranspose":
             return _times(inputs[0], inputs[1] and inputs[1][1:])
         case "Gemm":
-            return _times(output, inputs[0] and (inputs[0][:1] if node.attributes.get("transA") else inputs[0][-1:]))
+            return _times(
+                output,
+                inputs[0] and (inputs[0][:1] if node.attributes.get("transA") else inputs[0][-1:]),
+            )
         case "MatMul" | "MatMulInteger" | "QLinearMatMul":
             return _times(output, inputs[0] and inputs[0][-1:])
         case "LSTM" | "GRU" | "RNN":
-            both = inputs[1] and inputs[2] and (math.prod(inputs[1]) + math.prod(inputs[2]),)
-            return _times(inputs[0] and inputs[0][:2], both)
+            kernels = inputs[1] and inputs[2] and (math.prod(inputs[1]) + math.prod(inputs[2]),)
+            return _times(inputs[0] and inputs[0][:2], kernels)
     return 0
 
 
@@ -129,17 +150,24 @@ def _ends(values: Sequence[Value]) -> str:
 
 
 def _brackets(shape: tuple[Dimension, ...] | None) -> str:
-    return "[?]" if shape is None else "[" + ", ".join("?" if length is None else str(length) for length in shape) + "]"
+    if shape is None:
+        return "[?]"
+    return f"[{', '.join('?' if length is None else str(length) for length in shape)}]"
 
 
 def _count(cost: int | None) -> str:
-    return "?" if cost is None else f"{cost:,}" if cost else ""
+    if cost is None:
+        return "?"
+    return f"{cost:,}" if cost else ""
 
 
 def _aligned(rows: Sequence[tuple[str, ...]]) -> list[str]:
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     right = (False, False, False, True, True)
-    cells = [[c.rjust(w) if r else c.ljust(w) for c, w, r in zip(row, widths, right, strict=True)] for row in rows]
+    cells = [
+        [c.rjust(w) if r else c.ljust(w) for c, w, r in zip(row, widths, right, strict=True)]
+        for row in rows
+    ]
     lines = ["  ".join(row).rstrip() for row in cells]
     rule = "-" * max(map(len, lines))
     return [lines[0], rule, *lines[1:], rule]

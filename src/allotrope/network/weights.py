@@ -1,7 +1,7 @@
 """Which arrays of a file are weights: trainable, or state; all others are constants.
 
-ONNX does not say. What decides is where an array goes, by the table below; a file that was written here says it itself, in
-metadata, where the table would decide otherwise.
+ONNX does not say. What decides is where an array goes, by the table below; a file that was written
+here says it itself, in metadata, where the table would decide otherwise.
 """
 
 from __future__ import annotations
@@ -51,10 +51,12 @@ STATE_INPUTS: Mapping[str, tuple[int, ...]] = {"BatchNormalization": (3, 4)}
 """Inputs by position whose float arrays training updates without a gradient."""
 
 FIRST_STATES: Mapping[str, tuple[int, ...]] = {"GRU": (5,), "LSTM": (5, 6), "RNN": (5,)}
-"""Inputs by position whose float arrays are learned, unless they are 0: then there is no state yet."""
+"""Inputs by position whose float arrays are learned, unless they are 0: then there is no state
+yet."""
 
 ELEMENTWISE = frozenset({"Add", "Concat", "Div", "Mul", "Sub", "Sum"})
-"""Operators that take learned arrays (a bias, a scale, a position embedding) and plain numbers alike: of one element, it is a number."""
+"""Operators that take learned arrays (a bias, a scale, a position embedding) and plain numbers
+alike: of one element, it is a number."""
 
 MASKED = -100.0
 """The largest number that hides what it is added to: the windows of Swin use just this."""
@@ -69,7 +71,10 @@ class Roles:
 
 
 def roles(graph: Graph, arrays: Mapping[str, np.ndarray], metadata: Mapping[str, str]) -> Roles:
-    """What metadata says, else what the table decides. Raises: ModelError where the metadata entry is malformed."""
+    """What metadata says, else what the table decides.
+
+    Raises: ModelError where the metadata entry is malformed.
+    """
     if RECORD in metadata:
         return _from_record(metadata[RECORD], arrays)
     return by_use(graph, arrays)
@@ -112,11 +117,14 @@ def is_mask(array: np.ndarray) -> bool:
 
 
 def recorded(network: Network) -> dict[str, str]:
-    """The metadata entry that a file of this network needs: none where it is read the same without, whatever is repaired."""
+    """The metadata entry that a file of this network needs: none if it is read the same without."""
     arrays = {**network.graph.constants, **network.weights}
     own = Roles(network.trainable, frozenset(network.weights.keys() - network.trainable))
     plain = by_use(network.graph, arrays), by_use(network.graph, arrays, behind=False)
-    if plain == (own, own) and not preprocessing_arrays(replace(network.graph, constants=arrays)) & own.trainable:
+    if (
+        plain == (own, own)
+        and not preprocessing_arrays(replace(network.graph, constants=arrays)) & own.trainable
+    ):
         return {}
     return {RECORD: json.dumps({"trainable": sorted(own.trainable), "state": sorted(own.state)})}
 
@@ -133,8 +141,11 @@ def _from_record(text: str, arrays: Mapping[str, np.ndarray]) -> Roles:
         groups = [[str(name) for name in record[kind]] for kind in ("trainable", "state")]
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise ModelError(
-            f"metadata '{RECORD}' must be a JSON object with lists of names under 'trainable' and 'state', found {text[:80]!r}. "
+            f"metadata '{RECORD}' must be a JSON object with lists of names under 'trainable' "
+            f"and 'state', found {text[:80]!r}. "
             "Remove the entry, or write it again."
         ) from error
-    trainable, state = (frozenset(n for n in names if n in arrays and is_float(arrays[n].dtype)) for names in groups)
+    trainable, state = (
+        frozenset(n for n in names if n in arrays and is_float(arrays[n].dtype)) for names in groups
+    )
     return Roles(trainable, state - trainable)

@@ -26,12 +26,16 @@ LARGEST_FILE = 2**31 - 2**20
 
 
 def to_onnx(network: Network) -> ModelProto:
-    """The network as an ONNX model, weights inside, in the lowest opset in which every node means the same.
+    """The network as an ONNX model, weights inside, in the lowest opset that means the same.
 
-    Raises: ModelError if it is beyond 2 GiB, which a model in memory cannot be; `save` can write it.
+    Raises: ModelError if it is beyond 2 GiB, which a model in memory cannot be; `save` can write
+    it.
     """
     if _bytes(network.weights.values()) > LARGEST_FILE:
-        raise ModelError(f"network '{network.graph.name}' has over 2 GiB of weights: use save(path), which puts them into a second file.")
+        raise ModelError(
+            f"network '{network.graph.name}' has over 2 GiB of weights: use save(path), which "
+            "puts them into a second file."
+        )
     return _model(network, [tensor_proto(name, array) for name, array in network.weights.items()])
 
 

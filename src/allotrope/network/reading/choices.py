@@ -1,4 +1,7 @@
-"""Attributes that are one of a few words: onnx's schemas do not say which, and a word that nobody knows would be taken for the default."""
+"""Attributes that are one of a few words.
+
+onnx's schemas do not say which, and a word that nobody knows would be taken for the default.
+"""
 
 from __future__ import annotations
 
@@ -39,7 +42,8 @@ CHOICES: dict[str, Words] = {
     },
     "TfIdfVectorizer": {"mode": ("TF", "IDF", "TFIDF")},
 }
-"""The words by operator and attribute, those of older opsets among them (ONNX, docs/Operators.md and docs/Changelog.md)."""
+"""The words by operator and attribute, those of older opsets among them (ONNX, docs/Operators.md
+and docs/Changelog.md)."""
 
 
 def unknown_words(node: NodeProto) -> Iterator[str]:

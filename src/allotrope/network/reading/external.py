@@ -63,23 +63,23 @@ class ExternalData:
         if location in self._refused:
             raise ModelError(self._refused[location])
         with self._opened(location) as descriptor:
-            found = os.fstat(descriptor)
-            if not stat.S_ISREG(found.st_mode):
+            status = os.fstat(descriptor)
+            if not stat.S_ISREG(status.st_mode):
                 raise ModelError(
                     f"the weights lie in '{location}', a device or folder and not a file."
                 )
-            if found.st_size > _SPARSE and found.st_blocks * 512 < found.st_size // 8:
+            if status.st_size > _SPARSE and status.st_blocks * 512 < status.st_size // 8:
                 raise ModelError(
-                    f"the weights lie in '{location}', which claims {found.st_size:,} bytes and is "
+                    f"the weights lie in '{location}', which claims {status.st_size:,} bytes and is "
                     "mostly holes."
                 )
-            if offset + expected > found.st_size:
+            if offset + expected > status.st_size:
                 raise _too_short(tensor.name, location, descriptor, offset, expected)
             self._total[location] = self._total.get(location, 0) + expected
-            if self._total[location] > found.st_size:
+            if self._total[location] > status.st_size:
                 raise ModelError(
                     f"tensor '{tensor.name}' overlaps with others in '{location}', which has "
-                    f"{found.st_size} bytes."
+                    f"{status.st_size} bytes."
                 )
             return _exactly(descriptor, offset, expected)
 

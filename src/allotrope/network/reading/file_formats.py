@@ -180,9 +180,10 @@ def check_format(head: bytes, size: int) -> None:
 
 def folder_instead(path: Path) -> ModelError:
     """The error for a folder in the place of a model: what it is, or which models lie in it."""
-    inside = [found for pattern in ("*.onnx", "*/*.onnx") for found in sorted(path.glob(pattern))]
+    patterns = ("*.onnx", "*/*.onnx")
+    inside = [file for pattern in patterns for file in sorted(path.glob(pattern))]
     if inside:
-        names = ", ".join(f"'{found}'" for found in inside[:10])
+        names = ", ".join(f"'{file}'" for file in inside[:10])
         return ModelError(f"it is a folder: give the path of an ONNX file, such as {names}.")
     for name, what, remedy in (
         ("saved_model.pb", "TensorFlow's SavedModel", _TF2ONNX.format("--saved-model FOLDER")),

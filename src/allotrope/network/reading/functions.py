@@ -33,8 +33,13 @@ def inlined(model: ModelProto) -> ModelProto:
 
 def _without_payload(model: ModelProto) -> ModelProto:
     """The model with empty initializers, which keep their names taken and cost nothing to copy."""
-    empty = [TensorProto(name=tensor.name, data_type=tensor.data_type, dims=[0]) for tensor in model.graph.initializer]
-    bare = ModelProto(ir_version=model.ir_version, opset_import=model.opset_import, functions=model.functions)
+    empty = [
+        TensorProto(name=tensor.name, data_type=tensor.data_type, dims=[0])
+        for tensor in model.graph.initializer
+    ]
+    bare = ModelProto(
+        ir_version=model.ir_version, opset_import=model.opset_import, functions=model.functions
+    )
     graph = bare.graph
     graph.name, graph.doc_string = model.graph.name, model.graph.doc_string
     graph.node.extend(model.graph.node)
@@ -57,17 +62,25 @@ def _check_size(model: ModelProto) -> None:
         total = 0
         for node in nodes:
             name = (node.domain, node.op_type)
-            inner = [graph for attribute in node.attribute for graph in (attribute.g, *attribute.graphs)]
+            inner = [
+                graph for attribute in node.attribute for graph in (attribute.g, *attribute.graphs)
+            ]
             total += 1 + sum(size(graph.node, above) for graph in inner if graph.node)
             if name not in bodies:
                 continue
             if name in above or len(above) > 100:
-                raise ModelError(f"function '{node.op_type}' of the model uses itself, or functions are nested too deep.")
+                raise ModelError(
+                    f"function '{node.op_type}' of the model uses itself, or functions are "
+                    "nested too deep."
+                )
             if name not in sizes:
                 sizes[name] = size(bodies[name], (*above, name))
             total += sizes[name]
             if total > LARGEST_NODES:
-                raise ModelError(f"with its functions in place the model has more than {LARGEST_NODES:,} nodes, the most that is accepted.")
+                raise ModelError(
+                    f"with its functions in place the model has more than {LARGEST_NODES:,} "
+                    "nodes, the most that is accepted."
+                )
         return total
 
     size(model.graph.node, ())

@@ -1,4 +1,7 @@
-"""Brings a model of any opset to one clean `Network`: constants in their place, one opset, weights told apart, shapes inferred."""
+"""Brings a model of any opset to one clean `Network`.
+
+Constants are in their place, there is one opset, weights are told apart, shapes inferred.
+"""
 
 from __future__ import annotations
 
@@ -11,11 +14,12 @@ from allotrope.network.graph import Graph, Node, Value
 from allotrope.network.names import free_name, names_in, with_names
 from allotrope.network.network import Network
 from allotrope.network.preprocessing import preprocessing_arrays
+from allotrope.network.reading.adapters import Upgrade
 from allotrope.network.reading.foreign.spell import has_foreign, spelled
 from allotrope.network.reading.opset import OPSET
 from allotrope.network.reading.parse import constant_of
 from allotrope.network.reading.shapes import infer_shapes, with_shapes
-from allotrope.network.reading.upgrade import Upgrade, needs_upgrade, upgrade
+from allotrope.network.reading.upgrade import needs_upgrade, upgrade
 from allotrope.network.rewriting.batch import free_batch as with_free_batch
 from allotrope.network.rewriting.repair import Report, repaired, say_what_learns_no_more
 from allotrope.network.used import taken_in
@@ -25,9 +29,15 @@ __all__ = ["OPSET", "constants_in_place", "normalize", "upgraded"]
 
 
 def normalize(
-    graph: Graph, opset: int, metadata: Mapping[str, str], repair: Repair | None = None, report: Report = lambda line: None
+    graph: Graph,
+    opset: int,
+    metadata: Mapping[str, str],
+    repair: Repair | None = None,
+    report: Report = lambda line: None,
 ) -> Network:
-    """A network from a checked graph at its own opset, all its arrays among its constants; mended as `repair` says.
+    """A network from a checked graph at its own opset, all its arrays among its constants.
+
+    Mended as `repair` says.
 
     Raises: UnsupportedError, ModelError, each naming the nodes.
     """
@@ -37,13 +47,13 @@ def normalize(
     plain = with_shapes(upgraded(hoisted, opset, report), {})
     graph = repaired(plain, repair, report)
     made = graph.constants.keys() - hoisted.constants.keys()
-    found = _roles(graph, metadata, listed, made, repair, report)
-    names = found.trainable | found.state
+    own = _roles(graph, metadata, listed, made, repair, report)
+    names = own.trainable | own.state
     weights = {name: array for name, array in graph.constants.items() if name in names}
     needed = taken_in(graph) - names
     constants = {name: array for name, array in graph.constants.items() if name in needed}
     others = {key: text for key, text in metadata.items() if key != RECORD}
-    network = Network(replace(graph, constants=constants), weights, found.trainable, others)
+    network = Network(replace(graph, constants=constants), weights, own.trainable, others)
     if not repair.batch:
         return network
     freed = with_free_batch(network, report)
@@ -67,24 +77,34 @@ def _roles(
 
     `listed` are those that the file holds as initializers, `made` those made of them in reading.
     """
-    found = roles(graph, graph.constants, metadata)
+    learned = roles(graph, graph.constants, metadata)
     listed |= made
     if RECORD in metadata:
-        new = by_use(graph, {name: graph.constants[name] for name in made - found.state})
-        return Roles(found.trainable | new.trainable, found.state | new.state)
-    pixels = preprocessing_arrays(graph) & found.trainable if repair.preprocessing else frozenset()
-    if pixels and pixels < found.trainable:
-        report(f"repair: {', '.join(sorted(pixels))} prepare the input before the network begins: constants, which do not learn")
-        found = Roles(found.trainable - pixels, found.state)
+        new = by_use(graph, {name: graph.constants[name] for name in made - learned.state})
+        return Roles(learned.trainable | new.trainable, learned.state | new.state)
+    pixels = (
+        preprocessing_arrays(graph) & learned.trainable if repair.preprocessing else frozenset()
+    )
+    if pixels and pixels < learned.trainable:
+        report(
+            f"repair: {', '.join(sorted(pixels))} prepare the input before the network begins: "
+            "constants, which do not learn"
+        )
+        learned = Roles(learned.trainable - pixels, learned.state)
     direct = by_use(graph, graph.constants, behind=False)
     plain = direct.trainable | direct.state
-    hidden = frozenset(n for n in found.trainable | found.state if n not in listed or n not in plain)
+    hidden = frozenset(
+        n for n in learned.trainable | learned.state if n not in listed or n not in plain
+    )
     if not repair.weights:
-        return Roles(found.trainable - hidden, found.state - hidden)
+        return Roles(learned.trainable - hidden, learned.state - hidden)
     if hidden:
         inside = len([name for name in hidden if name not in listed])
-        report(f"repair: {inside} weights found in Constant nodes, {len(hidden) - inside} behind Identity, Transpose or the like")
-    return found
+        report(
+            f"repair: {inside} weights found in Constant nodes, {len(hidden) - inside} behind "
+            "Identity, Transpose or the like"
+        )
+    return learned
 
 
 def constants_in_place(graph: Graph) -> Graph:
@@ -99,7 +119,10 @@ def constants_in_place(graph: Graph) -> Graph:
 
 
 def _hoisted(graph: Graph) -> Graph:
-    """The constants of the graphs inside become constants of the outermost, under new names where two have the same."""
+    """The constants of the graphs inside become constants of the outermost.
+
+    They take new names if two have the same.
+    """
     constants = dict(graph.constants)
     taken = names_in(graph)
 
@@ -109,19 +132,19 @@ def _hoisted(graph: Graph) -> Graph:
         for name in sorted(inner.constants):
             new[name] = free_name(name, taken) if name in constants or name in ends else name
             constants[new[name]] = inner.constants[name]
-        given = tuple(
+        results = tuple(
             Node("Identity", (new[name],), (name,), {}, name)
             for name in sorted(ends & inner.constants.keys())
         )
         nodes = tuple(with_names(node, new).with_subgraphs(lift) for node in inner.nodes)
-        return replace(inner, nodes=(*given, *nodes), constants={})
+        return replace(inner, nodes=(*results, *nodes), constants={})
 
     nodes = tuple(node.with_subgraphs(lift) for node in graph.nodes)
     return replace(graph, nodes=nodes, constants=constants)
 
 
 def upgraded(graph: Graph, opset: int, report: Report = lambda line: None) -> Graph:
-    """The graph in `OPSET`: first all that shapes are inferred through, then what needs these shapes.
+    """The graph in `OPSET`: first what shapes are inferred through, then what needs these shapes.
 
     Operators of others, behind which no shapes are known, are spelled in ONNX's own in between.
     """

@@ -1,4 +1,4 @@
-"""Versions of ONNX's operators: the one opset that everything here means, and the lowest in which a graph can be written."""
+"""Versions of ONNX's operators: the one that everything here means, and the lowest to write."""
 
 from __future__ import annotations
 
@@ -12,29 +12,35 @@ import onnx
 from allotrope.network.graph import UNKNOWN, Graph, Node
 
 OPSET = 28
-"""Every graph here means this version of the standard operators, the newest that onnx 1.23 defines."""
+"""Every graph here means this version of the standard operators, the newest that onnx 1.23
+defines."""
 
 OLDEST = 6
-"""The oldest opset that is read whole; of older ones only what has not changed until then. Before it, shapes and types were attributes."""
+"""The oldest opset that is read whole; of older ones only what has not changed until then.
+Before it, shapes and types were attributes."""
 
 LOWEST_WRITTEN = 21
-"""Files are written in this opset or the next that they need: runtimes and quantizers lag behind `OPSET`, where ONNX Runtime 1.32
-has no QuantizeLinear, and since 21 no operator changed what it means, only what it takes."""
+"""Files are written in this opset or the next that they need: runtimes and quantizers lag behind
+`OPSET`, where ONNX Runtime 1.32 has no QuantizeLinear, and since 21 no operator changed what
+it means, only what it takes."""
 
 DOMAIN_VERSIONS = {
-    domain: onnx.defs.C.schema_version_map()[domain][1] for domain in ("ai.onnx.ml", "ai.onnx.preview", "ai.onnx.preview.training")
+    domain: onnx.defs.C.schema_version_map()[domain][1]
+    for domain in ("ai.onnx.ml", "ai.onnx.preview", "ai.onnx.preview.training")
 }
 """The other domains that onnx defines, in the version that onnx brings."""
 
 
 @cache
 def schema(operator: str, domain: str = "", version: int = OPSET) -> Any | None:
-    """The operator's `onnx.defs.OpSchema` in force in an opset version, None where there is none or it is withdrawn."""
+    """The operator's `onnx.defs.OpSchema` in an opset version; None if there is none in force."""
     try:
-        found = onnx.defs.get_schema(operator, version if domain == "" else opset_of(domain), domain)
+        known = onnx.defs.get_schema(
+            operator, version if domain == "" else opset_of(domain), domain
+        )
     except onnx.defs.SchemaError:
         return None
-    return None if found.deprecated else found
+    return None if known.deprecated else known
 
 
 def opset_of(domain: str) -> int:
@@ -43,9 +49,11 @@ def opset_of(domain: str) -> int:
 
 
 def lowest_opset(graph: Graph, weights: Mapping[str, np.ndarray]) -> int:
-    """The lowest opset from `LOWEST_WRITTEN` in which every node of the graph is valid and means what it means in `OPSET`."""
+    """The lowest opset from `LOWEST_WRITTEN` in which every node means what it means in `OPSET`."""
     types = {name: array.dtype for name, array in {**graph.constants, **weights}.items()}
-    types |= {value.name: value.dtype for value in (*graph.values.values(), *graph.inputs, *graph.outputs)}
+    types |= {
+        value.name: value.dtype for value in (*graph.values.values(), *graph.inputs, *graph.outputs)
+    }
     return max((_lowest_of(node, types) for node in _nodes(graph)), default=LOWEST_WRITTEN)
 
 
@@ -65,7 +73,12 @@ def _lowest_of(node: Node, types: Mapping[str, np.dtype]) -> int:
 
 
 @cache
-def _lowest(operator: str, attributes: frozenset[str], inputs: tuple[str | None, ...], outputs: tuple[str | None, ...]) -> int:
+def _lowest(
+    operator: str,
+    attributes: frozenset[str],
+    inputs: tuple[str | None, ...],
+    outputs: tuple[str | None, ...],
+) -> int:
     newest = schema(operator)
     if newest is None:
         return OPSET
@@ -86,15 +99,21 @@ def _lowest(operator: str, attributes: frozenset[str], inputs: tuple[str | None,
 
 
 def _changed(operator: str, inputs: tuple[str | None, ...]) -> bool:
-    """Whether it is a use whose meaning changed after `LOWEST_WRITTEN`: what Attention masks, and the remainder of floats."""
+    """Whether its meaning is newer than `LOWEST_WRITTEN`: masks of Attention, remainders of floats."""
     return operator == "Attention" or (operator == "Mod" and "int" not in str(inputs))
 
 
 def _fit(parameters: Any, types: tuple[str | None, ...]) -> bool:
-    variadic = bool(parameters) and parameters[-1].option == onnx.defs.OpSchema.FormalParameterOption.Variadic
+    variadic = (
+        bool(parameters)
+        and parameters[-1].option == onnx.defs.OpSchema.FormalParameterOption.Variadic
+    )
     if len(types) > len(parameters) and not variadic:
         return False
-    return all(kind is None or kind in parameters[min(i, len(parameters) - 1)].types for i, kind in enumerate(types))
+    return all(
+        kind is None or kind in parameters[min(i, len(parameters) - 1)].types
+        for i, kind in enumerate(types)
+    )
 
 
 @cache

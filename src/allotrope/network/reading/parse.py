@@ -16,14 +16,21 @@ from allotrope.network.reading.tensors import External, array_of, dense
 
 
 def parse_graph(proto: GraphProto, external: External | None = None) -> Graph:
-    """The graph, its initializers as constants. An initializer that is listed as an input too is no input.
+    """The graph, its initializers as constants.
+
+    An initializer that is listed as an input too is no input.
 
     Raises: ModelError where an array is malformed, UnsupportedError for attributes that hold types.
     """
-    names = [tensor.name for tensor in proto.initializer] + [sparse.values.name for sparse in proto.sparse_initializer]
+    names = [tensor.name for tensor in proto.initializer] + [
+        sparse.values.name for sparse in proto.sparse_initializer
+    ]
     twice = sorted(name for name, count in Counter(names).items() if count > 1)
     if twice:
-        raise ModelError(f"graph '{proto.name}' has arrays of the same name twice: {', '.join(map(repr, twice[:20]))}.")
+        raise ModelError(
+            f"graph '{proto.name}' has arrays of the same name twice: "
+            f"{', '.join(map(repr, twice[:20]))}."
+        )
     constants = _arrays(proto, external)
     constants |= {sparse.values.name: dense(sparse) for sparse in proto.sparse_initializer}
     return Graph(
@@ -54,18 +61,25 @@ def parse_node(proto: NodeProto, external: External | None = None) -> Node:
     """One node. Raises: ModelError, UnsupportedError as `parse_graph`, with the node's name."""
     name = proto.name or next(filter(None, proto.output), "")
     try:
-        attributes = {attribute.name: _attribute(attribute, external) for attribute in proto.attribute}
+        attributes = {
+            attribute.name: _attribute(attribute, external) for attribute in proto.attribute
+        }
     except (ModelError, UnsupportedError) as error:
         raise type(error)(f"node '{name}' ({proto.op_type}): {error}") from error
     if len(attributes) != len(proto.attribute):
         raise ModelError(f"node '{name}' ({proto.op_type}) has an attribute twice.")
     domain = "" if proto.domain == "ai.onnx" else proto.domain
-    return Node(proto.op_type, _trimmed(proto.input), _trimmed(proto.output), attributes, proto.name, domain)
+    return Node(
+        proto.op_type, _trimmed(proto.input), _trimmed(proto.output), attributes, proto.name, domain
+    )
 
 
 def _attribute(proto: AttributeProto, external: External | None) -> Any:
     if proto.ref_attr_name:
-        raise ModelError(f"attribute '{proto.name}' refers to '{proto.ref_attr_name}', which only the body of a function may.")
+        raise ModelError(
+            f"attribute '{proto.name}' refers to '{proto.ref_attr_name}', which only the body of "
+            "a function may."
+        )
     match proto.type:
         case AttributeProto.TENSOR:
             return array_of(proto.t, external)
@@ -90,16 +104,19 @@ def _attribute(proto: AttributeProto, external: External | None) -> Any:
         case AttributeProto.INTS:
             return tuple(proto.ints)
         case AttributeProto.TYPE_PROTO | AttributeProto.TYPE_PROTOS | AttributeProto.SPARSE_TENSORS:
-            raise UnsupportedError(f"attribute '{proto.name}' holds a type or a list of sparse tensors, which is not supported.")
+            raise UnsupportedError(
+                f"attribute '{proto.name}' holds a type or a list of sparse tensors, which is "
+                "not supported."
+            )
     raise ModelError(f"attribute '{proto.name}' has the unknown type {proto.type}.")
 
 
 def _trimmed(names: Any) -> tuple[str, ...]:
     """The names without those left out at the end."""
-    kept = list(names)
-    while kept and not kept[-1]:
-        kept.pop()
-    return tuple(kept)
+    trimmed = list(names)
+    while trimmed and not trimmed[-1]:
+        trimmed.pop()
+    return tuple(trimmed)
 
 
 def constant_of(node: Node) -> np.ndarray:
@@ -109,7 +126,12 @@ def constant_of(node: Node) -> np.ndarray:
     ((kind, value),) = node.attributes.items()
     if kind in ("value", "sparse_value"):
         return np.asarray(value)
-    dtype = {"value_float": np.float32, "value_floats": np.float32, "value_int": np.int64, "value_ints": np.int64}.get(kind, object)
+    dtype = {
+        "value_float": np.float32,
+        "value_floats": np.float32,
+        "value_int": np.int64,
+        "value_ints": np.int64,
+    }.get(kind, object)
     array = np.array(value, dtype=dtype)
     array.flags.writeable = False
     return array

@@ -1,6 +1,9 @@
-"""Reads ONNX models, as hostile files: what a file claims is checked here, or in what is called from here, before it is believed.
+"""Reads ONNX models, as hostile files.
 
-`wire.py` looks at the bytes, `check.py` at the operators, `tensors.py` and `external.py` at the arrays, `order.py` at the names.
+What a file claims is checked here, or in what is called from here, before it is believed.
+
+`wire.py` looks at the bytes, `check.py` at the operators, `tensors.py` and `external.py` at the
+arrays, `order.py` at the names.
 """
 
 from __future__ import annotations
@@ -43,21 +46,25 @@ def load(
 ) -> Network:
     """The network in an ONNX file, in bytes or in a ModelProto.
 
-    `repair` says which losses of exporters are made good (True all of them, False none): see `Repair`. What was found and done
-    is reported, a line a step.
+    `repair` says which losses of exporters are made good (True all of them, False none): see
+    `Repair`. What was found and done is reported, a line a step.
 
-    Raises: ModelError for a model that is broken or hostile, UnsupportedError for one that uses what is not supported.
+    Raises: ModelError for a model that is broken or hostile, UnsupportedError for one that uses
+    what is not supported.
     """
-    repair = repair if isinstance(repair, Repair) else Repair() if repair else Repair.none()
-    tell = report
-    report = lambda line: tell(printable(line).replace("\n", "\\n"))  # noqa: E731 - names in it are the file's
+    if not isinstance(repair, Repair):
+        repair = Repair() if repair else Repair.none()
+
+    def tell(line: str) -> None:
+        report(printable(line).replace("\n", "\\n"))  # names in it are the file's
+
     if isinstance(source, onnx.ModelProto):
-        return _network(source, None, repair, report)
+        return _network(source, None, repair, tell)
     if isinstance(source, bytes | bytearray | memoryview):
-        return _network(_parsed(bytes(source)), None, repair, report)
+        return _network(_parsed(bytes(source)), None, repair, tell)
     path = Path(source)
     try:
-        return _network(_model_in(path), ExternalData(path), repair, report)
+        return _network(_model_in(path), ExternalData(path), repair, tell)
     except (ModelError, UnsupportedError) as error:
         raise type(error)(f"'{path}': {error}") from error
 
@@ -73,7 +80,9 @@ def read_model(path: Path) -> onnx.ModelProto:
         raise ModelError(f"'{path}': {error}") from error
 
 
-def _network(model: onnx.ModelProto, external: ExternalData | None, repair: Repair, report: Report) -> Network:
+def _network(
+    model: onnx.ModelProto, external: ExternalData | None, repair: Repair, report: Report
+) -> Network:
     model = without_labels(model, report)
     opset = check_model(model)
     model = inlined(model)

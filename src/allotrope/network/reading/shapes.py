@@ -111,8 +111,7 @@ def _around(
 def _in_terms_of(free: Set[str], value: Value) -> Value:
     """The value with none but these names for lengths: an output may give one of its own."""
     shape = value.shape and tuple(
-        None if isinstance(length, str) and length not in free else length
-        for length in value.shape
+        None if isinstance(length, str) and length not in free else length for length in value.shape
     )
     return replace(value, shape=shape)
 
@@ -136,20 +135,35 @@ def _inferred(graph: Graph, opset: int) -> GraphProto:
     try:
         model.ParseFromString(isolated("shapes", model_of(graph, opset).SerializeToString()))
     except ModelError as error:
-        raise ModelError(f"the shapes in network '{graph.name}' cannot be inferred: {error}") from error
+        raise ModelError(
+            f"the shapes in network '{graph.name}' cannot be inferred: {error}"
+        ) from error
     return model.graph
 
 
 def objection(node: Node, inputs: Sequence[Value], arrays: Mapping[str, np.ndarray]) -> str:
-    """What ONNX's own inference has against a node with inputs of these types and shapes, and arrays; empty if nothing."""
+    """What ONNX's own inference has against a node with such inputs and arrays.
+
+    Empty if nothing.
+    """
     definition = schema(node.operator, node.domain)
     if definition is None:
         return ""
-    if all(value.dtype != np.float32 for value in inputs):  # the reference computes what is float32 in float64
-        inputs = [replace(v, dtype=np.dtype(np.float32)) if v.dtype == np.float64 else v for v in inputs]
-    small = {name: array for name, array in arrays.items() if array.size <= _STEERING and array.dtype.kind in "iub"}
+    if all(
+        value.dtype != np.float32 for value in inputs
+    ):  # the reference computes what is float32 in float64
+        inputs = [
+            replace(v, dtype=np.dtype(np.float32)) if v.dtype == np.float64 else v for v in inputs
+        ]
+    small = {
+        name: array
+        for name, array in arrays.items()
+        if array.size <= _STEERING and array.dtype.kind in "iub"
+    }
     outputs = tuple(Value(name, UNKNOWN, None) for name in node.outputs if name)
-    graph = Graph(tuple(value for value in inputs if value.name not in small), outputs, (node,), small)
+    graph = Graph(
+        tuple(value for value in inputs if value.name not in small), outputs, (node,), small
+    )
     try:
         isolated("judge", model_of(graph).SerializeToString())
     except ModelError as error:
@@ -159,8 +173,15 @@ def objection(node: Node, inputs: Sequence[Value], arrays: Mapping[str, np.ndarr
 
 
 def _inferable(node: Node) -> Node:
-    """GroupNormalization is the one operator for which onnx 1.23 infers nothing; its output is like its input."""
-    return Node("Identity", node.inputs[:1], node.outputs) if node.operator == "GroupNormalization" else node
+    """GroupNormalization is the one operator for which onnx 1.23 infers nothing.
+
+    Its output is like its input.
+    """
+    return (
+        Node("Identity", node.inputs[:1], node.outputs)
+        if node.operator == "GroupNormalization"
+        else node
+    )
 
 
 def is_tensor(info: ValueInfoProto) -> bool:
@@ -169,14 +190,16 @@ def is_tensor(info: ValueInfoProto) -> bool:
 
 
 def value_of(info: ValueInfoProto, free: set[str] | None = None) -> Value:
-    """A declared value; names of lengths that are not in `free` are taken as unknown (None keeps all)."""
+    """A declared value; lengths whose names are not in `free` are unknown (None keeps all)."""
     if not is_tensor(info):
         return Value(info.name, UNKNOWN, None)
     tensor = info.type.tensor_type
     dtype = np.dtype(onnx.helper.tensor_dtype_to_np_dtype(tensor.elem_type))
     if not tensor.HasField("shape"):
         return Value(info.name, dtype, None)
-    return Value(info.name, dtype, tuple(_dimension(dimension, free) for dimension in tensor.shape.dim))
+    return Value(
+        info.name, dtype, tuple(_dimension(dimension, free) for dimension in tensor.shape.dim)
+    )
 
 
 def _dimension(dimension: onnx.TensorShapeProto.Dimension, free: set[str] | None) -> Dimension:

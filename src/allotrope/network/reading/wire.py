@@ -1,7 +1,10 @@
-"""A look at the bytes of a model before they are parsed: whole, not too deep, and not made of more pieces than memory can hold.
+"""A look at the bytes of a model before they are parsed.
 
-Parsing turns an empty node of two bytes into a hundred, so a small file could fill the memory. Only lengths and field numbers
-are read here (https://protobuf.dev/programming-guides/encoding), at about a million fields a second.
+They must be whole, not too deep, and not made of more pieces than memory can hold.
+
+Parsing turns an empty node of two bytes into a hundred, so a small file could fill the memory. Only
+lengths and field numbers are read here (https://protobuf.dev/programming-guides/encoding), at about
+a million fields a second.
 """
 
 from __future__ import annotations
@@ -27,11 +30,14 @@ Bytes = Any
 
 
 def check_wire(data: Bytes) -> None:
-    """Raises: ModelError where the bytes are cut off, are no model, or hold more than is accepted."""
+    """Raises: ModelError if the bytes are cut off, are no model, or hold more than is accepted."""
     try:
         _walk(data)
     except IndexError as error:
-        raise ModelError("the file ends in the middle of a value: it is cut off, or no ONNX model. Fetch or export it again.") from error
+        raise ModelError(
+            "the file ends in the middle of a value: it is cut off, or no ONNX model. Fetch or "
+            "export it again."
+        ) from error
 
 
 def _walk(data: Bytes) -> None:
@@ -69,7 +75,12 @@ def _walk(data: Bytes) -> None:
             raise _damaged(start, "is of no kind that ONNX has")
         if position > end or tag >> 3 == 0:
             raise _damaged(start, "ends after what it is part of")
-        if count > LARGEST_FIELDS or counted > LARGEST_NODES or varints > LARGEST_VARINTS or len(stack) > DEEPEST:
+        if (
+            count > LARGEST_FIELDS
+            or counted > LARGEST_NODES
+            or varints > LARGEST_VARINTS
+            or len(stack) > DEEPEST
+        ):
             raise _too_much(count, counted, varints, len(stack))
 
 
@@ -96,7 +107,10 @@ def _varint(data: Bytes, position: int) -> tuple[int, int]:
 
 
 def _damaged(position: int, what: str) -> ModelError:
-    return ModelError(f"the field at byte {position} {what}: the file is cut off, damaged, or no ONNX model. Fetch or export it again.")
+    return ModelError(
+        f"the field at byte {position} {what}: the file is cut off, damaged, or no ONNX model. "
+        "Fetch or export it again."
+    )
 
 
 def _too_much(count: int, counted: int, varints: int, depth: int) -> ModelError:
@@ -106,21 +120,28 @@ def _too_much(count: int, counted: int, varints: int, depth: int) -> ModelError:
         ("bytes of integer lists", varints, LARGEST_VARINTS),
         ("messages inside each other", depth, DEEPEST),
     )
-    kind, limit = next((kind, limit) for kind, found, limit in limits if found > limit)
+    kind, limit = next((kind, limit) for kind, count, limit in limits if count > limit)
     return ModelError(
-        f"the model has more than {limit:,} {kind}, the most that is accepted. Store arrays as raw_data, and split the graph."
+        f"the model has more than {limit:,} {kind}, the most that is accepted. Store arrays as "
+        "raw_data, and split the graph."
     )
 
 
 @cache
 def _fields(message: str) -> Fields:
-    """What is in each field of a message, by number: its kind, and the message inside if there is one."""
+    """What is in each field of a message, by number: its kind, and the message inside if any."""
     descriptor = onnx.ModelProto.DESCRIPTOR.file.pool.FindMessageTypeByName(message)
-    return {field.number: (_kind(field), field.message_type.full_name if field.message_type else None) for field in descriptor.fields}
+    return {
+        field.number: (_kind(field), field.message_type.full_name if field.message_type else None)
+        for field in descriptor.fields
+    }
 
 
 def _kind(field: Any) -> int:
-    if field.name in ("node", "initializer", "sparse_initializer", "input", "output") and field.message_type:
+    if (
+        field.name in ("node", "initializer", "sparse_initializer", "input", "output")
+        and field.message_type
+    ):
         return _COUNTED
     if field.name in ("int32_data", "int64_data", "uint64_data", "dims", "ints"):
         return _PACKED

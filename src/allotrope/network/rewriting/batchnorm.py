@@ -95,9 +95,7 @@ def _statistics(
         for name, y in shown.run(part, framework).items():
             sums[name] = sums.get(name, 0) + _sums(y)
     means = {name: total[1:] / total[0] for name, total in sums.items()}
-    return {
-        name: (mean, np.maximum(square - mean**2, 0)) for name, (mean, square) in means.items()
-    }
+    return {name: (mean, np.maximum(square - mean**2, 0)) for name, (mean, square) in means.items()}
 
 
 def _sums(y: np.ndarray) -> np.ndarray:
@@ -108,7 +106,7 @@ def _sums(y: np.ndarray) -> np.ndarray:
 
 
 def with_still_batchnorm(network: Network, frozen: Collection[str]) -> Network:
-    """The network with each BatchNormalization whose scale and bias are frozen as x * factor + offset.
+    """The network with each BatchNormalization that is frozen as x * factor + offset.
 
     That is what it is in inference. In training it would otherwise normalize by the batch, and its
     statistics would go on moving. Its weights are gone from the network: they are in the constants
@@ -124,7 +122,9 @@ def with_still_batchnorm(network: Network, frozen: Collection[str]) -> Network:
 def _is_still(graph: Lookup, node: Node, frozen: Collection[str]) -> bool:
     if node.operator != "BatchNormalization" or len(node.outputs) != 1:
         return False
-    known = graph.rank(node.inputs[0]) >= 2 and all(name in graph.arrays for name in node.inputs[1:])
+    known = graph.rank(node.inputs[0]) >= 2 and all(
+        name in graph.arrays for name in node.inputs[1:]
+    )
     return known and set(node.inputs[1:3]) <= set(frozen)
 
 
@@ -136,7 +136,9 @@ def _held(rewriter: Rewriter, node: Node) -> list[Node]:
     column = (-1, *[1] * (rewriter.rank(node.inputs[0]) - 2))
     scaled = rewriter.fresh(f"{node.outputs[0]}/scaled")
     names = [
-        rewriter.constant(f"{node.outputs[0]}/{kind}", array.astype(arrays[0].dtype).reshape(column))
+        rewriter.constant(
+            f"{node.outputs[0]}/{kind}", array.astype(arrays[0].dtype).reshape(column)
+        )
         for kind, array in (("factor", factor), ("offset", bias - mean * factor))
     ]
     return [

@@ -1,4 +1,4 @@
-"""Which of several outputs tells the classes apart, and rows of logits whatever shape they come in."""
+"""Which of several outputs tells the classes apart, and rows of logits of whatever shape."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from allotrope.network.used import used
 
 @dataclass(frozen=True)
 class _Group:
-    """The outputs that are made of one value, such as probabilities and a label of the same logits."""
+    """The outputs that are made of one value, such as probabilities and a label."""
 
     source: str
     outputs: tuple[Value, ...]
@@ -39,9 +39,12 @@ class _Group:
 def classifier_alone(
     network: Network, classes: int, asked: str | None, replaced: bool, notes: list[str]
 ) -> Network:
-    """The network without the outputs that do not tell the classes apart; which one does is added to `notes`.
+    """The network without the outputs that do not tell the classes apart.
 
-    `replaced`: whether its last layer will be, so that another number of classes is no reason against an output.
+    Which one does is added to `notes`.
+
+    `replaced`: whether its last layer will be, so that another number of classes is no reason
+    against an output.
 
     Raises: UsageError if several may, or the one that was asked for is not there.
     """
@@ -83,7 +86,10 @@ def _asked(groups: Sequence[_Group], asked: str) -> _Group:
 
 
 def _groups(network: Network) -> list[_Group]:
-    """The outputs by what they are made of, in the order of the file; whole numbers alone are none."""
+    """The outputs by what they are made of, in the order of the file.
+
+    Whole numbers alone are none.
+    """
     graph = Lookup(network.graph, network.weights)
     ends: dict[str, list[Value]] = {}
     for output in network.outputs:
@@ -108,7 +114,10 @@ def _count(source: Value | None, outputs: Sequence[Value]) -> Dimension:
 
 
 def _length(shape: tuple[Dimension, ...]) -> Dimension:
-    """The length of a row [n, k], also as [n, k, 1, 1], [n, 1, 1, k] or [n]; -1 for what is none."""
+    """The length of a row [n, k], also as [n, k, 1, 1], [n, 1, 1, k] or [n].
+
+    -1 for what is none.
+    """
     longer = [length for length in shape[1:] if length != 1]
     if len(longer) > 1 or len(shape) not in (1, 2, 3, 4):
         return -1
@@ -142,7 +151,7 @@ def _only(network: Network, group: _Group, notes: list[str], why: str) -> Networ
 
 
 def in_rows(network: Network) -> Network:
-    """The network with rows of logits [n, k] as its only output, if they are [n, k, 1, 1] or the like.
+    """The network with logits [n, k] as its only output, if they are [n, k, 1, 1] or the like.
 
     Else it is as it was.
     """
@@ -161,7 +170,9 @@ def in_rows(network: Network) -> Network:
 
 
 def with_two_logits(network: Network) -> Network:
-    """The network whose one logit z [n, 1] became two, [0, z]: their softmax is 1 - sigmoid(z) and sigmoid(z).
+    """The network whose one logit z [n, 1] became two, [0, z].
+
+    Their softmax is 1 - sigmoid(z) and sigmoid(z).
 
     Cross-entropy of the two is the binary cross-entropy of z, so that it trains as it was meant to.
     """

@@ -18,7 +18,14 @@ LAYOUTS = {"nchw": "[n, c, h, w]", "nhwc": "[n, h, w, c]", "nhw": "[n, h, w]", "
 
 _BYTE = np.dtype(np.uint8)
 
-PIXEL_STEPS = ("pixels", "pixels.scaled", "pixels.normalized", "pixels.scale", "pixels.offset", "pixels.axes")
+PIXEL_STEPS = (
+    "pixels",
+    "pixels.scaled",
+    "pixels.normalized",
+    "pixels.scale",
+    "pixels.offset",
+    "pixels.axes",
+)
 RAW_STEPS = ("pixels.each", "pixels.channels", "pixels.placed", "pixels.axes")
 ORDER_STEPS = ("pixels.ordered", "pixels.order")
 
@@ -35,17 +42,21 @@ def with_preprocessing(
 ) -> Network:
     """A network that takes raw pixels `image`: uint8 [n, h, w, c] in place of its float32 input.
 
-    `mean` and `std` are per channel of the network, in pixel units 0..255; it sees (pixel - mean) / std. `layout` is that of its
-    input: nchw, nhwc, nhw for grey images without an axis for it, or flat for the rows of grey images one after another. `pixels`
-    are the height, width and channels of the images, by default what the network takes; grey ones go to each of its channels.
+    `mean` and `std` are per channel of the network, in pixel units 0..255; it sees (pixel - mean) /
+    std. `layout` is that of its input: nchw, nhwc, nhw for grey images without an axis for it, or
+    flat for the rows of grey images one after another. `pixels` are the height, width and channels
+    of the images, by default what the network takes; grey ones go to each of its channels.
     `reverse`: the network takes the channels in the other order, BGR.
 
-    Raises: UsageError if the network does not take one image, or `mean` and `std` do not fit its channels.
+    Raises: UsageError if the network does not take one image, or `mean` and `std` do not fit its
+    channels.
     """
     x = _image_input(network, layout)
     n, h, w, c = _lengths(x, layout)
     scale, offset = _scale_and_offset(c, mean, std)
-    image, cast, scaled, shifted, scale_name, offset_name, axes = _free(network, image, *PIXEL_STEPS)
+    image, cast, scaled, shifted, scale_name, offset_name, axes = _free(
+        network, image, *PIXEL_STEPS
+    )
     height, width, channels = pixels or (h, w, c)
     taken, order, constants = _in_order(network, image, reverse and channels == 3)
     constants |= {scale_name: scale, offset_name: offset}
@@ -58,15 +69,23 @@ def with_preprocessing(
         Node("Sub", (scaled, offset_name), (shifted,), {}, shifted),
         _in_layout(layout, shifted, x.name, axes),
     )
-    return _behind_pixels(network, Value(image, _BYTE, (n, height, width, channels)), nodes, constants)
+    return _behind_pixels(
+        network, Value(image, _BYTE, (n, height, width, channels)), nodes, constants
+    )
 
 
 def with_raw_pixels(
-    network: Network, pixels: tuple[int, int, int], count: int, *, layout: str, reverse: bool = False
+    network: Network,
+    pixels: tuple[int, int, int],
+    count: int,
+    *,
+    layout: str,
+    reverse: bool = False,
 ) -> Network:
-    """A network that takes whole numbers, and now `image`: uint8 [n, h, w, c], which reaches it as it is.
+    """A network of whole numbers, for `image`: uint8 [n, h, w, c], which reaches it as it is.
 
-    `pixels` are height, width and channels of the images; grey ones go to each of the `count` channels that the network takes.
+    `pixels` are height, width and channels of the images; grey ones go to each of the `count`
+    channels that the network takes.
     """
     x, channels = network.inputs[0], pixels[2]
     image, each, lengths, placed, axes = _free(network, "image", *RAW_STEPS)
@@ -79,7 +98,9 @@ def with_raw_pixels(
     if layout == "nhw":
         constants[axes] = np.array([3], np.int64)
     if x.dtype == _BYTE and layout == "nhwc" and not nodes:
-        as_it_is = replace(network.graph, inputs=(replace(x, shape=((x.shape or ("n",))[0], *pixels)),))
+        as_it_is = replace(
+            network.graph, inputs=(replace(x, shape=((x.shape or ("n",))[0], *pixels)),)
+        )
         return network.changed(graph=as_it_is)
     if x.dtype == _BYTE:
         nodes.append(_in_layout(layout, taken, x.name, axes))
@@ -112,7 +133,7 @@ def _behind_pixels(
 def _in_order(
     network: Network, image: str, reverse: bool
 ) -> tuple[str, tuple[Node, ...], dict[str, np.ndarray]]:
-    """The value that holds the channels in the network's order, the node that makes it, and its constant."""
+    """The value with the channels in the network's order, the node that makes it, its constant."""
     if not reverse:
         return image, (), {}
     ordered, order = _free(network, *ORDER_STEPS)
@@ -143,9 +164,12 @@ def _lengths(x: Value, layout: str) -> tuple[Dimension, Dimension, Dimension, Di
 
 
 def with_probabilities(network: Network, classes: Sequence[str]) -> Network:
-    """A network whose output is `probabilities` [n, k] in place of its logits, with the class names in metadata `classes`.
+    """A network that gives `probabilities` [n, k] in place of its logits.
 
-    Raises: UsageError if the network does not give one row of logits, or as many as there are classes.
+    The class names are in metadata `classes`.
+
+    Raises: UsageError if the network does not give one row of logits, or as many as there are
+    classes.
     """
     logits = _logits(network, len(classes))
     (name,) = _free(network, "probabilities")
@@ -165,33 +189,49 @@ def class_names(network: Network) -> tuple[str, ...] | None:
 
     Raises: ModelError if they are not a list of names.
     """
-    found = network.metadata.get("classes")
-    if found is None:
+    text = network.metadata.get("classes")
+    if text is None:
         return None
     try:
-        names = json.loads(found)
+        names = json.loads(text)
     except (ValueError, RecursionError):
         names = None
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-        raise ModelError(f"metadata 'classes' must be a JSON list of class names, found {found[:80]!r}.")
+        raise ModelError(
+            f"metadata 'classes' must be a JSON list of class names, found {text[:80]!r}."
+        )
     return tuple(names)
 
 
 def _image_input(network: Network, layout: str) -> Value:
     if len(network.inputs) == 1:
         x = network.inputs[0]
-        if x.dtype == np.float32 and x.shape is not None and len(x.shape) == LAYOUTS[layout].count(",") + 1:
+        if (
+            x.dtype == np.float32
+            and x.shape is not None
+            and len(x.shape) == LAYOUTS[layout].count(",") + 1
+        ):
             return x
-    found = ", ".join(f"'{x.name}' {x.dtype} {x.shape}" for x in network.inputs)
-    raise UsageError(f"pre-processing goes before one float32 input {LAYOUTS[layout]}; this network takes {found or 'nothing'}.")
+    inputs = ", ".join(f"'{x.name}' {x.dtype} {x.shape}" for x in network.inputs)
+    raise UsageError(
+        f"pre-processing goes before one float32 input {LAYOUTS[layout]}; this network takes "
+        f"{inputs or 'nothing'}."
+    )
 
 
-def _scale_and_offset(channels: Dimension, mean: Sequence[float], std: Sequence[float]) -> tuple[np.ndarray, np.ndarray]:
+def _scale_and_offset(
+    channels: Dimension, mean: Sequence[float], std: Sequence[float]
+) -> tuple[np.ndarray, np.ndarray]:
     problems = []
     if not len(mean) == len(std) == channels:
-        problems.append(f"{len(mean)} means and {len(std)} deviations were given for {channels} channels")
+        problems.append(
+            f"{len(mean)} means and {len(std)} deviations were given for {channels} channels"
+        )
     if not np.isfinite([*mean, *std]).all() or min(std, default=1) <= 0:
-        problems.append(f"means must be finite and deviations above 0, found mean {list(mean)} and std {list(std)}")
+        problems.append(
+            f"means must be finite and deviations above 0, found mean {list(mean)} and std "
+            f"{list(std)}"
+        )
     if problems:
         raise UsageError(f"pixels cannot be normalized: {'; '.join(problems)}.")
     scale = 1 / np.asarray(std, dtype=np.float64)
@@ -203,14 +243,19 @@ def _logits(network: Network, classes: int) -> Value:
         logits = network.outputs[0]
         if logits.shape is None or (len(logits.shape) == 2 and logits.shape[1] in (classes, None)):
             return logits
-    found = ", ".join(f"'{y.name}' {y.shape}" for y in network.outputs)
-    raise UsageError(f"probabilities for {classes} classes need one output [n, {classes}]; this network gives {found or 'nothing'}.")
+    outputs = ", ".join(f"'{y.name}' {y.shape}" for y in network.outputs)
+    raise UsageError(
+        f"probabilities for {classes} classes need one output [n, {classes}]; this network gives "
+        f"{outputs or 'nothing'}."
+    )
 
 
 def _free(network: Network, *names: str) -> list[str]:
     """The `names`, each with as many underscores as make it new to the network."""
     graph: Graph = network.graph
-    taken = {value.name for value in graph.inputs} | {name for node in graph.nodes for name in node.outputs}
+    taken = {value.name for value in graph.inputs} | {
+        name for node in graph.nodes for name in node.outputs
+    }
     taken |= set(graph.constants) | set(network.weights)
     free = []
     for name in names:

@@ -17,7 +17,7 @@ PASSING = frozenset({"ArgMax", "Cast", "Flatten", "Identity", "Reshape", "Squeez
 
 
 def to_logits(network: Network) -> tuple[Network, tuple[Node, ...]]:
-    """The network with the logits of its classes [n, k] as its only output, and what was behind them.
+    """The network with logits [n, k] as its only output, and the nodes that were behind them.
 
     It stays as it is if its outputs are not all made of the same value.
     """

@@ -1,7 +1,8 @@
-"""What a value is in terms of others, as a polynomial: the many ways to write one formula become one.
+"""What a value is in terms of others, as a polynomial: many ways to write it become one.
 
-`0.5 * x * (1 + erf(x / 1.414))` may be written with its factors in any order, the numbers multiplied or divided, the sum
-expanded: over the atoms `x` and `e`, the output of Erf, it is 0.5 x + 0.5 x e in every case.
+`0.5 * x * (1 + erf(x / 1.414))` may be written with its factors in any order, the numbers
+multiplied or divided, the sum expanded: over the atoms `x` and `e`, the output of Erf, it is 0.5 x
++ 0.5 x e in every case.
 """
 
 from __future__ import annotations
@@ -19,13 +20,16 @@ Monomial = frozenset[tuple[str, float]]
 Polynomial = dict[Monomial, float]
 """A sum: each product with its factor."""
 
-ARITHMETIC = frozenset({"Add", "Div", "Identity", "Mul", "Neg", "Pow", "Reciprocal", "Sqrt", "Sub", "Sum"})
+ARITHMETIC = frozenset(
+    {"Add", "Div", "Identity", "Mul", "Neg", "Pow", "Reciprocal", "Sqrt", "Sub", "Sum"}
+)
 """What polynomials are looked for through."""
 
 _MOST_NODES, _MOST_TERMS, _HIGHEST = 48, 16, 4
 _SMALLEST = 1e-30
 TOLERANCE = 2e-4
-"""How far the numbers of a file may be from those of the formula, relative: as far as half precision rounds them."""
+"""How far the numbers of a file may be from those of the formula, relative: as far as half
+precision rounds them."""
 
 
 def product(*factors: str | tuple[str, float]) -> Monomial:
@@ -116,19 +120,27 @@ def _sum(one: Polynomial, other: Polynomial) -> Polynomial:
 
 def _product(one: Polynomial, other: Polynomial) -> Polynomial:
     total: Polynomial = {}
-    for (a, factor), (b, other_factor) in ((left, right) for left in one.items() for right in other.items()):
+    for (a, factor), (b, other_factor) in (
+        (left, right) for left in one.items() for right in other.items()
+    ):
         total = _sum(total, {_joined(a, b): factor * other_factor})
     return total
 
 
 def _joined(a: Monomial, b: Monomial) -> Monomial:
     exponents, more = dict(a), dict(b)
-    total = {name: exponents.get(name, 0.0) + more.get(name, 0.0) for name in exponents.keys() | more.keys()}
+    total = {
+        name: exponents.get(name, 0.0) + more.get(name, 0.0)
+        for name in exponents.keys() | more.keys()
+    }
     return frozenset((name, exponent) for name, exponent in total.items() if exponent)
 
 
 def _power(terms: Polynomial, exponent: float) -> Polynomial | None:
-    """A whole power of any sum; any other power of one product only, of which the root must be safe to take."""
+    """A whole power of any sum.
+
+    Any other power of one product only, of which the root must be safe to take.
+    """
     if not abs(exponent) <= _HIGHEST:
         return None
     if exponent.is_integer() and exponent >= 0:
@@ -136,7 +148,9 @@ def _power(terms: Polynomial, exponent: float) -> Polynomial | None:
     if len(terms) != 1:
         return None
     ((key, factor),) = terms.items()
-    unsafe = factor < 0 or any(power % 2 != 1 for _, power in key)  # the root of a square is not what was squared
+    unsafe = factor < 0 or any(
+        power % 2 != 1 for _, power in key
+    )  # the root of a square is not what was squared
     if not _SMALLEST < abs(factor) < 1 / _SMALLEST or (unsafe and not exponent.is_integer()):
         return None
     return {frozenset((name, power * exponent) for name, power in key): factor**exponent}

@@ -67,11 +67,9 @@ class Flow:
         while pending:
             key = pending.pop()
             yield from self.takers.get(key, ())
-            onward = (
-                [*self.forms.get(key, ()), *(self.states.get(key, ()) if into_loops else ())]
-                if behind
-                else []
-            )
+            onward = [*self.forms.get(key, ())] if behind else []
+            if behind and into_loops:
+                onward += self.states.get(key, ())
             pending += [form for form in onward if form not in seen]
             seen.update(onward)
 

@@ -17,10 +17,12 @@ from allotrope.network.rewriting.rewriter import Rewriter
 
 BEHIND = frozenset(
     """
-    AveragePool Cast Dropout Flatten GlobalAveragePool GlobalMaxPool Identity MaxPool Pad ReduceMean Relu Reshape Squeeze Transpose
+    AveragePool Cast Dropout Flatten GlobalAveragePool GlobalMaxPool Identity MaxPool Pad ReduceMean
+    Relu Reshape Squeeze Transpose
     """.split()  # noqa: SIM905 - a list would take a line a word
 )
-"""What may stand between the last layer and the logits, such as the pooling behind a 1x1 convolution."""
+"""What may stand between the last layer and the logits, such as the pooling behind a 1x1
+convolution."""
 SCALING = frozenset({"Div", "Mul"})
 """What may stand there too, with a single number, as a temperature."""
 

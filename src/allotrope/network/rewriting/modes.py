@@ -20,7 +20,7 @@ Report = Callable[[str], None]
 
 
 def with_dropout_in_training(graph: Graph, report: Report) -> Graph:
-    """Each Dropout, those in the graphs inside too, drops while the network trains and only then."""
+    """Each Dropout, in the graphs inside too, drops while the network trains and only then."""
     changed: list[str] = []
 
     def in_training(node: Node) -> list[Node]:
@@ -34,25 +34,32 @@ def with_dropout_in_training(graph: Graph, report: Report) -> Graph:
 
     mended = mapped(graph, in_training)
     if changed:
-        report(f"repair: Dropout {listed(changed)} written in training mode; in inference it drops nothing now")
+        report(
+            f"repair: Dropout {listed(changed)} written in training mode; in inference it drops "
+            "nothing now"
+        )
     return mended if changed else graph
 
 
 def with_normalization_in_both_modes(graph: Graph, report: Report) -> Graph:
-    """Each BatchNormalization, those in the graphs inside too, uses its running statistics in inference.
+    """Each BatchNormalization, in the graphs inside too, infers by its running statistics.
 
     One whose new statistics are used by other nodes stays as it is, and so does one that
     normalizes each example by itself.
     """
     used = frozenset(name for node in every_node(graph) for name in node.inputs)
     inner = (v.name for node in every_node(graph) for body in node.subgraphs for v in body.outputs)
-    given = frozenset(inner) | {value.name for value in graph.outputs}
+    given_out = frozenset(inner) | {value.name for value in graph.outputs}
     arrays = _derived(graph)
     lookup = Lookup(graph)
     changed: list[str] = []
 
     def in_both_modes(node: Node) -> list[Node]:
-        if node.operator != "BatchNormalization" or node.domain or not node.attributes.get("training_mode", 0):
+        if (
+            node.operator != "BatchNormalization"
+            or node.domain
+            or not node.attributes.get("training_mode", 0)
+        ):
             return [node]
         statistics = node.inputs[3:5]
         if used & set(node.outputs[1:]) or not all(name in arrays for name in statistics):
@@ -63,7 +70,10 @@ def with_normalization_in_both_modes(graph: Graph, report: Report) -> Graph:
         attributes = {k: v for k, v in node.attributes.items() if k != "training_mode"}
         plain = replace(node, attributes=attributes, outputs=node.outputs[:1])
         wanted = zip(statistics, node.outputs[1:3], strict=False)
-        return [plain, *(Node("Identity", (old,), (new,), {}, new) for old, new in wanted if new in given)]
+        return [
+            plain,
+            *(Node("Identity", (old,), (new,), {}, new) for old, new in wanted if new in given_out),
+        ]
 
     mended = mapped(graph, in_both_modes)
     if changed:
@@ -75,7 +85,7 @@ def with_normalization_in_both_modes(graph: Graph, report: Report) -> Graph:
 
 
 def mapped(graph: Graph, change: Callable[[Node], list[Node]]) -> Graph:
-    """The graph with each node, those of the graphs inside first, in the form that `change` gives it."""
+    """The graph with each node, in the graphs inside first, in the form that `change` gives it."""
     nodes: list[Node] = []
     for node in graph.nodes:
         nodes += change(node.with_subgraphs(lambda inner: mapped(inner, change)))
@@ -86,7 +96,11 @@ def _derived(graph: Graph) -> frozenset[str]:
     """The arrays of the file, and what nodes that keep an array make of them alone."""
     derived = set(graph.constants)
     for node in every_node(graph):
-        if node.operator in PASSING and not node.domain and set(filter(None, node.inputs)) <= derived:
+        if (
+            node.operator in PASSING
+            and not node.domain
+            and set(filter(None, node.inputs)) <= derived
+        ):
             derived.update(node.outputs)
     return frozenset(derived)
 

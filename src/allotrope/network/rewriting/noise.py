@@ -105,7 +105,10 @@ def _is_random(node: Node) -> bool:
 
 
 def _disturbed(chain: Chain, mean: float) -> str | None:
-    """What noise of mean 0 is added to, or of mean 1 multiplied with; the chain ends with the result."""
+    """What noise of mean 0 is added to, or of mean 1 multiplied with.
+
+    The chain ends with the result.
+    """
     factor = chain.scaled()
     node = chain.next()
     if node is None or node.operator not in _WITHOUT_EFFECT:

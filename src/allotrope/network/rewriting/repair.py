@@ -14,7 +14,10 @@ from allotrope.network.names import listed
 from allotrope.network.reading.separate import with_own_arrays
 from allotrope.network.reading.shapes import with_shapes
 from allotrope.network.rewriting import patterns as _patterns  # noqa: F401 - fills the table
-from allotrope.network.rewriting.modes import with_dropout_in_training, with_normalization_in_both_modes
+from allotrope.network.rewriting.modes import (
+    with_dropout_in_training,
+    with_normalization_in_both_modes,
+)
 from allotrope.network.rewriting.noise import without_noise
 from allotrope.network.rewriting.patterns.matches import PATTERNS, Match, Pattern
 from allotrope.network.rewriting.quantized.dequantize import dequantized
@@ -25,11 +28,12 @@ from allotrope.network.weights import by_use
 
 Report = Callable[[str], None]
 Repairing = Callable[[Graph, Report], Graph]
-"""One repair: the graph, its arrays among its constants, mended; itself if nothing is to be mended."""
+"""One repair: the graph, its arrays among its constants, mended; itself if nothing is to be
+mended."""
 
 
 def repaired(graph: Graph, repair: Repair, report: Report) -> Graph:
-    """The graph, its arrays among its constants, with the operators that were taken apart whole again and BatchNorm able to learn."""
+    """The graph, its arrays among its constants, as it was before its exporter."""
     changed = graph
     for switch, step in STEPS.items():
         before = changed
@@ -47,7 +51,7 @@ def learning(graph: Graph) -> dict[str, int]:
 def say_what_learns_no_more(
     before: Mapping[str, int], after: Mapping[str, int], switch: str, report: Report
 ) -> None:
-    """A line for what learned before a repair and does not after it, which none may take away unsaid."""
+    """A line for what learned before a repair and does not after it: none may take it unsaid."""
     lost = sorted(name for name, size in before.items() if after.get(name, 0) < size)
     if lost:
         option = f"--no-repair {switch.replace('_', '-')}"
@@ -58,7 +62,7 @@ def say_what_learns_no_more(
 
 
 def recognizing(operator: str) -> Repairing:
-    """What puts the operator in the place of the nodes that compute it, if nobody else uses them."""
+    """What puts the operator in the place of nodes that compute it and serve nothing else."""
     patterns = PATTERNS[operator]
 
     def recognized(graph: Graph, report: Report) -> Graph:
@@ -89,7 +93,7 @@ def _replaced(rewriter: Rewriter, patterns: Mapping[str, Pattern]) -> Iterator[M
 
 
 def with_running_statistics(graph: Graph, report: Report) -> Graph:
-    """Each BatchNormalization normalizes by its own statistics in inference, by the batch's in training.
+    """Each BatchNormalization has running statistics of its own, and uses them in inference.
 
     Exporters write equal arrays once, so that running statistics may be another's, or even a bias.
     """

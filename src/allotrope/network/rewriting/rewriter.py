@@ -61,10 +61,12 @@ class Rewriter(Lookup):
         places = self._places(values)
         made = {name for place in places for name in self._nodes[place].outputs if name}
         made.discard(output)
-        return not made & self.outputs and all(places.issuperset(self._users[name]) for name in made)
+        return not made & self.outputs and all(
+            places.issuperset(self._users[name]) for name in made
+        )
 
     def replace(self, values: Iterable[str], nodes: Iterable[Node]) -> None:
-        """Puts `nodes` where the last maker of these values is, and takes all of their makers away."""
+        """Puts `nodes` where the last maker of these values is; takes all of their makers away."""
         places = self._places(values)
         for place in places:
             node = self._nodes.pop(place)
@@ -96,7 +98,7 @@ class Rewriter(Lookup):
         self._known = {value.name: value for value in outputs} | self._known
 
     def forget(self, name: str) -> None:
-        """A value is another than it was: its shape, and all that follows from it, is open again."""
+        """A value is another than it was: its shape, and what follows from it, is open again."""
         behind = [name]
         seen = {name}
         for value in behind:

@@ -40,11 +40,11 @@ def baked_inside(network: Network) -> Network | None:
 
 
 def _spells_one(network: Network) -> bool:
-    given = network.weights.keys() | network.graph.constants.keys()
+    arrays = network.weights.keys() | network.graph.constants.keys()
     targets = [
         network.graph.constants.get(node.inputs[1])
         for node in network.graph.nodes
-        if node.operator == "Reshape" and not node.domain and node.inputs[0] not in given
+        if node.operator == "Reshape" and not node.domain and node.inputs[0] not in arrays
     ]
     return any(target is not None and target.size > 1 and target.flat[0] == 1 for target in targets)
 

@@ -105,25 +105,27 @@ def _computed(
     graph: Graph, lengths: Mapping[str, Lengths], arrays: Mapping[str, np.ndarray]
 ) -> dict[str, np.ndarray]:
     """The values of the nodes that need nothing but lengths and constants."""
-    found: dict[str, np.ndarray] = {}
+    results: dict[str, np.ndarray] = {}
     for node in graph.nodes:
         if node.domain or node.operator not in _ARITHMETIC or node.outputs[0] in arrays:
             continue
         if node.operator in ("Shape", "Size"):
             known = lengths.get(node.inputs[0])
-            found |= {} if known is None else dict([_counted(node, known)])
+            results |= {} if known is None else dict([_counted(node, known)])
             continue
         inputs = {
-            name: found[name] if name in found else arrays.get(name) for name in node.inputs if name
+            name: results[name] if name in results else arrays.get(name)
+            for name in node.inputs
+            if name
         }
         small = all(
             math.prod(lengths.get(name, (_LARGEST + 1,))) <= _LARGEST for name in node.outputs
         )
         if small and all(array is not None and array.size <= _LARGEST for array in inputs.values()):
-            found |= _evaluated(
+            results |= _evaluated(
                 node, {name: array for name, array in inputs.items() if array is not None}
             )
-    return found
+    return results
 
 
 def _counted(node: Node, lengths: Lengths) -> tuple[str, np.ndarray]:

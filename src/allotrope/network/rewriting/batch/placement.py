@@ -53,8 +53,8 @@ def reshaped(before: Lengths, place: Placement, after: Lengths, batch: int) -> I
     outside = math.prod(before[: place.axis]) * place.outer
     inside = math.prod(before[place.axis + 1 :]) * place.inner
     fitting = [_fit(after, axis, outside, inside, batch) for axis in range(len(after))]
-    found = [candidate for candidate in fitting if candidate is not None]
-    yield from sorted(found, key=lambda one: (not one.plain, one.axis != place.axis, one.outer))
+    places = [candidate for candidate in fitting if candidate is not None]
+    yield from sorted(places, key=lambda one: (not one.plain, one.axis != place.axis, one.outer))
     if outside == 1:
         yield Placement(0, front=True)
 

@@ -172,9 +172,7 @@ def _reverse_sequence(f: Following, node: Node) -> tuple[Node, Placements]:
     if place is None or place.axis != node.attributes.get("batch_axis", 1):
         raise Mixes("the batch is not where it takes one")
     lengths = node.inputs[1]
-    return (
-        node if f.place(lengths) else node.with_input(1, f.spread(lengths, place.at(0)))
-    ), place
+    return (node if f.place(lengths) else node.with_input(1, f.spread(lengths, place.at(0)))), place
 
 
 @rule("RotaryEmbedding")

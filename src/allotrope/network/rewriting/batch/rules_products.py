@@ -64,11 +64,11 @@ def _bias_alone(f: Following, node: Node) -> Placement:
 
 def _with_bias(f: Following, node: Node, place: Placement) -> Node:
     name = node.inputs[2]
-    lengths, found = f.lengths(name), f.place(name)
+    lengths, own = f.lengths(name), f.place(name)
     wanted = place.at(place.axis - (2 - len(lengths)))
-    if found is not None and found != wanted:
+    if own is not None and own != wanted:
         raise Mixes("the examples lie along different axes of its inputs")
-    if found is not None or wanted.axis < 0 or lengths[wanted.axis] == 1:
+    if own is not None or wanted.axis < 0 or lengths[wanted.axis] == 1:
         return node
     return node.with_input(2, f.spread(name, wanted))
 
@@ -142,11 +142,11 @@ def _recurrent(f: Following, node: Node) -> tuple[Node, Placements]:
 def _state(f: Following, node: Node, position: int, place: Placement) -> Node:
     """A first state of zeros is left out, any other repeated for each example."""
     name = node.inputs[position]
-    found, array = f.place(name), f.array(name)
-    if found is None and position > 4 and array is not None and not np.any(array):
+    own, array = f.place(name), f.array(name)
+    if own is None and position > 4 and array is not None and not np.any(array):
         return node.with_input(position, "")
-    if found is None:
+    if own is None:
         return node.with_input(position, f.spread(name, place))
-    if found != place:
+    if own != place:
         raise Mixes("the batch is not where it takes one")
     return node

@@ -9,7 +9,13 @@ import numpy as np
 
 from allotrope.network.graph import Node
 from allotrope.network.rewriting.batch.following import Following, Placements, rule
-from allotrope.network.rewriting.batch.placement import Lengths, Mixes, Placement, reshaped, shape_after
+from allotrope.network.rewriting.batch.placement import (
+    Lengths,
+    Mixes,
+    Placement,
+    reshaped,
+    shape_after,
+)
 
 
 @rule("Reshape", "Flatten")

@@ -99,12 +99,12 @@ def _apart(following: Following, name: str, rows: str) -> Node:
 def _needed(nodes: Sequence[Node], network: Network) -> list[Node]:
     """The nodes that an output is computed from."""
     wanted = {value.name for value in network.outputs}
-    kept = []
+    needed = []
     for node in reversed(nodes):
         if wanted & set(node.outputs):
-            kept.append(node)
+            needed.append(node)
             wanted |= used(node)
-    return kept[::-1]
+    return needed[::-1]
 
 
 def _with_lengths(graph: Graph, network: Network, following: Following, name: str) -> Graph:

@@ -124,7 +124,7 @@ def _results(
     operator: str,
     attributes: Mapping[str, Any],
 ) -> Iterator[Match]:
-    """If the expected polynomial over x and the node's output is computed, the operator on x can be."""
+    """The operator on x, wherever the expected polynomial over x and the function is computed."""
     x, function = argument.x, node.outputs[0]
     for y in above(graph, function, ARITHMETIC):
         region = set(argument.region)

@@ -54,7 +54,7 @@ _FARTHEST = 16
 
 
 def _before_its_bias(graph: Dequantizing, x: str, node: Node) -> bool:
-    """Whether x is a product that only an array is added to or multiplied by: nobody limits that."""
+    """Whether x is a product to be shifted or scaled by an array: nobody limits that."""
     maker = graph.makers.get(x)
     if maker is None or maker.domain or maker.operator not in _PRODUCTS:
         return False
