@@ -70,8 +70,8 @@ class ExternalData:
                 )
             if status.st_size > _SPARSE and status.st_blocks * 512 < status.st_size // 8:
                 raise ModelError(
-                    f"the weights lie in '{location}', which claims {status.st_size:,} bytes and is "
-                    "mostly holes."
+                    f"the weights lie in '{location}', which claims {status.st_size:,} bytes and "
+                    "is mostly holes."
                 )
             if offset + expected > status.st_size:
                 raise _too_short(tensor.name, location, descriptor, offset, expected)

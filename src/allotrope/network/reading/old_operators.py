@@ -13,7 +13,7 @@ from allotrope.network.reading.adapters import Upgrade, attribute_to_input, befo
 
 @before(7, "Add", "And", "Div", "Equal", "Greater", "Less", "Mul", "Or", "Pow", "Sub", "Xor")
 def _stretched(node: Node, up: Upgrade) -> list[Node]:
-    """Before opset 7 the second operand could be stretched along the first's axes from `axis` on."""
+    """Before opset 7 the second operand could be stretched along axes of the first."""
     plain = changed(node, drop=("axis", "broadcast"))
     if not node.attributes.get("broadcast") or "axis" not in node.attributes:
         return [plain]

@@ -99,7 +99,7 @@ def _lowest(
 
 
 def _changed(operator: str, inputs: tuple[str | None, ...]) -> bool:
-    """Whether its meaning is newer than `LOWEST_WRITTEN`: masks of Attention, remainders of floats."""
+    """Whether its meaning is newer: what Attention masks, remainders of floats."""
     return operator == "Attention" or (operator == "Mod" and "int" not in str(inputs))
 
 
