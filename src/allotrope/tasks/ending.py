@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from allotrope.errors import UsageError
 from allotrope.network.columns import with_columns
-from allotrope.network.graph import Node, Value
+from allotrope.network.graph import Value
 from allotrope.network.names import free_name, names_in
 from allotrope.network.network import Network
+from allotrope.network.rewriting.rewriter import Rewriter
 
 
 @dataclass(frozen=True)
@@ -34,26 +35,18 @@ def with_ending(
     Raises: UsageError if there is no such output, or it is no row of so many numbers an example.
     """
     output = _output(network, name, size)
-    taken = names_in(network.graph) | set(network.weights)
-    raw = free_name(f"{name}.raw", taken)
+    raw = free_name(f"{name}.raw", names_in(network.graph) | network.weights.keys())
     network = network.renamed({name: raw})
-    made = [free_name(f"{name}.{step.operator.lower()}", taken) for step in steps[:-1]] + [name]
-    constants, nodes = {}, []
-    for step, before, behind in zip(steps, [raw, *made], made, strict=False):
-        inputs = [before]
+    rewriter, value = Rewriter(network.graph, network.weights), raw
+    for position, step in enumerate(steps, 1):
+        made = name if position == len(steps) else f"{name}.{step.operator.lower()}"
+        inputs = [value]
         if step.constant is not None:
-            constant = free_name(f"{behind}.constant", taken)
-            constants[constant] = step.constant.astype(output.dtype)
-            inputs.append(constant)
-        nodes.append(Node(step.operator, tuple(inputs), (behind,), dict(step.attributes), behind))
-    graph = network.graph
-    graph = replace(
-        graph,
-        outputs=tuple(output if value.name == raw else value for value in graph.outputs),
-        nodes=(*graph.nodes, *nodes),
-        constants={**graph.constants, **constants},
-    )
-    return with_columns(network.changed(graph=graph), tasks=[facts])
+            constant = step.constant.astype(output.dtype)
+            inputs.append(rewriter.constant(f"{made}.constant", constant))
+        value = rewriter.append(step.operator, inputs, made, step.attributes)
+    rewriter.give(*(output if end.name == raw else end for end in network.outputs))
+    return with_columns(rewriter.applied_to(network), tasks=[facts])
 
 
 def _output(network: Network, name: str, size: int) -> Value:

@@ -10,24 +10,16 @@ import numpy as np
 from onnx.helper import np_dtype_to_tensor_dtype
 
 from allotrope.errors import ModelError, UsageError
-from allotrope.network.graph import Dimension, Graph, Node, Value
+from allotrope.network.draft import Draft
+from allotrope.network.graph import Dimension, Node, Value
+from allotrope.network.names import names_in
 from allotrope.network.network import Network
+from allotrope.network.rewriting.rewriter import Rewriter
 
 LAYOUTS = {"nchw": "[n, c, h, w]", "nhwc": "[n, h, w, c]", "nhw": "[n, h, w]", "flat": "[n, h * w]"}
 """The forms in which a network may take an image."""
 
 _BYTE = np.dtype(np.uint8)
-
-PIXEL_STEPS = (
-    "pixels",
-    "pixels.scaled",
-    "pixels.normalized",
-    "pixels.scale",
-    "pixels.offset",
-    "pixels.axes",
-)
-RAW_STEPS = ("pixels.each", "pixels.channels", "pixels.placed", "pixels.axes")
-ORDER_STEPS = ("pixels.ordered", "pixels.order")
 
 
 def with_preprocessing(
@@ -54,24 +46,16 @@ def with_preprocessing(
     x = _image_input(network, layout)
     n, h, w, c = _lengths(x, layout)
     scale, offset = _scale_and_offset(c, mean, std)
-    image, cast, scaled, shifted, scale_name, offset_name, axes = _free(
-        network, image, *PIXEL_STEPS
-    )
     height, width, channels = pixels or (h, w, c)
-    taken, order, constants = _in_order(network, image, reverse and channels == 3)
-    constants |= {scale_name: scale, offset_name: offset}
-    if layout == "nhw":
-        constants[axes] = np.array([3], np.int64)
-    nodes = (
-        *order,
-        Node("Cast", (taken,), (cast,), {"to": 1}, cast),
-        Node("Mul", (cast, scale_name), (scaled,), {}, scaled),
-        Node("Sub", (scaled, offset_name), (shifted,), {}, shifted),
-        _in_layout(layout, shifted, x.name, axes),
-    )
-    return _behind_pixels(
-        network, Value(image, _BYTE, (n, height, width, channels)), nodes, constants
-    )
+    draft = Draft(names_in(network.graph) | network.weights.keys())
+    image = draft.fresh(image)
+    ordered = _in_order(draft, image, reverse and channels == 3)
+    cast = draft.add("Cast", (ordered,), "pixels", {"to": 1})
+    scaled = draft.add("Mul", (cast, draft.constant("pixels.scale", scale)), "pixels.scaled")
+    offset_name = draft.constant("pixels.offset", offset)
+    shifted = draft.add("Sub", (scaled, offset_name), "pixels.normalized")
+    _in_layout(draft, layout, shifted, x.name)
+    return _behind_pixels(network, Value(image, _BYTE, (n, height, width, channels)), draft)
 
 
 def with_raw_pixels(
@@ -88,69 +72,58 @@ def with_raw_pixels(
     channels that the network takes.
     """
     x, channels = network.inputs[0], pixels[2]
-    image, each, lengths, placed, axes = _free(network, "image", *RAW_STEPS)
-    taken, order, constants = _in_order(network, image, reverse and channels == 3)
-    nodes = list(order)
+    shape = ((x.shape or ("n",))[0], *pixels)
+    draft = Draft(names_in(network.graph) | network.weights.keys())
+    image = draft.fresh("image")
+    taken = _in_order(draft, image, reverse and channels == 3)
     if count != channels:
-        constants[lengths] = np.array([1, 1, 1, count], np.int64)
-        nodes.append(Node("Expand", (taken, lengths), (each,), {}, each))
-        taken = each
-    if layout == "nhw":
-        constants[axes] = np.array([3], np.int64)
-    if x.dtype == _BYTE and layout == "nhwc" and not nodes:
-        as_it_is = replace(
-            network.graph, inputs=(replace(x, shape=((x.shape or ("n",))[0], *pixels)),)
-        )
-        return network.changed(graph=as_it_is)
+        lengths = draft.constant("pixels.channels", np.array([1, 1, 1, count], np.int64))
+        taken = draft.add("Expand", (taken, lengths), "pixels.each")
+    if x.dtype == _BYTE and layout == "nhwc" and not draft.nodes:
+        return network.changed(graph=replace(network.graph, inputs=(replace(x, shape=shape),)))
     if x.dtype == _BYTE:
-        nodes.append(_in_layout(layout, taken, x.name, axes))
+        _in_layout(draft, layout, taken, x.name)
     else:
-        nodes.append(_in_layout(layout, taken, placed, axes))
+        placed = draft.fresh("pixels.placed")
+        _in_layout(draft, layout, taken, placed)
         cast = {"to": int(np_dtype_to_tensor_dtype(x.dtype))}
-        nodes.append(Node("Cast", (placed,), (x.name,), cast, x.name))
-    n = (x.shape or ("n",))[0]
-    return _behind_pixels(network, Value(image, _BYTE, (n, *pixels)), tuple(nodes), constants)
+        draft.put(Node("Cast", (placed,), (x.name,), cast, x.name))
+    return _behind_pixels(network, Value(image, _BYTE, shape), draft)
 
 
-def _behind_pixels(
-    network: Network,
-    image: Value,
-    nodes: tuple[Node, ...],
-    constants: dict[str, np.ndarray],
-) -> Network:
+def _behind_pixels(network: Network, image: Value, draft: Draft) -> Network:
     """The network behind nodes that make its input of the pixels."""
-    x = network.inputs[0]
+    x, graph = network.inputs[0], network.graph
     graph = replace(
-        network.graph,
+        graph,
         inputs=(image,),
-        nodes=nodes + network.graph.nodes,
-        constants={**network.graph.constants, **constants},
-        values={**network.graph.values, x.name: x},
+        nodes=(*draft.nodes, *graph.nodes),
+        constants={**graph.constants, **draft.constants},
+        values={**graph.values, x.name: x},
     )
     return network.changed(graph=graph)
 
 
-def _in_order(
-    network: Network, image: str, reverse: bool
-) -> tuple[str, tuple[Node, ...], dict[str, np.ndarray]]:
-    """The value with the channels in the network's order, the node that makes it, its constant."""
+def _in_order(draft: Draft, image: str, reverse: bool) -> str:
+    """The value with the channels in the network's order."""
     if not reverse:
-        return image, (), {}
-    ordered, order = _free(network, *ORDER_STEPS)
-    node = Node("Gather", (image, order), (ordered,), {"axis": 3}, ordered)
-    return ordered, (node,), {order: np.array([2, 1, 0], np.int64)}
+        return image
+    order = draft.constant("pixels.order", np.array([2, 1, 0], np.int64))
+    return draft.add("Gather", (image, order), "pixels.ordered", {"axis": 3})
 
 
-def _in_layout(layout: str, pixels: str, x: str, axes: str) -> Node:
-    """The node that brings [n, h, w, c] to the network's layout."""
+def _in_layout(draft: Draft, layout: str, pixels: str, x: str) -> None:
+    """Brings [n, h, w, c] to the network's layout, as `x`."""
     match layout:
         case "nchw":
-            return Node("Transpose", (pixels,), (x,), {"perm": (0, 3, 1, 2)}, x)
+            draft.put(Node("Transpose", (pixels,), (x,), {"perm": (0, 3, 1, 2)}, x))
         case "nhw":
-            return Node("Squeeze", (pixels, axes), (x,), {}, x)
+            axes = draft.constant("pixels.axes", np.array([3], np.int64))
+            draft.put(Node("Squeeze", (pixels, axes), (x,), {}, x))
         case "flat":
-            return Node("Flatten", (pixels,), (x,), {"axis": 1}, x)
-    return Node("Identity", (pixels,), (x,), {}, x)
+            draft.put(Node("Flatten", (pixels,), (x,), {"axis": 1}, x))
+        case _:
+            draft.put(Node("Identity", (pixels,), (x,), {}, x))
 
 
 def _lengths(x: Value, layout: str) -> tuple[Dimension, Dimension, Dimension, Dimension]:
@@ -172,16 +145,11 @@ def with_probabilities(network: Network, classes: Sequence[str]) -> Network:
     classes.
     """
     logits = _logits(network, len(classes))
-    (name,) = _free(network, "probabilities")
-    probabilities = Value(name, logits.dtype, logits.shape)
-    node = Node("Softmax", (logits.name,), (probabilities.name,), {"axis": -1}, probabilities.name)
-    graph = replace(
-        network.graph,
-        outputs=(probabilities,),
-        nodes=(*network.graph.nodes, node),
-        values={**network.graph.values, logits.name: logits},
-    )
-    return network.changed(graph=graph, metadata={"classes": json.dumps(list(classes))})
+    rewriter = Rewriter(network.graph, network.weights)
+    name = rewriter.append("Softmax", (logits.name,), "probabilities", {"axis": -1})
+    rewriter.give(Value(name, logits.dtype, logits.shape))
+    ended = rewriter.applied_to(network)
+    return ended.changed(metadata={"classes": json.dumps(list(classes))})
 
 
 def class_names(network: Network) -> tuple[str, ...] | None:
@@ -248,18 +216,3 @@ def _logits(network: Network, classes: int) -> Value:
         f"probabilities for {classes} classes need one output [n, {classes}]; this network gives "
         f"{outputs or 'nothing'}."
     )
-
-
-def _free(network: Network, *names: str) -> list[str]:
-    """The `names`, each with as many underscores as make it new to the network."""
-    graph: Graph = network.graph
-    taken = {value.name for value in graph.inputs} | {
-        name for node in graph.nodes for name in node.outputs
-    }
-    taken |= set(graph.constants) | set(network.weights)
-    free = []
-    for name in names:
-        while name in taken:
-            name += "_"
-        free.append(name)
-    return free
