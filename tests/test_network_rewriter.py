@@ -36,7 +36,8 @@ def operators(graph):
 
 def test_makers_and_users():
     lookup = Lookup(network().graph, network().weights)
-    assert lookup.maker("relu").operator == "Relu" and lookup.maker("x") is lookup.maker("w") is None
+    assert lookup.maker("relu").operator == "Relu"
+    assert lookup.maker("x") is lookup.maker("w") is None
     assert lookup.maker("relu", "Relu", "Tanh") is not None and lookup.maker("relu", "Tanh") is None
     assert [node.operator for node in lookup.users("relu")] == ["Mul", "Add"]
     assert lookup.count("relu") == 2 and lookup.only_user("relu") is None
@@ -66,7 +67,7 @@ def test_nodes_take_the_place_of_others():
     change = rewriter()
     change.replace(["relu"], [Node("Tanh", ("product",), ("relu",), {}, "tanh")])
     assert operators(change.result()) == ["MatMul", "Tanh", "Mul", "Add"]
-    assert change.maker("relu").operator == "Tanh" and change.only_user("product").operator == "Tanh"
+    assert change.maker("relu").operator == change.only_user("product").operator == "Tanh"
     assert change.result().values["relu"].shape == ("n", 4)
 
 
