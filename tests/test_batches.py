@@ -1,4 +1,4 @@
-"""Batches: a function of seed, epoch and step; complete; made ahead by a thread that never outlives its use."""
+"""Batches: a function of seed, epoch and step; made ahead by a thread that never outlives its use."""
 
 from __future__ import annotations
 
@@ -53,20 +53,26 @@ def test_an_epoch_sees_each_image_at_most_once_and_leaves_out_the_incomplete_bat
 
 def test_a_split_smaller_than_a_batch_is_one_batch():
     made = batches(5)
-    assert made.steps_per_epoch == 1 and sorted(next(made.epoch(0)).inputs["image"][:, 0, 0, 0]) == [0, 1, 2, 3, 4]
+    assert made.steps_per_epoch == 1 and sorted(
+        next(made.epoch(0)).inputs["image"][:, 0, 0, 0]
+    ) == [0, 1, 2, 3, 4]
 
 
 @pytest.mark.parametrize("augmentation", ["none", "heavy"])
 def test_the_same_seed_epoch_and_step_give_the_same_bytes(augmentation):
     made = batches(augmentation=augmentation)
     first = list(made.epoch(3))
-    assert all(equal(a, b) for a, b in zip(first, batches(augmentation=augmentation).epoch(3), strict=True))
+    assert all(
+        equal(a, b) for a, b in zip(first, batches(augmentation=augmentation).epoch(3), strict=True)
+    )
     assert all(equal(a, b) for a, b in zip(first[4:], made.epoch(3, start=4), strict=True))
     assert equal(first[2], made.batch(3, 2))
 
 
 def test_seeds_and_epochs_differ():
-    first, *others = (batches(seed=seed).batch(epoch, 0) for seed, epoch in ((0, 0), (1, 0), (0, 1)))
+    first, *others = (
+        batches(seed=seed).batch(epoch, 0) for seed, epoch in ((0, 0), (1, 0), (0, 1))
+    )
     assert not any(equal(first, other) for other in others)
 
 
@@ -79,7 +85,9 @@ def test_flips_alternate_from_epoch_to_epoch():
             images = batch.inputs["image"]
             left, right = images[:, 0, 0, 0], images[:, 0, -1, 0]
             sides[epoch, np.maximum(left, right)] = right > left
-    seen_thrice = np.all([np.isin(np.arange(50), made.order(epoch)[:48]) for epoch in range(3)], 0) & (np.arange(50) > 0)
+    seen_thrice = np.all(
+        [np.isin(np.arange(50), made.order(epoch)[:48]) for epoch in range(3)], 0
+    ) & (np.arange(50) > 0)
     assert (sides[0] != sides[1])[seen_thrice].all() and (sides[0] == sides[2])[seen_thrice].all()
     assert 10 < sides[0].sum() < 40
 
@@ -210,12 +218,12 @@ def test_all_inputs_and_targets_are_mixed_alike(kind):
 
 
 def shares(mixed, rows):
-    """How much of itself each row kept, and the place of the other one, by the stream that drew it."""
+    """How much of itself each row kept, and the place of the other one, by the stream of both."""
     stream = np.random.default_rng(np.random.SeedSequence(0, spawn_key=(1, 0, 0)))
     other = stream.permutation(len(rows))
     apart = rows - rows[other]
     known = apart != 0
     share = np.ones(len(rows))
-    share[known] = ((mixed - rows[other])[known] / apart[known])
+    share[known] = (mixed - rows[other])[known] / apart[known]
     assert ((share > -0.01) & (share < 1.01)).all()
     return share, other

@@ -108,7 +108,7 @@ def test_pytorch_trains_with_the_threads_of_each_trainer(network, digits):
         assert found.threads == before
         recipe = Recipe(epochs=1, batch_size=16)
         plan = plan_for(network, recipe, digits.tasks, digits.train.columns)
-        batch = Batches(digits.train, 10, recipe).batch(0, 0)
+        batch = Batches(digits, recipe).batch(0, 0)
         one, two = (found.trainer(network, plan, Settings(threads=count)) for count in (1, 2))
         for trainer, count in ((one, 1), (two, 2), (one, 1)):
             trainer.step(batch, 0.0, 1)

@@ -48,7 +48,7 @@ class Batches:
         self._side = self._stream(SIDE).integers(0, 2, count)
 
     def epoch(self, epoch: int, start: int = 0) -> Generator[Batch, None, None]:
-        """The batches of an epoch from step `start` on; leaving the loop early ends the background thread."""
+        """The batches of an epoch from step `start` on; leaving the loop early ends the thread."""
         ready: queue.Queue[Batch | BaseException] = queue.Queue(AHEAD)
         stop = threading.Event()
         arguments = (ready, stop, epoch, start)
@@ -62,7 +62,7 @@ class Batches:
                 yield item
         finally:
             stop.set()
-            while not ready.empty():  # makes room for a put that waits, so that the thread sees `stop`
+            while not ready.empty():  # makes room for a put that waits: the thread then sees `stop`
                 ready.get_nowait()
             thread.join()
 
@@ -78,7 +78,8 @@ class Batches:
         first, *others = self._inputs
         stream = self._stream(CHANGE, epoch, step)
         strength = self._augmentation
-        changed = {first.name: first.augment(self._train[first.name][rows], stream, strength, mirrored)}
+        x = self._train[first.name][rows]
+        changed = {first.name: first.augment(x, stream, strength, mirrored)}
         for number, each in enumerate(others, 1):
             own = self._stream(CHANGE, epoch, step, number)
             x = self._train[each.name][rows]
@@ -116,5 +117,5 @@ class Batches:
                 if stop.is_set():
                     return
                 ready.put(batch)
-        except BaseException as error:  # noqa: BLE001 - raised again, with its traceback, by what takes batches
+        except BaseException as error:  # noqa: BLE001 - raised again, by what takes batches
             ready.put(error)

@@ -71,7 +71,8 @@ def summary_lines(data: Data) -> list[str]:
     counts = {split: len(data.splits[split]) for split in SPLITS}
     listed = ", ".join(f"{count:,} {split}" for split, count in counts.items())
     several = len(data.inputs) > 1 or data.inputs[0].name != IMAGE
-    lines = [f"{data.name}: {sum(counts.values()):,} {nouns(data.inputs)}{_classes(data)}: {listed}"]
+    what = f"{sum(counts.values()):,} {nouns(data.inputs)}{_classes(data)}"
+    lines = [f"{data.name}: {what}: {listed}"]
     for each in data.inputs:
         title = f"input '{each.name}' ({each.kind})" if several else nouns(data.inputs)
         found = _found_sizes(data.summary, each.name)

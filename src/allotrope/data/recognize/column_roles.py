@@ -54,8 +54,8 @@ def find_roles(frame: Frame, asked: Asked) -> ColumnRoles:
     if not inputs:
         raise DataError(
             f"{frame.name}: no column is left to predict {_quoted(targets)} from: {_shown(frame)}. "
-            "Expected pixels, names of pictures, or numbers; --input NAME=table or NAME=image takes "
-            "one that was left out."
+            "Expected pixels, names of pictures, or numbers; --input NAME=table or NAME=image "
+            "takes one that was left out."
         )
     said = [
         f"'{name}' is predicted ({task.kind}): {task.reason}{why_targets.get(name, '')}; "

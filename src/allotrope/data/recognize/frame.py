@@ -51,7 +51,8 @@ class Frame:
 
     def whole(self, name: str) -> np.ndarray:
         """The column of all splits, one after the other."""
-        return np.concatenate([columns[name] for columns in self.splits.values() if name in columns])
+        parts = [columns[name] for columns in self.splits.values() if name in columns]
+        return np.concatenate(parts)
 
     def row(self, split: str, row: int) -> str:
         """What a row is called in a message."""

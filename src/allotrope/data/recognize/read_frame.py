@@ -10,7 +10,13 @@ from allotrope.config import DataOptions
 from allotrope.data.asked import asked_kinds, asked_names
 from allotrope.data.examples import Examples
 from allotrope.data.reading import Reading
-from allotrope.data.recognize.column_roles import INPUT_KINDS, TASK_KINDS, Asked, ColumnRoles, find_roles
+from allotrope.data.recognize.column_roles import (
+    INPUT_KINDS,
+    TASK_KINDS,
+    Asked,
+    ColumnRoles,
+    find_roles,
+)
 from allotrope.data.recognize.frame import Frame
 from allotrope.data.recognize.input_columns import Decoded, InputColumns, to_inputs
 from allotrope.data.recognize.targets import to_task

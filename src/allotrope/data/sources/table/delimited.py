@@ -5,7 +5,8 @@ from __future__ import annotations
 import csv
 import io
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -102,18 +103,16 @@ def _separator(path: Path, text: str) -> str:
         return "\t"
     found = {}
     for separator in SEPARATORS:
-        try:
-            rows = list(islice(_records(text, separator), LOOKED_AT))
-        except csv.Error:
-            continue
-        lengths = Counter(len(row) for _, row in rows)
+        lengths = Counter[int]()
+        with suppress(csv.Error):  # what came before tells enough; reading all says what is wrong
+            lengths.update(len(row) for _, row in islice(_records(text, separator), LOOKED_AT))
         if lengths:
             length, count = lengths.most_common(1)[0]
-            found[separator] = (length > 1 and count / len(rows) > 0.9, length)
+            found[separator] = (length > 1 and count / lengths.total() > 0.9, length)
     return max(found, key=lambda separator: found[separator]) if found else ","
 
 
-def _records(text: str, separator: str) -> csv.Reader:  # type: ignore[name-defined]
+def _records(text: str, separator: str) -> Iterator[tuple[int, list[str]]]:
     """Line number and cells of each row that is not empty."""
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
     before = 0
