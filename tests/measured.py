@@ -6,6 +6,7 @@ import numpy as np
 
 from allotrope.measure.candidates import Split
 from allotrope.network.build import Builder
+from allotrope.network.columns import with_columns
 from allotrope.network.network import Network
 from allotrope.network.rewriting.compose import with_preprocessing, with_probabilities
 
@@ -26,7 +27,10 @@ def classifier(seed: int = 0) -> Network:
     x = b.add("Flatten", [b.add("GlobalAveragePool", [x])])
     head = random.normal(size=(16, len(CLASSES))).astype("float32")
     b.output(b.add("MatMul", [x, b.weight("head.weight", head)]), "logits")
-    return with_probabilities(with_preprocessing(b.network(), [120.0] * 3, [60.0] * 3), CLASSES)
+    network = with_probabilities(with_preprocessing(b.network(), [120.0] * 3, [60.0] * 3), CLASSES)
+    picture = {"name": "image", "kind": "image", "height": 12, "width": 12, "channels": 3}
+    task = {"name": "probabilities", "kind": "classification", "classes": CLASSES}
+    return with_columns(network, inputs=[picture], tasks=[task])
 
 
 def images(count: int, seed: int = 1) -> np.ndarray:

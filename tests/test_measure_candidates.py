@@ -21,7 +21,7 @@ from allotrope.measure.rounds import ROUNDS, Timing, measurement
 from allotrope.network.reading.read import load
 from allotrope.network.rewriting.compose import class_names
 from allotrope.tasks.metric import ACCURACY
-from measured import CLASSES, IMAGE, classifier, images, labelled
+from measured import CLASSES, classifier, images, labelled
 
 TARGET = Target(max_drop=10.0)
 
@@ -100,7 +100,7 @@ def test_delivered_folder_works_without_allotrope(name, precision, measured, tmp
     best = choose(only, TARGET, ACCURACY)
     (tmp_path / best["file"]).parent.mkdir(exist_ok=True)
     shutil.copy(folder / best["file"], tmp_path / best["file"])
-    row_delivered = deliver(best, CLASSES, IMAGE, tmp_path)
+    row_delivered = deliver(best, tmp_path)
     delivered = tmp_path / "delivered"
     pixels = images(1, seed=9)
     Image.fromarray(pixels[0]).save(tmp_path / "picture.png")

@@ -8,7 +8,7 @@ from allotrope.errors import ModelError
 from allotrope.inputs.image.image import Image
 from allotrope.network.columns import KEY, columns_of, with_columns
 from allotrope.network.reading.read import load
-from allotrope.testing.runtime_contract import two_inputs_three_outputs
+from allotrope.testing.runtime_network import two_inputs_three_outputs
 
 
 def test_entries_join_and_survive_the_file(tmp_path):

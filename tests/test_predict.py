@@ -17,6 +17,7 @@ from allotrope.delivery.deliver import predict_program
 from allotrope.errors import DataError, RunFolderError, UsageError
 from allotrope.network.rewriting.compose import with_preprocessing, with_probabilities
 from allotrope.run import Run
+from allotrope.verbs.predict import _before
 
 CLASSES = ("cat", "dog", "eel")
 
@@ -94,10 +95,10 @@ def test_the_delivered_program_reads_deep_pictures_the_same_way(run_folder: Path
     Image.fromarray(values).save(tmp_path / "deep.png")
     Image.fromarray(np.rint(values * (255 / 4080)).astype(np.uint8)).save(tmp_path / "plain.png")
     row = {"runtime": "onnxruntime", "precision": "float32"}
-    (run_folder / "delivered" / "labels.txt").write_text("\n".join(CLASSES))
     for value_range in (None, (0.0, 4080.0)):
         program = run_folder / "delivered" / "predict.py"
-        program.write_text(predict_program(row, "model.onnx", (8, 8, 3), value_range))
+        data = {"classes": CLASSES, "image": (3, 8, 8), "summary": {"value_range": value_range}}
+        program.write_text(predict_program(row, "model.onnx", _before(data)))
         command = [sys.executable, program, tmp_path / "deep.png", tmp_path / "plain.png", "--json", "--threads", "1"]
         deep, plain = json.loads(subprocess.run(command, capture_output=True, text=True, check=False).stdout)
         if value_range is None:
@@ -115,7 +116,7 @@ def test_on_the_command_line(run_folder: Path, pictures: Path, capsys):
 
 
 def test_what_cannot_be_asked(run_folder: Path, tmp_path: Path):
-    with pytest.raises(UsageError, match="no picture is named"):
+    with pytest.raises(UsageError, match="no example is named"):
         predict(run_folder)
     with pytest.raises(UsageError, match="top is 0"):
         predict(run_folder, "a.png", top=0)

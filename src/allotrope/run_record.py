@@ -119,18 +119,6 @@ class CandidatesEntry(Entry):
     measurement: dict[str, Any]
 
 
-def recorded_row(row: Mapping[str, Any], metric: str) -> dict[str, Any]:
-    """A candidate as run.json has it: accuracy has keys of its own."""
-    if metric != "accuracy":
-        return dict(row)
-    return {key.replace("_metric", "_accuracy"): value for key, value in row.items()}
-
-
-def measured_row(row: Mapping[str, Any]) -> dict[str, Any]:
-    """The candidate again as it was measured, whatever its metric."""
-    return {key.replace("_accuracy", "_metric"): value for key, value in row.items()}
-
-
 @dataclass(frozen=True)
 class DeliveryEntry(Entry):
     """The row that was delivered, or None and the one that came nearest."""

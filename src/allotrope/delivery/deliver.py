@@ -1,82 +1,107 @@
-"""Puts the chosen candidate into a folder that works without Allotrope: the file, labels.txt and predict.py."""
+"""Puts the chosen candidate into a folder that works without Allotrope: the file, labels and predict.py."""
 
 from __future__ import annotations
 
 import ast
 import re
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator
 from importlib import util
 from pathlib import Path
 from typing import Any
 
+from allotrope.delivery.finished import Columns, columns_in
 from allotrope.runtimes import runtime
 from allotrope.storage import replace_file, writing
 
 FOLDER, FILE = "delivered", "model.onnx"
+TEMPLATE = "allotrope.delivery.template"
+PREDICTOR = "allotrope.delivery.predictor"
+PICTURES = ("allotrope.inputs.image.formats", "allotrope.inputs.image.decoding")
+"""What reads pictures; the first without Pillow."""
 
 
-def deliver(
-    best: dict[str, Any],
-    classes: Sequence[str],
-    image: tuple[int, int, int],
-    folder: Path,
-    value_range: tuple[float, float] | None = None,
-) -> dict[str, Any]:
+def deliver(best: dict[str, Any], folder: Path) -> dict[str, Any]:
     """Write `folder`/delivered for the row that was chosen; gives the row with the file that lies there.
 
-    `image` is (channels, height, width). `value_range` are the values that are black and white in pictures
-    of more than 8 bits a channel; None if such were not trained on.
-    Raises: RunFolderError where the folder cannot be written.
+    What the file's metadata says of its inputs and tasks is what predict.py reads and answers.
+    Raises: RunFolderError if the folder cannot be written.
     """
     delivered = folder / FOLDER
     with writing(delivered):
         delivered.mkdir(exist_ok=True)
         shutil.copyfile(folder / best["file"], delivered / FILE)
-    channels, height, width = image
-    program = predict_program(best, FILE, (height, width, channels), value_range)
-    replace_file(delivered / "labels.txt", "".join(f"{_one_line(name)}\n" for name in classes).encode())
+    columns = columns_in(delivered / FILE)
+    for name, names in _labels(columns):
+        text = "".join(f"{_one_line(each)}\n" for each in names)
+        replace_file(delivered / name, text.encode())
+    program = predict_program(best, FILE, columns)
     replace_file(delivered / "predict.py", program.encode())
     return {**best, "file": f"{FOLDER}/{FILE}"}
 
 
-def predict_program(row: dict[str, Any], file: str, image: tuple[int, int, int], value_range: tuple[float, float] | None = None) -> str:
-    """The text of predict.py for a candidate: the very session that was measured, and the very decoding that training saw.
+def _labels(columns: Columns) -> Iterator[tuple[str, list[str]]]:
+    """A file with the names of classes or labels for each task that has such."""
+    named = [task for task in columns["tasks"] if "classes" in task or "labels" in task]
+    for task in named:
+        file = "labels.txt"
+        if len(named) > 1:
+            file = f"labels-{re.sub(r'[^A-Za-z0-9._-]+', '-', task['name'])}.txt"
+        yield file, task.get("classes") or task["labels"]
 
-    `image` is (height, width, channels).
-    """
-    session_module = runtime(row["runtime"]).session_module
-    if session_module is None:
+
+def predict_program(row: dict[str, Any], file: str, columns: Columns) -> str:
+    """The text of predict.py for a candidate: the very session that was measured, and the very reading of `predict`."""
+    session = runtime(row["runtime"]).session_module
+    if session is None:
         raise ValueError(f"{row['runtime']} is a baseline, which is never delivered")
-    template, session = _source("allotrope.delivery.template"), _source(session_module)
-    decoding = _source("allotrope.inputs.image.decoding")
-    imports = sorted({*_imports(template), *_imports(session), *_imports(decoding)})
+    sees = any(each["kind"] == "image" for each in columns["inputs"])
+    carried = [*PICTURES[: None if sees else 1], session, PREDICTOR]
+    sources = [_source(module) for module in carried]
+    template = _source(TEMPLATE)
+    imports = sorted({line for source in [template, *sources] for line in _imports(source)})
+    settings = {
+        "FILE": file,
+        "PRECISION": row["precision"],
+        "OPTIONS": row.get("options", {}),
+        "COLUMNS": columns,
+    }
     program = _body(template)
-    settings = {"FILE": file, "PRECISION": row["precision"], "OPTIONS": row.get("options", {}), "IMAGE": image}
-    settings["VALUE_RANGE"] = value_range
     for name, value in settings.items():
-        program = re.sub(rf"(?m)^({name}\b.*?) = .*$", rf"\1 = {value!r}", program, count=1)
-    head = f'"""{ast.get_docstring(ast.parse(template))}\n"""\n\nfrom __future__ import annotations\n\n' + "\n".join(imports)
-    return "\n\n\n".join([head, _body(decoding), _body(session), program]) + "\n"
+        program = _assigned(program, name, value)
+    title = f'"""{ast.get_docstring(ast.parse(template))}\n"""'
+    head = "\n".join([title, "", "from __future__ import annotations", "", *imports])
+    return "\n\n\n".join([head, *map(_body, sources), program]) + "\n"
+
+
+def _assigned(program: str, name: str, value: Any) -> str:
+    """The program with another value for a name of its own."""
+
+    def line(match: re.Match[str]) -> str:
+        return f"{match[1]} = {value!r}"
+
+    return re.sub(rf"(?m)^({name}\b.*?) = .*$", line, program, count=1)
 
 
 def _source(module: str) -> str:
     """The text of a module, which is not imported: a session's would import its runtime here."""
-    found = util.find_spec(module)
-    assert found is not None and found.origin is not None
-    return Path(found.origin).read_text(encoding="utf-8")
+    spec = util.find_spec(module)
+    assert spec is not None and spec.origin is not None
+    return Path(spec.origin).read_text(encoding="utf-8")
 
 
 def _imports(source: str) -> list[str]:
     """The import lines of a module, without those that have no place in a program of its own."""
     lines = source.splitlines()
-    found = [lines[node.lineno - 1].partition("  #")[0] for node in ast.parse(source).body if isinstance(node, ast.Import | ast.ImportFrom)]
-    return [line for line in found if not line.startswith(("from allotrope", "from __future__"))]
+    nodes = [node for node in ast.parse(source).body if isinstance(node, ast.Import | ast.ImportFrom)]
+    imports = [lines[node.lineno - 1].partition("  #")[0] for node in nodes]
+    return [line for line in imports if not line.startswith(("from allotrope", "from __future__"))]
 
 
 def _body(source: str) -> str:
     """What comes after the imports of a module."""
-    last = max(node.end_lineno or 0 for node in ast.parse(source).body if isinstance(node, ast.Import | ast.ImportFrom))
+    nodes = [node for node in ast.parse(source).body if isinstance(node, ast.Import | ast.ImportFrom)]
+    last = max(node.end_lineno or 0 for node in nodes)
     return "\n".join(source.splitlines()[last:]).strip()
 
 

@@ -20,10 +20,10 @@ from allotrope.run_record import (
     SettingsEntry,
     StartEntry,
     TrainingEntry,
-    measured_row,
-    recorded_row,
 )
+from allotrope.run_words import inside, written
 from allotrope.storage import replace_file
+from allotrope.tasks.metric import ACCURACY
 from allotrope.training.checkpoints import Checkpoints
 from allotrope.training.plausible_settings import fixed_by
 from allotrope.verbs.journal import Page
@@ -159,7 +159,7 @@ class CandidatesPage(Page[Measured]):
 
     def write(self, run: Run, value: Measured) -> Measured:
         """The entry alone."""
-        rows = [recorded_row(row, METRIC.name) for row in value.rows]
+        rows = [written(row, METRIC == ACCURACY) for row in value.rows]
         run.enter(CandidatesEntry(rows, value.measurement))
         return value
 
@@ -168,7 +168,7 @@ class CandidatesPage(Page[Measured]):
         entry = run.record.candidates
         if entry is None:
             return None
-        rows = [measured_row(row) for row in entry.candidates]
+        rows = [inside(row) for row in entry.candidates]
         return Measured(self.scored, rows, entry.measurement)
 
 
@@ -180,11 +180,10 @@ class DeliveryPage(Page[Delivered]):
 
     def write(self, run: Run, value: Delivered) -> Delivered:
         """The folder, then the entry."""
-        data = self.measured.scored.trained.plan.data
         row = value.row
         if row is not None:
-            row = deliver(row, data.classes, data.image, run.folder, data.summary["value_range"])
-        rows = (each and recorded_row(each, METRIC.name) for each in (row, value.nearest_miss))
+            row = deliver(row, run.folder)
+        rows = (each and written(each, METRIC == ACCURACY) for each in (row, value.nearest_miss))
         run.enter(DeliveryEntry(*rows))
         return replace(value, row=row)
 

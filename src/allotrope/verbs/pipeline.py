@@ -15,17 +15,19 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image
+from PIL import Image as Picture
 
 from allotrope.architectures.choose import Choice, Speed, choose, choose_recipe
 from allotrope.config import FixedSettings, Recipe, Settings, Target
 from allotrope.data.examples import TASK, Data, Examples
 from allotrope.frameworks import framework as find_framework
+from allotrope.inputs.image.image import Image
 from allotrope.measure.candidates import Candidate, Split, candidates, measure_candidates
 from allotrope.measure.choice import choose as choose_candidate
 from allotrope.measure.choice import nearest_miss
 from allotrope.measure.machine import cores
 from allotrope.measure.rounds import measurement
+from allotrope.network.columns import with_columns
 from allotrope.network.network import Network
 from allotrope.network.rewriting.batchnorm import with_still_batchnorm
 from allotrope.network.rewriting.compose import with_probabilities
@@ -300,7 +302,7 @@ def _logits(trained: TrainedPlan, split: Examples) -> np.ndarray:
 
 def _picture(pixels: np.ndarray) -> bytes:
     file = io.BytesIO()
-    Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels).save(file, "PNG")
+    Picture.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels).save(file, "PNG")
     return file.getvalue()
 
 
@@ -322,6 +324,9 @@ def measured(
     """
     data = scored.trained.plan.data
     network = with_probabilities(scored.trained.network, data.classes)
+    picture = Image.of(network.inputs[0].name, data.train.images, data.summary["value_range"])
+    task = Classification(name=network.outputs[0].name, classes=data.classes)
+    network = with_columns(network, inputs=[picture.facts()], tasks=[task.facts()])
     splits = {"validation": data.validation, "test": data.test}
     rows = measure_candidates(
         network,

@@ -1,122 +1,167 @@
-"""`predict`: classifies pictures with the file that a run delivered, in the runtime that it was delivered for."""
+"""`predict`: answers with the file that a run delivered, in the runtime that it was delivered for."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from allotrope.data.sources.folder.tree import scan
+from allotrope.delivery.arrays import predicted_arrays
+from allotrope.delivery.finished import Columns, columns_in
+from allotrope.delivery.predictor import (
+    ArgumentError,
+    Run,
+    in_words,
+    origin_in_words,
+    predicted,
+)
 from allotrope.errors import DataError, RunFolderError, UsageError
-from allotrope.inputs.image.formats import SUFFIXES
-from allotrope.inputs.image.pictures import UnreadablePicture, read_picture, strict_size
 from allotrope.run import read_record
-
-BATCH = 64
 
 
 @dataclass(frozen=True)
 class Predictions:
-    """A row a picture in `json`: `file` and `top` [{class, probability}], or `file` and the `reason` why it cannot be read."""
+    """A row for each example in `json`: `file`, in a table its `line`, and `answers` by task; or the `reason` why there are none.
+
+    `predictions[task]` is the column of a task's answers, `predictions.probabilities[task]` [n, k] what they were taken from.
+    A row without answers is an empty text, NaN, or all False there.
+    """
 
     json: list[dict[str, Any]]
+    tasks: Sequence[Mapping[str, Any]]
 
     @property
     def exit_code(self) -> int:
-        """1 where a picture could not be read."""
+        """1 if an example could not be read."""
         return int(any("reason" in row for row in self.json))
 
     def __str__(self) -> str:
-        width = max(len(row["file"]) for row in self.json)
-        return "\n".join(f"{row['file']:{width}}  {_described(row)}" for row in self.json)
+        named = [origin_in_words(row) for row in self.json]
+        width = max(map(len, named), default=0)
+        lines = zip(named, self.json, strict=True)
+        return "\n".join(f"{name:{width}}  {in_words(row)}" for name, row in lines)
+
+    def __getitem__(self, task: str) -> np.ndarray:
+        """Class names [n], values [n] or [n, k], or whether each label is there [n, k]."""
+        return self.columns[task]
+
+    @property
+    def columns(self) -> dict[str, np.ndarray]:
+        """The answers to each task, by its name."""
+        return {task["name"]: self._column(task) for task in self.tasks}
+
+    @property
+    def probabilities(self) -> dict[str, np.ndarray]:
+        """Of classes or labels [n, k], in the order of the task's; NaN in a row without answers."""
+        named = {task["name"]: task.get("classes") or task.get("labels") for task in self.tasks}
+        return {
+            name: np.array([_probabilities(self._answer(row, name), labels) for row in self.json])
+            for name, labels in named.items()
+            if labels
+        }
+
+    def _column(self, task: Mapping[str, Any]) -> np.ndarray:
+        answers = [self._answer(row, task["name"]) for row in self.json]
+        if task["kind"] == "classification":
+            return np.array([one.get("class", "") for one in answers], dtype=str)
+        if task["kind"] == "multilabel":
+            rows = [[label in one.get("labels", ()) for label in task["labels"]] for one in answers]
+            return np.array(rows, dtype=bool)
+        return np.array([_values(one, len(task.get("mean", (0.0,)))) for one in answers])
+
+    @staticmethod
+    def _answer(row: Mapping[str, Any], task: str) -> Mapping[str, Any]:
+        answer: Mapping[str, Any] = row.get("answers", {}).get(task, {})
+        return answer
 
 
-def predict(run: str | Path, *images: str | Path, top: int = 5, threads: int | None = None) -> Predictions:
-    """Classify pictures with the file that a run delivered.
+def _probabilities(answer: Mapping[str, Any], names: Sequence[str]) -> list[float]:
+    if "probabilities" in answer:
+        return list(answer["probabilities"].values())
+    found = {guess["class"]: guess["probability"] for guess in answer.get("top", ())}
+    return [found.get(name, float("nan")) for name in names]
+
+
+def _values(answer: Mapping[str, Any], size: int) -> Any:
+    if "values" in answer:
+        return list(answer["values"].values())
+    if "value" in answer:
+        return answer["value"]
+    return float("nan") if size == 1 else [float("nan")] * size
+
+
+def predict(
+    run: str | Path, *examples: str | Path, top: int = 5, threads: int | None = None
+) -> Predictions:
+    """Answer for pictures, or for the rows of tables, with the file that a run delivered.
 
     Example: allotrope predict runs/digits-1 picture.png more-pictures/
 
     Args:
         run: the run folder that `fit` made.
-        images: pictures, or folders of which every picture is taken.
-        top: how many classes to name for each picture, the most probable first.
+        examples: pictures, or folders of which every picture is taken; or .csv files with a column for each input, in which pictures are named relative to the file.
+        top: how many classes to name for each example, the most probable first.
         threads: processor threads; all cores by default.
 
-    Raises: UsageError where no picture is named, RunFolderError where the run delivered nothing, MissingDependencyError for its runtime.
+    Raises: UsageError if nothing is named, DataError for what cannot be read as a whole, RunFolderError if the run delivered nothing,
+        MissingDependencyError for its runtime.
     """
-    if not images:
-        raise UsageError("no picture is named. Name pictures or folders of pictures after the run folder.")
+    if not examples:
+        raise UsageError(
+            "no example is named. Name pictures, folders of pictures or .csv files after the run folder."
+        )
     if top < 1:
         raise UsageError(f"top is {top}, expected at least 1.")
-    record = read_record(run)
-    session = _delivered_session(Path(run), record, threads)
-    classes = record["data"]["classes"]
-    rows: list[dict[str, Any]] = []
-    pictures = list(_pictures(images))
-    if not pictures:
-        raise DataError(f"no picture is in {', '.join(map(str, images))}. Expected files that end in {', '.join(SUFFIXES)}.")
-    value_range = record["data"].get("summary", {}).get("value_range")
-    for files, pixels, reasons in _batches(pictures, record["data"]["image"], value_range):
-        probabilities = iter(next(iter(session.run({"image": pixels}).values()))) if len(pixels) else iter(())
-        for file, reason in zip(files, reasons, strict=True):
-            answer = {"reason": reason} if reason else {"top": _top(next(probabilities), classes, top)}
-            rows.append({"file": str(file), **answer})
-    return Predictions(rows)
+    columns, session_run = _delivered(Path(run), threads)
+    try:
+        rows = list(predicted(columns, session_run, list(map(str, examples)), top))
+    except ArgumentError as error:
+        raise DataError(str(error)) from None
+    return Predictions(rows, columns["tasks"])
 
 
-def _delivered_session(folder: Path, record: dict[str, Any], threads: int | None) -> Any:
+def predict_arrays(
+    run: str | Path, arrays: Mapping[str, Any], threads: int | None = None
+) -> Predictions:
+    """The same for arrays by column: raw inputs, or the columns of a row of numbers, examples along the first axis.
+
+    Raises: DataError for arrays that do not fit the inputs.
+    """
+    columns, session_run = _delivered(Path(run), threads)
+    try:
+        rows = list(predicted_arrays(columns, session_run, arrays))
+    except ArgumentError as error:
+        raise DataError(str(error)) from None
+    return Predictions(rows, columns["tasks"])
+
+
+def _delivered(folder: Path, threads: int | None) -> tuple[Columns, Run]:
+    """What the delivered file says of its inputs and tasks, and how it is run."""
     from allotrope.runtimes import runtime
 
-    delivered = record.get("delivered")
-    if delivered is None:
-        raise RunFolderError(f"'{folder}' delivered no file (its status is '{record.get('status')}'). Name another run, or fit again.")
-    path = folder / delivered["file"]
+    record = read_record(folder)
+    row = record.get("delivered")
+    if row is None:
+        status = record.get("status")
+        raise RunFolderError(
+            f"'{folder}' delivered no file (its status is '{status}'). Name another run, or fit again."
+        )
+    path = folder / row["file"]
     if not path.is_file():
         raise RunFolderError(f"'{path}', which the run delivered, is gone. Fit again.")
-    return runtime(delivered["runtime"]).open(path, delivered["precision"], threads, **delivered.get("options", {}))
+    columns = columns_in(path)
+    options = row.get("options", {})
+    session = runtime(row["runtime"]).open(path, row["precision"], threads, **options)
+    return (columns if columns["inputs"] else _before(record["data"])), session.run
 
 
-def _pictures(images: Sequence[str | Path]) -> Iterator[Path]:
-    """Each picture named, and those in each folder named but hidden ones and those that were made here."""
-    for path in map(Path, images):
-        if path.is_dir():
-            yield from scan(path).root.below()
-        else:
-            yield path
-
-
-def _batches(
-    files: list[Path], image: Sequence[int], value_range: tuple[float, float] | None
-) -> Iterator[tuple[list[Path], np.ndarray, list[str]]]:
-    """Files, the pixels of the readable ones as uint8 [n, h, w, c], and for each file why it cannot be read, or nothing.
-
-    `value_range` are the values that are black and white in pictures of more than 8 bits a channel.
-    """
-    channels, height, width = image
-    for start in range(0, len(files), BATCH):
-        part = files[start : start + BATCH]
-        pixels, reasons = [], []
-        with strict_size():
-            for file in part:
-                try:
-                    if not file.exists():
-                        raise UnreadablePicture(file, "no such file")
-                    pixels.append(read_picture(file, height, width, channels, value_range))
-                    reasons.append("")
-                except UnreadablePicture as error:
-                    reasons.append(error.reason)
-        yield part, np.stack(pixels) if pixels else np.empty((0, height, width, channels), np.uint8), reasons
-
-
-def _top(probabilities: np.ndarray, classes: Sequence[str], count: int) -> list[dict[str, Any]]:
-    order = probabilities.argsort()[::-1][:count]
-    return [{"class": classes[i], "probability": float(probabilities[i])} for i in order]
-
-
-def _described(row: dict[str, Any]) -> str:
-    if "reason" in row:
-        return f"cannot be read: {row['reason']}"
-    return ", ".join(f"{guess['class']} {guess['probability']:.1%}" for guess in row["top"])
+def _before(data: Mapping[str, Any]) -> Columns:
+    """Inputs and tasks of a file of an earlier version, which does not say them: one picture, one class."""
+    channels, height, width = data["image"]
+    picture = {"kind": "image", "name": "image", "channels": channels, "height": height, "width": width}
+    picture["value_range"] = data.get("summary", {}).get("value_range")
+    task = {"kind": "classification", "name": "probabilities", "classes": list(data["classes"])}
+    return {"inputs": [picture], "tasks": [task]}

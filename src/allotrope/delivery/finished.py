@@ -1,0 +1,31 @@
+"""The network that is delivered: answers in the user's terms, and what its inputs and tasks are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from allotrope.inputs.contract import Input
+from allotrope.network.columns import columns_of, with_columns
+from allotrope.network.network import Network
+from allotrope.network.reading.read import read_model
+from allotrope.tasks import Task
+
+Columns = dict[str, list[dict[str, Any]]]
+
+
+def finished(network: Network, inputs: Sequence[Input], tasks: Sequence[Task]) -> Network:
+    """The trained network with every task's ending behind its output; its metadata names inputs and tasks."""
+    for task in tasks:
+        network = task.finish(network)
+    return with_columns(network, inputs=[each.facts() for each in inputs])
+
+
+def columns_in(file: Path) -> Columns:
+    """What a delivered file says of its inputs and tasks; none if it says nothing, as older ones.
+
+    Raises: ModelError if it is no network, or says what cannot be read.
+    """
+    model = read_model(file)
+    return columns_of({entry.key: entry.value for entry in model.metadata_props})
