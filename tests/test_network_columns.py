@@ -1,4 +1,4 @@
-"""What a file says of its inputs and tasks is written, joined and read back; what is no such thing is refused."""
+"""What a file says of its inputs and tasks is written, joined and read back."""
 
 from __future__ import annotations
 
@@ -16,13 +16,19 @@ def test_entries_join_and_survive_the_file(tmp_path):
     network = with_columns(
         network,
         inputs=[Image(name="front view", height=6, width=6, channels=2).facts()],
-        tasks=[{"name": "flags", "kind": "b", "labels": ("x", "y")}, {"name": "which", "kind": "c"}],
+        tasks=[
+            {"name": "flags", "kind": "b", "labels": ("x", "y")},
+            {"name": "which", "kind": "c"},
+        ],
     )
     network.save(tmp_path / "m.onnx")
     said = columns_of(load(tmp_path / "m.onnx").metadata)
     (view,) = said["inputs"]
     assert view == {"kind": "image", "name": "front view", "height": 6, "width": 6, "channels": 2}
-    assert [(task["name"], task["kind"]) for task in said["tasks"]] == [("flags", "b"), ("which", "c")]
+    assert [(task["name"], task["kind"]) for task in said["tasks"]] == [
+        ("flags", "b"),
+        ("which", "c"),
+    ]
     assert said["tasks"][0]["labels"] == ["x", "y"]
 
 
@@ -31,7 +37,8 @@ def test_a_file_that_says_nothing_has_no_entries():
 
 
 @pytest.mark.parametrize(
-    "text", ["", "[", "[]", '{"inputs": 3}', '{"tasks": [3]}', '{"tasks": [{"name": "x"}]}', "[" * 10_000]
+    "text",
+    ["", "[", "[]", '{"inputs": 3}', '{"tasks": [3]}', '{"tasks": [{"name": "x"}]}', "[" * 10_000],
 )
 def test_what_is_no_list_of_columns_is_refused(text):
     with pytest.raises(ModelError, match=r"metadata 'allotrope\.columns' must be a JSON object"):

@@ -1,4 +1,4 @@
-"""`predict` runs what a run delivered: pictures in, classes out; a picture that cannot be read is a row with its reason."""
+"""`predict` runs what a run delivered; a picture that cannot be read is a row with its reason."""
 
 from __future__ import annotations
 
@@ -30,7 +30,11 @@ def run_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with Run.create("animals", tmp_path_factory.mktemp("runs")) as run:
         (run.folder / "delivered").mkdir()
         network.save(run.folder / "delivered" / "model.onnx")
-        delivered = {"runtime": "onnxruntime", "precision": "float32", "file": "delivered/model.onnx"}
+        delivered = {
+            "runtime": "onnxruntime",
+            "precision": "float32",
+            "file": "delivered/model.onnx",
+        }
         run.save(delivered=delivered, data={"classes": CLASSES, "image": (3, 8, 8)})
     return run.folder
 
@@ -51,7 +55,9 @@ def test_a_picture_gets_what_the_network_says(run_folder: Path, pictures: Path):
     import allotrope
 
     network = allotrope.load(run_folder / "delivered" / "model.onnx")
-    expected = network.run({"image": np.asarray(Image.open(pictures / "a.png"))[None]})["probabilities"][0]
+    expected = network.run({"image": np.asarray(Image.open(pictures / "a.png"))[None]})[
+        "probabilities"
+    ][0]
     (row,) = predict(run_folder, pictures / "a.png", threads=1).json
     found = {guess["class"]: guess["probability"] for guess in row["top"]}
     np.testing.assert_allclose([found[name] for name in CLASSES], expected, rtol=1e-4)
@@ -60,7 +66,12 @@ def test_a_picture_gets_what_the_network_says(run_folder: Path, pictures: Path):
 
 def test_a_folder_is_all_its_pictures_and_a_broken_one_is_a_row(run_folder: Path, pictures: Path):
     found = predict(run_folder, pictures, top=2, threads=1)
-    assert [Path(row["file"]).name for row in found.json] == ["a.png", "b.jpg", "broken.png", "c.bmp"]
+    assert [Path(row["file"]).name for row in found.json] == [
+        "a.png",
+        "b.jpg",
+        "broken.png",
+        "c.bmp",
+    ]
     assert [len(row.get("top", ())) for row in found.json] == [2, 2, 0, 2]
     assert found.json[2]["reason"]
     assert found.exit_code == 1
@@ -68,9 +79,20 @@ def test_a_folder_is_all_its_pictures_and_a_broken_one_is_a_row(run_folder: Path
 
 
 def test_rows_and_pictures_do_not_slip(run_folder: Path, pictures: Path):
-    alone = [predict(run_folder, pictures / name, threads=1).json[0] for name in ("a.png", "more/c.bmp")]
-    both = predict(run_folder, pictures / "a.png", pictures / "broken.png", pictures / "gone.png", pictures / "more/c.bmp", threads=1).json
-    assert [both[0]["top"][0]["class"], both[3]["top"][0]["class"]] == [row["top"][0]["class"] for row in alone]
+    alone = [
+        predict(run_folder, pictures / name, threads=1).json[0] for name in ("a.png", "more/c.bmp")
+    ]
+    both = predict(
+        run_folder,
+        pictures / "a.png",
+        pictures / "broken.png",
+        pictures / "gone.png",
+        pictures / "more/c.bmp",
+        threads=1,
+    ).json
+    assert [both[0]["top"][0]["class"], both[3]["top"][0]["class"]] == [
+        row["top"][0]["class"] for row in alone
+    ]
     assert both[2]["reason"] == "no such file"
     assert both[0]["top"][0]["probability"] != both[3]["top"][0]["probability"]
 
@@ -84,7 +106,12 @@ def test_deep_pictures_are_read_by_the_range_that_was_trained_on(run_folder: Pat
     with Run.resume(run_folder) as run:
         data = run.json["data"]
         run.save(data={**data, "summary": {"value_range": [0.0, 4080.0]}})
-    deep, plain = (row["top"] for row in predict(run_folder, tmp_path / "deep.png", tmp_path / "plain.png", threads=1).json)
+    deep, plain = (
+        row["top"]
+        for row in predict(
+            run_folder, tmp_path / "deep.png", tmp_path / "plain.png", threads=1
+        ).json
+    )
     assert deep == plain
     with Run.resume(run_folder) as run:
         run.save(data=data)
@@ -99,8 +126,18 @@ def test_the_delivered_program_reads_deep_pictures_the_same_way(run_folder: Path
         program = run_folder / "delivered" / "predict.py"
         data = {"classes": CLASSES, "image": (3, 8, 8), "summary": {"value_range": value_range}}
         program.write_text(predict_program(row, "model.onnx", _before(data)))
-        command = [sys.executable, program, tmp_path / "deep.png", tmp_path / "plain.png", "--json", "--threads", "1"]
-        deep, plain = json.loads(subprocess.run(command, capture_output=True, text=True, check=False).stdout)
+        command = [
+            sys.executable,
+            program,
+            tmp_path / "deep.png",
+            tmp_path / "plain.png",
+            "--json",
+            "--threads",
+            "1",
+        ]
+        deep, plain = json.loads(
+            subprocess.run(command, capture_output=True, text=True, check=False).stdout
+        )
         if value_range is None:
             assert "more than 8 bits a channel" in deep["reason"]
         else:
@@ -108,8 +145,12 @@ def test_the_delivered_program_reads_deep_pictures_the_same_way(run_folder: Path
 
 
 def test_on_the_command_line(run_folder: Path, pictures: Path, capsys):
-    assert main(["predict", str(run_folder), str(pictures / "a.png"), "--json", "--threads", "1"]) == 0
-    assert {guess["class"] for guess in json.loads(capsys.readouterr().out)[0]["top"]} == set(CLASSES)
+    assert (
+        main(["predict", str(run_folder), str(pictures / "a.png"), "--json", "--threads", "1"]) == 0
+    )
+    assert {guess["class"] for guess in json.loads(capsys.readouterr().out)[0]["top"]} == set(
+        CLASSES
+    )
     assert main(["predict", str(run_folder), str(pictures / "gone.png"), "--threads", "1"]) == 1
     assert "cannot be read: no such file" in capsys.readouterr().out
     assert main(["predict", str(run_folder)]) == 2
@@ -132,6 +173,8 @@ def test_a_run_that_delivered_nothing(tmp_path: Path):
     with pytest.raises(RunFolderError, match=r"delivered no file .its status is 'target-missed'"):
         predict(run.folder, "a.png")
     run.json["data"] = {"classes": CLASSES, "image": (3, 8, 8)}
-    run.save(delivered={"runtime": "onnxruntime", "precision": "float32", "file": "delivered/model.onnx"})
+    run.save(
+        delivered={"runtime": "onnxruntime", "precision": "float32", "file": "delivered/model.onnx"}
+    )
     with pytest.raises(RunFolderError, match="is gone"):
         predict(run.folder, "a.png")

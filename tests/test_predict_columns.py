@@ -1,4 +1,4 @@
-"""A delivered network of several inputs and tasks: tables, arrays, and what is refused, in `predict` and predict.py alike."""
+"""Several inputs and tasks: tables, arrays and what is refused, in `predict` and predict.py alike."""
 
 from __future__ import annotations
 
@@ -69,7 +69,9 @@ def pictures(tmp_path: Path) -> list[np.ndarray]:
     return list(pixels)
 
 
-def by_program(run_folder: Path, *arguments: object) -> tuple[subprocess.CompletedProcess[str], list]:
+def by_program(
+    run_folder: Path, *arguments: object
+) -> tuple[subprocess.CompletedProcess[str], list]:
     """What predict.py says if Allotrope cannot be imported."""
     program = str(run_folder / "delivered" / "predict.py")
     blocked = (
@@ -94,7 +96,10 @@ def test_rows_of_a_table_are_answered_by_task(run_folder, pictures, tmp_path):
     expected = network().run({"front view": np.stack(pictures[:2]), "row": numbers})
     assert [(row["file"], row["line"]) for row in found.json] == [(str(file), 2), (str(file), 3)]
     first = found.json[0]["answers"]
-    assert first["how much"] == {"value": pytest.approx(expected["how much"][0, 0], abs=1e-5), "unit": "kg"}
+    assert first["how much"] == {
+        "value": pytest.approx(expected["how much"][0, 0], abs=1e-5),
+        "unit": "kg",
+    }
     which = int(expected["which"][0].argmax())
     assert found["which"][0] == first["which"]["class"] == ["a\\b", "it's", "ü", "d"][which]
     np.testing.assert_allclose(found.probabilities["which"][0], expected["which"][0], atol=1e-5)
@@ -136,7 +141,9 @@ REASONS = (
 )
 
 
-def test_a_row_that_cannot_be_read_has_its_reason_and_the_others_are_answered(run_folder, pictures, tmp_path):
+def test_a_row_that_cannot_be_read_has_its_reason_and_the_others_are_answered(
+    run_folder, pictures, tmp_path
+):
     file = table(tmp_path / "table", BROKEN.format(absolute=tmp_path / "secret.png"))
     found = predict(run_folder, file, threads=1)
     assert found.exit_code == 1
@@ -153,7 +160,10 @@ def test_a_row_that_cannot_be_read_has_its_reason_and_the_others_are_answered(ru
     ("text", "message"),
     [
         ("front view,height\na.png,1\n", "lacks the columns 'age, in years', 'weight'"),
-        ('front view,height,"age, in years",weight,height\na.png,1,2,3,4\n', "several columns are called 'height'"),
+        (
+            'front view,height,"age, in years",weight,height\na.png,1,2,3,4\n',
+            "several columns are called 'height'",
+        ),
         ('front view,height,"age, in years",weight\n', "holds a header and no rows"),
         ("", "lacks the columns"),
         ('front view,height,"age, in years",weight\na.png,1\n', "line 2 has 2"),
@@ -198,13 +208,18 @@ def test_arrays_by_input_or_by_column(run_folder, pictures):
         ({"row": np.zeros((3, 2))}, r"expected numbers \(n, 3\)"),
         ({"row": np.array([["a"] * 3] * 3)}, "expected numbers"),
         ({"row": np.zeros((2, 3))}, "lengths differ"),
-        ({"row": np.array([[0, 0, 0], [0, np.nan, 0], [0, np.inf, np.nan]])}, "missing in rows 1; is infinite in rows 2"),
+        (
+            {"row": np.array([[0, 0, 0], [0, np.nan, 0], [0, np.inf, np.nan]])},
+            "missing in rows 1; is infinite in rows 2",
+        ),
     ],
 )
 def test_arrays_that_do_not_fit_are_named(run_folder, changed, message):
     arrays = {"front view": np.zeros((3, 6, 6, 3), np.uint8), "row": np.zeros((3, 3))} | changed
     with pytest.raises(DataError, match=message):
-        predict_arrays(run_folder, {name: a for name, a in arrays.items() if a is not None}, threads=1)
+        predict_arrays(
+            run_folder, {name: a for name, a in arrays.items() if a is not None}, threads=1
+        )
 
 
 def test_the_folder_has_the_names_of_each_task(run_folder):

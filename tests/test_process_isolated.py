@@ -112,5 +112,3 @@ def test_a_script_that_fails_or_never_ends_is_a_reason(tmp_path):
     script.write_text("")
     with pytest.raises(WorkerError, match="it said nothing"):
         run_script(script, patience=60)
-
-

@@ -46,7 +46,11 @@ def test_openvino_in_bfloat16(network, file):
             runtime("openvino").open(file, "bfloat16", threads=1)
         return
     pixels = images(3)
-    found = runtime("openvino").open(file, "bfloat16", threads=1).run({"image": pixels})["probabilities"]
+    found = (
+        runtime("openvino")
+        .open(file, "bfloat16", threads=1)
+        .run({"image": pixels})["probabilities"]
+    )
     expected = network.run({"image": pixels})["probabilities"]
     np.testing.assert_allclose(found, expected, atol=TOLERANCE["bfloat16"])
     assert np.abs(found - expected).max() > 1e-6, "float32 was computed"
@@ -56,7 +60,11 @@ def test_openvino_in_bfloat16(network, file):
 def test_openvino_gives_the_same_whatever_the_parts(part, network, file):
     inputs = {"image": images(70)}
     session = runtime("openvino").open(file, "float32", threads=2, part=part)
-    np.testing.assert_allclose(session.run(inputs)["probabilities"], network.run(inputs)["probabilities"], atol=TOLERANCE["float32"])
+    np.testing.assert_allclose(
+        session.run(inputs)["probabilities"],
+        network.run(inputs)["probabilities"],
+        atol=TOLERANCE["float32"],
+    )
 
 
 def test_unknown_runtime_suggests_the_nearest():
@@ -66,12 +74,20 @@ def test_unknown_runtime_suggests_the_nearest():
 
 def test_missing_runtime_says_how_to_install_it():
     class Missing(Runtime):
-        name, package, install, precisions = "missing", "allotrope_missing", "pip install missing", ("float32",)
+        name, package, install, precisions = (
+            "missing",
+            "allotrope_missing",
+            "pip install missing",
+            ("float32",),
+        )
 
         def open(self, path, precision, threads=None, **options):
             raise NotImplementedError
 
-    assert Missing().available() == "allotrope_missing is not installed. Install it with: pip install missing"
+    assert (
+        Missing().available()
+        == "allotrope_missing is not installed. Install it with: pip install missing"
+    )
     assert Missing().version() is None
 
 
@@ -91,6 +107,9 @@ def test_nothing_reports_that_openvino_is_used(tmp_path, file):
         "import openvino_telemetry\n"
     )
     done = subprocess.run(
-        [sys.executable, "-c", program, str(file), str(tmp_path / "int8.onnx")], capture_output=True, text=True, check=False
+        [sys.executable, "-c", program, str(file), str(tmp_path / "int8.onnx")],
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0 and "forked" not in done.stderr, done.stderr

@@ -10,8 +10,8 @@ import numpy as np
 from allotrope.delivery.predictor import (
     AT_ONCE,
     ArgumentError,
-    Asked,
     Columns,
+    Example,
     Run,
     answered,
     listed,
@@ -28,7 +28,7 @@ def predicted_arrays(columns: Columns, run: Run, arrays: Mapping[str, Any]) -> I
     count = len(next(iter(inputs.values())))
     for start in range(0, count, AT_ONCE):
         rows = range(start, min(start + AT_ONCE, count))
-        batch = [Asked({}, {name: array[row] for name, array in inputs.items()}) for row in rows]
+        batch = [Example({}, {name: array[row] for name, array in inputs.items()}) for row in rows]
         top = max((len(task.get("classes", ())) for task in columns["tasks"]), default=1)
         for row, answers in zip(rows, answered(columns, run, batch, top), strict=True):
             yield {"file": f"[{row}]", **answers}

@@ -51,7 +51,7 @@ class Unreadable(Exception):
 
 
 @dataclass
-class Asked:
+class Example:
     """One example: where it is from, raw inputs by name, or the `reason` why there are none."""
 
     origin: dict[str, Any]
@@ -75,7 +75,7 @@ def predicted(
 
 
 def answered(
-    columns: Columns, run: Run, examples: Iterable[Asked], top: int
+    columns: Columns, run: Run, examples: Iterable[Example], top: int
 ) -> Iterator[dict[str, Any]]:
     """The answers for those examples that could be read."""
     readable = [one.inputs for one in examples if not one.reason]
@@ -151,7 +151,7 @@ def origin_in_words(row: Mapping[str, Any]) -> str:
 # --- what is asked
 
 
-def read(columns: Columns, argument: str) -> Iterator[Asked]:
+def read(columns: Columns, argument: str) -> Iterator[Example]:
     """The examples that an argument names: a picture, a folder of them, or the rows of a table.
 
     Raises: ArgumentError.
@@ -172,7 +172,7 @@ def read(columns: Columns, argument: str) -> Iterator[Asked]:
             f"no picture is in {argument}. Expected files that end in {', '.join(SUFFIXES)}."
         )
     for file in files:
-        one = Asked({"file": str(file)})
+        one = Example({"file": str(file)})
         try:
             one.inputs[first["name"]] = read_picture(file, first)
         except Unreadable as error:
@@ -241,10 +241,10 @@ def read_picture(path: Path, facts: Mapping[str, Any]) -> np.ndarray:
 # --- tables
 
 
-def read_rows(inputs: Sequence[Mapping[str, Any]], path: Path) -> Iterator[Asked]:
+def read_rows(inputs: Sequence[Mapping[str, Any]], path: Path) -> Iterator[Example]:
     """The rows of a table, each with its line. Raises: ArgumentError."""
     cells, lines, separator = read_table(inputs, path)
-    rows = [Asked({"file": str(path), "line": line}) for line in lines]
+    rows = [Example({"file": str(path), "line": line}) for line in lines]
     for facts in inputs:
         if facts["kind"] == "table":
             add_numbers(rows, facts, cells, separator)
@@ -333,7 +333,7 @@ def check_header(path: Path, header: Sequence[str], wanted: Sequence[str]) -> No
 
 
 def add_numbers(
-    rows: Sequence[Asked],
+    rows: Sequence[Example],
     facts: Mapping[str, Any],
     cells: Mapping[str, Sequence[str]],
     separator: str,
@@ -373,7 +373,7 @@ def number_in(cell: str, comma: bool, may_miss: bool) -> tuple[float, str]:
     return float(cell), ""
 
 
-def add_picture(one: Asked, facts: Mapping[str, Any], folder: Path, name: str) -> None:
+def add_picture(one: Example, facts: Mapping[str, Any], folder: Path, name: str) -> None:
     """The picture that a cell names, or the reason why there is none."""
     try:
         one.inputs[facts["name"]] = read_picture(inside(folder, name), facts)

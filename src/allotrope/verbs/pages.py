@@ -21,14 +21,13 @@ from allotrope.run_record import (
     StartEntry,
     TrainingEntry,
 )
-from allotrope.run_words import inside, written
+from allotrope.run_words import inside, is_accuracy, written
 from allotrope.storage import replace_file
-from allotrope.tasks.metric import ACCURACY
 from allotrope.training.checkpoints import Checkpoints
 from allotrope.training.plausible_settings import fixed_by
 from allotrope.verbs.journal import Page
 from allotrope.verbs.options import command_line
-from allotrope.verbs.pipeline import METRIC, Delivered, Measured, Plan, Scored, Start, TrainedPlan
+from allotrope.verbs.pipeline import Delivered, Measured, Plan, Scored, Start, TrainedPlan
 from allotrope.verbs.source import START, as_saved
 
 
@@ -159,7 +158,7 @@ class CandidatesPage(Page[Measured]):
 
     def write(self, run: Run, value: Measured) -> Measured:
         """The entry alone."""
-        rows = [written(row, METRIC == ACCURACY) for row in value.rows]
+        rows = [written(row, is_accuracy(run.json["data"])) for row in value.rows]
         run.enter(CandidatesEntry(rows, value.measurement))
         return value
 
@@ -183,7 +182,8 @@ class DeliveryPage(Page[Delivered]):
         row = value.row
         if row is not None:
             row = deliver(row, run.folder)
-        rows = (each and written(each, METRIC == ACCURACY) for each in (row, value.nearest_miss))
+        accuracy = is_accuracy(run.json["data"])
+        rows = (each and written(each, accuracy) for each in (row, value.nearest_miss))
         run.enter(DeliveryEntry(*rows))
         return replace(value, row=row)
 

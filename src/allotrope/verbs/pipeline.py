@@ -15,25 +15,23 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image as Picture
+from PIL import Image
 
 from allotrope.architectures.choose import Choice, Speed, choose, choose_recipe
 from allotrope.config import FixedSettings, Recipe, Settings, Target
 from allotrope.data.examples import TASK, Data, Examples
+from allotrope.delivery.finished import finished
 from allotrope.frameworks import framework as find_framework
-from allotrope.inputs.image.image import Image
 from allotrope.measure.candidates import Candidate, Split, candidates, measure_candidates
 from allotrope.measure.choice import choose as choose_candidate
 from allotrope.measure.choice import nearest_miss
 from allotrope.measure.machine import cores
 from allotrope.measure.rounds import measurement
-from allotrope.network.columns import with_columns
 from allotrope.network.network import Network
 from allotrope.network.rewriting.batchnorm import with_still_batchnorm
-from allotrope.network.rewriting.compose import with_probabilities
 from allotrope.progress import Progress, duration
 from allotrope.run_record import TrainingFacts
-from allotrope.tasks.metric import ACCURACY
+from allotrope.tasks import Metric, Task
 from allotrope.training.checkpoints import resumable
 from allotrope.training.evaluate import in_batches
 from allotrope.training.loop import train
@@ -43,9 +41,6 @@ from allotrope.training.speed import training_speed
 from allotrope.verbs.facts import network_facts
 from allotrope.verbs.options import Request
 from allotrope.verbs.source import Tuning
-
-METRIC = ACCURACY
-"""What decides for one classification."""
 
 
 @dataclass(frozen=True)
@@ -143,6 +138,11 @@ class Measured:
     scored: Scored
     rows: Sequence[dict[str, Any]]
     measurement: dict[str, Any]
+
+    @property
+    def metric(self) -> Metric:
+        """That of the task that decides."""
+        return self.scored.trained.plan.data.tasks[0].metric
 
 
 @dataclass(frozen=True)
@@ -302,7 +302,7 @@ def _logits(trained: TrainedPlan, split: Examples) -> np.ndarray:
 
 def _picture(pixels: np.ndarray) -> bytes:
     file = io.BytesIO()
-    Picture.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels).save(file, "PNG")
+    Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels).save(file, "PNG")
     return file.getvalue()
 
 
@@ -323,18 +323,14 @@ def measured(
     Their files are made in `folder`, where processes of their own open them. Training examples calibrate int8.
     """
     data = scored.trained.plan.data
-    network = with_probabilities(scored.trained.network, data.classes)
-    picture = Image.of(network.inputs[0].name, data.train.images, data.summary["value_range"])
-    task = Classification(name=network.outputs[0].name, classes=data.classes)
-    network = with_columns(network, inputs=[picture.facts()], tasks=[task.facts()])
-    splits = {"validation": data.validation, "test": data.test}
+    task = data.tasks[0]
     rows = measure_candidates(
-        network,
-        {network.inputs[0].name: data.train.images},
-        {name: _judged(network, split) for name, split in splits.items()},
+        finished(scored.trained.network, data.inputs, data.tasks),
+        data.taken("train"),
+        {split: _judged(data, task, split) for split in ("validation", "test")},
         folder,
         target,
-        METRIC,
+        task.metric,
         threads,
         (show or Progress()).say,
         (among or Among()).candidates,
@@ -342,18 +338,15 @@ def measured(
     return Measured(scored, rows, measurement(threads or cores()))
 
 
-def _judged(network: Network, split: Examples) -> Split:
+def _judged(data: Data, task: Task, split: str) -> Split:
     """The split with what answers to it are worth."""
-    (image,), (answer,) = network.inputs, network.outputs
-
-    def right(answers: Mapping[str, np.ndarray]) -> float:
-        return float((answers[answer.name].argmax(1) == split.labels).mean())
-
-    return Split({image.name: split.images}, right)
+    labels = data.splits[split][task.name]
+    return Split(data.taken(split), lambda answers: task.answered(answers[task.name], labels))
 
 
 def delivered(measured: Measured, target: Target) -> Delivered:
     """The fastest candidate that meets the target; if none does, the nearest miss."""
-    row = choose_candidate(measured.rows, target, METRIC)
-    missed = nearest_miss(measured.rows, target, METRIC) if row is None else None
+    metric = measured.metric
+    row = choose_candidate(measured.rows, target, metric)
+    missed = nearest_miss(measured.rows, target, metric) if row is None else None
     return Delivered(measured, row, missed)

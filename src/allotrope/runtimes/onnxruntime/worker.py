@@ -13,7 +13,7 @@ MEMORY = 8 * 2**30
 """Bytes of address space."""
 
 
-class Trial:
+class StrangersNetwork:
     """Runs networks as they are, one thread."""
 
     def run(self, model: bytes, *runs: bytes) -> list[bytes]:
@@ -30,4 +30,4 @@ class Trial:
 
 if __name__ == "__main__":
     onnxruntime.set_default_logger_severity(4)
-    serve(Trial(), memory=MEMORY, seconds=SECONDS)
+    serve(StrangersNetwork(), memory=MEMORY, seconds=SECONDS)
