@@ -29,7 +29,7 @@ from allotrope.network import zoo
 from allotrope.network.rewriting.compose import with_preprocessing
 from allotrope.network.summary import parameters
 from allotrope.tasks.class_losses import cross_entropy
-from allotrope.training.losses import loss_over
+from allotrope.tasks.several import loss_over
 from allotrope.training.plan import training_plan
 
 SIZES = {"cnn": (32, 128), "resnet20": (32, 128), "mobilenet_v2": (96, 16)}

@@ -8,7 +8,7 @@ from allotrope.config import Recipe
 from allotrope.frameworks.contract import Batch, TrainingPlan
 from allotrope.network.network import Network
 from allotrope.tasks import Classification
-from allotrope.training.losses import loss_over
+from allotrope.tasks.several import loss_over
 from allotrope.training.plan import training_plan
 
 

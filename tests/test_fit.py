@@ -57,7 +57,7 @@ def test_json_is_the_record_and_has_what_is_promised(fitted):
 def test_it_learns_and_says_so_truly(fitted):
     folder, printed = fitted
     data = read_data("digits", DataOptions())
-    probabilities = allotrope.load(folder / "model.onnx").run({"image": data.test.images})["probabilities"]
+    probabilities = allotrope.load(folder / "model.onnx").run({"image": data.test.images})["label"]
     assert printed["test"]["accuracy"] == pytest.approx((probabilities.argmax(1) == data.test.labels).mean(), abs=0.006)
     assert printed["test"]["accuracy"] > 0.95
     assert np.sum(printed["test"]["confusion"]) == len(data.test)

@@ -29,8 +29,10 @@ def test_drops_are_points_of_fractions_and_per_cent_of_errors():
 
 
 def test_values_and_their_differences_read_well():
-    assert [ACCURACY.text(0.972), AUC.text(0.93124), RMSE.text(3.4149)] == ["97.20%", "0.9312", "3.415"]
+    texts = [ACCURACY.text(0.972), AUC.text(0.93124), RMSE.text(3.4149)]
+    assert texts == ["97.20%", "0.9312", "3.415"]
     assert ACCURACY.apart(0.972, 0.96) == "1.20 points under"
     assert RMSE.apart(2.0, 2.024) == "1.20 % over"
     assert ACCURACY.change(0.972, 0.973) == "+0.10 points"
     assert RMSE.change(2.0, 1.9) == "-5.00 %"
+    assert ACCURACY.change(0.5, 0.5) == "+0.00 points"

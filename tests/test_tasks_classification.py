@@ -16,6 +16,7 @@ from allotrope.tasks.class_losses import class_weights, cross_entropy, mean_squa
 from allotrope.tasks.classification import softmax
 from allotrope.tasks.confusion import confusion, per_class
 from allotrope.testing import TaskContract
+from tested import InEach
 
 torch = pytest.importorskip("torch")
 RANDOM = np.random.default_rng(1)
@@ -28,7 +29,7 @@ SOFT = RANDOM.dirichlet(np.ones(3), size=200)
 WEIGHTS = np.array([0.5, 1.0, 1.5])
 
 
-class TestClassification(TaskContract):
+class TestClassification(InEach, TaskContract):
     task = TASK
     labels = LABELS
     right = 4 * np.eye(3, dtype=np.float32)[LABELS] + LOGITS / 4
@@ -39,7 +40,7 @@ class TestClassificationByF1(TestClassification):
     task = TASK.decided_by("macro_f1")
 
 
-class TestTwoClassesByArea(TaskContract):
+class TestTwoClassesByArea(InEach, TaskContract):
     task = Classification(name="sick", classes=("no", "yes")).decided_by("auc")
     labels = LABELS % 2
     right = 4 * np.eye(2, dtype=np.float32)[LABELS % 2] + LOGITS[:, :2] / 2

@@ -1,4 +1,4 @@
-"""Regression: losses against PyTorch's, figures against scikit-learn's, units restored in the file."""
+"""Regression: losses against PyTorch's, figures against scikit-learn's, units restored."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from allotrope.frameworks.reference.primitives import ReferencePrimitives
 from allotrope.tasks import Regression
 from allotrope.tasks.regression_losses import REGRESSION_LOSSES, regression_loss
 from allotrope.testing import TaskContract
+from tested import InEach
 
 torch = pytest.importorskip("torch")
 RANDOM = np.random.default_rng(1)
@@ -27,7 +28,7 @@ def nearly(task, labels):
     return task.encode(labels).targets + noise.astype(np.float32)
 
 
-class TestAge(TaskContract):
+class TestAge(InEach, TaskContract):
     task = Regression(name="age", unit="years").trained_by(Recipe(), AGES)
     labels = AGES
     right = nearly(task, AGES)
@@ -38,11 +39,12 @@ class TestAgeByMedian(TestAge):
     task = TestAge.task.trained_by(Recipe(loss="mean-absolute-error"), AGES).decided_by("mae")
 
 
-class TestBoxes(TaskContract):
+class TestBoxes(InEach, TaskContract):
     task = learned(Regression(name="box", parts=("x", "y")), BOXES).decided_by("r2")
     labels = BOXES
     right = nearly(task, BOXES)
-    gappy = np.where(np.stack([np.arange(200) % 5 == 0, np.arange(200) % 10 == 0], 1), np.nan, BOXES)
+    gaps = np.stack([np.arange(200) % 5 == 0, np.arange(200) % 10 == 0], 1)
+    gappy = np.where(gaps, np.nan, BOXES)
 
 
 def test_targets_are_standardized_by_what_is_known_in_training():

@@ -6,17 +6,18 @@ import numpy as np
 import pytest
 
 from allotrope.config import Recipe
+from allotrope.delivery.finished import finished
 from allotrope.errors import DataError, UsageError
 from allotrope.frameworks.reference.primitives import ReferencePrimitives
+from allotrope.network.columns import columns_of
 from allotrope.network.zoo import cnn
 from allotrope.tasks import Classification, MultiLabel, Regression
-from allotrope.tasks.ending import tasks_said
 from allotrope.tasks.several import (
-    JointLoss,
     check_labels,
     decisive,
     encoded,
-    finished,
+    gappy,
+    joint_loss,
     scores,
     task_weights,
     trained_by,
@@ -42,9 +43,9 @@ def told(**options):
 
 
 def joint(tasks, outputs=OUTPUTS):
-    targets, weights = encoded(tasks, LABELS)
+    targets, weights = encoded(tasks, LABELS, ["age"])
     wide = [{name: x.astype(np.float64) for name, x in each.items()} for each in (targets, weights)]
-    return float(JointLoss(tasks)(P, outputs, *wide))
+    return float(joint_loss(tasks)(P, outputs, *wide))
 
 
 def test_the_loss_is_the_weighted_sum():
@@ -57,11 +58,11 @@ def test_one_task_alone_is_its_own_loss_to_the_bit():
     targets, _ = KIND.encode(LABELS["kind"])
     logits = OUTPUTS["kind"].astype(np.float32)
     alone = KIND.loss(P, logits, targets, None)
-    assert JointLoss([KIND])(P, {"kind": logits}, {"kind": targets}, {}) == alone
+    assert joint_loss([KIND])(P, {"kind": logits}, {"kind": targets}, {}) == alone
 
 
 def test_only_tasks_with_gaps_have_weights():
-    targets, weights = encoded(told(), LABELS)
+    targets, weights = encoded(told(), LABELS, gappy(TASKS, LABELS))
     assert list(targets) == ["kind", "age", "tags"] and list(weights) == ["age"]
     assert weights["age"].mean() == pytest.approx(26 / 40)
 
@@ -93,10 +94,10 @@ def test_what_is_learned_of_tasks_is_a_weight_that_is_not_delivered():
     learning = with_log_variances(network, 1)
     assert WEIGHT in learning.trainable
     assert learning.run({"x": np.zeros((2, 1, 4, 4), np.float32)})[NAME].tolist() == [0.0]
-    delivered = finished([KIND], learning)
+    delivered = finished(learning, [], [KIND])
     assert [value.name for value in delivered.outputs] == ["kind"]
     assert delivered.weights.keys() == network.weights.keys()
-    assert [facts["name"] for facts in tasks_said(delivered)] == ["kind"]
+    assert [facts["name"] for facts in columns_of(delivered.metadata)["tasks"]] == ["kind"]
 
 
 # --- what is asked for
@@ -123,7 +124,7 @@ def test_each_task_takes_the_loss_that_it_knows():
         "huber",
         "binary-cross-entropy",
     ]
-    with pytest.raises(UsageError, match=r"unknown loss for these tasks 'hubert'\. Did you mean 'huber'"):
+    with pytest.raises(UsageError, match=r"unknown loss for these tasks 'hubert'"):
         told(loss="hubert")
 
 

@@ -61,6 +61,8 @@ class Recipe:
     where given, ends the training (the schedule follows whichever of the two is nearer its end).
     The warm-up begins at `start_fraction` of the learning rate, and the schedule ends at `final_fraction` of it.
     `average` is the decay per step of the exponential moving average of the weights, None for none.
+    `loss` may name one for each kind of task, with commas between them. `task_weights`: what each of
+    several tasks counts is `fixed`, or `learned` by its uncertainty.
     `bias_scale` multiplies the learning rate of normalization biases (cifar10-airbench uses 64), `backbone_rate` that of all
     layers but the last.
     """
@@ -84,6 +86,7 @@ class Recipe:
     loss: str = "cross-entropy"
     label_smoothing: float = 0.0
     class_weights: str = "none"
+    task_weights: str = "fixed"
     clip_norm: float | None = None
     average: float | None = None
     augmentation: str = "light"

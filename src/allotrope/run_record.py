@@ -105,10 +105,14 @@ class TrainingEntry(Entry):
 
 @dataclass(frozen=True)
 class ScoresEntry(Entry):
-    """The trained network on validation and test data in float32."""
+    """The trained network on validation and test data in float32.
+
+    `settled` are the tasks with what was chosen on validation data, if something was.
+    """
 
     validation: dict[str, Any]
     test: dict[str, Any]
+    settled: list[dict[str, Any]] | None = None
 
 
 @dataclass(frozen=True)

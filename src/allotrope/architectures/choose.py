@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 
+from allotrope.architectures.assembled import assembled, reasons
 from allotrope.architectures.recipes import (
     FAMILIES,
     FINE_TUNING,
     NEW_HEAD,
+    ROWS,
+    SMALL,
     WITHOUT_NORMALIZATION,
     Family,
     family_for,
@@ -19,15 +23,17 @@ from allotrope.architectures.recipes import (
     usual_epochs,
 )
 from allotrope.config import Recipe
-from allotrope.data.examples import INPUT, TASK, Data
+from allotrope.data.examples import Data
 from allotrope.errors import unknown_name
+from allotrope.inputs.image.image import Image
 from allotrope.inputs.image.mirror import ENOUGH, kept_when_mirrored
-from allotrope.inputs.image.statistics import pixel_statistics
 from allotrope.network import zoo
 from allotrope.network.network import Network
-from allotrope.network.rewriting.compose import with_preprocessing
 from allotrope.network.rewriting.named_after import named_after
 from allotrope.network.summary import is_normalized, multiply_adds, parameters
+from allotrope.tasks import Classification
+from allotrope.tasks.several import LEARNED, gappy
+from allotrope.tasks.uncertainty import with_log_variances
 
 USUAL_BUDGET = 120.0
 """Seconds of training where neither epochs nor a budget are asked for."""
@@ -38,7 +44,7 @@ Speed = Callable[[Network, Recipe], float]
 
 @dataclass(frozen=True)
 class Choice:
-    """The network to train (raw pixels in, logits out), as `name` and `arguments` built it, the recipe, and why."""
+    """The network to train (raw inputs, a raw output for each task), as `name` and `arguments` built it, the recipe, and why."""
 
     name: str
     arguments: dict[str, Any]
@@ -106,7 +112,11 @@ class _Choosing:
         self.data, self.overrides, self.seed, self.speed = data, overrides, seed, speed
         self.budget, self.epochs = budget, epochs
         self.reasons: list[str] = []
-        self.mean, self.std = pixel_statistics(data.train.images)
+        pictures = [each for each in data.inputs if isinstance(each, Image)]
+        self.picture = pictures[0] if pictures else None
+        self.plain = len(data.inputs) == len(data.tasks) == len(pictures) == 1 and isinstance(
+            data.tasks[0], Classification
+        )
 
     def choose(self, name: str) -> Choice:
         """Everything in its order: family, time, recipe, size."""
@@ -115,9 +125,14 @@ class _Choosing:
         recipe = self._recipe(family)
         arguments = self._sized(family, recipe, name == "auto")
         network = self._built(family, arguments)
+        if recipe.task_weights == LEARNED and len(self.data.tasks) > 1:
+            network = with_log_variances(network, len(self.data.tasks))
+            self.reasons.append("What each task counts is learned, by its uncertainty.")
+        named = {each.name: family.name for each in self.data.inputs if isinstance(each, Image)}
+        self.reasons += reasons(self.data.inputs, self.data.tasks, named)
         shown = {key: value for key, value in arguments.items() if not isinstance(value, np.ndarray)}
         self.reasons.append(
-            f"{family.name} has {parameters(network):,} trainable weights and takes {multiply_adds(network):,} multiply-adds an image."
+            f"{family.name} has {parameters(network):,} trainable weights and takes {multiply_adds(network):,} multiply-adds an example."
         )
         return Choice(family.name, shown, network, recipe, self.reasons)
 
@@ -149,12 +164,14 @@ class _Choosing:
         return replace(recipe, learning_rate=recipe.learning_rate * WITHOUT_NORMALIZATION)
 
     def _family(self, name: str) -> Family:
-        _, height, width = self.data.image
+        if self.picture is None:
+            self.reasons.append("Dense layers, because there are rows of numbers and no picture.")
+            return ROWS
         if name != "auto":
             zoo.network(name)  # refuses an unknown name
             self.reasons.append(f"{name} was asked for.")
             return FAMILIES[name]
-        family, reason = family_for(height, width)
+        family, reason = family_for(self.picture.height, self.picture.width)
         self.reasons.append(reason)
         return family
 
@@ -173,16 +190,50 @@ class _Choosing:
             self.reasons.append(f"{USUAL_BUDGET:g} s of training, because neither a budget nor epochs were asked for.")
 
     def _recipe(self, family: Family) -> Recipe:
-        recipe = replace(recipe_of(family, self.data.image, len(self.data.train)), seed=self.seed, budget=self.budget, epochs=self.epochs)
+        if not self.plain:
+            family = replace(family, recipe=SMALL)
+            self.reasons.append(
+                "AdamW, because steps that suit one loss of classes are too large for other losses, "
+                "for their sum and for layers without normalization."
+            )
+        recipe = recipe_of(family, self._shape(self.picture), len(self.data.train))
+        recipe = replace(recipe, seed=self.seed, budget=self.budget, epochs=self.epochs)
+        recipe = self._suiting_tasks(recipe)
         if "flip" not in self.overrides:
             recipe = replace(recipe, flip=self._flip())
         if self.overrides:
             self.reasons.append("Asked for: " + ", ".join(f"{name} = {value}" for name, value in self.overrides.items()) + ".")
         return replace(recipe, **self.overrides)
 
+    def _suiting_tasks(self, recipe: Recipe) -> Recipe:
+        """The loss of each task by name; and little augmentation if a quantity may change with it."""
+        losses = tuple(dict.fromkeys(task.minimized for task in self.data.tasks))
+        measured = [task.name for task in self.data.tasks if task.kind == "regression"]
+        if measured and self.picture is not None and "augmentation" not in self.overrides:
+            names = ", ".join(measured)
+            self.reasons.append(
+                f"Little augmentation, because turning and scaling may change {names}."
+            )
+            recipe = replace(recipe, augmentation="light")
+        return replace(recipe, loss=",".join(losses))
+
+    @staticmethod
+    def _shape(picture: Image | None) -> tuple[int, int, int]:
+        """Channels, height and width; of a single pixel if there is no picture."""
+        return (1, 1, 1) if picture is None else (picture.channels, picture.height, picture.width)
+
     def _flip(self) -> bool:
-        train = self.data.train
-        kept = kept_when_mirrored(train.images, train.labels, len(self.data.classes), self.seed)
+        task, train = self.data.tasks[0], self.data.train
+        if self.picture is None:
+            return False
+        if not isinstance(task, Classification) or len(self.data.tasks) > 1 or gappy([task], train.columns):
+            self.reasons.append(
+                "Images are not mirrored in training: whether all answers stay the same is not known; "
+                "--flip says that they do."
+            )
+            return False
+        images, labels = train[self.picture.name], train[task.name]
+        kept = kept_when_mirrored(images, labels, task.size, self.seed)
         if kept is None:
             self.reasons.append("Images are not mirrored in training: the data does not show whether they keep their meaning.")
             return False
@@ -196,7 +247,7 @@ class _Choosing:
 
     def _sized(self, family: Family, recipe: Recipe, free: bool) -> dict[str, Any]:
         """The family's arguments; where the size is free, with the largest width that sees the data often enough in the time there is."""
-        arguments = {**family.arguments(self.data.image), **self._whitening(family), "seed": self.seed}
+        arguments = {**family.arguments(self._shape(self.picture)), **self._whitening(family, self.picture), "seed": self.seed}
         if not free or not family.widths:
             return arguments
         middle = {**arguments, "width": family.usual_width}
@@ -223,11 +274,23 @@ class _Choosing:
         )
         return width
 
-    def _whitening(self, family: Family) -> dict[str, Any]:
-        if not family.whitened:
+    def _whitening(self, family: Family, picture: Image | None) -> dict[str, Any]:
+        if not family.whitened or picture is None:
             return {}
-        return {"filters": zoo.whitening_filters(self.data.train.images, self.mean, self.std)}
+        images = self.data.train[picture.name]
+        return {"filters": zoo.whitening_filters(images, picture.mean, picture.std)}
 
     def _built(self, family: Family, arguments: Mapping[str, Any]) -> Network:
-        network = zoo.network(family.name)(len(self.data.classes), self.data.image, **arguments)
-        return named_after(with_preprocessing(network, self.mean, self.std), [INPUT], [TASK])
+        """One picture and one classification have the zoo's network as it is."""
+        if not self.plain:
+            build = partial(self._pictured, family, arguments)
+            return assembled(self.data.inputs, self.data.tasks, build, self.seed)
+        ((picture,), (task,)) = self.data.inputs, self.data.tasks
+        network = zoo.network(family.name)(task.size, self._shape(self.picture), **arguments)
+        return named_after(picture.prepare(network), [picture.name], [task.name])
+
+    def _pictured(self, family: Family, arguments: Mapping[str, Any], picture: Any) -> Network:
+        """The zoo's network for one of several pictures, of which each has filters of its own."""
+        shape = self._shape(picture)
+        own = {**family.arguments(shape), **self._whitening(family, picture)}
+        return zoo.network(family.name)(2, shape, **{**arguments, **own})

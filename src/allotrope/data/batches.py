@@ -14,7 +14,7 @@ from allotrope.errors import UsageError
 from allotrope.frameworks.contract import Batch
 from allotrope.inputs.augmentation import augmentation_of
 from allotrope.inputs.mixture import Mixture
-from allotrope.tasks.several import encoded, trained_by
+from allotrope.tasks.several import encoded, gappy, trained_by
 
 AHEAD = 2
 ORDER, CHANGE, SIDE = range(3)  # which random stream a seed sequence is for
@@ -41,8 +41,7 @@ class Batches:
         self._train = data.train
         self._inputs = data.inputs
         self._tasks = trained_by(data.tasks, recipe, data.train.columns)
-        # Weights of a task are in every batch or in none, so that compiled steps see one form.
-        _, self._weights = encoded(self._tasks, data.train.columns)
+        self._gaps = gappy(data.tasks, data.train.columns)
         self._augmentation = augmentation_of(recipe)
         self._seed = recipe.seed
         self._side = self._stream(SIDE).integers(0, 2, count)
@@ -85,9 +84,7 @@ class Batches:
             x = self._train[each.name][rows]
             changed[each.name] = each.augment(x, own, strength, mirrored)
         labels = {task.name: self._train[task.name][rows] for task in self._tasks}
-        targets, weights = encoded(self._tasks, labels)
-        whole = {name: np.ones_like(weight[rows]) for name, weight in self._weights.items()}
-        batch = Batch(changed, targets, {**whole, **weights})
+        batch = Batch(changed, *encoded(self._tasks, labels, self._gaps))
         mixture = first.draw_mixture(len(rows), stream, strength)
         return batch if mixture is None else self._mixed(batch, mixture)
 

@@ -11,12 +11,14 @@ from allotrope.network.columns import columns_of, with_columns
 from allotrope.network.network import Network
 from allotrope.network.reading.read import read_model
 from allotrope.tasks import Task
+from allotrope.tasks.uncertainty import without_log_variances
 
 Columns = dict[str, list[dict[str, Any]]]
 
 
 def finished(network: Network, inputs: Sequence[Input], tasks: Sequence[Task]) -> Network:
     """The trained network with every task's ending behind its output; its metadata names inputs and tasks."""
+    network = without_log_variances(network)
     for task in tasks:
         network = task.finish(network)
     return with_columns(network, inputs=[each.facts() for each in inputs])

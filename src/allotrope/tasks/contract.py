@@ -71,7 +71,8 @@ class Task(abc.ABC):
 
     def counted(self, labels: Labels) -> dict[str, Any]:
         """How often which label occurs, for run.json."""
-        known = int(np.count_nonzero(~missing(labels)))
+        gaps = missing(labels).reshape(len(labels), -1)
+        known = int(np.count_nonzero(~gaps.all(axis=1)))
         return {"known": known, "missing": len(labels) - known}
 
     def described(self, labels: Labels) -> str:

@@ -61,7 +61,7 @@ class Metric:
     def change(self, reference: float, value: float) -> str:
         """The value against the reference, with a sign: `+0.10 points`; an error that fell, `-1.20 %`."""
         drop = self.drop(reference, value)
-        change = -drop if self.higher_is_better else drop
+        change = (-drop if self.higher_is_better else drop) or 0.0  # no minus before nothing
         return f"{change:+.2f} {'%' if self.relative else 'points'}"
 
 

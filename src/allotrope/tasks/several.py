@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import functools
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -10,10 +11,11 @@ import numpy as np
 
 from allotrope.config import Recipe
 from allotrope.errors import DataError, UsageError, unknown_name
-from allotrope.network.network import Network
+from allotrope.frameworks.contract import Loss
 from allotrope.tasks.contract import Task
+from allotrope.tasks.means import missing
 from allotrope.tasks.uncertainty import NAME as LOG_VARIANCES
-from allotrope.tasks.uncertainty import uncertain, without_log_variances
+from allotrope.tasks.uncertainty import uncertain
 
 Columns = Mapping[str, np.ndarray]
 """Labels, or outputs, by the name of their task."""
@@ -23,35 +25,35 @@ LEARNED = "learned"
 """The way of weighting tasks that learns what each counts."""
 
 
-class JointLoss:
-    """loss(p, outputs, targets, weights): the sum over tasks, each by its fixed or learned weight."""
+OutputLoss = Callable[[Any, Any, Any, Any], Any]
+"""loss(p, output [n, k], target [n, k], weight or None) -> a scalar, the weighted mean."""
 
-    def __init__(self, tasks: Sequence[Task]) -> None:
-        """Begin with tasks that know their recipe."""
-        self.tasks = tuple(tasks)
 
-    def __call__(
-        self, p: Any, outputs: Mapping[str, Any], targets: Mapping[str, Any], weights: Mapping[str, Any]
-    ) -> Any:
-        """A scalar. One task alone, of weight 1, is its own loss to the bit."""
-        losses = [self._counted(p, task, outputs, targets, weights) for task in self.tasks]
+def loss_over(losses: Mapping[str, OutputLoss], shares: Mapping[str, float] | None = None) -> Loss:
+    """The sum of the losses of outputs by name, each as often as `shares` says, by default once.
+
+    A network that has log-variances among its outputs has them weigh the losses. One loss alone
+    is itself, to the bit.
+    """
+
+    def compute(p: Any, outputs: Any, targets: Any, weights: Any) -> Any:
+        parts = []
+        for name, of_output in losses.items():
+            part = of_output(p, outputs[name], targets[name], weights.get(name))
+            share = (shares or {}).get(name, 1.0)
+            parts.append(part if share == 1 else p.multiply(part, share))
         if LOG_VARIANCES in outputs:
-            return uncertain(p, losses, outputs)
-        total = losses[0]
-        for loss in losses[1:]:
-            total = p.add(total, loss)
-        return total
+            return uncertain(p, parts, outputs)
+        return functools.reduce(p.add, parts)
 
-    @staticmethod
-    def _counted(
-        p: Any,
-        task: Task,
-        outputs: Mapping[str, Any],
-        targets: Mapping[str, Any],
-        weights: Mapping[str, Any],
-    ) -> Any:
-        loss = task.loss(p, outputs[task.name], targets[task.name], weights.get(task.name))
-        return loss if task.weight == 1 else p.multiply(loss, task.weight)
+    return compute
+
+
+def joint_loss(tasks: Sequence[Task]) -> Loss:
+    """What tasks that know their recipe minimize together."""
+    return loss_over(
+        {task.name: task.loss for task in tasks}, {task.name: task.weight for task in tasks}
+    )
 
 
 def trained_by(tasks: Sequence[Task], recipe: Recipe, labels: Columns) -> tuple[Task, ...]:
@@ -66,13 +68,25 @@ def trained_by(tasks: Sequence[Task], recipe: Recipe, labels: Columns) -> tuple[
     return tuple(task.trained_by(recipe, labels[task.name]) for task in tasks)
 
 
-def encoded(tasks: Sequence[Task], labels: Columns) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Targets by task, and weights of those tasks of which labels are missing."""
+def gappy(tasks: Sequence[Task], labels: Columns) -> frozenset[str]:
+    """The tasks of which labels are missing."""
+    return frozenset(task.name for task in tasks if missing(labels[task.name]).any())
+
+
+def encoded(
+    tasks: Sequence[Task], labels: Columns, gaps: Collection[str]
+) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+    """Targets by task, and weights of the tasks in `gaps`.
+
+    These have weights even if none of `labels` is missing, because a framework may compile a step
+    for the columns that it is given.
+    """
     targets, weights = {}, {}
     for task in tasks:
         targets[task.name], weight = task.encode(labels[task.name])
-        if weight is not None:
-            weights[task.name] = weight
+        if task.name in gaps:
+            ones = np.ones(missing(labels[task.name]).shape, np.float32)
+            weights[task.name] = ones if weight is None else weight
     return targets, weights
 
 
@@ -81,12 +95,27 @@ def scores(tasks: Sequence[Task], outputs: Columns, labels: Columns) -> Scores:
     return {task.name: task.scores(outputs[task.name], labels[task.name]) for task in tasks}
 
 
-def finished(tasks: Sequence[Task], network: Network) -> Network:
-    """The network that is delivered: it answers each task in the user's terms."""
-    network = without_log_variances(network)
-    for task in tasks:
-        network = task.finish(network)
-    return network
+def columns(tasks: Sequence[Task], scores: Scores) -> dict[str, float]:
+    """The scores as the columns of a history: those of a single task by their names alone.
+
+    Of several each has its task in front, `metric` is what decides, and `loss` is their sum.
+    """
+    if len(tasks) == 1:
+        return dict(scores[tasks[0].name])
+    first = tasks[0]
+    each = {f"{name}_{key}": value for name, of in scores.items() for key, value in of.items()}
+    total = sum(task.weight * scores[task.name]["loss"] for task in tasks)
+    return {"metric": scores[first.name][first.metric.name], "loss": total, **each}
+
+
+def deciding(tasks: Sequence[Task]) -> str:
+    """The column of what decides."""
+    return tasks[0].metric.name if len(tasks) == 1 else "metric"
+
+
+def is_classification(tasks: Sequence[Task]) -> bool:
+    """Whether there is one task, a classification, whose scores a record has without its name."""
+    return [task.kind for task in tasks] == ["classification"]
 
 
 def decisive(tasks: Sequence[Task], asked: str | None) -> tuple[tuple[Task, ...], str]:

@@ -18,8 +18,8 @@ from allotrope.network import zoo
 from allotrope.network.build import Builder
 from allotrope.network.network import Network
 from allotrope.tasks.class_losses import cross_entropy
+from allotrope.tasks.several import loss_over
 from allotrope.testing.framework_cases import BATCHES, CORNERS, TRAPS, small
-from allotrope.training.losses import loss_over
 from allotrope.training.plan import training_plan
 
 ZOO = {"mlp": (1, 8, 8), "cnn": (3, 8, 8), "resnet8": (3, 8, 8)}

@@ -10,8 +10,12 @@ from typing import ClassVar
 import numpy as np
 import pytest
 
-from allotrope.config import Recipe
+from allotrope.config import Recipe, Settings
 from allotrope.errors import DataError, UsageError
+from allotrope.frameworks import TRAINING
+from allotrope.frameworks import framework as find
+from allotrope.frameworks import missing as missing_framework
+from allotrope.frameworks.contract import Batch
 from allotrope.frameworks.reference.primitives import ReferencePrimitives
 from allotrope.network.build import Builder
 from allotrope.network.columns import columns_of
@@ -20,7 +24,11 @@ from allotrope.runtimes import runtime
 from allotrope.tasks import task_of
 from allotrope.tasks.contract import Answers, Labels, Task
 from allotrope.tasks.means import missing
+from allotrope.tasks.several import joint_loss
+from allotrope.training.plan import training_plan
 
+FEW = 12
+"""So many examples of which slopes are measured."""
 STEP = 1e-6
 """By how much an output is moved to measure a slope, in float64."""
 
@@ -36,6 +44,14 @@ class TaskContract:
     labels: ClassVar[Labels]
     right: ClassVar[Answers]
     gappy: ClassVar[Labels]
+
+    @pytest.fixture(params=TRAINING)
+    def name(self, request: pytest.FixtureRequest) -> str:
+        """A framework that trains; a fixture that is given instead may go over others."""
+        reason = missing_framework(request.param)
+        if reason is not None:
+            pytest.skip(reason)
+        return str(request.param)
 
     def loss(self, output: Answers, target: np.ndarray, weight: np.ndarray | None) -> float:
         """The loss over the reference's primitives, in float64."""
@@ -101,6 +117,31 @@ class TaskContract:
         targets = self.task.encode(self.labels).targets
         with np.errstate(all="raise", under="ignore"):
             assert math.isfinite(self.loss(self.right + size * self.right, targets, None))
+
+    # --- in every framework
+
+    @pytest.mark.parametrize("weighted", [False, True])
+    def test_the_loss_and_its_gradient_are_the_references_slopes(
+        self, name: str, weighted: bool
+    ) -> None:
+        """A step of plain descent at learning rate 1 moves free outputs by their gradient."""
+        rows = slice(None, None, max(1, len(self.labels) // FEW))
+        output = self.right[rows].astype(np.float64) * 0.5
+        targets, _ = self.task.encode(self.labels[rows])
+        weights = np.linspace(0, 2, len(output)) if weighted else None
+        loss, gradient = _step(name, self.task, output, targets, weights)
+        assert loss == pytest.approx(self.loss(output, targets, weights), rel=1e-9)
+        slopes = np.zeros_like(output)
+        for place in np.ndindex(*output.shape):
+            ahead, behind = output.copy(), output.copy()
+            ahead[place] += STEP
+            behind[place] -= STEP
+            difference = self.loss(ahead, targets, weights) - self.loss(behind, targets, weights)
+            slopes[place] = difference / (2 * STEP)
+        np.testing.assert_allclose(gradient, slopes, atol=1e-6)
+        assert np.abs(gradient).max() > 1e-4
+        if weighted:
+            np.testing.assert_array_equal(gradient[0], 0)
 
     # --- answers
 
@@ -193,6 +234,23 @@ def passing(task: Task, name: str = "", size: int = 0) -> Network:
     """A network that gives what it is given, under the task's name."""
     builder = Builder()
     x = builder.input("x", "float32", ("n", size or task.size))
-    builder.output(builder.add("Identity", [x]), name or task.name)
+    builder.output(builder.add("Identity", [x], name=name or task.name))
     return builder.network()
 
+
+def _step(
+    name: str, task: Task, output: Answers, targets: np.ndarray, weights: np.ndarray | None
+) -> tuple[float, np.ndarray]:
+    """The loss of these outputs in a framework, in float64, and its gradient by each of them."""
+    builder = Builder()
+    x = builder.input("x", "float64", output.shape)
+    free = builder.weight("free", np.zeros_like(output))
+    builder.output(builder.add("Add", [x, free]), task.name)
+    recipe = Recipe(optimizer="sgd", weight_decay=0.0)
+    trainer = find(name).trainer(
+        builder.network(), training_plan(builder.network(), recipe, joint_loss([task])), Settings()
+    )
+    wide = {} if weights is None else {task.name: weights}
+    batch = Batch({"x": output}, {task.name: targets.astype(np.float64)}, wide)
+    loss = float(trainer.step(batch, 1.0, 1))
+    return loss, -trainer.weights()["free"]

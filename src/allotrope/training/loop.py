@@ -20,6 +20,7 @@ from allotrope.frameworks import framework as find_framework
 from allotrope.frameworks.contract import Batch
 from allotrope.network.network import Network
 from allotrope.progress import Progress, Tick
+from allotrope.tasks.several import columns, deciding, scores, trained_by
 from allotrope.training.checkpoints import BEST, Checkpoint, Checkpoints
 from allotrope.training.evaluate import in_batches
 from allotrope.training.interruption import Interruption
@@ -68,7 +69,7 @@ def train(
     checkpoint_seconds: float = 30.0,
     has_learned: bool = False,
 ) -> Trained:
-    """Train `network` (raw pixels in, logits out) and give it back with the weights that were best on the validation data.
+    """Train `network` (raw inputs in, a raw output for each task) and give it back with the weights that were best on the validation data.
 
     One that `has_learned` before is validated before its first step too, as epoch 0: if no later
     epoch is better, it is given back as it came.
@@ -107,7 +108,7 @@ class _Training:
         self.network, self.data, self.recipe, self.show = network, data, recipe, progress
         self.checkpoints = None if folder is None else Checkpoints(folder / "checkpoints")
         self.checkpoint_seconds = checkpoint_seconds
-        (self.task,) = data.tasks
+        self.tasks = trained_by(data.tasks, recipe, data.train.columns)
         self.batches = Batches(data, recipe)
         self.pace = self._new_pace()
         plan = plan_for(network, recipe, data.tasks, data.train.columns)
@@ -244,7 +245,7 @@ class _Training:
         newest = seconds / steps
         self.seconds_per_step = newest if self.looks == 2 else self.seconds_per_step + SMOOTHING * (newest - self.seconds_per_step)
         if not self.state.history:
-            self.pace.evaluation = 0.5 * self.seconds_per_step / self.batches.batch_size * len(self.data.validation.labels)
+            self.pace.evaluation = 0.5 * self.seconds_per_step / self.batches.batch_size * len(self.data.validation)
 
     def _show(self) -> None:
         now = time.monotonic()
@@ -275,8 +276,10 @@ class _Training:
             return
         self._look()
         started = time.monotonic()
-        outputs = in_batches(self.trainer.evaluate, self.data.validation.taken)
-        found = self.task.scores(outputs[self.task.name], self.data.validation.labels)
+        outputs = in_batches(self.trainer.evaluate, self.data.taken("validation"))
+        found = columns(
+            self.tasks, scores(self.tasks, outputs, self.data.validation.columns)
+        )
         self.pace.evaluated(time.monotonic() - started)
         if not math.isfinite(found["loss"]):
             if state.step == 0:
@@ -288,10 +291,22 @@ class _Training:
         self.looked = time.monotonic()
 
     def _record(self, found: dict[str, float]) -> None:
-        row = self.state.enter(found, self.batches.steps_per_epoch, self.pace.elapsed, self.rate, self.pace.progress)
+        row = self.state.enter(
+            found,
+            self._standing,
+            self.batches.steps_per_epoch,
+            self.pace.elapsed,
+            self.rate,
+            self.pace.progress,
+        )
         if self.state.best is row:
             self.best_weights, self.best_is_saved = self.trainer.weights(), False
         self.show.epoch(row)
+
+    def _standing(self, row: Row) -> tuple[float, float]:
+        """What orders rows of the history: the metric that decides; if equal, the lower loss."""
+        metric = row[f"validation_{deciding(self.tasks)}"]
+        return self.tasks[0].metric.rank(metric), -row["validation_loss"]
 
     # --- checkpoints
 
@@ -346,7 +361,8 @@ class _Training:
         self.best_weights = {} if best is None else best.arrays
 
     def _check_recipe(self, recorded: dict[str, Any]) -> None:
-        now = json.loads(json.dumps(asdict(self.recipe)))
+        now, usual = (json.loads(json.dumps(asdict(each))) for each in (self.recipe, Recipe()))
+        recorded = usual | recorded  # an older checkpoint lacks what was added to recipes since
         different = [
             f"{name} was {recorded.get(name)!r} and is now {value!r}" for name, value in now.items() if recorded.get(name) != value
         ]

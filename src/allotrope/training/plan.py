@@ -5,7 +5,7 @@ Which loss and optimizer, and what each weight's decay and learning rate are.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 from allotrope.config import Recipe
 from allotrope.frameworks.contract import Arrays, Loss, TrainingPlan
@@ -13,22 +13,19 @@ from allotrope.network.network import Network
 from allotrope.network.rewriting.head import head_of
 from allotrope.network.summary import NORMALIZATIONS
 from allotrope.tasks import Task
-from allotrope.training.losses import loss_over
+from allotrope.tasks.several import joint_loss, trained_by
 from allotrope.training.optimizers import optimizer_of
 
 
 def plan_for(
-    network: Network, recipe: Recipe, tasks: Iterable[Task], labels: Arrays
+    network: Network, recipe: Recipe, tasks: Sequence[Task], labels: Arrays
 ) -> TrainingPlan:
     """What a trainer computes in a step to learn the tasks.
 
     `labels` are all of the training data, by task. Raises: UsageError for an unknown loss,
     optimizer or kind of decay.
     """
-    learned = [task.trained_by(recipe, labels[task.name]) for task in tasks]
-    losses = {task.name: task.loss for task in learned}
-    shares = {task.name: task.weight for task in learned}
-    return training_plan(network, recipe, loss_over(losses, shares))
+    return training_plan(network, recipe, joint_loss(trained_by(tasks, recipe, labels)))
 
 
 def training_plan(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -28,21 +29,29 @@ class State:
     images_before: int = 0
     seconds_before: float = 0.0
 
-    def enter(self, found: dict[str, float], steps_per_epoch: int, elapsed: float, rate: float, progress: float) -> Row:
-        """The new row of the history, which is also `best` if its accuracy is higher, or as high with a lower loss."""
+    def enter(
+        self,
+        scores: dict[str, float],
+        standing: Callable[[Row], tuple[float, float]],
+        steps_per_epoch: int,
+        elapsed: float,
+        rate: float,
+        progress: float,
+    ) -> Row:
+        """The new row of the history, which is also `best` if it stands higher than the best so far."""
         row: Row = {
             "epoch": self.step / steps_per_epoch,
             "step": self.step,
             "seconds": elapsed,
             "learning_rate": rate,
             "loss": float(np.mean(self.losses)) if self.losses else None,
-            **{f"validation_{name}": value for name, value in found.items()},
+            **{f"validation_{name}": value for name, value in scores.items()},
             "images_per_second": self._recent_speed(),
         }
         self.history.append(row)
         self.losses, self.evaluated_at = [], progress
         self.images_before, self.seconds_before = self.images, self.training_seconds
-        improved = self.best is None or _score(row) > _score(self.best)
+        improved = self.best is None or standing(row) > standing(self.best)
         self.best = row if improved else self.best
         self.without_improvement = 0 if improved else self.without_improvement + 1
         return row
@@ -54,6 +63,3 @@ class State:
             seconds, images = self.training_seconds, self.images
         return images / seconds if seconds else 0.0
 
-
-def _score(row: Row) -> tuple[float, float]:
-    return row["validation_accuracy"], -row["validation_loss"]

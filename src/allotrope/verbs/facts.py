@@ -7,21 +7,22 @@ from typing import Any
 from allotrope.architectures.choose import Choice
 from allotrope.data.examples import SPLITS, Data
 from allotrope.network.summary import multiply_adds, parameters
-from allotrope.run_record import with_columns
+from allotrope.tasks.several import is_classification
 
 
 def data_facts(data: Data, source: str) -> dict[str, Any]:
-    """Sizes, classes and what reading found."""
-    return with_columns(
-        {
-            "name": data.name,
-            "source": source,
-            **{name: len(data.splits[name]) for name in SPLITS},
-            "classes": data.classes,
-            "image": data.image,
-            "summary": data.summary,
-        }
-    )
+    """Sizes, inputs, tasks and what reading found.
+
+    `classes` and `image` stand apart if they are of the one task and the one input.
+    """
+    facts: dict[str, Any] = {"name": data.name, "source": source}
+    facts |= {name: len(data.splits[name]) for name in SPLITS}
+    if is_classification(data.tasks):
+        facts["classes"] = data.classes
+    if [each.kind for each in data.inputs] == ["image"]:
+        facts["image"] = data.image
+    inputs, tasks = ([each.facts() for each in part] for part in (data.inputs, data.tasks))
+    return {**facts, "summary": data.summary, "inputs": inputs, "tasks": tasks}
 
 
 def network_facts(choice: Choice) -> dict[str, Any]:

@@ -238,7 +238,7 @@ def _planned(
             show.say(reason)
         return start
 
-    begun = journal.value(pages.StartPage(framework), start)
+    begun = journal.value(pages.StartPage(framework, data), start)
     return journal.value(
         pages.PlanPage(begun, data, framework),
         lambda: pipeline.settled(begun, data, framework, settings(), show, journal.began),

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from allotrope.data.examples import INPUT, TASK, Data
+from allotrope.data.examples import Data
 from allotrope.delivery.deliver import deliver
 from allotrope.frameworks import framework as find_framework
 from allotrope.measure.machine import cores
@@ -23,6 +23,7 @@ from allotrope.run_record import (
 )
 from allotrope.run_words import inside, is_accuracy, written
 from allotrope.storage import replace_file
+from allotrope.tasks import task_of
 from allotrope.training.checkpoints import Checkpoints
 from allotrope.training.plausible_settings import fixed_by
 from allotrope.verbs.journal import Page
@@ -39,6 +40,7 @@ class StartPage(Page[Start]):
     """
 
     framework: str
+    data: Data
 
     def write(self, run: Run, value: Start) -> Start:
         """The network, then the entry."""
@@ -65,7 +67,10 @@ class StartPage(Page[Start]):
         entry = run.record.start
         if entry is None:
             return None
-        saved = named_after(as_saved(run.folder / START), [INPUT], [TASK])
+        saved = as_saved(run.folder / START)
+        tasks = [task.name for task in self.data.tasks]
+        if not {value.name for value in saved.outputs}.issuperset(tasks):  # before there were tasks
+            saved = named_after(saved, [each.name for each in self.data.inputs], tasks)
         trainable = saved.weights.keys() - set(entry.network_details["not_trainable"])
         network = saved.changed(trainable=trainable)
         frozen = frozenset((entry.fine_tuning or {}).get("frozen", ()))
@@ -141,13 +146,21 @@ class ScoresPage(Page[Scored]):
             path = run.folder / name
             path.parent.mkdir(exist_ok=True)
             replace_file(path, content)
-        run.enter(ScoresEntry(value.validation, value.test))
+        settled = None
+        if value.tasks != value.trained.plan.tasks:
+            settled = [task.facts() for task in value.tasks]
+        run.enter(ScoresEntry(value.validation, value.test, settled))
         return value
 
     def read(self, run: Run) -> Scored | None:
         """The scores; the files stay in the folder."""
         entry = run.record.scores
-        return None if entry is None else Scored(self.trained, entry.validation, entry.test)
+        if entry is None:
+            return None
+        tasks = self.trained.plan.tasks
+        if entry.settled is not None:
+            tasks = tuple(task_of(facts) for facts in entry.settled)
+        return Scored(self.trained, tasks, entry.validation, entry.test)
 
 
 @dataclass(frozen=True)

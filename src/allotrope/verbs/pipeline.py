@@ -6,20 +6,16 @@ a folder is asked for only if other processes have to open files in it.
 
 from __future__ import annotations
 
-import io
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from PIL import Image
-
 from allotrope.architectures.choose import Choice, Speed, choose, choose_recipe
 from allotrope.config import FixedSettings, Recipe, Settings, Target
-from allotrope.data.examples import TASK, Data, Examples
+from allotrope.data.examples import Data
 from allotrope.delivery.finished import finished
 from allotrope.frameworks import framework as find_framework
 from allotrope.measure.candidates import Candidate, Split, candidates, measure_candidates
@@ -31,14 +27,15 @@ from allotrope.network.network import Network
 from allotrope.network.rewriting.batchnorm import with_still_batchnorm
 from allotrope.progress import Progress, duration
 from allotrope.run_record import TrainingFacts
-from allotrope.tasks import Metric, Task
+from allotrope.tasks import Task
+from allotrope.tasks.several import deciding, trained_by
 from allotrope.training.checkpoints import resumable
-from allotrope.training.evaluate import in_batches
 from allotrope.training.loop import train
 from allotrope.training.plausible_settings import plausible
 from allotrope.training.settings_race import described, race_settings
 from allotrope.training.speed import training_speed
 from allotrope.verbs.facts import network_facts
+from allotrope.verbs.judging import answered, judged
 from allotrope.verbs.options import Request
 from allotrope.verbs.source import Tuning
 
@@ -100,6 +97,11 @@ class Plan:
     race: dict[str, Any]
 
     @cached_property
+    def tasks(self) -> tuple[Task, ...]:
+        """The tasks as they are learned."""
+        return trained_by(self.data.tasks, self.recipe, self.data.train.columns)
+
+    @cached_property
     def network(self) -> Network:
         """The network that trains: normalization of frozen layers stands still."""
         return with_still_batchnorm(self.start.network, self.start.frozen)
@@ -123,9 +125,13 @@ class TrainedPlan:
 
 @dataclass(frozen=True)
 class Scored:
-    """A trained network on validation and test data; `files` show its worst mistakes, by name."""
+    """A trained network on validation and test data; `files` show its worst answers, by name.
+
+    `tasks` know what was settled on validation data; the first decides.
+    """
 
     trained: TrainedPlan
+    tasks: tuple[Task, ...]
     validation: dict[str, Any]
     test: dict[str, Any]
     files: Mapping[str, bytes] = field(default_factory=dict)
@@ -138,11 +144,6 @@ class Measured:
     scored: Scored
     rows: Sequence[dict[str, Any]]
     measurement: dict[str, Any]
-
-    @property
-    def metric(self) -> Metric:
-        """That of the task that decides."""
-        return self.scored.trained.plan.data.tasks[0].metric
 
 
 @dataclass(frozen=True)
@@ -267,47 +268,27 @@ def trained(plan: Plan, folder: Path | None = None, show: Progress | None = None
     if result.best["step"] == 0:
         show.say(
             "No epoch was better on the validation data than the network as it came "
-            f"({result.best['validation_accuracy']:.2%}), so its weights are kept as they were. "
+            f"({_best(plan, result.best)}), so its weights are kept as they were. "
             "Try --epochs, --budget or another --learning-rate."
         )
     network = plan.start.whole(result.network)
     return TrainedPlan(plan, network, facts, result.images_per_second, result.history)
 
 
+def _best(plan: Plan, row: Mapping[str, Any]) -> str:
+    """What decides, of a row of the history."""
+    return plan.tasks[0].metric.text(row[f"validation_{deciding(plan.tasks)}"])
+
+
 def scored(trained: TrainedPlan, show: Progress | None = None) -> Scored:
     """The trained network on validation and test data, in float32."""
-    data = trained.plan.data
-    (task,) = data.tasks
-    validation = task.scores(_logits(trained, data.validation), data.validation.labels)
-    test = task.account(_logits(trained, data.test), data.test.labels)
-    names = [f"pictures/mistake-{number:02}.png" for number in range(len(test["mistakes"]))]
-    files = {
-        name: _picture(data.test.images[mistake["index"]])
-        for name, mistake in zip(names, test["mistakes"], strict=True)
-    }
-    test["mistakes"] = [
-        {**mistake, **_origin(data.test, mistake["index"]), "picture": name}
-        for name, mistake in zip(names, test["mistakes"], strict=True)
-    ]
-    (show or Progress()).say(
-        f"validation accuracy {validation['accuracy']:.2%}, test accuracy {test['accuracy']:.2%}"
+    plan = trained.plan
+    judgement = judged(trained.network, plan.data, plan.tasks, plan.framework)
+    for line in judgement.lines:
+        (show or Progress()).say(line)
+    return Scored(
+        trained, judgement.tasks, judgement.validation, judgement.test, judgement.files
     )
-    return Scored(trained, validation, test, files)
-
-
-def _logits(trained: TrainedPlan, split: Examples) -> np.ndarray:
-    run = partial(trained.network.run, framework=trained.plan.framework)
-    return in_batches(run, split.taken)[TASK]
-
-
-def _picture(pixels: np.ndarray) -> bytes:
-    file = io.BytesIO()
-    Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels).save(file, "PNG")
-    return file.getvalue()
-
-
-def _origin(split: Examples, index: int) -> dict[str, str]:
-    return {} if split.files is None else {"file": split.files[index]}
 
 
 def measured(
@@ -322,15 +303,18 @@ def measured(
 
     Their files are made in `folder`, where processes of their own open them. Training examples calibrate int8.
     """
-    data = scored.trained.plan.data
-    task = data.tasks[0]
+    data, tasks = scored.trained.plan.data, scored.tasks
+    splits = {"validation": data.validation, "test": data.test}
     rows = measure_candidates(
-        finished(scored.trained.network, data.inputs, data.tasks),
+        finished(scored.trained.network, data.inputs, tasks),
         data.taken("train"),
-        {split: _judged(data, task, split) for split in ("validation", "test")},
+        {
+            name: Split(data.taken(name), answered(tasks[0], split))
+            for name, split in splits.items()
+        },
         folder,
         target,
-        task.metric,
+        tasks[0].metric,
         threads,
         (show or Progress()).say,
         (among or Among()).candidates,
@@ -338,15 +322,9 @@ def measured(
     return Measured(scored, rows, measurement(threads or cores()))
 
 
-def _judged(data: Data, task: Task, split: str) -> Split:
-    """The split with what answers to it are worth."""
-    labels = data.splits[split][task.name]
-    return Split(data.taken(split), lambda answers: task.answered(answers[task.name], labels))
-
-
 def delivered(measured: Measured, target: Target) -> Delivered:
     """The fastest candidate that meets the target; if none does, the nearest miss."""
-    metric = measured.metric
+    metric = measured.scored.tasks[0].metric
     row = choose_candidate(measured.rows, target, metric)
     missed = nearest_miss(measured.rows, target, metric) if row is None else None
     return Delivered(measured, row, missed)

@@ -23,7 +23,7 @@ from allotrope.measure.inputs import random_inputs
 from allotrope.network.network import Network
 from allotrope.network.reading.read import load
 from allotrope.tasks.class_losses import cross_entropy
-from allotrope.training.losses import loss_over
+from allotrope.tasks.several import loss_over
 from allotrope.training.plan import training_plan
 
 PRECISIONS = ("float64", "float32")

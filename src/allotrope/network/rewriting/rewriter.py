@@ -88,7 +88,9 @@ class Rewriter(Lookup):
         """Adds a node with one new output behind all others; gives the output's name."""
         name = self.fresh(name)
         place = (max(self._nodes, default=(0,))[0] + 1,)
-        self._put(place, Node(operator, tuple(inputs), (name,), attributes or {}, name))
+        # A node may be called as another one's value is, which no runtime takes.
+        called = free_name(name, {node.name for node in self._nodes.values()})
+        self._put(place, Node(operator, tuple(inputs), (name,), attributes or {}, called))
         return name
 
     def give(self, *outputs: Value) -> None:

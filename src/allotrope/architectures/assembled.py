@@ -1,0 +1,84 @@
+"""Networks for any mix of inputs and tasks: a trunk for each input, their features joined, a head a task."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from allotrope.errors import UnsupportedError
+from allotrope.inputs.contract import Input
+from allotrope.network.build import Builder
+from allotrope.network.initialize import draw, he_normal, zeros
+from allotrope.network.network import Network
+from allotrope.network.rewriting.joined import Trunk, joined, trunk_of, with_heads
+from allotrope.network.rewriting.named_after import named_after
+from allotrope.tasks import Task
+
+MIXED = 128
+"""Units of the layer that mixes the features of several inputs before the heads see them."""
+ROWS = (64, 64)
+"""Units of the layers for a row of numbers."""
+
+Build = Callable[[Input], Network]
+"""The network of one input, which takes `x` prepared and ends in a dense layer."""
+
+
+def assembled(inputs: Sequence[Input], tasks: Sequence[Task], build: Build, seed: int) -> Network:
+    """A network that takes each input raw and gives each task's raw output, by their names.
+
+    One input has its trunk as it is; the features of several are mixed by a dense layer before the
+    heads. `build` makes the network of which a trunk is taken, for kinds that have no other here.
+    """
+    trunks = {each.name: _trunk(each, build, seed) for each in inputs}
+    hidden = MIXED if len(trunks) > 1 else 0
+    return with_heads(joined(trunks), {task.name: task.size for task in tasks}, seed, hidden)
+
+
+def _trunk(each: Input, build: Build, seed: int) -> Trunk:
+    """The trunk of one input, its pre-processing in front."""
+    network = rows(each, seed) if each.kind == "table" else build(each)
+    prepared = each.prepare(network)
+    (output,) = prepared.outputs
+    return trunk_of(named_after(prepared, [each.name], [output.name]))
+
+
+def rows(each: Any, seed: int) -> Network:
+    """Dense layers for a row of numbers [n, features] to one number, which no head keeps.
+
+    Raises: UnsupportedError if the input does not say how many features it has.
+    """
+    features = getattr(each, "features", None)
+    if features is None:
+        raise UnsupportedError(f"input '{each.name}' of kind {each.kind} says no number of features.")
+    builder = Builder("rows")
+    x, count = builder.input(each.name, np.float32, ("n", features)), features
+    for number, units in enumerate((*ROWS, 1), 1):
+        name = f"fc{number}"
+        weight = draw(he_normal, seed, f"{each.name}.{name}.weight", (units, count))
+        bias = draw(zeros, seed, f"{each.name}.{name}.bias", (units,))
+        inputs = [x, builder.weight(f"{name}.weight", weight), builder.weight(f"{name}.bias", bias)]
+        x, count = builder.add("Gemm", inputs, {"transB": 1}, name=name), units
+        if units != 1:
+            x = builder.add("Relu", [x], name=f"{name}.relu")
+    builder.output(x)
+    return builder.network()
+
+
+def reasons(inputs: Sequence[Input], tasks: Sequence[Task], names: Mapping[str, str]) -> list[str]:
+    """What was put together, and why; `names` is the network of each input that is not a row."""
+    lines = []
+    if len(inputs) > 1:
+        trunks = ", ".join(f"{names.get(each.name, 'dense layers')} for {each.name}" for each in inputs)
+        lines.append(
+            f"A trunk for each input ({trunks}); {MIXED} units mix their features, "
+            "so that a head can weigh one by another."
+        )
+    if len(tasks) > 1:
+        heads = ", ".join(f"{task.name} ({task.kind}, {task.size})" for task in tasks)
+        lines.append(
+            f"One trunk for all tasks, a dense layer for each: {heads}. "
+            "What the tasks have in common is computed once."
+        )
+    return lines
