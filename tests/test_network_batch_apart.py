@@ -11,7 +11,7 @@ from onnx import TensorProto, helper
 import allotrope
 from allotrope.network.network import Network
 from allotrope.network.rewriting.batch.placement import Mixes, Placement
-from allotrope.network.rewriting.batch.trial import tried
+from allotrope.network.rewriting.batch.tried import tried
 from baked import CONV, IMAGE, F, W, assert_examples_apart, floats, ints, load, made
 from onnx_models import model, node, outputs, tensor
 

@@ -17,7 +17,7 @@ import numpy as np
 from allotrope.errors import ModelError
 from allotrope.network.graph import Graph
 from allotrope.network.preprocessing import preprocessing_arrays
-from allotrope.network.rewriting.flow import Flow, Use, uses_in
+from allotrope.network.rewriting.flow import Flow, Taker, uses_in
 
 if TYPE_CHECKING:
     from allotrope.network.network import Network
@@ -98,7 +98,7 @@ def by_use(graph: Graph, arrays: Mapping[str, np.ndarray], behind: bool = True) 
     return Roles(frozenset(trainable), frozenset(state))
 
 
-def _learns(use: Use, array: np.ndarray, flow: Flow) -> bool:
+def _learns(use: Taker, array: np.ndarray, flow: Flow) -> bool:
     """Whether the array learns by this use of it."""
     operator, position = use.node.operator, use.position
     if operator == "Add" and array.size == 1 and array.ndim:

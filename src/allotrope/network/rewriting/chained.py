@@ -19,8 +19,7 @@ def chained(first: Network, second: Network) -> Network:
 
     Raises: UsageError if both have a weight, an input or an output of one name.
     """
-    given = {value.name for value in first.outputs}
-    taken = given & {value.name for value in second.inputs}
+    taken = {value.name for value in first.outputs} & {value.name for value in second.inputs}
     _check(first, second, taken)
     second = _apart(first, second)
     graph = replace(
@@ -35,9 +34,12 @@ def chained(first: Network, second: Network) -> Network:
             **{value.name: value for value in first.outputs if value.name in taken},
         },
     )
-    weights = {**first.weights, **second.weights}
-    metadata = {**first.metadata, **second.metadata}
-    return Network(graph, weights, first.trainable | second.trainable, metadata)
+    return first.changed(
+        graph=graph,
+        weights=second.weights,
+        trainable=first.trainable | second.trainable,
+        metadata=second.metadata,
+    )
 
 
 def _check(first: Network, second: Network, taken: set[str]) -> None:

@@ -39,7 +39,7 @@ OF_WEIGHTS = frozenset({"Abs", "Clip", "Exp", "Max", "Min", "Neg", "Sigmoid", "S
 
 
 @dataclass(frozen=True)
-class Use:
+class Taker:
     """A node that takes a value at a position of its inputs."""
 
     node: Node
@@ -50,14 +50,14 @@ class Use:
 class Flow:
     """What takes each value, and which values are the same array in another form."""
 
-    takers: dict[Key, list[Use]] = field(default_factory=lambda: defaultdict(list))
+    takers: dict[Key, list[Taker]] = field(default_factory=lambda: defaultdict(list))
     forms: dict[Key, list[Key]] = field(default_factory=lambda: defaultdict(list))
     products: set[str] = field(default_factory=set)
     """Products of matrices: one number that is added to a single column is a bias."""
     states: dict[Key, list[Key]] = field(default_factory=lambda: defaultdict(list))
     """What a loop that begins with a value sees in its place, perhaps only at first."""
 
-    def uses(self, name: str, behind: bool = True, into_loops: bool = True) -> Iterator[Use]:
+    def uses(self, name: str, behind: bool = True, into_loops: bool = True) -> Iterator[Taker]:
         """The uses of a value of the outermost graph.
 
         With `behind` those of its other forms too, with `into_loops` of what loops begin with.
@@ -94,7 +94,7 @@ def _follow(
         gives = [names.get(name, (number, name)) for name in node.outputs]
         for position, key in enumerate(takes):
             if key[1]:
-                flow.takers[key].append(Use(node, position))
+                flow.takers[key].append(Taker(node, position))
         if node.operator == "MatMul":
             flow.products.update(node.outputs)
         if node.operator in PASSING | OF_WEIGHTS and takes:

@@ -20,9 +20,9 @@ from allotrope.network.rewriting.modes import (
 )
 from allotrope.network.rewriting.noise import without_noise
 from allotrope.network.rewriting.patterns.matches import PATTERNS, Match, Pattern
+from allotrope.network.rewriting.prelu import with_slopes_by_channel
 from allotrope.network.rewriting.quantized.dequantize import dequantized
 from allotrope.network.rewriting.rewriter import Rewriter
-from allotrope.network.rewriting.slopes import with_slopes_by_channel
 from allotrope.network.used import every_node
 from allotrope.network.weights import by_use
 

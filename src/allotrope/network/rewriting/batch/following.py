@@ -163,6 +163,7 @@ class Following(Draft):
                 start=place.axis,
                 end=place.axis + 1,
             )
+            # It stands in front of all others, so that whoever needs it later can take it.
             self.nodes.insert(0, self.nodes.pop())
             self._made[("count",)] = counted
         return self._made[("count",)]
@@ -195,6 +196,7 @@ class Following(Draft):
             raise Mixes(f"'{name}' has {rows} rows where the examples are")
         key = ("spread", name, place)
         if key not in self._made:
+            # Expand copies nothing, but makes many of one only; several rows are repeated in turn.
             operator = "Expand" if rows == place.inner == 1 else "Tile"
             inputs = [name, self.vector(len(lengths), place.axis)]
             shape = place.freed(lengths, rows, rows * self.batch)
@@ -234,6 +236,7 @@ class Following(Draft):
             rank = max(len(self.lengths(one)) for one in node.inputs if one)
         if rank == len(self.baked(name)):
             return place
+        # In the file the axis is gone; here it is in front of all others, so nowhere else.
         if place.axis != 0:
             raise Mixes("the axis of the examples, which the file has not, is lost")
         return replace(place, front=True)
@@ -243,6 +246,7 @@ class Following(Draft):
 
         Lengths that it counts stay those of the file's batch.
         """
+        # Chains of Shape, Gather and Concat end in one number, which is written where it is used.
         if all(self._is_number(name) for name in node.outputs if name):
             return
         if counts and self.placements[node.inputs[0]].axis in self._counted_axes(node):

@@ -1,7 +1,7 @@
 """Frees a batch length that an exporter baked in, where examples stay apart.
 
 `following.py` and the rules say for every node where the examples go, and rewrite what spells
-their number out; `trial.py` then runs both networks. Where any step is not covered, or the
+their number out; `tried.py` then runs both networks. Where any step is not covered, or the
 answers differ, the network stays as it was, and a line says which node is the reason.
 """
 
@@ -20,7 +20,7 @@ from allotrope.network.rewriting.batch.following import Following
 from allotrope.network.rewriting.batch.inside import baked_inside
 from allotrope.network.rewriting.batch.known import Known, known_values
 from allotrope.network.rewriting.batch.placement import Mixes, Placement
-from allotrope.network.rewriting.batch.trial import tried
+from allotrope.network.rewriting.batch.tried import tried
 from allotrope.network.rewriting.batch.writing import freed_graph
 
 _READINGS = 32
@@ -140,6 +140,7 @@ def _read(
 
 def _next(choices: list[int], readings: list[int]) -> list[int] | None:
     """The next combination: the last choice that can be changed is."""
+    # Counted like a number whose last digit moves first: what is read early decides what follows.
     padded = (choices + [0] * len(readings))[: len(readings)]
     for place in reversed(range(len(readings))):
         if padded[place] + 1 < readings[place]:

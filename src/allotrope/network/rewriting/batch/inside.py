@@ -11,7 +11,7 @@ from allotrope.errors import ModelError
 from allotrope.network.graph import Value
 from allotrope.network.network import Network
 from allotrope.network.rewriting.batch.placement import Mixes, Placement
-from allotrope.network.rewriting.batch.trial import tried
+from allotrope.network.rewriting.batch.tried import tried
 
 _FREE = 64
 

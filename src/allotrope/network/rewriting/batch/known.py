@@ -68,6 +68,7 @@ def _known_at(network: Network, free: int) -> Known:
     for _ in range(_ROUNDS):
         graph = with_shapes(graph, network.weights)
         lengths = dict(_lengths(graph, network.weights))
+        # Lengths give numbers, and these as targets of Reshape give more lengths: in turn.
         new = _computed(graph, lengths, arrays)
         arrays |= new
         blind = [

@@ -43,6 +43,7 @@ def freed_graph(network: Network, following: Following, inputs: Mapping[str, Pla
         constants=constants,
         values={},
     )
+    # All is inferred anew: what was followed is held against what ONNX makes of the free length.
     try:
         graph = infer_shapes(bare, network.weights)
     except ModelError as error:
