@@ -1,6 +1,8 @@
 """Networks that are made of others: what stays, what goes, and other names for inputs and outputs."""
 
+import re
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -24,6 +26,29 @@ def network():
     product = made.add("MatMul", [x, w], name="product")
     made.output(made.add("MatMul", [made.add("Relu", [product], name="relu"), v]), "y")
     return made.network()
+
+
+MAKERS = {
+    "inputs/image/pretrained/front.py",  # a few nodes of another, on their own
+    "network/build.py",
+    "network/network.py",
+    "network/reading/normalize.py",  # of a file
+    "network/rewriting/joined.py",  # of several, whose weights take other names
+    "network/rewriting/named_after.py",  # weights take other names
+    "verbs/bench.py",  # of a file that is not understood
+}
+"""Files that make a network of something that is none, or is more than one."""
+
+
+def test_networks_are_derived_and_not_put_together_by_hand():
+    source = Path(shapes.__file__).parents[2]
+    files = {path.relative_to(source).as_posix(): path.read_text() for path in source.rglob("*.py")}
+    made = re.compile(r"(?<![\w.\"'`])Network\(")
+    own = "network.network import Network"
+    # What conversion writes is called Network too, in the frameworks' own source.
+    files = {name: text for name, text in files.items() if not name.startswith("conversion/")}
+    makers = {name for name, text in files.items() if own in text and made.search(text)}
+    assert makers | {"network/network.py"} <= MAKERS
 
 
 def test_what_is_not_given_stays():
