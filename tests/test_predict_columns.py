@@ -14,11 +14,12 @@ from PIL import Image as Picture
 from allotrope import predict
 from allotrope.delivery.deliver import deliver
 from allotrope.delivery.finished import columns_in
-from allotrope.errors import DataError
+from allotrope.errors import DataError, UsageError
 from allotrope.network.columns import with_columns
 from allotrope.network.network import Network
 from allotrope.run import Run
 from allotrope.testing.runtime_network import two_inputs_three_outputs
+from allotrope.verbs.fitted import FittedRun
 from allotrope.verbs.predict import predict_arrays
 
 NAMES = ("height", "age, in years", "weight")
@@ -227,3 +228,16 @@ def test_the_folder_has_the_names_of_each_task(run_folder):
     assert (delivered / "labels-which.txt").read_text().splitlines() == ["a\\b", "it's", "ü", "d"]
     assert (delivered / "labels-flags.txt").read_text().splitlines() == ["x", "y"]
     assert columns_in(delivered / "model.onnx")["tasks"][1]["unit"] == "kg"
+
+
+def test_a_run_answers_for_files_and_for_arrays(run_folder, pictures, tmp_path):
+    run = FittedRun(run_folder, {})
+    file = table(tmp_path / "table", ROWS)
+    from_file = run.predict(file, threads=1)
+    rows = np.array([[1.5, -2, 0.25], [0.5, 3, np.nan]])
+    from_arrays = run.predict({"front view": np.stack(pictures[:2]), "row": rows}, threads=1)
+    np.testing.assert_allclose(from_arrays["how much"], from_file["how much"], atol=1e-5)
+    assert from_arrays["which"].tolist() == from_file["which"].tolist()
+    assert len(from_arrays.json) == 2
+    with pytest.raises(UsageError, match="one mapping, without files"):
+        run.predict({"row": rows}, file)

@@ -6,15 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from allotrope.errors import UsageError
+from allotrope.inputs.guessed import TAKEN, usual_sides
 from allotrope.measure.declared import Declared
 from allotrope.measure.inputs import parse_lengths
 from allotrope.network.graph import Value
 
-PICTURE = 224
-"""Side in pixels of a picture whose size is free: what most networks for pictures were trained at."""
 TOKENS = 128
 """Length of a row of ids whose length is free."""
-_CHANNELS = (1, 3, 4)
 
 
 @dataclass(frozen=True)
@@ -47,7 +45,7 @@ def resolved(file: Declared, dimensions: Sequence[str]) -> Lengths:
             {name: file.lengths[name] for name in free if name in file.lengths},
             "by the weights that they meet",
         ),
-        (_pictures(file, known), f"pictures, taken as {PICTURE}x{PICTURE}"),
+        (usual_sides(file.inputs, {**file.lengths, **known}), TAKEN),
         (_rows_of_ids(file.inputs), f"rows of ids, taken as {TOKENS} long"),
     ):
         new = {name: length for name, length in found.items() if name in free and name not in known}
@@ -76,20 +74,6 @@ def _free(inputs: Sequence[Value]) -> list[str]:
     """The names of free lengths. A first axis is the batch, unless its name is that of another axis somewhere too."""
     inner = [n for value in inputs for n in (value.shape or ())[1:] if isinstance(n, str)]
     return list(dict.fromkeys(inner))
-
-
-def _pictures(file: Declared, known: Mapping[str, int]) -> dict[str, int]:
-    """Height and width of the only input [n, c, h, w] or [n, h, w, c] whose channels are those of pictures."""
-    volumes = [value for value in file.inputs if len(value.shape or ()) == 4]
-    if len(volumes) != 1:
-        return {}
-    _, *lengths = volumes[0].shape or ()
-    sizes = [{**file.lengths, **known}.get(n, n) if isinstance(n, str) else n for n in lengths]
-    for channels, height, width in ((0, 1, 2), (2, 0, 1)):
-        sides = [lengths[axis] for axis in (height, width) if isinstance(lengths[axis], str)]
-        if sizes[channels] in _CHANNELS and len(sides) == 2:
-            return {str(name): PICTURE for name in sides}
-    return {}
 
 
 def _rows_of_ids(inputs: Sequence[Value]) -> dict[str, int]:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from allotrope.inputs.guessed import FOUR_AXES
 from allotrope.measure.uses import Use, Uses
 from allotrope.network.graph import Value
 from allotrope.network.network import Network
@@ -34,7 +35,7 @@ SIZES = {
 """Operators that take a number of elements or of times, and where."""
 
 LARGE = 1e3
-"""A mask is multiplied by more than this, for that the softmax forgets what it hides."""
+"""A mask is multiplied by more than this, for that attention forgets what it hides."""
 
 STEPS = 1000
 """Of how many steps diffusion models know the noise (Ho et al. 2020)."""
@@ -245,5 +246,5 @@ def _plain(value: Value, taken: list[Use], words: frozenset[str]) -> Role | None
     if words & {"position", "positions"}:
         return Role("positions", "positions", "its name says so")
     if len(value.shape or ()) == 4:
-        return Role("pictures", "0..255", "it has four dimensions")
+        return Role(*FOUR_AXES)
     return Role("indices, perhaps", "0..1", "nothing else is known of it")

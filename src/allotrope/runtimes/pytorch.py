@@ -40,7 +40,7 @@ class EagerSession:
         self._module = NetworkModule(load(path), torch.contiguous_format).eval()
 
     def run(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """All outputs by name, such as {"label": [n, k]} for {"image": [n, h, w, c]}."""
+        """All outputs by name, such as {"label": [n, k]} for {"row": [n, c]}."""
         with self._torch.inference_mode():
             tensors = {name: self._torch.from_numpy(array) for name, array in inputs.items()}
             outputs = self._module.outputs(tensors)

@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from allotrope.errors import UsageError
 from allotrope.run_words import account_of, inside
 
 if TYPE_CHECKING:
     from allotrope.tasks import Metric, Task
+    from allotrope.verbs.predict import Predictions
 
 EXIT_CODES = {"done": 0, "failed": 1, "target-missed": 3, "interrupted": 130}
 
@@ -32,6 +34,22 @@ class FittedRun:
     def exit_code(self) -> int:
         """0 done, 3 if the target was missed, 130 if the training was stopped with Ctrl-C and its best was delivered."""
         return EXIT_CODES[self.json["status"]]
+
+    def predict(
+        self, *examples: str | Path | Mapping[str, Any], top: int = 5, threads: int | None = None
+    ) -> Predictions:
+        """What the delivered file answers for files, folders, tables, or one mapping of arrays by column.
+
+        Raises: as `allotrope.predict`, and DataError for arrays that do not fit.
+        """
+        from allotrope.verbs.predict import predict, predict_arrays
+
+        if len(examples) == 1 and isinstance(examples[0], Mapping):
+            return predict_arrays(self.folder, examples[0], threads)
+        files = [one for one in examples if isinstance(one, (str, Path))]
+        if len(files) < len(examples):
+            raise UsageError("arrays by column are one mapping, without files beside it.")
+        return predict(self.folder, *files, top=top, threads=threads)
 
     def __str__(self) -> str:
         lines = ["", *self._scores(), *self._delivery()]

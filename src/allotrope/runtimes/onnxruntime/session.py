@@ -29,7 +29,7 @@ class Session:
         self._outputs = [output.name for output in self._session.get_outputs()]
 
     def run(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """All outputs by name, such as {"label": [n, k]} for {"image": [n, h, w, c]}."""
+        """All outputs by name, such as {"label": [n, k]} for {"row": [n, c]}."""
         return dict(zip(self._outputs, self._session.run(None, dict(inputs)), strict=True))
 
     def run_whole(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:

@@ -50,7 +50,7 @@ class Session:
         self._whole: Any = None
 
     def run(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """All outputs by name, such as {"label": [n, k]} for {"image": [n, h, w, c]}."""
+        """All outputs by name, such as {"label": [n, k]} for {"row": [n, c]}."""
         arrays = [inputs[name] for name in self._inputs]
         count = len(arrays[0])
         if count == 1:
