@@ -104,7 +104,7 @@ def recurrent_with_states():
 
 
 def zero_state():
-    """A state that begins with zeros, as many as the batch has rows, times weights and plus a bias."""
+    """A state of zeros, as many as the batch has rows, times weights and plus a bias."""
     b = Builder()
     x = b.input("x", "float32", ("n", 5))
     rows = b.add("Gather", [b.add("Shape", [x]), b.constant(np.array(0))])
