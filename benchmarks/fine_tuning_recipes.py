@@ -2,7 +2,7 @@
 
 A network that has learned CIFAR-10's first images is trained on the next ones by `fit`'s recipe and
 by others, in PyTorch, and tried on 3,000 training images that it has not seen; the test images are
-left to `exported.py`. A recipe is its fields with commas between, `usual` for `fit`'s own; `restore`
+left to `exported.py`. A recipe is fields with commas between, `usual` is that of `fit`; `restore`
 puts BatchNormalization back.
 
 python benchmarks/fine_tuning_recipes.py resnet18 vit keras
