@@ -13,13 +13,13 @@ ROW = {"epoch": 3.0, "loss": 0.5, "validation_loss": 0.25, "validation_accuracy"
 
 
 def test_a_tick_says_where_it_stands():
-    assert described(TICK) == " 50%  epoch 2.5  loss 0.1235  1,234 images/s  1 min 30 s left"
+    assert described(TICK) == " 50%  epoch 2.5  loss 0.1235  1,234 examples/s  1 min 30 s left"
     assert len(described(TICK, 0.98765)) < 80
-    assert described(Tick(0, 0, 1, 1, None)).endswith("images/s")
+    assert described(Tick(0, 0, 1, 1, None)).endswith("examples/s")
 
 
 def test_an_evaluation_before_the_first_step_has_no_loss():
-    assert described_epoch(ROW) == "epoch 3.0  loss 0.5000  validation loss 0.2500, accuracy 98.70%  1,000 images/s"
+    assert described_epoch(ROW) == "epoch 3.0  loss 0.5000  validation loss 0.2500, accuracy 98.70%  1,000 examples/s"
     assert "loss -  validation" in described_epoch({**ROW, "loss": None, "images_per_second": None})
 
 

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from typing import Any, TextIO
 
 SECONDS_BETWEEN_LINES = 5.0
+FRACTIONS = ("accuracy", "macro_f1", "micro_f1")
+"""Metrics that people read as per cent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +53,7 @@ class Lines(Progress):
         self._stream = stream or sys.stdout
         self._seconds = seconds
         self._last = -seconds
-        self._accuracy: float | None = None
+        self._reached = ""
 
     def say(self, line: str) -> None:
         """Writes the line at once."""
@@ -59,11 +61,11 @@ class Lines(Progress):
 
     def step(self, tick: Tick) -> None:
         """Writes a line if none was written of late."""
-        self._say_if_due(described(tick, self._accuracy))
+        self._say_if_due(described(tick, self._reached))
 
     def epoch(self, row: Mapping[str, Any]) -> None:
         """Writes a line if none was written of late; the accuracy stays for the lines that follow."""
-        self._accuracy = row["validation_accuracy"]
+        self._reached = reached(row)
         self._say_if_due(described_epoch(row))
 
     def _say_if_due(self, line: str) -> None:
@@ -83,7 +85,7 @@ class Live(Progress):
         self._console = Console(highlight=False, file=stream)
         self._status = self._console.status("", refresh_per_second=4)
         self._text = Text
-        self._accuracy: float | None = None
+        self._reached = ""
 
     def say(self, line: str) -> None:
         """Writes the line above the live one."""
@@ -91,12 +93,12 @@ class Live(Progress):
 
     def step(self, tick: Tick) -> None:
         """Redraws the live line."""
-        self._status.update(self._text(described(tick, self._accuracy)))
+        self._status.update(self._text(described(tick, self._reached)))
         self._status.start()
 
     def epoch(self, row: Mapping[str, Any]) -> None:
         """Keeps the accuracy for the live line."""
-        self._accuracy = row["validation_accuracy"]
+        self._reached = reached(row)
 
     def close(self) -> None:
         """Clears the live line; another step draws it again."""
@@ -111,24 +113,30 @@ def display(quiet: bool = False, stream: TextIO | None = None) -> Progress:
     return Live(stream) if stream.isatty() else Lines(stream)
 
 
-def described(tick: Tick, accuracy: float | None = None) -> str:
-    """One line that fits a terminal: share done, epoch, loss, the last validation `accuracy` (a fraction), images/s, time left."""
-    reached = "" if accuracy is None else f"  accuracy {accuracy:.2%}"
+def described(tick: Tick, metric: str = "") -> str:
+    """One line that fits a terminal: share done, epoch, loss, the last validation's `metric`, examples/s, time left."""
     left = "" if tick.seconds_left is None else f"  {duration(tick.seconds_left)} left"
-    return f"{tick.fraction:4.0%}  epoch {tick.epoch:.1f}  loss {tick.loss:.4f}{reached}  {tick.images_per_second:,.0f} images/s{left}"
+    start = f"{tick.fraction:4.0%}  epoch {tick.epoch:.1f}  loss {tick.loss:.4f}"
+    behind = f"  {metric}" if metric else ""
+    return f"{start}{behind}  {tick.images_per_second:,.0f} examples/s{left}"
 
 
 def described_epoch(row: Mapping[str, Any]) -> str:
-    """One line: epoch, validation loss and accuracy, images/s; there is no loss before the first step."""
+    """One line: epoch, validation loss and metric, examples/s; there is no loss before the first step."""
     loss, speed = row["loss"], row["images_per_second"]
-    parts = [
-        f"epoch {row['epoch']:.1f}",
-        "loss -" if loss is None else f"loss {loss:.4f}",
-        f"validation loss {row['validation_loss']:.4f}, accuracy {row['validation_accuracy']:.2%}",
-    ]
-    if speed:
-        parts.append(f"{speed:,.0f} images/s")
-    return "  ".join(parts)
+    shown = "-" if loss is None else f"{loss:.4f}"
+    text = f"epoch {row['epoch']:.1f}  loss {shown}  validation loss {row['validation_loss']:.4f}, {reached(row)}"
+    return text if speed is None else f"{text}  {speed:,.0f} examples/s"
+
+
+def reached(row: Mapping[str, Any]) -> str:
+    """The metric of a row of history.csv in words: `metric` of several tasks, else the one beside the loss."""
+    names = [key.removeprefix("validation_") for key in row if key.startswith("validation_")]
+    name = next((name for name in ("metric", *names) if name in names and name != "loss"), None)
+    if name is None:
+        return ""
+    value = row[f"validation_{name}"]
+    return f"{name} {value:.2%}" if name in FRACTIONS else f"{name} {value:.4g}"
 
 
 def duration(seconds: float) -> str:

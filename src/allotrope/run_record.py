@@ -191,23 +191,24 @@ def current(record: dict[str, Any]) -> dict[str, Any]:
     """A run.json of any readable version as this one writes it."""
     if record["schema"] == SCHEMA:
         return record
-    return {**record, "schema": SCHEMA, "data": with_columns(record.get("data"))}
+    return {**record, "schema": SCHEMA, "data": _with_columns(record.get("data"))}
 
 
-def with_columns(data: Any) -> Any:
+def _with_columns(data: Any) -> Any:
     """The facts of data, with the one input and the one task that there were in version 1."""
     if not isinstance(data, Mapping) or not {"image", "classes"} <= data.keys():
         return data
     channels, height, width = data["image"]
-    value_range = data.get("summary", {}).get("value_range")
     pictures = {
         "kind": "image",
         "name": "image",
         "height": height,
         "width": width,
         "channels": channels,
-        "value_range": value_range,
     }
+    value_range = data.get("summary", {}).get("value_range")
+    if value_range is not None:
+        pictures["value_range"] = value_range
     label = {
         "kind": "classification",
         "name": "label",

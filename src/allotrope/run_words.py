@@ -46,7 +46,11 @@ def _renamed(value: Any, names: Mapping[str, str]) -> Any:
     return value
 
 
-def account_of(test: Mapping[str, Any], data: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    """What run.json's `test` says of one task: all of it if that is a single classification."""
-    account: Mapping[str, Any] = test if "classes" in data else test[name]
-    return account
+def accounts(values: Mapping[str, Any], data: Mapping[str, Any]) -> dict[str, Any]:
+    """What is known by task as run.json has it: of a single classification without its name."""
+    return dict(next(iter(values.values())) if "classes" in data else values)
+
+
+def by_task(values: Mapping[str, Any], data: Mapping[str, Any]) -> dict[str, Any]:
+    """What run.json has of tasks, by their names."""
+    return {data["tasks"][0]["name"]: values} if "classes" in data else dict(values)

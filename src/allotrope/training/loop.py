@@ -362,9 +362,12 @@ class _Training:
 
     def _check_recipe(self, recorded: dict[str, Any]) -> None:
         now, usual = (json.loads(json.dumps(asdict(each))) for each in (self.recipe, Recipe()))
-        recorded = usual | recorded  # an older checkpoint lacks what was added to recipes since
+        # What a recipe has learned to say since the checkpoint was written was as usual then.
+        before = usual | recorded
         different = [
-            f"{name} was {recorded.get(name)!r} and is now {value!r}" for name, value in now.items() if recorded.get(name) != value
+            f"{name} was {before[name]!r} and is now {value!r}"
+            for name, value in now.items()
+            if before[name] != value
         ]
         if different:
             raise UsageError(f"a training is resumed with the recipe that it was begun with; {'; '.join(different)}.")

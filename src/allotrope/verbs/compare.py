@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
 from allotrope.config import Repair, parse_seconds
-from allotrope.errors import unknown_name
 from allotrope.inputs.options import TakingOptions
 from allotrope.option import check_values
 from allotrope.progress import Progress, display
@@ -23,13 +22,16 @@ from allotrope.verbs.options import (
     Request,
     asked_for,
     check_for_files,
+    check_network,
     command_line,
     data_options,
     fine_tuning,
     fixed_settings,
     layouts_apart,
     onnx_file,
+    source_name,
 )
+from allotrope.verbs.reading import read_asked
 
 if TYPE_CHECKING:
     from allotrope.data.examples import Data
@@ -53,7 +55,7 @@ class CompareOptions(Request):
 
 @takes(COMPARE)
 def compare(
-    data: str | Path,
+    data: str | Path | Mapping[str, Any],
     *,
     network: str = "auto",
     frameworks: Sequence[str] | None = None,
@@ -87,11 +89,8 @@ def compare(
     arguments = layouts_apart(spelled_out(locals()))
     options = compare_options(arguments)
     with display(quiet) as show:
-        from allotrope.data import read_data
-
         source = _source(options)
-        sized = options.data if source is None else source.sized(options.data)
-        data_read = read_data(options.source, sized, show.say)
+        data_read = read_asked(options, source, show)
         starts = _starts(options, data_read, source)
         with Run.create(f"{data_read.name}-compare", out) as run:
             arguments["frameworks"] = None if frameworks is None else ",".join(options.frameworks)
@@ -111,11 +110,12 @@ def compare_options(arguments: dict[str, Any]) -> CompareOptions:
     file = onnx_file(arguments["network"])
     check_values(COMPARE, arguments)
     if file is None:
-        _check_network(arguments["network"])
+        check_network(arguments["network"])
         check_for_files(COMPARE, arguments)
     batch = arguments["batch_size"]
     return CompareOptions(
-        source=str(arguments["data"]),
+        source=arguments["data"],
+        decide=arguments["decide"],
         network=arguments["network"],
         frameworks=named(arguments["frameworks"]),
         budget=None,
@@ -133,22 +133,15 @@ def compare_options(arguments: dict[str, Any]) -> CompareOptions:
     )
 
 
-def _check_network(asked: str) -> None:
-    from allotrope.network.zoo import NETWORKS
-
-    if asked not in ("auto", *NETWORKS):
-        raise unknown_name("network", asked, ("auto", *NETWORKS))
-
-
 def _compared(
     run: Run, options: CompareOptions, data: Data, starts: list[Start], show: Progress
 ) -> Comparison:
     """The race, recorded as it goes."""
+    from allotrope.data.facts import data_facts
     from allotrope.measure.machine import describe
-    from allotrope.verbs.facts import data_facts
 
     show.say(f"run folder: {run.folder}")
-    run.enter(DataEntry(data_facts(data, options.source), describe()))
+    run.enter(DataEntry(data_facts(data, source_name(options.source)), describe()))
     with ends_on_record(run), tempfile.TemporaryDirectory() as folder:
         first = starts[0]
         run.enter(NetworkEntry(first.name, first.details, first.recipe))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
@@ -17,13 +17,16 @@ from allotrope.verbs.fitted import FittedRun
 from allotrope.verbs.journal import Journal, ends_on_record
 from allotrope.verbs.offered import FIT
 from allotrope.verbs.options import (
+    IN_MEMORY,
     FitOptions,
     asked_for,
     command_line,
     defaults,
     fit_options,
     layouts_apart,
+    source_name,
 )
+from allotrope.verbs.reading import read_asked
 
 if TYPE_CHECKING:
     from allotrope.data.examples import Data
@@ -36,7 +39,7 @@ FINISHED = ("done", "target-missed")
 
 @takes(FIT)
 def fit(
-    data: str | Path | None = None,
+    data: str | Path | Mapping[str, Any] | None = None,
     *,
     network: str = "auto",
     framework: str = "pytorch",
@@ -107,7 +110,7 @@ def _begun(arguments: dict[str, Any], among: Among, show: Progress) -> FittedRun
         raise UsageError("there is nothing to train on. Name the data, such as 'digits' or a folder of class folders, or a run to resume.")
     options = fit_options(arguments)
     source = _source(options)
-    data = _read(options, source, show)
+    data = read_asked(options, source, show)
     tuning = _tuning(options, source, data)
     if options.settings != FixedSettings(threads=options.settings.threads):
         among.plausible(options.framework, options.settings)  # refuses what the framework lacks
@@ -127,11 +130,12 @@ def _resumed(arguments: dict[str, Any], among: Among, show: Progress) -> FittedR
         _check_unchanged(run.folder, asked_for(fit, arguments, NOT_REPEATED), recorded)
         if run.json["status"] in FINISHED:
             return _finished(run, show)
-        options = fit_options(defaults(fit) | recorded)
+        options = fit_options(defaults(fit) | recorded | _columns(arguments["data"], recorded))
         run.save(status="running")
         chosen = run.record.start is not None
         source = _started(options, run.folder) if chosen else _source(options)
-        data = _read(options, source, show)
+        data = read_asked(options, source, show)
+        _check_same(run, data)
         tuning = None if chosen else _tuning(options, source, data)
         return _fitted(run, options, tuning, data, among, show)
 
@@ -141,6 +145,29 @@ def _check_unchanged(folder: Path, asked: dict[str, Any], recorded: dict[str, An
     if changed:
         remedy = f"Leave out {', '.join(changed)}, or begin a new run."
         raise UsageError(f"{folder} goes on with the options that it was begun with. {remedy}")
+
+
+def _columns(data: Any, recorded: Mapping[str, Any]) -> dict[str, Any]:
+    """The data again, if the run was begun with columns in memory. Raises: UsageError without them."""
+    if recorded.get("data") != IN_MEMORY:
+        return {}
+    if data is None:
+        raise UsageError("the run was begun with columns in memory. Give them again: fit(columns, resume=...).")
+    return {"data": data}
+
+
+def _check_same(run: Run, data: Data) -> None:
+    """Raises: UsageError if the data is not of the sizes that the run was begun with."""
+    recorded = run.record.data
+    if recorded is None:
+        return
+    now = {name: len(split) for name, split in data.splits.items()}
+    before = {name: recorded.data.get(name) for name in now}
+    if now != before:
+        raise UsageError(
+            f"{run.folder} was begun with {before} examples, and the data now has {now}. "
+            "Go on with the data that it was begun with, or begin a new run."
+        )
 
 
 def _finished(run: Run, show: Progress) -> FittedRun:
@@ -172,13 +199,6 @@ def _started(options: FitOptions, folder: Path) -> Source | None:
     return None if options.file is None else read_start(folder)
 
 
-def _read(options: FitOptions, source: Source | None, show: Progress) -> Data:
-    """The data, its pictures in the size that the network is fixed to."""
-    from allotrope.data import read_data
-
-    return read_data(options.source, options.data if source is None else source.sized(options.data), show.say)
-
-
 def _fitted(
     run: Run,
     options: FitOptions,
@@ -188,15 +208,16 @@ def _fitted(
     show: Progress,
 ) -> FittedRun:
     """Every stage in its order; what ends one early is recorded."""
+    from allotrope.data.facts import data_facts
     from allotrope.measure.machine import describe
     from allotrope.verbs import pages, pipeline
-    from allotrope.verbs.facts import data_facts
 
     journal = Journal(run)
     remedy = f"What was made is in {run.folder}; go on with: allotrope fit --resume {run.folder}"
     with ends_on_record(run, remedy):
         show.say(f"run folder: {run.folder}")
-        run.enter(DataEntry(data_facts(data, options.source), describe()))
+        facts = data_facts(data, source_name(options.source))
+        run.enter(DataEntry(facts, describe()))
         plan = _planned(journal, options, tuning, data, among, show)
         trained = journal.value(
             pages.TrainingPage(plan),
@@ -238,7 +259,7 @@ def _planned(
             show.say(reason)
         return start
 
-    begun = journal.value(pages.StartPage(framework, data), start)
+    begun = journal.value(pages.StartPage(framework), start)
     return journal.value(
         pages.PlanPage(begun, data, framework),
         lambda: pipeline.settled(begun, data, framework, settings(), show, journal.began),

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from allotrope.errors import UsageError
-from allotrope.run_words import account_of, inside
+from allotrope.run_words import by_task, inside
 
 if TYPE_CHECKING:
     from allotrope.tasks import Metric, Task
@@ -62,7 +62,7 @@ class FittedRun:
         data = self.json["data"]
         lines = []
         for task in self._tasks():
-            account = account_of(self.json["test"], data, task.name)
+            account = by_task(self.json["test"], data)[task.name]
             named = f"{task.name}: " if len(data["tasks"]) > 1 else ""
             title = f"test {task.metric.title}"
             figure = f"{named}{_figure(account, task.metric)}"

@@ -24,6 +24,10 @@ from allotrope.inputs.options import pretrained, reading
 from allotrope.option import Option, check_values
 from allotrope.verbs.offered import FIT
 
+Missing = Callable[[str], str | None]
+IN_MEMORY = "columns in memory"
+"""What run.json calls data that came as arrays."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
@@ -32,7 +36,8 @@ class Request:
     `file` is the ONNX file that the network comes from, None for a network of the zoo.
     """
 
-    source: str
+    source: str | Path | Mapping[str, Any]
+    decide: str | None
     network: str
     budget: float | None
     epochs: float | None
@@ -53,13 +58,15 @@ class FitOptions(Request):
     target: Target
 
 
-def fit_options(arguments: Mapping[str, Any]) -> FitOptions:
-    """The options that the arguments of `fit` ask for.
+def fit_options(arguments: Mapping[str, Any], missing: Missing | None = None) -> FitOptions:
+    """The options that the arguments of `fit` ask for; `missing` says why a framework cannot be used here.
 
-    Raises: UsageError for unknown names, and for all values out of range in one message.
+    Raises: UsageError for unknown names, and for all values out of range in one message; MissingDependencyError.
     """
     file = onnx_file(arguments["network"])
-    _check_names(None if file else arguments["network"], arguments["framework"])
+    if file is None:
+        check_network(arguments["network"])
+    _check_framework(arguments["framework"], missing)
     check_values(FIT, arguments)
     if file is None:
         check_for_files(FIT, arguments)
@@ -68,7 +75,8 @@ def fit_options(arguments: Mapping[str, Any]) -> FitOptions:
     seed = arguments["seed"]
     latency, size = arguments["max_latency"], arguments["max_size"]
     return FitOptions(
-        source=str(arguments["data"]),
+        source=arguments["data"],
+        decide=arguments["decide"],
         network=arguments["network"],
         framework=arguments["framework"],
         budget=None if arguments["budget"] is None else parse_seconds(arguments["budget"]),
@@ -101,8 +109,17 @@ def fine_tuning(arguments: Mapping[str, Any]) -> FineTuning:
 
 
 def data_options(arguments: Mapping[str, Any]) -> DataOptions:
-    """How a verb's arguments say that data is read. Raises: UsageError for a range that is none."""
+    """How a verb's arguments say that data is read.
+
+    Raises: UsageError for a range that is none, and for unknown kinds of inputs and tasks.
+    """
+    from allotrope.data.asked import asked_kinds, asked_names
+    from allotrope.data.recognize.column_roles import INPUT_KINDS, TASK_KINDS
+
     return DataOptions(
+        target=asked_names(arguments["target"]),
+        task=asked_kinds("task", arguments["task"], TASK_KINDS),
+        input=asked_kinds("input", arguments["input"], INPUT_KINDS),
         validation=arguments["validation"],
         test=arguments["test"],
         seed=arguments["seed"],
@@ -158,7 +175,14 @@ def check_for_files(options: Iterable[Option], arguments: Mapping[str, Any]) -> 
 def asked_for(function: Callable[..., Any], arguments: Mapping[str, Any], without: tuple[str, ...] = ()) -> dict[str, Any]:
     """The arguments that differ from the function's defaults, as plain values."""
     usual = defaults(function)
-    return {name: _plain(arguments[name]) for name in usual if name not in without and arguments[name] != usual[name]}
+    named = [name for name in usual if name not in without]
+    changed = [name for name in named if not _is_usual(arguments[name], usual[name])]
+    return {name: _plain(name, arguments[name]) for name in changed}
+
+
+def _is_usual(value: Any, default: Any) -> bool:
+    """Whether it is the default; columns in memory are not compared, because arrays are no truth."""
+    return not isinstance(value, Mapping) and bool(value == default)
 
 
 def defaults(function: Callable[..., Any]) -> dict[str, Any]:
@@ -167,7 +191,13 @@ def defaults(function: Callable[..., Any]) -> dict[str, Any]:
 
 
 def command_line(verb: str, positional: str, arguments: Mapping[str, Any]) -> str:
-    """The command that repeats a call: `positional` is the name of the argument that stands without its name."""
+    """The command that repeats a call: `positional` is the name of the argument that stands without its name.
+
+    Columns in memory are no word; a call of the function with them stands for the command.
+    """
+    if arguments.get(positional) == IN_MEMORY:
+        options = [f"{name}={value!r}" for name, value in arguments.items() if name != positional]
+        return f"allotrope.{verb}({', '.join(['columns', *options])})"
     words = ["allotrope", verb, *([str(arguments[positional])] if positional in arguments else [])]
     for name, value in arguments.items():
         option = name.replace("_", "-")
@@ -179,20 +209,34 @@ def command_line(verb: str, positional: str, arguments: Mapping[str, Any]) -> st
     return shlex.join(words)
 
 
-def _plain(value: Any) -> Any:
+def source_name(source: str | Path | Mapping[str, Any]) -> str:
+    """What run.json calls a source."""
+    return IN_MEMORY if isinstance(source, Mapping) else str(source)
+
+
+def _plain(name: str, value: Any) -> Any:
+    """An argument as run.json has it."""
     if isinstance(value, (list, tuple)):
         return [str(part) for part in value]
+    if isinstance(value, Mapping):
+        return IN_MEMORY if name == "data" else [f"{key}={part}" for key, part in value.items()]
     return value if isinstance(value, (bool, int, float)) else str(value)
 
 
-def _check_names(network: str | None, framework: str) -> None:
-    from allotrope.frameworks import TRAINING, missing
+def check_network(name: str) -> None:
+    """Raises UsageError for a name that no network has."""
     from allotrope.network.zoo import NETWORKS
 
-    if network not in ("auto", *NETWORKS, None):
-        raise unknown_name("network", str(network), ("auto", *NETWORKS))
-    if framework not in TRAINING:
-        raise unknown_name("framework", framework, TRAINING)
-    reason = missing(framework)
+    if name not in ("auto", *NETWORKS):
+        raise unknown_name("network", name, ("auto", *NETWORKS))
+
+
+def _check_framework(name: str, missing: Missing | None) -> None:
+    """Raises UsageError for one that does not train, MissingDependencyError for one that is not there."""
+    from allotrope import frameworks
+
+    if name not in frameworks.TRAINING:
+        raise unknown_name("framework", name, frameworks.TRAINING)
+    reason = (missing or frameworks.missing)(name)
     if reason is not None:
         raise MissingDependencyError(reason)

@@ -10,6 +10,7 @@ from allotrope.data.examples import Data
 from allotrope.delivery.deliver import deliver
 from allotrope.frameworks import framework as find_framework
 from allotrope.measure.machine import cores
+from allotrope.network.network import Network
 from allotrope.network.rewriting.named_after import named_after
 from allotrope.progress import Progress, Tick
 from allotrope.run import Run
@@ -21,7 +22,7 @@ from allotrope.run_record import (
     StartEntry,
     TrainingEntry,
 )
-from allotrope.run_words import inside, is_accuracy, written
+from allotrope.run_words import accounts, by_task, inside, is_accuracy, written
 from allotrope.storage import replace_file
 from allotrope.tasks import task_of
 from allotrope.training.checkpoints import Checkpoints
@@ -40,7 +41,6 @@ class StartPage(Page[Start]):
     """
 
     framework: str
-    data: Data
 
     def write(self, run: Run, value: Start) -> Start:
         """The network, then the entry."""
@@ -67,16 +67,21 @@ class StartPage(Page[Start]):
         entry = run.record.start
         if entry is None:
             return None
-        saved = as_saved(run.folder / START)
-        tasks = [task.name for task in self.data.tasks]
-        if not {value.name for value in saved.outputs}.issuperset(tasks):  # before there were tasks
-            saved = named_after(saved, [each.name for each in self.data.inputs], tasks)
+        saved = _named(as_saved(run.folder / START), run.json["data"])
         trainable = saved.weights.keys() - set(entry.network_details["not_trainable"])
         network = saved.changed(trainable=trainable)
         frozen = frozenset((entry.fine_tuning or {}).get("frozen", ()))
         return Start(
             entry.network, network, entry.recipe, frozen, entry.network_details, entry.fine_tuning
         )
+
+
+def _named(network: Network, data: Mapping[str, Any]) -> Network:
+    """The network with the columns' names, which it lacks if it was written before columns had any."""
+    if (len(network.inputs), len(network.outputs)) != (1, 1):
+        return network
+    (taken,), (task,) = data["inputs"], data["tasks"]
+    return named_after(network, [taken["name"]], [task["name"]])
 
 
 @dataclass(frozen=True)
@@ -149,7 +154,9 @@ class ScoresPage(Page[Scored]):
         settled = None
         if value.tasks != value.trained.plan.tasks:
             settled = [task.facts() for task in value.tasks]
-        run.enter(ScoresEntry(value.validation, value.test, settled))
+        data = run.json["data"]
+        validation, test = (accounts(each, data) for each in (value.validation, value.test))
+        run.enter(ScoresEntry(validation, test, settled))
         return value
 
     def read(self, run: Run) -> Scored | None:
@@ -160,7 +167,8 @@ class ScoresPage(Page[Scored]):
         tasks = self.trained.plan.tasks
         if entry.settled is not None:
             tasks = tuple(task_of(facts) for facts in entry.settled)
-        return Scored(self.trained, tasks, entry.validation, entry.test)
+        scores = (by_task(each, run.json["data"]) for each in (entry.validation, entry.test))
+        return Scored(self.trained, tasks, *scores)
 
 
 @dataclass(frozen=True)
@@ -171,7 +179,7 @@ class CandidatesPage(Page[Measured]):
 
     def write(self, run: Run, value: Measured) -> Measured:
         """The entry alone."""
-        rows = [written(row, is_accuracy(run.json["data"])) for row in value.rows]
+        rows = written(value.rows, is_accuracy(run.json["data"]))
         run.enter(CandidatesEntry(rows, value.measurement))
         return value
 
@@ -180,8 +188,7 @@ class CandidatesPage(Page[Measured]):
         entry = run.record.candidates
         if entry is None:
             return None
-        rows = [inside(row) for row in entry.candidates]
-        return Measured(self.scored, rows, entry.measurement)
+        return Measured(self.scored, inside(entry.candidates), entry.measurement)
 
 
 @dataclass(frozen=True)
@@ -196,8 +203,7 @@ class DeliveryPage(Page[Delivered]):
         if row is not None:
             row = deliver(row, run.folder)
         accuracy = is_accuracy(run.json["data"])
-        rows = (each and written(each, accuracy) for each in (row, value.nearest_miss))
-        run.enter(DeliveryEntry(*rows))
+        run.enter(DeliveryEntry(written(row, accuracy), written(value.nearest_miss, accuracy)))
         return replace(value, row=row)
 
     def read(self, run: Run) -> Delivered | None:

@@ -1,0 +1,35 @@
+"""The stages from data to a delivered file: functions from values to values, of which `fit` and `compare` are made.
+
+A value knows the one that it was made from. None of them is about the run folder, which `journal.py` keeps;
+a folder is asked for only if other processes have to open files in it.
+"""
+
+from allotrope.verbs.pipeline.outcome import (
+    Delivered,
+    Measured,
+    Scored,
+    TrainedPlan,
+    delivered,
+    measured,
+    scored,
+    trained,
+)
+from allotrope.verbs.pipeline.planning import Among, Plan, Start, plan, settled, speed_among, started
+
+__all__ = [
+    "Among",
+    "Delivered",
+    "Measured",
+    "Plan",
+    "Scored",
+    "Start",
+    "TrainedPlan",
+    "delivered",
+    "measured",
+    "plan",
+    "scored",
+    "settled",
+    "speed_among",
+    "started",
+    "trained",
+]

@@ -1,0 +1,187 @@
+"""The last stages: from a plan to the file that is delivered."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from allotrope.config import Target
+from allotrope.data.examples import Data
+from allotrope.delivery.finished import finished
+from allotrope.inputs.showing import with_examples
+from allotrope.measure.candidates import Split, measure_candidates
+from allotrope.measure.choice import choose, nearest_miss
+from allotrope.measure.machine import cores
+from allotrope.measure.rounds import measurement
+from allotrope.network.network import Network
+from allotrope.progress import Progress, duration
+from allotrope.run_record import TrainingFacts
+from allotrope.tasks import Task
+from allotrope.tasks.several import deciding, scores
+from allotrope.training.checkpoints import resumable
+from allotrope.training.evaluate import in_batches
+from allotrope.training.loop import Trained, train
+from allotrope.verbs.pipeline.planning import Among, Plan
+
+
+@dataclass(frozen=True)
+class TrainedPlan:
+    """The network with its best weights, and how it came to them; speed in examples a second."""
+
+    plan: Plan
+    network: Network
+    facts: TrainingFacts
+    speed: float
+    history: Sequence[Mapping[str, Any]] = ()
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether Ctrl-C ended it, so that it can go on."""
+        return self.facts.stopped == "interrupted"
+
+
+@dataclass(frozen=True)
+class Scored:
+    """A trained network on validation and test data, in float32.
+
+    `tasks` have what was chosen on validation data, such as thresholds. `validation` and `test` are by task;
+    `files` show the worst mistakes, by name.
+    """
+
+    trained: TrainedPlan
+    tasks: tuple[Task, ...]
+    validation: Mapping[str, dict[str, Any]]
+    test: Mapping[str, dict[str, Any]]
+    files: Mapping[str, bytes] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A row for each candidate, its file relative to the folder in which they were made, and how all were measured."""
+
+    scored: Scored
+    rows: Sequence[dict[str, Any]]
+    measurement: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Delivered:
+    """The row that meets the target best, or None and the one that comes nearest."""
+
+    measured: Measured
+    row: dict[str, Any] | None
+    nearest_miss: dict[str, Any] | None
+
+
+def trained(plan: Plan, folder: Path | None = None, show: Progress | None = None) -> TrainedPlan:
+    """The plan carried out; with a `folder` from the newest checkpoint in it, if there is one."""
+    show = show or Progress()
+    result = train(
+        plan.network,
+        plan.data,
+        plan.recipe,
+        plan.settings,
+        plan.framework,
+        folder,
+        show,
+        resume=folder is not None and resumable(folder / "checkpoints"),
+        has_learned=plan.start.has_learned,
+    )
+    show.close()
+    speed = f"{result.images_per_second:,.0f} examples/s"
+    took = duration(result.seconds)
+    show.say(f"trained {result.epochs:.1f} epochs in {took} ({speed}, {result.stopped})")
+    if result.best["step"] == 0:
+        show.say(_as_it_came(plan.data.tasks, result))
+    facts = TrainingFacts(
+        result.epochs, result.steps, result.best["epoch"], result.stopped, result.seconds
+    )
+    network = plan.start.whole(result.network)
+    return TrainedPlan(plan, network, facts, result.images_per_second, result.history)
+
+
+def _as_it_came(tasks: Sequence[Task], result: Trained) -> str:
+    metric = tasks[0].metric.text(result.best[f"validation_{deciding(tasks)}"])
+    return (
+        f"No epoch was better on the validation data than the network as it came ({metric}), so its "
+        "weights are kept as they were. Try --epochs, --budget or another --learning-rate."
+    )
+
+
+def scored(trained: TrainedPlan, show: Progress | None = None) -> Scored:
+    """The trained network on validation and test data, in float32."""
+    data = trained.plan.data
+    raw = {split: _outputs(trained, split) for split in ("validation", "test")}
+    labels = {split: data.splits[split].columns for split in raw}
+    tasks = tuple(
+        task.settled(raw["validation"][task.name], labels["validation"][task.name])
+        for task in trained.plan.tasks
+    )
+    validation = scores(tasks, raw["validation"], labels["validation"])
+    accounts = {
+        task.name: task.account(raw["test"][task.name], labels["test"][task.name]) for task in tasks
+    }
+    test, files = with_examples(accounts, data.inputs, data.test)
+    for task in tasks:
+        (show or Progress()).say(_said(task, validation[task.name], test[task.name], len(tasks)))
+    return Scored(trained, tasks, validation, test, files)
+
+
+def _outputs(trained: TrainedPlan, split: str) -> dict[str, np.ndarray]:
+    run = partial(trained.network.run, framework=trained.plan.framework)
+    return in_batches(run, trained.plan.data.taken(split))
+
+
+def _said(
+    task: Task, validation: Mapping[str, Any], test: Mapping[str, Any], count: int
+) -> str:
+    metric = task.metric
+    title = f"{metric.title} of {task.name}" if count > 1 else metric.title
+    before, after = (metric.text(each[metric.name]) for each in (validation, test))
+    return f"validation {title} {before}, test {title} {after}"
+
+
+def measured(
+    scored: Scored,
+    folder: Path,
+    target: Target,
+    threads: int | None = None,
+    among: Among | None = None,
+    show: Progress | None = None,
+) -> Measured:
+    """The trained network, from raw examples to answers, in every precision and runtime.
+
+    Their files are made in `folder`, where processes of their own open them. Training examples calibrate int8.
+    """
+    data, task = scored.trained.plan.data, scored.tasks[0]
+    rows = measure_candidates(
+        finished(scored.trained.network, data.inputs, scored.tasks),
+        data.taken("train"),
+        {split: _judged(data, split, task) for split in ("validation", "test")},
+        folder,
+        target,
+        task.metric,
+        threads,
+        (show or Progress()).say,
+        (among or Among()).candidates,
+    )
+    return Measured(scored, rows, measurement(threads or cores()))
+
+
+def _judged(data: Data, split: str, task: Task) -> Split:
+    """The split with what answers to it are worth to the task that decides."""
+    labels = data.splits[split][task.name]
+    return Split(data.taken(split), lambda answers: task.answered(answers[task.name], labels))
+
+
+def delivered(measured: Measured, target: Target) -> Delivered:
+    """The fastest candidate that meets the target; if none does, the nearest miss."""
+    metric = measured.scored.tasks[0].metric
+    row = choose(measured.rows, target, metric)
+    missed = nearest_miss(measured.rows, target, metric) if row is None else None
+    return Delivered(measured, row, missed)

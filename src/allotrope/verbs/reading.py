@@ -1,0 +1,29 @@
+"""The data of a call, as it was asked for and as the network prescribes it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from allotrope.progress import Progress
+
+if TYPE_CHECKING:
+    from allotrope.data.examples import Data
+    from allotrope.verbs.options import Request
+    from allotrope.verbs.source import Source
+
+
+def read_asked(asked: Request, source: Source | None, show: Progress) -> Data:
+    """The data, the task that decides in front.
+
+    Raises: DataError, UsageError.
+    """
+    from allotrope.data import read_data
+    from allotrope.tasks.several import decisive
+
+    options = asked.data if source is None else source.sized(asked.data)
+    data = read_data(asked.source, options, show.say)
+    tasks, line = decisive(data.tasks, asked.decide)
+    if line:
+        show.say(line)
+    return replace(data, tasks=tasks)
