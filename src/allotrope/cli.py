@@ -1,6 +1,9 @@
-"""The command line: a verb is a call of the function of that name; its options and help are that function's arguments and docstring.
+"""The command line: a verb is a call of the function of that name.
 
-Exit codes: 0 done, 1 failed, 2 wrong usage, 3 done but the target was missed, 130 stopped with Ctrl-C.
+Its options and help are that function's arguments and docstring.
+
+Exit codes: 0 done, 1 failed, 2 wrong usage, 3 done but the target was missed, 130 stopped with
+Ctrl-C.
 """
 
 from __future__ import annotations
@@ -32,12 +35,30 @@ Verbs = Mapping[str, tuple[str | Callable[..., Any], str]]
 """By name: the verb's function, or where it is to be imported from, and what it does in a line."""
 
 VERBS: Verbs = {
-    "fit": ("allotrope.verbs.fit:fit", "Train on labelled images and deliver the fastest file that meets the target."),
-    "compare": ("allotrope.verbs.compare:compare", "Race the frameworks on your data: which to use here, and why."),
-    "predict": ("allotrope.verbs.predict:predict", "Classify pictures with the file that a run delivered."),
-    "convert": ("allotrope.verbs.convert:convert", "Write an ONNX file as an ordinary model of one framework, proved equal."),
-    "check": ("allotrope.verbs.check:check", "Prove that a network is the same in every framework."),
-    "bench": ("allotrope.verbs.bench:bench", "Measure an ONNX file in every runtime that is installed."),
+    "fit": (
+        "allotrope.verbs.fit:fit",
+        "Train on labelled images and deliver the fastest file that meets the target.",
+    ),
+    "compare": (
+        "allotrope.verbs.compare:compare",
+        "Race the frameworks on your data: which to use here, and why.",
+    ),
+    "predict": (
+        "allotrope.verbs.predict:predict",
+        "Classify pictures with the file that a run delivered.",
+    ),
+    "convert": (
+        "allotrope.verbs.convert:convert",
+        "Write an ONNX file as an ordinary model of one framework, proved equal.",
+    ),
+    "check": (
+        "allotrope.verbs.check:check",
+        "Prove that a network is the same in every framework.",
+    ),
+    "bench": (
+        "allotrope.verbs.bench:bench",
+        "Measure an ONNX file in every runtime that is installed.",
+    ),
     "report": ("allotrope.report:write_report", "Write the report of a run again."),
     "doctor": ("allotrope.verbs.doctor:doctor", "Say what this machine has and what is missing."),
 }
@@ -52,14 +73,18 @@ def main(arguments: Sequence[str] | None = None, verbs: Verbs = VERBS) -> int:
         if result is not None:
             print(dumps(plain(getattr(result, "json", result))) if as_json else result, flush=True)
     except CycloptsError as error:
-        return _failed(UsageError(f"{error}\nFor the options: allotrope {_verb(tokens)} --help"), as_json)
+        return _failed(
+            UsageError(f"{error}\nFor the options: allotrope {_verb(tokens)} --help"), as_json
+        )
     except AllotropeError as error:
         return _failed(error, as_json)
     except KeyboardInterrupt as interruption:
         print(f"Stopped. {interruption}".strip(), file=sys.stderr)
         return INTERRUPTED
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what reads our output has enough of it, as `head` does
+        os.dup2(
+            os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno()
+        )  # what reads our output has enough of it, as `head` does
         return 1
     return int(getattr(result, "exit_code", 0))
 
@@ -69,16 +94,31 @@ def _call(tokens: list[str], as_json: bool, verbs: Verbs) -> Any:
     verb = _verb(tokens)
     if verb and verb not in verbs:
         raise unknown_name("command", verb, verbs)
-    function, bound, _ = _app(verb, verbs).parse_args(tokens, exit_on_error=False, print_error=False)
+    function, bound, _ = _app(verb, verbs).parse_args(
+        tokens, exit_on_error=False, print_error=False
+    )
     if as_json and "quiet" in inspect.signature(function).parameters:
         bound.arguments["quiet"] = True
     return function(*bound.args, **bound.kwargs)
 
 
 def _app(verb: str, verbs: Verbs) -> App:
-    """The verbs. The function of `verb` is imported for its help and options; of the others one line is enough."""
-    summary = "Hold a neural network once; give it every form it can take, trained and measured on your data and machine."
-    app = App("allotrope", summary, version=__version__, help_epilogue=JSON_HELP, help_format="plaintext", default_parameter=NO_EMPTY)
+    """The verbs.
+
+    The function of `verb` is imported for its help and options; of the others one line is enough.
+    """
+    summary = (
+        "Hold a neural network once; give it every form it can take, trained and measured on your "
+        "data and machine."
+    )
+    app = App(
+        "allotrope",
+        summary,
+        version=__version__,
+        help_epilogue=JSON_HELP,
+        help_format="plaintext",
+        default_parameter=NO_EMPTY,
+    )
     for name, (home, line) in verbs.items():
         if name == verb:
             app.command(of_words(_function(home)), name=name)
@@ -112,7 +152,10 @@ def of_words(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _type_of_words(hint: Any) -> Any:
-    members = get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
+    if get_origin(hint) in (Union, UnionType):
+        members = get_args(hint)
+    else:
+        members = (hint,)
     lists = [member for member in members if get_origin(member) is Sequence]
     if lists:
         return lists[0] | None

@@ -1,4 +1,7 @@
-"""Every error that Allotrope raises on purpose. Each names the thing, what was found, what was expected and the remedy."""
+"""Every error that Allotrope raises on purpose.
+
+Each names the thing, what was found, what was expected and the remedy.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,9 @@ import re
 from collections.abc import Iterable
 
 _LONGEST_WORD = 300
-_CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+_CONTROL = re.compile(
+    r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
+)
 _LONG_WORD = re.compile(rf"\S{{{_LONGEST_WORD},}}")
 
 
@@ -18,7 +23,10 @@ def printable(text: str) -> str:
 
 
 class AllotropeError(Exception):
-    """Anything that a user can understand and mend; the command line prints it without a traceback."""
+    """Anything that a user can understand and mend.
+
+    The command line prints it without a traceback.
+    """
 
     exit_code = 1
 
@@ -43,11 +51,17 @@ class ModelError(AllotropeError):
 
 
 class NodeError(ModelError):
-    """A node that could not be computed from the arrays that it was given. Its cause is what the framework raised."""
+    """A node that could not be computed from the arrays that it was given.
+
+    Its cause is what the framework raised.
+    """
 
 
 class UnsupportedError(AllotropeError):
-    """A sound network that uses something which is not supported here; lists every such operator with its node."""
+    """A sound network that uses something which is not supported here.
+
+    Lists every such operator with its node.
+    """
 
     about_files = True
 
@@ -75,5 +89,7 @@ def unknown_name(kind: str, found: str, known: Iterable[str]) -> UsageError:
     """
     names = sorted(known)
     near = difflib.get_close_matches(found, names, n=1, cutoff=0.5)
-    hint = f" Did you mean '{near[0]}'?" if near else ""
+    hint = ""
+    if near:
+        hint = f" Did you mean '{near[0]}'?"
     return UsageError(f"unknown {kind} '{found}'.{hint} Known: {', '.join(names)}.")

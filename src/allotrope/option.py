@@ -27,9 +27,10 @@ SHARE = Range("a fraction above 0 and at most 1, such as 0.97", lambda value: 0 
 class Option:
     """A keyword argument `name` of a verb's function, and `--name` of its command.
 
-    `range`, `choices` and `parse` say what it takes; None, which means "not asked for", is always taken.
-    `recipe`: it replaces the field of that name in the recipe. `for_file`: it is about a network from an
-    ONNX file. `default` is for an option of one kind of input, which no verb's signature spells out.
+    `range`, `choices` and `parse` say what it takes; None, which means "not asked for", is always
+    taken. `recipe`: it replaces the field of that name in the recipe. `for_file`: it is about a
+    network from an ONNX file. `default` is for an option of one kind of input, which no verb's
+    signature spells out.
     """
 
     name: str

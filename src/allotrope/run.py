@@ -27,7 +27,10 @@ _LOCK = "lock"
 
 
 class Run:
-    """One run folder, locked from `create` or `resume` until `close`. `json` is what run.json holds."""
+    """One run folder, locked from `create` or `resume` until `close`.
+
+    `json` is what run.json holds.
+    """
 
     def __init__(self, folder: Path, lock: io.TextIOWrapper, record: dict[str, Any]) -> None:
         self.folder = folder
@@ -44,7 +47,11 @@ class Run:
         with writing(Path(parent)):
             folder = _new_folder(Path(parent), stem)
         with writing(folder):
-            run = cls(folder, _locked(folder), {"schema": SCHEMA, "status": "running", "run": str(folder), "created": _now()})
+            run = cls(
+                folder,
+                _locked(folder),
+                {"schema": SCHEMA, "status": "running", "run": str(folder), "created": _now()},
+            )
         run.save()
         return run
 
@@ -115,16 +122,25 @@ def read_record(folder: str | Path) -> dict[str, Any]:
     """
     path = Path(folder) / RECORD
     if not path.is_file():
-        raise RunFolderError(f"'{folder}' is no run folder: it has no {RECORD}. Name one that `allotrope fit` made, such as runs/digits-1.")
+        raise RunFolderError(
+            f"'{folder}' is no run folder: it has no {RECORD}. Name one that `allotrope fit` "
+            "made, such as runs/digits-1."
+        )
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise RunFolderError(f"{path}: cannot be read: {error}. Name another run, or fit again.") from error
-    schema = record.get("schema") if isinstance(record, dict) else type(record).__name__
+        raise RunFolderError(
+            f"{path}: cannot be read: {error}. Name another run, or fit again."
+        ) from error
+    if isinstance(record, dict):
+        schema = record.get("schema")
+    else:
+        schema = type(record).__name__
     if schema not in READABLE:
         readable = " or ".join(map(str, READABLE))
         raise RunFolderError(
-            f"{path}: found schema {schema}, expected {readable}. It is from another version of Allotrope: fit again."
+            f"{path}: found schema {schema}, expected {readable}. It is from another version of "
+            "Allotrope: fit again."
         )
     return current(record)
 
@@ -155,7 +171,10 @@ def _new_folder(parent: Path, stem: str) -> Path:
 
 
 def _locked(folder: Path) -> io.TextIOWrapper:
-    """The lock file, held by this process; the system lets go of it when the process ends, however it ends."""
+    """The lock file, held by this process.
+
+    The system lets go of it when the process ends, however it ends.
+    """
     file = open(folder / _LOCK, "a+", encoding="utf-8")  # noqa: SIM115 - held until the run is closed
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -185,7 +204,9 @@ def plain(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return [plain(part) for part in value]
     if isinstance(value, float):
-        return value if math.isfinite(value) else None
+        if math.isfinite(value):
+            return value
+        return None
     if value is None or isinstance(value, (str, int)):
         return value
     if is_dataclass(value) and not isinstance(value, type):

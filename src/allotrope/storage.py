@@ -36,7 +36,9 @@ def replace_file(path: Path, content: bytes) -> None:
 
 @contextmanager
 def replacing(path: Path) -> Iterator[BinaryIO]:
-    """A file under a temporary name that takes the place of `path` at the end, synced; of an unfinished one nothing is left.
+    """A file under a temporary name that takes the place of `path` at the end, synced.
+
+    Of an unfinished one nothing is left.
 
     Raises: RunFolderError where it cannot be written; the old content is then still there.
     """
@@ -63,7 +65,10 @@ def writing(path: Path) -> Iterator[None]:
         if error.errno not in _REMEDIES:
             raise
         where = error.filename or path
-        raise RunFolderError(f"'{where}' cannot be written: {_REMEDIES[error.errno]}. What was saved before is still there.") from error
+        raise RunFolderError(
+            f"'{where}' cannot be written: {_REMEDIES[error.errno]}. What was saved before is "
+            "still there."
+        ) from error
 
 
 def sync_folder(folder: Path) -> None:

@@ -55,9 +55,7 @@ class Prepared:
         if self.reading is None:
             return options
         order = "bgr" if self.reading.reverse else "rgb"
-        return replace(
-            options, mean=self.reading.mean, std=self.reading.std, channel_order=order
-        )
+        return replace(options, mean=self.reading.mean, std=self.reading.std, channel_order=order)
 
     @property
     def learning(self) -> Network:
@@ -65,7 +63,9 @@ class Prepared:
         return self.network.changed(trainable=self.network.trainable - set(self.frozen))
 
 
-def prepared(network: Network, data: Data, options: FineTuning, framework: str, seed: int) -> Prepared:
+def prepared(
+    network: Network, data: Data, options: FineTuning, framework: str, seed: int
+) -> Prepared:
     """The network for this data.
 
     Raises: UsageError, UnsupportedError, each saying what of the network does not fit the data and what to do.
@@ -86,27 +86,41 @@ def prepared(network: Network, data: Data, options: FineTuning, framework: str, 
     network = named_after(network, [INPUT], [TASK])
     frozen = frozen_weights(network, options.freeze, replaced)
     if frozen:
-        notes.append(f"{len(frozen)} of {len(network.trainable)} trainable weights are frozen ({', '.join(options.freeze)}).")
+        notes.append(
+            f"{len(frozen)} of {len(network.trainable)} trainable weights are frozen ({', '.join(options.freeze)})."
+        )
     fresh = tuple(sorted(replaced))
     return Prepared(network, frozen, fresh, notes, seen.reading, knows_classes)
 
 
-def frozen_weights(network: Network, patterns: Iterable[str], fresh: frozenset[str] = frozenset()) -> tuple[str, ...]:
+def frozen_weights(
+    network: Network, patterns: Iterable[str], fresh: frozenset[str] = frozenset()
+) -> tuple[str, ...]:
     """The trainable weights whose names match one of the patterns, such as `layer1.*`; `fresh` ones, of a new head, always learn.
 
     Raises: UsageError for all patterns that match none, or where nothing is left to learn.
     """
-    found = {pattern: {name for name in network.trainable if fnmatchcase(name, pattern)} for pattern in patterns}
+    found = {
+        pattern: {name for name in network.trainable if fnmatchcase(name, pattern)}
+        for pattern in patterns
+    }
     names = sorted(network.trainable)
-    unmatched = [f"'{pattern}'{_nearest(pattern, names)}" for pattern, matches in found.items() if not matches]
+    unmatched = [
+        f"'{pattern}'{_nearest(pattern, names)}"
+        for pattern, matches in found.items()
+        if not matches
+    ]
     if unmatched:
         raise UsageError(
-            f"--freeze {', '.join(unmatched)} matches no trainable weight. They are called {', '.join(names[:8])}"
+            f"--freeze {', '.join(unmatched)} matches no trainable weight. They are called "
+            f"{', '.join(names[:8])}"
             f"{f' and {len(names) - 8} more' if len(names) > 8 else ''}; * stands for any letters."
         )
     frozen = set().union(*found.values()) - fresh
     if frozen and frozen == network.trainable:
-        raise UsageError(f"--freeze {', '.join(found)} leaves no weight to learn: all {len(frozen)} are frozen. Freeze fewer.")
+        raise UsageError(
+            f"--freeze {', '.join(found)} leaves no weight to learn: all {len(frozen)} are frozen. Freeze fewer."
+        )
     return tuple(sorted(frozen))
 
 
@@ -161,7 +175,9 @@ def _check_classes(network: Network, data: Data, options: FineTuning) -> None:
     shape = outputs[0].shape
     if len(outputs) != 1 or (shape is not None and len(shape) != 2):
         found = ", ".join(f"'{value.name}' {list(value.shape or ())}" for value in outputs)
-        raise UsageError(f"fit trains networks that give one row of logits an image, [n, {classes}]; this one gives {found}.")
+        raise UsageError(
+            f"fit trains networks that give one row of logits an image, [n, {classes}]; this one gives {found}."
+        )
     count = None if shape is None else shape[1]
     if not options.new_head and isinstance(count, int) and count != classes:
         raise UsageError(
@@ -177,14 +193,18 @@ def _with_classes(
     if not options.new_head:
         known = class_names(network)
         if known is not None and known != data.classes:
-            notes.append(f"The file's classes ({', '.join(known[:5])}, ...) are not those of {data.name}: its last layer learns anew.")
+            notes.append(
+                f"The file's classes ({', '.join(known[:5])}, ...) are not those of {data.name}: its last layer learns anew."
+            )
         return network, frozenset()
     classes = len(data.classes)
     count = (network.outputs[0].shape or (None, None))[1]
     before = count if isinstance(count, int) else "other"
     changed, names = with_new_head(network, classes, seed)
     fresh = ", ".join(sorted(names))
-    notes.append(f"The last layer was for {before} classes; it has fresh weights for {classes}: {fresh}.")
+    notes.append(
+        f"The last layer was for {before} classes; it has fresh weights for {classes}: {fresh}."
+    )
     return changed, names
 
 
@@ -200,17 +220,17 @@ def _checked(network: Network, data: Data, framework: str) -> Network:
     shape = answers(network, data.train.images[[0, -1]], framework, data.image[1:]).shape
     if shape != (2, classes):
         raise UsageError(
-            f"the network gives {list(shape)} for two images, expected {[2, classes]}: a row of logits for each. "
-            "If it is made for other classes, add --new-head; for another output of it, --classifier."
+            f"the network gives {list(shape)} for two images, expected {[2, classes]}: a row of "
+            "logits for each. "
+            "If it is made for other classes, add --new-head; for another output of it, "
+            "--classifier."
         )
     ends = (Value(output.name, output.dtype, ("n", classes)),)
     free = replace(network.graph, values={}, outputs=ends)
     return network.changed(graph=free)
 
 
-def _knows_classes(
-    network: Network, data: Data, framework: str, notes: list[str]
-) -> bool:
+def _knows_classes(network: Network, data: Data, framework: str, notes: list[str]) -> bool:
     """Whether it is right for more training images than by chance, beyond three deviations."""
     step = max(1, len(data.train) // LOOKED_AT)
     rows = slice(0, step * LOOKED_AT, step)
@@ -232,8 +252,11 @@ def _restored(network: Network, data: Data, framework: str, notes: list[str]) ->
     changed = with_batchnorm(network, {network.inputs[0].name: images}, framework, without)
     added = len(changed.graph.nodes) - len(network.graph.nodes)
     if not added:
-        raise UsageError("--restore-batchnorm found no Conv without a BatchNormalization behind it. Leave it out.")
+        raise UsageError(
+            "--restore-batchnorm found no Conv without a BatchNormalization behind it. Leave it out."
+        )
     notes.append(
-        f"BatchNormalization put back behind {added} convolutions, with the statistics of {len(images)} images; outputs unchanged."
+        f"BatchNormalization put back behind {added} convolutions, with the statistics of "
+        f"{len(images)} images; outputs unchanged."
     )
     return changed

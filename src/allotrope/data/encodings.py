@@ -82,9 +82,9 @@ def read_class_names(path: Path, notes: list[str]) -> tuple[str, ...]:
         names = numbered
     repeated = sorted({name for name in names if names.count(name) > 1})
     if repeated or not names:
-        problem = (
-            f"names a class twice: {', '.join(repeated)}" if repeated else "holds no class names"
-        )
+        problem = "holds no class names"
+        if repeated:
+            problem = f"names a class twice: {', '.join(repeated)}"
         raise DataError(f"{path}: {problem}. Expected a list of class names, one a line.")
     return names
 

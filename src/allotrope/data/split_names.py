@@ -95,7 +95,9 @@ def split_name(name: str) -> SplitName | None:
         elif word not in DECORATIONS and not word.isdigit():
             others.append(word)
     split = _one(splits)
-    return None if split is None else SplitName(split, tuple(others))
+    if split is None:
+        return None
+    return SplitName(split, tuple(others))
 
 
 def is_fold(name: str) -> bool:
@@ -125,7 +127,10 @@ def words(name: str) -> list[str]:
 def _glued(word: str) -> str | None:
     """The split of a word such as `trainset` or `imagestrain`."""
     for known, split in SPLIT_WORDS.items():
-        rest = word.removeprefix(known) if word.startswith(known) else word.removesuffix(known)
+        if word.startswith(known):
+            rest = word.removeprefix(known)
+        else:
+            rest = word.removesuffix(known)
         if rest != word and rest in DECORATIONS and len(rest) > 1:
             return split
     return None
@@ -137,4 +142,6 @@ def _one(splits: Iterable[str]) -> str | None:
         return "unlabelled"
     if named == {"train", "validation"}:  # train_val, what is not for the test
         return "train"
-    return named.pop() if len(named) == 1 else None
+    if len(named) == 1:
+        return named.pop()
+    return None

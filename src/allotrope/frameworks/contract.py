@@ -17,11 +17,11 @@ Arrays = Mapping[str, np.ndarray]
 """Arrays by name; examples are the first axis."""
 
 Loss = Callable[[Any, Mapping[str, Array], Mapping[str, Array], Mapping[str, Array]], Array]
-"""loss(p, outputs, targets, weights), each by name -> what is minimized, an array without dimensions.
+"""loss(p, outputs, targets, weights), each by name -> what is minimized, an array without
+dimensions.
 
 An output that has a target comes in that one's dtype. An example whose weight is 0 has no such
-target; what has no entry in `weights` counts every example once.
-"""
+target; what has no entry in `weights` counts every example once."""
 
 
 @dataclass(frozen=True)
@@ -110,7 +110,9 @@ class Trainer(abc.ABC):
 
     @abc.abstractmethod
     def step(self, batch: Batch, learning_rate: float, step: int) -> Any:
-        """One update; `step` counts from 1. Gives the loss in the targets' dtype; `float` waits for it.
+        """One update; `step` counts from 1.
+
+        Gives the loss in the targets' dtype; `float` waits for it.
 
         The batch has an array for every input of the network, and targets for some of its outputs.
         """
@@ -125,7 +127,10 @@ class Trainer(abc.ABC):
 
     @abc.abstractmethod
     def load_state(self, state: Mapping[str, np.ndarray]) -> None:
-        """Go on from what `state` gave, in this framework or another. Raises: TrainingError if names or shapes differ."""
+        """Go on from what `state` gave, in this framework or another.
+
+        Raises: TrainingError if names or shapes differ.
+        """
 
     @abc.abstractmethod
     def weights(self) -> dict[str, np.ndarray]:
@@ -148,12 +153,20 @@ class Framework(abc.ABC):
         """From now on runs and gradients are compiled in little time, not to the fastest code."""
 
     @abc.abstractmethod
-    def run(self, network: Network, inputs: Mapping[str, np.ndarray], training: bool = False) -> dict[str, np.ndarray]:
-        """The network's outputs by name. Raises: UnsupportedError, UsageError for inputs that do not fit."""
+    def run(
+        self, network: Network, inputs: Mapping[str, np.ndarray], training: bool = False
+    ) -> dict[str, np.ndarray]:
+        """The network's outputs by name.
+
+        Raises: UnsupportedError, UsageError for inputs that do not fit.
+        """
 
     @abc.abstractmethod
     def gradients(
-        self, network: Network, inputs: Mapping[str, np.ndarray], output_gradients: Mapping[str, np.ndarray]
+        self,
+        network: Network,
+        inputs: Mapping[str, np.ndarray],
+        output_gradients: Mapping[str, np.ndarray],
     ) -> dict[str, np.ndarray]:
         """Vector-Jacobian products by name, for every trainable weight and every float input."""
 

@@ -13,7 +13,10 @@ from allotrope.network.network import Network
 
 
 def check_inputs(network: Network, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """The arrays by name, for exactly the network's inputs. Raises: one UsageError with all that does not fit."""
+    """The arrays by name, for exactly the network's inputs.
+
+    Raises: one UsageError with all that does not fit.
+    """
     declared = {value.name: value for value in network.inputs}
     given, problems = _arrays("input", inputs, declared)
     problems = [
@@ -23,13 +26,17 @@ def check_inputs(network: Network, inputs: Mapping[str, np.ndarray]) -> dict[str
     problems += [p for name, array in arrays.items() for p in _misfits(declared[name], array)]
     if problems:
         raise UsageError(
-            f"the inputs do not fit the network: {_listed(problems)}. Expected: {_expected(declared)}."
+            f"the inputs do not fit the network: {_listed(problems)}. Expected: "
+            f"{_expected(declared)}."
         )
     return arrays
 
 
 def check_output_gradients(network: Network, gradients: Mapping[str, Any]) -> dict[str, np.ndarray]:
-    """What gradients are taken of, by name, for some of the network's outputs. Raises: one UsageError with all that does not fit."""
+    """What gradients are taken of, by name, for some of the network's outputs.
+
+    Raises: one UsageError with all that does not fit.
+    """
     declared = {value.name: value for value in network.outputs}
     arrays, problems = _arrays("output", gradients, declared)
     problems += [
@@ -40,13 +47,17 @@ def check_output_gradients(network: Network, gradients: Mapping[str, Any]) -> di
     problems += [p for name, array in arrays.items() for p in _misshapen(declared[name], array)]
     if problems:
         raise UsageError(
-            f"the output gradients do not fit the network: {_listed(problems)}. Outputs: {_expected(declared)}."
+            f"the output gradients do not fit the network: {_listed(problems)}. Outputs: "
+            f"{_expected(declared)}."
         )
     return arrays
 
 
 def check_shapes(gradients: Mapping[str, np.ndarray], outputs: Mapping[str, Sequence[int]]) -> None:
-    """Once the outputs are there. Raises: one UsageError for the gradients whose shapes are not those of their outputs."""
+    """Once the outputs are there.
+
+    Raises: one UsageError for the gradients whose shapes are not those of their outputs.
+    """
     problems = [
         f"'{name}' has shape {list(array.shape)} instead of {list(outputs[name])}"
         for name, array in gradients.items()
@@ -63,7 +74,8 @@ def _arrays(
     if not isinstance(given, Mapping):
         known = ", ".join(declared)
         raise UsageError(
-            f"arrays are given by name, as a dict, and not as a {type(given).__name__}. The {kind}s are: {printable(known)}."
+            f"arrays are given by name, as a dict, and not as a {type(given).__name__}. The "
+            f"{kind}s are: {printable(known)}."
         )
     arrays: dict[str, np.ndarray] = {}
     problems = [f"'{name}' is not an {kind}" for name in given if name not in declared]

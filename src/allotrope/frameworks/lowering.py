@@ -10,7 +10,10 @@ from allotrope.operators.table import OPERATORS
 
 
 def lowered(network: Network) -> Graph:
-    """The graph in operators that the table knows. Raises: UnsupportedError that lists every other one."""
+    """The graph in operators that the table knows.
+
+    Raises: UnsupportedError that lists every other one.
+    """
     graph = expanded(network, OPERATORS).graph
     check_supported(graph)
     return graph

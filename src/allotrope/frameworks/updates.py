@@ -29,8 +29,7 @@ def loss_of(
 def single(p: Any, outputs: Mapping[str, Array]) -> dict[str, Array]:
     """The outputs as `Trainer.evaluate` gives them: floats as float32."""
     return {
-        name: p.cast(y, _SINGLE) if "float" in p.dtype(y).name else y
-        for name, y in outputs.items()
+        name: p.cast(y, _SINGLE) if "float" in p.dtype(y).name else y for name, y in outputs.items()
     }
 
 
@@ -66,7 +65,10 @@ def updated(
 
 
 def averaging_share(p: Any, average: float, step: Array) -> Array:
-    """How far the moving average goes toward the weights in this step; see `TrainingPlan.average`."""
+    """How far the moving average goes toward the weights in this step.
+
+    See `TrainingPlan.average`.
+    """
     return 1 - p.minimum((1 + step) / (10 + step), average)
 
 

@@ -24,11 +24,13 @@ COLUMNS = (
     ),
     Option(
         "task",
-        "the kind of a task, such as age=regression: classification, multilabel or regression; may be repeated.",
+        "the kind of a task, such as age=regression: classification, multilabel or regression; "
+        "may be repeated.",
     ),
     Option(
         "input",
-        "the kind of an input, such as scan=image: image or table, or none for a column to leave out; may be repeated.",
+        "the kind of an input, such as scan=image: image or table, or none for a column to leave "
+        "out; may be repeated.",
     ),
     Option("decide", "of several tasks the one whose metric decides; by default the first."),
 )

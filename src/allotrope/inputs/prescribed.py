@@ -13,7 +13,9 @@ from allotrope.network.network import Network
 def prescribed(
     network: Network, options: DataOptions, file: Path, report: Callable[[str], None]
 ) -> DataOptions:
-    """The options with what the network in `file` takes alone; what follows from its inside is reported.
+    """The options with what the network in `file` takes alone.
+
+    What follows from its inside is reported.
 
     Raises: UsageError if something else was asked for.
     """

@@ -1,1 +1,4 @@
-"""Measures what was made: candidates in every runtime, each in a process of its own; and delivers the best."""
+"""Measures what was made: candidates in every runtime, each in a process of its own.
+
+And delivers the best.
+"""

@@ -40,7 +40,10 @@ class Split:
 
 @dataclass(frozen=True)
 class Candidate:
-    """One file in one runtime at one precision; `form` names the quantizer that makes the file from `source`, where it must be made."""
+    """One file in one runtime at one precision.
+
+    `form` names the quantizer that makes the file from `source`, where it must be made.
+    """
 
     runtime: str
     precision: str
@@ -52,7 +55,12 @@ class Candidate:
     @property
     def row(self) -> dict[str, Any]:
         """What is known before anything is measured."""
-        return {"runtime": self.runtime, "precision": self.precision, "form": self.form, "baseline": self.baseline}
+        return {
+            "runtime": self.runtime,
+            "precision": self.precision,
+            "form": self.form,
+            "baseline": self.baseline,
+        }
 
 
 def measure_candidates(
@@ -68,9 +76,10 @@ def measure_candidates(
 ) -> list[dict[str, Any]]:
     """A row for each candidate of a network that takes raw inputs and gives answers in the user's terms, by name.
 
-    Writes `folder`/model.onnx, and the int8 files to `folder`/candidates; `file` in a row is relative to `folder`. What fails is
-    a row with its reason. `among` says which candidates there are, by default all.
-    `calibration` are inputs of training examples. `splits` are `validation`, which decides, and `test`, which is reported.
+    Writes `folder`/model.onnx, and the int8 files to `folder`/candidates; `file` in a row is
+    relative to `folder`. What fails is a row with its reason. `among` says which candidates there
+    are, by default all. `calibration` are inputs of training examples. `splits` are `validation`,
+    which decides, and `test`, which is reported.
     """
     network.save(folder / FLOAT_FILE)
     (folder / INT8_FOLDER).mkdir(exist_ok=True)
@@ -85,8 +94,8 @@ def measure_candidates(
 def candidates(folder: Path) -> list[Candidate]:
     """What there is to try, whether installed or not.
 
-    NNCF's int8 files are the fastest in OpenVINO and no faster than float32 in ONNX Runtime; ONNX Runtime's serve both, and
-    are OpenVINO's second chance if NNCF's lose too much.
+    NNCF's int8 files are the fastest in OpenVINO and no faster than float32 in ONNX Runtime; ONNX
+    Runtime's serve both, and are OpenVINO's second chance if NNCF's lose too much.
     """
     float32, files = folder / FLOAT_FILE, folder / INT8_FOLDER
     by_nncf, by_onnxruntime = files / "int8-nncf.onnx", files / "int8-onnxruntime.onnx"
@@ -133,15 +142,23 @@ def measure(
 
 
 class _Stage:
-    """The rows of candidates under way. One that fails keeps its reason and is left out of what follows."""
+    """The rows of candidates under way.
 
-    def __init__(self, candidates: Sequence[Candidate], workers: Sequence[WorkerProcess], threads: int) -> None:
+    One that fails keeps its reason and is left out of what follows.
+    """
+
+    def __init__(
+        self, candidates: Sequence[Candidate], workers: Sequence[WorkerProcess], threads: int
+    ) -> None:
         self._candidates, self._workers, self._threads = candidates, workers, threads
         self.rows = [{**candidate.row, "file": str(candidate.file)} for candidate in candidates]
 
     def load(self) -> None:
         """Every worker imports its runtime, all at once."""
-        missing = {candidate.runtime: runtime(candidate.runtime).available() for candidate in self._candidates}
+        missing = {
+            candidate.runtime: runtime(candidate.runtime).available()
+            for candidate in self._candidates
+        }
 
         def load(candidate: Candidate, worker: WorkerProcess, row: dict[str, Any]) -> None:
             reason = missing[candidate.runtime]
@@ -179,8 +196,14 @@ class _Stage:
         """Opens the files one after the other, and lets each session choose how it runs a batch."""
 
         def opened(candidate: Candidate, worker: WorkerProcess, row: dict[str, Any]) -> None:
-            arguments = {"runtime": candidate.runtime, "path": str(candidate.file), "precision": candidate.precision}
-            row["load_seconds"] = worker.ask("open", **arguments, threads=self._threads, inputs=single, whole=False)["seconds"]
+            arguments = {
+                "runtime": candidate.runtime,
+                "path": str(candidate.file),
+                "precision": candidate.precision,
+            }
+            row["load_seconds"] = worker.ask(
+                "open", **arguments, threads=self._threads, inputs=single, whole=False
+            )["seconds"]
             row["size_bytes"] = candidate.file.stat().st_size
             row["options"] = worker.ask("tune", inputs=batch)["options"]
 
@@ -206,7 +229,11 @@ class _Stage:
         """Latency at batch 1 and throughput in batches."""
         going = [index for index, row in enumerate(self.rows) if "reason" not in row]
         workers = [self._workers[index] for index in going]
-        for index, timings in zip(going, time_in_rounds(workers, {SINGLE: single, BATCH: batch}, [False] * len(going)), strict=True):
+        for index, timings in zip(
+            going,
+            time_in_rounds(workers, {SINGLE: single, BATCH: batch}, [False] * len(going)),
+            strict=True,
+        ):
             if isinstance(timings, str):
                 self.rows[index]["reason"] = timings
             else:

@@ -14,13 +14,15 @@ DECIDING = "validation_metric"
 TOLERANCE = 1e-9
 """Points of the metric: a drop of exactly what is allowed passes, whatever its last bit says."""
 AS_FAST = 1.05
-"""Within five hundredths two speeds are one: medians of a machine in use repeat no better, and a better metric is worth more."""
+"""Within five hundredths two speeds are one: medians of a machine in use repeat no better, and a
+better metric is worth more."""
 
 
 def judge(rows: Sequence[Row], target: Target, metric: Metric) -> list[Row]:
     """The rows, each with `passes` and the `reason` in words.
 
-    The drop is counted from the metric in float32 on validation data. The baseline is judged but never delivered.
+    The drop is counted from the metric in float32 on validation data. The baseline is judged but
+    never delivered.
     """
     reference = float32_metric(rows, metric)
     judged = []
@@ -37,9 +39,10 @@ def judge(rows: Sequence[Row], target: Target, metric: Metric) -> list[Row]:
 def choose(rows: Sequence[Row], target: Target, metric: Metric) -> Row | None:
     """The fastest that passes, None if none does.
 
-    Fastest is the lowest latency at batch 1 if the target limits it, else the lowest geometric mean of the time for one
-    example alone and the time for one in a batch, so that neither use is bought with the other. Of those that are as fast
-    (`AS_FAST`), the best by the metric on validation data; of equals, the smaller file.
+    Fastest is the lowest latency at batch 1 if the target limits it, else the lowest geometric mean
+    of the time for one example alone and the time for one in a batch, so that neither use is bought
+    with the other. Of those that are as fast (`AS_FAST`), the best by the metric on validation
+    data; of equals, the smaller file.
     """
     passing = [row for row in rows if row["passes"] and not row.get("baseline")]
     fastest = min((_slowness(row, target) for row in passing), default=0.0)
@@ -52,7 +55,10 @@ def choose(rows: Sequence[Row], target: Target, metric: Metric) -> Row | None:
 
 
 def nearest_miss(rows: Sequence[Row], target: Target, metric: Metric) -> Row | None:
-    """The candidate that exceeds its limits by the smallest factor, the worst limit counting; None if none was measured."""
+    """The candidate that exceeds its limits by the smallest factor, the worst limit counting.
+
+    None if none was measured.
+    """
     reference = float32_metric(rows, metric)
     measured = [row for row in rows if "latency_ms" in row and not row.get("baseline")]
 
@@ -71,7 +77,10 @@ def float32_metric(rows: Sequence[Mapping[str, Any]], metric: Metric) -> float |
 def _misses(
     row: Row, reference: float | None, target: Target, metric: Metric
 ) -> list[tuple[str, float]]:
-    """Each limit in words with the excess over it as a fraction of it; at or below 0 the limit is met."""
+    """Each limit in words with the excess over it as a fraction of it.
+
+    At or below 0 the limit is met.
+    """
     misses = []
     latency, size, value = row["latency_ms"]["median"], row["size_bytes"], row.get(DECIDING)
     if target.max_latency is not None:
@@ -98,7 +107,9 @@ def _praise(row: Row, reference: float | None, metric: Metric) -> str:
 
 def _rank(row: Row, metric: Metric) -> float:
     value = row.get(DECIDING)
-    return -math.inf if value is None else metric.rank(value)
+    if value is None:
+        return -math.inf
+    return metric.rank(value)
 
 
 def slowness(latency: float, throughput: float, limited: bool) -> float:
@@ -106,7 +117,9 @@ def slowness(latency: float, throughput: float, limited: bool) -> float:
 
     Else its geometric mean with the time that an example takes in a batch.
     """
-    return latency if limited else math.sqrt(latency * 1e3 / throughput)
+    if limited:
+        return latency
+    return math.sqrt(latency * 1e3 / throughput)
 
 
 def _slowness(row: Row, target: Target) -> float:

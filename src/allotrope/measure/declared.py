@@ -24,7 +24,9 @@ _PRODUCTS = frozenset({"FusedGemm", "FusedMatMul", "Gemm", "MatMul"})
 
 @dataclass(frozen=True)
 class Declared:
-    """The inputs and outputs of a file. A free length without a name is called by its place, `input:axis`.
+    """The inputs and outputs of a file.
+
+    A free length without a name is called by its place, `input:axis`.
 
     `lengths` holds what the first layer's weights say of free lengths, by their names.
     """
@@ -37,7 +39,8 @@ class Declared:
 def declared(path: Path) -> Declared:
     """What a file says of itself; its arrays are not looked at.
 
-    Raises: ModelError for a file that is no ONNX model, UsageError for inputs that are no tensors, or of unknown rank.
+    Raises: ModelError for a file that is no ONNX model, UsageError for inputs that are no tensors,
+    or of unknown rank.
     """
     graph = read_model(path).graph
     arrays = {tensor.name for tensor in graph.initializer} | {
@@ -49,7 +52,8 @@ def declared(path: Path) -> Declared:
     ]
     if others:
         raise UsageError(
-            f"nothing can be made up for the inputs {', '.join(others)}: no tensors, or of an unknown number of axes."
+            f"nothing can be made up for the inputs {', '.join(others)}: no tensors, or of an "
+            "unknown number of axes."
         )
     named = tuple(_named(value) for value in inputs)
     return Declared(
@@ -76,14 +80,22 @@ def _lengths(graph: GraphProto, inputs: tuple[Value, ...]) -> Iterator[tuple[str
         shape = shapes[node.input[0]]
         if node.op_type in _SAME_SHAPE and node.output:
             shapes[node.output[0]] = shape
-        weight = weights.get(node.input[1]) if len(node.input) > 1 else None
-        axis, length = _fed(node, weight, len(shape)) if weight else (0, 0)
+        weight = None
+        if len(node.input) > 1:
+            weight = weights.get(node.input[1])
+        if weight:
+            axis, length = _fed(node, weight, len(shape))
+        else:
+            axis, length = 0, 0
         if length and isinstance(name := shape[axis], str):
             yield name, length
 
 
 def _fed(node: NodeProto, weight: list[int], rank: int) -> tuple[int, int]:
-    """The axis of a layer's input that its weight fixes, and its length; 0 and 0 where it fixes none."""
+    """The axis of a layer's input that its weight fixes, and its length.
+
+    0 and 0 where it fixes none.
+    """
     attributes = {
         attribute.name: onnx.helper.get_attribute_value(attribute) for attribute in node.attribute
     }

@@ -122,7 +122,8 @@ def parse_lengths(dimensions: Sequence[str], inputs: Sequence[Value]) -> dict[st
         if name not in free or not length.isdecimal() or int(length) < 1:
             known = ", ".join(sorted(free)) or "none"
             raise UsageError(
-                f"'{text}' is not a free dimension and its length, such as sequence=128. Free here: {known}."
+                f"'{text}' is not a free dimension and its length, such as sequence=128. Free "
+                f"here: {known}."
             )
         lengths[name] = int(length)
     return lengths
@@ -142,7 +143,9 @@ def _first_length(length: Dimension, batch: int, lengths: Mapping[str, int]) -> 
     """The length of a first axis: the batch, unless its name has another length."""
     if isinstance(length, int):
         return length
-    return batch if length is None else lengths.get(length, batch)
+    if length is None:
+        return batch
+    return lengths.get(length, batch)
 
 
 def _usual(value: Value) -> str:

@@ -63,7 +63,9 @@ def values_of(
     if kind == "text":
         return np.full(shape, "text", object)
     numbers = np.asarray(_numbers(kind, shape, random))
-    return numbers != 0 if dtype == np.bool_ else numbers.astype(dtype)
+    if dtype == np.bool_:
+        return numbers != 0
+    return numbers.astype(dtype)
 
 
 def _numbers(kind: str, shape: tuple[int, ...], random: np.random.Generator) -> np.ndarray:

@@ -23,14 +23,18 @@ FEATURES = {
     "ARM_BF16": ("bf16", "hw.optional.arm.FEAT_BF16"),
     "ARM_I8MM": ("i8mm", "hw.optional.arm.FEAT_I8MM"),
 }
-"""Processor features that decide speed: their names in Linux's /proc/cpuinfo and in macOS's sysctl."""
+"""Processor features that decide speed: their names in Linux's /proc/cpuinfo and in macOS's sysctl.
+"""
 
 PACKAGES = (
     "allotrope", "numpy", "onnx", "onnx-ir", "onnxruntime", "openvino", "nncf", "torch", "tensorflow", "keras", "jax", "flax",
     "ai-edge-litert", "scikit-learn", "safetensors", "pillow", "optuna",
 )  # fmt: skip
 
-_DEVICES = "import torch; print('cuda' if torch.cuda.is_available() else 'mps' if torch.backends.mps.is_available() else '')"
+_DEVICES = (
+    "import torch; print('cuda' if torch.cuda.is_available() else 'mps' if "
+    "torch.backends.mps.is_available() else '')"
+)
 
 
 def machine() -> dict[str, Any]:
@@ -46,7 +50,10 @@ def machine() -> dict[str, Any]:
 
 
 def version(package: str) -> str | None:
-    """The installed version of a package, whatever it is distributed as, such as tensorflow-cpu; None where it is not installed."""
+    """The installed version of a package, whatever it is distributed as, such as tensorflow-cpu.
+
+    None where it is not installed.
+    """
     try:
         return metadata.version(package)
     except metadata.PackageNotFoundError:
@@ -69,7 +76,9 @@ def describe() -> dict[str, Any]:
 
 def cores() -> int:
     """The processor cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def peak_memory() -> int | None:
@@ -90,16 +99,28 @@ def cpu_features() -> list[str]:
 
 
 def accelerator() -> str | None:
-    """`cuda` or `mps` where PyTorch sees one; asked in another process unless PyTorch is loaded here already."""
+    """`cuda` or `mps` where PyTorch sees one.
+
+    Asked in another process unless PyTorch is loaded here already.
+    """
     torch = sys.modules.get("torch")
     if torch is not None:
-        return "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else None
-    asked = subprocess.run([sys.executable, "-c", _DEVICES], capture_output=True, text=True, timeout=120, check=False)
+        if torch.cuda.is_available():
+            return "cuda"
+        if torch.backends.mps.is_available():
+            return "mps"
+        return None
+    asked = subprocess.run(
+        [sys.executable, "-c", _DEVICES], capture_output=True, text=True, timeout=120, check=False
+    )
     return asked.stdout.strip() or None
 
 
 def _cpu_name() -> str:
-    found = _sysctl("machdep.cpu.brand_string") if sys.platform == "darwin" else _cpuinfo("model name")
+    if sys.platform == "darwin":
+        found = _sysctl("machdep.cpu.brand_string")
+    else:
+        found = _cpuinfo("model name")
     return found or platform.processor() or platform.machine()
 
 
@@ -116,7 +137,9 @@ def _memory() -> int | None:
 def _cpuinfo(field: str) -> str:
     """The first value of a field of /proc/cpuinfo, empty where there is none."""
     path = Path("/proc/cpuinfo")
-    for line in path.read_text(encoding="utf-8", errors="replace").splitlines() if path.is_file() else []:
+    for line in (
+        path.read_text(encoding="utf-8", errors="replace").splitlines() if path.is_file() else []
+    ):
         name, _, value = line.partition(":")
         if name.strip() == field:
             return value.strip()

@@ -14,7 +14,10 @@ def plain(outputs: Mapping[str, Any]) -> list[np.ndarray]:
 
 
 def _arrays(value: Any) -> Iterator[np.ndarray]:
-    """A sequence is its elements; a list of dicts with the same keys, as ZipMap gives, is the keys and a table."""
+    """A sequence is its elements.
+
+    a list of dicts with the same keys, as ZipMap gives, is the keys and a table.
+    """
     if value is None:
         return
     if isinstance(value, Mapping):
@@ -37,4 +40,6 @@ def _arrays(value: Any) -> Iterator[np.ndarray]:
 
 def _converted(array: np.ndarray) -> np.ndarray:
     """Texts as NumPy's own, and floats of 8 and 16 bits, which NumPy does not know, as float32."""
-    return array.astype(np.str_) if array.dtype.kind in "OS" else array.astype(np.float32)
+    if array.dtype.kind in "OS":
+        return array.astype(np.str_)
+    return array.astype(np.float32)

@@ -66,7 +66,9 @@ def _role(value: Value, uses: Uses) -> Role | None:
     index = _index(value, taken, words, uses)
     if index is not None:
         return index
-    counted = _lengths(value, taken, words, uses) if whole else None
+    counted = None
+    if whole:
+        counted = _lengths(value, taken, words, uses)
     if counted is not None:
         return counted
     setting = _setting(value, taken, words, uses)
@@ -106,7 +108,9 @@ def _indexed_length(use: Use, uses: Uses) -> int | None:
     node = use.node
     if use.operator == "OneHot" and use.position == 0:
         depth = uses.number(node.inputs[1])
-        return None if depth is None else int(depth)
+        if depth is None:
+            return None
+        return int(depth)
     if use.operator == "RoiAlign" and use.position == 2:
         return (uses.shape(node.inputs[0]) or (None,))[0]
     if INDEXED.get(use.operator) != use.position:
@@ -115,7 +119,9 @@ def _indexed_length(use: Use, uses: Uses) -> int | None:
     if use.operator.endswith("ND"):
         return min((n for n in shape if n), default=None)
     axis = node.attributes.get("axis", 0)
-    return shape[axis] if -len(shape) <= axis < len(shape) else None
+    if -len(shape) <= axis < len(shape):
+        return shape[axis]
+    return None
 
 
 def _lengths(value: Value, taken: list[Use], words: frozenset[str], uses: Uses) -> Role | None:
@@ -132,7 +138,9 @@ def _lengths(value: Value, taken: list[Use], words: frozenset[str], uses: Uses) 
     named = bool(words & {"length", "lengths", "len", "lens"})
     rank = len(value.shape or ())
     if rank <= 2 and (compared or (named and rank)):
-        because = "it is compared with places" if compared else "its name says so"
+        because = "its name says so"
+        if compared:
+            because = "it is compared with places"
         return _as_long_as(_second_axis(value, uses), because)
     return None
 
@@ -147,7 +155,9 @@ def _time(use: Use, uses: Uses) -> int | None:
     if use.operator != "ReverseSequence" and use.node.attributes.get("layout", 0):
         axis = 1
     shape = uses.shape(use.node.inputs[0])
-    return shape[axis] if axis < len(shape) and shape[axis] else _second_axis(None, uses)
+    if axis < len(shape) and shape[axis]:
+        return shape[axis]
+    return _second_axis(None, uses)
 
 
 def _second_axis(value: Value | None, uses: Uses) -> int | None:
@@ -175,7 +185,9 @@ def _setting(value: Value, taken: list[Use], words: frozenset[str], uses: Uses) 
     for use in taken:
         if use.operator == "Dropout" and use.position in (1, 2):
             ratio = use.position == 1
-            what = "the ratio of a Dropout" if ratio else "whether to train"
+            what = "whether to train"
+            if ratio:
+                what = "the ratio of a Dropout"
             return Role(what, "0.5" if ratio else "0", "it goes to Dropout")
         if use.position in SIZES.get(use.operator, ()):
             return Role("a number of elements", "2", f"it goes to {use.operator}")

@@ -34,16 +34,24 @@ class Timing:
         """Median and p90 over all runs in ms, and the spread of the rounds' medians: (highest - lowest) / median."""
         medians = [float(np.median(times)) for times in self.rounds]
         p90 = float(np.percentile(np.concatenate(self.rounds), 90))
-        return {"median": self.median, "p90": p90, "spread": (max(medians) - min(medians)) / self.median}
+        return {
+            "median": self.median,
+            "p90": p90,
+            "spread": (max(medians) - min(medians)) / self.median,
+        }
 
 
 def time_in_rounds(
-    workers: Sequence[WorkerProcess], inputs: Mapping[int, str], whole: Sequence[bool], rounds: int = ROUNDS
+    workers: Sequence[WorkerProcess],
+    inputs: Mapping[int, str],
+    whole: Sequence[bool],
+    rounds: int = ROUNDS,
 ) -> list[dict[int, Timing] | str]:
     """For each worker its timings by batch size, or the reason why there are none.
 
-    `inputs` are .npz files by batch size; `whole` says for each worker whether inputs must stay in one piece. Every second round goes
-    through the workers backwards, so that none always follows the same other.
+    `inputs` are .npz files by batch size; `whole` says for each worker whether inputs must stay in
+    one piece. Every second round goes through the workers backwards, so that none always follows
+    the same other.
     """
     results: list[dict[int, Timing] | str] = [{size: Timing() for size in inputs} for _ in workers]
     for number in range(rounds):
@@ -61,13 +69,20 @@ def time_in_rounds(
 
 
 def measurement(threads: int, rounds: int = ROUNDS) -> dict[str, Any]:
-    """How the figures were taken, for run.json; `load_average` is that of the last minute, by which a busy machine gives itself away."""
-    load = round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None
+    """How the figures were taken, for run.json.
+
+    `load_average` is that of the last minute, by which a busy machine gives itself away.
+    """
+    load = None
+    if hasattr(os, "getloadavg"):
+        load = round(os.getloadavg()[0], 2)
     how = {"warmup": WARMUP, "batch": BATCH, "seconds_per_round": SECONDS, "interleaved": True}
     return {"threads": threads, "rounds": rounds, **how, "load_average": load}
 
 
 def _time(worker: WorkerProcess, inputs: str, size: int, whole: bool) -> list[float]:
     least = LEAST_RUNS.get(size, LEAST_RUNS_OF_A_BATCH)
-    found: list[float] = worker.ask("time", inputs=inputs, warmup=WARMUP, least=least, seconds=SECONDS, whole=whole)["milliseconds"]
+    found: list[float] = worker.ask(
+        "time", inputs=inputs, warmup=WARMUP, least=least, seconds=SECONDS, whole=whole
+    )["milliseconds"]
     return found

@@ -71,10 +71,14 @@ class Uses:
         if name in self.constants:
             return self.constants[name].shape
         value = self._values.get(name)
-        return tuple(map(self._length, value.shape or ())) if value is not None else ()
+        if value is not None:
+            return tuple(map(self._length, value.shape or ()))
+        return ()
 
     def _length(self, dimension: Dimension) -> int | None:
-        return dimension if isinstance(dimension, int) else self.lengths.get(dimension or "")
+        if isinstance(dimension, int):
+            return dimension
+        return self.lengths.get(dimension or "")
 
     def number(self, name: str) -> float | None:
         """The value of a constant of one element."""
@@ -122,7 +126,9 @@ class Uses:
         elif use.operator == "Add":
             offset += number
         else:
-            sign = 1 if use.position == 0 else -1
+            sign = -1
+            if use.position == 0:
+                sign = 1
             factor, offset = sign * factor, sign * (offset - number)
         yield node.outputs[0], replace(use, factor=factor, offset=offset)
 

@@ -128,7 +128,9 @@ class Worker:
 
     def _run(self, path: str, whole: bool) -> Any:
         inputs = self._read(path)
-        return self._session.run_whole(inputs) if whole else self._session.run(inputs)
+        if whole:
+            return self._session.run_whole(inputs)
+        return self._session.run(inputs)
 
 
 if __name__ == "__main__":

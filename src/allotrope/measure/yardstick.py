@@ -14,7 +14,8 @@ from allotrope.process.worker import WorkerError, WorkerProcess
 REFERENCE_PATIENCE = 60.0
 """Seconds that the reference may take: it is NumPy, and a large network takes minutes."""
 AGREES = 1e-2
-"""Largest difference, relative to the largest expected value, that is called agreement: bfloat16 keeps 8 bits."""
+"""Largest difference, relative to the largest expected value, that is called agreement: bfloat16
+keeps 8 bits."""
 
 
 @dataclass
@@ -25,7 +26,10 @@ class Yardstick:
     line: str
 
     def difference(self, outputs: list[np.ndarray], name: str) -> float:
-        """How far outputs are from what is expected; the first that come are expected where nothing else could compute the file."""
+        """How far outputs are from what is expected.
+
+        The first that come are expected where nothing else could compute the file.
+        """
         if self.outputs is None:
             self.outputs, self.line = outputs, f"{self.line}; compared with {name}"
         if len(outputs) != len(self.outputs):
@@ -72,13 +76,22 @@ def read_outputs(path: Path) -> list[np.ndarray]:
 
 
 def difference(found: np.ndarray, expected: np.ndarray) -> float:
-    """The largest difference relative to the largest expected value; infinite where shapes or texts differ or a number is missing."""
+    """The largest difference relative to the largest expected value.
+
+    Infinite where shapes or texts differ or a number is missing.
+    """
     if found.shape != expected.shape or found.size == 0:
-        return 0.0 if found.shape == expected.shape else float("inf")
+        if found.shape == expected.shape:
+            return 0.0
+        return float("inf")
     if "U" in (found.dtype.kind, expected.dtype.kind):
-        return 0.0 if np.array_equal(found, expected) else float("inf")
+        if np.array_equal(found, expected):
+            return 0.0
+        return float("inf")
     a, b = found.astype(np.float64), expected.astype(np.float64)
     largest = np.abs(a - b).max() / max(np.abs(b).max(), 1e-30)
     if np.isfinite(largest):
         return float(largest)
-    return 0.0 if np.array_equal(a, b, equal_nan=True) else float("inf")
+    if np.array_equal(a, b, equal_nan=True):
+        return 0.0
+    return float("inf")

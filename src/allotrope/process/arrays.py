@@ -13,7 +13,8 @@ import numpy as np
 def write_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
     """Write an .npz file: any dtype of ONNX, any name, in their order.
 
-    NumPy's format has no bfloat16 and no smaller types: these are stored as float32, and say what they are.
+    NumPy's format has no bfloat16 and no smaller types: these are stored as float32, and say what
+    they are.
     """
     names = np.array(list(arrays), dtype=str)
     dtypes = np.array([array.dtype.name for array in arrays.values()], dtype=str)
@@ -32,7 +33,9 @@ def read_arrays(path: Path) -> dict[str, np.ndarray]:
 
 
 def _storable(array: np.ndarray) -> np.ndarray:
-    return array.astype(np.float32) if array.dtype.kind == "V" else array
+    if array.dtype.kind == "V":
+        return array.astype(np.float32)
+    return array
 
 
 def _dtype(name: str) -> np.dtype:

@@ -77,7 +77,8 @@ class Channel:
         assert self._process.stdout is not None
         content = bytearray()
         while len(content) < count:
-            # What has arrived is read even if the time is over: a busy machine may have kept us away.
+            # What has arrived is read even if the time is over: a busy machine may have kept us
+            # away.
             left = max(0.0, deadline - time.monotonic())
             if not select.select([self._process.stdout], [], [], left)[0]:
                 raise TimeoutError
@@ -90,7 +91,10 @@ class Channel:
     def death(self) -> str:
         """How the process ended, with the last line that it wrote."""
         code = self._process.wait()
-        how = f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
+        if code < 0:
+            how = f"was killed by signal {-code}"
+        else:
+            how = f"ended with exit code {code}"
         self._complaints.seek(0)
         lines = self._complaints.read().decode("utf-8", "replace").strip().splitlines()
         return ": ".join([how, *lines[-1:]])

@@ -14,7 +14,8 @@ from allotrope.process.worker import WorkerError, shortened
 def run_script(script: Path, *arguments: str, patience: float) -> dict[str, Any]:
     """What it prints last, as JSON.
 
-    Raises: WorkerError if it takes over `patience` seconds, or fails: with the last line that it wrote.
+    Raises: WorkerError if it takes over `patience` seconds, or fails: with the last line that it
+    wrote.
     """
     command = [sys.executable, "-I", "-B", "-W", "ignore", str(script), *arguments]
     text = {"text": True, "encoding": "utf-8", "errors": "replace"}

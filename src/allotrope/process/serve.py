@@ -25,7 +25,8 @@ def serve(worker: Any, memory: int = 0, seconds: float = 0.0, seconds_a_byte: fl
     A method gets the parts in order and the arguments by name; it gives a dict, or parts.
 
     `memory` bounds the bytes of address space. `seconds`, and `seconds_a_byte` of each request, are
-    how long one may keep the processor: a busy machine takes nothing from it. 0: as long as it takes.
+    how long one may keep the processor: a busy machine takes nothing from it. 0: as long as it
+    takes.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the process that leads decides what Ctrl-C means
     if memory:

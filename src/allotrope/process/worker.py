@@ -12,7 +12,10 @@ PATIENCE = 300.0
 
 
 class WorkerError(Exception):
-    """A worker that reported an error, died or did not answer in time. Its text is the reason for a row of a table."""
+    """A worker that reported an error, died or did not answer in time.
+
+    Its text is the reason for a row of a table.
+    """
 
 
 class WorkerProcess:
@@ -41,7 +44,10 @@ class WorkerProcess:
         return self.receive()
 
     def send(self, command: str, **arguments: Any) -> None:
-        """Sends a command without waiting, so that several workers can work at once. Raises: WorkerError."""
+        """Sends a command without waiting, so that several workers can work at once.
+
+        Raises: WorkerError.
+        """
         self._check()
         self._asked = command
         try:
@@ -97,4 +103,6 @@ class WorkerProcess:
 def shortened(reason: str) -> str:
     """A reason in one line of at most 400 characters."""
     reason = " ".join(reason.split())
-    return reason if len(reason) <= 400 else reason[:400] + " …"
+    if len(reason) <= 400:
+        return reason
+    return reason[:400] + " …"

@@ -1,4 +1,7 @@
-"""Runtimes run network files and train nothing. Each has one file or folder, which alone imports it."""
+"""Runtimes run network files and train nothing.
+
+Each has one file or folder, which alone imports it.
+"""
 
 from __future__ import annotations
 

@@ -15,7 +15,10 @@ class Session(Protocol):
     """A file that is loaded and ready to run: inputs by name in, outputs by name out."""
 
     def run(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """All outputs. Examples are the first axis of all inputs and outputs, so that a batch may be run in parts."""
+        """All outputs.
+
+        Examples are the first axis of all inputs and outputs, so that a batch may be run in parts.
+        """
 
     def run_whole(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """All outputs, in one piece, whatever the axes are."""
@@ -27,9 +30,9 @@ class Session(Protocol):
 class Runtime(abc.ABC):
     """Runs network files on this machine. Nothing of it is imported before `open`.
 
-    `package` is the distribution and the module that must be there, `install` the command that brings it. `session_module`
-    is the module whose text a delivered predict.py carries: it imports the runtime and NumPy only; None if nothing is
-    delivered for this runtime.
+    `package` is the distribution and the module that must be there, `install` the command that
+    brings it. `session_module` is the module whose text a delivered predict.py carries: it imports
+    the runtime and NumPy only; None if nothing is delivered for this runtime.
     """
 
     name: ClassVar[str]
@@ -55,7 +58,10 @@ class Runtime(abc.ABC):
     def open(
         self, path: Path, precision: str, threads: int | None = None, **options: Any
     ) -> Session:
-        """The file, loaded to run with so many threads (all cores if None); `options` are what `Session.tune` gave.
+        """The file, loaded to run with so many threads (all cores if None).
 
-        Raises: UnsupportedError if this processor lacks the precision; anything that the runtime raises on the file.
+        `options` are what `Session.tune` gave.
+
+        Raises: UnsupportedError if this processor lacks the precision; anything that the runtime
+        raises on the file.
         """

@@ -1,4 +1,7 @@
-"""PyTorch as everyone knows it: eager, float32, PyTorch's default memory layout. The baseline; never delivered."""
+"""PyTorch as everyone knows it: eager, float32, PyTorch's default memory layout.
+
+The baseline; never delivered.
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
 """Post-training quantization: int8 forms of a float32 file, their ranges taken from calibration examples.
 
-Weights are int8 with a scale per output channel, activations 8 bits with one scale. What was tried: docs/delivery.md.
+Weights are int8 with a scale per output channel, activations 8 bits with one scale. What was tried:
+docs/delivery.md.
 """
 
 from __future__ import annotations
@@ -21,15 +22,16 @@ BATCH = 50
 OPERATORS = (
     "Conv", "Gemm", "MatMul", "Add", "MaxPool", "AveragePool", "GlobalAveragePool", "Concat", "Relu", "Clip",
 )  # fmt: skip
-"""What ONNX Runtime's quantizer may touch: not what stands before and behind the network, which it would otherwise round to 8 bits
-step by step."""
+"""What ONNX Runtime's quantizer may touch: not what stands before and behind the network, which it
+would otherwise round to 8 bits step by step."""
 
 
 def quantize_with_nncf(source: Path, calibration: Arrays, target: Path) -> None:
     """Write an ONNX file, quantized by NNCF on examples: raw inputs by name.
 
-    NNCF places the quantizers where OpenVINO runs whole layers in int8, and corrects the biases for the mean error that
-    quantization makes. As OpenVINO's own files (.xml and .bin) the same runs no faster, and takes up to twice the space.
+    NNCF places the quantizers where OpenVINO runs whole layers in int8, and corrects the biases for
+    the mean error that quantization makes. As OpenVINO's own files (.xml and .bin) the same runs no
+    faster, and takes up to twice the space.
 
     Raises: MissingDependencyError.
     """
@@ -45,16 +47,15 @@ def quantize_with_nncf(source: Path, calibration: Arrays, target: Path) -> None:
 
     nncf.set_log_level(logging.ERROR)
     examples = list(_batches(calibration, 1))
-    quantized = nncf.quantize(
-        onnx.load(source), nncf.Dataset(examples), subset_size=len(examples)
-    )
+    quantized = nncf.quantize(onnx.load(source), nncf.Dataset(examples), subset_size=len(examples))
     onnx.save(quantized, target)
 
 
 def quantize_with_onnxruntime(source: Path, calibration: Arrays, target: Path) -> None:
     """Write an ONNX file with QuantizeLinear and DequantizeLinear, ranges from the extremes over examples: raw inputs by name.
 
-    Ranges from percentiles agreed with float32 a little more often, but keep every activation of every example in memory.
+    Ranges from percentiles agreed with float32 a little more often, but keep every activation of
+    every example in memory.
     """
     from onnxruntime.quantization import QuantType, quantize_static
     from onnxruntime.quantization.shape_inference import quant_pre_process
@@ -68,7 +69,8 @@ def quantize_with_onnxruntime(source: Path, calibration: Arrays, target: Path) -
             _CalibrationBatches(calibration),
             op_types_to_quantize=list(OPERATORS),
             per_channel=True,
-            activation_type=QuantType.QUInt8,  # the kernels for unsigned activations are the faster ones without AMX
+            # The kernels for unsigned activations are the faster ones without AMX.
+            activation_type=QuantType.QUInt8,
             weight_type=QuantType.QInt8,
             extra_options={"WeightSymmetric": True},
         )

@@ -31,12 +31,18 @@ def task_of(facts: Mapping[str, Any]) -> Task:
     try:
         task = kind(**values)
     except TypeError as error:
-        raise DataError(f"'{facts.get('name')}' is no {kind.kind} as it stands: {error}.") from error
-    return task if "metric" not in facts else task.decided_by(facts["metric"])
+        raise DataError(
+            f"'{facts.get('name')}' is no {kind.kind} as it stands: {error}."
+        ) from error
+    if "metric" not in facts:
+        return task
+    return task.decided_by(facts["metric"])
 
 
 def _frozen(value: Any) -> Any:
-    return tuple(_frozen(part) for part in value) if isinstance(value, list) else value
+    if isinstance(value, list):
+        return tuple(_frozen(part) for part in value)
+    return value
 
 
 __all__ = ["KINDS", "Classification", "Metric", "MultiLabel", "Regression", "Task", "task_of"]

@@ -39,8 +39,8 @@ def cross_entropy(
 ) -> Any:
     """Cross-entropy of softmax(logits) [n, k] with soft targets [n, k].
 
-    The mean over the examples of -sum_k weights_k target_k log softmax(logits)_k. `weight`: [n], what
-    each example counts; `weights`: [k], what each class counts.
+    The mean over the examples of -sum_k weights_k target_k log softmax(logits)_k. `weight`: [n],
+    what each example counts; `weights`: [k], what each class counts.
     """
     counted = _by_class(p, _smooth(p, target, label_smoothing), weights)
     each = p.sum(p.multiply(counted, p.log_softmax(logits, -1)), (-1,))

@@ -39,7 +39,9 @@ def macro_f1(table: Codes) -> float:
     """The mean F1 of the classes that occur in the labels of a confusion table [k, k]."""
     support = table.sum(axis=1)
     f1 = 2 * np.diag(table) / np.maximum(support + table.sum(axis=0), 1)
-    return float(f1[support > 0].mean()) if support.any() else 0.0
+    if support.any():
+        return float(f1[support > 0].mean())
+    return 0.0
 
 
 def worst_mistakes(

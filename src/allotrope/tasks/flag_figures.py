@@ -13,7 +13,10 @@ Flags = NDArray[np.float64]
 
 
 def counts(given: NDArray[np.bool_], flags: Flags) -> NDArray[np.int64]:
-    """[3, k]: how often a label was given rightly, given at all, and is there; unknown flags left out."""
+    """[3, k]: how often a label was given rightly, given at all, and is there.
+
+    Unknown flags left out.
+    """
     known = ~np.isnan(flags)
     there = flags == 1
     rightly, given = given & there, given & known
@@ -45,7 +48,10 @@ def areas(answers: NDArray[Any], flags: Flags) -> list[float | None]:
 
 
 def per_label(
-    names: Sequence[str], table: NDArray[np.int64], areas: Sequence[float | None], thresholds: NDArray[Any]
+    names: Sequence[str],
+    table: NDArray[np.int64],
+    areas: Sequence[float | None],
+    thresholds: NDArray[Any],
 ) -> list[dict[str, Any]]:
     """Precision, recall, F1, area, threshold and support of each label; 0 if undefined."""
     rightly, given, there = table

@@ -20,8 +20,8 @@ def binary_cross_entropy(
     """Cross-entropy of sigmoid(logits) with targets, both [n, k]: the mean over all flags.
 
     For a logit x and a target t it is t log(1 + exp(-x)) + (1 - t) log(1 + exp(x)), which neither
-    overflows nor loses small differences. `balance`: [2, k], what a flag that is set and one that is
-    not count.
+    overflows nor loses small differences. `balance`: [2, k], what a flag that is set and one that
+    is not count.
     """
     there = p.multiply(target, p.softplus(p.negative(logits)))
     not_there = p.multiply(p.add(p.negative(target), 1.0), p.softplus(logits))

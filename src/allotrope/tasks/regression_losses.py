@@ -36,6 +36,9 @@ REGRESSION_LOSSES: dict[str, Callable[[Any, Any], Any]] = {
 
 
 def regression_loss(p: Any, name: str, output: Any, target: Any, weight: Any | None) -> Any:
-    """The weighted mean over all numbers; `weight`: [n], or [n, k] if single numbers are missing."""
+    """The weighted mean over all numbers.
+
+    `weight`: [n], or [n, k] if single numbers are missing.
+    """
     errors = REGRESSION_LOSSES[name](p, p.subtract(output, target))
     return weighted_mean(p, errors, None if weight is None else spread_over(p, weight, errors))

@@ -42,7 +42,9 @@ def quantiles(answers: Values, truth: Values) -> dict[str, float]:
     return {f"p{percent}": float(np.percentile(size, percent)) for percent in (50, 90, 99)}
 
 
-def farthest(answers: Values, truth: Values, rows: NDArray[Any], count: int) -> list[dict[str, Any]]:
+def farthest(
+    answers: Values, truth: Values, rows: NDArray[Any], count: int
+) -> list[dict[str, Any]]:
     """The examples that are farthest off, the worst first; `rows` are their places in the split."""
     worst = np.argsort(-np.abs(answers - truth), kind="stable")[:count]
     return [

@@ -1,8 +1,8 @@
 """What each of several tasks counts, learned by its uncertainty (Kendall, Gal and Cipolla 2018).
 
-The loss is the sum of exp(-s) L + s / 2 over tasks, in which s is the logarithm of a variance: a task
-whose errors stay large counts less (https://arxiv.org/abs/1705.07115). The s are weights of the
-network, so that frameworks, checkpoints and the moving average treat them as such.
+The loss is the sum of exp(-s) L + s / 2 over tasks, in which s is the logarithm of a variance: a
+task whose errors stay large counts less (https://arxiv.org/abs/1705.07115). The s are weights of
+the network, so that frameworks, checkpoints and the moving average treat them as such.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """For testing: a framework as a backend of ONNX's own test suite, the contracts, the comparer of `check`.
 
-The contracts are classes of pytest tests; a test file inherits one and names its subject. Only they need pytest. The comparer holds
-recorded arrays to expected ones and names what departs first.
+The contracts are classes of pytest tests; a test file inherits one and names its subject. Only they
+need pytest. The comparer holds recorded arrays to expected ones and names what departs first.
 """
 
 from __future__ import annotations
@@ -48,7 +48,10 @@ _CONTRACTS = {
 
 
 def __getattr__(name: str) -> Any:
-    """A contract, whose failing assertions pytest then explains. Raises: AttributeError for a name that is not public here."""
+    """A contract, whose failing assertions pytest then explains.
+
+    Raises: AttributeError for a name that is not public here.
+    """
     if name not in _CONTRACTS:
         raise AttributeError(f"module 'allotrope.testing' has no attribute '{name}'")
     import pytest

@@ -23,13 +23,18 @@ class Prepared(BackendRep):
         self.framework = framework
 
     def run(self, inputs: Sequence[Any], **options: Any) -> tuple[Any, ...]:
-        """The outputs in the order of the network; `inputs` in its order too, those left out at the end being optional.
+        """The outputs in the order of the network.
+
+        `inputs` in its order too, those left out at the end being optional.
 
         Raises: AllotropeError where the framework lacks an operator or an input does not fit.
         """
         names = [value.name for value in self.network.inputs]
         if len(inputs) > len(names):
-            raise UsageError(f"{len(inputs)} inputs were given; the network takes {len(names)}: {', '.join(names)}.")
+            raise UsageError(
+                f"{len(inputs)} inputs were given; the network takes {len(names)}: "
+                f"{', '.join(names)}."
+            )
         outputs = self.network.run(dict(zip(names, inputs, strict=False)), framework=self.framework)
         return tuple(outputs[value.name] for value in self.network.outputs)
 
@@ -37,7 +42,8 @@ class Prepared(BackendRep):
 def onnx_backend(framework: str) -> type[Backend]:
     """An `onnx.backend.base.Backend` that runs models in `framework`.
 
-    Raises: UsageError for an unknown framework, MissingDependencyError for one that is not installed.
+    Raises: UsageError for an unknown framework, MissingDependencyError for one that is not
+    installed.
     """
     find_framework(framework)
 
@@ -49,7 +55,13 @@ def onnx_backend(framework: str) -> type[Backend]:
             return Prepared(load(model, repair=False), framework)
 
         @classmethod
-        def run_model(cls, model: onnx.ModelProto, inputs: Sequence[np.ndarray], device: str = "CPU", **options: Any) -> tuple[Any, ...]:
+        def run_model(
+            cls,
+            model: onnx.ModelProto,
+            inputs: Sequence[np.ndarray],
+            device: str = "CPU",
+            **options: Any,
+        ) -> tuple[Any, ...]:
             return cls.prepare(model, device).run(inputs)
 
         @classmethod

@@ -1,1 +1,4 @@
-"""Training: recipes, losses, optimizers, schedules, the loop, checkpoints and the race of settings. Nothing here knows a framework."""
+"""Training: recipes, losses, optimizers, schedules, the loop, checkpoints and the race of settings.
+
+Nothing here knows a framework.
+"""

@@ -1,6 +1,9 @@
-"""Checkpoints that survive a kill: a temporary name, synced, renamed, the folder synced; read back only if their checksum holds.
+"""Checkpoints that survive a kill: a temporary name, synced, renamed, the folder synced.
 
-A checkpoint is one safetensors file: the arrays, and in its header a JSON record and a checksum of the arrays.
+Read back only if their checksum holds.
+
+A checkpoint is one safetensors file: the arrays, and in its header a JSON record and a checksum of
+the arrays.
 """
 
 from __future__ import annotations
@@ -39,7 +42,10 @@ class Checkpoints:
             folder.mkdir(parents=True, exist_ok=True)
 
     def save_last(self, checkpoint: Checkpoint) -> None:
-        """Write what a resumed training starts from; the one before it is kept. Raises: RunFolderError."""
+        """Write what a resumed training starts from; the one before it is kept.
+
+        Raises: RunFolderError.
+        """
         last, previous = self.folder / LAST, self.folder / PREVIOUS
         newest = self.folder / f"{LAST}.new"
         replace_file(newest, _bytes(checkpoint))
@@ -54,7 +60,9 @@ class Checkpoints:
         replace_file(self.folder / BEST, _bytes(checkpoint))
 
     def last(self, report: Callable[[str], None]) -> Checkpoint | None:
-        """The newest sound checkpoint, or None if none was ever written; a damaged one is reported and the one before it used.
+        """The newest sound checkpoint, or None if none was ever written.
+
+        a damaged one is reported and the one before it used.
 
         Raises: TrainingError if there are checkpoints and all are damaged.
         """
@@ -71,7 +79,10 @@ class Checkpoints:
                 report(f"{problem} Going on from the checkpoint before it, {self.folder / name}.")
             return found
         if damaged:
-            raise TrainingError(f"{' '.join(damaged)} No sound checkpoint is left to resume from; start again in a new run folder.")
+            raise TrainingError(
+                f"{' '.join(damaged)} No sound checkpoint is left to resume from; start again in "
+                "a new run folder."
+            )
         return None
 
     def best(self, report: Callable[[str], None]) -> Checkpoint | None:
@@ -81,12 +92,17 @@ class Checkpoints:
         except FileNotFoundError:
             return None
         except TrainingError as error:
-            report(f"{error} The best weights so far are lost; the search for the best begins anew.")
+            report(
+                f"{error} The best weights so far are lost; the search for the best begins anew."
+            )
             return None
 
 
 def resumable(folder: Path) -> bool:
-    """Whether a training wrote checkpoints there; a kill between two renames may have left only the previous one."""
+    """Whether a training wrote checkpoints there.
+
+    a kill between two renames may have left only the previous one.
+    """
     return any((folder / name).exists() for name in (LAST, PREVIOUS))
 
 
@@ -105,16 +121,25 @@ def read(path: Path) -> Checkpoint:
             arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
         record, expected = json.loads(header["record"]), header["checksum"]
     except (SafetensorError, KeyError, ValueError, OSError) as error:
-        raise TrainingError(f"the checkpoint {path} cannot be read ({error}): it is damaged or not a checkpoint of Allotrope.") from error
+        raise TrainingError(
+            f"the checkpoint {path} cannot be read ({error}): it is damaged or not a checkpoint "
+            "of Allotrope."
+        ) from error
     if _checksum(arrays) != expected:
-        raise TrainingError(f"the checkpoint {path} is damaged: the checksum of its arrays is not the one in its header.")
+        raise TrainingError(
+            f"the checkpoint {path} is damaged: the checksum of its arrays is not the one in its "
+            "header."
+        )
     return Checkpoint(arrays, record)
 
 
 def _bytes(checkpoint: Checkpoint) -> bytes:
     from safetensors.numpy import save
 
-    arrays = {name: np.ascontiguousarray(array).reshape(array.shape) for name, array in checkpoint.arrays.items()}
+    arrays = {
+        name: np.ascontiguousarray(array).reshape(array.shape)
+        for name, array in checkpoint.arrays.items()
+    }
     return save(arrays, {"record": json.dumps(checkpoint.record), "checksum": _checksum(arrays)})
 
 

@@ -9,9 +9,12 @@ from typing import Self
 
 
 class Interruption:
-    """While entered, the first Ctrl-C only sets `requested`; a second one raises KeyboardInterrupt as usual.
+    """While entered, the first Ctrl-C only sets `requested`.
 
-    Outside the main thread, or where Ctrl-C is ignored or handled by somebody else, nothing is changed.
+    a second one raises KeyboardInterrupt as usual.
+
+    Outside the main thread, or where Ctrl-C is ignored or handled by somebody else, nothing is
+    changed.
     """
 
     def __init__(self) -> None:
@@ -27,7 +30,12 @@ class Interruption:
             self._installed = True
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         """Give Ctrl-C back."""
         if self._installed:
             signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -59,7 +59,10 @@ class Optimizer:
         decay: float,
         step: Any,
     ) -> tuple[Any, Slots]:
-        """The weight and its slots after one step; `step` counts from 1, `decay` is this weight's."""
+        """The weight and its slots after one step.
+
+        `step` counts from 1, `decay` is this weight's.
+        """
         if decay and self.options.decoupled:
             weight = p.multiply(weight, 1 - learning_rate * decay)
         elif decay:

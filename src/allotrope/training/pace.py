@@ -13,8 +13,9 @@ EVALUATING_SHARE = 0.03
 class Pace:
     """The clock of one training.
 
-    With epochs alone, progress is a function of the step. With a budget, progress is the larger of the steps' share and the
-    clock's; the clock's runs from the first finished step, whatever compiling took, to the moment when the last validation has to begin.
+    With epochs alone, progress is a function of the step. With a budget, progress is the larger of
+    the steps' share and the clock's; the clock's runs from the first finished step, whatever
+    compiling took, to the moment when the last validation has to begin.
     """
 
     def __init__(
@@ -26,7 +27,10 @@ class Pace:
         progress: float = 0.0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`steps` in all, None for no such limit; `elapsed` seconds and `progress` are those of the part before a resume."""
+        """`steps` in all, None for no such limit.
+
+        `elapsed` seconds and `progress` are those of the part before a resume.
+        """
         self._steps, self._budget, self._clock = steps, budget, clock
         self._started = clock() - elapsed
         self._first = elapsed
@@ -41,19 +45,35 @@ class Pace:
 
     @property
     def ends(self) -> float:
-        """When the last validation has to begin, in seconds from the start; infinite without a budget."""
-        return math.inf if self._budget is None else self._budget - 1.1 * (self.evaluation or 0.0)
+        """When the last validation has to begin, in seconds from the start.
+
+        Infinite without a budget.
+        """
+        if self._budget is None:
+            return math.inf
+        return self._budget - 1.1 * (self.evaluation or 0.0)
 
     def first_step_done(self) -> None:
         """The clock's share of progress begins here."""
         self._first = self.elapsed
 
     def advance(self, done: int) -> float:
-        """Progress in [0, 1] for the step after `done` ones, taken at its middle; it never falls."""
-        share = 0.0 if self._steps is None else (done + 0.5) / self._steps
+        """Progress in [0, 1] for the step after `done` ones, taken at its middle.
+
+        It never falls.
+        """
+        if self._steps is None:
+            share = 0.0
+        else:
+            share = (done + 0.5) / self._steps
         left = self.ends - self._first
         if self._budget is not None and done:
-            share = max(share, 1.0 if left <= 0 else self._before + (1 - self._before) * (self.elapsed - self._first) / left)
+            share = max(
+                share,
+                1.0
+                if left <= 0
+                else self._before + (1 - self._before) * (self.elapsed - self._first) / left,
+            )
         self.progress = min(max(self.progress, share), 1.0)
         return self.progress
 
@@ -61,7 +81,9 @@ class Pace:
         """Why no other step should be made: `finished`, `budget`, or None to go on."""
         if self._steps is not None and done >= self._steps:
             return "finished"
-        return "budget" if self.elapsed + seconds_per_step / 2 >= self.ends else None
+        if self.elapsed + seconds_per_step / 2 >= self.ends:
+            return "budget"
+        return None
 
     def evaluated(self, seconds: float) -> None:
         """A validation took this long."""
@@ -69,14 +91,23 @@ class Pace:
         self.evaluating += seconds
 
     def affords_evaluation(self) -> bool:
-        """Whether a validation now, before the last one, keeps to its share of the time; always without a budget."""
+        """Whether a validation now, before the last one, keeps to its share of the time.
+
+        Always without a budget.
+        """
         if self._budget is None:
             return True
         return self.evaluating + (self.evaluation or 0.0) <= EVALUATING_SHARE * self.elapsed
 
     def seconds_left(self, done: int, seconds_per_step: float) -> float | None:
         """The time until the end, None before it can be told."""
-        by_clock = None if self._budget is None else self._budget - self.elapsed
-        by_steps = None if self._steps is None else (self._steps - done) * seconds_per_step
+        by_clock = None
+        if self._budget is not None:
+            by_clock = self._budget - self.elapsed
+        by_steps = None
+        if self._steps is not None:
+            by_steps = (self._steps - done) * seconds_per_step
         known = [seconds for seconds in (by_clock, by_steps) if seconds is not None]
-        return max(min(known), 0.0) if known else None
+        if known:
+            return max(min(known), 0.0)
+        return None

@@ -76,5 +76,7 @@ def _options(settings: Settings) -> str:
 def _option(field: str, value: object) -> str:
     name = OPTIONS[field]
     if isinstance(value, bool):
-        return f"--{name}" if value else f"--no-{name}"
+        if value:
+            return f"--{name}"
+        return f"--no-{name}"
     return f"--{name} {value}"

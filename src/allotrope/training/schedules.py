@@ -18,7 +18,9 @@ def learning_rate(recipe: Recipe, progress: float) -> float:
         raise unknown_name("schedule", recipe.schedule, SCHEDULES)
     progress = min(max(progress, 0.0), 1.0)
     if progress < recipe.warmup:
-        return recipe.learning_rate * (recipe.start_fraction + (1 - recipe.start_fraction) * progress / recipe.warmup)
+        return recipe.learning_rate * (
+            recipe.start_fraction + (1 - recipe.start_fraction) * progress / recipe.warmup
+        )
     return recipe.learning_rate * _AFTER_WARMUP[recipe.schedule](recipe, progress)
 
 
@@ -40,7 +42,9 @@ def _one_cycle(recipe: Recipe, progress: float) -> float:
 
 
 def _after_warmup(recipe: Recipe, progress: float) -> float:
-    return (progress - recipe.warmup) / (1 - recipe.warmup) if recipe.warmup < 1 else 1.0
+    if recipe.warmup < 1:
+        return (progress - recipe.warmup) / (1 - recipe.warmup)
+    return 1.0
 
 
 _AFTER_WARMUP: dict[str, Callable[[Recipe, float], float]] = {

@@ -1,8 +1,8 @@
 """Whether one thread trains faster than several.
 
-On a machine that others use too, the threads of a step wait for each other: PyTorch with two of them
-was seen to train 4 to 15 times slower than with one. Such steps vary strongly from one to the next,
-so one thread is tried only if they do.
+On a machine that others use too, the threads of a step wait for each other: PyTorch with two of
+them was seen to train 4 to 15 times slower than with one. Such steps vary strongly from one to the
+next, so one thread is tried only if they do.
 """
 
 from __future__ import annotations
@@ -60,13 +60,18 @@ def race_threads(
 
 def with_threads(settings: Settings, threads: Threads) -> Settings:
     """The settings with the number of threads that was raced, if one was."""
-    return settings if threads.count is None else replace(settings, threads=threads.count)
+    if threads.count is None:
+        return settings
+    return replace(settings, threads=threads.count)
 
 
 def _judged(first: list[float], medians: dict[int, float]) -> Threads:
     several = max(medians)
     faster = medians[several] / medians[1]
-    chosen = 1 if faster >= WORTH_CHANGING else several
+    if faster >= WORTH_CHANGING:
+        chosen = 1
+    else:
+        chosen = several
     steps = f"The first steps took {1e3 * min(first):.3g} to {1e3 * max(first):.3g} ms"
     return Threads(
         chosen,

@@ -45,7 +45,9 @@ class BenchTable:
     @property
     def exit_code(self) -> int:
         """1 where no runtime ran the file."""
-        return 0 if any("batches" in row for row in self.json["rows"]) else 1
+        if any("batches" in row for row in self.json["rows"]):
+            return 0
+        return 1
 
     def __str__(self) -> str:
         return "\n".join([*self.json["notes"], _heading(self.json), *map(_line, self.json["rows"])])
@@ -62,8 +64,9 @@ def bench(
 ) -> BenchTable:
     """Measure an ONNX file in every runtime that is installed, on random inputs, in interleaved rounds.
 
-    Nothing but its inputs and outputs needs to be understood here: what a runtime can run is measured. Outputs are compared with the
-    float64 reference, or, if that cannot compute the file, with ONNX Runtime without optimizations.
+    Nothing but its inputs and outputs needs to be understood here: what a runtime can run is
+    measured. Outputs are compared with the float64 reference, or, if that cannot compute the file,
+    with ONNX Runtime without optimizations.
 
     Example: allotrope bench model.onnx --batch 1 --batch 64 --dimensions height=224,width=224
 
@@ -85,7 +88,10 @@ def bench(
     interface = declared(Path(file))
     lengths = resolved(interface, dimensions)
     values = lengths.fixed(interface.inputs)
-    sizes = sorted(set(batch)) if has_free_batch(values) else [fixed_batch(values)]
+    if has_free_batch(values):
+        sizes = sorted(set(batch))
+    else:
+        sizes = [fixed_batch(values)]
     taken = _roles(Path(file), values, named_lengths(interface.inputs, max(sizes), lengths.by_name))
     kinds = {name: role.kind for name, role in taken.items()}
     inputs = {size: random_inputs(values, size, {}, kinds=kinds) for size in sizes}
@@ -157,9 +163,10 @@ def _measure(
             [workers[index] for index in going], paths, [whole] * len(going), rounds
         )
         for index, found in zip(going, timings, strict=True):
-            rows[index] |= (
-                {"reason": found} if isinstance(found, str) else {"batches": _figures(found)}
-            )
+            if isinstance(found, str):
+                rows[index] |= {"reason": found}
+            else:
+                rows[index] |= {"batches": _figures(found)}
         return rows, expected
 
 
@@ -208,7 +215,10 @@ def _figures(timings: Mapping[int, Timing]) -> dict[str, dict[str, float]]:
 
 def _heading(table: Mapping[str, Any]) -> str:
     how = table["measurement"]
-    text = f"{table['file']}: {how['threads']} threads, {how['rounds']} interleaved rounds after {how['warmup']} warm-up runs each"
+    text = (
+        f"{table['file']}: {how['threads']} threads, {how['rounds']} interleaved rounds after "
+        f"{how['warmup']} warm-up runs each"
+    )
     columns = "".join(f"  {f'batch {size}: ms (p90)':>24} {'per s':>9}" for size in how["batch"])
     return f"{text}\n{'runtime':12} {'precision':9} {'load s':>7}{columns}"
 

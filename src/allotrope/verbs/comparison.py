@@ -15,7 +15,19 @@ if TYPE_CHECKING:
     from allotrope.tasks import Metric
 
 EXIT_CODES = {"done": 0, "failed": 1, "interrupted": 130}
-COLUMNS = ("framework", "settings", "import", "compile", "train/s", "infer/s", "memory", "to goal", "validation", "test", "losses")
+COLUMNS = (
+    "framework",
+    "settings",
+    "import",
+    "compile",
+    "train/s",
+    "infer/s",
+    "memory",
+    "to goal",
+    "validation",
+    "test",
+    "losses",
+)
 WIDE = 2
 """The columns on the left that hold words; those after them hold numbers."""
 
@@ -44,7 +56,9 @@ class Comparison:
         metric = task_of(self.json["data"]["tasks"][0]).metric
         rows, goal = inside(self.json["frameworks"]), inside(self.json)["metric_goal"]
         measured = [_cells(row, metric) for row in rows if "training" in row]
-        lines = ["", *_table([COLUMNS, *measured])] if measured else [""]
+        lines = [""]
+        if measured:
+            lines = ["", *_table([COLUMNS, *measured])]
         lines += [f"{row['framework']}: {row['reason']}" for row in rows if "reason" in row]
         if goal is not None:
             reached = f"{metric.text(goal)} validation {metric.title}"
@@ -72,9 +86,16 @@ def _cells(row: Mapping[str, Any], metric: Metric) -> tuple[str, ...]:
 
 
 def _mean(values: Mapping[str, float] | None, metric: Metric) -> str:
-    return "-" if values is None else metric.text(values["mean"])
+    if values is None:
+        return "-"
+    return metric.text(values["mean"])
 
 
 def _table(rows: list[tuple[str, ...]]) -> list[str]:
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return ["  ".join(f"{cell:{'<' if i < WIDE else '>'}{widths[i]}}" for i, cell in enumerate(row)).rstrip() for row in rows]
+    return [
+        "  ".join(
+            f"{cell:{'<' if i < WIDE else '>'}{widths[i]}}" for i, cell in enumerate(row)
+        ).rstrip()
+        for row in rows
+    ]

@@ -18,13 +18,21 @@ from allotrope.errors import MissingDependencyError, UsageError, unknown_name
 from allotrope.network.network import Network
 from allotrope.storage import sync_folder, writing
 
-TARGETS = {"pytorch": ("torch",), "keras": ("keras", "tensorflow"), "tensorflow": ("keras", "tensorflow"), "jax": ("jax", "flax")}
+TARGETS = {
+    "pytorch": ("torch",),
+    "keras": ("keras", "tensorflow"),
+    "tensorflow": ("keras", "tensorflow"),
+    "jax": ("jax", "flax"),
+}
 """Each framework that a network can be converted to, and the packages that the proof needs."""
 
 
 @dataclass(frozen=True)
 class Conversion:
-    """Where the folder is, what is in it and the figures of the proof, in `json`; printed, a few lines."""
+    """Where the folder is, what is in it and the figures of the proof, in `json`.
+
+    Printed, a few lines.
+    """
 
     json: dict[str, Any]
 
@@ -40,8 +48,13 @@ class Conversion:
         lines.append(f"outputs equal the reference's within {worst:.1e} of their largest")
         if proof["loss"]:
             before, after = proof["loss"]
-            lines.append(f"{proof['learning']} arrays learn; one gradient step took the loss from {before:.4g} to {after:.4g}")
-        return "\n".join([*lines, "proved in a fresh process without Allotrope; README.md says how to open it"])
+            lines.append(
+                f"{proof['learning']} arrays learn; one gradient step took the loss from "
+                f"{before:.4g} to {after:.4g}"
+            )
+        return "\n".join(
+            [*lines, "proved in a fresh process without Allotrope; README.md says how to open it"]
+        )
 
 
 def convert(network: str | Path | Network, out: str | Path, *, to: str) -> Conversion:
@@ -66,28 +79,43 @@ def convert(network: str | Path | Network, out: str | Path, *, to: str) -> Conve
     _check_installed(to)
     folder = Path(out)
     _check_free(folder)
-    # Of these frameworks only PyTorch has a function of ONNX's attention; the others are written as the file spells it out, or as we do.
+    # Of these frameworks only PyTorch has a function of ONNX's attention; the others are written as
+    # the file spells it out, or as we do.
     whole = to == "pytorch"
     if not isinstance(network, Network):
         network = load(network, repair=Repair() if whole else Repair.without(["attention"]))
-    network = network if whole else spelled_out(network)
-    write: Callable[[Network, Path], None] = import_module(f"allotrope.conversion.{to}.target").write
+    if not whole:
+        network = spelled_out(network)
+    write: Callable[[Network, Path], None] = import_module(
+        f"allotrope.conversion.{to}.target"
+    ).write
     with _temporary_beside(folder) as temporary:
         write(network, temporary)
         proof = prove(network, temporary, proof_script(to))
-        files = sorted(path.relative_to(temporary).as_posix() for path in temporary.rglob("*") if path.is_file())
+        files = sorted(
+            path.relative_to(temporary).as_posix()
+            for path in temporary.rglob("*")
+            if path.is_file()
+        )
         for path in temporary.iterdir():
             path.chmod(path.stat().st_mode | 0o044)
         os.replace(temporary, folder)
         sync_folder(folder.parent)
-    figures = {"differences": dict(proof.differences), "loss": list(proof.loss), "learning": proof.learning}
+    figures = {
+        "differences": dict(proof.differences),
+        "loss": list(proof.loss),
+        "learning": proof.learning,
+    }
     return Conversion({"to": to, "folder": str(folder), "files": files, "proof": figures})
 
 
 def _check_installed(to: str) -> None:
     absent = [package for package in TARGETS[to] if find_spec(package) is None]
     if absent:
-        extras = "keras,tensorflow" if to in ("keras", "tensorflow") else to
+        if to in ("keras", "tensorflow"):
+            extras = "keras,tensorflow"
+        else:
+            extras = to
         raise MissingDependencyError(
             f"{', '.join(absent)} is not installed, and what is converted to {to} is proved in it; "
             f"install it with: pip install 'allotrope[{extras}]'"
@@ -98,13 +126,18 @@ def _check_free(folder: Path) -> None:
     if folder.is_dir() and not any(folder.iterdir()):
         return
     if folder.exists() or folder.is_symlink():
-        found = "is not empty" if folder.is_dir() else "is no folder"
+        found = "is no folder"
+        if folder.is_dir():
+            found = "is not empty"
         raise UsageError(f"'{folder}' {found}, and nothing is overwritten. Name a new folder.")
 
 
 @contextmanager
 def _temporary_beside(folder: Path) -> Iterator[Path]:
-    """A new folder beside the one that is asked for, gone afterwards if it was not renamed. Raises: RunFolderError."""
+    """A new folder beside the one that is asked for, gone afterwards if it was not renamed.
+
+    Raises: RunFolderError.
+    """
     with writing(folder):
         folder.parent.mkdir(parents=True, exist_ok=True)
         temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}.partial-", dir=folder.parent))

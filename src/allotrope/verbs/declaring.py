@@ -22,8 +22,8 @@ def takes(
     """A decorator for a verb that has these options.
 
     The function's own signature has the type and default of most. Those of a kind of input come by
-    `**of_inputs: Unpack[SomeTypedDict]`, and are spelled out here, so that `help`, the command line and
-    `inspect.signature` see one list of named arguments. Its docstring gets an "Args:" part.
+    `**of_inputs: Unpack[SomeTypedDict]`, and are spelled out here, so that `help`, the command line
+    and `inspect.signature` see one list of named arguments. Its docstring gets an "Args:" part.
 
     Raises: ValueError for an argument without a declaration, at import.
     """

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 NOTABLE = ("AVX-512", "AMX_BF16", "AMX_INT8")
-"""Features of x86 processors worth a word where they are missing: matrix work is several times faster with them."""
+"""Features of x86 processors worth a word where they are missing: matrix work is several times
+faster with them."""
 
 
 @dataclass(frozen=True)
@@ -18,13 +19,19 @@ class Diagnosis:
     def __str__(self) -> str:
         machine = self.json["machine"]
         rows = [
-            ("allotrope", f"{self.json['allotrope']} on Python {machine['python']}, {machine['platform']}"),
+            (
+                "allotrope",
+                f"{self.json['allotrope']} on Python {machine['python']}, {machine['platform']}",
+            ),
             ("processor", _processor(machine)),
             ("features", _features(machine["features"])),
             ("accelerator", self.json["accelerator"] or "none that PyTorch sees"),
         ]
         for kind in ("framework", "runtime"):
-            rows += [(f"{kind} {row['name']}", row["version"] or row["reason"]) for row in self.json[f"{kind}s"]]
+            rows += [
+                (f"{kind} {row['name']}", row["version"] or row["reason"])
+                for row in self.json[f"{kind}s"]
+            ]
         width = max(len(name) for name, _ in rows)
         return "\n".join(f"{name:{width}}  {line}" for name, line in rows)
 
@@ -39,9 +46,16 @@ def doctor() -> Diagnosis:
     from allotrope.measure.machine import accelerator, machine, version
     from allotrope.runtimes import RUNTIMES, runtime
 
-    frameworks = [_row(name, version(package), missing(name)) for name, package in FRAMEWORKS.items()]
+    frameworks = [
+        _row(name, version(package), missing(name)) for name, package in FRAMEWORKS.items()
+    ]
     runtimes = [_row(name, runtime(name).version(), runtime(name).available()) for name in RUNTIMES]
-    found = {"machine": machine(), "accelerator": accelerator(), "frameworks": frameworks, "runtimes": runtimes}
+    found = {
+        "machine": machine(),
+        "accelerator": accelerator(),
+        "frameworks": frameworks,
+        "runtimes": runtimes,
+    }
     return Diagnosis({"allotrope": __version__, **found})
 
 
@@ -51,10 +65,16 @@ def _row(name: str, version: str | None, reason: str | None) -> dict[str, str | 
 
 
 def _processor(machine: dict[str, Any]) -> str:
-    memory = f", {machine['memory'] / 2**30:.0f} GiB of memory" if machine["memory"] else ""
+    memory = ""
+    if machine["memory"]:
+        memory = f", {machine['memory'] / 2**30:.0f} GiB of memory"
     return f"{machine['cpu']}, {machine['cores']} cores{memory}"
 
 
 def _features(found: list[str]) -> str:
-    lacking = [name for name in NOTABLE if name not in found] if "AVX2" in found else []
-    return (", ".join(found) or "none known") + (f" (not {', not '.join(lacking)})" if lacking else "")
+    lacking = []
+    if "AVX2" in found:
+        lacking = [name for name in NOTABLE if name not in found]
+    return (", ".join(found) or "none known") + (
+        f" (not {', not '.join(lacking)})" if lacking else ""
+    )

@@ -90,7 +90,9 @@ class FittedRun:
                 f"delivered      nothing: no candidate meets the target. Nearest: {nearest}",
                 f"               {missed['reason']}",
             ]
-        return ["delivered      nothing: no candidate could be measured; their reasons stand in the report"]
+        return [
+            "delivered      nothing: no candidate could be measured; their reasons stand in the report"
+        ]
 
 
 def _figure(account: Mapping[str, Any], metric: Metric) -> str:
@@ -117,4 +119,7 @@ def _gain(best: Mapping[str, Any], candidates: list[dict[str, Any]]) -> str:
     alone = baseline["latency_ms"]["median"] / best["latency_ms"]["median"]
     batches = best["throughput"] / baseline["throughput"]
     usual = f"{baseline['runtime']} {baseline['precision']}"
-    return f"\n               {alone:.1f}x the speed of {usual} on one example, {batches:.1f}x in batches"
+    return (
+        f"\n               {alone:.1f}x the speed of {usual} on one example, {batches:.1f}x in "
+        "batches"
+    )

@@ -20,7 +20,10 @@ class Page(ABC, Generic[Value]):
 
     @abstractmethod
     def write(self, run: Run, value: Value) -> Value:
-        """Files first, then the entry of run.json that says they are there; gives what to go on with."""
+        """Files first, then the entry of run.json that says they are there.
+
+        Gives what to go on with.
+        """
 
     @abstractmethod
     def read(self, run: Run) -> Value | None:
@@ -28,12 +31,18 @@ class Page(ABC, Generic[Value]):
 
 
 class Journal:
-    """The values of one run, in their order. After one that is made anew, all later ones are too."""
+    """The values of one run, in their order.
+
+    After one that is made anew, all later ones are too.
+    """
 
     def __init__(self, run: Run, began: float | None = None) -> None:
         """`began`: the clock when the work on the run began, by default now."""
         self.run = run
-        self.began = time.monotonic() if began is None else began
+        if began is None:
+            self.began = time.monotonic()
+        else:
+            self.began = began
         self._can_restore = True
 
     @property
@@ -55,7 +64,9 @@ class Journal:
 
 @contextmanager
 def ends_on_record(run: Run, remedy: str = "") -> Iterator[None]:
-    """Leaves a run.json that says how the run broke off; a disk that cannot be written is a RunFolderError.
+    """Leaves a run.json that says how the run broke off.
+
+    a disk that cannot be written is a RunFolderError.
 
     `remedy` says what to do after Ctrl-C.
     """
@@ -64,7 +75,9 @@ def ends_on_record(run: Run, remedy: str = "") -> Iterator[None]:
             yield
     except BaseException as error:
         stopped = isinstance(error, KeyboardInterrupt)
-        status = "interrupted" if stopped else "failed"
+        status = "failed"
+        if stopped:
+            status = "interrupted"
         # The first error tells more than that its record could not be written either.
         with suppress(RunFolderError):
             run.save(status=status, reason=f"{type(error).__name__}: {error}")

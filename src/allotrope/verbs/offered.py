@@ -1,7 +1,7 @@
 """The options of verbs that train, declared once: what each takes, and what it means.
 
-A verb's function has the type and the default of each in its signature. Those of one kind of input are
-declared with that kind.
+A verb's function has the type and the default of each in its signature. Those of one kind of input
+are declared with that kind.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ from allotrope.option import ABOVE_0, BELOW_1, FROM_0, SHARE, Option
 COMMON = (
     Option(
         "data",
-        "'digits' (built in), a folder of class folders, an .npz file, or a folder of .npy or IDX files.",
+        "'digits' (built in), a folder of class folders, an .npz file, or a folder of .npy or IDX "
+        "files.",
     ),
     Option(
         "network",
@@ -50,7 +51,8 @@ SETTINGS = (
     ),
     Option(
         "memory_layout",
-        "default or channels-last: how arrays lie in memory in training; --layout understands these words too.",
+        "default or channels-last: how arrays lie in memory in training; --layout understands "
+        "these words too.",
         choices=LAYOUTS,
     ),
     Option("compile", "whether training is compiled."),
@@ -85,7 +87,8 @@ FIT = (
     Option("max_size", "target: largest file, such as 900KB or 1MB.", parse=parse_bytes),
     Option(
         "max_drop",
-        "target: largest loss of the validation metric against float32, in points: percentage points, "
+        "target: largest loss of the validation metric against float32, in points: percentage "
+        "points, "
         "or per cent of an error.",
         range=FROM_0,
     ),
@@ -93,7 +96,8 @@ FIT = (
     Option("seed", "decides split, initial weights, order and augmentation.", range=FROM_0),
     Option(
         "threads",
-        "processor threads for training and measuring; all cores by default. With one, a run can be "
+        "processor threads for training and measuring; all cores by default. With one, a run can "
+        "be "
         "repeated to the bit.",
         range=ABOVE_0,
     ),
@@ -151,19 +155,22 @@ FIT = (
     ),
     Option(
         "backbone_rate",
-        "the learning rate of all layers but the last, in parts of it; 0.25 is usual with a new head.",
+        "the learning rate of all layers but the last, in parts of it; 0.25 is usual with a new "
+        "head.",
         range=ABOVE_0,
         for_file=True,
         recipe=True,
     ),
     Option(
         "restore_batchnorm",
-        "put BatchNormalization back behind the convolutions of an ONNX file; its outputs stay the same.",
+        "put BatchNormalization back behind the convolutions of an ONNX file; its outputs stay "
+        "the same.",
         for_file=True,
     ),
     Option(
         "no_repair",
-        "a repair to leave out when an ONNX file is read, such as gelu; all leaves out every one; may be repeated.",
+        "a repair to leave out when an ONNX file is read, such as gelu; all leaves out every one; "
+        "may be repeated.",
         for_file=True,
     ),
 )
@@ -182,10 +189,13 @@ COMPARE = (
     ),
     Option(
         "goal",
-        "the validation metric whose time is compared, such as 0.97; by default 95 % of the best that is reached.",
+        "the validation metric whose time is compared, such as 0.97; by default 95 % of the best "
+        "that is reached.",
         range=SHARE,
     ),
-    Option("seeds", "how many trainings each framework makes, each from other weights.", range=ABOVE_0),
+    Option(
+        "seeds", "how many trainings each framework makes, each from other weights.", range=ABOVE_0
+    ),
     Option("seed", "the first of the seeds; it also decides the split.", range=FROM_0),
     Option("threads", "processor threads for each framework; all cores by default.", range=ABOVE_0),
 )

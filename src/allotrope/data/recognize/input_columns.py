@@ -111,7 +111,9 @@ def _from_pixels(frame: Frame, name: str, asked: ValueRange | None) -> Decoded:
     frame.notes.extend(notes)
     _, height, width, channels = images["train"].shape
     count = sum(map(len, images.values()))
-    mode = "L" if channels == 1 else "RGB"
+    mode = "RGB"
+    if channels == 1:
+        mode = "L"
     return Decoded(images, PicturesFound({(height, width): count}, {mode: count}), value_range)
 
 
@@ -128,7 +130,10 @@ def _add_rows(made: InputColumns, frame: Frame, name: str, columns: list[str]) -
         rows[split] = np.concatenate(wide, axis=1).astype(np.float32)
     _check_finite(frame, columns, rows)
     width = rows["train"].shape[1]
-    names = columns if len(columns) == width else [f"{name}.{place}" for place in range(width)]
+    if len(columns) == width:
+        names = columns
+    else:
+        names = [f"{name}.{place}" for place in range(width)]
     made.add(Table(name=name, columns=tuple(names)), rows)
 
 
@@ -139,7 +144,9 @@ def _check_finite(frame: Frame, columns: list[str], rows: Mapping[str, np.ndarra
         for row in np.flatnonzero(np.isinf(values).any(axis=1))
     ]
     if infinite:
-        more = f" and {len(infinite) - LISTED:,} more" if len(infinite) > LISTED else ""
+        more = ""
+        if len(infinite) > LISTED:
+            more = f" and {len(infinite) - LISTED:,} more"
         listed = ", ".join(map(repr, columns))
         raise DataError(
             f"{frame.name}: infinite numbers, or too large ones, among {listed} in "

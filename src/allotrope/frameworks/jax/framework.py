@@ -1,8 +1,8 @@
 """JAX: networks run and differentiated in it.
 
-JAX keeps 64-bit types only where `jax_enable_x64` is on, and that is the user's to say. What Allotrope computes by itself (runs,
-gradients, training) turns it on around the computation; a native model is traced by the user's own code, so it follows the
-user's setting.
+JAX keeps 64-bit types only where `jax_enable_x64` is on, and that is the user's to say. What
+Allotrope computes by itself (runs, gradients, training) turns it on around the computation; a
+native model is traced by the user's own code, so it follows the user's setting.
 """
 
 from __future__ import annotations
@@ -42,20 +42,30 @@ class Jax(Framework):
         """XLA's compiler leaves out what makes code faster: half of its time, for several times that of a run."""
         _COMPILER["xla_backend_optimization_level"] = 0
 
-    def run(self, network: Network, inputs: Mapping[str, np.ndarray], training: bool = False) -> dict[str, np.ndarray]:
+    def run(
+        self, network: Network, inputs: Mapping[str, np.ndarray], training: bool = False
+    ) -> dict[str, np.ndarray]:
         """The network's outputs by name."""
         arrays = check_inputs(network, inputs)
         with jax.enable_x64(True):
             outputs = evaluate(_outputs_of(network, training), {**network.weights, **arrays})
-            return {value.name: to_numpy(outputs[value.name]) for value in network.outputs}  # JAX sorts what it compiles by name
+            return {
+                value.name: to_numpy(outputs[value.name]) for value in network.outputs
+            }  # JAX sorts what it compiles by name
 
     def gradients(
-        self, network: Network, inputs: Mapping[str, np.ndarray], output_gradients: Mapping[str, np.ndarray]
+        self,
+        network: Network,
+        inputs: Mapping[str, np.ndarray],
+        output_gradients: Mapping[str, np.ndarray],
     ) -> dict[str, np.ndarray]:
         """Vector-Jacobian products by name, for every trainable weight and every float input."""
         arrays = check_inputs(network, inputs)
         with jax.enable_x64(True):
-            seeds = {name: to_array(value) for name, value in check_output_gradients(network, output_gradients).items()}
+            seeds = {
+                name: to_array(value)
+                for name, value in check_output_gradients(network, output_gradients).items()
+            }
             try:
                 found = evaluate(_gradients_of(network), {**network.weights, **arrays}, seeds)
             except NotImplementedError as error:
@@ -63,7 +73,9 @@ class Jax(Framework):
             return {name: to_numpy(value) for name, value in found.items()}
 
     def native(self, network: Network) -> Any:
-        """A `flax.nnx.Module` whose variables are named as the weights; its `train()` and `eval()` choose the behaviour.
+        """A `flax.nnx.Module` whose variables are named as the weights.
+
+        Its `train()` and `eval()` choose the behaviour.
 
         Raises: UnsupportedError for float64 weights where `jax_enable_x64` is off.
         """
@@ -73,7 +85,9 @@ class Jax(Framework):
 
     def weights_of(self, model: Any) -> dict[str, np.ndarray]:
         """The weights and state of a module, by name."""
-        return {name: to_numpy(variable.get_value()) for name, variable in model.variables().items()}
+        return {
+            name: to_numpy(variable.get_value()) for name, variable in model.variables().items()
+        }
 
     def trainer(self, network: Network, plan: TrainingPlan, settings: Settings) -> Trainer:
         """A trainer that starts from the network's weights."""
@@ -82,15 +96,28 @@ class Jax(Framework):
         return JaxTrainer(network, plan, settings)
 
     def settings(self) -> list[Settings]:
-        """Both precisions on every kind of device here. Always compiled: JAX without it is only for debugging."""
-        kinds = ["cpu", *sorted({"cuda" if d.platform == "gpu" else d.platform for d in jax.devices()} - {"cpu"})]
-        return [Settings(device=kind, precision=precision, compiled=True) for kind in kinds for precision in ("float32", "bfloat16")]
+        """Both precisions on every kind of device here.
+
+        Always compiled: JAX without it is only for debugging.
+        """
+        kinds = [
+            "cpu",
+            *sorted(
+                {"cuda" if d.platform == "gpu" else d.platform for d in jax.devices()} - {"cpu"}
+            ),
+        ]
+        return [
+            Settings(device=kind, precision=precision, compiled=True)
+            for kind in kinds
+            for precision in ("float32", "bfloat16")
+        ]
 
 
 def evaluate(function: Callable[..., Any], values: Mapping[str, np.ndarray], *others: Any) -> Any:
     """function(values, *others), compiled as a whole as far as that goes.
 
-    Where values steer shapes, integers are made known and the rest is compiled; where that is not enough, it runs operation by operation.
+    Where values steer shapes, integers are made known and the rest is compiled; where that is not
+    enough, it runs operation by operation.
     """
     whole = {name: to_array(value) for name, value in values.items()}
     try:
@@ -107,7 +134,8 @@ def evaluate(function: Callable[..., Any], values: Mapping[str, np.ndarray], *ot
         return function(whole, *others)
 
 
-# A network is immutable, so what is compiled for it stays right; a few are kept for calls that come again.
+# A network is immutable, so what is compiled for it stays right; a few are kept for calls that come
+# again.
 @functools.lru_cache(maxsize=8)
 def _outputs_of(network: Network, training: bool) -> Callable[..., dict[str, jax.Array]]:
     program = Program(lowered(network), bounded(JaxPrimitives()), ReferencePrimitives())
@@ -124,12 +152,24 @@ def _gradients_of(network: Network) -> Callable[..., dict[str, jax.Array]]:
     outputs_of = _outputs_of(network, False)
     wanted = network.trainable | {v.name for v in network.inputs}
 
-    def gradients(values: Mapping[str, Any], seeds: Mapping[str, jax.Array]) -> dict[str, jax.Array]:
-        floats = {n: x for n, x in values.items() if n in wanted and jnp.issubdtype(x.dtype, jnp.floating)}
+    def gradients(
+        values: Mapping[str, Any], seeds: Mapping[str, jax.Array]
+    ) -> dict[str, jax.Array]:
+        floats = {
+            n: x for n, x in values.items() if n in wanted and jnp.issubdtype(x.dtype, jnp.floating)
+        }
         outputs, pull_back = jax.vjp(lambda moving: outputs_of({**values, **moving}), floats)
         check_shapes(seeds, {name: y.shape for name, y in outputs.items()})
-        given = {n: seeds[n].astype(y.dtype) if n in seeds else np.zeros(y.shape, y.dtype) for n, y in outputs.items()}
-        whole = {n: given[n] if jnp.issubdtype(y.dtype, jnp.floating) else np.zeros(y.shape, jax.dtypes.float0) for n, y in outputs.items()}
+        given = {
+            n: seeds[n].astype(y.dtype) if n in seeds else np.zeros(y.shape, y.dtype)
+            for n, y in outputs.items()
+        }
+        whole = {
+            n: given[n]
+            if jnp.issubdtype(y.dtype, jnp.floating)
+            else np.zeros(y.shape, jax.dtypes.float0)
+            for n, y in outputs.items()
+        }
         found: dict[str, jax.Array] = pull_back(whole)[0]
         return found
 

@@ -40,7 +40,9 @@ class JaxTrainer(Trainer):
         self.names = tuple(network.weights)
         with self._here():
             weights = {name: to_array(array) for name, array in network.weights.items()}
-            self.learning = {n: w for n, w in weights.items() if n in network.trainable - plan.frozen}
+            self.learning = {
+                n: w for n, w in weights.items() if n in network.trainable - plan.frozen
+            }
             self.fixed = {n: w for n, w in weights.items() if n not in self.learning}
             self.slots = {n: plan.optimizer.slots(self.p, w) for n, w in self.learning.items()}
             self.averaged: Values = {}
@@ -108,7 +110,9 @@ class JaxTrainer(Trainer):
             n: updated(self.p, self.plan, n, weight, bounded[n], slots[n], rate, step)
             for n, weight in weights.items()
         }
-        return {n: weight for n, (weight, _) in new.items()}, {n: kept for n, (_, kept) in new.items()}
+        return {n: weight for n, (weight, _) in new.items()}, {
+            n: kept for n, (_, kept) in new.items()
+        }
 
     def _averaged(self, weights: Values, averaged: Values, step: Any) -> Values:
         if self.plan.average is None:

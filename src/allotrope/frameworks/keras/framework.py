@@ -1,6 +1,7 @@
 """Keras: networks as `keras.Model`, trained by Keras on the engine that KERAS_BACKEND names.
 
-Keras's own array functions only pass a call on to the engine, so runs and gradients are the engine's; models and training are Keras's.
+Keras's own array functions only pass a call on to the engine, so runs and gradients are the
+engine's; models and training are Keras's.
 """
 
 from __future__ import annotations
@@ -37,12 +38,17 @@ class Keras(Framework):
         """As the engine does."""
         self.below.compile_soon()
 
-    def run(self, network: Network, inputs: Mapping[str, np.ndarray], training: bool = False) -> dict[str, np.ndarray]:
+    def run(
+        self, network: Network, inputs: Mapping[str, np.ndarray], training: bool = False
+    ) -> dict[str, np.ndarray]:
         """The network's outputs by name, computed by the engine."""
         return self.below.run(network, inputs, training)
 
     def gradients(
-        self, network: Network, inputs: Mapping[str, np.ndarray], output_gradients: Mapping[str, np.ndarray]
+        self,
+        network: Network,
+        inputs: Mapping[str, np.ndarray],
+        output_gradients: Mapping[str, np.ndarray],
     ) -> dict[str, np.ndarray]:
         """Vector-Jacobian products by name, for every trainable weight and every float input, by the engine's own autograd."""
         return self.below.gradients(network, inputs, output_gradients)
@@ -58,10 +64,14 @@ class Keras(Framework):
         return {name: model.to_numpy(variable.value) for name, variable in model.by_name.items()}
 
     def trainer(self, network: Network, plan: TrainingPlan, settings: Settings) -> Trainer:
-        """A trainer that starts from the network's weights. Raises: UnsupportedError for compiled steps on PyTorch."""
+        """A trainer that starts from the network's weights.
+
+        Raises: UnsupportedError for compiled steps on PyTorch.
+        """
         if settings.compiled and self.engine == "torch":
             raise UnsupportedError(
-                "Keras cuts PyTorch's steps into pieces to compile them, for minutes. Leave them as they are, or use pytorch."
+                "Keras cuts PyTorch's steps into pieces to compile them, for minutes. Leave them "
+                "as they are, or use pytorch."
             )
         from allotrope.frameworks.keras.trainer import KerasTrainer
 
@@ -70,7 +80,9 @@ class Keras(Framework):
     def settings(self) -> list[Settings]:
         """The engine's, without what Keras cannot do: compile PyTorch's steps as a whole, or train where the device has no float64."""
         found = [settings for settings in self.below.settings() if settings.device != "mps"]
-        return [settings for settings in found if not (self.engine == "torch" and settings.compiled)]
+        return [
+            settings for settings in found if not (self.engine == "torch" and settings.compiled)
+        ]
 
 
 FRAMEWORK = Keras()

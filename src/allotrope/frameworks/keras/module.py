@@ -101,7 +101,10 @@ class NetworkModel(EngineModel):
 
     def named(self, outputs: Any) -> dict[str, Any]:
         """What `call` gives, by the names of the network's outputs."""
-        every = outputs if isinstance(outputs, tuple) else (outputs,)
+        if isinstance(outputs, tuple):
+            every = outputs
+        else:
+            every = (outputs,)
         return {v.name: y for v, y in zip(self.network.outputs, every, strict=True)}
 
     def _arrays(self, inputs: Any) -> dict[str, Array]:

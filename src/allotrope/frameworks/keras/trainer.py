@@ -28,7 +28,9 @@ class LatestLoss(keras.metrics.Metric):
     def __init__(self) -> None:
         """Holds 0 before the first batch."""
         super().__init__(name="loss")
-        self.latest = self.add_variable(shape=(), initializer="zeros", dtype="float64", name="latest")
+        self.latest = self.add_variable(
+            shape=(), initializer="zeros", dtype="float64", name="latest"
+        )
 
     def update_state(self, loss: Array, sample_weight: Any = None) -> None:
         self.latest.assign(keras.ops.cast(loss, "float64"))
@@ -41,7 +43,10 @@ class LatestLoss(keras.metrics.Metric):
 
 
 class PlannedModel(NetworkModel):
-    """A network that is trained as its plan says; `averaged` holds the moving average of its weights and state."""
+    """A network that is trained as its plan says.
+
+    `averaged` holds the moving average of its weights and state.
+    """
 
     def __init__(self, network: Network, plan: TrainingPlan, layout: str, dtype: str) -> None:
         """Raises: UnsupportedError."""
@@ -96,14 +101,20 @@ class KerasTrainer(Trainer):
         UsageError for threads that cannot be set any more.
         """
         NetworkModel.set_threads(settings.threads)
-        self.device = "gpu:0" if settings.device == "cuda" else settings.device
+        if settings.device == "cuda":
+            self.device = "gpu:0"
+        else:
+            self.device = settings.device
         self._next: int | None = None
         with self._here():
             self.model = PlannedModel(network, plan, settings.layout, POLICIES[settings.precision])
             self.optimizer = PlannedOptimizer(self.model, plan)
             compiled = settings.compiled or self.model.always_compiled
             self.model.compile(self.optimizer, jit_compile=compiled)
-            self.delivered = self.model if self.model.averaged is None else self.model.averaged
+            if self.model.averaged is None:
+                self.delivered = self.model
+            else:
+                self.delivered = self.model.averaged
             self.delivered.jit_compile = compiled
 
     @contextmanager

@@ -28,7 +28,10 @@ class PyTorch(Framework):
         return torch.get_num_threads()
 
     def native(self, network: Network) -> torch.nn.Module:
-        """A `torch.nn.Module` whose `state_dict` keys are the weight names; `train()` and `eval()` choose the behaviour."""
+        """A `torch.nn.Module` whose `state_dict` keys are the weight names.
+
+        `train()` and `eval()` choose the behaviour.
+        """
         from allotrope.frameworks.pytorch.module import NetworkModule
 
         return NetworkModule(network)
@@ -37,7 +40,9 @@ class PyTorch(Framework):
         """The weights and state of a module, by name."""
         return {name: to_numpy(value) for name, value in model.state_dict().items()}
 
-    def run(self, network: Network, inputs: Mapping[str, np.ndarray], training: bool = False) -> dict[str, np.ndarray]:
+    def run(
+        self, network: Network, inputs: Mapping[str, np.ndarray], training: bool = False
+    ) -> dict[str, np.ndarray]:
         """The network's outputs by name."""
         model = self._model(network).train(training)
         arrays = check_inputs(network, inputs)
@@ -46,14 +51,21 @@ class PyTorch(Framework):
         return {name: to_numpy(value) for name, value in outputs.items()}
 
     def gradients(
-        self, network: Network, inputs: Mapping[str, np.ndarray], output_gradients: Mapping[str, np.ndarray]
+        self,
+        network: Network,
+        inputs: Mapping[str, np.ndarray],
+        output_gradients: Mapping[str, np.ndarray],
     ) -> dict[str, np.ndarray]:
         """Vector-Jacobian products by name, for every trainable weight and every float input."""
         model = self._model(network).eval()
         arrays = {name: to_tensor(array) for name, array in check_inputs(network, inputs).items()}
         given = check_output_gradients(network, output_gradients)
         wanted = {name: x.requires_grad_() for name, x in arrays.items() if x.is_floating_point()}
-        wanted |= {name: parameter for name, parameter in model.named_parameters() if parameter.requires_grad}
+        wanted |= {
+            name: parameter
+            for name, parameter in model.named_parameters()
+            if parameter.requires_grad
+        }
         outputs = model.outputs(arrays)
         check_shapes(given, {name: y.shape for name, y in outputs.items()})
         seeds = {n: to_tensor(g).to(outputs[n].dtype) for n, g in given.items()}
@@ -61,10 +73,20 @@ class PyTorch(Framework):
         found: Sequence[Tensor | None] = [None] * len(wanted)
         if pairs:
             try:
-                found = torch.autograd.grad([y for y, _ in pairs], list(wanted.values()), [g for _, g in pairs], allow_unused=True)
+                found = torch.autograd.grad(
+                    [y for y, _ in pairs],
+                    list(wanted.values()),
+                    [g for _, g in pairs],
+                    allow_unused=True,
+                )
             except RuntimeError as error:
-                raise UnsupportedError(f"PyTorch cannot differentiate this network: {error}") from error
-        return {n: to_numpy(torch.zeros_like(x) if g is None else g) for (n, x), g in zip(wanted.items(), found, strict=True)}
+                raise UnsupportedError(
+                    f"PyTorch cannot differentiate this network: {error}"
+                ) from error
+        return {
+            n: to_numpy(torch.zeros_like(x) if g is None else g)
+            for (n, x), g in zip(wanted.items(), found, strict=True)
+        }
 
     def _model(self, network: Network) -> Any:
         from allotrope.frameworks.pytorch.module import NetworkModule
@@ -79,7 +101,11 @@ class PyTorch(Framework):
 
     def settings(self) -> list[Settings]:
         """PyTorch's defaults first, then every other precision, layout and compilation on every device here."""
-        devices = ["cpu"] + ["cuda"] * torch.cuda.is_available() + ["mps"] * torch.backends.mps.is_available()
+        devices = (
+            ["cpu"]
+            + ["cuda"] * torch.cuda.is_available()
+            + ["mps"] * torch.backends.mps.is_available()
+        )
         return [
             Settings(device=device, precision=precision, layout=layout, compiled=compiled)
             for device in devices

@@ -31,7 +31,10 @@ class PyTorchTrainer(Trainer):
         memory_format = MEMORY_FORMATS[settings.layout]
         self.model = NetworkModule(network, memory_format, settings.device, plan.seed)
         self.model.to(memory_format=memory_format)
-        self.averaged = copy.deepcopy(self.model).eval() if plan.average is not None else None
+        if plan.average is not None:
+            self.averaged = copy.deepcopy(self.model).eval()
+        else:
+            self.averaged = None
         learning = network.trainable - plan.frozen
         self.parameters = {n: w for n, w in self.model.values().items() if n in learning}
         for name, value in self.model.values().items():
@@ -103,7 +106,9 @@ class PyTorchTrainer(Trainer):
             return {name: to_numpy(y) for name, y in outputs.items()}
 
     def _delivered(self) -> NetworkModule:
-        return self.averaged if self.averaged is not None else self.model
+        if self.averaged is not None:
+            return self.averaged
+        return self.model
 
     def weights(self) -> dict[str, np.ndarray]:
         """Every weight and state to be delivered; see the contract."""
@@ -122,7 +127,10 @@ class PyTorchTrainer(Trainer):
                 tensor.copy_(to_tensor(state[name], self.settings.device))
 
     def _prepare_slots(self) -> None:
-        """PyTorch makes its slots in the first step; made here, a checkpoint finds the same names before it as after."""
+        """PyTorch makes its slots in the first step.
+
+        Made here, a checkpoint finds the same names before it as after.
+        """
         counted = self.plan.optimizer.options.name in ("adam", "adamw", "rmsprop")
         for parameter in self.parameters.values():
             slots = self.optimizer.state[parameter]
@@ -140,7 +148,9 @@ class PyTorchTrainer(Trainer):
         tensors = {f"weights/{n}": w for n, w in self.model.values().items()}
         for name, parameter in self.parameters.items():
             slots = self.optimizer.state[parameter]
-            tensors |= {f"optimizer/{ours}/{name}": slots[theirs] for ours, theirs in self.slots.items()}
+            tensors |= {
+                f"optimizer/{ours}/{name}": slots[theirs] for ours, theirs in self.slots.items()
+            }
         if self.averaged is not None:
             tensors |= {f"average/{n}": w for n, w in self.averaged.values().items()}
         return tensors
@@ -158,11 +168,17 @@ SLOTS = {
 
 
 def optimizer_for(plan: TrainingPlan, parameters: Mapping[str, Tensor]) -> torch.optim.Optimizer:
-    """PyTorch's own optimizer for a plan; tests show that it computes what `plan.optimizer` does."""
+    """PyTorch's own optimizer for a plan.
+
+    Tests show that it computes what `plan.optimizer` does.
+    """
     options = plan.optimizer.options
     groups = list(_groups(plan, parameters))
     if options.name in ("sgd", "momentum", "nesterov"):
-        momentum = 0.0 if options.name == "sgd" else options.momentum
+        if options.name == "sgd":
+            momentum = 0.0
+        else:
+            momentum = options.momentum
         nesterov = options.name == "nesterov"
         return torch.optim.SGD(groups, lr=1.0, momentum=momentum, nesterov=nesterov, fused=True)
     if options.name == "rmsprop":
@@ -181,6 +197,9 @@ def _groups(plan: TrainingPlan, parameters: Mapping[str, Tensor]) -> Iterable[di
     }
     for key in sorted(set(keys.values())):
         scale, decay = key
-        shrink, added = (decay, 0.0) if decoupled else (0.0, decay)
+        if decoupled:
+            shrink, added = decay, 0.0
+        else:
+            shrink, added = 0.0, decay
         members = [parameters[name] for name, own in keys.items() if own == key]
         yield {"params": members, "scale": scale, "shrink": shrink, "weight_decay": added}

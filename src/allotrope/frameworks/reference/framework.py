@@ -15,29 +15,50 @@ from allotrope.frameworks.reference.primitives import ReferencePrimitives
 from allotrope.network.network import Network
 
 ROUNDED = {"QuantizeLinear", "DynamicQuantizeLinear", "QLinearConv", "QLinearMatMul", "DFT", "STFT"}
-"""Operators whose results depend on how float32 rounds: steps, and transforms that ONNX's cases hold to NumPy's own float32."""
+"""Operators whose results depend on how float32 rounds: steps, and transforms that ONNX's cases
+hold to NumPy's own float32."""
 
 
 class Reference(Framework):
-    """Networks in NumPy, computed in float64 and rounded once at the outputs; those with operators of `ROUNDED` in their own precision."""
+    """Networks in NumPy, computed in float64 and rounded once at the outputs.
+
+    Those with operators of `ROUNDED` in their own precision.
+    """
 
     name = "reference"
 
-    def run(self, network: Network, inputs: Mapping[str, np.ndarray], training: bool = False) -> dict[str, np.ndarray]:
+    def run(
+        self, network: Network, inputs: Mapping[str, np.ndarray], training: bool = False
+    ) -> dict[str, np.ndarray]:
         """The network's outputs by name."""
         from allotrope.frameworks.lowering import lowered
         from allotrope.frameworks.widening import widened, widened_array
         from allotrope.network.used import every_node
         from allotrope.operators.interpret import Context, Program
 
-        arrays, primitives, declared = check_inputs(network, inputs), ReferencePrimitives(), network.outputs
+        arrays, primitives, declared = (
+            check_inputs(network, inputs),
+            ReferencePrimitives(),
+            network.outputs,
+        )
         if not any(node.operator in ROUNDED for node in every_node(network.graph)):
-            network, arrays = widened(network), {name: widened_array(array) for name, array in arrays.items()}
-        outputs = Program(lowered(network), primitives, primitives)({**network.weights, **arrays}, Context(training=training))
-        return {v.name: np.asarray(y).astype(v.dtype, copy=False) for v, y in zip(declared, outputs, strict=True)}
+            network, arrays = (
+                widened(network),
+                {name: widened_array(array) for name, array in arrays.items()},
+            )
+        outputs = Program(lowered(network), primitives, primitives)(
+            {**network.weights, **arrays}, Context(training=training)
+        )
+        return {
+            v.name: np.asarray(y).astype(v.dtype, copy=False)
+            for v, y in zip(declared, outputs, strict=True)
+        }
 
     def gradients(
-        self, network: Network, inputs: Mapping[str, np.ndarray], output_gradients: Mapping[str, np.ndarray]
+        self,
+        network: Network,
+        inputs: Mapping[str, np.ndarray],
+        output_gradients: Mapping[str, np.ndarray],
     ) -> dict[str, np.ndarray]:
         """Raises: UnsupportedError, always."""
         self._refuse("gradients")
@@ -59,7 +80,10 @@ class Reference(Framework):
         return []
 
     def _refuse(self, what: str) -> NoReturn:
-        raise UnsupportedError(f"the reference computes outputs only, no {what}; take its finite differences, or another framework.")
+        raise UnsupportedError(
+            f"the reference computes outputs only, no {what}; take its finite differences, or "
+            "another framework."
+        )
 
 
 FRAMEWORK = Reference()

@@ -33,7 +33,9 @@ class TensorFlow(Framework):
         """The weights and state of a native model, by their names in the network."""
         return {name: to_numpy(variable) for name, variable in model.weights.items()}
 
-    def run(self, network: Network, inputs: Mapping[str, np.ndarray], training: bool = False) -> dict[str, np.ndarray]:
+    def run(
+        self, network: Network, inputs: Mapping[str, np.ndarray], training: bool = False
+    ) -> dict[str, np.ndarray]:
         """The network's outputs by name."""
         arrays = {name: to_tensor(array) for name, array in check_inputs(network, inputs).items()}
         with _named_errors():
@@ -42,13 +44,18 @@ class TensorFlow(Framework):
             return {name: to_numpy(value) for name, value in outputs.items()}
 
     def gradients(
-        self, network: Network, inputs: Mapping[str, np.ndarray], output_gradients: Mapping[str, np.ndarray]
+        self,
+        network: Network,
+        inputs: Mapping[str, np.ndarray],
+        output_gradients: Mapping[str, np.ndarray],
     ) -> dict[str, np.ndarray]:
         """Vector-Jacobian products by name, for every trainable weight and every float input."""
         arrays = {name: to_tensor(array) for name, array in check_inputs(network, inputs).items()}
         given = check_output_gradients(network, output_gradients)
         with _named_errors():
-            model = NetworkModule(network, primitives=bounded(TensorFlowPrimitives(differentiating=True)))
+            model = NetworkModule(
+                network, primitives=bounded(TensorFlowPrimitives(differentiating=True))
+            )
             values = model.values()
             wanted = {name: x for name, x in arrays.items() if x.dtype.is_floating}
             wanted |= {name: values[name] for name in network.weights if name in network.trainable}
@@ -57,9 +64,16 @@ class TensorFlow(Framework):
                 outputs, _ = model.outputs(arrays, values, False, 0)
             check_shapes(given, {name: y.shape for name, y in outputs.items()})
             targets = [outputs[name] for name in given]
-            seeds = [tf.cast(to_tensor(g), y.dtype) for y, g in zip(targets, given.values(), strict=True)]
-            found = tape.gradient(targets, list(wanted.values()), seeds, tf.UnconnectedGradients.ZERO)
-            return {name: to_numpy(tf.convert_to_tensor(g)) for name, g in zip(wanted, found, strict=True)}
+            seeds = [
+                tf.cast(to_tensor(g), y.dtype) for y, g in zip(targets, given.values(), strict=True)
+            ]
+            found = tape.gradient(
+                targets, list(wanted.values()), seeds, tf.UnconnectedGradients.ZERO
+            )
+            return {
+                name: to_numpy(tf.convert_to_tensor(g))
+                for name, g in zip(wanted, found, strict=True)
+            }
 
     def trainer(self, network: Network, plan: TrainingPlan, settings: Settings) -> Trainer:
         """A trainer that starts from the network's weights."""
@@ -83,8 +97,13 @@ def _named_errors() -> Iterator[None]:
     """A kernel that TensorFlow lacks, as an error that says so."""
     try:
         yield
-    except (tf.errors.OpError, LookupError) as error:  # a lookup: there is no gradient of an operation
-        raise UnsupportedError(f"TensorFlow cannot compute this: {' '.join(str(error).split())[:300]}") from error
+    except (
+        tf.errors.OpError,
+        LookupError,
+    ) as error:  # a lookup: there is no gradient of an operation
+        raise UnsupportedError(
+            f"TensorFlow cannot compute this: {' '.join(str(error).split())[:300]}"
+        ) from error
 
 
 FRAMEWORK = TensorFlow()

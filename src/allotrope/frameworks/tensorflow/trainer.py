@@ -41,7 +41,10 @@ def _narrow(x: Tensor) -> Tensor:
 
 
 class MixedPrimitives(TensorFlowPrimitives):
-    """Convolutions and matrix products in bfloat16 over float32 weights; losses and logarithms in float32."""
+    """Convolutions and matrix products in bfloat16 over float32 weights.
+
+    Losses and logarithms in float32.
+    """
 
     def convolution(self, x: Tensor, weight: Tensor, bias: Tensor | None, *rest: Any) -> Tensor:
         return super().convolution(_narrow(x), _narrow(weight), bias, *rest)
@@ -73,8 +76,13 @@ class TensorFlowTrainer(Trainer):
         """
         set_threads(settings.threads)
         self.plan, self.network = plan, network
-        self.device = "/GPU:0" if settings.device == "cuda" else "/CPU:0"
-        primitives = MixedPrimitives() if settings.precision == "bfloat16" else TensorFlowPrimitives()
+        if settings.device == "cuda":
+            self.device = "/GPU:0"
+        else:
+            self.device = "/CPU:0"
+        primitives = TensorFlowPrimitives()
+        if settings.precision == "bfloat16":
+            primitives = MixedPrimitives()
         with tf.device(self.device):
             self.model = NetworkModule(network, plan.seed, primitives, as_kernels=True)
             learning = network.trainable - plan.frozen
@@ -118,7 +126,9 @@ class TensorFlowTrainer(Trainer):
         gradients = clipped(p, [tf.convert_to_tensor(g) for g in gradients], self.plan.clip_norm)
         new = dict(updates)
         for name, weight, gradient in zip(self.trained, trained, gradients, strict=True):
-            new[name] = self._updated(name, weight, gradient, learning_rate, tf.cast(step, tf.float64))
+            new[name] = self._updated(
+                name, weight, gradient, learning_rate, tf.cast(step, tf.float64)
+            )
         for name, value in new.items():
             self.model.weights[name].assign(value)
         if self.average is not None:
@@ -156,7 +166,9 @@ class TensorFlowTrainer(Trainer):
             return single(p, self.model.outputs(inputs, values, False, 0)[0])
 
     def _delivered(self) -> dict[str, Any]:
-        return self.model.weights if self.average is None else self.average
+        if self.average is None:
+            return self.model.weights
+        return self.average
 
     def weights(self) -> dict[str, np.ndarray]:
         """Every weight and state to be delivered; see the contract."""

@@ -96,7 +96,9 @@ def deep_values(image: Image.Image) -> np.ndarray:
     file.seek(0)
     lower = Image.open(io.BytesIO(file.read()), formats=[image.format])
     file.seek(place)
-    native = "B" if sys.byteorder == "little" else "L"
+    native = "L"
+    if sys.byteorder == "little":
+        native = "B"
     turned = mode[:-1] + {"L": "B", "B": "L", "N": native}[mode[-1]]
     lower.tile = [_with_mode(tile, turned) for tile in lower.tile]
     return np.asarray(image).astype(np.int32) * 256 + np.asarray(lower)
@@ -113,8 +115,13 @@ def _deep_mode(image: Image.Image) -> str:
     if not tiles:
         return ""
     args = tiles[0][3]
-    mode = args if isinstance(args, str) else str(args[0] if args else "")
-    return mode if mode.startswith(("RGB;16", "RGBA;16", "LA;16")) else ""
+    if isinstance(args, str):
+        mode = args
+    else:
+        mode = str(args[0] if args else "")
+    if mode.startswith(("RGB;16", "RGBA;16", "LA;16")):
+        return mode
+    return ""
 
 
 def _with_mode(tile: Any, mode: str) -> Any:

@@ -10,9 +10,15 @@ import sys
 import numpy as np
 
 GREY = np.array([0.299, 0.587, 0.114], np.float32)  # the luma of ITU-R BT.601, as Pillow's "L"
-SUBPIXELS = 16  # positions between two pixels: four bilinear weights of 1/256 each step, exact in 16 bits
-ROUND = np.uint64(0x0080_0080_0080_0080)  # a half in each of four 16-bit channels whose upper byte is kept
-UPPER = 1 if sys.byteorder == "little" else 0
+SUBPIXELS = (
+    16  # positions between two pixels: four bilinear weights of 1/256 each step, exact in 16 bits
+)
+ROUND = np.uint64(
+    0x0080_0080_0080_0080
+)  # a half in each of four 16-bit channels whose upper byte is kept
+UPPER = 0
+if sys.byteorder == "little":
+    UPPER = 1
 CHUNK = 16384  # pixels warped at once, so that temporaries stay in the cache
 
 
@@ -28,7 +34,10 @@ def flip(images: np.ndarray, flipped: np.ndarray) -> np.ndarray:
 
 
 def shift(images: np.ndarray, rng: np.random.Generator, fraction: float) -> np.ndarray:
-    """Moves each image by up to `fraction` of its shorter side (at least a pixel) both ways; the border is reflected."""
+    """Moves each image by up to `fraction` of its shorter side (at least a pixel) both ways.
+
+    The border is reflected.
+    """
     n, height, width, _ = images.shape
     most = min(max(1, round(fraction * min(height, width))), min(height, width) - 1)
     if most < 1:
@@ -50,14 +59,24 @@ def cutout(images: np.ndarray, rng: np.random.Generator, fraction: float) -> np.
     top, left = rng.integers(0, height, n) - side // 2, rng.integers(0, width, n) - side // 2
     result = images.copy()
     for row in range(n):
-        result[row, max(0, top[row]) : top[row] + side, max(0, left[row]) : left[row] + side] = color
+        result[row, max(0, top[row]) : top[row] + side, max(0, left[row]) : left[row] + side] = (
+            color
+        )
     return result
 
 
-def jitter_color(images: np.ndarray, rng: np.random.Generator, brightness: float, contrast: float, saturation: float) -> np.ndarray:
+def jitter_color(
+    images: np.ndarray,
+    rng: np.random.Generator,
+    brightness: float,
+    contrast: float,
+    saturation: float,
+) -> np.ndarray:
     """Changes brightness (a factor), contrast (about mid-grey) and saturation (about each pixel's grey), each by up to its fraction."""
     n, channels = len(images), images.shape[-1]
-    factors = 1 + np.array([brightness, contrast, saturation], np.float32)[:, None] * rng.uniform(-1, 1, (3, n)).astype(np.float32)
+    factors = 1 + np.array([brightness, contrast, saturation], np.float32)[:, None] * rng.uniform(
+        -1, 1, (3, n)
+    ).astype(np.float32)
     bright, strong, vivid = factors[:, :, None, None, None]
     result = np.empty_like(images)
     rows = max(1, 2 * CHUNK // (images[0].size))
@@ -75,7 +94,13 @@ def jitter_color(images: np.ndarray, rng: np.random.Generator, brightness: float
     return result
 
 
-def rotate_and_scale(images: np.ndarray, rng: np.random.Generator, degrees: float, scale: float, fraction: float = 1.0) -> np.ndarray:
+def rotate_and_scale(
+    images: np.ndarray,
+    rng: np.random.Generator,
+    degrees: float,
+    scale: float,
+    fraction: float = 1.0,
+) -> np.ndarray:
     """Turns by up to `degrees` and scales by 1 ± `scale` about the centre, for `fraction` of the images; bilinear, reflected border."""
     n, height, width, _ = images.shape
     chosen = np.flatnonzero(rng.random(n) < fraction)

@@ -20,9 +20,9 @@ def kept_when_mirrored(
     """How much a simple classifier keeps of what it knows if images are mirrored.
 
     That is the share of its accuracy above the most frequent class's that is left on mirrored
-    images it did not train on. `images` [n, h, w, c], `labels` [n].
-    The classifier is a ridge regression on random cosine features of small copies of the images (Rahimi and Recht 2007).
-    None if it learns nothing, so that nothing can be said.
+    images it did not train on. `images` [n, h, w, c], `labels` [n]. The classifier is a ridge
+    regression on random cosine features of small copies of the images (Rahimi and Recht 2007). None
+    if it learns nothing, so that nothing can be said.
     """
     rng = np.random.default_rng(seed)
     rows = rng.permutation(len(labels))[:IMAGES]
@@ -35,7 +35,9 @@ def kept_when_mirrored(
     mirrored = float(np.mean(answer(x[fitted:, :, ::-1]) == labels[fitted:]))
     most_frequent = float(np.bincount(labels[fitted:]).max()) / (len(rows) - fitted)
     learned = upright - most_frequent
-    return (mirrored - most_frequent) / learned if learned > 0.05 else None
+    if learned > 0.05:
+        return (mirrored - most_frequent) / learned
+    return None
 
 
 def _classifier(

@@ -49,24 +49,28 @@ IMAGE_OPTIONS = (
     ),
     Option(
         "layout",
-        "how folders are read: auto, classes, deepest, pooled, splits, splits-deepest, classes-splits or folds.",
+        "how folders are read: auto, classes, deepest, pooled, splits, splits-deepest, "
+        "classes-splits or folds.",
         choices=FOLDER_LAYOUTS,
         default="auto",
     ),
     Option(
         "value_range",
-        "the values that are black and white, such as 0:4095, in arrays and in pictures of more than 8 bits.",
+        "the values that are black and white, such as 0:4095, in arrays and in pictures of more "
+        "than 8 bits.",
         parse=parse_value_range,
     ),
     Option(
         "mean",
-        "the mean that an ONNX file was trained with, from 0 to 255, a channel or one for all, such as "
+        "the mean that an ONNX file was trained with, from 0 to 255, a channel or one for all, "
+        "such as "
         "123.7,116.3,103.5. By default the usual ranges are tried.",
         for_file=True,
     ),
     Option(
         "std",
-        "the standard deviation that an ONNX file was trained with; mean 0 and std 255 are a range of 0 to 1, "
+        "the standard deviation that an ONNX file was trained with; mean 0 and std 255 are a "
+        "range of 0 to 1, "
         "mean 0 and std 1 raw pixels.",
         for_file=True,
     ),
@@ -90,7 +94,10 @@ AUGMENTATION_OPTIONS = (
 
 
 def reading(arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """The fields of DataOptions that the arguments of a verb ask for. Raises: UsageError for a range that is none."""
+    """The fields of DataOptions that the arguments of a verb ask for.
+
+    Raises: UsageError for a range that is none.
+    """
     value_range = arguments["value_range"]
     return {
         "image_size": arguments["image_size"],
@@ -100,7 +107,10 @@ def reading(arguments: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def pretrained(arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """The fields of FineTuning that the arguments of a verb ask for. Raises: UsageError for what is no number."""
+    """The fields of FineTuning that the arguments of a verb ask for.
+
+    Raises: UsageError for what is no number.
+    """
     return {
         "mean": _numbers("mean", arguments["mean"]),
         "std": _numbers("std", arguments["std"]),
@@ -116,5 +126,6 @@ def _numbers(name: str, text: str | None) -> tuple[float, ...] | None:
         return tuple(float(part) for part in str(text).split(","))
     except ValueError:
         raise UsageError(
-            f"--{name} is '{text}', expected numbers in pixel units with commas between, such as 123.7,116.3,103.5."
+            f"--{name} is '{text}', expected numbers in pixel units with commas between, such as "
+            "123.7,116.3,103.5."
         ) from None

@@ -77,7 +77,9 @@ def read_values(path: Path) -> np.ndarray:
     """
     with _opened(path) as image:
         values = deep_values(image)
-        return values[..., :3] if values.ndim == 3 else values
+        if values.ndim == 3:
+            return values[..., :3]
+        return values
 
 
 def read_header(path: Path) -> Header:
@@ -87,7 +89,10 @@ def read_header(path: Path) -> Header:
     """
     with _opened(path) as image:
         several = image.format in ANIMATED and bool(getattr(image, "is_animated", False))
-        kind = "JPEG" if image.format == "MPO" else str(image.format)
+        if image.format == "MPO":
+            kind = "JPEG"
+        else:
+            kind = str(image.format)
         grey = image.mode in GREY_MODES or (image.mode == "P" and _is_grey_palette(image))
         return Header((image.height, image.width), image.mode, kind, grey, is_deep(image), several)
 

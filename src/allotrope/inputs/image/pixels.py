@@ -79,7 +79,9 @@ def _values_found(array: np.ndarray, scale: Scale) -> str:
     text = f"from {array.min():g} to {array.max():g}"
     margin = ROUNDING * (scale.high - scale.low)
     clipped = np.count_nonzero((array < scale.low - margin) | (array > scale.high + margin))
-    return f"{text}, {clipped:,} values outside of it clipped" if clipped else text
+    if clipped:
+        return f"{text}, {clipped:,} values outside of it clipped"
+    return text
 
 
 def _without_transparency(images: dict[str, np.ndarray], notes: list[str]) -> dict[str, np.ndarray]:
@@ -131,7 +133,10 @@ def _square_hint(pixels: int) -> str:
     for kind, channels in (("grey", 1), ("colour", 3)):
         side = round((pixels / channels) ** 0.5)
         if channels * side * side == pixels:
-            shape = f"-1, {side}, {side}" if channels == 1 else f"-1, 3, {side}, {side}"
+            if channels == 1:
+                shape = f"-1, {side}, {side}"
+            else:
+                shape = f"-1, 3, {side}, {side}"
             return f" If these are {kind} pictures of {side}x{side}, store x.reshape({shape})."
     return ""
 
@@ -143,15 +148,21 @@ def _channel_axis(array: np.ndarray) -> int | None:
     for lengths in (CHANNELS[:2], CHANNELS):
         first, last = array.shape[1] in lengths, array.shape[3] in lengths
         if first != last:
-            return 1 if first else 3
+            if first:
+                return 1
+            return 3
         if first:
             break
     # Both lengths may count channels, as in [n, 3, 3, 1]: images are rather square.
     square_first = array.shape[2] == array.shape[3]
     square_last = array.shape[1] == array.shape[2]
     if square_first != square_last:
-        return 1 if square_first else 3
-    return 3 if array.shape[1:] == (1, 1, 1) else None
+        if square_first:
+            return 1
+        return 3
+    if array.shape[1:] == (1, 1, 1):
+        return 3
+    return None
 
 
 def _is_channels_first(array: np.ndarray) -> bool:
@@ -161,4 +172,6 @@ def _is_channels_first(array: np.ndarray) -> bool:
 def _channels_last(array: np.ndarray) -> np.ndarray:
     if array.ndim == 3:
         return array[..., None]
-    return array.transpose(0, 2, 3, 1) if _is_channels_first(array) else array
+    if _is_channels_first(array):
+        return array.transpose(0, 2, 3, 1)
+    return array

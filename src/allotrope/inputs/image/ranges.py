@@ -41,8 +41,14 @@ class Spread:
         width = self.high - self.low
         if width <= 0:
             return self.lowest, self.highest
-        low = self.lowest if self.lowest >= self.low - width else self.low
-        high = self.highest if self.highest <= self.high + width else self.high
+        if self.lowest >= self.low - width:
+            low = self.lowest
+        else:
+            low = self.low
+        if self.highest <= self.high + width:
+            high = self.highest
+        else:
+            high = self.high
         return low, high
 
     def outside(self, low: float, high: float) -> float:
@@ -81,7 +87,9 @@ def text_of(value_range: ValueRange) -> str:
 def stretch_range(spread: Spread) -> ValueRange:
     """The values that become black and white if these are stretched."""
     low, high = spread.robust
-    return (low, high) if high > low else (low, low + 1)
+    if high > low:
+        return low, high
+    return low, low + 1
 
 
 def check_agreement(name: str, spreads: Mapping[str, Spread], chosen: ValueRange) -> None:

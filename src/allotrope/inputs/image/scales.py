@@ -99,7 +99,9 @@ def _own_scale(split: str, dtype: np.dtype, spread: Spread) -> Scale:
 
 def _scale_of_floats(split: str, dtype: np.dtype, spread: Spread) -> Scale:
     if spread.within(0, 1):
-        return UNIT if spread.highest >= LEAST_OF_UNIT else _stretched(spread)
+        if spread.highest >= LEAST_OF_UNIT:
+            return UNIT
+        return _stretched(spread)
     if spread.within(-1, 1) and spread.low <= -ENDS and spread.high >= ENDS:
         return SIGNED_UNIT
     if spread.within(0, 255) and spread.highest >= LEAST_OF_BYTES:

@@ -14,17 +14,22 @@ from allotrope.measure.agreement.difference import Difference, difference, scale
 from allotrope.measure.agreement.slopes import Slope
 from allotrope.network.graph import Node
 
-CANCELLING = frozenset({"Add", "AveragePool", "GlobalAveragePool", "Mean", "ReduceMean", "ReduceSum", "Sub", "Sum"})
+CANCELLING = frozenset(
+    {"Add", "AveragePool", "GlobalAveragePool", "Mean", "ReduceMean", "ReduceSum", "Sub", "Sum"}
+)
 """Operators whose result may be nothing but the rounding of much larger inputs."""
 
 SMALL = 1e-2
-"""The share of the scale around it below which an array counts as small: rounding there is judged by that share."""
+"""The share of the scale around it below which an array counts as small: rounding there is judged
+by that share."""
 
 NOISE = 4.0
-"""How many times the error of NumPy's own float32 a framework's may be: sums in another order round otherwise."""
+"""How many times the error of NumPy's own float32 a framework's may be: sums in another order round
+otherwise."""
 
 SETTLED = 1e-5
-"""How well finite differences, which are float64's in every precision, must settle: the width of a step crosses a kink otherwise."""
+"""How well finite differences, which are float64's in every precision, must settle: the width of a
+step crosses a kink otherwise."""
 
 NONE: Mapping[str, float] = MappingProxyType({})
 
@@ -55,36 +60,65 @@ class Comparison:
 
 
 def compare_outputs(
-    nodes: Sequence[Node], found: Arrays, expected: Arrays, tolerance: float, noise: Mapping[str, float] = NONE
+    nodes: Sequence[Node],
+    found: Arrays,
+    expected: Arrays,
+    tolerance: float,
+    noise: Mapping[str, float] = NONE,
 ) -> Comparison:
-    """The values of `expected`, in the order of the nodes that make them; so the first departure is where an error arises.
+    """The values of `expected`, in the order of the nodes that make them.
 
-    Where a node adds and subtracts, an array is held to `SMALL` of its inputs' scale, if its own is less. `noise` is the error that
-    rounding makes inevitable, by value: `NOISE` times that is no departure.
+    So the first departure is where an error arises.
+
+    Where a node adds and subtracts, an array is held to `SMALL` of its inputs' scale, if its own is
+    less. `noise` is the error that rounding makes inevitable, by value: `NOISE` times that is no
+    departure.
     """
     judged = []
     for node in nodes:
         inputs = [scale_of(expected[name]) for name in node.inputs if name in expected]
-        floor = SMALL * max(inputs, default=0.0) if node.operator in CANCELLING else 0.0
+        floor = 0.0
+        if node.operator in CANCELLING:
+            floor = SMALL * max(inputs, default=0.0)
         made = [name for name in node.outputs if name in expected]
-        judged += [(_named(node, name), _compared(found, expected, name, floor), noise.get(name, 0.0)) for name in made]
-    strangers = [(f"value '{name}'", Difference(math.inf, "was not expected"), 0.0) for name in found if name not in expected]
+        judged += [
+            (_named(node, name), _compared(found, expected, name, floor), noise.get(name, 0.0))
+            for name in made
+        ]
+    strangers = [
+        (f"value '{name}'", Difference(math.inf, "was not expected"), 0.0)
+        for name in found
+        if name not in expected
+    ]
     return _comparison([*judged, *strangers], tolerance)
 
 
-def compare_gradients(found: Arrays, expected: Arrays, tolerance: float, noise: Mapping[str, float] = NONE) -> Comparison:
-    """Gradients by weight, the largest error first. One much smaller than the largest of all is held to `SMALL` of that one's scale."""
+def compare_gradients(
+    found: Arrays, expected: Arrays, tolerance: float, noise: Mapping[str, float] = NONE
+) -> Comparison:
+    """Gradients by weight, the largest error first.
+
+    One much smaller than the largest of all is held to `SMALL` of that one's scale.
+    """
     floor = SMALL * max((scale_of(array) for array in expected.values()), default=0.0)
-    judged = [(f"gradient of '{name}'", _compared(found, expected, name, floor), noise.get(name, 0.0)) for name in expected]
-    judged += [(f"gradient of '{name}'", Difference(math.inf, "was not expected"), 0.0) for name in found if name not in expected]
+    judged = [
+        (f"gradient of '{name}'", _compared(found, expected, name, floor), noise.get(name, 0.0))
+        for name in expected
+    ]
+    judged += [
+        (f"gradient of '{name}'", Difference(math.inf, "was not expected"), 0.0)
+        for name in found
+        if name not in expected
+    ]
     return _comparison(sorted(judged, key=lambda pair: -pair[1].error), tolerance)
 
 
 def compare_slopes(gradients: Arrays, slopes: Sequence[Slope], tolerance: float) -> Comparison:
     """Gradients against finite differences: along each direction they must give the slope.
 
-    The error is relative to the slope, or to the size that it has for a typical direction where that is more; one much smaller than
-    the largest of all is held to `SMALL` of that one's size. A slope that finite differences could not settle is left out.
+    The error is relative to the slope, or to the size that it has for a typical direction where
+    that is more; one much smaller than the largest of all is held to `SMALL` of that one's size. A
+    slope that finite differences could not settle is left out.
     """
     sizes = [max(abs(slope.value), _typical(gradients, slope)) for slope in slopes]
     floor = SMALL * max(sizes, default=0.0)
@@ -99,13 +133,22 @@ def compare_slopes(gradients: Arrays, slopes: Sequence[Slope], tolerance: float)
     return replace(_comparison(judged, tolerance), left_out=len(slopes) - len(judged))
 
 
-def compare_losses(found: Sequence[float], expected: Sequence[float], tolerance: float, noise: float = 0.0) -> Comparison:
+def compare_losses(
+    found: Sequence[float], expected: Sequence[float], tolerance: float, noise: float = 0.0
+) -> Comparison:
     """The loss of each training step, relative to its size, or to `SMALL` of the first one's where it became less."""
-    floor = SMALL * abs(expected[0]) if expected and math.isfinite(expected[0]) else 0.0
+    floor = 0.0
+    if expected and math.isfinite(expected[0]):
+        floor = SMALL * abs(expected[0])
     pairs = zip(found, expected, strict=False)
-    judged = [(f"step {step}: loss", difference(np.array(a), np.array(b), floor), noise) for step, (a, b) in enumerate(pairs, 1)]
+    judged = [
+        (f"step {step}: loss", difference(np.array(a), np.array(b), floor), noise)
+        for step, (a, b) in enumerate(pairs, 1)
+    ]
     if len(found) != len(expected):
-        judged.append(("losses", Difference(math.inf, f"{len(found)} steps instead of {len(expected)}"), 0.0))
+        judged.append(
+            ("losses", Difference(math.inf, f"{len(found)} steps instead of {len(expected)}"), 0.0)
+        )
     return _comparison(judged, tolerance)
 
 
@@ -117,20 +160,35 @@ def compare_steps(
     tolerance: float,
     noise: Mapping[str, float] = NONE,
 ) -> Comparison:
-    """The arrays `names` after each step of `expected`. One much smaller than the largest of all is held to `SMALL` of that one's scale."""
+    """The arrays `names` after each step of `expected`.
+
+    One much smaller than the largest of all is held to `SMALL` of that one's scale.
+    """
     names = sorted(names)
     judged = []
     for step, arrays in sorted(expected.items()):
         mine = found.get(step, {})
-        floor = SMALL * max((scale_of(arrays[name]) for name in names if name in arrays), default=0.0)
+        floor = SMALL * max(
+            (scale_of(arrays[name]) for name in names if name in arrays), default=0.0
+        )
         called = {name: f"step {step}: {kind} '{name}'" for name in [*names, *mine]}
-        judged += [(called[name], _compared(mine, arrays, name, floor), noise.get(name, 0.0)) for name in names if name in arrays]
-        judged += [(called[name], Difference(math.inf, "was not expected"), 0.0) for name in sorted(set(mine) - set(arrays))]
+        judged += [
+            (called[name], _compared(mine, arrays, name, floor), noise.get(name, 0.0))
+            for name in names
+            if name in arrays
+        ]
+        judged += [
+            (called[name], Difference(math.inf, "was not expected"), 0.0)
+            for name in sorted(set(mine) - set(arrays))
+        ]
     return _comparison(judged, tolerance)
 
 
 def parting_step(found: Sequence[float], expected: Sequence[float], limit: float) -> int | None:
-    """The first step, from 1, at which losses differ by more than `limit` of the expected one; None where they never do."""
+    """The first step, from 1, at which losses differ by more than `limit` of the expected one.
+
+    None where they never do.
+    """
     for step, (a, b) in enumerate(zip(found, expected, strict=True), 1):
         if not abs(a - b) <= limit * abs(b) and not (math.isnan(a) and math.isnan(b)):
             return step
@@ -138,30 +196,59 @@ def parting_step(found: Sequence[float], expected: Sequence[float], limit: float
 
 
 def _compared(found: Arrays, expected: Arrays, name: str, floor: float) -> Difference:
-    return difference(found[name], expected[name], floor) if name in found else Difference(math.inf, "is missing")
+    if name in found:
+        return difference(found[name], expected[name], floor)
+    return Difference(math.inf, "is missing")
 
 
 def _named(node: Node, output: str) -> str:
-    place = "" if len(node.outputs) == 1 else f", output '{output}'"
+    if len(node.outputs) == 1:
+        place = ""
+    else:
+        place = f", output '{output}'"
     return f"node '{node.label}' ({node.operator}){place}"
 
 
 def _typical(gradients: Arrays, slope: Slope) -> float:
     """The root of the summed squares of what each element adds to a slope."""
     present = [name for name in slope.names if name in gradients]
-    return math.sqrt(sum(np.square(gradients[name].astype(np.float64) * slope.directions[name]).sum() for name in present))
+    return math.sqrt(
+        sum(
+            np.square(gradients[name].astype(np.float64) * slope.directions[name]).sum()
+            for name in present
+        )
+    )
 
 
 def _along(gradients: Arrays, slope: Slope, size: float) -> Difference:
-    found = float(sum((gradients[name].astype(np.float64) * direction).sum() for name, direction in slope.directions.items()))
-    error = abs(found - slope.value) / size if size else 0.0
-    error = error if math.isfinite(error) else math.inf
-    return Difference(error, f"gives the slope {found:.9g} where the reference has {slope.value:.9g} (error {error:.1e})")
+    found = float(
+        sum(
+            (gradients[name].astype(np.float64) * direction).sum()
+            for name, direction in slope.directions.items()
+        )
+    )
+    error = 0.0
+    if size:
+        error = abs(found - slope.value) / size
+    if not math.isfinite(error):
+        error = math.inf
+    return Difference(
+        error,
+        f"gives the slope {found:.9g} where the reference has {slope.value:.9g} (error "
+        f"{error:.1e})",
+    )
 
 
 def _comparison(judged: Sequence[tuple[str, Difference, float]], tolerance: float) -> Comparison:
     """Of things by name, each with its difference and the error that rounding makes inevitable."""
     departures = [
-        Departure(name, found.text, found.error) for name, found, noise in judged if not found.error <= max(tolerance, NOISE * noise)
+        Departure(name, found.text, found.error)
+        for name, found, noise in judged
+        if not found.error <= max(tolerance, NOISE * noise)
     ]
-    return Comparison(len(judged), max((found.error for _, found, _ in judged), default=0.0), tolerance, tuple(departures))
+    return Comparison(
+        len(judged),
+        max((found.error for _, found, _ in judged), default=0.0),
+        tolerance,
+        tuple(departures),
+    )

@@ -8,12 +8,16 @@ from dataclasses import dataclass
 import numpy as np
 
 MASK = 1e8
-"""Larger numbers, such as the masks of attention, stand for infinity: they say nothing of the scale of an array."""
+"""Larger numbers, such as the masks of attention, stand for infinity: they say nothing of the scale
+of an array."""
 
 
 @dataclass(frozen=True)
 class Difference:
-    """The largest error, relative to the array's scale, infinite where numbers cannot tell it; and what a person should know of it."""
+    """The largest error, relative to the array's scale, infinite where numbers cannot tell it.
+
+    And what a person should know of it.
+    """
 
     error: float
     text: str
@@ -30,8 +34,9 @@ def scale_of(array: np.ndarray) -> float:
 def difference(found: np.ndarray, expected: np.ndarray, floor: float = 0.0) -> Difference:
     """The largest of |found - expected| / max(scale of expected, floor, |expected|) over all elements.
 
-    So an element is held to the scale of its whole array, and one that is a mask to itself. Infinite where the dtype, the shape, an
-    integer, a boolean or the place of an infinity or NaN differs. `floor` is a scale below which nothing but rounding is expected.
+    So an element is held to the scale of its whole array, and one that is a mask to itself.
+    Infinite where the dtype, the shape, an integer, a boolean or the place of an infinity or NaN
+    differs. `floor` is a scale below which nothing but rounding is expected.
     """
     if found.dtype != expected.dtype:
         return Difference(math.inf, f"dtype {found.dtype} instead of {expected.dtype}")
@@ -39,22 +44,36 @@ def difference(found: np.ndarray, expected: np.ndarray, floor: float = 0.0) -> D
         return Difference(math.inf, f"shape {list(found.shape)} instead of {list(expected.shape)}")
     if found.dtype.kind not in "fcV":
         unequal = found != expected
-        return _unlike(found, expected, unequal, "elements differ") if unequal.any() else Difference(0.0, "")
+        if unequal.any():
+            return _unlike(found, expected, unequal, "elements differ")
+        return Difference(0.0, "")
     a, b = _wide(found), _wide(expected)
     special = ~(np.isfinite(a) & np.isfinite(b))
     unlike = special & ~((a == b) | (np.isnan(a) & np.isnan(b)))
-    return _unlike(a, b, unlike, "elements are not finite alike") if unlike.any() else _largest(a, b, special, max(scale_of(b), floor))
+    if unlike.any():
+        return _unlike(a, b, unlike, "elements are not finite alike")
+    return _largest(a, b, special, max(scale_of(b), floor))
 
 
-def _largest(found: np.ndarray, expected: np.ndarray, special: np.ndarray, scale: float) -> Difference:
+def _largest(
+    found: np.ndarray, expected: np.ndarray, special: np.ndarray, scale: float
+) -> Difference:
     absolute = np.abs(np.where(special, 0, found) - np.where(special, 0, expected))
     with np.errstate(invalid="ignore", divide="ignore"):
-        errors = np.where(absolute == 0, 0.0, absolute / np.maximum(np.where(special, 0, np.abs(expected)), scale))
+        errors = np.where(
+            absolute == 0, 0.0, absolute / np.maximum(np.where(special, 0, np.abs(expected)), scale)
+        )
     if not errors.size or not errors.any():
         return Difference(0.0, "")
     place = np.unravel_index(int(errors.argmax()), errors.shape)
-    values = f"{found[place]:.9g} instead of {expected[place]:.9g} at {_written(place)}{_likeness(found, expected)}"
-    return Difference(float(errors[place]), f"largest error {errors[place]:.1e} of the array's scale {scale:.2g}: {values}")
+    values = (
+        f"{found[place]:.9g} instead of {expected[place]:.9g} at "
+        f"{_written(place)}{_likeness(found, expected)}"
+    )
+    return Difference(
+        float(errors[place]),
+        f"largest error {errors[place]:.1e} of the array's scale {scale:.2g}: {values}",
+    )
 
 
 def _unlike(found: np.ndarray, expected: np.ndarray, unlike: np.ndarray, what: str) -> Difference:
@@ -65,19 +84,28 @@ def _unlike(found: np.ndarray, expected: np.ndarray, unlike: np.ndarray, what: s
 
 def _likeness(found: np.ndarray, expected: np.ndarray) -> str:
     """What the whole array looks like, where it is a simple thing."""
-    if not np.isfinite(found).all() or not np.isfinite(expected).all() or np.iscomplexobj(found) or not expected.any():
+    if (
+        not np.isfinite(found).all()
+        or not np.isfinite(expected).all()
+        or np.iscomplexobj(found)
+        or not expected.any()
+    ):
         return ""
     if not found.any():
         return "; all are 0"
     factor = float((found * expected).sum() / np.square(expected).sum())
     close = np.abs(found - factor * expected).max() <= 1e-6 * abs(factor) * np.abs(expected).max()
     if close and abs(factor - 1) > 1e-5:
-        return "; all have the other sign" if math.isclose(factor, -1, rel_tol=1e-5) else f"; all are {factor:.6g} times as large"
+        if math.isclose(factor, -1, rel_tol=1e-5):
+            return "; all have the other sign"
+        return f"; all are {factor:.6g} times as large"
     return ""
 
 
 def _wide(array: np.ndarray) -> np.ndarray:
-    return array if array.dtype.kind == "c" else array.astype(np.float64)
+    if array.dtype.kind == "c":
+        return array
+    return array.astype(np.float64)
 
 
 def _written(place: tuple[np.intp, ...]) -> str:

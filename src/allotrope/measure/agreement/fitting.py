@@ -155,8 +155,12 @@ def _improved(best: Fitted, recognized: Mapping[str, Role], asked: Mapping[str, 
 def _others(dtype: np.dtype, role: Role | None) -> Sequence[str]:
     """The kinds that an input may have instead."""
     if role is not None and role.what.startswith("a mask"):
-        return (*MASKS, "added-mask") if dtype.kind == "f" else MASKS
-    return ("uniform",) if role is None and dtype.kind == "f" else ()
+        if dtype.kind == "f":
+            return *MASKS, "added-mask"
+        return MASKS
+    if role is None and dtype.kind == "f":
+        return ("uniform",)
+    return ()
 
 
 def _faults(run: Fitted) -> tuple[int, int]:

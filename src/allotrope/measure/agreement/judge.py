@@ -259,11 +259,10 @@ def _add_training(row: Row, leader: Recording, expected: Expectation, settled: i
         expected.tolerance,
         f"{leader.framework} {leader.precision}",
     )
-    steps = (
-        len(leader.losses)
-        if settled is None or len(found.losses) != len(leader.losses)
-        else settled
-    )
+    if settled is None or len(found.losses) != len(leader.losses):
+        steps = len(leader.losses)
+    else:
+        steps = settled
     left_out = len(leader.losses) - steps
     if tolerance.losses is not None:
         losses = compare_losses(
@@ -292,7 +291,9 @@ def partings(
 ) -> dict[str, tuple[str, int | None]]:
     """For every framework but the first that trained in this precision: that first one's name, and the step at which their losses part."""
     trained = [row.recording for row in _trained(rows, precision)]
-    first = trained[0] if trained else None
+    first = None
+    if trained:
+        first = trained[0]
     return {
         found.framework: (first.framework, parting_step(found.losses, first.losses, limit))
         for found in trained[1:]

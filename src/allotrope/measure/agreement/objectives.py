@@ -25,7 +25,10 @@ PARTS = ("slopes", "training slopes")
 
 def places(task: Task, part: str) -> dict[str, np.ndarray]:
     """The arrays by which slopes are taken: trainable weights, for outputs float inputs too."""
-    network = task.network if part == "slopes" else task.trained
+    if part == "slopes":
+        network = task.network
+    else:
+        network = task.trained
     arrays = {n: array for n, array in network.weights.items() if n in network.trainable}
     if part == "slopes":
         arrays |= {n: array for n, array in task.inputs().items() if array.dtype == np.float64}

@@ -67,9 +67,10 @@ def prepare(
         own = replace(task, precision=precision)
         # In float64 rounding is far below what is allowed, but for rows of huge numbers.
         rounds = precision == "float32" or bool(fitted.hidden)
-        expected[precision] = (
-            _rounding(own, tolerance, exact) if rounds else _exact(own, tolerance, exact)
-        )
+        if rounds:
+            expected[precision] = _rounding(own, tolerance, exact)
+        else:
+            expected[precision] = _exact(own, tolerance, exact)
     return Prepared(expected, notes, wide, seconds)
 
 
@@ -89,7 +90,9 @@ def whole(fitted: Fitted) -> Task:
     floats = {name: array for name, array in outputs.items() if array.dtype.kind == "f"}
     squares = [np.square(array, dtype=np.float64).reshape(-1) for array in floats.values()]
     every = np.concatenate(squares or [np.zeros(0)])
-    scale = float(np.sqrt(every.mean())) if every.size and np.isfinite(every).all() else 1.0
+    scale = 1.0
+    if every.size and np.isfinite(every).all():
+        scale = float(np.sqrt(every.mean()))
     shapes = {name: array.shape for name, array in floats.items()}
     return replace(task, outputs=shapes, scale=scale or 1.0, probes=tuple(computed))
 
@@ -129,7 +132,10 @@ def _noise(task: Task, training: bool, exact: Exact) -> dict[str, tuple[np.ndarr
     Sums that are disturbed may lead elsewhere, as where a sum is compared with a number; NumPy's
     own then tell what is sure.
     """
-    exactly = exact.training_outputs if training else exact.outputs
+    if training:
+        exactly = exact.training_outputs
+    else:
+        exactly = exact.outputs
     try:
         computed = _run(task, training, DisturbedPrimitives(task.seed))
         wanted = in_dtypes_of(exactly, computed)

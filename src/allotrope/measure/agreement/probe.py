@@ -10,7 +10,10 @@ from allotrope.network.network import Network
 
 
 def moving_values(network: Network) -> tuple[str, ...]:
-    """What nodes make of inputs and weights, in the order of the graph; what is made of constants alone is the same everywhere."""
+    """What nodes make of inputs and weights, in the order of the graph.
+
+    What is made of constants alone is the same everywhere.
+    """
     moving = {value.name for value in network.inputs} | set(network.weights)
     found: list[str] = []
     for node in network.graph.nodes:
@@ -26,4 +29,3 @@ def probed(network: Network, names: Sequence[str]) -> Network:
     known = {**network.graph.values, **{value.name: value for value in network.outputs}}
     outputs = tuple(known.get(name, Value(name, UNKNOWN, None)) for name in names)
     return network.changed(graph=replace(network.graph, outputs=outputs))
-

@@ -35,7 +35,8 @@ LEADS = {
     "weights": "first loss",
     "state": "first loss",
 }
-"""For a part in which others are held to a framework: the part that this one has, if it is that framework."""
+"""For a part in which others are held to a framework: the part that this one has, if it is that
+framework."""
 
 LEFT_OUT = {"losses": "rounding alone decides"}
 """Why some things of a part were not compared, where it is not for want of finite differences."""
@@ -61,7 +62,9 @@ class Proof:
     @property
     def exit_code(self) -> int:
         """0 or 1."""
-        return 0 if self.agrees else 1
+        if self.agrees:
+            return 0
+        return 1
 
     def __str__(self) -> str:
         rows = self.json["rows"]
@@ -81,15 +84,14 @@ def row_of(row: Row) -> dict[str, Any]:
     """A judgement as plain values."""
     recording = row.recording
     departs = any(not part.agrees for part in row.parts.values())
-    status = (
-        "departs"
-        if departs
-        else "failed"
-        if recording.failure
-        else "agrees"
-        if row.agrees
-        else "refused"
-    )
+    if departs:
+        status = "departs"
+    elif recording.failure:
+        status = "failed"
+    elif row.agrees:
+        status = "agrees"
+    else:
+        status = "refused"
     return {
         "framework": recording.framework,
         "version": recording.version,
@@ -138,14 +140,16 @@ def _plain(comparison: Comparison) -> dict[str, Any]:
 
 
 def _heading(found: Mapping[str, Any]) -> str:
-    training = (
-        f"{found['steps']} training steps with {found['loss']}" if found["loss"] else "no training"
-    )
+    training = "no training"
+    if found["loss"]:
+        training = f"{found['steps']} training steps with {found['loss']}"
     size = f"{found['nodes']} nodes, {found['weights']} weights"
     return (
         f"{found['network']}: {size}; batch {found['batch']}, {training}, seed {found['seed']}.\n"
-        "Largest errors, relative to the scale of their array; ! departs. Outputs, slopes and the first step are held to the reference,\n"
-        "NumPy in float64; gradients, losses, weights and state to the framework that is marked as first."
+        "Largest errors, relative to the scale of their array; ! departs. Outputs, slopes and the "
+        "first step are held to the reference,\n"
+        "NumPy in float64; gradients, losses, weights and state to the framework that is marked "
+        "as first."
     )
 
 
@@ -159,7 +163,9 @@ def _table(rows: Sequence[Mapping[str, Any]]) -> list[str]:
 
 
 def _called(row: Mapping[str, Any]) -> str:
-    return f"{row['framework']} {row['version']}" if row["version"] else str(row["framework"])
+    if row["version"]:
+        return f"{row['framework']} {row['version']}"
+    return str(row["framework"])
 
 
 def _line(row: Mapping[str, Any], parts: Sequence[str], names: int) -> str:
@@ -172,23 +178,21 @@ def _line(row: Mapping[str, Any], parts: Sequence[str], names: int) -> str:
 def _cell(row: Mapping[str, Any], part: str) -> str:
     if part in row["parts"]:
         found = row["parts"][part]
-        return (
-            _number(found["error"]) + ("" if found["agrees"] else " !")
-            if found["compared"]
-            else "-"
-        )
+        if found["compared"]:
+            return _number(found["error"]) + ("" if found["agrees"] else " !")
+        return "-"
     leads = part in LEADS and LEADS[part] in row["parts"] and row["precision"] == "float64"
-    return "first" if leads else "-"
+    if leads:
+        return "first"
+    return "-"
 
 
 def _number(error: float | None) -> str:
-    return (
-        "wrong"
-        if error is None or not math.isfinite(error)
-        else "0"
-        if error == 0
-        else f"{error:.0e}"
-    )
+    if error is None or not math.isfinite(error):
+        return "wrong"
+    if error == 0:
+        return "0"
+    return f"{error:.0e}"
 
 
 def _details(rows: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -199,24 +203,32 @@ def _details(rows: Sequence[Mapping[str, Any]]) -> list[str]:
         for part, found in row["parts"].items():
             if found["left_out"]:
                 lines.append(
-                    f"{who} {part}: {found['left_out']} are left out, where {LEFT_OUT.get(part, 'finite differences do not settle')}"
+                    f"{who} {part}: {found['left_out']} are left out, where "
+                    f"{LEFT_OUT.get(part, 'finite differences do not settle')}"
                 )
             if not found["agrees"]:
                 first, more = found["departures"][0], found["departed"] - 1
-                rest = f" ({more} more depart)" if more else ""
+                rest = ""
+                if more:
+                    rest = f" ({more} more depart)"
                 lines.append(
-                    f"{who} departs from {found['against']} in {part}: {first['culprit']}: {first['problem']}{rest}"
+                    f"{who} departs from {found['against']} in {part}: {first['culprit']}: "
+                    f"{first['problem']}{rest}"
                 )
         if row["parts"]:
             lines += [f"{who} has no {part}: {reason}" for part, reason in row["refused"].items()]
-            lines += [f"{who} failed: {row['reason']}"] if row["reason"] else []
+            if row["reason"]:
+                lines += [f"{who} failed: {row['reason']}"]
     return lines
 
 
 def _partings(found: Mapping[str, Any]) -> list[str]:
     lines = []
     for name, (first, step) in found["partings"].items():
-        when = "do not part" if step is None else f"part at step {step}"
+        if step is None:
+            when = "do not part"
+        else:
+            when = f"part at step {step}"
         lines.append(
             f"float32 losses of {name} and {first} {when} (by more than {found['parting']:g})"
         )
@@ -230,5 +242,10 @@ def _verdict(found: Mapping[str, Any]) -> str:
         return f"{', '.join(departing)} {'departs' if len(departing) == 1 else 'depart'}."
     if not compared:
         return "Nothing could be compared."
-    lacking = "" if found["agrees"] else " Not all that was asked for could be compared."
-    return f"{', '.join(compared)} {'agrees' if len(compared) == 1 else 'agree'} with the reference.{lacking}"
+    lacking = " Not all that was asked for could be compared."
+    if found["agrees"]:
+        lacking = ""
+    return (
+        f"{', '.join(compared)} {'agrees' if len(compared) == 1 else 'agree'} with the "
+        f"reference.{lacking}"
+    )

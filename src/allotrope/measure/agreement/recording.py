@@ -28,7 +28,10 @@ AT_ONCE = 20
 
 @dataclass
 class Recording:
-    """What came out; None or empty for a part of which `refused` holds the reason, or all of whose process failed."""
+    """What came out.
+
+    None or empty for a part of which `refused` holds the reason, or all of whose process failed.
+    """
 
     framework: str
     precision: str

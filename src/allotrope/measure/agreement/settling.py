@@ -15,11 +15,14 @@ from allotrope.measure.agreement.judge import TRAINED, Expectation, Row
 from allotrope.measure.agreement.recording import Recording
 
 NUDGE = 2.0**-46
-"""The part of itself by which each weight of the echo begins off: some rounding errors, as many as a network's outputs gather."""
+"""The part of itself by which each weight of the echo begins off: some rounding errors, as many as
+a network's outputs gather."""
 KINKED = tuple(sign * 2.0**-power for power in (18, 20) for sign in (1, -1))
-"""The same for gradients, each once: what float32 does to values between the weights and a kink, to both sides."""
+"""The same for gradients, each once: what float32 does to values between the weights and a kink, to
+both sides."""
 MARGIN = 100.0
-"""The echo may differ by the tolerance divided by this: other frameworks round in more places than where the echo was moved."""
+"""The echo may differ by the tolerance divided by this: other frameworks round in more places than
+where the echo was moved."""
 
 
 def has_departed(rows: Sequence[Row], precision: str, names: Sequence[str] = TRAINED) -> bool:

@@ -50,7 +50,9 @@ class Sloper:
                 return self._by_framework(self.trusted, task, part, groups), self.trusted
             except WorkerError as error:
                 self.say(f"{self.trusted} takes no {part}: {error}")
-        about = f", about {seconds:.0f} s" if seconds > 1 else ""
+        about = ""
+        if seconds > 1:
+            about = f", about {seconds:.0f} s"
         self.say(f"reference: {count} {part}{about}")
         objective, arrays = self.reference(task, part), places(task, part)
         return slopes_of(objective, arrays, groups, task.seed, self._tell), "reference"

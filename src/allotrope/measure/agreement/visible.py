@@ -39,11 +39,16 @@ def _hidden(scores: np.ndarray, axis: int) -> int:
 
 
 def _hidden_in_attention(node: Node, values: Mapping[str, np.ndarray]) -> int:
-    name = node.inputs[3] if len(node.inputs) > 3 else ""
+    name = ""
+    if len(node.inputs) > 3:
+        name = node.inputs[3]
     if name not in values:
         return 0
     mask = values[name]
-    seen = mask if mask.dtype == np.bool_ else mask > HIDDEN
+    if mask.dtype == np.bool_:
+        seen = mask
+    else:
+        seen = mask > HIDDEN
     if node.attributes.get("is_causal", 0):
         queries, keys = _lengths(node, values, seen.shape[-1])
         seen = seen & np.tri(queries, keys, keys - queries, dtype=bool)

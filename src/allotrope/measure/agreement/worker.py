@@ -98,7 +98,9 @@ class AgreementWorker:
             self._here = self._objective(self._places)
         directions = self._directions[number]
         found = slope_along(self._objective, self._places, directions, self._here)
-        away = moved(self._objective, self._places, directions, far) if far else 0.0
+        away = 0.0
+        if far:
+            away = moved(self._objective, self._places, directions, far)
         return {"value": found.value, "uncertainty": found.uncertainty, "far": away}
 
 

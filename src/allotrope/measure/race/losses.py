@@ -15,7 +15,9 @@ LEARNING = 0.02
 
 @dataclass(frozen=True)
 class LossAgreement:
-    """`agrees`: None where there is nothing to compare with. `difference` is the largest, relative, from those that agree with most.
+    """`agrees`: None where there is nothing to compare with.
+
+    `difference` is the largest, relative, from those that agree with most.
 
     `step`: the first step at which the losses part, counted from 1; None where they do not.
     """
@@ -29,18 +31,29 @@ class LossAgreement:
 def agreements(losses: Mapping[str, Sequence[float]]) -> dict[str, LossAgreement]:
     """For each framework whether its losses are those of the others.
 
-    Where they part, the largest group that agrees is right. Of groups of one size none is, because nobody can say which.
+    Where they part, the largest group that agrees is right. Of groups of one size none is, because
+    nobody can say which.
     """
     if len(losses) < 2:
-        return {name: LossAgreement(tuple(found), None, None, None) for name, found in losses.items()}
-    groups = {name: {other for other in losses if parting(losses[name], losses[other]) is None} for name in losses}
+        return {
+            name: LossAgreement(tuple(found), None, None, None) for name, found in losses.items()
+        }
+    groups = {
+        name: {other for other in losses if parting(losses[name], losses[other]) is None}
+        for name in losses
+    }
     most = max(map(len, groups.values()))
     largest = {frozenset(group) for group in groups.values() if len(group) == most}
-    right = frozenset.intersection(*largest) if most > 1 else frozenset()
+    if most > 1:
+        right = frozenset.intersection(*largest)
+    else:
+        right = frozenset()
     return {name: _agreement(name, losses, right) for name in losses}
 
 
-def _agreement(name: str, losses: Mapping[str, Sequence[float]], right: frozenset[str]) -> LossAgreement:
+def _agreement(
+    name: str, losses: Mapping[str, Sequence[float]], right: frozenset[str]
+) -> LossAgreement:
     others = [losses[other] for other in (right or losses.keys()) if other != name]
     steps = [step for other in others if (step := parting(losses[name], other)) is not None]
     difference = max((_difference(losses[name], other) for other in others), default=0.0)

@@ -1,4 +1,7 @@
-"""The race itself: settings, agreement, speed in interleaved rounds, whole trainings. Each framework in processes of its own."""
+"""The race itself: settings, agreement, speed in interleaved rounds, whole trainings.
+
+Each framework in processes of its own.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +24,8 @@ from allotrope.progress import duration
 Row = dict[str, Any]
 RACER = "allotrope.measure.race.racer"
 SETTINGS_SHARE = 0.4
-"""The part of the budget that the races of settings may take, all together; they end as soon as they know."""
+"""The part of the budget that the races of settings may take, all together; they end as soon as
+they know."""
 ROUNDS_SHARE = 0.2
 """The part of the budget that the rounds may take."""
 ROUNDS = 5
@@ -29,7 +33,8 @@ SECONDS = {"train": 1.0, "answer": 0.5}
 """How long a framework's turn in a round is, for each of the two things that are timed."""
 LEAST_RUNS = 3
 SAFETY = 0.75
-"""The part of the time that is left which trainings are planned for: first steps and validations vary."""
+"""The part of the time that is left which trainings are planned for: first steps and validations
+vary."""
 SHORTEST = 0.5
 """Fewer epochs than this are no training."""
 KINDS = {"train": "training", "answer": "inference"}
@@ -39,10 +44,10 @@ KINDS = {"train": "training", "answer": "inference"}
 class RacePlan:
     """What is to be raced, and within what.
 
-    `settings` fix what is not raced, and the threads of each framework.
-    `budget` is in seconds, for everything; `epochs` is how many each training has at the most; `images` and `validations`
-    are the sizes of those splits; `seeds` how many trainings each framework makes. `patience`: seconds beside what a task may
-    take, after which a process hangs.
+    `settings` fix what is not raced, and the threads of each framework. `budget` is in seconds, for
+    everything; `epochs` is how many each training has at the most; `images` and `validations` are
+    the sizes of those splits; `seeds` how many trainings each framework makes. `patience`: seconds
+    beside what a task may take, after which a process hangs.
     """
 
     frameworks: tuple[str, ...]
@@ -61,9 +66,13 @@ class RacePlan:
 
 
 class FrameworkRace:
-    """One race. `rows`: one a framework, as in run.json, filled as the race goes, so that whatever ends it leaves what was measured.
+    """One race.
 
-    A row whose framework is missing, failed or took too long has the `reason`; what was measured before stays.
+    `rows`: one a framework, as in run.json, filled as the race goes, so that whatever ends it
+    leaves what was measured.
+
+    A row whose framework is missing, failed or took too long has the `reason`; what was measured
+    before stays.
     """
 
     def __init__(
@@ -73,7 +82,10 @@ class FrameworkRace:
         report: Callable[[str], None] = lambda line: None,
         missing: Callable[[str], str | None] = missing,
     ) -> None:
-        """`folder` holds what `write_inputs` wrote; `missing` says why a framework cannot be used."""
+        """`folder` holds what `write_inputs` wrote.
+
+        `missing` says why a framework cannot be used.
+        """
         self._missing = missing
         self.folder, self.plan, self.report = str(folder), plan, report
         self.rows: list[Row] = [{"framework": name} for name in plan.frameworks]
@@ -106,14 +118,20 @@ class FrameworkRace:
         for row in self._racing():
             self.report(f"{row['framework']}: racing its settings")
             with self._worker(patience=3 * share + self.plan.patience) as worker:
-                self._ask(row, worker, "load", framework=row["framework"], threads=self.plan.threads)
-                found = self._ask(row, worker, "settings", folder=self.folder, fixed=fixed, seconds=share)
+                self._ask(
+                    row, worker, "load", framework=row["framework"], threads=self.plan.threads
+                )
+                found = self._ask(
+                    row, worker, "settings", folder=self.folder, fixed=fixed, seconds=share
+                )
             if found is not None:
                 row["settings"], row["losses"] = found["chosen"], found["losses"]
                 row["settings_race"] = {name: found[name] for name in ("rows", "reason", "seconds")}
 
     def _judge_losses(self) -> None:
-        found = agreements({row["framework"]: row.pop("losses") for row in self.rows if "losses" in row})
+        found = agreements(
+            {row["framework"]: row.pop("losses") for row in self.rows if "losses" in row}
+        )
         for row in self.rows:
             if row["framework"] in found:
                 row["agreement"] = vars(found[row["framework"]])
@@ -125,34 +143,60 @@ class FrameworkRace:
         workers = {}
         for row in self._racing():
             self.report(f"{row['framework']}: starting a fresh process")
-            worker = workers[row["framework"]] = stack.enter_context(self._worker(patience=self.plan.patience))
-            loaded = self._ask(row, worker, "load", framework=row["framework"], threads=self.plan.threads)
+            worker = workers[row["framework"]] = stack.enter_context(
+                self._worker(patience=self.plan.patience)
+            )
+            loaded = self._ask(
+                row, worker, "load", framework=row["framework"], threads=self.plan.threads
+            )
             started = self._ask(row, worker, "start", folder=self.folder, settings=row["settings"])
             if loaded is not None and started is not None:
-                row |= {"version": loaded["version"], "import_seconds": loaded["seconds"], "batch": started["batch"]}
-                row |= {"first_step_seconds": started["first_step"], "first_answer_seconds": started["first_answer"]}
+                row |= {
+                    "version": loaded["version"],
+                    "import_seconds": loaded["seconds"],
+                    "batch": started["batch"],
+                }
+                row |= {
+                    "first_step_seconds": started["first_step"],
+                    "first_answer_seconds": started["first_answer"],
+                }
         return workers
 
     def _time_in_rounds(self, workers: dict[str, WorkerProcess]) -> None:
         """Every second round goes backwards, so that none always follows the same other."""
-        timings = {row["framework"]: {command: Timing() for command in SECONDS} for row in self._racing()}
+        timings = {
+            row["framework"]: {command: Timing() for command in SECONDS} for row in self._racing()
+        }
         turns = ROUNDS * max(len(timings), 1) * sum(SECONDS.values())
         part = min(1.0, ROUNDS_SHARE * self.plan.budget / turns)
         for number in range(ROUNDS):
             racing = self._racing()
             if racing:
-                self.report(f"round {number + 1} of {ROUNDS}: {', '.join(row['framework'] for row in racing)}")
+                self.report(
+                    f"round {number + 1} of {ROUNDS}: "
+                    f"{', '.join(row['framework'] for row in racing)}"
+                )
             for row in racing[:: 1 if number % 2 == 0 else -1]:
                 for command, timing in timings[row["framework"]].items():
                     worker = workers[row["framework"]]
-                    found = self._ask(row, worker, command, seconds=part * SECONDS[command], least=LEAST_RUNS)
+                    found = self._ask(
+                        row, worker, command, seconds=part * SECONDS[command], least=LEAST_RUNS
+                    )
                     if found is not None:
                         timing.rounds.append(found["milliseconds"])
         for row in self._racing():
-            row |= {KINDS[command]: speed(timing, row["batch"]) for command, timing in timings[row["framework"]].items()}
-            row["compile_seconds"] = max(0.0, row["first_step_seconds"] - row["training"]["milliseconds"]["median"] / 1e3)
+            row |= {
+                KINDS[command]: speed(timing, row["batch"])
+                for command, timing in timings[row["framework"]].items()
+            }
+            row["compile_seconds"] = max(
+                0.0, row["first_step_seconds"] - row["training"]["milliseconds"]["median"] / 1e3
+            )
             memory = self._ask(row, workers[row["framework"]], "memory")
-            row["peak_memory"] = None if memory is None else memory["bytes"]
+            if memory is None:
+                row["peak_memory"] = None
+            else:
+                row["peak_memory"] = memory["bytes"]
 
     # --- whole trainings
 
@@ -165,7 +209,9 @@ class FrameworkRace:
         if self.epochs is None:
             self.report("no whole trainings: the budget leaves no time for them")
             return
-        self.report(f"training {self.epochs:g} epochs with {self.plan.seeds} seeds in each framework")
+        self.report(
+            f"training {self.epochs:g} epochs with {self.plan.seeds} seeds in each framework"
+        )
         for number in range(self.plan.seeds):
             for row in self._racing()[:: 1 if number % 2 == 0 else -1]:
                 self._learn_once(row, number, self.epochs)
@@ -173,22 +219,42 @@ class FrameworkRace:
     def _learn_once(self, row: Row, number: int, epochs: float) -> None:
         patience = 60 + 4 * (_fixed_seconds(row) + epochs * self._epoch_seconds(row))
         with self._worker(patience) as worker:
-            loaded = self._ask(row, worker, "load", framework=row["framework"], threads=self.plan.threads)
-            found = self._ask(row, worker, "learn", folder=self.folder, number=number, settings=row["settings"], epochs=epochs)
+            loaded = self._ask(
+                row, worker, "load", framework=row["framework"], threads=self.plan.threads
+            )
+            found = self._ask(
+                row,
+                worker,
+                "learn",
+                folder=self.folder,
+                number=number,
+                settings=row["settings"],
+                epochs=epochs,
+            )
         if loaded is not None and found is not None:
             row.setdefault("trainings", []).append({"import_seconds": loaded["seconds"], **found})
             accuracy = f"{found['validation_accuracy']:.2%} validation accuracy"
-            self.report(f"{row['framework']}, seed {found['seed']}: {accuracy} in {duration(found['seconds'])}")
+            self.report(
+                f"{row['framework']}, seed {found['seed']}: {accuracy} in "
+                f"{duration(found['seconds'])}"
+            )
 
     def _affordable_epochs(self, racing: list[Row]) -> float | None:
-        left = SAFETY * (self.plan.budget - self.seconds) / self.plan.seeds - sum(map(_fixed_seconds, racing))
+        left = SAFETY * (self.plan.budget - self.seconds) / self.plan.seeds - sum(
+            map(_fixed_seconds, racing)
+        )
         affordable = left / sum(map(self._epoch_seconds, racing))
         epochs = min(self.plan.epochs, affordable if affordable < 1 else math.floor(affordable))
-        return epochs if epochs >= min(SHORTEST, self.plan.epochs) else None
+        if epochs >= min(SHORTEST, self.plan.epochs):
+            return epochs
+        return None
 
     def _epoch_seconds(self, row: Row) -> float:
         """What an epoch takes with its validation."""
-        return self.plan.images / row["training"]["images_per_second"] + self.plan.validations / row["inference"]["images_per_second"]
+        return (
+            self.plan.images / row["training"]["images_per_second"]
+            + self.plan.validations / row["inference"]["images_per_second"]
+        )
 
     # --- processes
 
@@ -198,7 +264,9 @@ class FrameworkRace:
     def _worker(self, patience: float) -> WorkerProcess:
         return WorkerProcess(RACER, self.plan.threads, patience)
 
-    def _ask(self, row: Row, worker: WorkerProcess, command: str, **arguments: Any) -> dict[str, Any] | None:
+    def _ask(
+        self, row: Row, worker: WorkerProcess, command: str, **arguments: Any
+    ) -> dict[str, Any] | None:
         """The answer; None where the framework is out of the race, now or already."""
         if "reason" in row:
             return None
@@ -214,7 +282,10 @@ class FrameworkRace:
 
 
 def speed(timing: Timing, batch: int) -> dict[str, Any]:
-    """Images a second by the median of all runs; `spread` is that of the rounds' medians, relative; times of a batch in milliseconds."""
+    """Images a second by the median of all runs; `spread` is that of the rounds' medians, relative.
+
+    Times of a batch in milliseconds.
+    """
     figures = timing.figures()
     return {
         "images_per_second": 1e3 * batch / figures["median"],

@@ -1,4 +1,7 @@
-"""What a race says in the end: which framework to use here and why. A function of the rows alone."""
+"""What a race says in the end: which framework to use here and why.
+
+A function of the rows alone.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,8 @@ SHARE_OF_BEST = 0.95
 TIE = 0.05
 """Two figures nearer than this are equal; they are also where their spreads overlap."""
 LOST = 0.01
-"""A framework whose accuracy is further below the best than this, and than chance explains, is not recommended, however fast."""
+"""A framework whose accuracy is further below the best than this, and than chance explains, is not
+recommended, however fast."""
 
 
 @dataclass(frozen=True)
@@ -40,9 +44,16 @@ class _Measure:
 
 
 def accuracy_goal(rows: Sequence[Row], asked: float | None) -> float | None:
-    """The validation accuracy whose time is compared; None where nothing was trained and nothing asked for."""
-    reached = [training["validation_accuracy"] for row in rows for training in row.get("trainings", [])]
-    return asked if asked is not None or not reached else SHARE_OF_BEST * max(reached)
+    """The validation accuracy whose time is compared.
+
+    None where nothing was trained and nothing asked for.
+    """
+    reached = [
+        training["validation_accuracy"] for row in rows for training in row.get("trainings", [])
+    ]
+    if asked is not None or not reached:
+        return asked
+    return SHARE_OF_BEST * max(reached)
 
 
 def outcome(row: Row, goal: float | None) -> dict[str, Any]:
@@ -53,7 +64,9 @@ def outcome(row: Row, goal: float | None) -> dict[str, Any]:
     found = [_seconds_to(goal, training) for training in trainings]
     reached = [seconds for seconds in found if seconds is not None]
     return {
-        "validation_accuracy": _summary([training["validation_accuracy"] for training in trainings]),
+        "validation_accuracy": _summary(
+            [training["validation_accuracy"] for training in trainings]
+        ),
         "test_accuracy": _summary([training["test_accuracy"] for training in trainings]),
         "reached": len(reached),
         "seconds_to_accuracy": _summary(reached) if len(reached) == len(trainings) else None,
@@ -61,10 +74,14 @@ def outcome(row: Row, goal: float | None) -> dict[str, Any]:
 
 
 def verdict(rows: Sequence[Row], goal: float | None, validations: int | None = None) -> Verdict:
-    """Which framework to use. `validations`: on how many images the accuracies were seen; None for so many that chance plays no part.
+    """Which framework to use.
 
-    Only frameworks that were measured to the end, whose losses agree with those of the others and whose accuracy is not lost, can be
-    recommended: the one that reaches the goal first; where none does, the one that trains fastest. Of equals the one with less memory.
+    `validations`: on how many images the accuracies were seen; None for so many that chance plays
+    no part.
+
+    Only frameworks that were measured to the end, whose losses agree with those of the others and
+    whose accuracy is not lost, can be recommended: the one that reaches the goal first; where none
+    does, the one that trains fastest. Of equals the one with less memory.
     """
     whole = [row for row in rows if "reason" not in row and "training" in row]
     sound = [row for row in whole if row.get("agreement", {}).get("agrees") is not False]
@@ -73,32 +90,65 @@ def verdict(rows: Sequence[Row], goal: float | None, validations: int | None = N
     measure = _measure(_accurate(sound, validations), goal)
     names = sorted(measure.cost, key=lambda name: measure.cost[name])
     equal = [name for name in names if _equal(measure, names[0], name)]
-    chosen = min((row for row in sound if row["framework"] in equal), key=lambda row: row.get("peak_memory") or float("inf"))
+    chosen = min(
+        (row for row in sound if row["framework"] in equal),
+        key=lambda row: row.get("peak_memory") or float("inf"),
+    )
     settings = described(Settings(**chosen["settings"]))
-    sentence = f"Use {chosen['framework']} here ({settings}): {_reason(chosen, measure, names, equal, sound)}"
+    sentence = (
+        f"Use {chosen['framework']} here ({settings}): "
+        f"{_reason(chosen, measure, names, equal, sound)}"
+    )
     return Verdict(chosen["framework"], f"{sentence}{_agreement(chosen, whole)}.")
 
 
 def _measure(rows: Sequence[Row], goal: float | None) -> _Measure:
-    timed = {row["framework"]: row["seconds_to_accuracy"] for row in rows if row.get("seconds_to_accuracy")}
+    timed = {
+        row["framework"]: row["seconds_to_accuracy"]
+        for row in rows
+        if row.get("seconds_to_accuracy")
+    }
     if timed and goal is not None:
         cost = {name: found["median"] for name, found in timed.items()}
-        facts = {name: f"it reaches {goal:.1%} validation accuracy in {_in_words(seconds)}" for name, seconds in cost.items()}
-        return _Measure(cost, {name: (t["highest"] - t["lowest"]) / t["median"] for name, t in timed.items()}, facts, "no other does")
+        facts = {
+            name: f"it reaches {goal:.1%} validation accuracy in {_in_words(seconds)}"
+            for name, seconds in cost.items()
+        }
+        return _Measure(
+            cost,
+            {name: (t["highest"] - t["lowest"]) / t["median"] for name, t in timed.items()},
+            facts,
+            "no other does",
+        )
     speeds = {row["framework"]: row["training"] for row in rows}
     cost = {name: 1 / found["images_per_second"] for name, found in speeds.items()}
-    facts = {name: f"it trains {found['images_per_second']:,.0f} images/s" for name, found in speeds.items()}
-    return _Measure(cost, {name: found["spread"] for name, found in speeds.items()}, facts, "the others are less accurate")
+    facts = {
+        name: f"it trains {found['images_per_second']:,.0f} images/s"
+        for name, found in speeds.items()
+    }
+    return _Measure(
+        cost,
+        {name: found["spread"] for name, found in speeds.items()},
+        facts,
+        "the others are less accurate",
+    )
 
 
 def _accurate(rows: Sequence[Row], validations: int | None) -> list[Row]:
     """Those whose accuracy is about that of the best; all where nothing was trained."""
-    found = {row["framework"]: row["validation_accuracy"]["mean"] for row in rows if row.get("validation_accuracy")}
+    found = {
+        row["framework"]: row["validation_accuracy"]["mean"]
+        for row in rows
+        if row.get("validation_accuracy")
+    }
     if not found:
         return list(rows)
     best = max(found.values())
-    # Two standard errors of the difference of two shares; seeds see the same images, so they add little.
-    chance = 2 * sqrt(2 * best * (1 - best) / validations) if validations else 0.0
+    # Two standard errors of the difference of two shares; seeds see the same images, so they add
+    # little.
+    chance = 0.0
+    if validations:
+        chance = 2 * sqrt(2 * best * (1 - best) / validations)
     return [row for row in rows if found.get(row["framework"], -1.0) >= best - max(LOST, chance)]
 
 
@@ -107,45 +157,74 @@ def _equal(measure: _Measure, best: str, other: str) -> bool:
     return measure.cost[other] <= measure.cost[best] * (1 + margin)
 
 
-def _reason(chosen: Row, measure: _Measure, names: Sequence[str], equal: Sequence[str], sound: Sequence[Row]) -> str:
+def _reason(
+    chosen: Row, measure: _Measure, names: Sequence[str], equal: Sequence[str], sound: Sequence[Row]
+) -> str:
     name = chosen["framework"]
     fact = measure.facts[name]
     if len(equal) > 1:
         others = _listed([other for other in names if other in equal and other != name])
-        memory = _memory_compared(chosen, [row for row in sound if row["framework"] in equal and row is not chosen])
-        return f"{fact}, as {others} {'do' if len(equal) > 2 else 'does'} within the spread of the measurements{memory}"
+        memory = _memory_compared(
+            chosen, [row for row in sound if row["framework"] in equal and row is not chosen]
+        )
+        return (
+            f"{fact}, as {others} {'do' if len(equal) > 2 else 'does'} within the spread of the "
+            f"measurements{memory}"
+        )
     if len(names) > 1:
-        return f"{fact}, {measure.cost[names[1]] / measure.cost[name]:.1f} times as fast as {names[1]}, the next"
-    return f"{fact}, and {'nothing else could be measured to the end' if len(sound) == 1 else measure.alone}"
+        return (
+            f"{fact}, {measure.cost[names[1]] / measure.cost[name]:.1f} times as fast as "
+            f"{names[1]}, the next"
+        )
+    return (
+        f"{fact}, and "
+        f"{'nothing else could be measured to the end' if len(sound) == 1 else measure.alone}"
+    )
 
 
 def _memory_compared(chosen: Row, others: Sequence[Row]) -> str:
     least = min((row["peak_memory"] for row in others if row.get("peak_memory")), default=None)
     if not chosen.get("peak_memory") or least is None or least <= chosen["peak_memory"]:
         return ""
-    return f", and takes less memory ({chosen['peak_memory'] / 1e9:.2g} GB against {least / 1e9:.2g} GB)"
+    return (
+        f", and takes less memory ({chosen['peak_memory'] / 1e9:.2g} GB against {least / 1e9:.2g} "
+        "GB)"
+    )
 
 
 def _agreement(chosen: Row, whole: Sequence[Row]) -> str:
     """What is known of whether the frameworks compute the same, as the end of the sentence."""
-    parted = [row for row in whole if row["framework"] != chosen["framework"] and row.get("agreement", {}).get("agrees") is False]
+    parted = [
+        row
+        for row in whole
+        if row["framework"] != chosen["framework"]
+        and row.get("agreement", {}).get("agrees") is False
+    ]
     if parted:
         return f". Not {_listed([row['framework'] for row in parted])}: {_parting(parted)}"
     if chosen.get("agreement", {}).get("agrees"):
         others = [row["framework"] for row in whole if row["framework"] != chosen["framework"]]
-        return f"; its losses agree with those of {_listed(others)}" if others else ""
+        if others:
+            return f"; its losses agree with those of {_listed(others)}"
+        return ""
     return "; there was no other framework to compare its losses with"
 
 
 def _parting(rows: Sequence[Row]) -> str:
     step = min(row["agreement"]["step"] or 1 for row in rows)
     largest = max(row["agreement"]["difference"] for row in rows)
-    return f"from equal weights and batches losses part at step {step} (by up to {largest:.1%}); see which is wrong with allotrope check"
+    return (
+        f"from equal weights and batches losses part at step {step} (by up to {largest:.1%}); see "
+        "which is wrong with allotrope check"
+    )
 
 
 def _why_none(whole: Sequence[Row]) -> str:
     if not whole:
-        return "No framework can be recommended, because none could be measured; the reasons stand in their rows."
+        return (
+            "No framework can be recommended, because none could be measured; the reasons stand "
+            "in their rows."
+        )
     return f"No framework can be recommended: {_parting(whole)}."
 
 
@@ -157,12 +236,21 @@ def _seconds_to(goal: float | None, training: Mapping[str, Any]) -> float | None
 
 
 def _in_words(seconds: float) -> str:
-    return f"{seconds:.1f} s" if seconds < 60 else duration(seconds)
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    return duration(seconds)
 
 
 def _summary(values: Sequence[float]) -> dict[str, float]:
-    return {"mean": fmean(values), "median": median(values), "lowest": min(values), "highest": max(values)}
+    return {
+        "mean": fmean(values),
+        "median": median(values),
+        "lowest": min(values),
+        "highest": max(values),
+    }
 
 
 def _listed(names: Sequence[str]) -> str:
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+    if len(names) == 1:
+        return names[0]
+    return f"{', '.join(names[:-1])} and {names[-1]}"

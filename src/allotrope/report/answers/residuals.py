@@ -110,4 +110,7 @@ def _chart(
 def _title(true: float, answer: float) -> str:
     error = answer - true
     sign = "+" * (error > 0)
-    return f"true {significant(true, 4)}, answered {significant(answer, 4)} ({sign}{significant(error, 3)})"
+    return (
+        f"true {significant(true, 4)}, answered {significant(answer, 4)} "
+        f"({sign}{significant(error, 3)})"
+    )

@@ -11,7 +11,8 @@ from allotrope.runtimes.contract import Runtime, Session
 class OnnxRuntime(Runtime):
     """float32 files as they are, and int8 files that hold QuantizeLinear and DequantizeLinear.
 
-    With the option `optimized=False` every node is computed as the file has it: what others are compared with.
+    With the option `optimized=False` every node is computed as the file has it: what others are
+    compared with.
     """
 
     name = "onnxruntime"
@@ -20,7 +21,9 @@ class OnnxRuntime(Runtime):
     precisions = ("float32", "int8")
     session_module = "allotrope.runtimes.onnxruntime.session"
 
-    def open(self, path: Path, precision: str, threads: int | None = None, **options: Any) -> Session:
+    def open(
+        self, path: Path, precision: str, threads: int | None = None, **options: Any
+    ) -> Session:
         from onnxruntime import GraphOptimizationLevel
 
         from allotrope.runtimes.onnxruntime.session import Session as OnnxRuntimeSession
@@ -28,4 +31,6 @@ class OnnxRuntime(Runtime):
         class AsInTheFile(OnnxRuntimeSession):
             level = GraphOptimizationLevel.ORT_DISABLE_ALL
 
-        return (OnnxRuntimeSession if options.pop("optimized", True) else AsInTheFile)(path, precision, threads, **options)
+        return (OnnxRuntimeSession if options.pop("optimized", True) else AsInTheFile)(
+            path, precision, threads, **options
+        )

@@ -1,4 +1,7 @@
-"""A network file in ONNX Runtime. A delivered predict.py carries this text: it imports ONNX Runtime and NumPy only."""
+"""A network file in ONNX Runtime.
+
+A delivered predict.py carries this text: it imports ONNX Runtime and NumPy only.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +25,8 @@ class Session:
         options.intra_op_num_threads = threads or 0
         options.log_severity_level = 3
         options.graph_optimization_level = self.level
-        # Threads that wait in a busy loop take the core that another program needs, and won nothing where it was measured.
+        # Threads that wait in a busy loop take the core that another program needs, and won nothing
+        # where it was measured.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         providers = ["CPUExecutionProvider"]
         self._session = onnxruntime.InferenceSession(str(path), options, providers=providers)

@@ -10,7 +10,10 @@ from allotrope.telemetry import no_telemetry
 
 
 class OpenVino(Runtime):
-    """ONNX files and OpenVINO's own; bfloat16 is computed from a float32 file where the processor has instructions for it."""
+    """ONNX files and OpenVINO's own.
+
+    Bfloat16 is computed from a float32 file where the processor has instructions for it.
+    """
 
     name = "openvino"
     package = "openvino"
@@ -18,7 +21,9 @@ class OpenVino(Runtime):
     precisions = ("float32", "bfloat16", "int8")
     session_module = "allotrope.runtimes.openvino.session"
 
-    def open(self, path: Path, precision: str, threads: int | None = None, **options: Any) -> Session:
+    def open(
+        self, path: Path, precision: str, threads: int | None = None, **options: Any
+    ) -> Session:
         with no_telemetry():
             from allotrope.runtimes.openvino.session import Session as OpenVinoSession
 

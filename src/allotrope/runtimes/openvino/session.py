@@ -18,9 +18,10 @@ PARTS = (4, 8, 16, 32)
 class Session:
     """A loaded file; `threads` are all cores if None.
 
-    One example is run on `together` threads (all if None), in a model compiled for exactly one. A batch is cut into
-    parts of `part` examples and each thread works through parts of its own: the activations of a part stay in the core's
-    cache, and no thread waits for another after every layer.
+    One example is run on `together` threads (all if None), in a model compiled for exactly one. A
+    batch is cut into parts of `part` examples and each thread works through parts of its own: the
+    activations of a part stay in the core's cache, and no thread waits for another after every
+    layer.
     """
 
     def __init__(
@@ -34,12 +35,19 @@ class Session:
         self._core = openvino.Core()
         self._threads, self._part = threads or _cores(), part
         self._together = min(together or self._threads, self._threads)
-        # OpenVINO computes float32 files in bfloat16 where it can, unless told otherwise; an int8 file's rest may be either.
-        hint = {"float32": {"INFERENCE_PRECISION_HINT": "f32"}, "bfloat16": {"INFERENCE_PRECISION_HINT": "bf16"}, "int8": {}}
+        # OpenVINO computes float32 files in bfloat16 where it can, unless told otherwise; an int8
+        # file's rest may be either.
+        hint = {
+            "float32": {"INFERENCE_PRECISION_HINT": "f32"},
+            "bfloat16": {"INFERENCE_PRECISION_HINT": "bf16"},
+            "int8": {},
+        }
         self._config = hint[precision]
         capabilities = self._core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
         if precision == "bfloat16" and "BF16" not in capabilities:
-            raise RuntimeError("this processor has no bfloat16 instructions (AVX512_BF16 or AMX_BF16)")
+            raise RuntimeError(
+                "this processor has no bfloat16 instructions (AVX512_BF16 or AMX_BF16)"
+            )
         self._model = self._core.read_model(str(path))
         self._inputs = [parameter.friendly_name for parameter in self._model.get_parameters()]
         # A tensor may have several names, in no order; the node behind it has that of the file.
@@ -69,7 +77,9 @@ class Session:
         waiting = range(len(answers), len(starts))
         answers += [self._finished(requests[number % len(requests)]) for number in waiting]
         columns = zip(*answers, strict=True)
-        return {name: np.concatenate(parts) for name, parts in zip(self._outputs, columns, strict=True)}
+        return {
+            name: np.concatenate(parts) for name, parts in zip(self._outputs, columns, strict=True)
+        }
 
     def run_whole(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """All outputs by name, in one piece."""
@@ -80,7 +90,10 @@ class Session:
         return {name: results[index] for index, name in enumerate(self._outputs)}
 
     def tune(self, inputs: Mapping[str, np.ndarray]) -> dict[str, Any]:
-        """Tries parts of several sizes on this batch, and one thread against all on one example; gives the fastest as options."""
+        """Tries parts of several sizes on this batch, and one thread against all on one example.
+
+        Gives the fastest as options.
+        """
         single = {name: array[:1] for name, array in inputs.items()}
         parts = {part: self._seconds(inputs, part=part) for part in PARTS}
         together = {count: self._seconds(single, together=count) for count in (1, self._threads)}
@@ -97,7 +110,10 @@ class Session:
             self._together, self._single = together, None
 
     def _seconds(self, inputs: Mapping[str, np.ndarray], **options: int) -> float:
-        """The median time of up to ten runs with these options, after one that warms up; fewer if they take over half a second."""
+        """The median time of up to ten runs with these options, after one that warms up.
+
+        Fewer if they take over half a second.
+        """
         self._set(**options)
         self.run(inputs)
         times: list[float] = []
@@ -141,4 +157,6 @@ class Session:
 
 def _cores() -> int:
     """The processor cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

@@ -6,7 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from allotrope.data.sources.arrays.array_files import StoredArray
-from allotrope.data.sources.arrays.array_names import UNDERSTOOD, ArrayName, array_name, position, shared_words
+from allotrope.data.sources.arrays.array_names import (
+    UNDERSTOOD,
+    ArrayName,
+    array_name,
+    position,
+    shared_words,
+)
 from allotrope.errors import DataError
 
 LISTED = 8
@@ -24,7 +30,10 @@ class Chosen:
     @property
     def arrays(self) -> list[StoredArray]:
         """All of them."""
-        names = [] if self.names is None else [self.names]
+        if self.names is None:
+            names = []
+        else:
+            names = [self.names]
         return [*self.images.values(), *self.labels.values(), *names]
 
 
@@ -35,11 +44,16 @@ def choose_arrays(stored: Sequence[StoredArray]) -> Chosen:
     """
     without = shared_words(array.name for array in stored)
     named = {array.name: array_name(array.name, without) for array in stored}
-    chosen = _by_position(stored) if not any(named.values()) else _by_name(stored, named)
+    if not any(named.values()):
+        chosen = _by_position(stored)
+    else:
+        chosen = _by_name(stored, named)
     read = {array.name for array in chosen.arrays}
     left = [str(array) for array in stored if array.name not in read]
     if left:
-        more = f" and {len(left) - LISTED} more" if len(left) > LISTED else ""
+        more = ""
+        if len(left) > LISTED:
+            more = f" and {len(left) - LISTED} more"
         chosen.notes.append(f"left out: {', '.join(left[:LISTED])}{more}")
     return chosen
 
@@ -86,7 +100,9 @@ def _named_splits(
     Raises: DataError if other arrays are training data by their name.
     """
     splits = {split for role, split in groups if role != "names"}
-    evaluation = "test" if "validation" in splits and "test" not in splits else "validation"
+    evaluation = "validation"
+    if "validation" in splits and "test" not in splits:
+        evaluation = "test"
     renamed: dict[tuple[str, str | None], list[StoredArray]] = {}
     for (role, split), arrays in groups.items():
         if role != "names" and split is None:
@@ -113,7 +129,9 @@ def _check_not_training(
 def _image_shaped(arrays: list[StoredArray]) -> list[StoredArray]:
     """Of several arrays those shaped like images: scikit-learn's digits hold them flat as well."""
     shaped = [array for array in arrays if len(array.shape) in (3, 4)]
-    return shaped if len(arrays) > 1 and shaped else arrays
+    if len(arrays) > 1 and shaped:
+        return shaped
+    return arrays
 
 
 def _single(arrays: list[StoredArray], what: str, stored: Sequence[StoredArray]) -> StoredArray:

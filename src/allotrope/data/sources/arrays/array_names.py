@@ -62,7 +62,9 @@ def array_name(name: str, without: Iterable[str] = ()) -> ArrayName | None:
     if len(set(splits)) > 1:
         return None
     role = _role(roles, plain)
-    return None if role is None else ArrayName(role, splits[0] if splits else None)
+    if role is None:
+        return None
+    return ArrayName(role, splits[0] if splits else None)
 
 
 def shared_words(names: Iterable[str]) -> frozenset[str]:
@@ -73,28 +75,41 @@ def shared_words(names: Iterable[str]) -> frozenset[str]:
         if len(set(column)) > 1 or column[0] in ROLES or column[0] in SPLITS or column[0] in PLAIN:
             break
         shared.add(column[0])
-    return frozenset(shared) if len(lists) > 1 else frozenset()
+    if len(lists) > 1:
+        return frozenset(shared)
+    return frozenset()
 
 
 def position(name: str) -> int | None:
     """The place of an array that was saved without a name: 2 of arr_2."""
     match = POSITION.fullmatch(name)
-    return None if match is None else int(match[1])
+    if match is None:
+        return None
+    return int(match[1])
 
 
 def _role(roles: list[str], plain: bool) -> str | None:
     if "names" in roles:  # class_names, label_names; but not feature_names, image_names
-        return None if "images" in roles else "names"
+        if "images" in roles:
+            return None
+        return "names"
     if "labels" in roles:  # image_labels
         return "labels"
-    return "images" if roles or plain else None
+    if roles or plain:
+        return "images"
+    return None
 
 
 def _words(name: str) -> list[str]:
     found: list[str] = []
     for word in words(name):
         match = re.fullmatch(r"(x|y)([a-z]+)|([a-z]+)(x|y)", word)
-        parts = [part for part in match.groups() if part] if match is not None else []
+        parts = []
+        if match is not None:
+            parts = [part for part in match.groups() if part]
         glued = parts and all(part in ROLES or part in SPLITS for part in parts)
-        found += parts if glued else [word]
+        if glued:
+            found += parts
+        else:
+            found += [word]
     return found

@@ -121,7 +121,9 @@ def _notes(chosen: Interpretation, tree: Tree) -> list[str]:
 
 
 def _limited(names: list[str]) -> str:
-    more = f" and {len(names) - FOLDERS_SHOWN:,} more" if len(names) > FOLDERS_SHOWN else ""
+    more = ""
+    if len(names) > FOLDERS_SHOWN:
+        more = f" and {len(names) - FOLDERS_SHOWN:,} more"
     return ", ".join(names[:FOLDERS_SHOWN]) + more
 
 
@@ -131,7 +133,9 @@ def _alike(classes: tuple[str, ...]) -> list[str]:
     for name in classes:
         spellings.setdefault(" ".join(name.casefold().split()), []).append(name)
     alike = ["/".join(map(repr, names)) for names in spellings.values() if len(names) > 1]
-    return [f"classes that differ in case or spaces only: {', '.join(alike)}"] if alike else []
+    if alike:
+        return [f"classes that differ in case or spaces only: {', '.join(alike)}"]
+    return []
 
 
 def _check_empty_splits(folder: Path, tree: Tree) -> None:
@@ -149,7 +153,9 @@ def _check_empty_splits(folder: Path, tree: Tree) -> None:
 
 def _nothing_found(folder: Path, tree: Tree) -> str:
     loose = len(tree.root.pictures)
-    found = f"{loose:,} pictures in no class folder" if loose else "no pictures"
+    found = "no pictures"
+    if loose:
+        found = f"{loose:,} pictures in no class folder"
     if tree.ignored:
         suffixes = ", ".join(
             suffix or "without suffix" for suffix, _ in tree.ignored.most_common(5)
@@ -158,7 +164,9 @@ def _nothing_found(folder: Path, tree: Tree) -> str:
     if tree.skipped:
         found += f", folders that are left out ({_limited(list(tree.skipped))})"
     archived = not ARCHIVES.isdisjoint(tree.ignored)
-    remedy = " Archives are not extracted: extract them first." if archived else ""
+    remedy = ""
+    if archived:
+        remedy = " Archives are not extracted: extract them first."
     return f"{folder}: found {found}.{remedy} Expected {EXPECTED}."
 
 

@@ -51,7 +51,9 @@ class Interpretation:
         parts = []
         for split, pictures in self.splits.items():
             places = self.places.get(split)
-            shown = f"{split} from {', '.join(places)}: " if places else ""
+            shown = ""
+            if places:
+                shown = f"{split} from {', '.join(places)}: "
             parts.append(f"{shown}{_counted(pictures)}")
         return f"{MEANINGS[self.layout]} ({'; '.join(parts)})"
 
@@ -62,13 +64,20 @@ class Interpretation:
 
     def _left_out_of(self, folder: Folder, root: Folder, read: set[Path]) -> list[str]:
         pictures = folder.below()
-        name = "" if folder is root else f"'{shown(folder.path, root.path)}'"
+        if folder is root:
+            name = ""
+        else:
+            name = f"'{shown(folder.path, root.path)}'"
         if read.isdisjoint(pictures):
             reason = self.reasons.get(folder.path, "")
             return [f"{name} ({len(pictures):,} pictures{reason and f', {reason}'})"]
         beside = [path for path in folder.pictures if path not in read]
-        place = f"right in {name}" if name else "in no class folder"
-        found = [f"{len(beside):,} pictures {place}"] if beside else []
+        place = "in no class folder"
+        if name:
+            place = f"right in {name}"
+        found = []
+        if beside:
+            found = [f"{len(beside):,} pictures {place}"]
         for child in folder.folders:
             found += self._left_out_of(child, root, read)
         return found
@@ -90,8 +99,12 @@ def _counted(pictures: Pictures) -> str:
     counts = Counter(name for _, name in pictures)
     names = sorted(counts)
     listed = ", ".join(f"{name} {counts[name]:,}" for name in names[:CLASSES_SHOWN])
-    more = f" and {len(names) - CLASSES_SHOWN:,} more" if len(names) > CLASSES_SHOWN else ""
-    return f"{len(names):,} classes: {listed}{more}" if len(names) != 1 else f"1 class: {listed}"
+    more = ""
+    if len(names) > CLASSES_SHOWN:
+        more = f" and {len(names) - CLASSES_SHOWN:,} more"
+    if len(names) != 1:
+        return f"{len(names):,} classes: {listed}{more}"
+    return f"1 class: {listed}"
 
 
 def class_name(*parts: str) -> str:
@@ -159,7 +172,9 @@ class SplitFolders:
     def single(self, split: str) -> Folder | None:
         """The folder of a split; None if there is not exactly one."""
         folders = self.splits.get(split, [])
-        return inside_split(folders[0]) if len(folders) == 1 else None
+        if len(folders) == 1:
+            return inside_split(folders[0])
+        return None
 
     @property
     def doubled(self) -> list[str]:
@@ -196,8 +211,12 @@ def _settle_evaluation(found: SplitFolders) -> None:
     folders = found.splits.pop("evaluation", None)
     if folders is None:
         return
-    split = "test" if "validation" in found.splits and "test" not in found.splits else "validation"
+    split = "validation"
+    if "validation" in found.splits and "test" not in found.splits:
+        split = "test"
     found.splits.setdefault(split, []).extend(folders)
-    other = "test" if split == "validation" else "validation"
+    other = "validation"
+    if split == "validation":
+        other = "test"
     name = folders[0].name
     found.remarks.append(f"'{name}' is taken for {split}; call it {other} if it is that")

@@ -52,7 +52,9 @@ def read_splits(layout: str, classes: Callable[[Folder], Pictures], root: Folder
     if beside:
         found = split_folders(root.folders, pure=True)
     _check_splits(root, found, beside)
-    train = Folder(root.path, [], found.others) if beside else found.single("train")
+    train = found.single("train")
+    if beside:
+        train = Folder(root.path, [], found.others)
     assert train is not None
     reading = Interpretation(layout, {}, remarks=list(found.remarks))
     _add_split(reading, "train", train, classes, root)
@@ -79,9 +81,10 @@ def _add_split(
 ) -> None:
     labelled, reasons = without_unlabelled(folder)
     reading.splits[split] = classes(labelled)
-    reading.places[split] = (
-        [f"'{shown(folder.path, root.path)}'"] if folder.path != root.path else []
-    )
+    if folder.path != root.path:
+        reading.places[split] = [f"'{shown(folder.path, root.path)}'"]
+    else:
+        reading.places[split] = []
     reading.reasons |= reasons
 
 
@@ -128,11 +131,9 @@ def _only_pictures(train: Folder) -> bool:
 def no_class_folders(train: Folder, root: Folder) -> str:
     """The message for training pictures without labels."""
     beside = [f"'{folder.name}'" for folder in root.folders if folder.path != train.path]
-    classes = (
-        f" If {train.name} and {', '.join(beside[:8])} are classes, say --layout classes."
-        if beside
-        else ""
-    )
+    classes = ""
+    if beside:
+        classes = f" If {train.name} and {', '.join(beside[:8])} are classes, say --layout classes."
     return (
         f"{train.path}: {len(train.below()):,} training pictures in no class folder, so that "
         "nothing says their classes (labels in tables or in file names are not read). Expected "

@@ -59,7 +59,9 @@ def _beside(found: SplitFolders) -> tuple[str, ...]:
     They are out if there is another split by its name.
     """
     others = found.splits.keys() - {"train"}
-    return ("classes", "deepest", "pooled") if found.others and not others else ()
+    if found.others and not others:
+        return "classes", "deepest", "pooled"
+    return ()
 
 
 def _without_train(root: Folder) -> tuple[str, ...]:
@@ -79,7 +81,9 @@ def _without_train(root: Folder) -> tuple[str, ...]:
     classes = {class_name(folder.name) for folder in found.others}
     inner = {class_name(child.name) for folder in held_out for child in folder.folders}
     if inner:
-        return ("splits",) if inner <= classes else plain
+        if inner <= classes:
+            return ("splits",)
+        return plain
     return ("splits", *plain)
 
 

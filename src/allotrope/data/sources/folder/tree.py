@@ -108,7 +108,8 @@ def _scanned(path: Path, tree: Tree, above: frozenset[tuple[int, int]]) -> Folde
             tree.skipped[shown(inner, tree.root.path)] = reason
         else:
             child = _scanned(inner, tree, above | {here})
-            folder.folders += [child] if child.pictures or child.folders else []
+            if child.pictures or child.folders:
+                folder.folders += [child]
     if path.name == "pictures" and all(
         MISTAKE.fullmatch(picture.name) for picture in folder.pictures
     ):

@@ -71,11 +71,9 @@ def find_value_range(
     chosen = stretch_range(spreads["train"])
     check_agreement(str(decoder.folder), spreads, chosen)
     train = spreads["train"]
-    full = (
-        f", of values from {train.lowest:g} to {train.highest:g}"
-        if chosen != (train.lowest, train.highest)
-        else ""
-    )
+    full = ""
+    if chosen != (train.lowest, train.highest):
+        full = f", of values from {train.lowest:g} to {train.highest:g}"
     notes.append(
         f"{count}: {text_of(chosen)}, the range of the training pictures{full}, is stretched to "
         f"0..255; {REMEDY}"
@@ -121,8 +119,12 @@ def _check_depths(
         if len(deep | train) == 2 and (len(deep) == 1 == len(train) or train == {False})
     ]
     if wrong:
-        deep = "more than 8 bits a channel" if train == {True} else "8 bits a channel"
-        other = "8" if train == {True} else "more than 8"
+        deep = "8 bits a channel"
+        if train == {True}:
+            deep = "more than 8 bits a channel"
+        other = "more than 8"
+        if train == {True}:
+            other = "8"
         raise DataError(
             f"{folder}: the training pictures have {deep}, pictures of {', '.join(wrong)} "
             f"{other}. Store all of them alike, or {REMEDY} in those that have more than 8."

@@ -1,4 +1,7 @@
-"""Keeps decoded pictures on disk, so that a folder is decoded once. A cache that cannot be used is said, never fatal."""
+"""Keeps decoded pictures on disk, so that a folder is decoded once.
+
+A cache that cannot be used is said, never fatal.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +28,10 @@ def cache_folder() -> Path:
     try:
         return Path(os.environ.get("ALLOTROPE_CACHE") or "~/.cache/allotrope").expanduser()
     except RuntimeError:
-        raise DataError("there is no home folder to cache decoded pictures in. Set ALLOTROPE_CACHE to a folder for them.") from None
+        raise DataError(
+            "there is no home folder to cache decoded pictures in. Set ALLOTROPE_CACHE to a "
+            "folder for them."
+        ) from None
 
 
 def cache_file(root: Path, files: Iterable[Path], *options: object) -> Path:
@@ -43,8 +49,13 @@ def _state(path: Path) -> tuple[int, ...]:
     return status.st_mtime_ns, status.st_ctime_ns, status.st_size
 
 
-def load_cache(path: Path, report: Callable[[str], None]) -> tuple[np.ndarray, dict[str, Any]] | None:
-    """Pixels and facts as they were stored; None where there are none, or (said) where they are damaged: each array has a checksum."""
+def load_cache(
+    path: Path, report: Callable[[str], None]
+) -> tuple[np.ndarray, dict[str, Any]] | None:
+    """Pixels and facts as they were stored.
+
+    None where there are none, or (said) where they are damaged: each array has a checksum.
+    """
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
             facts = json.loads(bytes(stored["facts"]))
@@ -59,19 +70,29 @@ def load_cache(path: Path, report: Callable[[str], None]) -> tuple[np.ndarray, d
         return None
 
 
-def store_cache(path: Path, pixels: np.ndarray, facts: dict[str, Any], report: Callable[[str], None]) -> None:
-    """Stores pixels [n, h, w, c] and facts under a temporary name, then renames; says where it cannot."""
+def store_cache(
+    path: Path, pixels: np.ndarray, facts: dict[str, Any], report: Callable[[str], None]
+) -> None:
+    """Stores pixels [n, h, w, c] and facts under a temporary name, then renames.
+
+    Says where it cannot.
+    """
     temporary = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".unfinished-", suffix=".npz", delete=False) as file:
+        with tempfile.NamedTemporaryFile(
+            dir=path.parent, prefix=".unfinished-", suffix=".npz", delete=False
+        ) as file:
             temporary = Path(file.name)
             np.savez(file, pixels=pixels, facts=np.frombuffer(json.dumps(facts).encode(), np.uint8))
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)
     except OSError as error:
-        report(f"decoded pictures are not cached: {error}. Set ALLOTROPE_CACHE to a folder with room that may be written.")
+        report(
+            f"decoded pictures are not cached: {error}. Set ALLOTROPE_CACHE to a folder with room "
+            "that may be written."
+        )
     finally:
         if temporary is not None:
             temporary.unlink(missing_ok=True)

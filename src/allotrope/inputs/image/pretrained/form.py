@@ -25,16 +25,23 @@ class PictureForm:
 
 
 def picture_side(network: Network) -> int | None:
-    """The side in pixels of the square images that the network is fixed to; None if it is free, or not square."""
+    """The side in pixels of the square images that the network is fixed to.
+
+    None if it is free, or not square.
+    """
     form = form_of(network)
     if form is None or form.height != form.width:
         return None
-    return form.height if isinstance(form.height, int) else None
+    if isinstance(form.height, int):
+        return form.height
+    return None
 
 
 def form_of(network: Network) -> PictureForm | None:
     """How the network takes an image; None for rows of numbers, or what is none."""
-    x = network.inputs[0] if len(network.inputs) == 1 else None
+    x = None
+    if len(network.inputs) == 1:
+        x = network.inputs[0]
     if x is None or x.shape is None or len(x.shape) not in (3, 4):
         return None
     return form_of_value(network, x)
@@ -66,7 +73,10 @@ def form_of_value(network: Network, x: Value) -> PictureForm:
 
 
 def _channels_last(network: Network, x: Value) -> bool:
-    """By the lengths; if they leave it open, by whether the network first moves the last axis to the second place."""
+    """By the lengths.
+
+    If they leave it open, by whether the network first moves the last axis to the second place.
+    """
     _, second, _, last = x.shape or (None,) * 4
     if last in COUNTS and isinstance(second, int) and second not in COUNTS:
         return True

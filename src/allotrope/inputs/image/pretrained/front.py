@@ -21,10 +21,13 @@ ARITHMETIC = frozenset({"Add", "Div", "Mul", "Sub"})
 def sensible(
     network: Network, readings: Sequence[Reading], shape: tuple[int, int, int], layout: str
 ) -> list[Reading]:
-    """The plain ranges of which the network's own preparation makes a usual one; all readings if there is no telling.
+    """The plain ranges of which the network's own preparation makes a usual one.
 
-    `shape` is height, width and channels of an image. Black and white ones are sent through the preparation, so that
-    neither weights nor data are asked: a network that divides by 255 itself makes values from 0 to 1 of raw pixels alone.
+    All readings if there is no telling.
+
+    `shape` is height, width and channels of an image. Black and white ones are sent through the
+    preparation, so that neither weights nor data are asked: a network that divides by 255 itself
+    makes values from 0 to 1 of raw pixels alone.
     """
     arrays = {**network.graph.constants, **network.weights}
     nodes = preprocessing(replace(network.graph, constants=arrays))
@@ -57,8 +60,8 @@ def _prepared(network: Network, nodes: Sequence[Node]) -> Network:
 def _is_usual(low: float, high: float, prepared_outside: bool) -> bool:
     """Whether black and white are where some usual range has them.
 
-    From 0 to 255 they are only if a network undid what was done to the pixels: arithmetic that leaves raw pixels raw is
-    for another range, as a half that is taken away from them.
+    From 0 to 255 they are only if a network undid what was done to the pixels: arithmetic that
+    leaves raw pixels raw is for another range, as a half that is taken away from them.
     """
     plain = [(0.0, 1.0), (-1.0, 1.0), (-0.5, 0.5), (-128.0, 127.0)]
     if prepared_outside:

@@ -50,13 +50,16 @@ def reading_of(trying: Trying, sample: Sample, options: FineTuning, notes: list[
 
     How it was found is added to `notes`.
 
-    Raises: UsageError if several readings are left that differ, with the options for each; or for a mean without a deviation.
+    Raises: UsageError if several readings are left that differ, with the options for each; or for a
+    mean without a deviation.
     """
     asked = _asked(options, trying.shape[2])
     if asked is not None:
         notes.append(f"Pixels are given to the network as was asked for: {asked.asked_for}.")
         return asked
-    reverse = None if options.channel_order is None else options.channel_order == "bgr"
+    reverse = None
+    if options.channel_order is not None:
+        reverse = options.channel_order == "bgr"
     every = readings(sample.images, trying.shape[2], reverse)
     plausible = sensible(trying.network, every, trying.shape, trying.layout)
     rows = _rows(trying, len(sample.images), len(plausible))
@@ -93,7 +96,10 @@ def _same_classes(trying: Trying, sample: Sample, options: FineTuning) -> bool:
 
 
 def _rows(trying: Trying, there: int, trials: int) -> np.ndarray:
-    """Rows of training images, evenly spread: as many as the work allows, in whole batches; the same on every machine."""
+    """Rows of training images, evenly spread: as many as the work allows, in whole batches.
+
+    The same on every machine.
+    """
     work = max(multiply_adds(trying.network), 100_000) * trials
     affordable = WORK / SLOW.get(trying.framework, 1)
     wanted = int(np.clip(affordable / work, AT_ONCE, MOST_IMAGES))
@@ -173,12 +179,17 @@ class _Deciding:
                 score = max(others)
                 text = MEASURES[kind].format(abs(own), abs(score))
                 words.append(f"{text} as {others[score].name}")
-        return f" ({'; '.join(words)})" if words else ""
+        if words:
+            return f" ({'; '.join(words)})"
+        return ""
 
     def _equal(self, left: Sequence[Reading]) -> Reading:
-        """Several do about as well on the data's own classes; of equals, that with the smallest values.
+        """Several do about as well on the data's own classes.
 
-        Larger ones than it was trained with often give the same answers, only louder; smaller ones do not.
+        Of equals, that with the smallest values.
+
+        Larger ones than it was trained with often give the same answers, only louder; smaller ones
+        do not.
         """
         most = max(map(self._accuracy, left))
         equals = [reading for reading in left if self._accuracy(reading) >= most - EQUAL]
@@ -216,7 +227,8 @@ class _Deciding:
         own = next((r for r in in_rgb if r.range.startswith("the data's")), in_rgb[0])
         self.notes.append(
             f"Pixels are given to the network by {own.name}, for nothing shows what it was trained "
-            f"with: {len(self.tried)} readings were tried on {self.count} training images, and none "
+            f"with: {len(self.tried)} readings were tried on {self.count} training images, and "
+            "none "
             "won clearly. If it was trained, ask for its values by --mean and --std."
         )
         return own

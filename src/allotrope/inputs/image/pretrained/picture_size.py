@@ -24,7 +24,8 @@ Shape = tuple[Dimension, ...]
 def side_inside(network: Network) -> int | None:
     """The side of square images to which the inside fixes a network whose height and width are free; None if it does not.
 
-    Shapes are inferred for each of the usual sides, and have to meet in every product, sum and reshaping.
+    Shapes are inferred for each of the usual sides, and have to meet in every product, sum and
+    reshaping.
     """
     if not _leaves_size_open(network) or all(fits(network, side) for side in FREE):
         return None
@@ -35,7 +36,9 @@ def fits(network: Network, side: int) -> bool:
     """Whether nothing inside contradicts images of this side."""
     form = form_of(network)
     assert form is not None
-    count = form.channels if isinstance(form.channels, int) else 3
+    count = 3
+    if isinstance(form.channels, int):
+        count = form.channels
     try:
         sized = fixed(network, form, count, (side, side), batch=1)
     except ModelError:

@@ -16,14 +16,17 @@ PLAIN = {
 }
 """Mean and deviation of the ranges that are the same for every channel and every data."""
 IMAGENET = ((123.675, 116.28, 103.53), (58.395, 57.12, 57.375))
-"""Mean and deviation of ImageNet's pixels in RGB, 255 times those that torchvision's documentation names."""
+"""Mean and deviation of ImageNet's pixels in RGB, 255 times those that torchvision's documentation
+names."""
 MNIST = ((33.32,), (78.57,))
 """Mean and deviation of MNIST's pixels, 255 times those of PyTorch's example."""
 CAFFE = (123.68, 116.779, 103.939)
-"""The mean that Caffe's networks take away, in RGB; they see no other scale than that of the pixels (Simonyan and Zisserman 2014)."""
+"""The mean that Caffe's networks take away, in RGB; they see no other scale than that of the pixels
+(Simonyan and Zisserman 2014)."""
 
 ALIKE_SCALE, ALIKE_SHIFT = 0.3, 0.35
-"""How far two readings may lie apart and still be one: the logarithm of their scales, and means in deviations."""
+"""How far two readings may lie apart and still be one: the logarithm of their scales, and means in
+deviations."""
 
 
 @dataclass(frozen=True)
@@ -41,18 +44,28 @@ class Reading:
     @property
     def name(self) -> str:
         """The reading in words."""
-        return f"{self.range}, BGR" if self.reverse else self.range
+        if self.reverse:
+            return f"{self.range}, BGR"
+        return self.range
 
     @property
     def asked_for(self) -> str:
         """The options that ask for it."""
         mean, std = (_numbers(values) for values in (self.mean, self.std))
-        order = " --channel-order bgr" if self.reverse else ""
+        order = ""
+        if self.reverse:
+            order = " --channel-order bgr"
         return f"--mean {mean} --std {std}{order}"
 
     def values(self, images: np.ndarray) -> np.ndarray:
-        """What the network sees of images uint8 [n, h, w, c]: float32 [n, h, w, count]; grey ones reach each channel."""
-        ordered = images[..., ::-1] if self.reverse and images.shape[3] == 3 else images
+        """What the network sees of images uint8 [n, h, w, c]: float32 [n, h, w, count].
+
+        Grey ones reach each channel.
+        """
+        if self.reverse and images.shape[3] == 3:
+            ordered = images[..., ::-1]
+        else:
+            ordered = images
         scale = 1 / np.asarray(self.std, np.float64)
         offset = np.asarray(self.mean) * scale
         return ordered.astype(np.float32) * scale.astype(np.float32) - offset.astype(np.float32)
@@ -73,7 +86,9 @@ def _in_rgb(values: Sequence[float], reading: Reading) -> np.ndarray:
 
 def _numbers(values: Sequence[float]) -> str:
     shown = [f"{value:.4g}" for value in values]
-    return shown[0] if len(set(shown)) == 1 else ",".join(shown)
+    if len(set(shown)) == 1:
+        return shown[0]
+    return ",".join(shown)
 
 
 def plain_readings(count: int) -> list[Reading]:
@@ -84,7 +99,8 @@ def plain_readings(count: int) -> list[Reading]:
 def readings(images: np.ndarray, count: int, reverse: bool | None) -> list[Reading]:
     """Every reading that is plausible for images uint8 [n, h, w, c] and a network of `count` channels.
 
-    `reverse`: whether the network takes BGR; None for both, of which there is one only for grey images.
+    `reverse`: whether the network takes BGR; None for both, of which there is one only for grey
+    images.
     """
     own = [tuple(values) for values in pixel_statistics(images)]
     grey = images.shape[3] == 1
@@ -100,7 +116,9 @@ def readings(images: np.ndarray, count: int, reverse: bool | None) -> list[Readi
 
 
 def _in_orders(found: list[Reading], reverse: bool | None) -> list[Reading]:
-    orders = (False, True) if reverse is None else (reverse,)
+    orders: tuple[bool, ...] = (False, True)
+    if reverse is not None:
+        orders = (reverse,)
     return [in_order(reading, order) for reading in found for order in orders]
 
 

@@ -42,7 +42,8 @@ def seeing(
     count = _count(network, form, sample, framework)
     if count != sample.channels:
         notes.append(
-            f"The images of {sample.name} are grey; each of the network's {count} channels sees them."
+            f"The images of {sample.name} are grey; each of the network's {count} channels sees "
+            "them."
         )
     reverse = options.channel_order == "bgr"
     if x.dtype.kind in "iu":
@@ -84,7 +85,10 @@ def _one_input(network: Network) -> Value:
 
 
 def _for_sample(network: Network, x: Value, sample: Sample) -> PictureForm:
-    """How the network takes an image; also rows of grey ones. Raises: UsageError if it takes none."""
+    """How the network takes an image; also rows of grey ones.
+
+    Raises: UsageError if it takes none.
+    """
     shape = x.shape or ()
     if len(shape) in (3, 4):
         return form_of_value(network, x)
@@ -122,7 +126,9 @@ def _check_whole(options: FineTuning, notes: list[str], reverse: bool) -> None:
             "--mean and --std are for a network that takes float32; this one takes raw pixels and "
             "prepares them itself."
         )
-    order = "BGR, as was asked for" if reverse else "RGB; for the other: --channel-order bgr"
+    order = "RGB; for the other: --channel-order bgr"
+    if reverse:
+        order = "BGR, as was asked for"
     notes.append(
         f"The network takes whole numbers: it is given raw pixels from 0 to 255, in {order}."
     )

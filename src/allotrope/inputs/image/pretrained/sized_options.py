@@ -25,7 +25,8 @@ def sized(
         return _sized_by_inside(network, options, file, report)
     if options.image_size not in (None, side):
         raise UsageError(
-            f"--image-size is {options.image_size}, and '{file}' takes images of {side}x{side} only. "
+            f"--image-size is {options.image_size}, and '{file}' takes images of {side}x{side} "
+            "only. "
             "Leave it out, or export the file with free height and width."
         )
     return replace(options, image_size=side)

@@ -1,4 +1,7 @@
-"""Whether the first filters of a network are smooth, as those are that learned from pictures; drawn ones are not."""
+"""Whether the first filters of a network are smooth, as those are that learned from pictures.
+
+Drawn ones are not.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,8 @@ import numpy as np
 from allotrope.network.network import Network
 
 SMOOTH, SURE = 0.2, 5.0
-"""The correlation of neighbouring numbers in trained filters was 0.25 to 0.7, and has to be this many deviations from 0."""
+"""The correlation of neighbouring numbers in trained filters was 0.25 to 0.7, and has to be this
+many deviations from 0."""
 
 
 def has_smooth_filters(network: Network) -> bool:
@@ -20,7 +24,9 @@ def has_smooth_filters(network: Network) -> bool:
     left = np.concatenate([filters[..., 1:].ravel(), filters[..., 1:, :].ravel()])
     right = np.concatenate([filters[..., :-1].ravel(), filters[..., :-1, :].ravel()])
     product = np.sqrt(np.square(left).sum() * np.square(right).sum())
-    correlation = (left * right).sum() / product if product > 0 else 0.0
+    correlation = 0.0
+    if product > 0:
+        correlation = (left * right).sum() / product
     return bool(correlation > max(SMOOTH, SURE / np.sqrt(len(left))))
 
 

@@ -1,6 +1,7 @@
 """What speaks for and against each reading of a network's input, once all were tried.
 
-Evidence only rules readings out, and each kind of it only where it is sure: what is left is what the network may be meant to see.
+Evidence only rules readings out, and each kind of it only where it is sure: what is left is what
+the network may be meant to see.
 """
 
 from __future__ import annotations
@@ -15,20 +16,25 @@ from allotrope.inputs.image.pretrained.trial import Trial
 SURE = 3.5
 """How many standard deviations two counts of right answers must lie apart (McNemar 1947)."""
 SURE_OF_OTHERS = 5.0
-"""The same where the answers are about other classes than the data's, on which a wrong reading may do better by chance."""
+"""The same where the answers are about other classes than the data's, on which a wrong reading may
+do better by chance."""
 LEANING, SURE_LIKELIHOOD = 1.5, 4.0
 """If right answers lie this far apart, a mean loss decides that is so many standard errors larger.
 
-Alone it does not: values that are too large shout the same answers, and if these are right, the loss is smaller.
-"""
+Alone it does not: values that are too large shout the same answers, and if these are right, the
+loss is smaller."""
 FAR = (3.0, 0.05)
-"""A reading is out whose distance from the network's statistics is this many times the least, and this much, larger."""
+"""A reading is out whose distance from the network's statistics is this many times the least, and
+this much, larger."""
 FITS = 0.045
-"""The largest distance at which statistics count as met: networks on images like those they learned from have 0.001 to 0.02."""
+"""The largest distance at which statistics count as met: networks on images like those they learned
+from have 0.001 to 0.02."""
 NEAR = (1.25, 0.002)
-"""If they are met, a reading is out whose distance is this many times the least, and this much, larger."""
+"""If they are met, a reading is out whose distance is this many times the least, and this much,
+larger."""
 BRIGHTNESS, CONTRAST = (95.0, 140.0), (50.0, 80.0)
-"""Mean and deviation of the pixels of usual photographs: the farther the data is from them, the less can be told."""
+"""Mean and deviation of the pixels of usual photographs: the farther the data is from them, the
+less can be told."""
 RIDGE = 0.01
 
 
@@ -72,7 +78,10 @@ def _by_statistics(weighing: Weighing, images: np.ndarray) -> None:
     weighing.fits = best.distance <= FITS
 
     def out(trial: Trial) -> bool:
-        times, more = NEAR if weighing.fits else FAR
+        if weighing.fits:
+            times, more = NEAR
+        else:
+            times, more = FAR
         behind = trial.distance > times * best.distance + more
         return behind and _told_apart(trial, best, images)
 
@@ -82,7 +91,8 @@ def _by_statistics(weighing: Weighing, images: np.ndarray) -> None:
 def _told_apart(trial: Trial, best: Trial, images: np.ndarray) -> bool:
     """Whether two readings differ by more than the data differs from usual photographs.
 
-    Images of half the usual contrast look, under one reading, as usual ones do under another that halves.
+    Images of half the usual contrast look, under one reading, as usual ones do under another that
+    halves.
     """
     one, other = trial.reading, best.reading
     if one.alike(other):
@@ -141,7 +151,8 @@ def _by_separation(weighing: Weighing, labels: np.ndarray) -> None:
     best = max(weighing.left, key=lambda trial: right[id(trial)].mean())
 
     def out(trial: Trial) -> bool:
-        # The order of colours changes little in what is told apart: another one may be of more use to this data.
+        # The order of colours changes little in what is told apart: another one may be of more use
+        # to this data.
         other_range = not trial.reading.alike(best.reading)
         return other_range and _apart(right[id(best)], right[id(trial)]) >= SURE_OF_OTHERS
 
@@ -154,7 +165,8 @@ def _separated(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
     scaled = (logits - logits.mean(0)) / np.where(spread > 0, spread, 1)
     features = np.concatenate([scaled, np.ones((len(scaled), 1))], axis=1)
     target = np.eye(labels.max() + 1)[labels]
-    # The hat matrix over examples, of which there are fewer than numbers in an answer, gives all left-out predictions at once.
+    # The hat matrix over examples, of which there are fewer than numbers in an answer, gives all
+    # left-out predictions at once.
     kernel = features @ features.T
     hat = kernel @ np.linalg.inv(kernel + RIDGE * len(labels) * np.eye(len(labels)))
     left_out = target - (target - hat @ target) / (1 - np.diag(hat))[:, None]
