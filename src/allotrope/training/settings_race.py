@@ -189,27 +189,16 @@ class _Racing:
         epochs = self.recipe.epochs
         steps = None if epochs is None else epochs * self.batches.steps_per_epoch
         foreseen = [
-            x
-            for x in (
-                None if steps is None else steps * self.batches.batch_size * per_image,
-                self.recipe.budget,
-            )
-            if x is not None
+            x for x in (None if steps is None else steps * self.batches.batch_size * per_image, self.recipe.budget) if x is not None
         ]
         self.training_seconds = min(foreseen, default=0.0)
         shortest = SHORTEST if self.recipe.budget is None else 0.0
-        self.seconds = (
-            self.seconds
-            if self.seconds is not None
-            else max(SHARE * self.training_seconds, shortest)
-        )
+        self.seconds = self.seconds if self.seconds is not None else max(SHARE * self.training_seconds, shortest)
         affordable = 0.8 * self._left() / (STEPS_FORESEEN * per_image)
         self.size = int(min(self.batches.batch_size, affordable))
         count = min(AGREEMENT_STEPS, self.batches.steps_per_epoch)
         order = self.batches.order(0)
-        self.samples = [
-            self.batches.batch(0, step, order).first(self.size) for step in range(count)
-        ]
+        self.samples = [self.batches.batch(0, step, order).first(self.size) for step in range(count)]
 
     def _left(self) -> float:
         assert self.seconds is not None
@@ -219,11 +208,7 @@ class _Racing:
         for runner in self.runners:
             runner.leave("not measured: the budget is too short for a race")
         self.runners[0].agrees = True
-        return self._race_of(
-            self.runners[0],
-            "The budget is too short for a race, so the framework's defaults are used.",
-            1 / per_image,
-        )
+        return self._race_of(self.runners[0], "The budget is too short for a race, so the framework's defaults are used.", 1 / per_image)
 
     # --- the rounds
 
@@ -234,9 +219,7 @@ class _Racing:
                 self._start(runner)
         for number in range(ROUNDS):
             alive = [runner for runner in runners if runner.running]
-            if (len(alive) < 2 and number > 2) or self._left() < sum(
-                runner.median for runner in alive if runner.times
-            ):
+            if (len(alive) < 2 and number > 2) or self._left() < sum(runner.median for runner in alive if runner.times):
                 break
             for runner in alive:
                 self._guarded(runner, self._round)
@@ -258,9 +241,7 @@ class _Racing:
             runner.losses.append(one_step(runner.trainer, self.samples[0], self.rate, step))
             seconds.append(self.clock() - started)
         runner.times.append(min(seconds[1:]))
-        runner.compile_seconds = (
-            max(seconds[0] - runner.times[0], 0.0) if runner.settings.compiled else 0.0
-        )
+        runner.compile_seconds = max(seconds[0] - runner.times[0], 0.0) if runner.settings.compiled else 0.0
         runner.difference, runner.agrees = agreement(runner.losses, self.runners[0].losses)
         if not runner.agrees:
             runner.leave("its loss does not agree with that of the defaults")
@@ -275,12 +256,8 @@ class _Racing:
         best = min(runner.median for runner in self.runners)
         for runner in alive:
             slower = runner.median / best
-            if runner.running and slower > (
-                2 * CLEARLY_SLOWER if len(runner.times) < 3 else CLEARLY_SLOWER
-            ):
-                runner.leave(
-                    f"{slower:.1f} times slower than the fastest; out after {len(runner.times)} rounds"
-                )
+            if runner.running and slower > (2 * CLEARLY_SLOWER if len(runner.times) < 3 else CLEARLY_SLOWER):
+                runner.leave(f"{slower:.1f} times slower than the fastest; out after {len(runner.times)} rounds")
 
     def _guarded(self, runner: _Runner, action: Callable[[_Runner], None]) -> None:
         """A setting that fails is out, with the reason; the defaults must work."""
@@ -306,13 +283,9 @@ class _Racing:
             if replace(runner.settings, compiled=False) != best.settings:
                 runner.leave("not tried: only the fastest setting is worth compiling")
             elif foreseen > to_save:
-                runner.leave(
-                    f"not tried: compiling takes about {foreseen:.0f} s and could save at most {to_save:.0f} s"
-                )
+                runner.leave(f"not tried: compiling takes about {foreseen:.0f} s and could save at most {to_save:.0f} s")
             elif 2 * foreseen > self._left():
-                runner.leave(
-                    f"not tried: compiling may take {2 * foreseen:.0f} s, more than is left of the race"
-                )
+                runner.leave(f"not tried: compiling may take {2 * foreseen:.0f} s, more than is left of the race")
             else:
                 self._race([best, runner])
 
@@ -325,10 +298,7 @@ class _Racing:
         if self.recipe.epochs is None:
             return self.training_seconds
         steps = self.recipe.epochs * self.batches.steps_per_epoch
-        return min(
-            self.recipe.budget or math.inf,
-            steps * runner.median * self.batches.batch_size / self.size,
-        )
+        return min(self.recipe.budget or math.inf, steps * runner.median * self.batches.batch_size / self.size)
 
     # --- the outcome
 
@@ -342,21 +312,13 @@ class _Racing:
         eager = [runner for runner in self.runners if not self._compiles(runner)]
         chosen = self._fastest()
         if self._compiles(chosen):
-            plain = min(
-                (runner for runner in eager if runner.agrees), key=lambda runner: runner.median
-            )
+            plain = min((runner for runner in eager if runner.agrees), key=lambda runner: runner.median)
             saved = self._remaining_work(plain) * (1 - chosen.median / plain.median)
             if saved <= chosen.compile_seconds:
-                chosen.reason = (
-                    f"compiling took {chosen.compile_seconds:.0f} s and would save only "
-                    f"{saved:.0f} s"
-                )
+                chosen.reason = f"compiling took {chosen.compile_seconds:.0f} s and would save only {saved:.0f} s"
                 chosen = plain
         faster = self.runners[0].median / chosen.median
-        reason = (
-            f"{described(chosen.settings)} is {faster:.2f} times as fast as the defaults, and its "
-            "loss agrees with theirs."
-        )
+        reason = f"{described(chosen.settings)} is {faster:.2f} times as fast as the defaults, and its loss agrees with theirs."
         if chosen is self.runners[0]:
             reason = "The framework's defaults are the fastest, or as fast as the fastest."
         return self._race_of(chosen, reason, self.size / chosen.median)
@@ -373,14 +335,8 @@ class _Racing:
         return self.clock() - self.called
 
     def _row(self, runner: _Runner, chosen: _Runner) -> dict[str, Any]:
-        settings = {
-            name: value for name, value in asdict(runner.settings).items() if name != "threads"
-        }
-        milliseconds = (
-            {"median": 1e3 * runner.median, "p90": 1e3 * float(np.quantile(runner.times, 0.9))}
-            if runner.times
-            else None
-        )
+        settings = {name: value for name, value in asdict(runner.settings).items() if name != "threads"}
+        milliseconds = {"median": 1e3 * runner.median, "p90": 1e3 * float(np.quantile(runner.times, 0.9))} if runner.times else None
         return {
             **settings,
             "images_per_second": self.size / runner.median if runner.times else None,
@@ -398,11 +354,7 @@ class _Racing:
 def _standing(runner: _Runner, chosen: _Runner) -> str:
     if runner is chosen:
         return "chosen"
-    return (
-        "slower"
-        if runner.median >= chosen.median
-        else "faster by too little to leave what is nearer to the defaults"
-    )
+    return "slower" if runner.median >= chosen.median else "faster by too little to leave what is nearer to the defaults"
 
 
 def agreement(losses: Sequence[float], expected: Sequence[float]) -> tuple[float, bool]:
@@ -416,9 +368,7 @@ def agreement(losses: Sequence[float], expected: Sequence[float]) -> tuple[float
     found, wanted = np.asarray(losses), np.asarray(expected)
     difference = np.abs(found - wanted)
     allowed = 0.02 * np.abs(wanted) + 0.25 * np.abs(wanted - wanted[0])
-    return float((difference / np.maximum(np.abs(wanted), 1e-6)).max()), bool(
-        (difference <= allowed).all()
-    )
+    return float((difference / np.maximum(np.abs(wanted), 1e-6)).max()), bool((difference <= allowed).all())
 
 
 def described(settings: Settings) -> str:
