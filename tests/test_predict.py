@@ -14,10 +14,10 @@ from PIL import Image
 from allotrope import networks, predict
 from allotrope.cli import main
 from allotrope.delivery.deliver import predict_program
+from allotrope.delivery.finished import columns_before
 from allotrope.errors import DataError, RunFolderError, UsageError
 from allotrope.network.rewriting.compose import with_preprocessing, with_probabilities
 from allotrope.run import Run
-from allotrope.verbs.predict import _before
 
 CLASSES = ("cat", "dog", "eel")
 
@@ -125,7 +125,7 @@ def test_the_delivered_program_reads_deep_pictures_the_same_way(run_folder: Path
     for value_range in (None, (0.0, 4080.0)):
         program = run_folder / "delivered" / "predict.py"
         data = {"classes": CLASSES, "image": (3, 8, 8), "summary": {"value_range": value_range}}
-        program.write_text(predict_program(row, "model.onnx", _before(data)))
+        program.write_text(predict_program(row, "model.onnx", columns_before(data)))
         command = [
             sys.executable,
             program,

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from allotrope.inputs.contract import Input
+from allotrope.inputs.image.image import Image
 from allotrope.network.columns import columns_of, with_columns
 from allotrope.network.network import Network
 from allotrope.network.reading.read import read_model
-from allotrope.tasks import Task
+from allotrope.tasks import Classification, Task
 from allotrope.tasks.uncertainty import without_log_variances
 
 Columns = dict[str, list[dict[str, Any]]]
@@ -31,3 +32,17 @@ def columns_in(file: Path) -> Columns:
     """
     model = read_model(file)
     return columns_of({entry.key: entry.value for entry in model.metadata_props})
+
+
+def columns_before(data: Mapping[str, Any]) -> Columns:
+    """Inputs and tasks of a file of an earlier version, which does not say them: one picture, one class."""
+    channels, height, width = data["image"]
+    picture = Image(
+        name="image",
+        height=height,
+        width=width,
+        channels=channels,
+        value_range=data.get("summary", {}).get("value_range"),
+    )
+    task = Classification(name="probabilities", classes=tuple(data["classes"]))
+    return {"inputs": [picture.facts()], "tasks": [task.facts()]}

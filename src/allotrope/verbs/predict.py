@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from allotrope.delivery.arrays import predicted_arrays
-from allotrope.delivery.finished import Columns, columns_in
+from allotrope.delivery.finished import Columns, columns_before, columns_in
 from allotrope.delivery.predictor import (
     ArgumentError,
     Run,
@@ -96,13 +96,13 @@ def _values(answer: Mapping[str, Any], size: int) -> Any:
 def predict(
     run: str | Path, *examples: str | Path, top: int = 5, threads: int | None = None
 ) -> Predictions:
-    """Answer for pictures, or for the rows of tables, with the file that a run delivered.
+    """Answer for new examples with the file that a run delivered.
 
-    Example: allotrope predict runs/digits-1 picture.png more-pictures/
+    Example: allotrope predict runs/photos-1 new.jpg more/
 
     Args:
         run: the run folder that `fit` made.
-        examples: pictures, or folders of which every picture is taken; or .csv files with a column for each input, in which pictures are named relative to the file.
+        examples: files such as the data had, or folders of them; or .csv files with a column for each input, in which files are named relative to the table.
         top: how many classes to name for each example, the most probable first.
         threads: processor threads; all cores by default.
 
@@ -111,7 +111,7 @@ def predict(
     """
     if not examples:
         raise UsageError(
-            "no example is named. Name pictures, folders of pictures or .csv files after the run folder."
+            "no example is named. Name files, folders of them or .csv files after the run folder."
         )
     if top < 1:
         raise UsageError(f"top is {top}, expected at least 1.")
@@ -155,13 +155,4 @@ def _delivered(folder: Path, threads: int | None) -> tuple[Columns, Run]:
     columns = columns_in(path)
     options = row.get("options", {})
     session = runtime(row["runtime"]).open(path, row["precision"], threads, **options)
-    return (columns if columns["inputs"] else _before(record["data"])), session.run
-
-
-def _before(data: Mapping[str, Any]) -> Columns:
-    """Inputs and tasks of a file of an earlier version, which does not say them: one picture, one class."""
-    channels, height, width = data["image"]
-    picture = {"kind": "image", "name": "image", "channels": channels, "height": height, "width": width}
-    picture["value_range"] = data.get("summary", {}).get("value_range")
-    task = {"kind": "classification", "name": "probabilities", "classes": list(data["classes"])}
-    return {"inputs": [picture], "tasks": [task]}
+    return (columns if columns["inputs"] else columns_before(record["data"])), session.run
