@@ -1,4 +1,4 @@
-"""Checks seven kinds of network in every framework that is installed, and writes the table of docs/agreement.md.
+"""Checks eight kinds of network in every framework that is installed, and writes the table of docs/agreement.md.
 
 python benchmarks/agreement.py [--networks mlp cnn] [--frameworks pytorch,jax] [--steps 200] [--write docs/agreement.md]
 """
@@ -16,6 +16,7 @@ from allotrope import check, networks
 from allotrope.frameworks import FRAMEWORKS, missing
 from allotrope.network.build import Builder
 from allotrope.network.rewriting.compose import with_preprocessing
+from allotrope.testing.framework_cases import several
 
 BEGIN, END = "<!-- agreement: begin -->", "<!-- agreement: end -->"
 
@@ -111,6 +112,8 @@ NETWORKS = {
     "gru": (lambda: recurrent("GRU", 3), {"dimensions": ["t=5"]}),
     "lstm": (lambda: recurrent("LSTM", 4), {"dimensions": ["t=5"]}),
     "transformer": (transformer, {}),
+    # Two inputs, three tasks, a third of the labels missing.
+    "several": (several, {"tasks": ["label=classification", "age=regression", "signs=multilabel"], "missing": 1 / 3, "batch": 16}),
 }
 PARTS = {
     "float64": ("outputs", "training outputs", "gradients", "slopes", "training slopes", "losses", "weights", "state"),

@@ -6,7 +6,11 @@ import pytest
 from allotrope.config import Recipe, Settings
 from allotrope.frameworks import missing
 from allotrope.network import zoo
+from allotrope.network.build import Builder
 from allotrope.network.rewriting.compose import with_preprocessing
+from allotrope.tasks import Classification
+from allotrope.tasks.several import joint_loss
+from allotrope.training.plan import training_plan
 from planned import answers, planned
 
 if missing("tensorflow") is not None:
@@ -27,6 +31,22 @@ def test_evaluation_with_fused_kernels_is_the_network(name):
     images = random.integers(0, 256, (3, 32, 32, 3), np.uint8)
     expected = network.run({network.inputs[0].name: images})["logits"]
     assert answers(trainer, network, images) == pytest.approx(expected, rel=1e-4, abs=1e-4)
+
+
+@pytest.mark.parametrize("activation", ["Tanh", "Mish", "Sigmoid", "Relu", "Elu", "LeakyRelu"])
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_an_activation_behind_a_normalized_convolution(activation, precision):
+    """TensorFlow joins the three, and has no kernel for some activations."""
+    random, b = np.random.default_rng(0), Builder()
+    weights = [b.weight(f"s{i}", np.full(6, v, np.float32), trainable=i < 2) for i, v in enumerate((1, 0.1, 0.2, 1))]
+    filters = b.weight("w", random.standard_normal((6, 3, 3, 3)).astype(np.float32) / 5)
+    x = b.add("Conv", [b.input("x", "float32", ("n", 3, 8, 8)), filters])
+    b.output(b.add("GlobalMaxPool", [b.add(activation, [b.add("BatchNormalization", [x, *weights])])]), "y")
+    network, x = b.network(), random.standard_normal((2, 3, 8, 8)).astype(np.float32)
+    plan = training_plan(network, Recipe(), joint_loss([Classification(name="y", classes=("a", "b"))]))
+    trainer = FRAMEWORK.trainer(network, plan, Settings(precision=precision))
+    tolerance = 1e-4 if precision == "float32" else 0.05
+    np.testing.assert_allclose(trainer.evaluate({"x": x})["y"], network.run({"x": x})["y"], atol=tolerance)
 
 
 def test_both_bounds_have_all_of_the_gradient():

@@ -6,9 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from allotrope.frameworks.contract import Batch
+from allotrope.frameworks.contract import Batch, Loss
 from allotrope.network.build import Builder
 from allotrope.network.network import Network
+from allotrope.tasks import Classification, MultiLabel, Regression
+from allotrope.tasks.several import joint_loss
 
 
 def small() -> Network:
@@ -26,6 +28,60 @@ def small() -> Network:
     y = b.add("Flatten", [b.add("MaxPool", [y], {"kernel_shape": (2, 2), "strides": (2, 2)})])
     b.output(b.add("Gemm", [y, weight("fc.weight", 4, 8), weight("fc.bias", 4)], {"transB": 1}), "logits")
     return b.network()
+
+
+def several() -> Network:
+    """Two inputs and three outputs: raw pixels `image` and `numbers` to `label`, `age` and `signs`."""
+    rng, b = np.random.default_rng(5), Builder("several")
+
+    def dense(x: str, label: str, wide: int, deep: int) -> str:
+        weight = (rng.standard_normal((deep, wide)) / np.sqrt(wide)).astype(np.float32)
+        bias = b.weight(f"{label}.bias", np.full(deep, 0.1, np.float32))
+        return b.add("Gemm", [x, b.weight(f"{label}.weight", weight), bias], {"transB": 1})
+
+    pixels, numbers = b.input("image", "uint8", ("n", 6, 6, 3)), b.input("numbers", "float32", ("n", 5))
+    x = b.add("Div", [b.add("Cast", [pixels], {"to": 1}), b.constant(np.float32(128))])
+    x = b.add("Transpose", [x], {"perm": (0, 3, 1, 2)})
+    filters = (rng.standard_normal((8, 3, 3, 3)) / 5).astype(np.float32)
+    x = b.add("Conv", [x, b.weight("conv.weight", filters)], {"strides": (2, 2)})
+    scale = [b.weight(f"bn.{n}", np.full(8, v, np.float32)) for n, v in (("weight", 1.0), ("bias", 0.2))]
+    state = [
+        b.weight(f"bn.{n}", np.full(8, v, np.float32), trainable=False)
+        for n, v in (("mean", 0.1), ("variance", 1.0))
+    ]
+    x = b.add("Tanh", [b.add("BatchNormalization", [x, *scale, *state])])
+    x = b.add("Concat", [b.add("Flatten", [x]), b.add("Tanh", [dense(numbers, "fc", 5, 8)])], {"axis": 1})
+    trunk = b.add("Dropout", [b.add("Tanh", [dense(x, "trunk", 40, 16)]), b.constant(np.float32(0.2))])
+    for name, size in SEVERAL.items():
+        b.output(dense(trunk, f"{name}.head", 16, size), name)
+    return b.network()
+
+
+SEVERAL = {"label": 4, "age": 1, "signs": 3}
+"""The tasks of `several` (one of four classes, a number, three flags) and their sizes."""
+
+
+def several_tasks() -> Loss:
+    """The loss of all three, one of them counted half."""
+    label = Classification(name="label", classes=("a", "b", "c", "d"))
+    signs = MultiLabel(name="signs", labels=("x", "y", "z"), weight=0.5)
+    return joint_loss([label, Regression(name="age"), signs])
+
+
+def several_batch(step: int, count: int = 8) -> Batch:
+    """Examples for `several`; a third of the labels of each task is missing."""
+    rng = np.random.default_rng((7, step))
+    inputs = {
+        "image": rng.integers(0, 256, (count, 6, 6, 3), np.uint8),
+        "numbers": rng.standard_normal((count, 5)).astype(np.float32),
+    }
+    targets = {
+        "label": np.eye(4, dtype=np.float32)[rng.integers(0, 4, count)],
+        "age": rng.standard_normal((count, 1)).astype(np.float32),
+        "signs": rng.integers(0, 2, (count, 3)).astype(np.float32),
+    }
+    weights = {name: (rng.permutation(count) >= count // 3).astype(np.float32) for name in targets}
+    return Batch(inputs, targets, weights)
 
 
 def _batch(step: int) -> Batch:

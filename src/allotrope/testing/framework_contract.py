@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import partial
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -17,9 +17,18 @@ from allotrope.frameworks.widening import widened
 from allotrope.network import zoo
 from allotrope.network.build import Builder
 from allotrope.network.network import Network
-from allotrope.tasks.class_losses import cross_entropy
-from allotrope.tasks.several import loss_over
-from allotrope.testing.framework_cases import BATCHES, CORNERS, TRAPS, small
+from allotrope.tasks import Classification
+from allotrope.tasks.several import joint_loss
+from allotrope.testing.framework_cases import (
+    BATCHES,
+    CORNERS,
+    SEVERAL,
+    TRAPS,
+    several,
+    several_batch,
+    several_tasks,
+    small,
+)
 from allotrope.training.plan import training_plan
 
 ZOO = {"mlp": (1, 8, 8), "cnn": (3, 8, 8), "resnet8": (3, 8, 8)}
@@ -89,6 +98,34 @@ class FrameworkContract:
         answers, expected = mine.evaluate(BATCHES[0].inputs), other.evaluate(BATCHES[0].inputs)
         assert set(answers) == {"logits"}
         _close(answers["logits"], expected["logits"], 1e-5)
+
+    def test_several_inputs_and_tasks_train_as_in_pytorch(self, name: str) -> None:
+        _needs("pytorch")
+        mine, other = (_several(which) for which in (name, "pytorch"))
+        batches = [several_batch(step) for step in range(1, 7)]
+        found, expected = (
+            [float(each.step(batch, 0.05, step)) for step, batch in enumerate(batches, 1)]
+            for each in (mine, other)
+        )
+        np.testing.assert_allclose(found, expected, rtol=1e-5)
+        _assert_same(mine.state(), other.state(), 1e-5)
+        answers, wanted = (each.evaluate(batches[0].inputs) for each in (mine, other))
+        assert {n: y.shape for n, y in answers.items()} == {n: (8, k) for n, k in SEVERAL.items()}
+        for task in SEVERAL:
+            _close(answers[task], wanted[task], 1e-5)
+
+    def test_a_label_that_is_missing_teaches_nothing(self, name: str) -> None:
+        batch = several_batch(1)
+        other = {
+            task: np.where(batch.weights[task][:, None] == 0, 1 - target, target)
+            for task, target in batch.targets.items()
+        }
+        changed = replace(batch, targets=other)
+        assert all(not np.array_equal(other[task], batch.targets[task]) for task in SEVERAL)
+        first, second = (_several(name) for _ in range(2))
+        assert float(first.step(batch, 0.1, 1)) == float(second.step(changed, 0.1, 1))
+        for key, array in second.weights().items():
+            np.testing.assert_array_equal(first.weights()[key], array, err_msg=key)
 
     def test_a_checkpoint_of_one_framework_resumes_in_another(self, name: str) -> None:
         _needs("pytorch")
@@ -196,9 +233,14 @@ def _needs(name: str) -> None:
 
 def _plan(network: Network, recipe: Recipe, frozen: frozenset[str] = frozenset()) -> TrainingPlan:
     """To learn classes by the network's one output."""
-    smoothed = partial(cross_entropy, label_smoothing=recipe.label_smoothing)
-    losses = {value.name: smoothed for value in network.outputs}
-    return training_plan(network, recipe, loss_over(losses), frozen)
+    tasks = [Classification(name=value.name, classes=("a", "b", "c", "d")) for value in network.outputs]
+    return training_plan(network, recipe, joint_loss(tasks), frozen)
+
+
+def _several(name: str) -> Trainer:
+    recipe = Recipe(epochs=1, optimizer="momentum", weight_decay=1e-2, seed=7)
+    plan = training_plan(several(), recipe, several_tasks())
+    return find(name).trainer(several(), plan, Settings())
 
 
 def _trainer(name: str, **options: Any) -> Trainer:

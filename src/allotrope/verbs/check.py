@@ -29,6 +29,8 @@ def check(
     batch: int | None = None,
     dimensions: Sequence[str] = (),
     values: Sequence[str] = (),
+    tasks: Sequence[str] = (),
+    missing: float = 0.0,
     seed: int = 0,
     learning_rate: float = 0.01,
     directions: int = 24,
@@ -58,6 +60,9 @@ def check(
         dimensions: lengths of other free dimensions, such as sequence=128; by default 3, and 64 for height and width, or what fits.
         values: what random values inputs get, such as mask=padding or ids=0..99, where names and uses do not tell. There are:
             normal, uniform, mask, padding, added-mask, positions, LOW..HIGH, lengths:N, NUMBER.
+        tasks: kinds of tasks that outputs are trained for, such as label=classification or age=regression; there is multilabel too.
+            By default the squared error of all outputs, or cross-entropy of a single row of a network of raw bytes.
+        missing: the part of the labels of these tasks that is missing, at random, such as 0.3.
         seed: decides inputs, targets, directions and dropout.
         learning_rate: of the training.
         directions: finite differences are taken along at most so many, each of a few weights, and along half as many in training.
@@ -86,6 +91,8 @@ def check(
         threads=(threads or 1) - 1,
         directions=directions - 2,
     )
+    if not 0 <= missing < 1:
+        raise UsageError(f"--missing is {missing:g}, expected from 0 to below 1.")
     names, precisions = named(frameworks), _precisions(precision)
     float64 = Tolerance(
         outputs=output_tolerance,
@@ -114,7 +121,9 @@ def check(
             batch=size,
             lengths=lengths,
             free=free,
-            values=_kinds(values),
+            values=_kinds(values, "an input and its kind of values, such as ids=0..99"),
+            tasks=_kinds(tasks, "an output and its kind of task, such as label=classification"),
+            missing=missing,
             seed=seed,
             learning_rate=learning_rate,
             directions=directions,
@@ -156,13 +165,13 @@ def _lengths(inputs: Sequence[Value], batch: int) -> dict[str, int]:
     return lengths
 
 
-def _kinds(texts: Sequence[str]) -> dict[str, str]:
-    """Kinds by input, of texts such as `ids=0..99`. Raises: UsageError for one without a name."""
+def _kinds(texts: Sequence[str], expected: str) -> dict[str, str]:
+    """Kinds by name, of texts such as `ids=0..99`. Raises: UsageError for one without a name."""
     kinds = {}
     for text in texts:
         name, equals, kind = text.rpartition("=")
         if not equals or not name:
-            raise UsageError(f"'{text}' is not an input and its kind of values, such as ids=0..99.")
+            raise UsageError(f"'{text}' is not {expected}.")
         kinds[name] = kind
     return kinds
 

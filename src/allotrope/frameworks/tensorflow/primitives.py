@@ -76,6 +76,12 @@ def _gelu(x: Tensor, approximate: bool) -> Tensor:
     return 0.5 * x * (1 + tf.math.erf(x / math.sqrt(2)))
 
 
+_tanh = kept(tf.tanh)
+# TensorFlow 2.21 joins a convolution, a normalization and tanh, or Mish, which is made of it, into a
+# node that has no kernel; it does not look behind a check of the shape, which computes nothing.
+_tanh_apart = kept(lambda x: tf.tanh(tf.ensure_shape(x, x.shape)))
+
+
 class TensorFlowPrimitives(TensorFlowShaping, TensorFlowNormalization, Primitives):
     """Primitives over `tf.Tensor`.
 
@@ -149,7 +155,6 @@ class TensorFlowPrimitives(TensorFlowShaping, TensorFlowNormalization, Primitive
     exp = unary(tf.exp)
     log = unary(tf.math.log)
     sqrt = unary(tf.sqrt)
-    tanh = unary(tf.tanh)
     sigmoid = unary(tf.sigmoid)
     erf = unary(tf.math.erf)
     relu = unary(tf.nn.relu)
@@ -180,6 +185,9 @@ class TensorFlowPrimitives(TensorFlowShaping, TensorFlowNormalization, Primitive
         if tf.bool in (x.dtype, tensor_dtype(dtype)):  # a bool's bits are 0 and 1
             return self.cast(x, dtype)
         return tf.bitcast(x, tensor_dtype(dtype))
+
+    def tanh(self, x: Tensor) -> Tensor:
+        return _tanh_apart(x) if self.inferring else _tanh(x)
 
     def gelu(self, x: Tensor, approximate: bool) -> Tensor:
         return kept(_gelu)(x, approximate)

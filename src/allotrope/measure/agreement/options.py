@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from allotrope.measure.agreement.recording import steps_kept
 from allotrope.measure.agreement.task import Task
@@ -21,7 +21,8 @@ class Options:
     """How a network is checked; `parting` is the difference of float32 losses that is reported.
 
     `lengths` are of free dimensions, of which `free` may be others where these do not fit. `values`
-    are kinds of inputs that were asked for.
+    are kinds of inputs that were asked for, `tasks` kinds of tasks by output, of whose labels the
+    part `missing` is missing.
     """
 
     steps: int
@@ -34,6 +35,8 @@ class Options:
     directions: int
     parting: float
     threads: int | None
+    tasks: Mapping[str, str] = field(default_factory=dict)
+    missing: float = 0.0
 
     @property
     def beside(self) -> int:

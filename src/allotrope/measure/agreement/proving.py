@@ -99,7 +99,8 @@ def preparation(
 ) -> tuple[Prepared, Mapping[str, int]]:
     """What the reference expects, of a batch of 1 too, and the rows that see nothing."""
     how = (options.batch, options.lengths, options.seed, options.learning_rate)
-    fit = fitted(Task(str(file), "float32", *how), options.values, options.free, say)
+    task = Task(str(file), "float32", *how, tasks=options.tasks, missing=options.missing)
+    fit = fitted(task, options.values, options.free, say)
     prepared = prepare(fit, tolerances, options.steps > 0, say)
     single = alone(fit)
     if single is None:
@@ -199,9 +200,7 @@ def _notes(recordings: Sequence[Recording]) -> list[str]:
 
 def _facts(expected: Mapping[str, Expectation]) -> dict[str, Any]:
     one = next(iter(expected.values()))
-    loss = (
-        None if one.first is None else "cross-entropy" if one.task.classifies else "squared error"
-    )
+    loss = None if one.first is None else one.task.loss_in_words
     network = one.task.network
     return {
         "nodes": len(network.graph.nodes),

@@ -18,12 +18,13 @@ from allotrope.config import Recipe
 from allotrope.errors import UnsupportedError
 from allotrope.frameworks.contract import Batch, Loss, TrainingPlan
 from allotrope.frameworks.widening import widened, widened_array
+from allotrope.measure.agreement.learned import learned_tasks, random_labels
 from allotrope.measure.agreement.probe import probed
 from allotrope.measure.inputs import random_inputs
 from allotrope.network.network import Network
 from allotrope.network.reading.read import load
-from allotrope.tasks.class_losses import cross_entropy
-from allotrope.tasks.several import loss_over
+from allotrope.tasks import Task as LearnedTask
+from allotrope.tasks.several import encoded, joint_loss
 from allotrope.training.plan import training_plan
 
 PRECISIONS = ("float64", "float32")
@@ -37,7 +38,8 @@ class Task:
     name. `outputs` are the shapes of the float outputs, `scale` the root mean square of their
     values. `probes` are the inner values that are compared. `nudge` is the part of itself by which
     each trainable weight begins off, up or down at random. `kinds` are of the inputs that are not
-    just numbers, as `measure.kinds` writes them.
+    just numbers, as `measure.kinds` writes them. `tasks` are the kinds of tasks by the outputs that
+    learn them, `missing` the part of their labels that is missing.
     """
 
     file: str
@@ -51,6 +53,8 @@ class Task:
     probes: tuple[str, ...] = ()
     nudge: float = 0.0
     kinds: Mapping[str, str] = field(default_factory=dict)
+    tasks: Mapping[str, str] = field(default_factory=dict)
+    missing: float = 0.0
 
     @property
     def dtype(self) -> np.dtype:
@@ -96,6 +100,13 @@ class Task:
         raw = inputs[0].dtype == np.uint8 and len(inputs[0].shape or ()) == 4
         return raw and len(shapes[0]) == 2 and shapes[0][1] > 1
 
+    @property
+    def loss_in_words(self) -> str:
+        """What its training minimizes."""
+        if self.tasks:
+            return " and ".join(f"{kind} of '{name}'" for name, kind in self.tasks.items())
+        return "cross-entropy" if self.classifies else "squared error"
+
     @cached_property
     def trained(self) -> Network:
         """The network as trainers take it: of its outputs, those that are floats.
@@ -127,16 +138,37 @@ class Task:
             schedule="constant",
             seed=self.seed,
         )
-        loss = squared_error(self.scale)
+        return training_plan(self.trained, recipe, self._loss())
+
+    def _loss(self) -> Loss:
+        if self.tasks:
+            return joint_loss(self.learned)
         if self.classifies:
-            loss = loss_over(dict.fromkeys(self.outputs, cross_entropy))
-        return training_plan(self.trained, recipe, loss)
+            return joint_loss(learned_tasks(dict.fromkeys(self.outputs, "classification"), self.outputs))
+        return squared_error(self.scale)
+
+    @cached_property
+    def learned(self) -> tuple[LearnedTask, ...]:
+        """The tasks of its outputs, if it has such."""
+        return learned_tasks(self.tasks, self.outputs)
 
     def batch_of(self, step: int) -> Batch:
         """What a trainer's step is given; the training step counts from 1."""
         random = np.random.default_rng((self.seed, step, 2))
+        if self.tasks:
+            return self._of_tasks(self.inputs(step), random)
         targets = {name: self._target(shape, random) for name, shape in self.outputs.items()}
         return Batch(self.inputs(step), targets)
+
+    def _of_tasks(self, inputs: Mapping[str, np.ndarray], random: np.random.Generator) -> Batch:
+        labels = {
+            task.name: random_labels(task, self.outputs[task.name][0], self.missing, random)
+            for task in self.learned
+        }
+        gaps = set(labels) if self.missing else ()
+        targets, weights = encoded(self.learned, labels, gaps)
+        columns = ({n: x.astype(self.dtype) for n, x in each.items()} for each in (targets, weights))
+        return Batch(inputs, *columns)
 
     def _target(self, shape: tuple[int, ...], random: np.random.Generator) -> np.ndarray:
         """Of one output; the same numbers in every precision."""
