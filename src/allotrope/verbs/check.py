@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -78,12 +78,10 @@ def check(
     Raises: ModelError for a file that is broken, UnsupportedError for operators without a meaning, UsageError for options that do not fit.
     """
     from allotrope.frameworks import named
-    from allotrope.frameworks.widening import SINGLE
     from allotrope.measure.agreement.judge import Tolerance
     from allotrope.measure.agreement.options import Options
     from allotrope.measure.agreement.proving import prove
     from allotrope.measure.inputs import batch_names, fitting_batch, parse_lengths
-    from allotrope.network.reading.read import load
 
     _check_numbers(
         steps=steps,
@@ -105,10 +103,7 @@ def check(
     both = {"float64": float64, "float32": _float32(float32_tolerance)}
     called = network.graph.name if isinstance(network, Network) else str(network)
     with display(quiet) as show, tempfile.TemporaryDirectory() as scratch:
-        loaded = network if isinstance(network, Network) else load(network, report=show.say)
-        if SINGLE.concerns(loaded):
-            show.say("float16 and bfloat16 are computed as float32: how they round is no meaning")
-            loaded = SINGLE.network(loaded)
+        loaded = _loaded(network, show.say)
         loaded.save(Path(scratch) / "network.onnx")
         size = batch or fitting_batch(loaded.inputs)
         asked = parse_lengths(dimensions, loaded.inputs)
@@ -139,6 +134,18 @@ def check(
             list(names) if frameworks else [],
             show.say,
         )
+
+
+def _loaded(network: str | Path | Network, say: Callable[[str], None]) -> Network:
+    """The network as it is checked, in floats of 32 bits or more."""
+    from allotrope.frameworks.widening import SINGLE
+    from allotrope.network.reading.read import load
+
+    loaded = network if isinstance(network, Network) else load(network, report=say)
+    if not SINGLE.concerns(loaded):
+        return loaded
+    say("float16 and bfloat16 are computed as float32: how they round is no meaning")
+    return SINGLE.network(loaded)
 
 
 def _float32(tolerance: float) -> Tolerance:
