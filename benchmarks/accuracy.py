@@ -24,7 +24,9 @@ DELIVERED = ("runtime", "precision", "test_accuracy", "latency_ms", "throughput"
 
 
 def options():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("cases", nargs="+", choices=CASES)
     parser.add_argument("--data", default="../shared/data")
     parser.add_argument("--out", default="runs")
@@ -40,7 +42,16 @@ def command(case, asked):
         limits = ["--epochs", asked.epochs]
     elif asked.budget is not None:
         limits = ["--budget", asked.budget]
-    return ["fit", source.format(data=asked.data), *limits, "--seed", asked.seed, "--out", asked.out, "--json"]
+    return [
+        "fit",
+        source.format(data=asked.data),
+        *limits,
+        "--seed",
+        asked.seed,
+        "--out",
+        asked.out,
+        "--json",
+    ]
 
 
 def row(case, arguments, record, seconds):
@@ -66,7 +77,12 @@ def main():
     for case in asked.cases:
         arguments = command(case, asked)
         began = time.perf_counter()
-        done = subprocess.run([str(Path(sys.executable).parent / "allotrope"), *arguments], stdout=subprocess.PIPE, text=True, check=False)
+        done = subprocess.run(
+            [str(Path(sys.executable).parent / "allotrope"), *arguments],
+            stdout=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
         if done.returncode not in (0, 3):
             sys.exit(f"{case}: allotrope ended with exit code {done.returncode}")
         record = json.loads(done.stdout.splitlines()[-1])

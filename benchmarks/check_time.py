@@ -35,7 +35,9 @@ def main():
         "--frameworks", default=None, help="with commas between them; all by default"
     )
     asked = parser.parse_args()
-    names = asked.frameworks.split(",") if asked.frameworks else None
+    names = None
+    if asked.frameworks:
+        names = asked.frameworks.split(",")
     agrees = True
     for file in asked.files:
         began, used = time.perf_counter(), processor_seconds()

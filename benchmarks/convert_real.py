@@ -1,12 +1,14 @@
 """Converts real networks and proves each.
 
-These are the files of ../shared/data/onnx, the nine of the onnx wheel, own exports by both of torch's
-exporters, and the files of further folders, such as those that `keras_exports.py` and `optimized_bert.py` write.
+These are the files of ../shared/data/onnx, the nine of the onnx wheel, own exports by both of
+torch's exporters, and the files of further folders, such as those that `keras_exports.py` and
+`optimized_bert.py` write.
 
 python benchmarks/convert_real.py pytorch jax [--only bert vit] [--folders FOLDER ...] [--json FILE]
 
-A line a network and target: the largest difference of an output relative to its largest value, how many arrays learn, and the
-operators that are spelled out; or why it was refused. Last lines: how many of how many were written and proved.
+A line a network and target: the largest difference of an output relative to its largest value, how
+many arrays learn, and the operators that are spelled out; or why it was refused. Last lines: how
+many of how many were written and proved.
 """
 
 from __future__ import annotations
@@ -36,7 +38,9 @@ EXPORTS = (
 
 
 def options():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("targets", nargs="+", choices=TARGETS)
     parser.add_argument("--only", nargs="*", default=[], help="parts of names")
     parser.add_argument("--data", default="../shared/data/onnx")
@@ -54,7 +58,11 @@ def networks(asked):
     for name in EXPORTS:
         for exporter in torch_exports.EXPORTERS:
             found[f"{name} {exporter}"] = partial(torch_exports.exported, name, exporter, None)
-    return {name: file for name, file in found.items() if not asked.only or any(part in name for part in asked.only)}
+    return {
+        name: file
+        for name, file in found.items()
+        if not asked.only or any(part in name for part in asked.only)
+    }
 
 
 def row(name, file, target):
@@ -65,8 +73,15 @@ def row(name, file, target):
             network = allotrope.load(file() if callable(file) else file)
             found = allotrope.convert(network, folder, to=target).json
         except AllotropeError as error:
-            return {"name": name, "target": target, "refused": str(error), "seconds": time.perf_counter() - began}
-        text = (folder / "model.py").read_text() if (folder / "model.py").exists() else ""
+            return {
+                "name": name,
+                "target": target,
+                "refused": str(error),
+                "seconds": time.perf_counter() - began,
+            }
+        text = ""
+        if (folder / "model.py").exists():
+            text = (folder / "model.py").read_text()
         spelled = sorted(set(re.findall(r"\boperators\.(\w+)\(", text)) - {"array"})
     proof = found["proof"]
     return {
@@ -83,7 +98,10 @@ def shown(found):
     head = f"{found['target']:10s} {found['name']:26s} {found['seconds']:5.0f} s  "
     if "refused" in found:
         return head + f"REFUSED {found['refused'][:600]}"
-    return head + f"{found['difference']:.1e}  {found['learning']:3d} learn  {' '.join(found['spelled'])}"
+    return (
+        head
+        + f"{found['difference']:.1e}  {found['learning']:3d} learn  {' '.join(found['spelled'])}"
+    )
 
 
 def main():
@@ -97,7 +115,9 @@ def main():
         Path(asked.json).write_text(json.dumps(rows, indent=1))
     for target in asked.targets:
         own = [one for one in rows if one["target"] == target]
-        print(f"{target}: {sum('refused' not in one for one in own)} of {len(own)} written and proved")
+        print(
+            f"{target}: {sum('refused' not in one for one in own)} of {len(own)} written and proved"
+        )
 
 
 if __name__ == "__main__":

@@ -1,8 +1,12 @@
-"""ONNX's own core cases as converted source: each is written, opened without its proof, and run; all in one process.
+"""ONNX's own core cases as converted source: each is written, opened without its proof, and run.
 
-python benchmarks/converted_conformance.py TARGET [--cases ../shared/conformance/core_cases.txt] [--show 20] [--only NAME ...]
+All in one process.
 
-Last line: target, equal, wrong, refused (a named error), crashed (anything else), and how many were written with operators spelled out.
+python benchmarks/converted_conformance.py TARGET [--cases ../shared/conformance/core_cases.txt]
+[--show 20] [--only NAME ...]
+
+Last line: target, equal, wrong, refused (a named error), crashed (anything else), and how many were
+written with operators spelled out.
 """
 
 from __future__ import annotations
@@ -29,22 +33,33 @@ SETTINGS = {"TF_CPP_MIN_LOG_LEVEL": "3", "KERAS_BACKEND": "tensorflow", "JAX_ENA
 
 
 def options():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("target", choices=TARGETS)
     parser.add_argument("--cases", default="../shared/conformance/core_cases.txt")
-    parser.add_argument("--show", type=int, default=0, help="print this many of each kind that is not equal")
+    parser.add_argument(
+        "--show", type=int, default=0, help="print this many of each kind that is not equal"
+    )
     parser.add_argument("--only", nargs="*", help="names of cases, instead of all")
-    parser.add_argument("--part", default="0/1", help="as 1/4: only each fourth case, from the second on")
+    parser.add_argument(
+        "--part", default="0/1", help="as 1/4: only each fourth case, from the second on"
+    )
     return parser.parse_args()
 
 
 def as_array(value):
     value = _normalize_tensor(value)
-    return value if isinstance(value, list) or value is None else np.asarray(value)
+    if isinstance(value, list) or value is None:
+        return value
+    return np.asarray(value)
 
 
 def outcome_of(case, target):
-    """equal, wrong, refused or crashed, and why; the last says whether operators were spelled out."""
+    """equal, wrong, refused or crashed, and why.
+
+    The last says whether operators were spelled out.
+    """
     from converted import opened  # how a test opens a written folder
 
     spelled = False
@@ -55,7 +70,9 @@ def outcome_of(case, target):
             spelled = (Path(folder) / "operators.py").exists()
             for inputs, outputs in case.data_sets:
                 found = model([as_array(x) for x in inputs])
-                Runner.assert_similar_outputs([as_array(y) for y in outputs], found, case.rtol, case.atol)
+                Runner.assert_similar_outputs(
+                    [as_array(y) for y in outputs], found, case.rtol, case.atol
+                )
     except AllotropeError as error:
         return "refused", str(error), spelled
     except AssertionError as error:
@@ -81,9 +98,14 @@ def main():
     for kind in ("wrong", "crashed", "refused"):
         for line in seen[kind][: asked.show]:
             print(f"{kind:8s} {line}")
-    figures = ", ".join(f"{counts[kind]} {kind}" for kind in ("equal", "wrong", "refused", "crashed"))
+    figures = ", ".join(
+        f"{counts[kind]} {kind}" for kind in ("equal", "wrong", "refused", "crashed")
+    )
     taken = time.perf_counter() - began
-    print(f"{asked.target}: {figures} of {len(cases)}; {counts['spelled out']} with operators spelled out ({taken:.0f} s)")
+    print(
+        f"{asked.target}: {figures} of {len(cases)}; {counts['spelled out']} with operators "
+        f"spelled out ({taken:.0f} s)"
+    )
 
 
 if __name__ == "__main__":

@@ -87,7 +87,9 @@ class ResNet18(nn.Sequential):
         widths = (64, 64, 128, 256, 512)
         blocks = []
         for number, (inside, outside) in enumerate(pairwise(widths)):
-            stride = 1 if number == 0 else 2
+            stride = 2
+            if number == 0:
+                stride = 1
             blocks += [Residual(inside, outside, stride), Residual(outside, outside, 1)]
         stem = [conv_norm(3, 64, 7, 2), nn.MaxPool2d(3, 2, 1)]
         end = [nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(512, CLASSES)]
@@ -138,7 +140,9 @@ class Inverted(nn.Module):
         self.joined = stride == 1 and inside == outside
 
     def forward(self, x):
-        return x + self.body(x) if self.joined else self.body(x)
+        if self.joined:
+            return x + self.body(x)
+        return self.body(x)
 
 
 class MobileNetV3(nn.Sequential):
@@ -283,7 +287,10 @@ def fitted(file, data, asked, folder, seed):
 def row(case, seed, asked, folder, data):
     """The accuracy of the file and of what `fit` made of it; None if it made nothing."""
     (x, y), test = data
-    name = "resnet18" if case == "quantized" else case
+    if case == "quantized":
+        name = "resnet18"
+    else:
+        name = case
     build, values = CASES[name]
     file = folder / f"{name}-{seed}.onnx"
     if not file.is_file():

@@ -1,10 +1,12 @@
 """How often `fit` finds out which values a network was trained with: small networks under each convention, and what is made of them.
 
-Each is trained for four epochs on 12,000 of CIFAR-10's images at 16x16, with BatchNormalization or without, in RGB or BGR, and
-tried on others: of the same classes, and as a network of other classes on Caltech-101's, on these in a third of their contrast, and on
-Fashion-MNIST. A row tells how often one reading was left (right or wrong), several with the right one among them, or without it.
+Each is trained for four epochs on 12,000 of CIFAR-10's images at 16x16, with BatchNormalization or
+without, in RGB or BGR, and tried on others: of the same classes, and as a network of other classes
+on Caltech-101's, on these in a third of their contrast, and on Fashion-MNIST. A row tells how often
+one reading was left (right or wrong), several with the right one among them, or without it.
 
-python benchmarks/input_range.py [--data ../shared/data] [--images 384] [--conventions raw unit signed imagenet own caffe]
+python benchmarks/input_range.py [--data ../shared/data] [--images 384] [--conventions raw unit
+signed imagenet own caffe]
 """
 
 from __future__ import annotations
@@ -97,7 +99,9 @@ def trained(reading, normalized, x, y):
     random, made = np.random.default_rng(0), network(normalized)
     steps = EPOCHS * (len(x) // 128)
     optimizer = torch.optim.Adam(made.parameters())
-    rate = 4e-3 if normalized or max(reading.std) > 1 else 1.5e-3
+    rate = 1.5e-3
+    if normalized or max(reading.std) > 1:
+        rate = 4e-3
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, rate, total_steps=steps)
     for epoch in range(EPOCHS):
         order = random.permutation(len(x))
@@ -142,8 +146,12 @@ def outcome(source, images, labels, true, same):
     right = [r for r in left if r.alike(true) and r.reverse == true.reverse]
     one = all(reading.alike(left[0]) for reading in left)
     if one:
-        return "one, right" if right else "one, wrong"
-    return "several" if right else "several without the right one"
+        if right:
+            return "one, right"
+        return "one, wrong"
+    if right:
+        return "several"
+    return "several without the right one"
 
 
 def main():
@@ -158,7 +166,9 @@ def main():
         for true in [r for r in found if r.range.startswith(CONVENTIONS[convention])]:
             for normalized in (True, False):
                 source = exported(trained(true, normalized, x, y))
-                kind = "BatchNormalization" if normalized else "none"
+                kind = "none"
+                if normalized:
+                    kind = "BatchNormalization"
                 for name, (images, labels) in sets.items():
                     same = name == "same classes"
                     result = outcome(source, images, labels, true, same)

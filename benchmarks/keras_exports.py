@@ -3,7 +3,8 @@
     KERAS_BACKEND=torch python benchmarks/keras_exports.py FOLDER
     KERAS_BACKEND=tensorflow python benchmarks/keras_exports.py FOLDER   (needs tf2onnx)
 
-Each file is named for the network and the backend; what Keras cannot export is printed with the reason.
+Each file is named for the network and the backend; what Keras cannot export is printed with the
+reason.
 """
 
 from __future__ import annotations
@@ -131,7 +132,10 @@ NETWORKS = (
 
 
 def drawn(network):
-    """With weights that are not those of the start, which has many zeros and ones; and called once."""
+    """With weights that are not those of the start, which has many zeros and ones.
+
+    And called once.
+    """
     random = np.random.default_rng(0)
     arrays = network.get_weights()
     shifted = [a + 0.1 * random.standard_normal(a.shape) for a in arrays]

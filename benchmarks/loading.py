@@ -42,7 +42,10 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--against", type=Path, help="another checkout of this project")
     options = parser.parse_args()
-    checkouts = [HERE] if options.against is None else [options.against.resolve(), HERE]
+    if options.against is None:
+        checkouts = [HERE]
+    else:
+        checkouts = [options.against.resolve(), HERE]
     paths = [str(FILES / f"light_{name}.onnx") for name in NETWORKS]
     seconds = {(checkout, path): [] for checkout in checkouts for path in paths}
     for _ in range(options.rounds):
@@ -51,7 +54,9 @@ def main() -> None:
                 seconds[checkout, path].append(taken)
     for name, path in zip(NETWORKS, paths, strict=True):
         medians = [median(seconds[checkout, path]) for checkout in checkouts]
-        ratio = f", {medians[0] / medians[-1]:.2f} times as fast" if len(medians) > 1 else ""
+        ratio = ""
+        if len(medians) > 1:
+            ratio = f", {medians[0] / medians[-1]:.2f} times as fast"
         print(f"{name:12} " + ", ".join(f"{number:.3f} s" for number in medians) + ratio)
 
 

@@ -1,8 +1,9 @@
 """Each framework's lowered network against the same network written by hand the way that framework's users write it.
 
-One process a framework; in it the two take single steps in turns. The ratio is the median of the ratios of neighbours (with its
-quartiles), above 1 where the lowered network is faster; the least that is wanted is 0.95. `best` is the ratio of the shortest times.
-Settings are equal: the same threads, precision and batches, plain SGD with momentum, which both compute.
+One process a framework; in it the two take single steps in turns. The ratio is the median of the
+ratios of neighbours (with its quartiles), above 1 where the lowered network is faster; the least
+that is wanted is 0.95. `best` is the ratio of the shortest times. Settings are equal: the same
+threads, precision and batches, plain SGD with momentum, which both compute.
 
     python benchmarks/lowered_speed.py [--frameworks pytorch jax] [--networks cnn resnet20 mobilenet_v2] [--seconds 8]
 """
@@ -35,7 +36,10 @@ from allotrope.training.plan import training_plan
 SIZES = {"cnn": (32, 128), "resnet20": (32, 128), "mobilenet_v2": (96, 16)}
 """Side of the images and size of the batch."""
 SETTINGS = {
-    "pytorch": (Settings(layout="channels-last"), Settings(precision="bfloat16", layout="channels-last")),
+    "pytorch": (
+        Settings(layout="channels-last"),
+        Settings(precision="bfloat16", layout="channels-last"),
+    ),
     "tensorflow": (Settings(),),
     "keras": (Settings(),),
     "jax": (Settings(compiled=True),),
@@ -88,11 +92,19 @@ def compared(both, kind, batch, seconds):
     while len(times["lowered"]) < LEAST or time.perf_counter() < ends:
         for who in list(actions)[:: 1 if len(times["lowered"]) % 2 else -1]:
             times[who].append(timed(actions[who]))
-    ratios = [hand / lowered for lowered, hand in zip(times["lowered"], times["by_hand"], strict=True)]
+    ratios = [
+        hand / lowered for lowered, hand in zip(times["lowered"], times["by_hand"], strict=True)
+    ]
     low, middle, high = statistics.quantiles(ratios, n=4)
     speeds = {who: len(batch[0]) / statistics.median(found) for who, found in times.items()}
     best = min(times["by_hand"]) / min(times["lowered"])
-    return {"images_per_second": speeds, "ratio": middle, "quartiles": [low, high], "best": best, "pairs": len(ratios)}
+    return {
+        "images_per_second": speeds,
+        "ratio": middle,
+        "quartiles": [low, high],
+        "best": best,
+        "pairs": len(ratios),
+    }
 
 
 def in_one_framework(name, networks, seconds, threads):
@@ -105,7 +117,10 @@ def in_one_framework(name, networks, seconds, threads):
     random = np.random.default_rng(0)
     for network in networks:
         side, size = SIZES[network]
-        batch = random.integers(0, 256, (size, side, side, 3), np.uint8), random.integers(0, CLASSES, size)
+        batch = (
+            random.integers(0, 256, (size, side, side, 3), np.uint8),
+            random.integers(0, CLASSES, size),
+        )
         for settings in SETTINGS[name]:
             both = {
                 "lowered": Lowered(network, name, side, settings),
@@ -115,24 +130,45 @@ def in_one_framework(name, networks, seconds, threads):
             assert len(set(counts.values())) == 1, f"not the same network: {counts}"
             for kind in ("train", "infer"):
                 found = compared(both, kind, batch, seconds)
-                row = {"framework": name, "network": network, "precision": settings.precision, "kind": kind, "batch": size, **found}
+                row = {
+                    "framework": name,
+                    "network": network,
+                    "precision": settings.precision,
+                    "kind": kind,
+                    "batch": size,
+                    **found,
+                }
                 print(json.dumps(row), flush=True)
 
 
 def shown(row):
     speeds, (low, high) = row["images_per_second"], row["quartiles"]
-    flag = "" if row["ratio"] >= WANTED else f"  below {WANTED}"
+    if row["ratio"] >= WANTED:
+        flag = ""
+    else:
+        flag = f"  below {WANTED}"
     return (
-        f"{row['framework']:10} {row['network']:12} {row['precision']:8} {row['kind']:5} lowered {speeds['lowered']:9,.0f} images/s, "
-        f"by hand {speeds['by_hand']:9,.0f}, ratio {row['ratio']:.3f} ({low:.2f} to {high:.2f}), best {row['best']:.3f}{flag}"
+        f"{row['framework']:10} {row['network']:12} {row['precision']:8} {row['kind']:5} lowered "
+        f"{speeds['lowered']:9,.0f} images/s, "
+        f"by hand {speeds['by_hand']:9,.0f}, ratio {row['ratio']:.3f} ({low:.2f} to {high:.2f}), "
+        f"best {row['best']:.3f}{flag}"
     )
 
 
 def options():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--frameworks", nargs="+", default=[name for name in SETTINGS if name in FRAMEWORKS], choices=list(SETTINGS))
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--frameworks",
+        nargs="+",
+        default=[name for name in SETTINGS if name in FRAMEWORKS],
+        choices=list(SETTINGS),
+    )
     parser.add_argument("--networks", nargs="+", default=list(SIZES), choices=list(SIZES))
-    parser.add_argument("--seconds", type=float, default=8.0, help="of each comparison, at the least")
+    parser.add_argument(
+        "--seconds", type=float, default=8.0, help="of each comparison, at the least"
+    )
     parser.add_argument("--threads", type=int, default=cores())
     parser.add_argument("--inside", action="store_true", help=argparse.SUPPRESS)
     return parser.parse_args()
@@ -144,7 +180,12 @@ def main():
         in_one_framework(asked.frameworks[0], asked.networks, asked.seconds, asked.threads)
         return
     threads = str(asked.threads)
-    environment = {**os.environ, "OMP_NUM_THREADS": threads, "TF_NUM_INTRAOP_THREADS": threads, "TF_CPP_MIN_LOG_LEVEL": "3"}
+    environment = {
+        **os.environ,
+        "OMP_NUM_THREADS": threads,
+        "TF_NUM_INTRAOP_THREADS": threads,
+        "TF_CPP_MIN_LOG_LEVEL": "3",
+    }
     rest = ["--networks", *asked.networks, "--seconds", str(asked.seconds), "--threads", threads]
     rows = []
     for name in asked.frameworks:
@@ -152,14 +193,22 @@ def main():
             print(f"{name:10} {missing(name)}")
             continue
         command = [sys.executable, __file__, "--inside", "--frameworks", name, *rest]
-        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
+        with subprocess.Popen(
+            command, stdout=subprocess.PIPE, text=True, env=environment
+        ) as process:
             for line in process.stdout:
                 rows.append(json.loads(line))
                 print(shown(rows[-1]), flush=True)
         if process.returncode:
             print(f"{name:10} ended with exit code {process.returncode}")
-    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else None
-    facts = {"threads": asked.threads, "load_average": load, "machine": platform.processor() or platform.machine()}
+    load = None
+    if hasattr(os, "getloadavg"):
+        load = os.getloadavg()[0]
+    facts = {
+        "threads": asked.threads,
+        "load_average": load,
+        "machine": platform.processor() or platform.machine(),
+    }
     print(json.dumps({"benchmark": "lowered_speed", "options": vars(asked), **facts, "rows": rows}))
 
 

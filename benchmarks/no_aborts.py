@@ -1,15 +1,17 @@
 """Two training steps of everything at hand in every framework and setting: none may end the process.
 
 Networks are the files that are named, the nine of the onnx wheel, those of the zoo, small ones as
-detectors are, made at random, and ONNX's own cases with float inputs and outputs, whose inputs get weights.
-Each has a process of its own; cases go through one process one after the other, and if it dies, the next
-goes on in a fresh one. `--together` does so with all networks, which saves starting a framework for each.
+detectors are, made at random, and ONNX's own cases with float inputs and outputs, whose inputs get
+weights. Each has a process of its own; cases go through one process one after the other, and if it
+dies, the next goes on in a fresh one. `--together` does so with all networks, which saves starting
+a framework for each.
 
     python benchmarks/no_aborts.py [--kinds file light zoo random case] [--files ../shared/data/onnx/*.onnx]
         [--frameworks tensorflow jax] [--randoms 40] [--patience 900] [--not-compiled] [--together]
 
-An abort is printed with the line that the process wrote last. The last line has the counts; the exit code is 1 if there was any.
-PyTorch's compiler takes seconds for each case, so it compiles one case in 25.
+An abort is printed with the line that the process wrote last. The last line has the counts; the
+exit code is 1 if there was any. PyTorch's compiler takes seconds for each case, so it compiles one
+case in 25.
 """
 
 from __future__ import annotations
@@ -59,7 +61,10 @@ class Process:
             return self.worker.ask("train", **asked)
         except WorkerError as error:
             self.close()
-            return {"outcome": "no end" if "no answer" in str(error) else "aborted", "why": str(error)}
+            return {
+                "outcome": "no end" if "no answer" in str(error) else "aborted",
+                "why": str(error),
+            }
 
     def close(self):
         if self.worker is not None:
@@ -81,11 +86,16 @@ def swept(framework, subjects, asked):
     for settings in all_settings(framework):
         if asked.not_compiled and settings["compiled"] and framework != "jax":
             continue
-        label = f"{framework} {settings['precision']} {settings['layout']}{' compiled' * settings['compiled']}"
+        label = (
+            f"{framework} {settings['precision']} "
+            f"{settings['layout']}{' compiled' * settings['compiled']}"
+        )
         for kind, group in itertools.groupby(subjects, lambda name: name.partition(":")[0]):
             began = time.perf_counter()
             own = trained(process, framework, settings, group, label, asked.together)
-            print(f"{label}: {kind}: {shown(own)} ({time.perf_counter() - began:.0f} s)", flush=True)
+            print(
+                f"{label}: {kind}: {shown(own)} ({time.perf_counter() - began:.0f} s)", flush=True
+            )
             counts += own
         process.close()
     return counts
@@ -101,24 +111,39 @@ def trained(process, framework, settings, group, label, together):
         asked = {"framework_name": framework, "name": name, "settings": settings}
         found = process.train(alone, **asked)
         counts[found["outcome"]] += 1
-        if found["outcome"] in ("aborted", "no end", "failed") or (found["why"] and found["outcome"] == "trained"):
+        if found["outcome"] in ("aborted", "no end", "failed") or (
+            found["why"] and found["outcome"] == "trained"
+        ):
             print(f"{found['outcome']:8} {label}: {name}: {found['why']}", flush=True)
     return counts
 
 
 def shown(counts):
-    return ", ".join(f"{counts[outcome]} {outcome}" for outcome in ("trained", "refused", "failed", "no end", "aborted"))
+    return ", ".join(
+        f"{counts[outcome]} {outcome}"
+        for outcome in ("trained", "refused", "failed", "no end", "aborted")
+    )
 
 
 def options():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--kinds", nargs="+", default=list(KINDS), choices=KINDS)
     shared = pathlib.Path(__file__).resolve().parents[2] / "shared" / "data" / "onnx"
-    parser.add_argument("--files", nargs="*", default=[str(path) for path in sorted(shared.glob("*.onnx"))])
-    parser.add_argument("--frameworks", nargs="+", default=[name for name in FRAMEWORKS if name != "reference"])
+    parser.add_argument(
+        "--files", nargs="*", default=[str(path) for path in sorted(shared.glob("*.onnx"))]
+    )
+    parser.add_argument(
+        "--frameworks", nargs="+", default=[name for name in FRAMEWORKS if name != "reference"]
+    )
     parser.add_argument("--randoms", type=int, default=40)
     parser.add_argument("--patience", type=float, default=900.0, help="seconds for one network")
-    parser.add_argument("--not-compiled", action="store_true", help="leave out settings that compile; JAX has no others")
+    parser.add_argument(
+        "--not-compiled",
+        action="store_true",
+        help="leave out settings that compile; JAX has no others",
+    )
     parser.add_argument("--together", action="store_true", help="several networks to a process")
     parser.add_argument("--only", help="networks whose names have this in them")
     return parser.parse_args()
@@ -128,7 +153,9 @@ def main():
     asked = options()
     folder = os.path.dirname(os.path.abspath(__file__))
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [folder, os.environ.get("PYTHONPATH")]))
-    subjects = [name for kind in asked.kinds for name in networks.names(kind, asked.files, asked.randoms)]
+    subjects = [
+        name for kind in asked.kinds for name in networks.names(kind, asked.files, asked.randoms)
+    ]
     subjects = [name for name in subjects if not asked.only or asked.only in name]
     rows = {}
     for framework in asked.frameworks:
@@ -137,7 +164,16 @@ def main():
             continue
         rows[framework] = swept(framework, subjects, asked)
         print(f"{framework}: {shown(rows[framework])}", flush=True)
-    print(json.dumps({"benchmark": "no_aborts", "options": vars(asked), "networks": len(subjects), "rows": rows}))
+    print(
+        json.dumps(
+            {
+                "benchmark": "no_aborts",
+                "options": vars(asked),
+                "networks": len(subjects),
+                "rows": rows,
+            }
+        )
+    )
     return int(any(counts["aborted"] for counts in rows.values()))
 
 

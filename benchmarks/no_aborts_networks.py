@@ -52,7 +52,10 @@ def made(name):
         return of_case(rest)
     network = {"file": load, "light": light, "zoo": of_zoo, "random": random_detector}[kind](rest)
     free = {d for value in network.inputs for d in value.shape[1:] if isinstance(d, str)}
-    batch = 1 if kind == "random" and int(rest) % 2 else BATCH
+    if kind == "random" and int(rest) % 2:
+        batch = 1
+    else:
+        batch = BATCH
     return network, random_inputs(network.inputs, batch, dict.fromkeys(free, LENGTH))
 
 
@@ -80,19 +83,24 @@ def cases():
 def has_floats(case):
     """Whether float32 arrays go in and come out, and nothing but arrays."""
     inputs, outputs = case.data_sets[0]
-    kinds = [{getattr(array(value), "dtype", None) for value in values} for values in (inputs, outputs)]
+    kinds = [
+        {getattr(array(value), "dtype", None) for value in values} for values in (inputs, outputs)
+    ]
     return all(np.dtype(np.float32) in kind for kind in kinds) and None not in kinds[0] | kinds[1]
 
 
 def array(value):
     value = _normalize_tensor(value)
-    return np.asarray(value) if isinstance(value, np.ndarray | np.generic) else value
+    if isinstance(value, np.ndarray | np.generic):
+        return np.asarray(value)
+    return value
 
 
 def of_case(name, every=True):
     """A case whose float inputs each have a weight of their own added, and whose other inputs are constants.
 
-    `every` False is for cases in which floats must be known beforehand: only the first float is an input then.
+    `every` False is for cases in which floats must be known beforehand: only the first float is an
+    input then.
     """
     case = cases()[name]
     network = load(case.model, repair=False)
@@ -104,10 +112,14 @@ def of_case(name, every=True):
     moved = {n: f"{n}.moved" for n in inputs}
     weights = {f"{n}.weight": np.zeros_like(a) for n, a in inputs.items()}
     adds = [Node("Add", (n, f"{n}.weight"), (moved[n],), {}, moved[n]) for n in inputs]
-    nodes = [replace(n, inputs=tuple(moved.get(i, i) for i in n.inputs)) for n in network.graph.nodes]
+    nodes = [
+        replace(n, inputs=tuple(moved.get(i, i) for i in n.inputs)) for n in network.graph.nodes
+    ]
     graph = replace(
         network.graph,
-        inputs=tuple(replace(v, shape=inputs[v.name].shape) for v in network.inputs if v.name in inputs),
+        inputs=tuple(
+            replace(v, shape=inputs[v.name].shape) for v in network.inputs if v.name in inputs
+        ),
         nodes=(*adds, *nodes),
         constants={**network.graph.constants, **constants},
     )
@@ -137,8 +149,14 @@ class Detector:
         """A convolution behind x [n, c, h, w]; what it gives and its shape."""
         kernel, stride = self.pick(1, 3, 3, 5), self.pick(1, 1, 2, 2, 3)
         depthwise = self.pick(True, False)
-        group = c if depthwise else self.pick(1, 1, 2)
-        m = c * self.pick(1, 1, 2) if depthwise else self.pick(4, 8, 12)
+        if depthwise:
+            group = c
+        else:
+            group = self.pick(1, 1, 2)
+        if depthwise:
+            m = c * self.pick(1, 1, 2)
+        else:
+            m = self.pick(4, 8, 12)
         pads = self.pick((kernel // 2,) * 4, (0, 0, 0, 0), (kernel // 2, 0, 0, kernel // 2))
         lengths = [(n + pads[i] + pads[i + 2] - kernel) // stride + 1 for i, n in enumerate((h, w))]
         if min(lengths) < 2 or m % group or c % group:
@@ -146,7 +164,12 @@ class Detector:
         inputs = [x, self.weight(m, c // group, kernel, kernel)]
         if self.pick(True, True, False):
             inputs.append(self.weight(m, scale=0.1))
-        options = {"group": group, "strides": (stride, stride), "pads": pads, "kernel_shape": (kernel, kernel)}
+        options = {
+            "group": group,
+            "strides": (stride, stride),
+            "pads": pads,
+            "kernel_shape": (kernel, kernel),
+        }
         return self.after(self.b.add("Conv", inputs, options), m), m, *lengths
 
     def after(self, x, c):
@@ -154,34 +177,58 @@ class Detector:
         if self.pick(True, False):
             ones, zeros = np.ones(c, np.float32), np.zeros(c, np.float32)
             count = len(self.b._weights)
-            state = [self.b.weight(f"s{count}.{i}", a, trainable=False) for i, a in enumerate((zeros, ones))]
-            x = self.b.add("BatchNormalization", [x, self.weight(c, scale=1), self.weight(c, scale=1), *state])
-        activation = self.pick("Relu", "Relu", "Clip", "LeakyRelu", "Elu", "Tanh", "PRelu", "Sigmoid", "Swish", "")
+            state = [
+                self.b.weight(f"s{count}.{i}", a, trainable=False)
+                for i, a in enumerate((zeros, ones))
+            ]
+            x = self.b.add(
+                "BatchNormalization", [x, self.weight(c, scale=1), self.weight(c, scale=1), *state]
+            )
+        activation = self.pick(
+            "Relu", "Relu", "Clip", "LeakyRelu", "Elu", "Tanh", "PRelu", "Sigmoid", "Swish", ""
+        )
         if activation == "Clip":
-            return self.b.add("Clip", [x, self.b.constant(np.float32(0)), self.b.constant(np.float32(6))])
+            return self.b.add(
+                "Clip", [x, self.b.constant(np.float32(0)), self.b.constant(np.float32(6))]
+            )
         if activation == "PRelu":
             return self.b.add("PRelu", [x, self.weight(c, 1, 1)])
-        return self.b.add(activation, [x]) if activation else x
+        if activation:
+            return self.b.add(activation, [x])
+        return x
 
     def pooled(self, x, c, h, w):
         """A pooling that keeps the lengths, or none."""
         kind = self.pick("MaxPool", "AveragePool", "")
         if not kind:
             return x
-        return self.b.add(kind, [x], {"kernel_shape": (3, 3), "strides": (1, 1), "pads": (1, 1, 1, 1)})
+        return self.b.add(
+            kind, [x], {"kernel_shape": (3, 3), "strides": (1, 1), "pads": (1, 1, 1, 1)}
+        )
 
     def head(self, x, c, h, w):
         """x as rows of 4 or 2 numbers, by way of a transpose as detectors have it, or of a mean."""
         if self.pick(True, True, False):
             count, group = self.pick((2, 1), (4, 1), (8, 1))
-            x = self.b.add("Conv", [x, self.weight(count, c // group, 3, 3), self.weight(count)], {"pads": (1, 1, 1, 1)})
+            x = self.b.add(
+                "Conv",
+                [x, self.weight(count, c // group, 3, 3), self.weight(count)],
+                {"pads": (1, 1, 1, 1)},
+            )
             last = self.b.add("Transpose", [x], {"perm": (0, 2, 3, 1)})
             rows = self.b.add("Reshape", [last, self.b.constant(np.array([0, -1, 2]))])
-            self.ends.append(self.b.add("Softmax", [rows], {"axis": -1}) if self.pick(True, False) else rows)
+            self.ends.append(
+                self.b.add("Softmax", [rows], {"axis": -1}) if self.pick(True, False) else rows
+            )
             return
         mean = self.b.add("ReduceMean", [x, self.b.constant(np.array([2, 3]))], {"keepdims": 0})
-        rows = self.b.add("Reshape", [mean, self.b.constant(np.array([0, -1, 2]))]) if c % 2 == 0 else None
-        self.ends += [rows] if rows else []
+        rows = None
+        if c % 2 == 0:
+            rows = self.b.add("Reshape", [mean, self.b.constant(np.array([0, -1, 2]))])
+        if rows:
+            self.ends += [rows]
+        else:
+            self.ends += []
 
     def network(self):
         x, c, h, w = self.b.input("image", "float32", ("n", 3, 24, 32)), 3, 24, 32

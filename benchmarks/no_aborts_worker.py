@@ -25,7 +25,9 @@ class Worker:
 
     def settings(self, framework_name):
         """The plausible settings on the CPU."""
-        return {"settings": [vars(s) for s in framework(framework_name).settings() if s.device == "cpu"]}
+        return {
+            "settings": [vars(s) for s in framework(framework_name).settings() if s.device == "cpu"]
+        }
 
     def train(self, framework_name, name, settings):
         """`trained`, `refused` or `failed`, and why."""
@@ -46,7 +48,9 @@ class Worker:
         except UnsupportedError:
             if not name.startswith("case:"):
                 raise
-        return two_steps(*networks.of_case(name.partition(":")[2], every=False), framework_name, settings)
+        return two_steps(
+            *networks.of_case(name.partition(":")[2], every=False), framework_name, settings
+        )
 
 
 def two_steps(network, inputs, framework_name, settings):

@@ -23,12 +23,17 @@ from allotrope.training.settings_race import described, race_settings
 
 def made(side, channels, count):
     random = np.random.default_rng(0)
-    split = labelled(random.integers(0, 256, (count, side, side, channels), np.uint8), random.integers(0, 10, count))
+    split = labelled(
+        random.integers(0, 256, (count, side, side, channels), np.uint8),
+        random.integers(0, 10, count),
+    )
     return labelled_data("made", tuple("0123456789"), split, split, split)
 
 
 def options():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--network", default="auto")
     parser.add_argument("--side", type=int, default=32)
     parser.add_argument("--channels", type=int, default=3)
@@ -41,19 +46,46 @@ def options():
 def main():
     asked = options()
     data = made(asked.side, asked.channels, 4 * asked.batch)
-    choice = choose(data, asked.network, {"batch_size": asked.batch, "flip": True}, budget=asked.seconds / 0.05)
+    choice = choose(
+        data, asked.network, {"batch_size": asked.batch, "flip": True}, budget=asked.seconds / 0.05
+    )
     ratios = []
     for _ in range(asked.repeat):
         race = race_settings(choice.network, data, choice.recipe, seconds=asked.seconds)
         for row in race.rows:
-            speed = "-" if row["images_per_second"] is None else f"{row['images_per_second']:,.0f}"
-            name = described(Settings(row["device"], row["precision"], row["layout"], row["compiled"]))
-            print(f"{name:45} {speed:>8} images/s  {row['rounds']} rounds of {row['batch']} images  {row['reason']}")
+            if row["images_per_second"] is None:
+                speed = "-"
+            else:
+                speed = f"{row['images_per_second']:,.0f}"
+            name = described(
+                Settings(row["device"], row["precision"], row["layout"], row["compiled"])
+            )
+            print(
+                f"{name:45} {speed:>8} images/s  {row['rounds']} rounds of {row['batch']} images  "
+                f"{row['reason']}"
+            )
         default = race.rows[0]["images_per_second"]
         ratios.append(race.images_per_second / default)
-        print(f"chosen: {described(race.chosen)}, {ratios[-1]:.2f}x the defaults; the race took {race.seconds:.1f} s")
-    facts = {"torch": torch.__version__, "threads": torch.get_num_threads(), "machine": platform.processor() or platform.machine()}
-    print(json.dumps({"benchmark": "settings", "options": vars(asked), **facts, "ratio": statistics.median(ratios), "ratios": ratios}))
+        print(
+            f"chosen: {described(race.chosen)}, {ratios[-1]:.2f}x the defaults; the race took "
+            f"{race.seconds:.1f} s"
+        )
+    facts = {
+        "torch": torch.__version__,
+        "threads": torch.get_num_threads(),
+        "machine": platform.processor() or platform.machine(),
+    }
+    print(
+        json.dumps(
+            {
+                "benchmark": "settings",
+                "options": vars(asked),
+                **facts,
+                "ratio": statistics.median(ratios),
+                "ratios": ratios,
+            }
+        )
+    )
 
 
 if __name__ == "__main__":

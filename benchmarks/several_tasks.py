@@ -2,12 +2,12 @@
 
     python benchmarks/several_tasks.py ../shared/data/fashion-mnist [--examples 6000] [--epochs 8] [--seeds 3]
 
-An example is a garment of Fashion-MNIST, turned by up to 40 degrees, whose lower third is covered, and
-21 numbers: the mean brightness of patches of what is covered. It has a class, the angle by which it
-was turned, and four labels of yes or no. A third of the labels of each task are missing in training, at
-random. Every network has the same trunks and recipe, and as many steps. Latency is ONNX Runtime's, of
-one example on one thread, rounds interleaved. Exit code 1 if the joint network is worse than the bar:
-0.5 points, 2 % of RMSE, 60 % of the latency of all others together.
+An example is a garment of Fashion-MNIST, turned by up to 40 degrees, whose lower third is covered,
+and 21 numbers: the mean brightness of patches of what is covered. It has a class, the angle by
+which it was turned, and four labels of yes or no. A third of the labels of each task are missing in
+training, at random. Every network has the same trunks and recipe, and as many steps. Latency is
+ONNX Runtime's, of one example on one thread, rounds interleaved. Exit code 1 if the joint network
+is worse than the bar: 0.5 points, 2 % of RMSE, 60 % of the latency of all others together.
 """
 
 from __future__ import annotations
@@ -95,7 +95,9 @@ def splits(folder: Path, count: int, seed: int) -> dict[str, Examples]:
     }
 
 
-def trained(parts: dict[str, Examples], tasks: tuple[Task, ...], epochs: float, seed: int, file: Path):
+def trained(
+    parts: dict[str, Examples], tasks: tuple[Task, ...], epochs: float, seed: int, file: Path
+):
     """The metric of each task on test data, and the seconds of training; the delivered file."""
     train_part = parts["train"]
     picture = Image.of("picture", train_part["picture"]).fitted(train_part["picture"])
@@ -108,7 +110,9 @@ def trained(parts: dict[str, Examples], tasks: tuple[Task, ...], epochs: float, 
     seconds = time.perf_counter() - began
     known = trained_by(tasks, choice.recipe, train_part.columns)
     outputs = in_batches(lambda x: result.network.run(x, "pytorch"), data.taken("validation"))
-    known = tuple(task.settled(outputs[task.name], parts["validation"][task.name]) for task in known)
+    known = tuple(
+        task.settled(outputs[task.name], parts["validation"][task.name]) for task in known
+    )
     finished(result.network, data.inputs, known).save(file)
     session = runtime("onnxruntime").open(file, "float32", 1)
     answers = in_batches(session.run, data.taken("test"))

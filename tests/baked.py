@@ -1,6 +1,5 @@
 """Networks with a batch that is baked in, and whether their examples stay apart."""
 
-
 import numpy as np
 
 import allotrope

@@ -36,7 +36,10 @@ def find_chromium() -> str | None:
 
 
 class Chromium:
-    """One browser with one page; `events` collects everything that the page reported since it was opened."""
+    """One browser with one page.
+
+    `events` collects everything that the page reported since it was opened.
+    """
 
     def __init__(self, program: str, profile: pathlib.Path) -> None:
         theirs_in, self._out = self._pipe()
@@ -51,7 +54,9 @@ class Chromium:
         self._numbers, self._buffer, self.events = itertools.count(1), b"", list[dict[str, Any]]()
         self._session: str | None = None
         target = self.send("Target.createTarget", url="about:blank")["targetId"]
-        self._session = self.send("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
+        self._session = self.send("Target.attachToTarget", targetId=target, flatten=True)[
+            "sessionId"
+        ]
         for domain in ("Page", "Runtime", "Log", "Network"):
             self.send(f"{domain}.enable")
 
@@ -71,16 +76,30 @@ class Chromium:
 
     def open(self, path: pathlib.Path, width: int, height: int = 900, dark: bool = False) -> None:
         """Load a file in a window of width x height and wait until it has been laid out."""
-        self.send("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=width < 600)
-        self.send("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}])
+        self.send(
+            "Emulation.setDeviceMetricsOverride",
+            width=width,
+            height=height,
+            deviceScaleFactor=1,
+            mobile=width < 600,
+        )
+        self.send(
+            "Emulation.setEmulatedMedia",
+            features=[{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}],
+        )
         self.events.clear()
         self.send("Page.navigate", url=path.as_uri())
         while not any(event.get("method") == "Page.loadEventFired" for event in self.events):
             self.events.append(self._read())
 
     def evaluate(self, expression: str) -> Any:
-        """The value of a JavaScript expression in the page; works although the page itself may run no script."""
-        result = self.send("Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True)
+        """The value of a JavaScript expression in the page.
+
+        Works although the page itself may run no script.
+        """
+        result = self.send(
+            "Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True
+        )
         assert "exceptionDetails" not in result, result["exceptionDetails"]
         return result["result"].get("value")
 

@@ -41,7 +41,9 @@ def array(value):
 
 def _stored(folder, name):
     files = sorted(folder.glob(f"{name}_*.pb"), key=lambda file: int(file.stem.split("_")[-1]))
-    return [onnx.numpy_helper.to_array(onnx.TensorProto.FromString(file.read_bytes())) for file in files]
+    return [
+        onnx.numpy_helper.to_array(onnx.TensorProto.FromString(file.read_bytes())) for file in files
+    ]
 
 
 @functools.cache
@@ -54,7 +56,10 @@ def cases():
             if case.model is None:
                 folder = pathlib.Path(case.model_dir)
                 case.model = onnx.load(folder / "model.onnx")
-                case.data_sets = [(_stored(s, "input"), _stored(s, "output")) for s in sorted(folder.glob("test_data_set_*"))]
+                case.data_sets = [
+                    (_stored(s, "input"), _stored(s, "output"))
+                    for s in sorted(folder.glob("test_data_set_*"))
+                ]
             found[case.name] = case
     return found
 
@@ -67,7 +72,10 @@ def chosen(kinds=KINDS, one_in=1, turn=0):
 
 @functools.cache
 def turn_of_commit():
-    """A number that is another one for each commit; ALLOTROPE_TEST_TURN says another; 0 without git."""
+    """A number that is another one for each commit; ALLOTROPE_TEST_TURN says another.
+
+    0 without git.
+    """
     asked, git = os.environ.get("ALLOTROPE_TEST_TURN"), shutil.which("git")
     if asked or git is None:
         return int(asked or 0)
@@ -93,8 +101,12 @@ def outcome(name, framework):
     try:
         for inputs, outputs in case.data_sets:
             got = list(Prepared(found, framework).run([array(value) for value in inputs]))
-            Runner.assert_similar_outputs([array(value) for value in outputs], got, case.rtol, case.atol)
-    except NodeError as error:  # a sound network's arrays fit its nodes, so that this is a fault of ours
+            Runner.assert_similar_outputs(
+                [array(value) for value in outputs], got, case.rtol, case.atol
+            )
+    except (
+        NodeError
+    ) as error:  # a sound network's arrays fit its nodes, so that this is a fault of ours
         return "crashed", str(error)
     except AllotropeError as error:
         return "refused", str(error)
@@ -106,9 +118,14 @@ def outcome(name, framework):
 
 
 def gradient_outcome(name, framework):
-    """The same of the gradients of a case that is equal, in float64 against central differences; left out where these say nothing."""
+    """The same of the gradients of a case that is equal, in float64 against central differences.
+
+    Left out where these say nothing.
+    """
     found = network(name)
-    if isinstance(found, AllotropeError) or any(node.op_type in STEPS for node in cases()[name].model.graph.node):
+    if isinstance(found, AllotropeError) or any(
+        node.op_type in STEPS for node in cases()[name].model.graph.node
+    ):
         return "left out", "casts"
     wide = widened(found)
     arrays = [array(value) for value in cases()[name].data_sets[0][0]]
@@ -129,20 +146,36 @@ def gradient_outcome(name, framework):
 
 def slope_outcome(run, gradients, inputs, rng):
     """Whether the gradients along one random direction are the slope of a random sum of the outputs along it."""
-    seeds = {n: rng.standard_normal(y.shape) for n, y in run(inputs).items() if y.dtype == np.float64}
-    directions = {n: rng.standard_normal(a.shape) for n, a in inputs.items() if a.dtype == np.float64 and a.size}
+    seeds = {
+        n: rng.standard_normal(y.shape) for n, y in run(inputs).items() if y.dtype == np.float64
+    }
+    directions = {
+        n: rng.standard_normal(a.shape)
+        for n, a in inputs.items()
+        if a.dtype == np.float64 and a.size
+    }
     if not seeds or not directions:
         return "left out", "no float input or output"
-    found = sum(float((g * directions[n]).sum()) for n, g in gradients(inputs, seeds).items() if n in directions)
+    found = sum(
+        float((g * directions[n]).sum())
+        for n, g in gradients(inputs, seeds).items()
+        if n in directions
+    )
 
     def at(step):
-        moved = run({n: a + step * directions[n] if n in directions else a for n, a in inputs.items()})
+        moved = run(
+            {n: a + step * directions[n] if n in directions else a for n, a in inputs.items()}
+        )
         return sum(float((moved[n] * seed).sum()) for n, seed in seeds.items())
 
     near, far = ((at(step) - at(-step)) / (2 * step) for step in (1e-6, 1e-5))
     if not np.isfinite([near, far]).all() or abs(near - far) > 1e-3 * max(1.0, abs(near)):
         return "left out", "not smooth here"
-    return ("equal", "") if np.isclose(found, near, rtol=1e-3, atol=1e-5) else ("wrong", f"{found} is not {near}")
+    return (
+        ("equal", "")
+        if np.isclose(found, near, rtol=1e-3, atol=1e-5)
+        else ("wrong", f"{found} is not {near}")
+    )
 
 
 def outcomes(framework, names):
@@ -205,8 +238,14 @@ def print_gaps(results):
     groups = collections.defaultdict(list)
     for name, (kind, why) in results.items():
         if kind in ("refused", "wrong"):
-            groups[reason(why) if kind == "refused" else f"wrong: {KINKS.get(name, why)}"].append(name)
-    print("\n\n".join("\n".join([f"# {why}", *sorted(names)]) for why, names in sorted(groups.items())))
+            groups[reason(why) if kind == "refused" else f"wrong: {KINKS.get(name, why)}"].append(
+                name
+            )
+    print(
+        "\n\n".join(
+            "\n".join([f"# {why}", *sorted(names)]) for why, names in sorted(groups.items())
+        )
+    )
 
 
 def print_counts(label, results):
@@ -215,7 +254,9 @@ def print_counts(label, results):
         if kind in ("wrong", "crashed"):
             print(f"{kind:8s} {name}: {why[:200]}", file=sys.stderr)
     counts = collections.Counter(kind for kind, _ in results.values())
-    total = ", ".join(f"{counts[kind]} {kind}" for kind in ("equal", "wrong", "refused", "crashed", "left out"))
+    total = ", ".join(
+        f"{counts[kind]} {kind}" for kind in ("equal", "wrong", "refused", "crashed", "left out")
+    )
     print(f"{label}: {total}", file=sys.stderr)
 
 

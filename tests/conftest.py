@@ -24,7 +24,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         return
     for item in items:
         if item.get_closest_marker("shared"):
-            item.add_marker(pytest.mark.skip(reason="needs ../shared, which is not beside this clone"))
+            item.add_marker(
+                pytest.mark.skip(reason="needs ../shared, which is not beside this clone")
+            )
 
 
 @pytest.fixture(params=["reference", *TESTED])

@@ -15,9 +15,15 @@ def varied(network):
         if name.endswith("running_var"):
             return rng.uniform(0.5, 2, array.shape).astype(array.dtype)
         learns = name in network.trainable or name.endswith("running_mean")
-        return array + rng.normal(0, 0.2, array.shape).astype(array.dtype) if array.ndim == 1 and learns else array
+        return (
+            array + rng.normal(0, 0.2, array.shape).astype(array.dtype)
+            if array.ndim == 1 and learns
+            else array
+        )
 
-    return network.with_weights({name: moved(name, array) for name, array in network.weights.items()})
+    return network.with_weights(
+        {name: moved(name, array) for name, array in network.weights.items()}
+    )
 
 
 class Weights:
@@ -27,7 +33,11 @@ class Weights:
         self.builder, self.random = builder, np.random.default_rng(3)
 
     def __call__(self, name, *shape, scale=0.5, trainable=True):
-        return self.builder.weight(name, (self.random.standard_normal(shape) * scale).astype(np.float32), trainable=trainable)
+        return self.builder.weight(
+            name,
+            (self.random.standard_normal(shape) * scale).astype(np.float32),
+            trainable=trainable,
+        )
 
 
 def zoo(name, side=32, **options):
@@ -47,16 +57,34 @@ def recurrent(operator, gates, direction="forward", **attributes):
     weight, d = Weights(b), 2 if direction == "bidirectional" else 1
     tokens = b.input("tokens", "int64", ("t", "n"))
     x = b.add("Gather", [weight("embedding.weight", 20, 6), tokens])
-    arrays = [weight("rnn.W", d, gates * 5, 6), weight("rnn.R", d, gates * 5, 5), weight("rnn.B", d, 2 * gates * 5)]
-    y, last = b.add(operator, [x, *arrays], {"hidden_size": 5, "direction": direction, **attributes}, outputs=2, name="rnn")
+    arrays = [
+        weight("rnn.W", d, gates * 5, 6),
+        weight("rnn.R", d, gates * 5, 5),
+        weight("rnn.B", d, 2 * gates * 5),
+    ]
+    y, last = b.add(
+        operator,
+        [x, *arrays],
+        {"hidden_size": 5, "direction": direction, **attributes},
+        outputs=2,
+        name="rnn",
+    )
     b.output(b.add("ReduceMean", [y, b.constant(np.array([1]))], {"keepdims": 0}), "states")
-    flat = b.add("Reshape", [b.add("Transpose", [last], {"perm": (1, 0, 2)}), b.constant(np.array([0, -1]))])
-    b.output(b.add("Gemm", [flat, weight("fc.weight", 3, 5 * d), weight("fc.bias", 3)], {"transB": 1}), "logits")
+    flat = b.add(
+        "Reshape", [b.add("Transpose", [last], {"perm": (1, 0, 2)}), b.constant(np.array([0, -1]))]
+    )
+    b.output(
+        b.add("Gemm", [flat, weight("fc.weight", 3, 5 * d), weight("fc.bias", 3)], {"transB": 1}),
+        "logits",
+    )
     return b.network()
 
 
 def transformer(heads=2, size=8, length=6):
-    """One encoder block of its parts, as exporters write it; the table of tokens is used again for the logits."""
+    """One encoder block of its parts, as exporters write it.
+
+    The table of tokens is used again for the logits.
+    """
     b = Builder("transformer")
     weight = Weights(b)
     table = weight("tokens.weight", 11, size)
@@ -71,14 +99,28 @@ def transformer(heads=2, size=8, length=6):
         shape = b.constant(np.array([0, length, heads, size // heads]))
         return b.add("Transpose", [b.add("Reshape", [x, shape])], {"perm": perm})
 
-    y = b.add("LayerNormalization", [x, weight("block.norm1.weight", size), weight("block.norm1.bias", size)], {"axis": -1})
+    y = b.add(
+        "LayerNormalization",
+        [x, weight("block.norm1.weight", size), weight("block.norm1.bias", size)],
+        {"axis": -1},
+    )
     q, k, v = (dense(y, f"block.attention.{part}", size, size) for part in "qkv")
     scores = b.add("MatMul", [split(q, (0, 2, 1, 3)), split(k, (0, 2, 3, 1))])
     scores = b.add("Mul", [scores, b.constant(np.float32((size / heads) ** -0.5))])
     mixed = b.add("MatMul", [b.add("Softmax", [scores], {"axis": -1}), split(v, (0, 2, 1, 3))])
-    merged = b.add("Reshape", [b.add("Transpose", [mixed], {"perm": (0, 2, 1, 3)}), b.constant(np.array([0, length, size]))])
+    merged = b.add(
+        "Reshape",
+        [
+            b.add("Transpose", [mixed], {"perm": (0, 2, 1, 3)}),
+            b.constant(np.array([0, length, size])),
+        ],
+    )
     x = b.add("Add", [x, dense(merged, "block.attention.out", size, size)])
-    y = b.add("LayerNormalization", [x, weight("block.norm2.weight", size), weight("block.norm2.bias", size)], {"axis": -1})
+    y = b.add(
+        "LayerNormalization",
+        [x, weight("block.norm2.weight", size), weight("block.norm2.bias", size)],
+        {"axis": -1},
+    )
     y = dense(b.add("Gelu", [dense(y, "block.mlp.up", size, 16)]), "block.mlp.down", 16, size)
     x = b.add("Add", [x, y])
     b.output(b.add("MatMul", [x, b.add("Transpose", [table], {"perm": (1, 0)})]), "logits")
@@ -90,19 +132,36 @@ def layers():
     b = Builder("layers")
     weight = Weights(b)
     x = b.input("data:0", "float32", ("n", 4, 12, 12))
-    x = b.add("Conv", [x, weight("onnx::Conv_12", 6, 4, 3, 3), weight("onnx::Conv_13", 6)], {"pads": (0, 0, 1, 1)}, name="/net/Conv")
+    x = b.add(
+        "Conv",
+        [x, weight("onnx::Conv_12", 6, 4, 3, 3), weight("onnx::Conv_13", 6)],
+        {"pads": (0, 0, 1, 1)},
+        name="/net/Conv",
+    )
     x = b.add("PRelu", [x, weight("slope", 6, 1, 1)])
     x = b.add(
         "ConvTranspose",
         [x, weight("up/kernel", 6, 4, 3, 3)],
         {"strides": (2, 2), "pads": (1, 1, 1, 1), "output_padding": (1, 1)},
     )
-    x = b.add("Conv", [x, weight("0.weight", 4, 1, 3, 3)], {"group": 4, "dilations": (2, 2), "pads": (2, 2, 2, 2)})
+    x = b.add(
+        "Conv",
+        [x, weight("0.weight", 4, 1, 3, 3)],
+        {"group": 4, "dilations": (2, 2), "pads": (2, 2, 2, 2)},
+    )
     x = b.add("AveragePool", [x], {"kernel_shape": (3, 3), "strides": (2, 2), "pads": (1, 1, 1, 1)})
     x = b.add("MaxPool", [x], {"kernel_shape": (3, 3), "strides": (2, 2), "ceil_mode": 1})
-    x = b.add("InstanceNormalization", [x, weight("norm.scale", 4), weight("norm.shift", 4)], {"epsilon": 1e-3})
+    x = b.add(
+        "InstanceNormalization",
+        [x, weight("norm.scale", 4), weight("norm.shift", 4)],
+        {"epsilon": 1e-3},
+    )
     left, right = b.add("Split", [x], {"axis": 1, "num_outputs": 2}, outputs=2)
-    x = b.add("Concat", [b.add("HardSwish", [right]), b.add("LeakyRelu", [left], {"alpha": 0.2})], {"axis": 1})
+    x = b.add(
+        "Concat",
+        [b.add("HardSwish", [right]), b.add("LeakyRelu", [left], {"alpha": 0.2})],
+        {"axis": 1},
+    )
     bounds = [b.constant(np.array(values)) for values in ([1], [6], [2])]
     x = b.add("Mul", [b.add("Slice", [x, *bounds]), weight("gain", 4, 1, 1)])
     b.output(b.add("ReduceMean", [x, b.constant(np.array([2, 3]))], {"keepdims": 0}), "train")

@@ -38,7 +38,9 @@ def _pytorch(network, folder):
 
     def run(arrays):
         with torch.no_grad():
-            return [to_numpy(y) for y in _several(model(*[to_tensor(np.asarray(x)) for x in arrays]))]
+            return [
+                to_numpy(y) for y in _several(model(*[to_tensor(np.asarray(x)) for x in arrays]))
+            ]
 
     return run
 
@@ -84,8 +86,12 @@ def _keras(network, folder, traced=False):
     def run(arrays):
         tensors = [tf.constant(x) for x in arrays]
         if traced:
-            return [np.asarray(y) for y in _several(tensorflow_build.Network(model, {}).infer(*tensors))]
-        return [np.asarray(y) for y in _several(model(tensors[0] if len(tensors) == 1 else tensors))]
+            return [
+                np.asarray(y) for y in _several(tensorflow_build.Network(model, {}).infer(*tensors))
+            ]
+        return [
+            np.asarray(y) for y in _several(model(tensors[0] if len(tensors) == 1 else tensors))
+        ]
 
     return run
 

@@ -89,7 +89,10 @@ def _around_one(graph):
 
 
 def _drawn(shape, around_one, random):
-    """Kernels as He et al. 2015 draw them; rows of numbers as `SPREAD` says, none negative near 1."""
+    """Kernels as He et al. 2015 draw them.
+
+    Rows of numbers as `SPREAD` says, none negative near 1.
+    """
     count = math.prod(shape)
     values = np.resize(random.standard_normal(min(count, MOST)), shape)
     if len(shape) > 1:

@@ -20,9 +20,14 @@ def classifier(seed: int = 0) -> Network:
     b = Builder("small")
     x = b.input("x", "float32", ("n", *IMAGE))
     for name, (wide, deep) in {"conv1": (3, 8), "conv2": (8, 16)}.items():
-        weight = b.weight(f"{name}.weight", random.normal(size=(deep, wide, 3, 3)).astype("float32") * (2 / (9 * wide)) ** 0.5)
+        weight = b.weight(
+            f"{name}.weight",
+            random.normal(size=(deep, wide, 3, 3)).astype("float32") * (2 / (9 * wide)) ** 0.5,
+        )
         bias = b.weight(f"{name}.bias", random.normal(size=deep).astype("float32"))
-        x = b.add("Conv", [x, weight, bias], {"kernel_shape": (3, 3), "pads": (1, 1, 1, 1)}, name=name)
+        x = b.add(
+            "Conv", [x, weight, bias], {"kernel_shape": (3, 3), "pads": (1, 1, 1, 1)}, name=name
+        )
         x = b.add("Relu", [x], name=f"{name}.relu")
     x = b.add("Flatten", [b.add("GlobalAveragePool", [x])])
     head = random.normal(size=(16, len(CLASSES))).astype("float32")
@@ -44,4 +49,6 @@ def labelled(network: Network, count: int, seed: int) -> Split:
     """Images, judged by the labels that the network itself gives them in float64: its accuracy is 1."""
     inputs = {"image": images(count, seed)}
     labels = network.run(inputs)["probabilities"].argmax(1)
-    return Split(inputs, lambda answers: float((answers["probabilities"].argmax(1) == labels).mean()))
+    return Split(
+        inputs, lambda answers: float((answers["probabilities"].argmax(1) == labels).mean())
+    )

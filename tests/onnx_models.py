@@ -16,18 +16,29 @@ def tensor(name, dtype=TensorProto.FLOAT, shape=("n", 3)):
 
 
 def model(nodes, inputs=None, outputs=None, arrays=None, opset=21, ir_version=10, **more):
-    """A model whose input is x: [n, 3] and whose output is y, unless said otherwise; `arrays` become initializers."""
-    initializers = [numpy_helper.from_array(np.asarray(array), name) for name, array in (arrays or {}).items()]
+    """A model whose input is x: [n, 3] and whose output is y, unless said otherwise.
+
+    `arrays` become initializers.
+    """
+    initializers = [
+        numpy_helper.from_array(np.asarray(array), name) for name, array in (arrays or {}).items()
+    ]
     outputs = [tensor("y", shape=None)] if outputs is None else outputs
-    graph = helper.make_graph(nodes, "g", [tensor("x")] if inputs is None else inputs, outputs, initializers)
-    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=ir_version, **more)
+    graph = helper.make_graph(
+        nodes, "g", [tensor("x")] if inputs is None else inputs, outputs, initializers
+    )
+    return helper.make_model(
+        graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=ir_version, **more
+    )
 
 
 def runtime(source):
     """An ONNX Runtime session on a path or a model, with one thread."""
     options = onnxruntime.SessionOptions()
     options.log_severity_level, options.intra_op_num_threads = 3, 1
-    return onnxruntime.InferenceSession(source if isinstance(source, str) else source.SerializeToString(), options)
+    return onnxruntime.InferenceSession(
+        source if isinstance(source, str) else source.SerializeToString(), options
+    )
 
 
 def outputs(source, **inputs):

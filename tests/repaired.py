@@ -27,7 +27,10 @@ def operators(network):
 def same(old, x, tolerance=1e-6, **options):
     """Loads with and without repair, compares the outputs, and gives the repaired network and what was reported."""
     lines = []
-    mended, plain = allotrope.load(old, report=lines.append, **options), allotrope.load(old, repair=False)
+    mended, plain = (
+        allotrope.load(old, report=lines.append, **options),
+        allotrope.load(old, repair=False),
+    )
     inputs = x if isinstance(x, dict) else {"x": x}
     for one, other in zip(mended.run(inputs).values(), plain.run(inputs).values(), strict=True):
         np.testing.assert_allclose(one, other, rtol=tolerance, atol=tolerance)

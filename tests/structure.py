@@ -1,4 +1,7 @@
-"""What the code looks like, measured: imports, cycles, lengths, words. `test_structure.py` holds it to its bars."""
+"""What the code looks like, measured: imports, cycles, lengths, words.
+
+`test_structure.py` holds it to its bars.
+"""
 
 from __future__ import annotations
 

@@ -30,7 +30,13 @@ class Drawn:
 
     def __init__(self, **draws):
         for name, value in draws.items():
-            setattr(self, name, lambda *args, value=value, **options: np.asarray(value(*args, **options) if callable(value) else value))
+            setattr(
+                self,
+                name,
+                lambda *args, value=value, **options: np.asarray(
+                    value(*args, **options) if callable(value) else value
+                ),
+            )
 
 
 @pytest.mark.parametrize("channels", [1, 3])
@@ -38,7 +44,9 @@ def test_flip(channels):
     x = images(channels=channels)
     flipped = np.array([True, False, True, False, False, True])
     y = flip(x, flipped)
-    assert np.array_equal(y[flipped], x[flipped, :, ::-1]) and np.array_equal(y[~flipped], x[~flipped])
+    assert np.array_equal(y[flipped], x[flipped, :, ::-1]) and np.array_equal(
+        y[~flipped], x[~flipped]
+    )
 
 
 def test_shift_moves_and_reflects():
@@ -55,7 +63,9 @@ def test_shift_equals_padding_and_cropping():
     x = images(n=40)
     down, right = rng(5).integers(0, 5, (2, 40))
     padded = np.pad(x, ((0, 0), (2, 2), (2, 2), (0, 0)), "reflect")
-    expected = np.stack([padded[i, down[i] : down[i] + 9, right[i] : right[i] + 7] for i in range(40)])
+    expected = np.stack(
+        [padded[i, down[i] : down[i] + 9, right[i] : right[i] + 7] for i in range(40)]
+    )
     assert np.array_equal(shift(x, rng(5), 2 / 7), expected)
 
 
@@ -75,14 +85,32 @@ def test_cutout_covers_a_square_with_the_mean_color():
 
 def test_turning_by_a_right_angle_is_exact():
     x = images(height=8, width=8)
-    turned = rotate_and_scale(x, Drawn(random=np.zeros(6), uniform=lambda low, high, n: np.full(n, 90.0 if high == 90 else 1.0)), 90, 0)
-    assert np.array_equal(turned, np.rot90(x, -1, (1, 2))) or np.array_equal(turned, np.rot90(x, 1, (1, 2)))
+    turned = rotate_and_scale(
+        x,
+        Drawn(
+            random=np.zeros(6), uniform=lambda low, high, n: np.full(n, 90.0 if high == 90 else 1.0)
+        ),
+        90,
+        0,
+    )
+    assert np.array_equal(turned, np.rot90(x, -1, (1, 2))) or np.array_equal(
+        turned, np.rot90(x, 1, (1, 2))
+    )
 
 
 def test_scaling_by_two_interpolates():
     x = np.array([0, 64, 128, 192], np.uint8).reshape(1, 1, 4, 1).repeat(4, 1)
-    y = rotate_and_scale(x, Drawn(random=np.zeros(1), uniform=lambda low, high, n: np.full(n, 2.0 if high == 2 else 0.0)), 0, 1)
-    assert y[0, :, :, 0].tolist() == [[48, 80, 112, 144]] * 4  # read at columns 0.75, 1.25, 1.75, 2.25
+    y = rotate_and_scale(
+        x,
+        Drawn(
+            random=np.zeros(1), uniform=lambda low, high, n: np.full(n, 2.0 if high == 2 else 0.0)
+        ),
+        0,
+        1,
+    )
+    assert (
+        y[0, :, :, 0].tolist() == [[48, 80, 112, 144]] * 4
+    )  # read at columns 0.75, 1.25, 1.75, 2.25
 
 
 def test_no_turn_and_no_scale_change_nothing():
@@ -99,13 +127,20 @@ def test_turning_agrees_with_bilinear_interpolation():
     for row in range(12):
         for column in range(10):
             v, u = row - 5.5, column - 4.5
-            place = [factor * (np.cos(angle) * v - np.sin(angle) * u) + 5.5, factor * (np.sin(angle) * v + np.cos(angle) * u) + 4.5]
+            place = [
+                factor * (np.cos(angle) * v - np.sin(angle) * u) + 5.5,
+                factor * (np.sin(angle) * v + np.cos(angle) * u) + 4.5,
+            ]
             place = [last - abs(last - abs(p)) for p, last in zip(place, (11, 9), strict=True)]
             (r, c), (a, b) = np.floor(place).astype(int), np.array(place) % 1
             r1, c1 = min(r + 1, 11), min(c + 1, 9)
             p = x[0].astype(float)
-            exact = (1 - a) * ((1 - b) * p[r, c] + b * p[r, c1]) + a * ((1 - b) * p[r1, c] + b * p[r1, c1])
-            assert np.abs(y[0, row, column] - exact).max() <= 255 / 16  # positions are kept to 1/16 of a pixel, half of it either way
+            exact = (1 - a) * ((1 - b) * p[r, c] + b * p[r, c1]) + a * (
+                (1 - b) * p[r1, c] + b * p[r1, c1]
+            )
+            assert (
+                np.abs(y[0, row, column] - exact).max() <= 255 / 16
+            )  # positions are kept to 1/16 of a pixel, half of it either way
 
 
 def test_only_a_fraction_is_turned():
@@ -118,13 +153,18 @@ def test_brightness_contrast_and_saturation():
     x = np.array([[100, 100, 100], [200, 50, 20]], np.uint8).reshape(1, 1, 2, 3)
 
     def changed(brightness=0.0, contrast=0.0, saturation=0.0):
-        return jitter_color(x, Drawn(uniform=np.ones((3, 1))), brightness, contrast, saturation)[0, 0].tolist()
+        return jitter_color(x, Drawn(uniform=np.ones((3, 1))), brightness, contrast, saturation)[
+            0, 0
+        ].tolist()
 
     assert changed(brightness=0.5) == [[150, 150, 150], [255, 75, 30]]
     assert changed(contrast=1.0) == [[72, 72, 72], [255, 0, 0]]
     grey = 0.299 * 200 + 0.587 * 50 + 0.114 * 20
     assert changed(saturation=1.0) == [[100, 100, 100], [255, round(100 - grey), 0]]
-    assert jitter_color(x, Drawn(uniform=-np.ones((3, 1))), 0, 0, 1)[0, 0].tolist() == [[100] * 3, [round(grey)] * 3]
+    assert jitter_color(x, Drawn(uniform=-np.ones((3, 1))), 0, 0, 1)[0, 0].tolist() == [
+        [100] * 3,
+        [round(grey)] * 3,
+    ]
 
 
 def test_mixup_blends_pixels_and_targets_alike():
@@ -187,5 +227,8 @@ def test_presets_are_those_of_the_options_and_the_recipe_has_the_last_word():
 def test_mixup_and_cutmix_take_turns():
     options = Augmentation(mixup=0.2, cutmix=1.0)
     x = np.stack([np.full((16, 16, 1), value, np.uint8) for value in (0, 200)])
-    kinds = {bool(np.isin(augment(x, target(2), options, rng(seed))[0], (0, 200)).all()) for seed in range(30)}
+    kinds = {
+        bool(np.isin(augment(x, target(2), options, rng(seed))[0], (0, 200)).all())
+        for seed in range(30)
+    }
     assert kinds == {True, False}

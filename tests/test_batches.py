@@ -1,4 +1,7 @@
-"""Batches: a function of seed, epoch and step; made ahead by a thread that never outlives its use."""
+"""Batches: a function of seed, epoch and step.
+
+Made ahead by a thread that never outlives its use.
+"""
 
 from __future__ import annotations
 

@@ -15,8 +15,12 @@ from allotrope.network.build import Builder
 
 
 def run(network, **inputs):
-    session = onnxruntime.InferenceSession(network.to_onnx().SerializeToString(), providers=["CPUExecutionProvider"])
-    return dict(zip((y.name for y in session.get_outputs()), session.run(None, inputs), strict=True))
+    session = onnxruntime.InferenceSession(
+        network.to_onnx().SerializeToString(), providers=["CPUExecutionProvider"]
+    )
+    return dict(
+        zip((y.name for y in session.get_outputs()), session.run(None, inputs), strict=True)
+    )
 
 
 def linear() -> Builder:
@@ -32,7 +36,9 @@ def test_built_network_computes_and_knows_its_shapes():
     network = linear().network()
     assert network.trainable == {"fc.weight"}
     assert list(network.weights) == ["fc.weight", "fc.bias"]
-    assert [(y.name, y.dtype, y.shape) for y in network.outputs] == [("logits", np.float32, ("n", 2))]
+    assert [(y.name, y.dtype, y.shape) for y in network.outputs] == [
+        ("logits", np.float32, ("n", 2))
+    ]
     onnx.checker.check_model(network.to_onnx(), full_check=True)
     np.testing.assert_array_equal(run(network, x=np.float32([[1, 2, 3]]))["logits"], [[9, 27]])
 
@@ -55,7 +61,11 @@ def test_one_value_may_be_two_outputs_and_an_input_may_be_one():
     for value, name in ((y, "first"), ("first", "second"), (x, "same")):
         builder.output(value, name)
     outputs = run(builder.network(), x=np.float32([3]))
-    assert {name: value.tolist() for name, value in outputs.items()} == {"first": [-3], "second": [-3], "same": [3]}
+    assert {name: value.tolist() for name, value in outputs.items()} == {
+        "first": [-3],
+        "second": [-3],
+        "same": [3],
+    }
 
 
 def test_default_names_of_nodes_and_constants_never_clash():
@@ -88,7 +98,8 @@ VARIANCES = {
     "lecun_normal": 1 / 72,
     "lecun_uniform": 1 / 72,
     "fan_in_uniform": 1 / (3 * 72),
-    "truncated_normal": 0.02**2 * 0.7737413,  # the variance of a normal cut at 2 deviations: 1 - 4 phi(2) / (2 Phi(2) - 1)
+    "truncated_normal": 0.02**2
+    * 0.7737413,  # the variance of a normal cut at 2 deviations: 1 - 4 phi(2) / (2 Phi(2) - 1)
 }
 
 

@@ -41,16 +41,28 @@ def proof(file):
 def test_every_framework_agrees_in_both_precisions(proof):
     assert proof.exit_code == 0, str(proof)
     rows = proof.json["rows"]
-    assert [(row["framework"], row["precision"]) for row in rows] == [(n, p) for n in TESTED for p in ("float64", "float32")]
+    assert [(row["framework"], row["precision"]) for row in rows] == [
+        (n, p) for n in TESTED for p in ("float64", "float32")
+    ]
     for row in rows:
         assert row["status"] == "agrees" and row["version"] and not row["refused"], row
-        assert {"outputs", "training outputs", "slopes", "first loss", "first state"} <= set(row["parts"]) <= set(COLUMNS)
+        assert (
+            {"outputs", "training outputs", "slopes", "first loss", "first state"}
+            <= set(row["parts"])
+            <= set(COLUMNS)
+        )
 
 
 def test_later_frameworks_are_held_to_the_first(proof):
-    held = [row["parts"] for row in proof.json["rows"] if row["precision"] == "float64" and row["framework"] != TESTED[0]]
+    held = [
+        row["parts"]
+        for row in proof.json["rows"]
+        if row["precision"] == "float64" and row["framework"] != TESTED[0]
+    ]
     for parts in held:
-        assert {parts[part]["against"] for part in ("gradients", "losses", "weights", "state")} == {f"{TESTED[0]} float64"}
+        assert {parts[part]["against"] for part in ("gradients", "losses", "weights", "state")} == {
+            f"{TESTED[0]} float64"
+        }
         assert parts["losses"]["compared"] == 3
     assert set(proof.json["partings"]) == set(TESTED[1:])
 
@@ -58,13 +70,28 @@ def test_later_frameworks_are_held_to_the_first(proof):
 def test_the_table_has_a_line_for_each_and_the_json_is_plain(proof):
     text = str(proof)
     for name in TESTED:
-        assert sum(line.startswith(f"{name} ") and " float" in line for line in text.splitlines()) == 2
+        assert (
+            sum(line.startswith(f"{name} ") and " float" in line for line in text.splitlines()) == 2
+        )
     assert "agree" in text.splitlines()[-1]
     assert json.loads(json.dumps(proof.json))["steps"] == 3
 
 
 def test_a_departure_is_named_and_fails_the_command(file, capsys):
-    arguments = ["check", str(file), "--frameworks", "pytorch", "--precision", "float64", "--steps", "0", "--batch", "4", "--threads", "1"]
+    arguments = [
+        "check",
+        str(file),
+        "--frameworks",
+        "pytorch",
+        "--precision",
+        "float64",
+        "--steps",
+        "0",
+        "--batch",
+        "4",
+        "--threads",
+        "1",
+    ]
     assert cli.main([*arguments, "--output-tolerance", "0", "--json"]) == 1
     found = json.loads(capsys.readouterr().out.splitlines()[-1])
     (row,) = found["rows"]
@@ -75,9 +102,14 @@ def test_a_departure_is_named_and_fails_the_command(file, capsys):
 
 def test_a_framework_that_is_missing_is_a_row_with_the_command_that_installs_it(file, monkeypatch):
     monkeypatch.setitem(frameworks.FRAMEWORKS, "jax", "allotrope_missing")
-    found = allotrope.check(file, frameworks=["pytorch", "jax"], precision=["float64"], **{**QUICK, "steps": 0})
+    found = allotrope.check(
+        file, frameworks=["pytorch", "jax"], precision=["float64"], **{**QUICK, "steps": 0}
+    )
     assert [row["status"] for row in found.json["rows"]] == ["agrees", "missing"]
-    assert found.json["rows"][1]["reason"] == "jax is not installed; install it with: pip install 'allotrope[jax]'"
+    assert (
+        found.json["rows"][1]["reason"]
+        == "jax is not installed; install it with: pip install 'allotrope[jax]'"
+    )
     assert "pip install 'allotrope[jax]'" in str(found)
     assert found.exit_code == 1  # it was named
     assert agreement(found.json["rows"], [])
@@ -85,7 +117,9 @@ def test_a_framework_that_is_missing_is_a_row_with_the_command_that_installs_it(
 
 def test_a_process_that_dies_is_a_row_with_its_reason(file, monkeypatch):
     monkeypatch.setattr(recording, "WORKER", "allotrope.no_such_module")
-    found = allotrope.check(file, frameworks=["pytorch"], precision=["float64"], **{**QUICK, "steps": 0})
+    found = allotrope.check(
+        file, frameworks=["pytorch"], precision=["float64"], **{**QUICK, "steps": 0}
+    )
     (row,) = found.json["rows"]
     assert (row["status"], found.exit_code) == ("failed", 1)
     assert "No module named allotrope.no_such_module" in row["reason"]
@@ -156,7 +190,12 @@ def test_every_value_that_inputs_or_weights_move_is_probed():
     b = Builder()
     x = b.input("x", "float32", (2,))
     fixed = b.add("Neg", [b.constant(np.ones(2, np.float32))], name="fixed")
-    b.output(b.add("Add", [b.add("Mul", [x, b.weight("w", np.ones(2, np.float32))], name="moved"), fixed]), "y")
+    b.output(
+        b.add(
+            "Add", [b.add("Mul", [x, b.weight("w", np.ones(2, np.float32))], name="moved"), fixed]
+        ),
+        "y",
+    )
     assert moving_values(b.network()) == ("moved", "y")
     assert [value.name for value in probed(b.network(), ("moved", "y")).outputs] == ["moved", "y"]
 
@@ -194,28 +233,42 @@ def test_a_network_of_texts_is_not_trained():
 
 
 def test_inputs_are_the_same_numbers_in_every_precision_and_others_in_every_step(file):
-    narrow, wide = (Task(str(file), precision, 4, {"n": 4}, 0, 0.1) for precision in ("float32", "float64"))
+    narrow, wide = (
+        Task(str(file), precision, 4, {"n": 4}, 0, 0.1) for precision in ("float32", "float64")
+    )
     np.testing.assert_array_equal(narrow.inputs(2)["x"].astype(np.float64), wide.inputs(2)["x"])
     assert wide.inputs(2)["x"].dtype == np.float64
     assert not np.array_equal(wide.inputs(2)["x"], wide.inputs(3)["x"])
 
 
 def test_a_slope_that_rounding_hides_is_not_settled():
-    (slope,) = slopes_of(lambda moved: 1.0 + 1e-24 * float(moved["a"].sum()), {"a": np.ones(3)}, 1, 0, print)
+    (slope,) = slopes_of(
+        lambda moved: 1.0 + 1e-24 * float(moved["a"].sum()), {"a": np.ones(3)}, 1, 0, print
+    )
     compared = compare_slopes({"a": np.full(3, 1e-24)}, [slope], 1e-5)
     assert slope.value == 0 and compared.agrees and compared.left_out == 1
 
 
 def test_slopes_of_a_known_function():
     arrays = {"a": np.array([1.0, 2.0]), "b": np.array([3.0])}
-    found = slopes_of(lambda moved: float((moved.get("a", arrays["a"]) ** 3).sum() * moved.get("b", arrays["b"])[0]), arrays, 2, 0, print)
+    found = slopes_of(
+        lambda moved: float(
+            (moved.get("a", arrays["a"]) ** 3).sum() * moved.get("b", arrays["b"])[0]
+        ),
+        arrays,
+        2,
+        0,
+        print,
+    )
     for slope, gradient in zip(found, (9 * arrays["a"] ** 2, np.array([9.0])), strict=True):
         (name,) = slope.names
         assert slope.value == pytest.approx((gradient * slope.directions[name]).sum(), rel=1e-8)
 
 
 def test_a_kink_is_uncertain():
-    (slope,) = slopes_of(lambda moved: float(np.maximum(moved["a"], 0).sum()), {"a": np.zeros(3)}, 1, 0, print)
+    (slope,) = slopes_of(
+        lambda moved: float(np.maximum(moved["a"], 0).sum()), {"a": np.zeros(3)}, 1, 0, print
+    )
     assert slope.uncertainty > 0.1
 
 

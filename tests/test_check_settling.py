@@ -12,10 +12,18 @@ from allotrope.frameworks import missing
 from allotrope.measure.agreement.comparer import compare_gradients
 from allotrope.measure.agreement.judge import judge
 from allotrope.measure.agreement.proof import row_of
-from allotrope.measure.agreement.settling import MARGIN, NUDGE, gradient_noise, has_departed, settled_steps
+from allotrope.measure.agreement.settling import (
+    MARGIN,
+    NUDGE,
+    gradient_noise,
+    has_departed,
+    settled_steps,
+)
 from allotrope.measure.agreement.task import nudged
 
-pytestmark = pytest.mark.skipif(missing("pytorch") is not None, reason="the true answers are PyTorch's")
+pytestmark = pytest.mark.skipif(
+    missing("pytorch") is not None, reason="the true answers are PyTorch's"
+)
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +39,9 @@ def true(expected, tmp_path_factory):
 def parted(true, step, losses=0.0, weights=0.0):
     """The answers, as another's, with losses and weights moved from a step on."""
     found = copied(true, framework="other")
-    found.losses = [loss * (1 + losses * (number >= step)) for number, loss in enumerate(found.losses, 1)]
+    found.losses = [
+        loss * (1 + losses * (number >= step)) for number, loss in enumerate(found.losses, 1)
+    ]
     found.weights = {
         number: {name: array * (1 + weights * (number >= step)) for name, array in arrays.items()}
         for number, arrays in found.weights.items()
@@ -44,8 +54,13 @@ def test_every_trainable_weight_is_nudged_and_nothing_else():
     after = nudged(before, 1e-3, seed=0)
     for name, array in before.weights.items():
         moved = np.abs(after.weights[name] - array)
-        assert np.allclose(moved, 1e-3 * np.abs(array) if name in before.trainable else 0, rtol=1e-3)
-    assert nudged(before, 1e-3, seed=1).weights["conv.weight"].tolist() != after.weights["conv.weight"].tolist()
+        assert np.allclose(
+            moved, 1e-3 * np.abs(array) if name in before.trainable else 0, rtol=1e-3
+        )
+    assert (
+        nudged(before, 1e-3, seed=1).weights["conv.weight"].tolist()
+        != after.weights["conv.weight"].tolist()
+    )
 
 
 def test_an_echo_that_stays_settles_all_steps(true, expected):
@@ -61,15 +76,25 @@ def test_rounding_errors_of_an_ordinary_network_stay_small(true, expected, tmp_p
 @pytest.mark.parametrize("moved", ["losses", "weights"])
 def test_steps_are_settled_until_the_echo_goes_elsewhere(true, expected, moved):
     tolerance = getattr(expected["float64"].tolerance, moved)
-    assert settled_steps(parted(true, 3, **{moved: 2 * tolerance / MARGIN}), true, expected["float64"]) == 2
-    assert settled_steps(parted(true, 3, **{moved: tolerance / MARGIN / 2}), true, expected["float64"]) == STEPS
+    assert (
+        settled_steps(parted(true, 3, **{moved: 2 * tolerance / MARGIN}), true, expected["float64"])
+        == 2
+    )
+    assert (
+        settled_steps(parted(true, 3, **{moved: tolerance / MARGIN / 2}), true, expected["float64"])
+        == STEPS
+    )
 
 
 def test_only_settled_steps_are_compared_and_the_rest_is_counted(true, expected):
     late = parted(true, 3, losses=0.1, weights=0.1)
     rows = judge([true, late], expected)
     assert has_departed(rows, "float64")
-    assert {part for part, found in rows[1].parts.items() if not found.agrees} == {"losses", "weights", "state"}
+    assert {part for part, found in rows[1].parts.items() if not found.agrees} == {
+        "losses",
+        "weights",
+        "state",
+    }
     _, row = judge([true, late], expected, {"float64": 2})
     assert row.agrees
     assert row_of(row)["parts"]["losses"]["left_out"] == STEPS - 2
@@ -99,4 +124,7 @@ def test_a_kink_that_rounding_crosses_is_no_departure_and_a_wrong_gradient_is_on
     assert compare_gradients(echo, true.gradients, 1e-4, noise).agrees
     assert not compare_gradients(echo, true.gradients, 1e-4).agrees
     wrong = {**true.gradients, "fc.weight": -true.gradients["fc.weight"]}
-    assert compare_gradients(wrong, true.gradients, 1e-4, noise).departures[0].culprit == "gradient of 'fc.weight'"
+    assert (
+        compare_gradients(wrong, true.gradients, 1e-4, noise).departures[0].culprit
+        == "gradient of 'fc.weight'"
+    )

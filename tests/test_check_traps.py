@@ -1,6 +1,7 @@
 """What frameworks do differently: one small network for each trap, and what it must give in all of them, worked out by hand.
 
-The contract of a framework has such cases for outputs; here are those of training, of gradients and of the other corners.
+The contract of a framework has such cases for outputs; here are those of training, of gradients and
+of the other corners.
 """
 
 from __future__ import annotations
@@ -37,10 +38,22 @@ def integers(*values):
 
 
 OUTPUTS = {
-    "an even kernel, padded to the lower end": (*one("Conv", {"auto_pad": "SAME_LOWER"}, LINE, ONES, weights=1), [[[1, 3, 5, 7, 9]]]),
-    "an even kernel, padded to the upper end": (*one("Conv", {"auto_pad": "SAME_UPPER"}, LINE, ONES, weights=1), [[[3, 5, 7, 9, 5]]]),
+    "an even kernel, padded to the lower end": (
+        *one("Conv", {"auto_pad": "SAME_LOWER"}, LINE, ONES, weights=1),
+        [[[1, 3, 5, 7, 9]]],
+    ),
+    "an even kernel, padded to the upper end": (
+        *one("Conv", {"auto_pad": "SAME_UPPER"}, LINE, ONES, weights=1),
+        [[[3, 5, 7, 9, 5]]],
+    ),
     "a stride that leaves one element for padding": (
-        *one("Conv", {"auto_pad": "SAME_UPPER", "strides": (2,)}, LINE, np.ones((1, 1, 3), np.float32), weights=1),
+        *one(
+            "Conv",
+            {"auto_pad": "SAME_UPPER", "strides": (2,)},
+            LINE,
+            np.ones((1, 1, 3), np.float32),
+            weights=1,
+        ),
         [[[3, 9, 9]]],  # one zero before and one after: 0+1+2, 2+3+4, 4+5+0
     ),
     "a mean over a window that ceil mode adds": (
@@ -48,40 +61,93 @@ OUTPUTS = {
         [[[1.5, 3.5, 5]]],
     ),
     "padding that counts in a mean, and a window beyond it that does not": (
-        *one("AveragePool", {"kernel_shape": (3,), "strides": (3,), "pads": (1, 1), "ceil_mode": 1, "count_include_pad": 1}, LINE),
-        [[[1, 4]]],  # (0 + 1 + 2) / 3 and (3 + 4 + 5) / 3; the padding behind is no window of its own
+        *one(
+            "AveragePool",
+            {
+                "kernel_shape": (3,),
+                "strides": (3,),
+                "pads": (1, 1),
+                "ceil_mode": 1,
+                "count_include_pad": 1,
+            },
+            LINE,
+        ),
+        [
+            [[1, 4]]
+        ],  # (0 + 1 + 2) / 3 and (3 + 4 + 5) / 3; the padding behind is no window of its own
     ),
-    "floor mode drops the partial window": (*one("MaxPool", {"kernel_shape": (2,), "strides": (2,)}, LINE), [[[2, 4]]]),
-    "ceil mode keeps the partial window": (*one("MaxPool", {"kernel_shape": (2,), "strides": (2,), "ceil_mode": 1}, LINE), [[[2, 4, 5]]]),
+    "floor mode drops the partial window": (
+        *one("MaxPool", {"kernel_shape": (2,), "strides": (2,)}, LINE),
+        [[[2, 4]]],
+    ),
+    "ceil mode keeps the partial window": (
+        *one("MaxPool", {"kernel_shape": (2,), "strides": (2,), "ceil_mode": 1}, LINE),
+        [[[2, 4, 5]]],
+    ),
     "padding never wins a maximum": (
         *one("MaxPool", {"kernel_shape": (2,), "strides": (2,), "pads": (1, 0)}, -LINE),
         [[[-1, -2, -4]]],
     ),
-    "gelu is exact": (*one("Gelu", {}, np.array([-0.5], np.float32)), [-0.5 * 0.5 * math.erfc(0.5 / math.sqrt(2))]),
+    "gelu is exact": (
+        *one("Gelu", {}, np.array([-0.5], np.float32)),
+        [-0.5 * 0.5 * math.erfc(0.5 / math.sqrt(2))],
+    ),
     "gelu by tanh": (
         *one("Gelu", {"approximate": "tanh"}, np.array([-0.5], np.float32)),
         [-0.25 * (1 - math.tanh(math.sqrt(2 / math.pi) * (0.5 + 0.044715 / 8)))],
     ),
-    "integers divide toward zero": (*one("Div", {}, integers(-7, 7, -7, 7), integers(2, -2, -2, 2)), [-3, -3, 3, 3]),
-    "modulo has the divisor's sign": (*one("Mod", {}, integers(-7, 7, -7, 7), integers(3, -3, -3, 3)), [2, -2, -1, 1]),
-    "fmod has the dividend's sign": (*one("Mod", {"fmod": 1}, integers(-7, 7, -7, 7), integers(3, -3, -3, 3)), [-1, 1, -1, 1]),
+    "integers divide toward zero": (
+        *one("Div", {}, integers(-7, 7, -7, 7), integers(2, -2, -2, 2)),
+        [-3, -3, 3, 3],
+    ),
+    "modulo has the divisor's sign": (
+        *one("Mod", {}, integers(-7, 7, -7, 7), integers(3, -3, -3, 3)),
+        [2, -2, -1, 1],
+    ),
+    "fmod has the dividend's sign": (
+        *one("Mod", {"fmod": 1}, integers(-7, 7, -7, 7), integers(3, -3, -3, 3)),
+        [-1, 1, -1, 1],
+    ),
     "fmod of floats has the dividend's sign": (
         *one("Mod", {"fmod": 1}, np.array([-5.5, 5.5], np.float32), np.array([2, -2], np.float32)),
         [-1.5, 1.5],
     ),
-    "the first of equals is the largest": (*one("ArgMax", {"axis": 1, "keepdims": 0}, np.array([[2, 7, 7, 1]], np.float32)), [1]),
+    "the first of equals is the largest": (
+        *one("ArgMax", {"axis": 1, "keepdims": 0}, np.array([[2, 7, 7, 1]], np.float32)),
+        [1],
+    ),
     "the last of equals where asked": (
-        *one("ArgMax", {"axis": 1, "keepdims": 0, "select_last_index": 1}, np.array([[2, 7, 7, 1]], np.float32)),
+        *one(
+            "ArgMax",
+            {"axis": 1, "keepdims": 0, "select_last_index": 1},
+            np.array([[2, 7, 7, 1]], np.float32),
+        ),
         [2],
     ),
-    "the first of equals is the smallest": (*one("ArgMin", {"axis": 1, "keepdims": 0}, np.array([[2, 1, 7, 1]], np.float32)), [1]),
+    "the first of equals is the smallest": (
+        *one("ArgMin", {"axis": 1, "keepdims": 0}, np.array([[2, 1, 7, 1]], np.float32)),
+        [1],
+    ),
     "the last smallest of equals where asked": (
-        *one("ArgMin", {"axis": 1, "keepdims": 0, "select_last_index": 1}, np.array([[2, 1, 7, 1]], np.float32)),
+        *one(
+            "ArgMin",
+            {"axis": 1, "keepdims": 0, "select_last_index": 1},
+            np.array([[2, 1, 7, 1]], np.float32),
+        ),
         [3],
     ),
-    "halves are rounded to the even number": (*one("Round", {}, np.array([0.5, 1.5, 2.5, -0.5], np.float32)), [0, 2, 2, 0]),
+    "halves are rounded to the even number": (
+        *one("Round", {}, np.array([0.5, 1.5, 2.5, -0.5], np.float32)),
+        [0, 2, 2, 0],
+    ),
     "a layer's epsilon is inside of the root": (
-        *one("LayerNormalization", {"epsilon": 3.0}, np.array([[-1, 1]], np.float32), np.ones(2, np.float32), weights=1),
+        *one(
+            "LayerNormalization",
+            {"epsilon": 3.0},
+            np.array([[-1, 1]], np.float32),
+            np.ones(2, np.float32),
+            weights=1,
+        ),
         [[-0.5, 0.5]],  # variance 1 and epsilon 3: divided by 2
     ),
 }
@@ -100,14 +166,28 @@ def test_constants_are_as_exact_as_their_array(framework, approximate):
     """tf.nn.gelu has them in float32, 1e-9 off in float64."""
     network, inputs = one("Gelu", {"approximate": approximate}, np.array([0.7, -1.9]))
     inner = [math.sqrt(2 / math.pi) * (x + 0.044715 * x**3) for x in (0.7, -1.9)]
-    halves = [math.tanh(y) for y in inner] if approximate == "tanh" else [math.erf(x / math.sqrt(2)) for x in (0.7, -1.9)]
+    halves = (
+        [math.tanh(y) for y in inner]
+        if approximate == "tanh"
+        else [math.erf(x / math.sqrt(2)) for x in (0.7, -1.9)]
+    )
     expected = [x / 2 * (1 + half) for x, half in zip((0.7, -1.9), halves, strict=True)]
     np.testing.assert_allclose(network.run(inputs, framework=framework)["y"], expected, rtol=1e-13)
 
 
 RESIZED = {
-    "align_corners": [[1, 4 / 3, 5 / 3, 2], [5 / 3, 2, 7 / 3, 8 / 3], [7 / 3, 8 / 3, 3, 10 / 3], [3, 10 / 3, 11 / 3, 4]],
-    "half_pixel": [[1, 1.25, 1.75, 2], [1.5, 1.75, 2.25, 2.5], [2.5, 2.75, 3.25, 3.5], [3, 3.25, 3.75, 4]],
+    "align_corners": [
+        [1, 4 / 3, 5 / 3, 2],
+        [5 / 3, 2, 7 / 3, 8 / 3],
+        [7 / 3, 8 / 3, 3, 10 / 3],
+        [3, 10 / 3, 11 / 3, 4],
+    ],
+    "half_pixel": [
+        [1, 1.25, 1.75, 2],
+        [1.5, 1.75, 2.25, 2.5],
+        [2.5, 2.75, 3.25, 3.5],
+        [3, 3.25, 3.75, 4],
+    ],
 }
 
 
@@ -115,8 +195,15 @@ RESIZED = {
 def test_corners_of_pictures_are_aligned_only_where_asked(framework, mode):
     b = Builder()
     x, sizes = b.input("x", "float32", (1, 1, 2, 2)), b.constant(np.array([1, 1, 4, 4]))
-    b.output(b.add("Resize", [x, "", "", sizes], {"mode": "linear", "coordinate_transformation_mode": mode}), "y")
-    np.testing.assert_allclose(b.network().run({"x": CORNER}, framework=framework)["y"][0, 0], RESIZED[mode], rtol=1e-6)
+    b.output(
+        b.add(
+            "Resize", [x, "", "", sizes], {"mode": "linear", "coordinate_transformation_mode": mode}
+        ),
+        "y",
+    )
+    np.testing.assert_allclose(
+        b.network().run({"x": CORNER}, framework=framework)["y"][0, 0], RESIZED[mode], rtol=1e-6
+    )
 
 
 # --- gradients
@@ -129,8 +216,16 @@ def trainable(request):
 
 
 SLOPES = {
-    "gelu is exact": ("Gelu", {}, 0.8413447461 + 0.2419707245),  # the normal distribution and its density at 1
-    "gelu by tanh": ("Gelu", {"approximate": "tanh"}, 1.0829640838),  # half of 1 + t + (1 - t²) * 0.797885 * (1 + 3 * 0.044715)
+    "gelu is exact": (
+        "Gelu",
+        {},
+        0.8413447461 + 0.2419707245,
+    ),  # the normal distribution and its density at 1
+    "gelu by tanh": (
+        "Gelu",
+        {"approximate": "tanh"},
+        1.0829640838,
+    ),  # half of 1 + t + (1 - t²) * 0.797885 * (1 + 3 * 0.044715)
     "relu at a corner": ("Relu", {}, 1.0),
 }
 
@@ -145,14 +240,23 @@ def test_slopes_of_activations(trainable, trap):
 
 def test_a_mean_spreads_its_gradient_over_what_it_counted(trainable):
     for counted, expected in ((0, [1, 0.5, 0.5]), (1, [0.5, 0.5, 0.5])):
-        attributes = {"kernel_shape": (2,), "strides": (2,), "pads": (1, 0), "count_include_pad": counted}
+        attributes = {
+            "kernel_shape": (2,),
+            "strides": (2,),
+            "pads": (1, 0),
+            "count_include_pad": counted,
+        }
         network, inputs = one("AveragePool", attributes, LINE[..., :3])
-        found = network.gradients(inputs, {"y": np.ones((1, 1, 2), np.float32)}, framework=trainable)["x0"]
+        found = network.gradients(
+            inputs, {"y": np.ones((1, 1, 2), np.float32)}, framework=trainable
+        )["x0"]
         np.testing.assert_allclose(found[0, 0], expected)
 
 
 def test_an_even_kernel_sends_its_gradient_to_the_side_that_is_not_padded(trainable):
-    network, inputs = one("Conv", {"auto_pad": "SAME_UPPER"}, LINE, np.array([[[1, 10]]], np.float32), weights=1)
+    network, inputs = one(
+        "Conv", {"auto_pad": "SAME_UPPER"}, LINE, np.array([[[1, 10]]], np.float32), weights=1
+    )
     found = network.gradients(inputs, {"y": np.ones_like(LINE)}, framework=trainable)
     np.testing.assert_allclose(found["x0"][0, 0], [1, 11, 11, 11, 11])
     np.testing.assert_allclose(found["w0"][0, 0], [15, 14])
@@ -167,7 +271,9 @@ def test_a_weight_that_is_used_twice_is_one_parameter(trainable):
     network, inputs = b.network(), {"i": np.array([1])}
     np.testing.assert_array_equal(network.run(inputs, framework=trainable)["y"], [[13, 34]])
     found = network.gradients(inputs, {"y": np.array([[1, 0]], np.float32)}, framework=trainable)
-    np.testing.assert_array_equal(found["table"], [[3, 5], [1, 2]])  # as the layer: row 1; as the embedding: row 0
+    np.testing.assert_array_equal(
+        found["table"], [[3, 5], [1, 2]]
+    )  # as the layer: row 1; as the embedding: row 0
     assert list(find(trainable).weights_of(network.to(trainable))) == ["table"]
 
 
@@ -178,12 +284,24 @@ def normalized(momentum, epsilon):
     """BatchNorm of x [n, 2], scale 1 and bias 0, running mean 10 and variance 4."""
     b = Builder()
     arrays = {"scale": 1.0, "bias": 0.0, "mean": 10.0, "variance": 4.0}
-    weights = [b.weight(name, np.full(2, value, np.float32), trainable=name in ("scale", "bias")) for name, value in arrays.items()]
-    b.output(b.add("BatchNormalization", [b.input("x", "float32", ("n", 2)), *weights], {"momentum": momentum, "epsilon": epsilon}), "y")
+    weights = [
+        b.weight(name, np.full(2, value, np.float32), trainable=name in ("scale", "bias"))
+        for name, value in arrays.items()
+    ]
+    b.output(
+        b.add(
+            "BatchNormalization",
+            [b.input("x", "float32", ("n", 2)), *weights],
+            {"momentum": momentum, "epsilon": epsilon},
+        ),
+        "y",
+    )
     return b.network()
 
 
-BATCH = np.array([[1, 2], [3, 8], [5, 2]], np.float32)  # means 3 and 4, population variances 8/3 and 8, of samples 4 and 12
+BATCH = np.array(
+    [[1, 2], [3, 8], [5, 2]], np.float32
+)  # means 3 and 4, population variances 8/3 and 8, of samples 4 and 12
 
 
 def test_batchnorm_in_evaluation_uses_the_running_statistics(framework):
@@ -193,7 +311,12 @@ def test_batchnorm_in_evaluation_uses_the_running_statistics(framework):
 
 def test_batchnorm_in_training_divides_by_the_population_and_keeps_epsilon_in_the_root(framework):
     found = find(framework).run(normalized(0.75, 1.0), {"x": BATCH}, training=True)["y"]
-    np.testing.assert_allclose(found, [[-2 / math.sqrt(11 / 3), -2 / 3], [0, 4 / 3], [2 / math.sqrt(11 / 3), -2 / 3]], rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(
+        found,
+        [[-2 / math.sqrt(11 / 3), -2 / 3], [0, 4 / 3], [2 / math.sqrt(11 / 3), -2 / 3]],
+        rtol=1e-5,
+        atol=1e-6,
+    )
 
 
 def stepped(name, network, x, target, steps=1, rate=0.0):
@@ -201,7 +324,10 @@ def stepped(name, network, x, target, steps=1, rate=0.0):
     recipe = Recipe(optimizer="sgd", weight_decay=0.0, epochs=1)
     plan = training_plan(network, recipe, squared_error(1.0))
     trainer = find(name).trainer(network, plan, Settings())
-    losses = [float(trainer.step(batch_for(network, x, target), rate, step)) for step in range(1, steps + 1)]
+    losses = [
+        float(trainer.step(batch_for(network, x, target), rate, step))
+        for step in range(1, steps + 1)
+    ]
     return trainer, losses
 
 
@@ -209,21 +335,35 @@ def test_batchnorm_keeps_most_of_the_old_statistics(trainable):
     """running = momentum * running + (1 - momentum) * batch, twice, with the population variance."""
     trainer, _ = stepped(trainable, normalized(0.75, 1e-5), BATCH, np.zeros_like(BATCH), steps=2)
     found = trainer.weights()
-    np.testing.assert_allclose(found["mean"], [0.5625 * 10 + 0.4375 * 3, 0.5625 * 10 + 0.4375 * 4], rtol=1e-5)
-    np.testing.assert_allclose(found["variance"], [0.5625 * 4 + 0.4375 * 8 / 3, 0.5625 * 4 + 0.4375 * 8], rtol=1e-5)
+    np.testing.assert_allclose(
+        found["mean"], [0.5625 * 10 + 0.4375 * 3, 0.5625 * 10 + 0.4375 * 4], rtol=1e-5
+    )
+    np.testing.assert_allclose(
+        found["variance"], [0.5625 * 4 + 0.4375 * 8 / 3, 0.5625 * 4 + 0.4375 * 8], rtol=1e-5
+    )
 
 
 def test_a_step_is_along_the_gradient_of_the_mean(trainable):
     """y = x w: loss (2w)²/2 + (4w - 2)²/2 over a batch of two at w = 1 is 4, and its slope 2w * 2 + (4w - 2) * 4 = 12."""
-    network, _ = one("MatMul", {}, np.zeros((2, 1), np.float32), np.array([[1]], np.float32), weights=1)
-    trainer, losses = stepped(trainable, network, np.array([[2], [4]], np.float32), np.array([[0], [2]], np.float32), rate=0.01)
+    network, _ = one(
+        "MatMul", {}, np.zeros((2, 1), np.float32), np.array([[1]], np.float32), weights=1
+    )
+    trainer, losses = stepped(
+        trainable,
+        network,
+        np.array([[2], [4]], np.float32),
+        np.array([[0], [2]], np.float32),
+        rate=0.01,
+    )
     assert losses == [pytest.approx(4)]
     np.testing.assert_allclose(trainer.weights()["w0"], [[1 - 0.12]], rtol=1e-6)
 
 
 def dropping(rate):
     b = Builder()
-    b.output(b.add("Dropout", [b.input("x", "float32", ("n", 100)), b.constant(np.float32(rate))]), "y")
+    b.output(
+        b.add("Dropout", [b.input("x", "float32", ("n", 100)), b.constant(np.float32(rate))]), "y"
+    )
     return b.network()
 
 
@@ -238,6 +378,8 @@ def test_dropout_scales_what_it_keeps_in_training_alone(framework):
 def test_float64_is_trained_in_float64(trainable):
     """A step that float32 cannot see: 1 - 1e-12 * 2."""
     network, _ = one("MatMul", {}, np.zeros((1, 1)), np.array([[1.0]]), weights=1)
-    trainer, losses = stepped(trainable, network, np.array([[1.0]]), np.array([[-1e-9]]), rate=1e-12)
+    trainer, losses = stepped(
+        trainable, network, np.array([[1.0]]), np.array([[-1e-9]]), rate=1e-12
+    )
     assert losses == [pytest.approx((1 + 1e-9) ** 2, rel=1e-14)]
     assert 1 - trainer.weights()["w0"].item() == pytest.approx(2e-12, rel=1e-3)

@@ -7,13 +7,28 @@ import numpy as np
 import pytest
 
 from allotrope.errors import RunFolderError, TrainingError
-from allotrope.training.checkpoints import BEST, LAST, PREVIOUS, Checkpoint, Checkpoints, read, resumable
+from allotrope.training.checkpoints import (
+    BEST,
+    LAST,
+    PREVIOUS,
+    Checkpoint,
+    Checkpoints,
+    read,
+    resumable,
+)
 
-ARRAYS = {"weights/a": np.arange(6, dtype=np.float32).reshape(2, 3), "weights/b": np.float32(3.5).reshape(()), "average/n": np.array([7])}
+ARRAYS = {
+    "weights/a": np.arange(6, dtype=np.float32).reshape(2, 3),
+    "weights/b": np.float32(3.5).reshape(()),
+    "average/n": np.array([7]),
+}
 
 
 def checkpoint(step):
-    return Checkpoint({**ARRAYS, "optimizer/step": np.array([step])}, {"step": step, "losses": [0.1, 1 / 3], "best": None})
+    return Checkpoint(
+        {**ARRAYS, "optimizer/step": np.array([step])},
+        {"step": step, "losses": [0.1, 1 / 3], "best": None},
+    )
 
 
 def never(message):
@@ -85,7 +100,12 @@ def test_a_damaged_checkpoint_is_named_and_the_one_before_it_used(checkpoints, d
     damage(checkpoints.folder / LAST)
     said = []
     assert checkpoints.last(said.append).record["step"] == 1
-    assert len(said) == 1 and str(checkpoints.folder / LAST) in said[0] and "damaged" in said[0] and PREVIOUS in said[0]
+    assert (
+        len(said) == 1
+        and str(checkpoints.folder / LAST) in said[0]
+        and "damaged" in said[0]
+        and PREVIOUS in said[0]
+    )
 
 
 def test_all_damaged_is_an_error_that_names_both(checkpoints):

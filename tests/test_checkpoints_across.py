@@ -13,13 +13,18 @@ from allotrope.training.checkpoints import Checkpoint, Checkpoints
 from planned import planned
 from tested import TESTED
 
-RECIPE = Recipe(optimizer="adam", epsilon=1e-3, weight_decay=1e-2, average=0.9, clip_norm=1.0, seed=7, epochs=1)
+RECIPE = Recipe(
+    optimizer="adam", epsilon=1e-3, weight_decay=1e-2, average=0.9, clip_norm=1.0, seed=7, epochs=1
+)
 BEFORE, AFTER = range(1, 5), range(5, 9)
 
 
 @functools.cache
 def trainer(name):
-    """One trainer a framework, for making one compiles its step; whoever takes it loads a state first."""
+    """One trainer a framework, for making one compiles its step.
+
+    Whoever takes it loads a state first.
+    """
     return framework(name).trainer(small(), planned(small(), RECIPE, np.ones(4)), Settings())
 
 
@@ -56,6 +61,9 @@ def test_a_checkpoint_goes_on_in_another_framework(first, second, tmp_path):
 
 def test_a_state_that_is_off_by_little_is_found():
     state, expected, _ = history(TESTED[0])
-    moved = {key: array * np.float32(1.1) if key.startswith("optimizer/") and array.ndim else array for key, array in state.items()}
+    moved = {
+        key: array * np.float32(1.1) if key.startswith("optimizer/") and array.ndim else array
+        for key, array in state.items()
+    }
     trainer(TESTED[0]).load_state(moved)
     assert not np.allclose(losses(TESTED[0], AFTER), expected, rtol=1e-5)

@@ -20,7 +20,9 @@ from allotrope.network.summary import multiply_adds
 
 def images_of(side, channels, count=60, classes=3):
     random = np.random.default_rng(0)
-    split = labelled(random.integers(0, 256, (count, side, side, channels), np.uint8), np.arange(count) % classes)
+    split = labelled(
+        random.integers(0, 256, (count, side, side, channels), np.uint8), np.arange(count) % classes
+    )
     return labelled_data("made", tuple("abc"[:classes]), split, split, split)
 
 
@@ -30,7 +32,15 @@ def digits():
 
 
 @pytest.mark.parametrize(
-    ("side", "name"), [(4, "cnn"), (8, "whitened_cnn"), (28, "whitened_cnn"), (32, "whitened_cnn"), (64, "whitened_cnn"), (96, "resnet18")]
+    ("side", "name"),
+    [
+        (4, "cnn"),
+        (8, "whitened_cnn"),
+        (28, "whitened_cnn"),
+        (32, "whitened_cnn"),
+        (64, "whitened_cnn"),
+        (96, "resnet18"),
+    ],
 )
 def test_the_size_of_the_images_decides_the_network(side, name):
     found = choose(images_of(side, 3))
@@ -54,17 +64,27 @@ def test_whitened_networks_can_be_built_for_every_small_size(side):
 
 def test_every_network_of_the_zoo_has_a_recipe(digits):
     assert FAMILIES.keys() == zoo.NETWORKS.keys()
-    assert all(recipe_of(family, (3, 32, 32), 50_000) == family.recipe for family in FAMILIES.values())
+    assert all(
+        recipe_of(family, (3, 32, 32), 50_000) == family.recipe for family in FAMILIES.values()
+    )
 
 
 def test_small_data_gets_small_batches_and_a_rate_to_match():
     recipe = recipe_of(FAMILIES["whitened_cnn"], (1, 28, 28), 1000)
     assert recipe.batch_size == 64
-    assert recipe.learning_rate == pytest.approx(FAMILIES["whitened_cnn"].recipe.learning_rate * 64 / 512)
+    assert recipe.learning_rate == pytest.approx(
+        FAMILIES["whitened_cnn"].recipe.learning_rate * 64 / 512
+    )
 
 
 def test_overrides_always_win(digits):
-    asked = {"optimizer": "adam", "learning_rate": 0.007, "flip": True, "batch_size": 50, "augmentation": "heavy"}
+    asked = {
+        "optimizer": "adam",
+        "learning_rate": 0.007,
+        "flip": True,
+        "batch_size": 50,
+        "augmentation": "heavy",
+    }
     found = choose(digits, overrides=asked)
     assert {name: asdict(found.recipe)[name] for name in asked} == asked
     assert any("Asked for: optimizer = adam" in reason for reason in found.reasons)
@@ -73,7 +93,9 @@ def test_overrides_always_win(digits):
 def test_unknown_names_suggest_the_nearest(digits):
     with pytest.raises(UsageError, match=r"unknown network 'resnet21'.*resnet20"):
         choose(digits, "resnet21")
-    with pytest.raises(UsageError, match=r"unknown recipe option 'learning_rat'. Did you mean 'learning_rate'"):
+    with pytest.raises(
+        UsageError, match=r"unknown recipe option 'learning_rat'. Did you mean 'learning_rate'"
+    ):
         choose(digits, overrides={"learning_rat": 1.0})
 
 
@@ -82,7 +104,9 @@ def test_a_network_that_was_asked_for_is_as_published(digits):
     found = choose(data, "resnet20", budget=60.0, speed=lambda network, recipe: 1.0)
     assert found.name == "resnet20" and found.reasons[0] == "resnet20 was asked for."
     published = zoo.network("resnet20")(3, (3, 32, 32))
-    assert {n: w.shape for n, w in found.network.weights.items()} == {n: w.shape for n, w in published.weights.items()}
+    assert {n: w.shape for n, w in found.network.weights.items()} == {
+        n: w.shape for n, w in published.weights.items()
+    }
 
 
 def test_more_time_or_a_faster_machine_gives_a_wider_network():
@@ -90,10 +114,20 @@ def test_more_time_or_a_faster_machine_gives_a_wider_network():
 
     def width(budget, images_per_second):
         budget *= recipes.FEW / 600
-        found = choose(data, budget=budget, speed=lambda network, recipe: images_per_second * 2e7 / multiply_adds(network))
+        found = choose(
+            data,
+            budget=budget,
+            speed=lambda network, recipe: images_per_second * 2e7 / multiply_adds(network),
+        )
         return found.arguments["width"]
 
-    assert width(10, 50) < width(100, 50) == width(10, 500) < width(1e6, 50) == max(FAMILIES["whitened_cnn"].widths)
+    assert (
+        width(10, 50)
+        < width(100, 50)
+        == width(10, 500)
+        < width(1e6, 50)
+        == max(FAMILIES["whitened_cnn"].widths)
+    )
     assert width(0.001, 1) == min(FAMILIES["whitened_cnn"].widths)
 
 
@@ -106,7 +140,10 @@ def test_what_an_image_costs_beside_its_multiply_adds_is_allowed_for():
     found = choose(data, budget=1000.0, speed=speed)
     seen = 1000.0 / recipes.FEW * speed(found.network, found.recipe)
     assert seen >= 10.0 and found.arguments["width"] == 1.0
-    assert any(f"Width 1: with it this machine sees each image about {seen:.0f} times" in reason for reason in found.reasons)
+    assert any(
+        f"Width 1: with it this machine sees each image about {seen:.0f} times" in reason
+        for reason in found.reasons
+    )
 
 
 def test_few_images_get_a_small_network_and_more_augmentation():
@@ -131,7 +168,9 @@ def test_the_seed_decides_the_weights(digits):
     first, same, other = (choose(digits, seed=seed) for seed in (1, 1, 2))
     names = sorted(first.network.trainable)
     assert all(np.array_equal(first.network.weights[n], same.network.weights[n]) for n in names)
-    assert not all(np.array_equal(first.network.weights[n], other.network.weights[n]) for n in names)
+    assert not all(
+        np.array_equal(first.network.weights[n], other.network.weights[n]) for n in names
+    )
     assert other.recipe.seed == 2
 
 
@@ -164,7 +203,10 @@ def test_mirroring_is_judged_on_the_data():
 
 
 @pytest.mark.shared
-@pytest.mark.parametrize(("source", "mirrored"), [("fashion-mnist", True), ("cifar10.npz", True), ("medical/pneumoniamnist.npz", True)])
+@pytest.mark.parametrize(
+    ("source", "mirrored"),
+    [("fashion-mnist", True), ("cifar10.npz", True), ("medical/pneumoniamnist.npz", True)],
+)
 def test_objects_and_pictures_are_mirrored(shared, source, mirrored):
     data = read_data(str(shared / "data" / source), DataOptions())
     assert (kept(data.train, len(data.classes)) > 0.5) is mirrored
@@ -173,5 +215,7 @@ def test_objects_and_pictures_are_mirrored(shared, source, mirrored):
 def test_pixel_statistics_are_those_of_the_images():
     images = np.random.default_rng(0).integers(0, 256, (30, 5, 7, 3), np.uint8)
     mean, std = pixel_statistics(images)
-    assert mean == pytest.approx(images.mean((0, 1, 2))) and std == pytest.approx(images.std((0, 1, 2)))
+    assert mean == pytest.approx(images.mean((0, 1, 2))) and std == pytest.approx(
+        images.std((0, 1, 2))
+    )
     assert pixel_statistics(np.zeros((4, 2, 2, 1), np.uint8)) == ([0.0], [1.0])

@@ -38,7 +38,9 @@ def verb(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[..., Any]], None
     return put
 
 
-def bench(file: str, *, rounds: int = 3, max_size: str | float | None = None, quiet: bool = False) -> Measured:
+def bench(
+    file: str, *, rounds: int = 3, max_size: str | float | None = None, quiet: bool = False
+) -> Measured:
     """Measure a file.
 
     Example: allotrope bench model.onnx
@@ -53,7 +55,10 @@ def bench(file: str, *, rounds: int = 3, max_size: str | float | None = None, qu
         raise KeyboardInterrupt("What was made is in runs/x-1")
     with display(quiet) as show:
         show.say("working")
-    return Measured({"file": file, "rounds": rounds, "max_size": max_size, "bad": float("nan")}, exit_code=3 if file == "slow" else 0)
+    return Measured(
+        {"file": file, "rounds": rounds, "max_size": max_size, "bad": float("nan")},
+        exit_code=3 if file == "slow" else 0,
+    )
 
 
 def test_a_verb_is_a_call_of_its_function(verb, capsys):
@@ -65,7 +70,12 @@ def test_a_verb_is_a_call_of_its_function(verb, capsys):
 def test_json_is_the_last_line_and_nothing_else_is_printed(verb, capsys):
     verb(bench)
     assert cli.main(["bench", "slow", "--json"]) == 3
-    assert json.loads(capsys.readouterr().out) == {"file": "slow", "rounds": 3, "max_size": None, "bad": None}
+    assert json.loads(capsys.readouterr().out) == {
+        "file": "slow",
+        "rounds": 3,
+        "max_size": None,
+        "bad": None,
+    }
 
 
 def test_an_error_is_a_plain_message(verb, capsys):
@@ -73,7 +83,9 @@ def test_an_error_is_a_plain_message(verb, capsys):
     assert cli.main(["bench", "missing"]) == 1
     assert capsys.readouterr() == ("", "allotrope: missing: no such file.\n")
     assert cli.main(["bench", "missing", "--json"]) == 1
-    assert json.loads(capsys.readouterr().out) == {"error": {"kind": "DataError", "message": "missing: no such file."}}
+    assert json.loads(capsys.readouterr().out) == {
+        "error": {"kind": "DataError", "message": "missing: no such file."}
+    }
 
 
 def test_ctrl_c_says_what_was_saved(verb, capsys):
@@ -106,7 +118,10 @@ def test_wrong_usage(verb, capsys, arguments: list[str], message: str):
 def test_every_verb_has_help_with_an_example_and_json(capsys, name: str):
     assert cli.main([name, "--help"]) == 0
     text = capsys.readouterr().out
-    assert f"Example: allotrope {name} " in text.replace("\n", " ") or f"Example: allotrope {name}\n" in text
+    assert (
+        f"Example: allotrope {name} " in text.replace("\n", " ")
+        or f"Example: allotrope {name}\n" in text
+    )
     assert "--json" in text
 
 

@@ -21,10 +21,21 @@ RACE = {
 def planted(name: str, speed: float, **rest: Any) -> dict[str, Any]:
     """A row as `compare` records it; accuracy rises in five steps."""
     history = [
-        {"epoch": float(e), "seconds": 5e3 * e / speed, "loss": 1.0, "validation_loss": 1.0, "validation_accuracy": 0.5 + 0.09 * e}
+        {
+            "epoch": float(e),
+            "seconds": 5e3 * e / speed,
+            "loss": 1.0,
+            "validation_loss": 1.0,
+            "validation_accuracy": 0.5 + 0.09 * e,
+        }
         for e in range(1, 6)
     ]
-    training = {"import_seconds": 2.0, "validation_accuracy": 0.95, "test_accuracy": 0.94, "history": history}
+    training = {
+        "import_seconds": 2.0,
+        "validation_accuracy": 0.95,
+        "test_accuracy": 0.94,
+        "history": history,
+    }
     summary = {"mean": 0.95, "median": 0.95, "lowest": 0.94, "highest": 0.96}
     return {
         "framework": name, "version": "1.0", "import_seconds": 2.0, "compile_seconds": 4.0, "batch": 64, "peak_memory": 5e8, "reached": 2,
@@ -43,13 +54,34 @@ def record(**changes: Any) -> dict[str, Any]:
     rows = [
         planted("tensorflow", 700.0),
         planted("pytorch", 1500.0, recommended=True),
-        planted("jax", 2000.0, agreement={"agrees": False, "difference": 0.3, "step": 2, "losses": [2.3, 2.9]}),
-        {"framework": "keras", "reason": "keras is not installed; install it with: pip install 'allotrope[keras]'"},
+        planted(
+            "jax",
+            2000.0,
+            agreement={"agrees": False, "difference": 0.3, "step": 2, "losses": [2.3, 2.9]},
+        ),
+        {
+            "framework": "keras",
+            "reason": "keras is not installed; install it with: pip install 'allotrope[keras]'",
+        },
     ]
     verdict = {"framework": "pytorch", "sentence": "Use pytorch here: it is the fastest."}
-    facts = {"schema": 1, "kind": "compare", "status": "done", "run": "runs/digits-compare-1", "command": "allotrope compare digits"}
+    facts = {
+        "schema": 1,
+        "kind": "compare",
+        "status": "done",
+        "run": "runs/digits-compare-1",
+        "command": "allotrope compare digits",
+    }
     race = {"threads": 2, "budget": 600.0, "seeds": 2, "epochs": 5}
-    return {**facts, "frameworks": rows, "verdict": verdict, "accuracy_goal": 0.9, "race": race, "seconds": 500.0, **changes}
+    return {
+        **facts,
+        "frameworks": rows,
+        "verdict": verdict,
+        "accuracy_goal": 0.9,
+        "race": race,
+        "seconds": 500.0,
+        **changes,
+    }
 
 
 @pytest.fixture
@@ -67,7 +99,9 @@ def written(tmp_path):
 def test_a_whole_race(written):
     _, page = written(record())
     assert "<h1>Use pytorch here: it is the fastest.</h1>" in page
-    places = [page.index(f"<bdi>{name}</bdi>") for name in ("PyTorch", "JAX", "TensorFlow", "Keras")]
+    places = [
+        page.index(f"<bdi>{name}</bdi>") for name in ("PyTorch", "JAX", "TensorFlow", "Keras")
+    ]
     assert places == sorted(places)
     assert page.count("✓ use this") == 1
     assert "✕ losses differ" in page and "from step 2 on" in page
@@ -76,7 +110,12 @@ def test_a_whole_race(written):
 
 
 @pytest.mark.parametrize(
-    "found", [{"kind": "compare"}, record(frameworks=[]), record(frameworks=[{}, {"framework": None}, 3], verdict=None)]
+    "found",
+    [
+        {"kind": "compare"},
+        record(frameworks=[]),
+        record(frameworks=[{}, {"framework": None}, 3], verdict=None),
+    ],
 )
 def test_what_is_missing_is_left_out(written, found):
     _, page = written(found)
@@ -86,12 +125,18 @@ def test_what_is_missing_is_left_out(written, found):
 
 def test_an_interrupted_and_a_failed_race_say_so(written):
     assert "The race was interrupted" in written(record(status="interrupted"))[1]
-    assert "The race failed: the disk is full." in written(record(status="failed", reason="the disk is full"))[1]
+    assert (
+        "The race failed: the disk is full."
+        in written(record(status="failed", reason="the disk is full"))[1]
+    )
 
 
 def test_names_and_reasons_are_text(written):
     hostile = "<script>alert(1)</script>"
-    rows = [planted(hostile, 100.0, reason=hostile, version=hostile), {"framework": hostile, "reason": hostile}]
+    rows = [
+        planted(hostile, 100.0, reason=hostile, version=hostile),
+        {"framework": hostile, "reason": hostile},
+    ]
     _, page = written(record(frameworks=rows, verdict={"sentence": hostile}))
     assert hostile not in page
     assert "&lt;script&gt;" in page
@@ -109,9 +154,22 @@ def test_in_a_browser_it_fits_and_one_chart_is_shown(written, tmp_path_factory, 
     try:
         browser.open(path, width, dark=dark)
         assert browser.of("Log.entryAdded") == [] and browser.of("Runtime.exceptionThrown") == []
-        assert browser.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") <= 0
-        shown = "[...document.querySelectorAll('#courses svg[role=img]')].filter(chart => chart.checkVisibility())"
+        assert (
+            browser.evaluate(
+                "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+            )
+            <= 0
+        )
+        shown = (
+            "[...document.querySelectorAll('#courses svg[role=img]')].filter(chart => "
+            "chart.checkVisibility())"
+        )
         assert browser.evaluate(f"{shown}.length") == 1
-        assert browser.evaluate(f"{shown}[0].getBoundingClientRect().width / {shown}[0].viewBox.baseVal.width") > 0.75
+        assert (
+            browser.evaluate(
+                f"{shown}[0].getBoundingClientRect().width / {shown}[0].viewBox.baseVal.width"
+            )
+            > 0.75
+        )
     finally:
         browser.close()

@@ -19,7 +19,9 @@ MEAN, STD = (120.0, 110.0, 90.0), (60.0, 50.0, 40.0)
 
 
 def run(network, x):
-    session = onnxruntime.InferenceSession(network.to_onnx().SerializeToString(), providers=["CPUExecutionProvider"])
+    session = onnxruntime.InferenceSession(
+        network.to_onnx().SerializeToString(), providers=["CPUExecutionProvider"]
+    )
     return session.run(None, {session.get_inputs()[0].name: x})[0]
 
 
@@ -35,7 +37,9 @@ def images():
 def test_preprocessing_is_the_normalization_written_out(network):
     x = ((images() - np.array(MEAN)) / np.array(STD)).transpose(0, 3, 1, 2).astype(np.float32)
     whole = with_preprocessing(network, MEAN, STD)
-    assert [(v.name, v.dtype, v.shape) for v in whole.inputs] == [("image", np.uint8, ("n", 6, 8, 3))]
+    assert [(v.name, v.dtype, v.shape) for v in whole.inputs] == [
+        ("image", np.uint8, ("n", 6, 8, 3))
+    ]
     assert whole.trainable == network.trainable and list(whole.weights) == list(network.weights)
     onnx.checker.check_model(whole.to_onnx(), full_check=True)
     np.testing.assert_allclose(run(whole, images()), run(network, x), rtol=1e-5, atol=1e-5)
@@ -82,7 +86,9 @@ def test_preprocessing_needs_one_image(network):
 
 
 def test_probabilities_need_as_many_logits_as_classes(network):
-    with pytest.raises(UsageError, match=r"2 classes need one output \[n, 2\]; this network gives 'logits'"):
+    with pytest.raises(
+        UsageError, match=r"2 classes need one output \[n, 2\]; this network gives 'logits'"
+    ):
         with_probabilities(network, ["a", "b"])
 
 

@@ -1,4 +1,7 @@
-"""`convert`: one body of tests for every target. Each conversion is proved in a fresh process that cannot import Allotrope."""
+"""`convert`: one body of tests for every target.
+
+Each conversion is proved in a fresh process that cannot import Allotrope.
+"""
 
 from __future__ import annotations
 
@@ -14,8 +17,22 @@ import pytest
 
 import allotrope
 from allotrope.cli import main
-from allotrope.conversion.core.proof import EQUAL, difference, proof_script, prove, reference_run, rounding, run_alone
-from allotrope.errors import MissingDependencyError, ModelError, RunFolderError, UnsupportedError, UsageError
+from allotrope.conversion.core.proof import (
+    EQUAL,
+    difference,
+    proof_script,
+    prove,
+    reference_run,
+    rounding,
+    run_alone,
+)
+from allotrope.errors import (
+    MissingDependencyError,
+    ModelError,
+    RunFolderError,
+    UnsupportedError,
+    UsageError,
+)
 from allotrope.network.build import Builder
 from allotrope.network.network import Network
 from allotrope.verbs.convert import TARGETS, convert
@@ -35,7 +52,11 @@ def mlp():
 @pytest.fixture(scope="module")
 def converted(tmp_path_factory):
     """What `convert` gave for a network by its name and a target, made once."""
-    return functools.cache(lambda target, name: convert(NETWORKS[name](), tmp_path_factory.mktemp(name) / "out", to=target))
+    return functools.cache(
+        lambda target, name: convert(
+            NETWORKS[name](), tmp_path_factory.mktemp(name) / "out", to=target
+        )
+    )
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +67,19 @@ def commanded(tmp_path_factory):
         folder = tmp_path_factory.mktemp(target)
         mlp().save(folder / "model.onnx")
         with contextlib.redirect_stdout(io.StringIO()) as printed:
-            assert main(["convert", str(folder / "model.onnx"), "--to", target, str(folder / "out"), "--json"]) == 0
+            assert (
+                main(
+                    [
+                        "convert",
+                        str(folder / "model.onnx"),
+                        "--to",
+                        target,
+                        str(folder / "out"),
+                        "--json",
+                    ]
+                )
+                == 0
+            )
         return folder / "out", json.loads(printed.getvalue().splitlines()[-1])
 
     return functools.cache(run)
@@ -57,14 +90,22 @@ def test_outputs_are_the_references_and_it_learns(target, name, converted):
     if target in ("jax", "keras") and name == "mobilenet_v2":
         pytest.skip("its depthwise convolutions are in `layers` too, and it takes a minute")
     if target == "tensorflow" and name not in ("delivered", "lstm", "transformer"):
-        pytest.skip("TensorFlow's graphs are those of the Keras model, which is tested on this network")
-    network, folder, found = NETWORKS[name](), converted(target, name).folder, converted(target, name).json
+        pytest.skip(
+            "TensorFlow's graphs are those of the Keras model, which is tested on this network"
+        )
+    network, folder, found = (
+        NETWORKS[name](),
+        converted(target, name).folder,
+        converted(target, name).json,
+    )
     assert set(found["proof"]["differences"]) == {value.name for value in network.outputs}
     assert max(found["proof"]["differences"].values()) <= EQUAL
     before, after = found["proof"]["loss"]
     assert after < before
     assert found["proof"]["learning"] >= len(network.trainable)
-    assert sorted(found["files"]) == sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file())
+    assert sorted(found["files"]) == sorted(
+        p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file()
+    )
     assert [path.name for path in folder.parent.iterdir()] == ["out"]
 
 
@@ -72,8 +113,16 @@ def test_sources_are_formatted(target, converted):
     folder = converted(target, "delivered").folder
     sources = [str(path) for path in folder.glob("*.py")]
     if sources:
-        for arguments in (["format", "--isolated", "--check"], ["check", "--isolated", "--select", "E,F,I,B,UP"]):
-            done = subprocess.run([sys.executable, "-m", "ruff", *arguments, *sources], capture_output=True, text=True, check=False)
+        for arguments in (
+            ["format", "--isolated", "--check"],
+            ["check", "--isolated", "--select", "E,F,I,B,UP"],
+        ):
+            done = subprocess.run(
+                [sys.executable, "-m", "ruff", *arguments, *sources],
+                capture_output=True,
+                text=True,
+                check=False,
+            )
             assert done.returncode == 0, done.stdout
 
 
@@ -96,9 +145,15 @@ def test_names_of_a_hostile_file_stay_text(target, tmp_path):
     b = Builder('x"""\nimport os; os._exit(7)\n"""')
     w = b.weight('"); import os; os._exit(7)  #\n.weight', np.ones((2, 3), np.float32))
     y = b.add(
-        "Gemm", [b.input('x"):\n    import os; os._exit(7)\n', "float32", ("n", 3)), w], {"transB": 1}, name="a\n\nimport os; os._exit(7)"
+        "Gemm",
+        [b.input('x"):\n    import os; os._exit(7)\n', "float32", ("n", 3)), w],
+        {"transB": 1},
+        name="a\n\nimport os; os._exit(7)",
     )
-    b.output(b.add("Add", [y, b.constant(np.arange(2, dtype=np.float32), "c\nos._exit(7)")]), "y' + __import__('os')._exit(7)")
+    b.output(
+        b.add("Add", [y, b.constant(np.arange(2, dtype=np.float32), "c\nos._exit(7)")]),
+        "y' + __import__('os')._exit(7)",
+    )
     assert convert(b.network(), tmp_path / "out", to=target).json["proof"]["learning"] == 1
 
 
@@ -107,7 +162,9 @@ def test_operators_without_a_meaning_are_listed_with_their_nodes(target, tmp_pat
     b = Builder()
     x = b.add("RandomNormalLike", [b.input("x", "float32", ("n", 3))], name="first")
     b.output(b.add("RandomUniformLike", [b.add("Relu", [x])], name="second"), "y")
-    with pytest.raises(UnsupportedError, match=r"(?s)2 nodes.*'first'.*'second'.*Nothing was written"):
+    with pytest.raises(
+        UnsupportedError, match=r"(?s)2 nodes.*'first'.*'second'.*Nothing was written"
+    ):
         convert(b.network(), tmp_path / "out", to=target)
     assert not list(tmp_path.iterdir())
 
@@ -122,7 +179,9 @@ def test_an_unknown_target_suggests_the_nearest(tmp_path):
 
 def test_a_missing_framework_comes_with_the_command_that_installs_it(tmp_path, monkeypatch):
     monkeypatch.setitem(TARGETS, "jax", ("jax_that_is_not_there",))
-    with pytest.raises(MissingDependencyError, match=r"jax_that_is_not_there.*pip install 'allotrope\[jax\]'"):
+    with pytest.raises(
+        MissingDependencyError, match=r"jax_that_is_not_there.*pip install 'allotrope\[jax\]'"
+    ):
         convert(mlp(), tmp_path / "out", to="jax")
 
 
@@ -153,7 +212,12 @@ def test_the_fresh_process_cannot_import_allotrope(target):
     script = proof_script(target).read_text()
     assert 'sys.modules["allotrope"] = None' in script
     done = subprocess.run(
-        [sys.executable, "-I", "-c", 'import sys; sys.modules["allotrope"] = None; import allotrope'],
+        [
+            sys.executable,
+            "-I",
+            "-c",
+            'import sys; sys.modules["allotrope"] = None; import allotrope',
+        ],
         capture_output=True,
         text=True,
         check=False,
@@ -186,9 +250,17 @@ def test_the_batch_is_found_where_a_state_has_it():
     for name in ("n", None):
         b = Builder()
         x, state = b.input("x", "float32", (name, 3)), b.input("state", "float32", (2, name, 3))
-        b.output(b.add("Concat", [state, b.add("Unsqueeze", [x, b.constant(np.array([0]))])], {"axis": 0}), "y")
+        b.output(
+            b.add(
+                "Concat", [state, b.add("Unsqueeze", [x, b.constant(np.array([0]))])], {"axis": 0}
+            ),
+            "y",
+        )
         inputs, _ = reference_run(b.network())
-        assert {key: array.shape for key, array in inputs.items()} == {"x": (4, 3), "state": (2, 4, 3)}
+        assert {key: array.shape for key, array in inputs.items()} == {
+            "x": (4, 3),
+            "state": (2, 4, 3),
+        }
 
 
 def test_rounding_is_what_float32_makes_of_it():

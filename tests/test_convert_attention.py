@@ -12,7 +12,9 @@ from tested import TESTED
 
 SHAPES = {"q": (2, 3, 4, 8), "k": (2, 3, 6, 8), "v": (2, 3, 6, 5)}
 RNG = np.random.default_rng(0)
-SEEN = np.array([[1, 0, 1, 1, 0, 1], [0, 0, 0, 0, 0, 0], [1, 1, 1, 1, 1, 1], [0, 0, 0, 0, 0, 1]], bool)
+SEEN = np.array(
+    [[1, 0, 1, 1, 0, 1], [0, 0, 0, 0, 0, 0], [1, 1, 1, 1, 1, 1], [0, 0, 0, 0, 0, 1]], bool
+)
 PLAIN = {
     "plain": ({}, {}),
     "scale": ({"scale": 0.3}, {}),
@@ -29,11 +31,18 @@ OTHER = {
 
 
 def network(attributes, arrays, free=False):
-    shapes = {name: ("n", *shape[1:]) if free else shape for name, shape in SHAPES.items()} | {n: a.shape for n, a in arrays.items()}
+    shapes = {name: ("n", *shape[1:]) if free else shape for name, shape in SHAPES.items()} | {
+        n: a.shape for n, a in arrays.items()
+    }
     types = {name: TensorProto.BOOL for name, array in arrays.items() if array.dtype == bool}
-    inputs = [tensor(name, types.get(name, TensorProto.FLOAT), shape=shape) for name, shape in shapes.items()]
+    inputs = [
+        tensor(name, types.get(name, TensorProto.FLOAT), shape=shape)
+        for name, shape in shapes.items()
+    ]
     made = model([node("Attention", " ".join(shapes), "y", **attributes)], inputs, opset=25)
-    return allotrope.load(made), {n: RNG.standard_normal(s).astype(np.float32) for n, s in SHAPES.items()} | arrays
+    return allotrope.load(made), {
+        n: RNG.standard_normal(s).astype(np.float32) for n, s in SHAPES.items()
+    } | arrays
 
 
 def operators(found):
@@ -44,8 +53,17 @@ def operators(found):
 def test_it_means_the_same_without_the_node(case):
     whole, values = network(*PLAIN[case])
     spelled = spelled_out(whole)
-    assert "Attention" in operators(whole) and "Attention" not in operators(spelled) and "Softmax" in operators(spelled)
-    np.testing.assert_allclose(spelled.run(values, "reference")["y"], whole.run(values, "reference")["y"], rtol=1e-5, atol=1e-6)
+    assert (
+        "Attention" in operators(whole)
+        and "Attention" not in operators(spelled)
+        and "Softmax" in operators(spelled)
+    )
+    np.testing.assert_allclose(
+        spelled.run(values, "reference")["y"],
+        whole.run(values, "reference")["y"],
+        rtol=1e-5,
+        atol=1e-6,
+    )
 
 
 @pytest.mark.parametrize("case", OTHER)
@@ -55,7 +73,11 @@ def test_what_is_not_plain_stays(case):
 
 
 def test_groups_of_heads_stay():
-    inputs = [tensor("q", shape=(2, 4, 4, 8)), tensor("k", shape=(2, 2, 6, 8)), tensor("v", shape=(2, 2, 6, 8))]
+    inputs = [
+        tensor("q", shape=(2, 4, 4, 8)),
+        tensor("k", shape=(2, 2, 6, 8)),
+        tensor("v", shape=(2, 2, 6, 8)),
+    ]
     found = allotrope.load(model([node("Attention", "q k v", "y")], inputs, opset=25))
     assert operators(spelled_out(found)) == ["Attention"]
 
@@ -77,4 +99,9 @@ def test_what_is_not_plain_is_carried_along(tmp_path, target):
     found, values = network(*OTHER["soft cap"], free=True)
     run = opened(found, target, tmp_path)
     assert "operators.attention(" in (tmp_path / "model.py").read_text()
-    np.testing.assert_allclose(run([values[v.name] for v in found.inputs])[0], found.run(values, "reference")["y"], rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(
+        run([values[v.name] for v in found.inputs])[0],
+        found.run(values, "reference")["y"],
+        rtol=1e-4,
+        atol=1e-5,
+    )

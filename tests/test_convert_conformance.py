@@ -1,4 +1,7 @@
-"""ONNX's own cases as converted source, in this process: none may be wrong. benchmarks/converted_conformance.py runs all."""
+"""ONNX's own cases as converted source, in this process: none may be wrong.
+
+benchmarks/converted_conformance.py runs all.
+"""
 
 import collections
 
@@ -19,7 +22,9 @@ COMPARED = ("bool", "float32", "int8", "int16", "int32", "int64", "uint8", "uint
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("target", [name for name in TARGETS if name in TESTED])
 def test_lines_mean_what_onnxs_own_cases_say(target, tmp_path, capsys):
-    counts = collections.Counter(_case(name, target, tmp_path / name) for name in conformance.chosen(one_in=ONE_IN[target]))
+    counts = collections.Counter(
+        _case(name, target, tmp_path / name) for name in conformance.chosen(one_in=ONE_IN[target])
+    )
     with capsys.disabled():
         print(f"\nconverted to {target}: {dict(counts)}")
     assert counts["wrong"] == 0
@@ -31,7 +36,9 @@ def _case(name, target, folder):
     network, (arrays, expected) = conformance.network(name), conformance.cases()[name].data_sets[0]
     if isinstance(network, AllotropeError):
         return "not read"
-    inputs, outputs = ([conformance.array(value) for value in values] for values in (arrays, expected))
+    inputs, outputs = (
+        [conformance.array(value) for value in values] for values in (arrays, expected)
+    )
     if not all(isinstance(x, np.ndarray) and x.dtype.name in COMPARED for x in (*inputs, *outputs)):
         return "other dtypes"
     folder.mkdir()

@@ -11,7 +11,9 @@ from allotrope.network.build import Builder
 from convert_networks import NETWORKS, Weights, recurrent, zoo
 from tested import TESTED
 
-pytestmark = pytest.mark.skipif("pytorch" not in TESTED, reason="PyTorch is not among the frameworks that are tested")
+pytestmark = pytest.mark.skipif(
+    "pytorch" not in TESTED, reason="PyTorch is not among the frameworks that are tested"
+)
 
 
 @pytest.fixture
@@ -31,15 +33,26 @@ def tensors(network, count=3):
     random = np.random.default_rng(4)
     arrays = []
     for value in network.inputs:
-        shape = [length if isinstance(length, int) else count + 2 * axis for axis, length in enumerate(value.shape)]
-        array = random.integers(0, 10, shape) if value.dtype.kind in "iu" else random.standard_normal(shape)
+        shape = [
+            length if isinstance(length, int) else count + 2 * axis
+            for axis, length in enumerate(value.shape)
+        ]
+        array = (
+            random.integers(0, 10, shape)
+            if value.dtype.kind in "iu"
+            else random.standard_normal(shape)
+        )
         arrays.append(torch.from_numpy(array.astype(value.dtype)))
     return arrays
 
 
 def test_keys_are_the_names_in_the_onnx_file(opened):
     network = zoo("resnet8")
-    state = {name: value for name, value in opened(network).state_dict().items() if not name.endswith("num_batches_tracked")}
+    state = {
+        name: value
+        for name, value in opened(network).state_dict().items()
+        if not name.endswith("num_batches_tracked")
+    }
     assert state.keys() == network.weights.keys()
     for name, value in state.items():
         np.testing.assert_array_equal(value.numpy(), network.weights[name], err_msg=name)
@@ -58,7 +71,11 @@ def test_gradients_are_the_networks(opened, name):
     )
     found = torch.autograd.grad(model(*inputs).sum(), list(model.parameters()))
     sizes = sorted((g.numel(), float(g.double().square().sum())) for g in found)
-    wanted = sorted((g.size, float(np.square(g.astype(np.float64)).sum())) for n, g in expected.items() if n in network.trainable)
+    wanted = sorted(
+        (g.size, float(np.square(g.astype(np.float64)).sum()))
+        for n, g in expected.items()
+        if n in network.trainable
+    )
     assert [size for size, _ in sizes] == [size for size, _ in wanted]
     np.testing.assert_allclose([s for _, s in sizes], [s for _, s in wanted], rtol=1e-3, atol=1e-6)
 
@@ -76,12 +93,16 @@ def test_a_weight_shared_in_another_order_is_still_one(opened):
     b.output(b.add("MatMul", [y, b.add("Transpose", [w])]), "y")
     model, (x,) = opened(b.network()), tensors(b.network())
     assert len(list(model.parameters())) == 1
-    np.testing.assert_allclose(model(x).detach().numpy(), b.network().run({"x": x.numpy()})["y"], rtol=1e-4)
+    np.testing.assert_allclose(
+        model(x).detach().numpy(), b.network().run({"x": x.numpy()})["y"], rtol=1e-4
+    )
 
 
 def test_frozen_weights_do_not_learn(opened):
     network = NETWORKS["whitened_cnn"]()
-    learning = {name for name, parameter in opened(network).named_parameters() if parameter.requires_grad}
+    learning = {
+        name for name, parameter in opened(network).named_parameters() if parameter.requires_grad
+    }
     assert learning == network.trainable
 
 
@@ -99,14 +120,21 @@ def test_shapes_that_are_computed_become_lengths(opened):
     n, t = (b.add("Gather", [shape, b.constant(np.array([axis]))]) for axis in (0, 1))
     apart = b.add("Concat", [n, t, b.constant(np.array([2, 3]))], {"axis": 0})
     y = b.add("Transpose", [b.add("Reshape", [x, apart])], {"perm": (0, 2, 1, 3)})
-    flat = b.add("Concat", [b.add("Mul", [n, b.constant(np.array([2]))]), t, b.constant(np.array([3]))], {"axis": 0})
+    flat = b.add(
+        "Concat",
+        [b.add("Mul", [n, b.constant(np.array([2]))]), t, b.constant(np.array([3]))],
+        {"axis": 0},
+    )
     b.output(b.add("Reshape", [y, flat]), "y")
     model, (x,) = opened(b.network()), tensors(b.network())
     np.testing.assert_array_equal(model(x).numpy(), b.network().run({"x": x.numpy()})["y"])
 
 
 def test_a_layer_with_another_meaning_is_spelled_out(opened, tmp_path):
-    """nn.GRU has its reset gate after the matrix only; the weights stay parameters by their names."""
+    """nn.GRU has its reset gate after the matrix only.
+
+    The weights stay parameters by their names.
+    """
     network = recurrent("GRU", 3)
     model, (tokens,) = opened(network), tensors(network)
     assert "operators.gru(" in (tmp_path / "model.py").read_text()
@@ -119,5 +147,10 @@ def test_a_layer_with_another_meaning_is_spelled_out(opened, tmp_path):
 def test_no_submodule_is_called_after_an_attribute():
     from torch import nn
 
-    own = {name for module in (nn.Module(), nn.ModuleList(), nn.ModuleDict()) for name in dir(module) if not name.startswith("_")}
+    own = {
+        name
+        for module in (nn.Module(), nn.ModuleList(), nn.ModuleDict())
+        for name in dir(module)
+        if not name.startswith("_")
+    }
     assert own <= ATTRIBUTES

@@ -29,10 +29,13 @@ SMALL = {
     "jax": ("branches", "free_picture"),
     "keras": ("branches", "free_text", "zero_state"),
 }
-"""What each target is tried on here, which takes seconds; `benchmarks/converted_conformance.py` tries everything."""
+"""What each target is tried on here, which takes seconds; `benchmarks/converted_conformance.py`
+tries everything."""
 
 
-@pytest.mark.parametrize(("target", "name"), [(t, name) for t, names in SMALL.items() if t in TESTED for name in names])
+@pytest.mark.parametrize(
+    ("target", "name"), [(t, name) for t, names in SMALL.items() if t in TESTED for name in names]
+)
 def test_it_computes_what_the_reference_does(target, name, tmp_path):
     network, inputs = NETWORKS[name]()
     run = converted.opened(network, target, tmp_path)
@@ -45,7 +48,10 @@ def test_it_computes_what_the_reference_does(target, name, tmp_path):
 
 @pytest.mark.parametrize("target", [name for name in ("pytorch", "tensorflow") if name in TESTED])
 def test_the_whole_proof_of_a_graph_with_all_of_it(target, tmp_path):
-    """In a process that cannot import Allotrope; the weights of a branch and of a loop's body learn too."""
+    """In a process that cannot import Allotrope.
+
+    The weights of a branch and of a loop's body learn too.
+    """
     network, _ = NETWORKS["branches"]()
     found = convert(network, tmp_path / "out", to=target)
     assert "operators.py" in found.json["files"]
@@ -67,10 +73,21 @@ def test_all_operators_together_are_sound_source(framework, tmp_path):
     every = frozenset(entries())
     text = Written(framework, Carried(framework, every, every)).text
     (tmp_path / "operators.py").write_text(text)
-    command = [sys.executable, "-m", "ruff", "check", "--isolated", "--select", "F,E9,B,UP", str(tmp_path / "operators.py")]
+    command = [
+        sys.executable,
+        "-m",
+        "ruff",
+        "check",
+        "--isolated",
+        "--select",
+        "F,E9,B,UP",
+        str(tmp_path / "operators.py"),
+    ]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout
-    modules = [node.module for node in ast.walk(ast.parse(text)) if isinstance(node, ast.ImportFrom)]
+    modules = [
+        node.module for node in ast.walk(ast.parse(text)) if isinstance(node, ast.ImportFrom)
+    ]
     assert not any(module.startswith("allotrope") for module in modules)
 
 
@@ -84,15 +101,27 @@ def test_only_what_is_used_is_carried_along():
 def test_a_definition_whose_name_is_taken_gets_another():
     """`softmax` is an operator, and a function of JAX's primitives."""
     written = Written("JAX", Carried("jax", frozenset({"Softmax"}), frozenset()))
-    functions = [node.name for node in ast.parse(written.text).body if isinstance(node, ast.FunctionDef)]
+    functions = [
+        node.name for node in ast.parse(written.text).body if isinstance(node, ast.FunctionDef)
+    ]
     assert len(set(functions)) == len(functions)
     assert written.functions["Softmax"] == "softmax"
 
 
 def test_a_weight_that_two_nodes_use_in_different_ways_stands_by_itself(target, tmp_path):
     b = Builder()
-    w = b.weight("conv.weight", np.random.default_rng(0).standard_normal((4, 3, 3, 3)).astype(np.float32))
+    w = b.weight(
+        "conv.weight", np.random.default_rng(0).standard_normal((4, 3, 3, 3)).astype(np.float32)
+    )
     y = b.add("Conv", [b.input("x", "float32", ("n", 3, 8, 8)), w], {"pads": (1, 1, 1, 1)})
     b.output(b.add("Mul", [y, b.add("ReduceMax", [w], {"keepdims": 0})]), "y")
-    network, x = b.network(), np.random.default_rng(1).standard_normal((2, 3, 8, 8)).astype(np.float32)
-    np.testing.assert_allclose(converted.opened(network, target, tmp_path)([x])[0], network.run({"x": x})["y"], rtol=1e-4, atol=1e-5)
+    network, x = (
+        b.network(),
+        np.random.default_rng(1).standard_normal((2, 3, 8, 8)).astype(np.float32),
+    )
+    np.testing.assert_allclose(
+        converted.opened(network, target, tmp_path)([x])[0],
+        network.run({"x": x})["y"],
+        rtol=1e-4,
+        atol=1e-5,
+    )

@@ -128,7 +128,10 @@ def test_arrays_that_cannot_be_told_apart_are_listed(tmp_path, order):
             {"x_train": IMAGES, "fine_labels": LABELS, "coarse_labels": LABELS},
             ["no labels of train", "fine_labels [60]"],
         ),
-        ({"foo": IMAGES, "bar": LABELS[:9]}, ["foo [60, 8, 8] uint8, bar [9] int64", "in any case"]),
+        (
+            {"foo": IMAGES, "bar": LABELS[:9]},
+            ["foo [60, 8, 8] uint8, bar [9] int64", "in any case"],
+        ),
         (
             {"x": np.moveaxis(IMAGES, 0, -1), "y": LABELS},
             ["along the last axis", "numpy.moveaxis(x, -1, 0)"],
@@ -351,7 +354,8 @@ def test_what_names_say(name, role, split):
 
 
 @pytest.mark.parametrize(
-    "name", ["fine_labels", "x_mean", "ids", "X1", "arr_0", "filenames", "image_names", "train_test", ""]
+    "name",
+    ["fine_labels", "x_mean", "ids", "X1", "arr_0", "filenames", "image_names", "train_test", ""],
 )
 def test_what_names_do_not_say(name):
     assert array_name(name) is None

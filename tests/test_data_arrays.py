@@ -37,16 +37,29 @@ def test_digits_are_all_there():
     data = read_data("digits", report=lines.append)
     assert data.name == "digits" and data.image == (1, 8, 8) and data.classes == tuple("0123456789")
     assert [len(split) for split in (data.train, data.validation, data.test)] == [1259, 179, 359]
-    assert data.train.images.dtype == np.uint8 and data.train.images.max() == 255 and data.train.labels.dtype == np.int64
+    assert (
+        data.train.images.dtype == np.uint8
+        and data.train.images.max() == 255
+        and data.train.labels.dtype == np.int64
+    )
     assert data.summary["class_counts"]["test"]["3"] == 37
     assert any("split off by seed 0" in line for line in lines)
 
 
 def test_arrays_keep_their_own_splits(tmp_path):
-    path = npz(tmp_path, x_train=IMAGES, y_train=LABELS, x_test=IMAGES[:8], y_test=LABELS[:8], class_names=list("abcd"))
+    path = npz(
+        tmp_path,
+        x_train=IMAGES,
+        y_train=LABELS,
+        x_test=IMAGES[:8],
+        y_test=LABELS[:8],
+        class_names=list("abcd"),
+    )
     data = read_data(path, DataOptions(validation=0.2))
     assert data.name == "some" and data.classes == ("a", "b", "c", "d") and data.image == (3, 6, 5)
-    assert np.array_equal(data.test.images, IMAGES[:8]) and np.array_equal(data.test.labels, LABELS[:8])
+    assert np.array_equal(data.test.images, IMAGES[:8]) and np.array_equal(
+        data.test.labels, LABELS[:8]
+    )
     assert data.summary["class_counts"]["validation"] == {"a": 2, "b": 2, "c": 2, "d": 2}
     assert data.summary["duplicates_across_splits"] == 8
     assert data.summary["duplicates"][0][1].startswith(("validation", "test"))
@@ -54,7 +67,13 @@ def test_arrays_keep_their_own_splits(tmp_path):
 
 def test_medmnist_names_and_column_labels(tmp_path):
     arrays = {f"{part}_images": IMAGES[..., 0] for part in ("train", "val", "test")}
-    data = read_data(npz(tmp_path, **arrays, **{f"{part}_labels": LABELS[:, None] for part in ("train", "val", "test")}))
+    data = read_data(
+        npz(
+            tmp_path,
+            **arrays,
+            **{f"{part}_labels": LABELS[:, None] for part in ("train", "val", "test")},
+        )
+    )
     assert data.image == (1, 6, 5) and len(data.validation) == 40
     assert np.array_equal(data.validation.labels, LABELS)
 
@@ -87,7 +106,12 @@ def test_shapes_without_channels(tmp_path):
 
 
 def test_labels_as_texts_numbers_and_one_hot(tmp_path):
-    assert whole(tmp_path, IMAGES, np.array(["dog", "cat", "emu", "bee"])[LABELS]).classes == ("bee", "cat", "dog", "emu")
+    assert whole(tmp_path, IMAGES, np.array(["dog", "cat", "emu", "bee"])[LABELS]).classes == (
+        "bee",
+        "cat",
+        "dog",
+        "emu",
+    )
     assert whole(tmp_path, IMAGES, LABELS * 3 + 1).classes == ("1", "4", "7", "10")
     one_hot = whole(tmp_path, IMAGES, np.eye(4)[LABELS])
     assert np.array_equal(one_hot.train.labels, whole(tmp_path, IMAGES).train.labels)
@@ -97,24 +121,42 @@ def test_labels_as_texts_numbers_and_one_hot(tmp_path):
     ("arrays", "words"),
     [
         ({"x_train": IMAGES, "y_train": LABELS[:-1]}, ["40 images but 39 labels"]),
-        ({"x_train": IMAGES, "y_train": LABELS, "x_test": IMAGES[:4], "y_test": LABELS[:3]}, ["test has 4 images but 3 labels"]),
+        (
+            {"x_train": IMAGES, "y_train": LABELS, "x_test": IMAGES[:4], "y_test": LABELS[:3]},
+            ["test has 4 images but 3 labels"],
+        ),
         ({"x_train": IMAGES}, ["'x_train' but no labels of train, such as 'y_train'"]),
-        ({"y_test": LABELS, "x_train": IMAGES, "y_train": LABELS}, ["'y_test' but no images of test, such as 'x_test'"]),
+        (
+            {"y_test": LABELS, "x_train": IMAGES, "y_train": LABELS},
+            ["'y_test' but no images of test, such as 'x_test'"],
+        ),
         ({"pictures": IMAGES}, ["'pictures' but no labels"]),
-        ({"a": IMAGES, "b": LABELS[:9]}, ["Found a [40, 6, 5, 3] uint8, b [9] int64", "Expected x_train"]),
+        (
+            {"a": IMAGES, "b": LABELS[:9]},
+            ["Found a [40, 6, 5, 3] uint8, b [9] int64", "Expected x_train"],
+        ),
         ({"x_test": IMAGES, "y_test": LABELS}, ["no training images"]),
-        ({"x_train": IMAGES - 128.0, "y_train": LABELS}, ["from -128", "normalization", "--value-range"]),
+        (
+            {"x_train": IMAGES - 128.0, "y_train": LABELS},
+            ["from -128", "normalization", "--value-range"],
+        ),
         ({"x_train": IMAGES * np.nan, "y_train": LABELS}, ["nan"]),
         ({"x_train": IMAGES.astype("U3"), "y_train": LABELS}, ["dtype <U3"]),
         ({"x_train": IMAGES.reshape(40, -1), "y_train": LABELS}, ["shape [40, 90]", "[n, h, w]"]),
-        ({"x_train": np.zeros((40, 6, 5, 4), np.uint8), "y_train": LABELS}, ["four channels", "x[..., :3]"]),
+        (
+            {"x_train": np.zeros((40, 6, 5, 4), np.uint8), "y_train": LABELS},
+            ["four channels", "x[..., :3]"],
+        ),
         ({"x_train": IMAGES, "y_train": LABELS + np.nan}, ["values that are not numbers"]),
         ({"x_train": IMAGES, "y_train": np.ones((40, 3))}, ["shape [40, 3]"]),
         ({"x_train": IMAGES, "y_train": LABELS, "class_names": ["a", "b"]}, ["0 to 3", "2 names"]),
         ({"x_train": IMAGES, "y_train": LABELS, "class_names": ["a", "b", "b", "c"]}, ["twice: b"]),
         ({"x_train": IMAGES, "y_train": LABELS * 0}, ["only one class"]),
         ({"x_train": IMAGES, "y_train": np.minimum(np.arange(40), 1)}, ["'0' has 1", "at least 3"]),
-        ({"x_train": IMAGES, "y_train": LABELS, "x_test": IMAGES[:, :4], "y_test": LABELS}, ["differ in size", "[40, 4, 5, 3]"]),
+        (
+            {"x_train": IMAGES, "y_train": LABELS, "x_test": IMAGES[:, :4], "y_test": LABELS},
+            ["differ in size", "[40, 4, 5, 3]"],
+        ),
         ({"x_train": IMAGES[:0], "y_train": LABELS[:0]}, ["empty"]),
     ],
 )
@@ -159,7 +201,10 @@ def test_an_npz_larger_than_memory_is_refused_before_it_is_read(tmp_path, monkey
 
 
 def write_idx(path, array):
-    data = struct.pack(f">HBB{array.ndim}I", 0, 8, array.ndim, *array.shape) + array.astype(np.uint8).tobytes()
+    data = (
+        struct.pack(f">HBB{array.ndim}I", 0, 8, array.ndim, *array.shape)
+        + array.astype(np.uint8).tobytes()
+    )
     path.write_bytes(gzip.compress(data) if path.suffix == ".gz" else data)
 
 
@@ -173,12 +218,16 @@ def idx_folder(folder, suffix=".gz"):
 @pytest.mark.parametrize("suffix", ["", ".gz"])
 def test_idx_files(tmp_path, suffix):
     data = read_data(idx_folder(tmp_path, suffix))
-    assert np.array_equal(data.test.images[..., 0], IMAGES[..., 0]) and np.array_equal(data.test.labels, LABELS)
+    assert np.array_equal(data.test.images[..., 0], IMAGES[..., 0]) and np.array_equal(
+        data.test.labels, LABELS
+    )
     assert data.classes == ("0", "1", "2", "3") and data.name == tmp_path.name
 
 
 def test_idx_class_names(tmp_path):
-    (idx_folder(tmp_path) / "class_names.txt").write_text("Bag\nÄpfel\ncoat\nshoe\n", encoding="utf-8")
+    (idx_folder(tmp_path) / "class_names.txt").write_text(
+        "Bag\nÄpfel\ncoat\nshoe\n", encoding="utf-8"
+    )
     assert read_data(tmp_path).classes == ("Bag", "Äpfel", "coat", "shoe")
 
 
@@ -211,7 +260,10 @@ def test_damaged_idx_files_are_named(tmp_path, content, words):
     assert str(path) in str(caught.value)
 
 
-@pytest.mark.parametrize(("source", "words"), [("digit", "Did you mean 'digits'"), ("no/such/place", "no such file or folder")])
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [("digit", "Did you mean 'digits'"), ("no/such/place", "no such file or folder")],
+)
 def test_a_missing_source(source, words):
     with pytest.raises(DataError, match=words):
         read_data(source)
@@ -224,7 +276,10 @@ def test_archives_are_not_extracted(tmp_path):
         read_data(path)
 
 
-@pytest.mark.parametrize("options", [DataOptions(validation=0), DataOptions(test=1.0), DataOptions(validation=0.5, test=0.5)])
+@pytest.mark.parametrize(
+    "options",
+    [DataOptions(validation=0), DataOptions(test=1.0), DataOptions(validation=0.5, test=0.5)],
+)
 def test_fractions_out_of_range(options):
     with pytest.raises(UsageError, match="fractions"):
         read_data("digits", options)
@@ -232,13 +287,20 @@ def test_fractions_out_of_range(options):
 
 def test_an_image_size_for_arrays_is_said_to_be_ignored():
     data = read_data("digits", DataOptions(image_size=32))
-    assert data.image == (1, 8, 8) and any("keep their 8x8" in note for note in data.summary["notes"])
+    assert data.image == (1, 8, 8) and any(
+        "keep their 8x8" in note for note in data.summary["notes"]
+    )
 
 
 @pytest.mark.shared
 def test_real_data(shared):
     fashion = read_data(shared / "data" / "fashion-mnist")
-    assert fashion.image == (1, 28, 28) and len(fashion.train) == 54000 and len(fashion.test) == 10000
+    assert (
+        fashion.image == (1, 28, 28) and len(fashion.train) == 54000 and len(fashion.test) == 10000
+    )
     lungs = read_data(shared / "data" / "medical")
-    assert lungs.name == "pneumoniamnist" and lungs.summary["class_counts"]["test"] == {"0": 234, "1": 390}
+    assert lungs.name == "pneumoniamnist" and lungs.summary["class_counts"]["test"] == {
+        "0": 234,
+        "1": 390,
+    }
     assert lungs.summary["duplicates_across_splits"] == 8

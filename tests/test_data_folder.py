@@ -48,17 +48,28 @@ def error_of(source, options=None):
 def test_class_folders(tmp_path):
     lines = []
     data = read_data(classes(tmp_path / "pets", ("dog", "cat", "äpfel 🍎")), report=lines.append)
-    assert data.name == "pets" and data.classes == ("cat", "dog", "äpfel 🍎") and data.image == (3, 8, 8)
+    assert (
+        data.name == "pets"
+        and data.classes == ("cat", "dog", "äpfel 🍎")
+        and data.image == (3, 8, 8)
+    )
     assert [len(split) for split in (data.train, data.validation, data.test)] == [21, 3, 6]
     for split in (data.train, data.validation, data.test):
         for image, label, file in zip(split.images, split.labels, split.files, strict=True):
             assert file.split("/")[0] == data.classes[label]
             assert np.array_equal(image, np.asarray(Image.open(tmp_path / "pets" / file)))
-    assert data.summary["modes"] == {"RGB": 30} and data.summary["sizes"] == {"smallest": [8, 8], "largest": [8, 8], "distinct": 1}
+    assert data.summary["modes"] == {"RGB": 30} and data.summary["sizes"] == {
+        "smallest": [8, 8],
+        "largest": [8, 8],
+        "distinct": 1,
+    }
     assert lines[0].startswith("pets: 30 images in 3 classes: 21 train, 3 validation, 6 test")
 
 
-@pytest.mark.parametrize("names", [("train", "val", "test"), ("training", "validation", "testing"), ("Train", "valid", "Test")])
+@pytest.mark.parametrize(
+    "names",
+    [("train", "val", "test"), ("training", "validation", "testing"), ("Train", "valid", "Test")],
+)
 def test_split_folders(tmp_path, names):
     for count, name in zip((6, 2, 3), names, strict=True):
         classes(tmp_path / name, count=count)
@@ -94,7 +105,11 @@ def test_odd_contents_are_ignored_and_counted(tmp_path):
     data = read_data(tmp_path, DataOptions(layout="classes"))
     assert data.summary["class_counts"]["train"] == {"cat": 9, "dog": 7}
     notes = " ".join(data.summary["notes"])
-    assert "ignored 1 files" in notes and ".txt 1" in notes and "they hold no pictures: 'empty'" in notes
+    assert (
+        "ignored 1 files" in notes
+        and ".txt 1" in notes
+        and "they hold no pictures: 'empty'" in notes
+    )
     assert "left out: 1 pictures in no class folder" in notes
 
 
@@ -143,7 +158,9 @@ def test_few_unreadable_files_are_listed_and_left_out(tmp_path):
     data = read_data(tmp_path, report=lines.append)
     assert [entry["file"] for entry in data.summary["unreadable"]] == ["cat/007.png", "dog/050.png"]
     assert len(data.train) + len(data.validation) + len(data.test) == 238
-    assert "files that could not be read: 2" in lines and any("dog/050.png: damaged" in line for line in lines)
+    assert "files that could not be read: 2" in lines and any(
+        "dog/050.png: damaged" in line for line in lines
+    )
     for split in (data.train, data.validation, data.test):
         assert "dog/050.png" not in split.files
         for image, file in zip(split.images, split.files, strict=True):
@@ -155,7 +172,9 @@ def test_many_unreadable_files_end_it_with_the_whole_list(tmp_path):
     for number in (3, 4):
         (tmp_path / "dog" / f"{number:03}.png").write_bytes(b"broken")
     (tmp_path / "cat" / "gone.png").symlink_to(tmp_path / "nowhere")
-    (tmp_path / "cat" / "005.png").write_bytes((tmp_path / "cat" / "006.png").read_bytes()[:100])  # opens, and cannot be decoded
+    (tmp_path / "cat" / "005.png").write_bytes(
+        (tmp_path / "cat" / "006.png").read_bytes()[:100]
+    )  # opens, and cannot be decoded
     message = error_of(tmp_path)
     assert "4 of 21 pictures cannot be read" in message
     assert all(name in message for name in ("dog/003.png", "dog/004.png", "cat/005.png"))
@@ -166,16 +185,22 @@ def test_names_for_another_format_are_said(tmp_path):
     classes(tmp_path)
     Image.new("RGB", (8, 8)).save(tmp_path / "cat" / "wrong.jpg", format="PNG")
     notes = read_data(tmp_path).summary["notes"]
-    assert any("1 files are named for another format" in note and "cat/wrong.jpg" in note for note in notes)
+    assert any(
+        "1 files are named for another format" in note and "cat/wrong.jpg" in note for note in notes
+    )
 
 
 def test_duplicates_across_splits_are_listed_by_file(tmp_path):
     for part in ("train", "val", "test"):
         classes(tmp_path / part)
-    (tmp_path / "test" / "dog" / "copy.png").write_bytes((tmp_path / "train" / "cat" / "004.png").read_bytes())
+    (tmp_path / "test" / "dog" / "copy.png").write_bytes(
+        (tmp_path / "train" / "cat" / "004.png").read_bytes()
+    )
     lines = []
     summary = read_data(tmp_path, report=lines.append).summary
-    assert summary["duplicates_across_splits"] == 1 and summary["duplicates"] == [["train/cat/004.png", "test/dog/copy.png"]]
+    assert summary["duplicates_across_splits"] == 1 and summary["duplicates"] == [
+        ["train/cat/004.png", "test/dog/copy.png"]
+    ]
     assert any("different labels" in note for note in summary["notes"])
     assert "  train/cat/004.png = test/dog/copy.png" in lines
 
@@ -223,7 +248,8 @@ def test_pictures_beyond_memory_are_refused(tmp_path, monkeypatch):
 
 def same(first, second):
     return all(
-        np.array_equal(getattr(first, part).images, getattr(second, part).images) and getattr(first, part) is not getattr(second, part)
+        np.array_equal(getattr(first, part).images, getattr(second, part).images)
+        and getattr(first, part) is not getattr(second, part)
         for part in ("train", "validation", "test")
     )
 
@@ -243,13 +269,22 @@ def test_a_changed_file_or_size_is_decoded_again(tmp_path, cache):
     read_data(tmp_path)
     Image.new("RGB", (8, 8), "red").save(tmp_path / "cat" / "000.png")
     data = read_data(tmp_path)
-    split = next(part for part in (data.train, data.validation, data.test) if "cat/000.png" in part.files)
+    split = next(
+        part for part in (data.train, data.validation, data.test) if "cat/000.png" in part.files
+    )
     assert (split.images[split.files.index("cat/000.png")] == [255, 0, 0]).all()
     read_data(tmp_path, DataOptions(image_size=4))
     assert len(list(cache.iterdir())) == 3
 
 
-@pytest.mark.parametrize("damage", [lambda data: data[:-100], lambda data: b"", lambda data: data.replace(data[500:510], b"0123456789")])
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda data: data[:-100],
+        lambda data: b"",
+        lambda data: data.replace(data[500:510], b"0123456789"),
+    ],
+)
 def test_a_damaged_cache_is_said_and_rebuilt(tmp_path, cache, damage):
     classes(tmp_path)
     first = read_data(tmp_path)
@@ -309,5 +344,8 @@ def test_photographs(shared, tmp_path):
         names = [name for name in archive.getnames() if "/car_side/" in name or "/watch/" in name]
         archive.extractall(tmp_path, [archive.getmember(name) for name in names], filter="data")
     data = read_data(tmp_path / "caltech101-12")
-    assert data.image == (3, 128, 128) and len(data.train) + len(data.validation) + len(data.test) == 123 + 239
+    assert (
+        data.image == (3, 128, 128)
+        and len(data.train) + len(data.validation) + len(data.test) == 123 + 239
+    )
     assert data.summary["modes"]["L"] >= 123

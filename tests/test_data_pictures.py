@@ -11,7 +11,13 @@ from PIL import Image
 
 from allotrope.data import read_data
 from allotrope.inputs.image.decoding import to_pixels
-from allotrope.inputs.image.pictures import MOST_PIXELS, UnreadablePicture, read_header, read_picture, strict_size
+from allotrope.inputs.image.pictures import (
+    MOST_PIXELS,
+    UnreadablePicture,
+    read_header,
+    read_picture,
+    strict_size,
+)
 
 RED, BLUE, WHITE = [255, 0, 0], [0, 0, 255], [255, 255, 255]
 
@@ -32,10 +38,17 @@ def huge_png(path, width, height):
     """A PNG whose header promises far more than the file holds."""
 
     def chunk(kind, data):
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        return (
+            struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        )
 
     header = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0))
-    path.write_bytes(b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", zlib.compress(b"\0" * 100)) + chunk(b"IEND", b""))
+    path.write_bytes(
+        b"\x89PNG\r\n\x1a\n"
+        + header
+        + chunk(b"IDAT", zlib.compress(b"\0" * 100))
+        + chunk(b"IEND", b"")
+    )
 
 
 @pytest.mark.parametrize("suffix", ["png", "bmp", "webp"])
@@ -77,7 +90,9 @@ def test_sixteen_bits_become_eight(tmp_path):
     Image.fromarray(np.full((8, 8), 200 * 257, np.uint16)).save(path)
     assert read_header(path).mode.startswith("I") and read_header(path).deep
     whole = (0.0, 65535.0)
-    assert (read(path, channels=1, value_range=whole) == 200).all() and (read(path, value_range=whole) == 200).all()
+    assert (read(path, channels=1, value_range=whole) == 200).all() and (
+        read(path, value_range=whole) == 200
+    ).all()
     with pytest.raises(UnreadablePicture, match="more than 8 bits a channel"):
         read(path)
 
@@ -119,7 +134,9 @@ def test_of_an_animation_the_first_frame_counts(tmp_path):
 def test_the_whole_picture_is_resized_without_cropping():
     wide = left_red_right_blue((40, 10))
     pixels = to_pixels(wide, 4, 4, 3, None)
-    assert pixels.shape == (4, 4, 3) and pixels[0, 0].tolist() == RED and pixels[0, 3].tolist() == BLUE
+    assert (
+        pixels.shape == (4, 4, 3) and pixels[0, 0].tolist() == RED and pixels[0, 3].tolist() == BLUE
+    )
 
 
 def test_a_large_jpeg_decoded_at_a_fraction_looks_the_same(tmp_path):
@@ -136,7 +153,9 @@ def test_content_decides_and_not_the_name(tmp_path):
     assert read_header(path).format == "PNG" and read(path)[0, 0].tolist() == RED
 
 
-@pytest.mark.parametrize(("size", "found"), [((30000, 30000), "pixels"), ((9000, 10000), f"{MOST_PIXELS:,}")])
+@pytest.mark.parametrize(
+    ("size", "found"), [((30000, 30000), "pixels"), ((9000, 10000), f"{MOST_PIXELS:,}")]
+)
 def test_too_many_pixels_are_refused_by_the_header(tmp_path, size, found):
     path = tmp_path / "a.png"
     huge_png(path, *size)
@@ -149,7 +168,9 @@ def png_bytes():
     import io
 
     stream = io.BytesIO()
-    Image.fromarray(np.random.default_rng(0).integers(0, 256, (32, 32, 3), np.uint8)).save(stream, "PNG")
+    Image.fromarray(np.random.default_rng(0).integers(0, 256, (32, 32, 3), np.uint8)).save(
+        stream, "PNG"
+    )
     return stream.getvalue()
 
 

@@ -17,7 +17,9 @@ def reading(labels, splits=("train",)):
     images = np.arange(len(labels), dtype=np.uint32).view(np.uint8).reshape(-1, 2, 2, 1)
     names = tuple(f"class {number}" for number in range(labels.max() + 1))
     found = PicturesFound({(2, 2): len(labels)}, {"L": len(labels)})
-    return labelled_pictures("made", {name: labelled(images, labels) for name in splits}, names, found)
+    return labelled_pictures(
+        "made", {name: labelled(images, labels) for name in splits}, names, found
+    )
 
 
 def rows_of(split):
@@ -28,10 +30,16 @@ def test_splits_are_stratified_disjoint_and_complete():
     labels = np.repeat([0, 1, 2], [100, 50, 10])
     made = reading(labels)
     complete_splits(made, DataOptions(validation=0.1, test=0.2, seed=3))
-    assert [list(made.splits[name].counts(3)) for name in ("train", "validation", "test")] == [[70, 35, 7], [10, 5, 1], [20, 10, 2]]
+    assert [list(made.splits[name].counts(3)) for name in ("train", "validation", "test")] == [
+        [70, 35, 7],
+        [10, 5, 1],
+        [20, 10, 2],
+    ]
     rows = np.concatenate([rows_of(split) for split in made.splits.values()])
     assert np.array_equal(np.sort(rows), np.arange(160))
-    assert all(np.array_equal(split.labels, labels[rows_of(split)]) for split in made.splits.values())
+    assert all(
+        np.array_equal(split.labels, labels[rows_of(split)]) for split in made.splits.values()
+    )
 
 
 def test_the_seed_decides():
@@ -76,5 +84,9 @@ def test_duplicates_across_splits_are_paired_and_those_within_a_split_are_not():
     }
     pictures = PicturesFound({(1, 1): 6}, {"L": 6})
     found = find_duplicates(labelled_pictures("made", splits, ("a", "b"), pictures))
-    assert found.pairs == (("a.png", "validation[1]"), ("validation[0]", "test[1]"), ("b.png", "test[2]"))
+    assert found.pairs == (
+        ("a.png", "validation[1]"),
+        ("validation[0]", "test[1]"),
+        ("b.png", "test[2]"),
+    )
     assert (found.count, found.relabelled) == (3, 1)

@@ -62,7 +62,10 @@ def made(wide: int, **of_inputs: Unpack[Hidden]) -> tuple[int, dict]:
 
 
 def test_what_a_kind_of_input_adds_is_spelled_out():
-    assert str(inspect.signature(made)) == "(wide: 'int', *, deep: int | None = 3) -> 'tuple[int, dict]'"
+    assert (
+        str(inspect.signature(made))
+        == "(wide: 'int', *, deep: int | None = 3) -> 'tuple[int, dict]'"
+    )
     assert described(made) == ["wide", "deep"]
     assert inspect.getdoc(made).endswith("Raises: UsageError never.")
     assert made(2) == (2, {"deep": 3})
@@ -85,5 +88,6 @@ def test_all_problems_come_in_one_message():
     with pytest.raises(UsageError) as caught:
         check_values(options, {"wide": 0, "deep": -1, "how": "tow"})
     assert str(caught.value).startswith(
-        "wide is 0, expected more than 0; deep is -1, expected more than 0. unknown how 'tow'. Did you mean"
+        "wide is 0, expected more than 0; deep is -1, expected more than 0. unknown how 'tow'. "
+        "Did you mean"
     )

@@ -39,7 +39,9 @@ def test_a_line_a_thing(diagnosis):
 
 def test_features_that_matter_are_named_where_they_are_missing(diagnosis):
     machine = {**diagnosis.json["machine"], "features": ["AVX2", "AVX-512"]}
-    assert "AVX2, AVX-512 (not AMX_BF16, not AMX_INT8)" in str(type(diagnosis)({**diagnosis.json, "machine": machine}))
+    assert "AVX2, AVX-512 (not AMX_BF16, not AMX_INT8)" in str(
+        type(diagnosis)({**diagnosis.json, "machine": machine})
+    )
 
 
 def test_json_on_the_command_line(capsys):

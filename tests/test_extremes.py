@@ -21,7 +21,9 @@ def slopes_in_jax(function: Callable[[Any, Any], Any], x: np.ndarray, compiled: 
     return np.asarray((jax.jit(slope) if compiled else slope)(jax.numpy.asarray(x)))
 
 
-def slopes_in_tensorflow(function: Callable[[Any, Any], Any], x: np.ndarray, compiled: bool) -> np.ndarray:
+def slopes_in_tensorflow(
+    function: Callable[[Any, Any], Any], x: np.ndarray, compiled: bool
+) -> np.ndarray:
     import tensorflow as tf
 
     from allotrope.frameworks.tensorflow import extremes as tensorflow_extremes
@@ -51,7 +53,9 @@ def normalized(x: Any) -> Any:
         import tensorflow as tf
 
         x, ones = tf.transpose(x, (0, 2, 3, 1)), tf.ones(x.shape[1])
-        return tf.raw_ops.FusedBatchNormV3(x=x, scale=ones, offset=0.3 * ones, mean=[], variance=[], epsilon=1e-5)[0]
+        return tf.raw_ops.FusedBatchNormV3(
+            x=x, scale=ones, offset=0.3 * ones, mean=[], variance=[], epsilon=1e-5
+        )[0]
     import jax
 
     x = x.reshape(4, 3, 3, 128)
@@ -62,7 +66,12 @@ def normalized(x: Any) -> Any:
 def test_compiling_does_not_lose_the_gradient(slopes, extreme):
     weights = np.random.default_rng(1).standard_normal((4, 128)).astype(np.float32)
     found, expected = (
-        slopes(lambda made, x: getattr(made, extreme)(normalized(x), (1, 2), False) * weights, X, compiled) for compiled in (True, False)
+        slopes(
+            lambda made, x: getattr(made, extreme)(normalized(x), (1, 2), False) * weights,
+            X,
+            compiled,
+        )
+        for compiled in (True, False)
     )
     np.testing.assert_allclose(found, expected, atol=1e-5 * np.abs(expected).max())
 
@@ -82,5 +91,9 @@ def test_equal_elements_share_the_gradient(slopes, axes, keepdims, compiled):
 
 def test_a_nan_loses_no_gradient_and_no_axes_pass_it_on(slopes):
     x = np.array([[1.0, np.nan, 3.0], [2.0, 1.0, 2.0]], np.float32)
-    np.testing.assert_array_equal(slopes(lambda made, x: made.largest(x, (1,), False), x, True).sum(1), [1, 1])
-    np.testing.assert_array_equal(slopes(lambda made, x: made.largest(x, (), False), x, True), np.ones((2, 3)))
+    np.testing.assert_array_equal(
+        slopes(lambda made, x: made.largest(x, (1,), False), x, True).sum(1), [1, 1]
+    )
+    np.testing.assert_array_equal(
+        slopes(lambda made, x: made.largest(x, (), False), x, True), np.ones((2, 3))
+    )

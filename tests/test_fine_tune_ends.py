@@ -225,7 +225,10 @@ def test_of_features_and_classes_the_classes_are_taken():
     tuned = ready(small(out=["f", "z"]), images((8, 8, 3), 3), **THREE)
     assert [value.shape for value in tuned.network.outputs] == [("n", 3)]
     assert [value.name for value in tuned.network.outputs] == ["label"]
-    said = "'z' tells the classes apart: it alone tells 3 classes apart. Left out: f. For another: --classifier f."
+    said = (
+        "'z' tells the classes apart: it alone tells 3 classes apart. Left out: f. For another: "
+        "--classifier f."
+    )
     assert any(said in note for note in tuned.notes)
     headed = ready(small(out=["f", "z"]), images((8, 8, 3), 5), new_head=True, **THREE)
     assert any("it is what the others go into" in note for note in headed.notes)

@@ -19,8 +19,13 @@ def test_frozen_weights_and_those_that_learn_slowly(digits):
     tuned = ready(classifier(), digits, freeze=("c1.*",))
     recipe, reasons = choose_recipe(digits, tuned.learning, {"backbone_rate": 0.2})
     plan = planned(tuned.learning, recipe, np.ones(10))
-    assert tuned.frozen == ("c1.bias", "c1.weight") and not set(tuned.frozen) & tuned.learning.trainable
-    assert plan.learning_rate_scale == dict.fromkeys(("bn.weight", "bn.bias", "c2.weight", "c2.bias"), 0.2)
+    assert (
+        tuned.frozen == ("c1.bias", "c1.weight")
+        and not set(tuned.frozen) & tuned.learning.trainable
+    )
+    assert plan.learning_rate_scale == dict.fromkeys(
+        ("bn.weight", "bn.bias", "c2.weight", "c2.bias"), 0.2
+    )
     assert any("gentle recipe" in reason for reason in reasons)
 
 
@@ -50,7 +55,10 @@ def test_a_network_with_normalization_takes_usual_steps(digits):
 @pytest.mark.parametrize(
     ("patterns", "message"),
     [
-        (("c3.*", "fc.*"), r"--freeze 'c3\.\*' \(near: .*\) matches no trainable weight. They are called bn.bias, bn.weight, c1.bias"),
+        (
+            ("c3.*", "fc.*"),
+            r"--freeze 'c3\.\*' \(near: .*\) matches no trainable weight. They are called bn.bias, bn.weight, c1.bias",
+        ),
         (("*",), "leaves no weight to learn: all 8 are frozen"),
     ],
 )
@@ -68,11 +76,16 @@ def test_a_frozen_batch_normalization_stays_as_it_is_in_training():
     network = allotrope.load(classifier())
     network = network.with_weights({"bn.mean": drawn(12), "bn.var": np.abs(drawn(12)) + 0.5})
     still = with_still_batchnorm(network, {"bn.weight", "bn.bias"})
-    assert "BatchNormalization" not in [n.operator for n in still.graph.nodes] and "bn.mean" not in still.weights
+    assert (
+        "BatchNormalization" not in [n.operator for n in still.graph.nodes]
+        and "bn.mean" not in still.weights
+    )
     x = {"x": np.random.default_rng(0).standard_normal((5, 1, 8, 8)).astype(F)}
     run = find_framework("pytorch").run
     for training in (False, True):
-        np.testing.assert_allclose(run(still, x, training)["y"], run(network, x)["y"], rtol=1e-4, atol=1e-5)
+        np.testing.assert_allclose(
+            run(still, x, training)["y"], run(network, x)["y"], rtol=1e-4, atol=1e-5
+        )
     assert with_still_batchnorm(network, {"bn.weight"}) is network
 
 
@@ -83,7 +96,9 @@ def test_a_batch_normalization_is_put_back_and_changes_nothing():
     norms = [n for n in restored.graph.nodes if n.operator == "BatchNormalization"]
     assert len(norms) == 2 and {"c2.norm.weight", "c2.norm.bias"} < restored.trainable
     np.testing.assert_allclose(restored.run(x)["y"], network.run(x)["y"], rtol=1e-5, atol=1e-6)
-    moved = restored.with_weights({"c2.norm.running_mean": restored.weights["c2.norm.running_mean"] + 1})
+    moved = restored.with_weights(
+        {"c2.norm.running_mean": restored.weights["c2.norm.running_mean"] + 1}
+    )
     assert np.abs(moved.run(x)["y"] - network.run(x)["y"]).max() > 1e-3
 
 

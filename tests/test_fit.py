@@ -38,7 +38,12 @@ def fitted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, dic
     """A whole run on the command line, with every candidate: its folder, and what --json printed."""
     out = tmp_path_factory.mktemp("runs")
     command = ["fit", "digits", "--epochs", "12", "--threads", "1", "--out", str(out), "--json"]
-    done = subprocess.run([sys.executable, "-m", "allotrope.cli", *command], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-m", "allotrope.cli", *command],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert done.returncode == 0, done.stderr
     yield out / "digits-1", json.loads(done.stdout)
 
@@ -58,7 +63,9 @@ def test_it_learns_and_says_so_truly(fitted):
     folder, printed = fitted
     data = read_data("digits", DataOptions())
     probabilities = allotrope.load(folder / "model.onnx").run({"image": data.test.images})["label"]
-    assert printed["test"]["accuracy"] == pytest.approx((probabilities.argmax(1) == data.test.labels).mean(), abs=0.006)
+    assert printed["test"]["accuracy"] == pytest.approx(
+        (probabilities.argmax(1) == data.test.labels).mean(), abs=0.006
+    )
     assert printed["test"]["accuracy"] > 0.95
     assert np.sum(printed["test"]["confusion"]) == len(data.test)
 
@@ -66,12 +73,18 @@ def test_it_learns_and_says_so_truly(fitted):
 def test_every_candidate_is_a_row_and_the_delivered_one_passes(fitted):
     folder, printed = fitted
     rows = {(row["runtime"], row["precision"]): row for row in printed["candidates"]}
-    assert rows.keys() >= {(runtime, "float32") for runtime in ("pytorch", "onnxruntime", "openvino")}
+    assert rows.keys() >= {
+        (runtime, "float32") for runtime in ("pytorch", "onnxruntime", "openvino")
+    }
     assert rows.keys() >= {(runtime, "int8") for runtime in ("onnxruntime", "openvino")}
     assert all(row["reason"] for row in rows.values())
     delivered = printed["delivered"]
     assert delivered["passes"] and not delivered["baseline"]
-    assert {file.name for file in (folder / "delivered").iterdir()} >= {Path(delivered["file"]).name, "labels.txt", "predict.py"}
+    assert {file.name for file in (folder / "delivered").iterdir()} >= {
+        Path(delivered["file"]).name,
+        "labels.txt",
+        "predict.py",
+    }
 
 
 def test_what_lies_in_the_folder(fitted):
@@ -92,7 +105,13 @@ def test_a_finished_run_can_be_predicted_with_and_resuming_it_says_so(fitted, tm
     for row in range(8):
         Image.fromarray(data.test.images[row, ..., 0]).save(tmp_path / f"{row}.png")
     found = allotrope.predict(folder, tmp_path, threads=1).json
-    assert sum(row["top"][0]["class"] == data.classes[label] for row, label in zip(found, data.test.labels[:8], strict=True)) >= 7
+    assert (
+        sum(
+            row["top"][0]["class"] == data.classes[label]
+            for row, label in zip(found, data.test.labels[:8], strict=True)
+        )
+        >= 7
+    )
     (folder / "report.html").unlink()
     before = read_record(folder)
     assert main(["fit", "--resume", str(folder)]) == 0
@@ -104,7 +123,23 @@ def test_a_finished_run_can_be_predicted_with_and_resuming_it_says_so(fitted, tm
 
 
 def test_a_missed_target_is_exit_code_3_and_the_nearest_miss(tmp_path, capsys):
-    assert main(["fit", "digits", "--epochs", "1", "--threads", "1", "--max-size", "1KB", "--out", str(tmp_path)]) == 3
+    assert (
+        main(
+            [
+                "fit",
+                "digits",
+                "--epochs",
+                "1",
+                "--threads",
+                "1",
+                "--max-size",
+                "1KB",
+                "--out",
+                str(tmp_path),
+            ]
+        )
+        == 3
+    )
     record = read_record(tmp_path / "digits-1")
     assert (record["status"], record["delivered"]) == ("target-missed", None)
     assert "is over 1,000 bytes" in record["nearest_miss"]["reason"]
@@ -122,7 +157,11 @@ class Pressing(Progress):
 
 def test_ctrl_c_stops_the_training_and_delivers_the_best_so_far(tmp_path):
     run = fit_with(ONE, Pressing())("digits", out=tmp_path, **{**QUICK, "epochs": 50})
-    assert (run.json["status"], run.json["training"]["stopped"], run.exit_code) == ("interrupted", "interrupted", 130)
+    assert (run.json["status"], run.json["training"]["stopped"], run.exit_code) == (
+        "interrupted",
+        "interrupted",
+        130,
+    )
     assert run.json["training"]["epochs"] < 3
     assert run.delivered is not None and run.delivered.is_file()
     assert f"allotrope fit --resume {run.folder}" in str(run)
@@ -156,7 +195,9 @@ fit("digits", out=sys.argv[1], **{**QUICK, "epochs": 8})
 
 
 def test_a_killed_run_resumes_to_the_same_bits(tmp_path):
-    killed = subprocess.Popen([sys.executable, "-c", KILLED, str(tmp_path / "killed"), str(Path(__file__).parent)])
+    killed = subprocess.Popen(
+        [sys.executable, "-c", KILLED, str(tmp_path / "killed"), str(Path(__file__).parent)]
+    )
     folder = tmp_path / "killed" / "digits-1"
     while not (folder / "checkpoints" / "last.safetensors").exists() or len(history(folder)) < 3:
         assert killed.poll() is None, "it ended before it could be killed"
@@ -168,8 +209,12 @@ def test_a_killed_run_resumes_to_the_same_bits(tmp_path):
     resumed = fit(resume=folder, quiet=True)
     whole = fit("digits", out=tmp_path / "whole", **{**QUICK, "epochs": 8})
     for name, array in allotrope.load(whole.folder / "model.onnx").weights.items():
-        np.testing.assert_array_equal(allotrope.load(resumed.folder / "model.onnx").weights[name], array, err_msg=name)
-    assert [row["step"] for row in history(resumed.folder)] == [row["step"] for row in history(whole.folder)]
+        np.testing.assert_array_equal(
+            allotrope.load(resumed.folder / "model.onnx").weights[name], array, err_msg=name
+        )
+    assert [row["step"] for row in history(resumed.folder)] == [
+        row["step"] for row in history(whole.folder)
+    ]
     assert resumed.json["arguments"] == whole.json["arguments"]
 
 
@@ -188,7 +233,10 @@ def test_a_loss_that_is_no_number_names_the_step(tmp_path):
 
 @pytest.mark.parametrize(
     ("planted", "raised"),
-    [(OSError(errno.ENOSPC, "No space left on device"), RunFolderError), (ZeroDivisionError("a bug"), ZeroDivisionError)],
+    [
+        (OSError(errno.ENOSPC, "No space left on device"), RunFolderError),
+        (ZeroDivisionError("a bug"), ZeroDivisionError),
+    ],
 )
 def test_whatever_breaks_is_on_record(tmp_path, planted, raised):
     with pytest.raises(raised):
@@ -208,14 +256,28 @@ def test_whatever_breaks_is_on_record(tmp_path, planted, raised):
         (["digits", "--network", "resnet2"], 2, "unknown network 'resnet2'"),
         (["digits", "--netwrk", "cnn"], 2, "Did you mean --network?"),
         (["digits", "--budget", "soon"], 2, "'soon' is not a length of time"),
-        (["digits", "--precision", "float23"], 2, "unknown precision 'float23'. Did you mean 'float32'?"),
-        (["digits", "--memory-layout", "nhwc"], 2, "unknown memory layout 'nhwc'. Known: channels-last, default"),
-        (["digits", "--device", "tpu"], 2, "device 'tpu' is not there for pytorch. Found: auto, cpu"),
+        (
+            ["digits", "--precision", "float23"],
+            2,
+            "unknown precision 'float23'. Did you mean 'float32'?",
+        ),
+        (
+            ["digits", "--memory-layout", "nhwc"],
+            2,
+            "unknown memory layout 'nhwc'. Known: channels-last, default",
+        ),
+        (
+            ["digits", "--device", "tpu"],
+            2,
+            "device 'tpu' is not there for pytorch. Found: auto, cpu",
+        ),
         (["digits", "--validation", "0.9", "--test", "0.9"], 2, ""),
         (["--resume", "no/such/run"], 1, "is no run folder"),
     ],
 )
-def test_wrong_usage_leaves_nothing_behind(tmp_path, monkeypatch, capsys, arguments: list[str], code: int, message: str):
+def test_wrong_usage_leaves_nothing_behind(
+    tmp_path, monkeypatch, capsys, arguments: list[str], code: int, message: str
+):
     monkeypatch.chdir(tmp_path)
     assert cli.main(["fit", *arguments]) == code
     assert message in capsys.readouterr().err
@@ -223,7 +285,9 @@ def test_wrong_usage_leaves_nothing_behind(tmp_path, monkeypatch, capsys, argume
 
 
 def test_an_unknown_device_names_those_that_are_there(tmp_path):
-    with pytest.raises(UsageError, match=r"device 'tpu' is not there for pytorch\. Found: auto, cpu"):
+    with pytest.raises(
+        UsageError, match=r"device 'tpu' is not there for pytorch\. Found: auto, cpu"
+    ):
         allotrope.fit("digits", out=tmp_path, device="tpu", **QUICK)
 
 
@@ -241,14 +305,34 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A file system with room for a record and not for checkpoints."""
     disk = tmp_path / "disk"
     disk.mkdir()
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=700k", "tmpfs", str(disk)], capture_output=True, check=False).returncode:
+    if subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=700k", "tmpfs", str(disk)],
+        capture_output=True,
+        check=False,
+    ).returncode:
         pytest.skip("a small file system cannot be mounted here (it needs root)")
     yield disk
     subprocess.run(["umount", "-l", str(disk)], check=True)
 
 
 def test_a_full_disk_is_an_error_that_names_it_and_the_record_stays(small_disk, capsys):
-    assert main(["fit", "digits", "--network", "cnn", "--epochs", "2", "--threads", "1", "--out", str(small_disk)]) == 1
+    assert (
+        main(
+            [
+                "fit",
+                "digits",
+                "--network",
+                "cnn",
+                "--epochs",
+                "2",
+                "--threads",
+                "1",
+                "--out",
+                str(small_disk),
+            ]
+        )
+        == 1
+    )
     assert "No space left" in (message := capsys.readouterr().err) or "the disk is full" in message
     record = read_record(small_disk / "digits-1")
     assert (record["status"], record["network"], record["recipe"]["epochs"]) == ("failed", "cnn", 2)

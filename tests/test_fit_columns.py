@@ -110,7 +110,9 @@ def test_two_inputs_and_two_tasks_from_arrays(tmp_path):
 
 def test_rows_of_numbers_and_a_quantity(tmp_path):
     data = {"facts": columns()["facts"], "price": 3 * columns()["brightness"]}
-    run = fit(data, target="price", task={"price": "regression"}, out=tmp_path, **{**HOW, "epochs": 30})
+    run = fit(
+        data, target="price", task={"price": "regression"}, out=tmp_path, **{**HOW, "epochs": 30}
+    )
     assert run.json["arguments"]["task"] == ["price=regression"]
     assert run.json["test"]["price"]["r2"] > 0.9
     prices = answers(run, {"facts": data["facts"]})["price"][:, 0]
@@ -122,7 +124,9 @@ def test_what_was_scored_is_not_scored_again(tmp_path):
         raise ZeroDivisionError("a bug")
 
     data = {name: column for name, column in columns().items() if name != "scan"}
-    data["signs"] = np.stack([data["facts"][:, 1] > 0, data["brightness"] > 80], 1).astype(np.float32)
+    data["signs"] = np.stack([data["facts"][:, 1] > 0, data["brightness"] > 80], 1).astype(
+        np.float32
+    )
     how = {**HOW, "target": ["signs", "brightness"]}
     with pytest.raises(ZeroDivisionError):
         fit_with(Among(ONE.settings, broken))(data, out=tmp_path, **how)

@@ -20,7 +20,16 @@ USUAL = {**defaults(fit), "data": "digits"}
 
 
 def test_units_become_numbers():
-    options = fit_options({**USUAL, "budget": "10m", "max_latency": "2ms", "max_size": "1.5MB", "max_drop": 1.0, "seed": 7})
+    options = fit_options(
+        {
+            **USUAL,
+            "budget": "10m",
+            "max_latency": "2ms",
+            "max_size": "1.5MB",
+            "max_drop": 1.0,
+            "seed": 7,
+        }
+    )
     assert options.budget == 600
     assert options.target == Target(max_latency=2.0, max_size=1_500_000, max_drop=1.0)
     assert options.data == DataOptions(seed=7)
@@ -28,7 +37,10 @@ def test_units_become_numbers():
 
 def test_only_what_was_asked_for_replaces_the_recipe():
     assert fit_options(USUAL).recipe == {}
-    assert fit_options({**USUAL, "batch_size": 64, "flip": False}).recipe == {"batch_size": 64, "flip": False}
+    assert fit_options({**USUAL, "batch_size": 64, "flip": False}).recipe == {
+        "batch_size": 64,
+        "flip": False,
+    }
 
 
 def test_every_recipe_option_is_a_field():
@@ -80,7 +92,11 @@ def test_all_values_out_of_range_come_in_one_message():
 
 
 def test_the_command_can_be_repeated():
-    asked = asked_for(fit, {**USUAL, "data": "my photos/", "budget": "5m", "flip": False, "out": "elsewhere"}, without=("out",))
+    asked = asked_for(
+        fit,
+        {**USUAL, "data": "my photos/", "budget": "5m", "flip": False, "out": "elsewhere"},
+        without=("out",),
+    )
     assert asked == {"data": "my photos/", "budget": "5m", "flip": False}
     assert command_line("fit", "data", asked) == "allotrope fit 'my photos/' --budget 5m --no-flip"
 

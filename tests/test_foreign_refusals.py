@@ -120,7 +120,8 @@ def test_a_rank_behind_other_foreign_operators_is_found():
         network.run(ROWS)["y"], outputs(made, **ROWS)[0], rtol=1e-4, atol=1e-4
     )
     assert lines == [
-        "reading: 1 com.microsoft.BiasGelu, 2 com.microsoft.FusedMatMul read as what they stand for "
+        "reading: 1 com.microsoft.BiasGelu, 2 com.microsoft.FusedMatMul read as what they stand "
+        "for "
         "in ONNX's own operators"
     ]
 

@@ -1,7 +1,8 @@
 """The contract of a framework, for every framework that is installed.
 
-ALLOTROPE_TEST_FRAMEWORKS (names with commas between them) says which are wanted: those are tested and no others, and one that is
-missing fails. Without it all are tested, the missing ones skipped and counted.
+ALLOTROPE_TEST_FRAMEWORKS (names with commas between them) says which are wanted: those are tested
+and no others, and one that is missing fails. Without it all are tested, the missing ones skipped
+and counted.
 """
 
 import os

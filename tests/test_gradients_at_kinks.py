@@ -28,7 +28,8 @@ KINKS = {
         [[[[[2.0, 9.0, 2.0, 9.0, 1.0]]]]], POOL | {"dilations": (1, 2), "strides": (1, 2)}, [[[[0.5, 0.0, 1.5, 0.0, 0.0]]]],
     ),
 }  # fmt: skip
-"""Inputs, attributes, the gradients of the sum of the outputs; inputs that are numbers are constants."""
+"""Inputs, attributes, the gradients of the sum of the outputs; inputs that are numbers are
+constants."""
 
 
 @pytest.mark.parametrize("name", TESTED)
@@ -37,10 +38,15 @@ def test_kinks(name, kink):
     inputs, attributes, expected = KINKS[kink]
     arrays = [np.asarray(value, np.float32) for value in inputs]
     b = Builder()
-    given = [b.input(f"x{i}", "float32", a.shape) if a.ndim else b.constant(a) for i, a in enumerate(arrays)]
+    given = [
+        b.input(f"x{i}", "float32", a.shape) if a.ndim else b.constant(a)
+        for i, a in enumerate(arrays)
+    ]
     b.output(b.add(kink.split()[0], given, attributes), "y")
     network, values = b.network(), {f"x{i}": a for i, a in enumerate(arrays) if a.ndim}
     seed = np.ones_like(network.run(values, framework=name)["y"])
     found = network.gradients(values, {"y": seed}, framework=name)
     for i, gradient in enumerate(expected):
-        np.testing.assert_allclose(found[f"x{i}"], np.reshape(gradient, arrays[i].shape), rtol=1e-6, err_msg=kink)
+        np.testing.assert_allclose(
+            found[f"x{i}"], np.reshape(gradient, arrays[i].shape), rtol=1e-6, err_msg=kink
+        )

@@ -1,4 +1,7 @@
-"""`import allotrope` and `allotrope --help` import nothing heavy. benchmarks/import_time.py says how long they take."""
+"""`import allotrope` and `allotrope --help` import nothing heavy.
+
+benchmarks/import_time.py says how long they take.
+"""
 
 from __future__ import annotations
 
@@ -9,21 +12,41 @@ import pytest
 
 import allotrope
 
-HEAVY = ("torch", "tensorflow", "keras", "jax", "onnx", "onnxruntime", "openvino", "nncf", "sklearn", "scipy", "numpy", "PIL", "jinja2")
+HEAVY = (
+    "torch",
+    "tensorflow",
+    "keras",
+    "jax",
+    "onnx",
+    "onnxruntime",
+    "openvino",
+    "nncf",
+    "sklearn",
+    "scipy",
+    "numpy",
+    "PIL",
+    "jinja2",
+)
 
 
 def loaded(code: str) -> set[str]:
     """The top modules that a fresh process has loaded after `code`."""
-    code += "\nimport sys; print(*{name.partition('.')[0] for name in sys.modules}, file=sys.stderr)"
+    code += (
+        "\nimport sys; print(*{name.partition('.')[0] for name in sys.modules}, file=sys.stderr)"
+    )
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     return set(found.stderr.split())
 
 
 def test_import_is_light():
-    assert loaded("import allotrope; dir(allotrope); allotrope.__version__; allotrope.errors").isdisjoint(HEAVY)
+    assert loaded(
+        "import allotrope; dir(allotrope); allotrope.__version__; allotrope.errors"
+    ).isdisjoint(HEAVY)
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["fit", "--help"], ["--version"], ["doctor", "--help"], ["fti"]])
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["fit", "--help"], ["--version"], ["doctor", "--help"], ["fti"]]
+)
 def test_the_command_line_is_light(arguments: list[str]):
     assert loaded(f"from allotrope.cli import main; main({arguments})").isdisjoint(HEAVY)
 
@@ -43,7 +66,9 @@ def test_functions_are_not_hidden_by_modules_of_the_same_name():
     import allotrope.verbs.bench
     import allotrope.verbs.fit
 
-    assert all(callable(getattr(allotrope, name)) for name in ("fit", "bench", "predict", "doctor", "load"))
+    assert all(
+        callable(getattr(allotrope, name)) for name in ("fit", "bench", "predict", "doctor", "load")
+    )
 
 
 def test_an_unknown_name_is_an_attribute_error():

@@ -80,22 +80,39 @@ def test_a_user_trains_the_native_model():
 
 def test_values_that_steer_shapes_run_without_compiling():
     b = Builder()
-    b.output(b.add("Transpose", [b.add("NonZero", [b.add("Relu", [b.input("x", "float32", ("n",))])])]), "y")
+    b.output(
+        b.add("Transpose", [b.add("NonZero", [b.add("Relu", [b.input("x", "float32", ("n",))])])]),
+        "y",
+    )
     found = b.network().run({"x": np.array([-1, 2, 0, 3], np.float32)}, framework="jax")["y"]
     np.testing.assert_array_equal(found, [[1], [3]])
 
 
 def test_a_shape_as_input_is_made_known():
     b = Builder()
-    b.output(b.add("Reshape", [b.input("x", "float32", (6,)), b.input("shape", "int64", (2,))]), "y")
+    b.output(
+        b.add("Reshape", [b.input("x", "float32", (6,)), b.input("shape", "int64", (2,))]), "y"
+    )
     values = {"x": np.arange(6, dtype=np.float32), "shape": np.array([2, 3])}
     assert b.network().run(values, framework="jax")["y"].shape == (2, 3)
-    assert b.network().gradients(values, {"y": np.ones((2, 3), np.float32)}, framework="jax")["x"].tolist() == [1] * 6
+    assert (
+        b.network()
+        .gradients(values, {"y": np.ones((2, 3), np.float32)}, framework="jax")["x"]
+        .tolist()
+        == [1] * 6
+    )
 
 
 def test_a_gradient_that_numpy_would_cut_off_is_refused():
     b = Builder()
-    b.output(b.add("Resize", [b.input("x", "float32", (2,)), "", b.input("scales", "float32", (1,))], {"mode": "linear"}), "y")
+    b.output(
+        b.add(
+            "Resize",
+            [b.input("x", "float32", (2,)), "", b.input("scales", "float32", (1,))],
+            {"mode": "linear"},
+        ),
+        "y",
+    )
     values = {"x": np.ones(2, np.float32), "scales": np.full(1, 2, np.float32)}
     with pytest.raises(UnsupportedError, match="no gradient by scales"):
         b.network().gradients(values, {"y": np.ones(4, np.float32)}, framework="jax")
@@ -109,7 +126,9 @@ def constant_weights(activation):
     """A convolution with constant weights, the mean of each channel times 1e9, an activation."""
     b = Builder()
     kernel = b.add("Expand", [b.constant(np.float32(1e-3)), b.constant(np.array([100, 64, 1, 1]))])
-    y = b.add("GlobalAveragePool", [b.add("Conv", [b.input("x", "float32", ("n", 64, 13, 13)), kernel])])
+    y = b.add(
+        "GlobalAveragePool", [b.add("Conv", [b.input("x", "float32", ("n", 64, 13, 13)), kernel])]
+    )
     b.output(b.add(activation, [b.add("Mul", [y, b.constant(np.float32(1e11))])], {"axis": 1}), "y")
     return b.network()
 
@@ -118,7 +137,9 @@ def constant_weights(activation):
 def test_what_the_compiler_joins_stays_right(activation):
     x = np.random.default_rng(0).random((2, 64, 13, 13), np.float32)
     found = constant_weights(activation).run({"x": x}, framework="jax")["y"]
-    np.testing.assert_allclose(found, np.full_like(found, 0.01 if activation == "Softmax" else np.log(0.01)), rtol=1e-6)
+    np.testing.assert_allclose(
+        found, np.full_like(found, 0.01 if activation == "Softmax" else np.log(0.01)), rtol=1e-6
+    )
 
 
 @pytest.mark.parametrize("function", ["softmax", "log_softmax"])
@@ -127,7 +148,14 @@ def test_softmax_is_that_of_jax_with_its_derivatives(function):
 
     ours, theirs = getattr(jax_softmax, function), getattr(jax.nn, function)
     x = jax.numpy.asarray(np.random.default_rng(0).standard_normal((3, 5)))
-    for rows in (x, x.at[0].set(-np.inf), x.at[1, 2].set(np.inf), x.at[2, :4].set(-np.inf), x.at[0, 0].set(np.nan), x[:, :0]):
+    for rows in (
+        x,
+        x.at[0].set(-np.inf),
+        x.at[1, 2].set(np.inf),
+        x.at[2, :4].set(-np.inf),
+        x.at[0, 0].set(np.nan),
+        x[:, :0],
+    ):
         np.testing.assert_allclose(ours(rows, 1), theirs(rows, 1), rtol=1e-5)
     second = [jax.jacfwd(jax.jacrev(lambda x, f=f: f(x, 1)))(x) for f in (ours, theirs)]
     np.testing.assert_allclose(*second, atol=1e-6)
@@ -137,7 +165,9 @@ def test_releases_with_wrong_results_are_named(recwarn):
     warn_of_wrong_results("0.10.1")
     assert not recwarn
     for release in WRONG_ON_CPUS:
-        with pytest.warns(RuntimeWarning, match=rf"jaxlib {release} .* pip install 'jaxlib!=0\.10\.2"):
+        with pytest.warns(
+            RuntimeWarning, match=rf"jaxlib {release} .* pip install 'jaxlib!=0\.10\.2"
+        ):
             warn_of_wrong_results(release)
 
 
@@ -159,7 +189,9 @@ def test_the_gradient_of_a_maximum_is_that_of_jax(sides, strides, pads):
     from allotrope.frameworks.jax import pooling as jax_pooling
 
     window = jax_pooling.Window(sides, strides, pads, float("-inf"))
-    x = jax.numpy.asarray(np.random.default_rng(0).integers(0, 4, (2, 9, 7, 3)), np.float32)  # many are equal
+    x = jax.numpy.asarray(
+        np.random.default_rng(0).integers(0, 4, (2, 9, 7, 3)), np.float32
+    )  # many are equal
     ours, pull = jax.vjp(lambda x: jax_pooling.largest(x, 1, window), x)
     theirs, expected = jax.vjp(lambda x: jax_pooling.reduced(jax.lax.max, x, 1, window), x)
     np.testing.assert_array_equal(ours, theirs)
@@ -170,7 +202,10 @@ def test_the_gradient_of_a_maximum_is_that_of_jax(sides, strides, pads):
 def test_a_maximum_of_nan_has_a_gradient():
     from allotrope.frameworks.jax import pooling as jax_pooling
 
-    window, x = jax_pooling.Window((2,), (2,), ((0, 0),), float("-inf")), jax.numpy.asarray([[[np.nan, 1.0]]])
+    window, x = (
+        jax_pooling.Window((2,), (2,), ((0, 0),), float("-inf")),
+        jax.numpy.asarray([[[np.nan, 1.0]]]),
+    )
     y, pull = jax.vjp(lambda x: jax_pooling.largest(x, 2, window), x)
     assert np.isnan(y).all()
     np.testing.assert_array_equal(pull(np.ones_like(y))[0], [[[1, 0]]])

@@ -1,6 +1,7 @@
 """What is Keras's own: models that Keras trains, its engines, its dtype policies.
 
-The tests run on the engine that KERAS_BACKEND names; the last one runs them again, each time in a process of its own, on the others.
+The tests run on the engine that KERAS_BACKEND names; the last one runs them again, each time in a
+process of its own, on the others.
 """
 
 import os
@@ -58,7 +59,12 @@ def compiled(keras, model, **options):
 
 def of_one_operator(operator, *arrays, outputs=None, **attributes):
     b = Builder()
-    found = b.add(operator, [b.input(f"x{i}", a.dtype, ("n", *a.shape[1:])) for i, a in enumerate(arrays)], attributes, outputs=outputs)
+    found = b.add(
+        operator,
+        [b.input(f"x{i}", a.dtype, ("n", *a.shape[1:])) for i, a in enumerate(arrays)],
+        attributes,
+        outputs=outputs,
+    )
     for i, y in enumerate([found] if outputs is None else found):
         b.output(y, f"y{i}")
     return b.network()
@@ -71,10 +77,16 @@ def test_it_is_a_keras_model_with_the_weights_by_path(keras):
     found = network()
     model = found.to("keras")
     assert isinstance(model, keras.Model)
-    paths = {variable.path.partition("/")[2].replace("/", ".") for variable in model.trainable_variables}
+    paths = {
+        variable.path.partition("/")[2].replace("/", ".") for variable in model.trainable_variables
+    }
     assert paths == found.trainable
-    assert {id(v) for v in model.by_name.values()} == {id(v) for v in model.variables} - {id(model.training_step)}
-    np.testing.assert_allclose(to_numpy(model(images())), found.run({"x": images()})["logits"], atol=1e-5)
+    assert {id(v) for v in model.by_name.values()} == {id(v) for v in model.variables} - {
+        id(model.training_step)
+    }
+    np.testing.assert_allclose(
+        to_numpy(model(images())), found.run({"x": images()})["logits"], atol=1e-5
+    )
 
 
 def test_a_name_that_is_no_path_still_comes_back(keras):
@@ -87,18 +99,31 @@ def test_a_name_that_is_no_path_still_comes_back(keras):
     model = b.network().to("keras")
     assert set(framework("keras").weights_of(model)) == set(names)
     assert len({variable.path for variable in model.variables}) == len(names) + 1
-    np.testing.assert_array_equal(to_numpy(model(np.zeros(2, np.float32))), np.full(2, sum(map(len, names))))
+    np.testing.assert_array_equal(
+        to_numpy(model(np.zeros(2, np.float32))), np.full(2, sum(map(len, names)))
+    )
     assert keras.Sequential([model]).weights
 
 
 def test_gradients_are_those_of_the_network(keras):
-    found, x, y = network("mlp"), images(), np.random.default_rng(1).standard_normal((10, 4)).astype(np.float32)
+    found, x, y = (
+        network("mlp"),
+        images(),
+        np.random.default_rng(1).standard_normal((10, 4)).astype(np.float32),
+    )
     model = found.to("keras")
-    model.compile(keras.optimizers.SGD(1.0), loss=lambda target, logits: keras.ops.sum(target * logits, -1))
+    model.compile(
+        keras.optimizers.SGD(1.0), loss=lambda target, logits: keras.ops.sum(target * logits, -1)
+    )
     model.train_on_batch(x, y)
-    changed, expected = framework("keras").weights_of(model), found.gradients({"x": x}, {"logits": y / 10}, framework="keras")
+    changed, expected = (
+        framework("keras").weights_of(model),
+        found.gradients({"x": x}, {"logits": y / 10}, framework="keras"),
+    )
     for name in found.trainable:
-        np.testing.assert_allclose(found.weights[name] - changed[name], expected[name], atol=1e-5, err_msg=name)
+        np.testing.assert_allclose(
+            found.weights[name] - changed[name], expected[name], atol=1e-5, err_msg=name
+        )
 
 
 def test_weights_are_read_before_they_are_assigned(keras):
@@ -108,16 +133,22 @@ def test_weights_are_read_before_they_are_assigned(keras):
 
     model = compiled(keras, network("mlp").to("keras"))
     model.optimizer.build(model.trainable_variables)
-    traced = tf.function(model.train_step, autograph=False).get_concrete_function((tf.constant(images()), tf.constant(targets())))
+    traced = tf.function(model.train_step, autograph=False).get_concrete_function(
+        (tf.constant(images()), tf.constant(targets()))
+    )
     operations = traced.graph.get_operations()
     assert "AssignSubVariableOp" in {operation.type for operation in operations}
-    assert "IdentityN" not in {operation.type for operation in operations}  # over which Grappler loses the order
+    assert "IdentityN" not in {
+        operation.type for operation in operations
+    }  # over which Grappler loses the order
 
 
 def test_keras_fits_evaluates_and_predicts(keras):
     found, x, y = network(), images(), targets()
     model = compiled(keras, found.to("keras"))
-    history = model.fit(x, y, batch_size=4, epochs=6, verbose=0).history  # the last batch has 2 images
+    history = model.fit(
+        x, y, batch_size=4, epochs=6, verbose=0
+    ).history  # the last batch has 2 images
     assert history["loss"][-1] < 0.7 * history["loss"][0]
     assert int(to_numpy(keras.ops.convert_to_tensor(model.training_step))) == 18
     trained = found.with_weights_from(model)
@@ -132,11 +163,16 @@ def test_keras_fits_evaluates_and_predicts(keras):
 def test_eager_and_compiled_are_the_same(keras):
     eager, graph = (compiled(keras, network().to("keras"), run_eagerly=e) for e in (True, False))
     for _ in range(3):
-        assert eager.train_on_batch(images(), targets())[0] == pytest.approx(graph.train_on_batch(images(), targets())[0], rel=1e-4)
+        assert eager.train_on_batch(images(), targets())[0] == pytest.approx(
+            graph.train_on_batch(images(), targets())[0], rel=1e-4
+        )
 
 
 def test_weights_are_saved_and_loaded(keras, tmp_path):
-    model, other = network().to("keras"), networks.NETWORKS["resnet8"](classes=4, image=IMAGE, seed=1).to("keras")
+    model, other = (
+        network().to("keras"),
+        networks.NETWORKS["resnet8"](classes=4, image=IMAGE, seed=1).to("keras"),
+    )
     model.save_weights(tmp_path / "model.weights.h5")
     other.load_weights(tmp_path / "model.weights.h5")
     np.testing.assert_array_equal(to_numpy(model(images())), to_numpy(other(images())))
@@ -149,16 +185,22 @@ def test_a_variable_that_is_not_trainable_stays(keras):
     before = [to_numpy(keras.ops.convert_to_tensor(v)).copy() for v in (frozen, *rest)]
     compiled(keras, model).fit(images(), targets(), verbose=0)
     after = [to_numpy(keras.ops.convert_to_tensor(v)) for v in (frozen, *rest)]
-    assert [np.array_equal(a, b) for a, b in zip(before, after, strict=True)] == [True] + [False] * len(rest)
+    assert [np.array_equal(a, b) for a, b in zip(before, after, strict=True)] == [True] + [
+        False
+    ] * len(rest)
 
 
 def test_dropout_draws_another_mask_each_step(keras):
     b = Builder()
-    b.output(b.add("Dropout", [b.input("x", "float32", ("n", 50)), b.constant(np.float32(0.3))]), "y")
+    b.output(
+        b.add("Dropout", [b.input("x", "float32", ("n", 50)), b.constant(np.float32(0.3))]), "y"
+    )
     model, x = b.network().to("keras"), np.ones((8, 50), np.float32)
     first, second = (to_numpy(model(x, training=True)) for _ in range(2))
     np.testing.assert_array_equal(to_numpy(model(x)), x)
-    np.testing.assert_array_equal(first != 0, framework("reference").run(b.network(), {"x": x}, training=True)["y"] != 0)
+    np.testing.assert_array_equal(
+        first != 0, framework("reference").run(b.network(), {"x": x}, training=True)["y"] != 0
+    )
     assert not np.array_equal(first, second)
 
 
@@ -168,7 +210,9 @@ def test_dropout_draws_another_mask_each_step(keras):
 def test_several_inputs_and_outputs(keras):
     x, y = np.array([[1.0], [2.0]], np.float32), np.array([[3.0], [5.0]], np.float32)
     difference = of_one_operator("Sub", x, y).to("keras")
-    split = of_one_operator("Split", np.ones((2, 4), np.float32), outputs=2, axis=1, num_outputs=2).to("keras")
+    split = of_one_operator(
+        "Split", np.ones((2, 4), np.float32), outputs=2, axis=1, num_outputs=2
+    ).to("keras")
     for inputs in ([x, y], {"x1": y, "x0": x}):
         np.testing.assert_array_equal(to_numpy(difference(inputs)), x - y)
     assert [to_numpy(part).shape for part in split(np.ones((2, 4), np.float32))] == [(2, 2), (2, 2)]
@@ -211,7 +255,10 @@ def test_the_policy_mixed_bfloat16_narrows(keras):
 
 def test_a_weight_of_a_dtype_that_keras_lacks(keras):
     b = Builder()
-    b.output(b.add("Add", [b.input("x", "complex64", (2,)), b.weight("w", np.ones(2, np.complex64))]), "y")
+    b.output(
+        b.add("Add", [b.input("x", "complex64", (2,)), b.weight("w", np.ones(2, np.complex64))]),
+        "y",
+    )
     with pytest.raises(UnsupportedError, match=r"'w' \(complex64\)"):
         b.network().to("keras")
 
@@ -221,7 +268,11 @@ def test_float64_is_trained_in_float64(optimizer):
     if missing("pytorch"):
         pytest.skip(missing("pytorch"))
     wide = widened(network())
-    plan = planned(wide, Recipe(epochs=1, optimizer=optimizer, average=0.9, clip_norm=1.0, weight_decay=1e-2), np.ones(4))
+    plan = planned(
+        wide,
+        Recipe(epochs=1, optimizer=optimizer, average=0.9, clip_norm=1.0, weight_decay=1e-2),
+        np.ones(4),
+    )
     mine, other = (framework(name).trainer(wide, plan, Settings()) for name in ("keras", "pytorch"))
     x, y = images(dtype=np.float64), targets(dtype=np.float64)
     for step in range(1, 6):
@@ -266,29 +317,63 @@ def test_tensorflow_is_the_engine_where_none_is_named(not_loaded):
 
 def test_an_unknown_engine_is_refused(not_loaded):
     not_loaded.setenv("KERAS_BACKEND", "tensorfow")
-    with pytest.raises(MissingDependencyError, match=r"KERAS_BACKEND\) 'tensorfow'\. Did you mean 'tensorflow'\? Known: jax"):
+    with pytest.raises(
+        MissingDependencyError,
+        match=r"KERAS_BACKEND\) 'tensorfow'\. Did you mean 'tensorflow'\? Known: jax",
+    ):
         frameworks.framework.__wrapped__("keras")
 
 
 def test_an_engine_that_is_missing_comes_with_its_command(not_loaded):
     not_loaded.setenv("KERAS_BACKEND", "jax")
     not_loaded.setitem(frameworks.FRAMEWORKS, "jax", "no_such_package")
-    with pytest.raises(MissingDependencyError, match=r"Keras runs on jax here .* pip install 'allotrope\[jax\]'"):
+    with pytest.raises(
+        MissingDependencyError, match=r"Keras runs on jax here .* pip install 'allotrope\[jax\]'"
+    ):
         frameworks.framework.__wrapped__("keras")
 
 
-CONTRACT = "test_twenty_steps_are_pytorchs or test_a_checkpoint or test_frozen or test_bfloat16 or test_weights_come_back or statistics"
+CONTRACT = (
+    "test_twenty_steps_are_pytorchs or test_a_checkpoint or test_frozen or test_bfloat16 or "
+    "test_weights_come_back or statistics"
+)
 
 
-@pytest.mark.skipif("ALLOTROPE_OTHER_ENGINE" in os.environ, reason="this is the run on another engine")
+@pytest.mark.skipif(
+    "ALLOTROPE_OTHER_ENGINE" in os.environ, reason="this is the run on another engine"
+)
 @pytest.mark.parametrize("other", [name for name in ENGINES if name != engine()])
 def test_the_other_engines(other):
     if missing(ENGINES[other]):
         pytest.skip(missing(ENGINES[other]))
-    environment = {**os.environ, "KERAS_BACKEND": other, "ALLOTROPE_OTHER_ENGINE": "1", "ALLOTROPE_TEST_FRAMEWORKS": "keras"}
+    environment = {
+        **os.environ,
+        "KERAS_BACKEND": other,
+        "ALLOTROPE_OTHER_ENGINE": "1",
+        "ALLOTROPE_TEST_FRAMEWORKS": "keras",
+    }
     here = Path(__file__)
     files = [here, here.with_name("test_framework_contract.py")]
     chosen = f"(test_keras or {CONTRACT}) and not eager_and_compiled"
-    command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "-k", chosen, *map(str, files)]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=600, check=False, cwd=here.parents[1])
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-x",
+        "-p",
+        "no:cacheprovider",
+        "-k",
+        chosen,
+        *map(str, files),
+    ]
+    done = subprocess.run(
+        command,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=600,
+        check=False,
+        cwd=here.parents[1],
+    )
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-1000:]

@@ -33,7 +33,9 @@ def measured(tmp_path_factory):
     network = classifier()
     splits = {"validation": labelled(network, 80, 2), "test": labelled(network, 60, 3)}
     calibration = {"image": images(100, 1)}
-    return folder, measure_candidates(network, calibration, splits, folder, TARGET, ACCURACY, threads=1)
+    return folder, measure_candidates(
+        network, calibration, splits, folder, TARGET, ACCURACY, threads=1
+    )
 
 
 def by_name(rows):
@@ -47,7 +49,9 @@ def test_every_candidate_has_a_row(measured):
     expected |= {("openvino", precision) for precision in ("float32", "bfloat16", "int8")}
     assert set(by_name(rows)) == expected
     assert [row["runtime"] for row in rows if row["baseline"]] == ["pytorch"]
-    assert [row["form"] for row in rows if (row["runtime"], row["precision"]) == ("openvino", "int8")] == ["onnxruntime", "nncf"]
+    assert [
+        row["form"] for row in rows if (row["runtime"], row["precision"]) == ("openvino", "int8")
+    ] == ["onnxruntime", "nncf"]
 
 
 def test_rows_hold_what_a_run_records(measured):
@@ -79,7 +83,11 @@ def test_float32_is_exact_and_int8_near(measured):
 def test_int8_files_are_int8(measured):
     folder, rows = measured
     model = onnx.load(folder / by_name(rows)["onnxruntime", "int8"]["file"])
-    int8 = [tensor.name for tensor in model.graph.initializer if tensor.data_type == TensorProto.INT8 and len(tensor.dims) == 4]
+    int8 = [
+        tensor.name
+        for tensor in model.graph.initializer
+        if tensor.data_type == TensorProto.INT8 and len(tensor.dims) == 4
+    ]
     assert len(int8) == 2
     assert by_name(rows)["openvino", "int8"]["form"] == "nncf"
 
@@ -93,7 +101,10 @@ def test_missing_target_gives_the_nearest_miss(measured):
     assert not nearest["baseline"]
 
 
-@pytest.mark.parametrize(("name", "precision"), [("onnxruntime", "float32"), ("onnxruntime", "int8"), ("openvino", "int8")])
+@pytest.mark.parametrize(
+    ("name", "precision"),
+    [("onnxruntime", "float32"), ("onnxruntime", "int8"), ("openvino", "int8")],
+)
 def test_delivered_folder_works_without_allotrope(name, precision, measured, tmp_path):
     folder, rows = measured
     only = [row for row in rows if (row["runtime"], row["precision"]) == (name, precision)]
@@ -111,7 +122,9 @@ def test_delivered_folder_works_without_allotrope(name, precision, measured, tmp
     expected = classifier().run({"image": pixels})["probabilities"][0]
     assert row["top"][0]["class"] == CLASSES[expected.argmax()]
     assert len(row["top"]) == 2
-    assert row["top"][0]["probability"] == pytest.approx(expected.max(), abs=1e-5 if precision == "float32" else 0.1)
+    assert row["top"][0]["probability"] == pytest.approx(
+        expected.max(), abs=1e-5 if precision == "float32" else 0.1
+    )
     assert row_delivered["file"] == "delivered/model.onnx"
     assert class_names(load(delivered / "model.onnx")) == CLASSES
     assert (delivered / "labels.txt").read_text().splitlines() == list(CLASSES)
@@ -133,10 +146,15 @@ def run_predict(delivered, *arguments):
     """predict.py, where the import of Allotrope fails."""
     program = str(delivered / "predict.py")
     blocked = (
-        f"import sys, runpy; sys.modules['allotrope'] = None; sys.argv = sys.argv[1:]; runpy.run_path({program!r}, run_name='__main__')"
+        "import sys, runpy; sys.modules['allotrope'] = None; sys.argv = sys.argv[1:]; "
+        f"runpy.run_path({program!r}, run_name='__main__')"
     )
     return subprocess.run(
-        [sys.executable, "-I", "-c", blocked, "predict.py", *arguments], capture_output=True, text=True, timeout=120, check=False
+        [sys.executable, "-I", "-c", blocked, "predict.py", *arguments],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
     )
 
 
@@ -148,11 +166,26 @@ def test_planted_failures_are_rows_and_the_rest_goes_on(tmp_path):
     onnx.save(endless(), tmp_path / "endless.onnx")
     (tmp_path / "broken.onnx").write_bytes(b"no model")
     names = ("right", "wrong", "endless", "broken", "absent")
-    planted = [Candidate("onnxruntime", "float32" if name == "right" else "int8", tmp_path / f"{name}.onnx") for name in names]
-    planted.append(Candidate("onnxruntime", "int8", tmp_path / "int8.onnx", "onnxruntime", source=tmp_path / "broken.onnx"))
+    planted = [
+        Candidate(
+            "onnxruntime", "float32" if name == "right" else "int8", tmp_path / f"{name}.onnx"
+        )
+        for name in names
+    ]
+    planted.append(
+        Candidate(
+            "onnxruntime",
+            "int8",
+            tmp_path / "int8.onnx",
+            "onnxruntime",
+            source=tmp_path / "broken.onnx",
+        )
+    )
     split = labelled(network, 40, 4)
 
-    rows = judge(measure(planted, split.inputs, both(split), threads=1, patience=8), Target(), ACCURACY)
+    rows = judge(
+        measure(planted, split.inputs, both(split), threads=1, patience=8), Target(), ACCURACY
+    )
 
     assert [row["passes"] for row in rows] == [True, False, False, False, False, False]
     reasons = [row["reason"] for row in rows]
@@ -167,14 +200,20 @@ def test_planted_failures_are_rows_and_the_rest_goes_on(tmp_path):
 def endless():
     """A model that runs for years: a loop of 2**60 turns."""
     body = helper.make_graph(
-        [helper.make_node("Identity", ["go"], ["go_on"]), helper.make_node("Mul", ["x", "x"], ["y"])],
+        [
+            helper.make_node("Identity", ["go"], ["go_on"]),
+            helper.make_node("Mul", ["x", "x"], ["y"]),
+        ],
         "body",
         [
             helper.make_tensor_value_info("i", TensorProto.INT64, []),
             helper.make_tensor_value_info("go", TensorProto.BOOL, []),
             helper.make_tensor_value_info("x", TensorProto.FLOAT, None),
         ],
-        [helper.make_tensor_value_info("go_on", TensorProto.BOOL, []), helper.make_tensor_value_info("y", TensorProto.FLOAT, None)],
+        [
+            helper.make_tensor_value_info("go_on", TensorProto.BOOL, []),
+            helper.make_tensor_value_info("y", TensorProto.FLOAT, None),
+        ],
     )
     nodes = [
         helper.make_node("Cast", ["image"], ["x0"], to=1),
@@ -185,7 +224,10 @@ def endless():
         "endless",
         [helper.make_tensor_value_info("image", TensorProto.UINT8, ["n", 12, 12, 3])],
         [helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, None)],
-        [helper.make_tensor("turns", TensorProto.INT64, [], [2**60]), helper.make_tensor("yes", TensorProto.BOOL, [], [True])],
+        [
+            helper.make_tensor("turns", TensorProto.INT64, [], [2**60]),
+            helper.make_tensor("yes", TensorProto.BOOL, [], [True]),
+        ],
     )
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
 
@@ -198,7 +240,9 @@ def test_probabilities_that_are_not_numbers_are_rejected(tmp_path):
     planted = [Candidate("onnxruntime", "float32", tmp_path / "nan.onnx")]
     (row,) = judge(measure(planted, split.inputs, both(split), threads=1), Target(), ACCURACY)
     assert not row["passes"]
-    assert "answers 'probabilities' that are not numbers on the validation examples" in row["reason"]
+    assert (
+        "answers 'probabilities' that are not numbers on the validation examples" in row["reason"]
+    )
 
 
 def test_figures_of_rounds():

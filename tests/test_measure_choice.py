@@ -10,8 +10,18 @@ from allotrope.tasks.metric import ACCURACY, RMSE
 
 
 def row(runtime, precision="int8", latency=1.0, throughput=1000.0, size=1000, accuracy=0.9, **more):
-    figures = {"latency_ms": {"median": latency, "p90": latency, "spread": 0.0}, "throughput": throughput, "size_bytes": size}
-    return {"runtime": runtime, "precision": precision, "validation_metric": accuracy, **figures, **more}
+    figures = {
+        "latency_ms": {"median": latency, "p90": latency, "spread": 0.0},
+        "throughput": throughput,
+        "size_bytes": size,
+    }
+    return {
+        "runtime": runtime,
+        "precision": precision,
+        "validation_metric": accuracy,
+        **figures,
+        **more,
+    }
 
 
 def chosen(rows, target):
@@ -20,7 +30,11 @@ def chosen(rows, target):
 
 
 def test_fastest_that_passes_is_chosen():
-    rows = [row("a", "float32", latency=2.0), row("b", latency=0.5), row("c", latency=0.1, accuracy=0.5)]
+    rows = [
+        row("a", "float32", latency=2.0),
+        row("b", latency=0.5),
+        row("c", latency=0.1, accuracy=0.5),
+    ]
     assert chosen(rows, Target()) == "b"
 
 
@@ -43,7 +57,10 @@ def test_with_a_latency_limit_latency_decides():
 
 @pytest.mark.parametrize(("latency", "expected"), [(1.04, "accurate"), (1.06, "fast")])
 def test_of_those_as_fast_the_most_accurate_is_chosen(latency, expected):
-    rows = [row("fast", accuracy=0.896), row("accurate", latency=latency, throughput=1000.0 / latency, accuracy=0.9, size=2000)]
+    rows = [
+        row("fast", accuracy=0.896),
+        row("accurate", latency=latency, throughput=1000.0 / latency, accuracy=0.9, size=2000),
+    ]
     assert chosen(rows, Target()) == chosen(rows, Target(max_latency=5)) == expected
 
 
@@ -53,41 +70,78 @@ def test_of_equals_the_smaller_is_chosen():
 
 @pytest.mark.parametrize(
     ("target", "word"),
-    [(Target(max_latency=0.5), "latency"), (Target(max_size=500), "size"), (Target(max_drop=0.1), "validation accuracy")],
+    [
+        (Target(max_latency=0.5), "latency"),
+        (Target(max_size=500), "size"),
+        (Target(max_drop=0.1), "validation accuracy"),
+    ],
 )
 def test_each_limit_rejects_with_its_reason(target, word):
-    judged = judge([row("a", "float32", latency=0.1, size=1, accuracy=0.95), row("b", accuracy=0.9)], target, ACCURACY)
+    judged = judge(
+        [row("a", "float32", latency=0.1, size=1, accuracy=0.95), row("b", accuracy=0.9)],
+        target,
+        ACCURACY,
+    )
     assert [found["passes"] for found in judged] == [True, False]
     assert judged[1]["reason"].startswith(word)
 
 
 def test_every_limit_that_is_missed_is_named():
-    judged = judge([row("a", "float32", accuracy=0.99), row("b", latency=9, size=9000)], Target(max_latency=5, max_size=1500), ACCURACY)
-    assert [part.split()[0] for part in judged[1]["reason"].split("; ")] == ["latency", "size", "validation"]
+    judged = judge(
+        [row("a", "float32", accuracy=0.99), row("b", latency=9, size=9000)],
+        Target(max_latency=5, max_size=1500),
+        ACCURACY,
+    )
+    assert [part.split()[0] for part in judged[1]["reason"].split("; ")] == [
+        "latency",
+        "size",
+        "validation",
+    ]
 
 
 def test_exactly_the_allowed_drop_passes():
-    judged = judge([row("a", "float32", accuracy=0.9), row("b", accuracy=0.895)], Target(max_drop=0.5), ACCURACY)
+    judged = judge(
+        [row("a", "float32", accuracy=0.9), row("b", accuracy=0.895)],
+        Target(max_drop=0.5),
+        ACCURACY,
+    )
     assert judged[1]["passes"]
 
 
 def test_an_error_is_better_if_it_is_lower_and_drops_by_per_cent_of_itself():
-    rows = [row("a", "float32", latency=2.0, accuracy=4.0), row("b", accuracy=4.02), row("c", latency=0.1, accuracy=4.1)]
+    rows = [
+        row("a", "float32", latency=2.0, accuracy=4.0),
+        row("b", accuracy=4.02),
+        row("c", latency=0.1, accuracy=4.1),
+    ]
     assert float32_metric([*rows, row("d", "float32", accuracy=9.0)], RMSE) == 4.0
     judged = judge(rows, Target(max_drop=0.5), RMSE)
     assert [found["passes"] for found in judged] == [True, True, False]
     assert judged[2]["reason"] == "validation RMSE 4.1 is 2.50 % over float32, 0.5 allowed"
     assert judged[1]["reason"] == "meets the target: +0.50 % of validation RMSE against float32"
     assert choose(judged, Target(), RMSE)["runtime"] == "b"
-    as_fast = judge([row("worse", "float32", accuracy=4.01), row("better", size=2000, accuracy=4.0)], Target(), RMSE)
+    as_fast = judge(
+        [row("worse", "float32", accuracy=4.01), row("better", size=2000, accuracy=4.0)],
+        Target(),
+        RMSE,
+    )
     assert choose(as_fast, Target(), RMSE)["runtime"] == "better"
 
 
 def test_what_is_no_number_never_wins():
-    rows = [row("a", "float32", latency=2.0), row("nan", accuracy=float("nan")), row("none", latency=1.01, accuracy=None)]
+    rows = [
+        row("a", "float32", latency=2.0),
+        row("nan", accuracy=float("nan")),
+        row("none", latency=1.01, accuracy=None),
+    ]
     judged = judge(rows, Target(), ACCURACY)
     assert not judged[1]["passes"]
-    assert choose([judged[0], {**judged[2], "latency_ms": rows[0]["latency_ms"]}], Target(), ACCURACY)["runtime"] == "a"
+    assert (
+        choose([judged[0], {**judged[2], "latency_ms": rows[0]["latency_ms"]}], Target(), ACCURACY)[
+            "runtime"
+        ]
+        == "a"
+    )
 
 
 def test_the_drop_is_counted_from_float32_only():
@@ -110,10 +164,21 @@ def test_a_failed_candidate_keeps_its_reason_and_never_passes():
 
 def test_nearest_miss_has_the_smallest_excess():
     target = Target(max_latency=1.0, max_size=1000)
-    rows = [row("a", latency=3.0, size=500), row("b", latency=1.2, size=1100), row("c", latency=0.5, size=2000)]
+    rows = [
+        row("a", latency=3.0, size=500),
+        row("b", latency=1.2, size=1100),
+        row("c", latency=0.5, size=2000),
+    ]
     assert choose(judge(rows, target, ACCURACY), target, ACCURACY) is None
     assert nearest_miss(rows, target, ACCURACY)["runtime"] == "b"
 
 
 def test_no_nearest_miss_where_nothing_ran():
-    assert nearest_miss([{"runtime": "a", "precision": "float32", "reason": "not installed"}], Target(), ACCURACY) is None
+    assert (
+        nearest_miss(
+            [{"runtime": "a", "precision": "float32", "reason": "not installed"}],
+            Target(),
+            ACCURACY,
+        )
+        is None
+    )

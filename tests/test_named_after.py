@@ -1,4 +1,7 @@
-"""A network is named after columns; what has one of the names already gives way, and it computes the same."""
+"""A network is named after columns.
+
+What has one of the names already gives way, and it computes the same.
+"""
 
 import numpy as np
 
@@ -11,7 +14,11 @@ X = np.array([[1.0, 2.0], [3.0, 4.0]], np.float32)
 def made():
     """A weight and a value inside have names of columns."""
     b = Builder()
-    scaled = b.add("Mul", [b.input("x", "float32", ("n", 2)), b.weight("label", np.array([2, 3], np.float32))], name="image")
+    scaled = b.add(
+        "Mul",
+        [b.input("x", "float32", ("n", 2)), b.weight("label", np.array([2, 3], np.float32))],
+        name="image",
+    )
     b.output(b.add("Neg", [scaled]), "y")
     return b.network()
 
@@ -26,7 +33,12 @@ def test_inputs_and_outputs_have_the_names_of_columns():
 
 def test_weights_keep_their_names_and_names_that_fit_stay():
     b = Builder()
-    b.output(b.add("Mul", [b.input("image", "float32", ("n", 2)), b.weight("w", np.ones(2, np.float32))]), "z")
+    b.output(
+        b.add(
+            "Mul", [b.input("image", "float32", ("n", 2)), b.weight("w", np.ones(2, np.float32))]
+        ),
+        "z",
+    )
     network = named_after(b.network(), ["image"], ["label"])
     assert network.trainable == {"w"} and named_after(network, ["image"], ["label"]) is network
 

@@ -38,14 +38,21 @@ def test_computes_the_same(made, arrays):
     plain = expanded(network, {"Sub"})
     assert made.op_type not in {n.operator for n in every_node(plain.graph)}
     assert plain.weights.keys() == network.weights.keys() and plain.outputs[0].name == "y"
-    np.testing.assert_allclose(outputs(plain.to_onnx(), x=X)[0], outputs(old, x=X)[0], rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(
+        outputs(plain.to_onnx(), x=X)[0], outputs(old, x=X)[0], rtol=1e-4, atol=1e-5
+    )
 
 
 def test_known_operators_stay_and_nothing_else_is_made():
     network = allotrope.load(model([node("Gelu", "x", "y")]))
     assert expanded(network, {"Gelu"}) is network
     assert (
-        expanded(allotrope.load(model([node("Conv", "x w", "y")], arrays={"w": np.ones((1, 3, 1), F)})), set()).graph.nodes[0].operator
+        expanded(
+            allotrope.load(model([node("Conv", "x w", "y")], arrays={"w": np.ones((1, 3, 1), F)})),
+            set(),
+        )
+        .graph.nodes[0]
+        .operator
         == "Conv"
     )
 
@@ -54,23 +61,38 @@ def test_two_of_the_same_get_names_of_their_own():
     nodes = [node("Elu", "x", "h"), node("Elu", "h", "y"), node("Neg", "x", "y/alpha")]
     old = model(nodes, outputs=[tensor("y", shape=None), tensor("y/alpha", shape=None)])
     x = np.array([[-1.0, 0, 1]], F)
-    for before, after in zip(outputs(old, x=x), outputs(expanded(allotrope.load(old), set()).to_onnx(), x=x), strict=True):
+    for before, after in zip(
+        outputs(old, x=x), outputs(expanded(allotrope.load(old), set()).to_onnx(), x=x), strict=True
+    ):
         np.testing.assert_allclose(after, before, rtol=1e-6)
 
 
 def test_inside_a_branch():
-    branch = helper.make_graph([node("Elu", "x", "o", alpha=2.0)], "branch", [], [tensor("o", shape=None)])
+    branch = helper.make_graph(
+        [node("Elu", "x", "o", alpha=2.0)], "branch", [], [tensor("o", shape=None)]
+    )
     other = helper.make_graph([node("HardSwish", "x", "p")], "other", [], [tensor("p", shape=None)])
-    old = model([node("If", "c", "y", then_branch=branch, else_branch=other)], [tensor("x"), tensor("c", TensorProto.BOOL, [])])
+    old = model(
+        [node("If", "c", "y", then_branch=branch, else_branch=other)],
+        [tensor("x"), tensor("c", TensorProto.BOOL, [])],
+    )
     plain = expanded(allotrope.load(old), {"If"})
     assert not {"Elu", "HardSwish"} & {n.operator for n in every_node(plain.graph)}
     for condition in (np.array(True), np.array(False)):
         x = np.array([[-1.0, 0, 1]], F)
-        np.testing.assert_allclose(outputs(plain.to_onnx(), x=x, c=condition)[0], outputs(old, x=x, c=condition)[0], rtol=1e-6)
+        np.testing.assert_allclose(
+            outputs(plain.to_onnx(), x=x, c=condition)[0],
+            outputs(old, x=x, c=condition)[0],
+            rtol=1e-6,
+        )
 
 
 def test_a_loss_with_ignored_labels():
     made = node("SoftmaxCrossEntropyLoss", "x t", "y", ignore_index=-1, reduction="mean")
     old = model([made], [tensor("x"), tensor("t", TensorProto.INT64, ["n"])])
     feed = {"x": X[0, :, :3], "t": np.array([0, -1, 2, 1])}
-    np.testing.assert_allclose(outputs(expanded(allotrope.load(old), set()).to_onnx(), **feed)[0], outputs(old, **feed)[0], rtol=1e-5)
+    np.testing.assert_allclose(
+        outputs(expanded(allotrope.load(old), set()).to_onnx(), **feed)[0],
+        outputs(old, **feed)[0],
+        rtol=1e-5,
+    )

@@ -12,7 +12,9 @@ from hostile import assert_refused, with_tensor
 
 
 def outside(location, offset=None, length=None):
-    proto = TensorProto(name="w", data_type=TensorProto.FLOAT, dims=[3, 2], data_location=TensorProto.EXTERNAL)
+    proto = TensorProto(
+        name="w", data_type=TensorProto.FLOAT, dims=[3, 2], data_location=TensorProto.EXTERNAL
+    )
     for key, value in (("location", location), ("offset", offset), ("length", length)):
         if value is not None:
             proto.external_data.add(key=key, value=str(value))
@@ -71,7 +73,10 @@ def test_external_data_elsewhere(folder, location, words):
     assert_refused(folder / "m.onnx", words)
 
 
-@pytest.mark.parametrize(("offset", "length"), [(1, None), (-1, None), (0, 23), (0, 10**18), ("x", None), (10**30, None), (0, -24)])
+@pytest.mark.parametrize(
+    ("offset", "length"),
+    [(1, None), (-1, None), (0, 23), (0, 10**18), ("x", None), (10**30, None), (0, -24)],
+)
 def test_external_data_out_of_range(folder, offset, length):
     onnx.save(outside("good", offset, length), folder / "m.onnx")
     assert_refused(folder / "m.onnx", "'w'")

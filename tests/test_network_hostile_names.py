@@ -1,6 +1,5 @@
 """Names in a hostile file cannot steer a terminal, break a line or fill a screen."""
 
-
 import pytest
 from onnx import helper
 
@@ -16,7 +15,9 @@ def test_names_cannot_steer_a_terminal_or_break_a_line():
         allotrope.load(model([node("Rleu", "x", "y", name=EVIL)]))
     assert "evil\\x1b[2J\\nallotrope: all is well\\u202e" in str(caught.value)
     lines = []
-    network = allotrope.load(model([helper.make_node("Relu", [EVIL], ["y"])], [tensor(EVIL)]), report=lines.append)
+    network = allotrope.load(
+        model([helper.make_node("Relu", [EVIL], ["y"])], [tensor(EVIL)]), report=lines.append
+    )
     with pytest.raises(UsageError) as refused:
         network.run({})
     for text in (str(refused.value), *str(network).splitlines(), *lines):

@@ -23,7 +23,9 @@ def test_sparse_arrays_out_of_range():
 
 def sparse(values, indices, dims):
     made = model([node("MatMul", "x w", "y")])
-    made.graph.sparse_initializer.append(onnx.SparseTensorProto(values=values, indices=indices, dims=dims))
+    made.graph.sparse_initializer.append(
+        onnx.SparseTensorProto(values=values, indices=indices, dims=dims)
+    )
     return made
 
 
@@ -41,12 +43,20 @@ def sparse(values, indices, dims):
     ],
 )
 def test_sparse_arrays_that_cannot_be_filled_in(values, indices, dims, word):
-    assert_refused(sparse(numpy_helper.from_array(values, "w"), numpy_helper.from_array(indices, "i"), dims), "'w'", word)
+    assert_refused(
+        sparse(numpy_helper.from_array(values, "w"), numpy_helper.from_array(indices, "i"), dims),
+        "'w'",
+        word,
+    )
 
 
 def test_a_sparse_array_is_filled_in_either_way():
     for indices in (np.array([1, 5]), np.array([[0, 1], [1, 2]])):
-        made = sparse(numpy_helper.from_array(np.float32([7, 8]), "w"), numpy_helper.from_array(indices, "i"), [2, 3])
+        made = sparse(
+            numpy_helper.from_array(np.float32([7, 8]), "w"),
+            numpy_helper.from_array(indices, "i"),
+            [2, 3],
+        )
         network = allotrope.load(made)
         (filled,) = [*network.weights.values(), *network.graph.constants.values()]
         assert filled.tolist() == [[0, 7, 0], [0, 0, 8]]

@@ -14,21 +14,35 @@ from onnx_models import model, node, tensor
 def chain(count, operator="Add", own_array=False):
     names = ["x", *(f"t{i}" for i in range(1, count)), "y"]
     arrays = {f"w{i}": np.ones(3, np.float32) for i in range(count if own_array else 1)}
-    nodes = [node(operator, f"{a} w{i if own_array else 0}", b) for i, (a, b) in enumerate(itertools.pairwise(names))]
+    nodes = [
+        node(operator, f"{a} w{i if own_array else 0}", b)
+        for i, (a, b) in enumerate(itertools.pairwise(names))
+    ]
     return model(nodes, arrays=arrays)
 
 
 def many_outputs(count):
     names = [f"y{i}" for i in range(count)]
-    return model([node("Relu", "x", name) for name in names], None, [tensor(name, shape=None) for name in names])
+    return model(
+        [node("Relu", "x", name) for name in names],
+        None,
+        [tensor(name, shape=None) for name in names],
+    )
 
 
 def many_branches(count):
     def branch(name):
-        return helper.make_graph([node("Relu", "x", name)], "branch", [], [tensor(name, shape=None)])
+        return helper.make_graph(
+            [node("Relu", "x", name)], "branch", [], [tensor(name, shape=None)]
+        )
 
-    choices = [node("If", "c", f"y{i}", then_branch=branch(f"a{i}"), else_branch=branch(f"b{i}")) for i in range(count)]
-    return model([*choices, node("Relu", "y0", "y")], [tensor("x"), tensor("c", TensorProto.BOOL, [])])
+    choices = [
+        node("If", "c", f"y{i}", then_branch=branch(f"a{i}"), else_branch=branch(f"b{i}"))
+        for i in range(count)
+    ]
+    return model(
+        [*choices, node("Relu", "y0", "y")], [tensor("x"), tensor("c", TensorProto.BOOL, [])]
+    )
 
 
 @pytest.mark.parametrize(

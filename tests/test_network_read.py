@@ -26,7 +26,9 @@ def test_files_of_three_exporters_come_back_equal(shared, tmp_path, name):
     network.save(tmp_path / name)
     onnx.checker.check_model(str(tmp_path / name), full_check=True)
     before, after = runtime(str(path)), runtime(str(tmp_path / name))
-    x = {before.get_inputs()[0].name: np.random.default_rng(0).random(FILES[name], dtype=np.float32)}
+    x = {
+        before.get_inputs()[0].name: np.random.default_rng(0).random(FILES[name], dtype=np.float32)
+    }
     for old, new in zip(before.run(None, x), after.run(None, x), strict=True):
         np.testing.assert_allclose(new, old, rtol=1e-4, atol=1e-5 * abs(old).max())
     again = allotrope.load(tmp_path / name)
@@ -56,7 +58,11 @@ def test_weights_in_constant_nodes_are_weights(shared):
 def test_a_freed_batch_gives_each_example_its_own_result(shared):
     path = shared / "data" / "onnx" / "ultraface_slim-320_nopost.onnx"
     network = allotrope.load(path)
-    assert network.inputs[0].shape == ("n", 3, 240, 320) and network.outputs[0].shape == ("n", 4420, 2)
+    assert network.inputs[0].shape == ("n", 3, 240, 320) and network.outputs[0].shape == (
+        "n",
+        4420,
+        2,
+    )
     x = np.random.default_rng(1).random((2, 3, 240, 320), dtype=np.float32)
     together = runtime(network.to_onnx()).run(None, {"input": x})
     for index in range(2):
@@ -93,9 +99,16 @@ def test_real_networks_that_are_slow_to_run_pass_the_checker(name):
 def test_every_kind_of_source(tmp_path, given):
     made = model([node("MatMul", "x w", "y")], arrays={"w": np.ones((3, 2), np.float32)})
     onnx.save(made, tmp_path / "m.onnx")
-    source = {"path": tmp_path / "m.onnx", "text": str(tmp_path / "m.onnx"), "bytes": made.SerializeToString(), "model": made}[given]
+    source = {
+        "path": tmp_path / "m.onnx",
+        "text": str(tmp_path / "m.onnx"),
+        "bytes": made.SerializeToString(),
+        "model": made,
+    }[given]
     network = allotrope.load(source)
-    assert network.trainable == {"w"} and network.inputs == (Value("x", np.dtype(np.float32), ("n", 3)),)
+    assert network.trainable == {"w"} and network.inputs == (
+        Value("x", np.dtype(np.float32), ("n", 3)),
+    )
     assert network.outputs == (Value("y", np.dtype(np.float32), ("n", 2)),)
 
 
@@ -124,7 +137,10 @@ def test_a_shared_weight_is_one_weight():
 
 
 def test_an_input_may_be_the_output_and_a_constant_too():
-    made = model([node("Constant", "", "c", value_floats=[1.0, 2.0])], outputs=[tensor("x"), tensor("c", shape=[2])])
+    made = model(
+        [node("Constant", "", "c", value_floats=[1.0, 2.0])],
+        outputs=[tensor("x"), tensor("c", shape=[2])],
+    )
     network = allotrope.load(made)
     x, c = runtime(network.to_onnx()).run(None, {"x": np.ones((1, 3), np.float32)})
     assert x.tolist() == [[1, 1, 1]] and c.tolist() == [1, 2]
@@ -136,7 +152,9 @@ def test_documentation_and_metadata_travel(tmp_path):
     helper.set_model_props(made, {"classes": '["a", "b"]'})
     allotrope.load(made).save(tmp_path / "m.onnx")
     again = allotrope.load(tmp_path / "m.onnx")
-    assert again.graph.documentation == "what it is for" and again.metadata == {"classes": '["a", "b"]'}
+    assert again.graph.documentation == "what it is for" and again.metadata == {
+        "classes": '["a", "b"]'
+    }
     made.graph.doc_string, made.doc_string = "", "of the model"
     assert allotrope.load(made).graph.documentation == "of the model"
 
@@ -147,18 +165,27 @@ def test_nodes_out_of_order_are_sorted():
 
 
 def test_functions_of_the_model_are_put_in_place():
-    body = helper.make_function("mine", "Twice", ["a"], ["b"], [node("Add", "a a", "b")], [helper.make_opsetid("", 21)])
-    made = model([node("Twice", "x", "h", domain="mine"), node("Twice", "h", "y", domain="mine")], functions=[body])
+    body = helper.make_function(
+        "mine", "Twice", ["a"], ["b"], [node("Add", "a a", "b")], [helper.make_opsetid("", 21)]
+    )
+    made = model(
+        [node("Twice", "x", "h", domain="mine"), node("Twice", "h", "y", domain="mine")],
+        functions=[body],
+    )
     made.opset_import.append(helper.make_opsetid("mine", 1))
     network = allotrope.load(made)
     assert [node.operator for node in network.graph.nodes] == ["Add", "Add"]
-    assert runtime(network.to_onnx()).run(None, {"x": np.ones((1, 3), np.float32)})[0].tolist() == [[4, 4, 4]]
+    assert runtime(network.to_onnx()).run(None, {"x": np.ones((1, 3), np.float32)})[0].tolist() == [
+        [4, 4, 4]
+    ]
 
 
 def test_weights_inside_branches_are_weights_of_the_network():
     def branch(name, value):
         weight = numpy_helper.from_array(np.full((3, 3), value, np.float32), "w")
-        return helper.make_graph([node("MatMul", "x w", name)], name, [], [tensor(name, shape=None)], [weight])
+        return helper.make_graph(
+            [node("MatMul", "x w", name)], name, [], [tensor(name, shape=None)], [weight]
+        )
 
     choice = node("If", "c", "y", then_branch=branch("t", 1), else_branch=branch("e", 2))
     made = model([choice], [tensor("x"), tensor("c", TensorProto.BOOL, [])])
@@ -170,14 +197,36 @@ def test_weights_inside_branches_are_weights_of_the_network():
 
 
 @pytest.mark.parametrize(
-    "name", ["BFLOAT16", "FLOAT8E4M3FN", "INT4", "UINT4", "FLOAT4E2M1", "INT2", "UINT2", "FLOAT16", "DOUBLE", "BOOL", "UINT64"]
+    "name",
+    [
+        "BFLOAT16",
+        "FLOAT8E4M3FN",
+        "INT4",
+        "UINT4",
+        "FLOAT4E2M1",
+        "INT2",
+        "UINT2",
+        "FLOAT16",
+        "DOUBLE",
+        "BOOL",
+        "UINT64",
+    ],
 )
 def test_every_element_type_comes_back(name):
     kind = TensorProto.DataType.Value(name)
     array = np.array([1, 0, 1, 1, 0]).astype(helper.tensor_dtype_to_np_dtype(kind))
-    made = model([node("Identity", "c", "y")], outputs=[tensor("y", kind, [5])], arrays={"c": array}, opset=25, ir_version=13)
+    made = model(
+        [node("Identity", "c", "y")],
+        outputs=[tensor("y", kind, [5])],
+        arrays={"c": array},
+        opset=25,
+        ir_version=13,
+    )
     network = allotrope.load(allotrope.load(made).to_onnx())
-    assert network.graph.constants["c"].dtype == array.dtype and (network.graph.constants["c"] == array).all()
+    assert (
+        network.graph.constants["c"].dtype == array.dtype
+        and (network.graph.constants["c"] == array).all()
+    )
 
 
 def test_strings_come_back():
@@ -186,7 +235,10 @@ def test_strings_come_back():
         outputs=[tensor("y", TensorProto.STRING, [2])],
         arrays={"c": np.array(["a", "ü"], object)},
     )
-    assert allotrope.load(allotrope.load(made).to_onnx()).graph.constants["c"].tolist() == ["a", "ü"]
+    assert allotrope.load(allotrope.load(made).to_onnx()).graph.constants["c"].tolist() == [
+        "a",
+        "ü",
+    ]
 
 
 def test_arrays_written_as_lists_of_numbers():
@@ -198,13 +250,17 @@ def test_arrays_written_as_lists_of_numbers():
     )
     made.graph.initializer.extend([w, half])
     network = allotrope.load(made)
-    assert network.weights["w"].tolist() == [[0, 1], [2, 3], [4, 5]] and network.graph.constants["h"].tolist() == [1.5, -2.0]
+    assert network.weights["w"].tolist() == [[0, 1], [2, 3], [4, 5]] and network.graph.constants[
+        "h"
+    ].tolist() == [1.5, -2.0]
 
 
 def test_external_data_from_one_file_in_the_folder(tmp_path):
     array = np.random.default_rng(0).random((3, 4), dtype=np.float32)
     made = model([node("MatMul", "x w", "y")], arrays={"w": array})
-    onnx.save(made, tmp_path / "m.onnx", save_as_external_data=True, location="m.data", size_threshold=0)
+    onnx.save(
+        made, tmp_path / "m.onnx", save_as_external_data=True, location="m.data", size_threshold=0
+    )
     assert (allotrope.load(tmp_path / "m.onnx").weights["w"] == array).all()
 
 
@@ -215,7 +271,9 @@ def test_beyond_two_gigabytes_weights_get_a_file_of_their_own(tmp_path, monkeypa
     network.save(tmp_path / "m.onnx")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["m.onnx", "m.onnx.data"]
     assert (allotrope.load(tmp_path / "m.onnx").weights["w"] == array).all()
-    assert runtime(str(tmp_path / "m.onnx")).run(None, {"x": np.ones((1, 3), np.float32)})[0].shape == (1, 4)
+    assert runtime(str(tmp_path / "m.onnx")).run(None, {"x": np.ones((1, 3), np.float32)})[
+        0
+    ].shape == (1, 4)
     with pytest.raises(AllotropeError, match="2 GiB"):
         network.to_onnx()
 

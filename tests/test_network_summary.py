@@ -13,13 +13,33 @@ F = np.float32
 @pytest.mark.parametrize(
     ("made", "shape", "arrays", "expected"),
     [
-        (node("Conv", "x w", "y", pads=[1, 1, 1, 1]), ["n", 3, 8, 8], {"w": np.ones((5, 3, 3, 3), F)}, 8 * 8 * 5 * 27),
-        (node("Conv", "x w", "y", group=3), ["n", 3, 8, 8], {"w": np.ones((3, 1, 3, 3), F)}, 6 * 6 * 3 * 9),
-        (node("ConvTranspose", "x w", "y", strides=[2, 2]), ["n", 3, 4, 4], {"w": np.ones((3, 5, 2, 2), F)}, 4 * 4 * 3 * 5 * 4),
+        (
+            node("Conv", "x w", "y", pads=[1, 1, 1, 1]),
+            ["n", 3, 8, 8],
+            {"w": np.ones((5, 3, 3, 3), F)},
+            8 * 8 * 5 * 27,
+        ),
+        (
+            node("Conv", "x w", "y", group=3),
+            ["n", 3, 8, 8],
+            {"w": np.ones((3, 1, 3, 3), F)},
+            6 * 6 * 3 * 9,
+        ),
+        (
+            node("ConvTranspose", "x w", "y", strides=[2, 2]),
+            ["n", 3, 4, 4],
+            {"w": np.ones((3, 5, 2, 2), F)},
+            4 * 4 * 3 * 5 * 4,
+        ),
         (node("Gemm", "x w", "y", transB=1), ["n", 7], {"w": np.ones((5, 7), F)}, 35),
         (node("Gemm", "x w", "y", transA=1), [7, 1], {"w": np.ones((7, 5), F)}, 35),
         (node("MatMul", "x w", "y"), [None, 4, 7], {"w": np.ones((7, 5), F)}, 4 * 35),
-        (node("LSTM", "x w r", "y", hidden_size=2), [3, 1, 4], {"w": np.ones((1, 8, 4), F), "r": np.ones((1, 8, 2), F)}, 3 * (32 + 16)),
+        (
+            node("LSTM", "x w r", "y", hidden_size=2),
+            [3, 1, 4],
+            {"w": np.ones((1, 8, 4), F), "r": np.ones((1, 8, 2), F)},
+            3 * (32 + 16),
+        ),
         (node("Relu", "x", "y"), ["n", 7], {}, 0),
     ],
 )
@@ -36,14 +56,21 @@ def test_a_resnet_costs_what_is_published():
 
 
 def test_lengths_that_are_free_leave_a_mark():
-    made = model([node("Conv", "x w", "y")], [tensor("x", shape=["n", 3, "h", "w_"])], arrays={"w": np.ones((5, 3, 1, 1), F)})
+    made = model(
+        [node("Conv", "x w", "y")],
+        [tensor("x", shape=["n", 3, "h", "w_"])],
+        arrays={"w": np.ones((5, 3, 1, 1), F)},
+    )
     network = allotrope.load(made)
     assert multiply_adds_by_node(network) == (None,)
     assert "at least 0 multiply-adds" in str(network)
 
 
 def test_the_table_is_aligned_and_counts_a_shared_weight_once():
-    nodes = [node("MatMul", "x w", "hidden", name="first"), node("MatMul", "hidden w", "y", name="second.layer")]
+    nodes = [
+        node("MatMul", "x w", "hidden", name="first"),
+        node("MatMul", "hidden w", "y", name="second.layer"),
+    ]
     text = str(allotrope.load(model(nodes, arrays={"w": np.eye(3, dtype=F)})))
     assert text.splitlines() == [
         "g: x float32 [n, 3] -> y float32 [n, 3]",

@@ -25,15 +25,27 @@ def of(nodes, **arrays):
 @pytest.mark.parametrize(
     ("made", "arrays", "trainable"),
     [
-        (node("Conv", "x w b", "y"), {"w": np.ones((4, 3, 1, 1), F), "b": np.ones(4, F)}, {"w", "b"}),
+        (
+            node("Conv", "x w b", "y"),
+            {"w": np.ones((4, 3, 1, 1), F), "b": np.ones(4, F)},
+            {"w", "b"},
+        ),
         (node("ConvTranspose", "x w", "y"), {"w": np.ones((3, 1, 1, 1), F)}, {"w"}),
         (node("PRelu", "x w", "y"), {"w": np.ones((3, 1, 1), F)}, {"w"}),
         (node("Add", "x w", "y"), {"w": np.ones((3, 1, 1), F)}, {"w"}),
         (node("Mul", "x w", "y"), {"w": np.array(2.0, F)}, set()),
         (node("Mul", "x w", "y"), {"w": np.array([2.0], F)}, set()),
-        (node("InstanceNormalization", "x w b", "y"), {"w": np.ones(3, F), "b": np.ones(3, F)}, {"w", "b"}),
+        (
+            node("InstanceNormalization", "x w b", "y"),
+            {"w": np.ones(3, F), "b": np.ones(3, F)},
+            {"w", "b"},
+        ),
         (node("Clip", "x w b", "y"), {"w": np.array(0.0, F), "b": np.array(6.0, F)}, set()),
-        (node("Resize", "x r s", "y"), {"r": np.zeros(8, F), "s": np.array([1, 1, 2, 2], F)}, set()),
+        (
+            node("Resize", "x r s", "y"),
+            {"r": np.zeros(8, F), "s": np.array([1, 1, 2, 2], F)},
+            set(),
+        ),
         (node("Reshape", "x w", "y"), {"w": np.array([-1, 192])}, set()),
         (node("Pad", "x p w", "y"), {"p": np.zeros(8, np.int64), "w": np.array(0.5, F)}, set()),
         (node("QuantizeLinear", "x w", "y"), {"w": np.array([0.1, 0.2, 0.3], F)}, set()),
@@ -46,18 +58,29 @@ def test_by_the_input_that_they_go_to(made, arrays, trainable):
 
 
 def test_running_statistics_are_state():
-    network = of([node("BatchNormalization", "x s b m v", "y")], **{name: np.ones(3, F) for name in "sbmv"})
+    network = of(
+        [node("BatchNormalization", "x s b m v", "y")], **{name: np.ones(3, F) for name in "sbmv"}
+    )
     assert network.trainable == {"s", "b"} and network.weights.keys() == {"s", "b", "m", "v"}
 
 
 def test_a_weight_behind_other_forms_of_itself():
-    nodes = [node("Identity", "w", "a"), node("Transpose", "a", "b", perm=[1, 0]), node("Flatten", "x", "f"), node("MatMul", "f b", "y")]
+    nodes = [
+        node("Identity", "w", "a"),
+        node("Transpose", "a", "b", perm=[1, 0]),
+        node("Flatten", "x", "f"),
+        node("MatMul", "f b", "y"),
+    ]
     network = of(nodes, w=np.ones((5, 192), F))
     assert network.trainable == {"w"} and len(network.graph.nodes) == 4
 
 
 def test_an_embedding_is_a_weight_and_its_indices_are_not():
-    nodes = [node("Gather", "table i", "e"), node("ReduceSum", "e", "s", keepdims=0), node("Add", "x s", "y")]
+    nodes = [
+        node("Gather", "table i", "e"),
+        node("ReduceSum", "e", "s", keepdims=0),
+        node("Add", "x s", "y"),
+    ]
     network = of(nodes, table=np.ones((10, 4), F), i=np.array([1, 2]))
     assert network.trainable == {"table"} and "i" in network.graph.constants
 
@@ -93,7 +116,9 @@ def test_a_plain_network_needs_no_record():
 
 def test_a_record_of_weights_that_are_gone_is_passed_over():
     made = model([node("MatMul", "x w", "y")], arrays={"w": np.ones((3, 2), F)})
-    helper.set_model_props(made, {"allotrope.weights": json.dumps({"trainable": ["gone"], "state": ["w"]})})
+    helper.set_model_props(
+        made, {"allotrope.weights": json.dumps({"trainable": ["gone"], "state": ["w"]})}
+    )
     network = allotrope.load(made)
     assert network.weights.keys() == {"w"} and not network.trainable
 
@@ -101,8 +126,14 @@ def test_a_record_of_weights_that_are_gone_is_passed_over():
 def test_other_weights_in_their_place():
     network = allotrope.load(model([node("MatMul", "x w", "y")], arrays={"w": np.ones((3, 2), F)}))
     other = network.with_weights({"w": np.full((3, 2), 2.0)})
-    assert other.weights["w"].dtype == F and other.weights["w"].max() == 2 and network.weights["w"].max() == 1
-    with pytest.raises(UsageError, match=r"'ghost' is no weight.*'w' has shape \[2, 3\], not \[3, 2\]"):
+    assert (
+        other.weights["w"].dtype == F
+        and other.weights["w"].max() == 2
+        and network.weights["w"].max() == 1
+    )
+    with pytest.raises(
+        UsageError, match=r"'ghost' is no weight.*'w' has shape \[2, 3\], not \[3, 2\]"
+    ):
         network.with_weights({"w": np.ones((2, 3)), "ghost": np.ones(1)})
     with pytest.raises(UsageError, match="not a native model"):
         network.with_weights_from("a string")

@@ -1,7 +1,7 @@
 """Every case of ONNX's own backend suite that the wheel brings, in float32 as ONNX gives them, and their gradients.
 
-The reference and PyTorch run all cases, the other frameworks one in eight, JAX one in sixteen: others
-in each commit, of which ALLOTROPE_TEST_TURN repeats those that a failure names.
+The reference and PyTorch run all cases, the other frameworks one in eight, JAX one in sixteen:
+others in each commit, of which ALLOTROPE_TEST_TURN repeats those that a failure names.
 ALLOTROPE_TEST_CONFORMANCE=full runs all cases in all.
 """
 
@@ -44,7 +44,10 @@ def counted(label, results, gaps, capsys):
     with capsys.disabled():
         counts = ", ".join(f"{len(names)} {kind}" for kind, names in sorted(kinds.items()))
         turn, reasons = conformance.turn_of_commit(), len(set(listed.values()))
-        print(f"\n{label}: {counts} of {len(results)} cases (ALLOTROPE_TEST_TURN={turn}); {len(listed)} known gaps, {reasons} reasons")
+        print(
+            f"\n{label}: {counts} of {len(results)} cases (ALLOTROPE_TEST_TURN={turn}); "
+            f"{len(listed)} known gaps, {reasons} reasons"
+        )
     return kinds, listed
 
 
@@ -56,7 +59,10 @@ def test_every_case_is_equal_or_a_known_gap(framework, capsys):
     assert not {name: results[name] for name in kinds["wrong"] | kinds["crashed"]}
     assert not kinds["refused"] - gaps.keys(), "refused, but not listed in known_gaps"
     assert not gaps.keys() - kinds["refused"], "listed in known_gaps, but not refused"
-    assert len(names) < len(conformance.cases()) or len(kinds["equal"]) >= LEAST[conformance.computing(framework)]
+    assert (
+        len(names) < len(conformance.cases())
+        or len(kinds["equal"]) >= LEAST[conformance.computing(framework)]
+    )
 
 
 @pytest.mark.parametrize("name", TESTED)
@@ -76,9 +82,14 @@ def test_gradients_are_slopes_or_known_gaps(name, capsys):
 
 def test_gradient_check_finds_planted_errors():
     network = widened(conformance.network("test_gemm_all_attributes"))
-    arrays = [conformance.array(value) for value in conformance.cases()["test_gemm_all_attributes"].data_sets[0][0]]
+    arrays = [
+        conformance.array(value)
+        for value in conformance.cases()["test_gemm_all_attributes"].data_sets[0][0]
+    ]
     inputs = {v.name: a.astype(np.float64) for v, a in zip(network.inputs, arrays, strict=True)}
-    run, gradients = (lambda *given, f=f: f(*given, framework=TESTED[0]) for f in (network.run, network.gradients))
+    run, gradients = (
+        lambda *given, f=f: f(*given, framework=TESTED[0]) for f in (network.run, network.gradients)
+    )
 
     def planted(*given):
         return {name: 1.01 * g for name, g in gradients(*given).items()}
@@ -88,10 +99,20 @@ def test_gradient_check_finds_planted_errors():
 
 
 def test_arrays_that_do_not_fit_a_node_of_a_sound_network_are_counted_as_a_crash(monkeypatch):
-    inputs = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [f"{name}{axis}" for axis in range(3)]) for name in "xy"]
+    inputs = [
+        helper.make_tensor_value_info(
+            name, TensorProto.FLOAT, [f"{name}{axis}" for axis in range(3)]
+        )
+        for name in "xy"
+    ]
     output = helper.make_tensor_value_info("sum", TensorProto.FLOAT, None)
-    graph = helper.make_graph([helper.make_node("MatMul", ["x", "y"], ["sum"])], "add", inputs, [output])
-    planted = load(helper.make_model(graph, ir_version=10, opset_imports=[helper.make_opsetid("", 21)]), repair=False)
+    graph = helper.make_graph(
+        [helper.make_node("MatMul", ["x", "y"], ["sum"])], "add", inputs, [output]
+    )
+    planted = load(
+        helper.make_model(graph, ir_version=10, opset_imports=[helper.make_opsetid("", 21)]),
+        repair=False,
+    )
     monkeypatch.setattr(conformance, "network", lambda name: planted)
     kind, why = conformance.outcome("test_add", "reference")
     assert kind == "crashed"

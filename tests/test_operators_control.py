@@ -38,11 +38,19 @@ def counting(condition):
     return node("Loop", "count first x", "last rows", body=inside)
 
 
-@pytest.mark.parametrize("condition", [[node("Identity", "going", "again")], [node("Less", "i three", "again")]])
+@pytest.mark.parametrize(
+    "condition", [[node("Identity", "going", "again")], [node("Less", "i three", "again")]]
+)
 def test_loop_runs_as_often_as_count_and_condition_say(framework, condition):
     arrays = {"count": np.array(6, np.int64), "first": np.array(True)}
-    source = model([counting(condition)], None, [tensor("last"), tensor("rows", shape=None)], arrays)
-    assert_same_as_onnxruntime(source, {"x": np.random.default_rng(0).standard_normal((2, 3)).astype(np.float32)}, framework)
+    source = model(
+        [counting(condition)], None, [tensor("last"), tensor("rows", shape=None)], arrays
+    )
+    assert_same_as_onnxruntime(
+        source,
+        {"x": np.random.default_rng(0).standard_normal((2, 3)).astype(np.float32)},
+        framework,
+    )
 
 
 def test_loop_without_end_or_iterations_is_refused(framework, monkeypatch):
@@ -50,7 +58,12 @@ def test_loop_without_end_or_iterations_is_refused(framework, monkeypatch):
     x = np.ones((2, 3), np.float32)
     for count, message in ((2**62, "no end"), (0, "no iteration")):
         arrays = {"count": np.array(count, np.int64), "first": np.array(True)}
-        source = model([counting([node("Identity", "going", "again")])], None, [tensor("last"), tensor("rows", shape=None)], arrays)
+        source = model(
+            [counting([node("Identity", "going", "again")])],
+            None,
+            [tensor("last"), tensor("rows", shape=None)],
+            arrays,
+        )
         with pytest.raises(UnsupportedError, match=message):
             load(source).run({"x": x}, framework=framework)
 
@@ -60,7 +73,11 @@ def test_if_takes_one_branch_by_shape_or_value(framework):
         "then_branch": body([node("Neg", "x", "a")], [], [tensor("a")]),
         "else_branch": body([node("Exp", "x", "b")], [], [tensor("b")]),
     }
-    nodes = [node("ReduceSum", "x", "total", keepdims=0), node("Greater", "total zero", "yes"), node("If", "yes", "y", **branches)]
+    nodes = [
+        node("ReduceSum", "x", "total", keepdims=0),
+        node("Greater", "total zero", "yes"),
+        node("If", "yes", "y", **branches),
+    ]
     source = model(nodes, arrays={"zero": np.array(0, np.float32)})
     for sign in (1, -1):
         assert_same_as_onnxruntime(source, {"x": sign * np.ones((2, 3), np.float32)}, framework)
@@ -75,11 +92,24 @@ def test_scan_along_axes_in_both_directions(framework, backward, axis):
         [tensor("next", shape=None), tensor("row", shape=None)],
     )
     directions = {"scan_output_directions": [backward], "scan_input_directions": [backward]}
-    scan = node("Scan", "first x", "last rows", body=inside, num_scan_inputs=1, scan_input_axes=[axis], scan_output_axes=[1], **directions)
+    scan = node(
+        "Scan",
+        "first x",
+        "last rows",
+        body=inside,
+        num_scan_inputs=1,
+        scan_input_axes=[axis],
+        scan_output_axes=[1],
+        **directions,
+    )
     nodes = [node("ReduceMin", "x axis", "first", keepdims=0), scan]
     outputs = [tensor("last", shape=None), tensor("rows", shape=None)]
     source = model(nodes, [tensor("x", shape=(4, 3))], outputs, {"axis": np.array([axis])})
-    assert_same_as_onnxruntime(source, {"x": np.random.default_rng(0).standard_normal((4, 3)).astype(np.float32)}, framework)
+    assert_same_as_onnxruntime(
+        source,
+        {"x": np.random.default_rng(0).standard_normal((4, 3)).astype(np.float32)},
+        framework,
+    )
 
 
 def test_sequences_are_lists(framework):
@@ -92,7 +122,9 @@ def test_sequences_are_lists(framework):
     x = np.random.default_rng(0).standard_normal((2, 3)).astype(np.float32)
     assert_same_as_onnxruntime(model(nodes, arrays=arrays), {"x": x}, framework)
     with pytest.raises(ModelError, match="place 7 is not in a sequence of 3"):
-        load(model(nodes, arrays=arrays | {"one": np.array(7, np.int64)})).run({"x": x}, framework=framework)
+        load(model(nodes, arrays=arrays | {"one": np.array(7, np.int64)})).run(
+            {"x": x}, framework=framework
+        )
 
 
 LAYERS = {"RNN": 1, "GRU": 3, "LSTM": 4}
@@ -107,7 +139,11 @@ FORMS = {
 
 def recurrent(operator, direction, lengths, **attributes):
     """A layer with every input that ONNX has for it, 5 steps of 3 sequences with 4 channels, hidden size 6."""
-    rng, gates, both = np.random.default_rng(1), LAYERS[operator], 2 if direction == "bidirectional" else 1
+    rng, gates, both = (
+        np.random.default_rng(1),
+        LAYERS[operator],
+        2 if direction == "bidirectional" else 1,
+    )
     arrays = {
         "w": rng.standard_normal((both, gates * 6, 4)), "r": rng.standard_normal((both, gates * 6, 6)),
         "b": rng.standard_normal((both, 2 * gates * 6)), "h": rng.standard_normal((both, 3, 6)), "c": rng.standard_normal((both, 3, 6)),
@@ -116,12 +152,18 @@ def recurrent(operator, direction, lengths, **attributes):
     arrays["lengths"] = np.array([5, 2, 4], np.int32)
     names = ["x", "w", "r", "b", "lengths" if lengths else "", "h"] + ["c"] * (operator == "LSTM")
     results = ["y", "last"] + ["cell"] * (operator == "LSTM")
-    made = helper.make_node(operator, names, results, direction=direction, hidden_size=6, **attributes)
+    made = helper.make_node(
+        operator, names, results, direction=direction, hidden_size=6, **attributes
+    )
     used = {name: arrays[name] for name in names[1:] if name}
-    return model([made], [tensor("x", shape=(5, 3, 4))], [tensor(name, shape=None) for name in results], used)
+    return model(
+        [made], [tensor("x", shape=(5, 3, 4))], [tensor(name, shape=None) for name in results], used
+    )
 
 
-ALL_FORMS = list(itertools.product(LAYERS, ("forward", "reverse", "bidirectional"), (False, True), FORMS))
+ALL_FORMS = list(
+    itertools.product(LAYERS, ("forward", "reverse", "bidirectional"), (False, True), FORMS)
+)
 A_FEW_FORMS = ALL_FORMS[::7]
 
 
@@ -137,21 +179,33 @@ WHERE = [(name, *form) for name in ("reference", *TESTED) for form in forms(name
 def test_recurrent_layers(where, operator, direction, lengths, form):
     attributes = dict(FORMS[form])
     if "activations" in attributes:
-        count, both = {"RNN": 1, "GRU": 2, "LSTM": 3}[operator], 2 if direction == "bidirectional" else 1
+        count, both = (
+            {"RNN": 1, "GRU": 2, "LSTM": 3}[operator],
+            2 if direction == "bidirectional" else 1,
+        )
         attributes["activations"] = attributes["activations"][:count] * both
         attributes["activation_alpha"] = attributes["activation_alpha"][:count] * both
         attributes["activation_beta"] = attributes["activation_beta"][: min(count, 2)] * both
     if operator == "GRU":
         attributes["linear_before_reset"] = int(form == "fused")
     x = np.random.default_rng(0).standard_normal((5, 3, 4)).astype(np.float32)
-    assert_same_as_onnxruntime(recurrent(operator, direction, lengths, **attributes), {"x": x}, where, 1e-4)
+    assert_same_as_onnxruntime(
+        recurrent(operator, direction, lengths, **attributes), {"x": x}, where, 1e-4
+    )
 
 
 @pytest.mark.parametrize("operator", LAYERS)
 def test_fused_and_scanned_layers_have_the_same_gradients(operator, monkeypatch):
     from allotrope.frameworks.pytorch.primitives import PyTorchPrimitives
 
-    network = load(recurrent(operator, "bidirectional", False, **({"linear_before_reset": 1} if operator == "GRU" else {})))
+    network = load(
+        recurrent(
+            operator,
+            "bidirectional",
+            False,
+            **({"linear_before_reset": 1} if operator == "GRU" else {}),
+        )
+    )
     x = np.random.default_rng(0).standard_normal((5, 3, 4)).astype(np.float32)
     seeds = {"y": np.random.default_rng(2).standard_normal((5, 2, 3, 6)).astype(np.float32)}
     fused = network.gradients({"x": x}, seeds, framework="pytorch")
@@ -171,7 +225,13 @@ def test_unknown_activation_is_named(framework):
 def test_quantize_saturates_what_is_far_outside(framework):
     x = np.array([[np.inf, -np.inf, 1e30], [0.5, 1.5, 2.5]], np.float32)
     arrays = {"scale": np.array(1, np.float32), "zero": np.array(3, np.uint8)}
-    network = load(model([node("QuantizeLinear", "x scale zero", "y")], outputs=[tensor("y", TensorProto.UINT8, None)], arrays=arrays))
+    network = load(
+        model(
+            [node("QuantizeLinear", "x scale zero", "y")],
+            outputs=[tensor("y", TensorProto.UINT8, None)],
+            arrays=arrays,
+        )
+    )
     assert network.run({"x": x}, framework=framework)["y"].tolist() == [[255, 0, 255], [3, 5, 5]]
 
 
@@ -183,5 +243,12 @@ def test_quantized_convolution_by_channel_with_bias(framework):
         "b": rng.integers(-900, 900, 4).astype(np.int32),
     }  # fmt: skip
     nodes = [node("QLinearConv", "x xs xz w ws wz ys yz b", "y", pads=[1, 1, 1, 1], strides=[2, 2])]
-    source = model(nodes, [tensor("x", TensorProto.UINT8, (2, 3, 8, 8))], [tensor("y", TensorProto.UINT8, None)], arrays)
-    assert_same_as_onnxruntime(source, {"x": rng.integers(0, 255, (2, 3, 8, 8)).astype(np.uint8)}, framework)
+    source = model(
+        nodes,
+        [tensor("x", TensorProto.UINT8, (2, 3, 8, 8))],
+        [tensor("y", TensorProto.UINT8, None)],
+        arrays,
+    )
+    assert_same_as_onnxruntime(
+        source, {"x": rng.integers(0, 255, (2, 3, 8, 8)).astype(np.uint8)}, framework
+    )

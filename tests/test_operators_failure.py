@@ -1,4 +1,7 @@
-"""What does not fit ends in an error that names node, operator, shapes and what was expected; memory is measured first."""
+"""What does not fit ends in an error that names node, operator, shapes and what was expected.
+
+Memory is measured first.
+"""
 
 import numpy as np
 import pytest

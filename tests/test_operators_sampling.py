@@ -25,21 +25,35 @@ def test_grid_sample_as_onnx_runtime(framework, mode, padding, align):
     rng = np.random.default_rng(0)
     x = rng.standard_normal((2, 3, 5, 6)).astype(np.float32)
     grid = rng.uniform(-1.6, 1.6, (2, 4, 7, 2)).astype(np.float32)
-    nodes = [node("GridSample", "x grid", "y", mode=mode, padding_mode=padding, align_corners=align)]
+    nodes = [
+        node("GridSample", "x grid", "y", mode=mode, padding_mode=padding, align_corners=align)
+    ]
     source = model(nodes, [tensor("x", shape=x.shape), tensor("grid", shape=grid.shape)])
     expected = runtime(source).run(None, {"x": x, "grid": grid})[0]
-    np.testing.assert_allclose(run(source, {"x": x, "grid": grid}, framework), expected, rtol=1e-3, atol=1e-4)
+    np.testing.assert_allclose(
+        run(source, {"x": x, "grid": grid}, framework), expected, rtol=1e-3, atol=1e-4
+    )
 
 
 def test_grid_sample_gradients_as_pytorch():
     rng = np.random.default_rng(0)
-    x, grid = rng.standard_normal((2, 3, 5, 6)).astype(np.float32), rng.uniform(-0.9, 0.9, (2, 4, 7, 2)).astype(np.float32)
+    x, grid = (
+        rng.standard_normal((2, 3, 5, 6)).astype(np.float32),
+        rng.uniform(-0.9, 0.9, (2, 4, 7, 2)).astype(np.float32),
+    )
     seed = rng.standard_normal((2, 3, 4, 7)).astype(np.float32)
-    network = load(model([node("GridSample", "x grid", "y")], [tensor("x", shape=x.shape), tensor("grid", shape=grid.shape)]))
+    network = load(
+        model(
+            [node("GridSample", "x grid", "y")],
+            [tensor("x", shape=x.shape), tensor("grid", shape=grid.shape)],
+        )
+    )
     found = network.gradients({"x": x, "grid": grid}, {"y": seed}, framework="pytorch")
     leaves = [torch.tensor(a, requires_grad=True) for a in (x, grid)]
     y = torch.nn.functional.grid_sample(*leaves, align_corners=False)
-    for expected, name in zip(torch.autograd.grad(y, leaves, torch.tensor(seed)), ("x", "grid"), strict=True):
+    for expected, name in zip(
+        torch.autograd.grad(y, leaves, torch.tensor(seed)), ("x", "grid"), strict=True
+    ):
         np.testing.assert_allclose(found[name], expected.numpy(), rtol=1e-4, atol=1e-5)
 
 
@@ -49,7 +63,11 @@ def test_grid_with_nan_and_huge_places_reads_nothing_outside(framework):
     for mode in ("nearest", "linear", "cubic"):
         for padding in ("zeros", "border", "reflection"):
             nodes = [node("GridSample", "x grid", "y", mode=mode, padding_mode=padding)]
-            y = run(model(nodes, [tensor("x", shape=x.shape), tensor("grid", shape=grid.shape)]), {"x": x, "grid": grid}, framework)
+            y = run(
+                model(nodes, [tensor("x", shape=x.shape), tensor("grid", shape=grid.shape)]),
+                {"x": x, "grid": grid},
+                framework,
+            )
             assert y.shape == (1, 1, 1, 3)
             assert y[0, 0, 0, 2] == pytest.approx(1)
 
@@ -61,20 +79,47 @@ def test_roi_align_as_onnx_runtime(framework, half, mode, ratio):
     rng = np.random.default_rng(0)
     x = rng.standard_normal((2, 3, 9, 11)).astype(np.float32)
     rois = np.array([[1, 2, 7, 8], [0, 0, 3.5, 2], [-2, -2, 12, 10]], np.float32)
-    attributes = {"output_height": 3, "output_width": 2, "sampling_ratio": ratio, "spatial_scale": 0.9, "mode": mode}
-    nodes = [node("RoiAlign", "x rois images", "y", coordinate_transformation_mode=half, **attributes)]
-    inputs = [tensor("x", shape=x.shape), tensor("rois", shape=rois.shape), tensor("images", TensorProto.INT64, (3,))]
+    attributes = {
+        "output_height": 3,
+        "output_width": 2,
+        "sampling_ratio": ratio,
+        "spatial_scale": 0.9,
+        "mode": mode,
+    }
+    nodes = [
+        node("RoiAlign", "x rois images", "y", coordinate_transformation_mode=half, **attributes)
+    ]
+    inputs = [
+        tensor("x", shape=x.shape),
+        tensor("rois", shape=rois.shape),
+        tensor("images", TensorProto.INT64, (3,)),
+    ]
     values = {"x": x, "rois": rois, "images": np.array([1, 0, 1])}
     expected = runtime(model(nodes, inputs)).run(None, values)[0]
-    np.testing.assert_allclose(run(model(nodes, inputs), values, framework), expected, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(
+        run(model(nodes, inputs), values, framework), expected, rtol=1e-4, atol=1e-5
+    )
 
 
 @pytest.mark.parametrize("name", TESTED)
 def test_roi_align_shares_the_gradient_of_points_that_only_rounding_parts(name):
     x = np.array([0, 1, 7, 3, 2], np.float32).reshape(1, 1, 1, 5)
     rois = np.array([[2.1, 0.5, 2.9, 1.0]], np.float32)  # its two points are at 1.8 and 2.2
-    nodes = [node("RoiAlign", "x rois images", "y", mode="max", sampling_ratio=2, coordinate_transformation_mode="half_pixel")]
-    ends = [tensor("x", shape=x.shape), tensor("rois", shape=rois.shape), tensor("images", TensorProto.INT64, (1,))]
+    nodes = [
+        node(
+            "RoiAlign",
+            "x rois images",
+            "y",
+            mode="max",
+            sampling_ratio=2,
+            coordinate_transformation_mode="half_pixel",
+        )
+    ]
+    ends = [
+        tensor("x", shape=x.shape),
+        tensor("rois", shape=rois.shape),
+        tensor("images", TensorProto.INT64, (1,)),
+    ]
     network, values = load(model(nodes, ends)), {"x": x, "rois": rois, "images": np.array([0])}
     assert network.run(values, framework=name)["y"].item() == pytest.approx(0.8 * 7)
     gradients = network.gradients(values, {"y": np.ones((1, 1, 1, 1), np.float32)}, framework=name)
@@ -86,9 +131,18 @@ def test_roi_align_shares_the_gradient_of_points_that_only_rounding_parts(name):
 @pytest.mark.parametrize("centred", [0, 1])
 def test_non_max_suppression_as_onnx_runtime(framework, centred):
     rng = np.random.default_rng(0)
-    boxes, scores = rng.uniform(0, 1, (2, 40, 4)).astype(np.float32), rng.uniform(0, 1, (2, 3, 40)).astype(np.float32)
-    arrays = {"most": np.array([9]), "iou": np.array([0.4], np.float32), "least": np.array([0.2], np.float32)}
-    nodes = [node("NonMaxSuppression", "boxes scores most iou least", "y", center_point_box=centred)]
+    boxes, scores = (
+        rng.uniform(0, 1, (2, 40, 4)).astype(np.float32),
+        rng.uniform(0, 1, (2, 3, 40)).astype(np.float32),
+    )
+    arrays = {
+        "most": np.array([9]),
+        "iou": np.array([0.4], np.float32),
+        "least": np.array([0.2], np.float32),
+    }
+    nodes = [
+        node("NonMaxSuppression", "boxes scores most iou least", "y", center_point_box=centred)
+    ]
     ends = [tensor("boxes", shape=boxes.shape), tensor("scores", shape=scores.shape)]
     source = model(nodes, ends, [tensor("y", TensorProto.INT64, None)], arrays)
     inputs = {"boxes": boxes, "scores": scores}
@@ -104,14 +158,20 @@ def test_fourier_transforms_as_numpy(framework, length):
     }  # fmt: skip
     for (inverse, onesided), expected in pairs.items():
         nodes = [node("DFT", "x length", "y", inverse=inverse, onesided=onesided)]
-        y = run(model(nodes, [tensor("x", shape=z.shape)], arrays={"length": np.array(length)}), {"x": z}, framework)
+        y = run(
+            model(nodes, [tensor("x", shape=z.shape)], arrays={"length": np.array(length)}),
+            {"x": z},
+            framework,
+        )
         wanted = expected[..., None] if onesided else np.stack((expected.real, expected.imag), -1)
         np.testing.assert_allclose(y, wanted, rtol=1e-4, atol=1e-5)
 
 
 def test_frames_that_do_not_fit_are_named(framework):
     arrays = {"step": np.array(2), "window": np.ones(9, np.float32)}
-    source = model([node("STFT", "x step window", "y")], [tensor("x", shape=(1, 4, 1))], arrays=arrays)
+    source = model(
+        [node("STFT", "x step window", "y")], [tensor("x", shape=(1, 4, 1))], arrays=arrays
+    )
     with pytest.raises(ModelError, match="frames of length 9"):
         load(source).run({"x": np.ones((1, 4, 1), np.float32)}, framework=framework)
 
@@ -124,7 +184,11 @@ def test_image_that_cannot_be_decoded_is_named(framework):
     Image.fromarray(pixels).save(file, "PNG")
     raw = np.frombuffer(file.getvalue(), np.uint8)
     assert (network.run({"x": raw}, framework=framework)["y"] == pixels).all()
-    for bad in (raw[:40], np.zeros(0, np.uint8), np.frombuffer(b"%!PS-Adobe-3.0 EPSF-3.0", np.uint8)):
+    for bad in (
+        raw[:40],
+        np.zeros(0, np.uint8),
+        np.frombuffer(b"%!PS-Adobe-3.0 EPSF-3.0", np.uint8),
+    ):
         with pytest.raises(DataError, match=f"{bad.size} bytes are no image"):
             network.run({"x": bad}, framework=framework)
 
@@ -132,9 +196,15 @@ def test_image_that_cannot_be_decoded_is_named(framework):
 @pytest.mark.parametrize("name", TESTED)
 def test_gradients_by_values_that_must_be_known_are_refused(name):
     nodes = [node("Resize", "x none scales", "y", mode="linear")]
-    source = model(nodes, [tensor("x", shape=(1, 1, 4, 4)), tensor("scales", shape=(4,))], arrays={"none": np.zeros(0, np.float32)})
+    source = model(
+        nodes,
+        [tensor("x", shape=(1, 1, 4, 4)), tensor("scales", shape=(4,))],
+        arrays={"none": np.zeros(0, np.float32)},
+    )
     inputs = {"x": np.ones((1, 1, 4, 4), np.float32), "scales": np.array([1, 1, 2, 2], np.float32)}
-    with pytest.raises(UnsupportedError, match=r"Resize \(node 'y'\): there is no gradient by scales"):
+    with pytest.raises(
+        UnsupportedError, match=r"Resize \(node 'y'\): there is no gradient by scales"
+    ):
         load(source).gradients(inputs, {"y": np.ones((1, 1, 8, 8), np.float32)}, framework=name)
 
 
@@ -145,13 +215,23 @@ def test_gradients_pass_where_known_values_give_no_floats(name):
         node("GatherND", "square rows", "y"),
     ]  # fmt: skip
     source = model(nodes, [tensor("x", shape=(2, 2))])
-    found = load(source).gradients({"x": np.array([[0, 2], [3, 0]], np.float32)}, {"y": np.ones(2, np.float32)}, framework=name)
+    found = load(source).gradients(
+        {"x": np.array([[0, 2], [3, 0]], np.float32)}, {"y": np.ones(2, np.float32)}, framework=name
+    )
     assert found["x"].tolist() == [[0, 4], [6, 0]]
 
 
 @pytest.mark.parametrize("name", TESTED)
 def test_the_slope_at_a_whole_place_is_the_mean_of_both_sides(name):
-    x, grid = np.array([1, 2, 7], np.float32).reshape(1, 1, 1, 3), np.zeros((1, 1, 1, 2), np.float32)
-    source = model([node("GridSample", "x grid", "y", align_corners=1)], [tensor("x", shape=x.shape), tensor("grid", shape=grid.shape)])
-    found = load(source).gradients({"x": x, "grid": grid}, {"y": np.ones((1, 1, 1, 1), np.float32)}, framework=name)
+    x, grid = (
+        np.array([1, 2, 7], np.float32).reshape(1, 1, 1, 3),
+        np.zeros((1, 1, 1, 2), np.float32),
+    )
+    source = model(
+        [node("GridSample", "x grid", "y", align_corners=1)],
+        [tensor("x", shape=x.shape), tensor("grid", shape=grid.shape)],
+    )
+    found = load(source).gradients(
+        {"x": x, "grid": grid}, {"y": np.ones((1, 1, 1, 1), np.float32)}, framework=name
+    )
     assert found["grid"][0, 0, 0, 0] == pytest.approx((7 - 1) / 2)

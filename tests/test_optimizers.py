@@ -19,15 +19,23 @@ def gradient(weight, step):
 
 
 def run(options, decay, primitives=None, wrap=np.asarray):
-    p, optimizer, weight = primitives or ReferencePrimitives(), optimizer_of(options), wrap(START.copy())
+    p, optimizer, weight = (
+        primitives or ReferencePrimitives(),
+        optimizer_of(options),
+        wrap(START.copy()),
+    )
     slots = optimizer.slots(p, weight)
     for step in range(1, STEPS + 1):
-        weight, slots = optimizer.update(p, weight, wrap(gradient(np.asarray(weight), step)), slots, RATE, decay, step)
+        weight, slots = optimizer.update(
+            p, weight, wrap(gradient(np.asarray(weight), step)), slots, RATE, decay, step
+        )
     return np.asarray(weight)
 
 
 def recipe(optimizer, decay_kind="l2"):
-    return Recipe(optimizer=optimizer, momentum=BETA1, beta2=BETA2, epsilon=EPSILON, decay_kind=decay_kind)
+    return Recipe(
+        optimizer=optimizer, momentum=BETA1, beta2=BETA2, epsilon=EPSILON, decay_kind=decay_kind
+    )
 
 
 def by_hand(optimizer, decoupled):
@@ -63,10 +71,16 @@ def test_the_formula_by_hand(optimizer, decay_kind):
 TORCH = {
     "sgd": lambda w: torch.optim.SGD(w, RATE, weight_decay=DECAY),
     "momentum": lambda w: torch.optim.SGD(w, RATE, momentum=BETA1, weight_decay=DECAY),
-    "nesterov": lambda w: torch.optim.SGD(w, RATE, momentum=BETA1, nesterov=True, weight_decay=DECAY),
+    "nesterov": lambda w: torch.optim.SGD(
+        w, RATE, momentum=BETA1, nesterov=True, weight_decay=DECAY
+    ),
     "rmsprop": lambda w: torch.optim.RMSprop(w, RATE, alpha=BETA2, eps=EPSILON, weight_decay=DECAY),
-    "adam": lambda w: torch.optim.Adam(w, RATE, betas=(BETA1, BETA2), eps=EPSILON, weight_decay=DECAY),
-    "adamw": lambda w: torch.optim.AdamW(w, RATE, betas=(BETA1, BETA2), eps=EPSILON, weight_decay=DECAY),
+    "adam": lambda w: torch.optim.Adam(
+        w, RATE, betas=(BETA1, BETA2), eps=EPSILON, weight_decay=DECAY
+    ),
+    "adamw": lambda w: torch.optim.AdamW(
+        w, RATE, betas=(BETA1, BETA2), eps=EPSILON, weight_decay=DECAY
+    ),
 }
 
 
@@ -77,12 +91,16 @@ def test_the_same_steps_as_pytorchs(optimizer):
     for step in range(1, STEPS + 1):
         weight.grad = torch.from_numpy(gradient(weight.detach().numpy(), step))
         theirs.step()
-    assert run(recipe(optimizer), DECAY, PyTorchPrimitives(), torch.as_tensor) == pytest.approx(weight.detach().numpy(), rel=1e-10)
+    assert run(recipe(optimizer), DECAY, PyTorchPrimitives(), torch.as_tensor) == pytest.approx(
+        weight.detach().numpy(), rel=1e-10
+    )
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 def test_without_decay_both_kinds_are_one(optimizer):
-    assert np.array_equal(run(recipe(optimizer, "l2"), 0.0), run(recipe(optimizer, "decoupled"), 0.0))
+    assert np.array_equal(
+        run(recipe(optimizer, "l2"), 0.0), run(recipe(optimizer, "decoupled"), 0.0)
+    )
 
 
 @pytest.mark.parametrize("options", [{"optimizer": "adm"}, {"decay_kind": "decouple"}])

@@ -39,7 +39,8 @@ def test_each_setting_can_be_fixed_alone_and_all_together(framework):
         (
             "tensorflow",
             FixedSettings(memory_layout="channels-last"),
-            "has no setting with --memory-layout channels-last. It has here: --device cpu --precision float32",
+            "has no setting with --memory-layout channels-last. It has here: --device cpu "
+            "--precision float32",
         ),
         (
             "jax",

@@ -24,7 +24,13 @@ def test_worker_that_reports_an_error_stays_failed(worker, tmp_path):
     write_arrays(tmp_path / "images.npz", {"image": images(1)})
     file = tmp_path / "broken.onnx"
     file.write_bytes(b"this is no model")
-    arguments = {"path": str(file), "precision": "float32", "threads": 1, "inputs": str(tmp_path / "images.npz"), "whole": False}
+    arguments = {
+        "path": str(file),
+        "precision": "float32",
+        "threads": 1,
+        "inputs": str(tmp_path / "images.npz"),
+        "whole": False,
+    }
     with pytest.raises(WorkerError, match=r"InvalidProtobuf|INVALID_PROTOBUF") as first:
         worker.ask("open", runtime="onnxruntime", **arguments)
     with pytest.raises(WorkerError) as second:
@@ -59,6 +65,10 @@ def test_runtimes_that_print_do_not_disturb_the_answers(worker, tmp_path):
     """NNCF draws progress bars on standard output."""
     write_arrays(tmp_path / "images.npz", {"image": images(20)})
     classifier().save(tmp_path / "model.onnx")
-    files = {"source": str(tmp_path / "model.onnx"), "target": str(tmp_path / "int8.onnx"), "calibration": str(tmp_path / "images.npz")}
+    files = {
+        "source": str(tmp_path / "model.onnx"),
+        "target": str(tmp_path / "int8.onnx"),
+        "calibration": str(tmp_path / "images.npz"),
+    }
     assert worker.ask("quantize", method="nncf", **files) == {}
     assert (tmp_path / "int8.onnx").stat().st_size > 0

@@ -23,23 +23,33 @@ def test_running_statistics_are_the_populations(shape, momentum, dtype):
     x = RANDOM.normal(2, 3, shape).astype(np.float32)
     scale, bias, mean = RANDOM.normal(0, 1, (3, 3)).astype(np.float32)
     variance = RANDOM.uniform(0.5, 4, 3).astype(np.float32)
-    expected = ReferencePrimitives().batch_normalize_tracked(x, scale, bias, mean, variance, momentum, 1e-5)
-    tensors = [torch.tensor(a, dtype=getattr(torch, dtype)) for a in (x, scale, bias, mean, variance)]
+    expected = ReferencePrimitives().batch_normalize_tracked(
+        x, scale, bias, mean, variance, momentum, 1e-5
+    )
+    tensors = [
+        torch.tensor(a, dtype=getattr(torch, dtype)) for a in (x, scale, bias, mean, variance)
+    ]
     before = [tensor.clone() for tensor in tensors]
     found = PyTorchPrimitives().batch_normalize_tracked(*tensors, momentum, 1e-5)
     tolerance = 5e-2 if dtype == "bfloat16" else 2e-4
     for y, wanted, name in zip(found, expected, ("y", "mean", "variance"), strict=True):
-        np.testing.assert_allclose(to_numpy(y.float()), wanted, rtol=tolerance, atol=tolerance, err_msg=name)
+        np.testing.assert_allclose(
+            to_numpy(y.float()), wanted, rtol=tolerance, atol=tolerance, err_msg=name
+        )
     assert all(map(torch.equal, tensors, before))
 
 
 def test_a_narrower_input_than_its_statistics():
     x = torch.from_numpy(RANDOM.normal(2, 3, (8, 3, 4, 4))).to(torch.bfloat16)
     ones, zeros = torch.ones(3), torch.zeros(3)
-    y, mean, variance = PyTorchPrimitives().batch_normalize_tracked(x, ones, zeros, zeros, ones, 0.5, 1e-5)
+    y, mean, variance = PyTorchPrimitives().batch_normalize_tracked(
+        x, ones, zeros, zeros, ones, 0.5, 1e-5
+    )
     assert (y.dtype, mean.dtype, variance.dtype) == (torch.bfloat16, torch.float32, torch.float32)
     torch.testing.assert_close(mean, 0.5 * x.float().mean((0, 2, 3)), rtol=1e-3, atol=1e-3)
-    torch.testing.assert_close(variance, 0.5 + 0.5 * x.float().var((0, 2, 3), unbiased=False), rtol=1e-3, atol=1e-3)
+    torch.testing.assert_close(
+        variance, 0.5 + 0.5 * x.float().var((0, 2, 3), unbiased=False), rtol=1e-3, atol=1e-3
+    )
 
 
 def test_statistics_that_were_computed_from_weights_keep_their_gradients():

@@ -13,14 +13,30 @@ import torch
 
 from allotrope.frameworks.pytorch.clip import beyond, clip
 
-BOUNDS = [(0.0, 6.0), (-1.0, 1.0), (0.5, 4.0), (-3.0, -2.0), (0.1, 0.7), (-math.inf, 6.0), (0.0, math.inf), (2.0, 1.0), (1.0, 1.0)]
+BOUNDS = [
+    (0.0, 6.0),
+    (-1.0, 1.0),
+    (0.5, 4.0),
+    (-3.0, -2.0),
+    (0.1, 0.7),
+    (-math.inf, 6.0),
+    (0.0, math.inf),
+    (2.0, 1.0),
+    (1.0, 1.0),
+]
 
 
 def around(bounds, dtype):
     """Numbers at each finite bound, its neighbours and farther away."""
     finite = torch.tensor([bound for bound in bounds if math.isfinite(bound)], dtype=dtype)
     wide = torch.full_like(finite, math.inf)
-    near = [finite, torch.nextafter(finite, wide), torch.nextafter(finite, -wide), finite + 1, finite - 1]
+    near = [
+        finite,
+        torch.nextafter(finite, wide),
+        torch.nextafter(finite, -wide),
+        finite + 1,
+        finite - 1,
+    ]
     return torch.cat(near)
 
 
@@ -42,7 +58,9 @@ def test_numbers_and_gradients_are_those_of_clamp(bounds, dtype):
 @pytest.mark.parametrize("bound", [6.0, 4.0, 1.0, 0.5, -1.0, -3.0])
 def test_beyond_is_the_next_number(bound, dtype):
     for sign in (1, -1):
-        expected = torch.nextafter(torch.tensor(bound, dtype=dtype), torch.tensor(sign * math.inf, dtype=dtype))
+        expected = torch.nextafter(
+            torch.tensor(bound, dtype=dtype), torch.tensor(sign * math.inf, dtype=dtype)
+        )
         assert beyond(bound, sign, dtype) == expected.item()
 
 
@@ -61,5 +79,7 @@ def test_gradients_of_gradients_and_vmap():
     (first,) = torch.autograd.grad((clip(x, 0.0, 6.0) ** 2).sum(), x, create_graph=True)
     (second,) = torch.autograd.grad(first.sum(), x)
     assert second.tolist() == [0.0, 2.0, 0.0]
-    per_row = torch.func.vmap(torch.func.grad(lambda row: clip(row, 0.0, 6.0).sum()))(x.detach()[:, None])
+    per_row = torch.func.vmap(torch.func.grad(lambda row: clip(row, 0.0, 6.0).sum()))(
+        x.detach()[:, None]
+    )
     assert per_row[:, 0].tolist() == [0.0, 1.0, 0.0]

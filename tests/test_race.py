@@ -83,7 +83,11 @@ def planted(digits, network):
 
 
 def row_of(found, settings):
-    return next(row for row in found.rows if all(row[name] == getattr(settings, name) for name in ("precision", "layout", "compiled")))
+    return next(
+        row
+        for row in found.rows
+        if all(row[name] == getattr(settings, name) for name in ("precision", "layout", "compiled"))
+    )
 
 
 def test_the_fastest_that_agrees_wins(planted):
@@ -91,7 +95,10 @@ def test_the_fastest_that_agrees_wins(planted):
         {
             DEFAULT: {"seconds": 0.01, "losses": FALLING},
             HALF: {"seconds": 0.005, "losses": [2.31, 2.02, 1.72, 1.51]},
-            LAST: {"seconds": 0.002, "losses": [2.3, 2.3, 2.3, 2.3]},  # fast, because it learns nothing
+            LAST: {
+                "seconds": 0.002,
+                "losses": [2.3, 2.3, 2.3, 2.3],
+            },  # fast, because it learns nothing
         }
     )
     assert found.chosen == HALF
@@ -99,17 +106,30 @@ def test_the_fastest_that_agrees_wins(planted):
     assert not row_of(found, LAST)["agrees"] and "does not agree" in row_of(found, LAST)["reason"]
     assert "times as fast" in found.reason
     assert row_of(found, HALF)["milliseconds"]["median"] == pytest.approx(5)
-    assert found.images_per_second == row_of(found, HALF)["images_per_second"] > row_of(found, DEFAULT)["images_per_second"]
+    assert (
+        found.images_per_second
+        == row_of(found, HALF)["images_per_second"]
+        > row_of(found, DEFAULT)["images_per_second"]
+    )
 
 
-@pytest.mark.parametrize("losses", [[2.3, np.nan, 1.7, 1.5], [5.0, 4.0, 3.0, 2.0], [2.3, 2.6, 2.9, 3.2]])
+@pytest.mark.parametrize(
+    "losses", [[2.3, np.nan, 1.7, 1.5], [5.0, 4.0, 3.0, 2.0], [2.3, 2.6, 2.9, 3.2]]
+)
 def test_wrong_losses_never_win(planted, losses):
-    found = planted({DEFAULT: {"seconds": 0.01, "losses": FALLING}, HALF: {"seconds": 0.001, "losses": losses}})
+    found = planted(
+        {DEFAULT: {"seconds": 0.01, "losses": FALLING}, HALF: {"seconds": 0.001, "losses": losses}}
+    )
     assert found.chosen == DEFAULT and not row_of(found, HALF)["agrees"]
 
 
 def test_a_setting_that_fails_is_a_row_with_the_reason(planted):
-    found = planted({DEFAULT: {"seconds": 0.002, "losses": FALLING}, HALF: RuntimeError("no bfloat16 here\nand a long trace")})
+    found = planted(
+        {
+            DEFAULT: {"seconds": 0.002, "losses": FALLING},
+            HALF: RuntimeError("no bfloat16 here\nand a long trace"),
+        }
+    )
     assert found.chosen == DEFAULT
     assert row_of(found, HALF)["reason"] == "failed: RuntimeError: no bfloat16 here"
     assert row_of(found, HALF)["images_per_second"] is None
@@ -121,13 +141,20 @@ def test_defaults_that_fail_are_an_error(planted):
 
 
 def test_what_is_clearly_slower_is_out_early(planted):
-    found = planted({DEFAULT: {"seconds": 0.002, "losses": FALLING}, HALF: {"seconds": 0.02, "losses": FALLING}})
+    found = planted(
+        {DEFAULT: {"seconds": 0.002, "losses": FALLING}, HALF: {"seconds": 0.02, "losses": FALLING}}
+    )
     slow = row_of(found, HALF)
     assert "times slower" in slow["reason"] and slow["rounds"] < row_of(found, DEFAULT)["rounds"]
 
 
 def test_about_as_fast_is_no_reason_to_leave_the_defaults(planted):
-    found = planted({DEFAULT: {"seconds": 0.02, "losses": FALLING}, HALF: {"seconds": 0.0198, "losses": FALLING}})
+    found = planted(
+        {
+            DEFAULT: {"seconds": 0.02, "losses": FALLING},
+            HALF: {"seconds": 0.0198, "losses": FALLING},
+        }
+    )
     assert found.chosen == DEFAULT and row_of(found, DEFAULT)["reason"] == "chosen"
     assert row_of(found, HALF)["reason"].startswith("faster by too little")
 
@@ -139,7 +166,10 @@ def test_the_race_keeps_to_its_share_of_the_budget(planted):
 
 
 def test_a_budget_too_short_for_a_race_uses_the_defaults(planted):
-    found = planted({choice: {"seconds": 0.02, "losses": FALLING} for choice in (DEFAULT, HALF)}, replace(RECIPE, budget=0.5))
+    found = planted(
+        {choice: {"seconds": 0.02, "losses": FALLING} for choice in (DEFAULT, HALF)},
+        replace(RECIPE, budget=0.5),
+    )
     assert found.chosen == DEFAULT and "too short" in found.reason
     assert all("not measured" in row["reason"] for row in found.rows)
 
@@ -172,7 +202,10 @@ def test_compiling_that_costs_more_than_it_saves_is_not_used(planted, monkeypatc
 
 def test_compiling_is_not_tried_when_it_cannot_pay(planted):
     found = planted(COMPILING, replace(RECIPE, budget=20.0), seconds=6.0)
-    assert found.chosen == HALF and "not tried: compiling takes about" in row_of(found, COMPILED)["reason"]
+    assert (
+        found.chosen == HALF
+        and "not tried: compiling takes about" in row_of(found, COMPILED)["reason"]
+    )
 
 
 def test_one_setting_is_no_race(planted):
@@ -190,18 +223,25 @@ def test_agreement_compares_courses():
 
 
 def test_settings_in_words():
-    assert described(replace(COMPILED, layout="channels-last")) == "bfloat16, channels-last, compiled on cpu"
+    assert (
+        described(replace(COMPILED, layout="channels-last"))
+        == "bfloat16, channels-last, compiled on cpu"
+    )
     assert described(DEFAULT) == "float32 on cpu"
 
 
 def test_pytorch_for_real(digits, network):
     options = [DEFAULT, LAST, HALF, replace(HALF, layout="channels-last")]
-    found = race_settings(network, digits, replace(RECIPE, budget=None, epochs=5), options=options, seconds=3.0)
+    found = race_settings(
+        network, digits, replace(RECIPE, budget=None, epochs=5), options=options, seconds=3.0
+    )
     assert [row["agrees"] for row in found.rows] == [True] * 4
     assert sum(row["chosen"] for row in found.rows) == 1
     assert row_of(found, DEFAULT)["loss_difference"] == 0.0
     assert 0 < row_of(found, HALF)["loss_difference"] < 0.02
-    assert all(row["milliseconds"]["p90"] >= row["milliseconds"]["median"] > 0 for row in found.rows)
+    assert all(
+        row["milliseconds"]["p90"] >= row["milliseconds"]["median"] > 0 for row in found.rows
+    )
 
 
 def test_training_speed_is_that_of_real_steps(digits, network):

@@ -1,4 +1,7 @@
-"""One thread is tried if steps vary strongly, as they do if threads wait for each other; only then, and it is said."""
+"""One thread is tried if steps vary strongly, as they do if threads wait for each other.
+
+Only then, and it is said.
+"""
 
 from dataclasses import replace
 
@@ -72,7 +75,10 @@ def raced(network, digits, several, one, options=None):
 def test_one_thread_wins_if_several_wait_for_each_other(network, digits):
     race, _, lines = raced(network, digits, WAITING, STEADY)
     assert race.chosen == replace(HALF, threads=1)
-    said = "so threads were raced: one is 3.00 times as fast as 2, and 1 is used (another number: --threads)."
+    said = (
+        "so threads were raced: one is 3.00 times as fast as 2, and 1 is used (another number: "
+        "--threads)."
+    )
     assert said in race.reason and any(said in line for line in lines)
     assert "took 4 to 60 ms" in race.reason and "times as fast as the defaults" in race.reason
 

@@ -27,18 +27,28 @@ def test_every_switch_is_known_and_an_unknown_one_is_not():
 
 def test_the_batch_has_a_switch_and_a_line():
     made = of(
-        [node("Conv", "x w", "c"), node("Reshape", "c shape", "y")], {**KERNEL, "shape": ints(1, 48)}, [tensor("x", shape=[1, 3, 4, 4])]
+        [node("Conv", "x w", "c"), node("Reshape", "c shape", "y")],
+        {**KERNEL, "shape": ints(1, 48)},
+        [tensor("x", shape=[1, 3, 4, 4])],
     )
     mended, lines = same(made, PIXELS[:1])
-    assert mended.inputs[0].shape == ("n", 3, 4, 4) and mended.run({"x": PIXELS})["y"].shape == (5, 48)
+    assert mended.inputs[0].shape == ("n", 3, 4, 4) and mended.run({"x": PIXELS})["y"].shape == (
+        5,
+        48,
+    )
     (line,) = lines
-    assert line.startswith("repair: the batch of 1 that was fixed in x is free, which Reshape y spelled out; tried with 2")
+    assert line.startswith(
+        "repair: the batch of 1 that was fixed in x is free, which Reshape y spelled out; tried "
+        "with 2"
+    )
     assert allotrope.load(made, repair=Repair.without(["batch"])).inputs[0].shape == (1, 3, 4, 4)
 
 
 def test_nothing_to_repair_is_no_line():
     lines = []
-    network = allotrope.load(of([node("Conv", "x w", "c"), node("Relu", "c", "y")], KERNEL, IMAGE), report=lines.append)
+    network = allotrope.load(
+        of([node("Conv", "x w", "c"), node("Relu", "c", "y")], KERNEL, IMAGE), report=lines.append
+    )
     assert not lines and operators(network) == ["Conv", "Relu"]
 
 
@@ -50,7 +60,15 @@ def exported(module, *inputs):
     file = io.BytesIO()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        torch.onnx.export(module.eval(), inputs, file, dynamo=False, opset_version=14, input_names=["x"], output_names=["y"])
+        torch.onnx.export(
+            module.eval(),
+            inputs,
+            file,
+            dynamo=False,
+            opset_version=14,
+            input_names=["x"],
+            output_names=["y"],
+        )
     return file.getvalue()
 
 
@@ -90,4 +108,6 @@ def test_attention_that_pytorch_exports():
     x = torch.randn(1, 5, 8)
     network = allotrope.load(exported(module, x))
     assert operators(network).count("Attention") == 1
-    np.testing.assert_allclose(network.run({"x": x.numpy()})["y"], module(x).detach().numpy(), rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(
+        network.run({"x": x.numpy()})["y"], module(x).detach().numpy(), rtol=1e-4, atol=1e-5
+    )

@@ -20,11 +20,15 @@ DROPS = node("Dropout", "h r t", "d")
 def dropping(nodes, opset=17, inputs=(), arrays=None, listed=()):
     """A network of a product and these nodes, which give y."""
     given = [tensor("x", shape=["n", 6]), *inputs, *listed]
-    return model([PRODUCT, *nodes, node("Neg", "d", "y")], given, None, {**ARRAYS, **(arrays or {})}, opset)
+    return model(
+        [PRODUCT, *nodes, node("Neg", "d", "y")], given, None, {**ARRAYS, **(arrays or {})}, opset
+    )
 
 
 def constant(name, value):
-    return helper.make_node("Constant", [], [name], value=helper.make_tensor(name, TensorProto.BOOL, [], [value]))
+    return helper.make_node(
+        "Constant", [], [name], value=helper.make_tensor(name, TensorProto.BOOL, [], [value])
+    )
 
 
 ALWAYS = {"t": np.array(True)}
@@ -52,7 +56,9 @@ def test_a_dropout_in_training_mode_infers_like_one_in_evaluation(form, framewor
     np.testing.assert_allclose(network.run({"x": X}, framework)["y"], -2 * X, rtol=1e-6)
     np.testing.assert_allclose(outputs(network.to_onnx(), x=X)[0], -2 * X, rtol=1e-6)
     plain = allotrope.load(FORMS[form], repair=Repair.without(["dropout"]))
-    assert (plain.run({"x": X}, framework)["y"] == 0).any(), "without repair it drops as the file says"
+    assert (plain.run({"x": X}, framework)["y"] == 0).any(), (
+        "without repair it drops as the file says"
+    )
 
 
 def test_a_dropout_in_training_mode_drops_in_training(framework):
@@ -70,7 +76,9 @@ def test_a_mode_that_is_an_input_is_not_asked(framework):
     network = allotrope.load(dropping([DROPS], inputs=[FLAG]), report=lines.append)
     assert lines == [LINE] and [value.name for value in network.inputs] == ["x", "t"]
     for mode in (True, False):
-        np.testing.assert_allclose(network.run({"x": X, "t": np.array(mode)}, framework)["y"], -2 * X, rtol=1e-6)
+        np.testing.assert_allclose(
+            network.run({"x": X, "t": np.array(mode)}, framework)["y"], -2 * X, rtol=1e-6
+        )
 
 
 @pytest.mark.parametrize("opset", [7, 10, 12, 13, 22])
@@ -86,8 +94,16 @@ def test_a_dropout_inside_a_branch_and_inside_a_function():
     made = node("Dropout", "h r t", "d")
     branch = helper.make_graph([made], "branch", [], [tensor("d", shape=None)])
     both = helper.make_node("If", ["c"], ["y"], then_branch=branch, else_branch=branch)
-    inside = model([PRODUCT, both], [tensor("x", shape=["n", 6])], None, {**ARRAYS, **ALWAYS, "c": np.array(True)}, 17)
-    body = helper.make_function("own", "Drop", ["h", "r", "t"], ["d"], [made], [helper.make_opsetid("", 17)])
+    inside = model(
+        [PRODUCT, both],
+        [tensor("x", shape=["n", 6])],
+        None,
+        {**ARRAYS, **ALWAYS, "c": np.array(True)},
+        17,
+    )
+    body = helper.make_function(
+        "own", "Drop", ["h", "r", "t"], ["d"], [made], [helper.make_opsetid("", 17)]
+    )
     imports = [helper.make_opsetid("", 17), helper.make_opsetid("own", 1)]
     graph = helper.make_graph(
         [PRODUCT, helper.make_node("Drop", ["h", "r", "t"], ["y"], domain="own")], "g", [tensor("x", shape=["n", 6])],
@@ -103,9 +119,16 @@ def test_a_dropout_inside_a_branch_and_inside_a_function():
 
 # --- BatchNormalization
 
-STATISTICS = {"s": np.array([1, 2, 3], F), "b": np.zeros(3, F), "m": np.array([1, 0, -1], F), "v": np.array([1, 4, 9], F)}
+STATISTICS = {
+    "s": np.array([1, 2, 3], F),
+    "b": np.zeros(3, F),
+    "m": np.array([1, 0, -1], F),
+    "v": np.array([1, 4, 9], F),
+}
 ROOT = np.sqrt(STATISTICS["v"] + F(1e-5))
-EVALUATED = ((PIXELS - STATISTICS["m"][:, None, None]) / ROOT[:, None, None]) * STATISTICS["s"][:, None, None]
+EVALUATED = ((PIXELS - STATISTICS["m"][:, None, None]) / ROOT[:, None, None]) * STATISTICS["s"][
+    :, None, None
+]
 
 
 def test_a_batch_normalization_that_gives_its_statistics_gives_those_it_has():
@@ -126,7 +149,11 @@ def test_a_batch_normalization_that_gives_its_statistics_gives_those_it_has():
 
 def instance_normalization(mean, variance):
     """What PyTorch writes for an InstanceNorm that keeps running statistics: the examples are channels of one, the statistics repeated."""
-    repeat = {"twice": np.array([2], np.int64), "flat": np.array([1, 6, 4, 4], np.int64), "whole": np.array([2, 3, 4, 4], np.int64)}
+    repeat = {
+        "twice": np.array([2], np.int64),
+        "flat": np.array([1, 6, 4, 4], np.int64),
+        "whole": np.array([2, 3, 4, 4], np.int64),
+    }
     arrays = {**repeat, "s": np.ones(3, F), "b": np.zeros(3, F), "m": mean, "v": variance}
     tiles = [node("Tile", f"{name} twice", f"{name}2") for name in "sbmv"]
     norm = node("BatchNormalization", "f s2 b2 m2 v2", "n rm rv", training_mode=1)
@@ -146,8 +173,17 @@ def test_an_instance_normalization_spelled_out_stays_one():
     """No statistics were ever trained, so that evaluation without the example's own would be nothing."""
     x = PIXELS[:1]
     shape = {"flat": np.array([1, 3, 4, 4], np.int64)}
-    arrays = {**shape, "s": np.ones(3, F), "b": np.zeros(3, F), "m": np.zeros(3, F), "v": np.ones(3, F)}
-    nodes = [node("Reshape", "x flat", "f"), node("BatchNormalization", "f s b m v", "y rm rv", training_mode=1)]
+    arrays = {
+        **shape,
+        "s": np.ones(3, F),
+        "b": np.zeros(3, F),
+        "m": np.zeros(3, F),
+        "v": np.ones(3, F),
+    }
+    nodes = [
+        node("Reshape", "x flat", "f"),
+        node("BatchNormalization", "f s b m v", "y rm rv", training_mode=1),
+    ]
     network = allotrope.load(of(nodes, arrays, [tensor("x", shape=[1, 3, 4, 4])]))
     axes = (2, 3)
     expected = (x - x.mean(axes, keepdims=True)) / np.sqrt(x.var(axes, keepdims=True) + 1e-5)
@@ -160,7 +196,14 @@ def test_a_file_in_training_mode_by_the_exporter(framework):
     import warnings
 
     nn = torch.nn
-    layers = nn.Sequential(nn.Conv2d(3, 4, 1), nn.BatchNorm2d(4), nn.ReLU(), nn.Dropout(0.5), nn.Flatten(), nn.Linear(64, 3))
+    layers = nn.Sequential(
+        nn.Conv2d(3, 4, 1),
+        nn.BatchNorm2d(4),
+        nn.ReLU(),
+        nn.Dropout(0.5),
+        nn.Flatten(),
+        nn.Linear(64, 3),
+    )
     with torch.no_grad():
         layers.train()(torch.from_numpy(PIXELS) * 2 + 1)
     file = io.BytesIO()
@@ -171,33 +214,62 @@ def test_a_file_in_training_mode_by_the_exporter(framework):
     network = allotrope.load(file.getvalue())
     with torch.no_grad():
         expected = layers.eval()(torch.from_numpy(PIXELS)).numpy()
-    np.testing.assert_allclose(network.run({"x": PIXELS}, framework)["y"], expected, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(
+        network.run({"x": PIXELS}, framework)["y"], expected, rtol=1e-4, atol=1e-5
+    )
 
 
 # --- Dropout spelled out, and noise
 
-NUMBERS = {"p": np.array(0.25, F), "q": np.array(0.75, F), "i": np.array(1 / 0.75, F), "z": np.array(0, F), "a": np.array(0.1, F)}
+NUMBERS = {
+    "p": np.array(0.25, F),
+    "q": np.array(0.75, F),
+    "i": np.array(1 / 0.75, F),
+    "z": np.array(0, F),
+    "a": np.array(0.1, F),
+}
 LIKE, CAST = node("RandomUniformLike", "h", "u"), node("Cast", "k", "f", to=1)
 ABOVE, BELOW = node("Greater", "u p", "k"), node("Less", "u q", "k")
 EQUAL, FIRST = node("GreaterOrEqual", "u p", "k"), node("Less", "p u", "k")
 DIVIDED = [node("Div", "f q", "g"), node("Mul", "h g", "d")]
 SPELLED = {
-    "above the rate, then divided": [LIKE, ABOVE, CAST, node("Mul", "h f", "m"), node("Div", "m q", "d")],
+    "above the rate, then divided": [
+        LIKE,
+        ABOVE,
+        CAST,
+        node("Mul", "h f", "m"),
+        node("Div", "m q", "d"),
+    ],
     "scaled first": [LIKE, EQUAL, CAST, node("Mul", "h i", "s"), node("Mul", "s f", "d")],
     "below what is kept": [LIKE, BELOW, CAST, node("Mul", "f i", "g"), node("Mul", "g h", "d")],
     "the rate first": [LIKE, FIRST, CAST, *DIVIDED],
     "not below": [LIKE, node("Less", "u p", "j"), node("Not", "j", "k"), CAST, *DIVIDED],
     "Where": [LIKE, ABOVE, node("Div", "h q", "s"), node("Where", "k s z", "d")],
-    "Bernoulli": [node("Shape", "h", "n"), node("Expand", "q n", "e"), node("Bernoulli", "e", "f"), *DIVIDED],
+    "Bernoulli": [
+        node("Shape", "h", "n"),
+        node("Expand", "q n", "e"),
+        node("Bernoulli", "e", "f"),
+        *DIVIDED,
+    ],
     "noise": [node("RandomNormalLike", "h", "u"), node("Mul", "u a", "v"), node("Add", "h v", "d")],
-    "noise that is a factor": [node("RandomNormalLike", "h", "u", mean=1.0, scale=0.2), node("Mul", "h u", "d")],
+    "noise that is a factor": [
+        node("RandomNormalLike", "h", "u", mean=1.0, scale=0.2),
+        node("Mul", "h u", "d"),
+    ],
 }
 
 
 def spelled(nodes):
     ends = [PRODUCT, *nodes, node("Neg", "d", "y")]
     used = {name for one in ends for name in one.input}
-    return model(ends, [tensor("x", shape=["n", 6])], None, {n: a for n, a in {**ARRAYS, **NUMBERS}.items() if n in used}, 17, 8)
+    return model(
+        ends,
+        [tensor("x", shape=["n", 6])],
+        None,
+        {n: a for n, a in {**ARRAYS, **NUMBERS}.items() if n in used},
+        17,
+        8,
+    )
 
 
 @pytest.mark.parametrize("form", SPELLED)
@@ -214,7 +286,9 @@ def test_chance_that_is_spelled_out_is_none_in_inference(form, framework):
         assert 0 < dropped.sum() < dropped.size / 2
         np.testing.assert_allclose(trained[~dropped], -2 * X[~dropped] / 0.75, rtol=1e-5)
     with pytest.raises(UnsupportedError, match=r"Random|Bernoulli"):
-        allotrope.load(spelled(SPELLED[form]), repair=Repair.without(["noise"])).run({"x": X}, framework)
+        allotrope.load(spelled(SPELLED[form]), repair=Repair.without(["noise"])).run(
+            {"x": X}, framework
+        )
 
 
 @pytest.mark.parametrize(

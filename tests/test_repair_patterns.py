@@ -1,4 +1,7 @@
-"""What exporters take apart is one operator again, attention too, and means the same; what only resembles it is left alone."""
+"""What exporters take apart is one operator again, attention too, and means the same.
+
+What only resembles it is left alone.
+"""
 
 from __future__ import annotations
 
@@ -39,7 +42,10 @@ TANH = [
 SWISH = [
     ([node("Sigmoid", "x", "s"), node("Mul", "x s", "y")], {}),
     ([node("Sigmoid", "x", "s"), node("Mul", "s x", "y")], {}),
-    ([node("Mul", "x a", "z"), node("Sigmoid", "z", "s"), node("Mul", "x s", "y")], {"a": number(1.702)}),
+    (
+        [node("Mul", "x a", "z"), node("Sigmoid", "z", "s"), node("Mul", "x s", "y")],
+        {"a": number(1.702)},
+    ),
 ]
 HARD_SWISH = [
     ([helper.make_node("HardSigmoid", ["x"], ["s"], alpha=1 / 6, beta=0.5), node("Mul", "x s", "y")], {}),
@@ -66,14 +72,24 @@ SOFTMAX = [
 FORMS = [(*form, operator) for operator, forms in {
     "Gelu": GELU + TANH, "Swish": SWISH, "HardSwish": HARD_SWISH, "LayerNormalization": LAYER_NORM, "Softmax": SOFTMAX,
 }.items() for form in forms]  # fmt: skip
-SWITCH = {"Gelu": "gelu", "Swish": "swish", "HardSwish": "hard-swish", "LayerNormalization": "layer-normalization", "Softmax": "softmax"}
+SWITCH = {
+    "Gelu": "gelu",
+    "Swish": "swish",
+    "HardSwish": "hard-swish",
+    "LayerNormalization": "layer-normalization",
+    "Softmax": "softmax",
+}
 
 
 @pytest.mark.parametrize(("nodes", "arrays", "operator"), FORMS)
 def test_what_was_taken_apart_is_one_operator_again(nodes, arrays, operator):
     mended, lines = same(of(nodes, arrays), X)
     assert operators(mended) == [operator]
-    assert [line for line in lines if line.startswith(f"repair: {operator} recognized in {len(nodes)} nodes that compute 'y'")]
+    assert [
+        line
+        for line in lines
+        if line.startswith(f"repair: {operator} recognized in {len(nodes)} nodes that compute 'y'")
+    ]
 
 
 @pytest.mark.parametrize(("nodes", "arrays", "operator"), FORMS)
@@ -84,7 +100,9 @@ def test_each_has_its_switch(nodes, arrays, operator):
 
 def test_a_tanh_keeps_its_approximation_and_a_swish_its_factor():
     (gelu,), (swish,) = (allotrope.load(of(*form)).graph.nodes for form in (TANH[0], SWISH[2]))
-    assert gelu.attributes["approximate"] == "tanh" and swish.attributes["alpha"] == pytest.approx(1.702)
+    assert gelu.attributes["approximate"] == "tanh" and swish.attributes["alpha"] == pytest.approx(
+        1.702
+    )
 
 
 def with_number(form, name, value):
@@ -124,7 +142,11 @@ def test_what_only_resembles_it_stays(case):
 @pytest.mark.parametrize("inner", ["e", "b", "c"])
 def test_a_value_inside_that_is_used_elsewhere_stays(inner):
     nodes, arrays = GELU[0]
-    kept = of([*nodes, node("Neg", inner, "other")], arrays, outputs=[tensor("y", shape=None), tensor("other", shape=None)])
+    kept = of(
+        [*nodes, node("Neg", inner, "other")],
+        arrays,
+        outputs=[tensor("y", shape=None), tensor("other", shape=None)],
+    )
     assert "Erf" in operators(allotrope.load(kept))
     shown = of(nodes, arrays, outputs=[tensor("y", shape=None), tensor(inner, shape=None)])
     assert "Erf" in operators(allotrope.load(shown))
@@ -135,24 +157,38 @@ def test_all_of_many_are_found():
     for layer in range(7):
         names = {name: f"{name}{layer}" for name in "aebc"} | {"x": at, "y": f"y{layer}"}
         for old in GELU[0][0]:
-            new = helper.make_node(old.op_type, [names.get(i, i) for i in old.input], [names[o] for o in old.output])
+            new = helper.make_node(
+                old.op_type, [names.get(i, i) for i in old.input], [names[o] for o in old.output]
+            )
             nodes.append(new)
         at = names["y"]
     mended, lines = same(of([*nodes, node("Identity", at, "y")], arrays), X)
     assert operators(mended) == ["Gelu"] * 7 + ["Identity"]
-    assert lines == ["repair: Gelu recognized in 35 nodes that compute 'y0', 'y1', 'y2', 'y3', 'y4' and 2 more"]
+    assert lines == [
+        "repair: Gelu recognized in 35 nodes that compute 'y0', 'y1', 'y2', 'y3', 'y4' and 2 more"
+    ]
 
 
 def test_a_node_of_another_domain_is_no_pattern():
-    made = of([helper.make_node("Sigmoid", ["x"], ["s"], domain="mine"), node("Mul", "x s", "y")], {})
+    made = of(
+        [helper.make_node("Sigmoid", ["x"], ["s"], domain="mine"), node("Mul", "x s", "y")], {}
+    )
     made.opset_import.append(helper.make_opsetid("mine", 1))
-    made.functions.append(helper.make_function("mine", "Sigmoid", ["a"], ["b"], [node("Neg", "a", "b")], [helper.make_opsetid("", 21)]))
+    made.functions.append(
+        helper.make_function(
+            "mine", "Sigmoid", ["a"], ["b"], [node("Neg", "a", "b")], [helper.make_opsetid("", 21)]
+        )
+    )
     assert operators(allotrope.load(made)) == ["Neg", "Mul"]
 
 
 def test_a_cast_before_it_is_no_hindrance():
     made = model(
-        [node("Cast", "x", "f", to=TensorProto.FLOAT), node("Sigmoid", "f", "s"), node("Mul", "f s", "y")],
+        [
+            node("Cast", "x", "f", to=TensorProto.FLOAT),
+            node("Sigmoid", "f", "s"),
+            node("Mul", "f s", "y"),
+        ],
         [tensor("x", TensorProto.INT64, ["n", 4])],
     )
     assert operators(allotrope.load(made)) == ["Cast", "Swish"]
@@ -164,12 +200,38 @@ HEADS = [tensor(name, shape=["n", 2, 5, 8]) for name in "qkv"]
 QKV = {name: RNG.standard_normal((3, 2, 5, 8)).astype(F) for name in "qkv"}
 KEYS = node("Transpose", "k", "kt", perm=[0, 1, 3, 2])
 REST = [node("Softmax", "s", "p", axis=-1), node("MatMul", "p v", "y")]
-SPELLED = [node("Exp", "s", "e"), node("ReduceSum", "e axes", "t"), node("Div", "e t", "p"), node("MatMul", "p v", "y")]
+SPELLED = [
+    node("Exp", "s", "e"),
+    node("ReduceSum", "e axes", "t"),
+    node("Div", "e t", "p"),
+    node("MatMul", "p v", "y"),
+]
 MASK = np.where(np.tri(5, dtype=bool), 0, -1e4).astype(F)
 ATTENTION = [
-    ([KEYS, node("MatMul", "q kt", "m"), node("Div", "m r", "s"), *REST], {"r": number(np.sqrt(8))}),
-    ([KEYS, node("MatMul", "q kt", "m"), node("Mul", "m r", "z"), node("Add", "z mask", "s"), *REST], {"r": number(0.2), "mask": MASK}),
-    ([KEYS, node("Mul", "q r", "qs"), node("Mul", "kt r", "ks"), node("MatMul", "qs ks", "s"), *REST], {"r": number(8**-0.25)}),
+    (
+        [KEYS, node("MatMul", "q kt", "m"), node("Div", "m r", "s"), *REST],
+        {"r": number(np.sqrt(8))},
+    ),
+    (
+        [
+            KEYS,
+            node("MatMul", "q kt", "m"),
+            node("Mul", "m r", "z"),
+            node("Add", "z mask", "s"),
+            *REST,
+        ],
+        {"r": number(0.2), "mask": MASK},
+    ),
+    (
+        [
+            KEYS,
+            node("Mul", "q r", "qs"),
+            node("Mul", "kt r", "ks"),
+            node("MatMul", "qs ks", "s"),
+            *REST,
+        ],
+        {"r": number(8**-0.25)},
+    ),
     ([KEYS, node("MatMul", "q kt", "s"), *SPELLED], {"axes": ints(-1)}),
 ]
 
@@ -178,7 +240,9 @@ ATTENTION = [
 def test_attention_is_one_operator(nodes, arrays):
     made = of(nodes, arrays, HEADS)
     mended, lines = same(made, QKV)
-    assert operators(mended) == ["Attention"] and any("Attention recognized" in line for line in lines)
+    assert operators(mended) == ["Attention"] and any(
+        "Attention recognized" in line for line in lines
+    )
     assert "Attention" not in operators(allotrope.load(made, repair=Repair.without(["attention"])))
 
 
@@ -203,7 +267,12 @@ def test_what_only_resembles_attention_stays(nodes, arrays):
 def test_the_scale_of_the_formula_and_its_mask_are_kept():
     nodes, arrays = ATTENTION[1]
     (found,) = allotrope.load(of(nodes, arrays, HEADS)).graph.nodes
-    assert found.attributes["scale"] == pytest.approx(0.2) and found.inputs == ("q", "k", "v", "mask")
+    assert found.attributes["scale"] == pytest.approx(0.2) and found.inputs == (
+        "q",
+        "k",
+        "v",
+        "mask",
+    )
 
 
 @pytest.mark.parametrize("to", ["pytorch", "jax"])
@@ -211,4 +280,11 @@ def test_attention_is_converted_whole_or_spelled_out(tmp_path, to):
     pytest.importorskip({"pytorch": "torch", "jax": "flax"}[to])
     nodes, arrays = ATTENTION[1]
     onnx.save(of(nodes, arrays, HEADS), tmp_path / "attention.onnx")
-    assert max(allotrope.convert(tmp_path / "attention.onnx", tmp_path / "out", to=to).json["proof"]["differences"].values()) < 1e-5
+    assert (
+        max(
+            allotrope.convert(tmp_path / "attention.onnx", tmp_path / "out", to=to)
+            .json["proof"]["differences"]
+            .values()
+        )
+        < 1e-5
+    )

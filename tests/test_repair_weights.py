@@ -15,29 +15,44 @@ DENSE = np.random.default_rng(2).standard_normal((24, 10)).astype(F)
 
 
 def constant(name, array):
-    return helper.make_node("Constant", [], [name], value=numpy_helper.from_array(np.asarray(array), name))
+    return helper.make_node(
+        "Constant", [], [name], value=numpy_helper.from_array(np.asarray(array), name)
+    )
 
 
 def test_weights_in_constant_nodes():
     made = of([constant("w", DENSE), node("Flatten", "x", "f"), node("MatMul", "f w", "y")], {})
     mended, lines = same(made, X)
     assert mended.trainable == {"w"}
-    assert lines == ["repair: 1 weights found in Constant nodes, 0 behind Identity, Transpose or the like"]
+    assert lines == [
+        "repair: 1 weights found in Constant nodes, 0 behind Identity, Transpose or the like"
+    ]
     assert not allotrope.load(made, repair=Repair.without(["weights"])).weights
 
 
-@pytest.mark.parametrize("between", [node("Transpose", "t", "w", perm=[1, 0]), node("Identity", "t", "w")])
+@pytest.mark.parametrize(
+    "between", [node("Transpose", "t", "w", perm=[1, 0]), node("Identity", "t", "w")]
+)
 def test_weights_behind_other_forms_of_themselves(between):
     array = DENSE.T if between.op_type == "Transpose" else DENSE
     made = of([between, node("Flatten", "x", "f"), node("MatMul", "f w", "y")], {"t": array})
     mended, lines = same(made, X)
     assert mended.trainable == {"t"}
-    assert lines == ["repair: 0 weights found in Constant nodes, 1 behind Identity, Transpose or the like"]
+    assert lines == [
+        "repair: 0 weights found in Constant nodes, 1 behind Identity, Transpose or the like"
+    ]
     assert not allotrope.load(made, repair=Repair.without(["weights"])).trainable
 
 
 def test_hidden_weights_stay_weights_in_a_file_that_is_read_without_repair(tmp_path):
-    made = of([node("Transpose", "t", "w", perm=[1, 0]), node("Flatten", "x", "f"), node("MatMul", "f w", "y")], {"t": DENSE.T})
+    made = of(
+        [
+            node("Transpose", "t", "w", perm=[1, 0]),
+            node("Flatten", "x", "f"),
+            node("MatMul", "f w", "y"),
+        ],
+        {"t": DENSE.T},
+    )
     allotrope.load(made).save(tmp_path / "a.onnx")
     assert allotrope.load(tmp_path / "a.onnx", repair=False).trainable == {"t"}
 
@@ -59,12 +74,21 @@ def test_what_prepares_the_input_does_not_learn():
     made = prepared(node("Identity", "c", "y"))
     mended, lines = same(made, PIXELS)
     assert mended.trainable == {"w"} and mended.graph.constants.keys() == {"mean", "scale"}
-    assert lines == ["repair: mean, scale prepare the input before the network begins: constants, which do not learn"]
-    assert allotrope.load(made, repair=Repair.without(["preprocessing"])).trainable == {"w", "mean", "scale"}
+    assert lines == [
+        "repair: mean, scale prepare the input before the network begins: constants, which do not "
+        "learn"
+    ]
+    assert allotrope.load(made, repair=Repair.without(["preprocessing"])).trainable == {
+        "w",
+        "mean",
+        "scale",
+    }
 
 
 def test_a_scale_inside_the_network_learns():
-    inner = of([node("Conv", "x w", "c"), node("Mul", "c scale", "y")], {**KERNEL, "scale": SCALE}, IMAGE)
+    inner = of(
+        [node("Conv", "x w", "c"), node("Mul", "c scale", "y")], {**KERNEL, "scale": SCALE}, IMAGE
+    )
     assert allotrope.load(inner).trainable == {"w", "scale"}
 
 
@@ -73,37 +97,69 @@ def test_an_array_that_the_network_uses_too_learns():
 
 
 def test_an_embedding_of_positions_learns():
-    made = of([node("Add", "x p", "a"), node("MatMul", "a w", "y")], {"p": np.ones((1, 4, 6), F), "w": np.ones((6, 2), F)})
+    made = of(
+        [node("Add", "x p", "a"), node("MatMul", "a w", "y")],
+        {"p": np.ones((1, 4, 6), F), "w": np.ones((6, 2), F)},
+    )
     assert allotrope.load(made).trainable == {"p", "w"}
 
 
 def test_a_network_that_learns_its_first_scale_does_so_after_it_was_saved(tmp_path):
-    network = allotrope.load(prepared(node("Identity", "c", "y")), repair=Repair.without(["preprocessing"]))
+    network = allotrope.load(
+        prepared(node("Identity", "c", "y")), repair=Repair.without(["preprocessing"])
+    )
     network.save(tmp_path / "a.onnx")
-    assert allotrope.load(tmp_path / "a.onnx").trainable == network.trainable == {"w", "mean", "scale"}
+    assert (
+        allotrope.load(tmp_path / "a.onnx").trainable == network.trainable == {"w", "mean", "scale"}
+    )
 
 
 # --- BatchNormalization
 
-STATISTICS = {"s": np.array([1, 2, 3], F), "b": np.zeros(3, F), "m": np.array([1, 0, -1], F), "v": np.array([1, 4, 9], F)}
+STATISTICS = {
+    "s": np.array([1, 2, 3], F),
+    "b": np.zeros(3, F),
+    "m": np.array([1, 0, -1], F),
+    "v": np.array([1, 4, 9], F),
+}
 
 
 def test_a_batch_normalization_in_training_mode_learns_and_infers():
-    made = of([node("BatchNormalization", "x s b m v", "y rm rv", training_mode=1)], STATISTICS, IMAGE)
+    made = of(
+        [node("BatchNormalization", "x s b m v", "y rm rv", training_mode=1)], STATISTICS, IMAGE
+    )
     lines = []
     network = allotrope.load(made, report=lines.append)
     (norm,) = network.graph.nodes
     assert not norm.attributes.get("training_mode") and norm.outputs == ("y",)
     assert network.trainable == {"s", "b"} and network.weights.keys() == {"s", "b", "m", "v"}
-    assert lines == ["repair: BatchNormalization 'y' written in training mode; in inference it uses its running statistics now"]
-    expected = (PIXELS - STATISTICS["m"].reshape(3, 1, 1)) / np.sqrt(STATISTICS["v"].reshape(3, 1, 1) + 1e-5)
-    np.testing.assert_allclose(network.run({"x": PIXELS})["y"], expected * STATISTICS["s"].reshape(3, 1, 1), rtol=1e-5, atol=1e-5)
-    assert allotrope.load(made, repair=Repair.without(["batch-normalization"])).graph.nodes[0].attributes["training_mode"] == 1
+    assert lines == [
+        "repair: BatchNormalization 'y' written in training mode; in inference it uses its "
+        "running statistics now"
+    ]
+    expected = (PIXELS - STATISTICS["m"].reshape(3, 1, 1)) / np.sqrt(
+        STATISTICS["v"].reshape(3, 1, 1) + 1e-5
+    )
+    np.testing.assert_allclose(
+        network.run({"x": PIXELS})["y"],
+        expected * STATISTICS["s"].reshape(3, 1, 1),
+        rtol=1e-5,
+        atol=1e-5,
+    )
+    assert (
+        allotrope.load(made, repair=Repair.without(["batch-normalization"]))
+        .graph.nodes[0]
+        .attributes["training_mode"]
+        == 1
+    )
 
 
 def test_a_batch_normalization_whose_statistics_are_used_stays_in_training_mode():
     made = of(
-        [node("BatchNormalization", "x s b m v", "y rm rv", training_mode=1), node("Neg", "rm", "k")],
+        [
+            node("BatchNormalization", "x s b m v", "y rm rv", training_mode=1),
+            node("Neg", "rm", "k"),
+        ],
         STATISTICS,
         IMAGE,
         [tensor("y", shape=None), tensor("k", shape=None)],

@@ -53,16 +53,30 @@ def sections_of(page: str) -> list[str]:
 
 def test_says_what_is_delivered_and_why(folder: pathlib.Path) -> None:
     said = words_of(report(folder))
-    assert "ONNX Runtime int8 is delivered: right on 96.39 % of the test images, 0.0484 ms an image" in said
+    assert (
+        "ONNX Runtime int8 is delivered: right on 96.39 % of the test images, 0.0484 ms an image"
+        in said
+    )
     assert "8.51× the speed of PyTorch float32, 33.4 KB on disk" in said
-    assert "7 candidates were measured and 1 could not be; 5 besides the baseline meet the target" in said
+    assert (
+        "7 candidates were measured and 1 could not be; 5 besides the baseline meet the target"
+        in said
+    )
     assert "this is the fastest of them" in said
     assert "95 % interval 93.9 % to 97.9 %, 360 images" in said
 
 
 def test_has_every_section(folder: pathlib.Path) -> None:
     page = report(folder)
-    assert sections_of(page) == ["candidates", "answers", "training", "settings", "data", "network", "repeat"]
+    assert sections_of(page) == [
+        "candidates",
+        "answers",
+        "training",
+        "settings",
+        "data",
+        "network",
+        "repeat",
+    ]
     said = words_of(page)
     for text in (
         "ONNX Runtime has no bfloat16 convolution on this processor",
@@ -81,7 +95,13 @@ def test_has_every_section(folder: pathlib.Path) -> None:
 def test_needs_no_network_and_no_script(folder: pathlib.Path) -> None:
     page = report(folder)
     assert "default-src 'none'" in page
-    assert re.search(r"<script|javascript:|@import|url\(|<link(?! rel=\"icon\" href=\"data:,\")|<iframe|\son\w+=", page) is None
+    assert (
+        re.search(
+            r"<script|javascript:|@import|url\(|<link(?! rel=\"icon\" href=\"data:,\")|<iframe|\son\w+=",
+            page,
+        )
+        is None
+    )
     addresses = re.findall(r"(?:src|href|srcset|action)=\"([^\"]*)\"", page)
     assert addresses
     assert all(address.startswith(("data:", "#")) for address in addresses)
@@ -91,12 +111,24 @@ def test_needs_no_network_and_no_script(folder: pathlib.Path) -> None:
 def test_names_are_shown_as_text(folder: pathlib.Path, run: dict[str, Any]) -> None:
     run = json.loads(json.dumps(run).replace('"8"', json.dumps(HOSTILE)))
     run["test"]["mistakes"][0]["file"] = f"photos/{HOSTILE}.png"
-    run["data"]["name"] = run["data"]["source"] = run["run"] = run["command"] = run["network"] = HOSTILE
+    run["data"]["name"] = run["data"]["source"] = run["run"] = run["command"] = run["network"] = (
+        HOSTILE
+    )
     run["data"]["summary"]["notes"] = [HOSTILE]
     run["data"]["summary"]["unreadable"] = [{"file": HOSTILE, "reason": HOSTILE}]
     run["data"]["summary"]["duplicates"] = [[HOSTILE, HOSTILE]]
-    run["network_details"] |= {"table": HOSTILE, "reasons": [HOSTILE], "arguments": {HOSTILE: HOSTILE}}
-    run["candidates"][1] |= {"form": HOSTILE, "runtime": HOSTILE, "precision": HOSTILE, "reason": HOSTILE, "file": HOSTILE}
+    run["network_details"] |= {
+        "table": HOSTILE,
+        "reasons": [HOSTILE],
+        "arguments": {HOSTILE: HOSTILE},
+    }
+    run["candidates"][1] |= {
+        "form": HOSTILE,
+        "runtime": HOSTILE,
+        "precision": HOSTILE,
+        "reason": HOSTILE,
+        "file": HOSTILE,
+    }
     run["settings_race"]["rows"][0] |= {"precision": HOSTILE, "reason": HOSTILE, "layout": HOSTILE}
     run["environment"]["versions"] = {HOSTILE: HOSTILE}
     page = report(folder, run)
@@ -105,7 +137,9 @@ def test_names_are_shown_as_text(folder: pathlib.Path, run: dict[str, Any]) -> N
     assert words_of(page).count(HOSTILE) > 25
 
 
-def test_names_that_are_no_unicode_can_be_written(folder: pathlib.Path, run: dict[str, Any]) -> None:
+def test_names_that_are_no_unicode_can_be_written(
+    folder: pathlib.Path, run: dict[str, Any]
+) -> None:
     run["test"]["mistakes"][0]["file"] = "caf\udce9\0\x1b[2J\u202e.png"
     page = report(folder, run)
     assert "caf\\udce9" in page
@@ -113,8 +147,22 @@ def test_names_that_are_no_unicode_can_be_written(folder: pathlib.Path, run: dic
     assert "<bdi>caf" in page
 
 
-@pytest.mark.parametrize("name", ["../secret.png", "/etc/hostname", "notes.png", "", "missing.png", "pictures", "a\0b", "large.png"])
-def test_only_pictures_of_the_folder_are_embedded(folder: pathlib.Path, run: dict[str, Any], name: str) -> None:
+@pytest.mark.parametrize(
+    "name",
+    [
+        "../secret.png",
+        "/etc/hostname",
+        "notes.png",
+        "",
+        "missing.png",
+        "pictures",
+        "a\0b",
+        "large.png",
+    ],
+)
+def test_only_pictures_of_the_folder_are_embedded(
+    folder: pathlib.Path, run: dict[str, Any], name: str
+) -> None:
     picture = (folder / "pictures" / "mistake-00.png").read_bytes()
     (folder.parent / "secret.png").write_bytes(picture)
     (folder / "notes.png").write_text("not a picture", encoding="utf-8")
@@ -131,11 +179,16 @@ def test_link_out_of_the_folder_is_not_followed(folder: pathlib.Path, run: dict[
 
 def test_an_early_end_leaves_sections_out(folder: pathlib.Path, run: dict[str, Any]) -> None:
     (folder / "history.csv").unlink()
-    page = report(folder, {"schema": 1, "status": "failed", "reason": "the loss is not a number at step 12"})
+    page = report(
+        folder, {"schema": 1, "status": "failed", "reason": "the loss is not a number at step 12"}
+    )
     assert sections_of(page) == []
     assert "The run failed: the loss is not a number at step 12" in words_of(page)
     assert "before there was anything to deliver" in words_of(page)
-    assert sections_of(report(folder, {"data": run["data"], "command": run["command"]})) == ["data", "repeat"]
+    assert sections_of(report(folder, {"data": run["data"], "command": run["command"]})) == [
+        "data",
+        "repeat",
+    ]
     assert "not finished" in words_of(report(folder, {}))
     assert "under way, or was killed" in words_of(report(folder, {"status": "running"}))
 
@@ -154,8 +207,14 @@ def test_missed_target_names_the_nearest_miss(folder: pathlib.Path, run: dict[st
     run |= {"status": "target-missed", "delivered": None, "nearest_miss": run["candidates"][2]}
     run["target"] |= {"max_latency": 0.02, "max_size": 20_000}
     said = words_of(report(folder, run))
-    assert "No candidate meets the target, so nothing is delivered. The nearest miss is ONNX Runtime int8" in said
-    assert "It misses the target: latency 0.0484 ms, at most 0.0200 ms wanted; size 33.4 KB, at most 20.0 KB wanted." in said
+    assert (
+        "No candidate meets the target, so nothing is delivered. The nearest miss is ONNX Runtime "
+        "int8" in said
+    )
+    assert (
+        "It misses the target: latency 0.0484 ms, at most 0.0200 ms wanted; size 33.4 KB, at most "
+        "20.0 KB wanted." in said
+    )
     assert "✓" not in said.split("Test data")[1].split("Settings")[0]
 
 
@@ -163,12 +222,22 @@ def test_the_rule_that_chose_is_named(folder: pathlib.Path, run: dict[str, Any])
     assert "this is the fastest of them, ±0 points" in words_of(report(folder, run))
     run["candidates"][4]["throughput"] = 250_000
     run["delivered"] = run["candidates"][4]
-    assert "this is the fastest of them with single images and batches weighed alike" in words_of(report(folder, run))
-    run["candidates"][2] |= {"throughput": 250_000, "latency_ms": run["candidates"][4]["latency_ms"]}
+    assert "this is the fastest of them with single images and batches weighed alike" in words_of(
+        report(folder, run)
+    )
+    run["candidates"][2] |= {
+        "throughput": 250_000,
+        "latency_ms": run["candidates"][4]["latency_ms"],
+    }
     run["delivered"] = run["candidates"][2]
-    assert "this is the smallest of the most accurate of those that are as fast as the fastest" in words_of(report(folder, run))
+    assert (
+        "this is the smallest of the most accurate of those that are as fast as the fastest"
+        in words_of(report(folder, run))
+    )
     run["candidates"][4]["validation_accuracy"] -= 0.001
-    assert "this is the most accurate of those that are as fast as the fastest" in words_of(report(folder, run))
+    assert "this is the most accurate of those that are as fast as the fastest" in words_of(
+        report(folder, run)
+    )
     run["delivered"] = run["candidates"][3]
     assert "this is the one that was chosen" in words_of(report(folder, run))
 
@@ -192,14 +261,24 @@ def test_numbers_that_are_none_are_dashes(folder: pathlib.Path, run: dict[str, A
 
 def fields_of(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
     """The path of every field; of a list only the first item."""
-    parts = value.items() if isinstance(value, dict) else enumerate(value[:1]) if isinstance(value, list) else ()
+    parts = (
+        value.items()
+        if isinstance(value, dict)
+        else enumerate(value[:1])
+        if isinstance(value, list)
+        else ()
+    )
     for name, part in parts:
         yield (*path, name)
         yield from fields_of(part, (*path, name))
 
 
-@pytest.mark.parametrize("instead", ["missing", None, "text", -1.5, [], [[None]], {"a": {"b": 1}}], ids=str)
-def test_any_field_may_be_missing_or_of_another_kind(folder: pathlib.Path, run: dict[str, Any], instead: Any) -> None:
+@pytest.mark.parametrize(
+    "instead", ["missing", None, "text", -1.5, [], [[None]], {"a": {"b": 1}}], ids=str
+)
+def test_any_field_may_be_missing_or_of_another_kind(
+    folder: pathlib.Path, run: dict[str, Any], instead: Any
+) -> None:
     paths = list(fields_of(run))
     assert len(paths) > 150
     for path in paths[:: 1 if instead == "missing" else 5]:
@@ -218,9 +297,15 @@ def test_any_field_may_be_missing_or_of_another_kind(folder: pathlib.Path, run: 
 def test_many_classes(folder: pathlib.Path, run: dict[str, Any], count: int) -> None:
     names = [f"class number {index}" for index in range(count)]
     run["data"]["classes"] = names
-    confusion = [[90 if true == column else (true * 7 + column) % 11 == 1 for column in range(count)] for true in range(count)]
+    confusion = [
+        [90 if true == column else (true * 7 + column) % 11 == 1 for column in range(count)]
+        for true in range(count)
+    ]
     run["test"]["confusion"] = [[int(value) for value in row] for row in confusion]
-    run["test"]["per_class"] = [{"class": name, "precision": 0.9, "recall": 0.9, "f1": 0.9, "support": 100} for name in names]
+    run["test"]["per_class"] = [
+        {"class": name, "precision": 0.9, "recall": 0.9, "f1": 0.9, "support": 100}
+        for name in names
+    ]
     page = report(folder, run)
     assert page.count('class="cell right"') == (count if count <= 120 else 0)
     assert ("The other 80 classes" in page) == (count == 100)
@@ -258,7 +343,9 @@ def palettes() -> list[dict[str, str]]:
     """The colours of light and dark."""
     import allotrope.report
 
-    style = (pathlib.Path(allotrope.report.__file__).parent / "templates" / "style.css").read_text(encoding="utf-8")
+    style = (pathlib.Path(allotrope.report.__file__).parent / "templates" / "style.css").read_text(
+        encoding="utf-8"
+    )
     return [dict(re.findall(r"--(\w+): (#\w{6})", part)) for part in style.split(":root {")[1:3]]
 
 
@@ -267,7 +354,9 @@ def contrast(one: str, other: str) -> float:
 
     def luminance(colour: str) -> float:
         parts = [int(colour[start : start + 2], 16) / 255 for start in (1, 3, 5)]
-        linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+        linear = [
+            part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts
+        ]
         return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 
     low, high = sorted((luminance(one), luminance(other)))

@@ -23,7 +23,9 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chromium]:
     program = find_chromium()
     if program is None:
         if os.environ.get("CI"):
-            pytest.fail("no Chromium or Chrome in the path, and CI must have one: apt-get install chromium")
+            pytest.fail(
+                "no Chromium or Chrome in the path, and CI must have one: apt-get install chromium"
+            )
         pytest.skip("no Chromium or Chrome in the path")
     browser = Chromium(program, tmp_path_factory.mktemp("profile"))
     yield browser
@@ -33,7 +35,9 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chromium]:
 @pytest.fixture(scope="module")
 def page(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
     """The report of a complete run."""
-    return write_report(pathlib.Path(shutil.copytree(FIXTURE, tmp_path_factory.mktemp("runs") / "digits-1")))
+    return write_report(
+        pathlib.Path(shutil.copytree(FIXTURE, tmp_path_factory.mktemp("runs") / "digits-1"))
+    )
 
 
 @pytest.fixture(scope="module")
@@ -44,11 +48,22 @@ def hard_page(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
     names = [f"<script>console.error({index})</script>{'unbroken' * 30}" for index in range(100)]
     run["data"] |= {"classes": names, "name": "n" * 300, "source": "/data/" + "s" * 300}
     run["data"]["summary"]["class_counts"] = {"train": dict.fromkeys(names, 500)}
-    run["test"]["confusion"] = [[int((true * 7 + column) % 5 == 0) + 90 * (true == column) for column in range(100)] for true in range(100)]
-    run["test"]["per_class"] = [{"class": name, "precision": 0.9, "recall": 0.8, "f1": 0.85, "support": 100} for name in names]
+    run["test"]["confusion"] = [
+        [int((true * 7 + column) % 5 == 0) + 90 * (true == column) for column in range(100)]
+        for true in range(100)
+    ]
+    run["test"]["per_class"] = [
+        {"class": name, "precision": 0.9, "recall": 0.8, "f1": 0.85, "support": 100}
+        for name in names
+    ]
     for mistake in run["test"]["mistakes"]:
         mistake |= {"true": names[0], "predicted": names[1], "file": "f" * 400}
-    run |= {"status": "target-missed", "delivered": None, "nearest_miss": run["candidates"][0], "command": "allotrope fit " + "c" * 400}
+    run |= {
+        "status": "target-missed",
+        "delivered": None,
+        "nearest_miss": run["candidates"][0],
+        "command": "allotrope fit " + "c" * 400,
+    }
     run["candidates"][1] |= {"runtime": "r" * 100, "reason": "because" * 60}
     run["network_details"]["table"] = "t" * 500
     (folder / "run.json").write_text(json.dumps(run), encoding="utf-8")
@@ -61,27 +76,41 @@ def complaints(browser: Chromium) -> list[str]:
     found = [f"fetched {address}" for address in addresses[1:] if not address.startswith("data:")]
     found += [f"logged {event['entry']['text']}" for event in browser.of("Log.entryAdded")]
     found += [f"console {event['args']}" for event in browser.of("Runtime.consoleAPICalled")]
-    return found + [f"threw {event['exceptionDetails']['text']}" for event in browser.of("Runtime.exceptionThrown")]
+    return found + [
+        f"threw {event['exceptionDetails']['text']}"
+        for event in browser.of("Runtime.exceptionThrown")
+    ]
 
 
 def overflow(browser: Chromium) -> int:
     """By how many pixels the page is wider than the window."""
-    return int(browser.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth"))
+    return int(
+        browser.evaluate(
+            "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+        )
+    )
 
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 @pytest.mark.parametrize("width", [DESKTOP, TABLET, PHONE, 320])
-def test_loads_whole_and_fits(browser: Chromium, page: pathlib.Path, width: int, dark: bool) -> None:
+def test_loads_whole_and_fits(
+    browser: Chromium, page: pathlib.Path, width: int, dark: bool
+) -> None:
     browser.open(page, width, dark=dark)
     assert complaints(browser) == []
     assert overflow(browser) <= 0
-    assert browser.evaluate("[...document.images].filter(image => image.naturalWidth > 0).length") == 12
+    assert (
+        browser.evaluate("[...document.images].filter(image => image.naturalWidth > 0).length")
+        == 12
+    )
     ground = browser.evaluate("getComputedStyle(document.body).backgroundColor")
     assert (sum(map(int, ground[4:-1].split(","))) < 150) == dark
 
 
 @pytest.mark.parametrize("width", [DESKTOP, PHONE])
-def test_hostile_and_long_names_do_no_harm(browser: Chromium, hard_page: pathlib.Path, width: int) -> None:
+def test_hostile_and_long_names_do_no_harm(
+    browser: Chromium, hard_page: pathlib.Path, width: int
+) -> None:
     browser.open(hard_page, width)
     assert complaints(browser) == []
     assert overflow(browser) <= 0
@@ -89,7 +118,9 @@ def test_hostile_and_long_names_do_no_harm(browser: Chromium, hard_page: pathlib
 
 
 @pytest.mark.parametrize("width", [DESKTOP, TABLET, PHONE])
-def test_charts_are_drawn_once_with_text_that_can_be_read(browser: Chromium, page: pathlib.Path, width: int) -> None:
+def test_charts_are_drawn_once_with_text_that_can_be_read(
+    browser: Chromium, page: pathlib.Path, width: int
+) -> None:
     browser.open(page, width)
     charts = browser.evaluate("""[...document.querySelectorAll('svg[role=img]')].filter(chart => chart.checkVisibility()).map(chart => {
         const scale = chart.getBoundingClientRect().width / chart.viewBox.baseVal.width;
@@ -102,7 +133,13 @@ def test_charts_are_drawn_once_with_text_that_can_be_read(browser: Chromium, pag
             return box.left < inside.left - 2 || box.right > inside.right + 2; }).map(text => text.textContent),
         };
     })""")
-    assert [chart["name"].split(" ")[0] for chart in charts] == ["Validation", "Confusion", "Loss", "Accuracy,", "Learning"]
+    assert [chart["name"].split(" ")[0] for chart in charts] == [
+        "Validation",
+        "Confusion",
+        "Loss",
+        "Accuracy,",
+        "Learning",
+    ]
     for chart in charts:
         assert chart["smallest"] >= 9, chart
         assert chart["outside"] == [], chart
@@ -123,7 +160,10 @@ def test_pointing_at_a_mark_shows_its_numbers(browser: Chromium, page: pathlib.P
 def test_prints_everything(browser: Chromium, page: pathlib.Path) -> None:
     browser.open(page, DESKTOP)
     browser.send("Emulation.setEmulatedMedia", media="print")
-    shown = browser.evaluate("[...document.querySelectorAll('details pre')].every(part => part.getBoundingClientRect().height > 50)")
+    shown = browser.evaluate(
+        "[...document.querySelectorAll('details pre')].every(part => "
+        "part.getBoundingClientRect().height > 50)"
+    )
     ground = browser.evaluate("getComputedStyle(document.body).backgroundColor")
     browser.send("Emulation.setEmulatedMedia", media="")
     assert shown
@@ -133,8 +173,10 @@ def test_prints_everything(browser: Chromium, page: pathlib.Path) -> None:
 def test_these_checks_can_fail(browser: Chromium, tmp_path: pathlib.Path) -> None:
     planted = tmp_path / "planted.html"
     planted.write_text(
-        "<!DOCTYPE html><meta name=viewport content='width=device-width'><div style='width:900px'>wide</div>"
-        "<img src='missing.png'><script>console.error('planted'); throw new Error('planted')</script>",
+        "<!DOCTYPE html><meta name=viewport content='width=device-width'><div "
+        "style='width:900px'>wide</div>"
+        "<img src='missing.png'><script>console.error('planted'); throw new "
+        "Error('planted')</script>",
         encoding="utf-8",
     )
     browser.open(planted, PHONE)

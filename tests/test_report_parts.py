@@ -57,7 +57,8 @@ RANGES = [(0.9861, 0.9862), (0.031, 0.9), (1e-9, 1e9), (0.04, 1.2), (1.1, 1.2)]
 
 
 @pytest.mark.parametrize(
-    ("low", "high", "logarithmic"), [(*ends, True) for ends in RANGES] + [(*ends, False) for ends in [*RANGES, (0, 1), (-3, 2)]]
+    ("low", "high", "logarithmic"),
+    [(*ends, True) for ends in RANGES] + [(*ends, False) for ends in [*RANGES, (0, 1), (-3, 2)]],
 )
 def test_ticks_are_round_few_and_inside(low: float, high: float, logarithmic: bool) -> None:
     scale = Scale(low, high, 50, 350, logarithmic)
@@ -79,7 +80,10 @@ def test_a_scale_holds_its_values_and_clips_others() -> None:
 
 
 def test_interval_agrees_with_published_values() -> None:
-    """Newcombe 1998, table I, score method: 81 of 263 gives 0.2553 to 0.3662; 0 of 20 gives 0 to 0.1611."""
+    """Newcombe 1998, table I, score method: 81 of 263 gives 0.2553 to 0.3662.
+
+    0 of 20 gives 0 to 0.1611.
+    """
     assert interval(81 / 263, 263) == pytest.approx((0.2553, 0.3662), abs=5e-5)
     assert interval(0, 20) == pytest.approx((0, 0.1611), abs=5e-5)
 
@@ -160,5 +164,7 @@ def test_modes_are_said_in_words(modes: dict[str, int], text: str) -> None:
         ({"reason": "its loss does not agree"}, ("bad", "✕ not usable", "its loss does not agree")),
     ],
 )
-def test_a_setting_that_was_not_tried_is_not_called_bad(row: dict[str, object], verdict: tuple[str, str, str]) -> None:
+def test_a_setting_that_was_not_tried_is_not_called_bad(
+    row: dict[str, object], verdict: tuple[str, str, str]
+) -> None:
     assert RaceRow(Record(row), None, 0.0).verdict == verdict

@@ -18,7 +18,9 @@ def network(operator, other=None, first="Conv"):
     b = Builder()
     x = b.input("x", "float32", X.shape)
     y = {
-        "Conv": lambda: b.add("Conv", [x, b.weight("weight", np.eye(3, dtype=np.float32)[:, :, None, None])]),
+        "Conv": lambda: b.add(
+            "Conv", [x, b.weight("weight", np.eye(3, dtype=np.float32)[:, :, None, None])]
+        ),
         "Add": lambda: b.add("Add", [x, x]),
         "Identity": lambda: b.add("Identity", [x]),
         "Reshape": lambda: b.add("Reshape", [b.add("Neg", [x]), b.constant(np.array([2, 3, 16]))]),
@@ -41,7 +43,9 @@ def overwriting(network):
 
 @pytest.mark.parametrize("operator", BOUNDS)
 def test_where_an_array_is_overwritten(operator):
-    assert overwriting(network(operator)) == overwriting(network(operator, first="Add")) == [operator]
+    assert (
+        overwriting(network(operator)) == overwriting(network(operator, first="Add")) == [operator]
+    )
     for first in ("Identity", "Reshape"):
         assert not overwriting(network(operator, first=first))
     for other in ("output", "view", "product"):
@@ -63,7 +67,9 @@ def test_what_others_see_stays(operator, other, first, name):
     inside = (found["result"] > 0) & ((found["result"] < 1) | (operator == "Relu"))
     sign = {"Conv": 1, "Add": 2, "Identity": 1, "Reshape": -1}[first]
     of_seen = {None: 0, "output": sign, "view": sign, "product": 2 * sign**2 * X}[other]
-    np.testing.assert_allclose(gradients["x"], sign * inside.reshape(X.shape) + of_seen, rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(
+        gradients["x"], sign * inside.reshape(X.shape) + of_seen, rtol=1e-5, atol=1e-5
+    )
 
 
 @pytest.mark.skipif("pytorch" not in TESTED, reason="PyTorch is not tested")

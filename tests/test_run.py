@@ -18,7 +18,10 @@ from allotrope.errors import RunFolderError
 from allotrope.run import Run, plain, read_record
 from allotrope.storage import replace_file
 
-HOLD = "import sys, time; from allotrope.run import Run; run = Run.resume(sys.argv[1]); print('held', flush=True); time.sleep(60)"
+HOLD = (
+    "import sys, time; from allotrope.run import Run; run = Run.resume(sys.argv[1]); "
+    "print('held', flush=True); time.sleep(60)"
+)
 
 
 def test_runs_are_numbered_and_never_overwritten(tmp_path: Path):
@@ -36,7 +39,10 @@ def test_a_number_in_use_by_a_file_is_passed_over(tmp_path: Path):
     assert (tmp_path / "digits-1").read_text() == "mine"
 
 
-@pytest.mark.parametrize(("name", "folder"), [("../../etc", "etc-1"), ("two words", "two-words-1"), ("...", "run-1"), ("naïve", "na-ve-1")])
+@pytest.mark.parametrize(
+    ("name", "folder"),
+    [("../../etc", "etc-1"), ("two words", "two-words-1"), ("...", "run-1"), ("naïve", "na-ve-1")],
+)
 def test_names_cannot_leave_the_folder(tmp_path: Path, name: str, folder: str):
     with Run.create(name, tmp_path) as run:
         assert run.folder == tmp_path / folder
@@ -44,20 +50,30 @@ def test_names_cannot_leave_the_folder(tmp_path: Path, name: str, folder: str):
 
 def test_two_processes_at_once_get_two_folders(tmp_path: Path):
     code = "import sys; from allotrope.run import Run; print(Run.create('d', sys.argv[1]).folder)"
-    started = [subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], stdout=subprocess.PIPE, text=True) for _ in range(4)]
+    started = [
+        subprocess.Popen(
+            [sys.executable, "-c", code, str(tmp_path)], stdout=subprocess.PIPE, text=True
+        )
+        for _ in range(4)
+    ]
     folders = {process.communicate(timeout=60)[0].strip() for process in started}
     assert folders == {str(tmp_path / f"d-{n}") for n in (1, 2, 3, 4)}
 
 
 def test_a_folder_in_use_is_refused_and_names_its_holder(tmp_path: Path):
-    with Run.create("digits", tmp_path) as run, pytest.raises(RunFolderError, match=rf"digits-1' is in use by process {os.getpid()}\b"):
+    with (
+        Run.create("digits", tmp_path) as run,
+        pytest.raises(RunFolderError, match=rf"digits-1' is in use by process {os.getpid()}\b"),
+    ):
         Run.resume(run.folder)
 
 
 def test_the_lock_of_a_killed_process_is_taken_over(tmp_path: Path):
     with Run.create("digits", tmp_path) as run:
         folder = run.folder
-    holder = subprocess.Popen([sys.executable, "-c", HOLD, str(folder)], stdout=subprocess.PIPE, text=True)
+    holder = subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(folder)], stdout=subprocess.PIPE, text=True
+    )
     assert holder.stdout is not None
     with holder.stdout:
         assert holder.stdout.readline().strip() == "held"
@@ -82,10 +98,21 @@ def test_resume_of_what_is_no_run(tmp_path: Path):
 
 def test_the_record_is_valid_json_whatever_is_in_it(tmp_path: Path):
     with Run.create("digits", tmp_path) as run:
-        run.save(recipe=Recipe(), loss=float("nan"), counts=np.arange(3), accuracy=np.float32(0.5), file=Path("a/b"))
+        run.save(
+            recipe=Recipe(),
+            loss=float("nan"),
+            counts=np.arange(3),
+            accuracy=np.float32(0.5),
+            file=Path("a/b"),
+        )
     record = json.loads((run.folder / "run.json").read_text())
     assert record["recipe"]["optimizer"] == "nesterov"
-    assert (record["loss"], record["counts"], record["accuracy"], record["file"]) == (None, [0, 1, 2], 0.5, "a/b")
+    assert (record["loss"], record["counts"], record["accuracy"], record["file"]) == (
+        None,
+        [0, 1, 2],
+        0.5,
+        "a/b",
+    )
 
 
 def test_what_json_cannot_hold_is_refused():
@@ -95,9 +122,13 @@ def test_what_json_cannot_hold_is_refused():
 
 def test_history_has_every_column_and_row(tmp_path: Path):
     with Run.create("digits", tmp_path) as run:
-        run.save_history([{"epoch": 1, "loss": 0.5}, {"epoch": 2, "loss": 0.25, "train_accuracy": 0.9}])
+        run.save_history(
+            [{"epoch": 1, "loss": 0.5}, {"epoch": 2, "loss": 0.25, "train_accuracy": 0.9}]
+        )
         assert run.history()[1] == {"epoch": "2", "loss": "0.25", "train_accuracy": "0.9"}
-    assert (run.folder / "history.csv").read_text() == "epoch,loss,train_accuracy\n1,0.5,\n2,0.25,0.9\n"
+    assert (
+        run.folder / "history.csv"
+    ).read_text() == "epoch,loss,train_accuracy\n1,0.5,\n2,0.25,0.9\n"
 
 
 def test_a_write_that_fails_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
@@ -108,7 +139,10 @@ def test_a_write_that_fails_leaves_the_old_file(tmp_path: Path, monkeypatch: pyt
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(RunFolderError, match=r"run\.json' cannot be written: the disk is full; free some space\. What was saved before"):
+    with pytest.raises(
+        RunFolderError,
+        match=r"run\.json' cannot be written: the disk is full; free some space\. What was saved before",
+    ):
         replace_file(path, b"new")
     assert [(file.name, file.read_bytes()) for file in tmp_path.iterdir()] == [("run.json", b"old")]
 
@@ -124,7 +158,11 @@ def tiny_disk(tmp_path: Path) -> Iterator[Path]:
     """A file system of 64 KiB."""
     disk = tmp_path / "disk"
     disk.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(disk)], capture_output=True, check=False)
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(disk)],
+        capture_output=True,
+        check=False,
+    )
     if mounted.returncode:
         pytest.skip("a small file system cannot be mounted here (it needs root)")
     yield disk

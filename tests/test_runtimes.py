@@ -103,7 +103,8 @@ def test_nothing_reports_that_openvino_is_used(tmp_path, file):
         f"inputs = {{'image': np.zeros({images(4).shape}, np.uint8)}}\n"
         "runtime('openvino').open(source, 'float32', threads=1).run(inputs)\n"
         "quantize_with_nncf(source, inputs, target)\n"
-        "assert 'openvino' in sys.modules and 'nncf' in sys.modules and 'openvino_telemetry' not in sys.modules\n"
+        "assert 'openvino' in sys.modules and 'nncf' in sys.modules and 'openvino_telemetry' not "
+        "in sys.modules\n"
         "import openvino_telemetry\n"
     )
     done = subprocess.run(

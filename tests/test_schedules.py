@@ -20,7 +20,9 @@ def test_warm_up_rises_linearly_from_zero(schedule):
 
 
 def test_warm_up_may_begin_above_zero():
-    assert rates([0.0, 0.1, 0.2], schedule="one-cycle", warmup=0.2, start_fraction=0.5) == pytest.approx([1.0, 1.5, 2.0])
+    assert rates(
+        [0.0, 0.1, 0.2], schedule="one-cycle", warmup=0.2, start_fraction=0.5
+    ) == pytest.approx([1.0, 1.5, 2.0])
 
 
 def test_constant_stays():
@@ -28,18 +30,28 @@ def test_constant_stays():
 
 
 def test_step_falls_at_its_fractions():
-    found = rates([0.3, 0.49, 0.5, 0.74, 0.75, 1.0], schedule="step", warmup=0.2, step_at=(0.5, 0.75), step_factor=0.1)
+    found = rates(
+        [0.3, 0.49, 0.5, 0.74, 0.75, 1.0],
+        schedule="step",
+        warmup=0.2,
+        step_at=(0.5, 0.75),
+        step_factor=0.1,
+    )
     assert found == pytest.approx([2.0, 2.0, 0.2, 0.2, 0.02, 0.02])
 
 
 def test_cosine_falls_to_the_final_fraction():
     found = rates([0.2, 0.6, 1.0], schedule="cosine", warmup=0.2, final_fraction=0.1)
     assert found == pytest.approx([2.0, 2.0 * (0.1 + 0.9 * 0.5), 0.2])
-    assert rates([0.25], schedule="cosine", warmup=0.0) == pytest.approx([1 + math.cos(math.pi / 4)])
+    assert rates([0.25], schedule="cosine", warmup=0.0) == pytest.approx(
+        [1 + math.cos(math.pi / 4)]
+    )
 
 
 def test_one_cycle_is_a_triangle():
-    assert rates([0.2, 0.6, 1.0], schedule="one-cycle", warmup=0.2, final_fraction=0.5) == pytest.approx([2.0, 1.5, 1.0])
+    assert rates(
+        [0.2, 0.6, 1.0], schedule="one-cycle", warmup=0.2, final_fraction=0.5
+    ) == pytest.approx([2.0, 1.5, 1.0])
 
 
 @pytest.mark.parametrize("schedule", SCHEDULES)
@@ -49,7 +61,9 @@ def test_progress_beyond_the_ends_is_held(schedule):
 
 @pytest.mark.parametrize("schedule", SCHEDULES)
 def test_a_training_that_is_all_warm_up_is_allowed(schedule):
-    assert all(math.isfinite(rate) for rate in rates([0.0, 0.5, 1.0], schedule=schedule, warmup=1.0))
+    assert all(
+        math.isfinite(rate) for rate in rates([0.0, 0.5, 1.0], schedule=schedule, warmup=1.0)
+    )
 
 
 def test_unknown_schedule_suggests_the_nearest():

@@ -25,15 +25,22 @@ def test_activations_are_not_transposed_between_convolutions():
     kinds = list(used.values())
     convolutions, transposes = kinds.count("Conv2D"), kinds.count("Transpose")
     assert convolutions == 9
-    assert transposes <= convolutions + 3  # one a kernel; the images; what the last layer reads, and its weight
+    assert (
+        transposes <= convolutions + 3
+    )  # one a kernel; the images; what the last layer reads, and its weight
 
 
 def test_batch_normalization_has_the_given_epsilon_and_the_population_variance():
     from allotrope.frameworks.tensorflow.primitives import TensorFlowPrimitives
 
-    p, x = TensorFlowPrimitives(), np.random.default_rng(0).standard_normal((2, 3, 2, 2)).astype(np.float32) * 1e-4
+    p, x = (
+        TensorFlowPrimitives(),
+        np.random.default_rng(0).standard_normal((2, 3, 2, 2)).astype(np.float32) * 1e-4,
+    )
     ones, zeros = p.constant(np.ones(3, np.float32)), p.constant(np.zeros(3, np.float32))
     y, _, variance = (p.to_host(z) for z in p.batch_normalize(p.constant(x), ones, zeros, 1e-8))
-    expected = (x - x.mean((0, 2, 3), keepdims=True)) / np.sqrt(x.var((0, 2, 3), keepdims=True) + 1e-8)
+    expected = (x - x.mean((0, 2, 3), keepdims=True)) / np.sqrt(
+        x.var((0, 2, 3), keepdims=True) + 1e-8
+    )
     np.testing.assert_allclose(y, expected, rtol=1e-4, atol=1e-6)
     np.testing.assert_allclose(variance, x.var((0, 2, 3)), rtol=1e-4)

@@ -1,4 +1,7 @@
-"""TensorFlow's trainer stores weights as its kernels take them; what it gives and takes has the network's names, shapes and order."""
+"""TensorFlow's trainer stores weights as its kernels take them.
+
+What it gives and takes has the network's names, shapes and order.
+"""
 
 import numpy as np
 import pytest
@@ -32,17 +35,41 @@ def network():
     """Convolutions of each kind, dense layers over flattened features and over others, and weights read in two ways."""
     b = Builder()
     x = b.input("x", "float32", ("n", 4, 7, 7))
-    x = b.add("Conv", [x, weight(b, "whole", 6, 4, 3, 3), weight(b, "bias", 6)], {"kernel_shape": (3, 3), "pads": (1, 1, 1, 1)})
+    x = b.add(
+        "Conv",
+        [x, weight(b, "whole", 6, 4, 3, 3), weight(b, "bias", 6)],
+        {"kernel_shape": (3, 3), "pads": (1, 1, 1, 1)},
+    )
     x = b.add("Conv", [x, weight(b, "grouped", 8, 3, 3, 3)], {"kernel_shape": (3, 3), "group": 2})
-    x = b.add("Conv", [x, weight(b, "depthwise", 16, 1, 3, 3)], {"group": 8, "strides": (2, 2), "pads": (1, 1, 1, 1)})
+    x = b.add(
+        "Conv",
+        [x, weight(b, "depthwise", 16, 1, 3, 3)],
+        {"group": 8, "strides": (2, 2), "pads": (1, 1, 1, 1)},
+    )
     x = b.add("Conv", [x, weight(b, "pointwise", 5, 16, 1, 1)], {"kernel_shape": (1, 1)})
-    x = b.add("Conv", [x, b.add("Tanh", [weight(b, "changed", 5, 5, 1, 1)])], {"kernel_shape": (1, 1)})
-    x = b.add("Flatten", [b.add("Clip", [x, b.constant(np.float32(-1)), b.constant(np.float32(1))])])
+    x = b.add(
+        "Conv", [x, b.add("Tanh", [weight(b, "changed", 5, 5, 1, 1)])], {"kernel_shape": (1, 1)}
+    )
+    x = b.add(
+        "Flatten", [b.add("Clip", [x, b.constant(np.float32(-1)), b.constant(np.float32(1))])]
+    )
     x = b.add("Gemm", [x, weight(b, "flat", 45, 45), weight(b, "flat.bias", 45)], {"transB": 1})
-    x = b.add("Add", [x, b.add("Gemm", [b.add("Tanh", [x]), weight(b, "scaled", 45, 45)], {"transB": 1, "alpha": 0.5})])
+    x = b.add(
+        "Add",
+        [
+            x,
+            b.add(
+                "Gemm",
+                [b.add("Tanh", [x]), weight(b, "scaled", 45, 45)],
+                {"transB": 1, "alpha": 0.5},
+            ),
+        ],
+    )
     tied = weight(b, "tied", 45, 45)
     x = b.add("Gemm", [b.add("Gemm", [x, tied], {"transB": 1}), tied])
-    features = b.add("Flatten", [b.add("Tanh", [b.add("Reshape", [x, b.constant(np.array([0, 5, 3, 3]))])])])
+    features = b.add(
+        "Flatten", [b.add("Tanh", [b.add("Reshape", [x, b.constant(np.array([0, 5, 3, 3]))])])]
+    )
     b.output(b.add("Gemm", [features, weight(b, "last", 3, 45)], {"transB": 1}), "logits")
     return b.network()
 
@@ -51,30 +78,53 @@ NETWORK = network()
 
 
 def trained(**options):
-    plan = planned(NETWORK, Recipe(optimizer="momentum", momentum=0.9, weight_decay=0.0, **options), np.ones(3))
+    plan = planned(
+        NETWORK, Recipe(optimizer="momentum", momentum=0.9, weight_decay=0.0, **options), np.ones(3)
+    )
     return FRAMEWORK.trainer(NETWORK, plan, Settings())
 
 
 def test_which_weights_are_kernels():
-    assert convolution_weights(NETWORK, NETWORK.graph) == {"whole", "grouped", "depthwise", "pointwise"}
+    assert convolution_weights(NETWORK, NETWORK.graph) == {
+        "whole",
+        "grouped",
+        "depthwise",
+        "pointwise",
+    }
     flattened = {"flat": (45, 5, 3, 3), "last": (3, 5, 3, 3)}
-    assert dense_weights(NETWORK, NETWORK.graph) == flattened | dict.fromkeys(("scaled", "tied"), (45, 45, 1, 1))
+    assert dense_weights(NETWORK, NETWORK.graph) == flattened | dict.fromkeys(
+        ("scaled", "tied"), (45, 45, 1, 1)
+    )
 
 
 def test_a_step_is_that_of_the_network():
     trainer = trained(average=0.5)
     stored = {name: tuple(variable.shape) for name, variable in trainer.model.weights.items()}
-    assert stored["whole"] == (3, 3, 4, 6) and stored["flat"] == (3, 3, 5, 45) and stored["changed"] == (5, 5, 1, 1)
+    assert (
+        stored["whole"] == (3, 3, 4, 6)
+        and stored["flat"] == (3, 3, 5, 45)
+        and stored["changed"] == (5, 5, 1, 1)
+    )
     logits = NETWORK.run({"x": IMAGES})["logits"]
-    np.testing.assert_allclose(trainer.evaluate({"x": IMAGES})["logits"], logits, rtol=1e-4, atol=1e-5)
-    slopes = NETWORK.gradients({"x": IMAGES}, {"logits": ((softmax(logits) - TARGET) / 6).astype(np.float32)}, "tensorflow")
+    np.testing.assert_allclose(
+        trainer.evaluate({"x": IMAGES})["logits"], logits, rtol=1e-4, atol=1e-5
+    )
+    slopes = NETWORK.gradients(
+        {"x": IMAGES}, {"logits": ((softmax(logits) - TARGET) / 6).astype(np.float32)}, "tensorflow"
+    )
     trainer.step(Batch({"x": IMAGES}, {"logits": TARGET}), RATE, 1)
     state = trainer.state()
     for name, before in NETWORK.weights.items():
         after = before - RATE * slopes[name]
         average = before + max(1 - 2 / 11, 0.5) * (after - before)
-        for kind, expected in (("weights", after), ("optimizer/velocity", slopes[name]), ("average", average)):
-            np.testing.assert_allclose(state[f"{kind}/{name}"], expected, rtol=1e-3, atol=1e-5, err_msg=f"{kind} {name}")
+        for kind, expected in (
+            ("weights", after),
+            ("optimizer/velocity", slopes[name]),
+            ("average", average),
+        ):
+            np.testing.assert_allclose(
+                state[f"{kind}/{name}"], expected, rtol=1e-3, atol=1e-5, err_msg=f"{kind} {name}"
+            )
         assert trainer.weights()[name] == pytest.approx(average, rel=1e-3, abs=1e-5)
 
 
@@ -100,7 +150,9 @@ def test_bfloat16_takes_them_too():
     plan = planned(NETWORK, Recipe(optimizer="sgd", weight_decay=0.0), np.ones(3))
     trainer = FRAMEWORK.trainer(NETWORK, plan, Settings(precision="bfloat16"))
     expected = NETWORK.run({"x": IMAGES})["logits"]
-    np.testing.assert_allclose(trainer.evaluate({"x": IMAGES})["logits"], expected, atol=0.05 * np.abs(expected).max())
+    np.testing.assert_allclose(
+        trainer.evaluate({"x": IMAGES})["logits"], expected, atol=0.05 * np.abs(expected).max()
+    )
     assert np.isfinite(float(trainer.step(Batch({"x": IMAGES}, {"logits": TARGET}), 0.01, 1)))
 
 
@@ -114,37 +166,64 @@ def test_pads_are_what_they_are(pads, stride, length, group):
     b.output(b.add("Conv", [x, weight(b, "w", 4, 4 // group, 3, 3)], options), "y")
     built, image = b.network(), RANDOM.normal(size=(2, 4, length, length)).astype(np.float32)
     expected = built.run({"x": image})["y"]
-    np.testing.assert_allclose(built.run({"x": image}, "tensorflow")["y"], expected, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(
+        built.run({"x": image}, "tensorflow")["y"], expected, rtol=1e-4, atol=1e-5
+    )
     output = RANDOM.normal(size=expected.shape).astype(np.float32)
     found = built.gradients({"x": image}, {"y": output}, "tensorflow")
     by_image = float((found["x"].astype(np.float64) * image).sum())
-    assert by_image == pytest.approx(float((expected.astype(np.float64) * output).sum()), rel=1e-3, abs=1e-3)
+    assert by_image == pytest.approx(
+        float((expected.astype(np.float64) * output).sum()), rel=1e-3, abs=1e-3
+    )
     by_weight = float((found["w"].astype(np.float64) * built.weights["w"]).sum())
     assert by_weight == pytest.approx(by_image, rel=1e-3, abs=1e-3)
 
 
 def test_depthwise_convolutions_with_a_bias_in_a_graph():
-    """TensorFlow joins the two and ends the process if the kernel has pads; several, so that their gradients are added."""
+    """TensorFlow joins the two and ends the process if the kernel has pads.
+
+    Several, so that their gradients are added.
+    """
     b = Builder()
     x = b.add("Mul", [b.input("x", "float32", ("n", 4, 8, 9)), weight(b, "scale", 1, 4, 1, 1)])
     rows = []
-    for index, pads in enumerate([(1, 1, 1, 1), (1, 1, 0, 0), (0, 0, 1, 1), (2, 0, 0, 3), (0, 0, 0, 0)]):
+    for index, pads in enumerate(
+        [(1, 1, 1, 1), (1, 1, 0, 0), (0, 0, 1, 1), (2, 0, 0, 3), (0, 0, 0, 0)]
+    ):
         for stride in ((1, 1), (2, 2), (3, 3), (2, 1), (4, 4)):
             name = f"{index}.{stride}"
             inputs = [x, weight(b, f"{name}.weight", 4, 1, 3, 3), weight(b, f"{name}.bias", 4)]
             y = b.add("Conv", inputs, {"group": 4, "strides": stride, "pads": pads})
-            rows.append(b.add("ReduceMean", [b.add("Relu", [y]), b.constant(np.array([2, 3]))], {"keepdims": 0}))
+            rows.append(
+                b.add(
+                    "ReduceMean",
+                    [b.add("Relu", [y]), b.constant(np.array([2, 3]))],
+                    {"keepdims": 0},
+                )
+            )
     features = b.add("Concat", rows, {"axis": 1})
-    b.output(b.add("Gemm", [features, weight(b, "last", 3, 4 * len(rows))], {"transB": 1}), "logits")
+    b.output(
+        b.add("Gemm", [features, weight(b, "last", 3, 4 * len(rows))], {"transB": 1}), "logits"
+    )
     built, images = b.network(), RANDOM.normal(size=(6, 4, 8, 9)).astype(np.float32)
     plan = planned(built, Recipe(optimizer="sgd", weight_decay=0.0), np.ones(3))
     trainer = FRAMEWORK.trainer(built, plan, Settings())
     logits = built.run({"x": images})["logits"]
-    np.testing.assert_allclose(trainer.evaluate({"x": images})["logits"], logits, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(
+        trainer.evaluate({"x": images})["logits"], logits, rtol=1e-4, atol=1e-5
+    )
     trainer.step(Batch({"x": images}, {"logits": TARGET}), RATE, 1)
-    slopes = built.gradients({"x": images}, {"logits": ((softmax(logits) - TARGET) / 6).astype(np.float32)}, "tensorflow")
+    slopes = built.gradients(
+        {"x": images}, {"logits": ((softmax(logits) - TARGET) / 6).astype(np.float32)}, "tensorflow"
+    )
     for name, before in built.weights.items():
-        np.testing.assert_allclose(trainer.weights()[name], before - RATE * slopes[name], rtol=1e-3, atol=1e-5, err_msg=name)
+        np.testing.assert_allclose(
+            trainer.weights()[name],
+            before - RATE * slopes[name],
+            rtol=1e-3,
+            atol=1e-5,
+            err_msg=name,
+        )
 
 
 def test_a_product_with_a_sum_of_rows_for_its_bias_in_a_graph():
@@ -154,6 +233,13 @@ def test_a_product_with_a_sum_of_rows_for_its_bias_in_a_graph():
     row = b.add("Add", [weight(b, "one", 1, 3), weight(b, "other", 1, 3)])
     b.output(b.add("Gemm", [x, weight(b, "w", 196, 3), row], {"alpha": 0.5}), "logits")
     built = b.network()
-    trainer = FRAMEWORK.trainer(built, planned(built, Recipe(optimizer="sgd", weight_decay=0.0), np.ones(3)), Settings())
+    trainer = FRAMEWORK.trainer(
+        built, planned(built, Recipe(optimizer="sgd", weight_decay=0.0), np.ones(3)), Settings()
+    )
     assert np.isfinite(float(trainer.step(Batch({"x": IMAGES}, {"logits": TARGET}), 0.0, 1)))
-    np.testing.assert_allclose(trainer.evaluate({"x": IMAGES})["logits"], built.run({"x": IMAGES})["logits"], rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(
+        trainer.evaluate({"x": IMAGES})["logits"],
+        built.run({"x": IMAGES})["logits"],
+        rtol=1e-4,
+        atol=1e-5,
+    )

@@ -14,10 +14,14 @@ from allotrope.errors import AllotropeError, UsageError
 
 def model(operator: str, inputs: int, outputs: int = 1) -> onnx.ModelProto:
     """One node over float32 [2, 4]."""
-    into = [helper.make_tensor_value_info(f"x{i}", TensorProto.FLOAT, [2, 4]) for i in range(inputs)]
+    into = [
+        helper.make_tensor_value_info(f"x{i}", TensorProto.FLOAT, [2, 4]) for i in range(inputs)
+    ]
     out = [helper.make_tensor_value_info(f"y{i}", TensorProto.FLOAT, None) for i in range(outputs)]
     attributes = {"axis": 1, "num_outputs": outputs} if operator == "Split" else {}
-    node = helper.make_node(operator, [value.name for value in into], [value.name for value in out], **attributes)
+    node = helper.make_node(
+        operator, [value.name for value in into], [value.name for value in out], **attributes
+    )
     graph = helper.make_graph([node], operator, into, out)
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)])
 

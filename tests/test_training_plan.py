@@ -54,4 +54,9 @@ def test_a_bias_that_is_added_by_a_node_of_its_own_is_a_bias():
 
 def test_options_are_passed_on():
     plan = planned(NETWORK, Recipe(clip_norm=2.0, average=0.9, seed=7, optimizer="adam"), COUNTS)
-    assert (plan.clip_norm, plan.average, plan.seed, plan.optimizer.options.name) == (2.0, 0.9, 7, "adam")
+    assert (plan.clip_norm, plan.average, plan.seed, plan.optimizer.options.name) == (
+        2.0,
+        0.9,
+        7,
+        "adam",
+    )

@@ -27,12 +27,16 @@ def name(request):
 
 @pytest.fixture(scope="module")
 def network():
-    return with_preprocessing(zoo.mlp(4, (1, 5, 5), hidden=(7,), activation="tanh", normalization="none"), [120.0], [60.0])
+    return with_preprocessing(
+        zoo.mlp(4, (1, 5, 5), hidden=(7,), activation="tanh", normalization="none"), [120.0], [60.0]
+    )
 
 
 def gradients(network, weights, images, target, name):
     """Of the loss with respect to every trainable weight: softmax and cross-entropy differentiated by hand, the rest by the framework."""
-    current = network.with_weights({key: np.asarray(value, np.float32) for key, value in weights.items()})
+    current = network.with_weights(
+        {key: np.asarray(value, np.float32) for key, value in weights.items()}
+    )
     logits = current.run({"image": images}, name)["logits"]
     smooth = 0.9 * target + 0.1 / 4
     output = ((softmax(logits) - smooth) / len(images)).astype(np.float32)
@@ -41,7 +45,10 @@ def gradients(network, weights, images, target, name):
 
 
 def by_hand(network, plan, name):
-    p, weights = ReferencePrimitives(), {key: value.astype(np.float64) for key, value in network.weights.items()}
+    p, weights = (
+        ReferencePrimitives(),
+        {key: value.astype(np.float64) for key, value in network.weights.items()},
+    )
     slots = {key: plan.optimizer.slots(p, weights[key]) for key in network.trainable}
     average = dict(weights)
     for step, (images, target, rate) in enumerate(zip(IMAGES, TARGETS, RATES, strict=True), 1):
@@ -49,8 +56,13 @@ def by_hand(network, plan, name):
         norm = np.sqrt(sum((slope**2).sum() for slope in slopes.values()))
         factor = min(1.0, plan.clip_norm / norm) if plan.clip_norm else 1.0
         for key in network.trainable - plan.frozen:
-            scaled, decay = rate * plan.learning_rate_scale.get(key, 1.0), plan.weight_decay.get(key, 0.0)
-            weights[key], slots[key] = plan.optimizer.update(p, weights[key], factor * slopes[key], slots[key], scaled, decay, step)
+            scaled, decay = (
+                rate * plan.learning_rate_scale.get(key, 1.0),
+                plan.weight_decay.get(key, 0.0),
+            )
+            weights[key], slots[key] = plan.optimizer.update(
+                p, weights[key], factor * slopes[key], slots[key], scaled, decay, step
+            )
         if plan.average is not None:
             share = min(plan.average, (1 + step) / (10 + step))
             average = {key: share * average[key] + (1 - share) * weights[key] for key in weights}
@@ -79,7 +91,14 @@ def test_every_optimizer_makes_the_canonical_step(network, name, optimizer, deca
 
 
 @pytest.mark.parametrize(
-    "options", [{"clip_norm": 0.05}, {"average": 0.99}, {"average": 0.1}, {"decay_all": True}, {"class_weights": "balanced"}]
+    "options",
+    [
+        {"clip_norm": 0.05},
+        {"average": 0.99},
+        {"average": 0.1},
+        {"decay_all": True},
+        {"class_weights": "balanced"},
+    ],
 )
 def test_every_option_of_the_step(network, name, options):
     plan = planned(network, replace(RECIPE, learning_rate=0.1, **options), np.ones(4))
@@ -88,14 +107,21 @@ def test_every_option_of_the_step(network, name, options):
 
 def test_each_weight_has_its_own_rate_and_decay(network, name):
     first, second = sorted(network.trainable)[:2]
-    plan = replace(planned(network, RECIPE, np.ones(4)), learning_rate_scale={first: 5.0}, weight_decay={second: 0.5})
+    plan = replace(
+        planned(network, RECIPE, np.ones(4)),
+        learning_rate_scale={first: 5.0},
+        weight_decay={second: 0.5},
+    )
     assert_same(network, trained(network, plan, name), by_hand(network, plan, name))
 
 
 def test_frozen_weights_stay(network, name):
     frozen = frozenset(sorted(network.trainable)[:1])
     found = trained(network, planned(network, RECIPE, np.ones(4), frozen), name)
-    assert all(np.array_equal(found[key], network.weights[key]) == (key in frozen) for key in network.trainable)
+    assert all(
+        np.array_equal(found[key], network.weights[key]) == (key in frozen)
+        for key in network.trainable
+    )
 
 
 def test_a_planted_difference_is_found(network, name):
@@ -109,20 +135,33 @@ def test_a_planted_difference_is_found(network, name):
 def test_settings_change_speed_and_not_meaning(network, name, settings):
     plan = planned(network, RECIPE, np.ones(4))
     tolerance = 2e-5 if "layout" in settings else 0.02
-    assert_same(network, trained(network, plan, name, **settings), by_hand(network, plan, name), tolerance)
+    assert_same(
+        network, trained(network, plan, name, **settings), by_hand(network, plan, name), tolerance
+    )
 
 
 def test_the_averaged_state_is_delivered_and_evaluated(name):
     """BatchNorm's running statistics are averaged along with the weights."""
-    network = with_preprocessing(zoo.mlp(4, (1, 5, 5), hidden=(7,), normalization="batch"), [120.0], [60.0])
+    network = with_preprocessing(
+        zoo.mlp(4, (1, 5, 5), hidden=(7,), normalization="batch"), [120.0], [60.0]
+    )
     state = sorted(network.weights.keys() - network.trainable)
     running = next(key for key in state if "mean" in key)
     plain = trained(network, planned(network, RECIPE, np.ones(4)), name)
     averaged = trained(network, planned(network, replace(RECIPE, average=0.9), np.ones(4)), name)
-    between = np.abs(averaged[running] - network.weights[running]).sum() / np.abs(plain[running] - network.weights[running]).sum()
+    between = (
+        np.abs(averaged[running] - network.weights[running]).sum()
+        / np.abs(plain[running] - network.weights[running]).sum()
+    )
     assert 0.3 < between < 0.95
-    trainer = framework(name).trainer(network.with_weights(averaged), planned(network, RECIPE, np.ones(4)), Settings(threads=1))
-    other = framework(name).trainer(network, planned(network, replace(RECIPE, average=0.9), np.ones(4)), Settings(threads=1))
+    trainer = framework(name).trainer(
+        network.with_weights(averaged), planned(network, RECIPE, np.ones(4)), Settings(threads=1)
+    )
+    other = framework(name).trainer(
+        network, planned(network, replace(RECIPE, average=0.9), np.ones(4)), Settings(threads=1)
+    )
     for step, (images, target, rate) in enumerate(zip(IMAGES, TARGETS, RATES, strict=True), 1):
         other.step(batch_for(network, images, target), rate, step)
-    assert np.allclose(answers(trainer, network, IMAGES[0]), answers(other, network, IMAGES[0]), atol=1e-5)
+    assert np.allclose(
+        answers(trainer, network, IMAGES[0]), answers(other, network, IMAGES[0]), atol=1e-5
+    )

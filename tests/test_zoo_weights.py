@@ -10,7 +10,8 @@ from safetensors.numpy import save_file
 from allotrope.errors import ModelError
 from allotrope.network import zoo
 
-# The names that torchvision's files have, written out, for one block with and one without projection.
+# The names that torchvision's files have, written out, for one block with and one without
+# projection.
 RESNET18_NAMES = """conv1.weight bn1.weight bn1.bias bn1.running_mean bn1.running_var layer1.0.conv1.weight layer1.0.bn1.weight
 layer1.1.conv2.weight layer1.1.bn2.running_var layer2.0.conv1.weight layer2.0.downsample.0.weight layer2.0.downsample.1.weight
 layer2.0.downsample.1.bias layer2.0.downsample.1.running_mean layer2.0.downsample.1.running_var layer4.1.bn2.bias fc.weight
@@ -27,7 +28,9 @@ def small():
 
 def stand_in(tmp_path, change=lambda weights: None):
     """A file as a publisher would make it: other numbers, PyTorch's counters among them."""
-    weights = {name: np.full(array.shape, 0.5, np.float32) for name, array in small().weights.items()}
+    weights = {
+        name: np.full(array.shape, 0.5, np.float32) for name, array in small().weights.items()
+    }
     weights["bn1.num_batches_tracked"] = np.array(7, np.int64)
     change(weights)
     save_file(weights, tmp_path / "weights.safetensors")
@@ -37,15 +40,21 @@ def stand_in(tmp_path, change=lambda weights: None):
 def test_names_are_torchvisions():
     resnet = zoo.resnet18(3, (3, 32, 32), width=0.1)
     assert set(RESNET18_NAMES.split()) <= set(resnet.weights)
-    assert len(resnet.weights) == 102  # resnet18's state_dict has 122 entries, 20 of them num_batches_tracked
+    assert (
+        len(resnet.weights) == 102
+    )  # resnet18's state_dict has 122 entries, 20 of them num_batches_tracked
     mobilenet = zoo.mobilenet_v2(3, (3, 32, 32), width=0.1)
     assert set(MOBILENET_NAMES.split()) <= set(mobilenet.weights)
-    assert len(mobilenet.weights) == 262  # mobilenet_v2's state_dict has 314 entries, 52 of them num_batches_tracked
+    assert (
+        len(mobilenet.weights) == 262
+    )  # mobilenet_v2's state_dict has 314 entries, 52 of them num_batches_tracked
 
 
 def test_running_statistics_are_state():
     network = zoo.resnet18(3, (3, 32, 32), width=0.1)
-    assert {name for name in network.weights if name not in network.trainable} == {name for name in network.weights if "running_" in name}
+    assert {name for name in network.weights if name not in network.trainable} == {
+        name for name in network.weights if "running_" in name
+    }
     node = next(node for node in network.graph.nodes if node.operator == "BatchNormalization")
     assert node.inputs[1:] == ("bn1.weight", "bn1.bias", "bn1.running_mean", "bn1.running_var")
     assert (node.attributes["epsilon"], node.attributes["momentum"]) == (1e-5, 0.9)
@@ -54,7 +63,9 @@ def test_running_statistics_are_state():
 def test_weights_load_by_name(tmp_path):
     network = zoo.load_safetensors(small(), stand_in(tmp_path))
     assert network.trainable == small().trainable
-    assert all((array == 0.5).all() and array.dtype == np.float32 for array in network.weights.values())
+    assert all(
+        (array == 0.5).all() and array.dtype == np.float32 for array in network.weights.values()
+    )
 
 
 @pytest.mark.parametrize("dtype", [np.float16, np.float64, ml_dtypes.bfloat16])

@@ -10,9 +10,12 @@ import pytest
 from allotrope.frameworks import FRAMEWORKS, missing
 
 WANTED = tuple(name for name in os.environ.get("ALLOTROPE_TEST_FRAMEWORKS", "").split(",") if name)
-TESTED = WANTED or tuple(name for name in FRAMEWORKS if name != "reference" and missing(name) is None)
+TESTED = WANTED or tuple(
+    name for name in FRAMEWORKS if name != "reference" and missing(name) is None
+)
 EVERYTHING = os.environ.get("ALLOTROPE_TEST_CONFORMANCE") == "full"
-"""Whether every framework runs every case of ONNX's suite; else all but the reference and PyTorch run a sample."""
+"""Whether every framework runs every case of ONNX's suite; else all but the reference and PyTorch
+run a sample."""
 
 
 class InEach:

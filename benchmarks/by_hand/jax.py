@@ -10,11 +10,24 @@ import numpy as np
 import optax
 from flax import nnx
 
-STAGES = ((1, 16, 1, 1), (6, 24, 2, 2), (6, 32, 3, 2), (6, 64, 4, 2), (6, 96, 3, 1), (6, 160, 3, 2), (6, 320, 1, 1))
+STAGES = (
+    (1, 16, 1, 1),
+    (6, 24, 2, 2),
+    (6, 32, 3, 2),
+    (6, 64, 4, 2),
+    (6, 96, 3, 1),
+    (6, 160, 3, 2),
+    (6, 320, 1, 1),
+)
 
 
 def conv(before, channels, kernel, rngs, stride=1, groups=1, bias=False):
-    options = {"strides": stride, "padding": kernel // 2, "feature_group_count": groups, "use_bias": bias}
+    options = {
+        "strides": stride,
+        "padding": kernel // 2,
+        "feature_group_count": groups,
+        "use_bias": bias,
+    }
     return nnx.Conv(before, channels, (kernel, kernel), rngs=rngs, **options)
 
 
@@ -25,7 +38,10 @@ def norm(channels, rngs):
 class Cnn(nnx.Module):
     def __init__(self, classes, rngs):
         self.conv1, self.conv2 = conv(3, 32, 3, rngs, bias=True), conv(32, 64, 3, rngs, bias=True)
-        self.fc1, self.fc2 = nnx.Linear(64 * 8 * 8, 128, rngs=rngs), nnx.Linear(128, classes, rngs=rngs)
+        self.fc1, self.fc2 = (
+            nnx.Linear(64 * 8 * 8, 128, rngs=rngs),
+            nnx.Linear(128, classes, rngs=rngs),
+        )
 
     def __call__(self, x):
         x = nnx.max_pool(nnx.relu(self.conv1(x)), (2, 2), (2, 2))
@@ -42,7 +58,10 @@ class BasicBlock(nnx.Module):
             self.conv3, self.bn3 = conv(before, channels, 1, rngs, stride), norm(channels, rngs)
 
     def __call__(self, x):
-        shortcut = self.bn3(self.conv3(x)) if self.projected else x
+        if self.projected:
+            shortcut = self.bn3(self.conv3(x))
+        else:
+            shortcut = x
         x = nnx.relu(self.bn1(self.conv1(x)))
         return nnx.relu(self.bn2(self.conv2(x)) + shortcut)
 
@@ -53,7 +72,9 @@ class ResNet20(nnx.Module):
         blocks, before = [], 16
         for channels in (16, 32, 64):
             for number in range(3):
-                blocks.append(BasicBlock(before, channels, 2 if number == 0 and channels > 16 else 1, rngs))
+                blocks.append(
+                    BasicBlock(before, channels, 2 if number == 0 and channels > 16 else 1, rngs)
+                )
                 before = channels
         self.blocks = nnx.List(blocks)
         self.fc = nnx.Linear(64, classes, rngs=rngs)
@@ -67,7 +88,10 @@ class ResNet20(nnx.Module):
 
 class Activated(nnx.Module):
     def __init__(self, before, channels, kernel, rngs, stride=1, groups=1):
-        self.conv, self.bn = conv(before, channels, kernel, rngs, stride, groups), norm(channels, rngs)
+        self.conv, self.bn = (
+            conv(before, channels, kernel, rngs, stride, groups),
+            norm(channels, rngs),
+        )
 
     def __call__(self, x):
         return nnx.relu6(self.bn(self.conv(x)))
@@ -76,9 +100,16 @@ class Activated(nnx.Module):
 class InvertedResidual(nnx.Module):
     def __init__(self, before, channels, stride, expansion, rngs):
         inner = before * expansion
-        layers = [Activated(before, inner, 1, rngs)] if expansion > 1 else []
+        layers = []
+        if expansion > 1:
+            layers = [Activated(before, inner, 1, rngs)]
         self.layers = nnx.List(
-            [*layers, Activated(inner, inner, 3, rngs, stride, inner), conv(inner, channels, 1, rngs), norm(channels, rngs)]
+            [
+                *layers,
+                Activated(inner, inner, 3, rngs, stride, inner),
+                conv(inner, channels, 1, rngs),
+                norm(channels, rngs),
+            ]
         )
         self.residual = stride == 1 and before == channels
 
@@ -86,7 +117,9 @@ class InvertedResidual(nnx.Module):
         y = x
         for layer in self.layers:
             y = layer(y)
-        return x + y if self.residual else y
+        if self.residual:
+            return x + y
+        return y
 
 
 class MobileNetV2(nnx.Module):
@@ -94,7 +127,11 @@ class MobileNetV2(nnx.Module):
         layers, before = [Activated(3, 32, 3, rngs, 2)], 32
         for expansion, channels, repeats, stride in STAGES:
             for number in range(repeats):
-                layers.append(InvertedResidual(before, channels, stride if number == 0 else 1, expansion, rngs))
+                layers.append(
+                    InvertedResidual(
+                        before, channels, stride if number == 0 else 1, expansion, rngs
+                    )
+                )
                 before = channels
         self.features = nnx.List([*layers, Activated(before, 1280, 1, rngs)])
         self.dropout, self.fc = nnx.Dropout(0.2, rngs=rngs), nnx.Linear(1280, classes, rngs=rngs)
@@ -109,7 +146,10 @@ MODELS = {"cnn": Cnn, "resnet20": ResNet20, "mobilenet_v2": MobileNetV2}
 
 
 class ByHand:
-    """A training step and inference, each jitted; images are uint8 [n, h, w, c], labels int64 [n]."""
+    """A training step and inference, each jitted.
+
+    Images are uint8 [n, h, w, c], labels int64 [n].
+    """
 
     def __init__(self, name, classes, side, mean, std, precision):
         if precision != "float32":
@@ -140,10 +180,14 @@ class ByHand:
 
     @functools.partial(jax.jit, static_argnums=0)
     def _infer(self, weights, rest, images):
-        return nnx.merge(self.eval_graph, weights, rest)((images.astype(jnp.float32) - self.mean) / self.std)
+        return nnx.merge(self.eval_graph, weights, rest)(
+            (images.astype(jnp.float32) - self.mean) / self.std
+        )
 
     def step(self, images, labels):
-        self.weights, self.rest, self.slots, loss = self._train(self.weights, self.rest, self.slots, images, labels)
+        self.weights, self.rest, self.slots, loss = self._train(
+            self.weights, self.rest, self.slots, images, labels
+        )
         return float(loss)
 
     def infer(self, images):

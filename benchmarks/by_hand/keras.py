@@ -10,7 +10,15 @@ import keras
 import numpy as np
 from keras import layers
 
-STAGES = ((1, 16, 1, 1), (6, 24, 2, 2), (6, 32, 3, 2), (6, 64, 4, 2), (6, 96, 3, 1), (6, 160, 3, 2), (6, 320, 1, 1))
+STAGES = (
+    (1, 16, 1, 1),
+    (6, 24, 2, 2),
+    (6, 32, 3, 2),
+    (6, 64, 4, 2),
+    (6, 96, 3, 1),
+    (6, 160, 3, 2),
+    (6, 320, 1, 1),
+)
 
 
 def normalization(x):
@@ -28,7 +36,9 @@ def basic_block(x, channels, stride):
     shortcut = x
     if stride != 1 or x.shape[-1] != channels:
         shortcut = normalization(layers.Conv2D(channels, 1, stride, use_bias=False)(x))
-    x = layers.ReLU()(normalization(layers.Conv2D(channels, 3, stride, padding="same", use_bias=False)(x)))
+    x = layers.ReLU()(
+        normalization(layers.Conv2D(channels, 3, stride, padding="same", use_bias=False)(x))
+    )
     x = normalization(layers.Conv2D(channels, 3, padding="same", use_bias=False)(x))
     return layers.ReLU()(layers.Add()([x, shortcut]))
 
@@ -51,7 +61,9 @@ def inverted_residual(x, channels, stride, expansion):
         y = activated(layers.Conv2D(before * expansion, 1, use_bias=False)(y))
     y = activated(layers.DepthwiseConv2D(3, stride, padding="same", use_bias=False)(y))
     y = normalization(layers.Conv2D(channels, 1, use_bias=False)(y))
-    return layers.Add()([x, y]) if stride == 1 and before == channels else y
+    if stride == 1 and before == channels:
+        return layers.Add()([x, y])
+    return y
 
 
 def mobilenet_v2(x, classes):
@@ -67,7 +79,10 @@ MODELS = {"cnn": cnn, "resnet20": resnet20, "mobilenet_v2": mobilenet_v2}
 
 
 class ByHand:
-    """A compiled model's train_on_batch and predict_on_batch; images are uint8 [n, h, w, c], labels int64 [n]."""
+    """A compiled model's train_on_batch and predict_on_batch.
+
+    Images are uint8 [n, h, w, c], labels int64 [n].
+    """
 
     def __init__(self, name, classes, side, mean, std, precision):
         if precision != "float32":

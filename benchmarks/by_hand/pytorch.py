@@ -30,10 +30,15 @@ class BasicBlock(nn.Module):
         self.bn2 = nn.BatchNorm2d(channels)
         self.downsample = None
         if stride != 1 or before != channels:
-            self.downsample = nn.Sequential(nn.Conv2d(before, channels, 1, stride, bias=False), nn.BatchNorm2d(channels))
+            self.downsample = nn.Sequential(
+                nn.Conv2d(before, channels, 1, stride, bias=False), nn.BatchNorm2d(channels)
+            )
 
     def forward(self, x):
-        shortcut = x if self.downsample is None else self.downsample(x)
+        if self.downsample is None:
+            shortcut = x
+        else:
+            shortcut = self.downsample(x)
         x = F.relu(self.bn1(self.conv1(x)))
         return F.relu(self.bn2(self.conv2(x)) + shortcut)
 
@@ -46,7 +51,9 @@ class ResNet20(nn.Module):
         blocks, before = [], 16
         for channels in (16, 32, 64):
             for number in range(3):
-                blocks.append(BasicBlock(before, channels, 2 if number == 0 and channels > 16 else 1))
+                blocks.append(
+                    BasicBlock(before, channels, 2 if number == 0 and channels > 16 else 1)
+                )
                 before = channels
         self.blocks = nn.Sequential(*blocks)
         self.fc = nn.Linear(64, classes)
@@ -69,23 +76,41 @@ class InvertedResidual(nn.Module):
         super().__init__()
         inner = before * expansion
         self.residual = stride == 1 and before == channels
-        layers = [convolution(before, inner, 1)] if expansion > 1 else []
-        layers += [convolution(inner, inner, 3, stride, inner), nn.Conv2d(inner, channels, 1, bias=False), nn.BatchNorm2d(channels)]
+        layers = []
+        if expansion > 1:
+            layers = [convolution(before, inner, 1)]
+        layers += [
+            convolution(inner, inner, 3, stride, inner),
+            nn.Conv2d(inner, channels, 1, bias=False),
+            nn.BatchNorm2d(channels),
+        ]
         self.conv = nn.Sequential(*layers)
 
     def forward(self, x):
-        return x + self.conv(x) if self.residual else self.conv(x)
+        if self.residual:
+            return x + self.conv(x)
+        return self.conv(x)
 
 
 class MobileNetV2(nn.Module):
-    STAGES = ((1, 16, 1, 1), (6, 24, 2, 2), (6, 32, 3, 2), (6, 64, 4, 2), (6, 96, 3, 1), (6, 160, 3, 2), (6, 320, 1, 1))
+    STAGES = (
+        (1, 16, 1, 1),
+        (6, 24, 2, 2),
+        (6, 32, 3, 2),
+        (6, 64, 4, 2),
+        (6, 96, 3, 1),
+        (6, 160, 3, 2),
+        (6, 320, 1, 1),
+    )
 
     def __init__(self, classes):
         super().__init__()
         layers, before = [convolution(3, 32, 3, 2)], 32
         for expansion, channels, repeats, stride in self.STAGES:
             for number in range(repeats):
-                layers.append(InvertedResidual(before, channels, stride if number == 0 else 1, expansion))
+                layers.append(
+                    InvertedResidual(before, channels, stride if number == 0 else 1, expansion)
+                )
                 before = channels
         self.features = nn.Sequential(*layers, convolution(before, 1280, 1))
         self.classifier = nn.Sequential(nn.Dropout(0.2), nn.Linear(1280, classes))
@@ -101,7 +126,11 @@ class ByHand:
     """A training loop's step, and inference; images are uint8 [n, h, w, c], labels int64 [n]."""
 
     def __init__(self, name, classes, side, mean, std, precision):
-        self.mean, self.std, self.half = torch.tensor(mean), torch.tensor(std), precision == "bfloat16"
+        self.mean, self.std, self.half = (
+            torch.tensor(mean),
+            torch.tensor(std),
+            precision == "bfloat16",
+        )
         self.model = MODELS[name](classes).to(memory_format=torch.channels_last)
         self.optimizer = torch.optim.SGD(self.model.parameters(), lr=0.0, momentum=0.9)
 

@@ -9,7 +9,15 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import numpy as np
 import tensorflow as tf
 
-STAGES = ((1, 16, 1, 1), (6, 24, 2, 2), (6, 32, 3, 2), (6, 64, 4, 2), (6, 96, 3, 1), (6, 160, 3, 2), (6, 320, 1, 1))
+STAGES = (
+    (1, 16, 1, 1),
+    (6, 24, 2, 2),
+    (6, 32, 3, 2),
+    (6, 64, 4, 2),
+    (6, 96, 3, 1),
+    (6, 160, 3, 2),
+    (6, 320, 1, 1),
+)
 
 
 class Layers(tf.Module):
@@ -25,7 +33,10 @@ class Layers(tf.Module):
     def weight(self, shape, value=None, trainable=True):
         if self.next == len(self.made):
             fan = int(np.prod(shape[:-1]))
-            first = np.random.default_rng(self.next).normal(0, (2 / fan) ** 0.5, shape) if value is None else np.full(shape, value)
+            if value is None:
+                first = np.random.default_rng(self.next).normal(0, (2 / fan) ** 0.5, shape)
+            else:
+                first = np.full(shape, value)
             with tf.init_scope():
                 self.made.append(tf.Variable(first.astype(np.float32), trainable=trainable))
         self.next += 1
@@ -33,17 +44,28 @@ class Layers(tf.Module):
 
     def convolution(self, x, channels, kernel, stride=1, bias=False):
         y = tf.nn.conv2d(x, self.weight((kernel, kernel, x.shape[-1], channels)), stride, "SAME")
-        return tf.nn.bias_add(y, self.weight((channels,), 0.0)) if bias else y
+        if bias:
+            return tf.nn.bias_add(y, self.weight((channels,), 0.0))
+        return y
 
     def depthwise(self, x, stride):
-        return tf.nn.depthwise_conv2d(x, self.weight((3, 3, x.shape[-1], 1)), (1, stride, stride, 1), "SAME")
+        return tf.nn.depthwise_conv2d(
+            x, self.weight((3, 3, x.shape[-1], 1)), (1, stride, stride, 1), "SAME"
+        )
 
     def normalization(self, x):
         scale, offset = self.weight((x.shape[-1],), 1.0), self.weight((x.shape[-1],), 0.0)
-        mean, variance = self.weight((x.shape[-1],), 0.0, False), self.weight((x.shape[-1],), 1.0, False)
+        mean, variance = (
+            self.weight((x.shape[-1],), 0.0, False),
+            self.weight((x.shape[-1],), 1.0, False),
+        )
         if not self.training:
-            return tf.compat.v1.nn.fused_batch_norm(x, scale, offset, mean, variance, epsilon=1e-5, is_training=False)[0]
-        y, batch_mean, batch_variance = tf.compat.v1.nn.fused_batch_norm(x, scale, offset, epsilon=1e-5)
+            return tf.compat.v1.nn.fused_batch_norm(
+                x, scale, offset, mean, variance, epsilon=1e-5, is_training=False
+            )[0]
+        y, batch_mean, batch_variance = tf.compat.v1.nn.fused_batch_norm(
+            x, scale, offset, epsilon=1e-5
+        )
         mean.assign(0.9 * mean + 0.1 * batch_mean)
         variance.assign(0.9 * variance + 0.1 * batch_variance)
         return y
@@ -81,7 +103,9 @@ def inverted_residual(net, x, channels, stride, expansion):
         y = tf.nn.relu6(net.normalization(net.convolution(y, before * expansion, 1)))
     y = tf.nn.relu6(net.normalization(net.depthwise(y, stride)))
     y = net.normalization(net.convolution(y, channels, 1))
-    return x + y if stride == 1 and before == channels else y
+    if stride == 1 and before == channels:
+        return x + y
+    return y
 
 
 def mobilenet_v2(net, x, classes):
@@ -97,7 +121,10 @@ MODELS = {"cnn": cnn, "resnet20": resnet20, "mobilenet_v2": mobilenet_v2}
 
 
 class ByHand:
-    """A training step and inference, each one tf.function; images are uint8 [n, h, w, c], labels int64 [n]."""
+    """A training step and inference, each one tf.function.
+
+    Images are uint8 [n, h, w, c], labels int64 [n].
+    """
 
     def __init__(self, name, classes, side, mean, std, precision):
         if precision != "float32":
@@ -105,22 +132,34 @@ class ByHand:
         self.net, self.network, self.classes = Layers(), MODELS[name], classes
         self.mean, self.std = np.float32(mean), np.float32(std)
         self.logits(tf.zeros((1, side, side, 3), tf.uint8), False)
-        self.velocities = [tf.Variable(tf.zeros_like(weight), trainable=False) for weight in self.net.trainable_variables]
-        self.train, self.answer = tf.function(self._train), tf.function(lambda images: self.logits(images, False))
+        self.velocities = [
+            tf.Variable(tf.zeros_like(weight), trainable=False)
+            for weight in self.net.trainable_variables
+        ]
+        self.train, self.answer = (
+            tf.function(self._train),
+            tf.function(lambda images: self.logits(images, False)),
+        )
 
     def parameters(self):
         return sum(int(np.prod(weight.shape)) for weight in self.net.trainable_variables)
 
     def logits(self, images, training):
         self.net.begin(training)
-        return self.network(self.net, (tf.cast(images, tf.float32) - self.mean) / self.std, self.classes)
+        return self.network(
+            self.net, (tf.cast(images, tf.float32) - self.mean) / self.std, self.classes
+        )
 
     def _train(self, images, labels):
         weights = self.net.trainable_variables
         with tf.GradientTape() as tape:
-            losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, self.logits(images, True))
+            losses = tf.nn.sparse_softmax_cross_entropy_with_logits(
+                labels, self.logits(images, True)
+            )
             loss = tf.reduce_mean(losses)
-        for weight, velocity, gradient in zip(weights, self.velocities, tape.gradient(loss, weights), strict=True):
+        for weight, velocity, gradient in zip(
+            weights, self.velocities, tape.gradient(loss, weights), strict=True
+        ):
             velocity.assign(0.9 * velocity + gradient)
             weight.assign_sub(0.0 * velocity)
         return loss
