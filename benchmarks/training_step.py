@@ -191,7 +191,7 @@ def main():
     ready = [batches.batch(0, step) for step in range(4)]
     results = [
         compared("steps", steps_alone(trainer, ready, asked.steps), steps_alone(hand, ready, asked.steps), asked.rounds),
-        compared("loop", lambda: train(network, data, recipe, settings).images_per_second, lambda: hand.epoch(batches), asked.rounds),
+        compared("loop", lambda: train(network, data, recipe, settings).examples_per_second, lambda: hand.epoch(batches), asked.rounds),
     ]
     facts = {"torch": torch.__version__, "threads": torch.get_num_threads(), "machine": platform.processor() or platform.machine()}
     print(json.dumps({"benchmark": "training_step", "options": vars(asked), **facts, "results": results}))

@@ -199,14 +199,14 @@ def test_a_framework_that_raises_is_a_row_with_its_reason(inputs):
 
 def test_a_device_that_is_not_there(inputs):
     folder, plan, *_ = inputs
-    broken = FrameworkRace(folder, RacePlan(("pytorch",), FixedSettings("tpu", threads=1), 60.0, 2.0, 1, plan.images, plan.validations))
+    broken = FrameworkRace(folder, RacePlan(("pytorch",), FixedSettings("tpu", threads=1), 60.0, 2.0, 1, plan.examples, plan.validations))
     broken.run()
     assert "device 'tpu' is not there for pytorch" in broken.rows[0]["reason"]
 
 
 def test_a_budget_too_short_for_trainings_leaves_speeds(inputs):
     folder, plan, *_ = inputs
-    short = FrameworkRace(folder, RacePlan(("pytorch",), ONE_THREAD, 0.5, 2.0, 1, plan.images, plan.validations))
+    short = FrameworkRace(folder, RacePlan(("pytorch",), ONE_THREAD, 0.5, 2.0, 1, plan.examples, plan.validations))
     short.run()
     (row,) = short.rows
     assert short.epochs is None
@@ -260,3 +260,10 @@ def test_wrong_usage_is_refused_before_anything_is_done(arguments, message, tmp_
     with pytest.raises(UsageError, match=message.replace("(", "\\(")):
         compare("digits", **arguments, out=tmp_path, quiet=True)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_cannot_be_raced_yet_is_refused_and_named(tmp_path):
+    columns = {"facts": np.zeros((40, 2), np.float32), "price": np.linspace(0, 1, 40)}
+    with pytest.raises(UsageError, match=r"has 'facts' \(table\), 'price' \(regression\)"):
+        compare(columns, target="price", out=tmp_path / "runs", quiet=True)
+    assert not (tmp_path / "runs").exists()

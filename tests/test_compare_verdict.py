@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from allotrope.measure.race.losses import agreements, parting
-from allotrope.measure.race.verdict import accuracy_goal, outcome, verdict
+from allotrope.measure.race.verdict import metric_goal, outcome, verdict
 
 SETTINGS = {"device": "cpu", "precision": "bfloat16", "layout": "channels-last", "compiled": False, "threads": 2}
 AGREES = {"agrees": True, "difference": 1e-6, "step": None}
@@ -117,9 +117,9 @@ def training(accuracies, seconds=10.0):
 
 def test_the_goal_is_what_was_asked_or_a_share_of_the_best():
     rows = [{"trainings": [training([0.5, 0.8]), training([0.6, 0.9])]}, {"framework": "jax"}]
-    assert accuracy_goal(rows, None) == pytest.approx(0.95 * 0.9)
-    assert accuracy_goal(rows, 0.5) == 0.5
-    assert accuracy_goal([{"framework": "jax"}], None) is None
+    assert metric_goal(rows, None) == pytest.approx(0.95 * 0.9)
+    assert metric_goal(rows, 0.5) == 0.5
+    assert metric_goal([{"framework": "jax"}], None) is None
 
 
 def test_the_time_to_the_goal_begins_with_the_import():

@@ -120,9 +120,6 @@ OF_ONE_KIND_STILL: set[str] = {
     "training/state.py",
     "training/trial.py",
     "training/weighing.py",
-    "verbs/compare.py",
-    "verbs/pages.py",
-    "verbs/pipeline/outcome.py",
 }  # none
 
 

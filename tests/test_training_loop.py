@@ -68,8 +68,8 @@ def test_it_learns_and_says_how_it_went(digits, network):
     assert found.best["validation_accuracy"] > 0.85
     assert [row["epoch"] for row in found.history] == [1.0, 2.0, 3.0] and show.rows == found.history
     assert found.history[-1]["loss"] < found.history[0]["loss"]
-    assert found.images_per_second > 0 and found.seconds > 0
-    assert all(0 <= tick.fraction <= 1 and tick.images_per_second > 0 for tick in show.ticks)
+    assert found.examples_per_second > 0 and found.seconds > 0
+    assert all(0 <= tick.fraction <= 1 and tick.examples_per_second > 0 for tick in show.ticks)
     assert show.ticks[0].epoch == 2 / steps  # the first step, which may compile, tells nothing of the speed
 
 

@@ -20,7 +20,7 @@ class Tick:
     fraction: float
     epoch: float
     loss: float
-    images_per_second: float
+    examples_per_second: float
     seconds_left: float | None = None
 
 
@@ -118,7 +118,7 @@ def described(tick: Tick, metric: str = "") -> str:
     left = "" if tick.seconds_left is None else f"  {duration(tick.seconds_left)} left"
     start = f"{tick.fraction:4.0%}  epoch {tick.epoch:.1f}  loss {tick.loss:.4f}"
     behind = f"  {metric}" if metric else ""
-    return f"{start}{behind}  {tick.images_per_second:,.0f} examples/s{left}"
+    return f"{start}{behind}  {tick.examples_per_second:,.0f} examples/s{left}"
 
 
 def described_epoch(row: Mapping[str, Any]) -> str:

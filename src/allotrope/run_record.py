@@ -102,6 +102,11 @@ class TrainingEntry(Entry):
     training: TrainingFacts
     images_per_second: float
 
+    @property
+    def speed(self) -> float:
+        """Examples a second."""
+        return self.images_per_second
+
 
 @dataclass(frozen=True)
 class ScoresEntry(Entry):

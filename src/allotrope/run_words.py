@@ -21,16 +21,16 @@ _ACCURACY = {
 _INSIDE = {word: name for name, word in (_EXAMPLES | _ACCURACY).items()}
 
 
-def is_accuracy(data: Mapping[str, Any]) -> bool:
+def _is_accuracy(data: Mapping[str, Any]) -> bool:
     """Whether the one task of run.json's `data` is a classification that its accuracy decides."""
     tasks = data.get("tasks", [])
     named = [(task.get("kind"), task.get("metric")) for task in tasks]
     return named == [("classification", "accuracy")]
 
 
-def written(value: Any, accuracy: bool) -> Any:
-    """Rows, and rows inside of rows, with the keys of run.json; `accuracy`: as `is_accuracy` says."""
-    return _renamed(value, _EXAMPLES | _ACCURACY if accuracy else _EXAMPLES)
+def written(value: Any, data: Mapping[str, Any]) -> Any:
+    """Rows, and rows inside of rows, with the keys of a run.json of this `data`."""
+    return _renamed(value, _EXAMPLES | _ACCURACY if _is_accuracy(data) else _EXAMPLES)
 
 
 def inside(value: Any) -> Any:

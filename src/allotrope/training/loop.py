@@ -43,7 +43,7 @@ SAVING_RARITY = 50
 class Trained:
     """What a training gave: the network with its best weights, and how it came to them.
 
-    `history`: a row a validation; `best`: the row of the best one. `seconds` include validation, `images_per_second` counts
+    `history`: a row a validation; `best`: the row of the best one. `seconds` include validation, `examples_per_second` counts
     training steps only. `stopped`: `finished`, `budget`, `early stop` or `interrupted`.
     """
 
@@ -51,7 +51,7 @@ class Trained:
     history: list[Row]
     best: Row
     seconds: float
-    images_per_second: float
+    examples_per_second: float
     stopped: str
     steps: int
     epochs: float
@@ -194,7 +194,7 @@ class _Training:
             history=state.history,
             best=state.best,
             seconds=self.pace.elapsed,
-            images_per_second=state.images / state.training_seconds if state.training_seconds else 0.0,
+            examples_per_second=state.images / state.training_seconds if state.training_seconds else 0.0,
             stopped=stopped,
             steps=state.step,
             epochs=state.step / self.batches.steps_per_epoch,
@@ -257,7 +257,7 @@ class _Training:
                 fraction=self.pace.progress,
                 epoch=self.state.step / self.batches.steps_per_epoch,
                 loss=float(np.mean(self.state.losses[-STEPS_BETWEEN_LOOKS:])),
-                images_per_second=self.batches.batch_size / self.seconds_per_step,
+                examples_per_second=self.batches.batch_size / self.seconds_per_step,
                 seconds_left=self.pace.seconds_left(self.state.step, self.seconds_per_step),
             )
         )

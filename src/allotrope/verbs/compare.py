@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
 from allotrope.config import Repair, parse_seconds
+from allotrope.errors import UsageError
 from allotrope.inputs.options import TakingOptions
 from allotrope.option import check_values
 from allotrope.progress import Progress, display
@@ -91,6 +92,7 @@ def compare(
     with display(quiet) as show:
         source = _source(options)
         data_read = read_asked(options, source, show)
+        _check_raced(data_read)
         starts = _starts(options, data_read, source)
         with Run.create(f"{data_read.name}-compare", out) as run:
             arguments["frameworks"] = None if frameworks is None else ",".join(options.frameworks)
@@ -130,6 +132,21 @@ def compare_options(arguments: dict[str, Any]) -> CompareOptions:
         file=file,
         repair=Repair(),
         fine_tuning=fine_tuning(arguments),
+    )
+
+
+def _check_raced(data: Data) -> None:
+    """Raises: UsageError for data that racers cannot be given yet."""
+    from allotrope.data.facts import is_one_of_classes
+
+    if is_one_of_classes(data):
+        return
+    kinds = {each.name: each.kind for each in data.inputs}
+    kinds |= {task.name: task.kind for task in data.tasks}
+    columns = ", ".join(f"'{name}' ({kind})" for name, kind in kinds.items())
+    raise UsageError(
+        f"frameworks are raced on one input and one classification so far; {data.name} has {columns}. "
+        "Race them on a part of it, with --target and --input NAME=none; fit takes all of it."
     )
 
 
@@ -190,7 +207,7 @@ def _race(
 
     recipe = starts[0].recipe
     write_inputs(folder, data, [start.network for start in starts], recipe)
-    sizes = {"images": len(data.train), "validations": len(data.validation)}
+    sizes = {"examples": len(data.train), "validations": len(data.validation)}
     plan = RacePlan(
         options.frameworks,
         options.settings,
@@ -221,10 +238,10 @@ def _interrupted(race: FrameworkRace) -> bool:
 
 def _conclude(run: Run, options: CompareOptions, race: FrameworkRace, interrupted: bool) -> None:
     """Goal, verdict and report, from what was measured."""
-    from allotrope.measure.race.verdict import accuracy_goal, outcome, verdict
+    from allotrope.measure.race.verdict import metric_goal, outcome, verdict
     from allotrope.report import write_report
 
-    goal = accuracy_goal(race.rows, options.goal)
+    goal = metric_goal(race.rows, options.goal)
     rows = [{**row, **outcome(row, goal)} for row in race.rows]
     judgement = verdict(rows, goal, run.json["data"]["validation"])
     for row in rows:

@@ -22,7 +22,7 @@ from allotrope.run_record import (
     StartEntry,
     TrainingEntry,
 )
-from allotrope.run_words import accounts, by_task, inside, is_accuracy, written
+from allotrope.run_words import accounts, by_task, inside, written
 from allotrope.storage import replace_file
 from allotrope.tasks import task_of
 from allotrope.training.checkpoints import Checkpoints
@@ -136,7 +136,7 @@ class TrainingPage(Page[TrainedPlan]):
         if best is None:
             return None
         network = self.plan.start.whole(self.plan.network.with_weights(best.arrays))
-        return TrainedPlan(self.plan, network, entry.training, entry.images_per_second)
+        return TrainedPlan(self.plan, network, entry.training, entry.speed)
 
 
 @dataclass(frozen=True)
@@ -179,7 +179,7 @@ class CandidatesPage(Page[Measured]):
 
     def write(self, run: Run, value: Measured) -> Measured:
         """The entry alone."""
-        rows = written(value.rows, is_accuracy(run.json["data"]))
+        rows = written(value.rows, run.json["data"])
         run.enter(CandidatesEntry(rows, value.measurement))
         return value
 
@@ -202,8 +202,8 @@ class DeliveryPage(Page[Delivered]):
         row = value.row
         if row is not None:
             row = deliver(row, run.folder)
-        accuracy = is_accuracy(run.json["data"])
-        run.enter(DeliveryEntry(written(row, accuracy), written(value.nearest_miss, accuracy)))
+        data = run.json["data"]
+        run.enter(DeliveryEntry(written(row, data), written(value.nearest_miss, data)))
         return replace(value, row=row)
 
     def read(self, run: Run) -> Delivered | None:

@@ -45,7 +45,7 @@ class RacePlan:
     """What is to be raced, and within what.
 
     `settings` fix what is not raced, and the threads of each framework. `budget` is in seconds, for
-    everything; `epochs` is how many each training has at the most; `images` and `validations` are
+    everything; `epochs` is how many each training has at the most; `examples` and `validations` are
     the sizes of those splits; `seeds` how many trainings each framework makes. `patience`: seconds
     beside what a task may take, after which a process hangs.
     """
@@ -55,7 +55,7 @@ class RacePlan:
     budget: float
     epochs: float
     seeds: int
-    images: int
+    examples: int
     validations: int
     patience: float = PATIENCE
 
@@ -252,7 +252,7 @@ class FrameworkRace:
     def _epoch_seconds(self, row: Row) -> float:
         """What an epoch takes with its validation."""
         return (
-            self.plan.images / row["training"]["images_per_second"]
+            self.plan.examples / row["training"]["images_per_second"]
             + self.plan.validations / row["inference"]["images_per_second"]
         )
 

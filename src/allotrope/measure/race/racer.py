@@ -105,7 +105,7 @@ class Racer:
             "seed": recipe.seed,
             "epochs": trained.epochs,
             "seconds": trained.seconds,
-            "images_per_second": trained.images_per_second,
+            "images_per_second": trained.examples_per_second,
             "validation_accuracy": trained.best["validation_accuracy"],
             "test_accuracy": self._accuracy(trained.network, data),
             "history": [{name: row[name] for name in columns} for row in trained.history],

@@ -43,7 +43,7 @@ class _Measure:
     alone: str
 
 
-def accuracy_goal(rows: Sequence[Row], asked: float | None) -> float | None:
+def metric_goal(rows: Sequence[Row], asked: float | None) -> float | None:
     """The validation accuracy whose time is compared.
 
     None where nothing was trained and nothing asked for.

@@ -93,7 +93,7 @@ def trained(plan: Plan, folder: Path | None = None, show: Progress | None = None
         has_learned=plan.start.has_learned,
     )
     show.close()
-    speed = f"{result.images_per_second:,.0f} examples/s"
+    speed = f"{result.examples_per_second:,.0f} examples/s"
     took = duration(result.seconds)
     show.say(f"trained {result.epochs:.1f} epochs in {took} ({speed}, {result.stopped})")
     if result.best["step"] == 0:
@@ -102,7 +102,7 @@ def trained(plan: Plan, folder: Path | None = None, show: Progress | None = None
         result.epochs, result.steps, result.best["epoch"], result.stopped, result.seconds
     )
     network = plan.start.whole(result.network)
-    return TrainedPlan(plan, network, facts, result.images_per_second, result.history)
+    return TrainedPlan(plan, network, facts, result.examples_per_second, result.history)
 
 
 def _as_it_came(tasks: Sequence[Task], result: Trained) -> str:
