@@ -241,3 +241,16 @@ def test_a_run_answers_for_files_and_for_arrays(run_folder, pictures, tmp_path):
     assert len(from_arrays.json) == 2
     with pytest.raises(UsageError, match="one mapping, without files"):
         run.predict({"row": rows}, file)
+
+
+def test_the_only_column_that_names_pictures_is_the_only_picture(run_folder, pictures, tmp_path):
+    other = ROWS.replace("front view;", "photo;", 1)
+    found = predict(run_folder, table(tmp_path / "table", other), threads=1)
+    expected = predict(run_folder, table(tmp_path / "table", ROWS), threads=1)
+    assert found.json == expected.json
+    several = (
+        other.replace("comment", "second").replace("first", "a.png").replace("the last", "b.png")
+    )
+    several = several.replace("b.png cell may be missing", "b.png")
+    with pytest.raises(DataError, match="lacks the columns 'front view'"):
+        predict(run_folder, table(tmp_path / "table", several), threads=1)

@@ -7,19 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from allotrope.delivery.predictor import (
-    AT_ONCE,
-    ArgumentError,
-    Columns,
-    Example,
-    Run,
-    answered,
-    listed,
-    needed,
-)
+from allotrope.delivery.asked import ArgumentError, Example, listed, needed
+from allotrope.delivery.predictor import AT_ONCE, Columns, Run, answered
 
 
-def predicted_arrays(columns: Columns, run: Run, arrays: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+def predicted_arrays(
+    columns: Columns, run: Run, arrays: Mapping[str, Any]
+) -> Iterator[dict[str, Any]]:
     """A row of answers for each example of arrays by column, examples along the first axis; all classes are named.
 
     Raises: ArgumentError.

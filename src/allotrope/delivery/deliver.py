@@ -16,7 +16,8 @@ from allotrope.storage import replace_file, writing
 
 FOLDER, FILE = "delivered", "model.onnx"
 TEMPLATE = "allotrope.delivery.template"
-PREDICTOR = "allotrope.delivery.predictor"
+PREDICTOR = tuple(f"allotrope.delivery.{name}" for name in ("asked", "table_rows", "predictor"))
+"""What reads arguments and says answers, each after what it needs."""
 PICTURES = ("allotrope.inputs.image.formats", "allotrope.inputs.image.decoding")
 """What reads pictures; the first without Pillow."""
 
@@ -56,7 +57,7 @@ def predict_program(row: dict[str, Any], file: str, columns: Columns) -> str:
     if session is None:
         raise ValueError(f"{row['runtime']} is a baseline, which is never delivered")
     sees = any(each["kind"] == "image" for each in columns["inputs"])
-    carried = [*PICTURES[: None if sees else 1], session, PREDICTOR]
+    carried = [*PICTURES[: None if sees else 1], session, *PREDICTOR]
     sources = [_source(module) for module in carried]
     template = _source(TEMPLATE)
     imports = sorted({line for source in [template, *sources] for line in _imports(source)})
@@ -93,14 +94,18 @@ def _source(module: str) -> str:
 def _imports(source: str) -> list[str]:
     """The import lines of a module, without those that have no place in a program of its own."""
     lines = source.splitlines()
-    nodes = [node for node in ast.parse(source).body if isinstance(node, ast.Import | ast.ImportFrom)]
+    nodes = [
+        node for node in ast.parse(source).body if isinstance(node, ast.Import | ast.ImportFrom)
+    ]
     imports = [lines[node.lineno - 1].partition("  #")[0] for node in nodes]
     return [line for line in imports if not line.startswith(("from allotrope", "from __future__"))]
 
 
 def _body(source: str) -> str:
     """What comes after the imports of a module."""
-    nodes = [node for node in ast.parse(source).body if isinstance(node, ast.Import | ast.ImportFrom)]
+    nodes = [
+        node for node in ast.parse(source).body if isinstance(node, ast.Import | ast.ImportFrom)
+    ]
     last = max(node.end_lineno or 0 for node in nodes)
     return "\n".join(source.splitlines()[last:]).strip()
 

@@ -14,7 +14,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from allotrope.delivery.predictor import ArgumentError, in_words, origin_in_words, predicted
+from allotrope.delivery.asked import ArgumentError
+from allotrope.delivery.predictor import in_words, origin_in_words, predicted
 from allotrope.runtimes.onnxruntime.session import Session
 
 FILE = "model.onnx"

@@ -1,0 +1,212 @@
+"""Rows of tables as examples; the files are hostile. A delivered predict.py carries this text."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import numpy as np
+
+from allotrope.delivery.asked import (
+    ArgumentError,
+    Example,
+    Unreadable,
+    listed,
+    needed,
+    read_picture,
+)
+from allotrope.inputs.image.formats import SUFFIXES
+
+TABLES = (".csv", ".tsv", ".tab")
+SEPARATORS = (",", ";", "\t", "|")
+NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
+DECIMAL_COMMA = re.compile(r"[+-]?\d*,\d+([eE][+-]?\d+)?|[+-]?\d+")
+MISSING = ("", "na", "n/a", "nan", "null", "none", "nil", "-", "?", "#n/a", "missing")
+KINDS = ("image", "table")
+
+
+def read_rows(inputs: Sequence[Mapping[str, Any]], path: Path) -> Iterator[Example]:
+    """The rows of a table, each with its line. Raises: ArgumentError."""
+    cells, lines, separator = read_table(inputs, path)
+    rows = [Example({"file": str(path), "line": line}) for line in lines]
+    for facts in inputs:
+        if facts["kind"] == "table":
+            add_numbers(rows, facts, cells, separator)
+    for number, one in enumerate(rows):
+        # One picture after the other, when it is asked for: all at once might fill the memory.
+        for facts in inputs:
+            if facts["kind"] == "image" and not one.reason:
+                add_picture(one, facts, path.parent, cells[facts["name"]][number])
+        yield one
+
+
+def read_table(
+    inputs: Sequence[Mapping[str, Any]], path: Path
+) -> tuple[dict[str, list[str]], list[int], str]:
+    """The cells of the columns that are needed, the line of each row, and what parts cells.
+
+    Raises: ArgumentError.
+    """
+    unknown = [f"'{each['name']}' ({each['kind']})" for each in inputs if each["kind"] not in KINDS]
+    if unknown:
+        raise ArgumentError(f"{path}: nothing here reads {', '.join(unknown)}.")
+    try:
+        text = path.read_bytes().decode("utf-8-sig")
+    except OSError as error:
+        raise ArgumentError(f"{path}: cannot be opened: {error.strerror}.") from None
+    except UnicodeDecodeError:
+        raise ArgumentError(f"{path}: is not in UTF-8. Save it as UTF-8.") from None
+    wanted = needed(inputs)
+    header, rows, separator = best_parted(path, text, wanted)
+    renamed = only_pictures(inputs, header, rows)
+    header = [renamed.get(name, name) for name in header]
+    check_header(path, header, wanted)
+    if not rows:
+        raise ArgumentError(f"{path}: holds a header and no rows.")
+    wrong = [f"line {line} has {len(row)}" for line, row in rows if len(row) != len(header)]
+    if wrong:
+        more = f" and {len(wrong) - 5} more rows" if len(wrong) > 5 else ""
+        raise ArgumentError(
+            f"{path}: rows differ in length: the header has {len(header)} cells, "
+            f"{', '.join(wrong[:5])}{more}. Put cells that hold the separator in quotes."
+        )
+    places = {name: header.index(name) for name in wanted}
+    cells = {name: [row[place] for _, row in rows] for name, place in places.items()}
+    return cells, [line for line, _ in rows], separator
+
+
+def best_parted(
+    path: Path, text: str, wanted: Sequence[str]
+) -> tuple[list[str], list[tuple[int, list[str]]], str]:
+    """Header and rows with their lines, parted by what gives most of the columns wanted."""
+    tables = []
+    for separator in SEPARATORS:
+        try:
+            rows = list(parted(text, separator))
+        except csv.Error as error:
+            problem = str(error)
+            continue
+        header = rows[0][1] if rows else []
+        tables.append((len(set(header) & set(wanted)), header, rows[1:], separator))
+    if not tables:
+        raise ArgumentError(f"{path}: cannot be read as a table: {problem}.")
+    _, header, rows, separator = max(tables, key=lambda table: table[0])
+    return header, rows, separator
+
+
+def only_pictures(
+    inputs: Sequence[Mapping[str, Any]],
+    header: Sequence[str],
+    rows: Sequence[tuple[int, Sequence[str]]],
+) -> dict[str, str]:
+    """The only column that names pictures, as the only picture that the network takes, if they differ in name."""
+    pictures = [facts["name"] for facts in inputs if facts["kind"] == "image"]
+    if len(pictures) != 1 or pictures[0] in header:
+        return {}
+    ends = tuple(SUFFIXES)
+    naming = [
+        name
+        for place, name in enumerate(header)
+        if 2
+        * sum(row[place : place + 1] != [] and row[place].lower().endswith(ends) for _, row in rows)
+        > len(rows)
+    ]
+    return {naming[0]: pictures[0]} if len(naming) == 1 else {}
+
+
+def parted(text: str, separator: str) -> Iterator[tuple[int, list[str]]]:
+    """Line and cells of each row that is not empty."""
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
+    before = 0
+    for row in reader:
+        cells = [cell.strip() for cell in row]
+        if any(cells):
+            yield before + 1, cells
+        before = reader.line_num
+
+
+def check_header(path: Path, header: Sequence[str], wanted: Sequence[str]) -> None:
+    """Raises: ArgumentError if a column is not there, or there twice."""
+    lacking = [name for name in wanted if name not in header]
+    if lacking:
+        raise ArgumentError(
+            f"{path}: lacks the columns {listed(lacking)}; its first line has {listed(header)}."
+        )
+    counts = Counter(header)
+    twice = [name for name in wanted if counts[name] > 1]
+    if twice:
+        raise ArgumentError(f"{path}: several columns are called {listed(twice)}. Rename them.")
+
+
+def add_numbers(
+    rows: Sequence[Example],
+    facts: Mapping[str, Any],
+    cells: Mapping[str, Sequence[str]],
+    separator: str,
+) -> None:
+    """The row of numbers of each example, or the reason why it has none."""
+    names, gaps = facts["columns"], facts.get("missing", ())
+    values = np.full((len(rows), len(names)), np.nan, np.float32)
+    for place, name in enumerate(names):
+        column = cells[name]
+        comma = separator != "," and written_with_commas(column)
+        for number, cell in enumerate(column):
+            value, problem = number_in(cell, comma, place in gaps)
+            values[number, place] = value
+            if problem and not rows[number].reason:
+                rows[number].reason = f"'{name}' {problem}"
+    for one, row in zip(rows, values, strict=True):
+        one.inputs[facts["name"]] = row
+
+
+def written_with_commas(column: Sequence[str]) -> bool:
+    """Whether all numbers are written as in 3,5."""
+    present = [cell for cell in column if cell.lower() not in MISSING]
+    return any("," in cell for cell in present) and all(map(DECIMAL_COMMA.fullmatch, present))
+
+
+def number_in(cell: str, comma: bool, may_miss: bool) -> tuple[float, str]:
+    """The number in a cell, and what is wrong with it if anything is."""
+    if cell.lower() in MISSING:
+        none = "is missing, and no row that was learned from lacked it"
+        return float("nan"), "" if may_miss else none
+    if comma:
+        cell = cell.replace(",", ".")
+    if not NUMBER.fullmatch(cell):
+        return float("nan"), f"is '{cell}', expected a number"
+    if abs(float(cell)) > float(np.finfo(np.float32).max):
+        return float("nan"), f"is {cell}, too large for float32"
+    return float(cell), ""
+
+
+def add_picture(one: Example, facts: Mapping[str, Any], folder: Path, name: str) -> None:
+    """The picture that a cell names, or the reason why there is none."""
+    try:
+        one.inputs[facts["name"]] = read_picture(inside(folder, name), facts)
+    except Unreadable as error:
+        one.reason = f"'{facts['name']}' is '{name}': {error}"
+
+
+def inside(folder: Path, name: str) -> Path:
+    """The file of this name in the folder or below. Raises: Unreadable for any other."""
+    name = name.strip()
+    if "/" not in name:
+        name = name.replace("\\", "/")
+    if not name or "\0" in name:
+        raise Unreadable("no picture is named")
+    if re.match(r"[A-Za-z][A-Za-z0-9+.-]*://", name):
+        raise Unreadable("a web address; nothing is downloaded")
+    outside = Unreadable("lies outside of the table's folder, where nothing is read")
+    path = PurePosixPath(name)
+    if path.is_absolute() or ".." in path.parts or re.match(r"[A-Za-z]:", name):
+        raise outside
+    real, home = os.path.realpath(folder / name), os.path.realpath(folder)
+    if os.path.commonpath([real, home]) != home:
+        raise outside
+    return folder / name
