@@ -25,7 +25,10 @@ class Tick:
 
 
 class Progress:
-    """The quiet display, and what every display can be told. Used as a context, so that a live line is always cleared."""
+    """The quiet display, and what every display can be told.
+
+    Used as a context, so that a live line is always cleared.
+    """
 
     def __enter__(self) -> Progress:
         return self
@@ -49,7 +52,9 @@ class Progress:
 class Lines(Progress):
     """Plain lines: every message, and of steps and evaluations at most one line in some seconds."""
 
-    def __init__(self, stream: TextIO | None = None, seconds: float = SECONDS_BETWEEN_LINES) -> None:
+    def __init__(
+        self, stream: TextIO | None = None, seconds: float = SECONDS_BETWEEN_LINES
+    ) -> None:
         self._stream = stream or sys.stdout
         self._seconds = seconds
         self._last = -seconds
@@ -64,7 +69,10 @@ class Lines(Progress):
         self._say_if_due(described(tick, self._reached))
 
     def epoch(self, row: Mapping[str, Any]) -> None:
-        """Writes a line if none was written of late; the accuracy stays for the lines that follow."""
+        """Writes a line if none was written of late.
+
+        The accuracy stays for the lines that follow.
+        """
         self._reached = reached(row)
         self._say_if_due(described_epoch(row))
 
@@ -122,10 +130,16 @@ def described(tick: Tick, metric: str = "") -> str:
 
 
 def described_epoch(row: Mapping[str, Any]) -> str:
-    """One line: epoch, validation loss and metric, examples/s; there is no loss before the first step."""
+    """One line: epoch, validation loss and metric, examples/s.
+
+    There is no loss before the first step.
+    """
     loss, speed = row["loss"], row["images_per_second"]
     shown = "-" if loss is None else f"{loss:.4f}"
-    text = f"epoch {row['epoch']:.1f}  loss {shown}  validation loss {row['validation_loss']:.4f}, {reached(row)}"
+    text = (
+        f"epoch {row['epoch']:.1f}  loss {shown}  validation loss {row['validation_loss']:.4f}, "
+        f"{reached(row)}"
+    )
     return text if speed is None else f"{text}  {speed:,.0f} examples/s"
 
 

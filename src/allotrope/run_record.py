@@ -1,6 +1,7 @@
 """What run.json holds: an entry for each thing that a run decides or measures, typed, with a version.
 
-The fields of an entry are keys of run.json. So a run is as far as its entries go, whatever ended it.
+The fields of an entry are keys of run.json. So a run is as far as its entries go, whatever ended
+it.
 """
 
 from __future__ import annotations
@@ -19,7 +20,10 @@ READABLE = (1, 2)
 
 @dataclass(frozen=True)
 class Entry:
-    """Some keys of run.json that appear together. A field with a default is left out if it has it."""
+    """Some keys of run.json that appear together.
+
+    A field with a default is left out if it has it.
+    """
 
     def facts(self) -> dict[str, Any]:
         """What is added to run.json."""
@@ -86,7 +90,10 @@ class SettingsEntry(Entry):
 
 @dataclass(frozen=True)
 class TrainingFacts:
-    """`stopped`: `finished`, `budget`, `early stop` or `interrupted`; `seconds` include validation."""
+    """`stopped`: `finished`, `budget`, `early stop` or `interrupted`.
+
+    `seconds` include validation.
+    """
 
     epochs: float
     steps: int

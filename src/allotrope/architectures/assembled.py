@@ -51,7 +51,9 @@ def rows(each: Any, seed: int) -> Network:
     """
     features = getattr(each, "features", None)
     if features is None:
-        raise UnsupportedError(f"input '{each.name}' of kind {each.kind} says no number of features.")
+        raise UnsupportedError(
+            f"input '{each.name}' of kind {each.kind} says no number of features."
+        )
     builder = Builder("rows")
     x, count = builder.input(each.name, np.float32, ("n", features)), features
     for number, units in enumerate((*ROWS, 1), 1):
@@ -70,7 +72,9 @@ def reasons(inputs: Sequence[Input], tasks: Sequence[Task], names: Mapping[str, 
     """What was put together, and why; `names` is the network of each input that is not a row."""
     lines = []
     if len(inputs) > 1:
-        trunks = ", ".join(f"{names.get(each.name, 'dense layers')} for {each.name}" for each in inputs)
+        trunks = ", ".join(
+            f"{names.get(each.name, 'dense layers')} for {each.name}" for each in inputs
+        )
         lines.append(
             f"A trunk for each input ({trunks}); {MIXED} units mix their features, "
             "so that a head can weigh one by another."

@@ -65,8 +65,8 @@ def choose(
 ) -> Choice:
     """Choose what is not asked for.
 
-    `overrides` are fields of the recipe, and always win; `budget` is in seconds. `speed` measures a network; without it a
-    size of the middle is taken.
+    `overrides` are fields of the recipe, and always win; `budget` is in seconds. `speed` measures a
+    network; without it a size of the middle is taken.
 
     Raises: UsageError for an unknown network or field of the recipe.
     """
@@ -107,7 +107,13 @@ class _Choosing:
     """One call of `choose`; collects the reasons."""
 
     def __init__(
-        self, data: Data, overrides: dict[str, Any], budget: float | None, epochs: float | None, seed: int, speed: Speed | None
+        self,
+        data: Data,
+        overrides: dict[str, Any],
+        budget: float | None,
+        epochs: float | None,
+        seed: int,
+        speed: Speed | None,
     ) -> None:
         self.data, self.overrides, self.seed, self.speed = data, overrides, seed, speed
         self.budget, self.epochs = budget, epochs
@@ -130,9 +136,12 @@ class _Choosing:
             self.reasons.append("What each task counts is learned, by its uncertainty.")
         named = {each.name: family.name for each in self.data.inputs if isinstance(each, Image)}
         self.reasons += reasons(self.data.inputs, self.data.tasks, named)
-        shown = {key: value for key, value in arguments.items() if not isinstance(value, np.ndarray)}
+        shown = {
+            key: value for key, value in arguments.items() if not isinstance(value, np.ndarray)
+        }
         self.reasons.append(
-            f"{family.name} has {parameters(network):,} trainable weights and takes {multiply_adds(network):,} multiply-adds an example."
+            f"{family.name} has {parameters(network):,} trainable weights and takes "
+            f"{multiply_adds(network):,} multiply-adds an example."
         )
         return Choice(family.name, shown, network, recipe, self.reasons)
 
@@ -143,12 +152,23 @@ class _Choosing:
         if knows_classes and not is_normalized(network):
             recipe = self._careful(recipe)
         if new_head:
-            usual: dict[str, Any] = {"learning_rate": recipe.learning_rate * NEW_HEAD, "backbone_rate": 1 / NEW_HEAD}
-            recipe = replace(recipe, **{name: value for name, value in usual.items() if name not in self.overrides})
-            self.reasons.append(f"The new last layer learns at the learning rate, all others at {recipe.backbone_rate:g} of it.")
+            usual: dict[str, Any] = {
+                "learning_rate": recipe.learning_rate * NEW_HEAD,
+                "backbone_rate": 1 / NEW_HEAD,
+            }
+            recipe = replace(
+                recipe,
+                **{name: value for name, value in usual.items() if name not in self.overrides},
+            )
+            self.reasons.append(
+                "The new last layer learns at the learning rate, all others at "
+                f"{recipe.backbone_rate:g} of it."
+            )
         self.reasons.append(
-            f"A gentle recipe ({recipe.optimizer}, learning rate {recipe.learning_rate:g}), because the network has learned before. "
-            f"It has {parameters(network):,} trainable weights and takes {multiply_adds(network):,} multiply-adds an image."
+            f"A gentle recipe ({recipe.optimizer}, learning rate {recipe.learning_rate:g}), "
+            "because the network has learned before. "
+            f"It has {parameters(network):,} trainable weights and takes "
+            f"{multiply_adds(network):,} multiply-adds an image."
         )
         return recipe
 
@@ -184,16 +204,23 @@ class _Choosing:
             self.epochs = family.most_epochs
         elif usual is not None:
             self.epochs = usual = min(usual, family.most_epochs)
-            self.reasons.append(f"{usual:g} epochs, because {images:,} images are few and neither a budget nor epochs were asked for.")
+            self.reasons.append(
+                f"{usual:g} epochs, because {images:,} images are few and neither a budget nor "
+                "epochs were asked for."
+            )
         else:
             self.budget = USUAL_BUDGET
-            self.reasons.append(f"{USUAL_BUDGET:g} s of training, because neither a budget nor epochs were asked for.")
+            self.reasons.append(
+                f"{USUAL_BUDGET:g} s of training, because neither a budget nor epochs were asked "
+                "for."
+            )
 
     def _recipe(self, family: Family) -> Recipe:
         if not self.plain:
             family = replace(family, recipe=SMALL)
             self.reasons.append(
-                "AdamW, because steps that suit one loss of classes are too large for other losses, "
+                "AdamW, because steps that suit one loss of classes are too large for other "
+                "losses, "
                 "for their sum and for layers without normalization."
             )
         recipe = recipe_of(family, self._shape(self.picture), len(self.data.train))
@@ -202,11 +229,18 @@ class _Choosing:
         if "flip" not in self.overrides:
             recipe = replace(recipe, flip=self._flip())
         if self.overrides:
-            self.reasons.append("Asked for: " + ", ".join(f"{name} = {value}" for name, value in self.overrides.items()) + ".")
+            self.reasons.append(
+                "Asked for: "
+                + ", ".join(f"{name} = {value}" for name, value in self.overrides.items())
+                + "."
+            )
         return replace(recipe, **self.overrides)
 
     def _suiting_tasks(self, recipe: Recipe) -> Recipe:
-        """The loss of each task by name; and little augmentation if a quantity may change with it."""
+        """The loss of each task by name.
+
+        And little augmentation if a quantity may change with it.
+        """
         losses = tuple(dict.fromkeys(task.minimized for task in self.data.tasks))
         measured = [task.name for task in self.data.tasks if task.kind == "regression"]
         if measured and self.picture is not None and "augmentation" not in self.overrides:
@@ -226,51 +260,87 @@ class _Choosing:
         task, train = self.data.tasks[0], self.data.train
         if self.picture is None:
             return False
-        if not isinstance(task, Classification) or len(self.data.tasks) > 1 or gappy([task], train.columns):
+        if (
+            not isinstance(task, Classification)
+            or len(self.data.tasks) > 1
+            or gappy([task], train.columns)
+        ):
             self.reasons.append(
-                "Images are not mirrored in training: whether all answers stay the same is not known; "
+                "Images are not mirrored in training: whether all answers stay the same is not "
+                "known; "
                 "--flip says that they do."
             )
             return False
         images, labels = train[self.picture.name], train[task.name]
         kept = kept_when_mirrored(images, labels, task.size, self.seed)
         if kept is None:
-            self.reasons.append("Images are not mirrored in training: the data does not show whether they keep their meaning.")
+            self.reasons.append(
+                "Images are not mirrored in training: the data does not show whether they keep "
+                "their meaning."
+            )
             return False
         word = "are" if kept >= ENOUGH else "are not"
         self.reasons.append(
-            f"Images {word} mirrored in training: a simple classifier keeps {max(kept, 0):.0%} of what it knows when they are."
+            f"Images {word} mirrored in training: a simple classifier keeps {max(kept, 0):.0%} of "
+            "what it knows when they are."
         )
         return kept >= ENOUGH
 
     # --- size
 
     def _sized(self, family: Family, recipe: Recipe, free: bool) -> dict[str, Any]:
-        """The family's arguments; where the size is free, with the largest width that sees the data often enough in the time there is."""
-        arguments = {**family.arguments(self._shape(self.picture)), **self._whitening(family, self.picture), "seed": self.seed}
+        """The family's arguments.
+
+        Where the size is free, with the largest width that sees the data often enough in the time
+        there is.
+        """
+        arguments = {
+            **family.arguments(self._shape(self.picture)),
+            **self._whitening(family, self.picture),
+            "seed": self.seed,
+        }
         if not free or not family.widths:
             return arguments
         middle = {**arguments, "width": family.usual_width}
         if recipe.budget is None or self.speed is None:
             return middle
-        return {**arguments, "width": self._affordable(family, arguments, recipe.budget, self._cost(family, arguments, recipe, self.speed))}
+        return {
+            **arguments,
+            "width": self._affordable(
+                family, arguments, recipe.budget, self._cost(family, arguments, recipe, self.speed)
+            ),
+        }
 
-    def _cost(self, family: Family, arguments: dict[str, Any], recipe: Recipe, speed: Speed) -> Callable[[int], float]:
+    def _cost(
+        self, family: Family, arguments: dict[str, Any], recipe: Recipe, speed: Speed
+    ) -> Callable[[int], float]:
         """Seconds an image in training as a straight line over multiply-adds, through the smallest width and the usual one."""
-        ends = [self._built(family, {**arguments, "width": width}) for width in (min(family.widths), family.usual_width)]
+        ends = [
+            self._built(family, {**arguments, "width": width})
+            for width in (min(family.widths), family.usual_width)
+        ]
         work = [multiply_adds(network) for network in ends]
         seconds = [1 / speed(network, recipe) for network in ends]
         slope = min(max((seconds[1] - seconds[0]) / (work[1] - work[0]), 0.0), seconds[1] / work[1])
         return lambda multiply_adds: seconds[1] + slope * (multiply_adds - work[1])
 
-    def _affordable(self, family: Family, arguments: dict[str, Any], budget: float, cost: Callable[[int], float]) -> float:
+    def _affordable(
+        self, family: Family, arguments: dict[str, Any], budget: float, cost: Callable[[int], float]
+    ) -> float:
         images = len(self.data.train)
         widths = family.widths_for(images)
-        seen = {width: budget / images / cost(multiply_adds(self._built(family, {**arguments, "width": width}))) for width in widths}
+        seen = {
+            width: budget
+            / images
+            / cost(multiply_adds(self._built(family, {**arguments, "width": width})))
+            for width in widths
+        }
         width = next((width for width in widths if seen[width] >= family.enough_epochs), widths[-1])
         self.reasons.append(
-            f"Width {width:g}: with it this machine sees each image about {seen[width]:.0f} times in the budget. "
-            f"The widest of {', '.join(f'{w:g}' for w in reversed(widths))} that does so {family.enough_epochs:g} times is taken."
+            f"Width {width:g}: with it this machine sees each image about {seen[width]:.0f} times "
+            "in the budget. "
+            f"The widest of {', '.join(f'{w:g}' for w in reversed(widths))} that does so "
+            f"{family.enough_epochs:g} times is taken."
         )
         return width
 

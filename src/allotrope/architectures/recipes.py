@@ -11,7 +11,8 @@ from allotrope.config import Recipe
 
 Image = tuple[int, int, int]
 FEW = 10_000
-"""Fewer training images than this are few: they get a small network, strong augmentation and many epochs."""
+"""Fewer training images than this are few: they get a small network, strong augmentation and many
+epochs."""
 
 
 def _plain(image: Image) -> dict[str, Any]:
@@ -22,9 +23,9 @@ def _plain(image: Image) -> dict[str, Any]:
 class Family:
     """A network of the zoo with the recipe that suits it.
 
-    `widths` are those to choose from, `usual_width` the one where the time is not known. A wider network is worth its time
-    if each image is still seen `enough_epochs` times; more than `most_epochs` times teach nothing more.
-    `arguments(image)` are the network's others.
+    `widths` are those to choose from, `usual_width` the one where the time is not known. A wider
+    network is worth its time if each image is still seen `enough_epochs` times; more than
+    `most_epochs` times teach nothing more. `arguments(image)` are the network's others.
     """
 
     name: str
@@ -46,7 +47,9 @@ def family_for(height: int, width: int) -> tuple[Family, str]:
     """The family that suits images of this size, and why."""
     side = f"{height} x {width} pixels"
     if max(height, width) <= 64 and min(height, width) >= 8:
-        return FAMILIES["whitened_cnn"], f"whitened_cnn, because it learns small images ({side}) fastest."
+        return FAMILIES[
+            "whitened_cnn"
+        ], f"whitened_cnn, because it learns small images ({side}) fastest."
     if min(height, width) >= 32:
         return FAMILIES["resnet18"], f"resnet18, because images of {side} are photographs in size."
     return FAMILIES["cnn"], f"cnn, because images of {side} are too narrow for a deep network."
@@ -55,9 +58,10 @@ def family_for(height: int, width: int) -> tuple[Family, str]:
 def recipe_of(family: Family, image: Image, images: int) -> Recipe:
     """The family's recipe, fitted to the number of images and their size.
 
-    The batch is twice the root of the number of images, as a power of two from 16 to the family's; a smaller batch lowers the
-    learning rate in proportion (Goyal et al. 2017, https://arxiv.org/abs/1706.02677). Few images are changed more, unless they
-    are so small that little of them would be left.
+    The batch is twice the root of the number of images, as a power of two from 16 to the family's;
+    a smaller batch lowers the learning rate in proportion (Goyal et al. 2017,
+    https://arxiv.org/abs/1706.02677). Few images are changed more, unless they are so small that
+    little of them would be left.
     """
     recipe = family.recipe
     batch = min(max(2 ** round(math.log2(2 * math.sqrt(images))), 16), recipe.batch_size)
@@ -135,14 +139,15 @@ FINE_TUNED = Recipe(
     augmentation="light",
     batch_size=64,
 )
-"""For a network that has learned before: gentle steps that begin at 0, so that the first ones do not wipe out what it knows."""
+"""For a network that has learned before: gentle steps that begin at 0, so that the first ones do
+not wipe out what it knows."""
 
 NEW_HEAD = 4.0
 """How many times as fast a new last layer learns as the rest, which has learned before.
 
-Chosen on the validation images of 12 Caltech-101 categories with MobileNet v1 0.25 at 96 pixels: 0.3 of 4e-3 for the rest reached
-94.5 % in three epochs, 0.1 of it 89.0 %; a head at 1e-3 with a tenth of that for the rest 50 % in two.
-"""
+Chosen on the validation images of 12 Caltech-101 categories with MobileNet v1 0.25 at 96 pixels:
+0.3 of 4e-3 for the rest reached 94.5 % in three epochs, 0.1 of it 89.0 %; a head at 1e-3 with a
+tenth of that for the rest 50 % in two."""
 
 WITHOUT_NORMALIZATION = 0.1
 """The part of the learning rate for a network that knows the classes and has no normalization.

@@ -19,8 +19,8 @@ def is_one_of_classes(data: Data) -> bool:
 def data_facts(data: Data, source: str) -> dict[str, Any]:
     """Sizes, inputs, tasks and what reading found.
 
-    `classes` are there if the only task is a classification, `image` (channels, height, width) if the
-    only input is a picture: readers of run.json have always found them there.
+    `classes` are there if the only task is a classification, `image` (channels, height, width) if
+    the only input is a picture: readers of run.json have always found them there.
     """
     facts: dict[str, Any] = {
         "name": data.name,

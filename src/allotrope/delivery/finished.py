@@ -18,7 +18,10 @@ Columns = dict[str, list[dict[str, Any]]]
 
 
 def finished(network: Network, inputs: Sequence[Input], tasks: Sequence[Task]) -> Network:
-    """The trained network with every task's ending behind its output; its metadata names inputs and tasks."""
+    """The trained network with every task's ending behind its output.
+
+    Its metadata names inputs and tasks.
+    """
     network = without_log_variances(network)
     for task in tasks:
         network = task.finish(network)

@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from allotrope.network.graph import Value
 
 SIDE = 224
-"""Side in pixels of a picture whose size is free: what most networks for pictures were trained at."""
+"""Side in pixels of a picture whose size is free: what most networks for pictures were trained at.
+"""
 CHANNELS = (1, 3, 4)
 TAKEN = f"pictures, taken as {SIDE}x{SIDE}"
 FOUR_AXES = ("pictures", "0..255", "it has four dimensions")

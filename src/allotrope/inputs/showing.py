@@ -15,7 +15,9 @@ LISTED = ("mistakes", "worst")
 def with_examples(
     accounts: Mapping[str, dict[str, Any]], inputs: Sequence[Input], examples: Any
 ) -> tuple[dict[str, dict[str, Any]], dict[str, bytes]]:
-    """The accounts by task, with `file`, `picture` and `cells` in each listed example; and the pictures' files by name.
+    """The accounts by task, with `file`, `picture` and `cells` in each listed example.
+
+    And the pictures' files by name.
 
     `examples` are those that the indices are about, with `columns` and `origin`.
     """

@@ -36,7 +36,10 @@ class Lengths:
 
 
 def resolved(file: Declared, dimensions: Sequence[str]) -> Lengths:
-    """A length for every name. Raises: UsageError that lists those for which there is none, with the option that gives them."""
+    """A length for every name.
+
+    Raises: UsageError that lists those for which there is none, with the option that gives them.
+    """
     said = parse_lengths(dimensions, file.inputs)
     known, lines = dict(said), []
     free = [name for name in _free(file.inputs) if name not in said]
@@ -58,7 +61,8 @@ def resolved(file: Declared, dimensions: Sequence[str]) -> Lengths:
     missing = [name for name in free if name not in known]
     if missing:
         raise UsageError(
-            f"the lengths {', '.join(missing)} are free, and what they should be cannot be told from the file. "
+            f"the lengths {', '.join(missing)} are free, and what they should be cannot be told "
+            "from the file. "
             f"Say them: --dimensions {','.join(f'{name}=16' for name in missing)}"
         )
     if said:
@@ -71,7 +75,10 @@ def _listed(lengths: Mapping[str, int]) -> str:
 
 
 def _free(inputs: Sequence[Value]) -> list[str]:
-    """The names of free lengths. A first axis is the batch, unless its name is that of another axis somewhere too."""
+    """The names of free lengths.
+
+    A first axis is the batch, unless its name is that of another axis somewhere too.
+    """
     inner = [n for value in inputs for n in (value.shape or ())[1:] if isinstance(n, str)]
     return list(dict.fromkeys(inner))
 

@@ -40,7 +40,10 @@ def columns_of(metadata: Mapping[str, str]) -> dict[str, list[dict[str, Any]]]:
 def with_columns(
     network: Network, *, inputs: Sequence[Facts] = (), tasks: Sequence[Facts] = ()
 ) -> Network:
-    """The network that says these of its inputs and outputs, too; an entry of the same name gives way."""
+    """The network that says these of its inputs and outputs, too.
+
+    An entry of the same name gives way.
+    """
     said = columns_of(network.metadata)
     for part, facts in (("inputs", inputs), ("tasks", tasks)):
         names = {each["name"] for each in facts}
@@ -59,4 +62,6 @@ def _entries(said: Any) -> dict[str, list[dict[str, Any]]] | None:
 
 
 def _names_itself(entry: Any) -> bool:
-    return isinstance(entry, dict) and all(isinstance(entry.get(key), str) for key in ("name", "kind"))
+    return isinstance(entry, dict) and all(
+        isinstance(entry.get(key), str) for key in ("name", "kind")
+    )

@@ -117,7 +117,10 @@ class Classification(Task):
         return compute(p, output, target, weight, label_smoothing=smoothing, weights=weights)
 
     def scores(self, output: Answers, labels: Labels) -> dict[str, float]:
-        """Accuracy as a fraction, mean cross-entropy without smoothing; AUC if there are two classes."""
+        """Accuracy as a fraction, mean cross-entropy without smoothing.
+
+        AUC if there are two classes.
+        """
         output, labels = self._known(output, labels)
         scores = {
             "accuracy": float(np.mean(output.argmax(axis=1) == labels)),
@@ -131,7 +134,10 @@ class Classification(Task):
         return scores
 
     def finish(self, network: Network) -> Network:
-        """Softmax, and the names of the classes; in metadata `classes` too if this is the only output."""
+        """Softmax, and the names of the classes.
+
+        In metadata `classes` too if this is the only output.
+        """
         ended = with_ending(network, self.name, self.size, SOFTMAX, self.facts())
         if len(network.outputs) > 1:
             return ended

@@ -22,14 +22,15 @@ Labels = NDArray[Any]
 What is missing is NaN in floats and below 0 in codes.
 """
 Answers = NDArray[np.floating[Any]]
-"""What a network gives for a task: [n, size]. Raw in training, behind `finish` in the delivered file."""
+"""What a network gives for a task: [n, size]. Raw in training, behind `finish` in the delivered
+file."""
 
 
 class Encoded(NamedTuple):
     """What a loss compares with: `targets` float32 [n, size].
 
-    `weights` float32 [n], or [n, size] where single numbers may be missing: 0 if an example has no such
-    label. None if every example has its label, which counts each once.
+    `weights` float32 [n], or [n, size] where single numbers may be missing: 0 if an example has no
+    such label. None if every example has its label, which counts each once.
     """
 
     targets: np.ndarray
@@ -84,7 +85,10 @@ class Task(abc.ABC):
         """What keeps these labels of a split from being learned from or judged by, in words."""
 
     def takes(self, losses: str) -> str:
-        """The first of these losses, with commas between them, that the kind knows; else its usual one."""
+        """The first of these losses, with commas between them, that the kind knows.
+
+        Else its usual one.
+        """
         return next((loss for loss in losses.split(",") if loss in self.losses), self.losses[0])
 
     @abc.abstractmethod
@@ -119,7 +123,10 @@ class Task(abc.ABC):
 
     @abc.abstractmethod
     def finish(self, network: Network) -> Network:
-        """The network with answers for people in place of its raw output of this name; metadata says which."""
+        """The network with answers for people in place of its raw output of this name.
+
+        Metadata says which.
+        """
 
     @abc.abstractmethod
     def answers(self, output: Answers) -> Answers:

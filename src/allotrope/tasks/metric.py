@@ -10,9 +10,9 @@ from dataclasses import dataclass
 class Metric:
     """One way to say how good answers are.
 
-    `name` is its key in run.json, `title` what a sentence calls it. `percent`: a fraction that people
-    read as per cent. `relative`: what is lost is counted in per cent of the reference, as suits an
-    error in units of one's own; else in percentage points.
+    `name` is its key in run.json, `title` what a sentence calls it. `percent`: a fraction that
+    people read as per cent. `relative`: what is lost is counted in per cent of the reference, as
+    suits an error in units of one's own; else in percentage points.
     """
 
     name: str
@@ -59,7 +59,10 @@ class Metric:
         return f"{self.points(self.drop(reference, value))} {side}"
 
     def change(self, reference: float, value: float) -> str:
-        """The value against the reference, with a sign: `+0.10 points`; an error that fell, `-1.20 %`."""
+        """The value against the reference, with a sign: `+0.10 points`.
+
+        An error that fell, `-1.20 %`.
+        """
         drop = self.drop(reference, value)
         change = (-drop if self.higher_is_better else drop) or 0.0  # no minus before nothing
         return f"{change:+.2f} {'%' if self.relative else 'points'}"

@@ -26,7 +26,9 @@ LABELS_SHOWN = 20
 
 @dataclass(frozen=True, kw_only=True)
 class MultiLabel(Task):
-    """Each of `labels` is there or not: a column [n, k] of 1 and 0; NaN, or -1 in integers, if unknown.
+    """Each of `labels` is there or not: a column [n, k] of 1 and 0.
+
+    NaN, or -1 in integers, if unknown.
 
     The network gives logits, the delivered file probabilities [n, k]; a label is given from its
     threshold on. `balance` says what a flag that is set, and one that is not, count in the loss.
@@ -138,7 +140,9 @@ class MultiLabel(Task):
 
     def answered(self, answers: Answers, labels: Labels) -> float:
         """The metric, from probabilities."""
-        return self._figures(answers, answers, self._known(labels)).get(self.metric.name, float("nan"))
+        return self._figures(answers, answers, self._known(labels)).get(
+            self.metric.name, float("nan")
+        )
 
     def account(self, output: Answers, labels: Labels, listed: int = 16) -> dict[str, Any]:
         """`scores`, `per_label`, and the `worst` examples."""
@@ -151,7 +155,10 @@ class MultiLabel(Task):
         }
 
     def _figures(self, answers: Answers, ranked: Answers, flags: Flags) -> dict[str, float]:
-        """F1 of the probabilities; the mean area by what ranks the same and is not rounded to 0 or 1."""
+        """F1 of the probabilities.
+
+        The mean area by what ranks the same and is not rounded to 0 or 1.
+        """
         figures = f1_scores(counts(answers >= self._thresholds, flags))
         defined = [area for area in areas(ranked, flags) if area is not None]
         return {**figures, **({"macro_auc": float(np.mean(defined))} if defined else {})}

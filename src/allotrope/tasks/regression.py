@@ -120,7 +120,9 @@ class Regression(Task):
         return errors(*self._known(answers, labels)).get(self.metric.name, float("nan"))
 
     def account(self, output: Answers, labels: Labels, listed: int = 16) -> dict[str, Any]:
-        """`scores`, `points`, `quantiles` of the error, `worst` examples; `guess`: RMSE of the mean.
+        """`scores`, `points`, `quantiles` of the error, `worst` examples.
+
+        `guess`: RMSE of the mean.
 
         A row of several numbers has an account for each of them in `parts`.
         """

@@ -21,12 +21,23 @@ def small() -> Network:
         return b.weight(label, (rng.standard_normal(shape) * 0.5).astype(np.float32))
 
     x = b.input("x", "float32", ("n", 3, 6, 6))
-    y = b.add("Conv", [x, weight("conv.weight", 8, 3, 3, 3)], {"strides": (2, 2), "pads": (1, 1, 1, 1)})
-    state = [b.weight(f"bn.{n}", np.full(8, v, np.float32), trainable=False) for n, v in (("running_mean", 0.5), ("running_var", 2.0))]
-    y = b.add("BatchNormalization", [y, weight("bn.weight", 8), weight("bn.bias", 8), *state], {"momentum": 0.8, "epsilon": 1e-3})
+    y = b.add(
+        "Conv", [x, weight("conv.weight", 8, 3, 3, 3)], {"strides": (2, 2), "pads": (1, 1, 1, 1)}
+    )
+    state = [
+        b.weight(f"bn.{n}", np.full(8, v, np.float32), trainable=False)
+        for n, v in (("running_mean", 0.5), ("running_var", 2.0))
+    ]
+    y = b.add(
+        "BatchNormalization",
+        [y, weight("bn.weight", 8), weight("bn.bias", 8), *state],
+        {"momentum": 0.8, "epsilon": 1e-3},
+    )
     y = b.add("Dropout", [b.add("Relu", [y]), b.constant(np.float32(0.25))])
     y = b.add("Flatten", [b.add("MaxPool", [y], {"kernel_shape": (2, 2), "strides": (2, 2)})])
-    b.output(b.add("Gemm", [y, weight("fc.weight", 4, 8), weight("fc.bias", 4)], {"transB": 1}), "logits")
+    b.output(
+        b.add("Gemm", [y, weight("fc.weight", 4, 8), weight("fc.bias", 4)], {"transB": 1}), "logits"
+    )
     return b.network()
 
 
@@ -39,19 +50,28 @@ def several() -> Network:
         bias = b.weight(f"{label}.bias", np.full(deep, 0.1, np.float32))
         return b.add("Gemm", [x, b.weight(f"{label}.weight", weight), bias], {"transB": 1})
 
-    pixels, numbers = b.input("image", "uint8", ("n", 6, 6, 3)), b.input("numbers", "float32", ("n", 5))
+    pixels, numbers = (
+        b.input("image", "uint8", ("n", 6, 6, 3)),
+        b.input("numbers", "float32", ("n", 5)),
+    )
     x = b.add("Div", [b.add("Cast", [pixels], {"to": 1}), b.constant(np.float32(128))])
     x = b.add("Transpose", [x], {"perm": (0, 3, 1, 2)})
     filters = (rng.standard_normal((8, 3, 3, 3)) / 5).astype(np.float32)
     x = b.add("Conv", [x, b.weight("conv.weight", filters)], {"strides": (2, 2)})
-    scale = [b.weight(f"bn.{n}", np.full(8, v, np.float32)) for n, v in (("weight", 1.0), ("bias", 0.2))]
+    scale = [
+        b.weight(f"bn.{n}", np.full(8, v, np.float32)) for n, v in (("weight", 1.0), ("bias", 0.2))
+    ]
     state = [
         b.weight(f"bn.{n}", np.full(8, v, np.float32), trainable=False)
         for n, v in (("mean", 0.1), ("variance", 1.0))
     ]
     x = b.add("Tanh", [b.add("BatchNormalization", [x, *scale, *state])])
-    x = b.add("Concat", [b.add("Flatten", [x]), b.add("Tanh", [dense(numbers, "fc", 5, 8)])], {"axis": 1})
-    trunk = b.add("Dropout", [b.add("Tanh", [dense(x, "trunk", 40, 16)]), b.constant(np.float32(0.2))])
+    x = b.add(
+        "Concat", [b.add("Flatten", [x]), b.add("Tanh", [dense(numbers, "fc", 5, 8)])], {"axis": 1}
+    )
+    trunk = b.add(
+        "Dropout", [b.add("Tanh", [dense(x, "trunk", 40, 16)]), b.constant(np.float32(0.2))]
+    )
     for name, size in SEVERAL.items():
         b.output(dense(trunk, f"{name}.head", 16, size), name)
     return b.network()

@@ -35,7 +35,11 @@ ZOO = {"mlp": (1, 8, 8), "cnn": (3, 8, 8), "resnet8": (3, 8, 8)}
 
 
 class FrameworkContract:
-    """The tests. `framework` is the name under which the framework is found; a fixture `name` that is given instead may go over several."""
+    """The tests.
+
+    `framework` is the name under which the framework is found; a fixture `name` that is given
+    instead may go over several.
+    """
 
     framework: ClassVar[str]
 
@@ -65,11 +69,17 @@ class FrameworkContract:
         direction = {n: rng.standard_normal(g.shape) for n, g in found.items()}
 
         def along(step: float) -> float:
-            moved = wide.with_weights({n: wide.weights[n] + step * direction[n] for n in wide.trainable})
-            return float((moved.run({"x": inputs["x"] + step * direction["x"]})["logits"] * seed).sum())
+            moved = wide.with_weights(
+                {n: wide.weights[n] + step * direction[n] for n in wide.trainable}
+            )
+            return float(
+                (moved.run({"x": inputs["x"] + step * direction["x"]})["logits"] * seed).sum()
+            )
 
         slope = (along(1e-7) - along(-1e-7)) / 2e-7
-        assert sum(float((found[n] * d).sum()) for n, d in direction.items()) == pytest.approx(slope, rel=1e-4)
+        assert sum(float((found[n] * d).sum()) for n, d in direction.items()) == pytest.approx(
+            slope, rel=1e-4
+        )
 
     def test_inputs_that_do_not_fit_are_refused(self, name: str) -> None:
         network = zoo.network("mlp")(classes=4, image=ZOO["mlp"])
@@ -79,7 +89,9 @@ class FrameworkContract:
     # --- native models
 
     def test_weights_come_back_from_the_native_model(self, name: str, network: Network) -> None:
-        emptied = network.with_weights({n: np.zeros_like(array) for n, array in network.weights.items()})
+        emptied = network.with_weights(
+            {n: np.zeros_like(array) for n, array in network.weights.items()}
+        )
         back = emptied.with_weights_from(network.to(name))
         assert list(back.weights) == list(network.weights)
         for weight, array in network.weights.items():
@@ -91,7 +103,10 @@ class FrameworkContract:
     @pytest.mark.parametrize("optimizer", OPTIMIZERS)
     def test_twenty_steps_are_pytorchs(self, name: str, optimizer: str) -> None:
         _needs("pytorch")
-        mine, other = (_trainer(which, optimizer=optimizer, average=0.9, clip_norm=1.0, bias_scale=2.0) for which in (name, "pytorch"))
+        mine, other = (
+            _trainer(which, optimizer=optimizer, average=0.9, clip_norm=1.0, bias_scale=2.0)
+            for which in (name, "pytorch")
+        )
         np.testing.assert_allclose(_losses(mine, 1, 20), _losses(other, 1, 20), rtol=1e-5)
         _assert_same(mine.state(), other.state(), 1e-5)
         _assert_same(mine.weights(), other.weights(), 1e-5)
@@ -147,14 +162,21 @@ class FrameworkContract:
         plan = _plan(network, Recipe(epochs=1), frozen=frozenset({"conv.weight"}))
         frozen = find(name).trainer(network, plan, Settings())
         _losses(frozen, 1, 2)
-        np.testing.assert_array_equal(frozen.weights()["conv.weight"], network.weights["conv.weight"])
+        np.testing.assert_array_equal(
+            frozen.weights()["conv.weight"], network.weights["conv.weight"]
+        )
         assert not np.array_equal(frozen.weights()["fc.weight"], network.weights["fc.weight"])
 
     def test_bfloat16_computes_the_same_network(self, name: str) -> None:
         network = small()
         plan = _plan(network, Recipe(epochs=1))
-        options = next(s for s in find(name).settings() if s.device == "cpu" and s.precision == "bfloat16")
-        narrow, full = find(name).trainer(network, plan, options), _trainer(name, optimizer="nesterov")
+        options = next(
+            s for s in find(name).settings() if s.device == "cpu" and s.precision == "bfloat16"
+        )
+        narrow, full = (
+            find(name).trainer(network, plan, options),
+            _trainer(name, optimizer="nesterov"),
+        )
         answers, expected = (each.evaluate(BATCHES[0].inputs)["logits"] for each in (narrow, full))
         np.testing.assert_allclose(answers, expected, atol=0.1)
         assert answers.dtype == np.float32
@@ -169,21 +191,32 @@ class FrameworkContract:
     def test_batch_statistics_are_kept_as_onnx_says(self, name: str) -> None:
         b = Builder()
         values = {"scale": 1.0, "bias": 0.0, "mean": 0.5, "variance": 2.0}
-        weights = [b.weight(n, np.full(2, v, np.float32), trainable=n in ("scale", "bias")) for n, v in values.items()]
-        y = b.add("BatchNormalization", [b.input("x", "float32", ("n", 2)), *weights], {"momentum": 0.75})
+        weights = [
+            b.weight(n, np.full(2, v, np.float32), trainable=n in ("scale", "bias"))
+            for n, v in values.items()
+        ]
+        y = b.add(
+            "BatchNormalization", [b.input("x", "float32", ("n", 2)), *weights], {"momentum": 0.75}
+        )
         b.output(y, "logits")
         x = np.array([[1, 2], [3, 8]], np.float32)
         trainer = find(name).trainer(b.network(), _plan(b.network(), Recipe(epochs=1)), Settings())
         float(trainer.step(Batch({"x": x}, {"logits": np.eye(2, dtype=np.float32)}), 0.0, 1))
         found = trainer.weights()
         np.testing.assert_allclose(found["mean"], 0.75 * 0.5 + 0.25 * x.mean(0), rtol=1e-6)
-        np.testing.assert_allclose(found["variance"], 0.75 * 2 + 0.25 * x.var(0), rtol=1e-5)  # divided by n, not n - 1
+        np.testing.assert_allclose(
+            found["variance"], 0.75 * 2 + 0.25 * x.var(0), rtol=1e-5
+        )  # divided by n, not n - 1
 
     def test_dropout_masks_are_the_same_bits(self, name: str) -> None:
         b = Builder()
-        b.output(b.add("Dropout", [b.input("x", "float32", ("n", 50)), b.constant(np.float32(0.3))]), "y")
+        b.output(
+            b.add("Dropout", [b.input("x", "float32", ("n", 50)), b.constant(np.float32(0.3))]), "y"
+        )
         built, x = b.network(), np.ones((40, 50), np.float32)
-        found, expected = (find(f).run(built, {"x": x}, training=True)["y"] for f in (name, "reference"))
+        found, expected = (
+            find(f).run(built, {"x": x}, training=True)["y"] for f in (name, "reference")
+        )
         np.testing.assert_array_equal(found != 0, expected != 0)
         assert set(np.unique(found)) == {np.float32(0), np.unique(found)[-1]}
         assert found.max() == pytest.approx(1 / 0.7)
@@ -194,13 +227,22 @@ class FrameworkContract:
         w = b.weight("w", np.array([2.0, 3.0], np.float32))
         b.output(b.add("Add", [b.add("Mul", [b.input("x", "float32", ("n", 2)), w]), w]), "y")
         x = np.array([[1, 10], [2, 20]], np.float32)
-        np.testing.assert_array_equal(b.network().gradients({"x": x}, {"y": np.ones_like(x)}, framework=name)["w"], [5, 32])
+        np.testing.assert_array_equal(
+            b.network().gradients({"x": x}, {"y": np.ones_like(x)}, framework=name)["w"], [5, 32]
+        )
 
     @pytest.mark.parametrize("trap", TRAPS)
     def test_traps(self, name: str, trap: str) -> None:
         operator, arrays, attributes, expected = TRAPS[trap]
         b = Builder()
-        b.output(b.add(operator, [b.input(f"x{i}", a.dtype, a.shape) for i, a in enumerate(arrays)], attributes), "y")
+        b.output(
+            b.add(
+                operator,
+                [b.input(f"x{i}", a.dtype, a.shape) for i, a in enumerate(arrays)],
+                attributes,
+            ),
+            "y",
+        )
         found = b.network().run({f"x{i}": a for i, a in enumerate(arrays)}, framework=name)["y"]
         np.testing.assert_allclose(found, expected, rtol=1e-6)
 
@@ -211,7 +253,11 @@ class FrameworkContract:
         sizes = b.constant(np.array([4]))
         options = {"mode": "linear", "coordinate_transformation_mode": mode}
         b.output(b.add("Resize", [b.input("x", "float32", (2,)), "", "", sizes], options), "y")
-        np.testing.assert_allclose(b.network().run({"x": np.array(values, np.float32)}, framework=name)["y"], expected, rtol=1e-6)
+        np.testing.assert_allclose(
+            b.network().run({"x": np.array(values, np.float32)}, framework=name)["y"],
+            expected,
+            rtol=1e-6,
+        )
 
 
 def _images(network: Network, count: int = 4) -> np.ndarray:
@@ -233,7 +279,9 @@ def _needs(name: str) -> None:
 
 def _plan(network: Network, recipe: Recipe, frozen: frozenset[str] = frozenset()) -> TrainingPlan:
     """To learn classes by the network's one output."""
-    tasks = [Classification(name=value.name, classes=("a", "b", "c", "d")) for value in network.outputs]
+    tasks = [
+        Classification(name=value.name, classes=("a", "b", "c", "d")) for value in network.outputs
+    ]
     return training_plan(network, recipe, joint_loss(tasks), frozen)
 
 
@@ -252,7 +300,9 @@ def _losses(trainer: Trainer, first: int, last: int, rate: float = 0.01) -> list
     return [float(trainer.step(BATCHES[step - 1], rate, step)) for step in range(first, last + 1)]
 
 
-def _assert_same(found: dict[str, np.ndarray], expected: dict[str, np.ndarray], tolerance: float) -> None:
+def _assert_same(
+    found: dict[str, np.ndarray], expected: dict[str, np.ndarray], tolerance: float
+) -> None:
     assert sorted(found) == sorted(expected)
     for key, array in expected.items():
         np.testing.assert_allclose(found[key], array, rtol=tolerance, atol=tolerance, err_msg=key)

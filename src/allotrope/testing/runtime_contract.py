@@ -15,7 +15,11 @@ from allotrope.testing.runtime_network import examples, two_inputs_three_outputs
 
 
 class RuntimeContract:
-    """The tests. `runtime` is the name under which the runtime is found; a fixture `name` that is given instead may go over several."""
+    """The tests.
+
+    `runtime` is the name under which the runtime is found; a fixture `name` that is given instead
+    may go over several.
+    """
 
     runtime: ClassVar[str]
 

@@ -9,7 +9,10 @@ from allotrope.network.network import Network
 
 
 def two_inputs_three_outputs() -> Network:
-    """Bytes [n, 6, 6, 3] and numbers [n, 3] in; probabilities [n, 4], one number [n, 1] and flags [n, 2] out."""
+    """Bytes [n, 6, 6, 3] and numbers [n, 3] in.
+
+    Probabilities [n, 4], one number [n, 1] and flags [n, 2] out.
+    """
     random = np.random.default_rng(0)
 
     def weight(name: str, *shape: int) -> str:
@@ -29,7 +32,10 @@ def two_inputs_three_outputs() -> Network:
     y = b.add("Relu", [b.add("MatMul", [row, weight("dense", 3, 7)])])
     joined = b.add("Concat", [x, y], {"axis": 1})
     heads = {"which": 4, "how much": 1, "flags": 2}
-    raw = {name: b.add("MatMul", [joined, weight(f"{name} head", 87, size)]) for name, size in heads.items()}
+    raw = {
+        name: b.add("MatMul", [joined, weight(f"{name} head", 87, size)])
+        for name, size in heads.items()
+    }
     b.output(b.add("Softmax", [raw["which"]], {"axis": -1}), "which")
     b.output(b.add("Identity", [raw["how much"]]), "how much")
     b.output(b.add("Sigmoid", [raw["flags"]]), "flags")

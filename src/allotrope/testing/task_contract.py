@@ -36,8 +36,8 @@ STEP = 1e-6
 class TaskContract:
     """The tests. `task` is the one under test, `labels` [n, …] are a column of it without gaps.
 
-    `right` are raw outputs [n, size] that answer `labels` nearly right, `gappy` the labels with some
-    missing.
+    `right` are raw outputs [n, size] that answer `labels` nearly right, `gappy` the labels with
+    some missing.
     """
 
     task: ClassVar[Task]
@@ -75,7 +75,9 @@ class TaskContract:
         gaps = missing(self.gappy)
         assert weights.shape in (gaps.shape, gaps.shape[:1])
         complete = np.flatnonzero(~gaps.reshape(len(gaps), -1).any(axis=1))
-        np.testing.assert_array_equal(targets[complete], self.task.encode(self.labels).targets[complete])
+        np.testing.assert_array_equal(
+            targets[complete], self.task.encode(self.labels).targets[complete]
+        )
 
     # --- the loss
 
@@ -201,13 +203,17 @@ class TaskContract:
         assert task_of(facts) == self.task
 
     def test_an_output_that_does_not_fit_is_refused(self) -> None:
-        with pytest.raises(UsageError, match=f"task '{self.task.name}' needs an output of its name"):
+        with pytest.raises(
+            UsageError, match=f"task '{self.task.name}' needs an output of its name"
+        ):
             self.task.finish(passing(self.task, name="another"))
         with pytest.raises(UsageError, match=rf"\[n, {self.task.size}\]; this network gives"):
             self.task.finish(passing(self.task, size=self.task.size + 1))
 
     def test_a_metric_of_another_task_is_refused(self) -> None:
-        with pytest.raises(UsageError, match=f"unknown metric for {self.task.kind} '{self.task.name}'"):
+        with pytest.raises(
+            UsageError, match=f"unknown metric for {self.task.kind} '{self.task.name}'"
+        ):
             self.task.decided_by("no such metric")
         for metric in self.task.metrics:
             if metric == self.task.metric:

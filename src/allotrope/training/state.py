@@ -13,9 +13,12 @@ Row = dict[str, Any]
 
 @dataclass
 class State:
-    """`losses` are those since the last validation; `images` and `training_seconds` leave out the first step and validations.
+    """`losses` are those since the last validation.
 
-    `evaluated_at` is the progress of the last validation, `without_improvement` how many there were since the best.
+    `images` and `training_seconds` leave out the first step and validations.
+
+    `evaluated_at` is the progress of the last validation, `without_improvement` how many there were
+    since the best.
     """
 
     step: int = 0
@@ -58,8 +61,10 @@ class State:
 
     def _recent_speed(self) -> float:
         """Images a second of training since the last validation, or since the beginning where too few steps were timed."""
-        seconds, images = self.training_seconds - self.seconds_before, self.images - self.images_before
+        seconds, images = (
+            self.training_seconds - self.seconds_before,
+            self.images - self.images_before,
+        )
         if not seconds:
             seconds, images = self.training_seconds, self.images
         return images / seconds if seconds else 0.0
-

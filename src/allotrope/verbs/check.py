@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from allotrope.measure.agreement.judge import Tolerance
 
 LENGTH, SIDE = 3, 64
-"""What a free dimension is by default: small, and not what others are; and that of a map, which pooling makes smaller."""
+"""What a free dimension is by default: small, and not what others are; and that of a map, which
+pooling makes smaller."""
 
 
 def check(
@@ -47,8 +48,9 @@ def check(
 
     Example: allotrope check model.onnx --frameworks pytorch --frameworks jax
 
-    Errors are relative to the scale of an array: its largest absolute value that is no mask. A framework that is missing or
-    fails is a row with its reason. The exit code is 1 where something departs, or a framework that was named could not be compared.
+    Errors are relative to the scale of an array: its largest absolute value that is no mask. A
+    framework that is missing or fails is a row with its reason. The exit code is 1 where something
+    departs, or a framework that was named could not be compared.
 
     Args:
         network: an ONNX file, or a network.
@@ -75,7 +77,8 @@ def check(
         threads: processor threads of each process; by default the cores are shared by processes side by side, at most four.
         quiet: show nothing while working.
 
-    Raises: ModelError for a file that is broken, UnsupportedError for operators without a meaning, UsageError for options that do not fit.
+    Raises: ModelError for a file that is broken, UnsupportedError for operators without a meaning,
+    UsageError for options that do not fit.
     """
     from allotrope.frameworks import named
     from allotrope.measure.agreement.judge import Tolerance
@@ -194,7 +197,10 @@ def _precisions(precision: Sequence[str]) -> list[str]:
 
 
 def _split(names: Sequence[str]) -> list[str]:
-    """Names that were given one by one or with commas between them; one text is one or several of them."""
+    """Names that were given one by one or with commas between them.
+
+    One text is one or several of them.
+    """
     texts = [names] if isinstance(names, str) else names
     return [name.strip() for text in texts for name in text.split(",")]
 

@@ -91,7 +91,8 @@ class FittedRun:
                 f"               {missed['reason']}",
             ]
         return [
-            "delivered      nothing: no candidate could be measured; their reasons stand in the report"
+            "delivered      nothing: no candidate could be measured; their reasons stand in the "
+            "report"
         ]
 
 

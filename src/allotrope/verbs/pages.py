@@ -37,7 +37,8 @@ from allotrope.verbs.source import START, as_saved
 class StartPage(Page[Start]):
     """checkpoints/start.onnx, and how it came to be.
 
-    What is trained is the network that was read back, because a graph that is written may round differently.
+    What is trained is the network that was read back, because a graph that is written may round
+    differently.
     """
 
     framework: str
@@ -233,6 +234,9 @@ class HistoryDisplay(Progress):
 
     def epoch(self, row: Mapping[str, Any]) -> None:
         """A resumed training repeats what came after its last checkpoint: those rows are replaced."""
-        self._rows = [*(earlier for earlier in self._rows if int(earlier["step"]) < row["step"]), row]
+        self._rows = [
+            *(earlier for earlier in self._rows if int(earlier["step"]) < row["step"]),
+            row,
+        ]
         self._run.save_history(self._rows)
         self._show.epoch(row)

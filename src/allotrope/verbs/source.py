@@ -28,11 +28,17 @@ class Source:
     repairs: list[str]
 
     def tuning(self, data: Data, options: FineTuning, framework: str, seed: int) -> Tuning:
-        """The network made ready for the data. Raises: UsageError, UnsupportedError where the two do not fit."""
+        """The network made ready for the data.
+
+        Raises: UsageError, UnsupportedError where the two do not fit.
+        """
         return Tuning(self, options, prepared(self.network, data, options, framework, seed))
 
     def sized(self, options: DataOptions) -> DataOptions:
-        """The options with what the network prescribes. Raises: UsageError where something else was asked for."""
+        """The options with what the network prescribes.
+
+        Raises: UsageError where something else was asked for.
+        """
         return prescribed(self.network, options, self.file, self.repairs.append)
 
 
@@ -47,19 +53,36 @@ class Tuning:
     @property
     def notes(self) -> list[str]:
         """What was done, in sentences."""
-        return [f"{self.source.file.name} was asked for, to be trained further.", *self.source.repairs, *self.ready.notes]
+        return [
+            f"{self.source.file.name} was asked for, to be trained further.",
+            *self.source.repairs,
+            *self.ready.notes,
+        ]
 
     @property
     def facts(self) -> dict[str, Any]:
         """What goes on record."""
         source, ready = self.source, self.ready
-        loaded = {"file": source.file, "sha256": source.sha256, "repairs": source.repairs, "options": self.options}
+        loaded = {
+            "file": source.file,
+            "sha256": source.sha256,
+            "repairs": source.repairs,
+            "options": self.options,
+        }
         loaded["reading"] = ready.reading
-        return {**loaded, "replaced": list(ready.replaced), "frozen": list(ready.frozen), "notes": ready.notes}
+        return {
+            **loaded,
+            "replaced": list(ready.replaced),
+            "frozen": list(ready.frozen),
+            "notes": ready.notes,
+        }
 
 
 def read_source(file: Path, repair: Repair) -> Source:
-    """The network in an ONNX file, with its losses made good. Raises: ModelError, UnsupportedError."""
+    """The network in an ONNX file, with its losses made good.
+
+    Raises: ModelError, UnsupportedError.
+    """
     repairs: list[str] = []
     network = load(file, repair=repair, report=repairs.append)
     return Source(network, file, hashlib.sha256(file.read_bytes()).hexdigest(), repairs)

@@ -77,8 +77,8 @@ def _gelu(x: Tensor, approximate: bool) -> Tensor:
 
 
 _tanh = kept(tf.tanh)
-# TensorFlow 2.21 joins a convolution, a normalization and tanh, or Mish, which is made of it, into a
-# node that has no kernel; it does not look behind a check of the shape, which computes nothing.
+# TensorFlow 2.21 joins a convolution, a normalization and tanh, or Mish, which is made of it, into
+# a node that has no kernel; it does not look behind a check of the shape, which computes nothing.
 _tanh_apart = kept(lambda x: tf.tanh(tf.ensure_shape(x, x.shape)))
 
 

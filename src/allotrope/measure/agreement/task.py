@@ -73,7 +73,10 @@ class Task:
         return nudged(network, self.nudge, self.seed) if self.nudge else network
 
     def inputs(self, step: int = 0) -> dict[str, np.ndarray]:
-        """The network's inputs, other ones for each training step; the same numbers in every precision."""
+        """The network's inputs, other ones for each training step.
+
+        The same numbers in every precision.
+        """
         made = random_inputs(
             self.declared.inputs, self.batch, self.lengths, (self.seed, step), self.kinds
         )
@@ -144,7 +147,9 @@ class Task:
         if self.tasks:
             return joint_loss(self.learned)
         if self.classifies:
-            return joint_loss(learned_tasks(dict.fromkeys(self.outputs, "classification"), self.outputs))
+            return joint_loss(
+                learned_tasks(dict.fromkeys(self.outputs, "classification"), self.outputs)
+            )
         return squared_error(self.scale)
 
     @cached_property
@@ -167,7 +172,9 @@ class Task:
         }
         gaps = set(labels) if self.missing else ()
         targets, weights = encoded(self.learned, labels, gaps)
-        columns = ({n: x.astype(self.dtype) for n, x in each.items()} for each in (targets, weights))
+        columns = (
+            {n: x.astype(self.dtype) for n, x in each.items()} for each in (targets, weights)
+        )
         return Batch(inputs, *columns)
 
     def _target(self, shape: tuple[int, ...], random: np.random.Generator) -> np.ndarray:

@@ -20,7 +20,10 @@ FACTS = "race.json"
 
 
 def write_inputs(folder: Path, data: Data, starts: Sequence[Network], recipe: Recipe) -> None:
-    """Everything that decides what the racers compute. `starts`: raw pixels in, logits out; one a seed."""
+    """Everything that decides what the racers compute.
+
+    `starts`: raw pixels in, logits out; one a seed.
+    """
     for name in SPLITS:
         split: Examples = data.splits[name]
         np.save(folder / f"{name}.images.npy", split.images)
@@ -28,12 +31,21 @@ def write_inputs(folder: Path, data: Data, starts: Sequence[Network], recipe: Re
     for number, start in enumerate(starts):
         start.save(folder / f"start-{number}.onnx")
     trainable = [sorted(start.trainable) for start in starts]
-    facts = {"name": data.name, "classes": data.classes, "recipe": asdict(recipe), "trainable": trainable}
+    facts = {
+        "name": data.name,
+        "classes": data.classes,
+        "recipe": asdict(recipe),
+        "trainable": trainable,
+    }
     (folder / FACTS).write_text(json.dumps(facts), encoding="utf-8")
 
 
 def read_data(folder: Path) -> Data:
-    """The data; images are read from the disk when they are first used, so that several racers share their memory."""
+    """The data.
+
+    Images are read from the disk when they are first used, so that several racers share their
+    memory.
+    """
     facts = _facts(folder)
     train, validation, test = (_split(folder, name) for name in SPLITS)
     return labelled_data(facts["name"], tuple(facts["classes"]), train, validation, test)
@@ -47,13 +59,17 @@ def _split(folder: Path, name: str) -> Examples:
 def read_recipe(folder: Path) -> Recipe:
     """The recipe, that of the first seed."""
     recorded = _facts(folder)["recipe"]
-    values: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in recorded.items()}
+    values: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else value for name, value in recorded.items()
+    }
     return Recipe(**values)
 
 
 def read_start(folder: Path, number: int) -> Network:
     """The network before its first step, for the seed of this number."""
-    repair = replace(Repair.none(), weights=True)  # as it was saved: only weights are told from constants, as always
+    repair = replace(
+        Repair.none(), weights=True
+    )  # as it was saved: only weights are told from constants, as always
     start = load(folder / f"start-{number}.onnx", repair=repair)
     return start.changed(trainable=frozenset(_facts(folder)["trainable"][number]))
 

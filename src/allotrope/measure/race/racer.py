@@ -51,18 +51,30 @@ class Racer:
         _keep_to(threads)
         began = time.perf_counter()
         self._framework = find_framework(framework)
-        self._framework.settings()  # some import what they are made of when they are first asked for something
+        # Some import what they are made of when they are first asked for something.
+        self._framework.settings()
         return {"seconds": time.perf_counter() - began, "version": _version(framework)}
 
     def settings(self, folder: str, fixed: dict[str, Any], seconds: float) -> dict[str, Any]:
-        """The losses of the first steps with the framework's defaults in float32; then the race of its settings."""
+        """The losses of the first steps with the framework's defaults in float32.
+
+        Then the race of its settings.
+        """
         data, recipe, network = _given(folder)
         options = plausible(self._framework, FixedSettings(**fixed))
         losses = self._losses(data, recipe, network, options[0])
         race = race_settings(network, data, recipe, self._framework.name, seconds, options)
-        return {"losses": losses, "chosen": asdict(race.chosen), "rows": race.rows, "reason": race.reason, "seconds": race.seconds}
+        return {
+            "losses": losses,
+            "chosen": asdict(race.chosen),
+            "rows": race.rows,
+            "reason": race.reason,
+            "seconds": race.seconds,
+        }
 
-    def _losses(self, data: Data, recipe: Recipe, network: Network, settings: Settings) -> list[float]:
+    def _losses(
+        self, data: Data, recipe: Recipe, network: Network, settings: Settings
+    ) -> list[float]:
         """Of steps on one batch, in which a wrong gradient shows sooner than on fresh ones."""
         plan = plan_for(network, recipe, data.tasks, data.train.columns)
         trainer = self._framework.trainer(network, plan, settings)
@@ -74,14 +86,20 @@ class Racer:
         """A trainer with its first step and its first answer, each in seconds: in them the framework compiles."""
         data, recipe, network = _given(folder)
         batches = Batches(data, recipe)
-        self._ready = [batches.batch(0, step) for step in range(min(READY_BATCHES, batches.steps_per_epoch))]
+        self._ready = [
+            batches.batch(0, step) for step in range(min(READY_BATCHES, batches.steps_per_epoch))
+        ]
         plan = plan_for(network, recipe, data.tasks, data.train.columns)
         began = time.perf_counter()
         self._trainer = self._framework.trainer(network, plan, Settings(**settings))
         self._train_once()
         stepped = time.perf_counter()
         self._answer_once()
-        return {"first_step": stepped - began, "first_answer": time.perf_counter() - stepped, "batch": batches.batch_size}
+        return {
+            "first_step": stepped - began,
+            "first_answer": time.perf_counter() - stepped,
+            "batch": batches.batch_size,
+        }
 
     def train(self, seconds: float, least: int) -> dict[str, Any]:
         """Milliseconds of each of some training steps."""
@@ -95,11 +113,19 @@ class Racer:
         """The most bytes of memory that this process has held."""
         return {"bytes": peak_memory()}
 
-    def learn(self, folder: str, number: int, settings: dict[str, Any], epochs: float) -> dict[str, Any]:
+    def learn(
+        self, folder: str, number: int, settings: dict[str, Any], epochs: float
+    ) -> dict[str, Any]:
         """A whole training from the start of this number: its history and how good the best weights are."""
         data, recipe = read_data(Path(folder)), read_recipe(Path(folder))
         recipe = replace(recipe, epochs=epochs, budget=None, seed=recipe.seed + number)
-        trained = train(read_start(Path(folder), number), data, recipe, Settings(**settings), self._framework.name)
+        trained = train(
+            read_start(Path(folder), number),
+            data,
+            recipe,
+            Settings(**settings),
+            self._framework.name,
+        )
         columns = ("epoch", "seconds", "loss", "validation_loss", "validation_accuracy")
         return {
             "seed": recipe.seed,

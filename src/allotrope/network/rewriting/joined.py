@@ -95,9 +95,7 @@ def _apart(name: str, network: Network) -> Network:
     graph = renamed(network.graph, names)
     nodes = tuple(replace(node, name=f"{name}.{node.name}") for node in graph.nodes)
     weights = {names[old]: array for old, array in network.weights.items()}
-    return Network(
-        replace(graph, nodes=nodes), weights, {names[old] for old in network.trainable}
-    )
+    return Network(replace(graph, nodes=nodes), weights, {names[old] for old in network.trainable})
 
 
 def with_heads(trunk: Trunk, sizes: Mapping[str, int], seed: int, hidden: int = 0) -> Network:
@@ -116,7 +114,9 @@ def with_heads(trunk: Trunk, sizes: Mapping[str, int], seed: int, hidden: int = 
         features = adding.node("Relu", (features,), "mixed.relu")
     for name, outputs in sizes.items():
         if name in adding.taken:
-            raise UsageError(f"a task cannot be called '{name}': the network has that name already.")
+            raise UsageError(
+                f"a task cannot be called '{name}': the network has that name already."
+            )
         adding.taken.add(name)
         scaled = trunk.scale != 1
         behind = f"head.{name}" if scaled else name
@@ -138,7 +138,14 @@ class _Adding:
         self.weights: dict[str, np.ndarray] = {}
 
     def dense(
-        self, name: str, x: str, inputs: int, outputs: int, seed: int, draw_by: Initializer, y: str = ""
+        self,
+        name: str,
+        x: str,
+        inputs: int,
+        outputs: int,
+        seed: int,
+        draw_by: Initializer,
+        y: str = "",
     ) -> str:
         """A dense layer with bias; gives the name of its output."""
         weight, bias = (free_name(f"{name}.{part}", self.taken) for part in ("weight", "bias"))

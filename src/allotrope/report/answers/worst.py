@@ -13,7 +13,10 @@ MOST_LISTED = 200
 
 @dataclass(frozen=True)
 class Worst:
-    """An example: its picture as a data URL and its cells, if it has such; what is, and was said, of it."""
+    """An example: its picture as a data URL and its cells, if it has such.
+
+    What is, and was said, of it.
+    """
 
     picture: str
     cells: tuple[tuple[str, str], ...]
@@ -26,7 +29,10 @@ class Worst:
 def worst_examples(
     rows: list[Record], folder: RunFolder, said: Callable[[Record], tuple[str, str, str]]
 ) -> list[Worst]:
-    """Those that can be shown, in the order of run.json; `said` gives true, predicted and detail."""
+    """Those that can be shown, in the order of run.json.
+
+    `said` gives true, predicted and detail.
+    """
     examples = []
     for row in rows[:MOST_LISTED]:
         picture, cells = folder.picture(row.text("picture")), _cells(row)

@@ -1,7 +1,7 @@
 """The stages from data to a delivered file: functions from values to values, of which `fit` and `compare` are made.
 
-A value knows the one that it was made from. None of them is about the run folder, which `journal.py` keeps;
-a folder is asked for only if other processes have to open files in it.
+A value knows the one that it was made from. None of them is about the run folder, which
+`journal.py` keeps; a folder is asked for only if other processes have to open files in it.
 """
 
 from allotrope.verbs.pipeline.outcome import (
@@ -14,7 +14,15 @@ from allotrope.verbs.pipeline.outcome import (
     scored,
     trained,
 )
-from allotrope.verbs.pipeline.planning import Among, Plan, Start, plan, settled, speed_among, started
+from allotrope.verbs.pipeline.planning import (
+    Among,
+    Plan,
+    Start,
+    plan,
+    settled,
+    speed_among,
+    started,
+)
 
 __all__ = [
     "Among",

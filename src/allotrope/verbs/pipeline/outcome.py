@@ -49,8 +49,8 @@ class TrainedPlan:
 class Scored:
     """A trained network on validation and test data, in float32.
 
-    `tasks` have what was chosen on validation data, such as thresholds. `validation` and `test` are by task;
-    `files` show the worst mistakes, by name.
+    `tasks` have what was chosen on validation data, such as thresholds. `validation` and `test` are
+    by task; `files` show the worst mistakes, by name.
     """
 
     trained: TrainedPlan
@@ -108,7 +108,8 @@ def trained(plan: Plan, folder: Path | None = None, show: Progress | None = None
 def _as_it_came(tasks: Sequence[Task], result: Trained) -> str:
     metric = tasks[0].metric.text(result.best[f"validation_{deciding(tasks)}"])
     return (
-        f"No epoch was better on the validation data than the network as it came ({metric}), so its "
+        f"No epoch was better on the validation data than the network as it came ({metric}), so "
+        "its "
         "weights are kept as they were. Try --epochs, --budget or another --learning-rate."
     )
 
@@ -137,9 +138,7 @@ def _outputs(trained: TrainedPlan, split: str) -> dict[str, np.ndarray]:
     return in_batches(run, trained.plan.data.taken(split))
 
 
-def _said(
-    task: Task, validation: Mapping[str, Any], test: Mapping[str, Any], count: int
-) -> str:
+def _said(task: Task, validation: Mapping[str, Any], test: Mapping[str, Any], count: int) -> str:
     metric = task.metric
     title = f"{metric.title} of {task.name}" if count > 1 else metric.title
     before, after = (metric.text(each[metric.name]) for each in (validation, test))
@@ -156,7 +155,8 @@ def measured(
 ) -> Measured:
     """The trained network, from raw examples to answers, in every precision and runtime.
 
-    Their files are made in `folder`, where processes of their own open them. Training examples calibrate int8.
+    Their files are made in `folder`, where processes of their own open them. Training examples
+    calibrate int8.
     """
     data, task = scored.trained.plan.data, scored.tasks[0]
     rows = measure_candidates(

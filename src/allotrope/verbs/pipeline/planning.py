@@ -48,7 +48,8 @@ class Among:
 class Start:
     """A network before its first step, and the recipe by which it is to learn.
 
-    `frozen` are weights that would learn and are kept from it. `details` and `fine_tuning` are for the record.
+    `frozen` are weights that would learn and are kept from it. `details` and `fine_tuning` are for
+    the record.
     """
 
     name: str
@@ -67,7 +68,9 @@ class Start:
         """What was learned, with all that may ever learn among the trainable weights."""
         if not self.frozen:
             return trained
-        learned = {name: array for name, array in trained.weights.items() if name in self.network.weights}
+        learned = {
+            name: array for name, array in trained.weights.items() if name in self.network.weights
+        }
         trainable = self.network.trainable | self.frozen
         return self.network.changed(weights=learned, trainable=trainable)
 
@@ -149,9 +152,7 @@ def settled(
     """
     began = time.monotonic() if began is None else began
     network = with_still_batchnorm(start.network, start.frozen)
-    race = race_settings(
-        network, data, start.recipe, framework, options=settings, report=show.say
-    )
+    race = race_settings(network, data, start.recipe, framework, options=settings, report=show.say)
     recipe = start.recipe
     if recipe.budget is not None:
         left = recipe.budget - (time.monotonic() - began)
