@@ -251,6 +251,14 @@ def test_broken_tables(tmp_path, content, words):
     assert all(word in message for word in ["labels.csv", *words])
 
 
+def test_a_cell_that_is_very_long_makes_no_column_as_wide(tmp_path):
+    folder = pictures(tmp_path / "set")
+    rows = [f"p{i}.png,{i % 2},{'x' * (100_000 if i == 3 else 9)}" for i in range(COUNT)]
+    path = table(folder, rows, header="file,label,story")
+    assert "'story' is left out: it holds long texts" in notes(allotrope.read(path))
+    assert "'story' holds texts of more than 1,000 characters" in error_of(path, target="story")
+
+
 def test_texts_among_numbers_name_their_rows(tmp_path):
     folder = pictures(tmp_path / "set")
     rows = [f"p{i}.png,{i + 0.5},{'tall' if i == 4 else i / 2}" for i in range(COUNT)]

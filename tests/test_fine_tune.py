@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 
 import numpy as np
 import onnx
@@ -20,14 +19,13 @@ from allotrope.run import read_record
 from allotrope.training.loop import train
 from quick import ONE, fit, fit_with, main
 from tested import TESTED
-from tuned import ARRAYS, FIVE, classifier, images, ready, taught
+from tuned import ARRAYS, FIVE, classifier, first_of, images, ready, taught
 
 
 @pytest.fixture(scope="module")
 def few(digits):
     """A part of digits, for trainings that are short."""
-    parts = {name: getattr(digits, name).take(np.arange(count)) for name, count in {"train": 600, "validation": 100, "test": 100}.items()}
-    return replace(digits, **parts)
+    return first_of(digits, train=600, validation=100, test=100)
 
 
 @pytest.mark.parametrize("framework", TESTED)
@@ -113,8 +111,7 @@ def test_a_run_goes_on_when_the_file_is_gone(tmp_path):
 def test_a_network_of_another_project_learns_other_data(shared):
     """A Keras MLP for handwritten digits that tf2onnx wrote, on Fashion-MNIST, which it has never seen: 28x28 grey, ten classes."""
     whole = read_data(shared / "data" / "fashion-mnist", DataOptions())
-    parts = {name: getattr(whole, name).take(np.arange(count)) for name, count in {"train": 6000, "validation": 1000}.items()}
-    data = replace(whole, **parts)
+    data = first_of(whole, train=6000, validation=1000)
     network = allotrope.load(shared / "data" / "onnx" / "mnist_koshlan.onnx")
     tuned = prepared(network, data, FineTuning(mean=(0.0,), std=(255.0,)), "pytorch", 0)
     assert tuned.network.inputs[0].shape == ("n", 28, 28, 1) and len(tuned.network.trainable) == 4

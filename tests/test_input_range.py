@@ -303,7 +303,7 @@ def test_whole_numbers_are_given_raw_pixels_in_every_layout(dtype, layout, chann
     tuned = ready(model(layers, [tensor("x", dtype, shape)], arrays=arrays), data)
     images = data.test.images[:4]
     rows, _ = features(np.broadcast_to(images, (4, SIDE, SIDE, 3)).transpose(0, 3, 1, 2).astype(F))
-    answers = tuned.network.run({tuned.network.inputs[0].name: images})["y"]
+    answers = tuned.network.run({tuned.network.inputs[0].name: images})["label"]
     np.testing.assert_allclose(answers, rows @ arrays["v"], rtol=1e-4, atol=1e-2)
     assert any("raw pixels from 0 to 255, in RGB" in note for note in tuned.notes)
     with pytest.raises(UsageError, match="--mean and --std are for a network that takes float32"):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from onnx import TensorProto, helper
 
@@ -71,3 +73,9 @@ def images(shape, classes=10):
 
 def ready(source, data, framework="pytorch", seed=0, **options):
     return prepared(allotrope.load(source), data, FineTuning(**options), framework, seed)
+
+
+def first_of(data, **counts):
+    """The data with so many examples of these splits."""
+    parts = {name: data.splits[name].take(np.arange(count)) for name, count in counts.items()}
+    return replace(data, splits={**data.splits, **parts})

@@ -12,8 +12,9 @@ import ml_dtypes
 import numpy as np
 
 from allotrope.config import FineTuning
-from allotrope.data.examples import INPUT, TASK, Data
+from allotrope.data.examples import Data
 from allotrope.errors import UsageError
+from allotrope.inputs.image.image import Image
 from allotrope.inputs.image.pretrained.readings import Reading
 from allotrope.inputs.image.pretrained.sample import Sample
 from allotrope.inputs.image.pretrained.seeing import answers, seeing, taking_pixels
@@ -26,6 +27,7 @@ from allotrope.network.rewriting.ends import to_logits
 from allotrope.network.rewriting.head import head_of, with_new_head
 from allotrope.network.rewriting.named_after import named_after
 from allotrope.network.rewriting.precision import with_types
+from allotrope.tasks import Classification
 
 OTHER_FLOATS = frozenset(map(np.dtype, (np.float16, np.float64, ml_dtypes.bfloat16)))
 CALIBRATION = 64
@@ -72,18 +74,18 @@ def prepared(
     """
     notes: list[str] = []
     network = _in_float32(network, notes)
-    network = _ending_in_logits(network, data, options, notes)
-    _check_classes(network, data, options)
-    train = data.train
-    sample = Sample(data.name, train.images, train.labels, len(data.classes))
+    picture, task = _single(data)
+    sample = Sample(data.name, data.train[picture.name], data.train[task.name], task.classes)
+    network = _ending_in_logits(network, sample, options, notes)
+    _check_classes(network, sample, options)
     seen = seeing(network, sample, options, framework, notes)
-    network, replaced = _with_classes(network, data, options, seed, notes)
-    network = taking_pixels(network, seen, (*data.image[1:], data.image[0]))
-    network = _checked(network, data, framework)
-    knows_classes = not replaced and _knows_classes(network, data, framework, notes)
+    network, replaced = _with_classes(network, sample, options, seed, notes)
+    network = taking_pixels(network, seen, (*sample.size, sample.channels))
+    network = _checked(network, sample, framework)
+    knows_classes = not replaced and _knows_classes(network, sample, framework, notes)
     if options.restore_batchnorm:
-        network = _restored(network, data, framework, notes)
-    network = named_after(network, [INPUT], [TASK])
+        network = _restored(network, sample, framework, notes)
+    network = named_after(network, [picture.name], [task.name])
     frozen = frozen_weights(network, options.freeze, replaced)
     if frozen:
         notes.append(
@@ -91,6 +93,22 @@ def prepared(
         )
     fresh = tuple(sorted(replaced))
     return Prepared(network, frozen, fresh, notes, seen.reading, knows_classes)
+
+
+def _single(data: Data) -> tuple[Image, Classification]:
+    """The picture and the classes of the data. Raises: UsageError if there are others, or more."""
+    inputs, tasks = data.inputs, data.tasks
+    if len(inputs) == len(tasks) == 1:
+        picture, task = inputs[0], tasks[0]
+        if isinstance(picture, Image) and isinstance(task, Classification):
+            return picture, task
+    there = [f"input '{each.name}' ({each.kind})" for each in inputs]
+    there += [f"task '{each.name}' ({each.kind})" for each in tasks]
+    raise UsageError(
+        "a network from a file is trained further on one picture and one classification; "
+        f"{data.name} has {', '.join(there)}. Leave columns out by --target NAME and "
+        "--input NAME=none, or take a network of the zoo."
+    )
 
 
 def frozen_weights(
@@ -148,10 +166,10 @@ def _in_float32(network: Network, notes: list[str]) -> Network:
 
 
 def _ending_in_logits(
-    network: Network, data: Data, options: FineTuning, notes: list[str]
+    network: Network, sample: Sample, options: FineTuning, notes: list[str]
 ) -> Network:
     """The network with rows of logits as its only output, as far as it has such."""
-    classes = len(data.classes)
+    classes = len(sample.classes)
     network = classifier_alone(network, classes, options.classifier, options.new_head, notes)
     network, taken_off = to_logits(network)
     if taken_off:
@@ -160,7 +178,7 @@ def _ending_in_logits(
     network = in_rows(network)
     one = len(network.outputs) == 1 and (network.outputs[0].shape or ())[1:] == (1,)
     if one and classes == 2 and not options.new_head:
-        first, second = data.classes
+        first, second = sample.classes
         notes.append(
             f"Its one output is kept: the logit of '{second}' against '{first}'. "
             "The delivered file gives the probabilities of both."
@@ -169,9 +187,9 @@ def _ending_in_logits(
     return network
 
 
-def _check_classes(network: Network, data: Data, options: FineTuning) -> None:
+def _check_classes(network: Network, sample: Sample, options: FineTuning) -> None:
     """Raises UsageError for a network that gives no row of logits, or one of other classes that it is to keep."""
-    outputs, classes = network.outputs, len(data.classes)
+    outputs, classes = network.outputs, len(sample.classes)
     shape = outputs[0].shape
     if len(outputs) != 1 or (shape is not None and len(shape) != 2):
         found = ", ".join(f"'{value.name}' {list(value.shape or ())}" for value in outputs)
@@ -181,23 +199,24 @@ def _check_classes(network: Network, data: Data, options: FineTuning) -> None:
     count = None if shape is None else shape[1]
     if not options.new_head and isinstance(count, int) and count != classes:
         raise UsageError(
-            f"the network tells {count} classes apart, and {data.name} has {classes}. "
+            f"the network tells {count} classes apart, and {sample.name} has {classes}. "
             "Add --new-head, which gives its last layer fresh weights for them."
         )
 
 
 def _with_classes(
-    network: Network, data: Data, options: FineTuning, seed: int, notes: list[str]
+    network: Network, sample: Sample, options: FineTuning, seed: int, notes: list[str]
 ) -> tuple[Network, frozenset[str]]:
     """The network with as many outputs as the data has classes, and its new weights."""
     if not options.new_head:
         known = class_names(network)
-        if known is not None and known != data.classes:
+        if known is not None and known != sample.classes:
             notes.append(
-                f"The file's classes ({', '.join(known[:5])}, ...) are not those of {data.name}: its last layer learns anew."
+                f"The file's classes ({', '.join(known[:5])}, ...) are not those of "
+                f"{sample.name}: its last layer learns anew."
             )
         return network, frozenset()
-    classes = len(data.classes)
+    classes = len(sample.classes)
     count = (network.outputs[0].shape or (None, None))[1]
     before = count if isinstance(count, int) else "other"
     changed, names = with_new_head(network, classes, seed)
@@ -211,13 +230,13 @@ def _with_classes(
 # --- what lies between
 
 
-def _checked(network: Network, data: Data, framework: str) -> Network:
+def _checked(network: Network, sample: Sample, framework: str) -> Network:
     """The network with the shapes that follow from the data's, once it has computed two images.
 
     Raises: UsageError if it cannot, or gives something else than logits.
     """
-    output, classes = network.outputs[0], len(data.classes)
-    shape = answers(network, data.train.images[[0, -1]], framework, data.image[1:]).shape
+    output, classes = network.outputs[0], len(sample.classes)
+    shape = answers(network, sample.images[[0, -1]], framework, sample.size).shape
     if shape != (2, classes):
         raise UsageError(
             f"the network gives {list(shape)} for two images, expected {[2, classes]}: a row of "
@@ -230,13 +249,15 @@ def _checked(network: Network, data: Data, framework: str) -> Network:
     return network.changed(graph=free)
 
 
-def _knows_classes(network: Network, data: Data, framework: str, notes: list[str]) -> bool:
+def _knows_classes(
+    network: Network, sample: Sample, framework: str, notes: list[str]
+) -> bool:
     """Whether it is right for more training images than by chance, beyond three deviations."""
-    step = max(1, len(data.train) // LOOKED_AT)
+    step = max(1, len(sample.images) // LOOKED_AT)
     rows = slice(0, step * LOOKED_AT, step)
-    images, labels = data.train.images[rows], data.train.labels[rows]
+    images, labels = sample.images[rows], sample.labels[rows]
     parts = np.array_split(images, -(-len(images) // AT_ONCE))
-    logits = [answers(network, part, framework, data.image[1:]) for part in parts]
+    logits = [answers(network, part, framework, sample.size) for part in parts]
     right = float(np.mean(np.concatenate(logits).argmax(1) == labels))
     chance = float(np.bincount(labels).max() / len(labels))
     knows = right > chance + 3 * math.sqrt(chance * (1 - chance) / len(labels))
@@ -245,10 +266,10 @@ def _knows_classes(network: Network, data: Data, framework: str, notes: list[str
     return knows
 
 
-def _restored(network: Network, data: Data, framework: str, notes: list[str]) -> Network:
+def _restored(network: Network, sample: Sample, framework: str, notes: list[str]) -> Network:
     head = head_of(network)
     without = head.weights if head else frozenset()
-    images = data.train.images[:: max(1, len(data.train) // CALIBRATION)][:CALIBRATION]
+    images = sample.images[:: max(1, len(sample.images) // CALIBRATION)][:CALIBRATION]
     changed = with_batchnorm(network, {network.inputs[0].name: images}, framework, without)
     added = len(changed.graph.nodes) - len(network.graph.nodes)
     if not added:

@@ -126,6 +126,11 @@ def _says_labels(name: str) -> bool:
 
 
 def _task(frame: Frame, name: str, asked: Asked) -> TaskKind:
+    if frame.form(name) == OTHER:
+        raise DataError(
+            f"{frame.name}: target '{name}' holds texts of more than 1,000 characters, or something "
+            "that is neither text nor number; expected labels."
+        )
     if name in asked.tasks:
         return TaskKind(asked.tasks[name], "as was asked for")
     if name in frame.spoiled:
@@ -162,7 +167,8 @@ def _input_kind(
     if name in asked.inputs:
         return asked.inputs[name], "as was asked for"
     if form in (TEXTS, OTHER):
-        return NONE, f"it holds {'texts' if form == TEXTS else 'something that is not read'}"
+        what = "texts" if form == TEXTS else "long texts, or something that is not read"
+        return NONE, f"it holds {what}"
     if frame.table and pictures and form == NUMBERS:
         return NONE, f"the pictures alone are learned from; --input {name}=table takes it too"
     if "image" in asked.inputs.values() and form == PICTURES:

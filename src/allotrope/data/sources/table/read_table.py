@@ -35,6 +35,10 @@ TRIED = 20
 """Rows by which it is told whether a column names pictures."""
 DISTINCT = 0.9
 """The part of names without suffixes that are different, if they are of pictures."""
+LONGEST_LABEL = 1000
+"""Characters of a label or the name of a picture, at the most."""
+NO_LABELS = np.dtype("V1")
+"""The type of a column of longer texts, which is no label and no input."""
 LISTED = 5
 HEADLESS = ("image", "label")
 """What the columns of a table without a header are called, if they are a picture and its label."""
@@ -126,6 +130,11 @@ def _frame(
 
 def _add_column(frame: Frame, name: str, cells: Mapping[str, list[str]]) -> None:
     whole = [cell for part in cells.values() for cell in part]
+    if max(map(len, whole)) > LONGEST_LABEL:
+        # An array of texts is as wide as its longest: a single cell could fill the memory.
+        for split, part in cells.items():
+            frame.splits[split][name] = np.zeros(len(part), NO_LABELS)
+        return
     numeric = name not in frame.pictures and is_numeric(whole)
     decimal_comma = numeric and has_decimal_commas(whole)
     strange = []

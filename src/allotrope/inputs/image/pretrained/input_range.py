@@ -92,7 +92,7 @@ def _asked(options: FineTuning, count: int) -> Reading | None:
 def _same_classes(trying: Trying, sample: Sample, options: FineTuning) -> bool:
     """Whether the network's answers may be the data's classes, in their order."""
     shape = trying.network.outputs[0].shape
-    return not options.new_head and shape is not None and shape[-1] in (sample.classes, None)
+    return not options.new_head and shape is not None and shape[-1] in (len(sample.classes), None)
 
 
 def _rows(trying: Trying, there: int, trials: int) -> np.ndarray:

@@ -14,7 +14,7 @@ class Sample:
     name: str
     images: np.ndarray
     labels: np.ndarray
-    classes: int
+    classes: tuple[str, ...]
 
     @property
     def size(self) -> tuple[int, int]:
