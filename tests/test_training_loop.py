@@ -204,7 +204,9 @@ class Killing(Progress):
             os.kill(os.getpid(), signal.SIGKILL)
 data = read_data("digits", DataOptions())
 import allotrope.training.loop as loop
-loop.SECONDS_BETWEEN_TICKS = loop.SECONDS_BETWEEN_LOOKS = 0.0
+from allotrope.training.window import Window
+loop.SECONDS_BETWEEN_TICKS = 0.0
+loop.Window = lambda: Window(seconds_between=0.0)
 train(small_network(), data, RECIPE, SETTINGS, folder=Path({folder!r}), progress=Killing(), checkpoint_seconds=0.0)
 """
 

@@ -28,13 +28,9 @@ from allotrope.training.pace import Pace
 from allotrope.training.plan import plan_for
 from allotrope.training.schedules import learning_rate
 from allotrope.training.state import Row, State
+from allotrope.training.window import STEPS_BETWEEN_LOOKS, Window
 
-STEPS_BETWEEN_LOOKS = 16
-"""How many steps run before their losses are waited for; a device works ahead meanwhile."""
-
-SECONDS_BETWEEN_LOOKS = 0.5
 SECONDS_BETWEEN_TICKS = 0.1
-SMOOTHING = 0.1
 SAVING_RARITY = 50
 """At the end of an epoch a checkpoint is written if that takes at most a fiftieth of the time since the last one."""
 
@@ -117,10 +113,9 @@ class _Training:
         self.has_learned = has_learned
         self.best_weights: dict[str, np.ndarray] = {}
         self.best_is_saved = True
-        self.waiting: list[Any] = []
-        self.rate = self.seconds_per_step = self.saving_cost = 0.0
-        self.looks = 0
-        self.looked = self.saved = time.monotonic()
+        self.rate = self.saving_cost = 0.0
+        self.window = Window()
+        self.saved = time.monotonic()
         self.shown = -math.inf
 
     def _new_pace(self, elapsed: float = 0.0, progress: float = 0.0) -> Pace:
@@ -169,10 +164,10 @@ class _Training:
     def _step(self, batch: Batch) -> None:
         self.rate = learning_rate(self.recipe, self.pace.advance(self.state.step))
         self.state.step += 1
-        self.waiting.append(self.trainer.step(batch, self.rate, self.state.step))
+        self.window.add(self.trainer.step(batch, self.rate, self.state.step))
 
     def _after_step(self) -> None:
-        if self.looks < 2 or len(self.waiting) >= STEPS_BETWEEN_LOOKS or time.monotonic() - self.looked > SECONDS_BETWEEN_LOOKS:
+        if self.window.is_due:
             self._look()
         if self._evaluation_is_due():
             self._evaluate()
@@ -184,7 +179,7 @@ class _Training:
             return "interrupted"
         if self.recipe.patience is not None and self.state.without_improvement >= self.recipe.patience:
             return "early stop"
-        return self.pace.stopped(self.state.step, self.seconds_per_step)
+        return self.pace.stopped(self.state.step, self.window.seconds_per_step)
 
     def _trained(self, stopped: str) -> Trained:
         state = self.state
@@ -203,24 +198,20 @@ class _Training:
     # --- looking at the losses
 
     def _look(self) -> None:
-        """Wait for the losses of the steps since the last look; the first step, which may compile, does not count for speed."""
-        if not self.waiting:
+        """Wait for the losses since the last look; the first step, which may compile, tells no speed."""
+        if not len(self.window):
             return
-        losses = [float(loss) for loss in self.waiting]
+        losses, seconds = self.window.look()
         self._check(losses)
-        seconds, steps = time.monotonic() - self.looked, len(losses)
         self.state.losses += losses
-        self.waiting = []
-        self.looks += 1
-        if self.looks == 1:
+        if self.window.looks == 1:
             self.pace.first_step_done()
-            self.seconds_per_step = seconds / steps
         else:
-            self.state.images += steps * self.batches.batch_size
+            self.state.images += len(losses) * self.batches.batch_size
             self.state.training_seconds += seconds
-            self._foresee(seconds, steps)
+            self._foresee()
             self._show()
-        self.looked = time.monotonic()
+        self.window.begin()
 
     def _check(self, losses: list[float]) -> None:
         for index, value in enumerate(losses):
@@ -240,12 +231,11 @@ class _Training:
         where = "" if self.checkpoints is None else f" in {self.checkpoints.folder / BEST}"
         return f"The best weights, of epoch {self.state.best['epoch']:.2f}, are kept{where}."
 
-    def _foresee(self, seconds: float, steps: int) -> None:
-        """The time of a step, smoothed; and until a validation is timed, its time: half of what its images would take in training."""
-        newest = seconds / steps
-        self.seconds_per_step = newest if self.looks == 2 else self.seconds_per_step + SMOOTHING * (newest - self.seconds_per_step)
+    def _foresee(self) -> None:
+        """Until a validation is timed, its time: half of what its examples would take in training."""
         if not self.state.history:
-            self.pace.evaluation = 0.5 * self.seconds_per_step / self.batches.batch_size * len(self.data.validation)
+            per_example = self.window.seconds_per_step / self.batches.batch_size
+            self.pace.evaluation = 0.5 * per_example * len(self.data.validation)
 
     def _show(self) -> None:
         now = time.monotonic()
@@ -257,8 +247,8 @@ class _Training:
                 fraction=self.pace.progress,
                 epoch=self.state.step / self.batches.steps_per_epoch,
                 loss=float(np.mean(self.state.losses[-STEPS_BETWEEN_LOOKS:])),
-                examples_per_second=self.batches.batch_size / self.seconds_per_step,
-                seconds_left=self.pace.seconds_left(self.state.step, self.seconds_per_step),
+                examples_per_second=self.batches.batch_size / self.window.seconds_per_step,
+                seconds_left=self.pace.seconds_left(self.state.step, self.window.seconds_per_step),
             )
         )
 
@@ -288,7 +278,7 @@ class _Training:
                 f"the validation loss is {found['loss']} after step {state.step}. Lower the learning rate. {self._what_is_kept()}"
             )
         self._record(found)
-        self.looked = time.monotonic()
+        self.window.begin()
 
     def _record(self, found: dict[str, float]) -> None:
         row = self.state.enter(
@@ -324,7 +314,8 @@ class _Training:
         started = time.monotonic()
         self._save_best()
         self.checkpoints.save_last(Checkpoint(self.trainer.state(), self._as_record()))
-        self.looked = self.saved = time.monotonic()
+        self.saved = time.monotonic()
+        self.window.begin()
         self.saving_cost = self.saved - started
 
     def _save_best(self) -> None:
