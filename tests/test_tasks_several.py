@@ -21,6 +21,7 @@ from allotrope.tasks.several import (
     scores,
     task_weights,
     trained_by,
+    with_metrics,
 )
 from allotrope.tasks.uncertainty import BOUND, NAME, WEIGHT, with_log_variances
 
@@ -49,7 +50,7 @@ def joint(tasks, outputs=OUTPUTS):
 
 
 def test_the_loss_is_the_weighted_sum():
-    tasks = task_weights(told(), {"age": 0.5})
+    tasks = told(task_weights="age=0.5")
     each = {name: value["loss"] for name, value in scores(tasks, OUTPUTS, LABELS).items()}
     assert joint(tasks) == pytest.approx(each["kind"] + 0.5 * each["age"] + each["tags"], rel=1e-6)
 
@@ -128,11 +129,27 @@ def test_each_task_takes_the_loss_that_it_knows():
         told(loss="hubert")
 
 
-def test_weights_that_make_no_sense_are_refused():
-    with pytest.raises(UsageError, match="above 0 and finite, found kind=0, age=-1"):
-        task_weights(TASKS, {"kind": 0.0, "age": -1.0})
-    with pytest.raises(UsageError, match="unknown task 'aeg'"):
-        task_weights(TASKS, {"aeg": 1.0})
+def test_weights_that_make_no_sense_are_refused_together():
+    with pytest.raises(UsageError) as caught:
+        task_weights(TASKS, "kind=0,age=1,aeg=2,tags=nan")
+    message = str(caught.value)
+    for problem in (
+        "'0' of 'kind' is no finite number above 0",
+        "'aeg=2' names no task of kind, age, tags",
+        "'nan' of 'tags' is no finite number",
+        "Expected fixed, learned, or NAME=NUMBER",
+    ):
+        assert problem in message
+
+
+def test_a_metric_must_fit_its_task():
+    assert with_metrics(TASKS, {"age": "mae"})[1].metric.name == "mae"
+    with pytest.raises(UsageError) as caught:
+        with_metrics(TASKS, {"age": "accuracy", "tags": "rmse", "aeg": "mae"})
+    message = str(caught.value)
+    assert "unknown metric for regression 'age' 'accuracy'" in message
+    assert "unknown metric for multilabel 'tags' 'rmse'" in message
+    assert "unknown task 'aeg'" in message
 
 
 def test_all_labels_that_cannot_be_learned_from_are_named_at_once():

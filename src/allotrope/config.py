@@ -38,6 +38,7 @@ class DataOptions:
     `value_range` are the values that are black and white in arrays, and in pictures of more than 8 bits a channel; None for what
     the data says.
     `target` are the columns to predict; `task` and `input` are kinds by column, if not those that the data shows.
+    `decide` is the task by which is chosen, the first if None; `metric` are names of metrics by task.
     """
 
     validation: float = 0.1
@@ -50,6 +51,8 @@ class DataOptions:
     target: tuple[str, ...] = ()
     task: Mapping[str, str] = field(default_factory=dict)
     input: Mapping[str, str] = field(default_factory=dict)
+    decide: str | None = None
+    metric: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

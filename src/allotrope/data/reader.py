@@ -17,6 +17,7 @@ from allotrope.data.recognize.column_roles import INPUT_KINDS, TASK_KINDS
 from allotrope.data.sources.choose_reader import read_source
 from allotrope.data.splits import complete_splits
 from allotrope.data.summary import summarize, summary_lines
+from allotrope.tasks.several import METRICS, check_labels, decisive, with_metrics
 
 Source = str | Path | Mapping[str, Any]
 Report = Callable[[str], None]
@@ -30,6 +31,8 @@ def read(
     target: Sequence[str] | str | None = None,
     task: Kinds = None,
     input: Kinds = None,
+    decide: str | None = None,
+    metric: Kinds = None,
     validation: float = 0.1,
     test: float = 0.2,
     seed: int = 0,
@@ -48,6 +51,8 @@ def read(
         target: the columns to predict.
         task: kinds of tasks by column: classification, multilabel or regression.
         input: kinds of inputs by column: image, table, or none for a column to leave out.
+        decide: of several tasks the one whose metric decides; by default the first.
+        metric: metrics by task, such as side=macro_f1, if not the usual one.
         validation: the fraction split off for choices, if the source brings no such split.
         test: the fraction split off for the final test, if the source brings no such split.
         seed: decides the split.
@@ -72,6 +77,8 @@ def read(
         asked_names(target),
         asked_kinds("task", task, TASK_KINDS),
         asked_kinds("input", input, INPUT_KINDS),
+        decide,
+        asked_kinds("metric", metric, METRICS),
     )
     return read_data(source, options, report or (lambda line: None))
 
@@ -95,8 +102,14 @@ def read_data(
     reading.notes.extend(_blank_notes(reading))
     train = reading.splits["train"]
     inputs = tuple(each.fitted(train[each.name]) for each in reading.inputs)
+    tasks = with_metrics(reading.tasks, options.metric)
+    columns = {name: split.columns for name, split in reading.splits.items()}
+    check_labels(tasks, [each.name for each in inputs], columns)
+    tasks, line = decisive(tasks, options.decide)
+    if line:
+        reading.notes.append(line)
     summary = summarize(reading, duplicates, time.perf_counter() - began)
-    data = Data(reading.name, inputs, reading.tasks, reading.splits, summary)
+    data = Data(reading.name, inputs, tasks, reading.splits, summary)
     data = replace(data, lines=tuple(summary_lines(data)))
     for line in data.lines:
         report(line)

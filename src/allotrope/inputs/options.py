@@ -33,6 +33,10 @@ COLUMNS = (
         "out; may be repeated.",
     ),
     Option("decide", "of several tasks the one whose metric decides; by default the first."),
+    Option(
+        "metric",
+        "the metric of a task, such as side=macro_f1, if not the usual one; may be repeated.",
+    ),
 )
 """What columns are for."""
 TAKING = (*COLUMNS, *IMAGE_OPTIONS)
@@ -48,6 +52,7 @@ class ColumnOptions(TypedDict, total=False):
     task: Sequence[str] | Mapping[str, str] | str | None
     input: Sequence[str] | Mapping[str, str] | str | None
     decide: str | None
+    metric: Sequence[str] | Mapping[str, str] | str | None
 
 
 class TakingOptions(ColumnOptions, ImageOptions, total=False):

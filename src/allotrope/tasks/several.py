@@ -12,8 +12,9 @@ import numpy as np
 from allotrope.config import Recipe
 from allotrope.errors import DataError, UsageError, unknown_name
 from allotrope.frameworks.contract import Loss
-from allotrope.tasks.contract import Task
+from allotrope.tasks import KINDS, Task
 from allotrope.tasks.means import missing
+from allotrope.tasks.metric import ACCURACY
 from allotrope.tasks.uncertainty import NAME as LOG_VARIANCES
 from allotrope.tasks.uncertainty import uncertain
 
@@ -21,8 +22,8 @@ Columns = Mapping[str, np.ndarray]
 """Labels, or outputs, by the name of their task."""
 Scores = dict[str, dict[str, float]]
 
-LEARNED = "learned"
-"""The way of weighting tasks that learns what each counts."""
+FIXED, LEARNED = "fixed", "learned"
+"""The ways of weighting tasks: all alike, or as is learned."""
 
 
 OutputLoss = Callable[[Any, Any, Any, Any], Any]
@@ -59,13 +60,14 @@ def joint_loss(tasks: Sequence[Task]) -> Loss:
 def trained_by(tasks: Sequence[Task], recipe: Recipe, labels: Columns) -> tuple[Task, ...]:
     """The tasks with what the recipe and the training labels decide of their losses.
 
-    Raises: UsageError if the recipe names a loss that none of them knows.
+    Raises: UsageError if the recipe names a loss that none of them knows, or other tasks.
     """
     known = sorted({loss for task in tasks for loss in task.losses})
     for loss in recipe.loss.split(","):
         if loss not in known and loss != Recipe().loss:
             raise unknown_name("loss for these tasks", loss, known)
-    return tuple(task.trained_by(recipe, labels[task.name]) for task in tasks)
+    weighted = task_weights(tasks, recipe.task_weights)
+    return tuple(task.trained_by(recipe, labels[task.name]) for task in weighted)
 
 
 def gappy(tasks: Sequence[Task], labels: Columns) -> frozenset[str]:
@@ -98,19 +100,26 @@ def scores(tasks: Sequence[Task], outputs: Columns, labels: Columns) -> Scores:
 def columns(tasks: Sequence[Task], scores: Scores) -> dict[str, float]:
     """The scores as the columns of a history: those of a single task by their names alone.
 
-    Of several each has its task in front, `metric` is what decides, and `loss` is their sum.
+    Of several each has its task in front, and `loss` is their sum. `metric` is what decides, unless
+    that is the accuracy of a single classification.
     """
-    if len(tasks) == 1:
-        return dict(scores[tasks[0].name])
     first = tasks[0]
+    decided = scores[first.name][first.metric.name]
+    if len(tasks) == 1:
+        own = scores[first.name]
+        return dict(own) if _by_accuracy(tasks) else {"metric": decided, **own}
     each = {f"{name}_{key}": value for name, of in scores.items() for key, value in of.items()}
     total = sum(task.weight * scores[task.name]["loss"] for task in tasks)
-    return {"metric": scores[first.name][first.metric.name], "loss": total, **each}
+    return {"metric": decided, "loss": total, **each}
 
 
 def deciding(tasks: Sequence[Task]) -> str:
     """The column of what decides."""
-    return tasks[0].metric.name if len(tasks) == 1 else "metric"
+    return ACCURACY.name if _by_accuracy(tasks) else "metric"
+
+
+def _by_accuracy(tasks: Sequence[Task]) -> bool:
+    return is_classification(tasks) and tasks[0].metric == ACCURACY
 
 
 def is_classification(tasks: Sequence[Task]) -> bool:
@@ -135,17 +144,59 @@ def decisive(tasks: Sequence[Task], asked: str | None) -> tuple[tuple[Task, ...]
     return (first, *others), line
 
 
-def task_weights(tasks: Sequence[Task], asked: Mapping[str, float]) -> tuple[Task, ...]:
-    """The tasks, counting what is asked for. Raises: UsageError for unknown names, weights below 0."""
+METRICS = tuple(dict.fromkeys(metric.name for kind in KINDS.values() for metric in kind.metrics))
+"""The names of all metrics, of whatever kind of task."""
+
+
+def with_metrics(tasks: Sequence[Task], asked: Mapping[str, str]) -> tuple[Task, ...]:
+    """The tasks, each by the metric that is asked for.
+
+    Raises: UsageError for tasks that there are not, and metrics that do not fit; all in one message.
+    """
     names = [task.name for task in tasks]
-    for name in asked:
+    problems = [str(unknown_name("task", name, names)) for name in asked if name not in names]
+    changed = []
+    for task in tasks:
+        try:
+            changed.append(task.decided_by(asked[task.name]) if task.name in asked else task)
+        except UsageError as error:
+            problems.append(str(error))
+    if problems:
+        raise UsageError(f"--metric: {' '.join(problems)}")
+    return tuple(changed)
+
+
+def task_weights(tasks: Sequence[Task], asked: str) -> tuple[Task, ...]:
+    """The tasks, counting what is asked for: `fixed`, `learned`, or NAME=NUMBER with commas between.
+
+    Raises: UsageError for unknown tasks, and numbers that are not above 0; all in one message.
+    """
+    if asked in (FIXED, LEARNED):
+        return tuple(tasks)
+    names = [task.name for task in tasks]
+    weights, problems = {}, []
+    for part in asked.split(","):
+        name, _, number = part.rpartition("=")
+        weight = _number(number)
         if name not in names:
-            raise unknown_name("task", name, names)
-    wrong = {name: weight for name, weight in asked.items() if not 0 < weight < float("inf")}
-    if wrong:
-        listed = ", ".join(f"{name}={weight:g}" for name, weight in wrong.items())
-        raise UsageError(f"weights of tasks must be above 0 and finite, found {listed}.")
-    return tuple(replace(task, weight=asked.get(task.name, task.weight)) for task in tasks)
+            problems.append(f"'{part}' names no task of {', '.join(names)}")
+        elif weight is None:
+            problems.append(f"'{number}' of '{name}' is no finite number above 0")
+        else:
+            weights[name] = weight
+    if problems:
+        raise UsageError(
+            f"task weights: {'; '.join(problems)}. Expected {FIXED}, {LEARNED}, or NAME=NUMBER."
+        )
+    return tuple(replace(task, weight=weights.get(task.name, task.weight)) for task in tasks)
+
+
+def _number(text: str) -> float | None:
+    try:
+        number = float(text)
+    except ValueError:
+        return None
+    return number if 0 < number < float("inf") else None
 
 
 def check_labels(tasks: Sequence[Task], inputs: Sequence[str], splits: Mapping[str, Columns]) -> None:

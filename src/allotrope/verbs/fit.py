@@ -66,6 +66,8 @@ def fit(
     warmup: float | None = None,
     label_smoothing: float | None = None,
     class_weights: str | None = None,
+    loss: str | None = None,
+    task_weights: str | None = None,
     augmentation: str | None = None,
     mixup: float | None = None,
     clip_norm: float | None = None,

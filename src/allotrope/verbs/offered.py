@@ -128,6 +128,18 @@ FIT = (
         recipe=True,
     ),
     Option("class_weights", "none or balanced.", choices=("none", "balanced"), recipe=True),
+    Option(
+        "loss",
+        "the loss of a kind of task, such as huber, or several with commas between: cross-entropy, "
+        "mean-squared-error, mean-absolute-error, huber, binary-cross-entropy.",
+        recipe=True,
+    ),
+    Option(
+        "task_weights",
+        "what each of several tasks counts: fixed (all alike), learned (by its uncertainty), or "
+        "numbers, such as side=1,height=0.5.",
+        recipe=True,
+    ),
     Option("augmentation", "none, light, medium or heavy.", choices=AUGMENTATIONS, recipe=True),
     Option(
         "mixup",

@@ -111,18 +111,21 @@ def fine_tuning(arguments: Mapping[str, Any]) -> FineTuning:
 def data_options(arguments: Mapping[str, Any]) -> DataOptions:
     """How a verb's arguments say that data is read.
 
-    Raises: UsageError for a range that is none, and for unknown kinds of inputs and tasks.
+    Raises: UsageError for a range that is none, unknown kinds and metrics.
     """
     from allotrope.data.asked import asked_kinds, asked_names
     from allotrope.data.recognize.column_roles import INPUT_KINDS, TASK_KINDS
+    from allotrope.tasks.several import METRICS
 
     return DataOptions(
-        target=asked_names(arguments["target"]),
-        task=asked_kinds("task", arguments["task"], TASK_KINDS),
-        input=asked_kinds("input", arguments["input"], INPUT_KINDS),
         validation=arguments["validation"],
         test=arguments["test"],
         seed=arguments["seed"],
+        target=asked_names(arguments["target"]),
+        task=asked_kinds("task", arguments["task"], TASK_KINDS),
+        input=asked_kinds("input", arguments["input"], INPUT_KINDS),
+        decide=arguments["decide"],
+        metric=asked_kinds("metric", arguments["metric"], METRICS),
         **reading(arguments),
     )
 
