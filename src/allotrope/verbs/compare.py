@@ -117,7 +117,6 @@ def compare_options(arguments: dict[str, Any]) -> CompareOptions:
     batch = arguments["batch_size"]
     return CompareOptions(
         source=arguments["data"],
-        decide=arguments["decide"],
         network=arguments["network"],
         frameworks=named(arguments["frameworks"]),
         budget=None,

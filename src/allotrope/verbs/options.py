@@ -37,7 +37,6 @@ class Request:
     """
 
     source: str | Path | Mapping[str, Any]
-    decide: str | None
     network: str
     budget: float | None
     epochs: float | None
@@ -76,7 +75,6 @@ def fit_options(arguments: Mapping[str, Any], missing: Missing | None = None) ->
     latency, size = arguments["max_latency"], arguments["max_size"]
     return FitOptions(
         source=arguments["data"],
-        decide=arguments["decide"],
         network=arguments["network"],
         framework=arguments["framework"],
         budget=None if arguments["budget"] is None else parse_seconds(arguments["budget"]),

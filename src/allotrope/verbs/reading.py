@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from allotrope.progress import Progress
@@ -19,11 +18,6 @@ def read_asked(asked: Request, source: Source | None, show: Progress) -> Data:
     Raises: DataError, UsageError.
     """
     from allotrope.data import read_data
-    from allotrope.tasks.several import decisive
 
     options = asked.data if source is None else source.sized(asked.data)
-    data = read_data(asked.source, options, show.say)
-    tasks, line = decisive(data.tasks, asked.decide)
-    if line:
-        show.say(line)
-    return replace(data, tasks=tasks)
+    return read_data(asked.source, options, show.say)
