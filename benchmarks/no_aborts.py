@@ -109,18 +109,18 @@ def trained(process, framework, settings, group, label, together):
             continue
         alone = not (together or name.startswith("case:"))
         asked = {"framework_name": framework, "name": name, "settings": settings}
-        found = process.train(alone, **asked)
-        counts[found["outcome"]] += 1
-        if is_told(name, found):
-            print(f"{found['outcome']:8} {label}: {name}: {found['why']}", flush=True)
+        answer = process.train(alone, **asked)
+        counts[answer["outcome"]] += 1
+        if is_told(name, answer):
+            print(f"{answer['outcome']:8} {label}: {name}: {answer['why']}", flush=True)
     return counts
 
 
-def is_told(name, found):
-    """Whether a network has a line of its own: all that is not plainly trained, but refused cases."""
-    if found["outcome"] == "refused":
+def is_told(name, answer):
+    """Whether a network has a line of its own: all that is not plainly trained, no refused case."""
+    if answer["outcome"] == "refused":
         return not name.startswith("case:")
-    return found["outcome"] != "trained" or bool(found["why"])
+    return answer["outcome"] != "trained" or bool(answer["why"])
 
 
 def shown(counts):

@@ -31,7 +31,7 @@ def test_frozen_weights_and_those_that_learn_slowly(digits):
 
 @pytest.mark.parametrize(
     ("knows", "options", "rate"),
-    [(True, {}, 1e-4), (False, {}, 1e-3), (True, {"learning_rate": 0.01}, 0.01)],
+    [(True, {}, 3e-4), (False, {}, 1e-3), (True, {"learning_rate": 0.01}, 0.01)],
 )
 def test_steps_are_small_if_it_knows_the_classes_and_has_no_normalization(
     digits, knows, options, rate
