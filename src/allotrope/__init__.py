@@ -44,7 +44,8 @@ _HOMES = {
 }
 
 __all__ = [
-    "Network", "__version__", "bench", "check", "compare", "convert", "doctor", "errors", "fit", "load", "networks", "predict", "read", "testing",
+    "Network", "__version__", "bench", "check", "compare", "convert", "doctor", "errors", "fit",
+    "load", "networks", "predict", "read", "testing",
 ]  # fmt: skip
 
 

@@ -136,7 +136,7 @@ def _function(home: str | Callable[..., Any]) -> Callable[..., Any]:
 
 
 def of_words(function: Callable[..., Any]) -> Callable[..., Any]:
-    """The function with the types that words can have alone: a path and not a network, a list and not a mapping."""
+    """The function with types that words can have: a path, not a network; a list, not a mapping."""
     hints = get_type_hints(function)
     signature = inspect.signature(function)
 

@@ -17,7 +17,10 @@ _LONG_WORD = re.compile(rf"\S{{{_LONGEST_WORD},}}")
 
 
 def printable(text: str) -> str:
-    """A text that names from a file may stand in: what steers a terminal is written as its code, very long words are cut."""
+    """A text that names from a file may stand in.
+
+    What steers a terminal is written as its code, very long words are cut.
+    """
     seen = _CONTROL.sub(lambda match: match[0].encode("unicode_escape").decode(), text)
     return _LONG_WORD.sub(lambda match: f"{match[0][:200]} … {match[0][-40:]}", seen)
 
@@ -39,7 +42,7 @@ class AllotropeError(Exception):
 
 
 class UsageError(AllotropeError):
-    """The command or call itself is wrong: an unknown name, a value out of range, options that contradict each other."""
+    """The command or call itself is wrong: an unknown name, a wrong value, options at odds."""
 
     exit_code = 2
 
@@ -75,7 +78,7 @@ class TrainingError(AllotropeError):
 
 
 class RunFolderError(AllotropeError):
-    """A run folder that cannot be made, written or used: read-only, full, or in use by another process."""
+    """A run folder that cannot be made, written or used: read-only, full, or in use elsewhere."""
 
 
 class MissingDependencyError(AllotropeError):

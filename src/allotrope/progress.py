@@ -1,4 +1,4 @@
-"""What a long command shows while it works: a live line on a terminal, plain lines elsewhere, nothing when quiet."""
+"""What a long command shows: a live line on a terminal, plain lines elsewhere, or nothing."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ FRACTIONS = ("accuracy", "macro_f1", "micro_f1")
 
 @dataclass(frozen=True, slots=True)
 class Tick:
-    """Where a training stands: `fraction` of it done (0 to 1), `epoch`, the mean `loss` of late, and its speed."""
+    """Where a training stands: `fraction` done (0 to 1), `epoch`, recent mean `loss`, speed."""
 
     fraction: float
     epoch: float
@@ -114,7 +114,7 @@ class Live(Progress):
 
 
 def display(quiet: bool = False, stream: TextIO | None = None) -> Progress:
-    """The display that suits the stream, by default standard output: none when quiet, live on a terminal, else plain lines."""
+    """The display for the stream, by default standard output: none, live, or plain lines."""
     if quiet:
         return Progress()
     stream = stream or sys.stdout
@@ -122,7 +122,7 @@ def display(quiet: bool = False, stream: TextIO | None = None) -> Progress:
 
 
 def described(tick: Tick, metric: str = "") -> str:
-    """One line that fits a terminal: share done, epoch, loss, the last validation's `metric`, examples/s, time left."""
+    """One line: share done, epoch, loss, the last validation's `metric`, examples/s, time left."""
     left = "" if tick.seconds_left is None else f"  {duration(tick.seconds_left)} left"
     start = f"{tick.fraction:4.0%}  epoch {tick.epoch:.1f}  loss {tick.loss:.4f}"
     behind = f"  {metric}" if metric else ""
@@ -144,7 +144,7 @@ def described_epoch(row: Mapping[str, Any]) -> str:
 
 
 def reached(row: Mapping[str, Any]) -> str:
-    """The metric of a row of history.csv in words: `metric` of several tasks, else the one beside the loss."""
+    """A history row's metric in words: `metric` of several tasks, else the one beside the loss."""
     names = [key.removeprefix("validation_") for key in row if key.startswith("validation_")]
     name = next((name for name in ("metric", *names) if name in names and name != "loss"), None)
     if name is None:

@@ -1,4 +1,4 @@
-"""The run folder: made anew and never overwritten, held by one process at a time, written so that a crash loses nothing."""
+"""The run folder: made anew, held by one process, written so that a crash loses nothing."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Run:
 
     @classmethod
     def create(cls, name: str, parent: str | Path = "runs") -> Run:
-        """A new folder `parent/<name>-<n>` with the first number that is free, and a run.json that says `running`.
+        """A new folder `parent/<name>-<n>`, the first number that is free, with a new run.json.
 
         Raises: RunFolderError where no folder can be made or written.
         """
@@ -77,7 +77,7 @@ class Run:
         self._lock.close()
 
     def save(self, **facts: Any) -> None:
-        """Adds the facts to run.json, which holds at any moment either all of the old or all of the new.
+        """Adds the facts to run.json, which at any moment holds all of the old or of the new.
 
         Raises: RunFolderError where it cannot be written; the file is then as it was.
         """
@@ -146,7 +146,7 @@ def read_record(folder: str | Path) -> dict[str, Any]:
 
 
 def is_run_folder(folder: Path) -> bool:
-    """Whether a folder is a run's, by what is in it: its run.json, or the lock and one that cannot be read."""
+    """Whether a folder is a run's: by its run.json, or the lock and one that cannot be read."""
     path = folder / RECORD
     try:
         if not path.is_file() or path.stat().st_size > LARGEST_RECORD:
@@ -195,7 +195,7 @@ def _now() -> str:
 
 
 def plain(value: Any) -> Any:
-    """The value as JSON can hold it: dataclasses as objects, NumPy's arrays as lists, paths as text, what is not a finite number as null.
+    """The value as JSON can hold it: dataclasses as objects, arrays as lists, paths as text.
 
     Raises: TypeError for anything else.
     """

@@ -1,4 +1,4 @@
-"""Files that a crash cannot spoil, and plain words for what the system says when one cannot be written."""
+"""Files that a crash cannot spoil, and plain words if one cannot be written."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
 
 @contextmanager
 def writing(path: Path) -> Iterator[None]:
-    """Turns what the system says when `path` cannot be written into a RunFolderError that names the remedy."""
+    """Turns what the system says of `path` into a RunFolderError that names the remedy."""
     try:
         yield
     except OSError as error:

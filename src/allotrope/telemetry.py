@@ -1,4 +1,4 @@
-"""OpenVINO and NNCF without their reports of use, which are sent over the network by a process forked from the user's."""
+"""OpenVINO and NNCF without their reports of use, which a forked process sends."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ PACKAGE = "openvino_telemetry"
 
 @contextmanager
 def no_telemetry() -> Iterator[None]:
-    """Within, what is imported does not find the package that reports, and so keeps to the stand-in that it has for that case."""
+    """Within, imports do not find the package that reports, and keep to their stand-in."""
     modules = cast("dict[str, Any]", sys.modules)
     before = modules.get(PACKAGE)
     modules[PACKAGE] = None

@@ -1,4 +1,4 @@
-"""Networks for any mix of inputs and tasks: a trunk for each input, their features joined, a head a task."""
+"""Networks for any mix of inputs and tasks: a trunk an input, features joined, a head a task."""
 
 from __future__ import annotations
 

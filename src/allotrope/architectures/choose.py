@@ -1,4 +1,4 @@
-"""Network, size and recipe, chosen from the data, the time there is and the speed of this machine, with the reasons in words."""
+"""Network, size and recipe, chosen from data, time and this machine's speed, with the reasons."""
 
 from __future__ import annotations
 
@@ -44,7 +44,10 @@ Speed = Callable[[Network, Recipe], float]
 
 @dataclass(frozen=True)
 class Choice:
-    """The network to train (raw inputs, a raw output for each task), as `name` and `arguments` built it, the recipe, and why."""
+    """The network to train, as `name` and `arguments` built it, the recipe, and why.
+
+    It takes raw inputs and gives a raw output for each task.
+    """
 
     name: str
     arguments: dict[str, Any]
@@ -314,7 +317,7 @@ class _Choosing:
     def _cost(
         self, family: Family, arguments: dict[str, Any], recipe: Recipe, speed: Speed
     ) -> Callable[[int], float]:
-        """Seconds an image in training as a straight line over multiply-adds, through the smallest width and the usual one."""
+        """Seconds an image in training, a straight line over multiply-adds through two widths."""
         ends = [
             self._built(family, {**arguments, "width": width})
             for width in (min(family.widths), family.usual_width)

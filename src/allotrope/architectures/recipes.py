@@ -38,7 +38,7 @@ class Family:
     arguments: Callable[[Image], dict[str, Any]] = _plain
 
     def widths_for(self, images: int) -> tuple[float, ...]:
-        """The widths that suit so many training images, the widest first: few images would only be learned by heart."""
+        """The widths that suit so many images, the widest first: few would be learned by heart."""
         widest = self.usual_width if images < FEW else max(self.widths)
         return tuple(sorted((width for width in self.widths if width <= widest), reverse=True))
 
@@ -76,12 +76,15 @@ def recipe_of(family: Family, image: Image, images: int) -> Recipe:
 
 
 def usual_epochs(images: int) -> float | None:
-    """How many epochs are trained where nobody says: few images are seen about 50,000 times in all, each 15 to 40 times; None for many."""
+    """How many epochs are trained if nobody says: few images 15 to 40 times; None for many.
+
+    Few images are seen about 50,000 times in all.
+    """
     return float(min(max(50_000 // images, 15), 40)) if images < FEW else None
 
 
 def _groups(image: Image) -> dict[str, Any]:
-    """Groups of convolutions by the image's shorter side: two for 8 pixels, three for 16 to 32, four for 64."""
+    """Groups of convolutions by the shorter side: two for 8 pixels, three for 16 to 32, else four."""
     count = max(1, int(0.75 * math.log2(min(image[1:]))))
     return {"channels": (64,) + (256,) * (count - 1), "activation": "relu", "epsilon": 1e-5}
 

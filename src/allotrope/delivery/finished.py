@@ -38,7 +38,7 @@ def columns_in(file: Path) -> Columns:
 
 
 def columns_before(data: Mapping[str, Any]) -> Columns:
-    """Inputs and tasks of a file of an earlier version, which does not say them: one picture, one class."""
+    """Inputs and tasks of a file from before they were written down: one picture, one class."""
     channels, height, width = data["image"]
     picture = Image(
         name="image",

@@ -119,11 +119,11 @@ class Trainer(abc.ABC):
 
     @abc.abstractmethod
     def evaluate(self, inputs: Arrays) -> dict[str, np.ndarray]:
-        """All outputs of the network, floats as float32, of the averaged weights if there are such."""
+        """All outputs, floats as float32, of the averaged weights if there are such."""
 
     @abc.abstractmethod
     def state(self) -> dict[str, np.ndarray]:
-        """All that the next step depends on, under `weights/`, `optimizer/<slot>/` and `average/`."""
+        """What the next step depends on, under `weights/`, `optimizer/<slot>/` and `average/`."""
 
     @abc.abstractmethod
     def load_state(self, state: Mapping[str, np.ndarray]) -> None:
@@ -134,7 +134,7 @@ class Trainer(abc.ABC):
 
     @abc.abstractmethod
     def weights(self) -> dict[str, np.ndarray]:
-        """Every weight and state of the network as it should be delivered: averaged if averaging is on."""
+        """Every weight and state as it should be delivered: averaged if averaging is on."""
 
 
 class Framework(abc.ABC):
@@ -184,4 +184,4 @@ class Framework(abc.ABC):
 
     @abc.abstractmethod
     def settings(self) -> list[Settings]:
-        """The settings that are plausible on this machine, PyTorch's or the framework's defaults first."""
+        """The settings plausible on this machine, PyTorch's or the framework's defaults first."""

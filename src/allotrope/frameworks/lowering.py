@@ -1,4 +1,4 @@
-"""Makes a network ready for a framework: operators without a meaning of their own are replaced by their ONNX function bodies."""
+"""Makes a network ready for a framework: operators without a meaning become their ONNX bodies."""
 
 from __future__ import annotations
 

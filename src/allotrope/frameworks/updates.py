@@ -73,7 +73,7 @@ def averaging_share(p: Any, average: float, step: Array) -> Array:
 
 
 def check_state(shapes: Mapping[str, Sequence[int]], state: Mapping[str, np.ndarray]) -> None:
-    """Raises: one TrainingError for what a saved state lacks, has beside, or has in another shape."""
+    """Raises: one TrainingError for what a saved state lacks, has beside, or misshapes."""
     there = shapes.keys() & state.keys()
     wrong = sorted(set(shapes) ^ set(state))
     wrong += [name for name in shapes if name in there and tuple(shapes[name]) != state[name].shape]

@@ -90,7 +90,7 @@ class Input(abc.ABC):
         """
 
     def facts(self) -> dict[str, Any]:
-        """What run.json and the delivered file say of it: kind, name, and whatever is not as usual."""
+        """What run.json and the delivered file say: kind, name, and whatever is not as usual."""
         own = {
             each.name: getattr(self, each.name)
             for each in fields(self)

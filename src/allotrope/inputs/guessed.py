@@ -16,7 +16,7 @@ FOUR_AXES = ("pictures", "0..255", "it has four dimensions")
 
 
 def usual_sides(inputs: Sequence[Value], lengths: Mapping[str, int]) -> dict[str, int]:
-    """Height and width of the only input [n, c, h, w] or [n, h, w, c] whose channels are those of pictures.
+    """Height and width of the only input that has the channels of pictures, first or last.
 
     `lengths` are those of free axes that are known, by name.
     """

@@ -1,4 +1,4 @@
-"""The candidates of a network: every form in every runtime, measured side by side, each in a process of its own."""
+"""A network's candidates: every form in every runtime, side by side, a process each."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def measure_candidates(
     report: Callable[[str], None] = lambda line: None,
     among: Callable[[Path], list[Candidate]] | None = None,
 ) -> list[dict[str, Any]]:
-    """A row for each candidate of a network that takes raw inputs and gives answers in the user's terms, by name.
+    """A row for each candidate of a network of raw inputs and answers in units, by name.
 
     Writes `folder`/model.onnx, and the int8 files to `folder`/candidates; `file` in a row is
     relative to `folder`. What fails is a row with its reason. `among` says which candidates there
@@ -169,7 +169,7 @@ class _Stage:
         self._each(load)
 
     def quantize(self, calibration: str, stack: ExitStack) -> None:
-        """Makes the int8 files, each quantizer in a worker of its own, while the runtimes are being imported."""
+        """Makes the int8 files, a worker a quantizer, while the runtimes are being imported."""
         quantizers: dict[str, WorkerProcess] = {}
         for candidate in self._candidates:
             if candidate.source is not None and candidate.form not in quantizers:

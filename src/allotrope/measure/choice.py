@@ -69,7 +69,7 @@ def nearest_miss(rows: Sequence[Row], target: Target, metric: Metric) -> Row | N
 
 
 def float32_metric(rows: Sequence[Mapping[str, Any]], metric: Metric) -> float | None:
-    """The best among the float32 candidates on validation data: they compute the same and differ by rounding only."""
+    """The best float32 candidate on validation data: they are one network but for rounding."""
     values = [row.get(DECIDING) for row in rows if row["precision"] == "float32"]
     return max((value for value in values if value is not None), key=metric.rank, default=None)
 

@@ -1,4 +1,4 @@
-"""What a file says goes in and out of it, without understanding the rest: a runtime may know operators that nobody else does."""
+"""What a file says goes in and out of it: a runtime may know operators that nobody else does."""
 
 from __future__ import annotations
 

@@ -101,7 +101,7 @@ def fixed_batch(inputs: Sequence[Value]) -> int:
 
 
 def is_divisible(inputs: Sequence[Value], outputs: Sequence[Value]) -> bool:
-    """Whether a batch may be run in parts: one input and one output, whose first dimension has one free name."""
+    """Whether a batch may run in parts: one input, one output, one free name for the first axis."""
     if len(inputs) != 1 or len(outputs) != 1 or not inputs[0].shape or not outputs[0].shape:
         return False
     first = inputs[0].shape[0]
@@ -109,7 +109,7 @@ def is_divisible(inputs: Sequence[Value], outputs: Sequence[Value]) -> bool:
 
 
 def parse_lengths(dimensions: Sequence[str], inputs: Sequence[Value]) -> dict[str, int]:
-    """Lengths of free dimensions by name, from texts such as `sequence=128`, or several with commas between them.
+    """Lengths of free dimensions by name, from texts such as `sequence=128`, also with commas.
 
     Raises: UsageError for anything else, or a name that no input has.
     """

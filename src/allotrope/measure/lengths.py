@@ -1,4 +1,4 @@
-"""The free lengths of a file's inputs: what the user said, what the file itself shows, what is usual; never a silent guess."""
+"""The free lengths of a file's inputs: as the user or the file says, else as usual, and told."""
 
 from __future__ import annotations
 

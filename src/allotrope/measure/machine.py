@@ -23,12 +23,12 @@ FEATURES = {
     "ARM_BF16": ("bf16", "hw.optional.arm.FEAT_BF16"),
     "ARM_I8MM": ("i8mm", "hw.optional.arm.FEAT_I8MM"),
 }
-"""Processor features that decide speed: their names in Linux's /proc/cpuinfo and in macOS's sysctl.
-"""
+"""Processor features that decide speed, as named in Linux's /proc/cpuinfo and macOS's sysctl."""
 
 PACKAGES = (
-    "allotrope", "numpy", "onnx", "onnx-ir", "onnxruntime", "openvino", "nncf", "torch", "tensorflow", "keras", "jax", "flax",
-    "ai-edge-litert", "scikit-learn", "safetensors", "pillow", "optuna",
+    "allotrope", "numpy", "onnx", "onnx-ir", "onnxruntime", "openvino", "nncf", "torch",
+    "tensorflow", "keras", "jax", "flax", "ai-edge-litert", "scikit-learn", "safetensors", "pillow",
+    "optuna",
 )  # fmt: skip
 
 _DEVICES = (

@@ -1,4 +1,4 @@
-"""Whatever a runtime gives, as arrays that a file without pickles can hold: texts, and the lists and dicts of ai.onnx.ml too."""
+"""Whatever a runtime gives, as arrays for a file without pickles: also texts, lists, dicts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Timing several workers fairly: all alive, one measured at a time, in rounds, so that a slow minute of the machine falls on all."""
+"""Timing several workers fairly: one at a time, in rounds, so that a slow minute falls on all."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Timing:
         return float(np.median(np.concatenate(self.rounds)))
 
     def figures(self) -> dict[str, float]:
-        """Median and p90 over all runs in ms, and the spread of the rounds' medians: (highest - lowest) / median."""
+        """Median and p90 of all runs in ms; spread of the rounds' medians, (max - min) / median."""
         medians = [float(np.median(times)) for times in self.rounds]
         p90 = float(np.percentile(np.concatenate(self.rounds), 90))
         return {

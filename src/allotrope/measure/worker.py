@@ -1,4 +1,4 @@
-"""A process that loads one file in one runtime and does as it is told: `python -m allotrope.measure.worker`.
+"""A process that runs one file in one runtime, as told: `python -m allotrope.measure.worker`.
 
 Arrays come and go by name as files.
 """
@@ -78,12 +78,12 @@ class Worker:
         return {}
 
     def outputs(self, inputs: str, output: str) -> dict[str, Any]:
-        """Runs the inputs in one piece and writes every output, in the network's order, as plain arrays."""
+        """Runs the inputs in one piece and writes every output in order, as plain arrays."""
         np.savez(output, *plain(self._session.run_whole(self._read(inputs))))
         return {}
 
     def reference(self, path: str, inputs: str, output: str, names: list[str]) -> dict[str, Any]:
-        """Writes what the float64 reference gives for the inputs, if it gives all outputs of these names."""
+        """Writes what the float64 reference gives for the inputs, if it has all these outputs."""
         from allotrope.network.reading.read import load
 
         network = load(Path(path), repair=False)
@@ -97,7 +97,7 @@ class Worker:
     def time(
         self, inputs: str, warmup: int, least: int, seconds: float, whole: bool
     ) -> dict[str, Any]:
-        """Runs the inputs again and again: milliseconds of each run after the warm-up, which too ends after `seconds`."""
+        """Milliseconds of each run after the warm-up, which too ends after `seconds`."""
         ends = time.perf_counter() + seconds
         for number in range(warmup):
             if number == 0 or time.perf_counter() < ends:

@@ -1,4 +1,4 @@
-"""What the outputs of runtimes are compared with: the reference where it can compute the file, else ONNX Runtime as the file has it."""
+"""What runtimes' outputs are held to: the reference if it can, else ONNX Runtime as it is."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Yardstick:
 def yardstick(
     file: Path, names: Sequence[str], inputs: str, threads: int, scratch: Path
 ) -> Yardstick:
-    """The outputs of these names for the inputs in a file of arrays, by the first that can compute them."""
+    """The outputs of these names for a file of inputs, by the first that can compute them."""
     output = scratch / "expected.npz"
     try:
         with WorkerProcess(MEASURING, threads, REFERENCE_PATIENCE) as worker:

@@ -1,1 +1,1 @@
-"""The one way to run something in another process: a worker that is asked, what it serves, and code that nobody vouches for."""
+"""The one way to run in another process: a worker that is asked, or code nobody vouches for."""

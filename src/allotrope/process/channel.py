@@ -121,7 +121,7 @@ class Channel:
 
 
 def _environment(threads: int) -> dict[str, str]:
-    """This process's own, with this package importable and what libraries read their threads from."""
+    """This process's own, with this package importable, and thread counts for libraries."""
     path = os.pathsep.join([PACKAGE, *filter(None, [os.environ.get("PYTHONPATH")])])
     environment = {**os.environ, "PYTHONPATH": path, "PYTHONWARNINGS": "ignore"}
     if threads:

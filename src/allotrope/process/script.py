@@ -1,4 +1,4 @@
-"""A script that is run once, in a fresh process that sees neither this one's folders nor Allotrope."""
+"""A script run once, in a fresh process that sees neither this one's folders nor Allotrope."""
 
 from __future__ import annotations
 

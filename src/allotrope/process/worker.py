@@ -1,4 +1,4 @@
-"""A worker: a fresh process that is asked one thing after another, and waited for so long and no longer."""
+"""A worker: a fresh process, asked one thing after another, waited for so long and no longer."""
 
 from __future__ import annotations
 

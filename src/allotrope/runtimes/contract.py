@@ -24,7 +24,7 @@ class Session(Protocol):
         """All outputs, in one piece, whatever the axes are."""
 
     def tune(self, inputs: Mapping[str, np.ndarray]) -> dict[str, Any]:
-        """Tries the ways in which such a batch can be run, keeps the fastest, and gives the options of `open` that repeat it."""
+        """Tries the ways to run such a batch; gives the options of `open` that repeat the best."""
 
 
 class Runtime(abc.ABC):

@@ -29,7 +29,7 @@ class PyTorchEager(Runtime):
 
 
 class EagerSession:
-    """A network as an eager module in evaluation mode, all convolutions in contiguous [n, c, h, w]."""
+    """A network as an eager module in evaluation mode, all convolutions contiguous [n, c, h, w]."""
 
     def __init__(self, path: Path, threads: int | None) -> None:
         import torch

@@ -1,4 +1,4 @@
-"""Post-training quantization: int8 forms of a float32 file, their ranges taken from calibration examples.
+"""Post-training quantization: int8 forms of a float32 file, ranges taken from examples.
 
 Weights are int8 with a scale per output channel, activations 8 bits with one scale. What was tried:
 docs/delivery.md.
@@ -20,7 +20,8 @@ Arrays = Mapping[str, np.ndarray]
 BATCH = 50
 
 OPERATORS = (
-    "Conv", "Gemm", "MatMul", "Add", "MaxPool", "AveragePool", "GlobalAveragePool", "Concat", "Relu", "Clip",
+    "Conv", "Gemm", "MatMul", "Add", "MaxPool", "AveragePool", "GlobalAveragePool", "Concat",
+    "Relu", "Clip",
 )  # fmt: skip
 """What ONNX Runtime's quantizer may touch: not what stands before and behind the network, which it
 would otherwise round to 8 bits step by step."""
@@ -52,7 +53,7 @@ def quantize_with_nncf(source: Path, calibration: Arrays, target: Path) -> None:
 
 
 def quantize_with_onnxruntime(source: Path, calibration: Arrays, target: Path) -> None:
-    """Write an ONNX file with QuantizeLinear and DequantizeLinear, ranges from the extremes over examples: raw inputs by name.
+    """Write an ONNX file with QuantizeLinear and DequantizeLinear, ranges from the extremes.
 
     Ranges from percentiles agreed with float32 a little more often, but keep every activation of
     every example in memory.

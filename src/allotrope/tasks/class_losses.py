@@ -56,7 +56,7 @@ def mean_squared_error(
     label_smoothing: float = 0.0,
     weights: np.ndarray | None = None,
 ) -> Any:
-    """The mean of (softmax(logits) - target)²: on probabilities, because they are what is delivered.
+    """The mean of (softmax(logits) - target)²: on probabilities, which are what is delivered.
 
     Class weights act on whole examples: each is weighted by sum_k weights_k target_k.
     """
@@ -69,7 +69,7 @@ def mean_squared_error(
 
 
 def _smooth(p: Any, target: Any, label_smoothing: float) -> Any:
-    """Takes `label_smoothing` of each target and spreads it over all classes, the true one included."""
+    """Takes `label_smoothing` of each target and spreads it over all classes, the true one too."""
     if not label_smoothing:
         return target
     return p.add(p.multiply(target, 1 - label_smoothing), label_smoothing / p.shape(target)[-1])

@@ -1,4 +1,4 @@
-"""What a kind of task supplies: how labels become targets, what is minimized, and how answers are judged."""
+"""What a kind of task supplies: targets of labels, what is minimized, how answers are judged."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ class Task(abc.ABC):
 
     @abc.abstractmethod
     def loss(self, p: Any, output: Any, target: Any, weight: Any | None) -> Any:
-        """What is minimized, over primitives `p`: the weighted mean over the examples with the label.
+        """What is minimized, over primitives `p`: the weighted mean over labelled examples.
 
         `output`, `target`: [n, size] of one dtype; `weight`: as of `encode`, in that dtype.
         """
@@ -138,7 +138,7 @@ class Task(abc.ABC):
 
     @abc.abstractmethod
     def account(self, output: Answers, labels: Labels, listed: int = 16) -> dict[str, Any]:
-        """All that the report shows, ready for run.json: `scores`, tables, and the worst examples."""
+        """All that the report shows, for run.json: `scores`, tables, and the worst examples."""
 
     def facts(self) -> dict[str, Any]:
         """What run.json and the delivered file's metadata say of the task, and `task_of` reads.

@@ -28,7 +28,7 @@ class Step:
 def with_ending(
     network: Network, name: str, size: int, steps: Sequence[Step], facts: Mapping[str, Any]
 ) -> Network:
-    """The network with nodes behind its output `name` [n, size], the last of which has its name now.
+    """The network with nodes behind its output `name` [n, size]; the last one has its name now.
 
     `facts` join those of other tasks in the metadata.
 

@@ -74,7 +74,7 @@ class MultiLabel(Task):
         return f"{self.size} labels ({shown}{more})"
 
     def problems(self, split: str, labels: Labels) -> list[str]:
-        """Flags that are neither 0 nor 1, no flag at all, and in training labels that never vary."""
+        """Flags that are neither 0 nor 1, no flag at all, in training labels that never vary."""
         flags = _flags(labels)
         known = flags[~np.isnan(flags)]
         if not len(known):

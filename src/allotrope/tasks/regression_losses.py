@@ -1,4 +1,4 @@
-"""What a regression minimizes, of standardized values [n, k], over the primitives of any framework."""
+"""What a regression minimizes, of standardized values [n, k], over any primitives."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def absolute(p: Any, difference: Any) -> Any:
 
 
 def huber(p: Any, difference: Any) -> Any:
-    """d² / 2 up to one standard deviation and |d| - 1/2 beyond (Huber 1964), in a form without branches.
+    """d² / 2 up to one standard deviation, |d| - 1/2 beyond (Huber 1964), without branches.
 
     With c = min(|d|, 1) it is c (|d| - c / 2).
     """

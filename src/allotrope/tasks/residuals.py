@@ -1,4 +1,4 @@
-"""How far answers in units are from the truth: figures, points for a plot, and the worst examples."""
+"""How far answers in units are from the truth: figures, points to plot, the worst examples."""
 
 from __future__ import annotations
 

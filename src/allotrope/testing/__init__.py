@@ -1,4 +1,4 @@
-"""For testing: a framework as a backend of ONNX's own test suite, the contracts, the comparer of `check`.
+"""For testing: a backend of ONNX's own test suite, the contracts, the comparer of `check`.
 
 The contracts are classes of pytest tests; a test file inherits one and names its subject. Only they
 need pytest. The comparer holds recorded arrays to expected ones and names what departs first.

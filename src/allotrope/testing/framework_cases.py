@@ -1,4 +1,4 @@
-"""A small network with what frameworks treat differently in training, batches for it, and the traps with numbers worked out by hand."""
+"""A small network of what frameworks treat differently, batches, and traps done by hand."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def small() -> Network:
 
 
 def several() -> Network:
-    """Two inputs and three outputs: raw pixels `image` and `numbers` to `label`, `age` and `signs`."""
+    """Two inputs and three outputs: raw `image` and `numbers` to `label`, `age` and `signs`."""
     rng, b = np.random.default_rng(5), Builder("several")
 
     def dense(x: str, label: str, wide: int, deep: int) -> str:
@@ -115,30 +115,63 @@ RAMP = np.arange(1, 17, dtype=np.float32).reshape(1, 1, 4, 4)
 CORNER = RAMP[:, :, :2, :2]
 TRAPS: dict[str, tuple[str, list[Any], dict[str, Any], Any]] = {
     "epsilon is inside of the root": (
-        "BatchNormalization", [RAMP[:, 0, 0, :1] * 3, *(np.full(1, v, np.float32) for v in (1, 0, 1, 0))], {"epsilon": 0.25}, [[4.0]],
+        "BatchNormalization",
+        [RAMP[:, 0, 0, :1] * 3, *(np.full(1, v, np.float32) for v in (1, 0, 1, 0))],
+        {"epsilon": 0.25},
+        [[4.0]],
     ),
     "an even kernel pads the end": (
-        "Conv", [CORNER, np.ones((1, 1, 2, 2), np.float32)], {"auto_pad": "SAME_UPPER"}, [[[[14, 8], [11, 6]]]],
+        "Conv",
+        [CORNER, np.ones((1, 1, 2, 2), np.float32)],
+        {"auto_pad": "SAME_UPPER"},
+        [[[[14, 8], [11, 6]]]],
     ),
     "padding does not count in a mean": (
-        "AveragePool", [CORNER], {"kernel_shape": (2, 2), "pads": (1, 1, 0, 0)}, [[[[1, 1.5], [3, 3.5]]]],
+        "AveragePool",
+        [CORNER],
+        {"kernel_shape": (2, 2), "pads": (1, 1, 0, 0)},
+        [[[[1, 1.5], [3, 3.5]]]],
     ),
     "padding counts in a mean where asked": (
-        "AveragePool", [CORNER], {"kernel_shape": (2, 2), "pads": (1, 1, 0, 0), "count_include_pad": 1}, [[[[0.25, 0.75], [1.5, 3.5]]]],
+        "AveragePool",
+        [CORNER],
+        {"kernel_shape": (2, 2), "pads": (1, 1, 0, 0), "count_include_pad": 1},
+        [[[[0.25, 0.75], [1.5, 3.5]]]],
     ),
     "ceil mode keeps the partial window": (
-        "MaxPool", [RAMP], {"kernel_shape": (3, 3), "strides": (2, 2), "ceil_mode": 1}, [[[[11, 12], [15, 16]]]],
+        "MaxPool",
+        [RAMP],
+        {"kernel_shape": (3, 3), "strides": (2, 2), "ceil_mode": 1},
+        [[[[11, 12], [15, 16]]]],
     ),
     "gelu is exact": ("Gelu", [np.array([1.0], np.float32)], {}, [0.8413447]),
     "gelu by tanh": ("Gelu", [np.array([1.0], np.float32)], {"approximate": "tanh"}, [0.841192]),
     "integers divide toward zero": ("Div", [np.array([-7, 7]), np.array([2, -2])], {}, [-3, -3]),
     "modulo has the divisor's sign": ("Mod", [np.array([-7, 7]), np.array([3, -3])], {}, [2, -2]),
-    "fmod has the dividend's sign": ("Mod", [np.array([-7, 7]), np.array([3, -3])], {"fmod": 1}, [-1, 1]),
-    "the first of equals is the largest": ("ArgMax", [np.array([[1, 3, 3], [2, 2, 1]], np.float32)], {"keepdims": 0, "axis": 1}, [1, 0]),
-    "the last of equals where asked": (
-        "ArgMax", [np.array([[1, 3, 3], [2, 2, 1]], np.float32)], {"keepdims": 0, "axis": 1, "select_last_index": 1}, [2, 1],
+    "fmod has the dividend's sign": (
+        "Mod",
+        [np.array([-7, 7]), np.array([3, -3])],
+        {"fmod": 1},
+        [-1, 1],
     ),
-    "64-bit integers keep every bit": ("Add", [np.array([2**40 + 1]), np.array([2**52])], {}, [2**40 + 1 + 2**52]),
+    "the first of equals is the largest": (
+        "ArgMax",
+        [np.array([[1, 3, 3], [2, 2, 1]], np.float32)],
+        {"keepdims": 0, "axis": 1},
+        [1, 0],
+    ),
+    "the last of equals where asked": (
+        "ArgMax",
+        [np.array([[1, 3, 3], [2, 2, 1]], np.float32)],
+        {"keepdims": 0, "axis": 1, "select_last_index": 1},
+        [2, 1],
+    ),
+    "64-bit integers keep every bit": (
+        "Add",
+        [np.array([2**40 + 1]), np.array([2**52])],
+        {},
+        [2**40 + 1 + 2**52],
+    ),
 }  # fmt: skip
 """What is shown: operator, inputs, attributes, the output worked out by hand."""
 

@@ -1,4 +1,4 @@
-"""What every framework must do, as tests: a file that inherits `FrameworkContract` and names a framework runs them for it."""
+"""What every framework must do, as tests: inherit `FrameworkContract` and name a framework."""
 
 from __future__ import annotations
 

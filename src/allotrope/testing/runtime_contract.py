@@ -1,4 +1,4 @@
-"""What every runtime must do, as tests: a file that inherits `RuntimeContract` and names a runtime runs them for it."""
+"""What every runtime must do, as tests: inherit `RuntimeContract` and name a runtime."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every kind of task must do, as tests: a file that inherits `TaskContract` and names a task runs them for it."""
+"""What every kind of task must do, as tests: inherit `TaskContract` and name a task."""
 
 from __future__ import annotations
 

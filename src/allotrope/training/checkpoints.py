@@ -33,7 +33,7 @@ class Checkpoint:
 
 
 class Checkpoints:
-    """The checkpoints of one run: `last` to resume from, the `previous` one in case `last` is damaged, and `best` to deliver."""
+    """A run's checkpoints: `last` to resume, the `previous` one as its spare, `best` to deliver."""
 
     def __init__(self, folder: Path) -> None:
         """Raises: RunFolderError if the folder cannot be made."""
@@ -86,7 +86,7 @@ class Checkpoints:
         return None
 
     def best(self, report: Callable[[str], None]) -> Checkpoint | None:
-        """The best weights so far, or None if there are none or they are damaged (which is reported)."""
+        """The best weights so far; None, with a report if they are damaged, if there are none."""
         try:
             return read(self.folder / BEST)
         except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""Ctrl-C as a wish to stop after the current step, so that weights and optimizer are never left half updated."""
+"""Ctrl-C as a wish to stop after the current step: weights are never left half updated."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How far a training is, by steps and by the clock, and when it has to stop so that what follows it still fits the budget."""
+"""How far a training is, by steps and clock, and when it stops so that the rest still fits."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which settings a training may use here: all that the framework has, less what was fixed otherwise."""
+"""Which settings a training may use here: all of the framework's, less what was fixed."""
 
 from __future__ import annotations
 

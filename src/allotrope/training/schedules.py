@@ -1,4 +1,4 @@
-"""The learning rate over a training, as a function of progress in [0, 1]: constant, step, cosine and one-cycle, each with warm-up."""
+"""Constant, step, cosine and one-cycle: the learning rate by progress, each with warm-up."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from allotrope.errors import unknown_name
 
 
 def learning_rate(recipe: Recipe, progress: float) -> float:
-    """The learning rate at `progress`, a fraction of the training: rises linearly over the warm-up, then follows the schedule.
+    """The learning rate at `progress` in [0, 1]: a linear warm-up, then the schedule.
 
     Raises: UsageError for an unknown schedule.
     """

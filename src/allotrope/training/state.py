@@ -1,4 +1,4 @@
-"""What a training knows of its past, beside the arrays of its trainer: all of it goes into a checkpoint."""
+"""What a training knows of its past beside its trainer's arrays: all goes into checkpoints."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class State:
         rate: float,
         progress: float,
     ) -> Row:
-        """The new row of the history, which is also `best` if it stands higher than the best so far."""
+        """The new row of the history, also `best` if it stands higher than the best so far."""
         row: Row = {
             "epoch": self.step / steps_per_epoch,
             "step": self.step,
@@ -60,7 +60,7 @@ class State:
         return row
 
     def _recent_speed(self) -> float:
-        """Images a second of training since the last validation, or since the beginning where too few steps were timed."""
+        """Images a second since the last validation, or the beginning if few steps were timed."""
         seconds, images = (
             self.training_seconds - self.seconds_before,
             self.images - self.images_before,

@@ -62,7 +62,7 @@ def bench(
     dimensions: Sequence[str] = (),
     rounds: int = ROUNDS,
 ) -> BenchTable:
-    """Measure an ONNX file in every runtime that is installed, on random inputs, in interleaved rounds.
+    """Measure an ONNX file in every installed runtime, on random inputs, in interleaved rounds.
 
     Nothing but its inputs and outputs needs to be understood here: what a runtime can run is
     measured. Outputs are compared with the float64 reference, or, if that cannot compute the file,
@@ -75,7 +75,8 @@ def bench(
         runtimes: which to measure; all by default.
         batch: batch sizes, where the first dimension of the inputs is free.
         threads: processor threads; all cores by default.
-        dimensions: lengths of other free dimensions, such as sequence=128 or height=224,width=224; input:2=224 where one has no name.
+        dimensions: lengths of other free dimensions, such as sequence=128 or height=224,width=224;
+            input:2=224 where one has no name.
         rounds: how often each runtime has its turn.
 
     Raises: ModelError for a file that is broken, UsageError for options that do not fit it.
@@ -115,7 +116,7 @@ def bench(
 
 
 def _roles(file: Path, inputs: tuple[Value, ...], lengths: Mapping[str, int]) -> dict[str, Role]:
-    """What inputs are for: by what the network does with them, by their names alone where it is not understood."""
+    """What inputs are for: by their use, or by name if the network is not understood."""
     try:
         return roles(load(file, repair=False), lengths)
     except AllotropeError:

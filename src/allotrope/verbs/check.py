@@ -1,4 +1,4 @@
-"""`check`: the same network, inputs and batches in every framework, each in its own process, held to the float64 reference."""
+"""`check`: one network, its inputs and batches in every framework, held to the reference."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def check(
     threads: int | None = None,
     quiet: bool = False,
 ) -> Proof:
-    """Prove that a network is the same in every framework: outputs of every node, gradients, and a training, step by step.
+    """Prove that a network is the same everywhere: every node, gradients, and a training.
 
     Example: allotrope check model.onnx --frameworks pytorch --frameworks jax
 
@@ -57,24 +57,36 @@ def check(
         frameworks: which to compare; all by default.
         precision: float64, float32 or both.
         steps: training steps; 0 for none.
-        batch: the batch size, where the first dimension of the inputs is free; by default 8, or 4 or 2 where an example is large.
+        batch: the batch size, where the first dimension of the inputs is free; by default 8, or 4
+            or 2 where an example is large.
             A batch of 1 is tried as well.
-        dimensions: lengths of other free dimensions, such as sequence=128; by default 3, and 64 for height and width, or what fits.
-        values: what random values inputs get, such as mask=padding or ids=0..99, where names and uses do not tell. There are:
+        dimensions: lengths of other free dimensions, such as sequence=128; by default 3, and 64 for
+            height and width, or what fits.
+        values: what random values inputs get, such as mask=padding or ids=0..99, where names and
+            uses do not tell. There are:
             normal, uniform, mask, padding, added-mask, positions, LOW..HIGH, lengths:N, NUMBER.
-        tasks: kinds of tasks that outputs are trained for, such as label=classification or age=regression; there is multilabel too.
-            By default the squared error of all outputs, or cross-entropy of a single row of a network of raw bytes.
+        tasks: kinds of tasks that outputs are trained for, such as label=classification or
+            age=regression; there is multilabel too.
+            By default the squared error of all outputs, or cross-entropy of a single row of a
+            network of raw bytes.
         missing: the part of the labels of these tasks that is missing, at random, such as 0.3.
         seed: decides inputs, targets, directions and dropout.
         learning_rate: of the training.
-        directions: finite differences are taken along at most so many, each of a few weights, and along half as many in training.
-        output_tolerance: the largest error of outputs, and of the first step's loss and state, in float64.
+        directions: finite differences are taken along at most so many, each of a few weights, and
+            along half as many in training.
+        output_tolerance: the largest error of outputs, and of the first step's loss and state, in
+            float64.
         gradient_tolerance: the largest error of gradients between frameworks, in float64.
-        loss_tolerance: the largest error of losses in float64; ten times that for weights and state.
-        slope_tolerance: the largest error of gradients against finite differences of the reference, in float64.
-        float32_tolerance: the largest error of outputs, and of the first step's loss and state, in float32; ten times that for gradients.
-        parting: the difference of float32 losses at which they are said to part; that is no departure.
-        threads: processor threads of each process; by default the cores are shared by processes side by side, at most four.
+        loss_tolerance: the largest error of losses in float64; ten times that for weights and
+            state.
+        slope_tolerance: the largest error of gradients against finite differences of the reference,
+            in float64.
+        float32_tolerance: the largest error of outputs, and of the first step's loss and state, in
+            float32; ten times that for gradients.
+        parting: the difference of float32 losses at which they are said to part; that is no
+            departure.
+        threads: processor threads of each process; by default the cores are shared by processes
+            side by side, at most four.
         quiet: show nothing while working.
 
     Raises: ModelError for a file that is broken, UnsupportedError for operators without a meaning,

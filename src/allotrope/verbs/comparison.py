@@ -1,4 +1,4 @@
-"""What `compare` gives back: the run folder, a table and the sentence that names the framework to use."""
+"""What `compare` gives back: run folder, table and the sentence that names the framework."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`convert`: a network as an ordinary model of one framework, in a folder that opens without Allotrope."""
+"""`convert`: a network as a model of one framework, that opens without Allotrope."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class Conversion:
 
 
 def convert(network: str | Path | Network, out: str | Path, *, to: str) -> Conversion:
-    """Write a network as an ordinary model of one framework, into a folder that opens without Allotrope.
+    """Write a network as a model of one framework, into a folder that opens without Allotrope.
 
     Example: allotrope convert model.onnx --to pytorch converted/
 
@@ -67,8 +67,9 @@ def convert(network: str | Path | Network, out: str | Path, *, to: str) -> Conve
         out: the folder to write, which must be new or empty.
         to: the framework: pytorch, keras, tensorflow or jax.
 
-    Raises: UsageError for an unknown framework or a folder that is not empty, MissingDependencyError, UnsupportedError that lists all
-        nodes without an ordinary form, RunFolderError where the folder cannot be written. In each case nothing is written.
+    Raises: UsageError for an unknown framework or a folder that is not empty,
+        MissingDependencyError, UnsupportedError that lists all nodes without an ordinary form,
+        RunFolderError if the folder cannot be written. In each case nothing is written.
     """
     from allotrope.conversion.core.attention import spelled_out
     from allotrope.conversion.core.proof import proof_script, prove

@@ -1,4 +1,4 @@
-"""Joins a verb's function with its options: help from their declarations, and a signature that spells out all of them."""
+"""Joins a verb's function with its options: help, and a signature that spells them out."""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ class Diagnosis:
 
 
 def doctor() -> Diagnosis:
-    """Say what this machine has: processor, frameworks and runtimes, and the command that installs each that is missing.
+    """Say what this machine has, and the command that installs each thing that is missing.
 
     Example: allotrope doctor
     """

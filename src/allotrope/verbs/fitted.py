@@ -32,13 +32,13 @@ class FittedRun:
 
     @property
     def exit_code(self) -> int:
-        """0 done, 3 if the target was missed, 130 if the training was stopped with Ctrl-C and its best was delivered."""
+        """0 done, 3 if the target was missed, 130 if Ctrl-C stopped it and its best is there."""
         return EXIT_CODES[self.json["status"]]
 
     def predict(
         self, *examples: str | Path | Mapping[str, Any], top: int = 5, threads: int | None = None
     ) -> Predictions:
-        """What the delivered file answers for files, folders, tables, or one mapping of arrays by column.
+        """The delivered file's answers for files, folders, tables, or arrays by column.
 
         Raises: as `allotrope.predict`, and DataError for arrays that do not fit.
         """

@@ -30,7 +30,7 @@ MOVES = frozenset(
 
 
 def without_zero_states(graph: Graph) -> Graph:
-    """The graph whose recurrent layers are not given zeros, without the nodes that made these alone."""
+    """The graph whose recurrent layers get no zeros, without the nodes that made these alone."""
     rewriter, changed = Rewriter(graph), False
     for node in rewriter.nodes():
         begun = node

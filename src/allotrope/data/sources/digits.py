@@ -1,4 +1,4 @@
-"""The handwritten digits that come with scikit-learn: 1,797 grey pictures of 8x8 pixels, offline."""
+"""The handwritten digits of scikit-learn: 1,797 grey pictures of 8x8 pixels, offline."""
 
 from __future__ import annotations
 

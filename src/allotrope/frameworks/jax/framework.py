@@ -39,7 +39,7 @@ class Jax(Framework):
     name = "jax"
 
     def compile_soon(self) -> None:
-        """XLA's compiler leaves out what makes code faster: half of its time, for several times that of a run."""
+        """XLA's compiler leaves out optimizations: half its time, for several times a run's."""
         _COMPILER["xla_backend_optimization_level"] = 0
 
     def run(

@@ -1,4 +1,4 @@
-"""Training steps in JAX: one compiled function from weights, slots and a batch to new weights and slots."""
+"""Training steps in JAX: one compiled function from weights, slots and a batch to new ones."""
 
 from __future__ import annotations
 

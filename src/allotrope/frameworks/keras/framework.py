@@ -50,7 +50,10 @@ class Keras(Framework):
         inputs: Mapping[str, np.ndarray],
         output_gradients: Mapping[str, np.ndarray],
     ) -> dict[str, np.ndarray]:
-        """Vector-Jacobian products by name, for every trainable weight and every float input, by the engine's own autograd."""
+        """Vector-Jacobian products by name, by the engine's own autograd.
+
+        There is one for every trainable weight and every float input.
+        """
         return self.below.gradients(network, inputs, output_gradients)
 
     def native(self, network: Network) -> Any:
@@ -78,7 +81,10 @@ class Keras(Framework):
         return KerasTrainer(network, plan, settings)
 
     def settings(self) -> list[Settings]:
-        """The engine's, without what Keras cannot do: compile PyTorch's steps as a whole, or train where the device has no float64."""
+        """The engine's, without what Keras cannot do.
+
+        That is to compile PyTorch's steps as a whole, or to train on a device without float64.
+        """
         found = [settings for settings in self.below.settings() if settings.device != "mps"]
         return [
             settings for settings in found if not (self.engine == "torch" and settings.compiled)

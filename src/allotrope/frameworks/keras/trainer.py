@@ -1,4 +1,4 @@
-"""Training steps in Keras: its own `train_on_batch`, with the plan's loss, optimizer and moving average."""
+"""Training steps in Keras: its `train_on_batch`, with the plan's loss, optimizer and average."""
 
 from __future__ import annotations
 

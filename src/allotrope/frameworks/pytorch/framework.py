@@ -100,7 +100,7 @@ class PyTorch(Framework):
         return PyTorchTrainer(network, plan, settings)
 
     def settings(self) -> list[Settings]:
-        """PyTorch's defaults first, then every other precision, layout and compilation on every device here."""
+        """PyTorch's defaults first, then every other precision, layout and compilation here."""
         devices = (
             ["cpu"]
             + ["cuda"] * torch.cuda.is_available()

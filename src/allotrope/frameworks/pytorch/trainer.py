@@ -1,4 +1,4 @@
-"""Training steps in PyTorch: autocast, memory layout, compilation and PyTorch's own fused optimizers."""
+"""Training steps in PyTorch: autocast, memory layout, compilation and its fused optimizers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Augmentation that acts on each image alone: flip, shift, cutout, rotation and scale, color jitter.
+"""Augmentation of each image alone: flip, shift, cutout, rotation and scale, color jitter.
 
 All take images uint8 [n, h, w, c] and give new ones of the same shape.
 """
@@ -51,7 +51,10 @@ def shift(images: np.ndarray, rng: np.random.Generator, fraction: float) -> np.n
 
 
 def cutout(images: np.ndarray, rng: np.random.Generator, fraction: float) -> np.ndarray:
-    """Covers a square of `fraction` of the shorter side with the batch's mean color (DeVries & Taylor 2017); it may stick out."""
+    """Covers a square with the batch's mean color (DeVries & Taylor 2017); it may stick out.
+
+    Its side is `fraction` of the shorter one of the image.
+    """
     n, height, width, _ = images.shape
     side = max(1, round(fraction * min(height, width)))
     step = max(1, min(height, width) // 16)
@@ -72,7 +75,10 @@ def jitter_color(
     contrast: float,
     saturation: float,
 ) -> np.ndarray:
-    """Changes brightness (a factor), contrast (about mid-grey) and saturation (about each pixel's grey), each by up to its fraction."""
+    """Changes brightness, contrast and saturation, each by up to its fraction.
+
+    Brightness by a factor, contrast about mid-grey, saturation about each pixel's grey.
+    """
     n, channels = len(images), images.shape[-1]
     factors = 1 + np.array([brightness, contrast, saturation], np.float32)[:, None] * rng.uniform(
         -1, 1, (3, n)
@@ -101,7 +107,10 @@ def rotate_and_scale(
     scale: float,
     fraction: float = 1.0,
 ) -> np.ndarray:
-    """Turns by up to `degrees` and scales by 1 ± `scale` about the centre, for `fraction` of the images; bilinear, reflected border."""
+    """Turns by up to `degrees` and scales by 1 ± `scale` about the centre.
+
+    For `fraction` of the images; bilinear, with a reflected border.
+    """
     n, height, width, _ = images.shape
     chosen = np.flatnonzero(rng.random(n) < fraction)
     angle = np.deg2rad(rng.uniform(-degrees, degrees, n)).astype(np.float32)[chosen]

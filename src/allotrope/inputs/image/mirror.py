@@ -1,4 +1,4 @@
-"""Whether images keep their meaning when they are mirrored left to right, judged on the data itself."""
+"""Whether images keep their meaning when mirrored left to right, judged on the data itself."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The options of verbs that are about pictures, declared once: what they take, and what they mean."""
+"""The options of verbs that are about pictures: what they take, and what they mean."""
 
 from __future__ import annotations
 

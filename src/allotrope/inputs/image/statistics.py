@@ -6,7 +6,7 @@ import numpy as np
 
 
 def pixel_statistics(images: np.ndarray, limit: int = 10_000) -> tuple[list[float], list[float]]:
-    """Mean and standard deviation of each channel of images [n, h, w, c], in pixel units, from at most about `limit` images.
+    """Mean and standard deviation of each channel of images [n, h, w, c], in pixel units.
 
     The deviation is at least 1, so that a channel that is constant does no harm.
     """

@@ -1,1 +1,1 @@
-"""Whether frameworks compute the same network: recordings made in fresh processes, and the comparer that judges them."""
+"""Whether frameworks compute the same network: recordings of fresh processes, and the judge."""

@@ -13,7 +13,7 @@ Arrays = Mapping[str, np.ndarray]
 
 
 class StepFiles(Mapping[int, Arrays]):
-    """The weights after some steps of a training, each step in a file of its own, read when it is asked for."""
+    """The weights after some steps of a training, a file a step, read when asked for."""
 
     def __init__(self, folder: Path, steps: tuple[int, ...]) -> None:
         self.folder, self.steps = folder, steps

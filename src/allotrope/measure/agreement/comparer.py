@@ -1,4 +1,4 @@
-"""Compares what frameworks recorded with what was expected, and names what departs first: arrays in, a judgement out, nothing else."""
+"""Compares what frameworks recorded with what was expected: arrays in, a judgement out."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Departure:
 
 @dataclass(frozen=True)
 class Comparison:
-    """How many things were compared, the largest error among them, what departs, the first first, and how many could not be judged."""
+    """How many things were compared or not judged, the largest error, and what departs first."""
 
     compared: int
     error: float
@@ -136,7 +136,7 @@ def compare_slopes(gradients: Arrays, slopes: Sequence[Slope], tolerance: float)
 def compare_losses(
     found: Sequence[float], expected: Sequence[float], tolerance: float, noise: float = 0.0
 ) -> Comparison:
-    """The loss of each training step, relative to its size, or to `SMALL` of the first one's where it became less."""
+    """The loss of each step, relative to its size, or to `SMALL` of the first one's if less."""
     floor = 0.0
     if expected and math.isfinite(expected[0]):
         floor = SMALL * abs(expected[0])

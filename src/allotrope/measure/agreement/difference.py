@@ -24,7 +24,7 @@ class Difference:
 
 
 def scale_of(array: np.ndarray) -> float:
-    """The scale of an array: its largest absolute value that is below `MASK`, 0 where it has none."""
+    """The scale of an array: its largest absolute value below `MASK`, 0 if it has none."""
     if array.dtype.kind not in "fcV" or not array.size:
         return 0.0
     sizes = np.abs(_wide(array))
@@ -32,7 +32,7 @@ def scale_of(array: np.ndarray) -> float:
 
 
 def difference(found: np.ndarray, expected: np.ndarray, floor: float = 0.0) -> Difference:
-    """The largest of |found - expected| / max(scale of expected, floor, |expected|) over all elements.
+    """The largest |found - expected| / max(scale of expected, floor, |expected|).
 
     So an element is held to the scale of its whole array, and one that is a mask to itself.
     Infinite where the dtype, the shape, an integer, a boolean or the place of an infinity or NaN

@@ -1,4 +1,4 @@
-"""From recordings to rows: every part against the reference, or where that computes none, against one of the frameworks."""
+"""From recordings to rows: each part against the reference, or one framework if it has none."""
 
 from __future__ import annotations
 
@@ -186,7 +186,7 @@ def _against_reference(found: Recording, expected: Expectation) -> Row:
 
 
 def _add_first_step(row: Row, found: Recording, expected: Expectation, first: FirstStep) -> None:
-    """The first step's loss and state, and in float64 the gradients in training, which its change of the weights gives away."""
+    """The first step's loss and state, in float64 also gradients, as its weight changes tell."""
     tolerance, noise, after = expected.tolerance, expected.first_noise, found.weights[1]
     row.add(
         "first loss",
@@ -209,7 +209,10 @@ def _add_first_step(row: Row, found: Recording, expected: Expectation, first: Fi
 
 
 def _gradients_of_step(task: Task, after: Arrays) -> dict[str, np.ndarray]:
-    """The gradients behind the first step with momentum: weights moved by -learning rate * (gradient + decay * weight)."""
+    """The gradients behind the first step with momentum.
+
+    Weights moved by -learning rate * (gradient + decay * weight).
+    """
     before, plan = task.trained.weights, task.plan
     moved = {
         name: (before[name] - after[name]) / task.learning_rate
@@ -289,7 +292,7 @@ def _until(last: int, weights: Mapping[int, Arrays]) -> Mapping[int, Arrays]:
 def partings(
     rows: Sequence[Row], precision: str, limit: float
 ) -> dict[str, tuple[str, int | None]]:
-    """For every framework but the first that trained in this precision: that first one's name, and the step at which their losses part."""
+    """For all frameworks but the first of a precision: its name, and the step of the parting."""
     trained = [row.recording for row in _trained(rows, precision)]
     first = None
     if trained:

@@ -1,4 +1,4 @@
-"""What a network is trained for in a check, if its outputs are tasks: random labels, some missing."""
+"""What a check trains a network for if outputs are tasks: random labels, some missing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the frameworks are held to: the reference's outputs, loss and state, computed once, in float64."""
+"""What the frameworks are held to: the reference's numbers, computed once, in float64."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Oracle:
 
 @dataclass(frozen=True)
 class FirstStep:
-    """The first training step: the loss before it, the new state, and the slopes of the loss by the weights."""
+    """The first step: the loss before it, the new state, and the loss's slopes by the weights."""
 
     loss: float
     state: Arrays
@@ -52,7 +52,7 @@ class FirstStep:
 
 
 def rounded_operators(network: Network) -> list[str]:
-    """The operators whose results depend on how float32 rounds, so that float64 computes another network."""
+    """The operators whose results hang on float32's rounding: float64 is another network."""
     return sorted({node.operator for node in every_node(network.graph)} & ROUNDED)
 
 

@@ -1,4 +1,4 @@
-"""A network that shows what every node computes: the same graph with every inner value as an output."""
+"""A network that shows what every node computes: each inner value is an output."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The result of a check: a judgement for each framework and precision, as plain values and as a table."""
+"""A check's result: a judgement a framework and precision, as values and as a table."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ def missing_row(framework: str, reason: str) -> dict[str, Any]:
 
 
 def agreement(rows: Sequence[Mapping[str, Any]], named: Sequence[str]) -> bool:
-    """Whether nothing departs, something was compared, and every framework that was `named` was compared as a whole."""
+    """Whether nothing departs, something was compared, and each `named` framework in full."""
     compared = [row for row in rows if row["parts"]]
     whole = {row["framework"] for row in rows} - {
         row["framework"] for row in rows if row["reason"] or row["refused"]

@@ -1,4 +1,4 @@
-"""The check as a whole: what is expected, what every framework answers in its own process, and the judgement."""
+"""The check as a whole: what is expected, each framework's answers, and the judgement."""
 
 from __future__ import annotations
 

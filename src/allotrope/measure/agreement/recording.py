@@ -1,4 +1,4 @@
-"""One framework's answers to one task: recorded by a fresh process, each part for itself, so that one that is refused leaves the others."""
+"""One framework's answers to a task, each part alone: one that is refused leaves the others."""
 
 from __future__ import annotations
 
@@ -160,7 +160,10 @@ def _train(
 
 
 def steps_kept(steps: int, weight_bytes: int, room: int) -> list[int]:
-    """The steps after which weights are kept: all where they fit into `room` bytes, else the first, the last and ever fewer between."""
+    """The steps after which weights are kept: all if they fit, else first, last and fewer.
+
+    `room` is in bytes.
+    """
     if steps < 2 or steps * weight_bytes <= room:
         return list(range(1, steps + 1))
     count = max(2, room // weight_bytes)

@@ -1,4 +1,4 @@
-"""What rounding alone does: until when it leaves a training where it is, and which gradients it moves over a kink.
+"""What rounding alone does: how long a training stays put, which gradients jump a kink.
 
 Both are found by an echo: the same task in the same framework, from weights that begin a little
 off.
@@ -26,7 +26,7 @@ where the echo was moved."""
 
 
 def has_departed(rows: Sequence[Row], precision: str, names: Sequence[str] = TRAINED) -> bool:
-    """Whether in this precision any of these parts departs, by default those that are about all training steps."""
+    """Whether any of these parts, by default those of all steps, departs in this precision."""
     parts = [
         row.parts[part]
         for row in rows
@@ -38,7 +38,7 @@ def has_departed(rows: Sequence[Row], precision: str, names: Sequence[str] = TRA
 
 
 def settled_steps(echo: Recording, found: Recording, expected: Expectation) -> int:
-    """The steps after which a training and its echo, which began a little off, are still as good as the same."""
+    """The steps after which a training and its echo, begun a little off, are still the same."""
     tolerance, names = expected.tolerance, expected.task.trained.weights
     assert tolerance.losses is not None and tolerance.weights is not None
     steps = min(len(echo.losses), len(found.losses))
@@ -60,7 +60,7 @@ def settled_steps(echo: Recording, found: Recording, expected: Expectation) -> i
 
 
 def gradient_noise(echoes: Sequence[Arrays], gradients: Arrays) -> dict[str, float]:
-    """How far the gradients are moved by echoes that begin off by float32's rounding: the largest error by name."""
+    """How far echoes begun off by float32's rounding move gradients: largest error by name."""
     floor = SMALL * max((scale_of(array) for array in gradients.values()), default=0.0)
     return {
         name: max((difference(echo[name], array, floor).error for echo in echoes), default=0.0)

@@ -1,4 +1,4 @@
-"""Slopes of a function of many arrays by finite differences: what gradients must give along random directions."""
+"""Slopes by finite differences: what gradients must give along random directions."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Slope:
 def slopes_of(
     function: Function, arrays: Arrays, groups: int, seed: int, say: Callable[[str], None]
 ) -> tuple[Slope, ...]:
-    """The slopes of `function` at `arrays`, each along a random direction of neighbouring ones, in at most `groups` groups."""
+    """The slopes of `function` at `arrays`, along random directions, in at most `groups` groups."""
     here = function(arrays)
     every, said = directions_of(arrays, groups, seed), time.monotonic()
     found = []

@@ -1,4 +1,4 @@
-"""What every framework is given to do: one network in one precision, its inputs, its batches and how it is trained.
+"""What every framework gets to do: a network in a precision, inputs, batches, training.
 
 All of it is a function of the task's plain fields, so that each process makes the same bytes for
 itself.
@@ -96,7 +96,7 @@ class Task:
 
     @cached_property
     def classifies(self) -> bool:
-        """Whether it takes raw bytes [n, h, w, c] and gives a row of logits, as what `fit` trains."""
+        """Whether it takes raw bytes [n, h, w, c] and gives logits, as what `fit` trains."""
         inputs, shapes = self.network.inputs, list(self.outputs.values())
         if not len(inputs) == len(self.network.outputs) == len(shapes) == 1:
             return False

@@ -1,4 +1,4 @@
-"""A process that computes one network in one framework and records what comes out: `python -m allotrope.measure.agreement.worker`."""
+"""Records a network in one framework: `python -m allotrope.measure.agreement.worker`."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ SOON_COMPILED = "--xla_backend_optimization_level=1"
 
 
 def refusing(method: Callable[..., dict[str, Any]]) -> Callable[..., dict[str, Any]]:
-    """The method, with an error that names its cause as an answer: what comes after it may still work."""
+    """The method, with a named error as an answer: what comes after it may still work."""
 
     @wraps(method)
     def answer(*arguments: Any, **keywords: Any) -> dict[str, Any]:
@@ -66,7 +66,7 @@ class AgreementWorker:
 
     @refusing
     def gradients(self, output: str) -> dict[str, Any]:
-        """Writes the gradients of the weighted sum of outputs by every trainable weight and float input."""
+        """Writes gradients of the weighted sum of outputs by each weight and float input."""
         write_arrays(
             Path(output),
             self._framework.gradients(
@@ -77,7 +77,7 @@ class AgreementWorker:
 
     @refusing
     def train(self, first: int, last: int, kept: list[int], folder: str) -> dict[str, Any]:
-        """Takes the steps `first` to `last`, writes the weights after those that are `kept`, and gives the losses."""
+        """Takes steps `first` to `last`, writes weights after those `kept`, gives the losses."""
         if self._trainer is None:
             self._trainer = self._framework.trainer(self._task.trained, self._task.plan, Settings())
         files, losses = StepFiles(Path(folder), tuple(kept)), []
@@ -90,7 +90,7 @@ class AgreementWorker:
 
     @refusing
     def slope(self, part: str, groups: int, number: int, far: float) -> dict[str, Any]:
-        """One slope of `part` by differences of this framework's numbers, and the value `far` away."""
+        """One slope of `part` by this framework's own differences, and the value `far` away."""
         if self._sloped != (part, groups):
             self._sloped, self._places = (part, groups), places(self._task, part)
             self._objective = framework_objective(self._task, part, self._framework)

@@ -1,1 +1,1 @@
-"""The race of frameworks behind `compare`: the same network, weights and batches in each, every one in processes of its own."""
+"""The race of frameworks behind `compare`: one network, weights and batches, a process each."""

@@ -1,4 +1,4 @@
-"""What every racer is given, as files in one folder: the data, the recipe, and a network to begin with for each seed."""
+"""What every racer is given, as files: data, recipe, and a network to begin with a seed."""
 
 from __future__ import annotations
 

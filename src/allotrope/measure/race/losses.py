@@ -1,4 +1,4 @@
-"""Whether frameworks compute the same: their losses over the first steps, from equal weights and batches, against each other."""
+"""Whether frameworks compute the same: losses of the first steps from equal weights, batches."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def _agreement(
 
 
 def parting(one: Sequence[float], other: Sequence[float]) -> int | None:
-    """The first step, from 1, at which two courses of the loss differ by more than rounding explains; None where they do not."""
+    """The first step, from 1, at which two loss curves differ by more than rounding, or None."""
     if len(one) != len(other):
         return min(len(one), len(other)) + 1
     for step, (a, b) in enumerate(zip(one, other, strict=True), 1):

@@ -112,7 +112,7 @@ class FrameworkRace:
     # --- each framework's own best settings
 
     def _race_settings(self) -> None:
-        """In processes of their own: what loses there must not count as the winner's memory or time."""
+        """In own processes: what loses there must not count as the winner's memory or time."""
         fixed = asdict(self.plan.settings)
         share = SETTINGS_SHARE * self.plan.budget / max(len(self._racing()), 1)
         for row in self._racing():
@@ -201,7 +201,7 @@ class FrameworkRace:
     # --- whole trainings
 
     def _learn(self) -> None:
-        """Each seed in each framework, in a fresh process: as many epochs for all, so that accuracies compare."""
+        """Each seed in each framework, in a fresh process: equal epochs, so accuracies compare."""
         racing = self._racing()
         if not racing:
             return

@@ -1,4 +1,4 @@
-"""A process that trains in one framework and does as it is told: `python -m allotrope.measure.race.racer`.
+"""A process that trains in one framework as told: `python -m allotrope.measure.race.racer`.
 
 Commands and answers are those of `allotrope.process`.
 """
@@ -38,7 +38,7 @@ READY_BATCHES = 4
 
 
 class Racer:
-    """The process's state: its framework, and after `start` a trainer with batches that are ready."""
+    """The process's state: its framework, after `start` a trainer with batches ready."""
 
     def __init__(self) -> None:
         self._framework: Framework
@@ -83,7 +83,7 @@ class Racer:
         return [one_step(trainer, batch, rate, step) for step in range(1, COMPARED_STEPS + 1)]
 
     def start(self, folder: str, settings: dict[str, Any]) -> dict[str, Any]:
-        """A trainer with its first step and its first answer, each in seconds: in them the framework compiles."""
+        """A trainer, its first step and first answer in seconds: then the framework compiles."""
         data, recipe, network = _given(folder)
         batches = Batches(data, recipe)
         self._ready = [
@@ -116,7 +116,7 @@ class Racer:
     def learn(
         self, folder: str, number: int, settings: dict[str, Any], epochs: float
     ) -> dict[str, Any]:
-        """A whole training from the start of this number: its history and how good the best weights are."""
+        """A whole training of this number's start: its history, how good the best weights are."""
         data, recipe = read_data(Path(folder)), read_recipe(Path(folder))
         recipe = replace(recipe, epochs=epochs, budget=None, seed=recipe.seed + number)
         trained = train(
@@ -160,7 +160,7 @@ def _given(folder: str) -> tuple[Data, Recipe, Network]:
 
 
 def _timed(action: Callable[[], None], seconds: float, least: int) -> list[float]:
-    """Milliseconds of each run after one that is not counted, until both `seconds` and the `least` number of runs are over."""
+    """Milliseconds of each run but the first, for `seconds` and at least `least` runs."""
     action()
     times: list[float] = []
     ends = time.perf_counter() + seconds
@@ -172,7 +172,7 @@ def _timed(action: Callable[[], None], seconds: float, least: int) -> list[float
 
 
 def _keep_to(threads: int) -> None:
-    """Keeps the process on so many cores, where the system can: not every framework can be told its number of threads."""
+    """Keeps the process on so many cores if it can: some frameworks take no thread count."""
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:threads])
 

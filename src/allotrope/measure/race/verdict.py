@@ -35,7 +35,10 @@ class Verdict:
 
 @dataclass(frozen=True)
 class _Measure:
-    """What decides: `cost` is smaller where a framework is better, `spread` its relative uncertainty, `alone` what to say of the others."""
+    """What decides: `cost`, less of it is better, its relative uncertainty `spread`.
+
+    `alone` is what to say of the others.
+    """
 
     cost: Mapping[str, float]
     spread: Mapping[str, float]
@@ -57,7 +60,7 @@ def metric_goal(rows: Sequence[Row], asked: float | None) -> float | None:
 
 
 def outcome(row: Row, goal: float | None) -> dict[str, Any]:
-    """Over a row's trainings: accuracies, and the seconds to the goal, from the import on, where every training reached it."""
+    """Over a row's trainings: accuracies, and seconds to the goal with imports if all got there."""
     trainings = row.get("trainings", [])
     if not trainings:
         return {}

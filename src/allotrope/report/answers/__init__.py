@@ -1,4 +1,4 @@
-"""What the network answered on test data, task by task: one file a kind, with a template of its name."""
+"""What the network answered on test data, by task: a file a kind, a template of its name."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A classification on test data: confusion, the most frequent mistakes, figures a class, the worst ones."""
+"""A classification on test data: confusion, frequent mistakes, figures a class, worst ones."""
 
 from __future__ import annotations
 

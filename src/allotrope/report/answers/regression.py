@@ -1,4 +1,4 @@
-"""A regression on test data: answers and errors against the truth, and the examples furthest off."""
+"""A regression on test data: answers and errors against the truth, the examples furthest off."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Answers against the truth, and their errors against it: where every point of the two charts goes."""
+"""Answers and errors against the truth: where every point of the two charts goes."""
 
 from __future__ import annotations
 

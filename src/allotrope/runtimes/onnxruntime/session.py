@@ -41,5 +41,5 @@ class Session:
         return self.run(inputs)
 
     def tune(self, inputs: Mapping[str, np.ndarray]) -> dict[str, Any]:
-        """There is nothing to choose: parts of a batch on separate threads were 5 % faster at most."""
+        """Nothing to choose: parts of a batch on separate threads were 5 % faster at most."""
         return {}

@@ -1,4 +1,4 @@
-"""ONNX Runtime in a process of its own, for networks that nobody vouches for: crashes stay there."""
+"""ONNX Runtime in a process of its own, for networks nobody vouches for: crashes stay there."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A network file in OpenVINO. A delivered predict.py carries this text: it imports OpenVINO and NumPy only."""
+"""A network file in OpenVINO, a text that predict.py carries: OpenVINO and NumPy only."""
 
 from __future__ import annotations
 

@@ -35,7 +35,10 @@ def cache_folder() -> Path:
 
 
 def cache_file(root: Path, files: Iterable[Path], *options: object) -> Path:
-    """The cache file of these pictures: named by a hash of every path, its times and size, and of `options` such as the image size."""
+    """The cache file of these pictures.
+
+    It is named by a hash of every path, its times and size, and of `options` such as the size.
+    """
     key = hashlib.blake2b(repr((FORMAT, str(root.resolve()), options)).encode(), digest_size=16)
     for path in files:
         key.update(os.fsencode(path.relative_to(root)) + repr(_state(path)).encode())

@@ -16,7 +16,7 @@ COUNTS = (1, 3)
 
 @dataclass(frozen=True)
 class PictureForm:
-    """How a network takes an image: `layout`, and the height, width and channels that it is fixed to, if it is."""
+    """How a network takes an image: `layout`, and any fixed height, width and channels."""
 
     layout: str
     height: Dimension
@@ -50,7 +50,7 @@ def form_of(network: Network) -> PictureForm | None:
 def fixed(
     network: Network, form: PictureForm, count: int, size: tuple[int, int], batch: Dimension = "n"
 ) -> Network:
-    """The network for images of this size and so many channels alone, with the shapes that follow."""
+    """The network for images of this size and channel count, with the shapes that follow."""
     x = network.inputs[0]
     height, width = size
     shapes: dict[str, tuple[Dimension, ...]] = {

@@ -1,4 +1,4 @@
-"""Arithmetic that a network does on its raw input before it begins, and the ranges that make sense of it."""
+"""Arithmetic that a network does on its raw input first, and the ranges that make sense of it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The size of pictures that a network takes: as its input says, or as its inside allows if the input leaves it open."""
+"""The size of pictures that a network takes: by its input, or if that is open, by its inside."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from allotrope.network.graph import Dimension, Node
 from allotrope.network.network import Network
 
 USUAL_SIDES = (
-    224, 32, 28, 256, 299, 64, 96, 128, 160, 192, 227, 240, 384, 448, 512, 48, 40, 300, 320, 331, 380, 416, 456, 480, 528, 600, 640,
+    224, 32, 28, 256, 299, 64, 96, 128, 160, 192, 227, 240, 384, 448, 512, 48, 40, 300, 320, 331,
+    380, 416, 456, 480, 528, 600, 640,
 )  # fmt: skip
 """Sides in pixels that networks are made for, the most usual first."""
 FREE = (64, 160, 384)
@@ -22,7 +23,7 @@ Shape = tuple[Dimension, ...]
 
 
 def side_inside(network: Network) -> int | None:
-    """The side of square images to which the inside fixes a network whose height and width are free; None if it does not.
+    """The side of square images to which the inside fixes a network of free size, or None.
 
     Shapes are inferred for each of the usual sides, and have to meet in every product, sum and
     reshaping.

@@ -1,4 +1,4 @@
-"""The ways in which a network may be meant to see pixels: the usual ranges, and the order of the channels."""
+"""The ways in which a network may see pixels: the usual ranges, the order of the channels."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ def plain_readings(count: int) -> list[Reading]:
 
 
 def readings(images: np.ndarray, count: int, reverse: bool | None) -> list[Reading]:
-    """Every reading that is plausible for images uint8 [n, h, w, c] and a network of `count` channels.
+    """Every plausible reading of images uint8 [n, h, w, c] for a network of `count` channels.
 
     `reverse`: whether the network takes BGR; None for both, of which there is one only for grey
     images.

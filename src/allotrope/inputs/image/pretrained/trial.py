@@ -1,4 +1,4 @@
-"""A network tried on training images under one reading of its input: what it answers, and how well its own statistics are met."""
+"""A network tried on images under one reading: its answers, and how its statistics are met."""
 
 from __future__ import annotations
 
@@ -19,7 +19,10 @@ DEAD = 1e-3
 
 @dataclass(frozen=True)
 class Trial:
-    """What came of a reading: `logits` [n, k], and how far the statistics of each BatchNormalization are met, from 0 to 1."""
+    """What came of a reading: `logits` [n, k], and from 0 to 1 how well statistics are met.
+
+    There is one of these for each BatchNormalization.
+    """
 
     reading: Reading
     logits: np.ndarray
@@ -47,7 +50,7 @@ class Trials:
         self.network = _showing(network, {node.inputs[0] for node in self.normalizations})
 
     def of(self, reading: Reading, images: np.ndarray, layout: str) -> Trial:
-        """The trial on images uint8 [n, h, w, c], a multiple of `AT_ONCE`, that the network takes in this layout."""
+        """The trial on images uint8 [n, h, w, c], a multiple of `AT_ONCE`, in this layout."""
         sums: dict[str, np.ndarray] = {}
         logits = []
         for shown in self._shown(reading, images, layout):
@@ -73,7 +76,7 @@ class Trials:
             yield {self.name: x, **shown}
 
     def _distance(self, node: Node, sums: np.ndarray) -> float:
-        """The squared Hellinger distance of two normal distributions, the mean over the channels that live.
+        """The squared Hellinger distance of two normal distributions, over the channels that live.
 
         One has the running mean and variance, the other those of the images.
         """

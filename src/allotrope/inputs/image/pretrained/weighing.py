@@ -40,7 +40,7 @@ RIDGE = 0.01
 
 @dataclass
 class Weighing:
-    """Readings that are `left`, and for each kind of evidence that ruled some out, how good each was by it (more is better)."""
+    """Readings that are `left`, and by each kind of evidence how good the others were."""
 
     trials: Sequence[Trial]
     left: list[Trial]
@@ -177,7 +177,7 @@ def _separated(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
 
 
 def _apart(better: np.ndarray, worse: np.ndarray) -> float:
-    """How many standard deviations two series of right and wrong answers to the same questions lie apart (McNemar 1947)."""
+    """Standard deviations between two series of answers to the same questions (McNemar 1947)."""
     difference = better.astype(int) - worse
     differing = int(np.count_nonzero(difference))
     return float(difference.sum() / max(differing, 1) ** 0.5)
