@@ -6,7 +6,16 @@ import io
 
 import pytest
 
-from allotrope.progress import Lines, Live, Progress, Tick, described, described_epoch, display, duration
+from allotrope.progress import (
+    Lines,
+    Live,
+    Progress,
+    Tick,
+    described,
+    described_epoch,
+    display,
+    duration,
+)
 
 TICK = Tick(fraction=0.5, epoch=2.5, loss=0.123456, examples_per_second=1234.5, seconds_left=90)
 ROW = {"epoch": 3.0, "loss": 0.5, "validation_loss": 0.25, "validation_accuracy": 0.987, "images_per_second": 999.6}
