@@ -33,6 +33,7 @@ class Timing:
     def figures(self) -> dict[str, float]:
         """Median and p90 of all runs in ms; spread of the rounds' medians, (max - min) / median."""
         medians = [float(np.median(times)) for times in self.rounds]
+        # p90 over all runs, since a round has too few for its slowest tenth.
         p90 = float(np.percentile(np.concatenate(self.rounds), 90))
         return {
             "median": self.median,
@@ -55,6 +56,7 @@ def time_in_rounds(
     """
     results: list[dict[int, Timing] | str] = [{size: Timing() for size in inputs} for _ in workers]
     for number in range(rounds):
+        # Who runs after the same other in every round inherits its heat and its caches each time.
         order = list(range(len(workers)))
         for index in order if number % 2 == 0 else reversed(order):
             timings = results[index]
@@ -64,6 +66,7 @@ def time_in_rounds(
                 for size, path in inputs.items():
                     timings[size].rounds.append(_time(workers[index], path, size, whole[index]))
             except WorkerError as error:
+                # Its earlier rounds go too: fewer rounds than the others had would not compare.
                 results[index] = str(error)
     return results
 

@@ -104,6 +104,7 @@ def read_candidates(run: Record) -> Candidates:
     lowest = None
     if reference is not None and drop is not None:
         lowest = reference - drop / 100
+    # Limits are passed as candidates without rows, which have the same four.
     limits = Candidates(
         (), lowest, run.number("target", "max_latency"), run.number("target", "max_size"), drop
     )
@@ -126,6 +127,7 @@ def _candidate(
     record: Record, run: Record, baseline: Record, reference: float | None, limits: Candidates
 ) -> Candidate:
     accuracy, latency = record.number("validation_accuracy"), record.number("latency_ms", "median")
+    # A file from elsewhere may say 0 ms: such a time is none, and a ratio to it would be infinite.
     if latency is not None and latency <= 0:
         latency = None
     change = None
@@ -179,6 +181,7 @@ def _misses(
 
 def _same(one: Record, other: Record) -> bool:
     names = ("runtime", "precision", "form")
+    # Two that say nothing would be the same by having no name.
     return bool(one) and bool(other) and all(one.value(name) == other.value(name) for name in names)
 
 

@@ -79,12 +79,15 @@ def compare_outputs(
         inputs = [scale_of(expected[name]) for name in node.inputs if name in expected]
         floor = 0.0
         if node.operator in CANCELLING:
+            # 1e8 - 1e8 is rounding of 1e8 and not of 0: what cancels is held to what it came from.
             floor = SMALL * max(inputs, default=0.0)
         made = [name for name in node.outputs if name in expected]
         judged += [
             (_named(node, name), _compared(found, expected, name, floor), noise.get(name, 0.0))
             for name in made
         ]
+    # What nobody expected is a departure too: a framework that computes more computes another
+    # network.
     strangers = [
         (f"value '{name}'", Difference(math.inf, "was not expected"), 0.0)
         for name in found
@@ -100,6 +103,8 @@ def compare_gradients(
 
     One much smaller than the largest of all is held to `SMALL` of that one's scale.
     """
+    # Behind a normalization the gradient of a bias is 0 but for rounding, which has no scale of its
+    # own to be held to.
     floor = SMALL * max((scale_of(array) for array in expected.values()), default=0.0)
     judged = [
         (f"gradient of '{name}'", _compared(found, expected, name, floor), noise.get(name, 0.0))
@@ -128,6 +133,8 @@ def compare_slopes(gradients: Arrays, slopes: Sequence[Slope], tolerance: float)
         named = f"gradient of {' or '.join(repr(name) for name in missing or slope.names)}"
         if missing:
             judged.append((named, Difference(math.inf, "is missing"), 0.0))
+        # A difference over a kink, of a ReLU or a maximum, says nothing of the gradient at the
+        # point.
         elif slope.uncertainty <= min(tolerance, SETTLED) * max(size, floor):
             judged.append((named, _along(gradients, slope, max(size, floor)), 0.0))
     return replace(_comparison(judged, tolerance), left_out=len(slopes) - len(judged))
@@ -139,7 +146,9 @@ def compare_losses(
     """The loss of each step, relative to its size, or to `SMALL` of the first one's if less."""
     floor = 0.0
     if expected and math.isfinite(expected[0]):
+        # A loss that has become tiny is a difference of large numbers, like what cancels.
         floor = SMALL * abs(expected[0])
+    # Courses of different lengths are compared as far as both go, and the length is a departure.
     pairs = zip(found, expected, strict=False)
     judged = [
         (f"step {step}: loss", difference(np.array(a), np.array(b), floor), noise)
@@ -171,6 +180,7 @@ def compare_steps(
         floor = SMALL * max(
             (scale_of(arrays[name]) for name in names if name in arrays), default=0.0
         )
+        # One text for a name, whether it is compared or a stranger.
         called = {name: f"step {step}: {kind} '{name}'" for name in [*names, *mine]}
         judged += [
             (called[name], _compared(mine, arrays, name, floor), noise.get(name, 0.0))
@@ -190,6 +200,7 @@ def parting_step(found: Sequence[float], expected: Sequence[float], limit: float
     None where they never do.
     """
     for step, (a, b) in enumerate(zip(found, expected, strict=True), 1):
+        # Written so that a NaN parts from every number, but not from another NaN.
         if not abs(a - b) <= limit * abs(b) and not (math.isnan(a) and math.isnan(b)):
             return step
     return None
@@ -244,6 +255,7 @@ def _comparison(judged: Sequence[tuple[str, Difference, float]], tolerance: floa
     departures = [
         Departure(name, found.text, found.error)
         for name, found, noise in judged
+        # Written so that an error that is NaN departs.
         if not found.error <= max(tolerance, NOISE * noise)
     ]
     return Comparison(

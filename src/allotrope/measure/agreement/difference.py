@@ -43,11 +43,13 @@ def difference(found: np.ndarray, expected: np.ndarray, floor: float = 0.0) -> D
     if found.shape != expected.shape:
         return Difference(math.inf, f"shape {list(found.shape)} instead of {list(expected.shape)}")
     if found.dtype.kind not in "fcV":
+        # Integers and booleans are not rounded: they are right or wrong.
         unequal = found != expected
         if unequal.any():
             return _unlike(found, expected, unequal, "elements differ")
         return Difference(0.0, "")
     a, b = _wide(found), _wide(expected)
+    # An infinity or NaN must stand where one is expected, of the same sign; it has no error.
     special = ~(np.isfinite(a) & np.isfinite(b))
     unlike = special & ~((a == b) | (np.isnan(a) & np.isnan(b)))
     if unlike.any():
@@ -60,6 +62,7 @@ def _largest(
 ) -> Difference:
     absolute = np.abs(np.where(special, 0, found) - np.where(special, 0, expected))
     with np.errstate(invalid="ignore", divide="ignore"):
+        # 0 / 0 is no error: where nothing differs a scale of 0 is divided by as well.
         errors = np.where(
             absolute == 0, 0.0, absolute / np.maximum(np.where(special, 0, np.abs(expected)), scale)
         )

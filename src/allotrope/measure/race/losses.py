@@ -38,6 +38,8 @@ def agreements(losses: Mapping[str, Sequence[float]]) -> dict[str, LossAgreement
         return {
             name: LossAgreement(tuple(found), None, None, None) for name, found in losses.items()
         }
+    # Whom each one agrees with, itself included. Agreement is not transitive: rounding adds up, so
+    # that the first may agree with the second, that with the third, and not the first with it.
     groups = {
         name: {other for other in losses if parting(losses[name], losses[other]) is None}
         for name in losses
@@ -45,6 +47,7 @@ def agreements(losses: Mapping[str, Sequence[float]]) -> dict[str, LossAgreement
     most = max(map(len, groups.values()))
     largest = {frozenset(group) for group in groups.values() if len(group) == most}
     if most > 1:
+        # Of several groups of that size, right is who is in all; nobody, if they share none.
         right = frozenset.intersection(*largest)
     else:
         right = frozenset()
@@ -65,6 +68,8 @@ def parting(one: Sequence[float], other: Sequence[float]) -> int | None:
     if len(one) != len(other):
         return min(len(one), len(other)) + 1
     for step, (a, b) in enumerate(zip(one, other, strict=True), 1):
+        # Rounding grows with learning: the further a loss has come from its beginning, the more two
+        # of them may differ. The smaller way counts, so that one that runs away has no excuse.
         allowed = ROUNDING * abs(b) + LEARNING * min(abs(b - other[0]), abs(a - one[0]))
         if not abs(a - b) <= allowed:  # so that what is not a number parts
             return step

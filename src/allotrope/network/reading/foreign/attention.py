@@ -76,20 +76,27 @@ def _of_projection(
     causal: int,
 ) -> tuple[str, ...]:
     """Attention of what lies side by side, [n, s, 3 h d], and the present [2, n, h, t, d]."""
+    # One product makes queries, keys and values side by side; cut apart and with the heads as an
+    # axis of their own they are what ONNX's Attention takes.
     parts = w.several("Split", 3, projected, w.ints(*sizes), axis=-1)
     query, key, value = (
         in_heads(w, part, heads, size // heads) for part, size in zip(parts, sizes, strict=True)
     )
     before: tuple[str, ...] = ()
     if past:
+        # Keys and values of the past lie in one array, behind a first axis of two.
         before = tuple(w.add("Gather", past, w.constant(i, np.int64), axis=0) for i in (0, 1))
     bias = added
     if mask:
+        # ONNX's Attention takes one array to add to the scores: what hides keys, and what is added,
+        # are summed before.
         bias = _sum(w, masked(w, mask, hidden, key, before), added)
     y, present = attended(w, (query, key, value), bias, before, scale, causal, w.wants(1))
     joined = ""
     if present:
+        # The present has the form of the past, so that the next call can take it.
         joined = w.add("Concat", *(w.add("Unsqueeze", one, w.ints(0)) for one in present), axis=0)
+    # Values may be of another width than queries and keys, and the answer has theirs.
     return flat(w, y, sizes[2]), joined
 
 
@@ -139,6 +146,8 @@ def _parts(
 ) -> tuple[str, str, str]:
     """Queries, keys and values, each [n, h, length, d]."""
     if key is None:
+        # Packed as [n, s, h, 3, d]: the heads lie outside of the three, other than in a projection,
+        # so that a Split of the last axis would mix them.
         query, key, value = _unpacked(w, query, 3)
         return query, key, value
     query = in_heads(w, query, heads)
@@ -150,6 +159,7 @@ def _parts(
 
 def _key_heads(w: Writer, x: str, heads: int) -> str:
     """Keys or values in heads, as they may be already."""
+    # Of cross-attention the keys were projected once, before, and come in heads.
     if w.rank(x) == 4:
         return x
     return in_heads(w, x, heads)
@@ -173,6 +183,7 @@ def _with_bias(
             "a bias for values of another size than that of keys is not understood"
         )
     shares = w.several("Split", 3, bias, axis=0, num_outputs=3)
+    # A bias of a head and feature is the same for every place: its length is 1.
     shaped = [w.add("Reshape", share, w.ints(heads, 1, length // 3 // heads)) for share in shares]
     query, key, value = (
         w.add("Add", part, share) for part, share in zip(parts, shaped, strict=True)
@@ -200,6 +211,7 @@ def attended(
     present: bool,
 ) -> tuple[str, tuple[str, ...]]:
     """ONNX's Attention over heads, and keys and values with the past's, if they are wanted."""
+    # A scale of 0 stands for the usual one, 1 / sqrt(d), which ONNX says by leaving it out.
     attributes = {"scale": scale or None, "is_causal": int(causal) or None}
     if not past:
         # Without a past, the keys and values so far are those that came in.
@@ -226,12 +238,15 @@ def masked(w: Writer, mask: str, hidden: float, key: str, past: Sequence[str]) -
         seen = _first_keys(w, mask, key, past)
     elif rank in (2, 3):
         if rank == 2:
+            # [n, t] hides a key from all heads and queries, [n, s, t] from all heads only.
             axes = w.ints(1, 2)
         else:
             axes = w.ints(1)
         seen = w.add("Unsqueeze", w.add("Cast", mask, to=_BOOL), axes)
     else:
         raise UnsupportedError(f"a mask of shape {list(shape)} is not understood")
+    # The scores have the type of the queries; of quantized ones that is float32, to which they are
+    # dequantized.
     dtype = w.dtype(w.node.inputs[0])
     if dtype.kind != "f":
         dtype = np.dtype(np.float32)
@@ -240,6 +255,7 @@ def masked(w: Writer, mask: str, hidden: float, key: str, past: Sequence[str]) -
 
 def _first_keys(w: Writer, lengths: str, key: str, past: Sequence[str]) -> str:
     """Whether each key is among the first of its row: [n, 1, 1, t]."""
+    # The lengths are only known when it runs, so that the places are counted then.
     total = w.add("Squeeze", w.length(key, 2), w.ints(0))
     if past:
         total = w.add("Add", total, w.add("Squeeze", w.length(past[0], 2), w.ints(0)))
@@ -274,6 +290,7 @@ def quantized_attention(
             "places that are turned inside of it, and a buffer for past and present, "
             "are not understood"
         )
+    # Each output has a scale of its own, and outputs are the second axis of the weight.
     floats = w.add("DequantizeLinear", weight, weight_scale, weight_zero_point, axis=1)
     product = w.add("MatMul", w.add("DequantizeLinear", x, x_scale, x_zero_point), floats)
     projected = w.add("Add", product, bias)

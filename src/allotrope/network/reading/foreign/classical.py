@@ -42,6 +42,7 @@ def normalizer(w: Writer, x: str, *, norm: str = "MAX") -> str:
         raise UnsupportedError(f"its norm '{norm}' is not known")
     y = _floats(w, x)
     length = w.add(operators[norm], y, w.ints(-1), keepdims=1)
+    # A row of zeros has the length 0: divided by 1 it stays as it is, and is no NaN.
     nothing = w.add("Equal", length, w.constant(0, np.float32))
     return w.add("Div", y, w.add("Where", nothing, w.constant(1, np.float32), length))
 
@@ -61,6 +62,7 @@ def imputer(
         missing = w.add("Equal", x, w.constant(replaced_value_int64, np.int64))
         return w.add("Where", missing, w.constant(imputed_value_int64s, np.int64), x)
     imputed = w.constant(imputed_value_floats, w.dtype(x))
+    # NaN equals nothing, itself included, so that Equal would never find it.
     if math.isnan(replaced_value_float):
         return w.add("Where", w.add("IsNaN", x), imputed, x)
     return w.add("Where", w.add("Equal", x, w.number(replaced_value_float, x)), imputed, x)
@@ -84,6 +86,7 @@ def one_hot_encoder(
     """1 at the place of the category, along a new last axis; 0 throughout for one not listed."""
     if cats_strings:
         names = w.constant(np.array(cats_strings, object))
+        # Compared with every category at once, along a new axis: an unknown one is equal to none.
         hits = w.add("Equal", w.add("Unsqueeze", x, w.ints(-1)), names)
     else:
         numbers = w.constant(cats_int64s, w.dtype(x))
@@ -100,6 +103,7 @@ def feature_vectorizer(w: Writer, *xs: str, inputdimensions: tuple[int, ...] = (
 @foreign("ArrayFeatureExtractor", domain=ML)
 def array_feature_extractor(w: Writer, x: str, indices: str) -> str:
     """Columns of x by their numbers."""
+    # A single row may come without its first axis, but leaves with it.
     if w.rank(x) == 1:
         x = w.add("Unsqueeze", x, w.ints(0))
     return w.add("Gather", x, w.add("Reshape", indices, w.ints(-1)), axis=-1)
@@ -134,6 +138,7 @@ def linear_classifier(
     """The scores x W + b of the classes, [n, classes], as the second output."""
     w.only(1)
     labels = len(classlabels_ints or classlabels_strings)
+    # Of two classes a file may hold the score of the second alone.
     count = len(intercepts) or labels
     y = _linear(w, x, coefficients, intercepts, count)
     if count == 1 and labels == 2:

@@ -25,6 +25,8 @@ def rounded(
 ) -> str:
     """A float array quantized; without a zero point to the type of those that are `like` it."""
     if zero_point is None:
+        # QuantizeLinear takes its type from the zero point alone: without one a zero is made of the
+        # type that the neighbours have.
         known = [w.dtype(name) for name in like if name]
         dtype = next((dtype for dtype in known if dtype.kind in "iu"), np.dtype(np.uint8))
         zero_point = w.constant(0, dtype, "zero_point")

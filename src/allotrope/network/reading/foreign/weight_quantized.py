@@ -17,6 +17,7 @@ def dynamic_matmul(
 ) -> str:
     """A, quantized by its own extremes, times what B stands for, + bias."""
     quantized, scale, zero = w.several("DynamicQuantizeLinear", 3, a)
+    # What is trained is what the integers stand for: a product of integers has no gradient.
     y = w.add("MatMul", floats(w, quantized, scale, zero), floats(w, b, b_scale, b_zero, -1))
     if bias:
         return w.add("Add", y, bias)
@@ -35,6 +36,7 @@ def matmul_to_float(
     bias: str | None = None,
 ) -> str:
     """What A stands for times what B stands for, + bias."""
+    # Scales may be one a row of A and one a column of B, the axes that the product leaves.
     y = w.add("MatMul", floats(w, a, a_scale, a_zero, -2), floats(w, b, b_scale, b_zero, -1))
     if bias:
         return w.add("Add", y, bias)
@@ -66,6 +68,7 @@ def dynamic_lstm(
     input_forget: int = 0,
 ) -> tuple[str, ...]:
     """LSTM; its weights [directions, from, 4 h] are quantized the other way round."""
+    # ONNX's LSTM takes weights [directions, 4 h, from] in float.
     arrays = [_turned(w, weight, w_scale, w_zero), _turned(w, recurrence, r_scale, r_zero)]
     return w.several(
         "LSTM",
@@ -127,6 +130,7 @@ def quantized_embedding(
         mask,
         epsilon=epsilon,
     )
+    # The sum of the embeddings, a third output, is the float operator's alone.
     return outputs[:2]
 
 
@@ -135,6 +139,7 @@ def _turned(w: Writer, weight: str, scale: str, zero_point: str) -> str:
 
     There is a scale a direction, or one a column of it.
     """
+    # Worked out here and not by nodes: a weight that nodes compute could not be trained.
     integers, factor, middle = (w.fixed(name, "weight") for name in (weight, scale, zero_point))
     if integers.ndim != 3:
         raise UnsupportedError(
