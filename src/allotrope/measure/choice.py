@@ -27,10 +27,12 @@ def judge(rows: Sequence[Row], target: Target, metric: Metric) -> list[Row]:
     reference = float32_metric(rows, metric)
     judged = []
     for row in rows:
+        # It failed, and its reason says so already.
         if "latency_ms" not in row:
             judged.append({**row, "passes": False})
             continue
         misses = [text for text, excess in _misses(row, reference, target, metric) if excess > 0]
+        # All limits that it misses are named: mending one alone might not be enough.
         reason = "; ".join(misses) or _praise(row, reference, metric)
         judged.append({**row, "passes": not misses, "reason": reason})
     return judged
@@ -46,6 +48,8 @@ def choose(rows: Sequence[Row], target: Target, metric: Metric) -> Row | None:
     """
     passing = [row for row in rows if row["passes"] and not row.get("baseline")]
     fastest = min((_slowness(row, target) for row in passing), default=0.0)
+    # Not the very fastest: two that differ by less than a machine repeats are equal, and what they
+    # answer decides between them.
     as_fast = [row for row in passing if _slowness(row, target) <= AS_FAST * fastest]
 
     def order(row: Row) -> tuple[float, int, float]:
@@ -63,6 +67,7 @@ def nearest_miss(rows: Sequence[Row], target: Target, metric: Metric) -> Row | N
     measured = [row for row in rows if "latency_ms" in row and not row.get("baseline")]
 
     def excess(row: Row) -> float:
+        # A target is missed by its worst limit: being small does not make up for being slow.
         return max((excess for _, excess in _misses(row, reference, target, metric)), default=0.0)
 
     return min(measured, key=excess, default=None)
@@ -93,6 +98,7 @@ def _misses(
         drop = metric.drop(reference, value)
         apart = f"is {metric.apart(reference, value)} float32, {target.max_drop:g} allowed"
         text = f"validation {metric.title} {metric.text(value)} {apart}"
+        # As a fraction like the others; a drop of 0 allowed would make every excess infinite.
         misses.append((text, (drop - target.max_drop - TOLERANCE) / max(target.max_drop, 0.1)))
     return misses
 

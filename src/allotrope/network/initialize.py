@@ -18,6 +18,7 @@ Initializer = Callable[[np.random.Generator, Shape], np.ndarray]
 
 def stream(seed: int, name: str) -> np.random.Generator:
     """The random stream of the weight `name`."""
+    # Python's own hash differs from process to process.
     digest = hashlib.sha256(name.encode()).digest()
     return np.random.Generator(
         np.random.PCG64(np.random.SeedSequence([seed, int.from_bytes(digest[:8], "little")]))
@@ -41,9 +42,9 @@ def fans(shape: Shape) -> tuple[int, int]:
 
 
 def he_normal(random: np.random.Generator, shape: Shape) -> np.ndarray:
-    """Normal with variance 2 / fan_in (He et al.
+    """Normal with variance 2 / fan_in (He et al. 2015, equation 10).
 
-    2015, https://arxiv.org/abs/1502.01852, equation 10).
+    https://arxiv.org/abs/1502.01852
     """
     return random.standard_normal(shape, dtype=np.float32) * math.sqrt(2 / fans(shape)[0])
 
@@ -82,9 +83,9 @@ def fan_in_uniform(random: np.random.Generator, shape: Shape) -> np.ndarray:
 
 
 def truncated_normal(random: np.random.Generator, shape: Shape) -> np.ndarray:
-    """Normal with deviation 0.02, drawn again where it is beyond two deviations (BERT, ViT.
+    """Normal with standard deviation 0.02, drawn again beyond two of them (BERT, ViT).
 
-    Devlin et al. 2018, its released code).
+    Devlin et al. 2018, the released code.
     """
     values = random.standard_normal(shape)
     while (beyond := np.abs(values) > 2).any():
@@ -93,9 +94,9 @@ def truncated_normal(random: np.random.Generator, shape: Shape) -> np.ndarray:
 
 
 def orthogonal(random: np.random.Generator, shape: Shape) -> np.ndarray:
-    """Rows (or columns, whichever are fewer) that are orthonormal (Saxe et al.
+    """Rows (or columns, whichever are fewer) that are orthonormal (Saxe et al. 2013).
 
-    2013, https://arxiv.org/abs/1312.6120).
+    https://arxiv.org/abs/1312.6120
 
     The signs of the triangular factor's diagonal are taken out, without which the rotation is not
     uniform (Mezzadri 2006, https://arxiv.org/abs/math-ph/0609050).
@@ -115,6 +116,7 @@ def dirac(random: np.random.Generator, shape: Shape) -> np.ndarray:
     values = fan_in_uniform(random, shape)
     same = min(shape[0], shape[1])
     centre = tuple(side // 2 for side in shape[2:])
+    # A 1 in the middle and 0 elsewhere is the identity: the channel goes through as it is.
     values[:same] = 0
     for channel in range(same):
         values[(channel, channel, *centre)] = 1

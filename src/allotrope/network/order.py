@@ -16,6 +16,7 @@ def ordered(graph: Graph) -> Graph:
 
     Raises: ModelError listing names that are made twice or never, or the nodes of a cycle.
     """
+    # All that is wrong at once, so that nobody has to mend it name by name.
     problems = [*_duplicates(graph, ()), *_missing(graph, ())]
     if problems:
         more = f" and {len(problems) - 20} more" if len(problems) > 20 else ""
@@ -77,7 +78,9 @@ def _sorted(graph: Graph) -> Graph:
     makers = {
         name: index for index, node in enumerate(graph.nodes) for name in node.outputs if name
     }
+    # Of a node with inner graphs, what these take from around them is needed as well.
     needs = [{makers[name] for name in used(node) if name in makers} for node in graph.nodes]
+    # Nearly all files are in order: they keep theirs, and cost no sorting.
     if all(max(before, default=-1) < index for index, before in enumerate(needs)):
         return graph
     users: list[list[int]] = [[] for _ in needs]
@@ -86,6 +89,8 @@ def _sorted(graph: Graph) -> Graph:
             users[maker].append(index)
     waiting = [len(before) for before in needs]
     ready, order = deque(index for index, count in enumerate(waiting) if count == 0), list[int]()
+    # Kahn's algorithm: a node is ready once all that it needs is placed. First come, first served
+    # keeps the order near the file's.
     while ready:
         order.append(ready.popleft())
         for user in users[order[-1]]:
@@ -93,6 +98,7 @@ def _sorted(graph: Graph) -> Graph:
             if waiting[user] == 0:
                 ready.append(user)
     if len(order) < len(needs):
+        # What still waits is on a cycle or behind one.
         stuck = [str(node) for node, count in zip(graph.nodes, waiting, strict=True) if count]
         raise ModelError(
             f"graph '{graph.name}' has a cycle, in or before {', '.join(stuck[:20])}; every "

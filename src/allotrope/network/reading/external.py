@@ -37,6 +37,7 @@ class ExternalData:
         Raises: ModelError where the file is not a plain one of this model, or too short.
         """
         location, offset = self._place(tensor, expected)
+        # Tensors may share their bytes, which are read once and counted once.
         key = (location, offset, expected)
         if key not in self._read:
             self._read[key] = self._bytes(tensor, location, offset, expected)
@@ -47,6 +48,8 @@ class ExternalData:
         location = _inside(tensor.name, entries.get("location", ""))
         offset, length = entries.get("offset", "0"), entries.get("length", str(expected))
         if not all(
+            # int() would take other digits, signs and underscores as well, and numbers of any
+            # length.
             text.isascii() and text.isdigit() and len(text) < 19 for text in (offset, length)
         ):
             raise ModelError(
@@ -64,10 +67,12 @@ class ExternalData:
             raise ModelError(self._refused[location])
         with self._opened(location) as descriptor:
             status = os.fstat(descriptor)
+            # A device or pipe has no size, gives bytes for ever, or waits for somebody.
             if not stat.S_ISREG(status.st_mode):
                 raise ModelError(
                     f"the weights lie in '{location}', a device or folder and not a file."
                 )
+            # A file of holes takes no disk and all of the memory.
             if status.st_size > _SPARSE and status.st_blocks * 512 < status.st_size // 8:
                 raise ModelError(
                     f"the weights lie in '{location}', which claims {status.st_size:,} bytes and "
@@ -75,6 +80,7 @@ class ExternalData:
                 )
             if offset + expected > status.st_size:
                 raise _too_short(tensor.name, location, descriptor, offset, expected)
+            # Else many tensors, each the whole file, would make a small file fill the memory.
             self._total[location] = self._total.get(location, 0) + expected
             if self._total[location] > status.st_size:
                 raise ModelError(
@@ -92,6 +98,7 @@ class ExternalData:
         if folder is None:
             self._refused[location] = _missing(self.folders[0], location)
             raise ModelError(self._refused[location])
+        # Links are followed once, here; from then on the real path is opened without any.
         real = Path(os.path.realpath(folder / location))
         for root in _roots(folder):
             if real.is_relative_to(root):
@@ -144,6 +151,7 @@ def _roots(folder: Path) -> list[Path]:
 
 def _open_below(root: Path, parts: tuple[str, ...], location: str) -> int:
     """Opened name by name and through no link, so that nothing can be put in between."""
+    # O_NONBLOCK: opening a pipe would wait for its other end.
     flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
     descriptor = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
@@ -173,6 +181,7 @@ def _missing(folder: Path, location: str) -> str:
         f"into '{folder}'"
     )
     with contextlib.suppress(OSError), os.scandir(folder) as entries:
+        # Most often the file was renamed, after its name had been written into the model.
         names += sorted(entry.name for entry in entries if "data" in entry.name.lower())
     if names:
         others = ", ".join(map(repr, names[:_SHOWN]))
@@ -213,6 +222,7 @@ def write_external(path: Path, arrays: Mapping[str, np.ndarray]) -> list[TensorP
     tensors = []
     with replacing(path) as file:
         for name, array in arrays.items():
+            # On a page of its own each array can be mapped into memory.
             file.seek(-file.tell() % _ALIGNMENT, os.SEEK_CUR)
             tensor = numpy_helper.from_array(array, name)
             place = {
@@ -221,6 +231,7 @@ def write_external(path: Path, arrays: Mapping[str, np.ndarray]) -> list[TensorP
                 "length": str(len(tensor.raw_data)),
             }
             file.write(tensor.raw_data)
+            # The bytes lie in the file now, and a tensor says either them or their place.
             tensor.ClearField("raw_data")
             tensor.data_location = TensorProto.EXTERNAL
             for key, value in place.items():

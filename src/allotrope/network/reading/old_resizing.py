@@ -55,6 +55,8 @@ def _resized_from_the_corner(node: Node, up: Upgrade) -> list[Node]:
     x, scales = node.inputs
     factors = up.arrays.get(scales)
     shrinks = None if factors is None else factors < 1
+    # One node rounds all axes alike, so that axes which grow are resized by a node before, if any
+    # shrink: a factor of 1 leaves an axis as it is.
     nearest = "ceil" if shrinks is not None and shrinks.any() else "floor"
     options: dict[str, Any] = {
         "coordinate_transformation_mode": "asymmetric",

@@ -45,6 +45,7 @@ def _walk(data: Bytes) -> None:
     stack: list[tuple[int, Fields]] = []
     count = counted = varints = 0
     while True:
+        # A message may end where those around it end: all of them are left.
         while position == end:
             if not stack:
                 return
@@ -56,15 +57,19 @@ def _walk(data: Bytes) -> None:
         wire = tag & 7
         if wire == _BYTES:
             length, position = _varint(data, position)
+            # Checked before the message is entered: a length from a damaged file can be anything.
             if position + length > end:
                 raise _damaged(start, f"claims {length} bytes where {end - position} are left")
             counted += kind == _COUNTED
             if inner is not None:
+                # Messages inside are walked with a stack of our own: the depth of Python's is not
+                # the file's to use.
                 stack.append((end, fields))
                 end, fields = position + length, _fields(inner)
             else:
                 if kind == _TEXT:
                     _check_text(data, position, length)
+                # A list of integers takes a byte each here and eight when it is parsed.
                 varints += length if kind == _PACKED else 0
                 position += length
         elif wire == _VARINT:
@@ -73,6 +78,7 @@ def _walk(data: Bytes) -> None:
             position += 8 if wire == _FIXED64 else 4
         else:
             raise _damaged(start, "is of no kind that ONNX has")
+        # Fields are numbered from 1: a 0 is what a file of zeros would consist of.
         if position > end or tag >> 3 == 0:
             raise _damaged(start, "ends after what it is part of")
         if (
@@ -93,6 +99,7 @@ def _check_text(data: Bytes, position: int, length: int) -> None:
 
 def _varint(data: Bytes, position: int) -> tuple[int, int]:
     byte = data[position]
+    # Most numbers have one byte, and this is called for every field.
     if byte < 128:
         return byte, position + 1
     value, shift = byte & 127, 7
@@ -101,6 +108,7 @@ def _varint(data: Bytes, position: int) -> tuple[int, int]:
         byte = data[position]
         value |= (byte & 127) << shift
         shift += 7
+        # 64 bits are ten bytes of seven; longer ones would only cost time.
         if shift > 70:
             raise _damaged(position, "is too long a number")
     return value, position + 1

@@ -38,6 +38,7 @@ def trunk_of(network: Network) -> Trunk:
     """
     head = head_of(network)
     source = "" if head is None else head.layer.inputs[0]
+    # A network of a single layer has its own input for features.
     known = {value.name: value for value in network.inputs} | dict(network.graph.values)
     features = known.get(source)
     shape = None if features is None else features.shape
@@ -70,6 +71,8 @@ def joined(trunks: Mapping[str, Trunk]) -> Trunk:
         return replace(only, network=only.network.renamed({only.network.inputs[0].name: name}))
     parts = [_apart(name, trunk.network) for name, trunk in trunks.items()]
     graphs = [part.graph for part in parts]
+    # Features of all inputs one after another: a dense layer behind them sees each with every
+    # other.
     size = sum(trunk.size for trunk in trunks.values())
     ends = tuple(graph.outputs[0].name for graph in graphs)
     output = Value(FEATURES, graphs[0].outputs[0].dtype, ("n", size))
@@ -90,6 +93,7 @@ def joined(trunks: Mapping[str, Trunk]) -> Trunk:
 def _apart(name: str, network: Network) -> Network:
     """The network with a name in front of all of its own, so that another can stand beside it."""
     (x,) = network.inputs
+    # Two trunks of one family have the same names throughout, and a graph has each name once.
     every = names_in(network.graph) | set(network.weights)
     names = {old: f"{name}.{old}" for old in every if old} | {x.name: name}
     graph = renamed(network.graph, names)
@@ -118,6 +122,7 @@ def with_heads(trunk: Trunk, sizes: Mapping[str, int], seed: int, hidden: int = 
                 f"a task cannot be called '{name}': the network has that name already."
             )
         adding.taken.add(name)
+        # What is behind the layer has the task's name then, since that is the output's.
         scaled = trunk.scale != 1
         behind = f"head.{name}" if scaled else name
         y = adding.dense(f"head.{name}", features, size, outputs, seed, fan_in_uniform, behind)
