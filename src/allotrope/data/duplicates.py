@@ -34,7 +34,9 @@ def find_duplicates(reading: Reading) -> Duplicates:
     for name in SPLITS:
         split = reading.splits[name]
         for row in range(len(split)):
+            # Splits come in order, so that the first one seen is that from which a later one leaks.
             first, first_row = seen.setdefault(_hash(split, inputs, row), (name, row))
+            # Two in one split count twice there, but make no result look better.
             if first != name:
                 count += 1
                 earlier = reading.splits[first]
@@ -44,6 +46,8 @@ def find_duplicates(reading: Reading) -> Duplicates:
 
 
 def _hash(split: Examples, inputs: list[str], row: int) -> bytes:
+    # 128 bits: among a billion examples two that differ do not meet by chance. A hash an example
+    # takes far less memory than the examples.
     state = blake2b(digest_size=16)
     for name in inputs:
         state.update(np.ascontiguousarray(split[name][row]).data)
@@ -52,6 +56,7 @@ def _hash(split: Examples, inputs: list[str], row: int) -> bytes:
 
 def _differ(one: Examples, row: int, other: Examples, other_row: int, tasks: list[str]) -> bool:
     return any(
+        # A label that is missing in both, NaN, is the same label.
         not np.array_equal(one[name][row], other[name][other_row], equal_nan=True)
         for name in tasks
     )

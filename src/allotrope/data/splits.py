@@ -32,8 +32,12 @@ def complete_splits(reading: Reading, options: DataOptions) -> None:
     taken: dict[str, np.ndarray] = {}
     for name in missing:
         fraction = getattr(options, name)
+        # A stream a split: with a test split that is there, validation examples are drawn as
+        # without it.
         stream = np.random.default_rng([options.seed, SPLITS.index(name)])
         part = _split_off(source, task, fraction, stream, rows)
+        # Taken from the same source at the end: the next split is drawn from what is left, while
+        # fractions stay those of all.
         rows, taken[name] = np.setdiff1d(rows, part), part
         reading.notes.append(
             f"{name}: {len(part)} {reading.nouns} split off by seed {options.seed}, {fraction:.0%}"
@@ -67,8 +71,10 @@ def stratified(
     """
     parts = []
     for label in np.unique(labels):
+        # Of each class for itself: by chance a rare one could be missing from a whole split.
         free = rows[labels[rows] == label]
         wanted = round(fraction * np.count_nonzero(labels == label))
+        # One at least stays to be learned from, however much is wanted.
         parts.append(rng.permutation(free)[: min(max(1, wanted), len(free) - 1)])
     return np.sort(np.concatenate(parts))
 
@@ -99,6 +105,7 @@ def _check_classes(reading: Reading, task: Classification, missing: list[str]) -
         )
     least = 1 + len(missing)
     labels = reading.splits["train"][task.name]
+    # A label below 0 stands for one that is missing.
     counts = np.bincount(labels[labels >= 0], minlength=task.size)
     few = [
         f"'{name}' has {count}"

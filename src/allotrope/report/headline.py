@@ -57,6 +57,7 @@ def headline(run: Record, candidates: Candidates) -> Headline:
 
 def interval(fraction: float, number: float) -> tuple[float, float]:
     """The 95 % interval of a fraction seen on `number` images (Wilson 1927, score interval)."""
+    # Unlike the normal approximation it stays within 0 and 1 and is no single point at either.
     z = 1.96
     middle = (fraction + z * z / (2 * number)) / (1 + z * z / number)
     reach = (
@@ -128,6 +129,7 @@ def _reasons(run: Record, candidates: Candidates) -> list[str]:
 def _why(delivered: Candidate, candidates: Candidates) -> str:
     measured = [row for row in candidates.rows if row.measured]
     passing = [row for row in measured if row.passes and not row.baseline]
+    # One that failed is named too: it might have been the best.
     failed = len(candidates.rows) - len(measured)
     text = f"{len(measured)} candidates were measured"
     if failed:
@@ -145,6 +147,7 @@ def _rank(delivered: Candidate, passing: Sequence[Candidate], limited: bool) -> 
 
     `passing` begins with the lowest latency, which alone counts where it is `limited`.
     """
+    # The plainest reason that holds is given; the others are for where the choice weighed more.
     if delivered in passing[:1]:
         return "the fastest of them"
     timed = [
@@ -158,6 +161,7 @@ def _rank(delivered: Candidate, passing: Sequence[Candidate], limited: bool) -> 
     as_fast = [row for time, row in timed if time <= AS_FAST * fastest]
     if not any(row is delivered for row in as_fast):
         return "the one that was chosen"
+    # Of equally good ones the smaller file was chosen, which is only said if it decided.
     equals = [
         row
         for row in as_fast

@@ -43,6 +43,8 @@ def settled_steps(echo: Recording, found: Recording, expected: Expectation) -> i
     assert tolerance.losses is not None and tolerance.weights is not None
     steps = min(len(echo.losses), len(found.losses))
     for step in range(1, steps + 1):
+        # All losses so far, and the weights if they were kept at that step: a loss can be the same
+        # by chance after weights have parted.
         same = compare_losses(
             echo.losses[:step], found.losses[:step], tolerance.losses / MARGIN
         ).agrees
@@ -61,6 +63,7 @@ def settled_steps(echo: Recording, found: Recording, expected: Expectation) -> i
 
 def gradient_noise(echoes: Sequence[Arrays], gradients: Arrays) -> dict[str, float]:
     """How far echoes begun off by float32's rounding move gradients: largest error by name."""
+    # The floor that gradients are judged by, so that noise and error are in one measure.
     floor = SMALL * max((scale_of(array) for array in gradients.values()), default=0.0)
     return {
         name: max((difference(echo[name], array, floor).error for echo in echoes), default=0.0)

@@ -66,6 +66,8 @@ def directions_of(arrays: Arrays, groups: int, seed: int) -> list[dict[str, np.n
     for number, part in enumerate(np.array_split(np.arange(len(names)), count) if count else [], 1):
         random = np.random.default_rng((seed, number))
         chosen = {names[i]: arrays[names[i]] for i in part}
+        # In units of the array itself: a step that is small for one weight would be large for
+        # another.
         every.append({n: random.standard_normal(a.shape) * _size(a) for n, a in chosen.items()})
     return every
 
@@ -79,10 +81,14 @@ def slope_along(function: Function, arrays: Arrays, directions: Arrays, here: fl
     best = (0.0, math.inf)
     for step in STEPS:
         ahead, behind = (moved(function, arrays, directions, x) for x in (step, -step))
+        # Two numbers nearer than this are one, so that no difference of theirs is surer.
         hidden = float(np.spacing(max(abs(ahead), abs(behind))))
+        # How far the slopes forward and backward part: on a kink that stays, however short the
+        # step.
         bend = max(abs(ahead - 2 * here + behind), hidden) / (2 * step)
         estimates.append(((ahead - behind) / (2 * step), bend))
         if len(estimates) > 1:
+            # The surest so far and not the last: ever shorter steps end in rounding.
             best = min(best, _pair(*estimates[-2:]), key=lambda pair: pair[1])
         if best[1] <= SURE * abs(best[0]):
             break
@@ -96,6 +102,7 @@ def moved(function: Function, arrays: Arrays, directions: Arrays, distance: floa
 
 def _pair(far: tuple[float, float], near: tuple[float, float]) -> tuple[float, float]:
     """The mean of two estimates, and how unsure it is: how far they part, how it bends."""
+    # One estimate can be wrong and look sure; two at different steps seldom are wrong alike.
     unsure = max(abs(far[0] - near[0]), near[1])
     return (far[0] + near[0]) / 2, unsure if math.isfinite(unsure) else math.inf
 

@@ -54,16 +54,21 @@ def classifier_alone(
     rows = [group for group in groups if _is_row(group)]
     if len(groups) == 1 or not rows:
         return network
+    # One number an example tells two classes apart by its sign, as of a sigmoid.
     fitting = [
         group for group in rows if group.count == classes or (group.count, classes) == (1, 2)
     ]
+    # If the last layer is replaced, its old number of classes says nothing of which output is
+    # meant.
     if len(fitting) == 1 and not replaced:
         return _only(network, fitting[0], notes, f"alone tells {classes} classes apart")
     pool = rows if replaced or not fitting else fitting
+    # An output that all others go into is the end of the network: they are stages of it.
     last = [group for group in pool if all(group.made_by >= other.made_by for other in rows)]
     if len(last) == 1:
         why = "is the only row of numbers" if len(rows) == 1 else "is what the others go into"
         return _only(network, last[0], notes, why)
+    # Auxiliary heads, as GoogLeNet's, branch off early, so that fewer nodes make them.
     deepest = sorted(pool, key=lambda group: len(group.made_by))
     alike = len({group.count for group in pool}) == 1
     if alike and len(deepest[-1].made_by) > len(deepest[-2].made_by):

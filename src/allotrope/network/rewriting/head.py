@@ -44,13 +44,17 @@ def head_of(network: Network) -> Head | None:
     """The last layer; None if the network ends in something else."""
     graph = Lookup(network.graph, network.weights)
     name, bias, behind = network.outputs[0].name, None, list[Node]()
+    # From the output backwards, through what may stand behind the last layer, to the first node
+    # that is a product with a weight.
     while (node := graph.maker(name)) is not None and not node.domain:
         sources = [_source(graph, taken) for taken in node.inputs]
         if node.operator in ("Gemm", "MatMul", "Conv") and sources[1] in network.weights:
             added = () if bias is None else (_source(graph, taken) for taken in bias.inputs)
+            # A bias is part of the layer, whether as an input of its own or as an Add behind it.
             own = network.trainable.intersection([*sources[1:], *added])
             return Head(node, bias, tuple(behind), own)
         position = _passed(graph, node, sources)
+        # The first Add of an array behind a MatMul is its bias. A second is something else.
         if node.operator == "Add" and bias is None and any(sources):
             bias, position = node, 0 if sources[1] else 1
         elif position is not None:
@@ -108,12 +112,14 @@ class _Replacing:
         self.network, self.head, self.classes, self.seed = network, head, classes, seed
         self.rewriter = Rewriter(network.graph, network.weights)
         layer = head.layer
+        # Filters of a Conv and rows of a transposed weight are classes, else columns are.
         self.rows_are_classes = layer.operator == "Conv" or bool(layer.attributes.get("transB", 0))
         self.old = self._shape(layer.inputs[1])[0 if self.rows_are_classes else -1]
 
     def done(self) -> tuple[Network, frozenset[str]]:
         """The network, and the names of the new weights."""
         rewriter, layer, bias = self.rewriter, self.head.layer, self.head.bias
+        # From the layer on to the output, so that each is made of what was already replaced.
         rewriter.replace(layer.outputs, [self._layer()])
         if bias is not None:
             rewriter.replace(bias.outputs, [self._added(bias)])
@@ -121,6 +127,7 @@ class _Replacing:
             if node.operator == "Reshape":
                 rewriter.replace(node.outputs, [self._reshaped(node)])
         rewriter.give(self.network.outputs[0])
+        # Its shape was of the old classes, and is worked out anew.
         rewriter.forget(layer.outputs[0])
         return rewriter.applied_to(self.network), frozenset(rewriter.weights)
 
@@ -130,6 +137,8 @@ class _Replacing:
         name, shape = self._name(layer.inputs[1]), self._shape(layer.inputs[1])
         rows = (self.classes, *(shape[1:] if self.rows_are_classes else shape[:1]))
         drawn = draw(fan_in_uniform, self.seed, name, rows)
+        # Drawn with classes as rows in either case, so that the same network exported the other way
+        # round begins with the same weights.
         self._put(name, drawn if self.rows_are_classes else drawn.T, layer.inputs[1])
         layer = layer.with_input(1, name)
         return layer.with_input(2, self._zeros(layer.inputs[2])) if layer.input(2) else layer
@@ -148,6 +157,7 @@ class _Replacing:
 
     def _zeros(self, old: str) -> str:
         name, shape = self._name(old), self._shape(old)
+        # A bias is [k] in a Gemm and may be [1, k] or [k, 1, 1] in an Add.
         lengths = tuple(self.classes if length == self.old else length for length in shape)
         self._put(name, np.zeros(lengths, np.float32), old)
         return name
@@ -158,6 +168,7 @@ class _Replacing:
     def _name(self, old: str) -> str:
         """The name of the old array, unless something else uses it too."""
         source = self._source(old)
+        # Tied weights, as of an embedding, stay what they are for the other user.
         uses = sum(name == source for node in self.network.graph.nodes for name in node.inputs)
         if uses == 1 and source in self.network.weights:
             return source
@@ -165,6 +176,7 @@ class _Replacing:
 
     def _put(self, name: str, array: np.ndarray, old: str) -> None:
         before = self.rewriter.arrays.get(self._source(old))
+        # A network in float16 stays one throughout.
         dtype = np.float32 if before is None else before.dtype
         self.rewriter.put(name, np.ascontiguousarray(array, dtype=dtype))
         self.rewriter.trainable.add(name)
