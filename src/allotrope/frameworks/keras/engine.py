@@ -13,6 +13,9 @@ from allotrope.errors import unknown_name
 ENGINES = {"tensorflow": "tensorflow", "jax": "jax", "torch": "pytorch"}
 """Each engine as KERAS_BACKEND names it, and the framework that it is here."""
 
+MODELS = {"tensorflow": "TensorFlowModel", "jax": "JaxModel", "torch": "TorchModel"}
+"""The class of each engine, in the file `engine_<name>`."""
+
 
 def engine() -> str:
     """That of Keras if it is loaded already, else what KERAS_BACKEND names, else tensorflow.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager
 from typing import Any
 
 import jax
@@ -10,11 +10,12 @@ import jax
 from allotrope.frameworks.jax.arrays import to_numpy
 from allotrope.frameworks.jax.primitives import JaxPrimitives
 from allotrope.frameworks.jax.trainer import NARROW
+from allotrope.frameworks.keras.engine_model import EngineModel
 from allotrope.frameworks.keras.importing import keras
 
 
-class EngineModel(keras.Model):
-    """What `NetworkModel` does as JAX wants it; the methods are described in `keras_tensorflow`."""
+class JaxModel(EngineModel):
+    """A model of Keras on JAX."""
 
     always_compiled = True  # JAX without it is only for debugging
     to_numpy = staticmethod(to_numpy)
@@ -33,16 +34,10 @@ class EngineModel(keras.Model):
             precision = "bfloat16"
         return JaxPrimitives(NARROW[precision])
 
-    def narrowing(self) -> AbstractContextManager[Any]:
-        return nullcontext()
-
     def array(self, x: Any) -> jax.Array:
         if isinstance(x, keras.Variable):
             return x.value
         return x
-
-    def after_step(self) -> None:
-        """What remains to do in a training step once the weights are new."""
 
     def train_step(
         self, state: tuple[Any, ...], data: Any

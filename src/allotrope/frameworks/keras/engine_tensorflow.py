@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
+from allotrope.frameworks.keras.engine_model import EngineModel
 from allotrope.frameworks.keras.importing import keras
 from allotrope.frameworks.tensorflow.arrays import to_numpy
 from allotrope.frameworks.tensorflow.importing import tf
@@ -16,14 +16,13 @@ Tensor = Any
 Step = Callable[[Any], Any]
 
 
-class EngineModel(keras.Model):
-    """What `NetworkModel` does as TensorFlow wants it.
+class TensorFlowModel(EngineModel):
+    """A model of Keras on TensorFlow.
 
     Keras lets TensorFlow trace its steps with a batch of unknown size, for which networks cannot be
     traced; here every size is traced by itself.
     """
 
-    always_compiled = False
     program: Any
     train_function: Any
     test_function: Any
@@ -31,27 +30,14 @@ class EngineModel(keras.Model):
     set_threads = staticmethod(set_threads)
     to_numpy = staticmethod(to_numpy)
 
-    @staticmethod
-    def wide() -> AbstractContextManager[Any]:
-        """Within it, arrays of 64 bits are what they say."""
-        return nullcontext()
-
     def prepare(self, layout: str | None) -> TensorFlowPrimitives:
-        """The primitives, in the model's precision; they find their layout themselves."""
+        # these primitives find their layout themselves
         if self.compute_dtype == "bfloat16":
             return MixedPrimitives()
         return TensorFlowPrimitives()
 
-    def narrowing(self) -> AbstractContextManager[Any]:
-        """Around the network, where bfloat16 is not a matter of the primitives alone."""
-        return nullcontext()
-
     def array(self, x: Any) -> Tensor:
-        """The value of a variable, or x itself, as a tensor."""
         return tf.convert_to_tensor(x)
-
-    def after_step(self) -> None:
-        """What remains to do in a training step once the weights are new."""
 
     def train_step(self, data: Any) -> dict[str, Tensor]:
         """As Keras has it, then `after_step`."""

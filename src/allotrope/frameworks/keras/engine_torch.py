@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from allotrope.frameworks.keras.engine_model import EngineModel
 from allotrope.frameworks.keras.importing import keras
 from allotrope.frameworks.pytorch.primitives import PyTorchPrimitives, to_numpy
 from allotrope.frameworks.pytorch.trainer import MEMORY_FORMATS
 
 
-class EngineModel(keras.Model):
-    """What `NetworkModel` does as PyTorch wants it.
-
-    The methods are described in `keras_tensorflow`.
-    """
-
-    always_compiled = False
+class TorchModel(EngineModel):
+    """A model of Keras on PyTorch."""
 
     @staticmethod
     def to_numpy(x: Tensor) -> Any:
@@ -29,10 +25,6 @@ class EngineModel(keras.Model):
     def set_threads(threads: int | None) -> None:
         if threads is not None:
             torch.set_num_threads(threads)
-
-    @staticmethod
-    def wide() -> AbstractContextManager[Any]:
-        return nullcontext()
 
     def prepare(self, layout: str | None) -> PyTorchPrimitives:
         memory_format = None
@@ -61,9 +53,6 @@ class EngineModel(keras.Model):
         if isinstance(x, keras.Variable):
             return x.value
         return x
-
-    def after_step(self) -> None:
-        """What remains to do in a training step once the weights are new."""
 
     def train_step(self, data: Any) -> dict[str, Tensor]:
         logs: dict[str, Tensor] = super().train_step(data)

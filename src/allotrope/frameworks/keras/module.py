@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from allotrope.errors import UnsupportedError, UsageError
-from allotrope.frameworks.keras.engine import engine
+from allotrope.frameworks.keras.engine import MODELS, engine
 from allotrope.frameworks.keras.importing import keras
 from allotrope.frameworks.lowering import lowered
 from allotrope.frameworks.primitives import Array
@@ -21,12 +21,11 @@ from allotrope.network.graph import Value
 from allotrope.network.network import Network
 from allotrope.operators.interpret import Context, Program
 
-EngineModel: Any = importlib.import_module(
-    f"allotrope.frameworks.keras.engine_{engine()}"
-).EngineModel
+_HOME = importlib.import_module(f"allotrope.frameworks.keras.engine_{engine()}")
+_EngineModel: Any = getattr(_HOME, MODELS[engine()])
 
 
-class NetworkModel(EngineModel):
+class NetworkModel(_EngineModel):
     """The network's weights as Keras variables, its graph as `call`.
 
     For `compile`, `fit`, `predict` and the rest of Keras.
