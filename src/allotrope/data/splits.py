@@ -21,6 +21,7 @@ def complete_splits(reading: Reading, options: DataOptions) -> None:
     Raises: DataError, UsageError.
     """
     missing = [name for name in SPLITS[1:] if name not in reading.splits]
+    # All that can be wrong is said before anything is drawn.
     _check_fractions(options)
     task = next((task for task in reading.tasks if isinstance(task, Classification)), None)
     if task is not None:
@@ -107,6 +108,7 @@ def _check_classes(reading: Reading, task: Classification, missing: list[str]) -
     labels = reading.splits["train"][task.name]
     # A label below 0 stands for one that is missing.
     counts = np.bincount(labels[labels >= 0], minlength=task.size)
+    # With fewer examples than splits one of them would lack the class.
     few = [
         f"'{name}' has {count}"
         for name, count in zip(task.classes, counts, strict=True)

@@ -46,6 +46,7 @@ def choose(rows: Sequence[Row], target: Target, metric: Metric) -> Row | None:
     with the other. Of those that are as fast (`AS_FAST`), the best by the metric on validation
     data; of equals, the smaller file.
     """
+    # The baseline is the trained network as it came, to compare with; it is no form to deliver.
     passing = [row for row in rows if row["passes"] and not row.get("baseline")]
     fastest = min((_slowness(row, target) for row in passing), default=0.0)
     # Not the very fastest: two that differ by less than a machine repeats are equal, and what they
@@ -87,6 +88,7 @@ def _misses(
     At or below 0 the limit is met.
     """
     misses = []
+    # The excess is a fraction of the limit, so that milliseconds, bytes and points compare.
     latency, size, value = row["latency_ms"]["median"], row["size_bytes"], row.get(DECIDING)
     if target.max_latency is not None:
         text = f"latency {latency:.3g} ms is over {target.max_latency:g} ms"

@@ -108,6 +108,7 @@ def _reasons(run: Record, candidates: Candidates) -> list[str]:
             "The run was interrupted: what follows was made or measured before it stopped, "
             "from the best weights so far."
         )
+    # What there is of a failed run is still shown: it cost its time.
     if run.text("status") == "failed":
         sentence = ": ".join(filter(None, ("The run failed", run.text("reason").rstrip("."))))
         reasons.append(f"{sentence}. What follows was made before.")
@@ -196,6 +197,7 @@ def _tiles(run: Record, chosen: Candidate | None, baseline: Candidate | None) ->
         detail = "median, one image at a time"
         if compared:
             detail = f"{times(chosen.speed_up)} as fast as the baseline"
+        # Beside the figure stands what it is compared with, or what it is if there is no baseline.
         tiles.append(Tile("Latency, batch 1", milliseconds(chosen.latency), detail))
     if chosen.throughput is not None:
         compared = other is not None and chosen.throughput_ratio is not None

@@ -51,8 +51,10 @@ class IdxName:
 def idx_name(path: Path) -> IdxName | None:
     """What a file's name says; None if it is not named like an IDX file."""
     match = FILE_NAME.fullmatch(path.name)
+    # train-images.zip and the like are named alike; idx or its number of dimensions tells these.
     if match is None or "idx" not in path.name.lower():
         return None
+    # What is left of the name beside the split is the data set, as of EMNIST's six in one folder.
     parts = re.split(r"[-_. ]+", match["stem"])
     splits = [_split(part) for part in parts]
     split = next((found for found in splits if found is not None), None)

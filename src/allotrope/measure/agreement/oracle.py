@@ -36,7 +36,9 @@ class Oracle:
 
         Arrays, lists for sequences, None for what is left out.
         """
+        # Later ones win: weights of a finite difference stand in for the network's own.
         arrays = {**self.network.weights, **(weights or {}), **inputs}
+        # Infinities and NaNs are results like others here; frameworks do not warn of them either.
         with np.errstate(all="ignore"):
             found = self.program.values(arrays, context or Context())
         return {value.name: y for value, y in zip(self.network.outputs, found, strict=True)}
@@ -74,6 +76,7 @@ def values(
 
 def in_dtypes_of(arrays: Arrays, others: Arrays) -> dict[str, np.ndarray]:
     """The arrays rounded to the dtypes that those of the same name have in `others`."""
+    # What is too large for float32 becomes infinite there in the frameworks, too.
     with np.errstate(over="ignore"):
         return {
             name: array.astype(others[name].dtype, copy=False) for name, array in arrays.items()
@@ -87,6 +90,7 @@ def first_step(task: Task, p: ReferencePrimitives | None = None) -> FirstStep:
     """
     context = Context(training=True, seed=task.plan.seed, step=1)
     value = first_loss(task, Oracle(task.trained, p), {}, context)
+    # Every later loss would be NaN in all frameworks, and all of them would agree.
     if not np.isfinite(value):
         raise UnsupportedError(f"the first loss is {value} in the reference")
     return FirstStep(value, dict(context.updates))

@@ -114,16 +114,20 @@ _BY_NAME = {
 
 def other_format(head: bytes, size: int) -> str:
     """What a file with these first bytes is, and the way to an ONNX model; empty if not known."""
+    # By content before name: files are renamed, and a mark of four bytes seldom stands there by
+    # chance.
     for position, mark, what, remedy in _SIGNATURES:
         if head.startswith(mark, position):
             return _told(what, remedy)
     if head.startswith(b"PK\x03\x04"):
         return _zipped(head)
+    # safetensors have no mark: they begin with the length of a JSON header, and then it.
     if head[8:9] == b"{" and 2 <= int.from_bytes(head[:8], "little") < size - 8 + 1:
         return _told(
             "safetensors, which hold weights and no network",
             "Export the network to ONNX, such as by: optimum-cli export onnx --model NAME OUT.",
         )
+    # PROTO and the number of the protocol, with which pickles begin since the second.
     if head[:1] == b"\x80" and head[1:2] in b"\x02\x03\x04\x05":
         return _told(
             "a pickle, as PyTorch and scikit-learn write it, which is never opened here",
@@ -137,6 +141,8 @@ def _told(what: str, remedy: str) -> str:
 
 
 def _zipped(head: bytes) -> str:
+    # The list of what is inside lies at the end; the first bytes show the names of the first files.
+    # The telling ones come first, as a TorchScript model holds a data.pkl, too.
     for name, what, remedy in _ZIPPED:
         if name in head:
             return _told(what, remedy)
@@ -145,6 +151,7 @@ def _zipped(head: bytes) -> str:
 
 def _text(head: bytes) -> str:
     start = head.removeprefix(b"\xef\xbb\xbf").lstrip().lower()
+    # No text has control characters below the tab; ONNX files usually begin with one (8, field 1).
     if any(byte < 9 for byte in head) or not start:
         return ""
     for mark, what, remedy in _TEXTS:
@@ -169,6 +176,7 @@ def check_format(head: bytes, size: int) -> None:
         raise ModelError(
             "it is empty: the download or export did not end. Fetch or export it again."
         )
+    # Some programs reserve the whole file first and then fill it.
     if not head.strip(b"\0"):
         raise ModelError(
             "it begins with nothing but zeros: the download did not end. Fetch it again."

@@ -43,6 +43,7 @@ def with_batchnorm(
 
 def _is_bare(graph: Lookup, node: Node, without: Collection[str]) -> bool:
     """Whether it is a Conv inside the network that nothing normalizes."""
+    # An answer of the network must not depend on the batch, and mostly is no activation.
     if node.operator != "Conv" or node.outputs[0] in graph.outputs:
         return False
     users = graph.users(node.outputs[0])
@@ -57,6 +58,7 @@ def _normalized(
     rewriter: Rewriter, conv: Node, mean: np.ndarray, variance: np.ndarray
 ) -> list[Node]:
     """The Conv, and behind it the normalization that is the identity in inference."""
+    # The Conv gives a new name, and the normalization the old one, so that no user notices.
     raw = rewriter.fresh(f"{conv.outputs[0]}/raw")
     arrays = {
         "weight": np.sqrt(variance + EPSILON),
@@ -93,13 +95,16 @@ def _statistics(
     for start in range(0, count, AT_ONCE):
         part = {name: array[start : start + AT_ONCE] for name, array in inputs.items()}
         for name, y in shown.run(part, framework).items():
+            # Sums add up over parts; means of parts would not, if the last is smaller.
             sums[name] = sums.get(name, 0) + _sums(y)
     means = {name: total[1:] / total[0] for name, total in sums.items()}
+    # By rounding the variance of a constant channel can come out a little below 0.
     return {name: (mean, np.maximum(square - mean**2, 0)) for name, (mean, square) in means.items()}
 
 
 def _sums(y: np.ndarray) -> np.ndarray:
     """How many values each channel of y [n, c, ...] has, their sum, and that of their squares."""
+    # In float64, because the square of the mean is taken from the mean of squares.
     wide = y.reshape(*y.shape[:2], -1).astype(np.float64)
     count = np.full(y.shape[1], wide[:, 0].size)
     return np.stack([count, wide.sum((0, 2)), np.square(wide).sum((0, 2))])
@@ -132,7 +137,9 @@ def _held(rewriter: Rewriter, node: Node) -> list[Node]:
     """The product and the sum that it is in inference."""
     arrays = [rewriter.arrays[name] for name in node.inputs[1:5]]
     scale, bias, mean, variance = (np.asarray(array, np.float64) for array in arrays)
+    # Worked out in float64 and rounded once: scale, mean and variance are constants by now.
     factor = scale / np.sqrt(variance + node.attributes.get("epsilon", 1e-5))
+    # One number a channel, which is the axis behind the examples.
     column = (-1, *[1] * (rewriter.rank(node.inputs[0]) - 2))
     scaled = rewriter.fresh(f"{node.outputs[0]}/scaled")
     names = [

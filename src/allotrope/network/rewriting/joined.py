@@ -47,6 +47,7 @@ def trunk_of(network: Network) -> Trunk:
             f"the network has no last layer behind a row of features [n, f]: found {shape}. "
             "Take one that ends in a dense layer."
         )
+    # What stood behind the features is used by nobody now, and goes with the last layer.
     graph = replace(network.graph, outputs=(features,))
     trunk = network.changed(graph=without_unused(graph))
     return Trunk(trunk.renamed({source: FEATURES}), shape[1], _scale(network))
@@ -153,6 +154,7 @@ class _Adding:
         y: str = "",
     ) -> str:
         """A dense layer with bias; gives the name of its output."""
+        # A trunk may have a weight of this name; then one near it is free.
         weight, bias = (free_name(f"{name}.{part}", self.taken) for part in ("weight", "bias"))
         self.weights[weight] = draw(draw_by, seed, weight, (outputs, inputs))
         self.weights[bias] = draw(zeros, seed, bias, (outputs,))
