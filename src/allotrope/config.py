@@ -33,12 +33,12 @@ class DataOptions:
     """How data is read and split.
 
     `validation` and `test` are the fractions split off where the source brings no such split.
-    `image_size` is the side in pixels to which folders of pictures are brought; None chooses from the data.
-    `layout` is how folders are read, one of FOLDER_LAYOUTS; `auto` takes the only reading that there is.
-    `value_range` are the values that are black and white in arrays, and in pictures of more than 8 bits a channel; None for what
-    the data says.
-    `target` are the columns to predict; `task` and `input` are kinds by column, if not those that the data shows.
-    `decide` is the task by which is chosen, the first if None; `metric` are names of metrics by task.
+    `image_size` is the side in pixels to which folders of pictures are brought; None chooses from
+    the data. `layout` is how folders are read, one of FOLDER_LAYOUTS; `auto` takes the only reading
+    that there is. `value_range` are the values that are black and white in arrays, and in pictures
+    of more than 8 bits a channel; None for what the data says. `target` are the columns to predict;
+    `task` and `input` are kinds by column, if not those that the data shows. `decide` is the task
+    by which is chosen, the first if None; `metric` are names of metrics by task.
     """
 
     validation: float = 0.1
@@ -59,15 +59,15 @@ class DataOptions:
 class Recipe:
     """Everything that decides a training, and nothing that only changes its speed.
 
-    `decay_kind`: `l2` adds weight_decay * weight to the gradient, `decoupled` multiplies the weight.
-    `warmup` and `step_at` are fractions of the training; `epochs` may be fractional; `budget` is in seconds and,
-    where given, ends the training (the schedule follows whichever of the two is nearer its end).
-    The warm-up begins at `start_fraction` of the learning rate, and the schedule ends at `final_fraction` of it.
-    `average` is the decay per step of the exponential moving average of the weights, None for none.
-    `loss` may name one for each kind of task, with commas between them. `task_weights`: what each of
-    several tasks counts is `fixed`, or `learned` by its uncertainty.
-    `bias_scale` multiplies the learning rate of normalization biases (cifar10-airbench uses 64), `backbone_rate` that of all
-    layers but the last.
+    `decay_kind`: `l2` adds weight_decay * weight to the gradient, `decoupled` multiplies the
+    weight. `warmup` and `step_at` are fractions of the training; `epochs` may be fractional;
+    `budget` is in seconds and, where given, ends the training (the schedule follows whichever of
+    the two is nearer its end). The warm-up begins at `start_fraction` of the learning rate, and the
+    schedule ends at `final_fraction` of it. `average` is the decay per step of the exponential
+    moving average of the weights, None for none. `loss` may name one for each kind of task, with
+    commas between them. `task_weights`: what each of several tasks counts is `fixed`, or `learned`
+    by its uncertainty. `bias_scale` multiplies the learning rate of normalization biases
+    (cifar10-airbench uses 64), `backbone_rate` that of all layers but the last.
     """
 
     optimizer: str = "nesterov"
@@ -107,12 +107,14 @@ class Recipe:
 class Repair:
     """What is mended when an ONNX file is read; each step can be left out.
 
-    `batch` frees a batch that was baked in. `weights` finds weights in Constant nodes and behind Identity, Transpose and
-    the like. `preprocessing` keeps the arithmetic on the raw input from learning. `batch_normalization` gives each running
-    statistics of its own and both modes. `quantization` reads integers as the float numbers that they stand for, and rounds no
-    activations. `shared_arrays` gives layers that only began with equal numbers arrays of their own. `dropout` lets nodes that
-    were written in training mode drop in training alone; `noise` reads Dropout where it is spelled out by random arrays, and
-    leaves out noise that is added. `slopes` lays a PRelu's slopes along the channels where they fit nowhere else. The others
+    `batch` frees a batch that was baked in. `weights` finds weights in Constant nodes and behind
+    Identity, Transpose and the like. `preprocessing` keeps the arithmetic on the raw input from
+    learning. `batch_normalization` gives each running statistics of its own and both modes.
+    `quantization` reads integers as the float numbers that they stand for, and rounds no
+    activations. `shared_arrays` gives layers that only began with equal numbers arrays of their
+    own. `dropout` lets nodes that were written in training mode drop in training alone; `noise`
+    reads Dropout where it is spelled out by random arrays, and leaves out noise that is added.
+    `slopes` lays a PRelu's slopes along the channels where they fit nowhere else. The others
     recognize one operator where a file spells it out.
     """
 
@@ -139,7 +141,9 @@ class Repair:
 
     @classmethod
     def without(cls, steps: Iterable[str]) -> Repair:
-        """All but these steps, as they are called here, with - for _ if one likes; `all` leaves out every step.
+        """All but these steps, as they are called here, with - for _ if one likes.
+
+        `all` leaves out every step.
 
         Raises: UsageError for an unknown step.
         """
@@ -155,11 +159,12 @@ class Repair:
 class FineTuning:
     """How a network from an ONNX file is fitted to data of one's own.
 
-    `new_head` gives the last layer fresh weights, for the data's classes. `freeze` are patterns of names of weights that do not
-    learn. `mean` and `std` are per channel or one for all, in pixel units, those that the network was trained with; None for what
-    the file or data says. `channel_order` is that of the network, `rgb` or `bgr`. `classifier` is the output that tells the classes
-    apart, if there are several.
-    `restore_batchnorm` puts BatchNormalization behind convolutions that lost theirs.
+    `new_head` gives the last layer fresh weights, for the data's classes. `freeze` are patterns of
+    names of weights that do not learn. `mean` and `std` are per channel or one for all, in pixel
+    units, those that the network was trained with; None for what the file or data says.
+    `channel_order` is that of the network, `rgb` or `bgr`. `classifier` is the output that tells
+    the classes apart, if there are several. `restore_batchnorm` puts BatchNormalization behind
+    convolutions that lost theirs.
     """
 
     new_head: bool = False
@@ -187,7 +192,10 @@ class Settings:
 
 @dataclass(frozen=True)
 class FixedSettings:
-    """The settings that a user fixed. What is None, or `auto` for the device, is raced; `threads` None takes all cores."""
+    """The settings that a user fixed.
+
+    What is None, or `auto` for the device, is raced; `threads` None takes all cores.
+    """
 
     device: str = "auto"
     precision: str | None = None
@@ -198,7 +206,7 @@ class FixedSettings:
 
 @dataclass(frozen=True)
 class Target:
-    """What the delivered file must meet: latency at batch 1 in ms, size in bytes, accuracy drop in points of validation accuracy."""
+    """What the delivered file must meet: latency at batch 1 in ms, bytes, drop in points."""
 
     max_latency: float | None = None
     max_size: int | None = None
@@ -210,7 +218,12 @@ def parse_seconds(text: str | float) -> float:
 
     Raises: UsageError for anything else, or for a length that is not above 0.
     """
-    return _with_unit(text, {"ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}, "s", "a length of time such as 90s, 10m, 1.5h or 2ms")
+    return _with_unit(
+        text,
+        {"ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0},
+        "s",
+        "a length of time such as 90s, 10m, 1.5h or 2ms",
+    )
 
 
 def parse_value_range(text: str) -> tuple[float, float]:
@@ -223,7 +236,10 @@ def parse_value_range(text: str) -> tuple[float, float]:
     except ValueError:
         low = high = math.nan
     if not (math.isfinite(low) and math.isfinite(high) and low < high):
-        raise UsageError(f"'{text}' is no range of values; expected the one that is black and the one that is white, such as 0:4095.")
+        raise UsageError(
+            f"'{text}' is no range of values; expected the one that is black and the one that is "
+            "white, such as 0:4095."
+        )
     return low, high
 
 
@@ -232,17 +248,22 @@ def parse_bytes(text: str | float) -> int:
 
     Raises: UsageError for anything else, or for a size that is not above 0.
     """
-    return int(_with_unit(text, {"b": 1.0, "kb": 1e3, "mb": 1e6, "gb": 1e9}, "b", "a size such as 900KB or 1MB"))
+    return int(
+        _with_unit(
+            text, {"b": 1.0, "kb": 1e3, "mb": 1e6, "gb": 1e9}, "b", "a size such as 900KB or 1MB"
+        )
+    )
 
 
 MEMORY_LIMIT = "ALLOTROPE_MEMORY_LIMIT"
 """The environment variable that says how large one array of a network may be, such as 16GB."""
 _SHARE = 4
-"""One array may take a quarter of the memory: what is computed from it, and copies, need their own."""
+"""One array may take a quarter of the memory: what is computed from it, and copies, need their own.
+"""
 
 
 def memory_limit() -> int:
-    """The most bytes that one array of a network may ask for: what `MEMORY_LIMIT` says, else a quarter of the memory.
+    """The most bytes one array may ask for: `MEMORY_LIMIT`, else a quarter of the memory.
 
     Raises: UsageError where `MEMORY_LIMIT` is no size.
     """
@@ -256,7 +277,7 @@ def memory_limit() -> int:
 
 
 def _memory() -> int:
-    """Bytes of memory that this process can have: the machine's, or less where the process is bounded."""
+    """Bytes of memory that this process can have: the machine's, or fewer if it is bounded."""
     try:
         import resource
 
@@ -268,7 +289,8 @@ def _memory() -> int:
 
 
 LONGEST_LOOP = "ALLOTROPE_LONGEST_LOOP"
-"""The environment variable that says after how many rounds the loops of a network are taken for endless."""
+"""The environment variable that says after how many rounds the loops of a network are taken for
+endless."""
 _ROUNDS = 20_000
 
 

@@ -1,4 +1,4 @@
-"""Makes a network that somebody else trained ready to learn one's own data: its ends, its last layer, and what stays as it is."""
+"""Makes somebody else's network ready to learn one's own data: ends, last layer, what is frozen."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ AT_ONCE = 32
 
 @dataclass(frozen=True)
 class Prepared:
-    """The network to train (raw pixels in, logits out), the weights that are kept from learning, those of a new head, and what was done.
+    """The network to train, raw pixels to logits; weights frozen, new head's; what was done.
 
     `reading` is what it is given of the pixels; None for one that takes them as they are.
     `knows_classes`: it tells the data's classes apart already.
@@ -70,7 +70,8 @@ def prepared(
 ) -> Prepared:
     """The network for this data.
 
-    Raises: UsageError, UnsupportedError, each saying what of the network does not fit the data and what to do.
+    Raises: UsageError, UnsupportedError, each saying what of the network does not fit the data and
+    what to do.
     """
     notes: list[str] = []
     network = _in_float32(network, notes)
@@ -89,7 +90,8 @@ def prepared(
     frozen = frozen_weights(network, options.freeze, replaced)
     if frozen:
         notes.append(
-            f"{len(frozen)} of {len(network.trainable)} trainable weights are frozen ({', '.join(options.freeze)})."
+            f"{len(frozen)} of {len(network.trainable)} trainable weights are frozen "
+            f"({', '.join(options.freeze)})."
         )
     fresh = tuple(sorted(replaced))
     return Prepared(network, frozen, fresh, notes, seen.reading, knows_classes)
@@ -114,7 +116,9 @@ def _single(data: Data) -> tuple[Image, Classification]:
 def frozen_weights(
     network: Network, patterns: Iterable[str], fresh: frozenset[str] = frozenset()
 ) -> tuple[str, ...]:
-    """The trainable weights whose names match one of the patterns, such as `layer1.*`; `fresh` ones, of a new head, always learn.
+    """The trainable weights whose names match one of the patterns, such as `layer1.*`.
+
+    `fresh` ones, of a new head, always learn.
 
     Raises: UsageError for all patterns that match none, or where nothing is left to learn.
     """
@@ -137,7 +141,8 @@ def frozen_weights(
     frozen = set().union(*found.values()) - fresh
     if frozen and frozen == network.trainable:
         raise UsageError(
-            f"--freeze {', '.join(found)} leaves no weight to learn: all {len(frozen)} are frozen. Freeze fewer."
+            f"--freeze {', '.join(found)} leaves no weight to learn: all {len(frozen)} are "
+            "frozen. Freeze fewer."
         )
     return tuple(sorted(frozen))
 
@@ -151,7 +156,10 @@ def _nearest(pattern: str, names: Sequence[str]) -> str:
 
 
 def _in_float32(network: Network, notes: list[str]) -> Network:
-    """The network with its floats in float32, in which training keeps weights; as it is if they are."""
+    """The network with its floats in float32, in which training keeps weights.
+
+    As it is if they are.
+    """
     ends = [value.dtype for value in (*network.inputs, *network.outputs)]
     used = {array.dtype for array in network.weights.values()} | set(ends)
     others = sorted((dtype for dtype in used & OTHER_FLOATS), key=str)
@@ -188,13 +196,14 @@ def _ending_in_logits(
 
 
 def _check_classes(network: Network, sample: Sample, options: FineTuning) -> None:
-    """Raises UsageError for a network that gives no row of logits, or one of other classes that it is to keep."""
+    """Raises UsageError without a row of logits, or for other classes that are to be kept."""
     outputs, classes = network.outputs, len(sample.classes)
     shape = outputs[0].shape
     if len(outputs) != 1 or (shape is not None and len(shape) != 2):
         found = ", ".join(f"'{value.name}' {list(value.shape or ())}" for value in outputs)
         raise UsageError(
-            f"fit trains networks that give one row of logits an image, [n, {classes}]; this one gives {found}."
+            f"fit trains networks that give one row of logits an image, [n, {classes}]; this one "
+            f"gives {found}."
         )
     count = None if shape is None else shape[1]
     if not options.new_head and isinstance(count, int) and count != classes:
@@ -249,9 +258,7 @@ def _checked(network: Network, sample: Sample, framework: str) -> Network:
     return network.changed(graph=free)
 
 
-def _knows_classes(
-    network: Network, sample: Sample, framework: str, notes: list[str]
-) -> bool:
+def _knows_classes(network: Network, sample: Sample, framework: str, notes: list[str]) -> bool:
     """Whether it is right for more training images than by chance, beyond three deviations."""
     step = max(1, len(sample.images) // LOOKED_AT)
     rows = slice(0, step * LOOKED_AT, step)
@@ -274,7 +281,8 @@ def _restored(network: Network, sample: Sample, framework: str, notes: list[str]
     added = len(changed.graph.nodes) - len(network.graph.nodes)
     if not added:
         raise UsageError(
-            "--restore-batchnorm found no Conv without a BatchNormalization behind it. Leave it out."
+            "--restore-batchnorm found no Conv without a BatchNormalization behind it. Leave it "
+            "out."
         )
     notes.append(
         f"BatchNormalization put back behind {added} convolutions, with the statistics of "

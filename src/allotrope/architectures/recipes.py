@@ -84,7 +84,7 @@ def usual_epochs(images: int) -> float | None:
 
 
 def _groups(image: Image) -> dict[str, Any]:
-    """Groups of convolutions by the shorter side: two for 8 pixels, three for 16 to 32, else four."""
+    """Groups of convolutions by the shorter side: two for 8 pixels, three for 16 to 32, or 4."""
     count = max(1, int(0.75 * math.log2(min(image[1:]))))
     return {"channels": (64,) + (256,) * (count - 1), "activation": "relu", "epsilon": 1e-5}
 
@@ -155,10 +155,10 @@ tenth of that for the rest 50 % in two."""
 WITHOUT_NORMALIZATION = 0.3
 """The part of the learning rate for a network that knows the classes and has no normalization.
 
-So exporters write most convolutional networks: BatchNormalization is folded into their weights, and
-what would keep a step small is gone. Of the folded files of `benchmarks/exported.py` a ResNet-18 lost
-at 1e-3 and gained most at 1e-4, a small CNN of Keras gained most at 1e-3; at 3e-4 both gained.
-"""
+So exporters write most convolutional networks: BatchNormalization is folded into their weights,
+and what would keep a step small is gone. Of the folded files of `benchmarks/exported.py` a
+ResNet-18 lost at 1e-3 and gained most at 1e-4, a small CNN of Keras gained most at 1e-3; at 3e-4
+both gained."""
 
 
 def _residual(name: str, **options: Any) -> Family:

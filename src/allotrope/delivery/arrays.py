@@ -14,7 +14,9 @@ from allotrope.delivery.predictor import AT_ONCE, Columns, Run, answered
 def predicted_arrays(
     columns: Columns, run: Run, arrays: Mapping[str, Any]
 ) -> Iterator[dict[str, Any]]:
-    """A row of answers for each example of arrays by column, examples along the first axis; all classes are named.
+    """A row of answers for each example of arrays by column, examples along the first axis.
+
+    All classes are named.
 
     Raises: ArgumentError.
     """

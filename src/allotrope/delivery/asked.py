@@ -1,4 +1,7 @@
-"""Examples that a command's arguments name, and pictures among them. A delivered predict.py carries this text."""
+"""Examples that a command's arguments name, and pictures among them.
+
+A delivered predict.py carries this text.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Puts the chosen candidate into a folder that works without Allotrope: the file, labels and predict.py."""
+"""Puts the chosen candidate, labels and predict.py into a folder that works without Allotrope."""
 
 from __future__ import annotations
 
@@ -23,7 +23,9 @@ PICTURES = ("allotrope.inputs.image.formats", "allotrope.inputs.image.decoding")
 
 
 def deliver(best: dict[str, Any], folder: Path) -> dict[str, Any]:
-    """Write `folder`/delivered for the row that was chosen; gives the row with the file that lies there.
+    """Write `folder`/delivered for the row that was chosen.
+
+    Gives the row with the file that lies there.
 
     What the file's metadata says of its inputs and tasks is what predict.py reads and answers.
     Raises: RunFolderError if the folder cannot be written.
@@ -52,7 +54,7 @@ def _labels(columns: Columns) -> Iterator[tuple[str, list[str]]]:
 
 
 def predict_program(row: dict[str, Any], file: str, columns: Columns) -> str:
-    """The text of predict.py for a candidate: the very session that was measured, and the very reading of `predict`."""
+    """The text of predict.py: the very session that was measured, and `predict`'s reading."""
     session = runtime(row["runtime"]).session_module
     if session is None:
         raise ValueError(f"{row['runtime']} is a baseline, which is never delivered")

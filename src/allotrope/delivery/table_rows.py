@@ -105,7 +105,7 @@ def only_pictures(
     header: Sequence[str],
     rows: Sequence[tuple[int, Sequence[str]]],
 ) -> dict[str, str]:
-    """The only column that names pictures, as the only picture that the network takes, if they differ in name."""
+    """The only column that names pictures, as the network's only picture, whatever its name."""
     pictures = [facts["name"] for facts in inputs if facts["kind"] == "image"]
     if len(pictures) != 1 or pictures[0] in header:
         return {}

@@ -3,7 +3,8 @@
     python predict.py PICTURE... [--top 5] [--json] [--threads N]
     python predict.py ROWS.csv...
 
-Needs NumPy, the runtime that is imported below and, for pictures, Pillow; Allotrope need not be there.
+Needs NumPy, the runtime that is imported below and, for pictures, Pillow; Allotrope need not be
+there.
 """
 
 from __future__ import annotations

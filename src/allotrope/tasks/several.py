@@ -128,7 +128,7 @@ def is_classification(tasks: Sequence[Task]) -> bool:
 
 
 def decisive(tasks: Sequence[Task], asked: str | None) -> tuple[tuple[Task, ...], str]:
-    """The tasks with the one that decides in front, and why it does, in a line if there are several.
+    """The tasks, the deciding one in front, and why it does, in a line if there are several.
 
     Raises: UsageError for a name that no task has.
     """
@@ -151,7 +151,8 @@ METRICS = tuple(dict.fromkeys(metric.name for kind in KINDS.values() for metric 
 def with_metrics(tasks: Sequence[Task], asked: Mapping[str, str]) -> tuple[Task, ...]:
     """The tasks, each by the metric that is asked for.
 
-    Raises: UsageError for tasks that there are not, and metrics that do not fit; all in one message.
+    Raises: UsageError for tasks that there are not, and metrics that do not fit; all in one
+    message.
     """
     names = [task.name for task in tasks]
     problems = [str(unknown_name("task", name, names)) for name in asked if name not in names]
@@ -167,7 +168,7 @@ def with_metrics(tasks: Sequence[Task], asked: Mapping[str, str]) -> tuple[Task,
 
 
 def task_weights(tasks: Sequence[Task], asked: str) -> tuple[Task, ...]:
-    """The tasks, counting what is asked for: `fixed`, `learned`, or NAME=NUMBER with commas between.
+    """The tasks, counting as asked: `fixed`, `learned`, or NAME=NUMBER with commas between.
 
     Raises: UsageError for unknown tasks, and numbers that are not above 0; all in one message.
     """
@@ -199,8 +200,10 @@ def _number(text: str) -> float | None:
     return number if 0 < number < float("inf") else None
 
 
-def check_labels(tasks: Sequence[Task], inputs: Sequence[str], splits: Mapping[str, Columns]) -> None:
-    """Raises: DataError that lists every task that cannot be learned, or judged, from these labels."""
+def check_labels(
+    tasks: Sequence[Task], inputs: Sequence[str], splits: Mapping[str, Columns]
+) -> None:
+    """Raises: DataError listing each task that these labels cannot teach or judge."""
     problems = [
         f"'{task.name}' is an input too, so that its answer is given"
         for task in tasks

@@ -1,4 +1,7 @@
-"""`fit`: labelled examples in, a measured, deployable file out. Each stage is written down before the next begins."""
+"""`fit`: labelled examples in, a measured, deployable file out.
+
+Each stage is written down before the next begins.
+"""
 
 from __future__ import annotations
 
@@ -82,13 +85,14 @@ def fit(
     quiet: bool = False,
     **of_inputs: Unpack[TrainingOptions],
 ) -> FittedRun:
-    """Train on labelled examples and deliver the fastest file that meets the target, with a report that says why.
+    """Train on labelled examples, deliver the fastest file that meets the target, and say why.
 
     Example: allotrope fit photos/ --budget 10m --max-latency 2ms --max-size 1MB
 
     Ctrl-C stops the training and delivers the best so far.
 
-    Raises: AllotropeError, and KeyboardInterrupt if Ctrl-C came outside the training; run.json then says how far it came.
+    Raises: AllotropeError, and KeyboardInterrupt if Ctrl-C came outside the training; run.json then
+    says how far it came.
     """
     return fit_among(spelled_out(locals()))
 
@@ -96,7 +100,7 @@ def fit(
 def fit_among(
     arguments: dict[str, Any], among: Among | None = None, show: Progress | None = None
 ) -> FittedRun:
-    """`fit` by all of its arguments, with what it may choose among and where it shows what it does."""
+    """`fit` by all of its arguments, with what it may choose among and where it shows it."""
     from allotrope.verbs.pipeline import Among
 
     arguments = layouts_apart(arguments)
@@ -107,9 +111,15 @@ def fit_among(
 
 
 def _begun(arguments: dict[str, Any], among: Among, show: Progress) -> FittedRun:
-    """A new run. The data is read before its folder is made, so that a wrong path leaves nothing behind."""
+    """A new run.
+
+    The data is read before its folder is made, so that a wrong path leaves nothing behind.
+    """
     if arguments["data"] is None:
-        raise UsageError("there is nothing to train on. Name the data, such as 'digits' or a folder of class folders, or a run to resume.")
+        raise UsageError(
+            "there is nothing to train on. Name the data, such as 'digits' or a folder of class "
+            "folders, or a run to resume."
+        )
     options = fit_options(arguments)
     source = _source(options)
     data = read_asked(options, source, show)
@@ -118,7 +128,9 @@ def _begun(arguments: dict[str, Any], among: Among, show: Progress) -> FittedRun
         among.plausible(options.framework, options.settings)  # refuses what the framework lacks
     asked = asked_for(fit, arguments, NOT_REPEATED)
     with Run.create(data.name, arguments["out"]) as run:
-        run.enter(CallEntry(command_line("fit", "data", asked), asked, options.seed, options.target))
+        run.enter(
+            CallEntry(command_line("fit", "data", asked), asked, options.seed, options.target)
+        )
         return _fitted(run, options, tuning, data, among, show)
 
 
@@ -127,7 +139,10 @@ def _resumed(arguments: dict[str, Any], among: Among, show: Progress) -> FittedR
     with Run.resume(arguments["resume"]) as run:
         call = run.record.call
         if call is not None and call.kind != "fit":
-            raise UsageError(f"{run.folder} was made by {call.kind}, which cannot be resumed. Name a run that fit made.")
+            raise UsageError(
+                f"{run.folder} was made by {call.kind}, which cannot be resumed. Name a run that "
+                "fit made."
+            )
         recorded = run.json["arguments"]
         _check_unchanged(run.folder, asked_for(fit, arguments, NOT_REPEATED), recorded)
         if run.json["status"] in FINISHED:
@@ -150,11 +165,16 @@ def _check_unchanged(folder: Path, asked: dict[str, Any], recorded: dict[str, An
 
 
 def _columns(data: Any, recorded: Mapping[str, Any]) -> dict[str, Any]:
-    """The data again, if the run was begun with columns in memory. Raises: UsageError without them."""
+    """The data again, if the run was begun with columns in memory.
+
+    Raises: UsageError without them.
+    """
     if recorded.get("data") != IN_MEMORY:
         return {}
     if data is None:
-        raise UsageError("the run was begun with columns in memory. Give them again: fit(columns, resume=...).")
+        raise UsageError(
+            "the run was begun with columns in memory. Give them again: fit(columns, resume=...)."
+        )
     return {"data": data}
 
 
@@ -190,12 +210,16 @@ def _source(options: FitOptions) -> Source | None:
 
 
 def _tuning(options: FitOptions, source: Source | None, data: Data) -> Tuning | None:
-    """Its network made ready for the data, before there is a run folder: what does not fit leaves nothing behind."""
-    return None if source is None else source.tuning(data, options.fine_tuning, options.framework, options.seed)
+    """Its network made ready before there is a run folder: a misfit leaves nothing behind."""
+    return (
+        None
+        if source is None
+        else source.tuning(data, options.fine_tuning, options.framework, options.seed)
+    )
 
 
 def _started(options: FitOptions, folder: Path) -> Source | None:
-    """The copy of the ONNX file in the run's folder, as it was made ready to train: the file itself may be gone."""
+    """The copy of the ONNX file in the run's folder, ready to train: the file may be gone."""
     from allotrope.verbs.source import read_start
 
     return None if options.file is None else read_start(folder)

@@ -31,7 +31,9 @@ IN_MEMORY = "columns in memory"
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """What verbs that train are asked for, checked. `budget` is in seconds; `recipe` holds only what was asked for.
+    """What verbs that train are asked for, checked.
+
+    `budget` is in seconds; `recipe` holds only what was asked for.
 
     `file` is the ONNX file that the network comes from, None for a network of the zoo.
     """
@@ -58,9 +60,12 @@ class FitOptions(Request):
 
 
 def fit_options(arguments: Mapping[str, Any], missing: Missing | None = None) -> FitOptions:
-    """The options that the arguments of `fit` ask for; `missing` says why a framework cannot be used here.
+    """The options that the arguments of `fit` ask for.
 
-    Raises: UsageError for unknown names, and for all values out of range in one message; MissingDependencyError.
+    `missing` says why a framework cannot be used here.
+
+    Raises: UsageError for unknown names, and for all values out of range in one message;
+    MissingDependencyError.
     """
     file = onnx_file(arguments["network"])
     if file is None:
@@ -141,7 +146,8 @@ def layouts_apart(arguments: dict[str, Any]) -> dict[str, Any]:
         return arguments
     if fixed not in (None, asked):
         raise UsageError(
-            f"--layout {asked} is a memory layout, and --memory-layout is {fixed}. Leave out one of them."
+            f"--layout {asked} is a memory layout, and --memory-layout is {fixed}. Leave out one "
+            "of them."
         )
     return {**arguments, "layout": "auto", "memory_layout": asked}
 
@@ -169,11 +175,14 @@ def check_for_files(options: Iterable[Option], arguments: Mapping[str, Any]) -> 
     ]
     if asked:
         raise UsageError(
-            f"{', '.join(asked)}: for a network from an ONNX file, and {arguments['network']} is none. Add --network model.onnx."
+            f"{', '.join(asked)}: for a network from an ONNX file, and {arguments['network']} is "
+            "none. Add --network model.onnx."
         )
 
 
-def asked_for(function: Callable[..., Any], arguments: Mapping[str, Any], without: tuple[str, ...] = ()) -> dict[str, Any]:
+def asked_for(
+    function: Callable[..., Any], arguments: Mapping[str, Any], without: tuple[str, ...] = ()
+) -> dict[str, Any]:
     """The arguments that differ from the function's defaults, as plain values."""
     usual = defaults(function)
     named = [name for name in usual if name not in without]
@@ -182,17 +191,23 @@ def asked_for(function: Callable[..., Any], arguments: Mapping[str, Any], withou
 
 
 def _is_usual(value: Any, default: Any) -> bool:
-    """Whether it is the default; columns in memory are not compared, because arrays are no truth."""
+    """Whether it is the default.
+
+    Columns in memory are not compared, because arrays are no truth.
+    """
     return not isinstance(value, Mapping) and bool(value == default)
 
 
 def defaults(function: Callable[..., Any]) -> dict[str, Any]:
     """The default of each argument of the function."""
-    return {name: parameter.default for name, parameter in inspect.signature(function).parameters.items()}
+    return {
+        name: parameter.default
+        for name, parameter in inspect.signature(function).parameters.items()
+    }
 
 
 def command_line(verb: str, positional: str, arguments: Mapping[str, Any]) -> str:
-    """The command that repeats a call: `positional` is the name of the argument that stands without its name.
+    """The command that repeats a call: `positional` is the argument that stands unnamed.
 
     Columns in memory are no word; a call of the function with them stands for the command.
     """
@@ -233,7 +248,7 @@ def check_network(name: str) -> None:
 
 
 def _check_framework(name: str, missing: Missing | None) -> None:
-    """Raises UsageError for one that does not train, MissingDependencyError for one that is not there."""
+    """Raises UsageError for one that does not train, MissingDependencyError if it is missing."""
     from allotrope import frameworks
 
     if name not in frameworks.TRAINING:

@@ -78,7 +78,7 @@ class StartPage(Page[Start]):
 
 
 def _named(network: Network, data: Mapping[str, Any]) -> Network:
-    """The network with the columns' names, which it lacks if it was written before columns had any."""
+    """The network with the columns' names, which a file from before columns lacks."""
     if (len(network.inputs), len(network.outputs)) != (1, 1):
         return network
     (taken,), (task,) = data["inputs"], data["tasks"]
@@ -233,7 +233,7 @@ class HistoryDisplay(Progress):
         self._show.close()
 
     def epoch(self, row: Mapping[str, Any]) -> None:
-        """A resumed training repeats what came after its last checkpoint: those rows are replaced."""
+        """A resumed training repeats what followed its last checkpoint: those rows are replaced."""
         self._rows = [
             *(earlier for earlier in self._rows if int(earlier["step"]) < row["step"]),
             row,

@@ -1,4 +1,4 @@
-"""`predict`: answers with the file that a run delivered, in the runtime that it was delivered for."""
+"""`predict`: answers with the file that a run delivered, in the runtime it was delivered for."""
 
 from __future__ import annotations
 
@@ -19,10 +19,12 @@ from allotrope.run import read_record
 
 @dataclass(frozen=True)
 class Predictions:
-    """A row for each example in `json`: `file`, in a table its `line`, and `answers` by task; or the `reason` why there are none.
+    """A row for each example in `json`: `file`, in a table its `line`, and `answers` by task.
 
-    `predictions[task]` is the column of a task's answers, `predictions.probabilities[task]` [n, k] what they were taken from.
-    A row without answers is an empty text, NaN, or all False there.
+    Or the `reason` why there are none.
+
+    `predictions[task]` is the column of a task's answers, `predictions.probabilities[task]` [n, k]
+    what they were taken from. A row without answers is an empty text, NaN, or all False there.
     """
 
     json: list[dict[str, Any]]
@@ -97,11 +99,13 @@ def predict(
 
     Args:
         run: the run folder that `fit` made.
-        examples: files such as the data had, or folders of them; or .csv files with a column for each input, in which files are named relative to the table.
+        examples: files such as the data had, or folders of them; or .csv files with a column for
+            each input, in which files are named relative to the table.
         top: how many classes to name for each example, the most probable first.
         threads: processor threads; all cores by default.
 
-    Raises: UsageError if nothing is named, DataError for what cannot be read as a whole, RunFolderError if the run delivered nothing,
+    Raises: UsageError if nothing is named, DataError for what cannot be read as a whole,
+        RunFolderError if the run delivered nothing,
         MissingDependencyError for its runtime.
     """
     if not examples:
@@ -121,7 +125,7 @@ def predict(
 def predict_arrays(
     run: str | Path, arrays: Mapping[str, Any], threads: int | None = None
 ) -> Predictions:
-    """The same for arrays by column: raw inputs, or the columns of a row of numbers, examples along the first axis.
+    """The same for arrays by column: raw inputs, or columns of a row, examples along axis 0.
 
     Raises: DataError for arrays that do not fit the inputs.
     """
@@ -142,7 +146,8 @@ def _delivered(folder: Path, threads: int | None) -> tuple[Columns, Run]:
     if row is None:
         status = record.get("status")
         raise RunFolderError(
-            f"'{folder}' delivered no file (its status is '{status}'). Name another run, or fit again."
+            f"'{folder}' delivered no file (its status is '{status}'). Name another run, or fit "
+            "again."
         )
     path = folder / row["file"]
     if not path.is_file():

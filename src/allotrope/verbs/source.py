@@ -20,7 +20,7 @@ START = "checkpoints/start.onnx"
 
 @dataclass(frozen=True)
 class Source:
-    """A network, the file that it was read from, that file's checksum, and what was repaired in reading."""
+    """A network, its file, that file's checksum, and what was repaired in reading."""
 
     network: Network
     file: Path

@@ -83,9 +83,7 @@ def _check_asked(frame: Frame, asked: Asked) -> None:
         if name in columns and kind != NONE and frame.form(name) not in POSSIBLE[kind]
     ]
     if problems or wrong:
-        raise UsageError(
-            f"{frame.name}: {'; '.join(problems + wrong)}. Columns: {_shown(frame)}."
-        )
+        raise UsageError(f"{frame.name}: {'; '.join(problems + wrong)}. Columns: {_shown(frame)}.")
 
 
 def _check_pictures(frame: Frame, asked: Asked) -> None:
@@ -128,7 +126,8 @@ def _says_labels(name: str) -> bool:
 def _task(frame: Frame, name: str, asked: Asked) -> TaskKind:
     if frame.form(name) == OTHER:
         raise DataError(
-            f"{frame.name}: target '{name}' holds texts of more than 1,000 characters, or something "
+            f"{frame.name}: target '{name}' holds texts of more than 1,000 characters, or "
+            "something "
             "that is neither text nor number; expected labels."
         )
     if name in asked.tasks:
@@ -141,9 +140,7 @@ def _task(frame: Frame, name: str, asked: Asked) -> TaskKind:
     return task_kind(name, frame.whole(name))
 
 
-def _inputs(
-    frame: Frame, targets: Sequence[str], asked: Asked
-) -> tuple[dict[str, str], list[str]]:
+def _inputs(frame: Frame, targets: Sequence[str], asked: Asked) -> tuple[dict[str, str], list[str]]:
     """The kind of each input column, pictures first, and a reason for every column."""
     inputs: dict[str, str] = {}
     notes = []

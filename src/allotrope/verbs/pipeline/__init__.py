@@ -1,4 +1,4 @@
-"""The stages from data to a delivered file: functions from values to values, of which `fit` and `compare` are made.
+"""The stages from data to a delivered file: functions of values, for `fit` and `compare`.
 
 A value knows the one that it was made from. None of them is about the run folder, which
 `journal.py` keeps; a folder is asked for only if other processes have to open files in it.

@@ -62,7 +62,7 @@ class Scored:
 
 @dataclass(frozen=True)
 class Measured:
-    """A row for each candidate, its file relative to the folder in which they were made, and how all were measured."""
+    """A row for each candidate, its file relative to their folder, and how all were measured."""
 
     scored: Scored
     rows: Sequence[dict[str, Any]]

@@ -29,7 +29,7 @@ from allotrope.verbs.source import Tuning
 
 @dataclass(frozen=True)
 class Among:
-    """What a run may choose among: what the framework and this machine have, unless a caller says otherwise."""
+    """What a run may choose among: the framework's and machine's, unless a caller says."""
 
     settings: Sequence[Settings] | None = None
     candidates: Callable[[Path], list[Candidate]] = candidates
@@ -88,7 +88,7 @@ class Plan:
 
     @cached_property
     def tasks(self) -> tuple[Task, ...]:
-        """The tasks with what recipe and training labels decide of them, such as the units of a quantity."""
+        """The tasks with what recipe and training labels decide, such as a quantity's units."""
         return trained_by(self.data.tasks, self.recipe, self.data.train.columns)
 
     @cached_property

@@ -1,4 +1,4 @@
-"""Decides which range of values, and which order of channels, a network takes: by trying, and never by guessing between two."""
+"""Decides which range and order of channels a network takes: by trying, never by guessing."""
 
 from __future__ import annotations
 
@@ -28,7 +28,8 @@ EQUAL = 0.01
 """Accuracies that differ by no more are the same."""
 
 MEASURES = {
-    "statistics": "the inputs of its BatchNormalizations lie {:.2g} from their statistics, against {:.2g}",
+    "statistics": "the inputs of its BatchNormalizations lie {:.2g} from their statistics, "
+    "against {:.2g}",
     "accuracy": "it answers {:.1%} right, against {:.1%}",
     "separation": "its answers tell {:.1%} of the images apart by class, against {:.1%}",
 }
@@ -37,7 +38,7 @@ MEASURES = {
 
 @dataclass(frozen=True)
 class Trying:
-    """A network with one float32 input for images of `shape` (height, width, channels of the network) in a `layout`."""
+    """A network with one float32 input for images of `shape` (h, w, its channels) in a `layout`."""
 
     network: Network
     shape: tuple[int, int, int]
@@ -46,7 +47,7 @@ class Trying:
 
 
 def reading_of(trying: Trying, sample: Sample, options: FineTuning, notes: list[str]) -> Reading:
-    """What the network is meant to see of pixels, from what was asked for, what it does with its input, and trials.
+    """What the network is to see of pixels: as asked, as its first nodes say, or as trials do.
 
     How it was found is added to `notes`.
 
@@ -222,7 +223,7 @@ class _Deciding:
         )
 
     def _unknown(self) -> Reading:
-        """Nothing is lost by any reading: the data's own statistics, with which training begins well."""
+        """No reading loses: the data's own statistics, with which training begins well."""
         in_rgb = [reading for reading in self.tried if not reading.reverse] or list(self.tried)
         own = next((r for r in in_rgb if r.range.startswith("the data's")), in_rgb[0])
         self.notes.append(

@@ -9,7 +9,7 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Sample:
-    """Pictures uint8 [n, h, w, c] of the data called `name`, and which of `classes` each shows [n]."""
+    """Pictures uint8 [n, h, w, c] of the data `name`, and which of `classes` each shows [n]."""
 
     name: str
     images: np.ndarray
