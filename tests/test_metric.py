@@ -36,3 +36,9 @@ def test_values_and_their_differences_read_well():
     assert ACCURACY.change(0.972, 0.973) == "+0.10 points"
     assert RMSE.change(2.0, 1.9) == "-5.00 %"
     assert ACCURACY.change(0.5, 0.5) == "+0.00 points"
+
+
+@pytest.mark.parametrize(("metric", "limit"), [(ACCURACY, 0.96), (R2, 0.96), (RMSE, 0.9797)])
+def test_a_limit_is_as_bad_as_is_allowed(metric, limit):
+    assert metric.limit(0.97, 1.0) == pytest.approx(limit)
+    assert metric.drop(0.97, metric.limit(0.97, 1.0)) == pytest.approx(1.0)

@@ -131,15 +131,15 @@ def test_long_histories_are_thinned_and_keep_their_end() -> None:
     rows = thinned(history)
     assert len(rows) <= 240
     assert rows[-1]["epoch"] == 1000
-    (chart,) = learning_curves(history, 1000)
+    (chart,) = learning_curves(history, 1000, [])
     assert chart.title == "Loss (log scale)"
     assert len(chart.bands) == len(rows)
     assert chart.best == chart.right
 
 
 def test_one_epoch_makes_no_curve() -> None:
-    assert learning_curves([{"epoch": 1.0, "loss": 2.0}], 1) == []
-    assert learning_curves([], None) == []
+    assert learning_curves([{"epoch": 1.0, "loss": 2.0}], 1, []) == []
+    assert learning_curves([], None, []) == []
 
 
 @pytest.mark.parametrize(

@@ -33,6 +33,11 @@ def written(value: Any, data: Mapping[str, Any]) -> Any:
     return _renamed(value, _EXAMPLES | _ACCURACY if _is_accuracy(data) else _EXAMPLES)
 
 
+def spellings(word: str) -> tuple[str, ...]:
+    """The keys that run.json may have for a word that is used inside."""
+    return word, (_EXAMPLES | _ACCURACY)[word]
+
+
 def inside(value: Any) -> Any:
     """Rows of run.json with the keys that are used inside, whatever the metric."""
     return _renamed(value, _INSIDE)

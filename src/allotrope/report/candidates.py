@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from allotrope.report.formats import milliseconds, points, runtime_name, size
+from allotrope.measure.choice import TOLERANCE
+from allotrope.report.formats import milliseconds, runtime_name, size
+from allotrope.report.judged import Judged, figure, judged
 from allotrope.report.record import Record
 
 
@@ -13,13 +15,14 @@ from allotrope.report.record import Record
 class Candidate:
     """One network form x precision x runtime.
 
-    Latencies are in ms at batch 1, throughput in images a second, accuracies are fractions.
+    Latencies are in ms at batch 1, throughput in images a second. `validation` and `test` are of
+    the metric that decides, `drop` how many of its points are lost against float32.
     """
 
     record: Record
     name: str
-    validation_accuracy: float | None
-    test_accuracy: float | None
+    validation: float | None
+    test: float | None
     latency: float | None
     latency_p90: float | None
     throughput: float | None
@@ -30,7 +33,7 @@ class Candidate:
     nearest_miss: bool
     speed_up: float | None
     throughput_ratio: float | None
-    change: float | None
+    drop: float | None
     misses: tuple[str, ...]
 
     @property
@@ -64,10 +67,14 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Candidates:
-    """All candidates, fastest first and those that failed last, with the limits that decide."""
+    """All candidates, fastest first and those that failed last, with the limits that decide.
+
+    `limit` is the worst that the metric of `deciding` may be.
+    """
 
     rows: tuple[Candidate, ...]
-    lowest_accuracy: float | None
+    deciding: Judged
+    limit: float | None
     max_latency: float | None
     max_size: float | None
     max_drop: float | None
@@ -99,40 +106,47 @@ def read_candidates(run: Record) -> Candidates:
         if single:
             records = [record for record in records if not _same(single, record)] + [single]
     baseline = next((record for record in records if record.flag("baseline")), Record())
-    reference = _reference_accuracy(records)
+    deciding = judged(run)[0]
+    reference = _reference(records, deciding)
     drop = run.number("target", "max_drop")
-    lowest = None
+    limit = None
     if reference is not None and drop is not None:
-        lowest = reference - drop / 100
-    # Limits are passed as candidates without rows, which have the same four.
+        limit = deciding.metric.limit(reference, drop)
+    # Limits are passed as candidates without rows, which have the same fields.
     limits = Candidates(
-        (), lowest, run.number("target", "max_latency"), run.number("target", "max_size"), drop
+        rows=(),
+        deciding=deciding,
+        limit=limit,
+        max_latency=run.number("target", "max_latency"),
+        max_size=run.number("target", "max_size"),
+        max_drop=drop,
     )
     rows = [_candidate(record, run, baseline, reference, limits) for record in records]
     rows.sort(key=lambda row: row.latency or math.inf)
-    return Candidates(tuple(rows), lowest, limits.max_latency, limits.max_size, drop)
+    return replace(limits, rows=tuple(rows))
 
 
-def _reference_accuracy(records: list[Record]) -> float | None:
-    """The validation accuracy that a drop is counted from: the best in float32."""
+def _reference(records: list[Record], deciding: Judged) -> float | None:
+    """The validation metric that a drop is counted from: the best in float32."""
     full = [
-        record.number("validation_accuracy")
+        figure(record, "validation_metric")
         for record in records
         if record.text("precision") == "float32"
     ]
-    return max((accuracy for accuracy in full if accuracy is not None), default=None)
+    known = (value for value in full if value is not None)
+    return max(known, key=deciding.metric.rank, default=None)
 
 
 def _candidate(
     record: Record, run: Record, baseline: Record, reference: float | None, limits: Candidates
 ) -> Candidate:
-    accuracy, latency = record.number("validation_accuracy"), record.number("latency_ms", "median")
+    value, latency = figure(record, "validation_metric"), record.number("latency_ms", "median")
     # A file from elsewhere may say 0 ms: such a time is none, and a ratio to it would be infinite.
     if latency is not None and latency <= 0:
         latency = None
-    change = None
-    if accuracy is not None and reference is not None:
-        change = accuracy - reference
+    drop = None
+    if value is not None and reference is not None:
+        drop = limits.deciding.metric.drop(reference, value)
     return Candidate(
         record=record,
         name=" ".join(
@@ -140,8 +154,8 @@ def _candidate(
             for part in (runtime_name(record.text("runtime")), record.text("precision"))
             if part
         ),
-        validation_accuracy=accuracy,
-        test_accuracy=record.number("test_accuracy"),
+        validation=value,
+        test=figure(record, "test_metric"),
         latency=latency,
         latency_p90=record.number("latency_ms", "p90"),
         throughput=record.number("throughput"),
@@ -152,13 +166,13 @@ def _candidate(
         nearest_miss=_same(run.record("nearest_miss"), record),
         speed_up=_ratio(baseline.number("latency_ms", "median"), latency),
         throughput_ratio=_ratio(record.number("throughput"), baseline.number("throughput")),
-        change=change,
-        misses=_misses(latency, record.number("size_bytes"), change, limits),
+        drop=drop,
+        misses=_misses(latency, record.number("size_bytes"), drop, limits),
     )
 
 
 def _misses(
-    latency: float | None, size_bytes: float | None, change: float | None, limits: Candidates
+    latency: float | None, size_bytes: float | None, drop: float | None, limits: Candidates
 ) -> tuple[str, ...]:
     texts = []
     if latency is not None and limits.max_latency is not None and latency > limits.max_latency:
@@ -167,14 +181,11 @@ def _misses(
         )
     if size_bytes is not None and limits.max_size is not None and size_bytes > limits.max_size:
         texts.append(f"size {size(size_bytes)}, at most {size(limits.max_size)} wanted")
-    if (
-        change is not None
-        and limits.max_drop is not None
-        and -100 * change > limits.max_drop + 1e-9
-    ):
+    if drop is not None and limits.max_drop is not None and drop > limits.max_drop + TOLERANCE:
+        deciding = limits.deciding
         texts.append(
-            f"validation accuracy {points(change)} points, a drop of at most "
-            f"{limits.max_drop:g} wanted"
+            f"validation {deciding.title} {deciding.change(drop)} {deciding.points}, "
+            f"{deciding.worsening} of at most {limits.max_drop:g} wanted"
         )
     return tuple(texts)
 

@@ -1,4 +1,4 @@
-"""Learning curves: loss, accuracy and learning rate over the epochs, as small line charts."""
+"""Learning curves: loss, metrics and learning rate over the epochs, as small line charts."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from allotrope.report.formats import duration, percent, significant
+from allotrope.report.formats import duration, significant
+from allotrope.report.judged import Judged
 from allotrope.report.scale import Scale, Tick, spanning
 from allotrope.report.tips import Tip, tip
 
@@ -78,30 +79,31 @@ class Subject:
     may_be_logarithmic: bool = False
 
 
-SUBJECTS = (
-    Subject(
-        "Loss",
-        (Series("training", "train", "loss"), Series("validation", "valid", "validation_loss")),
-        may_be_logarithmic=True,
-    ),
-    Subject(
-        "Accuracy, %",
-        (
-            Series("training", "train", "train_accuracy"),
-            Series("validation", "valid", "validation_accuracy"),
-        ),
-        percent,
-        100.0,
-    ),
-    Subject("Learning rate", (Series("learning rate", "rate", "learning_rate"),)),
+LOSS = Subject(
+    "Loss",
+    (Series("training", "train", "loss"), Series("validation", "valid", "validation_loss")),
+    may_be_logarithmic=True,
 )
+RATE = Subject("Learning rate", (Series("learning rate", "rate", "learning_rate"),))
 
 
-def learning_curves(history: Sequence[dict[str, float]], best_epoch: float | None) -> list[Curves]:
-    """The charts for which `history` has at least two epochs."""
+def learning_curves(
+    history: Sequence[dict[str, float]], best_epoch: float | None, tasks: Sequence[Judged]
+) -> list[Curves]:
+    """The charts for which `history` has at least two epochs: loss, each task, learning rate."""
     rows = thinned(history)
-    charts = (_chart(subject, rows, best_epoch) for subject in SUBJECTS)
+    subjects = (LOSS, *map(_subject, tasks), RATE)
+    charts = (_chart(subject, rows, best_epoch) for subject in subjects)
     return [chart for chart in charts if chart is not None]
+
+
+def _subject(task: Judged) -> Subject:
+    series = (
+        Series("training", "train", f"train_{task.column}"),
+        Series("validation", "valid", f"validation_{task.column}"),
+    )
+    title = task.axis[:1].upper() + task.axis[1:]
+    return Subject(title, series, task.text, task.factor)
 
 
 def thinned(history: Sequence[dict[str, float]]) -> list[dict[str, float]]:

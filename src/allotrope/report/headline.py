@@ -8,8 +8,13 @@ from dataclasses import dataclass
 
 from allotrope.measure.choice import AS_FAST, slowness
 from allotrope.report.candidates import Candidate, Candidates
-from allotrope.report.formats import THIN, count, milliseconds, percent, points, size, times
+from allotrope.report.formats import THIN, count, milliseconds, percent, shortened, size, times
+from allotrope.report.judged import LONGEST_NAME, Judged, judged
 from allotrope.report.record import Record
+from allotrope.tasks.metric import ACCURACY, AUC, RMSE
+
+MOST_TASKS = 4
+"""Tiles of tasks beside the one that decides."""
 
 STATUSES = {
     "done": ("done", "good"),
@@ -45,13 +50,12 @@ def headline(run: Record, candidates: Candidates) -> Headline:
     status, kind = STATUSES.get(
         run.text("status"), (run.text("status") or "not finished", "warning")
     )
-    chosen = candidates.delivered or candidates.nearest_miss
     return Headline(
         status,
         kind,
         _sentence(run, candidates),
         _reasons(run, candidates),
-        _tiles(run, chosen, candidates.baseline),
+        _tiles(run, candidates),
     )
 
 
@@ -70,28 +74,36 @@ def interval(fraction: float, number: float) -> tuple[float, float]:
 
 def _sentence(run: Record, candidates: Candidates) -> str:
     if candidates.delivered is not None:
-        facts = _facts(candidates.delivered, candidates.baseline)
+        facts = _facts(candidates.delivered, candidates)
         return f"{candidates.delivered.name} is delivered: {facts}."
     if candidates.nearest_miss is not None:
-        facts = _facts(candidates.nearest_miss, candidates.baseline)
+        facts = _facts(candidates.nearest_miss, candidates)
         return (
             "No candidate meets the target, so nothing is delivered. "
             f"The nearest miss is {candidates.nearest_miss.name}: {facts}."
         )
     for split in ("test", "validation"):
-        accuracy = run.number(split, "accuracy")
-        if accuracy is not None:
-            return (
-                f"The trained network is right on {percent(accuracy)} of the {split} images; "
-                "no file is delivered."
-            )
+        value = candidates.deciding.value(run, split)
+        if value is not None:
+            verb = "reaches "
+            if candidates.deciding.plain:
+                verb = "is "
+            reached = verb + _reached(candidates.deciding, value, split)
+            return f"The trained network {reached}; no file is delivered."
     return "The run ended before there was anything to deliver."
 
 
-def _facts(chosen: Candidate, baseline: Candidate | None) -> str:
-    facts = []
-    if chosen.test_accuracy is not None:
-        facts.append(f"right on {percent(chosen.test_accuracy)} of the test images")
+def _reached(deciding: Judged, value: float, split: str) -> str:
+    """`right on 97.20 % of the test images`, `test RMSE of age 3.41 days`."""
+    if deciding.plain:
+        return f"right on {deciding.text(value)} of the {split} images"
+    return f"{split} {deciding.title} {deciding.text(value)}"
+
+
+def _facts(chosen: Candidate, candidates: Candidates) -> str:
+    facts, baseline = [], candidates.baseline
+    if chosen.test is not None:
+        facts.append(_reached(candidates.deciding, chosen.test, "test"))
     if chosen.latency is not None:
         facts.append(f"{milliseconds(chosen.latency)} an image")
     if chosen.speed_up is not None and baseline is not None and not chosen.baseline:
@@ -124,7 +136,17 @@ def _reasons(run: Record, candidates: Candidates) -> list[str]:
         misses = "; ".join(miss.misses) or miss.record.text("reason")
         if misses:
             reasons.append(f"It misses the target: {misses}.")
+    reasons.append(_decided(run))
     return list(filter(None, reasons))
+
+
+def _decided(run: Record) -> str:
+    """Which of several tasks decides."""
+    deciding, *others = judged(run)
+    if not others:
+        return ""
+    names = ", ".join(shortened(task.task, LONGEST_NAME) for task in others)
+    return f"What decides is the {deciding.title}; {deciding.sense}. Only reported: {names}."
 
 
 def _why(delivered: Candidate, candidates: Candidates) -> str:
@@ -135,19 +157,22 @@ def _why(delivered: Candidate, candidates: Candidates) -> str:
     text = f"{len(measured)} candidates were measured"
     if failed:
         text += f" and {failed} could not be"
-    rank = _rank(delivered, passing, candidates.max_latency is not None)
+    rank = _rank(delivered, passing, candidates)
     text += f"; {len(passing)} besides the baseline meet the target ({_target(candidates)}) "
     text += f"and this is {rank}"
-    if delivered.change is not None:
-        text += f", {points(delivered.change)} points of validation accuracy against float32"
+    deciding = candidates.deciding
+    if delivered.drop is not None:
+        change = f"{deciding.change(delivered.drop)} {deciding.points}"
+        text += f", {change} of validation {deciding.title} against float32"
     return text + ". Validation data decided; test data is only reported."
 
 
-def _rank(delivered: Candidate, passing: Sequence[Candidate], limited: bool) -> str:
+def _rank(delivered: Candidate, passing: Sequence[Candidate], candidates: Candidates) -> str:
     """In what the delivered candidate is the best.
 
-    `passing` begins with the lowest latency, which alone counts where it is `limited`.
+    `passing` begins with the lowest latency, which alone counts if the target limits it.
     """
+    limited, best_by = candidates.max_latency is not None, candidates.deciding.best
     # The plainest reason that holds is given; the others are for where the choice weighed more.
     if delivered in passing[:1]:
         return "the fastest of them"
@@ -164,20 +189,18 @@ def _rank(delivered: Candidate, passing: Sequence[Candidate], limited: bool) -> 
         return "the one that was chosen"
     # Of equally good ones the smaller file was chosen, which is only said if it decided.
     equals = [
-        row
-        for row in as_fast
-        if row.validation_accuracy == delivered.validation_accuracy and row is not delivered
+        row for row in as_fast if row.validation == delivered.validation and row is not delivered
     ]
     own = delivered.size_bytes or 0.0
     if equals and all(own < (row.size_bytes or 0.0) for row in equals):
-        return "the smallest of the most accurate of those that are as fast as the fastest"
-    return "the most accurate of those that are as fast as the fastest"
+        return f"the smallest of the {best_by} of those that are as fast as the fastest"
+    return f"the {best_by} of those that are as fast as the fastest"
 
 
 def _target(candidates: Candidates) -> str:
     parts = []
     if candidates.max_drop is not None:
-        parts.append(f"lose at most {candidates.max_drop:g} points of validation accuracy")
+        parts.append(candidates.deciding.allowed(candidates.max_drop))
     if candidates.max_latency is not None:
         parts.append(f"at most {milliseconds(candidates.max_latency)} an image")
     if candidates.max_size is not None:
@@ -185,8 +208,9 @@ def _target(candidates: Candidates) -> str:
     return ", ".join(parts) or "none was set"
 
 
-def _tiles(run: Record, chosen: Candidate | None, baseline: Candidate | None) -> list[Tile]:
-    tiles = _accuracy_tiles(run, chosen)
+def _tiles(run: Record, candidates: Candidates) -> list[Tile]:
+    chosen, baseline = candidates.delivered or candidates.nearest_miss, candidates.baseline
+    tiles = _task_tiles(run, chosen)
     if chosen is None:
         return tiles
     other = None
@@ -219,29 +243,44 @@ def _tiles(run: Record, chosen: Candidate | None, baseline: Candidate | None) ->
     return tiles
 
 
-def _accuracy_tiles(run: Record, chosen: Candidate | None) -> list[Tile]:
-    test = None
-    if chosen is not None:
-        test = chosen.test_accuracy
-    if test is None:
-        test = run.number("test", "accuracy")
-    validation, auc = run.number("validation", "accuracy"), run.number("test", "auc")
-    tiles = []
-    if test is not None:
-        tiles.append(
-            Tile("Test accuracy", percent(test), _certainty(test, run.number("data", "test")))
-        )
-    elif validation is not None:
-        tiles.append(
-            Tile("Validation accuracy", percent(validation), "the run did not reach the test data")
-        )
-    if auc is not None:
+def _task_tiles(run: Record, chosen: Candidate | None) -> list[Tile]:
+    """What decides, of the chosen file if there is one, then the other tasks."""
+    deciding, *others = judged(run)
+    tiles = _metric_tiles(run, deciding, chosen)
+    auc = deciding.account(run, "test").number(AUC.name)
+    if auc is not None and deciding.metric != AUC:
         tiles.append(Tile("Test AUC", f"{auc:.4f}", "area under the ROC curve, float network"))
+    for task in others[:MOST_TASKS]:
+        tiles += _metric_tiles(run, task, None)
     return tiles
 
 
-def _certainty(accuracy: float, number: float | None) -> str:
-    if not number or number < 1 or not 0 <= accuracy <= 1:
+def _metric_tiles(run: Record, task: Judged, chosen: Candidate | None) -> list[Tile]:
+    """The metric on test data, or on validation data if the run did not come so far."""
+    test = task.value(run, "test")
+    if chosen is not None and chosen.test is not None:
+        test = chosen.test
+    if test is not None:
+        return [Tile(f"Test {task.title}", task.text(test), _certainty(run, task, test))]
+    validation = task.value(run, "validation")
+    if validation is None:
+        return []
+    detail = "the run did not reach the test data"
+    return [Tile(f"Validation {task.title}", task.text(validation), detail)]
+
+
+def _certainty(run: Record, task: Judged, value: float) -> str:
+    """What a value is to be compared with: of accuracy its interval, of an error a plain guess."""
+    guess, number = task.account(run, "test").number("guess"), _judged_by(run, task)
+    if task.metric == RMSE and guess is not None:
+        return f"{task.text(guess)} if the training mean is answered always"
+    if task.metric != ACCURACY or not number or number < 1 or not 0 <= value <= 1:
         return "of the test images"
-    low, high = interval(accuracy, number)
+    low, high = interval(value, number)
     return f"95{THIN}% interval {percent(low, 1)} to {percent(high, 1)}, {count(number)} images"
+
+
+def _judged_by(run: Record, task: Judged) -> float | None:
+    """How many test images have a class of the task: a table may lack some."""
+    rows = task.account(run, "test").records("per_class")
+    return sum(row.number("support") or 0.0 for row in rows) or run.number("data", "test")

@@ -1,17 +1,20 @@
-"""Accuracy against latency of all candidates: where every mark of that chart goes."""
+"""What decides against latency of all candidates: where every mark of that chart goes."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from allotrope.measure.choice import TOLERANCE
 from allotrope.report.candidates import Candidate, Candidates
-from allotrope.report.formats import count, milliseconds, percent, points, shortened, size, times
+from allotrope.report.formats import count, milliseconds, shortened, size, times
+from allotrope.report.judged import Judged
 from allotrope.report.labels import Box, Label, placed
 from allotrope.report.scale import Scale, Tick, spanning
 from allotrope.report.tips import Tip, tip
 
-OUTLIER = 0.05
+OUTLIER = 5
+"""Points of the metric."""
 LEFT, RIGHT, TOP, BOTTOM = 56, 14, 42, 44
 NARROW = 500
 SHAPES = {
@@ -43,7 +46,8 @@ class Mark:
 class Scatter:
     """The whole chart in pixels.
 
-    `floor` and `ceiling` are the target lines of accuracy and latency.
+    Better is up, whatever the metric. `floor` and `ceiling` are the target lines of metric and
+    latency.
     """
 
     width: int
@@ -54,6 +58,7 @@ class Scatter:
     bottom: int
     x_ticks: list[Tick]
     y_ticks: list[Tick]
+    y_title: str
     marks: list[Mark]
     labels: list[Label]
     floor: float | None
@@ -71,22 +76,21 @@ def scatter(candidates: Candidates, width: int, height: int) -> Scatter | None:
     None where fewer than two candidates have both numbers.
     """
     drawn = [
-        row
-        for row in candidates.rows
-        if row.latency is not None and row.validation_accuracy is not None
+        row for row in candidates.rows if row.latency is not None and row.validation is not None
     ]
+    deciding = candidates.deciding
     if len(drawn) < 2:
         return None
     x = _latency_scale(drawn, candidates.max_latency, width)
-    y = _accuracy_scale(drawn, candidates.lowest_accuracy, height)
-    lowest, most = candidates.lowest_accuracy, candidates.max_latency
+    y = _metric_scale(drawn, deciding, candidates.limit, height)
+    limit, most = candidates.limit, candidates.max_latency
     floor = ceiling = None
-    if lowest is not None and y.low <= lowest <= y.high:
-        floor = y(lowest)
+    if limit is not None and y.low <= limit <= y.high:
+        floor = y(limit)
     if most is not None:
         ceiling = x(most)
     runtimes = list(dict.fromkeys(row.runtime for row in drawn))
-    marks = [_mark(row, x, y, runtimes, width, height) for row in drawn]
+    marks = [_mark(row, deciding, x, y, runtimes, width, height) for row in drawn]
     frame = Box(LEFT, TOP, width - RIGHT, height - BOTTOM)
     precisions = list(dict.fromkeys(row.record.text("precision") for row in drawn))
     return Scatter(
@@ -97,7 +101,8 @@ def scatter(candidates: Candidates, width: int, height: int) -> Scatter | None:
         top=TOP,
         bottom=height - BOTTOM,
         x_ticks=x.ticks(max(3, width // 80)),
-        y_ticks=y.ticks(6, 100),
+        y_ticks=y.ticks(6, deciding.factor),
+        y_title=_y_title(deciding),
         marks=marks,
         labels=placed(
             [_label(row, width < NARROW) for row in drawn],
@@ -105,12 +110,12 @@ def scatter(candidates: Candidates, width: int, height: int) -> Scatter | None:
             frame,
         ),
         floor=floor,
-        floor_label=f"lowest accuracy allowed {percent(lowest)}",
+        floor_label=_floor_label(deciding, limit),
         ceiling=ceiling,
         ceiling_label=f"at most {milliseconds(most)}",
         colours=[(index % 7, shortened(name, 24)) for index, name in enumerate(runtimes)],
         shapes=[(SHAPES.get(name, OTHER_SHAPE), shortened(name, 24)) for name in precisions],
-        summary=_summary(drawn),
+        summary=_summary(drawn, deciding),
     )
 
 
@@ -120,24 +125,50 @@ def _latency_scale(drawn: Sequence[Candidate], ceiling: float | None, width: int
     return spanning(shown, LEFT, width - RIGHT, logarithmic=True, margin=0.09)
 
 
-def _accuracy_scale(drawn: Sequence[Candidate], floor: float | None, height: int) -> Scale:
-    """Candidates more than OUTLIER below the best do not stretch the scale.
+def _metric_scale(
+    drawn: Sequence[Candidate], deciding: Judged, limit: float | None, height: int
+) -> Scale:
+    """Candidates more than OUTLIER worse than the best do not stretch the scale.
 
-    They are drawn at its lower edge.
+    They are drawn at its lower edge. The better end is on top, so that every report reads alike.
     """
-    values = [row.validation_accuracy for row in drawn if row.validation_accuracy is not None]
-    if floor is not None:
-        values.append(floor)
-    lowest = max(values) - OUTLIER
-    return spanning(
-        [value for value in values if value >= lowest], height - BOTTOM, TOP, margin=0.16
-    )
+    metric = deciding.metric
+    values = [value for row in drawn for value in [row.validation] if value is not None]
+    if limit is not None:
+        values.append(limit)
+    best = max(values, key=metric.rank)
+    shown = [value for value in values if metric.drop(best, value) <= OUTLIER + TOLERANCE]
+    ends = (TOP, height - BOTTOM)
+    if metric.higher_is_better:
+        ends = ends[::-1]
+    return spanning(shown, *ends, margin=0.16)
 
 
-def _mark(row: Candidate, x: Scale, y: Scale, runtimes: list[str], width: int, height: int) -> Mark:
-    latency, accuracy = row.latency or 0.0, row.validation_accuracy or 0.0
-    below = accuracy < y.low
-    at_x, at_y = x(latency), y(accuracy)
+def _y_title(deciding: Judged) -> str:
+    if deciding.metric.higher_is_better:
+        return f"validation {deciding.axis}"
+    return f"validation {deciding.axis}, lowest on top"
+
+
+def _floor_label(deciding: Judged, limit: float | None) -> str:
+    end = "highest"
+    if deciding.metric.higher_is_better:
+        end = "lowest"
+    return f"{end} {deciding.metric.title} allowed {deciding.text(limit)}"
+
+
+def _mark(
+    row: Candidate,
+    deciding: Judged,
+    x: Scale,
+    y: Scale,
+    runtimes: list[str],
+    width: int,
+    height: int,
+) -> Mark:
+    latency, value = row.latency or 0.0, row.validation or 0.0
+    below = not y.low <= value <= y.high
+    at_x, at_y = x(latency), y(value)
     shape = SHAPES.get(row.record.text("precision"), OTHER_SHAPE)
     if below:
         shape, at_y = BELOW, at_y - 9
@@ -153,7 +184,7 @@ def _mark(row: Candidate, x: Scale, y: Scale, runtimes: list[str], width: int, h
         delivered=row.delivered,
         below=below,
         whisker=whisker,
-        tip=tip(_tip_lines(row), at_x, at_y, width, height),
+        tip=tip(_tip_lines(row, deciding), at_x, at_y, width, height),
     )
 
 
@@ -173,12 +204,13 @@ def _label(row: Candidate, brief: bool) -> str:
     return role
 
 
-def _tip_lines(row: Candidate) -> list[str]:
+def _tip_lines(row: Candidate, deciding: Judged) -> list[str]:
+    change = f"{deciding.change(row.drop)} {deciding.points}"
     lines = [
         f"{shortened(row.name, 40)}: {row.verdict}",
         f"latency {milliseconds(row.latency)} (p90 {milliseconds(row.latency_p90)})",
-        f"accuracy {percent(row.validation_accuracy)} ({points(row.change)} points)",
-        f"on test data {percent(row.test_accuracy)}",
+        f"{deciding.metric.title} {deciding.text(row.validation)} ({change})",
+        f"on test data {deciding.text(row.test)}",
     ]
     if row.throughput is not None:
         lines.append(f"throughput {count(row.throughput)} images/s")
@@ -189,9 +221,9 @@ def _tip_lines(row: Candidate) -> list[str]:
     return lines
 
 
-def _summary(drawn: Sequence[Candidate]) -> str:
+def _summary(drawn: Sequence[Candidate], deciding: Judged) -> str:
     listed = "; ".join(
-        f"{row.name} {milliseconds(row.latency)}, {percent(row.validation_accuracy)}, {row.verdict}"
+        f"{row.name} {milliseconds(row.latency)}, {deciding.text(row.validation)}, {row.verdict}"
         for row in drawn
     )
-    return f"Validation accuracy against latency at batch 1, fastest first: {listed}."
+    return f"Validation {deciding.title} against latency at batch 1, fastest first: {listed}."

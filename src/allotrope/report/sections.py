@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,7 +11,6 @@ from allotrope.data.summary import modes_in_words
 from allotrope.report.formats import (
     count,
     duration,
-    percent,
     runtime_name,
     short_count,
     significant,
@@ -17,9 +18,12 @@ from allotrope.report.formats import (
     stated,
     words,
 )
+from allotrope.report.judged import judged
 from allotrope.report.record import Record
 
 SPLITS = ("train", "validation", "test")
+SAID_ELSEWHERE = ("step", "validation_metric")
+"""Columns of the history that others say: steps go with epochs, what decides has its own name."""
 NEVER_RAN = ("not tried", "not measured")
 """How the reasons of settings begin that were left out, which says nothing against them."""
 
@@ -121,13 +125,31 @@ def training_facts(run: Record) -> list[tuple[str, str]]:
         ("best epoch", training.number("best_epoch"), words),
         ("took", training.number("seconds"), duration),
         ("images per second", run.number("images_per_second"), count),
-        ("validation accuracy", run.number("validation", "accuracy"), percent),
-        ("validation loss", run.number("validation", "loss"), significant),
-        ("test loss", run.number("test", "loss"), significant),
     ]
+    for task in judged(run):
+        of = f" of {task.task}" * task.beside
+        numbers += [
+            (f"validation {task.title}", task.value(run, "validation"), task.text),
+            (f"validation loss{of}", task.account(run, "validation").number("loss"), significant),
+            (f"test loss{of}", task.account(run, "test").number("loss"), significant),
+        ]
     facts = [("framework", _framework(run)), ("stopped", training.text("stopped"))]
     facts += [(name, write(value)) for name, value, write in numbers if value is not None]
     return [(name, value) for name, value in facts if value]
+
+
+def history_columns(
+    run: Record, history: Sequence[Mapping[str, float]]
+) -> list[tuple[str, Callable[[float | None], str]]]:
+    """The columns of the history, each with how its numbers are written."""
+    names = dict.fromkeys(name for row in history for name in row if name not in SAID_ELSEWHERE)
+    metrics = {
+        f"{split}_{task.column}": task.text
+        for task in judged(run)
+        for split in ("train", "validation")
+    }
+    plain = functools.partial(significant, digits=4)
+    return [(name, metrics.get(name, plain)) for name in names]
 
 
 def _framework(run: Record) -> str:

@@ -16,6 +16,7 @@ from allotrope.report.candidates import read_candidates
 from allotrope.report.comparison import comparison_page
 from allotrope.report.curves import learning_curves, thinned
 from allotrope.report.headline import headline
+from allotrope.report.judged import judged
 from allotrope.report.read import RunFolder, read_run
 from allotrope.report.scatter import scatter
 from allotrope.storage import replace_file
@@ -109,8 +110,11 @@ def _fit_page(folder: RunFolder) -> dict[str, Any]:
         "head": headline(run, candidates),
         "scatters": [chart for size in SCATTER_SIZES if (chart := scatter(candidates, *size))],
         "measurement_note": sections.measurement_note(run),
-        "curves": learning_curves(folder.history, run.number("training", "best_epoch")),
+        "curves": learning_curves(
+            folder.history, run.number("training", "best_epoch"), judged(run)
+        ),
         "history": thinned(folder.history),
+        "history_columns": sections.history_columns(run, folder.history),
         "training_facts": sections.training_facts(run),
         "answers": answers(folder),
         "race_rows": sections.race_rows(run),

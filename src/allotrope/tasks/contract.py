@@ -68,6 +68,10 @@ class Task(abc.ABC):
             raise unknown_name(f"metric for {self.kind} '{self.name}'", name, by_name)
         return replace(self, metric=by_name[name])
 
+    def metric_text(self, value: float) -> str:
+        """The metric's value for people, in the unit of the labels if it has one."""
+        return self.metric.text(value)
+
     # --- before training
 
     def counted(self, labels: Labels) -> dict[str, Any]:

@@ -43,6 +43,15 @@ class Metric:
             return 0.0
         return math.copysign(math.inf, worse) if reference == 0 else 100 * worse / abs(reference)
 
+    def limit(self, reference: float, drop: float) -> float:
+        """The worst value that is at most `drop` points worse than `reference`."""
+        worse = drop / 100
+        if self.relative:
+            worse *= abs(reference)
+        if self.higher_is_better:
+            return reference - worse
+        return reference + worse
+
     def text(self, value: float) -> str:
         """The value for people: `97.20%`, `0.9312`, `3.41`."""
         if self.percent:

@@ -42,6 +42,11 @@ class Regression(Task):
         """The numbers of an answer."""
         return len(self.mean)
 
+    def metric_text(self, value: float) -> str:
+        """An error is in the unit of the labels; R² has none."""
+        unit = self.unit * self.metric.relative
+        return f"{super().metric_text(value)} {unit}".rstrip()
+
     def counted(self, labels: Labels) -> dict[str, Any]:
         """How many labels are known, where they lie, and how many are missing."""
         values = _rows(labels)

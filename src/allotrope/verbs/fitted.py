@@ -11,7 +11,7 @@ from allotrope.errors import UsageError
 from allotrope.run_words import by_task, inside
 
 if TYPE_CHECKING:
-    from allotrope.tasks import Metric, Task
+    from allotrope.tasks import Task
     from allotrope.verbs.predict import Predictions
 
 EXIT_CODES = {"done": 0, "failed": 1, "target-missed": 3, "interrupted": 130}
@@ -58,14 +58,16 @@ class FittedRun:
         return "\n".join([*lines, f"report         {self.folder / 'report.html'}"])
 
     def _scores(self) -> list[str]:
-        """A line for each task, by its metric."""
-        data = self.json["data"]
+        """A line for each task, by its metric; of several, which one decides."""
+        data, tasks = self.json["data"], self._tasks()
         lines = []
-        for task in self._tasks():
+        for task in tasks:
             account = by_task(self.json["test"], data)[task.name]
-            named = f"{task.name}: " if len(data["tasks"]) > 1 else ""
+            named = ""
+            if len(tasks) > 1:
+                named = f"{task.name}{' (decides)' * (task is tasks[0])}: "
             title = f"test {task.metric.title}"
-            figure = f"{named}{_figure(account, task.metric)}"
+            figure = f"{named}{_figure(account, task)}"
             lines.append(
                 f"{title:13}  {figure} on {data['test']} examples that took no part in any choice"
             )
@@ -79,13 +81,18 @@ class FittedRun:
 
     def _delivery(self) -> list[str]:
         """What was delivered, or why nothing was."""
-        metric = self._tasks()[0].metric
+        tasks = self._tasks()
+        deciding = tasks[0]
+        named = deciding.metric.title
+        if len(tasks) > 1:
+            named += f" of {deciding.name}"
         best, missed = self.json.get("delivered"), self.json.get("nearest_miss")
         if best is not None:
             gain = _gain(best, self.json["candidates"])
-            return [f"delivered      {self.folder / best['file']}: {_figures(best, metric)}{gain}"]
+            figures = _figures(best, deciding, named)
+            return [f"delivered      {self.folder / best['file']}: {figures}{gain}"]
         if missed is not None:
-            nearest = _figures(missed, metric)
+            nearest = _figures(missed, deciding, named)
             return [
                 f"delivered      nothing: no candidate meets the target. Nearest: {nearest}",
                 f"               {missed['reason']}",
@@ -96,19 +103,21 @@ class FittedRun:
         ]
 
 
-def _figure(account: Mapping[str, Any], metric: Metric) -> str:
-    value, area = account[metric.name], account.get("auc")
-    text = "-" if value is None else metric.text(value)
-    return text if area is None or metric.name == "auc" else f"{text}, AUC {area:.4f},"
+def _figure(account: Mapping[str, Any], task: Task) -> str:
+    name = task.metric.name
+    value, area = account[name], account.get("auc")
+    text = "-" if value is None else task.metric_text(value)
+    return text if area is None or name == "auc" else f"{text}, AUC {area:.4f},"
 
 
-def _figures(candidate: Mapping[str, Any], metric: Metric) -> str:
+def _figures(candidate: Mapping[str, Any], task: Task, named: str) -> str:
+    """Its numbers; `named` is the metric that decides."""
     latency, size = candidate["latency_ms"]["median"], candidate["size_bytes"]
     value = inside(candidate)["test_metric"]
     return (
         f"{candidate['runtime']} {candidate['precision']}, {latency:.3g} ms an example, "
         f"{candidate['throughput']:,.0f} examples/s, {size / 1e6:.3g} MB, "
-        f"test {metric.title} {metric.text(value)}"
+        f"test {named} {task.metric_text(value)}"
     )
 
 
