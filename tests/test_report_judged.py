@@ -155,6 +155,21 @@ def test_what_is_far_worse_is_drawn_at_the_lower_edge():
     assert chart.y_title == "validation RMSE, days, lowest on top"
 
 
+def test_the_title_of_an_axis_fits_above_it_and_keeps_its_sense():
+    long = {**AGE, "unit": "b" * 60}
+    run = run_of(long, KIND, values=(3.0, 3.0, 3.1))
+    chart = scatter(candidates_of(run), 358, 330)
+    assert chart is not None
+    assert len(chart.y_title) <= 358 // 6
+    assert chart.y_title.endswith("…, lowest on top")
+
+
+def test_what_is_allowed_and_what_it_is_counted_from_are_always_shown():
+    chart = scatter(candidates_of(run_of(AGE, values=(3.0, 3.01, 2.0))), 720, 380)
+    assert chart is not None and chart.floor is not None
+    assert not any(mark.below for mark in chart.marks)
+
+
 def test_the_headline_of_a_regression():
     head = headline(Record(ONE), candidates_of(ONE))
     assert "test RMSE 3.399 days" in plain(head.sentence)

@@ -87,13 +87,19 @@ class Judged:
         return shortened(self.unit, LONGEST_NAME) * self.metric.relative
 
     def text(self, value: float | None) -> str:
-        """`97.20 %`, `0.9312`, `3.41 days`."""
+        """`97.20 %`, `0.9312`, `3.410 days`."""
+        if value is None:
+            return MISSING
+        return f"{self.number(value)} {self._unit}".rstrip()
+
+    def number(self, value: float | None) -> str:
+        """The same without the unit of the labels, for a table that says it once."""
         if value is None:
             return MISSING
         if self.metric.percent:
             return percent(value)
         if self.metric.relative:
-            return f"{significant(value, 4)} {self._unit}".rstrip()
+            return significant(value, 4)
         return self.metric.text(value)
 
     def change(self, drop: float | None) -> str:

@@ -15,6 +15,8 @@ from allotrope.report.tips import Tip, tip
 
 OUTLIER = 5
 """Points of the metric."""
+LETTER = 7
+"""Pixels that a letter of an axis takes at most, on average."""
 LEFT, RIGHT, TOP, BOTTOM = 56, 14, 42, 44
 NARROW = 500
 SHAPES = {
@@ -102,7 +104,7 @@ def scatter(candidates: Candidates, width: int, height: int) -> Scatter | None:
         bottom=height - BOTTOM,
         x_ticks=x.ticks(max(3, width // 80)),
         y_ticks=y.ticks(6, deciding.factor),
-        y_title=_y_title(deciding),
+        y_title=_y_title(deciding, width),
         marks=marks,
         labels=placed(
             [_label(row, width < NARROW) for row in drawn],
@@ -128,33 +130,36 @@ def _latency_scale(drawn: Sequence[Candidate], ceiling: float | None, width: int
 def _metric_scale(
     drawn: Sequence[Candidate], deciding: Judged, limit: float | None, height: int
 ) -> Scale:
-    """Candidates more than OUTLIER worse than the best do not stretch the scale.
+    """Candidates far worse than the best do not stretch the scale, but what is allowed does.
 
     They are drawn at its lower edge. The better end is on top, so that every report reads alike.
     """
     metric = deciding.metric
-    values = [value for row in drawn for value in [row.validation] if value is not None]
+    values = [row.validation for row in drawn if row.validation is not None]
+    best, most = max(values, key=metric.rank), float(OUTLIER)
     if limit is not None:
         values.append(limit)
-    best = max(values, key=metric.rank)
-    shown = [value for value in values if metric.drop(best, value) <= OUTLIER + TOLERANCE]
+        most = max(most, metric.drop(best, limit))
+    shown = [value for value in values if metric.drop(best, value) <= most + TOLERANCE]
     ends = (TOP, height - BOTTOM)
     if metric.higher_is_better:
         ends = ends[::-1]
     return spanning(shown, *ends, margin=0.16)
 
 
-def _y_title(deciding: Judged) -> str:
+def _y_title(deciding: Judged, width: int) -> str:
+    """What is on the axis, cut to what fits above the chart, and its sense if that is unusual."""
+    sense = ", lowest on top"
     if deciding.metric.higher_is_better:
-        return f"validation {deciding.axis}"
-    return f"validation {deciding.axis}, lowest on top"
+        sense = ""
+    return shortened(f"validation {deciding.axis}", width // LETTER - len(sense)) + sense
 
 
 def _floor_label(deciding: Judged, limit: float | None) -> str:
     end = "highest"
     if deciding.metric.higher_is_better:
         end = "lowest"
-    return f"{end} {deciding.metric.title} allowed {deciding.text(limit)}"
+    return f"{end} {deciding.metric.title} allowed {deciding.number(limit)}"
 
 
 def _mark(
