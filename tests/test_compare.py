@@ -15,12 +15,14 @@ import numpy as np
 import pytest
 
 import allotrope
-from allotrope.config import FixedSettings
+from allotrope.config import FixedSettings, Recipe
 from allotrope.errors import UsageError
 from allotrope.measure.race.files import read_data, read_recipe, read_start, write_inputs
 from allotrope.measure.race.race import FrameworkRace, RacePlan
 from allotrope.run import read_record
+from allotrope.tasks.metric import ACCURACY
 from allotrope.verbs.compare import compare
+from made_tasks import bars
 
 WANTED = list(dict.fromkeys(["pytorch", *filter(None, os.environ.get("ALLOTROPE_TEST_FRAMEWORKS", "").split(","))]))
 PROMISED = {
@@ -129,20 +131,33 @@ def inputs(tmp_path):
     data = read_data(pictures(tmp_path), DataOptions())
     choices = [choose(data, "cnn", {"batch_size": 32}, epochs=2.0, seed=seed) for seed in (0, 1)]
     write_inputs(tmp_path, data, [choice.network for choice in choices], choices[0].recipe)
-    return tmp_path, RacePlan(("pytorch",), ONE_THREAD, 60.0, 2.0, 1, len(data.train), len(data.validation)), data, choices
+    sizes = len(data.train), len(data.validation)
+    plan = RacePlan(("pytorch",), ONE_THREAD, 60.0, 2.0, 1, *sizes, ACCURACY)
+    return tmp_path, plan, data, choices
 
 
 def test_racers_read_what_was_written(inputs):
     folder, _, data, choices = inputs
     found = read_data(folder)
-    assert (found.name, found.classes) == (data.name, data.classes)
-    assert np.array_equal(found.test.images, data.test.images)
-    assert np.array_equal(found.train.labels, data.train.labels)
+    assert (found.name, found.inputs, found.tasks) == (data.name, data.inputs, data.tasks)
+    assert np.array_equal(found.test["image"], data.test["image"])
+    assert np.array_equal(found.train["label"], data.train["label"])
     assert read_recipe(folder) == choices[0].recipe
     for number, choice in enumerate(choices):
         start = read_start(folder, number)
         assert start.trainable == choice.network.trainable
         assert all(np.array_equal(start.weights[name], array) for name, array in choice.network.weights.items())
+
+
+def test_racers_read_any_inputs_and_tasks(tmp_path):
+    data = bars(30)
+    write_inputs(tmp_path, data, [], Recipe())
+    again = read_data(tmp_path)
+    assert (again.name, again.inputs, again.tasks) == (data.name, data.inputs, data.tasks)
+    for split, examples in data.splits.items():
+        for name, column in examples.columns.items():
+            assert again.splits[split][name].dtype == column.dtype
+            np.testing.assert_array_equal(again.splits[split][name], column)
 
 
 class KilledRace(FrameworkRace):
@@ -199,18 +214,19 @@ def test_a_framework_that_raises_is_a_row_with_its_reason(inputs):
 
 def test_a_device_that_is_not_there(inputs):
     folder, plan, *_ = inputs
-    broken = FrameworkRace(folder, RacePlan(("pytorch",), FixedSettings("tpu", threads=1), 60.0, 2.0, 1, plan.examples, plan.validations))
+    elsewhere = FixedSettings("tpu", threads=1)
+    broken = FrameworkRace(folder, replace(plan, settings=elsewhere))
     broken.run()
     assert "device 'tpu' is not there for pytorch" in broken.rows[0]["reason"]
 
 
 def test_a_budget_too_short_for_trainings_leaves_speeds(inputs):
     folder, plan, *_ = inputs
-    short = FrameworkRace(folder, RacePlan(("pytorch",), ONE_THREAD, 0.5, 2.0, 1, plan.examples, plan.validations))
+    short = FrameworkRace(folder, replace(plan, budget=0.5))
     short.run()
     (row,) = short.rows
     assert short.epochs is None
-    assert row["training"]["images_per_second"] > 0
+    assert row["training"]["examples_per_second"] > 0
     assert "trainings" not in row
 
 
@@ -262,8 +278,44 @@ def test_wrong_usage_is_refused_before_anything_is_done(arguments, message, tmp_
     assert list(tmp_path.iterdir()) == []
 
 
-def test_what_cannot_be_raced_yet_is_refused_and_named(tmp_path):
-    columns = {"facts": np.zeros((40, 2), np.float32), "price": np.linspace(0, 1, 40)}
-    with pytest.raises(UsageError, match=r"has 'facts' \(table\), 'price' \(regression\)"):
-        compare(columns, target="price", out=tmp_path / "runs", quiet=True)
-    assert not (tmp_path / "runs").exists()
+@pytest.mark.parametrize(
+    ("goal", "problem"), [(97, "expected a fraction above 0 and at most 1"), (0, "expected more than 0")]
+)
+def test_a_goal_that_the_metric_cannot_have_is_refused(goal, problem, tmp_path):
+    with pytest.raises(UsageError, match=f"goal is {goal}, {problem}"):
+        compare("digits", goal=goal, out=tmp_path, quiet=True)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_table_with_a_quantity_and_a_class_is_raced_by_the_error_of_the_quantity(tmp_path):
+    random = np.random.default_rng(0)
+    facts = random.standard_normal((300, 3)).astype(np.float32)
+    columns = {
+        "facts": facts,
+        "price": facts @ np.array([3.0, -2.0, 1.0]) + 40,
+        "side": np.array(["left", "right"])[(facts[:, 0] > 0).astype(int)],
+    }
+    comparison = compare(
+        columns,
+        target=["price", "side"],
+        frameworks=["pytorch"],
+        epochs=4,
+        seeds=1,
+        threads=1,
+        budget="60s",
+        goal=5.0,
+        out=tmp_path,
+        quiet=True,
+    )
+    (row,) = comparison.json["frameworks"]
+    assert "reason" not in row
+    (training,) = row["trainings"]
+    assert "validation_accuracy" not in training
+    assert 0 < training["test_metric"] < 5
+    assert comparison.json["metric_goal"] == 5.0
+    assert row["reached"] == 1
+    assert "it reaches 5 validation RMSE in" in comparison.json["verdict"]["sentence"]
+    page = (comparison.folder / "report.html").read_text(encoding="utf-8")
+    assert "RMSE over time" in page
+    assert "examples/s" in page
+    assert "goal: 5 validation RMSE" in str(comparison)

@@ -4,8 +4,22 @@ from __future__ import annotations
 
 import pytest
 
+from allotrope.measure.race import verdict as judging
 from allotrope.measure.race.losses import agreements, parting
-from allotrope.measure.race.verdict import metric_goal, outcome, verdict
+from allotrope.tasks.metric import ACCURACY, R2, RMSE
+
+
+def verdict(rows, goal, validations=None, metric=ACCURACY):
+    return judging.verdict(rows, goal, metric, validations, "images")
+
+
+def metric_goal(rows, asked):
+    return judging.metric_goal(rows, asked, ACCURACY)
+
+
+def outcome(row, goal):
+    return judging.outcome(row, goal, ACCURACY)
+
 
 SETTINGS = {"device": "cpu", "precision": "bfloat16", "layout": "channels-last", "compiled": False, "threads": 2}
 AGREES = {"agrees": True, "difference": 1e-6, "step": None}
@@ -14,11 +28,11 @@ DIFFERS = {"agrees": False, "difference": 0.12, "step": 3}
 
 def row(name, speed=1000.0, *, seconds=None, accuracy=None, spread=0.01, memory=None, agreement=AGREES, **rest):
     """A framework that was measured to the end; `seconds` to the goal."""
-    found = {"framework": name, "settings": SETTINGS, "training": {"images_per_second": speed, "spread": spread}, "peak_memory": memory}
+    found = {"framework": name, "settings": SETTINGS, "training": {"examples_per_second": speed, "spread": spread}, "peak_memory": memory}
     if seconds is not None:
-        found["seconds_to_accuracy"] = {"median": seconds, "lowest": seconds, "highest": seconds}
+        found["seconds_to_metric"] = {"median": seconds, "lowest": seconds, "highest": seconds}
     if accuracy is not None:
-        found["validation_accuracy"] = {"mean": accuracy}
+        found["validation_metric"] = {"mean": accuracy}
     return {**found, "agreement": agreement, **rest}
 
 
@@ -107,12 +121,31 @@ def test_nothing_measured(rows):
     assert "none could be measured" in found.sentence
 
 
+@pytest.mark.parametrize(("worse", "chosen"), [(3.02, "jax"), (3.3, "pytorch")])
+def test_a_greater_error_is_lost_however_fast(worse, chosen):
+    rows = [row("pytorch", 1000, accuracy=3.0), row("jax", 9000, accuracy=worse)]
+    assert verdict(rows, None, metric=RMSE).framework == chosen
+    assert verdict(rows, None, 50, RMSE).framework == "jax"  # fifty errors vary by a seventh
+
+
+def test_a_negative_metric_is_judged():
+    rows = [row("pytorch", 1000, accuracy=-0.1), row("jax", 9000, accuracy=-0.5)]
+    assert verdict(rows, None, 100, R2).framework == "pytorch"
+
+
+def test_the_sentence_speaks_of_the_metric_and_of_examples():
+    rows = [row("pytorch", 2000, seconds=40.0), row("jax", 1000, seconds=20.0)]
+    sentence = verdict(rows, 3.4125, metric=RMSE).sentence
+    assert "it reaches 3.413 validation RMSE in 20.0 s" in sentence
+    assert "it trains 7 rows/s" in judging.verdict([row("jax", 7.0)], None, RMSE, noun="rows").sentence
+
+
 # --- the goal, and the time to it
 
 
 def training(accuracies, seconds=10.0):
-    history = [{"seconds": seconds * (i + 1), "validation_accuracy": accuracy} for i, accuracy in enumerate(accuracies)]
-    return {"import_seconds": 3.0, "validation_accuracy": max(accuracies), "test_accuracy": 0.5, "history": history}
+    history = [{"seconds": seconds * (i + 1), "validation_metric": accuracy} for i, accuracy in enumerate(accuracies)]
+    return {"import_seconds": 3.0, "validation_metric": max(accuracies), "test_metric": 0.5, "history": history}
 
 
 def test_the_goal_is_what_was_asked_or_a_share_of_the_best():
@@ -122,16 +155,25 @@ def test_the_goal_is_what_was_asked_or_a_share_of_the_best():
     assert metric_goal([{"framework": "jax"}], None) is None
 
 
+def test_the_goal_of_an_error_is_above_the_least_and_reached_from_above():
+    rows = [{"trainings": [training([8.0, 4.0]), training([float("nan"), float("nan")])]}]
+    rows[0]["trainings"][0]["validation_metric"] = 4.0
+    assert judging.metric_goal(rows, None, RMSE) == pytest.approx(1.05 * 4.0)
+    timed = judging.outcome({"trainings": [training([8.0, 4.0])]}, 5.0, RMSE)
+    assert (timed["reached"], timed["seconds_to_metric"]["median"]) == (1, 23.0)
+    assert judging.outcome({"trainings": [training([8.0, float("nan")])]}, 5.0, RMSE)["reached"] == 0
+
+
 def test_the_time_to_the_goal_begins_with_the_import():
     found = outcome({"trainings": [training([0.5, 0.8, 0.9]), training([0.8, 0.7])]}, 0.75)
     assert found["reached"] == 2
-    assert found["seconds_to_accuracy"] == {"mean": 18.0, "median": 18.0, "lowest": 13.0, "highest": 23.0}
-    assert found["validation_accuracy"]["lowest"] == 0.8
+    assert found["seconds_to_metric"] == {"mean": 18.0, "median": 18.0, "lowest": 13.0, "highest": 23.0}
+    assert found["validation_metric"]["lowest"] == 0.8
 
 
 def test_a_seed_that_misses_the_goal_leaves_no_time():
     found = outcome({"trainings": [training([0.5, 0.8]), training([0.5, 0.6])]}, 0.75)
-    assert (found["reached"], found["seconds_to_accuracy"]) == (1, None)
+    assert (found["reached"], found["seconds_to_metric"]) == (1, None)
     assert outcome({"framework": "jax"}, 0.75) == {}
 
 

@@ -97,10 +97,6 @@ SAYS_NOTHING = {"src": 175, "tests": 260, "benchmarks": 15}  # 0
 FOR_EVERY_KIND = ("training/", "measure/", "runtimes/", "shrink/", "verbs/")
 OF_ONE_KIND_STILL: set[str] = {
     "measure/agreement/visible.py",
-    "measure/race/files.py",
-    "measure/race/race.py",
-    "measure/race/racer.py",
-    "measure/race/verdict.py",
     "training/loop.py",
     "training/settings_race.py",
     "training/state.py",

@@ -20,7 +20,6 @@ class Range:
 ABOVE_0 = Range("more than 0", lambda value: value > 0)
 FROM_0 = Range("0 or more", lambda value: value >= 0)
 BELOW_1 = Range("at least 0 and below 1", lambda value: 0 <= value < 1)
-SHARE = Range("a fraction above 0 and at most 1, such as 0.97", lambda value: 0 < value <= 1)
 
 
 @dataclass(frozen=True)

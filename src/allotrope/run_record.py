@@ -11,6 +11,7 @@ from dataclasses import MISSING, dataclass, fields, is_dataclass
 from typing import Any, Self, get_args, get_type_hints
 
 from allotrope.config import Recipe, Settings, Target
+from allotrope.run_words import inside
 
 SCHEMA = 2
 """Since 2, `data` tells of inputs and tasks."""
@@ -148,9 +149,14 @@ class RaceEntry(Entry):
     """How the frameworks were raced, what was measured of each, and which is to be used."""
 
     frameworks: list[dict[str, Any]]
-    accuracy_goal: float | None
+    metric_goal: float | None
     verdict: dict[str, Any]
     race: dict[str, Any]
+
+    @classmethod
+    def of(cls, record: Mapping[str, Any]) -> Self | None:
+        """With the keys that are used inside."""
+        return super().of(inside(record))
 
 
 @dataclass(frozen=True)

@@ -9,13 +9,6 @@ from allotrope.inputs.image.image import Image
 from allotrope.tasks import Classification
 
 
-def is_one_of_classes(data: Data) -> bool:
-    """Whether there is one input, a picture, and one task, a classification."""
-    inputs, tasks = data.inputs, data.tasks
-    kinds = [type(each) for each in (*inputs, *tasks)]
-    return kinds == [Image, Classification]
-
-
 def data_facts(data: Data, source: str) -> dict[str, Any]:
     """Sizes, inputs, tasks and what reading found.
 

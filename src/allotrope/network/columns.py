@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any
+from dataclasses import fields
+from typing import Any, TypeVar
 
-from allotrope.errors import ModelError
+from allotrope.errors import DataError, ModelError, unknown_name
 from allotrope.network.network import Network
 
 KEY = "allotrope.columns"
 Facts = Mapping[str, Any]
+Column = TypeVar("Column")
 
 
 def columns_of(metadata: Mapping[str, str]) -> dict[str, list[dict[str, Any]]]:
@@ -50,6 +52,33 @@ def with_columns(
         others = [entry for entry in said[part] if entry["name"] not in names]
         said[part] = [*others, *(dict(each) for each in facts)]
     return network.changed(metadata={KEY: json.dumps(said)})
+
+
+def of_facts(
+    facts: Facts, kinds: Mapping[str, type[Column]], what: str, apart: frozenset[str] = frozenset()
+) -> Column:
+    """The column that an entry describes, of one of the `kinds`, without its fields `apart`.
+
+    Raises: UsageError for an unknown kind, DataError for facts that do not fit the kind.
+    """
+    if facts.get("kind") not in kinds:
+        raise unknown_name(f"kind of {what}", str(facts.get("kind")), kinds)
+    kind: Any = kinds[facts["kind"]]
+    known = {each.name for each in fields(kind)} - apart
+    values = {name: _frozen(value) for name, value in facts.items() if name in known}
+    try:
+        column: Column = kind(**values)
+    except TypeError as error:
+        raise DataError(
+            f"'{facts.get('name')}' is no {kind.kind} as it stands: {error}."
+        ) from error
+    return column
+
+
+def _frozen(value: Any) -> Any:
+    if isinstance(value, list):
+        return tuple(_frozen(part) for part in value)
+    return value
 
 
 def _entries(said: Any) -> dict[str, list[dict[str, Any]]] | None:

@@ -8,10 +8,13 @@ from typing import Any
 
 from allotrope.report import sections
 from allotrope.report.courses import courses
-from allotrope.report.formats import count, duration, percent, runtime_name, size, stated, times
+from allotrope.report.formats import count, duration, of_metric, runtime_name, size, stated, times
 from allotrope.report.headline import STATUSES, Headline, Tile
 from allotrope.report.read import RunFolder
 from allotrope.report.record import Record
+from allotrope.run_words import inside
+from allotrope.tasks import KINDS, Metric
+from allotrope.tasks.metric import ACCURACY
 
 CHART_SIZES = (
     (1124, 380),
@@ -24,7 +27,7 @@ CHART_SIZES = (
 class FrameworkRow:
     """A framework of the race.
 
-    Shares are of the fastest, `seconds` those to the goal, accuracies fractions.
+    Shares are of the fastest, `seconds` those to the goal, the metric in words.
     """
 
     record: Record
@@ -35,7 +38,8 @@ class FrameworkRow:
     inference: float | None
     inference_share: float
     seconds: float | None
-    accuracy: float | None
+    validation: str
+    test: str
     recommended: bool
     agrees: bool | None
     reason: str
@@ -61,49 +65,69 @@ class FrameworkRow:
 
 def comparison_page(folder: RunFolder) -> dict[str, Any]:
     """Everything that the templates name for a race."""
-    run = folder.record
-    rows = framework_rows(run)
-    charts = [chart for size_ in CHART_SIZES if (chart := courses(run, *size_))]
+    run = Record(inside(folder.record.fields))
+    metric, nouns = _metric(run), _nouns(run)
+    rows = framework_rows(run, metric)
+    charts = [chart for size_ in CHART_SIZES if (chart := courses(run, metric, *size_))]
     races = [
         (row.name, sections.race_rows(row.record), sections.race_note(row.record)) for row in rows
     ]
     return {
-        "head": _headline(run, rows),
+        "head": _headline(run, rows, metric, nouns),
         "rows": rows,
-        "goal": run.number("accuracy_goal"),
-        "race_facts": _race_facts(run),
+        "metric": metric,
+        "nouns": nouns,
+        "race_facts": _race_facts(run, metric),
         "charts": charts,
         "races": [race for race in races if race[1] or race[2]],
         "parts": [
             ("frameworks", "Frameworks", rows),
-            ("courses", "Accuracy over time", charts),
+            ("courses", f"{_titled(metric)} over time", charts),
             ("races", "Settings", any(race[1] or race[2] for race in races)),
         ],
     }
 
 
-def framework_rows(run: Record) -> list[FrameworkRow]:
+def _metric(run: Record) -> Metric:
+    """What decides; accuracy if the record does not say."""
+    named = {metric.name: metric for kind in KINDS.values() for metric in kind.metrics}
+    names = [task.text("metric") for task in run.records("data", "tasks")]
+    return named.get(names[0] if names else "", ACCURACY)
+
+
+def _nouns(run: Record) -> str:
+    """What examples are called; images if the record does not say what they are."""
+    kinds = [each.text("kind") for each in run.records("data", "inputs")]
+    return "images" if kinds in ([], ["image"]) else "examples"
+
+
+def _titled(metric: Metric) -> str:
+    return metric.title[:1].upper() + metric.title[1:]
+
+
+def framework_rows(run: Record, metric: Metric) -> list[FrameworkRow]:
     """The recommended one first, then by time to the goal, then by speed.
 
     What was not measured last.
     """
     records = run.records("frameworks")
     fastest = {
-        kind: max((r.number(kind, "images_per_second") or 0.0 for r in records), default=0.0) or 1.0
-        for kind in KINDS
+        kind: max((r.number(kind, "examples_per_second") or 0.0 for r in records), default=0.0)
+        or 1.0
+        for kind in TIMED
     }
-    return sorted((_row(record, fastest) for record in records), key=_order)
+    return sorted((_row(record, fastest, metric) for record in records), key=_order)
 
 
-KINDS = ("training", "inference")
+TIMED = ("training", "inference")
 
 
 def _order(row: FrameworkRow) -> tuple[bool, float, float]:
     return not row.recommended, row.seconds or math.inf, -(row.training or 0.0)
 
 
-def _row(record: Record, fastest: dict[str, float]) -> FrameworkRow:
-    speeds = {kind: record.number(kind, "images_per_second") for kind in KINDS}
+def _row(record: Record, fastest: dict[str, float], metric: Metric) -> FrameworkRow:
+    speeds = {kind: record.number(kind, "examples_per_second") for kind in TIMED}
     agrees = record.value("agreement", "agrees")
     if not isinstance(agrees, bool):
         agrees = None
@@ -115,8 +139,9 @@ def _row(record: Record, fastest: dict[str, float]) -> FrameworkRow:
         training_share=(speeds["training"] or 0.0) / fastest["training"],
         inference=speeds["inference"],
         inference_share=(speeds["inference"] or 0.0) / fastest["inference"],
-        seconds=record.number("seconds_to_accuracy", "median"),
-        accuracy=record.number("validation_accuracy", "mean"),
+        seconds=record.number("seconds_to_metric", "median"),
+        validation=of_metric(metric, record.number("validation_metric", "mean")),
+        test=of_metric(metric, record.number("test_metric", "mean")),
         recommended=record.flag("recommended"),
         agrees=agrees,
         reason=record.text("reason"),
@@ -132,14 +157,14 @@ def _settings(settings: Record) -> str:
     return ", ".join(filter(None, parts))
 
 
-def _headline(run: Record, rows: list[FrameworkRow]) -> Headline:
+def _headline(run: Record, rows: list[FrameworkRow], metric: Metric, nouns: str) -> Headline:
     status, kind = STATUSES.get(
         run.text("status"), (run.text("status") or "not finished", "warning")
     )
     sentence = run.text("verdict", "sentence") or "The race ended before anything was compared."
     tiles: list[Tile] = []
     for chosen in [row for row in rows if row.recommended][:1]:
-        tiles = _tiles(run, chosen, rows)
+        tiles = _tiles(run, chosen, rows, metric, nouns)
     return Headline(status, kind, sentence, _reasons(run), tiles)
 
 
@@ -152,25 +177,27 @@ def _reasons(run: Record) -> list[str]:
     return []
 
 
-def _tiles(run: Record, chosen: FrameworkRow, rows: list[FrameworkRow]) -> list[Tile]:
+def _tiles(
+    run: Record, chosen: FrameworkRow, rows: list[FrameworkRow], metric: Metric, nouns: str
+) -> list[Tile]:
     others = [row for row in rows if row.measured and row is not chosen]
     tiles = [
         Tile(
-            "Training, images per second",
+            f"Training, {nouns} per second",
             count(chosen.training),
             _against([row.training for row in others], chosen.training),
         ),
         Tile(
-            "Inference, images per second",
+            f"Inference, {nouns} per second",
             count(chosen.inference),
             _against([row.inference for row in others], chosen.inference),
         ),
     ]
     if chosen.seconds is not None:
-        goal = percent(run.number("accuracy_goal"), 1)
+        goal = of_metric(metric, run.number("metric_goal"), 1)
         tiles.append(
             Tile(
-                f"Time to {goal} accuracy",
+                f"Time to {goal} {metric.title}",
                 duration(chosen.seconds),
                 "from the import of the framework on",
             )
@@ -191,15 +218,18 @@ def _against(others: list[float | None], chosen: float | None) -> str:
     return "median over interleaved rounds"
 
 
-def _race_facts(run: Record) -> list[tuple[str, str]]:
+def _race_facts(run: Record, metric: Metric) -> list[tuple[str, str]]:
     """How the race was held, in a few names and values."""
     race = run.record("race")
-    goal, budget = run.number("accuracy_goal"), race.number("budget")
+    goal, budget = run.number("metric_goal"), race.number("budget")
     facts = [
         ("threads for each", race.text("threads")),
         ("budget", stated(duration, budget)),
         ("trainings each", race.text("seeds")),
         ("epochs of each", race.text("epochs") or "none: the budget left no time"),
-        ("goal", stated(lambda fraction: f"{percent(fraction)} validation accuracy", goal)),
+        (
+            "goal",
+            stated(lambda value: f"{of_metric(metric, value)} validation {metric.title}", goal),
+        ),
     ]
     return [(name, value) for name, value in facts if value]

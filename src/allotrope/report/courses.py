@@ -1,4 +1,4 @@
-"""Accuracy over time of every training of a race, as one line chart."""
+"""The metric over time of every training of a race, as one line chart."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from allotrope.report.curves import thinned
-from allotrope.report.formats import duration, percent, runtime_name
+from allotrope.report.formats import duration, of_metric, runtime_name
 from allotrope.report.record import Record, finite
 from allotrope.report.scale import Scale, Tick, spanning
 from allotrope.report.tips import Tip, tip
+from allotrope.tasks import Metric
 
 LEFT, RIGHT, TOP, BOTTOM = 46, 14, 26, 40
 
@@ -27,7 +28,7 @@ class Course:
 
 @dataclass(frozen=True)
 class Courses:
-    """The whole chart in pixels; `goal` is the height of the accuracy to be reached."""
+    """The whole chart in pixels; `goal` is the height of the metric to be reached."""
 
     width: int
     height: int
@@ -41,6 +42,7 @@ class Courses:
     colours: list[tuple[int, str]]
     goal: float | None
     goal_label: str
+    unit: str
     summary: str
 
 
@@ -51,12 +53,15 @@ class _Training:
     points: list[tuple[float, float]]
 
 
-def courses(run: Record, width: int, height: int) -> Courses | None:
-    """The chart in width x height pixels; None where nothing was trained."""
+def courses(run: Record, metric: Metric, width: int, height: int) -> Courses | None:
+    """The chart in width x height pixels; None where nothing was trained.
+
+    `run` has the inner keys of `run_words`.
+    """
     trainings = _trainings(run)
     if not trainings:
         return None
-    goal = run.number("accuracy_goal")
+    goal = run.number("metric_goal")
     names = list(dict.fromkeys(training.framework for training in trainings))
     x = Scale(
         0.0,
@@ -64,13 +69,13 @@ def courses(run: Record, width: int, height: int) -> Courses | None:
         LEFT,
         width - RIGHT,
     )
-    accuracies = [accuracy for training in trainings for _, accuracy in training.points]
+    values = [value for training in trainings for _, value in training.points]
     if goal is not None:
-        accuracies.append(goal)
-    y = spanning(accuracies, height - BOTTOM, TOP)
-    line = None
+        values.append(goal)
+    y = spanning(values, height - BOTTOM, TOP)
+    line, goal_label = None, ""
     if goal is not None:
-        line = y(goal)
+        line, goal_label = y(goal), f"goal {of_metric(metric, goal, 1)}"
     return Courses(
         width=width,
         height=height,
@@ -79,16 +84,26 @@ def courses(run: Record, width: int, height: int) -> Courses | None:
         top=TOP,
         bottom=height - BOTTOM,
         x_ticks=x.ticks(max(3, width // 90)),
-        y_ticks=[tick for tick in y.ticks(6, 100) if float(tick.label) <= 100],
+        y_ticks=_heights(y, metric),
         courses=[
-            _course(training, names.index(training.framework) % 7, goal, x, y, width, height)
+            _course(
+                training, names.index(training.framework) % 7, goal, metric, x, y, width, height
+            )
             for training in trainings
         ],
         colours=[(index % 7, name) for index, name in enumerate(names)],
         goal=line,
-        goal_label=f"goal {percent(goal, 1)}",
-        summary=_summary(trainings),
+        goal_label=goal_label,
+        unit=f"validation {metric.title}{', %' if metric.percent else ''}",
+        summary=_summary(trainings, metric),
     )
+
+
+def _heights(y: Scale, metric: Metric) -> list[Tick]:
+    """Ticks in per cent, if the metric is; no more than all."""
+    if not metric.percent:
+        return y.ticks(6)
+    return [tick for tick in y.ticks(6, 100) if float(tick.label) <= 100]
 
 
 def _trainings(run: Record) -> list[_Training]:
@@ -99,7 +114,7 @@ def _trainings(run: Record) -> list[_Training]:
             imported = training.number("import_seconds") or 0.0
             history = [_numbers(one) for one in training.records("history")]
             points = [
-                (imported + one["seconds"], one["validation_accuracy"])
+                (imported + one["seconds"], one["validation_metric"])
                 for one in thinned([one for one in history if len(one) == 2])
             ]
             if points:
@@ -109,7 +124,7 @@ def _trainings(run: Record) -> list[_Training]:
 
 
 def _numbers(row: Record) -> dict[str, float]:
-    numbers = {name: finite(row.value(name)) for name in ("seconds", "validation_accuracy")}
+    numbers = {name: finite(row.value(name)) for name in ("seconds", "validation_metric")}
     return {name: number for name, number in numbers.items() if number is not None}
 
 
@@ -117,16 +132,17 @@ def _course(
     training: _Training,
     colour: int,
     goal: float | None,
+    metric: Metric,
     x: Scale,
     y: Scale,
     width: int,
     height: int,
 ) -> Course:
-    places = [(x(seconds), y(accuracy)) for seconds, accuracy in training.points]
-    lines = [f"{training.framework}, seed {training.seed}", _ended(training)]
+    places = [(x(seconds), y(value)) for seconds, value in training.points]
+    lines = [f"{training.framework}, seed {training.seed}", _ended(training, metric)]
     at_goal = None
-    for place, (seconds, accuracy) in zip(places, training.points, strict=True):
-        if goal is not None and accuracy >= goal:
+    for place, (seconds, value) in zip(places, training.points, strict=True):
+        if goal is not None and not metric.better(goal, value):
             at_goal = place
             lines.append(f"goal reached after {duration(seconds)}")
             break
@@ -140,13 +156,14 @@ def _course(
     )
 
 
-def _ended(training: _Training) -> str:
-    seconds, accuracy = training.points[-1]
-    return f"{percent(accuracy)} after {duration(seconds)}"
+def _ended(training: _Training, metric: Metric) -> str:
+    seconds, value = training.points[-1]
+    return f"{of_metric(metric, value)} after {duration(seconds)}"
 
 
-def _summary(trainings: Sequence[_Training]) -> str:
+def _summary(trainings: Sequence[_Training], metric: Metric) -> str:
     listed = "; ".join(
-        f"{training.framework} seed {training.seed} {_ended(training)}" for training in trainings
+        f"{training.framework} seed {training.seed} {_ended(training, metric)}"
+        for training in trainings
     )
-    return f"Validation accuracy over time of each training: {listed}."
+    return f"Validation {metric.title} over time of each training: {listed}."

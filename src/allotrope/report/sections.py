@@ -20,6 +20,7 @@ from allotrope.report.formats import (
 )
 from allotrope.report.judged import judged
 from allotrope.report.record import Record
+from allotrope.run_words import inside
 
 SPLITS = ("train", "validation", "test")
 SAID_ELSEWHERE = ("step", "validation_metric")
@@ -64,13 +65,12 @@ class Balance:
 
 def race_rows(run: Record) -> list[RaceRow]:
     """The settings race, fastest first."""
-    records = run.records("settings_race", "rows")
-    fastest = max((record.number("images_per_second") or 0.0 for record in records), default=0.0)
+    records = Record(inside(run.record("settings_race").fields)).records("rows")
+    speeds = [record.number("examples_per_second") for record in records]
+    fastest = max((speed or 0.0 for speed in speeds), default=0.0) or 1.0
     rows = [
-        RaceRow(
-            record, speed := record.number("images_per_second"), (speed or 0.0) / (fastest or 1.0)
-        )
-        for record in records
+        RaceRow(record, speed, (speed or 0.0) / fastest)
+        for record, speed in zip(records, speeds, strict=True)
     ]
     return sorted(rows, key=lambda row: -row.share)
 

@@ -58,6 +58,21 @@ class Metric:
             return f"{value:.2%}"
         return f"{value:.4g}" if self.relative else f"{value:.4f}"
 
+    def rounded(self, value: float) -> str:
+        """The value in a sentence that needs no more digits: `97.2%`, `0.9312`, `3.41`."""
+        return f"{value:.1%}" if self.percent else self.text(value)
+
+    def near(self, value: float, share: float) -> float:
+        """What is worse than `value` by this share of it."""
+        worse = -share if self.higher_is_better else share
+        return value + worse * abs(value)
+
+    def unfit(self, goal: float) -> str:
+        """Why this cannot be a goal; nothing if it can."""
+        if self.relative:
+            return "" if goal > 0 else "expected more than 0"
+        return "" if 0 < goal <= 1 else "expected a fraction above 0 and at most 1, such as 0.97"
+
     def points(self, drop: float) -> str:
         """A number of points in words: `0.5 points`, or `0.5 %` of an error."""
         return f"{drop:.2f} %" if self.relative else f"{drop:.2f} points"

@@ -15,6 +15,7 @@ from allotrope.option import check_values
 from allotrope.progress import Progress, display
 from allotrope.run import Run
 from allotrope.run_record import CallEntry, DataEntry, EndEntry, NetworkEntry, RaceEntry
+from allotrope.run_words import written
 from allotrope.verbs.comparison import Comparison
 from allotrope.verbs.declaring import spelled_out, takes
 from allotrope.verbs.journal import ends_on_record
@@ -37,6 +38,7 @@ from allotrope.verbs.reading import read_asked
 if TYPE_CHECKING:
     from allotrope.data.examples import Data
     from allotrope.measure.race.race import FrameworkRace
+    from allotrope.tasks import Metric
     from allotrope.verbs.pipeline import Start
     from allotrope.verbs.source import Source
 
@@ -92,7 +94,7 @@ def compare(
     with display(quiet) as show:
         source = _source(options)
         data_read = read_asked(options, source, show)
-        _check_raced(data_read)
+        _check_goal(options.goal, data_read.tasks[0].metric)
         starts = _starts(options, data_read, source)
         with Run.create(f"{data_read.name}-compare", out) as run:
             arguments["frameworks"] = None if frameworks is None else ",".join(options.frameworks)
@@ -134,19 +136,11 @@ def compare_options(arguments: dict[str, Any]) -> CompareOptions:
     )
 
 
-def _check_raced(data: Data) -> None:
-    """Raises: UsageError for data that racers cannot be given yet."""
-    from allotrope.data.facts import is_one_of_classes
-
-    if is_one_of_classes(data):
-        return
-    kinds = {each.name: each.kind for each in data.inputs}
-    kinds |= {task.name: task.kind for task in data.tasks}
-    columns = ", ".join(f"'{name}' ({kind})" for name, kind in kinds.items())
-    raise UsageError(
-        f"frameworks are raced on one input and one classification so far; {data.name} has {columns}. "
-        "Race them on a part of it, with --target and --input NAME=none; fit takes all of it."
-    )
+def _check_goal(goal: float | None, metric: Metric) -> None:
+    """Raises: UsageError for a goal that the metric cannot have."""
+    problem = "" if goal is None else metric.unfit(goal)
+    if problem:
+        raise UsageError(f"goal is {goal:g}, {problem}: a value of {metric.title}, which decides.")
 
 
 def _compared(
@@ -163,7 +157,7 @@ def _compared(
         run.enter(NetworkEntry(first.name, first.details, first.recipe))
         race = _race(Path(folder), run, options, data, starts, show)
         interrupted = _interrupted(race)
-        _conclude(run, options, race, interrupted)
+        _conclude(run, options, data, race, interrupted)
     return Comparison(run.folder, run.json)
 
 
@@ -214,11 +208,12 @@ def _race(
         recipe.epochs or 1.0,
         options.seeds,
         **sizes,
+        metric=data.tasks[0].metric,
     )
 
     def report(line: str) -> None:
         show.say(line)
-        run.save(frameworks=race.rows)
+        run.save(frameworks=written(race.rows, run.json["data"]))
 
     race = FrameworkRace(folder, plan, report)
     return race
@@ -235,14 +230,18 @@ def _interrupted(race: FrameworkRace) -> bool:
     return False
 
 
-def _conclude(run: Run, options: CompareOptions, race: FrameworkRace, interrupted: bool) -> None:
+def _conclude(
+    run: Run, options: CompareOptions, data: Data, race: FrameworkRace, interrupted: bool
+) -> None:
     """Goal, verdict and report, from what was measured."""
+    from allotrope.data.reading import nouns
     from allotrope.measure.race.verdict import metric_goal, outcome, verdict
     from allotrope.report import write_report
 
-    goal = metric_goal(race.rows, options.goal)
-    rows = [{**row, **outcome(row, goal)} for row in race.rows]
-    judgement = verdict(rows, goal, run.json["data"]["validation"])
+    metric = data.tasks[0].metric
+    goal = metric_goal(race.rows, options.goal, metric)
+    rows = [{**row, **outcome(row, goal, metric)} for row in race.rows]
+    judgement = verdict(rows, goal, metric, len(data.validation), nouns(data.inputs))
     for row in rows:
         row["recommended"] = row["framework"] == judgement.framework
     measured = any("training" in row for row in rows)
@@ -252,7 +251,8 @@ def _conclude(run: Run, options: CompareOptions, race: FrameworkRace, interrupte
         "seeds": options.seeds,
         "epochs": race.epochs,
     }
-    run.enter(RaceEntry(rows, goal, asdict(judgement), how))
+    entry = RaceEntry(rows, goal, asdict(judgement), how)
+    run.save(**written(entry.facts(), run.json["data"]))
     run.enter(EndEntry(_status(interrupted, measured), race.seconds))
     write_report(run.folder)
 

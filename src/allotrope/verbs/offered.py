@@ -16,7 +16,7 @@ from allotrope.config import (
     parse_seconds,
 )
 from allotrope.inputs.options import TAKING, TRAINING
-from allotrope.option import ABOVE_0, BELOW_1, FROM_0, SHARE, Option
+from allotrope.option import ABOVE_0, BELOW_1, FROM_0, Option
 
 COMMON = (
     Option(
@@ -201,9 +201,9 @@ COMPARE = (
     ),
     Option(
         "goal",
-        "the validation metric whose time is compared, such as 0.97; by default 95 % of the best "
-        "that is reached.",
-        range=SHARE,
+        "the validation metric whose time is compared, such as 0.97, or 3.5 of an "
+        "error; by default 95 % of the best that is reached.",
+        range=ABOVE_0,
     ),
     Option(
         "seeds", "how many trainings each framework makes, each from other weights.", range=ABOVE_0

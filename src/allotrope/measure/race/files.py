@@ -12,9 +12,11 @@ import numpy as np
 
 from allotrope.config import Recipe, Repair
 from allotrope.data.examples import SPLITS, Data, Examples
-from allotrope.data.reading import labelled, labelled_data
+from allotrope.inputs.from_facts import input_of
 from allotrope.network.network import Network
 from allotrope.network.reading.read import load
+from allotrope.run import plain
+from allotrope.tasks import task_of
 
 FACTS = "race.json"
 
@@ -22,38 +24,54 @@ FACTS = "race.json"
 def write_inputs(folder: Path, data: Data, starts: Sequence[Network], recipe: Recipe) -> None:
     """Everything that decides what the racers compute.
 
-    `starts`: raw pixels in, logits out; one a seed.
+    `starts`: raw inputs in, raw outputs out; one a seed.
     """
-    for name in SPLITS:
-        split: Examples = data.splits[name]
-        np.save(folder / f"{name}.images.npy", split.images)
-        np.save(folder / f"{name}.labels.npy", split.labels)
+    columns = [*(each.name for each in data.inputs), *(task.name for task in data.tasks)]
+    for split in SPLITS:
+        for number, name in enumerate(columns):
+            np.save(_column(folder, split, number), data.splits[split][name], allow_pickle=False)
     for number, start in enumerate(starts):
         start.save(folder / f"start-{number}.onnx")
-    trainable = [sorted(start.trainable) for start in starts]
     facts = {
         "name": data.name,
-        "classes": data.classes,
+        "columns": columns,
+        "inputs": [each.facts() for each in data.inputs],
+        "tasks": [task.facts() for task in data.tasks],
         "recipe": asdict(recipe),
-        "trainable": trainable,
+        "trainable": [sorted(start.trainable) for start in starts],
     }
-    (folder / FACTS).write_text(json.dumps(facts), encoding="utf-8")
+    (folder / FACTS).write_text(json.dumps(plain(facts)), encoding="utf-8")
 
 
 def read_data(folder: Path) -> Data:
     """The data.
 
-    Images are read from the disk when they are first used, so that several racers share their
+    Columns are read from the disk when they are first used, so that several racers share their
     memory.
     """
     facts = _facts(folder)
-    train, validation, test = (_split(folder, name) for name in SPLITS)
-    return labelled_data(facts["name"], tuple(facts["classes"]), train, validation, test)
+    return Data(
+        facts["name"],
+        tuple(map(input_of, facts["inputs"])),
+        tuple(map(task_of, facts["tasks"])),
+        {split: _split(folder, split, facts["columns"]) for split in SPLITS},
+    )
 
 
-def _split(folder: Path, name: str) -> Examples:
-    images = np.load(folder / f"{name}.images.npy", mmap_mode="c", allow_pickle=False)
-    return labelled(np.asarray(images), np.load(folder / f"{name}.labels.npy", allow_pickle=False))
+def _split(folder: Path, split: str, columns: Sequence[str]) -> Examples:
+    return Examples(
+        {
+            name: np.asarray(
+                np.load(_column(folder, split, number), mmap_mode="c", allow_pickle=False)
+            )
+            for number, name in enumerate(columns)
+        }
+    )
+
+
+def _column(folder: Path, split: str, number: int) -> Path:
+    """By number, because a column may be called what no file can be."""
+    return folder / f"{split}-{number}.npy"
 
 
 def read_recipe(folder: Path) -> Recipe:

@@ -20,6 +20,7 @@ from allotrope.measure.race.losses import agreements
 from allotrope.measure.rounds import Timing
 from allotrope.process.worker import PATIENCE, WorkerError, WorkerProcess
 from allotrope.progress import duration
+from allotrope.tasks import Metric
 
 Row = dict[str, Any]
 RACER = "allotrope.measure.race.racer"
@@ -46,8 +47,8 @@ class RacePlan:
 
     `settings` fix what is not raced, and the threads of each framework. `budget` is in seconds, for
     everything; `epochs` is how many each training has at the most; `examples` and `validations` are
-    the sizes of those splits; `seeds` how many trainings each framework makes. `patience`: seconds
-    beside what a task may take, after which a process hangs.
+    the sizes of those splits; `seeds` how many trainings each framework makes; `metric`
+    judges them. `patience`: seconds beside what a task may take, after which a process hangs.
     """
 
     frameworks: tuple[str, ...]
@@ -57,6 +58,7 @@ class RacePlan:
     seeds: int
     examples: int
     validations: int
+    metric: Metric
     patience: float = PATIENCE
 
     @property
@@ -68,8 +70,8 @@ class RacePlan:
 class FrameworkRace:
     """One race.
 
-    `rows`: one a framework, as in run.json, filled as the race goes, so that whatever ends it
-    leaves what was measured.
+    `rows`: one a framework, with the inner keys of `run_words`, filled as the race goes, so that
+    whatever ends it leaves what was measured.
 
     A row whose framework is missing, failed or took too long has the `reason`; what was measured
     before stays.
@@ -201,7 +203,7 @@ class FrameworkRace:
     # --- whole trainings
 
     def _learn(self) -> None:
-        """Each seed in each framework, in a fresh process: equal epochs, so accuracies compare."""
+        """Each seed in each framework, in a fresh process: equal epochs, so metrics compare."""
         racing = self._racing()
         if not racing:
             return
@@ -233,9 +235,10 @@ class FrameworkRace:
             )
         if loaded is not None and found is not None:
             row.setdefault("trainings", []).append({"import_seconds": loaded["seconds"], **found})
-            accuracy = f"{found['validation_accuracy']:.2%} validation accuracy"
+            metric = self.plan.metric
+            reached = f"{metric.text(found['validation_metric'])} validation {metric.title}"
             self.report(
-                f"{row['framework']}, seed {found['seed']}: {accuracy} in "
+                f"{row['framework']}, seed {found['seed']}: {reached} in "
                 f"{duration(found['seconds'])}"
             )
 
@@ -252,8 +255,8 @@ class FrameworkRace:
     def _epoch_seconds(self, row: Row) -> float:
         """What an epoch takes with its validation."""
         return (
-            self.plan.examples / row["training"]["images_per_second"]
-            + self.plan.validations / row["inference"]["images_per_second"]
+            self.plan.examples / row["training"]["examples_per_second"]
+            + self.plan.validations / row["inference"]["examples_per_second"]
         )
 
     # --- processes
@@ -282,13 +285,13 @@ class FrameworkRace:
 
 
 def speed(timing: Timing, batch: int) -> dict[str, Any]:
-    """Images a second by the median of all runs; `spread` is that of the rounds' medians, relative.
+    """Examples a second by the median of all runs.
 
-    Times of a batch in milliseconds.
+    `spread` is that of the rounds' medians, relative. Times of a batch in milliseconds.
     """
     figures = timing.figures()
     return {
-        "images_per_second": 1e3 * batch / figures["median"],
+        "examples_per_second": 1e3 * batch / figures["median"],
         "spread": figures["spread"],
         "milliseconds": {"median": figures["median"], "p90": figures["p90"]},
     }

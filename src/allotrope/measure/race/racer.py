@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, replace
 from functools import partial
+from math import nan
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from allotrope.measure.machine import peak_memory, version
 from allotrope.measure.race.files import read_data, read_recipe, read_start
 from allotrope.network.network import Network
 from allotrope.process.serve import serve
+from allotrope.tasks.several import deciding, trained_by
 from allotrope.training.evaluate import in_batches
 from allotrope.training.loop import train
 from allotrope.training.plan import plan_for
@@ -126,21 +128,25 @@ class Racer:
             Settings(**settings),
             self._framework.name,
         )
-        columns = ("epoch", "seconds", "loss", "validation_loss", "validation_accuracy")
+        decided = f"validation_{deciding(data.tasks)}"
+        columns = ("epoch", "seconds", "loss", "validation_loss")
         return {
             "seed": recipe.seed,
             "epochs": trained.epochs,
             "seconds": trained.seconds,
-            "images_per_second": trained.examples_per_second,
-            "validation_accuracy": trained.best["validation_accuracy"],
-            "test_accuracy": self._accuracy(trained.network, data),
-            "history": [{name: row[name] for name in columns} for row in trained.history],
+            "examples_per_second": trained.examples_per_second,
+            "validation_metric": trained.best[decided],
+            "test_metric": self._test_metric(trained.network, data, recipe),
+            "history": [
+                {**{name: row[name] for name in columns}, "validation_metric": row[decided]}
+                for row in trained.history
+            ],
         }
 
-    def _accuracy(self, network: Network, data: Data) -> float:
-        answers = in_batches(partial(self._framework.run, network), data.test.taken)
-        (task,) = data.tasks
-        return task.scores(answers[task.name], data.test.labels)["accuracy"]
+    def _test_metric(self, network: Network, data: Data, recipe: Recipe) -> float:
+        answers = in_batches(partial(self._framework.run, network), data.taken("test"))
+        task = trained_by(data.tasks, recipe, data.train.columns)[0]
+        return task.scores(answers[task.name], data.test[task.name]).get(task.metric.name, nan)
 
     def _train_once(self) -> None:
         """A step that moves no weight, so that steps without end cannot make the loss grow."""

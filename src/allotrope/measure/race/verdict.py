@@ -7,22 +7,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import sqrt
+from math import isfinite, sqrt
 from statistics import fmean, median
 from typing import Any
 
 from allotrope.config import Settings
 from allotrope.progress import duration
+from allotrope.tasks import Metric
 from allotrope.training.settings_race import described
 
 Row = Mapping[str, Any]
-SHARE_OF_BEST = 0.95
-"""The accuracy to be reached where none is asked for, as a share of the best that was reached."""
+SHORT_OF_BEST = 0.05
+"""By which share the metric may be worse than the best that was reached if no goal is asked for."""
 TIE = 0.05
 """Two figures nearer than this are equal; they are also where their spreads overlap."""
-LOST = 0.01
-"""A framework whose accuracy is further below the best than this, and than chance explains, is not
-recommended, however fast."""
+LOST = 1.0
+"""A framework whose metric is more points worse than the best than this, and than chance explains,
+is not recommended, however fast."""
 
 
 @dataclass(frozen=True)
@@ -46,51 +47,55 @@ class _Measure:
     alone: str
 
 
-def metric_goal(rows: Sequence[Row], asked: float | None) -> float | None:
-    """The validation accuracy whose time is compared.
+def metric_goal(rows: Sequence[Row], asked: float | None, metric: Metric) -> float | None:
+    """The value of the validation metric whose time is compared.
 
     None where nothing was trained and nothing asked for.
     """
-    reached = [
-        training["validation_accuracy"] for row in rows for training in row.get("trainings", [])
-    ]
+    trainings = [training for row in rows for training in row.get("trainings", [])]
+    values = [training["validation_metric"] for training in trainings]
+    reached = [value for value in values if isfinite(value)]
     if asked is not None or not reached:
         return asked
-    return SHARE_OF_BEST * max(reached)
+    return metric.near(max(reached, key=metric.rank), SHORT_OF_BEST)
 
 
-def outcome(row: Row, goal: float | None) -> dict[str, Any]:
-    """Over a row's trainings: accuracies, and seconds to the goal with imports if all got there."""
+def outcome(row: Row, goal: float | None, metric: Metric) -> dict[str, Any]:
+    """Over a row's trainings: metrics, and seconds to the goal with imports if all got there."""
     trainings = row.get("trainings", [])
     if not trainings:
         return {}
-    found = [_seconds_to(goal, training) for training in trainings]
-    reached = [seconds for seconds in found if seconds is not None]
+    times = [_seconds_to(goal, training, metric) for training in trainings]
+    reached = [seconds for seconds in times if seconds is not None]
     return {
-        "validation_accuracy": _summary(
-            [training["validation_accuracy"] for training in trainings]
-        ),
-        "test_accuracy": _summary([training["test_accuracy"] for training in trainings]),
+        "validation_metric": _summary([training["validation_metric"] for training in trainings]),
+        "test_metric": _summary([training["test_metric"] for training in trainings]),
         "reached": len(reached),
-        "seconds_to_accuracy": _summary(reached) if len(reached) == len(trainings) else None,
+        "seconds_to_metric": _summary(reached) if len(reached) == len(trainings) else None,
     }
 
 
-def verdict(rows: Sequence[Row], goal: float | None, validations: int | None = None) -> Verdict:
-    """Which framework to use.
+def verdict(
+    rows: Sequence[Row],
+    goal: float | None,
+    metric: Metric,
+    validations: int | None = None,
+    noun: str = "examples",
+) -> Verdict:
+    """Which framework to use, by the metric that decides.
 
-    `validations`: on how many images the accuracies were seen; None for so many that chance plays
-    no part.
+    `validations`: on how many examples it was seen; None for so many that chance plays no part.
+    `noun`: what examples are called.
 
     Only frameworks that were measured to the end, whose losses agree with those of the others and
-    whose accuracy is not lost, can be recommended: the one that reaches the goal first; where none
+    whose metric is not lost, can be recommended: the one that reaches the goal first; where none
     does, the one that trains fastest. Of equals the one with less memory.
     """
     whole = [row for row in rows if "reason" not in row and "training" in row]
     sound = [row for row in whole if row.get("agreement", {}).get("agrees") is not False]
     if not sound:
         return Verdict(None, _why_none(whole))
-    measure = _measure(_accurate(sound, validations), goal)
+    measure = _measure(_as_good(sound, metric, validations), goal, metric, noun)
     names = sorted(measure.cost, key=lambda name: measure.cost[name])
     equal = [name for name in names if _equal(measure, names[0], name)]
     chosen = min(
@@ -105,17 +110,15 @@ def verdict(rows: Sequence[Row], goal: float | None, validations: int | None = N
     return Verdict(chosen["framework"], f"{sentence}{_agreement(chosen, whole)}.")
 
 
-def _measure(rows: Sequence[Row], goal: float | None) -> _Measure:
+def _measure(rows: Sequence[Row], goal: float | None, metric: Metric, noun: str) -> _Measure:
     timed = {
-        row["framework"]: row["seconds_to_accuracy"]
-        for row in rows
-        if row.get("seconds_to_accuracy")
+        row["framework"]: row["seconds_to_metric"] for row in rows if row.get("seconds_to_metric")
     }
     if timed and goal is not None:
         cost = {name: found["median"] for name, found in timed.items()}
+        reached = f"{metric.rounded(goal)} validation {metric.title}"
         facts = {
-            name: f"it reaches {goal:.1%} validation accuracy in {_in_words(seconds)}"
-            for name, seconds in cost.items()
+            name: f"it reaches {reached} in {_in_words(seconds)}" for name, seconds in cost.items()
         }
         return _Measure(
             cost,
@@ -124,9 +127,9 @@ def _measure(rows: Sequence[Row], goal: float | None) -> _Measure:
             "no other does",
         )
     speeds = {row["framework"]: row["training"] for row in rows}
-    cost = {name: 1 / found["images_per_second"] for name, found in speeds.items()}
+    cost = {name: 1 / found["examples_per_second"] for name, found in speeds.items()}
     facts = {
-        name: f"it trains {found['images_per_second']:,.0f} images/s"
+        name: f"it trains {found['examples_per_second']:,.0f} {noun}/s"
         for name, found in speeds.items()
     }
     return _Measure(
@@ -137,22 +140,39 @@ def _measure(rows: Sequence[Row], goal: float | None) -> _Measure:
     )
 
 
-def _accurate(rows: Sequence[Row], validations: int | None) -> list[Row]:
-    """Those whose accuracy is about that of the best; all where nothing was trained."""
-    found = {
-        row["framework"]: row["validation_accuracy"]["mean"]
+def _as_good(rows: Sequence[Row], metric: Metric, validations: int | None) -> list[Row]:
+    """Those whose metric is about that of the best; all where nothing was trained."""
+    means = {
+        row["framework"]: row["validation_metric"]["mean"]
         for row in rows
-        if row.get("validation_accuracy")
+        if row.get("validation_metric")
     }
-    if not found:
+    if not means:
         return list(rows)
-    best = max(found.values())
-    # Two standard errors of the difference of two shares; seeds see the same images, so they add
-    # little.
-    chance = 0.0
+    best = max(means.values(), key=metric.rank)
+    allowed = LOST
     if validations:
-        chance = 2 * sqrt(2 * best * (1 - best) / validations)
-    return [row for row in rows if found.get(row["framework"], -1.0) >= best - max(LOST, chance)]
+        allowed = max(LOST, _chance(best, metric, validations))
+    trained = [row for row in rows if row["framework"] in means]
+    return [row for row in trained if _lost(metric, best, means[row["framework"]]) <= allowed]
+
+
+def _lost(metric: Metric, best: float, value: float) -> float:
+    """In points; nothing between values of which neither is a number."""
+    if metric.rank(value) == metric.rank(best):
+        return 0.0
+    return metric.drop(best, value)
+
+
+def _chance(value: float, metric: Metric, count: int) -> float:
+    """Two standard errors of the difference of two such values seen on `count` examples, in points.
+
+    Of shares; of errors as if they were normal, of which a root mean square varies by
+    1 / sqrt(2 count) of itself. Seeds see the same examples, so they add little.
+    """
+    if metric.relative:
+        return 200 / sqrt(count)
+    return 200 * sqrt(2 * max(value * (1 - value), 0.0) / count)
 
 
 def _equal(measure: _Measure, best: str, other: str) -> bool:
@@ -231,10 +251,14 @@ def _why_none(whole: Sequence[Row]) -> str:
     return f"No framework can be recommended: {_parting(whole)}."
 
 
-def _seconds_to(goal: float | None, training: Mapping[str, Any]) -> float | None:
+def _seconds_to(goal: float | None, training: Mapping[str, Any], metric: Metric) -> float | None:
     if goal is None:
         return None
-    reached = (row["seconds"] for row in training["history"] if row["validation_accuracy"] >= goal)
+    reached = (
+        row["seconds"]
+        for row in training["history"]
+        if not metric.better(goal, row["validation_metric"])
+    )
     return next((training["import_seconds"] + seconds for seconds in reached), None)
 
 
