@@ -153,3 +153,23 @@ def test_a_column_is_an_input_or_a_target():
     )
     data = allotrope.read(columns, input={"age": "none"})
     assert [each.name for each in data.inputs] == ["image"]
+
+
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [
+        ({"target": "age"}, "--target: there is no column 'age'"),
+        ({"task": {"label": "regression"}}, "--task: 'label' cannot be regression"),
+        ({"input": {"image": "none", "x": "table"}}, "'image' cannot be none.*no column 'x'"),
+    ],
+)
+def test_columns_that_a_source_cannot_have_are_refused(asked, told):
+    with pytest.raises(UsageError, match=rf"digits: .*{told}.*It has 'image' \(image\)"):
+        allotrope.read("digits", **asked)
+
+
+def test_columns_that_a_source_has_may_be_named():
+    data = allotrope.read(
+        "digits", target="label", task={"label": "classification"}, input={"image": "image"}
+    )
+    assert [task.name for task in data.tasks] == ["label"]

@@ -10,6 +10,7 @@ from typing import Any
 from allotrope.config import DataOptions
 from allotrope.data.encodings import printable
 from allotrope.data.reading import Reading
+from allotrope.data.recognize.fixed_columns import with_columns_as_asked
 from allotrope.data.recognize.frames import frame_of
 from allotrope.data.recognize.read_frame import read_frame
 from allotrope.data.sources.arrays.array_files import SUFFIXES
@@ -38,7 +39,8 @@ def read_source(
     if isinstance(source, Mapping):
         return read_frame(frame_of("data", source), options)
     if str(source) == "digits":
-        return _saying_unused(read_digits(), options, digits=True)
+        reading = with_columns_as_asked(read_digits(), options)
+        return _saying_unused(reading, options, digits=True)
     path = Path(source).expanduser()
     if path.is_file() and path.suffix.lower() in TABLES:
         return _read_table({"train": path}, options, report)
@@ -60,7 +62,7 @@ def _read_file(path: Path, options: DataOptions) -> Reading:
     if path.suffix.lower() in SUFFIXES:
         return read_arrays([path], printable(path.stem), options)
     if idx_name(path) is not None:
-        return read_idx(path, options.value_range)
+        return with_columns_as_asked(read_idx(path, options.value_range), options)
     remedy = (
         " Archives are not extracted: extract it and name the folder."
         if path.suffix.lower() in ARCHIVES
@@ -81,7 +83,8 @@ def _read_folder(path: Path, options: DataOptions, report: Report) -> Reading:
     found = recognize(path) if options.layout == "auto" else Recognized("pictures", (path,))
     place = found.paths[0]
     if found.kind == "idx":
-        return _saying_unused(read_idx(place, options.value_range), options)
+        reading = with_columns_as_asked(read_idx(place, options.value_range), options)
+        return _saying_unused(reading, options)
     if found.kind == "arrays":
         name = place.stem if len(found.paths) == 1 else place.parent.resolve().name
         return _saying_unused(read_arrays(found.paths, printable(name), options), options)
@@ -92,7 +95,7 @@ def _read_folder(path: Path, options: DataOptions, report: Report) -> Reading:
     tables = tables_to_read(path, options)
     if tables.chosen:
         return _read_table(tables.chosen, options, report)
-    reading = read_folder(path, options, report)
+    reading = with_columns_as_asked(read_folder(path, options, report), options)
     reading.notes.extend(tables.notes)
     return reading
 
