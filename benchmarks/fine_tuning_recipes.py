@@ -46,9 +46,9 @@ def options():
 def accuracy(network, split):
     (image,), (logits,) = network.inputs, network.outputs
     answers = in_batches(
-        lambda x: network.run({image.name: x}, "pytorch")[logits.name], split.images
+        lambda x: network.run({image.name: x}, "pytorch")[logits.name], split["image"]
     )
-    return float((answers.argmax(1) == split.labels).mean())
+    return float((answers.argmax(1) == split["label"]).mean())
 
 
 def trained_further(file, data, text, epochs, seed):

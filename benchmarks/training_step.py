@@ -23,7 +23,7 @@ from torch import nn
 from allotrope.architectures.recipes import FAMILIES
 from allotrope.config import Settings
 from allotrope.data import Batches
-from allotrope.data.examples import INPUT, TASK
+from allotrope.data.examples import IMAGE, LABEL
 from allotrope.data.reading import labelled, labelled_data
 from allotrope.frameworks import framework
 from allotrope.inputs.image.statistics import pixel_statistics
@@ -94,7 +94,7 @@ class LoopByHand:
         self.average = [value.clone() for value in self.state]
 
     def step(self, batch, rate, step):
-        images, target = batch.inputs[INPUT], batch.targets[TASK]
+        images, target = batch.inputs[IMAGE], batch.targets[LABEL]
         for group in self.optimizer.param_groups:
             group["lr"] = rate * group["scale"]
         with torch.autocast("cpu", torch.bfloat16, enabled=self.settings.precision == "bfloat16"):
@@ -129,10 +129,12 @@ def made(side, channels, count):
 
 
 def network_for(data, width):
-    mean, std = pixel_statistics(data.train.images)
-    arguments = FAMILIES["whitened_cnn"].arguments(data.image)
-    network = with_preprocessing(zoo.whitened_cnn(10, data.image, width=width, **arguments), mean, std)
-    return named_after(network, [INPUT], [TASK]), mean, std
+    mean, std = pixel_statistics(data.train[IMAGE])
+    _, height, across, channels = data.train[IMAGE].shape
+    sides = channels, height, across
+    arguments = FAMILIES["whitened_cnn"].arguments(sides)
+    network = with_preprocessing(zoo.whitened_cnn(10, sides, width=width, **arguments), mean, std)
+    return named_after(network, [IMAGE], [LABEL]), mean, std
 
 
 def steps_alone(stepper, ready, count):

@@ -181,7 +181,7 @@ def test_digits_are_not_mirrored(digits):
 
 
 def kept(split, classes):
-    return mirror.kept_when_mirrored(split.images, split.labels, classes)
+    return mirror.kept_when_mirrored(split["image"], split["label"], classes)
 
 
 def striped(count, symmetric):
@@ -209,7 +209,7 @@ def test_mirroring_is_judged_on_the_data():
 )
 def test_objects_and_pictures_are_mirrored(shared, source, mirrored):
     data = read_data(str(shared / "data" / source), DataOptions())
-    assert (kept(data.train, len(data.classes)) > 0.5) is mirrored
+    assert (kept(data.train, len(data.tasks[0].classes)) > 0.5) is mirrored
 
 
 def test_pixel_statistics_are_those_of_the_images():

@@ -316,6 +316,7 @@ def test_a_table_with_a_quantity_and_a_class_is_raced_by_the_error_of_the_quanti
     assert row["reached"] == 1
     assert "it reaches 5 validation RMSE in" in comparison.json["verdict"]["sentence"]
     page = (comparison.folder / "report.html").read_text(encoding="utf-8")
-    assert "RMSE over time" in page
+    assert "RMSE of price over time" in page
+    assert "validation RMSE of price, lowest on top" in page
     assert "examples/s" in page
     assert "goal: 5 validation RMSE" in str(comparison)

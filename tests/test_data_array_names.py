@@ -67,7 +67,7 @@ def notes(data):
 )
 def test_usual_names(tmp_path, images, labels):
     data = read(tmp_path, {images: IMAGES, labels: LABELS})
-    assert sizes(data) == [42, 6, 12] and data.classes == ("0", "1", "2")
+    assert sizes(data) == [42, 6, 12] and data.tasks[0].classes == ("0", "1", "2")
 
 
 @pytest.mark.parametrize(
@@ -92,7 +92,7 @@ def test_usual_names_of_splits(tmp_path, split, expected):
 )
 def test_arrays_without_names_are_told_by_their_shapes(tmp_path, order):
     data = read(tmp_path, {f"arr_{place}": array for place, array in enumerate(order)})
-    assert sizes(data) == [54, 6, 20] and np.array_equal(data.test.images[..., 0], SOME)
+    assert sizes(data) == [54, 6, 20] and np.array_equal(data.test["image"][..., 0], SOME)
     assert "arrays without names, told by their shapes: train is arr_0" in notes(data)
 
 
@@ -157,7 +157,9 @@ def test_of_several_arrays_those_shaped_like_images_are_read(tmp_path):
         "target_names": np.array(list("abc")),
     }
     data = read(tmp_path, arrays)
-    assert data.classes == ("a", "b", "c") and "left out: data [60, 64] uint8" in notes(data)
+    assert data.tasks[0].classes == ("a", "b", "c") and "left out: data [60, 64] uint8" in notes(
+        data
+    )
 
 
 def test_a_bunch_of_scikit_learn_is_read(tmp_path):
@@ -166,7 +168,9 @@ def test_a_bunch_of_scikit_learn_is_read(tmp_path):
     digits = load_digits()
     arrays = {name: value for name, value in digits.items() if value is not None}
     data = read(tmp_path, arrays)
-    assert data.image == (1, 8, 8) and data.classes == tuple("0123456789")
+    assert data.train["image"].shape[1:] == (8, 8, 1) and data.tasks[0].classes == tuple(
+        "0123456789"
+    )
 
 
 def test_what_has_no_labels_is_left_out_and_said(tmp_path):
@@ -202,21 +206,21 @@ def test_what_has_no_labels_is_left_out_and_said(tmp_path):
     ],
 )
 def test_labels_in_every_form(tmp_path, labels, classes):
-    assert read(tmp_path, {"x": IMAGES, "y": labels}).classes == classes
+    assert read(tmp_path, {"x": IMAGES, "y": labels}).tasks[0].classes == classes
 
 
 def test_texts_and_bytes_are_the_same_names_and_numbers_are_not(tmp_path):
     texts = np.array(["käse", "b", "c"])[LABELS]
     arrays = {"x_train": IMAGES, "y_train": texts, "x_test": SOME}
     coded = np.array([text.encode("latin-1") for text in texts[:20]])
-    assert read(tmp_path, arrays | {"y_test": coded}).classes == ("b", "c", "käse")
+    assert read(tmp_path, arrays | {"y_test": coded}).tasks[0].classes == ("b", "c", "käse")
     message = error_of(tmp_path, arrays | {"y_test": SOME_LABELS})
     assert "labels are texts and numbers: train texts, test numbers" in message
 
 
 def test_numbers_from_one_are_the_names_in_their_order(tmp_path):
     data = read(tmp_path, {"x": IMAGES, "y": LABELS + 1, "class_names": np.array(list("abc"))})
-    assert data.classes == ("a", "b", "c") and "labels go from 1 to 3" in notes(data)
+    assert data.tasks[0].classes == ("a", "b", "c") and "labels go from 1 to 3" in notes(data)
     assert (
         sum(data.summary["class_counts"][split]["a"] for split in ("train", "validation", "test"))
         == 20
@@ -293,11 +297,11 @@ def test_several_kinds_of_data_are_named_and_a_layout_chooses_the_pictures(tmp_p
         match=r"folders of pictures, and files of arrays in .*some\.npz.*--layout classes",
     ):
         read_data(tmp_path)
-    assert read_data(tmp_path, DataOptions(layout="classes")).train.files is not None
-    assert read_data(tmp_path / "some.npz").train.files is None
+    assert read_data(tmp_path, DataOptions(layout="classes")).train.origin is not None
+    assert read_data(tmp_path / "some.npz").train.origin is None
     (tmp_path / "some.npz").unlink()
     save(tmp_path, embeddings=IMAGES)
-    assert read_data(tmp_path).train.files is not None
+    assert read_data(tmp_path).train.origin is not None
 
 
 def test_options_for_pictures_are_said_to_be_unused(tmp_path):

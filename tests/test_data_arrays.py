@@ -29,18 +29,22 @@ def whole(folder, x, y=LABELS, **more):
 
 
 def all_images(data):
-    return np.concatenate([data.train.images, data.validation.images, data.test.images])
+    return np.concatenate([data.train["image"], data.validation["image"], data.test["image"]])
 
 
 def test_digits_are_all_there():
     lines = []
     data = read_data("digits", report=lines.append)
-    assert data.name == "digits" and data.image == (1, 8, 8) and data.classes == tuple("0123456789")
+    assert (
+        data.name == "digits"
+        and data.train["image"].shape[1:] == (8, 8, 1)
+        and data.tasks[0].classes == tuple("0123456789")
+    )
     assert [len(split) for split in (data.train, data.validation, data.test)] == [1259, 179, 359]
     assert (
-        data.train.images.dtype == np.uint8
-        and data.train.images.max() == 255
-        and data.train.labels.dtype == np.int64
+        data.train["image"].dtype == np.uint8
+        and data.train["image"].max() == 255
+        and data.train["label"].dtype == np.int64
     )
     assert data.summary["class_counts"]["test"]["3"] == 37
     assert any("split off by seed 0" in line for line in lines)
@@ -56,9 +60,13 @@ def test_arrays_keep_their_own_splits(tmp_path):
         class_names=list("abcd"),
     )
     data = read_data(path, DataOptions(validation=0.2))
-    assert data.name == "some" and data.classes == ("a", "b", "c", "d") and data.image == (3, 6, 5)
-    assert np.array_equal(data.test.images, IMAGES[:8]) and np.array_equal(
-        data.test.labels, LABELS[:8]
+    assert (
+        data.name == "some"
+        and data.tasks[0].classes == ("a", "b", "c", "d")
+        and data.train["image"].shape[1:] == (6, 5, 3)
+    )
+    assert np.array_equal(data.test["image"], IMAGES[:8]) and np.array_equal(
+        data.test["label"], LABELS[:8]
     )
     assert data.summary["class_counts"]["validation"] == {"a": 2, "b": 2, "c": 2, "d": 2}
     assert data.summary["duplicates_across_splits"] == 8
@@ -74,8 +82,8 @@ def test_medmnist_names_and_column_labels(tmp_path):
             **{f"{part}_labels": LABELS[:, None] for part in ("train", "val", "test")},
         )
     )
-    assert data.image == (1, 6, 5) and len(data.validation) == 40
-    assert np.array_equal(data.validation.labels, LABELS)
+    assert data.train["image"].shape[1:] == (6, 5, 1) and len(data.validation) == 40
+    assert np.array_equal(data.validation["label"], LABELS)
 
 
 def test_a_folder_with_one_npz_is_that_npz(tmp_path):
@@ -100,21 +108,27 @@ def test_other_layouts_and_dtypes_are_accepted_and_said(tmp_path, change, note):
 
 
 def test_shapes_without_channels(tmp_path):
-    assert whole(tmp_path, IMAGES[..., 0]).image == (1, 6, 5)
-    assert whole(tmp_path, IMAGES[..., :1]).image == (1, 6, 5)
-    assert whole(tmp_path, IMAGES[..., :1].transpose(0, 3, 1, 2)).image == (1, 6, 5)
+    assert whole(tmp_path, IMAGES[..., 0]).train["image"].shape[1:] == (6, 5, 1)
+    assert whole(tmp_path, IMAGES[..., :1]).train["image"].shape[1:] == (6, 5, 1)
+    assert whole(tmp_path, IMAGES[..., :1].transpose(0, 3, 1, 2)).train["image"].shape[1:] == (
+        6,
+        5,
+        1,
+    )
 
 
 def test_labels_as_texts_numbers_and_one_hot(tmp_path):
-    assert whole(tmp_path, IMAGES, np.array(["dog", "cat", "emu", "bee"])[LABELS]).classes == (
+    assert whole(tmp_path, IMAGES, np.array(["dog", "cat", "emu", "bee"])[LABELS]).tasks[
+        0
+    ].classes == (
         "bee",
         "cat",
         "dog",
         "emu",
     )
-    assert whole(tmp_path, IMAGES, LABELS * 3 + 1).classes == ("1", "4", "7", "10")
+    assert whole(tmp_path, IMAGES, LABELS * 3 + 1).tasks[0].classes == ("1", "4", "7", "10")
     one_hot = whole(tmp_path, IMAGES, np.eye(4)[LABELS])
-    assert np.array_equal(one_hot.train.labels, whole(tmp_path, IMAGES).train.labels)
+    assert np.array_equal(one_hot.train["label"], whole(tmp_path, IMAGES).train["label"])
 
 
 @pytest.mark.parametrize(
@@ -218,17 +232,17 @@ def idx_folder(folder, suffix=".gz"):
 @pytest.mark.parametrize("suffix", ["", ".gz"])
 def test_idx_files(tmp_path, suffix):
     data = read_data(idx_folder(tmp_path, suffix))
-    assert np.array_equal(data.test.images[..., 0], IMAGES[..., 0]) and np.array_equal(
-        data.test.labels, LABELS
+    assert np.array_equal(data.test["image"][..., 0], IMAGES[..., 0]) and np.array_equal(
+        data.test["label"], LABELS
     )
-    assert data.classes == ("0", "1", "2", "3") and data.name == tmp_path.name
+    assert data.tasks[0].classes == ("0", "1", "2", "3") and data.name == tmp_path.name
 
 
 def test_idx_class_names(tmp_path):
     (idx_folder(tmp_path) / "class_names.txt").write_text(
         "Bag\nÄpfel\ncoat\nshoe\n", encoding="utf-8"
     )
-    assert read_data(tmp_path).classes == ("Bag", "Äpfel", "coat", "shoe")
+    assert read_data(tmp_path).tasks[0].classes == ("Bag", "Äpfel", "coat", "shoe")
 
 
 def test_idx_folder_without_labels(tmp_path):
@@ -287,7 +301,7 @@ def test_fractions_out_of_range(options):
 
 def test_an_image_size_for_arrays_is_said_to_be_ignored():
     data = read_data("digits", DataOptions(image_size=32))
-    assert data.image == (1, 8, 8) and any(
+    assert data.train["image"].shape[1:] == (8, 8, 1) and any(
         "keep their 8x8" in note for note in data.summary["notes"]
     )
 
@@ -296,7 +310,9 @@ def test_an_image_size_for_arrays_is_said_to_be_ignored():
 def test_real_data(shared):
     fashion = read_data(shared / "data" / "fashion-mnist")
     assert (
-        fashion.image == (1, 28, 28) and len(fashion.train) == 54000 and len(fashion.test) == 10000
+        fashion.train["image"].shape[1:] == (28, 28, 1)
+        and len(fashion.train) == 54000
+        and len(fashion.test) == 10000
     )
     lungs = read_data(shared / "data" / "medical")
     assert lungs.name == "pneumoniamnist" and lungs.summary["class_counts"]["test"] == {

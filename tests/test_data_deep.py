@@ -93,8 +93,8 @@ def error_of(root, **options):
 )
 def test_whatever_bits_are_used_all_grey_levels_are_left(tmp_path, write, value_range):
     data = read_data(folder(tmp_path, lambda path, values, _: write(path, values)))
-    assert len(np.unique(data.train.images)) > 250
-    assert data.train.images.min() == 0 and data.train.images.max() == 255
+    assert len(np.unique(data.train["image"])) > 250
+    assert data.train["image"].min() == 0 and data.train["image"].max() == 255
     assert value_range is None or data.summary["value_range"] == pytest.approx(value_range)
     assert "16 of 16 pictures have more than 8 bits a channel" in notes(
         data
@@ -156,7 +156,7 @@ def test_the_range_is_that_of_the_training_pictures(tmp_path):
         )
     )
     assert data.summary["value_range"] == (0, 4080)
-    assert data.train.images.max() == 255 and data.test.images.max() == 128
+    assert data.train["image"].max() == 255 and data.test["image"].max() == 128
 
 
 @pytest.mark.parametrize(
@@ -191,7 +191,7 @@ def test_splits_that_disagree_are_refused_with_the_option_that_decides(
     message = error_of(root)
     assert all(word in message for word in [*words, str(root), "--value-range"])
     data = read_data(root, DataOptions(value_range=(0, 4080)))
-    assert data.train.images.max() == 255 and "0:4080 are black and white, as asked for" in notes(
+    assert data.train["image"].max() == 255 and "0:4080 are black and white, as asked for" in notes(
         data
     )
 
@@ -204,7 +204,7 @@ def test_pictures_of_8_bits_stay_as_they_are_beside_deep_ones(tmp_path):
         )
     )
     assert "8 of 16 pictures have more than 8 bits" in notes(data)
-    assert all(part.images.max() == 255 for part in (data.train, data.test))
+    assert all(part["image"].max() == 255 for part in (data.train, data.test))
 
 
 def test_what_is_no_number_is_black_and_counted(tmp_path):
@@ -249,4 +249,4 @@ def test_the_range_counts_in_the_cache(tmp_path):
     root = folder(tmp_path, lambda path, values, _: grey(path, values * 16))
     first, again = read_data(root), read_data(root)
     assert first.summary["value_range"] == again.summary["value_range"] == (0, 4080)
-    assert read_data(root, DataOptions(value_range=(0, 8160))).train.images.max() == 128
+    assert read_data(root, DataOptions(value_range=(0, 8160))).train["image"].max() == 128

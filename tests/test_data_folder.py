@@ -50,13 +50,13 @@ def test_class_folders(tmp_path):
     data = read_data(classes(tmp_path / "pets", ("dog", "cat", "äpfel 🍎")), report=lines.append)
     assert (
         data.name == "pets"
-        and data.classes == ("cat", "dog", "äpfel 🍎")
-        and data.image == (3, 8, 8)
+        and data.tasks[0].classes == ("cat", "dog", "äpfel 🍎")
+        and data.train["image"].shape[1:] == (8, 8, 3)
     )
     assert [len(split) for split in (data.train, data.validation, data.test)] == [21, 3, 6]
     for split in (data.train, data.validation, data.test):
-        for image, label, file in zip(split.images, split.labels, split.files, strict=True):
-            assert file.split("/")[0] == data.classes[label]
+        for image, label, file in zip(split["image"], split["label"], split.origin, strict=True):
+            assert file.split("/")[0] == data.tasks[0].classes[label]
             assert np.array_equal(image, np.asarray(Image.open(tmp_path / "pets" / file)))
     assert data.summary["modes"] == {"RGB": 30} and data.summary["sizes"] == {
         "smallest": [8, 8],
@@ -75,7 +75,7 @@ def test_split_folders(tmp_path, names):
         classes(tmp_path / name, count=count)
     data = read_data(tmp_path)
     assert [len(split) for split in (data.train, data.validation, data.test)] == [12, 4, 6]
-    assert all(file.startswith(names[2] + "/") for file in data.test.files)
+    assert all(file.startswith(names[2] + "/") for file in data.test.origin)
     assert not any("split off" in note for note in data.summary["notes"])
 
 
@@ -87,10 +87,10 @@ def test_only_some_splits_given(tmp_path):
 
 
 def test_a_class_may_be_called_train(tmp_path):
-    assert read_data(classes(tmp_path, ("plane", "train"))).classes == ("plane", "train")
+    assert read_data(classes(tmp_path, ("plane", "train"))).tasks[0].classes == ("plane", "train")
     pictures(tmp_path / "train" / "steam")
     assert "--layout deepest" in error_of(tmp_path)
-    assert read_data(tmp_path, DataOptions(layout="classes")).classes == ("plane", "train")
+    assert read_data(tmp_path, DataOptions(layout="classes")).tasks[0].classes == ("plane", "train")
 
 
 def test_odd_contents_are_ignored_and_counted(tmp_path):
@@ -117,21 +117,24 @@ def test_names_that_are_not_utf8(tmp_path):
     classes(tmp_path)
     os.rename(os.fsencode(tmp_path / "cat"), os.fsencode(tmp_path) + b"/caf\xe9")
     data = read_data(tmp_path)
-    assert data.classes == ("café", "dog")
-    "".join(data.train.files).encode()
+    assert data.tasks[0].classes == ("café", "dog")
+    "".join(data.train.origin).encode()
 
 
 def test_grey_folders_have_one_channel_and_one_colour_picture_makes_three(tmp_path):
     classes(tmp_path, mode="L")
-    assert read_data(tmp_path).image == (1, 8, 8)
+    assert read_data(tmp_path).train["image"].shape[1:] == (8, 8, 1)
     pictures(tmp_path / "cat", count=1, value=5)
-    assert read_data(tmp_path).image == (3, 8, 8)
+    assert read_data(tmp_path).train["image"].shape[1:] == (8, 8, 3)
 
 
 def test_an_image_size_that_is_asked_for(tmp_path):
     classes(tmp_path, size=(50, 40))
     data = read_data(tmp_path, DataOptions(image_size=20))
-    assert data.image == (3, 20, 20) and data.summary["sizes"]["largest"] == [40, 50]
+    assert data.train["image"].shape[1:] == (20, 20, 3) and data.summary["sizes"]["largest"] == [
+        40,
+        50,
+    ]
     with pytest.raises(UsageError, match="image size 0"):
         read_data(tmp_path, DataOptions(image_size=0))
 
@@ -162,8 +165,8 @@ def test_few_unreadable_files_are_listed_and_left_out(tmp_path):
         "dog/050.png: damaged" in line for line in lines
     )
     for split in (data.train, data.validation, data.test):
-        assert "dog/050.png" not in split.files
-        for image, file in zip(split.images, split.files, strict=True):
+        assert "dog/050.png" not in split.origin
+        for image, file in zip(split["image"], split.origin, strict=True):
             assert np.array_equal(image, np.asarray(Image.open(tmp_path / file)))
 
 
@@ -225,7 +228,7 @@ def test_a_class_with_one_image(tmp_path):
 
 def test_a_folder_too_high_is_read_all_the_same(tmp_path):
     classes(tmp_path / "inner")
-    assert read_data(tmp_path).classes == ("cat", "dog")
+    assert read_data(tmp_path).tasks[0].classes == ("cat", "dog")
 
 
 def test_test_classes_that_training_does_not_know(tmp_path):
@@ -248,7 +251,7 @@ def test_pictures_beyond_memory_are_refused(tmp_path, monkeypatch):
 
 def same(first, second):
     return all(
-        np.array_equal(getattr(first, part).images, getattr(second, part).images)
+        np.array_equal(getattr(first, part)["image"], getattr(second, part)["image"])
         and getattr(first, part) is not getattr(second, part)
         for part in ("train", "validation", "test")
     )
@@ -260,7 +263,7 @@ def test_the_second_time_nothing_is_decoded(tmp_path, cache, monkeypatch):
     assert [file.suffix for file in cache.iterdir()] == [".npz"]
     monkeypatch.setattr("allotrope.data.sources.pictures.decode_pictures.read_picture", None)
     again = read_data(tmp_path)
-    assert same(first, again) and first.train.files == again.train.files
+    assert same(first, again) and first.train.origin == again.train.origin
     assert first.summary | {"seconds": 0} == again.summary | {"seconds": 0}
 
 
@@ -270,9 +273,9 @@ def test_a_changed_file_or_size_is_decoded_again(tmp_path, cache):
     Image.new("RGB", (8, 8), "red").save(tmp_path / "cat" / "000.png")
     data = read_data(tmp_path)
     split = next(
-        part for part in (data.train, data.validation, data.test) if "cat/000.png" in part.files
+        part for part in (data.train, data.validation, data.test) if "cat/000.png" in part.origin
     )
-    assert (split.images[split.files.index("cat/000.png")] == [255, 0, 0]).all()
+    assert (split["image"][split.origin.index("cat/000.png")] == [255, 0, 0]).all()
     read_data(tmp_path, DataOptions(image_size=4))
     assert len(list(cache.iterdir())) == 3
 
@@ -345,7 +348,7 @@ def test_photographs(shared, tmp_path):
         archive.extractall(tmp_path, [archive.getmember(name) for name in names], filter="data")
     data = read_data(tmp_path / "caltech101-12")
     assert (
-        data.image == (3, 128, 128)
+        data.train["image"].shape[1:] == (128, 128, 3)
         and len(data.train) + len(data.validation) + len(data.test) == 123 + 239
     )
     assert data.summary["modes"]["L"] >= 123

@@ -33,7 +33,9 @@ def error_of(folder, train, test=None, **options):
 
 def train_images(data):
     """All training images in their order: those split off are put back by sorting."""
-    images = np.concatenate([data.train.images, data.validation.images, data.test.images])[..., 0]
+    images = np.concatenate([data.train["image"], data.validation["image"], data.test["image"]])[
+        ..., 0
+    ]
     return np.array(sorted(images.tolist()))
 
 
@@ -83,7 +85,7 @@ def test_two_values_are_black_and_white(tmp_path, images):
         train_images(read(tmp_path, images)) > 0,
         np.array(sorted(((BYTES > 127) * 255).tolist())) > 0,
     )
-    assert set(np.unique(read(tmp_path, images).train.images)) == {0, 255}
+    assert set(np.unique(read(tmp_path, images).train["image"])) == {0, 255}
 
 
 def test_only_what_was_stretched_is_remembered(tmp_path):
@@ -105,18 +107,18 @@ def test_only_what_was_stretched_is_remembered(tmp_path):
 )
 def test_splits_of_different_types_are_each_read_by_their_own(tmp_path, train, test):
     data = read(tmp_path, train, test)
-    assert np.array_equal(data.test.images[..., 0], BYTES)
+    assert np.array_equal(data.test["image"][..., 0], BYTES)
 
 
 def test_a_dull_test_split_stays_dull(tmp_path):
     data = read(tmp_path, FLOATS / 127.5 - 1, (FLOATS / 127.5 - 1) * 0.5)
-    assert data.test.images.min() == 64 and data.test.images.max() == 191
+    assert data.test["image"].min() == 64 and data.test["image"].max() == 191
 
 
 @pytest.mark.parametrize("scale", [1, 1 / 255, 16])
 def test_a_dark_test_split_stays_dark(tmp_path, scale):
     data = read(tmp_path, FLOATS * np.float32(scale), FLOATS * np.float32(scale * 0.4))
-    assert data.test.images.max() == 102
+    assert data.test["image"].max() == 102
 
 
 @pytest.mark.parametrize(
@@ -208,13 +210,13 @@ def test_dark_bytes_are_said_and_can_be_stretched(tmp_path):
         "brightest value is 15 of 255; --value-range 0:15" in note
         for note in read(tmp_path, dark).summary["notes"]
     )
-    assert read(tmp_path, dark, value_range=(0, 15)).train.images.max() == 255
+    assert read(tmp_path, dark, value_range=(0, 15)).train["image"].max() == 255
 
 
 def test_an_opaque_fourth_channel_is_left_out_and_said(tmp_path):
     colour = np.stack([FLOATS / 255] * 3 + [np.ones_like(FLOATS)], -1)
     data = read(tmp_path, colour)
-    assert data.image == (3, 8, 8) and any(
+    assert data.train["image"].shape[1:] == (8, 8, 3) and any(
         "opaque everywhere" in note for note in data.summary["notes"]
     )
 

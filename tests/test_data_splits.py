@@ -23,14 +23,17 @@ def reading(labels, splits=("train",)):
 
 
 def rows_of(split):
-    return np.ascontiguousarray(split.images).reshape(-1, 4).view(np.uint32)[:, 0]
+    return np.ascontiguousarray(split["image"]).reshape(-1, 4).view(np.uint32)[:, 0]
 
 
 def test_splits_are_stratified_disjoint_and_complete():
     labels = np.repeat([0, 1, 2], [100, 50, 10])
     made = reading(labels)
     complete_splits(made, DataOptions(validation=0.1, test=0.2, seed=3))
-    assert [list(made.splits[name].counts(3)) for name in ("train", "validation", "test")] == [
+    assert [
+        list(np.bincount(made.splits[name]["label"], minlength=3))
+        for name in ("train", "validation", "test")
+    ] == [
         [70, 35, 7],
         [10, 5, 1],
         [20, 10, 2],
@@ -38,7 +41,7 @@ def test_splits_are_stratified_disjoint_and_complete():
     rows = np.concatenate([rows_of(split) for split in made.splits.values()])
     assert np.array_equal(np.sort(rows), np.arange(160))
     assert all(
-        np.array_equal(split.labels, labels[rows_of(split)]) for split in made.splits.values()
+        np.array_equal(split["label"], labels[rows_of(split)]) for split in made.splits.values()
     )
 
 
@@ -61,7 +64,7 @@ def test_a_test_split_that_is_there_is_left_alone():
 def test_three_images_of_a_class_are_one_for_each_split():
     made = reading([0] * 3 + [1] * 50)
     complete_splits(made, DataOptions())
-    assert [split.counts(2)[0] for split in made.splits.values()] == [1, 1, 1]
+    assert [np.count_nonzero(split["label"] == 0) for split in made.splits.values()] == [1, 1, 1]
 
 
 def test_classes_with_too_few_images_are_all_listed():

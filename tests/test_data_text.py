@@ -50,7 +50,7 @@ def test_class_names_in_every_encoding(tmp_path, code, end):
         end.join(["äpfel", "birne", "kirsche", ""]).encode(code)
     )
     data = read_data(tmp_path)
-    assert data.classes == ("äpfel", "birne", "kirsche")
+    assert data.tasks[0].classes == ("äpfel", "birne", "kirsche")
     assert any("read as" in note for note in data.summary["notes"]) == (
         code not in ("utf-8", "utf-8-sig")
     )
@@ -59,7 +59,7 @@ def test_class_names_in_every_encoding(tmp_path, code, end):
 @pytest.mark.parametrize("name", ["class_names.txt", "classes.txt", "labels.txt", "names.txt"])
 def test_usual_names_of_lists(tmp_path, name):
     (mnist(tmp_path) / name).write_text("a\nb\nc\n")
-    assert read_data(tmp_path).classes == ("a", "b", "c")
+    assert read_data(tmp_path).tasks[0].classes == ("a", "b", "c")
 
 
 @pytest.mark.parametrize(
@@ -133,7 +133,7 @@ def test_qmnist_has_the_class_in_the_first_of_eight_columns(tmp_path):
             y=QMNIST,
         )
     data = read_data(tmp_path)
-    assert np.array_equal(data.test.labels, LABELS) and data.name == "qmnist"
+    assert np.array_equal(data.test["label"], LABELS) and data.name == "qmnist"
     assert any("8 columns" in note for note in data.summary["notes"])
 
 
@@ -172,7 +172,9 @@ def test_of_several_data_sets_one_file_names_one(tmp_path):
 )
 def test_idx_of_every_type_of_number(tmp_path, images, value_range):
     data = read_data(mnist(tmp_path, x=images, y=LABELS.astype(np.int32)))
-    assert data.train.images.max() == 255 and bool(data.summary["value_range"]) == bool(value_range)
+    assert data.train["image"].max() == 255 and bool(data.summary["value_range"]) == bool(
+        value_range
+    )
 
 
 def test_sets_in_several_folders_are_named(tmp_path):

@@ -43,8 +43,8 @@ def test_it_learns_in_every_framework(few, framework, options):
 
 
 def accuracy(network, split):
-    (logits,) = network.run({network.inputs[0].name: split.images}).values()
-    return float((logits.argmax(1) == split.labels).mean())
+    (logits,) = network.run({network.inputs[0].name: split["image"]}).values()
+    return float((logits.argmax(1) == split["label"]).mean())
 
 
 def test_fit_from_an_onnx_file_to_delivery(tmp_path):

@@ -67,7 +67,7 @@ def test_other_floats_are_read_as_float32(dtype, kind, name):
     assert {array.dtype for array in tuned.network.weights.values()} == {np.dtype(F)}
     same = ready(small(), images((8, 8, 3), 3), **THREE)
     found, wanted = (
-        network.run({"image": images((8, 8, 3), 3).test.images})["label"]
+        network.run({"image": images((8, 8, 3), 3).test["image"]})["label"]
         for network in (tuned.network, same.network)
     )
     np.testing.assert_allclose(found, wanted, rtol=0.05, atol=0.05)
@@ -112,8 +112,10 @@ def test_one_output_for_two_classes_is_kept_as_one(case):
     tuned = ready(one_output(case), data, **THREE)
     assert tuned.network.weights["v"].shape == (1, 8)
     assert any("the logit of '1' against '0'" in note for note in tuned.notes)
-    (logits,) = tuned.network.run({"image": data.test.images}).values()
-    (z,) = outputs(one_output("logit"), x=(data.test.images / 255).astype(F).transpose(0, 3, 1, 2))
+    (logits,) = tuned.network.run({"image": data.test["image"]}).values()
+    (z,) = outputs(
+        one_output("logit"), x=(data.test["image"] / 255).astype(F).transpose(0, 3, 1, 2)
+    )
     np.testing.assert_array_equal(logits[:, 0], 0)
     np.testing.assert_allclose(logits[:, 1:], z, rtol=1e-4, atol=1e-5)
 
@@ -127,12 +129,16 @@ def test_its_loss_is_the_binary_cross_entropy_in_every_framework(framework):
     )
     from allotrope.frameworks import framework as find
 
-    plan = planned(tuned.learning, replace(recipe, label_smoothing=0.0), data.train.counts(2))
+    plan = planned(
+        tuned.learning, replace(recipe, label_smoothing=0.0), np.bincount(data.train["label"])
+    )
     trainer = find(framework).trainer(tuned.learning, plan, find(framework).settings()[0])
-    target = np.eye(2, dtype=F)[data.train.labels]
-    loss = float(trainer.step(batch_for(tuned.network, data.train.images, target), 0.0, 1))
-    (z,) = outputs(one_output("logit"), x=(data.train.images / 255).astype(F).transpose(0, 3, 1, 2))
-    signs = 1 - 2 * data.train.labels
+    target = np.eye(2, dtype=F)[data.train["label"]]
+    loss = float(trainer.step(batch_for(tuned.network, data.train["image"], target), 0.0, 1))
+    (z,) = outputs(
+        one_output("logit"), x=(data.train["image"] / 255).astype(F).transpose(0, 3, 1, 2)
+    )
+    signs = 1 - 2 * data.train["label"]
     assert loss == pytest.approx(float(np.log1p(np.exp(signs * z[:, 0])).mean()), rel=1e-4)
 
 
@@ -142,7 +148,7 @@ def test_the_file_that_fit_writes_gives_both_probabilities(tmp_path, capsys):
     arrays = {
         f"{kind}_{part}": array
         for part in ("train", "val", "test")
-        for kind, array in (("x", data.train.images), ("y", data.train.labels))
+        for kind, array in (("x", data.train["image"]), ("y", data.train["label"]))
     }
     np.savez(tmp_path / "two.npz", **arrays)
     words = [
@@ -161,7 +167,9 @@ def test_the_file_that_fit_writes_gives_both_probabilities(tmp_path, capsys):
     assert main([*words, *settings, "--out", str(tmp_path), "--json"]) == 0
     record = json.loads(capsys.readouterr().out.splitlines()[-1])
     assert 0 <= record["test"]["auc"] <= 1
-    (probabilities,) = outputs(onnx.load(tmp_path / "two-1" / "model.onnx"), image=data.test.images)
+    (probabilities,) = outputs(
+        onnx.load(tmp_path / "two-1" / "model.onnx"), image=data.test["image"]
+    )
     assert probabilities.shape == (40, 2)
     np.testing.assert_allclose(probabilities.sum(1), 1, rtol=1e-5)
 

@@ -112,11 +112,12 @@ def test_an_image_in_each_layout(shape, image):
     data = images(image)
     network = ready(linear(shape), data, mean=(10.0,), std=(20.0,)).network
     assert network.inputs[0].dtype == np.uint8 and network.inputs[0].shape == ("n", *image)
-    pixels = (data.test.images[:3].astype(F) - 10) / 20
+    pixels = (data.test["image"][:3].astype(F) - 10) / 20
     pixels = np.broadcast_to(pixels, (3, 4, 6, 3)) if shape == (3, 4, 6) else pixels
     x = pixels if shape == (4, 6, 3) else np.moveaxis(pixels, 3, 1)
     expected = x.reshape(3, -1) @ drawn(int(np.prod(shape)), 10)
-    np.testing.assert_allclose(network.run({network.inputs[0].name: data.test.images[:3]})["label"], expected, rtol=1e-4, atol=1e-3)
+    answers = network.run({network.inputs[0].name: data.test["image"][:3]})["label"]
+    np.testing.assert_allclose(answers, expected, rtol=1e-4, atol=1e-3)
 
 
 def test_raw_pixels_are_taken_as_they_are():

@@ -62,9 +62,11 @@ def test_json_is_the_record_and_has_what_is_promised(fitted):
 def test_it_learns_and_says_so_truly(fitted):
     folder, printed = fitted
     data = read_data("digits", DataOptions())
-    probabilities = allotrope.load(folder / "model.onnx").run({"image": data.test.images})["label"]
+    probabilities = allotrope.load(folder / "model.onnx").run({"image": data.test["image"]})[
+        "label"
+    ]
     assert printed["test"]["accuracy"] == pytest.approx(
-        (probabilities.argmax(1) == data.test.labels).mean(), abs=0.006
+        (probabilities.argmax(1) == data.test["label"]).mean(), abs=0.006
     )
     assert printed["test"]["accuracy"] > 0.95
     assert np.sum(printed["test"]["confusion"]) == len(data.test)
@@ -103,12 +105,12 @@ def test_a_finished_run_can_be_predicted_with_and_resuming_it_says_so(fitted, tm
 
     data = read_data("digits", DataOptions())
     for row in range(8):
-        Image.fromarray(data.test.images[row, ..., 0]).save(tmp_path / f"{row}.png")
+        Image.fromarray(data.test["image"][row, ..., 0]).save(tmp_path / f"{row}.png")
     found = allotrope.predict(folder, tmp_path, threads=1).json
     assert (
         sum(
-            row["top"][0]["class"] == data.classes[label]
-            for row, label in zip(found, data.test.labels[:8], strict=True)
+            row["top"][0]["class"] == data.tasks[0].classes[label]
+            for row, label in zip(found, data.test["label"][:8], strict=True)
         )
         >= 7
     )

@@ -52,9 +52,9 @@ LAYERS = [
 def trained(reading, data, filters=FILTERS):
     """A network whose last layer is fitted to the data as it looks under the reading."""
     train = data.train
-    rows, _ = features(reading.values(train.images).transpose(0, 3, 1, 2), filters)
+    rows, _ = features(reading.values(train["image"]).transpose(0, 3, 1, 2), filters)
     rows = np.c_[rows, np.ones(len(rows))].astype(np.float64)
-    target = np.eye(CLASSES)[train.labels] * 8 - 4
+    target = np.eye(CLASSES)[train["label"]] * 8 - 4
     scale = 1e-3 * np.trace(rows.T @ rows) / len(rows.T)
     head = np.linalg.solve(rows.T @ rows + scale * np.eye(len(rows.T)), rows.T @ target)
     arrays = {"w": filters, "v": head[:-1].astype(F), "b": head[-1].astype(F)}
@@ -70,7 +70,7 @@ def seen(tuned):
 
 
 DATA = pictures()
-READINGS = readings(DATA.train.images, 3, None)
+READINGS = readings(DATA.train["image"], 3, None)
 
 
 HARD = pictures(clear=60)
@@ -78,8 +78,8 @@ HARD = pictures(clear=60)
 
 
 def right(network, data):
-    (answers,) = network.run({network.inputs[0].name: data.train.images}).values()
-    return float((answers.argmax(1) == data.train.labels).mean())
+    (answers,) = network.run({network.inputs[0].name: data.train["image"]}).values()
+    return float((answers.argmax(1) == data.train["label"]).mean())
 
 
 @pytest.mark.parametrize("reading", READINGS, ids=lambda reading: reading.name)
@@ -173,7 +173,7 @@ def test_arithmetic_that_makes_no_sense_of_any_range_says_nothing():
 
 def normalized(reading, data):
     """A network of other classes whose BatchNormalization knows the data as it looks under the reading."""
-    _, before = features(reading.values(data.train.images).transpose(0, 3, 1, 2))
+    _, before = features(reading.values(data.train["image"]).transpose(0, 3, 1, 2))
     arrays = {
         "g": np.ones(8, F),
         "h": np.zeros(8, F),
@@ -236,18 +236,18 @@ def test_filters_that_learned_from_pictures_are_not_given_what_may_be_wrong():
 # --- the weighing itself
 
 
-def trial(reading, answers=None, distance=None, labels=DATA.train.labels):
+def trial(reading, answers=None, distance=None, labels=DATA.train["label"]):
     logits = np.eye(CLASSES)[labels if answers is None else answers] * 5
     return Trial(reading, logits, () if distance is None else (distance,))
 
 
-def left(trials, images=DATA.train.images, same=True):
-    return [t.reading.name for t in weigh(trials, images, DATA.train.labels, same).left]
+def left(trials, images=DATA.train["image"], same=True):
+    return [t.reading.name for t in weigh(trials, images, DATA.train["label"], same).left]
 
 
 def mistaken(share):
     """The labels with so large a part of them wrong."""
-    labels = DATA.train.labels.copy()
+    labels = DATA.train["label"].copy()
     wrong = np.random.default_rng(1).random(len(labels)) < share
     labels[wrong] = (labels[wrong] + 1) % CLASSES
     return labels
@@ -270,10 +270,10 @@ def test_statistics_that_are_missed_rule_a_reading_out(distance, stays):
 
 def test_on_pictures_unlike_photographs_statistics_do_not_tell_ranges_apart_that_differ_by_less():
     (signed,) = [r for r in READINGS if r.range == SIGNED and not r.reverse]
-    dark = (DATA.train.images * 0.3).astype(np.uint8)
+    dark = (DATA.train["image"] * 0.3).astype(np.uint8)
     trials = [trial(signed, distance=0.01), trial(UNIT_RGB, distance=0.2)]
     assert left(trials, dark, same=False) == [signed.name, UNIT_RGB.name]
-    assert left(trials, DATA.train.images, same=False) == [signed.name]
+    assert left(trials, DATA.train["image"], same=False) == [signed.name]
 
 
 def test_numbers_that_are_none_rule_a_reading_out():
@@ -283,7 +283,7 @@ def test_numbers_that_are_none_rule_a_reading_out():
 
 def test_grey_images_have_one_order():
     grey = pictures(channels=1)
-    assert not any(reading.reverse for reading in readings(grey.train.images, 1, None))
+    assert not any(reading.reverse for reading in readings(grey.train["image"], 1, None))
 
 
 # --- whole numbers
@@ -301,7 +301,7 @@ def test_whole_numbers_are_given_raw_pixels_in_every_layout(dtype, layout, chann
     arrays = {"w": FILTERS, "v": random.standard_normal((32, 3)).astype(F), "b": np.zeros(3, F)}
     data = pictures(channels=channels)
     tuned = ready(model(layers, [tensor("x", dtype, shape)], arrays=arrays), data)
-    images = data.test.images[:4]
+    images = data.test["image"][:4]
     rows, _ = features(np.broadcast_to(images, (4, SIDE, SIDE, 3)).transpose(0, 3, 1, 2).astype(F))
     answers = tuned.network.run({tuned.network.inputs[0].name: images})["label"]
     np.testing.assert_allclose(answers, rows @ arrays["v"], rtol=1e-4, atol=1e-2)

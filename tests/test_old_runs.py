@@ -32,7 +32,7 @@ def old(tmp_path):
 def pictures(folder, split, count=8):
     """The first pictures of a split as files, in their order."""
     folder.mkdir()
-    for number, pixels in enumerate(split.images[:count]):
+    for number, pixels in enumerate(split["image"][:count]):
         Image.fromarray(pixels[..., 0]).save(folder / f"{number}.png")
     return folder
 
@@ -67,7 +67,7 @@ def test_its_record_tells_of_inputs_and_tasks(old, name):
 def test_the_delivered_file_answers(old, name, digits, tmp_path):
     answers = allotrope.predict(old(name), pictures(tmp_path / "new", digits.test), threads=1)
     named = [row["top"][0]["class"] for row in answers.json]
-    expected = [digits.classes[label] for label in digits.test.labels[:8]]
+    expected = [digits.tasks[0].classes[label] for label in digits.test["label"][:8]]
     assert sum(map(str.__eq__, named, expected)) >= 6
 
 

@@ -75,9 +75,9 @@ def test_it_learns_and_says_how_it_went(digits, network):
 
 def test_the_best_weights_are_what_is_given_back(digits, network):
     found = train(network, digits, replace(RECIPE, epochs=2), SETTINGS)
-    logits = found.network.run({"image": digits.validation.images}, "pytorch")["label"]
-    task = Classification(name="label", classes=digits.classes)
-    again = task.scores(logits, digits.validation.labels)
+    logits = found.network.run({"image": digits.validation["image"]}, "pytorch")["label"]
+    task = Classification(name="label", classes=digits.tasks[0].classes)
+    again = task.scores(logits, digits.validation["label"])
     assert again["accuracy"] == found.best["validation_accuracy"]
     assert again["loss"] == pytest.approx(found.best["validation_loss"], rel=1e-4)
 

@@ -59,8 +59,8 @@ def linear(shape, dtype=TensorProto.FLOAT, before=(), features=None, **arrays):
 
 def taught(train):
     """A linear classifier of grey 8x8 images from 0 to 1 that knows their classes."""
-    x = train.images.reshape(len(train), -1) / 255.0
-    weight = np.linalg.lstsq(x, np.eye(10)[train.labels], rcond=None)[0]
+    x = train["image"].reshape(len(train), -1) / 255.0
+    weight = np.linalg.lstsq(x, np.eye(10)[train["label"]], rcond=None)[0]
     return linear([1, 8, 8], w=weight.astype(F))
 
 

@@ -14,7 +14,6 @@ from allotrope.tasks import Task
 SPLITS = ("train", "validation", "test")
 IMAGE, LABEL = "image", "label"
 """What the columns of a source are called that does not name them itself."""
-INPUT, TASK = IMAGE, LABEL
 
 
 @dataclass(frozen=True)
@@ -36,30 +35,6 @@ class Examples:
     def __getitem__(self, name: str) -> np.ndarray:
         """The column of this name."""
         return self.columns[name]
-
-    @property
-    def images(self) -> np.ndarray:
-        """The column `image`."""
-        return self.columns["image"]
-
-    @property
-    def taken(self) -> dict[str, np.ndarray]:
-        """The column `image` by its name."""
-        return {INPUT: self.columns[INPUT]}
-
-    @property
-    def labels(self) -> np.ndarray:
-        """The column `label`."""
-        return self.columns["label"]
-
-    @property
-    def files(self) -> tuple[str, ...] | None:
-        """The origin."""
-        return self.origin
-
-    def counts(self, classes: int) -> np.ndarray:
-        """The number of images of each class: [classes]."""
-        return np.bincount(self.labels, minlength=classes)
 
     def take(self, rows: np.ndarray) -> Examples:
         """These rows only, in their order."""
@@ -105,17 +80,6 @@ class Data:
     def test(self) -> Examples:
         """What takes part in no choice."""
         return self.splits["test"]
-
-    @property
-    def classes(self) -> tuple[str, ...]:
-        """Of the first task."""
-        return self.tasks[0].classes  # type: ignore[attr-defined]
-
-    @property
-    def image(self) -> tuple[int, int, int]:
-        """Channels, height and width of every image."""
-        first: Any = self.inputs[0]
-        return first.channels, first.height, first.width
 
     def taken(self, split: str) -> dict[str, np.ndarray]:
         """What the network takes of a split: the columns of the inputs, by name."""

@@ -8,13 +8,12 @@ from typing import Any
 
 from allotrope.report import sections
 from allotrope.report.courses import courses
-from allotrope.report.formats import count, duration, of_metric, runtime_name, size, stated, times
+from allotrope.report.formats import count, duration, runtime_name, size, stated, times
 from allotrope.report.headline import STATUSES, Headline, Tile
+from allotrope.report.judged import Judged, judged
 from allotrope.report.read import RunFolder
 from allotrope.report.record import Record
 from allotrope.run_words import inside
-from allotrope.tasks import KINDS, Metric
-from allotrope.tasks.metric import ACCURACY
 
 CHART_SIZES = (
     (1124, 380),
@@ -66,33 +65,26 @@ class FrameworkRow:
 def comparison_page(folder: RunFolder) -> dict[str, Any]:
     """Everything that the templates name for a race."""
     run = Record(inside(folder.record.fields))
-    metric, nouns = _metric(run), _nouns(run)
-    rows = framework_rows(run, metric)
-    charts = [chart for size_ in CHART_SIZES if (chart := courses(run, metric, *size_))]
+    deciding, nouns = judged(run)[0], _nouns(run)
+    rows = framework_rows(run, deciding)
+    charts = [chart for size_ in CHART_SIZES if (chart := courses(run, deciding, *size_))]
     races = [
         (row.name, sections.race_rows(row.record), sections.race_note(row.record)) for row in rows
     ]
     return {
-        "head": _headline(run, rows, metric, nouns),
+        "head": _headline(run, rows, deciding, nouns),
         "rows": rows,
-        "metric": metric,
+        "deciding": deciding,
         "nouns": nouns,
-        "race_facts": _race_facts(run, metric),
+        "race_facts": _race_facts(run, deciding),
         "charts": charts,
         "races": [race for race in races if race[1] or race[2]],
         "parts": [
             ("frameworks", "Frameworks", rows),
-            ("courses", f"{_titled(metric)} over time", charts),
+            ("courses", f"{_capital(deciding.title)} over time", charts),
             ("races", "Settings", any(race[1] or race[2] for race in races)),
         ],
     }
-
-
-def _metric(run: Record) -> Metric:
-    """What decides; accuracy if the record does not say."""
-    named = {metric.name: metric for kind in KINDS.values() for metric in kind.metrics}
-    names = [task.text("metric") for task in run.records("data", "tasks")]
-    return named.get(names[0] if names else "", ACCURACY)
 
 
 def _nouns(run: Record) -> str:
@@ -101,11 +93,11 @@ def _nouns(run: Record) -> str:
     return "images" if kinds in ([], ["image"]) else "examples"
 
 
-def _titled(metric: Metric) -> str:
-    return metric.title[:1].upper() + metric.title[1:]
+def _capital(title: str) -> str:
+    return title[:1].upper() + title[1:]
 
 
-def framework_rows(run: Record, metric: Metric) -> list[FrameworkRow]:
+def framework_rows(run: Record, deciding: Judged) -> list[FrameworkRow]:
     """The recommended one first, then by time to the goal, then by speed.
 
     What was not measured last.
@@ -116,7 +108,7 @@ def framework_rows(run: Record, metric: Metric) -> list[FrameworkRow]:
         or 1.0
         for kind in TIMED
     }
-    return sorted((_row(record, fastest, metric) for record in records), key=_order)
+    return sorted((_row(record, fastest, deciding) for record in records), key=_order)
 
 
 TIMED = ("training", "inference")
@@ -126,7 +118,7 @@ def _order(row: FrameworkRow) -> tuple[bool, float, float]:
     return not row.recommended, row.seconds or math.inf, -(row.training or 0.0)
 
 
-def _row(record: Record, fastest: dict[str, float], metric: Metric) -> FrameworkRow:
+def _row(record: Record, fastest: dict[str, float], deciding: Judged) -> FrameworkRow:
     speeds = {kind: record.number(kind, "examples_per_second") for kind in TIMED}
     agrees = record.value("agreement", "agrees")
     if not isinstance(agrees, bool):
@@ -140,8 +132,8 @@ def _row(record: Record, fastest: dict[str, float], metric: Metric) -> Framework
         inference=speeds["inference"],
         inference_share=(speeds["inference"] or 0.0) / fastest["inference"],
         seconds=record.number("seconds_to_metric", "median"),
-        validation=of_metric(metric, record.number("validation_metric", "mean")),
-        test=of_metric(metric, record.number("test_metric", "mean")),
+        validation=deciding.text(record.number("validation_metric", "mean")),
+        test=deciding.text(record.number("test_metric", "mean")),
         recommended=record.flag("recommended"),
         agrees=agrees,
         reason=record.text("reason"),
@@ -157,14 +149,14 @@ def _settings(settings: Record) -> str:
     return ", ".join(filter(None, parts))
 
 
-def _headline(run: Record, rows: list[FrameworkRow], metric: Metric, nouns: str) -> Headline:
+def _headline(run: Record, rows: list[FrameworkRow], deciding: Judged, nouns: str) -> Headline:
     status, kind = STATUSES.get(
         run.text("status"), (run.text("status") or "not finished", "warning")
     )
     sentence = run.text("verdict", "sentence") or "The race ended before anything was compared."
     tiles: list[Tile] = []
     for chosen in [row for row in rows if row.recommended][:1]:
-        tiles = _tiles(run, chosen, rows, metric, nouns)
+        tiles = _tiles(run, chosen, rows, deciding, nouns)
     return Headline(status, kind, sentence, _reasons(run), tiles)
 
 
@@ -178,7 +170,7 @@ def _reasons(run: Record) -> list[str]:
 
 
 def _tiles(
-    run: Record, chosen: FrameworkRow, rows: list[FrameworkRow], metric: Metric, nouns: str
+    run: Record, chosen: FrameworkRow, rows: list[FrameworkRow], deciding: Judged, nouns: str
 ) -> list[Tile]:
     others = [row for row in rows if row.measured and row is not chosen]
     tiles = [
@@ -194,10 +186,10 @@ def _tiles(
         ),
     ]
     if chosen.seconds is not None:
-        goal = of_metric(metric, run.number("metric_goal"), 1)
+        goal = deciding.text(run.number("metric_goal"))
         tiles.append(
             Tile(
-                f"Time to {goal} {metric.title}",
+                f"Time to {goal} {deciding.title}",
                 duration(chosen.seconds),
                 "from the import of the framework on",
             )
@@ -218,7 +210,7 @@ def _against(others: list[float | None], chosen: float | None) -> str:
     return "median over interleaved rounds"
 
 
-def _race_facts(run: Record, metric: Metric) -> list[tuple[str, str]]:
+def _race_facts(run: Record, deciding: Judged) -> list[tuple[str, str]]:
     """How the race was held, in a few names and values."""
     race = run.record("race")
     goal, budget = run.number("metric_goal"), race.number("budget")
@@ -229,7 +221,7 @@ def _race_facts(run: Record, metric: Metric) -> list[tuple[str, str]]:
         ("epochs of each", race.text("epochs") or "none: the budget left no time"),
         (
             "goal",
-            stated(lambda value: f"{of_metric(metric, value)} validation {metric.title}", goal),
+            stated(lambda value: f"{deciding.text(value)} validation {deciding.title}", goal),
         ),
     ]
     return [(name, value) for name, value in facts if value]

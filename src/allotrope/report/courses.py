@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from allotrope.report.curves import thinned
-from allotrope.report.formats import duration, of_metric, runtime_name
+from allotrope.report.formats import duration, runtime_name
+from allotrope.report.judged import Judged
 from allotrope.report.record import Record, finite
 from allotrope.report.scale import Scale, Tick, spanning
 from allotrope.report.tips import Tip, tip
-from allotrope.tasks import Metric
 
 LEFT, RIGHT, TOP, BOTTOM = 46, 14, 26, 40
 
@@ -42,7 +42,7 @@ class Courses:
     colours: list[tuple[int, str]]
     goal: float | None
     goal_label: str
-    unit: str
+    y_title: str
     summary: str
 
 
@@ -53,7 +53,7 @@ class _Training:
     points: list[tuple[float, float]]
 
 
-def courses(run: Record, metric: Metric, width: int, height: int) -> Courses | None:
+def courses(run: Record, deciding: Judged, width: int, height: int) -> Courses | None:
     """The chart in width x height pixels; None where nothing was trained.
 
     `run` has the inner keys of `run_words`.
@@ -72,10 +72,13 @@ def courses(run: Record, metric: Metric, width: int, height: int) -> Courses | N
     values = [value for training in trainings for _, value in training.points]
     if goal is not None:
         values.append(goal)
-    y = spanning(values, height - BOTTOM, TOP)
+    ends = (TOP, height - BOTTOM)
+    if deciding.metric.higher_is_better:
+        ends = ends[::-1]  # the better end is on top, as in every chart
+    y = spanning(values, *ends)
     line, goal_label = None, ""
     if goal is not None:
-        line, goal_label = y(goal), f"goal {of_metric(metric, goal, 1)}"
+        line, goal_label = y(goal), f"goal {deciding.text(goal)}"
     return Courses(
         width=width,
         height=height,
@@ -84,24 +87,31 @@ def courses(run: Record, metric: Metric, width: int, height: int) -> Courses | N
         top=TOP,
         bottom=height - BOTTOM,
         x_ticks=x.ticks(max(3, width // 90)),
-        y_ticks=_heights(y, metric),
+        y_ticks=_heights(y, deciding),
         courses=[
             _course(
-                training, names.index(training.framework) % 7, goal, metric, x, y, width, height
+                training, names.index(training.framework) % 7, goal, deciding, x, y, width, height
             )
             for training in trainings
         ],
         colours=[(index % 7, name) for index, name in enumerate(names)],
         goal=line,
         goal_label=goal_label,
-        unit=f"validation {metric.title}{', %' if metric.percent else ''}",
-        summary=_summary(trainings, metric),
+        y_title=_y_title(deciding),
+        summary=_summary(trainings, deciding),
     )
 
 
-def _heights(y: Scale, metric: Metric) -> list[Tick]:
+def _y_title(deciding: Judged) -> str:
+    """What is on the axis, and its sense if that is unusual."""
+    if deciding.metric.higher_is_better:
+        return f"validation {deciding.axis}"
+    return f"validation {deciding.axis}, lowest on top"
+
+
+def _heights(y: Scale, deciding: Judged) -> list[Tick]:
     """Ticks in per cent, if the metric is; no more than all."""
-    if not metric.percent:
+    if not deciding.metric.percent:
         return y.ticks(6)
     return [tick for tick in y.ticks(6, 100) if float(tick.label) <= 100]
 
@@ -132,17 +142,17 @@ def _course(
     training: _Training,
     colour: int,
     goal: float | None,
-    metric: Metric,
+    deciding: Judged,
     x: Scale,
     y: Scale,
     width: int,
     height: int,
 ) -> Course:
     places = [(x(seconds), y(value)) for seconds, value in training.points]
-    lines = [f"{training.framework}, seed {training.seed}", _ended(training, metric)]
+    lines = [f"{training.framework}, seed {training.seed}", _ended(training, deciding)]
     at_goal = None
     for place, (seconds, value) in zip(places, training.points, strict=True):
-        if goal is not None and not metric.better(goal, value):
+        if goal is not None and not deciding.metric.better(goal, value):
             at_goal = place
             lines.append(f"goal reached after {duration(seconds)}")
             break
@@ -156,14 +166,14 @@ def _course(
     )
 
 
-def _ended(training: _Training, metric: Metric) -> str:
+def _ended(training: _Training, deciding: Judged) -> str:
     seconds, value = training.points[-1]
-    return f"{of_metric(metric, value)} after {duration(seconds)}"
+    return f"{deciding.text(value)} after {duration(seconds)}"
 
 
-def _summary(trainings: Sequence[_Training], metric: Metric) -> str:
+def _summary(trainings: Sequence[_Training], deciding: Judged) -> str:
     listed = "; ".join(
-        f"{training.framework} seed {training.seed} {_ended(training, metric)}"
+        f"{training.framework} seed {training.seed} {_ended(training, deciding)}"
         for training in trainings
     )
-    return f"Validation {metric.title} over time of each training: {listed}."
+    return f"Validation {deciding.title} over time of each training: {listed}."

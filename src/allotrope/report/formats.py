@@ -5,8 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-from allotrope.tasks import Metric
-
 MISSING = "–"
 THIN = "\u202f"
 RUNTIMES = {
@@ -43,13 +41,6 @@ def percent(fraction: float | None, decimals: int = 2) -> str:
     if fraction is None:
         return MISSING
     return f"{100 * fraction:.{decimals}f}{THIN}%"
-
-
-def of_metric(metric: Metric, value: float | None, decimals: int = 2) -> str:
-    """A value of the metric, per cent with so many decimals."""
-    if metric.percent or value is None:
-        return percent(value, decimals)
-    return metric.text(value)
 
 
 def count(value: float | None) -> str:
