@@ -5,7 +5,13 @@ from __future__ import annotations
 import pytest
 
 from allotrope.config import Target
-from allotrope.measure.choice import choose, float32_metric, judge, nearest_miss
+from allotrope.measure.choice import (
+    choose,
+    distinction,
+    float32_metric,
+    judge,
+    nearest_miss,
+)
 from allotrope.tasks.metric import ACCURACY, RMSE
 
 
@@ -182,3 +188,19 @@ def test_no_nearest_miss_where_nothing_ran():
         )
         is None
     )
+
+
+@pytest.mark.parametrize(
+    ("word", "rows"),
+    [
+        ("fastest", [row("a"), row("b", latency=2.0)]),
+        ("fastest-weighed", [row("a", throughput=9000.0), row("b", latency=0.9)]),
+        ("best", [row("a", latency=1.01, accuracy=0.91), row("b")]),
+        ("smallest", [row("a", latency=1.01, size=900), row("b")]),
+    ],
+)
+def test_in_what_the_chosen_one_is_the_best(word, rows):
+    rows = judge(rows, Target(max_drop=5.0), ACCURACY)
+    best = choose(rows, Target(), ACCURACY)
+    assert best["runtime"] == "a"
+    assert distinction(best, rows, Target(), ACCURACY) == word

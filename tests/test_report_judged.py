@@ -131,11 +131,6 @@ def test_an_error_that_rose_is_a_drop_from_the_lowest_in_float32():
     assert drops["int8.onnx"] == pytest.approx(3.0)
     assert drops["float32.onnx"] == pytest.approx(100 * 0.01 / 3)
     assert found.limit == pytest.approx(3.15)
-    assert not any(row.misses for row in found.rows)
-    (missed,) = [
-        row for row in candidates_of(run_of(AGE, values=(3.0, 3.0, 3.3))).rows if row.misses
-    ]
-    assert missed.misses == ("validation RMSE +10.00 %, a rise of at most 5 wanted",)
 
 
 @pytest.mark.parametrize("run", [ONE, SEVERAL])

@@ -59,6 +59,30 @@ def choose(rows: Sequence[Row], target: Target, metric: Metric) -> Row | None:
     return min(as_fast, key=order, default=None)
 
 
+def distinction(row: Row, rows: Sequence[Row], target: Target, metric: Metric) -> str:
+    """In what the chosen row is the best of those that pass, as a word for the record.
+
+    The plainest that holds: `fastest` on one example; `fastest-weighed`, one example and a batch
+    weighed alike; of those that are as fast, the `best` by the metric, or the `smallest` of equals.
+    """
+    passing = [other for other in rows if other["passes"] and not other.get("baseline")]
+    times = {id(other): _slowness(other, target) for other in passing}
+    if row["latency_ms"]["median"] <= min(other["latency_ms"]["median"] for other in passing):
+        return "fastest"
+    if times[id(row)] <= min(times.values()):
+        return "fastest-weighed"
+    limit = AS_FAST * min(times.values())
+    equals = [
+        other
+        for other in passing
+        if times[id(other)] <= limit and other.get(DECIDING) == row.get(DECIDING)
+    ]
+    # The size is only the reason if there was something of the same worth to decide between.
+    if all(row["size_bytes"] < other["size_bytes"] for other in equals if other is not row):
+        return "smallest" if len(equals) > 1 else "best"
+    return "best"
+
+
 def nearest_miss(rows: Sequence[Row], target: Target, metric: Metric) -> Row | None:
     """The candidate that exceeds its limits by the smallest factor, the worst limit counting.
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 
-from allotrope.measure.choice import TOLERANCE
-from allotrope.report.formats import milliseconds, runtime_name, size
+from allotrope.report.formats import runtime_name
 from allotrope.report.judged import Judged, figure, judged
 from allotrope.report.record import Record
 
@@ -34,7 +33,6 @@ class Candidate:
     speed_up: float | None
     throughput_ratio: float | None
     drop: float | None
-    misses: tuple[str, ...]
 
     @property
     def runtime(self) -> str:
@@ -117,7 +115,7 @@ def read_candidates(run: Record) -> Candidates:
         rows=(),
         deciding=deciding,
         limit=limit,
-        max_latency=run.number("target", "max_latency"),
+        max_latency=_time(run.number("target", "max_latency")),
         max_size=run.number("target", "max_size"),
         max_drop=drop,
     )
@@ -140,10 +138,8 @@ def _reference(records: list[Record], deciding: Judged) -> float | None:
 def _candidate(
     record: Record, run: Record, baseline: Record, reference: float | None, limits: Candidates
 ) -> Candidate:
-    value, latency = figure(record, "validation_metric"), record.number("latency_ms", "median")
-    # A file from elsewhere may say 0 ms: such a time is none, and a ratio to it would be infinite.
-    if latency is not None and latency <= 0:
-        latency = None
+    value = figure(record, "validation_metric")
+    latency = _time(record.number("latency_ms", "median"))
     drop = None
     if value is not None and reference is not None:
         drop = limits.deciding.metric.drop(reference, value)
@@ -157,7 +153,7 @@ def _candidate(
         validation=value,
         test=figure(record, "test_metric"),
         latency=latency,
-        latency_p90=record.number("latency_ms", "p90"),
+        latency_p90=_time(record.number("latency_ms", "p90")),
         throughput=record.number("throughput"),
         size_bytes=record.number("size_bytes"),
         passes=record.flag("passes"),
@@ -167,27 +163,14 @@ def _candidate(
         speed_up=_ratio(baseline.number("latency_ms", "median"), latency),
         throughput_ratio=_ratio(record.number("throughput"), baseline.number("throughput")),
         drop=drop,
-        misses=_misses(latency, record.number("size_bytes"), drop, limits),
     )
 
 
-def _misses(
-    latency: float | None, size_bytes: float | None, drop: float | None, limits: Candidates
-) -> tuple[str, ...]:
-    texts = []
-    if latency is not None and limits.max_latency is not None and latency > limits.max_latency:
-        texts.append(
-            f"latency {milliseconds(latency)}, at most {milliseconds(limits.max_latency)} wanted"
-        )
-    if size_bytes is not None and limits.max_size is not None and size_bytes > limits.max_size:
-        texts.append(f"size {size(size_bytes)}, at most {size(limits.max_size)} wanted")
-    if drop is not None and limits.max_drop is not None and drop > limits.max_drop + TOLERANCE:
-        deciding = limits.deciding
-        texts.append(
-            f"validation {deciding.title} {deciding.change(drop)} {deciding.points}, "
-            f"{deciding.worsening} of at most {limits.max_drop:g} wanted"
-        )
-    return tuple(texts)
+def _time(milliseconds: float | None) -> float | None:
+    """A file from elsewhere may say 0 ms: such a time is none, and has no place on a log scale."""
+    if milliseconds is None or milliseconds <= 0:
+        return None
+    return milliseconds
 
 
 def _same(one: Record, other: Record) -> bool:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 
-from allotrope.measure.choice import AS_FAST, slowness
 from allotrope.report.candidates import Candidate, Candidates
 from allotrope.report.formats import THIN, count, milliseconds, percent, shortened, size, times
 from allotrope.report.judged import LONGEST_NAME, Judged, judged
@@ -133,9 +131,9 @@ def _reasons(run: Record, candidates: Candidates) -> list[str]:
         reasons.append(_why(candidates.delivered, candidates))
     elif candidates.nearest_miss is not None:
         miss = candidates.nearest_miss
-        misses = "; ".join(miss.misses) or miss.record.text("reason")
-        if misses:
-            reasons.append(f"It misses the target: {misses}.")
+        reason = miss.record.text("reason")
+        if reason:
+            reasons.append(f"It misses the target: {reason}.")
     reasons.append(_decided(run))
     return list(filter(None, reasons))
 
@@ -157,7 +155,7 @@ def _why(delivered: Candidate, candidates: Candidates) -> str:
     text = f"{len(measured)} candidates were measured"
     if failed:
         text += f" and {failed} could not be"
-    rank = _rank(delivered, passing, candidates)
+    rank = _rank(delivered, candidates.deciding)
     text += f"; {len(passing)} besides the baseline meet the target ({_target(candidates)}) "
     text += f"and this is {rank}"
     deciding = candidates.deciding
@@ -167,34 +165,16 @@ def _why(delivered: Candidate, candidates: Candidates) -> str:
     return text + ". Validation data decided; test data is only reported."
 
 
-def _rank(delivered: Candidate, passing: Sequence[Candidate], candidates: Candidates) -> str:
-    """In what the delivered candidate is the best.
-
-    `passing` begins with the lowest latency, which alone counts if the target limits it.
-    """
-    limited, best_by = candidates.max_latency is not None, candidates.deciding.best
-    # The plainest reason that holds is given; the others are for where the choice weighed more.
-    if delivered in passing[:1]:
-        return "the fastest of them"
-    timed = [
-        (slowness(row.latency, row.throughput, limited), row)
-        for row in passing
-        if row.latency and row.throughput
-    ]
-    fastest, best = min(timed, key=lambda pair: pair[0], default=(0.0, None))
-    if best is delivered:
-        return "the fastest of them with single images and batches weighed alike"
-    as_fast = [row for time, row in timed if time <= AS_FAST * fastest]
-    if not any(row is delivered for row in as_fast):
-        return "the one that was chosen"
-    # Of equally good ones the smaller file was chosen, which is only said if it decided.
-    equals = [
-        row for row in as_fast if row.validation == delivered.validation and row is not delivered
-    ]
-    own = delivered.size_bytes or 0.0
-    if equals and all(own < (row.size_bytes or 0.0) for row in equals):
-        return f"the smallest of the {best_by} of those that are as fast as the fastest"
-    return f"the {best_by} of those that are as fast as the fastest"
+def _rank(delivered: Candidate, deciding: Judged) -> str:
+    """In what the delivered candidate is the best, as the choice recorded it."""
+    words = {
+        "fastest": "the fastest of them",
+        "fastest-weighed": "the fastest of them with single images and batches weighed alike",
+        "best": f"the {deciding.best} of those that are as fast as the fastest",
+        "smallest": f"the smallest of the {deciding.best} of those that are as fast as the fastest",
+    }
+    # Runs of earlier versions do not say.
+    return words.get(delivered.record.text("best"), "the one that was chosen")
 
 
 def _target(candidates: Candidates) -> str:

@@ -15,7 +15,7 @@ from allotrope.data.examples import Data
 from allotrope.delivery.finished import finished
 from allotrope.inputs.showing import with_examples
 from allotrope.measure.candidates import Split, measure_candidates
-from allotrope.measure.choice import choose, nearest_miss
+from allotrope.measure.choice import choose, distinction, nearest_miss
 from allotrope.measure.machine import cores
 from allotrope.measure.rounds import measurement
 from allotrope.network.network import Network
@@ -183,5 +183,7 @@ def delivered(measured: Measured, target: Target) -> Delivered:
     """The fastest candidate that meets the target; if none does, the nearest miss."""
     metric = measured.scored.tasks[0].metric
     row = choose(measured.rows, target, metric)
-    missed = nearest_miss(measured.rows, target, metric) if row is None else None
-    return Delivered(measured, row, missed)
+    if row is None:
+        return Delivered(measured, None, nearest_miss(measured.rows, target, metric))
+    best = distinction(row, measured.rows, target, metric)
+    return Delivered(measured, {**row, "best": best}, None)
