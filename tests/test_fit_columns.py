@@ -87,7 +87,7 @@ def test_another_task_decides_if_it_is_asked_for(table, tmp_path):
     rmse = run.json["validation"]["brightness"]["rmse"]
     assert run.json["delivered"]["validation_metric"] == pytest.approx(rmse, rel=1e-3)
     assert "of validation RMSE" in run.json["delivered"]["reason"]
-    assert "test RMSE      brightness: " in str(run)
+    assert "test RMSE      brightness (decides): " in str(run)
     with pytest.raises(UsageError, match=r"unknown task 'colou'\. Did you mean 'colour'"):
         fit(table, target="colour,brightness", decide="colou", out=tmp_path / "no", **HOW)
     assert not (tmp_path / "no").exists()
