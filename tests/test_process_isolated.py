@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import textwrap
+from pathlib import Path
 
 import pytest
 
@@ -39,12 +42,16 @@ HOSTILE = """
 """
 
 
-@pytest.fixture
-def hostile():
+def hostile_process():
     from allotrope.process.channel import PACKAGE
 
     program = textwrap.dedent(HOSTILE.format(package=PACKAGE))
-    process = IsolatedProcess("-I", "-S", "-c", program)
+    return IsolatedProcess("-I", "-S", "-c", program)
+
+
+@pytest.fixture
+def hostile():
+    process = hostile_process()
     yield process
     process.end()
 
@@ -79,17 +86,30 @@ def test_a_process_that_was_killed_between_requests_is_started_again(hostile):
     assert hostile.ask("echo", b"x") == [b"x"]
 
 
-def test_a_child_that_was_forked_has_a_process_of_its_own(hostile):
-    hostile.ask("echo")
-    parents = hostile._channel.pid
-    child = os.fork()
-    if child == 0:
-        answered = hostile.ask("echo", b"x") == [b"x"] and hostile._channel.pid != parents
-        hostile.end()
-        os._exit(0 if answered else 1)
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
-    assert hostile.ask("echo", b"y") == [b"y"]
-    assert hostile._channel.pid == parents
+FORKED = """
+import os, sys
+sys.path.insert(0, {tests!r})
+from test_process_isolated import hostile_process
+process = hostile_process()
+process.ask("echo")
+parents = process._channel.pid
+child = os.fork()
+if child == 0:
+    answered = process.ask("echo", b"x") == [b"x"] and process._channel.pid != parents
+    process.end()
+    os._exit(0 if answered else 1)
+assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+assert process.ask("echo", b"y") == [b"y"]
+assert process._channel.pid == parents
+process.end()
+"""
+
+
+def test_a_child_that_was_forked_has_a_process_of_its_own():
+    # In a Python of its own: what other tests have loaded here may not be forked.
+    program = FORKED.format(tests=str(Path(__file__).parent))
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
 
 
 def test_a_bare_python_finds_nothing_that_is_installed():

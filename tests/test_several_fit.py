@@ -153,7 +153,8 @@ def steps(name):
     """The losses of some steps in float64, in which what tasks count is learned."""
     choice = chosen(average=None, **LEARNED)
     plan = plan_for(choice.network, choice.recipe, data().tasks, data().train.columns)
-    trainer = find(name).trainer(widened(choice.network), plan, Settings(threads=1))
+    # No number of threads: TensorFlow may have begun with another one in this process.
+    trainer = find(name).trainer(widened(choice.network), plan, Settings())
     batches = Batches(data(), choice.recipe)
     made = [wide(batches.batch(0, step)) for step in range(STEPS)]
     return [float(trainer.step(batch, 1e-3, step)) for step, batch in enumerate(made, 1)]
