@@ -176,6 +176,20 @@ class InterruptingSteps(Watching):
         super().step(tick)
 
 
+ALONE = "ALLOTROPE_TEST_ALONE"
+alone = pytest.mark.skipif(ALONE not in os.environ, reason="run in a process of its own, below")
+
+
+def test_ctrl_c_in_a_process_of_its_own():
+    # Signals are a process's: what the frameworks of other tests did to them here is not of this.
+    words = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", __file__]
+    words += ["-k", "ctrl_c_before or ctrl_c_stops"]
+    environment = {**os.environ, ALONE: "1"}
+    done = subprocess.run(words, capture_output=True, text=True, env=environment, check=False)
+    assert done.returncode == 0 and "2 passed" in done.stdout, done.stdout + done.stderr
+
+
+@alone
 def test_ctrl_c_before_the_first_epoch_ends_keeps_what_was_learned(digits, network):
     options = {"progress": InterruptingSteps(), "has_learned": True}
     found = train(network, digits, replace(RECIPE, warmup=0.0), SETTINGS, **options)
@@ -183,6 +197,7 @@ def test_ctrl_c_before_the_first_epoch_ends_keeps_what_was_learned(digits, netwo
     assert found.best is found.history[-1] and found.best["step"] == found.steps
 
 
+@alone
 def test_ctrl_c_stops_cleanly_with_the_best_so_far_and_can_be_resumed(digits, network, tmp_path):
     found = train(network, digits, RECIPE, SETTINGS, folder=tmp_path, progress=Interrupting(after=2))
     assert found.stopped == "interrupted" and found.epochs == 2.0 and len(found.history) == 2
