@@ -65,13 +65,17 @@ def recipe_of(family: Family, image: Image, images: int) -> Recipe:
     """
     recipe = family.recipe
     batch = min(max(2 ** round(math.log2(2 * math.sqrt(images))), 16), recipe.batch_size)
-    tiny, few = min(image[1:]) <= 12, images < FEW
+    augmentation, label_smoothing = recipe.augmentation, recipe.label_smoothing
+    if images < FEW:
+        augmentation, label_smoothing = "medium", min(label_smoothing, 0.1)
+    if min(image[1:]) <= 12:
+        augmentation = "light"
     return replace(
         recipe,
         batch_size=batch,
         learning_rate=recipe.learning_rate * batch / recipe.batch_size,
-        augmentation="light" if tiny else "medium" if few else recipe.augmentation,
-        label_smoothing=min(recipe.label_smoothing, 0.1) if few else recipe.label_smoothing,
+        augmentation=augmentation,
+        label_smoothing=label_smoothing,
     )
 
 
