@@ -71,7 +71,6 @@ class Checkout:
         self.tell("round")
         return float(self.heard("speed"))
 
-
     def end(self) -> None:
         """Wait for what it has to say at its end."""
         self.process.communicate()
@@ -112,7 +111,9 @@ def compared(measured: str, pairs: list[dict[str, dict[str, float]]]) -> dict[st
     medians = {who: statistics.median(values) for who, values in speeds.items()}
     ratio = medians["this"] / medians["other"]
     spread = {who: [round(values[0]), round(values[-1])] for who, values in speeds.items()}
-    print(f"{measured}: {ratio:.3f} of the other checkout's speed; from slowest to fastest {spread}")
+    print(
+        f"{measured}: {ratio:.3f} of the other checkout's speed; from slowest to fastest {spread}"
+    )
     return {"name": measured, "ratio": ratio, "examples_per_second": medians, "spread": spread}
 
 
