@@ -133,8 +133,8 @@ def test_bad_input_is_named(tmp_path):
         bench(tmp_path / "nowhere.onnx")
     with pytest.raises(UsageError, match="Did you mean 'openvino'"):
         bench(tmp_path / "model.onnx", runtimes=["openvin"])
-    with pytest.raises(UsageError, match="at least 1"):
-        bench(tmp_path / "model.onnx", batch=[0])
+    with pytest.raises(UsageError, match="batch is 0, expected more than 0; rounds is 0"):
+        bench(tmp_path / "model.onnx", batch=[0, 1], rounds=0)
     with pytest.raises(
         UsageError, match=r"'t=x' is not a free dimension and its length.*Free here: n"
     ):

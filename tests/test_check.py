@@ -144,8 +144,11 @@ def test_what_depends_on_the_rounding_of_float32_is_compared_in_it_alone():
         ({"frameworks": ["pytroch"]}, "unknown framework 'pytroch'. Did you mean 'pytorch'"),
         ({"frameworks": ["reference"]}, "unknown framework 'reference'"),
         ({"precision": ["float16"]}, "unknown precision 'float16'"),
-        ({"steps": -1}, "steps must be at least 1"),
-        ({"batch": 0, "directions": 1}, "batch, directions must be"),
+        ({"steps": -1}, "steps is -1, expected 0 or more"),
+        (
+            {"batch": 0, "directions": 1},
+            "batch is 0, expected more than 0; directions is 1, expected 2 or more",
+        ),
         ({"dimensions": ["t=3"]}, "'t=3' is not a free dimension"),
     ],
 )

@@ -78,5 +78,5 @@ def test_tasks_that_do_not_fit_are_refused(kinds, message):
 
 
 def test_a_part_of_the_labels_is_a_part():
-    with pytest.raises(UsageError, match="--missing is 1"):
+    with pytest.raises(UsageError, match=r"missing is 1\.0, expected at least 0 and below 1"):
         allotrope.check(several(), tasks=TASKS, missing=1.0, quiet=True)

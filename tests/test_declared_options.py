@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import re
 from importlib import import_module
+from inspect import Parameter
 from typing import TypedDict, Unpack
 
 import pytest
@@ -12,13 +13,27 @@ import pytest
 from allotrope import cli
 from allotrope.errors import UsageError
 from allotrope.option import ABOVE_0, Option, check_values
+from allotrope.verbs.bench import BENCH, bench
+from allotrope.verbs.check import check
+from allotrope.verbs.check_options import CHECK
 from allotrope.verbs.compare import compare
+from allotrope.verbs.convert import CONVERT, convert
 from allotrope.verbs.declaring import takes
 from allotrope.verbs.fit import fit
 from allotrope.verbs.offered import COMPARE, FIT
 from allotrope.verbs.options import defaults
+from allotrope.verbs.predict import PREDICT, predict
+from allotrope.verbs.report import REPORT, report
 
-TABLES = {fit: FIT, compare: COMPARE}
+TABLES = {
+    fit: FIT,
+    compare: COMPARE,
+    check: CHECK,
+    bench: BENCH,
+    predict: PREDICT,
+    convert: CONVERT,
+    report: REPORT,
+}
 
 
 def described(function):
@@ -42,7 +57,10 @@ def test_a_table_has_each_option_of_its_verb_and_no_other(function):
 
 @pytest.mark.parametrize("function", TABLES)
 def test_defaults_are_taken_and_choices_are_named(function):
-    check_values(TABLES[function], defaults(function))
+    optional = {
+        name: value for name, value in defaults(function).items() if value is not Parameter.empty
+    }
+    check_values(TABLES[function], optional)
     for option in TABLES[function]:
         assert all(choice in option.help for choice in option.choices), option.name
         assert option.help.endswith("."), option.name
@@ -91,3 +109,26 @@ def test_all_problems_come_in_one_message():
         "wide is 0, expected more than 0; deep is -1, expected more than 0. unknown how 'tow'. "
         "Did you mean"
     )
+
+
+def test_several_values_are_held_to_the_range_and_the_choices_one_by_one():
+    sizes = Option("sizes", "How large.", range=ABOVE_0, several=True)
+    ways = Option("ways", "One or two.", choices=("one", "two"), several=True, noun="way to go")
+    assert sizes.parts(None) == [] and sizes.parts(3) == [3] and sizes.parts((3, 4)) == [3, 4]
+    assert ways.parts("one, two") == ways.parts(["one,", "two"]) == ["one", "two"]
+    check_values([sizes, ways], {"sizes": [1, 2], "ways": ["one", "two,one"]})
+    with pytest.raises(UsageError) as caught:
+        check_values([sizes, ways], {"sizes": [1, 0, -2], "ways": ["one,tow"]})
+    assert str(caught.value).startswith(
+        "sizes is 0, -2, expected more than 0. unknown way to go 'tow'. Did you mean"
+    )
+
+
+def test_one_word_with_a_comma_is_no_two_words():
+    with pytest.raises(UsageError, match="unknown way 'one,two'"):
+        check_values([Option("way", "One or two.", choices=("one", "two"))], {"way": "one,two"})
+
+
+def test_help_says_which_numbers_are_taken():
+    assert Option("wide", "How wide.", range=ABOVE_0).described == "How wide. [more than 0]"
+    assert Option("wide", "How wide.").described == "How wide."

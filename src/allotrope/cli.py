@@ -59,7 +59,7 @@ VERBS: Verbs = {
         "allotrope.verbs.bench:bench",
         "Measure an ONNX file in every runtime that is installed.",
     ),
-    "report": ("allotrope.report:write_report", "Write the report of a run again."),
+    "report": ("allotrope.verbs.report:report", "Write the report of a run again."),
     "doctor": ("allotrope.verbs.doctor:doctor", "Say what this machine has and what is missing."),
 }
 

@@ -43,14 +43,9 @@ UNPRINTABLE = re.compile("[\0-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
 
 def write_report(folder: Path) -> Path:
-    """Write `report.html` into a run folder, from whatever is there; gives its path.
+    """Writes `report.html` into the folder of a run, from whatever is there; gives its path.
 
-    Example: allotrope report runs/digits-1
-
-    Args:
-        folder: the run folder that `fit` or `compare` made.
-
-    Raises: RunFolderError where run.json cannot be read or the report cannot be written.
+    Raises: RunFolderError if run.json cannot be read or the report cannot be written.
     """
     page = _template().render(_page(read_run(Path(folder))))
     path = Path(folder) / "report.html"

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from allotrope.errors import AllotropeError, UsageError
+from allotrope.errors import AllotropeError
 from allotrope.measure.declared import Declared, declared
 from allotrope.measure.inputs import (
     fixed_batch,
@@ -31,9 +31,34 @@ from allotrope.measure.yardstick import AGREES, Yardstick, read_outputs, yardsti
 from allotrope.network.graph import Graph, Value
 from allotrope.network.network import Network
 from allotrope.network.reading.read import load
+from allotrope.option import ABOVE_0, Option, check_values
 from allotrope.process.arrays import write_arrays
 from allotrope.process.worker import WorkerError, WorkerProcess
 from allotrope.runtimes import RUNTIMES, runtime
+from allotrope.verbs.declaring import takes
+
+BATCHES = (1, 64)
+
+RUNTIME_NAMES = Option("runtimes", "which to measure; all by default.", several=True)
+BATCH = Option(
+    "batch",
+    "batch sizes, if the first dimension of the inputs is free.",
+    range=ABOVE_0,
+    several=True,
+)
+
+BENCH = (
+    Option("file", "an ONNX file of any kind of network."),
+    RUNTIME_NAMES,
+    BATCH,
+    Option("threads", "processor threads; all cores by default.", range=ABOVE_0),
+    Option(
+        "dimensions",
+        "lengths of other free dimensions, such as sequence=128 or height=224,width=224; "
+        "input:2=224 if one has no name.",
+    ),
+    Option("rounds", "how often each runtime has its turn.", range=ABOVE_0),
+)
 
 
 @dataclass(frozen=True)
@@ -53,11 +78,12 @@ class BenchTable:
         return "\n".join([*self.json["notes"], _heading(self.json), *map(_line, self.json["rows"])])
 
 
+@takes(BENCH)
 def bench(
     file: str | Path,
     *,
     runtimes: Sequence[str] | None = None,
-    batch: Sequence[int] = (1, 64),
+    batch: Sequence[int] = BATCHES,
     threads: int | None = None,
     dimensions: Sequence[str] = (),
     rounds: int = ROUNDS,
@@ -70,27 +96,16 @@ def bench(
 
     Example: allotrope bench model.onnx --batch 1 --batch 64 --dimensions height=224,width=224
 
-    Args:
-        file: an ONNX file of any kind of network.
-        runtimes: which to measure; all by default.
-        batch: batch sizes, where the first dimension of the inputs is free.
-        threads: processor threads; all cores by default.
-        dimensions: lengths of other free dimensions, such as sequence=128 or height=224,width=224;
-            input:2=224 where one has no name.
-        rounds: how often each runtime has its turn.
-
     Raises: ModelError for a file that is broken, UsageError for options that do not fit it.
     """
-    if min([*batch, rounds, threads or 1], default=0) < 1:
-        raise UsageError(
-            f"batch {list(batch)}, rounds {rounds} and threads {threads} must all be at least 1."
-        )
-    found = [runtime(name) for name in runtimes or RUNTIMES]
+    check_values(BENCH, locals())
+    measured = [runtime(name) for name in RUNTIME_NAMES.parts(runtimes) or RUNTIMES]
+    batches = BATCH.parts(batch) or BATCHES
     interface = declared(Path(file))
     lengths = resolved(interface, dimensions)
     values = lengths.fixed(interface.inputs)
     if has_free_batch(values):
-        sizes = sorted(set(batch))
+        sizes = sorted(set(batches))
     else:
         sizes = [fixed_batch(values)]
     taken = _roles(Path(file), values, named_lengths(interface.inputs, max(sizes), lengths.by_name))
@@ -98,7 +113,7 @@ def bench(
     inputs = {size: random_inputs(values, size, {}, kinds=kinds) for size in sizes}
     pairs = [
         (one.name, precision)
-        for one in found
+        for one in measured
         for precision in one.precisions
         if precision != "int8"
     ]
@@ -163,11 +178,11 @@ def _measure(
         timings = time_in_rounds(
             [workers[index] for index in going], paths, [whole] * len(going), rounds
         )
-        for index, found in zip(going, timings, strict=True):
-            if isinstance(found, str):
-                rows[index] |= {"reason": found}
+        for index, timing in zip(going, timings, strict=True):
+            if isinstance(timing, str):
+                rows[index] |= {"reason": timing}
             else:
-                rows[index] |= {"batches": _figures(found)}
+                rows[index] |= {"batches": _figures(timing)}
         return rows, expected
 
 
@@ -209,8 +224,8 @@ def _opened(
 def _figures(timings: Mapping[int, Timing]) -> dict[str, dict[str, float]]:
     figures = {size: timing.figures() for size, timing in timings.items()}
     return {
-        str(size): {**found, "per_second": 1e3 * size / found["median"]}
-        for size, found in figures.items()
+        str(size): {**latency, "per_second": 1e3 * size / latency["median"]}
+        for size, latency in figures.items()
     }
 
 
@@ -229,8 +244,8 @@ def _line(row: Mapping[str, Any]) -> str:
     if "batches" not in row:
         return f"{start} {row['reason']}"
     cells = [
-        (f"{found['median']:.3f} ({found['p90']:.3f})", found["per_second"])
-        for found in row["batches"].values()
+        (f"{latency['median']:.3f} ({latency['p90']:.3f})", latency["per_second"])
+        for latency in row["batches"].values()
     ]
     figures = "".join(f"  {latency:>24} {per_second:>9,.0f}" for latency, per_second in cells)
     return f"{start} {row['load_seconds']:>7.2f}{figures}{_departure(row)}"

@@ -99,7 +99,9 @@ def compare(
         with Run.create(f"{data_read.name}-compare", out) as run:
             arguments["frameworks"] = None if frameworks is None else ",".join(options.frameworks)
             asked = asked_for(compare, arguments, NOT_REPEATED)
-            run.enter(CallEntry(command_line("compare", "data", asked), asked, seed, kind="compare"))
+            run.enter(
+                CallEntry(command_line("compare", "data", asked), asked, seed, kind="compare")
+            )
             return _compared(run, options, data_read, starts, show)
 
 

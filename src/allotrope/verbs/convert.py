@@ -14,9 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from allotrope.config import Repair
-from allotrope.errors import MissingDependencyError, UsageError, unknown_name
+from allotrope.errors import MissingDependencyError, UsageError
 from allotrope.network.network import Network
+from allotrope.option import Option, check_values
 from allotrope.storage import sync_folder, writing
+from allotrope.verbs.declaring import takes
 
 TARGETS = {
     "pytorch": ("torch",),
@@ -25,6 +27,17 @@ TARGETS = {
     "jax": ("jax", "flax"),
 }
 """Each framework that a network can be converted to, and the packages that the proof needs."""
+
+CONVERT = (
+    Option("network", "an ONNX file, or a network."),
+    Option("out", "the folder to write, which must be new or empty."),
+    Option(
+        "to",
+        "the framework: pytorch, keras, tensorflow or jax.",
+        choices=tuple(TARGETS),
+        noun="framework to convert to",
+    ),
+)
 
 
 @dataclass(frozen=True)
@@ -57,15 +70,11 @@ class Conversion:
         )
 
 
+@takes(CONVERT)
 def convert(network: str | Path | Network, out: str | Path, *, to: str) -> Conversion:
     """Write a network as a model of one framework, into a folder that opens without Allotrope.
 
     Example: allotrope convert model.onnx --to pytorch converted/
-
-    Args:
-        network: an ONNX file.
-        out: the folder to write, which must be new or empty.
-        to: the framework: pytorch, keras, tensorflow or jax.
 
     Raises: UsageError for an unknown framework or a folder that is not empty,
         MissingDependencyError, UnsupportedError that lists all nodes without an ordinary form,
@@ -75,8 +84,7 @@ def convert(network: str | Path | Network, out: str | Path, *, to: str) -> Conve
     from allotrope.conversion.core.proof import proof_script, prove
     from allotrope.network.reading.read import load
 
-    if to not in TARGETS:
-        raise unknown_name("framework to convert to", to, TARGETS)
+    check_values(CONVERT, {"to": to})
     _check_installed(to)
     folder = Path(out)
     _check_free(folder)
@@ -127,10 +135,10 @@ def _check_free(folder: Path) -> None:
     if folder.is_dir() and not any(folder.iterdir()):
         return
     if folder.exists() or folder.is_symlink():
-        found = "is no folder"
+        problem = "is no folder"
         if folder.is_dir():
-            found = "is not empty"
-        raise UsageError(f"'{folder}' {found}, and nothing is overwritten. Name a new folder.")
+            problem = "is not empty"
+        raise UsageError(f"'{folder}' {problem}, and nothing is overwritten. Name a new folder.")
 
 
 @contextmanager

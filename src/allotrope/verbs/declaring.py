@@ -75,6 +75,6 @@ def _parameters(
 
 def _documented(text: str, options: Iterable[Option]) -> str:
     """The docstring with its arguments, ahead of "Raises:"."""
-    lines = [f"    {option.name}: {option.help}" for option in options]
+    lines = [f"    {option.name}: {option.described}" for option in options]
     before, raises, after = text.partition("Raises:")
     return f"{before}Args:\n" + "\n".join(lines) + f"\n\n{raises}{after}"

@@ -50,13 +50,13 @@ def doctor() -> Diagnosis:
         _row(name, version(package), missing(name)) for name, package in FRAMEWORKS.items()
     ]
     runtimes = [_row(name, runtime(name).version(), runtime(name).available()) for name in RUNTIMES]
-    found = {
+    facts = {
         "machine": machine(),
         "accelerator": accelerator(),
         "frameworks": frameworks,
         "runtimes": runtimes,
     }
-    return Diagnosis({"allotrope": __version__, **found})
+    return Diagnosis({"allotrope": __version__, **facts})
 
 
 def _row(name: str, version: str | None, reason: str | None) -> dict[str, str | None]:
@@ -71,10 +71,11 @@ def _processor(machine: dict[str, Any]) -> str:
     return f"{machine['cpu']}, {machine['cores']} cores{memory}"
 
 
-def _features(found: list[str]) -> str:
+def _features(features: list[str]) -> str:
     lacking = []
-    if "AVX2" in found:
-        lacking = [name for name in NOTABLE if name not in found]
-    return (", ".join(found) or "none known") + (
-        f" (not {', not '.join(lacking)})" if lacking else ""
-    )
+    if "AVX2" in features:
+        lacking = [name for name in NOTABLE if name not in features]
+    present = ", ".join(features) or "none known"
+    if not lacking:
+        return present
+    return f"{present} (not {', not '.join(lacking)})"

@@ -14,7 +14,24 @@ from allotrope.delivery.asked import ArgumentError
 from allotrope.delivery.finished import Columns, columns_before, columns_in
 from allotrope.delivery.predictor import Run, in_words, origin_in_words, predicted
 from allotrope.errors import DataError, RunFolderError, UsageError
+from allotrope.option import ABOVE_0, Option, check_values
 from allotrope.run import read_record
+from allotrope.verbs.declaring import takes
+
+PREDICT = (
+    Option("run", "the run folder that `fit` made."),
+    Option(
+        "examples",
+        "files such as the data had, or folders of them; or .csv files with a column for each "
+        "input, in which files are named relative to the table.",
+    ),
+    Option(
+        "top",
+        "how many classes to name for each example, the most probable first.",
+        range=ABOVE_0,
+    ),
+    Option("threads", "processor threads; all cores by default.", range=ABOVE_0),
+)
 
 
 @dataclass(frozen=True)
@@ -78,8 +95,8 @@ class Predictions:
 def _probabilities(answer: Mapping[str, Any], names: Sequence[str]) -> list[float]:
     if "probabilities" in answer:
         return list(answer["probabilities"].values())
-    found = {guess["class"]: guess["probability"] for guess in answer.get("top", ())}
-    return [found.get(name, float("nan")) for name in names]
+    guessed = {guess["class"]: guess["probability"] for guess in answer.get("top", ())}
+    return [guessed.get(name, float("nan")) for name in names]
 
 
 def _values(answer: Mapping[str, Any], size: int) -> Any:
@@ -90,19 +107,13 @@ def _values(answer: Mapping[str, Any], size: int) -> Any:
     return float("nan") if size == 1 else [float("nan")] * size
 
 
+@takes(PREDICT)
 def predict(
     run: str | Path, *examples: str | Path, top: int = 5, threads: int | None = None
 ) -> Predictions:
     """Answer for new examples with the file that a run delivered.
 
     Example: allotrope predict runs/photos-1 new.jpg more/
-
-    Args:
-        run: the run folder that `fit` made.
-        examples: files such as the data had, or folders of them; or .csv files with a column for
-            each input, in which files are named relative to the table.
-        top: how many classes to name for each example, the most probable first.
-        threads: processor threads; all cores by default.
 
     Raises: UsageError if nothing is named, DataError for what cannot be read as a whole,
         RunFolderError if the run delivered nothing,
@@ -112,8 +123,7 @@ def predict(
         raise UsageError(
             "no example is named. Name files, folders of them or .csv files after the run folder."
         )
-    if top < 1:
-        raise UsageError(f"top is {top}, expected at least 1.")
+    check_values(PREDICT, {"top": top, "threads": threads})
     columns, session_run = _delivered(Path(run), threads)
     try:
         rows = list(predicted(columns, session_run, list(map(str, examples)), top))

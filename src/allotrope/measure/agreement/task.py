@@ -27,8 +27,6 @@ from allotrope.tasks import Task as LearnedTask
 from allotrope.tasks.several import encoded, joint_loss
 from allotrope.training.plan import training_plan
 
-PRECISIONS = ("float64", "float32")
-
 
 @dataclass(frozen=True)
 class Task:
