@@ -1,9 +1,10 @@
 """Training steps of `fit` in this checkout against those in another, one machine, one run.
 
-Each checkout makes its own `benchmarks/training_step.py` ready in a process of its own; the rounds of
-the two alternate, so only one of them works at any time. A process may be a third slower than the
-next one of the same code, all its life, by where its memory came to lie: so this is done with
-several pairs of processes, and the ratio is that of the medians: above 1 if this checkout is faster.
+Each checkout makes its own `benchmarks/training_step.py` ready in a process of its own; the rounds
+of the two alternate, so only one of them works at any time. A process may be a third slower than
+the next one of the same code, all its life, by where its memory came to lie: so this is done with
+several pairs of processes, and the ratio is that of the medians: above 1 if this checkout is
+faster.
 
     python benchmarks/steps_before.py OTHER_CHECKOUT [--pairs 7] [options of training_step.py]
 """

@@ -98,6 +98,7 @@ def check_values(options: Iterable[Option], values: Mapping[str, Any]) -> None:
     """Raises one UsageError for all values that their options do not take."""
     by_name = {option.name: option for option in options}
     asked = [(by_name[name], value) for name, value in values.items() if name in by_name]
+    # All problems at once, so that a command is corrected once: numbers first, as one sentence.
     numbers = [problem for option, value in asked if (problem := option.out_of_range(value))]
     sentences = [problem for option, value in asked if (problem := option.misread(value))]
     if numbers:

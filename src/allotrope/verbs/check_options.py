@@ -128,6 +128,7 @@ class CheckOptions:
         batch = arguments["batch"] or fitting_batch(inputs)
         asked = parse_lengths(arguments["dimensions"], inputs)
         lengths = {**usual_lengths(inputs, batch), **asked}
+        # What was asked for, and the batch, stays; other lengths may give way to what fits.
         settled = {*asked, *batch_names(inputs)}
         as_they_are = ("steps", "missing", "seed", "learning_rate", "directions", "parting")
         return Options(
@@ -169,6 +170,7 @@ def _tolerances(arguments: Mapping[str, Any]) -> dict[str, Tolerance]:
     from allotrope.measure.agreement.judge import Tolerance
 
     losses, single = arguments["loss_tolerance"], arguments["float32_tolerance"]
+    # After all steps the weights hold every error that losses had on the way.
     float64 = Tolerance(
         outputs=arguments["output_tolerance"],
         gradients=arguments["gradient_tolerance"],
@@ -198,6 +200,7 @@ def usual_lengths(inputs: Sequence[Value], batch: int) -> dict[str, int]:
         for axis, length in enumerate(shape):
             if not isinstance(length, int) and (axis or length):
                 lengths.setdefault(length or "", SIDE if is_map and axis > 1 else LENGTH)
+    # A cache of attention is as long as what was before it and what is now, and says so by name.
     for name in lengths:
         parts = [part.strip() for part in name.split("+")]
         if len(parts) > 1:

@@ -33,6 +33,7 @@ def takes(
         parameters = _parameters(function, by_name)
         signature = inspect.signature(function).replace(parameters=list(parameters.values()))
 
+        # Defaults of kinds of inputs stand in their declarations alone: binding fills them in.
         @functools.wraps(function)
         def verb(*arguments: Arguments.args, **named: Arguments.kwargs) -> Result:
             bound = signature.bind(*arguments, **named)
