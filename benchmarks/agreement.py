@@ -132,8 +132,8 @@ def options():
 
 
 def cell(row, part):
-    found = row["parts"].get(part)
-    return "" if found is None else f"{found['error']:.0e}" + ("" if found["agrees"] else " **departs**")
+    compared = row["parts"].get(part)
+    return "" if compared is None else f"{compared['error']:.0e}" + ("" if compared["agrees"] else " **departs**")
 
 
 def lines(name, proof):

@@ -51,16 +51,16 @@ def options():
 
 def networks(asked):
     """By name, what gives the network."""
-    found = {path.stem: path for path in sorted(Path(asked.data).glob("*.onnx"))}
-    found |= {name: partial(light_networks.with_weights, name) for name in light_networks.FILES}
+    files = {path.stem: path for path in sorted(Path(asked.data).glob("*.onnx"))}
+    files |= {name: partial(light_networks.with_weights, name) for name in light_networks.FILES}
     for folder in asked.folders:
-        found |= {f"{folder.name} {path.stem}": path for path in sorted(folder.glob("*.onnx"))}
+        files |= {f"{folder.name} {path.stem}": path for path in sorted(folder.glob("*.onnx"))}
     for name in EXPORTS:
         for exporter in torch_exports.EXPORTERS:
-            found[f"{name} {exporter}"] = partial(torch_exports.exported, name, exporter, None)
+            files[f"{name} {exporter}"] = partial(torch_exports.exported, name, exporter, None)
     return {
         name: file
-        for name, file in found.items()
+        for name, file in files.items()
         if not asked.only or any(part in name for part in asked.only)
     }
 
@@ -71,7 +71,7 @@ def row(name, file, target):
         folder = Path(scratch) / "out"
         try:
             network = allotrope.load(file() if callable(file) else file)
-            found = allotrope.convert(network, folder, to=target).json
+            record = allotrope.convert(network, folder, to=target).json
         except AllotropeError as error:
             return {
                 "name": name,
@@ -83,7 +83,7 @@ def row(name, file, target):
         if (folder / "model.py").exists():
             text = (folder / "model.py").read_text()
         spelled = sorted(set(re.findall(r"\boperators\.(\w+)\(", text)) - {"array"})
-    proof = found["proof"]
+    proof = record["proof"]
     return {
         "name": name,
         "target": target,
@@ -94,13 +94,13 @@ def row(name, file, target):
     }
 
 
-def shown(found):
-    head = f"{found['target']:10s} {found['name']:26s} {found['seconds']:5.0f} s  "
-    if "refused" in found:
-        return head + f"REFUSED {found['refused'][:600]}"
+def shown(record):
+    head = f"{record['target']:10s} {record['name']:26s} {record['seconds']:5.0f} s  "
+    if "refused" in record:
+        return head + f"REFUSED {record['refused'][:600]}"
     return (
         head
-        + f"{found['difference']:.1e}  {found['learning']:3d} learn  {' '.join(found['spelled'])}"
+        + f"{record['difference']:.1e}  {record['learning']:3d} learn  {' '.join(record['spelled'])}"
     )
 
 

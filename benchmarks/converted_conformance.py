@@ -69,9 +69,9 @@ def outcome_of(case, target):
             model = opened(network, target, Path(folder))
             spelled = (Path(folder) / "operators.py").exists()
             for inputs, outputs in case.data_sets:
-                found = model([as_array(x) for x in inputs])
+                answers = model([as_array(x) for x in inputs])
                 Runner.assert_similar_outputs(
-                    [as_array(y) for y in outputs], found, case.rtol, case.atol
+                    [as_array(y) for y in outputs], answers, case.rtol, case.atol
                 )
     except AllotropeError as error:
         return "refused", str(error), spelled

@@ -66,8 +66,8 @@ def trained_further(file, data, text, epochs, seed):
         knows_classes=ready.knows_classes,
     )
     settings = Settings(layout="channels-last", threads=1)
-    found = train(ready.learning, data, recipe, settings, has_learned=True)
-    return accuracy(ready.learning, data.test), accuracy(found.network, data.test)
+    further = train(ready.learning, data, recipe, settings, has_learned=True)
+    return accuracy(ready.learning, data.test), accuracy(further.network, data.test)
 
 
 def main():

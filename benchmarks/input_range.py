@@ -162,8 +162,8 @@ def main():
     counts = defaultdict(Counter)
     sets = trials_on(asked.data, arrays, asked.images)
     for convention in asked.conventions:
-        found = readings(x, 3, None)
-        for true in [r for r in found if r.range.startswith(CONVENTIONS[convention])]:
+        plausible = readings(x, 3, None)
+        for true in [r for r in plausible if r.range.startswith(CONVENTIONS[convention])]:
             for normalized in (True, False):
                 source = exported(trained(true, normalized, x, y))
                 kind = "none"

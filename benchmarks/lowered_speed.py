@@ -80,12 +80,12 @@ def timed(action):
     return time.perf_counter() - began
 
 
-def compared(both, kind, batch, seconds):
+def compared(steppers, kind, batch, seconds):
     """Calls of `step` or `infer` in turns, each pair beginning with the other one, after some that are not counted."""
     if kind == "train":
-        actions = {who: lambda one=one: one.step(*batch) for who, one in both.items()}
+        actions = {who: lambda one=one: one.step(*batch) for who, one in steppers.items()}
     else:
-        actions = {who: lambda one=one: one.infer(batch[0]) for who, one in both.items()}
+        actions = {who: lambda one=one: one.infer(batch[0]) for who, one in steppers.items()}
     for action in [*actions.values()] * WARM:
         action()
     times, ends = {who: [] for who in actions}, time.perf_counter() + seconds
@@ -96,7 +96,9 @@ def compared(both, kind, batch, seconds):
         hand / lowered for lowered, hand in zip(times["lowered"], times["by_hand"], strict=True)
     ]
     low, middle, high = statistics.quantiles(ratios, n=4)
-    speeds = {who: len(batch[0]) / statistics.median(found) for who, found in times.items()}
+    speeds = {
+        who: len(batch[0]) / statistics.median(times_of_one) for who, times_of_one in times.items()
+    }
     best = min(times["by_hand"]) / min(times["lowered"])
     return {
         "images_per_second": speeds,
@@ -122,21 +124,21 @@ def in_one_framework(name, networks, seconds, threads):
             random.integers(0, CLASSES, size),
         )
         for settings in SETTINGS[name]:
-            both = {
+            steppers = {
                 "lowered": Lowered(network, name, side, settings),
                 "by_hand": by_hand.ByHand(network, CLASSES, side, MEAN, STD, settings.precision),
             }
-            counts = {who: one.parameters() for who, one in both.items()}
+            counts = {who: one.parameters() for who, one in steppers.items()}
             assert len(set(counts.values())) == 1, f"not the same network: {counts}"
             for kind in ("train", "infer"):
-                found = compared(both, kind, batch, seconds)
+                measured = compared(steppers, kind, batch, seconds)
                 row = {
                     "framework": name,
                     "network": network,
                     "precision": settings.precision,
                     "kind": kind,
                     "batch": size,
-                    **found,
+                    **measured,
                 }
                 print(json.dumps(row), flush=True)
 

@@ -158,10 +158,10 @@ def compared(name, ours, theirs, rounds):
     for number in range(rounds):
         for who, run in (("fit", ours), ("by_hand", theirs))[:: 1 if number % 2 else -1]:
             speeds[who].append(run())
-    median = {who: statistics.median(found) for who, found in speeds.items()}
+    median = {who: statistics.median(rounds_of_one) for who, rounds_of_one in speeds.items()}
     ratio = median["fit"] / median["by_hand"]
     print(f"{name}: fit {median['fit']:,.0f} images/s, by hand {median['by_hand']:,.0f} images/s, ratio {ratio:.3f}")
-    spread = {who: [min(found), max(found)] for who, found in speeds.items()}
+    spread = {who: [min(rounds_of_one), max(rounds_of_one)] for who, rounds_of_one in speeds.items()}
     return {"name": name, "images_per_second": median, "spread": spread, "rounds": rounds, "ratio": ratio}
 
 

@@ -105,8 +105,8 @@ class Chromium:
 
     def screenshot(self, path: pathlib.Path) -> None:
         """Write the whole page as a PNG."""
-        found = self.send("Page.captureScreenshot", format="png", captureBeyondViewport=True)
-        path.write_bytes(base64.b64decode(found["data"]))
+        answer = self.send("Page.captureScreenshot", format="png", captureBeyondViewport=True)
+        path.write_bytes(base64.b64decode(answer["data"]))
 
     def of(self, method: str) -> list[dict[str, Any]]:
         """The parameters of all events of one kind."""
@@ -137,5 +137,5 @@ class Chromium:
             assert part, "Chromium ended"
             self._buffer += part
         message, self._buffer = self._buffer.split(b"\0", 1)
-        found: dict[str, Any] = json.loads(message)
-        return found
+        answer: dict[str, Any] = json.loads(message)
+        return answer

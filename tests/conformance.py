@@ -49,7 +49,7 @@ def _stored(folder, name):
 @functools.cache
 def cases():
     """Every case of KINDS by name, with its model and its data."""
-    found = {}
+    by_name = {}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # onnx computes expected values that overflow on purpose
         for case in (case for kind in KINDS for case in load_model_tests(kind=kind)):
@@ -60,8 +60,8 @@ def cases():
                     (_stored(s, "input"), _stored(s, "output"))
                     for s in sorted(folder.glob("test_data_set_*"))
                 ]
-            found[case.name] = case
-    return found
+            by_name[case.name] = case
+    return by_name
 
 
 def chosen(kinds=KINDS, one_in=1, turn=0):
@@ -95,12 +95,12 @@ def network(name):
 
 def outcome(name, framework):
     """equal, wrong, refused or crashed, and why."""
-    case, found = cases()[name], network(name)
-    if isinstance(found, AllotropeError):
-        return "refused", str(found)
+    case, loaded = cases()[name], network(name)
+    if isinstance(loaded, AllotropeError):
+        return "refused", str(loaded)
     try:
         for inputs, outputs in case.data_sets:
-            got = list(Prepared(found, framework).run([array(value) for value in inputs]))
+            got = list(Prepared(loaded, framework).run([array(value) for value in inputs]))
             Runner.assert_similar_outputs(
                 [array(value) for value in outputs], got, case.rtol, case.atol
             )
@@ -122,12 +122,12 @@ def gradient_outcome(name, framework):
 
     Left out where these say nothing.
     """
-    found = network(name)
-    if isinstance(found, AllotropeError) or any(
+    loaded = network(name)
+    if isinstance(loaded, AllotropeError) or any(
         node.op_type in STEPS for node in cases()[name].model.graph.node
     ):
         return "left out", "casts"
-    wide = widened(found)
+    wide = widened(loaded)
     arrays = [array(value) for value in cases()[name].data_sets[0][0]]
     try:
         return slope_outcome(
@@ -156,7 +156,7 @@ def slope_outcome(run, gradients, inputs, rng):
     }
     if not seeds or not directions:
         return "left out", "no float input or output"
-    found = sum(
+    slope = sum(
         float((g * directions[n]).sum())
         for n, g in gradients(inputs, seeds).items()
         if n in directions
@@ -173,8 +173,8 @@ def slope_outcome(run, gradients, inputs, rng):
         return "left out", "not smooth here"
     return (
         ("equal", "")
-        if np.isclose(found, near, rtol=1e-3, atol=1e-5)
-        else ("wrong", f"{found} is not {near}")
+        if np.isclose(slope, near, rtol=1e-3, atol=1e-5)
+        else ("wrong", f"{slope} is not {near}")
     )
 
 

@@ -133,11 +133,11 @@ def free_picture():
         {"strides": (2, 2), "pads": (0, 1, 1, 0)},
     )
     first, third, fifth = (b.constant(np.array([axis])) for axis in (0, 2, 4))
-    kept, size = (
+    channels, size = (
         b.add("Slice", [b.add("Shape", [deep]), first, third]),
         b.add("Slice", [b.add("Shape", [x]), third, fifth]),
     )
-    sizes = b.add("Concat", [kept, size], {"axis": 0})
+    sizes = b.add("Concat", [channels, size], {"axis": 0})
     deep = b.add("Resize", [deep, "", "", sizes], {"mode": "linear"})
     b.output(b.add("Concat", [x, deep], {"axis": 1}), "y")
     return b.network(), [(floats(2, 3, 8, 8),), (floats(1, 3, 9, 12),)]

@@ -23,8 +23,8 @@ def module(folder):
     return sys.modules.pop("model")
 
 
-def _several(found):
-    return list(found) if isinstance(found, (tuple, list)) else [found]
+def _several(outputs):
+    return list(outputs) if isinstance(outputs, (tuple, list)) else [outputs]
 
 
 def _pytorch(network, folder):

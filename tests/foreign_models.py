@@ -31,7 +31,7 @@ def zero(number, dtype=np.uint8):
 
 
 def foreign(
-    operator, names, given, fixed=None, *, count=1, version=17, domain=MICROSOFT, **attributes
+    operator, names, values, fixed=None, *, count=1, version=17, domain=MICROSOFT, **attributes
 ):
     """A model of one operator, and what it is given. `names` are its inputs, `-` one left out.
 
@@ -43,12 +43,12 @@ def foreign(
     )
     begins = [
         helper.make_tensor_value_info(name, helper.np_dtype_to_tensor_dtype(x.dtype), free(x.shape))
-        for name, x in given.items()
+        for name, x in values.items()
     ]
     ends = [onnx.ValueInfoProto(name=f"y{i}") for i in range(count)]
     built = model([made], begins, ends, fixed, opset=version, ir_version=8)
     built.opset_import.append(helper.make_opsetid(MICROSOFT, 1))
-    return built, given
+    return built, values
 
 
 def free(shape):

@@ -21,11 +21,11 @@ def tree(root, *folders, count=4):
 
 def read(root, layout="auto"):
     """Counts of pictures by split and class, and the notes as one text."""
-    found = find_layout(root, layout)
+    folders = find_layout(root, layout)
     counts = {}
-    for split, pictures in found.splits.items():
+    for split, pictures in folders.splits.items():
         counts[split] = {name: sum(other == name for _, other in pictures) for _, name in pictures}
-    return counts, "\n".join(found.notes)
+    return counts, "\n".join(folders.notes)
 
 
 def error_of(root, layout="auto"):

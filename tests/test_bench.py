@@ -76,7 +76,7 @@ def test_table_prints_a_line_a_row_and_is_json(table):
 
 def test_network_with_several_inputs_and_outputs(tmp_path):
     text_model(tmp_path / "text.onnx")
-    found = bench(
+    table = bench(
         tmp_path / "text.onnx",
         runtimes=["onnxruntime"],
         batch=[2],
@@ -84,23 +84,23 @@ def test_network_with_several_inputs_and_outputs(tmp_path):
         dimensions=["t=3"],
         rounds=1,
     )
-    (row,) = found.json["rows"]
+    (row,) = table.json["rows"]
     assert row["batches"]["2"]["median"] > 0
-    assert found.json["measurement"]["lengths"] == {"t": 3}
-    assert "free lengths t=3: as --dimensions says" in str(found)
+    assert table.json["measurement"]["lengths"] == {"t": 3}
+    assert "free lengths t=3: as --dimensions says" in str(table)
 
 
 def test_missing_runtime_is_a_row_with_the_command_that_installs_it(tmp_path, monkeypatch):
     classifier().save(tmp_path / "model.onnx")
     monkeypatch.setattr(type(runtime("openvino")), "package", "allotrope_missing")
-    found = bench(
+    table = bench(
         tmp_path / "model.onnx",
         runtimes=["onnxruntime", "openvino"],
         batch=[1],
         threads=1,
         rounds=1,
     )
-    reasons = [row.get("reason") for row in found.json["rows"]]
+    reasons = [row.get("reason") for row in table.json["rows"]]
     assert reasons[0] is None
     assert (
         reasons[1:]
@@ -109,7 +109,7 @@ def test_missing_runtime_is_a_row_with_the_command_that_installs_it(tmp_path, mo
         ]
         * 2
     )
-    assert "pip install 'allotrope[openvino]'" in str(found)
+    assert "pip install 'allotrope[openvino]'" in str(table)
 
 
 def test_disagreement_is_shown():

@@ -21,8 +21,8 @@ def test_random_inputs_have_the_declared_shapes_and_kinds():
         Value("b", np.dtype("int64"), ("n", "t")),
         Value("c", np.dtype("float16"), ()),
     ]
-    found = random_inputs(values, 3, {"t": 5})
-    assert {name: (array.shape, array.dtype.name) for name, array in found.items()} == {
+    inputs = random_inputs(values, 3, {"t": 5})
+    assert {name: (array.shape, array.dtype.name) for name, array in inputs.items()} == {
         "a": ((3, 4, 1), "uint8"),
         "b": ((3, 5), "int64"),
         "c": ((), "float16"),
@@ -87,13 +87,13 @@ LENGTHS = {
 def test_free_lengths_that_the_file_shows_are_taken_and_said(tmp_path, kind):
     nodes, inputs, arrays, expected = LENGTHS[kind]
     file = declared(saved(tmp_path / "m.onnx", nodes, inputs, [floats("y")], arrays))
-    found = resolved(file, [])
-    assert found.by_name == expected
-    assert all(f"{name}={length}" in "".join(found.lines) for name, length in expected.items())
-    assert "--dimensions" in found.lines[0]
+    lengths = resolved(file, [])
+    assert lengths.by_name == expected
+    assert all(f"{name}={length}" in "".join(lengths.lines) for name, length in expected.items())
+    assert "--dimensions" in lengths.lines[0]
     assert all(
         isinstance(length, int)
-        for value in found.fixed(file.inputs)
+        for value in lengths.fixed(file.inputs)
         for length in (value.shape or ())[1:]
     )
 
@@ -172,10 +172,10 @@ def test_inputs_are_filled_by_what_they_are_for_and_it_is_said(tmp_path):
         {"table": np.ones((7, 3), np.float32)},
         [("com.microsoft", 1)],
     )
-    found = bench(file, runtimes=["onnxruntime"], batch=[2], threads=1, rounds=1)
-    notes = "\n".join(found.json["notes"])
+    table = bench(file, runtimes=["onnxruntime"], batch=[2], threads=1, rounds=1)
+    notes = "\n".join(table.json["notes"])
     assert (
         "'attention_mask' gets 1 for the beginning of each row and 0 for its end: its name says so"
         in notes
     )
-    assert found.exit_code == 0
+    assert table.exit_code == 0

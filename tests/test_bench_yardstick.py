@@ -41,13 +41,13 @@ def labelled(path):
 
 
 def test_a_file_that_only_a_runtime_understands_is_measured(tmp_path):
-    found = bench(
+    table = bench(
         labelled(tmp_path / "m.onnx"), runtimes=["onnxruntime"], batch=[2], threads=1, rounds=1
     )
-    (row,) = found.json["rows"]
+    (row,) = table.json["rows"]
     assert row["batches"]["2"]["median"] > 0
     assert row["agrees"]
-    (note,) = found.json["notes"]
+    (note,) = table.json["notes"]
     assert "the reference cannot compute this file (" in note
     assert note.endswith("outputs compared with ONNX Runtime without optimizations")
 
@@ -61,16 +61,16 @@ def test_where_nothing_runs_the_exit_code_says_so(tmp_path):
         [floats("y", "n", 3)],
         domains=[("com.example", 1)],
     )
-    found = bench(file, runtimes=["onnxruntime"], batch=[1], threads=1, rounds=1)
-    assert found.exit_code == 1
-    assert "Gadget" in found.json["rows"][0]["reason"]
-    assert "nor can ONNX Runtime" in found.json["notes"][0]
+    table = bench(file, runtimes=["onnxruntime"], batch=[1], threads=1, rounds=1)
+    assert table.exit_code == 1
+    assert "Gadget" in table.json["rows"][0]["reason"]
+    assert "nor can ONNX Runtime" in table.json["notes"][0]
 
 
 def test_plain_arrays_of_everything_that_runtimes_give(tmp_path):
     row = [{"a": np.float32(1), "b": np.float32(2)}, {"a": np.float32(3), "b": np.float32(4)}]
     texts = np.array(["x", "yy"], dtype=object)
-    found = plain(
+    arrays = plain(
         {
             "text": texts,
             "table": row,
@@ -79,7 +79,7 @@ def test_plain_arrays_of_everything_that_runtimes_give(tmp_path):
             "low": np.ones(2, ml_dtypes.bfloat16),
         }
     )
-    np.savez(tmp_path / "arrays.npz", *found)
+    np.savez(tmp_path / "arrays.npz", *arrays)
     read = read_outputs(tmp_path / "arrays.npz")
     assert [array.tolist() for array in read] == [
         ["x", "yy"],
@@ -93,7 +93,7 @@ def test_plain_arrays_of_everything_that_runtimes_give(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("found", "expected", "far"),
+    ("output", "expected", "far"),
     [
         ([np.ones(2)], [np.ones(2)], 0.0),
         ([np.ones(2)], [np.full(2, 2.0)], 0.5),
@@ -104,8 +104,8 @@ def test_plain_arrays_of_everything_that_runtimes_give(tmp_path):
         ([np.array([np.nan])], [np.array([np.nan])], 0.0),
     ],
 )
-def test_differences_from_the_yardstick(found, expected, far):
-    assert Yardstick(expected, "").difference(found, "x") == far
+def test_differences_from_the_yardstick(output, expected, far):
+    assert Yardstick(expected, "").difference(output, "x") == far
 
 
 def test_the_first_outputs_are_the_yardstick_where_there_is_no_other():

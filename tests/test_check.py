@@ -93,37 +93,37 @@ def test_a_departure_is_named_and_fails_the_command(file, capsys):
         "1",
     ]
     assert cli.main([*arguments, "--output-tolerance", "0", "--json"]) == 1
-    found = json.loads(capsys.readouterr().out.splitlines()[-1])
-    (row,) = found["rows"]
-    assert (row["status"], found["agrees"], found["loss"]) == ("departs", False, None)
+    printed = json.loads(capsys.readouterr().out.splitlines()[-1])
+    (row,) = printed["rows"]
+    assert (row["status"], printed["agrees"], printed["loss"]) == ("departs", False, None)
     first = row["parts"]["outputs"]["departures"][0]
     assert first["culprit"].startswith("node '") and 0 < first["error"] < 1e-12
 
 
 def test_a_framework_that_is_missing_is_a_row_with_the_command_that_installs_it(file, monkeypatch):
     monkeypatch.setitem(frameworks.FRAMEWORKS, "jax", "allotrope_missing")
-    found = allotrope.check(
+    proof = allotrope.check(
         file, frameworks=["pytorch", "jax"], precision=["float64"], **{**QUICK, "steps": 0}
     )
-    assert [row["status"] for row in found.json["rows"]] == ["agrees", "missing"]
+    assert [row["status"] for row in proof.json["rows"]] == ["agrees", "missing"]
     assert (
-        found.json["rows"][1]["reason"]
+        proof.json["rows"][1]["reason"]
         == "jax is not installed; install it with: pip install 'allotrope[jax]'"
     )
-    assert "pip install 'allotrope[jax]'" in str(found)
-    assert found.exit_code == 1  # it was named
-    assert agreement(found.json["rows"], [])
+    assert "pip install 'allotrope[jax]'" in str(proof)
+    assert proof.exit_code == 1  # it was named
+    assert agreement(proof.json["rows"], [])
 
 
 def test_a_process_that_dies_is_a_row_with_its_reason(file, monkeypatch):
     monkeypatch.setattr(recording, "WORKER", "allotrope.no_such_module")
-    found = allotrope.check(
+    proof = allotrope.check(
         file, frameworks=["pytorch"], precision=["float64"], **{**QUICK, "steps": 0}
     )
-    (row,) = found.json["rows"]
-    assert (row["status"], found.exit_code) == ("failed", 1)
+    (row,) = proof.json["rows"]
+    assert (row["status"], proof.exit_code) == ("failed", 1)
     assert "No module named allotrope.no_such_module" in row["reason"]
-    assert "Nothing could be compared." in str(found)
+    assert "Nothing could be compared." in str(proof)
 
 
 def test_what_depends_on_the_rounding_of_float32_is_compared_in_it_alone():
@@ -131,11 +131,11 @@ def test_what_depends_on_the_rounding_of_float32_is_compared_in_it_alone():
     scale, zero = b.constant(np.float32(0.1)), b.constant(np.uint8(128))
     x = b.add("QuantizeLinear", [b.input("x", "float32", ("n", 4)), scale, zero])
     b.output(b.add("DequantizeLinear", [x, scale, zero]), "y")
-    found = allotrope.check(b.network(), frameworks=["pytorch"], **QUICK)
-    assert [row["precision"] for row in found.json["rows"]] == ["float32"]
-    assert "float64 is left out: QuantizeLinear" in found.json["notes"][0]
-    assert "it has no trainable weights" in found.json["notes"][1]
-    assert found.exit_code == 0, str(found)
+    proof = allotrope.check(b.network(), frameworks=["pytorch"], **QUICK)
+    assert [row["precision"] for row in proof.json["rows"]] == ["float32"]
+    assert "float64 is left out: QuantizeLinear" in proof.json["notes"][0]
+    assert "it has no trainable weights" in proof.json["notes"][1]
+    assert proof.exit_code == 0, str(proof)
 
 
 @pytest.mark.parametrize(
@@ -162,8 +162,8 @@ def test_lengths_that_fit_are_found_and_said_and_those_that_were_asked_for_stay(
     kernel = b.weight("w", np.ones((1, 1, 5), np.float32))
     b.output(b.add("Conv", [b.input("x", "float32", ("n", 1, "t")), kernel]), "y")
     once = {**QUICK, "steps": 0, "frameworks": ["pytorch"], "precision": ["float64"]}
-    found = allotrope.check(b.network(), **{**once, "quiet": False})
-    assert found.exit_code == 0 and found.json["lengths"]["t"] == 6, str(found)
+    proof = allotrope.check(b.network(), **{**once, "quiet": False})
+    assert proof.exit_code == 0 and proof.json["lengths"]["t"] == 6, str(proof)
     assert "lengths: t is 6, because 3 does not fit" in capsys.readouterr().out
     with pytest.raises(UsageError, match=r"x \[4, 1, 4\].*--dimensions"):
         allotrope.check(b.network(), dimensions=["t=4"], **once)
@@ -182,11 +182,11 @@ def test_arrays_of_every_kind_come_back(tmp_path):
         "z": np.array([1 + 2j], np.complex64),
     }
     write_arrays(tmp_path / "arrays.npz", arrays)
-    found = read_arrays(tmp_path / "arrays.npz")
-    assert list(found) == list(arrays)
+    again = read_arrays(tmp_path / "arrays.npz")
+    assert list(again) == list(arrays)
     for name, array in arrays.items():
-        assert found[name].dtype == array.dtype
-        np.testing.assert_array_equal(found[name], array)
+        assert again[name].dtype == array.dtype
+        np.testing.assert_array_equal(again[name], array)
 
 
 def test_every_value_that_inputs_or_weights_move_is_probed():
@@ -254,7 +254,7 @@ def test_a_slope_that_rounding_hides_is_not_settled():
 
 def test_slopes_of_a_known_function():
     arrays = {"a": np.array([1.0, 2.0]), "b": np.array([3.0])}
-    found = slopes_of(
+    slopes = slopes_of(
         lambda moved: float(
             (moved.get("a", arrays["a"]) ** 3).sum() * moved.get("b", arrays["b"])[0]
         ),
@@ -263,7 +263,7 @@ def test_slopes_of_a_known_function():
         0,
         print,
     )
-    for slope, gradient in zip(found, (9 * arrays["a"] ** 2, np.array([9.0])), strict=True):
+    for slope, gradient in zip(slopes, (9 * arrays["a"] ** 2, np.array([9.0])), strict=True):
         (name,) = slope.names
         assert slope.value == pytest.approx((gradient * slope.directions[name]).sum(), rel=1e-8)
 
@@ -277,8 +277,8 @@ def test_a_kink_is_uncertain():
 
 def test_weights_are_kept_after_fewer_steps_where_they_need_too_much_room():
     assert steps_kept(5, 10, 50) == [1, 2, 3, 4, 5]
-    kept = steps_kept(200, 10, 60)
-    assert kept[0] == 1 and kept[-1] == 200 and len(kept) <= 8
+    steps = steps_kept(200, 10, 60)
+    assert steps[0] == 1 and steps[-1] == 200 and len(steps) <= 8
     assert steps_kept(200, 10**9, 1) == [1, 200]
     assert steps_kept(1, 10**9, 1) == [1]
     assert steps_kept(0, 10, 50) == []

@@ -232,15 +232,15 @@ WRONG = {
 def test_a_wrong_answer_in_float32_is_caught(name, tmp_path):
     right, wrong, p, training = WRONG[name]
     expected = expectation(right, tmp_path)["float32"]
-    found = judged(expected, wrong, (p or InARow)(), training and p is not None)
+    verdict = judged(expected, wrong, (p or InARow)(), training and p is not None)
     if p is None:  # evaluation's answer where training's is expected
         task = expected.task
         computed = values(wrong, task.probes, task.inputs(), False, InARow())
         nodes, tolerance = task.network.graph.nodes, expected.tolerance.outputs
-        found = compare_outputs(
+        verdict = compare_outputs(
             nodes, computed, expected.training_outputs, tolerance, expected.training_noise
         )
-    assert found.departures, found
+    assert verdict.departures, verdict
 
 
 def test_what_float32_cannot_tell_float64_does(tmp_path):

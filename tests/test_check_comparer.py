@@ -54,142 +54,142 @@ def others(expected, folder):
 # --- wrong answers: what is changed, in which part it shows, what is named
 
 
-def sign(found, others):
-    found.gradients["fc.weight"] *= -1
+def sign(answer, others):
+    answer.gradients["fc.weight"] *= -1
 
 
-def transposed(found, others):
-    found.gradients["shared"] = found.gradients["shared"].T
+def transposed(answer, others):
+    answer.gradients["shared"] = answer.gradients["shared"].T
 
 
-def shifted(found, others):
-    found.outputs["conv"] = np.roll(found.outputs["conv"], 1, axis=-1)
+def shifted(answer, others):
+    answer.outputs["conv"] = np.roll(answer.outputs["conv"], 1, axis=-1)
 
 
-def not_a_number(found, others):
-    found.outputs["tanh"][1, 2, 0, 1] = math.nan
+def not_a_number(answer, others):
+    answer.outputs["tanh"][1, 2, 0, 1] = math.nan
 
 
-def infinite(found, others):
-    found.outputs["head" if "head" in found.outputs else "logits"][0, 0] = math.inf
+def infinite(answer, others):
+    answer.outputs["head" if "head" in answer.outputs else "logits"][0, 0] = math.inf
 
 
-def narrow_output(found, others):
-    found.outputs["bn"] = found.outputs["bn"].astype(np.float32)
+def narrow_output(answer, others):
+    answer.outputs["bn"] = answer.outputs["bn"].astype(np.float32)
 
 
-def narrow_gradient(found, others):
-    found.gradients["conv.weight"] = found.gradients["conv.weight"].astype(np.float32)
+def narrow_gradient(answer, others):
+    answer.gradients["conv.weight"] = answer.gradients["conv.weight"].astype(np.float32)
 
 
-def dropped_bias_gradient(found, others):
-    del found.gradients["fc.bias"]
+def dropped_bias_gradient(answer, others):
+    del answer.gradients["fc.bias"]
 
 
-def constant_zero_gradient(found, others):
-    found.gradients["bn.bias"][:] = 0
+def constant_zero_gradient(answer, others):
+    answer.gradients["bn.bias"][:] = 0
 
 
-def untied(found, others):
-    found.gradients["shared"] = others["untied"].gradients["shared"]
+def untied(answer, others):
+    answer.gradients["shared"] = others["untied"].gradients["shared"]
 
 
-def half_of_the_batch(found, others):
-    found.gradients["embedding"] /= 4
+def half_of_the_batch(answer, others):
+    answer.gradients["embedding"] /= 4
 
 
-def extra_gradient(found, others):
-    found.gradients["bn.running_mean"] = np.ones(8)
+def extra_gradient(answer, others):
+    answer.gradients["bn.running_mean"] = np.ones(8)
 
 
-def wrong_momentum_sense(found, others):
-    found.weights = others["momentum"].weights
+def wrong_momentum_sense(answer, others):
+    answer.weights = others["momentum"].weights
 
 
-def unbiased_variance(found, others):
+def unbiased_variance(answer, others):
     count = 4 * 3 * 3
-    for arrays in found.weights.values():
+    for arrays in answer.weights.values():
         arrays["bn.running_var"] = 2.0 + (arrays["bn.running_var"] - 2.0) * count / (count - 1)
 
 
-def stale_state(found, others):
-    for arrays in found.weights.values():
+def stale_state(answer, others):
+    for arrays in answer.weights.values():
         arrays["bn.running_mean"][:] = 0.5
 
 
-def missing_output(found, others):
-    del found.outputs["second"]
+def missing_output(answer, others):
+    del answer.outputs["second"]
 
 
-def extra_output(found, others):
-    found.outputs["nonsense"] = np.zeros(3)
+def extra_output(answer, others):
+    answer.outputs["nonsense"] = np.zeros(3)
 
 
-def swapped_outputs(found, others):
-    found.outputs["logits"], found.outputs["squares"] = found.outputs["squares"], found.outputs["logits"]
+def swapped_outputs(answer, others):
+    answer.outputs["logits"], answer.outputs["squares"] = answer.outputs["squares"], answer.outputs["logits"]
 
 
-def slightly_larger(found, others):
-    found.outputs["joined"] *= 1 + 1e-4
+def slightly_larger(answer, others):
+    answer.outputs["joined"] *= 1 + 1e-4
 
 
-def one_element_off(found, others):
-    found.outputs["pooled"][2, 5] += 1e-8
+def one_element_off(answer, others):
+    answer.outputs["pooled"][2, 5] += 1e-8
 
 
-def spread(found, others):
-    found.outputs["bent"] = np.broadcast_to(found.outputs["bent"][:, None], (4, 1, 8)).copy()
+def spread(answer, others):
+    answer.outputs["bent"] = np.broadcast_to(answer.outputs["bent"][:, None], (4, 1, 8)).copy()
 
 
-def repeated(found, others):
-    found.outputs["first"] = np.broadcast_to(found.outputs["first"][:1], (4, 8)).copy()
+def repeated(answer, others):
+    answer.outputs["first"] = np.broadcast_to(answer.outputs["first"][:1], (4, 8)).copy()
 
 
-def no_dropout(found, others):
-    found.training_outputs["dropout"] = found.training_outputs["tanh"]
+def no_dropout(answer, others):
+    answer.training_outputs["dropout"] = answer.training_outputs["tanh"]
 
 
-def statistics_of_the_past(found, others):
-    found.training_outputs["bn"] = found.outputs["bn"]
+def statistics_of_the_past(answer, others):
+    answer.training_outputs["bn"] = answer.outputs["bn"]
 
 
-def statistics_of_the_batch(found, others):
-    found.outputs["bn"] = found.training_outputs["bn"]
+def statistics_of_the_batch(answer, others):
+    answer.outputs["bn"] = answer.training_outputs["bn"]
 
 
-def sum_instead_of_mean(found, others):
-    found.losses = [loss * 4 for loss in found.losses]
+def sum_instead_of_mean(answer, others):
+    answer.losses = [loss * 4 for loss in answer.losses]
 
 
-def off_by_one_step(found, others):
-    found.losses, found.weights = others["step"].losses, others["step"].weights
+def off_by_one_step(answer, others):
+    answer.losses, answer.weights = others["step"].losses, others["step"].weights
 
 
-def late_losses(found, others):
-    found.losses = [found.losses[0], *found.losses[:-1]]
+def late_losses(answer, others):
+    answer.losses = [answer.losses[0], *answer.losses[:-1]]
 
 
-def loss_not_a_number(found, others):
-    found.losses[3] = math.nan
+def loss_not_a_number(answer, others):
+    answer.losses[3] = math.nan
 
 
-def too_few_losses(found, others):
-    del found.losses[-1]
+def too_few_losses(answer, others):
+    del answer.losses[-1]
 
 
-def decay_forgotten(found, others):
-    for step, arrays in found.weights.items():
+def decay_forgotten(answer, others):
+    for step, arrays in answer.weights.items():
         arrays["shared"] *= 1 + 0.05 * 5e-4 * step
 
 
-def lost_weight(found, others):
-    for arrays in found.weights.values():
+def lost_weight(answer, others):
+    for arrays in answer.weights.values():
         del arrays["embedding"]
 
 
-def frozen_weight(found, others):
-    for arrays in found.weights.values():
-        arrays["conv.weight"] = found.weights[1]["conv.weight"]
+def frozen_weight(answer, others):
+    for arrays in answer.weights.values():
+        arrays["conv.weight"] = answer.weights[1]["conv.weight"]
 
 
 PLANTED = {
@@ -283,11 +283,11 @@ def test_rounding_is_no_departure(true, expected):
 
 
 def test_float32_agrees_and_its_dtypes_are_judged(true, expected, folder):
-    found = answers("pytorch", expected["float32"].task, folder / "float32")
-    _, judged = judge([true, found], expected)
+    narrow = answers("pytorch", expected["float32"].task, folder / "float32")
+    _, judged = judge([true, narrow], expected)
     assert judged.agrees
     assert judged.parts["outputs"].error > 1e-9
-    wide = replace(found, gradients={name: array.astype(np.float64) for name, array in found.gradients.items()})
+    wide = replace(narrow, gradients={name: array.astype(np.float64) for name, array in narrow.gradients.items()})
     _, judged = judge([true, wide], expected)
     assert judged.parts["gradients"].departures[0].problem == "dtype float64 instead of float32"
     assert TOLERANCES["float32"].losses is None
@@ -331,7 +331,7 @@ def test_what_is_wrong_with_a_batch_of_1_alone_is_caught(with_single, expected):
 
 
 @pytest.mark.parametrize(
-    ("found", "expected", "error"),
+    ("array", "expected", "error"),
     [
         ([1.0, 2.0], [1.0, 2.0], 0),
         ([1.0, 2.002], [1.0, 2.0], 1e-3),
@@ -345,14 +345,14 @@ def test_what_is_wrong_with_a_batch_of_1_alone_is_caught(with_single, expected):
         ([], [], 0),
     ],
 )
-def test_errors_are_relative_to_the_scale_of_the_array(found, expected, error):
-    assert difference(np.array(found), np.array(expected)).error == pytest.approx(error)
+def test_errors_are_relative_to_the_scale_of_the_array(array, expected, error):
+    assert difference(np.array(array), np.array(expected)).error == pytest.approx(error)
 
 
 def test_integers_and_booleans_are_equal_or_not():
     assert difference(np.array([1, 2]), np.array([1, 2])).error == 0
-    found = difference(np.array([1, 3, 4]), np.array([1, 2, 3]))
-    assert (found.error, found.text) == (math.inf, "2 of 3 elements differ, the first: 3 instead of 2 at [1]")
+    unequal = difference(np.array([1, 3, 4]), np.array([1, 2, 3]))
+    assert (unequal.error, unequal.text) == (math.inf, "2 of 3 elements differ, the first: 3 instead of 2 at [1]")
     assert difference(np.array([True]), np.array([False])).error == math.inf
 
 
@@ -371,8 +371,8 @@ def test_masks_are_no_scale():
 def test_what_cancels_is_held_to_what_it_came_from():
     nodes = [Node("Sub", ("a", "b"), ("y",)), Node("Mul", ("a", "b"), ("z",))]
     expected = {"a": np.array([100.0]), "b": np.array([100.0]), "y": np.array([0.0]), "z": np.array([0.0])}
-    found = {**expected, "y": np.array([1e-12]), "z": np.array([1e-12])}
-    judged = compare_outputs(nodes, found, expected, 1e-10)
+    outputs = {**expected, "y": np.array([1e-12]), "z": np.array([1e-12])}
+    judged = compare_outputs(nodes, outputs, expected, 1e-10)
     assert [departure.culprit for departure in judged.departures] == ["node 'z' (Mul)"]
 
 

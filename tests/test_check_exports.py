@@ -18,6 +18,6 @@ def test_an_export_agrees(name, tmp_path):
     file = tmp_path / f"{name}.onnx"
     file.write_bytes(exported(name, batch=None))
     first = [TESTED[0]]
-    found = allotrope.check(file, frameworks=first, steps=2, batch=3, directions=6, quiet=True)
-    assert found.exit_code == 0, str(found)
-    assert found.json["rows"][0]["parts"]["slopes"]["compared"]
+    proof = allotrope.check(file, frameworks=first, steps=2, batch=3, directions=6, quiet=True)
+    assert proof.exit_code == 0, str(proof)
+    assert proof.json["rows"][0]["parts"]["slopes"]["compared"]

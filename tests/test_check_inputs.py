@@ -394,7 +394,7 @@ def test_the_batch_is_not_a_sequence_that_comes_first(names, batch):
 
 def test_check_of_masked_attention_agrees_and_says_what_was_taken_for_what(capsys):
     network = attention(Builder(), taken_from_one(LOWEST))
-    found = allotrope.check(network, frameworks=["pytorch"], steps=2, dimensions=["t=5"])
-    assert found.exit_code == 0, str(found)
-    assert found.json["values"] == {"ids": "0..19", "attention_mask": "mask"}
+    proof = allotrope.check(network, frameworks=["pytorch"], steps=2, dimensions=["t=5"])
+    assert proof.exit_code == 0, str(proof)
+    assert proof.json["values"] == {"ids": "0..19", "attention_mask": "mask"}
     assert "--values attention_mask=..." in capsys.readouterr().out

@@ -38,15 +38,15 @@ def true(expected, tmp_path_factory):
 
 def parted(true, step, losses=0.0, weights=0.0):
     """The answers, as another's, with losses and weights moved from a step on."""
-    found = copied(true, framework="other")
-    found.losses = [
-        loss * (1 + losses * (number >= step)) for number, loss in enumerate(found.losses, 1)
+    other = copied(true, framework="other")
+    other.losses = [
+        loss * (1 + losses * (number >= step)) for number, loss in enumerate(other.losses, 1)
     ]
-    found.weights = {
+    other.weights = {
         number: {name: array * (1 + weights * (number >= step)) for name, array in arrays.items()}
-        for number, arrays in found.weights.items()
+        for number, arrays in other.weights.items()
     }
-    return found
+    return other
 
 
 def test_every_trainable_weight_is_nudged_and_nothing_else():
@@ -90,7 +90,7 @@ def test_only_settled_steps_are_compared_and_the_rest_is_counted(true, expected)
     late = parted(true, 3, losses=0.1, weights=0.1)
     rows = judge([true, late], expected)
     assert has_departed(rows, "float64")
-    assert {part for part, found in rows[1].parts.items() if not found.agrees} == {
+    assert {part for part, comparison in rows[1].parts.items() if not comparison.agrees} == {
         "losses",
         "weights",
         "state",

@@ -47,8 +47,8 @@ def test_weights_are_inputs_of_an_opened_network(task):
     made = opened(task.network)
     assert not made.trainable
     weights = {name: task.network.weights[name] for name in task.network.trainable}
-    found, right = made.run({**task.inputs(), **weights}), task.network.run(task.inputs())
-    assert all(np.array_equal(found[name], array) for name, array in right.items())
+    outputs, right = made.run({**task.inputs(), **weights}), task.network.run(task.inputs())
+    assert all(np.array_equal(outputs[name], array) for name, array in right.items())
 
 
 def test_a_framework_is_trusted_if_its_outputs_and_first_step_are_the_references(
@@ -68,10 +68,10 @@ def test_a_framework_is_trusted_if_its_outputs_and_first_step_are_the_references
 @pytest.mark.parametrize("part", PARTS)
 def test_slopes_by_a_framework_are_those_by_the_reference(part, task):
     slow = Sloper("pytorch", 1e6, 1, quiet)
-    found, who = slow.slopes(task, part, 3)
+    slopes, who = slow.slopes(task, part, 3)
     right, reference = Sloper(None, 1e6, 1, quiet).slopes(task, part, 3)
     assert (who, reference) == ("pytorch", "reference")
-    for mine, theirs in zip(found, right, strict=True):
+    for mine, theirs in zip(slopes, right, strict=True):
         assert mine.value == pytest.approx(theirs.value, rel=1e-6, abs=1e-9)
 
 

@@ -156,9 +156,9 @@ OUTPUTS = {
 @pytest.mark.parametrize("trap", OUTPUTS)
 def test_outputs(framework, trap):
     network, inputs, expected = OUTPUTS[trap]
-    found = network.run(inputs, framework=framework)["y"]
-    assert found.shape == np.shape(expected)
-    np.testing.assert_allclose(found, expected, rtol=1e-6, atol=1e-7)
+    y = network.run(inputs, framework=framework)["y"]
+    assert y.shape == np.shape(expected)
+    np.testing.assert_allclose(y, expected, rtol=1e-6, atol=1e-7)
 
 
 @pytest.mark.parametrize("approximate", ["none", "tanh"])
@@ -234,8 +234,8 @@ SLOPES = {
 def test_slopes_of_activations(trainable, trap):
     operator, attributes, expected = SLOPES[trap]
     network, inputs = one(operator, attributes, np.array([1.0], np.float32))
-    found = network.gradients(inputs, {"y": np.array([1.0], np.float32)}, framework=trainable)["x0"]
-    np.testing.assert_allclose(found, [expected], rtol=1e-5)
+    slope = network.gradients(inputs, {"y": np.array([1.0], np.float32)}, framework=trainable)["x0"]
+    np.testing.assert_allclose(slope, [expected], rtol=1e-5)
 
 
 def test_a_mean_spreads_its_gradient_over_what_it_counted(trainable):
@@ -247,19 +247,19 @@ def test_a_mean_spreads_its_gradient_over_what_it_counted(trainable):
             "count_include_pad": counted,
         }
         network, inputs = one("AveragePool", attributes, LINE[..., :3])
-        found = network.gradients(
+        slopes = network.gradients(
             inputs, {"y": np.ones((1, 1, 2), np.float32)}, framework=trainable
         )["x0"]
-        np.testing.assert_allclose(found[0, 0], expected)
+        np.testing.assert_allclose(slopes[0, 0], expected)
 
 
 def test_an_even_kernel_sends_its_gradient_to_the_side_that_is_not_padded(trainable):
     network, inputs = one(
         "Conv", {"auto_pad": "SAME_UPPER"}, LINE, np.array([[[1, 10]]], np.float32), weights=1
     )
-    found = network.gradients(inputs, {"y": np.ones_like(LINE)}, framework=trainable)
-    np.testing.assert_allclose(found["x0"][0, 0], [1, 11, 11, 11, 11])
-    np.testing.assert_allclose(found["w0"][0, 0], [15, 14])
+    gradients = network.gradients(inputs, {"y": np.ones_like(LINE)}, framework=trainable)
+    np.testing.assert_allclose(gradients["x0"][0, 0], [1, 11, 11, 11, 11])
+    np.testing.assert_allclose(gradients["w0"][0, 0], [15, 14])
 
 
 def test_a_weight_that_is_used_twice_is_one_parameter(trainable):
@@ -270,9 +270,11 @@ def test_a_weight_that_is_used_twice_is_one_parameter(trainable):
     b.output(b.add("MatMul", [row, b.add("Transpose", [table], {"perm": (1, 0)})]), "y")
     network, inputs = b.network(), {"i": np.array([1])}
     np.testing.assert_array_equal(network.run(inputs, framework=trainable)["y"], [[13, 34]])
-    found = network.gradients(inputs, {"y": np.array([[1, 0]], np.float32)}, framework=trainable)
+    gradients = network.gradients(
+        inputs, {"y": np.array([[1, 0]], np.float32)}, framework=trainable
+    )
     np.testing.assert_array_equal(
-        found["table"], [[3, 5], [1, 2]]
+        gradients["table"], [[3, 5], [1, 2]]
     )  # as the layer: row 1; as the embedding: row 0
     assert list(find(trainable).weights_of(network.to(trainable))) == ["table"]
 
@@ -305,14 +307,14 @@ BATCH = np.array(
 
 
 def test_batchnorm_in_evaluation_uses_the_running_statistics(framework):
-    found = find(framework).run(normalized(0.75, 5.0), {"x": BATCH})["y"]
-    np.testing.assert_allclose(found, (BATCH - 10) / 3, rtol=1e-6)
+    y = find(framework).run(normalized(0.75, 5.0), {"x": BATCH})["y"]
+    np.testing.assert_allclose(y, (BATCH - 10) / 3, rtol=1e-6)
 
 
 def test_batchnorm_in_training_divides_by_the_population_and_keeps_epsilon_in_the_root(framework):
-    found = find(framework).run(normalized(0.75, 1.0), {"x": BATCH}, training=True)["y"]
+    y = find(framework).run(normalized(0.75, 1.0), {"x": BATCH}, training=True)["y"]
     np.testing.assert_allclose(
-        found,
+        y,
         [[-2 / math.sqrt(11 / 3), -2 / 3], [0, 4 / 3], [2 / math.sqrt(11 / 3), -2 / 3]],
         rtol=1e-5,
         atol=1e-6,
@@ -334,12 +336,12 @@ def stepped(name, network, x, target, steps=1, rate=0.0):
 def test_batchnorm_keeps_most_of_the_old_statistics(trainable):
     """running = momentum * running + (1 - momentum) * batch, twice, with the population variance."""
     trainer, _ = stepped(trainable, normalized(0.75, 1e-5), BATCH, np.zeros_like(BATCH), steps=2)
-    found = trainer.weights()
+    weights = trainer.weights()
     np.testing.assert_allclose(
-        found["mean"], [0.5625 * 10 + 0.4375 * 3, 0.5625 * 10 + 0.4375 * 4], rtol=1e-5
+        weights["mean"], [0.5625 * 10 + 0.4375 * 3, 0.5625 * 10 + 0.4375 * 4], rtol=1e-5
     )
     np.testing.assert_allclose(
-        found["variance"], [0.5625 * 4 + 0.4375 * 8 / 3, 0.5625 * 4 + 0.4375 * 8], rtol=1e-5
+        weights["variance"], [0.5625 * 4 + 0.4375 * 8 / 3, 0.5625 * 4 + 0.4375 * 8], rtol=1e-5
     )
 
 
@@ -370,9 +372,9 @@ def dropping(rate):
 def test_dropout_scales_what_it_keeps_in_training_alone(framework):
     x = np.full((50, 100), 3, np.float32)
     np.testing.assert_array_equal(find(framework).run(dropping(0.25), {"x": x})["y"], x)
-    found = find(framework).run(dropping(0.25), {"x": x}, training=True)["y"]
-    assert set(np.round(np.unique(found), 5)) == {0, 4}  # 3 / (1 - 0.25)
-    assert found.mean() == pytest.approx(3, rel=0.05)
+    y = find(framework).run(dropping(0.25), {"x": x}, training=True)["y"]
+    assert set(np.round(np.unique(y), 5)) == {0, 4}  # 3 / (1 - 0.25)
+    assert y.mean() == pytest.approx(3, rel=0.05)
 
 
 def test_float64_is_trained_in_float64(trainable):

@@ -42,12 +42,15 @@ def checkpoints(tmp_path):
 
 def test_arrays_and_record_come_back_bit_for_bit(checkpoints):
     checkpoints.save_last(checkpoint(4))
-    found = checkpoints.last(never)
-    assert found.record == checkpoint(4).record
-    assert found.arrays.keys() == checkpoint(4).arrays.keys()
+    restored = checkpoints.last(never)
+    assert restored.record == checkpoint(4).record
+    assert restored.arrays.keys() == checkpoint(4).arrays.keys()
     for name, array in checkpoint(4).arrays.items():
-        assert found.arrays[name].dtype == array.dtype and found.arrays[name].shape == array.shape
-        assert found.arrays[name].tobytes() == array.tobytes()
+        assert (
+            restored.arrays[name].dtype == array.dtype
+            and restored.arrays[name].shape == array.shape
+        )
+        assert restored.arrays[name].tobytes() == array.tobytes()
 
 
 def test_arrays_in_any_memory_order_are_saved_by_value(checkpoints):

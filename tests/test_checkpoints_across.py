@@ -53,10 +53,10 @@ def test_a_checkpoint_goes_on_in_another_framework(first, second, tmp_path):
     Checkpoints(tmp_path).save_last(Checkpoint(state, {"framework": first}))
     trainer(second).load_state(Checkpoints(tmp_path).last(pytest.fail).arrays)
     np.testing.assert_allclose(losses(second, AFTER), expected_losses, rtol=1e-5)
-    found = trainer(second).state()
-    assert found.keys() == expected.keys()
+    reached = trainer(second).state()
+    assert reached.keys() == expected.keys()
     for key, array in expected.items():
-        np.testing.assert_allclose(found[key], array, rtol=1e-5, atol=1e-5, err_msg=key)
+        np.testing.assert_allclose(reached[key], array, rtol=1e-5, atol=1e-5, err_msg=key)
 
 
 def test_a_state_that_is_off_by_little_is_found():

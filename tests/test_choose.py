@@ -43,10 +43,12 @@ def digits():
     ],
 )
 def test_the_size_of_the_images_decides_the_network(side, name):
-    found = choose(images_of(side, 3))
-    assert found.name == name
-    assert any(reason.startswith(name) and f"{side} x {side}" in reason for reason in found.reasons)
-    out = found.network.run({"image": np.zeros((2, side, side, 3), np.uint8)})["label"]
+    choice = choose(images_of(side, 3))
+    assert choice.name == name
+    assert any(
+        reason.startswith(name) and f"{side} x {side}" in reason for reason in choice.reasons
+    )
+    out = choice.network.run({"image": np.zeros((2, side, side, 3), np.uint8)})["label"]
     assert out.shape == (2, 3) and np.isfinite(out).all()
 
 
@@ -85,9 +87,9 @@ def test_overrides_always_win(digits):
         "batch_size": 50,
         "augmentation": "heavy",
     }
-    found = choose(digits, overrides=asked)
-    assert {name: asdict(found.recipe)[name] for name in asked} == asked
-    assert any("Asked for: optimizer = adam" in reason for reason in found.reasons)
+    choice = choose(digits, overrides=asked)
+    assert {name: asdict(choice.recipe)[name] for name in asked} == asked
+    assert any("Asked for: optimizer = adam" in reason for reason in choice.reasons)
 
 
 def test_unknown_names_suggest_the_nearest(digits):
@@ -101,10 +103,10 @@ def test_unknown_names_suggest_the_nearest(digits):
 
 def test_a_network_that_was_asked_for_is_as_published(digits):
     data = images_of(32, 3)
-    found = choose(data, "resnet20", budget=60.0, speed=lambda network, recipe: 1.0)
-    assert found.name == "resnet20" and found.reasons[0] == "resnet20 was asked for."
+    choice = choose(data, "resnet20", budget=60.0, speed=lambda network, recipe: 1.0)
+    assert choice.name == "resnet20" and choice.reasons[0] == "resnet20 was asked for."
     published = zoo.network("resnet20")(3, (3, 32, 32))
-    assert {n: w.shape for n, w in found.network.weights.items()} == {
+    assert {n: w.shape for n, w in choice.network.weights.items()} == {
         n: w.shape for n, w in published.weights.items()
     }
 
@@ -114,12 +116,12 @@ def test_more_time_or_a_faster_machine_gives_a_wider_network():
 
     def width(budget, images_per_second):
         budget *= recipes.FEW / 600
-        found = choose(
+        choice = choose(
             data,
             budget=budget,
             speed=lambda network, recipe: images_per_second * 2e7 / multiply_adds(network),
         )
-        return found.arguments["width"]
+        return choice.arguments["width"]
 
     assert (
         width(10, 50)
@@ -137,27 +139,27 @@ def test_what_an_image_costs_beside_its_multiply_adds_is_allowed_for():
     def speed(network, recipe):
         return 1 / (1e-3 + 1e-10 * multiply_adds(network))
 
-    found = choose(data, budget=1000.0, speed=speed)
-    seen = 1000.0 / recipes.FEW * speed(found.network, found.recipe)
-    assert seen >= 10.0 and found.arguments["width"] == 1.0
+    choice = choose(data, budget=1000.0, speed=speed)
+    seen = 1000.0 / recipes.FEW * speed(choice.network, choice.recipe)
+    assert seen >= 10.0 and choice.arguments["width"] == 1.0
     assert any(
         f"Width 1: with it this machine sees each image about {seen:.0f} times" in reason
-        for reason in found.reasons
+        for reason in choice.reasons
     )
 
 
 def test_few_images_get_a_small_network_and_more_augmentation():
-    found = choose(images_of(28, 1, count=600), budget=1e6, speed=lambda network, recipe: 1e6)
-    assert found.arguments["width"] == FAMILIES["whitened_cnn"].usual_width
-    assert found.recipe.augmentation == "medium" and found.recipe.label_smoothing == 0.1
+    choice = choose(images_of(28, 1, count=600), budget=1e6, speed=lambda network, recipe: 1e6)
+    assert choice.arguments["width"] == FAMILIES["whitened_cnn"].usual_width
+    assert choice.recipe.augmentation == "medium" and choice.recipe.label_smoothing == 0.1
     assert choose(images_of(8, 1)).recipe.augmentation == "light"
 
 
 def test_budget_and_epochs_reach_the_recipe(digits):
     limited = choose(digits, budget=33.0).recipe
     assert limited.budget == 33.0 and limited.epochs == FAMILIES["whitened_cnn"].most_epochs
-    found = choose(digits, epochs=4).recipe
-    assert (found.epochs, found.budget) == (4, None)
+    choice = choose(digits, epochs=4).recipe
+    assert (choice.epochs, choice.budget) == (4, None)
     unasked = choose(digits).recipe
     assert (unasked.epochs, unasked.budget) == (39, None)
     many = choose(images_of(12, 1, count=10_001)).recipe
@@ -175,9 +177,9 @@ def test_the_seed_decides_the_weights(digits):
 
 
 def test_digits_are_not_mirrored(digits):
-    found = choose(digits)
-    assert found.recipe.flip is False
-    assert any("not mirrored" in reason for reason in found.reasons)
+    choice = choose(digits)
+    assert choice.recipe.flip is False
+    assert any("not mirrored" in reason for reason in choice.reasons)
 
 
 def kept(split, classes):

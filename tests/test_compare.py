@@ -111,11 +111,11 @@ def test_an_onnx_file_with_a_new_head(tmp_path):
     with pytest.raises(UsageError, match="Add --new-head"):
         compare(pictures(tmp_path), **how, out=tmp_path / "runs", quiet=True)
     assert not (tmp_path / "runs").exists()
-    found = compare(pictures(tmp_path), **how, new_head=True, out=tmp_path / "runs", quiet=True)
-    assert found.framework == "pytorch"
-    assert found.json["network"] == "five"
-    assert "--frameworks pytorch" in found.json["command"]
-    assert [(training["seed"], training["epochs"]) for training in found.json["frameworks"][0]["trainings"]] == [(0, 2), (1, 2)]
+    compared = compare(pictures(tmp_path), **how, new_head=True, out=tmp_path / "runs", quiet=True)
+    assert compared.framework == "pytorch"
+    assert compared.json["network"] == "five"
+    assert "--frameworks pytorch" in compared.json["command"]
+    assert [(training["seed"], training["epochs"]) for training in compared.json["frameworks"][0]["trainings"]] == [(0, 2), (1, 2)]
 
 
 # --- what goes wrong
@@ -138,10 +138,10 @@ def inputs(tmp_path):
 
 def test_racers_read_what_was_written(inputs):
     folder, _, data, choices = inputs
-    found = read_data(folder)
-    assert (found.name, found.inputs, found.tasks) == (data.name, data.inputs, data.tasks)
-    assert np.array_equal(found.test["image"], data.test["image"])
-    assert np.array_equal(found.train["label"], data.train["label"])
+    again = read_data(folder)
+    assert (again.name, again.inputs, again.tasks) == (data.name, data.inputs, data.tasks)
+    assert np.array_equal(again.test["image"], data.test["image"])
+    assert np.array_equal(again.train["label"], data.train["label"])
     assert read_recipe(folder) == choices[0].recipe
     for number, choice in enumerate(choices):
         start = read_start(folder, number)

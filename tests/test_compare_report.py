@@ -88,8 +88,8 @@ def record(**changes: Any) -> dict[str, Any]:
 def written(tmp_path):
     """Writes the report of a record: its path, and its text."""
 
-    def write(found):
-        (tmp_path / "run.json").write_text(json.dumps(found), encoding="utf-8")
+    def write(record):
+        (tmp_path / "run.json").write_text(json.dumps(record), encoding="utf-8")
         path = write_report(tmp_path)
         return path, path.read_text(encoding="utf-8")
 
@@ -110,15 +110,15 @@ def test_a_whole_race(written):
 
 
 @pytest.mark.parametrize(
-    "found",
+    "record",
     [
         {"kind": "compare"},
         record(frameworks=[]),
         record(frameworks=[{}, {"framework": None}, 3], verdict=None),
     ],
 )
-def test_what_is_missing_is_left_out(written, found):
-    _, page = written(found)
+def test_what_is_missing_is_left_out(written, record):
+    _, page = written(record)
     assert "<figure" not in page
     assert "</html>" in page
 

@@ -28,27 +28,27 @@ DIFFERS = {"agrees": False, "difference": 0.12, "step": 3}
 
 def row(name, speed=1000.0, *, seconds=None, accuracy=None, spread=0.01, memory=None, agreement=AGREES, **rest):
     """A framework that was measured to the end; `seconds` to the goal."""
-    found = {"framework": name, "settings": SETTINGS, "training": {"examples_per_second": speed, "spread": spread}, "peak_memory": memory}
+    measured = {"framework": name, "settings": SETTINGS, "training": {"examples_per_second": speed, "spread": spread}, "peak_memory": memory}
     if seconds is not None:
-        found["seconds_to_metric"] = {"median": seconds, "lowest": seconds, "highest": seconds}
+        measured["seconds_to_metric"] = {"median": seconds, "lowest": seconds, "highest": seconds}
     if accuracy is not None:
-        found["validation_metric"] = {"mean": accuracy}
-    return {**found, "agreement": agreement, **rest}
+        measured["validation_metric"] = {"mean": accuracy}
+    return {**measured, "agreement": agreement, **rest}
 
 
 def test_the_fastest_to_the_goal_wins_not_the_fastest_step():
-    found = verdict([row("pytorch", 2000, seconds=40.0), row("jax", 1000, seconds=20.0)], 0.95)
-    assert found.framework == "jax"
-    assert found.sentence == (
+    judged = verdict([row("pytorch", 2000, seconds=40.0), row("jax", 1000, seconds=20.0)], 0.95)
+    assert judged.framework == "jax"
+    assert judged.sentence == (
         "Use jax here (bfloat16, channels-last on cpu): it reaches 95.0% validation accuracy in 20.0 s, 2.0 times as fast as pytorch, "
         "the next; its losses agree with those of pytorch."
     )
 
 
 def test_without_trainings_the_fastest_step_wins():
-    found = verdict([row("pytorch", 2000), row("jax", 1000), row("tensorflow", 1500)], None)
-    assert found.framework == "pytorch"
-    assert "it trains 2,000 images/s, 1.3 times as fast as tensorflow, the next" in found.sentence
+    judged = verdict([row("pytorch", 2000), row("jax", 1000), row("tensorflow", 1500)], None)
+    assert judged.framework == "pytorch"
+    assert "it trains 2,000 images/s, 1.3 times as fast as tensorflow, the next" in judged.sentence
 
 
 def test_where_none_reaches_the_goal_the_fastest_step_wins():
@@ -56,16 +56,16 @@ def test_where_none_reaches_the_goal_the_fastest_step_wins():
 
 
 def test_who_alone_reaches_the_goal_wins():
-    found = verdict([row("pytorch", 1000, seconds=50.0), row("jax", 2000)], 0.99)
-    assert found.framework == "pytorch"
-    assert "and no other does" in found.sentence
+    judged = verdict([row("pytorch", 1000, seconds=50.0), row("jax", 2000)], 0.99)
+    assert judged.framework == "pytorch"
+    assert "and no other does" in judged.sentence
 
 
 def test_of_equals_the_one_with_less_memory():
     rows = [row("pytorch", 1000, memory=2e9), row("jax", 1030, memory=4e9), row("tensorflow", 500, memory=1e9)]
-    found = verdict(rows, None)
-    assert found.framework == "pytorch"
-    assert "as jax does within the spread of the measurements, and takes less memory (2 GB against 4 GB)" in found.sentence
+    judged = verdict(rows, None)
+    assert judged.framework == "pytorch"
+    assert "as jax does within the spread of the measurements, and takes less memory (2 GB against 4 GB)" in judged.sentence
 
 
 def test_a_wide_spread_makes_equals():
@@ -81,15 +81,15 @@ def test_equals_without_memory_keep_their_order():
 
 def test_who_disagrees_is_never_recommended():
     rows = [row("pytorch", 1000), row("tensorflow", 900), row("jax", 9000, agreement=DIFFERS)]
-    found = verdict(rows, None)
-    assert found.framework == "pytorch"
-    assert "Not jax: from equal weights and batches losses part at step 3 (by up to 12.0%)" in found.sentence
+    judged = verdict(rows, None)
+    assert judged.framework == "pytorch"
+    assert "Not jax: from equal weights and batches losses part at step 3 (by up to 12.0%)" in judged.sentence
 
 
 def test_where_all_disagree_none_is_recommended():
-    found = verdict([row("pytorch", agreement=DIFFERS), row("jax", agreement=DIFFERS)], None)
-    assert found.framework is None
-    assert found.sentence.startswith("No framework can be recommended: from equal weights and batches losses part at step 3")
+    judged = verdict([row("pytorch", agreement=DIFFERS), row("jax", agreement=DIFFERS)], None)
+    assert judged.framework is None
+    assert judged.sentence.startswith("No framework can be recommended: from equal weights and batches losses part at step 3")
 
 
 def test_who_lost_accuracy_is_not_recommended_however_fast():
@@ -104,21 +104,21 @@ def test_missing_and_failed_frameworks_are_passed_over():
         row("pytorch", 9000, reason="the process was killed by signal 9 during 'learn'"),
         {"framework": "jax", "reason": "not installed"},
     ]
-    found = verdict([*rows, row("tensorflow", 10, agreement={"agrees": None})], None)
-    assert found.framework == "tensorflow"
-    assert "nothing else could be measured to the end" in found.sentence
+    judged = verdict([*rows, row("tensorflow", 10, agreement={"agrees": None})], None)
+    assert judged.framework == "tensorflow"
+    assert "nothing else could be measured to the end" in judged.sentence
 
 
 def test_one_framework_alone_has_nothing_to_agree_with():
-    found = verdict([row("pytorch", agreement={"agrees": None})], None)
-    assert found.sentence.endswith("; there was no other framework to compare its losses with.")
+    judged = verdict([row("pytorch", agreement={"agrees": None})], None)
+    assert judged.sentence.endswith("; there was no other framework to compare its losses with.")
 
 
 @pytest.mark.parametrize("rows", [[], [{"framework": "jax", "reason": "not installed"}]])
 def test_nothing_measured(rows):
-    found = verdict(rows, None)
-    assert found.framework is None
-    assert "none could be measured" in found.sentence
+    judged = verdict(rows, None)
+    assert judged.framework is None
+    assert "none could be measured" in judged.sentence
 
 
 @pytest.mark.parametrize(("worse", "chosen"), [(3.02, "jax"), (3.3, "pytorch")])
@@ -165,15 +165,15 @@ def test_the_goal_of_an_error_is_above_the_least_and_reached_from_above():
 
 
 def test_the_time_to_the_goal_begins_with_the_import():
-    found = outcome({"trainings": [training([0.5, 0.8, 0.9]), training([0.8, 0.7])]}, 0.75)
-    assert found["reached"] == 2
-    assert found["seconds_to_metric"] == {"mean": 18.0, "median": 18.0, "lowest": 13.0, "highest": 23.0}
-    assert found["validation_metric"]["lowest"] == 0.8
+    timed = outcome({"trainings": [training([0.5, 0.8, 0.9]), training([0.8, 0.7])]}, 0.75)
+    assert timed["reached"] == 2
+    assert timed["seconds_to_metric"] == {"mean": 18.0, "median": 18.0, "lowest": 13.0, "highest": 23.0}
+    assert timed["validation_metric"]["lowest"] == 0.8
 
 
 def test_a_seed_that_misses_the_goal_leaves_no_time():
-    found = outcome({"trainings": [training([0.5, 0.8]), training([0.5, 0.6])]}, 0.75)
-    assert (found["reached"], found["seconds_to_metric"]) == (1, None)
+    timed = outcome({"trainings": [training([0.5, 0.8]), training([0.5, 0.6])]}, 0.75)
+    assert (timed["reached"], timed["seconds_to_metric"]) == (1, None)
     assert outcome({"framework": "jax"}, 0.75) == {}
 
 
@@ -187,9 +187,9 @@ def shifted(by, start=0):
 
 
 def test_rounding_is_agreement():
-    found = agreements({"a": FALLING, "b": shifted(1e-5), "c": shifted(-1e-5)})
-    assert [one.agrees for one in found.values()] == [True, True, True]
-    assert found["b"].difference == pytest.approx(2e-5, rel=0.01)
+    by_name = agreements({"a": FALLING, "b": shifted(1e-5), "c": shifted(-1e-5)})
+    assert [one.agrees for one in by_name.values()] == [True, True, True]
+    assert by_name["b"].difference == pytest.approx(2e-5, rel=0.01)
 
 
 @pytest.mark.parametrize(
@@ -204,21 +204,21 @@ def test_rounding_is_agreement():
     ],
 )
 def test_the_one_that_parts_is_found_with_its_step(planted, step):
-    found = agreements({"a": FALLING, "wrong": planted, "c": shifted(1e-5)})
-    assert [found[name].agrees for name in ("a", "wrong", "c")] == [True, False, True]
-    assert found["wrong"].step == step
-    assert found["a"].step is None
+    by_name = agreements({"a": FALLING, "wrong": planted, "c": shifted(1e-5)})
+    assert [by_name[name].agrees for name in ("a", "wrong", "c")] == [True, False, True]
+    assert by_name["wrong"].step == step
+    assert by_name["a"].step is None
 
 
 def test_of_two_that_part_nobody_knows_which_is_right():
-    found = agreements({"a": FALLING, "b": shifted(0.1)})
-    assert [one.agrees for one in found.values()] == [False, False]
-    assert found["a"].step == 1
+    by_name = agreements({"a": FALLING, "b": shifted(0.1)})
+    assert [one.agrees for one in by_name.values()] == [False, False]
+    assert by_name["a"].step == 1
 
 
 def test_two_against_two_neither_is_right():
-    found = agreements({"a": FALLING, "b": FALLING, "c": shifted(0.1), "d": shifted(0.1)})
-    assert not any(one.agrees for one in found.values())
+    by_name = agreements({"a": FALLING, "b": FALLING, "c": shifted(0.1), "d": shifted(0.1)})
+    assert not any(one.agrees for one in by_name.values())
 
 
 def test_one_alone_is_neither_right_nor_wrong():

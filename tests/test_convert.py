@@ -93,17 +93,17 @@ def test_outputs_are_the_references_and_it_learns(target, name, converted):
         pytest.skip(
             "TensorFlow's graphs are those of the Keras model, which is tested on this network"
         )
-    network, folder, found = (
+    network, folder, record = (
         NETWORKS[name](),
         converted(target, name).folder,
         converted(target, name).json,
     )
-    assert set(found["proof"]["differences"]) == {value.name for value in network.outputs}
-    assert max(found["proof"]["differences"].values()) <= EQUAL
-    before, after = found["proof"]["loss"]
+    assert set(record["proof"]["differences"]) == {value.name for value in network.outputs}
+    assert max(record["proof"]["differences"].values()) <= EQUAL
+    before, after = record["proof"]["loss"]
     assert after < before
-    assert found["proof"]["learning"] >= len(network.trainable)
-    assert sorted(found["files"]) == sorted(
+    assert record["proof"]["learning"] >= len(network.trainable)
+    assert sorted(record["files"]) == sorted(
         p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file()
     )
     assert [path.name for path in folder.parent.iterdir()] == ["out"]
@@ -127,10 +127,10 @@ def test_sources_are_formatted(target, converted):
 
 
 def test_the_command_line(target, commanded):
-    _, found = commanded(target)
-    assert found["to"] == target
-    assert "README.md" in found["files"]
-    assert max(found["proof"]["differences"].values()) <= EQUAL
+    _, printed = commanded(target)
+    assert printed["to"] == target
+    assert "README.md" in printed["files"]
+    assert max(printed["proof"]["differences"].values()) <= EQUAL
 
 
 def test_a_wrong_conversion_is_found(target, commanded):
@@ -232,7 +232,7 @@ def test_a_process_that_fails_is_quoted(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("found", "expected"),
+    ("output", "expected"),
     [
         (np.array([1.0, 2.0], np.float32), 0.0),
         (np.array([1.0, 2.5], np.float32), 0.25),
@@ -241,8 +241,8 @@ def test_a_process_that_fails_is_quoted(tmp_path):
         (np.array([1.0, 2.0]), np.inf),
     ],
 )
-def test_differences(found, expected):
-    assert difference(np.array([1.0, 2.0], np.float32), found) == expected
+def test_differences(output, expected):
+    assert difference(np.array([1.0, 2.0], np.float32), output) == expected
 
 
 def test_the_batch_is_found_where_a_state_has_it():

@@ -45,8 +45,8 @@ def network(attributes, arrays, free=False):
     } | arrays
 
 
-def operators(found):
-    return [n.operator for n in found.graph.nodes]
+def operators(network):
+    return [n.operator for n in network.graph.nodes]
 
 
 @pytest.mark.parametrize("case", PLAIN)
@@ -78,30 +78,30 @@ def test_groups_of_heads_stay():
         tensor("k", shape=(2, 2, 6, 8)),
         tensor("v", shape=(2, 2, 6, 8)),
     ]
-    found = allotrope.load(model([node("Attention", "q k v", "y")], inputs, opset=25))
-    assert operators(spelled_out(found)) == ["Attention"]
+    loaded = allotrope.load(model([node("Attention", "q k v", "y")], inputs, opset=25))
+    assert operators(spelled_out(loaded)) == ["Attention"]
 
 
 def test_a_network_without_it_is_the_same_object():
-    found = allotrope.load(model([node("Relu", "q", "y")], [tensor("q", shape=(2, 3))]))
-    assert spelled_out(found) is found
+    loaded = allotrope.load(model([node("Relu", "q", "y")], [tensor("q", shape=(2, 3))]))
+    assert spelled_out(loaded) is loaded
 
 
 @pytest.mark.parametrize("target", [name for name in TESTED if name != "pytorch"])
 def test_it_is_converted(tmp_path, target):
-    found, _ = network(*PLAIN["causal"], free=True)
-    proof = allotrope.convert(found, tmp_path / "out", to=target).json["proof"]
+    attention, _ = network(*PLAIN["causal"], free=True)
+    proof = allotrope.convert(attention, tmp_path / "out", to=target).json["proof"]
     assert max(proof["differences"].values()) < 1e-5
 
 
 @pytest.mark.parametrize("target", [name for name in TESTED if name == "jax"])
 def test_what_is_not_plain_is_carried_along(tmp_path, target):
-    found, values = network(*OTHER["soft cap"], free=True)
-    run = opened(found, target, tmp_path)
+    attention, values = network(*OTHER["soft cap"], free=True)
+    run = opened(attention, target, tmp_path)
     assert "operators.attention(" in (tmp_path / "model.py").read_text()
     np.testing.assert_allclose(
-        run([values[v.name] for v in found.inputs])[0],
-        found.run(values, "reference")["y"],
+        run([values[v.name] for v in attention.inputs])[0],
+        attention.run(values, "reference")["y"],
         rtol=1e-4,
         atol=1e-5,
     )

@@ -43,11 +43,11 @@ def _case(name, target, folder):
         return "other dtypes"
     folder.mkdir()
     try:
-        found = opened(network, target, folder)(inputs)
+        answers = opened(network, target, folder)(inputs)
     except UnsupportedError:
         return "refused"
     try:
-        Runner.assert_similar_outputs(outputs, found, 1e-3, 1e-5)
+        Runner.assert_similar_outputs(outputs, answers, 1e-3, 1e-5)
     except AssertionError:
         return "wrong"
     return "equal"

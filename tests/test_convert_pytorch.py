@@ -69,8 +69,8 @@ def test_gradients_are_the_networks(opened, name):
         {network.outputs[0].name: np.ones_like(model(*inputs).detach().numpy())},
         framework="pytorch",
     )
-    found = torch.autograd.grad(model(*inputs).sum(), list(model.parameters()))
-    sizes = sorted((g.numel(), float(g.double().square().sum())) for g in found)
+    gradients = torch.autograd.grad(model(*inputs).sum(), list(model.parameters()))
+    sizes = sorted((g.numel(), float(g.double().square().sum())) for g in gradients)
     wanted = sorted(
         (g.size, float(np.square(g.astype(np.float64)).sum()))
         for n, g in expected.items()
@@ -139,8 +139,8 @@ def test_a_layer_with_another_meaning_is_spelled_out(opened, tmp_path):
     model, (tokens,) = opened(network), tensors(network)
     assert "operators.gru(" in (tmp_path / "model.py").read_text()
     assert {"rnn.W", "rnn.R", "rnn.B"} <= dict(model.named_parameters()).keys()
-    found, expected = model(tokens), network.run({"tokens": tokens.numpy()})
-    for one, other in zip(found, expected.values(), strict=True):
+    answers, expected = model(tokens), network.run({"tokens": tokens.numpy()})
+    for one, other in zip(answers, expected.values(), strict=True):
         np.testing.assert_allclose(one.detach().numpy(), other, rtol=1e-4, atol=1e-5)
 
 

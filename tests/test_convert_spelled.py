@@ -53,10 +53,10 @@ def test_the_whole_proof_of_a_graph_with_all_of_it(target, tmp_path):
     The weights of a branch and of a loop's body learn too.
     """
     network, _ = NETWORKS["branches"]()
-    found = convert(network, tmp_path / "out", to=target)
-    assert "operators.py" in found.json["files"]
-    assert found.json["proof"]["learning"] >= len(network.trainable)
-    readme = (found.folder / "README.md").read_text()
+    converted = convert(network, tmp_path / "out", to=target)
+    assert "operators.py" in converted.json["files"]
+    assert converted.json["proof"]["learning"] >= len(network.trainable)
+    readme = (converted.folder / "README.md").read_text()
     assert "spelled out" in readme
     assert "If" in readme
 

@@ -58,5 +58,5 @@ def test_zeros_leave_with_what_made_them(make):
     ],
 )
 def test_what_is_not_zero_or_may_learn_stays(make):
-    given = graph(make)
-    assert without_zero_states(given) is given
+    before = graph(make)
+    assert without_zero_states(before) is before

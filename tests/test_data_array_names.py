@@ -353,8 +353,8 @@ def test_a_header_that_promises_too_much_is_refused_before_memory_is_asked_for(t
     ],
 )
 def test_what_names_say(name, role, split):
-    found = array_name(name)
-    assert (found.role, found.split) == (role, split)
+    meaning = array_name(name)
+    assert (meaning.role, meaning.split) == (role, split)
 
 
 @pytest.mark.parametrize(

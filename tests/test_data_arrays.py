@@ -102,9 +102,9 @@ def test_a_folder_with_one_npz_is_that_npz(tmp_path):
     ],
 )
 def test_other_layouts_and_dtypes_are_accepted_and_said(tmp_path, change, note):
-    given = whole(tmp_path, change(IMAGES))
-    assert np.array_equal(all_images(given), all_images(whole(tmp_path, IMAGES)))
-    assert any(note in line for line in given.summary["notes"])
+    data = whole(tmp_path, change(IMAGES))
+    assert np.array_equal(all_images(data), all_images(whole(tmp_path, IMAGES)))
+    assert any(note in line for line in data.summary["notes"])
 
 
 def test_shapes_without_channels(tmp_path):

@@ -157,8 +157,8 @@ from picture_folders import TWO, both, error_of, read, tree
     ids=lambda value: " ".join(value) if isinstance(value, list) else None,
 )
 def test_what_can_be_meant_in_one_way_is_read_so_and_said(tmp_path, folders, splits, said):
-    found, notes = read(tree(tmp_path, *folders))
-    assert found == splits
+    counts, notes = read(tree(tmp_path, *folders))
+    assert counts == splits
     assert said in notes
 
 
@@ -289,11 +289,11 @@ def test_every_picture_is_read_once_or_left_out_by_name_or_the_whole_is_refused(
     for seed in range(1000):
         root = made_tree(random.Random(seed), Path("data"))
         try:
-            found = understood(root.path, Tree(root), asked)
+            layout = understood(root.path, Tree(root), asked)
         except DataError:
             continue
-        placed = [path for pictures in found.splits.values() for path, _ in pictures]
-        left_out = next((note for note in found.notes if note.startswith("left out")), "")
+        placed = [path for pictures in layout.splits.values() for path, _ in pictures]
+        left_out = next((note for note in layout.notes if note.startswith("left out")), "")
         counted = sum(int(number) for number in re.findall(r"(\d+) pictures", left_out))
         assert len(placed) == len(set(placed))
         assert " more" in left_out or len(placed) + counted == len(root.below())

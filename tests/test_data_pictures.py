@@ -154,12 +154,12 @@ def test_content_decides_and_not_the_name(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("size", "found"), [((30000, 30000), "pixels"), ((9000, 10000), f"{MOST_PIXELS:,}")]
+    ("size", "reason"), [((30000, 30000), "pixels"), ((9000, 10000), f"{MOST_PIXELS:,}")]
 )
-def test_too_many_pixels_are_refused_by_the_header(tmp_path, size, found):
+def test_too_many_pixels_are_refused_by_the_header(tmp_path, size, reason):
     path = tmp_path / "a.png"
     huge_png(path, *size)
-    with pytest.raises(UnreadablePicture, match=found) as caught:
+    with pytest.raises(UnreadablePicture, match=reason) as caught:
         read(path)
     assert str(caught.value).startswith(str(path)) and f"{MOST_PIXELS:,}" in caught.value.reason
 

@@ -100,8 +100,8 @@ from allotrope.data.split_names import is_fold, split_name
     ],
 )
 def test_names_of_splits(name, split):
-    found = split_name(name)
-    assert (found.split if found else None) == split
+    reading = split_name(name)
+    assert (reading.split if reading else None) == split
 
 
 def test_other_words_in_a_name_are_kept_apart():

@@ -16,9 +16,9 @@ def reading(labels, splits=("train",)):
     labels = np.asarray(labels)
     images = np.arange(len(labels), dtype=np.uint32).view(np.uint8).reshape(-1, 2, 2, 1)
     names = tuple(f"class {number}" for number in range(labels.max() + 1))
-    found = PicturesFound({(2, 2): len(labels)}, {"L": len(labels)})
+    pictures = PicturesFound({(2, 2): len(labels)}, {"L": len(labels)})
     return labelled_pictures(
-        "made", {name: labelled(images, labels) for name in splits}, names, found
+        "made", {name: labelled(images, labels) for name in splits}, names, pictures
     )
 
 
@@ -86,10 +86,10 @@ def test_duplicates_across_splits_are_paired_and_those_within_a_split_are_not():
         "test": labelled(images[[3, 2, 1]], np.array([0, 1, 1])),
     }
     pictures = PicturesFound({(1, 1): 6}, {"L": 6})
-    found = find_duplicates(labelled_pictures("made", splits, ("a", "b"), pictures))
-    assert found.pairs == (
+    duplicates = find_duplicates(labelled_pictures("made", splits, ("a", "b"), pictures))
+    assert duplicates.pairs == (
         ("a.png", "validation[1]"),
         ("validation[0]", "test[1]"),
         ("b.png", "test[2]"),
     )
-    assert (found.count, found.relabelled) == (3, 1)
+    assert (duplicates.count, duplicates.relabelled) == (3, 1)

@@ -46,6 +46,6 @@ def test_features_that_matter_are_named_where_they_are_missing(diagnosis):
 
 def test_json_on_the_command_line(capsys):
     assert main(["doctor", "--json"]) == 0
-    found = json.loads(capsys.readouterr().out)
-    assert found["machine"]["cores"] >= 1
-    assert {row["name"] for row in found["runtimes"]} >= {"onnxruntime", "openvino", "pytorch"}
+    printed = json.loads(capsys.readouterr().out)
+    assert printed["machine"]["cores"] >= 1
+    assert {row["name"] for row in printed["runtimes"]} >= {"onnxruntime", "openvino", "pytorch"}

@@ -65,7 +65,7 @@ def normalized(x: Any) -> Any:
 @pytest.mark.parametrize("extreme", ["largest", "smallest"])
 def test_compiling_does_not_lose_the_gradient(slopes, extreme):
     weights = np.random.default_rng(1).standard_normal((4, 128)).astype(np.float32)
-    found, expected = (
+    gradient, expected = (
         slopes(
             lambda made, x: getattr(made, extreme)(normalized(x), (1, 2), False) * weights,
             X,
@@ -73,7 +73,7 @@ def test_compiling_does_not_lose_the_gradient(slopes, extreme):
         )
         for compiled in (True, False)
     )
-    np.testing.assert_allclose(found, expected, atol=1e-5 * np.abs(expected).max())
+    np.testing.assert_allclose(gradient, expected, atol=1e-5 * np.abs(expected).max())
 
 
 @pytest.mark.parametrize("compiled", [True, False])
@@ -82,11 +82,11 @@ def test_compiling_does_not_lose_the_gradient(slopes, extreme):
 def test_equal_elements_share_the_gradient(slopes, axes, keepdims, compiled):
     x = np.random.default_rng(2).integers(0, 3, (3, 4, 5)).astype(np.float32)
     ties = x == x.max(axes, keepdims=True)
-    found = slopes(lambda made, x: made.largest(x, axes, keepdims), x, compiled)
-    np.testing.assert_allclose(found, ties / ties.sum(axes, keepdims=True), rtol=1e-6)
+    gradient = slopes(lambda made, x: made.largest(x, axes, keepdims), x, compiled)
+    np.testing.assert_allclose(gradient, ties / ties.sum(axes, keepdims=True), rtol=1e-6)
     ties = x == x.min(axes, keepdims=True)
-    found = slopes(lambda made, x: made.smallest(x, axes, keepdims), x, compiled)
-    np.testing.assert_allclose(found, ties / ties.sum(axes, keepdims=True), rtol=1e-6)
+    gradient = slopes(lambda made, x: made.smallest(x, axes, keepdims), x, compiled)
+    np.testing.assert_allclose(gradient, ties / ties.sum(axes, keepdims=True), rtol=1e-6)
 
 
 def test_a_nan_loses_no_gradient_and_no_axes_pass_it_on(slopes):

@@ -66,11 +66,11 @@ def test_other_floats_are_read_as_float32(dtype, kind, name):
     assert f"The network is in {name}; it is read, trained and delivered as float32." in tuned.notes
     assert {array.dtype for array in tuned.network.weights.values()} == {np.dtype(F)}
     same = ready(small(), images((8, 8, 3), 3), **THREE)
-    found, wanted = (
+    answer, wanted = (
         network.run({"image": images((8, 8, 3), 3).test["image"]})["label"]
         for network in (tuned.network, same.network)
     )
-    np.testing.assert_allclose(found, wanted, rtol=0.05, atol=0.05)
+    np.testing.assert_allclose(answer, wanted, rtol=0.05, atol=0.05)
 
 
 def test_a_float16_network_between_casts_is_read_as_float32_too():

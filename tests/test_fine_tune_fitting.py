@@ -24,8 +24,8 @@ def test_what_makes_probabilities_is_taken_off(end):
 
 
 def test_a_label_beside_the_probabilities_is_taken_off():
-    both = [tensor("y", shape=None), tensor("label", TensorProto.INT64, None)]
-    made = model([*LAYERS, node("Softmax", "l", "y"), node("ArgMax", "y", "label", axis=1)], [tensor("x", shape=["n", 1, 8, 8])], both,
+    outputs = [tensor("y", shape=None), tensor("label", TensorProto.INT64, None)]
+    made = model([*LAYERS, node("Softmax", "l", "y"), node("ArgMax", "y", "label", axis=1)], [tensor("x", shape=["n", 1, 8, 8])], outputs,
                  {**ARRAYS, "shape": np.array([-1, 96])})  # fmt: skip
     network, taken_off = to_logits(allotrope.load(made))
     assert [y.name for y in network.outputs] == ["l"] and {n.operator for n in taken_off} == {"Softmax", "ArgMax"}

@@ -106,11 +106,11 @@ def test_a_finished_run_can_be_predicted_with_and_resuming_it_says_so(fitted, tm
     data = read_data("digits", DataOptions())
     for row in range(8):
         Image.fromarray(data.test["image"][row, ..., 0]).save(tmp_path / f"{row}.png")
-    found = allotrope.predict(folder, tmp_path, threads=1).json
+    rows = allotrope.predict(folder, tmp_path, threads=1).json
     assert (
         sum(
             row["top"][0]["class"] == data.tasks[0].classes[label]
-            for row, label in zip(found, data.test["label"][:8], strict=True)
+            for row, label in zip(rows, data.test["label"][:8], strict=True)
         )
         >= 7
     )

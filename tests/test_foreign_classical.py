@@ -142,9 +142,9 @@ def test_a_linear_classifier_with_one_score_for_two_classes(transform):
     made = of(
         [ml("LinearClassifier", "x", "label s", **attributes)], [labels(), tensor("s", shape=None)]
     )
-    found, expected = loaded(made)[0].run({"x": X})["s"], outputs(made, x=X)[1]
-    np.testing.assert_allclose(found[:, 1], expected[:, 1], rtol=1e-4, atol=1e-5)
-    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
+    scores, expected = loaded(made)[0].run({"x": X})["s"], outputs(made, x=X)[1]
+    np.testing.assert_allclose(scores[:, 1], expected[:, 1], rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(scores, expected, rtol=1e-4, atol=1e-5)
 
 
 MISSING = X.copy()
@@ -202,8 +202,8 @@ def test_what_prepares_rows_computes_what_onnxruntime_does(case):
         inputs=[helper.make_tensor_value_info("x", kind, ["n", x.shape[1]])],
     )
     expected = outputs(made, x=x)[0]
-    found = loaded(made)[0].run({"x": x})["y"]
-    np.testing.assert_allclose(found.reshape(expected.shape), expected, rtol=1e-4, atol=1e-5)
+    y = loaded(made)[0].run({"x": x})["y"]
+    np.testing.assert_allclose(y.reshape(expected.shape), expected, rtol=1e-4, atol=1e-5)
 
 
 def test_columns_by_number():

@@ -31,18 +31,18 @@ def gelu(x):
 
 
 def test_group_normalization_with_the_channels_last():
-    made, given = foreign(
+    made, values = foreign(
         "GroupNorm", "x s h", {"x": f(2, 3, 5, 6)}, {"s": f(6), "h": f(6)}, groups=2, activation=1
     )
     arrays = arrays_of(made)
-    expected = swish(normalized(given["x"], arrays["s"], arrays["h"], 2))
+    expected = swish(normalized(values["x"], arrays["s"], arrays["h"], 2))
     np.testing.assert_allclose(
-        allotrope.load(made).run(given)["y0"], expected, rtol=1e-4, atol=1e-5
+        allotrope.load(made).run(values)["y0"], expected, rtol=1e-4, atol=1e-5
     )
 
 
 def test_group_normalization_of_a_sum():
-    made, given = foreign(
+    made, values = foreign(
         "SkipGroupNorm",
         "x s h r k",
         {"x": f(2, 3, 5, 6), "r": f(2, 6)},
@@ -52,17 +52,17 @@ def test_group_normalization_of_a_sum():
         count=2,
     )
     arrays = arrays_of(made)
-    total = given["x"] + given["r"][:, None, None] + arrays["k"]
-    found = allotrope.load(made).run(given)
-    np.testing.assert_allclose(found["y1"], total, rtol=1e-5, atol=1e-5)
+    total = values["x"] + values["r"][:, None, None] + arrays["k"]
+    outputs = allotrope.load(made).run(values)
+    np.testing.assert_allclose(outputs["y1"], total, rtol=1e-5, atol=1e-5)
     np.testing.assert_allclose(
-        found["y0"], normalized(total, arrays["s"], arrays["h"], 3), rtol=1e-4, atol=1e-5
+        outputs["y0"], normalized(total, arrays["s"], arrays["h"], 3), rtol=1e-4, atol=1e-5
     )
 
 
 def test_the_small_ones():
     x, b = f(2, 5, 6), f(6)
-    for operator, names, given, fixed, attributes, expected in (
+    for operator, names, values, fixed, attributes, expected in (
         ("BiasSplitGelu", "x b", {"x": x}, {"b": b}, {}, (x + b)[..., :3] * gelu((x + b)[..., 3:])),
         ("BiasAdd", "x b r", {"x": x, "r": x}, {"b": b}, {}, 2 * x + b),
         ("BiasDropout", "x b r", {"x": x, "r": x}, {"b": b}, {}, 2 * x + b),
@@ -92,11 +92,11 @@ def test_the_small_ones():
             None,
         ),
     ):
-        made, inputs = foreign(operator, names, given, fixed, **attributes)
-        found = allotrope.load(made).run(inputs)["y0"]
+        made, inputs = foreign(operator, names, values, fixed, **attributes)
+        y = allotrope.load(made).run(inputs)["y0"]
         if expected is None:
             expected = np.repeat(inputs["x"].sum(-1, keepdims=True) + 1, 2, -1)
-        np.testing.assert_allclose(found, expected, rtol=2e-3, atol=2e-3, err_msg=operator)
+        np.testing.assert_allclose(y, expected, rtol=2e-3, atol=2e-3, err_msg=operator)
 
 
 def arrays_of(made):

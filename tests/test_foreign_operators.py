@@ -358,18 +358,18 @@ CASES = {
 
 @pytest.mark.parametrize("case", CASES)
 def test_it_computes_what_onnxruntime_does(case):
-    made, given = CASES[case]
+    made, values = CASES[case]
     network = allotrope.load(made)
     assert not any(n.domain for n in network.graph.nodes)
-    found = [network.run(given)[value.name] for value in network.outputs]
-    for one, expected in zip(found, outputs(made, **given), strict=True):
+    answers = [network.run(values)[value.name] for value in network.outputs]
+    for one, expected in zip(answers, outputs(made, **values), strict=True):
         if expected is not None:
             assert one.dtype == expected.dtype and one.shape == expected.shape
             np.testing.assert_allclose(one, expected, rtol=2e-4, atol=2e-5)
 
 
 def test_the_erfc_that_tf2onnx_leaves_in_onnxs_domain_is_read():
-    made, given = foreign("Erfc", "x", ROWS, version=15, domain="")
+    made, values = foreign("Erfc", "x", ROWS, version=15, domain="")
     network = allotrope.load(made)
-    found = network.run(given)[network.outputs[0].name]
-    np.testing.assert_allclose(found, np.vectorize(math.erfc)(given["x"]), rtol=1e-5, atol=1e-6)
+    y = network.run(values)[network.outputs[0].name]
+    np.testing.assert_allclose(y, np.vectorize(math.erfc)(values["x"]), rtol=1e-5, atol=1e-6)

@@ -194,17 +194,17 @@ QUANTIZED = {
 @pytest.mark.parametrize("case", QUANTIZED)
 def test_quantized_operators_compute_what_onnxruntime_does(case):
     """Without repair as integers, to the last of them; with it as what they stand for."""
-    made, given = QUANTIZED[case]
+    made, values = QUANTIZED[case]
     network = allotrope.load(made, repair=False)
     plain = allotrope.load(made)
-    expected = outputs(made, **given)
+    expected = outputs(made, **values)
     dynamic = "Dynamic" in case
     for value, one in zip(network.outputs, expected, strict=True):
-        found = network.run(given)[value.name]
-        assert found.shape == one.shape and found.dtype == one.dtype
+        y = network.run(values)[value.name]
+        assert y.shape == one.shape and y.dtype == one.dtype
         step = 1 if one.dtype.kind in "iu" else 0.02 * np.abs(one).max() if dynamic else 1e-3
-        np.testing.assert_allclose(found.astype(float), one.astype(float), rtol=0, atol=step + 1e-6)
-        near = plain.run(given)[value.name]
+        np.testing.assert_allclose(y.astype(float), one.astype(float), rtol=0, atol=step + 1e-6)
+        near = plain.run(values)[value.name]
         np.testing.assert_allclose(
             near.astype(float), one.astype(float), rtol=0, atol=step * 1.01 + 1e-6
         )

@@ -38,15 +38,15 @@ def test_kinks(name, kink):
     inputs, attributes, expected = KINKS[kink]
     arrays = [np.asarray(value, np.float32) for value in inputs]
     b = Builder()
-    given = [
+    names = [
         b.input(f"x{i}", "float32", a.shape) if a.ndim else b.constant(a)
         for i, a in enumerate(arrays)
     ]
-    b.output(b.add(kink.split()[0], given, attributes), "y")
+    b.output(b.add(kink.split()[0], names, attributes), "y")
     network, values = b.network(), {f"x{i}": a for i, a in enumerate(arrays) if a.ndim}
     seed = np.ones_like(network.run(values, framework=name)["y"])
-    found = network.gradients(values, {"y": seed}, framework=name)
+    gradients = network.gradients(values, {"y": seed}, framework=name)
     for i, gradient in enumerate(expected):
         np.testing.assert_allclose(
-            found[f"x{i}"], np.reshape(gradient, arrays[i].shape), rtol=1e-6, err_msg=kink
+            gradients[f"x{i}"], np.reshape(gradient, arrays[i].shape), rtol=1e-6, err_msg=kink
         )

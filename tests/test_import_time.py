@@ -34,8 +34,10 @@ def loaded(code: str) -> set[str]:
     code += (
         "\nimport sys; print(*{name.partition('.')[0] for name in sys.modules}, file=sys.stderr)"
     )
-    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    return set(found.stderr.split())
+    process = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    return set(process.stderr.split())
 
 
 def test_import_is_light():

@@ -258,14 +258,14 @@ RAW_RGB, UNIT_RGB = (next(r for r in READINGS if r.range == name) for name in (R
 
 @pytest.mark.parametrize(("share", "stays"), [(0.5, False), (0.2, False), (0.02, True)])
 def test_a_reading_that_answers_worse_is_out_and_one_that_hardly_does_stays(share, stays):
-    found = left([trial(RAW_RGB), trial(UNIT_RGB, mistaken(share))])
-    assert found == [RAW_RGB.name, *[UNIT_RGB.name] * stays]
+    readings = left([trial(RAW_RGB), trial(UNIT_RGB, mistaken(share))])
+    assert readings == [RAW_RGB.name, *[UNIT_RGB.name] * stays]
 
 
 @pytest.mark.parametrize(("distance", "stays"), [(0.5, False), (0.02, False), (0.0105, True)])
 def test_statistics_that_are_missed_rule_a_reading_out(distance, stays):
-    found = left([trial(RAW_RGB, distance=0.01), trial(UNIT_RGB, distance=distance)], same=False)
-    assert found == [RAW_RGB.name, *[UNIT_RGB.name] * stays]
+    readings = left([trial(RAW_RGB, distance=0.01), trial(UNIT_RGB, distance=distance)], same=False)
+    assert readings == [RAW_RGB.name, *[UNIT_RGB.name] * stays]
 
 
 def test_on_pictures_unlike_photographs_statistics_do_not_tell_ranges_apart_that_differ_by_less():

@@ -26,8 +26,8 @@ def inputs(count=8):
 def test_64_bits_are_right_and_the_users_setting_stays():
     b = Builder()
     b.output(b.add("Add", [b.input("x", "float64", ("n",)), b.input("y", "float64", ("n",))]), "z")
-    found = b.network().run({"x": np.array([1.0]), "y": np.array([2.0**-50])}, framework="jax")["z"]
-    assert found[0] == 1 + 2.0**-50
+    z = b.network().run({"x": np.array([1.0]), "y": np.array([2.0**-50])}, framework="jax")["z"]
+    assert z[0] == 1 + 2.0**-50
     assert not jax.config.jax_enable_x64
 
 
@@ -39,10 +39,10 @@ def test_a_native_model_of_float64_asks_for_the_setting():
 
 
 def test_variables_are_named_as_the_weights():
-    found = networks.NETWORKS["resnet8"](classes=3, image=(3, 8, 8))
-    state = nnx.to_flat_state(nnx.state(found.to("jax"), nnx.Any(nnx.Param, nnx.BatchStat)))
-    assert {".".join(path) for path, _ in state} == set(found.weights)
-    assert {".".join(path) for path, v in state if isinstance(v, nnx.Param)} == found.trainable
+    network = networks.NETWORKS["resnet8"](classes=3, image=(3, 8, 8))
+    state = nnx.to_flat_state(nnx.state(network.to("jax"), nnx.Any(nnx.Param, nnx.BatchStat)))
+    assert {".".join(path) for path, _ in state} == set(network.weights)
+    assert {".".join(path) for path, v in state if isinstance(v, nnx.Param)} == network.trainable
 
 
 def test_a_name_that_is_no_path_still_comes_back():
@@ -84,8 +84,8 @@ def test_values_that_steer_shapes_run_without_compiling():
         b.add("Transpose", [b.add("NonZero", [b.add("Relu", [b.input("x", "float32", ("n",))])])]),
         "y",
     )
-    found = b.network().run({"x": np.array([-1, 2, 0, 3], np.float32)}, framework="jax")["y"]
-    np.testing.assert_array_equal(found, [[1], [3]])
+    y = b.network().run({"x": np.array([-1, 2, 0, 3], np.float32)}, framework="jax")["y"]
+    np.testing.assert_array_equal(y, [[1], [3]])
 
 
 def test_a_shape_as_input_is_made_known():
@@ -136,9 +136,9 @@ def constant_weights(activation):
 @pytest.mark.parametrize("activation", ["Softmax", "LogSoftmax"])
 def test_what_the_compiler_joins_stays_right(activation):
     x = np.random.default_rng(0).random((2, 64, 13, 13), np.float32)
-    found = constant_weights(activation).run({"x": x}, framework="jax")["y"]
+    y = constant_weights(activation).run({"x": x}, framework="jax")["y"]
     np.testing.assert_allclose(
-        found, np.full_like(found, 0.01 if activation == "Softmax" else np.log(0.01)), rtol=1e-6
+        y, np.full_like(y, 0.01 if activation == "Softmax" else np.log(0.01)), rtol=1e-6
     )
 
 

@@ -37,18 +37,18 @@ def test_a_head_on_a_trunk_is_the_whole_again(build):
 
 def test_trunks_stand_side_by_side_and_see_only_their_own_input():
     trunks = {"front": trunk_of(cnn(2, IMAGE)), "side": trunk_of(resnet8(2, IMAGE))}
-    both = joined(trunks)
-    network = with_heads(both, {"kind": 3, "age": 1}, seed=0, hidden=16)
+    pair = joined(trunks)
+    network = with_heads(pair, {"kind": 3, "age": 1}, seed=0, hidden=16)
     assert [value.name for value in network.inputs] == ["front", "side"]
     assert [(value.name, value.shape) for value in network.outputs] == [
         ("kind", ("n", 3)),
         ("age", ("n", 1)),
     ]
-    features = both.network.run({"front": X, "side": X})["features"]
+    features = pair.network.run({"front": X, "side": X})["features"]
     apart = [trunk.network.run({"x": X})["features"] for trunk in trunks.values()]
     np.testing.assert_allclose(features, np.concatenate(apart, 1), rtol=1e-5, atol=1e-6)
-    assert both.size == features.shape[1] == sum(trunk.size for trunk in trunks.values())
-    assert all(name.startswith(("front.", "side.")) for name in both.network.weights)
+    assert pair.size == features.shape[1] == sum(trunk.size for trunk in trunks.values())
+    assert all(name.startswith(("front.", "side.")) for name in pair.network.weights)
     onnx.checker.check_model(network.to_onnx(), full_check=True)
 
 

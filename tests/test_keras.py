@@ -59,13 +59,13 @@ def compiled(keras, model, **options):
 
 def of_one_operator(operator, *arrays, outputs=None, **attributes):
     b = Builder()
-    found = b.add(
+    made = b.add(
         operator,
         [b.input(f"x{i}", a.dtype, ("n", *a.shape[1:])) for i, a in enumerate(arrays)],
         attributes,
         outputs=outputs,
     )
-    for i, y in enumerate([found] if outputs is None else found):
+    for i, y in enumerate([made] if outputs is None else made):
         b.output(y, f"y{i}")
     return b.network()
 
@@ -74,18 +74,18 @@ def of_one_operator(operator, *arrays, outputs=None, **attributes):
 
 
 def test_it_is_a_keras_model_with_the_weights_by_path(keras):
-    found = network()
-    model = found.to("keras")
+    before = network()
+    model = before.to("keras")
     assert isinstance(model, keras.Model)
     paths = {
         variable.path.partition("/")[2].replace("/", ".") for variable in model.trainable_variables
     }
-    assert paths == found.trainable
+    assert paths == before.trainable
     assert {id(v) for v in model.by_name.values()} == {id(v) for v in model.variables} - {
         id(model.training_step)
     }
     np.testing.assert_allclose(
-        to_numpy(model(images())), found.run({"x": images()})["logits"], atol=1e-5
+        to_numpy(model(images())), before.run({"x": images()})["logits"], atol=1e-5
     )
 
 
@@ -106,23 +106,23 @@ def test_a_name_that_is_no_path_still_comes_back(keras):
 
 
 def test_gradients_are_those_of_the_network(keras):
-    found, x, y = (
+    before, x, y = (
         network("mlp"),
         images(),
         np.random.default_rng(1).standard_normal((10, 4)).astype(np.float32),
     )
-    model = found.to("keras")
+    model = before.to("keras")
     model.compile(
         keras.optimizers.SGD(1.0), loss=lambda target, logits: keras.ops.sum(target * logits, -1)
     )
     model.train_on_batch(x, y)
     changed, expected = (
         framework("keras").weights_of(model),
-        found.gradients({"x": x}, {"logits": y / 10}, framework="keras"),
+        before.gradients({"x": x}, {"logits": y / 10}, framework="keras"),
     )
-    for name in found.trainable:
+    for name in before.trainable:
         np.testing.assert_allclose(
-            found.weights[name] - changed[name], expected[name], atol=1e-5, err_msg=name
+            before.weights[name] - changed[name], expected[name], atol=1e-5, err_msg=name
         )
 
 
@@ -144,16 +144,16 @@ def test_weights_are_read_before_they_are_assigned(keras):
 
 
 def test_keras_fits_evaluates_and_predicts(keras):
-    found, x, y = network(), images(), targets()
-    model = compiled(keras, found.to("keras"))
+    before, x, y = network(), images(), targets()
+    model = compiled(keras, before.to("keras"))
     history = model.fit(
         x, y, batch_size=4, epochs=6, verbose=0
     ).history  # the last batch has 2 images
     assert history["loss"][-1] < 0.7 * history["loss"][0]
     assert int(to_numpy(keras.ops.convert_to_tensor(model.training_step))) == 18
-    trained = found.with_weights_from(model)
+    trained = before.with_weights_from(model)
     for name, array in trained.weights.items():
-        assert not np.array_equal(array, found.weights[name]), name
+        assert not np.array_equal(array, before.weights[name]), name
     logits = model.predict(x, batch_size=4, verbose=0)
     np.testing.assert_allclose(logits, trained.run({"x": x})["logits"], atol=1e-4)
     accuracy = model.evaluate(x, y, batch_size=4, verbose=0, return_dict=True)["accuracy"]
@@ -289,11 +289,11 @@ def test_float64_is_trained_in_float64(optimizer):
 
 
 def test_settings_that_the_engine_lacks_are_refused():
-    found, plan = network("mlp"), planned(network("mlp"), Recipe(epochs=1), np.ones(4))
+    mlp, plan = network("mlp"), planned(network("mlp"), Recipe(epochs=1), np.ones(4))
     assert any(s.compiled for s in framework("keras").settings()) == (engine() != "torch")
     if engine() == "torch":
         with pytest.raises(UnsupportedError, match="use pytorch"):
-            framework("keras").trainer(found, plan, Settings(compiled=True))
+            framework("keras").trainer(mlp, plan, Settings(compiled=True))
 
 
 def test_the_run_says_which_engine(tmp_path):

@@ -31,8 +31,8 @@ def row(runtime, precision="int8", latency=1.0, throughput=1000.0, size=1000, ac
 
 
 def chosen(rows, target):
-    found = choose(judge(rows, target, ACCURACY), target, ACCURACY)
-    return found and found["runtime"]
+    best = choose(judge(rows, target, ACCURACY), target, ACCURACY)
+    return best and best["runtime"]
 
 
 def test_fastest_that_passes_is_chosen():
@@ -88,7 +88,7 @@ def test_each_limit_rejects_with_its_reason(target, word):
         target,
         ACCURACY,
     )
-    assert [found["passes"] for found in judged] == [True, False]
+    assert [candidate["passes"] for candidate in judged] == [True, False]
     assert judged[1]["reason"].startswith(word)
 
 
@@ -122,7 +122,7 @@ def test_an_error_is_better_if_it_is_lower_and_drops_by_per_cent_of_itself():
     ]
     assert float32_metric([*rows, row("d", "float32", accuracy=9.0)], RMSE) == 4.0
     judged = judge(rows, Target(max_drop=0.5), RMSE)
-    assert [found["passes"] for found in judged] == [True, True, False]
+    assert [candidate["passes"] for candidate in judged] == [True, True, False]
     assert judged[2]["reason"] == "validation RMSE 4.1 is 2.50 % over float32, 0.5 allowed"
     assert judged[1]["reason"] == "meets the target: +0.50 % of validation RMSE against float32"
     assert choose(judged, Target(), RMSE)["runtime"] == "b"

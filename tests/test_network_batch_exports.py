@@ -48,11 +48,11 @@ def test_what_was_freed_learns_as_it_does_in_torch(framework, name="swin"):
     inputs = torch_exports.example(name, 3)
     made = torch_exports.module(name)
     made(torch.from_numpy(inputs["x"])).sum().backward()
-    found = network.gradients(
+    gradients = network.gradients(
         inputs, {"y": np.ones((3, *network.outputs[0].shape[1:]), np.float32)}, framework
     )
     wanted = {key: parameter.grad.numpy() for key, parameter in made.named_parameters()}
-    shared = wanted.keys() & found.keys()
-    assert shared and network.trainable == found.keys() - {"x"}
+    shared = wanted.keys() & gradients.keys()
+    assert shared and network.trainable == gradients.keys() - {"x"}
     for key in shared:
-        np.testing.assert_allclose(found[key], wanted[key], rtol=1e-3, atol=1e-4, err_msg=key)
+        np.testing.assert_allclose(gradients[key], wanted[key], rtol=1e-3, atol=1e-4, err_msg=key)

@@ -157,5 +157,5 @@ def test_a_folder_is_a_path_unless_a_network_is_called_so(tmp_path, monkeypatch)
     paths = {
         name: onnx_file(name) for name in ("models", "./models", "resnet18", "auto", "net.bin")
     }
-    found = {name for name, path in paths.items() if path is not None}
-    assert found == {"models", "./models", "net.bin"} and onnx_file("gone.onnx") is not None
+    of_files = {name for name, path in paths.items() if path is not None}
+    assert of_files == {"models", "./models", "net.bin"} and onnx_file("gone.onnx") is not None

@@ -67,8 +67,8 @@ def test_a_freed_batch_gives_each_example_its_own_result(shared):
     together = runtime(network.to_onnx()).run(None, {"input": x})
     for index in range(2):
         alone = runtime(str(path)).run(None, {"input": x[index : index + 1]})
-        for one, both in zip(alone, together, strict=True):
-            np.testing.assert_allclose(both[index : index + 1], one, rtol=1e-4, atol=1e-4)
+        for one, of_two in zip(alone, together, strict=True):
+            np.testing.assert_allclose(of_two[index : index + 1], one, rtol=1e-4, atol=1e-4)
     assert allotrope.load(path, repair=False).inputs[0].shape == (1, 3, 240, 320)
 
 
@@ -95,8 +95,8 @@ def test_real_networks_that_are_slow_to_run_pass_the_checker(name):
     assert len(network.graph.nodes) == len(onnx.load(light(name)).graph.node)
 
 
-@pytest.mark.parametrize("given", ["path", "text", "bytes", "model"])
-def test_every_kind_of_source(tmp_path, given):
+@pytest.mark.parametrize("kind", ["path", "text", "bytes", "model"])
+def test_every_kind_of_source(tmp_path, kind):
     made = model([node("MatMul", "x w", "y")], arrays={"w": np.ones((3, 2), np.float32)})
     onnx.save(made, tmp_path / "m.onnx")
     source = {
@@ -104,7 +104,7 @@ def test_every_kind_of_source(tmp_path, given):
         "text": str(tmp_path / "m.onnx"),
         "bytes": made.SerializeToString(),
         "model": made,
-    }[given]
+    }[kind]
     network = allotrope.load(source)
     assert network.trainable == {"w"} and network.inputs == (
         Value("x", np.dtype(np.float32), ("n", 3)),

@@ -120,8 +120,8 @@ OF_OPSET_6 = [
 @pytest.mark.parametrize(("made", "arrays", "expected"), OF_OPSET_6)
 def test_opset_6_means_what_onnx_said(made, arrays, expected):
     old = model([made], [tensor("x", shape=[2, 4, 6, 6])], arrays=arrays, opset=6)
-    found = allotrope.load(old, repair=False).run({"x": X})["y"]
-    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
+    y = allotrope.load(old, repair=False).run({"x": X})["y"]
+    np.testing.assert_allclose(y, expected, rtol=1e-5, atol=1e-6)
 
 
 def test_an_axis_of_unknown_rank_is_refused_by_name():

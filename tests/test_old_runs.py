@@ -95,8 +95,8 @@ def test_a_training_goes_on_where_it_was(old, name, framework, last, frozen):
     assert run.json["test"]["accuracy"] > 0.9
     assert epochs(folder)[: len(seen) - 1] == seen[:-1]
     assert epochs(folder)[-1] == run.json["training"]["epochs"] == last
-    kept = ("recipe", "settings", "arguments", "command", "created", "network_details")
-    assert {key: run.json[key] for key in kept} == {key: before[key] for key in kept}
+    unchanged = ("recipe", "settings", "arguments", "command", "created", "network_details")
+    assert {key: run.json[key] for key in unchanged} == {key: before[key] for key in unchanged}
     start, end = (weights(folder / file) for file in ("checkpoints/start.onnx", "model.onnx"))
     same = [name for name in sorted(start) if np.array_equal(start[name], end[name])]
     assert same == frozen

@@ -88,11 +88,12 @@ def test_gradient_check_finds_planted_errors():
     ]
     inputs = {v.name: a.astype(np.float64) for v, a in zip(network.inputs, arrays, strict=True)}
     run, gradients = (
-        lambda *given, f=f: f(*given, framework=TESTED[0]) for f in (network.run, network.gradients)
+        lambda *arguments, f=f: f(*arguments, framework=TESTED[0])
+        for f in (network.run, network.gradients)
     )
 
-    def planted(*given):
-        return {name: 1.01 * g for name, g in gradients(*given).items()}
+    def planted(*arguments):
+        return {name: 1.01 * g for name, g in gradients(*arguments).items()}
 
     assert conformance.slope_outcome(run, gradients, inputs, np.random.default_rng(0))[0] == "equal"
     assert conformance.slope_outcome(run, planted, inputs, np.random.default_rng(0))[0] == "wrong"

@@ -17,8 +17,8 @@ FLOAT, INT64, BOOL = TensorProto.FLOAT, TensorProto.INT64, TensorProto.BOOL
 def assert_same_as_onnxruntime(source, inputs, framework, tolerance=1e-5):
     """The outputs in a framework, equal to ONNX Runtime's."""
     expected = runtime(source).run(None, inputs)
-    found = load(source).run(inputs, framework=framework)
-    for one, other in zip(expected, found.values(), strict=True):
+    outputs = load(source).run(inputs, framework=framework)
+    for one, other in zip(expected, outputs.values(), strict=True):
         assert one.dtype == other.dtype
         np.testing.assert_allclose(other, one, rtol=tolerance, atol=tolerance)
 
@@ -139,14 +139,14 @@ FORMS = {
 
 def recurrent(operator, direction, lengths, **attributes):
     """A layer with every input that ONNX has for it, 5 steps of 3 sequences with 4 channels, hidden size 6."""
-    rng, gates, both = (
+    rng, gates, directions = (
         np.random.default_rng(1),
         LAYERS[operator],
         2 if direction == "bidirectional" else 1,
     )
     arrays = {
-        "w": rng.standard_normal((both, gates * 6, 4)), "r": rng.standard_normal((both, gates * 6, 6)),
-        "b": rng.standard_normal((both, 2 * gates * 6)), "h": rng.standard_normal((both, 3, 6)), "c": rng.standard_normal((both, 3, 6)),
+        "w": rng.standard_normal((directions, gates * 6, 4)), "r": rng.standard_normal((directions, gates * 6, 6)),
+        "b": rng.standard_normal((directions, 2 * gates * 6)), "h": rng.standard_normal((directions, 3, 6)), "c": rng.standard_normal((directions, 3, 6)),
     }  # fmt: skip
     arrays = {name: array.astype(np.float32) for name, array in arrays.items()}
     arrays["lengths"] = np.array([5, 2, 4], np.int32)
@@ -179,13 +179,13 @@ WHERE = [(name, *form) for name in ("reference", *TESTED) for form in forms(name
 def test_recurrent_layers(where, operator, direction, lengths, form):
     attributes = dict(FORMS[form])
     if "activations" in attributes:
-        count, both = (
+        count, directions = (
             {"RNN": 1, "GRU": 2, "LSTM": 3}[operator],
             2 if direction == "bidirectional" else 1,
         )
-        attributes["activations"] = attributes["activations"][:count] * both
-        attributes["activation_alpha"] = attributes["activation_alpha"][:count] * both
-        attributes["activation_beta"] = attributes["activation_beta"][: min(count, 2)] * both
+        attributes["activations"] = attributes["activations"][:count] * directions
+        attributes["activation_alpha"] = attributes["activation_alpha"][:count] * directions
+        attributes["activation_beta"] = attributes["activation_beta"][: min(count, 2)] * directions
     if operator == "GRU":
         attributes["linear_before_reset"] = int(form == "fused")
     x = np.random.default_rng(0).standard_normal((5, 3, 4)).astype(np.float32)

@@ -291,14 +291,14 @@ def test_everything_that_is_wrong_with_the_inputs_is_said_at_once(framework):
         [node("Add", "a b", "y")],
         [tensor("a", shape=["n", 3]), tensor("b", INT64, ["n"]), free("c", 1), free("d", 1)],
     )
-    given = {
+    inputs = {
         "a": np.ones((2, 4), np.float64),
         "b": np.ones((2, 2), np.int64),
         "c": [[1.0], [2.0, 3.0]],
         "e": np.ones(1),
     }
     with pytest.raises(UsageError) as caught:
-        network.run(given, framework=framework)
+        network.run(inputs, framework=framework)
     for words in (
         "no array for input 'd'",
         "'e' is not an input",

@@ -20,9 +20,9 @@ def assert_like_onnx_runtime(made, framework, **inputs):
     """The same outputs as ONNX Runtime's, of the network and of the file that it is saved as."""
     network, expected = allotrope.load(made), outputs(made, **inputs)
     again = outputs(network.to_onnx(), **inputs)
-    for found, saved, wanted in zip(network.run(inputs, framework).values(), again, expected, strict=True):
-        assert found.shape == saved.shape == wanted.shape
-        np.testing.assert_allclose(found, wanted, rtol=1e-4, atol=1e-5)
+    for answer, saved, wanted in zip(network.run(inputs, framework).values(), again, expected, strict=True):
+        assert answer.shape == saved.shape == wanted.shape
+        np.testing.assert_allclose(answer, wanted, rtol=1e-4, atol=1e-5)
         np.testing.assert_allclose(saved, wanted, rtol=1e-4, atol=1e-5)
 
 
@@ -60,8 +60,8 @@ def test_the_forget_gate_of_input_forget_has_no_gradient(framework):
         pytest.skip("the reference has no gradients")
     arrays = {"w": normal(1, 12, 2), "r": normal(1, 12, 3)}
     made = model([node("LSTM", "x w r", "y", hidden_size=3, input_forget=1)], [tensor("x", shape=[4, 2, 2])], None, arrays, 14, 8)
-    found = allotrope.load(made).gradients({"x": normal(4, 2, 2)}, {"y": normal(4, 1, 2, 3)}, framework)["w"]
-    assert (found[0, 6:9] == 0).all() and (found[0, :6] != 0).all() and (found[0, 9:] != 0).all()
+    gradient = allotrope.load(made).gradients({"x": normal(4, 2, 2)}, {"y": normal(4, 1, 2, 3)}, framework)["w"]
+    assert (gradient[0, 6:9] == 0).all() and (gradient[0, :6] != 0).all() and (gradient[0, 9:] != 0).all()
 
 
 # --- ConvTranspose
@@ -278,8 +278,8 @@ def test_axes_of_length_0(name, framework):
     expected, network = outputs(EMPTY[name], x=x)[0], allotrope.load(EMPTY[name])
     np.testing.assert_allclose(network.run({"x": x}, framework)["y"], expected, rtol=1e-5, atol=1e-6)
     if framework != "reference":
-        found = network.gradients({"x": x}, {"y": np.ones_like(expected)}, framework)
-        assert found["x"].shape == x.shape and all(np.isfinite(g).all() for g in found.values())
+        gradients = network.gradients({"x": x}, {"y": np.ones_like(expected)}, framework)
+        assert gradients["x"].shape == x.shape and all(np.isfinite(g).all() for g in gradients.values())
 
 
 @pytest.mark.parametrize(("operator", "gates"), [("RNN", 1), ("GRU", 3), ("LSTM", 4)])
@@ -290,6 +290,6 @@ def test_a_sequence_of_no_steps_leaves_the_state(operator, gates, framework):
     made.input[3:5] = ["", ""]
     results = [tensor("y", shape=None), tensor("last", shape=None)]
     network = allotrope.load(model([made], [tensor("x", shape=[0, 2, 3])], results, arrays, 14, 8))
-    found = network.run({"x": normal(0, 2, 3)}, framework)
-    assert found["y"].shape == (0, 1, 2, 2)
-    np.testing.assert_array_equal(found["last"], arrays["h"])
+    outputs = network.run({"x": normal(0, 2, 3)}, framework)
+    assert outputs["y"].shape == (0, 1, 2, 2)
+    np.testing.assert_array_equal(outputs["last"], arrays["h"])

@@ -41,8 +41,8 @@ def assert_agrees(source, shape, framework):
     }
     network = load(source)
     taken = {value.name: inputs[value.name] for value in network.inputs}
-    found = network.run(taken, framework=framework)
-    for one, other in zip(session.run(None, inputs), found.values(), strict=True):
+    outputs = network.run(taken, framework=framework)
+    for one, other in zip(session.run(None, inputs), outputs.values(), strict=True):
         assert np.abs(other - one).max() <= 1e-4 * np.abs(one).max()
 
 

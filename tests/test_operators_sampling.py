@@ -48,13 +48,13 @@ def test_grid_sample_gradients_as_pytorch():
             [tensor("x", shape=x.shape), tensor("grid", shape=grid.shape)],
         )
     )
-    found = network.gradients({"x": x, "grid": grid}, {"y": seed}, framework="pytorch")
+    gradients = network.gradients({"x": x, "grid": grid}, {"y": seed}, framework="pytorch")
     leaves = [torch.tensor(a, requires_grad=True) for a in (x, grid)]
     y = torch.nn.functional.grid_sample(*leaves, align_corners=False)
     for expected, name in zip(
         torch.autograd.grad(y, leaves, torch.tensor(seed)), ("x", "grid"), strict=True
     ):
-        np.testing.assert_allclose(found[name], expected.numpy(), rtol=1e-4, atol=1e-5)
+        np.testing.assert_allclose(gradients[name], expected.numpy(), rtol=1e-4, atol=1e-5)
 
 
 def test_grid_with_nan_and_huge_places_reads_nothing_outside(framework):
@@ -215,10 +215,10 @@ def test_gradients_pass_where_known_values_give_no_floats(name):
         node("GatherND", "square rows", "y"),
     ]  # fmt: skip
     source = model(nodes, [tensor("x", shape=(2, 2))])
-    found = load(source).gradients(
+    gradients = load(source).gradients(
         {"x": np.array([[0, 2], [3, 0]], np.float32)}, {"y": np.ones(2, np.float32)}, framework=name
     )
-    assert found["x"].tolist() == [[0, 4], [6, 0]]
+    assert gradients["x"].tolist() == [[0, 4], [6, 0]]
 
 
 @pytest.mark.parametrize("name", TESTED)
@@ -231,7 +231,7 @@ def test_the_slope_at_a_whole_place_is_the_mean_of_both_sides(name):
         [node("GridSample", "x grid", "y", align_corners=1)],
         [tensor("x", shape=x.shape), tensor("grid", shape=grid.shape)],
     )
-    found = load(source).gradients(
+    gradients = load(source).gradients(
         {"x": x, "grid": grid}, {"y": np.ones((1, 1, 1, 1), np.float32)}, framework=name
     )
-    assert found["grid"][0, 0, 0, 0] == pytest.approx((7 - 1) / 2)
+    assert gradients["grid"][0, 0, 0, 0] == pytest.approx((7 - 1) / 2)

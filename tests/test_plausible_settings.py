@@ -29,8 +29,8 @@ def test_each_setting_can_be_fixed_alone_and_all_together(framework):
         wish = fixed_by(settings)
         assert plausible(find(framework), wish) == [settings]
         halves = plausible(find(framework), FixedSettings(precision=wish.precision, threads=3))
-        assert {found.precision for found in halves} == {wish.precision}
-        assert {found.threads for found in halves} == {3}
+        assert {half.precision for half in halves} == {wish.precision}
+        assert {half.threads for half in halves} == {3}
 
 
 @pytest.mark.parametrize(

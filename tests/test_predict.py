@@ -59,30 +59,32 @@ def test_a_picture_gets_what_the_network_says(run_folder: Path, pictures: Path):
         "probabilities"
     ][0]
     (row,) = predict(run_folder, pictures / "a.png", threads=1).json
-    found = {guess["class"]: guess["probability"] for guess in row["top"]}
-    np.testing.assert_allclose([found[name] for name in CLASSES], expected, rtol=1e-4)
-    assert [guess["probability"] for guess in row["top"]] == sorted(found.values(), reverse=True)
+    probabilities = {guess["class"]: guess["probability"] for guess in row["top"]}
+    np.testing.assert_allclose([probabilities[name] for name in CLASSES], expected, rtol=1e-4)
+    assert [guess["probability"] for guess in row["top"]] == sorted(
+        probabilities.values(), reverse=True
+    )
 
 
 def test_a_folder_is_all_its_pictures_and_a_broken_one_is_a_row(run_folder: Path, pictures: Path):
-    found = predict(run_folder, pictures, top=2, threads=1)
-    assert [Path(row["file"]).name for row in found.json] == [
+    answers = predict(run_folder, pictures, top=2, threads=1)
+    assert [Path(row["file"]).name for row in answers.json] == [
         "a.png",
         "b.jpg",
         "broken.png",
         "c.bmp",
     ]
-    assert [len(row.get("top", ())) for row in found.json] == [2, 2, 0, 2]
-    assert found.json[2]["reason"]
-    assert found.exit_code == 1
-    assert f"{pictures / 'broken.png'}  cannot be read: " in str(found)
+    assert [len(row.get("top", ())) for row in answers.json] == [2, 2, 0, 2]
+    assert answers.json[2]["reason"]
+    assert answers.exit_code == 1
+    assert f"{pictures / 'broken.png'}  cannot be read: " in str(answers)
 
 
 def test_rows_and_pictures_do_not_slip(run_folder: Path, pictures: Path):
     alone = [
         predict(run_folder, pictures / name, threads=1).json[0] for name in ("a.png", "more/c.bmp")
     ]
-    both = predict(
+    rows = predict(
         run_folder,
         pictures / "a.png",
         pictures / "broken.png",
@@ -90,11 +92,11 @@ def test_rows_and_pictures_do_not_slip(run_folder: Path, pictures: Path):
         pictures / "more/c.bmp",
         threads=1,
     ).json
-    assert [both[0]["top"][0]["class"], both[3]["top"][0]["class"]] == [
+    assert [rows[0]["top"][0]["class"], rows[3]["top"][0]["class"]] == [
         row["top"][0]["class"] for row in alone
     ]
-    assert both[2]["reason"] == "no such file"
-    assert both[0]["top"][0]["probability"] != both[3]["top"][0]["probability"]
+    assert rows[2]["reason"] == "no such file"
+    assert rows[0]["top"][0]["probability"] != rows[3]["top"][0]["probability"]
 
 
 def test_deep_pictures_are_read_by_the_range_that_was_trained_on(run_folder: Path, tmp_path: Path):

@@ -92,23 +92,23 @@ below/b.png;0,5;3;;the last cell may be missing
 
 def test_rows_of_a_table_are_answered_by_task(run_folder, pictures, tmp_path):
     file = table(tmp_path / "table", ROWS)
-    found = predict(run_folder, file, threads=1)
+    answers = predict(run_folder, file, threads=1)
     numbers = np.array([[1.5, -2, 0.25], [0.5, 3, np.nan]], np.float32)
     expected = network().run({"front view": np.stack(pictures[:2]), "row": numbers})
-    assert [(row["file"], row["line"]) for row in found.json] == [(str(file), 2), (str(file), 3)]
-    first = found.json[0]["answers"]
+    assert [(row["file"], row["line"]) for row in answers.json] == [(str(file), 2), (str(file), 3)]
+    first = answers.json[0]["answers"]
     assert first["how much"] == {
         "value": pytest.approx(expected["how much"][0, 0], abs=1e-5),
         "unit": "kg",
     }
     which = int(expected["which"][0].argmax())
-    assert found["which"][0] == first["which"]["class"] == ["a\\b", "it's", "ü", "d"][which]
-    np.testing.assert_allclose(found.probabilities["which"][0], expected["which"][0], atol=1e-5)
-    np.testing.assert_allclose(found.probabilities["flags"][0], expected["flags"][0], atol=1e-5)
-    assert found["flags"][0].tolist() == (expected["flags"][0] >= THRESHOLDS).tolist()
-    assert found["how much"].shape == (2,)
-    assert found.exit_code == 0
-    assert f"{file}:2" in str(found) and " kg; flags: " in str(found)
+    assert answers["which"][0] == first["which"]["class"] == ["a\\b", "it's", "ü", "d"][which]
+    np.testing.assert_allclose(answers.probabilities["which"][0], expected["which"][0], atol=1e-5)
+    np.testing.assert_allclose(answers.probabilities["flags"][0], expected["flags"][0], atol=1e-5)
+    assert answers["flags"][0].tolist() == (expected["flags"][0] >= THRESHOLDS).tolist()
+    assert answers["how much"].shape == (2,)
+    assert answers.exit_code == 0
+    assert f"{file}:2" in str(answers) and " kg; flags: " in str(answers)
     done, rows = by_program(run_folder, file, "--threads", "1")
     assert done.returncode == 0, done.stderr
     assert rows[0]["answers"]["which"]["class"] == first["which"]["class"]
@@ -146,15 +146,15 @@ def test_a_row_that_cannot_be_read_has_its_reason_and_the_others_are_answered(
     run_folder, pictures, tmp_path
 ):
     file = table(tmp_path / "table", BROKEN.format(absolute=tmp_path / "secret.png"))
-    found = predict(run_folder, file, threads=1)
-    assert found.exit_code == 1
-    for row, reason in zip(found.json, REASONS, strict=False):
+    answers = predict(run_folder, file, threads=1)
+    assert answers.exit_code == 1
+    for row, reason in zip(answers.json, REASONS, strict=False):
         assert reason in row["reason"], row
-    assert "answers" in found.json[len(REASONS)]
-    assert np.isnan(found["how much"]).tolist() == [True] * len(REASONS) + [False]
+    assert "answers" in answers.json[len(REASONS)]
+    assert np.isnan(answers["how much"]).tolist() == [True] * len(REASONS) + [False]
     done, rows = by_program(run_folder, file)
     assert done.returncode == 1
-    assert [row.get("reason") for row in rows] == [row.get("reason") for row in found.json]
+    assert [row.get("reason") for row in rows] == [row.get("reason") for row in answers.json]
 
 
 @pytest.mark.parametrize(
@@ -192,12 +192,12 @@ def test_what_is_no_table_and_no_text(run_folder, tmp_path):
 
 def test_arrays_by_input_or_by_column(run_folder, pictures):
     views, rows = np.stack(pictures), np.arange(9, dtype=float).reshape(3, 3)
-    found = predict_arrays(run_folder, {"front view": views, "row": rows}, threads=1)
+    answers = predict_arrays(run_folder, {"front view": views, "row": rows}, threads=1)
     expected = network().run({"front view": views, "row": rows.astype(np.float32)})
-    np.testing.assert_allclose(found["how much"], expected["how much"][:, 0], atol=1e-4)
-    np.testing.assert_allclose(found.probabilities["which"], expected["which"], atol=1e-5)
+    np.testing.assert_allclose(answers["how much"], expected["how much"][:, 0], atol=1e-4)
+    np.testing.assert_allclose(answers.probabilities["which"], expected["which"], atol=1e-5)
     by_column = {"front view": views} | dict(zip(NAMES, rows.T, strict=True))
-    assert predict_arrays(run_folder, by_column, threads=1).json == found.json
+    assert predict_arrays(run_folder, by_column, threads=1).json == answers.json
 
 
 @pytest.mark.parametrize(
@@ -245,9 +245,9 @@ def test_a_run_answers_for_files_and_for_arrays(run_folder, pictures, tmp_path):
 
 def test_the_only_column_that_names_pictures_is_the_only_picture(run_folder, pictures, tmp_path):
     other = ROWS.replace("front view;", "photo;", 1)
-    found = predict(run_folder, table(tmp_path / "table", other), threads=1)
+    answers = predict(run_folder, table(tmp_path / "table", other), threads=1)
     expected = predict(run_folder, table(tmp_path / "table", ROWS), threads=1)
-    assert found.json == expected.json
+    assert answers.json == expected.json
     several = (
         other.replace("comment", "second").replace("first", "a.png").replace("the last", "b.png")
     )

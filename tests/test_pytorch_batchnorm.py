@@ -30,9 +30,9 @@ def test_running_statistics_are_the_populations(shape, momentum, dtype):
         torch.tensor(a, dtype=getattr(torch, dtype)) for a in (x, scale, bias, mean, variance)
     ]
     before = [tensor.clone() for tensor in tensors]
-    found = PyTorchPrimitives().batch_normalize_tracked(*tensors, momentum, 1e-5)
+    results = PyTorchPrimitives().batch_normalize_tracked(*tensors, momentum, 1e-5)
     tolerance = 5e-2 if dtype == "bfloat16" else 2e-4
-    for y, wanted, name in zip(found, expected, ("y", "mean", "variance"), strict=True):
+    for y, wanted, name in zip(results, expected, ("y", "mean", "variance"), strict=True):
         np.testing.assert_allclose(
             to_numpy(y.float()), wanted, rtol=tolerance, atol=tolerance, err_msg=name
         )

@@ -50,8 +50,8 @@ def test_numbers_and_gradients_are_those_of_clamp(bounds, dtype):
         leaf = x.clone().requires_grad_()
         y = function(leaf, *bounds)
         results.append((y.detach(), torch.autograd.grad(y, leaf, torch.full_like(y, 3.0))[0]))
-    for found, expected in zip(*results, strict=True):
-        assert torch.equal(found, expected)
+    for clipped, clamped in zip(*results, strict=True):
+        assert torch.equal(clipped, clamped)
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=str)

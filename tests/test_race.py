@@ -63,10 +63,10 @@ class PlantedFramework:
         return list(self.planted)
 
     def trainer(self, network, plan, settings):
-        found = self.planted[settings]
-        if isinstance(found, Exception):
-            raise found
-        return PlantedTrainer(self.clock, **found)
+        behaviour = self.planted[settings]
+        if isinstance(behaviour, Exception):
+            raise behaviour
+        return PlantedTrainer(self.clock, **behaviour)
 
 
 FALLING = [2.3, 2.0, 1.7, 1.5]
@@ -82,16 +82,16 @@ def planted(digits, network):
     return run
 
 
-def row_of(found, settings):
+def row_of(outcome, settings):
     return next(
         row
-        for row in found.rows
+        for row in outcome.rows
         if all(row[name] == getattr(settings, name) for name in ("precision", "layout", "compiled"))
     )
 
 
 def test_the_fastest_that_agrees_wins(planted):
-    found = planted(
+    outcome = planted(
         {
             DEFAULT: {"seconds": 0.01, "losses": FALLING},
             HALF: {"seconds": 0.005, "losses": [2.31, 2.02, 1.72, 1.51]},
@@ -101,15 +101,17 @@ def test_the_fastest_that_agrees_wins(planted):
             },  # fast, because it learns nothing
         }
     )
-    assert found.chosen == HALF
-    assert row_of(found, HALF)["agrees"] and row_of(found, HALF)["chosen"]
-    assert not row_of(found, LAST)["agrees"] and "does not agree" in row_of(found, LAST)["reason"]
-    assert "times as fast" in found.reason
-    assert row_of(found, HALF)["milliseconds"]["median"] == pytest.approx(5)
+    assert outcome.chosen == HALF
+    assert row_of(outcome, HALF)["agrees"] and row_of(outcome, HALF)["chosen"]
     assert (
-        found.images_per_second
-        == row_of(found, HALF)["images_per_second"]
-        > row_of(found, DEFAULT)["images_per_second"]
+        not row_of(outcome, LAST)["agrees"] and "does not agree" in row_of(outcome, LAST)["reason"]
+    )
+    assert "times as fast" in outcome.reason
+    assert row_of(outcome, HALF)["milliseconds"]["median"] == pytest.approx(5)
+    assert (
+        outcome.images_per_second
+        == row_of(outcome, HALF)["images_per_second"]
+        > row_of(outcome, DEFAULT)["images_per_second"]
     )
 
 
@@ -117,22 +119,22 @@ def test_the_fastest_that_agrees_wins(planted):
     "losses", [[2.3, np.nan, 1.7, 1.5], [5.0, 4.0, 3.0, 2.0], [2.3, 2.6, 2.9, 3.2]]
 )
 def test_wrong_losses_never_win(planted, losses):
-    found = planted(
+    outcome = planted(
         {DEFAULT: {"seconds": 0.01, "losses": FALLING}, HALF: {"seconds": 0.001, "losses": losses}}
     )
-    assert found.chosen == DEFAULT and not row_of(found, HALF)["agrees"]
+    assert outcome.chosen == DEFAULT and not row_of(outcome, HALF)["agrees"]
 
 
 def test_a_setting_that_fails_is_a_row_with_the_reason(planted):
-    found = planted(
+    outcome = planted(
         {
             DEFAULT: {"seconds": 0.002, "losses": FALLING},
             HALF: RuntimeError("no bfloat16 here\nand a long trace"),
         }
     )
-    assert found.chosen == DEFAULT
-    assert row_of(found, HALF)["reason"] == "failed: RuntimeError: no bfloat16 here"
-    assert row_of(found, HALF)["images_per_second"] is None
+    assert outcome.chosen == DEFAULT
+    assert row_of(outcome, HALF)["reason"] == "failed: RuntimeError: no bfloat16 here"
+    assert row_of(outcome, HALF)["images_per_second"] is None
 
 
 def test_defaults_that_fail_are_an_error(planted):
@@ -141,37 +143,37 @@ def test_defaults_that_fail_are_an_error(planted):
 
 
 def test_what_is_clearly_slower_is_out_early(planted):
-    found = planted(
+    outcome = planted(
         {DEFAULT: {"seconds": 0.002, "losses": FALLING}, HALF: {"seconds": 0.02, "losses": FALLING}}
     )
-    slow = row_of(found, HALF)
-    assert "times slower" in slow["reason"] and slow["rounds"] < row_of(found, DEFAULT)["rounds"]
+    slow = row_of(outcome, HALF)
+    assert "times slower" in slow["reason"] and slow["rounds"] < row_of(outcome, DEFAULT)["rounds"]
 
 
 def test_about_as_fast_is_no_reason_to_leave_the_defaults(planted):
-    found = planted(
+    outcome = planted(
         {
             DEFAULT: {"seconds": 0.02, "losses": FALLING},
             HALF: {"seconds": 0.0198, "losses": FALLING},
         }
     )
-    assert found.chosen == DEFAULT and row_of(found, DEFAULT)["reason"] == "chosen"
-    assert row_of(found, HALF)["reason"].startswith("faster by too little")
+    assert outcome.chosen == DEFAULT and row_of(outcome, DEFAULT)["reason"] == "chosen"
+    assert row_of(outcome, HALF)["reason"].startswith("faster by too little")
 
 
 def test_the_race_keeps_to_its_share_of_the_budget(planted):
     settings = {choice: {"seconds": 0.02, "losses": FALLING} for choice in (DEFAULT, LAST, HALF)}
-    found = planted(settings, replace(RECIPE, budget=20.0))
-    assert 0.5 < found.seconds < 1.1
+    outcome = planted(settings, replace(RECIPE, budget=20.0))
+    assert 0.5 < outcome.seconds < 1.1
 
 
 def test_a_budget_too_short_for_a_race_uses_the_defaults(planted):
-    found = planted(
+    outcome = planted(
         {choice: {"seconds": 0.02, "losses": FALLING} for choice in (DEFAULT, HALF)},
         replace(RECIPE, budget=0.5),
     )
-    assert found.chosen == DEFAULT and "too short" in found.reason
-    assert all("not measured" in row["reason"] for row in found.rows)
+    assert outcome.chosen == DEFAULT and "too short" in outcome.reason
+    assert all("not measured" in row["reason"] for row in outcome.rows)
 
 
 COMPILING = {
@@ -185,32 +187,32 @@ COMPILING = {
 def test_compiling_is_tried_for_the_fastest_when_it_can_pay(planted, monkeypatch):
     monkeypatch.setattr(race, "COMPILE_SECONDS", 0.1)
     monkeypatch.setattr(race, "COMPILE_SECONDS_PER_NODE", 0.0)
-    found = planted(COMPILING, replace(RECIPE, budget=60.0), seconds=6.0)
-    assert found.chosen == COMPILED
-    assert row_of(found, COMPILED)["compile_seconds"] == pytest.approx(0.5)
-    assert "only the fastest" in row_of(found, replace(DEFAULT, compiled=True))["reason"]
+    outcome = planted(COMPILING, replace(RECIPE, budget=60.0), seconds=6.0)
+    assert outcome.chosen == COMPILED
+    assert row_of(outcome, COMPILED)["compile_seconds"] == pytest.approx(0.5)
+    assert "only the fastest" in row_of(outcome, replace(DEFAULT, compiled=True))["reason"]
 
 
 def test_compiling_that_costs_more_than_it_saves_is_not_used(planted, monkeypatch):
     monkeypatch.setattr(race, "COMPILE_SECONDS", 0.1)
     monkeypatch.setattr(race, "COMPILE_SECONDS_PER_NODE", 0.0)
     dear = {**COMPILING, COMPILED: {"seconds": 0.02, "losses": FALLING, "first": 2.5}}
-    found = planted(dear, replace(RECIPE, budget=3.0), seconds=8.0)
-    assert found.chosen == HALF
-    assert "would save only" in row_of(found, COMPILED)["reason"]
+    outcome = planted(dear, replace(RECIPE, budget=3.0), seconds=8.0)
+    assert outcome.chosen == HALF
+    assert "would save only" in row_of(outcome, COMPILED)["reason"]
 
 
 def test_compiling_is_not_tried_when_it_cannot_pay(planted):
-    found = planted(COMPILING, replace(RECIPE, budget=20.0), seconds=6.0)
+    outcome = planted(COMPILING, replace(RECIPE, budget=20.0), seconds=6.0)
     assert (
-        found.chosen == HALF
-        and "not tried: compiling takes about" in row_of(found, COMPILED)["reason"]
+        outcome.chosen == HALF
+        and "not tried: compiling takes about" in row_of(outcome, COMPILED)["reason"]
     )
 
 
 def test_one_setting_is_no_race(planted):
-    found = planted({DEFAULT: RuntimeError("never made")})
-    assert found.chosen == DEFAULT and found.rows == []
+    outcome = planted({DEFAULT: RuntimeError("never made")})
+    assert outcome.chosen == DEFAULT and outcome.rows == []
 
 
 def test_agreement_compares_courses():
@@ -232,15 +234,15 @@ def test_settings_in_words():
 
 def test_pytorch_for_real(digits, network):
     options = [DEFAULT, LAST, HALF, replace(HALF, layout="channels-last")]
-    found = race_settings(
+    outcome = race_settings(
         network, digits, replace(RECIPE, budget=None, epochs=5), options=options, seconds=3.0
     )
-    assert [row["agrees"] for row in found.rows] == [True] * 4
-    assert sum(row["chosen"] for row in found.rows) == 1
-    assert row_of(found, DEFAULT)["loss_difference"] == 0.0
-    assert 0 < row_of(found, HALF)["loss_difference"] < 0.02
+    assert [row["agrees"] for row in outcome.rows] == [True] * 4
+    assert sum(row["chosen"] for row in outcome.rows) == 1
+    assert row_of(outcome, DEFAULT)["loss_difference"] == 0.0
+    assert 0 < row_of(outcome, HALF)["loss_difference"] < 0.02
     assert all(
-        row["milliseconds"]["p90"] >= row["milliseconds"]["median"] > 0 for row in found.rows
+        row["milliseconds"]["p90"] >= row["milliseconds"]["median"] > 0 for row in outcome.rows
     )
 
 

@@ -110,12 +110,12 @@ def test_pytorch_trains_with_the_threads_of_each_trainer(network, digits):
     torch = pytest.importorskip("torch")
     before = torch.get_num_threads()
     try:
-        found = framework("pytorch")
-        assert found.threads == before
+        pytorch = framework("pytorch")
+        assert pytorch.threads == before
         recipe = Recipe(epochs=1, batch_size=16)
         plan = plan_for(network, recipe, digits.tasks, digits.train.columns)
         batch = Batches(digits, recipe).batch(0, 0)
-        one, two = (found.trainer(network, plan, Settings(threads=count)) for count in (1, 2))
+        one, two = (pytorch.trainer(network, plan, Settings(threads=count)) for count in (1, 2))
         for trainer, count in ((one, 1), (two, 2), (one, 1)):
             trainer.step(batch, 0.0, 1)
             assert torch.get_num_threads() == count

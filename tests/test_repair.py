@@ -85,8 +85,8 @@ def exported(module, *inputs):
 def test_what_pytorch_exports(make, operator):
     torch = pytest.importorskip("torch")
     module = make(torch.nn)
-    found = exported(module, torch.zeros(1, 4, 6))
-    network = allotrope.load(found)
+    file = exported(module, torch.zeros(1, 4, 6))
+    network = allotrope.load(file)
     assert operators(network).count(operator) == 1
     expected = module(torch.from_numpy(X[:1])).detach().numpy()
     np.testing.assert_allclose(network.run({"x": X[:1]})["y"], expected, rtol=1e-4, atol=1e-5)

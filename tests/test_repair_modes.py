@@ -19,9 +19,13 @@ DROPS = node("Dropout", "h r t", "d")
 
 def dropping(nodes, opset=17, inputs=(), arrays=None, listed=()):
     """A network of a product and these nodes, which give y."""
-    given = [tensor("x", shape=["n", 6]), *inputs, *listed]
+    all_inputs = [tensor("x", shape=["n", 6]), *inputs, *listed]
     return model(
-        [PRODUCT, *nodes, node("Neg", "d", "y")], given, None, {**ARRAYS, **(arrays or {})}, opset
+        [PRODUCT, *nodes, node("Neg", "d", "y")],
+        all_inputs,
+        None,
+        {**ARRAYS, **(arrays or {})},
+        opset,
     )
 
 
@@ -93,9 +97,9 @@ def test_a_dropout_in_evaluation_is_left_alone(opset):
 def test_a_dropout_inside_a_branch_and_inside_a_function():
     made = node("Dropout", "h r t", "d")
     branch = helper.make_graph([made], "branch", [], [tensor("d", shape=None)])
-    both = helper.make_node("If", ["c"], ["y"], then_branch=branch, else_branch=branch)
+    branching = helper.make_node("If", ["c"], ["y"], then_branch=branch, else_branch=branch)
     inside = model(
-        [PRODUCT, both],
+        [PRODUCT, branching],
         [tensor("x", shape=["n", 6])],
         None,
         {**ARRAYS, **ALWAYS, "c": np.array(True)},
@@ -140,10 +144,10 @@ def test_a_batch_normalization_that_gives_its_statistics_gives_those_it_has():
     )
     lines = []
     network = allotrope.load(made, report=lines.append)
-    found = network.run({"x": PIXELS})
-    np.testing.assert_allclose(found["y"], EVALUATED, rtol=1e-5, atol=1e-5)
-    np.testing.assert_array_equal(found["rm"], STATISTICS["m"])
-    np.testing.assert_array_equal(found["rv"], STATISTICS["v"])
+    outputs = network.run({"x": PIXELS})
+    np.testing.assert_allclose(outputs["y"], EVALUATED, rtol=1e-5, atol=1e-5)
+    np.testing.assert_array_equal(outputs["rm"], STATISTICS["m"])
+    np.testing.assert_array_equal(outputs["rv"], STATISTICS["v"])
     assert any("BatchNormalization 'y' written in training mode" in line for line in lines)
 
 

@@ -142,12 +142,12 @@ def test_what_only_resembles_it_stays(case):
 @pytest.mark.parametrize("inner", ["e", "b", "c"])
 def test_a_value_inside_that_is_used_elsewhere_stays(inner):
     nodes, arrays = GELU[0]
-    kept = of(
+    used_twice = of(
         [*nodes, node("Neg", inner, "other")],
         arrays,
         outputs=[tensor("y", shape=None), tensor("other", shape=None)],
     )
-    assert "Erf" in operators(allotrope.load(kept))
+    assert "Erf" in operators(allotrope.load(used_twice))
     shown = of(nodes, arrays, outputs=[tensor("y", shape=None), tensor(inner, shape=None)])
     assert "Erf" in operators(allotrope.load(shown))
 
@@ -266,8 +266,8 @@ def test_what_only_resembles_attention_stays(nodes, arrays):
 
 def test_the_scale_of_the_formula_and_its_mask_are_kept():
     nodes, arrays = ATTENTION[1]
-    (found,) = allotrope.load(of(nodes, arrays, HEADS)).graph.nodes
-    assert found.attributes["scale"] == pytest.approx(0.2) and found.inputs == (
+    (attention,) = allotrope.load(of(nodes, arrays, HEADS)).graph.nodes
+    assert attention.attributes["scale"] == pytest.approx(0.2) and attention.inputs == (
         "q",
         "k",
         "v",

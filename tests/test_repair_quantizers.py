@@ -111,9 +111,9 @@ def test_what_quantizers_write_has_all_weights_of_the_float_file(floats, tmp_pat
     sizes = [sorted(net.weights[name].size for name in net.trainable) for net in (network, plain)]
     assert sizes[0] == sizes[1]
     assert not any(one.domain or "uantize" in one.operator for one in network.graph.nodes)
-    found, expected = network.run({"x": PIXELS})["y"], plain.run({"x": PIXELS})["y"]
-    np.testing.assert_allclose(found, expected, atol=0.05 * np.abs(expected).max())
-    step = network.gradients({"x": PIXELS}, {"y": np.ones_like(found)}, TESTED[0])
+    y, expected = network.run({"x": PIXELS})["y"], plain.run({"x": PIXELS})["y"]
+    np.testing.assert_allclose(y, expected, atol=0.05 * np.abs(expected).max())
+    step = network.gradients({"x": PIXELS}, {"y": np.ones_like(y)}, TESTED[0])
     assert all(np.abs(step[name]).max() > 0 for name in network.trainable)
 
 

@@ -30,8 +30,8 @@ def folder(tmp_path: pathlib.Path) -> pathlib.Path:
 @pytest.fixture
 def run() -> dict[str, Any]:
     """The run.json of that folder."""
-    found: dict[str, Any] = json.loads((FIXTURE / "run.json").read_text(encoding="utf-8"))
-    return found
+    record: dict[str, Any] = json.loads((FIXTURE / "run.json").read_text(encoding="utf-8"))
+    return record
 
 
 def report(folder: pathlib.Path, run: Any = None) -> str:
@@ -194,8 +194,8 @@ def test_an_early_end_leaves_sections_out(folder: pathlib.Path, run: dict[str, A
 
 
 def test_interrupted_run_is_called_so(folder: pathlib.Path, run: dict[str, Any]) -> None:
-    kept = {name: run[name] for name in ("schema", "run", "data", "network", "validation")}
-    said = words_of(report(folder, kept | {"status": "interrupted"}))
+    beginning = {name: run[name] for name in ("schema", "run", "data", "network", "validation")}
+    said = words_of(report(folder, beginning | {"status": "interrupted"}))
     assert "The run was interrupted" in said
     assert "right on 98.61 % of the validation images; no file is delivered" in said
     assert "is delivered:" not in said

@@ -73,10 +73,10 @@ def hard_page(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
 def complaints(browser: Chromium) -> list[str]:
     """Everything the browser logged, threw or fetched besides the page itself and what is inside it."""
     addresses = [event["request"]["url"] for event in browser.of("Network.requestWillBeSent")]
-    found = [f"fetched {address}" for address in addresses[1:] if not address.startswith("data:")]
-    found += [f"logged {event['entry']['text']}" for event in browser.of("Log.entryAdded")]
-    found += [f"console {event['args']}" for event in browser.of("Runtime.consoleAPICalled")]
-    return found + [
+    lines = [f"fetched {address}" for address in addresses[1:] if not address.startswith("data:")]
+    lines += [f"logged {event['entry']['text']}" for event in browser.of("Log.entryAdded")]
+    lines += [f"console {event['args']}" for event in browser.of("Runtime.consoleAPICalled")]
+    return lines + [
         f"threw {event['exceptionDetails']['text']}"
         for event in browser.of("Runtime.exceptionThrown")
     ]
@@ -180,6 +180,6 @@ def test_these_checks_can_fail(browser: Chromium, tmp_path: pathlib.Path) -> Non
         encoding="utf-8",
     )
     browser.open(planted, PHONE)
-    found = " ".join(complaints(browser))
-    assert "fetched file://" in found and "console" in found and "threw" in found
+    lines = " ".join(complaints(browser))
+    assert "fetched file://" in lines and "console" in lines and "threw" in lines
     assert overflow(browser) > 400

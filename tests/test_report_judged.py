@@ -126,11 +126,11 @@ def test_tasks_are_judged_by_their_metrics_whatever_is_recorded(tasks, metrics):
 
 
 def test_an_error_that_rose_is_a_drop_from_the_lowest_in_float32():
-    found = candidates_of(ONE)
-    drops = {row.record.text("file"): row.drop for row in found.rows if not row.baseline}
+    candidates = candidates_of(ONE)
+    drops = {row.record.text("file"): row.drop for row in candidates.rows if not row.baseline}
     assert drops["int8.onnx"] == pytest.approx(3.0)
     assert drops["float32.onnx"] == pytest.approx(100 * 0.01 / 3)
-    assert found.limit == pytest.approx(3.15)
+    assert candidates.limit == pytest.approx(3.15)
 
 
 @pytest.mark.parametrize("run", [ONE, SEVERAL])

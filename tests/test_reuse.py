@@ -57,14 +57,14 @@ def test_where_an_array_is_overwritten(operator):
 @pytest.mark.parametrize("other", [None, "output", "view", "product"])
 @pytest.mark.parametrize("operator", BOUNDS)
 def test_what_others_see_stays(operator, other, first, name):
-    tested, given = network(operator, other, first), X.copy()
-    found, expected = tested.run({"x": given}, name), tested.run({"x": X})
+    tested, x = network(operator, other, first), X.copy()
+    outputs, expected = tested.run({"x": x}, name), tested.run({"x": X})
     for key, value in expected.items():
-        np.testing.assert_allclose(found[key], value, rtol=1e-6, atol=1e-6, err_msg=key)
-    np.testing.assert_array_equal(given, X)
+        np.testing.assert_allclose(outputs[key], value, rtol=1e-6, atol=1e-6, err_msg=key)
+    np.testing.assert_array_equal(x, X)
     slopes = {key: np.ones_like(value) for key, value in expected.items()}
-    gradients = tested.gradients({"x": given}, slopes, name)
-    inside = (found["result"] > 0) & ((found["result"] < 1) | (operator == "Relu"))
+    gradients = tested.gradients({"x": x}, slopes, name)
+    inside = (outputs["result"] > 0) & ((outputs["result"] < 1) | (operator == "Relu"))
     sign = {"Conv": 1, "Add": 2, "Identity": 1, "Reshape": -1}[first]
     of_seen = {None: 0, "output": sign, "view": sign, "product": 2 * sign**2 * X}[other]
     np.testing.assert_allclose(

@@ -46,14 +46,14 @@ def test_openvino_in_bfloat16(network, file):
             runtime("openvino").open(file, "bfloat16", threads=1)
         return
     pixels = images(3)
-    found = (
+    probabilities = (
         runtime("openvino")
         .open(file, "bfloat16", threads=1)
         .run({"image": pixels})["probabilities"]
     )
     expected = network.run({"image": pixels})["probabilities"]
-    np.testing.assert_allclose(found, expected, atol=TOLERANCE["bfloat16"])
-    assert np.abs(found - expected).max() > 1e-6, "float32 was computed"
+    np.testing.assert_allclose(probabilities, expected, atol=TOLERANCE["bfloat16"])
+    assert np.abs(probabilities - expected).max() > 1e-6, "float32 was computed"
 
 
 @pytest.mark.parametrize("part", [1, 3, 64])

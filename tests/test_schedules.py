@@ -30,19 +30,19 @@ def test_constant_stays():
 
 
 def test_step_falls_at_its_fractions():
-    found = rates(
+    heights = rates(
         [0.3, 0.49, 0.5, 0.74, 0.75, 1.0],
         schedule="step",
         warmup=0.2,
         step_at=(0.5, 0.75),
         step_factor=0.1,
     )
-    assert found == pytest.approx([2.0, 2.0, 0.2, 0.2, 0.02, 0.02])
+    assert heights == pytest.approx([2.0, 2.0, 0.2, 0.2, 0.02, 0.02])
 
 
 def test_cosine_falls_to_the_final_fraction():
-    found = rates([0.2, 0.6, 1.0], schedule="cosine", warmup=0.2, final_fraction=0.1)
-    assert found == pytest.approx([2.0, 2.0 * (0.1 + 0.9 * 0.5), 0.2])
+    heights = rates([0.2, 0.6, 1.0], schedule="cosine", warmup=0.2, final_fraction=0.1)
+    assert heights == pytest.approx([2.0, 2.0 * (0.1 + 0.9 * 0.5), 0.2])
     assert rates([0.25], schedule="cosine", warmup=0.0) == pytest.approx(
         [1 + math.cos(math.pi / 4)]
     )

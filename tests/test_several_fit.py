@@ -144,8 +144,8 @@ def test_what_tasks_count_can_be_learned():
 
 def test_steps_are_the_same_in_every_framework():
     losses = {name: steps(name) for name in dict.fromkeys(("pytorch", *TESTED))}
-    for name, found in losses.items():
-        np.testing.assert_allclose(found, losses["pytorch"], rtol=1e-8, err_msg=name)
+    for name, curve in losses.items():
+        np.testing.assert_allclose(curve, losses["pytorch"], rtol=1e-8, err_msg=name)
     assert len(set(losses["pytorch"])) == STEPS
 
 

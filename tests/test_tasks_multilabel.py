@@ -64,13 +64,13 @@ def test_balanced_flags_have_half_of_the_sum_each():
 
 def test_figures_are_scikit_learns():
     scores, account = TASK.scores(LOGITS, FLAGS), TASK.account(LOGITS, FLAGS)
-    given = LOGITS >= 0
+    predicted = LOGITS >= 0
     for average in ("macro", "micro"):
-        expected = metrics.f1_score(FLAGS, given, average=average)
+        expected = metrics.f1_score(FLAGS, predicted, average=average)
         assert scores[f"{average}_f1"] == pytest.approx(expected)
     area = metrics.roc_auc_score(FLAGS, LOGITS, average="macro")
     assert scores["macro_auc"] == pytest.approx(area)
-    precision, recall, f1, support = metrics.precision_recall_fscore_support(FLAGS, given)
+    precision, recall, f1, support = metrics.precision_recall_fscore_support(FLAGS, predicted)
     for index, row in enumerate(account["per_label"]):
         assert row["label"] == NAMES[index] and row["support"] == support[index]
         figures = (row["precision"], row["recall"], row["f1"])
@@ -102,8 +102,8 @@ def test_no_other_threshold_has_a_better_f1():
     ],
 )
 def test_thresholds_by_hand(probabilities, flags, threshold):
-    found = best_threshold(np.array(probabilities), np.array(flags) == 1)
-    assert found == pytest.approx(threshold)
+    best = best_threshold(np.array(probabilities), np.array(flags) == 1)
+    assert best == pytest.approx(threshold)
 
 
 def test_the_worst_examples_come_first():

@@ -170,12 +170,12 @@ def test_pads_are_what_they_are(pads, stride, length, group):
         built.run({"x": image}, "tensorflow")["y"], expected, rtol=1e-4, atol=1e-5
     )
     output = RANDOM.normal(size=expected.shape).astype(np.float32)
-    found = built.gradients({"x": image}, {"y": output}, "tensorflow")
-    by_image = float((found["x"].astype(np.float64) * image).sum())
+    gradients = built.gradients({"x": image}, {"y": output}, "tensorflow")
+    by_image = float((gradients["x"].astype(np.float64) * image).sum())
     assert by_image == pytest.approx(
         float((expected.astype(np.float64) * output).sum()), rel=1e-3, abs=1e-3
     )
-    by_weight = float((found["w"].astype(np.float64) * built.weights["w"]).sum())
+    by_weight = float((gradients["w"].astype(np.float64) * built.weights["w"]).sum())
     assert by_weight == pytest.approx(by_image, rel=1e-3, abs=1e-3)
 
 

@@ -57,8 +57,8 @@ def test_an_unknown_framework():
 
 
 def test_the_comparer_of_check_is_public():
-    found, expected = {"w": np.array([1.0, 2.0])}, {"w": np.array([1.0, 2.5])}
-    judged = testing.compare_gradients(found, expected, 1e-9)
+    gradients, expected = {"w": np.array([1.0, 2.0])}, {"w": np.array([1.0, 2.5])}
+    judged = testing.compare_gradients(gradients, expected, 1e-9)
     assert isinstance(judged, testing.Comparison)
     assert judged.departures[0].culprit == "gradient of 'w'"
     assert testing.compare_gradients(expected, expected, 1e-9).agrees

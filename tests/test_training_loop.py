@@ -62,24 +62,24 @@ class Watching(Progress):
 
 def test_it_learns_and_says_how_it_went(digits, network):
     show = Watching()
-    found = train(network, digits, RECIPE, SETTINGS, progress=show)
+    trained = train(network, digits, RECIPE, SETTINGS, progress=show)
     steps = len(digits.train) // 64
-    assert found.stopped == "finished" and found.steps == 3 * steps and found.epochs == 3.0
-    assert found.best["validation_accuracy"] > 0.85
-    assert [row["epoch"] for row in found.history] == [1.0, 2.0, 3.0] and show.rows == found.history
-    assert found.history[-1]["loss"] < found.history[0]["loss"]
-    assert found.examples_per_second > 0 and found.seconds > 0
+    assert trained.stopped == "finished" and trained.steps == 3 * steps and trained.epochs == 3.0
+    assert trained.best["validation_accuracy"] > 0.85
+    assert [row["epoch"] for row in trained.history] == [1.0, 2.0, 3.0] and show.rows == trained.history
+    assert trained.history[-1]["loss"] < trained.history[0]["loss"]
+    assert trained.examples_per_second > 0 and trained.seconds > 0
     assert all(0 <= tick.fraction <= 1 and tick.examples_per_second > 0 for tick in show.ticks)
     assert show.ticks[0].epoch == 2 / steps  # the first step, which may compile, tells nothing of the speed
 
 
 def test_the_best_weights_are_what_is_given_back(digits, network):
-    found = train(network, digits, replace(RECIPE, epochs=2), SETTINGS)
-    logits = found.network.run({"image": digits.validation["image"]}, "pytorch")["label"]
+    trained = train(network, digits, replace(RECIPE, epochs=2), SETTINGS)
+    logits = trained.network.run({"image": digits.validation["image"]}, "pytorch")["label"]
     task = Classification(name="label", classes=digits.tasks[0].classes)
     again = task.scores(logits, digits.validation["label"])
-    assert again["accuracy"] == found.best["validation_accuracy"]
-    assert again["loss"] == pytest.approx(found.best["validation_loss"], rel=1e-4)
+    assert again["accuracy"] == trained.best["validation_accuracy"]
+    assert again["loss"] == pytest.approx(trained.best["validation_loss"], rel=1e-4)
 
 
 @pytest.fixture(scope="module")
@@ -90,19 +90,19 @@ def taught(digits, network):
 def test_what_training_does_not_make_better_is_given_back_as_it_came(digits, taught, tmp_path):
     spoiling = replace(RECIPE, learning_rate=50.0, clip_norm=1.0, average=None, epochs=1)
     options = {"folder": tmp_path, "has_learned": True}
-    found = train(taught.network, digits, spoiling, SETTINGS, **options)
-    assert (found.best["epoch"], found.best["loss"], found.epochs) == (0, None, 1)
-    assert found.best["validation_accuracy"] == taught.best["validation_accuracy"]
+    trained = train(taught.network, digits, spoiling, SETTINGS, **options)
+    assert (trained.best["epoch"], trained.best["loss"], trained.epochs) == (0, None, 1)
+    assert trained.best["validation_accuracy"] == taught.best["validation_accuracy"]
     for name, array in taught.network.weights.items():
-        np.testing.assert_array_equal(found.network.weights[name], array)
+        np.testing.assert_array_equal(trained.network.weights[name], array)
     again = train(taught.network, digits, spoiling, SETTINGS, resume=True, **options)
-    assert again.history == found.history
+    assert again.history == trained.history
 
 
 def test_what_has_learned_is_validated_first_and_may_become_better(digits, network):
-    found = train(network, digits, replace(RECIPE, epochs=1), SETTINGS, has_learned=True)
-    assert [row["epoch"] for row in found.history] == [0, 1]
-    assert found.best is found.history[1]
+    trained = train(network, digits, replace(RECIPE, epochs=1), SETTINGS, has_learned=True)
+    assert [row["epoch"] for row in trained.history] == [0, 1]
+    assert trained.best is trained.history[1]
 
 
 def test_the_same_seed_gives_the_same_bits_and_another_seed_does_not(digits, network):
@@ -113,28 +113,28 @@ def test_the_same_seed_gives_the_same_bits_and_another_seed_does_not(digits, net
 
 
 def test_a_fraction_of_an_epoch_is_trained_and_evaluated(digits, network):
-    found = train(network, digits, replace(RECIPE, epochs=0.3), SETTINGS)
-    assert found.steps == round(0.3 * (len(digits.train) // 64)) and len(found.history) == 1
+    trained = train(network, digits, replace(RECIPE, epochs=0.3), SETTINGS)
+    assert trained.steps == round(0.3 * (len(digits.train) // 64)) and len(trained.history) == 1
 
 
 @pytest.mark.parametrize("optimizer", ["sgd", "momentum", "rmsprop", "adam", "adamw"])
 def test_every_optimizer_learns(digits, network, optimizer):
     rate = 0.2 if optimizer in ("sgd", "momentum") else 0.02
-    found = train(network, digits, replace(RECIPE, optimizer=optimizer, learning_rate=rate, clip_norm=5.0), SETTINGS)
-    assert found.history[-1]["validation_loss"] < 1.5 < np.log(10)
+    trained = train(network, digits, replace(RECIPE, optimizer=optimizer, learning_rate=rate, clip_norm=5.0), SETTINGS)
+    assert trained.history[-1]["validation_loss"] < 1.5 < np.log(10)
 
 
 def test_a_budget_is_kept_and_the_schedule_reaches_its_end(digits, network):
-    found = train(network, digits, replace(RECIPE, epochs=None, budget=2.0), SETTINGS)
-    assert found.stopped == "budget"
-    assert 1.0 < found.seconds < 4.0  # what a busy machine may add; `test_training_pace` is exact
-    assert found.history[-1]["step"] == found.steps
-    assert found.history[-1]["learning_rate"] < 0.5 * RECIPE.learning_rate
+    trained = train(network, digits, replace(RECIPE, epochs=None, budget=2.0), SETTINGS)
+    assert trained.stopped == "budget"
+    assert 1.0 < trained.seconds < 4.0  # what a busy machine may add; `test_training_pace` is exact
+    assert trained.history[-1]["step"] == trained.steps
+    assert trained.history[-1]["learning_rate"] < 0.5 * RECIPE.learning_rate
 
 
 def test_patience_stops_early(digits, network):
-    found = train(network, digits, replace(RECIPE, learning_rate=0.0, epochs=50, patience=2, average=None, weight_decay=0.0), SETTINGS)
-    assert found.stopped == "early stop" and len(found.history) < 10
+    trained = train(network, digits, replace(RECIPE, learning_rate=0.0, epochs=50, patience=2, average=None, weight_decay=0.0), SETTINGS)
+    assert trained.stopped == "early stop" and len(trained.history) < 10
 
 
 def test_neither_epochs_nor_budget_is_an_error(digits, network):
@@ -192,16 +192,16 @@ def test_ctrl_c_in_a_process_of_its_own():
 @alone
 def test_ctrl_c_before_the_first_epoch_ends_keeps_what_was_learned(digits, network):
     options = {"progress": InterruptingSteps(), "has_learned": True}
-    found = train(network, digits, replace(RECIPE, warmup=0.0), SETTINGS, **options)
-    assert found.stopped == "interrupted" and 0 < found.epochs < 1
-    assert found.best is found.history[-1] and found.best["step"] == found.steps
+    trained = train(network, digits, replace(RECIPE, warmup=0.0), SETTINGS, **options)
+    assert trained.stopped == "interrupted" and 0 < trained.epochs < 1
+    assert trained.best is trained.history[-1] and trained.best["step"] == trained.steps
 
 
 @alone
 def test_ctrl_c_stops_cleanly_with_the_best_so_far_and_can_be_resumed(digits, network, tmp_path):
-    found = train(network, digits, RECIPE, SETTINGS, folder=tmp_path, progress=Interrupting(after=2))
-    assert found.stopped == "interrupted" and found.epochs == 2.0 and len(found.history) == 2
-    assert found.best in found.history
+    trained = train(network, digits, RECIPE, SETTINGS, folder=tmp_path, progress=Interrupting(after=2))
+    assert trained.stopped == "interrupted" and trained.epochs == 2.0 and len(trained.history) == 2
+    assert trained.best in trained.history
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
     resumed = train(network, digits, RECIPE, SETTINGS, folder=tmp_path, resume=True)
     whole = train(network, digits, RECIPE, SETTINGS)
@@ -272,6 +272,6 @@ def test_a_damaged_checkpoint_is_said_and_the_one_before_it_used(digits, network
     last = tmp_path / "checkpoints" / LAST
     last.write_bytes(last.read_bytes()[:-10])
     show = Watching()
-    found = train(network, digits, replace(RECIPE, epochs=1), SETTINGS, folder=tmp_path, resume=True, progress=show)
-    assert found.stopped == "finished"
+    trained = train(network, digits, replace(RECIPE, epochs=1), SETTINGS, folder=tmp_path, resume=True, progress=show)
+    assert trained.stopped == "finished"
     assert any("damaged" in line for line in show.lines)

@@ -40,8 +40,8 @@ def gradients(network, weights, images, target, name):
     logits = current.run({"image": images}, name)["logits"]
     smooth = 0.9 * target + 0.1 / 4
     output = ((softmax(logits) - smooth) / len(images)).astype(np.float32)
-    found = current.gradients({"image": images}, {"logits": output}, name)
-    return {key: found[key].astype(np.float64) for key in network.trainable}
+    slopes = current.gradients({"image": images}, {"logits": output}, name)
+    return {key: slopes[key].astype(np.float64) for key in network.trainable}
 
 
 def by_hand(network, plan, name):
@@ -76,11 +76,11 @@ def trained(network, plan, name, **settings):
     return trainer.weights()
 
 
-def assert_same(network, found, expected, tolerance=2e-5):
+def assert_same(network, weights, expected, tolerance=2e-5):
     for key in network.trainable:
         moved = np.abs(expected[key] - network.weights[key]).max()
         assert moved > 1e-4, f"{key} has not moved, so nothing is compared"
-        assert np.abs(found[key] - expected[key]).max() < tolerance * max(1.0, moved), key
+        assert np.abs(weights[key] - expected[key]).max() < tolerance * max(1.0, moved), key
 
 
 @pytest.mark.parametrize("decay_kind", ["l2", "decoupled"])
@@ -117,9 +117,9 @@ def test_each_weight_has_its_own_rate_and_decay(network, name):
 
 def test_frozen_weights_stay(network, name):
     frozen = frozenset(sorted(network.trainable)[:1])
-    found = trained(network, planned(network, RECIPE, np.ones(4), frozen), name)
+    weights = trained(network, planned(network, RECIPE, np.ones(4), frozen), name)
     assert all(
-        np.array_equal(found[key], network.weights[key]) == (key in frozen)
+        np.array_equal(weights[key], network.weights[key]) == (key in frozen)
         for key in network.trainable
     )
 

@@ -206,8 +206,8 @@ def test_pytorch_agrees_with_onnx_runtime(name, activation, normalization):
     )
     x = pictures(2, 3, 32, 32)
     expected = run(network, x)
-    found = network.run({"x": x}, framework="pytorch")["logits"]
-    np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-5 * np.abs(expected).max())
+    logits = network.run({"x": x}, framework="pytorch")["logits"]
+    np.testing.assert_allclose(logits, expected, rtol=1e-3, atol=1e-5 * np.abs(expected).max())
 
 
 def test_saved_network_is_read_with_the_same_trainable_weights(tmp_path):

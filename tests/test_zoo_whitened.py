@@ -41,9 +41,9 @@ def test_filters_decorrelate_patches(filters):
 
 def test_directions_in_which_the_images_hold_nothing_are_left_out():
     grey = np.repeat(smooth_pictures()[..., :1], 3, axis=3)
-    found = zoo.whitening_filters(grey, MEAN[:1] * 3, STD[:1] * 3)
-    assert found.shape == (8, 3, 2, 2)
-    np.testing.assert_allclose(found, np.repeat(found[:, :1], 3, axis=1), atol=1e-4)
+    filters = zoo.whitening_filters(grey, MEAN[:1] * 3, STD[:1] * 3)
+    assert filters.shape == (8, 3, 2, 2)
+    np.testing.assert_allclose(filters, np.repeat(filters[:, :1], 3, axis=1), atol=1e-4)
     assert np.isfinite(zoo.whitening_filters(np.zeros_like(grey), (0, 0, 0), STD)).all()
 
 

@@ -104,9 +104,9 @@ def example(name, n, seed=0):
 def expected(name, inputs):
     """What PyTorch computes, by output."""
     with torch.no_grad():
-        found = module(name)(*(torch.from_numpy(array) for array in inputs.values()))
-    found = found if isinstance(found, tuple) else (found,)
-    return {key: array.numpy() for key, array in zip(NETWORKS[name].outputs, found, strict=True)}
+        outputs = module(name)(*(torch.from_numpy(array) for array in inputs.values()))
+    outputs = outputs if isinstance(outputs, tuple) else (outputs,)
+    return {key: array.numpy() for key, array in zip(NETWORKS[name].outputs, outputs, strict=True)}
 
 
 @cache
@@ -116,13 +116,13 @@ def exported(name, exporter="dynamo", batch=1):
     With a free batch the other lengths of `Example.free` are free too. An export takes seconds, so
     it is kept in pytest's cache for as long as neither the networks nor torch change.
     """
-    kept = _CACHE / _fingerprint() / f"{name}-{exporter}-{batch or 'free'}.onnx"
-    if not kept.is_file():
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        written = kept.with_suffix(f".{os.getpid()}")
+    file = _CACHE / _fingerprint() / f"{name}-{exporter}-{batch or 'free'}.onnx"
+    if not file.is_file():
+        file.parent.mkdir(parents=True, exist_ok=True)
+        written = file.with_suffix(f".{os.getpid()}")
         written.write_bytes(_export(name, exporter, batch))
-        written.replace(kept)
-    return kept.read_bytes()
+        written.replace(file)
+    return file.read_bytes()
 
 
 @cache
