@@ -1,4 +1,6 @@
-"""What `allotrope fit` reaches on real data in a given time: accuracy, AUC and the delivered file, each from one command.
+"""What `allotrope fit` reaches on real data in a given time, each from one command.
+
+Accuracy, AUC and the delivered file.
 
 python benchmarks/accuracy.py fashion pneumonia digits [--data ../shared/data] [--out runs]
 python benchmarks/accuracy.py cifar --budget 12m

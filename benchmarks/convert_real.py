@@ -31,8 +31,8 @@ import light_networks
 import torch_exports
 
 EXPORTS = (
-    "bert", "gpt", "vit", "swin", "lstm", "lstm-two-ways", "gru", "gru-time-first", "unet", "convnext", "resnet", "mobilenet",
-    "mobilenet-linear", "shufflenet",
+    "bert", "gpt", "vit", "swin", "lstm", "lstm-two-ways", "gru", "gru-time-first",
+    "unet", "convnext", "resnet", "mobilenet", "mobilenet-linear", "shufflenet",
 )  # fmt: skip
 """Those of tests/torch_exports.py."""
 
@@ -98,10 +98,8 @@ def shown(record):
     head = f"{record['target']:10s} {record['name']:26s} {record['seconds']:5.0f} s  "
     if "refused" in record:
         return head + f"REFUSED {record['refused'][:600]}"
-    return (
-        head
-        + f"{record['difference']:.1e}  {record['learning']:3d} learn  {' '.join(record['spelled'])}"
-    )
+    spelled = " ".join(record["spelled"])
+    return head + f"{record['difference']:.1e}  {record['learning']:3d} learn  {spelled}"
 
 
 def main():

@@ -11,7 +11,8 @@ keras: a Keras CNN that begins with Rescaling(1 / 127.5, -1), by Keras's own exp
 quantized: resnet18 through onnxruntime's quantize_static, in QDQ form.
 
 python benchmarks/exported.py resnet18 vit mobilenet keras quantized
-    [--data ../shared/data] [--framework pytorch] [--images 3000] [--epochs 3] [--seeds 0 1 2] [--threads 1]
+    [--data ../shared/data] [--framework pytorch] [--images 3000] [--epochs 3] [--seeds 0 1 2]
+    [--threads 1]
 """
 
 from __future__ import annotations

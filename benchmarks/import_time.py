@@ -1,4 +1,6 @@
-"""How long `import allotrope` and `allotrope --help` take: the median and the fastest of 20 fresh processes each, and Python's own start.
+"""How long `import allotrope` and `allotrope --help` take, and Python's own start.
+
+The median and the fastest of 20 fresh processes each.
 
 python benchmarks/import_time.py
 """

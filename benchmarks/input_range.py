@@ -1,7 +1,8 @@
-"""How often `fit` finds out which values a network was trained with: small networks under each convention, and what is made of them.
+"""How often `fit` finds out which values a network was trained with.
 
-Each is trained for four epochs on 12,000 of CIFAR-10's images at 16x16, with BatchNormalization or
-without, in RGB or BGR, and tried on others: of the same classes, and as a network of other classes
+Small networks are trained under each convention, and it is counted what is made of them. Each is
+trained for four epochs on 12,000 of CIFAR-10's images at 16x16, with BatchNormalization or without,
+in RGB or BGR, and tried on others: of the same classes, and as a network of other classes
 on Caltech-101's, on these in a third of their contrast, and on Fashion-MNIST. A row tells how often
 one reading was left (right or wrong), several with the right one among them, or without it.
 

@@ -1,6 +1,7 @@
-"""What JAX computes here in another way than by XLA's own kernel, against that kernel, forwards and backwards, on this CPU.
+"""What JAX computes here in another way than by XLA's own kernel, against that kernel.
 
-Ratios are medians of neighbours' ratios, the two taking turns, above 1 where ours is faster.
+Forwards and backwards, on this CPU. Ratios are medians of neighbours' ratios, the two taking turns,
+above 1 if ours is faster.
 
     python benchmarks/jax_kernels.py [--rounds 7]
 """
@@ -65,7 +66,10 @@ def depthwise(channels, side, stride):
 
 
 def step(function, arrays):
-    """A call that computes the gradients of the sum of squares by all arrays, compiled already, and says how long it took."""
+    """A call that computes the gradients of the sum of squares by all arrays, compiled already.
+
+    It gives how long it took.
+    """
     gradients = jax.jit(
         jax.grad(
             lambda *arrays: jnp.sum(jnp.square(function(*arrays))),

@@ -1,11 +1,12 @@
-"""Each framework's lowered network against the same network written by hand the way that framework's users write it.
+"""Each framework's lowered network against the same network as its users write it by hand.
 
 One process a framework; in it the two take single steps in turns. The ratio is the median of the
 ratios of neighbours (with its quartiles), above 1 where the lowered network is faster; the least
 that is wanted is 0.95. `best` is the ratio of the shortest times. Settings are equal: the same
 threads, precision and batches, plain SGD with momentum, which both compute.
 
-    python benchmarks/lowered_speed.py [--frameworks pytorch jax] [--networks cnn resnet20 mobilenet_v2] [--seconds 8]
+    python benchmarks/lowered_speed.py [--frameworks pytorch jax]
+        [--networks cnn resnet20 mobilenet_v2] [--seconds 8] [--threads 2]
 """
 
 from __future__ import annotations
@@ -81,7 +82,10 @@ def timed(action):
 
 
 def compared(steppers, kind, batch, seconds):
-    """Calls of `step` or `infer` in turns, each pair beginning with the other one, after some that are not counted."""
+    """Calls of `step` or `infer` in turns, after some that are not counted.
+
+    Each pair begins with the other one.
+    """
     if kind == "train":
         actions = {who: lambda one=one: one.step(*batch) for who, one in steppers.items()}
     else:

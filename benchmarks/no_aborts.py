@@ -1,4 +1,4 @@
-"""Two training steps of everything at hand in every framework and setting: none may end the process.
+"""Two training steps of everything at hand, in every framework and setting: none may abort.
 
 Networks are the files that are named, the nine of the onnx wheel, those of the zoo, small ones as
 detectors are, made at random, and ONNX's own cases with float inputs and outputs, whose inputs get
@@ -6,8 +6,9 @@ weights. Each has a process of its own; cases go through one process one after t
 dies, the next goes on in a fresh one. `--together` does so with all networks, which saves starting
 a framework for each.
 
-    python benchmarks/no_aborts.py [--kinds file light zoo random case] [--files ../shared/data/onnx/*.onnx]
-        [--frameworks tensorflow jax] [--randoms 40] [--patience 900] [--not-compiled] [--together]
+    python benchmarks/no_aborts.py [--kinds file light zoo random case]
+        [--files ../shared/data/onnx/*.onnx] [--frameworks tensorflow jax] [--randoms 40]
+        [--patience 900] [--not-compiled] [--together]
 
 An abort is printed with the line that the process wrote last. The last line has the counts; the
 exit code is 1 if there was any. PyTorch's compiler takes seconds for each case, so it compiles one

@@ -1,4 +1,7 @@
-"""What `no_aborts.py` trains, each by a name of one kind: `file:`, `light:`, `zoo:`, `random:` and `case:`."""
+"""What `no_aborts.py` trains, each by a name of one kind.
+
+`file:`, `light:`, `zoo:`, `random:` and `case:`.
+"""
 
 from __future__ import annotations
 
@@ -97,10 +100,10 @@ def array(value):
 
 
 def of_case(name, every=True):
-    """A case whose float inputs each have a weight of their own added, and whose other inputs are constants.
+    """A case whose float inputs each have a weight of their own added.
 
-    `every` False is for cases in which floats must be known beforehand: only the first float is an
-    input then.
+    Its other inputs are constants. `every` False is for cases in which floats must be known
+    beforehand: only the first float is an input then.
     """
     case = cases()[name]
     network = load(case.model, repair=False)
@@ -132,7 +135,7 @@ def of_case(name, every=True):
 
 
 class Detector:
-    """Convolutions of every form, joined and pooled, and heads that are transposed and flattened."""
+    """Convolutions of every form, joined and pooled, and heads, transposed and flattened."""
 
     def __init__(self, seed):
         self.random, self.b = np.random.default_rng(seed), Builder()

@@ -1,4 +1,4 @@
-"""The process in which `no_aborts.py` trains: two steps of what it is asked for, and how that ended."""
+"""The process in which `no_aborts.py` trains: two steps of what it is asked for, and their end."""
 
 from __future__ import annotations
 

@@ -1,5 +1,6 @@
-"""The settings that `fit` chooses against PyTorch's defaults (float32, contiguous, eager), by `fit`'s own race.
+"""The settings that `fit` chooses against PyTorch's defaults, by `fit`'s own race.
 
+The defaults are float32, contiguous and eager.
 The race interleaves its rounds and takes medians; the ratio is of images a second in training.
 
     python benchmarks/settings.py [--network auto] [--side 32] [--seconds 60] [--repeat 3]

@@ -1,6 +1,7 @@
 """One network with three tasks against a network for each: how good, how fast.
 
-    python benchmarks/several_tasks.py ../shared/data/fashion-mnist [--examples 6000] [--epochs 8] [--seeds 3]
+    python benchmarks/several_tasks.py ../shared/data/fashion-mnist [--examples 6000]
+        [--epochs 8] [--seeds 3]
 
 An example is a garment of Fashion-MNIST, turned by up to 40 degrees, whose lower third is covered,
 and 21 numbers: the mean brightness of patches of what is covered. It has a class, the angle by

@@ -1,9 +1,11 @@
-"""Training steps of `fit` against the same network, batches and settings in a PyTorch loop written by hand.
+"""Training steps of `fit` against those of a PyTorch loop written by hand.
 
-Rounds are interleaved; the ratio is that of the medians, above 1 where `fit` is faster. Two things are compared: the steps
-alone, on batches that are ready, and the whole loop: batches made in the background, schedule, losses looked at.
+Network, batches and settings are the same. Rounds are interleaved; the ratio is that of the
+medians, above 1 if `fit` is faster. Two things are compared: the steps alone, on batches that are
+ready, and the whole loop: batches made in the background, schedule, losses looked at.
 
-    python benchmarks/training_step.py [--width 0.5] [--side 32] [--precision bfloat16] [--rounds 9] [--steps 12]
+    python benchmarks/training_step.py [--width 0.5] [--side 32] [--precision bfloat16]
+        [--rounds 9] [--steps 12]
 """
 
 from __future__ import annotations
@@ -82,14 +84,20 @@ class LoopByHand:
 
     def __init__(self, model, recipe, settings):
         self.recipe, self.settings = recipe, settings
-        self.model = model.to(memory_format=torch.channels_last if settings.layout == "channels-last" else torch.contiguous_format)
-        named = [(name, weight) for name, weight in model.named_parameters() if weight.requires_grad]
+        memory_format = torch.contiguous_format
+        if settings.layout == "channels-last":
+            memory_format = torch.channels_last
+        self.model = model.to(memory_format=memory_format)
+        learning = [(n, weight) for n, weight in model.named_parameters() if weight.requires_grad]
+        kernels = [w for n, w in learning if w.ndim > 1]
         groups = [
-            {"params": [w for n, w in named if w.ndim > 1], "weight_decay": recipe.weight_decay, "scale": 1.0},
-            {"params": [w for n, w in named if w.ndim == 1 and "norm" not in n], "scale": 1.0},
-            {"params": [w for n, w in named if "norm" in n], "scale": recipe.bias_scale},
+            {"params": kernels, "weight_decay": recipe.weight_decay, "scale": 1.0},
+            {"params": [w for n, w in learning if w.ndim == 1 and "norm" not in n], "scale": 1.0},
+            {"params": [w for n, w in learning if "norm" in n], "scale": recipe.bias_scale},
         ]
-        self.optimizer = torch.optim.SGD(groups, lr=1.0, momentum=recipe.momentum, nesterov=True, fused=True)
+        self.optimizer = torch.optim.SGD(
+            groups, lr=1.0, momentum=recipe.momentum, nesterov=True, fused=True
+        )
         self.state = [value for value in model.state_dict().values() if value.is_floating_point()]
         self.average = [value.clone() for value in self.state]
 
@@ -99,12 +107,17 @@ class LoopByHand:
             group["lr"] = rate * group["scale"]
         with torch.autocast("cpu", torch.bfloat16, enabled=self.settings.precision == "bfloat16"):
             logits = self.model(torch.from_numpy(images))
-        loss = F.cross_entropy(logits.float(), torch.from_numpy(target), label_smoothing=self.recipe.label_smoothing)
+        loss = F.cross_entropy(
+            logits.float(),
+            torch.from_numpy(target),
+            label_smoothing=self.recipe.label_smoothing,
+        )
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
         self.optimizer.step()
         with torch.no_grad():
-            torch._foreach_lerp_(self.average, self.state, 1 - min(self.recipe.average, (1 + step) / (10 + step)))
+            decay = min(self.recipe.average, (1 + step) / (10 + step))
+            torch._foreach_lerp_(self.average, self.state, 1 - decay)
         return loss.detach()
 
     def epoch(self, batches):
@@ -118,12 +131,14 @@ class LoopByHand:
                 losses = []
             if step == 1:
                 started = time.perf_counter()
-        return (batches.steps_per_epoch - 1) * batches.batch_size / (time.perf_counter() - started)
+        seconds = time.perf_counter() - started
+        return (batches.steps_per_epoch - 1) * batches.batch_size / seconds
 
 
 def made(side, channels, count):
     random = np.random.default_rng(0)
-    split = labelled(random.integers(0, 256, (count, side, side, channels), np.uint8), random.integers(0, 10, count))
+    images = random.integers(0, 256, (count, side, side, channels), np.uint8)
+    split = labelled(images, random.integers(0, 10, count))
     few = split.take(np.arange(64))
     return labelled_data("made", tuple("0123456789"), split, few, few)
 
@@ -133,7 +148,8 @@ def network_for(data, width):
     _, height, across, channels = data.train[IMAGE].shape
     sides = channels, height, across
     arguments = FAMILIES["whitened_cnn"].arguments(sides)
-    network = with_preprocessing(zoo.whitened_cnn(10, sides, width=width, **arguments), mean, std)
+    network = zoo.whitened_cnn(10, sides, width=width, **arguments)
+    network = with_preprocessing(network, mean, std)
     return named_after(network, [IMAGE], [LABEL]), mean, std
 
 
@@ -152,21 +168,34 @@ def steps_alone(stepper, ready, count):
 
 
 def compared(name, ours, theirs, rounds):
-    """Interleaved rounds, each beginning with the other one, after one of each that is not counted."""
+    """Interleaved rounds, each beginning with the other one.
+
+    One of each before them is not counted.
+    """
     ours(), theirs()
     speeds = {"fit": [], "by_hand": []}
     for number in range(rounds):
         for who, run in (("fit", ours), ("by_hand", theirs))[:: 1 if number % 2 else -1]:
             speeds[who].append(run())
-    median = {who: statistics.median(rounds_of_one) for who, rounds_of_one in speeds.items()}
+    median = {who: statistics.median(speeds[who]) for who in speeds}
     ratio = median["fit"] / median["by_hand"]
-    print(f"{name}: fit {median['fit']:,.0f} images/s, by hand {median['by_hand']:,.0f} images/s, ratio {ratio:.3f}")
-    spread = {who: [min(rounds_of_one), max(rounds_of_one)] for who, rounds_of_one in speeds.items()}
-    return {"name": name, "images_per_second": median, "spread": spread, "rounds": rounds, "ratio": ratio}
+    print(
+        f"{name}: fit {median['fit']:,.0f} images/s, by hand {median['by_hand']:,.0f} images/s, "
+        f"ratio {ratio:.3f}"
+    )
+    return {
+        "name": name,
+        "images_per_second": median,
+        "spread": {who: [min(speeds[who]), max(speeds[who])] for who in speeds},
+        "rounds": rounds,
+        "ratio": ratio,
+    }
 
 
 def options():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--width", type=float, default=0.5)
     parser.add_argument("--side", type=int, default=32)
     parser.add_argument("--channels", type=int, default=3)
@@ -182,21 +211,39 @@ def main():
     asked = options()
     settings = Settings(precision=asked.precision, layout=asked.layout)
     data = made(asked.side, asked.channels, asked.batch * asked.steps)
-    recipe = replace(FAMILIES["whitened_cnn"].recipe, batch_size=asked.batch, learning_rate=0.1, epochs=1.0)
+    recipe = replace(
+        FAMILIES["whitened_cnn"].recipe, batch_size=asked.batch, learning_rate=0.1, epochs=1.0
+    )
     network, mean, std = network_for(data, asked.width)
-    trainer = framework("pytorch").trainer(network, plan_for(network, recipe, data.tasks, data.train.columns), settings)
+    plan = plan_for(network, recipe, data.tasks, data.train.columns)
+    trainer = framework("pytorch").trainer(network, plan, settings)
     filters = [w.shape[0] for n, w in network.weights.items() if n.endswith("conv1.weight")]
     hand = LoopByHand(ByHand(10, asked.channels, filters, mean, std), recipe, settings)
-    assert sum(w.numel() for w in hand.model.parameters() if w.requires_grad) == parameters(network)
+    learning = [weight for weight in hand.model.parameters() if weight.requires_grad]
+    assert sum(weight.numel() for weight in learning) == parameters(network)
 
     batches = Batches(data, recipe)
     ready = [batches.batch(0, step) for step in range(4)]
+
+    def fit():
+        return train(network, data, recipe, settings).examples_per_second
+
+    def by_hand():
+        return hand.epoch(batches)
+
+    steps = (steps_alone(one, ready, asked.steps) for one in (trainer, hand))
     results = [
-        compared("steps", steps_alone(trainer, ready, asked.steps), steps_alone(hand, ready, asked.steps), asked.rounds),
-        compared("loop", lambda: train(network, data, recipe, settings).examples_per_second, lambda: hand.epoch(batches), asked.rounds),
+        compared("steps", *steps, asked.rounds),
+        compared("loop", fit, by_hand, asked.rounds),
     ]
-    facts = {"torch": torch.__version__, "threads": torch.get_num_threads(), "machine": platform.processor() or platform.machine()}
-    print(json.dumps({"benchmark": "training_step", "options": vars(asked), **facts, "results": results}))
+    facts = {
+        "benchmark": "training_step",
+        "options": vars(asked),
+        "torch": torch.__version__,
+        "threads": torch.get_num_threads(),
+        "machine": platform.processor() or platform.machine(),
+    }
+    print(json.dumps({**facts, "results": results}))
 
 
 if __name__ == "__main__":

@@ -87,10 +87,10 @@ CLASSES_TWICE = 17  # 0
 LINES_A_FILE = 400
 LINES_A_FUNCTION = 60
 MEDIAN_FILE = 120
-LONG_LINES = {"src": 75, "tests": 373, "benchmarks": 104}  # 0
+LONG_LINES = {"src": 75, "tests": 372, "benchmarks": 0}  # 0
 CONDITIONALS_BY_1000 = 15
 COMMENTS_BY_1000 = 14.9  # 15
-NESTED_CONDITIONALS = {"src": 0, "tests": 4, "benchmarks": 3}  # 0
+NESTED_CONDITIONALS = {"src": 0, "tests": 4, "benchmarks": 0}  # 0
 SAYS_NOTHING = {"src": 175, "tests": 0, "benchmarks": 0}  # 0
 
 # Where every kind of input and task passes through.

@@ -1,4 +1,7 @@
-"""cnn, resnet20 and mobilenet_v2 as JAX's users write them: flax.nnx modules, optax, jax.jit over the split model."""
+"""cnn, resnet20 and mobilenet_v2 as JAX's users write them.
+
+flax.nnx modules, optax, jax.jit over the split model.
+"""
 
 from __future__ import annotations
 

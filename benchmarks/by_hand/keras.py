@@ -1,4 +1,7 @@
-"""cnn, resnet20 and mobilenet_v2 as Keras's users write them: the functional API, compile, train_on_batch."""
+"""cnn, resnet20 and mobilenet_v2 as Keras's users write them.
+
+The functional API, compile, train_on_batch.
+"""
 
 from __future__ import annotations
 

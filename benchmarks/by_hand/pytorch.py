@@ -1,4 +1,7 @@
-"""cnn, resnet20 and mobilenet_v2 as PyTorch's users write them: nn.Module, channels-last, autocast, torch.optim."""
+"""cnn, resnet20 and mobilenet_v2 as PyTorch's users write them.
+
+nn.Module, channels-last, autocast, torch.optim.
+"""
 
 from __future__ import annotations
 

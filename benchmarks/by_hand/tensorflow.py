@@ -1,4 +1,7 @@
-"""cnn, resnet20 and mobilenet_v2 in plain TensorFlow: tf.nn on [n, h, w, c], variables, tf.function, GradientTape."""
+"""cnn, resnet20 and mobilenet_v2 in plain TensorFlow.
+
+tf.nn on [n, h, w, c], variables, tf.function, GradientTape.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +24,10 @@ STAGES = (
 
 
 class Layers(tf.Module):
-    """Weights by the order in which the network asks for them: made in the first pass, found again in those that follow."""
+    """Weights by the order in which the network asks for them.
+
+    They are made in the first pass and met again in those that follow.
+    """
 
     def __init__(self):
         super().__init__()
