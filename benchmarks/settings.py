@@ -19,7 +19,8 @@ import torch
 from allotrope.architectures.choose import choose
 from allotrope.config import Settings
 from allotrope.data.reading import labelled, labelled_data
-from allotrope.training.settings_race import described, race_settings
+from allotrope.training.race_words import described
+from allotrope.training.settings_race import race_settings
 
 
 def made(side, channels, count):
@@ -54,10 +55,10 @@ def main():
     for _ in range(asked.repeat):
         race = race_settings(choice.network, data, choice.recipe, seconds=asked.seconds)
         for row in race.rows:
-            if row["images_per_second"] is None:
+            if row["examples_per_second"] is None:
                 speed = "-"
             else:
-                speed = f"{row['images_per_second']:,.0f}"
+                speed = f"{row['examples_per_second']:,.0f}"
             name = described(
                 Settings(row["device"], row["precision"], row["layout"], row["compiled"])
             )
@@ -65,8 +66,8 @@ def main():
                 f"{name:45} {speed:>8} images/s  {row['rounds']} rounds of {row['batch']} images  "
                 f"{row['reason']}"
             )
-        default = race.rows[0]["images_per_second"]
-        ratios.append(race.images_per_second / default)
+        default = race.rows[0]["examples_per_second"]
+        ratios.append(race.examples_per_second / default)
         print(
             f"chosen: {described(race.chosen)}, {ratios[-1]:.2f}x the defaults; the race took "
             f"{race.seconds:.1f} s"

@@ -10,12 +10,12 @@ from agreeing import quiet
 from allotrope.errors import UsageError
 from allotrope.measure.agreement.fitting import fitted
 from allotrope.measure.agreement.task import Task
-from allotrope.measure.agreement.visible import hidden_rows
 from allotrope.measure.inputs import batch_names, fitting_batch, random_inputs, sensible_inputs
 from allotrope.measure.kinds import check_kind, values_of
 from allotrope.measure.roles import roles
 from allotrope.network.build import Builder
 from allotrope.network.graph import Value
+from allotrope.network.hidden_rows import hidden_rows
 
 BATCH, LENGTH = 8, 5
 LENGTHS = {"n": BATCH, "t": LENGTH}

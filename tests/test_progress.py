@@ -18,7 +18,7 @@ from allotrope.progress import (
 )
 
 TICK = Tick(fraction=0.5, epoch=2.5, loss=0.123456, examples_per_second=1234.5, seconds_left=90)
-ROW = {"epoch": 3.0, "loss": 0.5, "validation_loss": 0.25, "validation_accuracy": 0.987, "images_per_second": 999.6}
+ROW = {"epoch": 3.0, "loss": 0.5, "validation_loss": 0.25, "validation_accuracy": 0.987, "examples_per_second": 999.6}
 
 
 def test_a_tick_says_where_it_stands():
@@ -29,7 +29,7 @@ def test_a_tick_says_where_it_stands():
 
 def test_an_evaluation_before_the_first_step_has_no_loss():
     assert described_epoch(ROW) == "epoch 3.0  loss 0.5000  validation loss 0.2500, accuracy 98.70%  1,000 examples/s"
-    assert "loss -  validation" in described_epoch({**ROW, "loss": None, "images_per_second": None})
+    assert "loss -  validation" in described_epoch({**ROW, "loss": None, "examples_per_second": None})
 
 
 def test_lines_are_rare_and_messages_are_not():

@@ -10,8 +10,10 @@ from allotrope.data import read_data
 from allotrope.network import zoo
 from allotrope.network.rewriting.compose import with_preprocessing
 from allotrope.network.rewriting.named_after import named_after
-from allotrope.training import settings_race as race
-from allotrope.training.settings_race import agreement, described, race_settings
+from allotrope.training.race_entrant import agreement
+from allotrope.training.race_limits import CompileCost
+from allotrope.training.race_words import described
+from allotrope.training.settings_race import race_settings
 from allotrope.training.speed import training_speed
 
 RECIPE = Recipe(learning_rate=0.2, batch_size=64, augmentation="none", budget=20.0)
@@ -109,9 +111,9 @@ def test_the_fastest_that_agrees_wins(planted):
     assert "times as fast" in outcome.reason
     assert row_of(outcome, HALF)["milliseconds"]["median"] == pytest.approx(5)
     assert (
-        outcome.images_per_second
-        == row_of(outcome, HALF)["images_per_second"]
-        > row_of(outcome, DEFAULT)["images_per_second"]
+        outcome.examples_per_second
+        == row_of(outcome, HALF)["examples_per_second"]
+        > row_of(outcome, DEFAULT)["examples_per_second"]
     )
 
 
@@ -134,7 +136,7 @@ def test_a_setting_that_fails_is_a_row_with_the_reason(planted):
     )
     assert outcome.chosen == DEFAULT
     assert row_of(outcome, HALF)["reason"] == "failed: RuntimeError: no bfloat16 here"
-    assert row_of(outcome, HALF)["images_per_second"] is None
+    assert row_of(outcome, HALF)["examples_per_second"] is None
 
 
 def test_defaults_that_fail_are_an_error(planted):
@@ -176,6 +178,7 @@ def test_a_budget_too_short_for_a_race_uses_the_defaults(planted):
     assert all("not measured" in row["reason"] for row in outcome.rows)
 
 
+CHEAP = CompileCost(seconds=0.1, seconds_per_node=0.0)
 COMPILING = {
     DEFAULT: {"seconds": 0.06, "losses": FALLING},
     HALF: {"seconds": 0.03, "losses": FALLING},
@@ -184,20 +187,16 @@ COMPILING = {
 }
 
 
-def test_compiling_is_tried_for_the_fastest_when_it_can_pay(planted, monkeypatch):
-    monkeypatch.setattr(race, "COMPILE_SECONDS", 0.1)
-    monkeypatch.setattr(race, "COMPILE_SECONDS_PER_NODE", 0.0)
-    outcome = planted(COMPILING, replace(RECIPE, budget=60.0), seconds=6.0)
+def test_compiling_is_tried_for_the_fastest_when_it_can_pay(planted):
+    outcome = planted(COMPILING, replace(RECIPE, budget=60.0), seconds=6.0, compiling=CHEAP)
     assert outcome.chosen == COMPILED
     assert row_of(outcome, COMPILED)["compile_seconds"] == pytest.approx(0.5)
     assert "only the fastest" in row_of(outcome, replace(DEFAULT, compiled=True))["reason"]
 
 
-def test_compiling_that_costs_more_than_it_saves_is_not_used(planted, monkeypatch):
-    monkeypatch.setattr(race, "COMPILE_SECONDS", 0.1)
-    monkeypatch.setattr(race, "COMPILE_SECONDS_PER_NODE", 0.0)
+def test_compiling_that_costs_more_than_it_saves_is_not_used(planted):
     dear = {**COMPILING, COMPILED: {"seconds": 0.02, "losses": FALLING, "first": 2.5}}
-    outcome = planted(dear, replace(RECIPE, budget=3.0), seconds=8.0)
+    outcome = planted(dear, replace(RECIPE, budget=3.0), seconds=8.0, compiling=CHEAP)
     assert outcome.chosen == HALF
     assert "would save only" in row_of(outcome, COMPILED)["reason"]
 

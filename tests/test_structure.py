@@ -95,12 +95,6 @@ SAYS_NOTHING = {"src": 175, "tests": 0, "benchmarks": 0}  # 0
 
 # Where every kind of input and task passes through.
 FOR_EVERY_KIND = ("training/", "measure/", "runtimes/", "shrink/", "verbs/")
-OF_ONE_KIND_STILL: set[str] = {
-    "measure/agreement/visible.py",
-    "training/loop.py",
-    "training/settings_race.py",
-    "training/state.py",
-}  # none
 
 
 def upward(part: str, tree: ast.Module) -> list[str]:
@@ -183,7 +177,7 @@ def is_for_every_kind(name: str) -> bool:
 
 
 def test_what_serves_every_kind_names_none():
-    names = [name for name in SOURCES if is_for_every_kind(name) and name not in OF_ONE_KIND_STILL]
+    names = [name for name in SOURCES if is_for_every_kind(name)]
     lines = {name: structure.of_one_kind(SOURCES[name]) for name in names}
     assert {name: numbers for name, numbers in lines.items() if numbers} == {}
 

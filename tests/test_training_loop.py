@@ -20,6 +20,7 @@ from allotrope.progress import Progress
 from allotrope.tasks import Classification
 from allotrope.training.checkpoints import BEST, LAST, read
 from allotrope.training.loop import train
+from allotrope.training.underway import Intervals
 
 RECIPE = Recipe(learning_rate=0.2, batch_size=64, epochs=3, augmentation="none", average=0.9)
 SETTINGS = Settings(threads=1)
@@ -218,11 +219,10 @@ class Killing(Progress):
         if tick.epoch > 1.5:
             os.kill(os.getpid(), signal.SIGKILL)
 data = read_data("digits", DataOptions())
-import allotrope.training.loop as loop
-from allotrope.training.window import Window
-loop.SECONDS_BETWEEN_TICKS = 0.0
-loop.Window = lambda: Window(seconds_between=0.0)
-train(small_network(), data, RECIPE, SETTINGS, folder=Path({folder!r}), progress=Killing(), checkpoint_seconds=0.0)
+always = Intervals(looks=0.0, ticks=0.0, checkpoints=0.0)
+train(
+    small_network(), data, RECIPE, SETTINGS, folder=Path({folder!r}), progress=Killing(), intervals=always
+)
 """
 
 
@@ -268,7 +268,7 @@ def test_a_finished_training_resumes_to_itself(digits, network, tmp_path):
 
 
 def test_a_damaged_checkpoint_is_said_and_the_one_before_it_used(digits, network, tmp_path):
-    train(network, digits, replace(RECIPE, epochs=1), SETTINGS, folder=tmp_path, checkpoint_seconds=0.0)
+    train(network, digits, replace(RECIPE, epochs=1), SETTINGS, folder=tmp_path, intervals=Intervals(checkpoints=0.0))
     last = tmp_path / "checkpoints" / LAST
     last.write_bytes(last.read_bytes()[:-10])
     show = Watching()

@@ -134,7 +134,7 @@ def described_epoch(row: Mapping[str, Any]) -> str:
 
     There is no loss before the first step.
     """
-    loss, speed = row["loss"], row["images_per_second"]
+    loss, speed = row["loss"], row["examples_per_second"]
     shown = "-" if loss is None else f"{loss:.4f}"
     text = (
         f"epoch {row['epoch']:.1f}  loss {shown}  validation loss {row['validation_loss']:.4f}, "

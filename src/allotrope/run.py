@@ -17,6 +17,7 @@ from typing import Any
 
 from allotrope.errors import RunFolderError
 from allotrope.run_record import READABLE, SCHEMA, Entry, RunRecord, current
+from allotrope.run_words import written
 from allotrope.storage import replace_file, writing
 
 RECORD = "run.json"
@@ -107,6 +108,7 @@ class Run:
 
         Raises: RunFolderError where it cannot be written; the file is then as it was.
         """
+        rows = written(rows, self.json.get("data", {}))
         columns = list(dict.fromkeys(column for row in rows for column in row))
         text = io.StringIO()
         table = csv.DictWriter(text, columns, lineterminator="\n")

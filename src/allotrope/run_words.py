@@ -21,6 +21,14 @@ _ACCURACY = {
 _INSIDE = {word: name for name, word in (_EXAMPLES | _ACCURACY).items()}
 
 
+_OLD_STATE = {
+    "images": "examples",
+    "images_before": "examples_before",
+    SPEED: "examples_per_second",
+}
+"""What checkpoints call examples that were written before there were other inputs than images."""
+
+
 def _is_accuracy(data: Mapping[str, Any]) -> bool:
     """Whether the one task of run.json's `data` is a classification that its accuracy decides."""
     tasks = data.get("tasks", [])
@@ -41,6 +49,11 @@ def spellings(word: str) -> tuple[str, ...]:
 def inside(value: Any) -> Any:
     """Rows of run.json with the keys that are used inside, whatever the metric."""
     return _renamed(value, _INSIDE)
+
+
+def in_examples(value: Any) -> Any:
+    """The state of a training, as a checkpoint of any version has it, in the words of this one."""
+    return _renamed(value, _OLD_STATE)
 
 
 def _renamed(value: Any, names: Mapping[str, str]) -> Any:

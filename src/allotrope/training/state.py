@@ -15,7 +15,7 @@ Row = dict[str, Any]
 class State:
     """`losses` are those since the last validation.
 
-    `images` and `training_seconds` leave out the first step and validations.
+    `examples` and `training_seconds` leave out the first step and validations.
 
     `evaluated_at` is the progress of the last validation, `without_improvement` how many there were
     since the best.
@@ -27,44 +27,50 @@ class State:
     best: Row | None = None
     without_improvement: int = 0
     evaluated_at: float = 0.0
-    images: int = 0
+    examples: int = 0
     training_seconds: float = 0.0
-    images_before: int = 0
+    examples_before: int = 0
     seconds_before: float = 0.0
 
     def enter(
         self,
         scores: dict[str, float],
         standing: Callable[[Row], tuple[float, float]],
-        steps_per_epoch: int,
+        epoch: float,
         elapsed: float,
         rate: float,
         progress: float,
     ) -> Row:
         """The new row of the history, also `best` if it stands higher than the best so far."""
         row: Row = {
-            "epoch": self.step / steps_per_epoch,
+            "epoch": epoch,
             "step": self.step,
             "seconds": elapsed,
             "learning_rate": rate,
             "loss": float(np.mean(self.losses)) if self.losses else None,
             **{f"validation_{name}": value for name, value in scores.items()},
-            "images_per_second": self._recent_speed(),
+            "examples_per_second": self._recent_speed(),
         }
         self.history.append(row)
         self.losses, self.evaluated_at = [], progress
-        self.images_before, self.seconds_before = self.images, self.training_seconds
+        self.examples_before, self.seconds_before = self.examples, self.training_seconds
         improved = self.best is None or standing(row) > standing(self.best)
         self.best = row if improved else self.best
         self.without_improvement = 0 if improved else self.without_improvement + 1
         return row
 
+    @property
+    def speed(self) -> float:
+        """Examples a second in training steps; 0 if too few were made to tell."""
+        return _quotient(self.examples, self.training_seconds)
+
     def _recent_speed(self) -> float:
-        """Images a second since the last validation, or the beginning if few steps were timed."""
-        seconds, images = (
-            self.training_seconds - self.seconds_before,
-            self.images - self.images_before,
-        )
+        """The same since the last validation, or the beginning if few steps were timed since."""
+        seconds = self.training_seconds - self.seconds_before
         if not seconds:
-            seconds, images = self.training_seconds, self.images
-        return images / seconds if seconds else 0.0
+            return self.speed
+        return _quotient(self.examples - self.examples_before, seconds)
+
+
+def _quotient(examples: int, seconds: float) -> float:
+    return examples / seconds if seconds else 0.0

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from allotrope.config import Settings
 from allotrope.run_words import inside
-from allotrope.training.settings_race import described
+from allotrope.training.race_words import described
 
 if TYPE_CHECKING:
     from allotrope.tasks import Metric

@@ -96,7 +96,8 @@ class PlanPage(Page[Plan]):
     def write(self, run: Run, value: Plan) -> Plan:
         """The entry alone."""
         repeat = _repeating(run.json["arguments"], value)
-        run.enter(SettingsEntry(value.recipe, value.settings, value.race, repeat))
+        race = written(value.race, run.json["data"])
+        run.enter(SettingsEntry(value.recipe, value.settings, race, repeat))
         return value
 
     def read(self, run: Run) -> Plan | None:

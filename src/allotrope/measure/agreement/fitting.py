@@ -11,10 +11,10 @@ from allotrope.errors import AllotropeError, ModelError, UsageError
 from allotrope.measure.agreement.oracle import values
 from allotrope.measure.agreement.probe import moving_values
 from allotrope.measure.agreement.task import Task
-from allotrope.measure.agreement.visible import hidden_rows
 from allotrope.measure.inputs import batch_names
 from allotrope.measure.kinds import check_kind, described
 from allotrope.measure.roles import Role, roles
+from allotrope.network.hidden_rows import hidden_rows
 from allotrope.network.network import Network
 
 LENGTHS = (6, 4, 8, 2, 16, 32, 64, 128, 224, 256, 512, 1)

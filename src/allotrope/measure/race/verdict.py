@@ -14,7 +14,7 @@ from typing import Any
 from allotrope.config import Settings
 from allotrope.progress import duration
 from allotrope.tasks import Metric
-from allotrope.training.settings_race import described
+from allotrope.training.race_words import described
 
 Row = Mapping[str, Any]
 SHORT_OF_BEST = 0.05

@@ -20,7 +20,8 @@ from allotrope.progress import Progress
 from allotrope.tasks import Task
 from allotrope.tasks.several import trained_by
 from allotrope.training.plausible_settings import plausible
-from allotrope.training.settings_race import described, race_settings
+from allotrope.training.race_words import described
+from allotrope.training.settings_race import race_settings
 from allotrope.training.speed import training_speed
 from allotrope.verbs.facts import network_facts
 from allotrope.verbs.options import Request

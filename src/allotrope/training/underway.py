@@ -1,0 +1,86 @@
+"""What the parts of one training share while it goes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from allotrope.config import Recipe, Settings
+from allotrope.data.batches import Batches
+from allotrope.data.examples import Data
+from allotrope.frameworks import framework as find_framework
+from allotrope.network.network import Network
+from allotrope.progress import Progress
+from allotrope.tasks.several import trained_by
+from allotrope.training.checkpoints import BEST, Checkpoints
+from allotrope.training.pace import Pace
+from allotrope.training.plan import plan_for
+from allotrope.training.state import State
+from allotrope.training.window import SECONDS_BETWEEN_LOOKS
+
+
+@dataclass(frozen=True)
+class Intervals:
+    """Seconds: how long losses may wait, what is shown stays, and work may be unsaved."""
+
+    looks: float = SECONDS_BETWEEN_LOOKS
+    ticks: float = 0.1
+    checkpoints: float = 30.0
+
+
+class Underway:
+    """A training that is under way: who learns what from which batches, and how far it is.
+
+    `rate` is the learning rate of the last step, `best_weights` are those of the best validation.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        data: Data,
+        recipe: Recipe,
+        settings: Settings,
+        framework: str,
+        folder: Path | None,
+        show: Progress,
+    ) -> None:
+        """Nothing is learned yet. Without a `folder` there are no checkpoints."""
+        self.data, self.recipe, self.show = data, recipe, show
+        self.checkpoints = None if folder is None else Checkpoints(folder / "checkpoints")
+        self.tasks = trained_by(data.tasks, recipe, data.train.columns)
+        self.batches = Batches(data, recipe)
+        self.pace = self.pace_from()
+        plan = plan_for(network, recipe, data.tasks, data.train.columns)
+        self.trainer = find_framework(framework).trainer(network, plan, settings)
+        self.state = State()
+        self.rate = 0.0
+        self.best_weights: dict[str, np.ndarray] = {}
+
+    def pace_from(self, elapsed: float = 0.0, progress: float = 0.0) -> Pace:
+        """The clock of a training that has already come so far."""
+        steps = None
+        if self.recipe.epochs is not None:
+            steps = max(1, round(self.recipe.epochs * self.batches.steps_per_epoch))
+        return Pace(steps, self.recipe.budget, elapsed=elapsed, progress=progress)
+
+    @property
+    def epoch(self) -> float:
+        """How many times the training data was gone through."""
+        return self.state.step / self.batches.steps_per_epoch
+
+    @property
+    def ends_an_epoch(self) -> bool:
+        """Whether the last step was the last one of an epoch."""
+        return self.state.step % self.batches.steps_per_epoch == 0
+
+    def what_is_left(self) -> str:
+        """What a training that fails leaves behind, in a sentence."""
+        best = self.state.best
+        if best is None:
+            return "No validation had been made yet, so there are no best weights to keep."
+        place = ""
+        if self.checkpoints is not None:
+            place = f" in {self.checkpoints.folder / BEST}"
+        return f"The best weights, of epoch {best['epoch']:.2f}, are kept{place}."
