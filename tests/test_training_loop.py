@@ -220,9 +220,8 @@ class Killing(Progress):
             os.kill(os.getpid(), signal.SIGKILL)
 data = read_data("digits", DataOptions())
 always = Intervals(looks=0.0, ticks=0.0, checkpoints=0.0)
-train(
-    small_network(), data, RECIPE, SETTINGS, folder=Path({folder!r}), progress=Killing(), intervals=always
-)
+options = {{"folder": Path({folder!r}), "progress": Killing(), "intervals": always}}
+train(small_network(), data, RECIPE, SETTINGS, **options)
 """
 
 
@@ -268,7 +267,8 @@ def test_a_finished_training_resumes_to_itself(digits, network, tmp_path):
 
 
 def test_a_damaged_checkpoint_is_said_and_the_one_before_it_used(digits, network, tmp_path):
-    train(network, digits, replace(RECIPE, epochs=1), SETTINGS, folder=tmp_path, intervals=Intervals(checkpoints=0.0))
+    often = Intervals(checkpoints=0.0)
+    train(network, digits, replace(RECIPE, epochs=1), SETTINGS, folder=tmp_path, intervals=often)
     last = tmp_path / "checkpoints" / LAST
     last.write_bytes(last.read_bytes()[:-10])
     show = Watching()
