@@ -10,7 +10,7 @@ from allotrope.tasks.metric import ACCURACY, R2, RMSE
 
 
 def verdict(rows, goal, validations=None, metric=ACCURACY):
-    return judging.verdict(rows, goal, metric, validations, "images")
+    return judging.verdict(rows, goal, metric, validations, "image")
 
 
 def metric_goal(rows, asked):
@@ -137,7 +137,7 @@ def test_the_sentence_speaks_of_the_metric_and_of_examples():
     rows = [row("pytorch", 2000, seconds=40.0), row("jax", 1000, seconds=20.0)]
     sentence = verdict(rows, 3.4125, metric=RMSE).sentence
     assert "it reaches 3.413 validation RMSE in 20.0 s" in sentence
-    assert "it trains 7 rows/s" in judging.verdict([row("jax", 7.0)], None, RMSE, noun="rows").sentence
+    assert "it trains 7 rows/s" in judging.verdict([row("jax", 7.0)], None, RMSE, noun="row").sentence
 
 
 # --- the goal, and the time to it

@@ -110,7 +110,7 @@ def test_odd_contents_are_ignored_and_counted(tmp_path):
         and ".txt 1" in notes
         and "they hold no pictures: 'empty'" in notes
     )
-    assert "left out: 1 pictures in no class folder" in notes
+    assert "left out: 1 picture in no class folder" in notes
 
 
 def test_names_that_are_not_utf8(tmp_path):
@@ -211,7 +211,7 @@ def test_duplicates_across_splits_are_listed_by_file(tmp_path):
 def test_folders_without_anything_to_learn(tmp_path):
     assert "found no pictures" in error_of(tmp_path)
     Image.new("RGB", (8, 8)).save(tmp_path / "loose.png")
-    assert "1 pictures in no class folder" in error_of(tmp_path)
+    assert "1 picture in no class folder" in error_of(tmp_path)
     (tmp_path / "cat").mkdir()
     (tmp_path / "cat" / "a.heic").write_bytes(b"heic")
     assert ".heic" in error_of(tmp_path)

@@ -175,7 +175,7 @@ def test_the_file_that_fit_writes_gives_both_probabilities(tmp_path, capsys):
 
 
 def test_one_output_for_three_classes_needs_a_new_head():
-    with pytest.raises(UsageError, match=r"tells 1 classes apart, and data has 3. Add --new-head"):
+    with pytest.raises(UsageError, match=r"tells 1 class apart, and data has 3. Add --new-head"):
         ready(one_output("sigmoid"), images((8, 8, 3), 3), **THREE)
     tuned = ready(one_output("sigmoid"), images((8, 8, 3), 3), new_head=True, **THREE)
     assert tuned.network.outputs[0].shape == ("n", 3)

@@ -360,3 +360,34 @@ def test_text_can_be_read_in_light_and_dark() -> None:
             for ground in ("page", "panel"):
                 assert contrast(palette[text], palette[ground]) >= 4.5, (text, ground)
         assert all(contrast(palette[f"c{index}"], palette["page"]) >= 3 for index in range(7))
+
+
+PICTURES = {"kind": "image", "name": "front", "height": 8, "width": 8, "channels": 1}
+NUMBERS = {"kind": "table", "name": "row", "columns": ["height", "width"]}
+
+
+@pytest.mark.parametrize(
+    ("inputs", "argument", "packages"),
+    [
+        ([NUMBERS], "ROWS.csv", "NumPy and"),
+        ([PICTURES, NUMBERS], "ROWS.csv", "NumPy, Pillow and"),
+        ([PICTURES, {**PICTURES, "name": "back"}], "ROWS.csv", "NumPy, Pillow and"),
+    ],
+)
+def test_examples_are_images_only_if_they_are_nothing_else(
+    folder: pathlib.Path, run: dict[str, Any], inputs: list[Any], argument: str, packages: str
+) -> None:
+    run["data"] = {**run["data"], "inputs": inputs}
+    run["network_details"]["reasons"] = []
+    del run["data"]["image"]
+    del run["data"]["summary"]["sizes"]
+    del run["data"]["summary"]["modes"]
+    page = report(folder, run)
+    assert not re.search(r"\b(image|picture|pixel)s?\b", words_of(page), re.IGNORECASE)
+    assert "right on 96.39 % of the test examples, 0.0484 ms an example" in words_of(page)
+    assert f"delivered/predict.py {argument} in the run folder; it needs {packages}" in words_of(page)
+
+
+def test_numbers_and_their_nouns_agree(folder: pathlib.Path, run: dict[str, Any]) -> None:
+    run["measurement"] |= {"threads": 1, "rounds": 1, "warmup": 2}
+    assert "1 thread, 1 interleaved round, 2 warm-up runs;" in words_of(report(folder, run))

@@ -212,7 +212,7 @@ def test_each_task_has_a_curve_and_its_columns_in_its_unit():
     assert [chart.title for chart in charts] == ["Accuracy of kind, %", "RMSE of age, days"]
     assert charts[1].bands[0].tip.lines[-1] == "validation 5.000 days"
     columns = history_columns(Record(SEVERAL), history)
-    written = [(name, plain(write(0.5))) for name, write in columns]
+    written = [(column.name, plain(column.write(0.5))) for column in columns]
     assert written == [
         ("epoch", "0.5000"),
         ("validation_kind_accuracy", "50.00 %"),

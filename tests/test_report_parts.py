@@ -123,7 +123,7 @@ def test_confusion_says_what_is_taken_for_what() -> None:
     assert worst.strength == max(cell.strength for cell in matrix.cells)
     assert worst.x == pytest.approx(matrix.left + matrix.cell, abs=0.1)
     assert worst.y == pytest.approx(matrix.top + 2 * matrix.cell, abs=0.1)
-    assert worst.title.replace("\u202f", " ") == "cow taken for dog: 3 (30.0 % of its images)"
+    assert worst.title.replace("\u202f", " ") == "cow taken for dog: 3 (30.0 % of its examples)"
 
 
 def test_long_histories_are_thinned_and_keep_their_end() -> None:

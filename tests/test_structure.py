@@ -27,7 +27,7 @@ TREES = {name: PARSED[f"src/allotrope/{name}"] for name in SOURCES}
 
 # Each part may import those before it when it is loaded, and only those.
 ORDER = (
-    ("errors", "telemetry"),
+    ("errors", "telemetry", "wording"),
     ("config", "storage", "progress"),
     ("option",),
     ("run_record", "run_words"),

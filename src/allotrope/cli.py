@@ -37,7 +37,7 @@ Verbs = Mapping[str, tuple[str | Callable[..., Any], str]]
 VERBS: Verbs = {
     "fit": (
         "allotrope.verbs.fit:fit",
-        "Train on labelled images and deliver the fastest file that meets the target.",
+        "Train on labelled examples and deliver the fastest file that meets the target.",
     ),
     "compare": (
         "allotrope.verbs.compare:compare",
@@ -45,7 +45,7 @@ VERBS: Verbs = {
     ),
     "predict": (
         "allotrope.verbs.predict:predict",
-        "Classify pictures with the file that a run delivered.",
+        "Answer for new examples with the file that a run delivered.",
     ),
     "convert": (
         "allotrope.verbs.convert:convert",

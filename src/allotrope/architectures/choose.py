@@ -24,6 +24,7 @@ from allotrope.architectures.recipes import (
 )
 from allotrope.config import Recipe
 from allotrope.data.examples import Data
+from allotrope.data.reading import noun
 from allotrope.errors import unknown_name
 from allotrope.inputs.image.image import Image
 from allotrope.inputs.image.mirror import ENOUGH, kept_when_mirrored
@@ -34,6 +35,7 @@ from allotrope.network.summary import is_normalized, multiply_adds, parameters
 from allotrope.tasks import Classification
 from allotrope.tasks.several import LEARNED, gappy
 from allotrope.tasks.uncertainty import with_log_variances
+from allotrope.wording import agreeing, counted
 
 USUAL_BUDGET = 120.0
 """Seconds of training where neither epochs nor a budget are asked for."""
@@ -171,7 +173,7 @@ class _Choosing:
             f"A gentle recipe ({recipe.optimizer}, learning rate {recipe.learning_rate:g}), "
             "because the network has learned before. "
             f"It has {parameters(network):,} trainable weights and takes "
-            f"{multiply_adds(network):,} multiply-adds an image."
+            f"{multiply_adds(network):,} multiply-adds an example."
         )
         return recipe
 
@@ -199,8 +201,8 @@ class _Choosing:
         return family
 
     def _settle_time(self, family: Family) -> None:
-        images = len(self.data.train)
-        usual = usual_epochs(images)
+        examples = len(self.data.train)
+        usual = usual_epochs(examples)
         if self.epochs is not None:
             return
         if self.budget is not None:
@@ -208,8 +210,9 @@ class _Choosing:
         elif usual is not None:
             self.epochs = usual = min(usual, family.most_epochs)
             self.reasons.append(
-                f"{usual:g} epochs, because {images:,} images are few and neither a budget nor "
-                "epochs were asked for."
+                f"{usual:g} epochs, because {counted(examples, noun(self.data.inputs))} "
+                f"{agreeing(examples, 'is', 'are')} few and neither a budget nor epochs were asked "
+                "for."
             )
         else:
             self.budget = USUAL_BUDGET
@@ -340,8 +343,8 @@ class _Choosing:
         }
         width = next((width for width in widths if seen[width] >= family.enough_epochs), widths[-1])
         self.reasons.append(
-            f"Width {width:g}: with it this machine sees each image about {seen[width]:.0f} times "
-            "in the budget. "
+            f"Width {width:g}: with it this machine sees each {noun(self.data.inputs)} about "
+            f"{seen[width]:.0f} times in the budget. "
             f"The widest of {', '.join(f'{w:g}' for w in reversed(widths))} that does so "
             f"{family.enough_epochs:g} times is taken."
         )

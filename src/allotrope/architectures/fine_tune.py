@@ -28,6 +28,7 @@ from allotrope.network.rewriting.head import head_of, with_new_head
 from allotrope.network.rewriting.named_after import named_after
 from allotrope.network.rewriting.precision import with_types
 from allotrope.tasks import Classification
+from allotrope.wording import counted
 
 OTHER_FLOATS = frozenset(map(np.dtype, (np.float16, np.float64, ml_dtypes.bfloat16)))
 CALIBRATION = 64
@@ -208,7 +209,7 @@ def _check_classes(network: Network, sample: Sample, options: FineTuning) -> Non
     count = None if shape is None else shape[1]
     if not options.new_head and isinstance(count, int) and count != classes:
         raise UsageError(
-            f"the network tells {count} classes apart, and {sample.name} has {classes}. "
+            f"the network tells {counted(count, 'class')} apart, and {sample.name} has {classes}. "
             "Add --new-head, which gives its last layer fresh weights for them."
         )
 
@@ -269,7 +270,8 @@ def _knows_classes(network: Network, sample: Sample, framework: str, notes: list
     chance = float(np.bincount(labels).max() / len(labels))
     knows = right > chance + 3 * math.sqrt(chance * (1 - chance) / len(labels))
     if knows:
-        notes.append(f"As it came it is right for {right:.1%} of {len(labels)} training images.")
+        tried = counted(len(labels), "training image")
+        notes.append(f"As it came it is right for {right:.1%} of {tried}.")
     return knows
 
 
@@ -285,7 +287,7 @@ def _restored(network: Network, sample: Sample, framework: str, notes: list[str]
             "out."
         )
     notes.append(
-        f"BatchNormalization put back behind {added} convolutions, with the statistics of "
-        f"{len(images)} images; outputs unchanged."
+        f"BatchNormalization put back behind {counted(added, 'convolution')}, with the statistics "
+        f"of {counted(len(images), 'image')}; outputs unchanged."
     )
     return changed

@@ -10,6 +10,7 @@ import numpy as np
 
 from allotrope.inputs.contract import Input
 from allotrope.tasks import Task
+from allotrope.wording import counted
 
 SPLITS = ("train", "validation", "test")
 IMAGE, LABEL = "image", "label"
@@ -64,7 +65,8 @@ class Data:
     lines: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        return "\n".join(self.lines) or f"{self.name}: {len(self.train):,} training examples"
+        size = counted(len(self.train), "training example")
+        return "\n".join(self.lines) or f"{self.name}: {size}"
 
     @property
     def train(self) -> Examples:

@@ -18,6 +18,7 @@ from allotrope.data.sources.choose_reader import read_source
 from allotrope.data.splits import complete_splits
 from allotrope.data.summary import summarize, summary_lines
 from allotrope.tasks.several import METRICS, check_labels, decisive, with_metrics
+from allotrope.wording import agreeing, counted
 
 Source = str | Path | Mapping[str, Any]
 Report = Callable[[str], None]
@@ -126,6 +127,7 @@ def _blank_notes(reading: Reading) -> list[str]:
             if len(rows):
                 titles = ", ".join(split.title(row, name) for row in rows[:BLANK_LISTED])
                 notes.append(
-                    f"{len(rows):,} {reading.nouns} of {name} are of a single value: {titles}"
+                    f"{counted(len(rows), reading.noun)} of {name} "
+                    f"{agreeing(len(rows), 'is', 'are')} of a single value: {titles}"
                 )
     return notes

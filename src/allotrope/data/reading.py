@@ -11,6 +11,7 @@ from allotrope.data.examples import IMAGE, LABEL, Data, Examples
 from allotrope.inputs.contract import Input
 from allotrope.inputs.image.image import Image
 from allotrope.tasks import Classification, Task
+from allotrope.wording import example_noun
 
 
 @dataclass(frozen=True)
@@ -40,14 +41,14 @@ class Reading:
     unreadable: list[dict[str, str]] = field(default_factory=list)
 
     @property
-    def nouns(self) -> str:
-        """What its examples are called: `images`, if they are nothing else."""
-        return nouns(self.inputs)
+    def noun(self) -> str:
+        """What one of its examples is called."""
+        return noun(self.inputs)
 
 
-def nouns(inputs: Sequence[Input]) -> str:
-    """What examples of these inputs are called."""
-    return "images" if [each.kind for each in inputs] == [Image.kind] else "examples"
+def noun(inputs: Sequence[Input]) -> str:
+    """What an example of these inputs is called: an image, if it is nothing else."""
+    return example_noun(each.kind for each in inputs)
 
 
 def labelled_pictures(

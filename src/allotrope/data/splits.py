@@ -9,6 +9,7 @@ from allotrope.data.examples import SPLITS, Examples
 from allotrope.data.reading import Reading
 from allotrope.errors import DataError, UsageError
 from allotrope.tasks import Classification
+from allotrope.wording import counted, plural
 
 CLASSES_SHOWN = 50
 
@@ -41,8 +42,8 @@ def complete_splits(reading: Reading, options: DataOptions) -> None:
         # fractions stay those of all.
         rows, taken[name] = np.setdiff1d(rows, part), part
         reading.notes.append(
-            f"{name}: {len(part)} {reading.nouns} split off by seed {options.seed}, {fraction:.0%}"
-            + (" of each class" if task is not None else "")
+            f"{name}: {counted(len(part), reading.noun)} split off by seed {options.seed}, "
+            f"{fraction:.0%}" + (" of each class" if task is not None else "")
         )
     if missing:
         reading.splits["train"] = source.take(rows)
@@ -93,7 +94,7 @@ def _check_count(reading: Reading, missing: list[str]) -> None:
     count, least = len(reading.splits["train"]), 1 + len(missing)
     if count < least:
         raise DataError(
-            f"{reading.name}: holds {count} {reading.nouns}; expected at least {least}, for "
+            f"{reading.name}: holds {counted(count, reading.noun)}; expected at least {least}, for "
             f"training and {' and '.join(missing)}."
         )
 
@@ -118,7 +119,7 @@ def _check_classes(reading: Reading, task: Classification, missing: list[str]) -
         more = f" and {len(few) - CLASSES_SHOWN:,} more" if len(few) > CLASSES_SHOWN else ""
         purpose = " and ".join(["training", *missing]) if missing else "training"
         raise DataError(
-            f"{reading.name}: classes with too few {reading.nouns}: "
+            f"{reading.name}: classes with too few {plural(reading.noun)}: "
             f"{', '.join(few[:CLASSES_SHOWN])}{more}. Expected at least {least} of each for "
-            f"{purpose}. Add {reading.nouns} or remove these classes."
+            f"{purpose}. Add {plural(reading.noun)} or remove these classes."
         )

@@ -7,8 +7,9 @@ from typing import Any
 
 from allotrope.data.duplicates import Duplicates
 from allotrope.data.examples import IMAGE, SPLITS, Data
-from allotrope.data.reading import PicturesFound, Reading, nouns
+from allotrope.data.reading import PicturesFound, Reading, noun
 from allotrope.tasks import Classification, Task
+from allotrope.wording import agreeing, counted, plural
 
 FILES_SHOWN = 10
 MODES = {
@@ -71,10 +72,10 @@ def summary_lines(data: Data) -> list[str]:
     counts = {split: len(data.splits[split]) for split in SPLITS}
     listed = ", ".join(f"{count:,} {split}" for split, count in counts.items())
     several = len(data.inputs) > 1 or data.inputs[0].name != IMAGE
-    what = f"{sum(counts.values()):,} {nouns(data.inputs)}{_classes(data)}"
+    what = f"{counted(sum(counts.values()), noun(data.inputs))}{_classes(data)}"
     lines = [f"{data.name}: {what}: {listed}"]
     for each in data.inputs:
-        title = f"input '{each.name}' ({each.kind})" if several else nouns(data.inputs)
+        title = f"input '{each.name}' ({each.kind})" if several else plural(noun(data.inputs))
         found = _found_sizes(data.summary, each.name)
         lines.append(f"{title}: {each.described(data.train[each.name])}{found}")
     lines += [_task_line(data, task) for task in data.tasks]
@@ -86,7 +87,7 @@ def summary_lines(data: Data) -> list[str]:
 def _classes(data: Data) -> str:
     if not _is_classified(data):
         return ""
-    return f" in {data.tasks[0].size} classes"
+    return f" in {counted(data.tasks[0].size, 'class')}"
 
 
 def _is_classified(data: Data) -> bool:
@@ -96,7 +97,7 @@ def _is_classified(data: Data) -> bool:
 def _task_line(data: Data, task: Task) -> str:
     described = task.described(data.train[task.name])
     if _is_classified(data):
-        return f"training {nouns(data.inputs)} of a class: {described}"
+        return f"training {plural(noun(data.inputs))} of a class: {described}"
     return f"task '{task.name}' ({task.kind}): {described}"
 
 
@@ -125,10 +126,12 @@ def _duplicate_lines(data: Data) -> list[str]:
         return ["duplicates across splits: none"]
     pairs = [f"  {first} = {second}" for first, second in data.summary["duplicates"][:FILES_SHOWN]]
     more = [f"  and {count - len(pairs):,} more"] if count > len(pairs) else []
-    what = "the very pixels of one" if nouns(data.inputs) == "images" else "the inputs of one"
+    what = "the inputs of one"
+    if noun(data.inputs) == IMAGE:
+        what = "the very pixels of one"
     first = (
-        f"duplicates across splits: {count:,} {nouns(data.inputs)} of validation or test have "
-        f"{what} in another split"
+        f"duplicates across splits: {counted(count, noun(data.inputs))} of validation or test "
+        f"{agreeing(count, 'has', 'have')} {what} in another split"
     )
     return [first, *pairs, *more]
 

@@ -16,6 +16,7 @@ from allotrope.network.build import Builder
 from allotrope.network.graph import Value
 from allotrope.network.network import Network
 from allotrope.network.rewriting.chained import chained
+from allotrope.wording import counted
 
 COLUMNS_SHOWN = 8
 
@@ -77,7 +78,7 @@ class Table(Input):
         more = len(self.columns) - COLUMNS_SHOWN
         rest = f" and {more} more" if more > 0 else ""
         gaps = int(np.isnan(x).any(1).sum())
-        numbers = "1 number" if len(self.columns) == 1 else f"{len(self.columns)} numbers"
+        numbers = counted(len(self.columns), "number")
         text = f"{numbers} ({shown}{rest})"
         return f"{text}; some are missing in {gaps:,} of {len(x):,} rows" if gaps else text
 
@@ -133,8 +134,9 @@ class Table(Input):
             row = []
         if len(row) != len(self.columns):
             raise DataError(
-                f"'{argument}' is no row of '{self.name}': expected {len(self.columns)} numbers "
-                f"with commas between them, for {', '.join(self.columns)}."
+                f"'{argument}' is no row of '{self.name}': expected "
+                f"{counted(len(self.columns), 'number')} with commas between them, for "
+                f"{', '.join(self.columns)}."
             )
         return np.asarray(row, np.float32)
 

@@ -21,6 +21,7 @@ from allotrope.process.arrays import read_arrays, write_arrays
 from allotrope.process.worker import PATIENCE, WorkerError, WorkerProcess
 from allotrope.runtimes import runtime
 from allotrope.tasks.metric import Metric
+from allotrope.wording import counted
 
 Arrays = Mapping[str, np.ndarray]
 CALIBRATION = 300
@@ -132,7 +133,8 @@ def measure(
         ]
         stage = _Stage(candidates, workers, threads)
         stage.load()
-        report(f"measuring {len(candidates)} candidates with {threads} threads")
+        candidates_said = counted(len(candidates), "candidate")
+        report(f"measuring {candidates_said} with {counted(threads, 'thread')}")
         stage.quantize(inputs["calibration"], stack)
         stage.open(inputs["single"], inputs["batch"])
         for name, split in splits.items():

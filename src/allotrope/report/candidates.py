@@ -14,7 +14,7 @@ from allotrope.report.record import Record
 class Candidate:
     """One network form x precision x runtime.
 
-    Latencies are in ms at batch 1, throughput in images a second. `validation` and `test` are of
+    Latencies are in ms at batch 1, throughput in examples a second. `validation` and `test` are of
     the metric that decides, `drop` how many of its points are lost against float32.
     """
 

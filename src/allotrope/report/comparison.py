@@ -8,7 +8,7 @@ from typing import Any
 
 from allotrope.report import sections
 from allotrope.report.courses import courses
-from allotrope.report.formats import count, duration, runtime_name, size, stated, times
+from allotrope.report.formats import capitalized, count, duration, runtime_name, size, stated, times
 from allotrope.report.headline import STATUSES, Headline, Tile
 from allotrope.report.judged import Judged, judged
 from allotrope.report.read import RunFolder
@@ -65,36 +65,25 @@ class FrameworkRow:
 def comparison_page(folder: RunFolder) -> dict[str, Any]:
     """Everything that the templates name for a race."""
     run = Record(inside(folder.record.fields))
-    deciding, nouns = judged(run)[0], _nouns(run)
+    deciding = judged(run)[0]
     rows = framework_rows(run, deciding)
     charts = [chart for size_ in CHART_SIZES if (chart := courses(run, deciding, *size_))]
     races = [
         (row.name, sections.race_rows(row.record), sections.race_note(row.record)) for row in rows
     ]
     return {
-        "head": _headline(run, rows, deciding, nouns),
+        "head": _headline(run, rows, deciding),
         "rows": rows,
         "deciding": deciding,
-        "nouns": nouns,
         "race_facts": _race_facts(run, deciding),
         "charts": charts,
         "races": [race for race in races if race[1] or race[2]],
         "parts": [
             ("frameworks", "Frameworks", rows),
-            ("courses", f"{_capital(deciding.title)} over time", charts),
+            ("courses", f"{capitalized(deciding.title)} over time", charts),
             ("races", "Settings", any(race[1] or race[2] for race in races)),
         ],
     }
-
-
-def _nouns(run: Record) -> str:
-    """What examples are called; images if the record does not say what they are."""
-    kinds = [each.text("kind") for each in run.records("data", "inputs")]
-    return "images" if kinds in ([], ["image"]) else "examples"
-
-
-def _capital(title: str) -> str:
-    return title[:1].upper() + title[1:]
 
 
 def framework_rows(run: Record, deciding: Judged) -> list[FrameworkRow]:
@@ -149,14 +138,14 @@ def _settings(settings: Record) -> str:
     return ", ".join(filter(None, parts))
 
 
-def _headline(run: Record, rows: list[FrameworkRow], deciding: Judged, nouns: str) -> Headline:
+def _headline(run: Record, rows: list[FrameworkRow], deciding: Judged) -> Headline:
     status, kind = STATUSES.get(
         run.text("status"), (run.text("status") or "not finished", "warning")
     )
     sentence = run.text("verdict", "sentence") or "The race ended before anything was compared."
     tiles: list[Tile] = []
     for chosen in [row for row in rows if row.recommended][:1]:
-        tiles = _tiles(run, chosen, rows, deciding, nouns)
+        tiles = _tiles(run, chosen, rows, deciding)
     return Headline(status, kind, sentence, _reasons(run), tiles)
 
 
@@ -170,17 +159,17 @@ def _reasons(run: Record) -> list[str]:
 
 
 def _tiles(
-    run: Record, chosen: FrameworkRow, rows: list[FrameworkRow], deciding: Judged, nouns: str
+    run: Record, chosen: FrameworkRow, rows: list[FrameworkRow], deciding: Judged
 ) -> list[Tile]:
     others = [row for row in rows if row.measured and row is not chosen]
     tiles = [
         Tile(
-            f"Training, {nouns} per second",
+            f"Training, {deciding.nouns} per second",
             count(chosen.training),
             _against([row.training for row in others], chosen.training),
         ),
         Tile(
-            f"Inference, {nouns} per second",
+            f"Inference, {deciding.nouns} per second",
             count(chosen.inference),
             _against([row.inference for row in others], chosen.inference),
         ),

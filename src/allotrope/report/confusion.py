@@ -30,7 +30,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class Pair:
-    """Images of one class that were taken for another.
+    """Examples of one class that were taken for another.
 
     `share` is the fraction of the true class.
     """
@@ -101,7 +101,7 @@ def confusion_matrix(names: Sequence[str], counts: Sequence[Sequence[float]]) ->
         labels=labels,
         cells=_cells(names, counts, left, top, cell),
         summary=(
-            f"Confusion matrix of {len(names)} classes: {count(right)} of {count(total)} images "
+            f"Confusion matrix of {len(names)} classes: {count(right)} of {count(total)} examples "
             "on the diagonal."
         ),
     )
@@ -177,4 +177,4 @@ def _title(true: str, predicted: str, value: float, share: float) -> str:
         verb = "recognized"
     else:
         verb = f"taken for {shortened(predicted, 40)}"
-    return f"{shortened(true, 40)} {verb}: {count(value)} ({percent(share, 1)} of its images)"
+    return f"{shortened(true, 40)} {verb}: {count(value)} ({percent(share, 1)} of its examples)"

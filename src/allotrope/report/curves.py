@@ -10,6 +10,7 @@ from allotrope.report.formats import duration, significant
 from allotrope.report.judged import Judged
 from allotrope.report.scale import Scale, Tick, spanning
 from allotrope.report.tips import Tip, tip
+from allotrope.wording import counted
 
 WIDTH, HEIGHT = 372, 236
 LEFT, RIGHT, TOP, BOTTOM = 46, 12, 14, 34
@@ -145,7 +146,8 @@ def _chart(
         bands=_bands(rows, subject, x, y),
         best=best,
         summary=(
-            f"{subject.title} over {epochs[-1]:g} epochs; {_written(rows[-1], subject)} at the end."
+            f"{subject.title} over {counted(epochs[-1], 'epoch')}; "
+            f"{_written(rows[-1], subject)} at the end."
         ),
     )
 

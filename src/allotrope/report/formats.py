@@ -113,6 +113,11 @@ def runtime_name(name: str) -> str:
     return RUNTIMES.get(name, name)
 
 
+def capitalized(text: str) -> str:
+    """The text as a sentence begins."""
+    return text[:1].upper() + text[1:]
+
+
 def shortened(text: str, length: int) -> str:
     """`text` cut to `length` characters, the cut shown."""
     if len(text) <= length:

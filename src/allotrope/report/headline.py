@@ -6,10 +6,20 @@ import math
 from dataclasses import dataclass
 
 from allotrope.report.candidates import Candidate, Candidates
-from allotrope.report.formats import THIN, count, milliseconds, percent, shortened, size, times
+from allotrope.report.formats import (
+    THIN,
+    capitalized,
+    count,
+    milliseconds,
+    percent,
+    shortened,
+    size,
+    times,
+)
 from allotrope.report.judged import LONGEST_NAME, Judged, judged
 from allotrope.report.record import Record
 from allotrope.tasks.metric import ACCURACY, AUC, RMSE
+from allotrope.wording import agreeing, counted
 
 MOST_TASKS = 4
 """Tiles of tasks beside the one that decides."""
@@ -58,7 +68,7 @@ def headline(run: Record, candidates: Candidates) -> Headline:
 
 
 def interval(fraction: float, number: float) -> tuple[float, float]:
-    """The 95 % interval of a fraction seen on `number` images (Wilson 1927, score interval)."""
+    """The 95 % interval of a fraction seen on `number` examples (Wilson 1927, score interval)."""
     # Unlike the normal approximation it stays within 0 and 1 and is no single point at either.
     z = 1.96
     middle = (fraction + z * z / (2 * number)) / (1 + z * z / number)
@@ -92,9 +102,9 @@ def _sentence(run: Record, candidates: Candidates) -> str:
 
 
 def _reached(deciding: Judged, value: float, split: str) -> str:
-    """`right on 97.20 % of the test images`, `test RMSE of age 3.41 days`."""
+    """`right on 97.20 % of the test images`, or `test RMSE of age 3.41 days`."""
     if deciding.plain:
-        return f"right on {deciding.text(value)} of the {split} images"
+        return f"right on {deciding.text(value)} of the {split} {deciding.nouns}"
     return f"{split} {deciding.title} {deciding.text(value)}"
 
 
@@ -103,7 +113,7 @@ def _facts(chosen: Candidate, candidates: Candidates) -> str:
     if chosen.test is not None:
         facts.append(_reached(candidates.deciding, chosen.test, "test"))
     if chosen.latency is not None:
-        facts.append(f"{milliseconds(chosen.latency)} an image")
+        facts.append(f"{milliseconds(chosen.latency)} an {candidates.deciding.noun}")
     if chosen.speed_up is not None and baseline is not None and not chosen.baseline:
         facts.append(f"{times(chosen.speed_up)} the speed of {baseline.name}")
     if chosen.size_bytes is not None:
@@ -152,11 +162,13 @@ def _why(delivered: Candidate, candidates: Candidates) -> str:
     passing = [row for row in measured if row.passes and not row.baseline]
     # One that failed is named too: it might have been the best.
     failed = len(candidates.rows) - len(measured)
-    text = f"{len(measured)} candidates were measured"
+    were = agreeing(len(measured), "was", "were")
+    text = f"{counted(len(measured), 'candidate')} {were} measured"
     if failed:
         text += f" and {failed} could not be"
     rank = _rank(delivered, candidates.deciding)
-    text += f"; {len(passing)} besides the baseline meet the target ({_target(candidates)}) "
+    meet = agreeing(len(passing), "meets", "meet")
+    text += f"; {len(passing)} besides the baseline {meet} the target ({_target(candidates)}) "
     text += f"and this is {rank}"
     deciding = candidates.deciding
     if delivered.drop is not None:
@@ -167,9 +179,10 @@ def _why(delivered: Candidate, candidates: Candidates) -> str:
 
 def _rank(delivered: Candidate, deciding: Judged) -> str:
     """In what the delivered candidate is the best, as the choice recorded it."""
+    fastest = "the fastest of them"
     words = {
-        "fastest": "the fastest of them",
-        "fastest-weighed": "the fastest of them with single images and batches weighed alike",
+        "fastest": fastest,
+        "fastest-weighed": f"{fastest} with single {deciding.nouns} and batches weighed alike",
         "best": f"the {deciding.best} of those that are as fast as the fastest",
         "smallest": f"the smallest of the {deciding.best} of those that are as fast as the fastest",
     }
@@ -178,11 +191,11 @@ def _rank(delivered: Candidate, deciding: Judged) -> str:
 
 
 def _target(candidates: Candidates) -> str:
-    parts = []
+    parts, deciding = [], candidates.deciding
     if candidates.max_drop is not None:
-        parts.append(candidates.deciding.allowed(candidates.max_drop))
+        parts.append(deciding.allowed(candidates.max_drop))
     if candidates.max_latency is not None:
-        parts.append(f"at most {milliseconds(candidates.max_latency)} an image")
+        parts.append(f"at most {milliseconds(candidates.max_latency)} an {deciding.noun}")
     if candidates.max_size is not None:
         parts.append(f"at most {size(candidates.max_size)}")
     return ", ".join(parts) or "none was set"
@@ -198,7 +211,7 @@ def _tiles(run: Record, candidates: Candidates) -> list[Tile]:
         other = baseline
     if chosen.latency is not None:
         compared = other is not None and chosen.speed_up is not None
-        detail = "median, one image at a time"
+        detail = f"median, one {candidates.deciding.noun} at a time"
         if compared:
             detail = f"{times(chosen.speed_up)} as fast as the baseline"
         # Beside the figure stands what it is compared with, or what it is if there is no baseline.
@@ -208,9 +221,10 @@ def _tiles(run: Record, candidates: Candidates) -> list[Tile]:
         detail = "median"
         if compared:
             detail = f"{times(chosen.throughput_ratio)} as many as the baseline"
+        batch = run.text("measurement", "batch") or "64"
         tiles.append(
             Tile(
-                f"Images per second, batch {run.text('measurement', 'batch') or '64'}",
+                f"{capitalized(candidates.deciding.nouns)} per second, batch {batch}",
                 count(chosen.throughput),
                 detail,
             )
@@ -255,12 +269,13 @@ def _certainty(run: Record, task: Judged, value: float) -> str:
     if task.metric == RMSE and guess is not None:
         return f"{task.text(guess)} if the training mean is answered always"
     if task.metric != ACCURACY or not number or number < 1 or not 0 <= value <= 1:
-        return "of the test images"
+        return f"of the test {task.nouns}"
     low, high = interval(value, number)
-    return f"95{THIN}% interval {percent(low, 1)} to {percent(high, 1)}, {count(number)} images"
+    examples = counted(number, task.noun, count)
+    return f"95{THIN}% interval {percent(low, 1)} to {percent(high, 1)}, {examples}"
 
 
 def _judged_by(run: Record, task: Judged) -> float | None:
-    """How many test images have a class of the task: a table may lack some."""
+    """How many test examples have a class of the task: a table may lack some."""
     rows = task.account(run, "test").records("per_class")
     return sum(row.number("support") or 0.0 for row in rows) or run.number("data", "test")

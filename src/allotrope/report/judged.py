@@ -9,18 +9,29 @@ from allotrope.report.record import Record
 from allotrope.run_words import spellings
 from allotrope.tasks import KINDS
 from allotrope.tasks.metric import ACCURACY, Metric
+from allotrope.wording import example_noun, plural
 
+IMAGE = "image"
 LONGEST_NAME = 30
 
 
 @dataclass(frozen=True)
 class Judged:
-    """A task and its metric; `beside`: there are other tasks, so that this one must be named."""
+    """A task and its metric; `beside`: there are other tasks, so that this one must be named.
+
+    `noun` is what one of the examples is called that it is judged by.
+    """
 
     metric: Metric = ACCURACY
     task: str = ""
     unit: str = ""
     beside: bool = False
+    noun: str = IMAGE
+
+    @property
+    def nouns(self) -> str:
+        """What its examples are called."""
+        return plural(self.noun)
 
     @property
     def plain(self) -> bool:
@@ -128,10 +139,16 @@ class Judged:
 def judged(run: Record) -> list[Judged]:
     """All tasks of a run, the one that decides in front; one by its accuracy if none is known."""
     tasks = run.records("data", "tasks")
-    beside = len(tasks) > 1
+    noun, beside = _noun(run), len(tasks) > 1
     return [
-        Judged(_metric(task), task.text("name"), task.text("unit"), beside) for task in tasks
-    ] or [Judged()]
+        Judged(_metric(task), task.text("name"), task.text("unit"), beside, noun) for task in tasks
+    ] or [Judged(noun=noun)]
+
+
+def _noun(run: Record) -> str:
+    """What an example is called; an image if the record does not say what they are."""
+    kinds = [each.text("kind") for each in run.records("data", "inputs")]
+    return example_noun(kinds or [IMAGE])
 
 
 def figure(row: Record, word: str, *path: str) -> float | None:

@@ -218,7 +218,7 @@ def _tip_lines(row: Candidate, deciding: Judged) -> list[str]:
         f"on test data {deciding.text(row.test)}",
     ]
     if row.throughput is not None:
-        lines.append(f"throughput {count(row.throughput)} images/s")
+        lines.append(f"throughput {count(row.throughput)} {deciding.nouns}/s")
     if row.size_bytes is not None:
         lines.append(f"size {size(row.size_bytes)}")
     if row.speed_up is not None:

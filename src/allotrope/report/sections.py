@@ -18,9 +18,10 @@ from allotrope.report.formats import (
     stated,
     words,
 )
-from allotrope.report.judged import judged
+from allotrope.report.judged import IMAGE, judged
 from allotrope.report.record import Record
-from allotrope.run_words import inside
+from allotrope.run_words import SPEED, inside
+from allotrope.wording import counted
 
 SPLITS = ("train", "validation", "test")
 SAID_ELSEWHERE = ("step", "validation_metric")
@@ -53,7 +54,7 @@ class RaceRow:
 
 @dataclass(frozen=True)
 class Balance:
-    """How many images of one class each split has.
+    """How many examples of one class each split has.
 
     `share` is the class's size as a fraction of the largest class.
     """
@@ -76,7 +77,7 @@ def race_rows(run: Record) -> list[RaceRow]:
 
 
 def class_balance(run: Record, classes: list[str]) -> list[Balance]:
-    """Images per class and split, in the order of the classes."""
+    """Examples per class and split, in the order of the classes."""
     tables = [run.record("data", "summary", "class_counts", split) for split in SPLITS]
     names = classes or list(dict.fromkeys(name for table in tables for name in table.fields))
     counts = []
@@ -96,7 +97,8 @@ def data_facts(run: Record) -> list[tuple[str, str]]:
         ("source", data.text("source")),
         ("classes", stated(count, len(data.items("classes")) or None)),
     ]
-    facts += [(f"{split} images", stated(count, data.number(split))) for split in SPLITS]
+    nouns = judged(run)[0].nouns
+    facts += [(f"{split} {nouns}", stated(count, data.number(split))) for split in SPLITS]
     if data.items("image"):
         lengths = " × ".join(data.texts("image"))
         facts.append(("network sees", f"{lengths} (channels × height × width)"))
@@ -118,15 +120,15 @@ def data_facts(run: Record) -> list[tuple[str, str]]:
 
 def training_facts(run: Record) -> list[tuple[str, str]]:
     """How the training went, in a few names and values."""
-    training = run.record("training")
+    training, tasks = run.record("training"), judged(run)
     numbers: list[tuple[str, float | None, Any]] = [
         ("epochs", training.number("epochs"), words),
         ("steps", training.number("steps"), count),
         ("best epoch", training.number("best_epoch"), words),
         ("took", training.number("seconds"), duration),
-        ("images per second", run.number("images_per_second"), count),
+        (f"{tasks[0].nouns} per second", run.number("images_per_second"), count),
     ]
-    for task in judged(run):
+    for task in tasks:
         of = f" of {task.task}" * task.beside
         numbers += [
             (f"validation {task.title}", task.value(run, "validation"), task.text),
@@ -138,10 +140,17 @@ def training_facts(run: Record) -> list[tuple[str, str]]:
     return [(name, value) for name, value in facts if value]
 
 
-def history_columns(
-    run: Record, history: Sequence[Mapping[str, float]]
-) -> list[tuple[str, Callable[[float | None], str]]]:
-    """The columns of the history, each with how its numbers are written."""
+@dataclass(frozen=True)
+class HistoryColumn:
+    """A column of history.csv, as a title and as its numbers are written."""
+
+    name: str
+    title: str
+    write: Callable[[float | None], str]
+
+
+def history_columns(run: Record, history: Sequence[Mapping[str, float]]) -> list[HistoryColumn]:
+    """The columns of the history that are shown."""
     names = dict.fromkeys(name for row in history for name in row if name not in SAID_ELSEWHERE)
     metrics = {
         f"{split}_{task.column}": task.text
@@ -149,7 +158,12 @@ def history_columns(
         for split in ("train", "validation")
     }
     plain = functools.partial(significant, digits=4)
-    return [(name, metrics.get(name, plain)) for name in names]
+    # The file says images of whatever the examples are.
+    spoken = {SPEED: f"{judged(run)[0].nouns}_per_second"}
+    return [
+        HistoryColumn(name, spoken.get(name, name).replace("_", " "), metrics.get(name, plain))
+        for name in names
+    ]
 
 
 def _framework(run: Record) -> str:
@@ -205,9 +219,11 @@ def environment(run: Record) -> list[tuple[str, list[tuple[str, str]]]]:
 def measurement_note(run: Record) -> str:
     """How the candidates were measured, as a sentence; empty where run.json does not say."""
     measurement = run.record("measurement")
-    units = (("threads", "threads"), ("rounds", "interleaved rounds"), ("warmup", "warm-up runs"))
+    units = {"threads": "thread", "rounds": "interleaved round", "warmup": "warm-up run"}
+    numbers = {field: measurement.number(field) for field in units}
+    stated_numbers = {field: number for field, number in numbers.items() if number is not None}
     parts = ", ".join(
-        f"{measurement.text(field)} {unit}" for field, unit in units if measurement.text(field)
+        counted(number, units[field], count) for field, number in stated_numbers.items()
     )
     batch = measurement.text("batch") or "64"
     if not parts:
@@ -226,6 +242,25 @@ def race_note(run: Record) -> str:
     if seconds is not None:
         took = f"The race took {duration(seconds)}"
     return "".join(f"{part}. " for part in (reason, took) if part).rstrip()
+
+
+@dataclass(frozen=True)
+class Usage:
+    """What the delivered program takes, and the packages that it needs beside its runtime."""
+
+    argument: str
+    packages: str
+
+
+def usage(run: Record) -> Usage:
+    """Pictures alone are named one by one, anything else by the rows of a table."""
+    kinds = [each.text("kind") for each in run.records("data", "inputs")] or [IMAGE]
+    argument, packages = "ROWS.csv", "NumPy"
+    if kinds == [IMAGE]:
+        argument = "IMAGE"
+    if IMAGE in kinds:
+        packages = "NumPy, Pillow"
+    return Usage(argument, packages)
 
 
 def repeat_note(run: Record) -> str:

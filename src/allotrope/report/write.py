@@ -86,6 +86,7 @@ def _page(folder: RunFolder) -> dict[str, Any]:
         "recipe": sections.options(run.record("recipe")),
         "environment": sections.environment(run),
         "repeat_note": sections.repeat_note(run),
+        "usage": sections.usage(run),
         "candidates": read_candidates(run),
     }
     parts = [

@@ -20,6 +20,7 @@ from allotrope.tasks.flag_losses import balanced, binary_cross_entropy
 from allotrope.tasks.means import missing
 from allotrope.tasks.metric import MACRO_AUC, MACRO_F1, MICRO_F1, Metric
 from allotrope.tasks.thresholds import USUAL, best_threshold
+from allotrope.wording import counted
 
 LABELS_SHOWN = 20
 
@@ -71,7 +72,7 @@ class MultiLabel(Task):
         ordered = sorted(self.counted(labels).items(), key=lambda item: -item[1])
         shown = ", ".join(f"{name} {count:,}" for name, count in ordered[:LABELS_SHOWN])
         more = f" and {len(ordered) - LABELS_SHOWN} more" if len(ordered) > LABELS_SHOWN else ""
-        return f"{self.size} labels ({shown}{more})"
+        return f"{counted(self.size, 'label')} ({shown}{more})"
 
     def problems(self, split: str, labels: Labels) -> list[str]:
         """Flags that are neither 0 nor 1, no flag at all, in training labels that never vary."""

@@ -36,6 +36,7 @@ from allotrope.process.arrays import write_arrays
 from allotrope.process.worker import WorkerError, WorkerProcess
 from allotrope.runtimes import RUNTIMES, runtime
 from allotrope.verbs.declaring import takes
+from allotrope.wording import counted
 
 BATCHES = (1, 64)
 
@@ -232,8 +233,9 @@ def _figures(timings: Mapping[int, Timing]) -> dict[str, dict[str, float]]:
 def _heading(table: Mapping[str, Any]) -> str:
     how = table["measurement"]
     text = (
-        f"{table['file']}: {how['threads']} threads, {how['rounds']} interleaved rounds after "
-        f"{how['warmup']} warm-up runs each"
+        f"{table['file']}: {counted(how['threads'], 'thread')}, "
+        f"{counted(how['rounds'], 'interleaved round')} after "
+        f"{counted(how['warmup'], 'warm-up run')} each"
     )
     columns = "".join(f"  {f'batch {size}: ms (p90)':>24} {'per s':>9}" for size in how["batch"])
     return f"{text}\n{'runtime':12} {'precision':9} {'load s':>7}{columns}"

@@ -236,14 +236,14 @@ def _conclude(
     run: Run, options: CompareOptions, data: Data, race: FrameworkRace, interrupted: bool
 ) -> None:
     """Goal, verdict and report, from what was measured."""
-    from allotrope.data.reading import nouns
+    from allotrope.data.reading import noun
     from allotrope.measure.race.verdict import metric_goal, outcome, verdict
     from allotrope.report import write_report
 
     metric = data.tasks[0].metric
     goal = metric_goal(race.rows, options.goal, metric)
     rows = [{**row, **outcome(row, goal, metric)} for row in race.rows]
-    judgement = verdict(rows, goal, metric, len(data.validation), nouns(data.inputs))
+    judgement = verdict(rows, goal, metric, len(data.validation), noun(data.inputs))
     for row in rows:
         row["recommended"] = row["framework"] == judgement.framework
     measured = any("training" in row for row in rows)

@@ -19,6 +19,7 @@ from allotrope.network.network import Network
 from allotrope.option import Option, check_values
 from allotrope.storage import sync_folder, writing
 from allotrope.verbs.declaring import takes
+from allotrope.wording import agreeing
 
 TARGETS = {
     "pytorch": ("torch",),
@@ -60,10 +61,10 @@ class Conversion:
         lines = [f"{self.json['folder']}: {', '.join(self.json['files'])}"]
         lines.append(f"outputs equal the reference's within {worst:.1e} of their largest")
         if proof["loss"]:
-            before, after = proof["loss"]
+            (before, after), learning = proof["loss"], proof["learning"]
             lines.append(
-                f"{proof['learning']} arrays learn; one gradient step took the loss from "
-                f"{before:.4g} to {after:.4g}"
+                f"{learning} {agreeing(learning, 'array learns', 'arrays learn')}; one gradient "
+                f"step took the loss from {before:.4g} to {after:.4g}"
             )
         return "\n".join(
             [*lines, "proved in a fresh process without Allotrope; README.md says how to open it"]

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from allotrope.wording import counted
+
 NOTABLE = ("AVX-512", "AMX_BF16", "AMX_INT8")
 """Features of x86 processors worth a word where they are missing: matrix work is several times
 faster with them."""
@@ -68,7 +70,7 @@ def _processor(machine: dict[str, Any]) -> str:
     memory = ""
     if machine["memory"]:
         memory = f", {machine['memory'] / 2**30:.0f} GiB of memory"
-    return f"{machine['cpu']}, {machine['cores']} cores{memory}"
+    return f"{machine['cpu']}, {counted(machine['cores'], 'core')}{memory}"
 
 
 def _features(features: list[str]) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from allotrope.errors import UsageError
 from allotrope.run_words import by_task, inside
+from allotrope.wording import counted
 
 if TYPE_CHECKING:
     from allotrope.tasks import Task
@@ -69,7 +70,8 @@ class FittedRun:
             title = f"test {task.metric.title}"
             figure = f"{named}{_figure(account, task)}"
             lines.append(
-                f"{title:13}  {figure} on {data['test']} examples that took no part in any choice"
+                f"{title:13}  {figure} on {counted(data['test'], 'example', str)} that took no "
+                "part in any choice"
             )
         return lines
 

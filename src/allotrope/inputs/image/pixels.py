@@ -9,6 +9,7 @@ import numpy as np
 from allotrope.errors import DataError
 from allotrope.inputs.image.ranges import ROUNDING, ValueRange
 from allotrope.inputs.image.scales import BYTES, Scale, find_scales, to_bytes
+from allotrope.wording import counted
 
 DARK = 64
 """Images in uint8 that stay below this may have been stored in fewer bits."""
@@ -80,7 +81,7 @@ def _values_found(array: np.ndarray, scale: Scale) -> str:
     margin = ROUNDING * (scale.high - scale.low)
     clipped = np.count_nonzero((array < scale.low - margin) | (array > scale.high + margin))
     if clipped:
-        return f"{text}, {clipped:,} values outside of it clipped"
+        return f"{text}, {counted(int(clipped), 'value')} outside of it clipped"
     return text
 
 

@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from allotrope.wording import counted
+
 if TYPE_CHECKING:
     from allotrope.measure.agreement.comparer import Comparison
     from allotrope.measure.agreement.judge import Row
@@ -142,8 +144,8 @@ def _plain(comparison: Comparison) -> dict[str, Any]:
 def _heading(found: Mapping[str, Any]) -> str:
     training = "no training"
     if found["loss"]:
-        training = f"{found['steps']} training steps with {found['loss']}"
-    size = f"{found['nodes']} nodes, {found['weights']} weights"
+        training = f"{counted(found['steps'], 'training step')} with {found['loss']}"
+    size = f"{counted(found['nodes'], 'node')}, {counted(found['weights'], 'weight')}"
     return (
         f"{found['network']}: {size}; batch {found['batch']}, {training}, seed {found['seed']}.\n"
         "Largest errors, relative to the scale of their array; ! departs. Outputs, slopes and the "

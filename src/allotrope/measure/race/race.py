@@ -21,6 +21,7 @@ from allotrope.measure.rounds import Timing
 from allotrope.process.worker import PATIENCE, WorkerError, WorkerProcess
 from allotrope.progress import duration
 from allotrope.tasks import Metric
+from allotrope.wording import counted
 
 Row = dict[str, Any]
 RACER = "allotrope.measure.race.racer"
@@ -212,7 +213,8 @@ class FrameworkRace:
             self.report("no whole trainings: the budget leaves no time for them")
             return
         self.report(
-            f"training {self.epochs:g} epochs with {self.plan.seeds} seeds in each framework"
+            f"training {counted(self.epochs, 'epoch')} with {counted(self.plan.seeds, 'seed')} in "
+            "each framework"
         )
         for number in range(self.plan.seeds):
             for row in self._racing()[:: 1 if number % 2 == 0 else -1]:

@@ -15,6 +15,7 @@ from allotrope.config import Settings
 from allotrope.progress import duration
 from allotrope.tasks import Metric
 from allotrope.training.race_words import described
+from allotrope.wording import agreeing, plural
 
 Row = Mapping[str, Any]
 SHORT_OF_BEST = 0.05
@@ -80,12 +81,12 @@ def verdict(
     goal: float | None,
     metric: Metric,
     validations: int | None = None,
-    noun: str = "examples",
+    noun: str = "example",
 ) -> Verdict:
     """Which framework to use, by the metric that decides.
 
     `validations`: on how many examples it was seen; None for so many that chance plays no part.
-    `noun`: what examples are called.
+    `noun`: what an example is called.
 
     Only frameworks that were measured to the end, whose losses agree with those of the others and
     whose metric is not lost, can be recommended: the one that reaches the goal first; where none
@@ -129,7 +130,7 @@ def _measure(rows: Sequence[Row], goal: float | None, metric: Metric, noun: str)
     speeds = {row["framework"]: row["training"] for row in rows}
     cost = {name: 1 / found["examples_per_second"] for name, found in speeds.items()}
     facts = {
-        name: f"it trains {found['examples_per_second']:,.0f} {noun}/s"
+        name: f"it trains {found['examples_per_second']:,.0f} {plural(noun)}/s"
         for name, found in speeds.items()
     }
     return _Measure(
@@ -191,8 +192,8 @@ def _reason(
             chosen, [row for row in sound if row["framework"] in equal and row is not chosen]
         )
         return (
-            f"{fact}, as {others} {'do' if len(equal) > 2 else 'does'} within the spread of the "
-            f"measurements{memory}"
+            f"{fact}, as {others} {agreeing(len(equal) - 1, 'does', 'do')} within the spread of "
+            f"the measurements{memory}"
         )
     if len(names) > 1:
         return (

@@ -22,6 +22,7 @@ from allotrope.data.sources.arrays.array_names import array_name, position, shar
 from allotrope.errors import DataError
 from allotrope.inputs.image.pixels import to_images
 from allotrope.inputs.image.ranges import ValueRange
+from allotrope.wording import counted
 
 
 def read_arrays(paths: Sequence[Path], name: str, options: DataOptions) -> Reading:
@@ -123,7 +124,10 @@ def _differ(images: np.ndarray, labels: np.ndarray) -> bool:
 
 
 def _mismatch(split: str, images: np.ndarray, labels: np.ndarray) -> str:
-    text = f"{split} has {len(images)} images but {len(labels)} labels; expected as many of both."
+    text = (
+        f"{split} has {counted(len(images), 'image')} but {counted(len(labels), 'label')}; "
+        "expected as many of both."
+    )
     if images.ndim >= 3 and images.shape[-1] == len(labels):
         text += (
             f" The images seem to lie along the last axis of {list(images.shape)}: store "

@@ -15,6 +15,7 @@ from allotrope.data.sources.folder.tree import Folder, Tree, scan
 from allotrope.data.split_names import split_name
 from allotrope.errors import DataError, unknown_name
 from allotrope.inputs.image.formats import ARCHIVES, FORMATS
+from allotrope.wording import counted
 
 KINDS = ", ".join(FORMATS)
 EXPECTED = (
@@ -155,12 +156,12 @@ def _nothing_found(folder: Path, tree: Tree) -> str:
     loose = len(tree.root.pictures)
     found = "no pictures"
     if loose:
-        found = f"{loose:,} pictures in no class folder"
+        found = f"{counted(loose, 'picture')} in no class folder"
     if tree.ignored:
         suffixes = ", ".join(
             suffix or "without suffix" for suffix, _ in tree.ignored.most_common(5)
         )
-        found += f", {tree.ignored.total():,} other files ({suffixes})"
+        found += f", {counted(tree.ignored.total(), 'other file')} ({suffixes})"
     if tree.skipped:
         found += f", folders that are left out ({_limited(list(tree.skipped))})"
     archived = not ARCHIVES.isdisjoint(tree.ignored)

@@ -11,6 +11,7 @@ from pathlib import Path
 from allotrope.data.encodings import shown
 from allotrope.data.sources.folder.tree import Folder
 from allotrope.data.split_names import DECORATIONS, split_name, words
+from allotrope.wording import counted
 
 Pictures = list[tuple[Path, str]]
 """Pictures, each with the name of its class."""
@@ -70,14 +71,14 @@ class Interpretation:
             name = f"'{shown(folder.path, root.path)}'"
         if read.isdisjoint(pictures):
             reason = self.reasons.get(folder.path, "")
-            return [f"{name} ({len(pictures):,} pictures{reason and f', {reason}'})"]
+            return [f"{name} ({counted(len(pictures), 'picture')}{reason and f', {reason}'})"]
         beside = [path for path in folder.pictures if path not in read]
         place = "in no class folder"
         if name:
             place = f"right in {name}"
         found = []
         if beside:
-            found = [f"{len(beside):,} pictures {place}"]
+            found = [f"{counted(len(beside), 'picture')} {place}"]
         for child in folder.folders:
             found += self._left_out_of(child, root, read)
         return found
@@ -103,7 +104,7 @@ def _counted(pictures: Pictures) -> str:
     if len(names) > CLASSES_SHOWN:
         more = f" and {len(names) - CLASSES_SHOWN:,} more"
     if len(names) != 1:
-        return f"{len(names):,} classes: {listed}{more}"
+        return f"{counted(len(names), 'class')}: {listed}{more}"
     return f"1 class: {listed}"
 
 

@@ -24,6 +24,7 @@ from allotrope.data.sources.folder.interpretations import (
 from allotrope.data.sources.folder.tree import Folder
 from allotrope.data.split_names import is_fold, split_name, words
 from allotrope.errors import DataError
+from allotrope.wording import counted
 
 UNLABELLED = "unlabelled by its name; rename it if it is a class"
 HELD_OUT = ("validation", "test")
@@ -135,9 +136,9 @@ def no_class_folders(train: Folder, root: Folder) -> str:
     if beside:
         classes = f" If {train.name} and {', '.join(beside[:8])} are classes, say --layout classes."
     return (
-        f"{train.path}: {len(train.below()):,} training pictures in no class folder, so that "
-        "nothing says their classes (labels in tables or in file names are not read). Expected "
-        f"one folder per class in it.{classes}"
+        f"{train.path}: {counted(len(train.below()), 'training picture')} in no class folder, so "
+        "that nothing says their classes (labels in tables or in file names are not read). "
+        f"Expected one folder per class in it.{classes}"
     )
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from allotrope.data.encodings import decoded
 from allotrope.data.memory import require_memory
 from allotrope.errors import DataError
+from allotrope.wording import counted
 
 SUFFIXES = (".csv", ".tsv", ".tab")
 SEPARATORS = {",": "commas", "\t": "tabs", ";": "semicolons", "|": "bars"}
@@ -149,9 +150,11 @@ def _of_one_length(path: Path, rows: list[list[str]], lines: list[int]) -> list[
         if len(row) != width
     ]
     if wrong:
-        more = f" and {len(wrong) - ROWS_SHOWN:,} more rows" if len(wrong) > ROWS_SHOWN else ""
+        more = ""
+        if len(wrong) > ROWS_SHOWN:
+            more = f" and {counted(len(wrong) - ROWS_SHOWN, 'more row')}"
         raise DataError(
-            f"{path}: rows differ in length: the first has {width} cells, "
+            f"{path}: rows differ in length: the first has {counted(width, 'cell')}, "
             f"{', '.join(wrong[:ROWS_SHOWN])}{more}. Put cells that hold the separator in quotes, "
             "and leave missing cells empty."
         )

@@ -12,6 +12,7 @@ from pathlib import Path, PurePosixPath
 from allotrope.data.sources.folder.tree import scan
 from allotrope.errors import DataError
 from allotrope.inputs.image.formats import SUFFIXES
+from allotrope.wording import counted
 
 ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 DRIVE = re.compile(r"[A-Za-z]:")
@@ -130,6 +131,6 @@ def find_pictures(
 
 
 def _listed(rows: list[str]) -> str:
-    more = f" and {len(rows) - LISTED:,} more rows" if len(rows) > LISTED else ""
+    more = f" and {counted(len(rows) - LISTED, 'more row')}" if len(rows) > LISTED else ""
     return ", ".join(rows[:LISTED]) + more
 
