@@ -21,8 +21,9 @@ import numpy as np
 import torch
 
 from allotrope.architectures.choose import choose_recipe
-from allotrope.config import DataOptions, FineTuning, Repair, Settings
-from allotrope.data import load_images
+from allotrope.config import FineTuning, Repair, Settings
+from allotrope.data.examples import IMAGE, LABEL
+from allotrope.data.reader import read_data
 from allotrope.training.evaluate import in_batches
 from allotrope.training.loop import train
 from allotrope.verbs.source import read_source
@@ -45,10 +46,9 @@ def options():
 
 def accuracy(network, split):
     (image,), (logits,) = network.inputs, network.outputs
-    answers = in_batches(
-        lambda x: network.run({image.name: x}, "pytorch")[logits.name], split["image"]
-    )
-    return float((answers.argmax(1) == split["label"]).mean())
+    outputs = in_batches(lambda x: network.run(x, "pytorch"), {image.name: split[IMAGE]})
+    answers = outputs[logits.name]
+    return float((answers.argmax(1) == split[LABEL]).mean())
 
 
 def trained_further(file, data, text, epochs, seed):
@@ -80,7 +80,7 @@ def main():
         later = Path(scratch) / "later.npz"
         parts = {"x_train": x[n : 2 * n], "y_train": y[n : 2 * n]}
         np.savez(later, **parts, x_test=x[UNSEEN], y_test=y[UNSEEN])
-        data = load_images(later, DataOptions())
+        data = read_data(later)
         for case in asked.cases:
             build, values = exported.CASES[case]
             for seed in asked.seeds:
