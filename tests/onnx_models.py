@@ -10,6 +10,16 @@ def node(operator, inputs, outputs, **attributes):
     return helper.make_node(operator, inputs.split(), outputs.split(), **attributes)
 
 
+def nodes(*lines):
+    """Nodes without attributes, each written as `Add a b -> c`."""
+    made = []
+    for line in lines:
+        before, after = line.split(" -> ")
+        operator, *inputs = before.split()
+        made.append(helper.make_node(operator, inputs, after.split()))
+    return made
+
+
 def tensor(name, dtype=TensorProto.FLOAT, shape=("n", 3)):
     """What goes in or out."""
     return helper.make_tensor_value_info(name, dtype, shape)
@@ -30,6 +40,11 @@ def model(nodes, inputs=None, outputs=None, arrays=None, opset=21, ir_version=10
     return helper.make_model(
         graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=ir_version, **more
     )
+
+
+def of_one(made, shape, arrays=None, opset=17, results=None):
+    """A model of one node whose input is x."""
+    return model([made], [tensor("x", shape=shape)], results, arrays or {}, opset, 8)
 
 
 def runtime(source):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import resource
 import subprocess
@@ -21,7 +22,16 @@ from onnx_models import model, node, tensor
 # --- the bytes
 
 
-@pytest.mark.parametrize("content", [b"", b"\0" * 100, b"hello, I am no model" * 50, np.random.default_rng(0).bytes(10000), b"\xff" * 50])
+NO_MODELS = [
+    b"",
+    b"\0" * 100,
+    b"hello, I am no model" * 50,
+    np.random.default_rng(0).bytes(10000),
+    b"\xff" * 50,
+]
+
+
+@pytest.mark.parametrize("content", NO_MODELS)
 def test_bytes_that_are_no_model(tmp_path, content):
     (tmp_path / "m.onnx").write_bytes(content)
     assert_refused(tmp_path / "m.onnx", "m.onnx")
@@ -48,8 +58,10 @@ def test_every_flipped_byte_is_read_or_refused():
 
 @pytest.mark.parametrize("kind", ["nodes", "empty nodes", "metadata", "integers"])
 def test_a_file_of_too_many_pieces(kind):
-    head = helper.make_model(relu().graph, ir_version=10, opset_imports=[helper.make_opsetid("", 21)]).SerializeToString()
-    some = field(1, onnx.NodeProto(op_type="Relu", input=["abcdef"], output=["ghijkl"]).SerializeToString())
+    opsets = [helper.make_opsetid("", 21)]
+    head = helper.make_model(relu().graph, ir_version=10, opset_imports=opsets).SerializeToString()
+    use = onnx.NodeProto(op_type="Relu", input=["abcdef"], output=["ghijkl"])
+    some = field(1, use.SerializeToString())
     extra = {
         "nodes": field(7, some * 10**6),
         "empty nodes": field(7, b"\x0a\0" * 10**7),
@@ -66,9 +78,11 @@ def test_memory_stays_low(tmp_path):
         try:
             allotrope.load(sys.argv[1])
         except allotrope.errors.ModelError:
-            print(*(line.split()[1] for line in open("/proc/self/status") if line.startswith("VmHWM")))
+            lines = open("/proc/self/status")
+            print(*(line.split()[1] for line in lines if line.startswith("VmHWM")))
     """
-    done = subprocess.run([sys.executable, "-c", script, str(tmp_path / "m.onnx")], capture_output=True, text=True, check=True)
+    command = [sys.executable, "-c", script, str(tmp_path / "m.onnx")]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert int(done.stdout) * 1024 < 2**29
 
 
@@ -83,6 +97,11 @@ def test_paths_that_are_no_files(tmp_path):
 # --- the arrays
 
 
+def listed(kind, dims, **values):
+    """An array whose values are listed one by one."""
+    return TensorProto(name="w", data_type=kind, dims=dims, **values)
+
+
 @pytest.mark.parametrize(
     ("proto", "words"),
     [
@@ -92,11 +111,11 @@ def test_paths_that_are_no_files(tmp_path):
         (raw(dims=(-1, 4)), ["impossible shape"]),
         (raw(dims=(1,) * 100, data=b"\0" * 4), ["100 axes"]),
         (raw(kind=99), ["element type 99"]),
-        (TensorProto(name="w", data_type=TensorProto.FLOAT, dims=[2, 2], float_data=[1.0]), ["4 values", "has 1"]),
-        (TensorProto(name="w", data_type=TensorProto.FLOAT16, dims=[2, 2], int32_data=[1]), ["4 values"]),
-        (TensorProto(name="w", data_type=TensorProto.STRING, dims=[2], string_data=[b"a"]), ["2 values"]),
-        (TensorProto(name="w", data_type=TensorProto.STRING, dims=[1], string_data=[b"\xe4"]), ["no UTF-8"]),
-        (TensorProto(name="w", data_type=TensorProto.FLOAT, dims=[10**6, 10**6]), ["values and has 0"]),
+        (listed(TensorProto.FLOAT, [2, 2], float_data=[1.0]), ["4 values", "has 1"]),
+        (listed(TensorProto.FLOAT16, [2, 2], int32_data=[1]), ["4 values"]),
+        (listed(TensorProto.STRING, [2], string_data=[b"a"]), ["2 values"]),
+        (listed(TensorProto.STRING, [1], string_data=[b"\xe4"]), ["no UTF-8"]),
+        (listed(TensorProto.FLOAT, [10**6, 10**6]), ["values and has 0"]),
     ],
 )
 def test_arrays_that_are_not_what_they_claim(proto, words):
@@ -123,14 +142,17 @@ def test_names_that_do_not_hold_together():
 
 
 def test_a_cycle():
-    assert_refused(model([node("Add", "x b", "a"), node("Relu", "a", "b"), node("Relu", "b", "y")]), "cycle", "Add", "Relu")
+    nodes = [node("Add", "x b", "a"), node("Relu", "a", "b"), node("Relu", "b", "y")]
+    assert_refused(model(nodes), "cycle", "Add", "Relu")
 
 
 def test_an_inner_graph_that_hides_or_misses_names():
     def branch(nodes):
         return helper.make_graph(nodes, "branch", [], [tensor("o", shape=None)])
 
-    for nodes, word in (([node("Relu", "ghost", "o")], "ghost"), ([node("Relu", "x", "c"), node("Relu", "x", "o")], "'c'")):
+    misses = [node("Relu", "ghost", "o")]
+    hides = [node("Relu", "x", "c"), node("Relu", "x", "o")]
+    for nodes, word in ((misses, "ghost"), (hides, "'c'")):
         choice = node("If", "c", "y", then_branch=branch(nodes), else_branch=branch(nodes))
         assert_refused(model([choice], [tensor("x"), tensor("c", TensorProto.BOOL, [])]), word)
 
@@ -158,13 +180,20 @@ def test_every_misuse_is_listed_with_its_node():
         node("Concat", "a a", "b", name="second"),
         node("Gemm", "b", "y", name="third", alpha=1),
     ]
-    assert_refused(model(nodes), "'first'", "alpha", "'second'", "lacks attribute 'axis'", "'third'", "1 inputs, not 2 to 3", "not FLOAT")
+    assert_refused(
+        model(nodes),
+        *("'first'", "alpha"),
+        *("'second'", "lacks attribute 'axis'"),
+        *("'third'", "1 inputs, not 2 to 3", "not FLOAT"),
+    )
 
 
 def test_opsets_too_new_too_old_or_missing():
     assert_refused(relu(opset=999), "opset 999", kind=UnsupportedError)
-    assert_refused(model([node("Reshape", "x", "y", shape=[3])], opset=4), "Reshape", "too old", kind=UnsupportedError)
-    assert_refused(model([node("Add", "x x", "y")], opset=5), "Add", "too old", kind=UnsupportedError)
+    reshape = model([node("Reshape", "x", "y", shape=[3])], opset=4)
+    assert_refused(reshape, "Reshape", "too old", kind=UnsupportedError)
+    add = model([node("Add", "x x", "y")], opset=5)
+    assert_refused(add, "Add", "too old", kind=UnsupportedError)
     made = relu()
     del made.opset_import[:]
     assert_refused(made, "opset_import")
@@ -173,20 +202,23 @@ def test_opsets_too_new_too_old_or_missing():
 
 def test_only_tensors_go_in_and_out():
     sequence = helper.make_tensor_sequence_value_info("x", TensorProto.FLOAT, None)
-    assert_refused(
-        model([node("SequenceAt", "x i", "y")], [sequence, tensor("i", TensorProto.INT64, [])]), "'x' is a sequence", kind=UnsupportedError
-    )
+    inputs = [sequence, tensor("i", TensorProto.INT64, [])]
+    made = model([node("SequenceAt", "x i", "y")], inputs)
+    assert_refused(made, "'x' is a sequence", kind=UnsupportedError)
     untyped = relu(inputs=[onnx.ValueInfoProto(name="x")])
     assert_refused(untyped, "'x'", "type")
 
 
 def test_functions_that_use_themselves_or_explode():
+    opsets = [helper.make_opsetid("", 21), helper.make_opsetid("f", 1)]
+
     def function(name, *calls):
+        values = ["a", *(f"t{i}" for i in range(len(calls) - 1)), "b"]
         nodes = [
-            helper.make_node(call, ["a" if i == 0 else f"t{i - 1}"], [f"t{i}" if i < len(calls) - 1 else "b"], domain="f")
-            for i, call in enumerate(calls)
+            helper.make_node(call, [before], [after], domain="f")
+            for call, (before, after) in zip(calls, itertools.pairwise(values), strict=True)
         ]
-        return helper.make_function("f", name, ["a"], ["b"], nodes, [helper.make_opsetid("", 21), helper.make_opsetid("f", 1)])
+        return helper.make_function("f", name, ["a"], ["b"], nodes, opsets)
 
     def use(functions):
         made = model([node("F0", "x", "y", domain="f")], functions=functions)
@@ -194,18 +226,19 @@ def test_functions_that_use_themselves_or_explode():
         return made
 
     assert_refused(use([function("F0", "F0")]), "uses itself")
-    last = helper.make_function("f", "F40", ["a"], ["b"], [node("Relu", "a", "b")], [helper.make_opsetid("", 21)])
-    assert_refused(use([*(function(f"F{i}", f"F{i + 1}", f"F{i + 1}") for i in range(40)), last]), "more than")
+    doubling = [function(f"F{i}", f"F{i + 1}", f"F{i + 1}") for i in range(40)]
+    last = helper.make_function("f", "F40", ["a"], ["b"], [node("Relu", "a", "b")], opsets[:1])
+    assert_refused(use([*doubling, last]), "more than")
 
 
 def test_graphs_nested_too_deep():
     inner = helper.make_graph([node("Relu", "x", "o")], "g", [], [tensor("o", shape=None)])
     plain = inner
     for index in range(30):
-        inner = helper.make_graph(
-            [node("If", "c", f"o{index}", then_branch=inner, else_branch=plain)], "g", [], [tensor(f"o{index}", shape=None)]
-        )
-    made = model([node("If", "c", "y", then_branch=inner, else_branch=plain)], [tensor("x"), tensor("c", TensorProto.BOOL, [])])
+        choice = node("If", "c", f"o{index}", then_branch=inner, else_branch=plain)
+        inner = helper.make_graph([choice], "g", [], [tensor(f"o{index}", shape=None)])
+    choice = node("If", "c", "y", then_branch=inner, else_branch=plain)
+    made = model([choice], [tensor("x"), tensor("c", TensorProto.BOOL, [])])
     assert_refused(made, "nested")
     assert_refused(made.SerializeToString(), "more than")
 
@@ -220,11 +253,15 @@ def test_graphs_nested_too_deep():
         (node("Tile", "x r", "y"), {"r": np.array([2**62, 2**62])}),
         (node("Expand", "x r", "y"), {"r": np.array([2**62, 2**62, 3])}),
         (node("ConstantOfShape", "r", "y"), {"r": np.array([2**40, 2**40])}),
-        (node("Conv", "x w", "y", strides=[0, 0], group=0, dilations=[0, 0]), {"w": np.zeros((0, 3, 3, 3), np.float32)}),
+        (
+            node("Conv", "x w", "y", strides=[0, 0], group=0, dilations=[0, 0]),
+            {"w": np.zeros((0, 3, 3, 3), np.float32)},
+        ),
     ],
 )
 def test_attributes_far_out_of_range_cannot_crash_the_process(made, arrays):
-    start, peak = time.process_time(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # which other tests may have raised
+    start = time.process_time()
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # which other tests may have raised
     try:
         network = allotrope.load(model([made], arrays=arrays))
         assert str(network)
@@ -246,7 +283,9 @@ def test_a_forked_process_reads_too():
             sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) or shape != ("n", 3))
         os._exit(shape != ("n", 3))
     """
-    subprocess.run([sys.executable, "-c", script], input=relu().SerializeToString(), check=True, timeout=60)
+    subprocess.run(
+        [sys.executable, "-c", script], input=relu().SerializeToString(), check=True, timeout=60
+    )
 
 
 def test_metadata_that_is_no_record_of_weights():
@@ -263,7 +302,8 @@ def test_versions_beyond_what_the_library_can_count(version):
     made = model([node("Gadget", "x", "y", domain="ai.onnx.ml")])
     made.opset_import.append(helper.make_opsetid("ai.onnx.ml", version))
     assert_refused(made, "Gadget", str(version), kind=UnsupportedError)
-    body = helper.make_function("f", "F", ["a"], ["b"], [node("Relu", "a", "b")], [helper.make_opsetid("", version)])
+    opsets = [helper.make_opsetid("", version)]
+    body = helper.make_function("f", "F", ["a"], ["b"], [node("Relu", "a", "b")], opsets)
     used = model([node("F", "x", "y", domain="f")], functions=[body])
     used.opset_import.append(helper.make_opsetid("f", 1))
     assert_refused(used, "Relu", str(version), kind=UnsupportedError)
@@ -277,10 +317,16 @@ def test_a_domain_in_two_versions():
 
 @pytest.mark.parametrize(
     ("operator", "inputs", "lacking"),
-    [("Dropout", [""], "input 0"), ("Equal", ["x", ""], "input 1"), ("Concat", ["x", ""], "input 1"), ("Conv", ["", "x"], "input 0")],
+    [
+        ("Dropout", [""], "input 0"),
+        ("Equal", ["x", ""], "input 1"),
+        ("Concat", ["x", ""], "input 1"),
+        ("Conv", ["", "x"], "input 0"),
+    ],
 )
 def test_inputs_that_must_be_there_and_have_no_name(operator, inputs, lacking):
-    use = helper.make_node(operator, inputs, ["y"], **({"axis": 0} if operator == "Concat" else {}))
+    attributes = {"Concat": {"axis": 0}}.get(operator, {})
+    use = helper.make_node(operator, inputs, ["y"], **attributes)
     assert_refused(model([use]), f"{operator} (node 'y') lacks {lacking}")
 
 
@@ -298,15 +344,19 @@ def test_words_that_no_operator_knows(use, word):
 
 
 def test_a_node_that_makes_nothing():
-    assert_refused(model([node("Relu", "x", "y"), helper.make_node("Relu", ["x"], [""], name="idle")]), "'idle'", "no output with a name")
+    idle = helper.make_node("Relu", ["x"], [""], name="idle")
+    assert_refused(model([node("Relu", "x", "y"), idle]), "'idle'", "no output with a name")
 
 
 def test_inputs_larger_than_any_memory(monkeypatch):
-    assert_refused(relu(inputs=[tensor("x", shape=[2**40, 2**40])]), "'x'", "EB", "ALLOTROPE_MEMORY_LIMIT")
-    assert_refused(relu(inputs=[tensor("x", shape=["n"] * 65)]), "'x'", "64")
+    def of_shape(*shape):
+        return relu(inputs=[tensor("x", shape=shape)])
+
+    assert_refused(of_shape(2**40, 2**40), "'x'", "EB", "ALLOTROPE_MEMORY_LIMIT")
+    assert_refused(of_shape(*["n"] * 65), "'x'", "64")
     monkeypatch.setenv("ALLOTROPE_MEMORY_LIMIT", "1MB")
-    assert_refused(relu(inputs=[tensor("x", shape=["n", 100_000])]), "400 kB", "250 kB is accepted")
-    assert allotrope.load(relu(inputs=[tensor("x", shape=["n", 10_000])])).inputs[0].shape == ("n", 10_000)
+    assert_refused(of_shape("n", 100_000), "400 kB", "250 kB is accepted")
+    assert allotrope.load(of_shape("n", 10_000)).inputs[0].shape == ("n", 10_000)
 
 
 def test_metadata_nested_without_end():
@@ -318,4 +368,6 @@ def test_metadata_nested_without_end():
 def test_groups_of_no_channels():
     arrays = {"s": np.ones(2, np.float32)}
     use = node("GroupNormalization", "x s s", "y", num_groups=0)
-    assert_refused(model([use], [tensor("x", shape=["n", 4, 3])], arrays=arrays, opset=18), "num_groups 0")
+    assert_refused(
+        model([use], [tensor("x", shape=["n", 4, 3])], arrays=arrays, opset=18), "num_groups 0"
+    )
