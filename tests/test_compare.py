@@ -1,4 +1,7 @@
-"""`compare` from data to verdict: what it leaves behind when all goes well, when a framework is missing, killed or too slow, on Ctrl-C."""
+"""`compare` from data to verdict: what it leaves behind when all goes well.
+
+And when a framework is missing, killed or too slow, and on Ctrl-C.
+"""
 
 from __future__ import annotations
 
@@ -24,24 +27,37 @@ from allotrope.tasks.metric import ACCURACY
 from allotrope.verbs.compare import compare
 from made_tasks import bars
 
-WANTED = list(dict.fromkeys(["pytorch", *filter(None, os.environ.get("ALLOTROPE_TEST_FRAMEWORKS", "").split(","))]))
+NAMED = os.environ.get("ALLOTROPE_TEST_FRAMEWORKS", "")
+WANTED = list(dict.fromkeys(["pytorch", *filter(None, NAMED.split(","))]))
 PROMISED = {
-    "version", "import_seconds", "settings", "settings_race", "agreement", "compile_seconds", "training", "inference", "peak_memory",
-    "trainings", "validation_accuracy", "test_accuracy", "recommended",
-}  # fmt: skip
-
-
+    "version",
+    "import_seconds",
+    "settings",
+    "settings_race",
+    "agreement",
+    "compile_seconds",
+    "training",
+    "inference",
+    "peak_memory",
+    "trainings",
+    "validation_accuracy",
+    "test_accuracy",
+    "recommended",
+}
 ONE_THREAD = FixedSettings(threads=1)
 
 
 def pictures(folder: Path) -> Path:
     """Three colours with noise, 12x12 pixels, that any network learns in an epoch or two."""
     random = np.random.default_rng(0)
-    labels = {name: np.arange(count) % 3 for name, count in (("train", 192), ("val", 30), ("test", 30))}
     colours = np.array([[200, 60, 60], [60, 200, 60], [60, 60, 200]])
-    images = {name: colours[y][:, None, None] + random.normal(0, 20, (len(y), 12, 12, 3)) for name, y in labels.items()}
-    arrays = {f"x_{name}": x.clip(0, 255).astype(np.uint8) for name, x in images.items()}
-    np.savez(folder / "colours.npz", **arrays, **{f"y_{name}": y for name, y in labels.items()})
+    arrays = {}
+    for split, count in (("train", 192), ("val", 30), ("test", 30)):
+        labels = np.arange(count) % 3
+        images = colours[labels][:, None, None] + random.normal(0, 20, (count, 12, 12, 3))
+        arrays[f"x_{split}"] = images.clip(0, 255).astype(np.uint8)
+        arrays[f"y_{split}"] = labels
+    np.savez(folder / "colours.npz", **arrays)
     return folder / "colours.npz"
 
 
@@ -49,9 +65,10 @@ def pictures(folder: Path) -> Path:
 def compared(tmp_path_factory):
     """A whole race on the command line: its folder, and what --json printed."""
     folder = tmp_path_factory.mktemp("runs")
-    command = ["compare", str(pictures(folder)), "--network", "cnn", "--frameworks", ",".join(WANTED), "--epochs", "3", "--seeds", "1"]
-    words = [*command, "--threads", "1", "--budget", f"{90 * len(WANTED)}s", "--out", str(folder), "--json"]
-    done = subprocess.run([sys.executable, "-m", "allotrope.cli", *words], capture_output=True, text=True, check=False)
+    words = [sys.executable, "-m", "allotrope.cli", "compare", str(pictures(folder))]
+    words += ["--network", "cnn", "--frameworks", ",".join(WANTED), "--epochs", "3", "--seeds", "1"]
+    words += ["--threads", "1", "--budget", f"{90 * len(WANTED)}s", "--out", str(folder), "--json"]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return folder / "colours-compare-1", json.loads(done.stdout)
 
@@ -79,7 +96,8 @@ def test_the_sentence_names_the_framework_to_use(compared):
     (chosen,) = [row["framework"] for row in printed["frameworks"] if row["recommended"]]
     assert printed["verdict"]["framework"] == chosen
     assert printed["verdict"]["sentence"].startswith(f"Use {chosen} here (")
-    assert printed["accuracy_goal"] == pytest.approx(0.95 * max(row["validation_accuracy"]["highest"] for row in printed["frameworks"]))
+    best = max(row["validation_accuracy"]["highest"] for row in printed["frameworks"])
+    assert printed["accuracy_goal"] == pytest.approx(0.95 * best)
 
 
 def test_frameworks_agree(compared):
@@ -95,7 +113,8 @@ def test_the_report_shows_the_race(compared):
     assert printed["verdict"]["sentence"].split(":")[0] in page
     assert 'id="frameworks"' in page
     assert 'id="courses"' in page
-    assert page.count('<path class="line') == 3 * len(WANTED)  # a line for each training, in each of three widths
+    # A line for each training, in each of three widths.
+    assert page.count('<path class="line') == 3 * len(WANTED)
 
 
 def test_a_run_of_compare_is_no_run_of_fit(compared):
@@ -107,7 +126,14 @@ def test_an_onnx_file_with_a_new_head(tmp_path):
     from allotrope.network import zoo
 
     zoo.cnn(5, (3, 12, 12), channels=(8,), hidden=(16,)).save(tmp_path / "five.onnx")
-    how = {"network": str(tmp_path / "five.onnx"), "frameworks": "pytorch", "epochs": 2, "seeds": 2, "threads": 1, "budget": "60s"}
+    how = {
+        "network": str(tmp_path / "five.onnx"),
+        "frameworks": "pytorch",
+        "epochs": 2,
+        "seeds": 2,
+        "threads": 1,
+        "budget": "60s",
+    }
     with pytest.raises(UsageError, match="Add --new-head"):
         compare(pictures(tmp_path), **how, out=tmp_path / "runs", quiet=True)
     assert not (tmp_path / "runs").exists()
@@ -115,7 +141,8 @@ def test_an_onnx_file_with_a_new_head(tmp_path):
     assert compared.framework == "pytorch"
     assert compared.json["network"] == "five"
     assert "--frameworks pytorch" in compared.json["command"]
-    assert [(training["seed"], training["epochs"]) for training in compared.json["frameworks"][0]["trainings"]] == [(0, 2), (1, 2)]
+    trainings = compared.json["frameworks"][0]["trainings"]
+    assert [(training["seed"], training["epochs"]) for training in trainings] == [(0, 2), (1, 2)]
 
 
 # --- what goes wrong
@@ -146,7 +173,8 @@ def test_racers_read_what_was_written(inputs):
     for number, choice in enumerate(choices):
         start = read_start(folder, number)
         assert start.trainable == choice.network.trainable
-        assert all(np.array_equal(start.weights[name], array) for name, array in choice.network.weights.items())
+        for name, array in choice.network.weights.items():
+            np.testing.assert_array_equal(start.weights[name], array)
 
 
 def test_racers_read_any_inputs_and_tasks(tmp_path):
@@ -231,15 +259,19 @@ def test_a_budget_too_short_for_trainings_leaves_speeds(inputs):
 
 
 def test_ctrl_c_leaves_what_was_measured(tmp_path):
-    command = ["compare", str(pictures(tmp_path)), "--network", "cnn", "--frameworks", "pytorch", "--threads", "1", "--out", str(tmp_path)]
     said = []
-    words = [sys.executable, "-m", "allotrope.cli", *command]
-    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True, start_new_session=True) as process:
+    words = [sys.executable, "-m", "allotrope.cli", "compare", str(pictures(tmp_path))]
+    words += ["--network", "cnn", "--frameworks", "pytorch", "--threads", "1"]
+    words += ["--out", str(tmp_path)]
+    with subprocess.Popen(
+        words, stdout=subprocess.PIPE, text=True, start_new_session=True
+    ) as process:
         assert process.stdout is not None
         for line in process.stdout:
             said.append(line)
             if "round 2 of 5" in line:
-                os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to every process of the command
+                # As a terminal does: to every process of the command.
+                os.killpg(process.pid, signal.SIGINT)
     assert process.returncode == 130, said
     record = read_record(tmp_path / "colours-compare-1")
     assert record["status"] == "interrupted"
@@ -268,7 +300,10 @@ def _alive(group):
         ({"network": "resnet21"}, "unknown network 'resnet21'. Did you mean"),
         ({"goal": 97}, "goal is 97, expected a fraction above 0 and at most 1"),
         ({"seeds": 0, "threads": -1}, "seeds is 0, expected more than 0; threads is -1"),
-        ({"network": "cnn", "new_head": True}, "--new-head: for a network from an ONNX file, and cnn is none"),
+        (
+            {"network": "cnn", "new_head": True},
+            "--new-head: for a network from an ONNX file, and cnn is none",
+        ),
         ({"budget": "soon"}, "'soon' is not a length of time"),
     ],
 )
@@ -279,7 +314,8 @@ def test_wrong_usage_is_refused_before_anything_is_done(arguments, message, tmp_
 
 
 @pytest.mark.parametrize(
-    ("goal", "problem"), [(97, "expected a fraction above 0 and at most 1"), (0, "expected more than 0")]
+    ("goal", "problem"),
+    [(97, "expected a fraction above 0 and at most 1"), (0, "expected more than 0")],
 )
 def test_a_goal_that_the_metric_cannot_have_is_refused(goal, problem, tmp_path):
     with pytest.raises(UsageError, match=f"goal is {goal}, {problem}"):

@@ -21,14 +21,35 @@ def outcome(row, goal):
     return judging.outcome(row, goal, ACCURACY)
 
 
-SETTINGS = {"device": "cpu", "precision": "bfloat16", "layout": "channels-last", "compiled": False, "threads": 2}
+SETTINGS = {
+    "device": "cpu",
+    "precision": "bfloat16",
+    "layout": "channels-last",
+    "compiled": False,
+    "threads": 2,
+}
 AGREES = {"agrees": True, "difference": 1e-6, "step": None}
 DIFFERS = {"agrees": False, "difference": 0.12, "step": 3}
 
 
-def row(name, speed=1000.0, *, seconds=None, accuracy=None, spread=0.01, memory=None, agreement=AGREES, **rest):
+def row(
+    name,
+    speed=1000.0,
+    *,
+    seconds=None,
+    accuracy=None,
+    spread=0.01,
+    memory=None,
+    agreement=AGREES,
+    **rest,
+):
     """A framework that was measured to the end; `seconds` to the goal."""
-    measured = {"framework": name, "settings": SETTINGS, "training": {"examples_per_second": speed, "spread": spread}, "peak_memory": memory}
+    measured = {
+        "framework": name,
+        "settings": SETTINGS,
+        "training": {"examples_per_second": speed, "spread": spread},
+        "peak_memory": memory,
+    }
     if seconds is not None:
         measured["seconds_to_metric"] = {"median": seconds, "lowest": seconds, "highest": seconds}
     if accuracy is not None:
@@ -40,8 +61,9 @@ def test_the_fastest_to_the_goal_wins_not_the_fastest_step():
     judged = verdict([row("pytorch", 2000, seconds=40.0), row("jax", 1000, seconds=20.0)], 0.95)
     assert judged.framework == "jax"
     assert judged.sentence == (
-        "Use jax here (bfloat16, channels-last on cpu): it reaches 95.0% validation accuracy in 20.0 s, 2.0 times as fast as pytorch, "
-        "the next; its losses agree with those of pytorch."
+        "Use jax here (bfloat16, channels-last on cpu): "
+        "it reaches 95.0% validation accuracy in 20.0 s, 2.0 times as fast as pytorch, the next; "
+        "its losses agree with those of pytorch."
     )
 
 
@@ -52,7 +74,8 @@ def test_without_trainings_the_fastest_step_wins():
 
 
 def test_where_none_reaches_the_goal_the_fastest_step_wins():
-    assert verdict([row("pytorch", 1000, accuracy=0.9), row("jax", 2000, accuracy=0.9)], 0.99).framework == "jax"
+    rows = [row("pytorch", 1000, accuracy=0.9), row("jax", 2000, accuracy=0.9)]
+    assert verdict(rows, 0.99).framework == "jax"
 
 
 def test_who_alone_reaches_the_goal_wins():
@@ -62,16 +85,24 @@ def test_who_alone_reaches_the_goal_wins():
 
 
 def test_of_equals_the_one_with_less_memory():
-    rows = [row("pytorch", 1000, memory=2e9), row("jax", 1030, memory=4e9), row("tensorflow", 500, memory=1e9)]
+    rows = [
+        row("pytorch", 1000, memory=2e9),
+        row("jax", 1030, memory=4e9),
+        row("tensorflow", 500, memory=1e9),
+    ]
     judged = verdict(rows, None)
     assert judged.framework == "pytorch"
-    assert "as jax does within the spread of the measurements, and takes less memory (2 GB against 4 GB)" in judged.sentence
+    assert (
+        "as jax does within the spread of the measurements, "
+        "and takes less memory (2 GB against 4 GB)"
+    ) in judged.sentence
 
 
 def test_a_wide_spread_makes_equals():
     rows = [row("pytorch", 1000, memory=1e9, spread=0.3), row("jax", 1200, memory=2e9, spread=0.3)]
     assert verdict(rows, None).framework == "pytorch"
-    assert verdict([{**r, "training": {**r["training"], "spread": 0.01}} for r in rows], None).framework == "jax"
+    narrow = [{**row, "training": {**row["training"], "spread": 0.01}} for row in rows]
+    assert verdict(narrow, None).framework == "jax"
 
 
 def test_equals_without_memory_keep_their_order():
@@ -83,17 +114,24 @@ def test_who_disagrees_is_never_recommended():
     rows = [row("pytorch", 1000), row("tensorflow", 900), row("jax", 9000, agreement=DIFFERS)]
     judged = verdict(rows, None)
     assert judged.framework == "pytorch"
-    assert "Not jax: from equal weights and batches losses part at step 3 (by up to 12.0%)" in judged.sentence
+    assert (
+        "Not jax: from equal weights and batches losses part at step 3 (by up to 12.0%)"
+    ) in judged.sentence
 
 
 def test_where_all_disagree_none_is_recommended():
     judged = verdict([row("pytorch", agreement=DIFFERS), row("jax", agreement=DIFFERS)], None)
     assert judged.framework is None
-    assert judged.sentence.startswith("No framework can be recommended: from equal weights and batches losses part at step 3")
+    assert judged.sentence.startswith(
+        "No framework can be recommended: from equal weights and batches losses part at step 3"
+    )
 
 
 def test_who_lost_accuracy_is_not_recommended_however_fast():
-    rows = [row("pytorch", 1000, accuracy=0.95, seconds=30.0), row("jax", 5000, accuracy=0.90, seconds=10.0)]
+    rows = [
+        row("pytorch", 1000, accuracy=0.95, seconds=30.0),
+        row("jax", 5000, accuracy=0.90, seconds=10.0),
+    ]
     assert verdict(rows, 0.85).framework == "pytorch"
     assert verdict(rows, 0.85, 10_000).framework == "pytorch"
     assert verdict(rows, 0.85, 20).framework == "jax"  # one image in twenty is chance
@@ -137,15 +175,24 @@ def test_the_sentence_speaks_of_the_metric_and_of_examples():
     rows = [row("pytorch", 2000, seconds=40.0), row("jax", 1000, seconds=20.0)]
     sentence = verdict(rows, 3.4125, metric=RMSE).sentence
     assert "it reaches 3.413 validation RMSE in 20.0 s" in sentence
-    assert "it trains 7 rows/s" in judging.verdict([row("jax", 7.0)], None, RMSE, noun="row").sentence
+    alone = judging.verdict([row("jax", 7.0)], None, RMSE, noun="row")
+    assert "it trains 7 rows/s" in alone.sentence
 
 
 # --- the goal, and the time to it
 
 
 def training(accuracies, seconds=10.0):
-    history = [{"seconds": seconds * (i + 1), "validation_metric": accuracy} for i, accuracy in enumerate(accuracies)]
-    return {"import_seconds": 3.0, "validation_metric": max(accuracies), "test_metric": 0.5, "history": history}
+    history = [
+        {"seconds": seconds * epoch, "validation_metric": accuracy}
+        for epoch, accuracy in enumerate(accuracies, 1)
+    ]
+    return {
+        "import_seconds": 3.0,
+        "validation_metric": max(accuracies),
+        "test_metric": 0.5,
+        "history": history,
+    }
 
 
 def test_the_goal_is_what_was_asked_or_a_share_of_the_best():
@@ -161,13 +208,19 @@ def test_the_goal_of_an_error_is_above_the_least_and_reached_from_above():
     assert judging.metric_goal(rows, None, RMSE) == pytest.approx(1.05 * 4.0)
     timed = judging.outcome({"trainings": [training([8.0, 4.0])]}, 5.0, RMSE)
     assert (timed["reached"], timed["seconds_to_metric"]["median"]) == (1, 23.0)
-    assert judging.outcome({"trainings": [training([8.0, float("nan")])]}, 5.0, RMSE)["reached"] == 0
+    diverged = judging.outcome({"trainings": [training([8.0, float("nan")])]}, 5.0, RMSE)
+    assert diverged["reached"] == 0
 
 
 def test_the_time_to_the_goal_begins_with_the_import():
     timed = outcome({"trainings": [training([0.5, 0.8, 0.9]), training([0.8, 0.7])]}, 0.75)
     assert timed["reached"] == 2
-    assert timed["seconds_to_metric"] == {"mean": 18.0, "median": 18.0, "lowest": 13.0, "highest": 23.0}
+    assert timed["seconds_to_metric"] == {
+        "mean": 18.0,
+        "median": 18.0,
+        "lowest": 13.0,
+        "highest": 23.0,
+    }
     assert timed["validation_metric"]["lowest"] == 0.8
 
 

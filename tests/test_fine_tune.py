@@ -1,4 +1,4 @@
-"""Fine-tuning: a network that was not made here is trained further on one's own data, whatever form it comes in."""
+"""Fine-tuning: a network that was not made here is trained further on one's own data."""
 
 from __future__ import annotations
 
@@ -29,13 +29,23 @@ def few(digits):
 
 
 @pytest.mark.parametrize("framework", TESTED)
-@pytest.mark.parametrize("options", [{}, {"new_head": True, "freeze": ("c1.*", "bn.*")}], ids=["whole", "head"])
-def test_it_learns_in_every_framework(few, framework, options):
-    source = classifier(arrays=FIVE, classes=5) if options else classifier()
+@pytest.mark.parametrize(
+    ("source", "options"),
+    [
+        (classifier(), {}),
+        (classifier(arrays=FIVE, classes=5), {"new_head": True, "freeze": ("c1.*", "bn.*")}),
+    ],
+    ids=["whole", "head"],
+)
+def test_it_learns_in_every_framework(few, framework, source, options):
     tuned = ready(source, few, framework, **options)
     network = with_still_batchnorm(tuned.learning, tuned.frozen)
-    recipe, _ = choose_recipe(few, tuned.learning, {"learning_rate": 0.01, "backbone_rate": 0.5}, epochs=4, new_head=tuned.replaced != ())
-    trained = train(network, few, recipe, Settings(threads=1) if framework == "pytorch" else Settings(), framework)
+    rates = {"learning_rate": 0.01, "backbone_rate": 0.5}
+    recipe, _ = choose_recipe(few, tuned.learning, rates, epochs=4, new_head=tuned.replaced != ())
+    settings = Settings()
+    if framework == "pytorch":
+        settings = Settings(threads=1)
+    trained = train(network, few, recipe, settings, framework)
     assert trained.best["validation_accuracy"] > accuracy(network, few.validation) + 0.3
     for name in tuned.frozen:
         if name in trained.network.weights:
@@ -49,14 +59,17 @@ def accuracy(network, split):
 
 def test_fit_from_an_onnx_file_to_delivery(tmp_path):
     onnx.save(classifier(arrays=FIVE, classes=5), tmp_path / "theirs.onnx")
-    command = ["fit", "digits", "--network", str(tmp_path / "theirs.onnx"), "--new-head", "--freeze", "c1.*", "--freeze", "bn.*"]
-    assert main([*command, "--learning-rate", "0.01", "--epochs", "6", "--threads", "1", "--out", str(tmp_path), "--quiet"]) == 0
+    command = ["fit", "digits", "--network", str(tmp_path / "theirs.onnx"), "--new-head"]
+    command += ["--freeze", "c1.*", "--freeze", "bn.*"]
+    command += ["--learning-rate", "0.01", "--epochs", "6", "--threads", "1"]
+    assert main([*command, "--out", str(tmp_path), "--quiet"]) == 0
     record = read_record(tmp_path / "digits-1")
     assert record["network"] == "theirs" and record["test"]["accuracy"] > 0.8
     facts = record["fine_tuning"]
     assert facts["replaced"] == ["fc.bias", "fc.weight"] and len(facts["sha256"]) == 64
     assert facts["frozen"] == ["bn.bias", "bn.weight", "c1.bias", "c1.weight"]
-    assert record["recipe"]["backbone_rate"] == 0.25 and record["arguments"]["freeze"] == ["c1.*", "bn.*"]
+    assert record["recipe"]["backbone_rate"] == 0.25
+    assert record["arguments"]["freeze"] == ["c1.*", "bn.*"]
     reasons = "\n".join(record["network_details"]["reasons"])
     for said in (
         "Swish recognized",
@@ -92,7 +105,8 @@ def test_a_classifier_that_training_only_spoils_stays_as_it_came(tmp_path, capsy
 def test_a_run_goes_on_when_the_file_is_gone(tmp_path):
     file = tmp_path / "theirs.onnx"
     onnx.save(classifier(), file)
-    options = {"network": str(file), "freeze": ["c1.*", "bn.*"], "epochs": 3, "threads": 1, "quiet": True}
+    options = {"network": str(file), "freeze": ["c1.*", "bn.*"], "epochs": 3, "threads": 1}
+    options["quiet"] = True
     whole = fit("digits", out=tmp_path / "whole", **options)
 
     class Stopping(Progress):
@@ -104,31 +118,42 @@ def test_a_run_goes_on_when_the_file_is_gone(tmp_path):
     assert "training" not in read_record(tmp_path / "stopped" / "digits-1")
     file.unlink()
     resumed = fit(resume=tmp_path / "stopped" / "digits-1", quiet=True)
-    assert resumed.json["test"] == whole.json["test"] and resumed.json["fine_tuning"]["frozen"] == whole.json["fine_tuning"]["frozen"]
+    assert resumed.json["test"] == whole.json["test"]
+    frozen = [run.json["fine_tuning"]["frozen"] for run in (resumed, whole)]
+    assert frozen[0] == frozen[1]
 
 
 @pytest.mark.shared
 def test_a_network_of_another_project_learns_other_data(shared):
-    """A Keras MLP for handwritten digits that tf2onnx wrote, on Fashion-MNIST, which it has never seen: 28x28 grey, ten classes."""
+    """A Keras MLP for handwritten digits that tf2onnx wrote, on Fashion-MNIST: new to it.
+
+    28x28 grey, ten classes.
+    """
     whole = read_data(shared / "data" / "fashion-mnist", DataOptions())
     data = first_of(whole, train=6000, validation=1000)
     network = allotrope.load(shared / "data" / "onnx" / "mnist_koshlan.onnx")
     tuned = prepared(network, data, FineTuning(mean=(0.0,), std=(255.0,)), "pytorch", 0)
     assert tuned.network.inputs[0].shape == ("n", 28, 28, 1) and len(tuned.network.trainable) == 4
     before = accuracy(tuned.network, data.validation)
-    recipe, _ = choose_recipe(data, tuned.learning, {"flip": False, "learning_rate": 4e-3}, epochs=3)
+    asked = {"flip": False, "learning_rate": 4e-3}
+    recipe, _ = choose_recipe(data, tuned.learning, asked, epochs=3)
     trained = train(tuned.learning, data, recipe, Settings(threads=1))
     assert before < 0.3 and trained.best["validation_accuracy"] > 0.6
 
 
 @pytest.mark.shared
 def test_a_classifier_of_paddle_takes_other_classes(shared):
-    """Its input is free in height and width, its weights are in Constant nodes, and a Reshape of computed shape is before its head."""
-    network, data = allotrope.load(shared / "data" / "onnx" / "ppocr_mobile_v2_cls.onnx"), images((48, 64, 3))
+    """Its input is free in height and width, and its weights are in Constant nodes.
+
+    A Reshape of computed shape is before its head.
+    """
+    network = allotrope.load(shared / "data" / "onnx" / "ppocr_mobile_v2_cls.onnx")
+    data = images((48, 64, 3))
     tuned = prepared(network, data, FineTuning(new_head=True, freeze=("conv*",)), "pytorch", 0)
     assert len(tuned.replaced) == 2 and tuned.network.outputs[0].shape == ("n", 10)
     still = with_still_batchnorm(tuned.learning, tuned.frozen)
-    assert "BatchNormalization" not in [n.operator for n in still.graph.nodes] and still.trainable == set(tuned.replaced)
+    assert "BatchNormalization" not in [n.operator for n in still.graph.nodes]
+    assert still.trainable == set(tuned.replaced)
     recipe, _ = choose_recipe(data, tuned.learning, {"flip": False}, epochs=1, new_head=True)
     assert np.isfinite(train(still, data, recipe, Settings(threads=1)).best["validation_loss"])
 
@@ -139,19 +164,20 @@ def test_a_classifier_of_paddle_takes_other_classes(shared):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--network", "mlp", "--new-head"], "--new-head: for a network from an ONNX file, and mlp is none"),
-        (["--network", "FILE", "--no-repair", "gelo"], "unknown repair 'gelo'. Did you mean 'gelu'?"),
-        (["--network", "FILE", "--mean", "1,b", "--std", "1"], "--mean is '1,b', expected numbers in pixel units"),
-        (["--network", "FILE", "--freeze", "nothing.*"], "matches no trainable weight"),
-        (["--network", "FILE", "--backbone-rate", "0"], "backbone_rate is 0.0, expected more than 0"),
-        (["--network", "FILE", "--image-size", "16"], "--image-size is 16, and"),
-        (["--network", "missing.onnx"], "it cannot be opened"),
+        ("mlp --new-head", "--new-head: for a network from an ONNX file, and mlp is none"),
+        ("FILE --no-repair gelo", "unknown repair 'gelo'. Did you mean 'gelu'?"),
+        ("FILE --mean 1,b --std 1", "--mean is '1,b', expected numbers in pixel units"),
+        ("FILE --freeze nothing.*", "matches no trainable weight"),
+        ("FILE --backbone-rate 0", "backbone_rate is 0.0, expected more than 0"),
+        ("FILE --image-size 16", "--image-size is 16, and"),
+        ("missing.onnx", "it cannot be opened"),
     ],
 )
 def test_wrong_usage_leaves_nothing_behind(tmp_path, capsys, arguments, message):
-    onnx.save(classifier(), tmp_path / "theirs.onnx")
-    words = [str(tmp_path / "theirs.onnx") if word == "FILE" else word for word in arguments]
-    assert main(["fit", "digits", *words, "--out", str(tmp_path / "runs"), "--quiet"]) in (1, 2)
+    file = str(tmp_path / "theirs.onnx")
+    onnx.save(classifier(), file)
+    words = ["fit", "digits", "--network", *arguments.replace("FILE", file).split()]
+    assert main([*words, "--out", str(tmp_path / "runs"), "--quiet"]) in (1, 2)
     assert message in capsys.readouterr().err
     assert not (tmp_path / "runs").exists()
 
@@ -160,5 +186,7 @@ def test_a_repair_can_be_left_out(tmp_path):
     from allotrope.verbs.source import read_source
 
     onnx.save(classifier(), tmp_path / "theirs.onnx")
-    assert any("Swish" in line for line in read_source(tmp_path / "theirs.onnx", Repair()).repairs)
-    assert not any("Swish" in line for line in read_source(tmp_path / "theirs.onnx", Repair.without(["swish"])).repairs)
+    whole = read_source(tmp_path / "theirs.onnx", Repair())
+    assert any("Swish" in line for line in whole.repairs)
+    without = read_source(tmp_path / "theirs.onnx", Repair.without(["swish"]))
+    assert not any("Swish" in line for line in without.repairs)

@@ -1,17 +1,20 @@
-"""A network is fitted to its data: the end becomes logits, the head takes other classes, the input images; what does not fit is said."""
+"""A network is fitted to its data, and what does not fit is said.
+
+The end becomes logits, the head takes other classes, the input takes images.
+"""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
-from onnx import TensorProto, helper
+from onnx import TensorProto
 
 import allotrope
 from allotrope.errors import UnsupportedError, UsageError
 from allotrope.inputs.image.pretrained.form import picture_side
 from allotrope.network.rewriting.ends import to_logits
 from allotrope.network.rewriting.head import head_of, with_new_head
-from onnx_models import model, node, outputs, tensor
+from onnx_models import model, node, nodes, outputs, tensor
 from tuned import ARRAYS, FIVE, LAYERS, F, classifier, drawn, images, linear, ready
 
 # --- ends
@@ -24,16 +27,24 @@ def test_what_makes_probabilities_is_taken_off(end):
 
 
 def test_a_label_beside_the_probabilities_is_taken_off():
+    inputs = [tensor("x", shape=["n", 1, 8, 8])]
     outputs = [tensor("y", shape=None), tensor("label", TensorProto.INT64, None)]
-    made = model([*LAYERS, node("Softmax", "l", "y"), node("ArgMax", "y", "label", axis=1)], [tensor("x", shape=["n", 1, 8, 8])], outputs,
-                 {**ARRAYS, "shape": np.array([-1, 96])})  # fmt: skip
+    ends = [node("Softmax", "l", "y"), node("ArgMax", "y", "label", axis=1)]
+    arrays = {**ARRAYS, "shape": np.array([-1, 96])}
+    made = model([*LAYERS, *ends], inputs, outputs, arrays)
     network, taken_off = to_logits(allotrope.load(made))
-    assert [y.name for y in network.outputs] == ["l"] and {n.operator for n in taken_off} == {"Softmax", "ArgMax"}
+    assert [y.name for y in network.outputs] == ["l"]
+    assert {n.operator for n in taken_off} == {"Softmax", "ArgMax"}
 
 
 def test_pooled_probabilities_become_rows_of_logits():
-    nodes = [node("Conv", "x w", "a"), node("GlobalAveragePool", "a", "p"), node("Softmax", "p", "y", axis=1)]
-    network, _ = to_logits(allotrope.load(model(nodes, [tensor("x", shape=["n", 3, 8, 8])], arrays={"w": drawn(4, 3, 1, 1)})))
+    pooled = nodes("Conv x w -> a", "GlobalAveragePool a -> p")
+    made = model(
+        [*pooled, node("Softmax", "p", "y", axis=1)],
+        [tensor("x", shape=["n", 3, 8, 8])],
+        arrays={"w": drawn(4, 3, 1, 1)},
+    )
+    network, _ = to_logits(allotrope.load(made))
     assert network.outputs[0].shape == ("n", 4)
 
 
@@ -44,19 +55,38 @@ def test_other_ends_stay():
 
 BIAS = drawn(4, 1)[:, 0]
 HEADS = {
-    "gemm": ([node("Flatten", "x", "f"), helper.make_node("Gemm", ["f", "w", "b"], ["y"], transB=1)], {"w": drawn(4, 12), "b": BIAS}),
-    "gemm untransposed": ([node("Flatten", "x", "f"), node("Gemm", "f w", "y")], {"w": drawn(12, 4)}),
-    "matmul and add": ([node("Flatten", "x", "f"), node("MatMul", "f w", "m"), node("Add", "m b", "y")], {"w": drawn(12, 4), "b": BIAS}),
-    "behind a transpose": ([node("Transpose", "t", "w", perm=[1, 0]), node("Flatten", "x", "f"), node("MatMul", "f w", "m"),
-                            node("Add", "b m", "y")],
-                           {"t": drawn(4, 12), "b": drawn(1, 4)}),
-    "convolution": ([node("Conv", "x w b", "c"), node("Relu", "c", "r"), node("GlobalAveragePool", "r", "p"), node("Flatten", "p", "y")],
-                    {"w": drawn(4, 3, 1, 1), "b": BIAS}),
-    "reshaped": ([node("Conv", "x w", "c"), node("GlobalAveragePool", "c", "p"), node("Reshape", "p s", "y")],
-                 {"w": drawn(4, 3, 1, 1), "s": np.array([-1, 4])}),
-    "scaled": ([node("Flatten", "x", "f"), node("MatMul", "f w", "m"), node("Mul", "factor m", "s"), node("Div", "s t", "y")],
-               {"w": drawn(12, 4), "factor": np.array(0.5, F), "t": np.array([2.0], F)}),
-}  # fmt: skip
+    "gemm": (
+        [node("Flatten", "x", "f"), node("Gemm", "f w b", "y", transB=1)],
+        {"w": drawn(4, 12), "b": BIAS},
+    ),
+    "gemm untransposed": (
+        nodes("Flatten x -> f", "Gemm f w -> y"),
+        {"w": drawn(12, 4)},
+    ),
+    "matmul and add": (
+        nodes("Flatten x -> f", "MatMul f w -> m", "Add m b -> y"),
+        {"w": drawn(12, 4), "b": BIAS},
+    ),
+    "behind a transpose": (
+        [
+            node("Transpose", "t", "w", perm=[1, 0]),
+            *nodes("Flatten x -> f", "MatMul f w -> m", "Add b m -> y"),
+        ],
+        {"t": drawn(4, 12), "b": drawn(1, 4)},
+    ),
+    "convolution": (
+        nodes("Conv x w b -> c", "Relu c -> r", "GlobalAveragePool r -> p", "Flatten p -> y"),
+        {"w": drawn(4, 3, 1, 1), "b": BIAS},
+    ),
+    "reshaped": (
+        nodes("Conv x w -> c", "GlobalAveragePool c -> p", "Reshape p s -> y"),
+        {"w": drawn(4, 3, 1, 1), "s": np.array([-1, 4])},
+    ),
+    "scaled": (
+        nodes("Flatten x -> f", "MatMul f w -> m", "Mul factor m -> s", "Div s t -> y"),
+        {"w": drawn(12, 4), "factor": np.array(0.5, F), "t": np.array([2.0], F)},
+    ),
+}
 
 
 @pytest.mark.parametrize("case", HEADS)
@@ -71,26 +101,41 @@ def test_a_new_head_for_other_classes(case):
     np.testing.assert_allclose(outputs(network.to_onnx(), x=x)[0], y, rtol=1e-4, atol=1e-5)
     again, _ = with_new_head(old, 7, seed=3)
     assert all(np.array_equal(again.weights[name], network.weights[name]) for name in names)
-    assert not all(np.array_equal(with_new_head(old, 7, seed=4)[0].weights[name], network.weights[name]) for name in names)
+    other, _ = with_new_head(old, 7, seed=4)
+    assert not all(np.array_equal(other.weights[name], network.weights[name]) for name in names)
 
 
 def test_weights_that_the_head_shares_stay_with_the_others():
-    nodes = [node("Flatten", "x", "f"), node("MatMul", "f w", "a"), node("Transpose", "w", "t", perm=[1, 0]), node("MatMul", "a t", "b"),
-             node("MatMul", "b w", "y")]  # fmt: skip
-    network, names = with_new_head(allotrope.load(model(nodes, [tensor("x", shape=["n", 3, 2, 2])], arrays={"w": drawn(12, 4)})), 7, 0)
+    made = model(
+        [
+            *nodes("Flatten x -> f", "MatMul f w -> a"),
+            node("Transpose", "w", "t", perm=[1, 0]),
+            *nodes("MatMul a t -> b", "MatMul b w -> y"),
+        ],
+        [tensor("x", shape=["n", 3, 2, 2])],
+        arrays={"w": drawn(12, 4)},
+    )
+    network, names = with_new_head(allotrope.load(made), 7, 0)
     assert names == {"w.new"} and {"w", "w.new"} == network.trainable
 
 
 @pytest.mark.parametrize(
     ("nodes", "arrays"),
     [
-        ([node("Flatten", "x", "f"), node("Mul", "f w", "y")], {"w": drawn(1, 12)}),
-        ([node("Flatten", "x", "f"), node("MatMul", "f w", "m"), node("Div", "t m", "y")], {"w": drawn(12, 4), "t": np.array(2.0, F)}),
+        (
+            nodes("Flatten x -> f", "Mul f w -> y"),
+            {"w": drawn(1, 12)},
+        ),
+        (
+            nodes("Flatten x -> f", "MatMul f w -> m", "Div t m -> y"),
+            {"w": drawn(12, 4), "t": np.array(2.0, F)},
+        ),
     ],
 )
 def test_a_network_without_a_last_layer_is_refused(nodes, arrays):
     made = model(nodes, [tensor("x", shape=["n", 3, 2, 2])], arrays=arrays)
-    with pytest.raises(UnsupportedError, match=r"the network ends in \w+ \(node 'y'\), expected a Gemm, MatMul or Conv"):
+    message = r"the network ends in \w+ \(node 'y'\), expected a Gemm, MatMul or Conv"
+    with pytest.raises(UnsupportedError, match=message):
         with_new_head(allotrope.load(made), 7, 0)
 
 
@@ -135,34 +180,69 @@ def test_a_network_that_prepares_its_input_gets_what_its_constants_expect(shift,
     made = linear((3, 4, 6), before=[node("Sub", "x m", "p")], m=np.full((3, 1, 1), shift, F))
     tuned = ready(made, images((4, 6, 3)))
     assert tuned.network.graph.constants["pixels.scale"] == pytest.approx(1 / scale)
-    assert any("prepares its input itself" in note for note in tuned.notes) and tuned.network.trainable == {"w"}
+    assert any("prepares its input itself" in note for note in tuned.notes)
+    assert tuned.network.trainable == {"w"}
+
+
+TWO_INPUTS = model(
+    nodes("Flatten x -> a", "Flatten z -> b", "Add a b -> y"),
+    [tensor("x", shape=["n", 3, 4, 6]), tensor("z", shape=["n", 3, 4, 6])],
+)
+AN_IMAGE_OUT = model(
+    [node("Conv", "x w", "y")],
+    [tensor("x", shape=["n", 3, 4, 6])],
+    arrays={"w": drawn(10, 3, 1, 1)},
+)
+OF_TRUTH_VALUES = linear((3, 4, 6), TensorProto.BOOL, [node("Cast", "x", "p", to=1)])
 
 
 @pytest.mark.parametrize(
     ("source", "image", "options", "message"),
     [
-        (linear((3, 4, 6)), (8, 8, 3), {}, "height 8 where it takes 4, width 8 where it takes 6. Pictures in class folders"),
+        (
+            linear((3, 4, 6)),
+            (8, 8, 3),
+            {},
+            "height 8 where it takes 4, width 8 where it takes 6. Pictures in class folders",
+        ),
         (linear((1, 4, 6)), (4, 6, 3), {}, "channels 3 where it takes 1"),
-        (linear((7,)), (4, 6, 1), {}, r"takes 'x' \['n', 7\], which is no image of 4x6x1; expected one of \[n, c, h, w\]"),
-        (linear((3, 4, 6), TensorProto.BOOL, [node("Cast", "x", "p", to=1)]), (4, 6, 3), {}, "expected numbers that pixels can be"),
+        (
+            linear((7,)),
+            (4, 6, 1),
+            {},
+            r"takes 'x' \['n', 7\], which is no image of 4x6x1; expected one of \[n, c, h, w\]",
+        ),
+        (OF_TRUTH_VALUES, (4, 6, 3), {}, "expected numbers that pixels can be"),
         (linear((3, 4, 6)), (4, 6, 3), {"mean": (1.0,)}, "--mean and --std belong together"),
-        (linear((3, 4, 6)), (4, 6, 3), {"mean": (1.0, 2.0), "std": (1.0, 2.0)}, "2 means and 2 deviations were given for 3 channels"),
-        (linear((3, "h", "w"), features=72), (9, 9, 3), {}, r"cannot be computed for images of 9x9: MatMul [\s\S]* with --image-size"),
-        (model([node("Flatten", "x", "a"), node("Flatten", "z", "b"), node("Add", "a b", "y")],
-               [tensor("x", shape=["n", 3, 4, 6]), tensor("z", shape=["n", 3, 4, 6])]), (4, 6, 3), {}, "tells 72 classes"),
-        (model([node("Conv", "x w", "y")], [tensor("x", shape=["n", 3, 4, 6])], arrays={"w": drawn(10, 3, 1, 1)}), (4, 6, 3), {},
-         "one row of logits an image"),
+        (
+            linear((3, 4, 6)),
+            (4, 6, 3),
+            {"mean": (1.0, 2.0), "std": (1.0, 2.0)},
+            "2 means and 2 deviations were given for 3 channels",
+        ),
+        (
+            linear((3, "h", "w"), features=72),
+            (9, 9, 3),
+            {},
+            r"cannot be computed for images of 9x9: MatMul [\s\S]* with --image-size",
+        ),
+        (TWO_INPUTS, (4, 6, 3), {}, "tells 72 classes"),
+        (AN_IMAGE_OUT, (4, 6, 3), {}, "one row of logits an image"),
     ],
-)  # fmt: skip
+)
 def test_what_does_not_fit_the_data_is_said(source, image, options, message):
     with pytest.raises((UsageError, allotrope.errors.ModelError), match=message):
         ready(source, images(image), **options)
 
 
 def test_two_inputs_are_refused():
-    nodes = [node("Flatten", "x", "a"), node("Flatten", "z", "b"), node("Add", "a b", "c"), node("MatMul", "c w", "y")]
-    two = model(nodes, [tensor(name, shape=["n", 3, 4, 6]) for name in "xz"], arrays={"w": drawn(72, 10)})
-    with pytest.raises(UsageError, match="fit trains networks that take one image; this one takes 'x' float32"):
+    two = model(
+        nodes("Flatten x -> a", "Flatten z -> b", "Add a b -> c", "MatMul c w -> y"),
+        [tensor(name, shape=["n", 3, 4, 6]) for name in "xz"],
+        arrays={"w": drawn(72, 10)},
+    )
+    message = "fit trains networks that take one image; this one takes 'x' float32"
+    with pytest.raises(UsageError, match=message):
         ready(two, images((4, 6, 3)))
 
 
@@ -171,9 +251,16 @@ def test_another_number_of_classes_needs_a_new_head(digits):
         ready(classifier(arrays=FIVE, classes=5), digits)
 
 
-@pytest.mark.parametrize(
-    ("shape", "side"), [((3, 32, 32), 32), ((28, 28), 28), ((24, 24, 3), 24), ((3, 32, 16), None), ((3, "h", "w"), None)]
-)
+SIDES = [
+    ((3, 32, 32), 32),
+    ((28, 28), 28),
+    ((24, 24, 3), 24),
+    ((3, 32, 16), None),
+    ((3, "h", "w"), None),
+]
+
+
+@pytest.mark.parametrize(("shape", "side"), SIDES)
 def test_the_side_that_a_network_is_fixed_to(shape, side):
     assert picture_side(allotrope.load(linear(shape, features=9))) == side
 

@@ -45,6 +45,12 @@ def network():
     return small_network()
 
 
+def same_weights(one, other):
+    """Whether two trainings ended in the same bits."""
+    weights, others = one.network.weights, other.network.weights
+    return all(np.array_equal(weights[name], others[name]) for name in weights)
+
+
 class Watching(Progress):
     """Keeps everything it is told."""
 
@@ -67,11 +73,13 @@ def test_it_learns_and_says_how_it_went(digits, network):
     steps = len(digits.train) // 64
     assert trained.stopped == "finished" and trained.steps == 3 * steps and trained.epochs == 3.0
     assert trained.best["validation_accuracy"] > 0.85
-    assert [row["epoch"] for row in trained.history] == [1.0, 2.0, 3.0] and show.rows == trained.history
+    assert [row["epoch"] for row in trained.history] == [1.0, 2.0, 3.0]
+    assert show.rows == trained.history
     assert trained.history[-1]["loss"] < trained.history[0]["loss"]
     assert trained.examples_per_second > 0 and trained.seconds > 0
     assert all(0 <= tick.fraction <= 1 and tick.examples_per_second > 0 for tick in show.ticks)
-    assert show.ticks[0].epoch == 2 / steps  # the first step, which may compile, tells nothing of the speed
+    # The first step, which may compile, tells nothing of the speed.
+    assert show.ticks[0].epoch == 2 / steps
 
 
 def test_the_best_weights_are_what_is_given_back(digits, network):
@@ -107,9 +115,12 @@ def test_what_has_learned_is_validated_first_and_may_become_better(digits, netwo
 
 
 def test_the_same_seed_gives_the_same_bits_and_another_seed_does_not(digits, network):
-    first, same, other = (train(network, digits, replace(RECIPE, epochs=0.5, seed=seed), SETTINGS) for seed in (1, 1, 2))
-    name = "fc.weight" if "fc.weight" in first.network.weights else sorted(network.trainable)[0]
-    assert all(np.array_equal(first.network.weights[n], same.network.weights[n]) for n in network.weights)
+    def of_seed(seed):
+        return train(network, digits, replace(RECIPE, epochs=0.5, seed=seed), SETTINGS)
+
+    first, same, other = of_seed(1), of_seed(1), of_seed(2)
+    assert same_weights(first, same)
+    name = sorted(network.trainable)[0]
     assert not np.array_equal(first.network.weights[name], other.network.weights[name])
 
 
@@ -121,7 +132,8 @@ def test_a_fraction_of_an_epoch_is_trained_and_evaluated(digits, network):
 @pytest.mark.parametrize("optimizer", ["sgd", "momentum", "rmsprop", "adam", "adamw"])
 def test_every_optimizer_learns(digits, network, optimizer):
     rate = 0.2 if optimizer in ("sgd", "momentum") else 0.02
-    trained = train(network, digits, replace(RECIPE, optimizer=optimizer, learning_rate=rate, clip_norm=5.0), SETTINGS)
+    recipe = replace(RECIPE, optimizer=optimizer, learning_rate=rate, clip_norm=5.0)
+    trained = train(network, digits, recipe, SETTINGS)
     assert trained.history[-1]["validation_loss"] < 1.5 < np.log(10)
 
 
@@ -134,7 +146,8 @@ def test_a_budget_is_kept_and_the_schedule_reaches_its_end(digits, network):
 
 
 def test_patience_stops_early(digits, network):
-    trained = train(network, digits, replace(RECIPE, learning_rate=0.0, epochs=50, patience=2, average=None, weight_decay=0.0), SETTINGS)
+    still = replace(RECIPE, learning_rate=0.0, average=None, weight_decay=0.0)
+    trained = train(network, digits, replace(still, epochs=50, patience=2), SETTINGS)
     assert trained.stopped == "early stop" and len(trained.history) < 10
 
 
@@ -144,8 +157,10 @@ def test_neither_epochs_nor_budget_is_an_error(digits, network):
 
 
 def test_a_loss_that_is_not_a_number_names_the_step_and_keeps_the_best(digits, network, tmp_path):
-    bursting = replace(RECIPE, schedule="step", warmup=0.0, step_at=(0.6,), step_factor=1e30, average=None)
-    with pytest.raises(TrainingError, match=r"loss is (nan|inf) at step \d+ .*best weights, of epoch 1\.00.*best\.safetensors") as caught:
+    steps_up = {"schedule": "step", "step_at": (0.6,), "step_factor": 1e30}
+    bursting = replace(RECIPE, **steps_up, warmup=0.0, average=None)
+    message = r"loss is (nan|inf) at step \d+ .*best weights, of epoch 1\.00.*best\.safetensors"
+    with pytest.raises(TrainingError, match=message) as caught:
         train(network, digits, bursting, SETTINGS, folder=tmp_path)
     step = int(str(caught.value).split("at step ")[1].split()[0])
     steps = 3 * (len(digits.train) // 64)
@@ -200,14 +215,15 @@ def test_ctrl_c_before_the_first_epoch_ends_keeps_what_was_learned(digits, netwo
 
 @alone
 def test_ctrl_c_stops_cleanly_with_the_best_so_far_and_can_be_resumed(digits, network, tmp_path):
-    trained = train(network, digits, RECIPE, SETTINGS, folder=tmp_path, progress=Interrupting(after=2))
+    show = Interrupting(after=2)
+    trained = train(network, digits, RECIPE, SETTINGS, folder=tmp_path, progress=show)
     assert trained.stopped == "interrupted" and trained.epochs == 2.0 and len(trained.history) == 2
     assert trained.best in trained.history
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
     resumed = train(network, digits, RECIPE, SETTINGS, folder=tmp_path, resume=True)
     whole = train(network, digits, RECIPE, SETTINGS)
     assert resumed.stopped == "finished" and resumed.epochs == 3.0
-    assert all(np.array_equal(resumed.network.weights[name], whole.network.weights[name]) for name in network.weights)
+    assert same_weights(resumed, whole)
 
 
 KILLED = """
@@ -225,21 +241,26 @@ train(small_network(), data, RECIPE, SETTINGS, **options)
 """
 
 
+EXACT = ("epoch", "step", "learning_rate", "loss", "validation_loss", "validation_accuracy")
+"""What of an epoch is the same in a training that was resumed; its seconds are not."""
+
+
 def test_a_killed_training_resumes_to_the_same_bits(digits, network, tmp_path):
     script = KILLED.format(tests=str(Path(__file__).parent), folder=str(tmp_path))
-    ended = subprocess.run(
-        [sys.executable, "-c", script], env={**os.environ, "OMP_NUM_THREADS": "1"}, capture_output=True, text=True, timeout=120
-    )
+    command = [sys.executable, "-c", script]
+    one_thread = {**os.environ, "OMP_NUM_THREADS": "1"}
+    ended = subprocess.run(command, env=one_thread, capture_output=True, text=True, timeout=120)
     assert ended.returncode == -signal.SIGKILL, ended.stderr
     steps = len(digits.train) // 64
     saved = read(tmp_path / "checkpoints" / LAST).record["state"]
     assert steps < saved["step"] < 2 * steps
     resumed = train(network, digits, RECIPE, SETTINGS, folder=tmp_path, resume=True)
     whole = train(network, digits, RECIPE, SETTINGS)
-    for name in network.weights:
-        assert resumed.network.weights[name].tobytes() == whole.network.weights[name].tobytes(), name
-    exact = ("epoch", "step", "learning_rate", "loss", "validation_loss", "validation_accuracy")
-    assert [[row[key] for key in exact] for row in resumed.history] == [[row[key] for key in exact] for row in whole.history]
+    for name, array in whole.network.weights.items():
+        assert resumed.network.weights[name].tobytes() == array.tobytes(), name
+    for row, other in zip(resumed.history, whole.history, strict=True):
+        for key in EXACT:
+            assert row[key] == other[key]
 
 
 def test_resume_without_a_checkpoint_is_an_error(digits, network, tmp_path):
@@ -250,12 +271,14 @@ def test_resume_without_a_checkpoint_is_an_error(digits, network, tmp_path):
 
 
 def test_resume_with_another_recipe_or_network_is_an_error(digits, network, tmp_path):
-    train(network, digits, replace(RECIPE, epochs=0.2), SETTINGS, folder=tmp_path)
+    recipe = replace(RECIPE, epochs=0.2)
+    slower = replace(recipe, learning_rate=0.1)
+    train(network, digits, recipe, SETTINGS, folder=tmp_path)
     with pytest.raises(UsageError, match=r"learning_rate was 0\.2 and is now 0\.1"):
-        train(network, digits, replace(RECIPE, epochs=0.2, learning_rate=0.1), SETTINGS, folder=tmp_path, resume=True)
+        train(network, digits, slower, SETTINGS, folder=tmp_path, resume=True)
     other = ready(zoo.mlp(10, (1, 8, 8)))
     with pytest.raises(TrainingError, match="does not fit"):
-        train(other, digits, replace(RECIPE, epochs=0.2), SETTINGS, folder=tmp_path, resume=True)
+        train(other, digits, recipe, SETTINGS, folder=tmp_path, resume=True)
 
 
 def test_a_finished_training_resumes_to_itself(digits, network, tmp_path):
@@ -263,15 +286,17 @@ def test_a_finished_training_resumes_to_itself(digits, network, tmp_path):
     first = train(network, digits, recipe, SETTINGS, folder=tmp_path)
     again = train(network, digits, recipe, SETTINGS, folder=tmp_path, resume=True)
     assert again.history == first.history and again.steps == first.steps
-    assert all(np.array_equal(again.network.weights[name], first.network.weights[name]) for name in network.weights)
+    assert same_weights(again, first)
 
 
 def test_a_damaged_checkpoint_is_said_and_the_one_before_it_used(digits, network, tmp_path):
+    recipe = replace(RECIPE, epochs=1)
     often = Intervals(checkpoints=0.0)
-    train(network, digits, replace(RECIPE, epochs=1), SETTINGS, folder=tmp_path, intervals=often)
+    train(network, digits, recipe, SETTINGS, folder=tmp_path, intervals=often)
     last = tmp_path / "checkpoints" / LAST
     last.write_bytes(last.read_bytes()[:-10])
     show = Watching()
-    trained = train(network, digits, replace(RECIPE, epochs=1), SETTINGS, folder=tmp_path, resume=True, progress=show)
+    options = {"folder": tmp_path, "resume": True, "progress": show}
+    trained = train(network, digits, recipe, SETTINGS, **options)
     assert trained.stopped == "finished"
     assert any("damaged" in line for line in show.lines)

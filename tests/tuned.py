@@ -1,4 +1,7 @@
-"""A classifier as an exporter writes it, linear ones, images for them, and how the tests of fine-tuning prepare both."""
+"""A classifier as an exporter writes it, linear ones, and images for them.
+
+And how the tests of fine-tuning prepare networks for images.
+"""
 
 from __future__ import annotations
 
@@ -22,15 +25,23 @@ def drawn(*shape, scale=None):
 
 
 ARRAYS = {
-    "c1.weight": drawn(12, 1, 3, 3), "c1.bias": np.zeros(12, F), "c2.weight": drawn(24, 12, 3, 3), "c2.bias": np.zeros(24, F),
-    "bn.weight": np.ones(12, F), "bn.bias": np.zeros(12, F), "bn.mean": np.zeros(12, F), "bn.var": np.ones(12, F),
-    "fc.weight": drawn(10, 96, scale=0.05), "fc.bias": np.zeros(10, F), "shape": np.array([1, 96]),
-}  # fmt: skip
+    "c1.weight": drawn(12, 1, 3, 3),
+    "c1.bias": np.zeros(12, F),
+    "c2.weight": drawn(24, 12, 3, 3),
+    "c2.bias": np.zeros(24, F),
+    "bn.weight": np.ones(12, F),
+    "bn.bias": np.zeros(12, F),
+    "bn.mean": np.zeros(12, F),
+    "bn.var": np.ones(12, F),
+    "fc.weight": drawn(10, 96, scale=0.05),
+    "fc.bias": np.zeros(10, F),
+    "shape": np.array([1, 96]),
+}
 """A classifier of grey 8x8 images."""
 
 LAYERS = [
     helper.make_node("Conv", ["x", "c1.weight", "c1.bias"], ["a"], name="c1", pads=[1] * 4),
-    helper.make_node("BatchNormalization", ["a", "bn.weight", "bn.bias", "bn.mean", "bn.var"], ["b"], name="bn"),
+    node("BatchNormalization", "a bn.weight bn.bias bn.mean bn.var", "b", name="bn"),
     node("Sigmoid", "b", "s"),
     node("Mul", "b s", "d"),
     helper.make_node("MaxPool", ["d"], ["e"], kernel_shape=[2, 2], strides=[2, 2]),
@@ -43,9 +54,14 @@ LAYERS = [
 
 
 def classifier(*end, arrays=None, inputs=None, classes=10):
-    """The classifier with a softmax, or another end, as an exporter writes it: a batch of 1, SiLU in two nodes."""
+    """The classifier with a softmax, or another end, as an exporter writes it.
+
+    It has a batch of 1, and SiLU in two nodes.
+    """
+    nodes = [*LAYERS, *(end or [node("Softmax", "l", "y")])]
     x = inputs or [tensor("x", shape=[1, 1, 8, 8])]
-    return model([*LAYERS, *(end or [node("Softmax", "l", "y")])], x, [tensor("y", shape=[1, classes])], {**ARRAYS, **(arrays or {})})
+    y = [tensor("y", shape=[1, classes])]
+    return model(nodes, x, y, {**ARRAYS, **(arrays or {})})
 
 
 FIVE = {"fc.weight": drawn(5, 96, scale=0.05), "fc.bias": np.zeros(5, F)}
@@ -54,7 +70,8 @@ FIVE = {"fc.weight": drawn(5, 96, scale=0.05), "fc.bias": np.zeros(5, F)}
 def linear(shape, dtype=TensorProto.FLOAT, before=(), features=None, **arrays):
     """Rows of the input times weights; `shape` without the first axis."""
     nodes = [*before, node("Flatten", "p" if before else "x", "f"), node("MatMul", "f w", "y")]
-    return model(nodes, [tensor("x", dtype, ["n", *shape])], arrays={"w": drawn(features or int(np.prod(shape)), 10), **arrays})
+    arrays = {"w": drawn(features or int(np.prod(shape)), 10), **arrays}
+    return model(nodes, [tensor("x", dtype, ["n", *shape])], arrays=arrays)
 
 
 def taught(train):
