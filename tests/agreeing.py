@@ -1,4 +1,7 @@
-"""A network with two inputs, two outputs and every kind of weight, and a framework's true answers about it, for the tests of `check`."""
+"""A network with two inputs, two outputs and every kind of weight, for the tests of `check`.
+
+And a framework's true answers about it.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +28,10 @@ STEPS = 6
 
 
 def network(momentum=0.8, tied=True):
-    """x [n, 3, 6, 6] and label [n] to logits [n, 4] and their squares: convolution, BatchNorm, dropout, embedding, a shared weight."""
+    """x [n, 3, 6, 6] and label [n] to logits [n, 4] and their squares.
+
+    By convolution, BatchNorm, dropout, embedding and a shared weight.
+    """
     rng, b = np.random.default_rng(3), Builder("agreeing")
 
     def weight(label, *shape):

@@ -1,4 +1,7 @@
-"""Headless Chromium over the DevTools protocol on a pipe: no driver program, no port, no further package."""
+"""Headless Chromium over the DevTools protocol on a pipe.
+
+No driver program, no port, no further package.
+"""
 
 from __future__ import annotations
 

@@ -1,8 +1,13 @@
-"""ONNX's own backend cases, from the onnx wheel, run in one framework: equal, wrong, refused or crashed.
+"""ONNX's own backend cases, from the onnx wheel, run in one framework.
 
-python tests/conformance.py pytorch [node simple pytorch-converted pytorch-operator] [--gradients] prints the counts and what is wrong
-or crashed, on standard error; with --gaps it prints what tests/known_gaps holds on standard output: the refused cases, and with
---gradients those gradients that are not equal.
+Each is equal, wrong, refused or crashed.
+
+    python tests/conformance.py pytorch [node simple pytorch-converted pytorch-operator]
+        [--gradients] [--gaps]
+
+prints the counts and what is wrong or crashed, on standard error; with --gaps it prints what
+tests/known_gaps holds on standard output: the refused cases, and with --gradients those gradients
+that are not equal.
 """
 
 import collections
@@ -145,7 +150,10 @@ def gradient_outcome(name, framework):
 
 
 def slope_outcome(run, gradients, inputs, rng):
-    """Whether the gradients along one random direction are the slope of a random sum of the outputs along it."""
+    """Whether the gradients are the slope of a random sum of the outputs.
+
+    Along one random direction.
+    """
     seeds = {
         n: rng.standard_normal(y.shape) for n, y in run(inputs).items() if y.dtype == np.float64
     }
@@ -171,11 +179,9 @@ def slope_outcome(run, gradients, inputs, rng):
     near, far = ((at(step) - at(-step)) / (2 * step) for step in (1e-6, 1e-5))
     if not np.isfinite([near, far]).all() or abs(near - far) > 1e-3 * max(1.0, abs(near)):
         return "left out", "not smooth here"
-    return (
-        ("equal", "")
-        if np.isclose(slope, near, rtol=1e-3, atol=1e-5)
-        else ("wrong", f"{slope} is not {near}")
-    )
+    if np.isclose(slope, near, rtol=1e-3, atol=1e-5):
+        return "equal", ""
+    return "wrong", f"{slope} is not {near}"
 
 
 def outcomes(framework, names):
@@ -194,7 +200,10 @@ def computing(framework):
 
 
 def known_gaps(framework):
-    """The cases that a framework is known to refuse, or to have another gradient in, each with the reason above it in the file."""
+    """The cases that a framework is known to refuse, or to have another gradient in.
+
+    Each with the reason that stands above it in the file.
+    """
     gaps, reason = {}, None
     for line in (GAPS / f"{computing(framework)}.txt").read_text().splitlines():
         if line.startswith("# "):
@@ -215,8 +224,10 @@ REASONS = {
 
 
 KINKS = {
-    "gradient test_reduce_min_default_axes_keepdims_example": "three elements are equally small, where central differences are no "
-    "gradient of any kind: they give (largest + smallest) / 2 of the three",
+    "gradient test_reduce_min_default_axes_keepdims_example": (
+        "three elements are equally small, where central differences are no "
+        "gradient of any kind: they give (largest + smallest) / 2 of the three"
+    ),
 }
 """Why the gradients differ from central differences that do."""
 

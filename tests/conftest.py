@@ -1,4 +1,7 @@
-"""What every test shares: one thread per test process, and the data beside the repository where it is there."""
+"""What every test shares: one thread per process, and the data beside the repository.
+
+The data is there in some checkouts.
+"""
 
 from __future__ import annotations
 

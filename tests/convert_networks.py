@@ -1,4 +1,7 @@
-"""Networks that `convert` is tested on: every kind of layer, with weights that are none of the usual zeros and ones."""
+"""Networks that `convert` is tested on: every kind of layer.
+
+Their weights are none of the usual zeros and ones.
+"""
 
 import numpy as np
 
@@ -8,7 +11,10 @@ from allotrope.network.rewriting.compose import with_preprocessing, with_probabi
 
 
 def varied(network):
-    """The network with every vector of weights moved, as after training: a bias that is left out shows."""
+    """The network with every vector of weights moved, as after training.
+
+    A bias that is left out shows.
+    """
     rng = np.random.default_rng(0)
 
     def moved(name, array):
@@ -128,7 +134,10 @@ def transformer(heads=2, size=8, length=6):
 
 
 def layers():
-    """Transposed, grouped, dilated and one-sided convolution, the poolings, PReLU, slices, and names that are no paths."""
+    """Transposed, grouped, dilated and one-sided convolution, the poolings, PReLU and slices.
+
+    Their names are no paths.
+    """
     b = Builder("layers")
     weight = Weights(b)
     x = b.input("data:0", "float32", ("n", 4, 12, 12))

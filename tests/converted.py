@@ -1,4 +1,7 @@
-"""Opens what `convert` writes in this very process, without its proof: for many small networks, each too small for a process."""
+"""Opens what `convert` writes in this very process, without its proof.
+
+For many small networks, each too small for a process.
+"""
 
 import importlib
 import importlib.util
@@ -8,7 +11,10 @@ import numpy as np
 
 
 def opened(network, target, folder):
-    """A function of a list of NumPy arrays that gives a list of them: the network, written for a target into a folder."""
+    """A function of a list of NumPy arrays that gives a list of them.
+
+    It is the network, written for a target into a folder.
+    """
     return _OPEN[target](network, folder)
 
 

@@ -42,7 +42,8 @@ def tiff_bytes(
     height, width, channels = (*values.shape, 1)[:3]
     data = values.astype(values.dtype.newbyteorder(order)).tobytes()
     data = zlib.compress(data) if deflated else data
-    meaning = (2 if channels >= 3 else 1) if photometric is None else photometric
+    if photometric is None:
+        photometric = 2 if channels >= 3 else 1
     bits, kind = values.dtype.itemsize * 8, TIFF_KINDS[values.dtype.kind]
     pad = len(data) % 2
     directory = 8 + len(data) + pad
@@ -56,7 +57,7 @@ def tiff_bytes(
         (257, LONG, 1, height),
         (258, SHORT, channels, several(bits, extra)),
         (259, SHORT, 1, 8 if deflated else 1),
-        (262, SHORT, 1, meaning),
+        (262, SHORT, 1, photometric),
         (273, LONG, 1, 8),
         (277, SHORT, 1, channels),
         (278, LONG, 1, height),

@@ -1,4 +1,4 @@
-"""A small classifier and labelled images for it, which the tests of runtimes and measuring share."""
+"""A small classifier and labelled images for it, for the tests of runtimes and measuring."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def images(count: int, seed: int = 1) -> np.ndarray:
 
 
 def labelled(network: Network, count: int, seed: int) -> Split:
-    """Images, judged by the labels that the network itself gives them in float64: its accuracy is 1."""
+    """Images and the labels that the network itself gives them in float64: its accuracy is 1."""
     inputs = {"image": images(count, seed)}
     labels = network.run(inputs)["probabilities"].argmax(1)
     return Split(

@@ -25,7 +25,10 @@ def operators(network):
 
 
 def same(old, x, tolerance=1e-6, **options):
-    """Loads with and without repair, compares the outputs, and gives the repaired network and what was reported."""
+    """Loads with and without repair, and compares the outputs.
+
+    Gives the repaired network and what was reported.
+    """
     lines = []
     mended, plain = (
         allotrope.load(old, report=lines.append, **options),

@@ -49,13 +49,16 @@ def imported_by(node: ast.AST) -> Iterator[str]:
 
 
 def imports_when_loaded(tree: ast.Module) -> Iterator[str]:
-    """The modules that are imported as soon as the file is: not in functions, not for types alone."""
+    """The modules that are imported as soon as the file is.
+
+    Those in functions and for types alone are not.
+    """
     for node in tree.body:
         yield from imported_by(node)
 
 
 def imports_when_run(tree: ast.Module, modules: Collection[str]) -> set[str]:
-    """Those of `modules` that are imported in the file or its functions: all but for types alone."""
+    """Those of `modules` that are imported in the file or its functions, not for types alone."""
     needed = set()
     for node in walk_without_types(tree):
         if isinstance(node, ast.ImportFrom):
@@ -103,7 +106,10 @@ def functions(tree: ast.AST) -> Iterator[Function]:
 
 
 def body_lines(node: Function) -> int:
-    """The lines of a function below its signature and docstring, which are long if a verb has many options."""
+    """The lines of a function below its signature and docstring.
+
+    These are long if a verb has many options.
+    """
     body = node.body
     if ast.get_docstring(node) is not None:
         body = body[1:]
@@ -157,7 +163,10 @@ def code_and_comments(text: str, tree: ast.AST) -> tuple[int, int]:
 
 
 def lines_of_strings(tree: ast.AST) -> tuple[set[int], set[int]]:
-    """The lines of strings that stand alone, which document something, and of others with line breaks."""
+    """The lines of strings that document something, and of others with line breaks.
+
+    What documents stands alone.
+    """
     documented: set[int] = set()
     quoted: set[int] = set()
     for node in walked(tree):

@@ -14,7 +14,7 @@ from saved_models import floats, saved
 
 
 def labelled(path):
-    """What skl2onnx writes: texts, and a list of dicts, beside an operator of ONNX Runtime's own."""
+    """What skl2onnx writes: texts and a list of dicts, beside ONNX Runtime's own operator."""
     label = helper.make_tensor_value_info("label", TensorProto.STRING, [2])
     row = helper.make_map_type_proto(
         TensorProto.STRING, helper.make_tensor_type_proto(TensorProto.FLOAT, [])

@@ -1,4 +1,7 @@
-"""How far trainings are compared where rounding alone parts them: a wrong answer is caught before, and nothing is blamed after."""
+"""How far trainings are compared if rounding alone parts them.
+
+A wrong answer is caught before, and nothing is blamed after.
+"""
 
 from __future__ import annotations
 

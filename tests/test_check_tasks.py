@@ -1,6 +1,7 @@
-"""check trains a network with several inputs and outputs for its tasks, some labels missing, in every framework.
+"""check trains a network with several inputs and outputs for its tasks, in every framework.
 
-python benchmarks/agreement.py --networks several --steps 50 makes fifty steps.
+Some labels are missing. `python benchmarks/agreement.py --networks several --steps 50` makes fifty
+steps.
 """
 
 import numpy as np
@@ -21,16 +22,25 @@ OUTPUTS = {name: (9, size) for name, size in SEVERAL.items()}
 
 def test_several_inputs_and_tasks_agree():
     proof = allotrope.check(
-        several(), precision=["float64"], tasks=TASKS, missing=1 / 3, steps=10, directions=4, frameworks=TESTED, quiet=True
+        several(),
+        precision=["float64"],
+        tasks=TASKS,
+        missing=1 / 3,
+        steps=10,
+        directions=4,
+        frameworks=TESTED,
+        quiet=True,
     )
-    assert proof.agrees, str(proof)
-    assert "classification of 'label' and regression of 'age' and multilabel of 'signs'" in str(proof)
+    said = str(proof)
+    assert proof.agrees, said
+    assert "classification of 'label' and regression of 'age' and multilabel of 'signs'" in said
     rows = [row for row in proof.json["rows"] if row["parts"]]
     assert {row["framework"] for row in rows} == set(TESTED)
     assert all("training slopes" in row["parts"] and "first loss" in row["parts"] for row in rows)
-    held = [row for row in rows if "losses" in row["parts"]]
-    assert len(held) == len(TESTED) - 1
-    assert all(row["parts"]["losses"]["error"] <= 1e-8 and row["parts"]["gradients"]["error"] <= 1e-9 for row in held)
+    compared = [row["parts"] for row in rows if "losses" in row["parts"]]
+    assert len(compared) == len(TESTED) - 1
+    assert all(parts["losses"]["error"] <= 1e-8 for parts in compared)
+    assert all(parts["gradients"]["error"] <= 1e-9 for parts in compared)
 
 
 def task_of(made, precision="float64", missing=0.3):
@@ -55,22 +65,32 @@ def test_its_loss_is_the_sum_of_those_of_the_tasks():
     batch = task.batch_of(1)
     outputs = task.trained.run(batch.inputs)
     p = ReferencePrimitives()
-    parts = [one.loss(p, outputs[one.name], batch.targets[one.name], batch.weights[one.name]) for one in task.learned]
-    assert float(task.plan.loss(p, outputs, batch.targets, batch.weights)) == pytest.approx(float(sum(parts)))
+    parts = [
+        one.loss(p, outputs[one.name], batch.targets[one.name], batch.weights[one.name])
+        for one in task.learned
+    ]
+    loss = task.plan.loss(p, outputs, batch.targets, batch.weights)
+    assert float(loss) == pytest.approx(float(sum(parts)))
 
 
 @pytest.mark.parametrize("name", SEVERAL)
 def test_labels_are_missing_at_random_and_never_all(name):
     (task,) = learned_tasks({name: KINDS[name]}, OUTPUTS)
     labels = random_labels(task, 3000, 1 / 3, np.random.default_rng(0))
-    unknown = (labels < 0) if labels.dtype.kind == "i" else np.isnan(labels).reshape(3000, -1).all(1)
+    if labels.dtype.kind == "i":
+        unknown = labels < 0
+    else:
+        unknown = np.isnan(labels).reshape(3000, -1).all(1)
     assert 0.3 < unknown.mean() < 0.37 and not unknown[0]
     assert len(np.unique(labels[~unknown])) > 1
 
 
 @pytest.mark.parametrize(
     ("kinds", "message"),
-    [({"label": "classificaton"}, "Did you mean 'classification'"), ({"lable": "regression"}, r"'lable' is no output .* label, age, signs")],
+    [
+        ({"label": "classificaton"}, "Did you mean 'classification'"),
+        ({"lable": "regression"}, r"'lable' is no output .* label, age, signs"),
+    ],
 )
 def test_tasks_that_do_not_fit_are_refused(kinds, message):
     with pytest.raises(UsageError, match=message):

@@ -1,4 +1,6 @@
-"""What frameworks do differently: one small network for each trap, and what it must give in all of them, worked out by hand.
+"""What frameworks do differently: one small network for each trap.
+
+And what it must give in all of them, worked out by hand.
 
 The contract of a framework has such cases for outputs; here are those of training, of gradients and
 of the other corners.
@@ -25,7 +27,10 @@ ONES = np.ones((1, 1, 2), np.float32)
 
 
 def one(operator, attributes, *arrays, weights=0):
-    """A network of one node whose inputs are `arrays`, the last `weights` of them weights, and its inputs by name."""
+    """A network of one node whose inputs are `arrays`, and its inputs by name.
+
+    The last `weights` of the arrays are weights.
+    """
     b, count = Builder(), len(arrays) - weights
     names = [b.input(f"x{i}", a.dtype, a.shape) for i, a in enumerate(arrays[:count])]
     names += [b.weight(f"w{i}", np.asarray(a)) for i, a in enumerate(arrays[count:])]
@@ -334,7 +339,7 @@ def stepped(name, network, x, target, steps=1, rate=0.0):
 
 
 def test_batchnorm_keeps_most_of_the_old_statistics(trainable):
-    """running = momentum * running + (1 - momentum) * batch, twice, with the population variance."""
+    """Twice running = momentum * running + (1 - momentum) * batch, of the population's variance."""
     trainer, _ = stepped(trainable, normalized(0.75, 1e-5), BATCH, np.zeros_like(BATCH), steps=2)
     weights = trainer.weights()
     np.testing.assert_allclose(
@@ -346,7 +351,10 @@ def test_batchnorm_keeps_most_of_the_old_statistics(trainable):
 
 
 def test_a_step_is_along_the_gradient_of_the_mean(trainable):
-    """y = x w: loss (2w)²/2 + (4w - 2)²/2 over a batch of two at w = 1 is 4, and its slope 2w * 2 + (4w - 2) * 4 = 12."""
+    """y = x w over a batch of two, at w = 1.
+
+    The loss (2w)²/2 + (4w - 2)²/2 is 4, and its slope 2w * 2 + (4w - 2) * 4 = 12.
+    """
     network, _ = one(
         "MatMul", {}, np.zeros((2, 1), np.float32), np.array([[1]], np.float32), weights=1
     )

@@ -1,4 +1,7 @@
-"""A checkpoint that one framework wrote is read in another, which goes on as the first would have: every pair of frameworks."""
+"""A checkpoint that one framework wrote is read in another: every pair of frameworks.
+
+The other goes on as the first would have.
+"""
 
 import functools
 import itertools
@@ -40,7 +43,10 @@ def losses(name, steps):
 
 @functools.cache
 def history(name):
-    """The state after the first steps, the losses of the steps after these, and the state then, all in one framework."""
+    """The state after the first steps, and the losses and the state of the steps after these.
+
+    All in one framework.
+    """
     trainer(name).load_state(first_state())
     losses(name, BEFORE)
     middle = {key: array.copy() for key, array in trainer(name).state().items()}

@@ -187,7 +187,10 @@ def kept(split, classes):
 
 
 def striped(count, symmetric):
-    """Two classes of noise with a bright bar: above or below (which mirroring keeps), or left or right (which it swaps)."""
+    """Two classes of noise with a bright bar.
+
+    It is above or below (which mirroring keeps), or left or right (which it swaps).
+    """
     random = np.random.default_rng(0)
     images = random.integers(0, 100, (count, 16, 16, 1), np.uint8)
     labels = np.arange(count) % 2

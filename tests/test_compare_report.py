@@ -38,15 +38,43 @@ def planted(name: str, speed: float, **rest: Any) -> dict[str, Any]:
     }
     summary = {"mean": 0.95, "median": 0.95, "lowest": 0.94, "highest": 0.96}
     return {
-        "framework": name, "version": "1.0", "import_seconds": 2.0, "compile_seconds": 4.0, "batch": 64, "peak_memory": 5e8, "reached": 2,
-        "settings": {"device": "cpu", "precision": "bfloat16", "layout": "channels-last", "compiled": False, "threads": 2},
-        "settings_race": RACE, "agreement": {"agrees": True, "difference": 2e-7, "step": None, "losses": [2.3, 2.1]},
-        "training": {"images_per_second": speed, "spread": 0.02, "milliseconds": {"median": 9.0, "p90": 10.0}},
-        "inference": {"images_per_second": 3 * speed, "spread": 0.03, "milliseconds": {"median": 3.0, "p90": 4.0}},
-        "validation_accuracy": summary, "test_accuracy": summary,
-        "seconds_to_accuracy": {"mean": 9e3 / speed, "median": 9e3 / speed, "lowest": 8.0, "highest": 9.0},
-        "trainings": [{**training, "seed": seed} for seed in (0, 1)], **rest,
-    }  # fmt: skip
+        "framework": name,
+        "version": "1.0",
+        "import_seconds": 2.0,
+        "compile_seconds": 4.0,
+        "batch": 64,
+        "peak_memory": 5e8,
+        "reached": 2,
+        "settings": {
+            "device": "cpu",
+            "precision": "bfloat16",
+            "layout": "channels-last",
+            "compiled": False,
+            "threads": 2,
+        },
+        "settings_race": RACE,
+        "agreement": {"agrees": True, "difference": 2e-7, "step": None, "losses": [2.3, 2.1]},
+        "training": {
+            "images_per_second": speed,
+            "spread": 0.02,
+            "milliseconds": {"median": 9.0, "p90": 10.0},
+        },
+        "inference": {
+            "images_per_second": 3 * speed,
+            "spread": 0.03,
+            "milliseconds": {"median": 3.0, "p90": 4.0},
+        },
+        "validation_accuracy": summary,
+        "test_accuracy": summary,
+        "seconds_to_accuracy": {
+            "mean": 9e3 / speed,
+            "median": 9e3 / speed,
+            "lowest": 8.0,
+            "highest": 9.0,
+        },
+        "trainings": [{**training, "seed": seed} for seed in (0, 1)],
+        **rest,
+    }
 
 
 def record(**changes: Any) -> dict[str, Any]:

@@ -1,4 +1,7 @@
-"""ONNX's Attention in targets that have no function of its meaning: spelled out where it is plain, ONNX's own body where it is not."""
+"""ONNX's Attention in targets that have no function of its meaning.
+
+It is spelled out if it is plain; else its body is ONNX's own.
+"""
 
 import numpy as np
 import pytest

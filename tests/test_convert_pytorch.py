@@ -1,4 +1,7 @@
-"""What a converted PyTorch module is, beside equal: names, gradients, shared and frozen weights, statistics, shapes."""
+"""What a converted PyTorch module is, beside equal.
+
+Names, gradients, shared and frozen weights, statistics, shapes.
+"""
 
 from __future__ import annotations
 

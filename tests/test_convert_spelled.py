@@ -1,4 +1,7 @@
-"""Operators that are carried along: what the written `operators.py` holds, and graphs that no ordinary line can say."""
+"""Operators that are carried along: what the written `operators.py` holds.
+
+And graphs that no ordinary line can say.
+"""
 
 import ast
 import subprocess
@@ -69,7 +72,10 @@ def test_every_operator_has_an_entry():
 
 @pytest.mark.parametrize("framework", PRIMITIVES)
 def test_all_operators_together_are_sound_source(framework, tmp_path):
-    """No name is missing or unused, nothing of Allotrope is imported, and the classes have what their functions ask for."""
+    """No name is missing or unused, and nothing of Allotrope is imported.
+
+    The classes have what their functions ask for.
+    """
     every = frozenset(entries())
     text = Written(framework, Carried(framework, every, every)).text
     (tmp_path / "operators.py").write_text(text)

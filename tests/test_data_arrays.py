@@ -1,4 +1,7 @@
-"""`.npz` files, IDX folders and the built-in digits: what is accepted, and what is refused with which words."""
+"""`.npz` files, IDX folders and the built-in digits.
+
+What is accepted, and what is refused with which words.
+"""
 
 from __future__ import annotations
 

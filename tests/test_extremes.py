@@ -1,4 +1,7 @@
-"""The largest and smallest along axes: their gradient, which equal elements share, and which compiling must not lose."""
+"""The largest and smallest along axes, and their gradient.
+
+Equal elements share it, and compiling must not lose it.
+"""
 
 from collections.abc import Callable
 from typing import Any
@@ -48,7 +51,10 @@ def slopes(request: pytest.FixtureRequest) -> Callable[..., np.ndarray]:
 
 
 def normalized(x: Any) -> Any:
-    """x [4, 128, 3, 3] as [4, 3, 3, 128], by its mean and variance: in each framework a form that XLA computes again for the gradient."""
+    """x [4, 128, 3, 3] as [4, 3, 3, 128], by its mean and variance.
+
+    In each framework a form that XLA computes again for the gradient.
+    """
     if type(x).__module__.startswith("tensorflow"):
         import tensorflow as tf
 

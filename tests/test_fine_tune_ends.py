@@ -1,4 +1,7 @@
-"""Networks in other types, with one output for two classes, several outputs, open lengths: what is read as what, and what is said."""
+"""Networks in other types, with one output for two classes, several outputs, open lengths.
+
+What is read as what, and what is said.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ import ml_dtypes
 import numpy as np
 import onnx
 import pytest
-from onnx import TensorProto, helper
+from onnx import TensorProto
 
 import allotrope
 from allotrope.architectures.choose import choose_recipe
@@ -19,7 +22,7 @@ from allotrope.inputs.image.pretrained.picture_size import side_inside
 from allotrope.network.rewriting.classifier import in_rows
 from allotrope.training.loop import train
 from allotrope.verbs.source import read_source
-from onnx_models import model, node, outputs, tensor
+from onnx_models import model, node, nodes, outputs, tensor
 from planned import batch_for, planned
 from quick import main
 from tested import TESTED
@@ -39,18 +42,16 @@ def small(
     declared=None,
 ):
     """A convolution, pooling and a last layer, with `end` behind it; z are its logits."""
-    nodes = [
-        node("Conv", "x w", "c", pads=[1] * 4), node("Relu", "c", "r"), node("GlobalAveragePool", "r", "g"),
-        node("Flatten", "g", "f"), helper.make_node("Gemm", ["f", "v", "b"], ["z"], transB=1), *end,
-    ]  # fmt: skip
+    layers = [
+        node("Conv", "x w", "c", pads=[1] * 4),
+        *nodes("Relu c -> r", "GlobalAveragePool r -> g", "Flatten g -> f"),
+        node("Gemm", "f v b", "z", transB=1),
+        *end,
+    ]
     arrays = {"w": drawn(8, 3, 3, 3), "v": drawn(classes, 8), "b": drawn(classes, 1)[:, 0]}
     ends = [tensor(name, kind, declared) for name in (out or ["y" if end else "z"])]
-    return model(
-        nodes,
-        [tensor("x", kind, shape)],
-        ends,
-        {name: a.astype(dtype) for name, a in arrays.items()},
-    )
+    arrays = {name: array.astype(dtype) for name, array in arrays.items()}
+    return model(layers, [tensor("x", kind, shape)], ends, arrays)
 
 
 # --- types
@@ -243,13 +244,13 @@ def test_of_features_and_classes_the_classes_are_taken():
 
 
 def heads(*extra, counts=(3, 3)):
-    """An auxiliary head behind the first layer and the main one behind two more, as in GoogLeNet."""
-    nodes = [
-        node("Conv", "x w", "c"), node("Relu", "c", "r"),
-        node("GlobalAveragePool", "r", "g"), node("Flatten", "g", "f"), node("Gemm", "f v", "aux"),
-        node("Conv", "r w2", "c2"), node("Relu", "c2", "r2"),
-        node("GlobalAveragePool", "r2", "g2"), node("Flatten", "g2", "f2"), node("Gemm", "f2 v2", "main"), *extra,
-    ]  # fmt: skip
+    """An auxiliary head behind the first layer and the main one behind two more: GoogLeNet's."""
+    layers = nodes(
+        *("Conv x w -> c", "Relu c -> r"),
+        *("GlobalAveragePool r -> g", "Flatten g -> f", "Gemm f v -> aux"),
+        *("Conv r w2 -> c2", "Relu c2 -> r2"),
+        *("GlobalAveragePool r2 -> g2", "Flatten g2 -> f2", "Gemm f2 v2 -> main"),
+    )
     arrays = {
         "w": drawn(8, 3, 3, 3),
         "w2": drawn(8, 8, 3, 3),
@@ -257,9 +258,9 @@ def heads(*extra, counts=(3, 3)):
         "v2": drawn(8, counts[1]),
     }
     return model(
-        nodes,
+        [*layers, *extra],
         [tensor("x", shape=["n", 3, 8, 8])],
-        [tensor(n, shape=None) for n in ("aux", "main")],
+        [tensor(name, shape=None) for name in ("aux", "main")],
         arrays,
     )
 

@@ -1,4 +1,7 @@
-"""What of a network learns: frozen weights, those that learn slowly, and batch normalization that stays as it is or is put back."""
+"""What of a network learns: frozen weights, those that learn slowly, batch normalization.
+
+The last stays as it is or is put back.
+"""
 
 from __future__ import annotations
 
@@ -57,7 +60,8 @@ def test_a_network_with_normalization_takes_usual_steps(digits):
     [
         (
             ("c3.*", "fc.*"),
-            r"--freeze 'c3\.\*' \(near: .*\) matches no trainable weight. They are called bn.bias, bn.weight, c1.bias",
+            r"--freeze 'c3\.\*' \(near: .*\) matches no trainable weight. "
+            "They are called bn.bias, bn.weight, c1.bias",
         ),
         (("*",), "leaves no weight to learn: all 8 are frozen"),
     ],

@@ -1,4 +1,7 @@
-"""`fit` from data to delivery: what it leaves behind when all goes well, when it is stopped, and when something breaks."""
+"""`fit` from data to delivery: what it leaves behind when all goes well.
+
+And when it is stopped, and when something breaks.
+"""
 
 from __future__ import annotations
 
@@ -27,15 +30,30 @@ from allotrope.run import Run, read_record
 from allotrope.verbs.pipeline import Among
 from quick import ONE, fit, fit_with, main
 
-PROMISED = {"run", "data", "network", "framework", "settings", "seconds", "images_per_second", "test", "candidates"} | {
-    "delivered", "target", "environment", "command"
-}  # fmt: skip
+PROMISED = {
+    "run",
+    "data",
+    "network",
+    "framework",
+    "settings",
+    "seconds",
+    "images_per_second",
+    "test",
+    "candidates",
+    "delivered",
+    "target",
+    "environment",
+    "command",
+}
 QUICK = {"network": "mlp", "epochs": 2, "threads": 1, "quiet": True}
 
 
 @pytest.fixture(scope="module")
 def fitted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, dict[str, Any]]]:
-    """A whole run on the command line, with every candidate: its folder, and what --json printed."""
+    """A whole run on the command line, with every candidate.
+
+    Its folder, and what --json printed.
+    """
     out = tmp_path_factory.mktemp("runs")
     command = ["fit", "digits", "--epochs", "12", "--threads", "1", "--out", str(out), "--json"]
     done = subprocess.run(

@@ -1,4 +1,7 @@
-"""`fit` on columns: tables that name pictures, arrays in memory, several inputs and tasks, from the data to the delivered file."""
+"""`fit` on columns, from the data to the delivered file.
+
+Tables that name pictures, arrays in memory, several inputs and tasks.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +32,10 @@ NAMES = np.array(["red", "green", "blue"])
 
 
 def columns(count=120, seed=0):
-    """Plain coloured pictures, their colour and how bright they are, and numbers of which one says the same."""
+    """Plain coloured pictures, their colour and how bright they are, and numbers.
+
+    One of the numbers says the same.
+    """
     random = np.random.default_rng(seed)
     colour, bright = np.arange(count) % 3, random.uniform(0.4, 1, count)
     pixels = COLOURS[colour][:, None, None] * bright[:, None, None, None]

@@ -191,6 +191,15 @@ QUANTIZED = {
 }
 
 
+def step_of(array, dynamic):
+    """By how much a value may be off: a step of integers, or of what a range is cut into."""
+    if array.dtype.kind in "iu":
+        return 1
+    if dynamic:
+        return 0.02 * np.abs(array).max()
+    return 1e-3
+
+
 @pytest.mark.parametrize("case", QUANTIZED)
 def test_quantized_operators_compute_what_onnxruntime_does(case):
     """Without repair as integers, to the last of them; with it as what they stand for."""
@@ -198,11 +207,10 @@ def test_quantized_operators_compute_what_onnxruntime_does(case):
     network = allotrope.load(made, repair=False)
     plain = allotrope.load(made)
     expected = outputs(made, **values)
-    dynamic = "Dynamic" in case
     for value, one in zip(network.outputs, expected, strict=True):
         y = network.run(values)[value.name]
         assert y.shape == one.shape and y.dtype == one.dtype
-        step = 1 if one.dtype.kind in "iu" else 0.02 * np.abs(one).max() if dynamic else 1e-3
+        step = step_of(one, "Dynamic" in case)
         np.testing.assert_allclose(y.astype(float), one.astype(float), rtol=0, atol=step + 1e-6)
         near = plain.run(values)[value.name]
         np.testing.assert_allclose(

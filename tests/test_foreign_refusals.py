@@ -1,4 +1,7 @@
-"""The table of ONNX Runtime's own operators is whole, and what does not fit or is not understood is named."""
+"""The table of ONNX Runtime's own operators is whole.
+
+And what does not fit or is not understood is named.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""What the gradient is where there are two: one choice in every framework, not each framework's own."""
+"""The gradient at a kink, where there are two.
+
+One choice in every framework, not each framework's own.
+"""
 
 import numpy as np
 import pytest
@@ -25,9 +28,11 @@ KINKS = {
     "GlobalMaxPool": ([[[[2.0, 2.0]]]], {}, [[[[0.5, 0.5]]]]),
     "MaxPool": ([[[[[2.0, 2.0]]]]], POOL, [[[[1.0, 0.0]]]]),
     "MaxPool with dilations": (
-        [[[[[2.0, 9.0, 2.0, 9.0, 1.0]]]]], POOL | {"dilations": (1, 2), "strides": (1, 2)}, [[[[0.5, 0.0, 1.5, 0.0, 0.0]]]],
+        [[[[[2.0, 9.0, 2.0, 9.0, 1.0]]]]],
+        POOL | {"dilations": (1, 2), "strides": (1, 2)},
+        [[[[0.5, 0.0, 1.5, 0.0, 0.0]]]],
     ),
-}  # fmt: skip
+}
 """Inputs, attributes, the gradients of the sum of the outputs; inputs that are numbers are
 constants."""
 

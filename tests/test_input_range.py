@@ -1,4 +1,7 @@
-"""Which values a network is given is found by trying: right where something shows it, asked for where nothing does."""
+"""Which values a network takes is found by trying.
+
+It is right if something shows it, and asked for if nothing does.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +24,10 @@ RAW, UNIT, SIGNED = PLAIN
 
 
 def pictures(count=384, channels=3, seed=0, clear=160):
-    """Images that are the easier to tell apart the clearer, as light and as strong in contrast as usual photographs."""
+    """Images that are the easier to tell apart the clearer.
+
+    As light and as strong in contrast as usual photographs.
+    """
     random = np.random.default_rng(seed)
     labels = np.arange(count) % CLASSES
     patterns = random.random((CLASSES, SIDE, SIDE, channels))
@@ -35,7 +41,10 @@ FILTERS = (np.random.default_rng(3).standard_normal((8, 3, 5, 5)) * 0.3).astype(
 
 
 def features(x, filters=FILTERS):
-    """What a 5x5 convolution with a stride of 4 and a Relu make of x [n, c, h, w], a row an image, and before the Relu."""
+    """What a 5x5 convolution with a stride of 4 and a Relu make of x [n, c, h, w].
+
+    A row an image, and before the Relu.
+    """
     windows = np.lib.stride_tricks.sliding_window_view(x, (5, 5), axis=(2, 3))[:, :, ::4, ::4]
     before = np.einsum("ncyxhw,ochw->noyx", windows, filters, optimize=True)
     return np.maximum(before, 0).reshape(len(x), -1), before
@@ -62,7 +71,10 @@ def trained(reading, data, filters=FILTERS):
 
 
 def seen(tuned):
-    """What reaches the network of a black and of a white image, channel by channel, in the order of the pixels."""
+    """What reaches the network of a black and of a white image.
+
+    Channel by channel, in the order of the pixels.
+    """
     graph = tuned.network.graph
     scale, offset = (graph.constants[f"pixels.{name}"] for name in ("scale", "offset"))
     order = graph.constants.get("pixels.order", np.arange(len(scale)))
@@ -97,7 +109,10 @@ def test_a_network_for_these_classes_answers_as_under_the_reading_that_it_was_tr
 
 
 def test_of_readings_that_answer_alike_the_one_with_the_smallest_values_is_taken():
-    """On images that are easy a network is as right about raw pixels as about those from 0 to 1 that it knows."""
+    """On images that are easy a network is as right about raw pixels as about its own.
+
+    Its own are from 0 to 1.
+    """
     (unit,) = [r for r in READINGS if r.range == UNIT and not r.reverse]
     easy = pictures(clear=240)
     tuned = ready(trained(unit, easy), easy)
@@ -141,7 +156,11 @@ FRONTS = {
     ),
     "centred": ([node("Sub", "x s", "p")], {"s": 0.5}, UNIT),
     "doubled": ([node("Mul", "x s", "q"), node("Sub", "q o", "p")], {"s": 2.0, "o": 1.0}, UNIT),
-    "brought to 1": ([node("Add", "x o", "q"), node("Mul", "q s", "p")], {"s": 0.5, "o": 1.0}, SIGNED),
+    "brought to 1": (
+        [node("Add", "x o", "q"), node("Mul", "q s", "p")],
+        {"s": 0.5, "o": 1.0},
+        SIGNED,
+    ),
     "undone": ([node("Mul", "x s", "p")], {"s": 255.0}, UNIT),
 }  # fmt: skip
 
@@ -172,7 +191,7 @@ def test_arithmetic_that_makes_no_sense_of_any_range_says_nothing():
 
 
 def normalized(reading, data):
-    """A network of other classes whose BatchNormalization knows the data as it looks under the reading."""
+    """A network of other classes whose BatchNormalization knows the data under the reading."""
     _, before = features(reading.values(data.train["image"]).transpose(0, 3, 1, 2))
     arrays = {
         "g": np.ones(8, F),

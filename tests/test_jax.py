@@ -1,4 +1,7 @@
-"""What is JAX's own: 64-bit types, values that are not known while tracing, nnx modules trained by a user."""
+"""What is JAX's own: 64-bit types, values that are not known while tracing.
+
+And nnx modules trained by a user.
+"""
 
 import numpy as np
 import pytest

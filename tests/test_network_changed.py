@@ -1,4 +1,7 @@
-"""Networks that are made of others: what stays, what goes, and other names for inputs and outputs."""
+"""Networks that are made of others: what stays and what goes.
+
+And other names for inputs and outputs.
+"""
 
 import re
 from dataclasses import replace

@@ -1,4 +1,7 @@
-"""Hostile files of weights beside a model: outside of its folder, out of range, overlapping, holes."""
+"""Hostile files of weights beside a model.
+
+Outside of its folder, out of range, overlapping, holes.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Loading and saving: what is in a file is in the network, and what is in the network computes the same in ONNX Runtime."""
+"""Loading and saving: what is in a file is in the network.
+
+And what is in the network computes the same in ONNX Runtime.
+"""
 
 import numpy as np
 import onnx

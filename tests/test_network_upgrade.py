@@ -108,12 +108,24 @@ OF_OPSET_6 = [
     (node("Div", "x x", "y"), {}, X / X),
     (node("PRelu", "x c", "y"), {"c": C}, np.where(X < 0, X * C[:, None, None], X)),
     (node("PRelu", "x c", "y"), {"c": C[:1] / 3}, np.where(X < 0, X / 3, X)),
-    (node("Gemm", "u w c", "y", broadcast=1), {"u": X[0, 0], "w": X[0, 1, :, :4], "c": C}, X[0, 0] @ X[0, 1, :, :4] + C),
+    (
+        node("Gemm", "u w c", "y", broadcast=1),
+        {"u": X[0, 0], "w": X[0, 1, :, :4], "c": C},
+        X[0, 0] @ X[0, 1, :, :4] + C,
+    ),
     (node("BatchNormalization", "x s b m v", "y", is_test=1), STATISTICS, NORMAL),
     (node("Dropout", "x", "y", ratio=0.3, is_test=1), {}, X),
-    (node("Upsample", "x", "y", width_scale=3.0, height_scale=2.0), {}, X.repeat(2, 2).repeat(3, 3)),
-    (node("AveragePool", "x", "y", kernel_shape=[6, 3], strides=[6, 3]), {}, X.reshape(2, 4, 1, 6, 2, 3).mean((3, 5))),
-]  # fmt: skip
+    (
+        node("Upsample", "x", "y", width_scale=3.0, height_scale=2.0),
+        {},
+        X.repeat(2, 2).repeat(3, 3),
+    ),
+    (
+        node("AveragePool", "x", "y", kernel_shape=[6, 3], strides=[6, 3]),
+        {},
+        X.reshape(2, 4, 1, 6, 2, 3).mean((3, 5)),
+    ),
+]
 """What ONNX Runtime cannot compute any more, with what ONNX says of it, in NumPy."""
 
 

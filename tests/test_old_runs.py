@@ -1,4 +1,7 @@
-"""Run folders that the version before named inputs and tasks wrote: `report`, `predict` and `--resume` open them as they are."""
+"""Run folders that the version before named inputs and tasks wrote.
+
+`report`, `predict` and `--resume` open them as they are.
+"""
 
 from __future__ import annotations
 

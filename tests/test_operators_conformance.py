@@ -1,4 +1,6 @@
-"""Every case of ONNX's own backend suite that the wheel brings, in float32 as ONNX gives them, and their gradients.
+"""Every case of ONNX's own backend suite that the wheel brings, and their gradients.
+
+The cases are in float32, as ONNX gives them.
 
 The reference and PyTorch run all cases, the other frameworks one in eight, JAX one in sixteen:
 others in each commit, of which ALLOTROPE_TEST_TURN repeats those that a failure names.

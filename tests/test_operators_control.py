@@ -1,4 +1,7 @@
-"""Control flow, sequences, recurrent layers and quantized operators against ONNX Runtime, in every framework that is checked."""
+"""Control flow, sequences, recurrent layers and quantized operators against ONNX Runtime.
+
+In every framework that is checked.
+"""
 
 import itertools
 
@@ -114,17 +117,19 @@ def test_scan_along_axes_in_both_directions(framework, backward, axis):
 
 def test_sequences_are_lists(framework):
     nodes = [
-        node("SplitToSequence", "x", "s", axis=1, keepdims=0), node("SequenceErase", "s one", "t"), node("SequenceInsert", "t e", "u"),
-        node("Exp", "first", "e"), node("SequenceAt", "s zero", "first"), node("ConcatFromSequence", "u", "y", axis=1, new_axis=1),
-    ]  # fmt: skip
-    nodes = [nodes[i] for i in (0, 4, 3, 1, 2, 5)]
+        node("SplitToSequence", "x", "s", axis=1, keepdims=0),
+        node("SequenceAt", "s zero", "first"),
+        node("Exp", "first", "e"),
+        node("SequenceErase", "s one", "t"),
+        node("SequenceInsert", "t e", "u"),
+        node("ConcatFromSequence", "u", "y", axis=1, new_axis=1),
+    ]
     arrays = {"one": np.array(1, np.int64), "zero": np.array(0, np.int64)}
     x = np.random.default_rng(0).standard_normal((2, 3)).astype(np.float32)
     assert_same_as_onnxruntime(model(nodes, arrays=arrays), {"x": x}, framework)
+    beyond = model(nodes, arrays=arrays | {"one": np.array(7, np.int64)})
     with pytest.raises(ModelError, match="place 7 is not in a sequence of 3"):
-        load(model(nodes, arrays=arrays | {"one": np.array(7, np.int64)})).run(
-            {"x": x}, framework=framework
-        )
+        load(beyond).run({"x": x}, framework=framework)
 
 
 LAYERS = {"RNN": 1, "GRU": 3, "LSTM": 4}
@@ -132,23 +137,30 @@ FORMS = {
     "fused": {},
     "clipped": {"clip": 0.3},
     "own activations": {
-        "activations": ["HardSigmoid", "ScaledTanh", "LeakyRelu"], "activation_alpha": [0.3, 0.9, 0.1], "activation_beta": [0.4, 0.8],
+        "activations": ["HardSigmoid", "ScaledTanh", "LeakyRelu"],
+        "activation_alpha": [0.3, 0.9, 0.1],
+        "activation_beta": [0.4, 0.8],
     },
-}  # fmt: skip
+}
+
+
+def directions_of(direction):
+    """How many layers there are in one."""
+    return 2 if direction == "bidirectional" else 1
 
 
 def recurrent(operator, direction, lengths, **attributes):
-    """A layer with every input that ONNX has for it, 5 steps of 3 sequences with 4 channels, hidden size 6."""
-    rng, gates, directions = (
-        np.random.default_rng(1),
-        LAYERS[operator],
-        2 if direction == "bidirectional" else 1,
-    )
+    """A layer with every input that ONNX has for it.
+
+    It takes 5 steps of 3 sequences with 4 channels; its hidden size is 6.
+    """
+    rng = np.random.default_rng(1)
+    rows = LAYERS[operator] * 6
+    shapes = {"w": (rows, 4), "r": (rows, 6), "b": (2 * rows,), "h": (3, 6), "c": (3, 6)}
     arrays = {
-        "w": rng.standard_normal((directions, gates * 6, 4)), "r": rng.standard_normal((directions, gates * 6, 6)),
-        "b": rng.standard_normal((directions, 2 * gates * 6)), "h": rng.standard_normal((directions, 3, 6)), "c": rng.standard_normal((directions, 3, 6)),
-    }  # fmt: skip
-    arrays = {name: array.astype(np.float32) for name, array in arrays.items()}
+        name: rng.standard_normal((directions_of(direction), *shape)).astype(np.float32)
+        for name, shape in shapes.items()
+    }
     arrays["lengths"] = np.array([5, 2, 4], np.int32)
     names = ["x", "w", "r", "b", "lengths" if lengths else "", "h"] + ["c"] * (operator == "LSTM")
     results = ["y", "last"] + ["cell"] * (operator == "LSTM")
@@ -179,10 +191,8 @@ WHERE = [(name, *form) for name in ("reference", *TESTED) for form in forms(name
 def test_recurrent_layers(where, operator, direction, lengths, form):
     attributes = dict(FORMS[form])
     if "activations" in attributes:
-        count, directions = (
-            {"RNN": 1, "GRU": 2, "LSTM": 3}[operator],
-            2 if direction == "bidirectional" else 1,
-        )
+        count = {"RNN": 1, "GRU": 2, "LSTM": 3}[operator]
+        directions = directions_of(direction)
         attributes["activations"] = attributes["activations"][:count] * directions
         attributes["activation_alpha"] = attributes["activation_alpha"][:count] * directions
         attributes["activation_beta"] = attributes["activation_beta"][: min(count, 2)] * directions
@@ -198,14 +208,8 @@ def test_recurrent_layers(where, operator, direction, lengths, form):
 def test_fused_and_scanned_layers_have_the_same_gradients(operator, monkeypatch):
     from allotrope.frameworks.pytorch.primitives import PyTorchPrimitives
 
-    network = load(
-        recurrent(
-            operator,
-            "bidirectional",
-            False,
-            **({"linear_before_reset": 1} if operator == "GRU" else {}),
-        )
-    )
+    attributes = {"GRU": {"linear_before_reset": 1}}.get(operator, {})
+    network = load(recurrent(operator, "bidirectional", False, **attributes))
     x = np.random.default_rng(0).standard_normal((5, 3, 4)).astype(np.float32)
     seeds = {"y": np.random.default_rng(2).standard_normal((5, 2, 3, 6)).astype(np.float32)}
     fused = network.gradients({"x": x}, seeds, framework="pytorch")
@@ -238,10 +242,15 @@ def test_quantize_saturates_what_is_far_outside(framework):
 def test_quantized_convolution_by_channel_with_bias(framework):
     rng = np.random.default_rng(0)
     arrays = {
-        "xs": np.float32(0.02), "xz": np.uint8(120), "w": rng.integers(-127, 127, (4, 3, 3, 3)).astype(np.int8),
-        "ws": rng.uniform(0.01, 0.02, 4).astype(np.float32), "wz": np.zeros(4, np.int8), "ys": np.float32(0.3), "yz": np.uint8(130),
+        "xs": np.float32(0.02),
+        "xz": np.uint8(120),
+        "w": rng.integers(-127, 127, (4, 3, 3, 3)).astype(np.int8),
+        "ws": rng.uniform(0.01, 0.02, 4).astype(np.float32),
+        "wz": np.zeros(4, np.int8),
+        "ys": np.float32(0.3),
+        "yz": np.uint8(130),
         "b": rng.integers(-900, 900, 4).astype(np.int32),
-    }  # fmt: skip
+    }
     nodes = [node("QLinearConv", "x xs xz w ws wz ys yz b", "y", pads=[1, 1, 1, 1], strides=[2, 2])]
     source = model(
         nodes,

@@ -264,13 +264,13 @@ def test_recurrent_layers_check_every_shape(framework):
         name: np.ones(shape, np.int32 if name == "l" else np.float32)
         for name, shape in shapes.items()
     }
-    network = made(
-        [node("LSTM", "x w r b l h c p", " y", name="n", hidden_size=2)], [free("x", 3)], arrays
+    use = node("LSTM", "x w r b l h c p", " y", name="n", hidden_size=2)
+    network = made([use], [free("x", 3)], arrays)
+    message = (
+        r"LSTM \(node 'n'\).*B is \[1, 7\], not \[1, 16\]; "
+        r"initial_h is .*; P is \[1, 9\], not \[1, 6\]"
     )
-    with pytest.raises(
-        ModelError,
-        match=r"LSTM \(node 'n'\).*B is \[1, 7\], not \[1, 16\]; initial_h is .*; P is \[1, 9\], not \[1, 6\]",
-    ):
+    with pytest.raises(ModelError, match=message):
         network.run({"x": np.ones((5, 4, 3), np.float32)}, framework=framework)
 
 

@@ -1,4 +1,7 @@
-"""Sampling, signals, detection and decoding: against PyTorch's and NumPy's own functions and ONNX Runtime."""
+"""Sampling, signals, detection and decoding.
+
+Against PyTorch's and NumPy's own functions and ONNX Runtime.
+"""
 
 import io
 
@@ -10,7 +13,7 @@ from PIL import Image
 
 from allotrope import load
 from allotrope.errors import DataError, ModelError, UnsupportedError
-from onnx_models import model, node, runtime, tensor
+from onnx_models import model, node, nodes, runtime, tensor
 from tested import TESTED
 
 
@@ -152,10 +155,12 @@ def test_non_max_suppression_as_onnx_runtime(framework, centred):
 @pytest.mark.parametrize("length", [7, 8, 5, 12])
 def test_fourier_transforms_as_numpy(framework, length):
     z = np.random.default_rng(0).standard_normal((2, 8, 2)).astype(np.float32)
+    numbers = z[..., 0] + 1j * z[..., 1]
     pairs = {
-        (0, 0): np.fft.fft(z[..., 0] + 1j * z[..., 1], length), (1, 0): np.fft.ifft(z[..., 0] + 1j * z[..., 1], length),
-        (1, 1): np.fft.irfft(z[..., 0] + 1j * z[..., 1], length),
-    }  # fmt: skip
+        (0, 0): np.fft.fft(numbers, length),
+        (1, 0): np.fft.ifft(numbers, length),
+        (1, 1): np.fft.irfft(numbers, length),
+    }
     for (inverse, onesided), expected in pairs.items():
         nodes = [node("DFT", "x length", "y", inverse=inverse, onesided=onesided)]
         y = run(
@@ -210,11 +215,15 @@ def test_gradients_by_values_that_must_be_known_are_refused(name):
 
 @pytest.mark.parametrize("name", TESTED)
 def test_gradients_pass_where_known_values_give_no_floats(name):
-    nodes = [
-        node("Mul", "x x", "square"), node("NonZero", "square", "places"), node("Transpose", "places", "rows"),
-        node("GatherND", "square rows", "y"),
-    ]  # fmt: skip
-    source = model(nodes, [tensor("x", shape=(2, 2))])
+    source = model(
+        nodes(
+            "Mul x x -> square",
+            "NonZero square -> places",
+            "Transpose places -> rows",
+            "GatherND square rows -> y",
+        ),
+        [tensor("x", shape=(2, 2))],
+    )
     gradients = load(source).gradients(
         {"x": np.array([[0, 2], [3, 0]], np.float32)}, {"y": np.ones(2, np.float32)}, framework=name
     )

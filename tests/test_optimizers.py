@@ -1,4 +1,7 @@
-"""Optimizers over primitives: each formula by hand in float64, and the same steps as torch.optim."""
+"""Optimizers over primitives: each formula by hand in float64.
+
+And the same steps as torch.optim.
+"""
 
 import numpy as np
 import pytest

@@ -1,4 +1,7 @@
-"""Settings that are fixed are not raced: what a framework has of them, and what it says if it has none."""
+"""Settings that are fixed are not raced.
+
+What a framework has of them, and what it says if it has none.
+"""
 
 from __future__ import annotations
 

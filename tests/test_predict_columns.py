@@ -1,4 +1,7 @@
-"""Several inputs and tasks: tables, arrays and what is refused, in `predict` and predict.py alike."""
+"""Several inputs and tasks, in `predict` and predict.py alike.
+
+Tables, arrays and what is refused.
+"""
 
 from __future__ import annotations
 

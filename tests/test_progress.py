@@ -18,7 +18,13 @@ from allotrope.progress import (
 )
 
 TICK = Tick(fraction=0.5, epoch=2.5, loss=0.123456, examples_per_second=1234.5, seconds_left=90)
-ROW = {"epoch": 3.0, "loss": 0.5, "validation_loss": 0.25, "validation_accuracy": 0.987, "examples_per_second": 999.6}
+ROW = {
+    "epoch": 3.0,
+    "loss": 0.5,
+    "validation_loss": 0.25,
+    "validation_accuracy": 0.987,
+    "examples_per_second": 999.6,
+}
 
 
 def test_a_tick_says_where_it_stands():
@@ -28,8 +34,11 @@ def test_a_tick_says_where_it_stands():
 
 
 def test_an_evaluation_before_the_first_step_has_no_loss():
-    assert described_epoch(ROW) == "epoch 3.0  loss 0.5000  validation loss 0.2500, accuracy 98.70%  1,000 examples/s"
-    assert "loss -  validation" in described_epoch({**ROW, "loss": None, "examples_per_second": None})
+    assert described_epoch(ROW) == (
+        "epoch 3.0  loss 0.5000  validation loss 0.2500, accuracy 98.70%  1,000 examples/s"
+    )
+    untrained = {**ROW, "loss": None, "examples_per_second": None}
+    assert "loss -  validation" in described_epoch(untrained)
 
 
 def test_lines_are_rare_and_messages_are_not():
@@ -50,7 +59,8 @@ def test_the_last_accuracy_is_on_the_lines_that_follow():
     lines.step(TICK)
     lines.epoch(ROW)
     lines.step(TICK)
-    assert ["accuracy 98.70%" in line for line in stream.getvalue().splitlines()] == [False, True, True]
+    written = stream.getvalue().splitlines()
+    assert ["accuracy 98.70%" in line for line in written] == [False, True, True]
 
 
 def test_quiet_prints_nothing(capsys):
@@ -78,6 +88,9 @@ def test_a_terminal_gets_a_live_line():
     assert "[bold] stays as it is" in terminal.getvalue()
 
 
-@pytest.mark.parametrize(("seconds", "words"), [(0.4, "0 s"), (59.6, "1 min 00 s"), (200, "3 min 20 s"), (7500, "2 h 05 min")])
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(0.4, "0 s"), (59.6, "1 min 00 s"), (200, "3 min 20 s"), (7500, "2 h 05 min")],
+)
 def test_durations_in_words(seconds: float, words: str):
     assert duration(seconds) == words

@@ -1,4 +1,7 @@
-"""Running statistics by PyTorch's kernel, whose variance is not the population's, against NumPy's."""
+"""Running statistics by PyTorch's kernel, against NumPy's.
+
+The kernel's variance is not the population's.
+"""
 
 import numpy as np
 import pytest

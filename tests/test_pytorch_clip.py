@@ -1,4 +1,7 @@
-"""PyTorch's clip against torch.clamp: the same numbers, and the same gradient at, next to and beyond the bounds."""
+"""PyTorch's clip against torch.clamp: the same numbers and the same gradient.
+
+At, next to and beyond the bounds.
+"""
 
 import math
 

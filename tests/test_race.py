@@ -1,4 +1,7 @@
-"""The race of settings: on PyTorch for real, and with planted settings that lie, fail or are slow."""
+"""The race of settings, on PyTorch for real, and with planted settings.
+
+These lie, fail or are slow.
+"""
 
 from dataclasses import replace
 

@@ -1,4 +1,7 @@
-"""Repair on import as a whole: its switches, what it reports, and what it finds in files that PyTorch exports."""
+"""Repair on import as a whole: its switches and what it reports.
+
+And what it finds in files that PyTorch exports.
+"""
 
 from __future__ import annotations
 

@@ -1,13 +1,16 @@
-"""Networks that were written in training mode: they infer as the same network in evaluation does, and train all the same."""
+"""Networks that were written in training mode.
+
+They infer as the same network in evaluation does, and train all the same.
+"""
 
 import numpy as np
 import pytest
-from onnx import TensorProto, helper, numpy_helper
+from onnx import TensorProto, helper
 
 import allotrope
 from allotrope.config import Repair
 from allotrope.errors import UnsupportedError
-from onnx_models import model, node, outputs, tensor
+from onnx_models import model, node, nodes, outputs, tensor
 from repaired import IMAGE, PIXELS, F, of, operators
 
 X = np.random.default_rng(0).standard_normal((4, 6)).astype(F)
@@ -45,11 +48,15 @@ FORMS = {
     "a Constant": dropping([constant("t", True), DROPS]),
     "behind Identity": dropping([constant("u", True), node("Identity", "u", "t"), DROPS]),
     "computed": dropping([constant("u", False), node("Not", "u", "t"), DROPS]),
-    "computed from the data": dropping([node("Shape", "x", "s"), node("Size", "s", "u"), node("Cast", "u", "t", to=9), DROPS]),
-    "without a ratio": dropping([helper.make_node("Dropout", ["h", "", "t"], ["d"])], arrays=ALWAYS),
+    "computed from the data": dropping(
+        [*nodes("Shape x -> s", "Size s -> u"), node("Cast", "u", "t", to=9), DROPS]
+    ),
+    "without a ratio": dropping(
+        [helper.make_node("Dropout", ["h", "", "t"], ["d"])], arrays=ALWAYS
+    ),
     "with a mask": dropping([node("Dropout", "h r t", "d m")], arrays=ALWAYS),
     "is_test left out": dropping([node("Dropout", "h", "d")], 6),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -105,15 +112,18 @@ def test_a_dropout_inside_a_branch_and_inside_a_function():
         {**ARRAYS, **ALWAYS, "c": np.array(True)},
         17,
     )
-    body = helper.make_function(
-        "own", "Drop", ["h", "r", "t"], ["d"], [made], [helper.make_opsetid("", 17)]
+    opsets = [helper.make_opsetid("", 17)]
+    body = helper.make_function("own", "Drop", ["h", "r", "t"], ["d"], [made], opsets)
+    called = model(
+        [PRODUCT, node("Drop", "h r t", "y", domain="own")],
+        [tensor("x", shape=["n", 6])],
+        None,
+        {**ARRAYS, **ALWAYS},
+        17,
+        8,
+        functions=[body],
     )
-    imports = [helper.make_opsetid("", 17), helper.make_opsetid("own", 1)]
-    graph = helper.make_graph(
-        [PRODUCT, helper.make_node("Drop", ["h", "r", "t"], ["y"], domain="own")], "g", [tensor("x", shape=["n", 6])],
-        [tensor("y", shape=None)], [numpy_helper.from_array(a, n) for n, a in {**ARRAYS, **ALWAYS}.items()],
-    )  # fmt: skip
-    called = helper.make_model(graph, opset_imports=imports, functions=[body], ir_version=8)
+    called.opset_import.append(helper.make_opsetid("own", 1))
     for source in (inside, called):
         lines = []
         network = allotrope.load(source, report=lines.append)
@@ -130,9 +140,8 @@ STATISTICS = {
     "v": np.array([1, 4, 9], F),
 }
 ROOT = np.sqrt(STATISTICS["v"] + F(1e-5))
-EVALUATED = ((PIXELS - STATISTICS["m"][:, None, None]) / ROOT[:, None, None]) * STATISTICS["s"][
-    :, None, None
-]
+SCALE, MEAN = (STATISTICS[name][:, None, None] for name in "sm")
+EVALUATED = (PIXELS - MEAN) / ROOT[:, None, None] * SCALE
 
 
 def test_a_batch_normalization_that_gives_its_statistics_gives_those_it_has():
@@ -152,7 +161,10 @@ def test_a_batch_normalization_that_gives_its_statistics_gives_those_it_has():
 
 
 def instance_normalization(mean, variance):
-    """What PyTorch writes for an InstanceNorm that keeps running statistics: the examples are channels of one, the statistics repeated."""
+    """What PyTorch writes for an InstanceNorm that keeps running statistics.
+
+    The examples are channels of one, the statistics repeated.
+    """
     repeat = {
         "twice": np.array([2], np.int64),
         "flat": np.array([1, 6, 4, 4], np.int64),
@@ -174,7 +186,7 @@ def test_an_instance_norm_that_was_trained_uses_its_running_statistics():
 
 
 def test_an_instance_normalization_spelled_out_stays_one():
-    """No statistics were ever trained, so that evaluation without the example's own would be nothing."""
+    """No statistics were ever trained: without the example's own, evaluation would be nothing."""
     x = PIXELS[:1]
     shape = {"flat": np.array([1, 3, 4, 4], np.int64)}
     arrays = {
@@ -213,8 +225,17 @@ def test_a_file_in_training_mode_by_the_exporter(framework):
     file = io.BytesIO()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        torch.onnx.export(layers, (torch.from_numpy(PIXELS),), file, dynamo=False, training=torch.onnx.TrainingMode.TRAINING,
-                          do_constant_folding=False, input_names=["x"], output_names=["y"], dynamic_axes={"x": {0: "n"}})  # fmt: skip
+        torch.onnx.export(
+            layers,
+            (torch.from_numpy(PIXELS),),
+            file,
+            dynamo=False,
+            training=torch.onnx.TrainingMode.TRAINING,
+            do_constant_folding=False,
+            input_names=["x"],
+            output_names=["y"],
+            dynamic_axes={"x": {0: "n"}},
+        )
     network = allotrope.load(file.getvalue())
     with torch.no_grad():
         expected = layers.eval()(torch.from_numpy(PIXELS)).numpy()

@@ -119,15 +119,11 @@ SEPARATED = {
 
 def both_ways(layers):
     """The same layers over x and over their own result."""
-    renamed = [
-        node(
-            one.op_type,
-            " ".join(f"{n}2" if n in inside else "y1" if n == "x" else n for n in one.input),
-            f"{one.output[0]}2",
-        )
-        for inside in [{n for one in layers for n in one.output}]
-        for one in layers
-    ]
+    again = {"x": "y1"} | {name: f"{name}2" for layer in layers for name in layer.output}
+    renamed = []
+    for layer in layers:
+        inputs = [again.get(name, name) for name in layer.input]
+        renamed.append(node(layer.op_type, " ".join(inputs), again[layer.output[0]]))
     return [
         *layers,
         node("Identity", layers[-1].output[0], "y1"),

@@ -1,4 +1,7 @@
-"""What learns after repair: weights in constants or behind other forms, the preprocessing, and batch normalization."""
+"""What learns after repair.
+
+Weights in constants or behind other forms, the preprocessing, batch normalization.
+"""
 
 from __future__ import annotations
 
@@ -168,8 +171,11 @@ def test_a_batch_normalization_whose_statistics_are_used_stays_in_training_mode(
 
 
 def test_running_statistics_that_two_share_become_their_own():
-    made = of([node("BatchNormalization", "x s b m v", "a"), node("BatchNormalization", "a s2 b m v", "y")],
-              {**STATISTICS, "s2": np.ones(3, F)}, IMAGE)  # fmt: skip
+    twice = [
+        node("BatchNormalization", "x s b m v", "a"),
+        node("BatchNormalization", "a s2 b m v", "y"),
+    ]
+    made = of(twice, {**STATISTICS, "s2": np.ones(3, F)}, IMAGE)
     mended, lines = same(made, PIXELS)
     state = [name for n in mended.graph.nodes for name in n.inputs[3:]]
     assert len(set(state)) == 4 and mended.weights.keys() - mended.trainable == set(state)

@@ -1,4 +1,7 @@
-"""The report is made from whatever a run left, shows it honestly, and lets nothing hostile out of its quotes."""
+"""The report is made from whatever a run left, and shows it honestly.
+
+It lets nothing hostile out of its quotes.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ import pathlib
 import re
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import pytest
@@ -95,13 +98,9 @@ def test_has_every_section(folder: pathlib.Path) -> None:
 def test_needs_no_network_and_no_script(folder: pathlib.Path) -> None:
     page = report(folder)
     assert "default-src 'none'" in page
-    assert (
-        re.search(
-            r"<script|javascript:|@import|url\(|<link(?! rel=\"icon\" href=\"data:,\")|<iframe|\son\w+=",
-            page,
-        )
-        is None
-    )
+    an_icon = r"<link(?! rel=\"icon\" href=\"data:,\")"
+    wanted = (r"<script", r"javascript:", r"@import", r"url\(", an_icon, r"<iframe", r"\son\w+=")
+    assert re.search("|".join(wanted), page) is None
     addresses = re.findall(r"(?:src|href|srcset|action)=\"([^\"]*)\"", page)
     assert addresses
     assert all(address.startswith(("data:", "#")) for address in addresses)
@@ -249,13 +248,11 @@ def test_numbers_that_are_none_are_dashes(folder: pathlib.Path, run: dict[str, A
 
 def fields_of(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
     """The path of every field; of a list only the first item."""
-    parts = (
-        value.items()
-        if isinstance(value, dict)
-        else enumerate(value[:1])
-        if isinstance(value, list)
-        else ()
-    )
+    parts: Iterable[tuple[Any, Any]] = ()
+    if isinstance(value, dict):
+        parts = value.items()
+    elif isinstance(value, list):
+        parts = enumerate(value[:1])
     for name, part in parts:
         yield (*path, name)
         yield from fields_of(part, (*path, name))

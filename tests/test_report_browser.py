@@ -1,4 +1,7 @@
-"""The report in a real browser: it loads whole, asks for nothing, complains of nothing and fits a phone."""
+"""The report in a real browser: it loads whole and fits a phone.
+
+It asks for nothing and complains of nothing.
+"""
 
 from __future__ import annotations
 
@@ -42,7 +45,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
 
 @pytest.fixture(scope="module")
 def hard_page(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
-    """The report of 100 classes with long and hostile names, of which no candidate meets the target."""
+    """The report of 100 classes with long and hostile names; no candidate meets the target."""
     folder = pathlib.Path(shutil.copytree(FIXTURE, tmp_path_factory.mktemp("runs") / "hard"))
     run = json.loads((folder / "run.json").read_text(encoding="utf-8"))
     names = [f"<script>console.error({index})</script>{'unbroken' * 30}" for index in range(100)]
@@ -71,7 +74,7 @@ def hard_page(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
 
 
 def complaints(browser: Chromium) -> list[str]:
-    """Everything the browser logged, threw or fetched besides the page itself and what is inside it."""
+    """Everything the browser logged, threw or fetched besides the page and what is inside it."""
     addresses = [event["request"]["url"] for event in browser.of("Network.requestWillBeSent")]
     lines = [f"fetched {address}" for address in addresses[1:] if not address.startswith("data:")]
     lines += [f"logged {event['entry']['text']}" for event in browser.of("Log.entryAdded")]
@@ -117,22 +120,37 @@ def test_hostile_and_long_names_do_no_harm(
     assert browser.evaluate("document.scripts.length") == 0
 
 
+CHARTS = """
+(() => {
+  const measured = chart => {
+    const inside = chart.getBoundingClientRect();
+    const scale = inside.width / chart.viewBox.baseVal.width;
+    const texts = [...chart.querySelectorAll('text')].filter(
+      text => text.checkVisibility({visibilityProperty: true})
+    );
+    const sizes = texts.map(text => parseFloat(getComputedStyle(text).fontSize));
+    const isOutside = text => {
+      const box = text.getBoundingClientRect();
+      return box.left < inside.left - 2 || box.right > inside.right + 2;
+    };
+    return {
+      name: chart.getAttribute('aria-label'),
+      smallest: Math.min(...sizes) * scale,
+      outside: texts.filter(isOutside).map(text => text.textContent),
+    };
+  };
+  const charts = [...document.querySelectorAll('svg[role=img]')];
+  return charts.filter(chart => chart.checkVisibility()).map(measured);
+})()
+"""
+
+
 @pytest.mark.parametrize("width", [DESKTOP, TABLET, PHONE])
 def test_charts_are_drawn_once_with_text_that_can_be_read(
     browser: Chromium, page: pathlib.Path, width: int
 ) -> None:
     browser.open(page, width)
-    charts = browser.evaluate("""[...document.querySelectorAll('svg[role=img]')].filter(chart => chart.checkVisibility()).map(chart => {
-        const scale = chart.getBoundingClientRect().width / chart.viewBox.baseVal.width;
-        const texts = [...chart.querySelectorAll('text')].filter(text => text.checkVisibility({visibilityProperty: true}));
-        const inside = chart.getBoundingClientRect();
-        return {
-          name: chart.getAttribute('aria-label'),
-          smallest: Math.min(...texts.map(text => parseFloat(getComputedStyle(text).fontSize))) * scale,
-          outside: texts.filter(text => { const box = text.getBoundingClientRect();
-            return box.left < inside.left - 2 || box.right > inside.right + 2; }).map(text => text.textContent),
-        };
-    })""")
+    charts = browser.evaluate(CHARTS)
     assert [chart["name"].split(" ")[0] for chart in charts] == [
         "Validation",
         "Confusion",
@@ -145,16 +163,26 @@ def test_charts_are_drawn_once_with_text_that_can_be_read(
         assert chart["outside"] == [], chart
 
 
+TIPS = """
+[...document.querySelectorAll('.tip text')]
+  .filter(text => text.checkVisibility({visibilityProperty: true}))
+  .map(text => text.textContent)
+"""
+MARK = """
+(() => {
+  const mark = document.querySelector('.scatter-1124 .hover circle');
+  mark.scrollIntoView({block: 'center', behavior: 'instant'});
+  const box = mark.getBoundingClientRect();
+  return {x: box.x + box.width / 2, y: box.y + box.height / 2};
+})()
+"""
+
+
 def test_pointing_at_a_mark_shows_its_numbers(browser: Chromium, page: pathlib.Path) -> None:
     browser.open(page, DESKTOP)
-    shown = """[...document.querySelectorAll('.tip text')]
-        .filter(text => text.checkVisibility({visibilityProperty: true})).map(text => text.textContent)"""
-    assert browser.evaluate(shown) == []
-    place = browser.evaluate("""(() => { const hit = document.querySelector('.scatter-1124 .hover circle');
-        hit.scrollIntoView({block: 'center', behavior: 'instant'});
-        const box = hit.getBoundingClientRect(); return {x: box.x + box.width / 2, y: box.y + box.height / 2}; })()""")
-    browser.send("Input.dispatchMouseEvent", type="mouseMoved", **place)
-    assert "ONNX Runtime int8: delivered" in browser.evaluate(shown)
+    assert browser.evaluate(TIPS) == []
+    browser.send("Input.dispatchMouseEvent", type="mouseMoved", **browser.evaluate(MARK))
+    assert "ONNX Runtime int8: delivered" in browser.evaluate(TIPS)
 
 
 def test_prints_everything(browser: Chromium, page: pathlib.Path) -> None:

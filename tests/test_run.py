@@ -1,4 +1,7 @@
-"""The run folder: never overwritten, held by one process, and whole whatever happens while it is written."""
+"""The run folder: never overwritten and held by one process.
+
+And whole whatever happens while it is written.
+"""
 
 from __future__ import annotations
 
@@ -139,10 +142,11 @@ def test_a_write_that_fails_leaves_the_old_file(tmp_path: Path, monkeypatch: pyt
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(
-        RunFolderError,
-        match=r"run\.json' cannot be written: the disk is full; free some space\. What was saved before",
-    ):
+    message = (
+        r"run\.json' cannot be written: the disk is full; free some space\. "
+        "What was saved before"
+    )
+    with pytest.raises(RunFolderError, match=message):
         replace_file(path, b"new")
     assert [(file.name, file.read_bytes()) for file in tmp_path.iterdir()] == [("run.json", b"old")]
 

@@ -92,7 +92,10 @@ def test_missing_runtime_says_how_to_install_it():
 
 
 def test_nothing_reports_that_openvino_is_used(tmp_path, file):
-    """In a process of its own: the file is run and quantized, and neither is a process forked nor the reporting package loaded."""
+    """The file is run and quantized in a process of its own.
+
+    No process is forked, and the reporting package is not loaded.
+    """
     program = (
         "import os, sys, numpy as np, pathlib\n"
         "def refuse(): raise SystemExit('forked')\n"

@@ -51,7 +51,8 @@ ORDER = (
 )
 RANK = {part: rank for rank, parts in enumerate(ORDER) for part in parts}
 
-# A folder a framework and a runtime, which alone may import it; the command line alone parses words.
+# A folder a framework and a runtime, which alone may import it.
+# The command line alone parses words.
 HOMES = {
     "torch": (
         "frameworks/pytorch/",
@@ -74,7 +75,8 @@ HOMES = {
     "pickle": (),
 }
 
-# Folders whose files mirror each other: one a framework, a target, a runtime; families of operators; contracts.
+# Folders whose files mirror each other: one a framework, a target, a runtime;
+# families of operators; contracts.
 MIRRORS = (
     ("operators", "network/reading/foreign", "frameworks", "frameworks/*", "conversion/*"),
     ("runtimes", "runtimes/*"),
@@ -87,10 +89,10 @@ CLASSES_TWICE = 17  # 0
 LINES_A_FILE = 400
 LINES_A_FUNCTION = 60
 MEDIAN_FILE = 120
-LONG_LINES = {"src": 75, "tests": 163, "benchmarks": 0}  # 0
+LONG_LINES = {"src": 75, "tests": 0, "benchmarks": 0}  # 0
 CONDITIONALS_BY_1000 = 15
 COMMENTS_BY_1000 = 14.9  # 15
-NESTED_CONDITIONALS = {"src": 0, "tests": 4, "benchmarks": 0}  # 0
+NESTED_CONDITIONALS = {"src": 0, "tests": 0, "benchmarks": 0}  # 0
 SAYS_NOTHING = {"src": 175, "tests": 0, "benchmarks": 0}  # 0
 
 # Where every kind of input and task passes through.
@@ -99,8 +101,8 @@ FOR_EVERY_KIND = ("training/", "measure/", "runtimes/", "shrink/", "verbs/")
 
 def upward(part: str, tree: ast.Module) -> list[str]:
     """The parts of allotrope that come after `part` and are imported when it is loaded."""
-    modules = [name for name in structure.imports_when_loaded(tree) if name.startswith("allotrope.")]
-    others = [module.split(".")[1] for module in modules]
+    imports = structure.imports_when_loaded(tree)
+    others = [name.split(".")[1] for name in imports if name.startswith("allotrope.")]
     return [other for other in others if RANK[other] > RANK[part]]
 
 
@@ -150,9 +152,12 @@ def test_most_files_are_short():
 def test_lines_have_air(folder: str):
     names = [name for name in EVERYWHERE if name.startswith(folder)]
     trees = [PARSED[name] for name in names]
-    assert sum(structure.long_lines(EVERYWHERE[name]) for name in names) <= LONG_LINES[folder]
-    assert sum(len(structure.nested_conditionals(tree)) for tree in trees) <= NESTED_CONDITIONALS[folder]
-    assert sum(len(structure.names_that_say_nothing(tree)) for tree in trees) <= SAYS_NOTHING[folder]
+    lines = sum(structure.long_lines(EVERYWHERE[name]) for name in names)
+    nested = sum(len(structure.nested_conditionals(tree)) for tree in trees)
+    bindings = sum(len(structure.names_that_say_nothing(tree)) for tree in trees)
+    assert lines <= LONG_LINES[folder]
+    assert nested <= NESTED_CONDITIONALS[folder]
+    assert bindings <= SAYS_NOTHING[folder]
 
 
 def test_clever_code_says_why_and_conditions_have_lines_of_their_own():
@@ -184,7 +189,8 @@ def test_what_serves_every_kind_names_none():
 
 def test_the_checks_of_imports_can_fail():
     assert upward("network", ast.parse("from allotrope.training import loop")) == ["training"]
-    assert upward("network", ast.parse("def f():\n    from allotrope.frameworks import framework")) == []
+    inside = ast.parse("def f():\n    from allotrope.frameworks import framework")
+    assert upward("network", inside) == []
     assert homeless("data/folder.py", ast.parse("def f():\n    import torch.nn")) == ["torch"]
     assert homeless("runtimes/pytorch.py", ast.parse("import torch, pickle")) == ["pickle"]
 
@@ -198,7 +204,8 @@ def test_the_check_of_cycles_can_fail():
         "a.e": "import a.d",
     }
     imports = {
-        module: structure.imports_when_run(ast.parse(text), planted) for module, text in planted.items()
+        module: structure.imports_when_run(ast.parse(text), planted)
+        for module, text in planted.items()
     }
     assert imports["a"] == {"a.b"}
     assert imports["a.d"] == {"a.b"}
@@ -221,7 +228,8 @@ def test_the_checks_of_air_can_fail():
     assert structure.code_and_comments(text, ast.parse(text)) == (3, 2)
     quoted = "x = '''\n# no comment\n'''\n"
     assert structure.code_and_comments(quoted, ast.parse(quoted)) == (2, 0)
-    assert structure.names_that_say_nothing(ast.parse("found = 1\ndef f(both): return found")) == [1, 2]
+    empty_words = ast.parse("found = 1\ndef f(both): return found")
+    assert structure.names_that_say_nothing(empty_words) == [1, 2]
 
 
 def test_the_checks_of_names_can_fail():
@@ -230,7 +238,8 @@ def test_the_checks_of_names_can_fail():
         "b.py": {"operators/b.py", "data/b.py"}
     }
     trees = {"data/a.py": ast.parse("class A: ..."), "run.py": ast.parse("class A: ...")}
-    assert structure.twice(structure.classes_by_name(trees), MIRRORS) == {"A": {"data/a.py", "run.py"}}
+    classes = structure.twice(structure.classes_by_name(trees), MIRRORS)
+    assert classes == {"A": {"data/a.py", "run.py"}}
     assert is_for_every_kind("frameworks/jax/trainer.py")
     assert not is_for_every_kind("frameworks/jax/module.py")
     assert structure.of_one_kind("a = 1\nn_images = a\n# of Pixels\n") == [2, 3]

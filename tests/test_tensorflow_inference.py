@@ -1,4 +1,7 @@
-"""TensorFlow's evaluation in training takes kernels that know no gradient; its answers are those of the reference."""
+"""TensorFlow's evaluation in training takes kernels that know no gradient.
+
+Its answers are those of the reference.
+"""
 
 import numpy as np
 import pytest
@@ -25,8 +28,13 @@ from allotrope.frameworks.tensorflow.primitives import TensorFlowPrimitives
 def test_evaluation_with_fused_kernels_is_the_network(name):
     random = np.random.default_rng(0)
     built = zoo.network(name)(4, (3, 32, 32))
-    state = {n: random.uniform(0.5, 2.0, w.shape).astype(w.dtype) for n, w in built.weights.items() if n not in built.trainable}
-    network = with_preprocessing(built.with_weights(dict(built.weights) | state), [120.0] * 3, [60.0] * 3)
+    state = {
+        name: random.uniform(0.5, 2.0, array.shape).astype(array.dtype)
+        for name, array in built.weights.items()
+        if name not in built.trainable
+    }
+    moved = built.with_weights(dict(built.weights) | state)
+    network = with_preprocessing(moved, [120.0] * 3, [60.0] * 3)
     trainer = FRAMEWORK.trainer(network, planned(network, Recipe(), np.ones(4)), Settings())
     images = random.integers(0, 256, (3, 32, 32, 3), np.uint8)
     expected = network.run({network.inputs[0].name: images})["logits"]
@@ -38,15 +46,21 @@ def test_evaluation_with_fused_kernels_is_the_network(name):
 def test_an_activation_behind_a_normalized_convolution(activation, precision):
     """TensorFlow joins the three, and has no kernel for some activations."""
     random, b = np.random.default_rng(0), Builder()
-    weights = [b.weight(f"s{i}", np.full(6, v, np.float32), trainable=i < 2) for i, v in enumerate((1, 0.1, 0.2, 1))]
+    weights = [
+        b.weight(f"s{i}", np.full(6, value, np.float32), trainable=i < 2)
+        for i, value in enumerate((1, 0.1, 0.2, 1))
+    ]
     filters = b.weight("w", random.standard_normal((6, 3, 3, 3)).astype(np.float32) / 5)
     x = b.add("Conv", [b.input("x", "float32", ("n", 3, 8, 8)), filters])
-    b.output(b.add("GlobalMaxPool", [b.add(activation, [b.add("BatchNormalization", [x, *weights])])]), "y")
+    x = b.add(activation, [b.add("BatchNormalization", [x, *weights])])
+    b.output(b.add("GlobalMaxPool", [x]), "y")
     network, x = b.network(), random.standard_normal((2, 3, 8, 8)).astype(np.float32)
-    plan = training_plan(network, Recipe(), joint_loss([Classification(name="y", classes=("a", "b"))]))
+    loss = joint_loss([Classification(name="y", classes=("a", "b"))])
+    plan = training_plan(network, Recipe(), loss)
     trainer = FRAMEWORK.trainer(network, plan, Settings(precision=precision))
     tolerance = 1e-4 if precision == "float32" else 0.05
-    np.testing.assert_allclose(trainer.evaluate({"x": x})["y"], network.run({"x": x})["y"], atol=tolerance)
+    expected = network.run({"x": x})["y"]
+    np.testing.assert_allclose(trainer.evaluate({"x": x})["y"], expected, atol=tolerance)
 
 
 def test_both_bounds_have_all_of_the_gradient():
@@ -58,10 +72,22 @@ def test_both_bounds_have_all_of_the_gradient():
     assert np.isnan(y.numpy()[5])
 
 
-@pytest.mark.parametrize(("low", "high"), [(0.0, 6.0), (0.0, 1.0), (0.0, 0.3), (-1.0, 1.0), (-0.7, 0.7), (-2.0, 5.0), (0.1, 0.3)])
+BOUNDS = [
+    (0.0, 6.0),
+    (0.0, 1.0),
+    (0.0, 0.3),
+    (-1.0, 1.0),
+    (-0.7, 0.7),
+    (-2.0, 5.0),
+    (0.1, 0.3),
+]
+
+
+@pytest.mark.parametrize(("low", "high"), BOUNDS)
 def test_bounds_are_exact(low, high):
-    p, bounds = TensorFlowPrimitives(), np.float32([low, high])
-    x = tf.constant([*(bounds * (1 - np.float32(1e-6))), *bounds, *(bounds * (1 + np.float32(1e-6))), -9.0, 9.0])
+    p, bounds, little = TensorFlowPrimitives(), np.float32([low, high]), np.float32(1e-6)
+    near = [bounds * (1 - little), bounds, bounds * (1 + little)]
+    x = tf.constant([*np.concatenate(near), -9.0, 9.0])
     with tf.GradientTape() as outer:
         outer.watch(x)
         with tf.GradientTape() as tape:

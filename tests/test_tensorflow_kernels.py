@@ -32,7 +32,10 @@ def weight(b, name, *shape):
 
 
 def network():
-    """Convolutions of each kind, dense layers over flattened features and over others, and weights read in two ways."""
+    """Convolutions of each kind, dense layers over flattened features and over others.
+
+    And weights read in two ways.
+    """
     b = Builder()
     x = b.input("x", "float32", ("n", 4, 7, 7))
     x = b.add(

@@ -1,4 +1,7 @@
-"""A framework's trainer, which may use the framework's own optimizers, makes the canonical step: the plan carried out by hand."""
+"""A framework's trainer makes the canonical step: the plan carried out by hand.
+
+It may use the framework's own optimizers.
+"""
 
 from dataclasses import replace
 
@@ -33,7 +36,10 @@ def network():
 
 
 def gradients(network, weights, images, target, name):
-    """Of the loss with respect to every trainable weight: softmax and cross-entropy differentiated by hand, the rest by the framework."""
+    """Of the loss with respect to every trainable weight.
+
+    Softmax and cross-entropy are differentiated by hand, the rest by the framework.
+    """
     current = network.with_weights(
         {key: np.asarray(value, np.float32) for key, value in weights.items()}
     )

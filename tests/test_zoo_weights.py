@@ -12,14 +12,45 @@ from allotrope.network import zoo
 
 # The names that torchvision's files have, written out, for one block with and one without
 # projection.
-RESNET18_NAMES = """conv1.weight bn1.weight bn1.bias bn1.running_mean bn1.running_var layer1.0.conv1.weight layer1.0.bn1.weight
-layer1.1.conv2.weight layer1.1.bn2.running_var layer2.0.conv1.weight layer2.0.downsample.0.weight layer2.0.downsample.1.weight
-layer2.0.downsample.1.bias layer2.0.downsample.1.running_mean layer2.0.downsample.1.running_var layer4.1.bn2.bias fc.weight
-fc.bias"""
-MOBILENET_NAMES = """features.0.0.weight features.0.1.running_mean features.1.conv.0.0.weight features.1.conv.0.1.bias
-features.1.conv.1.weight features.1.conv.2.weight features.2.conv.0.0.weight features.2.conv.0.1.weight features.2.conv.1.0.weight
-features.2.conv.1.1.weight features.2.conv.2.weight features.2.conv.3.running_var features.17.conv.3.bias features.18.0.weight
-features.18.1.weight classifier.1.weight classifier.1.bias"""
+RESNET18_NAMES = """
+conv1.weight
+bn1.weight
+bn1.bias
+bn1.running_mean
+bn1.running_var
+layer1.0.conv1.weight
+layer1.0.bn1.weight
+layer1.1.conv2.weight
+layer1.1.bn2.running_var
+layer2.0.conv1.weight
+layer2.0.downsample.0.weight
+layer2.0.downsample.1.weight
+layer2.0.downsample.1.bias
+layer2.0.downsample.1.running_mean
+layer2.0.downsample.1.running_var
+layer4.1.bn2.bias
+fc.weight
+fc.bias
+"""
+MOBILENET_NAMES = """
+features.0.0.weight
+features.0.1.running_mean
+features.1.conv.0.0.weight
+features.1.conv.0.1.bias
+features.1.conv.1.weight
+features.1.conv.2.weight
+features.2.conv.0.0.weight
+features.2.conv.0.1.weight
+features.2.conv.1.0.weight
+features.2.conv.1.1.weight
+features.2.conv.2.weight
+features.2.conv.3.running_var
+features.17.conv.3.bias
+features.18.0.weight
+features.18.1.weight
+classifier.1.weight
+classifier.1.bias
+"""
 
 
 def small():

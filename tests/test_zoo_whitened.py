@@ -1,4 +1,7 @@
-"""The whitening network: its filters whiten, its frozen parts do not train, its shape is the record's."""
+"""The whitening network: its filters whiten, its frozen parts do not train.
+
+Its shape is the record's.
+"""
 
 from __future__ import annotations
 
@@ -54,7 +57,10 @@ def test_whitening_uses_a_spread_of_the_images():
 
 
 def test_airbench94_has_its_published_shape(filters):
-    """1.97 M weights for CIFAR-10, https://github.com/KellerJordan/cifar10-airbench/blob/master/airbench94.py."""
+    """1.97 M weights for CIFAR-10.
+
+    https://github.com/KellerJordan/cifar10-airbench/blob/master/airbench94.py
+    """
     network = zoo.whitened_cnn(10, (3, 32, 32), filters=filters)
     np.testing.assert_array_equal(network.weights["whiten.weight"], filters)
     frozen = {name for name in network.weights if name not in network.trainable}

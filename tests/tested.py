@@ -1,4 +1,6 @@
-"""The frameworks that tests run in: those that ALLOTROPE_TEST_FRAMEWORKS names, with commas between them, else all that are installed.
+"""The frameworks that tests run in.
+
+Those that ALLOTROPE_TEST_FRAMEWORKS names, with commas between them, else all that are installed.
 
 One that is named and missing fails the tests that run in it.
 """
@@ -19,7 +21,7 @@ run a sample."""
 
 
 class InEach:
-    """What stands before a contract whose fixture `name` is to go over the frameworks that are tested."""
+    """What stands before a contract whose fixture `name` is to go over the tested frameworks."""
 
     @pytest.fixture(params=TESTED)
     def name(self, request):
