@@ -36,6 +36,9 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+from torch_networks import conv_norm
+
 CLASSES, SIDE = 10, 32
 EPOCHS = 4
 IMAGENET = ((123.675, 116.28, 103.53), (58.395, 57.12, 57.375))
@@ -61,11 +64,6 @@ def options():
 
 
 # --- networks
-
-
-def conv_norm(inside, outside, kernel, stride=1, groups=1, activation=nn.ReLU):
-    conv = nn.Conv2d(inside, outside, kernel, stride, kernel // 2, groups=groups, bias=False)
-    return nn.Sequential(conv, nn.BatchNorm2d(outside), activation())
 
 
 class Residual(nn.Module):

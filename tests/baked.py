@@ -1,9 +1,11 @@
 """Networks with a batch that is baked in, and whether their examples stay apart."""
 
+from functools import partial
+
 import numpy as np
 
 import allotrope
-from onnx_models import model, node, outputs, tensor
+from onnx_models import drawn_from, model, node, outputs, tensor
 
 F = np.float32
 RNG = np.random.default_rng(0)
@@ -11,13 +13,7 @@ IMAGE = [tensor("x", shape=[1, 3, 4, 4])]
 CONV = node("Conv", "x w", "c")
 W = {"w": RNG.standard_normal((2, 3, 1, 1)).astype(F)}
 
-
-def ints(*values):
-    return np.array(values, np.int64)
-
-
-def floats(*shape):
-    return RNG.standard_normal(shape).astype(F)
+floats = partial(drawn_from, RNG)
 
 
 def made(nodes, arrays, inputs=None):

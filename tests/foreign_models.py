@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import onnx
 from onnx import helper
 
 from allotrope.network.reading.foreign.table import MICROSOFT
-from onnx_models import model
+from onnx_models import drawn_from, model
 
 F = np.float32
 RNG = np.random.default_rng(5)
 
-
-def f(*shape):
-    return RNG.standard_normal(shape).astype(F)
+f = partial(drawn_from, RNG)
 
 
 def q(*shape, dtype=np.uint8):

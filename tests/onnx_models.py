@@ -47,6 +47,16 @@ def of_one(made, shape, arrays=None, opset=17, results=None):
     return model([made], [tensor("x", shape=shape)], results, arrays or {}, opset, 8)
 
 
+def drawn_from(random, *shape):
+    """Normally distributed float32 numbers, the next of the stream."""
+    return random.standard_normal(shape).astype(np.float32)
+
+
+def ints(*values):
+    """Whole numbers as ONNX takes shapes and axes."""
+    return np.array(values, np.int64)
+
+
 def runtime(source):
     """An ONNX Runtime session on a path or a model, with one thread."""
     options = onnxruntime.SessionOptions()

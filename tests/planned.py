@@ -7,9 +7,16 @@ import numpy as np
 from allotrope.config import Recipe
 from allotrope.frameworks.contract import Batch, TrainingPlan
 from allotrope.network.network import Network
+from allotrope.network.rewriting.compose import with_preprocessing
+from allotrope.network.rewriting.named_after import named_after
 from allotrope.tasks import Classification
 from allotrope.tasks.several import loss_over
 from allotrope.training.plan import training_plan
+
+
+def of_digits(inner: Network) -> Network:
+    """The network over the raw pixels `image` of digits, which answers `label`."""
+    return named_after(with_preprocessing(inner, [80.0], [90.0]), ["image"], ["label"])
 
 
 def planned(

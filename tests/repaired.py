@@ -16,10 +16,6 @@ PIXELS = RNG.standard_normal((5, 3, 4, 4)).astype(F)
 KERNEL = {"w": RNG.standard_normal((3, 3, 1, 1)).astype(F)}
 
 
-def ints(*values):
-    return np.array(values, np.int64)
-
-
 def operators(network):
     return [n.operator for n in network.graph.nodes]
 

@@ -26,11 +26,6 @@ def images_of(side, channels, count=60, classes=3):
     return labelled_data("made", tuple("abc"[:classes]), split, split, split)
 
 
-@pytest.fixture(scope="module")
-def digits():
-    return read_data("digits", DataOptions())
-
-
 @pytest.mark.parametrize(
     ("side", "name"),
     [

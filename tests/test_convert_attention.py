@@ -11,6 +11,7 @@ import allotrope
 from allotrope.conversion.core.attention import spelled_out
 from converted import opened
 from onnx_models import model, node, tensor
+from repaired import operators
 from tested import TESTED
 
 SHAPES = {"q": (2, 3, 4, 8), "k": (2, 3, 6, 8), "v": (2, 3, 6, 5)}
@@ -46,10 +47,6 @@ def network(attributes, arrays, free=False):
     return allotrope.load(made), {
         n: RNG.standard_normal(s).astype(np.float32) for n, s in SHAPES.items()
     } | arrays
-
-
-def operators(network):
-    return [n.operator for n in network.graph.nodes]
 
 
 @pytest.mark.parametrize("case", PLAIN)

@@ -9,6 +9,7 @@ from allotrope.config import DataOptions
 from allotrope.data import read_data
 from allotrope.data.sources.arrays.array_names import array_name, shared_words
 from allotrope.errors import DataError
+from read_sources import notes
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (60, 8, 8), dtype=np.uint8)
 LABELS = np.arange(60) % 3
@@ -28,10 +29,6 @@ def error_of(folder, arrays):
 
 def sizes(data):
     return [len(part) for part in (data.train, data.validation, data.test)]
-
-
-def notes(data):
-    return "\n".join(data.summary["notes"])
 
 
 @pytest.mark.parametrize(

@@ -6,18 +6,13 @@ import numpy as np
 import pytest
 
 import allotrope
-from allotrope.errors import DataError, UsageError
+from allotrope.errors import UsageError
+from read_sources import error_of
 
 RANDOM = np.random.default_rng(0)
 IMAGES = RANDOM.integers(0, 256, (40, 6, 5, 3), np.uint8)
 AGES = RANDOM.normal(50, 10, 40)
 LABELS = np.arange(40) % 4
-
-
-def error_of(columns, kind=DataError, **options):
-    with pytest.raises(kind) as caught:
-        allotrope.read(columns, **options)
-    return str(caught.value)
 
 
 def together(data, name):

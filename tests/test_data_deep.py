@@ -13,6 +13,7 @@ from allotrope.data import read_data
 from allotrope.errors import DataError
 from allotrope.inputs.image.decoding import deep_values, is_deep, to_pixels
 from made_pictures import png_bytes, tiff_bytes
+from read_sources import notes
 
 RNG = np.random.default_rng(0)
 
@@ -44,10 +45,6 @@ def folder(root, write, splits=("",)):
                 values[0, :2] = 0, 255
                 write(root / split / name / str(number), values, split)
     return root
-
-
-def notes(data):
-    return "\n".join(data.summary["notes"])
 
 
 def error_of(root, **options):

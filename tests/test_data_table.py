@@ -9,7 +9,8 @@ import pytest
 from PIL import Image
 
 import allotrope
-from allotrope.errors import DataError, UsageError
+from allotrope.errors import UsageError
+from read_sources import error_of, notes
 
 COUNT = 24
 
@@ -37,16 +38,6 @@ def table(folder, rows, name="labels.csv", header="file,label", encoding="utf-8"
 
 def usual(folder, **options):
     return table(folder, [f"p{i}.png,{'cat' if i % 2 else 'dog'}" for i in range(COUNT)], **options)
-
-
-def error_of(source, kind=DataError, **options):
-    with pytest.raises(kind) as caught:
-        allotrope.read(source, **options)
-    return str(caught.value)
-
-
-def notes(data):
-    return "\n".join(data.summary["notes"])
 
 
 # --- what is understood

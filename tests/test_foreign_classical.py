@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pytest
 from onnx import TensorProto, helper
 
 import allotrope
 from allotrope.errors import ModelError, UnsupportedError
-from onnx_models import model, node, outputs, tensor
+from onnx_models import drawn_from, model, node, outputs, tensor
 from repaired import F
 
 RNG = np.random.default_rng(7)
@@ -16,9 +18,7 @@ ML = "ai.onnx.ml"
 X = RNG.standard_normal((4, 6)).astype(F)
 ROWS = [tensor("x", shape=["n", 6])]
 
-
-def drawn(*shape):
-    return RNG.standard_normal(shape).astype(F)
+drawn = partial(drawn_from, RNG)
 
 
 def ml(operator, inputs, outs, **attributes):

@@ -8,8 +8,8 @@ from onnx import helper
 
 import allotrope
 from allotrope.config import Repair
-from baked import F, assert_examples_apart, floats, ints, load, made
-from onnx_models import node
+from baked import F, assert_examples_apart, floats, load, made
+from onnx_models import ints, node
 
 # c is [1, 2, 4, 4]
 FREED = {

@@ -12,8 +12,8 @@ import allotrope
 from allotrope.network.network import Network
 from allotrope.network.rewriting.batch.placement import Mixes, Placement
 from allotrope.network.rewriting.batch.tried import tried
-from baked import CONV, IMAGE, F, W, assert_examples_apart, floats, ints, load, made
-from onnx_models import model, node, outputs, tensor
+from baked import CONV, IMAGE, F, W, assert_examples_apart, floats, load, made
+from onnx_models import ints, model, node, outputs, tensor
 
 
 def test_a_loop_over_examples_is_named():

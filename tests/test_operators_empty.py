@@ -1,17 +1,17 @@
 """Axes of length 0: no examples, no steps, nothing to sum, in every framework."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 
 import allotrope
-from onnx_models import node, of_one, outputs, tensor
+from onnx_models import drawn_from, node, of_one, outputs, tensor
 
 F = np.float32
 RANDOM = np.random.default_rng(4)
 
-
-def normal(*shape):
-    return RANDOM.standard_normal(shape).astype(F)
+normal = partial(drawn_from, RANDOM)
 
 
 NO_EXAMPLES = (0, 4, 6, 5)

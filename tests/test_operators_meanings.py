@@ -3,20 +3,20 @@
 Against ONNX Runtime or against what ONNX says, in NumPy.
 """
 
+from functools import partial
+
 import numpy as np
 import pytest
 
 import allotrope
 from allotrope.config import Repair
 from allotrope.errors import AllotropeError
-from onnx_models import model, node, of_one, outputs, tensor
+from onnx_models import drawn_from, model, node, of_one, outputs, tensor
 
 F = np.float32
 RANDOM = np.random.default_rng(4)
 
-
-def normal(*shape):
-    return RANDOM.standard_normal(shape).astype(F)
+normal = partial(drawn_from, RANDOM)
 
 
 def assert_like_onnx_runtime(made, framework, **inputs):

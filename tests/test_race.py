@@ -8,16 +8,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from allotrope.config import DataOptions, Recipe, Settings
-from allotrope.data import read_data
+from allotrope.config import Recipe, Settings
 from allotrope.network import zoo
-from allotrope.network.rewriting.compose import with_preprocessing
-from allotrope.network.rewriting.named_after import named_after
 from allotrope.training.race_entrant import agreement
 from allotrope.training.race_limits import CompileCost
 from allotrope.training.race_words import described
 from allotrope.training.settings_race import race_settings
 from allotrope.training.speed import training_speed
+from planned import of_digits
 
 RECIPE = Recipe(learning_rate=0.2, batch_size=64, augmentation="none", budget=20.0)
 DEFAULT = Settings()
@@ -27,14 +25,8 @@ COMPILED = replace(HALF, compiled=True)
 
 
 @pytest.fixture(scope="module")
-def digits():
-    return read_data("digits", DataOptions())
-
-
-@pytest.fixture(scope="module")
 def network():
-    inner = zoo.cnn(10, (1, 8, 8), channels=(8,), hidden=(16,))
-    return named_after(with_preprocessing(inner, [80.0], [90.0]), ["image"], ["label"])
+    return of_digits(zoo.cnn(10, (1, 8, 8), channels=(8,), hidden=(16,)))
 
 
 class Clock:

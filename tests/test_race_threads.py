@@ -7,14 +7,13 @@ from dataclasses import replace
 
 import pytest
 
-from allotrope.config import DataOptions, Recipe, Settings
-from allotrope.data import Batches, read_data
+from allotrope.config import Recipe, Settings
+from allotrope.data import Batches
 from allotrope.frameworks import framework
 from allotrope.network import zoo
-from allotrope.network.rewriting.compose import with_preprocessing
-from allotrope.network.rewriting.named_after import named_after
 from allotrope.training.plan import plan_for
 from allotrope.training.settings_race import race_settings
+from planned import of_digits
 from test_race import DEFAULT, FALLING, HALF, RECIPE, Clock
 
 STEADY, WAITING = (0.01,), (0.004, 0.04, 0.015, 0.06, 0.03)
@@ -52,14 +51,8 @@ class ThreadedFramework:
 
 
 @pytest.fixture(scope="module")
-def digits():
-    return read_data("digits", DataOptions())
-
-
-@pytest.fixture(scope="module")
 def network():
-    inner = zoo.cnn(10, (1, 8, 8), channels=(8,), hidden=(16,))
-    return named_after(with_preprocessing(inner, [80.0], [90.0]), ["image"], ["label"])
+    return of_digits(zoo.cnn(10, (1, 8, 8), channels=(8,), hidden=(16,)))
 
 
 def raced(network, digits, several, one, options=None):

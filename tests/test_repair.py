@@ -15,8 +15,8 @@ import pytest
 import allotrope
 from allotrope.config import Repair
 from allotrope.errors import UsageError
-from onnx_models import node, tensor
-from repaired import IMAGE, KERNEL, PIXELS, X, ints, of, operators, same
+from onnx_models import ints, node, tensor
+from repaired import IMAGE, KERNEL, PIXELS, X, of, operators, same
 
 
 def test_every_switch_is_known_and_an_unknown_one_is_not():

@@ -5,6 +5,8 @@ Attention's biases, masks, weights inside of loops and branches.
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pytest
 from onnx import TensorProto, helper
@@ -12,15 +14,13 @@ from onnx import TensorProto, helper
 import allotrope
 from allotrope.config import Repair
 from allotrope.network.rewriting.repair import STEPS, say_what_learns_no_more
-from onnx_models import model, node, outputs, tensor
-from repaired import F, ints, of, operators
+from onnx_models import drawn_from, ints, model, node, outputs, tensor
+from repaired import F, of, operators
 
 RNG = np.random.default_rng(3)
 LENGTH, HEADS, SIZE = 4, 2, 3
 
-
-def drawn(*shape):
-    return RNG.standard_normal(shape).astype(F)
+drawn = partial(drawn_from, RNG)
 
 
 # --- a learned bias on the scores of attention

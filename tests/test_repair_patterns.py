@@ -12,8 +12,8 @@ from onnx import TensorProto, helper
 
 import allotrope
 from allotrope.config import Repair
-from onnx_models import model, node, nodes, tensor
-from repaired import F, X, ints, of, operators, same
+from onnx_models import ints, model, node, nodes, tensor
+from repaired import F, X, of, operators, same
 
 RNG = np.random.default_rng(1)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from itertools import pairwise
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 
 import allotrope
 from allotrope.config import Repair
-from onnx_models import node, tensor
+from onnx_models import drawn_from, node, tensor
 from repaired import F, of, same
 
 RNG = np.random.default_rng(4)
@@ -19,9 +20,7 @@ IMAGES = [tensor("x", shape=["n", 6, 5, 5])]
 PIXELS = RNG.standard_normal((2, 6, 5, 5)).astype(F)
 ONES, ZEROS = np.ones(6, F), np.zeros(6, F)
 
-
-def drawn(*shape):
-    return RNG.standard_normal(shape).astype(F)
+drawn = partial(drawn_from, RNG)
 
 
 def kernel():

@@ -382,7 +382,9 @@ def test_examples_are_images_only_if_they_are_nothing_else(
     page = report(folder, run)
     assert not re.search(r"\b(image|picture|pixel)s?\b", words_of(page), re.IGNORECASE)
     assert "right on 96.39 % of the test examples, 0.0484 ms an example" in words_of(page)
-    assert f"delivered/predict.py {argument} in the run folder; it needs {packages}" in words_of(page)
+    assert f"delivered/predict.py {argument} in the run folder; it needs {packages}" in words_of(
+        page
+    )
 
 
 def test_numbers_and_their_nouns_agree(folder: pathlib.Path, run: dict[str, Any]) -> None:

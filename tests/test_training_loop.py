@@ -10,34 +10,23 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from allotrope.config import DataOptions, Recipe, Settings
-from allotrope.data import read_data
+from allotrope.config import Recipe, Settings
 from allotrope.errors import RunFolderError, TrainingError, UsageError
 from allotrope.network import zoo
-from allotrope.network.rewriting.compose import with_preprocessing
-from allotrope.network.rewriting.named_after import named_after
 from allotrope.progress import Progress
 from allotrope.tasks import Classification
 from allotrope.training.checkpoints import BEST, LAST, read
 from allotrope.training.loop import train
 from allotrope.training.underway import Intervals
+from planned import of_digits
 
 RECIPE = Recipe(learning_rate=0.2, batch_size=64, epochs=3, augmentation="none", average=0.9)
 SETTINGS = Settings(threads=1)
 
 
-@pytest.fixture(scope="module")
-def digits():
-    return read_data("digits", DataOptions())
-
-
 def small_network():
     options = {"channels": (8,), "hidden": (16,), "normalization": "batch", "dropout": 0.1}
-    return ready(zoo.cnn(10, (1, 8, 8), **options))
-
-
-def ready(inner):
-    return named_after(with_preprocessing(inner, [80.0], [90.0]), ["image"], ["label"])
+    return of_digits(zoo.cnn(10, (1, 8, 8), **options))
 
 
 @pytest.fixture(scope="module")
@@ -234,6 +223,8 @@ class Killing(Progress):
     def step(self, tick):
         if tick.epoch > 1.5:
             os.kill(os.getpid(), signal.SIGKILL)
+from allotrope.config import DataOptions
+from allotrope.data import read_data
 data = read_data("digits", DataOptions())
 always = Intervals(looks=0.0, ticks=0.0, checkpoints=0.0)
 options = {{"folder": Path({folder!r}), "progress": Killing(), "intervals": always}}
@@ -276,7 +267,7 @@ def test_resume_with_another_recipe_or_network_is_an_error(digits, network, tmp_
     train(network, digits, recipe, SETTINGS, folder=tmp_path)
     with pytest.raises(UsageError, match=r"learning_rate was 0\.2 and is now 0\.1"):
         train(network, digits, slower, SETTINGS, folder=tmp_path, resume=True)
-    other = ready(zoo.mlp(10, (1, 8, 8)))
+    other = of_digits(zoo.mlp(10, (1, 8, 8)))
     with pytest.raises(TrainingError, match="does not fit"):
         train(other, digits, recipe, SETTINGS, folder=tmp_path, resume=True)
 
