@@ -100,7 +100,11 @@ def network(name):
 
 def outcome(name, framework):
     """equal, wrong, refused or crashed, and why."""
-    case, loaded = cases()[name], network(name)
+    return outcome_of(cases()[name], network(name), framework)
+
+
+def outcome_of(case, loaded, framework):
+    """The same of what was loaded for a case, or of the error that refuses it."""
     if isinstance(loaded, AllotropeError):
         return "refused", str(loaded)
     try:
@@ -109,9 +113,8 @@ def outcome(name, framework):
             Runner.assert_similar_outputs(
                 [array(value) for value in outputs], got, case.rtol, case.atol
             )
-    except (
-        NodeError
-    ) as error:  # a sound network's arrays fit its nodes, so that this is a fault of ours
+    except NodeError as error:
+        # A sound network's arrays fit its nodes, so that this is a fault of ours.
         return "crashed", str(error)
     except AllotropeError as error:
         return "refused", str(error)

@@ -196,6 +196,12 @@ def names_that_say_nothing(tree: ast.AST) -> list[int]:
     return lines
 
 
+def patches(tree: ast.AST) -> list[int]:
+    """The lines that set an attribute of something else, as pytest's monkeypatch does."""
+    attributes = [node for node in walked(tree) if isinstance(node, ast.Attribute)]
+    return [node.lineno for node in attributes if node.attr == "setattr"]
+
+
 def twice(
     names: Mapping[str, Collection[str]], mirrors: Collection[Collection[str]]
 ) -> dict[str, set[str]]:

@@ -12,7 +12,6 @@ from agreeing import network
 from allotrope import cli, frameworks
 from allotrope.errors import UnsupportedError, UsageError
 from allotrope.frameworks.reference.primitives import ReferencePrimitives
-from allotrope.measure.agreement import recording
 from allotrope.measure.agreement.comparer import compare_slopes
 from allotrope.measure.agreement.probe import moving_values, probed
 from allotrope.measure.agreement.proof import COLUMNS, agreement
@@ -115,14 +114,22 @@ def test_a_framework_that_is_missing_is_a_row_with_the_command_that_installs_it(
     assert agreement(proof.json["rows"], [])
 
 
-def test_a_process_that_dies_is_a_row_with_its_reason(file, monkeypatch):
-    monkeypatch.setattr(recording, "WORKER", "allotrope.no_such_module")
+KILLED = """
+import os, signal, sys
+if "allotrope.measure.agreement.worker" in sys.orig_argv:
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_a_process_that_dies_is_a_row_with_its_reason(file, tmp_path, monkeypatch):
+    (tmp_path / "sitecustomize.py").write_text(KILLED)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     proof = allotrope.check(
         file, frameworks=["pytorch"], precision=["float64"], **{**QUICK, "steps": 0}
     )
     (row,) = proof.json["rows"]
     assert (row["status"], proof.exit_code) == ("failed", 1)
-    assert "No module named allotrope.no_such_module" in row["reason"]
+    assert "killed by signal 9 during 'begin'" in row["reason"]
     assert "Nothing could be compared." in str(proof)
 
 

@@ -1,11 +1,11 @@
 """Checkpoints: what comes back, and what happens when the file or the disk is bad."""
 
-import errno
 import os
 
 import numpy as np
 import pytest
 
+import full_disk
 from allotrope.errors import RunFolderError, TrainingError
 from allotrope.training.checkpoints import (
     BEST,
@@ -148,15 +148,10 @@ def test_a_file_in_the_way_is_named(tmp_path):
         Checkpoints(tmp_path / "run" / "checkpoints")
 
 
-def test_a_full_disk_is_named_and_the_old_checkpoint_stays(checkpoints, monkeypatch):
+def test_a_full_disk_is_named_and_the_old_checkpoint_stays(checkpoints):
     checkpoints.save_last(checkpoint(1))
-
-    def full(descriptor):
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-    monkeypatch.setattr(os, "fsync", full)
+    full_disk.fill(checkpoints.folder / f"{LAST}.new")
     with pytest.raises(RunFolderError, match=f"{LAST}.*the disk is full"):
         checkpoints.save_last(checkpoint(2))
-    monkeypatch.undo()
     assert checkpoints.last(never).record["step"] == 1
     assert [path.name for path in checkpoints.folder.iterdir()] == [LAST]

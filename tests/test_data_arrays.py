@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import gzip
 import struct
+import zipfile
 
 import numpy as np
 import pytest
@@ -211,10 +212,14 @@ def test_a_truncated_npz_is_named(tmp_path):
         read_data(path)
 
 
-def test_an_npz_larger_than_memory_is_refused_before_it_is_read(tmp_path, monkeypatch):
-    monkeypatch.setattr("allotrope.data.memory._physical_memory", lambda: 1000)
+def test_an_npz_larger_than_memory_is_refused_before_it_is_read(tmp_path):
+    path = npz(tmp_path, y_train=LABELS)
+    shape = (len(LABELS), 10**7, 10**7)
+    with zipfile.ZipFile(path, "a") as archive, archive.open("x_train.npy", "w") as file:
+        header = {"descr": "|u1", "fortran_order": False, "shape": shape}
+        np.lib.format.write_array_header_1_0(file, header)
     with pytest.raises(DataError, match="of memory"):
-        read_data(npz(tmp_path, x_train=IMAGES, y_train=LABELS))
+        read_data(path)
 
 
 def write_idx(path, array):

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import resource
 import tarfile
 import zlib
+from contextlib import contextmanager
 
 import numpy as np
 import pytest
@@ -13,9 +15,10 @@ from PIL import Image
 from allotrope.config import DataOptions
 from allotrope.data import read_data
 from allotrope.data.sources.pictures.decode_pictures import choose_size
+from allotrope.data.sources.pictures.decoder import Decoder
 from allotrope.data.sources.pictures.picture_cache import cache_folder
 from allotrope.errors import DataError, UsageError
-from allotrope.inputs.image.pictures import Header
+from allotrope.inputs.image.pictures import Header, read_header
 
 
 @pytest.fixture(autouse=True)
@@ -243,10 +246,9 @@ def test_an_empty_split_folder(tmp_path):
     assert f"{tmp_path / 'test'}: found no pictures" in error_of(tmp_path)
 
 
-def test_pictures_beyond_memory_are_refused(tmp_path, monkeypatch):
-    classes(tmp_path)
-    monkeypatch.setattr("allotrope.data.memory._physical_memory", lambda: 1000)
-    assert "--image-size" in error_of(tmp_path)
+def test_pictures_beyond_memory_are_refused(tmp_path):
+    message = error_of(classes(tmp_path), DataOptions(image_size=10**6))
+    assert "of memory" in message and "Choose a smaller --image-size" in message
 
 
 def same(first, second):
@@ -257,13 +259,17 @@ def same(first, second):
     )
 
 
-def test_the_second_time_nothing_is_decoded(tmp_path, cache, monkeypatch):
+def test_the_second_time_nothing_is_decoded(tmp_path, cache):
+    """What was stored is what is read: here the pictures' negatives."""
     classes(tmp_path)
     first = read_data(tmp_path)
-    assert [file.suffix for file in cache.iterdir()] == [".npz"]
-    monkeypatch.setattr("allotrope.data.sources.pictures.decode_pictures.read_picture", None)
+    (stored,) = cache.iterdir()
+    with np.load(stored) as file:
+        np.savez(stored, pixels=255 - file["pixels"], facts=file["facts"])
     again = read_data(tmp_path)
-    assert same(first, again) and first.train.origin == again.train.origin
+    for split, examples in first.splits.items():
+        np.testing.assert_array_equal(again.splits[split]["image"], 255 - examples["image"])
+        assert again.splits[split].origin == examples.origin
     assert first.summary | {"seconds": 0} == again.summary | {"seconds": 0}
 
 
@@ -309,17 +315,24 @@ def test_a_cache_that_cannot_be_written_is_said(tmp_path, monkeypatch):
     assert "not cached" in lines[0] and "ALLOTROPE_CACHE" in lines[0]
 
 
-def test_a_full_disk_leaves_no_half_cache(tmp_path, cache, monkeypatch):
+@contextmanager
+def files_of_at_most(count):
+    """The system lets no file grow beyond so many bytes."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (count, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def test_a_write_that_is_cut_off_leaves_no_half_cache(tmp_path, cache):
     classes(tmp_path)
-
-    def full(file, **arrays):
-        file.write(b"half")
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr("allotrope.data.sources.pictures.picture_cache.np.savez", full)
     lines = []
-    read_data(tmp_path, report=lines.append)
-    assert "No space left" in lines[0] and not list(cache.iterdir())
+    with files_of_at_most(500):
+        read_data(tmp_path, report=lines.append)
+    assert "not cached" in lines[0] and "File too large" in lines[0]
+    assert not list(cache.iterdir())
 
 
 def test_the_cache_lies_in_the_home_folder_unless_said_otherwise(monkeypatch, tmp_path):
@@ -333,11 +346,11 @@ def test_without_a_home_folder_the_cache_is_asked_for(tmp_path, monkeypatch):
     assert "Set ALLOTROPE_CACHE" in error_of(classes(tmp_path))
 
 
-def test_progress_is_reported(tmp_path, monkeypatch):
-    classes(tmp_path)
-    monkeypatch.setattr("allotrope.data.sources.pictures.decoder.SECONDS_BETWEEN_LINES", 0)
+def test_progress_is_reported(tmp_path):
+    files = sorted(classes(tmp_path).rglob("*.png"))
     lines = []
-    read_data(tmp_path, report=lines.append)
+    decoder = Decoder(tmp_path, files, 2, lines.append, seconds=0)
+    assert len(list(decoder.each(read_header, range(len(files)), "decoded"))) == len(files)
     assert any(line.startswith("decoded 20 of 20 pictures (") for line in lines)
 
 

@@ -10,6 +10,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 import allotrope
 from allotrope.errors import AllotropeError, RunFolderError
+from allotrope.network import write
 from allotrope.network.graph import Value
 from allotrope.network.reading.opset import OPSET
 from onnx_models import model, node, runtime, tensor
@@ -267,18 +268,17 @@ def test_external_data_from_one_file_in_the_folder(tmp_path):
     assert (allotrope.load(tmp_path / "m.onnx").weights["w"] == array).all()
 
 
-def test_beyond_two_gigabytes_weights_get_a_file_of_their_own(tmp_path, monkeypatch):
-    monkeypatch.setattr("allotrope.network.write.LARGEST_FILE", 40)
+def test_beyond_two_gigabytes_weights_get_a_file_of_their_own(tmp_path):
     array = np.random.default_rng(0).random((3, 4), dtype=np.float32)
     network = allotrope.load(model([node("MatMul", "x w", "y")], arrays={"w": array}))
-    network.save(tmp_path / "m.onnx")
+    write.save(network, tmp_path / "m.onnx", largest=40)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["m.onnx", "m.onnx.data"]
     assert (allotrope.load(tmp_path / "m.onnx").weights["w"] == array).all()
-    assert runtime(str(tmp_path / "m.onnx")).run(None, {"x": np.ones((1, 3), np.float32)})[
-        0
-    ].shape == (1, 4)
+    session = runtime(str(tmp_path / "m.onnx"))
+    (y,) = session.run(None, {"x": np.ones((1, 3), np.float32)})
+    assert y.shape == (1, 4)
     with pytest.raises(AllotropeError, match="2 GiB"):
-        network.to_onnx()
+        write.to_onnx(network, largest=40)
 
 
 def test_a_file_that_cannot_be_written_leaves_the_old_one(tmp_path):

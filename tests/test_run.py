@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import full_disk
 from allotrope.config import Recipe
 from allotrope.errors import RunFolderError
 from allotrope.run import Run, plain, read_record
@@ -134,14 +135,10 @@ def test_history_has_every_column_and_row(tmp_path: Path):
     ).read_text() == "epoch,loss,train_accuracy\n1,0.5,\n2,0.25,0.9\n"
 
 
-def test_a_write_that_fails_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_a_write_that_fails_leaves_the_old_file(tmp_path: Path):
     path = tmp_path / "run.json"
     replace_file(path, b"old")
-
-    def full(descriptor: int) -> None:
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(os, "fsync", full)
+    full_disk.fill(path)
     message = (
         r"run\.json' cannot be written: the disk is full; free some space\. "
         "What was saved before"

@@ -169,6 +169,11 @@ def test_clever_code_says_why_and_conditions_have_lines_of_their_own():
     assert 1000 * comments / code >= COMMENTS_BY_1000
 
 
+def test_tests_pass_arguments_and_patch_nothing():
+    lines = {name: structure.patches(tree) for name, tree in PARSED.items()}
+    assert {name: numbers for name, numbers in lines.items() if numbers} == {}
+
+
 def test_a_name_stands_for_one_file_and_one_class():
     files = structure.twice(structure.files_by_name(SOURCES), MIRRORS)
     classes = structure.twice(structure.classes_by_name(TREES), MIRRORS)
@@ -228,6 +233,8 @@ def test_the_checks_of_air_can_fail():
     assert structure.code_and_comments(text, ast.parse(text)) == (3, 2)
     quoted = "x = '''\n# no comment\n'''\n"
     assert structure.code_and_comments(quoted, ast.parse(quoted)) == (2, 0)
+    patching = ast.parse("def test(monkeypatch):\n    monkeypatch.setattr(os, 'fsync', None)")
+    assert structure.patches(patching) == [2]
     empty_words = ast.parse("found = 1\ndef f(both): return found")
     assert structure.names_that_say_nothing(empty_words) == [1, 2]
 

@@ -25,13 +25,13 @@ LARGEST_FILE = 2**31 - 2**20
 """Protocol buffers end at 2 GiB; what weights take beyond this lies in a file of its own."""
 
 
-def to_onnx(network: Network) -> ModelProto:
+def to_onnx(network: Network, largest: int = LARGEST_FILE) -> ModelProto:
     """The network as an ONNX model, weights inside, in the lowest opset that means the same.
 
-    Raises: ModelError if it is beyond 2 GiB, which a model in memory cannot be; `save` can write
-    it.
+    Raises: ModelError if its weights take more bytes than `largest`: a model in memory has an end;
+    `save` can write it.
     """
-    if _bytes(network.weights.values()) > LARGEST_FILE:
+    if _bytes(network.weights.values()) > largest:
         raise ModelError(
             f"network '{network.graph.name}' has over 2 GiB of weights: use save(path), which "
             "puts them into a second file."
@@ -39,13 +39,13 @@ def to_onnx(network: Network) -> ModelProto:
     return _model(network, [tensor_proto(name, array) for name, array in network.weights.items()])
 
 
-def save(network: Network, path: str | Path) -> None:
-    """Write an ONNX file, and beside it `<name>.data` where the weights need over 2 GiB.
+def save(network: Network, path: str | Path, largest: int = LARGEST_FILE) -> None:
+    """Write an ONNX file, and beside it `<name>.data` if the weights need more than `largest`.
 
     Raises: RunFolderError where it cannot be written; what was there before is then still there.
     """
     path = Path(path)
-    if _bytes(network.weights.values()) > LARGEST_FILE:
+    if _bytes(network.weights.values()) > largest:
         _save_in_two(network, path)
     else:
         replace_file(path, to_onnx(network).SerializeToString(deterministic=True))

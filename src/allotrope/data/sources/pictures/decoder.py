@@ -22,12 +22,16 @@ SECONDS_BETWEEN_LINES = 5.0
 
 @dataclass
 class Decoder:
-    """The files of a folder, by row; `unreadable` says of a row why it cannot be read."""
+    """The files of a folder, by row; `unreadable` says of a row why it cannot be read.
+
+    Progress is reported every so many `seconds`.
+    """
 
     folder: Path
     files: Sequence[Path]
     workers: int
     report: Callable[[str], None]
+    seconds: float = SECONDS_BETWEEN_LINES
     unreadable: dict[int, str] = field(default_factory=dict)
 
     def each(
@@ -46,7 +50,7 @@ class Decoder:
                 except UnreadablePicture as error:
                     self.unreadable.setdefault(row, error.reason)
                 now = time.perf_counter()
-                if now - last > SECONDS_BETWEEN_LINES:
+                if now - last > self.seconds:
                     last = now
                     self.report(
                         f"{verb} {done:,} of {len(rows):,} pictures ({done / (now - began):,.0f}/s)"
