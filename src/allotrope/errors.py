@@ -85,14 +85,14 @@ class MissingDependencyError(AllotropeError):
     """A framework or runtime that is not installed; carries the command that installs it."""
 
 
-def unknown_name(kind: str, found: str, known: Iterable[str]) -> UsageError:
+def unknown_name(kind: str, name: str, known: Iterable[str]) -> UsageError:
     """The error for a name that is not one of `known`; suggests the nearest.
 
     `kind` says what the name is for, such as `network` or `optimizer`.
     """
     names = sorted(known)
-    near = difflib.get_close_matches(found, names, n=1, cutoff=0.5)
+    near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
     hint = ""
     if near:
         hint = f" Did you mean '{near[0]}'?"
-    return UsageError(f"unknown {kind} '{found}'.{hint} Known: {', '.join(names)}.")
+    return UsageError(f"unknown {kind} '{name}'.{hint} Known: {', '.join(names)}.")

@@ -278,19 +278,19 @@ class _Choosing:
             )
             return False
         images, labels = train[self.picture.name], train[task.name]
-        kept = kept_when_mirrored(images, labels, task.size, self.seed)
-        if kept is None:
+        remaining = kept_when_mirrored(images, labels, task.size, self.seed)
+        if remaining is None:
             self.reasons.append(
                 "Images are not mirrored in training: the data does not show whether they keep "
                 "their meaning."
             )
             return False
-        word = "are" if kept >= ENOUGH else "are not"
+        word = "are" if remaining >= ENOUGH else "are not"
         self.reasons.append(
-            f"Images {word} mirrored in training: a simple classifier keeps {max(kept, 0):.0%} of "
-            "what it knows when they are."
+            f"Images {word} mirrored in training: a simple classifier keeps "
+            f"{max(remaining, 0):.0%} of what it knows when they are."
         )
-        return kept >= ENOUGH
+        return remaining >= ENOUGH
 
     # --- size
 

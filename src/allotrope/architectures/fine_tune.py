@@ -123,14 +123,14 @@ def frozen_weights(
 
     Raises: UsageError for all patterns that match none, or where nothing is left to learn.
     """
-    found = {
+    matched = {
         pattern: {name for name in network.trainable if fnmatchcase(name, pattern)}
         for pattern in patterns
     }
     names = sorted(network.trainable)
     unmatched = [
         f"'{pattern}'{_nearest(pattern, names)}"
-        for pattern, matches in found.items()
+        for pattern, matches in matched.items()
         if not matches
     ]
     if unmatched:
@@ -139,10 +139,10 @@ def frozen_weights(
             f"{', '.join(names[:8])}"
             f"{f' and {len(names) - 8} more' if len(names) > 8 else ''}; * stands for any letters."
         )
-    frozen = set().union(*found.values()) - fresh
+    frozen = set().union(*matched.values()) - fresh
     if frozen and frozen == network.trainable:
         raise UsageError(
-            f"--freeze {', '.join(found)} leaves no weight to learn: all {len(frozen)} are "
+            f"--freeze {', '.join(matched)} leaves no weight to learn: all {len(frozen)} are "
             "frozen. Freeze fewer."
         )
     return tuple(sorted(frozen))
@@ -201,10 +201,10 @@ def _check_classes(network: Network, sample: Sample, options: FineTuning) -> Non
     outputs, classes = network.outputs, len(sample.classes)
     shape = outputs[0].shape
     if len(outputs) != 1 or (shape is not None and len(shape) != 2):
-        found = ", ".join(f"'{value.name}' {list(value.shape or ())}" for value in outputs)
+        listed = ", ".join(f"'{value.name}' {list(value.shape or ())}" for value in outputs)
         raise UsageError(
             f"fit trains networks that give one row of logits an image, [n, {classes}]; this one "
-            f"gives {found}."
+            f"gives {listed}."
         )
     count = None if shape is None else shape[1]
     if not options.new_head and isinstance(count, int) and count != classes:

@@ -107,9 +107,9 @@ def is_fold(name: str) -> bool:
 
 def is_part(name: str) -> bool:
     """Whether a name is that of a numbered part of a set: `images_001`, `batch 2`, `part-3`."""
-    found = words(name)
-    numbered = any(word.isdigit() for word in found)
-    plain = [word for word in found if not word.isdigit()]
+    parts = words(name)
+    numbered = any(word.isdigit() for word in parts)
+    plain = [word for word in parts if not word.isdigit()]
     return numbered and bool(plain) and set(plain) <= DECORATIONS | PARTS
 
 

@@ -57,14 +57,14 @@ def _labels(reading: Reading) -> dict[str, Any]:
 
 
 def _pictures(pictures: Mapping[str, PicturesFound]) -> dict[str, Any]:
-    facts = {name: _sizes_and_modes(found) for name, found in pictures.items()}
+    facts = {name: _sizes_and_modes(each) for name, each in pictures.items()}
     return next(iter(facts.values())) if len(facts) == 1 else {"pictures": facts}
 
 
-def _sizes_and_modes(found: PicturesFound) -> dict[str, Any]:
-    sizes = sorted(found.sizes, key=lambda size: size[0] * size[1])
+def _sizes_and_modes(pictures: PicturesFound) -> dict[str, Any]:
+    sizes = sorted(pictures.sizes, key=lambda size: size[0] * size[1])
     ends = {"smallest": list(sizes[0]), "largest": list(sizes[-1]), "distinct": len(sizes)}
-    return {"sizes": ends, "modes": dict(found.modes)}
+    return {"sizes": ends, "modes": dict(pictures.modes)}
 
 
 def summary_lines(data: Data) -> list[str]:
@@ -76,8 +76,8 @@ def summary_lines(data: Data) -> list[str]:
     lines = [f"{data.name}: {what}: {listed}"]
     for each in data.inputs:
         title = f"input '{each.name}' ({each.kind})" if several else plural(noun(data.inputs))
-        found = _found_sizes(data.summary, each.name)
-        lines.append(f"{title}: {each.described(data.train[each.name])}{found}")
+        sizes = _found_sizes(data.summary, each.name)
+        lines.append(f"{title}: {each.described(data.train[each.name])}{sizes}")
     lines += [_task_line(data, task) for task in data.tasks]
     lines += _duplicate_lines(data)
     lines += _file_lines(data.summary["unreadable"])
@@ -111,9 +111,7 @@ def _found_sizes(summary: dict[str, Any], name: str) -> str:
     return f" (found {sizes['distinct']} sizes from {smallest} to {largest}; {modes})"
 
 
-def modes_in_words(
-    modes: Mapping[str, int], number: Callable[[int], str] = "{:,}".format
-) -> str:
+def modes_in_words(modes: Mapping[str, int], number: Callable[[int], str] = "{:,}".format) -> str:
     """Pillow's modes with how many pictures have them: `all grey`; `1,200 colour, 13 grey`."""
     if len(modes) == 1:
         return f"all {MODES.get(*modes, *modes)}"

@@ -18,11 +18,11 @@ def check_inputs(network: Network, inputs: Mapping[str, np.ndarray]) -> dict[str
     Raises: one UsageError with all that does not fit.
     """
     declared = {value.name: value for value in network.inputs}
-    given, problems = _arrays("input", inputs, declared)
+    known, problems = _arrays("input", inputs, declared)
     problems = [
         f"no array for input '{name}'" for name in declared if name not in inputs
     ] + problems
-    arrays = {name: given[name] for name in declared if name in given}
+    arrays = {name: known[name] for name in declared if name in known}
     problems += [p for name, array in arrays.items() for p in _misfits(declared[name], array)]
     if problems:
         raise UsageError(
@@ -68,20 +68,20 @@ def check_shapes(gradients: Mapping[str, np.ndarray], outputs: Mapping[str, Sequ
 
 
 def _arrays(
-    kind: str, given: Any, declared: Mapping[str, Value]
+    kind: str, values: Any, declared: Mapping[str, Value]
 ) -> tuple[dict[str, np.ndarray], list[str]]:
     """What was given as arrays, for names that there are, and what is wrong with the rest."""
-    if not isinstance(given, Mapping):
+    if not isinstance(values, Mapping):
         known = ", ".join(declared)
         raise UsageError(
-            f"arrays are given by name, as a dict, and not as a {type(given).__name__}. The "
+            f"arrays are given by name, as a dict, and not as a {type(values).__name__}. The "
             f"{kind}s are: {printable(known)}."
         )
     arrays: dict[str, np.ndarray] = {}
-    problems = [f"'{name}' is not an {kind}" for name in given if name not in declared]
-    for name in declared.keys() & given.keys():
+    problems = [f"'{name}' is not an {kind}" for name in values if name not in declared]
+    for name in declared.keys() & values.keys():
         try:
-            array = np.asarray(given[name])
+            array = np.asarray(values[name])
         except (
             TypeError,
             ValueError,

@@ -43,7 +43,7 @@ def resolved(file: Declared, dimensions: Sequence[str]) -> Lengths:
     said = parse_lengths(dimensions, file.inputs)
     known, lines = dict(said), []
     free = [name for name in _free(file.inputs) if name not in said]
-    for found, why in (
+    for lengths, why in (
         (
             {name: file.lengths[name] for name in free if name in file.lengths},
             "by the weights that they meet",
@@ -51,7 +51,8 @@ def resolved(file: Declared, dimensions: Sequence[str]) -> Lengths:
         (usual_sides(file.inputs, {**file.lengths, **known}), TAKEN),
         (_rows_of_ids(file.inputs), f"rows of ids, taken as {TOKENS} long"),
     ):
-        new = {name: length for name, length in found.items() if name in free and name not in known}
+        open_names = [name for name in free if name not in known]
+        new = {name: length for name, length in lengths.items() if name in open_names}
         known |= new
         if new:
             lines.append(

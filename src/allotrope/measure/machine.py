@@ -65,8 +65,8 @@ _distributions = functools.cache(metadata.packages_distributions)
 
 def versions() -> dict[str, str]:
     """The installed packages that matter here, by name."""
-    found = {package: version(package) for package in PACKAGES}
-    return {package: number for package, number in found.items() if number is not None}
+    installed = {package: version(package) for package in PACKAGES}
+    return {package: number for package, number in installed.items() if number is not None}
 
 
 def describe() -> dict[str, Any]:
@@ -94,8 +94,8 @@ def cpu_features() -> list[str]:
     """Those of `FEATURES` that this processor has."""
     if sys.platform == "darwin":
         return [name for name, (_, key) in FEATURES.items() if key and _sysctl(key) == "1"]
-    found = set((_cpuinfo("flags") or _cpuinfo("Features")).split())
-    return [name for name, (flag, _) in FEATURES.items() if flag in found]
+    flags = set((_cpuinfo("flags") or _cpuinfo("Features")).split())
+    return [name for name, (flag, _) in FEATURES.items() if flag in flags]
 
 
 def accelerator() -> str | None:
@@ -118,10 +118,10 @@ def accelerator() -> str | None:
 
 def _cpu_name() -> str:
     if sys.platform == "darwin":
-        found = _sysctl("machdep.cpu.brand_string")
+        name = _sysctl("machdep.cpu.brand_string")
     else:
-        found = _cpuinfo("model name")
-    return found or platform.processor() or platform.machine()
+        name = _cpuinfo("model name")
+    return name or platform.processor() or platform.machine()
 
 
 def _memory() -> int | None:

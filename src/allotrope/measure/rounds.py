@@ -85,7 +85,7 @@ def measurement(threads: int, rounds: int = ROUNDS) -> dict[str, Any]:
 
 def _time(worker: WorkerProcess, inputs: str, size: int, whole: bool) -> list[float]:
     least = LEAST_RUNS.get(size, LEAST_RUNS_OF_A_BATCH)
-    found: list[float] = worker.ask(
+    milliseconds: list[float] = worker.ask(
         "time", inputs=inputs, warmup=WARMUP, least=least, seconds=SECONDS, whole=whole
     )["milliseconds"]
-    return found
+    return milliseconds

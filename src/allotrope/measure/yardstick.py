@@ -75,20 +75,20 @@ def read_outputs(path: Path) -> list[np.ndarray]:
         return [file[name] for name in file.files]
 
 
-def difference(found: np.ndarray, expected: np.ndarray) -> float:
+def difference(actual: np.ndarray, expected: np.ndarray) -> float:
     """The largest difference relative to the largest expected value.
 
     Infinite where shapes or texts differ or a number is missing.
     """
-    if found.shape != expected.shape or found.size == 0:
-        if found.shape == expected.shape:
+    if actual.shape != expected.shape or actual.size == 0:
+        if actual.shape == expected.shape:
             return 0.0
         return float("inf")
-    if "U" in (found.dtype.kind, expected.dtype.kind):
-        if np.array_equal(found, expected):
+    if "U" in (actual.dtype.kind, expected.dtype.kind):
+        if np.array_equal(actual, expected):
             return 0.0
         return float("inf")
-    a, b = found.astype(np.float64), expected.astype(np.float64)
+    a, b = actual.astype(np.float64), expected.astype(np.float64)
     largest = np.abs(a - b).max() / max(np.abs(b).max(), 1e-30)
     if np.isfinite(largest):
         return float(largest)

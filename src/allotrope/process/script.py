@@ -18,9 +18,16 @@ def run_script(script: Path, *arguments: str, patience: float) -> dict[str, Any]
     wrote.
     """
     command = [sys.executable, "-I", "-B", "-W", "ignore", str(script), *arguments]
-    text = {"text": True, "encoding": "utf-8", "errors": "replace"}
     try:
-        done = subprocess.run(command, capture_output=True, timeout=patience, check=False, **text)  # type: ignore[call-overload]
+        done = subprocess.run(
+            command,
+            capture_output=True,
+            timeout=patience,
+            check=False,
+            text=True,
+            encoding="utf-8",
+            errors="replace",
+        )
     except subprocess.TimeoutExpired as error:
         raise WorkerError(f"did not end within {patience:g} s") from error
     lines = done.stdout.strip().splitlines()

@@ -27,5 +27,5 @@ def runtime(name: str) -> Runtime:
     if name not in _HOMES:
         raise unknown_name("runtime", name, RUNTIMES)
     module, kind = _HOMES[name]
-    found: Runtime = getattr(import_module(module), kind)()
-    return found
+    made: Runtime = getattr(import_module(module), kind)()
+    return made

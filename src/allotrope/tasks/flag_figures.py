@@ -12,23 +12,23 @@ Flags = NDArray[np.float64]
 """[n, k] of 0 and 1, NaN if missing."""
 
 
-def counts(given: NDArray[np.bool_], flags: Flags) -> NDArray[np.int64]:
+def counts(answers: NDArray[np.bool_], flags: Flags) -> NDArray[np.int64]:
     """[3, k]: how often a label was given rightly, given at all, and is there.
 
     Unknown flags left out.
     """
     known = ~np.isnan(flags)
     there = flags == 1
-    rightly, given = given & there, given & known
-    return np.stack([each.sum(axis=0) for each in (rightly, given, there)])
+    rightly, answers = answers & there, answers & known
+    return np.stack([each.sum(axis=0) for each in (rightly, answers, there)])
 
 
 def f1_scores(table: NDArray[np.int64]) -> dict[str, float]:
     """`macro_f1` is the mean over labels that occur, `micro_f1` that of all flags together."""
-    rightly, given, there = table
-    each = 2 * rightly / np.maximum(given + there, 1)
+    rightly, answered, there = table
+    each = 2 * rightly / np.maximum(answered + there, 1)
     occurs = there > 0
-    together = max(int(given.sum() + there.sum()), 1)
+    together = max(int(answered.sum() + there.sum()), 1)
     return {
         "macro_f1": float(each[occurs].mean()) if occurs.any() else 0.0,
         "micro_f1": 2 * int(rightly.sum()) / together,
@@ -39,12 +39,12 @@ def areas(answers: NDArray[Any], flags: Flags) -> list[float | None]:
     """The area under the ROC curve of each label; None if it never or always occurs."""
     from sklearn.metrics import roc_auc_score
 
-    found: list[float | None] = []
+    values: list[float | None] = []
     for column, flag in zip(answers.T, flags.T, strict=True):
         known = ~np.isnan(flag)
         parted = len(np.unique(flag[known])) == 2 and np.isfinite(column[known]).all()
-        found.append(float(roc_auc_score(flag[known], column[known])) if parted else None)
-    return found
+        values.append(float(roc_auc_score(flag[known], column[known])) if parted else None)
+    return values
 
 
 def per_label(
@@ -54,9 +54,9 @@ def per_label(
     thresholds: NDArray[Any],
 ) -> list[dict[str, Any]]:
     """Precision, recall, F1, area, threshold and support of each label; 0 if undefined."""
-    rightly, given, there = table
-    precision, recall = rightly / np.maximum(given, 1), rightly / np.maximum(there, 1)
-    f1 = 2 * rightly / np.maximum(given + there, 1)
+    rightly, answered, there = table
+    precision, recall = rightly / np.maximum(answered, 1), rightly / np.maximum(there, 1)
+    f1 = 2 * rightly / np.maximum(answered + there, 1)
     return [
         {
             "label": name,

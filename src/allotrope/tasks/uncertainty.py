@@ -36,10 +36,10 @@ def with_log_variances(network: Network, count: int) -> Network:
 
 def without_log_variances(network: Network) -> Network:
     """The network as it is delivered."""
-    kept = tuple(value for value in network.outputs if value.name != NAME)
-    if len(kept) == len(network.outputs):
+    outputs = tuple(value for value in network.outputs if value.name != NAME)
+    if len(outputs) == len(network.outputs):
         return network
-    graph = replace(network.graph, outputs=kept)
+    graph = replace(network.graph, outputs=outputs)
     return network.changed(graph=without_unused(graph))
 
 

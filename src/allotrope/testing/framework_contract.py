@@ -64,9 +64,9 @@ class FrameworkContract:
         inputs, rng = {"x": _images(wide)}, np.random.default_rng(2)
         outputs = wide.run(inputs)
         seed = rng.standard_normal(outputs["logits"].shape)
-        found = wide.gradients(inputs, {"logits": seed}, framework=name)
-        assert set(found) == {"x", *wide.trainable}
-        direction = {n: rng.standard_normal(g.shape) for n, g in found.items()}
+        gradients = wide.gradients(inputs, {"logits": seed}, framework=name)
+        assert set(gradients) == {"x", *wide.trainable}
+        direction = {n: rng.standard_normal(g.shape) for n, g in gradients.items()}
 
         def along(step: float) -> float:
             moved = wide.with_weights(
@@ -77,7 +77,7 @@ class FrameworkContract:
             )
 
         slope = (along(1e-7) - along(-1e-7)) / 2e-7
-        assert sum(float((found[n] * d).sum()) for n, d in direction.items()) == pytest.approx(
+        assert sum(float((gradients[n] * d).sum()) for n, d in direction.items()) == pytest.approx(
             slope, rel=1e-4
         )
 
@@ -118,11 +118,11 @@ class FrameworkContract:
         _needs("pytorch")
         mine, other = (_several(which) for which in (name, "pytorch"))
         batches = [several_batch(step) for step in range(1, 7)]
-        found, expected = (
+        losses, expected = (
             [float(each.step(batch, 0.05, step)) for step, batch in enumerate(batches, 1)]
             for each in (mine, other)
         )
-        np.testing.assert_allclose(found, expected, rtol=1e-5)
+        np.testing.assert_allclose(losses, expected, rtol=1e-5)
         _assert_same(mine.state(), other.state(), 1e-5)
         answers, wanted = (each.evaluate(batches[0].inputs) for each in (mine, other))
         assert {n: y.shape for n, y in answers.items()} == {n: (8, k) for n, k in SEVERAL.items()}
@@ -202,10 +202,10 @@ class FrameworkContract:
         x = np.array([[1, 2], [3, 8]], np.float32)
         trainer = find(name).trainer(b.network(), _plan(b.network(), Recipe(epochs=1)), Settings())
         float(trainer.step(Batch({"x": x}, {"logits": np.eye(2, dtype=np.float32)}), 0.0, 1))
-        found = trainer.weights()
-        np.testing.assert_allclose(found["mean"], 0.75 * 0.5 + 0.25 * x.mean(0), rtol=1e-6)
+        delivered = trainer.weights()
+        np.testing.assert_allclose(delivered["mean"], 0.75 * 0.5 + 0.25 * x.mean(0), rtol=1e-6)
         np.testing.assert_allclose(
-            found["variance"], 0.75 * 2 + 0.25 * x.var(0), rtol=1e-5
+            delivered["variance"], 0.75 * 2 + 0.25 * x.var(0), rtol=1e-5
         )  # divided by n, not n - 1
 
     def test_dropout_masks_are_the_same_bits(self, name: str) -> None:
@@ -214,13 +214,13 @@ class FrameworkContract:
             b.add("Dropout", [b.input("x", "float32", ("n", 50)), b.constant(np.float32(0.3))]), "y"
         )
         built, x = b.network(), np.ones((40, 50), np.float32)
-        found, expected = (
+        dropped, expected = (
             find(f).run(built, {"x": x}, training=True)["y"] for f in (name, "reference")
         )
-        np.testing.assert_array_equal(found != 0, expected != 0)
-        assert set(np.unique(found)) == {np.float32(0), np.unique(found)[-1]}
-        assert found.max() == pytest.approx(1 / 0.7)
-        assert 0.25 < (found == 0).mean() < 0.35
+        np.testing.assert_array_equal(dropped != 0, expected != 0)
+        assert set(np.unique(dropped)) == {np.float32(0), np.unique(dropped)[-1]}
+        assert dropped.max() == pytest.approx(1 / 0.7)
+        assert 0.25 < (dropped == 0).mean() < 0.35
 
     def test_a_shared_weight_gets_the_sum_of_its_gradients(self, name: str) -> None:
         b = Builder()
@@ -243,8 +243,8 @@ class FrameworkContract:
             ),
             "y",
         )
-        found = b.network().run({f"x{i}": a for i, a in enumerate(arrays)}, framework=name)["y"]
-        np.testing.assert_allclose(found, expected, rtol=1e-6)
+        answer = b.network().run({f"x{i}": a for i, a in enumerate(arrays)}, framework=name)["y"]
+        np.testing.assert_allclose(answer, expected, rtol=1e-6)
 
     @pytest.mark.parametrize("mode", CORNERS)
     def test_corners_are_aligned_only_where_asked(self, name: str, mode: str) -> None:
@@ -266,9 +266,9 @@ def _images(network: Network, count: int = 4) -> np.ndarray:
     return np.random.default_rng(1).standard_normal((count, *lengths)).astype(x.dtype)
 
 
-def _close(found: np.ndarray, expected: np.ndarray, tolerance: float) -> None:
+def _close(actual: np.ndarray, expected: np.ndarray, tolerance: float) -> None:
     scale = max(1.0, float(np.abs(expected).max()))
-    np.testing.assert_allclose(found / scale, expected / scale, rtol=0, atol=tolerance)
+    np.testing.assert_allclose(actual / scale, expected / scale, rtol=0, atol=tolerance)
 
 
 def _needs(name: str) -> None:
@@ -301,8 +301,8 @@ def _losses(trainer: Trainer, first: int, last: int, rate: float = 0.01) -> list
 
 
 def _assert_same(
-    found: dict[str, np.ndarray], expected: dict[str, np.ndarray], tolerance: float
+    actual: dict[str, np.ndarray], expected: dict[str, np.ndarray], tolerance: float
 ) -> None:
-    assert sorted(found) == sorted(expected)
+    assert sorted(actual) == sorted(expected)
     for key, array in expected.items():
-        np.testing.assert_allclose(found[key], array, rtol=tolerance, atol=tolerance, err_msg=key)
+        np.testing.assert_allclose(actual[key], array, rtol=tolerance, atol=tolerance, err_msg=key)

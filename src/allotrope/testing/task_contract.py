@@ -96,10 +96,10 @@ class TaskContract:
     def test_examples_with_weight_0_take_no_part(self) -> None:
         targets, weights = self.task.encode(self.labels)[0], np.ones(len(self.labels))
         weights[::3] = 0
-        kept = weights > 0
+        counted = weights > 0
         spoilt, lies = self.right.copy(), targets.copy()
-        spoilt[~kept], lies[~kept] = 100, 0.5
-        alone = self.loss(self.right[kept], targets[kept], None)
+        spoilt[~counted], lies[~counted] = 100, 0.5
+        alone = self.loss(self.right[counted], targets[counted], None)
         assert self.loss(spoilt, lies, weights) == pytest.approx(alone, rel=1e-12)
 
     def test_a_weight_counts_as_often_as_it_says(self) -> None:

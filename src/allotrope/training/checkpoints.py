@@ -62,14 +62,14 @@ class Checkpoints:
     def last(self, report: Callable[[str], None]) -> Checkpoint | None:
         """The newest sound checkpoint, or None if none was ever written.
 
-        a damaged one is reported and the one before it used.
+        A damaged one is reported and the one before it used.
 
         Raises: TrainingError if there are checkpoints and all are damaged.
         """
         damaged: list[str] = []
         for name in (LAST, PREVIOUS):
             try:
-                found = read(self.folder / name)
+                checkpoint = read(self.folder / name)
             except FileNotFoundError:
                 continue
             except TrainingError as error:
@@ -77,7 +77,7 @@ class Checkpoints:
                 continue
             for problem in damaged:
                 report(f"{problem} Going on from the checkpoint before it, {self.folder / name}.")
-            return found
+            return checkpoint
         if damaged:
             raise TrainingError(
                 f"{' '.join(damaged)} No sound checkpoint is left to resume from; start again in "
@@ -101,7 +101,7 @@ class Checkpoints:
 def resumable(folder: Path) -> bool:
     """Whether a training wrote checkpoints there.
 
-    a kill between two renames may have left only the previous one.
+    A kill between two renames may have left only the previous one.
     """
     return any((folder / name).exists() for name in (LAST, PREVIOUS))
 
@@ -118,7 +118,8 @@ def read(path: Path) -> Checkpoint:
     try:
         with safe_open(path, framework="numpy") as file:
             header = file.metadata() or {}
-            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
+            names = file.keys()  # it is no mapping, so this is the only way to its names
+            arrays = {name: file.get_tensor(name) for name in names}
         record, expected = json.loads(header["record"]), header["checksum"]
     except (SafetensorError, KeyError, ValueError, OSError) as error:
         raise TrainingError(

@@ -9,9 +9,7 @@ from typing import Self
 
 
 class Interruption:
-    """While entered, the first Ctrl-C only sets `requested`.
-
-    a second one raises KeyboardInterrupt as usual.
+    """While entered, the first Ctrl-C only sets `requested`; a second raises KeyboardInterrupt.
 
     Outside the main thread, or where Ctrl-C is ignored or handled by somebody else, nothing is
     changed.

@@ -75,8 +75,8 @@ def _check_asked(frame: Frame, asked: Asked) -> None:
         if name not in columns
     ]
     taken = [name for name, kind in asked.inputs.items() if kind != NONE]
-    both = sorted((set(asked.targets) | set(asked.tasks)) & set(taken))
-    problems += [f"'{name}' is asked for as an input and as a target" for name in both]
+    twofold = sorted((set(asked.targets) | set(asked.tasks)) & set(taken))
+    problems += [f"'{name}' is asked for as an input and as a target" for name in twofold]
     wrong = [
         f"--input {name}={kind}: it holds {frame.form(name)}"
         for name, kind in asked.inputs.items()

@@ -24,10 +24,10 @@ LISTED = 8
 
 @dataclass(frozen=True)
 class Decoded:
-    """The pictures of a column by split, uint8 [n, h, w, c], and as what they were found."""
+    """The pictures of a column by split, uint8 [n, h, w, c], and what the files were like."""
 
     images: Mapping[str, np.ndarray]
-    found: PicturesFound
+    originals: PicturesFound
     value_range: ValueRange | None
 
 
@@ -98,7 +98,7 @@ def _add_image(
         pictures = _from_pixels(frame, column, value_range)
     image = Image.of(name, pictures.images["train"], pictures.value_range)
     made.add(image, pictures.images)
-    made.pictures[name] = pictures.found
+    made.pictures[name] = pictures.originals
 
 
 def _from_pixels(frame: Frame, name: str, asked: ValueRange | None) -> Decoded:

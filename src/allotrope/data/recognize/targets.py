@@ -119,10 +119,10 @@ def _multilabel(frame: Frame, name: str, columns: Columns) -> tuple[Task, dict[s
     flags = {split: column.astype(np.float32) for split, column in columns.items()}
     strange = _rows_if(frame, flags, lambda x: ~(np.isnan(x) | (x == 0) | (x == 1)))
     if wrong or strange:
-        found = ", ".join(wrong) or f"others in {strange}"
+        problem = ", ".join(wrong) or f"others in {strange}"
         raise DataError(
             f"{frame.name}: target '{name}' has to hold rows of flags [n, k], 0 or 1, or texts "
-            f"such as 'cat|dog'; found {found}."
+            f"such as 'cat|dog'; found {problem}."
         )
     labels = tuple(f"{name}.{index}" for index in range(flags["train"].shape[1]))
     return MultiLabel(name=name, labels=labels), flags
@@ -176,9 +176,7 @@ def _is_unknown(labels: np.ndarray) -> np.ndarray:
     return labels < 0 if labels.dtype.kind == "i" else np.isnan(labels)
 
 
-def _rows_if(
-    frame: Frame, columns: Columns, wrong: Callable[[np.ndarray], np.ndarray]
-) -> str:
+def _rows_if(frame: Frame, columns: Columns, wrong: Callable[[np.ndarray], np.ndarray]) -> str:
     """The rows of which `wrong` is true anywhere, in words; empty if there are none."""
     rows = []
     for split, column in columns.items():

@@ -80,14 +80,14 @@ def _read_table(tables: Mapping[str, Path], options: DataOptions, report: Report
 
 def _read_folder(path: Path, options: DataOptions, report: Report) -> Reading:
     """The data in a folder; a layout that is asked for says that it is pictures."""
-    found = recognize(path) if options.layout == "auto" else Recognized("pictures", (path,))
-    place = found.paths[0]
-    if found.kind == "idx":
+    contents = recognize(path) if options.layout == "auto" else Recognized("pictures", (path,))
+    place = contents.paths[0]
+    if contents.kind == "idx":
         reading = with_columns_as_asked(read_idx(place, options.value_range), options)
         return _saying_unused(reading, options)
-    if found.kind == "arrays":
-        name = place.stem if len(found.paths) == 1 else place.parent.resolve().name
-        return _saying_unused(read_arrays(found.paths, printable(name), options), options)
+    if contents.kind == "arrays":
+        name = place.stem if len(contents.paths) == 1 else place.parent.resolve().name
+        return _saying_unused(read_arrays(contents.paths, printable(name), options), options)
     # Only here: Pillow takes a while to load.
     from allotrope.data.sources.folder.read_folder import read_folder
     from allotrope.data.sources.table.tables_in_folder import tables_to_read
@@ -102,7 +102,7 @@ def _read_folder(path: Path, options: DataOptions, report: Report) -> Reading:
 
 def _saying_unused(reading: Reading, options: DataOptions, digits: bool = False) -> Reading:
     """The reading of arrays, with a note for each option that is about pictures in folders."""
-    sizes = [next(iter(found.sizes)) for found in reading.pictures.values()]
+    sizes = [next(iter(facts.sizes)) for facts in reading.pictures.values()]
     if options.image_size is not None and any(size != (options.image_size,) * 2 for size in sizes):
         listed = ", ".join(f"{height}x{width}" for height, width in sizes)
         reading.notes.append(

@@ -17,7 +17,7 @@ def read_digits() -> Reading:
     images = np.rint(digits.images * (255 / BRIGHTEST)).astype(np.uint8)[..., None]
     labels = digits.target.astype(np.int64)
     classes = tuple(str(name) for name in digits.target_names)
-    found = PicturesFound({(8, 8): len(labels)}, {"L": len(labels)})
-    reading = labelled_pictures("digits", {"train": labelled(images, labels)}, classes, found)
+    facts = PicturesFound({(8, 8): len(labels)}, {"L": len(labels)})
+    reading = labelled_pictures("digits", {"train": labelled(images, labels)}, classes, facts)
     reading.notes.append("built-in digits of scikit-learn, values 0..16 stretched to 0..255")
     return reading

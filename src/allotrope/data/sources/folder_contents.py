@@ -92,7 +92,7 @@ def _complete(paths: list[Path]) -> bool:
     """Whether an archive holds both images and labels."""
     names = [array.name for array in stored_arrays(paths)]
     roles = {
-        found.role for name in names if (found := array_name(name, shared_words(names))) is not None
+        known.role for name in names if (known := array_name(name, shared_words(names))) is not None
     }
     return {"images", "labels"} <= roles and not _says_split(paths[0])
 

@@ -57,15 +57,15 @@ def idx_name(path: Path) -> IdxName | None:
     # What is left of the name beside the split is the data set, as of EMNIST's six in one folder.
     parts = re.split(r"[-_. ]+", match["stem"])
     splits = [_split(part) for part in parts]
-    split = next((found for found in splits if found is not None), None)
-    others = [part for part, found in zip(parts, splits, strict=True) if found is None]
+    split = next((said for said in splits if said is not None), None)
+    others = [part for part, said in zip(parts, splits, strict=True) if said is None]
     return IdxName("-".join(others), split, match["kind"].lower().startswith("im"))
 
 
 def _split(word: str) -> str | None:
     said = {"t10k": "test", "evaluation": "test"}
-    found = SPLIT_WORDS.get(word.lower(), word.lower())
-    return said.get(found, found if found in ("train", "validation", "test") else None)
+    split = SPLIT_WORDS.get(word.lower(), word.lower())
+    return said.get(split, split if split in ("train", "validation", "test") else None)
 
 
 def idx_files(folder: Path) -> list[Path]:
@@ -213,5 +213,5 @@ def _values(file: BinaryIO, path: Path) -> np.ndarray:
 
 
 def _class_names(folder: Path, notes: list[str]) -> tuple[str, ...] | None:
-    found = [folder / name for name in NAME_FILES if (folder / name).is_file()]
-    return read_class_names(found[0], notes) if found else None
+    files = [folder / name for name in NAME_FILES if (folder / name).is_file()]
+    return read_class_names(files[0], notes) if files else None

@@ -67,10 +67,10 @@ class Jax(Framework):
                 for name, value in check_output_gradients(network, output_gradients).items()
             }
             try:
-                found = evaluate(_gradients_of(network), {**network.weights, **arrays}, seeds)
+                products = evaluate(_gradients_of(network), {**network.weights, **arrays}, seeds)
             except NotImplementedError as error:
                 raise UnsupportedError(f"JAX cannot differentiate this network: {error}") from error
-            return {name: to_numpy(value) for name, value in found.items()}
+            return {name: to_numpy(value) for name, value in products.items()}
 
     def native(self, network: Network) -> Any:
         """A `flax.nnx.Module` whose variables are named as the weights.
@@ -160,18 +160,18 @@ def _gradients_of(network: Network) -> Callable[..., dict[str, jax.Array]]:
         }
         outputs, pull_back = jax.vjp(lambda moving: outputs_of({**values, **moving}), floats)
         check_shapes(seeds, {name: y.shape for name, y in outputs.items()})
-        given = {
+        filled = {
             n: seeds[n].astype(y.dtype) if n in seeds else np.zeros(y.shape, y.dtype)
             for n, y in outputs.items()
         }
         whole = {
-            n: given[n]
+            n: filled[n]
             if jnp.issubdtype(y.dtype, jnp.floating)
             else np.zeros(y.shape, jax.dtypes.float0)
             for n, y in outputs.items()
         }
-        found: dict[str, jax.Array] = pull_back(whole)[0]
-        return found
+        products: dict[str, jax.Array] = pull_back(whole)[0]
+        return products
 
     return gradients
 

@@ -111,7 +111,7 @@ class JaxTrainer(Trainer):
             for n, weight in weights.items()
         }
         return {n: weight for n, (weight, _) in new.items()}, {
-            n: kept for n, (_, kept) in new.items()
+            n: slot for n, (_, slot) in new.items()
         }
 
     def _averaged(self, weights: Values, averaged: Values, step: Any) -> Values:
@@ -137,8 +137,8 @@ class JaxTrainer(Trainer):
 
     def weights(self) -> dict[str, np.ndarray]:
         """Every weight and state to be delivered; see the contract."""
-        found = self._delivered()
-        return {name: to_numpy(found[name]) for name in self.names}
+        delivered = self._delivered()
+        return {name: to_numpy(delivered[name]) for name in self.names}
 
     def state(self) -> dict[str, np.ndarray]:
         """All that the next step depends on; see the contract."""

@@ -85,9 +85,9 @@ class Keras(Framework):
 
         That is to compile PyTorch's steps as a whole, or to train on a device without float64.
         """
-        found = [settings for settings in self.below.settings() if settings.device != "mps"]
+        usable = [settings for settings in self.below.settings() if settings.device != "mps"]
         return [
-            settings for settings in found if not (self.engine == "torch" and settings.compiled)
+            settings for settings in usable if not (self.engine == "torch" and settings.compiled)
         ]
 
 

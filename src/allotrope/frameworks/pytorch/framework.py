@@ -59,7 +59,7 @@ class PyTorch(Framework):
         """Vector-Jacobian products by name, for every trainable weight and every float input."""
         model = self._model(network).eval()
         arrays = {name: to_tensor(array) for name, array in check_inputs(network, inputs).items()}
-        given = check_output_gradients(network, output_gradients)
+        upstream = check_output_gradients(network, output_gradients)
         wanted = {name: x.requires_grad_() for name, x in arrays.items() if x.is_floating_point()}
         wanted |= {
             name: parameter
@@ -67,13 +67,13 @@ class PyTorch(Framework):
             if parameter.requires_grad
         }
         outputs = model.outputs(arrays)
-        check_shapes(given, {name: y.shape for name, y in outputs.items()})
-        seeds = {n: to_tensor(g).to(outputs[n].dtype) for n, g in given.items()}
+        check_shapes(upstream, {name: y.shape for name, y in outputs.items()})
+        seeds = {n: to_tensor(g).to(outputs[n].dtype) for n, g in upstream.items()}
         pairs = [(outputs[n], g) for n, g in seeds.items() if outputs[n].requires_grad]
-        found: Sequence[Tensor | None] = [None] * len(wanted)
+        downstream: Sequence[Tensor | None] = [None] * len(wanted)
         if pairs:
             try:
-                found = torch.autograd.grad(
+                downstream = torch.autograd.grad(
                     [y for y, _ in pairs],
                     list(wanted.values()),
                     [g for _, g in pairs],
@@ -85,7 +85,7 @@ class PyTorch(Framework):
                 ) from error
         return {
             n: to_numpy(torch.zeros_like(x) if g is None else g)
-            for (n, x), g in zip(wanted.items(), found, strict=True)
+            for (n, x), g in zip(wanted.items(), downstream, strict=True)
         }
 
     def _model(self, network: Network) -> Any:

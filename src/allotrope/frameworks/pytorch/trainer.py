@@ -91,8 +91,8 @@ class PyTorchTrainer(Trainer):
     def _average(self, step: int) -> None:
         assert self.averaged is not None and self.plan.average is not None
         decay = min(self.plan.average, (1 + step) / (10 + step))
-        both = zip(self.averaged.values().values(), self.model.values().values(), strict=True)
-        pairs = [(a, w) for a, w in both if w.is_floating_point()]
+        averaged = zip(self.averaged.values().values(), self.model.values().values(), strict=True)
+        pairs = [(a, w) for a, w in averaged if w.is_floating_point()]
         with torch.no_grad():
             torch._foreach_lerp_([a for a, _ in pairs], [w for _, w in pairs], 1 - decay)
 

@@ -51,7 +51,7 @@ class TensorFlow(Framework):
     ) -> dict[str, np.ndarray]:
         """Vector-Jacobian products by name, for every trainable weight and every float input."""
         arrays = {name: to_tensor(array) for name, array in check_inputs(network, inputs).items()}
-        given = check_output_gradients(network, output_gradients)
+        upstream = check_output_gradients(network, output_gradients)
         with _named_errors():
             model = NetworkModule(
                 network, primitives=bounded(TensorFlowPrimitives(differentiating=True))
@@ -62,17 +62,18 @@ class TensorFlow(Framework):
             with tf.GradientTape() as tape:
                 tape.watch(list(wanted.values()))
                 outputs, _ = model.outputs(arrays, values, False, 0)
-            check_shapes(given, {name: y.shape for name, y in outputs.items()})
-            targets = [outputs[name] for name in given]
+            check_shapes(upstream, {name: y.shape for name, y in outputs.items()})
+            targets = [outputs[name] for name in upstream]
             seeds = [
-                tf.cast(to_tensor(g), y.dtype) for y, g in zip(targets, given.values(), strict=True)
+                tf.cast(to_tensor(g), y.dtype)
+                for y, g in zip(targets, upstream.values(), strict=True)
             ]
-            found = tape.gradient(
+            downstream = tape.gradient(
                 targets, list(wanted.values()), seeds, tf.UnconnectedGradients.ZERO
             )
             return {
                 name: to_numpy(tf.convert_to_tensor(g))
-                for name, g in zip(wanted, found, strict=True)
+                for name, g in zip(wanted, downstream, strict=True)
             }
 
     def trainer(self, network: Network, plan: TrainingPlan, settings: Settings) -> Trainer:

@@ -101,7 +101,7 @@ def check_agreement(name: str, spreads: Mapping[str, Spread], chosen: ValueRange
         inside = low >= chosen[0] - width / 2 and high <= chosen[1] + width / 2
         if not inside or used < LEAST_USED:
             listed = "; ".join(
-                f"{other} {text_of(found.robust)}" for other, found in spreads.items()
+                f"{other} {text_of(other_spread.robust)}" for other, other_spread in spreads.items()
             )
             raise DataError(
                 f"{name}: the values of {split} do not lie as those of train do, so that one of "

@@ -61,7 +61,7 @@ class Comparison:
 
 def compare_outputs(
     nodes: Sequence[Node],
-    found: Arrays,
+    actual: Arrays,
     expected: Arrays,
     tolerance: float,
     noise: Mapping[str, float] = NONE,
@@ -83,21 +83,21 @@ def compare_outputs(
             floor = SMALL * max(inputs, default=0.0)
         made = [name for name in node.outputs if name in expected]
         judged += [
-            (_named(node, name), _compared(found, expected, name, floor), noise.get(name, 0.0))
+            (_named(node, name), _compared(actual, expected, name, floor), noise.get(name, 0.0))
             for name in made
         ]
     # What nobody expected is a departure too: a framework that computes more computes another
     # network.
     strangers = [
         (f"value '{name}'", Difference(math.inf, "was not expected"), 0.0)
-        for name in found
+        for name in actual
         if name not in expected
     ]
     return _comparison([*judged, *strangers], tolerance)
 
 
 def compare_gradients(
-    found: Arrays, expected: Arrays, tolerance: float, noise: Mapping[str, float] = NONE
+    actual: Arrays, expected: Arrays, tolerance: float, noise: Mapping[str, float] = NONE
 ) -> Comparison:
     """Gradients by weight, the largest error first.
 
@@ -107,12 +107,12 @@ def compare_gradients(
     # own to be held to.
     floor = SMALL * max((scale_of(array) for array in expected.values()), default=0.0)
     judged = [
-        (f"gradient of '{name}'", _compared(found, expected, name, floor), noise.get(name, 0.0))
+        (f"gradient of '{name}'", _compared(actual, expected, name, floor), noise.get(name, 0.0))
         for name in expected
     ]
     judged += [
         (f"gradient of '{name}'", Difference(math.inf, "was not expected"), 0.0)
-        for name in found
+        for name in actual
         if name not in expected
     ]
     return _comparison(sorted(judged, key=lambda pair: -pair[1].error), tolerance)
@@ -141,7 +141,7 @@ def compare_slopes(gradients: Arrays, slopes: Sequence[Slope], tolerance: float)
 
 
 def compare_losses(
-    found: Sequence[float], expected: Sequence[float], tolerance: float, noise: float = 0.0
+    actual: Sequence[float], expected: Sequence[float], tolerance: float, noise: float = 0.0
 ) -> Comparison:
     """The loss of each step, relative to its size, or to `SMALL` of the first one's if less."""
     floor = 0.0
@@ -149,20 +149,20 @@ def compare_losses(
         # A loss that has become tiny is a difference of large numbers, like what cancels.
         floor = SMALL * abs(expected[0])
     # Courses of different lengths are compared as far as both go, and the length is a departure.
-    pairs = zip(found, expected, strict=False)
+    pairs = zip(actual, expected, strict=False)
     judged = [
         (f"step {step}: loss", difference(np.array(a), np.array(b), floor), noise)
         for step, (a, b) in enumerate(pairs, 1)
     ]
-    if len(found) != len(expected):
+    if len(actual) != len(expected):
         judged.append(
-            ("losses", Difference(math.inf, f"{len(found)} steps instead of {len(expected)}"), 0.0)
+            ("losses", Difference(math.inf, f"{len(actual)} steps instead of {len(expected)}"), 0.0)
         )
     return _comparison(judged, tolerance)
 
 
 def compare_steps(
-    found: Mapping[int, Arrays],
+    actual: Mapping[int, Arrays],
     expected: Mapping[int, Arrays],
     names: Iterable[str],
     kind: str,
@@ -176,7 +176,7 @@ def compare_steps(
     names = sorted(names)
     judged = []
     for step, arrays in sorted(expected.items()):
-        mine = found.get(step, {})
+        mine = actual.get(step, {})
         floor = SMALL * max(
             (scale_of(arrays[name]) for name in names if name in arrays), default=0.0
         )
@@ -194,21 +194,21 @@ def compare_steps(
     return _comparison(judged, tolerance)
 
 
-def parting_step(found: Sequence[float], expected: Sequence[float], limit: float) -> int | None:
+def parting_step(actual: Sequence[float], expected: Sequence[float], limit: float) -> int | None:
     """The first step, from 1, at which losses differ by more than `limit` of the expected one.
 
     None where they never do.
     """
-    for step, (a, b) in enumerate(zip(found, expected, strict=True), 1):
+    for step, (a, b) in enumerate(zip(actual, expected, strict=True), 1):
         # Written so that a NaN parts from every number, but not from another NaN.
         if not abs(a - b) <= limit * abs(b) and not (math.isnan(a) and math.isnan(b)):
             return step
     return None
 
 
-def _compared(found: Arrays, expected: Arrays, name: str, floor: float) -> Difference:
-    if name in found:
-        return difference(found[name], expected[name], floor)
+def _compared(actual: Arrays, expected: Arrays, name: str, floor: float) -> Difference:
+    if name in actual:
+        return difference(actual[name], expected[name], floor)
     return Difference(math.inf, "is missing")
 
 
@@ -232,7 +232,7 @@ def _typical(gradients: Arrays, slope: Slope) -> float:
 
 
 def _along(gradients: Arrays, slope: Slope, size: float) -> Difference:
-    found = float(
+    slope_here = float(
         sum(
             (gradients[name].astype(np.float64) * direction).sum()
             for name, direction in slope.directions.items()
@@ -240,12 +240,12 @@ def _along(gradients: Arrays, slope: Slope, size: float) -> Difference:
     )
     error = 0.0
     if size:
-        error = abs(found - slope.value) / size
+        error = abs(slope_here - slope.value) / size
     if not math.isfinite(error):
         error = math.inf
     return Difference(
         error,
-        f"gives the slope {found:.9g} where the reference has {slope.value:.9g} (error "
+        f"gives the slope {slope_here:.9g} where the reference has {slope.value:.9g} (error "
         f"{error:.1e})",
     )
 
@@ -253,14 +253,14 @@ def _along(gradients: Arrays, slope: Slope, size: float) -> Difference:
 def _comparison(judged: Sequence[tuple[str, Difference, float]], tolerance: float) -> Comparison:
     """Of things by name, each with its difference and the error that rounding makes inevitable."""
     departures = [
-        Departure(name, found.text, found.error)
-        for name, found, noise in judged
+        Departure(name, gap.text, gap.error)
+        for name, gap, noise in judged
         # Written so that an error that is NaN departs.
-        if not found.error <= max(tolerance, NOISE * noise)
+        if not gap.error <= max(tolerance, NOISE * noise)
     ]
     return Comparison(
         len(judged),
-        max((found.error for _, found, _ in judged), default=0.0),
+        max((gap.error for _, gap, _ in judged), default=0.0),
         tolerance,
         tuple(departures),
     )

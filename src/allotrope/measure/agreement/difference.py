@@ -31,24 +31,24 @@ def scale_of(array: np.ndarray) -> float:
     return float(np.max(sizes, where=sizes < MASK, initial=0.0))
 
 
-def difference(found: np.ndarray, expected: np.ndarray, floor: float = 0.0) -> Difference:
+def difference(actual: np.ndarray, expected: np.ndarray, floor: float = 0.0) -> Difference:
     """The largest |found - expected| / max(scale of expected, floor, |expected|).
 
     So an element is held to the scale of its whole array, and one that is a mask to itself.
     Infinite where the dtype, the shape, an integer, a boolean or the place of an infinity or NaN
     differs. `floor` is a scale below which nothing but rounding is expected.
     """
-    if found.dtype != expected.dtype:
-        return Difference(math.inf, f"dtype {found.dtype} instead of {expected.dtype}")
-    if found.shape != expected.shape:
-        return Difference(math.inf, f"shape {list(found.shape)} instead of {list(expected.shape)}")
-    if found.dtype.kind not in "fcV":
+    if actual.dtype != expected.dtype:
+        return Difference(math.inf, f"dtype {actual.dtype} instead of {expected.dtype}")
+    if actual.shape != expected.shape:
+        return Difference(math.inf, f"shape {list(actual.shape)} instead of {list(expected.shape)}")
+    if actual.dtype.kind not in "fcV":
         # Integers and booleans are not rounded: they are right or wrong.
-        unequal = found != expected
+        unequal = actual != expected
         if unequal.any():
-            return _unlike(found, expected, unequal, "elements differ")
+            return _unlike(actual, expected, unequal, "elements differ")
         return Difference(0.0, "")
-    a, b = _wide(found), _wide(expected)
+    a, b = _wide(actual), _wide(expected)
     # An infinity or NaN must stand where one is expected, of the same sign; it has no error.
     special = ~(np.isfinite(a) & np.isfinite(b))
     unlike = special & ~((a == b) | (np.isnan(a) & np.isnan(b)))
@@ -58,9 +58,9 @@ def difference(found: np.ndarray, expected: np.ndarray, floor: float = 0.0) -> D
 
 
 def _largest(
-    found: np.ndarray, expected: np.ndarray, special: np.ndarray, scale: float
+    actual: np.ndarray, expected: np.ndarray, special: np.ndarray, scale: float
 ) -> Difference:
-    absolute = np.abs(np.where(special, 0, found) - np.where(special, 0, expected))
+    absolute = np.abs(np.where(special, 0, actual) - np.where(special, 0, expected))
     with np.errstate(invalid="ignore", divide="ignore"):
         # 0 / 0 is no error: where nothing differs a scale of 0 is divided by as well.
         errors = np.where(
@@ -70,8 +70,8 @@ def _largest(
         return Difference(0.0, "")
     place = np.unravel_index(int(errors.argmax()), errors.shape)
     values = (
-        f"{found[place]:.9g} instead of {expected[place]:.9g} at "
-        f"{_written(place)}{_likeness(found, expected)}"
+        f"{actual[place]:.9g} instead of {expected[place]:.9g} at "
+        f"{_written(place)}{_likeness(actual, expected)}"
     )
     return Difference(
         float(errors[place]),
@@ -79,25 +79,25 @@ def _largest(
     )
 
 
-def _unlike(found: np.ndarray, expected: np.ndarray, unlike: np.ndarray, what: str) -> Difference:
+def _unlike(actual: np.ndarray, expected: np.ndarray, unlike: np.ndarray, what: str) -> Difference:
     place = np.unravel_index(int(unlike.argmax()), unlike.shape)
-    values = f"{found[place]} instead of {expected[place]} at {_written(place)}"
+    values = f"{actual[place]} instead of {expected[place]} at {_written(place)}"
     return Difference(math.inf, f"{int(unlike.sum())} of {unlike.size} {what}, the first: {values}")
 
 
-def _likeness(found: np.ndarray, expected: np.ndarray) -> str:
+def _likeness(actual: np.ndarray, expected: np.ndarray) -> str:
     """What the whole array looks like, where it is a simple thing."""
     if (
-        not np.isfinite(found).all()
+        not np.isfinite(actual).all()
         or not np.isfinite(expected).all()
-        or np.iscomplexobj(found)
+        or np.iscomplexobj(actual)
         or not expected.any()
     ):
         return ""
-    if not found.any():
+    if not actual.any():
         return "; all are 0"
-    factor = float((found * expected).sum() / np.square(expected).sum())
-    close = np.abs(found - factor * expected).max() <= 1e-6 * abs(factor) * np.abs(expected).max()
+    factor = float((actual * expected).sum() / np.square(expected).sum())
+    close = np.abs(actual - factor * expected).max() <= 1e-6 * abs(factor) * np.abs(expected).max()
     if close and abs(factor - 1) > 1e-5:
         if math.isclose(factor, -1, rel_tol=1e-5):
             return "; all have the other sign"

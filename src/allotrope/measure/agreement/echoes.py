@@ -37,9 +37,9 @@ def settled(
             f"once more from weights moved by {NUDGE:.0e} of themselves, "
             "to see what rounding alone does"
         )
-        folder, kept = scratch / precision / f"{name}-echo", options.kept(task)
+        folder, saved = scratch / precision / f"{name}-echo", options.kept(task)
         echo = record(
-            name, task, options.steps, kept, options.own_threads, folder, tell, ("training",)
+            name, task, options.steps, saved, options.own_threads, folder, tell, ("training",)
         )
         steps = settled_steps(echo, leader.recording, expectation)
         if not echo.failure and steps < options.steps:

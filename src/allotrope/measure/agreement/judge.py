@@ -108,7 +108,9 @@ def judge(
     recordings, whose own pass before the reference: its gradients are compared in float64 if there
     are such, its training in the same precision.
     """
-    rows = [_against_reference(found, expected[found.precision]) for found in recordings]
+    rows = [
+        _against_reference(recording, expected[recording.precision]) for recording in recordings
+    ]
     source = source_of(rows)
     for row in rows:
         if source is not None and row is not source:
@@ -159,38 +161,42 @@ def _first_sound(rows: Sequence[Row], parts: Sequence[str]) -> Row | None:
     return next(iter([*sound, *rows]), None)
 
 
-def _against_reference(found: Recording, expected: Expectation) -> Row:
-    row, nodes, tolerance = Row(found), expected.task.network.graph.nodes, expected.tolerance
-    if found.outputs is not None:
+def _against_reference(recording: Recording, expected: Expectation) -> Row:
+    row, nodes, tolerance = Row(recording), expected.task.network.graph.nodes, expected.tolerance
+    if recording.outputs is not None:
         row.add(
             "outputs",
             compare_outputs(
-                nodes, found.outputs, expected.outputs, tolerance.outputs, expected.noise
+                nodes, recording.outputs, expected.outputs, tolerance.outputs, expected.noise
             ),
         )
-    if found.training_outputs is not None:
+    if recording.training_outputs is not None:
         wanted, noise = expected.training_outputs, expected.training_noise
         row.add(
             "training outputs",
-            compare_outputs(nodes, found.training_outputs, wanted, tolerance.outputs, noise),
+            compare_outputs(nodes, recording.training_outputs, wanted, tolerance.outputs, noise),
         )
-    if found.gradients is not None:
-        row.add("slopes", compare_slopes(found.gradients, expected.slopes, tolerance.slopes))
-    if found.single is not None and expected.single is not None:
-        alone = _against_reference(found.single, expected.single)
+    if recording.gradients is not None:
+        row.add("slopes", compare_slopes(recording.gradients, expected.slopes, tolerance.slopes))
+    if recording.single is not None and expected.single is not None:
+        alone = _against_reference(recording.single, expected.single)
         for part, comparison in alone.parts.items():
             row.add(SINGLE[part], comparison)
-    if found.losses and expected.first is not None:
-        _add_first_step(row, found, expected, expected.first)
+    if recording.losses and expected.first is not None:
+        _add_first_step(row, recording, expected, expected.first)
     return row
 
 
-def _add_first_step(row: Row, found: Recording, expected: Expectation, first: FirstStep) -> None:
+def _add_first_step(
+    row: Row, recording: Recording, expected: Expectation, first: FirstStep
+) -> None:
     """The first step's loss and state, in float64 also gradients, as its weight changes tell."""
-    tolerance, noise, after = expected.tolerance, expected.first_noise, found.weights[1]
+    tolerance, noise, after = expected.tolerance, expected.first_noise, recording.weights[1]
     row.add(
         "first loss",
-        compare_losses(found.losses[:1], [first.loss], tolerance.first_step, noise.get("", 0.0)),
+        compare_losses(
+            recording.losses[:1], [first.loss], tolerance.first_step, noise.get("", 0.0)
+        ),
     )
     state = {name: after[name] for name in first.state if name in after}
     row.add(
@@ -199,7 +205,7 @@ def _add_first_step(row: Row, found: Recording, expected: Expectation, first: Fi
             {1: state}, {1: first.state}, first.state, "state", tolerance.first_step, noise
         ),
     )
-    if found.precision == "float64":
+    if recording.precision == "float64":
         row.add(
             "training slopes",
             compare_slopes(
@@ -242,8 +248,8 @@ def _add_gradients(
     part: str = "gradients",
 ) -> None:
     """Gradients against those of `source`, rounded to the dtypes of weights and inputs."""
-    found, network = mine.gradients, expected.task.network
-    if found is None or source.gradients is None:
+    gradients, network = mine.gradients, expected.task.network
+    if gradients is None or source.gradients is None:
         return
     dtypes = {name: array.dtype for name, array in network.weights.items()}
     dtypes |= {value.name: value.dtype for value in network.inputs}
@@ -252,30 +258,32 @@ def _add_gradients(
         for name, array in source.gradients.items()
     }
     noise, tolerance = expected.gradient_noise, expected.tolerance.gradients
-    comparison = compare_gradients(found, rounded, tolerance, noise)
+    comparison = compare_gradients(gradients, rounded, tolerance, noise)
     row.add(part, comparison, f"{source.framework} {source.precision}")
 
 
 def _add_training(row: Row, leader: Recording, expected: Expectation, settled: int | None) -> None:
-    found, tolerance, against = (
+    recording, tolerance, against = (
         row.recording,
         expected.tolerance,
         f"{leader.framework} {leader.precision}",
     )
-    if settled is None or len(found.losses) != len(leader.losses):
+    if settled is None or len(recording.losses) != len(leader.losses):
         steps = len(leader.losses)
     else:
         steps = settled
     left_out = len(leader.losses) - steps
     if tolerance.losses is not None:
         losses = compare_losses(
-            found.losses[: len(found.losses) - left_out], leader.losses[:steps], tolerance.losses
+            recording.losses[: len(recording.losses) - left_out],
+            leader.losses[:steps],
+            tolerance.losses,
         )
         row.add("losses", replace(losses, left_out=left_out), against)
     if tolerance.weights is not None:
         trainable, mine, wanted = (
             expected.task.trained.trainable,
-            _until(steps, found.weights),
+            _until(steps, recording.weights),
             _until(steps, leader.weights),
         )
         state = expected.task.trained.weights.keys() - trainable
@@ -298,7 +306,7 @@ def partings(
     if trained:
         first = trained[0]
     return {
-        found.framework: (first.framework, parting_step(found.losses, first.losses, limit))
-        for found in trained[1:]
+        other.framework: (first.framework, parting_step(other.losses, first.losses, limit))
+        for other in trained[1:]
         if first
     }

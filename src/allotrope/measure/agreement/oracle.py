@@ -40,8 +40,8 @@ class Oracle:
         arrays = {**self.network.weights, **(weights or {}), **inputs}
         # Infinities and NaNs are results like others here; frameworks do not warn of them either.
         with np.errstate(all="ignore"):
-            found = self.program.values(arrays, context or Context())
-        return {value.name: y for value, y in zip(self.network.outputs, found, strict=True)}
+            answers = self.program.values(arrays, context or Context())
+        return {value.name: y for value, y in zip(self.network.outputs, answers, strict=True)}
 
 
 @dataclass(frozen=True)
@@ -66,10 +66,10 @@ def values(
     p: ReferencePrimitives | None = None,
 ) -> dict[str, np.ndarray]:
     """What nodes compute, by name: those of `names` that are arrays of numbers."""
-    found = Oracle(probed(network, names), p).outputs(inputs, context=Context(training=training))
+    outputs = Oracle(probed(network, names), p).outputs(inputs, context=Context(training=training))
     return {
         name: y
-        for name, y in found.items()
+        for name, y in outputs.items()
         if isinstance(y, np.ndarray) and y.dtype.kind in "biufcV"
     }
 

@@ -109,7 +109,7 @@ def _rounding(task: Task, tolerance: Tolerance, exact: Exact) -> Expectation:
     """
     noise, training_noise = (_noise(task, trains, exact) for trains in (False, True))
     sure = tuple(n for n in task.probes if math.isfinite(noise[n][1] + training_noise[n][1]))
-    found = Expectation(
+    rounded = Expectation(
         replace(task, probes=sure),
         tolerance,
         {name: noise[name][0] for name in sure},
@@ -118,12 +118,12 @@ def _rounding(task: Task, tolerance: Tolerance, exact: Exact) -> Expectation:
         training_noise={name: training_noise[name][1] for name in sure},
     )
     if exact.first is None:
-        return found
+        return rounded
     own = first_step(task, DisturbedPrimitives(task.seed))
     state = in_dtypes_of(exact.first.state, task.network.weights)
     loss_noise = difference(np.array(own.loss), np.array(exact.first.loss)).error
     first_noise = {**_errors(own.state, state), "": loss_noise}
-    return replace(found, first=FirstStep(exact.first.loss, state), first_noise=first_noise)
+    return replace(rounded, first=FirstStep(exact.first.loss, state), first_noise=first_noise)
 
 
 def _noise(task: Task, training: bool, exact: Exact) -> dict[str, tuple[np.ndarray, float]]:
@@ -154,8 +154,8 @@ def _run(task: Task, training: bool, p: DisturbedPrimitives | None) -> dict[str,
     return values(task.network, task.probes, task.inputs(), training, p)
 
 
-def _errors(found: Arrays, expected: Arrays) -> dict[str, float]:
-    return {name: difference(found[name], array).error for name, array in expected.items()}
+def _errors(actual: Arrays, expected: Arrays) -> dict[str, float]:
+    return {name: difference(actual[name], array).error for name, array in expected.items()}
 
 
 def _as_it_is(

@@ -15,13 +15,13 @@ def moving_values(network: Network) -> tuple[str, ...]:
     What is made of constants alone is the same everywhere.
     """
     moving = {value.name for value in network.inputs} | set(network.weights)
-    found: list[str] = []
+    names: list[str] = []
     for node in network.graph.nodes:
         if moving & set(node.inputs) or any(True for _ in node.subgraphs):
             made = [name for name in node.outputs if name]
             moving |= set(made)
-            found += made
-    return tuple(found)
+            names += made
+    return tuple(names)
 
 
 def probed(network: Network, names: Sequence[str]) -> Network:

@@ -141,13 +141,13 @@ def _plain(comparison: Comparison) -> dict[str, Any]:
     }
 
 
-def _heading(found: Mapping[str, Any]) -> str:
+def _heading(facts: Mapping[str, Any]) -> str:
     training = "no training"
-    if found["loss"]:
-        training = f"{counted(found['steps'], 'training step')} with {found['loss']}"
-    size = f"{counted(found['nodes'], 'node')}, {counted(found['weights'], 'weight')}"
+    if facts["loss"]:
+        training = f"{counted(facts['steps'], 'training step')} with {facts['loss']}"
+    size = f"{counted(facts['nodes'], 'node')}, {counted(facts['weights'], 'weight')}"
     return (
-        f"{found['network']}: {size}; batch {found['batch']}, {training}, seed {found['seed']}.\n"
+        f"{facts['network']}: {size}; batch {facts['batch']}, {training}, seed {facts['seed']}.\n"
         "Largest errors, relative to the scale of their array; ! departs. Outputs, slopes and the "
         "first step are held to the reference,\n"
         "NumPy in float64; gradients, losses, weights and state to the framework that is marked "
@@ -179,9 +179,9 @@ def _line(row: Mapping[str, Any], parts: Sequence[str], names: int) -> str:
 
 def _cell(row: Mapping[str, Any], part: str) -> str:
     if part in row["parts"]:
-        found = row["parts"][part]
-        if found["compared"]:
-            return _number(found["error"]) + ("" if found["agrees"] else " !")
+        comparison = row["parts"][part]
+        if comparison["compared"]:
+            return _number(comparison["error"]) + ("" if comparison["agrees"] else " !")
         return "-"
     leads = part in LEADS and LEADS[part] in row["parts"] and row["precision"] == "float64"
     if leads:
@@ -202,19 +202,19 @@ def _details(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     lines = []
     for row in rows:
         who = f"{row['framework']} {row['precision'] or ''}".strip()
-        for part, found in row["parts"].items():
-            if found["left_out"]:
+        for part, comparison in row["parts"].items():
+            if comparison["left_out"]:
                 lines.append(
-                    f"{who} {part}: {found['left_out']} are left out, where "
+                    f"{who} {part}: {comparison['left_out']} are left out, where "
                     f"{LEFT_OUT.get(part, 'finite differences do not settle')}"
                 )
-            if not found["agrees"]:
-                first, more = found["departures"][0], found["departed"] - 1
+            if not comparison["agrees"]:
+                first, more = comparison["departures"][0], comparison["departed"] - 1
                 rest = ""
                 if more:
                     rest = f" ({more} more depart)"
                 lines.append(
-                    f"{who} departs from {found['against']} in {part}: {first['culprit']}: "
+                    f"{who} departs from {comparison['against']} in {part}: {first['culprit']}: "
                     f"{first['problem']}{rest}"
                 )
         if row["parts"]:
@@ -224,28 +224,28 @@ def _details(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     return lines
 
 
-def _partings(found: Mapping[str, Any]) -> list[str]:
+def _partings(facts: Mapping[str, Any]) -> list[str]:
     lines = []
-    for name, (first, step) in found["partings"].items():
+    for name, (first, step) in facts["partings"].items():
         if step is None:
             when = "do not part"
         else:
             when = f"part at step {step}"
         lines.append(
-            f"float32 losses of {name} and {first} {when} (by more than {found['parting']:g})"
+            f"float32 losses of {name} and {first} {when} (by more than {facts['parting']:g})"
         )
     return lines
 
 
-def _verdict(found: Mapping[str, Any]) -> str:
-    compared = sorted({row["framework"] for row in found["rows"] if row["parts"]})
-    departing = sorted({row["framework"] for row in found["rows"] if row["status"] == "departs"})
+def _verdict(facts: Mapping[str, Any]) -> str:
+    compared = sorted({row["framework"] for row in facts["rows"] if row["parts"]})
+    departing = sorted({row["framework"] for row in facts["rows"] if row["status"] == "departs"})
     if departing:
         return f"{', '.join(departing)} {'departs' if len(departing) == 1 else 'depart'}."
     if not compared:
         return "Nothing could be compared."
     lacking = " Not all that was asked for could be compared."
-    if found["agrees"]:
+    if facts["agrees"]:
         lacking = ""
     return (
         f"{', '.join(compared)} {'agrees' if len(compared) == 1 else 'agree'} with the "

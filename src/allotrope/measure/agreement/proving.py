@@ -147,11 +147,11 @@ def _recorded(
     steps = options.steps if expected.first else 0
     folder = scratch / task.precision / name
     single = None if expected.single is None else expected.single.task
-    kept = options.kept(expected.task)
-    found = record(name, task, steps, kept, options.own_threads, folder, tell, single=single)
-    if found.failure:
-        tell(f"failed: {found.failure}")
-    return found
+    saved = options.kept(expected.task)
+    recording = record(name, task, steps, saved, options.own_threads, folder, tell, single=single)
+    if recording.failure:
+        tell(f"failed: {recording.failure}")
+    return recording
 
 
 def with_slopes(

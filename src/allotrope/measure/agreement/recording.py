@@ -51,7 +51,7 @@ def record(
     framework: str,
     task: Task,
     steps: int,
-    kept: Sequence[int],
+    saved: Sequence[int],
     threads: int,
     folder: Path,
     say: Callable[[str], None],
@@ -64,25 +64,26 @@ def record(
 
     `single` is the same task with a batch of 1, of which outputs and gradients are recorded, too.
     """
-    found = Recording(framework, task.precision)
+    recording = Recording(framework, task.precision)
     folder.mkdir(parents=True)
     with WorkerProcess(WORKER, threads) as worker:
         try:
-            found.version = worker.ask("begin", framework=framework, task=asdict(task))["version"]
-            seconds = _evaluate(found, worker, task, folder, say, parts)
+            begun = worker.ask("begin", framework=framework, task=asdict(task))
+            recording.version = begun["version"]
+            seconds = _evaluate(recording, worker, task, folder, say, parts)
             if single is not None:
-                _add_single(found, worker, single, folder / "single", say, seconds)
+                _add_single(recording, worker, single, folder / "single", say, seconds)
             if "training" in parts and steps:
                 if single is not None:
                     worker.ask("begin", framework=framework, task=asdict(task))
-                _train(found, worker, steps, kept, folder, say)
+                _train(recording, worker, steps, saved, folder, say)
         except WorkerError as error:
-            found.failure = str(error)
-    return found
+            recording.failure = str(error)
+    return recording
 
 
 def _evaluate(
-    found: Recording,
+    recording: Recording,
     worker: WorkerProcess,
     task: Task,
     folder: Path,
@@ -93,23 +94,25 @@ def _evaluate(
     """Records outputs and gradients, and gives the seconds that these took."""
     if "outputs" in parts:
         say("outputs")
-        found.outputs = _arrays(
-            found, worker, "outputs", "outputs", folder / "outputs.npz", training=False
+        recording.outputs = _arrays(
+            recording, worker, "outputs", "outputs", folder / "outputs.npz", training=False
         )
         if training:
             file = folder / "training.npz"
-            found.training_outputs = _arrays(
-                found, worker, "training outputs", "outputs", file, training=True
+            recording.training_outputs = _arrays(
+                recording, worker, "training outputs", "outputs", file, training=True
             )
     began = time.perf_counter()
     if "gradients" in parts and task.network.trainable and task.outputs:
         say("gradients")
-        found.gradients = _arrays(found, worker, "gradients", "gradients", folder / "gradients.npz")
+        recording.gradients = _arrays(
+            recording, worker, "gradients", "gradients", folder / "gradients.npz"
+        )
     return time.perf_counter() - began
 
 
 def _add_single(
-    found: Recording,
+    recording: Recording,
     worker: WorkerProcess,
     task: Task,
     folder: Path,
@@ -119,31 +122,36 @@ def _add_single(
     """Records the batch of 1 as well, where gradients did not take long."""
     if seconds > LONG:
         note = f"a batch of 1 is left out: gradients took {seconds:.0f} s, most of them to compile"
-        found.notes.append(note)
+        recording.notes.append(note)
         return
     folder.mkdir()
-    found.single = Recording(found.framework, found.precision)
-    worker.ask("begin", framework=found.framework, task=asdict(task))
+    recording.single = Recording(recording.framework, recording.precision)
+    worker.ask("begin", framework=recording.framework, task=asdict(task))
     _evaluate(
-        found.single, worker, task, folder, lambda line: say(f"{line}, batch 1"), training=False
+        recording.single, worker, task, folder, lambda line: say(f"{line}, batch 1"), training=False
     )
 
 
 def _arrays(
-    found: Recording, worker: WorkerProcess, part: str, command: str, file: Path, **arguments: Any
+    recording: Recording,
+    worker: WorkerProcess,
+    part: str,
+    command: str,
+    file: Path,
+    **arguments: Any,
 ) -> Arrays | None:
     answer = worker.ask(command, output=str(file), **arguments)
     if "refused" in answer:
-        found.refused[part] = answer["refused"]
+        recording.refused[part] = answer["refused"]
         return None
     return read_arrays(file)
 
 
 def _train(
-    found: Recording,
+    recording: Recording,
     worker: WorkerProcess,
     steps: int,
-    kept: Sequence[int],
+    saved: Sequence[int],
     folder: Path,
     say: Callable[[str], None],
 ) -> None:
@@ -151,12 +159,12 @@ def _train(
     for first in range(1, steps + 1, AT_ONCE):
         last = min(first + AT_ONCE - 1, steps)
         say(f"training steps {first} to {last} of {steps}")
-        answer = worker.ask("train", first=first, last=last, kept=list(kept), folder=str(folder))
+        answer = worker.ask("train", first=first, last=last, saved=list(saved), folder=str(folder))
         if "refused" in answer:
-            found.refused["training"] = answer["refused"]
+            recording.refused["training"] = answer["refused"]
             return
         losses += answer["losses"]
-    found.losses, found.weights = losses, StepFiles(folder, tuple(kept))
+    recording.losses, recording.weights = losses, StepFiles(folder, tuple(saved))
 
 
 def steps_kept(steps: int, weight_bytes: int, room: int) -> list[int]:

@@ -37,21 +37,21 @@ def has_departed(rows: Sequence[Row], precision: str, names: Sequence[str] = TRA
     return not all(part.agrees for part in parts)
 
 
-def settled_steps(echo: Recording, found: Recording, expected: Expectation) -> int:
+def settled_steps(echo: Recording, recording: Recording, expected: Expectation) -> int:
     """The steps after which a training and its echo, begun a little off, are still the same."""
     tolerance, names = expected.tolerance, expected.task.trained.weights
     assert tolerance.losses is not None and tolerance.weights is not None
-    steps = min(len(echo.losses), len(found.losses))
+    steps = min(len(echo.losses), len(recording.losses))
     for step in range(1, steps + 1):
         # All losses so far, and the weights if they were kept at that step: a loss can be the same
         # by chance after weights have parted.
         same = compare_losses(
-            echo.losses[:step], found.losses[:step], tolerance.losses / MARGIN
+            echo.losses[:step], recording.losses[:step], tolerance.losses / MARGIN
         ).agrees
-        if same and step in found.weights:
+        if same and step in recording.weights:
             same = compare_steps(
                 {step: echo.weights[step]},
-                {step: found.weights[step]},
+                {step: recording.weights[step]},
                 names,
                 "weight",
                 tolerance.weights / MARGIN,

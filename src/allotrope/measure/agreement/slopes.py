@@ -49,13 +49,13 @@ def slopes_of(
     """The slopes of `function` at `arrays`, along random directions, in at most `groups` groups."""
     here = function(arrays)
     every, said = directions_of(arrays, groups, seed), time.monotonic()
-    found = []
+    slopes = []
     for number, directions in enumerate(every, 1):
-        found.append(slope_along(function, arrays, directions, here))
+        slopes.append(slope_along(function, arrays, directions, here))
         if time.monotonic() - said > SECONDS_BETWEEN_LINES:
             said = time.monotonic()
             say(f"slope {number} of {len(every)}")
-    return tuple(found)
+    return tuple(slopes)
 
 
 def directions_of(arrays: Arrays, groups: int, seed: int) -> list[dict[str, np.ndarray]]:

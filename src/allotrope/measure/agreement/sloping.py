@@ -63,7 +63,7 @@ class Sloper:
     def _by_framework(self, name: str, task: Task, part: str, groups: int) -> tuple[Slope, ...]:
         """Raises: WorkerError if the framework fails, or differs from the reference elsewhere."""
         every = directions_of(places(task, part), groups, task.seed)
-        found, said = [], time.monotonic()
+        slopes, said = [], time.monotonic()
         with WorkerProcess(WORKER, self.threads) as worker:
             worker.ask("begin", framework=name, task=asdict(task))
             for number, directions in enumerate(every):
@@ -78,11 +78,11 @@ class Sloper:
                     raise WorkerError(answer["refused"])
                 if number == 0:
                     self._check_equal(task, part, directions, answer["far"])
-                found.append(Slope(directions, answer["value"], answer["uncertainty"]))
+                slopes.append(Slope(directions, answer["value"], answer["uncertainty"]))
                 if time.monotonic() - said > SECONDS_BETWEEN_LINES:
                     said = time.monotonic()
                     self.say(f"{name}: slope {number + 1} of {len(every)}")
-        return tuple(found)
+        return tuple(slopes)
 
     def _check_equal(self, task: Task, part: str, directions: Arrays, far: float) -> None:
         """Raises: WorkerError where the reference has another value at the far place."""

@@ -54,8 +54,8 @@ class AgreementWorker:
         self._framework = find(framework)
         self._framework.compile_soon()
         self._trainer, self._sloped = None, ("", 0)
-        found, engine = version(FRAMEWORKS[framework]), self._framework.engine
-        return {"version": found if engine is None else f"{found} on {engine}"}
+        installed, engine = version(FRAMEWORKS[framework]), self._framework.engine
+        return {"version": installed if engine is None else f"{installed} on {engine}"}
 
     @refusing
     def outputs(self, training: bool, output: str) -> dict[str, Any]:
@@ -76,15 +76,15 @@ class AgreementWorker:
         return {}
 
     @refusing
-    def train(self, first: int, last: int, kept: list[int], folder: str) -> dict[str, Any]:
+    def train(self, first: int, last: int, saved: list[int], folder: str) -> dict[str, Any]:
         """Takes steps `first` to `last`, writes weights after those `kept`, gives the losses."""
         if self._trainer is None:
             self._trainer = self._framework.trainer(self._task.trained, self._task.plan, Settings())
-        files, losses = StepFiles(Path(folder), tuple(kept)), []
+        files, losses = StepFiles(Path(folder), tuple(saved)), []
         for step in range(first, last + 1):
             batch = self._task.batch_of(step)
             losses.append(float(self._trainer.step(batch, self._task.learning_rate, step)))
-            if step in kept:
+            if step in saved:
                 write_arrays(files.path(step), self._trainer.weights())
         return {"losses": losses}
 
@@ -97,11 +97,11 @@ class AgreementWorker:
             self._directions = directions_of(self._places, groups, self._task.seed)
             self._here = self._objective(self._places)
         directions = self._directions[number]
-        found = slope_along(self._objective, self._places, directions, self._here)
+        slope = slope_along(self._objective, self._places, directions, self._here)
         away = 0.0
         if far:
             away = moved(self._objective, self._places, directions, far)
-        return {"value": found.value, "uncertainty": found.uncertainty, "far": away}
+        return {"value": slope.value, "uncertainty": slope.uncertainty, "far": away}
 
 
 if __name__ == "__main__":

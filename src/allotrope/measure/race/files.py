@@ -93,5 +93,5 @@ def read_start(folder: Path, number: int) -> Network:
 
 
 def _facts(folder: Path) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads((folder / FACTS).read_text(encoding="utf-8"))
-    return found
+    facts: dict[str, Any] = json.loads((folder / FACTS).read_text(encoding="utf-8"))
+    return facts

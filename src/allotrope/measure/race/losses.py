@@ -36,7 +36,7 @@ def agreements(losses: Mapping[str, Sequence[float]]) -> dict[str, LossAgreement
     """
     if len(losses) < 2:
         return {
-            name: LossAgreement(tuple(found), None, None, None) for name, found in losses.items()
+            name: LossAgreement(tuple(course), None, None, None) for name, course in losses.items()
         }
     # Whom each one agrees with, itself included. Agreement is not transitive: rounding adds up, so
     # that the first may agree with the second, that with the third, and not the first with it.

@@ -124,20 +124,20 @@ class FrameworkRace:
                 self._ask(
                     row, worker, "load", framework=row["framework"], threads=self.plan.threads
                 )
-                found = self._ask(
+                raced = self._ask(
                     row, worker, "settings", folder=self.folder, fixed=fixed, seconds=share
                 )
-            if found is not None:
-                row["settings"], row["losses"] = found["chosen"], found["losses"]
-                row["settings_race"] = {name: found[name] for name in ("rows", "reason", "seconds")}
+            if raced is not None:
+                row["settings"], row["losses"] = raced["chosen"], raced["losses"]
+                row["settings_race"] = {name: raced[name] for name in ("rows", "reason", "seconds")}
 
     def _judge_losses(self) -> None:
-        found = agreements(
+        judged = agreements(
             {row["framework"]: row.pop("losses") for row in self.rows if "losses" in row}
         )
         for row in self.rows:
-            if row["framework"] in found:
-                row["agreement"] = vars(found[row["framework"]])
+            if row["framework"] in judged:
+                row["agreement"] = vars(judged[row["framework"]])
 
     # --- speed and memory
 
@@ -182,11 +182,11 @@ class FrameworkRace:
             for row in racing[:: 1 if number % 2 == 0 else -1]:
                 for command, timing in timings[row["framework"]].items():
                     worker = workers[row["framework"]]
-                    found = self._ask(
+                    timed = self._ask(
                         row, worker, command, seconds=part * SECONDS[command], least=LEAST_RUNS
                     )
-                    if found is not None:
-                        timing.rounds.append(found["milliseconds"])
+                    if timed is not None:
+                        timing.rounds.append(timed["milliseconds"])
         for row in self._racing():
             row |= {
                 KINDS[command]: speed(timing, row["batch"])
@@ -226,7 +226,7 @@ class FrameworkRace:
             loaded = self._ask(
                 row, worker, "load", framework=row["framework"], threads=self.plan.threads
             )
-            found = self._ask(
+            learned = self._ask(
                 row,
                 worker,
                 "learn",
@@ -235,13 +235,13 @@ class FrameworkRace:
                 settings=row["settings"],
                 epochs=epochs,
             )
-        if loaded is not None and found is not None:
-            row.setdefault("trainings", []).append({"import_seconds": loaded["seconds"], **found})
+        if loaded is not None and learned is not None:
+            row.setdefault("trainings", []).append({"import_seconds": loaded["seconds"], **learned})
             metric = self.plan.metric
-            reached = f"{metric.text(found['validation_metric'])} validation {metric.title}"
+            reached = f"{metric.text(learned['validation_metric'])} validation {metric.title}"
             self.report(
-                f"{row['framework']}, seed {found['seed']}: {reached} in "
-                f"{duration(found['seconds'])}"
+                f"{row['framework']}, seed {learned['seed']}: {reached} in "
+                f"{duration(learned['seconds'])}"
             )
 
     def _affordable_epochs(self, racing: list[Row]) -> float | None:

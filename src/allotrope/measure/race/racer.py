@@ -185,9 +185,9 @@ def _keep_to(threads: int) -> None:
 
 def _version(framework: str) -> str:
     """The package's version, and for Keras the engine that it runs on."""
-    found = version(FRAMEWORKS[framework]) or ""
+    installed = version(FRAMEWORKS[framework]) or ""
     engine = find_framework(framework).engine
-    return found if engine is None else f"{found} on {engine}"
+    return installed if engine is None else f"{installed} on {engine}"
 
 
 if __name__ == "__main__":

@@ -116,7 +116,7 @@ def _measure(rows: Sequence[Row], goal: float | None, metric: Metric, noun: str)
         row["framework"]: row["seconds_to_metric"] for row in rows if row.get("seconds_to_metric")
     }
     if timed and goal is not None:
-        cost = {name: found["median"] for name, found in timed.items()}
+        cost = {name: figures["median"] for name, figures in timed.items()}
         reached = f"{metric.rounded(goal)} validation {metric.title}"
         facts = {
             name: f"it reaches {reached} in {_in_words(seconds)}" for name, seconds in cost.items()
@@ -128,14 +128,14 @@ def _measure(rows: Sequence[Row], goal: float | None, metric: Metric, noun: str)
             "no other does",
         )
     speeds = {row["framework"]: row["training"] for row in rows}
-    cost = {name: 1 / found["examples_per_second"] for name, found in speeds.items()}
+    cost = {name: 1 / figures["examples_per_second"] for name, figures in speeds.items()}
     facts = {
-        name: f"it trains {found['examples_per_second']:,.0f} {plural(noun)}/s"
+        name: f"it trains {figures['examples_per_second']:,.0f} {plural(noun)}/s"
         for name, found in speeds.items()
     }
     return _Measure(
         cost,
-        {name: found["spread"] for name, found in speeds.items()},
+        {name: figures["spread"] for name, figures in speeds.items()},
         facts,
         "the others are less accurate",
     )

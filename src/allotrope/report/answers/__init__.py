@@ -37,7 +37,7 @@ def answers(folder: RunFolder) -> list[Answers]:
     run = folder.record
     tasks = run.records("data", "tasks") or [_of_classes(run)]
     several = len(tasks) > 1
-    found = []
+    accounts = []
     for number, facts in enumerate(tasks):
         kind, name = facts.text("kind"), facts.text("name")
         if kind not in KINDS:
@@ -45,8 +45,8 @@ def answers(folder: RunFolder) -> list[Answers]:
         account = run.record("test", name) or run.record("test")
         shown = KINDS[kind](account, facts, folder)
         if any(shown.values()):
-            found.append(Answers(kind, name if several else "", several and number == 0, shown))
-    return found
+            accounts.append(Answers(kind, name if several else "", several and number == 0, shown))
+    return accounts
 
 
 def _of_classes(run: Record) -> Record:

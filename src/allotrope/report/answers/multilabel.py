@@ -34,9 +34,9 @@ def multilabel(account: Record, facts: Record, folder: RunFolder) -> dict[str, A
     def said(row: Record) -> tuple[str, str, str]:
         probabilities = [finite(value) for value in row.items("probabilities")]
         true = set(row.texts("true"))
-        given = _given(labels, probabilities, thresholds)
+        predicted = _given(labels, probabilities, thresholds)
         wrong = _wrong(labels, probabilities, true)
-        return ", ".join(row.texts("true")) or "none", ", ".join(given) or "none", wrong
+        return ", ".join(row.texts("true")) or "none", ", ".join(predicted) or "none", wrong
 
     return {
         "scores": _scores(account),

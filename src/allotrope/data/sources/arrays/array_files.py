@@ -43,13 +43,13 @@ def stored_arrays(paths: Iterable[Path]) -> list[StoredArray]:
     Raises: DataError for a damaged file.
     """
     listed = sorted(paths)
-    found = []
+    arrays = []
     for path in listed:
         if path.suffix.lower() == ".npy":
-            found.append(_in_file(path))
+            arrays.append(_in_file(path))
         else:
-            found += _in_archive(path, with_stem=len(listed) > 1)
-    return found
+            arrays += _in_archive(path, with_stem=len(listed) > 1)
+    return arrays
 
 
 def loaded(arrays: Iterable[StoredArray]) -> dict[str, np.ndarray]:
@@ -68,15 +68,16 @@ def loaded(arrays: Iterable[StoredArray]) -> dict[str, np.ndarray]:
     require_memory(
         sum(array.bytes for array in listed), "reading these arrays", "Use fewer or smaller images."
     )
-    found = {}
+    values = {}
     for array in listed:
         try:
-            found[array.name] = array.load()
-        except Exception as error:  # noqa: BLE001 - zipfile, zlib and numpy may raise anything on a broken file
+            values[array.name] = array.load()
+        # On a broken file zipfile, zlib and numpy may raise anything.
+        except Exception as error:  # noqa: BLE001
             raise DataError(
                 f"array '{array.name}' is damaged ({error or type(error).__name__})."
             ) from None
-    return found
+    return values
 
 
 def _in_file(path: Path) -> StoredArray:
@@ -100,7 +101,8 @@ def _in_archive(path: Path, with_stem: bool) -> list[StoredArray]:
             for name in entries:
                 with archive.open(name) as file:
                     headers[name.removesuffix(".npy")] = _header(file)
-    except Exception as error:  # noqa: BLE001 - zipfile and numpy may raise anything on a broken file
+    # On a broken file zipfile and numpy may raise anything.
+    except Exception as error:  # noqa: BLE001
         raise DataError(
             f"{path}: not a readable .npz file ({error or type(error).__name__}). Write it again "
             "with numpy.savez."

@@ -101,7 +101,7 @@ def _role(roles: list[str], plain: bool) -> str | None:
 
 
 def _words(name: str) -> list[str]:
-    found: list[str] = []
+    parted: list[str] = []
     for word in words(name):
         match = re.fullmatch(r"(x|y)([a-z]+)|([a-z]+)(x|y)", word)
         parts = []
@@ -109,7 +109,7 @@ def _words(name: str) -> list[str]:
             parts = [part for part in match.groups() if part]
         glued = parts and all(part in ROLES or part in SPLITS for part in parts)
         if glued:
-            found += parts
+            parted += parts
         else:
-            found += [word]
-    return found
+            parted += [word]
+    return parted

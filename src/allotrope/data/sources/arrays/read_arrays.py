@@ -108,8 +108,8 @@ def reading(
     _, height, width, channels = pictures["train"].shape
     total = sum(len(split) for split in splits.values())
     mode = "L" if channels == 1 else "RGB"
-    found = PicturesFound({(height, width): total}, {mode: total})
-    made = labelled_pictures(name, splits, classes, found, value_range)
+    facts = PicturesFound({(height, width): total}, {mode: total})
+    made = labelled_pictures(name, splits, classes, facts, value_range)
     made.notes.extend(said)
     return made
 

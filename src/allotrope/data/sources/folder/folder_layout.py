@@ -85,16 +85,16 @@ def _labelled(root: Folder) -> tuple[Folder, dict[Path, str]]:
 
 
 def _only_reading(folder: Path, root: Folder) -> Interpretation:
-    found = plausible(root)
-    if len(found) > 1:
-        raise DataError(_several_readings(folder, found))
-    return found[0]
+    readings = plausible(root)
+    if len(readings) > 1:
+        raise DataError(_several_readings(folder, readings))
+    return readings[0]
 
 
-def _several_readings(folder: Path, found: list[Interpretation]) -> str:
-    listed = "\n".join(f"  --layout {reading.layout}: {reading}" for reading in found)
+def _several_readings(folder: Path, readings: list[Interpretation]) -> str:
+    listed = "\n".join(f"  --layout {reading.layout}: {reading}" for reading in readings)
     return (
-        f"{folder}: can be read in {len(found)} ways. Choose one, or name a folder further "
+        f"{folder}: can be read in {len(readings)} ways. Choose one, or name a folder further "
         f"down:\n{listed}"
     )
 
@@ -154,21 +154,21 @@ def _check_empty_splits(folder: Path, tree: Tree) -> None:
 
 def _nothing_found(folder: Path, tree: Tree) -> str:
     loose = len(tree.root.pictures)
-    found = "no pictures"
+    contents = "no pictures"
     if loose:
-        found = f"{counted(loose, 'picture')} in no class folder"
+        contents = f"{counted(loose, 'picture')} in no class folder"
     if tree.ignored:
         suffixes = ", ".join(
             suffix or "without suffix" for suffix, _ in tree.ignored.most_common(5)
         )
-        found += f", {counted(tree.ignored.total(), 'other file')} ({suffixes})"
+        contents += f", {counted(tree.ignored.total(), 'other file')} ({suffixes})"
     if tree.skipped:
-        found += f", folders that are left out ({_limited(list(tree.skipped))})"
+        contents += f", folders that are left out ({_limited(list(tree.skipped))})"
     archived = not ARCHIVES.isdisjoint(tree.ignored)
     remedy = ""
     if archived:
         remedy = " Archives are not extracted: extract them first."
-    return f"{folder}: found {found}.{remedy} Expected {EXPECTED}."
+    return f"{folder}: found {contents}.{remedy} Expected {EXPECTED}."
 
 
 def _check_classes(folder: Path, chosen: Interpretation) -> None:

@@ -76,12 +76,12 @@ class Interpretation:
         place = "in no class folder"
         if name:
             place = f"right in {name}"
-        found = []
+        described = []
         if beside:
-            found = [f"{counted(len(beside), 'picture')} {place}"]
+            described = [f"{counted(len(beside), 'picture')} {place}"]
         for child in folder.folders:
-            found += self._left_out_of(child, root, read)
-        return found
+            described += self._left_out_of(child, root, read)
+        return described
 
     def same_as(self, other: Interpretation) -> bool:
         """Whether both put the same pictures together, whatever the classes are called."""
@@ -120,12 +120,12 @@ def by_top(folder: Folder) -> Pictures:
 
 def by_leaf(folder: Folder, above: tuple[str, ...] = ()) -> Pictures:
     """Each folder below that holds pictures is a class, called by its path."""
-    found: Pictures = []
+    pictures: Pictures = []
     for child in folder.folders:
         name = (*above, child.name)
-        found += [(path, class_name(*name)) for path in child.pictures]
-        found += by_leaf(child, name)
-    return found
+        pictures += [(path, class_name(*name)) for path in child.pictures]
+        pictures += by_leaf(child, name)
+    return pictures
 
 
 def by_last(folder: Folder) -> Pictures:
@@ -197,27 +197,27 @@ def split_folders(folders: Sequence[Folder], pure: bool = False) -> SplitFolders
     own = {said.others for _, said in named if said is not None and said.split == "train"}
     if pure:
         own = set()
-    found = SplitFolders()
+    parts = SplitFolders()
     for folder, said in named:
         if said is None or not (said.pure or said.others in own):
-            found.others.append(folder)
+            parts.others.append(folder)
         else:
-            found.splits.setdefault(said.split, []).append(folder)
-    _settle_evaluation(found)
-    return found
+            parts.splits.setdefault(said.split, []).append(folder)
+    _settle_evaluation(parts)
+    return parts
 
 
-def _settle_evaluation(found: SplitFolders) -> None:
+def _settle_evaluation(parts: SplitFolders) -> None:
     """`eval` is called validation by some and test by others: it is the one that is missing."""
-    folders = found.splits.pop("evaluation", None)
+    folders = parts.splits.pop("evaluation", None)
     if folders is None:
         return
     split = "validation"
-    if "validation" in found.splits and "test" not in found.splits:
+    if "validation" in parts.splits and "test" not in parts.splits:
         split = "test"
-    found.splits.setdefault(split, []).extend(folders)
+    parts.splits.setdefault(split, []).extend(folders)
     other = "validation"
     if split == "validation":
         other = "test"
     name = folders[0].name
-    found.remarks.append(f"'{name}' is taken for {split}; call it {other} if it is that")
+    parts.remarks.append(f"'{name}' is taken for {split}; call it {other} if it is that")

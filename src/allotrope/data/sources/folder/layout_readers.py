@@ -48,28 +48,28 @@ def _is_unlabelled(folder: Folder) -> bool:
 
 def read_splits(layout: str, classes: Callable[[Folder], Pictures], root: Folder) -> Interpretation:
     """Splits above classes; without a train folder, the folders beside them are its classes."""
-    found = split_folders(root.folders)
-    beside = "train" not in found.splits
+    parts = split_folders(root.folders)
+    beside = "train" not in parts.splits
     if beside:
-        found = split_folders(root.folders, pure=True)
-    _check_splits(root, found, beside)
-    train = found.single("train")
+        parts = split_folders(root.folders, pure=True)
+    _check_splits(root, parts, beside)
+    train = parts.single("train")
     if beside:
-        train = Folder(root.path, [], found.others)
+        train = Folder(root.path, [], parts.others)
     assert train is not None
-    reading = Interpretation(layout, {}, remarks=list(found.remarks))
+    reading = Interpretation(layout, {}, remarks=list(parts.remarks))
     _add_split(reading, "train", train, classes, root)
     known = {name for _, name in reading.splits["train"]}
     for split in HELD_OUT:
-        folder = found.single(split)
+        folder = parts.single(split)
         if folder is not None and _has_labels(folder, known):
             _add_split(reading, split, folder, classes, root)
         elif folder is not None:
-            reading.reasons[found.splits[split][0].path] = (
+            reading.reasons[parts.splits[split][0].path] = (
                 f"for {split} by its name, without class folders"
             )
-    reading.reasons |= {folder.path: UNLABELLED for folder in found.splits.get("unlabelled", [])}
-    reading.reasons |= {folder.path: "in no split" for folder in found.others}
+    reading.reasons |= {folder.path: UNLABELLED for folder in parts.splits.get("unlabelled", [])}
+    reading.reasons |= {folder.path: "in no split" for folder in parts.others}
     return reading
 
 
@@ -97,15 +97,15 @@ def _has_labels(folder: Folder, known: set[str]) -> bool:
     return not says_nothing(name) and not set(words(name)) <= NO_CLASS
 
 
-def _check_splits(root: Folder, found: SplitFolders, beside: bool) -> None:
-    if found.doubled:
+def _check_splits(root: Folder, parts: SplitFolders, beside: bool) -> None:
+    if parts.doubled:
         raise DataError(
-            f"{root.path}: {'; '.join(found.doubled)} by their names. Expected one folder for "
+            f"{root.path}: {'; '.join(parts.doubled)} by their names. Expected one folder for "
             "each split: put them together, move one away, or say --layout classes if they are "
             "classes."
         )
-    train = found.single("train")
-    if beside and (not found.splits or not found.others):
+    train = parts.single("train")
+    if beside and (not parts.splits or not parts.others):
         there = ", ".join(folder.name for folder in root.folders[:8])
         raise DataError(
             f"{root.path}: holds no folder of training pictures, only {there}. Expected train/ "
@@ -151,23 +151,23 @@ def read_classes_splits(root: Folder) -> Interpretation:
         )
     reading = Interpretation("classes-splits", {split: [] for split in ("train", *HELD_OUT)})
     for child in root.folders:
-        found = split_folders(unwrapped(child).folders)
-        if found.doubled:
+        parts = split_folders(unwrapped(child).folders)
+        if parts.doubled:
             raise DataError(
-                f"{child.path}: {'; '.join(found.doubled)} by their names. Expected one folder "
+                f"{child.path}: {'; '.join(parts.doubled)} by their names. Expected one folder "
                 "for each split."
             )
         name = class_name(child.name)
-        if not found.splits:
+        if not parts.splits:
             reading.splits["train"] += [(path, name) for path in child.below()]
             continue
-        for split, folders in found.splits.items():
+        for split, folders in parts.splits.items():
             pictures = [path for folder in folders for path in folder.below()]
             if split == "unlabelled":
                 reading.reasons |= {folder.path: UNLABELLED for folder in folders}
             else:
                 reading.splits[split] += [(path, name) for path in pictures]
-        reading.reasons |= {folder.path: "in no split" for folder in found.others}
+        reading.reasons |= {folder.path: "in no split" for folder in parts.others}
     reading.splits = {split: pictures for split, pictures in reading.splits.items() if pictures}
     return reading
 

@@ -29,9 +29,9 @@ def plausible(root: Folder) -> list[Interpretation]:
         return _distinct(
             root, ("folds", "pooled") if len(folders) > 2 else ("pooled", "deepest", "classes")
         )
-    found = split_folders(folders)
-    if any(folder.folders for folder in found.splits.get("train", [])):
-        return _distinct(root, ("splits", "splits-deepest", *_beside(found)))
+    parts = split_folders(folders)
+    if any(folder.folders for folder in parts.splits.get("train", [])):
+        return _distinct(root, ("splits", "splits-deepest", *_beside(parts)))
     if _classes_hold_splits(folders):
         return _distinct(root, ("classes-splits",))
     if any(_only_splits(folder) for folder in folders):
@@ -45,21 +45,21 @@ def plausible(root: Folder) -> list[Interpretation]:
 
 def _distinct(root: Folder, layouts: Iterable[str]) -> list[Interpretation]:
     """The readings by these layouts, without repetitions and those with a single class."""
-    found: list[Interpretation] = []
+    readings: list[Interpretation] = []
     for layout in layouts:
         reading = LAYOUT_READERS[layout](root)
-        if not any(reading.same_as(earlier) for earlier in found):
-            found.append(reading)
-    return [reading for reading in found if len(reading.classes) > 1] or found[:1]
+        if not any(reading.same_as(earlier) for earlier in readings):
+            readings.append(reading)
+    return [reading for reading in readings if len(reading.classes) > 1] or readings[:1]
 
 
-def _beside(found: SplitFolders) -> tuple[str, ...]:
+def _beside(parts: SplitFolders) -> tuple[str, ...]:
     """The readings in which a train folder is no split, as what lies beside it is of no known one.
 
     They are out if there is another split by its name.
     """
-    others = found.splits.keys() - {"train"}
-    if found.others and not others:
+    others = parts.splits.keys() - {"train"}
+    if parts.others and not others:
         return "classes", "deepest", "pooled"
     return ()
 
@@ -67,18 +67,18 @@ def _beside(found: SplitFolders) -> tuple[str, ...]:
 def _without_train(root: Folder) -> tuple[str, ...]:
     """The layouts that may be meant if no training folder holds class folders."""
     plain = ("classes", "deepest", "pooled")
-    found = split_folders(root.folders, pure=True)
-    train = found.splits.get("train")
-    if train and (len(found.splits) > 1 or not found.others):
+    parts = split_folders(root.folders, pure=True)
+    train = parts.splits.get("train")
+    if train and (len(parts.splits) > 1 or not parts.others):
         raise DataError(no_class_folders(train[0], root))
     held_out = [
-        folder for split in ("validation", "test") for folder in found.splits.get(split, [])
+        folder for split in ("validation", "test") for folder in parts.splits.get(split, [])
     ]
-    if not held_out or len(found.others) == 1 or train:
+    if not held_out or len(parts.others) == 1 or train:
         return plain
-    if not found.others:
+    if not parts.others:
         return ("splits",)  # which says that there is nothing to train on
-    classes = {class_name(folder.name) for folder in found.others}
+    classes = {class_name(folder.name) for folder in parts.others}
     inner = {class_name(child.name) for folder in held_out for child in folder.folders}
     if inner:
         if inner <= classes:
@@ -89,8 +89,8 @@ def _without_train(root: Folder) -> tuple[str, ...]:
 
 def _only_splits(folder: Folder) -> bool:
     """Whether a folder holds nothing but splits, that of training among them."""
-    found = split_folders(folder.folders, pure=True)
-    return "train" in found.splits and not found.others and not folder.pictures
+    parts = split_folders(folder.folders, pure=True)
+    return "train" in parts.splits and not parts.others and not folder.pictures
 
 
 def _classes_hold_splits(folders: list[Folder]) -> bool:

@@ -24,8 +24,8 @@ def read_folder(folder: Path, options: DataOptions, report: Report) -> Reading:
     layout = find_layout(folder, options.layout)
     files = [path for pictures in layout.splits.values() for path, _ in pictures]
     parts = [split for split, pictures in layout.splits.items() for _ in pictures]
-    found = decoded_pictures(folder, files, parts, options, report)
-    return _reading(folder, layout, *found)
+    decoded = decoded_pictures(folder, files, parts, options, report)
+    return _reading(folder, layout, *decoded)
 
 
 def _reading(folder: Path, layout: Layout, pixels: np.ndarray, facts: dict[str, Any]) -> Reading:
@@ -33,12 +33,12 @@ def _reading(folder: Path, layout: Layout, pixels: np.ndarray, facts: dict[str, 
     listed = [
         (split, path, name) for split, pictures in layout.splits.items() for path, name in pictures
     ]
-    kept = [listed[row] for row in facts["rows"]]
-    labels = np.array([numbers[name] for _, _, name in kept], np.int64)
-    names = [shown(path, folder) for _, path, _ in kept]
+    readable = [listed[row] for row in facts["rows"]]
+    labels = np.array([numbers[name] for _, _, name in readable], np.int64)
+    names = [shown(path, folder) for _, path, _ in readable]
     splits: dict[str, Examples] = {}
     for split in layout.splits:
-        rows = [row for row, (of, _, _) in enumerate(kept) if of == split]
+        rows = [row for row, (of, _, _) in enumerate(readable) if of == split]
         part = (
             pixels[rows[0] : rows[-1] + 1] if rows else pixels[:0]
         )  # rows of a split follow each other

@@ -36,11 +36,11 @@ def decoded_pictures(
     lengths = tuple((split, sum(1 for _ in rows)) for split, rows in groupby(parts))
     asked = options.image_size, options.value_range
     stored = cache_file(folder, files, *asked, lengths, PIL.__version__)
-    found = load_cache(stored, report)
-    if found is None:
-        found = decode_pictures(folder, files, parts, options, report)
-        store_cache(stored, *found, report)
-    return found
+    decoded = load_cache(stored, report)
+    if decoded is None:
+        decoded = decode_pictures(folder, files, parts, options, report)
+        store_cache(stored, *decoded, report)
+    return decoded
 
 
 def decode_pictures(

@@ -68,7 +68,8 @@ def load_cache(
             return pixels, facts
     except (FileNotFoundError, NotADirectoryError):
         return None
-    except Exception as error:  # noqa: BLE001 - zipfile and numpy may raise anything on a broken file
+    # On a broken file zipfile and numpy may raise anything.
+    except Exception as error:  # noqa: BLE001
         report(f"the cache {path} cannot be used ({error}); decoding the pictures again")
         return None
 

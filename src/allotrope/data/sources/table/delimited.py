@@ -102,15 +102,15 @@ def _separator(path: Path, text: str) -> str:
     """What tells columns apart: what gives most columns in rows that are equally long."""
     if path.suffix.lower() != ".csv":
         return "\t"
-    found = {}
+    candidates = {}
     for separator in SEPARATORS:
         lengths = Counter[int]()
         with suppress(csv.Error):  # what came before tells enough; reading all says what is wrong
             lengths.update(len(row) for _, row in islice(_records(text, separator), LOOKED_AT))
         if lengths:
             length, count = lengths.most_common(1)[0]
-            found[separator] = (length > 1 and count / lengths.total() > 0.9, length)
-    return max(found, key=lambda separator: found[separator]) if found else ","
+            candidates[separator] = (length > 1 and count / lengths.total() > 0.9, length)
+    return max(candidates, key=lambda separator: candidates[separator]) if candidates else ","
 
 
 def _records(text: str, separator: str) -> Iterator[tuple[int, list[str]]]:

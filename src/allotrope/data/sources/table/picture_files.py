@@ -69,11 +69,11 @@ class PictureFolder:
     @cached_property
     def _by_end(self) -> dict[str, list[Path]]:
         """Every picture below by its name, and by its name without suffix."""
-        found: dict[str, list[Path]] = defaultdict(list)
+        paths: dict[str, list[Path]] = defaultdict(list)
         for path in scan(self.folder).root.below():
-            found[path.name].append(path)
-            found[path.stem].append(path)
-        return found
+            paths[path.name].append(path)
+            paths[path.stem].append(path)
+        return paths
 
 
 def _ends_with(path: Path, name: PurePosixPath) -> bool:
@@ -133,4 +133,3 @@ def find_pictures(
 def _listed(rows: list[str]) -> str:
     more = f" and {counted(len(rows) - LISTED, 'more row')}" if len(rows) > LISTED else ""
     return ", ".join(rows[:LISTED]) + more
-

@@ -87,9 +87,7 @@ def _alike(columns: dict[str, TextColumns], notes: list[str]) -> dict[str, TextC
 def with_header(table: TextTable, notes: list[str]) -> TextColumns:
     """The columns; the first row is their names, unless it names a picture as the others do."""
     first = table.rows[0]
-    headless = looks_like_pictures(first[:1]) or any(
-        looks_like_pictures([cell]) for cell in first
-    )
+    headless = looks_like_pictures(first[:1]) or any(looks_like_pictures([cell]) for cell in first)
     if not headless:
         return by_columns(table)
     notes.append(f"'{table.path.name}' has no header: its first row names a picture")
@@ -158,14 +156,14 @@ def _decoded(
     """The pictures of these columns, and the frame without rows of which one cannot be read."""
     files = {name: _files(folder, frame, name) for name in names}
     parts = np.array([split for split, part in frame.splits.items() for _ in part[names[0]]])
-    found = {
+    decoded = {
         name: decoded_pictures(folder.folder, paths, parts.tolist(), options, report)
         for name, paths in files.items()
     }
     readable = np.logical_and.reduce(
-        [np.isin(np.arange(len(parts)), facts["rows"]) for _, facts in found.values()]
+        [np.isin(np.arange(len(parts)), facts["rows"]) for _, facts in decoded.values()]
     )
-    for _, facts in found.values():
+    for _, facts in decoded.values():
         frame.notes.extend(note for note in facts["notes"] if note not in frame.notes)
         frame.unreadable.extend(facts["unreadable"])
     titles = np.array([shown(path, folder.folder) for path in files[names[0]]])
@@ -173,7 +171,7 @@ def _decoded(
     starts = {split: int(np.argmax(parts == split)) for split in frame.splits}
     frame = frame.take({split: places - starts[split] for split, places in rows.items()})
     frame.origin = {split: tuple(titles[places].tolist()) for split, places in rows.items()}
-    return frame, {name: _by_split(*each, rows) for name, each in found.items()}
+    return frame, {name: _by_split(*each, rows) for name, each in decoded.items()}
 
 
 def _files(folder: PictureFolder, frame: Frame, name: str) -> list[Path]:
@@ -187,9 +185,7 @@ def _files(folder: PictureFolder, frame: Frame, name: str) -> list[Path]:
     return find_pictures(folder, cells, rows, name, frame.name)
 
 
-def _by_split(
-    pixels: np.ndarray, facts: dict[str, Any], rows: Mapping[str, np.ndarray]
-) -> Decoded:
+def _by_split(pixels: np.ndarray, facts: dict[str, Any], rows: Mapping[str, np.ndarray]) -> Decoded:
     """The pixels of each split's rows; `pixels` has those of `facts["rows"]` alone."""
     images = {split: pixels[np.searchsorted(facts["rows"], taken)] for split, taken in rows.items()}
     sizes = {(height, width): count for height, width, count in facts["sizes"]}

@@ -105,21 +105,21 @@ def readings(images: np.ndarray, count: int, reverse: bool | None) -> list[Readi
     own = [tuple(values) for values in pixel_statistics(images)]
     grey = images.shape[3] == 1
     own = [values * count if grey else values for values in own]
-    found = plain_readings(count)
+    plausible = plain_readings(count)
     if count == 3:
-        found.append(Reading("ImageNet's mean and deviation", *IMAGENET))
-        found.append(Reading("raw pixels less ImageNet's mean", CAFFE, (1.0,) * 3))
+        plausible.append(Reading("ImageNet's mean and deviation", *IMAGENET))
+        plausible.append(Reading("raw pixels less ImageNet's mean", CAFFE, (1.0,) * 3))
     if count == 1:
-        found.append(Reading("MNIST's mean and deviation", *MNIST))
-    found.append(Reading("the data's own mean and deviation", own[0], own[1]))
-    return _in_orders(found, reverse if count == 3 else False)
+        plausible.append(Reading("MNIST's mean and deviation", *MNIST))
+    plausible.append(Reading("the data's own mean and deviation", own[0], own[1]))
+    return _in_orders(plausible, reverse if count == 3 else False)
 
 
-def _in_orders(found: list[Reading], reverse: bool | None) -> list[Reading]:
+def _in_orders(plausible: list[Reading], reverse: bool | None) -> list[Reading]:
     orders: tuple[bool, ...] = (False, True)
     if reverse is not None:
         orders = (reverse,)
-    return [in_order(reading, order) for reading in found for order in orders]
+    return [in_order(reading, order) for reading in plausible for order in orders]
 
 
 def in_order(reading: Reading, reverse: bool) -> Reading:

@@ -68,17 +68,17 @@ def taking_pixels(network: Network, seen: Seeing, pixels: tuple[int, int, int]) 
 
 
 def _one_input(network: Network) -> Value:
-    found = ", ".join(f"'{x.name}' {x.dtype} {list(x.shape or ())}" for x in network.inputs)
+    listed = ", ".join(f"'{x.name}' {x.dtype} {list(x.shape or ())}" for x in network.inputs)
     if len(network.inputs) != 1 or network.inputs[0].shape is None:
         raise UsageError(
-            f"fit trains networks that take one image; this one takes {found or 'nothing'}."
+            f"fit trains networks that take one image; this one takes {listed or 'nothing'}."
         )
     x = network.inputs[0]
     if x.dtype.kind not in "iu" and x.dtype != np.float32:
-        raise UsageError(f"the network takes {found}; expected numbers that pixels can be.")
+        raise UsageError(f"the network takes {listed}; expected numbers that pixels can be.")
     if isinstance((x.shape or (None,))[0], int):
         raise UsageError(
-            f"the network takes {found}, a batch of fixed length that could not be freed. "
+            f"the network takes {listed}, a batch of fixed length that could not be freed. "
             "Export it with a free first axis."
         )
     return x

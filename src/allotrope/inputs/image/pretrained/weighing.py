@@ -136,8 +136,8 @@ def _by_answers(weighing: Weighing, labels: np.ndarray) -> None:
 def _losses(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """Cross-entropy of each example; at most 20, so that no single one decides."""
     shifted = logits - logits.max(1, keepdims=True)
-    found = np.log(np.exp(shifted).sum(1)) - shifted[np.arange(len(labels)), labels]
-    return np.minimum(found, 20.0)
+    losses = np.log(np.exp(shifted).sum(1)) - shifted[np.arange(len(labels)), labels]
+    return np.minimum(losses, 20.0)
 
 
 # --- whether its answers tell the data's classes apart, whatever they mean
