@@ -121,6 +121,6 @@ def test_its_statistics_are_those_of_all_examples():
 def test_it_can_be_asked_for_and_is_refused_where_there_is_nothing_to_restore(digits):
     tuned = ready(classifier(), digits, restore_batchnorm=True)
     assert [n.operator for n in tuned.network.graph.nodes].count("BatchNormalization") == 2
-    assert any("put back behind 1 convolutions" in note for note in tuned.notes)
+    assert any("put back behind 1 convolution" in note for note in tuned.notes)
     with pytest.raises(UsageError, match="--restore-batchnorm found no Conv"):
         ready(linear((3, 4, 6)), images((4, 6, 3)), restore_batchnorm=True)

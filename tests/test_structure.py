@@ -89,11 +89,11 @@ CLASSES_TWICE = 17  # 0
 LINES_A_FILE = 400
 LINES_A_FUNCTION = 60
 MEDIAN_FILE = 120
-LONG_LINES = {"src": 75, "tests": 0, "benchmarks": 0}  # 0
+LONG_LINES = {"src": 13, "tests": 0, "benchmarks": 0}  # 0
 CONDITIONALS_BY_1000 = 15
 COMMENTS_BY_1000 = 14.9  # 15
 NESTED_CONDITIONALS = {"src": 0, "tests": 0, "benchmarks": 0}  # 0
-SAYS_NOTHING = {"src": 175, "tests": 0, "benchmarks": 0}  # 0
+SAYS_NOTHING = {"src": 0, "tests": 0, "benchmarks": 0}  # 0
 
 # Where every kind of input and task passes through.
 FOR_EVERY_KIND = ("training/", "measure/", "runtimes/", "shrink/", "verbs/")

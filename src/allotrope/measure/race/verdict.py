@@ -131,7 +131,7 @@ def _measure(rows: Sequence[Row], goal: float | None, metric: Metric, noun: str)
     cost = {name: 1 / figures["examples_per_second"] for name, figures in speeds.items()}
     facts = {
         name: f"it trains {figures['examples_per_second']:,.0f} {plural(noun)}/s"
-        for name, found in speeds.items()
+        for name, figures in speeds.items()
     }
     return _Measure(
         cost,
