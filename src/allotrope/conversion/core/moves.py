@@ -76,6 +76,14 @@ def pads_by_axis(site: Site) -> list[tuple[int, int]]:
     return pads
 
 
+def columns_axis(site: Site) -> int:
+    """The axis with which the columns of Flatten begin: its rank if every row has one column."""
+    axis: int = site.attribute("axis", 1)
+    if axis < 0:
+        axis += site.rank()
+    return axis
+
+
 def new_shape(site: Site) -> list[int | str]:
     """The shape that Reshape gives, with -1 for a single length that is known only when it runs."""
     wanted, old, result = site.lengths(1), site.shape(), site.output_shape()

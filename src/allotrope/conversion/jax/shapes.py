@@ -11,6 +11,7 @@ from allotrope.conversion.core.geometry import single, unusual
 from allotrope.conversion.core.moves import (
     Resizing,
     broadcast_shape,
+    columns_axis,
     cut,
     cuts,
     new_shape,
@@ -30,9 +31,7 @@ def _reshape(site: JaxSite) -> Expression:
 
 
 def _flatten(site: JaxSite) -> Expression:
-    axis, rank, shape = site.attribute("axis", 1), site.rank(), site.shape() or ()
-    if axis < 0:
-        axis = axis % rank
+    axis, rank, shape = columns_axis(site), site.rank(), site.shape() or ()
     # With spatial axes of length 1 both orders of axes flatten alike.
     if site.is_last() and axis == 1 and all(n == 1 for n in shape[2:]):
         x = site.tensor()

@@ -10,6 +10,7 @@ from allotrope.conversion.core.channels_last import transposition
 from allotrope.conversion.core.geometry import single, unusual
 from allotrope.conversion.core.moves import (
     Resizing,
+    columns_axis,
     cut,
     cuts,
     new_shape,
@@ -33,7 +34,7 @@ def _reshape(site: KerasSite) -> Expression:
 
 
 def _flatten(site: KerasSite) -> Expression:
-    axis, rank = site.attribute("axis", 1) % max(site.rank(), 1), site.rank()
+    axis, rank = columns_axis(site), site.rank()
     if axis == 1 and rank > 1:
         # With spatial axes of length 1 the order of axes makes no difference.
         shape = site.shape() or ()

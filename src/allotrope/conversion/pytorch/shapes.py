@@ -11,6 +11,7 @@ from allotrope.conversion.core.geometry import even, single, unusual
 from allotrope.conversion.core.moves import (
     LARGEST,
     broadcast_shape,
+    columns_axis,
     cut,
     cuts,
     new_shape,
@@ -60,8 +61,7 @@ def _flatten(site: PyTorchSite) -> Expression:
         return call("torch.flatten", site.tensor(), 1)
     if rank is None:
         raise site.no("it is not known how many axes its input has")
-    if axis < 0:
-        axis = axis % rank
+    axis = columns_axis(site)
     if axis == 0:
         return call(f"{site.tensor()}.reshape", 1, -1)
     if axis == rank:
