@@ -19,6 +19,9 @@ from flax import nnx
 
 sys.modules["allotrope"] = None  # type: ignore[assignment] # to import it is an error from here on
 
+# Else an error ends in a remark on what JAX left out, and not in what is wrong.
+jax.config.update("jax_traceback_filtering", "off")
+
 HALVINGS = 60
 
 

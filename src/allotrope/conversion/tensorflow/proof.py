@@ -46,6 +46,11 @@ def _keras(file: Path) -> _Opened:
 
 
 def _of_keras(model: Any) -> _Opened:
+    import keras
+
+    # Else an error ends in what Keras was called with, and not in what is wrong.
+    keras.config.disable_traceback_filtering()
+
     def call(inputs: list[tf.Tensor], training: bool) -> Any:
         if len(inputs) == 1:
             return model(inputs[0], training=training)
