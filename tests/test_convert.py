@@ -234,7 +234,7 @@ def test_a_process_that_fails_is_quoted(tmp_path):
 def test_the_cause_is_quoted_and_not_what_a_model_was_called_with(target, commanded, tmp_path):
     np.savez(tmp_path / "inputs.npz", np.zeros((2, 3, 5, 7), np.float32))
     outputs = str(tmp_path / "outputs.npz")
-    with pytest.raises(UnsupportedError, match="shape|incompatible"):
+    with pytest.raises(UnsupportedError, match=r"shape|incompatible"):
         run_alone(
             proof_script(target), str(commanded(target)[0]), str(tmp_path / "inputs.npz"), outputs
         )

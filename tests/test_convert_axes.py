@@ -1,4 +1,4 @@
-"""Axes at the ends of what ONNX allows: one past the last, and those that are counted from behind."""
+"""Axes at the ends of what ONNX allows: one past the last, and those counted from behind."""
 
 import numpy as np
 import pytest
@@ -17,7 +17,10 @@ def target(request):
 
 
 def flattened(held_last):
-    """Every Flatten of arrays of one to four axes; of a picture as a convolution leaves it or as it came."""
+    """Every Flatten of arrays of one to four axes.
+
+    The picture comes from the input or, with its channels held last, from a convolution.
+    """
     b = Builder("flattened")
     for name, shape in SHAPES.items():
         x = b.input(name, "float32", shape)
