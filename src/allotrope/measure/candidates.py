@@ -33,10 +33,14 @@ INT8_FOLDER = "candidates"
 
 @dataclass(frozen=True)
 class Split:
-    """Raw inputs by name, and what their answers by name are worth in the metric that decides."""
+    """Raw inputs by name, and what their answers by name are worth in the metric that decides.
+
+    `figures` are what else the rows are to say of the answers.
+    """
 
     inputs: Arrays
     judged: Callable[[Arrays], float]
+    figures: Callable[[Arrays], Mapping[str, Any]] = lambda answers: {}
 
 
 @dataclass(frozen=True)
@@ -138,7 +142,7 @@ def measure(
         stage.quantize(inputs["calibration"], stack)
         stage.open(inputs["single"], inputs["batch"])
         for name, split in splits.items():
-            stage.predict(name, inputs[name], split.judged, scratch / "answers.npz")
+            stage.predict(name, inputs[name], split, scratch / "answers.npz")
         stage.time(inputs["single"], inputs["batch"])
         return stage.rows
 
@@ -211,10 +215,8 @@ class _Stage:
 
         self._each(opened)
 
-    def predict(
-        self, name: str, inputs: str, judged: Callable[[Arrays], float], output: Path
-    ) -> None:
-        """The metric on a split, as `<name>_metric`."""
+    def predict(self, name: str, inputs: str, split: Split, output: Path) -> None:
+        """The metric on a split, as `<name>_metric`, and its figures as `<name>_<figure>`."""
 
         def predicted(candidate: Candidate, worker: WorkerProcess, row: dict[str, Any]) -> None:
             worker.ask("predict", inputs=inputs, output=str(output))
@@ -223,7 +225,8 @@ class _Stage:
             if wrong:
                 where = f"on the {name} examples"
                 raise WorkerError(f"gives answers {', '.join(wrong)} that are not numbers {where}")
-            row[f"{name}_metric"] = judged(answers)
+            row[f"{name}_metric"] = split.judged(answers)
+            row |= {f"{name}_{key}": value for key, value in split.figures(answers).items()}
 
         self._each(predicted)
 

@@ -13,12 +13,14 @@ from numpy.typing import NDArray
 from allotrope.config import Recipe
 from allotrope.errors import DataError, UsageError
 from allotrope.network.network import Network
+from allotrope.tasks.calibration import best_temperature, calibration
 from allotrope.tasks.class_losses import CLASS_LOSSES, class_weights
 from allotrope.tasks.confusion import Codes, confusion, macro_f1, per_class, worst_mistakes
 from allotrope.tasks.contract import Answers, Encoded, Labels, Task
 from allotrope.tasks.ending import Step, with_ending
 from allotrope.tasks.means import missing
 from allotrope.tasks.metric import ACCURACY, AUC, MACRO_F1, Metric
+from allotrope.tasks.softmax import log_softmax, softmax
 
 CLASSES_SHOWN = 20
 
@@ -27,7 +29,8 @@ CLASSES_SHOWN = 20
 class Classification(Task):
     """One of `classes`; labels are their numbers, int64 [n], below 0 if unknown.
 
-    The network gives logits, the delivered file probabilities [n, k].
+    The network gives logits, the delivered file probabilities [n, k]: those of the logits divided
+    by the `temperature`.
     """
 
     kind: ClassVar[str] = "classification"
@@ -39,6 +42,7 @@ class Classification(Task):
     minimized: str = "cross-entropy"
     label_smoothing: float = 0.0
     class_weights: tuple[float, ...] | None = None
+    temperature: float = 1.0
 
     @property
     def size(self) -> int:
@@ -122,9 +126,10 @@ class Classification(Task):
         AUC if there are two classes.
         """
         output, labels = self._known(output, labels)
+        logits = output / self.temperature
         scores = {
             "accuracy": float(np.mean(output.argmax(axis=1) == labels)),
-            "loss": float(-log_softmax(output)[np.arange(len(labels)), labels].mean()),
+            "loss": float(-log_softmax(logits)[np.arange(len(labels)), labels].mean()),
         }
         area = area_under_curve(output, labels)
         if area is not None:
@@ -133,19 +138,27 @@ class Classification(Task):
             scores["macro_f1"] = self._macro_f1(output, labels)
         return scores
 
+    def settled(self, output: Answers, labels: Labels) -> Self:
+        """With the temperature of the least cross-entropy."""
+        output, labels = self._known(output, labels)
+        return replace(self, temperature=best_temperature(output, labels))
+
     def finish(self, network: Network) -> Network:
-        """Softmax, and the names of the classes.
+        """Logits by the temperature, softmax, and the names of the classes.
 
         In metadata `classes` too if this is the only output.
         """
-        ended = with_ending(network, self.name, self.size, SOFTMAX, self.facts())
+        steps = [Step("Softmax", attributes={"axis": -1})]
+        if self.temperature != 1:
+            steps.insert(0, Step("Div", np.asarray(self.temperature)))
+        ended = with_ending(network, self.name, self.size, steps, self.facts())
         if len(network.outputs) > 1:
             return ended
         return ended.changed(metadata={"classes": json.dumps(list(self.classes))})
 
     def answers(self, output: Answers) -> Answers:
         """Probabilities, in float64."""
-        return softmax(output)
+        return softmax(output / self.temperature)
 
     def answered(self, answers: Answers, labels: Labels) -> float:
         """The metric, from probabilities."""
@@ -158,17 +171,37 @@ class Classification(Task):
         return float(np.mean(answers.argmax(axis=1) == labels))
 
     def account(self, output: Answers, labels: Labels, listed: int = 16) -> dict[str, Any]:
-        """`scores`, `confusion` (rows true, columns predicted), `per_class`, `mistakes`."""
+        """`scores`, `confusion` (rows true, columns predicted), `per_class`, `mistakes`.
+
+        And `calibration`, with the error that there was `before` the temperature.
+        """
         rows = np.flatnonzero(~missing(labels))
         known, codes = self._known(output, labels)
+        probabilities = self.answers(known)
         table = confusion(known.argmax(axis=1), codes, self.size)
-        mistakes = worst_mistakes(softmax(known), codes, self.classes, listed)
+        before = calibration(softmax(known), codes)["expected_error"]
+        mistakes = worst_mistakes(probabilities, codes, self.classes, listed)
         return {
             **self.scores(output, labels),
             "confusion": table.tolist(),
             "per_class": per_class(table, self.classes),
+            "calibration": {**calibration(probabilities, codes), "before": before},
             "mistakes": [{**each, "index": int(rows[each["index"]])} for each in mistakes],
         }
+
+    def figures(self, answers: Answers, labels: Labels) -> dict[str, Any]:
+        """`calibration`, of the file's probabilities."""
+        return {"calibration": calibration(*self._known(answers, labels))}
+
+    def remarks(self, account: dict[str, Any]) -> list[str]:
+        """The temperature, and the expected calibration error with and without it."""
+        if self.temperature == 1:
+            return []
+        error, before = (account["calibration"][key] for key in ("expected_error", "before"))
+        return [
+            f"logits of {self.name} divided by {self.temperature:.3g}, chosen on validation data: "
+            f"expected calibration error on test {error:.1%}, {before:.1%} without"
+        ]
 
     def _macro_f1(self, answers: Answers, labels: Codes) -> float:
         return macro_f1(confusion(answers.argmax(axis=1), labels, self.size))
@@ -179,21 +212,6 @@ class Classification(Task):
         if not known.any():
             raise DataError(f"there are no examples to judge '{self.name}' by; one is needed.")
         return (answers, labels) if known.all() else (answers[known], labels[known])
-
-
-SOFTMAX = (Step("Softmax", attributes={"axis": -1}),)
-
-
-def softmax(logits: Answers) -> NDArray[np.float64]:
-    """Probabilities [n, k] from logits [n, k], in float64."""
-    shifted = np.exp(logits.astype(np.float64) - logits.max(axis=1, keepdims=True))
-    return np.asarray(shifted / shifted.sum(axis=1, keepdims=True))
-
-
-def log_softmax(logits: Answers) -> NDArray[np.float64]:
-    """Logarithms of probabilities [n, k] from logits [n, k], in float64."""
-    shifted = logits.astype(np.float64) - logits.max(axis=1, keepdims=True)
-    return np.asarray(shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True)))
 
 
 def area_under_curve(logits: Answers, labels: Codes) -> float | None:

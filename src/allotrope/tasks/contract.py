@@ -144,6 +144,14 @@ class Task(abc.ABC):
     def account(self, output: Answers, labels: Labels, listed: int = 16) -> dict[str, Any]:
         """All that the report shows, for run.json: `scores`, tables, and the worst examples."""
 
+    def figures(self, answers: Answers, labels: Labels) -> dict[str, Any]:
+        """What else than the metric is worth knowing of a file's answers, for its candidate's row."""
+        return {}
+
+    def remarks(self, account: dict[str, Any]) -> list[str]:
+        """What was settled and what it changed, in lines for people."""
+        return []
+
     def facts(self) -> dict[str, Any]:
         """What run.json and the delivered file's metadata say of the task, and `task_of` reads.
 

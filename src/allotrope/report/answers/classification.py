@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from allotrope.report.answers.point_chart import PointChart
+from allotrope.report.answers.reliability import reliability
 from allotrope.report.answers.worst import worst_examples
 from allotrope.report.confusion import confused_pairs, confusion_matrix, read_confusion
 from allotrope.report.formats import percent
@@ -37,7 +39,17 @@ def classification(account: Record, facts: Record, folder: RunFolder) -> dict[st
         "pairs": confused_pairs(names, counts),
         "class_rows": class_rows(account),
         "mistakes": worst_examples(account.records("mistakes"), folder, said),
+        "reliability": _reliability(account, facts, folder.record),
     }
+
+
+def _reliability(account: Record, facts: Record, run: Record) -> PointChart | None:
+    """Of the delivered file if it is about the task that decides, else of the trained network."""
+    tasks = run.records("data", "tasks")
+    delivered = run.record("delivered", "test_calibration")
+    if delivered.fields and (not tasks or tasks[0].text("name") == facts.text("name")):
+        return reliability(delivered, "the delivered file")
+    return reliability(account.record("calibration"), "the network")
 
 
 def class_rows(account: Record) -> list[ClassRow]:

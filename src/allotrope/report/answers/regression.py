@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from allotrope.report.answers.residuals import Residuals, answer_chart, error_chart
+from allotrope.report.answers.point_chart import PointChart
+from allotrope.report.answers.residuals import answer_chart, error_chart
 from allotrope.report.answers.worst import Worst, worst_examples
 from allotrope.report.formats import significant
 from allotrope.report.read import RunFolder
@@ -18,7 +19,7 @@ class Part:
 
     name: str
     figures: list[tuple[str, str]]
-    charts: list[Residuals]
+    charts: list[PointChart]
     worst: list[Worst]
 
 

@@ -3,50 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+from allotrope.report.answers.point_chart import (
+    BOTTOM,
+    HEIGHT,
+    LEFT,
+    RIGHT,
+    TOP,
+    WIDTH,
+    Point,
+    PointChart,
+)
 from allotrope.report.formats import count, significant
-from allotrope.report.scale import Scale, Tick, spanning
+from allotrope.report.scale import Scale, spanning
 
-WIDTH, HEIGHT = 372, 300
-LEFT, RIGHT, TOP, BOTTOM = 62, 12, 14, 40
 FEWEST = 3
 
 Points = Sequence[tuple[float, float]]
 """(true, answered)."""
 
 
-@dataclass(frozen=True)
-class Point:
-    """One example; `title` says its numbers."""
-
-    x: float
-    y: float
-    title: str
-
-
-@dataclass(frozen=True)
-class Residuals:
-    """A chart in pixels: `ideal` is the line of right answers, `band` what lies within one RMSE."""
-
-    title: str
-    key: str
-    x_title: str
-    width: int
-    height: int
-    left: int
-    right: int
-    top: int
-    bottom: int
-    x_ticks: list[Tick]
-    y_ticks: list[Tick]
-    ideal: tuple[float, float, float, float]
-    band: tuple[float, float] | None
-    points: list[Point]
-    summary: str
-
-
-def answer_chart(points: Points, unit: str) -> Residuals | None:
+def answer_chart(points: Points, unit: str) -> PointChart | None:
     """Answered against true; None for fewer than FEWEST points."""
     if len(points) < FEWEST:
         return None
@@ -58,7 +35,7 @@ def answer_chart(points: Points, unit: str) -> Residuals | None:
     return _chart("Answer against truth", "right answers", unit, x, y, ideal, None, places, summary)
 
 
-def error_chart(points: Points, rmse: float | None, unit: str) -> Residuals | None:
+def error_chart(points: Points, rmse: float | None, unit: str) -> PointChart | None:
     """Answered minus true, against true; None for fewer than FEWEST points."""
     if len(points) < FEWEST:
         return None
@@ -87,23 +64,17 @@ def _chart(
     band: tuple[float, float] | None,
     points: list[Point],
     summary: str,
-) -> Residuals:
-    return Residuals(
+) -> PointChart:
+    return PointChart(
         title=title + (f", {unit}" if unit else ""),
         key=key,
         x_title="true",
-        width=WIDTH,
-        height=HEIGHT,
-        left=LEFT,
-        right=WIDTH - RIGHT,
-        top=TOP,
-        bottom=HEIGHT - BOTTOM,
-        x_ticks=x.ticks(6),
-        y_ticks=y.ticks(6),
         ideal=ideal,
         band=band,
         points=points,
         summary=summary,
+        x_ticks=x.ticks(6),
+        y_ticks=y.ticks(6),
     )
 
 

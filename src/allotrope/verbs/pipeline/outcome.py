@@ -128,8 +128,11 @@ def scored(trained: TrainedPlan, show: Progress | None = None) -> Scored:
         task.name: task.account(raw["test"][task.name], labels["test"][task.name]) for task in tasks
     }
     test, files = with_examples(accounts, data.inputs, data.test)
+    show = show or Progress()
     for task in tasks:
-        (show or Progress()).say(_said(task, validation[task.name], test[task.name], len(tasks)))
+        show.say(_said(task, validation[task.name], test[task.name], len(tasks)))
+        for line in task.remarks(accounts[task.name]):
+            show.say(line)
     return Scored(trained, tasks, validation, test, files)
 
 
@@ -174,9 +177,13 @@ def measured(
 
 
 def _judged(data: Data, split: str, task: Task) -> Split:
-    """The split with what answers to it are worth to the task that decides."""
+    """The split with what answers to it are worth, and else say, to the task that decides."""
     labels = data.splits[split][task.name]
-    return Split(data.taken(split), lambda answers: task.answered(answers[task.name], labels))
+    return Split(
+        data.taken(split),
+        lambda answers: task.answered(answers[task.name], labels),
+        lambda answers: task.figures(answers[task.name], labels),
+    )
 
 
 def delivered(measured: Measured, target: Target) -> Delivered:
