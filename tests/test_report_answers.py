@@ -53,13 +53,14 @@ def test_several_tasks_stand_in_one_report_and_the_first_decides(tmp_path):
     assert text.count("by it was chosen") == 1
     assert "Confusion matrix" in text and "Each label, the weakest first" in text
     assert text.count('class="example"') == 2 * 120
+    assert text.count('class="bin"') == len(accounts()["kind"]["calibration"]["bins"])
     assert "&lt;round&gt;" in text and "<round>" not in text
 
 
 @pytest.mark.parametrize(
     ("task", "shown"),
     [
-        (KIND, ["Confusion matrix", "Worst mistakes", "taken for"]),
+        (KIND, ["Confusion matrix", "Worst mistakes", "taken for", "as sure as right"]),
         (AGE, ["Error against truth, days", "half of the answers", "Furthest off", " days"]),
         (TAGS, ["macro F1", "given from", "40.0", "Furthest off, over all labels"]),
     ],

@@ -145,7 +145,7 @@ class Task(abc.ABC):
         """All that the report shows, for run.json: `scores`, tables, and the worst examples."""
 
     def figures(self, answers: Answers, labels: Labels) -> dict[str, Any]:
-        """What else than the metric is worth knowing of a file's answers, for its candidate's row."""
+        """What a candidate's row says of its answers beside the metric."""
         return {}
 
     def remarks(self, account: dict[str, Any]) -> list[str]:

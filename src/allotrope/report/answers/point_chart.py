@@ -12,12 +12,13 @@ LEFT, RIGHT, TOP, BOTTOM = 62, 12, 14, 40
 
 @dataclass(frozen=True)
 class Point:
-    """A place of the chart; `title` says its numbers."""
+    """A place of the chart; `title` says its numbers, `mark` is the style of what stands there."""
 
     x: float
     y: float
     title: str
     radius: float = 3.0
+    mark: str = "example"
 
 
 @dataclass(frozen=True)

@@ -40,7 +40,7 @@ def reliability(calibration: Record, of: str) -> PointChart | None:
     y = Scale(0.0, 1.0, HEIGHT - BOTTOM, TOP)
     total = sum(many for _, _, many in bins)
     points = [
-        Point(x(at), y(right), _title(at, right, many), _radius(many / total))
+        Point(x(at), y(right), _title(at, right, many), _radius(many / total), "bin")
         for at, right, many in bins
     ]
     return PointChart(
