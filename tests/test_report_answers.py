@@ -47,13 +47,14 @@ def page(folder: pathlib.Path, tasks, test) -> str:
 
 
 def test_several_tasks_stand_in_one_report_and_the_first_decides(tmp_path):
-    text = page(tmp_path, [AGE, KIND, TAGS], accounts())
+    shown = accounts()
+    text = page(tmp_path, [AGE, KIND, TAGS], shown)
     places = [text.index(f'<h3 class="apart task">{name}') for name in ("age", "kind", "tags")]
     assert places == sorted(places)
     assert text.count("by it was chosen") == 1
     assert "Confusion matrix" in text and "Each label, the weakest first" in text
     assert text.count('class="example"') == 2 * 120
-    assert text.count('class="bin"') == len(accounts()["kind"]["calibration"]["bins"])
+    assert text.count('class="bin"') == len(shown["kind"]["calibration"]["bins"])
     assert "&lt;round&gt;" in text and "<round>" not in text
 
 
