@@ -8,7 +8,7 @@ import pytest
 from allotrope.network.zoo import mlp
 from allotrope.tasks import Classification, task_of
 from allotrope.tasks.calibration import COLDEST, HOTTEST, best_temperature, calibration
-from allotrope.tasks.softmax import log_softmax, softmax
+from allotrope.tasks.probabilities import log_softmax, softmax
 
 RANDOM = np.random.default_rng(5)
 
@@ -53,10 +53,10 @@ def test_few_examples_change_nothing():
 
 def test_the_error_by_hand():
     probabilities = np.array([[0.9, 0.1], [0.9, 0.1], [0.4, 0.6], [1.0, 0.0]])
-    found = calibration(probabilities, np.array([0, 1, 1, 0]))
-    assert found["expected_error"] == pytest.approx((2 * 0.4 + 0.4 + 0.0) / 4)
-    assert [row["count"] for row in found["bins"]] == [1, 2, 1]
-    assert [row["accuracy"] for row in found["bins"]] == [1, 0.5, 1]
+    judged = calibration(probabilities, np.array([0, 1, 1, 0]))
+    assert judged["expected_error"] == pytest.approx((2 * 0.4 + 0.4 + 0.0) / 4)
+    assert [row["count"] for row in judged["bins"]] == [1, 2, 1]
+    assert [row["accuracy"] for row in judged["bins"]] == [1, 0.5, 1]
 
 
 def test_the_error_is_small_of_right_probabilities_and_large_of_wrong_ones():

@@ -14,7 +14,7 @@ from allotrope.network.zoo import mlp
 from allotrope.tasks import Classification
 from allotrope.tasks.class_losses import class_weights, cross_entropy, mean_squared_error
 from allotrope.tasks.confusion import confusion, per_class
-from allotrope.tasks.softmax import softmax
+from allotrope.tasks.probabilities import softmax
 from allotrope.testing import TaskContract
 from tested import InEach
 

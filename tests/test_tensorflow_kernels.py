@@ -12,7 +12,7 @@ from allotrope.frameworks import missing
 from allotrope.frameworks.contract import Batch
 from allotrope.frameworks.kernels import convolution_weights, dense_weights
 from allotrope.network.build import Builder
-from allotrope.tasks.softmax import softmax
+from allotrope.tasks.probabilities import softmax
 from planned import planned
 
 if missing("tensorflow") is not None:

@@ -13,7 +13,7 @@ from allotrope.frameworks import framework
 from allotrope.frameworks.reference.primitives import ReferencePrimitives
 from allotrope.network import zoo
 from allotrope.network.rewriting.compose import with_preprocessing
-from allotrope.tasks.softmax import softmax
+from allotrope.tasks.probabilities import softmax
 from planned import answers, batch_for, planned
 
 RANDOM = np.random.default_rng(3)

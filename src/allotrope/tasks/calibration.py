@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from allotrope.tasks.softmax import softmax
+from allotrope.tasks.probabilities import softmax
 
 BINS = 15
 """Bins of confidence, as Guo et al. count them."""

@@ -20,7 +20,7 @@ from allotrope.tasks.contract import Answers, Encoded, Labels, Task
 from allotrope.tasks.ending import Step, with_ending
 from allotrope.tasks.means import missing
 from allotrope.tasks.metric import ACCURACY, AUC, MACRO_F1, Metric
-from allotrope.tasks.softmax import log_softmax, softmax
+from allotrope.tasks.probabilities import log_softmax, softmax
 
 CLASSES_SHOWN = 20
 
