@@ -356,3 +356,7 @@ def test_a_table_with_a_quantity_and_a_class_is_raced_by_the_error_of_the_quanti
     assert "validation RMSE of price, lowest on top" in page
     assert "examples/s" in page
     assert "goal: 5 validation RMSE" in str(comparison)
+    guess = comparison.json["race"]["guess"]
+    assert guess["words"] == "always the training mean" and guess["value"] > training["test_metric"]
+    assert f"without looking: {guess['value']:.4g} test RMSE, by answering" in str(comparison)
+    assert "answering always the training mean" in page

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from allotrope.measure.race import verdict as judging
 from allotrope.measure.race.losses import agreements, parting
+from allotrope.tasks.means import labelled
 from allotrope.tasks.metric import ACCURACY, R2, RMSE
 
 
@@ -282,3 +284,9 @@ def test_one_alone_is_neither_right_nor_wrong():
 def test_parting_is_mutual():
     assert parting(FALLING, shifted(0.01)) == parting(shifted(0.01), FALLING) == 1
     assert parting(FALLING, FALLING) is None
+
+
+def test_examples_without_a_label_do_not_count_as_seen():
+    assert labelled(np.array([0, -1, 1])) == 2
+    assert labelled(np.array([[1.0, np.nan], [np.nan, np.nan]])) == 1
+    assert labelled(np.array(["a", "b"])) == 2

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 from sklearn import metrics
@@ -131,3 +133,16 @@ def test_the_worst_examples_come_first():
 )
 def test_labels_that_cannot_be_learned_from_are_named(split, flags, problems):
     assert TASK.problems(split, np.array(flags)) == problems
+
+
+def test_the_best_constant_flags_by_micro_f1_are_the_best_of_all():
+    task = TASK.decided_by("micro_f1")
+    answer, words = task.constant(FLAGS)
+
+    def figure(flags):
+        return task.answered(np.broadcast_to(np.array(flags, float), FLAGS.shape), FLAGS)
+
+    others = list(itertools.product([0, 1], repeat=3))
+    assert tuple(answer) == max(others, key=figure) != (1, 1, 1)
+    assert words == "always the most frequent label"
+    assert TASK.constant(FLAGS)[0].tolist() == [1, 1, 1]

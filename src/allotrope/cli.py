@@ -159,7 +159,8 @@ def _type_of_words(hint: Any) -> Any:
     lists = [member for member in members if get_origin(member) is Sequence]
     if lists:
         return lists[0] | None
-    return Union[tuple(member for member in members if member in OF_WORDS)]  # noqa: UP007 - made of a list
+    # A union that is made of a list cannot be written with bars.
+    return Union[tuple(member for member in members if member in OF_WORDS)]  # noqa: UP007
 
 
 def _verb(tokens: Sequence[str]) -> str:

@@ -177,7 +177,8 @@ def _locked(folder: Path) -> io.TextIOWrapper:
 
     The system lets go of it when the process ends, however it ends.
     """
-    file = open(folder / _LOCK, "a+", encoding="utf-8")  # noqa: SIM115 - held until the run is closed
+    # Held until the run is closed.
+    file = open(folder / _LOCK, "a+", encoding="utf-8")  # noqa: SIM115
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

@@ -1,4 +1,4 @@
-"""What run.json holds: an entry for each thing that a run decides or measures, typed, with a version.
+"""What run.json holds: an entry for each thing that a run decides or measures, with a version.
 
 The fields of an entry are keys of run.json. So a run is as far as its entries go, whatever ended
 it.
@@ -41,7 +41,7 @@ class Entry:
 
 @dataclass(frozen=True)
 class CallEntry(Entry):
-    """What was asked for: `arguments` are those of the verb `kind` that differ from its defaults."""
+    """What was asked for: `arguments` of the verb `kind` that differ from its defaults."""
 
     command: str
     arguments: dict[str, Any]
@@ -60,7 +60,7 @@ class DataEntry(Entry):
 
 @dataclass(frozen=True)
 class NetworkEntry(Entry):
-    """What is trained: how it was built, what it costs, why it was chosen, and by which recipe it learns."""
+    """What is trained: how it was built, its cost, why it was chosen, and how it learns."""
 
     network: str
     network_details: dict[str, Any]
@@ -78,7 +78,7 @@ class StartEntry(NetworkEntry):
 
 @dataclass(frozen=True)
 class SettingsEntry(Entry):
-    """The settings of the training, the race that chose them, and the command that repeats the run with them.
+    """The settings of the training, the race that chose them, and the command that repeats the run.
 
     The recipe is entered again, because the race takes its time from the budget.
     """
@@ -191,7 +191,10 @@ class RunRecord:
 
 
 def _built(kind: Any, values: Mapping[str, Any]) -> Any:
-    """A dataclass from what JSON holds of it: what is newer than the file has its default, what is older is left."""
+    """A dataclass from what JSON holds of it.
+
+    What is newer than the file has its default, what is older is left.
+    """
     hints = get_type_hints(kind)
     return kind(**{name: _value(hints[name], values[name]) for name in hints if name in values})
 

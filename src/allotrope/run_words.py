@@ -1,7 +1,7 @@
 """The words of run.json for examples and for what decides.
 
-Inside, a speed is in examples a second, and what decides is a metric. Run.json calls examples images,
-and the metric of a single classification accuracy, because it always has.
+Inside, a speed is in examples a second, and what decides is a metric. Run.json calls examples
+images, and the metric of a single classification accuracy, because it always has.
 """
 
 from __future__ import annotations

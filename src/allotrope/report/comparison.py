@@ -203,6 +203,11 @@ def _race_facts(run: Record, deciding: Judged) -> list[tuple[str, str]]:
     """How the race was held, in a few names and values."""
     race = run.record("race")
     goal, budget = run.number("metric_goal"), race.number("budget")
+    guess = race.record("guess")
+
+    def guessed(value: float) -> str:
+        return f"{deciding.text(value)} test {deciding.title}"
+
     facts = [
         ("threads for each", race.text("threads")),
         ("budget", stated(duration, budget)),
@@ -212,5 +217,6 @@ def _race_facts(run: Record, deciding: Judged) -> list[tuple[str, str]]:
             "goal",
             stated(lambda value: f"{deciding.text(value)} validation {deciding.title}", goal),
         ),
+        (f"answering {guess.text('words')}", stated(guessed, guess.number("value"))),
     ]
     return [(name, value) for name, value in facts if value]

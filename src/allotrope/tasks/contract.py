@@ -141,6 +141,13 @@ class Task(abc.ABC):
         """The metric, from delivered answers."""
 
     @abc.abstractmethod
+    def constant(self, labels: Labels) -> tuple[Answers, str]:
+        """The answer [size] that is best by the metric if each of these examples gets it; in words.
+
+        Delivered answers are as good as it if they know nothing.
+        """
+
+    @abc.abstractmethod
     def account(self, output: Answers, labels: Labels, listed: int = 16) -> dict[str, Any]:
         """All that the report shows, for run.json: `scores`, tables, and the worst examples."""
 

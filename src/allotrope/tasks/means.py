@@ -29,6 +29,11 @@ def spread_over(p: Any, weight: Any, like: Any) -> Any:
     return p.broadcast_to(weight, p.shape(like))
 
 
+def labelled(labels: NDArray[Any]) -> int:
+    """How many examples have a label, or one of several."""
+    return int(np.count_nonzero(~missing(labels).reshape(len(labels), -1).all(axis=1)))
+
+
 def missing(labels: NDArray[Any]) -> NDArray[np.bool_]:
     """Which labels are missing: NaN in floats, below 0 in codes and flags."""
     if labels.dtype.kind == "f":

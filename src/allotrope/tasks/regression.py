@@ -124,6 +124,13 @@ class Regression(Task):
         """The metric, from values in units."""
         return errors(*self._known(answers, labels)).get(self.metric.name, float("nan"))
 
+    def constant(self, labels: Labels) -> tuple[Answers, str]:
+        """The mean, which has the least squared error, or the median, the least absolute one."""
+        values = _rows(labels)
+        if self.metric == MAE:
+            return np.nanmedian(values, axis=0), "always the training median"
+        return np.nanmean(values, axis=0), "always the training mean"
+
     def account(self, output: Answers, labels: Labels, listed: int = 16) -> dict[str, Any]:
         """`scores`, `points`, `quantiles` of the error, `worst` examples.
 

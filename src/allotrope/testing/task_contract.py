@@ -23,6 +23,7 @@ from allotrope.network.network import Network
 from allotrope.runtimes import runtime
 from allotrope.tasks import task_of
 from allotrope.tasks.contract import Answers, Labels, Task
+from allotrope.tasks.guess import guess
 from allotrope.tasks.means import missing
 from allotrope.tasks.several import joint_loss
 from allotrope.training.plan import training_plan
@@ -175,6 +176,26 @@ class TaskContract:
         wrong = self.task.answered(answers[::-1], self.labels)
         assert self.task.metric.better(right, wrong)
         assert self.task.metric.drop(right, wrong) > 1
+
+    def test_no_constant_answer_is_better_than_the_one_that_is_best(self) -> None:
+        """Of those that answer some example rightly, none has a better metric."""
+        best = guess(self.task, self.labels, self.labels)
+        for answer in self.task.answers(self.right)[:50]:
+            constant = np.broadcast_to(answer, self.right.shape)
+            other = self.task.answered(constant, self.labels)
+            assert self.task.metric.rank(other) <= self.task.metric.rank(best.value) + 1e-9
+        assert best.words.startswith("always ")
+
+    def test_a_constant_answer_knows_what_is_known(self) -> None:
+        """Missing labels say nothing, neither in training nor where it is judged."""
+        known = ~missing(self.gappy).reshape(len(self.gappy), -1).any(axis=1)
+        seen = guess(self.task, self.gappy[known], self.labels)
+        empty = np.full_like(self.gappy[:7], np.nan if self.gappy.dtype.kind == "f" else -1)
+        gappy = np.concatenate([self.gappy[known], empty])
+        assert guess(self.task, gappy, self.labels) == seen
+        assert guess(self.task, self.labels, gappy) == guess(
+            self.task, self.labels, self.gappy[known]
+        )
 
     @pytest.mark.parametrize("spoilt", ["nothing", "one"])
     def test_the_account_is_plain_and_has_the_scores(self, spoilt: str) -> None:

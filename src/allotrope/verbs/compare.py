@@ -1,4 +1,4 @@
-"""`compare`: the same network, weights and batches in every framework; which is to be used here, and why."""
+"""`compare`: the same network, weights and batches in every framework; which to use, and why."""
 
 from __future__ import annotations
 
@@ -48,7 +48,10 @@ NOT_REPEATED = ("out", "quiet")
 
 @dataclass(frozen=True, kw_only=True)
 class CompareOptions(Request):
-    """The arguments of `compare`. The race takes `time` seconds in all; `goal` is a value of the metric."""
+    """The arguments of `compare`.
+
+    The race takes `time` seconds in all; `goal` is a value of the metric.
+    """
 
     frameworks: tuple[str, ...]
     time: float
@@ -85,7 +88,8 @@ def compare(
 
     Example: allotrope compare photos/ --network resnet20 --budget 20m
 
-    Each framework has processes of its own, equal threads and its own best settings. Ctrl-C leaves what was measured until then.
+    Each framework has processes of its own, equal threads and its own best settings. Ctrl-C leaves
+    what was measured until then.
 
     Raises: AllotropeError, and KeyboardInterrupt if Ctrl-C came before anything was measured.
     """
@@ -170,10 +174,10 @@ def _source(options: CompareOptions) -> Source | None:
 
 
 def _starts(options: CompareOptions, data: Data, source: Source | None) -> list[Start]:
-    """The network and recipe, once a seed: each begins with other weights, where they do not come from a file.
+    """The network and recipe, once a seed: each begins with other weights, if no file has them.
 
-    A file is checked in the reference, so that no framework is loaded here. What its input is, is tried
-    once: with other seeds it is the same.
+    A file is checked in the reference, so that no framework is loaded here. What its input is, is
+    tried once: with other seeds it is the same.
     """
     from allotrope.architectures.recipes import usual_epochs
     from allotrope.verbs.pipeline import started
@@ -239,11 +243,15 @@ def _conclude(
     from allotrope.data.reading import noun
     from allotrope.measure.race.verdict import metric_goal, outcome, verdict
     from allotrope.report import write_report
+    from allotrope.tasks.guess import guess
+    from allotrope.tasks.means import labelled
 
-    metric = data.tasks[0].metric
+    task = data.tasks[0]
+    metric = task.metric
     goal = metric_goal(race.rows, options.goal, metric)
     rows = [{**row, **outcome(row, goal, metric)} for row in race.rows]
-    judgement = verdict(rows, goal, metric, len(data.validation), noun(data.inputs))
+    judged_by = labelled(data.validation[task.name])
+    judgement = verdict(rows, goal, metric, judged_by, noun(data.inputs))
     for row in rows:
         row["recommended"] = row["framework"] == judgement.framework
     measured = any("training" in row for row in rows)
@@ -252,6 +260,7 @@ def _conclude(
         "budget": options.time,
         "seeds": options.seeds,
         "epochs": race.epochs,
+        "guess": guess(task, data.train[task.name], data.test[task.name]),
     }
     entry = RaceEntry(rows, goal, asdict(judgement), how)
     run.save(**written(entry.facts(), run.json["data"]))

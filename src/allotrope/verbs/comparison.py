@@ -63,6 +63,8 @@ class Comparison:
         if goal is not None:
             reached = f"{metric.text(goal)} validation {metric.title}"
             lines.append(f"goal: {reached}, from the import of the framework on")
+        if measured and "guess" in self.json["race"]:
+            lines.append(f"without looking: {_guess(self.json['race']['guess'], metric)}")
         report = f"report: {self.folder / 'report.html'}"
         return "\n".join([*lines, "", self.json["verdict"]["sentence"], report])
 
@@ -83,6 +85,12 @@ def _cells(row: Mapping[str, Any], metric: Metric) -> tuple[str, ...]:
         _mean(row.get("test_metric"), metric),
         agrees,
     )
+
+
+def _guess(guess: Mapping[str, Any], metric: Metric) -> str:
+    value = guess["value"]
+    text = "no" if value is None else metric.text(value)
+    return f"{text} test {metric.title}, by answering {guess['words']}"
 
 
 def _mean(values: Mapping[str, float] | None, metric: Metric) -> str:

@@ -85,7 +85,8 @@ def verdict(
 ) -> Verdict:
     """Which framework to use, by the metric that decides.
 
-    `validations`: on how many examples it was seen; None for so many that chance plays no part.
+    `validations`: on how many examples with a label it was seen; None for so many that chance
+    plays no part.
     `noun`: what an example is called.
 
     Only frameworks that were measured to the end, whose losses agree with those of the others and
