@@ -2,7 +2,7 @@
 
 Each is trained for a minute at most on CIFAR-10's first images, exported, and handed to `fit` with
 later images of the same classes, once for each seed. Printed are what was read how, and how many
-of 1,000 test images are right before and after. Batch 1 is baked into what torch's default exporter
+of 3,000 test images are right before and after. Batch 1 is baked into what torch's default exporter
 writes (it needs onnxscript).
 
 resnet18, vit, mobilenet: PyTorch, by torch's default exporter; the pixels by ImageNet's mean and
@@ -41,6 +41,7 @@ from torch_networks import conv_norm
 
 CLASSES, SIDE = 10, 32
 EPOCHS = 4
+TESTED = 3000
 IMAGENET = ((123.675, 116.28, 103.53), (58.395, 57.12, 57.375))
 UNIT, SIGNED, RAW = (
     ((0.0,) * 3, (255.0,) * 3),
@@ -315,7 +316,7 @@ def main():
     arrays = np.load(asked.data / "cifar10.npz")
     x, y = arrays["x_train"], arrays["y_train"].astype(np.int64)
     first, later = slice(0, asked.images), slice(asked.images, 2 * asked.images)
-    test = arrays["x_test"][:1000], arrays["y_test"][:1000].astype(np.int64)
+    test = arrays["x_test"][:TESTED], arrays["y_test"][:TESTED].astype(np.int64)
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         of_later = {"x_train": x[later], "y_train": y[later]}

@@ -49,6 +49,29 @@ def test_steps_are_small_if_it_knows_the_classes_and_has_no_normalization(
     assert any("no normalization" in reason for reason in reasons) == (knows and not options)
 
 
+IDENTITY = [node("Conv", "x k", "c"), node("Relu", "c", "p")], {"k": np.ones((1, 1, 1, 1), F)}
+
+
+@pytest.mark.parametrize(("asked", "restored"), [(None, True), (False, False), (True, True)])
+def test_what_was_folded_away_is_put_back_if_it_knows_the_classes(digits, asked, restored):
+    nodes, arrays = IDENTITY
+    theirs = taught(digits.train, *nodes, **arrays)
+    tuned = ready(theirs, digits, mean=(0.0,), std=(255.0,), restore_batchnorm=asked)
+    operators = [n.operator for n in tuned.network.graph.nodes]
+    assert tuned.knows_classes and ("BatchNormalization" in operators) == restored
+    said = [note for note in tuned.notes if "--no-restore-batchnorm" in note]
+    assert len(said) == (asked is None)
+    recipe, _ = choose_recipe(digits, tuned.learning, knows_classes=True)
+    assert recipe.learning_rate == pytest.approx(1e-3 if restored else 3e-4)
+
+
+def test_nothing_is_put_back_in_a_network_that_has_not_learned_these_classes(digits):
+    nodes, arrays = IDENTITY
+    tuned = ready(linear([1, 8, 8], before=nodes, **arrays), digits, mean=(0.0,), std=(255.0,))
+    operators = [n.operator for n in tuned.network.graph.nodes]
+    assert not tuned.knows_classes and "BatchNormalization" not in operators
+
+
 def test_a_network_with_normalization_takes_usual_steps(digits):
     network = ready(classifier(), digits).learning
     recipe, _ = choose_recipe(digits, network, knows_classes=True)

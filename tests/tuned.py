@@ -74,11 +74,14 @@ def linear(shape, dtype=TensorProto.FLOAT, before=(), features=None, **arrays):
     return model(nodes, [tensor("x", dtype, ["n", *shape])], arrays=arrays)
 
 
-def taught(train):
-    """A linear classifier of grey 8x8 images from 0 to 1 that knows their classes."""
+def taught(train, *before, **arrays):
+    """A linear classifier of grey 8x8 images from 0 to 1 that knows their classes.
+
+    `before` are nodes from x to p that change nothing.
+    """
     x = train["image"].reshape(len(train), -1) / 255.0
     weight = np.linalg.lstsq(x, np.eye(10)[train["label"]], rcond=None)[0]
-    return linear([1, 8, 8], w=weight.astype(F))
+    return linear([1, 8, 8], before=before, w=weight.astype(F), **arrays)
 
 
 def images(shape, classes=10):

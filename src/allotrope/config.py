@@ -164,7 +164,8 @@ class FineTuning:
     units, those that the network was trained with; None for what the file or data says.
     `channel_order` is that of the network, `rgb` or `bgr`. `classifier` is the output that tells
     the classes apart, if there are several. `restore_batchnorm` puts BatchNormalization behind
-    convolutions that lost theirs.
+    convolutions that lost theirs; None does so if the network knows the data's classes and
+    nothing in it is normalized.
     """
 
     new_head: bool = False
@@ -173,7 +174,7 @@ class FineTuning:
     std: tuple[float, ...] | None = None
     channel_order: str | None = None
     classifier: str | None = None
-    restore_batchnorm: bool = False
+    restore_batchnorm: bool | None = None
 
 
 @dataclass(frozen=True)

@@ -182,9 +182,8 @@ class _Choosing:
         if "learning_rate" in self.overrides:
             return recipe
         self.reasons.append(
-            "It knows these classes and has no normalization, as if BatchNormalization was folded "
-            f"into its weights: steps are {WITHOUT_NORMALIZATION:g} as large. --restore-batchnorm "
-            "puts it back, and allows larger ones."
+            "It knows these classes and has no normalization: steps are "
+            f"{WITHOUT_NORMALIZATION:g} as large, so that it keeps what it knows."
         )
         return replace(recipe, learning_rate=recipe.learning_rate * WITHOUT_NORMALIZATION)
 

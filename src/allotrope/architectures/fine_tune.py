@@ -27,6 +27,7 @@ from allotrope.network.rewriting.ends import to_logits
 from allotrope.network.rewriting.head import head_of, with_new_head
 from allotrope.network.rewriting.named_after import named_after
 from allotrope.network.rewriting.precision import with_types
+from allotrope.network.summary import is_normalized
 from allotrope.tasks import Classification
 from allotrope.wording import counted
 
@@ -85,8 +86,9 @@ def prepared(
     network = taking_pixels(network, seen, (*sample.size, sample.channels))
     network = _checked(network, sample, framework)
     knows_classes = not replaced and _knows_classes(network, sample, framework, notes)
-    if options.restore_batchnorm:
-        network = _restored(network, sample, framework, notes)
+    lost = knows_classes and not is_normalized(network)
+    if options.restore_batchnorm or (options.restore_batchnorm is None and lost):
+        network = _restored(network, sample, framework, bool(options.restore_batchnorm), notes)
     network = named_after(network, [picture.name], [task.name])
     frozen = frozen_weights(network, options.freeze, replaced)
     if frozen:
@@ -275,19 +277,31 @@ def _knows_classes(network: Network, sample: Sample, framework: str, notes: list
     return knows
 
 
-def _restored(network: Network, sample: Sample, framework: str, notes: list[str]) -> Network:
+def _restored(
+    network: Network, sample: Sample, framework: str, asked: bool, notes: list[str]
+) -> Network:
+    """The network with BatchNormalization behind its convolutions; as it is if it has none."""
     head = head_of(network)
     without = head.weights if head else frozenset()
     images = sample.images[:: max(1, len(sample.images) // CALIBRATION)][:CALIBRATION]
     changed = with_batchnorm(network, {network.inputs[0].name: images}, framework, without)
     added = len(changed.graph.nodes) - len(network.graph.nodes)
+    if not added and not asked:
+        return network
     if not added:
         raise UsageError(
             "--restore-batchnorm found no Conv without a BatchNormalization behind it. Leave it "
             "out."
         )
+    reason = ""
+    if not asked:
+        reason = (
+            " The network knows these classes and nothing in it is normalized, as if that had been "
+            "folded into its weights, which learn better with it. --no-restore-batchnorm leaves "
+            "them as they are."
+        )
     notes.append(
         f"BatchNormalization put back behind {counted(added, 'convolution')}, with the statistics "
-        f"of {counted(len(images), 'image')}; outputs unchanged."
+        f"of {counted(len(images), 'image')}; outputs unchanged.{reason}"
     )
     return changed

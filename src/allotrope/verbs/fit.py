@@ -80,7 +80,7 @@ def fit(
     freeze: Sequence[str] = (),
     backbone_rate: float | None = None,
     classifier: str | None = None,
-    restore_batchnorm: bool = False,
+    restore_batchnorm: bool | None = None,
     no_repair: Sequence[str] = (),
     quiet: bool = False,
     **of_inputs: Unpack[TrainingOptions],

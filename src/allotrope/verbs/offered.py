@@ -176,7 +176,7 @@ FIT = (
     Option(
         "restore_batchnorm",
         "put BatchNormalization back behind the convolutions of an ONNX file; its outputs stay "
-        "the same.",
+        "the same; by default if it knows the classes and nothing in it is normalized.",
         for_file=True,
     ),
     Option(
