@@ -26,7 +26,7 @@ from allotrope.data.examples import IMAGE, LABEL
 from allotrope.data.reader import read_data
 from allotrope.training.evaluate import in_batches
 from allotrope.training.loop import train
-from allotrope.verbs.source import read_source
+from allotrope.verbs.network_file import read_source
 
 UNSEEN = slice(40000, 43000)
 

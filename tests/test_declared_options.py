@@ -21,9 +21,9 @@ from allotrope.verbs.convert import CONVERT, convert
 from allotrope.verbs.declaring import takes
 from allotrope.verbs.fit import fit
 from allotrope.verbs.offered import COMPARE, FIT
-from allotrope.verbs.options import defaults
 from allotrope.verbs.predict import PREDICT, predict
 from allotrope.verbs.report import REPORT, report
+from allotrope.verbs.request import defaults
 
 TABLES = {
     fit: FIT,

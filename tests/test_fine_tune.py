@@ -183,7 +183,7 @@ def test_wrong_usage_leaves_nothing_behind(tmp_path, capsys, arguments, message)
 
 
 def test_a_repair_can_be_left_out(tmp_path):
-    from allotrope.verbs.source import read_source
+    from allotrope.verbs.network_file import read_source
 
     onnx.save(classifier(), tmp_path / "theirs.onnx")
     whole = read_source(tmp_path / "theirs.onnx", Repair())

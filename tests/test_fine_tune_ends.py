@@ -21,7 +21,7 @@ from allotrope.errors import UsageError
 from allotrope.inputs.image.pretrained.picture_size import side_inside
 from allotrope.network.rewriting.classifier import in_rows
 from allotrope.training.loop import train
-from allotrope.verbs.source import read_source
+from allotrope.verbs.network_file import read_source
 from onnx_models import model, node, nodes, outputs, tensor
 from planned import batch_for, planned
 from quick import main

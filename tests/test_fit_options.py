@@ -8,7 +8,7 @@ from allotrope import fit
 from allotrope.config import DataOptions, Target
 from allotrope.errors import MissingDependencyError, UsageError
 from allotrope.verbs.offered import FIT
-from allotrope.verbs.options import (
+from allotrope.verbs.request import (
     asked_for,
     command_line,
     defaults,

@@ -17,7 +17,7 @@ from safetensors.numpy import save
 
 import allotrope
 from allotrope.errors import ModelError
-from allotrope.verbs.options import onnx_file
+from allotrope.verbs.request import onnx_file
 from onnx_models import model, node
 
 MODEL = model([node("MatMul", "x w", "y")], arrays={"w": np.ones((3, 2), np.float32)})

@@ -9,14 +9,14 @@ from typing import Any
 
 import pytest
 
-from allotrope.report.candidates import Candidates, read_candidates
+from allotrope.report.candidate_rows import Candidates, read_candidates
 from allotrope.report.curves import learning_curves
 from allotrope.report.headline import headline
 from allotrope.report.judged import Judged, judged
+from allotrope.report.page import write_report
 from allotrope.report.record import Record
 from allotrope.report.scatter import scatter
 from allotrope.report.sections import history_columns, training_facts
-from allotrope.report.write import write_report
 from allotrope.run import Run
 from allotrope.tasks.metric import ACCURACY, AUC, R2, RMSE
 from allotrope.verbs.fitted import FittedRun

@@ -7,13 +7,13 @@ import itertools
 import pytest
 
 from allotrope.data.summary import modes_in_words
-from allotrope.report import formats
-from allotrope.report.confusion import confused_pairs, confusion_matrix
+from allotrope.report import formatting
+from allotrope.report.confusion_matrix import confused_pairs, confusion_matrix
 from allotrope.report.curves import learning_curves, thinned
 from allotrope.report.headline import interval
-from allotrope.report.labels import Box, _box, placed
+from allotrope.report.label_places import Box, _box, placed
 from allotrope.report.record import Record
-from allotrope.report.scale import Scale, spanning
+from allotrope.report.scale import AxisScale, spanning
 from allotrope.report.sections import RaceRow
 from allotrope.report.tips import tip
 
@@ -21,32 +21,32 @@ from allotrope.report.tips import tip
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        (formats.significant(0.048449), "0.0484"),
-        (formats.significant(9.999), "10.0"),
-        (formats.significant(1234567), "1 234 567"),
-        (formats.significant(0), "0"),
-        (formats.significant(1.23e-7), "1.23e-07"),
-        (formats.significant(None), "–"),
-        (formats.percent(0.98614), "98.61 %"),
-        (formats.count(1234.4), "1 234"),
-        (formats.short_count(100_600), "101 K"),
-        (formats.size(33_410), "33.4 KB"),
-        (formats.size(999), "999 B"),
-        (formats.size(2_000_000), "2.00 MB"),
-        (formats.milliseconds(12_345), "12.3 s"),
-        (formats.duration(0.312), "0.31 s"),
-        (formats.duration(41.2), "41.2 s"),
-        (formats.duration(302), "5 min 2 s"),
-        (formats.duration(4830), "1 h 20 min"),
-        (formats.duration(3599.9), "1 h 0 min"),
-        (formats.times(8.512), "8.51×"),
-        (formats.times(0.5988), "0.60×"),
-        (formats.points(-0.00694), "−0.69"),
-        (formats.points(-1e-9), "±0"),
-        (formats.words([0.5, 0.75]), "0.5, 0.75"),
-        (formats.words(None), "none"),
-        (formats.words(False), "no"),
-        (formats.shortened("abcdef", 4), "abc…"),
+        (formatting.significant(0.048449), "0.0484"),
+        (formatting.significant(9.999), "10.0"),
+        (formatting.significant(1234567), "1 234 567"),
+        (formatting.significant(0), "0"),
+        (formatting.significant(1.23e-7), "1.23e-07"),
+        (formatting.significant(None), "–"),
+        (formatting.percent(0.98614), "98.61 %"),
+        (formatting.count(1234.4), "1 234"),
+        (formatting.short_count(100_600), "101 K"),
+        (formatting.size(33_410), "33.4 KB"),
+        (formatting.size(999), "999 B"),
+        (formatting.size(2_000_000), "2.00 MB"),
+        (formatting.milliseconds(12_345), "12.3 s"),
+        (formatting.duration(0.312), "0.31 s"),
+        (formatting.duration(41.2), "41.2 s"),
+        (formatting.duration(302), "5 min 2 s"),
+        (formatting.duration(4830), "1 h 20 min"),
+        (formatting.duration(3599.9), "1 h 0 min"),
+        (formatting.times(8.512), "8.51×"),
+        (formatting.times(0.5988), "0.60×"),
+        (formatting.points(-0.00694), "−0.69"),
+        (formatting.points(-1e-9), "±0"),
+        (formatting.words([0.5, 0.75]), "0.5, 0.75"),
+        (formatting.words(None), "none"),
+        (formatting.words(False), "no"),
+        (formatting.shortened("abcdef", 4), "abc…"),
     ],
 )
 def test_numbers_as_people_read_them(text: str, expected: str) -> None:
@@ -61,7 +61,7 @@ RANGES = [(0.9861, 0.9862), (0.031, 0.9), (1e-9, 1e9), (0.04, 1.2), (1.1, 1.2)]
     [(*ends, True) for ends in RANGES] + [(*ends, False) for ends in [*RANGES, (0, 1), (-3, 2)]],
 )
 def test_ticks_are_round_few_and_inside(low: float, high: float, logarithmic: bool) -> None:
-    scale = Scale(low, high, 50, 350, logarithmic)
+    scale = AxisScale(low, high, 50, 350, logarithmic)
     for most in (3, 6, 10):
         ticks = scale.ticks(most)
         assert 1 <= len(ticks) <= most + 1

@@ -81,9 +81,10 @@ MIRRORS = (
     ("operators", "network/reading/foreign", "frameworks", "frameworks/*", "conversion/*"),
     ("runtimes", "runtimes/*"),
     ("frameworks", "runtimes", "inputs", "tasks"),
+    ("tasks", "report/answers"),
 )
-FILES_TWICE = 33  # 0
-CLASSES_TWICE = 17  # 0
+FILES_TWICE = 19  # 0
+CLASSES_TWICE = 10  # 0
 
 # Bars: what is asked for stands behind a number that is still above it.
 LINES_A_FILE = 400

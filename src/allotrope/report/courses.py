@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from allotrope.report.curves import thinned
-from allotrope.report.formats import duration, runtime_name
+from allotrope.report.formatting import duration, runtime_name
 from allotrope.report.judged import Judged
 from allotrope.report.record import Record, finite
-from allotrope.report.scale import Scale, Tick, spanning
+from allotrope.report.scale import AxisScale, AxisTick, spanning
 from allotrope.report.tips import Tip, tip
 
 LEFT, RIGHT, TOP, BOTTOM = 46, 14, 26, 40
@@ -36,8 +36,8 @@ class Courses:
     right: int
     top: int
     bottom: int
-    x_ticks: list[Tick]
-    y_ticks: list[Tick]
+    x_ticks: list[AxisTick]
+    y_ticks: list[AxisTick]
     courses: list[Course]
     colours: list[tuple[int, str]]
     goal: float | None
@@ -47,7 +47,7 @@ class Courses:
 
 
 @dataclass(frozen=True)
-class _Training:
+class _TrainingCourse:
     framework: str
     seed: str
     points: list[tuple[float, float]]
@@ -63,7 +63,7 @@ def courses(run: Record, deciding: Judged, width: int, height: int) -> Courses |
         return None
     goal = run.number("metric_goal")
     names = list(dict.fromkeys(training.framework for training in trainings))
-    x = Scale(
+    x = AxisScale(
         0.0,
         1.03 * max(seconds for training in trainings for seconds, _ in training.points) or 1.0,
         LEFT,
@@ -109,14 +109,14 @@ def _y_title(deciding: Judged) -> str:
     return f"validation {deciding.axis}, lowest on top"
 
 
-def _heights(y: Scale, deciding: Judged) -> list[Tick]:
+def _heights(y: AxisScale, deciding: Judged) -> list[AxisTick]:
     """Ticks in per cent, if the metric is; no more than all."""
     if not deciding.metric.percent:
         return y.ticks(6)
     return [tick for tick in y.ticks(6, 100) if float(tick.label) <= 100]
 
 
-def _trainings(run: Record) -> list[_Training]:
+def _trainings(run: Record) -> list[_TrainingCourse]:
     """Those with at least one validation; seconds from the import of the framework on."""
     trainings = []
     for row in run.records("frameworks"):
@@ -129,7 +129,7 @@ def _trainings(run: Record) -> list[_Training]:
             ]
             if points:
                 name = runtime_name(row.text("framework"))
-                trainings.append(_Training(name, training.text("seed"), points))
+                trainings.append(_TrainingCourse(name, training.text("seed"), points))
     return trainings
 
 
@@ -139,12 +139,12 @@ def _numbers(row: Record) -> dict[str, float]:
 
 
 def _course(
-    training: _Training,
+    training: _TrainingCourse,
     colour: int,
     goal: float | None,
     deciding: Judged,
-    x: Scale,
-    y: Scale,
+    x: AxisScale,
+    y: AxisScale,
     width: int,
     height: int,
 ) -> Course:
@@ -166,12 +166,12 @@ def _course(
     )
 
 
-def _ended(training: _Training, deciding: Judged) -> str:
+def _ended(training: _TrainingCourse, deciding: Judged) -> str:
     seconds, value = training.points[-1]
     return f"{deciding.text(value)} after {duration(seconds)}"
 
 
-def _summary(trainings: Sequence[_Training], deciding: Judged) -> str:
+def _summary(trainings: Sequence[_TrainingCourse], deciding: Judged) -> str:
     listed = "; ".join(
         f"{training.framework} seed {training.seed} {_ended(training, deciding)}"
         for training in trainings

@@ -6,9 +6,9 @@ import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from allotrope.report.formats import duration, significant
+from allotrope.report.formatting import duration, significant
 from allotrope.report.judged import Judged
-from allotrope.report.scale import Scale, Tick, spanning
+from allotrope.report.scale import AxisScale, AxisTick, spanning
 from allotrope.report.tips import Tip, tip
 from allotrope.wording import counted
 
@@ -49,8 +49,8 @@ class Curves:
     right: int
     top: int
     bottom: int
-    x_ticks: list[Tick]
-    y_ticks: list[Tick]
+    x_ticks: list[AxisTick]
+    y_ticks: list[AxisTick]
     lines: list[Line]
     bands: list[Band]
     best: float | None
@@ -122,7 +122,7 @@ def _chart(
     if len(set(epochs)) < 2:
         return None
     values = [row[column] for row in rows for column in columns if column in row]
-    x = Scale(min(epochs), max(epochs), LEFT, WIDTH - RIGHT)
+    x = AxisScale(min(epochs), max(epochs), LEFT, WIDTH - RIGHT)
     logarithmic = subject.may_be_logarithmic and 0 < 20 * min(values) < max(values)
     y = spanning(values, HEIGHT - BOTTOM, TOP, logarithmic=logarithmic)
     title = subject.title
@@ -152,7 +152,9 @@ def _chart(
     )
 
 
-def _line(series: Series, rows: Sequence[dict[str, float]], x: Scale, y: Scale) -> Line | None:
+def _line(
+    series: Series, rows: Sequence[dict[str, float]], x: AxisScale, y: AxisScale
+) -> Line | None:
     places = [(x(row["epoch"]), y(row[series.column])) for row in rows if series.column in row]
     if not places:
         return None
@@ -164,7 +166,9 @@ def _line(series: Series, rows: Sequence[dict[str, float]], x: Scale, y: Scale) 
     )
 
 
-def _bands(rows: Sequence[dict[str, float]], subject: Subject, x: Scale, y: Scale) -> list[Band]:
+def _bands(
+    rows: Sequence[dict[str, float]], subject: Subject, x: AxisScale, y: AxisScale
+) -> list[Band]:
     places = [x(row["epoch"]) for row in rows]
     # Each epoch has the pointer from half-way after the last to half-way before the next.
     borders = [x.start, *((one + other) / 2 for one, other in itertools.pairwise(places)), x.end]

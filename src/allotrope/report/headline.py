@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from allotrope.report.candidates import Candidate, Candidates
-from allotrope.report.formats import (
+from allotrope.report.candidate_rows import CandidateRow, Candidates
+from allotrope.report.formatting import (
     THIN,
     capitalized,
     count,
@@ -108,7 +108,7 @@ def _reached(deciding: Judged, value: float, split: str) -> str:
     return f"{split} {deciding.title} {deciding.text(value)}"
 
 
-def _facts(chosen: Candidate, candidates: Candidates) -> str:
+def _facts(chosen: CandidateRow, candidates: Candidates) -> str:
     facts, baseline = [], candidates.baseline
     if chosen.test is not None:
         facts.append(_reached(candidates.deciding, chosen.test, "test"))
@@ -157,7 +157,7 @@ def _decided(run: Record) -> str:
     return f"What decides is the {deciding.title}; {deciding.sense}. Only reported: {names}."
 
 
-def _why(delivered: Candidate, candidates: Candidates) -> str:
+def _why(delivered: CandidateRow, candidates: Candidates) -> str:
     measured = [row for row in candidates.rows if row.measured]
     passing = [row for row in measured if row.passes and not row.baseline]
     # One that failed is named too: it might have been the best.
@@ -177,7 +177,7 @@ def _why(delivered: Candidate, candidates: Candidates) -> str:
     return text + ". Validation data decided; test data is only reported."
 
 
-def _rank(delivered: Candidate, deciding: Judged) -> str:
+def _rank(delivered: CandidateRow, deciding: Judged) -> str:
     """In what the delivered candidate is the best, as the choice recorded it."""
     fastest = "the fastest of them"
     words = {
@@ -237,7 +237,7 @@ def _tiles(run: Record, candidates: Candidates) -> list[Tile]:
     return tiles
 
 
-def _task_tiles(run: Record, chosen: Candidate | None) -> list[Tile]:
+def _task_tiles(run: Record, chosen: CandidateRow | None) -> list[Tile]:
     """What decides, of the chosen file if there is one, then the other tasks."""
     deciding, *others = judged(run)
     tiles = _metric_tiles(run, deciding, chosen)
@@ -249,7 +249,7 @@ def _task_tiles(run: Record, chosen: Candidate | None) -> list[Tile]:
     return tiles
 
 
-def _metric_tiles(run: Record, task: Judged, chosen: Candidate | None) -> list[Tile]:
+def _metric_tiles(run: Record, task: Judged, chosen: CandidateRow | None) -> list[Tile]:
     """The metric on test data, or on validation data if the run did not come so far."""
     test = task.value(run, "test")
     if chosen is not None and chosen.test is not None:

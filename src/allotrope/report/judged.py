@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from allotrope.report.formats import MISSING, percent, points, shortened, significant
+from allotrope.report.formatting import MISSING, percent, points, shortened, significant
 from allotrope.report.record import Record
 from allotrope.run_words import spellings
 from allotrope.tasks import KINDS

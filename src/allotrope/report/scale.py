@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Tick:
+class AxisTick:
     """A mark on an axis: where, and what is written there."""
 
     place: float
@@ -16,7 +16,7 @@ class Tick:
 
 
 @dataclass(frozen=True)
-class Scale:
+class AxisScale:
     """Takes low..high to start..end in pixels, evenly or, where `logarithmic`, evenly in ratios.
 
     What lies outside goes to the nearer end.
@@ -36,14 +36,14 @@ class Scale:
         share = min(1.0, max(0.0, (number - low) / (high - low)))
         return round(self.start + share * (self.end - self.start), 1)
 
-    def ticks(self, most: int = 6, factor: float = 1.0, unit: str = "") -> list[Tick]:
+    def ticks(self, most: int = 6, factor: float = 1.0, unit: str = "") -> list[AxisTick]:
         """At most `most` ticks at round numbers, written in units of 1/factor."""
         values = []
         if self.logarithmic:
             values = self._ratios(most)
         if len(values) < 2:
             return self._even(most, factor, unit)
-        return [Tick(self(value), f"{value * factor:g}{unit}") for value in values]
+        return [AxisTick(self(value), f"{value * factor:g}{unit}") for value in values]
 
     def _ratios(self, most: int) -> list[float]:
         exponents = range(math.floor(math.log10(self.low)), math.ceil(math.log10(self.high)) + 1)
@@ -58,12 +58,12 @@ class Scale:
                 return inside
         return inside[:: math.ceil(len(inside) / most)]
 
-    def _even(self, most: int, factor: float, unit: str) -> list[Tick]:
+    def _even(self, most: int, factor: float, unit: str) -> list[AxisTick]:
         step = _round_step((self.high - self.low) / max(1, most - 1))
         decimals = max(0, -math.floor(math.log10(step * factor) + 1e-9))
         first, last = math.ceil(self.low / step - 1e-9), math.floor(self.high / step + 1e-9)
         return [
-            Tick(self(number * step), f"{number * step * factor:.{decimals}f}{unit}")
+            AxisTick(self(number * step), f"{number * step * factor:.{decimals}f}{unit}")
             for number in range(first, last + 1)
         ]
 
@@ -75,7 +75,7 @@ def spanning(
     *,
     logarithmic: bool = False,
     margin: float = 0.06,
-) -> Scale:
+) -> AxisScale:
     """The scale from start to end that holds all `values`.
 
     It has a margin at both ends, as a share of the range.
@@ -87,9 +87,9 @@ def spanning(
         if high > low:
             least = 1.05
         reach = max((high / low) ** margin, least)
-        return Scale(low / reach, high * reach, start, end, True)
+        return AxisScale(low / reach, high * reach, start, end, True)
     reach = (high - low) * margin or abs(high) * 0.1 or 1.0
-    return Scale(low - reach, high + reach, start, end)
+    return AxisScale(low - reach, high + reach, start, end)
 
 
 def _round_step(step: float) -> float:

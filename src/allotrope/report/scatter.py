@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from allotrope.measure.choice import TOLERANCE
-from allotrope.report.candidates import Candidate, Candidates
-from allotrope.report.formats import count, milliseconds, shortened, size, times
+from allotrope.report.candidate_rows import CandidateRow, Candidates
+from allotrope.report.formatting import count, milliseconds, shortened, size, times
 from allotrope.report.judged import Judged
-from allotrope.report.labels import Box, Label, placed
-from allotrope.report.scale import Scale, Tick, spanning
+from allotrope.report.label_places import Box, Label, placed
+from allotrope.report.scale import AxisScale, AxisTick, spanning
 from allotrope.report.tips import Tip, tip
 
 OUTLIER = 5
@@ -58,8 +58,8 @@ class Scatter:
     right: int
     top: int
     bottom: int
-    x_ticks: list[Tick]
-    y_ticks: list[Tick]
+    x_ticks: list[AxisTick]
+    y_ticks: list[AxisTick]
     y_title: str
     marks: list[Mark]
     labels: list[Label]
@@ -121,15 +121,15 @@ def scatter(candidates: Candidates, width: int, height: int) -> Scatter | None:
     )
 
 
-def _latency_scale(drawn: Sequence[Candidate], ceiling: float | None, width: int) -> Scale:
+def _latency_scale(drawn: Sequence[CandidateRow], ceiling: float | None, width: int) -> AxisScale:
     values = [row.latency for row in drawn] + [row.latency_p90 for row in drawn] + [ceiling]
     shown = [value for value in values if value]
     return spanning(shown, LEFT, width - RIGHT, logarithmic=True, margin=0.09)
 
 
 def _metric_scale(
-    drawn: Sequence[Candidate], deciding: Judged, limit: float | None, height: int
-) -> Scale:
+    drawn: Sequence[CandidateRow], deciding: Judged, limit: float | None, height: int
+) -> AxisScale:
     """Candidates far worse than the best do not stretch the scale, but what is allowed does.
 
     They are drawn at its lower edge. The better end is on top, so that every report reads alike.
@@ -163,10 +163,10 @@ def _floor_label(deciding: Judged, limit: float | None) -> str:
 
 
 def _mark(
-    row: Candidate,
+    row: CandidateRow,
     deciding: Judged,
-    x: Scale,
-    y: Scale,
+    x: AxisScale,
+    y: AxisScale,
     runtimes: list[str],
     width: int,
     height: int,
@@ -193,7 +193,7 @@ def _mark(
     )
 
 
-def _label(row: Candidate, brief: bool) -> str:
+def _label(row: CandidateRow, brief: bool) -> str:
     """The role of a candidate that has one, with its name where there is room.
 
     Colour and shape tell the others apart.
@@ -209,7 +209,7 @@ def _label(row: Candidate, brief: bool) -> str:
     return role
 
 
-def _tip_lines(row: Candidate, deciding: Judged) -> list[str]:
+def _tip_lines(row: CandidateRow, deciding: Judged) -> list[str]:
     change = f"{deciding.change(row.drop)} {deciding.points}"
     lines = [
         f"{shortened(row.name, 40)}: {row.verdict}",
@@ -226,7 +226,7 @@ def _tip_lines(row: Candidate, deciding: Judged) -> list[str]:
     return lines
 
 
-def _summary(drawn: Sequence[Candidate], deciding: Judged) -> str:
+def _summary(drawn: Sequence[CandidateRow], deciding: Judged) -> str:
     listed = "; ".join(
         f"{row.name} {milliseconds(row.latency)}, {deciding.text(row.validation)}, {row.verdict}"
         for row in drawn

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from allotrope.data.summary import modes_in_words
-from allotrope.report.formats import (
+from allotrope.report.formatting import (
     count,
     duration,
     runtime_name,

@@ -16,11 +16,12 @@ from allotrope.progress import Progress, display
 from allotrope.run import Run
 from allotrope.run_record import CallEntry, DataEntry, EndEntry, NetworkEntry, RaceEntry
 from allotrope.run_words import written
-from allotrope.verbs.comparison import Comparison
+from allotrope.verbs.compared import ComparedRun
 from allotrope.verbs.declaring import spelled_out, takes
 from allotrope.verbs.journal import ends_on_record
 from allotrope.verbs.offered import COMPARE
-from allotrope.verbs.options import (
+from allotrope.verbs.read_asked import read_asked
+from allotrope.verbs.request import (
     Request,
     asked_for,
     check_for_files,
@@ -33,14 +34,13 @@ from allotrope.verbs.options import (
     onnx_file,
     source_name,
 )
-from allotrope.verbs.reading import read_asked
 
 if TYPE_CHECKING:
     from allotrope.data.examples import Data
     from allotrope.measure.race.race import FrameworkRace
     from allotrope.tasks import Metric
+    from allotrope.verbs.network_file import NetworkFile
     from allotrope.verbs.pipeline import Start
-    from allotrope.verbs.source import Source
 
 MOST_EPOCHS = 40.0
 NOT_REPEATED = ("out", "quiet")
@@ -83,7 +83,7 @@ def compare(
     out: str | Path = "runs",
     quiet: bool = False,
     **of_inputs: Unpack[TakingOptions],
-) -> Comparison:
+) -> ComparedRun:
     """Race the frameworks on your data, and say which to use here and why, with a report.
 
     Example: allotrope compare photos/ --network resnet20 --budget 20m
@@ -151,7 +151,7 @@ def _check_goal(goal: float | None, metric: Metric) -> None:
 
 def _compared(
     run: Run, options: CompareOptions, data: Data, starts: list[Start], show: Progress
-) -> Comparison:
+) -> ComparedRun:
     """The race, recorded as it goes."""
     from allotrope.data.facts import data_facts
     from allotrope.measure.machine import describe
@@ -164,16 +164,16 @@ def _compared(
         race = _race(Path(folder), run, options, data, starts, show)
         interrupted = _interrupted(race)
         _conclude(run, options, data, race, interrupted)
-    return Comparison(run.folder, run.json)
+    return ComparedRun(run.folder, run.json)
 
 
-def _source(options: CompareOptions) -> Source | None:
-    from allotrope.verbs.source import read_source
+def _source(options: CompareOptions) -> NetworkFile | None:
+    from allotrope.verbs.network_file import read_source
 
     return None if options.file is None else read_source(options.file, options.repair)
 
 
-def _starts(options: CompareOptions, data: Data, source: Source | None) -> list[Start]:
+def _starts(options: CompareOptions, data: Data, source: NetworkFile | None) -> list[Start]:
     """The network and recipe, once a seed: each begins with other weights, if no file has them.
 
     A file is checked in the reference, so that no framework is loaded here. What its input is, is

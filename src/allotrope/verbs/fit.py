@@ -19,7 +19,8 @@ from allotrope.verbs.declaring import spelled_out, takes
 from allotrope.verbs.fitted import FittedRun
 from allotrope.verbs.journal import Journal, ends_on_record
 from allotrope.verbs.offered import FIT
-from allotrope.verbs.options import (
+from allotrope.verbs.read_asked import read_asked
+from allotrope.verbs.request import (
     IN_MEMORY,
     FitOptions,
     asked_for,
@@ -29,12 +30,11 @@ from allotrope.verbs.options import (
     layouts_apart,
     source_name,
 )
-from allotrope.verbs.reading import read_asked
 
 if TYPE_CHECKING:
     from allotrope.data.examples import Data
+    from allotrope.verbs.network_file import NetworkFile, Tuning
     from allotrope.verbs.pipeline import Among, Plan
-    from allotrope.verbs.source import Source, Tuning
 
 NOT_REPEATED = ("out", "resume", "quiet")
 FINISHED = ("done", "target-missed")
@@ -202,14 +202,14 @@ def _finished(run: Run, show: Progress) -> FittedRun:
     return FittedRun(run.folder, run.json)
 
 
-def _source(options: FitOptions) -> Source | None:
+def _source(options: FitOptions) -> NetworkFile | None:
     """The ONNX file that is trained further, where one is."""
-    from allotrope.verbs.source import read_source
+    from allotrope.verbs.network_file import read_source
 
     return None if options.file is None else read_source(options.file, options.repair)
 
 
-def _tuning(options: FitOptions, source: Source | None, data: Data) -> Tuning | None:
+def _tuning(options: FitOptions, source: NetworkFile | None, data: Data) -> Tuning | None:
     """Its network made ready before there is a run folder: a misfit leaves nothing behind."""
     return (
         None
@@ -218,9 +218,9 @@ def _tuning(options: FitOptions, source: Source | None, data: Data) -> Tuning | 
     )
 
 
-def _started(options: FitOptions, folder: Path) -> Source | None:
+def _started(options: FitOptions, folder: Path) -> NetworkFile | None:
     """The copy of the ONNX file in the run's folder, ready to train: the file may be gone."""
-    from allotrope.verbs.source import read_start
+    from allotrope.verbs.network_file import read_start
 
     return None if options.file is None else read_start(folder)
 

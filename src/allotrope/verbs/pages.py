@@ -28,9 +28,9 @@ from allotrope.tasks import task_of
 from allotrope.training.checkpoints import Checkpoints
 from allotrope.training.plausible_settings import fixed_by
 from allotrope.verbs.journal import Page
-from allotrope.verbs.options import command_line
+from allotrope.verbs.network_file import START, as_saved
 from allotrope.verbs.pipeline import Delivered, Measured, Plan, Scored, Start, TrainedPlan
-from allotrope.verbs.source import START, as_saved
+from allotrope.verbs.request import command_line
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,8 @@ from typing import Any
 from allotrope.report.answers.classification import classification
 from allotrope.report.answers.multilabel import multilabel
 from allotrope.report.answers.regression import regression
-from allotrope.report.read import RunFolder
 from allotrope.report.record import Record
+from allotrope.report.run_folder import RunFolder
 
 KINDS: Mapping[str, Callable[[Record, Record, RunFolder], dict[str, Any]]] = {
     "classification": classification,

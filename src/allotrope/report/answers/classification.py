@@ -8,10 +8,10 @@ from typing import Any
 from allotrope.report.answers.point_chart import PointChart
 from allotrope.report.answers.reliability import reliability
 from allotrope.report.answers.worst import worst_examples
-from allotrope.report.confusion import confused_pairs, confusion_matrix, read_confusion
-from allotrope.report.formats import percent
-from allotrope.report.read import RunFolder
+from allotrope.report.confusion_matrix import confused_pairs, confusion_matrix, read_confusion
+from allotrope.report.formatting import percent
 from allotrope.report.record import Record
+from allotrope.report.run_folder import RunFolder
 
 
 @dataclass(frozen=True)

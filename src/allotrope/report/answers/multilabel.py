@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from allotrope.report.answers.worst import worst_examples
-from allotrope.report.formats import percent, significant
-from allotrope.report.read import RunFolder
+from allotrope.report.formatting import percent, significant
 from allotrope.report.record import Record, finite
+from allotrope.report.run_folder import RunFolder
 
 MOST_WRONG = 3
 

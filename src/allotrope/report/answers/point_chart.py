@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from allotrope.report.scale import Tick
+from allotrope.report.scale import AxisTick
 
 WIDTH, HEIGHT = 372, 300
 LEFT, RIGHT, TOP, BOTTOM = 62, 12, 14, 40
@@ -32,8 +32,8 @@ class PointChart:
     band: tuple[float, float] | None
     points: list[Point]
     summary: str
-    x_ticks: list[Tick]
-    y_ticks: list[Tick]
+    x_ticks: list[AxisTick]
+    y_ticks: list[AxisTick]
     width: int = WIDTH
     height: int = HEIGHT
     left: int = LEFT

@@ -8,9 +8,9 @@ from typing import Any
 from allotrope.report.answers.point_chart import PointChart
 from allotrope.report.answers.residuals import answer_chart, error_chart
 from allotrope.report.answers.worst import Worst, worst_examples
-from allotrope.report.formats import significant
-from allotrope.report.read import RunFolder
+from allotrope.report.formatting import significant
 from allotrope.report.record import Record, finite
+from allotrope.report.run_folder import RunFolder
 
 
 @dataclass(frozen=True)

@@ -14,9 +14,9 @@ from allotrope.report.answers.point_chart import (
     Point,
     PointChart,
 )
-from allotrope.report.formats import count, percent
+from allotrope.report.formatting import count, percent
 from allotrope.report.record import Record
-from allotrope.report.scale import Scale
+from allotrope.report.scale import AxisScale
 
 LARGEST = 11.0
 """Pixels of radius if all answers lie in one bin: areas are as counts."""
@@ -36,8 +36,8 @@ def reliability(calibration: Record, of: str) -> PointChart | None:
     error = calibration.number("expected_error")
     if not bins or error is None:
         return None
-    x = Scale(0.0, 1.0, LEFT, WIDTH - RIGHT)
-    y = Scale(0.0, 1.0, HEIGHT - BOTTOM, TOP)
+    x = AxisScale(0.0, 1.0, LEFT, WIDTH - RIGHT)
+    y = AxisScale(0.0, 1.0, HEIGHT - BOTTOM, TOP)
     total = sum(many for _, _, many in bins)
     points = [
         Point(x(at), y(right), _title(at, right, many), _radius(many / total), "bin")

@@ -14,8 +14,8 @@ from allotrope.report.answers.point_chart import (
     Point,
     PointChart,
 )
-from allotrope.report.formats import count, significant
-from allotrope.report.scale import Scale, spanning
+from allotrope.report.formatting import count, significant
+from allotrope.report.scale import AxisScale, spanning
 
 FEWEST = 3
 
@@ -58,8 +58,8 @@ def _chart(
     title: str,
     key: str,
     unit: str,
-    x: Scale,
-    y: Scale,
+    x: AxisScale,
+    y: AxisScale,
     ideal: tuple[float, float, float, float],
     band: tuple[float, float] | None,
     points: list[Point],

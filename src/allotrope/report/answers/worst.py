@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from allotrope.report.read import RunFolder
 from allotrope.report.record import Record
+from allotrope.report.run_folder import RunFolder
 
 MOST_LISTED = 200
 

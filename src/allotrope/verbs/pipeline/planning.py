@@ -23,9 +23,9 @@ from allotrope.training.plausible_settings import plausible
 from allotrope.training.race_words import described
 from allotrope.training.settings_race import race_settings
 from allotrope.training.speed import training_speed
-from allotrope.verbs.facts import network_facts
-from allotrope.verbs.options import Request
-from allotrope.verbs.source import Tuning
+from allotrope.verbs.network_facts import network_facts
+from allotrope.verbs.network_file import Tuning
+from allotrope.verbs.request import Request
 
 
 @dataclass(frozen=True)

@@ -8,11 +8,19 @@ from typing import Any
 
 from allotrope.report import sections
 from allotrope.report.courses import courses
-from allotrope.report.formats import capitalized, count, duration, runtime_name, size, stated, times
+from allotrope.report.formatting import (
+    capitalized,
+    count,
+    duration,
+    runtime_name,
+    size,
+    stated,
+    times,
+)
 from allotrope.report.headline import STATUSES, Headline, Tile
 from allotrope.report.judged import Judged, judged
-from allotrope.report.read import RunFolder
 from allotrope.report.record import Record
+from allotrope.report.run_folder import RunFolder
 from allotrope.run_words import inside
 
 CHART_SIZES = (

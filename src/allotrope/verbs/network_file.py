@@ -19,7 +19,7 @@ START = "checkpoints/start.onnx"
 
 
 @dataclass(frozen=True)
-class Source:
+class NetworkFile:
     """A network, its file, that file's checksum, and what was repaired in reading."""
 
     network: Network
@@ -46,7 +46,7 @@ class Source:
 class Tuning:
     """A network that is about to be trained further, and what was done to it."""
 
-    source: Source
+    source: NetworkFile
     options: FineTuning
     ready: Prepared
 
@@ -78,20 +78,20 @@ class Tuning:
         }
 
 
-def read_source(file: Path, repair: Repair) -> Source:
+def read_source(file: Path, repair: Repair) -> NetworkFile:
     """The network in an ONNX file, with its losses made good.
 
     Raises: ModelError, UnsupportedError.
     """
     repairs: list[str] = []
     network = load(file, repair=repair, report=repairs.append)
-    return Source(network, file, hashlib.sha256(file.read_bytes()).hexdigest(), repairs)
+    return NetworkFile(network, file, hashlib.sha256(file.read_bytes()).hexdigest(), repairs)
 
 
-def read_start(folder: Path) -> Source:
+def read_start(folder: Path) -> NetworkFile:
     """The network as the run began with it."""
     file = folder / START
-    return Source(as_saved(file), file, hashlib.sha256(file.read_bytes()).hexdigest(), [])
+    return NetworkFile(as_saved(file), file, hashlib.sha256(file.read_bytes()).hexdigest(), [])
 
 
 def as_saved(file: Path) -> Network:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 
-from allotrope.report.formats import runtime_name
+from allotrope.report.formatting import runtime_name
 from allotrope.report.judged import Judged, figure, judged
 from allotrope.report.record import Record
 
 
 @dataclass(frozen=True)
-class Candidate:
+class CandidateRow:
     """One network form x precision x runtime.
 
     Latencies are in ms at batch 1, throughput in examples a second. `validation` and `test` are of
@@ -70,7 +70,7 @@ class Candidates:
     `limit` is the worst that the metric of `deciding` may be.
     """
 
-    rows: tuple[Candidate, ...]
+    rows: tuple[CandidateRow, ...]
     deciding: Judged
     limit: float | None
     max_latency: float | None
@@ -78,17 +78,17 @@ class Candidates:
     max_drop: float | None
 
     @property
-    def delivered(self) -> Candidate | None:
+    def delivered(self) -> CandidateRow | None:
         """The candidate that was delivered."""
         return next((row for row in self.rows if row.delivered), None)
 
     @property
-    def baseline(self) -> Candidate | None:
+    def baseline(self) -> CandidateRow | None:
         """The candidate that the others are compared with."""
         return next((row for row in self.rows if row.baseline), None)
 
     @property
-    def nearest_miss(self) -> Candidate | None:
+    def nearest_miss(self) -> CandidateRow | None:
         """The candidate that came nearest to a target that none met."""
         return next((row for row in self.rows if row.nearest_miss), None)
 
@@ -137,13 +137,13 @@ def _reference(records: list[Record], deciding: Judged) -> float | None:
 
 def _candidate(
     record: Record, run: Record, baseline: Record, reference: float | None, limits: Candidates
-) -> Candidate:
+) -> CandidateRow:
     value = figure(record, "validation_metric")
     latency = _time(record.number("latency_ms", "median"))
     drop = None
     if value is not None and reference is not None:
         drop = limits.deciding.metric.drop(reference, value)
-    return Candidate(
+    return CandidateRow(
         record=record,
         name=" ".join(
             part

@@ -10,29 +10,29 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
-from allotrope.report import formats, sections
+from allotrope.report import formatting, sections
 from allotrope.report.answers import answers
-from allotrope.report.candidates import read_candidates
-from allotrope.report.comparison import comparison_page
+from allotrope.report.candidate_rows import read_candidates
 from allotrope.report.curves import learning_curves, thinned
 from allotrope.report.headline import headline
 from allotrope.report.judged import judged
-from allotrope.report.read import RunFolder, read_run
+from allotrope.report.race_page import comparison_page
+from allotrope.report.run_folder import RunFolder, read_run
 from allotrope.report.scatter import scatter
 from allotrope.storage import replace_file
 
 FILTERS = (
-    formats.count,
-    formats.duration,
-    formats.milliseconds,
-    formats.percent,
-    formats.points,
-    formats.runtime_name,
-    formats.shortened,
-    formats.significant,
-    formats.size,
-    formats.times,
-    formats.words,
+    formatting.count,
+    formatting.duration,
+    formatting.milliseconds,
+    formatting.percent,
+    formatting.points,
+    formatting.runtime_name,
+    formatting.shortened,
+    formatting.significant,
+    formatting.size,
+    formatting.times,
+    formatting.words,
 )
 SCATTER_SIZES = (
     (1124, 400),

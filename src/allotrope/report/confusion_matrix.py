@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from allotrope.report.formats import count, percent, shortened
+from allotrope.report.formatting import count, percent, shortened
 from allotrope.report.record import Record, finite
 
 MOST_CLASSES = 120

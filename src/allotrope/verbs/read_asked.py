@@ -8,11 +8,11 @@ from allotrope.progress import Progress
 
 if TYPE_CHECKING:
     from allotrope.data.examples import Data
-    from allotrope.verbs.options import Request
-    from allotrope.verbs.source import Source
+    from allotrope.verbs.network_file import NetworkFile
+    from allotrope.verbs.request import Request
 
 
-def read_asked(asked: Request, source: Source | None, show: Progress) -> Data:
+def read_asked(asked: Request, source: NetworkFile | None, show: Progress) -> Data:
     """The data, the task that decides in front.
 
     Raises: DataError, UsageError.

@@ -33,7 +33,7 @@ WIDE = 2
 
 
 @dataclass(frozen=True)
-class Comparison:
+class ComparedRun:
     """A finished race. `json` is what its run.json holds; printed, it is a table and a sentence."""
 
     folder: Path
