@@ -133,10 +133,8 @@ def free_picture():
         {"strides": (2, 2), "pads": (0, 1, 1, 0)},
     )
     first, third, fifth = (b.constant(np.array([axis])) for axis in (0, 2, 4))
-    channels, size = (
-        b.add("Slice", [b.add("Shape", [deep]), first, third]),
-        b.add("Slice", [b.add("Shape", [x]), third, fifth]),
-    )
+    channels = b.add("Slice", [b.add("Shape", [deep]), first, third])
+    size = b.add("Slice", [b.add("Shape", [x]), third, fifth])
     sizes = b.add("Concat", [channels, size], {"axis": 0})
     deep = b.add("Resize", [deep, "", "", sizes], {"mode": "linear"})
     b.output(b.add("Concat", [x, deep], {"axis": 1}), "y")

@@ -34,7 +34,8 @@ def error_of(root, layout="auto"):
     return str(caught.value)
 
 
-def both(*splits):
+def cats_and_dogs(*splits):
+    """A folder of each in every split."""
     return [f"{split}/{name}" for split in splits for name in ("cat", "dog")]
 
 

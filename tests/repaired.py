@@ -26,10 +26,8 @@ def same(old, x, tolerance=1e-6, **options):
     Gives the repaired network and what was reported.
     """
     lines = []
-    mended, plain = (
-        allotrope.load(old, report=lines.append, **options),
-        allotrope.load(old, repair=False),
-    )
+    mended = allotrope.load(old, report=lines.append, **options)
+    plain = allotrope.load(old, repair=False)
     inputs = x if isinstance(x, dict) else {"x": x}
     for one, other in zip(mended.run(inputs).values(), plain.run(inputs).values(), strict=True):
         np.testing.assert_allclose(one, other, rtol=tolerance, atol=tolerance)

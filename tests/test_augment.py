@@ -44,9 +44,8 @@ def test_flip(channels):
     x = images(channels=channels)
     flipped = np.array([True, False, True, False, False, True])
     y = flip(x, flipped)
-    assert np.array_equal(y[flipped], x[flipped, :, ::-1]) and np.array_equal(
-        y[~flipped], x[~flipped]
-    )
+    assert np.array_equal(y[flipped], x[flipped, :, ::-1])
+    assert np.array_equal(y[~flipped], x[~flipped])
 
 
 def test_shift_moves_and_reflects():

@@ -56,9 +56,8 @@ def test_an_epoch_sees_each_image_at_most_once_and_leaves_out_the_incomplete_bat
 
 def test_a_split_smaller_than_a_batch_is_one_batch():
     made = batches(5)
-    assert made.steps_per_epoch == 1 and sorted(
-        next(made.epoch(0)).inputs["image"][:, 0, 0, 0]
-    ) == [0, 1, 2, 3, 4]
+    assert made.steps_per_epoch == 1
+    assert sorted(next(made.epoch(0)).inputs["image"][:, 0, 0, 0]) == [0, 1, 2, 3, 4]
 
 
 @pytest.mark.parametrize("augmentation", ["none", "heavy"])

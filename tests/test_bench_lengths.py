@@ -30,10 +30,8 @@ def test_random_inputs_have_the_declared_shapes_and_kinds():
 
 
 def test_only_a_shared_free_batch_may_be_divided():
-    image, other = (
-        Value("x", np.dtype("float32"), ("n", 3)),
-        Value("y", np.dtype("float32"), ("m", 3)),
-    )
+    image = Value("x", np.dtype("float32"), ("n", 3))
+    other = Value("y", np.dtype("float32"), ("m", 3))
     assert is_divisible([image], [image])
     assert not is_divisible([image], [other])
     assert not is_divisible([image, image], [image])

@@ -46,10 +46,8 @@ def test_arrays_and_record_come_back_bit_for_bit(checkpoints):
     assert restored.record == checkpoint(4).record
     assert restored.arrays.keys() == checkpoint(4).arrays.keys()
     for name, array in checkpoint(4).arrays.items():
-        assert (
-            restored.arrays[name].dtype == array.dtype
-            and restored.arrays[name].shape == array.shape
-        )
+        assert restored.arrays[name].dtype == array.dtype
+        assert restored.arrays[name].shape == array.shape
         assert restored.arrays[name].tobytes() == array.tobytes()
 
 
@@ -103,12 +101,10 @@ def test_a_damaged_checkpoint_is_named_and_the_one_before_it_used(checkpoints, d
     damage(checkpoints.folder / LAST)
     said = []
     assert checkpoints.last(said.append).record["step"] == 1
-    assert (
-        len(said) == 1
-        and str(checkpoints.folder / LAST) in said[0]
-        and "damaged" in said[0]
-        and PREVIOUS in said[0]
-    )
+    assert len(said) == 1
+    assert str(checkpoints.folder / LAST) in said[0]
+    assert "damaged" in said[0]
+    assert PREVIOUS in said[0]
 
 
 def test_all_damaged_is_an_error_that_names_both(checkpoints):

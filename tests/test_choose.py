@@ -177,7 +177,7 @@ def test_digits_are_not_mirrored(digits):
     assert any("not mirrored" in reason for reason in choice.reasons)
 
 
-def kept(split, classes):
+def kept_when_mirrored(split, classes):
     return mirror.kept_when_mirrored(split["image"], split["label"], classes)
 
 
@@ -196,10 +196,10 @@ def striped(count, symmetric):
 
 
 def test_mirroring_is_judged_on_the_data():
-    assert kept(striped(600, symmetric=True), 2) > 0.9
-    assert kept(striped(600, symmetric=False), 2) < 0.1
-    assert kept(images_of(16, 1).train, 3) is None
-    assert kept(images_of(16, 1, count=1).train, 3) is None
+    assert kept_when_mirrored(striped(600, symmetric=True), 2) > 0.9
+    assert kept_when_mirrored(striped(600, symmetric=False), 2) < 0.1
+    assert kept_when_mirrored(images_of(16, 1).train, 3) is None
+    assert kept_when_mirrored(images_of(16, 1, count=1).train, 3) is None
 
 
 @pytest.mark.shared
@@ -209,13 +209,12 @@ def test_mirroring_is_judged_on_the_data():
 )
 def test_objects_and_pictures_are_mirrored(shared, source, mirrored):
     data = read_data(str(shared / "data" / source), DataOptions())
-    assert (kept(data.train, len(data.tasks[0].classes)) > 0.5) is mirrored
+    assert (kept_when_mirrored(data.train, len(data.tasks[0].classes)) > 0.5) is mirrored
 
 
 def test_pixel_statistics_are_those_of_the_images():
     images = np.random.default_rng(0).integers(0, 256, (30, 5, 7, 3), np.uint8)
     mean, std = pixel_statistics(images)
-    assert mean == pytest.approx(images.mean((0, 1, 2))) and std == pytest.approx(
-        images.std((0, 1, 2))
-    )
+    assert mean == pytest.approx(images.mean((0, 1, 2)))
+    assert std == pytest.approx(images.std((0, 1, 2)))
     assert pixel_statistics(np.zeros((4, 2, 2, 1), np.uint8)) == ([0.0], [1.0])

@@ -93,11 +93,9 @@ def test_outputs_are_the_references_and_it_learns(target, name, converted):
         pytest.skip(
             "TensorFlow's graphs are those of the Keras model, which is tested on this network"
         )
-    network, folder, record = (
-        NETWORKS[name](),
-        converted(target, name).folder,
-        converted(target, name).json,
-    )
+    network = NETWORKS[name]()
+    folder = converted(target, name).folder
+    record = converted(target, name).json
     assert set(record["proof"]["differences"]) == {value.name for value in network.outputs}
     assert max(record["proof"]["differences"].values()) <= EQUAL
     before, after = record["proof"]["loss"]

@@ -121,10 +121,8 @@ def test_a_weight_that_two_nodes_use_in_different_ways_stands_by_itself(target, 
     )
     y = b.add("Conv", [b.input("x", "float32", ("n", 3, 8, 8)), w], {"pads": (1, 1, 1, 1)})
     b.output(b.add("Mul", [y, b.add("ReduceMax", [w], {"keepdims": 0})]), "y")
-    network, x = (
-        b.network(),
-        np.random.default_rng(1).standard_normal((2, 3, 8, 8)).astype(np.float32),
-    )
+    network = b.network()
+    x = np.random.default_rng(1).standard_normal((2, 3, 8, 8)).astype(np.float32)
     np.testing.assert_allclose(
         converted.opened(network, target, tmp_path)([x])[0],
         network.run({"x": x})["y"],

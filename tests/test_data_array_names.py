@@ -105,11 +105,9 @@ def test_arrays_without_names_are_told_by_their_shapes(tmp_path, order):
 )
 def test_arrays_that_cannot_be_told_apart_are_listed(tmp_path, order):
     message = error_of(tmp_path, {f"arr_{place}": array for place, array in enumerate(order)})
-    assert (
-        "cannot tell which" in message
-        and f"arr_0 [{len(order[0])}, 8, 8] uint8" in message
-        and "Expected x_train" in message
-    )
+    assert "cannot tell which" in message
+    assert f"arr_0 [{len(order[0])}, 8, 8] uint8" in message
+    assert "Expected x_train" in message
 
 
 @pytest.mark.parametrize(
@@ -154,9 +152,8 @@ def test_of_several_arrays_those_shaped_like_images_are_read(tmp_path):
         "target_names": np.array(list("abc")),
     }
     data = read(tmp_path, arrays)
-    assert data.tasks[0].classes == ("a", "b", "c") and "left out: data [60, 64] uint8" in notes(
-        data
-    )
+    assert data.tasks[0].classes == ("a", "b", "c")
+    assert "left out: data [60, 64] uint8" in notes(data)
 
 
 def test_a_bunch_of_scikit_learn_is_read(tmp_path):
@@ -165,9 +162,8 @@ def test_a_bunch_of_scikit_learn_is_read(tmp_path):
     digits = load_digits()
     arrays = {name: value for name, value in digits.items() if value is not None}
     data = read(tmp_path, arrays)
-    assert data.train["image"].shape[1:] == (8, 8, 1) and data.tasks[0].classes == tuple(
-        "0123456789"
-    )
+    assert data.train["image"].shape[1:] == (8, 8, 1)
+    assert data.tasks[0].classes == tuple("0123456789")
 
 
 def test_what_has_no_labels_is_left_out_and_said(tmp_path):
@@ -182,9 +178,8 @@ def test_what_has_no_labels_is_left_out_and_said(tmp_path):
         },
     )
     assert sizes(data) == [42, 6, 12]
-    assert "'x_test' has no labels" in notes(
-        data
-    ) and "x_unlabeled [20, 8, 8] uint8, ids [60] int64" in notes(data)
+    assert "'x_test' has no labels" in notes(data)
+    assert "x_unlabeled [20, 8, 8] uint8, ids [60] int64" in notes(data)
 
 
 @pytest.mark.parametrize(

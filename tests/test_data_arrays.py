@@ -39,17 +39,13 @@ def all_images(data):
 def test_digits_are_all_there():
     lines = []
     data = read_data("digits", report=lines.append)
-    assert (
-        data.name == "digits"
-        and data.train["image"].shape[1:] == (8, 8, 1)
-        and data.tasks[0].classes == tuple("0123456789")
-    )
+    assert data.name == "digits"
+    assert data.train["image"].shape[1:] == (8, 8, 1)
+    assert data.tasks[0].classes == tuple("0123456789")
     assert [len(split) for split in (data.train, data.validation, data.test)] == [1259, 179, 359]
-    assert (
-        data.train["image"].dtype == np.uint8
-        and data.train["image"].max() == 255
-        and data.train["label"].dtype == np.int64
-    )
+    assert data.train["image"].dtype == np.uint8
+    assert data.train["image"].max() == 255
+    assert data.train["label"].dtype == np.int64
     assert data.summary["class_counts"]["test"]["3"] == 37
     assert any("split off by seed 0" in line for line in lines)
 
@@ -64,14 +60,11 @@ def test_arrays_keep_their_own_splits(tmp_path):
         class_names=list("abcd"),
     )
     data = read_data(path, DataOptions(validation=0.2))
-    assert (
-        data.name == "some"
-        and data.tasks[0].classes == ("a", "b", "c", "d")
-        and data.train["image"].shape[1:] == (6, 5, 3)
-    )
-    assert np.array_equal(data.test["image"], IMAGES[:8]) and np.array_equal(
-        data.test["label"], LABELS[:8]
-    )
+    assert data.name == "some"
+    assert data.tasks[0].classes == ("a", "b", "c", "d")
+    assert data.train["image"].shape[1:] == (6, 5, 3)
+    assert np.array_equal(data.test["image"], IMAGES[:8])
+    assert np.array_equal(data.test["label"], LABELS[:8])
     assert data.summary["class_counts"]["validation"] == {"a": 2, "b": 2, "c": 2, "d": 2}
     assert data.summary["duplicates_across_splits"] == 8
     assert data.summary["duplicates"][0][1].startswith(("validation", "test"))
@@ -240,9 +233,8 @@ def idx_folder(folder, suffix=".gz"):
 @pytest.mark.parametrize("suffix", ["", ".gz"])
 def test_idx_files(tmp_path, suffix):
     data = read_data(idx_folder(tmp_path, suffix))
-    assert np.array_equal(data.test["image"][..., 0], IMAGES[..., 0]) and np.array_equal(
-        data.test["label"], LABELS
-    )
+    assert np.array_equal(data.test["image"][..., 0], IMAGES[..., 0])
+    assert np.array_equal(data.test["label"], LABELS)
     assert data.tasks[0].classes == ("0", "1", "2", "3") and data.name == tmp_path.name
 
 
@@ -309,21 +301,19 @@ def test_fractions_out_of_range(options):
 
 def test_an_image_size_for_arrays_is_said_to_be_ignored():
     data = read_data("digits", DataOptions(image_size=32))
-    assert data.train["image"].shape[1:] == (8, 8, 1) and any(
-        "keep their 8x8" in note for note in data.summary["notes"]
-    )
+    assert data.train["image"].shape[1:] == (8, 8, 1)
+    assert any("keep their 8x8" in note for note in data.summary["notes"])
 
 
 @pytest.mark.shared
 def test_real_data(shared):
     fashion = read_data(shared / "data" / "fashion-mnist")
-    assert (
-        fashion.train["image"].shape[1:] == (28, 28, 1)
-        and len(fashion.train) == 54000
-        and len(fashion.test) == 10000
-    )
+    assert fashion.train["image"].shape[1:] == (28, 28, 1)
+    assert len(fashion.train) == 54000
+    assert len(fashion.test) == 10000
     lungs = read_data(shared / "data" / "medical")
-    assert lungs.name == "pneumoniamnist" and lungs.summary["class_counts"]["test"] == {
+    assert lungs.name == "pneumoniamnist"
+    assert lungs.summary["class_counts"]["test"] == {
         "0": 234,
         "1": 390,
     }

@@ -51,17 +51,16 @@ def error_of(source, options=None):
 def test_class_folders(tmp_path):
     lines = []
     data = read_data(classes(tmp_path / "pets", ("dog", "cat", "äpfel 🍎")), report=lines.append)
-    assert (
-        data.name == "pets"
-        and data.tasks[0].classes == ("cat", "dog", "äpfel 🍎")
-        and data.train["image"].shape[1:] == (8, 8, 3)
-    )
+    assert data.name == "pets"
+    assert data.tasks[0].classes == ("cat", "dog", "äpfel 🍎")
+    assert data.train["image"].shape[1:] == (8, 8, 3)
     assert [len(split) for split in (data.train, data.validation, data.test)] == [21, 3, 6]
     for split in (data.train, data.validation, data.test):
         for image, label, file in zip(split["image"], split["label"], split.origin, strict=True):
             assert file.split("/")[0] == data.tasks[0].classes[label]
             assert np.array_equal(image, np.asarray(Image.open(tmp_path / "pets" / file)))
-    assert data.summary["modes"] == {"RGB": 30} and data.summary["sizes"] == {
+    assert data.summary["modes"] == {"RGB": 30}
+    assert data.summary["sizes"] == {
         "smallest": [8, 8],
         "largest": [8, 8],
         "distinct": 1,
@@ -108,11 +107,9 @@ def test_odd_contents_are_ignored_and_counted(tmp_path):
     data = read_data(tmp_path, DataOptions(layout="classes"))
     assert data.summary["class_counts"]["train"] == {"cat": 9, "dog": 7}
     notes = " ".join(data.summary["notes"])
-    assert (
-        "ignored 1 files" in notes
-        and ".txt 1" in notes
-        and "they hold no pictures: 'empty'" in notes
-    )
+    assert "ignored 1 files" in notes
+    assert ".txt 1" in notes
+    assert "they hold no pictures: 'empty'" in notes
     assert "left out: 1 picture in no class folder" in notes
 
 
@@ -134,7 +131,8 @@ def test_grey_folders_have_one_channel_and_one_colour_picture_makes_three(tmp_pa
 def test_an_image_size_that_is_asked_for(tmp_path):
     classes(tmp_path, size=(50, 40))
     data = read_data(tmp_path, DataOptions(image_size=20))
-    assert data.train["image"].shape[1:] == (20, 20, 3) and data.summary["sizes"]["largest"] == [
+    assert data.train["image"].shape[1:] == (20, 20, 3)
+    assert data.summary["sizes"]["largest"] == [
         40,
         50,
     ]
@@ -164,9 +162,8 @@ def test_few_unreadable_files_are_listed_and_left_out(tmp_path):
     data = read_data(tmp_path, report=lines.append)
     assert [entry["file"] for entry in data.summary["unreadable"]] == ["cat/007.png", "dog/050.png"]
     assert len(data.train) + len(data.validation) + len(data.test) == 238
-    assert "files that could not be read: 2" in lines and any(
-        "dog/050.png: damaged" in line for line in lines
-    )
+    assert "files that could not be read: 2" in lines
+    assert any("dog/050.png: damaged" in line for line in lines)
     for split in (data.train, data.validation, data.test):
         assert "dog/050.png" not in split.origin
         for image, file in zip(split["image"], split.origin, strict=True):
@@ -204,9 +201,8 @@ def test_duplicates_across_splits_are_listed_by_file(tmp_path):
     )
     lines = []
     summary = read_data(tmp_path, report=lines.append).summary
-    assert summary["duplicates_across_splits"] == 1 and summary["duplicates"] == [
-        ["train/cat/004.png", "test/dog/copy.png"]
-    ]
+    assert summary["duplicates_across_splits"] == 1
+    assert summary["duplicates"] == [["train/cat/004.png", "test/dog/copy.png"]]
     assert any("different labels" in note for note in summary["notes"])
     assert "  train/cat/004.png = test/dog/copy.png" in lines
 
@@ -360,8 +356,6 @@ def test_photographs(shared, tmp_path):
         names = [name for name in archive.getnames() if "/car_side/" in name or "/watch/" in name]
         archive.extractall(tmp_path, [archive.getmember(name) for name in names], filter="data")
     data = read_data(tmp_path / "caltech101-12")
-    assert (
-        data.train["image"].shape[1:] == (128, 128, 3)
-        and len(data.train) + len(data.validation) + len(data.test) == 123 + 239
-    )
+    assert data.train["image"].shape[1:] == (128, 128, 3)
+    assert len(data.train) + len(data.validation) + len(data.test) == 123 + 239
     assert data.summary["modes"]["L"] >= 123

@@ -12,94 +12,98 @@ from allotrope.config import FOLDER_LAYOUTS
 from allotrope.data.sources.folder.folder_layout import find_layout, understood
 from allotrope.data.sources.folder.tree import Folder, Tree
 from allotrope.errors import DataError, UsageError
-from picture_folders import TWO, both, error_of, read, tree
+from picture_folders import TWO, cats_and_dogs, error_of, read, tree
 
 
 @pytest.mark.parametrize(
     ("folders", "splits", "said"),
     [
         (["cat", "dog"], {"train": TWO}, "'classes'"),
-        (both("train", "test"), {"train": TWO, "test": TWO}, "'splits'"),
+        (cats_and_dogs("train", "test"), {"train": TWO, "test": TWO}, "'splits'"),
         (
-            both("train", "eval"),
+            cats_and_dogs("train", "eval"),
             {"train": TWO, "validation": TWO},
             "'eval' is taken for validation",
         ),
         (
-            both("train", "val", "eval"),
+            cats_and_dogs("train", "val", "eval"),
             {"train": TWO, "validation": TWO, "test": TWO},
             "'eval' is taken for test",
         ),
         (
-            both("train", "eval", "test"),
+            cats_and_dogs("train", "eval", "test"),
             {"train": TWO, "validation": TWO, "test": TWO},
             "'eval' is taken for validation",
         ),
         (
-            both("training_set", "dev_set", "holdout"),
+            cats_and_dogs("training_set", "dev_set", "holdout"),
             {"train": TWO, "validation": TWO, "test": TWO},
             "test from 'holdout'",
         ),
         (
-            both("TRAIN", "Validate"),
+            cats_and_dogs("TRAIN", "Validate"),
             {"train": TWO, "validation": TWO},
             "validation from 'Validate'",
         ),
         (
-            [*both("seg_train/seg_train", "seg_test/seg_test"), "seg_pred/seg_pred"],
+            [*cats_and_dogs("seg_train/seg_train", "seg_test/seg_test"), "seg_pred/seg_pred"],
             {"train": TWO, "test": TWO},
             "'seg_pred' (4 pictures",
         ),
-        (both("data/train", "data/test"), {"train": TWO, "test": TWO}, "train from 'train'"),
         (
-            both("a/b/train", "a/b/test"),
+            cats_and_dogs("data/train", "data/test"),
+            {"train": TWO, "test": TWO},
+            "train from 'train'",
+        ),
+        (
+            cats_and_dogs("a/b/train", "a/b/test"),
             {"train": TWO, "test": TWO},
             "read from 'a/b', which alone",
         ),
         (
-            both("train/images", "test/images"),
+            cats_and_dogs("train/images", "test/images"),
             {"train": TWO, "test": TWO},
             "train from 'train/images'",
         ),
         (["photos/cat", "photos/dog"], {"train": TWO}, "'classes'"),
         (["photos*3", "photos/cat", "photos/dog"], {"train": TWO}, "3 pictures right in 'photos'"),
-        (both("train"), {"train": TWO}, "'classes'"),
+        (cats_and_dogs("train"), {"train": TWO}, "'classes'"),
         (
-            [*both("train"), "test*8"],
+            [*cats_and_dogs("train"), "test*8"],
             {"train": TWO},
             "'test' (8 pictures, for test by its name, without class folders)",
         ),
         (
-            [*both("train"), "test/images*8"],
+            [*cats_and_dogs("train"), "test/images*8"],
             {"train": TWO},
             "'test' (8 pictures, for test by its name, without class folders)",
         ),
-        ([*both("train"), "test/test*8"], {"train": TWO}, "without class folders"),
-        ([*both("train"), "test/unknown*8"], {"train": TWO}, "without class folders"),
+        ([*cats_and_dogs("train"), "test/test*8"], {"train": TWO}, "without class folders"),
+        ([*cats_and_dogs("train"), "test/unknown*8"], {"train": TWO}, "without class folders"),
         (
-            [*both("train", "val"), "test*8"],
+            [*cats_and_dogs("train", "val"), "test*8"],
             {"train": TWO, "validation": TWO},
             "without class folders",
         ),
         (
-            [*both("train", "test"), "unlabeled*9"],
+            [*cats_and_dogs("train", "test"), "unlabeled*9"],
             {"train": TWO, "test": TWO},
             "'unlabeled' (9 pictures",
         ),
         (
-            [*both("train", "test"), "train/unlabelled*9"],
+            [*cats_and_dogs("train", "test"), "train/unlabelled*9"],
             {"train": TWO, "test": TWO},
             "'train/unlabelled' (9 pictures, unlabelled by its name; rename it if it is a class)",
         ),
         (["cat", "dog", "unlabeled*9"], {"train": TWO}, "'unlabeled' (9 pictures"),
         (["labeled/cat", "labeled/dog", "unlabeled*9"], {"train": TWO}, "'unlabeled' (9 pictures"),
         (
-            [*both("train", "test"), "extra*5"],
+            [*cats_and_dogs("train", "test"), "extra*5"],
             {"train": TWO, "test": TWO},
             "'extra' (5 pictures, in no split)",
         ),
         (
-            [*both("train", "test"), "train*2"],
+            [*cats_and_dogs("train", "test"), "train*2"],
             {"train": TWO, "test": TWO},
             "2 pictures right in 'train'",
         ),
@@ -116,9 +120,13 @@ from picture_folders import TWO, both, error_of, read, tree
         (["cat", "dog", "test/cat", "test/dog"], {"train": TWO, "test": TWO}, "test from 'test'"),
         (["cat/images", "dog/images"], {"train": TWO}, "'classes'"),
         (["cat/images", "dog"], {"train": TWO}, "'classes'"),
-        ([*both("train"), "test*8", "meta*3"], {"train": TWO}, "'meta' (3 pictures, in no split)"),
         (
-            [*both("train", "test"), *both("data/train")],
+            [*cats_and_dogs("train"), "test*8", "meta*3"],
+            {"train": TWO},
+            "'meta' (3 pictures, in no split)",
+        ),
+        (
+            [*cats_and_dogs("train", "test"), *cats_and_dogs("data/train")],
             {"train": TWO, "test": TWO},
             "'data' (8 pictures, in no split)",
         ),
@@ -176,7 +184,7 @@ def test_what_can_be_meant_in_one_way_is_read_so_and_said(tmp_path, folders, spl
             ["fold_0/cat", "fold_0/dog", "fold_1/cat", "fold_1/dog"],
             ["pooled", "deepest", "classes"],
         ),
-        ([*both("train"), "extra*5"], ["splits", "classes", "deepest"]),
+        ([*cats_and_dogs("train"), "extra*5"], ["splits", "classes", "deepest"]),
         (["train/steam", "train/diesel", "plane"], ["splits", "classes", "deepest"]),
         (["train", "train/steam", "plane"], ["classes", "deepest"]),
         (["cat", "dog", "test*9"], ["splits", "classes"]),
@@ -189,7 +197,7 @@ def test_what_can_be_meant_in_one_way_is_read_so_and_said(tmp_path, folders, spl
             ["train/cat", "train/cat/kittens", "train/dog", "test/cat", "test/dog"],
             ["splits", "splits-deepest"],
         ),
-        (both("entrenamiento", "prueba"), ["classes", "deepest", "pooled"]),
+        (cats_and_dogs("entrenamiento", "prueba"), ["classes", "deepest", "pooled"]),
     ],
     ids=lambda value: " ".join(value),
 )
@@ -214,8 +222,11 @@ def test_what_can_be_read_in_two_ways_is_refused_and_each_reading_can_be_chosen(
         (["fold1/train/a", "fold1/train/b", "fold2/train/a", "fold2/train/b"], ["2 data sets"]),
         (["cat", "dog", "wandb/run-1/media"], ["'wandb/run-1/media'", "--layout classes"]),
         (["cat", "dog", "runs/detect/exp", "logs/a"], ["'logs/a', 'runs/detect/exp'"]),
-        ([*both("train", "val", "validation")], ["val and validation are both validation"]),
-        ([*both("train", "training")], ["train and training are both train"]),
+        (
+            [*cats_and_dogs("train", "val", "validation")],
+            ["val and validation are both validation"],
+        ),
+        ([*cats_and_dogs("train", "training")], ["train and training are both train"]),
         (["val/cat", "test/cat", "test/dog"], ["no folder of training pictures"]),
         (
             ["mnist/train/0", "mnist/train/1", "mnist/test/0", "digits/train/0", "digits/train/1"],
@@ -225,8 +236,8 @@ def test_what_can_be_read_in_two_ways_is_refused_and_each_reading_can_be_chosen(
             ["train/train/cat", "train/train/dog", "train/val/cat", "test*3"],
             ["holds splits itself"],
         ),
-        ([*both("train"), "test/cat", "test/wolf"], ["test: wolf", "cat, dog"]),
-        ([*both("train"), "test/wolf"], ["test: wolf"]),
+        ([*cats_and_dogs("train"), "test/cat", "test/wolf"], ["test: wolf", "cat, dog"]),
+        ([*cats_and_dogs("train"), "test/wolf"], ["test: wolf"]),
         (["unlabeled*9", "pred*3"], ["only pictures without labels"]),
     ],
     ids=lambda value: " ".join(value),

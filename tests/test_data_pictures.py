@@ -90,9 +90,8 @@ def test_sixteen_bits_become_eight(tmp_path):
     Image.fromarray(np.full((8, 8), 200 * 257, np.uint16)).save(path)
     assert read_header(path).mode.startswith("I") and read_header(path).deep
     whole = (0.0, 65535.0)
-    assert (read(path, channels=1, value_range=whole) == 200).all() and (
-        read(path, value_range=whole) == 200
-    ).all()
+    assert (read(path, channels=1, value_range=whole) == 200).all()
+    assert (read(path, value_range=whole) == 200).all()
     with pytest.raises(UnreadablePicture, match="more than 8 bits a channel"):
         read(path)
 
@@ -134,9 +133,9 @@ def test_of_an_animation_the_first_frame_counts(tmp_path):
 def test_the_whole_picture_is_resized_without_cropping():
     wide = left_red_right_blue((40, 10))
     pixels = to_pixels(wide, 4, 4, 3, None)
-    assert (
-        pixels.shape == (4, 4, 3) and pixels[0, 0].tolist() == RED and pixels[0, 3].tolist() == BLUE
-    )
+    assert pixels.shape == (4, 4, 3)
+    assert pixels[0, 0].tolist() == RED
+    assert pixels[0, 3].tolist() == BLUE
 
 
 def test_a_large_jpeg_decoded_at_a_fraction_looks_the_same(tmp_path):

@@ -216,9 +216,8 @@ def test_dark_bytes_are_said_and_can_be_stretched(tmp_path):
 def test_an_opaque_fourth_channel_is_left_out_and_said(tmp_path):
     colour = np.stack([FLOATS / 255] * 3 + [np.ones_like(FLOATS)], -1)
     data = read(tmp_path, colour)
-    assert data.train["image"].shape[1:] == (8, 8, 3) and any(
-        "opaque everywhere" in note for note in data.summary["notes"]
-    )
+    assert data.train["image"].shape[1:] == (8, 8, 3)
+    assert any("opaque everywhere" in note for note in data.summary["notes"])
 
 
 def test_agreement_is_of_both_ends_and_of_the_width():

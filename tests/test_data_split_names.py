@@ -105,10 +105,8 @@ def test_names_of_splits(name, split):
 
 
 def test_other_words_in_a_name_are_kept_apart():
-    assert (
-        split_name("asl_alphabet_train").others == ("asl", "alphabet")
-        and not split_name("test_tube").pure
-    )
+    assert split_name("asl_alphabet_train").others == ("asl", "alphabet")
+    assert not split_name("test_tube").pure
     assert split_name("Train_Set2").pure
 
 

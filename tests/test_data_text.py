@@ -172,9 +172,8 @@ def test_of_several_data_sets_one_file_names_one(tmp_path):
 )
 def test_idx_of_every_type_of_number(tmp_path, images, value_range):
     data = read_data(mnist(tmp_path, x=images, y=LABELS.astype(np.int32)))
-    assert data.train["image"].max() == 255 and bool(data.summary["value_range"]) == bool(
-        value_range
-    )
+    assert data.train["image"].max() == 255
+    assert bool(data.summary["value_range"]) == bool(value_range)
 
 
 def test_sets_in_several_folders_are_named(tmp_path):

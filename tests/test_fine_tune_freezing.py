@@ -22,10 +22,8 @@ def test_frozen_weights_and_those_that_learn_slowly(digits):
     tuned = ready(classifier(), digits, freeze=("c1.*",))
     recipe, reasons = choose_recipe(digits, tuned.learning, {"backbone_rate": 0.2})
     plan = planned(tuned.learning, recipe, np.ones(10))
-    assert (
-        tuned.frozen == ("c1.bias", "c1.weight")
-        and not set(tuned.frozen) & tuned.learning.trainable
-    )
+    assert tuned.frozen == ("c1.bias", "c1.weight")
+    assert not set(tuned.frozen) & tuned.learning.trainable
     assert plan.learning_rate_scale == dict.fromkeys(
         ("bn.weight", "bn.bias", "c2.weight", "c2.bias"), 0.2
     )
@@ -103,10 +101,8 @@ def test_a_frozen_batch_normalization_stays_as_it_is_in_training():
     network = allotrope.load(classifier())
     network = network.with_weights({"bn.mean": drawn(12), "bn.var": np.abs(drawn(12)) + 0.5})
     still = with_still_batchnorm(network, {"bn.weight", "bn.bias"})
-    assert (
-        "BatchNormalization" not in [n.operator for n in still.graph.nodes]
-        and "bn.mean" not in still.weights
-    )
+    assert "BatchNormalization" not in [n.operator for n in still.graph.nodes]
+    assert "bn.mean" not in still.weights
     x = {"x": np.random.default_rng(0).standard_normal((5, 1, 8, 8)).astype(F)}
     run = find_framework("pytorch").run
     for training in (False, True):

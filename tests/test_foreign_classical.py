@@ -94,9 +94,8 @@ def test_text_labels_are_cut_off_too():
 
 def test_the_scores_take_the_place_of_a_label_alone():
     network, lines = loaded(of([*LAYERS, *NAMED], [labels()], ARRAYS))
-    assert [value.name for value in network.outputs] == ["p"] and lines[0].endswith(
-        "the network gives p"
-    )
+    assert [value.name for value in network.outputs] == ["p"]
+    assert lines[0].endswith("the network gives p")
 
 
 def test_a_plain_number_of_a_class_stays():

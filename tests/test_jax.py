@@ -205,10 +205,8 @@ def test_the_gradient_of_a_maximum_is_that_of_jax(sides, strides, pads):
 def test_a_maximum_of_nan_has_a_gradient():
     from allotrope.frameworks.jax import pooling as jax_pooling
 
-    window, x = (
-        jax_pooling.Window((2,), (2,), ((0, 0),), float("-inf")),
-        jax.numpy.asarray([[[np.nan, 1.0]]]),
-    )
+    window = jax_pooling.Window((2,), (2,), ((0, 0),), float("-inf"))
+    x = jax.numpy.asarray([[[np.nan, 1.0]]])
     y, pull = jax.vjp(lambda x: jax_pooling.largest(x, 2, window), x)
     assert np.isnan(y).all()
     np.testing.assert_array_equal(pull(np.ones_like(y))[0], [[[1, 0]]])

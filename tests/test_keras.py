@@ -106,20 +106,16 @@ def test_a_name_that_is_no_path_still_comes_back(keras):
 
 
 def test_gradients_are_those_of_the_network(keras):
-    before, x, y = (
-        network("mlp"),
-        images(),
-        np.random.default_rng(1).standard_normal((10, 4)).astype(np.float32),
-    )
+    before = network("mlp")
+    x = images()
+    y = np.random.default_rng(1).standard_normal((10, 4)).astype(np.float32)
     model = before.to("keras")
     model.compile(
         keras.optimizers.SGD(1.0), loss=lambda target, logits: keras.ops.sum(target * logits, -1)
     )
     model.train_on_batch(x, y)
-    changed, expected = (
-        framework("keras").weights_of(model),
-        before.gradients({"x": x}, {"logits": y / 10}, framework="keras"),
-    )
+    changed = framework("keras").weights_of(model)
+    expected = before.gradients({"x": x}, {"logits": y / 10}, framework="keras")
     for name in before.trainable:
         np.testing.assert_allclose(
             before.weights[name] - changed[name], expected[name], atol=1e-5, err_msg=name
@@ -169,10 +165,8 @@ def test_eager_and_compiled_are_the_same(keras):
 
 
 def test_weights_are_saved_and_loaded(keras, tmp_path):
-    model, other = (
-        network().to("keras"),
-        networks.NETWORKS["resnet8"](classes=4, image=IMAGE, seed=1).to("keras"),
-    )
+    model = network().to("keras")
+    other = networks.NETWORKS["resnet8"](classes=4, image=IMAGE, seed=1).to("keras")
     model.save_weights(tmp_path / "model.weights.h5")
     other.load_weights(tmp_path / "model.weights.h5")
     np.testing.assert_array_equal(to_numpy(model(images())), to_numpy(other(images())))

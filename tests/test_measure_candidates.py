@@ -138,7 +138,7 @@ def test_delivered_folder_works_without_allotrope(name, precision, measured, tmp
     assert "Traceback" not in answer.stderr
 
 
-def both(split):
+def validation_and_test(split):
     return {"validation": split, "test": split}
 
 
@@ -184,7 +184,9 @@ def test_planted_failures_are_rows_and_the_rest_goes_on(tmp_path):
     split = labelled(network, 40, 4)
 
     rows = judge(
-        measure(planted, split.inputs, both(split), threads=1, patience=8), Target(), ACCURACY
+        measure(planted, split.inputs, validation_and_test(split), threads=1, patience=8),
+        Target(),
+        ACCURACY,
     )
 
     assert [row["passes"] for row in rows] == [True, False, False, False, False, False]
@@ -238,7 +240,9 @@ def test_probabilities_that_are_not_numbers_are_rejected(tmp_path):
     network.with_weights({"head.weight": broken}).save(tmp_path / "nan.onnx")
     split = labelled(network, 10, 4)
     planted = [Candidate("onnxruntime", "float32", tmp_path / "nan.onnx")]
-    (row,) = judge(measure(planted, split.inputs, both(split), threads=1), Target(), ACCURACY)
+    (row,) = judge(
+        measure(planted, split.inputs, validation_and_test(split), threads=1), Target(), ACCURACY
+    )
     assert not row["passes"]
     assert (
         "answers 'probabilities' that are not numbers on the validation examples" in row["reason"]

@@ -62,7 +62,8 @@ def test_weights_in_constant_nodes_are_weights(shared):
 def test_a_freed_batch_gives_each_example_its_own_result(shared):
     path = shared / "data" / "onnx" / "ultraface_slim-320_nopost.onnx"
     network = allotrope.load(path)
-    assert network.inputs[0].shape == ("n", 3, 240, 320) and network.outputs[0].shape == (
+    assert network.inputs[0].shape == ("n", 3, 240, 320)
+    assert network.outputs[0].shape == (
         "n",
         4420,
         2,
@@ -110,9 +111,8 @@ def test_every_kind_of_source(tmp_path, kind):
         "model": made,
     }[kind]
     network = allotrope.load(source)
-    assert network.trainable == {"w"} and network.inputs == (
-        Value("x", np.dtype(np.float32), ("n", 3)),
-    )
+    assert network.trainable == {"w"}
+    assert network.inputs == (Value("x", np.dtype(np.float32), ("n", 3)),)
     assert network.outputs == (Value("y", np.dtype(np.float32), ("n", 2)),)
 
 
@@ -156,9 +156,8 @@ def test_documentation_and_metadata_travel(tmp_path):
     helper.set_model_props(made, {"classes": '["a", "b"]'})
     allotrope.load(made).save(tmp_path / "m.onnx")
     again = allotrope.load(tmp_path / "m.onnx")
-    assert again.graph.documentation == "what it is for" and again.metadata == {
-        "classes": '["a", "b"]'
-    }
+    assert again.graph.documentation == "what it is for"
+    assert again.metadata == {"classes": '["a", "b"]'}
     made.graph.doc_string, made.doc_string = "", "of the model"
     assert allotrope.load(made).graph.documentation == "of the model"
 
@@ -227,10 +226,8 @@ def test_every_element_type_comes_back(name):
         ir_version=13,
     )
     network = allotrope.load(allotrope.load(made).to_onnx())
-    assert (
-        network.graph.constants["c"].dtype == array.dtype
-        and (network.graph.constants["c"] == array).all()
-    )
+    assert network.graph.constants["c"].dtype == array.dtype
+    assert (network.graph.constants["c"] == array).all()
 
 
 def test_strings_come_back():
@@ -254,9 +251,8 @@ def test_arrays_written_as_lists_of_numbers():
     )
     made.graph.initializer.extend([w, half])
     network = allotrope.load(made)
-    assert network.weights["w"].tolist() == [[0, 1], [2, 3], [4, 5]] and network.graph.constants[
-        "h"
-    ].tolist() == [1.5, -2.0]
+    assert network.weights["w"].tolist() == [[0, 1], [2, 3], [4, 5]]
+    assert network.graph.constants["h"].tolist() == [1.5, -2.0]
 
 
 def test_external_data_from_one_file_in_the_folder(tmp_path):

@@ -126,11 +126,9 @@ def test_a_record_of_weights_that_are_gone_is_passed_over():
 def test_other_weights_in_their_place():
     network = allotrope.load(model([node("MatMul", "x w", "y")], arrays={"w": np.ones((3, 2), F)}))
     other = network.with_weights({"w": np.full((3, 2), 2.0)})
-    assert (
-        other.weights["w"].dtype == F
-        and other.weights["w"].max() == 2
-        and network.weights["w"].max() == 1
-    )
+    assert other.weights["w"].dtype == F
+    assert other.weights["w"].max() == 2
+    assert network.weights["w"].max() == 1
     with pytest.raises(
         UsageError, match=r"'ghost' is no weight.*'w' has shape \[2, 3\], not \[3, 2\]"
     ):

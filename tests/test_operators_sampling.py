@@ -40,10 +40,8 @@ def test_grid_sample_as_onnx_runtime(framework, mode, padding, align):
 
 def test_grid_sample_gradients_as_pytorch():
     rng = np.random.default_rng(0)
-    x, grid = (
-        rng.standard_normal((2, 3, 5, 6)).astype(np.float32),
-        rng.uniform(-0.9, 0.9, (2, 4, 7, 2)).astype(np.float32),
-    )
+    x = rng.standard_normal((2, 3, 5, 6)).astype(np.float32)
+    grid = rng.uniform(-0.9, 0.9, (2, 4, 7, 2)).astype(np.float32)
     seed = rng.standard_normal((2, 3, 4, 7)).astype(np.float32)
     network = load(
         model(
@@ -134,10 +132,8 @@ def test_roi_align_shares_the_gradient_of_points_that_only_rounding_parts(name):
 @pytest.mark.parametrize("centred", [0, 1])
 def test_non_max_suppression_as_onnx_runtime(framework, centred):
     rng = np.random.default_rng(0)
-    boxes, scores = (
-        rng.uniform(0, 1, (2, 40, 4)).astype(np.float32),
-        rng.uniform(0, 1, (2, 3, 40)).astype(np.float32),
-    )
+    boxes = rng.uniform(0, 1, (2, 40, 4)).astype(np.float32)
+    scores = rng.uniform(0, 1, (2, 3, 40)).astype(np.float32)
     arrays = {
         "most": np.array([9]),
         "iou": np.array([0.4], np.float32),
@@ -232,10 +228,8 @@ def test_gradients_pass_where_known_values_give_no_floats(name):
 
 @pytest.mark.parametrize("name", TESTED)
 def test_the_slope_at_a_whole_place_is_the_mean_of_both_sides(name):
-    x, grid = (
-        np.array([1, 2, 7], np.float32).reshape(1, 1, 1, 3),
-        np.zeros((1, 1, 1, 2), np.float32),
-    )
+    x = np.array([1, 2, 7], np.float32).reshape(1, 1, 1, 3)
+    grid = np.zeros((1, 1, 1, 2), np.float32)
     source = model(
         [node("GridSample", "x grid", "y", align_corners=1)],
         [tensor("x", shape=x.shape), tensor("grid", shape=grid.shape)],

@@ -22,11 +22,9 @@ def gradient(weight, step):
 
 
 def run(options, decay, primitives=None, wrap=np.asarray):
-    p, optimizer, weight = (
-        primitives or ReferencePrimitives(),
-        optimizer_of(options),
-        wrap(START.copy()),
-    )
+    p = primitives or ReferencePrimitives()
+    optimizer = optimizer_of(options)
+    weight = wrap(START.copy())
     slots = optimizer.slots(p, weight)
     for step in range(1, STEPS + 1):
         weight, slots = optimizer.update(

@@ -35,7 +35,8 @@ def test_the_batch_has_a_switch_and_a_line():
         [tensor("x", shape=[1, 3, 4, 4])],
     )
     mended, lines = same(made, PIXELS[:1])
-    assert mended.inputs[0].shape == ("n", 3, 4, 4) and mended.run({"x": PIXELS})["y"].shape == (
+    assert mended.inputs[0].shape == ("n", 3, 4, 4)
+    assert mended.run({"x": PIXELS})["y"].shape == (
         5,
         48,
     )

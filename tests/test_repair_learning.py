@@ -107,10 +107,8 @@ def test_a_bias_on_attention_learns_and_means_the_same(case, framework):
     nodes, arrays, learned = BIASES[case]
     made = of([*SCORES, *nodes, *MIXED], {**FACTOR, **arrays}, QKV)
     lines = []
-    mended, plain = (
-        allotrope.load(made, report=lines.append),
-        allotrope.load(made, repair=Repair(attention=False)),
-    )
+    mended = allotrope.load(made, report=lines.append)
+    plain = allotrope.load(made, repair=Repair(attention=False))
     assert mended.trainable >= {learned} and not {"mask", "factor"} & mended.trainable
     assert not [line for line in lines if "does not after" in line]
     y = mended.run(X, framework)["y"]
@@ -375,6 +373,5 @@ def test_a_repair_that_takes_a_weight_away_owes_its_line(monkeypatch):
     network = allotrope.load(
         model([node("MatMul", "x w", "y")], ROW, arrays={"w": W}), report=lines.append
     )
-    assert not network.trainable and any(
-        "'w' would learn as the file is written" in line for line in lines
-    )
+    assert not network.trainable
+    assert any("'w' would learn as the file is written" in line for line in lines)

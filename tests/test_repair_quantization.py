@@ -133,19 +133,15 @@ def test_arrays_that_fit_no_scale_stay_and_are_named_when_run():
 
 
 def test_a_grid_knows_what_fits_it():
-    one, columns, blocks = (
-        Grid(number(1), number(0, np.int8)),
-        Grid(COLUMNS, number(0, np.int8), 1),
-        Grid(BLOCKS, number(0, np.int8), 0, 2),
-    )
+    one = Grid(number(1), number(0, np.int8))
+    columns = Grid(COLUMNS, number(0, np.int8), 1)
+    blocks = Grid(BLOCKS, number(0, np.int8), 0, 2)
     assert one.fits((3, 5)) and one.fits(())
     assert columns.fits((9, 4)) and not columns.fits((4, 9)) and not columns.fits((4,))
-    assert (
-        blocks.fits((6, 4))
-        and blocks.fits((5, 4))
-        and not blocks.fits((8, 4))
-        and not blocks.fits((6, 5))
-    )
+    assert blocks.fits((6, 4))
+    assert blocks.fits((5, 4))
+    assert not blocks.fits((8, 4))
+    assert not blocks.fits((6, 5))
     assert (
         one.key
         != Grid(number(2), number(0, np.int8)).key

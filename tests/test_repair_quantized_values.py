@@ -59,9 +59,8 @@ def test_a_limit_that_changes_nothing_goes(before, clips):
         for n in loaded(made)[0].graph.nodes
         if n.operator == "Clip" and n.inputs[1:] != ("low", "high")
     ]
-    assert len(names) == len(clips) and all(
-        (one[0] == "") == (two[0] == "") for one, two in zip(names, clips, strict=True)
-    )
+    assert len(names) == len(clips)
+    assert all((one[0] == "") == (two[0] == "") for one, two in zip(names, clips, strict=True))
 
 
 @pytest.mark.parametrize(
@@ -206,9 +205,9 @@ def test_it_has_a_switch():
         of([*nodes, node("MatMul", "x w", "y")], arrays, ROWS),
         repair=Repair.without(["quantization"]),
     )
-    assert (
-        operators(network) == ["DequantizeLinear", "MatMul"] and not network.trainable and not lines
-    )
+    assert operators(network) == ["DequantizeLinear", "MatMul"]
+    assert not network.trainable
+    assert not lines
 
 
 def test_gradients_reach_all_weights(framework):

@@ -74,12 +74,10 @@ def test_unknown_runtime_suggests_the_nearest():
 
 def test_missing_runtime_says_how_to_install_it():
     class Missing(Runtime):
-        name, package, install, precisions = (
-            "missing",
-            "allotrope_missing",
-            "pip install missing",
-            ("float32",),
-        )
+        name = "missing"
+        package = "allotrope_missing"
+        install = "pip install missing"
+        precisions = ("float32",)
 
         def open(self, path, precision, threads=None, **options):
             raise NotImplementedError

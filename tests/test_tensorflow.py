@@ -33,10 +33,8 @@ def test_activations_are_not_transposed_between_convolutions():
 def test_batch_normalization_has_the_given_epsilon_and_the_population_variance():
     from allotrope.frameworks.tensorflow.primitives import TensorFlowPrimitives
 
-    p, x = (
-        TensorFlowPrimitives(),
-        np.random.default_rng(0).standard_normal((2, 3, 2, 2)).astype(np.float32) * 1e-4,
-    )
+    p = TensorFlowPrimitives()
+    x = np.random.default_rng(0).standard_normal((2, 3, 2, 2)).astype(np.float32) * 1e-4
     ones, zeros = p.constant(np.ones(3, np.float32)), p.constant(np.zeros(3, np.float32))
     y, _, variance = (p.to_host(z) for z in p.batch_normalize(p.constant(x), ones, zeros, 1e-8))
     expected = (x - x.mean((0, 2, 3), keepdims=True)) / np.sqrt(

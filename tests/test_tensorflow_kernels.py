@@ -103,11 +103,9 @@ def test_which_weights_are_kernels():
 def test_a_step_is_that_of_the_network():
     trainer = trained(average=0.5)
     stored = {name: tuple(variable.shape) for name, variable in trainer.model.weights.items()}
-    assert (
-        stored["whole"] == (3, 3, 4, 6)
-        and stored["flat"] == (3, 3, 5, 45)
-        and stored["changed"] == (5, 5, 1, 1)
-    )
+    assert stored["whole"] == (3, 3, 4, 6)
+    assert stored["flat"] == (3, 3, 5, 45)
+    assert stored["changed"] == (5, 5, 1, 1)
     logits = NETWORK.run({"x": IMAGES})["logits"]
     np.testing.assert_allclose(
         trainer.evaluate({"x": IMAGES})["logits"], logits, rtol=1e-4, atol=1e-5

@@ -51,10 +51,8 @@ def gradients(network, weights, images, target, name):
 
 
 def by_hand(network, plan, name):
-    p, weights = (
-        ReferencePrimitives(),
-        {key: value.astype(np.float64) for key, value in network.weights.items()},
-    )
+    p = ReferencePrimitives()
+    weights = {key: value.astype(np.float64) for key, value in network.weights.items()}
     slots = {key: plan.optimizer.slots(p, weights[key]) for key in network.trainable}
     average = dict(weights)
     for step, (images, target, rate) in enumerate(zip(IMAGES, TARGETS, RATES, strict=True), 1):
@@ -62,10 +60,8 @@ def by_hand(network, plan, name):
         norm = np.sqrt(sum((slope**2).sum() for slope in slopes.values()))
         factor = min(1.0, plan.clip_norm / norm) if plan.clip_norm else 1.0
         for key in network.trainable - plan.frozen:
-            scaled, decay = (
-                rate * plan.learning_rate_scale.get(key, 1.0),
-                plan.weight_decay.get(key, 0.0),
-            )
+            scaled = rate * plan.learning_rate_scale.get(key, 1.0)
+            decay = plan.weight_decay.get(key, 0.0)
             weights[key], slots[key] = plan.optimizer.update(
                 p, weights[key], factor * slopes[key], slots[key], scaled, decay, step
             )

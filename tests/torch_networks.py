@@ -222,11 +222,9 @@ class WindowAttention(nn.Module):
     def __init__(self, width, heads, size, window, shift):
         super().__init__()
         self.heads, self.window, self.shift = heads, window, shift
-        self.norm, self.qkv, self.out = (
-            nn.LayerNorm(width),
-            nn.Linear(width, 3 * width),
-            nn.Linear(width, width),
-        )
+        self.norm = nn.LayerNorm(width)
+        self.qkv = nn.Linear(width, 3 * width)
+        self.out = nn.Linear(width, width)
         self.bias = nn.Parameter(torch.zeros((2 * window - 1) ** 2, heads))
         places = torch.cartesian_prod(torch.arange(window), torch.arange(window))
         apart = places[:, None] - places[None] + window - 1
@@ -286,10 +284,8 @@ class Swin(nn.Module):
         self.layers = nn.Sequential(
             WindowAttention(width, 2, 8, 4, 0), WindowAttention(width, 2, 8, 4, 2)
         )
-        self.norm, self.reduce = (
-            nn.LayerNorm(4 * width),
-            nn.Linear(4 * width, 2 * width, bias=False),
-        )
+        self.norm = nn.LayerNorm(4 * width)
+        self.reduce = nn.Linear(4 * width, 2 * width, bias=False)
         self.deep = WindowAttention(2 * width, 4, 4, 4, 0)
         self.head = nn.Linear(2 * width, 4)
 

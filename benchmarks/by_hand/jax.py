@@ -41,10 +41,8 @@ def norm(channels, rngs):
 class Cnn(nnx.Module):
     def __init__(self, classes, rngs):
         self.conv1, self.conv2 = conv(3, 32, 3, rngs, bias=True), conv(32, 64, 3, rngs, bias=True)
-        self.fc1, self.fc2 = (
-            nnx.Linear(64 * 8 * 8, 128, rngs=rngs),
-            nnx.Linear(128, classes, rngs=rngs),
-        )
+        self.fc1 = nnx.Linear(64 * 8 * 8, 128, rngs=rngs)
+        self.fc2 = nnx.Linear(128, classes, rngs=rngs)
 
     def __call__(self, x):
         x = nnx.max_pool(nnx.relu(self.conv1(x)), (2, 2), (2, 2))
@@ -91,10 +89,8 @@ class ResNet20(nnx.Module):
 
 class Activated(nnx.Module):
     def __init__(self, before, channels, kernel, rngs, stride=1, groups=1):
-        self.conv, self.bn = (
-            conv(before, channels, kernel, rngs, stride, groups),
-            norm(channels, rngs),
-        )
+        self.conv = conv(before, channels, kernel, rngs, stride, groups)
+        self.bn = norm(channels, rngs)
 
     def __call__(self, x):
         return nnx.relu6(self.bn(self.conv(x)))

@@ -129,11 +129,9 @@ class ByHand:
     """A training loop's step, and inference; images are uint8 [n, h, w, c], labels int64 [n]."""
 
     def __init__(self, name, classes, side, mean, std, precision):
-        self.mean, self.std, self.half = (
-            torch.tensor(mean),
-            torch.tensor(std),
-            precision == "bfloat16",
-        )
+        self.mean = torch.tensor(mean)
+        self.std = torch.tensor(std)
+        self.half = precision == "bfloat16"
         self.model = MODELS[name](classes).to(memory_format=torch.channels_last)
         self.optimizer = torch.optim.SGD(self.model.parameters(), lr=0.0, momentum=0.9)
 

@@ -61,10 +61,8 @@ class Layers(tf.Module):
 
     def normalization(self, x):
         scale, offset = self.weight((x.shape[-1],), 1.0), self.weight((x.shape[-1],), 0.0)
-        mean, variance = (
-            self.weight((x.shape[-1],), 0.0, False),
-            self.weight((x.shape[-1],), 1.0, False),
-        )
+        mean = self.weight((x.shape[-1],), 0.0, False)
+        variance = self.weight((x.shape[-1],), 1.0, False)
         if not self.training:
             return tf.compat.v1.nn.fused_batch_norm(
                 x, scale, offset, mean, variance, epsilon=1e-5, is_training=False
