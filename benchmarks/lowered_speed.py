@@ -1,7 +1,7 @@
 """Each framework's lowered network against the same network as its users write it by hand.
 
 One process a framework; in it the two take single steps in turns. The ratio is the median of the
-ratios of neighbours (with its quartiles), above 1 where the lowered network is faster; the least
+ratios of neighbours (with its quartiles), above 1 if the lowered network is faster; the least
 that is wanted is 0.95. `best` is the ratio of the shortest times. Settings are equal: the same
 threads, precision and batches, plain SGD with momentum, which both compute.
 

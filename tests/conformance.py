@@ -128,7 +128,7 @@ def outcome_of(case, loaded, framework):
 def gradient_outcome(name, framework):
     """The same of the gradients of a case that is equal, in float64 against central differences.
 
-    Left out where these say nothing.
+    Left out if these say nothing.
     """
     loaded = network(name)
     if isinstance(loaded, AllotropeError) or any(

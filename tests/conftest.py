@@ -22,7 +22,7 @@ SHARED = pathlib.Path(__file__).resolve().parents[2] / "shared"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skips, with a counted reason, what needs ../shared where it is absent."""
+    """Skips, with a counted reason, what needs ../shared if it is absent."""
     if SHARED.is_dir():
         return
     for item in items:

@@ -107,9 +107,8 @@ def test_scaling_by_two_interpolates():
         0,
         1,
     )
-    assert (
-        y[0, :, :, 0].tolist() == [[48, 80, 112, 144]] * 4
-    )  # read at columns 0.75, 1.25, 1.75, 2.25
+    # Read at columns 0.75, 1.25, 1.75, 2.25.
+    assert y[0, :, :, 0].tolist() == [[48, 80, 112, 144]] * 4
 
 
 def test_no_turn_and_no_scale_change_nothing():
@@ -134,12 +133,11 @@ def test_turning_agrees_with_bilinear_interpolation():
             (r, c), (a, b) = np.floor(place).astype(int), np.array(place) % 1
             r1, c1 = min(r + 1, 11), min(c + 1, 9)
             p = x[0].astype(float)
-            exact = (1 - a) * ((1 - b) * p[r, c] + b * p[r, c1]) + a * (
-                (1 - b) * p[r1, c] + b * p[r1, c1]
-            )
-            assert (
-                np.abs(y[0, row, column] - exact).max() <= 255 / 16
-            )  # positions are kept to 1/16 of a pixel, half of it either way
+            above = (1 - b) * p[r, c] + b * p[r, c1]
+            below = (1 - b) * p[r1, c] + b * p[r1, c1]
+            exact = (1 - a) * above + a * below
+            # Positions are kept to 1/16 of a pixel, half of it either way.
+            assert np.abs(y[0, row, column] - exact).max() <= 255 / 16
 
 
 def test_only_a_fraction_is_turned():

@@ -52,7 +52,7 @@ def test_a_file_that_only_a_runtime_understands_is_measured(tmp_path):
     assert note.endswith("outputs compared with ONNX Runtime without optimizations")
 
 
-def test_where_nothing_runs_the_exit_code_says_so(tmp_path):
+def test_if_nothing_runs_the_exit_code_says_so(tmp_path):
     node = helper.make_node("Gadget", ["x"], ["y"], domain="com.example")
     file = saved(
         tmp_path / "m.onnx",
@@ -108,7 +108,7 @@ def test_differences_from_the_yardstick(output, expected, far):
     assert Yardstick(expected, "").difference(output, "x") == far
 
 
-def test_the_first_outputs_are_the_yardstick_where_there_is_no_other():
+def test_the_first_outputs_are_the_yardstick_if_there_is_no_other():
     expected = Yardstick(None, "nothing computes it")
     assert expected.difference([np.ones(2)], "openvino") == 0
     assert expected.difference([np.full(2, 1.5)], "pytorch") == 0.5

@@ -282,7 +282,7 @@ def test_a_kink_is_uncertain():
     assert slope.uncertainty > 0.1
 
 
-def test_weights_are_kept_after_fewer_steps_where_they_need_too_much_room():
+def test_weights_are_kept_after_fewer_steps_if_they_need_too_much_room():
     assert steps_kept(5, 10, 50) == [1, 2, 3, 4, 5]
     steps = steps_kept(200, 10, 60)
     assert steps[0] == 1 and steps[-1] == 200 and len(steps) <= 8

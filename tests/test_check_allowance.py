@@ -233,7 +233,7 @@ def test_a_wrong_answer_in_float32_is_caught(name, tmp_path):
     right, wrong, p, training = WRONG[name]
     expected = expectation(right, tmp_path)["float32"]
     verdict = judged(expected, wrong, (p or InARow)(), training and p is not None)
-    if p is None:  # evaluation's answer where training's is expected
+    if p is None:  # evaluation's answer instead of training's
         task = expected.task
         computed = values(wrong, task.probes, task.inputs(), False, InARow())
         nodes, tolerance = task.network.graph.nodes, expected.tolerance.outputs

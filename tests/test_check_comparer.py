@@ -250,7 +250,7 @@ CAUGHT_ALONE = [plant for plant, (part, _) in PLANTED.items() if part in BY_THE_
 
 
 @pytest.mark.parametrize("plant", CAUGHT_ALONE)
-def test_it_is_caught_where_no_other_framework_is_there(plant, true, others, expected):
+def test_it_is_caught_if_no_other_framework_is_there(plant, true, others, expected):
     wrong = copied(true)
     plant(wrong, others)
     (judged,) = judge([wrong], expected)
@@ -258,7 +258,7 @@ def test_it_is_caught_where_no_other_framework_is_there(plant, true, others, exp
 
 
 @pytest.mark.parametrize("plant", [sign, sum_instead_of_mean], ids=lambda plant: plant.__name__)
-def test_the_first_framework_is_no_standard_where_it_is_wrong(plant, true, others, expected):
+def test_the_first_framework_is_no_standard_if_it_is_wrong(plant, true, others, expected):
     """Others are held to the first that is right by the reference."""
     wrong = copied(true, framework="planted")
     plant(wrong, others)

@@ -77,9 +77,8 @@ OUTPUTS = {
             },
             LINE,
         ),
-        [
-            [[1, 4]]
-        ],  # (0 + 1 + 2) / 3 and (3 + 4 + 5) / 3; the padding behind is no window of its own
+        # (0 + 1 + 2) / 3 and (3 + 4 + 5) / 3; the padding behind is no window of its own.
+        [[[1, 4]]],
     ),
     "floor mode drops the partial window": (
         *one("MaxPool", {"kernel_shape": (2,), "strides": (2,)}, LINE),
@@ -121,7 +120,7 @@ OUTPUTS = {
         *one("ArgMax", {"axis": 1, "keepdims": 0}, np.array([[2, 7, 7, 1]], np.float32)),
         [1],
     ),
-    "the last of equals where asked": (
+    "the last of equals if asked": (
         *one(
             "ArgMax",
             {"axis": 1, "keepdims": 0, "select_last_index": 1},
@@ -133,7 +132,7 @@ OUTPUTS = {
         *one("ArgMin", {"axis": 1, "keepdims": 0}, np.array([[2, 1, 7, 1]], np.float32)),
         [1],
     ),
-    "the last smallest of equals where asked": (
+    "the last smallest of equals if asked": (
         *one(
             "ArgMin",
             {"axis": 1, "keepdims": 0, "select_last_index": 1},
@@ -197,7 +196,7 @@ RESIZED = {
 
 
 @pytest.mark.parametrize("mode", RESIZED)
-def test_corners_of_pictures_are_aligned_only_where_asked(framework, mode):
+def test_corners_of_pictures_are_aligned_only_if_asked(framework, mode):
     b = Builder()
     x, sizes = b.input("x", "float32", (1, 1, 2, 2)), b.constant(np.array([1, 1, 4, 4]))
     b.output(
@@ -221,16 +220,10 @@ def trainable(request):
 
 
 SLOPES = {
-    "gelu is exact": (
-        "Gelu",
-        {},
-        0.8413447461 + 0.2419707245,
-    ),  # the normal distribution and its density at 1
-    "gelu by tanh": (
-        "Gelu",
-        {"approximate": "tanh"},
-        1.0829640838,
-    ),  # half of 1 + t + (1 - t²) * 0.797885 * (1 + 3 * 0.044715)
+    # The normal distribution and its density at 1.
+    "gelu is exact": ("Gelu", {}, 0.8413447461 + 0.2419707245),
+    # Half of 1 + t + (1 - t²) * 0.797885 * (1 + 3 * 0.044715).
+    "gelu by tanh": ("Gelu", {"approximate": "tanh"}, 1.0829640838),
     "relu at a corner": ("Relu", {}, 1.0),
 }
 
@@ -278,9 +271,8 @@ def test_a_weight_that_is_used_twice_is_one_parameter(trainable):
     gradients = network.gradients(
         inputs, {"y": np.array([[1, 0]], np.float32)}, framework=trainable
     )
-    np.testing.assert_array_equal(
-        gradients["table"], [[3, 5], [1, 2]]
-    )  # as the layer: row 1; as the embedding: row 0
+    # As the layer: row 1; as the embedding: row 0.
+    np.testing.assert_array_equal(gradients["table"], [[3, 5], [1, 2]])
     assert list(find(trainable).weights_of(network.to(trainable))) == ["table"]
 
 
@@ -306,9 +298,8 @@ def normalized(momentum, epsilon):
     return b.network()
 
 
-BATCH = np.array(
-    [[1, 2], [3, 8], [5, 2]], np.float32
-)  # means 3 and 4, population variances 8/3 and 8, of samples 4 and 12
+BATCH = np.array([[1, 2], [3, 8], [5, 2]], np.float32)
+"""Its means are 3 and 4, its population variances 8/3 and 8, those of samples 4 and 12."""
 
 
 def test_batchnorm_in_evaluation_uses_the_running_statistics(framework):

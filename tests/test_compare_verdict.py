@@ -75,7 +75,7 @@ def test_without_trainings_the_fastest_step_wins():
     assert "it trains 2,000 images/s, 1.3 times as fast as tensorflow, the next" in judged.sentence
 
 
-def test_where_none_reaches_the_goal_the_fastest_step_wins():
+def test_if_none_reaches_the_goal_the_fastest_step_wins():
     rows = [row("pytorch", 1000, accuracy=0.9), row("jax", 2000, accuracy=0.9)]
     assert verdict(rows, 0.99).framework == "jax"
 
@@ -121,7 +121,7 @@ def test_who_disagrees_is_never_recommended():
     ) in judged.sentence
 
 
-def test_where_all_disagree_none_is_recommended():
+def test_if_all_disagree_none_is_recommended():
     judged = verdict([row("pytorch", agreement=DIFFERS), row("jax", agreement=DIFFERS)], None)
     assert judged.framework is None
     assert judged.sentence.startswith(

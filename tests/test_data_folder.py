@@ -175,9 +175,9 @@ def test_many_unreadable_files_end_it_with_the_whole_list(tmp_path):
     for number in (3, 4):
         (tmp_path / "dog" / f"{number:03}.png").write_bytes(b"broken")
     (tmp_path / "cat" / "gone.png").symlink_to(tmp_path / "nowhere")
-    (tmp_path / "cat" / "005.png").write_bytes(
-        (tmp_path / "cat" / "006.png").read_bytes()[:100]
-    )  # opens, and cannot be decoded
+    # The beginning of a picture opens, and cannot be decoded.
+    whole = (tmp_path / "cat" / "006.png").read_bytes()
+    (tmp_path / "cat" / "005.png").write_bytes(whole[:100])
     message = error_of(tmp_path)
     assert "4 of 21 pictures cannot be read" in message
     assert all(name in message for name in ("dog/003.png", "dog/004.png", "cat/005.png"))

@@ -37,7 +37,7 @@ def test_a_line_a_thing(diagnosis):
     assert all(line.strip() for line in lines)
 
 
-def test_features_that_matter_are_named_where_they_are_missing(diagnosis):
+def test_features_that_matter_are_named_if_they_are_missing(diagnosis):
     machine = {**diagnosis.json["machine"], "features": ["AVX2", "AVX-512"]}
     assert "AVX2, AVX-512 (not AMX_BF16, not AMX_INT8)" in str(
         type(diagnosis)({**diagnosis.json, "machine": machine})

@@ -59,9 +59,12 @@ def small(
 
 @pytest.mark.parametrize(
     ("dtype", "kind", "name"),
-    [(np.float16, TensorProto.FLOAT16, "float16"), (np.float64, TensorProto.DOUBLE, "float64"),
-     (ml_dtypes.bfloat16, TensorProto.BFLOAT16, "bfloat16")],
-)  # fmt: skip
+    [
+        (np.float16, TensorProto.FLOAT16, "float16"),
+        (np.float64, TensorProto.DOUBLE, "float64"),
+        (ml_dtypes.bfloat16, TensorProto.BFLOAT16, "bfloat16"),
+    ],
+)
 def test_other_floats_are_read_as_float32(dtype, kind, name):
     tuned = ready(small(dtype=dtype, kind=kind), images((8, 8, 3), 3), **THREE)
     assert f"The network is in {name}; it is read, trained and delivered as float32." in tuned.notes

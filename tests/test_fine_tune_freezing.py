@@ -92,7 +92,7 @@ def test_patterns_that_freeze_nothing_or_all(digits, patterns, message):
         ready(classifier(), digits, freeze=patterns)
 
 
-def test_a_new_head_learns_where_all_is_frozen(digits):
+def test_a_new_head_learns_if_all_is_frozen(digits):
     tuned = ready(classifier(), digits, new_head=True, freeze=("*",))
     assert tuned.learning.trainable == {"fc.weight", "fc.bias"} and len(tuned.frozen) == 6
 
@@ -137,7 +137,7 @@ def test_its_statistics_are_those_of_all_examples():
     np.testing.assert_allclose(weights["c.norm.running_var"], x.var((0, 2, 3)), rtol=1e-5)
 
 
-def test_it_can_be_asked_for_and_is_refused_where_there_is_nothing_to_restore(digits):
+def test_it_can_be_asked_for_and_is_refused_if_there_is_nothing_to_restore(digits):
     tuned = ready(classifier(), digits, restore_batchnorm=True)
     assert [n.operator for n in tuned.network.graph.nodes].count("BatchNormalization") == 2
     assert any("put back behind 1 convolution" in note for note in tuned.notes)

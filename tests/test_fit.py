@@ -73,8 +73,11 @@ def test_json_is_the_record_and_has_what_is_promised(fitted):
     assert printed["status"] == "done"
     assert printed["command"] == "allotrope fit digits --epochs 12.0 --threads 1"
     assert {name: printed["data"][name] for name in ("name", "train", "validation", "test")} == {
-        "name": "digits", "train": 1259, "validation": 179, "test": 359,
-    }  # fmt: skip
+        "name": "digits",
+        "train": 1259,
+        "validation": 179,
+        "test": 359,
+    }
 
 
 def test_it_learns_and_says_so_truly(fitted):

@@ -140,7 +140,9 @@ def test_an_order_that_was_asked_for_leaves_the_range_to_be_tried():
 FRONTS = {
     "rescaled to 1": ([node("Mul", "x s", "p")], {"s": 1 / 255}, RAW),
     "rescaled to -1 and 1": (
-        [node("Mul", "x s", "q"), node("Add", "q o", "p")], {"s": 1 / 127.5, "o": -1.0}, RAW,
+        [node("Mul", "x s", "q"), node("Add", "q o", "p")],
+        {"s": 1 / 127.5, "o": -1.0},
+        RAW,
     ),
     "divided": ([node("Div", "x s", "p")], {"s": 255.0}, RAW),
     "less a mean": ([node("Sub", "x s", "p")], {"s": [103.9, 116.8, 123.7]}, RAW),
@@ -162,7 +164,7 @@ FRONTS = {
         SIGNED,
     ),
     "undone": ([node("Mul", "x s", "p")], {"s": 255.0}, UNIT),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("case", FRONTS)

@@ -192,9 +192,8 @@ def test_the_gradient_of_a_maximum_is_that_of_jax(sides, strides, pads):
     from allotrope.frameworks.jax import pooling as jax_pooling
 
     window = jax_pooling.Window(sides, strides, pads, float("-inf"))
-    x = jax.numpy.asarray(
-        np.random.default_rng(0).integers(0, 4, (2, 9, 7, 3)), np.float32
-    )  # many are equal
+    with_equals = np.random.default_rng(0).integers(0, 4, (2, 9, 7, 3))
+    x = jax.numpy.asarray(with_equals, np.float32)
     ours, pull = jax.vjp(lambda x: jax_pooling.largest(x, 1, window), x)
     theirs, expected = jax.vjp(lambda x: jax_pooling.reduced(jax.lax.max, x, 1, window), x)
     np.testing.assert_array_equal(ours, theirs)

@@ -132,11 +132,9 @@ def test_weights_are_read_before_they_are_assigned(keras):
     traced = tf.function(model.train_step, autograph=False).get_concrete_function(
         (tf.constant(images()), tf.constant(targets()))
     )
-    operations = traced.graph.get_operations()
-    assert "AssignSubVariableOp" in {operation.type for operation in operations}
-    assert "IdentityN" not in {
-        operation.type for operation in operations
-    }  # over which Grappler loses the order
+    kinds = {operation.type for operation in traced.graph.get_operations()}
+    assert "AssignSubVariableOp" in kinds
+    assert "IdentityN" not in kinds  # over which Grappler loses the order
 
 
 def test_keras_fits_evaluates_and_predicts(keras):
@@ -304,7 +302,7 @@ def not_loaded(monkeypatch):
     return monkeypatch
 
 
-def test_tensorflow_is_the_engine_where_none_is_named(not_loaded):
+def test_tensorflow_is_the_engine_if_none_is_named(not_loaded):
     not_loaded.delenv("KERAS_BACKEND", raising=False)
     assert engine() == "tensorflow"
 

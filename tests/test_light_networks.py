@@ -8,7 +8,7 @@ from onnx_models import outputs
 
 SMALL = ("light_resnet50", "light_shufflenet", "light_squeezenet")
 ALLOWED = 1e-4
-"""What is called equal, relative to the largest output, where these networks are compared."""
+"""What is called equal, relative to the largest output, when these networks are compared."""
 
 
 def difference(one, other):

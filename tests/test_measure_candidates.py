@@ -143,7 +143,7 @@ def validation_and_test(split):
 
 
 def run_predict(delivered, *arguments):
-    """predict.py, where the import of Allotrope fails."""
+    """predict.py, with an import of Allotrope that fails."""
     program = str(delivered / "predict.py")
     blocked = (
         "import sys, runpy; sys.modules['allotrope'] = None; sys.argv = sys.argv[1:]; "

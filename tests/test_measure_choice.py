@@ -179,7 +179,7 @@ def test_nearest_miss_has_the_smallest_excess():
     assert nearest_miss(rows, target, ACCURACY)["runtime"] == "b"
 
 
-def test_no_nearest_miss_where_nothing_ran():
+def test_no_nearest_miss_if_nothing_ran():
     assert (
         nearest_miss(
             [{"runtime": "a", "precision": "float32", "reason": "not installed"}],

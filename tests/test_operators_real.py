@@ -9,9 +9,9 @@ from onnx_models import runtime
 from tested import EVERYTHING, TESTED
 
 LARGE = ("bvlc_alexnet", "vgg19", "zfnet512")
-"""Of hundreds of megabytes: only where everything is run."""
+"""Of hundreds of megabytes: only if everything is run."""
 SMALL = ("densenet121", "shufflenet", "squeezenet")
-"""What frameworks other than PyTorch run where they do not run everything."""
+"""What frameworks other than PyTorch run if they do not run everything."""
 USUAL = (*SMALL, "inception_v1", "inception_v2", "resnet50")
 
 ELSEWHERE = [
@@ -19,7 +19,7 @@ ELSEWHERE = [
     ("ppocr_mobile_v2_cls", (1, 3, 48, 192)),
     ("ultraface_slim-320_nopost", None),
 ]
-"""Name, and the shape of the input where the file leaves it open."""
+"""Name, and the shape of the input if the file leaves it open."""
 
 
 def tried(framework):

@@ -210,7 +210,7 @@ def test_gradients_by_values_that_must_be_known_are_refused(name):
 
 
 @pytest.mark.parametrize("name", TESTED)
-def test_gradients_pass_where_known_values_give_no_floats(name):
+def test_gradients_pass_if_known_values_give_no_floats(name):
     source = model(
         nodes(
             "Mul x x -> square",

@@ -92,10 +92,8 @@ def test_the_fastest_that_agrees_wins(planted):
         {
             DEFAULT: {"seconds": 0.01, "losses": FALLING},
             HALF: {"seconds": 0.005, "losses": [2.31, 2.02, 1.72, 1.51]},
-            LAST: {
-                "seconds": 0.002,
-                "losses": [2.3, 2.3, 2.3, 2.3],
-            },  # fast, because it learns nothing
+            # Fast, because it learns nothing.
+            LAST: {"seconds": 0.002, "losses": [2.3, 2.3, 2.3, 2.3]},
         }
     )
     assert outcome.chosen == HALF

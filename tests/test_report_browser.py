@@ -22,7 +22,7 @@ DESKTOP, TABLET, PHONE = 1280, 820, 390
 
 @pytest.fixture(scope="module")
 def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chromium]:
-    """A headless browser; skipped where none is installed, except in CI."""
+    """A headless browser; skipped if none is installed, except in CI."""
     program = find_chromium()
     if program is None:
         if os.environ.get("CI"):

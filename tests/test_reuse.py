@@ -1,4 +1,4 @@
-"""Activations that compute in the array they are given: only where nobody else sees it."""
+"""Activations that compute in the array they are given: only if nobody else sees it."""
 
 import numpy as np
 import pytest

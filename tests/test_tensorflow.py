@@ -25,9 +25,8 @@ def test_activations_are_not_transposed_between_convolutions():
     kinds = list(used.values())
     convolutions, transposes = kinds.count("Conv2D"), kinds.count("Transpose")
     assert convolutions == 9
-    assert (
-        transposes <= convolutions + 3
-    )  # one a kernel; the images; what the last layer reads, and its weight
+    # One a kernel; the images; what the last layer reads, and its weight.
+    assert transposes <= convolutions + 3
 
 
 def test_batch_normalization_has_the_given_epsilon_and_the_population_variance():

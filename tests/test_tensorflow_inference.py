@@ -100,7 +100,7 @@ def test_bounds_are_exact(low, high):
     assert outer.gradient(total, x).numpy() == pytest.approx(np.where(inside, 2 * x.numpy(), 0))
 
 
-def test_where_bounds_cross_the_upper_one_holds():
+def test_if_bounds_cross_the_upper_one_holds():
     x = tf.constant([-1.0, 2.0, 9.0])
     assert TensorFlowPrimitives().clip(x, 3.0, 1.0).numpy().tolist() == [1, 1, 1]
 

@@ -71,14 +71,12 @@ def stand_in(tmp_path, change=lambda weights: None):
 def test_names_are_torchvisions():
     resnet = zoo.resnet18(3, (3, 32, 32), width=0.1)
     assert set(RESNET18_NAMES.split()) <= set(resnet.weights)
-    assert (
-        len(resnet.weights) == 102
-    )  # resnet18's state_dict has 122 entries, 20 of them num_batches_tracked
+    # resnet18's state_dict has 122 entries, 20 of them num_batches_tracked.
+    assert len(resnet.weights) == 102
     mobilenet = zoo.mobilenet_v2(3, (3, 32, 32), width=0.1)
     assert set(MOBILENET_NAMES.split()) <= set(mobilenet.weights)
-    assert (
-        len(mobilenet.weights) == 262
-    )  # mobilenet_v2's state_dict has 314 entries, 52 of them num_batches_tracked
+    # mobilenet_v2's state_dict has 314 entries, 52 of them num_batches_tracked.
+    assert len(mobilenet.weights) == 262
 
 
 def test_running_statistics_are_state():

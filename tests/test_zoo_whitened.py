@@ -35,9 +35,8 @@ def test_filters_decorrelate_patches(filters):
     assert filters.shape == (24, 3, 2, 2) and filters.dtype == np.float32
     np.testing.assert_array_equal(filters[12:], -filters[:12])
     x = ((smooth_pictures() - np.array(MEAN)) / np.array(STD)).transpose(0, 3, 1, 2)
-    patches = np.stack(
-        [x[:, :, i : i + 31, j : j + 31] for i in range(2) for j in range(2)], axis=2
-    )  # n, c, 4, 31, 31
+    corners = [x[:, :, i : i + 31, j : j + 31] for i in range(2) for j in range(2)]
+    patches = np.stack(corners, axis=2)  # n, c, 4, 31, 31
     whitened = np.einsum("ock,nckhw->onhw", filters[:12].reshape(12, 3, 4), patches).reshape(12, -1)
     np.testing.assert_allclose(whitened @ whitened.T / whitened.shape[1], np.eye(12), atol=2e-3)
 
