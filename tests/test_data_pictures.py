@@ -104,7 +104,7 @@ def test_pictures_that_show_nothing_are_said(tmp_path, monkeypatch):
         left_red_right_blue().resize((8 + number, 8)).save(path)
     Image.new("RGBA", (8, 8), (255, 0, 0, 0)).save(path)
     notes = read_data(tmp_path / "data").summary["notes"]
-    assert sum("are of a single value: train/b/23.png" in note for note in notes) == 1
+    assert sum("is of a single value: train/b/23.png" in note for note in notes) == 1
 
 
 def test_one_bit(tmp_path):
