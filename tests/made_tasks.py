@@ -6,7 +6,7 @@ import numpy as np
 
 from allotrope.data.examples import Data, Examples
 from allotrope.inputs.image.image import Image
-from allotrope.inputs.table import Table
+from allotrope.inputs.table.table import Table
 from allotrope.tasks import Classification, MultiLabel, Regression
 
 SIDE = 9

@@ -16,7 +16,7 @@ from allotrope.data import SPLITS, Batches, Data, Examples
 from allotrope.data.reading import labelled, labelled_data
 from allotrope.errors import UsageError
 from allotrope.inputs.image.image import Image
-from allotrope.inputs.table import Table
+from allotrope.inputs.table.table import Table
 from allotrope.tasks import Classification, Regression
 
 

@@ -1,4 +1,4 @@
-"""Rows of numbers: standardized by nodes, what is missing is the mean and said by a feature."""
+"""Rows of tables: numbers, categories and dates, of which nodes make features."""
 
 from __future__ import annotations
 
@@ -7,13 +7,21 @@ import pytest
 
 from allotrope.errors import DataError, UsageError
 from allotrope.inputs.augmentation import Augmentation
+from allotrope.inputs.from_facts import input_of
 from allotrope.inputs.mixture import Mixture
-from allotrope.inputs.table import Table
+from allotrope.inputs.table.table import Table
 from allotrope.network.build import Builder
 from allotrope.network.rewriting.chained import chained
 
 ROWS = np.array([[1, 10, 5], [3, np.nan, 5], [5, 30, 5]], np.float32)
 INPUT = Table(name="table", columns=("age", "height", "constant")).fitted(ROWS)
+CITIES = ("Bern", "Rom")
+MIXED = Table(
+    name="table",
+    columns=("size", "city", "day"),
+    categories=((), CITIES, ()),
+    dates=("", "", "%d/%m/%Y"),
+)
 
 
 def passing(features, name="table"):
@@ -23,17 +31,51 @@ def passing(features, name="table"):
     return build.network()
 
 
-def test_rows_are_standardized_by_nodes(framework):
-    y = INPUT.prepare(passing(4)).run({"table": ROWS}, framework)["y"]
-    std = np.sqrt(8 / 3)
-    expected = [[-2 / std, -1, 0, 0], [0, 0, 0, 1], [2 / std, 1, 0, 0]]
-    assert np.allclose(y, expected, atol=1e-6)
+def clipped(z):
+    return z / np.sqrt(1 + (z / 3) ** 2)
 
 
-def test_what_is_missing_only_later_is_the_mean():
+def test_numbers_are_scaled_robustly_and_clipped_smoothly(framework):
+    rows = np.concatenate([ROWS, [[np.inf, -1e30, 1e30]]]).astype(np.float32)
+    y = INPUT.prepare(passing(4)).run({"table": rows}, framework)["y"]
+    # The quartiles are 2 and 4, 15 and 25; what is missing is the median, and said behind.
+    expected = [[clipped(-1), clipped(-1), 0, 0], [0, 0, 0, 1], [clipped(1), clipped(1), 0, 0]]
+    assert np.allclose(y, [*expected, [3, -3, 0, 0]], atol=1e-5)
+    assert np.allclose(INPUT.numbers_seen(rows), y[:, :3], atol=1e-5)
+
+
+def test_categories_are_flags_and_what_was_never_seen_has_none(framework):
+    codes = np.array([[1, 1], [1, 2], [2, 2], [np.nan, 1], [3, 2], [3, 1]], np.float32)
+    two = Table(name="table", columns=("a", "b"), categories=(("x", "y", "z", "rare"), CITIES))
+    fitted = two.fitted(codes)
+    assert fitted.levels == ((1, 3), (1, 2)) and fitted.missing == (0,)
+    rows = np.array([[1, 2], [0, 1], [np.nan, np.nan], [2, 9]], np.float32)
+    y = fitted.prepare(passing(5)).run({"table": rows}, framework)["y"]
+    # Missing, then x and z, then both cities; y is too rare, and 9 is no city.
+    assert y.tolist() == [[0, 1, 0, 0, 1], [0, 0, 0, 1, 0], [1, 0, 0, 0, 0], [0, 0, 0, 0, 0]]
+
+
+def test_what_is_missing_only_later_is_the_median():
     whole = Table(name="table", columns=("a", "b")).fitted(ROWS[[0, 2], :2])
     row = np.array([[np.nan, 20]], np.float32)
     assert np.allclose(whole.prepare(passing(2)).run({"table": row})["y"], 0)
+
+
+def test_rows_of_categories_and_dates_are_read_and_shown():
+    row = MIXED.read("1.5,Rom,01/02/1970")
+    assert row.tolist() == [1.5, 2, 31]
+    assert MIXED.show(row).cells == (("size", "1.5"), ("city", "Rom"), ("day", "1970-02-01"))
+    assert MIXED.read("1,Oslo,")[1] == 0
+    assert "1 number (size); 1 date (day); 1 category (city)" in MIXED.described(row[None])
+    assert input_of(MIXED.facts()) == MIXED
+    with pytest.raises(DataError, match="expected 3 cells"):
+        MIXED.read("1,Rom,1970-02-01")
+
+
+def test_a_code_is_never_blended():
+    rows = np.array([[1, 1, 0], [3, 2, 10]], np.float32)
+    mixture = Mixture(np.array([1, 0]), np.array([0.75, 0.25], np.float32))
+    assert MIXED.mixed(rows, mixture).tolist() == [[1.5, 1, 2.5], [1.5, 1, 2.5]]
 
 
 def test_a_network_that_takes_something_else_is_refused():

@@ -9,6 +9,7 @@ import numpy as np
 
 from allotrope.delivery.asked import ArgumentError, Example, listed, needed
 from allotrope.delivery.predictor import AT_ONCE, Columns, Run, answered
+from allotrope.inputs.table.cell_codes import ISO, coded, dated, texts_of
 
 
 def predicted_arrays(
@@ -40,7 +41,10 @@ def raw_inputs(
         if name in arrays:
             array = np.asarray(arrays[name])
         elif columns and all(column in arrays for column in columns):
-            array = np.stack([np.asarray(arrays[column]) for column in columns], axis=-1)
+            wrong, array = rows_of(facts, arrays)
+            if wrong:
+                problems += wrong
+                continue
         else:
             problems.append(f"{listed(needed([facts]))} is lacking, found {listed(arrays)}")
             continue
@@ -59,6 +63,35 @@ def raw_inputs(
     return made
 
 
+def rows_of(
+    facts: Mapping[str, Any], arrays: Mapping[str, Any]
+) -> tuple[list[str], np.ndarray]:
+    """What is wrong with the columns of a table; their rows float64 [n, columns] if nothing is."""
+    made, problems = [], []
+    for place, name in enumerate(facts["columns"]):
+        try:
+            made.append(numbers_of(facts, place, np.asarray(arrays[name])))
+        except ValueError as error:
+            problems.append(f"'{name}': {error}")
+    lengths = [f"'{name}' {len(arrays[name])}" for name in facts["columns"]]
+    if len({len(column) for column in made}) > 1:
+        problems.append(f"lengths differ: {', '.join(lengths)}")
+    return problems, np.stack(made, axis=-1) if not problems else np.empty(0)
+
+
+def numbers_of(facts: Mapping[str, Any], place: int, column: np.ndarray) -> np.ndarray:
+    """A column float64 [n] of numbers, codes or days. Raises: ValueError for what is neither."""
+    texts = facts["categories"][place] if facts.get("categories") else ()
+    form = facts["dates"][place] if facts.get("dates") else ""
+    if texts:
+        return coded(texts_of(column), texts)
+    if form and column.dtype.kind == "M":
+        return dated(texts_of(column.astype("datetime64[us]").astype(str)), ISO)
+    if form and column.dtype.kind in "US":
+        return dated(texts_of(column), form)
+    return column.astype(np.float64)
+
+
 def misfit(facts: Mapping[str, Any], array: np.ndarray) -> str:
     """What keeps an array from being an input of these `facts`; nothing if it fits."""
     if facts["kind"] == "image":
@@ -69,7 +102,13 @@ def misfit(facts: Mapping[str, Any], array: np.ndarray) -> str:
         return f"is {array.dtype} {array.shape}, expected uint8 (n, {height}, {width}, {channels})"
     if array.dtype.kind not in "biuf" or array.ndim != 2 or array.shape[1] != len(facts["columns"]):
         return f"is {array.dtype} {array.shape}, expected numbers (n, {len(facts['columns'])})"
-    known = [place for place in range(array.shape[1]) if place not in facts.get("missing", ())]
+    categories = facts.get("categories") or [()] * array.shape[1]
+    # A category that is missing is one that was never seen, which the network answers to.
+    known = [
+        place
+        for place in range(array.shape[1])
+        if place not in facts.get("missing", ()) and not categories[place]
+    ]
     gaps = np.flatnonzero(np.isnan(array[:, known].astype(float)).any(axis=1))
     endless = np.flatnonzero(np.isinf(array.astype(np.float32)).any(axis=1))
     wrong = [("missing", gaps), ("infinite", endless)]

@@ -16,7 +16,10 @@ from allotrope.storage import replace_file, writing
 
 FOLDER, FILE = "delivered", "model.onnx"
 TEMPLATE = "allotrope.delivery.template"
-PREDICTOR = tuple(f"allotrope.delivery.{name}" for name in ("asked", "table_rows", "predictor"))
+PREDICTOR = (
+    "allotrope.inputs.table.cell_codes",
+    *(f"allotrope.delivery.{name}" for name in ("asked", "table_rows", "predictor")),
+)
 """What reads arguments and says answers, each after what it needs."""
 PICTURES = ("allotrope.inputs.image.formats", "allotrope.inputs.image.decoding")
 """What reads pictures; the first without Pillow."""

@@ -22,6 +22,7 @@ from allotrope.delivery.asked import (
     read_picture,
 )
 from allotrope.inputs.image.formats import SUFFIXES
+from allotrope.inputs.table.cell_codes import ISO, coded, days, texts_of
 
 TABLES = (".csv", ".tsv", ".tab")
 SEPARATORS = (",", ";", "\t", "|")
@@ -150,19 +151,44 @@ def add_numbers(
     cells: Mapping[str, Sequence[str]],
     separator: str,
 ) -> None:
-    """The row of numbers of each example, or the reason why it has none."""
-    names, gaps = facts["columns"], facts.get("missing", ())
+    """The row of numbers and codes of each example, or the reason why it has none."""
+    names = facts["columns"]
     values = np.full((len(rows), len(names)), np.nan, np.float32)
     for place, name in enumerate(names):
         column = cells[name]
         comma = separator != "," and written_with_commas(column)
-        for number, cell in enumerate(column):
-            value, problem = number_in(cell, comma, place in gaps)
+        for number, (value, problem) in enumerate(read_column(facts, place, column, comma)):
             values[number, place] = value
             if problem and not rows[number].reason:
                 rows[number].reason = f"'{name}' {problem}"
     for one, row in zip(rows, values, strict=True):
         one.inputs[facts["name"]] = row
+
+
+def read_column(
+    facts: Mapping[str, Any], place: int, column: Sequence[str], comma: bool
+) -> Iterator[tuple[float, str]]:
+    """The number or code in each cell of a column, and what is wrong with it if anything is."""
+    texts = facts["categories"][place] if facts.get("categories") else ()
+    form = facts["dates"][place] if facts.get("dates") else ""
+    may_miss = place in facts.get("missing", ())
+    if texts:
+        for code in coded(texts_of(np.array(column)), texts).tolist():
+            yield code, ""
+    for cell in () if texts else column:
+        if form and cell.lower() not in MISSING:
+            yield date_in(cell, form)
+        else:
+            yield number_in(cell, comma, may_miss)
+
+
+def date_in(cell: str, form: str) -> tuple[float, str]:
+    """The days since 1970 of a date, and what is wrong with it if anything is."""
+    try:
+        return days(cell, form), ""
+    except ValueError:
+        like = "a date such as 2026-11-26" if form == ISO else f"a date written as {form}"
+        return float("nan"), f"is '{cell}', expected {like}"
 
 
 def written_with_commas(column: Sequence[str]) -> bool:

@@ -7,7 +7,7 @@ from typing import Any
 
 from allotrope.inputs.contract import Input
 from allotrope.inputs.image.image import Image
-from allotrope.inputs.table import Table
+from allotrope.inputs.table.table import Table
 from allotrope.network.columns import of_facts
 
 KINDS: Mapping[str, type[Input]] = {kind.kind: kind for kind in (Image, Table)}

@@ -5,21 +5,47 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from allotrope.data.recognize.frame import NUMBERS, OTHER, PICTURES, PIXELS, TEXTS, Frame
+from allotrope.data.recognize.date_order import DATE_KINDS, check_dates
+from allotrope.data.recognize.frame import NUMBERS, OTHER, PICTURES, PIXELS, Frame
+from allotrope.data.recognize.role_notes import Note, noted
 from allotrope.data.recognize.task_kind import TaskKind, task_kind
+from allotrope.data.recognize.text_forms import CATEGORIES, DATES, NAMES, NOTHING, TEXTS
+from allotrope.data.recognize.unused_columns import why_unused
 from allotrope.data.sources.arrays.array_names import array_name
 from allotrope.errors import DataError, UsageError
 
-NONE = "none"
-INPUT_KINDS = ("image", "table", NONE)
+NONE, NUMBER, CATEGORICAL, TABLE = "none", "number", "categorical", "table"
+INPUT_KINDS = ("image", TABLE, NUMBER, CATEGORICAL, *DATE_KINDS, NONE)
 TASK_KINDS = ("classification", "multilabel", "regression")
-USUAL = {PICTURES: "image", PIXELS: "image", NUMBERS: "table"}
+USUAL = {
+    PICTURES: "image",
+    PIXELS: "image",
+    NUMBERS: NUMBER,
+    CATEGORIES: CATEGORICAL,
+    DATES: DATE_KINDS[0],
+}
 WHY = {
     PICTURES: "it names picture files",
     PIXELS: "it holds pixels",
     NUMBERS: "it holds numbers",
+    CATEGORIES: "it holds a few texts again and again",
+    DATES: "it holds dates",
 }
-POSSIBLE = {"image": (PICTURES, PIXELS), "table": (NUMBERS,)}
+WHY_NOT = {
+    NOTHING: "it holds nothing in any row",
+    NAMES: "nearly every row has another text, as names and ids are; "
+    "--input {name}=categorical takes it",
+    TEXTS: "it holds texts",
+    OTHER: "it holds long texts, or something that is not read",
+}
+POSSIBLE = {
+    "image": (PICTURES, PIXELS),
+    TABLE: (NUMBERS, CATEGORIES, DATES),
+    NUMBER: (NUMBERS,),
+    CATEGORICAL: (NUMBERS, CATEGORIES, DATES, NAMES, TEXTS),
+    **dict.fromkeys(DATE_KINDS, (DATES,)),
+}
+LISTED = 40
 
 
 @dataclass(frozen=True)
@@ -51,18 +77,19 @@ def find_roles(frame: Frame, asked: Asked) -> ColumnRoles:
     targets, why_targets = _targets(frame, asked)
     tasks = {name: _task(frame, name, asked) for name in targets}
     inputs, notes = _inputs(frame, targets, asked)
+    check_dates(frame, inputs)
     if not inputs:
         raise DataError(
             f"{frame.name}: no column is left to predict {_quoted(targets)} from: {_shown(frame)}. "
-            "Expected pixels, names of pictures, or numbers; --input NAME=table or NAME=image "
-            "takes one that was left out."
+            "Expected pixels, names of pictures, numbers, categories or dates; "
+            "--input NAME=categorical or NAME=number takes one that was left out."
         )
     said = [
         f"'{name}' is predicted ({task.kind}): {task.reason}{why_targets.get(name, '')}; "
         f"--task {name}=… says otherwise"
         for name, task in tasks.items()
     ]
-    return ColumnRoles(inputs, tasks, said + notes)
+    return ColumnRoles(inputs, tasks, said + noted(notes))
 
 
 def _check_asked(frame: Frame, asked: Asked) -> None:
@@ -140,41 +167,45 @@ def _task(frame: Frame, name: str, asked: Asked) -> TaskKind:
     return task_kind(name, frame.whole(name))
 
 
-def _inputs(frame: Frame, targets: Sequence[str], asked: Asked) -> tuple[dict[str, str], list[str]]:
+def _inputs(
+    frame: Frame, targets: Sequence[str], asked: Asked
+) -> tuple[dict[str, str], list[Note]]:
     """The kind of each input column, pictures first, and a reason for every column."""
     inputs: dict[str, str] = {}
     notes = []
     pictured = [name for name in frame.columns if frame.form(name) == PICTURES]
-    for name in sorted(frame.columns, key=lambda name: frame.form(name) == NUMBERS):
+    for name in sorted(frame.columns, key=lambda name: frame.form(name) not in (PICTURES, PIXELS)):
         if name in targets:
             continue
-        form = frame.form(name)
-        kind, why = _input_kind(frame, name, form, asked, bool(pictured))
-        if kind == NONE:
-            notes.append(f"'{name}' is left out: {why}")
-        else:
+        kind, why = _input_kind(frame, name, asked, bool(pictured))
+        notes.append(Note(name, "" if kind == NONE else kind, why))
+        if kind != NONE:
             inputs[name] = kind
-            notes.append(f"'{name}' is an input ({kind}): {why}")
     return inputs, notes
 
 
-def _input_kind(
-    frame: Frame, name: str, form: str, asked: Asked, pictures: bool
-) -> tuple[str, str]:
+def _input_kind(frame: Frame, name: str, asked: Asked, pictures: bool) -> tuple[str, str]:
+    """The kind of a column, and why; {name} in the reason stands for its name."""
+    form = frame.form(name)
     if name in asked.inputs:
-        return asked.inputs[name], "as was asked for"
-    if form in (TEXTS, OTHER):
-        what = "texts" if form == TEXTS else "long texts, or something that is not read"
-        return NONE, f"it holds {what}"
-    if frame.table and pictures and form == NUMBERS:
-        return NONE, f"the pictures alone are learned from; --input {name}=table takes it too"
+        kind = asked.inputs[name]
+        return (USUAL[form] if kind == TABLE else kind), "as was asked for"
+    if form in WHY_NOT:
+        return NONE, WHY_NOT[form]
+    if frame.table and pictures and form != PICTURES:
+        return NONE, "the pictures alone are learned from; --input {name}=table takes it too"
     if "image" in asked.inputs.values() and form == PICTURES:
-        return NONE, f"other pictures were asked for; --input {name}=image takes it too"
-    return USUAL[form], f"{WHY[form]}; --input {name}=none leaves it out"
+        return NONE, "other pictures were asked for; --input {name}=image takes it too"
+    unused = why_unused(frame, name)
+    if unused:
+        return NONE, f"{unused}; --input {{name}}={USUAL[form]} takes it"
+    return USUAL[form], f"{WHY[form]}; --input {{name}}=none leaves it out"
 
 
 def _shown(frame: Frame) -> str:
-    return ", ".join(f"'{name}' ({frame.form(name)})" for name in frame.columns)
+    names = [f"'{name}' ({frame.form(name)})" for name in frame.columns[:LISTED]]
+    more = len(frame.columns) - LISTED
+    return ", ".join(names) + (f" and {more:,} more" if more > 0 else "")
 
 
 def _quoted(names: Sequence[str]) -> str:

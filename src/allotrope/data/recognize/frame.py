@@ -7,7 +7,9 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-PICTURES, PIXELS, NUMBERS, TEXTS, OTHER = "pictures", "pixels", "numbers", "texts", "other"
+from allotrope.data.recognize.text_forms import CATEGORIES, text_form
+
+PICTURES, PIXELS, NUMBERS, OTHER = "pictures", "pixels", "numbers", "other"
 
 
 @dataclass
@@ -17,7 +19,7 @@ class Frame:
     `origin` says of each split where its rows are from, such as lines of a file. `pictures` are the
     columns whose texts name picture files; `table` if it is from a text file, whose further columns
     may be about anything. `spoiled` says of columns of numbers which rows hold texts. `notes` are
-    remarks for the user.
+    remarks for the user. `forms` are what columns look like, as far as somebody asked.
     """
 
     name: str
@@ -28,6 +30,7 @@ class Frame:
     spoiled: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     unreadable: list[dict[str, str]] = field(default_factory=list)
+    forms: dict[str, str] = field(default_factory=dict)
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -35,14 +38,21 @@ class Frame:
         return tuple(self.splits["train"])
 
     def form(self, name: str) -> str:
-        """What a column looks like: pictures, pixels, numbers, texts, or something else."""
+        """What a column looks like: pictures, pixels, numbers, one of `text_forms`, or other."""
+        if name not in self.forms:
+            self.forms[name] = self._form(name)
+        return self.forms[name]
+
+    def _form(self, name: str) -> str:
         if name in self.pictures:
             return PICTURES
         if name in self.spoiled:
             return NUMBERS
         column = self.splits["train"][name]
         if column.dtype.kind in "US" and column.ndim == 1:
-            return TEXTS
+            return text_form(column.astype("U"))
+        if column.dtype.kind == "b" and column.ndim == 1:
+            return CATEGORIES
         if column.dtype.kind not in "buif":
             return OTHER
         if column.ndim in (3, 4):

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from allotrope.data.examples import IMAGE
 from allotrope.data.reading import PicturesFound
-from allotrope.data.recognize.frame import NUMBERS, PICTURES, Frame
+from allotrope.data.recognize.frame import PICTURES, Frame
+from allotrope.data.recognize.table_columns import TableColumn, table_column
 from allotrope.errors import DataError
 from allotrope.inputs.contract import Input
 from allotrope.inputs.image.image import Image
 from allotrope.inputs.image.pixels import to_images
 from allotrope.inputs.image.ranges import ValueRange
-from allotrope.inputs.table import Table
+from allotrope.inputs.table.table import Table
 
 TABLE = "table"
 """What the columns of single numbers are called together."""
@@ -62,15 +63,15 @@ def to_inputs(
         # A column of file names says little: the only picture is called as in any other source.
         alone = len(images) == 1 and frame.form(name) == PICTURES
         _add_image(made, frame, name, IMAGE if alone else name, decoded, value_range)
-    single = []
+    single = {}
     for name, kind in kinds.items():
-        if kind == Table.kind and _is_single(frame, name):
-            single.append(name)
-        elif kind == Table.kind:
-            _add_rows(made, frame, name, [name])
+        if kind != Image.kind and frame.splits["train"][name].ndim == 1:
+            single[name] = kind
+        elif kind != Image.kind:
+            _add_rows(made, frame, name)
     if single:
         taken = {each.name for each in made.inputs} | set(frame.columns) - {TABLE}
-        _add_rows(made, frame, _free(TABLE, taken), single)
+        _add_table(made, frame, _free(TABLE, taken), single)
     return made
 
 
@@ -78,10 +79,6 @@ def _free(name: str, taken: set[str]) -> str:
     while name in taken:
         name += "_"
     return name
-
-
-def _is_single(frame: Frame, name: str) -> bool:
-    return frame.form(name) == NUMBERS and frame.splits["train"][name].ndim == 1
 
 
 def _add_image(
@@ -117,38 +114,63 @@ def _from_pixels(frame: Frame, name: str, asked: ValueRange | None) -> Decoded:
     return Decoded(images, PicturesFound({(height, width): count}, {mode: count}), value_range)
 
 
-def _add_rows(made: InputColumns, frame: Frame, name: str, columns: list[str]) -> None:
-    spoiled = [frame.spoiled[column] for column in columns if column in frame.spoiled]
-    if spoiled:
-        raise DataError(
-            f"{frame.name}: {' '.join(spoiled)} Mend these rows, leave the cells empty if the "
-            "number is not known, or say --input NAME=none."
-        )
-    rows = {}
-    for split, part in frame.splits.items():
-        wide = [part[column].reshape(len(part[column]), -1) for column in columns]
-        rows[split] = np.concatenate(wide, axis=1).astype(np.float32)
-    _check_finite(frame, columns, rows)
+def _add_rows(made: InputColumns, frame: Frame, name: str) -> None:
+    """A column that holds rows of numbers itself."""
+    wide = {split: part[name].reshape(len(part[name]), -1) for split, part in frame.splits.items()}
+    rows = {split: part.astype(np.float32) for split, part in wide.items()}
     width = rows["train"].shape[1]
-    if len(columns) == width:
-        names = columns
-    else:
-        names = [f"{name}.{place}" for place in range(width)]
+    names = [name] if width == 1 else [f"{name}.{place}" for place in range(width)]
+    _check_finite(frame, names, rows)
     made.add(Table(name=name, columns=tuple(names)), rows)
 
 
-def _check_finite(frame: Frame, columns: list[str], rows: Mapping[str, np.ndarray]) -> None:
-    infinite = [
-        frame.row(split, int(row))
-        for split, values in rows.items()
-        for row in np.flatnonzero(np.isinf(values).any(axis=1))
+def _add_table(made: InputColumns, frame: Frame, name: str, kinds: Mapping[str, str]) -> None:
+    """Columns of single numbers, categories and dates, side by side in their order."""
+    spoiled = [
+        frame.spoiled[column]
+        for column, kind in kinds.items()
+        if column in frame.spoiled and kind == "number"
     ]
-    if infinite:
-        more = ""
-        if len(infinite) > LISTED:
-            more = f" and {len(infinite) - LISTED:,} more"
-        listed = ", ".join(map(repr, columns))
+    if spoiled:
         raise DataError(
-            f"{frame.name}: infinite numbers, or too large ones, among {listed} in "
+            f"{frame.name}: {' '.join(spoiled)} Mend these rows, leave the cells empty if the "
+            "number is not known, or say --input NAME=categorical or NAME=none."
+        )
+    columns = {column: table_column(frame, column, kind) for column, kind in kinds.items()}
+    with np.errstate(over="ignore"):  # what float32 cannot hold is infinite, and refused below
+        rows = {
+            split: np.stack([one.values[split] for one in columns.values()], 1).astype(np.float32)
+            for split in frame.splits
+        }
+    _check_finite(frame, list(kinds), rows)
+    made.add(_table_of(name, columns), rows)
+
+
+def _table_of(name: str, columns: Mapping[str, TableColumn]) -> Table:
+    texts = tuple(one.texts for one in columns.values())
+    dates = tuple(one.date_form for one in columns.values())
+    return Table(
+        name=name,
+        columns=tuple(columns),
+        categories=texts if any(texts) else (),
+        dates=dates if any(dates) else (),
+    )
+
+
+def _check_finite(
+    frame: Frame, columns: Sequence[str], rows: Mapping[str, np.ndarray]
+) -> None:
+    """Raises: DataError for infinite numbers in any row; `columns` are those of the rows."""
+    infinite: list[str] = []
+    among: set[int] = set()
+    for split, values in rows.items():
+        where = np.isinf(values)
+        infinite += [frame.row(split, int(row)) for row in np.flatnonzero(where.any(axis=1))]
+        among |= set(np.flatnonzero(where.any(axis=0)).tolist())
+    if infinite:
+        more = f" and {len(infinite) - LISTED:,} more" if len(infinite) > LISTED else ""
+        listed = ", ".join(repr(columns[place]) for place in sorted(among)[:LISTED])
+        raise DataError(
+            f"{frame.name}: infinite numbers, or too large ones: {listed} in "
             f"{', '.join(infinite[:LISTED])}{more}. Mend or remove these rows."
         )

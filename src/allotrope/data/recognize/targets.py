@@ -10,6 +10,7 @@ import numpy as np
 from allotrope.data.cells import has_decimal_commas, numbers
 from allotrope.data.class_labels import to_labels
 from allotrope.data.recognize.frame import Frame
+from allotrope.data.recognize.label_spelling import with_training_spelling
 from allotrope.errors import DataError
 from allotrope.tasks import Classification, MultiLabel, Regression, Task
 
@@ -36,9 +37,10 @@ def _classification(
     frame: Frame, name: str, columns: Columns
 ) -> tuple[Task, dict[str, np.ndarray]]:
     """Codes int64 [n], -1 if one is missing."""
-    flat = {split: _without_axis(column) for split, column in columns.items()}
-    known = {split: ~_missing(column) for split, column in flat.items()}
     notes: list[str] = []
+    flat = {split: _without_axis(column) for split, column in columns.items()}
+    flat = with_training_spelling(flat, notes)
+    known = {split: ~_missing(column) for split, column in flat.items()}
     try:
         codes, classes = to_labels(
             {split: column[known[split]] for split, column in flat.items()}, None, notes
@@ -59,6 +61,7 @@ def _check_known(
 ) -> None:
     """Raises DataError for classes that are not among the training labels."""
     trained = set(np.unique(labels["train"]).tolist())
+    known = [classes[code] for code in sorted(trained - {-1})]
     unknown = [
         f"{split}: {', '.join(strange[:LISTED])}"
         for split, codes in labels.items()
@@ -67,7 +70,8 @@ def _check_known(
     if unknown:
         raise DataError(
             f"{frame.name}: target '{name}' has classes that are not among the training labels: "
-            f"{'; '.join(unknown)}."
+            f"{'; '.join(unknown)}. Expected some of {', '.join(map(repr, known[:LISTED]))}. "
+            "Mend or remove these rows."
         )
 
 

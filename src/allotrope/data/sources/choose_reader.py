@@ -24,7 +24,7 @@ from allotrope.inputs.image.formats import ARCHIVES
 
 Report = Callable[[str], None]
 KINDS = (
-    "'digits' (built in), a folder of class folders, a table that names pictures (.csv, .tsv), an "
+    "'digits' (built in), a folder of class folders, a table (.csv, .tsv) or a folder of them, an "
     ".npz file, or a folder of .npy or IDX files"
 )
 

@@ -85,7 +85,7 @@ def by_columns(table: TextTable, header: bool = True) -> TextColumns:
     """
     width = len(table.rows[0])
     names = table.rows[0] if header else [""] * width
-    names = [name or f"column {number}" for number, name in enumerate(names, 1)]
+    names = [name or f"col{number}" for number, name in enumerate(names, 1)]
     repeated = [name for name, count in Counter(names).items() if count > 1]
     if repeated:
         listed = ", ".join(f"'{name}'" for name in repeated)

@@ -102,7 +102,8 @@ def _is_file(path: Path) -> bool:
 
 def looks_like_pictures(names: Sequence[str]) -> bool:
     """Whether most names end as those of picture files do."""
-    ended = sum(PurePosixPath(name.lower()).suffix in SUFFIXES for name in names)
+    ends = tuple(SUFFIXES)
+    ended = sum(name.lower().endswith(ends) for name in names)
     return ended > len(names) / 2
 
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Collection, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,12 +18,8 @@ from allotrope.data.recognize.frames import checked, with_split_column
 from allotrope.data.recognize.input_columns import Decoded
 from allotrope.data.recognize.read_frame import asked_of, read_frame
 from allotrope.data.sources.pictures.decode_pictures import Report, decoded_pictures
-from allotrope.data.sources.table.delimited import (
-    TextColumns,
-    TextTable,
-    by_columns,
-    read_delimited,
-)
+from allotrope.data.sources.table.delimited import TextColumns, read_delimited
+from allotrope.data.sources.table.header import why_headless, with_header, with_header_of
 from allotrope.data.sources.table.picture_files import (
     PictureFolder,
     find_pictures,
@@ -40,8 +35,6 @@ LONGEST_LABEL = 1000
 NO_LABELS = np.dtype("V1")
 """The type of a column of longer texts, which is no label and no input."""
 LISTED = 5
-HEADLESS = ("image", "label")
-"""What the columns of a table without a header are called, if they are a picture and its label."""
 
 
 def read_tables(tables: Mapping[str, Path], options: DataOptions, report: Report) -> Reading:
@@ -51,14 +44,25 @@ def read_tables(tables: Mapping[str, Path], options: DataOptions, report: Report
     """
     notes: list[str] = []
     first = tables["train"]
-    columns = {
-        split: with_header(read_delimited(path, notes), notes) for split, path in tables.items()
-    }
+    asked = asked_of(options).inputs
+    columns = _alike(_columns(tables, notes), notes)
     folder = PictureFolder(first.parent)
-    pictures = picture_columns(folder, columns["train"], asked_of(options).inputs)
+    pictures = picture_columns(folder, columns["train"], asked)
     name = printable(first.stem if len(tables) == 1 else first.parent.resolve().name)
-    frame = _frame(name, _alike(columns, notes), pictures, notes)
+    texts = {column for column, kind in asked.items() if kind == "categorical"}
+    frame = _frame(name, columns, pictures, texts, notes)
     return read_frame(frame, options, partial(_decoded, folder, options, report))
+
+
+def _columns(tables: Mapping[str, Path], notes: list[str]) -> dict[str, TextColumns]:
+    """The columns of each table, called as in the training table if they have no header."""
+    first = read_delimited(tables["train"], notes)
+    train, headless = with_header(first, notes), bool(why_headless(first))
+    columns = {"train": train}
+    for split, path in tables.items():
+        if split != "train":
+            columns[split] = with_header_of(read_delimited(path, notes), train, headless)
+    return columns
 
 
 def picture_columns(
@@ -84,22 +88,6 @@ def _alike(columns: dict[str, TextColumns], notes: list[str]) -> dict[str, TextC
     return columns
 
 
-def with_header(table: TextTable, notes: list[str]) -> TextColumns:
-    """The columns; the first row is their names, unless it names a picture as the others do."""
-    first = table.rows[0]
-    headless = looks_like_pictures(first[:1]) or any(looks_like_pictures([cell]) for cell in first)
-    if not headless:
-        return by_columns(table)
-    notes.append(f"'{table.path.name}' has no header: its first row names a picture")
-    columns = by_columns(table, header=False)
-    if len(columns.columns) != len(HEADLESS):
-        return columns
-    pictured = 0 if looks_like_pictures(first[:1]) else 1
-    names = HEADLESS if pictured == 0 else HEADLESS[::-1]
-    renamed = dict(zip(names, columns.columns.values(), strict=True))
-    return replace(columns, columns=renamed)
-
-
 def _names_pictures(folder: PictureFolder, cells: Sequence[str]) -> bool:
     """Whether cells are names of pictures: by their suffix, or because there are such files."""
     if looks_like_pictures(cells):
@@ -111,9 +99,16 @@ def _names_pictures(folder: PictureFolder, cells: Sequence[str]) -> bool:
 
 
 def _frame(
-    name: str, tables: Mapping[str, TextColumns], pictures: tuple[str, ...], notes: list[str]
+    name: str,
+    tables: Mapping[str, TextColumns],
+    pictures: tuple[str, ...],
+    as_texts: Collection[str],
+    notes: list[str],
 ) -> Frame:
-    """The columns by split; those of numbers as such, if all their cells are."""
+    """The columns by split; those of numbers as such, if all their cells are.
+
+    But for those that stay texts, as a code such as 007 has to.
+    """
     several = len(tables) > 1
     origin = {
         split: tuple(f"{table.path.name} line {n}" if several else f"line {n}" for n in table.lines)
@@ -122,18 +117,20 @@ def _frame(
     frame = Frame(name, {split: {} for split in tables}, origin, pictures, True, notes=notes)
     for column in tables["train"].columns:
         cells = {split: table.columns[column] for split, table in tables.items()}
-        _add_column(frame, column, cells)
+        _add_column(frame, column, cells, column not in as_texts)
     return with_split_column(checked(frame))
 
 
-def _add_column(frame: Frame, name: str, cells: Mapping[str, list[str]]) -> None:
+def _add_column(
+    frame: Frame, name: str, cells: Mapping[str, list[str]], may_be_numbers: bool
+) -> None:
     whole = [cell for part in cells.values() for cell in part]
     if max(map(len, whole)) > LONGEST_LABEL:
         # An array of texts is as wide as its longest: a single cell could fill the memory.
         for split, part in cells.items():
             frame.splits[split][name] = np.zeros(len(part), NO_LABELS)
         return
-    numeric = name not in frame.pictures and is_numeric(whole)
+    numeric = may_be_numbers and name not in frame.pictures and is_numeric(whole)
     decimal_comma = numeric and has_decimal_commas(whole)
     strange = []
     for split, part in cells.items():

@@ -1,4 +1,4 @@
-"""Tables that lie in a folder of pictures and name them."""
+"""Tables that lie in a folder: with pictures that they name, or alone, a table a split."""
 
 from __future__ import annotations
 
@@ -9,9 +9,11 @@ from pathlib import Path
 from allotrope.config import DataOptions
 from allotrope.data.encodings import printable
 from allotrope.data.sources.folder.folder_layout import find_layout
+from allotrope.data.sources.folder.tree import scan
 from allotrope.data.sources.table.delimited import SUFFIXES, read_delimited
+from allotrope.data.sources.table.header import with_header
 from allotrope.data.sources.table.picture_files import PictureFolder
-from allotrope.data.sources.table.read_table import picture_columns, with_header
+from allotrope.data.sources.table.read_table import picture_columns
 from allotrope.data.split_names import split_name
 from allotrope.errors import DataError
 
@@ -25,12 +27,15 @@ class Tables:
 
 
 def tables_to_read(folder: Path, options: DataOptions) -> Tables:
-    """The tables right in a folder, if its pictures are told by them: no class folders do.
+    """The tables right in a folder, if its pictures are told by them, or there are none.
 
     If class folders say the classes, a table is read only if columns are asked for.
     Raises: DataError if there are several tables that are not told apart by their names.
     """
     naming = _naming(folder)
+    if not naming and next(iter(scan(folder).root.below()), None) is None:
+        tables = _tables(folder)
+        return Tables(_by_split(folder, tables) if tables else {})
     if not naming:
         return Tables()
     asked = bool(options.target or options.task or options.input)
@@ -43,13 +48,16 @@ def tables_to_read(folder: Path, options: DataOptions) -> Tables:
 
 def _naming(folder: Path) -> list[Path]:
     """The tables right in the folder of which a column names pictures in it."""
-    tables = sorted(
+    pictures = PictureFolder(folder)
+    return [path for path in _tables(folder) if _names_pictures(pictures, path)]
+
+
+def _tables(folder: Path) -> list[Path]:
+    return sorted(
         path
         for path in folder.iterdir()
         if path.suffix.lower() in SUFFIXES and path.is_file() and not path.name.startswith(".")
     )
-    pictures = PictureFolder(folder)
-    return [path for path in tables if _names_pictures(pictures, path)]
 
 
 def _names_pictures(folder: PictureFolder, path: Path) -> bool:
@@ -78,7 +86,6 @@ def _by_split(folder: Path, tables: Sequence[Path]) -> dict[str, Path]:
     if "train" in splits and len(splits) == len(tables):
         return splits
     raise DataError(
-        f"{folder}: holds several tables that name pictures: "
-        f"{', '.join(path.name for path in tables)}. Name one of them, or call them train.csv, "
-        "validation.csv and test.csv."
+        f"{folder}: holds several tables: {', '.join(path.name for path in tables)}. Name one of "
+        "them, or call them train.csv, validation.csv and test.csv."
     )

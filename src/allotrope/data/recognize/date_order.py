@@ -1,0 +1,66 @@
+"""In which order days and months stand in the dates of a column; it is never guessed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from allotrope.data.recognize.frame import Frame
+from allotrope.data.recognize.text_forms import DATES, DateForms, date_forms, present
+from allotrope.errors import DataError
+from allotrope.inputs.table.cell_codes import ISO
+
+DATE_KINDS = ("date", "date-day-first", "date-month-first")
+"""A column of dates; the order of day and month is only asked for if nothing else tells it."""
+SHOWN = 3
+
+
+def check_dates(frame: Frame, kinds: Mapping[str, str]) -> None:
+    """Raises: DataError for all columns of dates that cannot be read in one way alone."""
+    problems = []
+    for name, kind in kinds.items():
+        if kind in DATE_KINDS and frame.form(name) == DATES:
+            forms = _forms(frame, name)
+            if len(_fitting(forms, kind)) != 1:
+                problems.append(_problem(frame, name, kind, forms))
+    if problems:
+        raise DataError(f"{frame.name}: " + "\n".join(problems))
+
+
+def date_form(frame: Frame, name: str, kind: str) -> str:
+    """The form of the dates of a column, which `check_dates` let pass."""
+    (form,) = _fitting(_forms(frame, name), kind)
+    return form
+
+
+def _forms(frame: Frame, name: str) -> DateForms:
+    cells = present(frame.whole(name).tolist())
+    return date_forms(sorted(set(cells)))
+
+
+def _fitting(forms: DateForms, kind: str) -> list[str]:
+    if kind == "date":
+        return list(forms.forms)
+    first = kind == "date-day-first"
+    return [form for form in forms.forms if form == ISO or _day_first(form) == first]
+
+
+def _day_first(form: str) -> bool:
+    return form.find("%d") < max(form.find(month) for month in ("%m", "%b", "%B"))
+
+
+def _problem(frame: Frame, name: str, kind: str, forms: DateForms) -> str:
+    cells = present(frame.whole(name).tolist())[:SHOWN]
+    shown = ", ".join(f"'{cell}'" for cell in cells)
+    if len(forms.forms) > 1:
+        return (
+            f"the dates of '{name}' ({shown}) can be read in two ways. Say which:\n"
+            f"  --input {name}=date-day-first     the day comes first\n"
+            f"  --input {name}=date-month-first   the month comes first"
+        )
+    if forms.forms:
+        return f"no dates of '{name}' ({shown}) are {kind}: they are written as {forms.forms[0]}."
+    counts = ", ".join(f"{count:,} as {form}" for form, count in forms.counts.most_common())
+    return (
+        f"the dates of '{name}' are written in several forms: {counts}. Write all in one, such "
+        f"as 2026-11-26, or say --input {name}=none."
+    )

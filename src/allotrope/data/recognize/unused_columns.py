@@ -1,0 +1,38 @@
+"""Columns that tell nothing of an example: one value throughout, or a number of the row itself."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from allotrope.data.recognize.frame import NUMBERS, Frame
+from allotrope.data.split_names import words
+
+ID_WORDS = frozenset(("id", "ids", "index", "idx", "uuid", "guid", "key", "row", "unnamed"))
+"""What a column is called that counts or names rows."""
+LEAST_ROWS = 20
+"""In fewer rows numbers may well all be different."""
+
+
+def why_unused(frame: Frame, name: str) -> str:
+    """Why a column is not worth learning from; nothing if it may be."""
+    column = frame.whole(name)
+    if column.ndim != 1:
+        return ""
+    values = np.unique(column)
+    if column.dtype.kind == "f" and np.isnan(column).all():
+        return "it holds nothing in any row"
+    if len(values) == 1:
+        return "it holds one value in all rows"
+    if frame.form(name) == NUMBERS and _counts_rows(name, column, values):
+        return "it looks like an id: every row has another whole number"
+    return ""
+
+
+def _counts_rows(name: str, column: np.ndarray, values: np.ndarray) -> bool:
+    """Whether numbers are all different, whole, and said to be ids or one after another."""
+    if len(values) < len(column) or len(column) < LEAST_ROWS or column.dtype.kind not in "iuf":
+        return False
+    if not np.isfinite(column).all() or (column != np.rint(column)).any():
+        return False
+    steps = np.unique(np.diff(column))
+    return bool(ID_WORDS & set(words(name))) or (len(steps) == 1 and abs(steps[0]) == 1)

@@ -1,0 +1,207 @@
+"""Rows of a table as an input: numbers and codes in, features for a network by nodes in front."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any, ClassVar, Self
+
+import numpy as np
+
+from allotrope.errors import DataError, UsageError
+from allotrope.inputs.augmentation import Augmentation
+from allotrope.inputs.contract import Input, Shown
+from allotrope.inputs.image.mixing import mixup
+from allotrope.inputs.mixture import Mixture
+from allotrope.inputs.table.cell_codes import cell_in_words, coded, dated
+from allotrope.inputs.table.column_statistics import (
+    LARGEST,
+    SMOOTH,
+    known_levels,
+    robust_statistics,
+)
+from allotrope.inputs.table.front_nodes import Front, front
+from allotrope.network.graph import Value
+from allotrope.network.network import Network
+from allotrope.network.rewriting.chained import chained
+
+COLUMNS_SHOWN = 8
+
+
+@dataclass(frozen=True, kw_only=True)
+class Table(Input):
+    """A row float32 [n, len(columns)] of numbers in the user's units and of codes.
+
+    NaN stands for what is missing. `categories` are the texts of each column of codes, () for one
+    of numbers: the first text has code 1; 0 stands for any other. `dates` are the forms of dates,
+    "" for other columns; a date is a number, the days since 1970. () means that no column is so.
+
+    The rest is of the training rows: `center` and `scale` of numbers, the `missing` columns in
+    which something lacks, and the `levels`: the codes that are frequent enough to learn from.
+    """
+
+    kind: ClassVar[str] = "table"
+
+    columns: tuple[str, ...]
+    categories: tuple[tuple[str, ...], ...] = ()
+    dates: tuple[str, ...] = ()
+    center: tuple[float, ...] = ()
+    scale: tuple[float, ...] = ()
+    missing: tuple[int, ...] = ()
+    levels: tuple[tuple[int, ...], ...] = ()
+
+    @cached_property
+    def coded(self) -> tuple[int, ...]:
+        """The places of columns of codes."""
+        return tuple(place for place, texts in enumerate(self.categories) if texts)
+
+    @cached_property
+    def numbers(self) -> tuple[int, ...]:
+        """The places of columns of numbers, dates among them."""
+        return tuple(place for place in range(len(self.columns)) if place not in set(self.coded))
+
+    @cached_property
+    def flags(self) -> tuple[tuple[int, int], ...]:
+        """Column and code of each feature that is 1 for this code alone."""
+        return tuple((place, code) for place in self.coded for code in self.levels[place])
+
+    @property
+    def features(self) -> int:
+        """How many numbers an example has behind `prepare`."""
+        return len(self.numbers) + len(self.missing) + len(self.flags)
+
+    def value(self) -> Value:
+        """float32 ["n", columns]."""
+        return Value(self.name, np.dtype(np.float32), ("n", len(self.columns)))
+
+    def fitted(self, x: np.ndarray) -> Self:
+        """With what its features are made by: see `column_statistics`."""
+        center, scale = robust_statistics(x)
+        gaps = np.flatnonzero(np.isnan(x).any(0))
+        levels: tuple[tuple[int, ...], ...] = ()
+        if self.coded:
+            own = set(self.coded)
+            levels = tuple(
+                known_levels(x[:, place]) if place in own else ()
+                for place in range(len(self.columns))
+            )
+        return replace(
+            self,
+            center=tuple(center.tolist()),
+            scale=tuple(scale.tolist()),
+            missing=tuple(gaps.tolist()),
+            levels=levels,
+        )
+
+    def draw_mixture(
+        self, count: int, rng: np.random.Generator, strength: Augmentation
+    ) -> Mixture | None:
+        """Mixup; there is nothing to cut boxes from."""
+        return mixup(count, rng, strength.mixup) if strength.mixup else None
+
+    def mixed(self, x: np.ndarray, mixture: Mixture) -> np.ndarray:
+        """Each row blended with another one; a number is missing if it is in one of the two.
+
+        A code is that of the row with the larger share: between two there is none.
+        """
+        blended = mixture.blended(x)
+        for place in self.coded:
+            own = mixture.share >= 0.5
+            blended[:, place] = np.where(own, x[:, place], x[mixture.other, place])
+        return blended
+
+    def described(self, x: np.ndarray) -> str:
+        """The columns, and in how many rows something is missing."""
+        dated = [place for place, form in enumerate(self.dates) if form]
+        plain = [place for place in self.numbers if place not in dated]
+        groups = ((plain, "number"), (dated, "date"), (self.coded, "categor"))
+        text = "; ".join(self._listed(places, noun) for places, noun in groups if len(places))
+        gaps = int(np.isnan(x).any(1).sum())
+        return f"{text}; some are missing in {gaps:,} of {len(x):,} rows" if gaps else text
+
+    def _listed(self, places: Any, noun: str) -> str:
+        """`3 numbers (a, b, c)`."""
+        one, many = ("y", "ies") if noun.endswith("r") and noun != "number" else ("", "s")
+        names = [self.columns[place] for place in places]
+        more = len(names) - COLUMNS_SHOWN
+        rest = f" and {more} more" if more > 0 else ""
+        ending = one if len(names) == 1 else many
+        return f"{len(names)} {noun}{ending} ({', '.join(names[:COLUMNS_SHOWN])}{rest})"
+
+    # --- what a network sees of a row
+
+    def prepare(self, network: Network) -> Network:
+        """Raw rows in place of float32 [n, features].
+
+        First the numbers, scaled robustly and clipped smoothly, 0 if one is missing; then a 1 for
+        each of the `missing` columns that is; then a 1 for each of the `levels` that a row has.
+        """
+        self._check(network)
+        inner = f"{self.name}.features"
+        return chained(front(self._front(), inner), network.renamed({self.name: inner}))
+
+    def _front(self) -> Front:
+        return Front(
+            name=self.name,
+            columns=len(self.columns),
+            numbers=np.asarray(self.numbers, np.int64),
+            center=np.asarray(self.center, np.float32)[list(self.numbers)],
+            scale=np.asarray(self.scale, np.float32)[list(self.numbers)],
+            missing=np.asarray(self.missing, np.int64),
+            flags=np.asarray(self.flags, np.int64).reshape(-1, 2),
+        )
+
+    def numbers_seen(self, x: np.ndarray) -> np.ndarray:
+        """The features of numbers [n, len(numbers)] that the nodes make of raw rows."""
+        places = list(self.numbers)
+        scaled = (x[:, places] - np.asarray(self.center)[places]) * np.asarray(self.scale)[places]
+        scaled = np.clip(np.nan_to_num(scaled, nan=0.0), -LARGEST, LARGEST)
+        return np.asarray(scaled / np.sqrt(1 + (scaled / SMOOTH) ** 2), np.float32)
+
+    def _check(self, network: Network) -> None:
+        x = next((value for value in network.inputs if value.name == self.name), None)
+        fits = x is not None and x.dtype == np.float32 and x.shape is not None
+        if not fits or x is None or x.shape is None or x.shape[1:] != (self.features,):
+            found = ", ".join(f"'{x.name}' {x.dtype} {x.shape}" for x in network.inputs)
+            raise UsageError(
+                f"input '{self.name}' needs a network with an input of its name, float32 "
+                f"[n, {self.features}]; this network takes {found or 'nothing'}."
+            )
+
+    # --- rows for people
+
+    def read(self, argument: str) -> np.ndarray:
+        """A row from cells with commas between them; nothing between two commas is missing.
+
+        Raises: DataError if there are not as many as columns, or one is no number or date.
+        """
+        cells = [cell.strip() for cell in argument.split(",")]
+        expected = (
+            f"'{argument}' is no row of '{self.name}': expected {len(self.columns)} "
+            f"{'cells' if self.categories or self.dates else 'numbers'} with commas between them, "
+            f"for {', '.join(self.columns)}."
+        )
+        if len(cells) != len(self.columns):
+            raise DataError(expected)
+        try:
+            row = [self._value(place, cell) for place, cell in enumerate(cells)]
+        except ValueError:
+            raise DataError(expected) from None
+        return np.asarray(row, np.float32)
+
+    def _value(self, place: int, cell: str) -> float:
+        if not cell:
+            return np.nan
+        if place in self.coded:
+            return float(coded([cell], self.categories[place])[0])
+        form = self.dates[place] if self.dates else ""
+        return float(dated([cell], form)[0]) if form else float(cell)
+
+    def show(self, x: np.ndarray) -> Shown:
+        """A cell a column."""
+        texts = self.categories or ((),) * len(self.columns)
+        dates = self.dates or ("",) * len(self.columns)
+        cells = zip(self.columns, x.tolist(), texts, dates, strict=True)
+        return Shown(
+            cells=tuple((name, cell_in_words(value, *how)) for name, value, *how in cells)
+        )
