@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
-import numpy as np
-
-from allotrope.errors import UnsupportedError
 from allotrope.inputs.contract import Input
-from allotrope.network.build import Builder
-from allotrope.network.initialize import draw, he_normal, zeros
+from allotrope.inputs.table.table import Table
 from allotrope.network.network import Network
 from allotrope.network.rewriting.joined import Trunk, joined, trunk_of, with_heads
 from allotrope.network.rewriting.named_after import named_after
+from allotrope.network.zoo.tabular import TableStyle, table_mlp
 from allotrope.tasks import Task
 
 MIXED = 128
@@ -38,34 +34,17 @@ def assembled(inputs: Sequence[Input], tasks: Sequence[Task], build: Build, seed
 
 def _trunk(each: Input, build: Build, seed: int) -> Trunk:
     """The trunk of one input, its pre-processing in front."""
-    network = rows(each, seed) if each.kind == "table" else build(each)
+    network = rows(each, seed) if isinstance(each, Table) else build(each)
     prepared = each.prepare(network)
     (output,) = prepared.outputs
     return trunk_of(named_after(prepared, [each.name], [output.name]))
 
 
-def rows(each: Any, seed: int) -> Network:
-    """Dense layers for a row of numbers [n, features] to one number, which no head keeps.
-
-    Raises: UnsupportedError if the input does not say how many features it has.
-    """
-    features = getattr(each, "features", None)
-    if features is None:
-        raise UnsupportedError(
-            f"input '{each.name}' of kind {each.kind} says no number of features."
-        )
-    builder = Builder("rows")
-    x, count = builder.input(each.name, np.float32, ("n", features)), features
-    for number, units in enumerate((*ROWS, 1), 1):
-        name = f"fc{number}"
-        weight = draw(he_normal, seed, f"{each.name}.{name}.weight", (units, count))
-        bias = draw(zeros, seed, f"{each.name}.{name}.bias", (units,))
-        inputs = [x, builder.weight(f"{name}.weight", weight), builder.weight(f"{name}.bias", bias)]
-        x, count = builder.add("Gemm", inputs, {"transB": 1}, name=name), units
-        if units != 1:
-            x = builder.add("Relu", [x], name=f"{name}.relu")
-    builder.output(x)
-    return builder.network()
+def rows(table: Table, seed: int) -> Network:
+    """A small table_mlp [n, features] to one number, which no head keeps."""
+    style = TableStyle(members=1, hidden=ROWS, dropout=0.0)
+    flags = table.features - len(table.numbers)
+    return table_mlp({"y": 1}, len(table.numbers), flags, style, seed)
 
 
 def reasons(inputs: Sequence[Input], tasks: Sequence[Task], names: Mapping[str, str]) -> list[str]:

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, replace
 from functools import partial
 from typing import Any
 
 import numpy as np
 
 from allotrope.architectures.assembled import assembled, reasons
+from allotrope.architectures.chosen import Choice
+from allotrope.architectures.for_tables import choose_for_table, is_table
 from allotrope.architectures.recipes import (
     FAMILIES,
     FINE_TUNING,
     NEW_HEAD,
-    ROWS,
     SMALL,
     WITHOUT_NORMALIZATION,
     Family,
@@ -44,20 +45,6 @@ Speed = Callable[[Network, Recipe], float]
 """Images a second in training on this machine; see `speed.training_speed`."""
 
 
-@dataclass(frozen=True)
-class Choice:
-    """The network to train, as `name` and `arguments` built it, the recipe, and why.
-
-    It takes raw inputs and gives a raw output for each task.
-    """
-
-    name: str
-    arguments: dict[str, Any]
-    network: Network
-    recipe: Recipe
-    reasons: list[str]
-
-
 def choose(
     data: Data,
     network: str = "auto",
@@ -75,7 +62,10 @@ def choose(
 
     Raises: UsageError for an unknown network or field of the recipe.
     """
-    return _Choosing(data, _checked(overrides), budget, epochs, seed, speed).choose(network)
+    overrides = _checked(overrides)
+    if is_table(data):
+        return choose_for_table(data, network, overrides, budget, epochs, seed)
+    return _Choosing(data, overrides, budget, epochs, seed, speed).choose(network)
 
 
 def choose_recipe(
@@ -188,9 +178,6 @@ class _Choosing:
         return replace(recipe, learning_rate=recipe.learning_rate * WITHOUT_NORMALIZATION)
 
     def _family(self, name: str) -> Family:
-        if self.picture is None:
-            self.reasons.append("Dense layers, because there are rows of numbers and no picture.")
-            return ROWS
         if name != "auto":
             zoo.network(name)  # refuses an unknown name
             self.reasons.append(f"{name} was asked for.")

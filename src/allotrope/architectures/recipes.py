@@ -193,8 +193,5 @@ FAMILIES: Mapping[str, Family] = {
     )
 }
 
-ROWS = Family("rows", SMALL)
-"""Dense layers, for rows of numbers without a picture."""
-
 FINE_TUNING = Family("fine-tuning", FINE_TUNED, most_epochs=20.0)
 """What suits any network that has learned before."""

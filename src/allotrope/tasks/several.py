@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -12,8 +12,10 @@ import numpy as np
 from allotrope.config import Recipe
 from allotrope.errors import DataError, UsageError, unknown_name
 from allotrope.frameworks.contract import Loss
+from allotrope.network.zoo.tabular import MEMBERS
 from allotrope.tasks import KINDS, Task
 from allotrope.tasks.means import missing
+from allotrope.tasks.members import OutputLoss, loss_of_members
 from allotrope.tasks.metric import ACCURACY
 from allotrope.tasks.uncertainty import NAME as LOG_VARIANCES
 from allotrope.tasks.uncertainty import uncertain
@@ -26,21 +28,21 @@ FIXED, LEARNED = "fixed", "learned"
 """The ways of weighting tasks: all alike, or as is learned."""
 
 
-OutputLoss = Callable[[Any, Any, Any, Any], Any]
-"""loss(p, output [n, k], target [n, k], weight or None) -> a scalar, the weighted mean."""
-
-
 def loss_over(losses: Mapping[str, OutputLoss], shares: Mapping[str, float] | None = None) -> Loss:
     """The sum of the losses of outputs by name, each as often as `shares` says, by default once.
 
-    A network that has log-variances among its outputs has them weigh the losses. One loss alone
-    is itself, to the bit.
+    A network that has log-variances among its outputs has them weigh the losses; one with several
+    members has the loss of each. One loss alone is itself, to the bit.
     """
 
     def compute(p: Any, outputs: Any, targets: Any, weights: Any) -> Any:
         parts = []
         for name, of_output in losses.items():
-            part = of_output(p, outputs[name], targets[name], weights.get(name))
+            members = outputs.get(f"{name}{MEMBERS}")
+            if members is None:
+                part = of_output(p, outputs[name], targets[name], weights.get(name))
+            else:
+                part = loss_of_members(p, of_output, members, targets[name], weights.get(name))
             share = (shares or {}).get(name, 1.0)
             parts.append(part if share == 1 else p.multiply(part, share))
         if LOG_VARIANCES in outputs:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from allotrope.data.recognize.date_order import DATE_KINDS, check_dates
 from allotrope.data.recognize.frame import NUMBERS, OTHER, PICTURES, PIXELS, Frame
+from allotrope.data.recognize.joined_flags import with_joined_flags
 from allotrope.data.recognize.role_notes import Note, noted
 from allotrope.data.recognize.task_kind import TaskKind, task_kind
 from allotrope.data.recognize.text_forms import CATEGORIES, DATES, NAMES, NOTHING, TEXTS
@@ -45,7 +46,7 @@ POSSIBLE = {
     CATEGORICAL: (NUMBERS, CATEGORIES, DATES, NAMES, TEXTS),
     **dict.fromkeys(DATE_KINDS, (DATES,)),
 }
-LISTED = 40
+LISTED = 12
 
 
 @dataclass(frozen=True)
@@ -59,8 +60,12 @@ class Asked:
 
 @dataclass(frozen=True)
 class ColumnRoles:
-    """The kind of each input column and of each target column, and a reason a column in `notes`."""
+    """The kind of each input column and of each target column, and a reason a column in `notes`.
 
+    They are those of `frame`, in which targets may have been joined.
+    """
+
+    frame: Frame
     inputs: Mapping[str, str]
     tasks: Mapping[str, TaskKind]
     notes: list[str]
@@ -75,6 +80,7 @@ def find_roles(frame: Frame, asked: Asked) -> ColumnRoles:
     _check_asked(frame, asked)
     _check_pictures(frame, asked)
     targets, why_targets = _targets(frame, asked)
+    frame, targets = with_joined_flags(frame, targets, asked.tasks)
     tasks = {name: _task(frame, name, asked) for name in targets}
     inputs, notes = _inputs(frame, targets, asked)
     check_dates(frame, inputs)
@@ -89,7 +95,7 @@ def find_roles(frame: Frame, asked: Asked) -> ColumnRoles:
         f"--task {name}=… says otherwise"
         for name, task in tasks.items()
     ]
-    return ColumnRoles(inputs, tasks, said + noted(notes))
+    return ColumnRoles(frame, inputs, tasks, said + noted(notes))
 
 
 def _check_asked(frame: Frame, asked: Asked) -> None:
@@ -159,6 +165,8 @@ def _task(frame: Frame, name: str, asked: Asked) -> TaskKind:
         )
     if name in asked.tasks:
         return TaskKind(asked.tasks[name], "as was asked for")
+    if name in frame.label_names:
+        return TaskKind("multilabel", f"its labels are {len(frame.label_names[name])} flags")
     if name in frame.spoiled:
         raise DataError(
             f"{frame.name}: target {frame.spoiled[name]} Mend these rows, or say "
@@ -203,9 +211,17 @@ def _input_kind(frame: Frame, name: str, asked: Asked, pictures: bool) -> tuple[
 
 
 def _shown(frame: Frame) -> str:
-    names = [f"'{name}' ({frame.form(name)})" for name in frame.columns[:LISTED]]
-    more = len(frame.columns) - LISTED
-    return ", ".join(names) + (f" and {more:,} more" if more > 0 else "")
+    """The columns; of many the first and the last, where targets usually stand."""
+    columns = list(frame.columns)
+    between = len(columns) - 2 * LISTED
+    if between <= 0:
+        return _with_forms(frame, columns)
+    first, last = columns[:LISTED], columns[-LISTED:]
+    return f"{_with_forms(frame, first)}, {between:,} more, {_with_forms(frame, last)}"
+
+
+def _with_forms(frame: Frame, columns: Sequence[str]) -> str:
+    return ", ".join(f"'{name}' ({frame.form(name)})" for name in columns)
 
 
 def _quoted(names: Sequence[str]) -> str:

@@ -20,6 +20,7 @@ class Frame:
     columns whose texts name picture files; `table` if it is from a text file, whose further columns
     may be about anything. `spoiled` says of columns of numbers which rows hold texts. `notes` are
     remarks for the user. `forms` are what columns look like, as far as somebody asked.
+    `label_names` are those of columns of flags [n, k] that were columns of their own.
     """
 
     name: str
@@ -31,6 +32,7 @@ class Frame:
     notes: list[str] = field(default_factory=list)
     unreadable: list[dict[str, str]] = field(default_factory=list)
     forms: dict[str, str] = field(default_factory=dict)
+    label_names: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def columns(self) -> tuple[str, ...]:

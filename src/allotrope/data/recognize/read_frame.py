@@ -46,6 +46,7 @@ def read_frame(frame: Frame, options: DataOptions, decode: Decode | None = None)
     Raises: DataError, UsageError.
     """
     roles = find_roles(frame, asked_of(options))
+    frame = roles.frame
     named = [name for name in frame.pictures if name in roles.inputs]
     decoded: Mapping[str, Decoded] = {}
     if decode is not None and named:

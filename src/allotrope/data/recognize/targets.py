@@ -128,7 +128,8 @@ def _multilabel(frame: Frame, name: str, columns: Columns) -> tuple[Task, dict[s
             f"{frame.name}: target '{name}' has to hold rows of flags [n, k], 0 or 1, or texts "
             f"such as 'cat|dog'; found {problem}."
         )
-    labels = tuple(f"{name}.{index}" for index in range(flags["train"].shape[1]))
+    numbered = tuple(f"{name}.{index}" for index in range(flags["train"].shape[1]))
+    labels = frame.label_names.get(name, numbered)
     return MultiLabel(name=name, labels=labels), flags
 
 

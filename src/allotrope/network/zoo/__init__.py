@@ -21,6 +21,7 @@ from allotrope.network.zoo.residual import (
     resnet50,
     resnet56,
 )
+from allotrope.network.zoo.tabular import TableStyle, table_mlp
 from allotrope.network.zoo.weights import load_safetensors
 from allotrope.network.zoo.whitened import whitened_cnn, whitening_filters
 
@@ -54,6 +55,7 @@ def network(name: str) -> Callable[..., Network]:
 
 __all__ = [
     "NETWORKS",
+    "TableStyle",
     "cnn",
     "load_safetensors",
     "mlp",
@@ -66,6 +68,7 @@ __all__ = [
     "resnet34",
     "resnet50",
     "resnet56",
+    "table_mlp",
     "whitened_cnn",
     "whitening_filters",
 ]

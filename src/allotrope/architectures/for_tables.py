@@ -1,0 +1,119 @@
+"""Network and recipe for rows of a table alone: sizes by the number of rows, with the reasons."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
+from typing import Any
+
+from allotrope.architectures.chosen import Choice
+from allotrope.config import Recipe
+from allotrope.data.examples import Data
+from allotrope.errors import UsageError
+from allotrope.inputs.table.table import Table
+from allotrope.network.network import Network
+from allotrope.network.rewriting.named_after import named_after
+from allotrope.network.summary import multiply_adds, parameters
+from allotrope.network.zoo.tabular import TableStyle, table_mlp
+from allotrope.tasks import Task
+from allotrope.tasks.several import LEARNED
+from allotrope.tasks.uncertainty import with_log_variances
+
+NAME = "table_mlp"
+FEW = 3_000
+"""Fewer training rows than this are few: small members without embeddings, many short epochs."""
+MANY_STYLE = TableStyle()
+FEW_STYLE = TableStyle(hidden=(64, 64), embedding=0, dropout=0.3)
+MANY_RECIPE = Recipe(
+    optimizer="adamw",
+    learning_rate=3e-3,
+    momentum=0.9,
+    beta2=0.95,
+    weight_decay=0.02,
+    schedule="one-cycle",
+    warmup=0.1,
+    average=0.99,
+    augmentation="none",
+    batch_size=256,
+    epochs=30,
+)
+"""AdamW with beta2 of RealMLP (NeurIPS 2024, appendix A); no smoothing of labels, which would cost
+the probabilities their calibration."""
+FEW_RECIPE = replace(
+    MANY_RECIPE, learning_rate=1e-3, weight_decay=0.05, average=0.98, batch_size=32, epochs=60
+)
+
+
+def is_table(data: Data) -> bool:
+    """Whether the only input is a table."""
+    return [type(each) for each in data.inputs] == [Table]
+
+
+def choose_for_table(
+    data: Data,
+    name: str,
+    overrides: Mapping[str, Any],
+    budget: float | None,
+    epochs: float | None,
+    seed: int,
+) -> Choice:
+    """A table_mlp that suits the number of rows, and how it is trained.
+
+    Raises: UsageError for a network that takes no tables.
+    """
+    if name not in ("auto", NAME):
+        raise UsageError(
+            f"network '{name}' takes pictures and the data is a table. Known for tables: {NAME}, "
+            "or auto."
+        )
+    few = len(data.train) < FEW
+    style, recipe = (FEW_STYLE, FEW_RECIPE) if few else (MANY_STYLE, MANY_RECIPE)
+    network = _network(data, style, seed)
+    reasons = _reasons(data, style, few, network)
+    recipe = _timed(recipe, budget, epochs, reasons)
+    recipe = replace(recipe, seed=seed, loss=_losses(data.tasks), **overrides)
+    if overrides:
+        asked = ", ".join(f"{key} = {value}" for key, value in overrides.items())
+        reasons.append(f"Asked for: {asked}.")
+    if recipe.task_weights == LEARNED and len(data.tasks) > 1:
+        network = with_log_variances(network, len(data.tasks))
+        reasons.append("What each task counts is learned, by its uncertainty.")
+    return Choice(NAME, {**asdict(style), "seed": seed}, network, recipe, reasons)
+
+
+def _network(data: Data, style: TableStyle, seed: int) -> Network:
+    (table,) = data.inputs
+    assert isinstance(table, Table)
+    numbers, sizes = len(table.numbers), {task.name: task.size for task in data.tasks}
+    network = table_mlp(sizes, numbers, table.features - numbers, style, seed)
+    outputs = [value.name for value in network.outputs]
+    return table.prepare(named_after(network, [table.name], outputs))
+
+
+def _losses(tasks: Sequence[Task]) -> str:
+    return ",".join(dict.fromkeys(task.minimized for task in tasks))
+
+
+def _timed(
+    recipe: Recipe, budget: float | None, epochs: float | None, reasons: list[str]
+) -> Recipe:
+    """The recipe with the epochs that were asked for; else its own, within a budget if there is."""
+    if epochs is not None:
+        return replace(recipe, epochs=epochs, budget=budget)
+    within = "" if budget is None else f", or what fits into {budget:g} s"
+    reasons.append(f"{recipe.epochs:g} epochs{within}: more teach a network of this size nothing.")
+    return replace(recipe, budget=budget)
+
+
+def _reasons(data: Data, style: TableStyle, few: bool, network: Network) -> list[str]:
+    rows = f"{len(data.train):,} rows are few" if few else f"there are {len(data.train):,} rows"
+    embedded = "numbers as they are"
+    if style.embedding:
+        embedded = "periodic embeddings of numbers"
+    hidden = " and ".join(map(str, style.hidden))
+    return [
+        f"{NAME}, because there are rows of a table and nothing else: {embedded}, "
+        f"{style.members} members of {hidden} units each, because {rows}.",
+        f"It has {parameters(network):,} trainable weights and takes "
+        f"{multiply_adds(network):,} multiply-adds an example.",
+    ]
