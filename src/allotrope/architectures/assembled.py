@@ -44,7 +44,7 @@ def rows(table: Table, seed: int) -> Network:
     """A small table_mlp [n, features] to one number, which no head keeps."""
     style = TableStyle(members=1, hidden=ROWS, dropout=0.0)
     flags = table.features - len(table.numbers)
-    return table_mlp({"y": 1}, len(table.numbers), flags, style, seed)
+    return table_mlp({"y": 1}, len(table.numbers), flags, style=style, seed=seed)
 
 
 def reasons(inputs: Sequence[Input], tasks: Sequence[Task], names: Mapping[str, str]) -> list[str]:

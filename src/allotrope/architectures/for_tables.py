@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
+import numpy as np
+
 from allotrope.architectures.chosen import Choice
 from allotrope.config import Recipe
 from allotrope.data.examples import Data
@@ -14,16 +16,16 @@ from allotrope.inputs.table.table import Table
 from allotrope.network.network import Network
 from allotrope.network.rewriting.named_after import named_after
 from allotrope.network.summary import multiply_adds, parameters
-from allotrope.network.zoo.tabular import TableStyle, table_mlp
+from allotrope.network.zoo.tabular import TableStyle, quantile_edges, table_mlp
 from allotrope.tasks import Task
 from allotrope.tasks.several import LEARNED
 from allotrope.tasks.uncertainty import with_log_variances
 
 NAME = "table_mlp"
 FEW = 3_000
-"""Fewer training rows than this are few: small members without embeddings, many short epochs."""
+"""Fewer training rows than this are few: small members without pieces, many short epochs."""
 MANY_STYLE = TableStyle()
-FEW_STYLE = TableStyle(hidden=(64, 64), embedding=0, dropout=0.3)
+FEW_STYLE = TableStyle(hidden=(64, 64), pieces=0, dropout=0.3)
 MANY_RECIPE = Recipe(
     optimizer="adamw",
     learning_rate=3e-3,
@@ -85,7 +87,10 @@ def _network(data: Data, style: TableStyle, seed: int) -> Network:
     (table,) = data.inputs
     assert isinstance(table, Table)
     numbers, sizes = len(table.numbers), {task.name: task.size for task in data.tasks}
-    network = table_mlp(sizes, numbers, table.features - numbers, style, seed)
+    edges: list[np.ndarray] = []
+    if style.pieces and numbers:
+        edges = quantile_edges(table.numbers_seen(data.train[table.name]), style.pieces)
+    network = table_mlp(sizes, numbers, table.features - numbers, edges, style, seed)
     outputs = [value.name for value in network.outputs]
     return table.prepare(named_after(network, [table.name], outputs))
 
@@ -108,8 +113,8 @@ def _timed(
 def _reasons(data: Data, style: TableStyle, few: bool, network: Network) -> list[str]:
     rows = f"{len(data.train):,} rows are few" if few else f"there are {len(data.train):,} rows"
     embedded = "numbers as they are"
-    if style.embedding:
-        embedded = "periodic embeddings of numbers"
+    if style.pieces:
+        embedded = f"numbers in up to {style.pieces} pieces each"
     hidden = " and ".join(map(str, style.hidden))
     return [
         f"{NAME}, because there are rows of a table and nothing else: {embedded}, "

@@ -21,7 +21,7 @@ from allotrope.network.zoo.residual import (
     resnet50,
     resnet56,
 )
-from allotrope.network.zoo.tabular import TableStyle, table_mlp
+from allotrope.network.zoo.tabular import TableStyle, quantile_edges, table_mlp
 from allotrope.network.zoo.weights import load_safetensors
 from allotrope.network.zoo.whitened import whitened_cnn, whitening_filters
 
@@ -61,6 +61,7 @@ __all__ = [
     "mlp",
     "mobilenet_v2",
     "network",
+    "quantile_edges",
     "resnet8",
     "resnet18",
     "resnet20",

@@ -1,19 +1,20 @@
-"""The network for rows of a table: numbers embedded one by one, then several perceptrons at once.
+"""The network for rows of a table: numbers in pieces, then several perceptrons at once.
 
-Numbers get periodic embeddings (Gorishniy et al., "On embeddings for numerical features in tabular
-deep learning", NeurIPS 2022, https://arxiv.org/abs/2203.05556): cosines of frequencies that are
-learned, then a dense layer for each number alone. A number by itself goes beside them, as in
-RealMLP (Holzmüller et al., NeurIPS 2024, https://arxiv.org/abs/2407.04491), which also multiplies
-each feature by a factor that is learned fast. That there are several perceptrons in one network,
-each with a loss of its own, is TabM's idea (Gorishniy et al., ICLR 2025,
-https://arxiv.org/abs/2410.24210): the embeddings are theirs together, and what they answer on
-average is better than what a single one of the same cost answers.
+A number is encoded piecewise linearly (Gorishniy et al., "On embeddings for numerical features in
+tabular deep learning", NeurIPS 2022, https://arxiv.org/abs/2203.05556, equation 1): each piece
+between two quantiles is 0 below, 1 above, and grows in between, so that a layer behind can bend at
+each quantile. The number itself goes beside its pieces, and each feature is multiplied by a factor
+that is learned fast, as in RealMLP (Holzmüller et al., NeurIPS 2024,
+https://arxiv.org/abs/2407.04491). That there are several perceptrons in one network, each with a
+loss of its own, is what TabM shows to be worth most (Gorishniy et al., ICLR 2025,
+https://arxiv.org/abs/2410.24210, there TabM-packed): their mean is better than the answer of one
+of the same cost.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -33,28 +34,27 @@ FASTER = 6.0
 class TableStyle:
     """What shapes the network beside its sizes.
 
-    `frequencies` of each number, whose first values are normal with deviation `sigma`; numbers in
-    each one's `embedding`; `hidden` units of each of the `members`.
+    Pieces of a number at the most, and `hidden` units of each of the `members`.
     """
 
     members: int = 8
     hidden: tuple[int, ...] = (128, 128)
-    embedding: int = 8
-    frequencies: int = 16
-    sigma: float = 0.5
-    dropout: float = 0.2
+    pieces: int = 64
+    dropout: float = 0.1
 
 
 def table_mlp(
     outputs: Mapping[str, int],
     numbers: int,
     flags: int = 0,
+    edges: Sequence[np.ndarray] = (),
     style: TableStyle | None = None,
     seed: int = 0,
 ) -> Network:
     """x: float32 [n, numbers + flags] to an output [n, size] for each of `outputs`, by name.
 
-    The numbers come first, scaled to about -3 to 3; flags are 0 or 1. An output is the mean of what
+    The numbers come first, scaled to about -3 to 3; flags are 0 or 1. `edges` are the ends of the
+    pieces of each number, as `quantile_edges` gives them; none: no pieces. An output is the mean of what
     the members answer, and with several of them `NAME.members` [n, members * size] are their own
     answers, which the loss is about.
 
@@ -66,7 +66,7 @@ def table_mlp(
         raise UsageError(f"the sizes of a table_mlp must be above 0, found {sizes}.")
     table = _TableNetwork(style, seed)
     x = table.build.input("x", np.float32, ("n", numbers + flags))
-    features, count = table.features(x, numbers, flags)
+    features, count = table.features(x, numbers + flags, edges)
     h, units = table.first(features, count, style.hidden[0]), style.hidden[0]
     for number, wider in enumerate(style.hidden[1:], 2):
         h, units = table.layer(h, f"fc{number}", units, wider), wider
@@ -87,42 +87,31 @@ class _TableNetwork:
 
     # --- features
 
-    def features(self, x: str, numbers: int, flags: int) -> tuple[str, int]:
-        """Embeddings, numbers and flags, each times its factor [n, features], and their count."""
-        add, count = self.build.add, numbers + flags
-        if numbers and self.style.embedding:
-            only = x
-            if flags:
-                places = self.build.constant(np.arange(numbers), "numbers.places")
-                only = add("Gather", [x, places], {"axis": 1}, name="numbers")
-            x = add("Concat", [self.embedded(only, numbers), x], {"axis": 1}, name="features")
-            count += numbers * self.style.embedding
+    def features(self, x: str, count: int, edges: Sequence[np.ndarray]) -> tuple[str, int]:
+        """Pieces, numbers and flags, each times its factor: [n, features], and their count."""
+        add = self.build.add
+        pieces = sum(max(len(ends) - 1, 0) for ends in edges)
+        if pieces:
+            x = add("Concat", [self.pieces(x, edges), x], {"axis": 1}, name="features")
+            count += pieces
         # Steps of a weight are of one size: one that stands for a multiple learns faster by it.
         factor = self.weight("scale", _constant(1 / FASTER), (count,))
         times = self.build.constant(np.float32(FASTER), "scale.times")
         scale = add("Mul", [factor, times], name="scale.whole")
         return add("Mul", [x, scale], name="scaled"), count
 
-    def embedded(self, x: str, numbers: int) -> str:
-        """Periodic embeddings [n, numbers * embedding] of x [n, numbers]."""
-        add, style = self.build.add, self.style
-        bound = 1 / math.sqrt(style.frequencies)
-        # [numbers, n, 1]: a dense layer for each number is then a product of stacked matrices.
-        turned = add("Transpose", [x], {"perm": [1, 0]}, name="embedding.turned")
-        axis = self.build.constant(np.array([2]), "embedding.axis")
-        single = add("Unsqueeze", [turned, axis], name="embedding.single")
-        shape = (numbers, 1, style.frequencies)
-        frequency = self.weight("embedding.frequency", _normal(2 * math.pi * style.sigma), shape)
-        phase = self.weight("embedding.phase", _uniform(math.pi), shape)
-        angle = add("Mul", [single, frequency], name="embedding.angle")
-        waves = add("Cos", [add("Add", [angle, phase], name="embedding.shifted")], name="waves")
-        shape = (numbers, style.frequencies, style.embedding)
-        matrix = self.weight("embedding.weight", _uniform(bound), shape)
-        bias = self.weight("embedding.bias", _uniform(bound), (numbers, 1, style.embedding))
-        dense = add("MatMul", [waves, matrix], name="embedding.dense")
-        active = add("Relu", [add("Add", [dense, bias], name="embedding.biased")], name="embedding")
-        back = add("Transpose", [active], {"perm": [1, 0, 2]}, name="embedding.back")
-        return add("Flatten", [back], {"axis": 1}, name="embedding.flat")
+    def pieces(self, x: str, edges: Sequence[np.ndarray]) -> str:
+        """How far each number has come through each of its pieces: [n, pieces] from 0 to 1."""
+        add, constant = self.build.add, self.build.constant
+        counts = [max(len(ends) - 1, 0) for ends in edges]
+        places = constant(np.repeat(np.arange(len(edges)), counts), "pieces.places")
+        starts = np.concatenate([ends[:-1] for ends in edges]).astype(np.float32)
+        widths = np.concatenate([np.diff(ends) for ends in edges]).astype(np.float32)
+        own = add("Gather", [x, places], {"axis": 1}, name="pieces.numbers")
+        above = add("Sub", [own, constant(starts, "pieces.starts")], name="pieces.above")
+        part = add("Mul", [above, constant(1 / widths, "pieces.slopes")], name="pieces.part")
+        ends = [constant(np.float32(end), "pieces.end") for end in (0, 1)]
+        return add("Clip", [part, *ends], name="pieces")
 
     # --- members
 
@@ -176,12 +165,17 @@ class _TableNetwork:
         self.build.output(flat, f"{name}{MEMBERS}")
 
 
+def quantile_edges(x: np.ndarray, pieces: int) -> list[np.ndarray]:
+    """The ends of the pieces of each number of x [n, k]: float32 quantiles, each value once.
+
+    Of a number of few different values there are fewer pieces than asked for; of a constant, none.
+    """
+    steps = np.linspace(0, 1, pieces + 1)
+    return [np.unique(np.quantile(column, steps).astype(np.float32)) for column in x.T]
+
+
 def _constant(value: float) -> Initializer:
     return lambda random, shape: np.full(shape, value, np.float32)
-
-
-def _normal(deviation: float) -> Initializer:
-    return lambda random, shape: deviation * random.standard_normal(shape)
 
 
 def _uniform(bound: float) -> Initializer:
