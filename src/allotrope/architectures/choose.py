@@ -16,6 +16,7 @@ from allotrope.architectures.recipes import (
     FAMILIES,
     FINE_TUNING,
     NEW_HEAD,
+    ROWS,
     SMALL,
     WITHOUT_NORMALIZATION,
     Family,
@@ -178,6 +179,9 @@ class _Choosing:
         return replace(recipe, learning_rate=recipe.learning_rate * WITHOUT_NORMALIZATION)
 
     def _family(self, name: str) -> Family:
+        if self.picture is None:
+            self.reasons.append("Dense layers for each input, because none is a picture.")
+            return ROWS
         if name != "auto":
             zoo.network(name)  # refuses an unknown name
             self.reasons.append(f"{name} was asked for.")

@@ -193,5 +193,8 @@ FAMILIES: Mapping[str, Family] = {
     )
 }
 
+ROWS = Family("rows", SMALL)
+"""Dense layers, for several inputs of which none is a picture."""
+
 FINE_TUNING = Family("fine-tuning", FINE_TUNED, most_epochs=20.0)
 """What suits any network that has learned before."""

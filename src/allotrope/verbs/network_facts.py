@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from allotrope.architectures.choose import Choice
+from allotrope.architectures.chosen import Choice
 from allotrope.network.summary import multiply_adds, parameters
 
 

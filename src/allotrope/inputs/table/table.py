@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, ClassVar, Self
+from typing import ClassVar, Self
 
 import numpy as np
 
@@ -24,6 +25,7 @@ from allotrope.inputs.table.front_nodes import Front, front
 from allotrope.network.graph import Value
 from allotrope.network.network import Network
 from allotrope.network.rewriting.chained import chained
+from allotrope.wording import counted
 
 COLUMNS_SHOWN = 8
 
@@ -114,19 +116,17 @@ class Table(Input):
         """The columns, and in how many rows something is missing."""
         dated = [place for place, form in enumerate(self.dates) if form]
         plain = [place for place in self.numbers if place not in dated]
-        groups = ((plain, "number"), (dated, "date"), (self.coded, "categor"))
-        text = "; ".join(self._listed(places, noun) for places, noun in groups if len(places))
+        groups = {"number": plain, "date": dated, "category": self.coded}
+        text = "; ".join(self._listed(places, noun) for noun, places in groups.items() if places)
         gaps = int(np.isnan(x).any(1).sum())
         return f"{text}; some are missing in {gaps:,} of {len(x):,} rows" if gaps else text
 
-    def _listed(self, places: Any, noun: str) -> str:
+    def _listed(self, places: Sequence[int], noun: str) -> str:
         """`3 numbers (a, b, c)`."""
-        one, many = ("y", "ies") if noun.endswith("r") and noun != "number" else ("", "s")
-        names = [self.columns[place] for place in places]
-        more = len(names) - COLUMNS_SHOWN
+        names = ", ".join(self.columns[place] for place in places[:COLUMNS_SHOWN])
+        more = len(places) - COLUMNS_SHOWN
         rest = f" and {more} more" if more > 0 else ""
-        ending = one if len(names) == 1 else many
-        return f"{len(names)} {noun}{ending} ({', '.join(names[:COLUMNS_SHOWN])}{rest})"
+        return f"{counted(len(places), noun)} ({names}{rest})"
 
     # --- what a network sees of a row
 
@@ -176,10 +176,11 @@ class Table(Input):
         Raises: DataError if there are not as many as columns, or one is no number or date.
         """
         cells = [cell.strip() for cell in argument.split(",")]
+        noun = "cell" if self.categories or self.dates else "number"
         expected = (
-            f"'{argument}' is no row of '{self.name}': expected {len(self.columns)} "
-            f"{'cells' if self.categories or self.dates else 'numbers'} with commas between them, "
-            f"for {', '.join(self.columns)}."
+            f"'{argument}' is no row of '{self.name}': expected "
+            f"{counted(len(self.columns), noun)} with commas between them, for "
+            f"{', '.join(self.columns)}."
         )
         if len(cells) != len(self.columns):
             raise DataError(expected)
@@ -202,6 +203,5 @@ class Table(Input):
         texts = self.categories or ((),) * len(self.columns)
         dates = self.dates or ("",) * len(self.columns)
         cells = zip(self.columns, x.tolist(), texts, dates, strict=True)
-        return Shown(
-            cells=tuple((name, cell_in_words(value, *how)) for name, value, *how in cells)
-        )
+        words = ((name, cell_in_words(number, own, form)) for name, number, own, form in cells)
+        return Shown(cells=tuple(words))

@@ -54,9 +54,9 @@ def table_mlp(
     """x: float32 [n, numbers + flags] to an output [n, size] for each of `outputs`, by name.
 
     The numbers come first, scaled to about -3 to 3; flags are 0 or 1. `edges` are the ends of the
-    pieces of each number, as `quantile_edges` gives them; none: no pieces. An output is the mean of what
-    the members answer, and with several of them `NAME.members` [n, members * size] are their own
-    answers, which the loss is about.
+    pieces of each number, as `quantile_edges` gives them; none: no pieces. An output is the mean of
+    what the members answer, and with several of them `NAME.members` [n, members * size] are their
+    own answers, which the loss is about.
 
     Raises: UsageError for sizes that are not above 0.
     """

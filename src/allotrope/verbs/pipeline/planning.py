@@ -9,7 +9,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from allotrope.architectures.choose import Choice, Speed, choose, choose_recipe
+from allotrope.architectures.choose import Speed, choose, choose_recipe
+from allotrope.architectures.chosen import Choice
 from allotrope.config import FixedSettings, Recipe, Settings
 from allotrope.data.examples import Data
 from allotrope.frameworks import framework as find_framework
