@@ -34,7 +34,10 @@ def assembled(inputs: Sequence[Input], tasks: Sequence[Task], build: Build, seed
 
 def _trunk(each: Input, build: Build, seed: int) -> Trunk:
     """The trunk of one input, its pre-processing in front."""
-    network = rows(each, seed) if isinstance(each, Table) else build(each)
+    if isinstance(each, Table):
+        network = named_after(rows(each, seed), [each.name], ["y"])
+    else:
+        network = build(each)
     prepared = each.prepare(network)
     (output,) = prepared.outputs
     return trunk_of(named_after(prepared, [each.name], [output.name]))

@@ -166,12 +166,17 @@ class _TableNetwork:
 
 
 def quantile_edges(x: np.ndarray, pieces: int) -> list[np.ndarray]:
-    """The ends of the pieces of each number of x [n, k]: float32 quantiles, each value once.
+    """The ends of the pieces of each number of x [n, k], float32, each once.
 
-    Of a number of few different values there are fewer pieces than asked for; of a constant, none.
+    Half of them are quantiles of all rows, half of the values that differ: of a number that is
+    nearly always 0 the few others would else share one piece. A constant number has no piece.
     """
-    steps = np.linspace(0, 1, pieces + 1)
-    return [np.unique(np.quantile(column, steps).astype(np.float32)) for column in x.T]
+    steps = np.linspace(0, 1, pieces // 2 + 1)
+    edges = []
+    for column in x.T:
+        parts = [np.quantile(values, steps) for values in (column, np.unique(column))]
+        edges.append(np.unique(np.concatenate(parts).astype(np.float32)))
+    return edges
 
 
 def _constant(value: float) -> Initializer:
