@@ -19,7 +19,7 @@ from allotrope.tasks.flag_figures import Flags, areas, counts, f1_scores, most_w
 from allotrope.tasks.flag_losses import balanced, binary_cross_entropy
 from allotrope.tasks.means import missing
 from allotrope.tasks.metric import MACRO_AUC, MACRO_F1, MICRO_F1, Metric
-from allotrope.tasks.thresholds import USUAL, best_threshold
+from allotrope.tasks.thresholds import BELIEVED, USUAL, best_threshold
 from allotrope.wording import agreeing, counted
 
 LABELS_SHOWN = 20
@@ -122,11 +122,11 @@ class MultiLabel(Task):
         }
 
     def settled(self, output: Answers, labels: Labels) -> Self:
-        """With the threshold of the best F1 for each label."""
+        """With the threshold of the best F1 for each label, in part as it is expected."""
         probabilities, flags = self.answers(output), _flags(labels)
         known = ~np.isnan(flags)
         thresholds = [
-            best_threshold(probabilities[known[:, k], k], flags[known[:, k], k] == 1)
+            best_threshold(probabilities[known[:, k], k], flags[known[:, k], k] == 1, BELIEVED)
             for k in range(self.size)
         ]
         return replace(self, thresholds=tuple(thresholds))

@@ -162,10 +162,10 @@ class Table(Input):
         x = next((value for value in network.inputs if value.name == self.name), None)
         fits = x is not None and x.dtype == np.float32 and x.shape is not None
         if not fits or x is None or x.shape is None or x.shape[1:] != (self.features,):
-            found = ", ".join(f"'{x.name}' {x.dtype} {x.shape}" for x in network.inputs)
+            listed = ", ".join(f"'{x.name}' {x.dtype} {x.shape}" for x in network.inputs)
             raise UsageError(
                 f"input '{self.name}' needs a network with an input of its name, float32 "
-                f"[n, {self.features}]; this network takes {found or 'nothing'}."
+                f"[n, {self.features}]; this network takes {listed or 'nothing'}."
             )
 
     # --- rows for people
