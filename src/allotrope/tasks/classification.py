@@ -20,6 +20,7 @@ from allotrope.tasks.contract import Answers, Encoded, Labels, Task
 from allotrope.tasks.ending import Step, with_ending
 from allotrope.tasks.means import missing
 from allotrope.tasks.metric import ACCURACY, AUC, MACRO_F1, Metric
+from allotrope.tasks.operating_point import at_operating_point, best_operating_point
 from allotrope.tasks.probabilities import log_softmax, softmax
 
 CLASSES_SHOWN = 20
@@ -30,7 +31,8 @@ class Classification(Task):
     """One of `classes`; labels are their numbers, int64 [n], below 0 if unknown.
 
     The network gives logits, the delivered file probabilities [n, k]: those of the logits divided
-    by the `temperature`.
+    by the `temperature`. Of two classes the second is the positive one, and `operating_point` is a
+    threshold of its probability.
     """
 
     kind: ClassVar[str] = "classification"
@@ -43,6 +45,7 @@ class Classification(Task):
     label_smoothing: float = 0.0
     class_weights: tuple[float, ...] | None = None
     temperature: float = 1.0
+    operating_point: float | None = None
 
     @property
     def size(self) -> int:
@@ -139,9 +142,13 @@ class Classification(Task):
         return scores
 
     def settled(self, output: Answers, labels: Labels) -> Self:
-        """With the temperature of the least cross-entropy."""
+        """With the temperature of the least cross-entropy, and of two classes a threshold."""
         output, labels = self._known(output, labels)
-        return replace(self, temperature=best_temperature(output, labels))
+        task = replace(self, temperature=best_temperature(output, labels))
+        if self.size != 2:
+            return task
+        point = best_operating_point(task.answers(output)[:, 1], labels == 1)
+        return replace(task, operating_point=point)
 
     def finish(self, network: Network) -> Network:
         """Logits by the temperature, softmax, and the names of the classes.
@@ -178,7 +185,8 @@ class Classification(Task):
     def account(self, output: Answers, labels: Labels, listed: int = 16) -> dict[str, Any]:
         """`scores`, `confusion` (rows true, columns predicted), `per_class`, `mistakes`.
 
-        And `calibration`, with the error that there was `before` the temperature.
+        And `calibration`, with the error that there was `before` the temperature; of two classes
+        `operating_point`.
         """
         rows = np.flatnonzero(~missing(labels))
         known, codes = self._known(output, labels)
@@ -191,22 +199,41 @@ class Classification(Task):
             "confusion": table.tolist(),
             "per_class": per_class(table, self.classes),
             "calibration": {**calibration(probabilities, codes), "before": before},
+            **self._at_operating_point(probabilities, codes),
             "mistakes": [{**each, "index": int(rows[each["index"]])} for each in mistakes],
         }
+
+    def _at_operating_point(self, probabilities: Answers, labels: Codes) -> dict[str, Any]:
+        if self.operating_point is None or len(np.unique(labels)) != 2:
+            return {}
+        point = at_operating_point(probabilities[:, 1], labels == 1, self.operating_point)
+        return {"operating_point": {"positive": self.classes[1], **point}}
 
     def figures(self, answers: Answers, labels: Labels) -> dict[str, Any]:
         """`calibration`, of the file's probabilities."""
         return {"calibration": calibration(*self._known(answers, labels))}
 
     def remarks(self, account: dict[str, Any]) -> list[str]:
-        """The temperature, and the expected calibration error with and without it."""
-        if self.temperature == 1:
-            return []
-        error, before = (account["calibration"][key] for key in ("expected_error", "before"))
-        return [
-            f"logits of {self.name} divided by {self.temperature:.3g}, chosen on validation data: "
-            f"expected calibration error on test {error:.1%}, {before:.1%} without"
-        ]
+        """The temperature and what it changed; of two classes what is right at the threshold."""
+        remarks = []
+        if self.temperature != 1:
+            error, before = (account["calibration"][key] for key in ("expected_error", "before"))
+            remarks.append(
+                f"logits of {self.name} divided by {self.temperature:.3g}, chosen on validation "
+                f"data: expected calibration error on test {error:.1%}, {before:.1%} without"
+            )
+        point = account.get("operating_point")
+        if point is not None:
+            figures = [
+                f"{name} {point[name]['value']:.1%} ({point[name]['low']:.1%} to "
+                f"{point[name]['high']:.1%})"
+                for name in ("sensitivity", "specificity")
+            ]
+            remarks.append(
+                f"{point['positive']} from {point['threshold']:.1%} on, chosen on validation data: "
+                f"{', '.join(figures)} on test"
+            )
+        return remarks
 
     def _macro_f1(self, answers: Answers, labels: Codes) -> float:
         return macro_f1(confusion(answers.argmax(axis=1), labels, self.size))

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from allotrope.report.answers.point_chart import PointChart
 from allotrope.report.answers.reliability import reliability
 from allotrope.report.answers.worst import worst_examples
 from allotrope.report.confusion_matrix import confused_pairs, confusion_matrix, read_confusion
-from allotrope.report.formatting import percent
+from allotrope.report.formatting import percent, significant
 from allotrope.report.record import Record
 from allotrope.report.run_folder import RunFolder
 
@@ -39,6 +41,7 @@ def classification(account: Record, facts: Record, folder: RunFolder) -> dict[st
         "pairs": confused_pairs(names, counts),
         "class_rows": class_rows(account),
         "mistakes": worst_examples(account.records("mistakes"), folder, said),
+        "operating_point": operating_point(account.record("operating_point")),
         "reliability": _reliability(account, facts, folder.record),
     }
 
@@ -50,6 +53,33 @@ def _reliability(account: Record, facts: Record, run: Record) -> PointChart | No
     if delivered.fields and (not tasks or tasks[0].text("name") == facts.text("name")):
         return reliability(delivered, "the delivered file")
     return reliability(account.record("calibration"), "the network")
+
+
+@dataclass(frozen=True)
+class OperatingPoint:
+    """Two classes told apart at one threshold: figures with their intervals, in words."""
+
+    title: str
+    figures: list[tuple[str, str]]
+
+
+def operating_point(point: Record) -> OperatingPoint | None:
+    """What `tasks.operating_point` found; None if there is nothing to show."""
+    threshold = point.number("threshold")
+    if threshold is None:
+        return None
+    title = f"Called {point.text('positive')} from a probability of {percent(threshold, 1)} on"
+    figures = [
+        ("sensitivity", _interval(point.record("sensitivity"), partial(percent, decimals=1))),
+        ("specificity", _interval(point.record("specificity"), partial(percent, decimals=1))),
+        ("area under the curve", _interval(point.record("auc"), significant)),
+    ]
+    return OperatingPoint(title, figures)
+
+
+def _interval(figure: Record, text: Callable[[float | None], str]) -> str:
+    value, low, high = (text(figure.number(key)) for key in ("value", "low", "high"))
+    return f"{value} ({low} to {high})"
 
 
 def class_rows(account: Record) -> list[ClassRow]:
