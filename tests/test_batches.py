@@ -229,3 +229,17 @@ def shares(mixed, rows):
     share[known] = (mixed - rows[other])[known] / apart[known]
     assert ((share > -0.01) & (share < 1.01)).all()
     return share, other
+
+
+@pytest.mark.parametrize("first", ["left", "table"])
+def test_boxes_are_cut_of_pictures_wherever_they_stand(first):
+    data = several()
+    inputs = sorted(data.inputs, key=lambda each: each.name != first)
+    recipe = Recipe(batch_size=40, augmentation="none", cutmix=1.0)
+    batches = Batches(replace(data, inputs=tuple(inputs)), recipe)
+    batch, rows = batches.batch(0, 0), batches.order(0)
+    share, other = shares(batch.inputs["table"][:, 0], rows)
+    assert (share < 0.9).sum() > 10  # something was mixed
+    pixels = batch.inputs["left"][:, :, 0, 0]
+    own, pasted = pixels == rows[:, None], pixels == rows[other][:, None]
+    assert (own | pasted).all()

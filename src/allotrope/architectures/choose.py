@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from allotrope.architectures.assembled import assembled, reasons
+from allotrope.architectures.augmenting import check_augmentation, mirroring, what_acts
 from allotrope.architectures.chosen import Choice
 from allotrope.architectures.for_tables import choose_for_table, is_table
 from allotrope.architectures.recipes import (
@@ -29,13 +30,12 @@ from allotrope.data.examples import Data
 from allotrope.data.reading import noun
 from allotrope.errors import unknown_name
 from allotrope.inputs.image.image import Image
-from allotrope.inputs.image.mirror import ENOUGH, kept_when_mirrored
 from allotrope.network import zoo
 from allotrope.network.network import Network
 from allotrope.network.rewriting.named_after import named_after
 from allotrope.network.summary import is_normalized, multiply_adds, parameters
 from allotrope.tasks import Classification
-from allotrope.tasks.several import LEARNED, gappy
+from allotrope.tasks.several import LEARNED
 from allotrope.tasks.uncertainty import with_log_variances
 from allotrope.wording import agreeing, counted
 
@@ -64,6 +64,7 @@ def choose(
     Raises: UsageError for an unknown network or field of the recipe.
     """
     overrides = _checked(overrides)
+    check_augmentation(data.inputs, overrides)
     if is_table(data):
         return choose_for_table(data, network, overrides, budget, epochs, seed)
     return _Choosing(data, overrides, budget, epochs, seed, speed).choose(network)
@@ -114,6 +115,7 @@ class _Choosing:
         self.data, self.overrides, self.seed, self.speed = data, overrides, seed, speed
         self.budget, self.epochs = budget, epochs
         self.reasons: list[str] = []
+        check_augmentation(data.inputs, overrides)
         pictures = [each for each in data.inputs if isinstance(each, Image)]
         self.picture = pictures[0] if pictures else None
         self.plain = len(data.inputs) == len(data.tasks) == len(pictures) == 1 and isinstance(
@@ -223,14 +225,18 @@ class _Choosing:
         recipe = replace(recipe, seed=self.seed, budget=self.budget, epochs=self.epochs)
         recipe = self._suiting_tasks(recipe)
         if "flip" not in self.overrides:
-            recipe = replace(recipe, flip=self._flip())
+            flip, reasons = mirroring(self.data, self.seed)
+            recipe = replace(recipe, flip=flip)
+            self.reasons += reasons
         if self.overrides:
             self.reasons.append(
                 "Asked for: "
                 + ", ".join(f"{name} = {value}" for name, value in self.overrides.items())
                 + "."
             )
-        return replace(recipe, **self.overrides)
+        recipe = replace(recipe, **self.overrides)
+        self.reasons += what_acts(self.data.inputs, recipe, self.overrides)
+        return recipe
 
     def _suiting_tasks(self, recipe: Recipe) -> Recipe:
         """The loss of each task by name.
@@ -251,36 +257,6 @@ class _Choosing:
     def _shape(picture: Image | None) -> tuple[int, int, int]:
         """Channels, height and width; of a single pixel if there is no picture."""
         return (1, 1, 1) if picture is None else (picture.channels, picture.height, picture.width)
-
-    def _flip(self) -> bool:
-        task, train = self.data.tasks[0], self.data.train
-        if self.picture is None:
-            return False
-        if (
-            not isinstance(task, Classification)
-            or len(self.data.tasks) > 1
-            or gappy([task], train.columns)
-        ):
-            self.reasons.append(
-                "Images are not mirrored in training: whether all answers stay the same is not "
-                "known; "
-                "--flip says that they do."
-            )
-            return False
-        images, labels = train[self.picture.name], train[task.name]
-        remaining = kept_when_mirrored(images, labels, task.size, self.seed)
-        if remaining is None:
-            self.reasons.append(
-                "Images are not mirrored in training: the data does not show whether they keep "
-                "their meaning."
-            )
-            return False
-        word = "are" if remaining >= ENOUGH else "are not"
-        self.reasons.append(
-            f"Images {word} mirrored in training: a simple classifier keeps "
-            f"{max(remaining, 0):.0%} of what it knows when they are."
-        )
-        return remaining >= ENOUGH
 
     # --- size
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from allotrope.architectures.augmenting import what_acts
 from allotrope.architectures.chosen import Choice
 from allotrope.config import Recipe
 from allotrope.data.examples import Data
@@ -78,6 +79,7 @@ def choose_for_table(
     if overrides:
         asked = ", ".join(f"{key} = {value}" for key, value in overrides.items())
         reasons.append(f"Asked for: {asked}.")
+    reasons += what_acts(data.inputs, recipe, overrides)
     if recipe.task_weights == LEARNED and len(data.tasks) > 1:
         network = with_log_variances(network, len(data.tasks))
         reasons.append("What each task counts is learned, by its uncertainty.")

@@ -26,7 +26,7 @@ class Batches:
     An incomplete last batch is left out, except that a split smaller than a batch is one batch. If
     the recipe flips, each example is mirrored in every other epoch (the alternating flip of
     cifar10-airbench, Jordan 2024), from a side drawn by seed, all of its pictures alike. Each input
-    but the first changes by a stream of its own; all are mixed as the first one draws it.
+    but the first changes by a stream of its own; all are mixed as one draws it, which can be cut.
     """
 
     def __init__(self, data: Data, recipe: Recipe) -> None:
@@ -40,6 +40,8 @@ class Batches:
         self.steps_per_epoch = count // self.batch_size
         self._train = data.train
         self._inputs = data.inputs
+        # Boxes can be cut of some kinds alone; what cannot be cut is blended by the same share.
+        self._mixer = next((each for each in data.inputs if each.cuts), data.inputs[0])
         self._tasks = trained_by(data.tasks, recipe, data.train.columns)
         self._gaps = gappy(data.tasks, data.train.columns)
         self._augmentation = augmentation_of(recipe)
@@ -85,7 +87,7 @@ class Batches:
             changed[each.name] = each.augment(x, own, strength, mirrored)
         labels = {task.name: self._train[task.name][rows] for task in self._tasks}
         batch = Batch(changed, *encoded(self._tasks, labels, self._gaps))
-        mixture = first.draw_mixture(len(rows), stream, strength)
+        mixture = self._mixer.draw_mixture(len(rows), stream, strength)
         return batch if mixture is None else self._mixed(batch, mixture)
 
     def _mixed(self, batch: Batch, mixture: Mixture) -> Batch:

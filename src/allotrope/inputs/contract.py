@@ -31,6 +31,8 @@ class Input(abc.ABC):
     """A named column of examples that a network takes."""
 
     kind: ClassVar[str]
+    cuts: ClassVar[bool] = False
+    """Whether boxes can be cut out of its examples, as cutmix does."""
     name: str
 
     @abc.abstractmethod
@@ -55,7 +57,7 @@ class Input(abc.ABC):
     ) -> Mixture | None:
         """How so many training examples are mixed with each other, if the strength says so.
 
-        Asked of the first input alone, for all inputs and targets.
+        Asked of one input, for all inputs and targets: of the first that can be cut, if any can.
         """
         return None
 

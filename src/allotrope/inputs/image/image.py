@@ -30,6 +30,7 @@ class Image(Input):
     """
 
     kind: ClassVar[str] = "image"
+    cuts: ClassVar[bool] = True
 
     height: int
     width: int

@@ -1,0 +1,96 @@
+"""What augmentation the inputs of the data bear, and what of it acts on which input."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from allotrope.config import Recipe
+from allotrope.data.examples import Data
+from allotrope.errors import UsageError
+from allotrope.inputs.augmentation import augmentation_of
+from allotrope.inputs.contract import Input
+from allotrope.inputs.image.image import Image
+from allotrope.inputs.image.mirror import ENOUGH, kept_when_mirrored
+from allotrope.tasks import Classification
+from allotrope.tasks.several import gappy
+
+OF_PICTURES = {"flip": "mirrors pictures", "cutmix": "pastes patches between pictures"}
+"""Fields of a recipe that mean nothing without a picture."""
+
+
+def check_augmentation(inputs: Sequence[Input], asked: Mapping[str, Any]) -> None:
+    """Raises UsageError for what was asked for by name and needs a picture, if there is none."""
+    wrong = [f"{name} {does}" for name, does in OF_PICTURES.items() if asked.get(name)]
+    if not wrong or _pictures(inputs):
+        return
+    kinds = ", ".join(f"'{each.name}' ({each.kind})" for each in inputs)
+    raise UsageError(
+        f"{' and '.join(wrong)}, and there is no picture among the inputs: {kinds}. "
+        "Leave it out; --mixup mixes rows of numbers."
+    )
+
+
+def what_acts(inputs: Sequence[Input], recipe: Recipe, asked: Mapping[str, Any]) -> list[str]:
+    """What of an augmentation that was asked for acts otherwise than its name says, in words."""
+    strength, pictures = augmentation_of(recipe), _pictures(inputs)
+    others = [each.name for each in inputs if each not in pictures]
+    if pictures and others and strength.cutmix:
+        return [
+            f"Cutmix pastes patches between pictures; {', '.join(others)} is blended by the share "
+            "of the area."
+        ]
+    if pictures or asked.get("augmentation", "none") == "none":
+        return []
+    if strength.mixup:
+        return [f"Of {recipe.augmentation} augmentation only mixup acts: there is no picture."]
+    return [f"The {recipe.augmentation} augmentation changes nothing: there is no picture."]
+
+
+def mirroring(data: Data, seed: int) -> tuple[bool, list[str]]:
+    """Whether training may mirror examples, and why; no words if there is nothing to mirror.
+
+    All pictures of an example are mirrored alike, so each of them has to bear it.
+    """
+    pictures, task = _pictures(data.inputs), data.tasks[0]
+    if not pictures:
+        return False, []
+    several = len(data.tasks) > 1 or gappy([task], data.train.columns)
+    if several or not isinstance(task, Classification):
+        return False, [
+            "Images are not mirrored in training: whether all answers stay the same is not known; "
+            "--flip says that they do."
+        ]
+    labels = data.train[task.name]
+    shares = {
+        each.name: kept_when_mirrored(data.train[each.name], labels, task.size, seed)
+        for each in pictures
+    }
+    known = {name: share for name, share in shares.items() if share is not None}
+    if len(known) < len(shares):
+        unclear = ""
+        if len(shares) > 1:
+            unclear = f" of {', '.join(name for name in shares if name not in known)}"
+        return False, [
+            f"Images are not mirrored in training: the data does not show whether those{unclear} "
+            "keep their meaning."
+        ]
+    may = min(known.values()) >= ENOUGH
+    return may, [_said(may, known)]
+
+
+def _said(may: bool, shares: Mapping[str, float]) -> str:
+    verb = "are not"
+    if may:
+        verb = "are"
+    beginning = f"Images {verb} mirrored in training: a simple classifier keeps"
+    ending = "of what it knows when they are."
+    if len(shares) == 1:
+        (share,) = shares.values()
+        return f"{beginning} {max(share, 0):.0%} {ending}"
+    listed = ", ".join(f"{max(share, 0):.0%} ({name})" for name, share in shares.items())
+    return f"{beginning} {listed} {ending} All pictures of an example are mirrored alike."
+
+
+def _pictures(inputs: Sequence[Input]) -> list[Image]:
+    return [each for each in inputs if isinstance(each, Image)]

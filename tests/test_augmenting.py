@@ -1,0 +1,122 @@
+"""What augmentation the inputs bear: tables alone, a table before a picture, two pictures."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from allotrope.architectures.augmenting import check_augmentation, mirroring, what_acts
+from allotrope.architectures.choose import choose
+from allotrope.config import Recipe
+from allotrope.data.examples import SPLITS, Data, Examples
+from allotrope.errors import UsageError
+from allotrope.inputs.image.image import Image
+from allotrope.inputs.table.table import Table
+from allotrope.tasks import Classification, Regression
+
+COUNT = 600
+LABELS = np.arange(COUNT) % 2
+
+
+def striped(symmetric):
+    """Noise with a bright bar: above or below, which mirroring keeps, or left or right."""
+    images = np.random.default_rng(0).integers(0, 100, (COUNT, 16, 16, 1), np.uint8)
+    for image, label in zip(images, LABELS, strict=True):
+        part = slice(0, 4) if label else slice(12, 16)
+        image[(part, slice(None)) if symmetric else (slice(None), part)] += 100
+    return images
+
+
+COLUMNS = {
+    "above": striped(symmetric=True),
+    "beside": striped(symmetric=False),
+    "noise": np.random.default_rng(1).integers(0, 100, (COUNT, 16, 16, 1), np.uint8),
+    "row": np.stack([LABELS, -LABELS], 1).astype(np.float32),
+    "label": LABELS,
+}
+
+
+def data_of(*names):
+    """Examples with these inputs, in this order."""
+    inputs = []
+    for name in names:
+        if name == "row":
+            inputs.append(Table(name="row", columns=("a", "b")).fitted(COLUMNS["row"]))
+        else:
+            inputs.append(Image.of(name, COLUMNS[name]).fitted(COLUMNS[name]))
+    task = Classification(name="label", classes=("a", "b"))
+    return Data("made", tuple(inputs), (task,), dict.fromkeys(SPLITS, Examples(COLUMNS)))
+
+
+@pytest.mark.parametrize(
+    ("names", "may", "said"),
+    [
+        (["row"], False, []),
+        (["above"], True, ["Images are mirrored in training: a simple classifier keeps"]),
+        (["beside"], False, ["Images are not mirrored in training: a simple classifier keeps 0%"]),
+        (["row", "above"], True, ["Images are mirrored"]),
+        (["row", "beside"], False, ["Images are not mirrored"]),
+        (["above", "beside"], False, ["(above), 0% (beside)"]),
+        (["beside", "above"], False, ["0% (beside)"]),
+        (["above", "noise"], False, ["does not show whether those of noise keep their meaning"]),
+    ],
+)
+def test_pictures_are_mirrored_only_if_each_of_an_example_bears_it(names, may, said):
+    answer, reasons = mirroring(data_of(*names), 0)
+    assert answer is may
+    assert len(reasons) == len(said)
+    assert all(text in reason for text, reason in zip(said, reasons, strict=True))
+
+
+def test_two_pictures_that_bear_it_are_mirrored():
+    data = data_of("above")
+    twice = replace(data, inputs=(*data.inputs, replace(data.inputs[0], name="again")))
+    columns = Examples({**COLUMNS, "again": COLUMNS["above"][:, ::-1]})
+    may, (reason,) = mirroring(replace(twice, splits=dict.fromkeys(SPLITS, columns)), 0)
+    assert may and "All pictures of an example are mirrored alike." in reason
+
+
+def test_quantities_are_not_known_to_stay_the_same():
+    data = replace(data_of("above"), tasks=(Regression(name="label"),))
+    may, (reason,) = mirroring(data, 0)
+    assert not may and "--flip says that they do" in reason
+
+
+@pytest.mark.parametrize("asked", [{"cutmix": 1.0}, {"flip": True}])
+def test_what_needs_a_picture_is_refused_if_there_is_none(asked):
+    (name,) = asked
+    with pytest.raises(
+        UsageError, match=rf"{name} .* no picture among the inputs: 'row' \(table\)"
+    ):
+        choose(data_of("row"), overrides=asked, epochs=1)
+    for names in (["above"], ["row", "above"]):
+        check_augmentation(data_of(*names).inputs, asked)
+
+
+def test_what_is_not_wanted_needs_no_picture():
+    check_augmentation(data_of("row").inputs, {"flip": False, "cutmix": None, "mixup": 0.2})
+
+
+@pytest.mark.parametrize(
+    ("names", "augmentation", "said"),
+    [
+        (["row"], "heavy", "Of heavy augmentation only mixup acts: there is no picture."),
+        (["row"], "medium", "The medium augmentation changes nothing: there is no picture."),
+        (["row"], "none", None),
+        (["above"], "heavy", None),
+        (["row", "above"], "heavy", "between pictures; row is blended by the share of the area."),
+        (["row", "above"], "light", None),
+    ],
+)
+def test_what_acts_otherwise_than_its_name_says_is_said(names, augmentation, said):
+    recipe = Recipe(augmentation=augmentation)
+    lines = what_acts(data_of(*names).inputs, recipe, {"augmentation": augmentation})
+    assert len(lines) == (said is not None)
+    assert all(said in line for line in lines)
+
+
+def test_the_choice_says_so():
+    reasons = choose(data_of("row"), overrides={"augmentation": "heavy"}, epochs=1).reasons
+    assert "Of heavy augmentation only mixup acts: there is no picture." in reasons
