@@ -20,8 +20,10 @@ from allotrope.measure.candidates import Split, measure_candidates
 from allotrope.measure.machine import cores, machine
 from allotrope.measure.rounds import measurement
 from allotrope.network import zoo
-from allotrope.network.rewriting.compose import with_preprocessing, with_probabilities
+from allotrope.network.rewriting.compose import with_preprocessing
+from allotrope.network.rewriting.named_after import named_after
 from allotrope.runtimes import runtime
+from allotrope.tasks import Classification
 from allotrope.tasks.metric import ACCURACY
 
 NETWORKS = ("cnn", "resnet8", "resnet20", "whitened_cnn")
@@ -45,7 +47,9 @@ def measured(name: str) -> list[dict]:
     network = with_preprocessing(
         zoo.network(name)(classes=10, image=IMAGE), [125.0, 123.0, 114.0], [63.0, 62.0, 67.0]
     )
-    network = with_probabilities(network, [f"class {number}" for number in range(10)])
+    network = named_after(network, ["image"], ["probabilities"])
+    classes = tuple(f"class {number}" for number in range(10))
+    network = Classification(name="probabilities", classes=classes).finish(network)
     images = np.random.default_rng(0).integers(0, 256, (300, h, w, c), dtype=np.uint8)
     with tempfile.TemporaryDirectory() as folder:
         network.save(Path(folder) / "model.onnx")

@@ -7,7 +7,8 @@ import numpy as np
 
 from allotrope import networks
 from allotrope.network.build import Builder
-from allotrope.network.rewriting.compose import with_preprocessing, with_probabilities
+from allotrope.network.rewriting.compose import with_preprocessing
+from softmaxed import with_probabilities
 
 
 def varied(network):

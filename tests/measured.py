@@ -8,7 +8,8 @@ from allotrope.measure.candidates import Split
 from allotrope.network.build import Builder
 from allotrope.network.columns import with_columns
 from allotrope.network.network import Network
-from allotrope.network.rewriting.compose import with_preprocessing, with_probabilities
+from allotrope.network.rewriting.compose import with_preprocessing
+from softmaxed import with_probabilities
 
 CLASSES = ("zero", "one", "two", "three")
 IMAGE = (3, 12, 12)

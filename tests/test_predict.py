@@ -16,8 +16,9 @@ from allotrope.cli import main
 from allotrope.delivery.deliver import predict_program
 from allotrope.delivery.finished import columns_before
 from allotrope.errors import DataError, RunFolderError, UsageError
-from allotrope.network.rewriting.compose import with_preprocessing, with_probabilities
+from allotrope.network.rewriting.compose import with_preprocessing
 from allotrope.run import Run
+from softmaxed import with_probabilities
 
 CLASSES = ("cat", "dog", "eel")
 

@@ -13,9 +13,9 @@ from allotrope.errors import UsageError
 from allotrope.network import zoo
 from allotrope.network.network import Network
 from allotrope.network.reading.read import load
-from allotrope.network.rewriting.compose import with_probabilities
 from allotrope.network.summary import multiply_adds, parameters
 from allotrope.network.zoo.blocks import ACTIVATIONS, NORMALIZATIONS
+from softmaxed import with_probabilities
 
 PHOTOGRAPHS = ("resnet18", "resnet34", "resnet50", "mobilenet_v2")
 SMALL = tuple(name for name in zoo.NETWORKS if name not in PHOTOGRAPHS)

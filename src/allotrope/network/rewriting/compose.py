@@ -1,4 +1,4 @@
-"""What is put before and after a network: raw pixels in, probabilities out."""
+"""What is put before a network, so that it takes raw pixels; the class names that it carries."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ from allotrope.network.draft import Draft
 from allotrope.network.graph import Dimension, Node, Value
 from allotrope.network.names import names_in
 from allotrope.network.network import Network
-from allotrope.network.rewriting.rewriter import Rewriter
 
 LAYOUTS = {"nchw": "[n, c, h, w]", "nhwc": "[n, h, w, c]", "nhw": "[n, h, w]", "flat": "[n, h * w]"}
 """The forms in which a network may take an image."""
@@ -136,22 +135,6 @@ def _lengths(x: Value, layout: str) -> tuple[Dimension, Dimension, Dimension, Di
     return (shape[0], shape[1], shape[2], 1) if layout == "nhw" else (shape[0], None, None, 1)
 
 
-def with_probabilities(network: Network, classes: Sequence[str]) -> Network:
-    """A network that gives `probabilities` [n, k] in place of its logits.
-
-    The class names are in metadata `classes`.
-
-    Raises: UsageError if the network does not give one row of logits, or as many as there are
-    classes.
-    """
-    logits = _logits(network, len(classes))
-    rewriter = Rewriter(network.graph, network.weights)
-    name = rewriter.append("Softmax", (logits.name,), "probabilities", {"axis": -1})
-    rewriter.give(Value(name, logits.dtype, logits.shape))
-    ended = rewriter.applied_to(network)
-    return ended.changed(metadata={"classes": json.dumps(list(classes))})
-
-
 def class_names(network: Network) -> tuple[str, ...] | None:
     """The class names that the network carries, None where it carries none.
 
@@ -204,15 +187,3 @@ def _scale_and_offset(
         raise UsageError(f"pixels cannot be normalized: {'; '.join(problems)}.")
     scale = 1 / np.asarray(std, dtype=np.float64)
     return scale.astype(np.float32), (np.asarray(mean) * scale).astype(np.float32)
-
-
-def _logits(network: Network, classes: int) -> Value:
-    if len(network.outputs) == 1:
-        logits = network.outputs[0]
-        if logits.shape is None or (len(logits.shape) == 2 and logits.shape[1] in (classes, None)):
-            return logits
-    outputs = ", ".join(f"'{y.name}' {y.shape}" for y in network.outputs)
-    raise UsageError(
-        f"probabilities for {classes} classes need one output [n, {classes}]; this network gives "
-        f"{outputs or 'nothing'}."
-    )
