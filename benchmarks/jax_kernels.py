@@ -19,7 +19,7 @@ import numpy as np
 from jax import lax
 
 from allotrope.frameworks.jax import neural as jax_neural
-from allotrope.frameworks.jax.pooling import Window, largest, reduced
+from allotrope.frameworks.jax.pooling import PoolingWindow, largest, reduced
 
 WINDOWS = [
     ((2, 2), (2, 2), 0),
@@ -33,7 +33,7 @@ DEPTHWISE = [(96, 28, 1), (96, 28, 2), (576, 14, 1)]
 
 def pooling(sides, strides, pad):
     """Max pooling of 64 images of 56x56x64."""
-    window = Window(sides, strides, ((pad, pad), (pad, pad)), float("-inf"))
+    window = PoolingWindow(sides, strides, ((pad, pad), (pad, pad)), float("-inf"))
     x = np.random.default_rng(0).standard_normal((64, 56, 56, 64)).astype(np.float32)
     return (lambda x: largest(x, 1, window)), (lambda x: reduced(lax.max, x, 1, window)), (x,)
 

@@ -17,7 +17,7 @@ from onnx.backend.test.loader import load_model_tests
 from onnx.backend.test.runner import _normalize_tensor
 
 from allotrope import load
-from allotrope.measure.inputs import random_inputs
+from allotrope.measure.random_inputs import random_inputs
 from allotrope.network import zoo
 from allotrope.network.build import Builder
 from allotrope.network.graph import Node

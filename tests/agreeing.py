@@ -10,15 +10,15 @@ from pathlib import Path
 
 import numpy as np
 
-from allotrope.measure.agreement.arrays import StepFiles
+from allotrope.measure.agreement.check_plan import Options
+from allotrope.measure.agreement.framework_worker import AgreementWorker
 from allotrope.measure.agreement.judge import Tolerance
-from allotrope.measure.agreement.options import Options
 from allotrope.measure.agreement.proving import preparation, with_slopes
 from allotrope.measure.agreement.recording import Recording
-from allotrope.measure.agreement.task import Task
-from allotrope.measure.agreement.worker import AgreementWorker
+from allotrope.measure.agreement.step_files import StepFiles
+from allotrope.measure.agreement.task import Computation
 from allotrope.network.build import Builder
-from allotrope.process.arrays import read_arrays
+from allotrope.process.carried_arrays import read_arrays
 
 TOLERANCES = {
     "float64": Tolerance(1e-10, 1e-9, 1e-5, 1e-10, 1e-8, 1e-7),
@@ -85,7 +85,7 @@ def task_of(made, folder, precision="float64"):
     """The task of a network, as far as it is known before the reference has run."""
     file = folder / f"{made.graph.name}.onnx"
     made.save(file)
-    return Task(str(file), precision, 4, {"n": 4}, 0, 0.05)
+    return Computation(str(file), precision, 4, {"n": 4}, 0, 0.05)
 
 
 OPTIONS = Options(
@@ -125,7 +125,7 @@ def answers(framework, task, folder, shift=0):
         assert worker.outputs(**arguments, output=str(folder / f"{part}.npz")) == {}
     assert worker.gradients(str(folder / "gradients.npz")) == {}
     if shift:
-        task.__dict__["batch_of"] = lambda step: Task.batch_of(task, step - shift)
+        task.__dict__["batch_of"] = lambda step: Computation.batch_of(task, step - shift)
         worker._task = task
     steps = list(range(1 + shift, STEPS + 1 + shift))
     losses = worker.train(steps[0], steps[-1], steps, str(folder))["losses"]

@@ -28,7 +28,7 @@ from onnx.backend.test.runner import Runner, _normalize_tensor
 
 from allotrope import load
 from allotrope.errors import AllotropeError, NodeError
-from allotrope.frameworks.keras.engine import ENGINES, engine
+from allotrope.frameworks.keras.keras_engine import ENGINES, engine
 from allotrope.frameworks.widening import widened, widened_array
 from allotrope.testing import Prepared
 

@@ -70,10 +70,10 @@ def _jax(network, folder):
 def _keras(network, folder, traced=False):
     import tensorflow as tf
 
-    from allotrope.conversion.keras import build as keras_build
+    from allotrope.conversion.keras import make_model as keras_build
     from allotrope.conversion.keras.subclass import subclass_source
     from allotrope.conversion.keras.target import RULES, keras_source
-    from allotrope.conversion.tensorflow import build as tensorflow_build
+    from allotrope.conversion.tensorflow import make_model as tensorflow_build
     from allotrope.errors import UnsupportedError
 
     weights = str(folder / "weights.npz")
@@ -92,9 +92,8 @@ def _keras(network, folder, traced=False):
     def run(arrays):
         tensors = [tf.constant(x) for x in arrays]
         if traced:
-            return [
-                np.asarray(y) for y in _several(tensorflow_build.Network(model, {}).infer(*tensors))
-            ]
+            served = tensorflow_build.ServedNetwork(model, {})
+            return [np.asarray(y) for y in _several(served.infer(*tensors))]
         return [
             np.asarray(y) for y in _several(model(tensors[0] if len(tensors) == 1 else tensors))
         ]

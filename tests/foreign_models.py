@@ -8,7 +8,7 @@ import numpy as np
 import onnx
 from onnx import helper
 
-from allotrope.network.reading.foreign.table import MICROSOFT
+from allotrope.network.reading.foreign.operator_table import MICROSOFT
 from onnx_models import drawn_from, model
 
 F = np.float32

@@ -10,7 +10,7 @@ import pytest
 from onnx import TensorProto, helper, save
 
 from allotrope.errors import ModelError, UsageError
-from allotrope.measure.inputs import parse_lengths, random_inputs
+from allotrope.measure.random_inputs import parse_lengths, random_inputs
 from allotrope.network.graph import Value
 from allotrope.runtimes import RUNTIMES
 from allotrope.verbs.bench import BenchTable, bench

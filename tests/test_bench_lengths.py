@@ -8,8 +8,8 @@ from onnx import TensorProto, helper
 
 from allotrope.errors import UsageError
 from allotrope.measure.declared import declared
-from allotrope.measure.inputs import is_divisible, random_inputs
-from allotrope.measure.lengths import resolved
+from allotrope.measure.free_lengths import resolved
+from allotrope.measure.random_inputs import is_divisible, random_inputs
 from allotrope.network.graph import Value
 from allotrope.verbs.bench import bench
 from saved_models import floats, saved

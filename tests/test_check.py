@@ -12,14 +12,14 @@ from agreeing import network
 from allotrope import cli, frameworks
 from allotrope.errors import UnsupportedError, UsageError
 from allotrope.frameworks.reference.primitives import ReferencePrimitives
+from allotrope.measure.agreement.check_result import COLUMNS, agreement
 from allotrope.measure.agreement.comparer import compare_slopes
 from allotrope.measure.agreement.probe import moving_values, probed
-from allotrope.measure.agreement.proof import COLUMNS, agreement
 from allotrope.measure.agreement.recording import steps_kept
 from allotrope.measure.agreement.slopes import slopes_of
-from allotrope.measure.agreement.task import Task
+from allotrope.measure.agreement.task import Computation
 from allotrope.network.build import Builder
-from allotrope.process.arrays import read_arrays, write_arrays
+from allotrope.process.carried_arrays import read_arrays, write_arrays
 from tested import TESTED
 
 QUICK = {"steps": 3, "batch": 4, "threads": 1, "quiet": True}
@@ -116,7 +116,7 @@ def test_a_framework_that_is_missing_is_a_row_with_the_command_that_installs_it(
 
 KILLED = """
 import os, signal, sys
-if "allotrope.measure.agreement.worker" in sys.orig_argv:
+if "allotrope.measure.agreement.framework_worker" in sys.orig_argv:
     os.kill(os.getpid(), signal.SIGKILL)
 """
 
@@ -211,7 +211,7 @@ def test_every_value_that_inputs_or_weights_move_is_probed():
 
 
 def task_of(made, outputs):
-    task = Task("", "float32", 4, {"n": 4}, 0, 0.1, outputs=outputs)
+    task = Computation("", "float32", 4, {"n": 4}, 0, 0.1, outputs=outputs)
     task.__dict__["declared"] = made
     return task
 
@@ -244,7 +244,8 @@ def test_a_network_of_texts_is_not_trained():
 
 def test_inputs_are_the_same_numbers_in_every_precision_and_others_in_every_step(file):
     narrow, wide = (
-        Task(str(file), precision, 4, {"n": 4}, 0, 0.1) for precision in ("float32", "float64")
+        Computation(str(file), precision, 4, {"n": 4}, 0, 0.1)
+        for precision in ("float32", "float64")
     )
     np.testing.assert_array_equal(narrow.inputs(2)["x"].astype(np.float64), wide.inputs(2)["x"])
     assert wide.inputs(2)["x"].dtype == np.float64

@@ -14,7 +14,7 @@ from allotrope.measure.agreement.comparer import compare_outputs
 from allotrope.measure.agreement.fitting import fitted
 from allotrope.measure.agreement.oracle import values
 from allotrope.measure.agreement.prepare import prepare
-from allotrope.measure.agreement.task import Task
+from allotrope.measure.agreement.task import Computation
 from allotrope.network.build import Builder
 
 LANES = 8
@@ -173,7 +173,7 @@ def bent(approximate="none"):
 def expectation(network, folder, batch=8):
     file = folder / "network.onnx"
     network.save(file)
-    task = Task(str(file), "float32", batch, {"n": batch}, 0, 0.1)
+    task = Computation(str(file), "float32", batch, {"n": batch}, 0, 0.1)
     return prepare(fitted(task, {}, (), quiet), TOLERANCES, False, quiet).expected
 
 

@@ -9,9 +9,14 @@ import allotrope
 from agreeing import quiet
 from allotrope.errors import UsageError
 from allotrope.measure.agreement.fitting import fitted
-from allotrope.measure.agreement.task import Task
-from allotrope.measure.inputs import batch_names, fitting_batch, random_inputs, sensible_inputs
+from allotrope.measure.agreement.task import Computation
 from allotrope.measure.kinds import check_kind, values_of
+from allotrope.measure.random_inputs import (
+    batch_names,
+    fitting_batch,
+    random_inputs,
+    sensible_inputs,
+)
 from allotrope.measure.roles import roles
 from allotrope.network.build import Builder
 from allotrope.network.graph import Value
@@ -263,7 +268,7 @@ MASKS = {
 def fit_of(network, folder, asked=None, say=quiet):
     file = folder / "network.onnx"
     network.save(file)
-    task = Task(str(file), "float32", BATCH, LENGTHS, 0, 0.1)
+    task = Computation(str(file), "float32", BATCH, LENGTHS, 0, 0.1)
     return fitted(task, asked or {}, (), say)
 
 

@@ -12,9 +12,9 @@ import pytest
 
 from agreeing import STEPS, answers, copied, expectations, network
 from allotrope.frameworks import missing
+from allotrope.measure.agreement.check_result import row_of
 from allotrope.measure.agreement.comparer import compare_gradients
 from allotrope.measure.agreement.judge import judge
-from allotrope.measure.agreement.proof import row_of
 from allotrope.measure.agreement.settling import (
     MARGIN,
     NUDGE,

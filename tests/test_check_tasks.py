@@ -11,7 +11,7 @@ import allotrope
 from allotrope.errors import UsageError
 from allotrope.frameworks.reference.primitives import ReferencePrimitives
 from allotrope.measure.agreement.learned import learned_tasks, random_labels
-from allotrope.measure.agreement.task import Task
+from allotrope.measure.agreement.task import Computation
 from allotrope.testing.framework_cases import SEVERAL, several
 from tested import TESTED
 
@@ -44,7 +44,9 @@ def test_several_inputs_and_tasks_agree():
 
 
 def task_of(made, precision="float64", missing=0.3):
-    task = Task("", precision, 9, {"n": 9}, 0, 0.1, outputs=OUTPUTS, tasks=KINDS, missing=missing)
+    task = Computation(
+        "", precision, 9, {"n": 9}, 0, 0.1, outputs=OUTPUTS, tasks=KINDS, missing=missing
+    )
     task.__dict__["declared"] = made
     return task
 

@@ -12,7 +12,7 @@ from onnx import helper
 import allotrope
 from allotrope.errors import ModelError, UnsupportedError
 from allotrope.network.reading.foreign import families  # noqa: F401 - fills the table
-from allotrope.network.reading.foreign.table import FOREIGN, MICROSOFT
+from allotrope.network.reading.foreign.operator_table import FOREIGN, MICROSOFT
 from foreign_models import IMAGE, KERNEL, ROWS, f, foreign, q, scale, zero
 from onnx_models import model, outputs, tensor
 from test_foreign_operators import CASES

@@ -13,7 +13,7 @@ import allotrope
 from allotrope.data.reading import labelled, labelled_data
 from allotrope.errors import UsageError
 from allotrope.inputs.image.pretrained.front import sensible
-from allotrope.inputs.image.pretrained.readings import PLAIN, Reading, readings
+from allotrope.inputs.image.pretrained.readings import PLAIN, PixelReading, readings
 from allotrope.inputs.image.pretrained.trial import Trial
 from allotrope.inputs.image.pretrained.weighing import weigh
 from onnx_models import model, node, tensor
@@ -334,6 +334,6 @@ def test_whole_numbers_are_given_raw_pixels_in_every_layout(dtype, layout, chann
 
 
 def test_a_reading_says_what_asks_for_it():
-    assert Reading("x", (0.0, 0.0), (255.0, 255.0)).asked_for == "--mean 0 --std 255"
+    assert PixelReading("x", (0.0, 0.0), (255.0, 255.0)).asked_for == "--mean 0 --std 255"
     bgr = next(r for r in READINGS if r.range.startswith("ImageNet") and r.reverse)
     assert bgr.asked_for == "--mean 103.5,116.3,123.7 --std 57.38,57.12,58.4 --channel-order bgr"

@@ -191,7 +191,7 @@ NONE, SOME = ((0, 0), (0, 0)), ((1, 0), (0, 1))
 def test_the_gradient_of_a_maximum_is_that_of_jax(sides, strides, pads):
     from allotrope.frameworks.jax import pooling as jax_pooling
 
-    window = jax_pooling.Window(sides, strides, pads, float("-inf"))
+    window = jax_pooling.PoolingWindow(sides, strides, pads, float("-inf"))
     with_equals = np.random.default_rng(0).integers(0, 4, (2, 9, 7, 3))
     x = jax.numpy.asarray(with_equals, np.float32)
     ours, pull = jax.vjp(lambda x: jax_pooling.largest(x, 1, window), x)
@@ -204,7 +204,7 @@ def test_the_gradient_of_a_maximum_is_that_of_jax(sides, strides, pads):
 def test_a_maximum_of_nan_has_a_gradient():
     from allotrope.frameworks.jax import pooling as jax_pooling
 
-    window = jax_pooling.Window((2,), (2,), ((0, 0),), float("-inf"))
+    window = jax_pooling.PoolingWindow((2,), (2,), ((0, 0),), float("-inf"))
     x = jax.numpy.asarray([[[np.nan, 1.0]]])
     y, pull = jax.vjp(lambda x: jax_pooling.largest(x, 2, window), x)
     assert np.isnan(y).all()

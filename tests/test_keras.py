@@ -16,7 +16,7 @@ from allotrope import fit, frameworks, networks
 from allotrope.config import Recipe, Settings
 from allotrope.errors import MissingDependencyError, UnsupportedError, UsageError
 from allotrope.frameworks import framework, missing
-from allotrope.frameworks.keras.engine import ENGINES, engine
+from allotrope.frameworks.keras.keras_engine import ENGINES, engine
 from allotrope.frameworks.widening import widened
 from allotrope.network.build import Builder
 from planned import batch_for, planned

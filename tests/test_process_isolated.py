@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from allotrope.process.isolated import Crashed, IsolatedProcess, Refused, bare
+from allotrope.process.isolation import Crashed, IsolatedProcess, Refused, bare
 from allotrope.process.script import run_script
 from allotrope.process.worker import WorkerError
 

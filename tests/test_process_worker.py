@@ -8,8 +8,8 @@ import time
 
 import pytest
 
-from allotrope.measure.worker import MEASURING
-from allotrope.process.arrays import write_arrays
+from allotrope.measure.runtime_worker import MEASURING
+from allotrope.process.carried_arrays import write_arrays
 from allotrope.process.worker import WorkerError, WorkerProcess
 from measured import classifier, images
 

@@ -14,7 +14,7 @@ from allotrope.network import zoo
 from allotrope.network.network import Network
 from allotrope.network.reading.read import load
 from allotrope.network.summary import multiply_adds, parameters
-from allotrope.network.zoo.blocks import ACTIVATIONS, NORMALIZATIONS
+from allotrope.network.zoo.building_blocks import ACTIVATIONS, NORMALIZATIONS
 from softmaxed import with_probabilities
 
 PHOTOGRAPHS = ("resnet18", "resnet34", "resnet50", "mobilenet_v2")

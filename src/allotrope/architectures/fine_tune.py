@@ -15,7 +15,7 @@ from allotrope.config import FineTuning
 from allotrope.data.examples import Data
 from allotrope.errors import UsageError
 from allotrope.inputs.image.image import Image
-from allotrope.inputs.image.pretrained.readings import Reading
+from allotrope.inputs.image.pretrained.readings import PixelReading
 from allotrope.inputs.image.pretrained.sample import Sample
 from allotrope.inputs.image.pretrained.seeing import answers, seeing, taking_pixels
 from allotrope.network.graph import Value
@@ -40,7 +40,7 @@ AT_ONCE = 32
 
 
 @dataclass(frozen=True)
-class Prepared:
+class PreparedNetwork:
     """The network to train, raw pixels to logits; weights frozen, new head's; what was done.
 
     `reading` is what it is given of the pixels; None for one that takes them as they are.
@@ -51,7 +51,7 @@ class Prepared:
     frozen: tuple[str, ...]
     replaced: tuple[str, ...]
     notes: list[str]
-    reading: Reading | None
+    reading: PixelReading | None
     knows_classes: bool
 
     def settled(self, options: FineTuning) -> FineTuning:
@@ -69,7 +69,7 @@ class Prepared:
 
 def prepared(
     network: Network, data: Data, options: FineTuning, framework: str, seed: int
-) -> Prepared:
+) -> PreparedNetwork:
     """The network for this data.
 
     Raises: UsageError, UnsupportedError, each saying what of the network does not fit the data and
@@ -97,7 +97,7 @@ def prepared(
             f"({', '.join(options.freeze)})."
         )
     fresh = tuple(sorted(replaced))
-    return Prepared(network, frozen, fresh, notes, seen.reading, knows_classes)
+    return PreparedNetwork(network, frozen, fresh, notes, seen.reading, knows_classes)
 
 
 def _single(data: Data) -> tuple[Image, Classification]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from allotrope.config import DataOptions, parse_value_range
-from allotrope.data.asked import Kinds, asked_kinds, asked_names
+from allotrope.data.asked_columns import Kinds, asked_kinds, asked_names
 from allotrope.data.duplicates import find_duplicates
 from allotrope.data.examples import SPLITS, Data
 from allotrope.data.reading import Reading

@@ -53,7 +53,7 @@ def missing(name: str) -> str | None:
 
 def _missing_engine() -> str | None:
     """Why Keras, which is there, has nothing to run on."""
-    from allotrope.frameworks.keras.engine import ENGINES, engine
+    from allotrope.frameworks.keras.keras_engine import ENGINES, engine
 
     try:
         reason = missing(ENGINES[engine()])

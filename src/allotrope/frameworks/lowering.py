@@ -6,7 +6,7 @@ from allotrope.network.graph import Graph
 from allotrope.network.network import Network
 from allotrope.network.reading.expand import expanded
 from allotrope.operators.interpret import check_supported
-from allotrope.operators.table import OPERATORS
+from allotrope.operators.operator_table import OPERATORS
 
 
 def lowered(network: Network) -> Graph:

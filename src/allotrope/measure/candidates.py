@@ -15,9 +15,9 @@ from allotrope.config import Target
 from allotrope.measure.choice import judge
 from allotrope.measure.machine import cores
 from allotrope.measure.rounds import BATCH, SINGLE, Timing, time_in_rounds
-from allotrope.measure.worker import MEASURING
+from allotrope.measure.runtime_worker import MEASURING
 from allotrope.network.network import Network
-from allotrope.process.arrays import read_arrays, write_arrays
+from allotrope.process.carried_arrays import read_arrays, write_arrays
 from allotrope.process.worker import PATIENCE, WorkerError, WorkerProcess
 from allotrope.runtimes import runtime
 from allotrope.tasks.metric import Metric

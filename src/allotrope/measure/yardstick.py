@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from allotrope.measure.worker import MEASURING
+from allotrope.measure.runtime_worker import MEASURING
 from allotrope.process.worker import WorkerError, WorkerProcess
 
 REFERENCE_PATIENCE = 60.0

@@ -13,7 +13,7 @@ import numpy as np
 
 from allotrope.errors import ModelError
 from allotrope.operators.elementwise import dtype_of
-from allotrope.operators.table import operator
+from allotrope.operators.operator_table import operator
 
 
 @operator("Attention")

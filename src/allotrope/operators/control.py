@@ -14,7 +14,7 @@ import numpy as np
 from allotrope.errors import ModelError, UnsupportedError
 from allotrope.operators.axes import axis_of
 from allotrope.operators.memory import room_for
-from allotrope.operators.table import operator
+from allotrope.operators.operator_table import operator
 
 Body = Callable[..., list[Any]]
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from allotrope.errors import ModelError
 from allotrope.operators.memory import room_for
-from allotrope.operators.table import operator
+from allotrope.operators.operator_table import operator
 
 Pads = list[tuple[int, int]]
 

@@ -11,9 +11,9 @@ import ml_dtypes
 import numpy as np
 
 from allotrope.operators.memory import room_for
+from allotrope.operators.operator_table import operator
 from allotrope.operators.sampling import Tap, each, linear_weights
 from allotrope.operators.shaping import narrow
-from allotrope.operators.table import operator
 
 ROUNDING = 8
 """Units in the last place, relative to the larger of two values, within which they are taken for

@@ -10,8 +10,8 @@ import ml_dtypes
 import numpy as np
 
 from allotrope.errors import UnsupportedError
+from allotrope.operators.operator_table import operator
 from allotrope.operators.random import keep_mask
-from allotrope.operators.table import operator
 
 
 def _same(name: str, primitive: str) -> Callable[..., Any]:

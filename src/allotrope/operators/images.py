@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from allotrope.errors import DataError, UnsupportedError
-from allotrope.operators.table import operator
+from allotrope.operators.operator_table import operator
 
 _FORMATS = ("JPEG", "JPEG2000", "PNG", "BMP", "TIFF", "WEBP", "PPM")
 _MODES = {"RGB": "RGB", "BGR": "RGB", "Grayscale": "L"}

@@ -10,7 +10,7 @@ import numpy as np
 from allotrope.errors import ModelError
 from allotrope.operators.axes import axis_of, one_axis
 from allotrope.operators.memory import room_for
-from allotrope.operators.table import operator
+from allotrope.operators.operator_table import operator
 
 _INDEX = np.dtype(np.int64)
 

@@ -21,8 +21,8 @@ from allotrope.errors import ModelError, UnsupportedError
 from allotrope.network.graph import Graph, Node
 from allotrope.operators.failure import explained
 from allotrope.operators.memory import bounded
+from allotrope.operators.operator_table import OPERATORS, Operator, qualified
 from allotrope.operators.reuse import fresh, overwrites
-from allotrope.operators.table import OPERATORS, Operator, qualified
 
 Values = dict[str, Any]
 HOST = (np.ndarray, np.generic)

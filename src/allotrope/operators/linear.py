@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from allotrope.operators.table import operator
+from allotrope.operators.operator_table import operator
 
 
 @operator("MatMul")

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from allotrope.errors import ModelError, unknown_name
-from allotrope.operators.table import operator
+from allotrope.operators.operator_table import operator
 
 _RULES = {
     "linear": (False, False),

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from allotrope.operators.axes import axis_of
-from allotrope.operators.table import operator
+from allotrope.operators.operator_table import operator
 
 
 @operator("BatchNormalization")

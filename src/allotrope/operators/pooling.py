@@ -15,7 +15,7 @@ import numpy as np
 
 from allotrope.operators.convolution import Pads, resolve_pads, window
 from allotrope.operators.memory import room_for
-from allotrope.operators.table import operator
+from allotrope.operators.operator_table import operator
 
 
 def _geometry(

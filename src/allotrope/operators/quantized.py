@@ -16,7 +16,7 @@ from allotrope.errors import ModelError
 from allotrope.operators.axes import one_axis
 from allotrope.operators.convolution import convolution
 from allotrope.operators.elementwise import cast_to, dtype_of
-from allotrope.operators.table import operator
+from allotrope.operators.operator_table import operator
 
 _FAR = 2.0**24
 """Saturates every type even after a zero point is added, and fits into int32."""

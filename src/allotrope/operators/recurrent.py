@@ -14,8 +14,8 @@ import numpy as np
 
 from allotrope.errors import ModelError
 from allotrope.operators.activations import Activation, activations_of
+from allotrope.operators.operator_table import operator
 from allotrope.operators.shaping import narrow
-from allotrope.operators.table import operator
 
 Run = Callable[[int, Any, list[Any]], tuple[Any, list[Any]]]
 """One direction over x [t, n, c] from states [n, h]: y [t, n, h] and the last states."""

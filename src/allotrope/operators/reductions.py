@@ -9,8 +9,8 @@ import numpy as np
 
 from allotrope.errors import ModelError
 from allotrope.operators.axes import axes_of, axis_of
+from allotrope.operators.operator_table import operator
 from allotrope.operators.shaping import narrow
-from allotrope.operators.table import operator
 
 Reduction = Callable[[Any, Any, tuple[int, ...], bool], Any]
 

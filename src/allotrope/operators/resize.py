@@ -13,7 +13,7 @@ import numpy as np
 from allotrope.errors import ModelError, UnsupportedError
 from allotrope.operators.axes import axes_of, one_axis
 from allotrope.operators.memory import room_for
-from allotrope.operators.table import operator
+from allotrope.operators.operator_table import operator
 
 
 @operator("Resize", host=("roi", "scales", "sizes"))

@@ -18,8 +18,8 @@ import numpy as np
 from allotrope.errors import UnsupportedError
 from allotrope.operators.convolution import resolve_pads
 from allotrope.operators.memory import room_for
+from allotrope.operators.operator_table import operator
 from allotrope.operators.shaping import narrow
-from allotrope.operators.table import operator
 
 _INDEX = np.dtype(np.int64)
 _A = -0.75

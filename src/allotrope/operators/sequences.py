@@ -11,8 +11,8 @@ import numpy as np
 
 from allotrope.errors import ModelError
 from allotrope.operators.axes import axis_of
+from allotrope.operators.operator_table import operator
 from allotrope.operators.shaping import narrow
-from allotrope.operators.table import operator
 
 Sequence = list[Any]
 

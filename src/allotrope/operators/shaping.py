@@ -12,7 +12,7 @@ from allotrope.errors import ModelError
 from allotrope.operators.axes import axes_of, axis_of
 from allotrope.operators.elementwise import dtype_of
 from allotrope.operators.memory import room_for
-from allotrope.operators.table import operator
+from allotrope.operators.operator_table import operator
 
 
 @operator("Shape")

@@ -13,8 +13,8 @@ from allotrope.errors import ModelError
 from allotrope.operators.axes import axis_of
 from allotrope.operators.elementwise import dtype_of
 from allotrope.operators.memory import room_for
+from allotrope.operators.operator_table import operator
 from allotrope.operators.shaping import narrow
-from allotrope.operators.table import operator
 
 
 @operator("DFT", host=("dft_length", "axis"))

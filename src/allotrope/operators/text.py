@@ -10,7 +10,7 @@ import numpy as np
 
 from allotrope.errors import ModelError, UnsupportedError
 from allotrope.operators.memory import room_for
-from allotrope.operators.table import operator
+from allotrope.operators.operator_table import operator
 
 _FLOAT = np.dtype(np.float32)
 

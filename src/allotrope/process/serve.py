@@ -1,4 +1,4 @@
-"""The loop of a process that does as it is told, the other end of `worker.py` and `isolated.py`.
+"""The loop of a process that does as it is told, the other end of `worker.py` and `isolation.py`.
 
 A request is a command with its arguments as JSON, and parts of bytes. The answer is {"ok": ...} or
 {"error": reason}, and parts of bytes. Only the standard library is imported, so that a bare Python

@@ -17,7 +17,7 @@ from allotrope.tasks.calibration import best_temperature, calibration
 from allotrope.tasks.class_losses import CLASS_LOSSES, class_weights
 from allotrope.tasks.confusion import Codes, confusion, macro_f1, per_class, worst_mistakes
 from allotrope.tasks.contract import Answers, Encoded, Labels, Task
-from allotrope.tasks.ending import Step, with_ending
+from allotrope.tasks.ending import EndingStep, with_ending
 from allotrope.tasks.means import missing
 from allotrope.tasks.metric import ACCURACY, AUC, MACRO_F1, Metric
 from allotrope.tasks.operating_point import at_operating_point, best_operating_point
@@ -155,9 +155,9 @@ class Classification(Task):
 
         In metadata `classes` too if this is the only output.
         """
-        steps = [Step("Softmax", attributes={"axis": -1})]
+        steps = [EndingStep("Softmax", attributes={"axis": -1})]
         if self.temperature != 1:
-            steps.insert(0, Step("Div", np.asarray(self.temperature)))
+            steps.insert(0, EndingStep("Div", np.asarray(self.temperature)))
         ended = with_ending(network, self.name, self.size, steps, self.facts())
         if len(network.outputs) > 1:
             return ended

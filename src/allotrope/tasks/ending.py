@@ -17,7 +17,7 @@ from allotrope.network.rewriting.rewriter import Rewriter
 
 
 @dataclass(frozen=True)
-class Step:
+class EndingStep:
     """A node behind an output: it takes what is there, and a constant if there is one."""
 
     operator: str
@@ -26,7 +26,7 @@ class Step:
 
 
 def with_ending(
-    network: Network, name: str, size: int, steps: Sequence[Step], facts: Mapping[str, Any]
+    network: Network, name: str, size: int, steps: Sequence[EndingStep], facts: Mapping[str, Any]
 ) -> Network:
     """The network with nodes behind its output `name` [n, size]; the last one has its name now.
 

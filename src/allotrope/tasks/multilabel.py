@@ -14,7 +14,7 @@ from allotrope.errors import DataError, unknown_name
 from allotrope.network.network import Network
 from allotrope.tasks.class_losses import CLASS_WEIGHTS
 from allotrope.tasks.contract import Answers, Encoded, Labels, Task, loss_in_float64
-from allotrope.tasks.ending import Step, with_ending
+from allotrope.tasks.ending import EndingStep, with_ending
 from allotrope.tasks.flag_figures import Flags, areas, counts, f1_scores, most_wrong, per_label
 from allotrope.tasks.flag_losses import balanced, binary_cross_entropy
 from allotrope.tasks.means import missing
@@ -133,7 +133,7 @@ class MultiLabel(Task):
 
     def finish(self, network: Network) -> Network:
         """Sigmoid; metadata has names and thresholds."""
-        return with_ending(network, self.name, self.size, (Step("Sigmoid"),), self.facts())
+        return with_ending(network, self.name, self.size, (EndingStep("Sigmoid"),), self.facts())
 
     def answers(self, output: Answers) -> Answers:
         """Probabilities, in float64."""

@@ -12,7 +12,7 @@ from allotrope.config import Recipe
 from allotrope.errors import DataError
 from allotrope.network.network import Network
 from allotrope.tasks.contract import Answers, Encoded, Labels, Task, loss_in_float64
-from allotrope.tasks.ending import Step, with_ending
+from allotrope.tasks.ending import EndingStep, with_ending
 from allotrope.tasks.metric import MAE, R2, RMSE, Metric
 from allotrope.tasks.regression_losses import REGRESSION_LOSSES, regression_loss
 from allotrope.tasks.residuals import Values, errors, farthest, points, quantiles
@@ -113,7 +113,10 @@ class Regression(Task):
 
     def finish(self, network: Network) -> Network:
         """Values in units: times the deviation, plus the mean."""
-        steps = (Step("Mul", np.asarray(self.deviation)), Step("Add", np.asarray(self.mean)))
+        steps = (
+            EndingStep("Mul", np.asarray(self.deviation)),
+            EndingStep("Add", np.asarray(self.mean)),
+        )
         return with_ending(network, self.name, self.size, steps, self.facts())
 
     def answers(self, output: Answers) -> Answers:

@@ -22,7 +22,7 @@ Slots = dict[str, Any]
 DECAY_KINDS = ("l2", "decoupled")
 
 
-def optimizer_of(recipe: Recipe) -> Optimizer:
+def optimizer_of(recipe: Recipe) -> OptimizerRule:
     """The optimizer that a recipe names. Raises: UsageError for an unknown one or kind of decay."""
     if recipe.optimizer not in _UPDATES:
         raise unknown_name("optimizer", recipe.optimizer, OPTIMIZERS)
@@ -35,11 +35,11 @@ def optimizer_of(recipe: Recipe) -> Optimizer:
         epsilon=recipe.epsilon,
         decoupled=recipe.optimizer == "adamw" or recipe.decay_kind == "decoupled",
     )
-    return Optimizer(options)
+    return OptimizerRule(options)
 
 
 @dataclass(frozen=True)
-class Optimizer:
+class OptimizerRule:
     """An optimizer with its options; it holds no state, so one object serves every weight."""
 
     options: OptimizerOptions

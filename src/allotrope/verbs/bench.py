@@ -13,26 +13,26 @@ import numpy as np
 
 from allotrope.errors import AllotropeError
 from allotrope.measure.declared import Declared, declared
-from allotrope.measure.inputs import (
+from allotrope.measure.free_lengths import resolved
+from allotrope.measure.kinds import described
+from allotrope.measure.machine import cores, machine
+from allotrope.measure.plain import plain
+from allotrope.measure.random_inputs import (
     fixed_batch,
     has_free_batch,
     is_divisible,
     named_lengths,
     random_inputs,
 )
-from allotrope.measure.kinds import described
-from allotrope.measure.lengths import resolved
-from allotrope.measure.machine import cores, machine
-from allotrope.measure.plain import plain
 from allotrope.measure.roles import Role, roles
 from allotrope.measure.rounds import ROUNDS, Timing, measurement, time_in_rounds
-from allotrope.measure.worker import MEASURING
+from allotrope.measure.runtime_worker import MEASURING
 from allotrope.measure.yardstick import AGREES, Yardstick, read_outputs, yardstick
 from allotrope.network.graph import Graph, Value
 from allotrope.network.network import Network
 from allotrope.network.reading.read import load
 from allotrope.option import ABOVE_0, Option, check_values
-from allotrope.process.arrays import write_arrays
+from allotrope.process.carried_arrays import write_arrays
 from allotrope.process.worker import WorkerError, WorkerProcess
 from allotrope.runtimes import RUNTIMES, runtime
 from allotrope.verbs.declaring import takes

@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from allotrope.measure.agreement.proof import Proof
+from allotrope.measure.agreement.check_result import Proof
 from allotrope.network.network import Network
 from allotrope.progress import display
 from allotrope.verbs.check_options import CHECK, PRECISIONS, check_options

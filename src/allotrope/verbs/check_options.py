@@ -11,8 +11,8 @@ from allotrope.network.graph import Value
 from allotrope.option import ABOVE_0, BELOW_1, FROM_0, FROM_2, Option, check_values
 
 if TYPE_CHECKING:
+    from allotrope.measure.agreement.check_plan import Options
     from allotrope.measure.agreement.judge import Tolerance
-    from allotrope.measure.agreement.options import Options
 
 LENGTH, SIDE = 3, 64
 """What a free dimension is by default: small, and not what others are; and that of a map, which
@@ -121,8 +121,8 @@ class CheckOptions:
 
         Raises: UsageError for lengths, values and tasks that are not written as such.
         """
-        from allotrope.measure.agreement.options import Options
-        from allotrope.measure.inputs import batch_names, fitting_batch, parse_lengths
+        from allotrope.measure.agreement.check_plan import Options
+        from allotrope.measure.random_inputs import batch_names, fitting_batch, parse_lengths
 
         arguments = self.arguments
         batch = arguments["batch"] or fitting_batch(inputs)
@@ -192,7 +192,7 @@ def _tolerances(arguments: Mapping[str, Any]) -> dict[str, Tolerance]:
 
 def usual_lengths(inputs: Sequence[Value], batch: int) -> dict[str, int]:
     """The usual length of every free dimension; a name such as `past + sequence` is a sum."""
-    from allotrope.measure.inputs import named_lengths
+    from allotrope.measure.random_inputs import named_lengths
 
     lengths = named_lengths(inputs, batch, {})
     for shape in (value.shape or () for value in inputs):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Unpack
 
 from allotrope.config import Repair, parse_seconds
 from allotrope.errors import UsageError
-from allotrope.inputs.options import TakingOptions
+from allotrope.inputs.input_options import TakingOptions
 from allotrope.option import check_values
 from allotrope.progress import Progress, display
 from allotrope.run import Run

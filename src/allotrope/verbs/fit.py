@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Unpack
 
 from allotrope.config import FixedSettings, Settings
 from allotrope.errors import UsageError
-from allotrope.inputs.options import TrainingOptions
+from allotrope.inputs.input_options import TrainingOptions
 from allotrope.progress import Progress, display
 from allotrope.run import Run
 from allotrope.run_record import CallEntry, DataEntry, EndEntry

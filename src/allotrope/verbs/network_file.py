@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from allotrope.architectures.fine_tune import Prepared, prepared
+from allotrope.architectures.fine_tune import PreparedNetwork, prepared
 from allotrope.config import DataOptions, FineTuning, Repair
 from allotrope.data.examples import Data
 from allotrope.inputs.prescribed import prescribed
@@ -48,7 +48,7 @@ class Tuning:
 
     source: NetworkFile
     options: FineTuning
-    ready: Prepared
+    ready: PreparedNetwork
 
     @property
     def notes(self) -> list[str]:

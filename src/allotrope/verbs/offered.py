@@ -15,7 +15,7 @@ from allotrope.config import (
     parse_bytes,
     parse_seconds,
 )
-from allotrope.inputs.options import TAKING, TRAINING
+from allotrope.inputs.input_options import TAKING, TRAINING
 from allotrope.option import ABOVE_0, BELOW_1, FROM_0, Option
 
 COMMON = (

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from allotrope.delivery.arrays import predicted_arrays
 from allotrope.delivery.asked import ArgumentError
+from allotrope.delivery.column_arrays import predicted_arrays
 from allotrope.delivery.finished import Columns, columns_before, columns_in
 from allotrope.delivery.predictor import Run, in_words, origin_in_words, predicted
 from allotrope.errors import DataError, RunFolderError, UsageError

@@ -20,7 +20,7 @@ from allotrope.config import (
     parse_seconds,
 )
 from allotrope.errors import MissingDependencyError, UsageError, unknown_name
-from allotrope.inputs.options import pretrained, reading
+from allotrope.inputs.input_options import pretrained, reading
 from allotrope.option import Option, check_values
 from allotrope.verbs.offered import FIT
 
@@ -116,7 +116,7 @@ def data_options(arguments: Mapping[str, Any]) -> DataOptions:
 
     Raises: UsageError for a range that is none, unknown kinds and metrics.
     """
-    from allotrope.data.asked import asked_kinds, asked_names
+    from allotrope.data.asked_columns import asked_kinds, asked_names
     from allotrope.data.recognize.column_roles import INPUT_KINDS, TASK_KINDS
     from allotrope.tasks.several import METRICS
 

@@ -15,7 +15,7 @@ from allotrope.network.graph import Graph, Node, Value
 from allotrope.network.network import Network
 from allotrope.network.reading.expand import expanded
 from allotrope.network.used import used
-from allotrope.operators.table import OPERATORS
+from allotrope.operators.operator_table import OPERATORS
 
 MAKERS = frozenset({"ConstantOfShape", "Expand", "Range"})
 """Operators that make arrays of lengths alone."""

@@ -23,7 +23,7 @@ PRIMITIVES: dict[str, Place] = {
 """The primitives that each target's operators are computed with; Keras's are those of its engine
 TensorFlow."""
 INSTEAD: dict[Place, Place | Import | str] = {
-    ("allotrope.operators.table", "operator"): (STANDALONE, "operator"),
+    ("allotrope.operators.operator_table", "operator"): (STANDALONE, "operator"),
     ("allotrope.operators.memory", "room_for"): (STANDALONE, "room_for"),
     ("allotrope.frameworks.tensorflow.importing", "tf"): Import("tensorflow", None, "tf"),
     ("allotrope.errors", "DataError"): "ValueError",

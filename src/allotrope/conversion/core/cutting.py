@@ -37,7 +37,7 @@ class Import:
 
 
 @dataclass(frozen=True)
-class Use:
+class GlobalUse:
     """A global name in a definition: the node that says it, and what is local around it."""
 
     node: ast.expr
@@ -129,11 +129,11 @@ def _is_own_module(name: str) -> bool:
     return find_spec(name) is not None
 
 
-def global_uses(node: ast.AST, local: frozenset[str] = frozenset()) -> Iterator[Use]:
+def global_uses(node: ast.AST, local: frozenset[str] = frozenset()) -> Iterator[GlobalUse]:
     """The names below a node that are not local to a function around them."""
     if isinstance(node, ast.Name):
         if node.id not in local:
-            yield Use(node, node.id, local)
+            yield GlobalUse(node, node.id, local)
     elif isinstance(node, (ast.FunctionDef, ast.Lambda)):
         yield from _uses_in_function(node, local)
     elif isinstance(node, (ast.ListComp, ast.SetComp, ast.GeneratorExp, ast.DictComp)):
@@ -147,7 +147,9 @@ def global_uses(node: ast.AST, local: frozenset[str] = frozenset()) -> Iterator[
             yield from global_uses(child, local)
 
 
-def _uses_in_function(node: ast.FunctionDef | ast.Lambda, local: frozenset[str]) -> Iterator[Use]:
+def _uses_in_function(
+    node: ast.FunctionDef | ast.Lambda, local: frozenset[str]
+) -> Iterator[GlobalUse]:
     arguments = node.args
     outside: list[ast.AST] = [
         *arguments.defaults,

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import allotrope.operators
 from allotrope.conversion.core.cutting import Source, source
 from allotrope.conversion.core.source import identifier
-from allotrope.operators.table import qualified
+from allotrope.operators.operator_table import qualified
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from allotrope.frameworks.reference.primitives import ReferencePrimitives
 from allotrope.network.graph import UNKNOWN, Graph, Node, Value
 from allotrope.operators.elementwise import dtype_of
 from allotrope.operators.interpret import Context, Program
-from allotrope.operators.table import OPERATORS, qualified
+from allotrope.operators.operator_table import OPERATORS, qualified
 
 
 class Length(str):

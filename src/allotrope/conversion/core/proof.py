@@ -14,7 +14,7 @@ import numpy as np
 from allotrope.errors import ModelError, UnsupportedError, UsageError
 from allotrope.frameworks.lowering import lowered
 from allotrope.frameworks.reference.primitives import ReferencePrimitives
-from allotrope.measure.inputs import random_inputs
+from allotrope.measure.random_inputs import random_inputs
 from allotrope.network.graph import Value
 from allotrope.network.network import Network
 from allotrope.network.used import every_node
@@ -42,7 +42,7 @@ PATIENCE = 900.0
 
 
 @dataclass(frozen=True)
-class Proof:
+class FolderProof:
     """The figures: differences by output, the loss before and after a step, how many weights learn.
 
     There is no loss if nothing learns.
@@ -53,7 +53,7 @@ class Proof:
     learning: int
 
 
-def prove(network: Network, folder: Path, script: Path) -> Proof:
+def prove(network: Network, folder: Path, script: Path) -> FolderProof:
     """Opens `folder` by the script in a fresh process and compares.
 
     Raises: UnsupportedError where it does not open, computes something else, or does not learn.
@@ -87,7 +87,7 @@ def prove(network: Network, folder: Path, script: Path) -> Proof:
         raise UnsupportedError(
             f"the converted network is not the same: {'; '.join(wrong)}. Nothing was written."
         )
-    return Proof(differences, tuple(answer["loss"]), answer["learning"])
+    return FolderProof(differences, tuple(answer["loss"]), answer["learning"])
 
 
 def _training_problems(answer: Mapping[str, Any], learns: bool) -> list[str]:

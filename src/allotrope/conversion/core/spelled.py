@@ -24,7 +24,7 @@ from allotrope.conversion.core.source import (
     quoted,
 )
 from allotrope.network.graph import Graph, Node
-from allotrope.operators.table import OPERATORS, Operator, qualified
+from allotrope.operators.operator_table import OPERATORS, Operator, qualified
 
 if TYPE_CHECKING:
     from allotrope.conversion.core.translation import Translation

@@ -37,7 +37,7 @@ from allotrope.conversion.core.variables import Variables
 from allotrope.errors import AllotropeError, UnsupportedError
 from allotrope.network.graph import UNKNOWN, Graph, Node, Value
 from allotrope.network.network import Network
-from allotrope.operators.table import OPERATORS, qualified
+from allotrope.operators.operator_table import OPERATORS, qualified
 
 
 class Translation:

@@ -15,11 +15,11 @@ from allotrope.conversion.core.source import flat, identifier, spread
 from allotrope.conversion.core.sources import Sources, note, operators_source, translated
 from allotrope.conversion.core.statement import Rule, Statement
 from allotrope.conversion.core.translation import Translation
-from allotrope.conversion.jax.functions import FUNCTIONS
 from allotrope.conversion.jax.layers import LAYERS
 from allotrope.conversion.jax.recurrent import FUNCTIONS as RECURRENT_FUNCTIONS
 from allotrope.conversion.jax.recurrent import RECURRENT
 from allotrope.conversion.jax.site import JaxLayers, JaxSite
+from allotrope.conversion.jax.weightless import FUNCTIONS
 from allotrope.network.network import Network
 
 RULES: dict[str, Rule] = {**FUNCTIONS, **LAYERS, **RECURRENT}

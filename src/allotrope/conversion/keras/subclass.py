@@ -274,5 +274,7 @@ def write_subclass(
     with tempfile.TemporaryDirectory() as scratch:
         np.savez(Path(scratch) / "weights.npz", **sources.arrays)  # type: ignore[arg-type]
         run_alone(
-            Path(__file__).with_name("build.py"), str(folder), str(Path(scratch) / "weights.npz")
+            Path(__file__).with_name("make_model.py"),
+            str(folder),
+            str(Path(scratch) / "weights.npz"),
         )

@@ -14,11 +14,11 @@ from allotrope.conversion.core.proof import run_alone
 from allotrope.conversion.core.source import Expression, Group, call, flat, identifier, spread
 from allotrope.conversion.core.statement import Rule
 from allotrope.conversion.core.translation import Translation
-from allotrope.conversion.keras.functions import FUNCTIONS
 from allotrope.conversion.keras.layers import LAYERS
 from allotrope.conversion.keras.recurrent import RECURRENT
 from allotrope.conversion.keras.site import KerasLayers, KerasSite
 from allotrope.conversion.keras.subclass import write_subclass
+from allotrope.conversion.keras.weightless import FUNCTIONS
 from allotrope.errors import UnsupportedError
 from allotrope.network.graph import Dimension, Value
 from allotrope.network.network import Network
@@ -151,7 +151,9 @@ def _write_functional(network: Network, folder: Path) -> None:
     with tempfile.TemporaryDirectory() as scratch:
         np.savez(Path(scratch) / "weights.npz", **layers.arrays)  # type: ignore[arg-type]
         run_alone(
-            Path(__file__).with_name("build.py"), str(folder), str(Path(scratch) / "weights.npz")
+            Path(__file__).with_name("make_model.py"),
+            str(folder),
+            str(Path(scratch) / "weights.npz"),
         )
     (folder / "README.md").write_text(readme(README, network), encoding="utf-8")
 

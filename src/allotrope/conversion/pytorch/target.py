@@ -26,10 +26,10 @@ from allotrope.conversion.core.source import (
 from allotrope.conversion.core.sources import Sources, note, operators_source, translated
 from allotrope.conversion.core.statement import Rule, Statement
 from allotrope.conversion.core.translation import Translation
-from allotrope.conversion.pytorch.functions import FUNCTIONS
 from allotrope.conversion.pytorch.layers import LAYERS
 from allotrope.conversion.pytorch.recurrent import RECURRENT
 from allotrope.conversion.pytorch.site import PyTorchSite, dtype_name
+from allotrope.conversion.pytorch.weightless import FUNCTIONS
 from allotrope.network.network import Network
 
 RULES: dict[str, Rule] = {**FUNCTIONS, **LAYERS, **RECURRENT}

@@ -59,5 +59,5 @@ def _write_saved_model(network: Network, folder: Path) -> None:
         (sources / "model.py").write_text(source, encoding="utf-8")
         (sources / "places.json").write_text(json.dumps(layers.places), encoding="utf-8")
         np.savez(sources / "weights.npz", **layers.arrays)  # type: ignore[arg-type]
-        run_alone(Path(__file__).with_name("build.py"), scratch, str(folder))
+        run_alone(Path(__file__).with_name("make_model.py"), scratch, str(folder))
     (folder / "README.md").write_text(readme(README, network, folder="."), encoding="utf-8")

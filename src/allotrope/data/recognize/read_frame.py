@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 
 from allotrope.config import DataOptions
-from allotrope.data.asked import asked_kinds, asked_names
+from allotrope.data.asked_columns import asked_kinds, asked_names
 from allotrope.data.examples import Examples
 from allotrope.data.reading import Reading
 from allotrope.data.recognize.column_roles import (

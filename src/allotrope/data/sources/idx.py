@@ -14,7 +14,7 @@ from typing import BinaryIO, cast
 import numpy as np
 
 from allotrope.data.encodings import printable, read_class_names
-from allotrope.data.memory import require_memory
+from allotrope.data.memory_limit import require_memory
 from allotrope.data.reading import Reading
 from allotrope.data.sources.arrays.read_arrays import reading
 from allotrope.data.split_names import SPLIT_WORDS

@@ -15,7 +15,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from allotrope.frameworks.jax.layout import channels_first, channels_last, kept, kernel, twin
-from allotrope.frameworks.jax.pooling import MOST_PLACES, Window, largest, places, reduced
+from allotrope.frameworks.jax.pooling import MOST_PLACES, PoolingWindow, largest, places, reduced
 
 Array = Any
 Pads = Sequence[tuple[int, int]]
@@ -120,7 +120,7 @@ def max_pool(
     x: Array, lowest: float, kernel: Sequence[int], strides: Sequence[int], pads: Pads
 ) -> jax.Array:
     """Largest of each window of x [n, c, *spatial]; `lowest` never wins."""
-    window = Window(tuple(kernel), tuple(strides), tuple(pads), lowest)
+    window = PoolingWindow(tuple(kernel), tuple(strides), tuple(pads), lowest)
     kernel_of_ours = (
         jnp.issubdtype(x.dtype, jnp.floating)
         and math.prod(kernel) <= MOST_PLACES
@@ -133,14 +133,14 @@ def max_pool(
 
 def average_pool(x: Array, kernel: Sequence[int], strides: Sequence[int], pads: Pads) -> jax.Array:
     """Mean of each window of x [n, c, *spatial], padding counted as zeros."""
-    window = Window(tuple(kernel), tuple(strides), tuple(pads), 0.0)
+    window = PoolingWindow(tuple(kernel), tuple(strides), tuple(pads), 0.0)
     return kept(jnp.divide)(
         _over_windows(functools.partial(reduced, lax.add), x, window), math.prod(kernel)
     )
 
 
 def _over_windows(
-    function: Callable[[Array, int, Window], jax.Array], x: Array, window: Window
+    function: Callable[[Array, int, PoolingWindow], jax.Array], x: Array, window: PoolingWindow
 ) -> jax.Array:
     y = twin(x)
     if y is None:

@@ -28,7 +28,7 @@ for 3x3 by 1 and 3.9 for 5x5 by 1 (`benchmarks/jax_kernels.py`)."""
 
 
 @dataclass(frozen=True)
-class Window:
+class PoolingWindow:
     """Sides, strides and padding (before, after) by spatial axis, and the number that pads."""
 
     sides: tuple[int, ...]
@@ -37,7 +37,9 @@ class Window:
     padding: float
 
 
-def reduced(function: Callable[..., jax.Array], x: Array, first: int, window: Window) -> jax.Array:
+def reduced(
+    function: Callable[..., jax.Array], x: Array, first: int, window: PoolingWindow
+) -> jax.Array:
     """The function over each window of x, whose spatial axes begin at `first`.
 
     The padding's number is its identity.
@@ -50,14 +52,14 @@ def reduced(function: Callable[..., jax.Array], x: Array, first: int, window: Wi
 
 
 @functools.partial(jax.custom_jvp, nondiff_argnums=(1, 2))
-def largest(x: Array, first: int, window: Window) -> jax.Array:
+def largest(x: Array, first: int, window: PoolingWindow) -> jax.Array:
     """The largest of each window of x, whose spatial axes begin at `first`."""
     return reduced(lax.max, x, first, window)
 
 
 @largest.defjvp
 def _largest_tangent(
-    first: int, window: Window, at: tuple[Array], moving: tuple[Array]
+    first: int, window: PoolingWindow, at: tuple[Array], moving: tuple[Array]
 ) -> tuple[jax.Array, jax.Array]:
     winner = _place_of_largest(_elements(at[0], first, window))
     steps = enumerate(_elements(moving[0], first, window, 0.0))
@@ -82,7 +84,7 @@ def _place_of_largest(elements: Iterator[jax.Array]) -> jax.Array:
 
 
 def _elements(
-    x: Array, first: int, window: Window, padding: float | None = None
+    x: Array, first: int, window: PoolingWindow, padding: float | None = None
 ) -> Iterator[jax.Array]:
     """For each place of the window, in order, what all windows have there."""
     if padding is None:

@@ -15,7 +15,7 @@ from allotrope.config import Settings
 from allotrope.errors import UnsupportedError
 from allotrope.frameworks import framework
 from allotrope.frameworks.contract import Framework, Trainer, TrainingPlan
-from allotrope.frameworks.keras.engine import ENGINES, engine
+from allotrope.frameworks.keras.keras_engine import ENGINES, engine
 from allotrope.network.network import Network
 
 

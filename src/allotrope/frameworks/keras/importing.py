@@ -6,7 +6,7 @@ import importlib
 import os
 import warnings
 
-from allotrope.frameworks.keras.engine import engine
+from allotrope.frameworks.keras.keras_engine import engine
 
 os.environ["KERAS_BACKEND"] = engine()
 if engine() == "tensorflow":

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 
 from allotrope.errors import UnsupportedError, UsageError
-from allotrope.frameworks.keras.engine import MODELS, engine
 from allotrope.frameworks.keras.importing import keras
+from allotrope.frameworks.keras.keras_engine import MODELS, engine
 from allotrope.frameworks.lowering import lowered
 from allotrope.frameworks.primitives import Array
 from allotrope.frameworks.reference.primitives import ReferencePrimitives

@@ -12,7 +12,7 @@ import numpy as np
 from allotrope.errors import UnsupportedError
 from allotrope.frameworks.primitives import Primitives, lowest
 from allotrope.frameworks.tensorflow import clip as clip
-from allotrope.frameworks.tensorflow import dense as dense
+from allotrope.frameworks.tensorflow import matrix_products
 from allotrope.frameworks.tensorflow import neural as neural
 from allotrope.frameworks.tensorflow.arrays import (
     HALVES,
@@ -272,7 +272,7 @@ class TensorFlowPrimitives(TensorFlowShaping, TensorFlowNormalization, Primitive
         if x.dtype == tf.float16:
             return tf.cast(self.matmul(*_widened(x, y)), tf.float16)
         if x.shape.rank == y.shape.rank == 2:
-            return dense.product(x, y)
+            return matrix_products.product(x, y)
         # A vector is a row from the left, a column from the right, and no axis of the result.
         dropped = []
         if x.shape.rank == 1:
@@ -287,7 +287,7 @@ class TensorFlowPrimitives(TensorFlowShaping, TensorFlowNormalization, Primitive
         return z
 
     def linear(self, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-        y = dense.product(x, weight)
+        y = matrix_products.product(x, weight)
         bias = tf.cast(bias, y.dtype)
         if tuple(bias.shape) not in ((y.shape[1],), (1, y.shape[1])):
             return y + bias

@@ -9,7 +9,7 @@ import numpy as np
 
 from allotrope.frameworks.layout import TO_FIRST, in_order, reordered
 from allotrope.frameworks.shaping import ShapingPrimitives
-from allotrope.frameworks.tensorflow import dense as dense
+from allotrope.frameworks.tensorflow import matrix_products
 from allotrope.frameworks.tensorflow.importing import tf
 from allotrope.frameworks.tensorflow.layout import channels_first, channels_last, twin
 
@@ -27,11 +27,11 @@ class TensorFlowShaping(ShapingPrimitives):
     """The primitives of shaping over `tf.Tensor`."""
 
     def reshape(self, x: Tensor, shape: Sequence[int]) -> Tensor:
-        return dense.reshape(x, shape)
+        return matrix_products.reshape(x, shape)
 
     def transpose(self, x: Tensor, axes: Sequence[int]) -> Tensor:
         if tuple(axes) == (1, 0):
-            return dense.turned(x)
+            return matrix_products.turned(x)
         y = tf.transpose(x, tuple(axes))
         if tuple(axes) == TO_FIRST:
             y.channels_last = x

@@ -9,9 +9,9 @@ from types import MappingProxyType
 
 import numpy as np
 
-from allotrope.measure.agreement.arrays import Arrays
 from allotrope.measure.agreement.difference import Difference, difference, scale_of
 from allotrope.measure.agreement.slopes import Slope
+from allotrope.measure.agreement.step_files import Arrays
 from allotrope.network.graph import Node
 
 CANCELLING = frozenset(

@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from allotrope.measure.agreement.check_plan import Options
 from allotrope.measure.agreement.judge import SINGLE, Expectation, Row, leader_of, source_of
-from allotrope.measure.agreement.options import Options
 from allotrope.measure.agreement.recording import Recording, record, teller
 from allotrope.measure.agreement.settling import (
     KINKED,

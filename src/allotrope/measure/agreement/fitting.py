@@ -10,9 +10,9 @@ import numpy as np
 from allotrope.errors import AllotropeError, ModelError, UsageError
 from allotrope.measure.agreement.oracle import values
 from allotrope.measure.agreement.probe import moving_values
-from allotrope.measure.agreement.task import Task
-from allotrope.measure.inputs import batch_names
+from allotrope.measure.agreement.task import Computation
 from allotrope.measure.kinds import check_kind, described
+from allotrope.measure.random_inputs import batch_names
 from allotrope.measure.roles import Role, roles
 from allotrope.network.hidden_rows import hidden_rows
 from allotrope.network.network import Network
@@ -32,13 +32,13 @@ MASKS = ("mask", "padding", "1", "0")
 class Fitted:
     """A task that runs, what its nodes compute, and the rows of attention that see nothing."""
 
-    task: Task
+    task: Computation
     values: Mapping[str, np.ndarray]
     hidden: Mapping[str, int]
 
 
 def fitted(
-    task: Task, asked: Mapping[str, str], free: Sequence[str], say: Callable[[str], None]
+    task: Computation, asked: Mapping[str, str], free: Sequence[str], say: Callable[[str], None]
 ) -> Fitted:
     """The task with kinds of inputs, those that are `asked` and what roles say of the others.
 
@@ -91,11 +91,11 @@ def _check_asked(network: Network, asked: Mapping[str, str]) -> None:
         check_kind(kind)
 
 
-def _roles(task: Task) -> dict[str, Role]:
+def _roles(task: Computation) -> dict[str, Role]:
     return roles(task.declared, task.lengths)
 
 
-def _running(task: Task, asked: Mapping[str, str], free: Sequence[str]) -> Fitted:
+def _running(task: Computation, asked: Mapping[str, str], free: Sequence[str]) -> Fitted:
     """The task with the first lengths with which it runs. Raises: UsageError."""
     reason: Exception | None = None
     for lengths in _lengths(task.lengths, free):
@@ -109,7 +109,7 @@ def _running(task: Task, asked: Mapping[str, str], free: Sequence[str]) -> Fitte
     raise _misfit(task, reason) from reason
 
 
-def _run(task: Task) -> Fitted:
+def _run(task: Computation) -> Fitted:
     computed = values(task.network, moving_values(task.network), task.inputs())
     return Fitted(task, computed, hidden_rows(task.network, computed))
 
@@ -123,7 +123,7 @@ def _lengths(usual: Mapping[str, int], free: Sequence[str]) -> Iterator[dict[str
         yield {**usual, **dict.fromkeys(free, length)}
 
 
-def _misfit(task: Task, reason: Exception) -> AllotropeError:
+def _misfit(task: Computation, reason: Exception) -> AllotropeError:
     try:
         shapes = {name: list(array.shape) for name, array in task.inputs().items()}
     except AllotropeError as error:

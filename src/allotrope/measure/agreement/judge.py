@@ -8,7 +8,6 @@ from types import MappingProxyType
 
 import numpy as np
 
-from allotrope.measure.agreement.arrays import Arrays
 from allotrope.measure.agreement.comparer import (
     Comparison,
     compare_gradients,
@@ -21,7 +20,8 @@ from allotrope.measure.agreement.comparer import (
 from allotrope.measure.agreement.oracle import FirstStep
 from allotrope.measure.agreement.recording import Recording
 from allotrope.measure.agreement.slopes import Slope
-from allotrope.measure.agreement.task import Task
+from allotrope.measure.agreement.step_files import Arrays
+from allotrope.measure.agreement.task import Computation
 
 TRAINED = ("losses", "weights", "state")
 """The parts of a judgement that are about all training steps."""
@@ -60,7 +60,7 @@ class Expectation:
     without training.
     """
 
-    task: Task
+    task: Computation
     tolerance: Tolerance
     outputs: Arrays
     training_outputs: Arrays
@@ -214,7 +214,7 @@ def _add_first_step(
         )
 
 
-def _gradients_of_step(task: Task, after: Arrays) -> dict[str, np.ndarray]:
+def _gradients_of_step(task: Computation, after: Arrays) -> dict[str, np.ndarray]:
     """The gradients behind the first step with momentum.
 
     Weights moved by -learning rate * (gradient + decay * weight).

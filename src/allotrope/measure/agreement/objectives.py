@@ -9,9 +9,9 @@ import numpy as np
 
 from allotrope.config import Settings
 from allotrope.frameworks.contract import Framework
-from allotrope.measure.agreement.arrays import Arrays
 from allotrope.measure.agreement.oracle import Oracle, first_loss
-from allotrope.measure.agreement.task import Task
+from allotrope.measure.agreement.step_files import Arrays
+from allotrope.measure.agreement.task import Computation
 from allotrope.network.graph import Value
 from allotrope.network.network import Network
 from allotrope.operators.interpret import Context
@@ -23,7 +23,7 @@ PARTS = ("slopes", "training slopes")
 """Slopes of the outputs' weighted sum, and of the first training step's loss."""
 
 
-def places(task: Task, part: str) -> dict[str, np.ndarray]:
+def places(task: Computation, part: str) -> dict[str, np.ndarray]:
     """The arrays by which slopes are taken: trainable weights, for outputs float inputs too."""
     if part == "slopes":
         network = task.network
@@ -35,7 +35,7 @@ def places(task: Task, part: str) -> dict[str, np.ndarray]:
     return arrays
 
 
-def reference_objective(task: Task, part: str) -> Objective:
+def reference_objective(task: Computation, part: str) -> Objective:
     """The function of `part`, computed by NumPy."""
     if part == "training slopes":
         return _reference_loss(task)
@@ -49,7 +49,7 @@ def reference_objective(task: Task, part: str) -> Objective:
     return weighted
 
 
-def _reference_loss(task: Task) -> Objective:
+def _reference_loss(task: Computation) -> Objective:
     oracle, seed = Oracle(task.trained), task.plan.seed
 
     def loss(moved: Mapping[str, np.ndarray]) -> float:
@@ -61,7 +61,7 @@ def _reference_loss(task: Task) -> Objective:
     return loss
 
 
-def framework_objective(task: Task, part: str, framework: Framework) -> Objective:
+def framework_objective(task: Computation, part: str, framework: Framework) -> Objective:
     """The same function, computed by a framework."""
     if part == "training slopes":
         return _framework_loss(task, framework)
@@ -74,7 +74,7 @@ def framework_objective(task: Task, part: str, framework: Framework) -> Objectiv
     return weighted
 
 
-def _framework_loss(task: Task, framework: Framework) -> Objective:
+def _framework_loss(task: Computation, framework: Framework) -> Objective:
     """The loss that a trainer gives for its first step, from weights that are put in before."""
     trainer = framework.trainer(task.trained, task.plan, Settings())
     state, batch = trainer.state(), task.batch_of(1)

@@ -12,10 +12,10 @@ from allotrope.frameworks.lowering import lowered
 from allotrope.frameworks.reference.framework import ROUNDED
 from allotrope.frameworks.reference.primitives import ReferencePrimitives
 from allotrope.frameworks.updates import loss_of
-from allotrope.measure.agreement.arrays import Arrays
 from allotrope.measure.agreement.probe import probed
 from allotrope.measure.agreement.slopes import Slope
-from allotrope.measure.agreement.task import Task
+from allotrope.measure.agreement.step_files import Arrays
+from allotrope.measure.agreement.task import Computation
 from allotrope.network.network import Network
 from allotrope.network.used import every_node
 from allotrope.operators.interpret import Context, Program
@@ -83,7 +83,7 @@ def in_dtypes_of(arrays: Arrays, others: Arrays) -> dict[str, np.ndarray]:
         }
 
 
-def first_step(task: Task, p: ReferencePrimitives | None = None) -> FirstStep:
+def first_step(task: Computation, p: ReferencePrimitives | None = None) -> FirstStep:
     """What the first training step must begin with, without its slopes.
 
     Raises: UnsupportedError where the network cannot be trained.
@@ -96,7 +96,7 @@ def first_step(task: Task, p: ReferencePrimitives | None = None) -> FirstStep:
     return FirstStep(value, dict(context.updates))
 
 
-def first_loss(task: Task, oracle: Oracle, weights: Arrays, context: Context) -> float:
+def first_loss(task: Computation, oracle: Oracle, weights: Arrays, context: Context) -> float:
     """The loss of the first training step with `weights` in place of the network's own."""
     batch = task.batch_of(1)
     outputs = oracle.outputs(batch.inputs, weights, context)

@@ -11,7 +11,6 @@ import numpy as np
 
 from allotrope.errors import AllotropeError, UnsupportedError
 from allotrope.frameworks.disturbed import DisturbedPrimitives
-from allotrope.measure.agreement.arrays import Arrays
 from allotrope.measure.agreement.difference import difference
 from allotrope.measure.agreement.fitting import Fitted
 from allotrope.measure.agreement.judge import Expectation, Tolerance
@@ -22,11 +21,12 @@ from allotrope.measure.agreement.oracle import (
     rounded_operators,
     values,
 )
-from allotrope.measure.agreement.task import Task
+from allotrope.measure.agreement.step_files import Arrays
+from allotrope.measure.agreement.task import Computation
 
 
 @dataclass(frozen=True)
-class Prepared:
+class Expectations:
     """What is expected, by precision, and what cannot be compared and why.
 
     `wide` is the task in float64, of which slopes are taken, None where float32 alone can be
@@ -35,7 +35,7 @@ class Prepared:
 
     expected: Mapping[str, Expectation]
     notes: tuple[str, ...]
-    wide: Task | None = None
+    wide: Computation | None = None
     seconds: float = 0.0
 
 
@@ -44,7 +44,7 @@ def prepare(
     tolerances: Mapping[str, Tolerance],
     training: bool,
     say: Callable[[str], None],
-) -> Prepared:
+) -> Expectations:
     """The expectations of the precisions of `tolerances`, without slopes, for a task in float32.
 
     Raises: UnsupportedError for operators without a meaning.
@@ -71,7 +71,7 @@ def prepare(
             expected[precision] = _rounding(own, tolerance, exact)
         else:
             expected[precision] = _exact(own, tolerance, exact)
-    return Prepared(expected, notes, wide, seconds)
+    return Expectations(expected, notes, wide, seconds)
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ class Exact:
     first: FirstStep | None = None
 
 
-def whole(fitted: Fitted) -> Task:
+def whole(fitted: Fitted) -> Computation:
     """The task with what a run tells: values to compare, shapes of float outputs, their size."""
     task, computed = fitted.task, fitted.values
     outputs = {v.name: computed[v.name] for v in task.network.outputs if v.name in computed}
@@ -97,12 +97,12 @@ def whole(fitted: Fitted) -> Task:
     return replace(task, outputs=shapes, scale=scale or 1.0, probes=tuple(computed))
 
 
-def _exact(task: Task, tolerance: Tolerance, exact: Exact) -> Expectation:
+def _exact(task: Computation, tolerance: Tolerance, exact: Exact) -> Expectation:
     """What float64 found, as it is."""
     return Expectation(task, tolerance, exact.outputs, exact.training_outputs, first=exact.first)
 
 
-def _rounding(task: Task, tolerance: Tolerance, exact: Exact) -> Expectation:
+def _rounding(task: Computation, tolerance: Tolerance, exact: Exact) -> Expectation:
     """What float64 found, rounded to the task's precision, with the noise of computing in that.
 
     Left out are values of which no more can be said, such as an index that rounding decides.
@@ -126,7 +126,7 @@ def _rounding(task: Task, tolerance: Tolerance, exact: Exact) -> Expectation:
     return replace(rounded, first=FirstStep(exact.first.loss, state), first_noise=first_noise)
 
 
-def _noise(task: Task, training: bool, exact: Exact) -> dict[str, tuple[np.ndarray, float]]:
+def _noise(task: Computation, training: bool, exact: Exact) -> dict[str, tuple[np.ndarray, float]]:
     """For each value what is expected, and how far rounding may take it, by disturbed sums.
 
     Sums that are disturbed may lead elsewhere, as where a sum is compared with a number; NumPy's
@@ -150,7 +150,7 @@ def _noise(task: Task, training: bool, exact: Exact) -> dict[str, tuple[np.ndarr
     return {name: (wanted[name], error) for name, error in noise.items()}
 
 
-def _run(task: Task, training: bool, p: DisturbedPrimitives | None) -> dict[str, np.ndarray]:
+def _run(task: Computation, training: bool, p: DisturbedPrimitives | None) -> dict[str, np.ndarray]:
     return values(task.network, task.probes, task.inputs(), training, p)
 
 
@@ -159,12 +159,12 @@ def _errors(actual: Arrays, expected: Arrays) -> dict[str, float]:
 
 
 def _as_it_is(
-    task: Task,
+    task: Computation,
     tolerances: Mapping[str, Tolerance],
     rounding: Sequence[str],
     training: bool,
     say: Callable[[str], None],
-) -> Prepared:
+) -> Expectations:
     """A network that depends on how float32 rounds: compared in that alone, without slopes."""
     note = f"float64 is left out: {', '.join(rounding)} depend on how float32 rounds"
     if "float32" not in tolerances:
@@ -173,11 +173,11 @@ def _as_it_is(
     notes: tuple[str, ...] = ()
     if training:
         exact, notes = _with_first_step(exact, task, say)
-    return Prepared({"float32": _exact(task, tolerances["float32"], exact)}, (note, *notes))
+    return Expectations({"float32": _exact(task, tolerances["float32"], exact)}, (note, *notes))
 
 
 def _with_first_step(
-    exact: Exact, task: Task, say: Callable[[str], None]
+    exact: Exact, task: Computation, say: Callable[[str], None]
 ) -> tuple[Exact, tuple[str, ...]]:
     """With what is expected of the first training step; where there is no training, the reason."""
     say("reference: first training step")

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from allotrope.frameworks import missing
+from allotrope.measure.agreement.check_plan import Options
+from allotrope.measure.agreement.check_result import Proof, agreement, missing_row, row_of
 from allotrope.measure.agreement.echoes import settled, with_gradient_noise
 from allotrope.measure.agreement.fitting import alone, fitted
 from allotrope.measure.agreement.judge import (
@@ -19,13 +21,11 @@ from allotrope.measure.agreement.judge import (
     partings,
     trusted_framework,
 )
-from allotrope.measure.agreement.options import Options
-from allotrope.measure.agreement.prepare import Prepared, prepare
-from allotrope.measure.agreement.proof import Proof, agreement, missing_row, row_of
+from allotrope.measure.agreement.prepare import Expectations, prepare
 from allotrope.measure.agreement.recording import Recording, record, teller
 from allotrope.measure.agreement.slopes import Slope
 from allotrope.measure.agreement.sloping import Sloper
-from allotrope.measure.agreement.task import Task
+from allotrope.measure.agreement.task import Computation
 from allotrope.measure.machine import machine
 
 LARGE = 256 * 2**20
@@ -96,10 +96,10 @@ def preparation(
     tolerances: Mapping[str, Tolerance],
     options: Options,
     say: Callable[[str], None],
-) -> tuple[Prepared, Mapping[str, int]]:
+) -> tuple[Expectations, Mapping[str, int]]:
     """What the reference expects, of a batch of 1 too, and the rows that see nothing."""
     how = (options.batch, options.lengths, options.seed, options.learning_rate)
-    task = Task(str(file), "float32", *how, tasks=options.tasks, missing=options.missing)
+    task = Computation(str(file), "float32", *how, tasks=options.tasks, missing=options.missing)
     fit = fitted(task, options.values, options.free, say)
     prepared = prepare(fit, tolerances, options.steps > 0, say)
     single = alone(fit)
@@ -156,7 +156,7 @@ def _recorded(
 
 def with_slopes(
     recordings: Sequence[Recording],
-    prepared: Prepared,
+    prepared: Expectations,
     hidden: Mapping[str, int],
     options: Options,
     say: Callable[[str], None],

@@ -8,12 +8,12 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from allotrope.measure.agreement.arrays import Arrays, StepFiles
-from allotrope.measure.agreement.task import Task
-from allotrope.process.arrays import read_arrays
+from allotrope.measure.agreement.step_files import Arrays, StepFiles
+from allotrope.measure.agreement.task import Computation
+from allotrope.process.carried_arrays import read_arrays
 from allotrope.process.worker import WorkerError, WorkerProcess
 
-WORKER = "allotrope.measure.agreement.worker"
+WORKER = "allotrope.measure.agreement.framework_worker"
 """What each process runs."""
 
 PARTS = ("outputs", "gradients", "training")
@@ -49,14 +49,14 @@ class Recording:
 
 def record(
     framework: str,
-    task: Task,
+    task: Computation,
     steps: int,
     saved: Sequence[int],
     threads: int,
     folder: Path,
     say: Callable[[str], None],
     parts: Collection[str] = PARTS,
-    single: Task | None = None,
+    single: Computation | None = None,
 ) -> Recording:
     """Has a fresh process do the task, all `parts` of it.
 
@@ -85,7 +85,7 @@ def record(
 def _evaluate(
     recording: Recording,
     worker: WorkerProcess,
-    task: Task,
+    task: Computation,
     folder: Path,
     say: Callable[[str], None],
     parts: Collection[str] = PARTS,
@@ -114,7 +114,7 @@ def _evaluate(
 def _add_single(
     recording: Recording,
     worker: WorkerProcess,
-    task: Task,
+    task: Computation,
     folder: Path,
     say: Callable[[str], None],
     seconds: float,
@@ -181,6 +181,6 @@ def steps_kept(steps: int, weight_bytes: int, room: int) -> list[int]:
     )
 
 
-def teller(name: str, task: Task, say: Callable[[str], None]) -> Callable[[str], None]:
+def teller(name: str, task: Computation, say: Callable[[str], None]) -> Callable[[str], None]:
     """Says whose each line is."""
     return lambda line: say(f"{name} {task.precision}: {line}")

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from allotrope.measure.agreement.arrays import Arrays
 from allotrope.measure.agreement.comparer import SMALL, compare_losses, compare_steps
 from allotrope.measure.agreement.difference import difference, scale_of
 from allotrope.measure.agreement.judge import TRAINED, Expectation, Row
 from allotrope.measure.agreement.recording import Recording
+from allotrope.measure.agreement.step_files import Arrays
 
 NUDGE = 2.0**-46
 """The part of itself by which each weight of the echo begins off: some rounding errors, as many as

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from allotrope.measure.agreement.arrays import Arrays
+from allotrope.measure.agreement.step_files import Arrays
 from allotrope.progress import SECONDS_BETWEEN_LINES
 
 STEPS = (1e-5, 1e-6, 1e-7, 1e-8)

@@ -7,11 +7,11 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 
-from allotrope.measure.agreement.arrays import Arrays
 from allotrope.measure.agreement.objectives import Objective, places, reference_objective
 from allotrope.measure.agreement.recording import WORKER
 from allotrope.measure.agreement.slopes import Slope, directions_of, moved, slopes_of
-from allotrope.measure.agreement.task import Task
+from allotrope.measure.agreement.step_files import Arrays
+from allotrope.measure.agreement.task import Computation
 from allotrope.process.worker import WorkerError, WorkerProcess
 from allotrope.progress import SECONDS_BETWEEN_LINES
 
@@ -36,9 +36,9 @@ class Sloper:
     seconds: float
     threads: int
     say: Callable[[str], None]
-    reference: Callable[[Task, str], Objective] = reference_objective
+    reference: Callable[[Computation, str], Objective] = reference_objective
 
-    def slopes(self, task: Task, part: str, groups: int) -> tuple[tuple[Slope, ...], str]:
+    def slopes(self, task: Computation, part: str, groups: int) -> tuple[tuple[Slope, ...], str]:
         """The slopes of `part`, an item of `objectives.PARTS`, and who took them."""
         count = min(groups, len(places(task, part)))
         seconds = count * PASSES * self.seconds
@@ -60,7 +60,9 @@ class Sloper:
     def _tell(self, line: str) -> None:
         self.say(f"reference: {line}")
 
-    def _by_framework(self, name: str, task: Task, part: str, groups: int) -> tuple[Slope, ...]:
+    def _by_framework(
+        self, name: str, task: Computation, part: str, groups: int
+    ) -> tuple[Slope, ...]:
         """Raises: WorkerError if the framework fails, or differs from the reference elsewhere."""
         every = directions_of(places(task, part), groups, task.seed)
         slopes, said = [], time.monotonic()
@@ -84,7 +86,7 @@ class Sloper:
                     self.say(f"{name}: slope {number + 1} of {len(every)}")
         return tuple(slopes)
 
-    def _check_equal(self, task: Task, part: str, directions: Arrays, far: float) -> None:
+    def _check_equal(self, task: Computation, part: str, directions: Arrays, far: float) -> None:
         """Raises: WorkerError where the reference has another value at the far place."""
         expected = moved(self.reference(task, part), places(task, part), directions, FAR)
         both_undefined = math.isnan(far) and math.isnan(expected)

@@ -20,7 +20,7 @@ from allotrope.frameworks.contract import Batch, Loss, TrainingPlan
 from allotrope.frameworks.widening import widened, widened_array
 from allotrope.measure.agreement.learned import learned_tasks, random_labels
 from allotrope.measure.agreement.probe import probed
-from allotrope.measure.inputs import random_inputs
+from allotrope.measure.random_inputs import random_inputs
 from allotrope.network.network import Network
 from allotrope.network.reading.read import load
 from allotrope.tasks import Task as LearnedTask
@@ -29,7 +29,7 @@ from allotrope.training.plan import training_plan
 
 
 @dataclass(frozen=True)
-class Task:
+class Computation:
     """A network in a file, to be computed in `precision`: float64 widens every float32 in it.
 
     `batch` is the first dimension of inputs where it is free, `lengths` are the other free ones by

@@ -11,7 +11,7 @@ from __future__ import annotations
 import onnx
 
 from allotrope.errors import ModelError
-from allotrope.process.isolated import Crashed, Refused, bare
+from allotrope.process.isolation import Crashed, Refused, bare
 
 _LIBRARY = str(onnx.onnx_cpp2py_export.__file__)
 _PROCESS = bare("allotrope.network.reading.isolated_worker", _LIBRARY)

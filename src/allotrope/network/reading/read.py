@@ -2,8 +2,8 @@
 
 What a file claims is checked here, or in what is called from here, before it is believed.
 
-`wire.py` looks at the bytes, `check.py` at the operators, `tensors.py` and `external.py` at the
-arrays, `order.py` at the names.
+`wire.py` looks at the bytes, `check_operators.py` at the operators, `tensors.py` and `external.py`
+at the arrays, `order.py` at the names.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from allotrope.config import Repair
 from allotrope.errors import ModelError, UnsupportedError, printable
 from allotrope.network.network import Network
 from allotrope.network.order import ordered
-from allotrope.network.reading.check import check_model
+from allotrope.network.reading.check_operators import check_model
 from allotrope.network.reading.external import ExternalData
 from allotrope.network.reading.file_formats import HEAD, by_name, check_format, folder_instead
 from allotrope.network.reading.foreign.labels import without_labels

@@ -12,6 +12,7 @@ from allotrope.network.network import Network
 from allotrope.network.zoo.convolutional import cnn
 from allotrope.network.zoo.dense import mlp
 from allotrope.network.zoo.mobile import mobilenet_v2
+from allotrope.network.zoo.published_weights import load_safetensors
 from allotrope.network.zoo.residual import (
     resnet8,
     resnet18,
@@ -22,7 +23,6 @@ from allotrope.network.zoo.residual import (
     resnet56,
 )
 from allotrope.network.zoo.tabular import TableStyle, quantile_edges, table_mlp
-from allotrope.network.zoo.weights import load_safetensors
 from allotrope.network.zoo.whitened import whitened_cnn, whitening_filters
 
 NETWORKS: dict[str, Callable[..., Network]] = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from allotrope.errors import unknown_name
 from allotrope.network.network import Network
-from allotrope.network.zoo.blocks import POOLINGS, Blocks, Image, Style, positive
+from allotrope.network.zoo.building_blocks import POOLINGS, Blocks, Image, Style, positive
 
 
 def cnn(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from allotrope.network.network import Network
-from allotrope.network.zoo.blocks import Blocks, Image, Style, positive
+from allotrope.network.zoo.building_blocks import Blocks, Image, Style, positive
 
 
 def mlp(

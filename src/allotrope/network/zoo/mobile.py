@@ -6,7 +6,7 @@ Weight names are torchvision's.
 from __future__ import annotations
 
 from allotrope.network.network import Network
-from allotrope.network.zoo.blocks import Blocks, Features, Image, Style
+from allotrope.network.zoo.building_blocks import Blocks, Features, Image, Style
 
 # Expansion, channels, repeats and first stride of each stage: table 2 of the paper.
 STAGES = (

@@ -14,13 +14,13 @@ import numpy as np
 
 from allotrope.errors import unknown_name
 from allotrope.network.network import Network
-from allotrope.network.zoo.blocks import Blocks, Features, Image, Style
+from allotrope.network.zoo.building_blocks import Blocks, Features, Image, Style
 
 SHORTCUTS = ("padding", "projection")
 Block = Callable[[Blocks, Features, str, int, int, str], Features]
 
 
-class Options(TypedDict, total=False):
+class ResidualOptions(TypedDict, total=False):
     """The options that all residual networks take; defaults are those of `Style`."""
 
     activation: str
@@ -31,14 +31,14 @@ class Options(TypedDict, total=False):
 
 
 def resnet8(
-    classes: int, image: Image, *, shortcut: str = "projection", **options: Unpack[Options]
+    classes: int, image: Image, *, shortcut: str = "projection", **options: Unpack[ResidualOptions]
 ) -> Network:
     """One block a stage, for small images; see `resnet20`."""
     return _small("resnet8", 1, classes, image, shortcut, Style(**options))
 
 
 def resnet20(
-    classes: int, image: Image, *, shortcut: str = "projection", **options: Unpack[Options]
+    classes: int, image: Image, *, shortcut: str = "projection", **options: Unpack[ResidualOptions]
 ) -> Network:
     """Three blocks a stage of 16, 32 and 64 channels, for small images.
 
@@ -54,30 +54,30 @@ def resnet20(
 
 
 def resnet32(
-    classes: int, image: Image, *, shortcut: str = "projection", **options: Unpack[Options]
+    classes: int, image: Image, *, shortcut: str = "projection", **options: Unpack[ResidualOptions]
 ) -> Network:
     """Five blocks a stage, for small images; see `resnet20`."""
     return _small("resnet32", 5, classes, image, shortcut, Style(**options))
 
 
 def resnet56(
-    classes: int, image: Image, *, shortcut: str = "projection", **options: Unpack[Options]
+    classes: int, image: Image, *, shortcut: str = "projection", **options: Unpack[ResidualOptions]
 ) -> Network:
     """Nine blocks a stage, for small images; see `resnet20`."""
     return _small("resnet56", 9, classes, image, shortcut, Style(**options))
 
 
-def resnet18(classes: int, image: Image, **options: Unpack[Options]) -> Network:
+def resnet18(classes: int, image: Image, **options: Unpack[ResidualOptions]) -> Network:
     """Two basic blocks a stage, for photographs; see `resnet50`."""
     return _photograph("resnet18", _basic_block, (2, 2, 2, 2), 1, classes, image, Style(**options))
 
 
-def resnet34(classes: int, image: Image, **options: Unpack[Options]) -> Network:
+def resnet34(classes: int, image: Image, **options: Unpack[ResidualOptions]) -> Network:
     """3, 4, 6 and 3 basic blocks, for photographs; see `resnet50`."""
     return _photograph("resnet34", _basic_block, (3, 4, 6, 3), 1, classes, image, Style(**options))
 
 
-def resnet50(classes: int, image: Image, **options: Unpack[Options]) -> Network:
+def resnet50(classes: int, image: Image, **options: Unpack[ResidualOptions]) -> Network:
     """3, 4, 6 and 3 bottleneck blocks, for photographs: x: [n, c, h, w] to logits: [n, classes].
 
     The stride is in the 3 x 3 convolution, as in torchvision ("ResNet v1.5").

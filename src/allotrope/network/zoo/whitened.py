@@ -8,7 +8,7 @@ import numpy as np
 
 from allotrope.network.initialize import Initializer, Shape, dirac, fan_in_uniform, orthogonal
 from allotrope.network.network import Network
-from allotrope.network.zoo.blocks import Blocks, Features, Image, Style, positive
+from allotrope.network.zoo.building_blocks import Blocks, Features, Image, Style, positive
 
 DEPTHS = (2, 3)
 ROUNDING = 1e-6

@@ -11,7 +11,7 @@ from typing import IO
 
 import numpy as np
 
-from allotrope.data.memory import require_memory
+from allotrope.data.memory_limit import require_memory
 from allotrope.errors import DataError
 
 SUFFIXES = (".npz", ".npy")

@@ -15,7 +15,7 @@ import PIL
 
 from allotrope.config import DataOptions
 from allotrope.data.encodings import shown
-from allotrope.data.memory import require_memory
+from allotrope.data.memory_limit import require_memory
 from allotrope.data.sources.pictures.decoder import Decoder
 from allotrope.data.sources.pictures.deep_pictures import find_value_range
 from allotrope.data.sources.pictures.picture_cache import cache_file, load_cache, store_cache

@@ -12,7 +12,7 @@ from itertools import islice
 from pathlib import Path
 
 from allotrope.data.encodings import decoded
-from allotrope.data.memory import require_memory
+from allotrope.data.memory_limit import require_memory
 from allotrope.errors import DataError
 from allotrope.wording import counted
 

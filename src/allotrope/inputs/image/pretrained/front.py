@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from allotrope.inputs.image.pretrained.readings import PLAIN, Reading
+from allotrope.inputs.image.pretrained.readings import PLAIN, PixelReading
 from allotrope.inputs.image.pretrained.trial import in_layout
 from allotrope.network.graph import Graph, Node, Value
 from allotrope.network.network import Network
@@ -19,8 +19,8 @@ ARITHMETIC = frozenset({"Add", "Div", "Mul", "Sub"})
 
 
 def sensible(
-    network: Network, readings: Sequence[Reading], shape: tuple[int, int, int], layout: str
-) -> list[Reading]:
+    network: Network, readings: Sequence[PixelReading], shape: tuple[int, int, int], layout: str
+) -> list[PixelReading]:
     """The plain ranges of which the network's own preparation makes a usual one.
 
     All readings if there is no telling.

@@ -10,7 +10,7 @@ import numpy as np
 from allotrope.config import FineTuning
 from allotrope.errors import UsageError
 from allotrope.inputs.image.pretrained.front import sensible
-from allotrope.inputs.image.pretrained.readings import Reading, readings
+from allotrope.inputs.image.pretrained.readings import PixelReading, readings
 from allotrope.inputs.image.pretrained.sample import Sample
 from allotrope.inputs.image.pretrained.smooth import has_smooth_filters
 from allotrope.inputs.image.pretrained.trial import AT_ONCE, Trials
@@ -46,7 +46,9 @@ class Trying:
     framework: str
 
 
-def reading_of(trying: Trying, sample: Sample, options: FineTuning, notes: list[str]) -> Reading:
+def reading_of(
+    trying: Trying, sample: Sample, options: FineTuning, notes: list[str]
+) -> PixelReading:
     """What the network is to see of pixels: as asked, as its first nodes say, or as trials do.
 
     How it was found is added to `notes`.
@@ -72,7 +74,7 @@ def reading_of(trying: Trying, sample: Sample, options: FineTuning, notes: list[
     return _Deciding(weighing, plausible, trying, len(rows), inside, notes).decided()
 
 
-def _asked(options: FineTuning, count: int) -> Reading | None:
+def _asked(options: FineTuning, count: int) -> PixelReading | None:
     """The reading that options ask for."""
     if (options.mean is None) != (options.std is None):
         raise UsageError(
@@ -87,7 +89,7 @@ def _asked(options: FineTuning, count: int) -> Reading | None:
         raise UsageError(
             f"{len(mean)} means and {len(std)} deviations were given for {count} channels."
         )
-    return Reading("as asked for", mean, std, options.channel_order == "bgr")
+    return PixelReading("as asked for", mean, std, options.channel_order == "bgr")
 
 
 def _same_classes(trying: Trying, sample: Sample, options: FineTuning) -> bool:
@@ -114,13 +116,13 @@ class _Deciding:
     """What is made of a weighing, in words too."""
 
     weighing: Weighing
-    tried: Sequence[Reading]
+    tried: Sequence[PixelReading]
     trying: Trying
     count: int
     inside: bool
     notes: list[str]
 
-    def decided(self) -> Reading:
+    def decided(self) -> PixelReading:
         """The reading that is left, or that does no harm where several are.
 
         Raises: UsageError if several are left between which it matters.
@@ -134,12 +136,12 @@ class _Deciding:
             raise UsageError(self._question(left))
         return self._unknown()
 
-    def _best_of(self, left: Sequence[Reading]) -> Reading:
+    def _best_of(self, left: Sequence[PixelReading]) -> PixelReading:
         """Of readings that are nearly the same, the best; RGB unless BGR alone is left."""
         in_rgb = [reading for reading in left if not reading.reverse] or list(left)
         return max(in_rgb, key=self._score)
 
-    def _score(self, reading: Reading) -> tuple[float, ...]:
+    def _score(self, reading: PixelReading) -> tuple[float, ...]:
         """How good a reading was by each kind of evidence, accuracy first."""
         (trial,) = [trial for trial in self.weighing.left if trial.reading is reading]
         kinds = [
@@ -149,7 +151,7 @@ class _Deciding:
         ]
         return tuple(self.weighing.scores[kind][id(trial)] for kind in kinds)
 
-    def _won(self, reading: Reading) -> Reading:
+    def _won(self, reading: PixelReading) -> PixelReading:
         words = f"Pixels are given to the network as {reading.name}: "
         if self.inside:
             words += "it prepares its input itself, and its constants expect that"
@@ -168,7 +170,7 @@ class _Deciding:
                 "RGB and BGR could not be told apart: RGB. For the other: --channel-order bgr."
             )
 
-    def _by_how_much(self, reading: Reading) -> str:
+    def _by_how_much(self, reading: PixelReading) -> str:
         """The evidence, against the best reading that was ruled out."""
         words = []
         left = {id(trial) for trial in self.weighing.left}
@@ -184,7 +186,7 @@ class _Deciding:
             return f" ({'; '.join(words)})"
         return ""
 
-    def _equal(self, left: Sequence[Reading]) -> Reading:
+    def _equal(self, left: Sequence[PixelReading]) -> PixelReading:
         """Several do about as well on the data's own classes.
 
         Of equals, that with the smallest values.
@@ -206,7 +208,7 @@ class _Deciding:
         )
         return best
 
-    def _accuracy(self, reading: Reading) -> float:
+    def _accuracy(self, reading: PixelReading) -> float:
         (trial,) = [trial for trial in self.weighing.left if trial.reading is reading]
         return self.weighing.accuracy[id(trial)]
 
@@ -214,7 +216,7 @@ class _Deciding:
         """Whether it has learned from pictures, so that a wrong range would spoil something."""
         return self.weighing.fits or has_smooth_filters(self.trying.network)
 
-    def _question(self, left: Sequence[Reading]) -> str:
+    def _question(self, left: Sequence[PixelReading]) -> str:
         options = "\n".join(f"  {reading.asked_for}   {reading.name}" for reading in left)
         return (
             "which values the network was trained with cannot be told: "
@@ -222,7 +224,7 @@ class _Deciding:
             f"clearly. Add that which it was trained with:\n{options}"
         )
 
-    def _unknown(self) -> Reading:
+    def _unknown(self) -> PixelReading:
         """No reading loses: the data's own statistics, with which training begins well."""
         in_rgb = [reading for reading in self.tried if not reading.reverse] or list(self.tried)
         own = next((r for r in in_rgb if r.range.startswith("the data's")), in_rgb[0])

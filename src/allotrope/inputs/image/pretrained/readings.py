@@ -30,7 +30,7 @@ deviations."""
 
 
 @dataclass(frozen=True)
-class Reading:
+class PixelReading:
     """What a network sees of a pixel: (pixel - mean) / std, a channel; `reverse`: in the order BGR.
 
     `mean` and `std` are in the order in which the network takes the channels.
@@ -70,7 +70,7 @@ class Reading:
         offset = np.asarray(self.mean) * scale
         return ordered.astype(np.float32) * scale.astype(np.float32) - offset.astype(np.float32)
 
-    def alike(self, other: Reading) -> bool:
+    def alike(self, other: PixelReading) -> bool:
         """Whether the two give nearly the same values, whatever the order."""
         own, others = np.asarray(self.std), np.asarray(other.std)
         shift = np.abs(_in_rgb(self.mean, self) - _in_rgb(other.mean, other)) / np.minimum(
@@ -80,7 +80,7 @@ class Reading:
         return bool(scale.mean() < ALIKE_SCALE and shift.mean() < ALIKE_SHIFT)
 
 
-def _in_rgb(values: Sequence[float], reading: Reading) -> np.ndarray:
+def _in_rgb(values: Sequence[float], reading: PixelReading) -> np.ndarray:
     return np.asarray(values[::-1] if reading.reverse else values)
 
 
@@ -91,12 +91,14 @@ def _numbers(values: Sequence[float]) -> str:
     return ",".join(shown)
 
 
-def plain_readings(count: int) -> list[Reading]:
+def plain_readings(count: int) -> list[PixelReading]:
     """The ranges that are the same for every channel."""
-    return [Reading(name, (mean,) * count, (std,) * count) for name, (mean, std) in PLAIN.items()]
+    return [
+        PixelReading(name, (mean,) * count, (std,) * count) for name, (mean, std) in PLAIN.items()
+    ]
 
 
-def readings(images: np.ndarray, count: int, reverse: bool | None) -> list[Reading]:
+def readings(images: np.ndarray, count: int, reverse: bool | None) -> list[PixelReading]:
     """Every plausible reading of images uint8 [n, h, w, c] for a network of `count` channels.
 
     `reverse`: whether the network takes BGR; None for both, of which there is one only for grey
@@ -107,23 +109,23 @@ def readings(images: np.ndarray, count: int, reverse: bool | None) -> list[Readi
     own = [values * count if grey else values for values in own]
     plausible = plain_readings(count)
     if count == 3:
-        plausible.append(Reading("ImageNet's mean and deviation", *IMAGENET))
-        plausible.append(Reading("raw pixels less ImageNet's mean", CAFFE, (1.0,) * 3))
+        plausible.append(PixelReading("ImageNet's mean and deviation", *IMAGENET))
+        plausible.append(PixelReading("raw pixels less ImageNet's mean", CAFFE, (1.0,) * 3))
     if count == 1:
-        plausible.append(Reading("MNIST's mean and deviation", *MNIST))
-    plausible.append(Reading("the data's own mean and deviation", own[0], own[1]))
+        plausible.append(PixelReading("MNIST's mean and deviation", *MNIST))
+    plausible.append(PixelReading("the data's own mean and deviation", own[0], own[1]))
     return _in_orders(plausible, reverse if count == 3 else False)
 
 
-def _in_orders(plausible: list[Reading], reverse: bool | None) -> list[Reading]:
+def _in_orders(plausible: list[PixelReading], reverse: bool | None) -> list[PixelReading]:
     orders: tuple[bool, ...] = (False, True)
     if reverse is not None:
         orders = (reverse,)
     return [in_order(reading, order) for reading in plausible for order in orders]
 
 
-def in_order(reading: Reading, reverse: bool) -> Reading:
+def in_order(reading: PixelReading, reverse: bool) -> PixelReading:
     """A reading in RGB, in this order."""
     if not reverse:
         return reading
-    return Reading(reading.range, reading.mean[::-1], reading.std[::-1], True)
+    return PixelReading(reading.range, reading.mean[::-1], reading.std[::-1], True)

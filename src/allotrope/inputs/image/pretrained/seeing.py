@@ -10,7 +10,7 @@ from allotrope.config import FineTuning
 from allotrope.errors import AllotropeError, NodeError, UsageError
 from allotrope.inputs.image.pretrained.form import COUNTS, PictureForm, fixed, form_of_value
 from allotrope.inputs.image.pretrained.input_range import Trying, reading_of
-from allotrope.inputs.image.pretrained.readings import Reading
+from allotrope.inputs.image.pretrained.readings import PixelReading
 from allotrope.inputs.image.pretrained.sample import Sample
 from allotrope.inputs.image.pretrained.trial import in_layout
 from allotrope.network.graph import Value
@@ -24,7 +24,7 @@ class Seeing:
 
     form: PictureForm
     count: int
-    reading: Reading | None
+    reading: PixelReading | None
     """None for a network that takes whole numbers: the pixels as they are."""
     reverse: bool
 

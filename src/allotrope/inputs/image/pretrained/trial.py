@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from allotrope.inputs.image.pretrained.readings import Reading
+from allotrope.inputs.image.pretrained.readings import PixelReading
 from allotrope.network.graph import Node, Value
 from allotrope.network.network import Network
 
@@ -24,7 +24,7 @@ class Trial:
     There is one of these for each BatchNormalization.
     """
 
-    reading: Reading
+    reading: PixelReading
     logits: np.ndarray
     distances: tuple[float, ...]
 
@@ -49,7 +49,7 @@ class Trials:
         self.logits = network.outputs[0].name
         self.network = _showing(network, {node.inputs[0] for node in self.normalizations})
 
-    def of(self, reading: Reading, images: np.ndarray, layout: str) -> Trial:
+    def of(self, reading: PixelReading, images: np.ndarray, layout: str) -> Trial:
         """The trial on images uint8 [n, h, w, c], a multiple of `AT_ONCE`, in this layout."""
         sums: dict[str, np.ndarray] = {}
         logits = []
@@ -66,7 +66,7 @@ class Trials:
         return Trial(reading, np.concatenate(logits), distances)
 
     def _shown(
-        self, reading: Reading, images: np.ndarray, layout: str
+        self, reading: PixelReading, images: np.ndarray, layout: str
     ) -> Iterator[Mapping[str, np.ndarray]]:
         """The logits and what the normalizations take, a few images at a time."""
         for start in range(0, len(images), AT_ONCE):

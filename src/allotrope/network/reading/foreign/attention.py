@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from allotrope.errors import UnsupportedError
-from allotrope.network.reading.foreign.table import foreign
+from allotrope.network.reading.foreign.operator_table import foreign
 from allotrope.network.reading.foreign.writer import Writer
 
 _BOOL, _INT64 = 9, 7

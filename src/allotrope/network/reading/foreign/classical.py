@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from allotrope.errors import ModelError, UnsupportedError
-from allotrope.network.reading.foreign.table import foreign
+from allotrope.network.reading.foreign.operator_table import foreign
 from allotrope.network.reading.foreign.writer import Writer
 
 ML = "ai.onnx.ml"

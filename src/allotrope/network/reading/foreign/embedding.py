@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from allotrope.errors import UnsupportedError
-from allotrope.network.reading.foreign.table import foreign
+from allotrope.network.reading.foreign.operator_table import foreign
 from allotrope.network.reading.foreign.writer import Writer
 
 

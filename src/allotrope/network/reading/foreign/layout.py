@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from allotrope.network.reading.foreign.linear import fused_convolution
-from allotrope.network.reading.foreign.table import foreign
+from allotrope.network.reading.foreign.operator_table import foreign
 from allotrope.network.reading.foreign.writer import Writer
 
 

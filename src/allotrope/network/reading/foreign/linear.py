@@ -6,7 +6,7 @@ import numpy as np
 
 from allotrope.errors import ModelError, UnsupportedError
 from allotrope.network.reading.foreign.activations import activated
-from allotrope.network.reading.foreign.table import foreign
+from allotrope.network.reading.foreign.operator_table import foreign
 from allotrope.network.reading.foreign.writer import Writer
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from allotrope.network.reading.foreign.table import foreign
+from allotrope.network.reading.foreign.operator_table import foreign
 from allotrope.network.reading.foreign.writer import Writer
 
 

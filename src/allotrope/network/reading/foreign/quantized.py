@@ -11,7 +11,7 @@ import numpy as np
 
 from allotrope.errors import ModelError
 from allotrope.network.reading.foreign.activations import softmax
-from allotrope.network.reading.foreign.table import foreign
+from allotrope.network.reading.foreign.operator_table import foreign
 from allotrope.network.reading.foreign.writer import Writer
 
 

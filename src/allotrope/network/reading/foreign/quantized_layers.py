@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from allotrope.network.reading.foreign.linear import fused_convolution
+from allotrope.network.reading.foreign.operator_table import foreign
 from allotrope.network.reading.foreign.quantized import floats, rounded
-from allotrope.network.reading.foreign.table import foreign
 from allotrope.network.reading.foreign.writer import Writer
 
 

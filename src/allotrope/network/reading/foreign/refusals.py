@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from allotrope.network.reading.foreign.table import refused
+from allotrope.network.reading.foreign.operator_table import refused
 
 BLOCKED = "com.microsoft.nchwc"
 """ONNX Runtime's images in blocks of channels, as wide as a register of its processor."""

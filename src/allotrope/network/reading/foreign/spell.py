@@ -12,7 +12,7 @@ import allotrope.network.reading.foreign.families  # noqa: F401 - fills the tabl
 from allotrope.errors import AllotropeError, ModelError, UnsupportedError
 from allotrope.network.graph import Graph, Node, Value
 from allotrope.network.names import names_in, with_names
-from allotrope.network.reading.foreign.table import Foreign, foreign_operator
+from allotrope.network.reading.foreign.operator_table import Foreign, foreign_operator
 from allotrope.network.reading.foreign.writer import NotYetKnownError, Writer
 from allotrope.network.reading.opset import OPSET
 from allotrope.network.used import taken_in

@@ -6,8 +6,8 @@ import numpy as np
 
 from allotrope.errors import UnsupportedError
 from allotrope.network.reading.foreign.embedding import embed_layer_normalization
+from allotrope.network.reading.foreign.operator_table import foreign
 from allotrope.network.reading.foreign.quantized import floats
-from allotrope.network.reading.foreign.table import foreign
 from allotrope.network.reading.foreign.writer import Writer
 
 

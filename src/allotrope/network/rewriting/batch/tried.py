@@ -13,8 +13,8 @@ from allotrope.network.graph import Value
 from allotrope.network.network import Network
 from allotrope.network.rewriting.batch.placement import Mixes, Placement
 from allotrope.network.write import as_it_computes
-from allotrope.process.arrays import packed, unpacked
-from allotrope.process.isolated import Crashed, Refused, module
+from allotrope.process.carried_arrays import packed, unpacked
+from allotrope.process.isolation import Crashed, Refused, module
 
 Arrays = dict[str, np.ndarray]
 
@@ -30,7 +30,7 @@ _MOST_PRODUCTS = 5 * 10**9
 _TOLERANCE = 1e-3
 """In float32, of the largest answer: more examples at once are added up in another order."""
 
-_PROCESS = module("allotrope.runtimes.onnxruntime.worker")
+_PROCESS = module("allotrope.runtimes.onnxruntime.guarded_worker")
 
 
 def tried(

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from allotrope.measure.agreement.recording import steps_kept
-from allotrope.measure.agreement.task import Task
+from allotrope.measure.agreement.task import Computation
 from allotrope.measure.machine import cores
 
 MOST = 4
@@ -48,7 +48,7 @@ class Options:
         """The threads of each process."""
         return self.threads or max(1, cores() // self.beside)
 
-    def kept(self, task: Task) -> list[int]:
+    def kept(self, task: Computation) -> list[int]:
         """The steps after which weights are kept.
 
         In float32 only the first: later ones may part.

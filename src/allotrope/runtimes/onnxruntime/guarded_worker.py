@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import onnxruntime
 
-from allotrope.process.arrays import packed, unpacked
+from allotrope.process.carried_arrays import packed, unpacked
 from allotrope.process.serve import serve
 
 SECONDS = 2.0

@@ -1,6 +1,6 @@
 """Makes a SavedModel from a Keras model's source, with nothing of Allotrope.
 
-python -I build.py SOURCES FOLDER
+python -I make_model.py SOURCES FOLDER
 
 SOURCES holds `model.py`, `weights.npz` and `places.json`: `<layer>/<number of its variable>` for
 each weight of the ONNX file.
@@ -17,7 +17,7 @@ from typing import Any
 
 def _keras_build() -> Any:
     """The file that builds Keras models, as a module: this script does not see Allotrope."""
-    path = Path(__file__).parents[1] / "keras" / "build.py"
+    path = Path(__file__).parents[1] / "keras" / "make_model.py"
     specification = importlib.util.spec_from_file_location("keras_build", path)
     assert specification is not None and specification.loader is not None
     module = importlib.util.module_from_spec(specification)
@@ -30,7 +30,7 @@ keras_build = _keras_build()
 import tensorflow as tf  # noqa: E402 - that file sets the environment that it reads
 
 
-class Network(tf.Module):
+class ServedNetwork(tf.Module):
     """The graphs for inference (`__call__`) and training (`train`), and the variables.
 
     `parameters` are those that learn, `weights` all that have a name.
@@ -83,7 +83,7 @@ def main(sources: str, folder: str) -> None:
     model = keras_build.functional(
         keras_build.opened(sources).build(), str(Path(sources) / "weights.npz")
     )
-    network = Network(
+    network = ServedNetwork(
         model, named(model, json.loads((Path(sources) / "places.json").read_text(encoding="utf-8")))
     )
     tf.saved_model.save(

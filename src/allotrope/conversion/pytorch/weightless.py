@@ -11,9 +11,9 @@ import numpy as np
 from allotrope.conversion.core.geometry import unusual
 from allotrope.conversion.core.source import Expression, call, literal, shortest
 from allotrope.conversion.core.statement import Several
+from allotrope.conversion.pytorch.moving import SHAPES
 from allotrope.conversion.pytorch.pooling import POOLING
 from allotrope.conversion.pytorch.reductions import REDUCING
-from allotrope.conversion.pytorch.shapes import SHAPES
 from allotrope.conversion.pytorch.site import PyTorchSite, dtype_name
 from allotrope.operators.elementwise import dtype_of
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from allotrope.process.arrays import read_arrays
+from allotrope.process.carried_arrays import read_arrays
 
 Arrays = Mapping[str, np.ndarray]
 

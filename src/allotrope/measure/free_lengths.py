@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from allotrope.errors import UsageError
 from allotrope.inputs.guessed import TAKEN, usual_sides
 from allotrope.measure.declared import Declared
-from allotrope.measure.inputs import parse_lengths
+from allotrope.measure.random_inputs import parse_lengths
 from allotrope.network.graph import Value
 
 TOKENS = 128

@@ -8,8 +8,8 @@ from functools import partial
 from allotrope.conversion.core.geometry import unusual
 from allotrope.conversion.core.source import Expression, call, literal, shortest
 from allotrope.conversion.core.statement import Several
+from allotrope.conversion.jax.moving import SHAPES
 from allotrope.conversion.jax.pooling import POOLING
-from allotrope.conversion.jax.shapes import SHAPES
 from allotrope.conversion.jax.site import JaxSite
 from allotrope.operators.elementwise import dtype_of
 

@@ -1,4 +1,4 @@
-"""Records a network in one framework: `python -m allotrope.measure.agreement.worker`."""
+"""Records a network in one framework: `python -m allotrope.measure.agreement.framework_worker`."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from allotrope.errors import AllotropeError
 from allotrope.frameworks import FRAMEWORKS
 from allotrope.frameworks import framework as find
 from allotrope.frameworks.contract import Trainer
-from allotrope.measure.agreement.arrays import StepFiles
 from allotrope.measure.agreement.objectives import framework_objective, places
 from allotrope.measure.agreement.probe import probed
 from allotrope.measure.agreement.slopes import directions_of, moved, slope_along
-from allotrope.measure.agreement.task import Task
+from allotrope.measure.agreement.step_files import StepFiles
+from allotrope.measure.agreement.task import Computation
 from allotrope.measure.machine import version
-from allotrope.process.arrays import write_arrays
+from allotrope.process.carried_arrays import write_arrays
 from allotrope.process.serve import serve
 
 SOON_COMPILED = "--xla_backend_optimization_level=1"
@@ -48,7 +48,7 @@ class AgreementWorker:
 
     def begin(self, framework: str, task: dict[str, Any]) -> dict[str, Any]:
         """Takes the task and imports the framework."""
-        self._task = Task(**task)
+        self._task = Computation(**task)
         if self._task.precision == "float64":
             os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {SOON_COMPILED}".strip()
         self._framework = find(framework)

@@ -10,8 +10,8 @@ from allotrope.conversion.core.geometry import unusual
 from allotrope.conversion.core.source import Expression, call, literal, shortest
 from allotrope.conversion.core.statement import Several
 from allotrope.conversion.keras.layers import applied
+from allotrope.conversion.keras.moving import SHAPES
 from allotrope.conversion.keras.pooling import POOLING
-from allotrope.conversion.keras.shapes import SHAPES
 from allotrope.conversion.keras.site import KerasSite
 from allotrope.operators.elementwise import dtype_of
 

@@ -1,4 +1,4 @@
-"""A process that runs one file in one runtime, as told: `python -m allotrope.measure.worker`.
+"""A process that runs one file in one runtime: `python -m allotrope.measure.runtime_worker`.
 
 Arrays come and go by name as files.
 """
@@ -15,13 +15,13 @@ import numpy as np
 from allotrope.errors import UnsupportedError
 from allotrope.measure.machine import peak_memory
 from allotrope.measure.plain import plain
-from allotrope.process.arrays import read_arrays, write_arrays
+from allotrope.process.carried_arrays import read_arrays, write_arrays
 from allotrope.process.serve import serve
 from allotrope.telemetry import no_telemetry
 
 BATCH = 256
 
-MEASURING = "allotrope.measure.worker"
+MEASURING = "allotrope.measure.runtime_worker"
 """What a process runs that measures."""
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TypedDict
 
-from allotrope.inputs.image.options import (
+from allotrope.inputs.image.image_options import (
     AUGMENTATION_OPTIONS,
     IMAGE_OPTIONS,
     ImageOptions,

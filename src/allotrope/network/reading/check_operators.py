@@ -24,7 +24,7 @@ from allotrope.config import MEMORY_LIMIT, bytes_text, memory_limit
 from allotrope.errors import ModelError, UnsupportedError
 from allotrope.network.reading.choices import unknown_words
 from allotrope.network.reading.foreign import families  # noqa: F401 - fills the table
-from allotrope.network.reading.foreign.table import foreign_operator
+from allotrope.network.reading.foreign.operator_table import foreign_operator
 from allotrope.network.reading.opset import DOMAIN_VERSIONS, OLDEST, OPSET
 from allotrope.network.reading.shapes import is_tensor
 from allotrope.network.reading.tensors import MOST_AXES, byte_count

@@ -1,6 +1,6 @@
 """Makes `model.keras` of a folder's `model.py`, without Allotrope.
 
-python -I build.py FOLDER WEIGHTS
+python -I make_model.py FOLDER WEIGHTS
 """
 
 from __future__ import annotations
