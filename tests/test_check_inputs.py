@@ -20,7 +20,6 @@ from allotrope.measure.random_inputs import (
 from allotrope.measure.roles import roles
 from allotrope.network.build import Builder
 from allotrope.network.graph import Value
-from allotrope.network.hidden_rows import hidden_rows
 
 BATCH, LENGTH = 8, 5
 LENGTHS = {"n": BATCH, "t": LENGTH}
@@ -293,18 +292,6 @@ def test_rows_that_nothing_can_show_are_counted_and_said(tmp_path):
     fit = fit_of(attention(Builder(), hide), tmp_path, say=lines.append)
     assert sum(fit.hidden.values()) == BATCH * LENGTH
     assert any("see nothing: slopes are left out" in line for line in lines)
-
-
-def test_hidden_rows_of_the_operator_attention():
-    b, lengths = Builder(), (1, 1, 3, 2)
-    q, k, v = (b.input(name, "float32", lengths) for name in "qkv")
-    b.output(b.add("Attention", [q, k, v, b.input("mask", "bool", (3, 3))], {"is_causal": 1}), "y")
-    mask = np.array([[False, True, True]] * 3)
-    values = {name: np.zeros(lengths, np.float32) for name in "qkv"}
-    assert hidden_rows(b.network(), {**values, "mask": mask}) == {
-        b.network().graph.nodes[0].name or "y": 1
-    }
-    assert hidden_rows(b.network(), {**values, "mask": ~mask}) == {}
 
 
 def test_a_kind_that_is_asked_for_stays(tmp_path):
