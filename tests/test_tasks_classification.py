@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from sklearn import metrics
@@ -12,7 +14,12 @@ from allotrope.frameworks.pytorch.primitives import PyTorchPrimitives
 from allotrope.frameworks.reference.primitives import ReferencePrimitives
 from allotrope.network.zoo import mlp
 from allotrope.tasks import Classification
-from allotrope.tasks.class_losses import class_weights, cross_entropy, mean_squared_error
+from allotrope.tasks.class_losses import (
+    class_weights,
+    cross_entropy,
+    focal,
+    mean_squared_error,
+)
 from allotrope.tasks.confusion import confusion, per_class
 from allotrope.tasks.probabilities import softmax
 from allotrope.testing import TaskContract
@@ -38,6 +45,10 @@ class TestClassification(InEach, TaskContract):
 
 class TestClassificationByF1(TestClassification):
     task = TASK.decided_by("macro_f1")
+
+
+class TestFocalClassification(TestClassification):
+    task = replace(TASK, minimized="focal")
 
 
 class TestTwoClassesByArea(InEach, TaskContract):
@@ -75,6 +86,15 @@ def test_cross_entropy_by_hand():
     logits, target = np.array([[0.0, np.log(3.0)], [0.0, 0.0]]), np.array([[1.0, 0.0], [0.0, 1.0]])
     loss = cross_entropy(ReferencePrimitives(), logits, target)
     assert float(loss) == pytest.approx((np.log(4.0) + np.log(2.0)) / 2)
+
+
+@pytest.mark.parametrize("run", [by_reference, by_pytorch])
+def test_the_focal_loss_by_its_formula(run):
+    smooth = (0.9 * SOFT + 0.1 / 3) * WEIGHTS
+    probabilities = softmax(LOGITS)
+    expected = -(smooth * (1 - probabilities) ** 2 * np.log(probabilities)).sum(1).mean()
+    loss = run(focal, label_smoothing=0.1, weights=WEIGHTS)
+    assert loss == pytest.approx(expected, rel=1e-9)
 
 
 @pytest.mark.parametrize("run", [by_reference, by_pytorch])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from allotrope.errors import UsageError
 from allotrope.frameworks.reference.primitives import ReferencePrimitives
 from allotrope.network.columns import columns_of
 from allotrope.tasks import MultiLabel
-from allotrope.tasks.flag_losses import binary_cross_entropy
+from allotrope.tasks.flag_losses import binary_cross_entropy, focal_binary_cross_entropy
 from allotrope.tasks.thresholds import best_threshold
 from allotrope.testing import TaskContract
 from allotrope.testing.task_contract import passing
@@ -35,6 +36,10 @@ class TestTags(InEach, TaskContract):
     gappy = np.where(GAPS, -1, FLAGS)
 
 
+class TestFocalTags(TestTags):
+    task = replace(TASK, minimized="focal")
+
+
 class TestTagsByArea(TestTags):
     task = TASK.decided_by("macro_auc")
     labels = FLAGS.astype(np.float64)
@@ -51,6 +56,17 @@ def test_the_loss_is_pytorchs():
     theirs = compute(torch.from_numpy(logits), torch.from_numpy(target))
     loss = binary_cross_entropy(ReferencePrimitives(), logits, target)
     assert float(loss) == pytest.approx(float(theirs), rel=1e-12)
+
+
+def test_the_focal_loss_by_its_formula():
+    balance = np.array([[2.0, 1.0, 3.0], [0.5, 1.0, 0.25]], np.float32)
+    target, logits = FLAGS.astype(np.float64), LOGITS.astype(np.float64)
+    on = 1 / (1 + np.exp(-logits))
+    there = -target * (1 - on) ** 2 * np.log(on)
+    not_there = -(1 - target) * on**2 * np.log(1 - on)
+    expected = (there * balance[0] + not_there * balance[1]).mean()
+    loss = focal_binary_cross_entropy(ReferencePrimitives(), logits, target, None, balance)
+    assert float(loss) == pytest.approx(expected, rel=1e-9)
 
 
 def test_balanced_flags_have_half_of_the_sum_each():

@@ -47,6 +47,27 @@ def cross_entropy(
     return p.negative(weighted_mean(p, each, weight))
 
 
+def focal(
+    p: Any,
+    logits: Any,
+    target: Any,
+    weight: Any | None = None,
+    *,
+    label_smoothing: float = 0.0,
+    weights: np.ndarray | None = None,
+) -> Any:
+    """Cross-entropy in which a class counts by (1 - its probability)²: Lin et al. 2017.
+
+    Examples that are nearly right count little, so that the many easy ones of a frequent class do
+    not drown the few hard ones of a rare class. The exponent is the one that they found best.
+    """
+    counted = _by_class(p, _smooth(p, target, label_smoothing), weights)
+    logarithms = p.log_softmax(logits, -1)
+    unsure = p.add(p.negative(p.softmax(logits, -1)), 1.0)
+    each = p.sum(p.multiply(counted, p.multiply(p.multiply(unsure, unsure), logarithms)), (-1,))
+    return p.negative(weighted_mean(p, each, weight))
+
+
 def mean_squared_error(
     p: Any,
     logits: Any,
@@ -83,5 +104,6 @@ def _by_class(p: Any, target: Any, weights: np.ndarray | None) -> Any:
 
 CLASS_LOSSES: dict[str, Callable[..., Any]] = {
     "cross-entropy": cross_entropy,
+    "focal": focal,
     "mean-squared-error": mean_squared_error,
 }

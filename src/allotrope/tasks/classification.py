@@ -16,7 +16,7 @@ from allotrope.network.network import Network
 from allotrope.tasks.calibration import best_temperature, calibration
 from allotrope.tasks.class_losses import CLASS_LOSSES, class_weights
 from allotrope.tasks.confusion import Codes, confusion, macro_f1, per_class, worst_mistakes
-from allotrope.tasks.contract import Answers, Encoded, Labels, Task
+from allotrope.tasks.contract import Answers, Encoded, Labels, Task, loss_in_float64
 from allotrope.tasks.ending import EndingStep, with_ending
 from allotrope.tasks.means import missing
 from allotrope.tasks.metric import ACCURACY, AUC, MACRO_F1, Metric
@@ -118,21 +118,20 @@ class Classification(Task):
         return weights
 
     def loss(self, p: Any, output: Any, target: Any, weight: Any | None) -> Any:
-        """Cross-entropy from logits, or the squared error of probabilities."""
+        """Cross-entropy from logits, the focal one, or the squared error of probabilities."""
         compute = CLASS_LOSSES[self.minimized]
         smoothing, weights = self.label_smoothing, self._weights
         return compute(p, output, target, weight, label_smoothing=smoothing, weights=weights)
 
     def scores(self, output: Answers, labels: Labels) -> dict[str, float]:
-        """Accuracy as a fraction, mean cross-entropy without smoothing.
+        """Accuracy as a fraction, the mean loss without smoothing and weights.
 
         AUC if there are two classes.
         """
         output, labels = self._known(output, labels)
-        logits = output / self.temperature
         scores = {
             "accuracy": float(np.mean(output.argmax(axis=1) == labels)),
-            "loss": float(-log_softmax(logits)[np.arange(len(labels)), labels].mean()),
+            "loss": self._plain_loss(output / self.temperature, labels),
         }
         area = area_under_curve(output, labels)
         if area is not None:
@@ -140,6 +139,13 @@ class Classification(Task):
         if self.metric == MACRO_F1:
             scores["macro_f1"] = self._macro_f1(output, labels)
         return scores
+
+    def _plain_loss(self, logits: Answers, labels: Codes) -> float:
+        """The mean loss, each example and class counted once."""
+        if self.minimized == "cross-entropy":
+            return float(-log_softmax(logits)[np.arange(len(labels)), labels].mean())
+        plain = replace(self, label_smoothing=0.0, class_weights=None)
+        return loss_in_float64(plain, logits, labels)
 
     def settled(self, output: Answers, labels: Labels) -> Self:
         """With the temperature of the least cross-entropy, and of two classes a threshold."""

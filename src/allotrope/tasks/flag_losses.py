@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -25,8 +26,44 @@ def binary_cross_entropy(
     """
     there = p.multiply(target, p.softplus(p.negative(logits)))
     not_there = p.multiply(p.add(p.negative(target), 1.0), p.softplus(logits))
+    return _mean(p, there, not_there, weight, balance)
+
+
+def focal_binary_cross_entropy(
+    p: Any,
+    logits: Any,
+    target: Any,
+    weight: Any | None = None,
+    balance: NDArray[np.float32] | None = None,
+) -> Any:
+    """As `binary_cross_entropy`, each part by the square of the other's probability.
+
+    Flags that are nearly right count little: Lin et al. 2017, with the exponent that they found
+    best.
+    """
+    off, on = p.sigmoid(p.negative(logits)), p.sigmoid(logits)
+    there = p.multiply(target, p.multiply(p.multiply(off, off), p.softplus(p.negative(logits))))
+    absent = p.add(p.negative(target), 1.0)
+    not_there = p.multiply(absent, p.multiply(p.multiply(on, on), p.softplus(logits)))
+    return _mean(p, there, not_there, weight, balance)
+
+
+FLAG_LOSSES: dict[str, Callable[..., Any]] = {
+    "binary-cross-entropy": binary_cross_entropy,
+    "focal": focal_binary_cross_entropy,
+}
+
+
+def _mean(
+    p: Any,
+    there: Any,
+    not_there: Any,
+    weight: Any | None,
+    balance: NDArray[np.float32] | None,
+) -> Any:
+    """The mean of what set and unset flags cost, [n, k], each counted by its balance."""
     if balance is not None:
-        dtype = p.dtype(target)
+        dtype = p.dtype(there)
         there = p.multiply(there, p.cast(p.constant(balance[0]), dtype))
         not_there = p.multiply(not_there, p.cast(p.constant(balance[1]), dtype))
     losses = p.add(there, not_there)

@@ -16,7 +16,7 @@ from allotrope.tasks.class_losses import CLASS_WEIGHTS
 from allotrope.tasks.contract import Answers, Encoded, Labels, Task, loss_in_float64
 from allotrope.tasks.ending import EndingStep, with_ending
 from allotrope.tasks.flag_figures import Flags, areas, counts, f1_scores, most_wrong, per_label
-from allotrope.tasks.flag_losses import balanced, binary_cross_entropy
+from allotrope.tasks.flag_losses import FLAG_LOSSES, balanced
 from allotrope.tasks.means import missing
 from allotrope.tasks.metric import MACRO_AUC, MACRO_F1, MICRO_F1, Metric
 from allotrope.tasks.thresholds import BELIEVED, USUAL, best_threshold
@@ -37,7 +37,7 @@ class MultiLabel(Task):
 
     kind: ClassVar[str] = "multilabel"
     metrics: ClassVar[tuple[Metric, ...]] = (MACRO_F1, MICRO_F1, MACRO_AUC)
-    losses: ClassVar[tuple[str, ...]] = ("binary-cross-entropy",)
+    losses: ClassVar[tuple[str, ...]] = tuple(FLAG_LOSSES)
 
     labels: tuple[str, ...]
     thresholds: tuple[float, ...] = ()
@@ -109,8 +109,8 @@ class MultiLabel(Task):
         return Encoded(targets, np.asarray(~unknown, np.float32) if unknown.any() else None)
 
     def loss(self, p: Any, output: Any, target: Any, weight: Any | None) -> Any:
-        """Binary cross-entropy from logits."""
-        return binary_cross_entropy(p, output, target, weight, self._balance)
+        """Binary cross-entropy from logits, or the focal one."""
+        return FLAG_LOSSES[self.minimized](p, output, target, weight, self._balance)
 
     def scores(self, output: Answers, labels: Labels) -> dict[str, float]:
         """The loss without balance; macro and micro F1; the mean area of the labels."""

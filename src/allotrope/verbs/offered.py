@@ -131,7 +131,7 @@ FIT = (
     Option(
         "loss",
         "the loss of a kind of task, such as huber, or several with commas between: cross-entropy, "
-        "mean-squared-error, mean-absolute-error, huber, binary-cross-entropy.",
+        "focal, mean-squared-error, mean-absolute-error, huber, binary-cross-entropy.",
         recipe=True,
     ),
     Option(
