@@ -53,10 +53,16 @@ class FittedRun:
         return predict(self.folder, *files, top=top, threads=threads)
 
     def __str__(self) -> str:
-        lines = ["", *self._scores(), *self._delivery()]
+        lines = ["", *self._trees(), *self._scores(), *self._delivery()]
         if self.json["status"] == "interrupted":
             lines.append(f"stopped early  go on with: allotrope fit --resume {self.folder}")
         return "\n".join([*lines, f"report         {self.folder / 'report.html'}"])
+
+    def _trees(self) -> list[str]:
+        """How well boosted trees answer on the same rows, if there are such candidates."""
+        from allotrope.verbs.pipeline.rivals import trees_in_words
+
+        return trees_in_words(map(inside, self.json.get("candidates", ())), self._tasks()[0])
 
     def _scores(self) -> list[str]:
         """A line for each task, by its metric; of several, which one decides."""
@@ -117,10 +123,16 @@ def _figures(candidate: Mapping[str, Any], task: Task, named: str) -> str:
     latency, size = candidate["latency_ms"]["median"], candidate["size_bytes"]
     value = inside(candidate)["test_metric"]
     return (
-        f"{candidate['runtime']} {candidate['precision']}, {latency:.3g} ms an example, "
+        f"{_form(candidate)}{candidate['runtime']} {candidate['precision']}, "
+        f"{latency:.3g} ms an example, "
         f"{candidate['throughput']:,.0f} examples/s, {size / 1e6:.3g} MB, "
         f"test {named} {task.metric_text(value)}"
     )
+
+
+def _form(candidate: Mapping[str, Any]) -> str:
+    """`boosted trees in `, if the candidate is no network."""
+    return "boosted trees in " if candidate.get("form") == "trees" else ""
 
 
 def _gain(best: Mapping[str, Any], candidates: list[dict[str, Any]]) -> str:

@@ -27,6 +27,7 @@ from allotrope.training.checkpoints import resumable
 from allotrope.training.evaluate import in_batches
 from allotrope.training.loop import Trained, train
 from allotrope.verbs.pipeline.planning import Among, Plan
+from allotrope.verbs.pipeline.rivals import trees_in_words, with_trees
 
 
 @dataclass(frozen=True)
@@ -159,9 +160,11 @@ def measured(
     """The trained network, from raw examples to answers, in every precision and runtime.
 
     Their files are made in `folder`, where processes of their own open them. Training examples
-    calibrate int8.
+    calibrate int8. Of a table, boosted trees are candidates too.
     """
-    data, task = scored.trained.plan.data, scored.tasks[0]
+    data, task, show = scored.trained.plan.data, scored.tasks[0], show or Progress()
+    forms = (among or Among()).candidates
+    seed = scored.trained.plan.recipe.seed
     rows = measure_candidates(
         finished(scored.trained.network, data.inputs, scored.tasks),
         data.taken("train"),
@@ -170,9 +173,11 @@ def measured(
         target,
         task.metric,
         threads,
-        (show or Progress()).say,
-        (among or Among()).candidates,
+        show.say,
+        with_trees(forms, data, scored.tasks, seed),
     )
+    for line in trees_in_words(rows, task):
+        show.say(line)
     return Measured(scored, rows, measurement(threads or cores()))
 
 
