@@ -69,7 +69,13 @@ def test_a_table_becomes_a_file_that_reads_cells(run, tmp_path):
 def test_boosted_trees_stand_beside(run):
     (trees,) = [row for row in run.json["candidates"] if row["form"] == "trees"]
     assert trees["runtime"] == "onnxruntime" and trees["validation_metric"] > 0
-    assert "scikit-learn's HistGradientBoosting on the same rows: validation RMSE" in str(run)
+    assert "scikit-learn's HistGradientBoosting on the same rows, by RMSE: valid" in str(run)
+    x = np.array([[1, 50, 20424], [np.nan, np.nan, 20424]], np.float32)
+    files = ("model.onnx", "candidates/trees.onnx", "candidates/network-and-trees.onnx")
+    network, trees, mean = (
+        onnxruntime.InferenceSession(run.folder / file).run(None, {"table": x})[0] for file in files
+    )
+    np.testing.assert_allclose(mean, (network + trees) / 2, rtol=1e-5)
     assert json.loads((run.folder / "run.json").read_text())["status"] == "done"
 
 
@@ -102,7 +108,8 @@ def test_trees_answer_in_onnx_as_in_scikit_learn(target, tmp_path):
     (answers,) = session.run(None, {"table": data.test["table"]})
     labels, x, new = data.train[task.name], data.train["table"], data.test["table"]
     if target == "price":
-        expected = HistGradientBoostingRegressor(random_state=0).fit(x, labels).predict(new)[:, None]
+        model = HistGradientBoostingRegressor(random_state=0).fit(x, labels)
+        expected = model.predict(new)[:, None]
     elif "," in target:
         models = [HistGradientBoostingClassifier(random_state=0).fit(x, y) for y in labels.T]
         expected = np.stack([model.predict_proba(new)[:, 1] for model in models], 1)

@@ -11,8 +11,10 @@ from allotrope.tasks.metric import Metric
 
 Row = dict[str, Any]
 DECIDING = "validation_metric"
-TREES = "trees"
-"""The form of a candidate that is no network: boosted trees that learned the same rows."""
+TREES, TOGETHER = "trees", "network-and-trees"
+"""Forms of candidates that are not the network alone: boosted trees that learned the same rows, and
+the mean of what both answer."""
+CALLED = {TREES: "the boosted trees", TOGETHER: "network and trees together"}
 TOLERANCE = 1e-9
 """Points of the metric: a drop of exactly what is allowed passes, whatever its last bit says."""
 AS_FAST = 1.05
@@ -109,13 +111,10 @@ def float32_metric(rows: Sequence[Mapping[str, Any]], metric: Metric) -> float |
 
 
 def _best_in_words(rows: Sequence[Mapping[str, Any]], reference: float | None) -> str:
-    """What the metric in float32 is called, with which others are compared."""
-    trees = [row for row in rows if row.get("form") == TREES]
-    others = [row.get(DECIDING) for row in rows if row["precision"] == "float32"]
-    for row in trees:
-        if row.get(DECIDING) == reference and others.count(reference) == 1:
-            return "the boosted trees"
-    return "float32"
+    """What has the metric in float32 with which others are compared."""
+    best = [row for row in rows if row["precision"] == "float32" and row.get(DECIDING) == reference]
+    forms = {row.get("form", "") for row in best}
+    return CALLED.get(forms.pop(), "float32") if len(forms) == 1 else "float32"
 
 
 def _misses(

@@ -131,8 +131,11 @@ def _figures(candidate: Mapping[str, Any], task: Task, named: str) -> str:
 
 
 def _form(candidate: Mapping[str, Any]) -> str:
-    """`boosted trees in `, if the candidate is no network."""
-    return "boosted trees in " if candidate.get("form") == "trees" else ""
+    """`the boosted trees in `, if the candidate is not the network alone."""
+    from allotrope.measure.choice import CALLED
+
+    form = CALLED.get(candidate.get("form", ""))
+    return f"{form} in " if form else ""
 
 
 def _gain(best: Mapping[str, Any], candidates: list[dict[str, Any]]) -> str:

@@ -165,8 +165,9 @@ def measured(
     data, task, show = scored.trained.plan.data, scored.tasks[0], show or Progress()
     forms = (among or Among()).candidates
     seed = scored.trained.plan.recipe.seed
+    network = finished(scored.trained.network, data.inputs, scored.tasks)
     rows = measure_candidates(
-        finished(scored.trained.network, data.inputs, scored.tasks),
+        network,
         data.taken("train"),
         {split: _judged(data, split, task) for split in ("validation", "test")},
         folder,
@@ -174,7 +175,7 @@ def measured(
         task.metric,
         threads,
         show.say,
-        with_trees(forms, data, scored.tasks, seed),
+        with_trees(forms, network, data, scored.tasks, seed),
     )
     for line in trees_in_words(rows, task):
         show.say(line)

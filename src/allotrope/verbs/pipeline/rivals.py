@@ -10,49 +10,68 @@ from allotrope.architectures.for_tables import is_table
 from allotrope.data.examples import Data
 from allotrope.delivery.finished import finished
 from allotrope.measure.candidates import Candidate
-from allotrope.measure.choice import DECIDING, TREES
+from allotrope.measure.choice import DECIDING, TOGETHER, TREES
+from allotrope.network.network import Network
+from allotrope.network.rewriting.averaged import averaged
 from allotrope.tasks import Task
 from allotrope.training.trees import grown
 
-FILE = "candidates/trees.onnx"
+FOLDER = "candidates"
+NETWORK = "network"
 RUNTIME = "onnxruntime"
 """The runtime that computes ONNX's trees."""
 
 
 def with_trees(
-    among: Callable[[Path], list[Candidate]], data: Data, tasks: Sequence[Task], seed: int
+    among: Callable[[Path], list[Candidate]],
+    network: Network,
+    data: Data,
+    tasks: Sequence[Task],
+    seed: int,
 ) -> Callable[[Path], list[Candidate]]:
-    """The candidates and, if the data is a table alone, boosted trees that learn the same rows."""
+    """The candidates of a finished network and, if the data is a table alone, its rivals.
+
+    They are boosted trees that learn the same rows, and the mean of what both answer: each errs
+    otherwise, so that it is often better than either.
+    """
     if not is_table(data):
         return among
 
     def candidates(folder: Path) -> list[Candidate]:
-        trees = grown(data, tasks, seed)
-        path = folder / FILE
-        finished(trees.network, data.inputs, tasks).save(path)
-        return [*among(folder), Candidate(RUNTIME, "float32", path, TREES)]
+        trees = finished(grown(data, tasks, seed).network, data.inputs, tasks)
+        networks = {TREES: trees, TOGETHER: averaged(network, trees)}
+        rivals = []
+        for form, one in networks.items():
+            path = folder / FOLDER / f"{form}.onnx"
+            one.save(path)
+            rivals.append(Candidate(RUNTIME, "float32", path, form))
+        return [*among(folder), *rivals]
 
     return candidates
 
 
 def trees_in_words(rows: Iterable[Mapping[str, Any]], task: Task) -> list[str]:
     """How well the trees among candidates answer beside the best of the network's, in a line."""
-    rows = list(rows)
-    trees = [row for row in rows if row.get("form") == TREES and row.get(DECIDING) is not None]
-    others = [row for row in rows if row.get("form") != TREES and row.get(DECIDING) is not None]
-    if not trees or not others:
+    metric, best = task.metric, dict[str, Mapping[str, Any]]()
+    for row in rows:
+        form = row.get("form", "")
+        who = form if form in (TREES, TOGETHER) else NETWORK
+        if row.get(DECIDING) is None:
+            continue
+        if who not in best or metric.better(row[DECIDING], best[who][DECIDING]):
+            best[who] = row
+    if len(best) < 3:
         return []
-    metric, (one,) = task.metric, trees
-    best = max(others, key=lambda row: metric.rank(row[DECIDING]))
-    verdict = "the network is better"
-    if metric.better(one[DECIDING], best[DECIDING]):
-        verdict = "the trees are better"
-    figures = [
-        f"validation {metric.title} {task.metric_text(row[DECIDING])}, "
+    figures = {
+        name: f"validation {task.metric_text(row[DECIDING])}, "
         f"test {task.metric_text(row['test_metric'])}"
-        for row in (one, best)
-    ]
+        for name, row in best.items()
+    }
+    verdict = "the network is better"
+    if metric.better(best[TREES][DECIDING], best[NETWORK][DECIDING]):
+        verdict = "the trees are better"
     return [
-        f"scikit-learn's HistGradientBoosting on the same rows: {figures[0]}; "
-        f"the network: {figures[1]}: {verdict}"
+        f"scikit-learn's HistGradientBoosting on the same rows, by {metric.title}: "
+        f"{figures[TREES]}; the network: {figures[NETWORK]}: {verdict}; "
+        f"their mean: {figures[TOGETHER]}"
     ]
