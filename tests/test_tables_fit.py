@@ -10,7 +10,7 @@ import pytest
 
 import allotrope
 from allotrope.delivery.finished import finished
-from allotrope.training.trees import grown
+from allotrope.training.boosting import grown
 from quick import fit
 from test_predict_columns import by_program
 

@@ -14,7 +14,7 @@ from allotrope.measure.choice import DECIDING, TOGETHER, TREES
 from allotrope.network.network import Network
 from allotrope.network.rewriting.averaged import averaged
 from allotrope.tasks import Task
-from allotrope.training.trees import grown
+from allotrope.training.boosting import grown
 
 FOLDER = "candidates"
 NETWORK = "network"
