@@ -55,15 +55,16 @@ def test_a_table_becomes_a_file_that_reads_cells(run, tmp_path):
     assert "'id' is left out: it looks like an id" in notes
     new = tmp_path / "new.csv"
     new.write_text("sold,city,size\n03/12/2025,Rom,50\n03/12/2025,Oslo,?\n2025-12-03,Rom,50\n")
-    found = allotrope.predict(run.folder, new)
-    assert [("reason" in row) for row in found.json] == [False, False, True]
-    assert "'sold' is '2025-12-03', expected a date written as %d/%m/%Y" in found.json[2]["reason"]
+    predicted = allotrope.predict(run.folder, new)
+    assert [("reason" in row) for row in predicted.json] == [False, False, True]
+    reason = predicted.json[2]["reason"]
+    assert "'sold' is '2025-12-03', expected a date written as %d/%m/%Y" in reason
     arrays = {"sold": ["03/12/2025"], "city": ["Rom"], "size": [50.0]}
-    np.testing.assert_allclose(run.predict(arrays)["price"], found["price"][:1], rtol=1e-5)
+    np.testing.assert_allclose(run.predict(arrays)["price"], predicted["price"][:1], rtol=1e-5)
     done, rows = by_program(run.folder, new)
     assert done.returncode == 1
     answers = [row["answers"]["price"]["value"] for row in rows[:2]]
-    np.testing.assert_allclose(answers, found["price"][:2], rtol=1e-5)
+    np.testing.assert_allclose(answers, predicted["price"][:2], rtol=1e-5)
 
 
 def test_boosted_trees_stand_beside(run):

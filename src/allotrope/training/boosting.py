@@ -15,7 +15,7 @@ import numpy as np
 
 from allotrope.data.examples import Data
 from allotrope.network.network import Network
-from allotrope.network.zoo.trees import Tree, boosted_trees
+from allotrope.network.zoo.trees import BoostedTree, boosted_trees
 from allotrope.tasks import Task
 from allotrope.tasks.means import missing
 
@@ -40,7 +40,7 @@ def grown(data: Data, tasks: Sequence[Task], seed: int) -> BoostedTrees:
 
 def _of_task(
     task: Task, x: np.ndarray, labels: np.ndarray, seed: int
-) -> tuple[list[Tree], list[float]]:
+) -> tuple[list[BoostedTree], list[float]]:
     """The trees of a task whose sums are its raw output: logits, flags, standardized values."""
     if task.kind == "classification":
         known = ~missing(labels)
@@ -59,7 +59,7 @@ def _of_task(
 
 def _classifier(
     x: np.ndarray, codes: np.ndarray, classes: int, seed: int
-) -> tuple[list[Tree], list[float]]:
+) -> tuple[list[BoostedTree], list[float]]:
     """Logits of classes; of two, the first is always 0."""
     from sklearn.ensemble import HistGradientBoostingClassifier
 
@@ -94,10 +94,10 @@ def _regressor(x: np.ndarray, values: np.ndarray, seed: int) -> tuple[list[Any],
     return [one[0] for one in model._predictors], float(np.ravel(model._baseline_prediction)[0])
 
 
-def _tree(predictor: Any, target: int) -> Tree:
+def _tree(predictor: Any, target: int) -> BoostedTree:
     """One tree of scikit-learn's as a network has it."""
     nodes: Mapping[str, np.ndarray] = predictor.nodes
-    return Tree(
+    return BoostedTree(
         target=target,
         branch=nodes["is_leaf"] == 0,
         feature=nodes["feature_idx"],

@@ -17,7 +17,7 @@ AT_MOST, SUM = 0, 1
 
 
 @dataclass(frozen=True, eq=False)
-class Tree:
+class BoostedTree:
     """Nodes of one tree, each an entry of the arrays [m]; the first is the root.
 
     At a `branch` a row goes to `left` if its number `feature` is at most `threshold`, or missing
@@ -37,7 +37,7 @@ class Tree:
 def boosted_trees(
     name: str,
     columns: int,
-    tasks: Mapping[str, tuple[Sequence[Tree], Sequence[float]]],
+    tasks: Mapping[str, tuple[Sequence[BoostedTree], Sequence[float]]],
 ) -> Network:
     """Rows float32 [n, columns] to the sums of trees [n, size] for each task, by name.
 
@@ -56,7 +56,7 @@ def boosted_trees(
     return Network(graph, {}, frozenset())
 
 
-def _attributes(trees: Sequence[Tree]) -> dict[str, Any]:
+def _attributes(trees: Sequence[BoostedTree]) -> dict[str, Any]:
     """What the node says of all trees: branches one after the other, and leaves apart from them."""
     trees = [tree if tree.branch[0] else _with_branch(tree) for tree in trees]
     counts = [len(tree.branch) for tree in trees]
@@ -82,7 +82,7 @@ def _attributes(trees: Sequence[Tree]) -> dict[str, Any]:
     }
 
 
-def _with_branch(leaf: Tree) -> Tree:
+def _with_branch(leaf: BoostedTree) -> BoostedTree:
     """A tree of a leaf alone as one with a branch, whose sides are that leaf."""
     ones = np.ones(1, np.int64)
     grown = {
@@ -92,10 +92,10 @@ def _with_branch(leaf: Tree) -> Tree:
         "value": np.append(0.0, leaf.value),
     }
     others = {name: np.zeros(2, np.int64) for name in ("feature", "threshold", "missing_left")}
-    return Tree(target=leaf.target, **grown, **others)
+    return BoostedTree(target=leaf.target, **grown, **others)
 
 
-def _all(trees: Sequence[Tree], name: str) -> np.ndarray:
+def _all(trees: Sequence[BoostedTree], name: str) -> np.ndarray:
     return np.concatenate([getattr(tree, name) for tree in trees])
 
 
