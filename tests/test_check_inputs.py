@@ -178,6 +178,15 @@ def test_what_an_input_is_for(make, name, kind):
     assert set(b.network().run(inputs)) == {"y"}
 
 
+def test_a_choice_has_other_values_that_choose_otherwise():
+    b = Builder()
+    ids, x = b.input("ids", "int64", ()), b.input("x", "float32", ("n", "t"))
+    for name, rate in (("slow", 8000), ("fast", 16000)):
+        chosen = b.add("Equal", [ids, number(b, rate, np.int64)])
+        b.output(b.add("Where", [chosen, x, number(b, 0.0)]), name)
+    assert roles(b.network(), LENGTHS)["ids"].others == ("8000", "0")
+
+
 # --- masks
 
 

@@ -270,6 +270,28 @@ def test_the_batch_is_found_where_a_state_has_it():
         }
 
 
+@pytest.mark.parametrize("new", ["t", 1])
+def test_a_mask_is_as_long_as_a_past_and_what_is_new(new):
+    b = Builder()
+    x, past = b.input("x", "float32", ("n", new)), b.input("past", "float32", ("n", "p"))
+    mask = b.input("attention_mask", "float32", ("n", "all"))
+    b.output(b.add("Mul", [mask, b.add("Concat", [past, x], {"axis": 1})]), "y")
+    inputs, _ = reference_run(b.network())
+    lengths = {name: array.shape[1] for name, array in inputs.items()}
+    assert lengths["attention_mask"] == lengths["past"] + lengths["x"]
+    assert lengths["past"] > 1
+
+
+def test_indices_reach_the_whole_table_also_behind_a_cast():
+    b = Builder()
+    table = b.weight("table", np.eye(20, dtype=np.float32))
+    ids = b.add("Cast", [b.input("ids", "int32", ("n", "t"))], {"to": 7})
+    b.output(b.add("Gather", [table, ids]), "y")
+    inputs, _ = reference_run(b.network())
+    assert 10 < inputs["ids"].max() < 20
+    assert inputs["ids"].min() >= 0
+
+
 def test_rounding_is_what_float32_makes_of_it():
     b = Builder()
     x = b.input("x", "float32", ("n", 3))

@@ -14,6 +14,8 @@ import converted
 from allotrope.conversion.core.carried import PRIMITIVES, Carried
 from allotrope.conversion.core.carried_text import Written
 from allotrope.conversion.core.entries import entries
+from allotrope.conversion.core.proof import proof_script, prove
+from allotrope.errors import UnsupportedError
 from allotrope.network.build import Builder
 from allotrope.operators.interpret import OPERATORS
 from allotrope.verbs.convert import TARGETS, convert
@@ -62,6 +64,16 @@ def test_the_whole_proof_of_a_graph_with_all_of_it(target, tmp_path):
     readme = (converted.folder / "README.md").read_text()
     assert "spelled out" in readme
     assert "If" in readme
+
+
+def test_the_proof_takes_the_other_branch_too(tmp_path):
+    """Whose weights the usual value of the choice does not need."""
+    network, _ = NETWORKS["branches"]()
+    folder = convert(network, tmp_path / "out", to="pytorch").folder
+    for branch in ("fast.weight", "slow.weight"):
+        other = network.with_weights({branch: network.weights[branch] + np.float32(0.01)})
+        with pytest.raises(UnsupportedError, match="differs by"):
+            prove(other, folder, proof_script("pytorch"))
 
 
 def test_every_operator_has_an_entry():

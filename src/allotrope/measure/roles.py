@@ -43,11 +43,15 @@ STEPS = 1000
 
 @dataclass(frozen=True)
 class Role:
-    """What an input is taken for, the kind of its random values, and what says so."""
+    """What an input is taken for, the kind of its random values, and what says so.
+
+    `others` are values with which the network may compute in another way, as in another branch.
+    """
 
     what: str
     kind: str
     because: str
+    others: tuple[str, ...] = ()
 
 
 def roles(network: Network, lengths: Mapping[str, int]) -> dict[str, Role]:
@@ -194,15 +198,24 @@ def _setting(value: Value, taken: list[Use], words: frozenset[str], uses: Uses) 
     if (uses.shape(value.name) or (1,)) != (1,) or len(value.shape or ()) > 1:
         return None
     if value.dtype == np.bool_:
-        training = bool(words & {"training", "train", "phase"})
-        return Role("a flag", "0" if training else "1", "it is one boolean")
+        if words & {"training", "train", "phase"}:
+            return Role("a flag", "0", "it is one boolean")
+        return Role("a flag", "1", "it is one boolean", ("0",))
     compared = [
         uses.number(use.node.inputs[1 - use.position]) for use in taken if use.operator == "Equal"
     ]
     choices = [number for number in compared if number is not None]
     if value.dtype.kind in "iu" and choices:
-        return Role("a choice", f"{max(choices):g}", "it is compared with this number")
+        return _choice(sorted(set(choices)))
     return None
+
+
+def _choice(choices: list[float]) -> Role:
+    """The largest of the numbers; the others, and one that is none of them, choose otherwise."""
+    *smaller, largest = choices
+    none_of_them = next(number for number in range(len(choices) + 1) if number not in choices)
+    others = tuple(f"{number:g}" for number in (*smaller, none_of_them))
+    return Role("a choice", f"{largest:g}", "it is compared with this number", others)
 
 
 def _mask(value: Value, taken: list[Use], words: frozenset[str], uses: Uses) -> Role | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,9 +16,9 @@ from allotrope.errors import ModelError, UnsupportedError, UsageError
 from allotrope.frameworks.lowering import lowered
 from allotrope.frameworks.reference.primitives import ReferencePrimitives
 from allotrope.measure.random_inputs import random_inputs
+from allotrope.measure.roles import roles
 from allotrope.network.graph import Value
 from allotrope.network.network import Network
-from allotrope.network.used import every_node
 from allotrope.operators.interpret import Context, Program
 from allotrope.process.script import run_script
 from allotrope.process.worker import WorkerError
@@ -31,7 +32,7 @@ rounding, that is allowed instead."""
 FLAT = 1e-10
 """A squared gradient of at most this part of the loss is zero but for rounding."""
 BATCH = 4
-LENGTHS = (8, 32, 96, 192, 224, 256, 576, 1)
+LENGTHS = (8, 32, 96, 192, 224, 256, 576)
 """What a free length other than the batch may be; the first that the network can take."""
 UNNAMED = "\0"
 """What the name of a free axis begins with that has none."""
@@ -39,6 +40,10 @@ MOST_UNNAMED = 3
 """Of so many it is tried which are as long as the batch."""
 PATIENCE = 900.0
 """Seconds that the fresh process may take."""
+
+
+Arrays = dict[str, np.ndarray]
+"""By name."""
 
 
 @dataclass(frozen=True)
@@ -56,9 +61,28 @@ class FolderProof:
 def prove(network: Network, folder: Path, script: Path) -> FolderProof:
     """Opens `folder` by the script in a fresh process and compares.
 
+    Once more for each setting of the network that may take another branch; it trains in the first.
+
     Raises: UnsupportedError where it does not open, computes something else, or does not learn.
     """
-    inputs, expected = reference_run(network)
+    first, *others = reference_runs(network)
+    answer, differences, wrong = _compared(network, folder, script, *first)
+    wrong += _training_problems(answer, bool(network.trainable))
+    for inputs, expected in others:
+        _, further, wrong_here = _compared(network, folder, script, inputs, expected)
+        wrong += wrong_here
+        differences = {name: max(value, further[name]) for name, value in differences.items()}
+    if wrong:
+        raise UnsupportedError(
+            f"the converted network is not the same: {'; '.join(wrong)}. Nothing was written."
+        )
+    return FolderProof(differences, tuple(answer["loss"]), answer["learning"])
+
+
+def _compared(
+    network: Network, folder: Path, script: Path, inputs: Arrays, expected: Arrays
+) -> tuple[dict[str, Any], dict[str, float], list[str]]:
+    """What the script says, the differences by output, and those that are too large."""
     with tempfile.TemporaryDirectory() as scratch:
         fed, taken = Path(scratch) / "inputs.npz", Path(scratch) / "outputs.npz"
         np.savez(fed, *inputs.values())
@@ -82,12 +106,7 @@ def prove(network: Network, folder: Path, script: Path) -> FolderProof:
         for name, value in differences.items()
         if not value <= allowed.get(name, EQUAL)
     ]
-    wrong += _training_problems(answer, bool(network.trainable))
-    if wrong:
-        raise UnsupportedError(
-            f"the converted network is not the same: {'; '.join(wrong)}. Nothing was written."
-        )
-    return FolderProof(differences, tuple(answer["loss"]), answer["learning"])
+    return answer, differences, wrong
 
 
 def _training_problems(answer: Mapping[str, Any], learns: bool) -> list[str]:
@@ -128,14 +147,32 @@ def difference(expected: np.ndarray, actual: np.ndarray) -> float:
     return float(np.max(np.abs(expected.astype(np.float64) - actual))) / (largest or 1.0)
 
 
-def reference_run(network: Network) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+def reference_runs(network: Network) -> list[tuple[Arrays, Arrays]]:
+    """`reference_run`, and the same for each other value of a flag or a choice among the inputs.
+
+    A value that the network cannot run with, as a sample rate that it does not know, has nothing
+    that could be compared.
+    """
+    runs = [reference_run(network)]
+    for name, role in roles(network, {}).items():
+        for other in role.others:
+            with contextlib.suppress(UnsupportedError):
+                runs.append(reference_run(network, {name: other}))
+    return runs
+
+
+def reference_run(
+    network: Network, kinds: Mapping[str, str] | None = None
+) -> tuple[Arrays, Arrays]:
     """Random inputs that the network can take, and what the reference gives for them.
+
+    `kinds` say what other values than their role's inputs get.
 
     Raises: UnsupportedError where no length of its free axes works.
     """
     reason: Exception | None = None
     for lengths in _assignments(network):
-        inputs = _inputs(network, lengths)
+        inputs = _inputs(network, lengths, kinds or {})
         try:
             return inputs, network.run(inputs)
         except (ModelError, UnsupportedError, UsageError, ValueError, IndexError) as error:
@@ -161,15 +198,30 @@ def _assignments(network: Network) -> Iterator[dict[str, int]]:
         for name in (value.shape or ())[1:]
         if isinstance(name, str) and name not in batch
     ]
-    lengths: tuple[int, ...] = LENGTHS
+    for lengths in _lengths_of(list(dict.fromkeys(free))):
+        yield {**lengths, **batch}
+
+
+def _lengths_of(free: list[str]) -> Iterator[dict[str, int]]:
+    """From all alike on, for which free lengths must be equal no file says.
+
+    A mask is as long as a past and what is new together, which may be a single token. 1 comes last,
+    for it fits wherever arrays are broadcast.
+    """
     if not free:
-        lengths = (1,)
-    unnamed = sorted({name for name in free if name.startswith(UNNAMED)})[:MOST_UNNAMED]
-    # Which free lengths must be equal no file says: from all alike on, until the network runs.
-    for count in range(len(unnamed) + 1):
+        yield {}
+        return
+    yield from (dict.fromkeys(free, length) for length in LENGTHS)
+    if len(free) > 1:
+        for name in free:
+            for together in (2 * LENGTHS[0], LENGTHS[0] + 1):
+                yield {**dict.fromkeys(free, LENGTHS[0]), name: together}
+    unnamed = sorted(name for name in free if name.startswith(UNNAMED))[:MOST_UNNAMED]
+    for count in range(1, len(unnamed) + 1):
         for alike in itertools.combinations(unnamed, count):
-            for length in lengths:
-                yield {**dict.fromkeys(free, length), **dict.fromkeys(alike, BATCH), **batch}
+            for length in (*LENGTHS, 1):
+                yield {**dict.fromkeys(free, length), **dict.fromkeys(alike, BATCH)}
+    yield dict.fromkeys(free, 1)
 
 
 def _named(values: Sequence[Value]) -> list[Value]:
@@ -187,17 +239,10 @@ def _named(values: Sequence[Value]) -> list[Value]:
     return [replace(value, shape=shape(value)) for value in values]
 
 
-def _inputs(network: Network, lengths: Mapping[str, int]) -> dict[str, np.ndarray]:
-    inputs, random = random_inputs(_named(network.inputs), BATCH, lengths), np.random.default_rng(1)
-    for node in every_node(network.graph):
-        table, indices = (*node.inputs, "")[:2]
-        # Indices must be in range, which random integers are not.
-        if node.operator == "Gather" and indices in inputs and table in network.weights:
-            rows = network.weights[table].shape[node.attributes.get("axis", 0)]
-            inputs[indices] = random.integers(0, rows, inputs[indices].shape).astype(
-                inputs[indices].dtype
-            )
-    return inputs
+def _inputs(network: Network, lengths: Mapping[str, int], kinds: Mapping[str, str]) -> Arrays:
+    """Values as inputs are used: indices in range, masks that leave something to see."""
+    usual = {name: role.kind for name, role in roles(network, lengths).items()}
+    return random_inputs(_named(network.inputs), BATCH, lengths, kinds={**usual, **kinds})
 
 
 def rounding(
