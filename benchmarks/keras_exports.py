@@ -1,4 +1,4 @@
-"""Writes small Keras networks as Keras exports them to ONNX, for `convert_real.py --keras FOLDER`.
+"""Writes small Keras networks as Keras exports them to ONNX, for `convert_real.py --folders FOLDER`.
 
     KERAS_BACKEND=torch python benchmarks/keras_exports.py FOLDER
     KERAS_BACKEND=tensorflow python benchmarks/keras_exports.py FOLDER   (needs tf2onnx)

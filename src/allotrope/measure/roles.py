@@ -115,6 +115,12 @@ def _indexed_length(use: Use, uses: Uses) -> int | None:
         if depth is None:
             return None
         return int(depth)
+    if use.operator == "Equal":
+        # A one-hot code that is spelled out.
+        places = _places(use, uses)
+        if places is None or places[0] != 0:
+            return None
+        return places.size
     if use.operator == "RoiAlign" and use.position == 2:
         return (uses.shape(node.inputs[0]) or (None,))[0]
     if INDEXED.get(use.operator) != use.position:
@@ -172,16 +178,30 @@ def _second_axis(value: Value | None, uses: Uses) -> int | None:
 
 def _is_range(use: Use, uses: Uses) -> bool:
     """Whether what a node compares with are places: 0, 1, 2, ..."""
-    other = use.node.inputs[1 - use.position]
-    array = uses.constants.get(other)
-    if array is not None:
-        flat = array.reshape(-1)
-        return flat.size > 1 and bool((np.diff(flat.astype(np.float64)) == 1).all())
-    maker = uses.makers.get(other)
+    maker = uses.makers.get(_compared(use, uses))
+    return _places(use, uses) is not None or (
+        maker is not None and maker.operator in ("CumSum", "Range")
+    )
+
+
+def _places(use: Use, uses: Uses) -> np.ndarray | None:
+    """The constant that a node compares with, in a row, if it counts up by one; else None."""
+    array = uses.constants.get(_compared(use, uses))
+    if array is None or array.size < 2 or array.dtype.kind not in "biuf":
+        return None
+    row = array.reshape(-1)
+    if (np.diff(row.astype(np.float64)) == 1).all():
+        return row
+    return None
+
+
+def _compared(use: Use, uses: Uses) -> str:
+    """What a node compares with, before it was cast or got another shape."""
+    name = use.node.inputs[1 - use.position]
     passing = ("Cast", "Expand", "Reshape", "Squeeze", "Unsqueeze")
-    while maker is not None and maker.operator in passing:
-        maker = uses.makers.get(maker.inputs[0])
-    return maker is not None and maker.operator in ("CumSum", "Range")
+    while (maker := uses.makers.get(name)) is not None and maker.operator in passing:
+        name = maker.inputs[0]
+    return name
 
 
 def _setting(value: Value, taken: list[Use], words: frozenset[str], uses: Uses) -> Role | None:
