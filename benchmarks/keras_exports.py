@@ -1,4 +1,6 @@
-"""Writes small Keras networks as Keras exports them to ONNX, for `convert_real.py --folders FOLDER`.
+"""Writes small Keras networks as Keras exports them to ONNX.
+
+`convert_real.py --folders FOLDER` proves them.
 
     KERAS_BACKEND=torch python benchmarks/keras_exports.py FOLDER
     KERAS_BACKEND=tensorflow python benchmarks/keras_exports.py FOLDER   (needs tf2onnx)
