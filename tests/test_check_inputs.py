@@ -67,15 +67,6 @@ def one_hot(b):
     return b.add("OneHot", options)
 
 
-def spelled_one_hot(b):
-    """As jax.nn.one_hot: equal to 0, 1, 2, ... or not."""
-    ids = b.input("ids", "int32", ("n", "t"))
-    column = b.add("Unsqueeze", [ids, b.constant(np.array([2], np.int64))])
-    shape = b.constant(np.array([1, LENGTH, 6], np.int64))
-    places = b.add("Expand", [b.constant(np.arange(6, dtype=np.int32)[None, None]), shape])
-    return b.add("Cast", [b.add("Equal", [column, places])], {"to": 1})
-
-
 def along_a_free_axis(b):
     """Chooses from the second axis of another input, whose length is free."""
     x = b.input("x", "float32", ("n", "t", 4))
@@ -163,7 +154,6 @@ def unknown(b):
         (moved_by_two, "ids", "0..17"),
         (of_two_tables, "ids", "0..6"),
         (one_hot, "ids", "0..5"),
-        (spelled_one_hot, "ids", "0..5"),
         (along_a_free_axis, "ids", f"0..{LENGTH - 1}"),
         (named_position, "position_ids", "positions"),
         (recurrent_lengths, "ids", f"lengths:{LENGTH}"),
@@ -186,15 +176,6 @@ def test_what_an_input_is_for(make, name, kind):
     assert roles(b.network(), LENGTHS)[name].kind == kind
     inputs = sensible_inputs(b.network(), BATCH, {"t": LENGTH})
     assert set(b.network().run(inputs)) == {"y"}
-
-
-def test_a_choice_has_other_values_that_choose_otherwise():
-    b = Builder()
-    ids, x = b.input("ids", "int64", ()), b.input("x", "float32", ("n", "t"))
-    for name, rate in (("slow", 8000), ("fast", 16000)):
-        chosen = b.add("Equal", [ids, number(b, rate, np.int64)])
-        b.output(b.add("Where", [chosen, x, number(b, 0.0)]), name)
-    assert roles(b.network(), LENGTHS)["ids"].others == ("8000", "0")
 
 
 # --- masks
