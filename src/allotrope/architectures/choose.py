@@ -19,17 +19,25 @@ from allotrope.architectures.recipes import (
     NEW_HEAD,
     ROWS,
     SMALL,
+    TEXTS,
     WITHOUT_NORMALIZATION,
     Family,
     family_for,
     recipe_of,
     usual_epochs,
 )
+from allotrope.architectures.text_networks import (
+    BESIDE_LINEAR,
+    beside_linear,
+    family_for_texts,
+    words_alone,
+)
 from allotrope.config import Recipe
 from allotrope.data.examples import Data
 from allotrope.data.reading import noun
 from allotrope.errors import unknown_name
 from allotrope.inputs.image.image import Image
+from allotrope.inputs.text.text_input import Text
 from allotrope.network import zoo
 from allotrope.network.network import Network
 from allotrope.network.rewriting.named_after import named_after
@@ -118,6 +126,7 @@ class _Choosing:
         check_augmentation(data.inputs, overrides)
         pictures = [each for each in data.inputs if isinstance(each, Image)]
         self.picture = pictures[0] if pictures else None
+        self.texts = [each for each in data.inputs if isinstance(each, Text)]
         self.plain = len(data.inputs) == len(data.tasks) == len(pictures) == 1 and isinstance(
             data.tasks[0], Classification
         )
@@ -128,11 +137,17 @@ class _Choosing:
         self._settle_time(family)
         recipe = self._recipe(family)
         arguments = self._sized(family, recipe, name == "auto")
-        network = self._built(family, arguments)
+        linear = self._only_text()
+        if linear:
+            network = beside_linear(self.data, self.texts[0], family.name, recipe, self.seed)
+            self.reasons.append(BESIDE_LINEAR)
+        else:
+            network = self._built(family, arguments)
         if recipe.task_weights == LEARNED and len(self.data.tasks) > 1:
             network = with_log_variances(network, len(self.data.tasks))
             self.reasons.append("What each task counts is learned, by its uncertainty.")
         named = {each.name: family.name for each in self.data.inputs if isinstance(each, Image)}
+        named |= {each.name: "text_cnn" for each in self.texts}
         self.reasons += reasons(self.data.inputs, self.data.tasks, named)
         shown = {
             key: value for key, value in arguments.items() if not isinstance(value, np.ndarray)
@@ -141,7 +156,11 @@ class _Choosing:
             f"{family.name} has {parameters(network):,} trainable weights and takes "
             f"{multiply_adds(network):,} multiply-adds an example."
         )
-        return Choice(family.name, shown, network, recipe, self.reasons)
+        return Choice(family.name, shown, network, recipe, self.reasons, linear)
+
+    def _only_text(self) -> bool:
+        """Whether there is nothing but a text, whose terms a linear model is made of."""
+        return len(self.texts) == len(self.data.inputs) == 1
 
     def fine_tuning(self, network: Network, new_head: bool, knows_classes: bool) -> Recipe:
         """The recipe alone, for a network that is there already."""
@@ -181,6 +200,10 @@ class _Choosing:
         return replace(recipe, learning_rate=recipe.learning_rate * WITHOUT_NORMALIZATION)
 
     def _family(self, name: str) -> Family:
+        if self.picture is None and self.texts:
+            chosen, reason = family_for_texts(name, self.texts)
+            self.reasons.append(reason)
+            return replace(TEXTS, name=chosen)
         if self.picture is None:
             self.reasons.append("Dense layers for each input, because none is a picture.")
             return ROWS
@@ -332,7 +355,12 @@ class _Choosing:
         return named_after(picture.prepare(network), [picture.name], [task.name])
 
     def _pictured(self, family: Family, arguments: Mapping[str, Any], picture: Any) -> Network:
-        """The zoo's network for one of several pictures, of which each has filters of its own."""
+        """The zoo's network for one of several pictures, of which each has filters of its own.
+
+        Of a text, that of its words.
+        """
+        if isinstance(picture, Text):
+            return words_alone(picture, self.data.train[picture.name], self.seed)
         shape = self._shape(picture)
         own = {**family.arguments(shape), **self._whitening(family, picture)}
         return zoo.network(family.name)(2, shape, **{**arguments, **own})

@@ -13,7 +13,8 @@ from allotrope.network.network import Network
 class Choice:
     """The network to train, as `name` and `arguments` built it, the recipe, and why.
 
-    It takes raw inputs and gives a raw output for each task.
+    It takes raw inputs and gives a raw output for each task. One that `has_learned` is a solved
+    model before its first step.
     """
 
     name: str
@@ -21,3 +22,4 @@ class Choice:
     network: Network
     recipe: Recipe
     reasons: list[str]
+    has_learned: bool = False

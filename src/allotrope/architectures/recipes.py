@@ -196,5 +196,8 @@ FAMILIES: Mapping[str, Family] = {
 ROWS = Family("rows", SMALL)
 """Dense layers, for several inputs of which none is a picture."""
 
+TEXTS = Family("text_cnn", SMALL, most_epochs=20.0)
+"""For texts: after 20 epochs the words of the training texts are known by heart."""
+
 FINE_TUNING = Family("fine-tuning", FINE_TUNED, most_epochs=20.0)
 """What suits any network that has learned before."""

@@ -9,6 +9,7 @@ import numpy as np
 
 from allotrope.delivery.asked import ArgumentError, Example, listed, needed
 from allotrope.delivery.predictor import AT_ONCE, Columns, Run, answered
+from allotrope.delivery.text_lines import bytes_of
 from allotrope.inputs.table.cell_codes import ISO, coded, dated, texts_of
 
 
@@ -35,7 +36,8 @@ def raw_inputs(
     inputs: Sequence[Mapping[str, Any]], arrays: Mapping[str, Any]
 ) -> dict[str, np.ndarray]:
     """The inputs of a network from arrays by input or by column. Raises: ArgumentError."""
-    made, problems = {}, []
+    made: dict[str, Any] = {}
+    problems = []
     for facts in inputs:
         name, columns = facts["name"], facts.get("columns", [])
         if name in arrays:
@@ -53,6 +55,8 @@ def raw_inputs(
             problems.append(f"'{name}' {problem}")
         elif facts["kind"] == "image":
             made[name] = array
+        elif facts["kind"] == "text":
+            made[name] = [each if array.ndim == 2 else bytes_of(str(each)) for each in array]
         else:
             made[name] = array.astype(np.float32)
     if len({len(array) for array in made.values()}) > 1:
@@ -100,6 +104,8 @@ def misfit(facts: Mapping[str, Any], array: np.ndarray) -> str:
             return ""
         height, width, channels = shape
         return f"is {array.dtype} {array.shape}, expected uint8 (n, {height}, {width}, {channels})"
+    if facts["kind"] == "text":
+        return text_misfit(array)
     if array.dtype.kind not in "biuf" or array.ndim != 2 or array.shape[1] != len(facts["columns"]):
         return f"is {array.dtype} {array.shape}, expected numbers (n, {len(facts['columns'])})"
     categories = facts.get("categories") or [()] * array.shape[1]
@@ -115,3 +121,15 @@ def misfit(facts: Mapping[str, Any], array: np.ndarray) -> str:
     return "; ".join(
         f"is {what} in rows {', '.join(map(str, rows[:5]))}" for what, rows in wrong if len(rows)
     )
+
+
+def text_misfit(array: np.ndarray) -> str:
+    """What keeps an array from being texts; nothing if it is texts, or rows of their bytes."""
+    if array.dtype.kind == "O" and array.ndim == 1:
+        strange = [row for row, each in enumerate(array) if not isinstance(each, str)]
+        listed_rows = ", ".join(map(str, strange[:5]))
+        return f"is no text in rows {listed_rows}" if strange else ""
+    texts = array.ndim == 1 and array.dtype.kind in "UT"
+    if texts or (array.dtype == np.uint8 and array.ndim == 2):
+        return ""
+    return f"is {array.dtype} {array.shape}, expected texts (n,)"

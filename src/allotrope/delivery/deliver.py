@@ -18,7 +18,7 @@ FOLDER, FILE = "delivered", "model.onnx"
 TEMPLATE = "allotrope.delivery.template"
 PREDICTOR = (
     "allotrope.inputs.table.cell_codes",
-    *(f"allotrope.delivery.{name}" for name in ("asked", "table_rows", "predictor")),
+    *(f"allotrope.delivery.{name}" for name in ("asked", "text_lines", "table_rows", "predictor")),
 )
 """What reads arguments and says answers, each after what it needs."""
 PICTURES = ("allotrope.inputs.image.formats", "allotrope.inputs.image.decoding")

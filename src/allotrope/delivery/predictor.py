@@ -27,6 +27,7 @@ from allotrope.delivery.asked import (
     sorted_pictures,
 )
 from allotrope.delivery.table_rows import TABLES, read_rows
+from allotrope.delivery.text_lines import groups, read_texts, together
 from allotrope.inputs.image.formats import SUFFIXES
 
 AT_ONCE = 64
@@ -56,10 +57,16 @@ def answered(
 ) -> Iterator[dict[str, Any]]:
     """The answers for those examples that could be read."""
     readable = [one.inputs for one in examples if not one.reason]
-    if not readable:
-        return
-    outputs = run({name: np.stack([one[name] for one in readable]) for name in readable[0]})
-    for number in range(len(readable)):
+    for group in groups(readable):
+        outputs = run({name: together([one[name] for one in group]) for name in group[0]})
+        yield from said(columns, outputs, len(group), top)
+
+
+def said(
+    columns: Columns, outputs: Mapping[str, np.ndarray], count: int, top: int
+) -> Iterator[dict[str, Any]]:
+    """The answers that so many rows of outputs are."""
+    for number in range(count):
         of_tasks = {task["name"]: outputs[task["name"]][number] for task in columns["tasks"]}
         strange = [name for name, output in of_tasks.items() if not np.isfinite(output).all()]
         if strange:
@@ -131,6 +138,8 @@ def origin_in_words(row: Mapping[str, Any]) -> str:
 def read(columns: Columns, argument: str) -> Iterator[Example]:
     """The examples that an argument names: a picture, a folder of them, or the rows of a table.
 
+    For a network that takes a text alone, the text itself or a file with a text a line.
+
     Raises: ArgumentError.
     """
     path = Path(argument)
@@ -138,6 +147,9 @@ def read(columns: Columns, argument: str) -> Iterator[Example]:
         yield from read_rows(columns["inputs"], path)
         return
     first, *others = columns["inputs"]
+    if first["kind"] == "text" and not others:
+        yield from read_texts(first["name"], argument)
+        return
     if others or first["kind"] != "image":
         raise ArgumentError(
             f"'{argument}' is no table. This network takes {taken(columns)}; give a .csv file with "

@@ -21,6 +21,7 @@ from allotrope.delivery.asked import (
     needed,
     read_picture,
 )
+from allotrope.delivery.text_lines import bytes_of
 from allotrope.inputs.image.formats import SUFFIXES
 from allotrope.inputs.table.cell_codes import ISO, coded, days, texts_of
 
@@ -29,7 +30,7 @@ SEPARATORS = (",", ";", "\t", "|")
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 DECIMAL_COMMA = re.compile(r"[+-]?\d*,\d+([eE][+-]?\d+)?|[+-]?\d+")
 MISSING = ("", "na", "n/a", "nan", "null", "none", "nil", "-", "?", "#n/a", "missing")
-KINDS = ("image", "table")
+KINDS = ("image", "table", "text")
 
 
 def read_rows(inputs: Sequence[Mapping[str, Any]], path: Path) -> Iterator[Example]:
@@ -39,6 +40,9 @@ def read_rows(inputs: Sequence[Mapping[str, Any]], path: Path) -> Iterator[Examp
     for facts in inputs:
         if facts["kind"] == "table":
             add_numbers(rows, facts, cells, separator)
+        if facts["kind"] == "text":
+            for one, cell in zip(rows, cells[facts["name"]], strict=True):
+                one.inputs[facts["name"]] = bytes_of(cell)
     for number, one in enumerate(rows):
         # One picture after the other, when it is asked for: all at once might fill the memory.
         for facts in inputs:

@@ -2,6 +2,7 @@
 
     python predict.py PICTURE... [--top 5] [--json] [--threads N]
     python predict.py ROWS.csv...
+    python predict.py TEXT... or TEXTS.txt
 
 Needs NumPy, the runtime that is imported below and, for pictures, Pillow; Allotrope need not be
 there.
@@ -29,7 +30,10 @@ HERE = Path(__file__).resolve().parent
 def main() -> int:
     """Prints what is answered for each example; 1 if one cannot be read."""
     parser = argparse.ArgumentParser(description="Answers with the file beside this program.")
-    what = "a picture, a folder of pictures, or a .csv file with a column for each input"
+    what = (
+        "a picture, a folder of pictures, a text, a .txt file with a text a line, or a .csv file "
+        "with a column for each input"
+    )
     parser.add_argument("examples", nargs="+", metavar="EXAMPLE", help=what)
     top = "classes to print for each example (default: 5)"
     parser.add_argument("--top", type=int, default=5, help=top)

@@ -15,6 +15,7 @@ class Augmentation:
     `shift` and `cutout` are fractions of the shorter side. `rotation` is in degrees and `scale` a
     fraction (0.1: 0.9 to 1.1), both applied to the fraction `warped` of the examples.
     `brightness`, `contrast` and `saturation` are fractions of change.
+    `left_out`, `masked` and `swapped` are fractions of the words of a text.
     `mixup` and `cutmix` are the alpha of their Beta distribution; if both are on, each batch uses
     one of them.
     """
@@ -28,15 +29,27 @@ class Augmentation:
     brightness: float = 0.0
     contrast: float = 0.0
     saturation: float = 0.0
+    left_out: float = 0.0
+    masked: float = 0.0
+    swapped: float = 0.0
     mixup: float = 0.0
     cutmix: float = 0.0
 
 
 PRESETS = {
     "none": Augmentation(),
-    "light": Augmentation(flip=True, shift=1 / 16),
+    "light": Augmentation(flip=True, shift=1 / 16, masked=0.1),
     "medium": Augmentation(
-        flip=True, shift=1 / 8, cutout=1 / 4, rotation=10, scale=0.1, brightness=0.1, contrast=0.1
+        flip=True,
+        shift=1 / 8,
+        cutout=1 / 4,
+        rotation=10,
+        scale=0.1,
+        brightness=0.1,
+        contrast=0.1,
+        left_out=0.05,
+        masked=0.1,
+        swapped=0.05,
     ),
     "heavy": Augmentation(
         flip=True,
@@ -47,6 +60,9 @@ PRESETS = {
         brightness=0.3,
         contrast=0.3,
         saturation=0.3,
+        left_out=0.1,
+        masked=0.1,
+        swapped=0.1,
         mixup=0.2,
         cutmix=1.0,
     ),

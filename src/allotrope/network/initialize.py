@@ -82,6 +82,15 @@ def fan_in_uniform(random: np.random.Generator, shape: Shape) -> np.ndarray:
     return _uniform(random, shape, 1 / (3 * fans(shape)[0]))
 
 
+def normal_of(deviation: float) -> Initializer:
+    """Normal with this standard deviation."""
+
+    def drawn(random: np.random.Generator, shape: Shape) -> np.ndarray:
+        return random.standard_normal(shape, dtype=np.float32) * np.float32(deviation)
+
+    return drawn
+
+
 def truncated_normal(random: np.random.Generator, shape: Shape) -> np.ndarray:
     """Normal with standard deviation 0.02, drawn again beyond two of them (BERT, ViT).
 

@@ -15,6 +15,7 @@ def network_facts(choice: Choice) -> dict[str, Any]:
         "weights": parameters(choice.network),
         "multiply_adds": multiply_adds(choice.network),
         "reasons": choice.reasons,
+        "has_learned": choice.has_learned,
         "not_trainable": sorted(choice.network.weights.keys() - choice.network.trainable),
         "table": str(choice.network),
     }

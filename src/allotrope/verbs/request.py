@@ -159,11 +159,12 @@ def fixed_settings(arguments: Mapping[str, Any]) -> FixedSettings:
 
 def onnx_file(network: str) -> Path | None:
     """The path that a network's name is: of an ONNX file, or of a folder, which `load` explains."""
-    from allotrope.network.zoo import NETWORKS
+    from allotrope.network.zoo import NETWORKS, TEXT_NETWORKS
 
+    known = ("auto", *NETWORKS, *TEXT_NETWORKS)
     path = Path(network).expanduser()
     is_path = path.suffix.lower() == ".onnx" or path.is_file()
-    return path if is_path or (path.is_dir() and network not in ("auto", *NETWORKS)) else None
+    return path if is_path or (path.is_dir() and network not in known) else None
 
 
 def check_for_files(options: Iterable[Option], arguments: Mapping[str, Any]) -> None:
@@ -241,10 +242,11 @@ def _plain(name: str, value: Any) -> Any:
 
 def check_network(name: str) -> None:
     """Raises UsageError for a name that no network has."""
-    from allotrope.network.zoo import NETWORKS
+    from allotrope.network.zoo import NETWORKS, TEXT_NETWORKS
 
-    if name not in ("auto", *NETWORKS):
-        raise unknown_name("network", name, ("auto", *NETWORKS))
+    known = ("auto", *NETWORKS, *TEXT_NETWORKS)
+    if name not in known:
+        raise unknown_name("network", name, known)
 
 
 def _check_framework(name: str, missing: Missing | None) -> None:

@@ -16,7 +16,8 @@ from allotrope.data.sources.arrays.array_names import array_name
 from allotrope.errors import DataError, UsageError
 
 NONE, NUMBER, CATEGORICAL, TABLE = "none", "number", "categorical", "table"
-INPUT_KINDS = ("image", TABLE, NUMBER, CATEGORICAL, *DATE_KINDS, NONE)
+TEXT = "text"
+INPUT_KINDS = ("image", TEXT, TABLE, NUMBER, CATEGORICAL, *DATE_KINDS, NONE)
 TASK_KINDS = ("classification", "multilabel", "regression")
 USUAL = {
     PICTURES: "image",
@@ -24,6 +25,7 @@ USUAL = {
     NUMBERS: NUMBER,
     CATEGORIES: CATEGORICAL,
     DATES: DATE_KINDS[0],
+    TEXTS: TEXT,
 }
 WHY = {
     PICTURES: "it names picture files",
@@ -31,18 +33,19 @@ WHY = {
     NUMBERS: "it holds numbers",
     CATEGORIES: "it holds a few texts again and again",
     DATES: "it holds dates",
+    TEXTS: "it holds texts of several words",
 }
 WHY_NOT = {
     NOTHING: "it holds nothing in any row",
     NAMES: "nearly every row has another text, as names and ids are; "
-    "--input {name}=categorical takes it",
-    TEXTS: "it holds texts",
+    "--input {name}=categorical or {name}=text takes it",
     OTHER: "it holds long texts, or something that is not read",
 }
 POSSIBLE = {
     "image": (PICTURES, PIXELS),
     TABLE: (NUMBERS, CATEGORIES, DATES),
     NUMBER: (NUMBERS,),
+    TEXT: (TEXTS, NAMES, CATEGORIES),
     CATEGORICAL: (NUMBERS, CATEGORIES, DATES, NAMES, TEXTS),
     **dict.fromkeys(DATE_KINDS, (DATES,)),
 }
@@ -87,8 +90,8 @@ def find_roles(frame: Frame, asked: Asked) -> ColumnRoles:
     if not inputs:
         raise DataError(
             f"{frame.name}: no column is left to predict {_quoted(targets)} from: {_shown(frame)}. "
-            "Expected pixels, names of pictures, numbers, categories or dates; "
-            "--input NAME=categorical or NAME=number takes one that was left out."
+            "Expected pixels, names of pictures, texts, numbers, categories or dates; "
+            "--input NAME=text, NAME=categorical or NAME=number takes one that was left out."
         )
     said = [
         f"'{name}' is predicted ({task.kind}): {task.reason}{why_targets.get(name, '')}; "

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from allotrope.data.recognize.text_forms import CATEGORIES, text_form
+from allotrope.data.recognize.text_forms import CATEGORIES, TEXTS, text_form
 
 PICTURES, PIXELS, NUMBERS, OTHER = "pictures", "pixels", "numbers", "other"
 
@@ -51,6 +51,8 @@ class Frame:
         if name in self.spoiled:
             return NUMBERS
         column = self.splits["train"][name]
+        if column.dtype.kind == "T":
+            return TEXTS
         if column.dtype.kind in "US" and column.ndim == 1:
             return text_form(column.astype("U"))
         if column.dtype.kind == "b" and column.ndim == 1:

@@ -17,6 +17,7 @@ from allotrope.inputs.image.image import Image
 from allotrope.inputs.image.pixels import to_images
 from allotrope.inputs.image.ranges import ValueRange
 from allotrope.inputs.table.table import Table
+from allotrope.inputs.text.text_input import Text
 
 TABLE = "table"
 """What the columns of single numbers are called together."""
@@ -63,8 +64,13 @@ def to_inputs(
         # A column of file names says little: the only picture is called as in any other source.
         alone = len(images) == 1 and frame.form(name) == PICTURES
         _add_image(made, frame, name, IMAGE if alone else name, decoded, value_range)
+    for name, kind in kinds.items():
+        if kind == Text.kind:
+            _add_text(made, frame, name)
     single = {}
     for name, kind in kinds.items():
+        if kind == Text.kind:
+            continue
         if kind != Image.kind and frame.splits["train"][name].ndim == 1:
             single[name] = kind
         elif kind != Image.kind:
@@ -73,6 +79,25 @@ def to_inputs(
         taken = {each.name for each in made.inputs} | set(frame.columns) - {TABLE}
         _add_table(made, frame, _free(TABLE, taken), single)
     return made
+
+
+def _add_text(made: InputColumns, frame: Frame, name: str) -> None:
+    """A text; what is empty stays, and is said."""
+    texts = {split: columns[name].tolist() for split, columns in frame.splits.items()}
+    empty = [
+        frame.row(split, row)
+        for split, cells in texts.items()
+        for row, cell in enumerate(cells)
+        if not cell.strip()
+    ]
+    if len(empty) == sum(map(len, texts.values())):
+        raise DataError(f"{frame.name}: input '{name}' holds only empty texts.")
+    if empty:
+        more = f" and {len(empty) - LISTED:,} more" if len(empty) > LISTED else ""
+        listed = f"{', '.join(empty[:LISTED])}{more}"
+        frame.notes.append(f"'{name}' is empty in {listed}; these are learned from as they are")
+    text = Text.of(name, texts["train"])
+    made.add(text, {split: text.column(cells) for split, cells in texts.items()})
 
 
 def _free(name: str, taken: set[str]) -> str:

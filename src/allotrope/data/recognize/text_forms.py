@@ -17,6 +17,8 @@ REPEATED = 0.5
 """Of categories at most this part of the rows is different; of names, or of prose, more."""
 PROSE = 3.0
 """Texts of more words than this on average are prose."""
+WIDE = 0x3000
+"""From here on characters are those of scripts that put no spaces between words, and emoji."""
 MOSTLY_DATES = 0.9
 
 
@@ -49,10 +51,15 @@ def text_form(column: np.ndarray) -> str:
     distinct = set(cells)
     if date_forms(sorted(distinct)).is_date:
         return DATES
-    words = sum(cell.count(" ") + 1 for cell in cells) / len(cells)
+    words = sum(map(words_in, cells)) / len(cells)
     if len(distinct) <= max(FEW, REPEATED * len(cells)) and words <= PROSE * PROSE:
         return CATEGORIES
     return TEXTS if words > PROSE else NAMES
+
+
+def words_in(cell: str) -> int:
+    """How many words a text has; each character of a script without spaces is one."""
+    return cell.count(" ") + 1 + sum(ord(character) >= WIDE for character in cell)
 
 
 def date_forms(cells: Sequence[str]) -> DateForms:

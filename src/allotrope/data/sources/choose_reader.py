@@ -16,16 +16,20 @@ from allotrope.data.recognize.read_frame import read_frame
 from allotrope.data.sources.arrays.array_files import SUFFIXES
 from allotrope.data.sources.arrays.read_arrays import read_arrays
 from allotrope.data.sources.digits import read_digits
+from allotrope.data.sources.folder.tree import scan
 from allotrope.data.sources.folder_contents import Recognized, recognize
 from allotrope.data.sources.idx import idx_name, read_idx
+from allotrope.data.sources.lines.lines_in_folder import lines_to_read
+from allotrope.data.sources.lines.read_lines import may_be_lines, read_lines
 from allotrope.data.sources.table.delimited import SUFFIXES as TABLES
 from allotrope.errors import DataError
 from allotrope.inputs.image.formats import ARCHIVES
 
 Report = Callable[[str], None]
 KINDS = (
-    "'digits' (built in), a folder of class folders, a table (.csv, .tsv) or a folder of them, an "
-    ".npz file, or a folder of .npy or IDX files"
+    "'digits' (built in), a folder of class folders, a table (.csv, .tsv) or a folder of them, "
+    "texts with a label before each line (.txt, .txt.gz), an .npz file, or a folder of .npy or IDX "
+    "files"
 )
 
 
@@ -63,6 +67,8 @@ def _read_file(path: Path, options: DataOptions) -> Reading:
         return read_arrays([path], printable(path.stem), options)
     if idx_name(path) is not None:
         return with_columns_as_asked(read_idx(path, options.value_range), options)
+    if may_be_lines(path):
+        return read_lines({"train": path}, options)
     remedy = (
         " Archives are not extracted: extract it and name the folder."
         if path.suffix.lower() in ARCHIVES
@@ -81,6 +87,10 @@ def _read_table(tables: Mapping[str, Path], options: DataOptions, report: Report
 def _read_folder(path: Path, options: DataOptions, report: Report) -> Reading:
     """The data in a folder; a layout that is asked for says that it is pictures."""
     contents = recognize(path) if options.layout == "auto" else Recognized("pictures", (path,))
+    if contents.kind == "pictures" and options.layout == "auto":
+        lines = lines_to_read(path)
+        if lines and not scan(path).root.below():  # lists of pictures are called train.txt too
+            return read_lines(lines, options)
     place = contents.paths[0]
     if contents.kind == "idx":
         reading = with_columns_as_asked(read_idx(place, options.value_range), options)

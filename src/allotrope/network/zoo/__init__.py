@@ -12,6 +12,7 @@ from allotrope.network.network import Network
 from allotrope.network.zoo.convolutional import cnn
 from allotrope.network.zoo.dense import mlp
 from allotrope.network.zoo.mobile import mobilenet_v2
+from allotrope.network.zoo.ngram import Terms, ngram
 from allotrope.network.zoo.published_weights import load_safetensors
 from allotrope.network.zoo.residual import (
     resnet8,
@@ -23,6 +24,7 @@ from allotrope.network.zoo.residual import (
     resnet56,
 )
 from allotrope.network.zoo.tabular import TableStyle, quantile_edges, table_mlp
+from allotrope.network.zoo.text_cnn import text_cnn
 from allotrope.network.zoo.whitened import whitened_cnn, whitening_filters
 
 NETWORKS: dict[str, Callable[..., Network]] = {
@@ -42,6 +44,12 @@ NETWORKS: dict[str, Callable[..., Network]] = {
     )
 }
 
+"""Those that take pictures."""
+TEXT_NETWORKS: dict[str, Callable[..., Network]] = {
+    build.__name__: build for build in (ngram, text_cnn)
+}
+"""Those that take texts."""
+
 
 def network(name: str) -> Callable[..., Network]:
     """The function that builds the network called `name`; it takes (classes, image, …).
@@ -55,12 +63,15 @@ def network(name: str) -> Callable[..., Network]:
 
 __all__ = [
     "NETWORKS",
+    "TEXT_NETWORKS",
     "TableStyle",
+    "Terms",
     "cnn",
     "load_safetensors",
     "mlp",
     "mobilenet_v2",
     "network",
+    "ngram",
     "quantile_edges",
     "resnet8",
     "resnet18",
@@ -70,6 +81,7 @@ __all__ = [
     "resnet50",
     "resnet56",
     "table_mlp",
+    "text_cnn",
     "whitened_cnn",
     "whitening_filters",
 ]

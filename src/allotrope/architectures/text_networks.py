@@ -1,0 +1,103 @@
+"""Networks for texts, whose vocabulary, terms and linear model are of the training texts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from allotrope.architectures.linear_terms import counted, linear_terms
+from allotrope.config import Recipe
+from allotrope.data.examples import Data
+from allotrope.errors import UsageError
+from allotrope.inputs.text.hash_tables import BUCKETS
+from allotrope.inputs.text.text_input import GRAMS, WORDS, Text
+from allotrope.network.network import Network
+from allotrope.network.rewriting.joined import Trunk, joined, trunk_of, with_heads
+from allotrope.network.rewriting.named_after import named_after
+from allotrope.network.zoo.ngram import Terms, ngram
+from allotrope.network.zoo.text_cnn import text_cnn
+from allotrope.tasks import Task
+from allotrope.tasks.several import trained_by
+
+BESIDE_LINEAR = (
+    "It begins as a linear model of all words, pairs of words and n-grams of characters (support "
+    "vectors, half of them on naive Bayes ratios), and is given back as that if training adds "
+    "nothing on the validation examples."
+)
+LONG = 2048
+"""In texts of so many bytes the order of words says little more than the words: no convolutions."""
+
+
+def family_for_texts(name: str, texts: Sequence[Text]) -> tuple[str, str]:
+    """The network for the texts, and why.
+
+    Raises: UsageError if one for other inputs is asked for.
+    """
+    if name in ("ngram", "text_cnn"):
+        return name, f"{name} was asked for."
+    if name != "auto":
+        raise UsageError(
+            f"{name} does not take texts, and there is nothing else to learn from. Take --network "
+            "text_cnn or ngram, or leave --network out."
+        )
+    longest = max(each.longest for each in texts)
+    if longest >= LONG:
+        return "ngram", f"ngram, because texts of up to {longest:,} bytes are told by their terms."
+    return "text_cnn", "text_cnn, because in short texts the order of the words counts."
+
+
+def beside_linear(data: Data, text: Text, name: str, recipe: Recipe, seed: int) -> Network:
+    """The network of the only text, whose answers begin as those of a linear model of its terms.
+
+    The last layer takes that model's answers as they are, and of all other features nothing yet.
+    """
+    labels = data.train.columns
+    tasks = trained_by(data.tasks, recipe, labels)
+    buckets = text.buckets(labels[text.name])
+    counts = counted(buckets[GRAMS], BUCKETS)
+    terms = linear_terms(counts, tasks, [labels[task.name] for task in tasks])
+    answers = len(terms.bias)
+    built = _built(name, buckets[WORDS], terms, answers, seed)
+    sizes = {task.name: task.size for task in tasks}
+    network = with_heads(_trunk(text, built), sizes, seed)
+    return network.with_weights(_straight(network, tasks, answers))
+
+
+def words_alone(text: Text, x: np.ndarray, seed: int) -> Network:
+    """The network for a text among other inputs, of which a trunk is taken."""
+    return text_cnn(2, _vocabulary(text.buckets(x)[WORDS]), seed=seed)
+
+
+def _built(name: str, words: np.ndarray, terms: Terms, answers: int, seed: int) -> Network:
+    if name == "ngram":
+        return ngram(answers, terms, seed=seed)
+    return text_cnn(answers, _vocabulary(words), terms=terms, seed=seed)
+
+
+def _trunk(text: Text, network: Network) -> Trunk:
+    prepared = text.prepare(network)
+    (output,) = prepared.outputs
+    return joined({text.name: trunk_of(named_after(prepared, [text.name], [output.name]))})
+
+
+def _straight(network: Network, tasks: Sequence[Task], answers: int) -> dict[str, np.ndarray]:
+    """Weights of the heads by name: 1 for what the linear model says of the task, else 0."""
+    weights, first = {}, 0
+    for task in tasks:
+        name = f"head.{task.name}.weight"
+        weights[name] = np.zeros_like(network.weights[name])
+        own = np.arange(task.size)
+        weights[name][own, own + first - answers] = 1
+        weights[f"head.{task.name}.bias"] = np.zeros(task.size, np.float32)
+        first += task.size
+    return weights
+
+
+def _vocabulary(words: np.ndarray) -> np.ndarray:
+    """The number of the word in each bucket, int32 [BUCKETS]; of those never seen the last one."""
+    seen = np.unique(words[words > 0])
+    numbers = np.full(BUCKETS, len(seen) + 1, np.int32)
+    numbers[0] = 0
+    numbers[seen] = np.arange(1, len(seen) + 1)
+    return numbers

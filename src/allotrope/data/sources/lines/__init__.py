@@ -1,0 +1,1 @@
+"""Files of texts, a line each, whose first word is the label."""

@@ -1,0 +1,93 @@
+"""The lines of a text file of unknown encoding, compressed or not; the files are hostile."""
+
+from __future__ import annotations
+
+import gzip
+import zlib
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+from allotrope.data.encodings import decoded
+from allotrope.data.memory_limit import require_memory
+from allotrope.errors import DataError
+from allotrope.wording import counted
+
+COMPRESSED = ".gz"
+MOST_BYTES = 2_000_000_000
+MEMORY_PER_BYTE = 4
+"""What Python needs for a byte of text in lines, at the most."""
+CHUNK = 1 << 20
+USUAL = ("utf-8", "utf-8-sig")
+
+
+@dataclass(frozen=True)
+class TextFile:
+    """Lines without their ends, and in which encodings they were, for people."""
+
+    path: Path
+    lines: list[str]
+    notes: list[str]
+
+
+def read_text_file(path: Path, most: int = MOST_BYTES) -> TextFile:
+    """Every line of a file, decoded; of a compressed one at most so many bytes.
+
+    Lines in UTF-8 and lines in Windows-1252 may stand in one file: each is read by itself.
+    Raises: DataError for a file that is cut short, too large, or of no text.
+    """
+    data = _content(path, most)
+    _, encoding = decoded(data)
+    if encoding.startswith("utf-16") or encoding.startswith("utf-32"):
+        lines, used = decoded(data)[0].splitlines(), Counter({encoding: 1})
+    else:
+        pairs = [decoded(line) for line in data.splitlines()]
+        lines, used = [line for line, _ in pairs], Counter(name for _, name in pairs)
+    if lines:
+        lines[0] = lines[0].removeprefix("\ufeff")
+    if any("\0" in line for line in lines):
+        raise DataError(f"{path}: holds zero bytes; expected lines of text.")
+    return TextFile(path, lines, _notes(path, used))
+
+
+def _notes(path: Path, used: Counter[str]) -> list[str]:
+    """What of the encodings is not as usual."""
+    strange = {name: count for name, count in used.items() if name not in USUAL}
+    if not strange:
+        return []
+    listed = ", ".join(f"{counted(count, 'line')} as {name}" for name, count in strange.items())
+    if len(used) == 1:
+        listed = f"it was read as {next(iter(strange))}"
+    return [f"'{path.name}' is not all UTF-8: {listed}; save it as UTF-8 if it looks wrong"]
+
+
+def _content(path: Path, most: int) -> bytes:
+    if path.suffix.lower() != COMPRESSED:
+        require_memory(
+            path.stat().st_size * MEMORY_PER_BYTE, str(path), "Split it into several files."
+        )
+        return path.read_bytes()
+    return _decompressed(path, most)
+
+
+def _decompressed(path: Path, most: int) -> bytes:
+    """The content of a gzip file, of which no more is read than fits."""
+    parts, size = [], 0
+    try:
+        with gzip.open(path) as file:
+            while part := file.read(CHUNK):
+                size += len(part)
+                require_memory(
+                    size * MEMORY_PER_BYTE, f"{path} decompressed", "Split it into several files."
+                )
+                if size > most:
+                    raise DataError(
+                        f"{path}: holds more than {most:,} bytes decompressed. Split it into "
+                        "several files."
+                    )
+                parts.append(part)
+    except (OSError, EOFError, zlib.error) as error:
+        raise DataError(
+            f"{path}: cannot be decompressed: {error}. Expected a whole gzip file."
+        ) from None
+    return b"".join(parts)

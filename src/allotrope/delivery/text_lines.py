@@ -1,0 +1,86 @@
+"""Texts as a network takes them: UTF-8 bytes. A delivered predict.py carries this text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from allotrope.delivery.asked import ArgumentError, Example
+
+LINES = (".txt",)
+"""How files are called that hold a text a line."""
+BYTES_AT_ONCE = 262_144
+"""Texts are answered together if they have no more bytes than this, each as many as the longest."""
+
+
+def bytes_of(text: str) -> np.ndarray:
+    """uint8 [length] of a text, one zero if it is empty; a zero in it ends it too early."""
+    data = text.replace("\0", " ").encode("utf-8", "replace")
+    return np.frombuffer(data or b"\0", np.uint8)
+
+
+def read_texts(name: str, argument: str) -> Iterator[Example]:
+    """The argument itself as the input of this name, or each line of the file that it names.
+
+    Raises: ArgumentError for a file that cannot be read.
+    """
+    path = Path(argument)
+    if path.suffix.lower() not in LINES or not is_file(path):
+        yield Example({"file": excerpt(argument)}, {name: bytes_of(argument)})
+        return
+    for line, text in enumerate(text_in(path).splitlines(), 1):
+        if text.strip():
+            yield Example({"file": str(path), "line": line}, {name: bytes_of(text)})
+
+
+def is_file(path: Path) -> bool:
+    """Whether there is such a file; a long text is no name of one."""
+    try:
+        return path.is_file()
+    except (OSError, ValueError):
+        return False
+
+
+def text_in(path: Path) -> str:
+    """The text of a file in UTF-8. Raises: ArgumentError."""
+    try:
+        return path.read_bytes().decode("utf-8-sig")
+    except OSError as error:
+        raise ArgumentError(f"{path}: cannot be opened: {error.strerror}.") from None
+    except UnicodeDecodeError:
+        raise ArgumentError(f"{path}: is not in UTF-8. Save it as UTF-8.") from None
+
+
+def excerpt(text: str) -> str:
+    """The beginning of a text in one line."""
+    line = " ".join(text.split())
+    return line if len(line) <= 60 else f"{line[:59]}…"
+
+
+def together(arrays: Sequence[np.ndarray]) -> np.ndarray:
+    """Inputs of several examples as one [n, …]; shorter texts are filled with zeros."""
+    longest = max(len(array) for array in arrays) if arrays[0].ndim else 0
+    if all(array.shape == arrays[0].shape for array in arrays):
+        return np.stack(arrays)
+    whole = np.zeros((len(arrays), longest), arrays[0].dtype)
+    for row, array in zip(whole, arrays, strict=True):
+        row[: len(array)] = array
+    return whole
+
+
+def groups(examples: Sequence[Mapping[str, Any]]) -> Iterator[list[Mapping[str, Any]]]:
+    """Examples in their order, as many at once as their texts allow."""
+    group: list[Mapping[str, Any]] = []
+    longest = 0
+    for one in examples:
+        length = max((array.size for array in one.values() if array.ndim == 1), default=0)
+        longest = max(longest, length)
+        if group and (len(group) + 1) * longest > BYTES_AT_ONCE:
+            yield group
+            group, longest = [], length
+        group.append(one)
+    if group:
+        yield group

@@ -1,0 +1,56 @@
+"""Texts as rows of UTF-8 bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+STEP = 16
+"""Columns of training texts are a multiple of so many bytes long."""
+MOST = 4096
+"""Bytes of a training text that are looked at, at the most."""
+NEARLY_ALL = 0.99
+"""The part of the training texts that is looked at whole, if the others are far longer."""
+SHORT = 512
+
+
+def encoded(text: str) -> bytes:
+    """UTF-8; a zero, which would end the text, is a space, and half a character a question mark."""
+    return text.replace("\0", " ").encode("utf-8", "replace")
+
+
+def row_of(text: str) -> np.ndarray:
+    """uint8 [length], at least one byte."""
+    return np.frombuffer(encoded(text) or b" ", np.uint8)
+
+
+def rows_of(texts: Sequence[str], length: int) -> np.ndarray:
+    """uint8 [n, length], cut or filled with zeros."""
+    rows = np.zeros((len(texts), length), np.uint8)
+    for row, text in zip(rows, texts, strict=True):
+        data = encoded(text)[:length]
+        row[: len(data)] = np.frombuffer(data, np.uint8)
+    return rows
+
+
+def usual_length(texts: Sequence[str]) -> int:
+    """Bytes that hold nearly all of the texts whole."""
+    lengths = [len(encoded(text)) for text in texts]
+    length = float(np.quantile(lengths, NEARLY_ALL, method="higher"))
+    if max(lengths) <= max(2 * length, SHORT):
+        length = max(lengths)
+    return int(min(-(-max(length, 1) // STEP) * STEP, MOST))
+
+
+def together(rows: Sequence[np.ndarray]) -> np.ndarray:
+    """Texts uint8 [length] of any lengths as one uint8 [n, length], filled with zeros."""
+    whole = np.zeros((len(rows), max(map(len, rows))), np.uint8)
+    for place, row in zip(whole, rows, strict=True):
+        place[: len(row)] = row
+    return whole
+
+
+def text_of(row: np.ndarray) -> str:
+    """The text of uint8 [length] without the zeros at its end."""
+    return row.tobytes().rstrip(b"\0").decode("utf-8", "replace")

@@ -1,0 +1,115 @@
+"""Texts as an input: raw bytes in; words and n-grams are found and hashed by nodes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from allotrope.errors import UsageError
+from allotrope.inputs.augmentation import Augmentation
+from allotrope.inputs.contract import Input, Shown
+from allotrope.inputs.text.hashing import Hashing
+from allotrope.inputs.text.raw_bytes import row_of, rows_of, text_of, usual_length
+from allotrope.inputs.text.word_changes import changed
+from allotrope.network.build import Builder
+from allotrope.network.graph import Value
+from allotrope.network.network import Network
+from allotrope.network.rewriting.chained import chained
+
+WORDS, GRAMS = "words", "grams"
+"""What a network takes of a text: buckets int32 [n, w] of its words, or [n, g] of all its terms."""
+AT_ONCE = 1000
+"""Texts are hashed so many at a time."""
+SHOWN = 240
+"""Characters of an excerpt."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Text(Input):
+    """UTF-8 bytes uint8 [n, length] with zeros at the end; any length will do.
+
+    `longest`: training texts were cut to so many bytes.
+    """
+
+    kind: ClassVar[str] = "text"
+
+    longest: int
+
+    @classmethod
+    def of(cls, name: str, texts: Sequence[str]) -> Text:
+        """The input that takes texts such as these."""
+        return cls(name=name, longest=usual_length(texts))
+
+    def column(self, texts: Sequence[str]) -> np.ndarray:
+        """Texts as examples of this input, uint8 [n, longest]."""
+        return rows_of(texts, self.longest)
+
+    def value(self) -> Value:
+        """uint8 ["n", length], of which both are free."""
+        return Value(self.name, np.dtype(np.uint8), ("n", f"{self.name}.length"))
+
+    def augment(
+        self,
+        x: np.ndarray,
+        rng: np.random.Generator,
+        strength: Augmentation,
+        mirrored: np.ndarray | None = None,
+    ) -> np.ndarray:
+        """Some words left out, masked, or in the place of the next."""
+        return changed(x, rng, strength)
+
+    def described(self, x: np.ndarray) -> str:
+        """How long the texts are, and how many are longer than what is looked at."""
+        lengths = np.count_nonzero(x, axis=1)
+        text = f"texts of {int(np.median(lengths)):,} bytes (median)"
+        cut = int(np.count_nonzero(x[:, -1]))
+        if not cut:
+            return f"{text}, {int(lengths.max()):,} at the most"
+        return (
+            f"{text}; {cut:,} are longer than {self.longest:,} and are cut to these in training "
+            "and tests; the delivered file reads texts whole"
+        )
+
+    def prepare(self, network: Network) -> Network:
+        """Raw bytes in place of `words` or `grams`, or of both."""
+        names = [value.name for value in network.inputs]
+        strange = set(names) - {WORDS, GRAMS}
+        if strange or not names:
+            raise UsageError(
+                f"input '{self.name}' needs a network that takes '{WORDS}' or '{GRAMS}', int32 "
+                f"[n, w]; this network takes {', '.join(names) or 'nothing'}."
+            )
+        inner = {name: f"{self.name}.{name}.buckets" for name in names}
+        return chained(self._hashed(inner), network.renamed(inner))
+
+    def _hashed(self, outputs: Mapping[str, str]) -> Network:
+        """Raw bytes to buckets; `outputs` are the kinds of terms and what they are to be called."""
+        builder = Builder(self.name)
+        builder.input(self.name, np.uint8, ("n", f"{self.name}.length"))
+        hashing = Hashing(builder, self.name)
+        terms = {WORDS: hashing.words}
+        if GRAMS in outputs:
+            terms[GRAMS] = hashing.grams()
+        for name, output in outputs.items():
+            builder.output(terms[name], output)
+        return builder.network()
+
+    def buckets(self, x: np.ndarray) -> dict[str, np.ndarray]:
+        """The `words` [n, w] and `grams` [n, g] of texts, as the nodes of `prepare` find them."""
+        network = self._hashed({WORDS: WORDS, GRAMS: GRAMS})
+        parts = [network.run({self.name: x[at : at + AT_ONCE]}) for at in range(0, len(x), AT_ONCE)]
+        return {name: np.concatenate([part[name] for part in parts]) for name in (WORDS, GRAMS)}
+
+    def read(self, argument: str) -> np.ndarray:
+        """The bytes of the argument itself."""
+        return row_of(argument)
+
+    def show(self, x: np.ndarray) -> Shown:
+        """An excerpt."""
+        text = " ".join(text_of(x).split())
+        if len(text) > SHOWN:
+            text = f"{text[:SHOWN]}…"
+        return Shown(text=text)
