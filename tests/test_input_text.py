@@ -86,12 +86,12 @@ def test_words_are_runs_of_letters_single_signs_and_single_characters_of_the_eas
 
 def test_every_framework_finds_the_terms_that_plain_loops_find(framework):
     x = rows_of(TEXTS, 200)
-    found = hashed(["words", "grams"]).run({"x": x}, framework)
+    terms = hashed(["words", "grams"]).run({"x": x}, framework)
     for row, text in enumerate(TEXTS):
         words = [word_bucket(word) for word in words_of(text.encode())]
-        there = found["words.out"][row]
+        there = terms["words.out"][row]
         assert there[there > 0].tolist() == [word for word in words if word]
-        assert set(found["grams.out"][row].tolist()) - {0} == terms_of(text.encode())
+        assert set(terms["grams.out"][row].tolist()) - {0} == terms_of(text.encode())
 
 
 @pytest.mark.parametrize("name", ["onnxruntime", "openvino"])
@@ -101,18 +101,18 @@ def test_runtimes_find_the_same_terms_in_short_and_very_long_texts(name, tmp_pat
     session = runtime(name).open(tmp_path / "hash.onnx", "float32", 1)
     long = ["word " * 20_000, "日本" * 16_000, "x" * 100_000, "!" * 100_000]
     for x in (rows_of(TEXTS, 200), rows_of(TEXTS, 5), rows_of(long, 100_000)):
-        expected, found = network.run({"x": x}), session.run({"x": x})
-        assert all(np.array_equal(found[each], expected[each]) for each in expected)
+        expected, terms = network.run({"x": x}), session.run({"x": x})
+        assert all(np.array_equal(terms[each], expected[each]) for each in expected)
 
 
 def test_zeros_behind_a_text_and_large_letters_change_nothing():
     network = hashed(["words", "grams"])
     short, long = (network.run({"x": rows_of(TEXTS[:1], length)}) for length in (40, 400))
     capital = network.run({"x": rows_of([TEXTS[0].upper()], 40)})
-    for name, found in short.items():
-        terms = found[found > 0].tolist()
-        assert sorted(terms) == sorted(long[name][long[name] > 0].tolist())
-        assert np.array_equal(found, capital[name])
+    for name, buckets in short.items():
+        longer = long[name]
+        assert sorted(buckets[buckets > 0].tolist()) == sorted(longer[longer > 0].tolist())
+        assert np.array_equal(buckets, capital[name])
     assert word_bucket(b"listen") != word_bucket(b"silent")
 
 

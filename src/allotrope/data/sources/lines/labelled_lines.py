@@ -45,20 +45,20 @@ def has_labels(lines: Sequence[str]) -> bool:
 
 
 def labelled(lines: Sequence[str], form: str) -> LabelledLines:
-    """The lines apart in labels and texts, by the form that `form_of` found."""
-    found = LabelledLines([], {name: [] for name in COLUMNS[form]}, [], [])
+    """The lines apart in labels and texts, by the form that `form_of` gives."""
+    apart = LabelledLines([], {name: [] for name in COLUMNS[form]}, [], [])
     for number, line in enumerate(lines, 1):
         if not line.strip():
             continue
         label, text = _apart(line.strip(), form)
         if not text:
-            found.empty.append(number)
+            apart.empty.append(number)
             continue
-        found.texts.append(text)
-        found.numbers.append(number)
+        apart.texts.append(text)
+        apart.numbers.append(number)
         for name, value in zip(COLUMNS[form], _columns(label, form), strict=True):
-            found.labels[name].append(value)
-    return found
+            apart.labels[name].append(value)
+    return apart
 
 
 def form_of(lines: Sequence[str]) -> str:
