@@ -36,13 +36,15 @@ FASTER = 6.0
 class TableStyle:
     """What shapes the network beside its sizes.
 
-    Pieces of a number of many values, and `hidden` units of each of the `members`.
+    Pieces of a number of many values, and `hidden` units of each of the `members`; `activation` is
+    an ONNX operator of one input, such as Relu or Mish.
     """
 
     members: int = 8
     hidden: tuple[int, ...] = (128, 128)
-    pieces: int = 64
-    dropout: float = 0.1
+    pieces: int = 96
+    dropout: float = 0.15
+    activation: str = "Relu"
 
 
 def table_mlp(
@@ -135,7 +137,7 @@ class _TableNetwork:
         return self.active(self.dense(x, name, count, units), name)
 
     def active(self, x: str, name: str) -> str:
-        y = self.build.add("Relu", [x], name=f"{name}.relu")
+        y = self.build.add(self.style.activation, [x], name=f"{name}.active")
         if not self.style.dropout:
             return y
         ratio = self.build.constant(np.float32(self.style.dropout), f"{name}.ratio")
