@@ -15,6 +15,7 @@ from allotrope.data.examples import SPLITS, Data
 from allotrope.data.reading import Reading
 from allotrope.data.recognize.column_roles import INPUT_KINDS, TASK_KINDS
 from allotrope.data.sources.choose_reader import read_source
+from allotrope.data.sources.frames.data_frames import columns_in_memory
 from allotrope.data.splits import complete_splits
 from allotrope.data.summary import summarize, summary_lines
 from allotrope.tasks.several import METRICS, check_labels, decisive, with_metrics
@@ -93,7 +94,7 @@ def read_data(
     """
     began = time.perf_counter()
     options = options or DataOptions()
-    reading = read_source(source, options, report)
+    reading = read_source(columns_in_memory(source), options, report)
     complete_splits(reading, options)
     duplicates = find_duplicates(reading)
     if duplicates.relabelled:

@@ -97,12 +97,26 @@ def best_parted(
         except csv.Error as error:
             problem = str(error)
             continue
-        header = rows[0][1] if rows else []
-        tables.append((len(set(header) & set(wanted)), header, rows[1:], separator))
+        header, rows = named(rows, wanted)
+        tables.append((len(set(header) & set(wanted)), header, rows, separator))
     if not tables:
         raise ArgumentError(f"{path}: cannot be read as a table: {problem}.")
     _, header, rows, separator = max(tables, key=lambda table: table[0])
     return header, rows, separator
+
+
+def named(
+    rows: list[tuple[int, list[str]]], wanted: Sequence[str]
+) -> tuple[list[str], list[tuple[int, list[str]]]]:
+    """Header and rows below it; columns are col1, col2, … if what was learned from had no header.
+
+    Such a file may lack a header too: its first row names none of the columns then.
+    """
+    first = rows[0][1] if rows else []
+    numbered = all(re.fullmatch(r"col\d+", name) for name in wanted)
+    if numbered and first and not set(first) & set(wanted):
+        return [f"col{number}" for number in range(1, len(first) + 1)], rows
+    return first, rows[1:]
 
 
 def only_pictures(

@@ -94,6 +94,7 @@ def compare(
     Raises: AllotropeError, and KeyboardInterrupt if Ctrl-C came before anything was measured.
     """
     arguments = layouts_apart(spelled_out(locals()))
+    arguments["data"] = _columns(arguments["data"])
     options = compare_options(arguments)
     with display(quiet) as show:
         source = _source(options)
@@ -165,6 +166,13 @@ def _compared(
         interrupted = _interrupted(race)
         _conclude(run, options, data, race, interrupted)
     return ComparedRun(run.folder, run.json)
+
+
+def _columns(data: Any) -> Any:
+    """A data frame as its columns; what is none as it is."""
+    from allotrope.data.sources.frames.data_frames import columns_in_memory
+
+    return columns_in_memory(data)
 
 
 def _source(options: CompareOptions) -> NetworkFile | None:

@@ -101,9 +101,11 @@ def fit_among(
     arguments: dict[str, Any], among: Among | None = None, show: Progress | None = None
 ) -> FittedRun:
     """`fit` by all of its arguments, with what it may choose among and where it shows it."""
+    from allotrope.data.sources.frames.data_frames import columns_in_memory
     from allotrope.verbs.pipeline import Among
 
     arguments = layouts_apart(arguments)
+    arguments["data"] = columns_in_memory(arguments["data"])
     with show or display(arguments["quiet"]) as shown:
         if arguments["resume"] is not None:
             return _resumed(arguments, among or Among(), shown)

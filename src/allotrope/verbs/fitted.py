@@ -36,19 +36,21 @@ class FittedRun:
         """0 done, 3 if the target was missed, 130 if Ctrl-C stopped it and its best is there."""
         return EXIT_CODES[self.json["status"]]
 
-    def predict(
-        self, *examples: str | Path | Mapping[str, Any], top: int = 5, threads: int | None = None
-    ) -> Predictions:
-        """The delivered file's answers for files, folders, tables, or arrays by column.
+    def predict(self, *examples: Any, top: int = 5, threads: int | None = None) -> Predictions:
+        """The delivered file's answers for files, folders, tables, arrays by column, a data frame.
+
+        Those of a frame or of arrays are in the order of their rows.
 
         Raises: as `allotrope.predict`, and DataError for arrays that do not fit.
         """
+        from allotrope.data.sources.frames.data_frames import columns_in_memory
         from allotrope.verbs.predict import predict, predict_arrays
 
-        if len(examples) == 1 and isinstance(examples[0], Mapping):
-            return predict_arrays(self.folder, examples[0], threads)
-        files = [one for one in examples if isinstance(one, (str, Path))]
-        if len(files) < len(examples):
+        taken = [columns_in_memory(one) for one in examples]
+        if len(taken) == 1 and isinstance(taken[0], Mapping):
+            return predict_arrays(self.folder, taken[0], threads)
+        files = [one for one in taken if isinstance(one, (str, Path))]
+        if len(files) < len(taken):
             raise UsageError("arrays by column are one mapping, without files beside it.")
         return predict(self.folder, *files, top=top, threads=threads)
 

@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from allotrope.data.sources.frames.parquet import SUFFIXES as PARQUET
+from allotrope.data.sources.frames.parquet import read_parquet
 from allotrope.delivery.asked import ArgumentError
 from allotrope.delivery.column_arrays import predicted_arrays
 from allotrope.delivery.finished import Columns, columns_before, columns_in
@@ -16,14 +18,15 @@ from allotrope.delivery.predictor import Run, in_words, origin_in_words, predict
 from allotrope.errors import DataError, RunFolderError, UsageError
 from allotrope.option import ABOVE_0, Option, check_values
 from allotrope.run import read_record
+from allotrope.verbs.answers_table import check_out, write_answers
 from allotrope.verbs.declaring import takes
 
 PREDICT = (
     Option("run", "the run folder that `fit` made."),
     Option(
         "examples",
-        "files such as the data had, or folders of them; or .csv files with a column for each "
-        "input, in which files are named relative to the table.",
+        "files such as the data had, or folders of them; or .csv or .parquet files with a column "
+        "for each input, in which files are named relative to the table.",
     ),
     Option(
         "top",
@@ -31,6 +34,11 @@ PREDICT = (
         range=ABOVE_0,
     ),
     Option("threads", "processor threads; all cores by default.", range=ABOVE_0),
+    Option(
+        "out",
+        "a new .csv file for the answers: a row for each example in its order, beside the cells "
+        "that it came with.",
+    ),
 )
 
 
@@ -109,7 +117,11 @@ def _values(answer: Mapping[str, Any], size: int) -> Any:
 
 @takes(PREDICT)
 def predict(
-    run: str | Path, *examples: str | Path, top: int = 5, threads: int | None = None
+    run: str | Path,
+    *examples: str | Path,
+    top: int = 5,
+    threads: int | None = None,
+    out: str | Path | None = None,
 ) -> Predictions:
     """Answer for new examples with the file that a run delivered.
 
@@ -124,11 +136,27 @@ def predict(
             "no example is named. Name files, folders of them or .csv files after the run folder."
         )
     check_values(PREDICT, {"top": top, "threads": threads})
+    if out is not None:
+        check_out(Path(out))
     columns, session_run = _delivered(Path(run), threads)
+    shown = top
+    if out is not None:
+        shown = max([top, *(len(task.get("classes", ())) for task in columns["tasks"])])
+    rows: list[dict[str, Any]] = []
     try:
-        rows = list(predicted(columns, session_run, list(map(str, examples)), top))
+        for example in map(Path, examples):
+            if example.suffix.lower() in PARQUET:
+                answers = predicted_arrays(columns, session_run, read_parquet(example))
+                rows += [
+                    {**row, "file": str(example), "line": line}
+                    for line, row in enumerate(answers, 1)
+                ]
+            else:
+                rows += predicted(columns, session_run, [str(example)], shown)
     except ArgumentError as error:
         raise DataError(str(error)) from None
+    if out is not None:
+        write_answers(Path(out), rows, columns)
     return Predictions(rows, columns["tasks"])
 
 

@@ -18,6 +18,9 @@ from allotrope.data.sources.arrays.read_arrays import read_arrays
 from allotrope.data.sources.digits import read_digits
 from allotrope.data.sources.folder.tree import scan
 from allotrope.data.sources.folder_contents import Recognized, recognize
+from allotrope.data.sources.frames.data_frames import FrameColumns, frame_of_columns
+from allotrope.data.sources.frames.parquet import SUFFIXES as PARQUET
+from allotrope.data.sources.frames.parquet import read_parquet
 from allotrope.data.sources.idx import idx_name, read_idx
 from allotrope.data.sources.lines.lines_in_folder import lines_to_read
 from allotrope.data.sources.lines.read_lines import may_be_lines, read_lines
@@ -27,9 +30,9 @@ from allotrope.inputs.image.formats import ARCHIVES
 
 Report = Callable[[str], None]
 KINDS = (
-    "'digits' (built in), a folder of class folders, a table (.csv, .tsv) or a folder of them, "
-    "texts with a label before each line (.txt, .txt.gz), an .npz file, or a folder of .npy or IDX "
-    "files"
+    "'digits' (built in), a folder of class folders, a table (.csv, .tsv, .parquet), a folder of "
+    "them, texts with a label before each line (.txt, .txt.gz), an .npz file, or a folder of .npy "
+    "or IDX files"
 )
 
 
@@ -40,6 +43,8 @@ def read_source(
 
     Raises: DataError where there is no such source or it is of no known kind.
     """
+    if isinstance(source, FrameColumns):
+        return read_frame(frame_of_columns("data", source), options)
     if isinstance(source, Mapping):
         return read_frame(frame_of("data", source), options)
     if str(source) == "digits":
@@ -48,6 +53,9 @@ def read_source(
     path = Path(source).expanduser()
     if path.is_file() and path.suffix.lower() in TABLES:
         return _read_table({"train": path}, options, report)
+    if path.is_file() and path.suffix.lower() in PARQUET:
+        frame = frame_of_columns(printable(path.stem), read_parquet(path))
+        return read_frame(frame, options)
     if path.is_file():
         return _saying_unused(_read_file(path, options), options)
     if not path.is_dir():

@@ -1,0 +1,107 @@
+"""Data frames (pandas, polars, pyarrow) as arrays by column, through narwhals."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from allotrope.data.recognize.frame import Frame
+from allotrope.data.recognize.frames import checked, with_split_column
+from allotrope.errors import DataError, MissingDependencyError
+
+LISTED = 8
+
+
+class FrameColumns(dict[str, np.ndarray]):
+    """The columns of a data frame by name, in its order. Their names say nothing of splits."""
+
+
+def columns_in_memory(source: Any) -> Any:
+    """A data frame as its columns; a path, a mapping of arrays or None as it is.
+
+    Raises: DataError for what is none of these, or columns that hold lists or objects; all of
+    them in one message. MissingDependencyError without narwhals.
+    """
+    if source is None or isinstance(source, (str, Path, Mapping)):
+        return source
+    try:
+        import narwhals.stable.v2 as narwhals
+    except ImportError:
+        raise MissingDependencyError(
+            "data frames are read through narwhals, which is not installed; install it with: "
+            "pip install 'allotrope[tables]'"
+        ) from None
+    try:
+        frame = narwhals.from_native(source, eager_only=True)
+    except TypeError:
+        raise DataError(
+            f"a {type(source).__name__} is no data; expected a path, a mapping of arrays by "
+            "column, or a data frame (pandas, polars, pyarrow)."
+        ) from None
+    except narwhals.exceptions.NarwhalsError as error:
+        raise DataError(f"the data frame cannot be read: {error}.") from None
+    return columns_of(frame)
+
+
+def columns_of(frame: Any) -> FrameColumns:
+    """The columns of a narwhals frame. Raises: DataError for those of kinds that are not read."""
+    columns, problems = FrameColumns(), []
+    for name in frame.columns:
+        array = _array(frame[name])
+        if array is None:
+            problems.append(f"'{name}' holds {frame[name].dtype}")
+        else:
+            columns[str(name)] = array
+    if problems:
+        more = f" and {len(problems) - LISTED:,} more" if len(problems) > LISTED else ""
+        raise DataError(
+            f"columns of a data frame: {'; '.join(problems[:LISTED])}{more}. Expected numbers, "
+            "texts, truth values, categories or dates; leave others out."
+        )
+    return columns
+
+
+def frame_of_columns(name: str, columns: FrameColumns) -> Frame:
+    """The columns as a table whose roles are to be told. Raises: DataError if it has no rows."""
+    frame = Frame(name, {"train": dict(columns)}, table=True)
+    return with_split_column(checked(frame))
+
+
+def _array(column: Any) -> np.ndarray | None:
+    """A column as an array [n]: what is missing is NaN or an empty text; None if it is no such."""
+    import narwhals.stable.v2 as narwhals
+
+    kind, missing = column.dtype, column.is_null().to_numpy().astype(bool)
+    if kind.is_numeric():
+        return _numbers(column, missing)
+    if kind == narwhals.Boolean and not missing.any():
+        return np.asarray(column.to_numpy(), bool)
+    if kind in (narwhals.String, narwhals.Categorical, narwhals.Enum, narwhals.Boolean):
+        return _texts(column.to_list(), missing)
+    values = [value for value, gap in zip(column.to_list(), missing, strict=True) if not gap]
+    if not values:
+        return np.full(len(missing), np.nan)
+    # pandas has no type for dates without a time: they are objects there.
+    if all(isinstance(value, date) for value in values):
+        return _texts(column.to_list(), missing, lambda moment: str(moment.isoformat()))
+    if kind == narwhals.Object and all(isinstance(value, str) for value in values):
+        return _texts(column.to_list(), missing)
+    return None
+
+
+def _numbers(column: Any, missing: np.ndarray) -> np.ndarray:
+    if not missing.any():
+        return np.asarray(column.to_numpy())
+    values = [np.nan if gap else x for x, gap in zip(column.to_list(), missing, strict=True)]
+    return np.array(values, np.float64)
+
+
+def _texts(
+    values: list[Any], missing: np.ndarray, written: Callable[[Any], str] = str
+) -> np.ndarray:
+    cells = zip(values, missing, strict=True)
+    return np.array(["" if gap else written(value).strip() for value, gap in cells], "U")
