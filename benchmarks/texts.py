@@ -1,0 +1,152 @@
+"""Texts against their bars: accuracy after a training, labels in two runtimes, time a text.
+
+    python benchmarks/texts.py --data ../shared/data [--sets trec sst2] [--seeds 3] [--budget 180]
+
+Beside each: scikit-learn's TF-IDF with LinearSVC, as a user would write it, on the training and
+validation texts together.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import allotrope
+from allotrope.data.examples import Data
+from allotrope.inputs.text.raw_bytes import rows_of, text_of
+from allotrope.runtimes import runtime
+
+RUNTIMES = ("onnxruntime", "openvino")
+BATCH = 64
+ROUNDS = 7
+STRANGE = (
+    "😀 how great 👍👍",
+    "",
+    "   ",
+    "日本語のテキスト",
+    "Größe naïve",
+    "?" * 500,
+    "a b " * 200,
+)
+LONG = 100_000
+COUNT = 2_000
+
+
+def main() -> None:
+    """Print a row for each set and seed, and the means."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--sets", nargs="+", default=["trec", "sst2"])
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--budget", type=float, default=180.0)
+    parser.add_argument("--framework", default="pytorch")
+    asked = parser.parse_args()
+    with tempfile.TemporaryDirectory() as scratch:
+        for name in asked.sets:
+            rows = [measured(asked, name, seed, Path(scratch)) for seed in range(asked.seeds)]
+            mean = {key: np.mean([row[key] for row in rows]) for key in rows[0]}
+            print(f"{name}: mean {in_words(mean)}", flush=True)
+
+
+def measured(asked: Any, name: str, seed: int, folder: Path) -> dict[str, float]:
+    """One run of `fit`, and its delivered files."""
+    data = allotrope.read(asked.data / name, seed=seed)
+    run = allotrope.fit(
+        asked.data / name,
+        budget=asked.budget,
+        seed=seed,
+        framework=asked.framework,
+        out=folder,
+        quiet=True,
+    )
+    row = {
+        "accuracy": 100 * run.json["test"]["accuracy"],
+        "scikit-learn": 100 * by_scikit_learn(data),
+        "seconds": run.json["seconds"],
+        **delivered(run.folder / "model.onnx", data),
+    }
+    print(f"{name} seed {seed}: {in_words(row)}", flush=True)
+    return row
+
+
+def in_words(row: dict[str, float]) -> str:
+    """A row for people."""
+    return ", ".join(f"{key} {value:.2f}" for key, value in row.items())
+
+
+def by_scikit_learn(data: Data) -> float:
+    """The test accuracy of TF-IDF of words and pairs with LinearSVC."""
+    from sklearn.feature_extraction.text import TfidfVectorizer
+    from sklearn.pipeline import make_pipeline
+    from sklearn.svm import LinearSVC
+
+    texts, labels = {}, {}
+    for split in ("train", "validation", "test"):
+        part = data.splits[split]
+        texts[split] = [text_of(row) for row in part[data.inputs[0].name]]
+        labels[split] = part[data.tasks[0].name]
+    model = make_pipeline(TfidfVectorizer(ngram_range=(1, 2)), LinearSVC())
+    model.fit(
+        texts["train"] + texts["validation"],
+        np.concatenate([labels["train"], labels["validation"]]),
+    )
+    return float(model.score(texts["test"], labels["test"]))
+
+
+def delivered(file: Path, data: Data) -> dict[str, float]:
+    """Labels that differ between runtimes among `COUNT` texts, and microseconds a text."""
+    (text,), (task,) = data.inputs, data.tasks
+    answers, microseconds = [], {}
+    for name in RUNTIMES:
+        session = runtime(name).open(file, "float32", None)
+        answers.append(
+            np.concatenate(
+                [session.run({text.name: batch})[task.name].argmax(1) for batch in batches(data)]
+            )
+        )
+        timed = data.test[text.name][:BATCH]
+        for count in (1, BATCH):
+            microseconds[f"{name} us a text by {count}"] = timing(
+                session.run, {text.name: trimmed(timed[:count])}
+            )
+    return {"different labels": float((answers[0] != answers[1]).sum()), **microseconds}
+
+
+def batches(data: Data) -> Iterator[np.ndarray]:
+    """`COUNT` texts: of the test, strange ones, and one of `LONG` bytes."""
+    column = data.test[data.inputs[0].name]
+    texts = [text_of(row) for row in column][: COUNT - 100]
+    while len(texts) < COUNT - 1:
+        texts.append(f"{STRANGE[len(texts) % len(STRANGE)]} {texts[len(texts) // 2]}")
+    texts[-len(STRANGE) :] = STRANGE
+    for start in range(0, len(texts), BATCH):
+        part = texts[start : start + BATCH]
+        yield rows_of(part, max(len(each.encode()) for each in part) + 1)
+    yield rows_of([" ".join(texts)[:LONG].ljust(LONG, "x")], LONG)
+
+
+def trimmed(rows: np.ndarray) -> np.ndarray:
+    """Without the columns in which all have ended."""
+    return np.ascontiguousarray(rows[:, : int(rows.any(0).sum())])
+
+
+def timing(run: Any, inputs: dict[str, np.ndarray]) -> float:
+    """The median of microseconds an example, over rounds of 20 runs."""
+    count = len(next(iter(inputs.values())))
+    rounds = []
+    for _ in range(ROUNDS):
+        began = time.perf_counter()
+        for _ in range(20):
+            run(inputs)
+        rounds.append((time.perf_counter() - began) / 20 / count * 1e6)
+    return float(np.median(rounds))
+
+
+if __name__ == "__main__":
+    main()
