@@ -53,6 +53,21 @@ def test_coarse_labels_are_learned_unless_fine_ones_are_asked_for(tmp_path):
     assert fine.tasks[0].classes == ("LOC:city", "NUM:date", "NUM:money")
 
 
+@pytest.mark.parametrize(
+    ("asked", "inputs"),
+    [
+        ({}, ["text"]),
+        ({"target": "fine"}, ["text"]),
+        ({"target": "coarse,fine"}, ["text"]),
+        ({"input": {"fine": "categorical"}}, ["text", "table"]),
+    ],
+)
+def test_a_label_that_is_not_predicted_tells_the_network_nothing_unasked(tmp_path, asked, inputs):
+    (tmp_path / "questions.txt").write_text(lines(["NUM:date", "NUM:money", "LOC:city"]))
+    data = allotrope.read(tmp_path / "questions.txt", **asked)
+    assert [each.kind for each in data.inputs] == inputs
+
+
 def test_the_labels_of_fasttext_are_one_or_several_a_line(tmp_path):
     (tmp_path / "one.txt").write_text(lines(["__label__good", "__label__bad"]))
     one = allotrope.read(tmp_path / "one.txt")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -55,11 +55,23 @@ def read_lines(files: Mapping[str, Path], options: DataOptions) -> Reading:
     parts = {split: labelled(file.lines, form) for split, file in read.items()}
     frame = _frame(read, parts)
     frame.notes.append(f"a text a line: {SAID[form]}")
-    if form == "coarse-and-fine" and not options.target and not options.task:
-        options = replace(options, target=("coarse",))
+    if form == "coarse-and-fine":
+        options = _one_of_two(options, parts["train"].labels)
     if form == "fasttext-several" and not options.task:
         options = replace(options, target=("labels",), task={"labels": "multilabel"})
     return read_frame(frame, options)
+
+
+def _one_of_two(options: DataOptions, labels: Iterable[str]) -> DataOptions:
+    """Of two labels that say the same more or less finely, the coarse one, or those asked for.
+
+    The other is no input, unless it is asked for as such: it says the answer, or half of it.
+    """
+    if not options.target and not options.task:
+        options = replace(options, target=("coarse",))
+    asked = {*options.target, *options.task, *options.input}
+    others = dict.fromkeys((name for name in labels if name not in asked), "none")
+    return replace(options, input={**options.input, **others})
 
 
 def _frame(read: Mapping[str, TextFile], parts: Mapping[str, LabelledLines]) -> Frame:
