@@ -37,8 +37,9 @@ class DataOptions:
     the data. `layout` is how folders are read, one of FOLDER_LAYOUTS; `auto` takes the only reading
     that there is. `value_range` are the values that are black and white in arrays, and in pictures
     of more than 8 bits a channel; None for what the data says. `target` are the columns to predict;
-    `task` and `input` are kinds by column, if not those that the data shows. `decide` is the task
-    by which is chosen, the first if None; `metric` are names of metrics by task.
+    `task` and `input` are kinds by column, if not those that the data shows. `group` and `time` are
+    columns by which splits are parted: no group in two, or the test is the latest. `decide` is the
+    task by which is chosen, the first if None; `metric` are names of metrics by task.
     """
 
     validation: float = 0.1
@@ -52,6 +53,8 @@ class DataOptions:
     task: Mapping[str, str] = field(default_factory=dict)
     input: Mapping[str, str] = field(default_factory=dict)
     decide: str | None = None
+    group: str | None = None
+    time: str | None = None
     metric: Mapping[str, str] = field(default_factory=dict)
 
 

@@ -33,6 +33,8 @@ def read(
     target: Sequence[str] | str | None = None,
     task: Kinds = None,
     input: Kinds = None,
+    group: str | None = None,
+    time: str | None = None,
     decide: str | None = None,
     metric: Kinds = None,
     validation: float = 0.1,
@@ -53,6 +55,8 @@ def read(
         target: the columns to predict.
         task: kinds of tasks by column: classification, multilabel or regression.
         input: kinds of inputs by column: image, table, or none for a column to leave out.
+        group: a column of which no value may stand in two splits.
+        time: a column of numbers or dates: the test is the latest part.
         decide: of several tasks the one whose metric decides; by default the first.
         metric: metrics by task, such as side=macro_f1, if not the usual one.
         validation: the fraction split off for choices, if the source brings no such split.
@@ -80,6 +84,8 @@ def read(
         asked_kinds("task", task, TASK_KINDS),
         asked_kinds("input", input, INPUT_KINDS),
         decide,
+        group,
+        time,
         asked_kinds("metric", metric, METRICS),
     )
     return read_data(source, options, report or (lambda line: None))

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from allotrope.data.apart_splits import Apart
 from allotrope.data.examples import IMAGE, LABEL, Data, Examples
 from allotrope.inputs.contract import Input
 from allotrope.inputs.image.image import Image
@@ -29,7 +30,8 @@ class PicturesFound:
 class Reading:
     """The splits that a source brings, and remarks for the user.
 
-    `pictures` is by the name of the input. `unreadable` lists {file, reason}.
+    `pictures` is by the name of the input. `unreadable` lists {file, reason}. `apart` keeps
+    examples apart when splits are made.
     """
 
     name: str
@@ -39,6 +41,7 @@ class Reading:
     pictures: Mapping[str, PicturesFound] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     unreadable: list[dict[str, str]] = field(default_factory=list)
+    apart: Apart | None = None
 
     @property
     def noun(self) -> str:

@@ -22,6 +22,10 @@ def complete_splits(reading: Reading, options: DataOptions) -> None:
     Raises: DataError, UsageError.
     """
     missing = [name for name in SPLITS[1:] if name not in reading.splits]
+    if reading.apart is not None:
+        # The test first: of what is ordered in time it is the latest, validation what is before.
+        missing.reverse()
+        reading.notes.extend(reading.apart.shared())
     # All that can be wrong is said before anything is drawn.
     _check_fractions(options)
     task = next((task for task in reading.tasks if isinstance(task, Classification)), None)
@@ -37,17 +41,34 @@ def complete_splits(reading: Reading, options: DataOptions) -> None:
         # A stream a split: with a test split that is there, validation examples are drawn as
         # without it.
         stream = np.random.default_rng([options.seed, SPLITS.index(name)])
-        part = _split_off(source, task, fraction, stream, rows)
+        if reading.apart is None:
+            part = _split_off(source, task, fraction, stream, rows)
+            how = f"{fraction:.0%}" + (" of each class" if task is not None else "")
+        else:
+            part = reading.apart.split_off(fraction, stream, rows)
+            how = reading.apart.described(part)
         # Taken from the same source at the end: the next split is drawn from what is left, while
         # fractions stay those of all.
         rows, taken[name] = np.setdiff1d(rows, part), part
         reading.notes.append(
-            f"{name}: {counted(len(part), reading.noun)} split off by seed {options.seed}, "
-            f"{fraction:.0%}" + (" of each class" if task is not None else "")
+            f"{name}: {counted(len(part), reading.noun)} split off by seed {options.seed}, {how}"
         )
     if missing:
         reading.splits["train"] = source.take(rows)
         reading.splits.update({name: source.take(part) for name, part in taken.items()})
+    if reading.apart is not None and task is not None:
+        _check_learned(reading, task)
+
+
+def _check_learned(reading: Reading, task: Classification) -> None:
+    """Raises: DataError for classes that only stand in groups or times of later splits."""
+    learned = set(np.unique(reading.splits["train"][task.name]).tolist())
+    unlearned = [name for code, name in enumerate(task.classes) if code not in learned]
+    if unlearned:
+        raise DataError(
+            f"{reading.name}: no training example is of {', '.join(map(repr, unlearned))}: they "
+            "stand in other splits alone. Take another --seed, or leave these classes out."
+        )
 
 
 def _split_off(

@@ -29,8 +29,17 @@ COLUMNS = (
     ),
     Option(
         "input",
-        "the kind of an input, such as scan=image: image or table, or none for a column to leave "
-        "out; may be repeated.",
+        "the kind of an input, such as scan=image: image, text, number, categorical, date or "
+        "table, or none for a column to leave out; may be repeated.",
+    ),
+    Option(
+        "group",
+        "a column of which no value may stand in two splits, such as the patient; it is no input.",
+    ),
+    Option(
+        "time",
+        "a column of numbers or dates: the test is the latest part, validation what comes before "
+        "it; it is no input.",
     ),
     Option("decide", "of several tasks the one whose metric decides; by default the first."),
     Option(
@@ -51,6 +60,8 @@ class ColumnOptions(TypedDict, total=False):
     target: Sequence[str] | str | None
     task: Sequence[str] | Mapping[str, str] | str | None
     input: Sequence[str] | Mapping[str, str] | str | None
+    group: str | None
+    time: str | None
     decide: str | None
     metric: Sequence[str] | Mapping[str, str] | str | None
 

@@ -128,6 +128,8 @@ def data_options(arguments: Mapping[str, Any]) -> DataOptions:
         task=asked_kinds("task", arguments["task"], TASK_KINDS),
         input=asked_kinds("input", arguments["input"], INPUT_KINDS),
         decide=arguments["decide"],
+        group=arguments["group"],
+        time=arguments["time"],
         metric=asked_kinds("metric", arguments["metric"], METRICS),
         **reading(arguments),
     )

@@ -19,6 +19,10 @@ def with_columns_as_asked(reading: Reading, options: DataOptions) -> Reading:
     problems = [
         f"--target: there is no column '{name}'" for name in options.target if name not in tasks
     ]
+    parted = {"group": options.group, "time": options.time}
+    problems += [
+        f"--{option}: there is no column '{name}'" for option, name in parted.items() if name
+    ]
     problems += _misfits("task", options.task, tasks)
     problems += _misfits("input", options.input, inputs)
     if problems:

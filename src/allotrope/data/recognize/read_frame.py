@@ -10,6 +10,7 @@ from allotrope.config import DataOptions
 from allotrope.data.asked_columns import asked_kinds, asked_names
 from allotrope.data.examples import Examples
 from allotrope.data.reading import Reading
+from allotrope.data.recognize.apart_column import apart_of, without_apart
 from allotrope.data.recognize.column_roles import (
     INPUT_KINDS,
     TASK_KINDS,
@@ -45,7 +46,7 @@ def read_frame(frame: Frame, options: DataOptions, decode: Decode | None = None)
 
     Raises: DataError, UsageError.
     """
-    roles = find_roles(frame, asked_of(options))
+    roles = find_roles(frame, without_apart(asked_of(options), options, frame))
     frame = roles.frame
     named = [name for name in frame.pictures if name in roles.inputs]
     decoded: Mapping[str, Decoded] = {}
@@ -60,7 +61,14 @@ def read_frame(frame: Frame, options: DataOptions, decode: Decode | None = None)
     notes = [*frame.notes, *roles.notes]
     inputs = tuple(columns.inputs)
     return Reading(
-        frame.name, inputs, tuple(tasks), splits, columns.pictures, notes, frame.unreadable
+        frame.name,
+        inputs,
+        tuple(tasks),
+        splits,
+        columns.pictures,
+        notes,
+        frame.unreadable,
+        apart_of(frame, options),
     )
 
 
