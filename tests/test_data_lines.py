@@ -51,6 +51,8 @@ def test_coarse_labels_are_learned_unless_fine_ones_are_asked_for(tmp_path):
     assert "--target fine" in notes(coarse)
     fine = allotrope.read(tmp_path / "questions.txt", target="fine")
     assert fine.tasks[0].classes == ("LOC:city", "NUM:date", "NUM:money")
+    # The one would tell the other.
+    assert [each.name for data in (coarse, fine) for each in data.inputs] == ["text", "text"]
 
 
 @pytest.mark.parametrize(
@@ -189,3 +191,15 @@ def test_columns_of_many_words_are_texts_and_names_are_not(tmp_path):
     assert first_text(read).endswith(", indeed")
     with pytest.raises(DataError, match="only empty texts"):
         allotrope.read({"review": ["", " "] * 30, "label": [0, 1] * 30}, input="review=text")
+
+
+def test_cells_of_a_megabyte_are_texts_and_no_labels(tmp_path):
+    cells = [*sentences(58), "very long " * 100_000, "very long indeed " * 100]
+    rows = "".join(f"{cell},{number % 2}\n" for number, cell in enumerate(cells))
+    (tmp_path / "reviews.csv").write_text(f"review,good\n{rows}")
+    data = allotrope.read(tmp_path / "reviews.csv", target="good")
+    (text,) = data.inputs
+    assert (text.kind, data.train["review"].shape[1]) == ("text", text.longest)
+    assert text.longest <= 4096
+    with pytest.raises(DataError, match=r"target 'review' holds texts of more than 1,000"):
+        allotrope.read(tmp_path / "reviews.csv", target="review")

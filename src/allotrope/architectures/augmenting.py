@@ -12,6 +12,7 @@ from allotrope.inputs.augmentation import augmentation_of
 from allotrope.inputs.contract import Input
 from allotrope.inputs.image.image import Image
 from allotrope.inputs.image.mirror import ENOUGH, kept_when_mirrored
+from allotrope.inputs.text.text_input import Text
 from allotrope.tasks import Classification
 from allotrope.tasks.several import gappy
 
@@ -42,6 +43,11 @@ def what_acts(inputs: Sequence[Input], recipe: Recipe, asked: Mapping[str, Any])
         ]
     if pictures or asked.get("augmentation", "none") == "none":
         return []
+    if any(isinstance(each, Text) for each in inputs):
+        return [
+            f"Of {recipe.augmentation} augmentation only what leaves out, masks or swaps words "
+            "acts: there is no picture."
+        ]
     if strength.mixup:
         return [f"Of {recipe.augmentation} augmentation only mixup acts: there is no picture."]
     return [f"The {recipe.augmentation} augmentation changes nothing: there is no picture."]

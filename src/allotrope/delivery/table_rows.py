@@ -27,6 +27,8 @@ from allotrope.inputs.table.cell_codes import ISO, coded, days, texts_of
 
 TABLES = (".csv", ".tsv", ".tab")
 SEPARATORS = (",", ";", "\t", "|")
+LARGEST_CELL = 16_000_000
+"""Characters of a cell; Python's own limit is 131,072."""
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 DECIMAL_COMMA = re.compile(r"[+-]?\d*,\d+([eE][+-]?\d+)?|[+-]?\d+")
 MISSING = ("", "na", "n/a", "nan", "null", "none", "nil", "-", "?", "#n/a", "missing")
@@ -141,6 +143,7 @@ def only_pictures(
 
 def parted(text: str, separator: str) -> Iterator[tuple[int, list[str]]]:
     """Line and cells of each row that is not empty."""
+    csv.field_size_limit(LARGEST_CELL)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
     before = 0
     for row in reader:

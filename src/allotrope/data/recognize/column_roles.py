@@ -160,7 +160,7 @@ def _says_labels(name: str) -> bool:
 
 
 def _task(frame: Frame, name: str, asked: Asked) -> TaskKind:
-    if frame.form(name) == OTHER:
+    if frame.form(name) == OTHER or frame.splits["train"][name].dtype.kind == "T":
         raise DataError(
             f"{frame.name}: target '{name}' holds texts of more than 1,000 characters, or "
             "something "
@@ -204,7 +204,8 @@ def _input_kind(frame: Frame, name: str, asked: Asked, pictures: bool) -> tuple[
     if form in WHY_NOT:
         return NONE, WHY_NOT[form]
     if frame.table and pictures and form != PICTURES:
-        return NONE, "the pictures alone are learned from; --input {name}=table takes it too"
+        taking = TEXT if form == TEXTS else TABLE
+        return NONE, f"the pictures alone are learned from; --input {{name}}={taking} takes it too"
     if "image" in asked.inputs.values() and form == PICTURES:
         return NONE, "other pictures were asked for; --input {name}=image takes it too"
     unused = why_unused(frame, name)

@@ -23,6 +23,8 @@ LOOKED_AT = 200
 MEMORY_PER_BYTE = 10
 """What Python needs for a byte of text in short cells, at the most."""
 ROWS_SHOWN = 5
+LARGEST_CELL = 16_000_000
+"""Characters of a cell, which may be a long text; Python's own limit is 131,072."""
 
 
 @dataclass(frozen=True)
@@ -115,6 +117,7 @@ def _separator(path: Path, text: str) -> str:
 
 def _records(text: str, separator: str) -> Iterator[tuple[int, list[str]]]:
     """Line number and cells of each row that is not empty."""
+    csv.field_size_limit(LARGEST_CELL)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
     before = 0
     for row in reader:

@@ -32,8 +32,8 @@ DISTINCT = 0.9
 """The part of names without suffixes that are different, if they are of pictures."""
 LONGEST_LABEL = 1000
 """Characters of a label or the name of a picture, at the most."""
-NO_LABELS = np.dtype("V1")
-"""The type of a column of longer texts, which is no label and no input."""
+LONG_TEXTS = np.dtypes.StringDType()
+"""The type of a column of longer texts, which are no labels."""
 LISTED = 5
 
 
@@ -128,7 +128,7 @@ def _add_column(
     if max(map(len, whole)) > LONGEST_LABEL:
         # An array of texts is as wide as its longest: a single cell could fill the memory.
         for split, part in cells.items():
-            frame.splits[split][name] = np.zeros(len(part), NO_LABELS)
+            frame.splits[split][name] = np.array(part, LONG_TEXTS)
         return
     numeric = may_be_numbers and name not in frame.pictures and is_numeric(whole)
     decimal_comma = numeric and has_decimal_commas(whole)
