@@ -148,7 +148,7 @@ def read(columns: Columns, argument: str) -> Iterator[Example]:
         return
     first, *others = columns["inputs"]
     if first["kind"] == "text" and not others:
-        yield from read_texts(first["name"], argument)
+        yield from read_texts(first, argument)
         return
     if others or first["kind"] != "image":
         raise ArgumentError(

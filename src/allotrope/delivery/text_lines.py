@@ -22,13 +22,19 @@ def bytes_of(text: str) -> np.ndarray:
     return np.frombuffer(data or b"\0", np.uint8)
 
 
-def read_texts(name: str, argument: str) -> Iterator[Example]:
-    """The argument itself as the input of this name, or each line of the file that it names.
+def read_texts(facts: Mapping[str, Any], argument: str) -> Iterator[Example]:
+    """The argument itself as the input of these `facts`, or each line of the file that it names.
 
+    If the network has learned from files, a file is one text, and a folder is all of its files.
     Raises: ArgumentError for a file that cannot be read.
     """
-    path = Path(argument)
-    if path.suffix.lower() not in LINES or not is_file(path):
+    name, path = facts["name"], Path(argument)
+    if facts.get("whole_files") and exists(path):
+        files = sorted(path.rglob("*.txt")) if path.is_dir() else [path]
+        for file in files:
+            yield Example({"file": str(file)}, {name: bytes_of(text_in(file))})
+        return
+    if path.suffix.lower() not in LINES or not exists(path):
         yield Example({"file": excerpt(argument)}, {name: bytes_of(argument)})
         return
     for line, text in enumerate(text_in(path).splitlines(), 1):
@@ -36,10 +42,10 @@ def read_texts(name: str, argument: str) -> Iterator[Example]:
             yield Example({"file": str(path), "line": line}, {name: bytes_of(text)})
 
 
-def is_file(path: Path) -> bool:
-    """Whether there is such a file; a long text is no name of one."""
+def exists(path: Path) -> bool:
+    """Whether there is such a file or folder; a long text is no name of one."""
     try:
-        return path.is_file()
+        return path.exists()
     except (OSError, ValueError):
         return False
 

@@ -22,17 +22,19 @@ from allotrope.data.sources.frames.data_frames import FrameColumns, frame_of_col
 from allotrope.data.sources.frames.parquet import SUFFIXES as PARQUET
 from allotrope.data.sources.frames.parquet import read_parquet
 from allotrope.data.sources.idx import idx_name, read_idx
+from allotrope.data.sources.json_lines import is_json_lines, read_json_lines
 from allotrope.data.sources.lines.lines_in_folder import lines_to_read
 from allotrope.data.sources.lines.read_lines import may_be_lines, read_lines
 from allotrope.data.sources.table.delimited import SUFFIXES as TABLES
+from allotrope.data.sources.text_folders import TextFiles, find_text_files, read_text_files
 from allotrope.errors import DataError
 from allotrope.inputs.image.formats import ARCHIVES
 
 Report = Callable[[str], None]
 KINDS = (
     "'digits' (built in), a folder of class folders, a table (.csv, .tsv, .parquet), a folder of "
-    "them, texts with a label before each line (.txt, .txt.gz), an .npz file, or a folder of .npy "
-    "or IDX files"
+    "them, texts with a label before each line (.txt, .txt.gz), objects a line (.jsonl), an .npz "
+    "file, or a folder of .npy or IDX files"
 )
 
 
@@ -75,6 +77,8 @@ def _read_file(path: Path, options: DataOptions) -> Reading:
         return read_arrays([path], printable(path.stem), options)
     if idx_name(path) is not None:
         return with_columns_as_asked(read_idx(path, options.value_range), options)
+    if is_json_lines(path):
+        return read_json_lines(path, options)
     if may_be_lines(path):
         return read_lines({"train": path}, options)
     remedy = (
@@ -97,8 +101,10 @@ def _read_folder(path: Path, options: DataOptions, report: Report) -> Reading:
     contents = recognize(path) if options.layout == "auto" else Recognized("pictures", (path,))
     if contents.kind == "pictures" and options.layout == "auto":
         lines = lines_to_read(path)
-        if lines and not scan(path).root.below():  # lists of pictures are called train.txt too
-            return read_lines(lines, options)
+        texts = find_text_files(path)
+        # Lists of pictures are called train.txt too, and what is said of one lies beside it.
+        if (lines or texts.splits) and not scan(path).root.below():
+            return _read_texts(path, lines, texts, options)
     place = contents.paths[0]
     if contents.kind == "idx":
         reading = with_columns_as_asked(read_idx(place, options.value_range), options)
@@ -116,6 +122,21 @@ def _read_folder(path: Path, options: DataOptions, report: Report) -> Reading:
     reading = with_columns_as_asked(read_folder(path, options, report), options)
     reading.notes.extend(tables.notes)
     return reading
+
+
+def _read_texts(
+    path: Path, lines: dict[str, Path], texts: TextFiles, options: DataOptions
+) -> Reading:
+    """Texts a line or a file. Raises: DataError if there are both."""
+    if lines and texts.splits:
+        listed = ", ".join(f"'{file.name}'" for file in lines.values())
+        raise DataError(
+            f"{path}: holds folders of texts, and files of lines ({listed}). Name one of these "
+            "files, or move them away."
+        )
+    if lines:
+        return read_lines(lines, options)
+    return read_text_files(path, texts, options)
 
 
 def _saying_unused(reading: Reading, options: DataOptions, digits: bool = False) -> Reading:

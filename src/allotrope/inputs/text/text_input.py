@@ -31,12 +31,13 @@ SHOWN = 240
 class Text(Input):
     """UTF-8 bytes uint8 [n, length] with zeros at the end; any length will do.
 
-    `longest`: training texts were cut to so many bytes.
+    `longest`: training texts were cut to so many bytes. `whole_files`: each was a file.
     """
 
     kind: ClassVar[str] = "text"
 
     longest: int
+    whole_files: bool = False
 
     @classmethod
     def of(cls, name: str, texts: Sequence[str]) -> Text:

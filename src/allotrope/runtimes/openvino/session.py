@@ -61,8 +61,10 @@ class Session:
         """All outputs by name, such as {"label": [n, k]} for {"row": [n, c]}."""
         arrays = [inputs[name] for name in self._inputs]
         count = len(arrays[0])
-        if count == 1:
+        if count == 1 and self._suits_single(arrays):
             return self._run_one(arrays)
+        if count == 1:
+            return self.run_whole(inputs)
         requests = self._parallel()
         answers: list[list[np.ndarray]] = []
         starts = range(0, count, self._part)
@@ -122,6 +124,16 @@ class Session:
             self.run(inputs)
             times.append(time.perf_counter() - began)
         return statistics.median(times)
+
+    def _suits_single(self, arrays: list[np.ndarray]) -> bool:
+        """Whether the model for one example takes these: it is compiled for the first one's shape.
+
+        Texts have many lengths; to compile for each would take longer than to run them all.
+        """
+        if self._single is None:
+            return True
+        _, places, _ = self._single
+        return all(place.shape == array.shape for place, array in zip(places, arrays, strict=True))
 
     def _run_one(self, arrays: list[np.ndarray]) -> dict[str, np.ndarray]:
         if self._single is None:

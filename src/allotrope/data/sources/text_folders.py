@@ -1,0 +1,133 @@
+"""Folders of text files whose names are the labels, below folders of splits or not."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+
+from allotrope.config import DataOptions
+from allotrope.data.encodings import decoded, printable, shown
+from allotrope.data.examples import LABEL
+from allotrope.data.memory_limit import require_memory
+from allotrope.data.reading import Reading
+from allotrope.data.recognize.frame import Frame
+from allotrope.data.recognize.frames import checked
+from allotrope.data.recognize.read_frame import read_frame
+from allotrope.data.sources.folder.tree import reason_to_skip
+from allotrope.data.split_names import split_name
+from allotrope.errors import DataError
+from allotrope.inputs.text.text_input import Text
+from allotrope.wording import counted
+
+TEXT = "text"
+SUFFIX = ".txt"
+MEMORY_PER_BYTE = 4
+LISTED = 8
+
+
+@dataclass
+class TextFiles:
+    """The files of each split with their class, and folders that were left out, with the reason."""
+
+    splits: dict[str, list[tuple[Path, str]]] = field(default_factory=dict)
+    left_out: dict[str, str] = field(default_factory=dict)
+
+
+def find_text_files(folder: Path) -> TextFiles:
+    """The text files in class folders, perhaps below folders of splits; none if there are no such.
+
+    Raises: DataError if two folders are of one split, or there is none to learn from.
+    """
+    files = TextFiles()
+    by_split = {path: _split_of(path) for path in _folders(folder) if _split_of(path)}
+    classes = [path for path in _folders(folder) if path not in by_split]
+    for path, split in by_split.items():
+        inside = _of_classes(_folders(path), files, folder)
+        if inside and str(split) in files.splits:
+            raise DataError(f"{folder}: several folders of texts are {split} by their names.")
+        if inside:
+            files.splits[str(split)] = inside
+    beside = _of_classes(classes, files, folder)
+    if beside and not files.splits.get("train"):
+        files.splits["train"] = beside
+    elif beside:
+        names = ", ".join(f"'{path.name}'" for path in classes)
+        files.left_out[names] = "in no split"
+    if files.splits and "train" not in files.splits:
+        raise DataError(
+            f"{folder}: holds texts for {', '.join(files.splits)} and none to train on. Expected a "
+            "folder called train."
+        )
+    return files
+
+
+def _split_of(path: Path) -> str | None:
+    said = split_name(printable(path.name))
+    if said is None or not said.pure or said.split == "unlabelled":
+        return None
+    return "validation" if said.split == "evaluation" else said.split
+
+
+def _folders(folder: Path) -> list[Path]:
+    visible = (path for path in folder.iterdir() if not path.name.startswith("."))
+    return sorted(path for path in visible if path.is_dir() and reason_to_skip(path) is None)
+
+
+def _of_classes(folders: list[Path], files: TextFiles, root: Path) -> list[tuple[Path, str]]:
+    """The text files right in these folders, each with the name of its folder."""
+    listed = []
+    for path in folders:
+        said = split_name(printable(path.name))
+        texts = sorted(file for file in path.iterdir() if file.suffix.lower() == SUFFIX)
+        if texts and said is not None and said.pure and said.split == "unlabelled":
+            files.left_out[f"'{shown(path, root)}'"] = "unlabelled by its name"
+            continue
+        listed += [(file, printable(path.name)) for file in texts]
+    return listed
+
+
+def read_text_files(folder: Path, files: TextFiles, options: DataOptions) -> Reading:
+    """The reading of these files: a text a file. Raises: DataError, UsageError."""
+    size = sum(path.stat().st_size for part in files.splits.values() for path, _ in part)
+    require_memory(size * MEMORY_PER_BYTE, str(folder), "Read a part of it.")
+    encodings: Counter[str] = Counter()
+    frame = Frame(printable(folder.resolve().name), {})
+    origin = {}
+    for split, part in files.splits.items():
+        texts = []
+        for path, _ in part:
+            text, encoding = decoded(path.read_bytes())
+            encodings[encoding] += 1
+            texts.append(text.removeprefix("\ufeff"))
+        labels = np.array([name for _, name in part], "U")
+        frame.splits[split] = {TEXT: np.array(texts, np.dtypes.StringDType()), LABEL: labels}
+        origin[split] = tuple(shown(path, folder) for path, _ in part)
+    frame.origin = origin
+    frame.notes.extend(_notes(files, encodings))
+    reading = read_frame(checked(frame), options)
+    return replace(reading, inputs=tuple(map(_of_files, reading.inputs)))
+
+
+def _of_files(each: object) -> Text:
+    assert isinstance(each, Text)
+    return replace(each, whole_files=True)
+
+
+def _notes(files: TextFiles, encodings: Mapping[str, int]) -> list[str]:
+    notes = ["a text a file, whose folder is the label"]
+    strange = {
+        name: count for name, count in encodings.items() if name not in ("utf-8", "utf-8-sig")
+    }
+    if strange:
+        listed = ", ".join(f"{counted(count, 'file')} as {name}" for name, count in strange.items())
+        notes.append(f"not all files are UTF-8: {listed}; save them as UTF-8 if they look wrong")
+    if files.left_out:
+        listed = ", ".join(
+            f"{name} ({reason})" for name, reason in list(files.left_out.items())[:LISTED]
+        )
+        notes.append(f"left out: {listed}")
+    return notes
