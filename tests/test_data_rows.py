@@ -168,6 +168,13 @@ def test_what_cannot_be_learned_from_says_why(tmp_path, text, options, words):
         assert word in message
 
 
+def test_a_column_that_tells_the_answer_is_pointed_out(tmp_path):
+    codes = np.where(LABELS == "yes", "Q7", "R2")
+    _, notes = read(tmp_path, {"code": codes, "city": CITIES})
+    assert "'code' alone tells 'label' (100.0%)" in notes and "--input code=none" in notes
+    assert "'city' alone" not in notes
+
+
 def test_ten_thousand_columns_are_read(tmp_path):
     wide = {f"x{place}": np.arange(COUNT) % 7 for place in range(10_000)}
     data, notes = read(tmp_path, wide)

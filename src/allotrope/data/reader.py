@@ -12,6 +12,7 @@ from allotrope.config import DataOptions, parse_value_range
 from allotrope.data.asked_columns import Kinds, asked_kinds, asked_names
 from allotrope.data.duplicates import find_duplicates
 from allotrope.data.examples import SPLITS, Data
+from allotrope.data.leaks import leak_notes
 from allotrope.data.reading import Reading
 from allotrope.data.recognize.column_roles import INPUT_KINDS, TASK_KINDS
 from allotrope.data.sources.choose_reader import read_source
@@ -108,6 +109,7 @@ def read_data(
             f"{duplicates.relabelled} of the duplicates across splits carry different labels"
         )
     reading.notes.extend(_blank_notes(reading))
+    reading.notes.extend(leak_notes(reading))
     train = reading.splits["train"]
     inputs = tuple(each.fitted(train[each.name]) for each in reading.inputs)
     tasks = with_metrics(reading.tasks, options.metric)
