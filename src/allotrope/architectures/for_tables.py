@@ -18,7 +18,7 @@ from allotrope.inputs.table.table import Table
 from allotrope.network.network import Network
 from allotrope.network.rewriting.named_after import named_after
 from allotrope.network.summary import multiply_adds, parameters
-from allotrope.network.zoo.tabular import TableStyle, quantile_edges, table_mlp
+from allotrope.network.zoo.tabular import FEW_VALUES, TableStyle, quantile_edges, table_mlp
 from allotrope.tasks import Task
 from allotrope.tasks.several import LEARNED
 from allotrope.tasks.uncertainty import with_log_variances
@@ -26,6 +26,10 @@ from allotrope.tasks.uncertainty import with_log_variances
 NAME = "table_mlp"
 FEW = 3_000
 """Fewer training rows than this are few: small members without pieces, many short epochs."""
+PIECES = 6_000
+"""Pieces of all numbers together, at the most: a first layer for them of a few million weights."""
+LEAST_PIECES = 4
+"""Numbers that would have fewer pieces each go without."""
 MANY_STYLE = TableStyle()
 FEW_STYLE = TableStyle(hidden=(64, 64), pieces=0, dropout=0.3)
 MANY_RECIPE = Recipe(
@@ -98,8 +102,10 @@ def _network(data: Data, style: TableStyle, seed: int) -> Network:
     assert isinstance(table, Table)
     numbers, sizes = len(table.numbers), {task.name: task.size for task in data.tasks}
     edges: list[np.ndarray] = []
-    if style.pieces and numbers:
-        edges = quantile_edges(table.numbers_seen(data.train[table.name]), style.pieces)
+    most = PIECES // max(numbers, 1)
+    if style.pieces and numbers and most >= LEAST_PIECES:
+        seen = table.numbers_seen(data.train[table.name])
+        edges = quantile_edges(seen, min(style.pieces, most), min(FEW_VALUES, most))
     network = table_mlp(sizes, numbers, table.features - numbers, edges, style, seed)
     outputs = [value.name for value in network.outputs]
     return table.prepare(named_after(network, [table.name], outputs))

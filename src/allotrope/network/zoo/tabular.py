@@ -169,20 +169,21 @@ class _TableNetwork:
         self.build.output(flat, f"{name}{MEMBERS}")
 
 
-def quantile_edges(x: np.ndarray, pieces: int) -> list[np.ndarray]:
+def quantile_edges(x: np.ndarray, pieces: int, few: int = FEW_VALUES) -> list[np.ndarray]:
     """The ends of the pieces of each number of x [n, k], float32, each once.
 
-    Up to `FEW_VALUES` different values are all ends, so that the network can tell each from its
+    Up to `few` different values are all ends, so that the network can tell each from its
     neighbours as a tree does: on adult, where single sums of capital gain decide, this is worth
     0.5 points of accuracy. Of more, half of the ends are quantiles of all rows and half of the
     values that differ, for a number that is nearly always 0 has little of the first.
     """
     steps = np.linspace(0, 1, pieces // 2 + 1)
+    between = (steps[1:] + steps[:-1]) / 2  # so that numbers that all differ have ends of both
     edges = []
     for column in x.T:
         values = np.unique(column)
-        if len(values) > FEW_VALUES:
-            parts = [np.quantile(each, steps) for each in (column, values)]
+        if len(values) > few:
+            parts = [np.quantile(column, steps), np.quantile(values, between)]
             values = np.concatenate(parts)
         edges.append(np.unique(values.astype(np.float32)))
     return edges
