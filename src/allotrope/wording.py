@@ -32,7 +32,11 @@ def plural(noun: str) -> str:
 
 
 def example_noun(kinds: Iterable[str]) -> str:
-    """What an example with inputs of these kinds is called: an image, if it is nothing else."""
-    if list(kinds) == ["image"]:
-        return "image"
+    """What an example with inputs of these kinds is called: an image, if it is nothing else.
+
+    A volume alike.
+    """
+    names = list(kinds)
+    if names in (["image"], ["volume"]):
+        return names[0]
     return "example"

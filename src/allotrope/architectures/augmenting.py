@@ -13,6 +13,7 @@ from allotrope.inputs.contract import Input
 from allotrope.inputs.image.image import Image
 from allotrope.inputs.image.mirror import ENOUGH, kept_when_mirrored
 from allotrope.inputs.text.text_input import Text
+from allotrope.inputs.volume.volume import Volume
 from allotrope.tasks import Classification
 from allotrope.tasks.several import gappy
 
@@ -23,6 +24,8 @@ OF_PICTURES = {"flip": "mirrors pictures", "cutmix": "pastes patches between pic
 def check_augmentation(inputs: Sequence[Input], asked: Mapping[str, Any]) -> None:
     """Raises UsageError for what was asked for by name and needs a picture, if there is none."""
     wrong = [f"{name} {does}" for name, does in OF_PICTURES.items() if asked.get(name)]
+    if any(isinstance(each, Volume) for each in inputs) and not asked.get("cutmix"):
+        return
     if not wrong or _pictures(inputs):
         return
     kinds = ", ".join(f"'{each.name}' ({each.kind})" for each in inputs)
@@ -41,7 +44,8 @@ def what_acts(inputs: Sequence[Input], recipe: Recipe, asked: Mapping[str, Any])
             f"Cutmix pastes patches between pictures; {', '.join(others)} is blended by the share "
             "of the area."
         ]
-    if pictures or asked.get("augmentation", "none") == "none":
+    volumes = any(isinstance(each, Volume) for each in inputs)
+    if pictures or volumes or asked.get("augmentation", "none") == "none":
         return []
     if any(isinstance(each, Text) for each in inputs):
         return [

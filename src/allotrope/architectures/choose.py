@@ -13,6 +13,7 @@ from allotrope.architectures.assembled import assembled, reasons
 from allotrope.architectures.augmenting import check_augmentation, mirroring, what_acts
 from allotrope.architectures.chosen import Choice
 from allotrope.architectures.for_tables import choose_for_table, is_table
+from allotrope.architectures.for_volumes import choose_for_volume, is_volume
 from allotrope.architectures.recipes import (
     FAMILIES,
     FINE_TUNING,
@@ -73,6 +74,8 @@ def choose(
     """
     overrides = _checked(overrides)
     check_augmentation(data.inputs, overrides)
+    if is_volume(data):
+        return choose_for_volume(data, network, overrides, budget, epochs, seed)
     if is_table(data):
         return choose_for_table(data, network, overrides, budget, epochs, seed)
     return _Choosing(data, overrides, budget, epochs, seed, speed).choose(network)

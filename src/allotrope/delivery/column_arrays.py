@@ -106,6 +106,8 @@ def misfit(facts: Mapping[str, Any], array: np.ndarray) -> str:
         return f"is {array.dtype} {array.shape}, expected uint8 (n, {height}, {width}, {channels})"
     if facts["kind"] == "text":
         return text_misfit(array)
+    if facts["kind"] == "volume":
+        return volume_misfit(facts, array)
     if array.dtype.kind not in "biuf" or array.ndim != 2 or array.shape[1] != len(facts["columns"]):
         return f"is {array.dtype} {array.shape}, expected numbers (n, {len(facts['columns'])})"
     categories = facts.get("categories") or [()] * array.shape[1]
@@ -133,3 +135,12 @@ def text_misfit(array: np.ndarray) -> str:
     if texts or (array.dtype == np.uint8 and array.ndim == 2):
         return ""
     return f"is {array.dtype} {array.shape}, expected texts (n,)"
+
+
+def volume_misfit(facts: Mapping[str, Any], array: np.ndarray) -> str:
+    """What keeps an array from being volumes of these `facts`; nothing if it fits."""
+    sides = ", ".join(map(str, facts["shape"]))
+    if array.dtype.kind not in "biuf" or array.shape[1:] != tuple(facts["shape"]):
+        return f"is {array.dtype} {array.shape}, expected numbers (n, {sides})"
+    strange = np.flatnonzero(~np.isfinite(array).reshape(len(array), -1).all(axis=1))
+    return f"holds no numbers in rows {', '.join(map(str, strange[:5]))}" if len(strange) else ""

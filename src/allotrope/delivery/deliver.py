@@ -23,6 +23,14 @@ PREDICTOR = (
 """What reads arguments and says answers, each after what it needs."""
 PICTURES = ("allotrope.inputs.image.formats", "allotrope.inputs.image.decoding")
 """What reads pictures; the first without Pillow."""
+VOLUMES = (
+    "allotrope.inputs.volume.scan_grid",
+    "allotrope.inputs.volume.nifti",
+    "allotrope.inputs.volume.dicom",
+    "allotrope.inputs.volume.volume_files",
+    "allotrope.delivery.scans",
+)
+"""What reads volumes."""
 
 
 def deliver(best: dict[str, Any], folder: Path) -> dict[str, Any]:
@@ -61,8 +69,10 @@ def predict_program(row: dict[str, Any], file: str, columns: Columns) -> str:
     session = runtime(row["runtime"]).session_module
     if session is None:
         raise ValueError(f"{row['runtime']} is a baseline, which is never delivered")
-    sees = any(each["kind"] == "image" for each in columns["inputs"])
-    carried = [*PICTURES[: None if sees else 1], session, *PREDICTOR]
+    kinds = {each["kind"] for each in columns["inputs"]}
+    pictures = PICTURES if "image" in kinds else PICTURES[:1]
+    volumes = VOLUMES if "volume" in kinds else ()
+    carried = [*pictures, session, *PREDICTOR, *volumes]
     sources = [_source(module) for module in carried]
     template = _source(TEMPLATE)
     imports = sorted({line for source in [template, *sources] for line in _imports(source)})

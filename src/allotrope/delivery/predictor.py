@@ -1,7 +1,7 @@
 """Arguments of a command as inputs of a network, and its outputs as answers.
 
 `predict` and a delivered predict.py, which carries this text, read alike. So it needs nothing but
-NumPy and, for pictures, Pillow.
+NumPy and, for pictures, Pillow; for volumes, nibabel or pydicom.
 
 `columns` are what the file says of its inputs and tasks (`allotrope.columns` in its metadata). A
 row of answers is {"file", "line" in a table, "answers": {task: …}}, or has the `reason` why there
@@ -26,6 +26,7 @@ from allotrope.delivery.asked import (
     read_picture,
     sorted_pictures,
 )
+from allotrope.delivery.scans import read_scans
 from allotrope.delivery.table_rows import TABLES, read_rows
 from allotrope.delivery.text_lines import groups, read_texts, together
 from allotrope.inputs.image.formats import SUFFIXES
@@ -136,7 +137,7 @@ def origin_in_words(row: Mapping[str, Any]) -> str:
 
 
 def read(columns: Columns, argument: str) -> Iterator[Example]:
-    """The examples that an argument names: a picture, a folder of them, or the rows of a table.
+    """The examples that an argument names: a picture, a volume, a folder of them, or table rows.
 
     For a network that takes a text alone, the text itself or a file with a text a line.
 
@@ -149,6 +150,9 @@ def read(columns: Columns, argument: str) -> Iterator[Example]:
     first, *others = columns["inputs"]
     if first["kind"] == "text" and not others:
         yield from read_texts(first, argument)
+        return
+    if not others and first["kind"] == "volume":
+        yield from read_scans(first, path)
         return
     if others or first["kind"] != "image":
         raise ArgumentError(

@@ -253,13 +253,15 @@ class Usage:
 
 
 def usage(run: Record) -> Usage:
-    """Pictures alone are named one by one, anything else by the rows of a table."""
+    """Pictures and volumes alone are named one by one, anything else by the rows of a table."""
     kinds = [each.text("kind") for each in run.records("data", "inputs")] or [IMAGE]
     argument, packages = "ROWS.csv", "NumPy"
     if kinds == [IMAGE]:
         argument = "IMAGE"
     if IMAGE in kinds:
         packages = "NumPy, Pillow"
+    if kinds == ["volume"]:
+        argument, packages = "VOLUME", "NumPy, nibabel or pydicom"
     return Usage(argument, packages)
 
 

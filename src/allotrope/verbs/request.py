@@ -244,9 +244,9 @@ def _plain(name: str, value: Any) -> Any:
 
 def check_network(name: str) -> None:
     """Raises UsageError for a name that no network has."""
-    from allotrope.network.zoo import NETWORKS, TEXT_NETWORKS
+    from allotrope.network.zoo import NETWORKS, TEXT_NETWORKS, VOLUMETRIC
 
-    known = ("auto", *NETWORKS, *TEXT_NETWORKS)
+    known = ("auto", *NETWORKS, *TEXT_NETWORKS, *VOLUMETRIC)
     if name not in known:
         raise unknown_name("network", name, known)
 

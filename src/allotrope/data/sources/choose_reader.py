@@ -27,14 +27,15 @@ from allotrope.data.sources.lines.lines_in_folder import lines_to_read
 from allotrope.data.sources.lines.read_lines import may_be_lines, read_lines
 from allotrope.data.sources.table.delimited import SUFFIXES as TABLES
 from allotrope.data.sources.text_folders import TextFiles, find_text_files, read_text_files
+from allotrope.data.sources.volumes.volume_folders import holds_scans
 from allotrope.errors import DataError
 from allotrope.inputs.image.formats import ARCHIVES
 
 Report = Callable[[str], None]
 KINDS = (
-    "'digits' (built in), a folder of class folders, a table (.csv, .tsv, .parquet), a folder of "
-    "them, texts with a label before each line (.txt, .txt.gz), objects a line (.jsonl), an .npz "
-    "file, or a folder of .npy or IDX files"
+    "'digits' (built in), a folder of class folders of pictures or of volumes (.nii, DICOM), a "
+    "table (.csv, .tsv, .parquet), a folder of them, texts with a label before each line (.txt, "
+    ".txt.gz), objects a line (.jsonl), an .npz file, or a folder of .npy or IDX files"
 )
 
 
@@ -96,8 +97,17 @@ def _read_table(tables: Mapping[str, Path], options: DataOptions, report: Report
     return read_tables(tables, options, report)
 
 
+def _read_volumes(path: Path, options: DataOptions, report: Report) -> Reading:
+    # Only here: most data is of another kind.
+    from allotrope.data.sources.volumes.read_volumes import read_volumes
+
+    return with_columns_as_asked(read_volumes(path, options, report), options)
+
+
 def _read_folder(path: Path, options: DataOptions, report: Report) -> Reading:
     """The data in a folder; a layout that is asked for says that it is pictures."""
+    if options.layout == "auto" and holds_scans(path):
+        return _read_volumes(path, options, report)
     contents = recognize(path) if options.layout == "auto" else Recognized("pictures", (path,))
     if contents.kind == "pictures" and options.layout == "auto":
         lines = lines_to_read(path)

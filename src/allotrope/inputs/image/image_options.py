@@ -44,7 +44,8 @@ class TrainedImageOptions(ImageOptions, AugmentationOptions, total=False):
 IMAGE_OPTIONS = (
     Option(
         "image_size",
-        "the side in pixels to which pictures in folders are brought.",
+        "the side in pixels to which pictures in folders are brought; of volumes the longest side, "
+        "in voxels.",
         range=ABOVE_0,
     ),
     Option(
@@ -56,8 +57,8 @@ IMAGE_OPTIONS = (
     ),
     Option(
         "value_range",
-        "the values that are black and white, such as 0:4095, in arrays and in pictures of more "
-        "than 8 bits.",
+        "the values that are black and white, such as 0:4095, in arrays, in volumes and in "
+        "pictures of more than 8 bits.",
         parse=parse_value_range,
     ),
     Option(

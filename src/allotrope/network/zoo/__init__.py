@@ -25,6 +25,7 @@ from allotrope.network.zoo.residual import (
 )
 from allotrope.network.zoo.tabular import TableStyle, quantile_edges, table_mlp
 from allotrope.network.zoo.text_cnn import text_cnn
+from allotrope.network.zoo.volumetric import cnn_3d, resnet8_3d, resnet18_3d
 from allotrope.network.zoo.whitened import whitened_cnn, whitening_filters
 
 NETWORKS: dict[str, Callable[..., Network]] = {
@@ -43,6 +44,11 @@ NETWORKS: dict[str, Callable[..., Network]] = {
         mobilenet_v2,
     )
 }
+"""Networks for pictures."""
+VOLUMETRIC: dict[str, Callable[..., Network]] = {
+    build.__name__: build for build in (cnn_3d, resnet8_3d, resnet18_3d)
+}
+"""Networks for volumes."""
 
 """Those that take pictures."""
 TEXT_NETWORKS: dict[str, Callable[..., Network]] = {
@@ -64,9 +70,11 @@ def network(name: str) -> Callable[..., Network]:
 __all__ = [
     "NETWORKS",
     "TEXT_NETWORKS",
+    "VOLUMETRIC",
     "TableStyle",
     "Terms",
     "cnn",
+    "cnn_3d",
     "load_safetensors",
     "mlp",
     "mobilenet_v2",
@@ -74,7 +82,9 @@ __all__ = [
     "ngram",
     "quantile_edges",
     "resnet8",
+    "resnet8_3d",
     "resnet18",
+    "resnet18_3d",
     "resnet20",
     "resnet32",
     "resnet34",

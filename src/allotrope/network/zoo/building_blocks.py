@@ -16,6 +16,8 @@ from allotrope.network.network import Network
 
 Image = tuple[int, int, int]
 """Channels, height and width of one picture."""
+Volume = tuple[int, int, int, int]
+"""Channels, depth, height and width of one volume."""
 
 ACTIVATIONS: dict[str, tuple[str, dict[str, Any]]] = {
     "celu": ("Celu", {}),
@@ -42,7 +44,10 @@ SATURATING = ("sigmoid", "hardsigmoid", "tanh", "softsign")
 
 @dataclass(frozen=True, slots=True)
 class Features:
-    """A value of the network that is being built: its name and shape, [c, h, w] or [features]."""
+    """A value of the network that is being built: its name and shape.
+
+    [c, h, w], [c, d, h, w] or [features].
+    """
 
     name: str
     shape: tuple[int, ...]
@@ -81,21 +86,22 @@ class Blocks:
     """A network in the making, whose layers are added in order.
 
     Raises: UsageError that lists every argument that is wrong. `smallest` is the least side of a
-    picture that the network can take; `problems` are what the family itself found wrong with its
-    own arguments.
+    picture or volume that the network can take; `problems` are what the family itself found wrong
+    with its own arguments. Layers have as many axes as `image` has sides.
     """
 
     def __init__(
         self,
         family: str,
         classes: int,
-        image: Image,
+        image: Image | Volume,
         style: Style,
         *,
         smallest: int = 1,
         problems: list[str] | None = None,
+        axes: tuple[str, ...] = ("height", "width"),
     ) -> None:
-        wrong = [*(problems or []), *style.problems(), *_problems(classes, image, smallest)]
+        wrong = [*(problems or []), *style.problems(), *_problems(classes, image, smallest, axes)]
         if wrong:
             raise UsageError(f"network '{family}' cannot be built: {' '.join(wrong)}")
         self.classes = classes
@@ -133,12 +139,13 @@ class Blocks:
         initializer: Initializer | None = None,
         trainable: bool = True,
     ) -> Features:
-        """Convolve [c, h, w] to [channels, h', w'].
+        """Convolve [c, h, w] to [channels, h', w'], or volumes alike.
 
         Without `padding` the sides stay as they are at stride 1; without `bias` there is one where
         no normalization follows.
         """
-        shape = (channels, x.shape[0] // groups, kernel, kernel)
+        axes = len(x.shape) - 1
+        shape = (channels, x.shape[0] // groups, *(kernel,) * axes)
         inputs = [
             x.name,
             self.weight(
@@ -154,11 +161,11 @@ class Blocks:
         else:
             before, after = padding, padding
         attributes = {
-            "kernel_shape": (kernel, kernel),
-            "strides": (stride, stride),
-            "pads": (before, before, after, after),
+            "kernel_shape": (kernel,) * axes,
+            "strides": (stride,) * axes,
+            "pads": (before,) * axes + (after,) * axes,
             "group": groups,
-            "dilations": (1, 1),
+            "dilations": (1,) * axes,
         }
         sides = [(side + before + after - kernel) // stride + 1 for side in x.shape[1:]]
         return Features(self.builder.add("Conv", inputs, attributes, name=name), (channels, *sides))
@@ -231,12 +238,12 @@ class Blocks:
         stride: int | None = None,
         padding: int = 0,
     ) -> Features:
-        """The largest or mean of each `kernel` x `kernel` window, `stride` or `kernel` apart."""
-        stride = stride or kernel
+        """The largest or mean of each window of side `kernel`, `stride` or `kernel` apart."""
+        stride, axes = stride or kernel, len(x.shape) - 1
         attributes: dict[str, Any] = {
-            "kernel_shape": (kernel, kernel),
-            "strides": (stride, stride),
-            "pads": (padding,) * 4,
+            "kernel_shape": (kernel,) * axes,
+            "strides": (stride,) * axes,
+            "pads": (padding,) * (2 * axes),
         }
         operator = "AveragePool"
         if kind == "max":
@@ -251,9 +258,8 @@ class Blocks:
         operator = "GlobalMaxPool"
         if kind == "average":
             operator = "GlobalAveragePool"
-        return self.flatten(
-            Features(self.builder.add(operator, [x.name], name=name), (x.shape[0], 1, 1))
-        )
+        single = (x.shape[0], *(1 for _ in x.shape[1:]))
+        return self.flatten(Features(self.builder.add(operator, [x.name], name=name), single))
 
     def flatten(self, x: Features) -> Features:
         """[c, h, w] to [c * h * w]; what is flat stays as it is."""
@@ -330,18 +336,22 @@ def positive(name: str, values: tuple[int, ...]) -> list[str]:
     return []
 
 
-def _problems(classes: int, image: Image, smallest: int) -> list[str]:
+def _problems(
+    classes: int, image: Image | Volume, smallest: int, axes: tuple[str, ...]
+) -> list[str]:
     wrong = []
+    what, parts = ("image", "pixels") if len(axes) == 2 else ("volume", "voxels")
     if classes < 2:
         wrong.append(f"at least 2 classes are needed, found {classes}.")
-    if len(image) != 3 or min(image) < 1:
+    if len(image) != 1 + len(axes) or min(image) < 1:
         wrong.append(
-            f"image must be (channels, height, width), each above 0, found {tuple(image)}."
+            f"{what} must be (channels, {', '.join(axes)}), each above 0, found {tuple(image)}."
         )
     elif min(image[1:]) < smallest:
+        sides = " x ".join(map(str, image[1:]))
         wrong.append(
-            f"the image {image[1]} x {image[2]} is too small: this network needs "
-            f"{smallest} x {smallest} pixels at the least."
+            f"the {what} {sides} is too small: this network needs "
+            f"{' x '.join([str(smallest)] * len(axes))} {parts} at the least."
         )
     return wrong
 

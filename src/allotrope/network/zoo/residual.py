@@ -14,9 +14,11 @@ import numpy as np
 
 from allotrope.errors import unknown_name
 from allotrope.network.network import Network
-from allotrope.network.zoo.building_blocks import Blocks, Features, Image, Style
+from allotrope.network.zoo.building_blocks import Blocks, Features, Image, Style, Volume
 
 SHORTCUTS = ("padding", "projection")
+PICTURE = ("height", "width")
+"""The sides of what most of them take."""
 Block = Callable[[Blocks, Features, str, int, int, str], Features]
 
 
@@ -34,7 +36,7 @@ def resnet8(
     classes: int, image: Image, *, shortcut: str = "projection", **options: Unpack[ResidualOptions]
 ) -> Network:
     """One block a stage, for small images; see `resnet20`."""
-    return _small("resnet8", 1, classes, image, shortcut, Style(**options))
+    return small_residual("resnet8", 1, classes, image, shortcut, Style(**options))
 
 
 def resnet20(
@@ -50,31 +52,35 @@ def resnet20(
 
     Raises: UsageError that lists every argument that is wrong.
     """
-    return _small("resnet20", 3, classes, image, shortcut, Style(**options))
+    return small_residual("resnet20", 3, classes, image, shortcut, Style(**options))
 
 
 def resnet32(
     classes: int, image: Image, *, shortcut: str = "projection", **options: Unpack[ResidualOptions]
 ) -> Network:
     """Five blocks a stage, for small images; see `resnet20`."""
-    return _small("resnet32", 5, classes, image, shortcut, Style(**options))
+    return small_residual("resnet32", 5, classes, image, shortcut, Style(**options))
 
 
 def resnet56(
     classes: int, image: Image, *, shortcut: str = "projection", **options: Unpack[ResidualOptions]
 ) -> Network:
     """Nine blocks a stage, for small images; see `resnet20`."""
-    return _small("resnet56", 9, classes, image, shortcut, Style(**options))
+    return small_residual("resnet56", 9, classes, image, shortcut, Style(**options))
 
 
 def resnet18(classes: int, image: Image, **options: Unpack[ResidualOptions]) -> Network:
     """Two basic blocks a stage, for photographs; see `resnet50`."""
-    return _photograph("resnet18", _basic_block, (2, 2, 2, 2), 1, classes, image, Style(**options))
+    return photograph_residual(
+        "resnet18", basic_block, (2, 2, 2, 2), 1, classes, image, Style(**options)
+    )
 
 
 def resnet34(classes: int, image: Image, **options: Unpack[ResidualOptions]) -> Network:
     """3, 4, 6 and 3 basic blocks, for photographs; see `resnet50`."""
-    return _photograph("resnet34", _basic_block, (3, 4, 6, 3), 1, classes, image, Style(**options))
+    return photograph_residual(
+        "resnet34", basic_block, (3, 4, 6, 3), 1, classes, image, Style(**options)
+    )
 
 
 def resnet50(classes: int, image: Image, **options: Unpack[ResidualOptions]) -> Network:
@@ -84,36 +90,45 @@ def resnet50(classes: int, image: Image, **options: Unpack[ResidualOptions]) -> 
 
     Raises: UsageError that lists every argument that is wrong.
     """
-    return _photograph(
+    return photograph_residual(
         "resnet50", _bottleneck_block, (3, 4, 6, 3), 4, classes, image, Style(**options)
     )
 
 
-def _small(
-    family: str, repeats: int, classes: int, image: Image, shortcut: str, style: Style
+def small_residual(
+    family: str,
+    repeats: int,
+    classes: int,
+    image: Image | Volume,
+    shortcut: str,
+    style: Style,
+    axes: tuple[str, ...] = PICTURE,
 ) -> Network:
+    """Stages of 16, 32 and 64 channels: x: [n, c, h, w] or [n, c, d, h, w] to logits."""
     problems = []
     if shortcut not in SHORTCUTS:
         problems = [str(unknown_name("shortcut", shortcut, SHORTCUTS))]
-    blocks = Blocks(family, classes, image, style, smallest=4, problems=problems)
+    blocks = Blocks(family, classes, image, style, smallest=4, problems=problems, axes=axes)
     x = blocks.convolution(blocks.input, "conv1", blocks.scaled(16))
     x = blocks.activation(blocks.normalization(x, "bn1"))
     for stage, (channels, stride) in enumerate(((16, 1), (32, 2), (64, 2)), 1):
         wide = blocks.scaled(channels)
-        x = _stage(blocks, x, f"layer{stage}", _basic_block, repeats, wide, stride, shortcut)
+        x = _stage(blocks, x, f"layer{stage}", basic_block, repeats, wide, stride, shortcut)
     return _head(blocks, x)
 
 
-def _photograph(
+def photograph_residual(
     family: str,
     block: Block,
     repeats: tuple[int, ...],
     expansion: int,
     classes: int,
-    image: Image,
+    image: Image | Volume,
     style: Style,
+    axes: tuple[str, ...] = PICTURE,
 ) -> Network:
-    blocks = Blocks(family, classes, image, style, smallest=32)
+    """Stages of 64 to 512 channels behind a stem that quarters the sides, as for photographs."""
+    blocks = Blocks(family, classes, image, style, smallest=32, axes=axes)
     x = blocks.convolution(blocks.input, "conv1", blocks.scaled(64), 7, stride=2)
     x = blocks.activation(blocks.normalization(x, "bn1"))
     x = blocks.pooling(x, "maxpool", kernel=3, stride=2, padding=1)
@@ -144,9 +159,10 @@ def _stage(
     return x
 
 
-def _basic_block(
+def basic_block(
     blocks: Blocks, x: Features, name: str, channels: int, stride: int, shortcut: str
 ) -> Features:
+    """Two convolutions of side 3, and what goes around them."""
     y = blocks.convolution(x, f"{name}.conv1", channels, stride=stride)
     y = blocks.activation(blocks.normalization(y, f"{name}.bn1"))
     y = blocks.convolution(y, f"{name}.conv2", channels)

@@ -1,0 +1,120 @@
+"""Network and recipe for volumes alone, with the reasons."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from allotrope.architectures.assembled import assembled
+from allotrope.architectures.chosen import Choice
+from allotrope.config import Recipe
+from allotrope.data.examples import Data
+from allotrope.errors import UsageError
+from allotrope.inputs.contract import Input
+from allotrope.inputs.volume.volume import Volume
+from allotrope.network.network import Network
+from allotrope.network.rewriting.named_after import named_after
+from allotrope.network.summary import multiply_adds, parameters
+from allotrope.network.zoo import VOLUMETRIC
+from allotrope.tasks.several import LEARNED
+from allotrope.tasks.uncertainty import with_log_variances
+
+MANY, SMALL_SIDE = 1_000, 32
+"""From so many volumes on, of no longer sides than that, a residual network is worth its time."""
+USUAL_EPOCHS, USUAL_BUDGET = 40.0, 120.0
+VOLUMES = Recipe(
+    optimizer="adamw",
+    learning_rate=4e-3,
+    momentum=0.9,
+    beta2=0.99,
+    weight_decay=0.02,
+    schedule="one-cycle",
+    warmup=0.2,
+    label_smoothing=0.05,
+    average=0.98,
+    augmentation="medium",
+    flip=False,
+    batch_size=64,
+)
+"""As for small pictures. Nothing is mirrored, as left and right differ in a body."""
+
+
+def is_volume(data: Data) -> bool:
+    """Whether the only input is a volume."""
+    return [type(each) for each in data.inputs] == [Volume]
+
+
+def choose_for_volume(
+    data: Data,
+    name: str,
+    overrides: Mapping[str, Any],
+    budget: float | None,
+    epochs: float | None,
+    seed: int,
+) -> Choice:
+    """A network that suits number and size of the volumes, and how it is trained.
+
+    Raises: UsageError for a network that takes no volumes.
+    """
+    if name not in ("auto", *VOLUMETRIC):
+        raise UsageError(
+            f"network '{name}' takes no volumes. Known for volumes: {', '.join(VOLUMETRIC)}, or "
+            "auto."
+        )
+    (volume,) = data.inputs
+    assert isinstance(volume, Volume)
+    reasons = [f"{name} was asked for."]
+    if name == "auto":
+        name, reason = _family(volume, len(data.train))
+        reasons = [reason]
+    network = _network(data, name, seed)
+    recipe = replace(_recipe(data, budget, epochs, reasons), **{"seed": seed, **overrides})
+    if overrides:
+        asked = ", ".join(f"{key} = {value}" for key, value in overrides.items())
+        reasons.append(f"Asked for: {asked}.")
+    if recipe.task_weights == LEARNED and len(data.tasks) > 1:
+        network = with_log_variances(network, len(data.tasks))
+        reasons.append("What each task counts is learned, by its uncertainty.")
+    reasons.append(
+        f"{name} has {parameters(network):,} trainable weights and takes "
+        f"{multiply_adds(network):,} multiply-adds an example."
+    )
+    return Choice(name, {"seed": seed}, network, recipe, reasons)
+
+
+def _family(volume: Volume, count: int) -> tuple[str, str]:
+    sides = " x ".join(map(str, volume.shape))
+    if count >= MANY and max(volume.shape) <= SMALL_SIDE:
+        return "resnet8_3d", f"resnet8_3d, because {count:,} volumes of {sides} voxels are many."
+    return "cnn_3d", (
+        f"cnn_3d, a small network of 3-D convolutions, for {count:,} volumes of {sides} voxels."
+    )
+
+
+def _network(data: Data, name: str, seed: int) -> Network:
+    def build(each: Input) -> Network:
+        assert isinstance(each, Volume)
+        network = VOLUMETRIC[name](2, (1, *each.shape), seed=seed)
+        return named_after(network, [each.name], ["y"])
+
+    return assembled(data.inputs, data.tasks, build, seed)
+
+
+def _recipe(data: Data, budget: float | None, epochs: float | None, reasons: list[str]) -> Recipe:
+    """Batches of 8 to 32, twice the root of the number of volumes; fewer make smaller steps."""
+    batch = min(max(2 ** round(math.log2(2 * math.sqrt(len(data.train)))), 8), 32)
+    recipe = replace(
+        VOLUMES,
+        batch_size=batch,
+        learning_rate=VOLUMES.learning_rate * batch / VOLUMES.batch_size,
+        loss=",".join(dict.fromkeys(task.minimized for task in data.tasks)),
+    )
+    reasons.append("Volumes are not mirrored in training: left and right differ; --flip does it.")
+    if epochs is not None:
+        return replace(recipe, epochs=epochs, budget=budget)
+    # An epoch may take a second or an hour, by the number of voxels: so both limits stand.
+    seconds = USUAL_BUDGET if budget is None else budget
+    reasons.append(f"{USUAL_EPOCHS:g} epochs, or what fits into {seconds:g} s.")
+    return replace(recipe, epochs=USUAL_EPOCHS, budget=seconds)

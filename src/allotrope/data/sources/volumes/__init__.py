@@ -1,0 +1,1 @@
+"""Folders of NIfTI files and DICOM series."""

@@ -1,0 +1,99 @@
+"""Which scans lie in a folder, of which class, split and patient: by the folders above them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from allotrope.data.encodings import printable
+from allotrope.data.split_names import split_name
+from allotrope.errors import DataError
+from allotrope.inputs.volume.volume_files import VOLUME_KINDS, scans_below
+
+SUBJECT = re.compile(r"sub-[A-Za-z0-9]+")
+"""What BIDS begins the names of a subject's files with."""
+EXPECTED = (
+    f"one folder a class, or such folders below train/, validation/ and test/, and in it volumes "
+    f"({VOLUME_KINDS}), perhaps a folder a patient"
+)
+LISTED = 5
+
+
+@dataclass(frozen=True)
+class LabelledScan:
+    """A scan with its class.
+
+    `place` stands for the patient if no header names one: a folder, a subject's name, or the scan.
+    """
+
+    path: Path
+    split: str
+    label: str
+    place: str
+
+
+def holds_scans(folder: Path) -> bool:
+    """Whether there is a NIfTI file or a DICOM slice anywhere below."""
+    return next(scans_below(folder), None) is not None
+
+
+def labelled_scans(folder: Path) -> list[LabelledScan]:
+    """Every scan of a folder of class folders, in the order of their paths.
+
+    Raises: DataError for scans that lie in no class folder, or mixed with folders of splits.
+    """
+    paths = sorted(scans_below(folder))
+    splits = _splits(folder, paths)
+    scans, loose = [], []
+    for path in paths:
+        parts = path.relative_to(folder).parts
+        split = "train"
+        if splits:
+            split, parts = splits[parts[0]], parts[1:]
+        if len(parts) < 2:
+            loose.append(path)
+        elif split != "unlabelled":
+            place = _patient(parts[1:]) or str(path.relative_to(folder))
+            scans.append(LabelledScan(path, split, printable(parts[0]), place))
+    if loose:
+        listed = ", ".join(str(path) for path in loose[:LISTED])
+        more = f" and {len(loose) - LISTED:,} more" if len(loose) > LISTED else ""
+        raise DataError(
+            f"{folder}: volumes lie in no class folder: {listed}{more}. Expected {EXPECTED}; the "
+            "slices of a series lie in a folder of their own in that of the class."
+        )
+    if not any(scan.split == "train" for scan in scans):
+        raise DataError(f"{folder}: holds no volumes to train on. Expected {EXPECTED}.")
+    return scans
+
+
+def _splits(folder: Path, paths: Sequence[Path]) -> dict[str, str]:
+    """The split that each folder right below is called after, if one is called `train`."""
+    names = sorted({path.relative_to(folder).parts[0] for path in paths if path != folder})
+    said = {name: split_name(name) for name in names}
+    splits = {
+        name: "validation" if split.split == "evaluation" else str(split.split)
+        for name, split in said.items()
+        if split is not None and split.pure
+    }
+    # Without a folder to train on, `test` may be the name of a class.
+    if "train" not in splits.values():
+        return {}
+    others = [name for name in names if name not in splits]
+    if others:
+        raise DataError(
+            f"{folder}: some folders are called as splits are, {', '.join(sorted(splits))}, and "
+            f"{len(others)} are not. Expected {EXPECTED}."
+        )
+    return splits
+
+
+def _patient(parts: tuple[str, ...]) -> str:
+    """The patient, by a subject's name after BIDS, or by a folder between class and scan."""
+    for part in parts:
+        subject = SUBJECT.match(part)
+        if subject:
+            return subject[0]
+    return parts[0] if len(parts) > 1 else ""
