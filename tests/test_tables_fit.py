@@ -118,3 +118,14 @@ def test_trees_answer_in_onnx_as_in_scikit_learn(target, tmp_path):
         model = HistGradientBoostingClassifier(random_state=0).fit(x, labels)
         expected = model.predict_proba(new)
     np.testing.assert_allclose(answers, expected, atol=2e-5)
+
+
+def test_a_run_of_a_table_without_header_answers_such_a_file(tmp_path):
+    rows = [line.split(",") for line in lines(80)[1:]]
+    text = "\n".join(f"{size}, {city}" for city, size, *_ in rows if size != "?")
+    (tmp_path / "plain.csv").write_text(text)
+    run = fit(tmp_path / "plain.csv", target="col2", out=tmp_path / "runs", **HOW)
+    (tmp_path / "new.csv").write_text("50.5\n12.25\n")
+    done, answers = by_program(run.folder, tmp_path / "new.csv")
+    assert done.returncode == 0 and [row["line"] for row in answers] == [1, 2]
+    assert answers[0]["answers"]["col2"]["class"] in ("Bern", "Rom", "Wien")

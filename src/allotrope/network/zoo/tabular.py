@@ -43,7 +43,7 @@ class TableStyle:
     members: int = 8
     hidden: tuple[int, ...] = (128, 128)
     pieces: int = 96
-    dropout: float = 0.15
+    dropout: float = 0.35
     activation: str = "Relu"
 
 
