@@ -7,12 +7,14 @@ import pytest
 
 import allotrope
 from allotrope.architectures.choose import choose
-from allotrope.config import Recipe
+from allotrope.config import Recipe, Settings
 from allotrope.errors import UsageError
 from allotrope.network.zoo.tabular import TableStyle, quantile_edges, table_mlp
 from allotrope.tasks import Classification, Regression
 from allotrope.tasks.members import without_members
 from allotrope.tasks.several import joint_loss
+from allotrope.training.loop import train
+from tested import TESTED
 
 torch = pytest.importorskip("torch")
 RANDOM = np.random.default_rng(0)
@@ -85,3 +87,22 @@ def test_sizes_follow_rows_and_columns():
     assert sizes[0] == 3 and 200 < sizes[1] < 400 and sizes[2] == 2000
     with pytest.raises(UsageError, match="takes pictures"):
         chosen(200, 3, network="resnet20")
+
+
+@pytest.mark.parametrize("other", [name for name in TESTED if name != "pytorch"])
+def test_a_table_is_learned_alike_in_every_framework(other):
+    """Two epochs end at the loss of PyTorch's, dropout included: masks are shared."""
+    random = np.random.default_rng(0)
+    columns = {
+        "size": random.uniform(1, 9, 160),
+        "city": np.array(["Bern", "Rom", ""])[np.arange(160) % 3],
+        "label": np.arange(160) % 2,
+    }
+    data = allotrope.read(columns, target="label")
+    choice = choose(data, overrides={"batch_size": 32}, epochs=2)
+    how = choice.recipe, Settings(threads=1)
+    losses = [
+        train(choice.network, data, *how, name).best["validation_loss"]
+        for name in ("pytorch", other)
+    ]
+    assert losses[1] == pytest.approx(losses[0], rel=1e-4)
