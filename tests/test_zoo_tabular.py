@@ -21,7 +21,8 @@ RANDOM = np.random.default_rng(0)
 X = RANDOM.standard_normal((30, 5)).astype(np.float32)
 X[:, 3:] = X[:, 3:] > 0
 EDGES = quantile_edges(X[:, :3], 8)
-NETWORK = table_mlp({"price": 1, "city": 3}, 3, 2, EDGES, TableStyle(hidden=(16, 8)), seed=1)
+STYLE = TableStyle(members=8, hidden=(16, 8))
+NETWORK = table_mlp({"price": 1, "city": 3}, 3, 2, EDGES, STYLE, seed=1)
 
 
 def test_frameworks_answer_as_the_reference(framework):
@@ -100,7 +101,7 @@ def test_a_table_is_learned_alike_in_every_framework(other):
     }
     data = allotrope.read(columns, target="label")
     choice = choose(data, overrides={"batch_size": 32}, epochs=2)
-    how = choice.recipe, Settings(threads=1)
+    how = choice.recipe, Settings()
     losses = [
         train(choice.network, data, *how, name).best["validation_loss"]
         for name in ("pytorch", other)

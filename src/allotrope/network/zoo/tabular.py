@@ -40,7 +40,7 @@ class TableStyle:
     an ONNX operator of one input, such as Relu or Mish.
     """
 
-    members: int = 8
+    members: int = 16
     hidden: tuple[int, ...] = (128, 128)
     pieces: int = 96
     dropout: float = 0.35
