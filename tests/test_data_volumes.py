@@ -95,6 +95,34 @@ def test_the_window_of_all_headers_is_taken(tmp_path):
     assert "0.5 % at each end" in str(allotrope.read(tmp_path))
 
 
+def test_series_may_lie_right_in_a_class_folder(tmp_path):
+    for label in "ab":
+        for number in range(4):
+            paths = save_series(tmp_path / label, VALUES + number, patient=f"{label}{number}")
+            for path in paths:
+                path.rename(path.with_name(f"{number}-{path.name}"))
+    data = allotrope.read(tmp_path)
+    counts = {split: len(examples) for split, examples in data.splits.items()}
+    assert counts == {"train": 4, "validation": 2, "test": 2}
+    assert data.inputs[0].shape == VALUES.shape
+    (path, *_) = (tmp_path / "a").iterdir()
+    path.write_bytes(b"nothing")
+    with pytest.raises(DataError, match=r"slices are missing|no DICOM slice"):
+        allotrope.read(tmp_path)
+
+
+def test_single_slices_need_no_place(tmp_path):
+    nothing = {"ImagePositionPatient": None, "ImageOrientationPatient": None, "PixelSpacing": None}
+    for label in "ab":
+        for number in range(3):
+            one = VALUES[:1] + number
+            save_series(tmp_path / label / f"{number}", one, ImagerPixelSpacing=[0.5, 2], **nothing)
+    data = allotrope.read(tmp_path)
+    assert data.inputs[0].shape == (1, 5, 6) and data.inputs[0].spacing[1:] == (0.5, 2)
+    assert "6 volumes of a single slice do not say where it lies" in str(data)
+    assert read_scan(tmp_path / "a" / "0" / "slice-000.dcm").values.shape == (1, 5, 6)
+
+
 def test_values_that_are_no_numbers_become_the_lowest(tmp_path):
     values = VALUES.astype(np.float32)
     values[0, 0, 0] = np.nan
@@ -127,7 +155,8 @@ def test_folders_and_subjects_are_patients_if_headers_say_none(tmp_path, seed):
         for visit in range(3):
             name = f"{subject}-{visit}"
             save_nifti(tmp_path / "a" / f"patient {subject}" / f"{name}.nii", VALUES + subject)
-            save_nifti(tmp_path / "b" / f"sub-{subject}_{visit}.nii", VALUES + 50 + subject)
+            name = (f"sub-{subject}_{visit}", f"Case_{subject}-{visit}")[seed % 2]
+            save_nifti(tmp_path / "b" / f"{name}.nii", VALUES + 50 + subject)
     data = allotrope.read(tmp_path, seed=seed)
     splits = [{float(x[0, 0, 0]) for x in part["volume"]} for part in data.splits.values()]
     assert sum(map(len, splits)) == len(set.union(*splits)) == 12
@@ -200,7 +229,7 @@ def test_files_that_are_no_sound_volumes_are_refused(tmp_path, content, words):
         ({"SamplesPerPixel": 3}, "in colour"),
         (
             {"ImagePositionPatient": None, "PixelSpacing": None},
-            "PixelSpacing, ImagePositionPatient",
+            "do not say ImagePositionPatient, PixelSpacing",
         ),
         ({"Rows": 3}, "60 bytes of pixels, its header says 36"),
         ({"PixelSpacing": [0, 0]}, "mm apart, expected above 0"),

@@ -23,6 +23,7 @@ from allotrope.tasks.uncertainty import with_log_variances
 
 MANY, SMALL_SIDE = 1_000, 32
 """From so many volumes on, of no longer sides than that, a residual network is worth its time."""
+LEAST_SIDE = 4
 USUAL_EPOCHS, USUAL_BUDGET = 40.0, 120.0
 VOLUMES = Recipe(
     optimizer="adamw",
@@ -86,7 +87,7 @@ def choose_for_volume(
 
 def _family(volume: Volume, count: int) -> tuple[str, str]:
     sides = " x ".join(map(str, volume.shape))
-    if count >= MANY and max(volume.shape) <= SMALL_SIDE:
+    if count >= MANY and max(volume.shape) <= SMALL_SIDE and min(volume.shape) >= LEAST_SIDE:
         return "resnet8_3d", f"resnet8_3d, because {count:,} volumes of {sides} voxels are many."
     return "cnn_3d", (
         f"cnn_3d, a small network of 3-D convolutions, for {count:,} volumes of {sides} voxels."

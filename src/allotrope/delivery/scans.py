@@ -10,9 +10,9 @@ from allotrope.delivery.asked import ArgumentError, Example
 from allotrope.inputs.volume.scan_grid import UnreadableVolume
 from allotrope.inputs.volume.volume_files import (
     VOLUME_KINDS,
-    dicom_files,
     read_volume,
     scans_below,
+    series_files,
 )
 
 
@@ -21,16 +21,23 @@ def read_scans(facts: Mapping[str, Any], path: Path) -> Iterator[Example]:
 
     Raises: ArgumentError if there are none.
     """
-    paths = [path]
-    # A folder that holds slices itself is one scan; any other may hold many.
-    if path.is_dir() and not dicom_files(path):
-        paths = list(scans_below(path))
+    paths = list(scans_below(path)) if path.is_dir() else [path]
     if not paths:
         raise ArgumentError(f"no volume is in {path}. Expected {VOLUME_KINDS}.")
-    for each in paths:
+    for each, files in (part for place in paths for part in series_at(place)):
         one = Example({"file": str(each)})
         try:
-            one.inputs[facts["name"]] = read_volume(each, facts["shape"], facts["spacing"])
+            grid = facts["shape"], facts["spacing"]
+            one.inputs[facts["name"]] = read_volume(each, *grid, files)
         except UnreadableVolume as error:
             one.reason = str(error)
         yield one
+
+
+def series_at(path: Path) -> Iterator[tuple[Path, list[Path]]]:
+    """A file itself, a folder of one series, or the first file of each series with all of them."""
+    series = series_files(path) if path.is_dir() else []
+    if len(series) < 2:
+        yield path, []
+    else:
+        yield from ((files[0], files) for files in series)

@@ -42,6 +42,7 @@ TAGS = (
     "SamplesPerPixel",
     "NumberOfFrames",
     "PixelSpacing",
+    "ImagerPixelSpacing",
     "SliceThickness",
     "ImagePositionPatient",
     "ImageOrientationPatient",
@@ -55,13 +56,15 @@ TAGS = (
     "BurnedInAnnotation",
 )
 """All that is looked at of a header."""
+PLACING = ("PixelSpacing", "ImagePositionPatient", "ImageOrientationPatient")
 
 
 @dataclass(frozen=True)
 class Slice:
     """What the header of one slice says; `position` and `directions` in millimetres, as DICOM does.
 
-    `directions` [6] are along a row and along a column. `series` and `patient` are hashes.
+    `directions` [6] are along a row and along a column. `series` and `patient` are hashes;
+    `lacking` are the elements without which its place is not known, as of most X-rays.
     """
 
     path: Path
@@ -76,6 +79,7 @@ class Slice:
     inverted: bool
     window: tuple[float, float] | None
     written_on: bool
+    lacking: tuple[str, ...] = ()
 
     @property
     def height(self) -> float:
@@ -186,13 +190,9 @@ def _slice(path: Path, data: Any) -> Slice:
         )
     if int(data.get("SamplesPerPixel", 1)) != 1:
         raise UnreadableVolume("its pixels are in colour; expected one value a voxel")
-    needed = ("PixelSpacing", "ImagePositionPatient", "ImageOrientationPatient")
-    lacking = [tag for tag in needed if not data.get(tag)]
-    if lacking:
-        raise UnreadableVolume(
-            f"a slice does not say {', '.join(lacking)}, so that its place is not known"
-        )
-    row, column = (float(step) for step in data.PixelSpacing)
+    lacking = tuple(tag for tag in PLACING if not data.get(tag))
+    steps = data.get("PixelSpacing") or data.get("ImagerPixelSpacing") or (1, 1)
+    row, column = (float(step) for step in steps)
     photometric = str(data.get("PhotometricInterpretation", ""))
     return Slice(
         path=path,
@@ -202,11 +202,12 @@ def _slice(path: Path, data: Any) -> Slice:
         columns=int(data.Columns),
         spacing=(row, column),
         thickness=float(data.get("SliceThickness") or 0),
-        position=tuple(float(part) for part in data.ImagePositionPatient),
-        directions=tuple(float(part) for part in data.ImageOrientationPatient),
+        position=tuple(map(float, data.get("ImagePositionPatient") or (0, 0, 0))),
+        directions=tuple(map(float, data.get("ImageOrientationPatient") or (1, 0, 0, 0, 1, 0))),
         inverted=photometric == "MONOCHROME1",
         window=_window(data),
         written_on=str(data.get("BurnedInAnnotation", "")).upper() == "YES",
+        lacking=lacking,
     )
 
 
@@ -292,6 +293,11 @@ def _check_series(slices: Sequence[Slice]) -> None:
             f"{len(counts)} series are mixed, of {listed} slices; expected one a folder"
         )
     first = slices[0]
+    lacking = sorted({tag for one in slices for tag in one.lacking})
+    if lacking and len(slices) > 1:
+        raise UnreadableVolume(
+            f"its slices do not say {', '.join(lacking)}, so that their places are not known"
+        )
     if any((one.rows, one.columns) != (first.rows, first.columns) for one in slices):
         raise UnreadableVolume("its slices have different numbers of rows and columns")
     places = [(*one.directions, *one.spacing) for one in slices]

@@ -38,6 +38,26 @@ def dicom_files(folder: Path) -> list[Path]:
     return [path for path in visible if path.is_file() and is_dicom(path)]
 
 
+def series_files(folder: Path) -> list[list[Path]]:
+    """The DICOM files right in a folder by series, in the order of their names.
+
+    A file that cannot be read is on its own, for whoever reads it to say why.
+    """
+    series: dict[str, list[Path]] = {}
+    for path in dicom_files(folder):
+        try:
+            name = read_slice(path).series or str(path)
+        except UnreadableVolume:
+            name = str(path)
+        series.setdefault(name, []).append(path)
+    return list(series.values())
+
+
+def read_files(files: Sequence[Path]) -> Scan:
+    """The scan of the slices of one series. Raises: UnreadableVolume."""
+    return read_series(ordered([read_slice(file) for file in files]))
+
+
 def read_scan(path: Path) -> Scan:
     """The scan in a NIfTI file, a folder of DICOM slices, or a single slice.
 
@@ -47,19 +67,22 @@ def read_scan(path: Path) -> Scan:
         files = dicom_files(path)
         if not files:
             raise UnreadableVolume("the folder holds no DICOM slices")
-        return read_series(ordered([read_slice(file) for file in files]))
+        return read_files(files)
     if not path.is_file():
         raise UnreadableVolume("no such file or folder")
     if is_nifti(path):
         return read_nifti(path)
     if is_dicom(path):
-        return read_series([read_slice(path)])
+        return read_files([path])
     raise UnreadableVolume(f"is none of {VOLUME_KINDS}")
 
 
-def read_volume(path: Path, shape: Sequence[int], spacing: Sequence[float]) -> np.ndarray:
+def read_volume(
+    path: Path, shape: Sequence[int], spacing: Sequence[float], files: Sequence[Path] = ()
+) -> np.ndarray:
     """Values float32 [d, h, w] on a grid of voxels so many millimetres apart.
 
+    Of `files` alone, if a folder holds several series.
     Raises: UnreadableVolume.
     """
-    return on_grid(read_scan(path), shape, spacing)
+    return on_grid(read_files(files) if files else read_scan(path), shape, spacing)

@@ -238,17 +238,26 @@ class Blocks:
         stride: int | None = None,
         padding: int = 0,
     ) -> Features:
-        """The largest or mean of each window of side `kernel`, `stride` or `kernel` apart."""
-        stride, axes = stride or kernel, len(x.shape) - 1
+        """The largest or mean of each window of side `kernel`, `stride` or `kernel` apart.
+
+        A side that is shorter than the window stays as it is.
+        """
+        fits = [side + 2 * padding >= kernel for side in x.shape[1:]]
+        windows = tuple(kernel if enough else 1 for enough in fits)
+        steps = tuple((stride or kernel) if enough else 1 for enough in fits)
+        around = tuple(padding if enough else 0 for enough in fits)
         attributes: dict[str, Any] = {
-            "kernel_shape": (kernel,) * axes,
-            "strides": (stride,) * axes,
-            "pads": (padding,) * (2 * axes),
+            "kernel_shape": windows,
+            "strides": steps,
+            "pads": around * 2,
         }
         operator = "AveragePool"
         if kind == "max":
             operator = "MaxPool"
-        sides = [(side + 2 * padding - kernel) // stride + 1 for side in x.shape[1:]]
+        sides = [
+            (side + 2 * more - window) // step + 1
+            for side, more, window, step in zip(x.shape[1:], around, windows, steps, strict=True)
+        ]
         return Features(
             self.builder.add(operator, [x.name], attributes, name=name), (x.shape[0], *sides)
         )

@@ -27,12 +27,9 @@ def cnn_3d(
     channels: tuple[int, ...] = (16, 32, 64),
     **options: Unpack[ResidualOptions],
 ) -> Network:
-    """A convolution of side 3 for each number in `channels`, pooled while the sides last.
+    """A convolution of side 3 for each number in `channels`, each pooled.
 
-    x: [n, c, d, h, w] to logits: [n, classes].
-
-    Thin volumes keep their sides: a pooling halves all three, so there is one only while the
-    shortest has two voxels.
+    x: [n, c, d, h, w] to logits: [n, classes]. A side of a single voxel stays, as of few slices.
 
     Raises: UsageError that lists every argument that is wrong.
     """
@@ -43,9 +40,7 @@ def cnn_3d(
     for number, count in enumerate(channels, 1):
         x = blocks.convolution(x, f"conv{number}", blocks.scaled(count))
         x = blocks.activation(blocks.normalization(x, f"bn{number}"))
-        # A side of one voxel cannot be halved, and a scan may have few slices.
-        if min(x.shape[1:]) >= 2:
-            x = blocks.pooling(x, f"pool{number}")
+        x = blocks.pooling(x, f"pool{number}")
     x = blocks.global_pooling(x, "avgpool")
     return blocks.classifier(blocks.dropout(x, "dropout"))
 

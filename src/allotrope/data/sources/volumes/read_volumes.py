@@ -49,7 +49,7 @@ def read_volumes(folder: Path, options: DataOptions, report: Callable[[str], Non
     """
     scans = labelled_scans(folder)
     # All headers before any values: what is wrong anywhere is said before memory is asked for.
-    looks = _each(folder, scans, lambda place: _look(scans[place].path))
+    looks = _each(folder, scans, lambda place: _look(scans[place]))
     grid = common_grid([look.scan for look in looks], options.image_size)
     require_memory(
         4 * len(scans) * int(np.prod(grid.shape)),
@@ -62,6 +62,12 @@ def read_volumes(folder: Path, options: DataOptions, report: Callable[[str], Non
     window, why = common_window([look.window for look in trained], options.value_range)
     patients, by = _patients(scans, looks)
     notes = [grid.reason, why, by]
+    lost = sum(bool(look.slices and look.slices[0].lacking) for look in looks)
+    if lost:
+        notes.append(
+            f"{counted(lost, 'volume')} of a single slice do not say where it lies, as X-rays do "
+            "not: rows are taken to run from front to back, and pixels for 1 mm if no size is said"
+        )
     if strange:
         notes.append(f"{strange:,} values are no numbers and became the lowest of their volume")
     input_ = Volume(name=VOLUME, shape=grid.shape, spacing=grid.spacing, window=window)
@@ -98,11 +104,12 @@ def _reading(
     return Reading(name, (input_,), (task,), examples, notes=notes, apart=parted)
 
 
-def _look(path: Path) -> Look:
+def _look(labelled: LabelledScan) -> Look:
     """What the headers of a scan say. Raises: UnreadableVolume."""
-    if path.is_file():
-        return Look(read_nifti(path, header_only=True))
-    slices = ordered([read_slice(file) for file in dicom_files(path)])
+    if labelled.path.is_file() and not labelled.files:
+        return Look(read_nifti(labelled.path, header_only=True))
+    files = labelled.files or dicom_files(labelled.path)
+    slices = ordered([read_slice(file) for file in files])
     if any(one.written_on for one in slices):
         raise UnreadableVolume(
             "text is written on its pixels (BurnedInAnnotation is YES), which may name the "

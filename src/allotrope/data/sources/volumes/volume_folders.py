@@ -10,10 +10,12 @@ from pathlib import Path
 from allotrope.data.encodings import printable
 from allotrope.data.split_names import split_name
 from allotrope.errors import DataError
-from allotrope.inputs.volume.volume_files import VOLUME_KINDS, scans_below
+from allotrope.inputs.volume.volume_files import VOLUME_KINDS, scans_below, series_files
 
-SUBJECT = re.compile(r"sub-[A-Za-z0-9]+")
-"""What BIDS begins the names of a subject's files with."""
+SUBJECT = re.compile(
+    r"sub-[a-z0-9]+|(?:subject|subj|patient|pat|pt|case)[-_ ]?[a-z]*\d+", re.IGNORECASE
+)
+"""What the names of a subject's files begin with, as in BIDS, or `patient03_before`."""
 EXPECTED = (
     f"one folder a class, or such folders below train/, validation/ and test/, and in it volumes "
     f"({VOLUME_KINDS}), perhaps a folder a patient"
@@ -23,7 +25,7 @@ LISTED = 5
 
 @dataclass(frozen=True)
 class LabelledScan:
-    """A scan with its class.
+    """A scan with its class; of `files` alone, if other series lie beside them.
 
     `place` stands for the patient if no header names one: a folder, a subject's name, or the scan.
     """
@@ -32,6 +34,7 @@ class LabelledScan:
     split: str
     label: str
     place: str
+    files: tuple[Path, ...] = ()
 
 
 def holds_scans(folder: Path) -> bool:
@@ -50,22 +53,36 @@ def labelled_scans(folder: Path) -> list[LabelledScan]:
     for path in paths:
         parts = path.relative_to(folder).parts
         split = "train"
-        if splits:
+        if splits and parts:
             split, parts = splits[parts[0]], parts[1:]
-        if len(parts) < 2:
+        if split == "unlabelled":
+            continue
+        if len(parts) == 1 and path.is_dir():
+            scans += _series_of_class(path, split, folder)
+        elif len(parts) < 2:
             loose.append(path)
-        elif split != "unlabelled":
+        else:
             place = _patient(parts[1:]) or str(path.relative_to(folder))
             scans.append(LabelledScan(path, split, printable(parts[0]), place))
     if loose:
         listed = ", ".join(str(path) for path in loose[:LISTED])
         more = f" and {len(loose) - LISTED:,} more" if len(loose) > LISTED else ""
         raise DataError(
-            f"{folder}: volumes lie in no class folder: {listed}{more}. Expected {EXPECTED}; the "
-            "slices of a series lie in a folder of their own in that of the class."
+            f"{folder}: volumes lie in no class folder: {listed}{more}. Expected {EXPECTED}."
         )
     if not any(scan.split == "train" for scan in scans):
         raise DataError(f"{folder}: holds no volumes to train on. Expected {EXPECTED}.")
+    return scans
+
+
+def _series_of_class(folder: Path, split: str, root: Path) -> list[LabelledScan]:
+    """Slices right in a class folder, where each series is a scan."""
+    scans = []
+    for files in series_files(folder):
+        subject = SUBJECT.match(files[0].name)
+        place = subject[0] if subject else str(files[0].relative_to(root))
+        label = printable(folder.name)
+        scans.append(LabelledScan(files[0], split, label, place, tuple(files)))
     return scans
 
 
