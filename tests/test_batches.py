@@ -243,3 +243,36 @@ def test_boxes_are_cut_of_pictures_wherever_they_stand(first):
     pixels = batch.inputs["left"][:, :, 0, 0]
     own, pasted = pixels == rows[:, None], pixels == rows[other][:, None]
     assert (own | pasted).all()
+
+
+def uneven(**options):
+    train = pictures(40)
+    labels = np.array([0] * 30 + [1] * 7 + [2] * 3)
+    train = replace(train, columns={**train.columns, "label": labels})
+    data = labelled_data("uneven", tuple("abc"), train, train, train)
+    return labels, Batches(data, Recipe(batch_size=8, augmentation="none", **options))
+
+
+def test_balanced_sampling_draws_classes_equally_often():
+    labels, made = uneven(sampling="balanced")
+    orders = [made.order(epoch) for epoch in range(20)]
+    counts = np.array([np.bincount(labels[order], minlength=3) for order in orders])
+    assert (counts == [13, 13, 14]).all()
+    # Rows of a class come equally often, but for one more or less, and all in the end.
+    rare = np.bincount(orders[0][labels[orders[0]] == 1], minlength=40)[30:37]
+    assert set(rare.tolist()) == {1, 2}
+    assert set(np.concatenate(orders).tolist()) == set(range(40))
+    again = uneven(sampling="balanced")[1]
+    assert equal(made.batch(3, 2), again.batch(3, 2))
+    assert not equal(made.batch(3, 2), made.batch(4, 2))
+    assert not np.array_equal(made.order(0), uneven(sampling="balanced", seed=1)[1].order(0))
+
+
+def test_balanced_sampling_needs_classes():
+    with pytest.raises(UsageError, match="unknown sampling 'balance'"):
+        uneven(sampling="balance")
+    train = pictures(40)
+    data = labelled_data("made", tuple("abcde"), train, train, train)
+    wide = Regression(name="label", mean=(0.0,), deviation=(1.0,))
+    with pytest.raises(UsageError, match="no task has any"):
+        Batches(replace(data, tasks=(wide,)), Recipe(sampling="balanced"))

@@ -13,7 +13,7 @@ from allotrope.errors import UsageError
 from allotrope.frameworks.pytorch.primitives import PyTorchPrimitives
 from allotrope.frameworks.reference.primitives import ReferencePrimitives
 from allotrope.network.zoo import mlp
-from allotrope.tasks import Classification
+from allotrope.tasks import Classification, task_of
 from allotrope.tasks.class_losses import (
     class_weights,
     cross_entropy,
@@ -123,6 +123,20 @@ def test_the_recipe_says_loss_smoothing_and_weights():
     assert float(loss) == pytest.approx(expected)
     squared = TASK.trained_by(Recipe(loss="huber,mean-squared-error"), labels)
     assert squared.minimized == "mean-squared-error"
+
+
+def test_logits_are_adjusted_by_how_frequent_classes_are():
+    labels = np.repeat([0, 1, 2], [1, 2, 3])
+    task = TASK.trained_by(Recipe(loss="logit-adjusted"), labels)
+    adjusted = LOGITS + np.log(np.array([1, 2, 3]) / 6)
+    expected = -(SOFT * np.log(softmax(adjusted))).sum(1).mean()
+    loss = task.loss(ReferencePrimitives(), LOGITS.astype(np.float64), SOFT, None)
+    assert float(loss) == pytest.approx(expected, rel=1e-6)
+    plain = TASK.trained_by(Recipe(), labels)
+    assert task.scores(LOGITS, LABELS)["loss"] == plain.scores(LOGITS, LABELS)["loss"]
+    assert task_of(task.facts()) == task
+    drawn = TASK.trained_by(Recipe(loss="logit-adjusted", sampling="balanced"), labels)
+    assert drawn.log_shares is None
 
 
 def test_an_unknown_weighting_suggests_the_nearest():

@@ -92,6 +92,7 @@ class Recipe:
     loss: str = "cross-entropy"
     label_smoothing: float = 0.0
     class_weights: str = "none"
+    sampling: str = "natural"
     task_weights: str = "fixed"
     clip_norm: float | None = None
     average: float | None = None

@@ -9,6 +9,7 @@ from collections.abc import Generator
 import numpy as np
 
 from allotrope.config import Recipe
+from allotrope.data.balanced_order import balanced_labels, balanced_order
 from allotrope.data.examples import Data
 from allotrope.errors import UsageError
 from allotrope.frameworks.contract import Batch
@@ -46,6 +47,7 @@ class Batches:
         self._gaps = gappy(data.tasks, data.train.columns)
         self._augmentation = augmentation_of(recipe)
         self._seed = recipe.seed
+        self._balanced = balanced_labels(recipe.sampling, data.tasks, data.train.columns)
         self._side = self._stream(SIDE).integers(0, 2, count)
 
     def epoch(self, epoch: int, start: int = 0) -> Generator[Batch, None, None]:
@@ -68,8 +70,14 @@ class Batches:
             thread.join()
 
     def order(self, epoch: int) -> np.ndarray:
-        """The rows of the training examples in the order of this epoch: [n]."""
-        return self._stream(ORDER, epoch).permutation(len(self._train))
+        """The rows of the training examples in the order of this epoch: [n].
+
+        With balanced sampling some come several times, and others in another epoch.
+        """
+        stream = self._stream(ORDER, epoch)
+        if self._balanced is not None:
+            return balanced_order(self._balanced, stream)
+        return stream.permutation(len(self._train))
 
     def batch(self, epoch: int, step: int, order: np.ndarray | None = None) -> Batch:
         """One batch; `order` spares drawing the order of the epoch again."""

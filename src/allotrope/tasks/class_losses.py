@@ -11,6 +11,12 @@ from allotrope.errors import unknown_name
 from allotrope.tasks.means import weighted_mean
 
 CLASS_WEIGHTS = ("none", "balanced")
+LOGIT_ADJUSTED = "logit-adjusted"
+"""Cross-entropy of logits to which the logarithm of how frequent each class is was added.
+
+Without these, which is how the network answers, every class counts alike (Menon et al. 2021,
+https://arxiv.org/abs/2007.07314, equation 10 with a temperature of 1).
+"""
 
 
 def class_weights(kind: str, counts: np.ndarray) -> np.ndarray | None:
@@ -105,5 +111,6 @@ def _by_class(p: Any, target: Any, weights: np.ndarray | None) -> Any:
 CLASS_LOSSES: dict[str, Callable[..., Any]] = {
     "cross-entropy": cross_entropy,
     "focal": focal,
+    LOGIT_ADJUSTED: cross_entropy,
     "mean-squared-error": mean_squared_error,
 }

@@ -14,7 +14,7 @@ from allotrope.config import Recipe
 from allotrope.errors import DataError, UsageError
 from allotrope.network.network import Network
 from allotrope.tasks.calibration import best_temperature, calibration
-from allotrope.tasks.class_losses import CLASS_LOSSES, class_weights
+from allotrope.tasks.class_losses import CLASS_LOSSES, LOGIT_ADJUSTED, class_weights
 from allotrope.tasks.confusion import Codes, confusion, macro_f1, per_class, worst_mistakes
 from allotrope.tasks.contract import Answers, Encoded, Labels, Task, loss_in_float64
 from allotrope.tasks.ending import EndingStep, with_ending
@@ -44,6 +44,7 @@ class Classification(Task):
     minimized: str = "cross-entropy"
     label_smoothing: float = 0.0
     class_weights: tuple[float, ...] | None = None
+    log_shares: tuple[float, ...] | None = None
     temperature: float = 1.0
     operating_point: float | None = None
 
@@ -87,11 +88,17 @@ class Classification(Task):
 
     def trained_by(self, recipe: Recipe, labels: Labels) -> Self:
         """The loss's name, its smoothing and the weights of classes."""
-        known = labels[~missing(labels)]
-        weights = class_weights(recipe.class_weights, np.bincount(known, minlength=self.size))
+        counts = np.bincount(labels[~missing(labels)], minlength=self.size)
+        weights = class_weights(recipe.class_weights, counts)
+        minimized, log_shares = self.takes(recipe.loss), None
+        # Classes that are drawn equally often are equally frequent to the network.
+        if minimized == LOGIT_ADJUSTED and recipe.sampling != "balanced":
+            # A class without examples counts as one with one.
+            log_shares = tuple(np.log(np.maximum(counts, 1) / counts.sum()).tolist())
         return replace(
             self,
-            minimized=self.takes(recipe.loss),
+            minimized=minimized,
+            log_shares=log_shares,
             label_smoothing=recipe.label_smoothing,
             class_weights=None if weights is None else tuple(weights.tolist()),
         )
@@ -111,14 +118,16 @@ class Classification(Task):
 
     @cached_property
     def _weights(self) -> NDArray[np.float32] | None:
-        if self.class_weights is None:
-            return None
-        weights = np.asarray(self.class_weights, np.float32)
-        weights.flags.writeable = False  # frameworks keep constants that cannot change
-        return weights
+        return _constant(self.class_weights)
+
+    @cached_property
+    def _shares(self) -> NDArray[np.float32] | None:
+        return _constant(self.log_shares)
 
     def loss(self, p: Any, output: Any, target: Any, weight: Any | None) -> Any:
         """Cross-entropy from logits, the focal one, or the squared error of probabilities."""
+        if self._shares is not None:
+            output = p.add(output, p.cast(p.constant(self._shares), p.dtype(output)))
         compute = CLASS_LOSSES[self.minimized]
         smoothing, weights = self.label_smoothing, self._weights
         return compute(p, output, target, weight, label_smoothing=smoothing, weights=weights)
@@ -142,7 +151,7 @@ class Classification(Task):
 
     def _plain_loss(self, logits: Answers, labels: Codes) -> float:
         """The mean loss, each example and class counted once."""
-        if self.minimized == "cross-entropy":
+        if self.minimized in ("cross-entropy", LOGIT_ADJUSTED):
             return float(-log_softmax(logits)[np.arange(len(labels)), labels].mean())
         plain = replace(self, label_smoothing=0.0, class_weights=None)
         return loss_in_float64(plain, logits, labels)
@@ -262,3 +271,12 @@ def area_under_curve(logits: Answers, labels: Codes) -> float | None:
     from sklearn.metrics import roc_auc_score
 
     return float(roc_auc_score(labels, logits[:, 1].astype(np.float64) - logits[:, 0]))
+
+
+def _constant(values: tuple[float, ...] | None) -> NDArray[np.float32] | None:
+    """Values of classes as an array that stays as it is."""
+    if values is None:
+        return None
+    array = np.asarray(values, np.float32)
+    array.flags.writeable = False  # frameworks keep constants that cannot change
+    return array

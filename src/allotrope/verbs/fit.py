@@ -69,6 +69,7 @@ def fit(
     warmup: float | None = None,
     label_smoothing: float | None = None,
     class_weights: str | None = None,
+    sampling: str | None = None,
     loss: str | None = None,
     task_weights: str | None = None,
     augmentation: str | None = None,

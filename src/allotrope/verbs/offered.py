@@ -129,9 +129,16 @@ FIT = (
     ),
     Option("class_weights", "none or balanced.", choices=("none", "balanced"), recipe=True),
     Option(
+        "sampling",
+        "natural (every example once an epoch) or balanced (every class equally often).",
+        choices=("natural", "balanced"),
+        recipe=True,
+    ),
+    Option(
         "loss",
         "the loss of a kind of task, such as huber, or several with commas between: cross-entropy, "
-        "focal, mean-squared-error, mean-absolute-error, huber, binary-cross-entropy.",
+        "focal, logit-adjusted, mean-squared-error, mean-absolute-error, huber, "
+        "binary-cross-entropy.",
         recipe=True,
     ),
     Option(
