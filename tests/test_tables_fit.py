@@ -10,7 +10,7 @@ import pytest
 
 import allotrope
 from allotrope.delivery.finished import finished
-from allotrope.training.boosting import grown
+from allotrope.training.boosting import grown, sums, trees_of
 from quick import fit
 from test_predict_columns import by_program
 
@@ -104,7 +104,8 @@ def test_trees_answer_in_onnx_as_in_scikit_learn(target, tmp_path):
         task.trained_by(allotrope.config.Recipe(loss=task.minimized), data.train[task.name])
         for task in data.tasks
     )
-    finished(grown(data, tasks, 0).network, data.inputs, tasks).save(tmp_path / "trees.onnx")
+    trees = grown(data, tasks, 0).network
+    finished(trees, data.inputs, tasks).save(tmp_path / "trees.onnx")
     session = onnxruntime.InferenceSession(tmp_path / "trees.onnx")
     (answers,) = session.run(None, {"table": data.test["table"]})
     labels, x, new = data.train[task.name], data.train["table"], data.test["table"]
@@ -118,6 +119,8 @@ def test_trees_answer_in_onnx_as_in_scikit_learn(target, tmp_path):
         model = HistGradientBoostingClassifier(random_state=0).fit(x, labels)
         expected = model.predict_proba(new)
     np.testing.assert_allclose(answers, expected, atol=2e-5)
+    raw = sums(*trees_of(task, x, labels, 0), new)
+    np.testing.assert_allclose(task.answers(raw), expected, atol=2e-5)
 
 
 def test_a_run_of_a_table_without_header_answers_such_a_file(tmp_path):

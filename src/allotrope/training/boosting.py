@@ -6,7 +6,6 @@ cut them where they like.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -22,23 +21,49 @@ from allotrope.tasks.means import missing
 
 @dataclass(frozen=True)
 class BoostedTrees:
-    """Trees as a network with a raw output for each task, and the seconds that they grew."""
+    """Trees as a network with a raw output for each task, and the tasks as they are ended for it.
+
+    A task whose classes are told by logits has a temperature that suits the trees; thresholds are
+    those of the network, so that one rule judges both.
+    """
 
     network: Network
-    seconds: float
+    tasks: tuple[Task, ...]
 
 
 def grown(data: Data, tasks: Sequence[Task], seed: int) -> BoostedTrees:
     """Trees for each task of data whose only input is a table, from its training rows."""
-    began = time.perf_counter()
     (table,) = data.inputs
-    x = data.train[table.name]
-    made = {task.name: _of_task(task, x, data.train[task.name], seed) for task in tasks}
-    network = boosted_trees(table.name, x.shape[1], made)
-    return BoostedTrees(network, time.perf_counter() - began)
+    x, validation = data.train[table.name], data.validation
+    made = {task.name: trees_of(task, x, data.train[task.name], seed) for task in tasks}
+    settled = []
+    for task in tasks:
+        if task.kind == "classification":
+            raw = sums(*made[task.name], validation[table.name])
+            task = task.settled(raw, validation[task.name])
+        settled.append(task)
+    return BoostedTrees(boosted_trees(table.name, x.shape[1], made), tuple(settled))
 
 
-def _of_task(
+def sums(trees: Sequence[BoostedTree], start: Sequence[float], x: np.ndarray) -> np.ndarray:
+    """What trees answer for rows x [n, columns]: float64 [n, size], `start` and their leaves."""
+    total = np.tile(np.asarray(start, np.float64), (len(x), 1))
+    rows = np.arange(len(x))
+    for tree in trees:
+        at = np.zeros(len(x), np.int64)
+        # Each turn takes all rows one branch further, until all of them have come to a leaf.
+        while tree.branch[at].any():
+            number = x[rows, tree.feature[at]]
+            at_most = np.where(
+                np.isnan(number), tree.missing_left[at] != 0, number <= tree.threshold[at]
+            )
+            further = np.where(at_most, tree.left[at], tree.right[at])
+            at = np.where(tree.branch[at], further, at)
+        total[:, tree.target] += tree.value[at]
+    return total
+
+
+def trees_of(
     task: Task, x: np.ndarray, labels: np.ndarray, seed: int
 ) -> tuple[list[BoostedTree], list[float]]:
     """The trees of a task whose sums are its raw output: logits, flags, standardized values."""

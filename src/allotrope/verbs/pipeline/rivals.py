@@ -38,7 +38,8 @@ def with_trees(
         return among
 
     def candidates(folder: Path) -> list[Candidate]:
-        trees = finished(grown(data, tasks, seed).network, data.inputs, tasks)
+        boosted = grown(data, tasks, seed)
+        trees = finished(boosted.network, data.inputs, boosted.tasks)
         networks = {TREES: trees, TOGETHER: averaged(network, trees)}
         rivals = []
         for form, one in networks.items():
