@@ -122,6 +122,7 @@ def main() -> None:
     parser.add_argument("data", type=Path)
     parser.add_argument("--only", choices=SETS, action="append")
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--first", type=int, default=0, help="the first seed")
     parser.add_argument("--budget", default="3m")
     parser.add_argument("--threads", type=int, default=None)
     asked = parser.parse_args()
@@ -130,7 +131,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         options = {"budget": asked.budget, "threads": asked.threads, "out": scratch}
         for name in asked.only or SETS:
-            for seed in range(asked.seeds):
+            for seed in range(asked.first, asked.first + asked.seeds):
                 split = SETS[name](asked.data, Path(scratch), seed)
                 cells = measured(name, split, seed, options)
                 print(f"| {' | '.join(cells)} |", flush=True)
