@@ -101,7 +101,9 @@ def test_lists_of_pictures_are_no_texts(tmp_path):
             picture = np.full((8, 8), 30 * number + len(name), np.uint8)
             picture[number, 2] = 255
             Image.fromarray(picture).save(tmp_path / name / f"{number}.png")
-    (tmp_path / "train.txt").write_text("cat/0.png 0\ndog/0.png 1\n")
+    (tmp_path / "test.txt").write_text("cat/0.png 0\ndog/0.png 1\n")
+    (tmp_path / "test" / "notes").mkdir(parents=True)
+    (tmp_path / "test" / "notes" / "0.txt").write_text("a cat that sits in the sun")
     assert [each.kind for each in allotrope.read(tmp_path).inputs] == ["image"]
 
 

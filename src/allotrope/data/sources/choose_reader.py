@@ -109,11 +109,10 @@ def _read_folder(path: Path, options: DataOptions, report: Report) -> Reading:
     if options.layout == "auto" and holds_scans(path):
         return _read_volumes(path, options, report)
     contents = recognize(path) if options.layout == "auto" else Recognized("pictures", (path,))
-    if contents.kind == "pictures" and options.layout == "auto":
-        lines = lines_to_read(path)
-        texts = find_text_files(path)
-        # Lists of pictures are called train.txt too, and what is said of one lies beside it.
-        if (lines or texts.splits) and not scan(path).root.below():
+    # Lists of pictures are called train.txt too, and what is said of a picture lies beside it.
+    if contents.kind == "pictures" and options.layout == "auto" and not scan(path).root.below():
+        lines, texts = lines_to_read(path), find_text_files(path)
+        if lines or texts.splits:
             return _read_texts(path, lines, texts, options)
     place = contents.paths[0]
     if contents.kind == "idx":
