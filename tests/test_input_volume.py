@@ -91,11 +91,14 @@ def test_window_and_normalization_are_nodes():
         fitted.prepare(zoo.mlp(2, (1, 5, 6)))
 
 
-def test_a_window_leaves_out_the_tails_and_masks_have_one_too():
-    x = RANDOM.normal(0, 1, (2, 4, 5, 6)).astype(np.float32)
+def test_a_window_leaves_out_strays_and_masks_have_one_too():
+    x = RANDOM.normal(0, 1, (40, 4, 5, 6)).astype(np.float32)
     x[0, 0, 0, 0] = 1e6
     low, high = volume().fitted(x).window
-    assert -4 < low < 0 < high < 5
+    assert -6 < low < 0 < high < 6
+    # A lesion of few voxels is no stray.
+    x[0, 0, 0, 0] = 5
+    assert volume().fitted(x).window[1] == 5
     flat = volume().fitted(np.zeros((2, 4, 5, 6), np.float32))
     assert flat.window == (0, 1) and flat.std > 0
     mask = np.zeros((2, 4, 5, 6), np.float32)

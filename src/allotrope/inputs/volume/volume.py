@@ -12,6 +12,7 @@ from allotrope.errors import DataError, UsageError
 from allotrope.inputs.augmentation import Augmentation
 from allotrope.inputs.contract import Input, Shown
 from allotrope.inputs.image.mixing import mixup
+from allotrope.inputs.image.ranges import array_spread, stretch_range
 from allotrope.inputs.mixture import Mixture
 from allotrope.inputs.volume.change import changed
 from allotrope.inputs.volume.scan_grid import UnreadableVolume, sides_in_words
@@ -20,10 +21,6 @@ from allotrope.network.build import Builder
 from allotrope.network.graph import Value
 from allotrope.network.network import Network
 from allotrope.network.rewriting.chained import chained
-
-TAIL = 0.5
-"""Percent of the values at each end that a window leaves out if nobody says one."""
-SAMPLE = 4_000_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,12 +45,10 @@ class Volume(Input):
 
     def fitted(self, x: np.ndarray) -> Self:
         """With a window, if it has none, and mean and deviation of the values within."""
-        sample = x.reshape(-1)[:: max(1, x.size // SAMPLE)].astype(np.float64)
-        low, high = self.window or np.percentile(sample, (TAIL, 100 - TAIL)).tolist()
-        # A mask, or air nearly everywhere: then all values are told apart.
-        if low >= high:
-            low, high = float(sample.min()), float(max(sample.max(), sample.min() + 1))
-        seen = np.clip(sample, low, high)
+        spread = array_spread(x)
+        # What matters may be few voxels, so that nothing but what is far out is left out.
+        low, high = self.window or stretch_range(spread)
+        seen = np.clip(spread.sample, low, high)
         std = float(max(seen.std(), 1e-6 * (high - low)))
         return replace(self, window=(low, high), mean=float(seen.mean()), std=std)
 

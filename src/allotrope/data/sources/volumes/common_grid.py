@@ -74,4 +74,4 @@ def common_window(
             window,
             f"values {text_of(window)} are told apart, the window of every header; {change}",
         )
-    return None, f"all but 0.5 % at each end of the training values are told apart; {change}"
+    return None, f"the values of training are told apart, but for strays far out; {change}"
