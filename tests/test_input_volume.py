@@ -177,7 +177,9 @@ def test_networks_for_volumes_say_what_they_cannot_take(balls):
         choose(balls, "resnet20")
     with pytest.raises(UsageError, match="cutmix pastes patches"):
         choose(balls, "auto", {"cutmix": 1.0})
-    assert choose(balls, "auto").recipe.flip is False
+    recipe = choose(balls, "auto").recipe
+    assert recipe.flip is False and recipe.budget == 120
+    assert recipe.epochs * (48 // recipe.batch_size) >= 300
     assert choose(balls, "auto", {"flip": True}).recipe.flip is True
     thin = zoo.cnn_3d(2, (1, 1, 9, 9))
     assert thin.run({"x": np.zeros((1, 1, 1, 9, 9), np.float32)})["logits"].shape == (1, 2)

@@ -25,6 +25,8 @@ MANY, SMALL_SIDE = 1_000, 32
 """From so many volumes on, of no longer sides than that, a residual network is worth its time."""
 LEAST_SIDE = 4
 USUAL_EPOCHS, USUAL_BUDGET = 40.0, 120.0
+LEAST_STEPS = 300
+"""Few volumes make few steps an epoch, and 80 steps in all hardly moved a network."""
 VOLUMES = Recipe(
     optimizer="adamw",
     learning_rate=4e-3,
@@ -117,5 +119,7 @@ def _recipe(data: Data, budget: float | None, epochs: float | None, reasons: lis
         return replace(recipe, epochs=epochs, budget=budget)
     # An epoch may take a second or an hour, by the number of voxels: so both limits stand.
     seconds = USUAL_BUDGET if budget is None else budget
-    reasons.append(f"{USUAL_EPOCHS:g} epochs, or what fits into {seconds:g} s.")
-    return replace(recipe, epochs=USUAL_EPOCHS, budget=seconds)
+    steps = max(1, len(data.train) // batch)
+    usual = float(max(USUAL_EPOCHS, math.ceil(LEAST_STEPS / steps)))
+    reasons.append(f"{usual:g} epochs of {steps} steps, or what fits into {seconds:g} s.")
+    return replace(recipe, epochs=usual, budget=seconds)
