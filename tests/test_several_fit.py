@@ -75,9 +75,10 @@ def test_every_task_is_learned_although_labels_are_missing(scored):
     assert result.test["height"]["r2"] > 0.8
     assert result.test["side"]["accuracy"] > 0.95
     assert result.test["tags"]["macro_f1"] > 0.85
-    assert [line.split()[:4] for line in show.lines[-3:]] == [
+    assert [line.split()[:4] for line in show.lines[-4:]] == [
         ["validation", "RMSE", "of", "height"],
         ["validation", "accuracy", "of", "side"],
+        ["logits", "of", "side", "divided"],
         ["validation", "macro", "F1", "of"],
     ]
 
