@@ -146,7 +146,7 @@ def trained(data, name, family):
     choice = choose(data, family, {"augmentation": "light"}, epochs=4)
     (task,) = data.tasks
     plan = training_plan(choice.network, choice.recipe, loss_over({"label": task.loss}))
-    trainer = find(name).trainer(choice.network, plan, Settings(threads=1))
+    trainer = find(name).trainer(choice.network, plan, Settings())
     batches = Batches(data, choice.recipe)
     losses = [
         float(trainer.step(batch, 4e-3, step))
