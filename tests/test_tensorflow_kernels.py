@@ -3,6 +3,10 @@
 What it gives and takes has the network's names, shapes and order.
 """
 
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -243,4 +247,37 @@ def test_a_product_with_a_sum_of_rows_for_its_bias_in_a_graph():
         built.run({"x": IMAGES})["logits"],
         rtol=1e-4,
         atol=1e-5,
+    )
+
+
+ONE_PLACE = """if True:
+    import numpy as np
+    from allotrope.config import Recipe, Settings
+    from allotrope.frameworks.contract import Batch
+    from allotrope.frameworks.tensorflow.framework import FRAMEWORK
+    from allotrope.network.build import Builder
+    from planned import planned
+
+    x = np.random.default_rng(0).normal(size=(4, 3, 64, 64)).astype(np.float32)
+    for group, stride, pad in ((1, 2, 0), (1, 2, 1), (1, 3, 0), (3, 2, 0)):
+        b = Builder()
+        image = b.input("x", "float32", ("n", 3, 64, 64))
+        weight = b.weight("w", np.ones((9, 3 // group, 1, 1), np.float32))
+        how = {"strides": (stride,) * 2, "pads": (pad,) * 4, "group": group}
+        y = b.add("Conv", [image, weight], how)
+        b.output(b.add("Flatten", [b.add("GlobalAveragePool", [y])]), "logits")
+        network = b.network()
+        recipe = Recipe(optimizer="sgd", weight_decay=0.0)
+        trainer = FRAMEWORK.trainer(network, planned(network, recipe, np.ones(9)), Settings())
+        targets = np.eye(9, dtype=np.float32)[:4]
+        for step in range(1, 21):
+            loss = float(trainer.step(Batch({"x": x}, {"logits": targets}), 0.1, step))
+        assert np.isfinite(loss)
+"""
+
+
+def test_convolutions_of_one_place_that_pass_over_others_do_not_end_the_process():
+    """TensorFlow's own gradient of them writes beyond its memory if there are few channels."""
+    subprocess.run(
+        [sys.executable, "-c", ONE_PLACE], cwd=Path(__file__).parent, check=True, timeout=120
     )
