@@ -47,13 +47,15 @@ def test_every_truncation_of_a_model(tmp_path):
 
 def test_every_flipped_byte_is_read_or_refused():
     whole = bytearray(with_tensor(raw(dims=(3, 4), data=b"\0" * 48)).SerializeToString())
+    refused = 0
     for index in range(len(whole)):
         for value in (0, 255, whole[index] ^ 1):
             changed = bytes(whole[:index]) + bytes([value]) + bytes(whole[index + 1 :])
             try:
                 str(allotrope.load(changed))
             except AllotropeError:
-                continue
+                refused += 1
+    assert 0 < refused < 3 * len(whole)
 
 
 @pytest.mark.parametrize("kind", ["nodes", "empty nodes", "metadata", "integers"])
@@ -283,9 +285,9 @@ def test_a_forked_process_reads_too():
             sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) or shape != ("n", 3))
         os._exit(shape != ("n", 3))
     """
-    subprocess.run(
-        [sys.executable, "-c", script], input=relu().SerializeToString(), check=True, timeout=60
-    )
+    command = [sys.executable, "-c", script]
+    done = subprocess.run(command, input=relu().SerializeToString(), check=False, timeout=60)
+    assert done.returncode == 0
 
 
 def test_metadata_that_is_no_record_of_weights():

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, TextIO
 
+from allotrope.wording import significant
+
 SECONDS_BETWEEN_LINES = 5.0
 FRACTIONS = ("accuracy", "macro_f1", "micro_f1")
 """Metrics that people read as per cent."""
@@ -150,7 +152,7 @@ def reached(row: Mapping[str, Any]) -> str:
     if name is None:
         return ""
     value = row[f"validation_{name}"]
-    return f"{name} {value:.2%}" if name in FRACTIONS else f"{name} {value:.4g}"
+    return f"{name} {value:.2%}" if name in FRACTIONS else f"{name} {significant(value)}"
 
 
 def duration(seconds: float) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable
 
 HISSING = ("s", "x", "z", "sh", "tch", "nch", "rch")
@@ -29,6 +30,19 @@ def plural(noun: str) -> str:
     if noun.endswith("y") and noun[-2:-1] not in "aeiou":
         return f"{noun[:-1]}ies"
     return f"{noun}s"
+
+
+def significant(value: float, digits: int = 4) -> str:
+    """`value` with so many significant digits, without exponent between 0.0001 and a billion.
+
+    Thousands are set apart by commas: `56,250`, `3.410`, `0.00012`, `1.2e-7`.
+    """
+    if value == 0 or not math.isfinite(value):
+        return f"{value:g}"
+    exponent = math.floor(math.log10(abs(float(f"{value:.{digits - 1}e}"))))
+    if not -5 < exponent < 9:
+        return f"{value:.{digits - 1}e}"
+    return f"{value:,.{max(0, digits - 1 - exponent)}f}"
 
 
 def example_noun(kinds: Iterable[str]) -> str:

@@ -11,7 +11,7 @@ import numpy as np
 
 from allotrope.architectures.assembled import assembled, reasons
 from allotrope.architectures.augmenting import check_augmentation, mirroring, what_acts
-from allotrope.architectures.chosen import Choice
+from allotrope.architectures.chosen import Choice, asked_for, losses_of, with_task_weights
 from allotrope.architectures.for_tables import choose_for_table, is_table
 from allotrope.architectures.for_volumes import choose_for_volume, is_volume
 from allotrope.architectures.recipes import (
@@ -42,10 +42,8 @@ from allotrope.inputs.text.text_input import Text
 from allotrope.network import zoo
 from allotrope.network.network import Network
 from allotrope.network.rewriting.named_after import named_after
-from allotrope.network.summary import is_normalized, multiply_adds, parameters
+from allotrope.network.summary import is_normalized, multiply_adds, parameters, size_in_words
 from allotrope.tasks import Classification
-from allotrope.tasks.several import LEARNED
-from allotrope.tasks.uncertainty import with_log_variances
 from allotrope.wording import agreeing, counted
 
 USUAL_BUDGET = 120.0
@@ -146,19 +144,14 @@ class _Choosing:
             self.reasons.append(BESIDE_LINEAR)
         else:
             network = self._built(family, arguments)
-        if recipe.task_weights == LEARNED and len(self.data.tasks) > 1:
-            network = with_log_variances(network, len(self.data.tasks))
-            self.reasons.append("What each task counts is learned, by its uncertainty.")
+        network = with_task_weights(network, recipe, self.data.tasks, self.reasons)
         named = {each.name: family.name for each in self.data.inputs if isinstance(each, Image)}
         named |= {each.name: "text_cnn" for each in self.texts}
         self.reasons += reasons(self.data.inputs, self.data.tasks, named)
         shown = {
             key: value for key, value in arguments.items() if not isinstance(value, np.ndarray)
         }
-        self.reasons.append(
-            f"{family.name} has {parameters(network):,} trainable weights and takes "
-            f"{multiply_adds(network):,} multiply-adds an example."
-        )
+        self.reasons.append(size_in_words(family.name, network))
         return Choice(family.name, shown, network, recipe, self.reasons, linear)
 
     def _only_text(self) -> bool:
@@ -254,12 +247,7 @@ class _Choosing:
             flip, reasons = mirroring(self.data, self.seed)
             recipe = replace(recipe, flip=flip)
             self.reasons += reasons
-        if self.overrides:
-            self.reasons.append(
-                "Asked for: "
-                + ", ".join(f"{name} = {value}" for name, value in self.overrides.items())
-                + "."
-            )
+        self.reasons += asked_for(self.overrides)
         recipe = replace(recipe, **self.overrides)
         self.reasons += what_acts(self.data.inputs, recipe, self.overrides)
         return recipe
@@ -269,7 +257,6 @@ class _Choosing:
 
         And little augmentation if a quantity may change with it.
         """
-        losses = tuple(dict.fromkeys(task.minimized for task in self.data.tasks))
         measured = [task.name for task in self.data.tasks if task.kind == "regression"]
         if measured and self.picture is not None and "augmentation" not in self.overrides:
             names = ", ".join(measured)
@@ -277,7 +264,7 @@ class _Choosing:
                 f"Little augmentation, because turning and scaling may change {names}."
             )
             recipe = replace(recipe, augmentation="light")
-        return replace(recipe, loss=",".join(losses))
+        return replace(recipe, loss=losses_of(self.data.tasks))
 
     @staticmethod
     def _shape(picture: Image | None) -> tuple[int, int, int]:

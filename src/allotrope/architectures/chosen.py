@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from allotrope.config import Recipe
 from allotrope.network.network import Network
+from allotrope.tasks import Task
+from allotrope.tasks.several import LEARNED
+from allotrope.tasks.uncertainty import with_log_variances
 
 
 @dataclass(frozen=True)
@@ -23,3 +27,26 @@ class Choice:
     recipe: Recipe
     reasons: list[str]
     has_learned: bool = False
+
+
+def with_task_weights(
+    network: Network, recipe: Recipe, tasks: Sequence[Task], reasons: list[str]
+) -> Network:
+    """The network with weights for what each of several tasks counts, if the recipe learns that."""
+    if recipe.task_weights != LEARNED or len(tasks) < 2:
+        return network
+    reasons.append("What each task counts is learned, by its uncertainty.")
+    return with_log_variances(network, len(tasks))
+
+
+def asked_for(overrides: Mapping[str, Any]) -> list[str]:
+    """A reason that lists what of the recipe was asked for; none if nothing was."""
+    if not overrides:
+        return []
+    listed = ", ".join(f"{name} = {value}" for name, value in overrides.items())
+    return [f"Asked for: {listed}."]
+
+
+def losses_of(tasks: Sequence[Task]) -> str:
+    """The losses of the tasks, each once, as a recipe names them."""
+    return ",".join(dict.fromkeys(task.minimized for task in tasks))

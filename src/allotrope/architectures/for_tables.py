@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
 
 from allotrope.architectures.augmenting import what_acts
-from allotrope.architectures.chosen import Choice
+from allotrope.architectures.chosen import Choice, asked_for, losses_of, with_task_weights
 from allotrope.config import Recipe
 from allotrope.data.examples import Data
 from allotrope.errors import UsageError
 from allotrope.inputs.table.table import Table
 from allotrope.network.network import Network
 from allotrope.network.rewriting.named_after import named_after
-from allotrope.network.summary import multiply_adds, parameters
+from allotrope.network.summary import size_in_words
 from allotrope.network.zoo.tabular import FEW_VALUES, TableStyle, quantile_edges, table_mlp
-from allotrope.tasks import Task
-from allotrope.tasks.several import LEARNED
-from allotrope.tasks.uncertainty import with_log_variances
 
 NAME = "table_mlp"
 FEW = 3_000
@@ -88,15 +85,11 @@ def choose_for_table(
     recipe = _timed(replace(recipe, epochs=usual_epochs), budget, epochs, reasons)
     # Fewer rows fill fewer steps of an epoch: 16 to 256 of them, twice the root of all.
     batch = min(max(2 ** round(math.log2(2 * math.sqrt(len(data.train)))), 16), recipe.batch_size)
-    usual = {"seed": seed, "loss": _losses(data.tasks), "batch_size": batch}
+    usual = {"seed": seed, "loss": losses_of(data.tasks), "batch_size": batch}
     recipe = replace(recipe, **{**usual, **overrides})
-    if overrides:
-        asked = ", ".join(f"{key} = {value}" for key, value in overrides.items())
-        reasons.append(f"Asked for: {asked}.")
+    reasons += asked_for(overrides)
     reasons += what_acts(data.inputs, recipe, overrides)
-    if recipe.task_weights == LEARNED and len(data.tasks) > 1:
-        network = with_log_variances(network, len(data.tasks))
-        reasons.append("What each task counts is learned, by its uncertainty.")
+    network = with_task_weights(network, recipe, data.tasks, reasons)
     return Choice(NAME, {**asdict(style), "seed": seed}, network, recipe, reasons)
 
 
@@ -112,10 +105,6 @@ def _network(data: Data, style: TableStyle, seed: int) -> Network:
     network = table_mlp(sizes, numbers, table.features - numbers, edges, style, seed)
     outputs = [value.name for value in network.outputs]
     return table.prepare(named_after(network, [table.name], outputs))
-
-
-def _losses(tasks: Sequence[Task]) -> str:
-    return ",".join(dict.fromkeys(task.minimized for task in tasks))
 
 
 def _timed(
@@ -138,6 +127,5 @@ def _reasons(data: Data, style: TableStyle, few: bool, network: Network) -> list
     return [
         f"{NAME}, because there are rows of a table and nothing else: {embedded}, "
         f"{style.members} members of {hidden} units each, because {rows}.",
-        f"It has {parameters(network):,} trainable weights and takes "
-        f"{multiply_adds(network):,} multiply-adds an example.",
+        size_in_words(NAME, network),
     ]

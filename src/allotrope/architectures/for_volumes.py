@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from allotrope.architectures.assembled import assembled
-from allotrope.architectures.chosen import Choice
+from allotrope.architectures.chosen import Choice, asked_for, losses_of, with_task_weights
 from allotrope.config import Recipe
 from allotrope.data.examples import Data
 from allotrope.errors import UsageError
@@ -16,10 +16,8 @@ from allotrope.inputs.contract import Input
 from allotrope.inputs.volume.volume import Volume
 from allotrope.network.network import Network
 from allotrope.network.rewriting.named_after import named_after
-from allotrope.network.summary import multiply_adds, parameters
+from allotrope.network.summary import size_in_words
 from allotrope.network.zoo import VOLUMETRIC
-from allotrope.tasks.several import LEARNED
-from allotrope.tasks.uncertainty import with_log_variances
 
 MANY, SMALL_SIDE = 1_000, 32
 """From so many volumes on, of no longer sides than that, a residual network is worth its time."""
@@ -74,16 +72,9 @@ def choose_for_volume(
         reasons = [reason]
     network = _network(data, name, seed)
     recipe = replace(_recipe(data, budget, epochs, reasons), **{"seed": seed, **overrides})
-    if overrides:
-        asked = ", ".join(f"{key} = {value}" for key, value in overrides.items())
-        reasons.append(f"Asked for: {asked}.")
-    if recipe.task_weights == LEARNED and len(data.tasks) > 1:
-        network = with_log_variances(network, len(data.tasks))
-        reasons.append("What each task counts is learned, by its uncertainty.")
-    reasons.append(
-        f"{name} has {parameters(network):,} trainable weights and takes "
-        f"{multiply_adds(network):,} multiply-adds an example."
-    )
+    reasons += asked_for(overrides)
+    network = with_task_weights(network, recipe, data.tasks, reasons)
+    reasons.append(size_in_words(name, network))
     return Choice(name, {"seed": seed}, network, recipe, reasons)
 
 
@@ -112,7 +103,7 @@ def _recipe(data: Data, budget: float | None, epochs: float | None, reasons: lis
         VOLUMES,
         batch_size=batch,
         learning_rate=VOLUMES.learning_rate * batch / VOLUMES.batch_size,
-        loss=",".join(dict.fromkeys(task.minimized for task in data.tasks)),
+        loss=losses_of(data.tasks),
     )
     reasons.append("Volumes are not mirrored in training: left and right differ; --flip does it.")
     if epochs is not None:

@@ -22,8 +22,8 @@ from allotrope.tasks.several import trained_by
 
 BESIDE_LINEAR = (
     "It begins as a linear model of all words, pairs of words and n-grams of characters (support "
-    "vectors, half of them on naive Bayes ratios), and is given back as that if training adds "
-    "nothing on the validation examples."
+    "vectors on TF-IDF and, counted twice, on naive Bayes ratios), and is given back as that if "
+    "training adds nothing on the validation examples."
 )
 LONG = 2048
 """In texts of so many bytes the order of words says little more than the words: no convolutions."""

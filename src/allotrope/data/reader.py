@@ -49,13 +49,12 @@ def read(
     """What `fit` makes of a source, as a value to look at; printed, it is a summary.
 
     Args:
-        source: 'digits', a path (a folder of class folders, a table that names pictures, .npz, .npy
-            or IDX files), or a mapping of arrays by column, {"image": x, "age": y}, or by split,
-            {"train": {…}, "test": {…}}.
+        source: 'digits', a path (docs/data.md), a data frame, or a mapping of arrays by column,
+            {"image": x, "age": y}, or by split, {"train": {…}, "test": {…}}.
         report: is told each line of the summary, and how far a long reading is.
         target: the columns to predict.
         task: kinds of tasks by column: classification, multilabel or regression.
-        input: kinds of inputs by column: image, table, or none for a column to leave out.
+        input: kinds of inputs by column, such as image, text or categorical; none leaves it out.
         group: a column of which no value may stand in two splits.
         time: a column of numbers or dates: the test is the latest part.
         decide: of several tasks the one whose metric decides; by default the first.
@@ -73,21 +72,16 @@ def read(
     """
     if isinstance(value_range, str):
         value_range = parse_value_range(value_range)
+    kinds = {
+        "task": asked_kinds("task", task, TASK_KINDS),
+        "input": asked_kinds("input", input, INPUT_KINDS),
+        "metric": asked_kinds("metric", metric, METRICS),
+    }
+    splits: dict[str, Any] = {"validation": validation, "test": test, "seed": seed}
+    pictures: dict[str, Any] = {"image_size": image_size, "workers": workers, "layout": layout}
+    columns: dict[str, Any] = {"decide": decide, "group": group, "time": time, **kinds}
     options = DataOptions(
-        validation,
-        test,
-        image_size,
-        seed,
-        workers,
-        layout,
-        value_range,
-        asked_names(target),
-        asked_kinds("task", task, TASK_KINDS),
-        asked_kinds("input", input, INPUT_KINDS),
-        decide,
-        group,
-        time,
-        asked_kinds("metric", metric, METRICS),
+        target=asked_names(target), value_range=value_range, **splits, **pictures, **columns
     )
     return read_data(source, options, report or (lambda line: None))
 

@@ -46,6 +46,15 @@ def multiply_adds(network: Network) -> int:
     return sum(cost or 0 for cost in multiply_adds_by_node(network))
 
 
+def size_in_words(name: str, network: Network) -> str:
+    """How many weights it learns, and what an example costs if that does not depend on lengths."""
+    weights = f"{name} has {parameters(network):,} trainable weights"
+    free = [x for x in network.inputs if any(isinstance(n, str) for n in (x.shape or ())[1:])]
+    if free:
+        return f"{weights}; what an example costs depends on its length."
+    return f"{weights} and takes {multiply_adds(network):,} multiply-adds an example."
+
+
 def multiply_adds_by_node(network: Network) -> tuple[int | None, ...]:
     """Multiply-adds of each node for one example.
 

@@ -44,57 +44,70 @@ def attention(
     q [n, h, q, d], k and v [n, groups, k, d], or without axis 1 and all heads on the last. A query
     that may see no key gives 0.
     """
-    # Of rank 3 all heads lie on the last axis: they get an axis of their own, and lose it in the
-    # end.
+    # Of rank 3 all heads lie on the last axis: they get an axis of their own until the end.
     flat = len(p.shape(q)) == 3
     if flat:
-        if not q_num_heads or not kv_num_heads:
-            raise ModelError("inputs of rank 3 need the attributes q_num_heads and kv_num_heads.")
-        q = _in_heads(p, q, q_num_heads)
-        k, v = _in_heads(p, k, kv_num_heads), _in_heads(p, v, kv_num_heads)
+        q, k, v = _all_in_heads(p, q, k, v, q_num_heads, kv_num_heads)
     past = 0
     if past_key is not None:
         k, v = p.concatenate((past_key, k), 2), p.concatenate((past_value, v), 2)
         past = p.shape(past_key)[2]
     _, heads, queries, size = p.shape(q)
     keys = p.shape(k)[2]
-    factor = scale
-    if factor is None:
-        factor = 1 / math.sqrt(size)
+    factor = 1 / math.sqrt(size) if scale is None else scale
     # A framework's own kernel is fast, but knows no soft cap, no other precision, and gives no
     # scores. Its own causal mask is used only if queries and keys stand at the same places.
     windows = left_window_size, right_window_size
     square = not past and mask is None and nonpad_kv_seqlen is None and max(windows) < 0
     fused, every_k, every_v = None, _repeated(p, k, heads), _repeated(p, v, heads)
-    # Output 3 is a stage of the scores, which no kernel gives.
     plain = not softcap and softmax_precision is None and not context.wants(3)
     if plain and is_causal and square:
         fused = p.scaled_dot_product_attention(q, every_k, every_v, None, True, factor)
-    bias, hidden, scores = None, None, None
+    scores = None
     if fused is None:
-        # Behind a past, or behind padding, the first query stands at a later place than the first
-        # key.
-        offset = past
-        if nonpad_kv_seqlen is not None:
-            offset = p.subtract(p.cast(nonpad_kv_seqlen, np.dtype(np.int64)), queries)
+        hidden = None
+        offset = _first_place(p, past, nonpad_kv_seqlen, queries)
         seen = _seen(p, queries, keys, offset, bool(is_causal), *windows)
         bias = _bias(p, p.dtype(q), keys, mask, seen, nonpad_kv_seqlen)
         # A causal mask of a square hides no query from all keys, so that no row can be empty.
         if bias is not None and not (mask is None and square):
             bias, hidden = _without_empty_rows(p, bias)
-        if plain:
-            fused = p.scaled_dot_product_attention(q, every_k, every_v, bias, False, factor)
-    if fused is None:
-        weights, scores = _weights(
-            p, q, every_k, bias, hidden, factor, softcap, softmax_precision, qk_matmul_output_mode
-        )
-        fused = p.matmul(weights, every_v)
-    elif hidden is not None:
-        # A query that sees no key was shown all of them, for softmax of -inf alone is NaN.
-        fused = p.where(hidden, 0, fused)
+        how = factor, softcap, softmax_precision, qk_matmul_output_mode
+        fused, scores = _attended(p, q, every_k, every_v, bias, hidden, plain, how)
     if flat:
         fused = _without_heads(p, fused)
     return fused, k, v, scores
+
+
+def _attended(
+    p: Any, q: Any, k: Any, v: Any, bias: Any, hidden: Any, plain: bool, how: tuple[Any, ...]
+) -> tuple[Any, Any]:
+    """What the queries see, by a framework's own kernel if it has one; else with the scores."""
+    if plain:
+        fused = p.scaled_dot_product_attention(q, k, v, bias, False, how[0])
+        if fused is not None and hidden is not None:
+            # A query that sees no key was shown all of them, for softmax of -inf alone is NaN.
+            fused = p.where(hidden, 0, fused)
+        if fused is not None:
+            return fused, None
+    weights, scores = _weights(p, q, k, bias, hidden, *how)
+    return p.matmul(weights, v), scores
+
+
+def _all_in_heads(
+    p: Any, q: Any, k: Any, v: Any, heads: int | None, groups: int | None
+) -> tuple[Any, Any, Any]:
+    """Queries, keys and values with an axis for their heads."""
+    if not heads or not groups:
+        raise ModelError("inputs of rank 3 need the attributes q_num_heads and kv_num_heads.")
+    return _in_heads(p, q, heads), _in_heads(p, k, groups), _in_heads(p, v, groups)
+
+
+def _first_place(p: Any, past: int, lengths: Any, queries: int) -> Any:
+    """Where the first query stands among the keys: later behind a past, or before padding."""
+    if lengths is None:
+        return past
+    return p.subtract(p.cast(lengths, np.dtype(np.int64)), queries)
 
 
 def _in_heads(p: Any, x: Any, heads: int) -> Any:

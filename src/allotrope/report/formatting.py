@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
+
+from allotrope import wording
 
 MISSING = "–"
 THIN = "\u202f"
@@ -28,12 +29,7 @@ def significant(value: float | None, digits: int = 3) -> str:
     """
     if value is None:
         return MISSING
-    if value == 0:
-        return "0"
-    exponent = math.floor(math.log10(abs(float(f"{value:.{digits - 1}e}"))))
-    if not -5 < exponent < 9:
-        return f"{value:.{digits - 1}e}"
-    return f"{value:,.{max(0, digits - 1 - exponent)}f}".replace(",", THIN)
+    return wording.significant(value, digits).replace(",", THIN)
 
 
 def percent(fraction: float | None, decimals: int = 2) -> str:

@@ -140,7 +140,7 @@ class Classification(Task):
         output, labels = self._known(output, labels)
         scores = {
             "accuracy": float(np.mean(output.argmax(axis=1) == labels)),
-            "loss": self._plain_loss(output / self.temperature, labels),
+            "loss": self._plain_loss(output, labels),
         }
         area = area_under_curve(output, labels)
         if area is not None:
@@ -234,8 +234,9 @@ class Classification(Task):
         if self.temperature != 1:
             error, before = (account["calibration"][key] for key in ("expected_error", "before"))
             remarks.append(
-                f"logits of {self.name} divided by {self.temperature:.3g}, chosen on validation "
-                f"data: expected calibration error on test {error:.1%}, {before:.1%} without"
+                f"probabilities of {self.name} are calibrated: logits are divided by "
+                f"{self.temperature:.3g}, chosen on validation data; on test data confidence and "
+                f"accuracy are {error:.1%} apart on average, {before:.1%} without"
             )
         point = account.get("operating_point")
         if point is not None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from allotrope.wording import significant
+
 
 @dataclass(frozen=True)
 class Metric:
@@ -53,10 +55,10 @@ class Metric:
         return reference + worse
 
     def text(self, value: float) -> str:
-        """The value for people: `97.20%`, `0.9312`, `3.41`."""
+        """The value for people: `97.20%`, `0.9312`, `3.410`, `56,250`."""
         if self.percent:
             return f"{value:.2%}"
-        return f"{value:.4g}" if self.relative else f"{value:.4f}"
+        return significant(value) if self.relative else f"{value:.4f}"
 
     def rounded(self, value: float) -> str:
         """The value in a sentence that needs no more digits: `97.2%`, `0.9312`, `3.41`."""

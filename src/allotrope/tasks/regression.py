@@ -16,6 +16,7 @@ from allotrope.tasks.ending import EndingStep, with_ending
 from allotrope.tasks.metric import MAE, R2, RMSE, Metric
 from allotrope.tasks.regression_losses import REGRESSION_LOSSES, regression_loss
 from allotrope.tasks.residuals import Values, errors, farthest, points, quantiles
+from allotrope.wording import significant
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,8 +62,10 @@ class Regression(Task):
         """From where to where, and the mean."""
         counts = self.counted(labels)
         gaps = f", missing in {counts['missing']:,}" if counts["missing"] else ""
-        ends = f"{counts['lowest']:.6g} to {counts['highest']:.6g}"
-        return f"{ends}, {counts['mean']:.6g} on average{gaps}"
+        lowest, mean, highest = (
+            significant(counts[name], 6) for name in ("lowest", "mean", "highest")
+        )
+        return f"{lowest} to {highest}, {mean} on average{gaps}"
 
     def problems(self, split: str, labels: Labels) -> list[str]:
         """Infinities, no label at all, and in training a number that never varies."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -50,29 +51,15 @@ def whitened_cnn(
         kernel = 2
     else:
         kernel = filters.shape[2]
-    blocks = Blocks(
-        "whitened_cnn",
-        classes,
-        image,
-        style,
-        smallest=2 ** len(channels) + kernel - 1,
-        problems=problems,
-    )
+    least = 2 ** len(channels) + kernel - 1
+    blocks = Blocks("whitened_cnn", classes, image, style, smallest=least, problems=problems)
     blocks.initializer = dirac
     count = 2 * image[0] * kernel**2
     whiten: Initializer = _rotation
     if filters is not None:
         count, whiten = len(filters), _given(filters)
-    x = blocks.convolution(
-        blocks.input,
-        "whiten",
-        count,
-        kernel,
-        padding=0,
-        bias=True,
-        initializer=whiten,
-        trainable=False,
-    )
+    frozen: dict[str, Any] = {"initializer": whiten, "trainable": False}
+    x = blocks.convolution(blocks.input, "whiten", count, kernel, padding=0, bias=True, **frozen)
     x = blocks.activation(x)
     for number, wide in enumerate(channels, 1):
         x = _group(blocks, x, f"layer{number}", blocks.scaled(wide), depth, momentum, epsilon)

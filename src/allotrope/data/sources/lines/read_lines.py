@@ -56,22 +56,24 @@ def read_lines(files: Mapping[str, Path], options: DataOptions) -> Reading:
     frame = _frame(read, parts)
     frame.notes.append(f"a text a line: {SAID[form]}")
     if form == "coarse-and-fine":
-        options = _one_of_two(options, parts["train"].labels)
+        options = _one_of_two(frame, options, parts["train"].labels)
     if form == "fasttext-several" and not options.task:
         options = replace(options, target=("labels",), task={"labels": "multilabel"})
     return read_frame(frame, options)
 
 
-def _one_of_two(options: DataOptions, labels: Iterable[str]) -> DataOptions:
+def _one_of_two(frame: Frame, options: DataOptions, labels: Iterable[str]) -> DataOptions:
     """Of two labels that say the same more or less finely, the coarse one, or those asked for.
 
-    The other is no input, unless it is asked for as such: it says the answer, or half of it.
+    The other one leaves the frame, unless it is asked for: it says the answer, or half of it.
     """
     if not options.target and not options.task:
         options = replace(options, target=("coarse",))
     asked = {*options.target, *options.task, *options.input}
-    others = dict.fromkeys((name for name in labels if name not in asked), "none")
-    return replace(options, input={**options.input, **others})
+    for name in set(labels) - asked:
+        for columns in frame.splits.values():
+            del columns[name]
+    return options
 
 
 def _frame(read: Mapping[str, TextFile], parts: Mapping[str, LabelledLines]) -> Frame:

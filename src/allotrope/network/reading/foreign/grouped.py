@@ -61,15 +61,7 @@ def grouped_attention(
     parts = _parts(w, query, key, value, num_heads, kv_num_heads)
     if do_rotary:
         parts = _turned(w, parts, query, past_key, (cosines, sines, places), rotary_interleaved)
-    # 0 means the default for all of them; a window counts the query itself, which ONNX's does not.
-    attributes = {
-        "is_causal": int(causal) or None,
-        "scale": scale or None,
-        "softcap": softcap or None,
-        "left_window_size": None,
-    }
-    if local_window_size > 0:
-        attributes["left_window_size"] = local_window_size - 1
+    attributes = _attributes(causal, scale, softcap, local_window_size)
     past: tuple[str | None, ...] = ()
     if past_key:
         past = past_key, past_value
@@ -78,6 +70,22 @@ def grouped_attention(
     if not past:
         present_key, present_value = parts[1:]
     return flat(w, y, -1), present_key, present_value
+
+
+def _attributes(
+    causal: int, scale: float, softcap: float, window: int
+) -> dict[str, float | int | None]:
+    """Those of Attention; 0 means the default for all of them."""
+    attributes: dict[str, float | int | None] = {
+        "is_causal": int(causal) or None,
+        "scale": scale or None,
+        "softcap": softcap or None,
+        "left_window_size": None,
+    }
+    if window > 0:
+        # It counts the query itself, which ONNX's does not.
+        attributes["left_window_size"] = window - 1
+    return attributes
 
 
 def _parts(
