@@ -235,7 +235,7 @@ def test_the_page_shows_figures_for_every_candidate(tmp_path: Path):
 def test_the_summary_of_fit_names_what_decides(tmp_path: Path):
     said = str(FittedRun(tmp_path, SEVERAL))
     assert "kind (decides): 80.00% on 60 examples" in said
-    assert "age: 3.41 days on 60 examples" in said
+    assert "age: 3.410 days on 60 examples" in said
     assert "test accuracy of kind 86.90%" in said
     alone = str(FittedRun(tmp_path, ONE))
     assert "test RMSE 3.399 days" in alone

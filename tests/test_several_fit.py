@@ -78,7 +78,7 @@ def test_every_task_is_learned_although_labels_are_missing(scored):
     assert [line.split()[:4] for line in show.lines[-4:]] == [
         ["validation", "RMSE", "of", "height"],
         ["validation", "accuracy", "of", "side"],
-        ["logits", "of", "side", "divided"],
+        ["probabilities", "of", "side", "are"],
         ["validation", "macro", "F1", "of"],
     ]
 

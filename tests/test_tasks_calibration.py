@@ -78,7 +78,7 @@ def test_the_temperature_is_in_the_delivered_graph_and_in_what_is_said():
     np.testing.assert_allclose(ended, softmax(raw / task.temperature), rtol=1e-6)
     account = task.account(logits, labels)
     assert account["calibration"]["expected_error"] < account["calibration"]["before"] / 3
-    assert task.remarks(account)[0].startswith("logits of y divided by ")
+    assert task.remarks(account)[0].startswith("probabilities of y are calibrated: ")
     assert Classification(name="y", classes=("a", "b", "c")).remarks(account) == []
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from allotrope.wording import agreeing, counted, example_noun, plural
+from allotrope.wording import agreeing, counted, example_noun, plural, significant
 
 
 @pytest.mark.parametrize(
@@ -24,6 +24,23 @@ from allotrope.wording import agreeing, counted, example_noun, plural
 )
 def test_a_noun_agrees_with_its_number(number, noun, said):
     assert counted(number, noun) == said
+
+
+@pytest.mark.parametrize(
+    ("value", "digits", "said"),
+    [
+        (56_250.4, 4, "56,250"),
+        (3.41, 4, "3.410"),
+        (-0.00012345, 3, "-0.000123"),
+        (9.9999, 3, "10.0"),
+        (1.23e-7, 3, "1.23e-07"),
+        (0.0, 4, "0"),
+        (float("inf"), 4, "inf"),
+        (float("nan"), 4, "nan"),
+    ],
+)
+def test_a_number_has_digits_that_people_read(value, digits, said):
+    assert significant(value, digits) == said
 
 
 def test_the_number_is_written_as_asked():

@@ -324,8 +324,8 @@ def lstm(
 
     Peepholes, if there are any, as in Gers et al. 2002.
     """
-    optional = {"B": b, "sequence_lens": sequence_lens, "P": peepholes}
-    _check(p, 4, layout, x, w, r, **optional, initial_h=initial_h, initial_c=initial_c)
+    optional = {"B": b, "sequence_lens": sequence_lens, "initial_h": initial_h}
+    _check(p, 4, layout, x, w, r, **optional, initial_c=initial_c, P=peepholes)
     usual = ("Sigmoid", "Tanh", "Tanh")
     functions = activations_of(
         p, activations, usual, p.shape(w)[0], activation_alpha, activation_beta, clip
