@@ -25,6 +25,7 @@ from allotrope.measure.race.race import FrameworkRace, RacePlan
 from allotrope.run import read_record
 from allotrope.tasks.metric import ACCURACY
 from allotrope.verbs.compare import compare
+from allotrope.wording import significant
 from made_tasks import bars
 
 NAMED = os.environ.get("ALLOTROPE_TEST_FRAMEWORKS", "")
@@ -350,13 +351,14 @@ def test_a_table_with_a_quantity_and_a_class_is_raced_by_the_error_of_the_quanti
     assert 0 < training["test_metric"] < 5
     assert comparison.json["metric_goal"] == 5.0
     assert row["reached"] == 1
-    assert "it reaches 5 validation RMSE in" in comparison.json["verdict"]["sentence"]
+    assert "it reaches 5.000 validation RMSE in" in comparison.json["verdict"]["sentence"]
     page = (comparison.folder / "report.html").read_text(encoding="utf-8")
     assert "RMSE of price over time" in page
     assert "validation RMSE of price, lowest on top" in page
     assert "examples/s" in page
-    assert "goal: 5 validation RMSE" in str(comparison)
+    assert "goal: 5.000 validation RMSE" in str(comparison)
     guess = comparison.json["race"]["guess"]
     assert guess["words"] == "always the training mean" and guess["value"] > training["test_metric"]
-    assert f"without looking: {guess['value']:.4g} test RMSE, by answering" in str(comparison)
+    without = significant(guess["value"])
+    assert f"without looking: {without} test RMSE, by answering" in str(comparison)
     assert "answering always the training mean" in page

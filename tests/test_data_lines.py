@@ -122,9 +122,7 @@ def test_lines_of_two_encodings_are_each_read_in_their_own(tmp_path):
     mixed = lines(["good", "bad"]).encode() + good.encode() + good.encode("latin-1")
     (tmp_path / "mixed.txt").write_bytes(mixed)
     data = allotrope.read(tmp_path / "mixed.txt")
-    whole = [
-        text_of(row) for split in data.splits.values() for row in split["text"]
-    ]
+    whole = [text_of(row) for split in data.splits.values() for row in split["text"]]
     assert whole.count("the fïlm was very long") == 2
     assert "1 line as cp1252" in notes(data)
 
@@ -140,7 +138,7 @@ def test_lines_without_a_text_are_left_out_and_said(tmp_path):
     ("content", "message"),
     [
         (b"", "do not begin with labels; found nothing"),
-        ("\n".join(sentences(50)).replace("the", "a") .encode(), "do not begin with labels"),
+        ("\n".join(sentences(50)).replace("the", "a").encode(), "do not begin with labels"),
         (b"good a\0b\n" * 5 + b"bad a b\n" * 5, "holds zero bytes"),
     ],
 )

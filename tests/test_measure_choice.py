@@ -123,7 +123,7 @@ def test_an_error_is_better_if_it_is_lower_and_drops_by_per_cent_of_itself():
     assert float32_metric([*rows, row("d", "float32", accuracy=9.0)], RMSE) == 4.0
     judged = judge(rows, Target(max_drop=0.5), RMSE)
     assert [candidate["passes"] for candidate in judged] == [True, True, False]
-    assert judged[2]["reason"] == "validation RMSE 4.1 is 2.50 % over float32, 0.5 allowed"
+    assert judged[2]["reason"] == "validation RMSE 4.100 is 2.50 % over float32, 0.5 allowed"
     assert judged[1]["reason"] == "meets the target: +0.50 % of validation RMSE against float32"
     assert choose(judged, Target(), RMSE)["runtime"] == "b"
     as_fast = judge(

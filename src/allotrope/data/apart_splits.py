@@ -21,9 +21,7 @@ class Apart:
     name: str
     values: Mapping[str, np.ndarray]
 
-    def split_off(
-        self, fraction: float, rng: np.random.Generator, rows: np.ndarray
-    ) -> np.ndarray:
+    def split_off(self, fraction: float, rng: np.random.Generator, rows: np.ndarray) -> np.ndarray:
         """Training rows [m], ascending: about this fraction of all, out of the `rows` still free.
 
         Whole groups in a random order, or the latest; rows of one time stay together.

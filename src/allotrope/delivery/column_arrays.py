@@ -67,9 +67,7 @@ def raw_inputs(
     return made
 
 
-def rows_of(
-    facts: Mapping[str, Any], arrays: Mapping[str, Any]
-) -> tuple[list[str], np.ndarray]:
+def rows_of(facts: Mapping[str, Any], arrays: Mapping[str, Any]) -> tuple[list[str], np.ndarray]:
     """What is wrong with the columns of a table; their rows float64 [n, columns] if nothing is."""
     made, problems = [], []
     for place, name in enumerate(facts["columns"]):

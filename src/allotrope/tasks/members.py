@@ -19,9 +19,7 @@ OutputLoss = Callable[[Any, Any, Any, Any], Any]
 """loss(p, output [n, k], target [n, k], weight or None) -> a scalar, the weighted mean."""
 
 
-def loss_of_members(
-    p: Any, loss: OutputLoss, members: Any, target: Any, weight: Any | None
-) -> Any:
+def loss_of_members(p: Any, loss: OutputLoss, members: Any, target: Any, weight: Any | None) -> Any:
     """The mean loss of all members: [n, m * size], target [n, size], weight [n, …] or None.
 
     Every example stands there m times, once with the answer of each.

@@ -118,6 +118,5 @@ def _check_recipe(recipe: Recipe, recorded: dict[str, Any]) -> None:
     ]
     if different:
         raise UsageError(
-            "a training is resumed with the recipe that it was begun with; "
-            f"{'; '.join(different)}."
+            f"a training is resumed with the recipe that it was begun with; {'; '.join(different)}."
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Any
 
 from allotrope.conversion.core.site import Site
@@ -25,6 +26,14 @@ def split_lengths(site: Site) -> list[int]:
         raise site.no("the length that it splits is not known")
     size = -(-whole // count)
     return [min(size, whole - i * size) for i in range(count)]
+
+
+def split_places(site: Site) -> int | list[int]:
+    """Where Split cuts, as NumPy's function takes it: into so many equal pieces, or at places."""
+    lengths = split_lengths(site)
+    if len(set(lengths)) == 1:
+        return len(site.node.outputs)
+    return list(accumulate(lengths))[:-1]
 
 
 def cut(start: int | str, end: int | str, step: int) -> str:

@@ -18,7 +18,7 @@ from allotrope.conversion.core.moves import (
     pads_by_axis,
     resizing,
     sliced,
-    split_lengths,
+    split_places,
 )
 from allotrope.conversion.core.source import Expression, call, literal
 from allotrope.conversion.core.statement import Several
@@ -78,14 +78,8 @@ def _slice(site: JaxSite) -> Expression:
 
 
 def _split(site: JaxSite) -> Several:
-    lengths, count = split_lengths(site), len(site.node.outputs)
-    if len(set(lengths)) == 1:
-        places = count
-    else:
-        places = np.cumsum(lengths)[:-1].tolist()
-    return Several(
-        call("jnp.split", site.same(), places, axis=site.axis_of(site.attribute("axis", 0))), count
-    )
+    places, axis = split_places(site), site.axis_of(site.attribute("axis", 0))
+    return Several(call("jnp.split", site.same(), places, axis=axis), len(site.node.outputs))
 
 
 def _pad(site: JaxSite) -> Expression:

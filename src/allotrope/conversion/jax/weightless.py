@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
+from allotrope.conversion.core.constants import hard_sigmoid_constants, selu_constants
 from allotrope.conversion.core.geometry import unusual
 from allotrope.conversion.core.source import Expression, call, literal, shortest
 from allotrope.conversion.core.statement import Several
@@ -87,20 +88,19 @@ def _with_alpha(function: str, usual: float, site: JaxSite) -> Expression:
 
 
 def _selu(site: JaxSite) -> Expression:
-    alpha, gamma = (
-        site.attribute("alpha", 1.67326319217681884765625),
-        site.attribute("gamma", 1.05070102214813232421875),
-    )
-    if abs(alpha - 1.6732632) < 1e-6 and abs(gamma - 1.0507010) < 1e-6:
+    constants = selu_constants(site)
+    if constants is None:
         return call("jax.nn.selu", site.same())
-    return f"{literal(shortest(gamma))} * jax.nn.elu({site.same()}, {literal(shortest(alpha))})"
+    alpha, gamma = map(literal, constants)
+    return f"{gamma} * jax.nn.elu({site.same()}, {alpha})"
 
 
 def _hard_sigmoid(site: JaxSite) -> Expression:
-    alpha, beta = shortest(site.attribute("alpha", 0.2)), shortest(site.attribute("beta", 0.5))
-    if abs(alpha - 1 / 6) < 1e-7 and beta == 0.5:
+    constants = hard_sigmoid_constants(site)
+    if constants is None:
         return call("jax.nn.hard_sigmoid", site.same())
-    return call("jnp.clip", f"{literal(alpha)} * {site.same()} + {literal(beta)}", 0, 1)
+    alpha, beta = map(literal, constants)
+    return call("jnp.clip", f"{alpha} * {site.same()} + {beta}", 0, 1)
 
 
 def _gelu(site: JaxSite) -> Expression:

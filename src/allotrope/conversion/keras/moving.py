@@ -17,7 +17,7 @@ from allotrope.conversion.core.moves import (
     pads_by_axis,
     resizing,
     sliced,
-    split_lengths,
+    split_places,
 )
 from allotrope.conversion.core.source import Expression, call
 from allotrope.conversion.core.statement import Several
@@ -95,14 +95,8 @@ def _slice(site: KerasSite) -> Expression:
 
 
 def _split(site: KerasSite) -> Several:
-    lengths, count = split_lengths(site), len(site.node.outputs)
-    if len(set(lengths)) == 1:
-        places = count
-    else:
-        places = np.cumsum(lengths)[:-1].tolist()
-    return Several(
-        call("ops.split", site.same(), places, axis=site.axis_of(site.attribute("axis", 0))), count
-    )
+    places, axis = split_places(site), site.axis_of(site.attribute("axis", 0))
+    return Several(call("ops.split", site.same(), places, axis=axis), len(site.node.outputs))
 
 
 def _pad(site: KerasSite) -> Expression:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+from allotrope.conversion.core.constants import hard_sigmoid_constants, selu_constants
 from allotrope.conversion.core.geometry import unusual
 from allotrope.conversion.core.source import Expression, call, literal, shortest
 from allotrope.conversion.core.statement import Several
@@ -118,10 +119,11 @@ def _relu(site: KerasSite) -> Expression:
 
 
 def _hard_sigmoid(site: KerasSite) -> Expression:
-    alpha, beta = shortest(site.attribute("alpha", 0.2)), shortest(site.attribute("beta", 0.5))
-    if abs(alpha - 1 / 6) < 1e-7 and beta == 0.5:
+    constants = hard_sigmoid_constants(site)
+    if constants is None:
         return applied(site.layer("Activation", '"hard_sigmoid"'), site.same())
-    return call("ops.clip", f"{site.same()} * {literal(alpha)} + {literal(beta)}", 0.0, 1.0)
+    alpha, beta = map(literal, constants)
+    return call("ops.clip", f"{site.same()} * {alpha} + {beta}", 0.0, 1.0)
 
 
 def _gelu(site: KerasSite) -> Expression:
@@ -131,13 +133,11 @@ def _gelu(site: KerasSite) -> Expression:
 
 
 def _selu(site: KerasSite) -> Expression:
-    alpha, gamma = (
-        site.attribute("alpha", 1.67326319217681884765625),
-        site.attribute("gamma", 1.05070102214813232421875),
-    )
-    if abs(alpha - 1.6732632) < 1e-6 and abs(gamma - 1.0507010) < 1e-6:
+    constants = selu_constants(site)
+    if constants is None:
         return applied(site.layer("Activation", '"selu"'), site.same())
-    return f"ops.elu({site.same()}, {literal(shortest(alpha))}) * {literal(shortest(gamma))}"
+    alpha, gamma = map(literal, constants)
+    return f"ops.elu({site.same()}, {alpha}) * {gamma}"
 
 
 def _swish(site: KerasSite) -> Expression:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from allotrope.conversion.core.constants import hard_sigmoid_constants, selu_constants
 from allotrope.conversion.core.geometry import unusual
 from allotrope.conversion.core.source import Expression, call, literal, shortest
 from allotrope.conversion.core.statement import Several
@@ -164,23 +165,19 @@ def _with_alpha(function: str, usual: float, site: PyTorchSite) -> Expression:
 
 
 def _selu(site: PyTorchSite) -> Expression:
-    alpha, gamma = (
-        site.attribute("alpha", 1.67326319217681884765625),
-        site.attribute("gamma", 1.05070102214813232421875),
-    )
-    if abs(alpha - 1.6732632) < 1e-6 and abs(gamma - 1.0507010) < 1e-6:
+    constants = selu_constants(site)
+    if constants is None:
         return call("F.selu", site.tensor())
-    return f"{literal(shortest(gamma))} * F.elu({site.tensor()}, {literal(shortest(alpha))})"
+    alpha, gamma = map(literal, constants)
+    return f"{gamma} * F.elu({site.tensor()}, {alpha})"
 
 
 def _hard_sigmoid(site: PyTorchSite) -> Expression:
-    alpha, beta = shortest(site.attribute("alpha", 0.2)), shortest(site.attribute("beta", 0.5))
-    # PyTorch has one pair of constants, which is not ONNX's default.
-    if abs(alpha - 1 / 6) < 1e-7 and beta == 0.5:
+    constants = hard_sigmoid_constants(site)
+    if constants is None:
         return call("F.hardsigmoid", site.tensor())
-    return call(
-        "torch.clamp", f"{literal(alpha)} * {site.tensor()} + {literal(beta)}", min=0, max=1
-    )
+    alpha, beta = map(literal, constants)
+    return call("torch.clamp", f"{alpha} * {site.tensor()} + {beta}", min=0, max=1)
 
 
 def _gelu(site: PyTorchSite) -> Expression:

@@ -34,9 +34,7 @@ def with_columns_as_asked(reading: Reading, options: DataOptions) -> Reading:
     return reading
 
 
-def _misfits(
-    option: str, asked: Mapping[str, str], columns: Mapping[str, str]
-) -> Iterator[str]:
+def _misfits(option: str, asked: Mapping[str, str], columns: Mapping[str, str]) -> Iterator[str]:
     for name, kind in asked.items():
         if name not in columns:
             yield f"--{option}: there is no column '{name}'"

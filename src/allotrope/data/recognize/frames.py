@@ -135,9 +135,11 @@ def _by_column(frame: Frame, name: str, said: Mapping[str, str | None]) -> Frame
         split: {other: column[taken] for other, column in columns.items() if other != name}
         for split, taken in rows.items()
     }
-    origins = {} if origin is None else {
-        split: tuple(origin[row] for row in taken) for split, taken in rows.items()
-    }
+    origins = (
+        {}
+        if origin is None
+        else {split: tuple(origin[row] for row in taken) for split, taken in rows.items()}
+    )
     counts = ", ".join(f"{len(taken):,} {split}" for split, taken in rows.items())
     frame.notes.append(f"column '{name}' says the splits: {counts}")
     return replace(frame, splits=splits, origin=origins)

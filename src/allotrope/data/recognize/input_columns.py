@@ -182,9 +182,7 @@ def _table_of(name: str, columns: Mapping[str, TableColumn]) -> Table:
     )
 
 
-def _check_finite(
-    frame: Frame, columns: Sequence[str], rows: Mapping[str, np.ndarray]
-) -> None:
+def _check_finite(frame: Frame, columns: Sequence[str], rows: Mapping[str, np.ndarray]) -> None:
     """Raises: DataError for infinite numbers in any row; `columns` are those of the rows."""
     infinite: list[str] = []
     among: set[int] = set()

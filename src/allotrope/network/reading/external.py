@@ -50,7 +50,8 @@ class ExternalData:
         if not all(
             # int() would take other digits, signs and underscores as well, and numbers of any
             # length.
-            text.isascii() and text.isdigit() and len(text) < 19 for text in (offset, length)
+            text.isascii() and text.isdigit() and len(text) < 19
+            for text in (offset, length)
         ):
             raise ModelError(
                 f"tensor '{tensor.name}' in '{location}' has the impossible offset {offset!r} or "
