@@ -11,7 +11,13 @@ from allotrope.errors import UsageError
 from allotrope.inputs.augmentation import Augmentation
 from allotrope.inputs.text import hash_tables
 from allotrope.inputs.text.hash_tables import BUCKETS
-from allotrope.inputs.text.raw_bytes import rows_of, text_of, usual_length
+from allotrope.inputs.text.raw_bytes import (
+    byte_counts,
+    rounded_up,
+    rows_of,
+    text_of,
+    usual_length,
+)
 from allotrope.inputs.text.text_input import Text
 from allotrope.network.build import Builder
 from allotrope.runtimes import runtime
@@ -161,3 +167,14 @@ def test_words_are_left_out_masked_and_swapped():
     fewer = changed(left_out=0.4)[0].split()
     assert fewer == [word for word in text_of(x[0]).split() if word in fewer]
     assert len(fewer) < 6
+
+
+def test_texts_are_cut_to_one_of_few_lengths():
+    assert byte_counts(rows_of(["", "a", "a b", "a" * 9], 9)).tolist() == [0, 1, 3, 9]
+    lengths = rounded_up(np.array([0, 1, 32, 33, 49, 70, 97, 200]), 200)
+    assert lengths.tolist() == [32, 32, 32, 48, 64, 96, 128, 200]
+    assert rounded_up(np.array([0, 16]), 16).tolist() == [16, 16]
+    text = Text(name="x", longest=200)
+    x = rows_of(["a" * 40, "b"], 200)
+    assert text.cut(x).shape == (2, 48)
+    assert [text_of(row) for row in text.cut(x)] == ["a" * 40, "b"]

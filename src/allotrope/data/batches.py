@@ -11,6 +11,7 @@ import numpy as np
 from allotrope.config import Recipe
 from allotrope.data.balanced_order import balanced_labels, balanced_order
 from allotrope.data.examples import Data
+from allotrope.data.like_lengths import by_length, cut, lengths_of
 from allotrope.errors import UsageError
 from allotrope.frameworks.contract import Batch
 from allotrope.inputs.augmentation import augmentation_of
@@ -49,6 +50,7 @@ class Batches:
         self._seed = recipe.seed
         self._balanced = balanced_labels(recipe.sampling, data.tasks, data.train.columns)
         self._side = self._stream(SIDE).integers(0, 2, count)
+        self._lengths = lengths_of(data.inputs, data.train.columns)
 
     def epoch(self, epoch: int, start: int = 0) -> Generator[Batch, None, None]:
         """The batches of an epoch from step `start` on; leaving the loop early ends the thread."""
@@ -72,12 +74,31 @@ class Batches:
     def order(self, epoch: int) -> np.ndarray:
         """The rows of the training examples in the order of this epoch: [n].
 
-        With balanced sampling some come several times, and others in another epoch.
+        With balanced sampling some come several times, and others in another epoch. If examples
+        have lengths, those of a batch are alike.
         """
         stream = self._stream(ORDER, epoch)
         if self._balanced is not None:
-            return balanced_order(self._balanced, stream)
-        return stream.permutation(len(self._train))
+            rows = balanced_order(self._balanced, stream)
+        else:
+            rows = stream.permutation(len(self._train))
+        if self._lengths is None:
+            return rows
+        return by_length(rows, self._lengths, self.batch_size, stream)
+
+    def alike(self, count: int) -> list[Batch]:
+        """Up to so many batches of the first epoch, all of the first one's shapes.
+
+        What is compiled for one is compiled for all of them.
+        """
+        order, batches = self.order(0), [self.batch(0, 0)]
+        for step in range(1, self.steps_per_epoch):
+            if len(batches) == count:
+                break
+            batch = self.batch(0, step, order)
+            if shapes(batch) == shapes(batches[0]):
+                batches.append(batch)
+        return batches
 
     def batch(self, epoch: int, step: int, order: np.ndarray | None = None) -> Batch:
         """One batch; `order` spares drawing the order of the epoch again."""
@@ -94,7 +115,7 @@ class Batches:
             x = self._train[each.name][rows]
             changed[each.name] = each.augment(x, own, strength, mirrored)
         labels = {task.name: self._train[task.name][rows] for task in self._tasks}
-        batch = Batch(changed, *encoded(self._tasks, labels, self._gaps))
+        batch = Batch(cut(self._inputs, changed), *encoded(self._tasks, labels, self._gaps))
         mixture = self._mixer.draw_mixture(len(rows), stream, strength)
         return batch if mixture is None else self._mixed(batch, mixture)
 
@@ -126,3 +147,8 @@ class Batches:
                 ready.put(batch)
         except BaseException as error:  # noqa: BLE001 - raised again, by what takes batches
             ready.put(error)
+
+
+def shapes(batch: Batch) -> dict[str, tuple[int, ...]]:
+    """The shape of each input."""
+    return {name: x.shape for name, x in batch.inputs.items()}

@@ -65,6 +65,17 @@ class Input(abc.ABC):
         """Training examples x [n, …], each mixed with another one, if this kind can be mixed."""
         return x
 
+    def lengths(self, x: np.ndarray) -> np.ndarray | None:
+        """The length int [n] to which each example of x [n, …] could be cut; None if all are alike.
+
+        Few different ones, because a compiled network is compiled for each.
+        """
+        return None
+
+    def cut(self, x: np.ndarray) -> np.ndarray:
+        """Examples x [n, …] without what is padding in all of them: as long as the longest."""
+        return x
+
     def fitted(self, x: np.ndarray) -> Self:
         """The input with what its pre-processing takes from training examples x [n, …]."""
         return self

@@ -144,10 +144,7 @@ class _Racing:
 
     def _samples(self) -> list[Batch]:
         """The batches that all are raced on, cut to the size that time allows."""
-        count = min(AGREEMENT_STEPS, self.batches.steps_per_epoch)
-        order = self.batches.order(0)
-        whole = [self.batches.batch(0, step, order) for step in range(count)]
-        return [batch.first(self.limits.size) for batch in whole]
+        return [batch.first(self.limits.size) for batch in self.batches.alike(AGREEMENT_STEPS)]
 
     def _rounds(self) -> Rounds:
         return Rounds(

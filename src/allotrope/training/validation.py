@@ -52,8 +52,9 @@ class Validation:
     def _scores(self) -> dict[str, float]:
         underway = self._underway
         started = time.monotonic()
-        outputs = in_batches(underway.trainer.evaluate, underway.data.taken("validation"))
-        by_task = scores(underway.tasks, outputs, underway.data.validation.columns)
+        data = underway.data
+        outputs = in_batches(underway.trainer.evaluate, data.taken("validation"), data.inputs)
+        by_task = scores(underway.tasks, outputs, data.validation.columns)
         underway.pace.evaluated(time.monotonic() - started)
         return columns(underway.tasks, by_task)
 

@@ -13,6 +13,10 @@ MOST = 4096
 NEARLY_ALL = 0.99
 """The part of the training texts that is looked at whole, if the others are far longer."""
 SHORT = 512
+AT_ONCE = 4096
+"""Texts are looked at so many at a time, as a flag a byte of all may not fit into memory."""
+SHORTEST = 32
+"""Bytes of the shortest of the lengths to which batches of training texts are cut."""
 
 
 def encoded(text: str) -> bytes:
@@ -41,6 +45,23 @@ def usual_length(texts: Sequence[str]) -> int:
     if max(lengths) <= max(2 * length, SHORT):
         length = max(lengths)
     return int(min(-(-max(length, 1) // STEP) * STEP, MOST))
+
+
+def byte_counts(x: np.ndarray) -> np.ndarray:
+    """The bytes of each text of uint8 [n, length], without the zeros at its end: int64 [n]."""
+    counts = np.zeros(len(x), np.int64)
+    for start in range(0, len(x), AT_ONCE):
+        there = x[start : start + AT_ONCE] != 0
+        lasts = x.shape[1] - there[:, ::-1].argmax(1)
+        counts[start : start + AT_ONCE] = np.where(there.any(1), lasts, 0)
+    return counts
+
+
+def rounded_up(lengths: np.ndarray, longest: int) -> np.ndarray:
+    """The next of 32, 48, 64, 96, 128, 192, … for each length [n]; `longest` at the most."""
+    steps = [SHORTEST * 2**power * part for power in range(32) for part in (1, 1.5)]
+    allowed = np.array([*(step for step in steps if step < longest), longest], np.int64)
+    return allowed[np.searchsorted(allowed, lengths)]
 
 
 def together(rows: Sequence[np.ndarray]) -> np.ndarray:

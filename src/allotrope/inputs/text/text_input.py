@@ -12,7 +12,14 @@ from allotrope.errors import UsageError
 from allotrope.inputs.augmentation import Augmentation
 from allotrope.inputs.contract import Input, Shown
 from allotrope.inputs.text.hashing import Hashing
-from allotrope.inputs.text.raw_bytes import row_of, rows_of, text_of, usual_length
+from allotrope.inputs.text.raw_bytes import (
+    byte_counts,
+    rounded_up,
+    row_of,
+    rows_of,
+    text_of,
+    usual_length,
+)
 from allotrope.inputs.text.word_changes import changed
 from allotrope.network.build import Builder
 from allotrope.network.graph import Value
@@ -61,6 +68,14 @@ class Text(Input):
     ) -> np.ndarray:
         """Some words left out, masked, or in the place of the next."""
         return changed(x, rng, strength)
+
+    def lengths(self, x: np.ndarray) -> np.ndarray:
+        """Bytes, rounded up to one of few numbers."""
+        return rounded_up(byte_counts(x), x.shape[1])
+
+    def cut(self, x: np.ndarray) -> np.ndarray:
+        """The columns up to the end of the longest text, rounded up to one of few numbers."""
+        return np.ascontiguousarray(x[:, : int(self.lengths(x).max(initial=0))])
 
     def described(self, x: np.ndarray) -> str:
         """How long the texts are, and how many are longer than what is looked at."""

@@ -88,9 +88,7 @@ class Racer:
         """A trainer, its first step and first answer in seconds: then the framework compiles."""
         data, recipe, network = _given(folder)
         batches = Batches(data, recipe)
-        self._ready = [
-            batches.batch(0, step) for step in range(min(READY_BATCHES, batches.steps_per_epoch))
-        ]
+        self._ready = batches.alike(READY_BATCHES)
         plan = plan_for(network, recipe, data.tasks, data.train.columns)
         began = time.perf_counter()
         self._trainer = self._framework.trainer(network, plan, Settings(**settings))
@@ -144,7 +142,7 @@ class Racer:
         }
 
     def _test_metric(self, network: Network, data: Data, recipe: Recipe) -> float:
-        answers = in_batches(partial(self._framework.run, network), data.taken("test"))
+        answers = in_batches(partial(self._framework.run, network), data.taken("test"), data.inputs)
         task = trained_by(data.tasks, recipe, data.train.columns)[0]
         return task.scores(answers[task.name], data.test[task.name]).get(task.metric.name, nan)
 

@@ -139,7 +139,8 @@ def scored(trained: TrainedPlan, show: Progress | None = None) -> Scored:
 
 def _outputs(trained: TrainedPlan, split: str) -> dict[str, np.ndarray]:
     run = partial(trained.network.run, framework=trained.plan.framework)
-    return in_batches(run, trained.plan.data.taken(split))
+    data = trained.plan.data
+    return in_batches(run, data.taken(split), data.inputs)
 
 
 def _said(task: Task, validation: Mapping[str, Any], test: Mapping[str, Any], count: int) -> str:
