@@ -172,7 +172,7 @@ def test_words_are_left_out_masked_and_swapped():
 def test_texts_are_cut_to_one_of_few_lengths():
     assert byte_counts(rows_of(["", "a", "a b", "a" * 9], 9)).tolist() == [0, 1, 3, 9]
     lengths = rounded_up(np.array([0, 1, 32, 33, 49, 70, 97, 200]), 200)
-    assert lengths.tolist() == [32, 32, 32, 48, 64, 96, 128, 200]
+    assert lengths.tolist() == [48, 48, 48, 48, 72, 72, 112, 200]
     assert rounded_up(np.array([0, 16]), 16).tolist() == [16, 16]
     text = Text(name="x", longest=200)
     x = rows_of(["a" * 40, "b"], 200)

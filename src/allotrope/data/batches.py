@@ -91,6 +91,7 @@ class Batches:
 
         What is compiled for one is compiled for all of them.
         """
+        # Shapes are known once a batch is made, as augmentation may shorten its examples.
         order, batches = self.order(0), [self.batch(0, 0)]
         for step in range(1, self.steps_per_epoch):
             if len(batches) == count:

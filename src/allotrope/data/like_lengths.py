@@ -25,6 +25,7 @@ def by_length(
     Batches come in a random order, and rows of one length stay in theirs. Rows that fill no batch
     stay at the end, whatever their lengths.
     """
+    # Rows come in a random order: without this the longest would be those that fill no batch.
     whole = len(rows) // size * size
     taken = rows[:whole]
     batches = taken[np.argsort(lengths[taken], kind="stable")].reshape(-1, size)

@@ -39,6 +39,7 @@ def in_batches(
         order = np.argsort(lengths, kind="stable")
     answers = []
     for start in range(0, count, size):
+        # The last batch repeats an example, so that it has the size of all others.
         rows = _filled(order[start : start + size], size)
         part = {name: x[rows] for name, x in inputs.items()}
         answers.append(answer({**part, **cut(kinds, part)}))

@@ -15,7 +15,7 @@ NEARLY_ALL = 0.99
 SHORT = 512
 AT_ONCE = 4096
 """Texts are looked at so many at a time, as a flag a byte of all may not fit into memory."""
-SHORTEST = 32
+SHORTEST = 48
 """Bytes of the shortest of the lengths to which batches of training texts are cut."""
 
 
@@ -58,8 +58,10 @@ def byte_counts(x: np.ndarray) -> np.ndarray:
 
 
 def rounded_up(lengths: np.ndarray, longest: int) -> np.ndarray:
-    """The next of 32, 48, 64, 96, 128, 192, … for each length [n]; `longest` at the most."""
-    steps = [SHORTEST * 2**power * part for power in range(32) for part in (1, 1.5)]
+    """The next of 48, 72, 112, 168, 248, … for each length [n]; `longest` at the most."""
+    # Each is half as long again: with twice as many of them batches of TREC's and SST-2's texts
+    # would have 5 % less padding, and JAX would compile for seconds more for each.
+    steps = [-(-round(SHORTEST * 1.5**power) // 8) * 8 for power in range(48)]
     allowed = np.array([*(step for step in steps if step < longest), longest], np.int64)
     return allowed[np.searchsorted(allowed, lengths)]
 
