@@ -76,11 +76,15 @@ def measurement(threads: int, rounds: int = ROUNDS) -> dict[str, Any]:
 
     `load_average` is that of the last minute, by which a busy machine gives itself away.
     """
-    load = None
-    if hasattr(os, "getloadavg"):
-        load = round(os.getloadavg()[0], 2)
     how = {"warmup": WARMUP, "batch": BATCH, "seconds_per_round": SECONDS, "interleaved": True}
-    return {"threads": threads, "rounds": rounds, **how, "load_average": load}
+    return {"threads": threads, "rounds": rounds, **how, "load_average": load_average()}
+
+
+def load_average() -> float | None:
+    """How many processes wanted a core in the last minute; None if the system does not say."""
+    if hasattr(os, "getloadavg"):
+        return round(os.getloadavg()[0], 2)
+    return None
 
 
 def _time(worker: WorkerProcess, inputs: str, size: int, whole: bool) -> list[float]:

@@ -158,12 +158,13 @@ def _headline(run: Record, rows: list[FrameworkRow], deciding: Judged) -> Headli
 
 
 def _reasons(run: Record) -> list[str]:
+    reasons = []
     if run.text("status") == "interrupted":
-        return ["The race was interrupted: what follows was measured before it stopped."]
+        reasons.append("The race was interrupted: what follows was measured before it stopped.")
     if run.text("status") == "failed":
         sentence = ": ".join(filter(None, ("The race failed", run.text("reason").rstrip("."))))
-        return [f"{sentence}. What follows was measured before."]
-    return []
+        reasons.append(f"{sentence}. What follows was measured before.")
+    return [*reasons, *map(str, run.record("race").items("remarks"))]
 
 
 def _tiles(
@@ -226,5 +227,6 @@ def _race_facts(run: Record, deciding: Judged) -> list[tuple[str, str]]:
             stated(lambda value: f"{deciding.text(value)} validation {deciding.title}", goal),
         ),
         (f"answering {guess.text('words')}", stated(guessed, guess.number("value"))),
+        ("boosted trees", stated(guessed, race.record("trees").number("test_metric"))),
     ]
     return [(name, value) for name, value in facts if value]

@@ -37,6 +37,7 @@ from allotrope.verbs.request import (
 
 if TYPE_CHECKING:
     from allotrope.data.examples import Data
+    from allotrope.measure.race.beside import Beside
     from allotrope.measure.race.race import FrameworkRace
     from allotrope.tasks import Metric
     from allotrope.verbs.network_file import NetworkFile
@@ -155,16 +156,22 @@ def _compared(
 ) -> ComparedRun:
     """The race, recorded as it goes."""
     from allotrope.data.facts import data_facts
-    from allotrope.measure.machine import describe
+    from allotrope.measure.machine import cores, describe
+    from allotrope.measure.race.beside import beside, busy
+    from allotrope.measure.rounds import load_average
 
     show.say(f"run folder: {run.folder}")
     run.enter(DataEntry(data_facts(data, source_name(options.source)), describe()))
+    disturbed = busy(load_average(), cores())
+    for line in disturbed:
+        show.say(line)
     with ends_on_record(run), tempfile.TemporaryDirectory() as folder:
         first = starts[0]
         run.enter(NetworkEntry(first.name, first.details, first.recipe))
         race = _race(Path(folder), run, options, data, starts, show)
         interrupted = _interrupted(race)
-        _conclude(run, options, data, race, interrupted)
+        compared_with = beside(data, first.recipe, race.plan.threads, trees=not interrupted)
+        _conclude(run, options, data, race, compared_with, disturbed, interrupted)
     return ComparedRun(run.folder, run.json)
 
 
@@ -245,19 +252,28 @@ def _interrupted(race: FrameworkRace) -> bool:
 
 
 def _conclude(
-    run: Run, options: CompareOptions, data: Data, race: FrameworkRace, interrupted: bool
+    run: Run,
+    options: CompareOptions,
+    data: Data,
+    race: FrameworkRace,
+    compared_with: Beside,
+    disturbed: list[str],
+    interrupted: bool,
 ) -> None:
     """Goal, verdict and report, from what was measured."""
     from allotrope.data.reading import noun
     from allotrope.measure.race.verdict import metric_goal, outcome, verdict
     from allotrope.report import write_report
-    from allotrope.tasks.guess import guess
     from allotrope.tasks.means import labelled
 
     task = data.tasks[0]
     metric = task.metric
     goal = metric_goal(race.rows, options.goal, metric)
     rows = [{**row, **outcome(row, goal, metric)} for row in race.rows]
+    if options.goal is None and compared_with.nothing_learned(rows, metric):
+        # The time to a figure that needs no learning says nothing.
+        goal = None
+        rows = [{**row, **outcome(row, goal, metric)} for row in race.rows]
     judged_by = labelled(data.validation[task.name])
     judgement = verdict(rows, goal, metric, judged_by, noun(data.inputs))
     for row in rows:
@@ -268,7 +284,8 @@ def _conclude(
         "budget": options.time,
         "seeds": options.seeds,
         "epochs": race.epochs,
-        "guess": guess(task, data.train[task.name], data.test[task.name]),
+        **compared_with.facts(),
+        "remarks": [*compared_with.remarks(rows, metric), *disturbed],
     }
     entry = RaceEntry(rows, goal, asdict(judgement), how)
     run.save(**written(entry.facts(), run.json["data"]))

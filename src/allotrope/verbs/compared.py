@@ -65,6 +65,7 @@ class ComparedRun:
             lines.append(f"goal: {reached}, from the import of the framework on")
         if measured and "guess" in self.json["race"]:
             lines.append(f"without looking: {_guess(self.json['race']['guess'], metric)}")
+        lines += self.json["race"].get("remarks", [])
         report = f"report: {self.folder / 'report.html'}"
         return "\n".join([*lines, "", self.json["verdict"]["sentence"], report])
 

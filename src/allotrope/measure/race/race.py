@@ -39,6 +39,8 @@ SAFETY = 0.75
 vary."""
 SHORTEST = 0.5
 """Fewer epochs than this are no training."""
+FEW_EPOCHS = 5.0
+"""As many say something, if more were wished for than the budget has time for."""
 KINDS = {"train": "training", "answer": "inference"}
 
 
@@ -210,7 +212,10 @@ class FrameworkRace:
             return
         self.epochs = self._affordable_epochs(racing)
         if self.epochs is None:
-            self.report("no whole trainings: the budget leaves no time for them")
+            self.report(
+                "no whole trainings: the budget leaves no time for them. "
+                f"{self._budget_for_trainings(racing)}"
+            )
             return
         self.report(
             f"training {counted(self.epochs, 'epoch')} with {counted(self.plan.seeds, 'seed')} in "
@@ -253,6 +258,17 @@ class FrameworkRace:
         if epochs >= min(SHORTEST, self.plan.epochs):
             return epochs
         return None
+
+    def _budget_for_trainings(self, racing: list[Row]) -> str:
+        """Which budget leaves time for some epochs; races of settings take more of a larger one."""
+        epochs = min(self.plan.epochs, FEW_EPOCHS)
+        once = sum(_fixed_seconds(row) + epochs * self._epoch_seconds(row) for row in racing)
+        trainings = self.plan.seeds * once / SAFETY
+        budget = max(self.seconds + trainings, trainings / (1 - SETTINGS_SHARE - ROUNDS_SHARE))
+        return (
+            f"--budget {math.ceil(budget / 60)}m has it for {counted(epochs, 'epoch')} with "
+            f"{counted(self.plan.seeds, 'seed')}; fewer --frameworks or --seeds need less"
+        )
 
     def _epoch_seconds(self, row: Row) -> float:
         """What an epoch takes with its validation."""

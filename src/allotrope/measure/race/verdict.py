@@ -107,7 +107,7 @@ def verdict(
     settings = described(Settings(**chosen["settings"]))
     sentence = (
         f"Use {chosen['framework']} here ({settings}): "
-        f"{_reason(chosen, measure, names, equal, sound)}"
+        f"{_reason(chosen, measure, names, equal, sound, len(rows))}"
     )
     return Verdict(chosen["framework"], f"{sentence}{_agreement(chosen, whole)}.")
 
@@ -183,7 +183,12 @@ def _equal(measure: _Measure, best: str, other: str) -> bool:
 
 
 def _reason(
-    chosen: Row, measure: _Measure, names: Sequence[str], equal: Sequence[str], sound: Sequence[Row]
+    chosen: Row,
+    measure: _Measure,
+    names: Sequence[str],
+    equal: Sequence[str],
+    sound: Sequence[Row],
+    raced: int,
 ) -> str:
     name = chosen["framework"]
     fact = measure.facts[name]
@@ -201,10 +206,11 @@ def _reason(
             f"{fact}, {measure.cost[names[1]] / measure.cost[name]:.1f} times as fast as "
             f"{names[1]}, the next"
         )
-    return (
-        f"{fact}, and "
-        f"{'nothing else could be measured to the end' if len(sound) == 1 else measure.alone}"
-    )
+    if raced == 1:
+        return f"{fact}, and it was raced alone"
+    if len(sound) == 1:
+        return f"{fact}, and nothing else could be measured to the end"
+    return f"{fact}, and {measure.alone}"
 
 
 def _memory_compared(chosen: Row, others: Sequence[Row]) -> str:

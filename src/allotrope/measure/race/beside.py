@@ -1,0 +1,122 @@
+"""What the frameworks of a race are compared with: one answer for all, and trees for tables."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from allotrope.architectures.for_tables import is_table
+from allotrope.config import Recipe
+from allotrope.data.examples import Data
+from allotrope.tasks import Metric
+from allotrope.tasks.guess import Guess, guess
+from allotrope.tasks.several import trained_by
+from allotrope.training.boosting import sums, trees_of
+
+Row = Mapping[str, Any]
+BUSY = 0.5
+"""A load above this part of the cores, before a race begins, is other work."""
+
+
+@dataclass(frozen=True)
+class TreesBeside:
+    """scikit-learn's boosted trees on the same rows, with its defaults: how good, how fast."""
+
+    validation_metric: float
+    test_metric: float
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Beside:
+    """`guess` is by test labels, as the trainings' last figures are; `least` by validation's."""
+
+    guess: Guess
+    least: Guess
+    trees: TreesBeside | None = None
+
+    def facts(self) -> dict[str, Any]:
+        """What run.json says of it."""
+        trees = {} if self.trees is None else {"trees": asdict(self.trees)}
+        return {"guess": self.guess, **trees}
+
+    def nothing_learned(self, rows: Sequence[Row], metric: Metric) -> bool:
+        """Whether there were trainings, and none is better than one answer for all."""
+        reached = [row["validation_metric"]["mean"] for row in rows if "validation_metric" in row]
+        return bool(reached) and not any(metric.better(one, self.least.value) for one in reached)
+
+    def remarks(self, rows: Sequence[Row], metric: Metric) -> list[str]:
+        """What a reader of the verdict has to know, in sentences."""
+        said = []
+        if self.nothing_learned(rows, metric):
+            least = f"{metric.text(self.least.value)} validation {metric.title}"
+            said.append(
+                f"No training is better than answering {self.least.words} ({least}), so speeds "
+                "decide here. For a metric that counts: more --epochs, or a larger --budget."
+            )
+        if self.trees is not None:
+            said.append(_of_trees(self.trees, rows, metric))
+        return said
+
+
+def beside(data: Data, recipe: Recipe, threads: int, trees: bool = True) -> Beside:
+    """What the race of this data is compared with; `trees` grow if the data is a table alone.
+
+    Raises: DataError if no test label is known.
+    """
+    task = data.tasks[0]
+    seen = data.train[task.name]
+    by_test = guess(task, seen, data.test[task.name])
+    by_validation = guess(task, seen, data.validation[task.name])
+    if not (trees and is_table(data)):
+        return Beside(by_test, by_validation)
+    return Beside(by_test, by_validation, _grown(data, recipe, threads))
+
+
+def busy(load: float | None, cores: int) -> list[str]:
+    """A sentence if the machine does other work, by which speeds are too low and unlike."""
+    if load is None or load <= BUSY * cores:
+        return []
+    return [
+        f"Other work runs on this machine (load {load:.1f} on {cores} cores): speeds are too low, "
+        "and not by the same for all. For figures to keep, repeat it when the machine is idle."
+    ]
+
+
+def _grown(data: Data, recipe: Recipe, threads: int) -> TreesBeside:
+    from threadpoolctl import threadpool_limits
+
+    table, task = data.inputs[0].name, data.tasks[0]
+    task = trained_by((task,), recipe, data.train.columns)[0]
+    began = time.perf_counter()
+    with threadpool_limits(limits=threads):
+        grown = trees_of(task, data.train[table], data.train[task.name], recipe.seed)
+    seconds = time.perf_counter() - began
+
+    def judged(split: str) -> float:
+        examples = data.splits[split]
+        return task.scores(sums(*grown, examples[table]), examples[task.name])[task.metric.name]
+
+    return TreesBeside(judged("validation"), judged("test"), seconds)
+
+
+def _of_trees(trees: TreesBeside, rows: Sequence[Row], metric: Metric) -> str:
+    figures = (
+        "scikit-learn's HistGradientBoosting learns the same rows in "
+        f"{trees.seconds:.1f} s: validation {metric.title} {metric.text(trees.validation_metric)}, "
+        f"test {metric.text(trees.test_metric)}"
+    )
+    trained = [row for row in rows if "validation_metric" in row]
+    if not trained:
+        return f"{figures}."
+    best = trained[0]
+    for row in trained[1:]:
+        if metric.better(row["validation_metric"]["mean"], best["validation_metric"]["mean"]):
+            best = row
+    value = best["validation_metric"]["mean"]
+    better = "the network is better"
+    if metric.better(trees.validation_metric, value):
+        better = "the trees are better; fit measures both and delivers what is best"
+    return f"{figures}. The best network here: {metric.text(value)}; {better}."

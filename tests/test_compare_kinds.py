@@ -1,0 +1,142 @@
+"""`compare` on every kind of input and task, and what the frameworks are compared with."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from allotrope import read
+from allotrope.config import Recipe
+from allotrope.measure.race.beside import Beside, TreesBeside, beside, busy
+from allotrope.tasks.guess import Guess
+from allotrope.tasks.metric import ACCURACY, RMSE
+from allotrope.verbs.compare import compare
+
+pandas = pytest.importorskip("pandas")
+ROWS = 240
+
+
+def facts(count=ROWS):
+    """Numbers and towns, of which a price and whether it is dear follow."""
+    random = np.random.default_rng(0)
+    size, town = random.uniform(20, 200, count), random.choice(["Bonn", "Jena", "Ulm"], count)
+    price = 30 * size + 900 * (town == "Bonn")
+    return pandas.DataFrame({"size": size, "town": town, "price": price, "dear": price > 3500})
+
+
+def kinds(count=120):
+    """A picture, a text, numbers and three kinds of tasks, all of which one number decides."""
+    random = np.random.default_rng(0)
+    bright = random.uniform(0, 1, count)
+    pictures = (220 * bright)[:, None, None, None] + random.uniform(0, 30, (count, 9, 9, 1))
+    words = np.where(bright > 0.5, "a bright and friendly place", "a dark and narrow one")
+    return {
+        "photo": pictures.astype(np.uint8),
+        "remark": np.array([f"{text} at number {row}" for row, text in enumerate(words)]),
+        "noise": random.normal(size=count).astype(np.float32),
+        "glow": 100 * bright,
+        "side": np.where(bright > 0.5, "sunny", "shady"),
+        "tags": np.stack([bright > 0.3, bright > 0.7], 1).astype(np.int8),
+    }
+
+
+@pytest.fixture(scope="module")
+def mixed(tmp_path_factory):
+    """One race of one framework over all of them."""
+    return compare(
+        kinds(),
+        target=["side", "glow", "tags"],
+        task={"tags": "multilabel"},
+        frameworks=["pytorch"],
+        epochs=2,
+        seeds=1,
+        threads=1,
+        budget="5m",
+        precision="float32",
+        memory_layout="default",
+        compile=False,
+        out=tmp_path_factory.mktemp("runs"),
+        quiet=True,
+    )
+
+
+def test_every_kind_is_raced(mixed):
+    (row,) = mixed.json["frameworks"]
+    assert "reason" not in row
+    assert [each["kind"] for each in mixed.json["data"]["inputs"]] == ["image", "text", "table"]
+    assert [each["kind"] for each in mixed.json["data"]["tasks"]] == [
+        "classification",
+        "regression",
+        "multilabel",
+    ]
+    (training,) = row["trainings"]
+    assert training["epochs"] == 2
+    assert 0 <= training["test_metric"] <= 1
+
+
+def test_what_is_raced_is_not_called_images(mixed):
+    page = (mixed.folder / "report.html").read_text(encoding="utf-8")
+    assert "examples/s" in page
+    assert "images/s" not in page and "images per second" not in page
+    assert "raced alone" in mixed.json["verdict"]["sentence"]
+    assert "accuracy of side over time" in page.lower()
+
+
+@pytest.mark.parametrize("target", ["price", "dear"])
+def test_trees_stand_beside_a_table(target):
+    left_out = "price" if target == "dear" else "dear"
+    data = read(facts(), target=target, input={left_out: "none"})
+    stand = beside(data, Recipe(), threads=1)
+    task = data.tasks[0]
+    assert stand.trees is not None
+    assert task.metric.better(stand.trees.test_metric, stand.guess.value)
+    assert task.metric.better(stand.trees.validation_metric, stand.least.value)
+    assert {"guess", "trees"} == stand.facts().keys()
+
+
+def test_no_trees_beside_what_is_no_table():
+    data = read(kinds(), target="side", input={"tags": "none", "glow": "none"})
+    stand = beside(data, Recipe(), threads=1)
+    assert stand.trees is None
+    assert stand.facts().keys() == {"guess"}
+
+
+def trained(value):
+    return {"framework": "jax", "validation_metric": {"mean": value}}
+
+
+ALWAYS = Guess(0.6, "always 'sunny'")
+
+
+@pytest.mark.parametrize(
+    ("rows", "metric", "nothing"),
+    [
+        ([trained(0.7)], ACCURACY, False),
+        ([trained(0.6)], ACCURACY, True),
+        ([trained(0.2), trained(0.7)], ACCURACY, False),
+        ([trained(0.7)], RMSE, True),
+        ([trained(float("nan"))], ACCURACY, True),
+        ([{"framework": "jax"}], ACCURACY, False),
+    ],
+)
+def test_trainings_that_learned_nothing_are_told(rows, metric, nothing):
+    stand = Beside(ALWAYS, ALWAYS)
+    assert stand.nothing_learned(rows, metric) is nothing
+    assert len(stand.remarks(rows, metric)) == nothing
+
+
+def test_the_better_of_trees_and_network_is_named():
+    stand = Beside(ALWAYS, ALWAYS, TreesBeside(0.8, 0.79, 1.2))
+    (worse,) = stand.remarks([trained(0.7), trained(0.75)], ACCURACY)
+    assert "in 1.2 s: validation accuracy 80.00%, test 79.00%" in worse
+    assert "The best network here: 75.00%; the trees are better" in worse
+    (better,) = stand.remarks([trained(0.9)], ACCURACY)
+    assert better.endswith("The best network here: 90.00%; the network is better.")
+    (alone,) = stand.remarks([{"framework": "jax"}], ACCURACY)
+    assert "best network" not in alone
+
+
+def test_a_busy_machine_is_told_of():
+    assert busy(None, 2) == busy(0.3, 2) == []
+    (line,) = busy(5.0, 2)
+    assert "load 5.0 on 2 cores" in line
