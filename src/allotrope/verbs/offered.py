@@ -21,8 +21,8 @@ from allotrope.option import ABOVE_0, BELOW_1, FROM_0, Option
 COMMON = (
     Option(
         "data",
-        "'digits' (built in), a folder of class folders (pictures, texts, scans), a table or lines "
-        "of texts, an .npz file, or a folder of .npy or IDX files.",
+        "'digits' (built in), a folder of class folders, a table, lines of texts, "
+        "an .npz file, or a folder of .npy or IDX files; docs/data.md tells of all.",
     ),
     Option(
         "network",

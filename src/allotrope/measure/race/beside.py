@@ -89,8 +89,10 @@ def _grown(data: Data, recipe: Recipe, threads: int) -> TreesBeside:
     from threadpoolctl import threadpool_limits
 
     table, task = data.inputs[0].name, data.tasks[0]
+    # A quantity is standardized as it is for a network; thresholds are not chosen for either.
     task = trained_by((task,), recipe, data.train.columns)[0]
     began = time.perf_counter()
+    # As many threads as each framework has, so that the seconds compare with theirs.
     with threadpool_limits(limits=threads):
         grown = trees_of(task, data.train[table], data.train[task.name], recipe.seed)
     seconds = time.perf_counter() - began

@@ -264,6 +264,7 @@ class FrameworkRace:
         epochs = min(self.plan.epochs, FEW_EPOCHS)
         once = sum(_fixed_seconds(row) + epochs * self._epoch_seconds(row) for row in racing)
         trainings = self.plan.seeds * once / SAFETY
+        # What is not trainings takes its shares at the most, and what it took now at the least.
         budget = max(self.seconds + trainings, trainings / (1 - SETTINGS_SHARE - ROUNDS_SHARE))
         return (
             f"--budget {math.ceil(budget / 60)}m has it for {counted(epochs, 'epoch')} with "
