@@ -8,7 +8,7 @@ a framework for each.
 
     python benchmarks/no_aborts.py [--kinds file light zoo random case]
         [--files ../shared/data/onnx/*.onnx] [--frameworks tensorflow jax] [--randoms 40]
-        [--patience 900] [--not-compiled] [--together]
+        [--patience 900] [--not-compiled] [--precisions bfloat16] [--together]
 
 An abort is printed with the line that the process wrote last. The last line has the counts; the
 exit code is 1 if there was any. PyTorch's compiler takes seconds for each case, so it compiles one
@@ -78,6 +78,12 @@ def is_left_out(name, framework, settings):
     return compiles and zlib.crc32(name.encode()) % 25 != 0
 
 
+def is_asked(framework, settings, asked):
+    if asked.precisions and settings["precision"] not in asked.precisions:
+        return False
+    return not (asked.not_compiled and settings["compiled"] and framework != "jax")
+
+
 def swept(framework, subjects, asked):
     """How every network ended in every setting, counted.
 
@@ -85,7 +91,7 @@ def swept(framework, subjects, asked):
     """
     counts, process = collections.Counter(), Process(asked.patience)
     for settings in all_settings(framework):
-        if asked.not_compiled and settings["compiled"] and framework != "jax":
+        if not is_asked(framework, settings, asked):
             continue
         label = (
             f"{framework} {settings['precision']} "
@@ -150,6 +156,7 @@ def options():
         action="store_true",
         help="leave out settings that compile; JAX has no others",
     )
+    parser.add_argument("--precisions", nargs="+", help="only settings of these")
     parser.add_argument("--together", action="store_true", help="several networks to a process")
     parser.add_argument("--only", help="networks whose names have this in them")
     return parser.parse_args()

@@ -223,7 +223,7 @@ def main():
     assert sum(weight.numel() for weight in learning) == parameters(network)
 
     batches = Batches(data, recipe)
-    ready = [batches.batch(0, step) for step in range(4)]
+    ready = [batches.batch(0, step) for step in range(min(4, asked.steps))]
 
     def fit():
         return train(network, data, recipe, settings).examples_per_second
