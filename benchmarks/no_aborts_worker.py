@@ -12,8 +12,8 @@ from allotrope.config import Recipe, Settings
 from allotrope.errors import AllotropeError, UnsupportedError
 from allotrope.frameworks import framework
 from allotrope.frameworks.contract import Batch
+from allotrope.measure.agreement.computation import squared_error
 from allotrope.measure.agreement.probe import probed
-from allotrope.measure.agreement.task import squared_error
 from allotrope.process.serve import serve
 from allotrope.training.plan import training_plan
 

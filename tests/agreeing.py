@@ -11,12 +11,12 @@ from pathlib import Path
 import numpy as np
 
 from allotrope.measure.agreement.check_plan import Options
+from allotrope.measure.agreement.computation import Computation
 from allotrope.measure.agreement.framework_worker import AgreementWorker
 from allotrope.measure.agreement.judge import Tolerance
 from allotrope.measure.agreement.proving import preparation, with_slopes
 from allotrope.measure.agreement.recording import Recording
 from allotrope.measure.agreement.step_files import StepFiles
-from allotrope.measure.agreement.task import Computation
 from allotrope.network.build import Builder
 from allotrope.process.carried_arrays import read_arrays
 
@@ -81,8 +81,8 @@ def network(momentum=0.8, tied=True):
     return b.network()
 
 
-def task_of(made, folder, precision="float64"):
-    """The task of a network, as far as it is known before the reference has run."""
+def computation_of(made, folder, precision="float64"):
+    """The computation of a network, as far as it is known before the reference has run."""
     file = folder / f"{made.graph.name}.onnx"
     made.save(file)
     return Computation(str(file), precision, 4, {"n": 4}, 0, 0.05)
@@ -108,25 +108,27 @@ def quiet(line):
 
 def expectations(made, folder, tolerances=TOLERANCES):
     """What the reference expects, slopes and a batch of 1 included."""
-    file = task_of(made, folder).file
+    file = computation_of(made, folder).file
     prepared, hidden = preparation(Path(file), tolerances, OPTIONS, quiet)
     return with_slopes([], prepared, hidden, OPTIONS, quiet)[0]
 
 
-def answers(framework, task, folder, shift=0):
-    """What a framework records of a task, in this process.
+def answers(framework, computation, folder, shift=0):
+    """What a framework records of a computation, in this process.
 
     `shift` moves the number of the training step: another stream of dropout.
     """
     folder.mkdir(parents=True)
     worker = AgreementWorker()
-    version = worker.begin(framework, asdict(task))["version"]
+    version = worker.begin(framework, asdict(computation))["version"]
     for part, arguments in (("outputs", {"training": False}), ("training", {"training": True})):
         assert worker.outputs(**arguments, output=str(folder / f"{part}.npz")) == {}
     assert worker.gradients(str(folder / "gradients.npz")) == {}
     if shift:
-        task.__dict__["batch_of"] = lambda step: Computation.batch_of(task, step - shift)
-        worker._task = task
+        computation.__dict__["batch_of"] = lambda step: Computation.batch_of(
+            computation, step - shift
+        )
+        worker._computation = computation
     steps = list(range(1 + shift, STEPS + 1 + shift))
     losses = worker.train(steps[0], steps[-1], steps, str(folder))["losses"]
     weights = {step - shift: arrays for step, arrays in StepFiles(folder, tuple(steps)).items()}
@@ -134,7 +136,7 @@ def answers(framework, task, folder, shift=0):
         read_arrays(folder / f"{part}.npz") for part in ("outputs", "training", "gradients")
     )
     return Recording(
-        framework, task.precision, version, outputs, training, gradients, losses, weights
+        framework, computation.precision, version, outputs, training, gradients, losses, weights
     )
 
 

@@ -14,10 +14,10 @@ from allotrope.errors import UnsupportedError, UsageError
 from allotrope.frameworks.reference.primitives import ReferencePrimitives
 from allotrope.measure.agreement.check_result import COLUMNS, agreement
 from allotrope.measure.agreement.comparer import compare_slopes
+from allotrope.measure.agreement.computation import Computation
 from allotrope.measure.agreement.probe import moving_values, probed
 from allotrope.measure.agreement.recording import steps_kept
 from allotrope.measure.agreement.slopes import slopes_of
-from allotrope.measure.agreement.task import Computation
 from allotrope.network.build import Builder
 from allotrope.process.carried_arrays import read_arrays, write_arrays
 from tested import TESTED
@@ -210,10 +210,10 @@ def test_every_value_that_inputs_or_weights_move_is_probed():
     assert [value.name for value in probed(b.network(), ("moved", "y")).outputs] == ["moved", "y"]
 
 
-def task_of(made, outputs):
-    task = Computation("", "float32", 4, {"n": 4}, 0, 0.1, outputs=outputs)
-    task.__dict__["declared"] = made
-    return task
+def computation_of(made, outputs):
+    computation = Computation("", "float32", 4, {"n": 4}, 0, 0.1, outputs=outputs)
+    computation.__dict__["declared"] = made
+    return computation
 
 
 def test_a_network_is_trained_by_all_its_inputs_and_by_those_outputs_that_are_floats():
@@ -223,14 +223,16 @@ def test_a_network_is_trained_by_all_its_inputs_and_by_those_outputs_that_are_fl
     b.output(b.add("Add", [x, taken]), "sum")
     b.output(b.add("ArgMax", ["sum"], {"axis": 1}), "highest")
     b.output(b.add("Mul", ["sum", "sum"]), "squares")
-    task = task_of(b.network(), {"sum": (4, 3), "squares": (4, 3)})
-    assert [value.name for value in task.trained.outputs] == ["sum", "squares"]
-    batch = task.batch_of(1)
+    computation = computation_of(b.network(), {"sum": (4, 3), "squares": (4, 3)})
+    assert [value.name for value in computation.trained.outputs] == ["sum", "squares"]
+    batch = computation.batch_of(1)
     assert batch.inputs["row"].dtype == np.int64 and batch.inputs["x"].shape == (4, 3)
-    assert {name: target.shape for name, target in batch.targets.items()} == dict(task.outputs)
-    outputs = task.trained.run(batch.inputs)
-    squares = [np.square(outputs[name] - batch.targets[name]) for name in task.outputs]
-    computed = task.plan.loss(ReferencePrimitives(), outputs, batch.targets, {})
+    assert {name: target.shape for name, target in batch.targets.items()} == dict(
+        computation.outputs
+    )
+    outputs = computation.trained.run(batch.inputs)
+    squares = [np.square(outputs[name] - batch.targets[name]) for name in computation.outputs]
+    computed = computation.plan.loss(ReferencePrimitives(), outputs, batch.targets, {})
     assert float(computed) == pytest.approx(np.concatenate(squares).mean(), rel=1e-6)
 
 
@@ -239,7 +241,7 @@ def test_a_network_of_texts_is_not_trained():
     b.input("text", object, ("n",))
     b.output(b.add("Mul", [b.input("x", "float32", ("n",)), b.weight("w", np.ones(1, np.float32))]))
     with pytest.raises(UnsupportedError, match="its inputs text are texts"):
-        _ = task_of(b.network(), {"mul": (4,)}).trained
+        _ = computation_of(b.network(), {"mul": (4,)}).trained
 
 
 def test_inputs_are_the_same_numbers_in_every_precision_and_others_in_every_step(file):

@@ -11,10 +11,10 @@ from agreeing import TOLERANCES, quiet
 from allotrope.frameworks.disturbed import DisturbedPrimitives
 from allotrope.frameworks.reference.primitives import ReferencePrimitives
 from allotrope.measure.agreement.comparer import compare_outputs
+from allotrope.measure.agreement.computation import Computation
 from allotrope.measure.agreement.fitting import fitted
 from allotrope.measure.agreement.oracle import values
 from allotrope.measure.agreement.prepare import prepare
-from allotrope.measure.agreement.task import Computation
 from allotrope.network.build import Builder
 
 LANES = 8
@@ -173,18 +173,18 @@ def bent(approximate="none"):
 def expectation(network, folder, batch=8):
     file = folder / "network.onnx"
     network.save(file)
-    task = Computation(str(file), "float32", batch, {"n": batch}, 0, 0.1)
-    return prepare(fitted(task, {}, (), quiet), TOLERANCES, False, quiet).expected
+    computation = Computation(str(file), "float32", batch, {"n": batch}, 0, 0.1)
+    return prepare(fitted(computation, {}, (), quiet), TOLERANCES, False, quiet).expected
 
 
 def judged(expected, network, p, training):
     """The comparison of float32 outputs that `p` computes of a network, right or wrong."""
-    task = expected.task
-    computed = values(network, task.probes, task.inputs(), training, p)
+    computation = expected.computation
+    computed = values(network, computation.probes, computation.inputs(), training, p)
     wanted = expected.training_outputs if training else expected.outputs
     noise = expected.training_noise if training else expected.noise
     return compare_outputs(
-        task.network.graph.nodes, computed, wanted, expected.tolerance.outputs, noise
+        computation.network.graph.nodes, computed, wanted, expected.tolerance.outputs, noise
     )
 
 
@@ -206,7 +206,7 @@ RIGHT = {
 @pytest.mark.parametrize("name", RIGHT)
 def test_a_kernel_that_adds_in_a_row_agrees(name, training, tmp_path):
     expected = expectation(RIGHT[name], tmp_path)["float32"]
-    assert judged(expected, expected.task.network, InARow(), training).departures == ()
+    assert judged(expected, expected.computation.network, InARow(), training).departures == ()
 
 
 WRONG = {
@@ -234,9 +234,9 @@ def test_a_wrong_answer_in_float32_is_caught(name, tmp_path):
     expected = expectation(right, tmp_path)["float32"]
     verdict = judged(expected, wrong, (p or InARow)(), training and p is not None)
     if p is None:  # evaluation's answer instead of training's
-        task = expected.task
-        computed = values(wrong, task.probes, task.inputs(), False, InARow())
-        nodes, tolerance = task.network.graph.nodes, expected.tolerance.outputs
+        computation = expected.computation
+        computed = values(wrong, computation.probes, computation.inputs(), False, InARow())
+        nodes, tolerance = computation.network.graph.nodes, expected.tolerance.outputs
         verdict = compare_outputs(
             nodes, computed, expected.training_outputs, tolerance, expected.training_noise
         )
@@ -247,9 +247,11 @@ def test_what_float32_cannot_tell_float64_does(tmp_path):
     """Of 131,072 numbers the variance of a sample is 1 / 131,071 more, less than sums round."""
     network = batch_norm(128)
     expected = expectation(network, tmp_path)
-    assert judged(expected["float32"], expected["float32"].task.network, Unbiased(), True).agrees
     assert judged(
-        expected["float64"], expected["float64"].task.network, Unbiased(), True
+        expected["float32"], expected["float32"].computation.network, Unbiased(), True
+    ).agrees
+    assert judged(
+        expected["float64"], expected["float64"].computation.network, Unbiased(), True
     ).departures
 
 
@@ -288,5 +290,5 @@ def test_a_choice_that_disturbed_sums_would_turn_is_judged_by_numpy(tmp_path):
     expected = expectation(b.network(), tmp_path)["float32"]
     assert expected.outputs["y"].all()
     wrong = {**expected.outputs, "y": ~expected.outputs["y"]}
-    nodes = expected.task.network.graph.nodes
+    nodes = expected.computation.network.graph.nodes
     assert compare_outputs(nodes, wrong, expected.outputs, 1e-5, expected.noise).departures

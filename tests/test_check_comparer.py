@@ -11,7 +11,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from agreeing import TOLERANCES, answers, copied, expectations, network, task_of
+from agreeing import TOLERANCES, answers, computation_of, copied, expectations, network
 from allotrope.frameworks import missing
 from allotrope.measure.agreement.judge import judge
 
@@ -32,17 +32,21 @@ def expected(folder):
 
 @pytest.fixture(scope="module")
 def true(expected, folder):
-    return answers("pytorch", expected["float64"].task, folder / "true")
+    return answers("pytorch", expected["float64"].computation, folder / "true")
 
 
 @pytest.fixture(scope="module")
 def others(expected, folder):
     """Answers of PyTorch to questions that are slightly wrong, by what is wrong with them."""
-    task = expected["float64"].task
-    asked = {"outputs": task.outputs, "scale": task.scale, "probes": task.probes}
+    computation = expected["float64"].computation
+    asked = {
+        "outputs": computation.outputs,
+        "scale": computation.scale,
+        "probes": computation.probes,
+    }
 
     def wrong(name, made, **options):
-        other = replace(task_of(made, folder / name, "float64"), **asked)
+        other = replace(computation_of(made, folder / name, "float64"), **asked)
         return answers("pytorch", other, folder / name / "answers", **options)
 
     for name in ("momentum", "untied", "step"):
@@ -298,7 +302,7 @@ def test_rounding_is_no_departure(true, expected):
 
 
 def test_float32_agrees_and_its_dtypes_are_judged(true, expected, folder):
-    narrow = answers("pytorch", expected["float32"].task, folder / "float32")
+    narrow = answers("pytorch", expected["float32"].computation, folder / "float32")
     _, judged = judge([true, narrow], expected)
     assert judged.agrees
     assert judged.parts["outputs"].error > 1e-9
@@ -315,7 +319,7 @@ def test_float32_agrees_and_its_dtypes_are_judged(true, expected, folder):
 @pytest.fixture(scope="module")
 def with_single(true, expected, folder):
     """The true answers, with those of a batch of 1 in evaluation."""
-    alone = answers("pytorch", expected["float64"].single.task, folder / "single")
+    alone = answers("pytorch", expected["float64"].single.computation, folder / "single")
     return replace(true, single=replace(alone, training_outputs=None, losses=(), weights={}))
 
 

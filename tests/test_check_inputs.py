@@ -8,8 +8,8 @@ import pytest
 import allotrope
 from agreeing import quiet
 from allotrope.errors import UsageError
+from allotrope.measure.agreement.computation import Computation
 from allotrope.measure.agreement.fitting import fitted
-from allotrope.measure.agreement.task import Computation
 from allotrope.measure.kinds import check_kind, values_of
 from allotrope.measure.random_inputs import (
     batch_names,
@@ -267,8 +267,8 @@ MASKS = {
 def fit_of(network, folder, asked=None, say=quiet):
     file = folder / "network.onnx"
     network.save(file)
-    task = Computation(str(file), "float32", BATCH, LENGTHS, 0, 0.1)
-    return fitted(task, asked or {}, (), say)
+    computation = Computation(str(file), "float32", BATCH, LENGTHS, 0, 0.1)
+    return fitted(computation, asked or {}, (), say)
 
 
 @pytest.mark.parametrize("mask", MASKS)
@@ -277,8 +277,8 @@ def test_masks_leave_every_row_something_to_see(mask, tmp_path):
     lines = []
     fit = fit_of(attention(Builder(), hide), tmp_path, say=lines.append)
     assert not fit.hidden
-    (name,) = [name for name in fit.task.kinds if name != "ids"]
-    assert fit.task.kinds[name] == kind
+    (name,) = [name for name in fit.computation.kinds if name != "ids"]
+    assert fit.computation.kinds[name] == kind
     assert any(
         f"input '{name}' is a mask" in line and f"--values {name}=" in line for line in lines
     )
@@ -297,8 +297,8 @@ def test_rows_that_nothing_can_show_are_counted_and_said(tmp_path):
 def test_a_kind_that_is_asked_for_stays(tmp_path):
     network = attention(Builder(), taken_from_one(LOWEST))
     fit = fit_of(network, tmp_path, {"attention_mask": "0", "ids": "3..4"})
-    assert fit.task.kinds == {"attention_mask": "0", "ids": "3..4"}
-    assert fit.hidden and set(fit.task.inputs()["ids"].reshape(-1)) == {3, 4}
+    assert fit.computation.kinds == {"attention_mask": "0", "ids": "3..4"}
+    assert fit.hidden and set(fit.computation.inputs()["ids"].reshape(-1)) == {3, 4}
 
 
 def test_numbers_of_which_nothing_finite_comes_are_made_positive(tmp_path):
@@ -306,7 +306,7 @@ def test_numbers_of_which_nothing_finite_comes_are_made_positive(tmp_path):
     b.output(b.add("Log", [b.input("p", "float32", ("n", "t"))]), "y")
     lines = []
     fit = fit_of(b.network(), tmp_path, say=lines.append)
-    assert fit.task.kinds == {"p": "uniform"} and np.isfinite(fit.values["y"]).all()
+    assert fit.computation.kinds == {"p": "uniform"} and np.isfinite(fit.values["y"]).all()
     assert "with others nothing finite comes out" in lines[0]
 
 

@@ -14,6 +14,7 @@ from agreeing import STEPS, answers, copied, expectations, network
 from allotrope.frameworks import missing
 from allotrope.measure.agreement.check_result import row_of
 from allotrope.measure.agreement.comparer import compare_gradients
+from allotrope.measure.agreement.computation import nudged
 from allotrope.measure.agreement.judge import judge
 from allotrope.measure.agreement.settling import (
     MARGIN,
@@ -22,7 +23,6 @@ from allotrope.measure.agreement.settling import (
     has_departed,
     settled_steps,
 )
-from allotrope.measure.agreement.task import nudged
 
 pytestmark = pytest.mark.skipif(
     missing("pytorch") is not None, reason="the true answers are PyTorch's"
@@ -36,7 +36,9 @@ def expected(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def true(expected, tmp_path_factory):
-    return answers("pytorch", expected["float64"].task, tmp_path_factory.mktemp("true") / "answers")
+    return answers(
+        "pytorch", expected["float64"].computation, tmp_path_factory.mktemp("true") / "answers"
+    )
 
 
 def parted(true, step, losses=0.0, weights=0.0):
@@ -71,7 +73,9 @@ def test_an_echo_that_stays_settles_all_steps(true, expected):
 
 
 def test_rounding_errors_of_an_ordinary_network_stay_small(true, expected, tmp_path):
-    echo = answers("pytorch", replace(expected["float64"].task, nudge=NUDGE), tmp_path / "echo")
+    echo = answers(
+        "pytorch", replace(expected["float64"].computation, nudge=NUDGE), tmp_path / "echo"
+    )
     assert list(echo.losses) != list(true.losses)
     assert settled_steps(echo, true, expected["float64"]) == STEPS
 

@@ -30,31 +30,33 @@ def expected(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def task(expected):
-    return expected["float64"].task
+def computation(expected):
+    return expected["float64"].computation
 
 
 @pytest.mark.parametrize("part", PARTS)
-def test_a_framework_computes_the_same_function(part, task):
-    mine, theirs = framework_objective(task, part, find("pytorch")), reference_objective(task, part)
-    arrays = places(task, part)
+def test_a_framework_computes_the_same_function(part, computation):
+    mine = framework_objective(computation, part, find("pytorch"))
+    theirs = reference_objective(computation, part)
+    arrays = places(computation, part)
     for factor in (1.0, 1.01):
         moved = {name: array * factor for name, array in arrays.items()}
         assert mine(moved) == pytest.approx(theirs(moved), rel=1e-11)
 
 
-def test_weights_are_inputs_of_an_opened_network(task):
-    made = opened(task.network)
+def test_weights_are_inputs_of_an_opened_network(computation):
+    made = opened(computation.network)
     assert not made.trainable
-    weights = {name: task.network.weights[name] for name in task.network.trainable}
-    outputs, right = made.run({**task.inputs(), **weights}), task.network.run(task.inputs())
+    weights = {name: computation.network.weights[name] for name in computation.network.trainable}
+    outputs = made.run({**computation.inputs(), **weights})
+    right = computation.network.run(computation.inputs())
     assert all(np.array_equal(outputs[name], array) for name, array in right.items())
 
 
 def test_a_framework_is_trusted_if_its_outputs_and_first_step_are_the_references(
-    task, expected, tmp_path
+    computation, expected, tmp_path
 ):
-    true = answers("pytorch", task, tmp_path / "true")
+    true = answers("pytorch", computation, tmp_path / "true")
     assert trusted_framework(judge([true], expected)) == "pytorch"
     wrong = copied(true)
     wrong.outputs["tanh"] += 1e-8
@@ -66,27 +68,27 @@ def test_a_framework_is_trusted_if_its_outputs_and_first_step_are_the_references
 
 
 @pytest.mark.parametrize("part", PARTS)
-def test_slopes_by_a_framework_are_those_by_the_reference(part, task):
+def test_slopes_by_a_framework_are_those_by_the_reference(part, computation):
     slow = Sloper("pytorch", 1e6, 1, quiet)
-    slopes, who = slow.slopes(task, part, 3)
-    right, reference = Sloper(None, 1e6, 1, quiet).slopes(task, part, 3)
+    slopes, who = slow.slopes(computation, part, 3)
+    right, reference = Sloper(None, 1e6, 1, quiet).slopes(computation, part, 3)
     assert (who, reference) == ("pytorch", "reference")
     for mine, theirs in zip(slopes, right, strict=True):
         assert mine.value == pytest.approx(theirs.value, rel=1e-6, abs=1e-9)
 
 
-def test_a_framework_that_is_another_function_elsewhere_takes_no_slopes(task):
+def test_a_framework_that_is_another_function_elsewhere_takes_no_slopes(computation):
     """The reference's value far from the weights is compared; here it is of other inputs."""
-    lines, other = [], replace(task, seed=task.seed + 1)
+    lines, other = [], replace(computation, seed=computation.seed + 1)
     sloper = Sloper(
         "pytorch", 1e6, 1, lines.append, lambda _, part: reference_objective(other, part)
     )
-    assert sloper.slopes(task, "slopes", 2)[1] == "reference"
+    assert sloper.slopes(computation, "slopes", 2)[1] == "reference"
     assert any("away from the weights it has" in line for line in lines)
 
 
-def test_what_takes_numpy_no_time_is_left_to_it(task):
-    assert Sloper("pytorch", 1e-3, 1, quiet).slopes(task, "slopes", 3)[1] == "reference"
+def test_what_takes_numpy_no_time_is_left_to_it(computation):
+    assert Sloper("pytorch", 1e-3, 1, quiet).slopes(computation, "slopes", 3)[1] == "reference"
 
 
 def test_a_smooth_slope_takes_two_lengths_of_step_and_a_kink_takes_all():

@@ -10,8 +10,8 @@ import pytest
 import allotrope
 from allotrope.errors import UsageError
 from allotrope.frameworks.reference.primitives import ReferencePrimitives
+from allotrope.measure.agreement.computation import Computation
 from allotrope.measure.agreement.learned import learned_tasks, random_labels
-from allotrope.measure.agreement.task import Computation
 from allotrope.testing.framework_cases import SEVERAL, several
 from tested import TESTED
 
@@ -43,35 +43,35 @@ def test_several_inputs_and_tasks_agree():
     assert all(parts["gradients"]["error"] <= 1e-9 for parts in compared)
 
 
-def task_of(made, precision="float64", missing=0.3):
-    task = Computation(
+def computation_of(made, precision="float64", missing=0.3):
+    computation = Computation(
         "", precision, 9, {"n": 9}, 0, 0.1, outputs=OUTPUTS, tasks=KINDS, missing=missing
     )
-    task.__dict__["declared"] = made
-    return task
+    computation.__dict__["declared"] = made
+    return computation
 
 
 def test_a_batch_has_a_target_and_a_weight_for_each_task_in_the_precision():
-    batch = task_of(several()).batch_of(3)
+    batch = computation_of(several()).batch_of(3)
     assert set(batch.inputs) == {"image", "numbers"} and batch.inputs["image"].dtype == np.uint8
     assert {name: target.shape for name, target in batch.targets.items()} == OUTPUTS
     assert all(x.dtype == np.float64 for x in (*batch.targets.values(), *batch.weights.values()))
     assert set(batch.weights) == set(SEVERAL)
     assert all(0 < weight.mean() < 1 for weight in batch.weights.values())
-    whole = task_of(several(), missing=0.0).batch_of(3)
+    whole = computation_of(several(), missing=0.0).batch_of(3)
     assert not whole.weights
 
 
 def test_its_loss_is_the_sum_of_those_of_the_tasks():
-    task = task_of(several())
-    batch = task.batch_of(1)
-    outputs = task.trained.run(batch.inputs)
+    computation = computation_of(several())
+    batch = computation.batch_of(1)
+    outputs = computation.trained.run(batch.inputs)
     p = ReferencePrimitives()
     parts = [
         one.loss(p, outputs[one.name], batch.targets[one.name], batch.weights[one.name])
-        for one in task.learned
+        for one in computation.learned
     ]
-    loss = task.plan.loss(p, outputs, batch.targets, batch.weights)
+    loss = computation.plan.loss(p, outputs, batch.targets, batch.weights)
     assert float(loss) == pytest.approx(float(sum(parts)))
 
 

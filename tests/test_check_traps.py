@@ -15,7 +15,7 @@ import pytest
 
 from allotrope.config import Recipe, Settings
 from allotrope.frameworks import framework as find
-from allotrope.measure.agreement.task import squared_error
+from allotrope.measure.agreement.computation import squared_error
 from allotrope.network.build import Builder
 from allotrope.training.plan import training_plan
 from planned import batch_for

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from allotrope.measure.agreement.computation import Computation
 from allotrope.measure.agreement.recording import steps_kept
-from allotrope.measure.agreement.task import Computation
 from allotrope.measure.machine import cores
 
 MOST = 4
@@ -48,10 +48,10 @@ class Options:
         """The threads of each process."""
         return self.threads or max(1, cores() // self.beside)
 
-    def kept(self, task: Computation) -> list[int]:
+    def kept(self, computation: Computation) -> list[int]:
         """The steps after which weights are kept.
 
         In float32 only the first: later ones may part.
         """
-        size = sum(array.nbytes for array in task.network.weights.values())
-        return steps_kept(self.steps, size, ROOM) if task.precision == "float64" else [1]
+        size = sum(array.nbytes for array in computation.network.weights.values())
+        return steps_kept(self.steps, size, ROOM) if computation.precision == "float64" else [1]

@@ -1,4 +1,4 @@
-"""The same task from weights a little off: what rounding does to a training and gradients."""
+"""The same computation from weights a little off: what rounding does to training and slopes."""
 
 from __future__ import annotations
 
@@ -31,15 +31,25 @@ def settled(
         leader = leader_of(judged, precision)
         if leader is None or not has_departed(judged, precision):
             continue
-        name, task = leader.recording.framework, replace(expectation.task, nudge=NUDGE)
-        tell = teller(name, task, say)
+        name, computation = (
+            leader.recording.framework,
+            replace(expectation.computation, nudge=NUDGE),
+        )
+        tell = teller(name, computation, say)
         tell(
             f"once more from weights moved by {NUDGE:.0e} of themselves, "
             "to see what rounding alone does"
         )
-        folder, saved = scratch / precision / f"{name}-echo", options.kept(task)
+        folder, saved = scratch / precision / f"{name}-echo", options.kept(computation)
         echo = record(
-            name, task, options.steps, saved, options.own_threads, folder, tell, ("training",)
+            name,
+            computation,
+            options.steps,
+            saved,
+            options.own_threads,
+            folder,
+            tell,
+            ("training",),
         )
         steps = settled_steps(echo, leader.recording, expectation)
         if not echo.failure and steps < options.steps:
@@ -70,7 +80,7 @@ def with_gradient_noise(
         return expected
     recording = source.recording
     own, name = expected[recording.precision], recording.framework
-    tell = teller(name, own.task, say)
+    tell = teller(name, own.computation, say)
     tell("gradients from weights moved by float32's rounding, to see whether a kink is near")
     echoes = [
         _gradients(
@@ -95,10 +105,12 @@ def _gradients(
     tell: Callable[[str], None],
 ) -> Recording:
     """From weights moved by a part of themselves."""
-    task, single = replace(expected.task, nudge=part), None
+    computation, single = replace(expected.computation, nudge=part), None
     if expected.single is not None:
-        single = replace(expected.single.task, nudge=part)
-    return record(name, task, 0, [], options.own_threads, folder, tell, ("gradients",), single)
+        single = replace(expected.single.computation, nudge=part)
+    return record(
+        name, computation, 0, [], options.own_threads, folder, tell, ("gradients",), single
+    )
 
 
 def _noise_of(echoes: Sequence[Recording], recording: Recording) -> dict[str, float]:

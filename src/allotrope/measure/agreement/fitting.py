@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from allotrope.errors import AllotropeError, ModelError, UsageError
+from allotrope.measure.agreement.computation import Computation
 from allotrope.measure.agreement.oracle import values
 from allotrope.measure.agreement.probe import moving_values
-from allotrope.measure.agreement.task import Computation
 from allotrope.measure.kinds import check_kind, described
 from allotrope.measure.random_inputs import batch_names
 from allotrope.measure.roles import Role, roles
@@ -30,17 +30,20 @@ MASKS = ("mask", "padding", "1", "0")
 
 @dataclass(frozen=True)
 class Fitted:
-    """A task that runs, what its nodes compute, and the rows of attention that see nothing."""
+    """A computation that runs, what its nodes give, and the rows of attention that see nothing."""
 
-    task: Computation
+    computation: Computation
     values: Mapping[str, np.ndarray]
     hidden: Mapping[str, int]
 
 
 def fitted(
-    task: Computation, asked: Mapping[str, str], free: Sequence[str], say: Callable[[str], None]
+    computation: Computation,
+    asked: Mapping[str, str],
+    free: Sequence[str],
+    say: Callable[[str], None],
 ) -> Fitted:
-    """The task with kinds of inputs, those that are `asked` and what roles say of the others.
+    """The computation with kinds of inputs: those `asked`, and what roles say of the others.
 
     Where it cannot run, other lengths of the dimensions `free` are tried; where masks hide whole
     rows, or nothing finite comes out, other kinds. What was taken for what is said.
@@ -48,13 +51,13 @@ def fitted(
     Raises: UsageError where no lengths fit, and for a kind that is asked for an input that is not
     there.
     """
-    _check_asked(task.network, asked)
-    best = _running(task, asked, free)
-    if best.task.lengths != task.lengths:
-        say(_lengths_line(task.lengths, best.task.lengths))
-    recognized = _roles(best.task)
+    _check_asked(computation.network, asked)
+    best = _running(computation, asked, free)
+    if best.computation.lengths != computation.lengths:
+        say(_lengths_line(computation.lengths, best.computation.lengths))
+    recognized = _roles(best.computation)
     best = _improved(best, recognized, asked)
-    for name, kind in best.task.kinds.items():
+    for name, kind in best.computation.kinds.items():
         if name not in asked:
             say(_line(name, kind, recognized.get(name)))
     for name, count in best.hidden.items():
@@ -66,16 +69,16 @@ def fitted(
 
 def alone(fit: Fitted) -> Fitted | None:
     """The same with a batch of 1; None if the batch is not free, is 1, or does not fit."""
-    task = fit.task
-    names = batch_names(task.declared.inputs)
-    if task.batch == 1 or not names:
+    computation = fit.computation
+    names = batch_names(computation.declared.inputs)
+    if computation.batch == 1 or not names:
         return None
-    lengths = {**task.lengths, **{name: 1 for name in names if name}}
-    one = replace(task, batch=1, lengths=lengths)
-    before, after = _roles(task), _roles(one)
+    lengths = {**computation.lengths, **{name: 1 for name in names if name}}
+    one = replace(computation, batch=1, lengths=lengths)
+    before, after = _roles(computation), _roles(one)
     kinds = {
         name: after[name].kind if name in before and before[name].kind == kind else kind
-        for name, kind in task.kinds.items()
+        for name, kind in computation.kinds.items()
     }
     try:
         return _run(replace(one, kinds=kinds))
@@ -91,27 +94,27 @@ def _check_asked(network: Network, asked: Mapping[str, str]) -> None:
         check_kind(kind)
 
 
-def _roles(task: Computation) -> dict[str, Role]:
-    return roles(task.declared, task.lengths)
+def _roles(computation: Computation) -> dict[str, Role]:
+    return roles(computation.declared, computation.lengths)
 
 
-def _running(task: Computation, asked: Mapping[str, str], free: Sequence[str]) -> Fitted:
-    """The task with the first lengths with which it runs. Raises: UsageError."""
+def _running(computation: Computation, asked: Mapping[str, str], free: Sequence[str]) -> Fitted:
+    """The computation with the first lengths with which it runs. Raises: UsageError."""
     reason: Exception | None = None
-    for lengths in _lengths(task.lengths, free):
-        tried = replace(task, lengths=lengths)
+    for lengths in _lengths(computation.lengths, free):
+        tried = replace(computation, lengths=lengths)
         kinds = {name: role.kind for name, role in _roles(tried).items()} | dict(asked)
         try:
             return _run(replace(tried, kinds=kinds))
         except (ModelError, UsageError, ValueError, IndexError) as error:
             reason = reason or error
     assert reason is not None
-    raise _misfit(task, reason) from reason
+    raise _misfit(computation, reason) from reason
 
 
-def _run(task: Computation) -> Fitted:
-    computed = values(task.network, moving_values(task.network), task.inputs())
-    return Fitted(task, computed, hidden_rows(task.network, computed))
+def _run(computation: Computation) -> Fitted:
+    computed = values(computation.network, moving_values(computation.network), computation.inputs())
+    return Fitted(computation, computed, hidden_rows(computation.network, computed))
 
 
 def _lengths(usual: Mapping[str, int], free: Sequence[str]) -> Iterator[dict[str, int]]:
@@ -123,9 +126,9 @@ def _lengths(usual: Mapping[str, int], free: Sequence[str]) -> Iterator[dict[str
         yield {**usual, **dict.fromkeys(free, length)}
 
 
-def _misfit(task: Computation, reason: Exception) -> AllotropeError:
+def _misfit(computation: Computation, reason: Exception) -> AllotropeError:
     try:
-        shapes = {name: list(array.shape) for name, array in task.inputs().items()}
+        shapes = {name: list(array.shape) for name, array in computation.inputs().items()}
     except AllotropeError as error:
         return error
     text = ", ".join(f"{name} {shape}" for name, shape in shapes.items())
@@ -139,11 +142,11 @@ def _misfit(task: Computation, reason: Exception) -> AllotropeError:
 
 def _improved(best: Fitted, recognized: Mapping[str, Role], asked: Mapping[str, str]) -> Fitted:
     """Other kinds for one input after the other, while something is hidden or not finite."""
-    for value in best.task.declared.inputs:
+    for value in best.computation.declared.inputs:
         for kind in _others(value.dtype, recognized.get(value.name)):
             if not any(_faults(best)) or value.name in asked:
                 break
-            tried = replace(best.task, kinds={**best.task.kinds, value.name: kind})
+            tried = replace(best.computation, kinds={**best.computation.kinds, value.name: kind})
             try:
                 other = _run(tried)
             except (ModelError, UsageError, ValueError, IndexError):
@@ -165,7 +168,7 @@ def _others(dtype: np.dtype, role: Role | None) -> Sequence[str]:
 
 def _faults(run: Fitted) -> tuple[int, int]:
     """How many elements of the outputs are not finite, and how many rows see nothing."""
-    floats = [run.values.get(value.name) for value in run.task.network.outputs]
+    floats = [run.values.get(value.name) for value in run.computation.network.outputs]
     wrong = sum(
         int((~np.isfinite(y)).sum()) for y in floats if y is not None and y.dtype.kind == "f"
     )

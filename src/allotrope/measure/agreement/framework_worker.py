@@ -13,11 +13,11 @@ from allotrope.errors import AllotropeError
 from allotrope.frameworks import FRAMEWORKS
 from allotrope.frameworks import framework as find
 from allotrope.frameworks.contract import Trainer
+from allotrope.measure.agreement.computation import Computation
 from allotrope.measure.agreement.objectives import framework_objective, places
 from allotrope.measure.agreement.probe import probed
 from allotrope.measure.agreement.slopes import directions_of, moved, slope_along
 from allotrope.measure.agreement.step_files import StepFiles
-from allotrope.measure.agreement.task import Computation
 from allotrope.measure.machine import version
 from allotrope.process.carried_arrays import write_arrays
 from allotrope.process.serve import serve
@@ -40,16 +40,16 @@ def refusing(method: Callable[..., dict[str, Any]]) -> Callable[..., dict[str, A
 
 
 class AgreementWorker:
-    """The process's state: one task, and the trainer that carries it out."""
+    """The process's state: one computation, and the trainer that carries it out."""
 
     def __init__(self) -> None:
         self._trainer: Trainer | None = None
         self._sloped = ("", 0)
 
-    def begin(self, framework: str, task: dict[str, Any]) -> dict[str, Any]:
-        """Takes the task and imports the framework."""
-        self._task = Computation(**task)
-        if self._task.precision == "float64":
+    def begin(self, framework: str, computation: dict[str, Any]) -> dict[str, Any]:
+        """Takes the computation and imports the framework."""
+        self._computation = Computation(**computation)
+        if self._computation.precision == "float64":
             os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {SOON_COMPILED}".strip()
         self._framework = find(framework)
         self._framework.compile_soon()
@@ -60,8 +60,10 @@ class AgreementWorker:
     @refusing
     def outputs(self, training: bool, output: str) -> dict[str, Any]:
         """Runs the network and writes what every node computes."""
-        network = probed(self._task.network, self._task.probes)
-        write_arrays(Path(output), self._framework.run(network, self._task.inputs(), training))
+        network = probed(self._computation.network, self._computation.probes)
+        write_arrays(
+            Path(output), self._framework.run(network, self._computation.inputs(), training)
+        )
         return {}
 
     @refusing
@@ -70,7 +72,9 @@ class AgreementWorker:
         write_arrays(
             Path(output),
             self._framework.gradients(
-                self._task.network, self._task.inputs(), self._task.output_gradients()
+                self._computation.network,
+                self._computation.inputs(),
+                self._computation.output_gradients(),
             ),
         )
         return {}
@@ -79,11 +83,13 @@ class AgreementWorker:
     def train(self, first: int, last: int, saved: list[int], folder: str) -> dict[str, Any]:
         """Takes steps `first` to `last`, writes weights after those `kept`, gives the losses."""
         if self._trainer is None:
-            self._trainer = self._framework.trainer(self._task.trained, self._task.plan, Settings())
+            self._trainer = self._framework.trainer(
+                self._computation.trained, self._computation.plan, Settings()
+            )
         files, losses = StepFiles(Path(folder), tuple(saved)), []
         for step in range(first, last + 1):
-            batch = self._task.batch_of(step)
-            losses.append(float(self._trainer.step(batch, self._task.learning_rate, step)))
+            batch = self._computation.batch_of(step)
+            losses.append(float(self._trainer.step(batch, self._computation.learning_rate, step)))
             if step in saved:
                 write_arrays(files.path(step), self._trainer.weights())
         return {"losses": losses}
@@ -92,9 +98,9 @@ class AgreementWorker:
     def slope(self, part: str, groups: int, number: int, far: float) -> dict[str, Any]:
         """One slope of `part` by this framework's own differences, and the value `far` away."""
         if self._sloped != (part, groups):
-            self._sloped, self._places = (part, groups), places(self._task, part)
-            self._objective = framework_objective(self._task, part, self._framework)
-            self._directions = directions_of(self._places, groups, self._task.seed)
+            self._sloped, self._places = (part, groups), places(self._computation, part)
+            self._objective = framework_objective(self._computation, part, self._framework)
+            self._directions = directions_of(self._places, groups, self._computation.seed)
             self._here = self._objective(self._places)
         directions = self._directions[number]
         slope = slope_along(self._objective, self._places, directions, self._here)

@@ -17,11 +17,11 @@ from allotrope.measure.agreement.comparer import (
     compare_steps,
     parting_step,
 )
+from allotrope.measure.agreement.computation import Computation
 from allotrope.measure.agreement.oracle import FirstStep
 from allotrope.measure.agreement.recording import Recording
 from allotrope.measure.agreement.slopes import Slope
 from allotrope.measure.agreement.step_files import Arrays
-from allotrope.measure.agreement.task import Computation
 
 TRAINED = ("losses", "weights", "state")
 """The parts of a judgement that are about all training steps."""
@@ -60,7 +60,7 @@ class Expectation:
     without training.
     """
 
-    task: Computation
+    computation: Computation
     tolerance: Tolerance
     outputs: Arrays
     training_outputs: Arrays
@@ -162,7 +162,8 @@ def _first_sound(rows: Sequence[Row], parts: Sequence[str]) -> Row | None:
 
 
 def _against_reference(recording: Recording, expected: Expectation) -> Row:
-    row, nodes, tolerance = Row(recording), expected.task.network.graph.nodes, expected.tolerance
+    row, tolerance = Row(recording), expected.tolerance
+    nodes = expected.computation.network.graph.nodes
     if recording.outputs is not None:
         row.add(
             "outputs",
@@ -209,20 +210,20 @@ def _add_first_step(
         row.add(
             "training slopes",
             compare_slopes(
-                _gradients_of_step(expected.task, after), first.slopes, tolerance.slopes
+                _gradients_of_step(expected.computation, after), first.slopes, tolerance.slopes
             ),
         )
 
 
-def _gradients_of_step(task: Computation, after: Arrays) -> dict[str, np.ndarray]:
+def _gradients_of_step(computation: Computation, after: Arrays) -> dict[str, np.ndarray]:
     """The gradients behind the first step with momentum.
 
     Weights moved by -learning rate * (gradient + decay * weight).
     """
-    before, plan = task.trained.weights, task.plan
+    before, plan = computation.trained.weights, computation.plan
     moved = {
-        name: (before[name] - after[name]) / task.learning_rate
-        for name in task.trained.trainable
+        name: (before[name] - after[name]) / computation.learning_rate
+        for name in computation.trained.trainable
         if name in after
     }
     return {
@@ -248,7 +249,7 @@ def _add_gradients(
     part: str = "gradients",
 ) -> None:
     """Gradients against those of `source`, rounded to the dtypes of weights and inputs."""
-    gradients, network = mine.gradients, expected.task.network
+    gradients, network = mine.gradients, expected.computation.network
     if gradients is None or source.gradients is None:
         return
     dtypes = {name: array.dtype for name, array in network.weights.items()}
@@ -282,11 +283,11 @@ def _add_training(row: Row, leader: Recording, expected: Expectation, settled: i
         row.add("losses", replace(losses, left_out=left_out), against)
     if tolerance.weights is not None:
         trainable, mine, wanted = (
-            expected.task.trained.trainable,
+            expected.computation.trained.trainable,
             _until(steps, recording.weights),
             _until(steps, leader.weights),
         )
-        state = expected.task.trained.weights.keys() - trainable
+        state = expected.computation.trained.weights.keys() - trainable
         row.add(
             "weights", compare_steps(mine, wanted, trainable, "weight", tolerance.weights), against
         )

@@ -9,9 +9,9 @@ import numpy as np
 
 from allotrope.config import Settings
 from allotrope.frameworks.contract import Framework
+from allotrope.measure.agreement.computation import Computation
 from allotrope.measure.agreement.oracle import Oracle, first_loss
 from allotrope.measure.agreement.step_files import Arrays
-from allotrope.measure.agreement.task import Computation
 from allotrope.network.graph import Value
 from allotrope.network.network import Network
 from allotrope.operators.interpret import Context
@@ -23,23 +23,26 @@ PARTS = ("slopes", "training slopes")
 """Slopes of the outputs' weighted sum, and of the first training step's loss."""
 
 
-def places(task: Computation, part: str) -> dict[str, np.ndarray]:
+def places(computation: Computation, part: str) -> dict[str, np.ndarray]:
     """The arrays by which slopes are taken: trainable weights, for outputs float inputs too."""
     if part == "slopes":
-        network = task.network
+        network = computation.network
     else:
-        network = task.trained
+        network = computation.trained
     arrays = {n: array for n, array in network.weights.items() if n in network.trainable}
     if part == "slopes":
-        arrays |= {n: array for n, array in task.inputs().items() if array.dtype == np.float64}
+        arrays |= {
+            n: array for n, array in computation.inputs().items() if array.dtype == np.float64
+        }
     return arrays
 
 
-def reference_objective(task: Computation, part: str) -> Objective:
+def reference_objective(computation: Computation, part: str) -> Objective:
     """The function of `part`, computed by NumPy."""
     if part == "training slopes":
-        return _reference_loss(task)
-    oracle, inputs, seeds = Oracle(task.network), task.inputs(), task.output_gradients()
+        return _reference_loss(computation)
+    oracle, inputs = Oracle(computation.network), computation.inputs()
+    seeds = computation.output_gradients()
 
     def weighted(moved: Mapping[str, np.ndarray]) -> float:
         weights = {name: array for name, array in moved.items() if name not in inputs}
@@ -49,24 +52,24 @@ def reference_objective(task: Computation, part: str) -> Objective:
     return weighted
 
 
-def _reference_loss(task: Computation) -> Objective:
-    oracle, seed = Oracle(task.trained), task.plan.seed
+def _reference_loss(computation: Computation) -> Objective:
+    oracle, seed = Oracle(computation.trained), computation.plan.seed
 
     def loss(moved: Mapping[str, np.ndarray]) -> float:
         context = Context(
             training=True, seed=seed, step=1
         )  # each computation leaves its state in its own
-        return first_loss(task, oracle, moved, context)
+        return first_loss(computation, oracle, moved, context)
 
     return loss
 
 
-def framework_objective(task: Computation, part: str, framework: Framework) -> Objective:
+def framework_objective(computation: Computation, part: str, framework: Framework) -> Objective:
     """The same function, computed by a framework."""
     if part == "training slopes":
-        return _framework_loss(task, framework)
-    network, seeds = opened(task.network), task.output_gradients()
-    arrays = {**task.inputs(), **places(task, part)}
+        return _framework_loss(computation, framework)
+    network, seeds = opened(computation.network), computation.output_gradients()
+    arrays = {**computation.inputs(), **places(computation, part)}
 
     def weighted(moved: Mapping[str, np.ndarray]) -> float:
         return _weighted(framework.run(network, {**arrays, **moved}), seeds)
@@ -74,10 +77,10 @@ def framework_objective(task: Computation, part: str, framework: Framework) -> O
     return weighted
 
 
-def _framework_loss(task: Computation, framework: Framework) -> Objective:
+def _framework_loss(computation: Computation, framework: Framework) -> Objective:
     """The loss that a trainer gives for its first step, from weights that are put in before."""
-    trainer = framework.trainer(task.trained, task.plan, Settings())
-    state, batch = trainer.state(), task.batch_of(1)
+    trainer = framework.trainer(computation.trained, computation.plan, Settings())
+    state, batch = trainer.state(), computation.batch_of(1)
 
     def loss(moved: Mapping[str, np.ndarray]) -> float:
         weights = {f"weights/{name}": array for name, array in moved.items()}

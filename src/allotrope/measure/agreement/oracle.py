@@ -12,10 +12,10 @@ from allotrope.frameworks.lowering import lowered
 from allotrope.frameworks.reference.framework import ROUNDED
 from allotrope.frameworks.reference.primitives import ReferencePrimitives
 from allotrope.frameworks.updates import loss_of
+from allotrope.measure.agreement.computation import Computation
 from allotrope.measure.agreement.probe import probed
 from allotrope.measure.agreement.slopes import Slope
 from allotrope.measure.agreement.step_files import Arrays
-from allotrope.measure.agreement.task import Computation
 from allotrope.network.network import Network
 from allotrope.network.used import every_node
 from allotrope.operators.interpret import Context, Program
@@ -83,21 +83,23 @@ def in_dtypes_of(arrays: Arrays, others: Arrays) -> dict[str, np.ndarray]:
         }
 
 
-def first_step(task: Computation, p: ReferencePrimitives | None = None) -> FirstStep:
+def first_step(computation: Computation, p: ReferencePrimitives | None = None) -> FirstStep:
     """What the first training step must begin with, without its slopes.
 
     Raises: UnsupportedError where the network cannot be trained.
     """
-    context = Context(training=True, seed=task.plan.seed, step=1)
-    value = first_loss(task, Oracle(task.trained, p), {}, context)
+    context = Context(training=True, seed=computation.plan.seed, step=1)
+    value = first_loss(computation, Oracle(computation.trained, p), {}, context)
     # Every later loss would be NaN in all frameworks, and all of them would agree.
     if not np.isfinite(value):
         raise UnsupportedError(f"the first loss is {value} in the reference")
     return FirstStep(value, dict(context.updates))
 
 
-def first_loss(task: Computation, oracle: Oracle, weights: Arrays, context: Context) -> float:
+def first_loss(
+    computation: Computation, oracle: Oracle, weights: Arrays, context: Context
+) -> float:
     """The loss of the first training step with `weights` in place of the network's own."""
-    batch = task.batch_of(1)
+    batch = computation.batch_of(1)
     outputs = oracle.outputs(batch.inputs, weights, context)
-    return float(loss_of(oracle.p, task.plan, outputs, batch.targets, batch.weights))
+    return float(loss_of(oracle.p, computation.plan, outputs, batch.targets, batch.weights))

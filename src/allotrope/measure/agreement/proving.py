@@ -12,6 +12,7 @@ from typing import Any
 from allotrope.frameworks import missing
 from allotrope.measure.agreement.check_plan import Options
 from allotrope.measure.agreement.check_result import Proof, agreement, missing_row, row_of
+from allotrope.measure.agreement.computation import Computation
 from allotrope.measure.agreement.echoes import settled, with_gradient_noise
 from allotrope.measure.agreement.fitting import alone, fitted
 from allotrope.measure.agreement.judge import (
@@ -25,7 +26,6 @@ from allotrope.measure.agreement.prepare import Expectations, prepare
 from allotrope.measure.agreement.recording import Recording, record, teller
 from allotrope.measure.agreement.slopes import Slope
 from allotrope.measure.agreement.sloping import Sloper
-from allotrope.measure.agreement.task import Computation
 from allotrope.measure.machine import machine
 
 LARGE = 256 * 2**20
@@ -86,9 +86,9 @@ def prove(
 
 def _asked(options: Options, expected: Mapping[str, Expectation]) -> dict[str, Any]:
     """The options, with the lengths and kinds of inputs that they came to."""
-    task = next(iter(expected.values())).task
+    computation = next(iter(expected.values())).computation
     left = {name: value for name, value in asdict(options).items() if name != "free"}
-    return {**left, "lengths": dict(task.lengths), "values": dict(task.kinds)}
+    return {**left, "lengths": dict(computation.lengths), "values": dict(computation.kinds)}
 
 
 def preparation(
@@ -99,8 +99,10 @@ def preparation(
 ) -> tuple[Expectations, Mapping[str, int]]:
     """What the reference expects, of a batch of 1 too, and the rows that see nothing."""
     how = (options.batch, options.lengths, options.seed, options.learning_rate)
-    task = Computation(str(file), "float32", *how, tasks=options.tasks, missing=options.missing)
-    fit = fitted(task, options.values, options.free, say)
+    computation = Computation(
+        str(file), "float32", *how, tasks=options.tasks, missing=options.missing
+    )
+    fit = fitted(computation, options.values, options.free, say)
     prepared = prepare(fit, tolerances, options.steps > 0, say)
     single = alone(fit)
     if single is None:
@@ -126,16 +128,18 @@ def _recordings(
     order = sorted(every, key=lambda pair: pair[0] not in COMPILING)
     with ThreadPoolExecutor(_beside(expected, options)) as pool:
         asked = {
-            (name, one.task.precision): pool.submit(_recorded, name, one, options, scratch, say)
+            (name, one.computation.precision): pool.submit(
+                _recorded, name, one, options, scratch, say
+            )
             for name, one in order
         }
-        return [asked[name, one.task.precision].result() for name, one in every]
+        return [asked[name, one.computation.precision].result() for name, one in every]
 
 
 def _beside(expected: Mapping[str, Expectation], options: Options) -> int:
     """How many processes at once: one for large networks, for the sake of memory."""
     one = next(iter(expected.values()))
-    size = sum(array.nbytes for array in one.task.network.weights.values())
+    size = sum(array.nbytes for array in one.computation.network.weights.values())
     return options.beside if size <= LARGE else 1
 
 
@@ -143,12 +147,14 @@ def _recorded(
     name: str, expected: Expectation, options: Options, scratch: Path, say: Callable[[str], None]
 ) -> Recording:
     """What one framework answers."""
-    task, tell = expected.task, teller(name, expected.task, say)
+    computation, tell = expected.computation, teller(name, expected.computation, say)
     steps = options.steps if expected.first else 0
-    folder = scratch / task.precision / name
-    single = None if expected.single is None else expected.single.task
-    saved = options.kept(expected.task)
-    recording = record(name, task, steps, saved, options.own_threads, folder, tell, single=single)
+    folder = scratch / computation.precision / name
+    single = None if expected.single is None else expected.single.computation
+    saved = options.kept(expected.computation)
+    recording = record(
+        name, computation, steps, saved, options.own_threads, folder, tell, single=single
+    )
     if recording.failure:
         tell(f"failed: {recording.failure}")
     return recording
@@ -172,7 +178,7 @@ def with_slopes(
     if one.first is not None:
         jobs["training"] = (wide, "training slopes", options.directions // 2)
     if one.single is not None:
-        single = replace(one.single.task, precision="float64")
+        single = replace(one.single.computation, precision="float64")
         jobs["single"] = (single, "slopes", options.directions // 2)
     with ThreadPoolExecutor(_beside(expected, options)) as pool:
         asked = {name: pool.submit(sloper.slopes, *job) for name, job in jobs.items()}
@@ -187,7 +193,7 @@ def with_slopes(
 
 def _sloped(one: Expectation, slopes: Mapping[str, tuple[Sequence[Slope], str]]) -> Expectation:
     first, single = one.first, one.single
-    if first is not None and one.task.precision == "float64":
+    if first is not None and one.computation.precision == "float64":
         first = replace(first, slopes=tuple(slopes["training"][0]))
     if single is not None:
         single = replace(single, slopes=slopes["single"][0])
@@ -200,8 +206,8 @@ def _notes(recordings: Sequence[Recording]) -> list[str]:
 
 def _facts(expected: Mapping[str, Expectation]) -> dict[str, Any]:
     one = next(iter(expected.values()))
-    loss = None if one.first is None else one.task.loss_in_words
-    network = one.task.network
+    loss = None if one.first is None else one.computation.loss_in_words
+    network = one.computation.network
     return {
         "nodes": len(network.graph.nodes),
         "weights": len(network.weights),

@@ -1,4 +1,4 @@
-"""One framework's answers to a task, each part alone: one that is refused leaves the others."""
+"""One framework's answers, each part alone: one that is refused leaves the others."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from allotrope.measure.agreement.computation import Computation
 from allotrope.measure.agreement.step_files import Arrays, StepFiles
-from allotrope.measure.agreement.task import Computation
 from allotrope.process.carried_arrays import read_arrays
 from allotrope.process.worker import WorkerError, WorkerProcess
 
@@ -49,7 +49,7 @@ class Recording:
 
 def record(
     framework: str,
-    task: Computation,
+    computation: Computation,
     steps: int,
     saved: Sequence[int],
     threads: int,
@@ -58,24 +58,24 @@ def record(
     parts: Collection[str] = PARTS,
     single: Computation | None = None,
 ) -> Recording:
-    """Has a fresh process do the task, all `parts` of it.
+    """Has a fresh process do the computation, all `parts` of it.
 
     `kept` are the training steps after which weights are kept, in `folder`.
 
-    `single` is the same task with a batch of 1, of which outputs and gradients are recorded, too.
+    `single` is the same with a batch of 1, of which outputs and gradients are recorded, too.
     """
-    recording = Recording(framework, task.precision)
+    recording = Recording(framework, computation.precision)
     folder.mkdir(parents=True)
     with WorkerProcess(WORKER, threads) as worker:
         try:
-            begun = worker.ask("begin", framework=framework, task=asdict(task))
+            begun = worker.ask("begin", framework=framework, computation=asdict(computation))
             recording.version = begun["version"]
-            seconds = _evaluate(recording, worker, task, folder, say, parts)
+            seconds = _evaluate(recording, worker, computation, folder, say, parts)
             if single is not None:
                 _add_single(recording, worker, single, folder / "single", say, seconds)
             if "training" in parts and steps:
                 if single is not None:
-                    worker.ask("begin", framework=framework, task=asdict(task))
+                    worker.ask("begin", framework=framework, computation=asdict(computation))
                 _train(recording, worker, steps, saved, folder, say)
         except WorkerError as error:
             recording.failure = str(error)
@@ -85,7 +85,7 @@ def record(
 def _evaluate(
     recording: Recording,
     worker: WorkerProcess,
-    task: Computation,
+    computation: Computation,
     folder: Path,
     say: Callable[[str], None],
     parts: Collection[str] = PARTS,
@@ -103,7 +103,7 @@ def _evaluate(
                 recording, worker, "training outputs", "outputs", file, training=True
             )
     began = time.perf_counter()
-    if "gradients" in parts and task.network.trainable and task.outputs:
+    if "gradients" in parts and computation.network.trainable and computation.outputs:
         say("gradients")
         recording.gradients = _arrays(
             recording, worker, "gradients", "gradients", folder / "gradients.npz"
@@ -114,7 +114,7 @@ def _evaluate(
 def _add_single(
     recording: Recording,
     worker: WorkerProcess,
-    task: Computation,
+    computation: Computation,
     folder: Path,
     say: Callable[[str], None],
     seconds: float,
@@ -126,9 +126,14 @@ def _add_single(
         return
     folder.mkdir()
     recording.single = Recording(recording.framework, recording.precision)
-    worker.ask("begin", framework=recording.framework, task=asdict(task))
+    worker.ask("begin", framework=recording.framework, computation=asdict(computation))
     _evaluate(
-        recording.single, worker, task, folder, lambda line: say(f"{line}, batch 1"), training=False
+        recording.single,
+        worker,
+        computation,
+        folder,
+        lambda line: say(f"{line}, batch 1"),
+        training=False,
     )
 
 
@@ -181,6 +186,8 @@ def steps_kept(steps: int, weight_bytes: int, room: int) -> list[int]:
     )
 
 
-def teller(name: str, task: Computation, say: Callable[[str], None]) -> Callable[[str], None]:
+def teller(
+    name: str, computation: Computation, say: Callable[[str], None]
+) -> Callable[[str], None]:
     """Says whose each line is."""
-    return lambda line: say(f"{name} {task.precision}: {line}")
+    return lambda line: say(f"{name} {computation.precision}: {line}")

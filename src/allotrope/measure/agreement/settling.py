@@ -1,7 +1,7 @@
 """What rounding alone does: how long a training stays put, which gradients jump a kink.
 
-Both are found by an echo: the same task in the same framework, from weights that begin a little
-off.
+Both are found by an echo: the same computation in the same framework, from weights that begin a
+little off.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def has_departed(rows: Sequence[Row], precision: str, names: Sequence[str] = TRA
 
 def settled_steps(echo: Recording, recording: Recording, expected: Expectation) -> int:
     """The steps after which a training and its echo, begun a little off, are still the same."""
-    tolerance, names = expected.tolerance, expected.task.trained.weights
+    tolerance, names = expected.tolerance, expected.computation.trained.weights
     assert tolerance.losses is not None and tolerance.weights is not None
     steps = min(len(echo.losses), len(recording.losses))
     for step in range(1, steps + 1):

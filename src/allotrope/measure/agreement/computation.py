@@ -66,7 +66,7 @@ class Computation:
 
     @cached_property
     def network(self) -> Network:
-        """The network in the task's precision."""
+        """The network in the computation's precision."""
         network = widened(self.declared) if self.precision == "float64" else self.declared
         return nudged(network, self.nudge, self.seed) if self.nudge else network
 
