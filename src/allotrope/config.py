@@ -39,7 +39,8 @@ class DataOptions:
     of more than 8 bits a channel; None for what the data says. `target` are the columns to predict;
     `task` and `input` are kinds by column, if not those that the data shows. `group` and `time` are
     columns by which splits are parted: no group in two, or the test is the latest. `decide` is the
-    task by which is chosen, the first if None; `metric` are names of metrics by task.
+    task by which is chosen, the first if None; `metric` are names of metrics by task. `cache_size`
+    is how many bytes of decoded examples may lie on disk, 0 for none, None for the usual number.
     """
 
     validation: float = 0.1
@@ -56,6 +57,7 @@ class DataOptions:
     group: str | None = None
     time: str | None = None
     metric: Mapping[str, str] = field(default_factory=dict)
+    cache_size: int | None = None
 
 
 @dataclass(frozen=True)
@@ -255,42 +257,20 @@ def parse_bytes(text: str | float) -> int:
     """
     return int(
         _with_unit(
-            text, {"b": 1.0, "kb": 1e3, "mb": 1e6, "gb": 1e9}, "b", "a size such as 900KB or 1MB"
+            text,
+            {"b": 1.0, "kb": 1e3, "mb": 1e6, "gb": 1e9, "tb": 1e12},
+            "b",
+            "a size such as 900KB or 1MB",
         )
     )
 
 
-MEMORY_LIMIT = "ALLOTROPE_MEMORY_LIMIT"
-"""The environment variable that says how large one array of a network may be, such as 16GB."""
-_SHARE = 4
-"""One array may take a quarter of the memory: what is computed from it, and copies, need their own.
-"""
+def parse_cache_size(text: str | float) -> int:
+    """Bytes as `parse_bytes` reads them, or 0 from `0`.
 
-
-def memory_limit() -> int:
-    """The most bytes one array may ask for: `MEMORY_LIMIT`, else a quarter of the memory.
-
-    Raises: UsageError where `MEMORY_LIMIT` is no size.
+    Raises: UsageError for anything else.
     """
-    said = os.environ.get(MEMORY_LIMIT, "")
-    if not said:
-        return _memory() // _SHARE
-    try:
-        return parse_bytes(said)
-    except UsageError as error:
-        raise UsageError(f"{MEMORY_LIMIT}: {error}") from error
-
-
-def _memory() -> int:
-    """Bytes of memory that this process can have: the machine's, or fewer if it is bounded."""
-    try:
-        import resource
-
-        machine = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-        allowed, _ = resource.getrlimit(resource.RLIMIT_AS)
-    except (ImportError, ValueError, OSError):  # systems other than Unix do not say
-        return 32 * 2**30
-    return machine if allowed == resource.RLIM_INFINITY else min(machine, allowed)
+    return 0 if str(text).strip() == "0" else parse_bytes(text)
 
 
 LONGEST_LOOP = "ALLOTROPE_LONGEST_LOOP"

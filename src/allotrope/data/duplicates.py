@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 
@@ -11,6 +12,8 @@ from allotrope.data.examples import SPLITS, Examples
 from allotrope.data.reading import Reading
 
 LISTED = 100
+AT_ONCE = 256
+"""Examples that are looked at at a time: they may lie on disk."""
 
 
 @dataclass(frozen=True)
@@ -33,9 +36,9 @@ def find_duplicates(reading: Reading) -> Duplicates:
     count = relabelled = 0
     for name in SPLITS:
         split = reading.splits[name]
-        for row in range(len(split)):
+        for row, key in enumerate(_hashes(split, inputs)):
             # Splits come in order, so that the first one seen is that from which a later one leaks.
-            first, first_row = seen.setdefault(_hash(split, inputs, row), (name, row))
+            first, first_row = seen.setdefault(key, (name, row))
             # Two in one split count twice there, but make no result look better.
             if first != name:
                 count += 1
@@ -45,12 +48,19 @@ def find_duplicates(reading: Reading) -> Duplicates:
     return Duplicates(count, relabelled, tuple(pairs[:LISTED]))
 
 
-def _hash(split: Examples, inputs: list[str], row: int) -> bytes:
-    # 128 bits: among a billion examples two that differ do not meet by chance. A hash an example
-    # takes far less memory than the examples.
+def _hashes(split: Examples, inputs: list[str]) -> Iterator[bytes]:
+    """A hash an example, which takes far less memory than the examples."""
+    for start in range(0, len(split), AT_ONCE):
+        columns = [split[name][start : start + AT_ONCE] for name in inputs]
+        for row in range(len(columns[0])):
+            yield _hash([column[row] for column in columns])
+
+
+def _hash(example: Sequence[np.ndarray]) -> bytes:
+    # 128 bits: among a billion examples two that differ do not meet by chance.
     state = blake2b(digest_size=16)
-    for name in inputs:
-        state.update(np.ascontiguousarray(split[name][row]).data)
+    for part in example:
+        state.update(np.ascontiguousarray(part).data)
     return state.digest()
 
 

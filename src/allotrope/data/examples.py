@@ -1,4 +1,4 @@
-"""Examples in memory, by named columns: what every reader gives and every training takes."""
+"""Examples by named columns: what every reader gives and every training takes."""
 
 from __future__ import annotations
 
@@ -23,7 +23,8 @@ class Examples:
 
     Inputs are as the delivered file takes them, such as uint8 [n, h, w, c]; labels are as their
     task encodes them, such as the numbers of classes int64 [n].
-    `origin` names the file or row that an example is from, if there is such.
+    `origin` names the file or row that an example is from, if there is such. A column is an array,
+    or rows that stay on disk (`store.stored_rows`): take `column[rows]` of it, not all at once.
     """
 
     columns: Mapping[str, np.ndarray]
@@ -39,7 +40,8 @@ class Examples:
 
     def take(self, rows: np.ndarray) -> Examples:
         """These rows only, in their order."""
-        columns = {name: column[rows] for name, column in self.columns.items()}
+        # `take` of a column that stays on disk reads nothing.
+        columns = {name: column.take(rows, axis=0) for name, column in self.columns.items()}
         origin = None if self.origin is None else tuple(self.origin[row] for row in rows)
         return Examples(columns, origin)
 

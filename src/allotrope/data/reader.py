@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from allotrope.config import DataOptions, parse_value_range
+from allotrope.config import DataOptions, parse_cache_size, parse_value_range
 from allotrope.data.asked_columns import Kinds, asked_kinds, asked_names
 from allotrope.data.duplicates import find_duplicates
 from allotrope.data.examples import SPLITS, Data
@@ -18,6 +18,8 @@ from allotrope.data.recognize.column_roles import INPUT_KINDS, TASK_KINDS
 from allotrope.data.sources.choose_reader import read_source
 from allotrope.data.sources.frames.data_frames import columns_in_memory
 from allotrope.data.splits import complete_splits
+from allotrope.data.store.row_file import SpoiledStore
+from allotrope.data.store.store_folder import discard
 from allotrope.data.summary import summarize, summary_lines
 from allotrope.tasks.several import METRICS, check_labels, decisive, with_metrics
 from allotrope.wording import agreeing, counted
@@ -44,6 +46,7 @@ def read(
     image_size: int | None = None,
     layout: str = "auto",
     value_range: str | tuple[float, float] | None = None,
+    cache_size: str | int | None = None,
     workers: int | None = None,
 ) -> Data:
     """What `fit` makes of a source, as a value to look at; printed, it is a summary.
@@ -65,6 +68,7 @@ def read(
         image_size: the side in pixels to which picture files are brought.
         layout: how folders are read, one of `config.FOLDER_LAYOUTS`.
         value_range: the values that are black and white, such as 0:4095.
+        cache_size: how much decoded pictures may take on disk, such as 50GB; 0 puts none there.
         workers: threads that decode pictures; all cores by default.
 
     Raises: DataError if the source cannot be read or learned from; UsageError for options that do
@@ -80,8 +84,14 @@ def read(
     splits: dict[str, Any] = {"validation": validation, "test": test, "seed": seed}
     pictures: dict[str, Any] = {"image_size": image_size, "workers": workers, "layout": layout}
     columns: dict[str, Any] = {"decide": decide, "group": group, "time": time, **kinds}
+    size = None if cache_size is None else parse_cache_size(cache_size)
     options = DataOptions(
-        target=asked_names(target), value_range=value_range, **splits, **pictures, **columns
+        target=asked_names(target),
+        value_range=value_range,
+        cache_size=size,
+        **splits,
+        **pictures,
+        **columns,
     )
     return read_data(source, options, report or (lambda line: None))
 
@@ -93,9 +103,20 @@ def read_data(
 
     Raises: DataError, UsageError.
     """
-    began = time.perf_counter()
     options = options or DataOptions()
-    reading = read_source(columns_in_memory(source), options, report)
+    source = columns_in_memory(source)
+    try:
+        return _read(source, options, report)
+    except SpoiledStore as error:
+        # Every example was looked at: what was decoded before and has changed since is found here.
+        report(f"{error.folder} cannot be used ({error.reason}): decoding anew")
+        discard(error.folder)
+        return _read(source, options, report)
+
+
+def _read(source: Source, options: DataOptions, report: Report) -> Data:
+    began = time.perf_counter()
+    reading = read_source(source, options, report)
     complete_splits(reading, options)
     duplicates = find_duplicates(reading)
     if duplicates.relabelled:

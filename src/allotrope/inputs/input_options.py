@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TypedDict
 
+from allotrope.config import parse_cache_size
 from allotrope.inputs.image.image_options import (
     AUGMENTATION_OPTIONS,
     IMAGE_OPTIONS,
@@ -48,7 +49,13 @@ COLUMNS = (
     ),
 )
 """What columns are for."""
-TAKING = (*COLUMNS, *IMAGE_OPTIONS)
+DECODED = Option(
+    "cache_size",
+    "how much decoded pictures may take on disk, 20GB by default: what was used longest ago is "
+    "removed beyond that; 0 puts none there.",
+    parse=parse_cache_size,
+)
+TAKING = (*COLUMNS, *IMAGE_OPTIONS, DECODED)
 """How what the network takes is read, for every verb that trains."""
 TRAINING = (*TAKING, *AUGMENTATION_OPTIONS)
 """The same, and how it is changed in training, for a verb that decides how to train."""
@@ -69,6 +76,10 @@ class ColumnOptions(TypedDict, total=False):
 class TakingOptions(ColumnOptions, ImageOptions, total=False):
     """The types of `TAKING`."""
 
+    cache_size: str | None
+
 
 class TrainingOptions(ColumnOptions, TrainedImageOptions, total=False):
     """The types of `TRAINING`."""
+
+    cache_size: str | None

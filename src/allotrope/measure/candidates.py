@@ -12,12 +12,13 @@ from typing import Any
 import numpy as np
 
 from allotrope.config import Target
+from allotrope.data.store.carried_columns import write_columns
 from allotrope.measure.choice import judge
 from allotrope.measure.machine import cores
 from allotrope.measure.rounds import BATCH, SINGLE, Timing, time_in_rounds
 from allotrope.measure.runtime_worker import MEASURING
 from allotrope.network.network import Network
-from allotrope.process.carried_arrays import read_arrays, write_arrays
+from allotrope.process.carried_arrays import read_arrays
 from allotrope.process.worker import PATIENCE, WorkerError, WorkerProcess
 from allotrope.runtimes import runtime
 from allotrope.tasks.metric import Metric
@@ -269,7 +270,7 @@ def _speed(timings: dict[int, Timing]) -> dict[str, Any]:
 
 
 def _written(path: Path, arrays: Arrays) -> str:
-    write_arrays(path, arrays)
+    write_columns(path, arrays)
     return str(path)
 
 

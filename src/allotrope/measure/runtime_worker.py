@@ -15,7 +15,7 @@ import numpy as np
 from allotrope.errors import UnsupportedError
 from allotrope.measure.machine import peak_memory
 from allotrope.measure.plain import plain
-from allotrope.process.carried_arrays import read_arrays, write_arrays
+from allotrope.process.carried_arrays import STORED, read_arrays, write_arrays
 from allotrope.process.serve import serve
 from allotrope.telemetry import no_telemetry
 
@@ -123,7 +123,7 @@ class Worker:
 
     def _read(self, path: str) -> dict[str, np.ndarray]:
         if self._inputs[0] != path:
-            self._inputs = path, read_arrays(Path(path))
+            self._inputs = path, {**read_arrays(Path(path)), **_stored(Path(path))}
         return self._inputs[1]
 
     def _run(self, path: str, whole: bool) -> Any:
@@ -131,6 +131,16 @@ class Worker:
         if whole:
             return self._session.run_whole(inputs)
         return self._session.run(inputs)
+
+
+def _stored(path: Path) -> dict[str, np.ndarray]:
+    """The inputs that stay on disk."""
+    if not path.with_suffix(STORED).is_file():
+        return {}
+    # Only here: it takes longer to load than all else that a worker needs.
+    from allotrope.data.store.carried_columns import read_stored
+
+    return read_stored(path)
 
 
 if __name__ == "__main__":

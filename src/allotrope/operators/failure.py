@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from allotrope.config import MEMORY_LIMIT
 from allotrope.errors import AllotropeError, NodeError, UnsupportedError
+from allotrope.memory_limit import MEMORY_LIMIT
 from allotrope.network.graph import Graph, Node, Value
 from allotrope.network.reading.shapes import objection
 

@@ -15,14 +15,15 @@ from typing import Any
 
 import numpy as np
 
-from allotrope.config import MEMORY_LIMIT, bytes_text, memory_limit
+from allotrope.config import bytes_text
 from allotrope.errors import ModelError
+from allotrope.memory_limit import MEMORY_LIMIT, memory_limit
 
 Shape = Sequence[int]
 
 
 def room_for(shape: Shape, dtype: np.dtype) -> None:
-    """Raises: ModelError where an array of this shape is larger than `config.memory_limit()`."""
+    """Raises: ModelError where an array of this shape is larger than `memory_limit()`."""
     needed, limit = math.prod(map(int, shape)) * dtype.itemsize, memory_limit()
     if needed > limit:
         lengths = ", ".join(str(int(length)) for length in shape)

@@ -9,6 +9,9 @@ from pathlib import Path
 import ml_dtypes
 import numpy as np
 
+STORED = ".stored.json"
+"""How a file beside an .npz file ends that says where columns lie that stay on disk."""
+
 
 def write_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
     """Write an .npz file: any dtype of ONNX, any name, in their order.

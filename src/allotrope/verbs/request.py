@@ -17,6 +17,7 @@ from allotrope.config import (
     Repair,
     Target,
     parse_bytes,
+    parse_cache_size,
     parse_seconds,
 )
 from allotrope.errors import MissingDependencyError, UsageError, unknown_name
@@ -120,6 +121,7 @@ def data_options(arguments: Mapping[str, Any]) -> DataOptions:
     from allotrope.data.recognize.column_roles import INPUT_KINDS, TASK_KINDS
     from allotrope.tasks.several import METRICS
 
+    size = arguments["cache_size"]
     return DataOptions(
         validation=arguments["validation"],
         test=arguments["test"],
@@ -131,6 +133,7 @@ def data_options(arguments: Mapping[str, Any]) -> DataOptions:
         group=arguments["group"],
         time=arguments["time"],
         metric=asked_kinds("metric", arguments["metric"], METRICS),
+        cache_size=None if size is None else parse_cache_size(size),
         **reading(arguments),
     )
 

@@ -14,12 +14,12 @@ from typing import BinaryIO, cast
 import numpy as np
 
 from allotrope.data.encodings import printable, read_class_names
-from allotrope.data.memory_limit import require_memory
 from allotrope.data.reading import Reading
 from allotrope.data.sources.arrays.read_arrays import reading
 from allotrope.data.split_names import SPLIT_WORDS
 from allotrope.errors import DataError
 from allotrope.inputs.image.ranges import ValueRange
+from allotrope.memory_limit import require_memory
 
 FILE_NAME = re.compile(
     r"(?P<stem>.+?)[-_. ](?P<kind>images|imgs|labels|lbls)([-_. ]?idx(?P<rank>\d))?([-_. "

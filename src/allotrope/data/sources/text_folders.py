@@ -12,7 +12,6 @@ import numpy as np
 from allotrope.config import DataOptions
 from allotrope.data.encodings import decoded, printable, shown
 from allotrope.data.examples import LABEL
-from allotrope.data.memory_limit import require_memory
 from allotrope.data.reading import Reading
 from allotrope.data.recognize.frame import Frame
 from allotrope.data.recognize.frames import checked
@@ -21,6 +20,7 @@ from allotrope.data.sources.folder.tree import reason_to_skip
 from allotrope.data.split_names import split_name
 from allotrope.errors import DataError
 from allotrope.inputs.text.text_input import Text
+from allotrope.memory_limit import require_memory
 from allotrope.wording import counted
 
 TEXT = "text"

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
+from allotrope.inputs.pages import pages
+
 
 def blank_rows(images: np.ndarray) -> np.ndarray:
     """The rows [m] of images [n, h, w, c] that are of a single value; single pixels always are."""
-    flat = images.reshape(len(images), -1)
-    if not len(flat) or flat.shape[1] < 2:
+    if not len(images) or np.prod(images.shape[1:]) < 2:
         return np.empty(0, np.int64)
-    return np.flatnonzero(flat.min(1) == flat.max(1))
+    flat = (part.reshape(len(part), -1) for part in pages(images))
+    return np.flatnonzero(np.concatenate([part.min(1) == part.max(1) for part in flat]))

@@ -12,6 +12,7 @@ import numpy as np
 
 from allotrope.config import Recipe, Repair
 from allotrope.data.examples import SPLITS, Data, Examples
+from allotrope.data.store.carried_columns import read_stored, write_stored
 from allotrope.inputs.from_facts import input_of
 from allotrope.network.network import Network
 from allotrope.network.reading.read import load
@@ -28,8 +29,11 @@ def write_inputs(folder: Path, data: Data, starts: Sequence[Network], recipe: Re
     """
     columns = [*(each.name for each in data.inputs), *(task.name for task in data.tasks)]
     for split in SPLITS:
-        for number, name in enumerate(columns):
-            np.save(_column(folder, split, number), data.splits[split][name], allow_pickle=False)
+        part = data.splits[split]
+        arrays = write_stored(folder / split, {name: part[name] for name in columns})
+        for name, array in arrays.items():
+            path = _column(folder, split, columns.index(name))
+            np.save(path, array, allow_pickle=False)
     for number, start in enumerate(starts):
         start.save(folder / f"start-{number}.onnx")
     facts = {
@@ -47,7 +51,7 @@ def read_data(folder: Path) -> Data:
     """The data.
 
     Columns are read from the disk when they are first used, so that several racers share their
-    memory.
+    memory; what was stored when it was decoded lies there once.
     """
     facts = _facts(folder)
     return Data(
@@ -59,14 +63,13 @@ def read_data(folder: Path) -> Data:
 
 
 def _split(folder: Path, split: str, columns: Sequence[str]) -> Examples:
-    return Examples(
-        {
-            name: np.asarray(
-                np.load(_column(folder, split, number), mmap_mode="c", allow_pickle=False)
-            )
-            for number, name in enumerate(columns)
-        }
-    )
+    stored = read_stored(folder / split)
+    arrays = {
+        name: np.asarray(np.load(_column(folder, split, number), mmap_mode="c", allow_pickle=False))
+        for number, name in enumerate(columns)
+        if name not in stored
+    }
+    return Examples({**arrays, **stored})
 
 
 def _column(folder: Path, split: str, number: int) -> Path:

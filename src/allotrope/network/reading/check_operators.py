@@ -20,8 +20,9 @@ from onnx import (
     ValueInfoProto,
 )
 
-from allotrope.config import MEMORY_LIMIT, bytes_text, memory_limit
+from allotrope.config import bytes_text
 from allotrope.errors import ModelError, UnsupportedError
+from allotrope.memory_limit import MEMORY_LIMIT, memory_limit
 from allotrope.network.reading.choices import unknown_words
 from allotrope.network.reading.foreign import families  # noqa: F401 - fills the table
 from allotrope.network.reading.foreign.operator_table import foreign_operator

@@ -92,12 +92,11 @@ def whitening_filters(
     channels = images.shape[3]
     size = channels * kernel**2
     moments, count = np.zeros((size, size)), 0
-    chosen = images[:: -(-len(images) // limit)]
+    every = -(-len(images) // limit)
     # In pieces, for patches take `kernel` ** 2 times the memory of the images.
-    for start in range(0, len(chosen), 250):
-        pixels = (chosen[start : start + 250] - np.asarray(mean, np.float32)) / np.asarray(
-            std, np.float32
-        )
+    for start in range(0, len(images), 250 * every):
+        chosen = images[start : start + 250 * every : every]
+        pixels = (chosen - np.asarray(mean, np.float32)) / np.asarray(std, np.float32)
         patches = np.lib.stride_tricks.sliding_window_view(
             pixels, (kernel, kernel), axis=(1, 2)
         ).reshape(-1, size)

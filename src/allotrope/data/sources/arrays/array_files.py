@@ -11,8 +11,8 @@ from typing import IO
 
 import numpy as np
 
-from allotrope.data.memory_limit import require_memory
 from allotrope.errors import DataError
+from allotrope.memory_limit import require_memory
 
 SUFFIXES = (".npz", ".npy")
 HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}

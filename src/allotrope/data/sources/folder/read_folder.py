@@ -12,7 +12,8 @@ from allotrope.data.encodings import printable, shown
 from allotrope.data.examples import Examples
 from allotrope.data.reading import PicturesFound, Reading, labelled, labelled_pictures
 from allotrope.data.sources.folder.folder_layout import Layout, find_layout
-from allotrope.data.sources.pictures.decode_pictures import Report, decoded_pictures
+from allotrope.data.sources.pictures.stored_pictures import Report, decoded_pictures
+from allotrope.data.store.stored_rows import rows_between
 
 
 def read_folder(folder: Path, options: DataOptions, report: Report) -> Reading:
@@ -39,9 +40,9 @@ def _reading(folder: Path, layout: Layout, pixels: np.ndarray, facts: dict[str, 
     splits: dict[str, Examples] = {}
     for split in layout.splits:
         rows = [row for row, (of, _, _) in enumerate(readable) if of == split]
-        part = (
-            pixels[rows[0] : rows[-1] + 1] if rows else pixels[:0]
-        )  # rows of a split follow each other
+        # Rows of a split follow each other.
+        first, last = (rows[0], rows[-1] + 1) if rows else (0, 0)
+        part = rows_between(pixels, first, last)
         splits[split] = labelled(part, labels[rows], tuple(names[row] for row in rows))
     sizes = {(height, width): count for height, width, count in facts["sizes"]}
     value_range = facts["value_range"] and tuple(facts["value_range"])

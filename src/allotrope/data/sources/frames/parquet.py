@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from allotrope.data.memory_limit import require_memory
 from allotrope.data.sources.frames.data_frames import FrameColumns, columns_of
 from allotrope.errors import DataError, MissingDependencyError
+from allotrope.memory_limit import require_memory
 
 SUFFIXES = (".parquet", ".pq")
 MEMORY_PER_BYTE = 6

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from allotrope.data.encodings import decoded
-from allotrope.data.memory_limit import require_memory
 from allotrope.errors import DataError
+from allotrope.memory_limit import require_memory
 from allotrope.wording import counted
 
 COMPRESSED = ".gz"

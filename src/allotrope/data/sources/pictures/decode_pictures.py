@@ -1,25 +1,21 @@
-"""Pictures of unknown origin as pixels of one size: decoded once, in parallel, and cached."""
+"""Pictures of unknown origin as pixels of one size: looked at, then decoded in parallel."""
 
 from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import partial
-from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import PIL
 
 from allotrope.config import DataOptions
 from allotrope.data.encodings import shown
-from allotrope.data.memory_limit import require_memory
 from allotrope.data.sources.pictures.decoder import Decoder
 from allotrope.data.sources.pictures.deep_pictures import find_value_range
-from allotrope.data.sources.pictures.picture_cache import cache_file, load_cache, store_cache
-from allotrope.errors import UsageError
 from allotrope.inputs.image.formats import SUFFIXES
 from allotrope.inputs.image.pictures import Header, read_header, read_picture, strict_size
 
@@ -27,30 +23,69 @@ Report = Callable[[str], None]
 STEP, LARGEST_CHOSEN = 32, 128
 
 
-def decoded_pictures(
-    folder: Path, files: Sequence[Path], parts: Sequence[str], options: DataOptions, report: Report
-) -> tuple[np.ndarray, dict[str, Any]]:
-    """Pixels and facts as `decode_pictures` gives them, from the cache if they are there."""
-    if options.image_size is not None and options.image_size < 1:
-        raise UsageError(f"image size {options.image_size}: expected at least 1 pixel.")
-    lengths = tuple((split, sum(1 for _ in rows)) for split, rows in groupby(parts))
-    asked = options.image_size, options.value_range
-    stored = cache_file(folder, files, *asked, lengths, PIL.__version__)
-    decoded = load_cache(stored, report)
-    if decoded is None:
-        decoded = decode_pictures(folder, files, parts, options, report)
-        store_cache(stored, *decoded, report)
-    return decoded
+@dataclass
+class Pictures:
+    """Picture files of which the headers were read, and what becomes of each: uint8 `shape`.
+
+    `shape` is [h, w, c]. `done` are the rows that were decoded, as far as `decoded` came.
+    """
+
+    decoder: Decoder
+    headers: Mapping[int, Header]
+    shape: tuple[int, int, int]
+    value_range: tuple[float, float] | None
+    notes: list[str]
+    done: list[int] = field(default_factory=list)
+
+    @property
+    def bytes(self) -> int:
+        """What all of them take, decoded."""
+        return len(self.headers) * int(np.prod(self.shape))
+
+    def decoded(self) -> Iterator[np.ndarray]:
+        """The pixels [h, w, c] of each picture that can be read, in order.
+
+        Raises: DataError at the end, if too many cannot be read.
+        """
+        height, width, channels = self.shape
+        decode = partial(
+            read_picture,
+            height=height,
+            width=width,
+            channels=channels,
+            value_range=self.value_range,
+        )
+        self.done.clear()
+        with strict_size():
+            for row, picture in self.decoder.each(decode, list(self.headers), "decoded"):
+                yield picture
+                self.done.append(row)
+        self.decoder.check_unreadable()
+
+    def in_memory(self) -> np.ndarray:
+        """The pixels uint8 [readable files, h, w, c]. Raises: DataError as `decoded`."""
+        pixels = np.empty((len(self.headers), *self.shape), np.uint8)
+        count = 0
+        for picture in self.decoded():
+            pixels[count] = picture
+            count += 1
+        return pixels[:count]
+
+    def facts(self) -> dict[str, Any]:
+        """What goes with the pixels, when they are decoded."""
+        headers = {row: self.headers[row] for row in self.done}
+        folder, files = self.decoder.folder, self.decoder.files
+        found = _facts(folder, files, headers, self.decoder.unreadable, self.notes)
+        return found | {"value_range": self.value_range}
 
 
-def decode_pictures(
+def look_at_pictures(
     folder: Path, files: Sequence[Path], parts: Sequence[str], options: DataOptions, report: Report
-) -> tuple[np.ndarray, dict[str, Any]]:
-    """Pixels uint8 [readable files, h, w, c], and the facts that go with them into the cache.
+) -> Pictures:
+    """The pictures before any is decoded: of what size they will be, and which values are white.
 
     `parts` says of each file to which split it belongs.
-    Raises: DataError if too many files cannot be read, if they would not fit in memory, or if the
-    values of splits disagree.
+    Raises: DataError if too many files cannot be read, or if the values of splits disagree.
     """
     decoder = Decoder(folder, files, options.workers or os.cpu_count() or 1, report)
     with strict_size():
@@ -59,28 +94,9 @@ def decode_pictures(
             decoder.check_unreadable()
         (height, width), reason = choose_size(list(headers.values()), options.image_size)
         channels = 1 if all(header.grey for header in headers.values()) else 3
-        require_memory(
-            len(headers) * height * width * channels,
-            f"{folder} at {height}x{width}",
-            "Choose a smaller --image-size.",
-        )
-        notes: list[str] = []
+        notes = [reason]
         value_range = find_value_range(decoder, headers, parts, options.value_range, notes)
-        pixels = np.empty((len(headers), height, width, channels), np.uint8)
-        places = {row: place for place, row in enumerate(headers)}
-        done = []
-        decode = partial(
-            read_picture, height=height, width=width, channels=channels, value_range=value_range
-        )
-        for row, picture in decoder.each(decode, list(headers), "decoded"):
-            pixels[places[row]] = picture
-            done.append(row)
-    decoder.check_unreadable()
-    readable = pixels if len(done) == len(pixels) else pixels[[places[row] for row in done]]
-    facts = _facts(
-        folder, files, {row: headers[row] for row in done}, decoder.unreadable, [reason, *notes]
-    )
-    return readable, facts | {"value_range": value_range}
+    return Pictures(decoder, headers, (height, width, channels), value_range, notes)
 
 
 def choose_size(headers: Sequence[Header], wanted: int | None) -> tuple[tuple[int, int], str]:

@@ -12,8 +12,8 @@ from itertools import islice
 from pathlib import Path
 
 from allotrope.data.encodings import decoded
-from allotrope.data.memory_limit import require_memory
 from allotrope.errors import DataError
+from allotrope.memory_limit import require_memory
 from allotrope.wording import counted
 
 SUFFIXES = (".csv", ".tsv", ".tab")

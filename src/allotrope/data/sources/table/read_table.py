@@ -17,7 +17,7 @@ from allotrope.data.recognize.frame import Frame
 from allotrope.data.recognize.frames import checked, with_split_column
 from allotrope.data.recognize.input_columns import Decoded
 from allotrope.data.recognize.read_frame import asked_of, read_frame
-from allotrope.data.sources.pictures.decode_pictures import Report, decoded_pictures
+from allotrope.data.sources.pictures.stored_pictures import Report, decoded_pictures
 from allotrope.data.sources.table.delimited import TextColumns, read_delimited
 from allotrope.data.sources.table.header import why_headless, with_header, with_header_of
 from allotrope.data.sources.table.picture_files import (
@@ -184,7 +184,8 @@ def _files(folder: PictureFolder, frame: Frame, name: str) -> list[Path]:
 
 def _by_split(pixels: np.ndarray, facts: dict[str, Any], rows: Mapping[str, np.ndarray]) -> Decoded:
     """The pixels of each split's rows; `pixels` has those of `facts["rows"]` alone."""
-    images = {split: pixels[np.searchsorted(facts["rows"], taken)] for split, taken in rows.items()}
+    places = {split: np.searchsorted(facts["rows"], taken) for split, taken in rows.items()}
+    images = {split: pixels.take(taken, axis=0) for split, taken in places.items()}
     sizes = {(height, width): count for height, width, count in facts["sizes"]}
     value_range = facts["value_range"] and tuple(facts["value_range"])
     return Decoded(images, PicturesFound(sizes, facts["modes"]), value_range)

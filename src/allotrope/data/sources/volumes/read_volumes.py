@@ -12,7 +12,6 @@ import numpy as np
 from allotrope.config import DataOptions
 from allotrope.data.encodings import printable, shown
 from allotrope.data.examples import LABEL, Examples
-from allotrope.data.memory_limit import require_memory
 from allotrope.data.patient_splits import PatientsApart
 from allotrope.data.reading import Reading
 from allotrope.data.sources.volumes.common_grid import CommonGrid, common_grid, common_window
@@ -23,6 +22,7 @@ from allotrope.inputs.volume.nifti import read_nifti
 from allotrope.inputs.volume.scan_grid import Scan, UnreadableVolume, on_grid
 from allotrope.inputs.volume.volume import Volume
 from allotrope.inputs.volume.volume_files import dicom_files
+from allotrope.memory_limit import require_memory
 from allotrope.tasks import Classification
 from allotrope.wording import counted
 

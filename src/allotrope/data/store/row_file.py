@@ -1,0 +1,124 @@
+"""A file of rows of one shape, each with a checksum that is looked at whenever the row is read."""
+
+from __future__ import annotations
+
+import math
+import os
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+
+from allotrope.data.store.locks import open_shared
+from allotrope.errors import DataError
+
+ROWS, CHECKS = "rows.npy", "checks.npy"
+"""What the files of an entry are called."""
+HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
+
+
+class SpoiledStore(DataError):
+    """An entry of the store that is not as it was written; `folder` is where it lies."""
+
+    def __init__(self, folder: Path, reason: str) -> None:
+        """The reason says what was found."""
+        super().__init__(
+            f"the decoded examples in {folder} cannot be used: {reason}. They are decoded anew "
+            "if the command is given again; `allotrope cache --clear` removes them all."
+        )
+        self.folder, self.reason = folder, reason
+
+
+@dataclass(frozen=True)
+class RowFile:
+    """Rows [n, …] of a .npy file that is read by rows, and their CRC-32 [n].
+
+    It is not mapped but read (`preadv`): what is read counts as memory only until the batch that it
+    is for is gone, threads wait for the disk side by side, and a bounded process stays within its
+    bound.
+    """
+
+    folder: Path
+    file: BinaryIO
+    shape: tuple[int, ...]
+    dtype: np.dtype
+    start: int
+    checks: np.ndarray
+
+    @classmethod
+    def opened(cls, folder: Path) -> RowFile:
+        """The rows in the folder of an entry, which is not removed as long as they are open.
+
+        Raises: SpoiledStore if the file is not as long as it says; OSError if there is none.
+        """
+        file = open_shared(folder / ROWS)
+        try:
+            shape, dtype = _header(file)
+            start = file.tell()
+            checks = np.load(folder / CHECKS, allow_pickle=False)
+        except (ValueError, EOFError, FileNotFoundError) as error:
+            file.close()
+            raise SpoiledStore(folder, str(error)) from None
+        wanted = start + math.prod(shape) * dtype.itemsize
+        there = os.fstat(file.fileno()).st_size
+        if there != wanted or checks.shape != shape[:1] or checks.dtype != np.uint32:
+            file.close()
+            raise SpoiledStore(
+                folder, f"its rows take {there:,} bytes, and {wanted:,} are expected"
+            )
+        return cls(folder, file, shape, dtype, start, checks)
+
+    @property
+    def row_bytes(self) -> int:
+        """How many bytes a row takes."""
+        return math.prod(self.shape[1:]) * self.dtype.itemsize
+
+    def read(self, rows: np.ndarray) -> np.ndarray:
+        """A copy of these rows [m], in their order: [m, …]. Raises: SpoiledStore."""
+        taken = np.empty((len(rows), *self.shape[1:]), self.dtype)
+        if not taken.size:
+            return taken
+        flat = taken.reshape(len(rows), -1).view(np.uint8)
+        runs = list(_runs(rows))
+        if len(runs) > 1 and hasattr(os, "posix_fadvise"):
+            # The disk is told of all rows first, and fetches them side by side.
+            for place, end in runs:
+                self._will_need(int(rows[place]), end - place)
+        for place, end in runs:
+            self._read_into(flat[place:end].data.cast("B"), int(rows[place]))
+        self._check(flat, rows)
+        return taken
+
+    def _will_need(self, row: int, count: int) -> None:
+        where = self.start + row * self.row_bytes
+        os.posix_fadvise(self.file.fileno(), where, count * self.row_bytes, os.POSIX_FADV_WILLNEED)
+
+    def _read_into(self, target: memoryview, row: int) -> None:
+        where, done = self.start + row * self.row_bytes, 0
+        while done < len(target):
+            count = os.preadv(self.file.fileno(), [target[done:]], where + done)
+            if not count:
+                raise SpoiledStore(self.folder, f"it ends before row {row}")
+            done += count
+
+    def _check(self, flat: np.ndarray, rows: np.ndarray) -> None:
+        for place, row in enumerate(rows.tolist()):
+            if zlib.crc32(flat[place].data) != self.checks[row]:
+                raise SpoiledStore(self.folder, f"row {row} is not as it was written")
+
+
+def _header(file: BinaryIO) -> tuple[tuple[int, ...], np.dtype]:
+    version = np.lib.format.read_magic(file)
+    if version not in HEADERS:
+        raise ValueError(f"version {version} of the format")
+    shape, _, dtype = HEADERS[version](file)
+    return shape, dtype
+
+
+def _runs(rows: np.ndarray) -> Iterator[tuple[int, int]]:
+    """First and last place, exclusive, of rows that follow each other in the file."""
+    ends = np.flatnonzero(np.diff(rows) != 1) + 1
+    yield from zip([0, *ends.tolist()], [*ends.tolist(), len(rows)], strict=True)

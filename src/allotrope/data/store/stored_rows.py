@@ -1,0 +1,87 @@
+"""A column that stays on disk: rows are read when they are asked for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, cast
+
+import numpy as np
+
+from allotrope.data.store.row_file import RowFile
+
+
+@dataclass(frozen=True, eq=False)
+class StoredRows:
+    """Some rows of a file as a column [n, …], with what columns are asked for of an array.
+
+    Rows that are asked for are read: `x[rows]`, `x[a:b]` and `x[row]` are arrays of their own.
+    `take` and `between` read nothing, so that splits of examples cost their numbers of rows alone.
+    """
+
+    file: RowFile
+    rows: np.ndarray
+
+    @classmethod
+    def all_of(cls, file: RowFile) -> StoredRows:
+        """Every row."""
+        return cls(file, np.arange(file.shape[0]))
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """As of an array."""
+        return len(self.rows), *self.file.shape[1:]
+
+    @property
+    def dtype(self) -> np.dtype:
+        """As of an array."""
+        return self.file.dtype
+
+    @property
+    def ndim(self) -> int:
+        """As of an array."""
+        return len(self.file.shape)
+
+    @property
+    def nbytes(self) -> int:
+        """What it would take in memory."""
+        return len(self.rows) * self.file.row_bytes
+
+    def __len__(self) -> int:
+        """The number of examples."""
+        return len(self.rows)
+
+    def __getitem__(self, key: Any) -> np.ndarray:
+        """The rows of a number, a slice or an array of numbers, read."""
+        rows = self.rows[key]
+        if np.ndim(rows):
+            return self.file.read(rows)
+        return self.file.read(rows.reshape(1))[0]
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        """All of it in memory."""
+        return self[:].astype(dtype or self.dtype, copy=False)
+
+    def take(self, rows: np.ndarray, axis: int = 0) -> StoredRows:
+        """The column of these rows; nothing is read."""
+        if axis != 0:
+            raise IndexError(f"axis {axis}: rows are along axis 0.")
+        return StoredRows(self.file, self.rows[rows])
+
+
+def as_column(rows: StoredRows) -> np.ndarray:
+    """The rows as what `Examples` holds.
+
+    They answer whatever examples are asked for; only arithmetic on a whole column, which nothing
+    should do that takes pictures, reads them all first.
+    """
+    return cast(np.ndarray, rows)
+
+
+Column = np.ndarray | StoredRows
+
+
+def rows_between(column: Column, start: int, stop: int) -> np.ndarray:
+    """The column of the rows from `start` to before `stop`; neither copied nor read."""
+    if isinstance(column, StoredRows):
+        return as_column(column.take(np.arange(start, stop)))
+    return column[start:stop]
