@@ -1,12 +1,10 @@
-"""Folders of pictures: layouts, odd contents, sizes, unreadable files, and the cache."""
+"""Folders of pictures: layouts, odd contents, sizes, and unreadable files."""
 
 from __future__ import annotations
 
 import os
-import resource
 import tarfile
 import zlib
-from contextlib import contextmanager
 
 import numpy as np
 import pytest
@@ -16,7 +14,6 @@ from allotrope.config import DataOptions
 from allotrope.data import read_data
 from allotrope.data.sources.pictures.decode_pictures import choose_size
 from allotrope.data.sources.pictures.decoder import Decoder
-from allotrope.data.sources.pictures.picture_cache import cache_folder
 from allotrope.errors import DataError, UsageError
 from allotrope.inputs.image.pictures import Header, read_header
 
@@ -245,101 +242,6 @@ def test_an_empty_split_folder(tmp_path):
 def test_pictures_beyond_memory_are_refused(tmp_path):
     message = error_of(classes(tmp_path), DataOptions(image_size=10**6))
     assert "of memory" in message and "Choose a smaller --image-size" in message
-
-
-def same(first, second):
-    return all(
-        np.array_equal(getattr(first, part)["image"], getattr(second, part)["image"])
-        and getattr(first, part) is not getattr(second, part)
-        for part in ("train", "validation", "test")
-    )
-
-
-def test_the_second_time_nothing_is_decoded(tmp_path, cache):
-    """What was stored is what is read: here the pictures' negatives."""
-    classes(tmp_path)
-    first = read_data(tmp_path)
-    (stored,) = cache.iterdir()
-    with np.load(stored) as file:
-        np.savez(stored, pixels=255 - file["pixels"], facts=file["facts"])
-    again = read_data(tmp_path)
-    for split, examples in first.splits.items():
-        np.testing.assert_array_equal(again.splits[split]["image"], 255 - examples["image"])
-        assert again.splits[split].origin == examples.origin
-    assert first.summary | {"seconds": 0} == again.summary | {"seconds": 0}
-
-
-def test_a_changed_file_or_size_is_decoded_again(tmp_path, cache):
-    classes(tmp_path)
-    read_data(tmp_path)
-    Image.new("RGB", (8, 8), "red").save(tmp_path / "cat" / "000.png")
-    data = read_data(tmp_path)
-    split = next(
-        part for part in (data.train, data.validation, data.test) if "cat/000.png" in part.origin
-    )
-    assert (split["image"][split.origin.index("cat/000.png")] == [255, 0, 0]).all()
-    read_data(tmp_path, DataOptions(image_size=4))
-    assert len(list(cache.iterdir())) == 3
-
-
-@pytest.mark.parametrize(
-    "damage",
-    [
-        lambda data: data[:-100],
-        lambda data: b"",
-        lambda data: data.replace(data[500:510], b"0123456789"),
-    ],
-)
-def test_a_damaged_cache_is_said_and_rebuilt(tmp_path, cache, damage):
-    classes(tmp_path)
-    first = read_data(tmp_path)
-    stored = next(cache.iterdir())
-    whole = stored.read_bytes()
-    stored.write_bytes(damage(whole))
-    lines = []
-    assert same(first, read_data(tmp_path, report=lines.append))
-    assert "cannot be used" in lines[0] and str(stored) in lines[0]
-    assert len(stored.read_bytes()) == len(whole)
-
-
-def test_a_cache_that_cannot_be_written_is_said(tmp_path, monkeypatch):
-    classes(tmp_path / "pets")
-    (tmp_path / "file").write_text("in the way")
-    monkeypatch.setenv("ALLOTROPE_CACHE", str(tmp_path / "file" / "cache"))
-    lines = []
-    assert len(read_data(tmp_path / "pets", report=lines.append).train) == 14
-    assert "not cached" in lines[0] and "ALLOTROPE_CACHE" in lines[0]
-
-
-@contextmanager
-def files_of_at_most(count):
-    """The system lets no file grow beyond so many bytes."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (count, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-
-
-def test_a_write_that_is_cut_off_leaves_no_half_cache(tmp_path, cache):
-    classes(tmp_path)
-    lines = []
-    with files_of_at_most(500):
-        read_data(tmp_path, report=lines.append)
-    assert "not cached" in lines[0] and "File too large" in lines[0]
-    assert not list(cache.iterdir())
-
-
-def test_the_cache_lies_in_the_home_folder_unless_said_otherwise(monkeypatch, tmp_path):
-    monkeypatch.delenv("ALLOTROPE_CACHE")
-    monkeypatch.setenv("HOME", str(tmp_path))
-    assert cache_folder() == tmp_path / ".cache" / "allotrope"
-
-
-def test_without_a_home_folder_the_cache_is_asked_for(tmp_path, monkeypatch):
-    monkeypatch.setenv("ALLOTROPE_CACHE", "~nobody-of-this-name/cache")
-    assert "Set ALLOTROPE_CACHE" in error_of(classes(tmp_path))
 
 
 def test_progress_is_reported(tmp_path):

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from allotrope.network.network import Network as Network
     from allotrope.network.reading.read import load as load
     from allotrope.verbs.bench import bench as bench
+    from allotrope.verbs.cache import cache as cache
     from allotrope.verbs.check import check as check
     from allotrope.verbs.compare import compare as compare
     from allotrope.verbs.convert import convert as convert
@@ -30,6 +31,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "Network": "allotrope.network.network:Network",
     "bench": "allotrope.verbs.bench:bench",
+    "cache": "allotrope.verbs.cache:cache",
     "check": "allotrope.verbs.check:check",
     "compare": "allotrope.verbs.compare:compare",
     "convert": "allotrope.verbs.convert:convert",
@@ -44,8 +46,8 @@ _HOMES = {
 }
 
 __all__ = [
-    "Network", "__version__", "bench", "check", "compare", "convert", "doctor", "errors", "fit",
-    "load", "networks", "predict", "read", "testing",
+    "Network", "__version__", "bench", "cache", "check", "compare", "convert", "doctor", "errors",
+    "fit", "load", "networks", "predict", "read", "testing",
 ]  # fmt: skip
 
 

@@ -60,6 +60,7 @@ VERBS: Verbs = {
         "Measure an ONNX file in every runtime that is installed.",
     ),
     "report": ("allotrope.verbs.report:report", "Write the report of a run again."),
+    "cache": ("allotrope.verbs.cache:cache", "Say what decoded data lies on disk, or remove it."),
     "doctor": ("allotrope.verbs.doctor:doctor", "Say what this machine has and what is missing."),
 }
 

@@ -11,10 +11,10 @@ from allotrope.config import bytes_text, parse_bytes
 from allotrope.errors import DataError, UsageError
 
 MEMORY_LIMIT = "ALLOTROPE_MEMORY_LIMIT"
-"""The environment variable that says how large one array of a network may be, such as 16GB."""
-SHARE = 4
-"""One array, or the examples of a training, may take a quarter of the memory: what is computed from
-them, and copies, need their own."""
+"""The environment variable that says how large one array may be, such as 16GB."""
+_SHARE = 4
+"""One array may take a quarter of the memory: what is computed from it, and copies, need their own.
+"""
 UNKNOWN = 32 * 2**30
 """What is taken for the memory if the system does not say: a generous guess stops absurd sizes."""
 GROUPS = Path("/proc/self/cgroup")
@@ -22,13 +22,14 @@ GROUP_FOLDER = Path("/sys/fs/cgroup")
 
 
 def memory_limit() -> int:
-    """The most bytes one array may ask for: `MEMORY_LIMIT`, else a quarter of the memory.
+    """The most bytes one array may take: `MEMORY_LIMIT`, else a quarter of the memory.
 
+    A network that asks for a larger one is refused; examples that take more stay on disk.
     Raises: UsageError where `MEMORY_LIMIT` is no size.
     """
     said = os.environ.get(MEMORY_LIMIT, "")
     if not said:
-        return memory() // SHARE
+        return memory() // _SHARE
     try:
         return parse_bytes(said)
     except UsageError as error:

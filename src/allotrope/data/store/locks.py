@@ -5,34 +5,35 @@ The system takes a lock away when its process ends, however it ends.
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import BinaryIO
 
 
-def open_shared(path: Path) -> BinaryIO:
-    """The file, opened to be read, as one that is in use until it is closed.
+def open_shared(path: Path) -> int:
+    """The descriptor of a file that is opened to be read, and is in use until it is closed.
 
     Raises: OSError if there is none, or somebody is removing it.
     """
-    file = path.open("rb")
+    descriptor = os.open(path, os.O_RDONLY)
     try:
-        _lock(file, alone=False)
+        _lock(descriptor, alone=False)
     except OSError:
-        file.close()
+        os.close(descriptor)
         raise
-    return file
+    return descriptor
 
 
 def lock_alone(file: BinaryIO) -> bool:
     """Whether nobody else uses the open file; nobody else will until it is closed."""
     try:
-        _lock(file, alone=True)
+        _lock(file.fileno(), alone=True)
     except OSError:
         return False
     return True
 
 
-def _lock(file: BinaryIO, alone: bool) -> None:
+def _lock(descriptor: int, alone: bool) -> None:
     """Raises: OSError if another process, or another opening of the file, stands against it."""
     try:
         import fcntl
@@ -41,4 +42,4 @@ def _lock(file: BinaryIO, alone: bool) -> None:
     kind = fcntl.LOCK_SH
     if alone:
         kind = fcntl.LOCK_EX
-    fcntl.flock(file, kind | fcntl.LOCK_NB)
+    fcntl.flock(descriptor, kind | fcntl.LOCK_NB)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import weakref
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -32,44 +33,43 @@ class SpoiledStore(DataError):
         self.folder, self.reason = folder, reason
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class RowFile:
     """Rows [n, …] of a .npy file that is read by rows, and their CRC-32 [n].
 
     It is not mapped but read (`preadv`): what is read counts as memory only until the batch that it
-    is for is gone, threads wait for the disk side by side, and a bounded process stays within its
-    bound.
+    is for is gone, and a bounded process stays within its bound. The entry is not removed as long
+    as this object lives.
     """
 
     folder: Path
-    file: BinaryIO
+    descriptor: int
     shape: tuple[int, ...]
     dtype: np.dtype
     start: int
     checks: np.ndarray
 
+    def __post_init__(self) -> None:
+        # A descriptor, for a file object that is not closed by hand is a warning.
+        weakref.finalize(self, os.close, self.descriptor)
+
     @classmethod
     def opened(cls, folder: Path) -> RowFile:
-        """The rows in the folder of an entry, which is not removed as long as they are open.
+        """The rows in the folder of an entry.
 
-        Raises: SpoiledStore if the file is not as long as it says; OSError if there is none.
+        Raises: SpoiledStore if the files are not as long as they say; OSError if there are none.
         """
-        file = open_shared(folder / ROWS)
+        descriptor = open_shared(folder / ROWS)
         try:
-            shape, dtype = _header(file)
-            start = file.tell()
+            with open(descriptor, "rb", closefd=False) as file:
+                shape, dtype = _header(file)
+                start = file.tell()
             checks = np.load(folder / CHECKS, allow_pickle=False)
+            _check_lengths(os.fstat(descriptor).st_size - start, shape, dtype, checks)
         except (ValueError, EOFError, FileNotFoundError) as error:
-            file.close()
+            os.close(descriptor)
             raise SpoiledStore(folder, str(error)) from None
-        wanted = start + math.prod(shape) * dtype.itemsize
-        there = os.fstat(file.fileno()).st_size
-        if there != wanted or checks.shape != shape[:1] or checks.dtype != np.uint32:
-            file.close()
-            raise SpoiledStore(
-                folder, f"its rows take {there:,} bytes, and {wanted:,} are expected"
-            )
-        return cls(folder, file, shape, dtype, start, checks)
+        return cls(folder, descriptor, shape, dtype, start, checks)
 
     @property
     def row_bytes(self) -> int:
@@ -82,6 +82,7 @@ class RowFile:
         if not taken.size:
             return taken
         flat = taken.reshape(len(rows), -1).view(np.uint8)
+        # A page of a column is one run, rows in a random order are nearly as many as rows.
         runs = list(_runs(rows))
         if len(runs) > 1 and hasattr(os, "posix_fadvise"):
             # The disk is told of all rows first, and fetches them side by side.
@@ -94,17 +95,19 @@ class RowFile:
 
     def _will_need(self, row: int, count: int) -> None:
         where = self.start + row * self.row_bytes
-        os.posix_fadvise(self.file.fileno(), where, count * self.row_bytes, os.POSIX_FADV_WILLNEED)
+        os.posix_fadvise(self.descriptor, where, count * self.row_bytes, os.POSIX_FADV_WILLNEED)
 
     def _read_into(self, target: memoryview, row: int) -> None:
         where, done = self.start + row * self.row_bytes, 0
         while done < len(target):
-            count = os.preadv(self.file.fileno(), [target[done:]], where + done)
+            count = os.preadv(self.descriptor, [target[done:]], where + done)
             if not count:
                 raise SpoiledStore(self.folder, f"it ends before row {row}")
             done += count
 
     def _check(self, flat: np.ndarray, rows: np.ndarray) -> None:
+        # Looked at here and not once at the beginning: that would read all of it one time more,
+        # and tell nothing of what happens to the file during a training of hours.
         for place, row in enumerate(rows.tolist()):
             if zlib.crc32(flat[place].data) != self.checks[row]:
                 raise SpoiledStore(self.folder, f"row {row} is not as it was written")
@@ -116,6 +119,14 @@ def _header(file: BinaryIO) -> tuple[tuple[int, ...], np.dtype]:
         raise ValueError(f"version {version} of the format")
     shape, _, dtype = HEADERS[version](file)
     return shape, dtype
+
+
+def _check_lengths(there: int, shape: tuple[int, ...], dtype: np.dtype, checks: np.ndarray) -> None:
+    wanted = math.prod(shape) * dtype.itemsize
+    if there != wanted:
+        raise ValueError(f"its rows take {there:,} bytes, and {wanted:,} are expected")
+    if checks.shape != shape[:1] or checks.dtype != np.uint32:
+        raise ValueError(f"its checksums are {checks.dtype} {list(checks.shape)}")
 
 
 def _runs(rows: np.ndarray) -> Iterator[tuple[int, int]]:

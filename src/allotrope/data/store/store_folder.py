@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import time
@@ -11,7 +12,7 @@ from pathlib import Path
 
 from allotrope.data.store.locks import lock_alone
 from allotrope.data.store.row_file import ROWS
-from allotrope.data.store.store_writer import UNFINISHED
+from allotrope.data.store.store_writer import FACTS, UNFINISHED
 from allotrope.errors import DataError
 
 USUAL_SIZE = 20_000_000_000
@@ -38,7 +39,7 @@ def store_folder() -> Path:
 
 
 @dataclass(frozen=True)
-class Entry:
+class StoredEntry:
     """Decoded examples of one source: where they lie, how many bytes they take, when used last."""
 
     path: Path
@@ -51,7 +52,7 @@ class Entry:
         return self.path.name.startswith(UNFINISHED)
 
 
-def entries(folder: Path) -> list[Entry]:
+def entries(folder: Path) -> list[StoredEntry]:
     """What lies in the folder, that which was used longest ago first; nothing if there is none."""
     try:
         paths = sorted(folder.iterdir())
@@ -61,7 +62,7 @@ def entries(folder: Path) -> list[Entry]:
     return sorted((_entry(path) for path in own), key=lambda entry: entry.used)
 
 
-def _entry(path: Path) -> Entry:
+def _entry(path: Path) -> StoredEntry:
     # What another process removes meanwhile takes nothing.
     sizes, used = [0], 0.0
     for file in (path, *(path.iterdir() if path.is_dir() else ())):
@@ -71,7 +72,18 @@ def _entry(path: Path) -> Entry:
             continue
         sizes.append(status.st_size if file.is_file() else 0)
         used = max(used, status.st_mtime if file == path else 0.0)
-    return Entry(path, sum(sizes), used)
+    return StoredEntry(path, sum(sizes), used)
+
+
+def title(entry: StoredEntry) -> str:
+    """What the entry holds, as it was said when it was written."""
+    try:
+        facts = json.loads((entry.path / FACTS).read_bytes())
+        return str(facts["title"])
+    except (OSError, ValueError, KeyError, TypeError):
+        if entry.is_unfinished:
+            return "unfinished"
+        return entry.path.name
 
 
 def mark_used(path: Path) -> None:
@@ -82,7 +94,7 @@ def mark_used(path: Path) -> None:
         return
 
 
-def remove(entry: Entry, now: Callable[[], float] = time.time) -> bool:
+def remove(entry: StoredEntry, now: Callable[[], float] = time.time) -> bool:
     """Remove an entry, unless it is in use; whether it is gone."""
     path = entry.path
     if path.is_file():  # of an older version
@@ -105,7 +117,7 @@ def discard(path: Path) -> None:
     shutil.rmtree(path, ignore_errors=True)
 
 
-def make_room(folder: Path, needed: int, size: int) -> list[Entry]:
+def make_room(folder: Path, needed: int, size: int) -> list[StoredEntry]:
     """Remove what was left behind, and what was used longest ago if all is to fit in `size` bytes.
 
     What was removed is given back.
@@ -127,6 +139,6 @@ def free_bytes(folder: Path) -> int:
     return shutil.disk_usage(there).free
 
 
-def total(listed: Sequence[Entry]) -> int:
+def total(listed: Sequence[StoredEntry]) -> int:
     """Bytes of all of them."""
     return sum(entry.bytes for entry in listed)

@@ -43,6 +43,7 @@ class StoreWriter:
 
     def finish(self, facts: dict[str, Any]) -> None:
         """All of it on the disk. Raises: OSError."""
+        # Only now it is known how many rows there are: some pictures cannot be read.
         self._file.seek(0)
         self._write_header()
         if self._file.tell() != self._start:  # NumPy leaves room for longer counts of rows
@@ -79,6 +80,7 @@ def writing_entry(folder: Path, shape: tuple[int, ...], dtype: np.dtype) -> Iter
     temporary = Path(tempfile.mkdtemp(prefix=UNFINISHED, dir=root))
     try:
         with (temporary / ROWS).open("w+b", buffering=BUFFER) as file:
+            # The lock goes with the file when the folder is renamed, and ends with the process.
             lock_alone(file)
             yield StoreWriter(temporary, file, shape, dtype)
             if (temporary / FACTS).is_file():
@@ -91,6 +93,7 @@ def _take_place(temporary: Path, folder: Path) -> None:
     try:
         temporary.rename(folder)
     except OSError:
+        # The same was written by another process meanwhile.
         if not (folder / FACTS).is_file():
             raise
     sync_folder(folder.parent)

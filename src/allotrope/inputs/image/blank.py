@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from allotrope.inputs.pages import pages
+from allotrope.inputs.by_page import pages
 
 
 def blank_rows(images: np.ndarray) -> np.ndarray:

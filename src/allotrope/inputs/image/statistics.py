@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from allotrope.inputs.pages import pages
+from allotrope.inputs.by_page import pages
 
 AT_ONCE = 4_000_000
 """Bytes of pixels at a time, of which the squares take eight times as much."""

@@ -13,11 +13,12 @@ from typing import Any
 import numpy as np
 
 from allotrope.config import DataOptions
-from allotrope.data.encodings import shown
+from allotrope.data.encodings import printable, shown
 from allotrope.data.sources.pictures.decoder import Decoder
 from allotrope.data.sources.pictures.deep_pictures import find_value_range
 from allotrope.inputs.image.formats import SUFFIXES
 from allotrope.inputs.image.pictures import Header, read_header, read_picture, strict_size
+from allotrope.wording import counted
 
 Report = Callable[[str], None]
 STEP, LARGEST_CHOSEN = 32, 128
@@ -75,8 +76,10 @@ class Pictures:
         """What goes with the pixels, when they are decoded."""
         headers = {row: self.headers[row] for row in self.done}
         folder, files = self.decoder.folder, self.decoder.files
-        found = _facts(folder, files, headers, self.decoder.unreadable, self.notes)
-        return found | {"value_range": self.value_range}
+        facts = _facts(folder, files, headers, self.decoder.unreadable, self.notes)
+        height, width, _ = self.shape
+        title = f"{folder.resolve()}: {counted(len(headers), 'picture')} of {height}x{width}"
+        return facts | {"value_range": self.value_range, "title": printable(title)}
 
 
 def look_at_pictures(

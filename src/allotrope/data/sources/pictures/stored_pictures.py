@@ -19,7 +19,7 @@ from allotrope.data.store.store import NoRoom, Store, Stored
 from allotrope.data.store.store_folder import PREFIX
 from allotrope.data.store.stored_rows import as_column
 from allotrope.errors import UsageError
-from allotrope.memory_limit import SHARE, memory, require_memory
+from allotrope.memory_limit import memory_limit, require_memory
 from allotrope.wording import counted
 
 Report = Callable[[str], None]
@@ -47,10 +47,11 @@ def decoded_pictures(
     key = picture_key(folder, files, *asked, lengths, PIL.__version__)
     if store is not None:
         stored = store.opened(key, report)
-        held = None if stored is None else _held(store, stored, report)
-        if held is not None:
-            return held
+        decoded = None if stored is None else _opened(store, stored, report)
+        if decoded is not None:
+            return decoded
     pictures = look_at_pictures(folder, files, parts, options, report)
+    # What fits is decoded into memory first: a disk that fails then costs nothing.
     if store is not None and not fits(pictures.bytes):
         return _on_disk(store, key, pictures, report)
     _require_memory(pictures, "Leave out --cache-size 0, or choose a smaller --image-size.")
@@ -63,7 +64,7 @@ def decoded_pictures(
 
 def fits(count: int) -> bool:
     """Whether so many bytes of examples are held in memory as a whole."""
-    return count <= memory() // SHARE
+    return count <= memory_limit()
 
 
 def picture_key(root: Path, files: Iterable[Path], *options: object) -> str:
@@ -84,7 +85,7 @@ def _state(path: Path) -> tuple[int, ...]:
     return status.st_mtime_ns, status.st_ctime_ns, status.st_size
 
 
-def _held(store: Store, stored: Stored, report: Report) -> Decoded | None:
+def _opened(store: Store, stored: Stored, report: Report) -> Decoded | None:
     """What was decoded before, in memory if it fits there; None if it is spoiled, which is said."""
     if not fits(stored.rows.nbytes):
         report(_read_from(len(stored.rows), stored.rows.nbytes, stored.folder))
@@ -111,16 +112,17 @@ def _on_disk(store: Store, key: str, pictures: Pictures, report: Report) -> Deco
             raise NoRoom(f"what was written to {store.folder / key} is not there. {store.remedy}")
         return as_column(stored.rows), stored.facts
     except NoRoom as error:
-        _require_memory(pictures, f"They cannot be kept on disk either: {error}.")
-        report(f"decoded pictures are not kept on disk, but all in memory: {error}")
+        remedy = f"Choose a smaller --image-size. They cannot be kept on disk either: {error}."
+        _require_memory(pictures, remedy)
+        report(f"decoded pictures are held in memory, as they are not kept on disk: {error}")
     return pictures.in_memory(), pictures.facts()
 
 
 def _read_from(count: int, size: int, folder: Path) -> str:
     return (
-        f"{counted(count, 'picture')}, decoded {bytes_text(size)}, more than a quarter of the "
-        f"memory ({bytes_text(memory())}): training reads them from {folder} (--cache-size says "
-        "how much may lie there)"
+        f"{counted(count, 'picture')}, decoded {bytes_text(size)}; more than "
+        f"{bytes_text(memory_limit())}, a quarter of the memory, is read from disk in training: "
+        f"{folder} (--cache-size says how much may lie there)"
     )
 
 
@@ -142,7 +144,7 @@ def _put(
             )
         store.write(key, pictures.shape, pixels.dtype, pixels, lambda: facts)
     except NoRoom as error:
-        report(f"decoded pictures are not cached: {error}")
+        report(f"decoded pictures are not kept for the next time: {error}")
 
 
 def _require_memory(pictures: Pictures, remedy: str) -> None:
