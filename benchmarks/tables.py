@@ -3,9 +3,9 @@
     python benchmarks/tables.py ../shared/data [--only california] [--seeds 3] [--budget 3m]
 
 Reads adult (its own test split), California housing (80/20 splits) and emotions (474/119 rows,
-several labels) and writes for each seed the metric of the network, of boosted trees as candidates
-of the same run, of the file that was delivered, and of HistGradientBoosting with its defaults on
-all training rows.
+several labels) and writes for each seed the metric on test data, of two classes the area under the
+curve beside it: of the network, of boosted trees and of their mean as candidates of the same run,
+of the file that was delivered, and of HistGradientBoosting with its defaults on all training rows.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import argparse
 import csv
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -33,7 +33,25 @@ class Split:
 
     folder: Path
     options: dict[str, Any]
-    figure: str
+
+
+COLUMNS = ("network", "trees", "their mean", "delivered", "defaults")
+
+
+@dataclass(frozen=True)
+class Row:
+    """What one fit gave: figures on test data of each of COLUMNS, what was delivered, seconds."""
+
+    title: str
+    figures: dict[str, dict[str, float]]
+    form: str
+    seconds: str
+
+    @property
+    def text(self) -> str:
+        """The row of the table."""
+        cells = [said(self.figures[column]) for column in COLUMNS]
+        return f"| {' | '.join([self.title, *cells, self.form, self.seconds])} |"
 
 
 def written(folder: Path, name: str, header: list[str], rows: list[list[str]]) -> None:
@@ -55,7 +73,7 @@ def parted(source: Path, folder: Path, seed: int, train: int | None) -> None:
 def california(data: Path, scratch: Path, seed: int) -> Split:
     folder = scratch / f"california-{seed}"
     parted(data / "tables/california-housing.csv", folder, seed, None)
-    return Split(folder, {"target": "median_house_value"}, "rmse")
+    return Split(folder, {"target": "median_house_value"})
 
 
 def adult(data: Path, scratch: Path, seed: int) -> Split:
@@ -63,22 +81,23 @@ def adult(data: Path, scratch: Path, seed: int) -> Split:
     folder.mkdir()
     for name in ("adult-train.csv", "adult-test.csv"):
         (folder / name).write_bytes((data / "tables" / name).read_bytes())
-    return Split(folder, {"target": "col15"}, "accuracy")
+    return Split(folder, {"target": "col15"})
 
 
 def emotions(data: Path, scratch: Path, seed: int) -> Split:
     folder = scratch / f"emotions-{seed}"
     parted(data / "multilabel/emotions.csv", folder, seed, 474)
     options = {"target": EMOTIONS, "metric": {"labels": "micro_f1"}}
-    return Split(folder, options, "micro_f1")
+    return Split(folder, options)
 
 
 SETS = {"california": california, "adult": adult, "emotions": emotions}
 
 
-def with_defaults(split: Split) -> str:
-    """HistGradientBoosting on all training rows, in a metric of its own; no labels of several."""
+def with_defaults(split: Split) -> dict[str, float]:
+    """HistGradientBoosting on all training rows, by its own metrics; nothing of several labels."""
     from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
+    from sklearn.metrics import roc_auc_score
 
     data = allotrope.read(split.folder, target=split.options["target"])
     (table,), (task, *_) = data.inputs, data.tasks
@@ -86,35 +105,68 @@ def with_defaults(split: Split) -> str:
     x = np.concatenate([part[table.name] for part in parts])
     labels = np.concatenate([part[task.name] for part in parts])
     if task.kind == "multilabel":
-        return "-"
+        return {}
     makers = {
         "regression": HistGradientBoostingRegressor,
         "classification": HistGradientBoostingClassifier,
     }
     model = makers[task.kind](random_state=0, categorical_features=list(table.coded)).fit(x, labels)
-    guess, truth = model.predict(data.test[table.name]), data.test[task.name]
+    new, truth = data.test[table.name], data.test[task.name]
     if task.kind == "regression":
-        return f"{np.sqrt(np.mean((guess - truth) ** 2)):,.0f}"
-    return f"{np.mean(guess == truth):.4f}"
+        return {"metric": float(np.sqrt(np.mean((model.predict(new) - truth) ** 2)))}
+    area = roc_auc_score(truth, model.predict_proba(new)[:, 1])
+    return {"metric": float(np.mean(model.predict(new) == truth)), "auc": float(area)}
 
 
-def measured(name: str, split: Split, seed: int, options: dict[str, Any]) -> Iterator[str]:
-    """The cells of a row."""
+def figures(row: Mapping[str, Any]) -> dict[str, float]:
+    """The metric of a candidate on test data, and the area under the curve if there is one."""
+    metric = row.get("test_accuracy", row.get("test_metric", float("nan")))
+    return {"metric": metric, **({"auc": row["test_auc"]} if "test_auc" in row else {})}
+
+
+def said(form: Mapping[str, float]) -> str:
+    """A cell: an error in units, fractions with five digits."""
+    return " ".join(
+        f"{value:,.0f}" if abs(value) > 1 else f"{value:.5f}" for value in form.values()
+    )
+
+
+def measured(name: str, split: Split, seed: int, options: dict[str, Any]) -> Row:
+    """What one fit gave."""
     began, used = time.perf_counter(), time.process_time()
     run = allotrope.fit(split.folder, **split.options, **options, seed=seed, quiet=True)
     seconds, used = time.perf_counter() - began, time.process_time() - used
-    test = run.json["test"]
-    own = next(iter(test.values())) if split.figure not in test else test
-    yield f"{name} {seed}"
-    yield " ".join(f"{own[key]:.6g}" for key in (split.figure, "auc") if key in own)
-    for form in (TREES, TOGETHER):
-        rows = [row for row in run.json["candidates"] if row["form"] == form]
-        yield " ".join(f"{row.get('test_accuracy', row.get('test_metric')):.6g}" for row in rows)
     best = run.json["delivered"] or {"form": "nothing"}
-    figure = best.get("test_accuracy", best.get("test_metric", float("nan")))
-    yield f"{best['form'] or 'network'} {best.get('precision', '')} {figure:.6g}"
-    yield with_defaults(split)
-    yield f"{run.json['training']['seconds']:.0f} of {seconds:.0f} ({used:.0f} of processor)"
+    by_form = {row["form"]: row for row in run.json["candidates"]}
+    (network,) = [row for row in run.json["candidates"] if row["baseline"]]
+    trained = run.json["training"]["seconds"]
+    return Row(
+        f"{name} {seed}",
+        {
+            "network": figures(network),
+            "trees": figures(by_form[TREES]),
+            "their mean": figures(by_form[TOGETHER]),
+            "delivered": figures(best),
+            "defaults": with_defaults(split),
+        },
+        f"{best['form'] or 'network'} {best.get('precision', '')}",
+        f"{trained:.0f} of {seconds:.0f} ({used:.0f} of processor)",
+    )
+
+
+def summed_up(name: str, rows: Sequence[Row]) -> str:
+    """The mean over seeds, and of errors the mean ratio to the defaults."""
+    cells = []
+    for column in COLUMNS:
+        forms = [row.figures[column] for row in rows]
+        means = {key: float(np.mean([form[key] for form in forms])) for key in forms[0]}
+        cell = said(means)
+        defaults = [row.figures["defaults"].get("metric") for row in rows]
+        if means and defaults[0] is not None and means["metric"] > 1:
+            ratios = [form["metric"] / one for form, one in zip(forms, defaults, strict=True)]
+            cell += f" (x {np.mean(ratios):.3f})"
+        cells.append(cell)
+    return f"| **{name}, mean of {len(rows)}** | {' | '.join(cells)} | | |"
 
 
 def main() -> None:
@@ -126,15 +178,17 @@ def main() -> None:
     parser.add_argument("--budget", default="3m")
     parser.add_argument("--threads", type=int, default=None)
     asked = parser.parse_args()
-    print("| data, seed | network | trees | their mean | delivered | defaults | seconds |")
-    print("| --- | --- | --- | --- | --- | --- | --- |", flush=True)
+    print(f"| data, seed | {' | '.join(COLUMNS)} | form | seconds |")
+    print(f"| --- |{' --- |' * len(COLUMNS)} --- | --- |", flush=True)
     with tempfile.TemporaryDirectory() as scratch:
         options = {"budget": asked.budget, "threads": asked.threads, "out": scratch}
         for name in asked.only or SETS:
+            rows: list[Row] = []
             for seed in range(asked.first, asked.first + asked.seeds):
                 split = SETS[name](asked.data, Path(scratch), seed)
-                cells = measured(name, split, seed, options)
-                print(f"| {' | '.join(cells)} |", flush=True)
+                rows.append(measured(name, split, seed, options))
+                print(rows[-1].text, flush=True)
+            print(summed_up(name, rows), flush=True)
 
 
 if __name__ == "__main__":

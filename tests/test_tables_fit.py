@@ -10,7 +10,10 @@ import pytest
 
 import allotrope
 from allotrope.delivery.finished import finished
-from allotrope.training.boosting import grown, sums, trees_of
+from allotrope.network.zoo.trees import boosted_trees
+from allotrope.training.blend import blended, shares_of_first
+from allotrope.training.boosting import Growth, Rows, grown, sums, trees_of
+from allotrope.verbs.request import defaults, fit_options, with_usual_drop
 from quick import fit
 from test_predict_columns import by_program
 
@@ -76,7 +79,9 @@ def test_boosted_trees_stand_beside(run):
     network, trees, mean = (
         onnxruntime.InferenceSession(run.folder / file).run(None, {"table": x})[0] for file in files
     )
-    np.testing.assert_allclose(mean, (network + trees) / 2, rtol=1e-5)
+    (together,) = [row for row in run.json["candidates"] if row["form"] == "network-and-trees"]
+    share = together["network_shares"]["price"]
+    np.testing.assert_allclose(mean, share * network + (1 - share) * trees, rtol=1e-5)
     assert json.loads((run.folder / "run.json").read_text())["status"] == "done"
 
 
@@ -84,8 +89,34 @@ def test_boosted_trees_stand_beside(run):
 def test_trees_answer_in_onnx_as_in_scikit_learn(target, tmp_path):
     from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 
+    data, tasks = some_rows(target)
+    (task,) = tasks
+    x, new = data.train["table"], data.test["table"]
+    labels, few = data.train[task.name], Rows(new[:1], data.test[task.name][:1])
+    growth = Growth(100, 0.1, seed=0)
+    # A single row to judge by is too few, so that these are scikit-learn's trees with defaults.
+    trees, start = trees_of(task, Rows(x, labels), few, growth)
+    network = boosted_trees("table", x.shape[1], {task.name: (trees, start)})
+    finished(network, data.inputs, tasks).save(tmp_path / "trees.onnx")
+    session = onnxruntime.InferenceSession(tmp_path / "trees.onnx")
+    (answers,) = session.run(None, {"table": new})
+    if target == "price":
+        model = HistGradientBoostingRegressor(random_state=0).fit(x, labels)
+        expected = model.predict(new)[:, None]
+    elif "," in target:
+        models = [HistGradientBoostingClassifier(random_state=0).fit(x, y) for y in labels.T]
+        expected = np.stack([model.predict_proba(new)[:, 1] for model in models], 1)
+    else:
+        model = HistGradientBoostingClassifier(random_state=0).fit(x, labels)
+        expected = model.predict_proba(new)
+    np.testing.assert_allclose(answers, expected, atol=2e-5)
+    np.testing.assert_allclose(task.answers(sums(trees, start, new)), expected, atol=2e-5)
+
+
+def some_rows(target, count=240):
+    """Rows with gaps, and their tasks as a training has them."""
     random = np.random.default_rng(0)
-    x = random.standard_normal((400, 3)).astype(np.float32)
+    x = random.standard_normal((count, 3)).astype(np.float32)
     x[random.random(x.shape) < 0.1] = np.nan
     whole = np.nan_to_num(x[:, 0]) + np.nan_to_num(x[:, 1]) ** 2
     columns = {
@@ -100,27 +131,67 @@ def test_trees_answer_in_onnx_as_in_scikit_learn(target, tmp_path):
     }
     wanted = {name: columns[name] for name in ("a", "b", "c", *target.split(","))}
     data = allotrope.read(wanted, target=target)
-    (task,) = tasks = tuple(
-        task.trained_by(allotrope.config.Recipe(loss=task.minimized), data.train[task.name])
-        for task in data.tasks
-    )
-    trees = grown(data, tasks, 0).network
-    finished(trees, data.inputs, tasks).save(tmp_path / "trees.onnx")
-    session = onnxruntime.InferenceSession(tmp_path / "trees.onnx")
-    (answers,) = session.run(None, {"table": data.test["table"]})
-    labels, x, new = data.train[task.name], data.train["table"], data.test["table"]
+    recipes = {task.name: allotrope.config.Recipe(loss=task.minimized) for task in data.tasks}
+    tasks = [task.trained_by(recipes[task.name], data.train[task.name]) for task in data.tasks]
+    return data, tuple(tasks)
+
+
+@pytest.mark.parametrize("target", ["price", "many", "flag,other"])
+def test_trees_are_as_many_as_serve_validation_rows(target, tmp_path):
+    data, tasks = some_rows(target)
+    (task,) = tasks
+    table, labels = data.validation["table"], data.validation[task.name]
+    boosted = grown(data, tasks, seed=0)
+    growth = Growth.of(data.train["table"], task.size, seed=0)
+    assert growth == Growth(2000, 0.05, 0)
+    train = Rows(data.train["table"], data.train[task.name])
+    trees, start = trees_of(task, train, Rows(table, labels), growth)
+    assert boosted.rounds == {task.name: len(trees)}
+    boosted.network.save(tmp_path / "trees.onnx")
+    (raw,) = onnxruntime.InferenceSession(tmp_path / "trees.onnx").run(None, {"table": table})
+    np.testing.assert_allclose(raw, boosted.validation[task.name], atol=1e-4)
+    if target == "many":
+        ends = [len(trees) - 3 * fewer for fewer in (0, 1, 2, 10)]
+        losses = [task.scores(sums(trees[:end], start, table), labels)["loss"] for end in ends]
+        assert losses[0] == min(losses) and task.size == 3
+
+
+def test_work_bounds_how_many_trees_there_are():
+    wide = np.broadcast_to(np.float32(0), (1_000_000, 100))
+    assert Growth.of(wide, 1, seed=0) == Growth(100, 0.1, 0)
+    assert Growth.of(wide[:40_000], 1, seed=0) == Growth(999, 0.05, 0)
+
+
+def test_speed_may_cost_a_table_less():
+    options = fit_options(defaults(allotrope.fit) | {"data": "rows.csv"})
+    table, _ = some_rows("price")
+    assert options.target.max_drop == 0.5
+    assert with_usual_drop(options, table).target.max_drop == 0.1
+    pictures = allotrope.read("digits")
+    assert with_usual_drop(options, pictures).target.max_drop == 0.5
+    asked = fit_options(defaults(allotrope.fit) | {"data": "rows.csv", "max_drop": 0.5})
+    assert with_usual_drop(asked, table).target.max_drop == 0.5
+
+
+@pytest.mark.parametrize("target", ["price", "many", "flag,other"])
+def test_what_each_counts_in_the_mean_is_chosen_if_rows_tell(target):
+    data, tasks = some_rows(target, count=2000)
+    (task,) = tasks
+    labels = data.train.columns
+    right = {task.name: task.encode(labels[task.name]).targets.astype(np.float64) * 6 - 3}
     if target == "price":
-        model = HistGradientBoostingRegressor(random_state=0).fit(x, labels)
-        expected = model.predict(new)[:, None]
-    elif "," in target:
-        models = [HistGradientBoostingClassifier(random_state=0).fit(x, y) for y in labels.T]
-        expected = np.stack([model.predict_proba(new)[:, 1] for model in models], 1)
-    else:
-        model = HistGradientBoostingClassifier(random_state=0).fit(x, labels)
-        expected = model.predict_proba(new)
-    np.testing.assert_allclose(answers, expected, atol=2e-5)
-    raw = sums(*trees_of(task, x, labels, 0), new)
-    np.testing.assert_allclose(task.answers(raw), expected, atol=2e-5)
+        right = {task.name: right[task.name] / 6 + 0.5}
+    noise = np.random.default_rng(1).standard_normal(right[task.name].shape)
+    near, far = ({task.name: right[task.name] + size * noise} for size in (0.5, 20))
+    again = {task.name: right[task.name] - 0.5 * noise}
+    assert shares_of_first(tasks, near, far, labels)[task.name] == 0.9
+    assert shares_of_first(tasks, far, near, labels)[task.name] == 0.1
+    assert shares_of_first(tasks, near, again, labels) == {task.name: 0.5}
+    few = {name: column[:30] for name, column in labels.items()}
+    parts = ({name: column[:30] for name, column in each.items()} for each in (near, far))
+    assert shares_of_first(tasks, *parts, few) == {task.name: 0.5}
+    mean = blended(near, far, {task.name: 0.9})[task.name]
+    np.testing.assert_allclose(mean, 0.9 * near[task.name] + 0.1 * far[task.name])
 
 
 def test_a_run_of_a_table_without_header_answers_such_a_file(tmp_path):

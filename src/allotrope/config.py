@@ -211,13 +211,17 @@ class FixedSettings:
     threads: int | None = None
 
 
+USUAL_DROP = 0.5
+"""Points of the metric that speed may cost, unless it is said otherwise."""
+
+
 @dataclass(frozen=True)
 class Target:
     """What the delivered file must meet: latency at batch 1 in ms, bytes, drop in points."""
 
     max_latency: float | None = None
     max_size: int | None = None
-    max_drop: float = 0.5
+    max_drop: float = USUAL_DROP
 
 
 def parse_seconds(text: str | float) -> float:

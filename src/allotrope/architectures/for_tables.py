@@ -47,6 +47,9 @@ MANY_RECIPE = Recipe(
 )
 """No smoothing of labels, which would cost the probabilities their calibration."""
 FEW_RECIPE = replace(MANY_RECIPE, weight_decay=0.05, average=0.98, batch_size=64)
+TABLE_DROP = 0.1
+"""Points of the metric that speed may cost: every form answers a row in less than a millisecond, so
+that more would be a bad bargain."""
 SEEN = 600_000
 """So many rows are seen in all, but each 15 to 40 times: what is more is learned by heart."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -36,19 +36,22 @@ INT8_FOLDER = "candidates"
 class Split:
     """Raw inputs by name, and what their answers by name are worth in the metric that decides.
 
-    `figures` are what else the rows are to say of the answers.
+    `figures` are what else the rows are to say of the answers. `of_forms` judge the answers of
+    candidates of a form that has, say, thresholds of its own.
     """
 
     inputs: Arrays
     judged: Callable[[Arrays], float]
     figures: Callable[[Arrays], Mapping[str, Any]] = lambda answers: {}
+    of_forms: Mapping[str, Split] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Candidate:
     """One file in one runtime at one precision.
 
-    `form` names the quantizer that makes the file from `source`, where it must be made.
+    `form` names the quantizer that makes the file from `source`, where it must be made. `facts`
+    are what else its row is to say.
     """
 
     runtime: str
@@ -57,6 +60,7 @@ class Candidate:
     form: str = ""
     baseline: bool = False
     source: Path | None = None
+    facts: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def row(self) -> dict[str, Any]:
@@ -66,6 +70,7 @@ class Candidate:
             "precision": self.precision,
             "form": self.form,
             "baseline": self.baseline,
+            **self.facts,
         }
 
 
@@ -226,8 +231,9 @@ class _Stage:
             if wrong:
                 where = f"on the {name} examples"
                 raise WorkerError(f"gives answers {', '.join(wrong)} that are not numbers {where}")
-            row[f"{name}_metric"] = split.judged(answers)
-            row |= {f"{name}_{key}": value for key, value in split.figures(answers).items()}
+            judge = split.of_forms.get(candidate.form, split)
+            row[f"{name}_metric"] = judge.judged(answers)
+            row |= {f"{name}_{key}": value for key, value in judge.figures(answers).items()}
 
         self._each(predicted)
 

@@ -225,8 +225,11 @@ class Classification(Task):
         return {"operating_point": {"positive": self.classes[1], **point}}
 
     def figures(self, answers: Answers, labels: Labels) -> dict[str, Any]:
-        """`calibration`, of the file's probabilities."""
-        return {"calibration": calibration(*self._known(answers, labels))}
+        """`calibration`, of the file's probabilities; of two classes `auc`."""
+        known = self._known(answers, labels)
+        area = area_under_curve(*known)
+        areas = {} if area is None else {"auc": area}
+        return {**areas, "calibration": calibration(*known)}
 
     def remarks(self, account: dict[str, Any]) -> list[str]:
         """The temperature and what it changed; of two classes what is right at the threshold."""

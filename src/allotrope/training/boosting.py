@@ -1,7 +1,7 @@
 """Gradient-boosted trees on the same rows, which a network for tables is compared with.
 
-They are scikit-learn's HistGradientBoosting with its defaults. Codes are numbers to them: trees
-cut them where they like.
+They are scikit-learn's HistGradientBoosting, grown for as long as validation rows are answered
+better. Codes are numbers to them: trees cut them where they like.
 """
 
 from __future__ import annotations
@@ -18,31 +18,108 @@ from allotrope.network.zoo.trees import BoostedTree, boosted_trees
 from allotrope.tasks import Task
 from allotrope.tasks.means import missing
 
+USUAL_ROUNDS, USUAL_RATE = 100, 0.1
+"""scikit-learn's own, where there are too few validation rows to tell when to stop."""
+SLOW_RATE = 0.05
+"""More and smaller steps are better if there is time for them."""
+PATIENCE = 30
+"""Rounds without a better answer to validation rows, after which no more trees are grown."""
+MOST_ROUNDS = 2000
+MOST_WORK = 4e9
+"""Rows times columns times trees, of which a core does about 1e8 a second."""
+FEWEST_JUDGES = 20
+"""So many validation rows are needed to tell when to stop."""
+
 
 @dataclass(frozen=True)
 class BoostedTrees:
-    """Trees as a network with a raw output for each task, and the tasks as they are ended for it.
+    """Trees as a network with a raw output for each task, and what it answers to validation rows.
 
-    A task whose classes are told by logits has a temperature that suits the trees; thresholds are
-    those of the network, so that one rule judges both.
+    `validation` are raw outputs float64 [n, size] by task, `rounds` how many were grown for each.
     """
 
     network: Network
-    tasks: tuple[Task, ...]
+    validation: Mapping[str, np.ndarray]
+    rounds: Mapping[str, int]
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Rows x [n, columns] and the labels [n] of one answer, NaN or below 0 if unknown."""
+
+    x: np.ndarray
+    y: np.ndarray
+
+    def known(self) -> Rows:
+        """Those with a label."""
+        there = ~missing(self.y)
+        return self if there.all() else Rows(self.x[there], self.y[there])
 
 
 def grown(data: Data, tasks: Sequence[Task], seed: int) -> BoostedTrees:
-    """Trees for each task of data whose only input is a table, from its training rows."""
+    """Trees for each task of data whose only input is a table.
+
+    They learn from training rows; validation rows tell when to stop.
+    """
     (table,) = data.inputs
-    x, validation = data.train[table.name], data.validation
-    made = {task.name: trees_of(task, x, data.train[task.name], seed) for task in tasks}
-    settled = []
-    for task in tasks:
-        if task.kind == "classification":
-            raw = sums(*made[task.name], validation[table.name])
-            task = task.settled(raw, validation[task.name])
-        settled.append(task)
-    return BoostedTrees(boosted_trees(table.name, x.shape[1], made), tuple(settled))
+    x, judges = data.train[table.name], data.validation[table.name]
+    growth = Growth.of(x, sum(task.size for task in tasks), seed)
+    made = {
+        task.name: trees_of(
+            task,
+            Rows(x, data.train[task.name]),
+            Rows(judges, data.validation[task.name]),
+            growth,
+        )
+        for task in tasks
+    }
+    return BoostedTrees(
+        boosted_trees(table.name, x.shape[1], made),
+        {name: sums(*trees, judges) for name, trees in made.items()},
+        {name: len(trees) for name, (trees, _) in made.items()},
+    )
+
+
+@dataclass(frozen=True)
+class Growth:
+    """How many rounds there may be, how far each steps, and the seed of what is drawn."""
+
+    rounds: int
+    rate: float
+    seed: int
+
+    @classmethod
+    def of(cls, x: np.ndarray, answers: int, seed: int) -> Growth:
+        """As many rounds as there is time for; rows x [n, columns], a tree a round and answer."""
+        rounds = int(MOST_WORK / (x.size * answers + 1))
+        rounds = min(max(rounds, USUAL_ROUNDS), MOST_ROUNDS)
+        rate = SLOW_RATE if rounds >= MOST_ROUNDS / 4 else USUAL_RATE
+        return cls(rounds, rate, seed)
+
+    def fit(self, kind: type[Any], train: Rows, validation: Rows) -> tuple[list[Any], list[float]]:
+        """Trees of each round, as far as they serve validation rows, and what they begin with."""
+        judges = validation.known()
+        if kind.__name__.endswith("Classifier"):
+            seen = np.isin(judges.y, train.y)
+            judges = Rows(judges.x[seen], judges.y[seen])
+        if len(judges.y) < FEWEST_JUDGES:
+            model = kind(random_state=self.seed, early_stopping=False).fit(train.x, train.y)
+            return model._predictors, np.ravel(model._baseline_prediction).tolist()
+        model = kind(
+            random_state=self.seed,
+            learning_rate=self.rate,
+            max_iter=self.rounds,
+            # Each branch looks at half of the columns: trees that differ err less together.
+            max_features=0.5,
+            l2_regularization=5.0,
+            early_stopping=True,
+            n_iter_no_change=PATIENCE,
+            tol=0,
+        )
+        model.fit(train.x, train.y, X_val=judges.x, y_val=judges.y)
+        # Scores begin with that of no tree; what was grown after the best is of no use.
+        best = max(int(np.argmax(model.validation_score_)), 1)
+        return model._predictors[:best], np.ravel(model._baseline_prediction).tolist()
 
 
 def sums(trees: Sequence[BoostedTree], start: Sequence[float], x: np.ndarray) -> np.ndarray:
@@ -64,38 +141,39 @@ def sums(trees: Sequence[BoostedTree], start: Sequence[float], x: np.ndarray) ->
 
 
 def trees_of(
-    task: Task, x: np.ndarray, labels: np.ndarray, seed: int
+    task: Task, train: Rows, validation: Rows, growth: Growth
 ) -> tuple[list[BoostedTree], list[float]]:
     """The trees of a task whose sums are its raw output: logits, flags, standardized values."""
     if task.kind == "classification":
-        known = ~missing(labels)
-        return _classifier(x[known], labels[known], task.size, seed)
-    columns = task.encode(labels).targets
-    gaps = missing(labels).reshape(len(labels), -1)
+        return _classifier(train.known(), validation, task.size, growth)
+    kind = _regressor() if task.kind == "regression" else _classifier_kind()
+    columns = [_columns(task, rows) for rows in (train, validation)]
     trees, start = [], []
-    for place, column in enumerate(columns.T):
-        known = ~gaps[:, min(place, gaps.shape[1] - 1)]
-        fit = _regressor if task.kind == "regression" else _flag
-        own, first = fit(x[known], column[known], seed)
-        trees += [_tree(one, place) for one in own]
-        start.append(first)
+    for place, (own, judges) in enumerate(zip(*columns, strict=True)):
+        rounds, first = growth.fit(kind, own.known(), judges)
+        trees += [_tree(one[0], place) for one in rounds]
+        start += first
     return trees, start
 
 
+def _columns(task: Task, rows: Rows) -> list[Rows]:
+    """The rows with each number of the task's targets, NaN if it is unknown."""
+    targets = task.encode(rows.y).targets.astype(np.float64)
+    gaps = missing(rows.y).reshape(len(rows.y), -1)
+    targets[np.broadcast_to(gaps, targets.shape)] = np.nan
+    return [Rows(rows.x, column) for column in targets.T]
+
+
 def _classifier(
-    x: np.ndarray, codes: np.ndarray, classes: int, seed: int
+    train: Rows, validation: Rows, classes: int, growth: Growth
 ) -> tuple[list[BoostedTree], list[float]]:
     """Logits of classes; of two, the first is always 0."""
-    from sklearn.ensemble import HistGradientBoostingClassifier
-
-    model = HistGradientBoostingClassifier(random_state=seed).fit(x, codes)
-    rounds, first = model._predictors, model._baseline_prediction.ravel()
-    places = list(map(int, model.classes_))
-    if len(places) == 2:
-        places = places[1:]
+    rounds, first = growth.fit(_classifier_kind(), train, validation)
+    seen = np.unique(train.y).tolist()
+    places = seen[1:] if len(seen) == 2 else seen
     # A class that no row has is never answered.
-    start = np.zeros(classes) if len(model.classes_) == classes else np.full(classes, -30.0)
-    start[list(map(int, model.classes_))] = 0
+    start = np.zeros(classes) if len(seen) == classes else np.full(classes, -30.0)
+    start[seen] = 0
     start[places] = first
     trees = [
         _tree(predictor, place)
@@ -105,18 +183,19 @@ def _classifier(
     return trees, start.tolist()
 
 
-def _flag(x: np.ndarray, flags: np.ndarray, seed: int) -> tuple[list[Any], float]:
+def _classifier_kind() -> type[Any]:
+    # Only here: scikit-learn takes a second to load.
     from sklearn.ensemble import HistGradientBoostingClassifier
 
-    model = HistGradientBoostingClassifier(random_state=seed).fit(x, flags > 0)
-    return [one[0] for one in model._predictors], float(model._baseline_prediction.ravel()[0])
+    kind: type[Any] = HistGradientBoostingClassifier
+    return kind
 
 
-def _regressor(x: np.ndarray, values: np.ndarray, seed: int) -> tuple[list[Any], float]:
+def _regressor() -> type[Any]:
     from sklearn.ensemble import HistGradientBoostingRegressor
 
-    model = HistGradientBoostingRegressor(random_state=seed).fit(x, values)
-    return [one[0] for one in model._predictors], float(np.ravel(model._baseline_prediction)[0])
+    kind: type[Any] = HistGradientBoostingRegressor
+    return kind
 
 
 def _tree(predictor: Any, target: int) -> BoostedTree:

@@ -29,6 +29,7 @@ from allotrope.verbs.request import (
     fit_options,
     layouts_apart,
     source_name,
+    with_usual_drop,
 )
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ def fit(
     epochs: float | None = None,
     max_latency: str | float | None = None,
     max_size: str | float | None = None,
-    max_drop: float = 0.5,
+    max_drop: float | None = None,
     out: str | Path = "runs",
     resume: str | Path | None = None,
     seed: int = 0,
@@ -126,6 +127,7 @@ def _begun(arguments: dict[str, Any], among: Among, show: Progress) -> FittedRun
     options = fit_options(arguments)
     source = _source(options)
     data = read_asked(options, source, show)
+    options = with_usual_drop(options, data)
     tuning = _tuning(options, source, data)
     if options.settings != FixedSettings(threads=options.settings.threads):
         among.plausible(options.framework, options.settings)  # refuses what the framework lacks
@@ -155,6 +157,7 @@ def _resumed(arguments: dict[str, Any], among: Among, show: Progress) -> FittedR
         chosen = run.record.start is not None
         source = _started(options, run.folder) if chosen else _source(options)
         data = read_asked(options, source, show)
+        options = with_usual_drop(options, data)
         _check_same(run, data)
         tuning = None if chosen else _tuning(options, source, data)
         return _fitted(run, options, tuning, data, among, show)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import inspect
 import shlex
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from allotrope.config import (
     LAYOUTS,
+    USUAL_DROP,
     DataOptions,
     FineTuning,
     FixedSettings,
@@ -24,6 +25,9 @@ from allotrope.errors import MissingDependencyError, UsageError, unknown_name
 from allotrope.inputs.input_options import pretrained, reading
 from allotrope.option import Option, check_values
 from allotrope.verbs.offered import FIT
+
+if TYPE_CHECKING:
+    from allotrope.data.examples import Data
 
 Missing = Callable[[str], str | None]
 IN_MEMORY = "columns in memory"
@@ -54,10 +58,11 @@ class Request:
 
 @dataclass(frozen=True, kw_only=True)
 class FitOptions(Request):
-    """The arguments of `fit`."""
+    """The arguments of `fit`; `asked_drop` says whether the target's drop is one of them."""
 
     framework: str
     target: Target
+    asked_drop: bool = False
 
 
 def fit_options(arguments: Mapping[str, Any], missing: Missing | None = None) -> FitOptions:
@@ -91,13 +96,23 @@ def fit_options(arguments: Mapping[str, Any], missing: Missing | None = None) ->
         target=Target(
             max_latency=None if latency is None else 1000 * parse_seconds(latency),
             max_size=None if size is None else parse_bytes(size),
-            max_drop=arguments["max_drop"],
+            max_drop=USUAL_DROP if arguments["max_drop"] is None else arguments["max_drop"],
         ),
+        asked_drop=arguments["max_drop"] is not None,
         recipe=recipe,
         file=file,
         repair=Repair.without(arguments["no_repair"]),
         fine_tuning=fine_tuning(arguments),
     )
+
+
+def with_usual_drop(options: FitOptions, data: Data) -> FitOptions:
+    """The options with the drop that is usual for the data, if none was asked for."""
+    from allotrope.architectures.for_tables import TABLE_DROP, is_table
+
+    if options.asked_drop or not is_table(data):
+        return options
+    return replace(options, target=replace(options.target, max_drop=TABLE_DROP))
 
 
 def fine_tuning(arguments: Mapping[str, Any]) -> FineTuning:

@@ -1,8 +1,8 @@
-"""Two networks that answer the same questions as one that answers their mean."""
+"""Two networks that answer the same questions as one that answers a mean of theirs."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -13,16 +13,18 @@ from allotrope.network.network import Network
 from allotrope.network.rewriting.chained import chained
 
 
-def averaged(first: Network, second: Network) -> Network:
+def averaged(first: Network, second: Network, shares: Mapping[str, float]) -> Network:
     """A network of the inputs and outputs of both, which have the same ones by name.
 
-    It says of itself what `first` says.
+    `shares` are what `first` counts in the mean of each output; `second` counts the rest. The
+    network says of itself what `first` says.
     """
     sides = (".first", ".second")
     whole = _spread(first.inputs, sides)
     for network, side in zip((first, second), sides, strict=True):
         whole = chained(whole, _apart(network, side))
-    return chained(whole, _means(first.outputs, sides)).changed(metadata=dict(first.metadata))
+    whole = chained(whole, _means(first.outputs, sides, shares))
+    return whole.changed(metadata=dict(first.metadata))
 
 
 def _apart(network: Network, side: str) -> Network:
@@ -44,13 +46,16 @@ def _spread(inputs: Sequence[Value], sides: Sequence[str]) -> Network:
     return build.network()
 
 
-def _means(outputs: Sequence[Value], sides: Sequence[str]) -> Network:
+def _means(
+    outputs: Sequence[Value], sides: Sequence[str], shares: Mapping[str, float]
+) -> Network:
     build = Builder("means")
     for value in outputs:
-        answers = [
-            build.input(f"{value.name}{side}", value.dtype, value.shape or ()) for side in sides
-        ]
-        total = build.add("Add", answers, name=f"{value.name}.total")
-        half = build.constant(np.asarray(0.5, value.dtype), f"{value.name}.half")
-        build.output(build.add("Mul", [total, half], name=f"{value.name}.mean"), value.name)
+        parts = []
+        for side, share in zip(sides, (shares[value.name], 1 - shares[value.name]), strict=True):
+            name = f"{value.name}{side}"
+            answer = build.input(name, value.dtype, value.shape or ())
+            weight = build.constant(np.asarray(share, value.dtype), f"{name}.share")
+            parts.append(build.add("Mul", [answer, weight], name=f"{name}.part"))
+        build.output(build.add("Add", parts, name=f"{value.name}.mean"), value.name)
     return build.network()

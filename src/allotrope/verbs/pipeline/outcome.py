@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from allotrope.architectures.for_tables import is_table
 from allotrope.config import Target
 from allotrope.data.examples import Data
 from allotrope.delivery.finished import finished
@@ -27,7 +28,7 @@ from allotrope.training.checkpoints import resumable
 from allotrope.training.evaluate import in_batches
 from allotrope.training.loop import Trained, train
 from allotrope.verbs.pipeline.planning import Among, Plan
-from allotrope.verbs.pipeline.rivals import trees_in_words, with_trees
+from allotrope.verbs.pipeline.rivals import Rival, rivals_of, trees_in_words, with_rivals
 
 
 @dataclass(frozen=True)
@@ -165,31 +166,45 @@ def measured(
     """
     data, task, show = scored.trained.plan.data, scored.tasks[0], show or Progress()
     forms = (among or Among()).candidates
-    seed = scored.trained.plan.recipe.seed
     network = finished(scored.trained.network, data.inputs, scored.tasks)
+    rivals = _rivals(scored)
     rows = measure_candidates(
         network,
         data.taken("train"),
-        {split: _judged(data, split, task) for split in ("validation", "test")},
+        {split: _judged(data, split, task, rivals) for split in ("validation", "test")},
         folder,
         target,
         task.metric,
         threads,
         show.say,
-        with_trees(forms, network, data, scored.tasks, seed),
+        with_rivals(forms, rivals),
     )
     for line in trees_in_words(rows, task):
         show.say(line)
     return Measured(scored, rows, measurement(threads or cores()))
 
 
-def _judged(data: Data, split: str, task: Task) -> Split:
-    """The split with what answers to it are worth, and else say, to the task that decides."""
+def _rivals(scored: Scored) -> list[Rival]:
+    trained = scored.trained
+    data, seed = trained.plan.data, trained.plan.recipe.seed
+    if not is_table(data):
+        return []
+    validation = _outputs(trained, "validation")
+    return rivals_of(trained.network, data, scored.tasks, validation, seed)
+
+
+def _judged(data: Data, split: str, task: Task, rivals: Sequence[Rival] = ()) -> Split:
+    """The split with what answers to it are worth, and else say, to the task that decides.
+
+    Those of rivals are judged by the task as it was settled for them.
+    """
     labels = data.splits[split][task.name]
+    of_forms = {rival.form: _judged(data, split, rival.tasks[0]) for rival in rivals}
     return Split(
         data.taken(split),
         lambda answers: task.answered(answers[task.name], labels),
         lambda answers: task.figures(answers[task.name], labels),
+        of_forms,
     )
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from allotrope.architectures.for_tables import is_table
 from allotrope.data.examples import Data
 from allotrope.delivery.finished import finished
 from allotrope.measure.candidates import Candidate
@@ -14,39 +14,74 @@ from allotrope.measure.choice import DECIDING, TOGETHER, TREES
 from allotrope.network.network import Network
 from allotrope.network.rewriting.averaged import averaged
 from allotrope.tasks import Task
+from allotrope.tasks.contract import Answers
+from allotrope.tasks.members import without_members
+from allotrope.tasks.uncertainty import without_log_variances
+from allotrope.training.blend import blended, shares_of_first
 from allotrope.training.boosting import grown
 
 FOLDER = "candidates"
 NETWORK = "network"
 RUNTIME = "onnxruntime"
 """The runtime that computes ONNX's trees."""
+SHARES = "network_shares"
+"""In the row of network and trees together: what the network counts for each task."""
+ROUNDS = "trees"
+"""In the row of the trees: how many there are for each task."""
 
 
-def with_trees(
-    among: Callable[[Path], list[Candidate]],
+@dataclass(frozen=True)
+class Rival:
+    """A finished network of a form of its own; `tasks` have what was settled on its answers."""
+
+    form: str
+    network: Network
+    tasks: tuple[Task, ...]
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+def rivals_of(
     network: Network,
     data: Data,
     tasks: Sequence[Task],
+    validation: Mapping[str, Answers],
     seed: int,
-) -> Callable[[Path], list[Candidate]]:
-    """The candidates of a finished network and, if the data is a table alone, its rivals.
+) -> list[Rival]:
+    """The rivals of a trained network for a table.
 
-    They are boosted trees that learn the same rows, and the mean of what both answer: each errs
-    otherwise, so that it is often better than either.
+    They are boosted trees that learn the same rows, and a weighted mean of what both answer: each
+    errs otherwise, so that it is often better than either. `validation` are the raw answers of the
+    network.
     """
-    if not is_table(data):
-        return among
+    labels = data.validation.columns
+    boosted = grown(data, tasks, seed)
+    shares = shares_of_first(tasks, validation, boosted.validation, labels)
+    together = blended(validation, boosted.validation, shares)
+    raw = without_members(without_log_variances(network))
+    networks = {TREES: boosted.network, TOGETHER: averaged(raw, boosted.network, shares)}
+    answers = {TREES: boosted.validation, TOGETHER: together}
+    facts = {TREES: {ROUNDS: dict(boosted.rounds)}, TOGETHER: {SHARES: shares}}
+    rivals = []
+    for form, one in networks.items():
+        # Thresholds and temperature are those that suit its own answers.
+        settled = [task.settled(answers[form][task.name], labels[task.name]) for task in tasks]
+        ended = finished(one, data.inputs, settled)
+        rivals.append(Rival(form, ended, tuple(settled), facts[form]))
+    return rivals
+
+
+def with_rivals(
+    among: Callable[[Path], list[Candidate]], rivals: Sequence[Rival]
+) -> Callable[[Path], list[Candidate]]:
+    """The candidates of a network, and a file for each rival."""
 
     def candidates(folder: Path) -> list[Candidate]:
-        boosted = grown(data, tasks, seed)
-        trees = finished(boosted.network, data.inputs, boosted.tasks)
-        networks = {TREES: trees, TOGETHER: averaged(network, trees)}
-        rivals = []
-        for form, one in networks.items():
-            path = folder / FOLDER / f"{form}.onnx"
-            one.save(path)
-            rivals.append(Candidate(RUNTIME, "float32", path, form))
-        return [*among(folder), *rivals]
+        others = []
+        for rival in rivals:
+            path = folder / FOLDER / f"{rival.form}.onnx"
+            rival.network.save(path)
+            others.append(Candidate(RUNTIME, "float32", path, rival.form, facts=rival.facts))
+        return [*among(folder), *others]
 
     return candidates
 
@@ -71,8 +106,9 @@ def trees_in_words(rows: Iterable[Mapping[str, Any]], task: Task) -> list[str]:
     verdict = "the network is better"
     if metric.better(best[TREES][DECIDING], best[NETWORK][DECIDING]):
         verdict = "the trees are better"
+    share = best[TOGETHER].get(SHARES, {}).get(task.name, 0.5)
     return [
         f"scikit-learn's HistGradientBoosting on the same rows, by {metric.title}: "
         f"{figures[TREES]}; the network: {figures[NETWORK]}: {verdict}; "
-        f"their mean: {figures[TOGETHER]}"
+        f"their mean ({share:.0%} the network's): {figures[TOGETHER]}"
     ]
