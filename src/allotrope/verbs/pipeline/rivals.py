@@ -60,7 +60,10 @@ def rivals_of(
     raw = without_members(without_log_variances(network))
     networks = {TREES: boosted.network, TOGETHER: averaged(raw, boosted.network, shares)}
     answers = {TREES: boosted.validation, TOGETHER: together}
-    facts = {TREES: {ROUNDS: dict(boosted.rounds)}, TOGETHER: {SHARES: shares}}
+    facts: dict[str, dict[str, Any]] = {
+        TREES: {ROUNDS: dict(boosted.rounds)},
+        TOGETHER: {SHARES: shares},
+    }
     rivals = []
     for form, one in networks.items():
         # Thresholds and temperature are those that suit its own answers.
