@@ -64,20 +64,21 @@ def grown(data: Data, tasks: Sequence[Task], seed: int) -> BoostedTrees:
     (table,) = data.inputs
     x, judges = data.train[table.name], data.validation[table.name]
     growth = Growth.of(x, sum(task.size for task in tasks), seed)
-    made = {
-        task.name: trees_of(
-            task,
-            Rows(x, data.train[task.name]),
-            Rows(judges, data.validation[task.name]),
-            growth,
-        )
-        for task in tasks
-    }
+    made = {task.name: trees_from(data, task, growth) for task in tasks}
     return BoostedTrees(
         boosted_trees(table.name, x.shape[1], made),
         {name: sums(*trees, judges) for name, trees in made.items()},
         {name: len(trees) for name, (trees, _) in made.items()},
     )
+
+
+def trees_from(data: Data, task: Task, growth: Growth) -> tuple[list[BoostedTree], list[float]]:
+    """The trees of one task of such data, and what their sums begin with."""
+    (table,) = data.inputs
+    train, validation = (
+        Rows(part[table.name], part[task.name]) for part in (data.train, data.validation)
+    )
+    return trees_of(task, train, validation, growth)
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from allotrope.data.examples import Data
 from allotrope.tasks import Metric
 from allotrope.tasks.guess import Guess, guess
 from allotrope.tasks.several import trained_by
-from allotrope.training.boosting import sums, trees_of
+from allotrope.training.boosting import Growth, sums, trees_from
 
 Row = Mapping[str, Any]
 BUSY = 0.5
@@ -22,7 +22,7 @@ BUSY = 0.5
 
 @dataclass(frozen=True)
 class TreesBeside:
-    """scikit-learn's boosted trees on the same rows, with its defaults: how good, how fast."""
+    """scikit-learn's boosted trees on the same rows, as `fit` grows them: how good, how fast."""
 
     validation_metric: float
     test_metric: float
@@ -94,7 +94,8 @@ def _grown(data: Data, recipe: Recipe, threads: int) -> TreesBeside:
     began = time.perf_counter()
     # As many threads as each framework has, so that the seconds compare with theirs.
     with threadpool_limits(limits=threads):
-        grown = trees_of(task, data.train[table], data.train[task.name], recipe.seed)
+        growth = Growth.of(data.train[table], task.size, recipe.seed)
+        grown = trees_from(data, task, growth)
     seconds = time.perf_counter() - began
 
     def judged(split: str) -> float:

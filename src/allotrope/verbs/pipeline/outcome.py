@@ -167,7 +167,7 @@ def measured(
     data, task, show = scored.trained.plan.data, scored.tasks[0], show or Progress()
     forms = (among or Among()).candidates
     network = finished(scored.trained.network, data.inputs, scored.tasks)
-    rivals = _rivals(scored)
+    rivals = _rivals(scored, threads)
     rows = measure_candidates(
         network,
         data.taken("train"),
@@ -184,13 +184,13 @@ def measured(
     return Measured(scored, rows, measurement(threads or cores()))
 
 
-def _rivals(scored: Scored) -> list[Rival]:
+def _rivals(scored: Scored, threads: int | None) -> list[Rival]:
     trained = scored.trained
     data, seed = trained.plan.data, trained.plan.recipe.seed
     if not is_table(data):
         return []
     validation = _outputs(trained, "validation")
-    return rivals_of(trained.network, data, scored.tasks, validation, seed)
+    return rivals_of(trained.network, data, scored.tasks, validation, seed, threads)
 
 
 def _judged(data: Data, split: str, task: Task, rivals: Sequence[Rival] = ()) -> Split:

@@ -11,6 +11,7 @@ from allotrope.data.examples import Data
 from allotrope.delivery.finished import finished
 from allotrope.measure.candidates import Candidate
 from allotrope.measure.choice import DECIDING, TOGETHER, TREES
+from allotrope.measure.machine import cores
 from allotrope.network.network import Network
 from allotrope.network.rewriting.averaged import averaged
 from allotrope.tasks import Task
@@ -46,6 +47,7 @@ def rivals_of(
     tasks: Sequence[Task],
     validation: Mapping[str, Answers],
     seed: int,
+    threads: int | None = None,
 ) -> list[Rival]:
     """The rivals of a trained network for a table.
 
@@ -53,8 +55,12 @@ def rivals_of(
     errs otherwise, so that it is often better than either. `validation` are the raw answers of the
     network.
     """
+    # Only here: most data is no table.
+    from threadpoolctl import threadpool_limits
+
     labels = data.validation.columns
-    boosted = grown(data, tasks, seed)
+    with threadpool_limits(limits=threads or cores()):
+        boosted = grown(data, tasks, seed)
     shares = shares_of_first(tasks, validation, boosted.validation, labels)
     together = blended(validation, boosted.validation, shares)
     raw = without_members(without_log_variances(network))
