@@ -114,3 +114,10 @@ class Input(abc.ABC):
     @abc.abstractmethod
     def show(self, x: np.ndarray) -> Shown:
         """One raw example for people."""
+
+    def under(self, x: np.ndarray, heat: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
+        """A picture of one raw example, and of a map [...] over its places what lies over that.
+
+        uint8 [h, w] or [h, w, 3], and [h, w]; None for a kind of which there are no pictures.
+        """
+        return None

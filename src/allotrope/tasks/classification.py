@@ -15,8 +15,22 @@ from allotrope.errors import DataError, UsageError
 from allotrope.network.network import Network
 from allotrope.tasks.calibration import best_temperature, calibration
 from allotrope.tasks.class_losses import CLASS_LOSSES, LOGIT_ADJUSTED, class_weights
-from allotrope.tasks.confusion import Codes, confusion, macro_f1, per_class, worst_mistakes
-from allotrope.tasks.contract import Answers, Encoded, Labels, Task, loss_in_float64
+from allotrope.tasks.confusion import (
+    Codes,
+    confusion,
+    macro_f1,
+    per_class,
+    typical_answers,
+    worst_mistakes,
+)
+from allotrope.tasks.contract import (
+    Answers,
+    Encoded,
+    Explained,
+    Labels,
+    Task,
+    loss_in_float64,
+)
 from allotrope.tasks.ending import EndingStep, with_ending
 from allotrope.tasks.means import missing
 from allotrope.tasks.metric import ACCURACY, AUC, MACRO_F1, Metric
@@ -24,6 +38,8 @@ from allotrope.tasks.operating_point import at_operating_point, best_operating_p
 from allotrope.tasks.probabilities import log_softmax, softmax
 
 CLASSES_SHOWN = 20
+EXPLAINED = 4
+"""So many right answers are explained, and as many wrong ones."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -230,6 +246,27 @@ class Classification(Task):
         area = area_under_curve(*known)
         areas = {} if area is None else {"auc": area}
         return {**areas, "calibration": calibration(*known)}
+
+    def explained(self, output: Answers, labels: Labels) -> list[Explained]:
+        """Typical right answers, and the wrong ones of the most confidence.
+
+        For an answer speaks its logit less the mean of all, as what all have in common changes no
+        probability.
+        """
+        rows = np.flatnonzero(~missing(labels))
+        known, codes = self._known(output, labels)
+        probabilities = self.answers(known)
+        asked = (probabilities, codes, self.classes, EXPLAINED)
+        answers = [*typical_answers(*asked), *worst_mistakes(*asked)]
+        slopes = self._one_hot[probabilities.argmax(axis=1)] - np.float32(1 / self.size)
+        return [
+            Explained(
+                index := int(rows[each["index"]]),
+                {**each, "index": index},
+                slopes[each["index"]],
+            )
+            for each in answers
+        ]
 
     def remarks(self, account: dict[str, Any]) -> list[str]:
         """The temperature and what it changed; of two classes what is right at the threshold."""

@@ -51,12 +51,42 @@ def worst_mistakes(
     predicted, confidence = probabilities.argmax(axis=1), probabilities.max(axis=1)
     wrong = np.flatnonzero(predicted != labels)
     worst = wrong[np.argsort(-confidence[wrong], kind="stable")][:count]
+    return _answers(worst, probabilities, labels, classes)
+
+
+def typical_answers(
+    probabilities: NDArray[Any], labels: Codes, classes: Sequence[str], count: int
+) -> list[dict[str, Any]]:
+    """Right answers of the most frequent classes, as many of each.
+
+    Of each class those whose confidence parts its right answers evenly, as the median does for one.
+    """
+    predicted, confidence = probabilities.argmax(axis=1), probabilities.max(axis=1)
+    frequent = np.argsort(-np.bincount(labels, minlength=len(classes)), kind="stable")[:count]
+    each = count // len(frequent)
+    typical: list[np.int64] = []
+    for label in frequent:
+        right = np.flatnonzero((predicted == labels) & (labels == label))
+        surest_last = right[np.argsort(confidence[right], kind="stable")]
+        places = (np.arange(each) + 0.5) * len(right) / each
+        typical.extend(surest_last[np.unique(places.astype(int))] if len(right) else ())
+    return _answers(typical, probabilities, labels, classes)
+
+
+def _answers(
+    rows: Sequence[np.int64] | Codes,
+    probabilities: NDArray[Any],
+    labels: Codes,
+    classes: Sequence[str],
+) -> list[dict[str, Any]]:
+    """What run.json says of these rows."""
+    predicted, confidence = probabilities.argmax(axis=1), probabilities.max(axis=1)
     return [
         {
-            "index": int(index),
-            "true": classes[labels[index]],
-            "predicted": classes[predicted[index]],
-            "confidence": float(confidence[index]),
+            "index": int(row),
+            "true": classes[labels[row]],
+            "predicted": classes[predicted[row]],
+            "confidence": float(confidence[row]),
         }
-        for index in worst
+        for row in rows
     ]

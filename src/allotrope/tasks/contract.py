@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import abc
+from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any, ClassVar, NamedTuple, Self
 
@@ -35,6 +36,18 @@ class Encoded(NamedTuple):
 
     targets: np.ndarray
     weights: np.ndarray | None
+
+
+@dataclass(frozen=True)
+class Explained:
+    """An answer that is to be explained: the row of the example, and what run.json says of it.
+
+    `slope` [size] is what of the raw output speaks for the answer.
+    """
+
+    index: int
+    facts: Mapping[str, Any]
+    slope: np.ndarray
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -154,6 +167,10 @@ class Task(abc.ABC):
     def figures(self, answers: Answers, labels: Labels) -> dict[str, Any]:
         """What a candidate's row says of its answers beside the metric."""
         return {}
+
+    def explained(self, output: Answers, labels: Labels) -> list[Explained]:
+        """Some right answers and the worst ones; none if nothing is known of what explains them."""
+        return []
 
     def remarks(self, account: dict[str, Any]) -> list[str]:
         """What was settled and what it changed, in lines for people."""

@@ -84,6 +84,7 @@ def fit(
     classifier: str | None = None,
     restore_batchnorm: bool | None = None,
     no_repair: Sequence[str] = (),
+    saliency: bool = True,
     quiet: bool = False,
     **of_inputs: Unpack[TrainingOptions],
 ) -> FittedRun:
@@ -255,7 +256,9 @@ def _fitted(
             pages.TrainingPage(plan),
             lambda: pipeline.trained(plan, run.folder, pages.HistoryDisplay(show, run)),
         )
-        scored = journal.value(pages.ScoresPage(trained), lambda: pipeline.scored(trained, show))
+        scored = journal.value(
+            pages.ScoresPage(trained), lambda: pipeline.scored(trained, show, options.saliency)
+        )
         threads, target = options.settings.threads, options.target
         measured = journal.value(
             pages.CandidatesPage(scored),

@@ -186,6 +186,11 @@ FIT = (
         for_file=True,
     ),
     Option(
+        "saliency",
+        "whether the report shows where in some examples the network found what spoke for its "
+        "answer (Grad-CAM), beside the same of shuffled weights.",
+    ),
+    Option(
         "no_repair",
         "a repair to leave out when an ONNX file is read, such as gelu; all leaves out every one; "
         "may be repeated.",

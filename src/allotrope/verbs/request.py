@@ -62,6 +62,7 @@ class FitOptions(Request):
 
     framework: str
     target: Target
+    saliency: bool
     asked_drop: bool = False
 
 
@@ -88,6 +89,7 @@ def fit_options(arguments: Mapping[str, Any], missing: Missing | None = None) ->
         source=arguments["data"],
         network=arguments["network"],
         framework=arguments["framework"],
+        saliency=arguments["saliency"],
         budget=None if arguments["budget"] is None else parse_seconds(arguments["budget"]),
         epochs=arguments["epochs"],
         settings=fixed_settings(arguments),

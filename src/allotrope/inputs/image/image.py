@@ -10,6 +10,7 @@ import numpy as np
 
 from allotrope.inputs.augmentation import Augmentation
 from allotrope.inputs.contract import Input, Shown
+from allotrope.inputs.heat import stretched
 from allotrope.inputs.image.augment import augmented
 from allotrope.inputs.image.blank import blank_rows
 from allotrope.inputs.image.mixing import drawn_mixture, mixed
@@ -103,3 +104,9 @@ class Image(Input):
     def show(self, x: np.ndarray) -> Shown:
         """The picture itself."""
         return Shown(picture=x[..., 0] if self.channels == 1 else x)
+
+    def under(self, x: np.ndarray, heat: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
+        """The picture, and the map at its size."""
+        picture = self.show(x).picture
+        assert picture is not None
+        return picture, stretched(heat, (self.height, self.width))

@@ -11,6 +11,7 @@ import numpy as np
 from allotrope.errors import DataError, UsageError
 from allotrope.inputs.augmentation import Augmentation
 from allotrope.inputs.contract import Input, Shown
+from allotrope.inputs.heat import stretched
 from allotrope.inputs.image.mixing import mixup
 from allotrope.inputs.image.ranges import array_spread, stretch_range
 from allotrope.inputs.mixture import Mixture
@@ -125,11 +126,27 @@ class Volume(Input):
 
     def show(self, x: np.ndarray) -> Shown:
         """The middle slices beside each other: from above, from the front, from the left."""
-        low, high = self.window or (x.min(), x.max())
-        gray = np.rint(np.clip((x - low) / max(high - low, 1e-12), 0, 1) * 255).astype(np.uint8)
         depth, height, width = (side // 2 for side in x.shape)
-        # Head and front are at the end of their axes, and up in a picture.
-        slices = [gray[depth, ::-1], gray[::-1, height], gray[::-1, :, width]]
-        tall = max(len(one) for one in slices)
-        padded = [np.pad(one, ((0, tall - len(one)), (0, 1))) for one in slices]
-        return Shown(picture=np.concatenate(padded, axis=1))
+        return Shown(picture=_slices(self._gray(x), (depth, height, width)))
+
+    def under(self, x: np.ndarray, heat: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
+        """The slices through the strongest place of the map."""
+        whole = stretched(heat, self.shape)
+        depth, height, width = (int(at) for at in np.unravel_index(whole.argmax(), whole.shape))
+        at = depth, height, width
+        return _slices(self._gray(x), at), _slices(whole, at)
+
+    def _gray(self, x: np.ndarray) -> np.ndarray:
+        """Values within the window, uint8 [d, h, w]."""
+        low, high = self.window or (x.min(), x.max())
+        return np.rint(np.clip((x - low) / max(high - low, 1e-12), 0, 1) * 255).astype(np.uint8)
+
+
+def _slices(x: np.ndarray, at: tuple[int, int, int]) -> np.ndarray:
+    """Three slices of x [d, h, w] beside each other: from above, from the front, from the left."""
+    depth, height, width = at
+    # Head and front are at the end of their axes, and up in a picture.
+    slices = [x[depth, ::-1], x[::-1, height], x[::-1, :, width]]
+    tall = max(len(one) for one in slices)
+    padded = [np.pad(one, ((0, tall - len(one)), (0, 1))) for one in slices]
+    return np.concatenate(padded, axis=1)

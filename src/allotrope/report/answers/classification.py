@@ -9,6 +9,7 @@ from typing import Any
 
 from allotrope.report.answers.point_chart import PointChart
 from allotrope.report.answers.reliability import reliability
+from allotrope.report.answers.saliency import explanations
 from allotrope.report.answers.worst import worst_examples
 from allotrope.report.confusion_matrix import confused_pairs, confusion_matrix, read_confusion
 from allotrope.report.formatting import percent, significant
@@ -41,6 +42,7 @@ def classification(account: Record, facts: Record, folder: RunFolder) -> dict[st
         "pairs": confused_pairs(names, counts),
         "class_rows": class_rows(account),
         "mistakes": worst_examples(account.records("mistakes"), folder, said),
+        "saliency": explanations(account, folder, said),
         "operating_point": operating_point(account.record("operating_point")),
         "reliability": _reliability(account, facts, folder.record),
     }

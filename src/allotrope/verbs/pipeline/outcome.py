@@ -27,6 +27,7 @@ from allotrope.tasks.several import deciding, scores
 from allotrope.training.checkpoints import resumable
 from allotrope.training.evaluate import in_batches
 from allotrope.training.loop import Trained, train
+from allotrope.verbs.pipeline.explaining import Explaining
 from allotrope.verbs.pipeline.planning import Among, Plan
 from allotrope.verbs.pipeline.rivals import Rival, rivals_of, trees_in_words, with_rivals
 
@@ -116,8 +117,11 @@ def _as_it_came(tasks: Sequence[Task], result: Trained) -> str:
     )
 
 
-def scored(trained: TrainedPlan, show: Progress | None = None) -> Scored:
-    """The trained network on validation and test data, in float32."""
+def scored(trained: TrainedPlan, show: Progress | None = None, explained: bool = False) -> Scored:
+    """The trained network on validation and test data, in float32.
+
+    With what spoke for some of its answers, if they are to be `explained`.
+    """
     data = trained.plan.data
     raw = {split: _outputs(trained, split) for split in ("validation", "test")}
     labels = {split: data.splits[split].columns for split in raw}
@@ -134,6 +138,14 @@ def scored(trained: TrainedPlan, show: Progress | None = None) -> Scored:
     for task in tasks:
         show.say(_said(task, validation[task.name], test[task.name], len(tasks)))
         for line in task.remarks(accounts[task.name]):
+            show.say(line)
+    if explained:
+        explaining = Explaining(trained.network, data, trained.plan.framework)
+        explanations = explaining.of(tasks, raw["test"])
+        files |= explanations.files
+        for name, facts in explanations.facts.items():
+            test[name]["saliency"] = facts
+        for line in explanations.remarks():
             show.say(line)
     return Scored(trained, tasks, validation, test, files)
 
