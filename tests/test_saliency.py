@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 from PIL import Image as Picture
 
-from allotrope.inputs.heat import panels, stretched, warm
+from allotrope.inputs.heat import panels, warm
 from allotrope.inputs.image.image import Image
+from allotrope.inputs.stretch import stretched
 from allotrope.inputs.volume.volume import Volume
 from allotrope.measure.saliency import (
     Question,

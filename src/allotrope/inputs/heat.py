@@ -8,6 +8,9 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image
 
+from allotrope.inputs.contract import Input
+from allotrope.inputs.stretch import stretched
+
 SIDE = 144
 """Pixels of the longer side of a panel, if the picture is smaller."""
 GAP = 6
@@ -17,28 +20,23 @@ WEAK, STRONG = (255, 70, 0), (255, 235, 60)
 """Colours that stand out of grey pictures and of most others: from orange to yellow."""
 
 
-def stretched(heat: np.ndarray, shape: Sequence[int]) -> np.ndarray:
-    """A map [...] on a grid of this shape over the same extent, linear between its places."""
-    for axis, wanted in enumerate(shape):
-        heat = np.moveaxis(_along_first(np.moveaxis(heat, axis, 0), wanted), 0, axis)
-    return heat
-
-
-def _along_first(heat: np.ndarray, wanted: int) -> np.ndarray:
-    count = len(heat)
-    # Middles of the wanted places among the middles of those that there are.
-    at = np.clip((np.arange(wanted) + 0.5) * count / wanted - 0.5, 0, count - 1)
-    low = np.floor(at).astype(int)
-    high = np.minimum(low + 1, count - 1)
-    part = (at - low).reshape(-1, *[1] * (heat.ndim - 1))
-    return np.asarray(heat[low] * (1 - part) + heat[high] * part)
-
-
 def warm(heat: np.ndarray) -> np.ndarray:
     """What is above 0 of a map, from 0 to 1 at its strongest; all 0 if nothing is."""
     positive = np.maximum(heat, 0)
+    # Each map by its own strongest place: how much speaks for an answer is not compared.
     strongest = positive.max()
     return np.asarray(positive / strongest if strongest > 0 else positive)
+
+
+def laid_over(kind: Input, x: np.ndarray, maps: Sequence[np.ndarray]) -> bytes | None:
+    """A PNG file of one raw example, by itself and under each map of its places.
+
+    None for an input of which there are no pictures.
+    """
+    layers = [pair for each in maps if (pair := kind.under(x, warm(each))) is not None]
+    if not layers:
+        return None
+    return panels([(layers[0][0], None), *layers])
 
 
 def panels(pictures: Sequence[tuple[np.ndarray, np.ndarray | None]]) -> bytes:
@@ -59,6 +57,7 @@ def panels(pictures: Sequence[tuple[np.ndarray, np.ndarray | None]]) -> bytes:
 
 def _panel(picture: np.ndarray, heat: np.ndarray | None) -> Image.Image:
     height, width = picture.shape[:2]
+    # By whole numbers, so that every pixel of a small picture stays a square.
     times = max(1, SIDE // max(height, width))
     size = width * times, height * times
     base = Image.fromarray(picture).convert("RGB").resize(size, Image.Resampling.NEAREST)

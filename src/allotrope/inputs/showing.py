@@ -42,3 +42,25 @@ def with_examples(
         return facts | one.facts(stem)
 
     return {name: walked(account) for name, account in accounts.items()}, files
+
+
+def with_maps(
+    rows: Sequence[Mapping[str, Any]],
+    files: Sequence[bytes],
+    examples: Any,
+    number: int,
+) -> tuple[list[dict[str, Any]], dict[str, bytes]]:
+    """The rows with `picture` and `file`, and the files of their maps by name.
+
+    `number` is that of the first file.
+    """
+    named = {}
+    listed = []
+    for place, (row, file) in enumerate(zip(rows, files, strict=True), number):
+        name = Seen.path(f"saliency-{place:02}")
+        named[name] = file
+        facts = {**row, "picture": name}
+        if examples.origin is not None:
+            facts["file"] = examples.origin[row["index"]]
+        listed.append(facts)
+    return listed, named

@@ -68,6 +68,7 @@ def typical_answers(
     for label in frequent:
         right = np.flatnonzero((predicted == labels) & (labels == label))
         surest_last = right[np.argsort(confidence[right], kind="stable")]
+        # The surest of all may be a lucky one; those in the middle of equal parts are none.
         places = (np.arange(each) + 0.5) * len(right) / each
         typical.extend(surest_last[np.unique(places.astype(int))] if len(right) else ())
     return _answers(typical, probabilities, labels, classes)

@@ -10,12 +10,12 @@ import numpy as np
 
 from allotrope.inputs.augmentation import Augmentation
 from allotrope.inputs.contract import Input, Shown
-from allotrope.inputs.heat import stretched
 from allotrope.inputs.image.augment import augmented
 from allotrope.inputs.image.blank import blank_rows
 from allotrope.inputs.image.mixing import drawn_mixture, mixed
 from allotrope.inputs.image.statistics import pixel_statistics
 from allotrope.inputs.mixture import Mixture
+from allotrope.inputs.stretch import stretched
 from allotrope.network.graph import Value
 from allotrope.network.network import Network
 from allotrope.network.rewriting.compose import with_preprocessing

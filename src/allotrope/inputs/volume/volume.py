@@ -11,10 +11,10 @@ import numpy as np
 from allotrope.errors import DataError, UsageError
 from allotrope.inputs.augmentation import Augmentation
 from allotrope.inputs.contract import Input, Shown
-from allotrope.inputs.heat import stretched
 from allotrope.inputs.image.mixing import mixup
 from allotrope.inputs.image.ranges import array_spread, stretch_range
 from allotrope.inputs.mixture import Mixture
+from allotrope.inputs.stretch import stretched
 from allotrope.inputs.volume.change import changed
 from allotrope.inputs.volume.scan_grid import UnreadableVolume, sides_in_words
 from allotrope.inputs.volume.volume_files import read_volume

@@ -22,15 +22,15 @@ ELSEWHERE = frozenset(
 """Behind these a number stands for other places than before, even if the shape is the same."""
 
 
-def last_feature_map(network: Network, taken: str, given: str) -> Value | None:
-    """The last map [n, c, ...] that convolutions make of the input `taken` for the output `given`.
+def last_feature_map(network: Network, taken: str, answer: str) -> Value | None:
+    """The last map [n, c, ...] that convolutions make of the input `taken` for the output `answer`.
 
     It is the last whose longest side has `LEAST` places, else the largest; with what normalizes it
     and its activation behind it, as long as every number stays at its place. None without such a
     convolution of two axes or more.
     """
     graph = Lookup(network.graph, network.weights)
-    between = _behind(graph, [taken]) & _before(graph, given)
+    between = _behind(graph, [taken]) & _before(graph, answer)
     maps = [
         graph.known(node.outputs[0])
         for node in graph.nodes()
@@ -46,7 +46,7 @@ def last_feature_map(network: Network, taken: str, given: str) -> Value | None:
 
 
 def probed(network: Network, feature_map: Value) -> tuple[Network, str]:
-    """The network that gives this map too, and takes what is added to it, by a name that is given.
+    """The network that gives this map too, and takes what is added to it, by that name.
 
     The gradient by what is added, at 0, is that by the map.
     """
@@ -57,6 +57,7 @@ def probed(network: Network, feature_map: Value) -> tuple[Network, str]:
     outputs = tuple(raw if name == feature_map.name else name for name in node.outputs)
     added = Node("Add", (raw, probe), (feature_map.name,), {}, f"{raw}.add")
     rewriter.replace(node.outputs, [replace(node, outputs=outputs), added])
+    # Under its own name the value is the sum, so that all that take it take what is added too.
     rewriter.give(*network.outputs, feature_map)
     graph = rewriter.result()
     graph = replace(graph, inputs=(*graph.inputs, replace(feature_map, name=probe)))

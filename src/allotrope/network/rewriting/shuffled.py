@@ -14,6 +14,7 @@ def with_shuffled_weights(network: Network, seed: int) -> Network:
     """
     shuffled = {}
     for number, name in enumerate(sorted(network.trainable)):
+        # A stream a weight: one more weight leaves the order of all others as it was.
         random = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(number,)))
         array = network.weights[name]
         shuffled[name] = random.permutation(array.reshape(-1)).reshape(array.shape)

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from allotrope.report.answers.explanations import explanations
 from allotrope.report.answers.point_chart import PointChart
 from allotrope.report.answers.reliability import reliability
-from allotrope.report.answers.saliency import explanations
 from allotrope.report.answers.worst import worst_examples
 from allotrope.report.confusion_matrix import confused_pairs, confusion_matrix, read_confusion
 from allotrope.report.formatting import percent, significant

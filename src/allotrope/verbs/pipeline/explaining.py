@@ -1,4 +1,4 @@
-"""What spoke for some answers, as pictures for the report; after the answers were scored."""
+"""What spoke for some answers, to be seen in the report; after the answers were scored."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ import numpy as np
 
 from allotrope.data.examples import Data
 from allotrope.inputs.contract import Input
-from allotrope.inputs.heat import panels, warm
-from allotrope.inputs.seen import Seen
+from allotrope.inputs.heat import laid_over
+from allotrope.inputs.showing import with_maps
 from allotrope.measure.saliency import Question, Saliency, saliency
 from allotrope.network.network import Network
 from allotrope.tasks.contract import Explained, Task
@@ -23,13 +23,13 @@ SAMPLE = 64
 
 @dataclass(frozen=True)
 class Explanations:
-    """What run.json says of them by task, and the files of their pictures by name."""
+    """What run.json says of them by task, and the files that show them by name."""
 
     facts: Mapping[str, dict[str, Any]] = field(default_factory=dict)
     files: Mapping[str, bytes] = field(default_factory=dict)
 
     def remarks(self) -> list[str]:
-        """Whether the pictures are to be believed, in a line for each task."""
+        """Whether the maps are to be believed, in a line for each task."""
         return [remark(task, facts) for task, facts in self.facts.items()]
 
 
@@ -42,7 +42,7 @@ class Explaining:
     framework: str
 
     def of(self, tasks: Sequence[Task], outputs: Mapping[str, np.ndarray]) -> Explanations:
-        """Of answers to test examples, over the first input that has pictures and convolutions.
+        """Of answers to test examples, over the first input that can be shown so.
 
         `outputs` are the raw ones for all test data, by task.
         """
@@ -53,73 +53,63 @@ class Explaining:
             answers = task.explained(outputs[task.name], self.data.test[task.name])
             shown = self._first_shown(task, answers, len(files)) if answers else None
             if shown is not None:
-                facts[task.name], pictures = shown
-                facts[task.name]["seconds"] = time.perf_counter() - began
-                files |= pictures
+                facts[task.name] = shown[0] | {"seconds": time.perf_counter() - began}
+                files |= shown[1]
         return Explanations(facts, files)
 
     def _first_shown(
         self, task: Task, answers: Sequence[Explained], number: int
     ) -> tuple[dict[str, Any], dict[str, bytes]] | None:
-        """Facts and pictures, which are numbered on from `number`."""
+        """Facts and files, which are numbered on from `number`."""
+        test = self.data.test
         for each in self.data.inputs:
             maps = self._maps(task, each, answers)
             if maps is None:
                 continue
-            made = [self._picture(each, answer, maps, at) for at, answer in enumerate(answers)]
-            pictures = [picture for picture in made if picture is not None]
-            if len(pictures) < len(answers):
-                continue
-            names = [Seen.path(f"saliency-{at:02}") for at in range(number, number + len(answers))]
-            files = dict(zip(names, pictures, strict=True))
-            return self._facts(each, answers, maps, names), files
+            pairs = zip(maps.learned, maps.shuffled, strict=True)
+            columns = [test[each.name][answer.index] for answer in answers]
+            shown = [laid_over(each, x, pair) for x, pair in zip(columns, pairs, strict=True)]
+            files = [file for file in shown if file is not None]
+            # An input of which there are no such files gives way to the next.
+            if len(files) == len(answers):
+                rows, named = with_maps(_rows(answers, maps), files, test, number)
+                return {**_facts(each, maps), "examples": rows}, named
         return None
 
     def _maps(self, task: Task, each: Input, answers: Sequence[Explained]) -> Saliency | None:
-        train = self.data.train
+        train, test = self.data.taken("train"), self.data.taken("test")
         rows = [answer.index for answer in answers]
-        spread = np.unique(np.linspace(0, len(train) - 1, SAMPLE).astype(int))
-        names = [one.name for one in self.data.inputs]
         question = Question(
-            {name: self.data.test[name][rows] for name in names},
+            {name: x[rows] for name, x in test.items()},
             task.name,
             np.stack([answer.slope for answer in answers]),
         )
-        sample = {name: train[name][spread] for name in names}
+        spread = np.unique(np.linspace(0, len(self.data.train) - 1, SAMPLE).astype(int))
+        sample = {name: x[spread] for name, x in train.items()}
         return saliency(self.network, question, each.name, sample, self.framework)
 
-    def _picture(self, each: Input, answer: Explained, maps: Saliency, at: int) -> bytes | None:
-        """The example, and over it both maps; None for an input without pictures."""
-        x = self.data.test[each.name][answer.index]
-        over = [each.under(x, warm(one[at])) for one in (maps.learned, maps.shuffled)]
-        layers = [pair for pair in over if pair is not None]
-        if not layers:
-            return None
-        (picture, _), *_ = layers
-        return panels([(picture, None), *layers])
 
-    def _facts(
-        self, each: Input, answers: Sequence[Explained], maps: Saliency, names: Sequence[str]
-    ) -> dict[str, Any]:
-        examples = []
-        for place, answer in enumerate(answers):
-            correlation = float(maps.correlations[place])
-            facts = {**answer.facts, "picture": names[place], "correlation": correlation}
-            if self.data.test.origin is not None:
-                facts["file"] = self.data.test.origin[answer.index]
-            examples.append(facts)
-        return {
-            "input": each.name,
-            "layer": maps.layer,
-            "places": list(maps.learned.shape[1:]),
-            "correlation": float(maps.correlations.mean()),
-            "depends": maps.depends,
-            "examples": examples,
-        }
+def _rows(answers: Sequence[Explained], maps: Saliency) -> list[dict[str, Any]]:
+    """What run.json says of each answer."""
+    return [
+        {**answer.facts, "correlation": float(correlation)}
+        for answer, correlation in zip(answers, maps.correlations, strict=True)
+    ]
+
+
+def _facts(each: Input, maps: Saliency) -> dict[str, Any]:
+    """What run.json says of all maps together."""
+    return {
+        "input": each.name,
+        "layer": maps.layer,
+        "places": list(maps.learned.shape[1:]),
+        "correlation": float(maps.correlations.mean()),
+        "depends": maps.depends,
+    }
 
 
 def remark(task: str, facts: Mapping[str, Any]) -> str:
-    """Whether the pictures of a task are to be believed, in a line."""
+    """Whether the maps of a task are to be believed, in a line."""
     places = " x ".join(map(str, facts["places"]))
     verdict = "depend on what was learned"
     if not facts["depends"]:

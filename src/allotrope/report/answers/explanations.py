@@ -12,7 +12,7 @@ from allotrope.report.run_folder import RunFolder
 
 
 @dataclass(frozen=True)
-class Explanations:
+class ExplainedAnswers:
     """Right answers and wrong ones with their pictures, and in words how far to trust these."""
 
     right: list[Worst]
@@ -23,7 +23,7 @@ class Explanations:
 
 def explanations(
     account: Record, folder: RunFolder, said: Callable[[Record], tuple[str, str, str]]
-) -> Explanations | None:
+) -> ExplainedAnswers | None:
     """What `fit` found; None if there is nothing to show. `said` as for the worst examples."""
     facts = account.record("saliency")
     rows = facts.records("examples")
@@ -32,7 +32,7 @@ def explanations(
     shown = [worst_examples(part, folder, said) for part in (right, wrong)]
     if not any(shown):
         return None
-    return Explanations(*shown, _verdict(facts), _note(facts))
+    return ExplainedAnswers(*shown, _verdict(facts), _note(facts))
 
 
 def _verdict(facts: Record) -> str:
