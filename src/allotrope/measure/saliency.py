@@ -86,8 +86,8 @@ def gradient_weighted(
     whole, probe = probed(network, layer)
     # Nothing learns here: gradients by weights would be computed for nothing.
     whole = whole.changed(trainable=frozenset())
-    count = len(question.slopes)
-    zeros = np.zeros((count, *(layer.shape or ())[1:]), layer.dtype)
+    sides = [int(side or 0) for side in (layer.shape or ())[1:]]
+    zeros = np.zeros((len(question.slopes), *sides), layer.dtype)
     inputs = {**question.inputs, probe: zeros}
     channels = whole.run(inputs, framework)[layer.name].astype(np.float64)
     slopes = {question.output: question.slopes.astype(layer.dtype)}

@@ -29,10 +29,10 @@ def explanations(
     rows = facts.records("examples")
     right = [row for row in rows if row.value("true") == row.value("predicted")]
     wrong = [row for row in rows if row.value("true") != row.value("predicted")]
-    shown = [worst_examples(part, folder, said) for part in (right, wrong)]
-    if not any(shown):
+    recognized, mistaken = (worst_examples(part, folder, said) for part in (right, wrong))
+    if not recognized and not mistaken:
         return None
-    return ExplainedAnswers(*shown, _verdict(facts), _note(facts))
+    return ExplainedAnswers(recognized, mistaken, _verdict(facts), _note(facts))
 
 
 def _verdict(facts: Record) -> str:
