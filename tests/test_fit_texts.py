@@ -111,7 +111,7 @@ def test_the_report_shows_excerpts(run):
 
 
 def test_a_network_for_pictures_is_refused(folder):
-    with pytest.raises(UsageError, match=r"resnet20 does not take texts.*text_cnn or ngram"):
+    with pytest.raises(UsageError, match=r"resnet20 does not take texts.*text_cnn, lstm, gru"):
         choose(read(folder), "resnet20", epochs=1)
 
 

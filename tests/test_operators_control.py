@@ -204,14 +204,20 @@ def test_recurrent_layers(where, operator, direction, lengths, form):
     )
 
 
+@pytest.mark.parametrize("lengths", [(), (5, 2, 4), (0, 1, 5)])
 @pytest.mark.parametrize("operator", LAYERS)
-def test_fused_and_scanned_layers_have_the_same_gradients(operator):
-    """PyTorch's kernels take no lengths, be they those of the whole sequences."""
+def test_fused_and_scanned_layers_have_the_same_gradients(operator, lengths):
+    """PyTorch's kernels do not clip, be it at what is never reached; nor tell they last cells."""
     attributes = {"GRU": {"linear_before_reset": 1}}.get(operator, {})
-    fusing = load(recurrent(operator, "bidirectional", (), **attributes))
-    scanning = load(recurrent(operator, "bidirectional", (5, 5, 5), **attributes))
+    layer = recurrent(operator, "bidirectional", lengths, **attributes)
+    clipped = recurrent(operator, "bidirectional", lengths, clip=1e6, **attributes)
+    for each in (layer, clipped):
+        del each.graph.node[0].output[2:], each.graph.output[2:]
+    fusing, scanning = load(layer), load(clipped)
     x = np.random.default_rng(0).standard_normal((5, 3, 4)).astype(np.float32)
-    seeds = {"y": np.random.default_rng(2).standard_normal((5, 2, 3, 6)).astype(np.float32)}
+    rng = np.random.default_rng(2)
+    shapes = {"y": (5, 2, 3, 6), "last": (2, 3, 6)}
+    seeds = {name: rng.standard_normal(shape).astype(np.float32) for name, shape in shapes.items()}
     fused = fusing.gradients({"x": x}, seeds, framework="pytorch")
     scanned = scanning.gradients({"x": x}, seeds, framework="pytorch")
     assert set(fused) >= {"x", "w", "r", "b"}

@@ -15,6 +15,7 @@ from allotrope.inputs.text.text_input import GRAMS, WORDS, Text
 from allotrope.network.network import Network
 from allotrope.network.rewriting.joined import Trunk, joined, trunk_of, with_heads
 from allotrope.network.rewriting.named_after import named_after
+from allotrope.network.zoo import TEXT_NETWORKS
 from allotrope.network.zoo.ngram import Terms, ngram
 from allotrope.network.zoo.text_cnn import text_cnn
 from allotrope.tasks import Task
@@ -34,12 +35,12 @@ def family_for_texts(name: str, texts: Sequence[Text]) -> tuple[str, str]:
 
     Raises: UsageError if one for other inputs is asked for.
     """
-    if name in ("ngram", "text_cnn"):
+    if name in TEXT_NETWORKS:
         return name, f"{name} was asked for."
     if name != "auto":
         raise UsageError(
             f"{name} does not take texts, and there is nothing else to learn from. Take --network "
-            "text_cnn or ngram, or leave --network out."
+            f"{', '.join(TEXT_NETWORKS)}, or leave --network out."
         )
     longest = max(each.longest for each in texts)
     if longest >= LONG:
@@ -72,7 +73,7 @@ def words_alone(text: Text, x: np.ndarray, seed: int) -> Network:
 def _built(name: str, words: np.ndarray, terms: Terms, answers: int, seed: int) -> Network:
     if name == "ngram":
         return ngram(answers, terms, seed=seed)
-    return text_cnn(answers, _vocabulary(words), terms=terms, seed=seed)
+    return TEXT_NETWORKS[name](answers, _vocabulary(words), terms=terms, seed=seed)
 
 
 def _trunk(text: Text, network: Network) -> Trunk:

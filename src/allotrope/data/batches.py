@@ -86,6 +86,11 @@ class Batches:
             return rows
         return by_length(rows, self._lengths, self.batch_size, stream)
 
+    @property
+    def shapes_at_most(self) -> int:
+        """How many shapes batches may have, for each of which a network is compiled."""
+        return 1 if self._lengths is None else len(np.unique(self._lengths))
+
     def alike(self, count: int) -> list[Batch]:
         """Up to so many batches of the first epoch, all of the first one's shapes.
 

@@ -12,107 +12,17 @@ from typing import Any
 
 import numpy as np
 
-from allotrope.errors import ModelError
 from allotrope.operators.activations import Activation, activations_of
 from allotrope.operators.operator_table import operator
+from allotrope.operators.recurrent_layer import (
+    check_shapes,
+    ended,
+    first_state,
+    layer,
+    part,
+    weights_of,
+)
 from allotrope.operators.shaping import narrow
-
-Run = Callable[[int, Any, list[Any]], tuple[Any, list[Any]]]
-"""One direction over x [t, n, c] from states [n, h]: y [t, n, h] and the last states."""
-
-
-_BACKWARD = {"forward": (False,), "reverse": (True,), "bidirectional": (False, True)}
-"""Whether each direction of a layer goes back in time."""
-
-
-def _layer(
-    p: Any, run: Run, x: Any, lengths: Any, states: list[Any], direction: str, layout: int
-) -> tuple[Any, ...]:
-    """Every direction of a layer: y [t, directions, n, h] and states [directions, n, h].
-
-    With `layout` the batch comes first, as ONNX defines it.
-    """
-    if layout:
-        x, states = p.transpose(x, (1, 0, 2)), [p.transpose(s, (1, 0, 2)) for s in states]
-    results = []
-    for d, backward in enumerate(_BACKWARD[direction]):
-        own_states = [_part(p, s, d) for s in states]
-        if backward:
-            y, last = run(d, _reversed(p, x, lengths), own_states)
-            y = _reversed(p, y, lengths)
-        else:
-            y, last = run(d, x, own_states)
-        results.append((y, *last))
-    # By direction so far; by result from here on.
-    ys, *lasts = zip(*results, strict=True)
-    if layout:
-        stacked = [_stack(p, [p.transpose(y, (1, 0, 2)) for y in ys], 2)]
-        return *stacked, *(_stack(p, last, 1) for last in lasts)
-    return _stack(p, ys, 1), *(_stack(p, last, 0) for last in lasts)
-
-
-def _check(p: Any, gates: int, layout: int, x: Any, w: Any, r: Any, **others: Any) -> None:
-    """Raises: ModelError naming every array whose shape is not that of its place.
-
-    Kernels that trust shapes read beyond them.
-    """
-    if [len(p.shape(array)) for array in (x, w, r)] != [3, 3, 3]:
-        raise ModelError("X, W and R must each have three axes.")
-    _, n, c = p.shape(x)
-    directions, _, h = p.shape(r)
-    state = directions, n, h
-    if layout:
-        n = p.shape(x)[0]
-        state = n, directions, h
-    expected = {
-        "W": (directions, gates * h, c),
-        "R": (directions, gates * h, h),
-        "B": (directions, 2 * gates * h),
-        "sequence_lens": (n,),
-        "initial_h": state,
-        "initial_c": state,
-        "P": (directions, 3 * h),
-    }
-    shapes = {
-        name: tuple(p.shape(a)) for name, a in {"W": w, "R": r, **others}.items() if a is not None
-    }
-    wrong = [
-        f"{name} is {list(shape)}, not {list(expected[name])}"
-        for name, shape in shapes.items()
-        if shape != expected[name]
-    ]
-    if wrong:
-        raise ModelError(
-            f"shapes that do not fit X {list(p.shape(x))} and a hidden size of {h}: "
-            f"{'; '.join(wrong)}."
-        )
-
-
-def _part(p: Any, x: Any, d: int) -> Any:
-    """x[d]."""
-    return p.reshape(narrow(p, x, 0, d, d + 1), p.shape(x)[1:])
-
-
-def _stack(p: Any, arrays: Sequence[Any], axis: int) -> Any:
-    """Arrays along a new axis."""
-    shape = list(p.shape(arrays[0]))
-    parts = [p.reshape(a, (*shape[:axis], 1, *shape[axis:])) for a in arrays]
-    if len(parts) == 1:
-        return parts[0]
-    return p.concatenate(parts, axis)
-
-
-def _reversed(p: Any, x: Any, lengths: Any) -> Any:
-    """x [t, n, c] backward in time, each sequence within its own length."""
-    if lengths is None:
-        return p.flip(x, (0,))
-    t, n, c = p.shape(x)
-    steps = p.constant(np.arange(t)[:, None])
-    ends = p.reshape(p.cast(lengths, np.dtype(np.int64)), (1, n))
-    source = p.where(p.less(steps, ends), p.subtract(p.subtract(ends, steps), 1), steps)
-    # Over time and batch flattened: each sequence has an order of its own.
-    places = p.add(p.multiply(source, n), p.constant(np.arange(n)))
-    return p.reshape(p.take(p.reshape(x, (t * n, c)), p.reshape(places, (-1,)), 0), (t, n, c))
 
 
 def _unrolled(
@@ -143,6 +53,14 @@ def _unrolled(
     return results[0], states
 
 
+def _within(p: Any, fused: Sequence[Any], states: list[Any], lengths: Any) -> tuple[Any, list[Any]]:
+    """What a framework's own kernel gave: y, the last states; each sequence within its length."""
+    y, last, *others = fused
+    if lengths is not None:
+        y, last = ended(p, y, states[0], lengths)
+    return y, [last, *others]
+
+
 def _gates(p: Any, x: Any, count: int) -> list[Any]:
     """x [..., count * h] in equal pieces."""
     axis = len(p.shape(x)) - 1
@@ -153,28 +71,6 @@ def _gates(p: Any, x: Any, count: int) -> list[Any]:
 def _times(p: Any, x: Any, weight: Any) -> Any:
     """x [..., c] with weight [h, c]: [..., h]."""
     return p.matmul(x, p.transpose(weight, (1, 0)))
-
-
-def _first_state(p: Any, state: Any, x: Any, r: Any, layout: int) -> Any:
-    """The state that a layer begins with: zeros for R [directions, gates * h, h] by default."""
-    if state is not None:
-        return state
-    directions, _, h = p.shape(r)
-    if layout:
-        return p.full((p.shape(x)[0], directions, h), 0, p.dtype(x))
-    return p.full((directions, p.shape(x)[1], h), 0, p.dtype(x))
-
-
-def _weights(p: Any, d: int, w: Any, r: Any, b: Any) -> tuple[Any, Any, Any]:
-    """W [gates * h, c], R [gates * h, h] and B [2 * gates * h] of one direction.
-
-    B is 0 where it is left out.
-    """
-    if b is None:
-        bias = p.full((2 * p.shape(w)[1],), 0, p.dtype(w))
-    else:
-        bias = _part(p, b, d)
-    return _part(p, w, d), _part(p, r, d), bias
 
 
 @operator("RNN")
@@ -196,25 +92,25 @@ def rnn(
     layout: int = 0,
 ) -> tuple[Any, ...]:
     """H = f(X W + Wb + H R + Rb) (Elman 1990)."""
-    _check(p, 1, layout, x, w, r, B=b, sequence_lens=sequence_lens, initial_h=initial_h)
+    check_shapes(p, 1, layout, x, w, r, B=b, sequence_lens=sequence_lens, initial_h=initial_h)
     functions = activations_of(
         p, activations, ("Tanh",), p.shape(w)[0], activation_alpha, activation_beta, clip
     )
 
     def run(d: int, x: Any, states: list[Any]) -> tuple[Any, list[Any]]:
-        (f,), (weight, recurrence, bias) = functions[d], _weights(p, d, w, r, b)
-        # A fused kernel knows neither clipping nor lengths, and no sequence of length 0.
-        if f.name in ("Tanh", "Relu") and clip is None and sequence_lens is None and p.shape(x)[0]:
+        (f,), (weight, recurrence, bias) = functions[d], weights_of(p, d, w, r, b)
+        # A fused kernel knows no clipping, and no sequence of length 0.
+        if f.name in ("Tanh", "Relu") and clip is None and p.shape(x)[0]:
             fused = p.rnn(x, weight, recurrence, bias, states[0], f.name)
             if fused is not None:
-                return fused[0], [fused[1]]
+                return _within(p, fused, states, sequence_lens)
         gates = p.add(_times(p, x, weight), p.add(*_gates(p, bias, 2)))
         return _unrolled(
             p, lambda g, s: [f(p.add(g, _times(p, s[0], recurrence)))], gates, states, sequence_lens
         )
 
-    state = _first_state(p, initial_h, x, r, layout)
-    return _layer(p, run, x, sequence_lens, [state], direction, layout)
+    state = first_state(p, initial_h, x, r, layout)
+    return layer(p, run, x, sequence_lens, [state], direction, layout)
 
 
 @operator("GRU")
@@ -240,7 +136,7 @@ def gru(
 
     The reset gate acts on H, or on H R + Rb where linear_before_reset.
     """
-    _check(p, 3, layout, x, w, r, B=b, sequence_lens=sequence_lens, initial_h=initial_h)
+    check_shapes(p, 3, layout, x, w, r, B=b, sequence_lens=sequence_lens, initial_h=initial_h)
     usual = ("Sigmoid", "Tanh")
     functions = activations_of(
         p, activations, usual, p.shape(w)[0], activation_alpha, activation_beta, clip
@@ -248,17 +144,11 @@ def gru(
 
     def run(d: int, x: Any, states: list[Any]) -> tuple[Any, list[Any]]:
         f, g = functions[d]
-        weight, recurrence, bias = _weights(p, d, w, r, b)
-        if (
-            linear_before_reset
-            and (f.name, g.name) == usual
-            and clip is None
-            and sequence_lens is None
-            and p.shape(x)[0]
-        ):
+        weight, recurrence, bias = weights_of(p, d, w, r, b)
+        if linear_before_reset and (f.name, g.name) == usual and clip is None and p.shape(x)[0]:
             fused = p.gru(x, weight, recurrence, bias, states[0])
             if fused is not None:
-                return fused[0], [fused[1]]
+                return _within(p, fused, states, sequence_lens)
         cell = _gru_cell(p, f, g, recurrence, bias, bool(linear_before_reset))
         return _unrolled(
             p,
@@ -268,8 +158,8 @@ def gru(
             sequence_lens,
         )
 
-    state = _first_state(p, initial_h, x, r, layout)
-    return _layer(p, run, x, sequence_lens, [state], direction, layout)
+    state = first_state(p, initial_h, x, r, layout)
+    return layer(p, run, x, sequence_lens, [state], direction, layout)
 
 
 def _gru_cell(
@@ -319,28 +209,31 @@ def lstm(
     hidden_size: int | None = None,
     input_forget: int = 0,
     layout: int = 0,
+    context: Any,
 ) -> tuple[Any, ...]:
     """Long short-term memory (Hochreiter and Schmidhuber 1997).
 
     Peepholes, if there are any, as in Gers et al. 2002.
     """
     optional = {"B": b, "sequence_lens": sequence_lens, "initial_h": initial_h}
-    _check(p, 4, layout, x, w, r, **optional, initial_c=initial_c, P=peepholes)
+    check_shapes(p, 4, layout, x, w, r, **optional, initial_c=initial_c, P=peepholes)
     usual = ("Sigmoid", "Tanh", "Tanh")
     functions = activations_of(
         p, activations, usual, p.shape(w)[0], activation_alpha, activation_beta, clip
     )
-    plain = clip is None and sequence_lens is None and peepholes is None and not input_forget
+    # A kernel that knows no lengths tells the last cell state of all sequences alone.
+    told = sequence_lens is None or not context.wants(2)
+    plain = told and clip is None and peepholes is None and not input_forget
 
     def run(d: int, x: Any, states: list[Any]) -> tuple[Any, list[Any]]:
-        weight, recurrence, bias = _weights(p, d, w, r, b)
+        weight, recurrence, bias = weights_of(p, d, w, r, b)
         if plain and tuple(f.name for f in functions[d]) == usual and p.shape(x)[0]:
             fused = p.lstm(x, weight, recurrence, bias, *states)
             if fused is not None:
-                return fused[0], list(fused[1:])
+                return _within(p, fused, states, sequence_lens)
         peeps = None
         if peepholes is not None:
-            peeps = _gates(p, _part(p, peepholes, d), 3)
+            peeps = _gates(p, part(p, peepholes, d), 3)
         gates = p.add(_times(p, x, weight), p.add(*_gates(p, bias, 2)))
         return _unrolled(
             p,
@@ -350,8 +243,8 @@ def lstm(
             sequence_lens,
         )
 
-    states = [_first_state(p, state, x, r, layout) for state in (initial_h, initial_c)]
-    return _layer(p, run, x, sequence_lens, states, direction, layout)
+    states = [first_state(p, state, x, r, layout) for state in (initial_h, initial_c)]
+    return layer(p, run, x, sequence_lens, states, direction, layout)
 
 
 def _lstm_cell(

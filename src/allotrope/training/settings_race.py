@@ -198,15 +198,16 @@ class _Racing:
 
     def _why_not_compile(self, entrant: Entrant, best: Entrant) -> str:
         """What it may save must be more than it costs, and the race must afford it."""
-        foreseen = self.compiling.foreseen(self.network)
+        foreseen = self.compiling.foreseen(self.network) * self.batches.shapes_at_most
         to_save = self._remaining_work(best) * (1 - 1 / COMPILED_GAIN)
         if replace(entrant.settings, compiled=False) != best.settings:
             return "only the fastest setting is worth compiling"
         if foreseen > to_save:
             return f"compiling takes about {foreseen:.0f} s and could save at most {to_save:.0f} s"
-        # It is only a guess, so twice as much has to be left.
-        if 2 * foreseen > self._left():
-            return f"compiling may take {2 * foreseen:.0f} s, more than is left of the race"
+        # It is only a guess, so twice as much has to be left; the race compiles for one shape.
+        foreseen = 2 * self.compiling.foreseen(self.network)
+        if foreseen > self._left():
+            return f"compiling may take {foreseen:.0f} s, more than is left of the race"
         return ""
 
     def _remaining_work(self, entrant: Entrant) -> float:
@@ -237,7 +238,7 @@ class _Racing:
         plain = [one for one in self.entrants if one.agrees and not self._compiles(one)]
         fastest = min(plain, key=lambda one: one.median)
         saved = self._remaining_work(fastest) * (1 - compiled.median / fastest.median)
-        took = compiled.compile_seconds
+        took = compiled.compile_seconds * self.batches.shapes_at_most
         if saved > took:
             return compiled
         compiled.reason = f"compiling took {took:.0f} s and would save only {saved:.0f} s"

@@ -13,7 +13,7 @@ from allotrope.operators.interpret import Context
 
 
 class CompiledForward:
-    """Does what a module in training mode does, for one shape of its inputs.
+    """Does what a module in training mode does; compiled once for each shape of its inputs.
 
     The interpreter is traced away first: the compiler then sees one flat graph of PyTorch's
     functions, instead of breaking it into a piece for every node.
@@ -26,7 +26,7 @@ class CompiledForward:
         self._inputs = [value.name for value in model.network.inputs]
         self._outputs = [value.name for value in model.network.outputs]
         self._updated: list[str] = []
-        self._function: Any = None
+        self._compiled: dict[tuple[torch.Size, ...], Any] = {}
 
     def __call__(self, inputs: dict[str, Tensor]) -> dict[str, Tensor]:
         """The outputs by name; the module's state is updated."""
@@ -34,9 +34,11 @@ class CompiledForward:
         device = self.model.program.p.device
         step = torch.tensor(self.model.training_step, dtype=torch.int32, device=device)
         arguments = (list(weights.values()), step, [inputs[name] for name in self._inputs])
-        if self._function is None:
-            self._function = self._compile(arguments)
-        outputs, updates = self._function(*arguments)
+        # What is traced holds the sizes that it was traced with.
+        shapes = tuple(x.shape for x in arguments[2])
+        if shapes not in self._compiled:
+            self._compiled[shapes] = self._compile(arguments)
+        outputs, updates = self._compiled[shapes](*arguments)
         with torch.no_grad():
             for name, value in zip(self._updated, updates, strict=True):
                 weights[name].copy_(value)

@@ -14,6 +14,7 @@ from allotrope.network.zoo.dense import mlp
 from allotrope.network.zoo.mobile import mobilenet_v2
 from allotrope.network.zoo.ngram import Terms, ngram
 from allotrope.network.zoo.published_weights import load_safetensors
+from allotrope.network.zoo.recurrent_text import gru, lstm
 from allotrope.network.zoo.residual import (
     resnet8,
     resnet18,
@@ -25,6 +26,7 @@ from allotrope.network.zoo.residual import (
 )
 from allotrope.network.zoo.tabular import TableStyle, quantile_edges, table_mlp
 from allotrope.network.zoo.text_cnn import text_cnn
+from allotrope.network.zoo.transformer import EncoderSize, transformer
 from allotrope.network.zoo.volumetric import cnn_3d, resnet8_3d, resnet18_3d
 from allotrope.network.zoo.whitened import whitened_cnn, whitening_filters
 
@@ -52,7 +54,7 @@ VOLUMETRIC: dict[str, Callable[..., Network]] = {
 
 """Those that take pictures."""
 TEXT_NETWORKS: dict[str, Callable[..., Network]] = {
-    build.__name__: build for build in (ngram, text_cnn)
+    build.__name__: build for build in (ngram, text_cnn, lstm, gru, transformer)
 }
 """Those that take texts."""
 
@@ -71,11 +73,14 @@ __all__ = [
     "NETWORKS",
     "TEXT_NETWORKS",
     "VOLUMETRIC",
+    "EncoderSize",
     "TableStyle",
     "Terms",
     "cnn",
     "cnn_3d",
+    "gru",
     "load_safetensors",
+    "lstm",
     "mlp",
     "mobilenet_v2",
     "network",
@@ -92,6 +97,7 @@ __all__ = [
     "resnet56",
     "table_mlp",
     "text_cnn",
+    "transformer",
     "whitened_cnn",
     "whitening_filters",
 ]
