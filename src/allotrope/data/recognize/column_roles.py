@@ -6,7 +6,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from allotrope.data.recognize.date_order import DATE_KINDS, check_dates
-from allotrope.data.recognize.frame import NUMBERS, OTHER, PICTURES, PIXELS, Frame
+from allotrope.data.recognize.frame import (
+    NAMING,
+    NUMBERS,
+    OTHER,
+    PICTURES,
+    PIXELS,
+    VOLUMES,
+    Frame,
+)
 from allotrope.data.recognize.joined_flags import with_joined_flags
 from allotrope.data.recognize.role_notes import Note, noted
 from allotrope.data.recognize.task_kind import TaskKind, task_kind
@@ -17,10 +25,11 @@ from allotrope.errors import DataError, UsageError
 
 NONE, NUMBER, CATEGORICAL, TABLE = "none", "number", "categorical", "table"
 TEXT = "text"
-INPUT_KINDS = ("image", TEXT, TABLE, NUMBER, CATEGORICAL, *DATE_KINDS, NONE)
+INPUT_KINDS = ("image", "volume", TEXT, TABLE, NUMBER, CATEGORICAL, *DATE_KINDS, NONE)
 TASK_KINDS = ("classification", "multilabel", "regression")
 USUAL = {
     PICTURES: "image",
+    VOLUMES: "volume",
     PIXELS: "image",
     NUMBERS: NUMBER,
     CATEGORIES: CATEGORICAL,
@@ -29,6 +38,7 @@ USUAL = {
 }
 WHY = {
     PICTURES: "it names picture files",
+    VOLUMES: "it names volumes",
     PIXELS: "it holds pixels",
     NUMBERS: "it holds numbers",
     CATEGORIES: "it holds a few texts again and again",
@@ -43,6 +53,7 @@ WHY_NOT = {
 }
 POSSIBLE = {
     "image": (PICTURES, PIXELS),
+    "volume": (VOLUMES,),
     TABLE: (NUMBERS, CATEGORIES, DATES),
     NUMBER: (NUMBERS,),
     TEXT: (TEXTS, NAMES, CATEGORIES),
@@ -123,12 +134,14 @@ def _check_asked(frame: Frame, asked: Asked) -> None:
 
 
 def _check_pictures(frame: Frame, asked: Asked) -> None:
-    """Raises DataError if several columns name pictures and nobody says which are meant."""
-    if len(frame.pictures) < 2 or "image" in asked.inputs.values():
+    """Raises DataError if several columns name files and nobody says which are meant."""
+    naming = [name for name in frame.columns if frame.form(name) in NAMING]
+    if len(naming) < 2 or {USUAL[form] for form in NAMING} & set(asked.inputs.values()):
         return
-    options = "\n".join(f"  --input {name}=image" for name in frame.pictures)
+    options = "\n".join(f"  --input {name}={USUAL[frame.form(name)]}" for name in naming)
+    files = " or ".join(dict.fromkeys(frame.form(name) for name in naming))
     raise DataError(
-        f"{frame.name}: {_quoted(frame.pictures)} all name pictures. Say which are inputs, one or "
+        f"{frame.name}: {_quoted(naming)} all name {files}. Say which are inputs, one or "
         f"several:\n{options}"
     )
 
@@ -141,17 +154,26 @@ def _targets(frame: Frame, asked: Asked) -> tuple[tuple[str, ...], dict[str, str
     if asked.tasks:
         return tuple(asked.tasks), {}
     free = [name for name in frame.columns if name not in asked.inputs]
-    named = [name for name in free if _says_labels(name) and frame.form(name) != PICTURES]
+    named = [name for name in free if _says_labels(name) and frame.form(name) not in NAMING]
     if len(named) == 1:
         return tuple(named), {named[0]: ", and its name says that it is the label"}
-    pictured = [name for name in frame.columns if frame.form(name) in (PICTURES, PIXELS)]
+    pictured = [name for name in frame.columns if frame.form(name) in (*NAMING, PIXELS)]
     rest = [name for name in free if name not in pictured]
     if pictured and len(rest) == 1 and not named:
-        return tuple(rest), {rest[0]: ", and it is the only column beside the pictures"}
+        return tuple(rest), {
+            rest[0]: f", and it is the only column beside the {_shown_as(frame, pictured)}"
+        }
     raise DataError(
         f"{frame.name}: which column is to be predicted? Columns: {_shown(frame)}. "
         "Say --target NAME, or several with commas between them."
     )
+
+
+def _shown_as(frame: Frame, columns: Sequence[str]) -> str:
+    """What columns hold that are learned from by themselves: volumes or pictures."""
+    if any(frame.form(name) == VOLUMES for name in columns):
+        return VOLUMES
+    return PICTURES
 
 
 def _says_labels(name: str) -> bool:
@@ -184,30 +206,36 @@ def _inputs(
     """The kind of each input column, pictures first, and a reason for every column."""
     inputs: dict[str, str] = {}
     notes = []
-    pictured = [name for name in frame.columns if frame.form(name) == PICTURES]
-    for name in sorted(frame.columns, key=lambda name: frame.form(name) not in (PICTURES, PIXELS)):
+    naming = [name for name in frame.columns if frame.form(name) in NAMING]
+    first = (*NAMING, PIXELS)
+    for name in sorted(frame.columns, key=lambda name: frame.form(name) not in first):
         if name in targets:
             continue
-        kind, why = _input_kind(frame, name, asked, bool(pictured))
+        kind, why = _input_kind(frame, name, asked, naming)
         notes.append(Note(name, "" if kind == NONE else kind, why))
         if kind != NONE:
             inputs[name] = kind
     return inputs, notes
 
 
-def _input_kind(frame: Frame, name: str, asked: Asked, pictures: bool) -> tuple[str, str]:
-    """The kind of a column, and why; {name} in the reason stands for its name."""
+def _input_kind(frame: Frame, name: str, asked: Asked, naming: Sequence[str]) -> tuple[str, str]:
+    """The kind of a column, and why; {name} in the reason stands for its name.
+
+    `naming` are the columns that name files.
+    """
     form = frame.form(name)
     if name in asked.inputs:
         kind = asked.inputs[name]
         return (USUAL[form] if kind == TABLE else kind), "as was asked for"
     if form in WHY_NOT:
         return NONE, WHY_NOT[form]
-    if frame.table and pictures and form != PICTURES:
+    if frame.table and naming and form not in NAMING:
         taking = TEXT if form == TEXTS else TABLE
-        return NONE, f"the pictures alone are learned from; --input {{name}}={taking} takes it too"
-    if "image" in asked.inputs.values() and form == PICTURES:
-        return NONE, "other pictures were asked for; --input {name}=image takes it too"
+        files = _shown_as(frame, naming)
+        return NONE, f"the {files} alone are learned from; --input {{name}}={taking} takes it too"
+    if form in NAMING and len(naming) > 1:
+        kind = USUAL[form]
+        return NONE, f"other {form} were asked for; --input {{name}}={kind} takes it too"
     unused = why_unused(frame, name)
     if unused:
         return NONE, f"{unused}; --input {{name}}={USUAL[form]} takes it"

@@ -10,6 +10,9 @@ import numpy as np
 from allotrope.data.recognize.text_forms import CATEGORIES, TEXTS, text_form
 
 PICTURES, PIXELS, NUMBERS, OTHER = "pictures", "pixels", "numbers", "other"
+VOLUMES = "volumes"
+NAMING = (PICTURES, VOLUMES)
+"""What columns look like that name files, which are the examples."""
 
 
 @dataclass
@@ -17,16 +20,18 @@ class Frame:
     """The columns of each split, examples along the first axis.
 
     `origin` says of each split where its rows are from, such as lines of a file. `pictures` are the
-    columns whose texts name picture files; `table` if it is from a text file, whose further columns
-    may be about anything. `spoiled` says of columns of numbers which rows hold texts. `notes` are
-    remarks for the user. `forms` are what columns look like, as far as somebody asked.
-    `label_names` are those of columns of flags [n, k] that were columns of their own.
+    columns whose texts name picture files, `volumes` those that name scans; `table` if it is from a
+    text file, whose further columns may be about anything. `spoiled` says of columns of numbers
+    which rows hold texts. `notes` are remarks for the user. `forms` are what columns look like, as
+    far as somebody asked. `label_names` are those of columns of flags [n, k] that were columns of
+    their own.
     """
 
     name: str
     splits: dict[str, dict[str, np.ndarray]]
     origin: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     pictures: tuple[str, ...] = ()
+    volumes: tuple[str, ...] = ()
     table: bool = False
     spoiled: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
@@ -40,7 +45,7 @@ class Frame:
         return tuple(self.splits["train"])
 
     def form(self, name: str) -> str:
-        """What a column looks like: pictures, pixels, numbers, one of `text_forms`, or other."""
+        """What a column looks like: one of `text_forms`, or of the words above."""
         if name not in self.forms:
             self.forms[name] = self._form(name)
         return self.forms[name]
@@ -48,6 +53,8 @@ class Frame:
     def _form(self, name: str) -> str:
         if name in self.pictures:
             return PICTURES
+        if name in self.volumes:
+            return VOLUMES
         if name in self.spoiled:
             return NUMBERS
         column = self.splits["train"][name]

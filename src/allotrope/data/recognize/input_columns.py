@@ -18,6 +18,7 @@ from allotrope.inputs.image.pixels import to_images
 from allotrope.inputs.image.ranges import ValueRange
 from allotrope.inputs.table.table import Table
 from allotrope.inputs.text.text_input import Text
+from allotrope.inputs.volume.volume import Volume
 
 TABLE = "table"
 """What the columns of single numbers are called together."""
@@ -31,6 +32,18 @@ class Decoded:
     images: Mapping[str, np.ndarray]
     originals: PicturesFound
     value_range: ValueRange | None
+
+
+@dataclass(frozen=True)
+class DecodedVolumes:
+    """The volumes of a column on one grid, by split float32 [n, d, h, w].
+
+    And numbers of their patients by split [n].
+    """
+
+    volume: Volume
+    values: Mapping[str, np.ndarray]
+    patients: Mapping[str, np.ndarray]
 
 
 @dataclass
@@ -51,10 +64,10 @@ class InputColumns:
 def to_inputs(
     frame: Frame,
     kinds: Mapping[str, str],
-    decoded: Mapping[str, Decoded],
+    decoded: Mapping[str, Decoded | DecodedVolumes],
     value_range: ValueRange | None,
 ) -> InputColumns:
-    """The inputs of the frame; `decoded` are the columns that name pictures.
+    """The inputs of the frame; `decoded` are the columns that name pictures or volumes.
 
     Raises: DataError for values that do not fit, with all rows of a kind.
     """
@@ -64,12 +77,15 @@ def to_inputs(
         # A column of file names says little: the only picture is called as in any other source.
         alone = len(images) == 1 and frame.form(name) == PICTURES
         _add_image(made, frame, name, IMAGE if alone else name, decoded, value_range)
+    for one in decoded.values():
+        if isinstance(one, DecodedVolumes):
+            made.add(one.volume, one.values)
     for name, kind in kinds.items():
         if kind == Text.kind:
             _add_text(made, frame, name)
     single = {}
     for name, kind in kinds.items():
-        if kind == Text.kind:
+        if kind in (Text.kind, Volume.kind):
             continue
         if kind != Image.kind and frame.splits["train"][name].ndim == 1:
             single[name] = kind
@@ -111,12 +127,11 @@ def _add_image(
     frame: Frame,
     column: str,
     name: str,
-    decoded: Mapping[str, Decoded],
+    decoded: Mapping[str, Decoded | DecodedVolumes],
     value_range: ValueRange | None,
 ) -> None:
-    if column in decoded:
-        pictures = decoded[column]
-    else:
+    pictures = decoded.get(column)
+    if not isinstance(pictures, Decoded):
         pictures = _from_pixels(frame, column, value_range)
     image = Image.of(name, pictures.images["train"], pictures.value_range)
     made.add(image, pictures.images)

@@ -7,8 +7,10 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 
 from allotrope.config import DataOptions
+from allotrope.data.apart_splits import Apart
 from allotrope.data.asked_columns import asked_kinds, asked_names
 from allotrope.data.examples import Examples
+from allotrope.data.patient_splits import PatientsApart
 from allotrope.data.reading import Reading
 from allotrope.data.recognize.apart_column import apart_of, without_apart
 from allotrope.data.recognize.column_roles import (
@@ -19,14 +21,19 @@ from allotrope.data.recognize.column_roles import (
     find_roles,
 )
 from allotrope.data.recognize.frame import Frame
-from allotrope.data.recognize.input_columns import Decoded, InputColumns, to_inputs
+from allotrope.data.recognize.input_columns import (
+    Decoded,
+    DecodedVolumes,
+    InputColumns,
+    to_inputs,
+)
 from allotrope.data.recognize.targets import to_task
-from allotrope.errors import DataError
+from allotrope.errors import DataError, UsageError
 from allotrope.inputs.contract import Input
-from allotrope.tasks import Task
+from allotrope.tasks import Classification, Task
 
-Decode = Callable[[Frame, list[str]], tuple[Frame, Mapping[str, Decoded]]]
-"""decode(frame, columns): the pictures that these columns name.
+Decode = Callable[[Frame, list[str]], tuple[Frame, Mapping[str, Decoded | DecodedVolumes]]]
+"""decode(frame, columns): the pictures or volumes that these columns name.
 
 And the frame without the rows of which one could not be read.
 """
@@ -42,14 +49,14 @@ def asked_of(options: DataOptions) -> Asked:
 
 
 def read_frame(frame: Frame, options: DataOptions, decode: Decode | None = None) -> Reading:
-    """The reading of a frame. `decode` reads the pictures that its columns name.
+    """The reading of a frame. `decode` reads the files that its columns name.
 
     Raises: DataError, UsageError.
     """
     roles = find_roles(frame, without_apart(asked_of(options), options, frame))
     frame = roles.frame
-    named = [name for name in frame.pictures if name in roles.inputs]
-    decoded: Mapping[str, Decoded] = {}
+    named = [name for name in (*frame.pictures, *frame.volumes) if name in roles.inputs]
+    decoded: Mapping[str, Decoded | DecodedVolumes] = {}
     if decode is not None and named:
         frame, decoded = decode(frame, named)
     columns = to_inputs(frame, roles.inputs, decoded, options.value_range)
@@ -68,8 +75,34 @@ def read_frame(frame: Frame, options: DataOptions, decode: Decode | None = None)
         columns.pictures,
         notes,
         frame.unreadable,
-        apart_of(frame, options),
+        _apart(frame, options, tasks, splits, decoded),
     )
+
+
+def _apart(
+    frame: Frame,
+    options: DataOptions,
+    tasks: Sequence[Task],
+    splits: Mapping[str, Examples],
+    decoded: Mapping[str, Decoded | DecodedVolumes],
+) -> Apart | None:
+    """What keeps examples apart: of volumes their patients, else a column that was asked for.
+
+    Raises: UsageError for volumes that are to be parted by time.
+    """
+    volumes = [one for one in decoded.values() if isinstance(one, DecodedVolumes)]
+    if not volumes:
+        return apart_of(frame, options)
+    if options.time is not None:
+        raise UsageError("--time: splits of volumes are by patient. Leave it out.")
+    train = splits["train"]
+    for task in tasks:
+        if isinstance(task, Classification):
+            labels = np.maximum(train[task.name], 0)
+            return PatientsApart("group", "patient", volumes[0].patients, labels, task.classes)
+    # Without classes every split needs somebody, whoever it is.
+    anyone = np.zeros(len(train), np.int64)
+    return PatientsApart("group", "patient", volumes[0].patients, anyone, ("examples",))
 
 
 def _add_labels(frame: Frame, roles: ColumnRoles, columns: InputColumns) -> list[Task]:

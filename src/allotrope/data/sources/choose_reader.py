@@ -98,10 +98,17 @@ def _read_table(tables: Mapping[str, Path], options: DataOptions, report: Report
 
 
 def _read_volumes(path: Path, options: DataOptions, report: Report) -> Reading:
+    """Volumes that lie in class folders, or that a table beside them names."""
     # Only here: most data is of another kind.
+    from allotrope.data.sources.table.tables_in_folder import volume_tables_to_read
     from allotrope.data.sources.volumes.read_volumes import read_volumes
 
-    return with_columns_as_asked(read_volumes(path, options, report), options)
+    tables = volume_tables_to_read(path, options)
+    if tables.chosen:
+        return _read_table(tables.chosen, options, report)
+    reading = with_columns_as_asked(read_volumes(path, options, report), options)
+    reading.notes.extend(tables.notes)
+    return reading
 
 
 def _read_folder(path: Path, options: DataOptions, report: Report) -> Reading:

@@ -46,9 +46,7 @@ def _spread(inputs: Sequence[Value], sides: Sequence[str]) -> Network:
     return build.network()
 
 
-def _means(
-    outputs: Sequence[Value], sides: Sequence[str], shares: Mapping[str, float]
-) -> Network:
+def _means(outputs: Sequence[Value], sides: Sequence[str], shares: Mapping[str, float]) -> Network:
     build = Builder("means")
     for value in outputs:
         parts = []

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 
@@ -18,16 +18,18 @@ ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 DRIVE = re.compile(r"[A-Za-z]:")
 LISTED = 8
 
-NOTHING = "name no picture"
-GONE = "name pictures that are not there"
+NOTHING = "name no {noun}"
+GONE = "name {noun}s that are not there"
 OUTSIDE = "name files outside of the folder, which are not read"
 LINKED = "name links that lead out of the folder, which are not followed"
 REMOTE = "name web addresses; nothing is downloaded"
-SEVERAL = "name pictures that lie in several folders; name them by their folder too"
+SEVERAL = "name {noun}s that lie in several folders; name them by their folder too"
 
 
 class PictureFolder:
     """A folder in which names are looked up, and in those below it if it does not hold them."""
+
+    noun = "picture"
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -43,12 +45,24 @@ class PictureFolder:
         if problem:
             return None, problem
         path = self.folder / name
-        if _is_file(path):
+        if self.holds(path):
             return self._inside(path)
         candidates = self._below(PurePosixPath(name))
         if len(candidates) == 1:
             return self._inside(candidates[0])
         return None, SEVERAL if candidates else GONE
+
+    def holds(self, path: Path) -> bool:
+        """Whether it is something that a name may stand for."""
+        return is_file(path)
+
+    def everything(self) -> Iterable[Path]:
+        """All in the folder and below it that a name may stand for."""
+        return scan(self.folder).root.below()
+
+    def stem(self, path: Path) -> str:
+        """What it may be called without its suffix."""
+        return path.stem
 
     def _inside(self, path: Path) -> tuple[Path | None, str]:
         """The file, if no link on the way to it leads out of the folder."""
@@ -70,9 +84,9 @@ class PictureFolder:
     def _by_end(self) -> dict[str, list[Path]]:
         """Every picture below by its name, and by its name without suffix."""
         paths: dict[str, list[Path]] = defaultdict(list)
-        for path in scan(self.folder).root.below():
-            paths[path.name].append(path)
-            paths[path.stem].append(path)
+        for path in self.everything():
+            for end in {path.name, self.stem(path)}:
+                paths[end].append(path)
         return paths
 
 
@@ -93,7 +107,8 @@ def _problem_of(name: str) -> str:
     return ""
 
 
-def _is_file(path: Path) -> bool:
+def is_file(path: Path) -> bool:
+    """Whether there is such a file."""
     try:
         return path.is_file()
     except (OSError, ValueError):  # a name that no file can have
@@ -107,12 +122,12 @@ def looks_like_pictures(names: Sequence[str]) -> bool:
     return ended > len(names) / 2
 
 
-def find_pictures(
+def find_files(
     folder: PictureFolder, names: Sequence[str], rows: Sequence[str], column: str, table: str
 ) -> list[Path]:
-    """The picture files of a column.
+    """What the names of a column stand for.
 
-    Raises: DataError with all rows that name none, by what is wrong with them.
+    Raises: DataError with all rows that name nothing, by what is wrong with them.
     """
     paths: list[Path] = []
     problems: dict[str, list[str]] = defaultdict(list)
@@ -123,9 +138,12 @@ def find_pictures(
         else:
             paths.append(path)
     if problems:
-        text = "\n".join(f"  {_listed(those)} {what}" for what, those in problems.items())
+        text = "\n".join(
+            f"  {_listed(those)} {what.format(noun=folder.noun)}"
+            for what, those in problems.items()
+        )
         raise DataError(
-            f"{table}: rows whose '{column}' is no picture in {folder.folder}:\n{text}\n"
+            f"{table}: rows whose '{column}' is no {folder.noun} in {folder.folder}:\n{text}\n"
             "Expected paths below that folder, with / between folders. Mend or remove these rows."
         )
     return paths

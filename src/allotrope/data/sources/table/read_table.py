@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,17 +14,25 @@ from allotrope.data.encodings import printable, shown
 from allotrope.data.reading import PicturesFound, Reading
 from allotrope.data.recognize.frame import Frame
 from allotrope.data.recognize.frames import checked, with_split_column
-from allotrope.data.recognize.input_columns import Decoded
+from allotrope.data.recognize.input_columns import Decoded, DecodedVolumes
 from allotrope.data.recognize.read_frame import asked_of, read_frame
 from allotrope.data.sources.pictures.stored_pictures import Report, decoded_pictures
 from allotrope.data.sources.table.delimited import TextColumns, read_delimited
 from allotrope.data.sources.table.header import why_headless, with_header, with_header_of
+from allotrope.data.sources.table.patient_column import with_patients
 from allotrope.data.sources.table.picture_files import (
     PictureFolder,
-    find_pictures,
+    find_files,
     looks_like_pictures,
 )
+from allotrope.data.sources.table.volume_columns import (
+    VolumeFolder,
+    decoded_volumes,
+    volume_columns,
+)
 
+DecodedFiles = Mapping[str, Decoded | DecodedVolumes]
+"""What the columns that name files hold, by column."""
 TRIED = 20
 """Rows by which it is told whether a column names pictures."""
 DISTINCT = 0.9
@@ -38,7 +45,7 @@ LISTED = 5
 
 
 def read_tables(tables: Mapping[str, Path], options: DataOptions, report: Report) -> Reading:
-    """The reading of tables by split, whose pictures lie below the tables' own folder.
+    """The reading of tables by split, whose pictures and volumes lie below the tables' own folder.
 
     Raises: DataError, UsageError.
     """
@@ -46,12 +53,28 @@ def read_tables(tables: Mapping[str, Path], options: DataOptions, report: Report
     first = tables["train"]
     asked = asked_of(options).inputs
     columns = _alike(_columns(tables, notes), notes)
-    folder = PictureFolder(first.parent)
-    pictures = picture_columns(folder, columns["train"], asked)
+    folder, scans = PictureFolder(first.parent), VolumeFolder(first.parent)
+    volumes = volume_columns(scans, columns["train"], asked)
+    # Any file that is there may be a picture by its name; what is a volume is none.
+    others = dict.fromkeys(volumes, "volume")
+    pictures = picture_columns(folder, columns["train"], {**asked, **others})
+    if pictures or volumes:
+        options = with_patients(options, list(columns["train"].columns), notes)
     name = printable(first.stem if len(tables) == 1 else first.parent.resolve().name)
     texts = {column for column, kind in asked.items() if kind == "categorical"}
-    frame = _frame(name, columns, pictures, texts, notes)
-    return read_frame(frame, options, partial(_decoded, folder, options, report))
+    frame = _frame(name, columns, pictures, volumes, texts, notes)
+
+    def decoded(frame: Frame, names: list[str]) -> tuple[Frame, DecodedFiles]:
+        files: DecodedFiles = {}
+        parts = [[each for each in names if each in part] for part in (pictures, volumes)]
+        if parts[0]:
+            frame, files = _decoded(folder, options, report, frame, parts[0])
+        if not parts[1]:
+            return frame, files
+        frame, of_volumes = decoded_volumes(scans, frame, parts[1], options, report)
+        return frame, {**files, **of_volumes}
+
+    return read_frame(frame, options, decoded)
 
 
 def _columns(tables: Mapping[str, Path], notes: list[str]) -> dict[str, TextColumns]:
@@ -102,6 +125,7 @@ def _frame(
     name: str,
     tables: Mapping[str, TextColumns],
     pictures: tuple[str, ...],
+    volumes: tuple[str, ...],
     as_texts: Collection[str],
     notes: list[str],
 ) -> Frame:
@@ -114,7 +138,8 @@ def _frame(
         split: tuple(f"{table.path.name} line {n}" if several else f"line {n}" for n in table.lines)
         for split, table in tables.items()
     }
-    frame = Frame(name, {split: {} for split in tables}, origin, pictures, True, notes=notes)
+    empty: dict[str, dict[str, np.ndarray]] = {split: {} for split in tables}
+    frame = Frame(name, empty, origin, pictures, volumes, True, notes=notes)
     for column in tables["train"].columns:
         cells = {split: table.columns[column] for split, table in tables.items()}
         _add_column(frame, column, cells, column not in as_texts)
@@ -130,11 +155,12 @@ def _add_column(
         for split, part in cells.items():
             frame.splits[split][name] = np.array(part, LONG_TEXTS)
         return
-    numeric = may_be_numbers and name not in frame.pictures and is_numeric(whole)
+    names_files = name in frame.pictures or name in frame.volumes
+    numeric = may_be_numbers and not names_files and is_numeric(whole)
     decimal_comma = numeric and has_decimal_commas(whole)
     strange = []
     for split, part in cells.items():
-        frame.splits[split][name] = np.array(part, "U") if name in frame.pictures else texts(part)
+        frame.splits[split][name] = np.array(part, "U") if names_files else texts(part)
         if numeric:
             values, rows = numbers(part, decimal_comma)
             strange += [f"'{part[row]}' ({frame.row(split, row)})" for row in rows]
@@ -179,7 +205,7 @@ def _files(folder: PictureFolder, frame: Frame, name: str) -> list[Path]:
         for split, part in frame.splits.items()
         for row in range(len(part[name]))
     ]
-    return find_pictures(folder, cells, rows, name, frame.name)
+    return find_files(folder, cells, rows, name, frame.name)
 
 
 def _by_split(pixels: np.ndarray, facts: dict[str, Any], rows: Mapping[str, np.ndarray]) -> Decoded:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -10,10 +11,12 @@ from allotrope.config import DataOptions
 from allotrope.data.encodings import printable
 from allotrope.data.sources.folder.folder_layout import find_layout
 from allotrope.data.sources.folder.tree import scan
-from allotrope.data.sources.table.delimited import SUFFIXES, read_delimited
+from allotrope.data.sources.table.delimited import SUFFIXES, TextColumns, read_delimited
 from allotrope.data.sources.table.header import with_header
 from allotrope.data.sources.table.picture_files import PictureFolder
 from allotrope.data.sources.table.read_table import picture_columns
+from allotrope.data.sources.table.volume_columns import VolumeFolder, volume_columns
+from allotrope.data.sources.volumes.volume_folders import labelled_scans
 from allotrope.data.split_names import split_name
 from allotrope.errors import DataError
 
@@ -32,7 +35,7 @@ def tables_to_read(folder: Path, options: DataOptions) -> Tables:
     If class folders say the classes, a table is read only if columns are asked for.
     Raises: DataError if there are several tables that are not told apart by their names.
     """
-    naming = _naming(folder)
+    naming = _naming(folder, _names_pictures)
     if not naming and next(iter(scan(folder).root.below()), None) is None:
         tables = _tables(folder)
         return Tables(_by_split(folder, tables) if tables else {})
@@ -40,16 +43,36 @@ def tables_to_read(folder: Path, options: DataOptions) -> Tables:
         return Tables()
     asked = bool(options.target or options.task or options.input)
     if not asked and (options.layout != "auto" or _has_classes(folder)):
-        names = ", ".join(f"'{path.name}'" for path in naming)
-        note = f"{names} names pictures too; to learn from it, name that file instead of the folder"
-        return Tables(notes=(note,))
+        return _passed_over(naming, "pictures")
     return Tables(_by_split(folder, naming))
 
 
-def _naming(folder: Path) -> list[Path]:
-    """The tables right in the folder of which a column names pictures in it."""
-    pictures = PictureFolder(folder)
-    return [path for path in _tables(folder) if _names_pictures(pictures, path)]
+def volume_tables_to_read(folder: Path, options: DataOptions) -> Tables:
+    """The same for a folder of volumes: whether they lie in class folders is asked of these."""
+    naming = _naming(folder, _names_volumes)
+    if not naming:
+        return Tables()
+    asked = bool(options.target or options.task or options.input)
+    if not asked and _has_scans_by_class(folder):
+        return _passed_over(naming, "volumes")
+    return Tables(_by_split(folder, naming))
+
+
+def _passed_over(naming: Sequence[Path], files: str) -> Tables:
+    names = ", ".join(f"'{path.name}'" for path in naming)
+    note = f"{names} names {files} too; to learn from it, name that file instead of the folder"
+    return Tables(notes=(note,))
+
+
+def _naming(folder: Path, names_files: Callable[[Path, TextColumns], bool]) -> list[Path]:
+    """The tables right in the folder of which a column names such files in it."""
+    naming = []
+    for path in _tables(folder):
+        # It may be about anything; named itself, it would be said what is wrong.
+        with suppress(DataError):
+            if names_files(folder, with_header(read_delimited(path, []), [])):
+                naming.append(path)
+    return naming
 
 
 def _tables(folder: Path) -> list[Path]:
@@ -60,10 +83,18 @@ def _tables(folder: Path) -> list[Path]:
     )
 
 
-def _names_pictures(folder: PictureFolder, path: Path) -> bool:
+def _names_pictures(folder: Path, columns: TextColumns) -> bool:
+    return bool(picture_columns(PictureFolder(folder), columns, {}))
+
+
+def _names_volumes(folder: Path, columns: TextColumns) -> bool:
+    return bool(volume_columns(VolumeFolder(folder), columns, {}))
+
+
+def _has_scans_by_class(folder: Path) -> bool:
     try:
-        return bool(picture_columns(folder, with_header(read_delimited(path, []), []), {}))
-    except DataError:  # it may be about anything; named itself, it would be said what is wrong
+        return len({scan.label for scan in labelled_scans(folder)}) > 1
+    except DataError:
         return False
 
 

@@ -107,6 +107,16 @@ def _splits(folder: Path, paths: Sequence[Path]) -> dict[str, str]:
     return splits
 
 
+def patient_of(path: Path, folder: Path) -> str:
+    """What stands for the patient of a scan whose folders may be anything, if no header names one.
+
+    A subject's name on the way to it, else the scan itself.
+    """
+    parts = path.relative_to(folder).parts
+    subjects = [subject[0] for part in parts if (subject := SUBJECT.match(part))]
+    return subjects[0] if subjects else str(Path(*parts))
+
+
 def _patient(parts: tuple[str, ...]) -> str:
     """The patient, by a subject's name after BIDS, or by a folder between class and scan."""
     for part in parts:
