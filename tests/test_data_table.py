@@ -256,7 +256,7 @@ def test_texts_among_numbers_name_their_rows(tmp_path):
     message = error_of(path, target="height")
     assert "'height' holds numbers, but texts in some rows: 'tall' (line 6)" in message
     assert "--task height=classification" in message
-    assert "'tall' (p4.png)" in error_of(path, task="height=regression")
+    assert "'tall' (line 6)" in error_of(path, task="height=regression")
     assert "'tall' (line 6)" in error_of(path, target="age", input="height=table")
 
 
@@ -267,8 +267,10 @@ def test_missing_and_infinite_targets_name_their_rows(tmp_path):
         for i in range(COUNT)
     ]
     path = table(folder, rows, header="file,kind,size")
-    assert "target 'kind' has no label in p2.png" in error_of(path, target="kind")
-    assert "target 'size' is infinite in p7.png" in error_of(path, target="size")
+    assert "'kind' has no label in line 4" in error_of(path, target="kind")
+    assert "'size' holds infinite numbers, or too large ones: 'inf' (line 9)" in error_of(
+        path, target="size"
+    )
 
 
 def test_columns_that_are_asked_for_have_to_be_there_and_fit(tmp_path):

@@ -41,6 +41,8 @@ class DataOptions:
     columns by which splits are parted: no group in two, or the test is the latest. `decide` is the
     task by which is chosen, the first if None; `metric` are names of metrics by task. `cache_size`
     is how many bytes of decoded examples may lie on disk, 0 for none, None for the usual number.
+    `decimal` is what parts decimals in texts, point or comma, None for what the table shows;
+    `skip_bad_rows` leaves rows out that cannot be read.
     """
 
     validation: float = 0.1
@@ -58,6 +60,8 @@ class DataOptions:
     time: str | None = None
     metric: Mapping[str, str] = field(default_factory=dict)
     cache_size: int | None = None
+    decimal: str | None = None
+    skip_bad_rows: bool = False
 
 
 @dataclass(frozen=True)

@@ -11,12 +11,16 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from allotrope.inputs.table.cell_numbers import INFINITE, MISSING, PLAIN, NumberForm
+import numpy as np
+
+from allotrope.inputs.table.cell_numbers import INFINITE, MISSING, PLAIN, NumberForm, number_in
 
 MARKS = {"point": ".", "comma": ","}
 """What parts decimals, by the words of the option that says it."""
 MOSTLY = 0.5
 """A column in which more cells than this part are numbers is meant to hold numbers."""
+FEW = 20
+"""So few different cells are rather categories, if some of them are no numbers."""
 TRIED = 500
 """Different cells by which it is told that a column holds no numbers at all."""
 CODE = re.compile(r"0\d+", re.ASCII)
@@ -30,10 +34,15 @@ CELL = re.compile(
 """A number with a sign before its unit or behind it."""
 GROUPS = re.compile(r"[.,'\u2019 \u00a0\u202f]")
 KNOWN_UNITS = frozenset(
-    "% ‰ ° °c °f mm cm m km in ft yd mi mg g kg t lb oz ml cl l ms min h hr w kw kwh v hz khz mhz "
-    "ghz pa kpa bar psi km/h kmh mph m2 m² m3 m³ sqft ha hp bhp cc kmpl kb mb gb tb day week month "
-    "year hour minute second".split()
+    (
+        *("%", "‰", "°", "°c", "°f", "mm", "cm", "m", "km", "in", "ft", "yd", "mi", "m2", "m²"),
+        *("m3", "m³", "sqft", "ha", "mg", "g", "kg", "t", "lb", "oz", "ml", "cl", "l", "cc"),
+        *("ms", "min", "h", "hr", "day", "week", "month", "year", "hour", "minute", "second"),
+        *("w", "kw", "kwh", "hp", "bhp", "v", "hz", "khz", "mhz", "ghz", "pa", "kpa", "bar", "psi"),
+        *("km/h", "kmh", "mph", "kmpl", "kb", "mb", "gb", "tb"),
+    )
 )
+"""Units that numbers of one column may differ in, which is a mistake and no name."""
 
 
 @dataclass(frozen=True)
@@ -41,32 +50,32 @@ class NumbersFound:
     """The form of a column's numbers, and the `other` one in which all may be read as well.
 
     `marked`: some of them have a mark that parts thousands or decimals. `codes`: they are digits
-    that begin with zeros.
+    that begin with zeros. `doubt` says what keeps them from being one quantity.
     """
 
     form: NumberForm
     other: NumberForm | None = None
     marked: bool = False
     codes: bool = False
+    doubt: str = ""
 
 
 def numbers_found(cells: Sequence[str]) -> NumbersFound | None:
     """How the numbers of a column are written; None if most of its cells are none."""
-    present = [cell for cell in set(cells) if _says_something(cell)]
+    known = [cell for cell in set(cells) if cell.lower() not in MISSING]
+    present = [cell for cell in known if cell.lower() not in INFINITE]
     if not present:
-        return None
+        return NumbersFound(NumberForm()) if known else None
     if all(map(PLAIN.fullmatch, present)):
         return _plain(present)
     first = sorted(present)[:: max(len(present) // TRIED, 1)]
     if sum(CELL.fullmatch(cell) is not None for cell in first) <= MOSTLY * len(first):
         return None
-    unit = _unit(present)
-    return None if unit is None else _by_marks(present, *unit)
-
-
-def _says_something(cell: str) -> bool:
-    lower = cell.lower()
-    return lower not in MISSING and lower not in INFINITE
+    matches = [match for match in map(CELL.fullmatch, present) if match is not None]
+    units = _Units.of(matches)
+    if not units.certain(len(present)):
+        return None
+    return _by_marks(present, matches, units)
 
 
 def _plain(cells: Sequence[str]) -> NumbersFound:
@@ -79,19 +88,53 @@ def _plain(cells: Sequence[str]) -> NumbersFound:
     return NumbersFound(NumberForm(), None, marked, codes)
 
 
-def _unit(cells: Sequence[str]) -> tuple[str, str] | None:
-    """What stands before and after most numbers; None if units are so many that they are texts."""
-    matches = [match for match in map(CELL.fullmatch, cells) if match is not None]
-    spelled = Counter((match["before"], match["after"]) for match in matches)
-    units: Counter[str] = Counter()
-    for (before, after), count in spelled.items():
-        units[_core(before + after)] += count
-    core, count = units.most_common(1)[0]
-    known = all(each in KNOWN_UNITS or re.fullmatch(MONEY, each, re.I) for each in units if each)
-    # A word that is no unit may be a part of a name, such as those of 320i and 330d.
-    if not known and count < len(cells):
-        return None
-    return next(key for key, _ in spelled.most_common() if _core("".join(key)) == core)
+@dataclass(frozen=True)
+class _Units:
+    """How many numbers have which unit, and how it is spelled most often before and after them."""
+
+    counts: Counter[str]
+    before: str
+    after: str
+
+    @classmethod
+    def of(cls, matches: Sequence[re.Match[str]]) -> _Units:
+        spelled = Counter((match["before"], match["after"]) for match in matches)
+        counts: Counter[str] = Counter()
+        for (before, after), count in spelled.items():
+            counts[_core(before + after)] += count
+        main = counts.most_common(1)[0][0]
+        before, after = next(key for key, _ in spelled.most_common() if _core("".join(key)) == main)
+        if len(after.strip()) > len(main) > 2:
+            after = after.removesuffix("s")
+        return cls(counts, before, after)
+
+    def certain(self, cells: int) -> bool:
+        """Whether they make numbers of so many different cells, and not parts of names.
+
+        A word that is no known unit may be part of a name, as in 320i and 330d; and a few texts
+        that repeat, as 3G, 4G and LTE do, are rather categories.
+        """
+        if set(self.counts) == {""}:
+            return True
+        whole = self.counts.total() == cells
+        if all(_is_known(unit) for unit in self.counts if unit):
+            return whole or cells > FEW
+        return whole and len(self.counts) == 1
+
+    @property
+    def doubt(self) -> str:
+        """What numbers of different units are said to be; nothing if they have one."""
+        if len(self.counts) == 1:
+            return ""
+        listed = ", ".join(
+            f"{count:,} {f'with {unit!r}' if unit else 'without unit'}"
+            for unit, count in self.counts.most_common()
+        )
+        return f"numbers of different units: {listed}"
+
+
+def _is_known(unit: str) -> bool:
+    return unit in KNOWN_UNITS or re.fullmatch(MONEY, unit, re.IGNORECASE) is not None
 
 
 def _core(unit: str) -> str:
@@ -100,25 +143,23 @@ def _core(unit: str) -> str:
     return lower.removesuffix("s") if len(lower) > 2 else lower
 
 
-def _by_marks(cells: Sequence[str], before: str, after: str) -> NumbersFound | None:
-    """The form by the marks of numbers with this unit."""
-    if _core(after) != after.strip().lower():
-        after = after[: -len("s")]
-    bodies = [match["body"] for match in map(CELL.fullmatch, cells) if match is not None]
-    marks = Counter(mark for body in bodies for mark in set(GROUPS.findall(body)))
+def _by_marks(
+    cells: Sequence[str], matches: Sequence[re.Match[str]], units: _Units
+) -> NumbersFound | None:
+    """The form by the marks in the numbers."""
+    marks = Counter(mark for match in matches for mark in set(GROUPS.findall(match["body"])))
     forms = []
     for point in MARKS.values():
         groups = [mark for mark, _ in marks.most_common() if mark != point]
-        forms.append(NumberForm(groups[0] if groups else "", point, before, after))
+        forms.append(NumberForm((groups or [""])[0], point, units.before, units.after))
     counts = [_parsed(cells, form) for form in forms]
     best = counts.index(max(counts))
-    if counts[best] <= MOSTLY * len(cells):
+    if counts[best] <= MOSTLY * len(cells) and not units.doubt:
         return None
     marked = any(mark in MARKS.values() for mark in marks)
     both = counts[0] == counts[1] == len(cells) and marked
-    if not marked:
-        forms[0] = NumberForm(forms[0].group, ".", before, after)
-    return NumbersFound(forms[best], forms[1] if both else None, marked)
+    other = forms[1] if both else None
+    return NumbersFound(forms[best], other, marked, doubt=units.doubt)
 
 
 def _parsed(cells: Sequence[str], form: NumberForm) -> int:
@@ -140,3 +181,15 @@ def points_of(found: Mapping[str, NumbersFound | None]) -> dict[str, str]:
         for name, each in found.items()
         if each is not None and each.marked and each.other is None
     }
+
+
+def parsed(cells: Sequence[str], form: NumberForm) -> tuple[np.ndarray, np.ndarray]:
+    """Numbers float64 [n], NaN if one is missing or none, and the rows of those that are none."""
+    values = np.full(len(cells), np.nan)
+    strange = []
+    for row, cell in enumerate(cells):
+        try:
+            values[row] = number_in(cell, form)
+        except ValueError:
+            strange.append(row)
+    return values, np.array(strange, np.int64)

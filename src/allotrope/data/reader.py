@@ -13,6 +13,7 @@ from allotrope.data.asked_columns import Kinds, asked_kinds, asked_names
 from allotrope.data.duplicates import find_duplicates
 from allotrope.data.examples import SPLITS, Data
 from allotrope.data.leaks import leak_notes
+from allotrope.data.number_forms import MARKS
 from allotrope.data.reading import Reading
 from allotrope.data.recognize.column_roles import INPUT_KINDS, TASK_KINDS
 from allotrope.data.sources.choose_reader import read_source
@@ -21,6 +22,7 @@ from allotrope.data.splits import complete_splits
 from allotrope.data.store.row_file import SpoiledStore
 from allotrope.data.store.store_folder import discard
 from allotrope.data.summary import summarize, summary_lines
+from allotrope.errors import unknown_name
 from allotrope.tasks.several import METRICS, check_labels, decisive, with_metrics
 from allotrope.wording import agreeing, counted
 
@@ -38,6 +40,8 @@ def read(
     input: Kinds = None,
     group: str | None = None,
     time: str | None = None,
+    decimal: str | None = None,
+    skip_bad_rows: bool = False,
     decide: str | None = None,
     metric: Kinds = None,
     validation: float = 0.1,
@@ -60,6 +64,8 @@ def read(
         input: kinds of inputs by column, such as image, text or categorical; none leaves it out.
         group: a column of which no value may stand in two splits.
         time: a column of numbers or dates: the test is the latest part.
+        decimal: what parts decimals in texts, point or comma, if a table can be read in two ways.
+        skip_bad_rows: leave out rows that cannot be read, and name them.
         decide: of several tasks the one whose metric decides; by default the first.
         metric: metrics by task, such as side=macro_f1, if not the usual one.
         validation: the fraction split off for choices, if the source brings no such split.
@@ -84,6 +90,9 @@ def read(
     splits: dict[str, Any] = {"validation": validation, "test": test, "seed": seed}
     pictures: dict[str, Any] = {"image_size": image_size, "workers": workers, "layout": layout}
     columns: dict[str, Any] = {"decide": decide, "group": group, "time": time, **kinds}
+    columns |= {"decimal": decimal, "skip_bad_rows": skip_bad_rows}
+    if decimal is not None and decimal not in MARKS:
+        raise unknown_name("mark of decimals", decimal, MARKS)
     size = None if cache_size is None else parse_cache_size(cache_size)
     options = DataOptions(
         target=asked_names(target),

@@ -11,6 +11,7 @@ from allotrope.delivery.asked import ArgumentError, Example, listed, needed
 from allotrope.delivery.predictor import AT_ONCE, Columns, Run, answered
 from allotrope.delivery.text_lines import bytes_of
 from allotrope.inputs.table.cell_codes import ISO, coded, dated, texts_of
+from allotrope.inputs.table.cell_numbers import NumberForm, number_in
 
 
 def predicted_arrays(
@@ -91,6 +92,10 @@ def numbers_of(facts: Mapping[str, Any], place: int, column: np.ndarray) -> np.n
         return dated(texts_of(column.astype("datetime64[us]").astype(str)), ISO)
     if form and column.dtype.kind in "US":
         return dated(texts_of(column), form)
+    if column.dtype.kind in "US":
+        written = facts["written"][place] if facts.get("written") else ""
+        number = NumberForm.of(written)
+        return np.array([number_in(str(cell), number) for cell in column], np.float64)
     return column.astype(np.float64)
 
 

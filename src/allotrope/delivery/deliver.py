@@ -17,6 +17,7 @@ from allotrope.storage import replace_file, writing
 FOLDER, FILE = "delivered", "model.onnx"
 TEMPLATE = "allotrope.delivery.template"
 PREDICTOR = (
+    "allotrope.inputs.table.cell_numbers",
     "allotrope.inputs.table.cell_codes",
     *(f"allotrope.delivery.{name}" for name in ("asked", "text_lines", "table_rows", "predictor")),
 )

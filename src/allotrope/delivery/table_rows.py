@@ -24,14 +24,15 @@ from allotrope.delivery.asked import (
 from allotrope.delivery.text_lines import bytes_of
 from allotrope.inputs.image.formats import SUFFIXES
 from allotrope.inputs.table.cell_codes import ISO, coded, days, texts_of
+from allotrope.inputs.table.cell_numbers import INFINITE, MISSING, NumberForm, number_in
 
 TABLES = (".csv", ".tsv", ".tab")
 SEPARATORS = (",", ";", "\t", "|")
 LARGEST_CELL = 16_000_000
 """Characters of a cell; Python's own limit is 131,072."""
-NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 DECIMAL_COMMA = re.compile(r"[+-]?\d*,\d+([eE][+-]?\d+)?|[+-]?\d+")
-MISSING = ("", "na", "n/a", "nan", "null", "none", "nil", "-", "?", "#n/a", "missing")
+THOUSANDS = re.compile(r"[+-]?([1-9]\d{0,2},\d{3}|\d{1,3})")
+"""What may be a number of three decimals after a comma, or of thousands."""
 KINDS = ("image", "table", "text")
 
 
@@ -192,6 +193,9 @@ def read_column(
     """The number or code in each cell of a column, and what is wrong with it if anything is."""
     texts = facts["categories"][place] if facts.get("categories") else ()
     form = facts["dates"][place] if facts.get("dates") else ""
+    written = facts["written"][place] if facts.get("written") else ""
+    # Plain numbers of training may be written with decimal commas in another file.
+    number = NumberForm.of(written) if written or not comma else NumberForm(point=",")
     may_miss = place in facts.get("missing", ())
     if texts:
         for code in coded(texts_of(np.array(column)), texts).tolist():
@@ -200,7 +204,7 @@ def read_column(
         if form and cell.lower() not in MISSING:
             yield date_in(cell, form)
         else:
-            yield number_in(cell, comma, may_miss)
+            yield number_of(cell, number, may_miss)
 
 
 def date_in(cell: str, form: str) -> tuple[float, str]:
@@ -213,23 +217,28 @@ def date_in(cell: str, form: str) -> tuple[float, str]:
 
 
 def written_with_commas(column: Sequence[str]) -> bool:
-    """Whether all numbers are written as in 3,5."""
+    """Whether all numbers are written as in 3,5; 1,234 alone may be over a thousand."""
     present = [cell for cell in column if cell.lower() not in MISSING]
-    return any("," in cell for cell in present) and all(map(DECIMAL_COMMA.fullmatch, present))
+    if all(map(THOUSANDS.fullmatch, present)):
+        return False
+    return all(map(DECIMAL_COMMA.fullmatch, present))
 
 
-def number_in(cell: str, comma: bool, may_miss: bool) -> tuple[float, str]:
+def number_of(cell: str, form: NumberForm, may_miss: bool) -> tuple[float, str]:
     """The number in a cell, and what is wrong with it if anything is."""
-    if cell.lower() in MISSING:
+    try:
+        value = number_in(cell, form)
+    except ValueError:
+        like = f"a number written as {form.sample}" if form.sample else "a number"
+        return float("nan"), f"is '{cell[:40]}', expected {like}"
+    if np.isnan(value):
         none = "is missing, and no row that was learned from lacked it"
-        return float("nan"), "" if may_miss else none
-    if comma:
-        cell = cell.replace(",", ".")
-    if not NUMBER.fullmatch(cell):
-        return float("nan"), f"is '{cell}', expected a number"
-    if abs(float(cell)) > float(np.finfo(np.float32).max):
-        return float("nan"), f"is {cell}, too large for float32"
-    return float(cell), ""
+        return value, "" if may_miss else none
+    if np.isinf(value) and cell.lower() in INFINITE:
+        return value, f"is '{cell}', expected a number"
+    if abs(value) > float(np.finfo(np.float32).max):
+        return float("nan"), f"is {cell[:40]}, too large for float32"
+    return value, ""
 
 
 def add_picture(one: Example, facts: Mapping[str, Any], folder: Path, name: str) -> None:

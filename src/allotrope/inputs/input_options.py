@@ -42,6 +42,16 @@ COLUMNS = (
         "a column of numbers or dates: the test is the latest part, validation what comes before "
         "it; it is no input.",
     ),
+    Option(
+        "decimal",
+        "what parts decimals in a table's numbers, point or comma, if 1,234 or 1.234 may be either.",
+        choices=("point", "comma"),
+    ),
+    Option(
+        "skip_bad_rows",
+        "leave out the rows of a table that cannot be read; each is named.",
+        default=False,
+    ),
     Option("decide", "of several tasks the one whose metric decides; by default the first."),
     Option(
         "metric",
@@ -69,6 +79,8 @@ class ColumnOptions(TypedDict, total=False):
     input: Sequence[str] | Mapping[str, str] | str | None
     group: str | None
     time: str | None
+    decimal: str | None
+    skip_bad_rows: bool
     decide: str | None
     metric: Sequence[str] | Mapping[str, str] | str | None
 

@@ -151,6 +151,8 @@ def data_options(arguments: Mapping[str, Any]) -> DataOptions:
         time=arguments["time"],
         metric=asked_kinds("metric", arguments["metric"], METRICS),
         cache_size=None if size is None else parse_cache_size(size),
+        decimal=arguments["decimal"],
+        skip_bad_rows=bool(arguments["skip_bad_rows"]),
         **reading(arguments),
     )
 

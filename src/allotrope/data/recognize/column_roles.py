@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from allotrope.data.recognize.date_order import DATE_KINDS, check_dates
 from allotrope.data.recognize.frame import (
     NAMING,
@@ -193,10 +195,8 @@ def _task(frame: Frame, name: str, asked: Asked) -> TaskKind:
     if name in frame.label_names:
         return TaskKind("multilabel", f"its labels are {len(frame.label_names[name])} flags")
     if name in frame.spoiled:
-        raise DataError(
-            f"{frame.name}: target {frame.spoiled[name]} Mend these rows, or say "
-            f"--task {name}=classification."
-        )
+        parts = frame.spoiled[name].numbers.values()
+        return task_kind(name, np.concatenate(list(parts)))
     return task_kind(name, frame.whole(name))
 
 

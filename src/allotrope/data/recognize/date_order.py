@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import numpy as np
+
 from allotrope.data.recognize.frame import Frame
-from allotrope.data.recognize.text_forms import DATES, DateForms, date_forms, present
+from allotrope.data.recognize.text_forms import DATES, DateForms, date_forms, dated_cells
 from allotrope.errors import DataError
 from allotrope.inputs.table.cell_codes import ISO
 
@@ -33,8 +35,19 @@ def date_form(frame: Frame, name: str, kind: str) -> str:
 
 
 def _forms(frame: Frame, name: str) -> DateForms:
-    cells = present(frame.whole(name).tolist())
+    cells = dated_cells(frame.whole(name).tolist())
     return date_forms(sorted(set(cells)))
+
+
+def unread_dates(frame: Frame, name: str) -> dict[str, np.ndarray]:
+    """The rows by split of which no date can be read, in a column that `check_dates` let pass."""
+    unread = _forms(frame, name).unread
+    if not unread:
+        return {}
+    return {
+        split: np.flatnonzero([cell in unread for cell in part[name].tolist()])
+        for split, part in frame.splits.items()
+    }
 
 
 def _fitting(forms: DateForms, kind: str) -> list[str]:
@@ -49,7 +62,7 @@ def _day_first(form: str) -> bool:
 
 
 def _problem(frame: Frame, name: str, kind: str, forms: DateForms) -> str:
-    cells = present(frame.whole(name).tolist())[:SHOWN]
+    cells = dated_cells(frame.whole(name).tolist())[:SHOWN]
     shown = ", ".join(f"'{cell}'" for cell in cells)
     if len(forms.forms) > 1:
         return (

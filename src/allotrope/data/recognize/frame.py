@@ -15,16 +15,30 @@ NAMING = (PICTURES, VOLUMES)
 """What columns look like that name files, which are the examples."""
 
 
+@dataclass(frozen=True)
+class Spoiled:
+    """A column of numbers of which some cells are none: all numbers by split, NaN there.
+
+    And these rows by split.
+    """
+
+    numbers: Mapping[str, np.ndarray]
+    rows: Mapping[str, np.ndarray]
+
+
 @dataclass
 class Frame:
     """The columns of each split, examples along the first axis.
 
     `origin` says of each split where its rows are from, such as lines of a file. `pictures` are the
     columns whose texts name picture files, `volumes` those that name scans; `table` if it is from a
-    text file, whose further columns may be about anything. `spoiled` says of columns of numbers
-    which rows hold texts. `notes` are remarks for the user. `forms` are what columns look like, as
-    far as somebody asked. `label_names` are those of columns of flags [n, k] that were columns of
-    their own.
+    text file, whose further columns may be about anything. `notes` are remarks for the user.
+    `forms` are what columns look like, as far as somebody asked. `label_names` are those of columns
+    of flags [n, k] that were columns of their own.
+
+    Of numbers in texts: `spoiled` are columns in which some rows hold none, `doubtful` says of
+    columns how else they may be read, and `written` is how they are written if not plainly
+    (`NumberForm.sample`).
     """
 
     name: str
@@ -33,11 +47,18 @@ class Frame:
     pictures: tuple[str, ...] = ()
     volumes: tuple[str, ...] = ()
     table: bool = False
-    spoiled: dict[str, str] = field(default_factory=dict)
+    spoiled: dict[str, Spoiled] = field(default_factory=dict)
+    doubtful: dict[str, str] = field(default_factory=dict)
+    written: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     unreadable: list[dict[str, str]] = field(default_factory=list)
     forms: dict[str, str] = field(default_factory=dict)
     label_names: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    @property
+    def naming(self) -> frozenset[str]:
+        """The columns whose texts name files."""
+        return frozenset((*self.pictures, *self.volumes))
 
     @property
     def columns(self) -> tuple[str, ...]:

@@ -166,34 +166,24 @@ def _add_rows(made: InputColumns, frame: Frame, name: str) -> None:
 
 def _add_table(made: InputColumns, frame: Frame, name: str, kinds: Mapping[str, str]) -> None:
     """Columns of single numbers, categories and dates, side by side in their order."""
-    spoiled = [
-        frame.spoiled[column]
-        for column, kind in kinds.items()
-        if column in frame.spoiled and kind == "number"
-    ]
-    if spoiled:
-        raise DataError(
-            f"{frame.name}: {' '.join(spoiled)} Mend these rows, leave the cells empty if the "
-            "number is not known, or say --input NAME=categorical or NAME=none."
-        )
     columns = {column: table_column(frame, column, kind) for column, kind in kinds.items()}
-    with np.errstate(over="ignore"):  # what float32 cannot hold is infinite, and refused below
-        rows = {
-            split: np.stack([one.values[split] for one in columns.values()], 1).astype(np.float32)
-            for split in frame.splits
-        }
-    _check_finite(frame, list(kinds), rows)
+    rows = {
+        split: np.stack([one.values[split] for one in columns.values()], 1).astype(np.float32)
+        for split in frame.splits
+    }
     made.add(_table_of(name, columns), rows)
 
 
 def _table_of(name: str, columns: Mapping[str, TableColumn]) -> Table:
     texts = tuple(one.texts for one in columns.values())
     dates = tuple(one.date_form for one in columns.values())
+    written = tuple(one.written for one in columns.values())
     return Table(
         name=name,
         columns=tuple(columns),
         categories=texts if any(texts) else (),
         dates=dates if any(dates) else (),
+        written=written if any(written) else (),
     )
 
 

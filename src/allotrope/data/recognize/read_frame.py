@@ -13,6 +13,7 @@ from allotrope.data.examples import Examples
 from allotrope.data.patient_splits import PatientsApart
 from allotrope.data.reading import Reading
 from allotrope.data.recognize.apart_column import apart_of, without_apart
+from allotrope.data.recognize.bad_rows import without_bad_rows
 from allotrope.data.recognize.column_roles import (
     INPUT_KINDS,
     TASK_KINDS,
@@ -54,7 +55,8 @@ def read_frame(frame: Frame, options: DataOptions, decode: Decode | None = None)
     Raises: DataError, UsageError.
     """
     roles = find_roles(frame, without_apart(asked_of(options), options, frame))
-    frame = roles.frame
+    kinds = {name: task.kind for name, task in roles.tasks.items()}
+    frame = without_bad_rows(roles.frame, roles.inputs, kinds, options.skip_bad_rows)
     named = [name for name in (*frame.pictures, *frame.volumes) if name in roles.inputs]
     decoded: Mapping[str, Decoded | DecodedVolumes] = {}
     if decode is not None and named:

@@ -18,11 +18,12 @@ CATEGORICAL = "categorical"
 
 @dataclass(frozen=True)
 class TableColumn:
-    """A column float64 [n] by split; the texts of its codes, or the form of its dates."""
+    """A column float64 [n] by split; the texts of its codes, or the form of dates or numbers."""
 
     values: Mapping[str, np.ndarray]
     texts: tuple[str, ...] = ()
     date_form: str = ""
+    written: str = ""
 
 
 def table_column(frame: Frame, name: str, kind: str) -> TableColumn:
@@ -37,7 +38,8 @@ def table_column(frame: Frame, name: str, kind: str) -> TableColumn:
         form = date_form(frame, name, kind)
         values = {split: dated(texts_of(part), form) for split, part in parts.items()}
         return TableColumn(values, date_form=form)
-    return TableColumn({split: part.astype(np.float64) for split, part in parts.items()})
+    numbers = {split: part.astype(np.float64) for split, part in parts.items()}
+    return TableColumn(numbers, written=frame.written.get(name, ""))
 
 
 def _categories(frame: Frame, name: str, cells: Sequence[str]) -> tuple[str, ...]:

@@ -7,11 +7,12 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from allotrope.data.cells import has_decimal_commas, numbers
 from allotrope.data.class_labels import to_labels
+from allotrope.data.number_forms import numbers_found, parsed
 from allotrope.data.recognize.frame import Frame
 from allotrope.data.recognize.label_spelling import with_training_spelling
 from allotrope.errors import DataError
+from allotrope.inputs.table.cell_numbers import NumberForm
 from allotrope.tasks import Classification, MultiLabel, Regression, Task
 
 Columns = Mapping[str, np.ndarray]
@@ -84,15 +85,19 @@ def _regression(frame: Frame, name: str, columns: Columns) -> tuple[Task, dict[s
             f"{frame.name}: target '{name}' is infinite in {infinite}. Mend or remove these rows."
         )
     width = 1 if values["train"].ndim == 1 else values["train"].shape[1]
-    return Regression(name=name, mean=(0.0,) * width, deviation=(1.0,) * width), values
+    form = NumberForm.of(frame.written.get(name, ""))
+    unit = (form.before or form.after).strip()
+    task = Regression(name=name, mean=(0.0,) * width, deviation=(1.0,) * width, unit=unit)
+    return task, values
 
 
 def _values(frame: Frame, name: str, split: str, column: np.ndarray) -> np.ndarray:
     column = _without_axis(column)
     if column.dtype.kind in "US":
         cells = column.astype("U").tolist()
-        values, strange = numbers(cells, has_decimal_commas(cells))
-        if strange:
+        form = numbers_found(cells)
+        values, strange = parsed(cells, NumberForm() if form is None else form.form)
+        if len(strange):
             shown = ", ".join(
                 f"'{cells[row]}' ({frame.row(split, row)})" for row in strange[:LISTED]
             )

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from allotrope.inputs.table.cell_codes import CLOCKS, DATE_FORMS, ISO, MISSING_CATEGORY, days
+from allotrope.inputs.table.cell_numbers import MISSING
 
 DATES, CATEGORIES, NAMES, NOTHING, TEXTS = "dates", "categories", "names", "nothing", "texts"
 FEW = 20
@@ -24,10 +25,14 @@ MOSTLY_DATES = 0.9
 
 @dataclass(frozen=True)
 class DateForms:
-    """How the dates of a column may be read, and how many cells each form reads."""
+    """How the dates of a column may be read, and how many cells each form reads.
+
+    `unread` are the cells that none of the `forms` reads, of which there are few.
+    """
 
     forms: tuple[str, ...]
     counts: Counter[str]
+    unread: frozenset[str] = frozenset()
 
     @property
     def is_date(self) -> bool:
@@ -40,6 +45,11 @@ def present(cells: Sequence[str]) -> list[str]:
     return [cell for cell in cells if cell.lower() not in MISSING_CATEGORY]
 
 
+def dated_cells(cells: Sequence[str]) -> list[str]:
+    """The cells that do not say that a date is missing."""
+    return [cell for cell in cells if cell.lower() not in MISSING]
+
+
 def text_form(column: np.ndarray) -> str:
     """What a column of texts [n] looks like.
 
@@ -48,8 +58,10 @@ def text_form(column: np.ndarray) -> str:
     cells = present(column.tolist())
     if not cells:
         return NOTHING
-    distinct = set(cells)
-    if date_forms(sorted(distinct)).is_date:
+    distinct, dates = set(cells), dated_cells(cells)
+    if not dates:
+        return NOTHING
+    if date_forms(sorted(set(dates))).is_date:
         return DATES
     words = sum(map(words_in, cells)) / len(cells)
     if len(distinct) <= max(FEW, REPEATED * len(cells)) and words <= PROSE * PROSE:
@@ -63,17 +75,27 @@ def words_in(cell: str) -> int:
 
 
 def date_forms(cells: Sequence[str]) -> DateForms:
-    """The forms that read all cells; if none does but nearly all are dates, what reads how many."""
+    """The forms that read nearly all cells; if none does but all of them together do, how many."""
     first = [form for form in _every_form() if _reads(form, cells[0])]
     whole = tuple(form for form in first if all(_reads(form, cell) for cell in cells))
     if whole or not _may_be_dates(cells):
         return DateForms(whole, Counter())
+    if len(cells) > FEW:
+        left = {form: _unread(form, cells) for form in _every_form()}
+        least = min(map(len, left.values()))
+        if least <= (1 - MOSTLY_DATES) * len(cells):
+            best = tuple(form for form in left if len(left[form]) == least)
+            return DateForms(best, Counter(), left[best[0]])
     counts: Counter[str] = Counter()
     for cell in cells:
         counts.update([next((form for form in _every_form() if _reads(form, cell)), "")])
     unread = counts.pop("", 0)
     mostly = unread <= (1 - MOSTLY_DATES) * len(cells)
     return DateForms((), counts if mostly else Counter())
+
+
+def _unread(form: str, cells: Sequence[str]) -> frozenset[str]:
+    return frozenset(cell for cell in cells if not _reads(form, cell))
 
 
 def _may_be_dates(cells: Sequence[str]) -> bool:

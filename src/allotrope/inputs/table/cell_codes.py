@@ -11,6 +11,8 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 
+from allotrope.inputs.table.cell_numbers import MISSING
+
 MISSING_CATEGORY = frozenset(("", "?", "nan", "null", "#n/a"))
 """What stands for a category that is missing, in any case; `none` and `NA` may be categories."""
 UNSEEN = 0
@@ -77,7 +79,9 @@ def coded(cells: Sequence[str], texts: Sequence[str]) -> np.ndarray:
 
 def dated(cells: Sequence[str], form: str) -> np.ndarray:
     """Days since 1970 float64 [n] of dates in this form, NaN if missing. Raises: ValueError."""
-    return np.array([days(cell, form) if cell else np.nan for cell in cells], np.float64)
+    known = [cell.lower() not in MISSING for cell in cells]
+    pairs = zip(cells, known, strict=True)
+    return np.array([days(cell, form) if there else np.nan for cell, there in pairs], np.float64)
 
 
 def cell_in_words(value: float, texts: Sequence[str], form: str) -> str:

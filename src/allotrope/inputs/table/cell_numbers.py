@@ -9,8 +9,11 @@ import re
 from dataclasses import dataclass
 
 MISSING = frozenset(
-    ("", "na", "n/a", "n.a.", "n.a", "nan", "null", "none", "nil", "-", "--", ".", "?", "missing")
-    + ("#n/a", "#na", "#null!", "#div/0!", "#value!", "#ref!", "#name?", "#num!")
+    (
+        *("", "na", "n/a", "n.a.", "n.a", "nan", "null", "none", "nil", "missing"),
+        *("-", "--", ".", "?"),
+        *("#n/a", "#na", "#null!", "#div/0!", "#value!", "#ref!", "#name?", "#num!"),
+    )
 )
 """What stands for a number that is missing, in any case; the last ones are a spreadsheet's."""
 INFINITE = frozenset(("inf", "+inf", "-inf", "infinity", "+infinity", "-infinity"))

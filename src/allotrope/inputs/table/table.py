@@ -15,6 +15,7 @@ from allotrope.inputs.contract import Input, Shown
 from allotrope.inputs.image.mixing import mixup
 from allotrope.inputs.mixture import Mixture
 from allotrope.inputs.table.cell_codes import cell_in_words, coded, dated
+from allotrope.inputs.table.cell_numbers import NumberForm, number_in
 from allotrope.inputs.table.column_statistics import (
     LARGEST,
     SMOOTH,
@@ -36,7 +37,8 @@ class Table(Input):
 
     NaN stands for what is missing. `categories` are the texts of each column of codes, () for one
     of numbers: the first text has code 1; 0 stands for any other. `dates` are the forms of dates,
-    "" for other columns; a date is a number, the days since 1970. () means that no column is so.
+    "" for other columns; a date is a number, the days since 1970. `written` are samples of numbers
+    that are not written plainly (`NumberForm`). () means that no column is so.
 
     The rest is of the training rows: `center` and `scale` of numbers, the `missing` columns in
     which something lacks, and the `levels`: the codes that are frequent enough to learn from.
@@ -47,6 +49,7 @@ class Table(Input):
     columns: tuple[str, ...]
     categories: tuple[tuple[str, ...], ...] = ()
     dates: tuple[str, ...] = ()
+    written: tuple[str, ...] = ()
     center: tuple[float, ...] = ()
     scale: tuple[float, ...] = ()
     missing: tuple[int, ...] = ()
@@ -196,7 +199,10 @@ class Table(Input):
         if place in self.coded:
             return float(coded([cell], self.categories[place])[0])
         form = self.dates[place] if self.dates else ""
-        return float(dated([cell], form)[0]) if form else float(cell)
+        if form:
+            return float(dated([cell], form)[0])
+        written = self.written[place] if self.written else ""
+        return number_in(cell, NumberForm.of(written))
 
     def show(self, x: np.ndarray) -> Shown:
         """A cell a column."""

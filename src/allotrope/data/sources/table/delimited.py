@@ -7,7 +7,7 @@ import io
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
@@ -47,6 +47,7 @@ class TextColumns:
     path: Path
     columns: dict[str, list[str]]
     lines: list[int]
+    separator: str = ","
 
     def __len__(self) -> int:
         """The number of rows."""
@@ -55,7 +56,7 @@ class TextColumns:
     def take(self, rows: Sequence[int]) -> TextColumns:
         """These rows only."""
         columns = {name: [cells[row] for row in rows] for name, cells in self.columns.items()}
-        return TextColumns(self.path, columns, [self.lines[row] for row in rows])
+        return replace(self, columns=columns, lines=[self.lines[row] for row in rows])
 
 
 def read_delimited(path: Path, notes: list[str]) -> TextTable:
@@ -97,7 +98,7 @@ def by_columns(table: TextTable, header: bool = True) -> TextColumns:
         raise DataError(f"{table.path}: holds a header and no rows.")
     cells = list(zip(*table.rows[start:], strict=True))
     columns = {name: list(column) for name, column in zip(names, cells, strict=True)}
-    return TextColumns(table.path, columns, table.lines[start:])
+    return TextColumns(table.path, columns, table.lines[start:], table.separator)
 
 
 def _separator(path: Path, text: str) -> str:

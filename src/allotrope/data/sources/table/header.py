@@ -7,9 +7,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from allotrope.data.cells import MISSING, NUMBER, is_numeric
+from allotrope.data.number_forms import numbers_found
 from allotrope.data.sources.table.delimited import TextColumns, TextTable, by_columns
 from allotrope.data.sources.table.picture_files import looks_like_pictures
+from allotrope.inputs.table.cell_numbers import MISSING, PLAIN, NumberForm, number_in
 
 HEADLESS = ("image", "label")
 """What the columns of a table without a header are called, if they are a picture and its label."""
@@ -57,18 +58,27 @@ def why_headless(table: TextTable) -> str:
     if not others or _may_be_names(first):
         return ""
     below = list(zip(*others, strict=True))
-    numeric = [place for place, cells in enumerate(below) if is_numeric(cells)]
-    said = [first[place] for place in numeric if first[place].lower() not in MISSING]
-    if said and all(map(NUMBER.fullmatch, said)):
+    found = {place: numbers_found(cells) for place, cells in enumerate(below)}
+    numeric = {place: each.form for place, each in found.items() if each is not None}
+    said = {place: form for place, form in numeric.items() if first[place].lower() not in MISSING}
+    if said and all(_is_number(first[place], form) for place, form in said.items()):
         return "its first row holds numbers as the others do"
     if not numeric and all(cell in cells for cell, cells in zip(first, below, strict=True)):
         return "each cell of its first row stands again below"
     return ""
 
 
+def _is_number(cell: str, form: NumberForm) -> bool:
+    try:
+        number_in(cell, form)
+    except ValueError:
+        return False
+    return True
+
+
 def _may_be_names(first: Sequence[str]) -> bool:
     """Whether numbers in a row are names of columns: 0, 1, 2, … or years."""
-    numbers = [float(cell) for cell in first if NUMBER.fullmatch(cell)]
+    numbers = [float(cell) for cell in first if PLAIN.fullmatch(cell)]
     if len(numbers) < 2 or any(number != round(number) for number in numbers):
         return False
     steps = np.diff(numbers)

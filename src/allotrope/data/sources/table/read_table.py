@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from allotrope.config import DataOptions
-from allotrope.data.cells import has_decimal_commas, is_numeric, numbers, texts
 from allotrope.data.encodings import printable, shown
 from allotrope.data.reading import PicturesFound, Reading
 from allotrope.data.recognize.frame import Frame
@@ -25,6 +24,7 @@ from allotrope.data.sources.table.picture_files import (
     find_files,
     looks_like_pictures,
 )
+from allotrope.data.sources.table.text_columns import AskedCells, add_columns
 from allotrope.data.sources.table.volume_columns import (
     VolumeFolder,
     decoded_volumes,
@@ -37,11 +37,6 @@ TRIED = 20
 """Rows by which it is told whether a column names pictures."""
 DISTINCT = 0.9
 """The part of names without suffixes that are different, if they are of pictures."""
-LONGEST_LABEL = 1000
-"""Characters of a label or the name of a picture, at the most."""
-LONG_TEXTS = np.dtypes.StringDType()
-"""The type of a column of longer texts, which are no labels."""
-LISTED = 5
 
 
 def read_tables(tables: Mapping[str, Path], options: DataOptions, report: Report) -> Reading:
@@ -61,8 +56,9 @@ def read_tables(tables: Mapping[str, Path], options: DataOptions, report: Report
     if pictures or volumes:
         options = with_patients(options, list(columns["train"].columns), notes)
     name = printable(first.stem if len(tables) == 1 else first.parent.resolve().name)
-    texts = {column for column, kind in asked.items() if kind == "categorical"}
-    frame = _frame(name, columns, pictures, volumes, texts, notes)
+    separator = next(iter(columns.values())).separator
+    cells = _asked_cells(options, separator == ";")
+    frame = _frame(name, columns, pictures, volumes, cells, notes)
 
     def decoded(frame: Frame, names: list[str]) -> tuple[Frame, DecodedFiles]:
         files: DecodedFiles = {}
@@ -75,6 +71,17 @@ def read_tables(tables: Mapping[str, Path], options: DataOptions, report: Report
         return frame, {**files, **of_volumes}
 
     return read_frame(frame, options, decoded)
+
+
+def _asked_cells(options: DataOptions, may_be_grouped: bool) -> AskedCells:
+    asked = asked_of(options)
+    kinds = {**asked.inputs, **asked.tasks}
+    return AskedCells(
+        frozenset(name for name, kind in kinds.items() if kind == "categorical"),
+        frozenset(name for name, kind in kinds.items() if kind in ("number", "regression")),
+        options.decimal,
+        may_be_grouped,
+    )
 
 
 def _columns(tables: Mapping[str, Path], notes: list[str]) -> dict[str, TextColumns]:
@@ -126,13 +133,10 @@ def _frame(
     tables: Mapping[str, TextColumns],
     pictures: tuple[str, ...],
     volumes: tuple[str, ...],
-    as_texts: Collection[str],
+    asked: AskedCells,
     notes: list[str],
 ) -> Frame:
-    """The columns by split; those of numbers as such, if all their cells are.
-
-    But for those that stay texts, as a code such as 007 has to.
-    """
+    """The columns by split; those of numbers as such, if their cells say so."""
     several = len(tables) > 1
     origin = {
         split: tuple(f"{table.path.name} line {n}" if several else f"line {n}" for n in table.lines)
@@ -140,37 +144,12 @@ def _frame(
     }
     empty: dict[str, dict[str, np.ndarray]] = {split: {} for split in tables}
     frame = Frame(name, empty, origin, pictures, volumes, True, notes=notes)
-    for column in tables["train"].columns:
-        cells = {split: table.columns[column] for split, table in tables.items()}
-        _add_column(frame, column, cells, column not in as_texts)
+    columns = {
+        column: {split: table.columns[column] for split, table in tables.items()}
+        for column in tables["train"].columns
+    }
+    add_columns(frame, columns, asked)
     return with_split_column(checked(frame))
-
-
-def _add_column(
-    frame: Frame, name: str, cells: Mapping[str, list[str]], may_be_numbers: bool
-) -> None:
-    whole = [cell for part in cells.values() for cell in part]
-    if max(map(len, whole)) > LONGEST_LABEL:
-        # An array of texts is as wide as its longest: a single cell could fill the memory.
-        for split, part in cells.items():
-            frame.splits[split][name] = np.array(part, LONG_TEXTS)
-        return
-    names_files = name in frame.pictures or name in frame.volumes
-    numeric = may_be_numbers and not names_files and is_numeric(whole)
-    decimal_comma = numeric and has_decimal_commas(whole)
-    strange = []
-    for split, part in cells.items():
-        frame.splits[split][name] = np.array(part, "U") if names_files else texts(part)
-        if numeric:
-            values, rows = numbers(part, decimal_comma)
-            strange += [f"'{part[row]}' ({frame.row(split, row)})" for row in rows]
-            frame.splits[split][name] = values if not strange else texts(part)
-    if strange:
-        more = f" and {len(strange) - LISTED:,} more" if len(strange) > LISTED else ""
-        shown = ", ".join(strange[:LISTED])
-        frame.spoiled[name] = f"'{name}' holds numbers, but texts in some rows: {shown}{more}."
-        for split, part in cells.items():
-            frame.splits[split][name] = texts(part)
 
 
 def _decoded(
