@@ -44,7 +44,7 @@ COLUMNS = (
     ),
     Option(
         "decimal",
-        "what parts decimals in a table's numbers, point or comma, if 1,234 or 1.234 may be either.",
+        "what parts decimals in numbers of a table, point or comma, if 1,234 may be either.",
         choices=("point", "comma"),
     ),
     Option(
