@@ -157,8 +157,8 @@ def _by_marks(
     if counts[best] <= MOSTLY * len(cells) and not units.doubt:
         return None
     marked = any(mark in MARKS.values() for mark in marks)
-    both = counts[0] == counts[1] == len(cells) and marked
-    other = forms[1] if both else None
+    ambiguous = counts[0] == counts[1] == len(cells) and marked
+    other = forms[1] if ambiguous else None
     return NumbersFound(forms[best], other, marked, doubt=units.doubt)
 
 
@@ -174,11 +174,11 @@ def _parsed(cells: Sequence[str], form: NumberForm) -> int:
     return count
 
 
-def points_of(found: Mapping[str, NumbersFound | None]) -> dict[str, str]:
+def points_of(columns: Mapping[str, NumbersFound | None]) -> dict[str, str]:
     """The mark that parts decimals in each column that tells it, by the column's name."""
     return {
         name: each.form.point
-        for name, each in found.items()
+        for name, each in columns.items()
         if each is not None and each.marked and each.other is None
     }
 

@@ -58,8 +58,8 @@ def why_headless(table: TextTable) -> str:
     if not others or _may_be_names(first):
         return ""
     below = list(zip(*others, strict=True))
-    found = {place: numbers_found(cells) for place, cells in enumerate(below)}
-    numeric = {place: each.form for place, each in found.items() if each is not None}
+    columns = {place: numbers_found(cells) for place, cells in enumerate(below)}
+    numeric = {place: each.form for place, each in columns.items() if each is not None}
     said = {place: form for place, form in numeric.items() if first[place].lower() not in MISSING}
     if said and all(_is_number(first[place], form) for place, form in said.items()):
         return "its first row holds numbers as the others do"

@@ -42,11 +42,11 @@ def add_columns(frame: Frame, columns: Cells, asked: AskedCells) -> None:
     may_be_numbers = [
         name for name in columns if name not in asked.texts and name not in frame.naming
     ]
-    found = {name: numbers_found(_whole(columns[name])) for name in may_be_numbers}
-    told = set(points_of(found).values())
+    numbers = {name: numbers_found(_whole(columns[name])) for name in may_be_numbers}
+    told = set(points_of(numbers).values())
     for name, parts in columns.items():
         form = NumberForm() if name in asked.numbers else None
-        each = found.get(name)
+        each = numbers.get(name)
         if each is not None:
             form = _form(frame, name, parts, each, told, asked)
         if form is None:
@@ -63,52 +63,52 @@ def _form(
     frame: Frame,
     name: str,
     parts: Mapping[str, Sequence[str]],
-    found: NumbersFound,
+    numbers: NumbersFound,
     told: set[str],
     asked: AskedCells,
 ) -> NumberForm | None:
     """How the column is read; None if it holds codes. What is in doubt is entered in the frame."""
     if name not in asked.numbers:
-        if found.codes:
+        if numbers.codes:
             frame.notes.append(
                 f"'{name}' holds digits that begin with zeros, which are codes and no numbers; "
                 f"--input {name}=number reads numbers"
             )
             return None
-        if found.doubt:
+        if numbers.doubt:
             frame.doubtful[name] = (
-                f"'{name}' holds {found.doubt}. Write all alike, or say --input {name}=none or "
+                f"'{name}' holds {numbers.doubt}. Write all alike, or say --input {name}=none or "
                 f"{name}=categorical"
             )
-    if found.other is None:
-        return found.form
-    return _of_two(frame, name, parts, found, found.other, told, asked)
+    if numbers.other is None:
+        return numbers.form
+    return _of_two(frame, name, parts, numbers, numbers.other, told, asked)
 
 
 def _of_two(
     frame: Frame,
     name: str,
     parts: Mapping[str, Sequence[str]],
-    found: NumbersFound,
+    numbers: NumbersFound,
     other: NumberForm,
     told: set[str],
     asked: AskedCells,
 ) -> NumberForm:
     """The form of numbers such as 1,234 or 1.234, of which both may be right."""
     if asked.decimal is not None:
-        return found.form if MARKS[asked.decimal] == found.form.point else other
-    plain = not found.form.group
+        return numbers.form if MARKS[asked.decimal] == numbers.form.point else other
+    plain = not numbers.form.group
     if plain and not asked.may_be_grouped and told != {","}:
-        return found.form  # points as programs write them
+        return numbers.form  # points as programs write them
     if len(told) == 1:
-        form = found.form if found.form.point in told else other
+        form = numbers.form if numbers.form.point in told else other
         frame.notes.append(
             f"'{name}' is read with decimal {'points' if form.point == '.' else 'commas'}, as "
             "other columns are written; --decimal says otherwise"
         )
         return form
-    frame.doubtful[name] = _both(name, parts, found.form, other)
-    return found.form
+    frame.doubtful[name] = _both(name, parts, numbers.form, other)
+    return numbers.form
 
 
 def _both(
