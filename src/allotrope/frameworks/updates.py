@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from allotrope.errors import TrainingError
+from allotrope.errors import TrainingError, UnsupportedError
 from allotrope.frameworks.contract import TrainingPlan
 from allotrope.frameworks.primitives import Array
 
@@ -24,6 +24,15 @@ def loss_of(
     """The plan's loss, each output in the dtype of its target if it has one."""
     fitting = {name: p.cast(outputs[name], p.dtype(target)) for name, target in targets.items()}
     return plan.loss(p, {**outputs, **fitting}, targets, weights)
+
+
+def nothing_to_learn() -> UnsupportedError:
+    """That no weight has a gradient, which a framework finds when it takes them."""
+    return UnsupportedError(
+        "Nothing can be learned: no trainable weight has a gradient, as the outputs depend on them "
+        "through operators alone that have none (ArgMax, Hardmax, OneHot, casts to integers). "
+        "Give a network whose outputs come before those."
+    )
 
 
 def single(p: Any, outputs: Mapping[str, Array]) -> dict[str, Array]:

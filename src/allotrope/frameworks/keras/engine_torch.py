@@ -10,8 +10,8 @@ from torch import Tensor
 
 from allotrope.frameworks.keras.engine_model import EngineModel
 from allotrope.frameworks.keras.importing import keras
+from allotrope.frameworks.pytorch.memory_formats import MEMORY_FORMATS, in_format
 from allotrope.frameworks.pytorch.primitives import PyTorchPrimitives, to_numpy
-from allotrope.frameworks.pytorch.trainer import MEMORY_FORMATS
 
 
 class TorchModel(EngineModel):
@@ -32,10 +32,7 @@ class TorchModel(EngineModel):
             memory_format = MEMORY_FORMATS[layout]
         if memory_format == torch.channels_last:
             for variable in self.variables:
-                if variable.ndim == 4:
-                    variable.value.data = variable.value.data.contiguous(
-                        memory_format=memory_format
-                    )
+                variable.value.data = in_format(variable.value.data, memory_format)
         return PyTorchPrimitives(self._device, memory_format)
 
     @property

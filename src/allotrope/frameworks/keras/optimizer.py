@@ -12,7 +12,7 @@ from allotrope.frameworks.contract import TrainingPlan
 from allotrope.frameworks.keras.importing import keras
 from allotrope.frameworks.keras.module import NetworkModel
 from allotrope.frameworks.primitives import Array
-from allotrope.frameworks.updates import clipped, updated
+from allotrope.frameworks.updates import clipped, nothing_to_learn, updated
 
 _DOUBLE = np.dtype(np.float64)
 
@@ -49,9 +49,11 @@ class PlannedOptimizer(keras.optimizers.Optimizer):
     def apply(self, grads: Sequence[Any], trainable_variables: Sequence[Any] | None = None) -> None:
         """As Keras has it, after the gradients' common norm is bounded.
 
-        None among the gradients stays.
+        None among the gradients stays. Raises: UnsupportedError if there is nothing else.
         """
         known = [self._array(gradient) for gradient in grads if gradient is not None]
+        if not known:
+            raise nothing_to_learn()
         bounded = iter(clipped(self._p, known, self.plan.clip_norm))
         gradients = list(grads)
         for place, gradient in enumerate(gradients):

@@ -12,6 +12,7 @@ from torch import Tensor
 from allotrope.errors import ModelError
 from allotrope.frameworks.neural import NeuralPrimitives
 from allotrope.frameworks.primitives import lowest
+from allotrope.frameworks.pytorch.memory_formats import in_format
 
 
 class PyTorchNeural(NeuralPrimitives):
@@ -35,8 +36,8 @@ class PyTorchNeural(NeuralPrimitives):
         dilations: Sequence[int],
         groups: int,
     ) -> Tensor:
-        if self.memory_format is not None and x.dim() == 4:
-            x = x.contiguous(memory_format=self.memory_format)
+        if self.memory_format is not None:
+            x = in_format(x, self.memory_format)
         x, padding = _symmetric(x, pads, 0.0)
         run = (F.conv1d, F.conv2d, F.conv3d)[x.dim() - 3]
         return run(x, weight, bias, tuple(strides), padding, tuple(dilations), groups)

@@ -13,12 +13,11 @@ from torch import Tensor
 from allotrope.config import Settings
 from allotrope.frameworks.contract import Arrays, Batch, Trainer, TrainingPlan
 from allotrope.frameworks.pytorch.compiled import CompiledForward
+from allotrope.frameworks.pytorch.memory_formats import MEMORY_FORMATS, lay_out
 from allotrope.frameworks.pytorch.module import NetworkModule
 from allotrope.frameworks.pytorch.primitives import shared_tensor, to_numpy, to_tensor
-from allotrope.frameworks.updates import check_state, loss_of, single
+from allotrope.frameworks.updates import check_state, loss_of, nothing_to_learn, single
 from allotrope.network.network import Network
-
-MEMORY_FORMATS = {"default": torch.contiguous_format, "channels-last": torch.channels_last}
 
 
 class PyTorchTrainer(Trainer):
@@ -30,7 +29,7 @@ class PyTorchTrainer(Trainer):
         self._take_threads()
         memory_format = MEMORY_FORMATS[settings.layout]
         self.model = NetworkModule(network, memory_format, settings.device, plan.seed)
-        self.model.to(memory_format=memory_format)
+        lay_out(self.model, memory_format)
         if plan.average is not None:
             self.averaged = copy.deepcopy(self.model).eval()
         else:
@@ -47,7 +46,7 @@ class PyTorchTrainer(Trainer):
             self.outputs = CompiledForward(self.model)
 
     def step(self, batch: Batch, learning_rate: float, step: int) -> Tensor:
-        """One update; see the contract."""
+        """One update; see the contract. Raises: UnsupportedError if no weight has a gradient."""
         self._take_threads()
         if not self.model.training:  # to say it again visits every submodule
             self.model.train()
@@ -56,6 +55,8 @@ class PyTorchTrainer(Trainer):
             outputs = self.outputs(self._tensors(batch.inputs))
         targets, weights = self._tensors(batch.targets), self._tensors(batch.weights)
         loss: Tensor = loss_of(self.model.program.p, self.plan, outputs, targets, weights)
+        if not loss.requires_grad:
+            raise nothing_to_learn()
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
         self._update(learning_rate, step)

@@ -22,6 +22,7 @@ from allotrope.frameworks.updates import (
     check_state,
     clipped,
     loss_of,
+    nothing_to_learn,
     single,
     updated,
 )
@@ -122,8 +123,7 @@ class TensorFlowTrainer(Trainer):
             tape.watch(trained)
             outputs, updates = self.model.outputs(inputs, values, True, step)
             loss = loss_of(p, self.plan, outputs, targets, weights)
-        gradients = tape.gradient(loss, trained, unconnected_gradients=tf.UnconnectedGradients.ZERO)
-        gradients = clipped(p, [tf.convert_to_tensor(g) for g in gradients], self.plan.clip_norm)
+        gradients = clipped(p, _dense(tape.gradient(loss, trained), trained), self.plan.clip_norm)
         new = dict(updates)
         for name, weight, gradient in zip(self.trained, trained, gradients, strict=True):
             new[name] = self._updated(
@@ -194,6 +194,19 @@ class TensorFlowTrainer(Trainer):
         for name, slots in self.slots.items():
             yield from ((f"optimizer/{slot}", name, x) for slot, x in slots.items())
         yield from (("average", name, variable) for name, variable in (self.average or {}).items())
+
+
+def _dense(gradients: Sequence[Any], weights: Sequence[Tensor]) -> list[Tensor]:
+    """Of every weight, 0 for those that the loss does not depend on.
+
+    Raises: UnsupportedError if it depends on none.
+    """
+    if all(gradient is None for gradient in gradients):
+        raise nothing_to_learn()
+    return [
+        tf.zeros_like(weight) if gradient is None else tf.convert_to_tensor(gradient)
+        for gradient, weight in zip(gradients, weights, strict=True)
+    ]
 
 
 def _tensors(arrays: Arrays) -> dict[str, Tensor]:
