@@ -14,6 +14,7 @@ from allotrope.architectures.augmenting import check_augmentation, mirroring, wh
 from allotrope.architectures.chosen import Choice, asked_for, losses_of, with_task_weights
 from allotrope.architectures.for_tables import choose_for_table, is_table
 from allotrope.architectures.for_volumes import choose_for_volume, is_volume
+from allotrope.architectures.members import check_members, members_in_words, seeds_of_members
 from allotrope.architectures.recipes import (
     FAMILIES,
     FINE_TUNING,
@@ -41,6 +42,7 @@ from allotrope.inputs.image.image import Image
 from allotrope.inputs.text.text_input import Text
 from allotrope.network import zoo
 from allotrope.network.network import Network
+from allotrope.network.rewriting.ensemble import ensemble
 from allotrope.network.rewriting.named_after import named_after
 from allotrope.network.summary import is_normalized, multiply_adds, parameters, size_in_words
 from allotrope.tasks import Classification
@@ -61,9 +63,12 @@ def choose(
     budget: float | None = None,
     epochs: float | None = None,
     seed: int = 0,
+    members: int = 1,
     speed: Speed | None = None,
 ) -> Choice:
     """Choose what is not asked for.
+
+    So many `members` of the network learn side by side, and answer by their mean.
 
     `overrides` are fields of the recipe, and always win; `budget` is in seconds. `speed` measures a
     network; without it a size of the middle is taken.
@@ -73,10 +78,11 @@ def choose(
     overrides = _checked(overrides)
     check_augmentation(data.inputs, overrides)
     if is_volume(data):
-        return choose_for_volume(data, network, overrides, budget, epochs, seed)
+        return choose_for_volume(data, network, overrides, budget, epochs, seed, members)
+    check_members(data.inputs, members)
     if is_table(data):
         return choose_for_table(data, network, overrides, budget, epochs, seed)
-    return _Choosing(data, overrides, budget, epochs, seed, speed).choose(network)
+    return _Choosing(data, overrides, budget, epochs, seed, speed, members).choose(network)
 
 
 def choose_recipe(
@@ -120,7 +126,9 @@ class _Choosing:
         epochs: float | None,
         seed: int,
         speed: Speed | None,
+        members: int = 1,
     ) -> None:
+        self.members = members
         self.data, self.overrides, self.seed, self.speed = data, overrides, seed, speed
         self.budget, self.epochs = budget, epochs
         self.reasons: list[str] = []
@@ -145,6 +153,7 @@ class _Choosing:
         else:
             network = self._built(family, arguments)
         network = with_task_weights(network, recipe, self.data.tasks, self.reasons)
+        self.reasons += members_in_words(self.members)
         named = {each.name: family.name for each in self.data.inputs if isinstance(each, Image)}
         named |= {each.name: "text_cnn" for each in self.texts}
         self.reasons += reasons(self.data.inputs, self.data.tasks, named)
@@ -336,10 +345,15 @@ class _Choosing:
         return {"filters": zoo.whitening_filters(images, picture.mean, picture.std)}
 
     def _built(self, family: Family, arguments: Mapping[str, Any]) -> Network:
+        """The network, or so many of it as there are to be members."""
+        seeds = seeds_of_members(arguments["seed"], self.members)
+        return ensemble([self._one(family, {**arguments, "seed": seed}) for seed in seeds])
+
+    def _one(self, family: Family, arguments: Mapping[str, Any]) -> Network:
         """One picture and one classification have the zoo's network as it is."""
         if not self.plain:
             build = partial(self._pictured, family, arguments)
-            return assembled(self.data.inputs, self.data.tasks, build, self.seed)
+            return assembled(self.data.inputs, self.data.tasks, build, arguments["seed"])
         ((picture,), (task,)) = self.data.inputs, self.data.tasks
         network = zoo.network(family.name)(task.size, self._shape(self.picture), **arguments)
         return named_after(picture.prepare(network), [picture.name], [task.name])

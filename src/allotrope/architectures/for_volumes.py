@@ -9,12 +9,14 @@ from typing import Any
 
 from allotrope.architectures.assembled import assembled
 from allotrope.architectures.chosen import Choice, asked_for, losses_of, with_task_weights
+from allotrope.architectures.members import members_in_words, seeds_of_members
 from allotrope.config import Recipe
 from allotrope.data.examples import Data
 from allotrope.errors import UsageError
 from allotrope.inputs.contract import Input
 from allotrope.inputs.volume.volume import Volume
 from allotrope.network.network import Network
+from allotrope.network.rewriting.ensemble import ensemble
 from allotrope.network.rewriting.named_after import named_after
 from allotrope.network.summary import size_in_words
 from allotrope.network.zoo import VOLUMETRIC
@@ -54,6 +56,7 @@ def choose_for_volume(
     budget: float | None,
     epochs: float | None,
     seed: int,
+    members: int = 1,
 ) -> Choice:
     """A network that suits number and size of the volumes, and how it is trained.
 
@@ -70,7 +73,9 @@ def choose_for_volume(
     if name == "auto":
         name, reason = _family(volume, len(data.train))
         reasons = [reason]
-    network = _network(data, name, seed)
+    seeds = seeds_of_members(seed, members)
+    network = ensemble([_network(data, name, each) for each in seeds])
+    reasons += members_in_words(members)
     recipe = replace(_recipe(data, budget, epochs, reasons), **{"seed": seed, **overrides})
     reasons += asked_for(overrides)
     network = with_task_weights(network, recipe, data.tasks, reasons)

@@ -46,6 +46,7 @@ def fit(
     data: str | Path | Mapping[str, Any] | None = None,
     *,
     network: str = "auto",
+    members: int = 1,
     framework: str = "pytorch",
     budget: str | float | None = None,
     epochs: float | None = None,

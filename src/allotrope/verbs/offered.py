@@ -76,6 +76,12 @@ FIT = (
     *SETTINGS,
     *FILE,
     *TRAINING,
+    Option(
+        "members",
+        "so many networks learn side by side and answer by their mean, in one file: more accurate, "
+        "and so many times as much work.",
+        range=ABOVE_0,
+    ),
     Option("framework", "the framework that trains."),
     Option("budget", "time for training, such as 90s or 10m.", parse=parse_seconds),
     Option("epochs", "how often the training sees each example.", range=ABOVE_0),

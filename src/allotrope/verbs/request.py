@@ -48,6 +48,7 @@ class Request:
     budget: float | None
     epochs: float | None
     seed: int
+    members: int = 1
     settings: FixedSettings
     data: DataOptions
     recipe: dict[str, Any]
@@ -81,6 +82,11 @@ def fit_options(arguments: Mapping[str, Any], missing: Missing | None = None) ->
     check_values(FIT, arguments)
     if file is None:
         check_for_files(FIT, arguments)
+    elif arguments["members"] > 1:
+        raise UsageError(
+            f"--members {arguments['members']}: {file.name} holds one network, which would learn "
+            "the same several times. Leave it out, or name a network of allotrope.networks."
+        )
     fields_asked = [option.name for option in FIT if option.recipe]
     recipe = {name: arguments[name] for name in fields_asked if arguments[name] is not None}
     seed = arguments["seed"]
@@ -94,6 +100,7 @@ def fit_options(arguments: Mapping[str, Any], missing: Missing | None = None) ->
         epochs=arguments["epochs"],
         settings=fixed_settings(arguments),
         seed=seed,
+        members=arguments["members"],
         data=data_options(arguments),
         target=Target(
             max_latency=None if latency is None else 1000 * parse_seconds(latency),

@@ -111,6 +111,7 @@ def started(
             budget=asked.budget,
             epochs=asked.epochs,
             seed=seed,
+            members=asked.members,
             speed=speed,
         )
         return _start(choice)
