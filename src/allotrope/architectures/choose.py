@@ -14,7 +14,6 @@ from allotrope.architectures.augmenting import check_augmentation, mirroring, wh
 from allotrope.architectures.chosen import Choice, asked_for, losses_of, with_task_weights
 from allotrope.architectures.for_tables import choose_for_table, is_table
 from allotrope.architectures.for_volumes import choose_for_volume, is_volume
-from allotrope.architectures.members import check_members, members_in_words, seeds_of_members
 from allotrope.architectures.recipes import (
     FAMILIES,
     FINE_TUNING,
@@ -28,6 +27,7 @@ from allotrope.architectures.recipes import (
     recipe_of,
     usual_epochs,
 )
+from allotrope.architectures.side_by_side import check_members, members_in_words, seeds_of_members
 from allotrope.architectures.text_networks import (
     BESIDE_LINEAR,
     beside_linear,

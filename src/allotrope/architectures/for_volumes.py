@@ -9,7 +9,7 @@ from typing import Any
 
 from allotrope.architectures.assembled import assembled
 from allotrope.architectures.chosen import Choice, asked_for, losses_of, with_task_weights
-from allotrope.architectures.members import members_in_words, seeds_of_members
+from allotrope.architectures.side_by_side import members_in_words, seeds_of_members
 from allotrope.config import Recipe
 from allotrope.data.examples import Data
 from allotrope.errors import UsageError
