@@ -29,6 +29,23 @@ CHANNEL_ORDERS = ("rgb", "bgr")
 
 
 @dataclass(frozen=True)
+class KnownColumns:
+    """What a network from a file says of the columns that it was trained on.
+
+    It holds for columns that the data has, if nobody asks for something else. `targets` are those
+    that it answers and `tasks` their kinds; `inputs` are the kinds of columns that it takes, and
+    `categories` the texts that have codes, by column. `grid` are the voxels of its volumes and the
+    millimetres between them, along each axis.
+    """
+
+    targets: tuple[str, ...] = ()
+    tasks: Mapping[str, str] = field(default_factory=dict)
+    inputs: Mapping[str, str] = field(default_factory=dict)
+    categories: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    grid: tuple[tuple[int, int, int], tuple[float, float, float]] | None = None
+
+
+@dataclass(frozen=True)
 class DataOptions:
     """How data is read and split.
 
@@ -59,6 +76,7 @@ class DataOptions:
     group: str | None = None
     time: str | None = None
     metric: Mapping[str, str] = field(default_factory=dict)
+    known: KnownColumns = field(default_factory=KnownColumns)
     cache_size: int | None = None
     decimal: str | None = None
     skip_bad_rows: bool = False

@@ -171,7 +171,7 @@ class _Choosing:
         """The recipe alone, for a network that is there already."""
         self._settle_time(FINE_TUNING)
         recipe = self._recipe(FINE_TUNING)
-        if knows_classes and not is_normalized(network):
+        if knows_classes and self.picture is not None and not is_normalized(network):
             recipe = self._careful(recipe)
         if new_head:
             usual: dict[str, Any] = {
@@ -242,7 +242,7 @@ class _Choosing:
             )
 
     def _recipe(self, family: Family) -> Recipe:
-        if not self.plain:
+        if not self.plain and family != FINE_TUNING:
             family = replace(family, recipe=SMALL)
             self.reasons.append(
                 "AdamW, because steps that suit one loss of classes are too large for other "

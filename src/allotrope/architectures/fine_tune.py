@@ -14,6 +14,7 @@ import numpy as np
 from allotrope.config import FineTuning
 from allotrope.data.examples import Data
 from allotrope.errors import UsageError
+from allotrope.inputs.contract import Input
 from allotrope.inputs.image.image import Image
 from allotrope.inputs.image.pretrained.readings import PixelReading
 from allotrope.inputs.image.pretrained.sample import Sample
@@ -28,7 +29,7 @@ from allotrope.network.rewriting.head import head_of, with_new_head
 from allotrope.network.rewriting.named_after import named_after
 from allotrope.network.rewriting.precision import with_types
 from allotrope.network.summary import is_normalized
-from allotrope.tasks import Classification
+from allotrope.tasks import Classification, Task
 from allotrope.wording import counted
 
 OTHER_FLOATS = frozenset(map(np.dtype, (np.float16, np.float64, ml_dtypes.bfloat16)))
@@ -70,16 +71,17 @@ class PreparedNetwork:
 def prepared(
     network: Network, data: Data, options: FineTuning, framework: str, seed: int
 ) -> PreparedNetwork:
-    """The network for this data.
+    """The network for data of one picture and one classification.
 
     Raises: UsageError, UnsupportedError, each saying what of the network does not fit the data and
     what to do.
     """
     notes: list[str] = []
-    network = _in_float32(network, notes)
-    picture, task = _single(data)
+    network = in_float32(network, notes)
+    (picture,), (task,) = data.inputs, data.tasks
+    assert isinstance(task, Classification)
     sample = Sample(data.name, data.train[picture.name], data.train[task.name], task.classes)
-    network = _ending_in_logits(network, sample, options, notes)
+    network = ending_in_logits(network, task.classes, options, notes)
     _check_classes(network, sample, options)
     seen = seeing(network, sample, options, framework, notes)
     network, replaced = _with_classes(network, sample, options, seed, notes)
@@ -100,20 +102,14 @@ def prepared(
     return PreparedNetwork(network, frozen, fresh, notes, seen.reading, knows_classes)
 
 
-def _single(data: Data) -> tuple[Image, Classification]:
-    """The picture and the classes of the data. Raises: UsageError if there are others, or more."""
-    inputs, tasks = data.inputs, data.tasks
-    if len(inputs) == len(tasks) == 1:
-        picture, task = inputs[0], tasks[0]
-        if isinstance(picture, Image) and isinstance(task, Classification):
-            return picture, task
-    there = [f"input '{each.name}' ({each.kind})" for each in inputs]
-    there += [f"task '{each.name}' ({each.kind})" for each in tasks]
-    raise UsageError(
-        "a network from a file is trained further on one picture and one classification; "
-        f"{data.name} has {', '.join(there)}. Leave columns out by --target NAME and "
-        "--input NAME=none, or take a network of the zoo."
-    )
+def found_by_trying(inputs: Sequence[Input], tasks: Sequence[Task]) -> bool:
+    """Whether there is one picture and one classification, which networks of others are made for.
+
+    What they are to see of pixels is found by trying; of everything else it has to be said.
+    """
+    return [type(each) for each in inputs] == [Image] and [type(task) for task in tasks] == [
+        Classification
+    ]
 
 
 def frozen_weights(
@@ -158,7 +154,7 @@ def _nearest(pattern: str, names: Sequence[str]) -> str:
 # --- the types
 
 
-def _in_float32(network: Network, notes: list[str]) -> Network:
+def in_float32(network: Network, notes: list[str]) -> Network:
     """The network with its floats in float32, in which training keeps weights.
 
     As it is if they are.
@@ -176,20 +172,20 @@ def _in_float32(network: Network, notes: list[str]) -> Network:
 # --- the end
 
 
-def _ending_in_logits(
-    network: Network, sample: Sample, options: FineTuning, notes: list[str]
+def ending_in_logits(
+    network: Network, classes: Sequence[str], options: FineTuning, notes: list[str]
 ) -> Network:
     """The network with rows of logits as its only output, as far as it has such."""
-    classes = len(sample.classes)
-    network = classifier_alone(network, classes, options.classifier, options.new_head, notes)
+    count = len(classes)
+    network = classifier_alone(network, count, options.classifier, options.new_head, notes)
     network, taken_off = to_logits(network)
     if taken_off:
         names = ", ".join(node.operator for node in taken_off)
         notes.append(f"{names} taken off the end: training begins from logits.")
     network = in_rows(network)
     one = len(network.outputs) == 1 and (network.outputs[0].shape or ())[1:] == (1,)
-    if one and classes == 2 and not options.new_head:
-        first, second = sample.classes
+    if one and count == 2 and not options.new_head:
+        first, second = classes
         notes.append(
             f"Its one output is kept: the logit of '{second}' against '{first}'. "
             "The delivered file gives the probabilities of both."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, ClassVar, Self
@@ -31,7 +32,7 @@ from allotrope.tasks.contract import (
     Task,
     loss_in_float64,
 )
-from allotrope.tasks.ending import EndingStep, with_ending
+from allotrope.tasks.ending import EndingStep
 from allotrope.tasks.means import missing
 from allotrope.tasks.metric import ACCURACY, AUC, MACRO_F1, Metric
 from allotrope.tasks.operating_point import at_operating_point, best_operating_point
@@ -181,15 +182,16 @@ class Classification(Task):
         point = best_operating_point(task.answers(output)[:, 1], labels == 1)
         return replace(task, operating_point=point)
 
-    def finish(self, network: Network) -> Network:
-        """Logits by the temperature, softmax, and the names of the classes.
+    def ending(self) -> Sequence[EndingStep]:
+        """Logits by the temperature, softmax."""
+        softmax_step = EndingStep("Softmax", attributes={"axis": -1})
+        if self.temperature == 1:
+            return (softmax_step,)
+        return (EndingStep("Div", np.asarray(self.temperature)), softmax_step)
 
-        In metadata `classes` too if this is the only output.
-        """
-        steps = [EndingStep("Softmax", attributes={"axis": -1})]
-        if self.temperature != 1:
-            steps.insert(0, EndingStep("Div", np.asarray(self.temperature)))
-        ended = with_ending(network, self.name, self.size, steps, self.facts())
+    def finish(self, network: Network) -> Network:
+        """With the names of the classes, in metadata `classes` too if this is the only output."""
+        ended = super().finish(network)
         if len(network.outputs) > 1:
             return ended
         return ended.changed(metadata={"classes": json.dumps(list(self.classes))})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import abc
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any, ClassVar, NamedTuple, Self
 
@@ -14,6 +14,7 @@ from allotrope.config import Recipe
 from allotrope.errors import unknown_name
 from allotrope.frameworks.reference.primitives import ReferencePrimitives
 from allotrope.network.network import Network
+from allotrope.tasks.ending import EndingStep, with_ending, without_ending
 from allotrope.tasks.means import missing
 from allotrope.tasks.metric import Metric
 
@@ -139,11 +140,22 @@ class Task(abc.ABC):
         return self
 
     @abc.abstractmethod
+    def ending(self) -> Sequence[EndingStep]:
+        """The nodes that make answers for people of a raw output."""
+
     def finish(self, network: Network) -> Network:
         """The network with answers for people in place of its raw output of this name.
 
         Metadata says which.
         """
+        return with_ending(network, self.name, self.size, self.ending(), self.facts())
+
+    def unfinished(self, network: Network) -> Network:
+        """The network with the raw output again, of which `finish` made answers.
+
+        Raises: UnsupportedError if it does not end so.
+        """
+        return without_ending(network, self.name, self.ending())
 
     @abc.abstractmethod
     def answers(self, output: Answers) -> Answers:

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
-from allotrope.errors import UsageError
+from allotrope.errors import UnsupportedError, UsageError
 from allotrope.network.columns import with_columns
 from allotrope.network.graph import Value
 from allotrope.network.names import free_name, names_in
 from allotrope.network.network import Network
+from allotrope.network.rewriting.lookup import Lookup
+from allotrope.network.rewriting.named_after import named_after
 from allotrope.network.rewriting.rewriter import Rewriter
+
+PASSED = ("Cast", "Identity")
 
 
 @dataclass(frozen=True)
@@ -47,6 +51,34 @@ def with_ending(
         value = rewriter.append(step.operator, inputs, made, step.attributes)
     rewriter.give(*(output if end.name == raw else end for end in network.outputs))
     return with_columns(rewriter.applied_to(network), tasks=[facts])
+
+
+def without_ending(network: Network, name: str, steps: Sequence[EndingStep]) -> Network:
+    """The network before `with_ending`: its output `name` is what those nodes were behind.
+
+    Raises: UnsupportedError if it does not end in them.
+    """
+    lookup, value = Lookup(network.graph, network.weights), name
+    for step in reversed(steps):
+        node = lookup.maker(value, step.operator, *PASSED)
+        # Files of other precisions bring their answers back to float32 at the very end.
+        while node is not None and node.operator in PASSED:
+            value = node.inputs[0]
+            node = lookup.maker(value, step.operator, *PASSED)
+        if node is None:
+            listed = ", ".join(each.operator for each in steps)
+            raise UnsupportedError(
+                f"output '{name}' does not end in {listed}, as its task says. Take model.onnx of "
+                "the run's folder, which is the trained network itself."
+            )
+        value = node.inputs[0]
+    rewriter = Rewriter(network.graph, network.weights)
+    (output,) = [end for end in network.outputs if end.name == name]
+    ends = {name: replace(output, name=value)}
+    rewriter.give(*(ends.get(end.name, end) for end in network.outputs))
+    raw = rewriter.applied_to(network)
+    inputs, outputs = [x.name for x in raw.inputs], [end.name for end in network.outputs]
+    return named_after(raw, inputs, outputs)
 
 
 def _output(network: Network, name: str, size: int) -> Value:

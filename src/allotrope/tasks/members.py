@@ -11,10 +11,16 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+
+from allotrope.network.graph import Node, Value
 from allotrope.network.network import Network
+from allotrope.network.rewriting.lookup import Lookup
+from allotrope.network.rewriting.rewriter import Rewriter
 from allotrope.network.used import without_unused
 from allotrope.network.zoo.tabular import MEMBERS
 
+FLOAT = np.dtype(np.float32)
 OutputLoss = Callable[[Any, Any, Any, Any], Any]
 """loss(p, output [n, k], target [n, k], weight or None) -> a scalar, the weighted mean."""
 
@@ -49,3 +55,33 @@ def without_members(network: Network) -> Network:
     if len(means) == len(network.outputs):
         return network
     return network.changed(graph=without_unused(replace(network.graph, outputs=means)))
+
+
+def with_members(network: Network) -> Network:
+    """The network with its members' own answers again, as it was before `without_members`.
+
+    An output has members if it is the mean over the first axis of what is made of weights
+    [m, …]: answers [m, n, size].
+    """
+    rewriter = Rewriter(network.graph, network.weights)
+    outputs = list(network.outputs)
+    for output in network.outputs:
+        node = rewriter.maker(output.name, "ReduceMean")
+        if node is None or not _is_over_members(rewriter, node):
+            continue
+        rows = rewriter.append(
+            "Transpose", node.inputs[:1], f"{output.name}.rows", {"perm": [1, 0, 2]}
+        )
+        name = f"{output.name}{MEMBERS}"
+        outputs.append(Value(rewriter.append("Flatten", [rows], name, {"axis": 1}), FLOAT, None))
+    if len(outputs) == len(network.outputs):
+        return network
+    rewriter.give(*outputs)
+    return rewriter.applied_to(network)
+
+
+def _is_over_members(lookup: Lookup, node: Node) -> bool:
+    """Whether a mean [n, size] is over the first axis of [m, n, size]."""
+    axes = lookup.arrays.get(node.inputs[1]) if len(node.inputs) > 1 else None
+    first = axes is not None and axes.tolist() == [0]
+    return first and node.attributes.get("keepdims") == 0 and lookup.rank(node.inputs[0]) == 3

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, ClassVar, Self
@@ -11,10 +12,9 @@ from numpy.typing import NDArray
 
 from allotrope.config import Recipe
 from allotrope.errors import DataError, unknown_name
-from allotrope.network.network import Network
 from allotrope.tasks.class_losses import CLASS_WEIGHTS
 from allotrope.tasks.contract import Answers, Encoded, Labels, Task, loss_in_float64
-from allotrope.tasks.ending import EndingStep, with_ending
+from allotrope.tasks.ending import EndingStep
 from allotrope.tasks.flag_figures import Flags, areas, counts, f1_scores, most_wrong, per_label
 from allotrope.tasks.flag_losses import FLAG_LOSSES, balanced
 from allotrope.tasks.means import missing
@@ -131,9 +131,9 @@ class MultiLabel(Task):
         ]
         return replace(self, thresholds=tuple(thresholds))
 
-    def finish(self, network: Network) -> Network:
-        """Sigmoid; metadata has names and thresholds."""
-        return with_ending(network, self.name, self.size, (EndingStep("Sigmoid"),), self.facts())
+    def ending(self) -> Sequence[EndingStep]:
+        """Sigmoid."""
+        return (EndingStep("Sigmoid"),)
 
     def answers(self, output: Answers) -> Answers:
         """Probabilities, in float64."""

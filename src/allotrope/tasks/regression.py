@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Self
 
@@ -10,9 +11,8 @@ from numpy.typing import NDArray
 
 from allotrope.config import Recipe
 from allotrope.errors import DataError
-from allotrope.network.network import Network
 from allotrope.tasks.contract import Answers, Encoded, Labels, Task, loss_in_float64
-from allotrope.tasks.ending import EndingStep, with_ending
+from allotrope.tasks.ending import EndingStep
 from allotrope.tasks.metric import MAE, R2, RMSE, Metric
 from allotrope.tasks.regression_losses import REGRESSION_LOSSES, regression_loss
 from allotrope.tasks.residuals import Values, errors, farthest, points, quantiles
@@ -114,13 +114,12 @@ class Regression(Task):
         known = self._known(self.answers(output), labels)
         return {"loss": loss_in_float64(self, output, labels), **errors(*known)}
 
-    def finish(self, network: Network) -> Network:
+    def ending(self) -> Sequence[EndingStep]:
         """Values in units: times the deviation, plus the mean."""
-        steps = (
+        return (
             EndingStep("Mul", np.asarray(self.deviation)),
             EndingStep("Add", np.asarray(self.mean)),
         )
-        return with_ending(network, self.name, self.size, steps, self.facts())
 
     def answers(self, output: Answers) -> Answers:
         """Values in units, in float64."""

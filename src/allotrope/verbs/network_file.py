@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from allotrope.architectures.fine_tune import PreparedNetwork, prepared
+from allotrope.architectures.continued import continued, own_columns
+from allotrope.architectures.fine_tune import PreparedNetwork, found_by_trying, prepared
 from allotrope.config import DataOptions, FineTuning, Repair
 from allotrope.data.examples import Data
+from allotrope.data.suited import known_columns, suited
 from allotrope.inputs.prescribed import prescribed
 from allotrope.network.network import Network
 from allotrope.network.reading.read import load
@@ -32,14 +34,28 @@ class NetworkFile:
 
         Raises: UsageError, UnsupportedError where the two do not fit.
         """
-        return Tuning(self, options, prepared(self.network, data, options, framework, seed))
+        prepare = prepared if found_by_trying(data.inputs, data.tasks) else continued
+        return Tuning(self, options, prepare(self.network, data, options, framework, seed))
 
     def sized(self, options: DataOptions) -> DataOptions:
         """The options with what the network prescribes.
 
         Raises: UsageError where something else was asked for.
         """
-        return prescribed(self.network, options, self.file, self.repairs.append)
+        own = own_columns(self.network)
+        if own is None or found_by_trying(*own):
+            return prescribed(self.network, options, self.file, self.repairs.append)
+        return replace(options, known=known_columns(*own))
+
+    def suited(self, data: Data, options: FineTuning) -> Data:
+        """The data with the columns that the network says of itself; as it is if it says none.
+
+        Raises: UsageError if the data lacks some of them.
+        """
+        own = own_columns(self.network)
+        if own is None or found_by_trying(data.inputs, data.tasks):
+            return data
+        return suited(data, *own, self.file.name, new_head=options.new_head)
 
 
 @dataclass(frozen=True)

@@ -19,5 +19,10 @@ def read_asked(asked: Request, source: NetworkFile | None, show: Progress) -> Da
     """
     from allotrope.data import read_data
 
-    options = asked.data if source is None else source.sized(asked.data)
-    return read_data(asked.source, options, show.say)
+    if source is None:
+        return read_data(asked.source, asked.data, show.say)
+    data = read_data(asked.source, source.sized(asked.data), show.say)
+    suited = source.suited(data, asked.fine_tuning)
+    for line in suited.lines[len(data.lines) :]:
+        show.say(line)
+    return suited

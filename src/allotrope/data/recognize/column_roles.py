@@ -67,11 +67,22 @@ LISTED = 12
 
 @dataclass(frozen=True)
 class Asked:
-    """What a user asks for of columns: the targets, the kinds of tasks and of inputs by name."""
+    """What a user asks for of columns: the targets, the kinds of tasks and of inputs by name.
+
+    Columns that `follow` have their kind from the network that is trained further.
+    """
 
     targets: tuple[str, ...] = ()
     tasks: Mapping[str, str] = field(default_factory=dict)
     inputs: Mapping[str, str] = field(default_factory=dict)
+    follow: frozenset[str] = frozenset()
+
+    def reason(self, name: str) -> str:
+        """Why a column has the kind that was asked for."""
+        if name not in self.follow:
+            return "as was asked for"
+        left_out = self.inputs.get(name) == NONE
+        return "the network does not take it" if left_out else "as the network takes it"
 
 
 @dataclass(frozen=True)
@@ -191,7 +202,7 @@ def _task(frame: Frame, name: str, asked: Asked) -> TaskKind:
             "that is neither text nor number; expected labels."
         )
     if name in asked.tasks:
-        return TaskKind(asked.tasks[name], "as was asked for")
+        return TaskKind(asked.tasks[name], asked.reason(name))
     if name in frame.label_names:
         return TaskKind("multilabel", f"its labels are {len(frame.label_names[name])} flags")
     if name in frame.spoiled:
@@ -226,7 +237,7 @@ def _input_kind(frame: Frame, name: str, asked: Asked, naming: Sequence[str]) ->
     form = frame.form(name)
     if name in asked.inputs:
         kind = asked.inputs[name]
-        return (USUAL[form] if kind == TABLE else kind), "as was asked for"
+        return (USUAL[form] if kind == TABLE else kind), asked.reason(name)
     if form in WHY_NOT:
         return NONE, WHY_NOT[form]
     if frame.table and naming and form not in NAMING:

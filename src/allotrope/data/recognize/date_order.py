@@ -34,6 +34,13 @@ def date_form(frame: Frame, name: str, kind: str) -> str:
     return form
 
 
+def date_kind(form: str) -> str:
+    """The kind that reads dates as this form does."""
+    if form == ISO:
+        return DATE_KINDS[0]
+    return DATE_KINDS[1] if _day_first(form) else DATE_KINDS[2]
+
+
 def _forms(frame: Frame, name: str) -> DateForms:
     cells = dated_cells(frame.whole(name).tolist())
     return date_forms(sorted(set(cells)))

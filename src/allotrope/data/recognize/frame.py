@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from allotrope.config import KnownColumns
 from allotrope.data.recognize.text_forms import CATEGORIES, TEXTS, text_form
 
 PICTURES, PIXELS, NUMBERS, OTHER = "pictures", "pixels", "numbers", "other"
@@ -38,7 +39,8 @@ class Frame:
 
     Of numbers in texts: `spoiled` are columns in which some rows hold none, `doubtful` says of
     columns how else they may be read, and `written` is how they are written if not plainly
-    (`NumberForm.sample`).
+    (`NumberForm.sample`). `known` is what a network says of its columns that is to be trained
+    further.
     """
 
     name: str
@@ -54,6 +56,7 @@ class Frame:
     unreadable: list[dict[str, str]] = field(default_factory=list)
     forms: dict[str, str] = field(default_factory=dict)
     label_names: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    known: KnownColumns = field(default_factory=KnownColumns)
 
     @property
     def naming(self) -> frozenset[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -13,6 +14,7 @@ from allotrope.data.examples import Examples
 from allotrope.data.patient_splits import PatientsApart
 from allotrope.data.reading import Reading
 from allotrope.data.recognize.apart_column import apart_of, without_apart
+from allotrope.data.recognize.as_known import with_known
 from allotrope.data.recognize.bad_rows import without_bad_rows
 from allotrope.data.recognize.column_roles import (
     INPUT_KINDS,
@@ -54,7 +56,9 @@ def read_frame(frame: Frame, options: DataOptions, decode: Decode | None = None)
 
     Raises: DataError, UsageError.
     """
-    roles = find_roles(frame, without_apart(asked_of(options), options, frame))
+    frame = replace(frame, known=options.known)
+    asked = with_known(asked_of(options), frame)
+    roles = find_roles(frame, without_apart(asked, options, frame))
     kinds = {name: task.kind for name, task in roles.tasks.items()}
     frame = without_bad_rows(roles.frame, roles.inputs, kinds, options.skip_bad_rows)
     named = [name for name in (*frame.pictures, *frame.volumes) if name in roles.inputs]

@@ -31,7 +31,7 @@ def table_column(frame: Frame, name: str, kind: str) -> TableColumn:
     parts = {split: columns[name] for split, columns in frame.splits.items()}
     if kind == CATEGORICAL:
         cells = {split: texts_of(part) for split, part in parts.items()}
-        texts = _categories(frame, name, cells["train"])
+        texts = frame.known.categories.get(name) or _categories(frame, name, cells["train"])
         values = {split: coded(part, texts) for split, part in cells.items()}
         return TableColumn(values, texts)
     if kind in DATE_KINDS:

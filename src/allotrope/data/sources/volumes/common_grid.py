@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from allotrope.config import DataOptions
 from allotrope.errors import UsageError
 from allotrope.inputs.image.ranges import text_of
 from allotrope.inputs.volume.scan_grid import NEAR, Scan, sides_in_words
@@ -24,6 +25,15 @@ class CommonGrid:
     shape: tuple[int, int, int]
     spacing: tuple[float, float, float]
     reason: str
+
+
+def known_grid(options: DataOptions) -> CommonGrid | None:
+    """The grid of the network that is trained further; None if there is no such."""
+    if options.known.grid is None:
+        return None
+    shape, spacing = options.known.grid
+    words = f"{sides_in_words(shape)} voxels of {sides_in_words(spacing)} mm"
+    return CommonGrid(shape, spacing, f"volumes are brought to {words}, as the network takes them")
 
 
 def common_grid(scans: Sequence[Scan], asked: int | None) -> CommonGrid:

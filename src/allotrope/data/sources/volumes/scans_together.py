@@ -11,7 +11,12 @@ import numpy as np
 
 from allotrope.config import DataOptions
 from allotrope.data.encodings import shown
-from allotrope.data.sources.volumes.common_grid import CommonGrid, common_grid, common_window
+from allotrope.data.sources.volumes.common_grid import (
+    CommonGrid,
+    common_grid,
+    common_window,
+    known_grid,
+)
 from allotrope.data.sources.volumes.volume_folders import LabelledScan
 from allotrope.errors import DataError
 from allotrope.inputs.volume.dicom import Slice, ordered, read_series, read_slice
@@ -64,7 +69,7 @@ def scans_together(
     """
     # All headers before any values: what is wrong anywhere is said before memory is asked for.
     looks = _each(folder, scans, lambda place: _look(scans[place]))
-    grid = common_grid([look.scan for look in looks], options.image_size)
+    grid = known_grid(options) or common_grid([look.scan for look in looks], options.image_size)
     require_memory(
         4 * len(scans) * int(np.prod(grid.shape)),
         f"{folder} at {'x'.join(map(str, grid.shape))}",
