@@ -15,6 +15,7 @@ from allotrope.data.recognize.frame import (
     PICTURES,
     PIXELS,
     VOLUMES,
+    VOXELS,
     Frame,
 )
 from allotrope.data.recognize.joined_flags import with_joined_flags
@@ -33,6 +34,7 @@ USUAL = {
     PICTURES: "image",
     VOLUMES: "volume",
     PIXELS: "image",
+    VOXELS: "volume",
     NUMBERS: NUMBER,
     CATEGORIES: CATEGORICAL,
     DATES: DATE_KINDS[0],
@@ -42,6 +44,7 @@ WHY = {
     PICTURES: "it names picture files",
     VOLUMES: "it names volumes",
     PIXELS: "it holds pixels",
+    VOXELS: "it holds voxels",
     NUMBERS: "it holds numbers",
     CATEGORIES: "it holds a few texts again and again",
     DATES: "it holds dates",
@@ -55,13 +58,15 @@ WHY_NOT = {
 }
 POSSIBLE = {
     "image": (PICTURES, PIXELS),
-    "volume": (VOLUMES,),
+    "volume": (VOLUMES, VOXELS),
     TABLE: (NUMBERS, CATEGORIES, DATES),
     NUMBER: (NUMBERS,),
     TEXT: (TEXTS, NAMES, CATEGORIES),
     CATEGORICAL: (NUMBERS, CATEGORIES, DATES, NAMES, TEXTS),
     **dict.fromkeys(DATE_KINDS, (DATES,)),
 }
+EXAMPLES = (*NAMING, PIXELS, VOXELS)
+"""What columns look like that are learned from by themselves."""
 LISTED = 12
 
 
@@ -170,7 +175,7 @@ def _targets(frame: Frame, asked: Asked) -> tuple[tuple[str, ...], dict[str, str
     named = [name for name in free if _says_labels(name) and frame.form(name) not in NAMING]
     if len(named) == 1:
         return tuple(named), {named[0]: ", and its name says that it is the label"}
-    pictured = [name for name in frame.columns if frame.form(name) in (*NAMING, PIXELS)]
+    pictured = [name for name in frame.columns if frame.form(name) in EXAMPLES]
     rest = [name for name in free if name not in pictured]
     if pictured and len(rest) == 1 and not named:
         return tuple(rest), {
@@ -184,7 +189,7 @@ def _targets(frame: Frame, asked: Asked) -> tuple[tuple[str, ...], dict[str, str
 
 def _shown_as(frame: Frame, columns: Sequence[str]) -> str:
     """What columns hold that are learned from by themselves: volumes or pictures."""
-    if any(frame.form(name) == VOLUMES for name in columns):
+    if any(frame.form(name) in (VOLUMES, VOXELS) for name in columns):
         return VOLUMES
     return PICTURES
 
@@ -218,8 +223,7 @@ def _inputs(
     inputs: dict[str, str] = {}
     notes = []
     naming = [name for name in frame.columns if frame.form(name) in NAMING]
-    first = (*NAMING, PIXELS)
-    for name in sorted(frame.columns, key=lambda name: frame.form(name) not in first):
+    for name in sorted(frame.columns, key=lambda name: frame.form(name) not in EXAMPLES):
         if name in targets:
             continue
         kind, why = _input_kind(frame, name, asked, naming)

@@ -11,7 +11,8 @@ from allotrope.config import KnownColumns
 from allotrope.data.recognize.text_forms import CATEGORIES, TEXTS, text_form
 
 PICTURES, PIXELS, NUMBERS, OTHER = "pictures", "pixels", "numbers", "other"
-VOLUMES = "volumes"
+VOLUMES, VOXELS = "volumes", "voxels"
+CHANNELS = (1, 3, 4)
 NAMING = (PICTURES, VOLUMES)
 """What columns look like that name files, which are the examples."""
 
@@ -90,6 +91,8 @@ class Frame:
             return CATEGORIES
         if column.dtype.kind not in "buif":
             return OTHER
+        if holds_voxels(column):
+            return VOXELS
         if column.ndim in (3, 4):
             return PIXELS
         return NUMBERS if column.ndim in (1, 2) else OTHER
@@ -117,3 +120,16 @@ class Frame:
             for split, titles in self.origin.items()
         }
         return replace(self, splits=splits, origin=origin)
+
+
+def holds_voxels(column: np.ndarray) -> bool:
+    """Whether numbers are volumes: three axes an example of which none is that of channels.
+
+    A fourth axis of a single channel is none.
+    """
+    if column.dtype.kind not in "buif":
+        return False
+    if column.ndim == 5:
+        return 1 in (column.shape[1], column.shape[-1])
+    ends = {column.shape[axis] for axis in (1, -1)} if column.ndim == 4 else set(CHANNELS)
+    return ends.isdisjoint(CHANNELS)

@@ -18,7 +18,9 @@ from allotrope.inputs.image.pixels import to_images
 from allotrope.inputs.image.ranges import ValueRange
 from allotrope.inputs.table.table import Table
 from allotrope.inputs.text.text_input import Text
+from allotrope.inputs.volume.scan_grid import sides_in_words
 from allotrope.inputs.volume.volume import Volume
+from allotrope.memory_limit import require_memory
 
 TABLE = "table"
 """What the columns of single numbers are called together."""
@@ -81,6 +83,9 @@ def to_inputs(
         if isinstance(one, DecodedVolumes):
             made.add(one.volume, one.values)
     for name, kind in kinds.items():
+        if kind == Volume.kind and name not in decoded:
+            _add_voxels(made, frame, name, value_range)
+    for name, kind in kinds.items():
         if kind == Text.kind:
             _add_text(made, frame, name)
     single = {}
@@ -95,6 +100,43 @@ def to_inputs(
         taken = {each.name for each in made.inputs} | set(frame.columns) - {TABLE}
         _add_table(made, frame, _free(TABLE, taken), single)
     return made
+
+
+def _add_voxels(made: InputColumns, frame: Frame, name: str, window: ValueRange | None) -> None:
+    """Volumes in arrays, which do not say how far voxels lie apart: taken for cubes."""
+    columns = {split: part[name] for split, part in frame.splits.items()}
+    count = sum(part.size for part in columns.values())
+    require_memory(4 * count, f"{frame.name}: '{name}' as 32-bit numbers", "Take fewer voxels.")
+    values = {split: _voxels(part).astype(np.float32) for split, part in columns.items()}
+    bad = [
+        frame.row(split, int(row))
+        for split, part in values.items()
+        for row in np.flatnonzero(~np.isfinite(part).all(axis=(1, 2, 3)))
+    ]
+    if bad:
+        more = f" and {len(bad) - LISTED:,} more" if len(bad) > LISTED else ""
+        raise DataError(
+            f"{frame.name}: '{name}' holds values that are no numbers, in "
+            f"{', '.join(bad[:LISTED])}{more}. Mend or remove these."
+        )
+    shapes = {part.shape[1:] for part in values.values()}
+    if len(shapes) > 1:
+        listed = " and ".join(sides_in_words(shape) for shape in sorted(shapes))
+        raise DataError(f"{frame.name}: '{name}' has volumes of {listed}; expected one size.")
+    depth, height, width = values["train"].shape[1:]
+    frame.notes.append(
+        f"axes of '{name}' are taken for depth, height and width, from foot to head, back to front "
+        "and left to right, and voxels for cubes of 1 mm, as arrays do not say"
+    )
+    shape, cubes = (depth, height, width), (1.0, 1.0, 1.0)
+    made.add(Volume(name=name, shape=shape, spacing=cubes, window=window), values)
+
+
+def _voxels(column: np.ndarray) -> np.ndarray:
+    """Volumes [n, d, h, w], without an axis of one channel."""
+    if column.ndim == 4:
+        return column
+    return column[:, 0] if column.shape[1] == 1 else column[..., 0]
 
 
 def _add_text(made: InputColumns, frame: Frame, name: str) -> None:

@@ -13,12 +13,13 @@ from allotrope.data.class_labels import to_labels
 from allotrope.data.encodings import decoded
 from allotrope.data.examples import IMAGE, LABEL
 from allotrope.data.reading import PicturesFound, Reading, labelled, labelled_pictures
-from allotrope.data.recognize.frame import Frame
+from allotrope.data.recognize.frame import Frame, holds_voxels
 from allotrope.data.recognize.frames import by_names, checked, with_split_column
 from allotrope.data.recognize.read_frame import read_frame
 from allotrope.data.sources.arrays.array_choice import Chosen, choose_arrays
 from allotrope.data.sources.arrays.array_files import StoredArray, loaded, stored_arrays
 from allotrope.data.sources.arrays.array_names import array_name, position, shared_words
+from allotrope.data.sources.volumes.read_volumes import VOLUME
 from allotrope.errors import DataError
 from allotrope.inputs.image.pixels import to_images
 from allotrope.inputs.image.ranges import ValueRange
@@ -65,12 +66,15 @@ def _of_images(name: str, chosen: Chosen, options: DataOptions) -> Reading:
     arrays = loaded(chosen.arrays)
     images = {split: arrays[array.name] for split, array in chosen.images.items()}
     labels = {split: arrays[array.name] for split, array in chosen.labels.items()}
-    if chosen.names is None and any(map(_are_quantities, labels.values())):
-        splits = {split: {IMAGE: images[split], LABEL: labels[split]} for split in images}
-        return read_frame(checked(Frame(name, splits, notes=list(chosen.notes))), options)
     names = None
     if chosen.names is not None:
         names = _names(chosen.names.name, arrays[chosen.names.name])
+    column = VOLUME if all(map(holds_voxels, images.values())) else IMAGE
+    others = any(_are_quantities(part) or _are_flags(part) for part in labels.values())
+    if column == VOLUME or (names is None and others):
+        said = {split: _called(labels[split], names) for split in images}
+        splits = {split: {column: images[split], LABEL: said[split]} for split in images}
+        return read_frame(checked(Frame(name, splits, notes=list(chosen.notes))), options)
     return reading(name, images, labels, names, options.value_range, chosen.notes)
 
 
@@ -79,6 +83,23 @@ def _are_quantities(labels: np.ndarray) -> bool:
     if labels.dtype.kind != "f" or not np.isfinite(labels).all():
         return False
     return bool((labels != np.rint(labels)).any())
+
+
+def _are_flags(labels: np.ndarray) -> bool:
+    """Whether labels are rows of 0 and 1 of which some have several ones, or none."""
+    if labels.ndim != 2 or labels.shape[1] < 2 or labels.dtype.kind not in "buif":
+        return False
+    differ = (labels.min(axis=0) != labels.max(axis=0)).any()
+    return bool(np.isin(labels, (0, 1)).all() and differ and (labels.sum(axis=1) != 1).any())
+
+
+def _called(labels: np.ndarray, names: tuple[str, ...] | None) -> np.ndarray:
+    """Labels [n, 1] as [n], and codes by their names if there are such."""
+    flat = labels[:, 0] if labels.ndim == 2 and labels.shape[1] == 1 else labels
+    whole = flat.ndim == 1 and flat.dtype.kind in "iu"
+    if names is None or not whole or flat.min() < 0 or flat.max() >= len(names):
+        return flat
+    return np.asarray(names)[flat]
 
 
 def reading(
