@@ -12,7 +12,7 @@ from allotrope.config import Recipe
 from allotrope.data import Batches
 
 TINY = "1KB"
-"""More than so much is read from disk, if ALLOTROPE_MEMORY_LIMIT says so."""
+"""More than so much is read from disk, if ALLOTROPE_DATA_LIMIT says so."""
 
 
 def pets(root, names=("cat", "dog"), count=12, side=8, split=""):

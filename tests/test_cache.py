@@ -44,7 +44,7 @@ def test_what_lies_there_is_listed_and_removed(tmp_path, store, capsys):
 
 
 def test_what_is_in_use_stays(tmp_path, store, monkeypatch):
-    monkeypatch.setenv("ALLOTROPE_MEMORY_LIMIT", TINY)
+    monkeypatch.setenv("ALLOTROPE_DATA_LIMIT", TINY)
     data = allotrope.read(pets(tmp_path / "pets"))
     cached = allotrope.cache(clear=True)
     assert len(cached.json["entries"]) == 1 and not cached.json["removed"]

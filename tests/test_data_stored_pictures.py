@@ -32,7 +32,7 @@ def store(tmp_path_factory, monkeypatch):
 def place(request, monkeypatch):
     """Pictures that fit in memory, and such that do not."""
     if request.param == "from disk":
-        monkeypatch.setenv("ALLOTROPE_MEMORY_LIMIT", TINY)
+        monkeypatch.setenv("ALLOTROPE_DATA_LIMIT", TINY)
     return request.param
 
 
@@ -51,7 +51,7 @@ def test_batches_are_the_same_in_memory_and_from_disk(tmp_path, monkeypatch):
     pets(tmp_path)
     held = read_data(tmp_path, DataOptions(cache_size=0))
     assert isinstance(held.train["image"], np.ndarray)
-    monkeypatch.setenv("ALLOTROPE_MEMORY_LIMIT", TINY)
+    monkeypatch.setenv("ALLOTROPE_DATA_LIMIT", TINY)
     stored, again = read_data(tmp_path), read_data(tmp_path)
     for data in (stored, again):
         assert isinstance(data.train["image"], StoredRows)
@@ -69,7 +69,7 @@ def test_batches_of_a_table_that_names_pictures_are_the_same(tmp_path, monkeypat
     (tmp_path / "pets.csv").write_text("\n".join(["picture,weight,kind", *rows]))
     options = {"target": "kind", "input": {"weight": "number"}}
     held = allotrope.read(tmp_path / "pets.csv", **options)
-    monkeypatch.setenv("ALLOTROPE_MEMORY_LIMIT", TINY)
+    monkeypatch.setenv("ALLOTROPE_DATA_LIMIT", TINY)
     stored = allotrope.read(tmp_path / "pets.csv", **options)
     assert isinstance(stored.train["image"], StoredRows)
     assert [each.kind for each in stored.inputs] == ["image", "table"]
@@ -77,7 +77,7 @@ def test_batches_of_a_table_that_names_pictures_are_the_same(tmp_path, monkeypat
 
 
 def test_what_is_read_from_disk_is_said_with_its_size_before(tmp_path, monkeypatch, store):
-    monkeypatch.setenv("ALLOTROPE_MEMORY_LIMIT", TINY)
+    monkeypatch.setenv("ALLOTROPE_DATA_LIMIT", TINY)
     _, first = lines_of(pets(tmp_path))
     _, second = lines_of(tmp_path)
     assert first[0].startswith("decoding 24 pictures, decoded 4.61 kB")
@@ -169,7 +169,7 @@ def test_a_spoiled_store_is_said_and_made_anew(tmp_path, store, place, spoil):
 
 
 def test_rows_that_change_during_a_training_are_not_learned_from(tmp_path, store, monkeypatch):
-    monkeypatch.setenv("ALLOTROPE_MEMORY_LIMIT", TINY)
+    monkeypatch.setenv("ALLOTROPE_DATA_LIMIT", TINY)
     data = read_data(pets(tmp_path))
     altered(only_entry(store))
     with pytest.raises(SpoiledStore, match=r"not as it was written.*allotrope cache --clear"):
@@ -181,7 +181,7 @@ def test_an_unreadable_picture_is_left_out_alike(tmp_path, monkeypatch):
     broken = tmp_path / "cat" / "007.png"
     broken.write_bytes(broken.read_bytes()[:60])  # its header is whole
     held = read_data(tmp_path, DataOptions(cache_size=0))
-    monkeypatch.setenv("ALLOTROPE_MEMORY_LIMIT", TINY)
+    monkeypatch.setenv("ALLOTROPE_DATA_LIMIT", TINY)
     stored = read_data(tmp_path)
     assert same(stored, held) and same(read_data(tmp_path), held)
     assert [one["file"] for one in stored.summary["unreadable"]] == ["cat/007.png"]
@@ -192,7 +192,7 @@ def test_splits_of_a_folder_are_parts_of_one_file(tmp_path, store, monkeypatch):
     pets(tmp_path, split="train")
     pets(tmp_path, split="test", count=5)
     held = read_data(tmp_path, DataOptions(cache_size=0))
-    monkeypatch.setenv("ALLOTROPE_MEMORY_LIMIT", TINY)
+    monkeypatch.setenv("ALLOTROPE_DATA_LIMIT", TINY)
     stored = read_data(tmp_path)
     assert same(stored, held)
     assert len({split["image"].file.folder for split in stored.splits.values()}) == 1

@@ -2,38 +2,69 @@
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import functools
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Protocol
 
 from allotrope.config import bytes_text, parse_bytes
 from allotrope.errors import DataError, UsageError
 
 MEMORY_LIMIT = "ALLOTROPE_MEMORY_LIMIT"
-"""The environment variable that says how large one array may be, such as 16GB."""
+"""The environment variable that says how large one array of a network may be, such as 16GB."""
+DATA_LIMIT = "ALLOTROPE_DATA_LIMIT"
+"""The environment variable that says how large decoded data may be that is held in memory."""
 _SHARE = 4
 """One array may take a quarter of the memory: what is computed from it, and copies, need their own.
 """
+AT_ONCE, FEWEST = 3_200_000, 16
+"""Bytes of raw examples that are computed with at a time, at the most, and how many examples even
+so: the layers of a network make of each byte some hundred bytes."""
 UNKNOWN = 32 * 2**30
 """What is taken for the memory if the system does not say: a generous guess stops absurd sizes."""
 GROUPS = Path("/proc/self/cgroup")
 GROUP_FOLDER = Path("/sys/fs/cgroup")
 
 
-def memory_limit() -> int:
-    """The most bytes one array may take: `MEMORY_LIMIT`, else a quarter of the memory.
+class Sized(Protocol):
+    """An array, or what answers like one."""
 
-    A network that asks for a larger one is refused; examples that take more stay on disk.
+    @property
+    def nbytes(self) -> int:
+        """What all of it takes in memory."""
+
+    def __len__(self) -> int:
+        """How many rows it has."""
+
+
+def memory_limit() -> int:
+    """The most bytes one array of a network may take, else it is refused.
+
     Raises: UsageError where `MEMORY_LIMIT` is no size.
     """
-    said = os.environ.get(MEMORY_LIMIT, "")
+    return _said_or_share(MEMORY_LIMIT)
+
+
+def data_limit() -> int:
+    """The most bytes of decoded data that are held in memory; more than that stay on disk.
+
+    Raises: UsageError where `DATA_LIMIT` is no size.
+    """
+    return _said_or_share(DATA_LIMIT)
+
+
+def _said_or_share(variable: str) -> int:
+    """What the environment says, else a quarter of the memory."""
+    said = os.environ.get(variable, "")
     if not said:
         return memory() // _SHARE
     try:
         return parse_bytes(said)
     except UsageError as error:
-        raise UsageError(f"{MEMORY_LIMIT}: {error}") from error
+        raise UsageError(f"{variable}: {error}") from error
 
 
 def require_memory(needed: int, what: str, remedy: str) -> None:
@@ -47,6 +78,19 @@ def require_memory(needed: int, what: str, remedy: str) -> None:
             f"{what} needs {bytes_text(needed)} of memory; at most {bytes_text(half)}, half of "
             f"what there is for this process, is used. {remedy}"
         )
+
+
+def examples_at_once(columns: Mapping[str, Sized], most: int) -> int:
+    """How many of these examples to compute with at a time: `most`, and of large ones fewer."""
+    count = max(len(column) for column in columns.values())
+    each = max(1, sum(column.nbytes for column in columns.values()) // max(count, 1))
+    return min(most, max(FEWEST, AT_ONCE // each))
+
+
+def give_back() -> None:
+    """Memory that is free again goes back to the system, for processes that are started now."""
+    with contextlib.suppress(OSError, AttributeError):  # it is GNU's alone
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 def memory() -> int:

@@ -17,6 +17,7 @@ from allotrope.measure.choice import judge
 from allotrope.measure.machine import cores
 from allotrope.measure.rounds import BATCH, SINGLE, Timing, time_in_rounds
 from allotrope.measure.runtime_worker import MEASURING
+from allotrope.memory_limit import give_back
 from allotrope.network.network import Network
 from allotrope.process.carried_arrays import read_arrays
 from allotrope.process.worker import PATIENCE, WorkerError, WorkerProcess
@@ -131,6 +132,8 @@ def measure(
 ) -> list[dict[str, Any]]:
     """A row for each candidate, in their order; files that a quantizer must make are made first."""
     threads = threads or cores()
+    # A process a candidate is started: what a training left behind is of use to them.
+    give_back()
     with ExitStack() as stack:
         scratch = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         arrays = {name: split.inputs for name, split in splits.items()}

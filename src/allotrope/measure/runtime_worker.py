@@ -15,6 +15,7 @@ import numpy as np
 from allotrope.errors import UnsupportedError
 from allotrope.measure.machine import peak_memory
 from allotrope.measure.plain import plain
+from allotrope.memory_limit import examples_at_once
 from allotrope.process.carried_arrays import STORED, read_arrays, write_arrays
 from allotrope.process.serve import serve
 from allotrope.telemetry import no_telemetry
@@ -68,9 +69,10 @@ class Worker:
         """Runs all examples in batches and writes every output, by name."""
         arrays = self._read(inputs)
         count = len(next(iter(arrays.values())))
+        size = examples_at_once(arrays, BATCH)
         batches = [
-            self._session.run({name: array[i : i + BATCH] for name, array in arrays.items()})
-            for i in range(0, count, BATCH)
+            self._session.run({name: array[i : i + size] for name, array in arrays.items()})
+            for i in range(0, count, size)
         ]
         names = batches[0].keys()
         joined = {name: np.concatenate([batch[name] for batch in batches]) for name in names}

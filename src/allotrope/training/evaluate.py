@@ -13,6 +13,7 @@ from allotrope.data.like_lengths import cut, lengths_of
 from allotrope.errors import DataError
 from allotrope.frameworks.contract import Arrays
 from allotrope.inputs.contract import Input
+from allotrope.memory_limit import examples_at_once
 
 Floats = NDArray[np.floating[Any]]
 
@@ -25,6 +26,7 @@ def in_batches(
 ) -> dict[str, np.ndarray]:
     """What `answer` gives for all `inputs` [n, ...] by name, asked for at most `batch` at a time.
 
+    Of large examples fewer, so that what a network makes of them fits in memory.
     All batches are of one size, the last filled up with its first example, because a compiled
     network is compiled for each size. `kinds` are the inputs: examples of like lengths are asked
     for together, and without their padding.
@@ -32,7 +34,8 @@ def in_batches(
     count = len(next(iter(inputs.values())))
     if not count:
         raise DataError("there are no examples to evaluate; at least one is needed.")
-    size = math.ceil(count / math.ceil(count / batch))
+    most = examples_at_once(inputs, batch)
+    size = math.ceil(count / math.ceil(count / most))
     lengths = lengths_of(kinds, inputs)
     order = np.arange(count)
     if lengths is not None:

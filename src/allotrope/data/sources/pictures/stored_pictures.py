@@ -19,7 +19,7 @@ from allotrope.data.store.store import NoRoom, Store, Stored
 from allotrope.data.store.store_folder import PREFIX
 from allotrope.data.store.stored_rows import as_column
 from allotrope.errors import UsageError
-from allotrope.memory_limit import memory_limit, require_memory
+from allotrope.memory_limit import data_limit, require_memory
 from allotrope.wording import counted
 
 Report = Callable[[str], None]
@@ -64,7 +64,7 @@ def decoded_pictures(
 
 def fits(count: int) -> bool:
     """Whether so many bytes of examples are held in memory as a whole."""
-    return count <= memory_limit()
+    return count <= data_limit()
 
 
 def picture_key(root: Path, files: Iterable[Path], *options: object) -> str:
@@ -121,7 +121,7 @@ def _on_disk(store: Store, key: str, pictures: Pictures, report: Report) -> Deco
 def _read_from(count: int, size: int, folder: Path) -> str:
     return (
         f"{counted(count, 'picture')}, decoded {bytes_text(size)}; more than "
-        f"{bytes_text(memory_limit())}, a quarter of the memory, is read from disk in training: "
+        f"{bytes_text(data_limit())}, a quarter of the memory, is read from disk in training: "
         f"{folder} (--cache-size says how much may lie there)"
     )
 

@@ -1,0 +1,307 @@
+"""Pictures that are larger than the memory against pictures in memory: speed, peaks, same batches.
+
+    python benchmarks/larger_than_memory.py [--gigabytes 6] [--limit 1.5GB] [--folder /tmp/larger]
+
+Makes JPEG files of 128x128, decodes them in a process whose memory is bounded (RLIMIT_DATA, which
+is handed on to its workers), then trains twice at the same time, so that whatever else the machine
+does disturbs both alike: once under the bound, where the system's own cache of the decoded file is
+emptied every second, as it would be on a machine of that size; once without a bound and with all
+pictures in memory. The network is a small CNN: the less it computes, the more reading would show.
+Speeds are those of the steps after the first epoch. That pictures held in memory do not fit the
+bound is shown too.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import hashlib
+import json
+import os
+import resource
+import shutil
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+import allotrope
+from allotrope.config import Recipe, bytes_text, parse_bytes
+from allotrope.network.network import Network
+from allotrope.run import HISTORY
+
+SIDE, CLASSES = 128, 10
+NETWORK = "network.onnx"
+AT_ONCE = 2000
+EPOCHS = 1.25
+BATCH = 128
+EVERYTHING = "1000GB"
+"""More than any memory: whatever fits is held."""
+RECIPE = {"batch_size": BATCH, "augmentation": "light", "seed": 0}
+
+
+def main() -> None:
+    """Make, decode, train twice, print what came of it."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--gigabytes", type=float, default=6.0)
+    parser.add_argument("--limit", default="1.5GB")
+    parser.add_argument("--folder", type=Path, default=Path("/tmp/larger-than-memory"))
+    parser.add_argument("--framework", default="pytorch")
+    parser.add_argument("--epochs", type=float, default=EPOCHS)
+    parser.add_argument("--keep", action="store_true", help="leave pictures and store there")
+    parser.add_argument("--child", choices=("read", "train"))
+    asked = parser.parse_args()
+    if asked.child:
+        print(json.dumps(CHILDREN[asked.child](asked)), flush=True)
+        return
+    asked.folder.mkdir(parents=True, exist_ok=True)
+    try:
+        measure(asked)
+    finally:
+        if not asked.keep:
+            shutil.rmtree(asked.folder)
+
+
+def measure(asked: argparse.Namespace) -> None:
+    """All of it, a line each."""
+    limit = parse_bytes(asked.limit)
+    count = int(asked.gigabytes * 1e9) // (SIDE * SIDE * 3)
+    small_network().save(asked.folder / NETWORK)
+    made = timed(lambda: make_pictures(asked.folder / "pictures", count))
+    print(f"made {count:,} pictures of {SIDE}x{SIDE} in {made:.0f} s", flush=True)
+    refused = Child(asked, "read", limit, EVERYTHING).ended()
+    print(f"held in memory under {asked.limit}: {refused.get('error', 'fits')}", flush=True)
+    read = Child(asked, "read", limit).ended()
+    print(f"decoded under {asked.limit}: {in_words(read)}", flush=True)
+    with emptied(asked.folder / "store"):
+        children = {
+            f"from disk, under {asked.limit}": Child(asked, "train", limit),
+            "in memory": Child(asked, "train", None, EVERYTHING),
+        }
+        results = {name: child.ended() for name, child in children.items()}
+    for name, result in results.items():
+        print(f"{name}: {in_words(result)}", flush=True)
+    disk, memory = results.values()
+    if "error" in disk or "error" in memory:
+        raise SystemExit(1)
+    print(
+        f"examples a second after the first epoch: {disk['speed']:.1f} from disk, "
+        f"{memory['speed']:.1f} in memory: {disk['speed'] / memory['speed']:.3f}x"
+    )
+    same = disk["batches"] == memory["batches"]
+    print(f"the batches of an epoch by hash: {'the same' if same else 'NOT the same'}")
+
+
+def small_network() -> Network:
+    """Four convolutions of 4 to 16 channels, each pooled, and two dense layers."""
+    build = allotrope.networks.cnn
+    return build(CLASSES, (3, SIDE, SIDE), channels=(4, 8, 16, 16), hidden=(32,))
+
+
+def timed(work: Any) -> float:
+    """The seconds that it takes."""
+    began = time.perf_counter()
+    work()
+    return time.perf_counter() - began
+
+
+def in_words(result: dict[str, Any]) -> str:
+    """What a child said, and how much memory it and its workers held."""
+    sizes = {"peak": "peak of a process", "peak_of_all": "peak of all processes together"}
+    said = [f"{words} {bytes_text(result[name])}" for name, words in sizes.items()]
+    others = {name: value for name, value in result.items() if name not in {*sizes, "batches"}}
+    return "; ".join([*(f"{name} {value}" for name, value in others.items()), *said])
+
+
+# --- pictures
+
+
+def make_pictures(folder: Path, count: int) -> None:
+    """Class folders of JPEG files, smooth with a texture that tells the class."""
+    with ProcessPoolExecutor(os.cpu_count()) as pool:
+        list(pool.map(make_some, *zip(*parts(folder, count), strict=True)))
+
+
+def parts(folder: Path, count: int) -> Iterator[tuple[Path, int, int]]:
+    """Folder, first and last number, exclusive, of pictures that are made at once."""
+    for label in range(CLASSES):
+        (folder / f"class-{label}").mkdir(parents=True, exist_ok=True)
+    for start in range(0, count, AT_ONCE):
+        yield folder, start, min(start + AT_ONCE, count)
+
+
+def make_some(folder: Path, start: int, stop: int) -> None:
+    """These pictures, if they are not there."""
+    rng = np.random.default_rng(start)
+    rows, columns = np.mgrid[:SIDE, :SIDE].astype(np.float32)
+    for number in range(start, stop):
+        label = number % CLASSES
+        path = folder / f"class-{label}" / f"{number:07}.jpg"
+        if path.exists():
+            continue
+        coarse = rng.integers(0, 256, (6, 6, 3), np.uint8)
+        smooth = np.asarray(Image.fromarray(coarse).resize((SIDE, SIDE), Image.Resampling.BICUBIC))
+        angle, phase = np.pi * label / CLASSES, rng.uniform(0, 6)
+        wave = np.sin((rows * np.sin(angle) + columns * np.cos(angle)) / 3 + phase)
+        pixels = np.clip(smooth + 30 * wave[..., None], 0, 255).astype(np.uint8)
+        Image.fromarray(pixels).save(path, quality=80)
+
+
+# --- what runs in a process of its own
+
+
+class Child:
+    """This file in a process of its own, perhaps with a bound, and the memory that it holds."""
+
+    def __init__(
+        self, asked: argparse.Namespace, what: str, limit: int | None, held: str = ""
+    ) -> None:
+        environment = {**os.environ, "ALLOTROPE_CACHE": str(asked.folder / "store")}
+        if held:
+            environment["ALLOTROPE_DATA_LIMIT"] = held
+        options = ["--folder", str(asked.folder), "--framework", asked.framework]
+        options += ["--epochs", str(asked.epochs)]
+        self.peak = self.peak_of_all = 0
+        self.process = subprocess.Popen(
+            [sys.executable, __file__, "--child", what, *options],
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            preexec_fn=None if limit is None else lambda: bound(limit),
+        )
+        self.watching = threading.Thread(target=self.watch)
+        self.watching.start()
+
+    def watch(self) -> None:
+        """Look at the memory of the process and of those below it again and again."""
+        while self.process.poll() is None:
+            sizes = [anonymous_memory(process) for process in family(self.process.pid)]
+            self.peak = max([self.peak, *sizes])
+            self.peak_of_all = max(self.peak_of_all, sum(sizes))
+            time.sleep(0.1)
+
+    def ended(self) -> dict[str, Any]:
+        """What it printed last, or its error."""
+        out, errors = self.process.communicate()
+        self.watching.join()
+        peaks = {"peak": self.peak, "peak_of_all": self.peak_of_all}
+        if self.process.returncode:
+            last = errors.strip().splitlines()[-1:] or [f"exit code {self.process.returncode}"]
+            return {"error": last[0], **peaks}
+        return {**json.loads(out.strip().splitlines()[-1]), **peaks}
+
+
+def bound(limit: int) -> None:
+    """No more private memory than this for the process, and for each that it starts."""
+    resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
+
+
+def family(process: int) -> Iterator[int]:
+    """A process and all below it."""
+    yield process
+    try:
+        children = Path(f"/proc/{process}/task/{process}/children").read_text().split()
+    except OSError:
+        return
+    for child in children:
+        yield from family(int(child))
+
+
+def anonymous_memory(process: int) -> int:
+    """Bytes of memory that are no file's: those are the system's to take back."""
+    try:
+        lines = Path(f"/proc/{process}/status").read_text().splitlines()
+    except OSError:
+        return 0
+    sizes = [int(line.split()[1]) for line in lines if line.startswith("RssAnon:")]
+    return 1024 * sum(sizes)
+
+
+@contextmanager
+def emptied(store: Path) -> Iterator[None]:
+    """The system's cache of what lies in the store is emptied every second."""
+    ended = threading.Event()
+
+    def empty() -> None:
+        while not ended.wait(1):
+            for path in store.glob("*/rows.npy"):
+                with path.open("rb") as file:
+                    os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+
+    thread = threading.Thread(target=empty)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+
+
+def read(asked: argparse.Namespace) -> dict[str, Any]:
+    """Read the pictures, as a training begins."""
+    began = time.perf_counter()
+    data = allotrope.read(asked.folder / "pictures", workers=2)
+    column = data.train["image"]
+    return {
+        "training pictures": len(column),
+        "seconds": round(time.perf_counter() - began),
+        "held as": type(column).__name__,
+    }
+
+
+def train(asked: argparse.Namespace) -> dict[str, Any]:
+    """Hash the batches of an epoch, then `fit`."""
+    data = allotrope.read(asked.folder / "pictures")
+    batches = hash_of_epoch(data)
+    del data
+    run = allotrope.fit(
+        asked.folder / "pictures",
+        network=asked.folder / NETWORK,
+        mean="0",
+        std="255",
+        framework=asked.framework,
+        epochs=asked.epochs,
+        precision="float32",
+        memory_layout="default",
+        compile=False,
+        threads=1,
+        quiet=True,
+        out=asked.folder / f"runs-{os.getpid()}",
+        **RECIPE,
+    )
+    with (run.folder / HISTORY).open(newline="") as file:
+        last = list(csv.DictReader(file))[-1]
+    return {
+        "batches": batches,
+        "speed": float(last["images_per_second"]),
+        "validation accuracy": float(last["validation_accuracy"]),
+        "seconds of fit": round(run.json["seconds"]),
+        "candidates measured": sum("latency_ms" in row for row in run.json["candidates"]),
+    }
+
+
+def hash_of_epoch(data: Any) -> str:
+    """A hash over all that a training is given in its first epoch."""
+    from allotrope.data import Batches
+
+    state = hashlib.blake2b(digest_size=16)
+    for batch in Batches(data, Recipe(**RECIPE)).epoch(0):
+        for columns in (batch.inputs, batch.targets):
+            for name in sorted(columns):
+                state.update(np.ascontiguousarray(columns[name]).data)
+    return state.hexdigest()
+
+
+CHILDREN = {"read": read, "train": train}
+
+if __name__ == "__main__":
+    main()
