@@ -2,11 +2,12 @@
 
     python benchmarks/larger_than_memory.py [--gigabytes 6] [--limit 1.5GB] [--folder /tmp/larger]
 
-Makes JPEG files of 128x128, decodes them in a process whose memory is bounded (RLIMIT_DATA, which
+Makes JPEG files of 256x256, decodes them in a process whose memory is bounded (RLIMIT_DATA, which
 is handed on to its workers), then trains twice at the same time, so that whatever else the machine
 does disturbs both alike: once under the bound, where the system's own cache of the decoded file is
 emptied every second, as it would be on a machine of that size; once without a bound and with all
-pictures in memory. The network is a small CNN: the less it computes, the more reading would show.
+pictures in memory. The network is a small one over patches: the less it computes, the more reading
+would show.
 Speeds are those of the steps after the first epoch. That pictures held in memory do not fit the
 bound is shown too.
 """
@@ -35,14 +36,15 @@ from PIL import Image
 
 import allotrope
 from allotrope.config import Recipe, bytes_text, parse_bytes
+from allotrope.network.build import Builder
 from allotrope.network.network import Network
 from allotrope.run import HISTORY
 
-SIDE, CLASSES = 128, 10
+SIDE, CLASSES, PATCH = 256, 10, 8
 NETWORK = "network.onnx"
-AT_ONCE = 2000
+AT_ONCE = 500
 EPOCHS = 1.25
-BATCH = 128
+BATCH = 64
 EVERYTHING = "1000GB"
 """More than any memory: whatever fits is held."""
 RECIPE = {"batch_size": BATCH, "augmentation": "light", "seed": 0}
@@ -101,9 +103,22 @@ def measure(asked: argparse.Namespace) -> None:
 
 
 def small_network() -> Network:
-    """Four convolutions of 4 to 16 channels, each pooled, and two dense layers."""
-    build = allotrope.networks.cnn
-    return build(CLASSES, (3, SIDE, SIDE), channels=(4, 8, 16, 16), hidden=(32,))
+    """A convolution over patches, one over what they give, the mean of all, a dense layer."""
+    rng = np.random.default_rng(0)
+    build = Builder("patches")
+    x = build.input("x", np.float32, ("n", 3, SIDE, SIDE))
+    for channels, inner, side, step in ((16, 3, PATCH, PATCH), (32, 16, 3, 2)):
+        scale = (2 / (inner * side * side)) ** 0.5
+        kernel = scale * rng.normal(size=(channels, inner, side, side))
+        weight = build.weight(f"conv{channels}.weight", kernel.astype(np.float32))
+        bias = build.weight(f"conv{channels}.bias", np.zeros(channels, np.float32))
+        x = build.add("Conv", [x, weight, bias], strides=[step, step])
+        x = build.add("Relu", [x])
+    x = build.add("Flatten", [build.add("GlobalAveragePool", [x])])
+    weight = build.weight("head.weight", 0.1 * rng.normal(size=(CLASSES, 32)).astype(np.float32))
+    bias = build.weight("head.bias", np.zeros(CLASSES, np.float32))
+    build.output(build.add("Gemm", [x, weight, bias], transB=1), "y")
+    return build.network()
 
 
 def timed(work: Any) -> float:
@@ -141,18 +156,22 @@ def parts(folder: Path, count: int) -> Iterator[tuple[Path, int, int]]:
 def make_some(folder: Path, start: int, stop: int) -> None:
     """These pictures, if they are not there."""
     rng = np.random.default_rng(start)
-    rows, columns = np.mgrid[:SIDE, :SIDE].astype(np.float32)
+    waves = [Image.fromarray(wave_of(label)) for label in range(CLASSES)]
     for number in range(start, stop):
         label = number % CLASSES
         path = folder / f"class-{label}" / f"{number:07}.jpg"
-        if path.exists():
-            continue
         coarse = rng.integers(0, 256, (6, 6, 3), np.uint8)
-        smooth = np.asarray(Image.fromarray(coarse).resize((SIDE, SIDE), Image.Resampling.BICUBIC))
-        angle, phase = np.pi * label / CLASSES, rng.uniform(0, 6)
-        wave = np.sin((rows * np.sin(angle) + columns * np.cos(angle)) / 3 + phase)
-        pixels = np.clip(smooth + 30 * wave[..., None], 0, 255).astype(np.uint8)
-        Image.fromarray(pixels).save(path, quality=80)
+        if not path.exists():
+            smooth = Image.fromarray(coarse).resize((SIDE, SIDE), Image.Resampling.BILINEAR)
+            Image.blend(smooth, waves[label], 0.3).save(path, quality=80)
+
+
+def wave_of(label: int) -> np.ndarray:
+    """Stripes uint8 [h, w, 3] whose direction tells the class."""
+    rows, columns = np.mgrid[:SIDE, :SIDE].astype(np.float32)
+    angle = np.pi * label / CLASSES
+    wave = np.sin((rows * np.sin(angle) + columns * np.cos(angle)) / 3)
+    return np.repeat((127 + 127 * wave).astype(np.uint8)[..., None], 3, axis=2)
 
 
 # --- what runs in a process of its own
@@ -249,7 +268,7 @@ def emptied(store: Path) -> Iterator[None]:
 def read(asked: argparse.Namespace) -> dict[str, Any]:
     """Read the pictures, as a training begins."""
     began = time.perf_counter()
-    data = allotrope.read(asked.folder / "pictures", workers=2)
+    data = allotrope.read(asked.folder / "pictures", image_size=SIDE)
     column = data.train["image"]
     return {
         "training pictures": len(column),
@@ -260,12 +279,13 @@ def read(asked: argparse.Namespace) -> dict[str, Any]:
 
 def train(asked: argparse.Namespace) -> dict[str, Any]:
     """Hash the batches of an epoch, then `fit`."""
-    data = allotrope.read(asked.folder / "pictures")
+    data = allotrope.read(asked.folder / "pictures", image_size=SIDE)
     batches = hash_of_epoch(data)
     del data
     run = allotrope.fit(
         asked.folder / "pictures",
         network=asked.folder / NETWORK,
+        image_size=SIDE,
         mean="0",
         std="255",
         framework=asked.framework,
