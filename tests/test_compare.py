@@ -37,6 +37,7 @@ PROMISED = {
     "settings_race",
     "agreement",
     "compile_seconds",
+    "step",
     "training",
     "inference",
     "peak_memory",

@@ -7,6 +7,7 @@ import pytest
 
 from allotrope.measure.race import verdict as judging
 from allotrope.measure.race.losses import agreements, parting
+from allotrope.measure.race.race import parted_step
 from allotrope.tasks.means import labelled
 from allotrope.tasks.metric import ACCURACY, R2, RMSE
 
@@ -290,3 +291,25 @@ def test_examples_without_a_label_do_not_count_as_seen():
     assert labelled(np.array([0, -1, 1])) == 2
     assert labelled(np.array([[1.0, np.nan], [np.nan, np.nan]])) == 1
     assert labelled(np.array(["a", "b"])) == 2
+
+
+# --- what a step takes
+
+
+def test_a_step_is_parted_into_what_is_fixed_and_what_is_for_each_example():
+    parted = parted_step((8, 1.0), (64, 4.0))
+    assert parted is not None
+    assert parted["fixed"] + 64 * parted["example"] == pytest.approx(4.0)
+    assert parted["fixed"] + 8 * parted["example"] == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize(
+    ("small", "whole", "expected"),
+    [
+        ((8, 3.0), (64, 2.0), {"fixed": 3.0, "example": 0.0}),
+        ((8, 0.1), (64, 5.0), {"fixed": 0.0, "example": 4.9 / 56}),
+        ((1, 1.0), (1, 1.0), None),
+    ],
+)
+def test_no_part_of_a_step_is_less_than_nothing(small, whole, expected):
+    assert parted_step(small, whole) == expected

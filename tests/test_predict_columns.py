@@ -15,6 +15,8 @@ import pytest
 from PIL import Image as Picture
 
 from allotrope import predict
+from allotrope.delivery.asked import ArgumentError
+from allotrope.delivery.column_arrays import raw_inputs
 from allotrope.delivery.deliver import deliver
 from allotrope.delivery.finished import columns_in
 from allotrope.errors import DataError, UsageError
@@ -257,3 +259,12 @@ def test_the_only_column_that_names_pictures_is_the_only_picture(run_folder, pic
     several = several.replace("b.png cell may be missing", "b.png")
     with pytest.raises(DataError, match="lacks the columns 'front view'"):
         predict(run_folder, table(tmp_path / "table", several), threads=1)
+
+
+def test_grey_pictures_need_no_axis_of_channels():
+    facts = {"name": "scan", "kind": "image", "height": 4, "width": 5, "channels": 1}
+    grey = np.arange(40, dtype=np.uint8).reshape(2, 4, 5)
+    (made,) = raw_inputs([facts], {"scan": grey}).values()
+    np.testing.assert_array_equal(made, grey[..., None])
+    with pytest.raises(ArgumentError, match=r"is uint8 \(2, 4, 5\), expected uint8"):
+        raw_inputs([{**facts, "channels": 3}], {"scan": grey})

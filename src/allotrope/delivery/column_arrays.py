@@ -42,7 +42,7 @@ def raw_inputs(
     for facts in inputs:
         name, columns = facts["name"], facts.get("columns", [])
         if name in arrays:
-            array = np.asarray(arrays[name])
+            array = _with_channel(facts, np.asarray(arrays[name]))
         elif columns and all(column in arrays for column in columns):
             wrong, array = rows_of(facts, arrays)
             if wrong:
@@ -66,6 +66,13 @@ def raw_inputs(
     if problems:
         raise ArgumentError(f"the arrays do not fit: {'; '.join(problems)}.")
     return made
+
+
+def _with_channel(facts: Mapping[str, Any], array: np.ndarray) -> np.ndarray:
+    """Grey pictures [n, h, w] as [n, h, w, 1], as they are read for a training."""
+    if facts["kind"] == "image" and facts["channels"] == 1 and array.ndim == 3:
+        return array[..., np.newaxis]
+    return array
 
 
 def rows_of(facts: Mapping[str, Any], arrays: Mapping[str, Any]) -> tuple[list[str], np.ndarray]:

@@ -50,6 +50,7 @@ class FrameworkRow:
     recommended: bool
     agrees: bool | None
     reason: str
+    step: str = ""
 
     @property
     def measured(self) -> bool:
@@ -134,7 +135,16 @@ def _row(record: Record, fastest: dict[str, float], deciding: Judged) -> Framewo
         recommended=record.flag("recommended"),
         agrees=agrees,
         reason=record.text("reason"),
+        step=_step(record.record("step")),
     )
+
+
+def _step(step: Record) -> str:
+    """`1.2 ms a step, 35 µs an example`; nothing if it was not measured."""
+    fixed, example = step.number("fixed"), step.number("example")
+    if fixed is None or example is None:
+        return ""
+    return f"{fixed:.2g} ms a step, {1e3 * example:.2g} µs each"
 
 
 def _settings(settings: Record) -> str:

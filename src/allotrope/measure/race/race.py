@@ -11,6 +11,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 from allotrope.config import FixedSettings
@@ -197,11 +198,19 @@ class FrameworkRace:
             row["compile_seconds"] = max(
                 0.0, row["first_step_seconds"] - row["training"]["milliseconds"]["median"] / 1e3
             )
-            memory = self._ask(row, workers[row["framework"]], "memory")
-            if memory is None:
-                row["peak_memory"] = None
-            else:
-                row["peak_memory"] = memory["bytes"]
+            worker = workers[row["framework"]]
+            memory = self._ask(row, worker, "memory")
+            row["peak_memory"] = None if memory is None else memory["bytes"]
+            self._part_step(row, worker, part * SECONDS["train"])
+
+    def _part_step(self, row: Row, worker: WorkerProcess, seconds: float) -> None:
+        """What of a step is for its examples, and what it takes whatever there is in it."""
+        small = self._ask(row, worker, "train_small", seconds=seconds, least=LEAST_RUNS)
+        if small is not None:
+            few = small["batch"], median(small["milliseconds"])
+            row["step"] = parted_step(
+                few, (row["batch"], row["training"]["milliseconds"]["median"])
+            )
 
     # --- whole trainings
 
@@ -301,6 +310,18 @@ class FrameworkRace:
     def _fail(self, row: Row, reason: str) -> None:
         row["reason"] = reason
         self.report(f"{row['framework']} is out: {reason}")
+
+
+def parted_step(small: tuple[int, float], whole: tuple[int, float]) -> dict[str, float] | None:
+    """A step in `fixed` milliseconds and those of an `example`, from (batch, milliseconds) of two.
+
+    By the line through both. None if the batches are equal, and so tell nothing apart.
+    """
+    (few, short), (many, long) = small, whole
+    if few >= many:
+        return None
+    example = max(0.0, (long - short) / (many - few))
+    return {"fixed": max(0.0, short - few * example), "example": example}
 
 
 def speed(timing: Timing, batch: int) -> dict[str, Any]:

@@ -37,6 +37,8 @@ from allotrope.training.speed import one_step
 COMPARED_STEPS = 6
 COMPARED_EXAMPLES = 32
 READY_BATCHES = 4
+SMALL_PART = 8
+"""A small batch has this part of the examples of a whole one."""
 
 
 class Racer:
@@ -105,6 +107,16 @@ class Racer:
         """Milliseconds of each of some training steps."""
         return {"milliseconds": _timed(self._train_once, seconds, least)}
 
+    def train_small(self, seconds: float, least: int) -> dict[str, Any]:
+        """The same on fewer examples: what a step takes that is for no example in particular."""
+        whole = self._ready
+        count = max(1, len(whole[0]) // SMALL_PART)
+        self._ready = [_cut(batch, count) for batch in whole]
+        try:
+            return {"milliseconds": _timed(self._train_once, seconds, least), "batch": count}
+        finally:
+            self._ready = whole
+
     def answer(self, seconds: float, least: int) -> dict[str, Any]:
         """Milliseconds of each of some passes in inference."""
         return {"milliseconds": _timed(self._answer_once, seconds, least)}
@@ -157,6 +169,12 @@ class Racer:
     def _answer_once(self) -> None:
         assert self._trainer is not None
         self._trainer.evaluate(self._ready[0].inputs)
+
+
+def _cut(batch: Batch, count: int) -> Batch:
+    """The first examples of a batch."""
+    parts = (batch.inputs, batch.targets, batch.weights)
+    return Batch(*({name: array[:count] for name, array in part.items()} for part in parts))
 
 
 def _given(folder: str) -> tuple[Data, Recipe, Network]:
