@@ -64,8 +64,8 @@ def kernel_of(weights, name):
     return weights[f"{name}/kernel"].transpose(3, 2, 0, 1)
 
 
-def mobilenet(weights):
-    """MobileNet v1 for [1, 3, 160, 160], as an ONNX model made of raw nodes.
+def mobilenet(weights, side=SIDE):
+    """MobileNet v1 for [1, 3, side, side], as an ONNX model made of raw nodes.
 
     `weights` are in Keras's names and layouts.
     """
@@ -107,7 +107,7 @@ def mobilenet(weights):
         helper.make_node("Flatten", ["scores"], ["logits"]),
         helper.make_node("Softmax", ["logits"], ["probabilities"]),
     ]
-    inputs = [value("x", [1, 3, SIDE, SIDE])]
+    inputs = [value("x", [1, 3, side, side])]
     outputs = [value("probabilities", [1, 1000])]
     tensors = [
         numpy_helper.from_array(np.ascontiguousarray(array), name) for name, array in arrays.items()

@@ -76,7 +76,7 @@ def introduction(results: Mapping[str, Any]) -> str:
         f"Made by `python benchmarks/which_framework.py` in {seconds / 60:.0f} minutes on "
         f"{counted(machine['cores'], 'core')} of {machine['cpu']} "
         f"({', '.join(machine['features'])}; "
-        f"{machine['memory'] / 1e9:.0f} GB, no GPU), {listed} thread(s) for each framework, Python "
+        f"{machine['memory'] / 1e9:.0f} GB, no GPU), threads for each framework: {listed}; Python "
         f"{machine['python']}, {installed}. The figures are in the .json file beside this page. "
         "For your own data and machine: `allotrope compare DATA`."
     )
@@ -247,8 +247,10 @@ def section(problem: Mapping[str, Any]) -> list[str]:
     epochs = problem["race"].get("epochs")
     what = (
         f"{problem['about']}. `{problem['network']}`, {problem['weights']:,} weights, "
-        f"{problem['multiply_adds']:,} multiply-adds an example, batches of {rows[0]['batch']}"
+        f"batches of {rows[0]['batch']}"
     )
+    if problem["multiply_adds"]:
+        what += f", {problem['multiply_adds']:,} multiply-adds an example"
     if epochs:
         what += (
             f", {counted(epochs, 'epoch')} each with {counted(problem['race']['seeds'], 'seed')}"
@@ -304,17 +306,15 @@ def why(rows: Sequence[Row]) -> str:
         if step:
             whole = step["fixed"] + row["batch"] * step["example"]
             share = step["fixed"] / whole if whole else math.nan
-            parts.append((share, f"{share:.0%} of {whole:.1f} ms in {name(row)}"))
+            parts.append((share, f"{name(row)} {share:.0%} of {whole:.1f} ms"))
     if not parts:
         return "a step was not parted."
     typical = median(share for share, _ in parts)
-    reason = "so that arithmetic decides, of which each has its own kernels"
+    reason = "arithmetic decides, for which each has kernels of its own"
     if typical > 1 / 3:
-        reason = "so that what is for no example in particular decides: fewer and larger steps help"
-    return (
-        "of a step this is spent whatever is in it: "
-        f"{', '.join(text for _, text in sorted(parts))}; {reason}."
-    )
+        reason = "what is for no example in particular decides; fewer and larger steps help"
+    said = ", ".join(text for _, text in sorted(parts))
+    return f"of a step this much is spent whatever is in it: {said}. So {reason}."
 
 
 LIMITS = """There is no GPU here, and no more than a few cores: how frameworks compare on an

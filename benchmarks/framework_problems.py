@@ -20,8 +20,10 @@ import onnx
 from PIL import Image
 from safetensors.numpy import load_file
 
+QUESTIONS = 2000
 VOLUMES = 90
-SIDE = 24
+VOXELS = 24
+PIXELS = 96
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,7 @@ class Problem:
 
 
 def clothes(data: Path, folder: Path) -> dict[str, dict[str, np.ndarray]]:
-    """6,000 training and 2,000 test images of Fashion-MNIST."""
+    """3,000 training and 2,000 test images of Fashion-MNIST."""
 
     def part(name: str, count: int) -> dict[str, np.ndarray]:
         file = data / "fashion-mnist" / f"{name}-{{}}.gz"
@@ -52,12 +54,17 @@ def clothes(data: Path, folder: Path) -> dict[str, dict[str, np.ndarray]]:
             y = np.frombuffer(labels.read(), np.uint8, offset=8)
         return {"image": x[:count], "label": y[:count]}
 
-    return {"train": part("train", 6000), "test": part("t10k", 2000)}
+    return {"train": part("train", 3000), "test": part("t10k", 2000)}
 
 
 def questions(data: Path, folder: Path) -> str:
-    """TREC's questions."""
-    return str(data / "trec")
+    """The first of TREC's training questions and all of its test questions."""
+    folder.mkdir(parents=True)
+    for split, count in (("train", QUESTIONS), ("test", None)):
+        with gzip.open(data / "trec" / f"TREC.{split}.gz") as file:
+            lines = file.readlines()[:count]
+        (folder / f"TREC.{split}").write_bytes(b"".join(lines))
+    return str(folder)
 
 
 def houses(data: Path, folder: Path) -> str:
@@ -68,13 +75,13 @@ def houses(data: Path, folder: Path) -> str:
 def scans(data: Path, folder: Path) -> str:
     """Volumes of noise, half of them with a brighter ball somewhere in them, as NIfTI files."""
     random = np.random.default_rng(0)
-    places = np.stack(np.meshgrid(*3 * [np.arange(SIDE)], indexing="ij"), -1)
+    places = np.stack(np.meshgrid(*3 * [np.arange(VOXELS)], indexing="ij"), -1)
     for split, count in (("train", VOLUMES), ("test", VOLUMES // 3)):
         for number in range(count):
             ball = number % 2 == 1
-            middle = random.uniform(SIDE / 4, 3 * SIDE / 4, 3)
+            middle = random.uniform(VOXELS / 4, 3 * VOXELS / 4, 3)
             inside = ((places - middle) ** 2).sum(-1) < random.uniform(4, 6) ** 2
-            values = random.normal(0, 40, 3 * (SIDE,)) + 60 * (inside & ball)
+            values = random.normal(0, 40, 3 * (VOXELS,)) + 60 * (inside & ball)
             file = folder / split / ("clear", "ball")[ball] / f"{split}-{number:03}.nii.gz"
             file.parent.mkdir(parents=True, exist_ok=True)
             nibabel.save(nibabel.Nifti1Image(values.astype(np.int16), np.eye(4)), file)
@@ -82,10 +89,10 @@ def scans(data: Path, folder: Path) -> str:
 
 
 def photographs(data: Path, folder: Path) -> str:
-    """12 categories of Caltech-101 in class folders, every other file, as small as is trained."""
+    """12 categories of Caltech-101 in class folders, every fourth file."""
     with tarfile.open(data / fine_tune.PICTURES) as archive:
         members = sorted((m for m in archive if m.isfile()), key=lambda member: member.name)
-        for member in members[::2]:
+        for member in members[::4]:
             label, name = member.name.split("/")[-2:]
             (folder / label).mkdir(parents=True, exist_ok=True)
             file = archive.extractfile(member)
@@ -97,8 +104,9 @@ def photographs(data: Path, folder: Path) -> str:
 def mobilenet(data: Path, folder: Path) -> str:
     """MobileNet v1 0.25 with Google's ImageNet weights, as an ONNX file."""
     folder.mkdir(parents=True, exist_ok=True)
-    onnx.save(fine_tune.mobilenet(load_file(data / fine_tune.WEIGHTS)), folder / "mobilenet.onnx")
-    return str(folder / "mobilenet.onnx")
+    file = folder / "mobilenet.onnx"
+    onnx.save(fine_tune.mobilenet(load_file(data / fine_tune.WEIGHTS), PIXELS), file)
+    return str(file)
 
 
 def _text(name: str, title: str, about: str, network: str) -> Problem:
@@ -109,11 +117,13 @@ PROBLEMS = (
     Problem(
         "cnn",
         "CNN on small pictures",
-        "6,000 images of Fashion-MNIST, 28x28: large convolutions",
+        "3,000 images of Fashion-MNIST, 28x28",
         clothes,
         3.0,
     ),
-    _text("text_cnn", "CNN on texts", "TREC's 4,906 questions, Kim 2014", "text_cnn"),
+    _text(
+        "text_cnn", "CNN on texts", f"{QUESTIONS:,} of TREC's questions, as Kim 2014", "text_cnn"
+    ),
     _text("lstm", "LSTM on texts", "the same questions, two directions", "lstm"),
     _text(
         "transformer", "Transformer on texts", "the same, an encoder from scratch", "transformer"
@@ -121,7 +131,7 @@ PROBLEMS = (
     Problem(
         "table",
         "MLP on a table",
-        "California housing, 14,448 rows: many small layers",
+        "California housing, 14,448 rows",
         houses,
         4.0,
         {"target": "median_house_value"},
@@ -129,7 +139,7 @@ PROBLEMS = (
     Problem(
         "volumes",
         "3-D CNN on volumes",
-        f"{VOLUMES} made volumes of {SIDE}x{SIDE}x{SIDE} voxels, a ball or none",
+        f"{VOLUMES} made volumes of {VOXELS}x{VOXELS}x{VOXELS} voxels, a ball or none",
         scans,
         8.0,
         {"batch_size": 16},
@@ -137,7 +147,7 @@ PROBLEMS = (
     Problem(
         "fine_tuned",
         "Pretrained CNN, fine-tuned",
-        "MobileNet v1 0.25 with ImageNet's weights on 726 photographs, 160x160, new last layer",
+        "MobileNet v1 0.25 with ImageNet's weights, a new last layer, 363 photographs of 96x96",
         photographs,
         2.0,
         {"new_head": True, "batch_size": 32},
