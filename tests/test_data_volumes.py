@@ -17,6 +17,7 @@ from allotrope.inputs.volume.nifti import medical_package, read_nifti
 from allotrope.inputs.volume.scan_grid import UnreadableVolume
 from allotrope.inputs.volume.volume_files import read_scan
 from made_volumes import ball, save_nifti, save_series
+from read_sources import notes
 
 RANDOM = np.random.default_rng(2)
 VALUES = RANDOM.integers(-1000, 1000, (4, 5, 6)).astype(np.int16)
@@ -311,3 +312,33 @@ def test_folders_that_say_no_class_are_refused(tmp_path):
     with pytest.raises(UsageError, match="image size 0"):
         allotrope.read(other, image_size=0)
     assert holds_scans(other) and not holds_scans(tmp_path / "nothing")
+
+
+# --- values without an absolute scale
+
+
+def test_scans_of_mri_are_normalized_each_and_others_if_asked(tmp_path):
+    for label in "ab":
+        for number in range(4):
+            save_series(tmp_path / "mr" / label / f"{number}", VALUES, Modality="MR")
+            save_nifti(tmp_path / "nii" / label / f"{number}.nii", VALUES + 1)
+    data = allotrope.read(tmp_path / "mr")
+    assert data.inputs[0].relative and "because headers say MR" in notes(data)
+    data = allotrope.read(tmp_path / "mr", scan_values="absolute")
+    assert not data.inputs[0].relative
+    assert not allotrope.read(tmp_path / "mr", value_range=(0, 9)).inputs[0].relative
+    data = allotrope.read(tmp_path / "nii")
+    assert not data.inputs[0].relative and "--scan-values relative" not in notes(data)
+    assert allotrope.read(tmp_path / "nii", scan_values="relative").inputs[0].relative
+    with pytest.raises(UsageError, match="--value-range and --scan-values relative"):
+        allotrope.read(tmp_path / "nii", scan_values="relative", value_range=(0, 9))
+
+
+def test_scans_whose_scales_seem_to_differ_are_pointed_out(tmp_path):
+    for label in "ab":
+        for number in range(5):
+            values = np.abs(VALUES) * (1 + 9 * (number % 2))
+            save_nifti(tmp_path / label / f"{number}.nii", values)
+    said = notes(allotrope.read(tmp_path))
+    assert "the brightest values of scans differ by a factor of" in said
+    assert "factor" not in notes(allotrope.read(tmp_path, scan_values="absolute"))

@@ -91,6 +91,35 @@ def test_window_and_normalization_are_nodes():
         fitted.prepare(zoo.mlp(2, (1, 5, 6)))
 
 
+@pytest.mark.parametrize("name", ["reference", *TESTED])
+def test_relative_values_have_no_scale_and_are_nodes(name):
+    x = RANDOM.normal(0, 1, (5, 4, 5, 6)).astype(np.float32) + 8
+    x[:, 1:3, 1:4, 1:4] += RANDOM.uniform(5, 9, (5, 1, 1, 1)).astype(np.float32)
+    scan = volume(relative=True)
+    assert scan.fitted(x) == scan and input_of(scan.facts()) == scan
+    prepared = scan.prepare(named_after(zoo.cnn_3d(2, (1, 4, 5, 6)), ["scan"], ["y"]))
+    plain = prepared.run({"scan": x}, name)["y"]
+    units = RANDOM.uniform(0.1, 40, (5, 1, 1, 1)).astype(np.float32)
+    other = prepared.run({"scan": x * units + 100}, name)["y"]
+    assert np.allclose(plain, other, atol=2e-3)
+    # By the voxels above the mean of all, which are the bright ones here.
+    bright = x[0][x[0] > x[0].mean()]
+    seen = np.clip((x[0] - bright.mean()) / bright.std(), -5, 5)
+    network = named_after(zoo.cnn_3d(2, (1, 4, 5, 6)), ["scan"], ["y"])
+    expected = network.run({"scan": seen[None, None].astype(np.float32)})["y"]
+    assert np.allclose(plain[:1], expected, atol=1e-3)
+    assert np.isfinite(prepared.run({"scan": np.full_like(x, 7)}, name)["y"]).all()
+
+
+def test_relative_values_are_changed_by_their_own_deviation():
+    x = RANDOM.normal(0, 1, (2, 4, 5, 6)).astype(np.float32)
+    x[1] *= 1000
+    noisy = volume(relative=True).augment(x, np.random.default_rng(0), STRENGTH)
+    change = (noisy - x).reshape(2, -1).std(axis=1)
+    assert 300 < change[1] / change[0] < 3000
+    assert "each normalized by its own values" in volume(relative=True).described(x)
+
+
 def test_a_window_leaves_out_strays_and_masks_have_one_too():
     x = RANDOM.normal(0, 1, (40, 4, 5, 6)).astype(np.float32)
     x[0, 0, 0, 0] = 1e6

@@ -26,6 +26,7 @@ FOLDER_LAYOUTS = (
     "folds",
 )
 CHANNEL_ORDERS = ("rgb", "bgr")
+SCAN_VALUES = ("auto", "absolute", "relative")
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,8 @@ class DataOptions:
     `image_size` is the side in pixels to which folders of pictures are brought; None chooses from
     the data. `layout` is how folders are read, one of FOLDER_LAYOUTS; `auto` takes the only reading
     that there is. `value_range` are the values that are black and white in arrays, and in pictures
-    of more than 8 bits a channel; None for what the data says. `target` are the columns to predict;
+    of more than 8 bits a channel; None for what the data says. `scan_values` says whether a
+    value means the same in every volume, one of SCAN_VALUES. `target` are the columns to predict;
     `task` and `input` are kinds by column, if not those that the data shows. `group` and `time` are
     columns by which splits are parted: no group in two, or the test is the latest. `decide` is the
     task by which is chosen, the first if None; `metric` are names of metrics by task. `cache_size`
@@ -69,6 +71,7 @@ class DataOptions:
     workers: int | None = None
     layout: str = "auto"
     value_range: tuple[float, float] | None = None
+    scan_values: str = "auto"
     target: tuple[str, ...] = ()
     task: Mapping[str, str] = field(default_factory=dict)
     input: Mapping[str, str] = field(default_factory=dict)

@@ -50,6 +50,7 @@ def read(
     image_size: int | None = None,
     layout: str = "auto",
     value_range: str | tuple[float, float] | None = None,
+    scan_values: str = "auto",
     cache_size: str | int | None = None,
     workers: int | None = None,
 ) -> Data:
@@ -74,6 +75,7 @@ def read(
         image_size: the side in pixels to which picture files are brought.
         layout: how folders are read, one of `config.FOLDER_LAYOUTS`.
         value_range: the values that are black and white, such as 0:4095.
+        scan_values: of volumes, one of `config.SCAN_VALUES`.
         cache_size: how much decoded pictures may take on disk, such as 50GB; 0 puts none there.
         workers: threads that decode pictures; all cores by default.
 
@@ -97,6 +99,7 @@ def read(
     options = DataOptions(
         target=asked_names(target),
         value_range=value_range,
+        scan_values=scan_values,
         cache_size=size,
         **splits,
         **pictures,

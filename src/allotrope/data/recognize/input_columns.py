@@ -68,6 +68,7 @@ def to_inputs(
     kinds: Mapping[str, str],
     decoded: Mapping[str, Decoded | DecodedVolumes],
     value_range: ValueRange | None,
+    relative: bool = False,
 ) -> InputColumns:
     """The inputs of the frame; `decoded` are the columns that name pictures or volumes.
 
@@ -84,7 +85,7 @@ def to_inputs(
             made.add(one.volume, one.values)
     for name, kind in kinds.items():
         if kind == Volume.kind and name not in decoded:
-            _add_voxels(made, frame, name, value_range)
+            _add_voxels(made, frame, name, value_range, relative)
     for name, kind in kinds.items():
         if kind == Text.kind:
             _add_text(made, frame, name)
@@ -102,7 +103,9 @@ def to_inputs(
     return made
 
 
-def _add_voxels(made: InputColumns, frame: Frame, name: str, window: ValueRange | None) -> None:
+def _add_voxels(
+    made: InputColumns, frame: Frame, name: str, window: ValueRange | None, relative: bool
+) -> None:
     """Volumes in arrays, which do not say how far voxels lie apart: taken for cubes."""
     columns = {split: part[name] for split, part in frame.splits.items()}
     count = sum(part.size for part in columns.values())
@@ -129,7 +132,8 @@ def _add_voxels(made: InputColumns, frame: Frame, name: str, window: ValueRange 
         "and left to right, and voxels for cubes of 1 mm, as arrays do not say"
     )
     shape, cubes = (depth, height, width), (1.0, 1.0, 1.0)
-    made.add(Volume(name=name, shape=shape, spacing=cubes, window=window), values)
+    volume = Volume(name=name, shape=shape, spacing=cubes, window=window, relative=relative)
+    made.add(volume, values)
 
 
 def _voxels(column: np.ndarray) -> np.ndarray:

@@ -65,7 +65,8 @@ def read_frame(frame: Frame, options: DataOptions, decode: Decode | None = None)
     decoded: Mapping[str, Decoded | DecodedVolumes] = {}
     if decode is not None and named:
         frame, decoded = decode(frame, named)
-    columns = to_inputs(frame, roles.inputs, decoded, options.value_range)
+    relative = options.scan_values == "relative"
+    columns = to_inputs(frame, roles.inputs, decoded, options.value_range, relative)
     tasks = _add_labels(frame, roles, columns)
     _check(frame, columns.inputs, tasks, columns.columns)
     splits = {

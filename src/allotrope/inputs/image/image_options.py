@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, TypedDict
 
-from allotrope.config import CHANNEL_ORDERS, FOLDER_LAYOUTS, parse_value_range
+from allotrope.config import CHANNEL_ORDERS, FOLDER_LAYOUTS, SCAN_VALUES, parse_value_range
 from allotrope.errors import UsageError
 from allotrope.option import ABOVE_0, Option
 
@@ -16,6 +16,7 @@ class ReadingOptions(TypedDict, total=False):
     image_size: int | None
     layout: str
     value_range: str | None
+    scan_values: str
 
 
 class PretrainedOptions(TypedDict, total=False):
@@ -62,6 +63,13 @@ IMAGE_OPTIONS = (
         parse=parse_value_range,
     ),
     Option(
+        "scan_values",
+        "absolute (a value means the same in every volume, as in CT) or relative (each volume is "
+        "normalized by its own, as of MRI); auto takes what DICOM headers say, else absolute.",
+        choices=SCAN_VALUES,
+        default="auto",
+    ),
+    Option(
         "mean",
         "the mean that an ONNX file was trained with, from 0 to 255, a channel or one for all, "
         "such as "
@@ -103,6 +111,7 @@ def reading(arguments: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "image_size": arguments["image_size"],
         "layout": arguments["layout"],
+        "scan_values": arguments["scan_values"],
         "value_range": None if value_range is None else parse_value_range(value_range),
     }
 

@@ -15,12 +15,12 @@ def changed(
     rng: np.random.Generator,
     strength: Augmentation,
     mirrored: np.ndarray | None,
-    deviation: float,
+    deviation: float | np.ndarray,
 ) -> np.ndarray:
     """Volumes [n, d, h, w] mirrored from left to right, moved, brighter or darker, noisy.
 
     `mirrored` [n] says which if `strength.flip` is on; without it each is with probability 1/2.
-    `deviation` is the standard deviation of values.
+    `deviation` is the standard deviation of values, one or that of each [n, 1, 1, 1].
     """
     volumes = volumes.copy()
     if strength.flip:

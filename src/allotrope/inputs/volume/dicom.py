@@ -37,6 +37,7 @@ GAP = 1.5
 TAGS = (
     "SeriesInstanceUID",
     "PatientID",
+    "Modality",
     "Rows",
     "Columns",
     "SamplesPerPixel",
@@ -79,6 +80,7 @@ class Slice:
     inverted: bool
     window: tuple[float, float] | None
     written_on: bool
+    modality: str = ""
     lacking: tuple[str, ...] = ()
 
     @property
@@ -207,6 +209,7 @@ def _slice(path: Path, data: Any) -> Slice:
         inverted=photometric == "MONOCHROME1",
         window=_window(data),
         written_on=str(data.get("BurnedInAnnotation", "")).upper() == "YES",
+        modality=str(data.get("Modality", "")).upper(),
         lacking=lacking,
     )
 

@@ -16,6 +16,7 @@ from allotrope.inputs.image.ranges import array_spread, stretch_range
 from allotrope.inputs.mixture import Mixture
 from allotrope.inputs.stretch import stretched
 from allotrope.inputs.volume.change import changed
+from allotrope.inputs.volume.own_scale import normalized_each
 from allotrope.inputs.volume.scan_grid import UnreadableVolume, sides_in_words
 from allotrope.inputs.volume.volume_files import read_volume
 from allotrope.network.build import Builder
@@ -29,7 +30,8 @@ class Volume(Input):
     """Values float32 [n, depth, height, width] from foot to head, back to front, left to right.
 
     `spacing` are millimetres between voxels along each axis. `window` are the lowest and highest
-    value that are told apart; `mean` and `std` are of the training values within it.
+    value that are told apart; `mean` and `std` are of the training values within it. If values are
+    `relative`, each volume is normalized by its own instead.
     """
 
     kind: ClassVar[str] = "volume"
@@ -39,13 +41,19 @@ class Volume(Input):
     window: tuple[float, float] | None = None
     mean: float = 0.0
     std: float = 1.0
+    relative: bool = False
 
     def value(self) -> Value:
         """float32 ["n", depth, height, width]."""
         return Value(self.name, np.dtype(np.float32), ("n", *self.shape))
 
     def fitted(self, x: np.ndarray) -> Self:
-        """With a window, if it has none, and mean and deviation of the values within."""
+        """With a window, if it has none, and mean and deviation of the values within.
+
+        As it is if volumes are normalized each by its own values.
+        """
+        if self.relative:
+            return self
         spread = array_spread(x)
         # What matters may be few voxels, so that nothing but what is far out is left out.
         low, high = self.window or stretch_range(spread)
@@ -61,6 +69,8 @@ class Volume(Input):
         mirrored: np.ndarray | None = None,
     ) -> np.ndarray:
         """Moved, noisy, brighter or darker; mirrored from left to right if that is asked for."""
+        if self.relative:
+            return changed(x, rng, strength, mirrored, x.std(axis=(1, 2, 3), keepdims=True))
         return changed(x, rng, strength, mirrored, self.std)
 
     def draw_mixture(
@@ -80,11 +90,11 @@ class Volume(Input):
 
     def described(self, x: np.ndarray) -> str:
         """Such as `32x48x48 voxels of 3x2x2 mm, values -160 to 240 told apart`."""
+        grid = f"{sides_in_words(self.shape)} voxels of {sides_in_words(self.spacing)} mm"
+        if self.relative:
+            return f"{grid}, each normalized by its own values"
         low, high = self.window or (x.min(), x.max())
-        return (
-            f"{sides_in_words(self.shape)} voxels of {sides_in_words(self.spacing)} mm, values "
-            f"{low:.6g} to {high:.6g} told apart"
-        )
+        return f"{grid}, values {low:.6g} to {high:.6g} told apart"
 
     def prepare(self, network: Network) -> Network:
         """Raw values in place of float32 [n, 1, d, h, w]: cut to the window, less mean, by std."""
@@ -96,16 +106,20 @@ class Volume(Input):
         """float32 [n, d, h, w] to `output`, float32 [n, 1, d, h, w]."""
         build = Builder(self.name)
         x = build.input(self.name, np.float32, ("n", *self.shape))
+        scaled = normalized_each(build, x) if self.relative else self._scaled(build, x)
+        axes = build.constant(np.array([1], np.int64), f"{self.name}.axes")
+        build.output(build.add("Unsqueeze", [scaled, axes], name=f"{self.name}.channel"), output)
+        return build.network()
+
+    def _scaled(self, build: Builder, x: str) -> str:
+        """Values cut to the window, less the mean, by the deviation."""
         ends = self.window or (-np.inf, np.inf)
         limits = [build.constant(np.float32(end), f"{self.name}.end") for end in ends]
         cut = build.add("Clip", [x, *limits], name=f"{self.name}.window")
         mean = build.constant(np.float32(self.mean), f"{self.name}.mean")
         scale = build.constant(np.float32(1 / self.std), f"{self.name}.scale")
         centered = build.add("Sub", [cut, mean], name=f"{self.name}.centered")
-        scaled = build.add("Mul", [centered, scale], name=f"{self.name}.scaled")
-        axes = build.constant(np.array([1], np.int64), f"{self.name}.axes")
-        build.output(build.add("Unsqueeze", [scaled, axes], name=f"{self.name}.channel"), output)
-        return build.network()
+        return build.add("Mul", [centered, scale], name=f"{self.name}.scaled")
 
     def _check(self, network: Network) -> None:
         x = next((value for value in network.inputs if value.name == self.name), None)

@@ -17,6 +17,7 @@ from allotrope.data.sources.volumes.common_grid import (
     common_window,
     known_grid,
 )
+from allotrope.data.sources.volumes.value_scale import is_relative, scales_differ
 from allotrope.data.sources.volumes.volume_folders import LabelledScan
 from allotrope.errors import DataError
 from allotrope.inputs.volume.dicom import Slice, ordered, read_series, read_slice
@@ -39,6 +40,7 @@ class Look:
     slices: tuple[Slice, ...] = ()
     window: tuple[float, float] | None = None
     patient: str = ""
+    modality: str = ""
 
 
 @dataclass(frozen=True)
@@ -78,7 +80,11 @@ def scans_together(
     report(f"{folder}: {counted(len(scans), 'volume')}; {grid.reason}")
     values, strange = _values(folder, scans, looks, grid)
     trained = [look for look, scan in zip(looks, scans, strict=True) if scan.split == "train"]
-    window, why = common_window([look.window for look in trained], options.value_range)
+    modalities = [look.modality for look in looks]
+    relative, why = is_relative(modalities, options)
+    window = None
+    if not relative:
+        window, why = common_window([look.window for look in trained], options.value_range)
     if patients_said:
         looks = [replace(look, patient="") for look in looks]
     patients, by = _patients(scans, looks)
@@ -91,9 +97,13 @@ def scans_together(
             f"{counted(lost, 'volume')} of a single slice do not say where it lies, as X-rays do "
             "not: rows are taken to run from front to back, and pixels for 1 mm if no size is said"
         )
+    if not relative and options.scan_values == "auto" and not all(modalities):
+        notes += [line for line in [scales_differ(values)] if line]
     if strange:
         notes.append(f"{strange:,} values are no numbers and became the lowest of their volume")
-    volume = Volume(name=name, shape=grid.shape, spacing=grid.spacing, window=window)
+    volume = Volume(
+        name=name, shape=grid.shape, spacing=grid.spacing, window=window, relative=relative
+    )
     return ScansTogether(volume, values, patients, notes)
 
 
@@ -113,7 +123,8 @@ def _look(labelled: LabelledScan) -> Look:
         raise UnreadableVolume("its slices are of several patients, by PatientID")
     windows = {None if one.inverted else one.window for one in slices}
     window = first.window if len(windows) == 1 and not first.inverted else None
-    return Look(read_series(slices, header_only=True), tuple(slices), window, first.patient)
+    scan = read_series(slices, header_only=True)
+    return Look(scan, tuple(slices), window, first.patient, first.modality)
 
 
 def _values(
