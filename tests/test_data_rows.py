@@ -184,3 +184,15 @@ def test_ten_thousand_columns_are_read(tmp_path):
     data, notes = read(tmp_path, wide)
     assert data.inputs[0].value().shape == ("n", 10_001)
     assert "and 9,995 more are inputs (number)" in notes and len(notes) < 3000
+
+
+def test_of_many_columns_those_that_tell_the_answer_are_found(tmp_path):
+    random = np.random.default_rng(0)
+    many = {f"c{place}": random.standard_normal(400) for place in range(350)}
+    labels = np.where(many["c7"] + many["c8"] > 0, "yes", "no")
+    told = {**many, "code": np.where(labels == "yes", 3, 8) + 10 * random.integers(0, 4, 400)}
+    data = allotrope.read({**told, "label": labels}, target="label")
+    assert "'code' alone tells 'label'" in str(data) and "'c7' alone" not in str(data)
+    price = np.where(many["c7"] > 0, 5.5, 2.25)
+    data = allotrope.read({**many, "price": price}, target="price", task="price=regression")
+    assert "'c7' alone tells 'price'" in str(data) and "'c8' alone" not in str(data)

@@ -134,6 +134,23 @@ def test_an_error_is_better_if_it_is_lower_and_drops_by_per_cent_of_itself():
     assert choose(as_fast, Target(), RMSE)["runtime"] == "better"
 
 
+def test_a_limited_loss_decides_what_a_few_rows_cannot():
+    rows = [
+        {**row("lucky", "float32", latency=0.5, accuracy=0.92), "validation_loss": 0.3},
+        {**row("best", "float32", accuracy=0.9), "validation_loss": 0.25},
+        {**row("fast", latency=0.1, accuracy=0.9), "validation_loss": 0.2524},
+        {**row("worse", latency=0.1, accuracy=0.9), "validation_loss": 0.26},
+        {**row("dropped", latency=0.1, accuracy=0.89), "validation_loss": 0.25},
+    ]
+    judged = judge(rows, Target(max_drop=0.1, max_worse=1.0), ACCURACY)
+    assert [each["passes"] for each in judged] == [False, True, True, False, False]
+    reason = "validation loss 0.26 is 4% above the best, 1% allowed"
+    assert judged[3]["reason"] == reason
+    assert choose(judged, Target(max_drop=0.1, max_worse=1.0), ACCURACY)["runtime"] == "fast"
+    assert judge(rows, Target(max_drop=0.1), ACCURACY)[0]["passes"]
+    assert nearest_miss(judged[3:], Target(max_drop=0.1, max_worse=1.0), ACCURACY) is not None
+
+
 def test_what_is_no_number_never_wins():
     rows = [
         row("a", "float32", latency=2.0),

@@ -242,11 +242,15 @@ USUAL_DROP = 0.5
 
 @dataclass(frozen=True)
 class Target:
-    """What the delivered file must meet: latency at batch 1 in ms, bytes, drop in points."""
+    """What the delivered file must meet: latency at batch 1 in ms, bytes, drop in points.
+
+    `max_worse` is by how many per cent the loss may exceed the best, None for as much as it likes.
+    """
 
     max_latency: float | None = None
     max_size: int | None = None
     max_drop: float = USUAL_DROP
+    max_worse: float | None = None
 
 
 def parse_seconds(text: str | float) -> float:

@@ -28,15 +28,19 @@ def judge(rows: Sequence[Row], target: Target, metric: Metric) -> list[Row]:
     The drop is counted from the metric in float32 on validation data. The baseline is judged but
     never delivered.
     """
-    reference = float32_metric(rows, metric)
+    reference = reference_metric(rows, target, metric)
     best = _best_in_words(rows, reference)
+    least = least_loss(rows)
     judged = []
     for row in rows:
         # It failed, and its reason says so already.
         if "latency_ms" not in row:
             judged.append({**row, "passes": False})
             continue
-        limits = _misses(row, reference, target, metric, best)
+        limits = [
+            *_misses(row, reference, target, metric, best),
+            *_loss_misses(row, least, target),
+        ]
         misses = [text for text, excess in limits if excess > 0]
         # All limits that it misses are named: mending one alone might not be enough.
         reason = "; ".join(misses) or _praise(row, reference, metric, best)
@@ -94,12 +98,13 @@ def nearest_miss(rows: Sequence[Row], target: Target, metric: Metric) -> Row | N
 
     None if none was measured.
     """
-    reference = float32_metric(rows, metric)
+    reference, least = reference_metric(rows, target, metric), least_loss(rows)
     measured = [row for row in rows if "latency_ms" in row and not row.get("baseline")]
 
     def excess(row: Row) -> float:
         # A target is missed by its worst limit: being small does not make up for being slow.
-        return max((excess for _, excess in _misses(row, reference, target, metric)), default=0.0)
+        misses = [*_misses(row, reference, target, metric), *_loss_misses(row, least, target)]
+        return max((excess for _, excess in misses), default=0.0)
 
     return min(measured, key=excess, default=None)
 
@@ -108,6 +113,37 @@ def float32_metric(rows: Sequence[Mapping[str, Any]], metric: Metric) -> float |
     """The best float32 candidate on validation data: they are one network but for rounding."""
     values = [row.get(DECIDING) for row in rows if row["precision"] == "float32"]
     return max((value for value in values if value is not None), key=metric.rank, default=None)
+
+
+def reference_metric(rows: Sequence[Row], target: Target, metric: Metric) -> float | None:
+    """What a drop is counted from: the best in float32, by the loss if that is limited.
+
+    So what is best by its loss meets both limits, however far it is off by chance in the metric.
+    """
+    least = least_loss(rows)
+    if target.max_worse is None or least is None:
+        return float32_metric(rows, metric)
+    full = [row for row in rows if row["precision"] == "float32"]
+    best: float | None = next(row for row in full if row.get("validation_loss") == least)[DECIDING]
+    return best
+
+
+def least_loss(rows: Sequence[Mapping[str, Any]]) -> float | None:
+    """The least loss on validation data of those in float32 that say it."""
+    losses = [row.get("validation_loss") for row in rows if row["precision"] == "float32"]
+    return min((loss for loss in losses if loss is not None), default=None)
+
+
+def _loss_misses(row: Row, least: float | None, target: Target) -> list[tuple[str, float]]:
+    """The limit of the loss, as `_misses` has those of others."""
+    loss = row.get("validation_loss")
+    if target.max_worse is None or least is None or loss is None:
+        return []
+    worse = 100 * (loss / least - 1) if least > 0 else 0.0
+    text = (
+        f"validation loss {loss:.4g} is {worse:.2g}% above the best, {target.max_worse:g}% allowed"
+    )
+    return [(text, (worse - target.max_worse) / target.max_worse)]
 
 
 def _best_in_words(rows: Sequence[Mapping[str, Any]], reference: float | None) -> str:

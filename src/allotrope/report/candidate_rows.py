@@ -105,7 +105,7 @@ def read_candidates(run: Record) -> Candidates:
             records = [record for record in records if not _same(single, record)] + [single]
     baseline = next((record for record in records if record.flag("baseline")), Record())
     deciding = judged(run)[0]
-    reference = _reference(records, deciding)
+    reference = _reference(run, records, deciding)
     drop = run.number("target", "max_drop")
     limit = None
     if reference is not None and drop is not None:
@@ -124,15 +124,19 @@ def read_candidates(run: Record) -> Candidates:
     return replace(limits, rows=tuple(rows))
 
 
-def _reference(records: list[Record], deciding: Judged) -> float | None:
-    """The validation metric that a drop is counted from: the best in float32."""
-    full = [
-        figure(record, "validation_metric")
-        for record in records
-        if record.text("precision") == "float32"
-    ]
-    known = (value for value in full if value is not None)
-    return max(known, key=deciding.metric.rank, default=None)
+def _reference(run: Record, records: list[Record], deciding: Judged) -> float | None:
+    """The validation metric that a drop is counted from: the best in float32.
+
+    Of tables, of which the loss is limited too, that of the least loss.
+    """
+    full = [record for record in records if record.text("precision") == "float32"]
+    losses = [(record.number("validation_loss"), record) for record in full]
+    told = [(loss, record) for loss, record in losses if loss is not None]
+    if told and run.number("target", "max_worse") is not None:
+        return figure(min(told, key=lambda pair: pair[0])[1], "validation_metric")
+    known = [figure(record, "validation_metric") for record in full]
+    values = (value for value in known if value is not None)
+    return max(values, key=deciding.metric.rank, default=None)
 
 
 def _candidate(

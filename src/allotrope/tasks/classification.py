@@ -36,7 +36,7 @@ from allotrope.tasks.ending import EndingStep
 from allotrope.tasks.means import missing
 from allotrope.tasks.metric import ACCURACY, AUC, MACRO_F1, Metric
 from allotrope.tasks.operating_point import at_operating_point, best_operating_point
-from allotrope.tasks.probabilities import log_softmax, softmax
+from allotrope.tasks.probabilities import log_softmax, softmax, surprise
 
 CLASSES_SHOWN = 20
 EXPLAINED = 4
@@ -243,11 +243,11 @@ class Classification(Task):
         return {"operating_point": {"positive": self.classes[1], **point}}
 
     def figures(self, answers: Answers, labels: Labels) -> dict[str, Any]:
-        """`calibration`, of the file's probabilities; of two classes `auc`."""
+        """`calibration`, of the file's probabilities, and their `loss`; of two classes `auc`."""
         known = self._known(answers, labels)
         area = area_under_curve(*known)
         areas = {} if area is None else {"auc": area}
-        return {**areas, "calibration": calibration(*known)}
+        return {**areas, "loss": surprise(*known), "calibration": calibration(*known)}
 
     def explained(self, output: Answers, labels: Labels) -> list[Explained]:
         """Typical right answers, and the wrong ones of the most confidence.

@@ -117,11 +117,12 @@ def fit_options(arguments: Mapping[str, Any], missing: Missing | None = None) ->
 
 def with_usual_drop(options: FitOptions, data: Data) -> FitOptions:
     """The options with the drop that is usual for the data, if none was asked for."""
-    from allotrope.architectures.for_tables import TABLE_DROP, is_table
+    from allotrope.architectures.for_tables import TABLE_DROP, TABLE_WORSE, is_table
 
     if options.asked_drop or not is_table(data):
         return options
-    return replace(options, target=replace(options.target, max_drop=TABLE_DROP))
+    target = replace(options.target, max_drop=TABLE_DROP, max_worse=TABLE_WORSE)
+    return replace(options, target=target)
 
 
 def fine_tuning(arguments: Mapping[str, Any]) -> FineTuning:

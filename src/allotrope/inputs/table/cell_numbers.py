@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import cached_property
 
 MISSING = frozenset(
     (
@@ -72,10 +73,13 @@ class NumberForm:
             text = text.removesuffix(unit)
         return sign + text.strip()
 
-    def _without_groups(self, body: str) -> str:
+    @cached_property
+    def _grouped(self) -> re.Pattern[str]:
         group, point = re.escape(self.group), re.escape(self.point)
-        pattern = rf"([+-]?[1-9]\d{{0,2}}(?:{group}\d{{3}})+)({point}\d*)?"
-        grouped = re.fullmatch(pattern, body, re.ASCII)
+        return re.compile(rf"([+-]?[1-9]\d{{0,2}}(?:{group}\d{{3}})+)({point}\d*)?", re.ASCII)
+
+    def _without_groups(self, body: str) -> str:
+        grouped = self._grouped.fullmatch(body)
         if grouped is None:
             return body
         return grouped[1].replace(self.group, "") + (grouped[2] or "")

@@ -14,14 +14,19 @@ from allotrope.inputs.table.cell_numbers import MISSING, PLAIN, NumberForm, numb
 
 HEADLESS = ("image", "label")
 """What the columns of a table without a header are called, if they are a picture and its label."""
-LOOKED_AT = 200
-"""Rows by which it is told what the columns hold."""
+LOOKED_AT, LEAST_LOOKED_AT = 200, 20
+"""Rows by which it is told what the columns hold, and how few do if they are wide."""
+MOST_CELLS = 100_000
 YEARS = (1800, 2200)
 
 
-def with_header(table: TextTable, notes: list[str]) -> TextColumns:
-    """The columns; the first row is their names, unless it looks as the others do."""
-    reason = why_headless(table)
+def with_header(table: TextTable, notes: list[str], reason: str | None = None) -> TextColumns:
+    """The columns; the first row is their names, unless it looks as the others do.
+
+    `reason`: why it is no header, if that was told before.
+    """
+    if reason is None:
+        reason = why_headless(table)
     if not reason:
         return by_columns(table)
     columns = by_columns(table, header=False)
@@ -52,7 +57,9 @@ def with_header_of(table: TextTable, first: TextColumns, headless: bool) -> Text
 
 def why_headless(table: TextTable) -> str:
     """Why the first row is an example and no header; nothing if it may be one."""
-    first, others = table.rows[0], table.rows[1:LOOKED_AT]
+    first = table.rows[0]
+    enough = max(min(MOST_CELLS // len(first), LOOKED_AT), LEAST_LOOKED_AT)
+    others = table.rows[1 : enough + 1]
     if any(looks_like_pictures([cell]) for cell in first):
         return "its first row names a picture"
     if not others or _may_be_names(first):

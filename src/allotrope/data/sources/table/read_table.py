@@ -87,7 +87,8 @@ def _asked_cells(options: DataOptions, may_be_grouped: bool) -> AskedCells:
 def _columns(tables: Mapping[str, Path], notes: list[str]) -> dict[str, TextColumns]:
     """The columns of each table, called as in the training table if they have no header."""
     first = read_delimited(tables["train"], notes)
-    train, headless = with_header(first, notes), bool(why_headless(first))
+    reason = why_headless(first)
+    train, headless = with_header(first, notes, reason), bool(reason)
     columns = {"train": train}
     for split, path in tables.items():
         if split != "train":

@@ -12,7 +12,12 @@ from allotrope.config import DataOptions
 from allotrope.data.recognize.frame import Frame
 from allotrope.data.recognize.input_columns import DecodedVolumes
 from allotrope.data.sources.table.delimited import TextColumns
-from allotrope.data.sources.table.picture_files import PictureFolder, find_files, is_file
+from allotrope.data.sources.table.picture_files import (
+    PictureFolder,
+    find_files,
+    is_file,
+    mostly_end,
+)
 from allotrope.data.sources.volumes.read_volumes import VOLUME
 from allotrope.data.sources.volumes.scans_together import scans_together
 from allotrope.data.sources.volumes.volume_folders import LabelledScan, patient_of
@@ -59,8 +64,7 @@ def volume_columns(
 
 def _names_volumes(folder: VolumeFolder, cells: Sequence[str]) -> bool:
     """Whether cells are names of volumes: by their suffix, or because there are such folders."""
-    ended = sum(map(_ends_so, cells))
-    if ended > len(cells) / 2:
+    if mostly_end(cells, (*NIFTI, *DICOM)):
         return True
     tried = [cell for cell in cells[:TRIED] if cell]
     # Not looked for further down: a table of anything may lie beside a large folder.
