@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import nibabel
 import numpy as np
 from pydicom.dataset import Dataset, FileMetaDataset
-from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, generate_uid
+from pydicom.uid import (
+    CTImageStorage,
+    EnhancedCTImageStorage,
+    ExplicitVRLittleEndian,
+    generate_uid,
+)
 
 SIDE = 12
 
@@ -56,6 +62,49 @@ def save_series(
         paths.append(folder / f"slice-{number:03}.dcm")
         one.save_as(paths[-1], enforce_file_format=True)
     return paths
+
+
+def save_frames(
+    path: Path,
+    values: np.ndarray,
+    patient: str = "",
+    order: np.random.Generator | None = None,
+    places: Sequence[float] | None = None,
+    slope: float = 1.0,
+) -> Path:
+    """The same as one enhanced DICOM file, a frame a slice [d, h, w], in any order.
+
+    `places` are the heights of the slices, by default their numbers.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    numbers = np.arange(len(values)) if order is None else order.permutation(len(values))
+    turned = values[numbers, ::-1, ::-1]
+    whole = _slice(turned[0], 0.0, generate_uid(), 0)
+    whole.SOPClassUID = whole.file_meta.MediaStorageSOPClassUID = EnhancedCTImageStorage
+    whole.PatientID, whole.NumberOfFrames = patient, len(values)
+    whole.PixelData = np.ascontiguousarray(turned, "<i2").tobytes()
+    shared, measures, orientation, units = (Dataset() for _ in range(4))
+    measures.PixelSpacing, measures.SliceThickness = whole.PixelSpacing, whole.SliceThickness
+    orientation.ImageOrientationPatient = whole.ImageOrientationPatient
+    units.RescaleSlope, units.RescaleIntercept = slope, 0
+    shared.PixelMeasuresSequence = [measures]
+    shared.PlaneOrientationSequence = [orientation]
+    shared.PixelValueTransformationSequence = [units]
+    whole.SharedFunctionalGroupsSequence = [shared]
+    frames = []
+    for number in numbers.tolist():
+        frame, position = Dataset(), Dataset()
+        height = float(number if places is None else places[number])
+        position.ImagePositionPatient = [0, 0, height]
+        frame.PlanePositionSequence = [position]
+        frames.append(frame)
+    whole.PerFrameFunctionalGroupsSequence = frames
+    for name in ("PixelSpacing", "SliceThickness", "ImagePositionPatient"):
+        delattr(whole, name)
+    for name in ("ImageOrientationPatient", "RescaleSlope", "RescaleIntercept"):
+        delattr(whole, name)
+    whole.save_as(path, enforce_file_format=True)
+    return path
 
 
 def _slice(pixels: np.ndarray, height: float, series: str, number: int) -> Dataset:

@@ -12,11 +12,11 @@ from pydicom.uid import JPEGLSLossless
 import allotrope
 from allotrope.data.sources.volumes.volume_folders import holds_scans
 from allotrope.errors import DataError, UsageError
-from allotrope.inputs.volume.dicom import ordered, read_series, read_slice
+from allotrope.inputs.volume.dicom import ordered, read_series, read_slices
 from allotrope.inputs.volume.nifti import medical_package, read_nifti
 from allotrope.inputs.volume.scan_grid import UnreadableVolume
 from allotrope.inputs.volume.volume_files import read_scan
-from made_volumes import ball, save_nifti, save_series
+from made_volumes import ball, save_frames, save_nifti, save_series
 from read_sources import notes
 
 RANDOM = np.random.default_rng(2)
@@ -249,15 +249,15 @@ def test_missing_double_and_mixed_slices_are_told(tmp_path):
     with pytest.raises(UnreadableVolume, match="about 2 slices are missing between the 10 there"):
         read_scan(tmp_path / "gap")
     save_series(tmp_path / "twice", VALUES, series="1.2")
-    slices = [read_slice(path) for path in sorted((tmp_path / "twice").iterdir())]
+    slices = [read_slices(path)[0] for path in sorted((tmp_path / "twice").iterdir())]
     with pytest.raises(UnreadableVolume, match="1 of its 5 slices lie where another one does"):
         ordered([*slices, slices[2]])
-    other = [read_slice(path) for path in save_series(tmp_path / "other", VALUES)]
+    other = [read_slices(path)[0] for path in save_series(tmp_path / "other", VALUES)]
     with pytest.raises(UnreadableVolume, match="2 series are mixed, of 4, 4 slices"):
         ordered([*slices, *other])
     larger = save_series(tmp_path / "larger", np.tile(VALUES, (1, 2, 1)), series="1.2")
     with pytest.raises(UnreadableVolume, match="different numbers of rows"):
-        ordered([*slices, *map(read_slice, larger)])
+        ordered([*slices, *(read_slices(path)[0] for path in larger)])
     assert read_series(ordered(slices[::-1])).values.shape == VALUES.shape
 
 
@@ -342,3 +342,34 @@ def test_scans_whose_scales_seem_to_differ_are_pointed_out(tmp_path):
     said = notes(allotrope.read(tmp_path))
     assert "the brightest values of scans differ by a factor of" in said
     assert "factor" not in notes(allotrope.read(tmp_path, scan_values="absolute"))
+
+
+# --- several frames a file
+
+
+def test_frames_of_a_file_are_slices_in_any_order(tmp_path):
+    path = save_frames(tmp_path / "a.dcm", VALUES, order=RANDOM)
+    scan = read_scan(path)
+    assert np.array_equal(scan.values, VALUES) and scan.spacing == (1, 1, 1)
+    wide = read_scan(save_frames(tmp_path / "b.dcm", VALUES, places=[0, 3, 6, 9], slope=0.5))
+    assert np.array_equal(wide.values, VALUES * 0.5) and wide.spacing == (3, 1, 1)
+    for label in "ab":
+        for number in range(4):
+            save_frames(tmp_path / "set" / label / f"{number}.dcm", VALUES, f"{label}{number}")
+    data = allotrope.read(tmp_path / "set")
+    assert sum(map(len, data.splits.values())) == 8 and data.inputs[0].shape == (4, 5, 6)
+    assert "8 patients by PatientID" in notes(data)
+
+
+def test_frames_without_places_or_with_too_many_are_told(tmp_path):
+    path = save_frames(tmp_path / "twice.dcm", VALUES, places=[0, 1, 1, 2])
+    with pytest.raises(UnreadableVolume, match="1 of its 4 slices lie where another one does"):
+        read_scan(path)
+    with pytest.raises(UnreadableVolume, match="about 6 slices are missing"):
+        read_scan(save_frames(tmp_path / "gap.dcm", VALUES, places=[0, 1, 2, 9]))
+    (film,) = save_series(tmp_path / "film", VALUES[:1], NumberOfFrames=30)
+    with pytest.raises(UnreadableVolume, match="several frames, 30, and does not say where each"):
+        read_scan(film)
+    (bomb_,) = save_series(tmp_path / "bomb", VALUES[:1], NumberOfFrames=2**30)
+    with pytest.raises(UnreadableVolume, match="1073741824 x 5 x 6 voxels; expected 1 to"):
+        read_scan(bomb_)

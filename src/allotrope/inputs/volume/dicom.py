@@ -7,10 +7,11 @@ memory, to tell patients apart.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import blake2b
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -28,8 +29,8 @@ from allotrope.inputs.volume.scan_grid import (
 DICOM = (".dcm", ".dicom", ".ima")
 DEFLATED = "1.2.840.10008.1.2.1.99"
 """A syntax whose whole file is packed, and would be unpacked without a limit."""
-MOST_BYTES = 2**28
-"""A single slice is never so large."""
+MOST_BYTES = 2**30
+"""No file of slices is so large: as many voxels as may be, of four bytes."""
 ALIKE = 1e-3
 """How far directions of slices of one series may differ."""
 GAP = 1.5
@@ -57,6 +58,8 @@ TAGS = (
     "BurnedInAnnotation",
 )
 """All that is looked at of a header."""
+GROUPS = ("SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence")
+"""What says of the frames of a file where they lie (PS3.3 C.7.6.16)."""
 PLACING = ("PixelSpacing", "ImagePositionPatient", "ImageOrientationPatient")
 
 
@@ -64,7 +67,8 @@ PLACING = ("PixelSpacing", "ImagePositionPatient", "ImageOrientationPatient")
 class Slice:
     """What the header of one slice says; `position` and `directions` in millimetres, as DICOM does.
 
-    `directions` [6] are along a row and along a column. `series` and `patient` are hashes;
+    `directions` [6] are along a row and along a column. `series` and `patient` are hashes; `frame`
+    counts among the `frames` of its file; values are stored ones by `slope` and `intercept`.
     `lacking` are the elements without which its place is not known, as of most X-rays.
     """
 
@@ -81,6 +85,10 @@ class Slice:
     window: tuple[float, float] | None
     written_on: bool
     modality: str = ""
+    slope: float = 1.0
+    intercept: float = 0.0
+    frame: int = 0
+    frames: int = 1
     lacking: tuple[str, ...] = ()
 
     @property
@@ -108,11 +116,20 @@ def normal(one: Slice) -> np.ndarray:
     return np.cross(along[:3], along[3:])
 
 
-def read_slice(path: Path) -> Slice:
-    """The header of a slice. Raises: UnreadableVolume."""
+def read_slices(path: Path) -> list[Slice]:
+    """The header of a slice, or those of all frames in a file. Raises: UnreadableVolume."""
     with _as_reason():
-        data = _opened(path, TAGS, True)
-        return _slice(path, data)
+        data = _opened(path, (*TAGS, *GROUPS), True)
+        if "Rows" not in data or "Columns" not in data:
+            raise UnreadableVolume("a file holds no pixels, such as a report or a list of files")
+        count = int(data.get("NumberOfFrames", 1) or 1)
+        check_voxels((count, int(data.Rows), int(data.Columns)))
+        if count > 1 and len(data.get(GROUPS[1], ())) != count:
+            raise UnreadableVolume(
+                f"a file holds several frames, {count:,}, and does not say where each lies, as "
+                "films do not; expected slices, or frames with their places"
+            )
+        return [_slice(path, _of_frame(data, number), number, count) for number in range(count)]
 
 
 def ordered(slices: Sequence[Slice]) -> list[Slice]:
@@ -152,71 +169,85 @@ def read_series(slices: Sequence[Slice], header_only: bool = False) -> Scan:
     affine = _affine(first, last, len(slices))
     if header_only:
         return upright(np.broadcast_to(np.float32(0), shape).transpose(2, 1, 0), affine)
-    values = np.empty(shape, np.float32)
-    for place, one in enumerate(slices):
-        values[place] = pixels(one)
+    values, place = np.empty(shape, np.float32), 0
+    for path, frames in groupby(slices, lambda one: one.path):
+        for one in _pixels(path, list(frames)):
+            values[place] = one
+            place += 1
     numbers, strange = numbers_only(values)
     turned = upright(numbers.transpose(2, 1, 0), affine)
     return Scan(turned.values, turned.spacing, strange)
 
 
-def pixels(one: Slice) -> np.ndarray:
-    """The values float32 [rows, columns] of a slice, in the units that its header says.
+def _pixels(path: Path, frames: Sequence[Slice]) -> Iterator[np.ndarray]:
+    """The values float32 [rows, columns] of frames of one file, in the units of their headers.
 
     Raises: UnreadableVolume.
     """
+    first = frames[0]
     with _as_reason():
-        data = _opened(one.path, None, False)
-        _check_decoder(data)
+        data = _opened(path, None, False)
+        _check_decoder(data, first.frames)
         stored = data.pixel_array
         # A compressed picture has a size of its own, which nobody has checked yet.
-        if stored.shape != (one.rows, one.columns):
-            raise UnreadableVolume(
-                f"a slice has pixels {stored.shape}, its header says {(one.rows, one.columns)}"
-            )
-        values = stored.astype(np.float32)
-        if one.inverted:
-            # The lowest value is white: turned within what the bits can say.
-            bits = 2 ** int(data.BitsStored)
-            values = (-1 if data.PixelRepresentation else bits - 1) - values
-        slope, intercept = data.get("RescaleSlope", 1), data.get("RescaleIntercept", 0)
-        return values * np.float32(slope) + np.float32(intercept)
+        expected: tuple[int, ...] = (first.rows, first.columns)
+        if first.frames > 1:
+            expected = (first.frames, *expected)
+        if stored.shape != expected:
+            raise UnreadableVolume(f"it has pixels {stored.shape}, its header says {expected}")
+        stored = stored.reshape(first.frames, first.rows, first.columns)
+        for one in frames:
+            values = stored[one.frame].astype(np.float32)
+            if one.inverted:
+                # The lowest value is white: turned within what the bits can say.
+                bits = 2 ** int(data.BitsStored)
+                values = (-1 if data.PixelRepresentation else bits - 1) - values
+            yield values * np.float32(one.slope) + np.float32(one.intercept)
 
 
-def _slice(path: Path, data: Any) -> Slice:
-    if "Rows" not in data or "Columns" not in data:
-        raise UnreadableVolume("a file holds no pixels, such as a report or a list of files")
-    if int(data.get("NumberOfFrames", 1) or 1) > 1:
-        raise UnreadableVolume(
-            "a file holds several frames; expected one slice a file. Save its frames as files"
-        )
-    if int(data.get("SamplesPerPixel", 1)) != 1:
+def _of_frame(data: Any, number: int) -> dict[str, Any]:
+    """The elements of `TAGS` that hold for a frame: its own before those of all."""
+    told = {tag: data.get(tag) for tag in TAGS if tag in data}
+    shared, own = (data.get(name, ()) for name in GROUPS)
+    for group in (*shared[:1], *own[number : number + 1]):
+        # Each of a frame's groups is a sequence of one item with the elements themselves.
+        for item in (element.value[0] for element in group if element.VR == "SQ" and element.value):
+            told |= {part.keyword: part.value for part in item if part.keyword in TAGS}
+    return told
+
+
+def _slice(path: Path, told: Mapping[str, Any], frame: int, frames: int) -> Slice:
+    if int(told.get("SamplesPerPixel", 1)) != 1:
         raise UnreadableVolume("its pixels are in colour; expected one value a voxel")
-    lacking = tuple(tag for tag in PLACING if not data.get(tag))
-    steps = data.get("PixelSpacing") or data.get("ImagerPixelSpacing") or (1, 1)
+    lacking = tuple(tag for tag in PLACING if not told.get(tag))
+    steps = told.get("PixelSpacing") or told.get("ImagerPixelSpacing") or (1, 1)
     row, column = (float(step) for step in steps)
-    photometric = str(data.get("PhotometricInterpretation", ""))
+    photometric = str(told.get("PhotometricInterpretation", ""))
     return Slice(
         path=path,
-        series=_hashed(data.get("SeriesInstanceUID")),
-        patient=_hashed(data.get("PatientID")),
-        rows=int(data.Rows),
-        columns=int(data.Columns),
+        series=_hashed(told.get("SeriesInstanceUID")),
+        patient=_hashed(told.get("PatientID")),
+        rows=int(told["Rows"]),
+        columns=int(told["Columns"]),
         spacing=(row, column),
-        thickness=float(data.get("SliceThickness") or 0),
-        position=tuple(map(float, data.get("ImagePositionPatient") or (0, 0, 0))),
-        directions=tuple(map(float, data.get("ImageOrientationPatient") or (1, 0, 0, 0, 1, 0))),
+        thickness=float(told.get("SliceThickness") or 0),
+        position=tuple(map(float, told.get("ImagePositionPatient") or (0, 0, 0))),
+        directions=tuple(map(float, told.get("ImageOrientationPatient") or (1, 0, 0, 0, 1, 0))),
         inverted=photometric == "MONOCHROME1",
-        window=_window(data),
-        written_on=str(data.get("BurnedInAnnotation", "")).upper() == "YES",
-        modality=str(data.get("Modality", "")).upper(),
+        window=_window(told),
+        written_on=str(told.get("BurnedInAnnotation", "")).upper() == "YES",
+        modality=str(told.get("Modality", "")).upper(),
+        slope=float(told.get("RescaleSlope", 1)),
+        intercept=float(told.get("RescaleIntercept", 0)),
+        frame=frame,
+        frames=frames,
         lacking=lacking,
     )
 
 
-def _window(data: Any) -> tuple[float, float] | None:
+def _window(told: Mapping[str, Any]) -> tuple[float, float] | None:
     """The lowest and highest value that are told apart, of the first window there is."""
-    center, width = data.get("WindowCenter"), data.get("WindowWidth")
+    center, width = told.get("WindowCenter"), told.get("WindowWidth")
     if center is None or width is None:
         return None
     middle, whole = (float(np.ravel(value)[0]) for value in (center, width))
@@ -232,7 +263,7 @@ def _hashed(identifier: Any) -> str:
 def _opened(path: Path, tags: Sequence[str] | None, header_only: bool) -> Any:
     pydicom = medical_package("pydicom")
     if path.stat().st_size > MOST_BYTES:
-        raise UnreadableVolume(f"a slice is larger than {MOST_BYTES:,} bytes")
+        raise UnreadableVolume(f"a file is larger than {MOST_BYTES:,} bytes")
     # Looked at before the rest: what is packed as a whole is unpacked when it is opened.
     meta = pydicom.filereader.read_file_meta_info(path)
     if meta.get("TransferSyntaxUID") == DEFLATED:
@@ -241,13 +272,13 @@ def _opened(path: Path, tags: Sequence[str] | None, header_only: bool) -> Any:
     return pydicom.dcmread(path, stop_before_pixels=header_only, specific_tags=wanted)
 
 
-def _check_decoder(data: Any) -> None:
+def _check_decoder(data: Any, frames: int) -> None:
     """Raises: UnreadableVolume if there are no pixels, or nothing that decodes them."""
     if "PixelData" not in data:
         raise UnreadableVolume("a slice holds no pixels, only a header")
     syntax = data.file_meta.get("TransferSyntaxUID")
     if syntax is None or not syntax.is_compressed:
-        _check_length(data)
+        _check_length(data, frames)
         return
     try:
         decoder = medical_package("pydicom.pixels").get_decoder(syntax)
@@ -263,9 +294,9 @@ def _check_decoder(data: Any) -> None:
         )
 
 
-def _check_length(data: Any) -> None:
+def _check_length(data: Any, frames: int) -> None:
     """Raises: UnreadableVolume if the pixels are not as many as the header says."""
-    size = int(data.Rows) * int(data.Columns) * (int(data.BitsAllocated) // 8)
+    size = frames * int(data.Rows) * int(data.Columns) * (int(data.BitsAllocated) // 8)
     length = len(data.PixelData)
     # A length that is odd is filled up.
     if not size <= length <= size + 1:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from allotrope.inputs.volume.dicom import is_dicom, ordered, read_series, read_slice
+from allotrope.inputs.volume.dicom import is_dicom, ordered, read_series, read_slices
 from allotrope.inputs.volume.nifti import is_nifti, read_nifti
 from allotrope.inputs.volume.scan_grid import Scan, UnreadableVolume, on_grid
 
@@ -46,7 +46,7 @@ def series_files(folder: Path) -> list[list[Path]]:
     series: dict[str, list[Path]] = {}
     for path in dicom_files(folder):
         try:
-            name = read_slice(path).series or str(path)
+            name = read_slices(path)[0].series or str(path)
         except UnreadableVolume:
             name = str(path)
         series.setdefault(name, []).append(path)
@@ -55,7 +55,7 @@ def series_files(folder: Path) -> list[list[Path]]:
 
 def read_files(files: Sequence[Path]) -> Scan:
     """The scan of the slices of one series. Raises: UnreadableVolume."""
-    return read_series(ordered([read_slice(file) for file in files]))
+    return read_series(ordered([one for file in files for one in read_slices(file)]))
 
 
 def read_scan(path: Path) -> Scan:

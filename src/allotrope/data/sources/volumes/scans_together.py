@@ -20,7 +20,7 @@ from allotrope.data.sources.volumes.common_grid import (
 from allotrope.data.sources.volumes.value_scale import is_relative, scales_differ
 from allotrope.data.sources.volumes.volume_folders import LabelledScan
 from allotrope.errors import DataError
-from allotrope.inputs.volume.dicom import Slice, ordered, read_series, read_slice
+from allotrope.inputs.volume.dicom import Slice, ordered, read_series, read_slices
 from allotrope.inputs.volume.nifti import read_nifti
 from allotrope.inputs.volume.scan_grid import Scan, UnreadableVolume, on_grid
 from allotrope.inputs.volume.volume import Volume
@@ -112,7 +112,7 @@ def _look(labelled: LabelledScan) -> Look:
     if labelled.path.is_file() and not labelled.files:
         return Look(read_nifti(labelled.path, header_only=True))
     files = labelled.files or dicom_files(labelled.path)
-    slices = ordered([read_slice(file) for file in files])
+    slices = ordered([one for file in files for one in read_slices(file)])
     if any(one.written_on for one in slices):
         raise UnreadableVolume(
             "text is written on its pixels (BurnedInAnnotation is YES), which may name the "
