@@ -11,9 +11,12 @@ from typing import Any
 from allotrope.delivery.asked import needed
 from allotrope.delivery.table_rows import TABLES, best_parted
 from allotrope.errors import UsageError
+from allotrope.inputs.table.cell_numbers import PLAIN
 from allotrope.storage import replace_file
 
 Row = Mapping[str, Any]
+FORMULA = ("=", "+", "-", "@", "\t", "\r")
+"""How a cell begins that a spreadsheet may compute."""
 
 
 def check_out(out: Path) -> None:
@@ -33,10 +36,21 @@ def write_answers(out: Path, rows: Sequence[Row], columns: Mapping[str, Any]) ->
     heads = [f"{name} (answer)" if name in names else name for name in of_answers]
     text = io.StringIO()
     table = csv.writer(text, lineterminator="\n")
-    table.writerow([*names, *heads])
+    table.writerow(map(harmless, [*names, *heads]))
     for before, one in zip(cells, answers, strict=True):
-        table.writerow([*before, *(one.get(name, "") for name in of_answers)])
+        table.writerow(map(harmless, [*before, *(one.get(name, "") for name in of_answers)]))
     replace_file(out, text.getvalue().encode())
+
+
+def harmless(cell: Any) -> str:
+    """The cell, behind a ' if a spreadsheet would compute it as a formula and it is no number.
+
+    After OWASP, "CSV injection": a table of answers is often opened in one.
+    """
+    text = str(cell)
+    if text[:1] in FORMULA and len(text) > 1 and not PLAIN.fullmatch(text):
+        return f"'{text}"
+    return text
 
 
 def _cells_before(

@@ -210,10 +210,30 @@ def _task(frame: Frame, name: str, asked: Asked) -> TaskKind:
         return TaskKind(asked.tasks[name], asked.reason(name))
     if name in frame.label_names:
         return TaskKind("multilabel", f"its labels are {len(frame.label_names[name])} flags")
+    _check_repeating(frame, name)
     if name in frame.spoiled:
         parts = frame.spoiled[name].numbers.values()
         return task_kind(name, np.concatenate(list(parts)))
     return task_kind(name, frame.whole(name))
+
+
+def _check_repeating(frame: Frame, name: str) -> None:
+    """Raises: DataError for a target of dates, or of texts that nearly all differ."""
+    form, column = frame.form(name), frame.whole(name)
+    if form == DATES:
+        raise DataError(
+            f"{frame.name}: target '{name}' holds dates, which are no classes. Predict a number, "
+            f"such as the days until then, or say --task {name}=classification."
+        )
+    if form not in (NAMES, TEXTS):
+        return
+    distinct = np.unique(column)
+    if len(distinct) > len(column) / 2:
+        shown = ", ".join(repr(str(cell)[:30]) for cell in distinct[:3])
+        raise DataError(
+            f"{frame.name}: target '{name}' has another text in nearly every row ({shown}, …), as "
+            f"ids and names have. Name another column, or say --task {name}=classification."
+        )
 
 
 def _inputs(

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping
 
 import numpy as np
 
@@ -49,12 +50,26 @@ def _classification(
     except DataError as error:
         raise DataError(f"{frame.name}: target '{name}': {error}") from None
     frame.notes.extend(f"'{name}': {note}" for note in notes)
+    frame.notes.extend(_alike(name, classes))
     labels = {}
     for split, rows in known.items():
         labels[split] = np.full(len(rows), -1, np.int64)
         labels[split][rows] = codes[split]
     _check_known(frame, name, classes, labels)
     return Classification(name=name, classes=classes), labels
+
+
+def _alike(name: str, classes: tuple[str, ...]) -> Iterator[str]:
+    """A note for all classes that differ only in case or spaces, which are rarely two."""
+    by_core: dict[str, list[str]] = defaultdict(list)
+    for label in classes:
+        by_core["".join(str(label).split()).casefold()].append(str(label))
+    several = [" and ".join(map(repr, those)) for those in by_core.values() if len(those) > 1]
+    if several:
+        yield (
+            f"'{name}': {'; '.join(several[:LISTED])} differ only in case or spaces and are "
+            "learned as classes of their own; write them alike if they are one"
+        )
 
 
 def _check_known(

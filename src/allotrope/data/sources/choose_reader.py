@@ -25,7 +25,7 @@ from allotrope.data.sources.idx import idx_name, read_idx
 from allotrope.data.sources.json_lines import is_json_lines, read_json_lines
 from allotrope.data.sources.lines.lines_in_folder import lines_to_read
 from allotrope.data.sources.lines.read_lines import may_be_lines, read_lines
-from allotrope.data.sources.table.delimited import SUFFIXES as TABLES
+from allotrope.data.sources.table.table_text import is_table
 from allotrope.data.sources.text_folders import TextFiles, find_text_files, read_text_files
 from allotrope.data.sources.volumes.volume_folders import holds_scans
 from allotrope.errors import DataError
@@ -54,7 +54,7 @@ def read_source(
         reading = with_columns_as_asked(read_digits(), options)
         return _saying_unused(reading, options, digits=True)
     path = Path(source).expanduser()
-    if path.is_file() and path.suffix.lower() in TABLES:
+    if path.is_file() and is_table(path):
         return _read_table({"train": path}, options, report)
     if path.is_file() and path.suffix.lower() in PARQUET:
         frame = frame_of_columns(printable(path.stem), read_parquet(path))

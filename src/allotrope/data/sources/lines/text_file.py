@@ -13,7 +13,7 @@ from allotrope.errors import DataError
 from allotrope.memory_limit import require_memory
 from allotrope.wording import counted
 
-COMPRESSED = ".gz"
+COMPRESSED, GZIP = ".gz", b"\x1f\x8b"
 MOST_BYTES = 2_000_000_000
 MEMORY_PER_BYTE = 4
 """What Python needs for a byte of text in lines, at the most."""
@@ -36,7 +36,7 @@ def read_text_file(path: Path, most: int = MOST_BYTES) -> TextFile:
     Lines in UTF-8 and lines in Windows-1252 may stand in one file: each is read by itself.
     Raises: DataError for a file that is cut short, too large, or of no text.
     """
-    data = _content(path, most)
+    data = content(path, most)
     _, encoding = decoded(data)
     if encoding.startswith("utf-16") or encoding.startswith("utf-32"):
         lines, used = decoded(data)[0].splitlines(), Counter({encoding: 1})
@@ -61,16 +61,21 @@ def _notes(path: Path, used: Counter[str]) -> list[str]:
     return [f"'{path.name}' is not all UTF-8: {listed}; save it as UTF-8 if it looks wrong"]
 
 
-def _content(path: Path, most: int) -> bytes:
-    if path.suffix.lower() != COMPRESSED:
-        require_memory(
-            path.stat().st_size * MEMORY_PER_BYTE, str(path), "Split it into several files."
-        )
+def content(path: Path, most: int = MOST_BYTES, memory_per_byte: int = MEMORY_PER_BYTE) -> bytes:
+    """The bytes of a file, decompressed if they are gzip's, whatever it is called.
+
+    Raises: DataError if they are more than `most`, or cannot be decompressed.
+    """
+    with path.open("rb") as file:
+        compressed = file.read(len(GZIP)) == GZIP or path.suffix.lower() == COMPRESSED
+    if not compressed:
+        size = path.stat().st_size
+        require_memory(size * memory_per_byte, str(path), "Split it into several files.")
         return path.read_bytes()
-    return _decompressed(path, most)
+    return _decompressed(path, most, memory_per_byte)
 
 
-def _decompressed(path: Path, most: int) -> bytes:
+def _decompressed(path: Path, most: int, memory_per_byte: int) -> bytes:
     """The content of a gzip file, of which no more is read than fits."""
     parts, size = [], 0
     try:
@@ -78,7 +83,7 @@ def _decompressed(path: Path, most: int) -> bytes:
             while part := file.read(CHUNK):
                 size += len(part)
                 require_memory(
-                    size * MEMORY_PER_BYTE, f"{path} decompressed", "Split it into several files."
+                    size * memory_per_byte, f"{path} decompressed", "Split it into several files."
                 )
                 if size > most:
                     raise DataError(

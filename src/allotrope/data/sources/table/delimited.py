@@ -11,18 +11,19 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
-from allotrope.data.encodings import decoded
+from allotrope.data.sources.table.table_text import read_table_text, table_suffix
 from allotrope.errors import DataError
-from allotrope.memory_limit import require_memory
 from allotrope.wording import counted
 
-SUFFIXES = (".csv", ".tsv", ".tab")
 SEPARATORS = {",": "commas", "\t": "tabs", ";": "semicolons", "|": "bars"}
+STRANGE = "^~:# "
+"""What may part cells in other files, and is not taken to."""
 LOOKED_AT = 200
 """Rows by which the separator is told."""
 MEMORY_PER_BYTE = 10
 """What Python needs for a byte of text in short cells, at the most."""
 ROWS_SHOWN = 5
+MOSTLY, SHOWN = 0.5, 60
 LARGEST_CELL = 16_000_000
 """Characters of a cell, which may be a long text; Python's own limit is 131,072."""
 
@@ -59,26 +60,38 @@ class TextColumns:
         return replace(self, columns=columns, lines=[self.lines[row] for row in rows])
 
 
-def read_delimited(path: Path, notes: list[str]) -> TextTable:
+def read_delimited(path: Path, notes: list[str], skip_bad_rows: bool = False) -> TextTable:
     """The rows of a table; what was guessed of encoding and separator is added to `notes`.
 
-    Raises: DataError if it is no table, or rows differ in length.
+    Raises: DataError if it is no table, or rows differ in length and are not to be skipped.
     """
-    size = path.stat().st_size
-    require_memory(size * MEMORY_PER_BYTE, str(path), "Split it into several files.")
-    text, encoding = decoded(path.read_bytes())
-    text = text.removeprefix("\ufeff")
-    if encoding not in ("utf-8", "utf-8-sig"):
-        notes.append(f"'{path.name}' was read as {encoding}; save it as UTF-8 if it looks wrong")
-    if "\0" in text:
-        raise DataError(f"{path}: holds zero bytes; expected a table in text.")
-    separator = _separator(path, text)
-    if separator != ("\t" if path.suffix.lower() != ".csv" else ","):
-        notes.append(f"the columns of '{path.name}' are told apart by {SEPARATORS[separator]}")
-    rows, lines = _rows(path, text, separator)
+    read = read_table_text(path, notes, MEMORY_PER_BYTE)
+    separator = read.separator or _separator(path, read.text)
+    usual = "," if table_suffix(path) == ".csv" else "\t"
+    if separator != usual:
+        named = SEPARATORS.get(separator, f"'{separator}'")
+        notes.append(f"the columns of '{path.name}' are told apart by {named}")
+    rows, lines = _rows(path, read.text, separator)
     if not rows:
         raise DataError(f"{path}: holds no rows; expected a header and a row for each example.")
-    return TextTable(path, _of_one_length(path, rows, lines), lines, separator)
+    _check_parted(path, rows)
+    rows, lines = _of_one_length(path, rows, lines, notes, skip_bad_rows)
+    return TextTable(path, rows, lines, separator)
+
+
+def _check_parted(path: Path, rows: Sequence[Sequence[str]]) -> None:
+    """Raises: DataError for rows of a single cell in which a mark stands equally often."""
+    first = [row[0] for row in rows[:LOOKED_AT]]
+    if any(len(row) > 1 for row in rows[:LOOKED_AT]) or len(first) < 2:
+        return
+    for mark in STRANGE:
+        count = first[0].count(mark)
+        if count and all(cell.count(mark) == count for cell in first):
+            shown = "spaces" if mark == " " else f"'{mark}'"
+            raise DataError(
+                f"{path}: has a single column, in which {shown} may part cells. Expected "
+                f"{', '.join(SEPARATORS.values())}, or a first line sep={mark} that says so."
+            )
 
 
 def by_columns(table: TextTable, header: bool = True) -> TextColumns:
@@ -103,7 +116,7 @@ def by_columns(table: TextTable, header: bool = True) -> TextColumns:
 
 def _separator(path: Path, text: str) -> str:
     """What tells columns apart: what gives most columns in rows that are equally long."""
-    if path.suffix.lower() != ".csv":
+    if table_suffix(path) != ".csv":
         return "\t"
     candidates = {}
     for separator in SEPARATORS:
@@ -144,22 +157,44 @@ def _rows(path: Path, text: str, separator: str) -> tuple[list[list[str]], list[
     return rows, lines
 
 
-def _of_one_length(path: Path, rows: list[list[str]], lines: list[int]) -> list[list[str]]:
-    """The rows, without empty cells behind the last column of all."""
+def _of_one_length(
+    path: Path, rows: list[list[str]], lines: list[int], notes: list[str], skip: bool
+) -> tuple[list[list[str]], list[int]]:
+    """The rows and their lines, without empty cells behind the last column of all.
+
+    Raises: DataError for rows of another length, which may be skipped, each said.
+    """
     width = len(rows[0])
-    trimmed = [row[:width] if not any(row[width:]) else row for row in rows]
-    wrong = [
-        f"line {line} has {len(row)}"
-        for row, line in zip(trimmed, lines, strict=True)
-        if len(row) != width
-    ]
-    if wrong:
-        more = ""
-        if len(wrong) > ROWS_SHOWN:
-            more = f" and {counted(len(wrong) - ROWS_SHOWN, 'more row')}"
+    trimmed = [row if len(row) == width or any(row[width:]) else row[:width] for row in rows]
+    wrong = [place for place, row in enumerate(trimmed) if len(row) != width]
+    if not wrong:
+        return trimmed, lines
+    _check_first(path, trimmed)
+    listed = [f"line {lines[place]} has {len(trimmed[place])}" for place in wrong[:ROWS_SHOWN]]
+    more = ""
+    if len(wrong) > ROWS_SHOWN:
+        more = f" and {counted(len(wrong) - ROWS_SHOWN, 'more row')}"
+    said = (
+        f"rows differ in length: the first has {counted(width, 'cell')}, {', '.join(listed)}{more}"
+    )
+    if not skip:
         raise DataError(
-            f"{path}: rows differ in length: the first has {counted(width, 'cell')}, "
-            f"{', '.join(wrong[:ROWS_SHOWN])}{more}. Put cells that hold the separator in quotes, "
-            "and leave missing cells empty."
+            f"{path}: {said}. Put cells that hold the separator in quotes, leave missing cells "
+            "empty, or leave these rows out with --skip-bad-rows."
         )
-    return trimmed
+    notes.append(f"{counted(len(wrong), 'row')} left out, as was asked for: {said}")
+    left_out = set(wrong)
+    places = [place for place in range(len(rows)) if place not in left_out]
+    return [trimmed[place] for place in places], [lines[place] for place in places]
+
+
+def _check_first(path: Path, rows: Sequence[Sequence[str]]) -> None:
+    """Raises: DataError if the first row is the odd one, as a title above the header is."""
+    lengths = Counter(len(row) for row in rows)
+    length, count = lengths.most_common(1)[0]
+    if length > len(rows[0]) and count > MOSTLY * len(rows):
+        raise DataError(
+            f"{path}: the first row has {counted(len(rows[0]), 'cell')} "
+            f"({', '.join(rows[0])[:SHOWN]!r}), and nearly all others have {length}. Remove what "
+            "stands above the header."
+        )

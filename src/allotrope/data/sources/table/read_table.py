@@ -47,7 +47,7 @@ def read_tables(tables: Mapping[str, Path], options: DataOptions, report: Report
     notes: list[str] = []
     first = tables["train"]
     asked = asked_of(options).inputs
-    columns = _alike(_columns(tables, notes), notes)
+    columns = _alike(_columns(tables, notes, options.skip_bad_rows), notes)
     folder, scans = PictureFolder(first.parent), VolumeFolder(first.parent)
     volumes = volume_columns(scans, columns["train"], asked)
     # Any file that is there may be a picture by its name; what is a volume is none.
@@ -84,15 +84,15 @@ def _asked_cells(options: DataOptions, may_be_grouped: bool) -> AskedCells:
     )
 
 
-def _columns(tables: Mapping[str, Path], notes: list[str]) -> dict[str, TextColumns]:
+def _columns(tables: Mapping[str, Path], notes: list[str], skip: bool) -> dict[str, TextColumns]:
     """The columns of each table, called as in the training table if they have no header."""
-    first = read_delimited(tables["train"], notes)
+    first = read_delimited(tables["train"], notes, skip)
     reason = why_headless(first)
     train, headless = with_header(first, notes, reason), bool(reason)
     columns = {"train": train}
     for split, path in tables.items():
         if split != "train":
-            columns[split] = with_header_of(read_delimited(path, notes), train, headless)
+            columns[split] = with_header_of(read_delimited(path, notes, skip), train, headless)
     return columns
 
 

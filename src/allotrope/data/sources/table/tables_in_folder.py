@@ -11,10 +11,11 @@ from allotrope.config import DataOptions
 from allotrope.data.encodings import printable
 from allotrope.data.sources.folder.folder_layout import find_layout
 from allotrope.data.sources.folder.tree import scan
-from allotrope.data.sources.table.delimited import SUFFIXES, TextColumns, read_delimited
+from allotrope.data.sources.table.delimited import TextColumns, read_delimited
 from allotrope.data.sources.table.header import with_header
 from allotrope.data.sources.table.picture_files import PictureFolder
 from allotrope.data.sources.table.read_table import picture_columns
+from allotrope.data.sources.table.table_text import is_table
 from allotrope.data.sources.table.volume_columns import VolumeFolder, volume_columns
 from allotrope.data.sources.volumes.volume_folders import labelled_scans
 from allotrope.data.split_names import split_name
@@ -79,7 +80,7 @@ def _tables(folder: Path) -> list[Path]:
     return sorted(
         path
         for path in folder.iterdir()
-        if path.suffix.lower() in SUFFIXES and path.is_file() and not path.name.startswith(".")
+        if is_table(path) and path.is_file() and not path.name.startswith(".")
     )
 
 

@@ -1,0 +1,104 @@
+"""The text of a table's file: decompressed, decoded, and named for what it is if it is none."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from allotrope.data.encodings import decoded
+from allotrope.data.sources.lines.text_file import COMPRESSED, GZIP, content
+from allotrope.errors import DataError
+from allotrope.wording import counted
+
+SUFFIXES = (".csv", ".tsv", ".tab")
+USUAL = ("utf-8", "utf-8-sig")
+BEGINNINGS = (
+    (b"PK\x03\x04", "a workbook of a spreadsheet (.xlsx) or a zip archive", "Save it as .csv."),
+    (b"\xd0\xcf\x11\xe0", "a workbook of a spreadsheet (.xls)", "Save it as .csv."),
+    (b"PAR1", "a parquet file", "Call it .parquet."),
+    (b"ARROW1", "an Arrow file", "Save it as .parquet or .csv."),
+    (b"FEA1", "a feather file", "Save it as .parquet or .csv."),
+    (b"SQLite format 3", "a database", "Export the table as .csv."),
+    (b"%PDF", "a PDF document", "Expected a table in text."),
+    (b"\x89PNG", "a picture", "Expected a table in text."),
+    (b"\xff\xd8\xff", "a picture", "Expected a table in text."),
+    (b"BZh", "a bzip2 archive", "Extract it."),
+    (b"7z\xbc\xaf", "a 7z archive", "Extract it."),
+    (b"\xfd7zXZ", "an xz archive", "Extract it."),
+    (b"\x28\xb5\x2f\xfd", "a zstd archive", "Extract it."),
+)
+"""How files begin that are called .csv and are none."""
+PAGE = re.compile(rb"\s*(<!doctype html|<html|<\?xml)", re.IGNORECASE)
+LISTED = 5
+
+
+@dataclass(frozen=True)
+class TableText:
+    """The text, and what tells its columns apart if its first line says so, as spreadsheets do."""
+
+    text: str
+    separator: str = ""
+
+
+def table_suffix(path: Path) -> str:
+    """`.csv` of rows.csv and of rows.csv.gz."""
+    inner = Path(path.stem) if path.suffix.lower() == COMPRESSED else path
+    return inner.suffix.lower()
+
+
+def is_table(path: Path) -> bool:
+    """Whether a file is called as a table in text is."""
+    return table_suffix(path) in SUFFIXES
+
+
+def read_table_text(path: Path, notes: list[str], memory_per_byte: int) -> TableText:
+    """The text of a table; what was guessed of its encoding is added to `notes`.
+
+    Raises: DataError for a file that is of another kind, or cannot be decompressed.
+    """
+    data = content(path, memory_per_byte=memory_per_byte)
+    if data.startswith(GZIP):
+        raise DataError(f"{path}: is compressed twice. Decompress it.")
+    for beginning, what, remedy in BEGINNINGS:
+        if data.startswith(beginning):
+            raise DataError(f"{path}: is {what}, whatever it is called. {remedy}")
+    if PAGE.match(data):
+        raise DataError(
+            f"{path}: is a web page, as a server sends it instead of a file that has to be asked "
+            "for otherwise. Download the table itself."
+        )
+    text = _decoded(path, data, notes).removeprefix("\ufeff")
+    if "\0" in text:
+        raise DataError(f"{path}: holds zero bytes; expected a table in text.")
+    said = re.match(r"sep=(.)\r?\n", text)
+    if said is None:
+        return TableText(text)
+    # An empty line in its place, so that lines are counted as in the file.
+    return TableText("\n" + text[said.end() :], said[1])
+
+
+def _decoded(path: Path, data: bytes, notes: list[str]) -> str:
+    """The text. Lines of two encodings may stand in one file: each is read by itself."""
+    text, encoding = decoded(data)
+    if encoding in USUAL:
+        return text
+    if encoding.startswith("utf"):
+        notes.append(f"'{path.name}' was read as {encoding}; save it as UTF-8 if it looks wrong")
+        return text
+    lines = data.splitlines(keepends=True)
+    pairs = [decoded(line) for line in lines]
+    others = [number for number, (_, name) in enumerate(pairs, 1) if name not in USUAL]
+    is_utf8 = any(
+        name in USUAL and not line.isascii() for line, (_, name) in zip(lines, pairs, strict=True)
+    )
+    if not is_utf8:
+        notes.append(f"'{path.name}' was read as {encoding}; save it as UTF-8 if it looks wrong")
+        return text
+    listed = ", ".join(map(str, others[:LISTED]))
+    more = f" and {len(others) - LISTED:,} more" if len(others) > LISTED else ""
+    notes.append(
+        f"'{path.name}' has two encodings: it is UTF-8 but for {counted(len(others), 'line')} "
+        f"({listed}{more}), read as {encoding}; save it as UTF-8 if it looks wrong"
+    )
+    return "".join(line for line, _ in pairs)
