@@ -106,6 +106,9 @@ def test_python_asks_with_texts_of_any_length(run):
 def test_the_report_shows_excerpts(run):
     record = json.loads((run.folder / "run.json").read_text())
     assert record["network_details"]["has_learned"]
+    # Validated before the first step: the linear model is kept if nothing is gained.
+    header, first = (run.folder / "history.csv").read_text().splitlines()[:2]
+    assert dict(zip(header.split(","), first.split(","), strict=True))["step"] == "0"
     assert record["data"]["inputs"][0]["kind"] == "text"
     assert "label" in (run.folder / "report.html").read_text()
 

@@ -250,6 +250,8 @@ class _Choosing:
                 "for their sum and for layers without normalization."
             )
         recipe = recipe_of(family, self._shape(self.picture), len(self.data.train))
+        if self.picture is None and self.texts:
+            recipe = replace(recipe, augmentation=TEXTS.recipe.augmentation)
         recipe = replace(recipe, seed=self.seed, budget=self.budget, epochs=self.epochs)
         recipe = self._suiting_tasks(recipe)
         if "flip" not in self.overrides:

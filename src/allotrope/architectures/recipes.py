@@ -196,8 +196,11 @@ FAMILIES: Mapping[str, Family] = {
 ROWS = Family("rows", SMALL)
 """Dense layers, for several inputs of which none is a picture."""
 
-TEXTS = Family("text_cnn", SMALL, most_epochs=20.0)
-"""For texts: after 20 epochs the words of the training texts are known by heart."""
+TEXTS = Family("text_cnn", replace(SMALL, augmentation="none"), most_epochs=20.0)
+"""For texts: after 20 epochs the words of the training texts are known by heart.
+
+Few words left out, masked and swapped are too many where a question has ten: of TREC's validation
+questions 87.0 % were right without that after 8 epochs (three seeds, text_cnn), about 86 % with."""
 
 FINE_TUNING = Family("fine-tuning", FINE_TUNED, most_epochs=20.0)
 """What suits any network that has learned before."""

@@ -26,8 +26,23 @@ BESIDE_LINEAR = (
     "vectors on TF-IDF and, counted twice, on naive Bayes ratios), and is given back as that if "
     "training adds nothing on the validation examples."
 )
+MANY = 20_000
+"""With so many training texts a transformer may find what others do not."""
 LONG = 2048
 """In texts of so many bytes the order of words says little more than the words: no convolutions."""
+
+
+def contenders_for(data: Data, name: str) -> tuple[str, ...]:
+    """The networks that may suit the data and are worth a race; the first suits without one.
+
+    Only texts alone have several: how much the order of words says, no rule tells beforehand.
+    """
+    (only, *others) = data.inputs
+    if others or name != "auto" or not isinstance(only, Text) or only.longest >= LONG:
+        return (name,)
+    if len(data.train) < MANY:
+        return ("text_cnn", "gru")
+    return ("text_cnn", "gru", "transformer")
 
 
 def family_for_texts(name: str, texts: Sequence[Text]) -> tuple[str, str]:

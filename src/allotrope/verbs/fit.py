@@ -290,7 +290,8 @@ def _planned(
 
     def start() -> pipeline.Start:
         speed = pipeline.speed_among(settings(), data, framework)
-        start = pipeline.started(options, data, tuning, options.seed, speed)
+        race = pipeline.race_among(settings(), data, framework, show)
+        start = pipeline.started(options, data, tuning, options.seed, speed, race)
         for reason in start.details["reasons"]:
             show.say(reason)
         return start

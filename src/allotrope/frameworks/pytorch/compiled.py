@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -11,6 +12,8 @@ from torch.fx.experimental.proxy_tensor import make_fx
 from allotrope.frameworks.pytorch.module import NetworkModule
 from allotrope.operators.interpret import Context
 
+Compiler = Callable[[Any], Any]
+
 
 class CompiledForward:
     """Does what a module in training mode does; compiled once for each shape of its inputs.
@@ -19,8 +22,9 @@ class CompiledForward:
     functions, instead of breaking it into a piece for every node.
     """
 
-    def __init__(self, model: NetworkModule) -> None:
+    def __init__(self, model: NetworkModule, compiler: Compiler = torch.compile) -> None:
         """Nothing is compiled before the first call."""
+        self._compiler = compiler
         self.model = model
         self._names = list(model.values())
         self._inputs = [value.name for value in model.network.inputs]
@@ -53,7 +57,7 @@ class CompiledForward:
         def run(weights: list[Tensor], step: Tensor, inputs: list[Tensor]) -> Any:
             return self._run(weights, step, inputs)  # tracing would count a bound method's self
 
-        return torch.compile(make_fx(run, pre_dispatch=True)(*arguments))
+        return self._compiler(make_fx(run, pre_dispatch=True)(*arguments))
 
     def _run(
         self, weights: list[Tensor], step: Tensor, inputs: list[Tensor]

@@ -11,6 +11,7 @@ from typing import Any
 
 from allotrope.architectures.choose import Speed, choose, choose_recipe
 from allotrope.architectures.chosen import Choice
+from allotrope.architectures.text_networks import contenders_for
 from allotrope.config import FixedSettings, Recipe, Settings
 from allotrope.data.examples import Data
 from allotrope.frameworks import framework as find_framework
@@ -26,7 +27,11 @@ from allotrope.training.settings_race import race_settings
 from allotrope.training.speed import training_speed
 from allotrope.verbs.network_facts import network_facts
 from allotrope.verbs.network_file import Tuning
+from allotrope.verbs.pipeline.network_race import raced
 from allotrope.verbs.request import Request
+
+Race = Callable[[Sequence[str], Callable[[str], Choice]], Choice]
+"""The best of some networks, by their names and what builds one."""
 
 
 @dataclass(frozen=True)
@@ -63,8 +68,13 @@ class Start:
 
     @property
     def has_learned(self) -> bool:
-        """Whether the network came from a file and its last layer is not a new one."""
-        return self.fine_tuning is not None and not self.fine_tuning["replaced"]
+        """Whether it answers already: it began as a solved model, or came from a file.
+
+        One whose last layer is new does not.
+        """
+        if self.fine_tuning is None:
+            return bool(self.details.get("has_learned"))
+        return not self.fine_tuning["replaced"]
 
     def whole(self, trained: Network) -> Network:
         """What was learned, with all that may ever learn among the trainable weights."""
@@ -100,21 +110,33 @@ class Plan:
 
 
 def started(
-    asked: Request, data: Data, tuning: Tuning | None, seed: int, speed: Speed | None = None
+    asked: Request,
+    data: Data,
+    tuning: Tuning | None,
+    seed: int,
+    speed: Speed | None = None,
+    race: Race | None = None,
 ) -> Start:
-    """Network, size and recipe: by the data, the time there is, and what was asked for."""
+    """Network, size and recipe: by the data, the time there is, and what was asked for.
+
+    `race` finds the best of several networks that may suit the data; without it the first is taken.
+    """
     if tuning is None:
-        choice = choose(
-            data,
-            asked.network,
-            asked.recipe,
-            budget=asked.budget,
-            epochs=asked.epochs,
-            seed=seed,
-            members=asked.members,
-            speed=speed,
-        )
-        return _start(choice)
+        contenders = contenders_for(data, asked.network)
+
+        def build(name: str) -> Choice:
+            return choose(
+                data,
+                name,
+                asked.recipe,
+                budget=asked.budget,
+                epochs=asked.epochs,
+                seed=seed,
+                members=asked.members,
+                speed=speed,
+            )
+
+        return _start(build(contenders[0]) if race is None else race(contenders, build))
     network = tuning.ready.learning
     recipe, reasons = choose_recipe(
         data,
@@ -139,6 +161,11 @@ def _start(choice: Choice, tuning: Tuning | None = None) -> Start:
 def speed_among(settings: Sequence[Settings], data: Data, framework: str) -> Speed:
     """Measures how fast a network trains here, with the fastest of these settings."""
     return lambda network, recipe: training_speed(network, data, recipe, framework, settings)
+
+
+def race_among(settings: Sequence[Settings], data: Data, framework: str, show: Progress) -> Race:
+    """Races networks here, with the first of these settings, the framework's defaults."""
+    return lambda names, build: raced(names, build, data, framework, settings[0], show)
 
 
 def settled(
@@ -177,5 +204,7 @@ def plan(
     began = time.monotonic()
     settings = (among or Among()).plausible(framework, asked.settings)
     speed = speed_among(settings, data, framework)
-    start = started(asked, data, tuning, asked.seed, speed)
-    return settled(start, data, framework, settings, show or Progress(), began)
+    show = show or Progress()
+    race = race_among(settings, data, framework, show)
+    start = started(asked, data, tuning, asked.seed, speed, race)
+    return settled(start, data, framework, settings, show, began)
