@@ -112,12 +112,12 @@ def small_network() -> Network:
         kernel = scale * rng.normal(size=(channels, inner, side, side))
         weight = build.weight(f"conv{channels}.weight", kernel.astype(np.float32))
         bias = build.weight(f"conv{channels}.bias", np.zeros(channels, np.float32))
-        x = build.add("Conv", [x, weight, bias], strides=[step, step])
+        x = build.add("Conv", [x, weight, bias], {"strides": [step, step]})
         x = build.add("Relu", [x])
     x = build.add("Flatten", [build.add("GlobalAveragePool", [x])])
     weight = build.weight("head.weight", 0.1 * rng.normal(size=(CLASSES, 32)).astype(np.float32))
     bias = build.weight("head.bias", np.zeros(CLASSES, np.float32))
-    build.output(build.add("Gemm", [x, weight, bias], transB=1), "y")
+    build.output(build.add("Gemm", [x, weight, bias], {"transB": 1}), "y")
     return build.network()
 
 

@@ -245,7 +245,7 @@ def test_pictures_beyond_memory_and_disk_are_refused(tmp_path):
     message = str(caught.value)
     for part in ("of memory", "smaller --image-size", "on disk either", "--cache-size"):
         assert part in message
-    with pytest.raises(DataError, match="Leave out --cache-size 0"):
+    with pytest.raises(DataError, match="or leave out --cache-size 0"):
         read_data(tmp_path, DataOptions(image_size=10**6, cache_size=0))
 
 

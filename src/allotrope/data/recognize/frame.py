@@ -9,6 +9,7 @@ import numpy as np
 
 from allotrope.config import KnownColumns
 from allotrope.data.recognize.text_forms import CATEGORIES, TEXTS, text_form
+from allotrope.inputs.image.pixels import Keep, in_memory
 
 PICTURES, PIXELS, NUMBERS, OTHER = "pictures", "pixels", "numbers", "other"
 VOLUMES, VOXELS = "volumes", "voxels"
@@ -36,7 +37,8 @@ class Frame:
     columns whose texts name picture files, `volumes` those that name scans; `table` if it is from a
     text file, whose further columns may be about anything. `notes` are remarks for the user.
     `forms` are what columns look like, as far as somebody asked. `label_names` are those of columns
-    of flags [n, k] that were columns of their own.
+    of flags [n, k] that were columns of their own. `keep` puts images on disk that are more than
+    the memory.
 
     Of numbers in texts: `spoiled` are columns in which some rows hold none, `doubtful` says of
     columns how else they may be read, and `written` is how they are written if not plainly
@@ -58,6 +60,7 @@ class Frame:
     forms: dict[str, str] = field(default_factory=dict)
     label_names: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     known: KnownColumns = field(default_factory=KnownColumns)
+    keep: Keep = in_memory
 
     @property
     def naming(self) -> frozenset[str]:

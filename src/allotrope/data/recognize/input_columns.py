@@ -188,7 +188,7 @@ def _from_pixels(frame: Frame, name: str, asked: ValueRange | None) -> Decoded:
     notes: list[str] = []
     arrays = {split: columns[name] for split, columns in frame.splits.items()}
     try:
-        images, value_range = to_images(arrays, notes, asked)
+        images, value_range = to_images(arrays, notes, asked, frame.keep)
     except DataError as error:
         raise DataError(f"{frame.name}: input '{name}': {error}") from None
     frame.notes.extend(notes)

@@ -60,7 +60,7 @@ def read_source(
         frame = frame_of_columns(printable(path.stem), read_parquet(path))
         return read_frame(frame, options)
     if path.is_file():
-        return _saying_unused(_read_file(path, options), options)
+        return _saying_unused(_read_file(path, options, report), options)
     if not path.is_dir():
         near = difflib.get_close_matches(str(source), ["digits"])
         hint = f" Did you mean '{near[0]}'?" if near else ""
@@ -73,9 +73,9 @@ def read_source(
         ) from None
 
 
-def _read_file(path: Path, options: DataOptions) -> Reading:
+def _read_file(path: Path, options: DataOptions, report: Report) -> Reading:
     if path.suffix.lower() in SUFFIXES:
-        return read_arrays([path], printable(path.stem), options)
+        return read_arrays([path], printable(path.stem), options, report)
     if idx_name(path) is not None:
         return with_columns_as_asked(read_idx(path, options.value_range), options)
     if is_json_lines(path):
@@ -127,7 +127,8 @@ def _read_folder(path: Path, options: DataOptions, report: Report) -> Reading:
         return _saying_unused(reading, options)
     if contents.kind == "arrays":
         name = place.stem if len(contents.paths) == 1 else place.parent.resolve().name
-        return _saying_unused(read_arrays(contents.paths, printable(name), options), options)
+        reading = read_arrays(contents.paths, printable(name), options, report)
+        return _saying_unused(reading, options)
     # Only here: Pillow takes a while to load.
     from allotrope.data.sources.folder.read_folder import read_folder
     from allotrope.data.sources.table.tables_in_folder import tables_to_read

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
 from allotrope.errors import DataError
+from allotrope.inputs.by_page import pages
 from allotrope.inputs.image.ranges import ROUNDING, ValueRange
-from allotrope.inputs.image.scales import BYTES, Scale, find_scales, to_bytes
+from allotrope.inputs.image.scales import BYTES, Scale, find_scales, pages_in_bytes, to_bytes
 from allotrope.wording import counted
 
 DARK = 64
@@ -18,8 +19,21 @@ CHANNELS = (1, 3, 4)
 SHAPES = "[n, h, w], [n, h, w, c] or [n, c, h, w] with 1, 3 or 4 channels"
 
 
+Keep = Callable[[np.ndarray, Scale, int], np.ndarray | None]
+"""keep(images [n, h, w, c], scale, channels): the first channels as uint8 on disk, if they are more
+than fits in memory; else None."""
+
+
+def in_memory(images: np.ndarray, scale: Scale, channels: int) -> np.ndarray | None:
+    """Puts nothing on disk."""
+    return None
+
+
 def to_images(
-    arrays: Mapping[str, np.ndarray], notes: list[str], asked: ValueRange | None = None
+    arrays: Mapping[str, np.ndarray],
+    notes: list[str],
+    asked: ValueRange | None = None,
+    keep: Keep = in_memory,
 ) -> tuple[dict[str, np.ndarray], ValueRange | None]:
     """Images by split, uint8 [n, h, w, c], of one size; and the range that was stretched to that.
 
@@ -42,9 +56,11 @@ def to_images(
             "number of channels."
         )
     scales = find_scales(ordered, asked)
-    images = {name: to_bytes(array, scales[name]) for name, array in ordered.items()}
     _say_scales(ordered, scales, notes)
-    images = _without_transparency(images, notes)
+    channels = _channels(ordered, scales, notes)
+    images = {
+        name: _in_bytes(array, scales[name], channels, keep) for name, array in ordered.items()
+    }
     train = scales["train"]
     if train.stretched or asked is not None:
         return images, train.value_range
@@ -79,26 +95,39 @@ def _values_found(array: np.ndarray, scale: Scale) -> str:
     """From where to where values go, and how many of them the scale clips, rounding apart."""
     text = f"from {array.min():g} to {array.max():g}"
     margin = ROUNDING * (scale.high - scale.low)
-    clipped = np.count_nonzero((array < scale.low - margin) | (array > scale.high + margin))
+    low, high = scale.low - margin, scale.high + margin
+    clipped = sum(int(np.count_nonzero((x < low) | (x > high))) for x in pages(array))
     if clipped:
-        return f"{text}, {counted(int(clipped), 'value')} outside of it clipped"
+        return f"{text}, {counted(clipped, 'value')} outside of it clipped"
     return text
 
 
-def _without_transparency(images: dict[str, np.ndarray], notes: list[str]) -> dict[str, np.ndarray]:
-    """Images without a fourth channel that is opaque everywhere.
+def _channels(
+    arrays: Mapping[str, np.ndarray], scales: Mapping[str, Scale], notes: list[str]
+) -> int:
+    """How many channels there are without a fourth one that is opaque everywhere.
 
     Raises: DataError if it is not: it may be transparency or another band.
     """
-    if images["train"].shape[-1] != 4:
-        return images
-    if not all((array[..., 3] == 255).all() for array in images.values()):
+    channels: int = arrays["train"].shape[-1]
+    if channels != 4:
+        return channels
+    fourth = {name: array[..., 3:] for name, array in arrays.items()}
+    parts = (page for name, x in fourth.items() for page in pages_in_bytes(x, scales[name]))
+    if not all((page == 255).all() for page in parts):
         raise DataError(
             "images have four channels, and the fourth varies: it may be transparency or another "
             "band. Store the three channels to learn from, for example with x[..., :3]."
         )
     notes.append("the fourth channel of the images is opaque everywhere and was left out")
-    return {name: np.ascontiguousarray(array[..., :3]) for name, array in images.items()}
+    return 3
+
+
+def _in_bytes(array: np.ndarray, scale: Scale, channels: int, keep: Keep) -> np.ndarray:
+    on_disk = keep(array, scale, channels)
+    if on_disk is not None:
+        return on_disk
+    return np.ascontiguousarray(to_bytes(array, scale)[..., :channels])
 
 
 def _image_problem(name: str, array: np.ndarray) -> str | None:
@@ -114,8 +143,10 @@ def _image_problem(name: str, array: np.ndarray) -> str | None:
             f"'{name}' has dtype {array.dtype}; expected uint8 (0..255) or floating point (0..1 "
             "or 0..255)."
         )
-    if array.dtype.kind == "f" and not np.isfinite(array).all():
-        strange = array.size - np.count_nonzero(np.isfinite(array))
+    strange = 0
+    if array.dtype.kind == "f":
+        strange = sum(int(np.count_nonzero(~np.isfinite(page))) for page in pages(array))
+    if strange:
         remedy = "Replace them, for example with numpy.nan_to_num."
         return (
             f"'{name}' holds {strange:,} values that are nan or infinite; expected numbers. "

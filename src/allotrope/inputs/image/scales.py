@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from allotrope.errors import DataError
+from allotrope.inputs.by_page import pages
 from allotrope.inputs.image.ranges import (
     LEAST_USED,
     OVERSHOOT,
@@ -20,8 +21,8 @@ from allotrope.inputs.image.ranges import (
     text_of,
 )
 
-ROWS = 256
-"""Images converted at a time."""
+AT_ONCE = 4_000_000
+"""Bytes of images converted at a time."""
 LEAST_OF_BYTES = 128
 """Whole numbers that stay below this do not use 0..255."""
 LEAST_OF_UNIT = 0.25
@@ -70,12 +71,23 @@ def to_bytes(array: np.ndarray, scale: Scale) -> np.ndarray:
     """Values [n, h, w, c] with the range of the scale stretched to 0..255, in uint8."""
     if array.dtype == np.uint8 and scale.value_range == BYTES.value_range:
         return np.ascontiguousarray(array)
-    factor = 255 / (scale.high - scale.low)
     pixels = np.empty(array.shape, np.uint8)
-    for start in range(0, len(array), ROWS):
-        part = array[start : start + ROWS].astype(np.float64)
-        pixels[start : start + ROWS] = np.rint(np.clip((part - scale.low) * factor, 0, 255))
+    start = 0
+    for page in pages_in_bytes(array, scale):
+        pixels[start : start + len(page)] = page
+        start += len(page)
     return pixels
+
+
+def pages_in_bytes(array: np.ndarray, scale: Scale) -> Iterator[np.ndarray]:
+    """The same, some images at a time, if all of them are more than the memory."""
+    factor = 255 / (scale.high - scale.low)
+    for page in pages(array, size=AT_ONCE):
+        if array.dtype == np.uint8 and scale.value_range == BYTES.value_range:
+            yield np.ascontiguousarray(page)
+        else:
+            stretched = (page.astype(np.float64) - scale.low) * factor
+            yield np.rint(np.clip(stretched, 0, 255)).astype(np.uint8)
 
 
 def _own_scale(split: str, dtype: np.dtype, spread: Spread) -> Scale:

@@ -6,13 +6,14 @@ import math
 import zipfile
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import IO
 
 import numpy as np
 
 from allotrope.errors import DataError
-from allotrope.memory_limit import require_memory
+from allotrope.memory_limit import data_limit, require_memory
 
 SUFFIXES = (".npz", ".npy")
 HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
@@ -20,13 +21,26 @@ HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.re
 
 @dataclass(frozen=True)
 class StoredArray:
-    """An array in a file: its name and what its header says."""
+    """An array in a file: its name and what its header says.
+
+    `offset` is where its values lie in the file as they are, None if they are compressed or lie in
+    another order.
+    """
 
     name: str
     path: Path
     shape: tuple[int, ...]
     dtype: np.dtype
     load: Callable[[], np.ndarray]
+    offset: int | None = None
+
+    def mapped(self) -> np.ndarray | None:
+        """The array without reading it, if it is more than is held in memory and lies there so."""
+        if self.offset is None or self.bytes <= data_limit():
+            return None
+        if self.offset + self.bytes > self.path.stat().st_size:
+            return None  # loading it says what is wrong
+        return np.memmap(self.path, self.dtype, "r", self.offset, self.shape)
 
     @property
     def bytes(self) -> int:
@@ -65,13 +79,14 @@ def loaded(arrays: Iterable[StoredArray]) -> dict[str, np.ndarray]:
                 "because they can run code. Store it as numbers or texts, for example with "
                 "numpy.asarray(x, dtype='uint8')."
             )
-    require_memory(
-        sum(array.bytes for array in listed), "reading these arrays", "Use fewer or smaller images."
-    )
+    mapped = {array.name: array.mapped() for array in listed}
+    held = [array.bytes for array in listed if mapped[array.name] is None]
+    remedy = "Use fewer or smaller images, or store them by numpy.save: such are read by parts."
+    require_memory(sum(held), "reading these arrays", remedy)
     values = {}
     for array in listed:
         try:
-            values[array.name] = array.load()
+            values[array.name] = _value(array, mapped[array.name])
         # On a broken file zipfile, zlib and numpy may raise anything.
         except Exception as error:  # noqa: BLE001
             raise DataError(
@@ -80,16 +95,22 @@ def loaded(arrays: Iterable[StoredArray]) -> dict[str, np.ndarray]:
     return values
 
 
+def _value(array: StoredArray, mapped: np.ndarray | None) -> np.ndarray:
+    return array.load() if mapped is None else mapped
+
+
 def _in_file(path: Path) -> StoredArray:
     try:
         with path.open("rb") as file:
-            shape, dtype = _header(file)
+            shape, dtype, ordered = _header(file)
+            offset = file.tell() if ordered else None
     except Exception as error:  # noqa: BLE001 - numpy may raise anything on a broken file
         raise DataError(
             f"{path}: not a readable .npy file ({error or type(error).__name__}). Write it again "
             "with numpy.save."
         ) from None
-    return StoredArray(path.stem, path, shape, dtype, lambda: np.load(path, allow_pickle=False))
+    load = partial(np.load, path, allow_pickle=False)
+    return StoredArray(path.stem, path, shape, dtype, load, offset)
 
 
 def _in_archive(path: Path, with_stem: bool) -> list[StoredArray]:
@@ -100,7 +121,11 @@ def _in_archive(path: Path, with_stem: bool) -> list[StoredArray]:
             headers = {}
             for name in entries:
                 with archive.open(name) as file:
-                    headers[name.removesuffix(".npy")] = _header(file)
+                    shape, dtype, ordered = _header(file)
+                    inner = file.tell()
+                offset = _place(path, archive.getinfo(name)) if ordered else None
+                where = None if offset is None else offset + inner
+                headers[name.removesuffix(".npy")] = shape, dtype, where
     # On a broken file zipfile and numpy may raise anything.
     except Exception as error:  # noqa: BLE001
         raise DataError(
@@ -111,9 +136,24 @@ def _in_archive(path: Path, with_stem: bool) -> list[StoredArray]:
     if with_stem and len(headers) == 1:
         names = dict.fromkeys(headers, path.stem)
     return [
-        StoredArray(names[key], path, shape, dtype, _loader(path, key))
-        for key, (shape, dtype) in headers.items()
+        StoredArray(names[key], path, shape, dtype, _loader(path, key), offset)
+        for key, (shape, dtype, offset) in headers.items()
     ]
+
+
+def _place(path: Path, entry: zipfile.ZipInfo) -> int | None:
+    """Where the bytes of an archive's entry begin, if they are not compressed.
+
+    Format: a local header of 30 bytes, in which two numbers of 2 bytes at 26 say how long the name
+    and what follows it are (APPNOTE.TXT of ZIP, section 4.3.7).
+    """
+    if entry.compress_type != zipfile.ZIP_STORED:
+        return None
+    with path.open("rb") as file:
+        file.seek(entry.header_offset)
+        header = file.read(30)
+    lengths = int.from_bytes(header[26:28], "little") + int.from_bytes(header[28:30], "little")
+    return entry.header_offset + 30 + lengths
 
 
 def _loader(path: Path, key: str) -> Callable[[], np.ndarray]:
@@ -124,9 +164,10 @@ def _loader(path: Path, key: str) -> Callable[[], np.ndarray]:
     return load
 
 
-def _header(file: IO[bytes]) -> tuple[tuple[int, ...], np.dtype]:
+def _header(file: IO[bytes]) -> tuple[tuple[int, ...], np.dtype, bool]:
+    """Shape, dtype, and whether the first axis is the slowest."""
     version = np.lib.format.read_magic(file)
     if version not in HEADERS:
         raise ValueError(f"version {version} of the format")
-    shape, _, dtype = HEADERS[version](file)
-    return shape, dtype
+    shape, turned, dtype = HEADERS[version](file)
+    return shape, dtype, not turned

@@ -19,33 +19,39 @@ from allotrope.data.recognize.read_frame import read_frame
 from allotrope.data.sources.arrays.array_choice import Chosen, choose_arrays
 from allotrope.data.sources.arrays.array_files import StoredArray, loaded, stored_arrays
 from allotrope.data.sources.arrays.array_names import array_name, position, shared_words
+from allotrope.data.sources.arrays.stored_images import Report, image_keeper
 from allotrope.data.sources.volumes.read_volumes import VOLUME
 from allotrope.errors import DataError
-from allotrope.inputs.image.pixels import to_images
+from allotrope.inputs.image.pixels import Keep, in_memory, to_images
 from allotrope.inputs.image.ranges import ValueRange
 from allotrope.wording import counted
 
 
-def read_arrays(paths: Sequence[Path], name: str, options: DataOptions) -> Reading:
+def read_arrays(
+    paths: Sequence[Path], name: str, options: DataOptions, report: Report = lambda line: None
+) -> Reading:
     """The splits in one `.npz` file, or in several `.npz` and `.npy` files that belong together.
 
     Raises: DataError for a damaged file, pickled objects, missing or mismatched arrays.
     """
     place = paths[0] if len(paths) == 1 else paths[0].parent
     stored = stored_arrays(paths)
+    keep = image_keeper(paths, options, report)
     try:
         if options.target or options.task or options.input:
-            return _of_columns(name, stored, options)
+            return _of_columns(name, stored, options, keep)
         if _may_be_columns(stored):
             with suppress(DataError):  # then it is said what images and labels would be called
-                return _of_columns(name, stored, options)
-        return _of_images(name, choose_arrays(stored), options)
+                return _of_columns(name, stored, options, keep)
+        return _of_images(name, choose_arrays(stored), options, keep)
     except DataError as error:
         raise DataError(f"{place}: {error}") from None
 
 
-def _of_columns(name: str, stored: Sequence[StoredArray], options: DataOptions) -> Reading:
-    frame = Frame(name, by_names(name, loaded(stored)))
+def _of_columns(
+    name: str, stored: Sequence[StoredArray], options: DataOptions, keep: Keep
+) -> Reading:
+    frame = Frame(name, by_names(name, loaded(stored)), keep=keep)
     return read_frame(checked(with_split_column(frame)), options)
 
 
@@ -61,7 +67,7 @@ def _may_be_columns(stored: Sequence[StoredArray]) -> bool:
     return pictured and len(lengths) == 1 and not {"images", "labels"} <= roles
 
 
-def _of_images(name: str, chosen: Chosen, options: DataOptions) -> Reading:
+def _of_images(name: str, chosen: Chosen, options: DataOptions, keep: Keep) -> Reading:
     """The reading of images and labels by their names."""
     arrays = loaded(chosen.arrays)
     images = {split: arrays[array.name] for split, array in chosen.images.items()}
@@ -74,8 +80,9 @@ def _of_images(name: str, chosen: Chosen, options: DataOptions) -> Reading:
     if column == VOLUME or (names is None and others):
         said = {split: _called(labels[split], names) for split in images}
         splits = {split: {column: images[split], LABEL: said[split]} for split in images}
-        return read_frame(checked(Frame(name, splits, notes=list(chosen.notes))), options)
-    return reading(name, images, labels, names, options.value_range, chosen.notes)
+        frame = Frame(name, splits, notes=list(chosen.notes), keep=keep)
+        return read_frame(checked(frame), options)
+    return reading(name, images, labels, names, options.value_range, chosen.notes, keep)
 
 
 def _are_quantities(labels: np.ndarray) -> bool:
@@ -109,6 +116,7 @@ def reading(
     names: tuple[str, ...] | None,
     asked: ValueRange | None = None,
     notes: Sequence[str] = (),
+    keep: Keep = in_memory,
 ) -> Reading:
     """Images and labels by split name, checked and brought to uint8 and int64.
 
@@ -123,7 +131,7 @@ def reading(
     ]
     if mismatched:
         raise DataError("\n".join(mismatched))
-    pictures, value_range = to_images(images, said, asked)
+    pictures, value_range = to_images(images, said, asked, keep)
     numbers, classes = to_labels(labels, names, said)
     splits = {split: labelled(pictures[split], numbers[split]) for split in pictures}
     _, height, width, channels = pictures["train"].shape

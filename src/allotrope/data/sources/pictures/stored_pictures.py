@@ -54,7 +54,10 @@ def decoded_pictures(
     # What fits is decoded into memory first: a disk that fails then costs nothing.
     if store is not None and not fits(pictures.bytes):
         return _on_disk(store, key, pictures, report)
-    _require_memory(pictures, "Leave out --cache-size 0, or choose a smaller --image-size.")
+    remedy = "Choose a smaller --image-size"
+    if store is None:
+        remedy += ", or leave out --cache-size 0"
+    _require_memory(pictures, f"{remedy}.")
     pixels = pictures.in_memory()
     facts = pictures.facts()
     if store is not None:
