@@ -139,7 +139,7 @@ REASONS = (
     ": lies outside of the table's folder",
     "'front view' is 'gone.png': no such file",
     "a web address; nothing is downloaded",
-    "no picture is named",
+    "no file is named",
     "'height' is 'tall', expected a number",
     "'height' is missing, and no row that was learned from lacked it",
     "'height' is 'inf', expected a number",

@@ -91,6 +91,15 @@ def test_predict_and_the_delivered_program_read_scans(run, scans, tmp_path):
     done, alone = by_program(run.folder, *arguments)
     assert done.returncode == 1, done.stderr
     assert alone == rows
+    names = [str(path.relative_to(scans)) for path in (ill, well)]
+    table = scans / "new.csv"
+    table.write_text("\n".join(["scan,note", *(f"{name},x" for name in names), "../up.nii,y"]))
+    rows = allotrope.predict(run.folder, table).json
+    assert [row["answers"]["label"]["class"] for row in rows[:2]] == ["ill", "well"]
+    assert "lies outside of the table's folder" in rows[2]["reason"]
+    done, alone = by_program(run.folder, table)
+    assert alone == rows, done.stderr
+    table.unlink()
     (tmp_path / "empty").mkdir()
     done, _ = by_program(run.folder, tmp_path / "empty")
     assert done.returncode == 1 and "no volume is in" in done.stderr

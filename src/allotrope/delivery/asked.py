@@ -6,10 +6,11 @@ A delivered predict.py carries this text.
 from __future__ import annotations
 
 import os
+import re
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
@@ -89,3 +90,22 @@ def read_picture(path: Path, facts: Mapping[str, Any]) -> np.ndarray:
         raise
     except Exception as error:  # noqa: BLE001 - a decoder may raise anything on a broken file
         raise Unreadable(str(error) or type(error).__name__) from None
+
+
+def inside(folder: Path, name: str) -> Path:
+    """The file of this name in the folder or below. Raises: Unreadable for any other."""
+    name = name.strip()
+    if "/" not in name:
+        name = name.replace("\\", "/")
+    if not name or "\0" in name:
+        raise Unreadable("no file is named")
+    if re.match(r"[A-Za-z][A-Za-z0-9+.-]*://", name):
+        raise Unreadable("a web address; nothing is downloaded")
+    outside = Unreadable("lies outside of the table's folder, where nothing is read")
+    path = PurePosixPath(name)
+    if path.is_absolute() or ".." in path.parts or re.match(r"[A-Za-z]:", name):
+        raise outside
+    real, home = os.path.realpath(folder / name), os.path.realpath(folder)
+    if os.path.commonpath([real, home]) != home:
+        raise outside
+    return folder / name

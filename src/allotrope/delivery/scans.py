@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from allotrope.delivery.asked import ArgumentError, Example
+from allotrope.delivery.asked import ArgumentError, Example, Unreadable, inside
 from allotrope.inputs.volume.scan_grid import UnreadableVolume
 from allotrope.inputs.volume.volume_files import (
     VOLUME_KINDS,
@@ -32,6 +32,15 @@ def read_scans(facts: Mapping[str, Any], path: Path) -> Iterator[Example]:
         except UnreadableVolume as error:
             one.reason = str(error)
         yield one
+
+
+def add_volume(one: Example, facts: Mapping[str, Any], folder: Path, name: str) -> None:
+    """The volume that a cell of a table names, or the reason why there is none."""
+    try:
+        path = inside(folder, name)
+        one.inputs[facts["name"]] = read_volume(path, facts["shape"], facts["spacing"])
+    except (Unreadable, UnreadableVolume) as error:
+        one.reason = f"'{facts['name']}' is '{name}': {error}"
 
 
 def series_at(path: Path) -> Iterator[tuple[Path, list[Path]]]:

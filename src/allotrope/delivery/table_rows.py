@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import csv
 import io
-import os
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,10 +16,12 @@ from allotrope.delivery.asked import (
     ArgumentError,
     Example,
     Unreadable,
+    inside,
     listed,
     needed,
     read_picture,
 )
+from allotrope.delivery.scans import add_volume
 from allotrope.delivery.text_lines import bytes_of
 from allotrope.inputs.image.formats import SUFFIXES
 from allotrope.inputs.table.cell_codes import ISO, coded, days, texts_of
@@ -33,7 +34,7 @@ LARGEST_CELL = 16_000_000
 DECIMAL_COMMA = re.compile(r"[+-]?\d*,\d+([eE][+-]?\d+)?|[+-]?\d+")
 THOUSANDS = re.compile(r"[+-]?([1-9]\d{0,2},\d{3}|\d{1,3})")
 """What may be a number of three decimals after a comma, or of thousands."""
-KINDS = ("image", "table", "text")
+KINDS = ("image", "table", "text", "volume")
 
 
 def read_rows(inputs: Sequence[Mapping[str, Any]], path: Path) -> Iterator[Example]:
@@ -47,10 +48,10 @@ def read_rows(inputs: Sequence[Mapping[str, Any]], path: Path) -> Iterator[Examp
             for one, cell in zip(rows, cells[facts["name"]], strict=True):
                 one.inputs[facts["name"]] = bytes_of(cell)
     for number, one in enumerate(rows):
-        # One picture after the other, when it is asked for: all at once might fill the memory.
+        # One file after the other, when it is asked for: all at once might fill the memory.
         for facts in inputs:
-            if facts["kind"] == "image" and not one.reason:
-                add_picture(one, facts, path.parent, cells[facts["name"]][number])
+            if facts["kind"] in ADDING and not one.reason:
+                ADDING[facts["kind"]](one, facts, path.parent, cells[facts["name"]][number])
         yield one
 
 
@@ -72,7 +73,7 @@ def read_table(
         raise ArgumentError(f"{path}: is not in UTF-8. Save it as UTF-8.") from None
     wanted = needed(inputs)
     header, rows, separator = best_parted(path, text, wanted)
-    renamed = only_pictures(inputs, header, rows)
+    renamed = only_files(inputs, header, rows, path.parent)
     header = [renamed.get(name, name) for name in header]
     check_header(path, header, wanted)
     if not rows:
@@ -122,24 +123,29 @@ def named(
     return first, rows[1:]
 
 
-def only_pictures(
+def only_files(
     inputs: Sequence[Mapping[str, Any]],
     header: Sequence[str],
     rows: Sequence[tuple[int, Sequence[str]]],
+    folder: Path,
 ) -> dict[str, str]:
-    """The only column that names pictures, as the network's only picture, whatever its name."""
-    pictures = [facts["name"] for facts in inputs if facts["kind"] == "image"]
-    if len(pictures) != 1 or pictures[0] in header:
+    """The only column that names files, as the network's only picture or volume, by any name."""
+    files = [facts for facts in inputs if facts["kind"] in ADDING]
+    if len(files) != 1 or files[0]["name"] in header:
         return {}
-    ends = tuple(SUFFIXES)
+    ends = tuple(SUFFIXES) if files[0]["kind"] == "image" else ()
+
+    def names_one(row: Sequence[str], place: int) -> bool:
+        cell = row[place] if place < len(row) else ""
+        # A volume may be a folder, of any name.
+        return cell.lower().endswith(ends) if ends else bool(cell) and (folder / cell).exists()
+
     naming = [
         name
         for place, name in enumerate(header)
-        if 2
-        * sum(row[place : place + 1] != [] and row[place].lower().endswith(ends) for _, row in rows)
-        > len(rows)
+        if 2 * sum(names_one(row, place) for _, row in rows) > len(rows)
     ]
-    return {naming[0]: pictures[0]} if len(naming) == 1 else {}
+    return {naming[0]: files[0]["name"]} if len(naming) == 1 else {}
 
 
 def parted(text: str, separator: str) -> Iterator[tuple[int, list[str]]]:
@@ -249,20 +255,5 @@ def add_picture(one: Example, facts: Mapping[str, Any], folder: Path, name: str)
         one.reason = f"'{facts['name']}' is '{name}': {error}"
 
 
-def inside(folder: Path, name: str) -> Path:
-    """The file of this name in the folder or below. Raises: Unreadable for any other."""
-    name = name.strip()
-    if "/" not in name:
-        name = name.replace("\\", "/")
-    if not name or "\0" in name:
-        raise Unreadable("no picture is named")
-    if re.match(r"[A-Za-z][A-Za-z0-9+.-]*://", name):
-        raise Unreadable("a web address; nothing is downloaded")
-    outside = Unreadable("lies outside of the table's folder, where nothing is read")
-    path = PurePosixPath(name)
-    if path.is_absolute() or ".." in path.parts or re.match(r"[A-Za-z]:", name):
-        raise outside
-    real, home = os.path.realpath(folder / name), os.path.realpath(folder)
-    if os.path.commonpath([real, home]) != home:
-        raise outside
-    return folder / name
+ADDING = {"image": add_picture, "volume": lambda *asked: add_volume(*asked)}
+"""What reads the files that cells name, by kind of input; volumes only if there are some."""
