@@ -120,3 +120,22 @@ def test_networks_in_a_chain_and_side_by_side():
     assert beside.trainable == {"a.weight", "b.weight"}
     with pytest.raises(UsageError, match=r"both have 'a', 'a.inner', 'a.weight'"):
         chained(scaling("a", 2, "y"), scaling("a", 3, "z"))
+
+
+def test_dates_stand_in_the_week_the_year_and_the_day(framework):
+    days = np.array([20418.0, 20419.25, 20424.5, np.nan, 20418 + 800], np.float32)
+    rows = np.stack([days, np.arange(5, dtype=np.float32)], 1)
+    dated = Table(name="table", columns=("day", "size"), dates=("iso", "")).fitted(rows)
+    assert dated.cycles == ((0, 7.0), (0, 365.2425), (0, 1.0)) and dated.features == 2 + 1 + 6
+    y = dated.prepare(passing(9)).run({"table": rows}, framework)["y"]
+    turns = np.stack([days / period for _, period in dated.cycles], 1).astype(np.float64)
+    expected = np.concatenate([np.sin(2 * np.pi * turns), np.cos(2 * np.pi * turns)], 1)
+    np.testing.assert_allclose(y[:, 3:], np.nan_to_num(expected), atol=5e-3)
+    np.testing.assert_allclose(dated.with_cycles(rows)[:, 2:], expected, atol=5e-3)
+    whole = dated.with_cycles_before(passing(8, "rows"), "rows")
+    np.testing.assert_allclose(
+        whole.run({"table": rows}, framework)["y"], dated.with_cycles(rows), atol=5e-3
+    )
+    # A week of days tells nothing of years, and whole days nothing of hours.
+    short = Table(name="table", columns=("day",), dates=("iso",)).fitted(rows[:1, :1] + [[0], [15]])
+    assert short.cycles == ((0, 7.0),)

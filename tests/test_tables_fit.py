@@ -204,3 +204,18 @@ def test_a_run_of_a_table_without_header_answers_such_a_file(tmp_path):
     done, answers = by_program(run.folder, tmp_path / "new.csv")
     assert done.returncode == 0 and [row["line"] for row in answers] == [1, 2]
     assert answers[0]["answers"]["col2"]["class"] in ("Bern", "Rom", "Wien")
+
+
+def test_trees_see_the_day_of_the_week(tmp_path):
+    random = np.random.default_rng(0)
+    days = 20089 + np.arange(600)
+    price = np.where(days % 7 == 2, 50.0, 10.0) + random.standard_normal(600)
+    dates = days.astype("datetime64[D]").astype(str)
+    data = allotrope.read({"day": dates, "price": price}, target="price")
+    (table,), (task,) = data.inputs, data.tasks
+    task = task.trained_by(allotrope.config.Recipe(loss=task.minimized), data.train["price"])
+    trees = grown(data, (task,), seed=0)
+    finished(trees.network, data.inputs, (task,)).save(tmp_path / "trees.onnx")
+    session = onnxruntime.InferenceSession(tmp_path / "trees.onnx")
+    (answers,) = session.run(None, {table.name: data.test[table.name]})
+    assert np.sqrt(np.mean((answers[:, 0] - data.test["price"]) ** 2)) < 4

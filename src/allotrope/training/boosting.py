@@ -13,11 +13,14 @@ from typing import Any
 import numpy as np
 
 from allotrope.data.examples import Data
+from allotrope.inputs.table.table import Table
 from allotrope.network.network import Network
 from allotrope.network.zoo.trees import BoostedTree, boosted_trees
 from allotrope.tasks import Task
 from allotrope.tasks.means import missing
 
+INNER = "rows"
+"""What the trees take: the row, and where its dates stand in the week, the year and the day."""
 USUAL_ROUNDS, USUAL_RATE = 100, 0.1
 """scikit-learn's own, where there are too few validation rows to tell when to stop."""
 SLOW_RATE = 0.05
@@ -62,11 +65,12 @@ def grown(data: Data, tasks: Sequence[Task], seed: int) -> BoostedTrees:
     They learn from training rows; validation rows tell when to stop.
     """
     (table,) = data.inputs
-    x, judges = data.train[table.name], data.validation[table.name]
+    assert isinstance(table, Table)
+    x, judges = (table.with_cycles(part[table.name]) for part in (data.train, data.validation))
     growth = Growth.of(x, sum(task.size for task in tasks), seed)
     made = {task.name: trees_from(data, task, growth) for task in tasks}
     return BoostedTrees(
-        boosted_trees(table.name, x.shape[1], made),
+        table.with_cycles_before(boosted_trees(INNER, x.shape[1], made), INNER),
         {name: sums(*trees, judges) for name, trees in made.items()},
         {name: len(trees) for name, (trees, _) in made.items()},
     )
@@ -75,8 +79,10 @@ def grown(data: Data, tasks: Sequence[Task], seed: int) -> BoostedTrees:
 def trees_from(data: Data, task: Task, growth: Growth) -> tuple[list[BoostedTree], list[float]]:
     """The trees of one task of such data, and what their sums begin with."""
     (table,) = data.inputs
+    assert isinstance(table, Table)
     train, validation = (
-        Rows(part[table.name], part[task.name]) for part in (data.train, data.validation)
+        Rows(table.with_cycles(part[table.name]), part[task.name])
+        for part in (data.train, data.validation)
     )
     return trees_of(task, train, validation, growth)
 

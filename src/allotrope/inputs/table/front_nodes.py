@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from allotrope.inputs.table.column_statistics import LARGEST, SMOOTH
+from allotrope.inputs.table.date_cycles import Cycle, turned_nodes
 from allotrope.network.build import Builder
 from allotrope.network.network import Network
 
@@ -17,6 +18,7 @@ class Front:
 
     `numbers` [k] are places of numbers, with `center` and `scale` [k]. `missing` are places of
     columns with a feature that says that one lacks. `flags` [m, 2] are a place and a code each.
+    `cycles` are those that dates go through.
     """
 
     name: str
@@ -26,6 +28,7 @@ class Front:
     scale: np.ndarray
     missing: np.ndarray
     flags: np.ndarray
+    cycles: tuple[Cycle, ...] = ()
 
 
 def front(made: Front, output: str) -> Network:
@@ -39,6 +42,8 @@ def front(made: Front, output: str) -> Network:
         parts.append(_missing(build, x, made))
     if len(made.flags):
         parts.append(_flags(build, x, made))
+    if made.cycles:
+        parts.append(_cycles(build, x, made))
     features = parts[0]
     if len(parts) > 1:
         features = build.add("Concat", parts, {"axis": 1}, name=f"{made.name}.all")
@@ -82,6 +87,15 @@ def _flags(build: Builder, x: str, made: Front) -> str:
     wanted = build.constant(codes.astype(np.float32), f"{name}.codes")
     same = build.add("Equal", [chosen, wanted], name=f"{name}.same")
     return build.add("Cast", [same], {"to": 1}, name=f"{name}.flags")
+
+
+def _cycles(build: Builder, x: str, made: Front) -> str:
+    """The middle of the circle stands for a date that is missing."""
+    name = f"{made.name}.cycles"
+    turned = turned_nodes(build, x, made.cycles, name)
+    gaps = build.add("IsNaN", [turned], name=f"{name}.gaps")
+    middle = build.constant(np.float32(0), f"{name}.middle")
+    return build.add("Where", [gaps, middle, turned], name=f"{name}.filled")
 
 
 def _chosen(build: Builder, x: str, places: np.ndarray, columns: int, name: str) -> str:

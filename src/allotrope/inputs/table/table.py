@@ -22,7 +22,9 @@ from allotrope.inputs.table.column_statistics import (
     known_levels,
     robust_statistics,
 )
+from allotrope.inputs.table.date_cycles import Cycle, cycles_of, turned, turned_nodes
 from allotrope.inputs.table.front_nodes import Front, front
+from allotrope.network.build import Builder
 from allotrope.network.graph import Value
 from allotrope.network.network import Network
 from allotrope.network.rewriting.chained import chained
@@ -41,7 +43,8 @@ class Table(Input):
     that are not written plainly (`NumberForm`). () means that no column is so.
 
     The rest is of the training rows: `center` and `scale` of numbers, the `missing` columns in
-    which something lacks, and the `levels`: the codes that are frequent enough to learn from.
+    which something lacks, the `levels`: the codes that are frequent enough to learn from, and the
+    `cycles` that dates go through.
     """
 
     kind: ClassVar[str] = "table"
@@ -54,6 +57,7 @@ class Table(Input):
     scale: tuple[float, ...] = ()
     missing: tuple[int, ...] = ()
     levels: tuple[tuple[int, ...], ...] = ()
+    cycles: tuple[Cycle, ...] = ()
 
     @cached_property
     def coded(self) -> tuple[int, ...]:
@@ -73,7 +77,7 @@ class Table(Input):
     @property
     def features(self) -> int:
         """How many numbers an example has behind `prepare`."""
-        return len(self.numbers) + len(self.missing) + len(self.flags)
+        return len(self.numbers) + len(self.missing) + len(self.flags) + 2 * len(self.cycles)
 
     def value(self) -> Value:
         """float32 ["n", columns]."""
@@ -96,6 +100,7 @@ class Table(Input):
             scale=tuple(scale.tolist()),
             missing=tuple(gaps.tolist()),
             levels=levels,
+            cycles=cycles_of(x, self.dates),
         )
 
     def draw_mixture(
@@ -137,7 +142,8 @@ class Table(Input):
         """Raw rows in place of float32 [n, features].
 
         First the numbers, scaled robustly and clipped smoothly, 0 if one is missing; then a 1 for
-        each of the `missing` columns that is; then a 1 for each of the `levels` that a row has.
+        each of the `missing` columns that is; then a 1 for each of the `levels` that a row has;
+        then sine and cosine of each of the `cycles`, 0 if the date is missing.
         """
         self._check(network)
         inner = f"{self.name}.features"
@@ -152,7 +158,22 @@ class Table(Input):
             scale=np.asarray(self.scale, np.float32)[list(self.numbers)],
             missing=np.asarray(self.missing, np.int64),
             flags=np.asarray(self.flags, np.int64).reshape(-1, 2),
+            cycles=self.cycles,
         )
+
+    def with_cycles(self, x: np.ndarray) -> np.ndarray:
+        """Raw rows [n, columns + 2 * cycles] for what takes no features: trees."""
+        return np.concatenate([x, turned(x, self.cycles)], axis=1) if self.cycles else x
+
+    def with_cycles_before(self, network: Network, inner: str) -> Network:
+        """The same as nodes before the input `inner` of a network."""
+        if not self.cycles:
+            return network.renamed({inner: self.name})
+        build = Builder(self.name)
+        x = build.input(self.name, np.float32, ("n", len(self.columns)))
+        turned = turned_nodes(build, x, self.cycles, f"{self.name}.cycles")
+        build.output(build.add("Concat", [x, turned], {"axis": 1}, name=f"{self.name}.rows"), inner)
+        return chained(build.network(), network)
 
     def numbers_seen(self, x: np.ndarray) -> np.ndarray:
         """The features of numbers [n, len(numbers)] that the nodes make of raw rows."""
