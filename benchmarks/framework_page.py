@@ -56,7 +56,8 @@ rounds in which the frameworks took turns, `±` the highest less the lowest medi
 step is parted by a line through steps of two sizes, a batch and an eighth of it: what it takes
 whatever is in it (Python, dispatch, the optimizer), and what each example adds (arithmetic). Times
 to the goal begin with the import of the framework, and are the median over whole trainings from
-other weights."""
+other weights. **Bold** is what `compare` recommends: first at the goal, or fastest if none was
+trained; of equals the one with less memory."""
 
 
 def measured(problem: Mapping[str, Any]) -> list[Row]:
@@ -275,7 +276,7 @@ def cells(row: Row, metric: Any) -> list[str]:
         f"{row['import_seconds']:.1f} s, {row['compile_seconds']:.1f} s",
         timed(row["training"]),
         timed(row["inference"]),
-        f"{step['fixed']:.2f} ms, {1e3 * step['example']:.1f} µs" if step else NOTHING,
+        f"{lasting(step['fixed'])}, {lasting(step['example'])}" if step else NOTHING,
         gigabytes(memory) if memory else NOTHING,
         to_goal(goal) if goal else NOTHING,
         of_test(row, metric),
@@ -284,6 +285,13 @@ def cells(row: Row, metric: Any) -> list[str]:
 
 def timed(speed: Mapping[str, Any]) -> str:
     return f"{speed['examples_per_second']:,.0f} ± {speed['spread']:.0%}"
+
+
+def lasting(milliseconds: float) -> str:
+    """`1.25 ms`, or `35.0 µs` of less than one."""
+    if milliseconds >= 1:
+        return f"{milliseconds:.2f} ms"
+    return f"{1e3 * milliseconds:.1f} µs"
 
 
 def to_goal(goal: Mapping[str, float]) -> str:

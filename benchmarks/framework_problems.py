@@ -124,9 +124,12 @@ PROBLEMS = (
     _text(
         "text_cnn", "CNN on texts", f"{QUESTIONS:,} of TREC's questions, as Kim 2014", "text_cnn"
     ),
-    _text("lstm", "LSTM on texts", "the same questions, two directions", "lstm"),
+    _text("lstm", "LSTM on texts", "The same questions, read in both directions", "lstm"),
     _text(
-        "transformer", "Transformer on texts", "the same, an encoder from scratch", "transformer"
+        "transformer",
+        "Transformer on texts",
+        "The same questions, an encoder from scratch",
+        "transformer",
     ),
     Problem(
         "table",
