@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -11,8 +12,8 @@ from PIL import Image
 from allotrope.inputs.contract import Input
 from allotrope.inputs.stretch import stretched
 
-SIDE = 144
-"""Pixels of the longer side of a panel, if the picture is smaller."""
+AREA = 144**2
+"""Pixels of a panel, if the picture has fewer."""
 GAP = 6
 OPAQUE = 0.7
 """How much the strongest place covers of the picture."""
@@ -58,7 +59,7 @@ def panels(pictures: Sequence[tuple[np.ndarray, np.ndarray | None]]) -> bytes:
 def _panel(picture: np.ndarray, heat: np.ndarray | None) -> Image.Image:
     height, width = picture.shape[:2]
     # By whole numbers, so that every pixel of a small picture stays a square.
-    times = max(1, SIDE // max(height, width))
+    times = max(1, round(math.sqrt(AREA / (height * width))))
     size = width * times, height * times
     base = Image.fromarray(picture).convert("RGB").resize(size, Image.Resampling.NEAREST)
     if heat is None:
