@@ -108,6 +108,59 @@ def test_parquet_is_read_and_answered(run, tmp_path):
         allotrope.read(path, target="grade")
 
 
+def test_types_of_each_library_are_read():
+    days = [datetime.timedelta(hours=12 * row) for row in range(COUNT)]
+    grade = ["good" if row % 2 else "bad" for row in range(COUNT)]
+    half = [None if row % 2 else row for row in range(COUNT)]
+    frame = pandas.DataFrame(
+        {
+            "whole": pandas.array(half, dtype="Int64"),
+            "known": pandas.array([None, True, False, True] * (COUNT // 4), dtype="boolean"),
+            "kind": pandas.Categorical(["x", "y", None, "x"] * (COUNT // 4)),
+            "zone": pandas.date_range("2026-01-01", periods=COUNT, tz="Europe/Zurich"),
+            "length": pandas.to_timedelta(days),
+            7: range(1, 2 * COUNT, 2),
+            "grade": pandas.Categorical(grade),
+        }
+    )
+    data = allotrope.read(frame, target="grade", input={"7": "number"})
+    (table,) = data.inputs
+    assert table.columns == ("whole", "known", "kind", "zone", "length", "7")
+    rows = np.concatenate([split["table"] for split in data.splits.values()])
+    assert np.count_nonzero(np.isnan(rows[:, 0])) == COUNT / 2
+    assert sorted(rows[:, 4])[:3] == [0, 0.5, 1]
+    other = polars.DataFrame(
+        {
+            "kind": polars.Series(["x", "z"] * (COUNT // 2), dtype=polars.Enum(["x", "z"])),
+            "price": polars.Series(range(COUNT)).cast(polars.Decimal(10, 2)) / 4,
+            "at": [datetime.time(row % 24, 30) for row in range(COUNT)],
+            "grade": grade,
+        }
+    )
+    (table,) = allotrope.read(other, target="grade", input="price=number").inputs
+    assert table.columns == ("kind", "price", "at")
+    with pytest.raises(DataError, match="'a' holds Object of int, str"):
+        allotrope.read(pandas.DataFrame({"a": [1, "x"] * 40, "grade": grade}), target="grade")
+
+
+@pytest.mark.parametrize("library", LIBRARIES)
+def test_lists_of_texts_are_labels(library):
+    lists = [(["red"], ["red", "blue"], [], ["blue"])[row % 4] for row in range(COUNT)]
+    frame = LIBRARIES[library]({"a": [row / 2 for row in range(COUNT)], "colours": lists})
+    data = allotrope.read(frame, target="colours")
+    (task,) = data.tasks
+    assert (task.kind, task.labels) == ("multilabel", ("blue", "red"))
+    assert sum(split["colours"].sum() for split in data.splits.values()) == COUNT
+
+
+def test_answers_have_the_names_of_rows(run):
+    cells = columns()
+    names = [f"n{row}" for row in range(COUNT)]
+    named = run.predict(pandas.DataFrame(cells, index=names))
+    assert [row["index"] for row in named.json] == names
+    assert all("index" not in row for row in run.predict(pandas.DataFrame(cells)).json)
+
+
 def test_columns_that_are_not_read_are_all_named():
     frame = polars.DataFrame({"a": [[1], [2]], "b": [{"x": 1}, {"x": 2}], "y": [1, 2]})
     with pytest.raises(DataError, match=r"'a' holds List.*; 'b' holds Struct"):

@@ -39,7 +39,8 @@ class FittedRun:
     def predict(self, *examples: Any, top: int = 5, threads: int | None = None) -> Predictions:
         """The delivered file's answers for files, folders, tables, arrays by column, a data frame.
 
-        Those of a frame or of arrays are in the order of their rows.
+        Those of a frame or of arrays are in the order of their rows; one of a pandas frame has its
+        name as `index`, if it has one.
 
         Raises: as `allotrope.predict`, and DataError for arrays that do not fit.
         """
@@ -48,7 +49,12 @@ class FittedRun:
 
         taken = [columns_in_memory(one) for one in examples]
         if len(taken) == 1 and isinstance(taken[0], Mapping):
-            return predict_arrays(self.folder, taken[0], threads)
+            answers = predict_arrays(self.folder, taken[0], threads)
+            index = getattr(taken[0], "index", None)
+            if index is not None:
+                for row, name in zip(answers.json, index, strict=True):
+                    row["index"] = name
+            return answers
         files = [one for one in taken if isinstance(one, (str, Path))]
         if len(files) < len(taken):
             raise UsageError("arrays by column are one mapping, without files beside it.")

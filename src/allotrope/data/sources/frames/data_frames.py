@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +11,24 @@ import numpy as np
 
 from allotrope.data.recognize.frame import Frame
 from allotrope.data.recognize.frames import checked, with_split_column
+from allotrope.data.sources.frames.label_lists import labels_of
 from allotrope.errors import DataError, MissingDependencyError
 
 LISTED = 8
 
 
 class FrameColumns(dict[str, np.ndarray]):
-    """The columns of a data frame by name, in its order. Their names say nothing of splits."""
+    """The columns of a data frame by name, in its order. Their names say nothing of splits.
+
+    `labels` are those of columns of lists, which are flags [n, labels] here; `index` names the rows
+    if the frame does.
+    """
+
+    def __init__(self) -> None:
+        """Without columns."""
+        super().__init__()
+        self.labels: dict[str, tuple[str, ...]] = {}
+        self.index: list[Any] | None = None
 
 
 def columns_in_memory(source: Any) -> Any:
@@ -44,30 +55,46 @@ def columns_in_memory(source: Any) -> Any:
         ) from None
     except narwhals.exceptions.NarwhalsError as error:
         raise DataError(f"the data frame cannot be read: {error}.") from None
-    return columns_of(frame)
+    columns = columns_of(frame)
+    columns.index = _index(source)
+    return columns
+
+
+def _index(source: Any) -> list[Any] | None:
+    """What pandas calls the rows, if not by their numbers."""
+    index = getattr(source, "index", None)
+    if index is None or not hasattr(index, "tolist"):
+        return None
+    names: list[Any] = index.tolist()
+    return None if names == list(range(len(names))) else names
 
 
 def columns_of(frame: Any) -> FrameColumns:
     """The columns of a narwhals frame. Raises: DataError for those of kinds that are not read."""
     columns, problems = FrameColumns(), []
     for name in frame.columns:
-        array = _array(frame[name])
+        column = frame.get_column(name)
+        lists = labels_of(column)
+        array = lists.flags if lists is not None else _array(column)
+        if lists is not None:
+            columns.labels[str(name)] = lists.labels
         if array is None:
-            problems.append(f"'{name}' holds {frame[name].dtype}")
+            problems.append(f"'{name}' holds {_kind_in_words(column)}")
         else:
             columns[str(name)] = array
     if problems:
         more = f" and {len(problems) - LISTED:,} more" if len(problems) > LISTED else ""
         raise DataError(
             f"columns of a data frame: {'; '.join(problems[:LISTED])}{more}. Expected numbers, "
-            "texts, truth values, categories or dates; leave others out."
+            "texts, truth values, categories, dates, or lists of texts; leave others out."
         )
     return columns
 
 
 def frame_of_columns(name: str, columns: FrameColumns) -> Frame:
     """The columns as a table whose roles are to be told. Raises: DataError if it has no rows."""
-    frame = Frame(name, {"train": dict(columns)}, table=True)
+    labels = columns.labels
+    frame = Frame(name, {"train": dict(columns)}, table=True, label_names=labels)
     return with_split_column(checked(frame))
 
 
@@ -85,6 +112,10 @@ def _array(column: Any) -> np.ndarray | None:
     values = [value for value, gap in zip(column.to_list(), missing, strict=True) if not gap]
     if not values:
         return np.full(len(missing), np.nan)
+    if kind == narwhals.Duration:
+        return np.array([_days(value) for value in column.to_list()])
+    if kind == narwhals.Time:
+        return np.array([_hours(value) for value in column.to_list()])
     # pandas has no type for dates without a time: they are objects there.
     if all(isinstance(value, date) for value in values):
         return _texts(column.to_list(), missing, lambda moment: str(moment.isoformat()))
@@ -93,9 +124,31 @@ def _array(column: Any) -> np.ndarray | None:
     return None
 
 
+def _days(value: Any) -> float:
+    """A duration in days."""
+    return float("nan") if value is None or value != value else value / timedelta(days=1)
+
+
+def _hours(value: Any) -> float:
+    """A time of day in hours."""
+    if value is None:
+        return float("nan")
+    seconds = value.second + value.microsecond / 1e6
+    return float(value.hour + value.minute / 60 + seconds / 3600)
+
+
+def _kind_in_words(column: Any) -> str:
+    """The type of a column; of Python objects theirs."""
+    kinds = {type(value).__name__ for value in column.to_list() if value is not None}
+    listed = ", ".join(sorted(kinds)[:4])
+    return f"{column.dtype} of {listed}" if str(column.dtype) == "Object" else str(column.dtype)
+
+
 def _numbers(column: Any, missing: np.ndarray) -> np.ndarray:
     if not missing.any():
-        return np.asarray(column.to_numpy())
+        array = np.asarray(column.to_numpy())
+        # Decimals are Python's own objects in NumPy.
+        return array.astype(np.float64) if array.dtype.kind == "O" else array
     values = [np.nan if gap else x for x, gap in zip(column.to_list(), missing, strict=True)]
     return np.array(values, np.float64)
 
