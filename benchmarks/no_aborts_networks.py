@@ -33,6 +33,8 @@ LENGTH = 64
 """Of free lengths other than the batch."""
 SIDE = 32
 """Of the pictures for networks of the zoo."""
+WORDS = 50
+"""That networks for texts know."""
 
 
 def names(kind, files=(), randoms=0):
@@ -42,7 +44,8 @@ def names(kind, files=(), randoms=0):
     if kind == "light":
         return [f"light:{name}" for name in light_networks.FILES]
     if kind == "zoo":
-        return [f"zoo:{name}" for name in zoo.NETWORKS]
+        every = zoo.NETWORKS, zoo.VOLUMETRIC, zoo.TEXT_NETWORKS, ["table_mlp"]
+        return [f"zoo:{name}" for group in every for name in group]
     if kind == "random":
         return [f"random:{seed}" for seed in range(randoms)]
     return [f"case:{name}" for name, case in cases().items() if has_floats(case)]
@@ -54,6 +57,8 @@ def made(name):
     if kind == "case":
         return of_case(rest)
     network = {"file": load, "light": light, "zoo": of_zoo, "random": random_detector}[kind](rest)
+    if rest in zoo.TEXT_NETWORKS:
+        return network, {value.name: numbers_of_words() for value in network.inputs}
     free = {d for value in network.inputs for d in value.shape[1:] if isinstance(d, str)}
     if kind == "random" and int(rest) % 2:
         batch = 1
@@ -68,8 +73,34 @@ def light(name):
 
 
 def of_zoo(name):
-    """A network of the zoo as `fit` trains it, over raw pixels."""
+    """A network of the zoo as `fit` trains it; those for pictures over raw pixels."""
+    if name in zoo.VOLUMETRIC:
+        return zoo.VOLUMETRIC[name](10, (1, SIDE, SIDE, SIDE))
+    if name == "table_mlp":
+        edges = [np.linspace(-2, 2, 9, dtype=np.float32)] * 3
+        return zoo.table_mlp({"price": 1, "city": 3}, 3, 2, edges)
+    if name == "ngram":
+        return zoo.ngram(10, of_terms())
+    if name in zoo.TEXT_NETWORKS:
+        return zoo.TEXT_NETWORKS[name](10, np.arange(WORDS, dtype=np.int32), terms=of_terms())
     return with_preprocessing(zoo.network(name)(10, (3, SIDE, SIDE)), [127.0] * 3, [64.0] * 3)
+
+
+def of_terms():
+    """What a linear model knows of `WORDS` terms, drawn at random."""
+    draw = np.random.default_rng(0)
+    scores = draw.standard_normal((WORDS, 10)).astype(np.float32)
+    scores[0] = 0.0
+    squares = np.ones(WORDS, np.float32)
+    squares[0] = 0.0
+    return zoo.Terms(np.arange(WORDS, dtype=np.int32), squares, scores, np.zeros(10, np.float32))
+
+
+def numbers_of_words():
+    """Texts of several lengths: int32 [n, w], then zeros."""
+    words = np.random.default_rng(0).integers(1, WORDS, (BATCH, 12), np.int32)
+    words[0, 7:] = 0
+    return words
 
 
 # --- ONNX's own cases

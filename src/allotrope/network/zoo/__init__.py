@@ -46,13 +46,11 @@ NETWORKS: dict[str, Callable[..., Network]] = {
         mobilenet_v2,
     )
 }
-"""Networks for pictures."""
+"""Those that take pictures."""
 VOLUMETRIC: dict[str, Callable[..., Network]] = {
     build.__name__: build for build in (cnn_3d, resnet8_3d, resnet18_3d)
 }
-"""Networks for volumes."""
-
-"""Those that take pictures."""
+"""Those that take volumes."""
 TEXT_NETWORKS: dict[str, Callable[..., Network]] = {
     build.__name__: build for build in (ngram, text_cnn, lstm, gru, transformer)
 }
