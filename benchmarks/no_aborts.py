@@ -8,7 +8,7 @@ a framework for each.
 
     python benchmarks/no_aborts.py [--kinds file light zoo random case]
         [--files ../shared/data/onnx/*.onnx] [--frameworks tensorflow jax] [--randoms 40]
-        [--patience 900] [--not-compiled] [--precisions bfloat16] [--together]
+        [--patience 900] [--not-compiled | --only-compiled] [--precisions bfloat16] [--together]
 
 An abort is printed with the line that the process wrote last. The last line has the counts; the
 exit code is 1 if there was any. PyTorch's compiler takes seconds for each case, so it compiles one
@@ -81,6 +81,8 @@ def is_left_out(name, framework, settings):
 def is_asked(framework, settings, asked):
     if asked.precisions and settings["precision"] not in asked.precisions:
         return False
+    if asked.only_compiled:
+        return settings["compiled"]
     return not (asked.not_compiled and settings["compiled"] and framework != "jax")
 
 
@@ -156,6 +158,7 @@ def options():
         action="store_true",
         help="leave out settings that compile; JAX has no others",
     )
+    parser.add_argument("--only-compiled", action="store_true", help="leave out all others")
     parser.add_argument("--precisions", nargs="+", help="only settings of these")
     parser.add_argument("--together", action="store_true", help="several networks to a process")
     parser.add_argument("--only", help="networks whose names have this in them")
