@@ -63,7 +63,9 @@ class TensorFlowNormalization(NeuralPrimitives):
                 return y[:, 0, 0, :], mean, variance
             y, mean, variance = neural.normalize_by_batch(channels_last(x), scale, bias, epsilon)
             return channels_first(y), mean, variance
-        mean, variance = tf.nn.moments(x, [0, *range(2, x.shape.rank)])
+        # Statistics are in the precision of the scale: bfloat16's own would be three digits.
+        wide = tf.cast(x, scale.dtype)
+        mean, variance = tf.nn.moments(wide, [0, *range(2, x.shape.rank)])
         return (
             self.normalize(x, scale, bias, mean, variance, epsilon),
             tf.stop_gradient(mean),
