@@ -11,6 +11,7 @@ from allotrope.config import Recipe, Settings
 from allotrope.frameworks import framework as find_framework
 from allotrope.frameworks.contract import Batch
 from allotrope.network import zoo
+from allotrope.runtimes import runtime
 from allotrope.tasks import Classification
 from allotrope.training.plan import plan_for
 from tested import TESTED
@@ -121,3 +122,17 @@ def _bert_layer(torch, w, prefix):
         state[f"self_attn.in_proj_{kind}"] = torch.cat(parts)
     layer.load_state_dict(state)
     return layer.eval()
+
+
+@pytest.mark.parametrize("runtime_name", ["onnxruntime", "openvino"])
+@pytest.mark.parametrize("name", SMALL)
+def test_runtimes_answer_several_texts_as_the_reference_does(runtime_name, name, tmp_path):
+    """OpenVINO 2026.4 does not, of a recurrent layer that is told lengths."""
+    network = built(name)
+    network.save(tmp_path / "network.onnx")
+    session = runtime(runtime_name).open(tmp_path / "network.onnx", "float32", 1)
+    for texts, width in ((TEXTS, 12), (TEXTS[:2], 40), (TEXTS[2:3], 1)):
+        words = rows(texts, width)
+        expected = network.run({"words": words}, "reference")["fc"]
+        answers = session.run({"words": words})["fc"]
+        np.testing.assert_allclose(answers, expected, rtol=1e-4, atol=1e-5)

@@ -188,22 +188,31 @@ def unique(
     return values, first.astype(np.int64), inverse.astype(np.int64), counts.astype(np.int64)
 
 
-@operator("ReverseSequence", host=("lengths",))
+@operator("ReverseSequence")
 def reverse_sequence(
-    p: Any, x: Any, lengths: np.ndarray, *, batch_axis: int = 1, time_axis: int = 0
+    p: Any, x: Any, lengths: Any, *, batch_axis: int = 1, time_axis: int = 0
 ) -> Any:
     """Each sequence of a batch with its first `length` steps in reverse order.
 
     Batch and time are the first two axes.
     """
-    steps = np.arange(p.shape(x)[time_axis])
-    ends = np.reshape(lengths, (-1, 1))
+    if not time_axis:
+        return backward_in_time(p, x, lengths)
+    order = (1, 0, *range(2, len(p.shape(x))))
+    turned = backward_in_time(p, p.transpose(x, order), lengths)
+    return p.transpose(turned, order)
+
+
+def backward_in_time(p: Any, x: Any, lengths: Any) -> Any:
+    """x [t, n, ...] backward in time, each sequence within its own length if there are such [n]."""
+    if lengths is None:
+        return p.flip(x, (0,))
+    t, n, *rest = p.shape(x)
+    steps = p.constant(np.arange(t)[:, None])
+    ends = p.reshape(p.cast(lengths, np.dtype(np.int64)), (1, n))
     # Behind its own end a sequence stays as it is.
-    order = np.where(steps < ends, ends - 1 - steps, steps)  # [batch, time]
-    if batch_axis != 0:
-        order = order.T
-    shape = p.shape(x)
-    spread = order.reshape(*order.shape, *[1] * (len(shape) - 2))
-    return gather_elements(
-        p, x, p.constant(np.array(np.broadcast_to(spread, shape))), axis=time_axis
-    )
+    source = p.where(p.less(steps, ends), p.subtract(p.subtract(ends, steps), 1), steps)
+    # Over time and batch flattened: each sequence has an order of its own.
+    places = p.add(p.multiply(source, n), p.constant(np.arange(n)))
+    rows = p.reshape(x, (t * n, *rest))
+    return p.reshape(p.take(rows, p.reshape(places, (-1,)), 0), (t, n, *rest))

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from allotrope.errors import ModelError
+from allotrope.operators.indexing import backward_in_time
 from allotrope.operators.shaping import narrow
 
 Run = Callable[[int, Any, list[Any]], tuple[Any, list[Any]]]
@@ -96,19 +97,6 @@ def stack(p: Any, arrays: Sequence[Any], axis: int) -> Any:
     if len(parts) == 1:
         return parts[0]
     return p.concatenate(parts, axis)
-
-
-def backward_in_time(p: Any, x: Any, lengths: Any) -> Any:
-    """x [t, n, c] backward in time, each sequence within its own length."""
-    if lengths is None:
-        return p.flip(x, (0,))
-    t, n, c = p.shape(x)
-    steps = p.constant(np.arange(t)[:, None])
-    ends = p.reshape(p.cast(lengths, np.dtype(np.int64)), (1, n))
-    source = p.where(p.less(steps, ends), p.subtract(p.subtract(ends, steps), 1), steps)
-    # Over time and batch flattened: each sequence has an order of its own.
-    places = p.add(p.multiply(source, n), p.constant(np.arange(n)))
-    return p.reshape(p.take(p.reshape(x, (t * n, c)), p.reshape(places, (-1,)), 0), (t, n, c))
 
 
 def first_state(p: Any, state: Any, x: Any, r: Any, layout: int) -> Any:

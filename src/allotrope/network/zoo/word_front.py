@@ -11,7 +11,7 @@ from allotrope.network.zoo.ngram import GRAMS, Bag, Terms, finished
 
 WORDS = "words"
 """The input of these networks: buckets int32 [n, w] of the words of a text, then zeros."""
-FLOAT, INT32 = 1, 6
+FLOAT, INT64 = 1, 7
 """ONNX's numbers of the types."""
 
 
@@ -41,15 +41,25 @@ class Words:
             for name, value in (("start", 0), ("stop", most), ("axis", 1))
         ]
 
-    def embedded(self, name: str, drawn: Initializer, dimension: int, seed: int) -> str:
-        """A learned vector for each word: [n, w, dimension]."""
+    def by_time(self, whole: str) -> str:
+        """Whole numbers [n, w] as [w, n]."""
+        return self.builder.add("Transpose", [whole], {"perm": (1, 0)}, name=f"{whole}.by_time")
+
+    def embedded(
+        self, name: str, drawn: Initializer, dimension: int, seed: int, numbers: str = ""
+    ) -> str:
+        """A learned vector for each word: [n, w, dimension], or in the order of `numbers`."""
         table = draw(drawn, seed, name, (self.count, dimension)).copy()
         weight = self.builder.weight(name, table)
-        return self.builder.add("Gather", [weight, self.numbers], name="embedding")
+        return self.builder.add("Gather", [weight, numbers or self.numbers], name="embedding")
 
-    def there(self, axes: tuple[int, ...]) -> str:
-        """1 for a word, 0 for none: float32 [n, w] with more axes of length 1."""
-        whole = self.builder.add("Cast", [self.flags], {"to": FLOAT}, name="flags.float")
+    def there(self, axes: tuple[int, ...], flags: str = "") -> str:
+        """1 for a word, 0 for none: float32 [n, w] with more axes of length 1.
+
+        Or in the order of `flags`.
+        """
+        taken = flags or self.flags
+        whole = self.builder.add("Cast", [taken], {"to": FLOAT}, name="flags.float")
         places = self.builder.constant(np.array(axes, np.int64), "there.axes")
         return self.builder.add("Unsqueeze", [whole, places], name="there")
 
