@@ -1,4 +1,4 @@
-"""The page and the picture of `which_framework.py`, from what was measured and nothing else."""
+"""The page of `which_framework.py`, from what was measured and nothing else."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from statistics import geometric_mean, median
 from typing import Any
-from xml.sax.saxutils import escape
 
 from allotrope.config import Settings
 from allotrope.tasks import task_of
@@ -15,7 +14,8 @@ from allotrope.wording import counted
 
 Row = Mapping[str, Any]
 TITLES = {"pytorch": "PyTorch", "tensorflow": "TensorFlow", "keras": "Keras", "jax": "JAX"}
-COLOURS = {"pytorch": "#c8500f", "tensorflow": "#b08900", "keras": "#8c2d82", "jax": "#1f6fb2"}
+SHORTEST = 0.05
+"""Milliseconds that a step takes at the least."""
 COLUMNS = (
     "framework, settings",
     "import, compile",
@@ -191,13 +191,16 @@ def listed(values: Mapping[str, float], write: Callable[[float], str]) -> str:
 
 
 def of_steps(problems: Sequence[Mapping[str, Any]]) -> str:
-    fixed = over_problems(problems, lambda row: (row.get("step") or {}).get("fixed"))
+    # Lines may meet a batch of none at nothing, of which there is no geometric mean.
+    fixed = over_problems(
+        problems, lambda row: row.get("step") and max(row["step"]["fixed"], SHORTEST)
+    )
     if len(fixed) < 2:
         return ""
     first = min(fixed, key=lambda key: fixed[key])
     return (
         f"**Small networks and small batches: {first}.** A step takes this long whatever is in it "
-        f"(geometric mean over the problems): {listed(fixed, lambda x: f'{x:.1f} ms')}."
+        f"(geometric mean over the problems): {listed(fixed, lasting)}."
     )
 
 
@@ -341,60 +344,4 @@ def limits(problems: Sequence[Mapping[str, Any]]) -> str:
     return (
         f"{LIMITS} **Other work ran on the machine during some races, which say so: take their "
         "speeds as a trial.**"
-    )
-
-
-# --- the picture
-
-WIDTH, LEFT, RIGHT, ROW, TOP = 760, 200, 30, 34, 46
-LEAST = 0.05
-
-
-def picture(results: Mapping[str, Any]) -> str:
-    """An SVG: a row a problem, a dot a framework; further to the right is faster in training."""
-    problems = [one for one in results["problems"] if measured(one)]
-    height = TOP + ROW * len(problems) + 30
-    lines = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" role="img" '
-        'font-family="sans-serif" font-size="13">',
-        f'<rect width="{WIDTH}" height="{height}" fill="#fff"/>',
-        *legend(),
-    ]
-    for share in (0.05, 0.1, 0.25, 0.5, 1.0):
-        lines.append(
-            f'<path d="M{across(share):.1f} {TOP - 8}V{height - 24}" stroke="#ddd"/>'
-            f'<text x="{across(share):.1f}" y="{height - 8}" fill="#555" text-anchor="middle">'
-            f"{share:g}</text>"
-        )
-    for place, one in enumerate(problems):
-        y = TOP + ROW * place + ROW / 2
-        lines.append(
-            f'<text x="{LEFT - 14}" y="{y + 4:.1f}" text-anchor="end">{escape(one["title"])}</text>'
-        )
-        own = {row["framework"]: row["training"]["examples_per_second"] for row in measured(one)}
-        best = max(own.values())
-        lines += [dot(key, own[key] / best, y) for key in own]
-    return "\n".join([*lines, "</svg>"]) + "\n"
-
-
-def legend() -> list[str]:
-    lines, x = [], LEFT
-    for key, colour in COLOURS.items():
-        lines.append(f'<circle cx="{x}" cy="18" r="6" fill="{colour}"/>')
-        lines.append(f'<text x="{x + 11}" y="22">{TITLES[key]}</text>')
-        x += 110
-    return lines
-
-
-def across(share: float) -> float:
-    """Where a share of the fastest stands, on a scale of factors."""
-    part = math.log(max(share, LEAST) / LEAST) / math.log(1 / LEAST)
-    return LEFT + part * (WIDTH - LEFT - RIGHT)
-
-
-def dot(framework: str, share: float, y: float) -> str:
-    colour, title = COLOURS.get(framework, "#333"), TITLES.get(framework, framework)
-    return (
-        f'<circle cx="{across(share):.1f}" cy="{y:.1f}" r="7" fill="{colour}" fill-opacity="0.85">'
-        f"<title>{title}: {share:.2f} of the fastest</title></circle>"
     )

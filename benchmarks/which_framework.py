@@ -17,10 +17,12 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from framework_page import page, picture
+from framework_page import page
+from framework_picture import picture
 from framework_problems import PROBLEMS, Problem, asked, named
 
 import allotrope
+from allotrope.config import parse_seconds
 from allotrope.measure.machine import describe
 from allotrope.run_words import inside
 
@@ -69,7 +71,7 @@ def raced(problem: Problem, how: argparse.Namespace, work: Path) -> dict[str, An
     race = allotrope.compare(
         source,
         frameworks=frameworks,
-        budget=how.budget,
+        budget=problem.share * parse_seconds(how.budget),
         epochs=how.epochs or problem.epochs,
         seeds=how.seeds,
         threads=how.threads,
