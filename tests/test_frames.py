@@ -153,6 +153,26 @@ def test_lists_of_texts_are_labels(library):
     assert sum(split["colours"].sum() for split in data.splits.values()) == COUNT
 
 
+def test_a_folder_of_parquet_files_is_splits_or_parts(tmp_path):
+    cells = columns()
+    for name, rows in {"train": slice(0, 60), "test": slice(60, COUNT)}.items():
+        part = pyarrow.table({column: values[rows] for column, values in cells.items()})
+        parquet.write_table(part, tmp_path / f"{name}.parquet")
+    data = allotrope.read(tmp_path, target="grade")
+    assert len(data.test) == 20 and len(data.train) + len(data.validation) == 60
+    for number, name in enumerate(("train", "test")):
+        (tmp_path / f"{name}.parquet").rename(tmp_path / f"part-{number}.parquet")
+    parts = allotrope.read(tmp_path, target="grade")
+    assert sum(map(len, parts.splits.values())) == COUNT
+    assert "2 parquet files are read as the parts of one table" in str(parts)
+    parquet.write_table(pyarrow.table({"size": [1.0]}), tmp_path / "part-2.parquet")
+    with pytest.raises(DataError, match=r"part-2\.parquet has no 'city', 'new'"):
+        allotrope.read(tmp_path, target="grade")
+    (tmp_path / "part-2.parquet").rename(tmp_path / "test.parquet")
+    with pytest.raises(DataError, match="holds several parquet files"):
+        allotrope.read(tmp_path, target="grade")
+
+
 def test_answers_have_the_names_of_rows(run):
     cells = columns()
     names = [f"n{row}" for row in range(COUNT)]

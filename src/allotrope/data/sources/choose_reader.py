@@ -21,6 +21,7 @@ from allotrope.data.sources.folder_contents import Recognized, recognize
 from allotrope.data.sources.frames.data_frames import FrameColumns, frame_of_columns
 from allotrope.data.sources.frames.parquet import SUFFIXES as PARQUET
 from allotrope.data.sources.frames.parquet import read_parquet
+from allotrope.data.sources.frames.parquet_folder import frame_of_files, parquet_files
 from allotrope.data.sources.idx import idx_name, read_idx
 from allotrope.data.sources.json_lines import is_json_lines, read_json_lines
 from allotrope.data.sources.lines.lines_in_folder import lines_to_read
@@ -121,6 +122,9 @@ def _read_folder(path: Path, options: DataOptions, report: Report) -> Reading:
         lines, texts = lines_to_read(path), find_text_files(path)
         if lines or texts.splits:
             return _read_texts(path, lines, texts, options)
+        files = parquet_files(path)
+        if files and not any(map(is_table, path.iterdir())):
+            return read_frame(frame_of_files(path, files), options)
     place = contents.paths[0]
     if contents.kind == "idx":
         reading = with_columns_as_asked(read_idx(place, options.value_range), options)
