@@ -78,6 +78,7 @@ def test_each_framework_trains_it_from_there(folder, name, network):
 def test_the_delivered_file_answers_texts_lines_and_tables(run, tmp_path):
     (tmp_path / "new.txt").write_text("a superb story\n\nan AWFUL film\n")
     (tmp_path / "new.csv").write_text("id,text\n1,a lovely sea\n2,dull friends\n")
+    (tmp_path / "new.jsonl").write_text('{"text": "superb"}\n\n{"other": 1}\n[1\n{"text": ""}\n')
     asked = ["so dreadful 😀", str(tmp_path / "new.txt"), str(tmp_path / "new.csv")]
     rows = predict(run.folder, *asked).json
     classes = [row["answers"]["label"]["class"] for row in rows]
@@ -87,6 +88,10 @@ def test_the_delivered_file_answers_texts_lines_and_tables(run, tmp_path):
     done = subprocess.run(program, capture_output=True, text=True, check=True)
     beside = [row["answers"]["label"]["class"] for row in json.loads(done.stdout)]
     assert beside == classes
+    rows = predict(run.folder, str(tmp_path / "new.jsonl")).json
+    assert [row["line"] for row in rows] == [1, 3, 4, 5]
+    assert rows[0]["answers"]["label"]["class"] == "good" and "answers" in rows[3]
+    assert all('{"text": "…"}' in row["reason"] for row in rows[1:3])
 
 
 def test_python_asks_with_texts_of_any_length(run):

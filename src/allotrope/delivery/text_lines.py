@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,8 @@ from allotrope.delivery.asked import ArgumentError, Example
 
 LINES = (".txt",)
 """How files are called that hold a text a line."""
+OBJECTS = (".jsonl", ".ndjson")
+"""How files are called that hold a JSON object a line."""
 BYTES_AT_ONCE = 262_144
 """Texts are answered together if they have no more bytes than this, each as many as the longest."""
 
@@ -26,7 +29,7 @@ def read_texts(facts: Mapping[str, Any], argument: str) -> Iterator[Example]:
     """The argument itself as the input of these `facts`, or each line of the file that it names.
 
     If the network has learned from files, a file is one text, and a folder is all of its files.
-    Raises: ArgumentError for a file that cannot be read.
+    Raises: ArgumentError for a file that cannot be read, or what is called as one and is not there.
     """
     name, path = facts["name"], Path(argument)
     if facts.get("whole_files") and exists(path):
@@ -34,12 +37,36 @@ def read_texts(facts: Mapping[str, Any], argument: str) -> Iterator[Example]:
         for file in files:
             yield Example({"file": str(file)}, {name: bytes_of(text_in(file))})
         return
-    if path.suffix.lower() not in LINES or not exists(path):
+    suffix = path.suffix.lower()
+    if not exists(path) and suffix in LINES + OBJECTS and len(argument.split()) == 1:
+        raise ArgumentError(f"{argument}: there is no such file.")
+    if suffix in OBJECTS and exists(path):
+        yield from read_objects(name, path)
+        return
+    if suffix not in LINES or not exists(path):
         yield Example({"file": excerpt(argument)}, {name: bytes_of(argument)})
         return
     for line, text in enumerate(text_in(path).splitlines(), 1):
         if text.strip():
             yield Example({"file": str(path), "line": line}, {name: bytes_of(text)})
+
+
+def read_objects(name: str, path: Path) -> Iterator[Example]:
+    """The text that each line's JSON object has under this name; a line without has a reason."""
+    for line, text in enumerate(text_in(path).splitlines(), 1):
+        if not text.strip():
+            continue
+        one = Example({"file": str(path), "line": line})
+        try:
+            value = json.loads(text)
+        except (ValueError, RecursionError):
+            value = None
+        cell = value.get(name) if isinstance(value, dict) else None
+        if isinstance(cell, str):
+            one.inputs[name] = bytes_of(cell)
+        else:
+            one.reason = f'expected a JSON object with a text such as {{"{name}": "…"}}'
+        yield one
 
 
 def exists(path: Path) -> bool:

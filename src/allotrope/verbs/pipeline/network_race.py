@@ -78,7 +78,8 @@ def raced(
     reached = {name: _reached(data, result) for name, result in results.items()}
     winner = max(reached, key=lambda name: _standing(data, reached[name]))
     reason = _why(winner, results, reached, data)
-    return replace(choices[winner], reasons=[*choices[winner].reasons, reason])
+    # The first reason is why this network: that it was named, which here only the race did.
+    return replace(choices[winner], reasons=[reason, *choices[winner].reasons[1:]])
 
 
 def _reached(data: Data, result: Trained) -> Row:
