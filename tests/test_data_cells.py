@@ -187,6 +187,7 @@ def test_bad_rows_are_left_out_if_asked_for(tmp_path):
     assert sum(map(len, data.splits.values())) == COUNT - bad
     assert f"{bad} rows of {COUNT} left out, as was asked for" in str(data)
     assert "rows left out: 'label' has no label in line 9" in str(data)
+    assert "'size' holds numbers, but texts in some rows: 'tall' (line 5)" in str(data)
     whole = table(tmp_path, lambda row: f"{row}.5")
     clean = allotrope.read(whole, target="label", skip_bad_rows=True)
     assert sum(map(len, clean.splits.values())) == COUNT and "left out, as" not in str(clean)

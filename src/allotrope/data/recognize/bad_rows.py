@@ -61,6 +61,8 @@ def without_bad_rows(
     bad = [*_of_inputs(frame, inputs), *_of_tasks(frame, tasks)]
     if bad and not skip:
         raise DataError(_refusal(frame, bad))
+    # Said of the cells as they were, before numbers take their place.
+    frame.notes.extend(f"rows left out: {each.described(frame)}" for each in bad)
     frame = _with_numbers(frame, inputs, tasks)
     return _without(frame, bad) if bad else frame
 
@@ -152,10 +154,9 @@ def _with_numbers(frame: Frame, inputs: Mapping[str, str], tasks: Mapping[str, s
 
 
 def _without(frame: Frame, bad: list[BadRows]) -> Frame:
-    """The frame without these rows, each column's said. Raises: DataError if none are left."""
+    """The frame without these rows. Raises: DataError if none are left."""
     left_out: dict[str, set[int]] = defaultdict(set)
     for each in bad:
-        frame.notes.append(f"rows left out: {each.described(frame)}")
         for split, rows in each.rows.items():
             left_out[split] |= set(rows.tolist())
     rest = {
