@@ -153,7 +153,11 @@ def test_several_targets_of_0_and_1_are_labels_of_one_task(tmp_path):
     [
         ("a,label\n1,x\n2\n3,y\n", {}, ["line 3 has 1", "the first has 2 cells"]),
         ("a,a,label\n1,2,x\n3,4,y\n", {}, ["several columns are called 'a'"]),
-        ("a,label\n1,x\n", {"target": "lable"}, ["no column 'lable'", "'a' (numbers)"]),
+        (
+            "a,label\n1,x\n",
+            {"target": "lable"},
+            ["no column 'lable' (did you mean 'label'?)", "'a' (numbers)"],
+        ),
         ("a,b\n1,x\n2,y\n", {"target": None}, ["which column is to be predicted", "--target NAME"]),
         (
             "a,label\n1,x\n=A1+1,y\n3,x\n4,y\n",

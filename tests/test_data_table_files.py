@@ -89,7 +89,7 @@ def test_two_encodings_in_one_file_are_said(tmp_path):
         (TEXT + "1,2\n1,2,yes,4\n", "line 42 has 2, line 43 has 4"),
         (TEXT + '"1,2,yes\n', "cannot be read after line 41"),
         (TEXT.replace("city", "size"), "several columns are called 'size'"),
-        (TEXT.replace("label", "lable"), "no column 'label'. Columns: 'size' (numbers)"),
+        (TEXT.replace("label", "lable"), "(did you mean 'lable'?). Columns: 'size' (numbers)"),
     ],
 )
 def test_what_is_no_table_is_named_for_what_it_is(tmp_path, content, words):

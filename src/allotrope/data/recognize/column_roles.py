@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -134,7 +135,7 @@ def _check_asked(frame: Frame, asked: Asked) -> None:
     columns = set(frame.columns)
     named = {"target": asked.targets, "task": tuple(asked.tasks), "input": tuple(asked.inputs)}
     problems = [
-        f"--{option}: there is no column '{name}'"
+        f"--{option}: there is no column '{name}'{_meant(name, frame.columns)}"
         for option, names in named.items()
         for name in names
         if name not in columns
@@ -149,6 +150,13 @@ def _check_asked(frame: Frame, asked: Asked) -> None:
     ]
     if problems or wrong:
         raise UsageError(f"{frame.name}: {'; '.join(problems + wrong)}. Columns: {_shown(frame)}.")
+
+
+def _meant(name: str, columns: Sequence[str]) -> str:
+    """The column that a name that is none may stand for, as a question."""
+    by_core = {column.strip().casefold(): column for column in columns}
+    near = difflib.get_close_matches(name.strip().casefold(), by_core, n=1)
+    return f" (did you mean '{by_core[near[0]]}'?)" if near else ""
 
 
 def _check_pictures(frame: Frame, asked: Asked) -> None:
