@@ -167,7 +167,7 @@ def test_speed_may_cost_a_table_less():
     table, _ = some_rows("price")
     assert options.target.max_drop == 0.5
     target = with_usual_drop(options, table).target
-    assert (target.max_drop, target.max_worse) == (0.1, 1.0)
+    assert (target.max_drop, target.max_worse) == (0.1, 0.5)
     pictures = allotrope.read("digits")
     assert with_usual_drop(options, pictures).target.max_drop == 0.5
     asked = fit_options(defaults(allotrope.fit) | {"data": "rows.csv", "max_drop": 0.5})
