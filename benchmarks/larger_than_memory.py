@@ -28,6 +28,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +44,7 @@ from allotrope.run import HISTORY
 SIDE, CLASSES, PATCH = 256, 10, 8
 NETWORK = "network.onnx"
 AT_ONCE = 500
-EPOCHS = 1.25
+EPOCHS, HASHED = 1.25, 100
 BATCH = 64
 EVERYTHING = "1000GB"
 """More than any memory: whatever fits is held."""
@@ -59,6 +60,8 @@ def main() -> None:
     parser.add_argument("--framework", default="pytorch")
     parser.add_argument("--epochs", type=float, default=EPOCHS)
     parser.add_argument("--keep", action="store_true", help="leave pictures and store there")
+    parser.add_argument("--train-only", action="store_true", help="of what was kept there before")
+    parser.add_argument("--hashed", type=int, default=HASHED, help="so many batches are hashed")
     parser.add_argument("--child", choices=("read", "train"))
     asked = parser.parse_args()
     if asked.child:
@@ -77,12 +80,23 @@ def measure(asked: argparse.Namespace) -> None:
     limit = parse_bytes(asked.limit)
     count = int(asked.gigabytes * 1e9) // (SIDE * SIDE * 3)
     small_network().save(asked.folder / NETWORK)
+    if not asked.train_only:
+        prepare(asked, count, limit)
+    compare(asked, limit)
+
+
+def prepare(asked: argparse.Namespace, count: int, limit: int) -> None:
+    """Make the pictures, and decode them under the limit."""
     made = timed(lambda: make_pictures(asked.folder / "pictures", count))
     print(f"made {count:,} pictures of {SIDE}x{SIDE} in {made:.0f} s", flush=True)
     refused = Child(asked, "read", limit, EVERYTHING).ended()
     print(f"held in memory under {asked.limit}: {refused.get('error', 'fits')}", flush=True)
     read = Child(asked, "read", limit).ended()
     print(f"decoded under {asked.limit}: {in_words(read)}", flush=True)
+
+
+def compare(asked: argparse.Namespace, limit: int) -> None:
+    """Train from disk and in memory at the same time."""
     with emptied(asked.folder / "store"):
         children = {
             f"from disk, under {asked.limit}": Child(asked, "train", limit),
@@ -98,8 +112,9 @@ def measure(asked: argparse.Namespace) -> None:
         f"examples a second after the first epoch: {disk['speed']:.1f} from disk, "
         f"{memory['speed']:.1f} in memory: {disk['speed'] / memory['speed']:.3f}x"
     )
-    same = disk["batches"] == memory["batches"]
-    print(f"the batches of an epoch by hash: {'the same' if same else 'NOT the same'}")
+    if asked.hashed:
+        same = disk["batches"] == memory["batches"]
+        print(f"{asked.hashed} batches by hash: {'the same' if same else 'NOT the same'}")
 
 
 def small_network() -> Network:
@@ -187,7 +202,7 @@ class Child:
         if held:
             environment["ALLOTROPE_DATA_LIMIT"] = held
         options = ["--folder", str(asked.folder), "--framework", asked.framework]
-        options += ["--epochs", str(asked.epochs)]
+        options += ["--epochs", str(asked.epochs), "--hashed", str(asked.hashed)]
         self.peak = self.peak_of_all = 0
         self.process = subprocess.Popen(
             [sys.executable, __file__, "--child", what, *options],
@@ -279,9 +294,7 @@ def read(asked: argparse.Namespace) -> dict[str, Any]:
 
 def train(asked: argparse.Namespace) -> dict[str, Any]:
     """Hash the batches of an epoch, then `fit`."""
-    data = allotrope.read(asked.folder / "pictures", image_size=SIDE)
-    batches = hash_of_epoch(data)
-    del data
+    batches = hash_of_batches(asked) if asked.hashed else ""
     run = allotrope.fit(
         asked.folder / "pictures",
         network=asked.folder / NETWORK,
@@ -309,12 +322,13 @@ def train(asked: argparse.Namespace) -> dict[str, Any]:
     }
 
 
-def hash_of_epoch(data: Any) -> str:
-    """A hash over all that a training is given in its first epoch."""
+def hash_of_batches(asked: argparse.Namespace) -> str:
+    """A hash over all that a training is given in its first steps."""
     from allotrope.data import Batches
 
+    data = allotrope.read(asked.folder / "pictures", image_size=SIDE)
     state = hashlib.blake2b(digest_size=16)
-    for batch in Batches(data, Recipe(**RECIPE)).epoch(0):
+    for batch in islice(Batches(data, Recipe(**RECIPE)).epoch(0), asked.hashed):
         for columns in (batch.inputs, batch.targets):
             for name in sorted(columns):
                 state.update(np.ascontiguousarray(columns[name]).data)

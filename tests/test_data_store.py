@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from allotrope.data.store.carried_columns import read_stored, write_columns, write_stored
-from allotrope.data.store.row_file import ROWS, RowFile, SpoiledStore
+from allotrope.data.store.row_file import ROWS, RowFile, SpoiledStore, checksums
 from allotrope.data.store.store import NoRoom, Store
 from allotrope.data.store.store_folder import entries, make_room, mark_used, remove, total
 from allotrope.data.store.store_writer import UNFINISHED, writing_entry
@@ -238,3 +238,19 @@ def test_references_to_what_was_spoiled_are_refused(tmp_path):
         read_stored(tmp_path / "train")
     with pytest.raises(OSError):
         RowFile.opened(tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize("length", [1, 7, 8, 90, 192])
+def test_a_change_of_any_byte_is_seen(length):
+    rng = np.random.default_rng(length)
+    row = rng.integers(0, 256, (1, length), np.uint8)
+    changed = np.repeat(row, length, axis=0)
+    changed[np.arange(length), np.arange(length)] ^= 1 << 7
+    assert (checksums(changed) != checksums(row)).all()
+    assert (checksums(np.repeat(row, 3, axis=0)) == checksums(row)).all()
+
+
+def test_rows_that_change_places_are_seen():
+    row = np.arange(64, dtype=np.uint8)[None]
+    swapped = np.concatenate([row[:, 8:16], row[:, :8], row[:, 16:]], axis=1)
+    assert checksums(swapped) != checksums(row)

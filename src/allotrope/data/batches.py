@@ -12,6 +12,7 @@ from allotrope.config import Recipe
 from allotrope.data.balanced_order import balanced_labels, balanced_order
 from allotrope.data.examples import Data
 from allotrope.data.like_lengths import by_length, cut, lengths_of
+from allotrope.data.store.stored_rows import Column, StoredRows
 from allotrope.errors import UsageError
 from allotrope.frameworks.contract import Batch
 from allotrope.inputs.augmentation import augmentation_of
@@ -19,6 +20,8 @@ from allotrope.inputs.mixture import Mixture
 from allotrope.tasks.several import encoded, gappy, trained_by
 
 AHEAD = 2
+FORESEEN = 4
+"""So many batches before one is made the disk is told of its examples, so that nothing waits."""
 ORDER, CHANGE, SIDE = range(3)  # which random stream a seed sequence is for
 
 
@@ -134,6 +137,14 @@ class Batches:
         }
         return Batch(inputs, targets, weights)
 
+    def _foresee(self, order: np.ndarray, step: int) -> None:
+        """Tell the disk of a batch, if its examples lie there."""
+        rows = order[step * self.batch_size : (step + 1) * self.batch_size]
+        for each in self._inputs:
+            column: Column = self._train[each.name]
+            if isinstance(column, StoredRows):
+                column.will_need(rows)
+
     def _stream(self, *key: int) -> np.random.Generator:
         return np.random.default_rng(np.random.SeedSequence(self._seed, spawn_key=key))
 
@@ -146,7 +157,10 @@ class Batches:
     ) -> None:
         try:
             order = self.order(epoch)
+            for step in range(start, start + FORESEEN):
+                self._foresee(order, step)
             for step in range(start, self.steps_per_epoch):
+                self._foresee(order, step + FORESEEN)
                 batch = self.batch(epoch, step, order)
                 if stop.is_set():
                     return

@@ -6,7 +6,6 @@ import json
 import os
 import shutil
 import tempfile
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,7 +14,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from allotrope.data.store.locks import lock_alone
-from allotrope.data.store.row_file import CHECKS, ROWS
+from allotrope.data.store.row_file import CHECKS, ROWS, checksums
 from allotrope.storage import sync_folder
 
 FACTS = "facts.json"
@@ -39,7 +38,7 @@ class StoreWriter:
         """One more row. Raises: OSError."""
         data = np.ascontiguousarray(row, self._dtype).reshape(-1).view(np.uint8)
         self._file.write(data.data)
-        self._checks.append(zlib.crc32(data.data))
+        self._checks.append(int(checksums(data[None])[0]))
 
     def finish(self, facts: dict[str, Any]) -> None:
         """All of it on the disk. Raises: OSError."""
@@ -50,7 +49,7 @@ class StoreWriter:
             raise OSError(f"the header of {self._file.name} does not fit its place")
         self._file.flush()
         os.fsync(self._file.fileno())
-        self._write(CHECKS, lambda file: np.save(file, np.array(self._checks, np.uint32)))
+        self._write(CHECKS, lambda file: np.save(file, np.array(self._checks, np.uint64)))
         self._write(FACTS, lambda file: file.write(json.dumps(facts).encode()))
 
     def _write_header(self) -> None:

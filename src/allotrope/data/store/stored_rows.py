@@ -61,6 +61,10 @@ class StoredRows:
         """All of it in memory."""
         return self[:].astype(dtype or self.dtype, copy=False)
 
+    def will_need(self, rows: np.ndarray) -> None:
+        """Say that these rows will be asked for soon."""
+        self.file.will_need(self.rows[rows])
+
     def take(self, rows: np.ndarray, axis: int = 0) -> StoredRows:
         """The column of these rows; nothing is read."""
         if axis != 0:

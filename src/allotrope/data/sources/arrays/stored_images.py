@@ -64,9 +64,9 @@ class _Large:
         if stored is None:
             store.check_room(self.size)
             report(
-                f"{self.title}, {bytes_text(self.size)}, are more than {bytes_text(data_limit())}, "
-                f"a quarter of the memory, and are read from disk in training: {store.folder / key}"
-                " (--cache-size says how much may lie there)"
+                f"{self.title} take {bytes_text(self.size)}, more than the "
+                f"{bytes_text(data_limit())} that are held in memory, and are read from disk in "
+                f"training: {store.folder / key} (--cache-size says how much may lie there)"
             )
             self._write(store, key)
             stored = store.opened(key, report)

@@ -123,9 +123,9 @@ def _on_disk(store: Store, key: str, pictures: Pictures, report: Report) -> Deco
 
 def _read_from(count: int, size: int, folder: Path) -> str:
     return (
-        f"{counted(count, 'picture')}, decoded {bytes_text(size)}; more than "
-        f"{bytes_text(data_limit())}, a quarter of the memory, is read from disk in training: "
-        f"{folder} (--cache-size says how much may lie there)"
+        f"{counted(count, 'picture')}: decoded they take {bytes_text(size)}, more than the "
+        f"{bytes_text(data_limit())} that are held in memory, and are read from disk in training: "
+        f"{folder} (--cache-size says how much may lie there, 0 holds all in memory)"
     )
 
 
