@@ -63,9 +63,16 @@ def test_volumes(tmp_path, shape):
 
 
 def test_what_is_voxels_and_what_channels():
-    for shape in ((5, 8, 8, 3), (5, 3, 8, 8), (5, 1, 8, 8), (5, 8, 8), (5, 2, 8, 8, 2)):
+    for shape in (
+        (5, 8, 8, 3),
+        (5, 3, 8, 8),
+        (5, 1, 8, 8),
+        (5, 8, 8),
+        (5, 2, 8, 8),
+        (5, 2, 8, 8, 2),
+    ):
         assert not holds_voxels(np.zeros(shape, np.uint8)), shape
-    for shape in ((5, 8, 8, 8), (5, 2, 8, 8), (5, 1, 8, 8, 8), (5, 8, 8, 8, 1)):
+    for shape in ((5, 8, 8, 8), (5, 9, 8, 7), (5, 1, 8, 8, 8), (5, 8, 8, 8, 1)):
         assert holds_voxels(np.zeros(shape, np.float32)), shape
     assert not holds_voxels(np.zeros((5, 8, 8, 8), "U1"))
 

@@ -126,13 +126,13 @@ class Frame:
 
 
 def holds_voxels(column: np.ndarray) -> bool:
-    """Whether numbers are volumes: three axes an example of which none is that of channels.
+    """Whether numbers are volumes: three axes an example, of which none may be that of channels.
 
-    A fourth axis of a single channel is none.
+    A fourth axis of a single channel is none. Other axes are longer than pictures have channels:
+    [n, 32, 32, 2] may as well be two pictures, and is not guessed.
     """
     if column.dtype.kind not in "buif":
         return False
     if column.ndim == 5:
         return 1 in (column.shape[1], column.shape[-1])
-    ends = {column.shape[axis] for axis in (1, -1)} if column.ndim == 4 else set(CHANNELS)
-    return ends.isdisjoint(CHANNELS)
+    return column.ndim == 4 and min(column.shape[1], column.shape[-1]) > max(CHANNELS)
