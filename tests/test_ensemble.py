@@ -45,7 +45,7 @@ def test_each_member_learns_as_it_would_alone(name, digits):
     trained = []
     for choice in (together, alone):
         plan = plan_for(choice.network, choice.recipe, digits.tasks, digits.train.columns)
-        trainer = find(name).trainer(choice.network, plan, Settings(threads=1))
+        trainer = find(name).trainer(choice.network, plan, Settings())
         batches = Batches(digits, choice.recipe)
         for step in range(3):
             trainer.step(batches.batch(0, step), 1e-3, step + 1)

@@ -263,11 +263,3 @@ SIDES = [
 @pytest.mark.parametrize(("shape", "side"), SIDES)
 def test_the_side_that_a_network_is_fixed_to(shape, side):
     assert picture_side(allotrope.load(linear(shape, features=9))) == side
-
-
-def test_columns_that_no_file_is_fitted_to_are_named():
-    x, y = np.zeros((40, 8, 8, 1), np.uint8), np.arange(40) % 10
-    x[:, 0, 0, 0] = np.arange(40)
-    data = allotrope.read({"image": x, "age": y / 3, "label": y})
-    with pytest.raises(UsageError, match=r"'table' \(table\).*'label' \(classification\)"):
-        ready(classifier(), data)

@@ -36,6 +36,7 @@ MAKERS = {
     "network/build.py",
     "network/network.py",
     "network/reading/normalize.py",  # of a file
+    "network/rewriting/ensemble.py",  # of several, whose weights take other names
     "network/rewriting/joined.py",  # of several, whose weights take other names
     "network/rewriting/named_after.py",  # weights take other names
     "network/zoo/trees.py",  # a node of ai.onnx.ml, whose shape nothing infers

@@ -215,7 +215,7 @@ def run_of_squares(folder, **options):
 def test_fit_shows_them_unless_they_are_left_out(tmp_path):
     run = run_of_squares(tmp_path)
     facts = json.loads((run.folder / "run.json").read_text())["test"]["saliency"]
-    assert facts["input"] == "picture" and facts["seconds"] > 0 and len(facts["examples"]) >= 4
+    assert facts["input"] == "picture" and "seconds" not in facts and len(facts["examples"]) >= 4
     for example in facts["examples"]:
         assert (run.folder / example["picture"]).is_file()
     page = (run.folder / "report.html").read_text()

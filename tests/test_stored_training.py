@@ -19,6 +19,7 @@ from allotrope.network import zoo
 from allotrope.network.rewriting.named_after import named_after
 from allotrope.progress import Progress
 from allotrope.training.loop import train
+from alone import alone, run_alone
 from quick import ONE, fit, fit_with, one_candidate
 from stored_pictures import TINY, hash_of_batches, pets
 from tested import InEach
@@ -65,6 +66,11 @@ class PressingOnce(Progress):
             os.kill(os.getpid(), signal.SIGINT)
 
 
+def test_ctrl_c_in_a_process_of_its_own():
+    run_alone(__file__, ["taken_up_again"])
+
+
+@alone
 def test_a_whole_run_and_one_that_is_taken_up_again(tmp_path, monkeypatch):
     pets(tmp_path / "pets")
     held = fit(tmp_path / "pets", out=tmp_path / "held", cache_size="0", **QUICK)

@@ -86,4 +86,6 @@ def test_a_candidates_row_says_how_well_its_own_answers_are_calibrated():
     logits, labels = drawn(500, 3, 2.0)
     task = Classification(name="y", classes=("a", "b", "c"))
     answers = softmax(logits)
-    assert task.figures(answers, labels) == {"calibration": calibration(answers, labels)}
+    figures = task.figures(answers, labels)
+    assert figures["calibration"] == calibration(answers, labels)
+    assert figures["loss"] == pytest.approx(-np.log(answers[np.arange(500), labels]).mean())

@@ -18,6 +18,7 @@ from allotrope.tasks import Classification
 from allotrope.training.checkpoints import BEST, LAST, read
 from allotrope.training.loop import train
 from allotrope.training.underway import Intervals
+from alone import alone, run_alone
 from planned import of_digits
 
 RECIPE = Recipe(learning_rate=0.2, batch_size=64, epochs=3, augmentation="none", average=0.9)
@@ -181,17 +182,8 @@ class InterruptingSteps(Watching):
         super().step(tick)
 
 
-ALONE = "ALLOTROPE_TEST_ALONE"
-alone = pytest.mark.skipif(ALONE not in os.environ, reason="run in a process of its own, below")
-
-
 def test_ctrl_c_in_a_process_of_its_own():
-    # Signals are a process's: what the frameworks of other tests did to them here is not of this.
-    words = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", __file__]
-    words += ["-k", "ctrl_c_before or ctrl_c_stops"]
-    environment = {**os.environ, ALONE: "1"}
-    done = subprocess.run(words, capture_output=True, text=True, env=environment, check=False)
-    assert done.returncode == 0 and "2 passed" in done.stdout, done.stdout + done.stderr
+    run_alone(__file__, ["ctrl_c_before", "ctrl_c_stops"])
 
 
 @alone

@@ -46,15 +46,20 @@ def in_batches(
         rows = _filled(order[start : start + size], size)
         part = {name: x[rows] for name, x in inputs.items()}
         answers.append(answer({**part, **cut(kinds, part)}))
-    return {name: _placed([one[name] for one in answers], order) for name in answers[0]}
+    return {name: _placed([one[name] for one in answers], order, size) for name in answers[0]}
 
 
 def _filled(rows: np.ndarray, size: int) -> np.ndarray:
     return np.concatenate([rows, np.repeat(rows[:1], size - len(rows))])
 
 
-def _placed(answers: Sequence[np.ndarray], order: np.ndarray) -> np.ndarray:
-    """Answers to examples in this order, brought back to the order of the examples."""
+def _placed(answers: Sequence[np.ndarray], order: np.ndarray, size: int) -> np.ndarray:
+    """Answers to examples in this order, brought back to the order of the examples.
+
+    An output that is not of the `size` examples of a batch is the same of each batch.
+    """
+    if len(answers[0]) != size:
+        return answers[0]
     joined = np.concatenate(answers)[: len(order)]
     placed = np.empty_like(joined)
     placed[order] = joined

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from allotrope.report.answers.worst import Worst, worst_examples
-from allotrope.report.formatting import MISSING, duration
+from allotrope.report.formatting import MISSING
 from allotrope.report.record import Record
 from allotrope.report.run_folder import RunFolder
 
@@ -52,8 +52,7 @@ def _note(facts: Record) -> str:
     places = " x ".join(facts.texts("places"))
     return (
         f"Grad-CAM at {facts.text('layer')}, {places} places: a map says where, no finer than "
-        "that, and not why. "
-        f"It took {duration(facts.number('seconds'))}; --no-saliency leaves it out."
+        "that, and not why. --no-saliency leaves it out."
     )
 
 

@@ -23,14 +23,18 @@ SAMPLE = 64
 
 @dataclass(frozen=True)
 class Explanations:
-    """What run.json says of them by task, and the files that show them by name."""
+    """What run.json says of them by task, and the files that show them by name.
+
+    `seconds` that each task's took are of this machine and hour, and not in run.json.
+    """
 
     facts: Mapping[str, dict[str, Any]] = field(default_factory=dict)
     files: Mapping[str, bytes] = field(default_factory=dict)
+    seconds: Mapping[str, float] = field(default_factory=dict)
 
     def remarks(self) -> list[str]:
         """Whether the maps are to be believed, in a line for each task."""
-        return [remark(task, facts) for task, facts in self.facts.items()]
+        return [remark(task, facts, self.seconds[task]) for task, facts in self.facts.items()]
 
 
 @dataclass(frozen=True)
@@ -48,14 +52,16 @@ class Explaining:
         """
         facts: dict[str, dict[str, Any]] = {}
         files: dict[str, bytes] = {}
+        seconds: dict[str, float] = {}
         for task in tasks:
             began = time.perf_counter()
             answers = task.explained(outputs[task.name], self.data.test[task.name])
             shown = self._first_shown(task, answers, len(files)) if answers else None
             if shown is not None:
-                facts[task.name] = shown[0] | {"seconds": time.perf_counter() - began}
+                facts[task.name] = shown[0]
                 files |= shown[1]
-        return Explanations(facts, files)
+                seconds[task.name] = time.perf_counter() - began
+        return Explanations(facts, files, seconds)
 
     def _first_shown(
         self, task: Task, answers: Sequence[Explained], number: int
@@ -108,7 +114,7 @@ def _facts(each: Input, maps: Saliency) -> dict[str, Any]:
     }
 
 
-def remark(task: str, facts: Mapping[str, Any]) -> str:
+def remark(task: str, facts: Mapping[str, Any], seconds: float) -> str:
     """Whether the maps of a task are to be believed, in a line."""
     places = " x ".join(map(str, facts["places"]))
     verdict = "depend on what was learned"
@@ -118,5 +124,5 @@ def remark(task: str, facts: Mapping[str, Any]) -> str:
         f"what spoke for {len(facts['examples'])} answers of {task} is shown by Grad-CAM at "
         f"{facts['layer']} ({places} places): the maps {verdict} (rank correlation "
         f"{facts['correlation']:.2f} with those of shuffled weights); "
-        f"it took {facts['seconds']:.1f} s, --no-saliency leaves it out"
+        f"it took {seconds:.1f} s, --no-saliency leaves it out"
     )

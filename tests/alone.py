@@ -1,0 +1,23 @@
+"""Tests that press Ctrl-C: signals are a process's, and each of these runs in one of its own."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+
+import pytest
+
+ALONE = "ALLOTROPE_TEST_ALONE"
+alone = pytest.mark.skipif(ALONE not in os.environ, reason="run in a process of its own, below")
+
+
+def run_alone(file: str, names: Sequence[str]) -> None:
+    """Runs the tests of `file` with these words in their names, which are marked `alone`."""
+    words = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", file]
+    words += ["-k", " or ".join(names)]
+    environment = {**os.environ, ALONE: "1"}
+    done = subprocess.run(words, capture_output=True, text=True, env=environment, check=False)
+    passed = done.returncode == 0 and f"{len(names)} passed" in done.stdout
+    assert passed, done.stdout + done.stderr
