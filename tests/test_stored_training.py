@@ -19,7 +19,7 @@ from allotrope.network import zoo
 from allotrope.network.rewriting.named_after import named_after
 from allotrope.progress import Progress
 from allotrope.training.loop import train
-from alone import alone, run_alone
+from alone import alone, outcome_alone
 from quick import ONE, fit, fit_with, one_candidate
 from stored_pictures import TINY, hash_of_batches, pets
 from tested import InEach
@@ -67,7 +67,8 @@ class PressingOnce(Progress):
 
 
 def test_ctrl_c_in_a_process_of_its_own():
-    run_alone(__file__, ["taken_up_again"])
+    outcome = outcome_alone(__file__, ["taken_up_again"])
+    assert outcome.startswith("exit code 0") and "1 passed" in outcome, outcome
 
 
 @alone

@@ -278,6 +278,6 @@ ONE_PLACE = """if True:
 
 def test_convolutions_of_one_place_that_pass_over_others_do_not_end_the_process():
     """TensorFlow's own gradient of them writes beyond its memory if there are few channels."""
-    subprocess.run(
-        [sys.executable, "-c", ONE_PLACE], cwd=Path(__file__).parent, check=True, timeout=120
-    )
+    command = [sys.executable, "-c", ONE_PLACE]
+    done = subprocess.run(command, cwd=Path(__file__).parent, check=False, timeout=120)
+    assert done.returncode == 0

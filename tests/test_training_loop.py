@@ -18,7 +18,7 @@ from allotrope.tasks import Classification
 from allotrope.training.checkpoints import BEST, LAST, read
 from allotrope.training.loop import train
 from allotrope.training.underway import Intervals
-from alone import alone, run_alone
+from alone import alone, outcome_alone
 from planned import of_digits
 
 RECIPE = Recipe(learning_rate=0.2, batch_size=64, epochs=3, augmentation="none", average=0.9)
@@ -183,7 +183,8 @@ class InterruptingSteps(Watching):
 
 
 def test_ctrl_c_in_a_process_of_its_own():
-    run_alone(__file__, ["ctrl_c_before", "ctrl_c_stops"])
+    outcome = outcome_alone(__file__, ["ctrl_c_before", "ctrl_c_stops"])
+    assert outcome.startswith("exit code 0") and "2 passed" in outcome, outcome
 
 
 @alone

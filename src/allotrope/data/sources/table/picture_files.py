@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 
+from allotrope.data.recognize.frame import Frame
 from allotrope.data.sources.folder.tree import scan
 from allotrope.errors import DataError
 from allotrope.inputs.image.formats import SUFFIXES
@@ -129,16 +130,21 @@ def mostly_end(names: Sequence[str], ends: tuple[str, ...]) -> bool:
     return sum(name.lower().endswith(ends) for name in names) > len(names) / 2
 
 
-def find_files(
-    folder: PictureFolder, names: Sequence[str], rows: Sequence[str], column: str, table: str
-) -> list[Path]:
-    """What the names of a column stand for.
+def _named_rows(frame: Frame, column: str) -> Iterator[tuple[str, str]]:
+    """What a column names, and how each row is called, split after split."""
+    for split, part in frame.splits.items():
+        for row, name in enumerate(part[column].tolist()):
+            yield name, frame.row(split, row)
+
+
+def find_files(folder: PictureFolder, frame: Frame, column: str) -> list[Path]:
+    """What the names of a column stand for, split after split.
 
     Raises: DataError with all rows that name nothing, by what is wrong with them.
     """
     paths: list[Path] = []
     problems: dict[str, list[str]] = defaultdict(list)
-    for name, row in zip(names, rows, strict=True):
+    for name, row in _named_rows(frame, column):
         path, problem = folder.find(name)
         if path is None:
             problems[problem].append(f"'{name}' ({row})" if name else row)
@@ -150,7 +156,7 @@ def find_files(
             for what, those in problems.items()
         )
         raise DataError(
-            f"{table}: rows whose '{column}' is no {folder.noun} in {folder.folder}:\n{text}\n"
+            f"{frame.name}: rows whose '{column}' is no {folder.noun} in {folder.folder}:\n{text}\n"
             "Expected paths below that folder, with / between folders. Mend or remove these rows."
         )
     return paths

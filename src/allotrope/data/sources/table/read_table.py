@@ -157,7 +157,7 @@ def _decoded(
     folder: PictureFolder, options: DataOptions, report: Report, frame: Frame, names: list[str]
 ) -> tuple[Frame, Mapping[str, Decoded]]:
     """The pictures of these columns, and the frame without rows of which one cannot be read."""
-    files = {name: _files(folder, frame, name) for name in names}
+    files = {name: find_files(folder, frame, name) for name in names}
     parts = np.array([split for split, part in frame.splits.items() for _ in part[names[0]]])
     decoded = {
         name: decoded_pictures(folder.folder, paths, parts.tolist(), options, report)
@@ -175,17 +175,6 @@ def _decoded(
     frame = frame.take({split: places - starts[split] for split, places in rows.items()})
     frame.origin = {split: tuple(titles[places].tolist()) for split, places in rows.items()}
     return frame, {name: _by_split(*each, rows) for name, each in decoded.items()}
-
-
-def _files(folder: PictureFolder, frame: Frame, name: str) -> list[Path]:
-    """The files of a column, split after split."""
-    cells = [cell for part in frame.splits.values() for cell in part[name].tolist()]
-    rows = [
-        frame.row(split, row)
-        for split, part in frame.splits.items()
-        for row in range(len(part[name]))
-    ]
-    return find_files(folder, cells, rows, name, frame.name)
 
 
 def _by_split(pixels: np.ndarray, facts: dict[str, Any], rows: Mapping[str, np.ndarray]) -> Decoded:

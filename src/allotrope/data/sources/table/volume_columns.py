@@ -99,7 +99,7 @@ def decoded_volumes(
     parts = [split for split, part in frame.splits.items() for _ in part[names[0]]]
     decoded = {}
     for name in names:
-        paths = _paths(folder, frame, name)
+        paths = find_files(folder, frame, name)
         scans = [
             LabelledScan(path, split, "", place or patient_of(path, folder.folder))
             for path, split, place in zip(paths, parts, places, strict=True)
@@ -143,17 +143,6 @@ def _patients(frame: Frame, column: str | None) -> list[str]:
             "patients apart by headers and names of files."
         )
     return names
-
-
-def _paths(folder: VolumeFolder, frame: Frame, name: str) -> list[Path]:
-    """What a column names, split after split."""
-    cells = [cell for part in frame.splits.values() for cell in part[name].tolist()]
-    rows = [
-        frame.row(split, row)
-        for split, part in frame.splits.items()
-        for row in range(len(part[name]))
-    ]
-    return find_files(folder, cells, rows, name, frame.name)
 
 
 def _by_split(frame: Frame, name: str, whole: np.ndarray) -> dict[str, np.ndarray]:
