@@ -14,6 +14,17 @@ Body = Callable[[list[Array], list[Array]], tuple[list[Array], list[Array]]]
 """What `Primitives.scan` repeats: states and slices to states and results."""
 
 
+def outgrows(kernel: Sequence[int], dilations: Sequence[int], lengths: Sequence[int]) -> bool:
+    """Whether a kernel is longer than the image along any spatial axis.
+
+    Of such convolutions oneDNN's bfloat16 kernels leave places of the weight's gradient unwritten
+    if they pad by themselves (PyTorch 2.13 and TensorFlow 2.21, on processors with AVX-512): it is
+    then whatever the memory held before. They get images that are padded beforehand.
+    """
+    sides = zip(kernel, dilations, lengths, strict=True)
+    return any((k - 1) * dilation + 1 > length for k, dilation, length in sides)
+
+
 class NeuralPrimitives(abc.ABC):
     """The part of `Primitives` that computes layers; its conventions are there."""
 

@@ -53,6 +53,9 @@ class CompiledForward:
         # of ten on CPUs.
         last = self.model.program.p.memory_format == torch.channels_last
         torch._inductor.config.force_layout_optimization = last
+        # Else it computes a bfloat16 value again without rounding it, and where that is compared
+        # with what was rounded, as in the gradient of a maximum, none is equal: 0 / 0.
+        torch._inductor.config.emulate_precision_casts = True
 
         def run(weights: list[Tensor], step: Tensor, inputs: list[Tensor]) -> Any:
             return self._run(weights, step, inputs)  # tracing would count a bound method's self

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from allotrope.errors import ModelError
-from allotrope.frameworks.neural import NeuralPrimitives
+from allotrope.frameworks.neural import NeuralPrimitives, outgrows
 from allotrope.frameworks.primitives import lowest
 from allotrope.frameworks.pytorch.memory_formats import in_format
 
@@ -38,7 +38,8 @@ class PyTorchNeural(NeuralPrimitives):
     ) -> Tensor:
         if self.memory_format is not None:
             x = in_format(x, self.memory_format)
-        x, padding = _symmetric(x, pads, 0.0)
+        long = outgrows(weight.shape[2:], dilations, x.shape[2:])
+        x, padding = _symmetric(x, pads, 0.0, always_pad=long)
         run = (F.conv1d, F.conv2d, F.conv3d)[x.dim() - 3]
         return run(x, weight, bias, tuple(strides), padding, tuple(dilations), groups)
 

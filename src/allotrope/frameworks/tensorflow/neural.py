@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from allotrope.errors import UnsupportedError
+from allotrope.frameworks.neural import outgrows
 from allotrope.frameworks.tensorflow.importing import tf
 from allotrope.frameworks.tensorflow.kernels import kernel, stored
 
@@ -120,8 +121,10 @@ def _dense(y: Tensor, kernel: Tensor, strides: Sequence[int], pads: Pads) -> Ten
     if y.shape.rank == 5:
         return tf.nn.conv3d(padded(y, pads), kernel, [1, *strides, 1], "VALID")
     # conv2d knows pads as numbers too, but has a slow gradient with them.
-    padding, pads = _padding(y.shape[1:-1], kernel.shape, strides, pads)
-    return tf.nn.conv2d(padded(y, pads), kernel, list(strides), padding)
+    padding, rest = _padding(y.shape[1:-1], kernel.shape, strides, pads)
+    if y.dtype == tf.bfloat16 and outgrows(kernel.shape[:2], (1, 1), y.shape[1:-1]):
+        padding, rest = "VALID", pads
+    return tf.nn.conv2d(padded(y, rest), kernel, list(strides), padding)
 
 
 def _padding(
