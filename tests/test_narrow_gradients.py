@@ -80,8 +80,8 @@ def test_kernels_longer_than_the_image_have_whole_gradients(case, name):
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
-@pytest.mark.skipif("pytorch" not in TESTED, reason="compiles in PyTorch")
-def test_a_compiled_maximum_knows_its_place_in_bfloat16():
+@pytest.mark.parametrize("name", TESTED)
+def test_a_compiled_maximum_knows_its_place_in_bfloat16(name):
     """It is compared with values that the compiler computes again, without rounding them."""
     random, b = np.random.default_rng(4), Builder()
     x = b.input("x", np.float32, ("n", 8, 6, 6))
@@ -91,7 +91,7 @@ def test_a_compiled_maximum_knows_its_place_in_bfloat16():
     b.output(b.add("ReduceMax", [y, b.constant(np.array([2, 3]))], {"keepdims": 0}), "y")
     x = random.standard_normal((4, 8, 6, 6)).astype(np.float32)
     network = b.network()
-    exact = step_from(network, "pytorch", x)
-    narrow = step_from(network, "pytorch", x, precision="bfloat16", compiled=True)
+    exact = step_from(network, name, x)
+    narrow = step_from(network, name, x, precision="bfloat16", compiled=True)
     for key, change in exact.items():
         np.testing.assert_allclose(narrow[key], change, atol=0.1 * np.abs(change).max())
