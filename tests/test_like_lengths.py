@@ -8,6 +8,7 @@ import pytest
 from allotrope.config import Recipe
 from allotrope.data import SPLITS, Batches, Data, Examples
 from allotrope.data.batches import shapes
+from allotrope.data.like_lengths import ordinary
 from allotrope.inputs.table.table import Table
 from allotrope.inputs.text.raw_bytes import rows_of, text_of
 from allotrope.inputs.text.text_input import Text
@@ -89,3 +90,14 @@ def test_answers_come_back_in_the_order_of_the_examples():
     assert answers["row"].tolist() == list(range(COUNT))
     assert np.array_equal(answers["bytes"], np.count_nonzero(data.test["text"], axis=1))
     assert widths[0] == 48 and widths == sorted(widths)
+
+
+def test_what_is_timed_is_of_ordinary_length_and_without_padding():
+    data = texts(beside=True)
+    one = ordinary(data.inputs, data.taken("validation"), 1)
+    assert one["text"].shape[1] < np.median(LENGTHS) * 1.5
+    assert abs(len(text_of(one["text"][0])) - np.median(LENGTHS)) < np.median(LENGTHS) / 2
+    several = ordinary(data.inputs, data.taken("validation"), COUNT + 3)
+    assert several["row"][:, 0].tolist() == [*range(COUNT), 0, 1, 2]
+    eight = ordinary(data.inputs, data.taken("validation"), 8)["text"]
+    assert eight.shape[1] == data.inputs[0].lengths(data.validation["text"][:8]).max() <= 304

@@ -35,3 +35,17 @@ def by_length(
 def cut(inputs: Sequence[Input], columns: Arrays) -> dict[str, np.ndarray]:
     """What the network takes of some examples, without what is padding in all of them."""
     return {each.name: each.cut(columns[each.name]) for each in inputs}
+
+
+def ordinary(inputs: Sequence[Input], columns: Arrays, count: int) -> dict[str, np.ndarray]:
+    """`count` examples as they come to who uses a network, without padding.
+
+    One is of the median length; several are the first ones, repeated if there are fewer.
+    """
+    every = len(next(iter(columns.values())))
+    rows = np.arange(count) % every
+    lengths = lengths_of(inputs, columns)
+    if count == 1 and lengths is not None:
+        rows = np.argsort(lengths, kind="stable")[[every // 2]]
+    taken = {name: x[rows] for name, x in columns.items()}
+    return {**taken, **cut(inputs, taken)}

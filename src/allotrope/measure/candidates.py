@@ -38,13 +38,15 @@ class Split:
     """Raw inputs by name, and what their answers by name are worth in the metric that decides.
 
     `figures` are what else the rows are to say of the answers. `of_forms` judge the answers of
-    candidates of a form that has, say, thresholds of its own.
+    candidates of a form that has, say, thresholds of its own. `timed` takes so many examples of
+    `inputs` to measure times with.
     """
 
     inputs: Arrays
     judged: Callable[[Arrays], float]
     figures: Callable[[Arrays], Mapping[str, Any]] = lambda answers: {}
     of_forms: Mapping[str, Split] = field(default_factory=dict)
+    timed: Callable[[Arrays, int], Arrays] = lambda inputs, count: _resized(inputs, count)
 
 
 @dataclass(frozen=True)
@@ -137,8 +139,9 @@ def measure(
     with ExitStack() as stack:
         scratch = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         arrays = {name: split.inputs for name, split in splits.items()}
-        timed = arrays["validation"]
-        arrays |= {"single": _resized(timed, SINGLE), "batch": _resized(timed, BATCH)}
+        deciding = splits["validation"]
+        timed = {size: deciding.timed(deciding.inputs, size) for size in (SINGLE, BATCH)}
+        arrays |= {"single": timed[SINGLE], "batch": timed[BATCH]}
         arrays["calibration"] = calibration
         inputs = {name: _written(scratch / f"{name}.npz", part) for name, part in arrays.items()}
         workers = [
@@ -148,6 +151,8 @@ def measure(
         stage.load()
         candidates_said = counted(len(candidates), "candidate")
         report(f"measuring {candidates_said} with {counted(threads, 'thread')}")
+        for line in _cut_in_words(deciding.inputs, timed):
+            report(line)
         stage.quantize(inputs["calibration"], stack)
         stage.open(inputs["single"], inputs["batch"])
         for name, split in splits.items():
@@ -292,6 +297,19 @@ def _resized(arrays: Arrays, count: int) -> Arrays:
     """`count` examples, repeated from the first if there are fewer."""
     rows = np.arange(count) % _count(arrays)
     return {name: array[rows] for name, array in arrays.items()}
+
+
+def _cut_in_words(inputs: Arrays, timed: Mapping[int, Arrays]) -> list[str]:
+    """How long the examples are that times are measured with, of inputs that were cut."""
+    lines = []
+    for name, x in inputs.items():
+        lengths = {size: arrays[name].shape[1:] for size, arrays in timed.items()}
+        if any(shape != x.shape[1:] for shape in lengths.values()):
+            places = ", ".join(
+                f"{counted(size, 'example')} of {shape[0]}" for size, shape in lengths.items()
+            )
+            lines.append(f"times are measured with {name} without its padding: {places}")
+    return lines
 
 
 def _spread(count: int) -> np.ndarray:

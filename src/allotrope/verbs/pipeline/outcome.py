@@ -13,6 +13,7 @@ import numpy as np
 from allotrope.architectures.for_tables import is_table
 from allotrope.config import Target
 from allotrope.data.examples import Data
+from allotrope.data.like_lengths import ordinary
 from allotrope.delivery.finished import finished
 from allotrope.inputs.showing import with_examples
 from allotrope.measure.candidates import Split, measure_candidates
@@ -217,6 +218,7 @@ def _judged(data: Data, split: str, task: Task, rivals: Sequence[Rival] = ()) ->
         lambda answers: task.answered(answers[task.name], labels),
         lambda answers: task.figures(answers[task.name], labels),
         of_forms,
+        partial(ordinary, data.inputs),
     )
 
 
