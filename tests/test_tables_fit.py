@@ -85,6 +85,19 @@ def test_boosted_trees_stand_beside(run):
     assert json.loads((run.folder / "run.json").read_text())["status"] == "done"
 
 
+def test_the_report_is_about_the_delivered_file(run):
+    delivered, importance = run.json["delivered"], run.json["importance"]
+    assert delivered["form"] in ("trees", "network-and-trees")
+    account = run.json["delivered_test"]["price"]
+    assert account["rmse"] == pytest.approx(delivered["test_metric"], rel=1e-4)
+    assert account["worst"][0]["file"].startswith("line ")
+    assert importance["columns"][0]["name"] == "city"
+    assert {each["name"] for each in importance["columns"]} == {"city", "size", "sold"}
+    assert [each["name"] for each in importance["curves"]] == ["size"]
+    page = (run.folder / "report.html").read_text()
+    assert "that are delivered to data that took no part" in page and "What answers rest on" in page
+
+
 @pytest.mark.parametrize("target", ["price", "city", "many", "flag,other"])
 def test_trees_answer_in_onnx_as_in_scikit_learn(target, tmp_path):
     from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor

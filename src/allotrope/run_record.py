@@ -138,10 +138,16 @@ class CandidatesEntry(Entry):
 
 @dataclass(frozen=True)
 class DeliveryEntry(Entry):
-    """The row that was delivered, or None and the one that came nearest."""
+    """The row that was delivered, or None and the one that came nearest.
+
+    `delivered_test` is what `test` is, of a file that is not the network that was trained, and
+    `importance` what its answers rest on.
+    """
 
     delivered: dict[str, Any] | None
     nearest_miss: dict[str, Any] | None
+    delivered_test: dict[str, Any] | None = None
+    importance: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True)

@@ -115,6 +115,24 @@ class Input(abc.ABC):
     def show(self, x: np.ndarray) -> Shown:
         """One raw example for people."""
 
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """What an example consists of that can be exchanged alone; a row, of its columns."""
+        return (self.name,)
+
+    @property
+    def quantities(self) -> tuple[str, ...]:
+        """Those of the `parts` that are numbers, of which more and less can be said."""
+        return ()
+
+    def part_of(self, x: np.ndarray, part: str) -> np.ndarray:
+        """A part of examples x [n, …]: [n, …]."""
+        return x
+
+    def with_part(self, x: np.ndarray, part: str, values: np.ndarray) -> np.ndarray:
+        """Examples x [n, …] with other values [n, …] of a part; x stays as it is."""
+        return values
+
     def under(self, x: np.ndarray, heat: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
         """A picture of one raw example, and of a map [...] over its places what lies over that.
 

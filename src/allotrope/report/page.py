@@ -11,8 +11,10 @@ import jinja2
 from markupsafe import Markup
 
 from allotrope.report import formatting, sections
-from allotrope.report.answers import answers
+from allotrope.report.answers import answers, whose
+from allotrope.report.answers.worst import rows_alike
 from allotrope.report.candidate_rows import read_candidates
+from allotrope.report.columns_counting import columns_counting
 from allotrope.report.curves import learning_curves, thinned
 from allotrope.report.headline import headline
 from allotrope.report.judged import judged
@@ -65,6 +67,7 @@ def _template() -> jinja2.Template:
         undefined=jinja2.StrictUndefined,
     )
     environment.filters.update({function.__name__: function for function in FILTERS})
+    environment.globals["rows_alike"] = rows_alike
     environment.globals["style"] = Markup(environment.get_template("style.css").render())
     return environment.get_template("report.html")
 
@@ -113,6 +116,8 @@ def _fit_page(folder: RunFolder) -> dict[str, Any]:
         "history_columns": sections.history_columns(run, folder.history),
         "training_facts": sections.training_facts(run),
         "answers": answers(folder),
+        "answering": whose(run),
+        "importance": columns_counting(run),
         "race_rows": sections.race_rows(run),
         "race_note": sections.race_note(run),
         "settings": sections.settings_facts(run),
@@ -120,6 +125,7 @@ def _fit_page(folder: RunFolder) -> dict[str, Any]:
     page["parts"] = [
         ("candidates", "Candidates", candidates.rows),
         ("answers", "Test data", page["answers"]),
+        ("importance", "What answers rest on", page["importance"]),
         ("training", "Training", page["curves"] or page["training_facts"]),
         ("settings", "Settings", page["race_rows"] or page["settings"]),
     ]

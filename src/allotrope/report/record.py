@@ -79,3 +79,13 @@ def finite(value: Any) -> float | None:
     if math.isfinite(result):
         return result
     return None
+
+
+def number_pairs(items: list[Any]) -> list[tuple[float, float]]:
+    """Those of the items that are lists of two finite numbers."""
+    pairs = []
+    for item in items:
+        values = [finite(value) for value in item] if isinstance(item, list) else []
+        if len(values) == 2 and values[0] is not None and values[1] is not None:
+            pairs.append((values[0], values[1]))
+    return pairs

@@ -200,6 +200,11 @@ class Classification(Task):
         """Probabilities, in float64."""
         return softmax(output / self.temperature)
 
+    def raw(self, answers: Answers) -> Answers:
+        """Logits but for what all classes have in common, in float64."""
+        least = np.finfo(np.float64).tiny
+        return np.asarray(np.log(np.maximum(answers.astype(np.float64), least)) * self.temperature)
+
     def answered(self, answers: Answers, labels: Labels) -> float:
         """The metric, from probabilities."""
         answers, labels = self._known(answers, labels)
@@ -269,6 +274,11 @@ class Classification(Task):
             )
             for each in answers
         ]
+
+    @property
+    def level(self) -> str:
+        """The probability of the second of two classes."""
+        return f"probability of {self.classes[1]}" if self.size == 2 else ""
 
     def remarks(self, account: dict[str, Any]) -> list[str]:
         """The temperature and what it changed; of two classes what is right at the threshold."""

@@ -162,6 +162,10 @@ class Task(abc.ABC):
         """What the nodes of `finish` make of a raw output."""
 
     @abc.abstractmethod
+    def raw(self, answers: Answers) -> Answers:
+        """A raw output of which `answers` makes these, as far as they tell it."""
+
+    @abc.abstractmethod
     def answered(self, answers: Answers, labels: Labels) -> float:
         """The metric, from delivered answers."""
 
@@ -179,6 +183,11 @@ class Task(abc.ABC):
     def figures(self, answers: Answers, labels: Labels) -> dict[str, Any]:
         """What a candidate's row says of its answers beside the metric."""
         return {}
+
+    @property
+    def level(self) -> str:
+        """What the last number of a delivered answer is, if it says all of it; else nothing."""
+        return ""
 
     def explained(self, output: Answers, labels: Labels) -> list[Explained]:
         """Some right answers and the worst ones; none if nothing is known of what explains them."""

@@ -139,6 +139,12 @@ class MultiLabel(Task):
         """Probabilities, in float64."""
         return 1 / (1 + np.exp(-np.clip(output.astype(np.float64), -700, 700)))
 
+    def raw(self, answers: Answers) -> Answers:
+        """Logits, in float64; those of 0 and 1 are large numbers."""
+        least = np.finfo(np.float32).eps / 2
+        sure = np.clip(answers.astype(np.float64), np.finfo(np.float64).tiny, 1 - least)
+        return np.asarray(np.log(sure) - np.log1p(-sure))
+
     def answered(self, answers: Answers, labels: Labels) -> float:
         """The metric, from probabilities."""
         return self._figures(answers, answers, self._known(labels)).get(

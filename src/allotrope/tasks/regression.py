@@ -43,6 +43,12 @@ class Regression(Task):
         """The numbers of an answer."""
         return len(self.mean)
 
+    @property
+    def level(self) -> str:
+        """The quantity, if it is one number."""
+        unit = f", {self.unit}" if self.unit else ""
+        return f"{self.name}{unit}" if self.size == 1 else ""
+
     def metric_text(self, value: float) -> str:
         """An error is in the unit of the labels; R² has none."""
         unit = self.unit * self.metric.relative
@@ -124,6 +130,11 @@ class Regression(Task):
     def answers(self, output: Answers) -> Answers:
         """Values in units, in float64."""
         return output.astype(np.float64) * np.asarray(self.deviation) + np.asarray(self.mean)
+
+    def raw(self, answers: Answers) -> Answers:
+        """Standardized values, in float64."""
+        values = answers.astype(np.float64) - np.asarray(self.mean)
+        return np.asarray(values / np.asarray(self.deviation))
 
     def answered(self, answers: Answers, labels: Labels) -> float:
         """The metric, from values in units."""

@@ -170,6 +170,13 @@ class TaskContract:
         score = self.task.scores(outputs, self.labels)[self.task.metric.name]
         assert self.task.answered(answers, self.labels) == pytest.approx(score, rel=1e-4)
 
+    def test_a_raw_output_can_be_told_from_answers(self) -> None:
+        """What an account says of a file is made of its answers."""
+        answers = self.task.answers(self.right)
+        again = self.task.answers(self.task.raw(answers))
+        np.testing.assert_allclose(again, answers, rtol=1e-6, atol=1e-12)
+        assert np.isfinite(self.task.raw(np.round(answers))).all()
+
     def test_right_answers_are_better_than_wrong_ones(self) -> None:
         answers = self.task.answers(self.right)
         right = self.task.answered(answers, self.labels)

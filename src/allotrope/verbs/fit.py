@@ -265,9 +265,12 @@ def _fitted(
             pages.CandidatesPage(scored),
             lambda: pipeline.measured(scored, run.folder, target, threads, among, show),
         )
-        delivered = journal.value(
-            pages.DeliveryPage(measured), lambda: pipeline.delivered(measured, target)
-        )
+
+        def deliver() -> pipeline.Delivered:
+            value = pipeline.delivered(measured, target)
+            return pipeline.examined(value, run.folder, threads, options.saliency, show)
+
+        delivered = journal.value(pages.DeliveryPage(measured), deliver)
         _end(journal, _status(trained.interrupted, delivered.row is not None))
     return FittedRun(run.folder, run.json)
 

@@ -193,8 +193,8 @@ FIT = (
     ),
     Option(
         "saliency",
-        "whether the report shows where in some examples the network found what spoke for its "
-        "answer (Grad-CAM), beside the same of shuffled weights.",
+        "whether the report shows what spoke for answers: where in an example (Grad-CAM, beside "
+        "the same of shuffled weights), and which columns of a table count.",
     ),
     Option(
         "no_repair",

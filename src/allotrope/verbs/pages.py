@@ -205,7 +205,9 @@ class DeliveryPage(Page[Delivered]):
         if row is not None:
             row = deliver(row, run.folder)
         data = run.json["data"]
-        run.enter(DeliveryEntry(written(row, data), written(value.nearest_miss, data)))
+        rows = (written(each, data) for each in (row, value.nearest_miss))
+        test = None if value.test is None else accounts(value.test, data)
+        run.enter(DeliveryEntry(*rows, test, value.importance))
         return replace(value, row=row)
 
     def read(self, run: Run) -> Delivered | None:

@@ -192,6 +192,29 @@ class Table(Input):
                 f"[n, {self.features}]; this network takes {listed or 'nothing'}."
             )
 
+    # --- columns alone
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """The columns."""
+        return self.columns
+
+    @property
+    def quantities(self) -> tuple[str, ...]:
+        """The columns of numbers that are no dates."""
+        dated = {place for place, form in enumerate(self.dates) if form}
+        return tuple(self.columns[place] for place in self.numbers if place not in dated)
+
+    def part_of(self, x: np.ndarray, part: str) -> np.ndarray:
+        """A column [n] of rows x [n, columns]."""
+        return x[:, self.columns.index(part)]
+
+    def with_part(self, x: np.ndarray, part: str, values: np.ndarray) -> np.ndarray:
+        """Rows with another column [n]."""
+        changed = x.copy()
+        changed[:, self.columns.index(part)] = values
+        return changed
+
     # --- rows for people
 
     def read(self, argument: str) -> np.ndarray:

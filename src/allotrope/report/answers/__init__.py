@@ -42,11 +42,26 @@ def answers(folder: RunFolder) -> list[Answers]:
         kind, name = facts.text("kind"), facts.text("name")
         if kind not in KINDS:
             continue
-        account = run.record("test", name) or run.record("test")
+        account = _account(run, name)
         shown = KINDS[kind](account, facts, folder)
         if any(shown.values()):
             accounts.append(Answers(kind, name if several else "", several and number == 0, shown))
     return accounts
+
+
+def whose(run: Record) -> str:
+    """Who answered what is shown."""
+    if not run.record("delivered_test"):
+        return "the float network"
+    row = run.record("delivered") or run.record("nearest_miss")
+    form = row.text("form").replace("-", " ")
+    return f"the {form} that are delivered" if run.record("delivered") else f"the {form}"
+
+
+def _account(run: Record, name: str) -> Record:
+    """Of the delivered file if it is another network than was trained, else of that."""
+    account = run.record("delivered_test") or run.record("test")
+    return account.record(name) or account
 
 
 def _of_classes(run: Record) -> Record:

@@ -9,7 +9,7 @@ from allotrope.report.answers.point_chart import PointChart
 from allotrope.report.answers.residuals import answer_chart, error_chart
 from allotrope.report.answers.worst import Worst, worst_examples
 from allotrope.report.formatting import significant
-from allotrope.report.record import Record, finite
+from allotrope.report.record import Record, number_pairs
 from allotrope.report.run_folder import RunFolder
 
 
@@ -45,7 +45,7 @@ def _part(name: str, account: Record, unit: str, folder: RunFolder) -> Part:
             f"{sign}{_in_unit(error, unit)}",
         )
 
-    points = _points(account)
+    points = number_pairs(account.items("points"))
     charts = [answer_chart(points, unit), error_chart(points, account.number("rmse"), unit)]
     worst = worst_examples(account.records("worst"), folder, said)
     return Part(name, _figures(account, unit), [chart for chart in charts if chart], worst)
@@ -64,16 +64,6 @@ def _figures(account: Record, unit: str) -> list[tuple[str, str]]:
     guess = account.number("guess")
     numbers.append(("RMSE of answering the training mean always", _in_unit(guess, unit), guess))
     return [(name, text) for name, text, value in numbers if value is not None]
-
-
-def _points(account: Record) -> list[tuple[float, float]]:
-    """(true, answered), those that are two finite numbers."""
-    points = []
-    for pair in account.items("points"):
-        values = [finite(value) for value in pair] if isinstance(pair, list) else []
-        if len(values) == 2 and values[0] is not None and values[1] is not None:
-            points.append((values[0], values[1]))
-    return points
 
 
 def _in_unit(value: float | None, unit: str) -> str:

@@ -41,6 +41,12 @@ def worst_examples(
     return examples
 
 
+def rows_alike(examples: list[Worst]) -> bool:
+    """Whether they are rows of a table with the same columns, and nothing else."""
+    names = {tuple(name for name, _ in each.cells) for each in examples}
+    return len(names) == 1 and () not in names and not any(each.picture for each in examples)
+
+
 def _cells(row: Record) -> tuple[tuple[str, str], ...]:
     return tuple((cell.text("name"), cell.text("value")) for cell in row.records("cells"))
 

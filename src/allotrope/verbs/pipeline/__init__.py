@@ -4,6 +4,7 @@ A value knows the one that it was made from. None of them is about the run folde
 `journal.py` keeps; a folder is asked for only if other processes have to open files in it.
 """
 
+from allotrope.verbs.pipeline.examined import examined
 from allotrope.verbs.pipeline.outcome import (
     Delivered,
     Measured,
@@ -34,6 +35,7 @@ __all__ = [
     "Start",
     "TrainedPlan",
     "delivered",
+    "examined",
     "measured",
     "plan",
     "race_among",

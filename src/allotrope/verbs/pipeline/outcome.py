@@ -75,11 +75,17 @@ class Measured:
 
 @dataclass(frozen=True)
 class Delivered:
-    """The row that meets the target best, or None and the one that comes nearest."""
+    """The row that meets the target best, or None and the one that comes nearest.
+
+    `test` is an account of its answers by task, if another network was trained, and `importance`
+    what they rest on, if that was asked.
+    """
 
     measured: Measured
     row: dict[str, Any] | None
     nearest_miss: dict[str, Any] | None
+    test: dict[str, dict[str, Any]] | None = None
+    importance: dict[str, Any] | None = None
 
 
 def trained(plan: Plan, folder: Path | None = None, show: Progress | None = None) -> TrainedPlan:
