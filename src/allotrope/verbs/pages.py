@@ -205,9 +205,9 @@ class DeliveryPage(Page[Delivered]):
         if row is not None:
             row = deliver(row, run.folder)
         data = run.json["data"]
-        rows = (written(each, data) for each in (row, value.nearest_miss))
+        chosen, nearest = (written(each, data) for each in (row, value.nearest_miss))
         test = None if value.test is None else accounts(value.test, data)
-        run.enter(DeliveryEntry(*rows, test, value.importance))
+        run.enter(DeliveryEntry(chosen, nearest, test, value.importance))
         return replace(value, row=row)
 
     def read(self, run: Run) -> Delivered | None:
