@@ -8,14 +8,13 @@ does disturbs both alike: once under the bound, where the system's own cache of 
 emptied again and again, as it would be on a machine of that size; once without a bound and with all
 pictures in memory. The network is a small one over patches: the less it computes, the more reading
 would show.
-Speeds are those of the steps after the first epoch. That pictures held in memory do not fit the
-bound is shown too.
+Speeds are those of the time in which both had their first epoch behind them and none had ended,
+validations included. That pictures held in memory do not fit the bound is shown too.
 """
 
 from __future__ import annotations
 
 import argparse
-import csv
 import hashlib
 import json
 import os
@@ -36,20 +35,20 @@ import numpy as np
 from PIL import Image
 
 import allotrope
-from allotrope.config import Recipe, bytes_text, parse_bytes
+from allotrope.config import Recipe, Settings, bytes_text, parse_bytes
 from allotrope.network.build import Builder
 from allotrope.network.network import Network
-from allotrope.run import HISTORY
+from allotrope.network.rewriting.named_after import named_after
+from allotrope.progress import Progress, Tick
+from allotrope.training.loop import train as trained
 
 SIDE, CLASSES, PATCH = 256, 10, 8
-NETWORK = "network.onnx"
 AT_ONCE = 500
-EPOCHS, HASHED = 1.25, 100
-CACHED = 300_000_000
+EPOCHS, HASHED = 2.0, 100
 BATCH = 64
 EVERYTHING = "1000GB"
 """More than any memory: whatever fits is held."""
-RECIPE = {"batch_size": BATCH, "augmentation": "light", "seed": 0}
+RECIPE = {"batch_size": BATCH, "augmentation": "light", "seed": 0, "learning_rate": 0.001}
 
 
 def main() -> None:
@@ -62,6 +61,7 @@ def main() -> None:
     parser.add_argument("--epochs", type=float, default=EPOCHS)
     parser.add_argument("--keep", action="store_true", help="leave pictures and store there")
     parser.add_argument("--train-only", action="store_true", help="of what was kept there before")
+    parser.add_argument("--cached", default="300MB", help="of the store, after which it is emptied")
     parser.add_argument("--hashed", type=int, default=HASHED, help="so many batches are hashed")
     parser.add_argument("--child", choices=("read", "train"))
     asked = parser.parse_args()
@@ -80,7 +80,6 @@ def measure(asked: argparse.Namespace) -> None:
     """All of it, a line each."""
     limit = parse_bytes(asked.limit)
     count = int(asked.gigabytes * 1e9) // (SIDE * SIDE * 3)
-    small_network().save(asked.folder / NETWORK)
     if not asked.train_only:
         prepare(asked, count, limit)
     compare(asked, limit)
@@ -98,7 +97,7 @@ def prepare(asked: argparse.Namespace, count: int, limit: int) -> None:
 
 def compare(asked: argparse.Namespace, limit: int) -> None:
     """Train from disk and in memory at the same time."""
-    with emptied(asked.folder / "store"):
+    with emptied(asked.folder / "store", parse_bytes(asked.cached)):
         children = {
             f"from disk, under {asked.limit}": Child(asked, "train", limit),
             "in memory": Child(asked, "train", None, EVERYTHING),
@@ -109,13 +108,38 @@ def compare(asked: argparse.Namespace, limit: int) -> None:
     disk, memory = results.values()
     if "error" in disk or "error" in memory:
         raise SystemExit(1)
-    print(
-        f"examples a second after the first epoch: {disk['speed']:.1f} from disk, "
-        f"{memory['speed']:.1f} in memory: {disk['speed'] / memory['speed']:.3f}x"
-    )
+    print(compared(disk, memory))
+    same = disk["losses"] == memory["losses"]
+    print(f"validation losses: {'the same' if same else 'NOT the same'}")
     if asked.hashed:
         same = disk["batches"] == memory["batches"]
         print(f"{asked.hashed} batches by hash: {'the same' if same else 'NOT the same'}")
+
+
+def compared(disk: dict[str, Any], memory: dict[str, Any]) -> str:
+    """How fast two trainings were in the time that both had after their first epoch.
+
+    Other processes take their time by chance, but not the processor's: that is said beside.
+    """
+    trainings = [np.array(result["moments"]) for result in (disk, memory)]
+    began = max(moments[moments[:, 2] >= 1][0, 0] for moments in trainings)
+    ended = min(moments[-1, 0] for moments in trainings)
+    if ended <= began:
+        raise SystemExit("one training ended before the other's first epoch: take more --epochs")
+    rates = []
+    for moments in trainings:
+        spent, made = (
+            np.diff(np.interp([began, ended], moments[:, 0], moments[:, column]))[0]
+            for column in (1, 3)
+        )
+        rates.append((made / (ended - began), 1000 * spent / made))
+    (speed, cost), (speed_held, cost_held) = rates
+    return (
+        f"in the {ended - began:.0f} s after both had their first epoch behind them: "
+        f"{speed:.1f} examples/s from disk, {speed_held:.1f} in memory: {speed / speed_held:.3f}x; "
+        f"processor {cost:.3f} ms an example, {cost_held:.3f} ms in memory: "
+        f"{cost / cost_held:.3f}x"
+    )
 
 
 def small_network() -> Network:
@@ -148,7 +172,8 @@ def in_words(result: dict[str, Any]) -> str:
     """What a child said, and how much memory it and its workers held."""
     sizes = {"peak": "peak of a process", "peak_of_all": "peak of all processes together"}
     said = [f"{words} {bytes_text(result[name])}" for name, words in sizes.items()]
-    others = {name: value for name, value in result.items() if name not in {*sizes, "batches"}}
+    apart = {*sizes, "batches", "moments"}
+    others = {name: value for name, value in result.items() if name not in apart}
     return "; ".join([*(f"{name} {value}" for name, value in others.items()), *said])
 
 
@@ -261,15 +286,15 @@ def anonymous_memory(process: int) -> int:
     return 1024 * sum(sizes)
 
 
-def empty_cache(store: Path, ended: threading.Event) -> None:
-    """Empty the system's cache of what lies in the store whenever the disk gave CACHED bytes.
+def empty_cache(store: Path, cached: int, ended: threading.Event) -> None:
+    """Empty the system's cache of what lies in the store whenever disks gave so many bytes.
 
     So it never holds more of it than on a machine that is as small as the bound.
     """
     before = 0
     while not ended.wait(0.1):
         now = sectors_read()
-        if now - before > CACHED:
+        if now - before > cached:
             before = now
             for path in store.glob("*/rows.npy"):
                 with path.open("rb") as file:
@@ -283,10 +308,10 @@ def sectors_read() -> int:
 
 
 @contextmanager
-def emptied(store: Path) -> Iterator[None]:
+def emptied(store: Path, cached: int) -> Iterator[None]:
     """The system's cache of the store stays small."""
     ended = threading.Event()
-    thread = threading.Thread(target=empty_cache, args=(store, ended))
+    thread = threading.Thread(target=empty_cache, args=(store, cached, ended))
     thread.start()
     try:
         yield
@@ -307,33 +332,34 @@ def read(asked: argparse.Namespace) -> dict[str, Any]:
     }
 
 
+class Moments(Progress):
+    """When a training had learned from how many examples, and the processor's time until then."""
+
+    def __init__(self, examples: int) -> None:
+        self.examples = examples
+        self.moments: list[list[float]] = []
+
+    def step(self, tick: Tick) -> None:
+        """Some steps of training were done."""
+        now = time.monotonic(), time.process_time()
+        self.moments.append([*now, tick.epoch, tick.epoch * self.examples])
+
+
 def train(asked: argparse.Namespace) -> dict[str, Any]:
-    """Hash the batches of an epoch, then `fit`."""
+    """Hash the batches of an epoch, then train."""
     batches = hash_of_batches(asked) if asked.hashed else ""
-    run = allotrope.fit(
-        asked.folder / "pictures",
-        network=asked.folder / NETWORK,
-        image_size=SIDE,
-        mean="0",
-        std="255",
-        framework=asked.framework,
-        epochs=asked.epochs,
-        precision="float32",
-        memory_layout="default",
-        compile=False,
-        threads=1,
-        quiet=True,
-        out=asked.folder / f"runs-{os.getpid()}",
-        **RECIPE,
-    )
-    with (run.folder / HISTORY).open(newline="") as file:
-        last = list(csv.DictReader(file))[-1]
+    data = allotrope.read(asked.folder / "pictures", image_size=SIDE)
+    (image,), (task,) = data.inputs, data.tasks
+    network = named_after(image.prepare(small_network()), [image.name], [task.name])
+    recipe, settings = Recipe(epochs=asked.epochs, **RECIPE), Settings(threads=1)
+    show = Moments(len(data.train))
+    result = trained(network, data, recipe, settings, asked.framework, progress=show)
     return {
         "batches": batches,
-        "speed": float(last["images_per_second"]),
-        "validation accuracy": float(last["validation_accuracy"]),
-        "seconds of fit": round(run.json["seconds"]),
-        "candidates measured": sum("latency_ms" in row for row in run.json["candidates"]),
+        "moments": show.moments,
+        "examples a second of the steps": round(result.examples_per_second, 1),
+        "losses": [row["validation_loss"] for row in result.history],
+        "seconds": round(result.seconds),
     }
 
 

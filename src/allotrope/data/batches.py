@@ -12,7 +12,7 @@ from allotrope.config import Recipe
 from allotrope.data.balanced_order import balanced_labels, balanced_order
 from allotrope.data.examples import Data
 from allotrope.data.like_lengths import by_length, cut, lengths_of
-from allotrope.data.store.stored_rows import Column, StoredRows
+from allotrope.data.store.stored_rows import foresee
 from allotrope.errors import UsageError
 from allotrope.frameworks.contract import Batch
 from allotrope.inputs.augmentation import augmentation_of
@@ -140,10 +140,7 @@ class Batches:
     def _foresee(self, order: np.ndarray, step: int) -> None:
         """Tell the disk of a batch, if its examples lie there."""
         rows = order[step * self.batch_size : (step + 1) * self.batch_size]
-        for each in self._inputs:
-            column: Column = self._train[each.name]
-            if isinstance(column, StoredRows):
-                column.will_need(rows)
+        foresee([self._train[each.name] for each in self._inputs], rows)
 
     def _stream(self, *key: int) -> np.random.Generator:
         return np.random.default_rng(np.random.SeedSequence(self._seed, spawn_key=key))

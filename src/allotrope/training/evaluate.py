@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from allotrope.data.like_lengths import cut, lengths_of
+from allotrope.data.store.stored_rows import foresee
 from allotrope.errors import DataError
 from allotrope.frameworks.contract import Arrays
 from allotrope.inputs.contract import Input
@@ -44,6 +45,7 @@ def in_batches(
     for start in range(0, count, size):
         # The last batch repeats an example, so that it has the size of all others.
         rows = _filled(order[start : start + size], size)
+        foresee(inputs.values(), order[start + size : start + 2 * size])
         part = {name: x[rows] for name, x in inputs.items()}
         answers.append(answer({**part, **cut(kinds, part)}))
     return {name: _placed([one[name] for one in answers], order, size) for name in answers[0]}

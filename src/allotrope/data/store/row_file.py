@@ -83,6 +83,9 @@ class RowFile:
         if not taken.size:
             return taken
         flat = taken.reshape(len(rows), -1).view(np.uint8)
+        # What was foreseen may be gone again from the system's cache where memory is scarce: then
+        # the disk fetches all rows side by side, and not each when its turn comes.
+        self.will_need(rows)
         # A page of a column is one run, rows in a random order are nearly as many as rows.
         for place, end in _runs(rows):
             self._read_into(flat[place:end].data.cast("B"), int(rows[place]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -82,6 +83,13 @@ def as_column(rows: StoredRows) -> np.ndarray:
 
 
 Column = np.ndarray | StoredRows
+
+
+def foresee(columns: Iterable[Column], rows: np.ndarray) -> None:
+    """Tell the disk that these rows of columns will be asked for soon, if they lie there."""
+    for column in columns:
+        if isinstance(column, StoredRows):
+            column.will_need(rows)
 
 
 def rows_between(column: Column, start: int, stop: int) -> np.ndarray:
