@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -76,12 +77,13 @@ def pictures(tmp_path: Path) -> list[np.ndarray]:
 
 
 def by_program(
-    run_folder: Path, *arguments: object
+    run_folder: Path, *arguments: object, without: Sequence[str] = ()
 ) -> tuple[subprocess.CompletedProcess[str], list]:
-    """What predict.py says if Allotrope cannot be imported."""
+    """What predict.py says if Allotrope cannot be imported, and nothing of `without`."""
     program = str(run_folder / "delivered" / "predict.py")
     blocked = (
-        "import sys, runpy; sys.modules['allotrope'] = None; sys.argv = sys.argv[1:]; "
+        "import sys, runpy; sys.argv = sys.argv[1:]; "
+        f"sys.modules.update(dict.fromkeys({['allotrope', *without]!r})); "
         f"runpy.run_path({program!r}, run_name='__main__')"
     )
     words = [sys.executable, "-I", "-c", blocked, "predict.py", *map(str, arguments), "--json"]

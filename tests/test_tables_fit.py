@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import csv
 import json
 
 import numpy as np
 import onnxruntime
+import pyarrow.parquet
 import pytest
 
 import allotrope
 from allotrope.delivery.finished import finished
+from allotrope.errors import DataError
 from allotrope.network.zoo.trees import boosted_trees
 from allotrope.training.blend import blended, shares_of_first
 from allotrope.training.boosting import Growth, Rows, grown, sums, trees_of
@@ -96,6 +99,72 @@ def test_the_report_is_about_the_delivered_file(run):
     assert [each["name"] for each in importance["curves"]] == ["size"]
     page = (run.folder / "report.html").read_text()
     assert "that are delivered to data that took no part" in page and "What answers rest on" in page
+
+
+SOLD = [
+    {"sold": "03/12/2025", "city": "Rom", "size": 50, "id": "b"},
+    {"sold": "09/12/2025", "city": "Oslo", "size": None, "id": "a"},
+    {"sold": "2025-12-03", "city": "Rom", "size": 12.5, "id": "d"},
+    {"sold": "28/12/2025", "city": "Wien", "size": 12.5, "id": "c"},
+]
+
+
+def written(folder, suffix):
+    """The rows above as a file."""
+    path = folder / f"new.{suffix}"
+    if suffix == "parquet":
+        pyarrow.parquet.write_table(pyarrow.Table.from_pylist(SOLD), path)
+    elif suffix == "jsonl":
+        path.write_text("".join(f"{json.dumps(row)}\n" for row in SOLD) + "\n[1]\n")
+    else:
+        cells = [["" if cell is None else str(cell) for cell in row.values()] for row in SOLD]
+        path.write_text("\n".join(map(",".join, [list(SOLD[0]), *cells])) + "\n")
+    return path
+
+
+@pytest.mark.parametrize("suffix", ["parquet", "jsonl"])
+def test_rows_of_objects_are_answered_as_cells(run, suffix, tmp_path):
+    expected = allotrope.predict(run.folder, written(tmp_path, "csv"))
+    predicted = allotrope.predict(
+        run.folder, written(tmp_path, suffix), out=tmp_path / f"{suffix}.csv"
+    )
+    np.testing.assert_array_equal(predicted["price"][:4], expected["price"])
+    assert predicted.json[2]["reason"] == expected.json[2]["reason"]
+    more = ["expected a JSON object"] * (suffix == "jsonl")
+    assert [row["reason"][:22] for row in predicted.json[4:]] == more
+    done, rows = by_program(run.folder, tmp_path / f"new.{suffix}")
+    assert done.returncode == 1 and rows == predicted.json
+    with (tmp_path / f"{suffix}.csv").open() as file:
+        answers = list(csv.DictReader(file))
+    assert [row["id"] for row in answers[:4]] == ["b", "a", "d", "c"]
+    assert answers[0]["size"] == "50" and float(answers[0]["price"]) == pytest.approx(
+        predicted["price"][0]
+    )
+
+
+def test_files_of_objects_that_do_not_fit_are_named(run, tmp_path):
+    bad = {
+        "lacking.jsonl": '{"city": "Rom"}',
+        "lists.jsonl": '{"city": "Rom", "size": [1], "sold": "03/12/2025"}',
+        "empty.jsonl": "\n",
+        "cut.parquet": "PAR1",
+    }
+    reasons = [
+        "lacks the columns 'size', 'sold'; it has 'city'",
+        "'size' holds list, expected numbers",
+        "holds no rows",
+        "is no whole parquet file",
+    ]
+    for (name, text), reason in zip(bad.items(), reasons, strict=True):
+        (tmp_path / name).write_text(text)
+        with pytest.raises(DataError, match=reason):
+            allotrope.predict(run.folder, tmp_path / name)
+
+
+def test_a_program_without_pyarrow_says_so(run, tmp_path):
+    done, rows = by_program(run.folder, written(tmp_path, "parquet"), without=["pyarrow"])
+    assert done.returncode == 1 and not rows
+    assert "pyarrow, which is not installed; install it with: pip install pyarrow" in done.stderr
 
 
 @pytest.mark.parametrize("target", ["price", "city", "many", "flag,other"])

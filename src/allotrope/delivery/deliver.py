@@ -19,7 +19,11 @@ TEMPLATE = "allotrope.delivery.template"
 PREDICTOR = (
     "allotrope.inputs.table.cell_numbers",
     "allotrope.inputs.table.cell_codes",
-    *(f"allotrope.delivery.{name}" for name in ("asked", "text_lines", "table_rows", "predictor")),
+    "allotrope.delivery.asked",
+    "allotrope.delivery.text_lines",
+    "allotrope.delivery.object_rows",
+    "allotrope.delivery.table_rows",
+    "allotrope.delivery.predictor",
 )
 """What reads arguments and says answers, each after what it needs."""
 PICTURES = ("allotrope.inputs.image.formats", "allotrope.inputs.image.decoding")

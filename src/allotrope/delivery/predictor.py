@@ -26,9 +26,10 @@ from allotrope.delivery.asked import (
     read_picture,
     sorted_pictures,
 )
+from allotrope.delivery.object_rows import holds_objects
 from allotrope.delivery.scans import read_scans
 from allotrope.delivery.table_rows import TABLES, read_rows
-from allotrope.delivery.text_lines import groups, read_texts, together
+from allotrope.delivery.text_lines import OBJECTS, groups, read_texts, together
 from allotrope.inputs.image.formats import SUFFIXES
 
 AT_ONCE = 64
@@ -144,11 +145,13 @@ def read(columns: Columns, argument: str) -> Iterator[Example]:
     Raises: ArgumentError.
     """
     path = Path(argument)
-    if path.suffix.lower() in TABLES:
+    first, *others = columns["inputs"]
+    text_alone = first["kind"] == "text" and not others
+    lines = text_alone and path.suffix.lower() in OBJECTS
+    if path.suffix.lower() in TABLES or (holds_objects(path) and not lines):
         yield from read_rows(columns["inputs"], path)
         return
-    first, *others = columns["inputs"]
-    if first["kind"] == "text" and not others:
+    if text_alone:
         yield from read_texts(first, argument)
         return
     if not others and first["kind"] == "volume":
@@ -156,8 +159,8 @@ def read(columns: Columns, argument: str) -> Iterator[Example]:
         return
     if others or first["kind"] != "image":
         raise ArgumentError(
-            f"'{argument}' is no table. This network takes {taken(columns)}; give a .csv file with "
-            f"the columns {listed(needed(columns['inputs']))}."
+            f"'{argument}' is no table. This network takes {taken(columns)}; give a .csv, "
+            f".jsonl or .parquet file with the columns {listed(needed(columns['inputs']))}."
         )
     files = sorted_pictures(path) if path.is_dir() else [path]
     if not files:

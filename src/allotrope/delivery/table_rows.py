@@ -21,6 +21,7 @@ from allotrope.delivery.asked import (
     needed,
     read_picture,
 )
+from allotrope.delivery.object_rows import PlainNumber, holds_objects, object_cells
 from allotrope.delivery.scans import add_volume
 from allotrope.delivery.text_lines import bytes_of
 from allotrope.inputs.image.formats import SUFFIXES
@@ -39,8 +40,15 @@ KINDS = ("image", "table", "text", "volume")
 
 def read_rows(inputs: Sequence[Mapping[str, Any]], path: Path) -> Iterator[Example]:
     """The rows of a table, each with its line. Raises: ArgumentError."""
-    cells, lines, separator = read_table(inputs, path)
-    rows = [Example({"file": str(path), "line": line}) for line in lines]
+    reasons: dict[int, str] = {}
+    if holds_objects(path):
+        check_kinds(inputs, path)
+        cells, objects = object_cells(path, needed(inputs), counted_in(inputs))
+        lines, separator, reasons = objects.lines, ",", objects.reasons
+    else:
+        cells, lines, separator = read_table(inputs, path)
+    origins = [{"file": str(path), "line": line} for line in lines]
+    rows = [Example(origin, reason=reasons.get(origin["line"], "")) for origin in origins]
     for facts in inputs:
         if facts["kind"] == "table":
             add_numbers(rows, facts, cells, separator)
@@ -62,9 +70,7 @@ def read_table(
 
     Raises: ArgumentError.
     """
-    unknown = [f"'{each['name']}' ({each['kind']})" for each in inputs if each["kind"] not in KINDS]
-    if unknown:
-        raise ArgumentError(f"{path}: nothing here reads {', '.join(unknown)}.")
+    check_kinds(inputs, path)
     try:
         text = path.read_bytes().decode("utf-8-sig")
     except OSError as error:
@@ -88,6 +94,25 @@ def read_table(
     places = {name: header.index(name) for name in wanted}
     cells = {name: [row[place] for _, row in rows] for name, place in places.items()}
     return cells, [line for line, _ in rows], separator
+
+
+def check_kinds(inputs: Sequence[Mapping[str, Any]], path: Path) -> None:
+    """Raises: ArgumentError for inputs that no table can hold."""
+    unknown = [f"'{each['name']}' ({each['kind']})" for each in inputs if each["kind"] not in KINDS]
+    if unknown:
+        raise ArgumentError(f"{path}: nothing here reads {', '.join(unknown)}.")
+
+
+def counted_in(inputs: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The columns of numbers, not of texts or dates."""
+    names = []
+    for facts in inputs:
+        for place, name in enumerate(facts.get("columns", ())):
+            texts = facts["categories"][place] if facts.get("categories") else ()
+            form = facts["dates"][place] if facts.get("dates") else ""
+            if not texts and not form:
+                names.append(name)
+    return names
 
 
 def best_parted(
@@ -210,7 +235,8 @@ def read_column(
         if form and cell.lower() not in MISSING:
             yield date_in(cell, form)
         else:
-            yield number_of(cell, number, may_miss)
+            form_of_cell = NumberForm() if isinstance(cell, PlainNumber) else number
+            yield number_of(cell, form_of_cell, may_miss)
 
 
 def date_in(cell: str, form: str) -> tuple[float, str]:

@@ -2,11 +2,11 @@
 
     python predict.py PICTURE... [--top 5] [--json] [--threads N]
     python predict.py VOLUME.nii.gz FOLDER_OF_DICOM_SLICES...
-    python predict.py ROWS.csv...
+    python predict.py ROWS.csv... or ROWS.jsonl or ROWS.parquet
     python predict.py TEXT... or TEXTS.txt
 
 Needs NumPy, the runtime that is imported below and, for pictures, Pillow; for volumes nibabel
-(NIfTI) or pydicom (DICOM). Allotrope need not be there.
+(NIfTI) or pydicom (DICOM), for .parquet pyarrow. Allotrope need not be there.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ def main() -> int:
     """Prints what is answered for each example; 1 if one cannot be read."""
     parser = argparse.ArgumentParser(description="Answers with the file beside this program.")
     what = (
-        "a picture or volume, a folder of them, a text, a .txt file with a text a line, or a .csv "
-        "file with a column for each input"
+        "a picture or volume, a folder of them, a text, a .txt file with a text a line, or a .csv, "
+        ".jsonl or .parquet file with a column for each input"
     )
     parser.add_argument("examples", nargs="+", metavar="EXAMPLE", help=what)
     top = "classes to print for each example (default: 5)"

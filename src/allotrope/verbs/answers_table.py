@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from allotrope.delivery.asked import needed
+from allotrope.delivery.object_rows import cell_of, holds_objects, object_rows
 from allotrope.delivery.table_rows import TABLES, best_parted
 from allotrope.errors import UsageError
 from allotrope.inputs.table.cell_numbers import PLAIN
@@ -64,7 +66,20 @@ def _cells_before(
         header, lines, _ = best_parted(path, text, needed(columns["inputs"]))
         by_line = dict(lines)
         return header, [by_line[row["line"]] for row in rows]
+    if len(files) == 1 and holds_objects(path) and "line" in rows[0]:
+        objects = object_rows(path)
+        header = objects.header
+        by_line = dict(zip(objects.lines, objects.values, strict=True))
+        return header, [[_cell(by_line[row["line"]].get(name)) for name in header] for row in rows]
     return ["file", "line"], [[row["file"], row.get("line", "")] for row in rows]
+
+
+def _cell(value: Any) -> str:
+    """A value as a cell; what is none, such as a list, as JSON."""
+    try:
+        return cell_of(value)
+    except TypeError:
+        return json.dumps(value, default=str)
 
 
 def _answer_cells(row: Row, tasks: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, Any]]:

@@ -9,8 +9,6 @@ from typing import Any
 
 import numpy as np
 
-from allotrope.data.sources.frames.parquet import SUFFIXES as PARQUET
-from allotrope.data.sources.frames.parquet import read_parquet
 from allotrope.delivery.asked import ArgumentError
 from allotrope.delivery.column_arrays import predicted_arrays
 from allotrope.delivery.finished import Columns, columns_before, columns_in
@@ -25,8 +23,8 @@ PREDICT = (
     Option("run", "the run folder that `fit` made."),
     Option(
         "examples",
-        "files such as the data had, or folders of them; or .csv or .parquet files with a column "
-        "for each input, in which files are named relative to the table.",
+        "files such as the data had, or folders of them; or .csv, .jsonl or .parquet files with a "
+        "column for each input, in which files are named relative to the table.",
     ),
     Option(
         "top",
@@ -144,15 +142,7 @@ def predict(
         shown = max([top, *(len(task.get("classes", ())) for task in columns["tasks"])])
     rows: list[dict[str, Any]] = []
     try:
-        for example in map(Path, examples):
-            if example.suffix.lower() in PARQUET:
-                answers = predicted_arrays(columns, session_run, read_parquet(example))
-                rows += [
-                    {**row, "file": str(example), "line": line}
-                    for line, row in enumerate(answers, 1)
-                ]
-            else:
-                rows += predicted(columns, session_run, [str(example)], shown)
+        rows += predicted(columns, session_run, list(map(str, examples)), shown)
     except ArgumentError as error:
         raise DataError(str(error)) from None
     if out is not None:
