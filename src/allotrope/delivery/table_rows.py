@@ -47,8 +47,9 @@ def read_rows(inputs: Sequence[Mapping[str, Any]], path: Path) -> Iterator[Examp
         lines, separator, reasons = objects.lines, ",", objects.reasons
     else:
         cells, lines, separator = read_table(inputs, path)
-    origins = [{"file": str(path), "line": line} for line in lines]
-    rows = [Example(origin, reason=reasons.get(origin["line"], "")) for origin in origins]
+    rows = [
+        Example({"file": str(path), "line": line}, reason=reasons.get(line, "")) for line in lines
+    ]
     for facts in inputs:
         if facts["kind"] == "table":
             add_numbers(rows, facts, cells, separator)

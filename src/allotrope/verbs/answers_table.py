@@ -69,8 +69,8 @@ def _cells_before(
     if len(files) == 1 and holds_objects(path) and "line" in rows[0]:
         objects = object_rows(path)
         header = objects.header
-        by_line = dict(zip(objects.lines, objects.values, strict=True))
-        return header, [[_cell(by_line[row["line"]].get(name)) for name in header] for row in rows]
+        values = dict(zip(objects.lines, objects.values, strict=True))
+        return header, [[_cell(values[row["line"]].get(name)) for name in header] for row in rows]
     return ["file", "line"], [[row["file"], row.get("line", "")] for row in rows]
 
 
