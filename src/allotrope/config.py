@@ -7,6 +7,7 @@ import os
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
+from pathlib import Path
 
 from allotrope.errors import UsageError, unknown_name
 
@@ -30,13 +31,35 @@ SCAN_VALUES = ("auto", "absolute", "relative")
 
 
 @dataclass(frozen=True)
+class Tokenizing:
+    """How texts become ids of tokens for a network that takes such.
+
+    `file` is a tokenizer.json. Texts are cut to `longest` tokens, and all filled up to as many if
+    that is `fixed`. `padding` is the id of what fills them up, `masking` that of a masked word, and
+    `special` are those of no word. `ids`, `mask` and `types` are inputs of a network from
+    elsewhere.
+    """
+
+    file: Path
+    longest: int
+    padding: int
+    fixed: bool = False
+    special: tuple[int, ...] = ()
+    masking: int | None = None
+    ids: str = ""
+    mask: str | None = None
+    types: str | None = None
+
+
+@dataclass(frozen=True)
 class KnownColumns:
     """What a network from a file says of the columns that it was trained on.
 
     It holds for columns that the data has, if nobody asks for something else. `targets` are those
     that it answers and `tasks` their kinds; `inputs` are the kinds of columns that it takes, and
     `categories` the texts that have codes, by column. `grid` are the voxels of its volumes and the
-    millimetres between them, along each axis.
+    millimetres between them, along each axis. `tokens` is how every text becomes ids of tokens, if
+    the network takes such.
     """
 
     targets: tuple[str, ...] = ()
@@ -44,6 +67,7 @@ class KnownColumns:
     inputs: Mapping[str, str] = field(default_factory=dict)
     categories: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     grid: tuple[tuple[int, int, int], tuple[float, float, float]] | None = None
+    tokens: Tokenizing | None = None
 
 
 @dataclass(frozen=True)
@@ -61,7 +85,9 @@ class DataOptions:
     task by which is chosen, the first if None; `metric` are names of metrics by task. `cache_size`
     is how many bytes of decoded examples may lie on disk, 0 for none, None for the usual number.
     `decimal` is what parts decimals in texts, point or comma, None for what the table shows;
-    `skip_bad_rows` leaves rows out that cannot be read.
+    `skip_bad_rows` leaves rows out that cannot be read. `tokenizer`, `max_tokens`, `padding_token`
+    and `token_inputs` say what a network from an ONNX file takes of texts, None for what it and the
+    tokenizer.json beside it say.
     """
 
     validation: float = 0.1
@@ -83,6 +109,10 @@ class DataOptions:
     cache_size: int | None = None
     decimal: str | None = None
     skip_bad_rows: bool = False
+    tokenizer: Path | None = None
+    max_tokens: int | None = None
+    padding_token: str | None = None
+    token_inputs: str | None = None
 
 
 @dataclass(frozen=True)

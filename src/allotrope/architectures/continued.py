@@ -26,6 +26,8 @@ from allotrope.errors import AllotropeError, UsageError
 from allotrope.inputs.contract import Input
 from allotrope.inputs.from_facts import input_of
 from allotrope.inputs.table.table import Table
+from allotrope.inputs.text.tokens.token_roles import IDS, NAMES
+from allotrope.inputs.text.tokens.tokens_input import Tokens
 from allotrope.network.columns import KEY, columns_of, with_columns
 from allotrope.network.graph import Dimension, Value
 from allotrope.network.network import Network
@@ -125,6 +127,7 @@ def _bound(network: Network, data: Data, options: FineTuning, notes: list[str]) 
 
     Raises: UsageError for all inputs that do not fit.
     """
+    network = _taking_tokens(network, data)
     problems = [problem for each in data.inputs if (problem := _unfit(each, data))]
     names = _by_name([value.name for value in network.inputs], [each.name for each in data.inputs])
     by_name = {value.name: value for value in network.inputs}
@@ -136,16 +139,37 @@ def _bound(network: Network, data: Data, options: FineTuning, notes: list[str]) 
         takes = ", ".join(map(_in_words, network.inputs))
         wanted = ", ".join(_in_words(each.value()) for each in data.inputs)
         said = f": {'; '.join(problems)}" if problems else ""
+        hint = ""
+        if any(each.name.lower() in NAMES[IDS] for each in network.inputs):
+            hint = (
+                " Ids of tokens are made of a text: --input NAME=text says which column holds it."
+            )
         raise UsageError(
             f"the network does not take what {data.name} has{said}. It takes {takes or 'nothing'}; "
             f"the data is {wanted}. A network from elsewhere is given raw columns, by their names "
             "or the only one; leave others out by --input NAME=none, or take a network of the zoo."
+            f"{hint}"
         )
     network = _ending_raw(network, data, options, notes)
     order = [value.name for value in network.inputs]
     called = dict(zip(names, (each.name for each in data.inputs), strict=True))
     tasks = [task.name for task in data.tasks]
     return named_after(network, [called[name] for name in order], tasks)
+
+
+def _taking_tokens(network: Network, data: Data) -> Network:
+    """The network that takes the ids of the data's text, if that is read as tokens.
+
+    Raises: UsageError for several texts.
+    """
+    tokens = [each for each in data.inputs if isinstance(each, Tokens)]
+    if len(tokens) > 1:
+        names = ", ".join(f"'{each.name}'" for each in tokens)
+        raise UsageError(
+            f"the network takes the tokens of one text, and {data.name} has {names}. Leave all but "
+            "one out by --input NAME=none."
+        )
+    return tokens[0].prepare(network) if tokens else network
 
 
 def _unfit(each: Input, data: Data) -> str:

@@ -18,6 +18,7 @@ from allotrope.inputs.contract import Input
 from allotrope.inputs.image.image import Image
 from allotrope.inputs.table.table import Table
 from allotrope.inputs.text.text_input import Text
+from allotrope.inputs.text.tokens.tokens_input import Tokens
 from allotrope.inputs.volume.volume import Volume
 from allotrope.tasks import MultiLabel, Task
 
@@ -40,6 +41,8 @@ def known_columns(inputs: Sequence[Input], tasks: Sequence[Task]) -> KnownColumn
             texts |= {each.columns[place]: each.categories[place] for place in each.coded}
         elif isinstance(each, Image | Text | Volume):
             known[each.name] = each.kind
+        elif isinstance(each, Tokens):
+            known[each.name] = Text.kind
     grids = [(each.shape, each.spacing) for each in inputs if isinstance(each, Volume)]
     kinds = {task.name: task.kind for task in tasks if task.name in targets}
     return KnownColumns(tuple(targets), kinds, known, texts, grids[0] if grids else None)
@@ -145,6 +148,10 @@ class _Suiting:
         if isinstance(own, Text) and isinstance(wanted, Text):
             # Any length will do, so that training texts are cut as suits them.
             wanted = replace(own, name=wanted.name)
+        if isinstance(own, Tokens) and isinstance(wanted, Tokens):
+            wanted = replace(own, name=wanted.name)
+            texts = {name: part[own.texts] for name, part in self.data.splits.items()}
+            self._add(wanted.texts, texts)
         self.inputs.append(wanted)
         self._add(wanted.name, {name: part[own.name] for name, part in self.data.splits.items()})
 

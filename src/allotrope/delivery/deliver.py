@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from allotrope.delivery.finished import Columns, columns_in
+from allotrope.inputs.text.tokens.token_ids import TOKENIZER
 from allotrope.runtimes import runtime
 from allotrope.storage import replace_file, writing
 
@@ -19,10 +20,12 @@ TEMPLATE = "allotrope.delivery.template"
 PREDICTOR = (
     "allotrope.inputs.table.cell_numbers",
     "allotrope.inputs.table.cell_codes",
+    "allotrope.inputs.text.tokens.token_ids",
     "allotrope.delivery.asked",
     "allotrope.delivery.text_lines",
     "allotrope.delivery.object_rows",
     "allotrope.delivery.table_rows",
+    "allotrope.delivery.token_texts",
     "allotrope.delivery.predictor",
 )
 """What reads arguments and says answers, each after what it needs."""
@@ -51,6 +54,9 @@ def deliver(best: dict[str, Any], folder: Path) -> dict[str, Any]:
         delivered.mkdir(exist_ok=True)
         shutil.copyfile(folder / best["file"], delivered / FILE)
     columns = columns_in(delivered / FILE)
+    if any(each["kind"] == "tokens" for each in columns["inputs"]):
+        with writing(delivered):
+            shutil.copyfile(folder / TOKENIZER, delivered / TOKENIZER)
     for name, names in _labels(columns):
         text = "".join(f"{_one_line(each)}\n" for each in names)
         replace_file(delivered / name, text.encode())

@@ -6,7 +6,8 @@
     python predict.py TEXT... or TEXTS.txt
 
 Needs NumPy, the runtime that is imported below and, for pictures, Pillow; for volumes nibabel
-(NIfTI) or pydicom (DICOM), for .parquet pyarrow. Allotrope need not be there.
+(NIfTI) or pydicom (DICOM), for .parquet pyarrow; for a network with tokenizer.json beside it the
+package tokenizers. Allotrope need not be there.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from typing import Any
 
 from allotrope.delivery.asked import ArgumentError
 from allotrope.delivery.predictor import in_words, origin_in_words, predicted
+from allotrope.delivery.token_texts import ids_in_lines, on_texts
 from allotrope.runtimes.onnxruntime.session import Session
 
 FILE = "model.onnx"
@@ -41,11 +43,16 @@ def main() -> int:
     parser.add_argument("--json", action="store_true", help="print one line of JSON")
     threads = "processor threads (default: all cores)"
     parser.add_argument("--threads", type=int, default=None, help=threads)
+    tokens = "of a .jsonl file print the ids of the tokens of each text, and answer nothing"
+    parser.add_argument("--tokens", action="store_true", help=tokens)
     arguments = parser.parse_args()
+    if arguments.tokens:
+        return print_ids(arguments.examples)
     session = Session(HERE / FILE, PRECISION, arguments.threads, **OPTIONS)
     top = max(arguments.top, 1)
     try:
-        rows = list(predicted(COLUMNS, session.run, arguments.examples, top))
+        columns, run = on_texts(COLUMNS, HERE, session.run)
+        rows = list(predicted(columns, run, arguments.examples, top))
     except ArgumentError as error:
         print(error, file=sys.stderr)
         return 1
@@ -54,6 +61,18 @@ def main() -> int:
     else:
         print("\n".join(f"{origin_in_words(row)}  {in_words(row)}" for row in rows))
     return int(any("reason" in row for row in rows))
+
+
+def print_ids(files: list[str]) -> int:
+    """Prints the ids of texts, a line each; 1 if they cannot be read."""
+    try:
+        for file in files:
+            for line in ids_in_lines(COLUMNS, HERE, Path(file)):
+                print(line)
+    except (ArgumentError, ValueError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
 
 
 if __name__ == "__main__":

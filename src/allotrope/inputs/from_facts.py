@@ -9,10 +9,13 @@ from allotrope.inputs.contract import Input
 from allotrope.inputs.image.image import Image
 from allotrope.inputs.table.table import Table
 from allotrope.inputs.text.text_input import Text
+from allotrope.inputs.text.tokens.tokens_input import Tokens
 from allotrope.inputs.volume.volume import Volume
 from allotrope.network.columns import of_facts
 
-KINDS: Mapping[str, type[Input]] = {kind.kind: kind for kind in (Image, Table, Text, Volume)}
+KINDS: Mapping[str, type[Input]] = {
+    kind.kind: kind for kind in (Image, Table, Text, Tokens, Volume)
+}
 
 
 def input_of(facts: Mapping[str, Any]) -> Input:

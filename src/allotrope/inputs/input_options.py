@@ -14,9 +14,18 @@ from allotrope.inputs.image.image_options import (
     pretrained,
     reading,
 )
+from allotrope.inputs.text.text_options import TOKEN_OPTIONS, TokenOptions, tokens_asked
 from allotrope.option import Option
 
-__all__ = ["TAKING", "TRAINING", "TakingOptions", "TrainingOptions", "pretrained", "reading"]
+__all__ = [
+    "TAKING",
+    "TRAINING",
+    "TakingOptions",
+    "TrainingOptions",
+    "pretrained",
+    "reading",
+    "tokens_asked",
+]
 
 COLUMNS = (
     Option(
@@ -65,7 +74,7 @@ DECODED = Option(
     "removed beyond that; 0 puts none there.",
     parse=parse_cache_size,
 )
-TAKING = (*COLUMNS, *IMAGE_OPTIONS, DECODED)
+TAKING = (*COLUMNS, *IMAGE_OPTIONS, *TOKEN_OPTIONS, DECODED)
 """How what the network takes is read, for every verb that trains."""
 TRAINING = (*TAKING, *AUGMENTATION_OPTIONS)
 """The same, and how it is changed in training, for a verb that decides how to train."""
@@ -85,13 +94,13 @@ class ColumnOptions(TypedDict, total=False):
     metric: Sequence[str] | Mapping[str, str] | str | None
 
 
-class TakingOptions(ColumnOptions, ImageOptions, total=False):
+class TakingOptions(ColumnOptions, ImageOptions, TokenOptions, total=False):
     """The types of `TAKING`."""
 
     cache_size: str | None
 
 
-class TrainingOptions(ColumnOptions, TrainedImageOptions, total=False):
+class TrainingOptions(ColumnOptions, TrainedImageOptions, TokenOptions, total=False):
     """The types of `TRAINING`."""
 
     cache_size: str | None

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from allotrope.config import DataOptions
 from allotrope.inputs.image.pretrained.sized_options import sized
+from allotrope.inputs.text.tokens.prescribed_tokens import tokenizing
 from allotrope.network.network import Network
 
 
 def prescribed(
-    network: Network, options: DataOptions, file: Path, report: Callable[[str], None]
+    network: Network, options: DataOptions, file: Path, beside: Path, report: Callable[[str], None]
 ) -> DataOptions:
     """The options with what the network in `file` takes alone.
 
-    What follows from its inside is reported.
+    What follows from its inside is reported. In the folder `beside` it its tokenizer may lie.
 
-    Raises: UsageError if something else was asked for.
+    Raises: UsageError if something else was asked for, and for a tokenizer that does not fit.
     """
+    tokens = tokenizing(network, options, beside, report)
+    if tokens is not None:
+        return replace(options, known=replace(options.known, tokens=tokens))
     return sized(network, options, file, report)

@@ -243,6 +243,7 @@ def _fitted(
 ) -> FittedRun:
     """Every stage in its order; what ends one early is recorded."""
     from allotrope.data.facts import data_facts
+    from allotrope.delivery.kept_tokenizer import keep_tokenizer
     from allotrope.measure.machine import describe
     from allotrope.verbs import pages, pipeline
 
@@ -251,6 +252,7 @@ def _fitted(
     with ends_on_record(run, remedy):
         show.say(f"run folder: {run.folder}")
         facts = data_facts(data, source_name(options.source))
+        keep_tokenizer(data.inputs, run.folder)
         run.enter(DataEntry(facts, describe()))
         plan = _planned(journal, options, tuning, data, among, show)
         trained = journal.value(
@@ -270,7 +272,7 @@ def _fitted(
             value = pipeline.delivered(measured, target)
             return pipeline.examined(value, run.folder, threads, options.saliency, show)
 
-        delivered = journal.value(pages.DeliveryPage(measured), deliver)
+        delivered = journal.value(pages.DeliveryPage(measured, show), deliver)
         _end(journal, _status(trained.interrupted, delivered.row is not None))
     return FittedRun(run.folder, run.json)
 

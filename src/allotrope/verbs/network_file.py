@@ -13,6 +13,8 @@ from allotrope.config import DataOptions, FineTuning, Repair
 from allotrope.data.examples import Data
 from allotrope.data.suited import known_columns, suited
 from allotrope.inputs.prescribed import prescribed
+from allotrope.inputs.text.tokens.prescribed_tokens import again
+from allotrope.inputs.text.tokens.tokens_input import Tokens
 from allotrope.network.network import Network
 from allotrope.network.reading.read import load
 
@@ -22,12 +24,16 @@ START = "checkpoints/start.onnx"
 
 @dataclass(frozen=True)
 class NetworkFile:
-    """A network, its file, that file's checksum, and what was repaired in reading."""
+    """A network, its file, that file's checksum, and what was repaired in reading.
+
+    `beside` is the folder in which its tokenizer lies, if it takes tokens.
+    """
 
     network: Network
     file: Path
     sha256: str
     repairs: list[str]
+    beside: Path
 
     def tuning(self, data: Data, options: FineTuning, framework: str, seed: int) -> Tuning:
         """The network made ready for the data.
@@ -44,13 +50,17 @@ class NetworkFile:
         """
         own = own_columns(self.network)
         if own is None or found_by_trying(*own):
-            return prescribed(self.network, options, self.file, self.repairs.append)
-        return replace(options, known=known_columns(*own))
+            return prescribed(self.network, options, self.file, self.beside, self.repairs.append)
+        known = known_columns(*own)
+        for each in own[0]:
+            if isinstance(each, Tokens):
+                known = replace(known, tokens=again(each, options, self.beside))
+        return replace(options, known=known)
 
     def suited(self, data: Data, options: FineTuning) -> Data:
         """The data with the columns that the network says of itself; as it is if it says none.
 
-        Raises: UsageError if the data lacks some of them.
+        Raises: UsageError if the data lacks some of them, or a text that the network takes.
         """
         own = own_columns(self.network)
         if own is None or found_by_trying(data.inputs, data.tasks):
@@ -101,13 +111,15 @@ def read_source(file: Path, repair: Repair) -> NetworkFile:
     """
     repairs: list[str] = []
     network = load(file, repair=repair, report=repairs.append)
-    return NetworkFile(network, file, hashlib.sha256(file.read_bytes()).hexdigest(), repairs)
+    checksum = hashlib.sha256(file.read_bytes()).hexdigest()
+    return NetworkFile(network, file, checksum, repairs, file.parent)
 
 
 def read_start(folder: Path) -> NetworkFile:
     """The network as the run began with it."""
     file = folder / START
-    return NetworkFile(as_saved(file), file, hashlib.sha256(file.read_bytes()).hexdigest(), [])
+    checksum = hashlib.sha256(file.read_bytes()).hexdigest()
+    return NetworkFile(as_saved(file), file, checksum, [], folder)
 
 
 def as_saved(file: Path) -> Network:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from allotrope.data.examples import Data
-from allotrope.delivery.deliver import deliver
+from allotrope.delivery.deliver import FOLDER, deliver
+from allotrope.delivery.kept_tokenizer import check_same_ids
 from allotrope.frameworks import framework as find_framework
 from allotrope.measure.machine import cores
 from allotrope.network.network import Network
@@ -198,17 +200,29 @@ class DeliveryPage(Page[Delivered]):
     """delivered/ with the file that was chosen and what uses it."""
 
     measured: Measured
+    show: Progress
 
     def write(self, run: Run, value: Delivered) -> Delivered:
         """The folder, then the entry."""
         row = value.row
         if row is not None:
             row = deliver(row, run.folder)
+            row |= self._same_ids(run.folder / FOLDER)
         data = run.json["data"]
         chosen, nearest = (written(each, data) for each in (row, value.nearest_miss))
         test = None if value.test is None else accounts(value.test, data)
         run.enter(DeliveryEntry(chosen, nearest, test, value.importance))
         return replace(value, row=row)
+
+    def _same_ids(self, folder: Path) -> dict[str, Any]:
+        """How many texts the delivered program makes the same tokens of as training, in the row."""
+        data = self.measured.scored.trained.plan.data
+        columns = {name: split.columns for name, split in data.splits.items()}
+        same = check_same_ids(data.inputs, columns, folder)
+        if same is None:
+            return {}
+        self.show.say(str(same))
+        return {"same_ids": same.compared}
 
     def read(self, run: Run) -> Delivered | None:
         """Nothing: a run that was ended early may have become another one since."""

@@ -11,8 +11,9 @@ import numpy as np
 
 from allotrope.delivery.asked import ArgumentError
 from allotrope.delivery.column_arrays import predicted_arrays
-from allotrope.delivery.finished import Columns, columns_before, columns_in
-from allotrope.delivery.predictor import Run, in_words, origin_in_words, predicted
+from allotrope.delivery.finished import columns_before, columns_in
+from allotrope.delivery.predictor import Columns, Run, in_words, origin_in_words, predicted
+from allotrope.delivery.token_texts import on_texts
 from allotrope.errors import DataError, RunFolderError, UsageError
 from allotrope.option import ABOVE_0, Option, check_values
 from allotrope.run import read_record
@@ -183,4 +184,9 @@ def _delivered(folder: Path, threads: int | None) -> tuple[Columns, Run]:
     columns = columns_in(path)
     options = row.get("options", {})
     session = runtime(row["runtime"]).open(path, row["precision"], threads, **options)
-    return (columns if columns["inputs"] else columns_before(record["data"])), session.run
+    if not columns["inputs"]:
+        columns = columns_before(record["data"])
+    try:
+        return on_texts(columns, path.parent, session.run)
+    except ArgumentError as error:
+        raise DataError(str(error)) from None

@@ -18,6 +18,7 @@ from allotrope.inputs.image.pixels import to_images
 from allotrope.inputs.image.ranges import ValueRange
 from allotrope.inputs.table.table import Table
 from allotrope.inputs.text.text_input import Text
+from allotrope.inputs.text.tokens.tokens_input import Tokens
 from allotrope.inputs.volume.scan_grid import sides_in_words
 from allotrope.inputs.volume.volume import Volume
 from allotrope.memory_limit import require_memory
@@ -158,6 +159,13 @@ def _add_text(made: InputColumns, frame: Frame, name: str) -> None:
         more = f" and {len(empty) - LISTED:,} more" if len(empty) > LISTED else ""
         listed = f"{', '.join(empty[:LISTED])}{more}"
         frame.notes.append(f"'{name}' is empty in {listed}; these are learned from as they are")
+    if frame.known.tokens is not None:
+        tokens = Tokens.of(name, frame.known.tokens)
+        made.add(tokens, tokens.columns(texts))
+        # The texts themselves show at the end whether what is delivered makes the same ids.
+        for split, columns in frame.splits.items():
+            made.columns[split][tokens.texts] = np.array(columns[name], np.dtypes.StringDType())
+        return
     text = Text.of(name, texts["train"])
     made.add(text, {split: text.column(cells) for split, cells in texts.items()})
 

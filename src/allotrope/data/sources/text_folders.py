@@ -20,6 +20,7 @@ from allotrope.data.sources.folder.tree import reason_to_skip
 from allotrope.data.split_names import split_name
 from allotrope.errors import DataError
 from allotrope.inputs.text.text_input import Text
+from allotrope.inputs.text.tokens.tokens_input import Tokens
 from allotrope.memory_limit import require_memory
 from allotrope.wording import counted
 
@@ -112,8 +113,8 @@ def read_text_files(folder: Path, files: TextFiles, options: DataOptions) -> Rea
     return replace(reading, inputs=tuple(map(_of_files, reading.inputs)))
 
 
-def _of_files(each: object) -> Text:
-    assert isinstance(each, Text)
+def _of_files(each: object) -> Text | Tokens:
+    assert isinstance(each, Text | Tokens)
     return replace(each, whole_files=True)
 
 

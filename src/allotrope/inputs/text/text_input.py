@@ -125,7 +125,12 @@ class Text(Input):
 
     def show(self, x: np.ndarray) -> Shown:
         """An excerpt."""
-        text = " ".join(text_of(x).split())
-        if len(text) > SHOWN:
-            text = f"{text[:SHOWN]}…"
-        return Shown(text=text)
+        return Shown(text=shown_text(text_of(x)))
+
+
+def shown_text(text: str) -> str:
+    """The beginning of a text in one line."""
+    line = " ".join(text.split())
+    if len(line) > SHOWN:
+        return f"{line[:SHOWN]}…"
+    return line
