@@ -10,7 +10,7 @@ import numpy as np
 from allotrope.delivery.asked import ArgumentError, Example, listed, needed
 from allotrope.delivery.predictor import AT_ONCE, Columns, Run, answered
 from allotrope.delivery.text_lines import bytes_of
-from allotrope.inputs.table.cell_codes import ISO, coded, dated, texts_of
+from allotrope.inputs.table.cell_codes import COMPACT, EPOCH_FORMS, ISO, coded, dated, texts_of
 from allotrope.inputs.table.cell_numbers import NumberForm, number_in
 
 
@@ -97,8 +97,10 @@ def numbers_of(facts: Mapping[str, Any], place: int, column: np.ndarray) -> np.n
         return coded(texts_of(column), texts)
     if form and column.dtype.kind == "M":
         return dated(texts_of(column.astype("datetime64[us]").astype(str)), ISO)
-    if form and column.dtype.kind in "US":
+    if form == COMPACT or (form and column.dtype.kind in "US"):
         return dated(texts_of(column), form)
+    if form in EPOCH_FORMS:
+        return column.astype(np.float64) / EPOCH_FORMS[form]
     if column.dtype.kind in "US":
         written = facts["written"][place] if facts.get("written") else ""
         number = NumberForm.of(written)

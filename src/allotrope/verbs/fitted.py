@@ -79,8 +79,8 @@ class FittedRun:
         for task in tasks:
             account = by_task(self.json["test"], data)[task.name]
             named = ""
-            if len(tasks) > 1:
-                named = f"{task.name}{' (decides)' * (task is tasks[0])}: "
+            if len(tasks) > 1 or task.metric.relative:
+                named = f"{task.name}{' (decides)' * (task is tasks[0] and len(tasks) > 1)}: "
             title = f"test {task.metric.title}"
             figure = f"{named}{_figure(account, task)}"
             lines.append(
@@ -100,7 +100,7 @@ class FittedRun:
         tasks = self._tasks()
         deciding = tasks[0]
         named = deciding.metric.title
-        if len(tasks) > 1:
+        if len(tasks) > 1 or deciding.metric.relative:
             named += f" of {deciding.name}"
         best, missed = self.json.get("delivered"), self.json.get("nearest_miss")
         if best is not None:

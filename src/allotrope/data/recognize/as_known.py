@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from allotrope.data.recognize.column_roles import NONE, POSSIBLE, Asked
+from allotrope.data.recognize.column_roles import NONE, Asked, can_be
 from allotrope.data.recognize.frame import NUMBERS, Frame
 from allotrope.data.recognize.text_forms import CATEGORIES, DATES
 
@@ -25,7 +25,7 @@ def with_known(asked: Asked, frame: Frame) -> Asked:
     inputs = {
         name: kind
         for name, kind in known.inputs.items()
-        if name in free and frame.form(name) in POSSIBLE.get(kind, ())
+        if name in free and can_be(frame, name, kind)
     }
     if targets and known.inputs.keys() & there:
         strange = {name for name in free - known.inputs.keys() if _is_cell(frame, name)}

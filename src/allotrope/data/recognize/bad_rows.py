@@ -11,6 +11,7 @@ import numpy as np
 from allotrope.data.recognize.date_order import DATE_KINDS, unread_dates
 from allotrope.data.recognize.frame import Frame
 from allotrope.errors import DataError
+from allotrope.inputs.table.cell_codes import EPOCH_FORMS
 from allotrope.wording import counted
 
 LISTED = 5
@@ -69,10 +70,10 @@ def without_bad_rows(
 
 def _of_inputs(frame: Frame, kinds: Mapping[str, str]) -> Iterator[BadRows]:
     for name, kind in kinds.items():
-        if kind == NUMBER:
+        if kind == NUMBER or kind in EPOCH_FORMS:
             remedy = f"--input {name}=categorical or {name}=none"
             yield from _of_numbers(frame, name, remedy)
-        if kind in DATE_KINDS:
+        elif kind in DATE_KINDS:
             rows = unread_dates(frame, name)
             if _any(rows):
                 yield BadRows(name, "holds dates, but no date of their form in some rows:", rows)
@@ -143,7 +144,8 @@ def _refusal(frame: Frame, bad: list[BadRows]) -> str:
 
 def _with_numbers(frame: Frame, inputs: Mapping[str, str], tasks: Mapping[str, str]) -> Frame:
     """The frame with numbers in place of the texts of columns that are taken as numbers."""
-    as_numbers = {name for name, kind in inputs.items() if kind == NUMBER}
+    numbers = (NUMBER, *EPOCH_FORMS)
+    as_numbers = {name for name, kind in inputs.items() if kind in numbers}
     as_numbers |= {name for name, kind in tasks.items() if kind == REGRESSION}
     taken = {name: each for name, each in frame.spoiled.items() if name in as_numbers}
     splits = {

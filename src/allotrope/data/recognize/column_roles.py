@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from allotrope.data.recognize.date_order import DATE_KINDS, check_dates
+from allotrope.data.recognize.date_order import DATE_KINDS, check_dates, zones
 from allotrope.data.recognize.frame import (
     NAMING,
     NUMBERS,
@@ -24,8 +24,10 @@ from allotrope.data.recognize.role_notes import Note, noted
 from allotrope.data.recognize.task_kind import TaskKind, task_kind
 from allotrope.data.recognize.text_forms import CATEGORIES, DATES, NAMES, NOTHING, TEXTS
 from allotrope.data.recognize.unused_columns import why_unused
+from allotrope.data.recognize.whole_dates import epoch_doubt, whole_dates, why_dates
 from allotrope.data.sources.arrays.array_names import array_name
 from allotrope.errors import DataError, UsageError
+from allotrope.inputs.table.cell_codes import EPOCH_FORMS
 
 NONE, NUMBER, CATEGORICAL, TABLE = "none", "number", "categorical", "table"
 TEXT = "text"
@@ -65,6 +67,7 @@ POSSIBLE = {
     TEXT: (TEXTS, NAMES, CATEGORIES),
     CATEGORICAL: (NUMBERS, CATEGORIES, DATES, NAMES, TEXTS),
     **dict.fromkeys(DATE_KINDS, (DATES,)),
+    **dict.fromkeys(EPOCH_FORMS, (NUMBERS,)),
 }
 EXAMPLES = (*NAMING, PIXELS, VOXELS)
 """What columns look like that are learned from by themselves."""
@@ -116,7 +119,7 @@ def find_roles(frame: Frame, asked: Asked) -> ColumnRoles:
     frame, targets = with_joined_flags(frame, targets, asked.tasks)
     tasks = {name: _task(frame, name, asked) for name in targets}
     inputs, notes = _inputs(frame, targets, asked)
-    check_dates(frame, inputs)
+    check_dates(frame, inputs, asked.inputs)
     if not inputs:
         raise DataError(
             f"{frame.name}: no column is left to predict {_quoted(targets)} from: {_shown(frame)}. "
@@ -146,10 +149,17 @@ def _check_asked(frame: Frame, asked: Asked) -> None:
     wrong = [
         f"--input {name}={kind}: it holds {frame.form(name)}"
         for name, kind in asked.inputs.items()
-        if name in columns and kind != NONE and frame.form(name) not in POSSIBLE[kind]
+        if name in columns and kind != NONE and not can_be(frame, name, kind)
     ]
     if problems or wrong:
         raise UsageError(f"{frame.name}: {'; '.join(problems + wrong)}. Columns: {_shown(frame)}.")
+
+
+def can_be(frame: Frame, name: str, kind: str) -> bool:
+    """Whether a column can be an input of a kind."""
+    if kind == DATE_KINDS[0] and len(whole_dates(frame, name)):
+        return True
+    return frame.form(name) in POSSIBLE.get(kind, ())
 
 
 def _meant(name: str, columns: Sequence[str]) -> str:
@@ -282,6 +292,24 @@ def _input_kind(frame: Frame, name: str, asked: Asked, naming: Sequence[str]) ->
     unused = why_unused(frame, name)
     if unused:
         return NONE, f"{unused}; --input {{name}}={USUAL[form]} takes it"
+    return _usual_kind(frame, name)
+
+
+def _usual_kind(frame: Frame, name: str) -> tuple[str, str]:
+    """The kind that suits what a column looks like, and why."""
+    form = frame.form(name)
+    if form == NUMBERS:
+        dates = why_dates(frame, name)
+        if dates:
+            return DATE_KINDS[0], dates
+        doubt = epoch_doubt(frame, name)
+        if doubt:
+            return NUMBER, doubt
+    if form == DATES and zones(frame, name)[0]:
+        return DATE_KINDS[0], (
+            "it holds dates with time zones, which are brought to UTC; --input {name}=none leaves "
+            "it out"
+        )
     return USUAL[form], f"{WHY[form]}; --input {{name}}=none leaves it out"
 
 

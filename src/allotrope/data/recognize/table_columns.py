@@ -10,7 +10,7 @@ import numpy as np
 
 from allotrope.data.recognize.date_order import DATE_KINDS, date_form
 from allotrope.data.recognize.frame import Frame
-from allotrope.inputs.table.cell_codes import coded, dated, texts_of
+from allotrope.inputs.table.cell_codes import EPOCH_FORMS, coded, dated, texts_of
 from allotrope.inputs.table.column_statistics import LEAST_ROWS, MOST_LEVELS
 
 CATEGORICAL = "categorical"
@@ -36,6 +36,10 @@ def table_column(frame: Frame, name: str, kind: str) -> TableColumn:
         return TableColumn(values, texts)
     if kind in DATE_KINDS:
         form = date_form(frame, name, kind)
+        if form in EPOCH_FORMS:
+            a_day = EPOCH_FORMS[form]
+            counts = {split: part.astype(np.float64) / a_day for split, part in parts.items()}
+            return TableColumn(counts, date_form=form)
         values = {split: dated(texts_of(part), form) for split, part in parts.items()}
         return TableColumn(values, date_form=form)
     numbers = {split: part.astype(np.float64) for split, part in parts.items()}

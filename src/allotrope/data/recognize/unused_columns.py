@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from allotrope.data.recognize.frame import NUMBERS, Frame
+from allotrope.data.recognize.whole_dates import whole_dates
 from allotrope.data.split_names import words
 
 ID_WORDS = frozenset(("id", "ids", "index", "idx", "uuid", "guid", "key", "row", "unnamed"))
@@ -24,7 +25,8 @@ def why_unused(frame: Frame, name: str) -> str:
         return "it holds nothing in any row"
     if len(values) == 1:
         return "it holds one value in all rows"
-    if frame.form(name) == NUMBERS and _counts_rows(name, column, values):
+    numbered = frame.form(name) == NUMBERS and not len(whole_dates(frame, name))
+    if numbered and _counts_rows(name, column, values):
         return "it looks like an id: every row has another whole number"
     return ""
 

@@ -20,10 +20,16 @@ UNSEEN = 0
 ISO = "iso"
 """The form of dates such as 2026-11-26 or 2026-11-26T06:05:00Z."""
 STARTS_AS_ISO = re.compile(r"\d{4}-\d{2}-\d{2}")
+COMPACT = "%Y%m%d"
+"""The form of dates such as 20261126, of this century and the last."""
+STARTS_COMPACT = re.compile(r"(19|20)\d{6}(?!\d)", re.ASCII)
+EPOCH_FORMS = {"epoch-seconds": 86_400.0, "epoch-milliseconds": 86_400_000.0}
+"""Times since 1970 as numbers, and how many make a day."""
 EPOCH = datetime(1970, 1, 1)
 """A date is the days since then: a number that float32 holds to about three minutes."""
 DATE_FORMS = (
     ISO,
+    COMPACT,
     *("%Y/%m/%d", "%Y.%m.%d", "%d.%m.%Y", "%d.%m.%y"),
     *("%d/%m/%Y", "%m/%d/%Y", "%d-%m-%Y", "%m-%d-%Y"),
     *("%d/%m/%y", "%m/%d/%y", "%d-%m-%y", "%m-%d-%y"),
@@ -36,6 +42,10 @@ CLOCKS = (" %H:%M", " %H:%M:%S", " %I:%M %p", " %I:%M:%S %p")
 
 def days(cell: str, form: str) -> float:
     """The days since 1970 of a date in this form, UTC if it says a zone. Raises: ValueError."""
+    if form in EPOCH_FORMS:
+        return float(cell) / EPOCH_FORMS[form]
+    if form.startswith(COMPACT) and not STARTS_COMPACT.match(cell):
+        raise ValueError(f"'{cell}' is no date such as 20261126")
     if form != ISO:
         moment = datetime.strptime(cell, form)
     elif STARTS_AS_ISO.match(cell):

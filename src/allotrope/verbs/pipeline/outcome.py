@@ -165,8 +165,9 @@ def _outputs(trained: TrainedPlan, split: str) -> dict[str, np.ndarray]:
 
 def _said(task: Task, validation: Mapping[str, Any], test: Mapping[str, Any], count: int) -> str:
     metric = task.metric
-    title = f"{metric.title} of {task.name}" if count > 1 else metric.title
-    before, after = (metric.text(each[metric.name]) for each in (validation, test))
+    named = count > 1 or metric.relative  # an error says little without what it is of
+    title = f"{metric.title} of {task.name}" if named else metric.title
+    before, after = (task.metric_text(each[metric.name]) for each in (validation, test))
     return f"validation {title} {before}, test {title} {after}"
 
 
