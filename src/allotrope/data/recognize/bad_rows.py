@@ -10,6 +10,7 @@ import numpy as np
 
 from allotrope.data.recognize.date_order import DATE_KINDS, unread_dates
 from allotrope.data.recognize.frame import Frame
+from allotrope.data.recognize.total_rows import total_row
 from allotrope.errors import DataError
 from allotrope.inputs.table.cell_codes import EPOCH_FORMS
 from allotrope.wording import counted
@@ -59,7 +60,7 @@ def without_bad_rows(
     doubts = [frame.doubtful[name] for name in (*inputs, *tasks) if name in frame.doubtful]
     if doubts:
         raise DataError(f"{frame.name}: " + "\n".join(doubts))
-    bad = [*_of_inputs(frame, inputs), *_of_tasks(frame, tasks)]
+    bad = [*_of_inputs(frame, inputs), *_of_tasks(frame, tasks), *_totals(frame, inputs, tasks)]
     if bad and not skip:
         raise DataError(_refusal(frame, bad))
     # Said of the cells as they were, before numbers take their place.
@@ -91,6 +92,32 @@ def _of_tasks(frame: Frame, kinds: Mapping[str, str]) -> Iterator[BadRows]:
         rows = {split: _missing(frame, split, name) for split in frame.splits}
         if _any(rows):
             yield BadRows(name, "has no label in", rows)
+
+
+def _totals(frame: Frame, inputs: Mapping[str, str], tasks: Mapping[str, str]) -> Iterator[BadRows]:
+    """Last rows that sum up the others; those that are only called so are said, and stay."""
+    counted_names = [name for name, kind in inputs.items() if kind == NUMBER]
+    counted_names += [name for name, kind in tasks.items() if kind == REGRESSION]
+    for split, columns in frame.splits.items():
+        numbers = {name: _values(frame, split, name) for name in counted_names}
+        texts = {
+            name: column
+            for name, column in columns.items()
+            if column.dtype.kind in "UT" and name not in numbers
+        }
+        flat = {name: column for name, column in numbers.items() if column.ndim == 1}
+        total = total_row(texts, {name: column.astype(float) for name, column in flat.items()})
+        if total is None:
+            continue
+        last = len(next(iter(columns.values()))) - 1
+        if total.column:
+            problem = f"is the {total.what} of the rows above, and no example, in the last row:"
+            yield BadRows(total.column, problem, {split: np.array([last])})
+        else:
+            frame.notes.append(
+                f"the last row ({frame.row(split, last)}) says '{total.word}', but its numbers "
+                "sum up no column: it is learned from. Remove it if it is no example"
+            )
 
 
 def _of_numbers(frame: Frame, name: str, remedy: str) -> Iterator[BadRows]:
