@@ -21,7 +21,12 @@ from allotrope.measure.saliency import (
 )
 from allotrope.network import zoo
 from allotrope.network.build import Builder
-from allotrope.network.rewriting.feature_maps import last_feature_map, probed
+from allotrope.network.rewriting.ensemble import ensemble
+from allotrope.network.rewriting.feature_maps import (
+    last_feature_map,
+    last_feature_maps,
+    probed,
+)
 from allotrope.network.rewriting.shuffled import with_shuffled_weights
 from allotrope.tasks import Classification
 from quick import fit
@@ -95,6 +100,24 @@ def test_maps_that_nothing_learned_shapes_are_told():
     x, _ = striped()
     made = saliency(detector(learns=False), question(x), "picture", {"picture": x}, "pytorch")
     assert not made.depends and np.allclose(made.correlations, 1)
+
+
+def test_several_networks_in_one_show_the_mean_of_their_maps():
+    x, corners = striped()
+    # The second one knows nothing: alone its map would be shown, or that of the first.
+    members = [detector(), with_shuffled_weights(detector(), 3), detector()]
+    whole = ensemble(members)
+    made = saliency(whole, question(x), "picture", {"picture": x}, "pytorch")
+    assert made.layer == "member1.relu, member2.relu, member3.relu"
+    layer = last_feature_map(detector(), "picture", "kind")
+    maps = [gradient_weighted(each, layer, question(x), "pytorch") for each in members]
+    # Each counts a third of the answer.
+    assert np.allclose(made.learned, np.mean(maps, axis=0) / 3, rtol=1e-3, atol=1e-7)
+    assert peaks_at(made.learned, corners).mean() > 0.8
+    flat = zoo.mlp(2, (1, SIDE, SIDE))
+    names = dict(zip([flat.inputs[0].name, flat.outputs[0].name], ["picture", "kind"], strict=True))
+    odd = ensemble([detector(), flat.renamed(names)])
+    assert last_feature_maps(odd, "picture", "kind") == ()
 
 
 def test_the_probe_has_the_gradient_of_the_map():

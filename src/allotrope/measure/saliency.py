@@ -7,7 +7,7 @@ nothing of what it learned.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -15,7 +15,7 @@ import numpy as np
 from allotrope.frameworks import framework as find_framework
 from allotrope.network.graph import Value
 from allotrope.network.network import Network
-from allotrope.network.rewriting.feature_maps import last_feature_map, probed
+from allotrope.network.rewriting.feature_maps import last_feature_maps, probed
 from allotrope.network.rewriting.shuffled import with_shuffled_weights
 
 Arrays = Mapping[str, np.ndarray]
@@ -41,8 +41,9 @@ class Question:
 class Saliency:
     """Maps [n, ...] of what speaks for the answers, over the places of the layer's feature map.
 
-    What is below 0 speaks against them. `shuffled` are those of a network without knowledge,
-    `correlations` [n] how alike the two are, as the mean over `SHUFFLES` such networks.
+    What is below 0 speaks against them. Of several networks in one, `layer` names that of each.
+    `shuffled` are those of a network without knowledge, `correlations` [n] how alike the two are,
+    as the mean over `SHUFFLES` such networks.
     """
 
     layer: str
@@ -63,17 +64,28 @@ def saliency(
 
     `sample` are examples by which networks without knowledge normalize.
     """
-    layer = last_feature_map(network, taken, question.output)
-    if layer is None:
+    layers = last_feature_maps(network, taken, question.output)
+    if not layers:
         return None
-    learned = gradient_weighted(network, layer, question, framework)
+    learned = mean_map(network, layers, question, framework)
     others = []
     for number in range(SHUFFLES):
         shuffled = with_shuffled_weights(network, seed + number)
         shuffled = _normalizing(shuffled, sample, framework)
-        others.append(gradient_weighted(shuffled, layer, question, framework))
+        others.append(mean_map(shuffled, layers, question, framework))
     correlations = np.mean([rank_correlations(learned, other) for other in others], axis=0)
-    return Saliency(layer.name, learned, others[0], correlations)
+    return Saliency(", ".join(layer.name for layer in layers), learned, others[0], correlations)
+
+
+def mean_map(
+    network: Network, layers: Sequence[Value], question: Question, framework: str
+) -> np.ndarray:
+    """The mean of the maps at several layers, which are those of the members of an ensemble.
+
+    What speaks for the mean of their answers speaks for it by all of them.
+    """
+    maps = [gradient_weighted(network, layer, question, framework) for layer in layers]
+    return np.asarray(np.mean(maps, axis=0))
 
 
 def gradient_weighted(

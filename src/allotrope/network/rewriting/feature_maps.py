@@ -45,6 +45,19 @@ def last_feature_map(network: Network, taken: str, answer: str) -> Value | None:
     return _followed(graph, max(usable, key=_places), between)
 
 
+def last_feature_maps(network: Network, taken: str, answer: str) -> tuple[Value, ...]:
+    """The last map of each network whose answers' mean is the output; of one alone its own.
+
+    Empty if one has no such map, or the places of two differ.
+    """
+    mean = Lookup(network.graph, network.weights).maker(answer, "Mean")
+    answers = (answer,) if mean is None else mean.inputs
+    maps = [last_feature_map(network, taken, each) for each in answers]
+    there = [each for each in maps if each is not None]
+    whole = len(there) == len(answers) and len({each.shape for each in there}) == 1
+    return tuple(there) if whole else ()
+
+
 def probed(network: Network, feature_map: Value) -> tuple[Network, str]:
     """The network that gives this map too, and takes what is added to it, by that name.
 
