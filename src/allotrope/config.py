@@ -87,7 +87,8 @@ class DataOptions:
     `decimal` is what parts decimals in texts, point or comma, None for what the table shows;
     `skip_bad_rows` leaves rows out that cannot be read. `tokenizer`, `max_tokens`, `padding_token`
     and `token_inputs` say what a network from an ONNX file takes of texts, None for what it and the
-    tokenizer.json beside it say.
+    tokenizer.json beside it say. `synonyms` is a file of words that training may put in the place
+    of others.
     """
 
     validation: float = 0.1
@@ -113,6 +114,7 @@ class DataOptions:
     max_tokens: int | None = None
     padding_token: str | None = None
     token_inputs: str | None = None
+    synonyms: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -157,6 +159,7 @@ class Recipe:
     flip: bool | None = None
     mixup: float | None = None
     cutmix: float | None = None
+    synonym_rate: float | None = None
     batch_size: int = 128
     epochs: float | None = None
     budget: float | None = None

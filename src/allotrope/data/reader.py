@@ -22,6 +22,7 @@ from allotrope.data.splits import complete_splits
 from allotrope.data.store.row_file import SpoiledStore
 from allotrope.data.store.store_folder import discard
 from allotrope.data.summary import summarize, summary_lines
+from allotrope.data.synonyms_file import with_synonyms
 from allotrope.errors import unknown_name
 from allotrope.tasks.several import METRICS, check_labels, decisive, with_metrics
 from allotrope.wording import agreeing, counted
@@ -130,6 +131,8 @@ def _read(source: Source, options: DataOptions, report: Report) -> Data:
     began = time.perf_counter()
     reading = read_source(source, options, report)
     complete_splits(reading, options)
+    if options.synonyms is not None:
+        with_synonyms(reading, options.synonyms)
     duplicates = find_duplicates(reading)
     if duplicates.relabelled:
         reading.notes.append(

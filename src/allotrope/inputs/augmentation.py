@@ -15,7 +15,8 @@ class Augmentation:
     `shift` and `cutout` are fractions of the shorter side. `rotation` is in degrees and `scale` a
     fraction (0.1: 0.9 to 1.1), both applied to the fraction `warped` of the examples.
     `brightness`, `contrast` and `saturation` are fractions of change.
-    `left_out`, `masked` and `swapped` are fractions of the words of a text.
+    `left_out`, `masked` and `swapped` are fractions of the words of a text, `synonym_rate` of those
+    that have synonyms: it acts if a user gave some.
     `mixup` and `cutmix` are the alpha of their Beta distribution; if both are on, each batch uses
     one of them.
     """
@@ -32,6 +33,7 @@ class Augmentation:
     left_out: float = 0.0
     masked: float = 0.0
     swapped: float = 0.0
+    synonym_rate: float = 0.1
     mixup: float = 0.0
     cutmix: float = 0.0
 
@@ -63,6 +65,7 @@ PRESETS = {
         left_out=0.1,
         masked=0.1,
         swapped=0.1,
+        synonym_rate=0.2,
         mixup=0.2,
         cutmix=1.0,
     ),
@@ -70,7 +73,7 @@ PRESETS = {
 
 
 def augmentation_of(recipe: Recipe) -> Augmentation:
-    """The preset that the recipe names, with its own `flip`, `mixup` and `cutmix` if it says any.
+    """The preset that the recipe names, with what else it says by name, such as `mixup`.
 
     Raises: UsageError for an unknown preset.
     """
@@ -78,7 +81,7 @@ def augmentation_of(recipe: Recipe) -> Augmentation:
         raise unknown_name("augmentation", recipe.augmentation, PRESETS)
     own = {
         name: getattr(recipe, name)
-        for name in ("flip", "mixup", "cutmix")
+        for name in ("flip", "mixup", "cutmix", "synonym_rate")
         if getattr(recipe, name) is not None
     }
     return replace(PRESETS[recipe.augmentation], **own)

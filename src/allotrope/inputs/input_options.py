@@ -14,7 +14,13 @@ from allotrope.inputs.image.image_options import (
     pretrained,
     reading,
 )
-from allotrope.inputs.text.text_options import TOKEN_OPTIONS, TokenOptions, tokens_asked
+from allotrope.inputs.text.text_options import (
+    SYNONYM_OPTIONS,
+    TOKEN_OPTIONS,
+    SynonymOptions,
+    TokenOptions,
+    text_reading,
+)
 from allotrope.option import Option
 
 __all__ = [
@@ -24,7 +30,7 @@ __all__ = [
     "TrainingOptions",
     "pretrained",
     "reading",
-    "tokens_asked",
+    "text_reading",
 ]
 
 COLUMNS = (
@@ -76,7 +82,7 @@ DECODED = Option(
 )
 TAKING = (*COLUMNS, *IMAGE_OPTIONS, *TOKEN_OPTIONS, DECODED)
 """How what the network takes is read, for every verb that trains."""
-TRAINING = (*TAKING, *AUGMENTATION_OPTIONS)
+TRAINING = (*TAKING, *AUGMENTATION_OPTIONS, *SYNONYM_OPTIONS)
 """The same, and how it is changed in training, for a verb that decides how to train."""
 
 
@@ -100,7 +106,9 @@ class TakingOptions(ColumnOptions, ImageOptions, TokenOptions, total=False):
     cache_size: str | None
 
 
-class TrainingOptions(ColumnOptions, TrainedImageOptions, TokenOptions, total=False):
+class TrainingOptions(
+    ColumnOptions, TrainedImageOptions, TokenOptions, SynonymOptions, total=False
+):
     """The types of `TRAINING`."""
 
     cache_size: str | None

@@ -22,7 +22,7 @@ from allotrope.config import (
     parse_seconds,
 )
 from allotrope.errors import MissingDependencyError, UsageError, unknown_name
-from allotrope.inputs.input_options import pretrained, reading, tokens_asked
+from allotrope.inputs.input_options import pretrained, reading, text_reading
 from allotrope.option import Option, check_values
 from allotrope.verbs.offered import FIT
 
@@ -162,7 +162,7 @@ def data_options(arguments: Mapping[str, Any]) -> DataOptions:
         decimal=arguments["decimal"],
         skip_bad_rows=bool(arguments["skip_bad_rows"]),
         **reading(arguments),
-        **tokens_asked(arguments),
+        **text_reading(arguments),
     )
 
 

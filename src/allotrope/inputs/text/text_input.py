@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -20,6 +20,7 @@ from allotrope.inputs.text.raw_bytes import (
     text_of,
     usual_length,
 )
+from allotrope.inputs.text.synonyms import Synonyms
 from allotrope.inputs.text.word_changes import changed
 from allotrope.network.build import Builder
 from allotrope.network.graph import Value
@@ -38,13 +39,15 @@ SHOWN = 240
 class Text(Input):
     """UTF-8 bytes uint8 [n, length] with zeros at the end; any length will do.
 
-    `longest`: training texts were cut to so many bytes. `whole_files`: each was a file.
+    `longest`: training texts were cut to so many bytes. `whole_files`: each was a file. `synonyms`
+    are for training alone, so that no file says them.
     """
 
     kind: ClassVar[str] = "text"
 
     longest: int
     whole_files: bool = False
+    synonyms: Synonyms | None = None
 
     @classmethod
     def of(cls, name: str, texts: Sequence[str]) -> Text:
@@ -66,8 +69,14 @@ class Text(Input):
         strength: Augmentation,
         mirrored: np.ndarray | None = None,
     ) -> np.ndarray:
-        """Some words left out, masked, or in the place of the next."""
-        return changed(x, rng, strength)
+        """Some words replaced by synonyms, left out, masked, or in the place of the next."""
+        return changed(x, rng, strength, self.synonyms)
+
+    def facts(self) -> dict[str, Any]:
+        """All but the synonyms."""
+        facts = super().facts()
+        facts.pop("synonyms", None)
+        return facts
 
     def lengths(self, x: np.ndarray) -> np.ndarray:
         """Bytes, rounded up to one of few numbers."""

@@ -1,4 +1,4 @@
-"""The options of verbs that are about texts: what a network from elsewhere takes of them."""
+"""The options of verbs that are about texts: tokens of a network from elsewhere, synonyms."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypedDict
 
-from allotrope.option import ABOVE_0, Option
+from allotrope.option import ABOVE_0, BELOW_1, Option
 
 
 class TokenOptions(TypedDict, total=False):
@@ -16,6 +16,13 @@ class TokenOptions(TypedDict, total=False):
     max_tokens: int | None
     padding_token: str | None
     token_inputs: str | None
+
+
+class SynonymOptions(TypedDict, total=False):
+    """Which words training may put for each other."""
+
+    synonyms: str | Path | None
+    synonym_rate: float | None
 
 
 TOKEN_OPTIONS = (
@@ -47,11 +54,27 @@ TOKEN_OPTIONS = (
 )
 
 
-def tokens_asked(arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """The fields of DataOptions that the arguments of a verb ask for."""
-    file = arguments["tokenizer"]
+SYNONYM_OPTIONS = (
+    Option(
+        "synonyms",
+        "a file of words that mean the same, a line each group, with commas or tabs between them; "
+        "training puts some in the place of others.",
+    ),
+    Option(
+        "synonym_rate",
+        "the fraction of the words with synonyms that training replaces; by default 0.1.",
+        range=BELOW_1,
+        recipe=True,
+    ),
+)
+
+
+def text_reading(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of DataOptions that the arguments of a verb ask for; not each has synonyms."""
+    files = {name: arguments.get(name) for name in ("tokenizer", "synonyms")}
+    paths = {name: Path(file).expanduser() for name, file in files.items() if file is not None}
     return {
-        "tokenizer": None if file is None else Path(file).expanduser(),
+        **paths,
         "max_tokens": arguments["max_tokens"],
         "padding_token": arguments["padding_token"],
         "token_inputs": arguments["token_inputs"],

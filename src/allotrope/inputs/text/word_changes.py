@@ -1,4 +1,4 @@
-"""Training texts changed so that they keep their meaning: words left out, masked, swapped.
+"""Training texts that keep their meaning: words replaced, left out, masked, swapped.
 
 Wei and Zou 2019 (EDA, https://arxiv.org/abs/1901.11196) change about a tenth of the words.
 """
@@ -11,16 +11,24 @@ from typing import TypeVar
 import numpy as np
 
 from allotrope.inputs.augmentation import Augmentation
+from allotrope.inputs.text.synonyms import Synonyms
 
 MASK = b"_"
 Word = TypeVar("Word")
 
 
-def changed(x: np.ndarray, rng: np.random.Generator, strength: Augmentation) -> np.ndarray:
-    """Texts uint8 [n, length] with some of their words left out, masked or swapped."""
-    if not changes_words(strength):
+def changed(
+    x: np.ndarray,
+    rng: np.random.Generator,
+    strength: Augmentation,
+    synonyms: Synonyms | None = None,
+) -> np.ndarray:
+    """Texts uint8 [n, length] with some of their words replaced, left out, masked or swapped."""
+    if not strength.synonym_rate:
+        synonyms = None
+    if synonyms is None and not changes_words(strength):
         return x
-    return np.stack([_changed(row, rng, strength) for row in x])
+    return np.stack([_changed(row, rng, strength, synonyms) for row in x])
 
 
 def changes_words(strength: Augmentation) -> bool:
@@ -48,10 +56,17 @@ def rearranged(
     return [word for word, keep in zip(words, left, strict=True) if keep]
 
 
-def _changed(row: np.ndarray, rng: np.random.Generator, strength: Augmentation) -> np.ndarray:
+def _changed(
+    row: np.ndarray, rng: np.random.Generator, strength: Augmentation, synonyms: Synonyms | None
+) -> np.ndarray:
     words = row.tobytes().rstrip(b"\0").split()
-    new = b" ".join(rearranged(words, MASK, rng, strength))
-    # A text of words that stand far apart may only become shorter.
+    if synonyms is not None:
+        texts = [word.decode("utf-8", "replace") for word in words]
+        words = [text.encode() for text in synonyms.replaced(texts, strength.synonym_rate, rng)]
+    if changes_words(strength):
+        words = rearranged(words, MASK, rng, strength)
+    new = b" ".join(words)
+    # The row is as long as the longest training text: what does not fit is cut off.
     result = np.zeros_like(row)
     result[: len(new)] = np.frombuffer(new[: len(row)], np.uint8)
     return result
