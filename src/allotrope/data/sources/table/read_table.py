@@ -24,6 +24,7 @@ from allotrope.data.sources.table.picture_files import (
     find_files,
     looks_like_pictures,
 )
+from allotrope.data.sources.table.subject_scans import with_scans_of_subjects
 from allotrope.data.sources.table.text_columns import AskedCells, add_columns
 from allotrope.data.sources.table.volume_columns import (
     VolumeFolder,
@@ -48,6 +49,10 @@ def read_tables(tables: Mapping[str, Path], options: DataOptions, report: Report
     first = tables["train"]
     asked = asked_of(options).inputs
     columns = _alike(_columns(tables, notes, options.skip_bad_rows), notes)
+    columns = {
+        split: with_scans_of_subjects(first.parent, table, notes)
+        for split, table in columns.items()
+    }
     folder, scans = PictureFolder(first.parent), VolumeFolder(first.parent)
     volumes = volume_columns(scans, columns["train"], asked)
     # Any file that is there may be a picture by its name; what is a volume is none.

@@ -15,6 +15,7 @@ from allotrope.data.sources.table.delimited import TextColumns, read_delimited
 from allotrope.data.sources.table.header import with_header
 from allotrope.data.sources.table.picture_files import PictureFolder
 from allotrope.data.sources.table.read_table import picture_columns
+from allotrope.data.sources.table.subject_scans import subject_column
 from allotrope.data.sources.table.table_text import is_table
 from allotrope.data.sources.table.volume_columns import VolumeFolder, volume_columns
 from allotrope.data.sources.volumes.volume_folders import labelled_scans
@@ -50,6 +51,9 @@ def tables_to_read(folder: Path, options: DataOptions) -> Tables:
 
 def volume_tables_to_read(folder: Path, options: DataOptions) -> Tables:
     """The same for a folder of volumes: whether they lie in class folders is asked of these."""
+    subjects = _naming(folder, _names_subjects)
+    if subjects:
+        return Tables(_by_split(folder, subjects))
     naming = _naming(folder, _names_volumes)
     if not naming:
         return Tables()
@@ -90,6 +94,10 @@ def _names_pictures(folder: Path, columns: TextColumns) -> bool:
 
 def _names_volumes(folder: Path, columns: TextColumns) -> bool:
     return bool(volume_columns(VolumeFolder(folder), columns, {}))
+
+
+def _names_subjects(folder: Path, columns: TextColumns) -> bool:
+    return bool(subject_column(folder, columns))
 
 
 def _has_scans_by_class(folder: Path) -> bool:
