@@ -308,7 +308,7 @@ _BY_AXIS = {"ArgMax": 0, "ArgMin": 0, "Concat": 0, "Gather": 0, "Split": 0}
 _BY_AXES = {"Slice": 3, "Pad": 3}
 """Which input holds the axes, where it is not the second."""
 
-_BY_LAST_AXIS = frozenset(
+BY_LAST_AXIS = frozenset(
     {
         "Hardmax",
         "LayerNormalization",
@@ -328,7 +328,7 @@ def behind_front(f: Following, node: Node) -> Node:
     """
     if node.operator in RESHAPING | ALIGNED:
         return node
-    if node.operator in _BY_AXIS or node.operator in _BY_LAST_AXIS:
+    if node.operator in _BY_AXIS or node.operator in BY_LAST_AXIS:
         axis = int(node.attributes.get("axis", _BY_AXIS.get(node.operator, -1)))
         return replace(node, attributes={**node.attributes, "axis": axis + (axis >= 0)})
     if node.operator == "Transpose" and "perm" in node.attributes:

@@ -1,0 +1,80 @@
+"""A network while places are taken out of it: which stay, and nodes that hold sizes follow."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from allotrope.network.graph import Node
+from allotrope.network.rewriting.rewriter import Rewriter
+from allotrope.shrink.atoms import Axis
+from allotrope.shrink.relations import Relations
+from allotrope.shrink.site import Axes
+
+Follow = Callable[["Cutting", int, Node], Node]
+"""Gives a node, by its index, with the sizes that it has after the cut."""
+
+FOLLOWS: dict[str, Follow] = {}
+
+Mask = np.ndarray
+"""Which places of an axis stay, bool [length]."""
+
+
+def follows(*operators: str) -> Callable[[Follow], Follow]:
+    """Enters what becomes of operators whose attributes or constants hold sizes."""
+
+    def enter(function: Follow) -> Follow:
+        FOLLOWS.update(dict.fromkeys(operators, function))
+        return function
+
+    return enter
+
+
+class Cutting:
+    """What stays of each axis, and the graph under change."""
+
+    def __init__(self, relations: Relations, removed: np.ndarray, rewriter: Rewriter) -> None:
+        """`removed` are the roots of the atoms that go."""
+        self.relations, self.removed, self.rewriter = relations, removed, rewriter
+
+    def mask(self, axis: Axis) -> Mask:
+        """Which places of an axis stay."""
+        return ~np.isin(self.relations.atoms.roots(axis.atoms), self.removed)
+
+    def masks(self, index: int, position: int = 0) -> list[Mask | None]:
+        """Which places stay of each axis of a node's input; None if all do."""
+        return self.of_axes(self.relations.inputs[index][position])
+
+    def made(self, index: int, position: int = 0) -> list[Mask | None]:
+        """The same for an output."""
+        node = self.relations.network.graph.nodes[index]
+        return self.of_axes(self.relations.values[node.outputs[position]])
+
+    def of_axes(self, axes: Axes) -> list[Mask | None]:
+        """Which places stay of each axis; None if all do."""
+        masks = [None if axis is None else self.mask(axis) for axis in axes]
+        return [None if mask is None or mask.all() else mask for mask in masks]
+
+    def length(self, index: int, position: int, axis: int) -> int:
+        """How many places an input's axis has afterwards."""
+        known = self.relations.inputs[index][position][axis]
+        assert known is not None
+        return int(self.mask(known).sum())
+
+    def touches(self, index: int) -> bool:
+        """Whether the node takes or makes something that is cut."""
+        return any(not self.mask(axis).all() for axis in self.relations.of_node(index))
+
+    def with_attributes(self, node: Node, **attributes: Any) -> Node:
+        """The node with other attributes."""
+        return replace(node, attributes={**node.attributes, **attributes})
+
+    def with_constant(self, node: Node, position: int, array: np.ndarray) -> Node:
+        """The node with another array in the place of an input that steers."""
+        old = node.input(position)
+        name = self.rewriter.constant(old or f"{node.outputs[0]}/lengths", array)
+        missing = ("",) * (position + 1 - len(node.inputs))
+        return replace(node, inputs=(*node.inputs, *missing)).with_input(position, name)

@@ -1,0 +1,19 @@
+"""How operators relate the axes of what they take and make: a file a family.
+
+Importing this fills the tables.
+"""
+
+from allotrope.shrink.rules import (  # noqa: F401
+    attention,
+    convolution,
+    elementwise,
+    indexing,
+    linear,
+    normalization,
+    padding,
+    pooling,
+    recurrent,
+    reductions,
+    reshaping,
+    shaping,
+)

@@ -1,0 +1,67 @@
+"""Reductions: the axes that are left pass; of those that go only a sum of zeros can be cut."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from allotrope.shrink.atoms import Axis
+from allotrope.shrink.relations import relates
+from allotrope.shrink.site import Axes, Site, valued
+
+SUMS = ("ReduceL1", "ReduceL2", "ReduceSum", "ReduceSumSquare")
+"""0 adds nothing to them."""
+
+ZERO_OF_ZEROS = (*SUMS, "ReduceMax", "ReduceMean", "ReduceMin", "ReduceProd")
+
+
+@relates(*ZERO_OF_ZEROS, "ReduceLogSumExp")
+def reduction(site: Site) -> Sequence[Axes]:
+    """Axes are the second input; without any, all are meant, or none if that is said."""
+    rank = len(site.inputs[0])
+    axes = site.constant(1)
+    gone = set(range(rank))
+    if axes is not None and axes.size:
+        gone = {int(axis) % rank for axis in axes}
+    elif site.node.attributes.get("noop_with_empty_axes", 0):
+        gone = set()
+    made = []
+    for number in range(rank):
+        if number not in gone:
+            made.append(_left(site, number))
+            continue
+        axis = site.inputs[0][number]
+        if axis is not None and axis.at == 0 and site.node.operator in SUMS:
+            site.take(0, number)
+        if site.node.attributes.get("keepdims", 1):
+            made.append(None)
+    return [tuple(made)]
+
+
+def _left(site: Site, number: int) -> Axis | None:
+    axis = site.take(0, number)
+    if site.node.operator in ZERO_OF_ZEROS:
+        return site.passed(axis)
+    return valued(axis)
+
+
+@relates("ArgMax", "ArgMin")
+def place_of_extreme(site: Site) -> Sequence[Axes]:
+    """All axes pass but that in which places are counted."""
+    whole = site.axis(0)
+    rank = len(site.inputs[0])
+    axes = [valued(site.take(0, n)) for n in range(rank) if n != whole]
+    if site.node.attributes.get("keepdims", 1):
+        axes.insert(whole, None)
+    return [tuple(axes)]
+
+
+@relates("CumSum")
+def running_sum(site: Site) -> Sequence[Axes]:
+    """All axes pass but that along which it is summed."""
+    axis = site.constant(1)
+    assert axis is not None
+    rank = len(site.inputs[0])
+    whole = int(axis.reshape(())) % rank
+    axes = [site.passed(site.take(0, n)) for n in range(rank) if n != whole]
+    axes.insert(whole, None)
+    return [tuple(axes)]
