@@ -227,9 +227,14 @@ class RandomNetwork:
 STEPS = tuple(
     name
     for name, step in vars(RandomNetwork).items()
-    if callable(step) and not name.startswith("_") and step.__code__.co_varnames[1:3] == ("x", "c")
+    if callable(step)
+    and not name.startswith("_")
+    and step.__code__.co_varnames[1:3] == ("x", "c")
     and name not in ("end", "conv")
 )
+
+OF_FOURS = ("grouped", "otherwise_normalized", "parted", "shuffled", "transposed")
+"""Steps that want a number of channels that can be parted."""
 
 
 def random_network(seed, steps=STEPS):
@@ -241,7 +246,7 @@ def random_network(seed, steps=STEPS):
         if network.random.random() < 0.2:
             x, c = network.maps[int(network.random.integers(len(network.maps)))]
         step = str(network.random.choice(steps))
-        if c % 4 == 0 or step not in ("grouped", "transposed", "shuffled", "otherwise_normalized"):
+        if c % 4 == 0 or step not in OF_FOURS:
             network.maps.append(getattr(network, step)(x, c))
     network.end(*network.maps[-1], "y")
     if network.random.random() < 0.3:

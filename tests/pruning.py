@@ -38,11 +38,11 @@ def inputs_for(network, random, batch=2):
     return arrays
 
 
-def problems(network, removed, result, inputs, known=None):
+def problems(network, removed, result, inputs, known=None, framework="reference"):
     """What is wrong with `result` as the network without the groups `removed`; empty if nothing."""
-    expected = masked(network, removed, known).run(inputs)
+    expected = masked(network, removed, known).run(inputs, framework)
     wrong = [
-        *_differences("the reference", expected, result.run(inputs), TOLERANCE),
+        *_differences(framework, expected, result.run(inputs, framework), TOLERANCE),
         *_of_the_file(result, expected, inputs),
         *_of_the_shapes(result),
         *_of_the_weights(network, result),
@@ -67,7 +67,7 @@ def _of_the_file(result, expected, inputs):
     try:
         onnx.checker.check_model(model, full_check=True)
         session = onnxruntime.InferenceSession(model.SerializeToString())
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - it is counted, with its reason
         return [f"unreadable: {error}"]
     outputs = dict(zip(expected, session.run(list(expected), inputs), strict=True))
     wrong = list(_differences("ONNX Runtime", expected, outputs, 1e-3))
@@ -106,3 +106,16 @@ def _of_the_sizes(network, removed, result, known):
         if not shared and after is not None and after != before - len(places):
             wrong.append(f"axis {axis} of {name} has {after} places of {before}")
     return wrong
+
+
+def stirred(network, random):
+    """The network with weights that differ from place to place; statistics stay positive."""
+    weights = {}
+    for name, array in network.weights.items():
+        if array.dtype.kind == "f":
+            factor = random.uniform(0.7, 1.3, array.shape)
+            spread = 0.02 if name in network.trainable else 0.0
+            weights[name] = (array * factor + random.normal(0, spread, array.shape)).astype(
+                array.dtype
+            )
+    return network.changed(weights=weights)

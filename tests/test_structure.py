@@ -78,7 +78,10 @@ HOMES = {
 # Folders whose files mirror each other: one a framework, a target, a runtime;
 # families of operators; contracts.
 MIRRORS = (
-    ("operators", "network/reading/foreign", "frameworks", "frameworks/*", "conversion/*"),
+    (
+        *("operators", "shrink/rules", "network/reading/foreign"),
+        *("frameworks", "frameworks/*", "conversion/*"),
+    ),
     ("runtimes", "runtimes/*"),
     ("frameworks", "runtimes", "inputs", "tasks"),
     ("tasks", "report/answers"),

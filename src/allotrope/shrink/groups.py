@@ -13,7 +13,7 @@ from allotrope.shrink.relations import NO_RULE, Relations
 
 
 @dataclass(frozen=True, slots=True)
-class Slice:
+class WeightSlice:
     """Places of one axis of a weight."""
 
     weight: str
@@ -22,14 +22,14 @@ class Slice:
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
+class DependencyGroup:
     """Slices of weights that can be removed, and only together: one channel, one head, one unit.
 
     `number` names it in its network; the same network always has the same numbers.
     """
 
     number: int
-    slices: tuple[Slice, ...]
+    slices: tuple[WeightSlice, ...]
 
     @property
     def size(self) -> int:
@@ -56,11 +56,11 @@ class Frozen:
 class Groups:
     """All groups of a network, and what is frozen by which operator and why."""
 
-    groups: tuple[Group, ...]
+    groups: tuple[DependencyGroup, ...]
     frozen: tuple[Frozen, ...]
     relations: Relations
 
-    def __iter__(self) -> Iterator[Group]:
+    def __iter__(self) -> Iterator[DependencyGroup]:
         return iter(self.groups)
 
     def __len__(self) -> int:
@@ -72,9 +72,9 @@ class Groups:
         reasons = {frozen.reason for frozen in self.frozen if frozen.reason.why == NO_RULE}
         return tuple(sorted({reason.operator for reason in reasons}))
 
-    def alike(self) -> tuple[tuple[Group, ...], ...]:
+    def alike(self) -> tuple[tuple[DependencyGroup, ...], ...]:
         """Groups that take from the same axes, such as all channels of a layer."""
-        by_axes: dict[frozenset[tuple[str, int]], list[Group]] = defaultdict(list)
+        by_axes: dict[frozenset[tuple[str, int]], list[DependencyGroup]] = defaultdict(list)
         for group in self.groups:
             by_axes[group.axes].append(group)
         return tuple(map(tuple, by_axes.values()))
@@ -86,7 +86,7 @@ def groups(network: Network) -> Groups:
     Whatever is in no group is frozen: by the network's inputs and outputs, by operators that need
     an axis as a whole, by operators without a rule, or because nothing would be left.
     """
-    relations = Relations(network)
+    relations = _related(network)
     _keep_something(relations)
     slices: dict[int, dict[tuple[str, int], set[int]]] = defaultdict(lambda: defaultdict(set))
     frozen: dict[tuple[str, int, Reason], set[int]] = defaultdict(set)
@@ -98,10 +98,23 @@ def groups(network: Network) -> Groups:
             else:
                 frozen[weight, axis, reason].add(position)
     return Groups(
-        tuple(Group(root, tuple(_slices(slices[root]))) for root in sorted(slices)),
+        tuple(DependencyGroup(root, tuple(_slices(slices[root]))) for root in sorted(slices)),
         tuple(Frozen(*key[:2], len(places), key[2]) for key, places in frozen.items()),
         relations,
     )
+
+
+def _related(network: Network) -> Relations:
+    """The relations; what was parted and turned out to be frozen is parted the other way."""
+    relations = Relations(network)
+    frozen = {
+        index
+        for index, axis in relations.parted.items()
+        if relations.atoms.frozen(axis.atoms).all()
+    }
+    if frozen:
+        relations = Relations(network, frozen)
+    return relations
 
 
 def _of_weights(relations: Relations) -> Iterator[tuple[str, int, list[int]]]:
@@ -113,8 +126,8 @@ def _of_weights(relations: Relations) -> Iterator[tuple[str, int, list[int]]]:
                     yield use.name, number, relations.atoms.roots(axis.atoms).tolist()
 
 
-def _slices(places: dict[tuple[str, int], set[int]]) -> Iterable[Slice]:
-    return (Slice(*key, tuple(sorted(positions))) for key, positions in places.items())
+def _slices(places: dict[tuple[str, int], set[int]]) -> Iterable[WeightSlice]:
+    return (WeightSlice(*key, tuple(sorted(positions))) for key, positions in places.items())
 
 
 def _keep_something(relations: Relations) -> None:

@@ -12,9 +12,9 @@ from allotrope.errors import UsageError
 from allotrope.network.graph import Graph, Node, Value
 from allotrope.network.network import Network
 from allotrope.network.rewriting.rewriter import Rewriter
-from allotrope.shrink.cutting import FOLLOWS, Cutting
+from allotrope.shrink.cut import FOLLOWS, Cut
 from allotrope.shrink.groups import Groups, groups
-from allotrope.shrink.relations import Use
+from allotrope.shrink.relations import ArrayUse
 
 Change = Callable[[np.ndarray, list[np.ndarray | None]], np.ndarray]
 """Another array for an array and the places that stay of each of its axes; None: all."""
@@ -31,16 +31,16 @@ def pruned(network: Network, removed: Iterable[int], known: Groups | None = None
     Raises: UsageError for numbers of no group, or if nothing would be left of a value.
     """
     known = known or groups(network)
-    rewriter, cutting = _started(network, removed, known)
-    _check_rest(cutting)
-    graph = _with_new_shapes(cutting)
+    rewriter, cut = _started(network, removed, known)
+    _check_rest(cut)
+    graph = _with_new_shapes(cut)
     rewriter = Rewriter(graph, network.weights)
-    cutting = Cutting(known.relations, cutting.removed, rewriter)
-    names = _with_arrays(cutting, _without)
+    cut = Cut(known.relations, cut.removed, rewriter)
+    names = _with_arrays(cut, _without)
     for index, node in enumerate(network.graph.nodes):
         changed = _renamed(node, names[index])
-        if cutting.touches(index) and node.operator in FOLLOWS:
-            changed = FOLLOWS[node.operator](cutting, index, changed)
+        if cut.touches(index) and node.operator in FOLLOWS:
+            changed = FOLLOWS[node.operator](cut, index, changed)
         if changed is not node:
             rewriter.replace(filter(None, node.outputs), [changed])
     return rewriter.applied_to(network)
@@ -55,8 +55,8 @@ def masked(network: Network, removed: Iterable[int], known: Groups | None = None
     Raises: UsageError for numbers of no group.
     """
     known = known or groups(network)
-    rewriter, cutting = _started(network, removed, known)
-    names = _with_arrays(cutting, _zeroed, only=network.weights.keys())
+    rewriter, cut = _started(network, removed, known)
+    names = _with_arrays(cut, _zeroed, only=network.weights.keys())
     for index, node in enumerate(network.graph.nodes):
         changed = _renamed(node, names[index])
         if changed is not node:
@@ -64,7 +64,7 @@ def masked(network: Network, removed: Iterable[int], known: Groups | None = None
     return rewriter.applied_to(network)
 
 
-def _started(network: Network, removed: Iterable[int], known: Groups) -> tuple[Rewriter, Cutting]:
+def _started(network: Network, removed: Iterable[int], known: Groups) -> tuple[Rewriter, Cut]:
     numbers = set(removed)
     unknown = sorted(numbers - {group.number for group in known})
     if unknown:
@@ -74,82 +74,80 @@ def _started(network: Network, removed: Iterable[int], known: Groups) -> tuple[R
             f"`groups` names the {len(known)} that it has."
         )
     rewriter = Rewriter(network.graph, network.weights)
-    return rewriter, Cutting(known.relations, np.array(sorted(numbers), np.int64), rewriter)
+    return rewriter, Cut(known.relations, np.array(sorted(numbers), np.int64), rewriter)
 
 
-def _check_rest(cutting: Cutting) -> None:
+def _check_rest(cut: Cut) -> None:
     """Raises: UsageError if an axis would have no places left."""
     empty = [
-        name
-        for name, axis in cutting.relations.named_axes()
-        if len(axis) and not cutting.mask(axis).any()
+        name for name, axis in cut.relations.named_axes() if len(axis) and not cut.mask(axis).any()
     ]
     if empty:
         shown = ", ".join(dict.fromkeys(map(repr, empty[:20])))
         raise UsageError(f"nothing would be left of {shown}; leave at least one group of each.")
 
 
-def _with_new_shapes(cutting: Cutting) -> Graph:
+def _with_new_shapes(cut: Cut) -> Graph:
     """The graph with what is known of its values after the cut."""
-    graph = cutting.relations.network.graph
+    graph = cut.relations.network.graph
     return replace(
-        graph, values={name: _shortened(cutting, value) for name, value in graph.values.items()}
+        graph, values={name: _shortened(cut, value) for name, value in graph.values.items()}
     )
 
 
-def _shortened(cutting: Cutting, value: Value) -> Value:
-    axes = cutting.relations.values.get(value.name)
+def _shortened(cut: Cut, value: Value) -> Value:
+    axes = cut.relations.values.get(value.name)
     if axes is None or value.shape is None:
         return value
-    masks = cutting.of_axes(axes)
+    masks = cut.of_axes(axes)
     pairs = zip(value.shape, masks, strict=True)
     shape = tuple(length if mask is None else int(mask.sum()) for length, mask in pairs)
     return replace(value, shape=shape)
 
 
 def _with_arrays(
-    cutting: Cutting, change: Change, only: Iterable[str] | None = None
+    cut: Cut, change: Change, only: Iterable[str] | None = None
 ) -> dict[int, dict[int, str]]:
     """Puts changed arrays in place; the names of those that are copies, by node and position."""
-    uses: dict[str, list[Use]] = defaultdict(list)
-    for use in cutting.relations.uses:
+    uses: dict[str, list[ArrayUse]] = defaultdict(list)
+    for use in cut.relations.uses:
         uses[use.name].append(use)
     names: dict[int, dict[int, str]] = defaultdict(dict)
     for name, places in uses.items():
         if only is None or name in only:
-            _with_array(cutting, name, places, change, names)
+            _with_array(cut, name, places, change, names)
     return names
 
 
 def _with_array(
-    cutting: Cutting,
+    cut: Cut,
     name: str,
-    uses: list[Use],
+    uses: list[ArrayUse],
     change: Change,
     names: dict[int, dict[int, str]],
 ) -> None:
     """One array: under its own name for those that take it alike, as copies for all others."""
-    old = cutting.relations.lookup.arrays[name]
+    old = cut.relations.lookup.arrays[name]
     forms: dict[bytes, str] = {}
     # Those that take it whole keep the name, and so does whoever comes first if there are none.
-    for use in sorted(uses, key=lambda use: _is_cut(cutting, use)):
-        masks = cutting.of_axes(use.axes or ())
+    for use in sorted(uses, key=lambda use: _is_cut(cut, use)):
+        masks = cut.of_axes(use.axes or ())
         key = b"|".join(b"" if mask is None else mask.tobytes() for mask in masks)
-        if not _is_cut(cutting, use):
+        if not _is_cut(cut, use):
             key = b""
         if key not in forms:
             array = change(old, masks) if key else old
-            forms[key] = _put(cutting, name, array, is_first=not forms)
+            forms[key] = _put(cut, name, array, is_first=not forms)
         if use.index >= 0:
             names[use.index][use.position] = forms[key]
 
 
-def _is_cut(cutting: Cutting, use: Use) -> bool:
-    return any(mask is not None for mask in cutting.of_axes(use.axes or ()))
+def _is_cut(cut: Cut, use: ArrayUse) -> bool:
+    return any(mask is not None for mask in cut.of_axes(use.axes or ()))
 
 
-def _put(cutting: Cutting, name: str, array: np.ndarray, *, is_first: bool) -> str:
-    rewriter, network = cutting.rewriter, cutting.relations.network
+def _put(cut: Cut, name: str, array: np.ndarray, *, is_first: bool) -> str:
+    rewriter, network = cut.rewriter, cut.relations.network
     if is_first:
         if array is not rewriter.arrays[name]:
             rewriter.put(name, array)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence, Set
 from dataclasses import dataclass
 
 from allotrope.network.graph import Node, Value
@@ -10,10 +10,13 @@ from allotrope.network.network import Network
 from allotrope.network.rewriting.lookup import Lookup
 from allotrope.network.used import used
 from allotrope.shrink.atoms import Atoms, Axis, Reason
-from allotrope.shrink.site import Axes, Site, Whole
+from allotrope.shrink.junction import Axes, Junction, Whole
 
-Rule = Callable[[Site], Sequence[Axes]]
-"""Gives the axes of each output. What it does not take of an input by `Site.take` stays whole."""
+Rule = Callable[[Junction], Sequence[Axes]]
+"""Gives the axes of each output.
+
+What it does not take of an input by `Junction.take` stays whole.
+"""
 
 RULES: dict[str, Rule] = {}
 
@@ -31,7 +34,7 @@ def relates(*operators: str) -> Callable[[Rule], Rule]:
 
 
 @dataclass(frozen=True, slots=True)
-class Use:
+class ArrayUse:
     """An array as one node takes it; `axes` are None if it is taken whole, in whatever way."""
 
     name: str
@@ -43,14 +46,18 @@ class Use:
 class Relations:
     """A network's values with the atoms of their axes; None for axes that nothing can cut."""
 
-    def __init__(self, network: Network) -> None:
+    def __init__(self, network: Network, turned: Set[int] = frozenset()) -> None:
+        """`turned` are the nodes, by index, that part an axis otherwise than usual."""
         self.network = network
         self.lookup = Lookup(network.graph, network.weights)
         self.atoms = Atoms()
         self.values: dict[str, Axes] = {}
         self.inputs: list[dict[int, Axes]] = []
         """Of each node, in their order: the axes of its inputs by position."""
-        self.uses: list[Use] = []
+        self.uses: list[ArrayUse] = []
+        self.parted: dict[int, Axis] = {}
+        """The axes that were parted where there was a choice, by the index of the node."""
+        self._turned = turned
         self._tied: dict[str, Axes] = {}
         for value in network.inputs:
             self.values[value.name] = self._of_input(value)
@@ -80,10 +87,13 @@ class Relations:
             if name
         }
         self.inputs.append(taken)
-        site = Site(node, taken, self.lookup, self.atoms, self.network.weights.keys())
-        made, why = self._made(node, site)
+        weights = self.network.weights.keys()
+        junction = Junction(node, taken, self.lookup, self.atoms, weights, index in self._turned)
+        made, why = self._made(node, junction)
+        if junction.parted is not None:
+            self.parted[index] = junction.parted
         # What a rule did not speak of stays, so that a rule can forget nothing.
-        site.close(Reason(node.operator, node.label, why))
+        junction.close(Reason(node.operator, node.label, why))
         # Graphs inside take values by name; nobody follows these.
         for name in used(node) - set(node.inputs):
             self._freeze(name, Reason(node.operator, node.label, NO_RULE))
@@ -91,7 +101,7 @@ class Relations:
             if name:
                 self.values[name] = axes
 
-    def _made(self, node: Node, site: Site) -> tuple[Sequence[Axes], str]:
+    def _made(self, node: Node, junction: Junction) -> tuple[Sequence[Axes], str]:
         """The axes of each output, and why what was not taken stays."""
         nothing = [self._whole(name) for name in node.outputs]
         rule = RULES.get(node.operator)
@@ -101,9 +111,9 @@ class Relations:
         if any(self.lookup.rank(name) < 0 for name in names):
             return nothing, "the shape of a value is not known"
         try:
-            made = list(rule(site))
+            made = list(rule(junction))
         except Whole as whole:
-            site.release()
+            junction.release()
             return nothing, str(whole)
         return [*made, *nothing[len(made) :]], "it needs the axis as a whole"
 
@@ -120,7 +130,7 @@ class Relations:
             axes = tuple(Axis(self.atoms.fresh(n), self._number(name)) for n in array.shape)
         if name in self.network.weights and array.ndim > 1:
             self._tied[name] = axes
-        self.uses.append(Use(name, index, position, axes))
+        self.uses.append(ArrayUse(name, index, position, axes))
         return axes
 
     def _number(self, name: str) -> float | None:
@@ -144,7 +154,7 @@ class Relations:
 
     def _freeze(self, name: str, reason: Reason) -> None:
         if name in self.lookup.arrays:
-            self.uses.append(Use(name, -1, -1, None))
+            self.uses.append(ArrayUse(name, -1, -1, None))
         for axis in self.values.get(name, ()):
             if axis is not None:
                 self.atoms.freeze(axis.atoms, reason)

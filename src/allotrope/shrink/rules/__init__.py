@@ -6,6 +6,7 @@ Importing this fills the tables.
 from allotrope.shrink.rules import (  # noqa: F401
     attention,
     convolution,
+    counting,
     elementwise,
     indexing,
     linear,

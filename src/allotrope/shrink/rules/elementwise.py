@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 from allotrope.network.graph import Dimension
 from allotrope.shrink.atoms import Axis
+from allotrope.shrink.junction import Axes, Junction, same
 from allotrope.shrink.relations import relates
-from allotrope.shrink.site import Axes, Site, same
 
 
 @relates(
@@ -18,67 +18,67 @@ from allotrope.shrink.site import Axes, Site, same
     *("Sin", "Sinh", "Softplus", "Softsign", "Sqrt", "Swish", "Tan", "Tanh", "ThresholdedRelu"),
     *("Add", "Sub", "Mul", "Div", "Pow", "Max", "Min", "Mean", "Sum", "PRelu"),
 )
-def elementwise(site: Site) -> Sequence[Axes]:
+def elementwise(junction: Junction) -> Sequence[Axes]:
     """Axes are aligned from the last on; those of one length go together."""
-    rank = len(site.made())
-    return [tuple(_aligned(site, rank - axis) for axis in range(rank))]
+    rank = len(junction.made())
+    return [tuple(_aligned(junction, rank - axis) for axis in range(rank))]
 
 
-def _aligned(site: Site, from_end: int) -> Axis | None:
+def _aligned(junction: Junction, from_end: int) -> Axis | None:
     """The axis of the output that is so many from its end."""
-    present = [p for p in site.inputs if len(site.inputs[p]) >= from_end]
-    lengths = {p: site.shape(p)[-from_end] for p in present}
+    present = [p for p in junction.inputs if len(junction.inputs[p]) >= from_end]
+    lengths = {p: junction.shape(p)[-from_end] for p in present}
     # A length of one is repeated beside others: what it holds there is not of the places.
     wide = [p for p in present if lengths[p] != 1] or present
-    taken = {p: site.take(p, -from_end) for p in wide}
-    axis = site.unite(*taken.values())
+    taken = {p: junction.take(p, -from_end) for p in wide}
+    axis = junction.unite(*taken.values())
     if axis is None:
         return None
-    numbers = [_at(site, p, taken) for p in range(len(site.node.inputs))]
-    at = _worked_out(site, numbers)
+    numbers = [_at(junction, p, taken) for p in range(len(junction.node.inputs))]
+    at = _worked_out(junction, numbers)
     if at is not None and not math.isfinite(at):
-        site.freeze(axis, "its value at 0 is not finite")
+        junction.freeze(axis, "its value at 0 is not finite")
     return Axis(axis.atoms, at)
 
 
-def _at(site: Site, position: int, taken: dict[int, Axis | None]) -> float | None:
+def _at(junction: Junction, position: int, taken: dict[int, Axis | None]) -> float | None:
     """What an input is where the axis is removed."""
     if position in taken:
         axis = taken[position]
         return None if axis is None else axis.at
-    return site.number(position) if site.has(position) else None
+    return junction.number(position) if junction.has(position) else None
 
 
-def _worked_out(site: Site, numbers: Sequence[float | None]) -> float | None:
+def _worked_out(junction: Junction, numbers: Sequence[float | None]) -> float | None:
     """What the output is there: also where only one factor is known, and it is 0."""
-    operator = site.node.operator
+    operator = junction.node.operator
     if operator == "Mul" and 0 in numbers:
         return 0.0
     if operator in ("Div", "PRelu") and numbers[0] == 0 and numbers[1] is None:
         return 0.0
-    return site.worked_out(*numbers)
+    return junction.worked_out(*numbers)
 
 
 @relates("Cast", "Dropout", "Identity")
-def like(site: Site) -> Sequence[Axes]:
+def like(junction: Junction) -> Sequence[Axes]:
     """What comes out is like the first input."""
-    axes = tuple(site.passed(site.take(0, axis)) for axis in range(len(site.inputs[0])))
-    return [axes] * len(site.node.outputs)
+    axes = tuple(junction.passed(junction.take(0, axis)) for axis in range(len(junction.inputs[0])))
+    return [axes] * len(junction.node.outputs)
 
 
 @relates("Where")
-def where(site: Site) -> Sequence[Axes]:
+def where(junction: Junction) -> Sequence[Axes]:
     """As other elementwise operators; known if it is the same number either way."""
-    rank = len(site.made())
-    return [tuple(_chosen(site, rank - axis) for axis in range(rank))]
+    rank = len(junction.made())
+    return [tuple(_chosen(junction, rank - axis) for axis in range(rank))]
 
 
-def _chosen(site: Site, from_end: int) -> Axis | None:
-    present = [p for p in site.inputs if len(site.inputs[p]) >= from_end]
-    lengths: dict[int, Dimension] = {p: site.shape(p)[-from_end] for p in present}
+def _chosen(junction: Junction, from_end: int) -> Axis | None:
+    present = [p for p in junction.inputs if len(junction.inputs[p]) >= from_end]
+    lengths: dict[int, Dimension] = {p: junction.shape(p)[-from_end] for p in present}
     wide = [p for p in present if lengths[p] != 1] or present
-    taken = {p: site.take(p, -from_end) for p in wide}
-    axis = site.unite(*taken.values())
+    taken = {p: junction.take(p, -from_end) for p in wide}
+    axis = junction.unite(*taken.values())
     if axis is None:
         return None
-    return Axis(axis.atoms, same([_at(site, p, taken) for p in (1, 2)]))
+    return Axis(axis.atoms, same([_at(junction, p, taken) for p in (1, 2)]))

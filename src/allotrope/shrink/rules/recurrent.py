@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 from allotrope.network.graph import Node
 from allotrope.shrink.atoms import Axis
-from allotrope.shrink.cutting import Cutting, follows
+from allotrope.shrink.cut import Cut, follows
+from allotrope.shrink.junction import Axes, Junction
 from allotrope.shrink.relations import relates
-from allotrope.shrink.site import Axes, Site
 
 GATES = {"GRU": 3, "LSTM": 4, "RNN": 1}
 """How many rows each unit has in W and R; B has twice as many, the peepholes one fewer."""
@@ -18,48 +18,48 @@ ZERO_AT_ZERO = {"GRU": ("Sigmoid", "Tanh"), "LSTM": ("Sigmoid", "Tanh", "Tanh"),
 
 
 @relates(*GATES)
-def recurrent(site: Site) -> Sequence[Axes]:
+def recurrent(junction: Junction) -> Sequence[Axes]:
     """x: [.., in], w: [d, gates * h, in], r: [d, gates * h, h], bias: [d, 2 * gates * h].
 
     Initial states: [.., h]; peepholes: [d, 3 * h]. Both directions of a layer have the same units.
     """
-    site.contract(site.take(0, -1), site.take(1, 2))
-    units = site.take(2, 2)
-    rows = [site.take(position, 1) for position in (1, 2, 3, 7) if site.has(position)]
-    states = [site.take(position, -1) for position in (5, 6) if site.has(position)]
+    junction.contract(junction.take(0, -1), junction.take(1, 2))
+    units = junction.take(2, 2)
+    rows = [junction.take(position, 1) for position in (1, 2, 3, 7) if junction.has(position)]
+    states = [junction.take(position, -1) for position in (5, 6) if junction.has(position)]
     if units is None or None in rows:
-        site.unite(units, *rows, *states)
+        junction.unite(units, *rows, *states)
         units = None
     else:
         for axis in filter(None, rows):
-            site.atoms.unite(units.atoms, axis.atoms.reshape(-1, len(units)))
-        units = site.unite(units, *states)
+            junction.atoms.unite(units.atoms, axis.atoms.reshape(-1, len(units)))
+        units = junction.unite(units, *states)
     if units is not None:
-        units = Axis(units.atoms, _at(site, [units, *rows, *states]))
-    return [_ending_in(site, number, units) for number in range(len(site.node.outputs))]
+        units = Axis(units.atoms, _at(junction, [units, *rows, *states]))
+    return [_ending_in(junction, number, units) for number in range(len(junction.node.outputs))]
 
 
-def _at(site: Site, parts: Sequence[Axis | None]) -> float | None:
+def _at(junction: Junction, parts: Sequence[Axis | None]) -> float | None:
     """0 if the unit has no weights, begins at 0 and its activations keep it there."""
-    operator = site.node.operator
+    operator = junction.node.operator
     usual = ZERO_AT_ZERO[operator]
-    activations = tuple(site.node.attributes.get("activations", usual))
-    first = site.inputs[1][1]
+    activations = tuple(junction.node.attributes.get("activations", usual))
+    first = junction.inputs[1][1]
     has_weights = any(axis is None or axis.at != 0 for axis in (*parts, first))
     if has_weights or activations != usual * (len(activations) // len(usual)):
         return None
     return 0.0
 
 
-def _ending_in(site: Site, number: int, units: Axis | None) -> Axes:
-    if not site.node.outputs[number]:
+def _ending_in(junction: Junction, number: int, units: Axis | None) -> Axes:
+    if not junction.node.outputs[number]:
         return ()
-    return (*[None] * (len(site.made(number)) - 1), units)
+    return (*[None] * (len(junction.made(number)) - 1), units)
 
 
 @follows(*GATES)
-def with_fewer_units(cutting: Cutting, index: int, node: Node) -> Node:
+def with_fewer_units(cut: Cut, index: int, node: Node) -> Node:
     """The number of units is an attribute too."""
-    if cutting.relations.inputs[index][2][2] is None or "hidden_size" not in node.attributes:
+    if cut.relations.inputs[index][2][2] is None or "hidden_size" not in node.attributes:
         return node
-    return cutting.with_attributes(node, hidden_size=cutting.length(index, 2, 2))
+    return cut.with_attributes(node, hidden_size=cut.length(index, 2, 2))

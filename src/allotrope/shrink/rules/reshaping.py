@@ -9,18 +9,20 @@ from dataclasses import dataclass
 import numpy as np
 
 from allotrope.network.graph import Dimension, Node
+from allotrope.network.rewriting.lookup import Lookup
 from allotrope.shrink.atoms import Axis
-from allotrope.shrink.cutting import Cutting, follows
+from allotrope.shrink.cut import Cut, follows
+from allotrope.shrink.junction import Axes, Junction, Whole
 from allotrope.shrink.relations import relates
-from allotrope.shrink.site import Axes, Site, Whole
 
 _UNKNOWN = -1
+_SAME = 1_000_121
 _PRIMES = (1_000_003, 1_000_033, 1_000_037, 1_000_039, 1_000_081, 1_000_099, 1_000_117)
 """They stand for free lengths, so that products tell what belongs together."""
 
 
 @dataclass(frozen=True, slots=True)
-class Block:
+class SameElements:
     """Neighbouring axes that hold the same elements before and after."""
 
     before: range
@@ -28,16 +30,29 @@ class Block:
 
 
 @relates("Flatten", "Reshape")
-def reshape(site: Site) -> Sequence[Axes]:
+def reshape(junction: Junction) -> Sequence[Axes]:
     """Block by block."""
-    before, after = _lengths(site.shape(), site.made())
-    if site.node.operator == "Reshape" and not _can_be_written(site):
+    before, after = _lengths(*_copied(junction))
+    if junction.node.operator == "Reshape" and target_of(junction.lookup, junction.node) is None:
         raise Whole("its target is computed")
     made: list[Axis | None] = [None] * len(after)
     for block in blocks(before, after):
-        for axis, atoms in _through(site, block, before, after):
+        for axis, atoms in _through(junction, block, before, after):
             made[axis] = atoms
     return [tuple(made)]
+
+
+def _copied(junction: Junction) -> tuple[list[Dimension], list[Dimension]]:
+    """The lengths before and after; one that the target copies has a name, if it is not known."""
+    before, after = list(junction.shape()), list(junction.made())
+    target = None
+    if junction.node.operator == "Reshape":
+        target = junction.lookup.arrays.get(junction.node.inputs[1])
+    if target is not None and not junction.node.attributes.get("allowzero", 0):
+        for axis, entry in enumerate(target.tolist()):
+            if entry == 0 and before[axis] is None:
+                before[axis] = after[axis] = f"copied {axis}"
+    return before, after
 
 
 def _lengths(
@@ -53,6 +68,10 @@ def _lengths(
         for shape in (before, after)
     )
     lengths = [[int(length) for length in shape] for shape in (first, second)]
+    rests = [math.prod(length for length in each if length != _UNKNOWN) for each in lengths]
+    if rests[0] == rests[1] and [each.count(_UNKNOWN) for each in lengths] == [1, 1]:
+        # One is not known on each side, and all others are as many: so it is the same.
+        lengths = [[_SAME if n == _UNKNOWN else n for n in each] for each in lengths]
     for one, other in (lengths, lengths[::-1]):
         if one.count(_UNKNOWN) == 1 and _UNKNOWN not in other:
             rest = -math.prod(one)
@@ -62,7 +81,7 @@ def _lengths(
     return lengths[0], lengths[1]
 
 
-def blocks(before: Sequence[int], after: Sequence[int]) -> Iterator[Block]:
+def blocks(before: Sequence[int], after: Sequence[int]) -> Iterator[SameElements]:
     """The smallest blocks of axes, before [2, 6] and after [2, 3, 2]: 2 to 2 and 6 to 3, 2."""
     i = j = 0
     while i < len(before) and j < len(after):
@@ -74,42 +93,42 @@ def blocks(before: Sequence[int], after: Sequence[int]) -> Iterator[Block]:
                 left, i = left * before[i], i + 1
             else:
                 right, j = right * after[j], j + 1
-        yield Block(range(first, i), range(start, j))
+        yield SameElements(range(first, i), range(start, j))
     # What is left over has length one.
 
 
 def _through(
-    site: Site, block: Block, before: Sequence[int], after: Sequence[int]
+    junction: Junction, block: SameElements, before: Sequence[int], after: Sequence[int]
 ) -> Iterator[tuple[int, Axis]]:
     """The axis behind the block that carries the atoms of the axis in front that does."""
-    ahead = [axis for axis in block.before if site.inputs[0][axis] is not None]
+    ahead = [axis for axis in block.before if junction.inputs[0][axis] is not None]
     ahead = [axis for axis in ahead if before[axis] > 1] or ahead[:1]
-    free = [axis for axis in ahead if not _is_frozen(site, axis)]
+    free = [axis for axis in ahead if not _is_frozen(junction, axis)]
     behind = [axis for axis in block.after if after[axis] > 1] or list(block.after)[:1]
     has_free_length = any(before[axis] >= _PRIMES[0] for axis in block.before)
     if not ahead or not behind or (has_free_length and len(block.before) > 1):
         return
     carrier = (free or ahead)[0]
-    axis = site.take(0, carrier)
+    axis = junction.take(0, carrier)
     assert axis is not None
     elements = _elements(axis, carrier, block, before)
     chosen = behind[0]
     if len(behind) > 1:
         lengths = [after[number] for number in behind]
-        chosen = behind[_parted(site, elements.reshape(lengths), block)]
+        chosen = behind[_parted(junction, elements.reshape(lengths), block)]
         elements = np.moveaxis(elements.reshape(lengths), behind.index(chosen), 0)
         elements = elements.reshape(after[chosen], -1)
-        site.atoms.unite(elements[:, :1], elements)
+        junction.atoms.unite(elements[:, :1], elements)
         elements = elements[:, 0]
     yield chosen, Axis(elements.reshape(-1), axis.at)
 
 
-def _is_frozen(site: Site, number: int) -> bool:
-    axis = site.inputs[0][number]
-    return axis is None or bool(site.atoms.frozen(axis.atoms).all())
+def _is_frozen(junction: Junction, number: int) -> bool:
+    axis = junction.inputs[0][number]
+    return axis is None or bool(junction.atoms.frozen(axis.atoms).all())
 
 
-def _elements(axis: Axis, carrier: int, block: Block, before: Sequence[int]) -> np.ndarray:
+def _elements(axis: Axis, carrier: int, block: SameElements, before: Sequence[int]) -> np.ndarray:
     """The atom of each element of the block, in a row."""
     lengths = [before[number] for number in block.before]
     shape = [1] * len(lengths)
@@ -117,43 +136,49 @@ def _elements(axis: Axis, carrier: int, block: Block, before: Sequence[int]) -> 
     return np.broadcast_to(axis.atoms.reshape(shape), lengths).reshape(-1)
 
 
-def _parted(site: Site, elements: np.ndarray, block: Block) -> int:
+def _parted(junction: Junction, elements: np.ndarray, block: SameElements) -> int:
     """Which of several axes is to be cut, when one is parted into them.
 
     The one whose places are united already; else the one that a shuffle of channels moves in
     front, the heads if queries, keys and values stand before them, or the first.
     """
-    roots = site.atoms.roots(elements)
+    roots = junction.atoms.roots(elements)
     for number in range(roots.ndim):
         rows = np.moveaxis(roots, number, 0).reshape(roots.shape[number], -1)
         if (rows == rows[:, :1]).all():
             return number
-    if roots.ndim == 2 and _is_shuffled(site, block):
-        return 1
-    return int(roots.ndim > 2 and roots.shape[0] <= 3)
+    number = int(roots.ndim > 2 and roots.shape[0] <= 3)
+    if roots.ndim == 2 and _is_shuffled(junction, block):
+        number = 1
+    # If that turned out to be frozen throughout, the next one is tried.
+    number = (number + junction.turned) % roots.ndim
+    junction.parted = Axis(elements)
+    return number
 
 
-def _is_shuffled(site: Site, block: Block) -> bool:
+def _is_shuffled(junction: Junction, block: SameElements) -> bool:
     """Whether the two axes change places and become one again."""
-    turned = site.lookup.only_user(site.node.outputs[0])
+    turned = junction.lookup.only_user(junction.node.outputs[0])
     if turned is None or turned.operator != "Transpose":
         return False
-    joined = site.lookup.only_user(turned.outputs[0])
+    joined = junction.lookup.only_user(turned.outputs[0])
     order = list(turned.attributes.get("perm", ()))
     first, second = block.after[0], block.after[-1]
     swapped = first in order and order[order.index(first) - 1] == second
     return swapped and joined is not None and joined.operator in ("Reshape", "Flatten")
 
 
-def _can_be_written(site: Site) -> bool:
-    """Whether the target can be a constant afterwards, whatever it is now."""
-    if site.node.inputs[1] in site.lookup.arrays:
-        return True
-    return _target(site.shape(), site.made()) is not None
+def target_of(lookup: Lookup, node: Node) -> list[int] | None:
+    """The target of a Reshape as a constant, whatever it is now; None if none can be written.
 
-
-def _target(before: Sequence[Dimension], after: Sequence[Dimension]) -> list[int] | None:
-    """Lengths as Reshape takes them: 0 for one that stays in its place, -1 for one at the most."""
+    0 stands for a length that stays in its place, -1 for one at the most.
+    """
+    array = lookup.arrays.get(node.inputs[1])
+    if array is not None:
+        return [int(entry) for entry in array]
+    before, after = lookup.shape(node.inputs[0]), lookup.shape(node.outputs[0])
+    if before is None or after is None:
+        return None
     entries = []
     for axis, length in enumerate(after):
         if isinstance(length, int):
@@ -166,18 +191,17 @@ def _target(before: Sequence[Dimension], after: Sequence[Dimension]) -> list[int
 
 
 @follows("Reshape")
-def to_target(cutting: Cutting, index: int, node: Node) -> Node:
+def to_target(cut: Cut, index: int, node: Node) -> Node:
     """The lengths after the cut."""
-    lookup, masks = cutting.relations.lookup, cutting.made(index)
-    before, after = (lookup.shape(name) or () for name in (node.inputs[0], node.outputs[0]))
-    array = cutting.rewriter.arrays.get(node.inputs[1])
-    entries = _target(before, after) if array is None else array.tolist()
+    lookup, masks = cut.relations.lookup, cut.made(index)
+    after = lookup.shape(node.outputs[0]) or ()
+    entries = target_of(lookup, node)
     assert entries is not None
-    ahead = cutting.masks(index)
+    ahead = cut.masks(index)
     for axis, mask in enumerate(masks):
         copied = entries[axis] == 0 and axis < len(ahead)
         if mask is not None and entries[axis] != -1:
             entries[axis] = int(mask.sum())
         elif mask is None and copied and ahead[axis] is not None:
             entries[axis] = int(str(after[axis]))
-    return cutting.with_constant(node, 1, np.array(entries, np.int64))
+    return cut.with_constant(node, 1, np.array(entries, np.int64))

@@ -21,7 +21,7 @@ class Whole(Exception):
     """Raised by a rule: nothing of what the node takes can be cut; says why."""
 
 
-class Site:
+class Junction:
     """A node, what is known of its inputs, and which of their axes its rule has spoken of."""
 
     def __init__(
@@ -31,9 +31,13 @@ class Site:
         lookup: Lookup,
         atoms: Atoms,
         weights: Set[str],
+        turned: bool = False,
     ) -> None:
+        """`turned`: if an axis is parted, another one of its parts is to be cut than usual."""
         self.node, self.inputs, self.lookup, self.atoms = node, inputs, lookup, atoms
-        self._weights = weights
+        self._weights, self.turned = weights, turned
+        self.parted: Axis | None = None
+        """What was parted, if there was a choice what of it is to be cut."""
         self._spoken_of: set[tuple[int, int]] = set()
 
     # --- what is known

@@ -11,10 +11,10 @@ import numpy as np
 from allotrope.network.graph import Node
 from allotrope.network.rewriting.rewriter import Rewriter
 from allotrope.shrink.atoms import Axis
+from allotrope.shrink.junction import Axes
 from allotrope.shrink.relations import Relations
-from allotrope.shrink.site import Axes
 
-Follow = Callable[["Cutting", int, Node], Node]
+Follow = Callable[["Cut", int, Node], Node]
 """Gives a node, by its index, with the sizes that it has after the cut."""
 
 FOLLOWS: dict[str, Follow] = {}
@@ -33,7 +33,7 @@ def follows(*operators: str) -> Callable[[Follow], Follow]:
     return enter
 
 
-class Cutting:
+class Cut:
     """What stays of each axis, and the graph under change."""
 
     def __init__(self, relations: Relations, removed: np.ndarray, rewriter: Rewriter) -> None:
@@ -65,7 +65,10 @@ class Cutting:
         return int(self.mask(known).sum())
 
     def touches(self, index: int) -> bool:
-        """Whether the node takes or makes something that is cut."""
+        """Whether the node takes or makes something that is cut, or may look at how long it is."""
+        node = self.relations.network.graph.nodes[index]
+        if node.operator == "Reshape" and node.inputs[1] not in self.relations.lookup.arrays:
+            return True
         return any(not self.mask(axis).all() for axis in self.relations.of_node(index))
 
     def with_attributes(self, node: Node, **attributes: Any) -> Node:
