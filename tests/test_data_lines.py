@@ -170,7 +170,7 @@ def test_files_of_one_split_and_labels_that_were_not_learned_are_refused(tmp_pat
     with pytest.raises(DataError, match="not among the training labels: test: awful, dull"):
         allotrope.read(tmp_path)
     (tmp_path / "train-2.txt").write_text(lines(["good", "bad"]))
-    with pytest.raises(DataError, match=r"'train-2.txt' and 'train.txt' are both train"):
+    with pytest.raises(DataError, match=r"'train-2.txt', 'train.txt' are all train"):
         allotrope.read(tmp_path)
     for name in ("train.txt", "train-2.txt"):
         (tmp_path / name).unlink()

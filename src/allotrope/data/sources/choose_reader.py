@@ -19,13 +19,14 @@ from allotrope.data.sources.digits import read_digits
 from allotrope.data.sources.folder.tree import scan
 from allotrope.data.sources.folder_contents import Recognized, recognize
 from allotrope.data.sources.frames.data_frames import FrameColumns, frame_of_columns
-from allotrope.data.sources.frames.parquet import SUFFIXES as PARQUET
-from allotrope.data.sources.frames.parquet import read_parquet
-from allotrope.data.sources.frames.parquet_folder import frame_of_files, parquet_files
+from allotrope.data.sources.frames.parquet import is_parquet, read_parquet
+from allotrope.data.sources.frames.parquet_folder import frame_of_files
 from allotrope.data.sources.idx import idx_name, read_idx
 from allotrope.data.sources.json_lines import is_json_lines, read_json_lines
 from allotrope.data.sources.lines.lines_in_folder import lines_to_read
 from allotrope.data.sources.lines.read_lines import may_be_lines, read_lines
+from allotrope.data.sources.row_files import LINES, OBJECTS, PARQUET, row_files
+from allotrope.data.sources.split_files import SplitFiles, one_each, splits_alone
 from allotrope.data.sources.table.table_text import is_table
 from allotrope.data.sources.text_folders import TextFiles, find_text_files, read_text_files
 from allotrope.data.sources.volumes.volume_folders import holds_scans
@@ -57,7 +58,7 @@ def read_source(
     path = Path(source).expanduser()
     if path.is_file() and is_table(path):
         return _read_table({"train": path}, options, report)
-    if path.is_file() and path.suffix.lower() in PARQUET:
+    if path.is_file() and is_parquet(path):
         frame = frame_of_columns(printable(path.stem), read_parquet(path))
         return read_frame(frame, options)
     if path.is_file():
@@ -80,7 +81,7 @@ def _read_file(path: Path, options: DataOptions, report: Report) -> Reading:
     if idx_name(path) is not None:
         return with_columns_as_asked(read_idx(path, options.value_range), options)
     if is_json_lines(path):
-        return read_json_lines(path, options)
+        return read_json_lines({"train": path}, options)
     if may_be_lines(path):
         return read_lines({"train": path}, options)
     remedy = (
@@ -106,7 +107,7 @@ def _read_volumes(path: Path, options: DataOptions, report: Report) -> Reading:
 
     tables = volume_tables_to_read(path, options)
     if tables.chosen:
-        return _read_table(tables.chosen, options, report)
+        return _saying(_read_table(tables.chosen, options, report), *tables.notes)
     reading = with_columns_as_asked(read_volumes(path, options, report), options)
     reading.notes.extend(tables.notes)
     return reading
@@ -119,11 +120,14 @@ def _read_folder(path: Path, options: DataOptions, report: Report) -> Reading:
     contents = recognize(path) if options.layout == "auto" else Recognized("pictures", (path,))
     # Lists of pictures are called train.txt too, and what is said of a picture lies beside it.
     if contents.kind == "pictures" and options.layout == "auto" and not scan(path).root.below():
-        lines, texts = lines_to_read(path), find_text_files(path)
-        if lines or texts.splits:
-            return _read_texts(path, lines, texts, options)
-        files = parquet_files(path)
-        if files and not any(map(is_table, path.iterdir())):
+        texts, (form, files) = find_text_files(path), row_files(path)
+        if form == LINES or texts.splits:
+            return _read_texts(path, lines_to_read(path), texts, options)
+        if form == OBJECTS:
+            splits = splits_alone(path, files, form)
+            reading = read_json_lines(one_each(path, splits), options)
+            return _saying(reading, splits.said)
+        if form == PARQUET:
             return read_frame(frame_of_files(path, files), options)
     place = contents.paths[0]
     if contents.kind == "idx":
@@ -139,25 +143,30 @@ def _read_folder(path: Path, options: DataOptions, report: Report) -> Reading:
 
     tables = tables_to_read(path, options)
     if tables.chosen:
-        return _read_table(tables.chosen, options, report)
+        return _saying(_read_table(tables.chosen, options, report), *tables.notes)
     reading = with_columns_as_asked(read_folder(path, options, report), options)
     reading.notes.extend(tables.notes)
     return reading
 
 
-def _read_texts(
-    path: Path, lines: dict[str, Path], texts: TextFiles, options: DataOptions
-) -> Reading:
+def _read_texts(path: Path, lines: SplitFiles, texts: TextFiles, options: DataOptions) -> Reading:
     """Texts a line or a file. Raises: DataError if there are both."""
-    if lines and texts.splits:
-        listed = ", ".join(f"'{file.name}'" for file in lines.values())
+    if not lines.by_split:
+        return read_text_files(path, texts, options)
+    files = one_each(path, lines)
+    if texts.splits:
+        listed = ", ".join(f"'{file.name}'" for file in files.values())
         raise DataError(
             f"{path}: holds folders of texts, and files of lines ({listed}). Name one of these "
             "files, or move them away."
         )
-    if lines:
-        return read_lines(lines, options)
-    return read_text_files(path, texts, options)
+    return _saying(read_lines(files, options), lines.said)
+
+
+def _saying(reading: Reading, *notes: str) -> Reading:
+    """The reading with these notes in front, but for empty ones."""
+    reading.notes[:0] = filter(None, notes)
+    return reading
 
 
 def _saying_unused(reading: Reading, options: DataOptions, digits: bool = False) -> Reading:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -29,34 +30,62 @@ def is_json_lines(path: Path) -> bool:
     return inner.suffix.lower() in SUFFIXES
 
 
-def read_json_lines(path: Path, options: DataOptions) -> Reading:
-    """The reading of a file of objects with the same keys. What a line lacks is missing.
+def read_json_lines(files: Mapping[str, Path], options: DataOptions) -> Reading:
+    """The reading of files by split, of objects with the same keys. What a line lacks is missing.
 
     Raises: DataError with all lines that are no objects, or values that are no cells; UsageError.
     """
+    notes: list[str] = []
+    parts = {split: _objects(path, notes) for split, path in files.items()}
+    several = len(files) > 1
+    titles = {
+        split: tuple(_title(files[split], number, several) for number in part)
+        for split, part in parts.items()
+    }
+    rows = [row for part in parts.values() for row in part.values()]
+    names = dict.fromkeys(name for row in rows for name in row)
+    place = _name(files)
+    every = [title for part in titles.values() for title in part]
+    # A column is of one kind in all splits, so that it is looked at as a whole.
+    columns = {name: _column(place, name, [row.get(name) for row in rows], every) for name in names}
+    ends = np.cumsum([len(part) for part in parts.values()])[:-1]
+    cut = {name: np.split(column, ends) for name, column in columns.items()}
+    splits = {
+        split: {name: cut[name][number] for name in names} for number, split in enumerate(parts)
+    }
+    frame = Frame(place, splits, titles, table=True, notes=notes)
+    return read_frame(with_split_column(checked(frame)), options)
+
+
+def _name(files: Mapping[str, Path]) -> str:
+    """What the data is called: as its only file, or as the folder of several."""
+    first = files["train"]
+    if len(files) > 1:
+        return printable(first.parent.resolve().name)
+    return Path(printable(first.name.removesuffix(COMPRESSED))).stem
+
+
+def _title(path: Path, number: int, several: bool) -> str:
+    return f"{printable(path.name)} line {number}" if several else f"line {number}"
+
+
+def _objects(path: Path, notes: list[str]) -> dict[int, dict[str, Any]]:
+    """The object of each line, by its number. Raises: DataError with all lines that are none."""
     file = read_text_file(path)
-    rows, numbers, wrong = [], [], []
+    notes += file.notes
+    rows, wrong = {}, []
     for number, line in enumerate(file.lines, 1):
-        if not line.strip():
-            continue
-        row = _object(line)
+        row = _object(line) if line.strip() else {}
         if row is None:
             wrong.append(f"line {number}")
-            continue
-        rows.append(row)
-        numbers.append(number)
+        elif line.strip():
+            rows[number] = row
     if wrong or not rows:
         problem = f"no JSON object in {_some(wrong)}" if wrong else "holds no lines"
         raise DataError(
             f'{path}: {problem}. Expected an object a line, such as {{"text": "…", "label": "…"}}.'
         )
-    names = dict.fromkeys(name for row in rows for name in row)
-    columns = {name: [row.get(name) for row in rows] for name in names}
-    arrays = {name: _column(path, name, values, numbers) for name, values in columns.items()}
-    origin = {"train": tuple(f"line {number}" for number in numbers)}
-    stem = printable(path.name.removesuffix(COMPRESSED))
-    frame = Frame(Path(stem).stem, {"train": arrays}, origin, table=True, notes=list(file.notes))
-    return read_frame(with_split_column(checked(frame)), options)
+    return rows
 
 
 def _object(line: str) -> dict[str, Any] | None:
@@ -67,7 +96,7 @@ def _object(line: str) -> dict[str, Any] | None:
     return row if isinstance(row, dict) else None
 
 
-def _column(path: Path, name: str, values: list[Any], numbers: list[int]) -> np.ndarray:
+def _column(place: str, name: str, values: list[Any], titles: list[str]) -> np.ndarray:
     """Texts, true or false, or numbers with NaN for what is missing."""
     present = [value for value in values if value is not None]
     flags = all(isinstance(value, bool) for value in present)
@@ -76,13 +105,13 @@ def _column(path: Path, name: str, values: list[Any], numbers: list[int]) -> np.
     if all(isinstance(value, bool | int | float) for value in present):
         return np.array([np.nan if value is None else float(value) for value in values])
     strange = [
-        f"line {number}"
-        for value, number in zip(values, numbers, strict=True)
+        title
+        for value, title in zip(values, titles, strict=True)
         if value is not None and not isinstance(value, str)
     ]
     if strange:
         raise DataError(
-            f"{path}: '{name}' holds texts, and something else in {_some(strange)}. Expected "
+            f"{place}: '{name}' holds texts, and something else in {_some(strange)}. Expected "
             "texts, numbers, or true and false in all lines."
         )
     texts = ["" if value is None else value for value in values]

@@ -15,6 +15,11 @@ MEMORY_PER_BYTE = 6
 """What columns take beside their uncompressed bytes: short texts grow to as wide as the longest."""
 
 
+def is_parquet(path: Path) -> bool:
+    """Whether a file is called as such files are."""
+    return path.suffix.lower() in SUFFIXES
+
+
 def read_parquet(*paths: Path) -> FrameColumns:
     """The columns of a file, or of several one after the other.
 

@@ -2,24 +2,13 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from pathlib import Path
 
 from allotrope.data.encodings import printable
 from allotrope.data.recognize.frame import Frame
 from allotrope.data.recognize.frames import checked, with_split_column
-from allotrope.data.sources.frames.parquet import SUFFIXES, read_parquet, rows_in
-from allotrope.data.split_names import split_name
-from allotrope.errors import DataError
-
-
-def parquet_files(folder: Path) -> list[Path]:
-    """The parquet files right in a folder."""
-    return sorted(
-        path
-        for path in folder.iterdir()
-        if path.suffix.lower() in SUFFIXES and path.is_file() and not path.name.startswith(".")
-    )
+from allotrope.data.sources.frames.parquet import read_parquet, rows_in
+from allotrope.data.sources.split_files import SplitFiles, split_files, splits_alone
 
 
 def frame_of_files(folder: Path, files: list[Path]) -> Frame:
@@ -27,7 +16,8 @@ def frame_of_files(folder: Path, files: list[Path]) -> Frame:
 
     Raises: DataError if only some names say a split, or none says training.
     """
-    by_split = _by_split(folder, files)
+    named = _by_split(folder, files)
+    by_split = named.by_split
     ordered = [path for paths in by_split.values() for path in paths]
     columns = read_parquet(*ordered)
     splits, start = {}, 0
@@ -36,27 +26,16 @@ def frame_of_files(folder: Path, files: list[Path]) -> Frame:
         splits[split] = {name: array[start:end] for name, array in columns.items()}
         start = end
     frame = Frame(printable(folder.resolve().name), splits, table=True, label_names=columns.labels)
-    if len(by_split) == 1 and len(files) > 1:
-        frame.notes.append(f"{len(files)} parquet files are read as the parts of one table")
+    if len(by_split) == 1 and len(ordered) > 1:
+        frame.notes.append(f"{len(ordered)} parquet files are read as the parts of one table")
+    elif named.said:
+        frame.notes.append(named.said)
     return with_split_column(checked(frame))
 
 
-def _by_split(folder: Path, files: list[Path]) -> dict[str, list[Path]]:
-    """The files of each split, training first."""
-    splits: dict[str, list[Path]] = defaultdict(list)
-    unsaid = []
-    for path in files:
-        said = split_name(printable(path.stem))
-        if said is None or said.split == "unlabelled":
-            unsaid.append(path)
-        else:
-            splits["validation" if said.split == "evaluation" else said.split].append(path)
-    if not splits:
-        return {"train": unsaid}
-    if unsaid or "train" not in splits:
-        listed = ", ".join(path.name for path in files)
-        raise DataError(
-            f"{folder}: holds several parquet files: {listed}. Name one of them, or call all of "
-            "them after splits, such as train.parquet and test.parquet."
-        )
-    return {"train": splits.pop("train"), **splits}
+def _by_split(folder: Path, files: list[Path]) -> SplitFiles:
+    """The files of each split; all are the parts of one table if none names a split."""
+    splits = split_files(files)
+    if not splits.by_split and splits.unsaid:
+        return SplitFiles({"train": splits.unsaid}, (), splits.unlabelled)
+    return splits_alone(folder, files, "parquet files")

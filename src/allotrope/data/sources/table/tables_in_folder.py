@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from allotrope.config import DataOptions
-from allotrope.data.encodings import printable
 from allotrope.data.sources.folder.folder_layout import find_layout
 from allotrope.data.sources.folder.tree import scan
+from allotrope.data.sources.split_files import one_each, splits_alone, visible_files
 from allotrope.data.sources.table.delimited import TextColumns, read_delimited
 from allotrope.data.sources.table.header import with_header
 from allotrope.data.sources.table.picture_files import PictureFolder
@@ -19,13 +19,15 @@ from allotrope.data.sources.table.subject_scans import subject_column
 from allotrope.data.sources.table.table_text import is_table
 from allotrope.data.sources.table.volume_columns import VolumeFolder, volume_columns
 from allotrope.data.sources.volumes.volume_folders import labelled_scans
-from allotrope.data.split_names import split_name
 from allotrope.errors import DataError
 
 
 @dataclass(frozen=True)
 class Tables:
-    """The tables to read by split, none if the folder is to be read by its class folders."""
+    """The tables to read by split, none if the folder is to be read by its class folders.
+
+    `notes` are about them, or about those that are not read.
+    """
 
     chosen: Mapping[str, Path] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
@@ -40,13 +42,13 @@ def tables_to_read(folder: Path, options: DataOptions) -> Tables:
     naming = _naming(folder, _names_pictures)
     if not naming and next(iter(scan(folder).root.below()), None) is None:
         tables = _tables(folder)
-        return Tables(_by_split(folder, tables) if tables else {})
+        return _chosen(folder, tables) if tables else Tables()
     if not naming:
         return Tables()
     asked = bool(options.target or options.task or options.input)
     if not asked and (options.layout != "auto" or _has_classes(folder)):
         return _passed_over(naming, "pictures")
-    return Tables(_by_split(folder, naming))
+    return _chosen(folder, naming)
 
 
 def volume_tables_to_read(folder: Path, options: DataOptions) -> Tables:
@@ -60,7 +62,7 @@ def volume_tables_to_read(folder: Path, options: DataOptions) -> Tables:
     asked = bool(options.target or options.task or options.input)
     if not asked and _has_scans_by_class(folder):
         return _passed_over(naming, "volumes")
-    return Tables(_by_split(folder, naming))
+    return _chosen(folder, naming)
 
 
 def _passed_over(naming: Sequence[Path], files: str) -> Tables:
@@ -81,11 +83,7 @@ def _naming(folder: Path, names_files: Callable[[Path, TextColumns], bool]) -> l
 
 
 def _tables(folder: Path) -> list[Path]:
-    return sorted(
-        path
-        for path in folder.iterdir()
-        if is_table(path) and path.is_file() and not path.name.startswith(".")
-    )
+    return visible_files(folder, is_table)
 
 
 def _names_pictures(folder: Path, columns: TextColumns) -> bool:
@@ -114,18 +112,6 @@ def _has_classes(folder: Path) -> bool:
         return False
 
 
-def _by_split(folder: Path, tables: Sequence[Path]) -> dict[str, Path]:
-    if len(tables) == 1:
-        return {"train": tables[0]}
-    said = {path: split_name(printable(path.stem)) for path in tables}
-    splits = {
-        ("validation" if name.split == "evaluation" else name.split): path
-        for path, name in said.items()
-        if name is not None and name.split != "unlabelled"
-    }
-    if "train" in splits and len(splits) == len(tables):
-        return splits
-    raise DataError(
-        f"{folder}: holds several tables: {', '.join(path.name for path in tables)}. Name one of "
-        "them, or call them train.csv, validation.csv and test.csv."
-    )
+def _chosen(folder: Path, tables: Sequence[Path]) -> Tables:
+    splits = splits_alone(folder, tables, "tables")
+    return Tables(one_each(folder, splits), tuple(filter(None, [splits.said])))
