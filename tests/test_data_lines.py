@@ -174,7 +174,7 @@ def test_files_of_one_split_and_labels_that_were_not_learned_are_refused(tmp_pat
         allotrope.read(tmp_path)
     for name in ("train.txt", "train-2.txt"):
         (tmp_path / name).unlink()
-    with pytest.raises(DataError, match=r"holds 'test.txt' and no file of training texts"):
+    with pytest.raises(DataError, match=r"holds 'test.txt' and no file to train on"):
         allotrope.read(tmp_path)
 
 

@@ -55,7 +55,7 @@ def volume_tables_to_read(folder: Path, options: DataOptions) -> Tables:
     """The same for a folder of volumes: whether they lie in class folders is asked of these."""
     subjects = _naming(folder, _names_subjects)
     if subjects:
-        return Tables(_by_split(folder, subjects))
+        return _chosen(folder, subjects)
     naming = _naming(folder, _names_volumes)
     if not naming:
         return Tables()
