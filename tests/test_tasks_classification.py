@@ -20,7 +20,7 @@ from allotrope.tasks.class_losses import (
     focal,
     mean_squared_error,
 )
-from allotrope.tasks.confusion import confusion, per_class
+from allotrope.tasks.confusion import confusion, per_class, quadratic_kappa
 from allotrope.tasks.probabilities import softmax
 from allotrope.testing import TaskContract
 from tested import InEach
@@ -45,6 +45,28 @@ class TestClassification(InEach, TaskContract):
 
 class TestClassificationByF1(TestClassification):
     task = TASK.decided_by("macro_f1")
+
+
+class TestGradesByKappa(TestClassification):
+    task = replace(TASK, classes=("0", "1", "2")).decided_by("quadratic_kappa")
+
+
+def test_kappa_is_scikit_learns_and_counts_how_far_answers_are_off():
+    task = TestGradesByKappa.task
+    scores = task.scores(LOGITS, LABELS)["quadratic_kappa"]
+    expected = metrics.cohen_kappa_score(LABELS, LOGITS.argmax(1), weights="quadratic")
+    assert scores == pytest.approx(expected) == task.answered(softmax(LOGITS), LABELS)
+    near = np.array([[9, 3, 0], [0, 9, 0], [0, 0, 9]])
+    far = np.array([[9, 0, 3], [0, 9, 0], [0, 0, 9]])
+    assert 1 > quadratic_kappa(near) > quadratic_kappa(far) > 0
+    assert quadratic_kappa(np.diag([3, 2, 1])) == 1 and quadratic_kappa(np.diag([3, 0, 0])) == 0
+
+
+@pytest.mark.parametrize("classes", [("mild", "none", "severe"), ("0", "1"), ("1", "2", "2a")])
+def test_kappa_of_classes_without_order_is_refused(classes):
+    task = Classification(name="grade", classes=classes)
+    with pytest.raises(UsageError, match="needs classes in an order, found"):
+        task.decided_by("quadratic_kappa")
 
 
 class TestFocalClassification(TestClassification):

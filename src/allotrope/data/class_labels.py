@@ -9,6 +9,9 @@ import numpy as np
 from allotrope.data.encodings import decoded
 from allotrope.errors import DataError
 
+MOST_GRADES = 7
+"""So many numbers one after another may be grades; more are rather digits or kinds."""
+
 
 def to_labels(
     arrays: Mapping[str, np.ndarray], names: tuple[str, ...] | None, notes: list[str]
@@ -36,6 +39,17 @@ def to_labels(
     numbers = {name: np.searchsorted(values, array) for name, array in flat.items()}
     classes = tuple(str(value) if texts else str(int(value)) for value in values)
     return {name: array.astype(np.int64) for name, array in numbers.items()}, classes
+
+
+def may_be_grades(name: str, values: np.ndarray) -> str:
+    """What else there is for labels that may be grades: 3 to 7 numbers, one after another."""
+    few = 3 <= len(values) <= MOST_GRADES
+    if not few or values.dtype.kind not in "iuf" or values[-1] - values[0] != len(values) - 1:
+        return ""
+    return (
+        f"taken as classes without an order; of grades --metric {name}=quadratic_kappa judges how "
+        "far off answers are"
+    )
 
 
 def _first_number(values: np.ndarray, names: tuple[str, ...], notes: list[str]) -> int:

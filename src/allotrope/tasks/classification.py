@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -21,6 +22,7 @@ from allotrope.tasks.confusion import (
     confusion,
     macro_f1,
     per_class,
+    quadratic_kappa,
     typical_answers,
     worst_mistakes,
 )
@@ -34,7 +36,7 @@ from allotrope.tasks.contract import (
 )
 from allotrope.tasks.ending import EndingStep
 from allotrope.tasks.means import missing
-from allotrope.tasks.metric import ACCURACY, AUC, MACRO_F1, Metric
+from allotrope.tasks.metric import ACCURACY, AUC, KAPPA, MACRO_F1, Metric
 from allotrope.tasks.operating_point import at_operating_point, best_operating_point
 from allotrope.tasks.probabilities import log_softmax, softmax, surprise
 
@@ -53,7 +55,7 @@ class Classification(Task):
     """
 
     kind: ClassVar[str] = "classification"
-    metrics: ClassVar[tuple[Metric, ...]] = (ACCURACY, MACRO_F1, AUC)
+    metrics: ClassVar[tuple[Metric, ...]] = (ACCURACY, MACRO_F1, AUC, KAPPA)
     losses: ClassVar[tuple[str, ...]] = tuple(CLASS_LOSSES)
 
     classes: tuple[str, ...]
@@ -77,7 +79,19 @@ class Classification(Task):
                 f"metric auc does not fit '{self.name}': it needs two classes, found {self.size}. "
                 f"Take {ACCURACY.name} or {MACRO_F1.name}."
             )
+        if name == KAPPA.name and not self._ordered:
+            listed = ", ".join(map(repr, self.classes[:CLASSES_SHOWN]))
+            raise UsageError(
+                f"metric {name} does not fit '{self.name}': it needs classes in an order, found "
+                f"{listed}. Number them, such as 0, 1, 2, or take {ACCURACY.name} or "
+                f"{MACRO_F1.name}."
+            )
         return super().decided_by(name)
+
+    @property
+    def _ordered(self) -> bool:
+        """Whether there are several classes and their names are numbers, which stand in order."""
+        return self.size > 2 and all(re.fullmatch(r"-?\d+", name) for name in self.classes)
 
     def counted(self, labels: Labels) -> dict[str, Any]:
         """How many examples each class has."""
@@ -164,6 +178,8 @@ class Classification(Task):
             scores["auc"] = area
         if self.metric == MACRO_F1:
             scores["macro_f1"] = self._macro_f1(output, labels)
+        if self.metric == KAPPA:
+            scores[KAPPA.name] = self._kappa(output, labels)
         return scores
 
     def _plain_loss(self, logits: Answers, labels: Codes) -> float:
@@ -210,13 +226,18 @@ class Classification(Task):
         answers, labels = self._known(answers, labels)
         if self.metric == MACRO_F1:
             return self._macro_f1(answers, labels)
+        if self.metric == KAPPA:
+            return self._kappa(answers, labels)
         if self.metric == AUC:
             area = area_under_curve(answers, labels)
             return float("nan") if area is None else area
         return float(np.mean(answers.argmax(axis=1) == labels))
 
     def constant(self, labels: Labels) -> tuple[Answers, str]:
-        """The most frequent class, which has the best macro F1 of all constant answers too."""
+        """The most frequent class, which has the best macro F1 of all constant answers too.
+
+        By kappa all are worth 0.
+        """
         frequent = int(np.bincount(labels[~missing(labels)], minlength=self.size).argmax())
         return self._one_hot[frequent], f"always '{self.classes[frequent]}'"
 
@@ -302,6 +323,9 @@ class Classification(Task):
                 f"{', '.join(figures)} on test"
             )
         return remarks
+
+    def _kappa(self, answers: Answers, labels: Codes) -> float:
+        return quadratic_kappa(confusion(answers.argmax(axis=1), labels, self.size))
 
     def _macro_f1(self, answers: Answers, labels: Codes) -> float:
         return macro_f1(confusion(answers.argmax(axis=1), labels, self.size))

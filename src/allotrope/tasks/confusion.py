@@ -44,6 +44,19 @@ def macro_f1(table: Codes) -> float:
     return 0.0
 
 
+def quadratic_kappa(table: Codes) -> float:
+    """Cohen's kappa of a confusion table [k, k] of ordered classes, by the squared distance.
+
+    1 if all are right, 0 for answers that know nothing (Cohen 1968, doi.org/10.1037/h0026256).
+    """
+    grades = np.arange(len(table), dtype=np.float64)
+    weights = (grades[:, None] - grades) ** 2
+    by_chance = np.outer(table.sum(axis=1), table.sum(axis=0)) / max(int(table.sum()), 1)
+    expected = float((weights * by_chance).sum())
+    # One class alone, and never mistaken, tells nothing of what is known.
+    return 1 - float((weights * table).sum()) / expected if expected > 0 else 0.0
+
+
 def worst_mistakes(
     probabilities: NDArray[Any], labels: Codes, classes: Sequence[str], count: int
 ) -> list[dict[str, Any]]:

@@ -97,6 +97,7 @@ class Metric:
 ACCURACY = Metric("accuracy", "accuracy", percent=True)
 AUC = Metric("auc", "AUC")
 MACRO_F1 = Metric("macro_f1", "macro F1", percent=True)
+KAPPA = Metric("quadratic_kappa", "quadratic kappa")
 MICRO_F1 = Metric("micro_f1", "micro F1", percent=True)
 MACRO_AUC = Metric("macro_auc", "macro AUC")
 RMSE = Metric("rmse", "RMSE", higher_is_better=False, relative=True)

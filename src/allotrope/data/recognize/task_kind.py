@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from allotrope.data.class_labels import may_be_grades
 from allotrope.data.sources.arrays.array_names import array_name
 from allotrope.errors import DataError
 
@@ -55,7 +56,9 @@ def _of_numbers(name: str, column: np.ndarray) -> TaskKind:
         return TaskKind("regression", "its labels are fractions")
     distinct = len(np.unique(known))
     if distinct <= FEW:
-        return TaskKind("classification", f"its labels are {distinct} different whole numbers")
+        grades = may_be_grades(name, np.unique(known))
+        words = f"its labels are {distinct} different whole numbers"
+        return TaskKind("classification", ", ".join(filter(None, (words, grades))))
     if _says_labels(name):
         return TaskKind("classification", "its labels are whole numbers, and its name says labels")
     if distinct > MANY:

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from allotrope.config import DataOptions
-from allotrope.data.class_labels import to_labels
+from allotrope.data.class_labels import may_be_grades, to_labels
 from allotrope.data.encodings import decoded
 from allotrope.data.examples import IMAGE, LABEL
 from allotrope.data.reading import PicturesFound, Reading, labelled, labelled_pictures
@@ -139,6 +139,10 @@ def reading(
     mode = "L" if channels == 1 else "RGB"
     facts = PicturesFound({(height, width): total}, {mode: total})
     made = labelled_pictures(name, splits, classes, facts, value_range)
+    whole = np.unique(np.concatenate([array.reshape(-1) for array in labels.values()]))
+    grades = "" if names is not None else may_be_grades(LABEL, whole)
+    if grades:
+        said.append(f"'{LABEL}' has {len(whole)} classes by number, {grades}")
     made.notes.extend(said)
     return made
 
