@@ -10,10 +10,13 @@ import pytest
 from allotrope.architectures.augmenting import check_augmentation, mirroring, what_acts
 from allotrope.architectures.choose import choose
 from allotrope.config import Recipe
+from allotrope.data import Batches
 from allotrope.data.examples import SPLITS, Data, Examples
 from allotrope.errors import UsageError
 from allotrope.inputs.image.image import Image
 from allotrope.inputs.table.table import Table
+from allotrope.inputs.text.raw_bytes import rows_of
+from allotrope.inputs.text.text_input import Text
 from allotrope.tasks import Classification, Regression
 
 COUNT = 600
@@ -120,3 +123,26 @@ def test_what_acts_otherwise_than_its_name_says_is_said(names, augmentation, sai
 def test_the_choice_says_so():
     reasons = choose(data_of("row"), overrides={"augmentation": "heavy"}, epochs=1).reasons
     assert "Of heavy augmentation only mixup acts: there is no picture." in reasons
+
+
+@pytest.mark.parametrize("asked", [{"mixup": 0.2}, {"cutmix": 1.0}])
+def test_texts_are_not_mixed_and_whoever_asks_for_it_is_told(asked):
+    (name,) = asked
+    inputs = (*data_of("above").inputs, Text(name="text", longest=16))
+    with pytest.raises(UsageError, match=rf"{name} mixes examples, and 'text' \(text\) cannot"):
+        check_augmentation(inputs, asked)
+    (line,) = what_acts(inputs, Recipe(augmentation="heavy"), {"augmentation": "heavy"})
+    assert line == "No examples are mixed: 'text' (text) cannot be blended with another one's."
+
+
+def test_labels_are_not_mixed_if_an_input_cannot_be():
+    data = data_of("row")
+    texts = rows_of([f"text {row}" for row in range(COUNT)], 16)
+    beside = replace(
+        data,
+        inputs=(*data.inputs, Text(name="text", longest=16)),
+        splits=dict.fromkeys(SPLITS, Examples({**COLUMNS, "text": texts})),
+    )
+    recipe = Recipe(batch_size=32, augmentation="none", mixup=0.5)
+    targets = [Batches(each, recipe).batch(0, 0).targets["label"] for each in (data, beside)]
+    assert [bool(((each > 0) & (each < 1)).any()) for each in targets] == [True, False]

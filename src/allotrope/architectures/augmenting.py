@@ -13,16 +13,26 @@ from allotrope.inputs.contract import Input
 from allotrope.inputs.image.image import Image
 from allotrope.inputs.image.mirror import ENOUGH, kept_when_mirrored
 from allotrope.inputs.text.text_input import Text
+from allotrope.inputs.text.tokens.tokens_input import Tokens
 from allotrope.inputs.volume.volume import Volume
 from allotrope.tasks import Classification
 from allotrope.tasks.several import gappy
 
 OF_PICTURES = {"flip": "mirrors pictures", "cutmix": "pastes patches between pictures"}
 """Fields of a recipe that mean nothing without a picture."""
+MIXING = ("mixup", "cutmix")
+"""Fields that mix examples with each other."""
 
 
 def check_augmentation(inputs: Sequence[Input], asked: Mapping[str, Any]) -> None:
-    """Raises UsageError for what was asked for by name and needs a picture, if there is none."""
+    """Raises UsageError for what was asked for by name and needs other inputs than there are."""
+    mixed = [name for name in MIXING if asked.get(name)]
+    rigid = _rigid(inputs)
+    if mixed and rigid:
+        raise UsageError(
+            f"{' and '.join(mixed)} mixes examples, and {rigid} cannot be blended with another "
+            "one's. Leave it out."
+        )
     wrong = [f"{name} {does}" for name, does in OF_PICTURES.items() if asked.get(name)]
     if any(isinstance(each, Volume) for each in inputs) and not asked.get("cutmix"):
         return
@@ -38,6 +48,9 @@ def check_augmentation(inputs: Sequence[Input], asked: Mapping[str, Any]) -> Non
 def what_acts(inputs: Sequence[Input], recipe: Recipe, asked: Mapping[str, Any]) -> list[str]:
     """What of an augmentation that was asked for acts otherwise than its name says, in words."""
     strength, pictures = augmentation_of(recipe), _pictures(inputs)
+    rigid = _rigid(inputs)
+    if pictures and rigid and (strength.mixup or strength.cutmix):
+        return [f"No examples are mixed: {rigid} cannot be blended with another one's."]
     others = [each.name for each in inputs if each not in pictures]
     if pictures and others and strength.cutmix:
         return [
@@ -47,7 +60,7 @@ def what_acts(inputs: Sequence[Input], recipe: Recipe, asked: Mapping[str, Any])
     volumes = any(isinstance(each, Volume) for each in inputs)
     if pictures or volumes or asked.get("augmentation", "none") == "none":
         return []
-    if any(isinstance(each, Text) for each in inputs):
+    if any(isinstance(each, Text | Tokens) for each in inputs):
         return [
             f"Of {recipe.augmentation} augmentation only what leaves out, masks or swaps words "
             "acts: there is no picture."
@@ -100,6 +113,11 @@ def _said(may: bool, shares: Mapping[str, float]) -> str:
         return f"{beginning} {max(share, 0):.0%} {ending}"
     listed = ", ".join(f"{max(share, 0):.0%} ({name})" for name, share in shares.items())
     return f"{beginning} {listed} {ending} All pictures of an example are mirrored alike."
+
+
+def _rigid(inputs: Sequence[Input]) -> str:
+    """The inputs that cannot be blended, in words."""
+    return ", ".join(f"'{each.name}' ({each.kind})" for each in inputs if not each.blends)
 
 
 def _pictures(inputs: Sequence[Input]) -> list[Image]:

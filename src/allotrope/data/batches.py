@@ -31,7 +31,8 @@ class Batches:
     An incomplete last batch is left out, except that a split smaller than a batch is one batch. If
     the recipe flips, each example is mirrored in every other epoch (the alternating flip of
     cifar10-airbench, Jordan 2024), from a side drawn by seed, all of its pictures alike. Each input
-    but the first changes by a stream of its own; all are mixed as one draws it, which can be cut.
+    but the first changes by a stream of its own; all are mixed as one draws it, which can be cut,
+    or none if there is one that cannot be blended.
     """
 
     def __init__(self, data: Data, recipe: Recipe) -> None:
@@ -47,6 +48,8 @@ class Batches:
         self._inputs = data.inputs
         # Boxes can be cut of some kinds alone; what cannot be cut is blended by the same share.
         self._mixer = next((each for each in data.inputs if each.cuts), data.inputs[0])
+        # A text that stays itself would be answered by half of another one's label.
+        self._blends = all(each.blends for each in data.inputs)
         self._tasks = trained_by(data.tasks, recipe, data.train.columns)
         self._gaps = gappy(data.tasks, data.train.columns)
         self._augmentation = augmentation_of(recipe)
@@ -125,6 +128,8 @@ class Batches:
             changed[each.name] = each.augment(x, own, strength, mirrored)
         labels = {task.name: self._train[task.name][rows] for task in self._tasks}
         batch = Batch(cut(self._inputs, changed), *encoded(self._tasks, labels, self._gaps))
+        if not self._blends:
+            return batch
         mixture = self._mixer.draw_mixture(len(rows), stream, strength)
         return batch if mixture is None else self._mixed(batch, mixture)
 

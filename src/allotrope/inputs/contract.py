@@ -33,6 +33,8 @@ class Input(abc.ABC):
     kind: ClassVar[str]
     cuts: ClassVar[bool] = False
     """Whether boxes can be cut out of its examples, as cutmix does."""
+    blends: ClassVar[bool] = False
+    """Whether its examples can be blended with each other, as mixup does."""
     name: str
 
     @abc.abstractmethod

@@ -31,6 +31,7 @@ class Image(Input):
     """
 
     kind: ClassVar[str] = "image"
+    blends: ClassVar[bool] = True
     cuts: ClassVar[bool] = True
 
     height: int

@@ -48,6 +48,7 @@ class Table(Input):
     """
 
     kind: ClassVar[str] = "table"
+    blends: ClassVar[bool] = True
 
     columns: tuple[str, ...]
     categories: tuple[tuple[str, ...], ...] = ()

@@ -35,6 +35,7 @@ class Volume(Input):
     """
 
     kind: ClassVar[str] = "volume"
+    blends: ClassVar[bool] = True
 
     shape: tuple[int, int, int]
     spacing: tuple[float, float, float]
