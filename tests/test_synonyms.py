@@ -13,7 +13,8 @@ from allotrope.inputs.augmentation import Augmentation
 from allotrope.inputs.text.raw_bytes import rows_of, text_of
 from allotrope.inputs.text.synonyms import Synonyms
 from allotrope.inputs.text.word_changes import changed
-from quick import fit
+from allotrope.verbs.fit import fit
+from allotrope.verbs.request import defaults, fit_options
 from small_bert import bert_folder
 from test_fit_texts import lines
 from test_tokens import further, texts
@@ -117,19 +118,10 @@ def test_without_a_text_of_words_they_are_refused(tmp_path):
         further(bert_folder(tmp_path), texts(), synonyms=file)
 
 
-def test_fit_replaces_words_and_says_so(tmp_path):
-    (tmp_path / "train.txt").write_text(lines(80, 1))
-    (tmp_path / "words.txt").write_text("film,movie\nsuperb,lovely,great\n")
-    run = fit(
-        tmp_path / "train.txt",
-        synonyms=str(tmp_path / "words.txt"),
-        synonym_rate=0.3,
-        network="ngram",
-        epochs=1,
-        out=tmp_path / "runs",
-        quiet=True,
-    )
-    assert run.json["recipe"]["synonym_rate"] == 0.3
-    assert "--synonyms" in run.json["command"]
-    said = run.json["data"]["summary"]["notes"]
-    assert any("synonyms: 2 groups" in note for note in said)
+def test_fit_takes_both_options(tmp_path):
+    file = tmp_path / "words.txt"
+    asked = {"data": "x.csv", "synonyms": str(file), "synonym_rate": 0.3}
+    options = fit_options({**defaults(fit), **asked})
+    assert options.data.synonyms == file and options.recipe == {"synonym_rate": 0.3}
+    with pytest.raises(UsageError, match=r"synonym_rate is 1.5, expected at least 0 and below 1"):
+        fit_options({**defaults(fit), **asked, "synonym_rate": 1.5})

@@ -49,9 +49,22 @@ def other_types(whole):
         next(iter(part.values()))["type_id"] = 2
 
 
+def cut_to(length):
+    def change(whole):
+        whole["truncation"] = {
+            "max_length": length,
+            "stride": 0,
+            "strategy": "LongestFirst",
+            "direction": "Right",
+        }
+
+    return change
+
+
 @pytest.mark.parametrize(
     ("change", "error", "said"),
     [
+        (cut_to(2), ModelError, r"cuts texts to 2 tokens; .* takes 3 at the least.*--max-tokens"),
         (
             without_padding,
             UsageError,
@@ -156,3 +169,13 @@ def test_a_tokenizer_without_words_gives_a_token_for_an_empty_text(tmp_path):
     assert "nothing put around a text" in " ".join(tuning.notes)
     (column,) = data.inputs[0].columns({"new": ["", "dull"]}).values()
     assert column[0].tolist()[:2] == [1, -1]
+
+
+def test_a_tokenizer_that_allows_texts_of_any_length_is_not_followed(tmp_path):
+    file = changed(tmp_path, cut_to(10**15))
+    data, tuning = further(file, texts())
+    assert data.inputs[0].longest == 48
+    _, tuning = further(file, texts(), max_tokens=20)
+    assert "cut to 20 tokens, as asked for" in " ".join(tuning.notes)
+    with pytest.raises(UsageError, match=r"--max-tokens is 1000000000000, .* texts of 48 at the m"):
+        further(file, texts(), max_tokens=10**12)

@@ -34,8 +34,8 @@ TOKEN_OPTIONS = (
     ),
     Option(
         "max_tokens",
-        "to how many tokens texts are cut for an ONNX file; by default what its tokenizer says, "
-        "else 512, or what the network computes.",
+        "to how many tokens texts are cut for an ONNX file; by default what its tokenizer says up "
+        "to 512, or what the network computes.",
         range=ABOVE_0,
         for_file=True,
     ),

@@ -25,6 +25,8 @@ from allotrope.network.network import Network
 Report = Callable[[str], None]
 TRIED = 8
 """Tokens of the text by which it is found out whether padding changes answers."""
+MOST_TRIED = 2048
+"""Tokens of the longest text that is tried: its attention takes 0.5 GB in BERT."""
 ALIKE = 1e-3
 """How far answers may differ, relative to the largest, if padding is hidden from the network."""
 
@@ -196,13 +198,10 @@ class _Fitting:
                 )
             self.report(f"Texts are cut or filled up to {fixed} tokens, which the network takes.")
             return fixed
-        said = self.tokenizer.longest
-        longest, why = asked or said or USUAL_LONGEST, "as is usual"
-        if asked is not None:
-            why = "as asked for"
-        elif said is not None:
-            why = f"as {self.tokenizer.file.name} says"
-        most = self._computed(made, longest)
+        longest, why = self._asked_longest()
+        most = self._computed(made, min(longest, MOST_TRIED))
+        # Beyond what is tried the training itself will tell.
+        most = longest if most == MOST_TRIED else most
         if most < longest and asked is not None:
             raise UsageError(
                 f"--max-tokens is {asked}, and the network computes texts of {most} at the most. "
@@ -212,6 +211,26 @@ class _Fitting:
             longest, why = most, "as the network computes no longer ones"
         self.report(f"Texts are cut to {longest} tokens, {why}: --max-tokens.")
         return longest
+
+    def _asked_longest(self) -> tuple[int, str]:
+        """To how many tokens texts are to be cut, and why. Raises: ModelError if that is no text.
+
+        A tokenizer may allow far more than is worth its time and memory, which grow by the square.
+        """
+        asked, said, file = self.options.max_tokens, self.tokenizer.longest, self.tokenizer.file
+        least = self.tokenizer.added + 1
+        if asked is not None:
+            return asked, "as asked for"
+        if said is None:
+            return USUAL_LONGEST, "as is usual"
+        if said < least:
+            raise ModelError(
+                f"{file}: cuts texts to {said} tokens; with what it puts around it a text takes "
+                f"{least} at the least. Say by --max-tokens how many there are to be."
+            )
+        if said > USUAL_LONGEST:
+            return USUAL_LONGEST, f"as is usual, though {file.name} allows {said:,}"
+        return said, f"as {file.name} says"
 
     def _fixed_length(self) -> int | None:
         (taken,) = (each for each in self.network.inputs if each.name == self.roles.ids)
