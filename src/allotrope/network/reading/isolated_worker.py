@@ -9,7 +9,7 @@ from typing import Any
 
 from allotrope.process.serve import serve
 
-SECONDS = 3.0
+SECONDS = 2.0
 SECONDS_A_BYTE = 1e-6
 """How long one request may keep the processor."""
 MEMORY = 2**30
