@@ -83,7 +83,7 @@ def _rows(facts: Record, deciding: Judged) -> list[Counting]:
             Counting(
                 column.text("name"),
                 _amount(worse, deciding),
-                _amount(deviation or 0.0, deciding).lstrip("+"),
+                _amount(deviation or 0.0, deciding),
                 worse / most,
                 worse > 2 * (deviation or 0.0),
             )
@@ -93,7 +93,7 @@ def _rows(facts: Record, deciding: Judged) -> list[Counting]:
 
 def _amount(value: float, deciding: Judged) -> str:
     if deciding.metric.percent:
-        return points(value)
+        return points(value).lstrip("+")
     return significant(value, 3)
 
 
