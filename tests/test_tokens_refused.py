@@ -7,6 +7,7 @@ import json
 import numpy as np
 import pytest
 
+from allotrope.delivery.finished import finished
 from allotrope.errors import ModelError, UnsupportedError, UsageError
 from allotrope.network.build import Builder
 from small_bert import bert_folder, byte_pairs, wordpiece
@@ -179,3 +180,22 @@ def test_a_tokenizer_that_allows_texts_of_any_length_is_not_followed(tmp_path):
     assert "cut to 20 tokens, as asked for" in " ".join(tuning.notes)
     with pytest.raises(UsageError, match=r"--max-tokens is 1000000000000, .* texts of 48 at the m"):
         further(file, texts(), max_tokens=10**12)
+
+
+def test_what_was_delivered_is_not_given_another_tokenizer(tmp_path):
+    data, tuning = further(bert_folder(tmp_path), texts())
+    file = tmp_path / "model.onnx"
+    finished(tuning.ready.network, data.inputs, data.tasks).save(file)
+    byte_pairs().save(str(tmp_path / "other.json"))
+    with pytest.raises(ModelError, match=r"other.json: has ids up to 319, .* table of 115 rows"):
+        further(file, texts(), tokenizer=tmp_path / "other.json")
+    for asked, said in (
+        ({"padding_token": "[PAD]"}, r"--padding-token: the network has that inside"),
+        ({"max_tokens": 49}, r"--max-tokens is 49, and the network takes 48 at the most"),
+    ):
+        with pytest.raises(UsageError, match=said):
+            further(file, texts(), **asked)
+    assert further(file, texts(), max_tokens=12)[0].inputs[0].longest == 12
+    (tmp_path / "tokenizer.json").unlink()
+    with pytest.raises(UsageError, match=r"'text'\), and its tokenizer.json is gone from"):
+        further(file, texts())

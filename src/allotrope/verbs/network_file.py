@@ -54,7 +54,7 @@ class NetworkFile:
         known = known_columns(*own)
         for each in own[0]:
             if isinstance(each, Tokens):
-                known = replace(known, tokens=again(each, options, self.beside))
+                known = replace(known, tokens=again(self.network, each, options, self.beside))
         return replace(options, known=known)
 
     def suited(self, data: Data, options: FineTuning) -> Data:

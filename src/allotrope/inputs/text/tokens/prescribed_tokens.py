@@ -64,10 +64,11 @@ def tokenizer_file(options: DataOptions, beside: Path) -> Path | None:
     return file if file.is_file() else None
 
 
-def again(own: Tokens, options: DataOptions, beside: Path) -> Tokenizing:
+def again(network: Network, own: Tokens, options: DataOptions, beside: Path) -> Tokenizing:
     """How a network of our own takes texts, which says most of it itself.
 
-    Raises: UsageError for what it cannot be asked for any more, or without its tokenizer.
+    Raises: UsageError for what it cannot be asked for any more, or without its tokenizer;
+    ModelError for the tokenizer of another one.
     """
     fixed = {"--padding-token": options.padding_token, "--token-inputs": options.token_inputs}
     asked = [name for name, value in fixed.items() if value is not None]
@@ -85,8 +86,18 @@ def again(own: Tokens, options: DataOptions, beside: Path) -> Tokenizing:
             f"the network takes ids of tokens ('{own.name}'), and its {TOKENIZER} is gone from "
             f"{beside}. Put it back, or name it by --tokenizer FILE."
         )
-    read_tokenizer(file)
+    check_vocabulary(read_tokenizer(file), rows_of_table(network, own.name))
     return Tokenizing(file, longest, own.padding, own.fixed, own.special, own.masking)
+
+
+def check_vocabulary(tokenizer: TokenizerFile, rows: int | None) -> None:
+    """Raises: ModelError if it gives ids that a network with a table of so many rows lacks."""
+    if rows is not None and tokenizer.count > rows:
+        raise ModelError(
+            f"{tokenizer.file}: has ids up to {tokenizer.count - 1:,}, and the network looks ids "
+            f"up in a table of {rows:,} rows: another network's tokenizer. Expected ids below "
+            f"{rows:,}; take the {TOKENIZER} that was published with the network."
+        )
 
 
 def _check_unasked(options: DataOptions, network: Network) -> None:
@@ -146,14 +157,9 @@ class _Fitting:
         return self._filled_up(made)
 
     def _check_vocabulary(self) -> None:
-        """Raises: ModelError if the tokenizer gives ids that the network does not know."""
+        """Says if it gives far fewer ids than the network knows. Raises: ModelError for others."""
         rows, count = rows_of_table(self.network, self.roles.ids), self.tokenizer.count
-        if rows is not None and count > rows:
-            raise ModelError(
-                f"{self.tokenizer.file}: has ids up to {count - 1:,}, and the network looks ids "
-                f"up in a table of {rows:,} rows: another network's tokenizer. Expected ids below "
-                f"{rows:,}; take the {TOKENIZER} that was published with the network."
-            )
+        check_vocabulary(self.tokenizer, rows)
         if rows is not None and 2 * count < rows:
             self.report(
                 f"The network knows {rows:,} tokens, and {self.tokenizer.file.name} has {count:,}: "

@@ -69,7 +69,9 @@ def rows_of_table(network: Network, ids: str) -> int | None:
     lookup, reached = Lookup(network.graph, network.weights), [ids]
     for name in reached:
         for node in lookup.users(name):
-            if node.operator in ("Cast", "Identity"):
+            # Our own nodes put the id of padding where no token is.
+            padded = node.operator == "Where" and node.inputs[1] == name
+            if padded or node.operator in ("Cast", "Identity"):
                 reached.extend(node.outputs)
             looked_up = node.operator == "Gather" and node.inputs[1] == name
             if looked_up and node.inputs[0] in lookup.arrays and not node.attributes.get("axis"):
