@@ -62,9 +62,16 @@ def cut_to(length):
     return change
 
 
+def without_unknown(whole):
+    del whole["model"]["vocab"]["[UNK]"]
+    whole["model"]["unk_token"] = "[NONE]"
+    whole["added_tokens"] = [one for one in whole["added_tokens"] if one["content"] != "[UNK]"]
+
+
 @pytest.mark.parametrize(
     ("change", "error", "said"),
     [
+        (without_unknown, ModelError, r"tokenizer.json: cannot make tokens of a text: "),
         (cut_to(2), ModelError, r"cuts texts to 2 tokens; .* takes 3 at the least.*--max-tokens"),
         (
             without_padding,
@@ -77,8 +84,10 @@ def cut_to(length):
     ],
 )
 def test_a_tokenizer_that_does_not_match(change, error, said, tmp_path):
+    source = texts()
+    source["text"][5] = "unheard 日本語 of"
     with pytest.raises(error, match=said):
-        further(changed(tmp_path, change), texts())
+        further(changed(tmp_path, change), source)
 
 
 @pytest.mark.parametrize(

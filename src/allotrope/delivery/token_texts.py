@@ -39,7 +39,7 @@ def making_ids(
 ) -> Callable[[dict[str, np.ndarray]], dict[str, np.ndarray]]:
     """What makes int32 [n, tokens] of the texts uint8 [n, bytes] among the inputs of a network.
 
-    Raises: ArgumentError if tokenizer.json is not there or cannot be used.
+    Raises: ArgumentError if tokenizer.json is not there or cannot be used; so does what it gives.
     """
     taken = {each["name"]: each for each in columns["inputs"] if each["kind"] == "tokens"}
     made = {name: tokenizer_in(folder, facts) for name, facts in taken.items()}
@@ -48,7 +48,10 @@ def making_ids(
         changed = dict(inputs)
         for name, facts in taken.items():
             texts = [text_in_row(row) for row in inputs[name]]
-            changed[name] = side_by_side(list(ids_of(made[name], texts, facts)), facts)
+            try:
+                changed[name] = side_by_side(list(ids_of(made[name], texts, facts)), facts)
+            except ValueError as error:
+                raise ArgumentError(f"{folder / TOKENIZER}: {error}.") from None
         return changed
 
     return as_ids

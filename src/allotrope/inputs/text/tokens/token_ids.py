@@ -42,11 +42,22 @@ def opened(file: Path, longest: int) -> Any:
 
 
 def ids_of(tokenizer: Any, texts: Sequence[str], facts: Mapping[str, Any]) -> Iterator[Ids]:
-    """The ids of each text, at least one."""
+    """The ids of each text, at least one. Raises: ValueError if the tokenizer fails on a text."""
     for start in range(0, len(texts), TEXTS_AT_ONCE):
         part = [plain(text) for text in texts[start : start + TEXTS_AT_ONCE]]
-        for one in tokenizer.encode_batch(part):
+        for one in encodings(tokenizer, part):
             yield one.ids or [facts["padding"]]
+
+
+def encodings(tokenizer: Any, texts: Sequence[str]) -> Any:
+    """What it makes of texts. Raises: ValueError if it fails: no unknown token, a wild pattern."""
+    try:
+        return tokenizer.encode_batch(texts)
+    except BaseException as error:
+        # Rust's panics are no Exception; whatever else is none ends the program as it should.
+        if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
+            raise
+        raise ValueError(f"cannot make tokens of a text: {error}") from None
 
 
 def side_by_side(rows: Sequence[Ids], facts: Mapping[str, Any]) -> np.ndarray:

@@ -9,7 +9,7 @@ from typing import Any
 
 from allotrope.config import bytes_text
 from allotrope.errors import MissingDependencyError, ModelError, UsageError
-from allotrope.inputs.text.tokens.token_ids import TOKENIZER, opened
+from allotrope.inputs.text.tokens.token_ids import TOKENIZER, encodings, opened
 
 MOST_BYTES = 256_000_000
 """The largest that are published take 34 MB."""
@@ -73,7 +73,10 @@ def read_tokenizer(file: Path) -> TokenizerFile:
     special = {
         number for number, one in tokenizer.get_added_tokens_decoder().items() if one.special
     }
-    before, behind, types = _around(tokenizer, special)
+    try:
+        before, behind, types = _around(tokenizer, special)
+    except ValueError as error:
+        raise ModelError(f"{file}: {error}. {EXPECTED}") from None
     return TokenizerFile(
         file,
         model,
@@ -148,7 +151,7 @@ def _check(file: Path) -> None:
 
 def _around(tokenizer: Any, special: set[int]) -> tuple[tuple[str, ...], tuple[str, ...], bool]:
     """The tokens that are put before and behind a text, and whether it has other types than 0."""
-    one = tokenizer.encode("a")
+    (one,) = encodings(tokenizer, ["a"])
     plain = len(tokenizer.encode("a", add_special_tokens=False).ids)
     before = 0
     while before < len(one.ids) - plain and one.ids[before] in special:

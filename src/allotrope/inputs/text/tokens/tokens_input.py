@@ -12,7 +12,7 @@ import numpy as np
 from onnx.helper import np_dtype_to_tensor_dtype
 
 from allotrope.config import Tokenizing
-from allotrope.errors import UsageError
+from allotrope.errors import ModelError, UsageError
 from allotrope.inputs.augmentation import Augmentation
 from allotrope.inputs.contract import Input, Shown
 from allotrope.inputs.text.raw_bytes import rounded_up
@@ -65,10 +65,17 @@ class Tokens(Input):
         return f"{self.name} (text)"
 
     def columns(self, texts: Mapping[str, Sequence[str]]) -> dict[str, np.ndarray]:
-        """Texts by split as examples of this input, int32 [n, length], all of one length."""
-        tokenizer = self._tokenizer()
-        facts = self.facts()
-        rows = {split: list(ids_of(tokenizer, part, facts)) for split, part in texts.items()}
+        """Texts by split as examples of this input, int32 [n, length], all of one length.
+
+        Raises: ModelError if the tokenizer fails on one.
+        """
+        tokenizer, facts = self._tokenizer(), self.facts()
+        try:
+            rows = {split: list(ids_of(tokenizer, part, facts)) for split, part in texts.items()}
+        except ValueError as error:
+            raise ModelError(
+                f"{self._made.file}: {error}. Take the one that was published with the network."
+            ) from None
         whole = side_by_side([one for part in rows.values() for one in part], facts)
         ends = np.cumsum([len(part) for part in rows.values()])[:-1]
         return dict(zip(rows, np.split(whole, ends), strict=True))
