@@ -9,6 +9,7 @@ import numpy as np
 
 from allotrope.config import KnownColumns
 from allotrope.data.recognize.text_forms import CATEGORIES, TEXTS, text_form
+from allotrope.data.store.stored_texts import rows_of_column
 from allotrope.inputs.image.pixels import Keep, in_memory
 
 PICTURES, PIXELS, NUMBERS, OTHER = "pictures", "pixels", "numbers", "other"
@@ -115,7 +116,7 @@ class Frame:
     def take(self, rows: Mapping[str, np.ndarray]) -> Frame:
         """The frame of these rows of each split, in their order."""
         splits = {
-            split: {name: column[rows[split]] for name, column in columns.items()}
+            split: {name: rows_of_column(column, rows[split]) for name, column in columns.items()}
             for split, columns in self.splits.items()
         }
         origin = {

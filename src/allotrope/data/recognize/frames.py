@@ -11,6 +11,7 @@ import numpy as np
 from allotrope.data.recognize.frame import Frame
 from allotrope.data.sources.arrays.array_names import SPLITS as SHORT_SPLITS
 from allotrope.data.split_names import split_name, words
+from allotrope.data.store.stored_texts import rows_of_column
 from allotrope.errors import DataError
 
 HELD_OUT = ("validation", "test")
@@ -132,7 +133,11 @@ def _by_column(frame: Frame, name: str, said: Mapping[str, str | None]) -> Frame
     rows = {split: np.flatnonzero(of_rows == split) for split in ("train", *HELD_OUT)}
     rows = {split: taken for split, taken in rows.items() if len(taken)}
     splits = {
-        split: {other: column[taken] for other, column in columns.items() if other != name}
+        split: {
+            other: rows_of_column(column, taken)
+            for other, column in columns.items()
+            if other != name
+        }
         for split, taken in rows.items()
     }
     origins = (

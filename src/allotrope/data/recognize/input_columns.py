@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -11,12 +11,14 @@ from allotrope.data.examples import IMAGE
 from allotrope.data.reading import PicturesFound
 from allotrope.data.recognize.frame import PICTURES, Frame
 from allotrope.data.recognize.table_columns import TableColumn, table_column
+from allotrope.data.store.stored_texts import StoredTexts, TextColumn, text_pages
 from allotrope.errors import DataError
 from allotrope.inputs.contract import Input
 from allotrope.inputs.image.image import Image
 from allotrope.inputs.image.pixels import to_images
 from allotrope.inputs.image.ranges import ValueRange
 from allotrope.inputs.table.table import Table
+from allotrope.inputs.text.raw_bytes import lengths_of
 from allotrope.inputs.text.text_input import Text
 from allotrope.inputs.text.tokens.tokens_input import Tokens
 from allotrope.inputs.volume.scan_grid import sides_in_words
@@ -146,14 +148,9 @@ def _voxels(column: np.ndarray) -> np.ndarray:
 
 def _add_text(made: InputColumns, frame: Frame, name: str) -> None:
     """A text; what is empty stays, and is said."""
-    texts = {split: columns[name].tolist() for split, columns in frame.splits.items()}
-    empty = [
-        frame.row(split, row)
-        for split, cells in texts.items()
-        for row, cell in enumerate(cells)
-        if not cell.strip()
-    ]
-    if len(empty) == sum(map(len, texts.values())):
+    columns = {split: part[name] for split, part in frame.splits.items()}
+    empty = [frame.row(split, row) for split, part in columns.items() for row in _empty(part)]
+    if len(empty) == sum(map(len, columns.values())):
         raise DataError(f"{frame.name}: input '{name}' holds only empty texts.")
     if empty:
         more = f" and {len(empty) - LISTED:,} more" if len(empty) > LISTED else ""
@@ -161,13 +158,33 @@ def _add_text(made: InputColumns, frame: Frame, name: str) -> None:
         frame.notes.append(f"'{name}' is empty in {listed}; these are learned from as they are")
     if frame.known.tokens is not None:
         tokens = Tokens.of(name, frame.known.tokens)
-        made.add(tokens, tokens.columns(texts))
+        made.add(tokens, tokens.columns({split: part.tolist() for split, part in columns.items()}))
         # The texts themselves show at the end whether what is delivered makes the same ids.
-        for split, columns in frame.splits.items():
-            made.columns[split][tokens.texts] = np.array(columns[name], np.dtypes.StringDType())
+        for split, part in columns.items():
+            made.columns[split][tokens.texts] = np.array(part, np.dtypes.StringDType())
         return
-    text = Text.of(name, texts["train"])
-    made.add(text, {split: text.column(cells) for split, cells in texts.items()})
+    text = Text.of_lengths(name, _bytes_of(columns["train"]))
+    made.add(text, {split: _as_bytes(text, part) for split, part in columns.items()})
+
+
+def _empty(column: TextColumn) -> Iterator[int]:
+    """The rows of a column that hold no text."""
+    cells = (cell for page in text_pages(column) for cell in page)
+    return (row for row, cell in enumerate(cells) if not cell.strip())
+
+
+def _bytes_of(column: TextColumn) -> np.ndarray:
+    """The bytes of each text, int64 [n]."""
+    if isinstance(column, StoredTexts):
+        return column.sizes()
+    return lengths_of(column.tolist())
+
+
+def _as_bytes(text: Text, column: TextColumn) -> np.ndarray:
+    """Examples of the input, which stay on disk if the texts do."""
+    if isinstance(column, StoredTexts):
+        return column.cut_to(text.longest)
+    return text.column(column.tolist())
 
 
 def _free(name: str, taken: set[str]) -> str:

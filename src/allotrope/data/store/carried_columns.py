@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from allotrope.data.store.row_file import RowFile
+from allotrope.data.store.run_file import RunFile, opened_rows
 from allotrope.data.store.stored_rows import Column, StoredRows, as_column
 from allotrope.process.carried_arrays import STORED, write_arrays
 
@@ -20,11 +21,14 @@ def write_columns(path: Path, columns: Mapping[str, Column]) -> None:
 
 def write_stored(path: Path, columns: Mapping[str, Column]) -> dict[str, np.ndarray]:
     """Write the references to stored rows; the other columns, which are arrays, are given back."""
-    arrays, references = {}, {}
+    arrays: dict[str, np.ndarray] = {}
+    references: dict[str, dict[str, Any]] = {}
     for name, column in columns.items():
         if isinstance(column, StoredRows):
             folder = str(column.file.folder.resolve())
             references[name] = {"folder": folder, "rows": column.rows.tolist()}
+            if isinstance(column.file, RunFile):
+                references[name]["length"] = column.file.length
         else:
             arrays[name] = column
     if references:
@@ -44,5 +48,8 @@ def read_stored(path: Path) -> dict[str, np.ndarray]:
     return {name: as_column(_rows(**said)) for name, said in json.loads(text).items()}
 
 
-def _rows(folder: str, rows: list[int]) -> StoredRows:
-    return StoredRows(RowFile.opened(Path(folder)), np.asarray(rows, np.int64))
+def _rows(folder: str, rows: list[int], length: int = 0) -> StoredRows:
+    file = opened_rows(Path(folder))
+    if isinstance(file, RunFile):
+        file = file.cut_to(length)
+    return StoredRows(file, np.asarray(rows, np.int64))

@@ -55,8 +55,8 @@ class RowFile:
         weakref.finalize(self, os.close, self.descriptor)
 
     @classmethod
-    def opened(cls, folder: Path) -> RowFile:
-        """The rows in the folder of an entry.
+    def opened(cls, folder: Path, checked: int | None = None) -> RowFile:
+        """The rows in the folder of an entry; `checked`: how many checksums, if not one a row.
 
         Raises: SpoiledStore if the files are not as long as they say; OSError if there are none.
         """
@@ -66,7 +66,8 @@ class RowFile:
                 shape, dtype = _header(file)
                 start = file.tell()
             checks = np.load(folder / CHECKS, allow_pickle=False)
-            _check_lengths(os.fstat(descriptor).st_size - start, shape, dtype, checks)
+            _check_lengths(os.fstat(descriptor).st_size - start, shape, dtype)
+            _check_checks(checks, shape[0] if checked is None else checked)
         except (ValueError, EOFError, FileNotFoundError) as error:
             os.close(descriptor)
             raise SpoiledStore(folder, str(error)) from None
@@ -87,22 +88,25 @@ class RowFile:
         # the disk fetches all rows side by side, and not each when its turn comes.
         self.will_need(rows)
         # A page of a column is one run, rows in a random order are nearly as many as rows.
-        for place, end in _runs(rows):
-            self._read_into(flat[place:end].data.cast("B"), int(rows[place]))
+        for place, end in runs_of(rows):
+            self.read_into(flat[place:end].data.cast("B"), int(rows[place]))
         self._check(flat, rows)
         return taken
 
     def will_need(self, rows: np.ndarray) -> None:
         """Tell the system that these rows will be read soon: the disk fetches them side by side."""
-        if hasattr(os, "posix_fadvise"):
-            for place, end in _runs(rows):
-                self._will_need(int(rows[place]), end - place)
+        for place, end in runs_of(rows):
+            self.will_need_part(int(rows[place]), end - place)
 
-    def _will_need(self, row: int, count: int) -> None:
+    def will_need_part(self, row: int, count: int) -> None:
+        """Tell the system that so many rows from this one on will be read soon."""
+        if not hasattr(os, "posix_fadvise"):
+            return
         where = self.start + row * self.row_bytes
         os.posix_fadvise(self.descriptor, where, count * self.row_bytes, os.POSIX_FADV_WILLNEED)
 
-    def _read_into(self, target: memoryview, row: int) -> None:
+    def read_into(self, target: memoryview, row: int) -> None:
+        """Read as many bytes as fit, from a row on. Raises: SpoiledStore."""
         where, done = self.start + row * self.row_bytes, 0
         while done < len(target):
             count = os.preadv(self.descriptor, [target[done:]], where + done)
@@ -142,15 +146,18 @@ def _header(file: BinaryIO) -> tuple[tuple[int, ...], np.dtype]:
     return shape, dtype
 
 
-def _check_lengths(there: int, shape: tuple[int, ...], dtype: np.dtype, checks: np.ndarray) -> None:
+def _check_lengths(there: int, shape: tuple[int, ...], dtype: np.dtype) -> None:
     wanted = math.prod(shape) * dtype.itemsize
     if there != wanted:
         raise ValueError(f"its rows take {there:,} bytes, and {wanted:,} are expected")
-    if checks.shape != shape[:1] or checks.dtype != np.uint64:
+
+
+def _check_checks(checks: np.ndarray, count: int) -> None:
+    if checks.shape != (count,) or checks.dtype != np.uint64:
         raise ValueError(f"its checksums are {checks.dtype} {list(checks.shape)}")
 
 
-def _runs(rows: np.ndarray) -> Iterator[tuple[int, int]]:
+def runs_of(rows: np.ndarray) -> Iterator[tuple[int, int]]:
     """First and last place, exclusive, of rows that follow each other in the file."""
     if not len(rows):
         return

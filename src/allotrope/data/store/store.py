@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 
 from allotrope.config import bytes_text
-from allotrope.data.store.row_file import RowFile, SpoiledStore
+from allotrope.data.store.row_file import SpoiledStore
+from allotrope.data.store.run_file import opened_rows
 from allotrope.data.store.store_folder import (
     LEFT_FREE,
     USUAL_SIZE,
@@ -69,7 +70,7 @@ class Store:
             facts = json.loads((folder / FACTS).read_bytes())
             if not isinstance(facts, dict):
                 raise SpoiledStore(folder, f"its facts are {type(facts).__name__}")
-            stored = Stored(StoredRows.all_of(RowFile.opened(folder)), facts)
+            stored = Stored(StoredRows.all_of(opened_rows(folder)), facts)
         except SpoiledStore as error:
             self.drop(error, report)
             return None

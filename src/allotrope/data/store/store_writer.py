@@ -6,10 +6,11 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from array import array
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, TypeVar
 
 import numpy as np
 
@@ -23,6 +24,9 @@ UNFINISHED = ".unfinished-"
 BUFFER = 1 << 20
 
 
+Writer = TypeVar("Writer", bound="StoreWriter")
+
+
 class StoreWriter:
     """Takes rows of one shape and dtype, one after the other."""
 
@@ -30,9 +34,14 @@ class StoreWriter:
         self, folder: Path, file: BinaryIO, shape: tuple[int, ...], dtype: np.dtype
     ) -> None:
         self.folder, self._file, self._shape, self._dtype = folder, file, shape, dtype
-        self._checks: list[int] = []
+        self._checks = array("Q")
         self._write_header()
         self._start = file.tell()
+
+    @property
+    def count(self) -> int:
+        """How many rows there are by now."""
+        return len(self._checks)
 
     def append(self, row: np.ndarray) -> None:
         """One more row. Raises: OSError."""
@@ -56,7 +65,7 @@ class StoreWriter:
         header = {
             "descr": np.lib.format.dtype_to_descr(self._dtype),
             "fortran_order": False,
-            "shape": (len(self._checks), *self._shape),
+            "shape": (self.count, *self._shape),
         }
         np.lib.format.write_array_header_1_0(self._file, header)
 
@@ -69,6 +78,13 @@ class StoreWriter:
 
 @contextmanager
 def writing_entry(folder: Path, shape: tuple[int, ...], dtype: np.dtype) -> Iterator[StoreWriter]:
+    """As `writing`, of rows of one shape. Raises: OSError."""
+    with writing(folder, lambda part, file: StoreWriter(part, file, shape, dtype)) as writer:
+        yield writer
+
+
+@contextmanager
+def writing(folder: Path, made: Callable[[Path, BinaryIO], Writer]) -> Iterator[Writer]:
     """The entry `folder`, which takes its name when `finish` was called and nothing went wrong.
 
     Another process may have written the same meanwhile: then that one stays. Nothing is left of
@@ -81,7 +97,7 @@ def writing_entry(folder: Path, shape: tuple[int, ...], dtype: np.dtype) -> Iter
         with (temporary / ROWS).open("w+b", buffering=BUFFER) as file:
             # The lock goes with the file when the folder is renamed, and ends with the process.
             lock_alone(file)
-            yield StoreWriter(temporary, file, shape, dtype)
+            yield made(temporary, file)
             if (temporary / FACTS).is_file():
                 _take_place(temporary, folder)
     finally:

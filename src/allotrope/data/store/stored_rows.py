@@ -9,6 +9,7 @@ from typing import Any, cast
 import numpy as np
 
 from allotrope.data.store.row_file import RowFile
+from allotrope.data.store.run_file import RunFile
 
 
 @dataclass(frozen=True, eq=False)
@@ -19,11 +20,11 @@ class StoredRows:
     `take` and `between` read nothing, so that splits of examples cost their numbers of rows alone.
     """
 
-    file: RowFile
+    file: RowFile | RunFile
     rows: np.ndarray
 
     @classmethod
-    def all_of(cls, file: RowFile) -> StoredRows:
+    def all_of(cls, file: RowFile | RunFile) -> StoredRows:
         """Every row."""
         return cls(file, np.arange(file.shape[0]))
 

@@ -29,6 +29,11 @@ def row_of(text: str) -> np.ndarray:
     return np.frombuffer(encoded(text) or b" ", np.uint8)
 
 
+def lengths_of(texts: Sequence[str]) -> np.ndarray:
+    """The bytes of each text, int64 [n]."""
+    return np.fromiter((len(encoded(text)) for text in texts), np.int64, len(texts))
+
+
 def rows_of(texts: Sequence[str], length: int) -> np.ndarray:
     """uint8 [n, length], cut or filled with zeros."""
     rows = np.zeros((len(texts), length), np.uint8)
@@ -38,12 +43,12 @@ def rows_of(texts: Sequence[str], length: int) -> np.ndarray:
     return rows
 
 
-def usual_length(texts: Sequence[str]) -> int:
-    """Bytes that hold nearly all of the texts whole."""
-    lengths = [len(encoded(text)) for text in texts]
+def usual_length(lengths: np.ndarray) -> int:
+    """Bytes that hold nearly all of the texts whole, which have so many [n]."""
     length = float(np.quantile(lengths, NEARLY_ALL, method="higher"))
-    if max(lengths) <= max(2 * length, SHORT):
-        length = max(lengths)
+    longest = int(lengths.max())
+    if longest <= max(2 * length, SHORT):
+        length = longest
     return int(min(-(-max(length, 1) // STEP) * STEP, MOST))
 
 

@@ -14,6 +14,7 @@ from allotrope.inputs.contract import Input, Shown
 from allotrope.inputs.text.hashing import Hashing
 from allotrope.inputs.text.raw_bytes import (
     byte_counts,
+    lengths_of,
     rounded_up,
     row_of,
     rows_of,
@@ -52,7 +53,12 @@ class Text(Input):
     @classmethod
     def of(cls, name: str, texts: Sequence[str]) -> Text:
         """The input that takes texts such as these."""
-        return cls(name=name, longest=usual_length(texts))
+        return cls.of_lengths(name, lengths_of(texts))
+
+    @classmethod
+    def of_lengths(cls, name: str, lengths: np.ndarray) -> Text:
+        """The input that takes texts of so many bytes [n]."""
+        return cls(name=name, longest=usual_length(lengths))
 
     def column(self, texts: Sequence[str]) -> np.ndarray:
         """Texts as examples of this input, uint8 [n, longest]."""
@@ -88,9 +94,9 @@ class Text(Input):
 
     def described(self, x: np.ndarray) -> str:
         """How long the texts are, and how many are longer than what is looked at."""
-        lengths = np.count_nonzero(x, axis=1)
+        lengths = byte_counts(x)
         text = f"texts of {int(np.median(lengths)):,} bytes (median)"
-        cut = int(np.count_nonzero(x[:, -1]))
+        cut = int(np.count_nonzero(lengths == x.shape[1]))
         if not cut:
             return f"{text}, {int(lengths.max()):,} at the most"
         return (
