@@ -56,6 +56,11 @@ def data_limit() -> int:
     return _said_or_share(DATA_LIMIT)
 
 
+def fits(count: int) -> bool:
+    """Whether so many bytes of examples are held in memory as a whole."""
+    return count <= data_limit()
+
+
 def _said_or_share(variable: str) -> int:
     """What the environment says, else a quarter of the memory."""
     said = os.environ.get(variable, "")

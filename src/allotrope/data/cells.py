@@ -12,4 +12,9 @@ MISSING_TEXT = frozenset(("", "nan", "#n/a"))
 
 def texts(cells: Sequence[str]) -> np.ndarray:
     """The cells as an array of texts [n]; empty if one is missing."""
-    return np.array(["" if cell.lower() in MISSING_TEXT else cell for cell in cells], dtype="U")
+    return np.array([known_text(cell) for cell in cells], dtype="U")
+
+
+def known_text(cell: str) -> str:
+    """The cell; nothing if it says that its text is missing."""
+    return "" if cell.lower() in MISSING_TEXT else cell

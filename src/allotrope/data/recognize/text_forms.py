@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from array import array
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -67,6 +68,20 @@ def text_form(column: np.ndarray) -> str:
     if len(distinct) <= max(FEW, REPEATED * len(cells)) and words <= PROSE * PROSE:
         return CATEGORIES
     return TEXTS if words > PROSE else NAMES
+
+
+def is_prose(pages: Iterable[Sequence[str]]) -> bool:
+    """Whether cells that are read by page are TEXTS to `text_form`; none of them may be dates."""
+    hashes, words = array("q"), 0
+    for cells in pages:
+        there = present(cells)
+        hashes.extend(map(hash, there))
+        words += sum(map(words_in, there))
+    count = len(hashes)
+    if words <= PROSE * count:
+        return False
+    few = len(np.unique(np.asarray(hashes))) <= max(FEW, REPEATED * count)
+    return not few or words > PROSE * PROSE * count
 
 
 def words_in(cell: str) -> int:

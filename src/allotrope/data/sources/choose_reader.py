@@ -122,7 +122,7 @@ def _read_folder(path: Path, options: DataOptions, report: Report) -> Reading:
     if contents.kind == "pictures" and options.layout == "auto" and not scan(path).root.below():
         texts, (form, files) = find_text_files(path), row_files(path)
         if form == LINES or texts.splits:
-            return _read_texts(path, lines_to_read(path), texts, options)
+            return _read_texts(path, lines_to_read(path), texts, options, report)
         if form == OBJECTS:
             splits = splits_alone(path, files, form)
             reading = read_json_lines(one_each(path, splits), options)
@@ -149,10 +149,12 @@ def _read_folder(path: Path, options: DataOptions, report: Report) -> Reading:
     return reading
 
 
-def _read_texts(path: Path, lines: SplitFiles, texts: TextFiles, options: DataOptions) -> Reading:
+def _read_texts(
+    path: Path, lines: SplitFiles, texts: TextFiles, options: DataOptions, report: Report
+) -> Reading:
     """Texts a line or a file. Raises: DataError if there are both."""
     if not lines.by_split:
-        return read_text_files(path, texts, options)
+        return read_text_files(path, texts, options, report)
     files = one_each(path, lines)
     if texts.splits:
         listed = ", ".join(f"'{file.name}'" for file in files.values())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -17,13 +17,17 @@ from allotrope.data.recognize.frame import Frame
 from allotrope.data.recognize.frames import checked
 from allotrope.data.recognize.read_frame import read_frame
 from allotrope.data.sources.folder.tree import reason_to_skip
+from allotrope.data.sources.text_keeper import TextKeeper
 from allotrope.data.split_names import split_name
+from allotrope.data.store.store import NoRoom, raised_apart
+from allotrope.data.store.stored_texts import as_text_column
 from allotrope.errors import DataError
 from allotrope.inputs.text.text_input import Text
 from allotrope.inputs.text.tokens.tokens_input import Tokens
 from allotrope.memory_limit import require_memory
 from allotrope.wording import counted
 
+Report = Callable[[str], None]
 TEXT = "text"
 SUFFIX = ".txt"
 MEMORY_PER_BYTE = 4
@@ -91,26 +95,73 @@ def _of_classes(folders: list[Path], files: TextFiles, root: Path) -> list[tuple
     return listed
 
 
-def read_text_files(folder: Path, files: TextFiles, options: DataOptions) -> Reading:
+def read_text_files(
+    folder: Path, files: TextFiles, options: DataOptions, report: Report = lambda line: None
+) -> Reading:
     """The reading of these files: a text a file. Raises: DataError, UsageError."""
-    size = sum(path.stat().st_size for part in files.splits.values() for path, _ in part)
-    require_memory(size * MEMORY_PER_BYTE, str(folder), "Read a part of it.")
     encodings: Counter[str] = Counter()
+    texts = _texts(folder, files, options, report, encodings)
     frame = Frame(printable(folder.resolve().name), {})
     origin = {}
     for split, part in files.splits.items():
-        texts = []
-        for path, _ in part:
-            text, encoding = decoded(path.read_bytes())
-            encodings[encoding] += 1
-            texts.append(text.removeprefix("\ufeff"))
         labels = np.array([name for _, name in part], "U")
-        frame.splits[split] = {TEXT: np.array(texts, np.dtypes.StringDType()), LABEL: labels}
+        frame.splits[split] = {TEXT: texts[split], LABEL: labels}
         origin[split] = tuple(shown(path, folder) for path, _ in part)
     frame.origin = origin
     frame.notes.extend(_notes(files, encodings))
     reading = read_frame(checked(frame), options)
     return replace(reading, inputs=tuple(map(_of_files, reading.inputs)))
+
+
+def _texts(
+    folder: Path, files: TextFiles, options: DataOptions, report: Report, encodings: Counter[str]
+) -> dict[str, np.ndarray]:
+    """The texts of each split, on disk if they are more than is held in memory.
+
+    Raises: DataError if there is room for them nowhere.
+    """
+    paths = [path for part in files.splits.values() for path, _ in part]
+    lengths = tuple((split, len(part)) for split, part in files.splits.items())
+    keeper = TextKeeper.of_large(
+        folder, paths, str(folder), MEMORY_PER_BYTE, lengths, options, report
+    )
+    if keeper is not None:
+        try:
+            return {split: _on_disk(keeper, files, split, encodings) for split in files.splits}
+        except NoRoom as error:
+            keeper.require_memory(error)
+            encodings.clear()
+    size = sum(path.stat().st_size for path in paths)
+    require_memory(size * MEMORY_PER_BYTE, str(folder), "Leave out --cache-size 0.")
+    return {
+        split: np.array(list(_contents(part, encodings)), np.dtypes.StringDType())
+        for split, part in files.splits.items()
+    }
+
+
+def _on_disk(
+    keeper: TextKeeper, files: TextFiles, split: str, encodings: Counter[str]
+) -> np.ndarray:
+    """The texts of a split on disk, from files that are read if that was not done before."""
+    stored = keeper.opened(split)
+    if stored is None:
+        own: Counter[str] = Counter()
+        with keeper.taking([split]) as taken:
+            for text in raised_apart(_contents(files.splits[split], own)):
+                taken.add(split, text)
+            taken.facts["encodings"] = dict(own)
+        stored = keeper.opened(split)
+    if stored is not None:
+        encodings.update(stored.facts["encodings"])
+    return as_text_column(keeper.column(split))
+
+
+def _contents(files: Sequence[tuple[Path, str]], encodings: Counter[str]) -> Iterator[str]:
+    """The text of each file, whose encoding is counted."""
+    for path, _ in files:
+        text, encoding = decoded(path.read_bytes())
+        encodings[encoding] += 1
+        yield text.removeprefix("\ufeff")
 
 
 def _of_files(each: object) -> Text | Tokens:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -28,6 +28,7 @@ from allotrope.data.store.stored_rows import StoredRows
 from allotrope.errors import DataError
 
 Report = Callable[[str], None]
+Row = TypeVar("Row")
 Free = Callable[[Path], int]
 
 
@@ -126,13 +127,14 @@ class Store:
 
         Raises: NoRoom if the system does not let it; nothing is left then.
         """
-        with self._refusals(), writing_entry(self.folder / key, shape, dtype) as writer:
-            for row in _raised_apart(rows):
+        with self.refusals(), writing_entry(self.folder / key, shape, dtype) as writer:
+            for row in raised_apart(rows):
                 writer.append(row)
             writer.finish(facts())
 
     @contextmanager
-    def _refusals(self) -> Iterator[None]:
+    def refusals(self) -> Iterator[None]:
+        """What the system refuses becomes NoRoom, but for what `raised_apart` carries past."""
         try:
             yield
         except _Apart as error:
@@ -146,7 +148,8 @@ class _Apart(Exception):
     """Carries what the making of rows raised past what is said of the disk."""
 
 
-def _raised_apart(rows: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+def raised_apart(rows: Iterable[Row]) -> Iterator[Row]:
+    """The rows; what the system refuses in making them is no refusal to store them."""
     try:
         yield from rows
     except OSError as error:

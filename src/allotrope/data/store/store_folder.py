@@ -21,7 +21,8 @@ LEFT_FREE = 500_000_000
 """Bytes of the disk that are left to others."""
 JUST_BEGUN = 60.0
 """Seconds in which a folder that is being written may have no file yet."""
-PREFIX = "pictures-"
+PREFIX, TEXTS = "pictures-", "texts-"
+"""How the names of entries begin."""
 
 
 def store_folder() -> Path:
@@ -58,7 +59,7 @@ def entries(folder: Path) -> list[StoredEntry]:
         paths = sorted(folder.iterdir())
     except OSError:
         return []
-    own = [path for path in paths if path.name.startswith((PREFIX, UNFINISHED))]
+    own = [path for path in paths if path.name.startswith((PREFIX, TEXTS, UNFINISHED))]
     return sorted((_entry(path) for path in own), key=lambda entry: entry.used)
 
 

@@ -10,12 +10,13 @@ from pathlib import Path
 import numpy as np
 
 from allotrope.config import DataOptions, bytes_text
-from allotrope.data.sources.pictures.stored_pictures import fits, picture_key
+from allotrope.data.store.source_key import source_key
 from allotrope.data.store.store import NoRoom, Store
+from allotrope.data.store.store_folder import PREFIX
 from allotrope.data.store.stored_rows import as_column
 from allotrope.inputs.image.pixels import Keep
 from allotrope.inputs.image.scales import Scale, pages_in_bytes
-from allotrope.memory_limit import data_limit, require_memory
+from allotrope.memory_limit import data_limit, fits, require_memory
 from allotrope.wording import counted
 
 Report = Callable[[str], None]
@@ -59,7 +60,7 @@ class _Large:
         images = self.images
         where = str(images.filename), images.offset, images.shape, images.strides
         how = images.dtype.str, self.channels, self.scale.value_range
-        key = picture_key(paths[0].parent, paths, *where, *how)
+        key = source_key(PREFIX, paths[0].parent, paths, *where, *how)
         stored = store.opened(key, report)
         if stored is None:
             store.check_room(self.size)

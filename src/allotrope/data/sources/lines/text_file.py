@@ -18,6 +18,7 @@ MOST_BYTES = 2_000_000_000
 MEMORY_PER_BYTE = 4
 """What Python needs for a byte of text in lines, at the most."""
 CHUNK = 1 << 20
+SPLIT_IT = "Split it into several files."
 USUAL = ("utf-8", "utf-8-sig")
 
 
@@ -61,7 +62,12 @@ def _notes(path: Path, used: Counter[str]) -> list[str]:
     return [f"'{path.name}' is not all UTF-8: {listed}; save it as UTF-8 if it looks wrong"]
 
 
-def content(path: Path, most: int = MOST_BYTES, memory_per_byte: int = MEMORY_PER_BYTE) -> bytes:
+def content(
+    path: Path,
+    most: int = MOST_BYTES,
+    memory_per_byte: int = MEMORY_PER_BYTE,
+    remedy: str = SPLIT_IT,
+) -> bytes:
     """The bytes of a file, decompressed if they are gzip's, whatever it is called.
 
     Raises: DataError if they are more than `most`, or cannot be decompressed.
@@ -70,21 +76,19 @@ def content(path: Path, most: int = MOST_BYTES, memory_per_byte: int = MEMORY_PE
         compressed = file.read(len(GZIP)) == GZIP or path.suffix.lower() == COMPRESSED
     if not compressed:
         size = path.stat().st_size
-        require_memory(size * memory_per_byte, str(path), "Split it into several files.")
+        require_memory(size * memory_per_byte, str(path), remedy)
         return path.read_bytes()
-    return _decompressed(path, most, memory_per_byte)
+    return _decompressed(path, most, memory_per_byte, remedy)
 
 
-def _decompressed(path: Path, most: int, memory_per_byte: int) -> bytes:
+def _decompressed(path: Path, most: int, memory_per_byte: int, remedy: str) -> bytes:
     """The content of a gzip file, of which no more is read than fits."""
     parts, size = [], 0
     try:
         with gzip.open(path) as file:
             while part := file.read(CHUNK):
                 size += len(part)
-                require_memory(
-                    size * memory_per_byte, f"{path} decompressed", "Split it into several files."
-                )
+                require_memory(size * memory_per_byte, f"{path} decompressed", remedy)
                 if size > most:
                     raise DataError(
                         f"{path}: holds more than {most:,} bytes decompressed. Split it into "

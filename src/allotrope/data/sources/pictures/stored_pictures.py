@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -15,16 +13,16 @@ import PIL
 from allotrope.config import DataOptions, bytes_text
 from allotrope.data.sources.pictures.decode_pictures import Pictures, look_at_pictures
 from allotrope.data.store.row_file import SpoiledStore
+from allotrope.data.store.source_key import source_key
 from allotrope.data.store.store import NoRoom, Store, Stored
 from allotrope.data.store.store_folder import PREFIX
 from allotrope.data.store.stored_rows import as_column
 from allotrope.errors import UsageError
-from allotrope.memory_limit import data_limit, require_memory
+from allotrope.memory_limit import data_limit, fits, require_memory
 from allotrope.wording import counted
 
 Report = Callable[[str], None]
 Decoded = tuple[np.ndarray, dict[str, Any]]
-FORMAT = 3
 WORTH_A_LINE = 100_000_000
 """Bytes on the disk of which is said that they are put there, even if they fit in memory."""
 
@@ -44,7 +42,7 @@ def decoded_pictures(
     store = Store.asked_for(options.cache_size)
     lengths = tuple((split, sum(1 for _ in rows)) for split, rows in groupby(parts))
     asked = options.image_size, options.value_range
-    key = picture_key(folder, files, *asked, lengths, PIL.__version__)
+    key = source_key(PREFIX, folder, files, *asked, lengths, PIL.__version__)
     if store is not None:
         stored = store.opened(key, report)
         decoded = None if stored is None else _opened(store, stored, report)
@@ -63,29 +61,6 @@ def decoded_pictures(
     if store is not None:
         _put(store, key, pictures, pixels, facts, report)
     return pixels, facts
-
-
-def fits(count: int) -> bool:
-    """Whether so many bytes of examples are held in memory as a whole."""
-    return count <= data_limit()
-
-
-def picture_key(root: Path, files: Iterable[Path], *options: object) -> str:
-    """What decoded pictures are called.
-
-    A hash of every path, its times and size, and of `options` such as the size.
-    """
-    key = hashlib.blake2b(repr((FORMAT, str(root.resolve()), options)).encode(), digest_size=16)
-    for path in files:
-        key.update(os.fsencode(path.relative_to(root)) + repr(_state(path)).encode())
-    return f"{PREFIX}{key.hexdigest()}"
-
-
-def _state(path: Path) -> tuple[int, ...]:
-    if not path.exists():  # a link that leads nowhere
-        return ()
-    status = path.stat()
-    return status.st_mtime_ns, status.st_ctime_ns, status.st_size
 
 
 def _opened(store: Store, stored: Stored, report: Report) -> Decoded | None:

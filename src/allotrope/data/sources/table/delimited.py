@@ -3,29 +3,32 @@
 from __future__ import annotations
 
 import csv
-import io
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from contextlib import suppress
-from dataclasses import dataclass, replace
-from itertools import islice
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-from allotrope.data.sources.table.table_text import read_table_text, table_suffix
+from allotrope.data.sources.lines.text_file import SPLIT_IT
+from allotrope.data.sources.table.records import (
+    LOOKED_AT,
+    SEPARATORS,
+    lines_of,
+    records,
+    say_separator,
+    separator_of,
+    trimmed,
+)
+from allotrope.data.sources.table.table_text import read_table_text
+from allotrope.data.store.stored_texts import StoredTexts
 from allotrope.errors import DataError
 from allotrope.wording import counted
 
-SEPARATORS = {",": "commas", "\t": "tabs", ";": "semicolons", "|": "bars"}
 STRANGE = "^~:# "
 """What may part cells in other files, and is not taken to."""
-LOOKED_AT = 200
-"""Rows by which the separator is told."""
 MEMORY_PER_BYTE = 10
 """What Python needs for a byte of text in short cells, at the most."""
 ROWS_SHOWN = 5
 MOSTLY, SHOWN = 0.5, 60
-LARGEST_CELL = 16_000_000
-"""Characters of a cell, which may be a long text; Python's own limit is 131,072."""
 
 
 @dataclass(frozen=True)
@@ -43,10 +46,13 @@ class TextTable:
 
 @dataclass(frozen=True)
 class TextColumns:
-    """A table by columns: `columns` has the cells of each, `lines` the line of each row."""
+    """A table by columns: `columns` has the cells of each, `lines` the line of each row.
+
+    Long texts may lie on disk.
+    """
 
     path: Path
-    columns: dict[str, list[str]]
+    columns: Mapping[str, list[str] | StoredTexts]
     lines: list[int]
     separator: str = ","
 
@@ -54,32 +60,36 @@ class TextColumns:
         """The number of rows."""
         return len(self.lines)
 
-    def take(self, rows: Sequence[int]) -> TextColumns:
-        """These rows only."""
-        columns = {name: [cells[row] for row in rows] for name, cells in self.columns.items()}
-        return replace(self, columns=columns, lines=[self.lines[row] for row in rows])
+    @property
+    def held(self) -> dict[str, list[str]]:
+        """The columns in memory."""
+        return {name: cells for name, cells in self.columns.items() if isinstance(cells, list)}
 
 
-def read_delimited(path: Path, notes: list[str], skip_bad_rows: bool = False) -> TextTable:
+def read_delimited(
+    path: Path, notes: list[str], skip_bad_rows: bool = False, remedy: str = SPLIT_IT
+) -> TextTable:
     """The rows of a table; what was guessed of encoding and separator is added to `notes`.
+
+    `remedy`: what is said if it does not fit in memory.
 
     Raises: DataError if it is no table, or rows differ in length and are not to be skipped.
     """
-    read = read_table_text(path, notes, MEMORY_PER_BYTE)
-    separator = read.separator or _separator(path, read.text)
-    usual = "," if table_suffix(path) == ".csv" else "\t"
-    if separator != usual:
-        named = SEPARATORS.get(separator, f"'{separator}'")
-        notes.append(f"the columns of '{path.name}' are told apart by {named}")
+    read = read_table_text(path, notes, MEMORY_PER_BYTE, remedy)
+    separator = read.separator
+    if separator:
+        say_separator(path, separator, notes)
+    else:
+        separator = separator_of(path, read.text, notes)
     rows, lines = _rows(path, read.text, separator)
     if not rows:
         raise DataError(f"{path}: holds no rows; expected a header and a row for each example.")
-    _check_parted(path, rows)
+    check_parted(path, rows)
     rows, lines = _of_one_length(path, rows, lines, notes, skip_bad_rows)
     return TextTable(path, rows, lines, separator)
 
 
-def _check_parted(path: Path, rows: Sequence[Sequence[str]]) -> None:
+def check_parted(path: Path, rows: Sequence[Sequence[str]]) -> None:
     """Raises: DataError for rows of a single cell in which a mark stands equally often."""
     first = [row[0] for row in rows[:LOOKED_AT]]
     if any(len(row) > 1 for row in rows[:LOOKED_AT]) or len(first) < 2:
@@ -114,47 +124,25 @@ def by_columns(table: TextTable, header: bool = True) -> TextColumns:
     return TextColumns(table.path, columns, table.lines[start:], table.separator)
 
 
-def _separator(path: Path, text: str) -> str:
-    """What tells columns apart: what gives most columns in rows that are equally long."""
-    if table_suffix(path) != ".csv":
-        return "\t"
-    candidates = {}
-    for separator in SEPARATORS:
-        lengths = Counter[int]()
-        with suppress(csv.Error):  # what came before tells enough; reading all says what is wrong
-            lengths.update(len(row) for _, row in islice(_records(text, separator), LOOKED_AT))
-        if lengths:
-            length, count = lengths.most_common(1)[0]
-            candidates[separator] = (length > 1 and count / lengths.total() > 0.9, length)
-    return max(candidates, key=lambda separator: candidates[separator]) if candidates else ","
-
-
-def _records(text: str, separator: str) -> Iterator[tuple[int, list[str]]]:
-    """Line number and cells of each row that is not empty."""
-    csv.field_size_limit(LARGEST_CELL)
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
-    before = 0
-    for row in reader:
-        cells = [cell.strip() for cell in row]
-        if any(cells):
-            yield before + 1, cells
-        before = reader.line_num
-
-
 def _rows(path: Path, text: str, separator: str) -> tuple[list[list[str]], list[int]]:
     rows: list[list[str]] = []
     lines: list[int] = []
     try:
-        for line, cells in _records(text, separator):
+        for line, cells in records(lines_of(text), separator):
             rows.append(cells)
             lines.append(line)
     except csv.Error as error:
-        after = f" after line {lines[-1]}" if lines else ""
-        raise DataError(
-            f"{path}: cannot be read{after}: {error}. Expected a row a line, and cells with "
-            "line breaks or quotes in quotes."
-        ) from None
+        raise unreadable(path, error, lines) from None
     return rows, lines
+
+
+def unreadable(path: Path, error: csv.Error, lines: Sequence[int]) -> DataError:
+    """What is said of a table behind whose `lines` there is no row."""
+    after = f" after line {lines[-1]}" if lines else ""
+    return DataError(
+        f"{path}: cannot be read{after}: {error}. Expected a row a line, and cells with "
+        "line breaks or quotes in quotes."
+    )
 
 
 def _of_one_length(
@@ -165,12 +153,24 @@ def _of_one_length(
     Raises: DataError for rows of another length, which may be skipped, each said.
     """
     width = len(rows[0])
-    trimmed = [row if len(row) == width or any(row[width:]) else row[:width] for row in rows]
-    wrong = [place for place, row in enumerate(trimmed) if len(row) != width]
+    shortened = [trimmed(row, width) for row in rows]
+    wrong = [place for place, row in enumerate(shortened) if len(row) != width]
     if not wrong:
-        return trimmed, lines
-    _check_first(path, trimmed)
-    listed = [f"line {lines[place]} has {len(trimmed[place])}" for place in wrong[:ROWS_SHOWN]]
+        return shortened, lines
+    check_first(path, shortened)
+    check_rows(path, width, [(lines[at], len(shortened[at])) for at in wrong], notes, skip)
+    left_out = set(wrong)
+    places = [place for place in range(len(rows)) if place not in left_out]
+    return [shortened[place] for place in places], [lines[place] for place in places]
+
+
+def check_rows(
+    path: Path, width: int, wrong: Sequence[tuple[int, int]], notes: list[str], skip: bool
+) -> None:
+    """Raises: DataError for rows of another length, (line, cells), unless they are left out."""
+    if not wrong:
+        return
+    listed = [f"line {line} has {count}" for line, count in wrong[:ROWS_SHOWN]]
     more = ""
     if len(wrong) > ROWS_SHOWN:
         more = f" and {counted(len(wrong) - ROWS_SHOWN, 'more row')}"
@@ -183,12 +183,9 @@ def _of_one_length(
             "empty, or leave these rows out with --skip-bad-rows."
         )
     notes.append(f"{counted(len(wrong), 'row')} left out, as was asked for: {said}")
-    left_out = set(wrong)
-    places = [place for place in range(len(rows)) if place not in left_out]
-    return [trimmed[place] for place in places], [lines[place] for place in places]
 
 
-def _check_first(path: Path, rows: Sequence[Sequence[str]]) -> None:
+def check_first(path: Path, rows: Sequence[Sequence[str]]) -> None:
     """Raises: DataError if the first row is the odd one, as a title above the header is."""
     lengths = Counter(len(row) for row in rows)
     length, count = lengths.most_common(1)[0]

@@ -16,8 +16,9 @@ from allotrope.data.recognize.frames import checked, with_split_column
 from allotrope.data.recognize.input_columns import Decoded, DecodedVolumes
 from allotrope.data.recognize.read_frame import asked_of, read_frame
 from allotrope.data.sources.pictures.stored_pictures import Report, decoded_pictures
-from allotrope.data.sources.table.delimited import TextColumns, read_delimited
+from allotrope.data.sources.table.delimited import TextColumns, TextTable
 from allotrope.data.sources.table.header import why_headless, with_header, with_header_of
+from allotrope.data.sources.table.large_table import read_columns
 from allotrope.data.sources.table.patient_column import with_patients
 from allotrope.data.sources.table.picture_files import (
     PictureFolder,
@@ -48,7 +49,7 @@ def read_tables(tables: Mapping[str, Path], options: DataOptions, report: Report
     notes: list[str] = []
     first = tables["train"]
     asked = asked_of(options).inputs
-    columns = _alike(_columns(tables, notes, options.skip_bad_rows), notes)
+    columns = _alike(_columns(tables, notes, options, report), notes)
     columns = {
         split: with_scans_of_subjects(first.parent, table, notes)
         for split, table in columns.items()
@@ -89,15 +90,23 @@ def _asked_cells(options: DataOptions, may_be_grouped: bool) -> AskedCells:
     )
 
 
-def _columns(tables: Mapping[str, Path], notes: list[str], skip: bool) -> dict[str, TextColumns]:
+def _columns(
+    tables: Mapping[str, Path], notes: list[str], options: DataOptions, report: Report
+) -> dict[str, TextColumns]:
     """The columns of each table, called as in the training table if they have no header."""
-    first = read_delimited(tables["train"], notes, skip)
-    reason = why_headless(first)
-    train, headless = with_header(first, notes, reason), bool(reason)
-    columns = {"train": train}
+    reasons: dict[str, str] = {}
+
+    def named(table: TextTable, notes: list[str]) -> TextColumns:
+        reasons["train"] = why_headless(table)
+        return with_header(table, notes, reasons["train"])
+
+    def named_alike(table: TextTable, notes: list[str]) -> TextColumns:
+        return with_header_of(table, columns["train"], bool(reasons["train"]))
+
+    columns = {"train": read_columns(tables["train"], named, notes, options, report)}
     for split, path in tables.items():
         if split != "train":
-            columns[split] = with_header_of(read_delimited(path, notes, skip), train, headless)
+            columns[split] = read_columns(path, named_alike, notes, options, report)
     return columns
 
 
@@ -107,7 +116,7 @@ def picture_columns(
     """The columns that name pictures, or are asked for as such."""
     return tuple(
         name
-        for name, cells in columns.columns.items()
+        for name, cells in columns.held.items()
         if asked.get(name) == "image" or (name not in asked and _names_pictures(folder, cells))
     )
 

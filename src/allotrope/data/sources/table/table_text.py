@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from allotrope.data.encodings import decoded
-from allotrope.data.sources.lines.text_file import COMPRESSED, GZIP, content
+from allotrope.data.sources.lines.text_file import COMPRESSED, GZIP, SPLIT_IT, content
 from allotrope.errors import DataError
 from allotrope.wording import counted
 
@@ -52,14 +52,25 @@ def is_table(path: Path) -> bool:
     return table_suffix(path) in SUFFIXES
 
 
-def read_table_text(path: Path, notes: list[str], memory_per_byte: int) -> TableText:
+def read_table_text(
+    path: Path, notes: list[str], memory_per_byte: int, remedy: str = SPLIT_IT
+) -> TableText:
     """The text of a table; what was guessed of its encoding is added to `notes`.
 
     Raises: DataError for a file that is of another kind, or cannot be decompressed.
     """
-    data = content(path, memory_per_byte=memory_per_byte)
+    data = content(path, memory_per_byte=memory_per_byte, remedy=remedy)
     if data.startswith(GZIP):
         raise DataError(f"{path}: is compressed twice. Decompress it.")
+    check_kind(path, data)
+    text = _decoded(path, data, notes).removeprefix("\ufeff")
+    if "\0" in text:
+        raise DataError(f"{path}: holds zero bytes; expected a table in text.")
+    return apart_first_line(text)
+
+
+def check_kind(path: Path, data: bytes) -> None:
+    """Raises: DataError if the first bytes of a file are those of another kind."""
     for beginning, what, remedy in BEGINNINGS:
         if data.startswith(beginning):
             raise DataError(f"{path}: is {what}, whatever it is called. {remedy}")
@@ -68,9 +79,10 @@ def read_table_text(path: Path, notes: list[str], memory_per_byte: int) -> Table
             f"{path}: is a web page, as a server sends it instead of a file that has to be asked "
             "for otherwise. Download the table itself."
         )
-    text = _decoded(path, data, notes).removeprefix("\ufeff")
-    if "\0" in text:
-        raise DataError(f"{path}: holds zero bytes; expected a table in text.")
+
+
+def apart_first_line(text: str) -> TableText:
+    """The text without a first line that only says what tells columns apart."""
     said = re.match(r"sep=(.)\r?\n", text)
     if said is None:
         return TableText(text)

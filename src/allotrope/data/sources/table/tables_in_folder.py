@@ -11,8 +11,9 @@ from allotrope.config import DataOptions
 from allotrope.data.sources.folder.folder_layout import find_layout
 from allotrope.data.sources.folder.tree import scan
 from allotrope.data.sources.split_files import one_each, splits_alone, visible_files
-from allotrope.data.sources.table.delimited import TextColumns, read_delimited
+from allotrope.data.sources.table.delimited import TextColumns
 from allotrope.data.sources.table.header import with_header
+from allotrope.data.sources.table.large_table import told_by
 from allotrope.data.sources.table.picture_files import PictureFolder
 from allotrope.data.sources.table.read_table import picture_columns
 from allotrope.data.sources.table.subject_scans import subject_column
@@ -77,7 +78,7 @@ def _naming(folder: Path, names_files: Callable[[Path, TextColumns], bool]) -> l
     for path in _tables(folder):
         # It may be about anything; named itself, it would be said what is wrong.
         with suppress(DataError):
-            if names_files(folder, with_header(read_delimited(path, []), [])):
+            if names_files(folder, with_header(told_by(path), [])):
                 naming.append(path)
     return naming
 

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from allotrope.data.cells import texts
+from allotrope.data.cells import known_text, texts
 from allotrope.data.number_forms import MARKS, NumbersFound, numbers_found, parsed, points_of
 from allotrope.data.recognize.frame import Frame, Spoiled
+from allotrope.data.store.stored_texts import StoredTexts, as_text_column
 from allotrope.inputs.table.cell_numbers import NumberForm
 
 LONGEST_LABEL = 1000
@@ -33,18 +34,25 @@ class AskedCells:
     may_be_grouped: bool = False
 
 
-Cells = Mapping[str, Mapping[str, Sequence[str]]]
-"""The cells of each column by split."""
+Cells = Sequence[str] | StoredTexts
 
 
-def add_columns(frame: Frame, columns: Cells, asked: AskedCells) -> None:
-    """Adds the columns to the frame, in their order."""
-    may_be_numbers = [
-        name for name in columns if name not in asked.texts and name not in frame.naming
-    ]
-    numbers = {name: numbers_found(_whole(columns[name])) for name in may_be_numbers}
+def add_columns(
+    frame: Frame, columns: Mapping[str, Mapping[str, Cells]], asked: AskedCells
+) -> None:
+    """Adds the columns to the frame, in their order; `columns` are cells by name and split."""
+    held = {name: _held(parts) for name, parts in columns.items()}
+    apart = {*asked.texts, *frame.naming}
+    numbers = {
+        name: numbers_found(_whole(parts))
+        for name, parts in held.items()
+        if parts and name not in apart
+    }
     told = set(points_of(numbers).values())
-    for name, parts in columns.items():
+    for name, parts in held.items():
+        if not parts:
+            _add_long_texts(frame, name, columns[name])
+            continue
         form = NumberForm() if name in asked.numbers else None
         each = numbers.get(name)
         if each is not None:
@@ -53,6 +61,12 @@ def add_columns(frame: Frame, columns: Cells, asked: AskedCells) -> None:
             _add_texts(frame, name, parts)
         else:
             _add_numbers(frame, name, parts, form)
+
+
+def _held(parts: Mapping[str, Cells]) -> dict[str, Sequence[str]]:
+    """The cells by split; none if some of them lie on disk."""
+    held = {split: part for split, part in parts.items() if not isinstance(part, StoredTexts)}
+    return held if len(held) == len(parts) else {}
 
 
 def _whole(parts: Mapping[str, Sequence[str]]) -> list[str]:
@@ -126,13 +140,23 @@ def _both(
 def _add_texts(frame: Frame, name: str, parts: Mapping[str, Sequence[str]]) -> None:
     # An array of texts is as wide as its longest: a single cell could fill the memory.
     long = max(map(len, _whole(parts))) > LONGEST_LABEL
+    if long:
+        _add_long_texts(frame, name, parts)
+        return
     for split, part in parts.items():
-        if long:
-            frame.splits[split][name] = np.array(part, LONG_TEXTS)
-        elif name in frame.naming:
+        if name in frame.naming:
             frame.splits[split][name] = np.array(part, "U")
         else:
             frame.splits[split][name] = texts(part)
+
+
+def _add_long_texts(frame: Frame, name: str, parts: Mapping[str, Cells]) -> None:
+    """Texts, of which those that lie on disk stay there."""
+    for split, part in parts.items():
+        if isinstance(part, StoredTexts):
+            frame.splits[split][name] = as_text_column(part)
+        else:
+            frame.splits[split][name] = np.array([known_text(cell) for cell in part], LONG_TEXTS)
 
 
 def _add_numbers(

@@ -1,0 +1,29 @@
+"""Cells of a column in memory, equal ones once."""
+
+from __future__ import annotations
+
+MOST_KNOWN = 100_000
+"""So many different cells of a column are known again."""
+EACH, POINTER = 60, 8
+"""What Python needs for a text beside its characters, and for one more place where it stands."""
+
+
+class HeldCells:
+    """Takes the cells of a column; `bytes` are about what they take."""
+
+    def __init__(self) -> None:
+        """Without cells."""
+        self.cells: list[str] = []
+        self.bytes = 0
+        self._known: dict[str, str] = {}
+
+    def add(self, cell: str) -> None:
+        """One more cell."""
+        same = self._known.get(cell)
+        if same is None:
+            same = cell
+            self.bytes += EACH + len(cell)
+            if len(self._known) < MOST_KNOWN:
+                self._known[cell] = cell
+        self.bytes += POINTER
+        self.cells.append(same)

@@ -1,0 +1,72 @@
+"""The columns of a table, read by page if it is more than is held in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+from allotrope.config import DataOptions
+from allotrope.data.encodings import printable
+from allotrope.data.recognize.read_frame import asked_of
+from allotrope.data.sources.lines.text_file import SPLIT_IT
+from allotrope.data.sources.table.delimited import (
+    MEMORY_PER_BYTE,
+    TextColumns,
+    TextTable,
+    read_delimited,
+)
+from allotrope.data.sources.table.paged_table import NotByPage, first_rows, paged_table
+from allotrope.data.sources.text_keeper import TextKeeper
+from allotrope.data.store.store import NoRoom
+from allotrope.memory_limit import fits
+
+Report = Callable[[str], None]
+Named = Callable[[TextTable, list[str]], TextColumns]
+"""named(table, notes): the columns of a table, of which the first rows are enough, by their names.
+"""
+
+
+def read_columns(
+    path: Path, named: Named, notes: list[str], options: DataOptions, report: Report
+) -> TextColumns:
+    """The columns of a table, long texts on disk if all of it is more than is held in memory.
+
+    Raises: DataError if it is no table, or is to be held in memory and does not fit there.
+    """
+    skip = options.skip_bad_rows
+    in_memory = _in_memory(options)
+    how = "table", skip, tuple(sorted(in_memory))
+    title = f"'{printable(path.name)}'"
+    keeper = TextKeeper.of_large(path.parent, [path], title, MEMORY_PER_BYTE, how, options, report)
+    remedy = SPLIT_IT
+    if keeper is not None:
+        own: list[str] = []
+        try:
+            table = paged_table(path, own, keeper)
+            columns = table.columns(named(table, own), in_memory, own, skip)
+        except (NotByPage, NoRoom) as error:
+            remedy = f"It cannot be read by page either: {error}."
+        else:
+            notes.extend(own)
+            return columns
+    return named(read_delimited(path, notes, skip, remedy), notes)
+
+
+def told_by(path: Path) -> TextTable:
+    """What tells the columns of a table: all of it, or the first rows if it is read by page.
+
+    Raises: DataError if it is no table.
+    """
+    if not fits(path.stat().st_size * MEMORY_PER_BYTE):
+        with suppress(NotByPage):
+            return first_rows(path, [])
+    return read_delimited(path, [])
+
+
+def _in_memory(options: DataOptions) -> frozenset[str]:
+    """The columns that are no texts to learn from, as far as options say."""
+    asked = asked_of(options)
+    others = [name for name, kind in asked.inputs.items() if kind not in ("text", "none")]
+    apart = [name for name in (options.group, options.time) if name is not None]
+    return frozenset((*asked.targets, *asked.tasks, *others, *apart))

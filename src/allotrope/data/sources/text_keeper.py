@@ -1,0 +1,127 @@
+"""Puts the texts of files on disk, if reading them takes more than is held in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from allotrope.config import DataOptions, bytes_text
+from allotrope.data.store.run_writer import RunWriter, writing_runs
+from allotrope.data.store.source_key import source_key
+from allotrope.data.store.store import NoRoom, Store, Stored
+from allotrope.data.store.store_folder import TEXTS
+from allotrope.data.store.stored_rows import StoredRows
+from allotrope.data.store.stored_texts import StoredTexts, stored_bytes
+from allotrope.memory_limit import data_limit, fits, require_memory
+
+Report = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class TextKeeper:
+    """A place on disk for columns of texts of some files below a folder.
+
+    `needed`: what reading them into memory takes. `size`: what the texts take at the most.
+    `how`: whatever else decides which texts there are.
+    """
+
+    store: Store
+    root: Path
+    files: Sequence[Path]
+    title: str
+    needed: int
+    size: int
+    how: tuple[object, ...]
+    report: Report
+
+    @classmethod
+    def of_large(
+        cls,
+        root: Path,
+        files: Sequence[Path],
+        title: str,
+        memory_per_byte: int,
+        how: tuple[object, ...],
+        options: DataOptions,
+        report: Report,
+    ) -> TextKeeper | None:
+        """The place for texts that are more than is held in memory.
+
+        None if they are not, or nothing is to be put on disk (`--cache-size 0`).
+        """
+        size = sum(path.stat().st_size for path in files)
+        store = Store.asked_for(options.cache_size)
+        if store is None or fits(size * memory_per_byte):
+            return None
+        return cls(store, root, files, title, size * memory_per_byte, size, how, report)
+
+    def opened(self, column: object) -> Stored | None:
+        """The texts of a column that were put there before, and the facts with them."""
+        return self.store.opened(self._key(column), self.report)
+
+    @contextmanager
+    def taking(self, columns: Sequence[Any]) -> Iterator[TakenTexts]:
+        """Takes the texts of these columns; they are there if nothing goes wrong until the end.
+
+        Those that are there already stay as they are. Raises: NoRoom.
+        """
+        new = [column for column in columns if self.opened(column) is None]
+        if new:
+            self.store.check_room(self.size)
+            self.report(
+                f"the texts of {self.title} take up to {bytes_text(self.size)} and more than the "
+                f"{bytes_text(data_limit())} that are held in memory while they are read; they "
+                f"are kept in {self.store.folder} and read from disk in training (--cache-size "
+                "says how much may lie there, 0 holds all in memory)"
+            )
+        with self.store.refusals(), ExitStack() as stack:
+            writers = {
+                column: stack.enter_context(writing_runs(self.store.folder / self._key(column)))
+                for column in new
+            }
+            taken = TakenTexts(writers, {})
+            yield taken
+            for writer in writers.values():
+                writer.finish({"title": self.title, **taken.facts})
+
+    def column(self, column: object) -> StoredTexts:
+        """The texts [n] of a column that was taken. Raises: NoRoom if somebody removed them."""
+        stored = self.opened(column)
+        if stored is None:
+            raise NoRoom(f"texts that were written to {self.store.folder} are not there")
+        return StoredTexts(StoredRows.all_of(stored.rows.file))
+
+    def require_memory(self, error: NoRoom) -> None:
+        """Says that texts are held in memory. Raises: DataError if they do not fit there."""
+        require_memory(
+            self.needed, f"reading {self.title}", f"It cannot be kept on disk either: {error}."
+        )
+        self.report(f"texts are held in memory, as they are not kept on disk: {error}")
+
+    def require_for(self, count: int) -> None:
+        """Raises: DataError if so many bytes of what is no long text do not fit in memory."""
+        require_memory(
+            count,
+            f"what {self.title} holds beside long texts",
+            "Long texts are read from disk; leave other columns out of the file, or split it.",
+        )
+
+    def _key(self, column: object) -> str:
+        return source_key(TEXTS, self.root, self.files, *self.how, column)
+
+
+@dataclass(frozen=True)
+class TakenTexts:
+    """Takes texts by column, on their way to the disk; `facts` go with them."""
+
+    writers: Mapping[Any, RunWriter]
+    facts: dict[str, Any]
+
+    def add(self, column: object, text: str) -> None:
+        """One more text of a column. Raises: OSError."""
+        writer = self.writers.get(column)
+        if writer is not None:
+            writer.add(stored_bytes(text))
