@@ -8,7 +8,7 @@ import json
 
 import numpy as np
 
-WORDS = "the a film plot was is never truly good bad fine 日本 naïve slow 😀 brilliant dull".split()
+SAID = "the a film plot was is never truly good bad fine 日本 naïve slow 😀 brilliant dull"
 
 
 def reviews(count=60):
@@ -16,7 +16,7 @@ def reviews(count=60):
     rng = np.random.default_rng(0)
     rows = []
     for number in range(count):
-        words = rng.choice(WORDS, 9 + number % 40)
+        words = rng.choice(SAID.split(), 9 + number % 40)
         rows.append((" ".join(words) + f" {number}", ("good", "bad")[number % 2]))
     rows[7] = ("", rows[7][1])
     return rows

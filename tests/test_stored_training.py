@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import allotrope
+from allotrope.architectures.text_networks import beside_linear
 from allotrope.config import Recipe
 from allotrope.data.store.stored_rows import StoredRows
 from allotrope.frameworks import framework as find_framework
@@ -22,6 +23,7 @@ from allotrope.training.loop import train
 from alone import alone, outcome_alone
 from quick import ONE, fit, fit_with, one_candidate
 from stored_pictures import TINY, hash_of_batches, pets
+from stored_texts import csv_file, reviews
 from tested import InEach
 
 LIMIT = "ALLOTROPE_DATA_LIMIT"
@@ -40,7 +42,27 @@ def start_for(data):
     return named_after(image.prepare(network), [image.name], [task.name])
 
 
+def started(data, recipe):
+    """What learns from texts: a linear model and their words are part of its beginning."""
+    return beside_linear(data, data.inputs[0], "ngram", recipe, seed=0)
+
+
 class TestInEachFramework(InEach):
+    def test_weights_of_texts_are_the_same_from_disk(self, tmp_path, monkeypatch, name):
+        path = csv_file(tmp_path, reviews())
+        held = allotrope.read(path, cache_size=0)
+        monkeypatch.setenv(LIMIT, TINY)
+        stored = allotrope.read(path)
+        assert isinstance(stored.train["text"], StoredRows)
+        recipe = Recipe(epochs=2, batch_size=8, learning_rate=0.05, augmentation="light")
+        settings = find_framework(name).settings()[0]
+        one, other = (
+            train(started(data, recipe), data, recipe, settings, name) for data in (held, stored)
+        )
+        for weight, array in one.network.weights.items():
+            np.testing.assert_array_equal(other.network.weights[weight], array)
+        assert one.best["validation_loss"] == other.best["validation_loss"]
+
     def test_weights_are_the_same_from_disk(self, tmp_path, monkeypatch, name):
         held = allotrope.read(pets(tmp_path / "pets"), cache_size=0)
         monkeypatch.setenv(LIMIT, TINY)
@@ -120,3 +142,15 @@ def test_a_measuring_process_reads_from_disk(tmp_path, monkeypatch):
     (row,) = measure(one_candidate(tmp_path), calibration, splits, threads=1)
     assert "reason" not in row
     np.testing.assert_allclose(answers["test"], expected, atol=1e-5)
+
+
+def test_a_whole_run_of_texts(tmp_path, monkeypatch):
+    path = csv_file(tmp_path, reviews())
+    options = {**QUICK, "network": "ngram"}
+    held = fit(path, out=tmp_path / "held", cache_size="0", **options)
+    monkeypatch.setenv(LIMIT, TINY)
+    stored = fit(path, out=tmp_path / "stored", **options)
+    assert held.json["test"] == stored.json["test"]
+    one, other = (allotrope.load(each.folder / "model.onnx").weights for each in (held, stored))
+    for name, array in one.items():
+        np.testing.assert_array_equal(other[name], array)

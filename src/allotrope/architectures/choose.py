@@ -29,9 +29,9 @@ from allotrope.architectures.recipes import (
 )
 from allotrope.architectures.side_by_side import check_members, members_in_words, seeds_of_members
 from allotrope.architectures.text_networks import (
-    BESIDE_LINEAR,
     beside_linear,
     family_for_texts,
+    linear_in_words,
     words_alone,
 )
 from allotrope.config import Recipe
@@ -149,7 +149,7 @@ class _Choosing:
         linear = self._only_text()
         if linear:
             network = beside_linear(self.data, self.texts[0], family.name, recipe, self.seed)
-            self.reasons.append(BESIDE_LINEAR)
+            self.reasons.append(linear_in_words(self.data.train[self.texts[0].name], self.seed))
         else:
             network = self._built(family, arguments)
         network = with_task_weights(network, recipe, self.data.tasks, self.reasons)

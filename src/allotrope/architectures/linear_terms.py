@@ -7,7 +7,7 @@ twice; the sum of the two is linear in the same terms, and is seldom worse than 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -44,23 +44,32 @@ class Counts:
     vectors: Any
 
 
-def counted(grams: np.ndarray, buckets: int) -> Counts:
-    """The terms in the buckets int32 [n, g] of training texts; 0 is none."""
-    texts, places = np.nonzero(grams)
-    seen = np.unique(grams[texts, places])
+def counted(pages: Iterable[np.ndarray], buckets: int) -> Counts:
+    """The terms in the buckets int32 [m, g] of training texts, so many at a time; 0 is none."""
+    counts = sparse.vstack([_times(grams, buckets) for grams in pages], format="csr")
+    seen = np.unique(counts.indices)
     rows = np.zeros(buckets, np.int32)
     rows[seen] = np.arange(1, len(seen) + 1)
-    shape = (len(grams), len(seen) + 1)
-    ones = np.ones(len(texts), np.float32)
-    counts = sparse.csr_matrix((ones, (texts, rows[grams[texts, places]])), shape)
-    counts.sum_duplicates()
+    # The terms that there are keep their order, so that those of each text stay sorted.
+    shape = (counts.shape[0], len(seen) + 1)
+    counts = sparse.csr_matrix((counts.data, rows[counts.indices], counts.indptr), shape)
     with_term = np.bincount(counts.indices, minlength=shape[1])
-    importance = np.log((1 + len(grams)) / (1 + with_term)) + 1
+    importance = np.log((1 + shape[0]) / (1 + with_term)) + 1
     importance[0] = 0
     # The length that the network computes: each time that a term occurs counts for itself.
     lengths = np.sqrt(np.maximum(counts @ importance**2, 1e-6))
     vectors = sparse.diags(1 / lengths) @ counts @ sparse.diags(importance)
     return Counts(rows, importance.astype(np.float32), vectors.tocsr())
+
+
+def _times(grams: np.ndarray, buckets: int) -> Any:
+    """How often each bucket comes in each text, sparse float32 [m, buckets]."""
+    texts, places = np.nonzero(grams)
+    ones = np.ones(len(texts), np.float32)
+    shape = (len(grams), buckets)
+    times = sparse.csr_matrix((ones, (texts, grams[texts, places])), shape)
+    times.sum_duplicates()
+    return times
 
 
 def linear_terms(counts: Counts, tasks: Sequence[Task], labels: Sequence[np.ndarray]) -> Terms:

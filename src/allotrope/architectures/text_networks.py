@@ -11,12 +11,14 @@ from allotrope.config import Recipe
 from allotrope.data.examples import Data
 from allotrope.errors import UsageError
 from allotrope.inputs.text.hash_tables import BUCKETS
+from allotrope.inputs.text.raw_bytes import byte_counts
 from allotrope.inputs.text.text_input import GRAMS, WORDS, Text
+from allotrope.memory_limit import data_limit
 from allotrope.network.network import Network
 from allotrope.network.rewriting.joined import Trunk, joined, trunk_of, with_heads
 from allotrope.network.rewriting.named_after import named_after
 from allotrope.network.zoo import TEXT_NETWORKS
-from allotrope.network.zoo.ngram import Terms, ngram
+from allotrope.network.zoo.ngram import ngram
 from allotrope.network.zoo.text_cnn import text_cnn
 from allotrope.tasks import Task
 from allotrope.tasks.several import trained_by
@@ -26,6 +28,10 @@ BESIDE_LINEAR = (
     "vectors on TF-IDF and, counted twice, on naive Bayes ratios), and is given back as that if "
     "training adds nothing on the validation examples."
 )
+LINEAR_PER_BYTE = 128
+"""Bytes of memory that the linear model takes for a byte of its texts, about."""
+FEWEST = 1000
+"""It is made of so many texts at least."""
 MANY = 20_000
 """With so many training texts a transformer may find what others do not."""
 LONG = 2048
@@ -70,25 +76,44 @@ def beside_linear(data: Data, text: Text, name: str, recipe: Recipe, seed: int) 
     """
     labels = data.train.columns
     tasks = trained_by(data.tasks, recipe, labels)
-    buckets = text.buckets(labels[text.name])
-    counts = counted(buckets[GRAMS], BUCKETS)
-    terms = linear_terms(counts, tasks, [labels[task.name] for task in tasks])
+    x = labels[text.name]
+    rows = rows_that_fit(x, seed)
+    counts = counted(text.buckets(x.take(rows, axis=0), GRAMS), BUCKETS)
+    terms = linear_terms(counts, tasks, [labels[task.name][rows] for task in tasks])
     answers = len(terms.bias)
-    built = _built(name, buckets[WORDS], terms, answers, seed)
+    built = ngram(answers, terms, seed=seed)
+    if name != "ngram":
+        built = TEXT_NETWORKS[name](answers, _vocabulary(text, x), terms=terms, seed=seed)
     sizes = {task.name: task.size for task in tasks}
     network = with_heads(_trunk(text, built), sizes, seed)
     return network.with_weights(_straight(network, tasks, answers))
 
 
+def rows_that_fit(x: np.ndarray, seed: int) -> np.ndarray:
+    """The training texts of which a linear model fits in memory: all, or as many drawn by seed."""
+    sizes, fitting = byte_counts(x), data_limit() // LINEAR_PER_BYTE
+    count = len(x)
+    if sizes.sum() > fitting:
+        count = min(count, max(FEWEST, count * fitting // int(sizes.sum())))
+    if count == len(x):
+        return np.arange(count)
+    return np.sort(np.random.default_rng([seed, len(x)]).permutation(len(x))[:count])
+
+
+def linear_in_words(x: np.ndarray, seed: int) -> str:
+    """Why the network begins as it does; and of which texts, if not of all."""
+    count = len(rows_that_fit(x, seed))
+    if count == len(x):
+        return BESIDE_LINEAR
+    return (
+        f"{BESIDE_LINEAR} That model is of {count:,} of the {len(x):,} training texts, drawn by "
+        "seed, as many as fit in memory with their terms; training sees all."
+    )
+
+
 def words_alone(text: Text, x: np.ndarray, seed: int) -> Network:
     """The network for a text among other inputs, of which a trunk is taken."""
-    return text_cnn(2, _vocabulary(text.buckets(x)[WORDS]), seed=seed)
-
-
-def _built(name: str, words: np.ndarray, terms: Terms, answers: int, seed: int) -> Network:
-    if name == "ngram":
-        return ngram(answers, terms, seed=seed)
-    return TEXT_NETWORKS[name](answers, _vocabulary(words), terms=terms, seed=seed)
+    return text_cnn(2, _vocabulary(text, x), seed=seed)
 
 
 def _trunk(text: Text, network: Network) -> Trunk:
@@ -110,9 +135,12 @@ def _straight(network: Network, tasks: Sequence[Task], answers: int) -> dict[str
     return weights
 
 
-def _vocabulary(words: np.ndarray) -> np.ndarray:
+def _vocabulary(text: Text, x: np.ndarray) -> np.ndarray:
     """The number of the word in each bucket, int32 [BUCKETS]; of those never seen the last one."""
-    seen = np.unique(words[words > 0])
+    there = np.zeros(BUCKETS, bool)
+    for words in text.buckets(x, WORDS):
+        there[words] = True
+    seen = np.flatnonzero(there[1:]) + 1
     numbers = np.full(BUCKETS, len(seen) + 1, np.int32)
     numbers[0] = 0
     numbers[seen] = np.arange(1, len(seen) + 1)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -128,11 +128,14 @@ class Text(Input):
             builder.output(terms[name], output)
         return builder.network()
 
-    def buckets(self, x: np.ndarray) -> dict[str, np.ndarray]:
-        """The `words` [n, w] and `grams` [n, g] of texts, as the nodes of `prepare` find them."""
-        network = self._hashed({WORDS: WORDS, GRAMS: GRAMS})
-        parts = [network.run({self.name: x[at : at + AT_ONCE]}) for at in range(0, len(x), AT_ONCE)]
-        return {name: np.concatenate([part[name] for part in parts]) for name in (WORDS, GRAMS)}
+    def buckets(self, x: np.ndarray, terms: str) -> Iterator[np.ndarray]:
+        """The `words` int32 [m, w] or `grams` [m, g] of texts, as the nodes of `prepare` find them.
+
+        Those of so many texts at a time: of all of them they take far more than the texts.
+        """
+        network = self._hashed({terms: terms})
+        for start in range(0, len(x), AT_ONCE):
+            yield network.run({self.name: x[start : start + AT_ONCE]})[terms]
 
     def read(self, argument: str) -> np.ndarray:
         """The bytes of the argument itself."""

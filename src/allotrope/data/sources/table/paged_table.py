@@ -101,9 +101,9 @@ class _Rows:
         self.wrong: list[tuple[int, int]] = []
 
     def __iter__(self) -> Iterator[list[str]]:
-        found = records(_lines(self.table.path), self.table.separator)
+        all_rows = records(_lines(self.table.path), self.table.separator)
         try:
-            for line, cells in islice(found, int(self.header), None):
+            for line, cells in islice(all_rows, int(self.header), None):
                 row = trimmed(cells, self.width)
                 if len(row) != self.width:
                     self.wrong.append((line, len(row)))
