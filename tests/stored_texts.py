@@ -29,7 +29,10 @@ def csv_file(folder, rows, name="reviews.csv", header=("text", "label")):
 
 
 def json_file(folder, rows, name="reviews.jsonl"):
-    lines = [json.dumps({"text": text or None, "label": label}) for text, label in rows]
+    lines = [
+        json.dumps({"text": text or None, "label": label}, ensure_ascii=False)
+        for text, label in rows
+    ]
     (folder / name).write_text("\n".join(lines), encoding="utf-8")
     return folder / name
 

@@ -101,6 +101,7 @@ def test_what_is_interrupted_leaves_nothing_and_raises_what_it_was(tmp_path, err
 KILLED = """
     import os, pathlib, signal, sys
     import numpy as np
+    from allotrope.data.store.run_writer import writing_runs
     from allotrope.data.store.store import Store
 
     def rows():
@@ -111,21 +112,28 @@ KILLED = """
         sys.stdin.readline()
 
     store = Store(pathlib.Path(sys.argv[1]))
-    store.write("pictures-9", (1000,), np.dtype(np.uint8), rows(), dict)
+    if sys.argv[3] == "rows":
+        store.write("pictures-9", (1000,), np.dtype(np.uint8), rows(), dict)
+    else:
+        with writing_runs(store.folder / "pictures-9") as writer:
+            for row in rows():
+                writer.add(row.tobytes() * 10_000)
+            writer.finish({})
 """
 
 
-def process(folder, what):
+def process(folder, what, kind="rows"):
     return subprocess.Popen(
-        [sys.executable, "-c", textwrap.dedent(KILLED), str(folder), what],
+        [sys.executable, "-c", textwrap.dedent(KILLED), str(folder), what, kind],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
     )
 
 
-def test_what_a_kill_leaves_is_no_entry_and_is_removed_at_the_next_writing(tmp_path):
-    with process(tmp_path, "kill") as killed:
+@pytest.mark.parametrize("kind", ["rows", "runs"])
+def test_what_a_kill_leaves_is_no_entry_and_is_removed_at_the_next_writing(tmp_path, kind):
+    with process(tmp_path, "kill", kind) as killed:
         assert killed.wait() == -signal.SIGKILL
     (left,) = entries(tmp_path)
     assert left.is_unfinished

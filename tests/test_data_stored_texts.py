@@ -7,11 +7,12 @@ import pytest
 
 import allotrope
 from allotrope.data.store.stored_rows import StoredRows
+from allotrope.errors import DataError
 from stored_pictures import TINY, hash_of_batches
-from stored_texts import csv_file, reviews, text_folder
+from stored_texts import csv_file, json_file, reviews, text_folder
 
 LIMIT = "ALLOTROPE_DATA_LIMIT"
-MADE = {"folder": text_folder, "table": csv_file}
+MADE = {"folder": text_folder, "table": csv_file, "json": json_file}
 
 
 @pytest.fixture(autouse=True)
@@ -53,3 +54,84 @@ def test_texts_are_read_once(source, monkeypatch, store):
     allotrope.read(source, report=said.append)
     assert first == {path: path.stat().st_mtime_ns for path in store.glob("*/rows.npy")}
     assert not any("are kept in" in line for line in said)
+
+
+def left_in(store):
+    return sorted(path.name for path in store.glob("*"))
+
+
+@pytest.mark.parametrize(
+    "kind, ending, words",
+    [
+        (csv_file, "one,two,three\n", "rows differ in length"),
+        (csv_file, '"no end\n', "cannot be read after line 61"),
+        (json_file, '\n{"text": 7, "label": "good"}', "'text' holds texts, and something else"),
+        (json_file, "\nno object", "no JSON object in line 61"),
+    ],
+)
+def test_what_cannot_be_read_leaves_nothing(tmp_path, monkeypatch, store, kind, ending, words):
+    path = kind(tmp_path, reviews())
+    with path.open("a", encoding="utf-8") as file:
+        file.write(ending)
+    monkeypatch.setenv(LIMIT, TINY)
+    with pytest.raises(DataError, match=words):
+        allotrope.read(path)
+    assert not left_in(store)
+
+
+def test_rows_of_another_length_may_be_left_out(tmp_path, monkeypatch):
+    path = csv_file(tmp_path, [*reviews(), ("a", "b", "c"), *reviews(20)])
+    held, stored = held_and_stored(path, monkeypatch, skip_bad_rows=True)
+    assert hash_of_batches(held) == hash_of_batches(stored)
+    assert held.lines == stored.lines
+
+
+def test_tables_by_split(tmp_path, monkeypatch):
+    for name, count in (("train", 60), ("test", 20)):
+        csv_file(tmp_path, reviews(count), f"{name}.csv")
+    held, stored = held_and_stored(tmp_path, monkeypatch)
+    assert isinstance(stored.test["text"], StoredRows)
+    assert hash_of_batches(held) == hash_of_batches(stored)
+
+
+@pytest.mark.parametrize("kind", [csv_file, json_file])
+def test_what_is_not_all_utf_8_is_read_into_memory(tmp_path, monkeypatch, store, kind):
+    path = kind(tmp_path, reviews())
+    path.write_bytes(path.read_bytes().replace("naïve".encode(), "naïve".encode("cp1252")))
+    held, stored = held_and_stored(path, monkeypatch)
+    assert hash_of_batches(held) == hash_of_batches(stored)
+    assert held.lines == stored.lines
+    assert not left_in(store)
+
+
+@pytest.mark.parametrize("kind", [csv_file, json_file])
+def test_cells_that_turn_out_to_be_no_prose_are_judged_by_all(tmp_path, monkeypatch, kind):
+    rows = reviews(300) + [(f"x{number % 9}", "good") for number in range(2000)]
+    path = kind(tmp_path, rows)
+    options = {"input": {"text": "categorical"}, "target": "label"}
+    held = allotrope.read(path, cache_size=0, **options)
+    assert hash_of_batches(held) == hash_of_batches(allotrope.read(path, **options))
+    monkeypatch.setenv(LIMIT, TINY)
+    assert hash_of_batches(held) == hash_of_batches(allotrope.read(path, **options))
+    with pytest.raises(DataError, match="no column is left"):
+        allotrope.read(path, input={"text": "none"}, target="label")
+
+
+def test_without_room_on_disk_texts_are_held_in_memory(source, monkeypatch, store):
+    monkeypatch.setenv(LIMIT, TINY)
+    said = []
+    data = allotrope.read(source, cache_size="1KB", report=said.append)
+    assert isinstance(data.train["text"], np.ndarray)
+    assert not left_in(store)
+
+
+def test_numbers_and_classes_beside_texts(tmp_path, monkeypatch):
+    rows = [
+        (text, number, ("a", "b", "c")[number % 3], label)
+        for number, (text, label) in enumerate(reviews())
+    ]
+    path = csv_file(tmp_path, rows, header=("text", "age", "kind", "label"))
+    held, stored = held_and_stored(path, monkeypatch, target="label", input={"age": "number"})
+    assert isinstance(stored.train["text"], StoredRows)
+    assert [each.name for each in stored.inputs] == ["text", "table"]
+    assert hash_of_batches(held) == hash_of_batches(stored)

@@ -81,7 +81,7 @@ def _read_file(path: Path, options: DataOptions, report: Report) -> Reading:
     if idx_name(path) is not None:
         return with_columns_as_asked(read_idx(path, options.value_range), options)
     if is_json_lines(path):
-        return read_json_lines({"train": path}, options)
+        return read_json_lines({"train": path}, options, report)
     if may_be_lines(path):
         return read_lines({"train": path}, options)
     remedy = (
@@ -125,7 +125,7 @@ def _read_folder(path: Path, options: DataOptions, report: Report) -> Reading:
             return _read_texts(path, lines_to_read(path), texts, options, report)
         if form == OBJECTS:
             splits = splits_alone(path, files, form)
-            reading = read_json_lines(one_each(path, splits), options)
+            reading = read_json_lines(one_each(path, splits), options, report)
             return _saying(reading, splits.said)
         if form == PARQUET:
             return read_frame(frame_of_files(path, files), options)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 MOST_KNOWN = 100_000
 """So many different cells of a column are known again."""
 EACH, POINTER = 60, 8
@@ -16,6 +18,11 @@ class HeldCells:
         self.cells: list[str] = []
         self.bytes = 0
         self._known: dict[str, str] = {}
+
+    def extend(self, cells: Iterable[str]) -> None:
+        """Several more cells."""
+        for cell in cells:
+            self.add(cell)
 
     def add(self, cell: str) -> None:
         """One more cell."""

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +14,19 @@ from allotrope.data.reading import Reading
 from allotrope.data.recognize.frame import Frame
 from allotrope.data.recognize.frames import checked, with_split_column
 from allotrope.data.recognize.read_frame import read_frame
-from allotrope.data.sources.lines.text_file import COMPRESSED, read_text_file
-from allotrope.errors import DataError
+from allotrope.data.sources.json_object import json_object, no_objects, strange_values
+from allotrope.data.sources.lines.text_file import COMPRESSED, SPLIT_IT, read_text_file
+from allotrope.data.sources.paged_json import JsonColumns, read_by_page
+from allotrope.data.sources.text_keeper import NotByPage, TextKeeper, columns_in_memory
+from allotrope.data.store.store import NoRoom
+from allotrope.data.store.stored_texts import as_text_column
 
+Report = Callable[[str], None]
 SUFFIXES = (".jsonl", ".ndjson")
 LONG = 1000
 """Texts of more characters are kept each in memory of its own."""
-LISTED = 5
+MEMORY_PER_BYTE = 10
+"""What objects of short values take for a byte of their lines, about."""
 
 
 def is_json_lines(path: Path) -> bool:
@@ -30,29 +35,25 @@ def is_json_lines(path: Path) -> bool:
     return inner.suffix.lower() in SUFFIXES
 
 
-def read_json_lines(files: Mapping[str, Path], options: DataOptions) -> Reading:
+def read_json_lines(
+    files: Mapping[str, Path], options: DataOptions, report: Report = lambda line: None
+) -> Reading:
     """The reading of files by split, of objects with the same keys. What a line lacks is missing.
 
     Raises: DataError with all lines that are no objects, or values that are no cells; UsageError.
     """
     notes: list[str] = []
-    parts = {split: _objects(path, notes) for split, path in files.items()}
+    parts = {split: _objects(path, options, report, notes) for split, path in files.items()}
     several = len(files) > 1
     titles = {
-        split: tuple(_title(files[split], number, several) for number in part)
+        split: tuple(_title(files[split], number, several) for number in part.numbers)
         for split, part in parts.items()
     }
-    rows = [row for part in parts.values() for row in part.values()]
-    names = dict.fromkeys(name for row in rows for name in row)
     place = _name(files)
-    every = [title for part in titles.values() for title in part]
-    # A column is of one kind in all splits, so that it is looked at as a whole.
-    columns = {name: _column(place, name, [row.get(name) for row in rows], every) for name in names}
-    ends = np.cumsum([len(part) for part in parts.values()])[:-1]
-    cut = {name: np.split(column, ends) for name, column in columns.items()}
-    splits = {
-        split: {name: cut[name][number] for name in names} for number, split in enumerate(parts)
-    }
+    splits: dict[str, dict[str, np.ndarray]] = {split: {} for split in parts}
+    for name in dict.fromkeys(name for part in parts.values() for name in part.names):
+        for split, column in _columns(place, name, parts, titles).items():
+            splits[split][name] = column
     frame = Frame(place, splits, titles, table=True, notes=notes)
     return read_frame(with_split_column(checked(frame)), options)
 
@@ -69,40 +70,61 @@ def _title(path: Path, number: int, several: bool) -> str:
     return f"{printable(path.name)} line {number}" if several else f"line {number}"
 
 
-def _objects(path: Path, notes: list[str]) -> dict[int, dict[str, Any]]:
-    """The object of each line, by its number. Raises: DataError with all lines that are none."""
-    file = read_text_file(path)
-    notes += file.notes
-    rows, wrong = {}, []
+def _objects(path: Path, options: DataOptions, report: Report, notes: list[str]) -> JsonColumns:
+    """The values of all lines, long texts on disk if they are more than is held in memory.
+
+    Raises: DataError with all lines that are no objects.
+    """
+    in_memory = columns_in_memory(options)
+    how, title = ("json", tuple(sorted(in_memory))), f"'{printable(path.name)}'"
+    keeper = TextKeeper.of_large(path.parent, [path], title, MEMORY_PER_BYTE, how, options, report)
+    remedy = SPLIT_IT
+    if keeper is not None and path.suffix.lower() != COMPRESSED:
+        try:
+            return read_by_page(path, keeper, in_memory)
+        except (NotByPage, NoRoom) as error:
+            remedy = f"It cannot be read by page either: {error}."
+    file = read_text_file(path, remedy=remedy)
+    notes.extend(file.notes)
+    columns, wrong = JsonColumns(), []
     for number, line in enumerate(file.lines, 1):
-        row = _object(line) if line.strip() else {}
+        if not line.strip():
+            continue
+        row = json_object(line)
         if row is None:
-            wrong.append(f"line {number}")
-        elif line.strip():
-            rows[number] = row
-    if wrong or not rows:
-        problem = f"no JSON object in {_some(wrong)}" if wrong else "holds no lines"
-        raise DataError(
-            f'{path}: {problem}. Expected an object a line, such as {{"text": "…", "label": "…"}}.'
-        )
-    return rows
+            wrong.append(number)
+        else:
+            columns.add(number, row)
+    if wrong or not columns.numbers:
+        raise no_objects(path, wrong)
+    return columns
 
 
-def _object(line: str) -> dict[str, Any] | None:
-    try:
-        row = json.loads(line)
-    except (ValueError, RecursionError):
-        return None
-    return row if isinstance(row, dict) else None
+def _columns(
+    place: str, name: str, parts: Mapping[str, JsonColumns], titles: Mapping[str, Sequence[str]]
+) -> dict[str, np.ndarray]:
+    """A column by split. It is of one kind in all of them, so that it is looked at as a whole."""
+    values = [value for part in parts.values() for value in part.values(name)]
+    every = [title for split, part in titles.items() for title in part if name in parts[split].held]
+    stored = {split: part.stored[name] for split, part in parts.items() if name in part.stored}
+    column = _column(place, name, values, every, bool(stored))
+    if not stored:
+        ends = np.cumsum([len(part.numbers) for part in parts.values()])[:-1]
+        return dict(zip(parts, np.split(column, ends), strict=True))
+    counts = [0 if split in stored else len(part.numbers) for split, part in parts.items()]
+    cut = dict(zip(parts, np.split(column, np.cumsum(counts)[:-1]), strict=True))
+    return cut | {split: as_text_column(texts) for split, texts in stored.items()}
 
 
-def _column(place: str, name: str, values: list[Any], titles: list[str]) -> np.ndarray:
-    """Texts, true or false, or numbers with NaN for what is missing."""
+def _column(
+    place: str, name: str, values: Sequence[Any], titles: Sequence[str], long: bool
+) -> np.ndarray:
+    """Texts, true or false, or numbers with NaN for what is missing; `long`: long texts."""
     present = [value for value in values if value is not None]
     flags = all(isinstance(value, bool) for value in present)
-    if flags and present and len(present) == len(values):
+    if flags and present and len(present) == len(values) and not long:
         return np.array(values, bool)
-    if all(isinstance(value, bool | int | float) for value in present):
+    if all(isinstance(value, bool | int | float) for value in present) and not long:
         return np.array([np.nan if value is None else float(value) for value in values])
     strange = [
         title
@@ -110,16 +132,8 @@ def _column(place: str, name: str, values: list[Any], titles: list[str]) -> np.n
         if value is not None and not isinstance(value, str)
     ]
     if strange:
-        raise DataError(
-            f"{place}: '{name}' holds texts, and something else in {_some(strange)}. Expected "
-            "texts, numbers, or true and false in all lines."
-        )
+        raise strange_values(place, name, strange)
     texts = ["" if value is None else value for value in values]
-    if max(map(len, texts), default=0) > LONG:
+    if long or max(map(len, texts), default=0) > LONG:
         return np.array(texts, np.dtypes.StringDType())
     return np.array(texts, "U")
-
-
-def _some(lines: list[str]) -> str:
-    more = f" and {len(lines) - LISTED:,} more" if len(lines) > LISTED else ""
-    return ", ".join(lines[:LISTED]) + more

@@ -8,16 +8,44 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from allotrope.config import DataOptions, bytes_text
+from allotrope.data.recognize.read_frame import asked_of
+from allotrope.data.recognize.text_forms import TEXTS as TEXT_FORM
+from allotrope.data.recognize.text_forms import text_form
 from allotrope.data.store.run_writer import RunWriter, writing_runs
 from allotrope.data.store.source_key import source_key
 from allotrope.data.store.store import NoRoom, Store, Stored
 from allotrope.data.store.store_folder import TEXTS
 from allotrope.data.store.stored_rows import StoredRows
 from allotrope.data.store.stored_texts import StoredTexts, stored_bytes
+from allotrope.inputs.text.raw_bytes import lengths_of
 from allotrope.memory_limit import data_limit, fits, require_memory
 
 Report = Callable[[str], None]
+
+
+LONG = 32
+"""Texts stay on disk if they are prose, and have so many bytes on average."""
+
+
+class NotByPage(Exception):
+    """Why a file is not read by page."""
+
+
+def is_large(cells: Sequence[str]) -> bool:
+    """Whether the first cells of a column are prose, and long."""
+    mean = float(np.mean(lengths_of(cells)))
+    return mean >= LONG and text_form(np.array(cells, "U")) == TEXT_FORM
+
+
+def columns_in_memory(options: DataOptions) -> frozenset[str]:
+    """The columns that are no texts to learn from, as far as options say."""
+    asked = asked_of(options)
+    others = [name for name, kind in asked.inputs.items() if kind not in ("text", "none")]
+    apart = [name for name in (options.group, options.time) if name is not None]
+    return frozenset((*asked.targets, *asked.tasks, *others, *apart))
 
 
 @dataclass(frozen=True)

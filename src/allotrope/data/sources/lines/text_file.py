@@ -31,13 +31,13 @@ class TextFile:
     notes: list[str]
 
 
-def read_text_file(path: Path, most: int = MOST_BYTES) -> TextFile:
+def read_text_file(path: Path, most: int = MOST_BYTES, remedy: str = SPLIT_IT) -> TextFile:
     """Every line of a file, decoded; of a compressed one at most so many bytes.
 
     Lines in UTF-8 and lines in Windows-1252 may stand in one file: each is read by itself.
     Raises: DataError for a file that is cut short, too large, or of no text.
     """
-    data = content(path, most)
+    data = content(path, most, remedy=remedy)
     _, encoding = decoded(data)
     if encoding.startswith("utf-16") or encoding.startswith("utf-32"):
         lines, used = decoded(data)[0].splitlines(), Counter({encoding: 1})

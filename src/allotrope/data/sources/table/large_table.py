@@ -8,7 +8,6 @@ from pathlib import Path
 
 from allotrope.config import DataOptions
 from allotrope.data.encodings import printable
-from allotrope.data.recognize.read_frame import asked_of
 from allotrope.data.sources.lines.text_file import SPLIT_IT
 from allotrope.data.sources.table.delimited import (
     MEMORY_PER_BYTE,
@@ -16,8 +15,8 @@ from allotrope.data.sources.table.delimited import (
     TextTable,
     read_delimited,
 )
-from allotrope.data.sources.table.paged_table import NotByPage, first_rows, paged_table
-from allotrope.data.sources.text_keeper import TextKeeper
+from allotrope.data.sources.table.paged_table import first_rows, paged_table
+from allotrope.data.sources.text_keeper import NotByPage, TextKeeper, columns_in_memory
 from allotrope.data.store.store import NoRoom
 from allotrope.memory_limit import fits
 
@@ -35,7 +34,7 @@ def read_columns(
     Raises: DataError if it is no table, or is to be held in memory and does not fit there.
     """
     skip = options.skip_bad_rows
-    in_memory = _in_memory(options)
+    in_memory = columns_in_memory(options)
     how = "table", skip, tuple(sorted(in_memory))
     title = f"'{printable(path.name)}'"
     keeper = TextKeeper.of_large(path.parent, [path], title, MEMORY_PER_BYTE, how, options, report)
@@ -62,11 +61,3 @@ def told_by(path: Path) -> TextTable:
         with suppress(NotByPage):
             return first_rows(path, [])
     return read_delimited(path, [])
-
-
-def _in_memory(options: DataOptions) -> frozenset[str]:
-    """The columns that are no texts to learn from, as far as options say."""
-    asked = asked_of(options)
-    others = [name for name, kind in asked.inputs.items() if kind not in ("text", "none")]
-    apart = [name for name in (options.group, options.time) if name is not None]
-    return frozenset((*asked.targets, *asked.tasks, *others, *apart))

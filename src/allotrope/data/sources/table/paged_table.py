@@ -8,11 +8,9 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
-import numpy as np
-
 from allotrope.data.cells import known_text
 from allotrope.data.encodings import decoded
-from allotrope.data.recognize.text_forms import TEXTS, is_prose, text_form
+from allotrope.data.recognize.text_forms import is_prose
 from allotrope.data.sources.held_cells import HeldCells
 from allotrope.data.sources.lines.text_file import GZIP, USUAL
 from allotrope.data.sources.table.delimited import (
@@ -25,22 +23,14 @@ from allotrope.data.sources.table.delimited import (
 )
 from allotrope.data.sources.table.records import LOOKED_AT, records, separator_of, trimmed
 from allotrope.data.sources.table.table_text import apart_first_line, check_kind
-from allotrope.data.sources.text_keeper import TakenTexts, TextKeeper
+from allotrope.data.sources.text_keeper import NotByPage, TakenTexts, TextKeeper, is_large
 from allotrope.data.store.store import raised_apart
 from allotrope.data.store.stored_texts import StoredTexts, text_pages
-from allotrope.errors import DataError
-from allotrope.inputs.text.raw_bytes import lengths_of
 
 HEAD = 4_000_000
 """Bytes by which encoding, separator and header are told."""
-LONG = 32
-"""Columns of prose stay on disk if a cell has so many bytes on average."""
 NO_UTF8 = "it is not all UTF-8"
 Column = list[str] | StoredTexts
-
-
-class NotByPage(Exception):
-    """Why a table is not read a row at a time."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +49,7 @@ class PagedTable(TextTable):
         """
         names, header = list(named.columns), len(named) < len(self.rows)
         first = {name: cells for name, cells in named.held.items() if name not in in_memory}
-        large = [names.index(name) for name, cells in first.items() if _is_large(cells)]
+        large = [names.index(name) for name, cells in first.items() if is_large(cells)]
         held = {place: HeldCells() for place in range(len(names)) if place not in large}
         with self.keeper.taking(large) as taken:
             rows = _Rows(self, len(names), header)
@@ -82,8 +72,7 @@ class PagedTable(TextTable):
             return column
         held[place] = HeldCells()
         for page in text_pages(column):
-            for cell in page:
-                held[place].add(cell)
+            held[place].extend(page)
             self._check(held)
         return held[place].cells
 
@@ -150,10 +139,11 @@ def first_rows(path: Path, notes: list[str]) -> TextTable:
 
 def _first(path: Path, separator: str) -> list[tuple[int, list[str]]]:
     """Lines and cells of the first rows. Raises: DataError, NotByPage."""
+    first: list[tuple[int, list[str]]] = []
     try:
-        first = list(islice(records(_lines(path), separator), LOOKED_AT + 1))
+        first.extend(islice(records(_lines(path), separator), LOOKED_AT + 1))
     except csv.Error as error:
-        raise unreadable(path, error, []) from None
+        raise unreadable(path, error, [line for line, _ in first]) from None
     except UnicodeDecodeError:
         raise NotByPage(NO_UTF8) from None
     if not first:
@@ -166,14 +156,8 @@ def _lines(path: Path) -> Iterator[str]:
     with path.open(encoding="utf-8-sig", newline="") as file:
         for number, line in enumerate(file):
             if "\0" in line:
-                raise DataError(f"{path}: holds zero bytes; expected a table in text.")
+                raise NotByPage("it holds zero bytes")
             yield apart_first_line(line).text if number == 0 else line
-
-
-def _is_large(cells: Sequence[str]) -> bool:
-    """Whether the first cells of a column are prose, and long."""
-    mean = float(np.mean(lengths_of(cells)))
-    return mean >= LONG and text_form(np.array(cells, "U")) == TEXTS
 
 
 def _add(
