@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
+from allotrope.data.line_titles import taken_titles
 from allotrope.inputs.contract import Input
 from allotrope.tasks import Task
 from allotrope.wording import counted
@@ -28,7 +29,7 @@ class Examples:
     """
 
     columns: Mapping[str, np.ndarray]
-    origin: tuple[str, ...] | None = None
+    origin: Sequence[str] | None = None
 
     def __len__(self) -> int:
         """The number of examples."""
@@ -42,7 +43,7 @@ class Examples:
         """These rows only, in their order."""
         # `take` of a column that stays on disk reads nothing.
         columns = {name: column.take(rows, axis=0) for name, column in self.columns.items()}
-        origin = None if self.origin is None else tuple(self.origin[row] for row in rows)
+        origin = None if self.origin is None else taken_titles(self.origin, rows)
         return Examples(columns, origin)
 
     def title(self, row: int, split: str) -> str:

@@ -77,7 +77,7 @@ def read(
         layout: how folders are read, one of `config.FOLDER_LAYOUTS`.
         value_range: the values that are black and white, such as 0:4095.
         scan_values: of volumes, one of `config.SCAN_VALUES`.
-        cache_size: how much decoded pictures may take on disk, such as 50GB; 0 puts none there.
+        cache_size: how much decoded examples may take on disk, such as 50GB; 0 puts none there.
         workers: threads that decode pictures; all cores by default.
 
     Raises: DataError if the source cannot be read or learned from; UsageError for options that do

@@ -76,7 +76,7 @@ COLUMNS = (
 """What columns are for."""
 DECODED = Option(
     "cache_size",
-    "how much decoded pictures may take on disk, 20GB by default: what was used longest ago is "
+    "how much decoded examples may take on disk, 20GB by default: what was used longest ago is "
     "removed beyond that; 0 puts none there.",
     parse=parse_cache_size,
 )

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from allotrope.config import KnownColumns
+from allotrope.data.line_titles import taken_titles
 from allotrope.data.recognize.text_forms import CATEGORIES, TEXTS, text_form
 from allotrope.data.store.stored_texts import rows_of_column
 from allotrope.inputs.image.pixels import Keep, in_memory
@@ -49,7 +50,7 @@ class Frame:
 
     name: str
     splits: dict[str, dict[str, np.ndarray]]
-    origin: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    origin: Mapping[str, Sequence[str]] = field(default_factory=dict)
     pictures: tuple[str, ...] = ()
     volumes: tuple[str, ...] = ()
     table: bool = False
@@ -119,10 +120,7 @@ class Frame:
             split: {name: rows_of_column(column, rows[split]) for name, column in columns.items()}
             for split, columns in self.splits.items()
         }
-        origin = {
-            split: tuple(titles[row] for row in rows[split])
-            for split, titles in self.origin.items()
-        }
+        origin = {split: taken_titles(titles, rows[split]) for split, titles in self.origin.items()}
         return replace(self, splits=splits, origin=origin)
 
 

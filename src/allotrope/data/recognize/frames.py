@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from allotrope.data.line_titles import taken_titles
 from allotrope.data.recognize.frame import Frame
 from allotrope.data.sources.arrays.array_names import SPLITS as SHORT_SPLITS
 from allotrope.data.split_names import split_name, words
@@ -140,11 +141,9 @@ def _by_column(frame: Frame, name: str, said: Mapping[str, str | None]) -> Frame
         }
         for split, taken in rows.items()
     }
-    origins = (
-        {}
-        if origin is None
-        else {split: tuple(origin[row] for row in taken) for split, taken in rows.items()}
-    )
+    origins: dict[str, Sequence[str]] = {}
+    if origin is not None:
+        origins = {split: taken_titles(origin, taken) for split, taken in rows.items()}
     counts = ", ".join(f"{len(taken):,} {split}" for split, taken in rows.items())
     frame.notes.append(f"column '{name}' says the splits: {counts}")
     return replace(frame, splits=splits, origin=origins)

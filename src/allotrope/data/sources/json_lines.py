@@ -10,6 +10,7 @@ import numpy as np
 
 from allotrope.config import DataOptions
 from allotrope.data.encodings import printable
+from allotrope.data.line_titles import LineTitles
 from allotrope.data.reading import Reading
 from allotrope.data.recognize.frame import Frame
 from allotrope.data.recognize.frames import checked, with_split_column
@@ -46,8 +47,8 @@ def read_json_lines(
     parts = {split: _objects(path, options, report, notes) for split, path in files.items()}
     several = len(files) > 1
     titles = {
-        split: tuple(_title(files[split], number, several) for number in part.numbers)
-        for split, part in parts.items()
+        split: LineTitles(f"{printable(files[split].name)} line" if several else "line", numbers)
+        for split, numbers in ((split, part.numbers) for split, part in parts.items())
     }
     place = _name(files)
     splits: dict[str, dict[str, np.ndarray]] = {split: {} for split in parts}
@@ -64,10 +65,6 @@ def _name(files: Mapping[str, Path]) -> str:
     if len(files) > 1:
         return printable(first.parent.resolve().name)
     return Path(printable(first.name.removesuffix(COMPRESSED))).stem
-
-
-def _title(path: Path, number: int, several: bool) -> str:
-    return f"{printable(path.name)} line {number}" if several else f"line {number}"
 
 
 def _objects(path: Path, options: DataOptions, report: Report, notes: list[str]) -> JsonColumns:
@@ -101,13 +98,13 @@ def _objects(path: Path, options: DataOptions, report: Report, notes: list[str])
 
 
 def _columns(
-    place: str, name: str, parts: Mapping[str, JsonColumns], titles: Mapping[str, Sequence[str]]
+    place: str, name: str, parts: Mapping[str, JsonColumns], titles: Mapping[str, LineTitles]
 ) -> dict[str, np.ndarray]:
     """A column by split. It is of one kind in all of them, so that it is looked at as a whole."""
     values = [value for part in parts.values() for value in part.values(name)]
-    every = [title for split, part in titles.items() for title in part if name in parts[split].held]
     stored = {split: part.stored[name] for split, part in parts.items() if name in part.stored}
-    column = _column(place, name, values, every, bool(stored))
+    held = [own for split, own in titles.items() if split not in stored]
+    column = _column(place, name, values, held, bool(stored))
     if not stored:
         ends = np.cumsum([len(part.numbers) for part in parts.values()])[:-1]
         return dict(zip(parts, np.split(column, ends), strict=True))
@@ -117,21 +114,21 @@ def _columns(
 
 
 def _column(
-    place: str, name: str, values: Sequence[Any], titles: Sequence[str], long: bool
+    place: str, name: str, values: Sequence[Any], titles: Sequence[Sequence[str]], long: bool
 ) -> np.ndarray:
-    """Texts, true or false, or numbers with NaN for what is missing; `long`: long texts."""
+    """Texts, true or false, or numbers with NaN for what is missing; `long`: long texts.
+
+    `titles` are those of the values, in parts.
+    """
     present = [value for value in values if value is not None]
     flags = all(isinstance(value, bool) for value in present)
     if flags and present and len(present) == len(values) and not long:
         return np.array(values, bool)
     if all(isinstance(value, bool | int | float) for value in present) and not long:
         return np.array([np.nan if value is None else float(value) for value in values])
-    strange = [
-        title
-        for value, title in zip(values, titles, strict=True)
-        if value is not None and not isinstance(value, str)
-    ]
-    if strange:
+    if not all(isinstance(value, str) for value in present):
+        pairs = zip(values, (title for part in titles for title in part), strict=True)
+        strange = [title for value, title in pairs if not isinstance(value, str | None)]
         raise strange_values(place, name, strange)
     texts = ["" if value is None else value for value in values]
     if long or max(map(len, texts), default=0) > LONG:

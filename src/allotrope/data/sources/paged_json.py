@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -31,7 +32,7 @@ class JsonColumns:
 
     held: dict[str, list[Any]] = field(default_factory=dict)
     stored: dict[str, StoredTexts] = field(default_factory=dict)
-    numbers: list[int] = field(default_factory=list)
+    numbers: array[int] = field(default_factory=lambda: array("q"))
     first: tuple[str, ...] = ()
     bytes: int = 0
     _known: dict[str, str] = field(default_factory=dict)
@@ -40,6 +41,12 @@ class JsonColumns:
     def names(self) -> list[str]:
         """All names, in the order in which they come."""
         return list(dict.fromkeys((*self.first, *self.held)))
+
+    def values(self, name: str) -> list[Any]:
+        """The values of a name that are in memory: none if its texts lie on disk."""
+        if name in self.stored:
+            return []
+        return self.held.get(name) or [None] * len(self.numbers)
 
     def add(self, number: int, row: Mapping[str, Any]) -> None:
         """One more line; what it lacks is missing."""
@@ -80,7 +87,7 @@ def read_by_page(path: Path, keeper: TextKeeper, in_memory: frozenset[str]) -> J
                 keeper.require_for(columns.bytes)
         for name, numbers in strange.items():
             if numbers:
-                raise strange_values(path, name, numbers)
+                raise strange_values(path, name, [f"line {number}" for number in numbers])
     for name in large:
         _add_texts(columns, name, keeper)
     return columns

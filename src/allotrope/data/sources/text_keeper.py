@@ -78,11 +78,12 @@ class TextKeeper:
     ) -> TextKeeper | None:
         """The place for texts that are more than is held in memory.
 
-        None if they are not, or nothing is to be put on disk (`--cache-size 0`).
+        None if they are not, or nothing is to be put on disk (`--cache-size 0`), or a network of
+        tokens needs each text as it is.
         """
         size = sum(path.stat().st_size for path in files)
         store = Store.asked_for(options.cache_size)
-        if store is None or fits(size * memory_per_byte):
+        if store is None or options.known.tokens is not None or fits(size * memory_per_byte):
             return None
         return cls(store, root, files, title, size * memory_per_byte, size, how, report)
 

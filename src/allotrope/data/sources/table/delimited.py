@@ -5,8 +5,10 @@ from __future__ import annotations
 import csv
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+
+import numpy as np
 
 from allotrope.data.sources.lines.text_file import SPLIT_IT
 from allotrope.data.sources.table.records import (
@@ -53,17 +55,28 @@ class TextColumns:
 
     path: Path
     columns: Mapping[str, list[str] | StoredTexts]
-    lines: list[int]
+    lines: Sequence[int]
     separator: str = ","
 
     def __len__(self) -> int:
         """The number of rows."""
         return len(self.lines)
 
+    def take(self, rows: Sequence[int]) -> TextColumns:
+        """These rows only."""
+        columns = {name: _taken(cells, rows) for name, cells in self.columns.items()}
+        return replace(self, columns=columns, lines=[self.lines[row] for row in rows])
+
     @property
     def held(self) -> dict[str, list[str]]:
         """The columns in memory."""
         return {name: cells for name, cells in self.columns.items() if isinstance(cells, list)}
+
+
+def _taken(cells: list[str] | StoredTexts, rows: Sequence[int]) -> list[str] | StoredTexts:
+    if isinstance(cells, StoredTexts):
+        return cells.take(np.asarray(rows, np.int64))
+    return [cells[row] for row in rows]
 
 
 def read_delimited(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from array import array
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -86,7 +87,7 @@ class _Rows:
 
     def __init__(self, table: PagedTable, width: int, header: bool) -> None:
         self.table, self.width, self.header = table, width, header
-        self.lines: list[int] = []
+        self.lines = array("q")
         self.wrong: list[tuple[int, int]] = []
 
     def __iter__(self) -> Iterator[list[str]]:

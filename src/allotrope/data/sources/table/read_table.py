@@ -10,6 +10,7 @@ import numpy as np
 
 from allotrope.config import DataOptions
 from allotrope.data.encodings import printable, shown
+from allotrope.data.line_titles import LineTitles
 from allotrope.data.reading import PicturesFound, Reading
 from allotrope.data.recognize.frame import Frame
 from allotrope.data.recognize.frames import checked, with_split_column
@@ -154,7 +155,7 @@ def _frame(
     """The columns by split; those of numbers as such, if their cells say so."""
     several = len(tables) > 1
     origin = {
-        split: tuple(f"{table.path.name} line {n}" if several else f"line {n}" for n in table.lines)
+        split: LineTitles(f"{table.path.name} line" if several else "line", table.lines)
         for split, table in tables.items()
     }
     empty: dict[str, dict[str, np.ndarray]] = {split: {} for split in tables}
