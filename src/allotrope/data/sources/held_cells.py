@@ -26,6 +26,7 @@ class HeldCells:
 
     def add(self, cell: str) -> None:
         """One more cell."""
+        # Labels repeat: without this each row would have a text of its own.
         same = self._known.get(cell)
         if same is None:
             same = cell

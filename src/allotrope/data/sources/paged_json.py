@@ -138,6 +138,7 @@ def _objects(path: Path) -> Iterator[Numbered]:
                 row = json_object(line)
                 if row is None:
                     wrong.append(number)
+                # Behind the first that is none the others are only looked for, to name them all.
                 elif not wrong:
                     yield number, row
     except UnicodeDecodeError:

@@ -41,6 +41,7 @@ class RunWriter(StoreWriter):
 
     def finish(self, facts: dict[str, Any]) -> None:
         """All of it on the disk. Raises: OSError."""
+        # The offsets before the facts, which say that an entry is whole.
         self._write_waiting()
         offsets = np.cumsum([0, *self._sizes], dtype=np.int64)
         self._write(OFFSETS, lambda file: np.save(file, offsets))
@@ -59,6 +60,7 @@ class RunWriter(StoreWriter):
 
 def _alike(rows: Sequence[bytes]) -> Iterator[Sequence[bytes]]:
     """The rows so many at a time that the longest fills up little memory."""
+    # A single text of megabytes among many short ones would fill up all of them.
     each = max(map(len, rows)) + 1
     count = max(1, AT_ONCE // each)
     for start in range(0, len(rows), count):

@@ -53,6 +53,7 @@ class StoredTexts:
 
     def __getitem__(self, key: Any) -> Any:
         """The text of a number; of a slice or an array of numbers an array of texts."""
+        # One reading for all of them; the zeros that fill up a row are no part of a text.
         taken = self.rows[key]
         if taken.ndim == 1:
             return _text(taken)

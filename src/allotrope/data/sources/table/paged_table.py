@@ -48,6 +48,7 @@ class PagedTable(TextTable):
         Raises: DataError for rows of another length, or more in memory than fits; NoRoom;
         NotByPage.
         """
+        # The first row is a header if it became none of the rows that were named.
         names, header = list(named.columns), len(named) < len(self.rows)
         first = {name: cells for name, cells in named.held.items() if name not in in_memory}
         large = [names.index(name) for name, cells in first.items() if is_large(cells)]
@@ -123,6 +124,7 @@ def first_rows(path: Path, notes: list[str]) -> TextTable:
     check_kind(path, data)
     if data.startswith(GZIP):
         raise NotByPage("it is compressed")
+    # Up to the last whole line: half a character at the end would be no UTF-8.
     whole = data[: data.rfind(b"\n") + 1] if len(data) == HEAD else data
     text, encoding = decoded(whole)
     if encoding not in USUAL:
