@@ -2,48 +2,17 @@
 
 from __future__ import annotations
 
+import inspect
+
 import numpy as np
 
-from allotrope.network.build import Builder
+from rarer_steps import RarerSteps
 
 ACTIVATIONS = ("Relu", "Sigmoid", "HardSwish", "Tanh", "Softplus", "Elu", "Gelu", "LeakyRelu")
 
 
-class RandomNetwork:
-    """Grows a network value by value: maps are [n, c, h, w]."""
-
-    def __init__(self, seed):
-        self.random = np.random.default_rng(seed)
-        self.builder = Builder(f"random_{seed}")
-        self.count = 0
-        self.side = int(self.random.choice([4, 6]))
-        x = self.builder.input("x", np.float32, ("n", 3, self.side, self.side))
-        self.maps = [(self.conv(x, 3, 8), 8)]
-        # One bias for several layers, as exporters write equal arrays once.
-        self.bias = self.weight("shared_bias", 8)
-
-    # --- parts
-
-    def weight(self, name, *shape, trainable=True, positive=False):
-        array = self.random.normal(0, 0.5, shape).astype(np.float32)
-        if positive:
-            array = np.abs(array) + 0.5
-        self.count += 1
-        return self.builder.weight(f"{name}_{self.count}", array, trainable=trainable)
-
-    def add(self, operator, inputs, attributes=None, **options):
-        return self.builder.add(operator, inputs, attributes, **options)
-
-    def ints(self, *values):
-        return self.builder.constant(np.array(values, np.int64))
-
-    def conv(self, x, channels, out, groups=1, kernel=3, bias=None):
-        w = self.weight("w", out, channels // groups, kernel, kernel)
-        inputs = [x, w]
-        if bias or self.random.random() < 0.6:
-            inputs.append(bias or self.weight("b", out))
-        pads = [kernel // 2] * 4
-        return self.add("Conv", inputs, {"group": groups, "pads": pads})
+class RandomNetwork(RarerSteps):
+    """What most networks are made of."""
 
     # --- steps: each takes a map and its channels and gives another
 
@@ -213,27 +182,25 @@ class RandomNetwork:
             x = self.add("Relu", [self.add("Conv", [x, w], {"pads": [1, 1, 1, 1]})])
         return x, c
 
-    # --- ends
-
-    def end(self, x, c, name):
-        if self.random.random() < 0.5:
-            x, size = self.add("Flatten", [x]), c * self.side**2
-        else:
-            x, size = self.add("ReduceMean", [x, self.ints(2, 3)], {"keepdims": 0}), c
-        w, b = self.weight("w", 5, size), self.weight("b", 5)
-        self.builder.output(self.add("Gemm", [x, w, b], {"transB": 1}), name)
-
 
 STEPS = tuple(
     name
-    for name, step in vars(RandomNetwork).items()
+    for name, step in inspect.getmembers(RandomNetwork)
     if callable(step)
     and not name.startswith("_")
     and step.__code__.co_varnames[1:3] == ("x", "c")
     and name not in ("end", "conv")
 )
 
-OF_FOURS = ("grouped", "otherwise_normalized", "parted", "shuffled", "transposed")
+OF_FOURS = (
+    "by_members",
+    "grouped",
+    "in_blocks",
+    "otherwise_normalized",
+    "parted",
+    "shuffled",
+    "transposed",
+)
 """Steps that want a number of channels that can be parted."""
 
 

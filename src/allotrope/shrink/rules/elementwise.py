@@ -16,6 +16,7 @@ from allotrope.shrink.relations import relates
     *("Cosh", "Elu", "Erf", "Exp", "Floor", "Gelu", "HardSigmoid", "HardSwish", "LeakyRelu"),
     *("Log", "Mish", "Neg", "Reciprocal", "Relu", "Round", "Selu", "Shrink", "Sigmoid", "Sign"),
     *("Sin", "Sinh", "Softplus", "Softsign", "Sqrt", "Swish", "Tan", "Tanh", "ThresholdedRelu"),
+    *("Equal", "Greater", "GreaterOrEqual", "Less", "LessOrEqual"),
     *("Add", "Sub", "Mul", "Div", "Pow", "Max", "Min", "Mean", "Sum", "PRelu"),
 )
 def elementwise(junction: Junction) -> Sequence[Axes]:

@@ -196,7 +196,9 @@ def to_target(cut: Cut, index: int, node: Node) -> Node:
     lookup, masks = cut.relations.lookup, cut.made(index)
     after = lookup.shape(node.outputs[0]) or ()
     entries = target_of(lookup, node)
-    assert entries is not None
+    if entries is None:
+        # Then nothing that it takes, or whose length it looks at, is cut.
+        return node
     ahead = cut.masks(index)
     for axis, mask in enumerate(masks):
         copied = entries[axis] == 0 and axis < len(ahead)
