@@ -5,7 +5,7 @@ transposed, shared weights, attention, recurrence), those of the zoo, the nine o
 files, and ONNX's own cases with weights in the place of float inputs.
 
     python benchmarks/pruned_equals_masked.py [--kinds random zoo light file case]
-        [--randoms 10000] [--files ../shared/data/onnx/*.onnx] [--framework reference]
+        [--randoms 10000] [--from-seed 0] [--files ../shared/data/onnx/*.onnx] [--framework reference]
 
 Each is pruned, compared with the masked one (largest difference by the largest output, at most
 1e-5), checked by onnx, opened by ONNX Runtime and read again. Large networks are quicker with
@@ -40,6 +40,7 @@ def arguments():
     parser.add_argument("--kinds", nargs="+", default=["random", "zoo"])
     parser.add_argument("--randoms", type=int, default=10_000)
     parser.add_argument("--files", nargs="*", default=[])
+    parser.add_argument("--from-seed", type=int, default=0)
     parser.add_argument("--framework", default="reference")
     return parser.parse_args()
 
@@ -83,7 +84,7 @@ def main():
     asked = arguments()
     counts, start, wrong = Counter(), time.perf_counter(), 0
     for kind in asked.kinds:
-        names = map(str, range(asked.randoms))
+        names = map(str, range(asked.from_seed, asked.from_seed + asked.randoms))
         if kind != "random":
             names = networks.names(kind, asked.files)
         for name in names:

@@ -100,7 +100,9 @@ class RarerSteps(Growing):
     def chosen(self, x, c):
         zero = self.builder.constant(np.float32(0))
         is_large = self.add("Greater", [x, zero])
-        return self.add("Where", [is_large, x, self.conv(x, c, c, kernel=1)]), c
+        # Without a step at 0, where rounding would decide.
+        below = self.add("Mul", [x, self.weight("slope", c, 1, 1)])
+        return self.add("Where", [is_large, x, below]), c
 
     def of_words(self, x, c):
         words = self.builder.constant(self.random.integers(0, 7, (1, 2)))
