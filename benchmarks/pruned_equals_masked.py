@@ -5,7 +5,8 @@ transposed, shared weights, attention, recurrence), those of the zoo, the nine o
 files, and ONNX's own cases with weights in the place of float inputs.
 
     python benchmarks/pruned_equals_masked.py [--kinds random zoo light file case]
-        [--randoms 10000] [--from-seed 0] [--files ../shared/data/onnx/*.onnx] [--framework reference]
+        [--randoms 10000] [--from-seed 0] [--files ../shared/data/onnx/*.onnx]
+        [--framework reference]
 
 Each is pruned, compared with the masked one (largest difference by the largest output, at most
 1e-5), checked by onnx, opened by ONNX Runtime and read again. Large networks are quicker with

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
-from allotrope.network.graph import Dimension
 from allotrope.shrink.atoms import Axis
 from allotrope.shrink.junction import Axes, Junction, same
 from allotrope.shrink.relations import relates
+
+Number = Callable[[Junction, Sequence[float | None]], float | None]
+"""What the output is where an axis is removed, by what the inputs are there."""
 
 
 @relates(
@@ -22,10 +24,10 @@ from allotrope.shrink.relations import relates
 def elementwise(junction: Junction) -> Sequence[Axes]:
     """Axes are aligned from the last on; those of one length go together."""
     rank = len(junction.made())
-    return [tuple(_aligned(junction, rank - axis) for axis in range(rank))]
+    return [tuple(_aligned(junction, rank - axis, _worked_out) for axis in range(rank))]
 
 
-def _aligned(junction: Junction, from_end: int) -> Axis | None:
+def _aligned(junction: Junction, from_end: int, number: Number) -> Axis | None:
     """The axis of the output that is so many from its end."""
     present = [p for p in junction.inputs if len(junction.inputs[p]) >= from_end]
     lengths = {p: junction.shape(p)[-from_end] for p in present}
@@ -36,7 +38,7 @@ def _aligned(junction: Junction, from_end: int) -> Axis | None:
     if axis is None:
         return None
     numbers = [_at(junction, p, taken) for p in range(len(junction.node.inputs))]
-    at = _worked_out(junction, numbers)
+    at = number(junction, numbers)
     if at is not None and not math.isfinite(at):
         junction.freeze(axis, "its value at 0 is not finite")
     return Axis(axis.atoms, at)
@@ -71,15 +73,8 @@ def like(junction: Junction) -> Sequence[Axes]:
 def where(junction: Junction) -> Sequence[Axes]:
     """As other elementwise operators; known if it is the same number either way."""
     rank = len(junction.made())
-    return [tuple(_chosen(junction, rank - axis) for axis in range(rank))]
+    return [tuple(_aligned(junction, rank - axis, _either_way) for axis in range(rank))]
 
 
-def _chosen(junction: Junction, from_end: int) -> Axis | None:
-    present = [p for p in junction.inputs if len(junction.inputs[p]) >= from_end]
-    lengths: dict[int, Dimension] = {p: junction.shape(p)[-from_end] for p in present}
-    wide = [p for p in present if lengths[p] != 1] or present
-    taken = {p: junction.take(p, -from_end) for p in wide}
-    axis = junction.unite(*taken.values())
-    if axis is None:
-        return None
-    return Axis(axis.atoms, same([_at(junction, p, taken) for p in (1, 2)]))
+def _either_way(_: Junction, numbers: Sequence[float | None]) -> float | None:
+    return same(numbers[1:])
