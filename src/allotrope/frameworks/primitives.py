@@ -15,9 +15,22 @@ from typing import ClassVar, Self
 
 import numpy as np
 
+from allotrope.errors import UnsupportedError
 from allotrope.frameworks.neural import Array as Array
 from allotrope.frameworks.neural import NeuralPrimitives
 from allotrope.frameworks.shaping import ShapingPrimitives
+
+MOST_AXES = 64
+"""Of an array in NumPy (`NPY_MAXDIMS`); PyTorch and JAX make arrays of more."""
+
+
+def check_axes(count: int) -> None:
+    """Raises: UnsupportedError for a value of more axes than a NumPy array can have."""
+    if count > MOST_AXES:
+        raise UnsupportedError(
+            f"a value has {count} axes; what goes in or out of a network has at most {MOST_AXES}, "
+            "as many as a NumPy array. A shape that the network computes is far out of range."
+        )
 
 
 def lowest(dtype: np.dtype) -> float | int | bool:

@@ -13,7 +13,7 @@ from jax import lax
 
 from allotrope.errors import UnsupportedError
 from allotrope.frameworks.jax.layout import kept
-from allotrope.frameworks.primitives import Array
+from allotrope.frameworks.primitives import Array, check_axes
 
 DTYPES = frozenset(
     np.dtype(name)
@@ -45,7 +45,8 @@ def to_array(value: np.ndarray) -> jax.Array:
 
 
 def to_numpy(x: Array) -> np.ndarray:
-    """The value as a NumPy array of its own."""
+    """The value as a NumPy array of its own. Raises: UnsupportedError for too many axes."""
+    check_axes(np.ndim(x))
     return np.array(x)
 
 

@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from allotrope.errors import UnsupportedError
-from allotrope.frameworks.primitives import Primitives, highest, lowest
+from allotrope.frameworks.primitives import Primitives, check_axes, highest, lowest
 from allotrope.frameworks.pytorch.clip import clip
 from allotrope.frameworks.pytorch.neural import PyTorchNeural
 from allotrope.frameworks.pytorch.shaping import PyTorchShaping
@@ -65,7 +65,8 @@ def shared_tensor(value: np.ndarray, device: str) -> Tensor:
 
 
 def to_numpy(x: Tensor) -> np.ndarray:
-    """The value as a NumPy array."""
+    """The value as a NumPy array. Raises: UnsupportedError for more axes than that can have."""
+    check_axes(x.dim())
     x, dtype = x.detach().cpu(), NUMPY_DTYPES[x.dtype]
     if dtype.name.startswith(_AS_BITS):
         return np.asarray(x.contiguous().view(_TORCH_BITS[dtype.itemsize]).numpy().view(dtype))
