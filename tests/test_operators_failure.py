@@ -392,14 +392,3 @@ def test_what_is_scanned_together_is_equally_long(framework):
     inputs = {"a": np.ones((2, 3), np.float32), "b": np.ones((5, 3), np.float32)}
     with pytest.raises(ModelError, match=r"Scan \(node 'n'\).*differs in length: \[2, 5\]"):
         network.run(inputs, framework=framework)
-
-
-@pytest.mark.parametrize("axes", [65, 300])
-def test_a_value_of_more_axes_than_an_array_can_have_is_named(framework, axes):
-    reshaped = made(
-        [node("Reshape", "x shape", "y")],
-        [tensor("x", shape=[1])],
-        {"shape": np.ones(axes, np.int64)},
-    )
-    with pytest.raises(AllotropeError, match=str(axes)):
-        reshaped.run({"x": np.ones(1, np.float32)}, framework=framework)
