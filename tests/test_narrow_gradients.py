@@ -41,7 +41,7 @@ def convolved(operator, shape, kernel, attributes):
 def step_from(network, name, x, steps=1, **settings):
     """What training changes of the weights, in memory that held numbers that are none before."""
     plan = training_plan(network, RECIPE, squared_error(1.0))
-    trainer = framework(name).trainer(network, plan, Settings(threads=1, **settings))
+    trainer = framework(name).trainer(network, plan, Settings(**settings))
     targets = {"y": np.zeros_like(network.run({"x": x}, "reference")["y"])}
     for step in range(1, steps + 1):
         leave_nan_in_memory(name)

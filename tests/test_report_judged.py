@@ -238,5 +238,5 @@ def test_the_summary_of_fit_names_what_decides(tmp_path: Path):
     assert "age: 3.410 days on 60 examples" in said
     assert "test accuracy of kind 86.90%" in said
     alone = str(FittedRun(tmp_path, ONE))
-    assert "test RMSE 3.399 days" in alone
+    assert "test RMSE of age 3.399 days" in alone
     assert "decides" not in alone

@@ -105,8 +105,13 @@ def _totals(frame: Frame, inputs: Mapping[str, str], tasks: Mapping[str, str]) -
             for name, column in columns.items()
             if column.dtype.kind in "UT" and name not in numbers
         }
-        flat = {name: column for name, column in numbers.items() if column.ndim == 1}
-        total = total_row(texts, {name: column.astype(float) for name, column in flat.items()})
+        # What is no number is refused as that, by whoever makes a task of it.
+        flat = {
+            name: column.astype(float)
+            for name, column in numbers.items()
+            if column.ndim == 1 and column.dtype.kind in "fiub"
+        }
+        total = total_row(texts, flat)
         if total is None:
             continue
         last = len(next(iter(columns.values()))) - 1

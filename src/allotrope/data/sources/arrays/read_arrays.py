@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -139,12 +139,19 @@ def reading(
     mode = "L" if channels == 1 else "RGB"
     facts = PicturesFound({(height, width): total}, {mode: total})
     made = labelled_pictures(name, splits, classes, facts, value_range)
-    whole = np.unique(np.concatenate([array.reshape(-1) for array in labels.values()]))
-    grades = "" if names is not None else may_be_grades(LABEL, whole)
-    if grades:
-        said.append(f"'{LABEL}' has {len(whole)} classes by number, {grades}")
+    if names is None and all(array.dtype.kind in "iuf" for array in labels.values()):
+        said.extend(_of_grades(labels))
     made.notes.extend(said)
     return made
+
+
+def _of_grades(labels: Mapping[str, np.ndarray]) -> list[str]:
+    """That numbers of classes may be grades, in a line; none if they are not."""
+    values = np.unique(np.concatenate([array.reshape(-1) for array in labels.values()]))
+    grades = may_be_grades(LABEL, values)
+    if not grades:
+        return []
+    return [f"'{LABEL}' has {len(values)} classes by number, {grades}"]
 
 
 def _column(labels: np.ndarray) -> np.ndarray:
