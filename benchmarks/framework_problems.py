@@ -139,7 +139,7 @@ PROBLEMS = (
         "3-D CNN on volumes",
         f"{VOLUMES} made volumes of {VOXELS}x{VOXELS}x{VOXELS} voxels, a ball or none",
         scans,
-        8.0,
+        40.0,
         {"batch_size": 16},
     ),
     Problem(
