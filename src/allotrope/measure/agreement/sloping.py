@@ -15,7 +15,7 @@ from allotrope.measure.agreement.step_files import Arrays
 from allotrope.process.worker import WorkerError, WorkerProcess
 from allotrope.progress import SECONDS_BETWEEN_LINES
 
-LONG = 10.0
+LONG = 5.0
 """Seconds of NumPy that are worth another process."""
 
 PASSES = 5
