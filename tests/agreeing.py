@@ -27,7 +27,7 @@ TOLERANCES = {
 STEPS = 6
 
 
-def network(momentum=0.8, tied=True):
+def network(momentum=0.8, tied=True, drops=True):
     """x [n, 3, 6, 6] and label [n] to logits [n, 4] and their squares.
 
     By convolution, BatchNorm, dropout, embedding and a shared weight.
@@ -55,9 +55,9 @@ def network(momentum=0.8, tied=True):
         options,
         name="bn",
     )
-    y = b.add(
-        "Dropout", [b.add("Tanh", [y], name="tanh"), b.constant(np.float32(0.25))], name="dropout"
-    )
+    y = b.add("Tanh", [y], name="tanh")
+    if drops:
+        y = b.add("Dropout", [y, b.constant(np.float32(0.25))], name="dropout")
     y = b.add("ReduceMean", [y, b.constant(np.array([2, 3]))], {"keepdims": 0}, name="pooled")
     y = b.add(
         "Add",

@@ -10,7 +10,7 @@ import pytest
 from agreeing import answers, copied, expectations, network, quiet
 from allotrope.frameworks import framework as find
 from allotrope.frameworks import missing
-from allotrope.measure.agreement.judge import judge, trusted_framework
+from allotrope.measure.agreement.judge import trusted_framework
 from allotrope.measure.agreement.objectives import (
     PARTS,
     framework_objective,
@@ -34,8 +34,17 @@ def computation(expected):
     return expected["float64"].computation
 
 
+@pytest.fixture(scope="module")
+def without_masks(tmp_path_factory):
+    """Its loss in training needs no trainer."""
+    made = expectations(network(drops=False), tmp_path_factory.mktemp("without"))
+    return made["float64"].computation
+
+
 @pytest.mark.parametrize("part", PARTS)
-def test_a_framework_computes_the_same_function(part, computation):
+@pytest.mark.parametrize("drops", [True, False])
+def test_a_framework_computes_the_same_function(part, drops, computation, without_masks):
+    computation = computation if drops else without_masks
     mine = framework_objective(computation, part, find("pytorch"))
     theirs = reference_objective(computation, part)
     arrays = places(computation, part)
@@ -57,14 +66,14 @@ def test_a_framework_is_trusted_if_its_outputs_and_first_step_are_the_references
     computation, expected, tmp_path
 ):
     true = answers("pytorch", computation, tmp_path / "true")
-    assert trusted_framework(judge([true], expected)) == "pytorch"
+    assert trusted_framework([true], expected) == "pytorch"
     wrong = copied(true)
     wrong.outputs["tanh"] += 1e-8
-    assert trusted_framework(judge([wrong], expected)) is None
+    assert trusted_framework([wrong], expected) is None
     late = copied(true)
     late.losses[0] *= 1 + 1e-8
-    assert trusted_framework(judge([late], expected)) is None
-    assert trusted_framework(judge([replace(true, failure="it died")], expected)) is None
+    assert trusted_framework([late], expected) is None
+    assert trusted_framework([replace(true, failure="it died")], expected) is None
 
 
 @pytest.mark.parametrize("part", PARTS)

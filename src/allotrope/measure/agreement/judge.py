@@ -134,13 +134,16 @@ def source_of(rows: Sequence[Row]) -> Row | None:
     return _first_sound(sources, ("slopes",))
 
 
-def trusted_framework(rows: Sequence[Row]) -> str | None:
+def trusted_framework(
+    recordings: Sequence[Recording], expected: Mapping[str, Expectation]
+) -> str | None:
     """The first framework whose float64 outputs and first step are the reference's."""
-    for row in rows:
-        exact = row.recording.precision == "float64" and not row.recording.failure
-        needed = {"outputs", "training outputs"} <= row.parts.keys()
-        if exact and needed and all(row.parts[part].agrees for part in EXACT if part in row.parts):
-            return row.recording.framework
+    for recording in recordings:
+        if recording.precision == "float64" and not recording.failure:
+            parts = _against_reference(recording, expected["float64"]).parts
+            needed = {"outputs", "training outputs"} <= parts.keys()
+            if needed and all(parts[part].agrees for part in EXACT if part in parts):
+                return recording.framework
     return None
 
 

@@ -10,14 +10,18 @@ import numpy as np
 from allotrope.config import Settings
 from allotrope.frameworks.contract import Framework
 from allotrope.measure.agreement.computation import Computation
-from allotrope.measure.agreement.oracle import Oracle, first_loss
+from allotrope.measure.agreement.oracle import Oracle, first_loss, loss_in_numpy
 from allotrope.measure.agreement.step_files import Arrays
 from allotrope.network.graph import Value
 from allotrope.network.network import Network
+from allotrope.network.used import every_node
 from allotrope.operators.interpret import Context
 
 Objective = Callable[[Mapping[str, np.ndarray]], float]
 """A function of some of its arrays by name; the others stay what they are."""
+
+DRAWS_MASKS = "Dropout"
+"""The operator whose results follow the seed and the step."""
 
 PARTS = ("slopes", "training slopes")
 """Slopes of the outputs' weighted sum, and of the first training step's loss."""
@@ -78,6 +82,24 @@ def framework_objective(computation: Computation, part: str, framework: Framewor
 
 
 def _framework_loss(computation: Computation, framework: Framework) -> Objective:
+    """The first step's loss by the framework's outputs in training; a trainer's if masks are drawn.
+
+    A trainer's step computes gradients too, which takes longer than the loss itself; but only it
+    draws the masks of that step.
+    """
+    if any(node.operator == DRAWS_MASKS for node in every_node(computation.trained.graph)):
+        return _trainer_loss(computation, framework)
+    network, batch = opened(computation.trained), computation.batch_of(1)
+    arrays = {**batch.inputs, **places(computation, "training slopes")}
+
+    def loss(moved: Mapping[str, np.ndarray]) -> float:
+        outputs = framework.run(network, {**arrays, **moved}, training=True)
+        return loss_in_numpy(computation, batch, outputs)
+
+    return loss
+
+
+def _trainer_loss(computation: Computation, framework: Framework) -> Objective:
     """The loss that a trainer gives for its first step, from weights that are put in before."""
     trainer = framework.trainer(computation.trained, computation.plan, Settings())
     state, batch = trainer.state(), computation.batch_of(1)

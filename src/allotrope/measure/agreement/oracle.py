@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from allotrope.errors import UnsupportedError
+from allotrope.frameworks.contract import Batch
 from allotrope.frameworks.lowering import lowered
 from allotrope.frameworks.reference.framework import ROUNDED
 from allotrope.frameworks.reference.primitives import ReferencePrimitives
@@ -102,4 +103,12 @@ def first_loss(
     """The loss of the first training step with `weights` in place of the network's own."""
     batch = computation.batch_of(1)
     outputs = oracle.outputs(batch.inputs, weights, context)
-    return float(loss_of(oracle.p, computation.plan, outputs, batch.targets, batch.weights))
+    return loss_in_numpy(computation, batch, outputs, oracle.p)
+
+
+def loss_in_numpy(
+    computation: Computation, batch: Batch, outputs: Arrays, p: ReferencePrimitives | None = None
+) -> float:
+    """The loss of a training step whose batch gave these outputs."""
+    primitives = p or ReferencePrimitives()
+    return float(loss_of(primitives, computation.plan, outputs, batch.targets, batch.weights))

@@ -61,7 +61,9 @@ def prove(
     certain = settled(judged, sloped, options, file.parent, say)
     noisy = with_gradient_noise(judged, sloped, options, file.parent, say)
     steps = {precision: steps for precision, (steps, _) in certain.items()}
-    judged = judge(recordings, noisy, steps)
+    # Comparing takes as long as a framework's answers: not again unless something is known anew.
+    if steps or noisy is not sloped:
+        judged = judge(recordings, noisy, steps)
     rows = [row_of(row) for name in there for row in judged if row.recording.framework == name]
     rows += [missing_row(name, reason) for name, reason in reasons.items()]
     notes = [
@@ -172,7 +174,7 @@ def with_slopes(
     if wide is None or hidden or not wide.outputs:
         return expected, []
     one = next(iter(expected.values()))
-    trusted = trusted_framework(judge(recordings, prepared.expected))
+    trusted = trusted_framework(recordings, prepared.expected)
     sloper = Sloper(trusted, prepared.seconds, options.own_threads, say)
     jobs = {"slopes": (wide, "slopes", options.directions)}
     if one.first is not None:
