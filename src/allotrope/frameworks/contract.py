@@ -20,8 +20,8 @@ Loss = Callable[[Any, Mapping[str, Array], Mapping[str, Array], Mapping[str, Arr
 """loss(p, outputs, targets, weights), each by name -> what is minimized, an array without
 dimensions.
 
-An output that has a target comes in that one's dtype. An example whose weight is 0 has no such
-target; what has no entry in `weights` counts every example once."""
+An output that has a target comes in that one's dtype; a target may be of no output. An example
+whose weight is 0 has no such target; what has no entry in `weights` counts every example once."""
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,12 @@ def loss_of(
     weights: Mapping[str, Array],
 ) -> Array:
     """The plan's loss, each output in the dtype of its target if it has one."""
-    fitting = {name: p.cast(outputs[name], p.dtype(target)) for name, target in targets.items()}
+    # A teacher's targets belong to no output: the loss alone knows of which they are.
+    fitting = {
+        name: p.cast(outputs[name], p.dtype(target))
+        for name, target in targets.items()
+        if name in outputs
+    }
     return plan.loss(p, {**outputs, **fitting}, targets, weights)
 
 

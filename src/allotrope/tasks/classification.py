@@ -16,7 +16,12 @@ from allotrope.config import Recipe
 from allotrope.errors import DataError, UsageError
 from allotrope.network.network import Network
 from allotrope.tasks.calibration import best_temperature, calibration
-from allotrope.tasks.class_losses import CLASS_LOSSES, LOGIT_ADJUSTED, class_weights
+from allotrope.tasks.class_losses import (
+    CLASS_LOSSES,
+    LOGIT_ADJUSTED,
+    class_weights,
+    cross_entropy,
+)
 from allotrope.tasks.confusion import (
     Codes,
     confusion,
@@ -41,6 +46,8 @@ from allotrope.tasks.operating_point import at_operating_point, best_operating_p
 from allotrope.tasks.probabilities import log_softmax, softmax, surprise
 
 CLASSES_SHOWN = 20
+TEMPERATURE = 4.0
+"""By which a teacher's logits and its student's are divided."""
 EXPLAINED = 4
 """So many right answers are explained, and as many wrong ones."""
 
@@ -162,6 +169,15 @@ class Classification(Task):
         compute = CLASS_LOSSES[self.minimized]
         smoothing, weights = self.label_smoothing, self._weights
         return compute(p, output, target, weight, label_smoothing=smoothing, weights=weights)
+
+    def taught(self, output: Answers) -> NDArray[np.float32]:
+        """The teacher's probabilities at `TEMPERATURE`, which show what it takes for alike."""
+        return np.asarray(softmax(output.astype(np.float64) / TEMPERATURE), np.float32)
+
+    def loss_of_taught(self, p: Any, output: Any, target: Any) -> Any:
+        """Cross-entropy at `TEMPERATURE`, times its square, as which its gradients shrink."""
+        each = cross_entropy(p, p.divide(output, TEMPERATURE), target)
+        return p.multiply(each, TEMPERATURE**2)
 
     def scores(self, output: Answers, labels: Labels) -> dict[str, float]:
         """Accuracy as a fraction, the mean loss without smoothing and weights.

@@ -133,6 +133,16 @@ class Task(abc.ABC):
     def scores(self, output: Answers, labels: Labels) -> dict[str, float]:
         """The `loss` and every metric that is defined for these labels, from the raw output."""
 
+    # --- in training by a teacher
+
+    def taught(self, output: Answers) -> NDArray[np.float32]:
+        """Targets that say what a teacher answers, of its raw output: by default that itself."""
+        return np.asarray(output, np.float32)
+
+    def loss_of_taught(self, p: Any, output: Any, target: Any) -> Any:
+        """What is minimized of targets that `taught` made, over primitives `p`."""
+        return self.loss(p, output, target, None)
+
     # --- after training
 
     def settled(self, output: Answers, labels: Labels) -> Self:

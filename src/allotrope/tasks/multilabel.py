@@ -112,6 +112,10 @@ class MultiLabel(Task):
         """Binary cross-entropy from logits, or the focal one."""
         return FLAG_LOSSES[self.minimized](p, output, target, weight, self._balance)
 
+    def taught(self, output: Answers) -> NDArray[np.float32]:
+        """The teacher's probabilities."""
+        return np.asarray(self.answers(output), np.float32)
+
     def scores(self, output: Answers, labels: Labels) -> dict[str, float]:
         """The loss without balance; macro and micro F1; the mean area of the labels."""
         flags = self._known(labels)

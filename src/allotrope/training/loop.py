@@ -16,6 +16,7 @@ from allotrope.training.interruption import Interruption
 from allotrope.training.saving import Saving
 from allotrope.training.schedules import learning_rate
 from allotrope.training.state import Row
+from allotrope.training.teach import Teaching
 from allotrope.training.underway import Intervals, Underway
 from allotrope.training.validation import Validation
 from allotrope.training.watch import Watch
@@ -51,6 +52,7 @@ def train(
     resume: bool = False,
     has_learned: bool = False,
     intervals: Intervals | None = None,
+    teaching: Teaching | None = None,
 ) -> Trained:
     """Train `network` and give it back with the weights that were best on the validation data.
 
@@ -61,6 +63,8 @@ def train(
     Checkpoints go to `folder`/checkpoints; None writes none. With `resume` the training goes on
     from the newest one: to the same bits on a CPU with one thread, if the recipe has no budget.
 
+    `teaching` is asked before each step for what to learn from.
+
     Raises: UsageError, TrainingError for a loss that is not a number, RunFolderError.
     """
     if recipe.epochs is None and recipe.budget is None:
@@ -69,7 +73,7 @@ def train(
             "set one of the two."
         )
     show = progress or Progress()
-    underway = Underway(network, data, recipe, settings, framework, folder, show)
+    underway = Underway(network, data, recipe, settings, framework, folder, show, teaching)
     training = _Training(underway, intervals or Intervals(), has_learned)
     if resume:
         training.saving.resume()
@@ -147,7 +151,7 @@ class _Training:
         underway.rate = learning_rate(underway.recipe, progress)
         underway.state.step += 1
         # The loss is not waited for: the device works on while the next batch is made.
-        self.watch.step(batch)
+        self.watch.step(underway.taught(batch))
         self.watch.look_if_due()
         if self.validation.is_due:
             self.validation.validate()

@@ -11,13 +11,15 @@ from allotrope.config import Recipe, Settings
 from allotrope.data.batches import Batches
 from allotrope.data.examples import Data
 from allotrope.frameworks import framework as find_framework
+from allotrope.frameworks.contract import Batch
 from allotrope.network.network import Network
 from allotrope.progress import Progress
-from allotrope.tasks.several import trained_by
+from allotrope.tasks.several import joint_loss, trained_by
 from allotrope.training.checkpoints import BEST, Checkpoints
 from allotrope.training.pace import Pace
-from allotrope.training.plan import plan_for
+from allotrope.training.plan import training_plan
 from allotrope.training.state import State
+from allotrope.training.teach import Teaching
 from allotrope.training.window import SECONDS_BETWEEN_LOOKS
 
 
@@ -45,6 +47,7 @@ class Underway:
         framework: str,
         folder: Path | None,
         show: Progress,
+        teaching: Teaching | None = None,
     ) -> None:
         """Nothing is learned yet. Without a `folder` there are no checkpoints."""
         self.data, self.recipe, self.show = data, recipe, show
@@ -52,7 +55,9 @@ class Underway:
         self.tasks = trained_by(data.tasks, recipe, data.train.columns)
         self.batches = Batches(data, recipe)
         self.pace = self.pace_from()
-        plan = plan_for(network, recipe, data.tasks, data.train.columns)
+        self._teaching = teaching
+        loss = joint_loss if teaching is None else teaching.loss
+        plan = training_plan(network, recipe, loss(self.tasks))
         self.trainer = find_framework(framework).trainer(network, plan, settings)
         self.state = State()
         self.rate = 0.0
@@ -64,6 +69,12 @@ class Underway:
         if self.recipe.epochs is not None:
             steps = max(1, round(self.recipe.epochs * self.batches.steps_per_epoch))
         return Pace(steps, self.recipe.budget, elapsed=elapsed, progress=progress)
+
+    def taught(self, batch: Batch) -> Batch:
+        """The batch as the teacher gives it, if there is one."""
+        if self._teaching is None:
+            return batch
+        return self._teaching.teach(batch, self.trainer.evaluate)
 
     @property
     def epoch(self) -> float:
