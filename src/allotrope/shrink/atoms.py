@@ -44,6 +44,10 @@ class Atoms:
         self._parents: list[int] = []
         self._reasons: dict[int, Reason] = {}
 
+    def __len__(self) -> int:
+        """How many atoms there are."""
+        return len(self._parents)
+
     def fresh(self, count: int, reason: Reason | None = None) -> np.ndarray:
         """New atoms, each a set of its own; with a reason they are frozen."""
         start = len(self._parents)

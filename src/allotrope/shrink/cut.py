@@ -39,10 +39,12 @@ class Cut:
     def __init__(self, relations: Relations, removed: np.ndarray, rewriter: Rewriter) -> None:
         """`removed` are the roots of the atoms that go."""
         self.relations, self.removed, self.rewriter = relations, removed, rewriter
+        self._stays = ~np.isin(relations.roots, removed)
+        """Of every atom, whether it stays."""
 
     def mask(self, axis: Axis) -> Mask:
         """Which places of an axis stay."""
-        return ~np.isin(self.relations.atoms.roots(axis.atoms), self.removed)
+        return np.asarray(self._stays[axis.atoms])
 
     def masks(self, index: int, position: int = 0) -> list[Mask | None]:
         """Which places stay of each axis of a node's input; None if all do."""

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator, Sequence, Set
 from dataclasses import dataclass
+
+import numpy as np
 
 from allotrope.network.graph import Node, Value
 from allotrope.network.network import Network
@@ -66,6 +69,11 @@ class Relations:
         for value in network.outputs:
             self._freeze(value.name, Reason("output", value.name, "it is what the network gives"))
         self._freeze_tied()
+
+    @functools.cached_property
+    def roots(self) -> np.ndarray:
+        """What stands for the set of every atom, now that all are related: int64 [atoms]."""
+        return self.atoms.roots(np.arange(len(self.atoms)))
 
     def of_node(self, index: int) -> Iterator[Axis]:
         """Every axis that a node takes or makes and that could be cut."""
