@@ -14,7 +14,7 @@ from allotrope.network.build import Builder
 from allotrope.network.summary import multiply_adds, parameters
 from allotrope.shrink.choose_widths import removed_for
 from allotrope.shrink.groups import groups
-from allotrope.shrink.importance import magnitude
+from allotrope.shrink.group_importance import magnitude
 from allotrope.shrink.layer_widths import multiples, narrowable
 from allotrope.shrink.prune import pruned
 
