@@ -13,8 +13,8 @@ from allotrope.network import zoo
 from allotrope.network.build import Builder
 from allotrope.network.summary import multiply_adds, parameters
 from allotrope.shrink.choose_widths import removed_for
-from allotrope.shrink.groups import groups
 from allotrope.shrink.group_importance import magnitude
+from allotrope.shrink.groups import groups
 from allotrope.shrink.layer_widths import multiples, narrowable
 from allotrope.shrink.prune import pruned
 
