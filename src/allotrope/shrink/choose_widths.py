@@ -65,9 +65,9 @@ def removed_for(
     Raises: UsageError if nothing can be cut, or the narrowest network misses a target.
     """
     asked = (("seconds", seconds_of, target_seconds), ("bytes", bytes_of, target_bytes))
-    targets = {name: Target(of, most) for name, of, most in asked if of and most is not None}
+    targets = {name: CostLimit(of, most) for name, of, most in asked if of and most is not None}
     layers = narrowable(network, known, importance, widths)
-    search = _Search(network, known, layers, targets)
+    search = WidthSearch(network, known, layers, targets)
     whole = tuple(layer.width for layer in layers)
     if search.excess(whole) > 0:
         _check_possible(search, known)
@@ -76,7 +76,7 @@ def removed_for(
 
 
 @dataclass(frozen=True)
-class Target:
+class CostLimit:
     """What is counted, and how much of it there may be."""
 
     cost_of: CostOf
@@ -87,7 +87,7 @@ State = tuple[int, ...]
 """How wide each layer is."""
 
 
-class _Search:
+class WidthSearch:
     """States of a network's layers, and what they cost; each is worked out once."""
 
     def __init__(
@@ -95,7 +95,7 @@ class _Search:
         network: Network,
         known: Groups,
         layers: Sequence[NarrowableLayer],
-        targets: Mapping[str, Target],
+        targets: Mapping[str, CostLimit],
     ) -> None:
         self.network, self.known, self.layers, self.targets = network, known, layers, targets
         self._costs: dict[State, dict[str, float]] = {}
@@ -192,7 +192,7 @@ def _with(state: State, place: int, width: int) -> State:
     return (*state[:place], width, *state[place + 1 :])
 
 
-def _check_possible(search: _Search, known: Groups) -> None:
+def _check_possible(search: WidthSearch, known: Groups) -> None:
     """Raises: UsageError if no state meets the targets, with the least that is possible."""
     if not any(layer.widths for layer in search.layers):
         reasons = dict.fromkeys(str(frozen.reason) for frozen in known.frozen)
@@ -215,7 +215,7 @@ def _check_possible(search: _Search, known: Groups) -> None:
         )
 
 
-def _prediction(search: _Search, state: State, importance: np.ndarray) -> Prediction:
+def _prediction(search: WidthSearch, state: State, importance: np.ndarray) -> Prediction:
     costs = search.costs(state)
     pairs = list(zip(search.layers, state, strict=True))
     lost = sum(layer.lost_between(layer.width, width) for layer, width in pairs)
