@@ -41,7 +41,7 @@ def test_numbers_are_scaled_robustly_and_clipped_smoothly(framework):
     # The quartiles are 2 and 4, 15 and 25; what is missing is the median, and said behind.
     expected = [[clipped(-1), clipped(-1), 0, 0], [0, 0, 0, 1], [clipped(1), clipped(1), 0, 0]]
     assert np.allclose(y, [*expected, [3, -3, 0, 0]], atol=1e-5)
-    assert np.allclose(INPUT.numbers_seen(rows), y[:, :3], atol=1e-5)
+    assert np.allclose(np.stack([*INPUT.numbers_seen(rows)], 1), y[:, :3], atol=1e-5)
 
 
 def test_categories_are_flags_and_what_was_never_seen_has_none(framework):

@@ -20,7 +20,7 @@ torch = pytest.importorskip("torch")
 RANDOM = np.random.default_rng(0)
 X = RANDOM.standard_normal((30, 5)).astype(np.float32)
 X[:, 3:] = X[:, 3:] > 0
-EDGES = quantile_edges(X[:, :3], 8)
+EDGES = quantile_edges(X[:, :3].T, 8)
 STYLE = TableStyle(members=8, hidden=(16, 8))
 NETWORK = table_mlp({"price": 1, "city": 3}, 3, 2, EDGES, STYLE, seed=1)
 
@@ -65,10 +65,10 @@ def test_each_member_has_a_loss_of_its_own():
 
 def test_pieces_tell_values_apart():
     few = np.repeat([0, 1, 5], 20).reshape(-1, 1)
-    assert quantile_edges(few, 8)[0].tolist() == [0, 1, 5]
-    assert len(quantile_edges(np.zeros((9, 1)), 8)[0]) == 1
+    assert quantile_edges(few.T, 8)[0].tolist() == [0, 1, 5]
+    assert len(quantile_edges(np.zeros((1, 9)), 8)[0]) == 1
     skewed = np.concatenate([np.zeros(2000), np.arange(1, 1001)]).reshape(-1, 1)
-    (edges,) = quantile_edges(skewed, 64)
+    (edges,) = quantile_edges(skewed.T, 64)
     # Two thirds of the rows are 0: quantiles of rows alone would leave 22 ends to the others.
     assert len(edges) > 40 and np.all(np.diff(edges) > 0)
     with pytest.raises(UsageError, match="above 0"):

@@ -23,6 +23,7 @@ from allotrope.architectures.rescaled import in_units_of
 from allotrope.config import FineTuning, Recipe
 from allotrope.data.examples import Data
 from allotrope.errors import AllotropeError, UsageError
+from allotrope.inputs.by_page import each_column
 from allotrope.inputs.contract import Input
 from allotrope.inputs.from_facts import input_of
 from allotrope.inputs.table.table import Table
@@ -179,8 +180,8 @@ def _unfit(each: Input, data: Data) -> str:
     if each.coded:
         names = ", ".join(f"'{each.columns[place]}'" for place in each.coded)
         return f"{names} are categories, whose codes it does not know"
-    gaps = np.isnan(data.train[each.name]).any(0)
-    lacking = ", ".join(f"'{each.columns[place]}'" for place in np.flatnonzero(gaps))
+    columns = zip(each.columns, each_column(data.train[each.name]), strict=True)
+    lacking = ", ".join(f"'{name}'" for name, column in columns if np.isnan(column).any())
     return f"{lacking} lack in some rows" if lacking else ""
 
 

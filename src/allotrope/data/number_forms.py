@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -64,12 +64,21 @@ class NumbersFound:
 
 def numbers_found(cells: Sequence[str]) -> NumbersFound | None:
     """How the numbers of a column are written; None if most of its cells are none."""
-    known = [cell for cell in set(cells) if cell.lower() not in MISSING]
-    present = [cell for cell in known if cell.lower() not in INFINITE]
-    if not present:
-        return NumbersFound(NumberForm()) if known else None
-    if all(map(PLAIN.fullmatch, present)):
-        return _plain(present)
+    return numbers_by_page([cells], lambda: set(cells))
+
+
+def numbers_by_page(
+    pages: Iterable[Sequence[str]], distinct: Callable[[], Collection[str]]
+) -> NumbersFound | None:
+    """As `numbers_found`, of cells by page; `distinct` are all different ones of the column.
+
+    They are only asked for if some cells are no plain numbers: those may differ in each row.
+    """
+    plain = _PlainNumbers()
+    if all(plain.take(set(cells)) for cells in pages):
+        return plain.numbers()
+    apart = MISSING | INFINITE
+    present = [cell for cell in distinct() if cell.lower() not in apart]
     first = sorted(present)[:: max(len(present) // TRIED, 1)]
     if sum(CELL.fullmatch(cell) is not None for cell in first) <= MOSTLY * len(first):
         return None
@@ -80,13 +89,40 @@ def numbers_found(cells: Sequence[str]) -> NumbersFound | None:
     return _by_marks(present, matches, units)
 
 
-def _plain(cells: Sequence[str]) -> NumbersFound:
-    """Numbers as programs write them; each of them may look like thousands with points."""
-    marked = any("." in cell for cell in cells)
-    codes = any(map(CODE.fullmatch, cells)) and all(map(str.isdigit, cells))
-    if marked and all(map(THOUSANDS.fullmatch, cells)):
-        return NumbersFound(NumberForm(), NumberForm(".", ","), marked, codes)
-    return NumbersFound(NumberForm(), None, marked, codes)
+@dataclass
+class _PlainNumbers:
+    """Goes over cells that are numbers as programs write them.
+
+    They may all look like thousands with points, or be digits of which some begin with a zero.
+    """
+
+    known: bool = False
+    present: bool = False
+    marked: bool = False
+    zeros_first: bool = False
+    digits: bool = True
+    thousands: bool = True
+
+    def take(self, cells: Collection[str]) -> bool:
+        """Look at more cells; whether all of them are such numbers, or missing."""
+        there = [cell for cell in cells if cell.lower() not in MISSING]
+        present = [cell for cell in there if cell.lower() not in INFINITE]
+        if not all(map(PLAIN.fullmatch, present)):
+            return False
+        self.known = self.known or bool(there)
+        self.present = self.present or bool(present)
+        self.marked = self.marked or any("." in cell for cell in present)
+        self.zeros_first = self.zeros_first or any(map(CODE.fullmatch, present))
+        self.digits = self.digits and all(map(str.isdigit, present))
+        self.thousands = self.thousands and all(map(THOUSANDS.fullmatch, present))
+        return True
+
+    def numbers(self) -> NumbersFound | None:
+        """What all cells together are."""
+        if not self.present:
+            return NumbersFound(NumberForm()) if self.known else None
+        other = NumberForm(".", ",") if self.marked and self.thousands else None
+        return NumbersFound(NumberForm(), other, self.marked, self.zeros_first and self.digits)
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
@@ -23,6 +23,8 @@ from allotrope.inputs.volume.volume import Volume
 from allotrope.tasks import MultiLabel, Task
 
 Column = TypeVar("Column", Input, Task)
+AT_ONCE = 65_536
+"""Rows of a table that are looked at at a time: they may lie on disk."""
 
 
 def known_columns(inputs: Sequence[Input], tasks: Sequence[Task]) -> KnownColumns:
@@ -173,14 +175,13 @@ class _Suiting:
         cells = [recoded_cells(*places[name], wanted, at) for at, name in enumerate(wanted.columns)]
         self.problems += [cell for cell in cells if isinstance(cell, str)]
         self.inputs.append(wanted)
-        rows = {}
-        for split, part in self.data.splits.items():
-            columns = [
-                cell(part[places[name][0].name])
-                for name, cell in zip(wanted.columns, cells, strict=True)
-                if not isinstance(cell, str)
-            ]
-            rows[split] = np.stack(columns, 1).astype(np.float32) if columns else np.empty((0, 0))
+        if any(isinstance(cell, str) for cell in cells):
+            return
+        sources = [places[name][0].name for name in wanted.columns]
+        rows = {
+            split: np.concatenate([*_recoded(part, sources, cells)])
+            for split, part in self.data.splits.items()
+        }
         self._add(wanted.name, rows)
 
     # --- tasks
@@ -219,3 +220,11 @@ class _Suiting:
     def _add(self, name: str, parts: Mapping[str, Any]) -> None:
         for split, column in parts.items():
             self.columns.setdefault(split, {})[name] = column
+
+
+def _recoded(part: Examples, sources: Sequence[str], cells: Sequence[Any]) -> Iterator[np.ndarray]:
+    """Rows float32 [m, k] of cells that are made of columns of these names, some at a time."""
+    for start in range(0, len(part), AT_ONCE):
+        rows = {name: part[name][start : start + AT_ONCE] for name in set(sources)}
+        columns = [cell(rows[name]) for name, cell in zip(sources, cells, strict=True)]
+        yield np.stack(columns, 1).astype(np.float32)

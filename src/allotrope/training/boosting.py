@@ -12,8 +12,11 @@ from typing import Any
 
 import numpy as np
 
-from allotrope.data.examples import Data
+from allotrope.data.examples import Data, Examples
+from allotrope.data.store.stored_rows import StoredRows
+from allotrope.inputs.by_page import pages
 from allotrope.inputs.table.table import Table
+from allotrope.memory_limit import data_limit
 from allotrope.network.network import Network
 from allotrope.network.zoo.trees import BoostedTree, boosted_trees
 from allotrope.tasks import Task
@@ -30,6 +33,8 @@ PATIENCE = 30
 MOST_ROUNDS = 2000
 MOST_WORK = 4e9
 """Rows times columns times trees, of which a core does about 1e8 a second."""
+MEMORY_PER_CELL, FEWEST = 16, 1_000
+"""Bytes that learning takes for each number, as float64 and in bins; and rows even so."""
 FEWEST_JUDGES = 20
 """So many validation rows are needed to tell when to stop."""
 
@@ -38,12 +43,14 @@ FEWEST_JUDGES = 20
 class BoostedTrees:
     """Trees as a network with a raw output for each task, and what it answers to validation rows.
 
-    `validation` are raw outputs float64 [n, size] by task, `rounds` how many were grown for each.
+    `validation` are raw outputs float64 [n, size] by task, `rounds` how many were grown for each,
+    and `rows` from how many training rows.
     """
 
     network: Network
     validation: Mapping[str, np.ndarray]
     rounds: Mapping[str, int]
+    rows: int
 
 
 @dataclass(frozen=True)
@@ -62,29 +69,55 @@ class Rows:
 def grown(data: Data, tasks: Sequence[Task], seed: int) -> BoostedTrees:
     """Trees for each task of data whose only input is a table.
 
-    They learn from training rows; validation rows tell when to stop.
+    They learn from training rows; validation rows tell when to stop. Of rows on disk they learn
+    from as many as fit in memory.
     """
     (table,) = data.inputs
     assert isinstance(table, Table)
-    x, judges = (table.with_cycles(part[table.name]) for part in (data.train, data.validation))
+    train, judges = (fitting(part, table, seed) for part in (data.train, data.validation))
+    x = table.with_cycles(train[table.name])
     growth = Growth.of(x, sum(task.size for task in tasks), seed)
-    made = {task.name: trees_from(data, task, growth) for task in tasks}
+    made = {task.name: trees_from(table, train, judges, task, growth) for task in tasks}
     return BoostedTrees(
         table.with_cycles_before(boosted_trees(INNER, x.shape[1], made), INNER),
-        {name: sums(*trees, judges) for name, trees in made.items()},
+        {name: answers_of(trees, table, data.validation) for name, trees in made.items()},
         {name: len(trees) for name, (trees, _) in made.items()},
+        len(train),
     )
 
 
-def trees_from(data: Data, task: Task, growth: Growth) -> tuple[list[BoostedTree], list[float]]:
-    """The trees of one task of such data, and what their sums begin with."""
-    (table,) = data.inputs
-    assert isinstance(table, Table)
-    train, validation = (
-        Rows(table.with_cycles(part[table.name]), part[task.name])
-        for part in (data.train, data.validation)
+def fitting(part: Examples, table: Table, seed: int) -> Examples:
+    """The rows of a split that trees may learn from, in memory.
+
+    All of those that are there already; of rows on disk as many as fit, drawn by seed.
+    """
+    x: Any = part[table.name]
+    if not isinstance(x, StoredRows):
+        return part
+    most = max(FEWEST, data_limit() // (MEMORY_PER_CELL * len(table.columns)))
+    drawn = np.random.default_rng([seed, len(part)]).permutation(len(part))[:most]
+    those = part.take(np.sort(drawn))
+    return Examples({**those.columns, table.name: those[table.name][:]})
+
+
+Trees = tuple[list[BoostedTree], list[float]]
+"""Trees of a task, and what their sums begin with."""
+
+
+def trees_from(
+    table: Table, train: Examples, validation: Examples, task: Task, growth: Growth
+) -> Trees:
+    """The trees of one task, that learn from the rows of a table."""
+    learned, judges = (
+        Rows(table.with_cycles(part[table.name]), part[task.name]) for part in (train, validation)
     )
-    return trees_of(task, train, validation, growth)
+    return trees_of(task, learned, judges, growth)
+
+
+def answers_of(trees: Trees, table: Table, part: Examples) -> np.ndarray:
+    """What trees answer for all rows of a split, float64 [n, size]."""
+    rows = map(table.with_cycles, pages(part[table.name]))
+    return np.concatenate([sums(*trees, page) for page in rows])
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from allotrope.data.apart_splits import Apart
 from allotrope.data.recognize.column_roles import NONE, Asked
 from allotrope.data.recognize.date_order import DATE_KINDS, check_dates
 from allotrope.data.recognize.frame import NUMBERS, Frame
-from allotrope.data.recognize.table_columns import table_column
+from allotrope.data.recognize.table_columns import table_column, table_values
 from allotrope.data.recognize.text_forms import DATES
 from allotrope.errors import UsageError
 
@@ -55,7 +55,7 @@ def apart_of(frame: Frame, options: DataOptions) -> Apart | None:
         asked = options.input.get(name)
         kind = asked if asked in DATE_KINDS else DATE_KINDS[0]
         check_dates(frame, {name: kind})
-    values = table_column(frame, name, kind).values
+    values = table_values(frame, name, table_column(frame, name, kind))
     if any(np.isnan(part).any() for part in values.values()):
         raise UsageError(f"{frame.name}: --time '{name}' is missing in some rows. Remove them.")
     return Apart("time", name, values)

@@ -7,6 +7,7 @@ from dataclasses import replace
 from allotrope.data.recognize.column_roles import NONE, Asked, can_be
 from allotrope.data.recognize.frame import NUMBERS, Frame
 from allotrope.data.recognize.text_forms import CATEGORIES, DATES
+from allotrope.data.store.lazy_columns import shape_of
 
 CELLS = (NUMBERS, CATEGORIES, DATES)
 """What columns look like that are cells of a row."""
@@ -45,4 +46,4 @@ def with_known(asked: Asked, frame: Frame) -> Asked:
 
 def _is_cell(frame: Frame, name: str) -> bool:
     """Whether a column is one cell of each row, rather than a row by itself."""
-    return frame.form(name) in CELLS and frame.splits["train"][name].ndim == 1
+    return frame.form(name) in CELLS and len(shape_of(frame.splits["train"], name)) == 1

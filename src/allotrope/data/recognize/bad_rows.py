@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
 from allotrope.data.recognize.date_order import DATE_KINDS, unread_dates
 from allotrope.data.recognize.frame import Frame
 from allotrope.data.recognize.total_rows import total_row
+from allotrope.data.store.lazy_columns import Computed, Entry, LazyParts, changed, count_of
 from allotrope.errors import DataError
 from allotrope.inputs.table.cell_codes import EPOCH_FORMS
 from allotrope.wording import counted
@@ -99,22 +101,16 @@ def _totals(frame: Frame, inputs: Mapping[str, str], tasks: Mapping[str, str]) -
     counted_names = [name for name, kind in inputs.items() if kind == NUMBER]
     counted_names += [name for name, kind in tasks.items() if kind == REGRESSION]
     for split, columns in frame.splits.items():
-        numbers = {name: _values(frame, split, name) for name in counted_names}
-        texts = {
-            name: column
-            for name, column in columns.items()
-            if column.dtype.kind in "UT" and name not in numbers
-        }
+        # One column after the other: all of them may be more than the memory.
         # What is no number is refused as that, by whoever makes a task of it.
-        flat = {
-            name: column.astype(float)
-            for name, column in numbers.items()
-            if column.ndim == 1 and column.dtype.kind in "fiub"
-        }
-        total = total_row(texts, flat)
+        flat = [name for name in counted_names if _is_flat(_values(frame, split, name))]
+        others = [name for name in columns if name not in counted_names]
+        texts = [name for name in others if columns[name].dtype.kind in "UT"]
+        numbers = Computed(flat, partial(_floats, frame, split))
+        total = total_row(Computed(texts, columns.__getitem__), numbers)
         if total is None:
             continue
-        last = len(next(iter(columns.values()))) - 1
+        last = count_of(columns) - 1
         if total.column:
             problem = f"is the {total.what} of the rows above, and no example, in the last row:"
             yield BadRows(total.column, problem, {split: np.array([last])})
@@ -134,6 +130,14 @@ def _of_numbers(frame: Frame, name: str, remedy: str) -> Iterator[BadRows]:
     endless = {split: np.flatnonzero(_endless(column)) for split, column in columns.items()}
     if _any(endless):
         yield BadRows(name, "holds infinite numbers, or too large ones:", endless)
+
+
+def _floats(frame: Frame, split: str, name: str) -> np.ndarray:
+    return _values(frame, split, name).astype(float)
+
+
+def _is_flat(column: np.ndarray) -> bool:
+    return column.ndim == 1 and column.dtype.kind in "fiub"
 
 
 def _values(frame: Frame, split: str, name: str) -> np.ndarray:
@@ -181,10 +185,17 @@ def _with_numbers(frame: Frame, inputs: Mapping[str, str], tasks: Mapping[str, s
     as_numbers |= {name for name, kind in tasks.items() if kind == REGRESSION}
     taken = {name: each for name, each in frame.spoiled.items() if name in as_numbers}
     splits = {
-        split: {**part, **{name: each.numbers[split] for name, each in taken.items()}}
+        split: changed(part, {name: _entry(each.numbers, split) for name, each in taken.items()})
         for split, part in frame.splits.items()
     }
     return replace(frame, splits=splits)
+
+
+def _entry(numbers: Mapping[str, np.ndarray], split: str) -> Entry:
+    """The numbers of a split, which are not loaded if they lie on disk."""
+    if isinstance(numbers, LazyParts):
+        return numbers.entries[split]
+    return numbers[split]
 
 
 def _without(frame: Frame, bad: list[BadRows]) -> Frame:
@@ -194,7 +205,7 @@ def _without(frame: Frame, bad: list[BadRows]) -> Frame:
         for split, rows in each.rows.items():
             left_out[split] |= set(rows.tolist())
     rest = {
-        split: np.setdiff1d(np.arange(len(next(iter(part.values())))), sorted(left_out[split]))
+        split: np.setdiff1d(np.arange(count_of(part)), sorted(left_out[split]))
         for split, part in frame.splits.items()
     }
     empty = [split for split, rows in rest.items() if not len(rows)]

@@ -10,7 +10,8 @@ import numpy as np
 from allotrope.config import KnownColumns
 from allotrope.data.line_titles import taken_titles
 from allotrope.data.recognize.text_forms import CATEGORIES, TEXTS, text_form
-from allotrope.data.store.stored_texts import rows_of_column
+from allotrope.data.store.kept_rows import KeepRows, rows_in_memory
+from allotrope.data.store.lazy_columns import Columns, taken
 from allotrope.inputs.image.pixels import Keep, in_memory
 
 PICTURES, PIXELS, NUMBERS, OTHER = "pictures", "pixels", "numbers", "other"
@@ -40,7 +41,7 @@ class Frame:
     text file, whose further columns may be about anything. `notes` are remarks for the user.
     `forms` are what columns look like, as far as somebody asked. `label_names` are those of columns
     of flags [n, k] that were columns of their own. `keep` puts images on disk that are more than
-    the memory.
+    the memory, and `keep_rows` rows of cells.
 
     Of numbers in texts: `spoiled` are columns in which some rows hold none, `doubtful` says of
     columns how else they may be read, and `written` is how they are written if not plainly
@@ -49,7 +50,7 @@ class Frame:
     """
 
     name: str
-    splits: dict[str, dict[str, np.ndarray]]
+    splits: Mapping[str, Columns]
     origin: Mapping[str, Sequence[str]] = field(default_factory=dict)
     pictures: tuple[str, ...] = ()
     volumes: tuple[str, ...] = ()
@@ -63,6 +64,7 @@ class Frame:
     label_names: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     known: KnownColumns = field(default_factory=KnownColumns)
     keep: Keep = in_memory
+    keep_rows: KeepRows = rows_in_memory
 
     @property
     def naming(self) -> frozenset[str]:
@@ -116,10 +118,7 @@ class Frame:
 
     def take(self, rows: Mapping[str, np.ndarray]) -> Frame:
         """The frame of these rows of each split, in their order."""
-        splits = {
-            split: {name: rows_of_column(column, rows[split]) for name, column in columns.items()}
-            for split, columns in self.splits.items()
-        }
+        splits = {split: taken(columns, rows[split]) for split, columns in self.splits.items()}
         origin = {split: taken_titles(titles, rows[split]) for split, titles in self.origin.items()}
         return replace(self, splits=splits, origin=origin)
 

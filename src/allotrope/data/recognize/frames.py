@@ -12,7 +12,7 @@ from allotrope.data.line_titles import taken_titles
 from allotrope.data.recognize.frame import Frame
 from allotrope.data.sources.arrays.array_names import SPLITS as SHORT_SPLITS
 from allotrope.data.split_names import split_name, words
-from allotrope.data.store.stored_texts import rows_of_column
+from allotrope.data.store.lazy_columns import shape_of, taken, without
 from allotrope.errors import DataError
 
 HELD_OUT = ("validation", "test")
@@ -116,8 +116,11 @@ def with_split_column(frame: Frame) -> Frame:
     if set(frame.splits) != {"train"}:
         return frame
     columns = frame.splits["train"]
-    for name, column in columns.items():
-        if name.lower() in SPLIT_COLUMNS and column.dtype.kind == "U" and column.ndim == 1:
+    for name in columns:
+        if name.lower() not in SPLIT_COLUMNS:
+            continue
+        column = columns[name]
+        if column.dtype.kind == "U" and column.ndim == 1:
             said = {value: _split(value) for value in np.unique(column).tolist()}
             if None not in said.values() and "train" in said.values():
                 return _by_column(frame, name, said)
@@ -132,19 +135,13 @@ def _by_column(frame: Frame, name: str, said: Mapping[str, str | None]) -> Frame
     checked(frame)
     of_rows = np.array([said[value] for value in columns[name].tolist()])
     rows = {split: np.flatnonzero(of_rows == split) for split in ("train", *HELD_OUT)}
-    rows = {split: taken for split, taken in rows.items() if len(taken)}
-    splits = {
-        split: {
-            other: rows_of_column(column, taken)
-            for other, column in columns.items()
-            if other != name
-        }
-        for split, taken in rows.items()
-    }
+    rows = {split: own for split, own in rows.items() if len(own)}
+    others = without(columns, (name,))
+    splits = {split: taken(others, own) for split, own in rows.items()}
     origins: dict[str, Sequence[str]] = {}
     if origin is not None:
-        origins = {split: taken_titles(origin, taken) for split, taken in rows.items()}
-    counts = ", ".join(f"{len(taken):,} {split}" for split, taken in rows.items())
+        origins = {split: taken_titles(origin, own) for split, own in rows.items()}
+    counts = ", ".join(f"{len(own):,} {split}" for split, own in rows.items())
     frame.notes.append(f"column '{name}' says the splits: {counts}")
     return replace(frame, splits=splits, origin=origins)
 
@@ -174,10 +171,11 @@ def checked(frame: Frame) -> Frame:
 def _of_different_lengths(frame: Frame) -> Sequence[str]:
     problems = []
     for split, columns in frame.splits.items():
-        single = [name for name, column in columns.items() if not column.ndim]
+        shapes = {name: shape_of(columns, name) for name in columns}
+        single = [name for name, shape in shapes.items() if not shape]
         if single:
             problems.append(f"{split}: {', '.join(single)} hold a single number, not a column")
-        lengths = {name: len(column) for name, column in columns.items() if column.ndim}
+        lengths = {name: shape[0] for name, shape in shapes.items() if shape}
         if len(set(lengths.values())) > 1:
             listed = ", ".join(f"'{name}' {length:,}" for name, length in lengths.items())
             problems.append(f"columns of {split} have different lengths: {listed}")

@@ -11,6 +11,8 @@ from allotrope.data.examples import IMAGE
 from allotrope.data.reading import PicturesFound
 from allotrope.data.recognize.frame import PICTURES, Frame
 from allotrope.data.recognize.table_columns import TableColumn, table_column
+from allotrope.data.store.kept_rows import TableRows
+from allotrope.data.store.lazy_columns import shape_of
 from allotrope.data.store.stored_texts import StoredTexts, TextColumn, text_pages
 from allotrope.errors import DataError
 from allotrope.inputs.contract import Input
@@ -96,7 +98,7 @@ def to_inputs(
     for name, kind in kinds.items():
         if kind in (Text.kind, Volume.kind):
             continue
-        if kind != Image.kind and frame.splits["train"][name].ndim == 1:
+        if kind != Image.kind and len(shape_of(frame.splits["train"], name)) == 1:
             single[name] = kind
         elif kind != Image.kind:
             _add_rows(made, frame, name)
@@ -238,11 +240,7 @@ def _add_rows(made: InputColumns, frame: Frame, name: str) -> None:
 def _add_table(made: InputColumns, frame: Frame, name: str, kinds: Mapping[str, str]) -> None:
     """Columns of single numbers, categories and dates, side by side in their order."""
     columns = {column: table_column(frame, column, kind) for column, kind in kinds.items()}
-    rows = {
-        split: np.stack([one.values[split] for one in columns.values()], 1).astype(np.float32)
-        for split in frame.splits
-    }
-    made.add(_table_of(name, columns), rows)
+    made.add(_table_of(name, columns), frame.keep_rows(TableRows(frame.splits, columns)))
 
 
 def _table_of(name: str, columns: Mapping[str, TableColumn]) -> Table:

@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from allotrope.data.recognize.frame import Frame
+from allotrope.data.store.lazy_columns import Columns, changed, without
 
 LABELS = "labels"
 """What targets of 0 and 1 are called together."""
@@ -42,13 +43,9 @@ def with_joined_flags(
     return frame, (name,)
 
 
-def _joined(
-    part: Mapping[str, np.ndarray], targets: Sequence[str], name: str
-) -> dict[str, np.ndarray]:
+def _joined(part: Columns, targets: Sequence[str], name: str) -> Columns:
     flags = np.stack([part[target].astype(np.float32) for target in targets], axis=1)
-    return {column: array for column, array in part.items() if column not in targets} | {
-        name: flags
-    }
+    return changed(without(part, targets), {name: flags})
 
 
 def _is_flag(column: np.ndarray) -> bool:

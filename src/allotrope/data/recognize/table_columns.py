@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,40 +17,45 @@ CATEGORICAL = "categorical"
 
 @dataclass(frozen=True)
 class TableColumn:
-    """A column float64 [n] by split; the texts of its codes, or the form of dates or numbers."""
+    """What makes numbers of cells: the texts that have codes, or the form of dates or numbers."""
 
-    values: Mapping[str, np.ndarray]
     texts: tuple[str, ...] = ()
     date_form: str = ""
     written: str = ""
+    coded: bool = False
+
+    def values(self, cells: np.ndarray) -> np.ndarray:
+        """Numbers float64 [n] of cells [n], of all rows or of some: each is made for itself."""
+        if self.coded:
+            return coded(texts_of(cells), self.texts)
+        if self.date_form in EPOCH_FORMS:
+            return cells.astype(np.float64) / EPOCH_FORMS[self.date_form]
+        if self.date_form:
+            return dated(texts_of(cells), self.date_form)
+        return cells.astype(np.float64)
 
 
 def table_column(frame: Frame, name: str, kind: str) -> TableColumn:
     """The column of this name, of one of the kinds `number`, `categorical` and those of dates."""
-    parts = {split: columns[name] for split, columns in frame.splits.items()}
     if kind == CATEGORICAL:
-        cells = {split: texts_of(part) for split, part in parts.items()}
-        texts = frame.known.categories.get(name) or _categories(frame, name, cells["train"])
-        values = {split: coded(part, texts) for split, part in cells.items()}
-        return TableColumn(values, texts)
+        texts = frame.known.categories.get(name) or _categories(frame, name)
+        return TableColumn(texts, coded=True)
     if kind in DATE_KINDS:
-        form = date_form(frame, name, kind)
-        if form in EPOCH_FORMS:
-            a_day = EPOCH_FORMS[form]
-            counts = {split: part.astype(np.float64) / a_day for split, part in parts.items()}
-            return TableColumn(counts, date_form=form)
-        values = {split: dated(texts_of(part), form) for split, part in parts.items()}
-        return TableColumn(values, date_form=form)
-    numbers = {split: part.astype(np.float64) for split, part in parts.items()}
-    return TableColumn(numbers, written=frame.written.get(name, ""))
+        return TableColumn(date_form=date_form(frame, name, kind))
+    return TableColumn(written=frame.written.get(name, ""))
 
 
-def _categories(frame: Frame, name: str, cells: Sequence[str]) -> tuple[str, ...]:
+def table_values(frame: Frame, name: str, column: TableColumn) -> dict[str, np.ndarray]:
+    """The numbers of a column by split, float64 [n]."""
+    return {split: column.values(columns[name]) for split, columns in frame.splits.items()}
+
+
+def _categories(frame: Frame, name: str) -> tuple[str, ...]:
     """The training texts that have a code of their own, the most frequent first.
 
     The others share the code of those that no training row has, which is said.
     """
-    counts = Counter(cell for cell in cells if cell)
+    counts = Counter(cell for cell in texts_of(frame.splits["train"][name]) if cell)
     # Equally frequent ones by their names, so that the order of rows decides nothing.
     ordered = sorted(counts, key=lambda text: (-counts[text], text))
     frequent = tuple(text for text in ordered[:MOST_LEVELS] if counts[text] >= LEAST_ROWS)

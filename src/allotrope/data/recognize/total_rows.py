@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 
@@ -39,12 +40,12 @@ def total_row(
 
     Without a word all texts of the row have to lack, and all of its numbers to be sums.
     """
-    length = len(next(iter({**texts, **numbers}.values()), ()))
+    length = len(next(chain(texts.values(), numbers.values()), ()))
     if length <= LEAST_ROWS or not numbers:
         return None
     word = _word(texts.values())
     kinds = {name: _kind(column, word) for name, column in numbers.items()}
-    known = {name: kind for name, kind in kinds.items() if not np.isnan(numbers[name][-1])}
+    known = {name: kind for name, kind in kinds.items() if kind is not None}
     column = next((name for name, kind in known.items() if kind), "")
     if word:
         return TotalRow(column, known.get(column, ""), word)
@@ -68,9 +69,14 @@ def _core(cell: str) -> str:
     return cell.strip(" :*.\t").lower().replace("-", " ")
 
 
-def _kind(column: np.ndarray, word: str) -> str:
-    """Whether the last number is the sum of those above, or their mean; nothing if neither."""
+def _kind(column: np.ndarray, word: str) -> str | None:
+    """Whether the last number is the sum of those above, or their mean; nothing if neither.
+
+    None if it is missing.
+    """
     others, last = column[:-1], float(column[-1])
+    if np.isnan(last):
+        return None
     others = others[np.isfinite(others)]
     if len(others) < LEAST_ROWS or not np.isfinite(last) or last == 0:
         return ""

@@ -7,6 +7,7 @@ import numpy as np
 from allotrope.data.recognize.frame import NUMBERS, Frame
 from allotrope.data.recognize.whole_dates import whole_dates
 from allotrope.data.split_names import words
+from allotrope.data.store.lazy_columns import shape_of
 from allotrope.data.store.stored_texts import text_pages
 
 ID_WORDS = frozenset(("id", "ids", "index", "idx", "uuid", "guid", "key", "row", "unnamed"))
@@ -19,7 +20,7 @@ LEAST_ROWS = 20
 def why_unused(frame: Frame, name: str) -> str:
     """Why a column is not worth learning from; nothing if it may be."""
     # Pixels and voxels of splits may differ in shape, which whoever reads them says.
-    if frame.splits["train"][name].ndim != 1:
+    if len(shape_of(frame.splits["train"], name)) != 1:
         return ""
     if frame.splits["train"][name].dtype.kind == "T":
         return ONE_VALUE if _is_one_text(frame, name) else ""

@@ -19,6 +19,7 @@ from allotrope.data.recognize.read_frame import read_frame
 from allotrope.data.sources.folder.tree import reason_to_skip
 from allotrope.data.sources.text_keeper import TextKeeper
 from allotrope.data.split_names import split_name
+from allotrope.data.store.lazy_columns import Columns
 from allotrope.data.store.store import NoRoom, raised_apart
 from allotrope.data.store.stored_texts import as_text_column
 from allotrope.errors import DataError
@@ -101,13 +102,13 @@ def read_text_files(
     """The reading of these files: a text a file. Raises: DataError, UsageError."""
     encodings: Counter[str] = Counter()
     texts = _texts(folder, files, options, report, encodings)
-    frame = Frame(printable(folder.resolve().name), {})
+    splits: dict[str, Columns] = {}
     origin = {}
     for split, part in files.splits.items():
         labels = np.array([name for _, name in part], "U")
-        frame.splits[split] = {TEXT: texts[split], LABEL: labels}
+        splits[split] = {TEXT: texts[split], LABEL: labels}
         origin[split] = tuple(shown(path, folder) for path, _ in part)
-    frame.origin = origin
+    frame = Frame(printable(folder.resolve().name), splits, origin)
     frame.notes.extend(_notes(files, encodings))
     reading = read_frame(checked(frame), options)
     return replace(reading, inputs=tuple(map(_of_files, reading.inputs)))

@@ -64,6 +64,7 @@ class TextKeeper:
     size: int
     how: tuple[object, ...]
     report: Report
+    noun: str = "texts"
 
     @classmethod
     def of_large(
@@ -75,6 +76,7 @@ class TextKeeper:
         how: tuple[object, ...],
         options: DataOptions,
         report: Report,
+        noun: str = "texts",
     ) -> TextKeeper | None:
         """The place for texts that are more than is held in memory.
 
@@ -85,24 +87,26 @@ class TextKeeper:
         store = Store.asked_for(options.cache_size)
         if store is None or options.known.tokens is not None or fits(size * memory_per_byte):
             return None
-        return cls(store, root, files, title, size * memory_per_byte, size, how, report)
+        return cls(store, root, files, title, size * memory_per_byte, size, how, report, noun)
 
     def opened(self, column: object) -> Stored | None:
         """The texts of a column that were put there before, and the facts with them."""
         return self.store.opened(self._key(column), self.report)
 
     @contextmanager
-    def taking(self, columns: Sequence[Any]) -> Iterator[TakenTexts]:
+    def taking(self, columns: Sequence[Any], size: int | None = None) -> Iterator[TakenTexts]:
         """Takes the texts of these columns; they are there if nothing goes wrong until the end.
 
-        Those that are there already stay as they are. Raises: NoRoom.
+        `size`: the bytes that they take, if that is known. Those that are there already stay as
+        they are. Raises: NoRoom.
         """
         new = [column for column in columns if self.opened(column) is None]
         if new:
-            self.store.check_room(self.size)
+            self.store.check_room(self.size if size is None else size)
+        if new and size is None:
             self.report(
-                f"the texts of {self.title} take up to {bytes_text(self.size)} and more than the "
-                f"{bytes_text(data_limit())} that are held in memory while they are read; they "
+                f"the {self.noun} of {self.title} take up to {bytes_text(self.size)} and more than "
+                f"the {bytes_text(data_limit())} that are held in memory while they are read; they "
                 f"are kept in {self.store.folder} and read from disk in training (--cache-size "
                 "says how much may lie there, 0 holds all in memory)"
             )
@@ -130,12 +134,12 @@ class TextKeeper:
         )
         self.report(f"texts are held in memory, as they are not kept on disk: {error}")
 
-    def require_for(self, count: int) -> None:
-        """Raises: DataError if so many bytes of what is no long text do not fit in memory."""
+    def require_for(self, count: int, what: str = "what it holds beside long texts") -> None:
+        """Raises: DataError if so many bytes, which are no long texts, do not fit in memory."""
         require_memory(
             count,
-            f"what {self.title} holds beside long texts",
-            "Long texts are read from disk; leave other columns out of the file, or split it.",
+            f"{self.title}: {what}",
+            "Leave such columns out of the file, or split it.",
         )
 
     def _key(self, column: object) -> str:
@@ -151,6 +155,10 @@ class TakenTexts:
 
     def add(self, column: object, text: str) -> None:
         """One more text of a column. Raises: OSError."""
-        writer = self.writers.get(column)
-        if writer is not None:
-            writer.add(stored_bytes(text))
+        if column in self.writers:
+            self.writers[column].add(stored_bytes(text))
+
+    def add_bytes(self, column: object, data: bytes) -> None:
+        """One more row of a column, as it is. Raises: OSError."""
+        if column in self.writers:
+            self.writers[column].add(data)

@@ -26,7 +26,10 @@ def write_stored(path: Path, columns: Mapping[str, Column]) -> dict[str, np.ndar
     for name, column in columns.items():
         if isinstance(column, StoredRows):
             folder = str(column.file.folder.resolve())
-            references[name] = {"folder": folder, "rows": column.rows.tolist()}
+            # There may be millions of rows, and a number in text takes several times its bytes.
+            rows = path.with_suffix(f".stored-{len(references)}.npy")
+            np.save(rows, column.rows)
+            references[name] = {"folder": folder, "rows": rows.name}
             if isinstance(column.file, RunFile):
                 references[name]["length"] = column.file.length
         else:
@@ -45,11 +48,11 @@ def read_stored(path: Path) -> dict[str, np.ndarray]:
         text = path.with_suffix(STORED).read_text(encoding="utf-8")
     except FileNotFoundError:
         return {}
-    return {name: as_column(_rows(**said)) for name, said in json.loads(text).items()}
+    return {name: as_column(_rows(path.parent, **said)) for name, said in json.loads(text).items()}
 
 
-def _rows(folder: str, rows: list[int], length: int = 0) -> StoredRows:
+def _rows(beside: Path, folder: str, rows: str, length: int = 0) -> StoredRows:
     file = opened_rows(Path(folder))
     if isinstance(file, RunFile):
         file = file.cut_to(length)
-    return StoredRows(file, np.asarray(rows, np.int64))
+    return StoredRows(file, np.load(beside / rows, allow_pickle=False))

@@ -45,9 +45,13 @@ class StoreWriter:
 
     def append(self, row: np.ndarray) -> None:
         """One more row. Raises: OSError."""
-        data = np.ascontiguousarray(row, self._dtype).reshape(-1).view(np.uint8)
+        self.extend(row[None])
+
+    def extend(self, rows: np.ndarray) -> None:
+        """Several more rows [n, …]. Raises: OSError."""
+        data = np.ascontiguousarray(rows, self._dtype).reshape(len(rows), -1).view(np.uint8)
         self._file.write(data.data)
-        self._checks.append(int(checksums(data[None])[0]))
+        self._checks.frombytes(checksums(data).tobytes())
 
     def finish(self, facts: dict[str, Any]) -> None:
         """All of it on the disk. Raises: OSError."""

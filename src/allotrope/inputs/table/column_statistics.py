@@ -8,8 +8,11 @@ number a thousand deviations away is still only 3.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
-from numpy.typing import NDArray
+
+from allotrope.inputs.table.date_cycles import periods_of
 
 SMOOTH = 3.0
 """What the smooth clipping never exceeds."""
@@ -21,23 +24,43 @@ LEAST_ROWS = 2
 """A category of fewer training rows has none: what a single row says is noise."""
 
 
-def robust_statistics(x: np.ndarray) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Median and scale of each column of x [n, k], without what is missing.
+@dataclass(frozen=True)
+class ColumnStatistics:
+    """What the features of one column are made by.
+
+    `center` and `scale` of numbers; whether some are `missing`; the `levels` of codes, and the
+    `periods` in days that dates go through.
+    """
+
+    center: float
+    scale: float
+    missing: bool
+    levels: tuple[int, ...] = ()
+    periods: tuple[float, ...] = ()
+
+
+def statistics_of(column: np.ndarray, coded: bool, dated: bool) -> ColumnStatistics:
+    """The statistics of a column [n], NaN if something is missing; of codes, or of dates."""
+    gaps = np.isnan(column)
+    center, scale = robust_statistics(column[~gaps])
+    levels = known_levels(column) if coded else ()
+    periods = periods_of(column[~gaps]) if dated else ()
+    return ColumnStatistics(center, scale, bool(gaps.any()), levels, periods)
+
+
+def robust_statistics(known: np.ndarray) -> tuple[float, float]:
+    """Median and scale of numbers [n].
 
     The scale is 1 / (q3 - q1); 2 / (highest - lowest) if more than half of the numbers are equal;
     0 of a constant column, which tells nothing.
     """
-    center, scale = np.zeros(x.shape[1]), np.zeros(x.shape[1])
-    for place, column in enumerate(x.T):
-        known = column[~np.isnan(column)].astype(np.float64)
-        if not len(known):
-            continue
-        low, q1, center[place], q3, high = np.quantile(known, (0, 0.25, 0.5, 0.75, 1))
-        if q3 > q1:
-            scale[place] = 1 / (q3 - q1)
-        elif high > low:
-            scale[place] = 2 / (high - low)
-    return center, scale
+    if not len(known):
+        return 0.0, 0.0
+    quantiles = np.quantile(known.astype(np.float64), (0, 0.25, 0.5, 0.75, 1))
+    low, q1, center, q3, high = quantiles.tolist()
+    if q3 > q1:
+        return center, 1 / (q3 - q1)
+    return center, 2 / (high - low) if high > low else 0.0
 
 
 def known_levels(codes: np.ndarray) -> tuple[int, ...]:

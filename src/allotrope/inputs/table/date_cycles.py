@@ -20,21 +20,14 @@ Cycle = tuple[int, float]
 """The place of a column of dates, and the days of a period."""
 
 
-def cycles_of(x: np.ndarray, dates: Sequence[str]) -> tuple[Cycle, ...]:
-    """The cycles that training rows x [n, columns] go through; `dates` has forms, "" for others."""
-    cycles = []
-    for place, form in enumerate(dates):
-        known = x[~np.isnan(x[:, place]), place] if form else x[:0, place]
-        if not len(known):
-            continue
-        span = float(known.max() - known.min())
-        if span >= TURNS * WEEK:
-            cycles.append((place, WEEK))
-        if span >= TURNS * YEAR / 2:
-            cycles.append((place, YEAR))
-        if np.any(known != np.rint(known)):
-            cycles.append((place, DAY))
-    return tuple(cycles)
+def periods_of(known: np.ndarray) -> tuple[float, ...]:
+    """The days of the cycles that dates [n] go through, of which none is missing."""
+    if not len(known):
+        return ()
+    span = float(known.max() - known.min())
+    whole = not np.any(known != np.rint(known))
+    turned = {WEEK: span >= TURNS * WEEK, YEAR: span >= TURNS * YEAR / 2, DAY: not whole}
+    return tuple(period for period, is_turned in turned.items() if is_turned)
 
 
 def turned(x: np.ndarray, cycles: Sequence[Cycle]) -> np.ndarray:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import ClassVar, Self
@@ -11,18 +11,14 @@ import numpy as np
 
 from allotrope.errors import DataError, UsageError
 from allotrope.inputs.augmentation import Augmentation
+from allotrope.inputs.by_page import each_column, pages
 from allotrope.inputs.contract import Input, Shown
 from allotrope.inputs.image.mixing import mixup
 from allotrope.inputs.mixture import Mixture
 from allotrope.inputs.table.cell_codes import cell_in_words, coded, dated
 from allotrope.inputs.table.cell_numbers import NumberForm, number_in
-from allotrope.inputs.table.column_statistics import (
-    LARGEST,
-    SMOOTH,
-    known_levels,
-    robust_statistics,
-)
-from allotrope.inputs.table.date_cycles import Cycle, cycles_of, turned, turned_nodes
+from allotrope.inputs.table.column_statistics import LARGEST, SMOOTH, statistics_of
+from allotrope.inputs.table.date_cycles import Cycle, turned, turned_nodes
 from allotrope.inputs.table.front_nodes import Front, front
 from allotrope.network.build import Builder
 from allotrope.network.graph import Value
@@ -86,22 +82,21 @@ class Table(Input):
 
     def fitted(self, x: np.ndarray) -> Self:
         """With what its features are made by: see `column_statistics`."""
-        center, scale = robust_statistics(x)
-        gaps = np.flatnonzero(np.isnan(x).any(0))
-        levels: tuple[tuple[int, ...], ...] = ()
-        if self.coded:
-            own = set(self.coded)
-            levels = tuple(
-                known_levels(x[:, place]) if place in own else ()
-                for place in range(len(self.columns))
-            )
+        coded, dates = set(self.coded), self.dates or ("",) * len(self.columns)
+        columns = [
+            statistics_of(column, place in coded, bool(dates[place]))
+            for place, column in enumerate(each_column(x))
+        ]
+        levels = tuple(column.levels for column in columns) if coded else ()
+        gaps = [place for place, column in enumerate(columns) if column.missing]
+        cycles = [(place, days) for place, one in enumerate(columns) for days in one.periods]
         return replace(
             self,
-            center=tuple(center.tolist()),
-            scale=tuple(scale.tolist()),
-            missing=tuple(gaps.tolist()),
+            center=tuple(column.center for column in columns),
+            scale=tuple(column.scale for column in columns),
+            missing=tuple(gaps),
             levels=levels,
-            cycles=cycles_of(x, self.dates),
+            cycles=tuple(cycles),
         )
 
     def draw_mixture(
@@ -127,7 +122,7 @@ class Table(Input):
         plain = [place for place in self.numbers if place not in dated]
         groups = {"number": plain, "date": dated, "category": self.coded}
         text = "; ".join(self._listed(places, noun) for noun, places in groups.items() if places)
-        gaps = int(np.isnan(x).any(1).sum())
+        gaps = sum(int(np.isnan(page).any(1).sum()) for page in pages(x))
         return f"{text}; some are missing in {gaps:,} of {len(x):,} rows" if gaps else text
 
     def _listed(self, places: Sequence[int], noun: str) -> str:
@@ -176,12 +171,13 @@ class Table(Input):
         build.output(build.add("Concat", [x, turned], {"axis": 1}, name=f"{self.name}.rows"), inner)
         return chained(build.network(), network)
 
-    def numbers_seen(self, x: np.ndarray) -> np.ndarray:
-        """The features of numbers [n, len(numbers)] that the nodes make of raw rows."""
-        places = list(self.numbers)
-        scaled = (x[:, places] - np.asarray(self.center)[places]) * np.asarray(self.scale)[places]
-        scaled = np.clip(np.nan_to_num(scaled, nan=0.0), -LARGEST, LARGEST)
-        return np.asarray(scaled / np.sqrt(1 + (scaled / SMOOTH) ** 2), np.float32)
+    def numbers_seen(self, x: np.ndarray) -> Iterator[np.ndarray]:
+        """The features of numbers that the nodes make of raw rows, one column [n] after another."""
+        for place, column in enumerate(each_column(x)):
+            if place not in self.coded:
+                scaled = (column - np.float64(self.center[place])) * np.float64(self.scale[place])
+                scaled = np.clip(np.nan_to_num(scaled, nan=0.0), -LARGEST, LARGEST)
+                yield np.asarray(scaled / np.sqrt(1 + (scaled / SMOOTH) ** 2), np.float32)
 
     def _check(self, network: Network) -> None:
         x = next((value for value in network.inputs if value.name == self.name), None)

@@ -14,7 +14,7 @@ of the same cost.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -169,8 +169,10 @@ class _TableNetwork:
         self.build.output(flat, f"{name}{MEMBERS}")
 
 
-def quantile_edges(x: np.ndarray, pieces: int, few: int = FEW_VALUES) -> list[np.ndarray]:
-    """The ends of the pieces of each number of x [n, k], float32, each once.
+def quantile_edges(
+    numbers: Iterable[np.ndarray], pieces: int, few: int = FEW_VALUES
+) -> list[np.ndarray]:
+    """The ends of the pieces of each of the columns of `numbers` [n], float32, each once.
 
     Up to `few` different values are all ends, so that the network can tell each from its
     neighbours as a tree does: on adult, where single sums of capital gain decide, this is worth
@@ -180,7 +182,7 @@ def quantile_edges(x: np.ndarray, pieces: int, few: int = FEW_VALUES) -> list[np
     steps = np.linspace(0, 1, pieces // 2 + 1)
     between = (steps[1:] + steps[:-1]) / 2  # so that numbers that all differ have ends of both
     edges = []
-    for column in x.T:
+    for column in numbers:
         values = np.unique(column)
         if len(values) > few:
             parts = [np.quantile(column, steps), np.quantile(values, between)]

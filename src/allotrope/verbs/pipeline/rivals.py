@@ -29,6 +29,8 @@ SHARES = "network_shares"
 """In the row of network and trees together: what the network counts for each task."""
 ROUNDS = "trees"
 """In the row of the trees: how many there are for each task."""
+ROWS, ALL_ROWS = "learned_rows", "training_rows"
+"""In the row of the trees: from how many training rows they learned, and of how many."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +69,7 @@ def rivals_of(
     networks = {TREES: boosted.network, TOGETHER: averaged(raw, boosted.network, shares)}
     answers = {TREES: boosted.validation, TOGETHER: together}
     facts: dict[str, dict[str, Any]] = {
-        TREES: {ROUNDS: dict(boosted.rounds)},
+        TREES: {ROUNDS: dict(boosted.rounds), ROWS: boosted.rows, ALL_ROWS: len(data.train)},
         TOGETHER: {SHARES: shares},
     }
     rivals = []
@@ -117,7 +119,15 @@ def trees_in_words(rows: Iterable[Mapping[str, Any]], task: Task) -> list[str]:
         verdict = "the trees are better"
     share = best[TOGETHER].get(SHARES, {}).get(task.name, 0.5)
     return [
-        f"scikit-learn's HistGradientBoosting on the same rows, by {metric.title}: "
+        f"scikit-learn's HistGradientBoosting on {_rows_in_words(best[TREES])}, by {metric.title}: "
         f"{figures[TREES]}; the network: {figures[NETWORK]}: {verdict}; "
         f"their mean ({share:.0%} the network's): {figures[TOGETHER]}"
     ]
+
+
+def _rows_in_words(row: Mapping[str, Any]) -> str:
+    """Which rows the trees learned from."""
+    learned, there = row.get(ROWS), row.get(ALL_ROWS)
+    if learned is None or there is None or learned == there:
+        return "the same rows"
+    return f"{learned:,} of the {there:,} rows, as many as it may hold in memory"

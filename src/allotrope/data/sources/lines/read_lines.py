@@ -22,6 +22,7 @@ from allotrope.data.sources.lines.labelled_lines import (
 )
 from allotrope.data.sources.lines.text_file import COMPRESSED, TextFile, read_text_file
 from allotrope.data.split_names import SPLIT_WORDS
+from allotrope.data.store.lazy_columns import Columns
 from allotrope.errors import DataError
 
 TEXT = "text"
@@ -81,23 +82,23 @@ def _frame(read: Mapping[str, TextFile], parts: Mapping[str, LabelledLines]) -> 
     name = train.name.removesuffix(COMPRESSED)
     if len(read) > 1:
         name = train.parent.resolve().name
-    frame = Frame(printable(name), {}, dict[str, tuple[str, ...]]())
+    splits: dict[str, Columns] = {}
     origin = {}
+    notes: list[str] = []
     for split, part in parts.items():
         path = read[split].path
-        frame.notes.extend(read[split].notes)
+        notes.extend(read[split].notes)
         if part.empty:
-            frame.notes.append(
+            notes.append(
                 f"'{path.name}': left out, for they hold a label and no text: "
                 f"{_listed([f'line {number}' for number in part.empty])}"
             )
         columns = {name: np.array(labels, "U") for name, labels in part.labels.items()}
-        frame.splits[split] = {TEXT: np.array(part.texts, np.dtypes.StringDType()), **columns}
+        splits[split] = {TEXT: np.array(part.texts, np.dtypes.StringDType()), **columns}
         several = len(read) > 1
         title = f"{printable(path.name)} line" if several else "line"
         origin[split] = tuple(f"{title} {number}" for number in part.numbers)
-    frame.origin = origin
-    return checked(frame)
+    return checked(Frame(printable(name), splits, origin, notes=notes))
 
 
 def _check_labelled(file: TextFile) -> None:

@@ -21,6 +21,7 @@ from allotrope.data.sources.table.records import (
     trimmed,
 )
 from allotrope.data.sources.table.table_text import read_table_text
+from allotrope.data.sources.text_keeper import TextKeeper
 from allotrope.data.store.stored_texts import StoredTexts
 from allotrope.errors import DataError
 from allotrope.wording import counted
@@ -50,13 +51,14 @@ class TextTable:
 class TextColumns:
     """A table by columns: `columns` has the cells of each, `lines` the line of each row.
 
-    Long texts may lie on disk.
+    Long texts may lie on disk, and cells by page; `keeper` puts there what is made of these.
     """
 
     path: Path
-    columns: Mapping[str, list[str] | StoredTexts]
-    lines: Sequence[int]
+    columns: Mapping[str, Sequence[str] | StoredTexts]
+    lines: Sequence[int] | np.ndarray
     separator: str = ","
+    keeper: TextKeeper | None = None
 
     def __len__(self) -> int:
         """The number of rows."""
@@ -68,15 +70,20 @@ class TextColumns:
         return replace(self, columns=columns, lines=[self.lines[row] for row in rows])
 
     @property
-    def held(self) -> dict[str, list[str]]:
-        """The columns in memory."""
-        return {name: cells for name, cells in self.columns.items() if isinstance(cells, list)}
+    def cells(self) -> dict[str, Sequence[str]]:
+        """The columns but for those of long texts on disk."""
+        return {
+            name: cells
+            for name, cells in self.columns.items()
+            if not isinstance(cells, StoredTexts)
+        }
 
 
-def _taken(cells: list[str] | StoredTexts, rows: Sequence[int]) -> list[str] | StoredTexts:
+def _taken(cells: Sequence[str] | StoredTexts, rows: Sequence[int]) -> Sequence[str] | StoredTexts:
     if isinstance(cells, StoredTexts):
         return cells.take(np.asarray(rows, np.int64))
-    return [cells[row] for row in rows]
+    held = list(cells)
+    return [held[row] for row in rows]
 
 
 def read_delimited(

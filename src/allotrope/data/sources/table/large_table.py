@@ -29,7 +29,7 @@ Named = Callable[[TextTable, list[str]], TextColumns]
 def read_columns(
     path: Path, named: Named, notes: list[str], options: DataOptions, report: Report
 ) -> TextColumns:
-    """The columns of a table, long texts on disk if all of it is more than is held in memory.
+    """The columns of a table, on disk if all of it is more than is held in memory.
 
     Raises: DataError if it is no table, or is to be held in memory and does not fit there.
     """
@@ -37,7 +37,9 @@ def read_columns(
     in_memory = columns_in_memory(options)
     how = "table", skip, tuple(sorted(in_memory))
     title = f"'{printable(path.name)}'"
-    keeper = TextKeeper.of_large(path.parent, [path], title, MEMORY_PER_BYTE, how, options, report)
+    keeper = TextKeeper.of_large(
+        path.parent, [path], title, MEMORY_PER_BYTE, how, options, report, "cells"
+    )
     remedy = SPLIT_IT
     if keeper is not None:
         own: list[str] = []

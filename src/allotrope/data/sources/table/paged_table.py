@@ -1,13 +1,14 @@
-"""Tables of texts that are more than the memory, read a row at a time: long texts go to disk."""
+"""Tables of texts that are more than the memory, read a row at a time: their cells go to disk."""
 
 from __future__ import annotations
 
 import csv
-from array import array
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from pathlib import Path
+from typing import cast
 
 from allotrope.data.cells import known_text
 from allotrope.data.encodings import decoded
@@ -24,14 +25,16 @@ from allotrope.data.sources.table.delimited import (
 )
 from allotrope.data.sources.table.records import LOOKED_AT, records, separator_of, trimmed
 from allotrope.data.sources.table.table_text import apart_first_line, check_kind
-from allotrope.data.sources.text_keeper import NotByPage, TakenTexts, TextKeeper, is_large
-from allotrope.data.store.store import raised_apart
+from allotrope.data.sources.text_keeper import NotByPage, TextKeeper, is_large
+from allotrope.data.store.cell_pages import CellPages, CellPagesWriter, PagedCells
+from allotrope.data.store.run_file import RunFile
+from allotrope.data.store.store import NoRoom, Stored, raised_apart
 from allotrope.data.store.stored_texts import StoredTexts, text_pages
 
 HEAD = 4_000_000
 """Bytes by which encoding, separator and header are told."""
 NO_UTF8 = "it is not all UTF-8"
-Column = list[str] | StoredTexts
+Column = Sequence[str] | StoredTexts
 
 
 @dataclass(frozen=True)
@@ -43,55 +46,74 @@ class PagedTable(TextTable):
     def columns(
         self, named: TextColumns, in_memory: frozenset[str], notes: list[str], skip: bool
     ) -> TextColumns:
-        """The columns, called as those of the first rows; long texts on disk but for `in_memory`.
+        """The columns, called as those of the first rows, all on disk.
 
-        Raises: DataError for rows of another length, or more in memory than fits; NoRoom;
-        NotByPage.
+        Long texts lie there one by one, but for those of `in_memory`, and other cells by page.
+        Raises: DataError for rows of another length; NoRoom; NotByPage.
         """
         # The first row is a header if it became none of the rows that were named.
         names, header = list(named.columns), len(named) < len(self.rows)
-        first = {name: cells for name, cells in named.held.items() if name not in in_memory}
+        first = {name: cells for name, cells in named.cells.items() if name not in in_memory}
         large = [names.index(name) for name, cells in first.items() if is_large(cells)]
-        held = {place: HeldCells() for place in range(len(names)) if place not in large}
-        with self.keeper.taking(large) as taken:
-            rows = _Rows(self, len(names), header)
-            for cells in raised_apart(iter(rows)):
-                _add(cells, held, large, taken)
-                if not len(rows.lines) % LOOKED_AT:
-                    self._check(held)
-            rows.check(notes, skip)
-        columns = {place: self._on_disk(place, held) for place in large}
-        whole = {
-            name: columns[place] if place in columns else held[place].cells
-            for place, name in enumerate(names)
-        }
-        return TextColumns(self.path, whole, rows.lines, self.separator)
+        others = [place for place in range(len(names)) if place not in large]
+        key = "cells", header, tuple(others)
+        stored = self._stored(key, large)
+        if stored is None:
+            self._write(_Rows(self, len(names), header), key, large, others, skip)
+            stored = self._stored(key, large)
+        if stored is None:
+            raise NoRoom(f"cells that were written to {self.keeper.store.folder} are not there")
+        check_rows(self.path, len(names), stored.facts["wrong"], notes, skip)
+        cells = CellPages.of(cast(RunFile, stored.rows.file), len(others))
+        columns: dict[int, Column] = {place: self._texts(place) for place in large}
+        columns |= {place: PagedCells(cells, at) for at, place in enumerate(others)}
+        whole = {name: columns[place] for place, name in enumerate(names)}
+        return TextColumns(self.path, whole, cells.lines(), self.separator, self.keeper)
 
-    def _on_disk(self, place: int, held: dict[int, HeldCells]) -> Column:
+    def _stored(self, key: object, large: Sequence[int]) -> Stored | None:
+        """The cells that were put there before, if the long texts were, too."""
+        if any(self.keeper.opened(place) is None for place in large):
+            return None
+        return self.keeper.opened(key)
+
+    def _write(
+        self, rows: _Rows, key: object, large: Sequence[int], others: Sequence[int], skip: bool
+    ) -> None:
+        """Put the cells of all rows where they are read from.
+
+        Raises: DataError for rows of another length, unless they are to be skipped.
+        """
+        with self.keeper.taking([*large, key]) as taken:
+            pages = CellPagesWriter(len(others), partial(taken.add_bytes, key))
+            for line, cells in raised_apart(iter(rows)):
+                pages.append(line, [cells[place] for place in others])
+                for place in large:
+                    taken.add(place, known_text(cells[place]))
+            pages.finish()
+            check_rows(self.path, rows.width, rows.wrong, [], skip)
+            taken.facts["wrong"] = rows.wrong
+
+    def _texts(self, place: int) -> Column:
         """A column of long texts; in memory, if all of its cells together are no prose."""
         column = self.keeper.column(place)
         if is_prose(text_pages(column)):
             return column
-        held[place] = HeldCells()
+        held = HeldCells()
         for page in text_pages(column):
-            held[place].extend(page)
-            self._check(held)
-        return held[place].cells
-
-    def _check(self, held: dict[int, HeldCells]) -> None:
-        """Raises: DataError if the cells that are no long texts do not fit in memory."""
-        self.keeper.require_for(sum(each.bytes for each in held.values()))
+            held.extend(page)
+            self.keeper.require_for(held.bytes)
+        return held.cells
 
 
 class _Rows:
-    """Goes over the cells of each row of a table, and remembers what lines they are of."""
+    """Goes over the line and the cells of each row of a table, and remembers which are wrong."""
 
     def __init__(self, table: PagedTable, width: int, header: bool) -> None:
         self.table, self.width, self.header = table, width, header
-        self.lines = array("q")
+        self.last: list[int] = []
         self.wrong: list[tuple[int, int]] = []
 
-    def __iter__(self) -> Iterator[list[str]]:
+    def __iter__(self) -> Iterator[tuple[int, list[str]]]:
         all_rows = records(_lines(self.table.path), self.table.separator)
         try:
             for line, cells in islice(all_rows, int(self.header), None):
@@ -99,16 +121,12 @@ class _Rows:
                 if len(row) != self.width:
                     self.wrong.append((line, len(row)))
                     continue
-                self.lines.append(line)
-                yield row
+                self.last = [line]
+                yield line, row
         except csv.Error as error:
-            raise unreadable(self.table.path, error, self.lines) from None
+            raise unreadable(self.table.path, error, self.last) from None
         except UnicodeDecodeError:
             raise NotByPage(NO_UTF8) from None
-
-    def check(self, notes: list[str], skip: bool) -> None:
-        """Raises: DataError for rows of another length, unless they are to be skipped."""
-        check_rows(self.table.path, self.width, self.wrong, notes, skip)
 
 
 def paged_table(path: Path, notes: list[str], keeper: TextKeeper) -> PagedTable:
@@ -161,12 +179,3 @@ def _lines(path: Path) -> Iterator[str]:
             if "\0" in line:
                 raise NotByPage("it holds zero bytes")
             yield apart_first_line(line).text if number == 0 else line
-
-
-def _add(
-    cells: Sequence[str], held: dict[int, HeldCells], large: Sequence[int], taken: TakenTexts
-) -> None:
-    for place, each in held.items():
-        each.add(cells[place])
-    for place in large:
-        taken.add(place, known_text(cells[place]))

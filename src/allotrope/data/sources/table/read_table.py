@@ -33,6 +33,9 @@ from allotrope.data.sources.table.volume_columns import (
     decoded_volumes,
     volume_columns,
 )
+from allotrope.data.store.cell_pages import PagedCells
+from allotrope.data.store.kept_rows import KeepRows, RowKeeper, rows_in_memory
+from allotrope.data.store.lazy_columns import Columns, LazyColumns
 
 DecodedFiles = Mapping[str, Decoded | DecodedVolumes]
 """What the columns that name files hold, by column."""
@@ -66,6 +69,7 @@ def read_tables(tables: Mapping[str, Path], options: DataOptions, report: Report
     separator = next(iter(columns.values())).separator
     cells = _asked_cells(options, separator == ";")
     frame = _frame(name, columns, pictures, volumes, cells, notes)
+    frame.keep_rows = _keep_rows(tables, columns, report)
 
     def decoded(frame: Frame, names: list[str]) -> tuple[Frame, DecodedFiles]:
         files: DecodedFiles = {}
@@ -117,7 +121,7 @@ def picture_columns(
     """The columns that name pictures, or are asked for as such."""
     return tuple(
         name
-        for name, cells in columns.held.items()
+        for name, cells in columns.cells.items()
         if asked.get(name) == "image" or (name not in asked and _names_pictures(folder, cells))
     )
 
@@ -138,7 +142,9 @@ def _names_pictures(folder: PictureFolder, cells: Sequence[str]) -> bool:
     """Whether cells are names of pictures: by their suffix, or because there are such files."""
     if looks_like_pictures(cells):
         return True
-    if len(set(cells)) < DISTINCT * len(cells):  # labels may be called as some files are
+    # Labels may be called as some files are. By hashes: all texts take more than the memory.
+    hashes = np.fromiter(map(hash, cells), np.int64, len(cells))
+    if len(np.unique(hashes)) < DISTINCT * len(cells):
         return False
     tried = [cell for cell in cells[:TRIED] if cell]
     return bool(tried) and all(folder.find(cell)[0] is not None for cell in tried)
@@ -158,14 +164,31 @@ def _frame(
         split: LineTitles(f"{table.path.name} line" if several else "line", table.lines)
         for split, table in tables.items()
     }
-    empty: dict[str, dict[str, np.ndarray]] = {split: {} for split in tables}
+    empty = {split: _without_columns(table) for split, table in tables.items()}
     frame = Frame(name, empty, origin, pictures, volumes, True, notes=notes)
     columns = {
         column: {split: table.columns[column] for split, table in tables.items()}
         for column in tables["train"].columns
     }
-    add_columns(frame, columns, asked)
+    add_columns(frame, columns, asked, {split: table.keeper for split, table in tables.items()})
     return with_split_column(checked(frame))
+
+
+def _keep_rows(
+    tables: Mapping[str, Path], columns: Mapping[str, TextColumns], report: Report
+) -> KeepRows:
+    """What puts rows on disk, if one of the tables is read from there."""
+    keepers = [table.keeper for table in columns.values() if table.keeper is not None]
+    if not keepers:
+        return rows_in_memory
+    first = keepers[0]
+    return RowKeeper(first.store, first.root, list(tables.values()), first.title, report)
+
+
+def _without_columns(table: TextColumns) -> Columns:
+    """What the columns of a table are added to: those on disk are loaded one after the other."""
+    paged = [cells for cells in table.columns.values() if isinstance(cells, PagedCells)]
+    return LazyColumns(paged[0].starts) if paged else {}
 
 
 def _decoded(

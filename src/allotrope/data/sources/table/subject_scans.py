@@ -28,7 +28,7 @@ TRIED, LISTED = 20, 8
 
 def subject_column(folder: Path, columns: TextColumns) -> str:
     """The column that names folders of subjects, with scans anywhere below; none if none does."""
-    for name, cells in columns.held.items():
+    for name, cells in columns.cells.items():
         tried = [cell for cell in cells[:TRIED] if cell]
         # Of thousands of columns not one file is asked for.
         if not PATIENT.fullmatch(name) and not all(map(SUBJECT.match, tried)):
@@ -48,7 +48,7 @@ def with_scans_of_subjects(folder: Path, columns: TextColumns, notes: list[str])
     name = subject_column(folder, columns)
     if not name:
         return columns
-    scans = [_scans_of(folder, cell) for cell in columns.held[name]]
+    scans = [_scans_of(folder, cell) for cell in columns.cells[name]]
     _check_kinds(folder, [path for part in scans for path in part])
     rows = [row for row, part in enumerate(scans) for _ in part]
     without = [row for row, part in enumerate(scans) if not part]
@@ -66,7 +66,7 @@ def with_scans_of_subjects(folder: Path, columns: TextColumns, notes: list[str])
         f"{counted(len(rows), 'scan')} of {counted(len(scans) - len(without), 'subject')}"
     )
     taken = columns.take(rows)
-    cells = {key: list(map(_present, column)) for key, column in taken.held.items()}
+    cells = {key: list(map(_present, column)) for key, column in taken.cells.items()}
     files = [str(path.relative_to(folder)) for part in scans for path in part]
     return replace(taken, columns={**taken.columns, **cells, FILE: files})
 

@@ -2,19 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
+from typing import cast
 
 import numpy as np
 
 from allotrope.data.cells import known_text, texts
-from allotrope.data.number_forms import MARKS, NumbersFound, numbers_found, parsed, points_of
+from allotrope.data.number_forms import MARKS, NumbersFound, parsed, points_of
 from allotrope.data.recognize.frame import Frame, Spoiled
+from allotrope.data.sources.table.paged_columns import (
+    numbers_of_parts,
+    paged_numbers,
+    paged_texts,
+)
+from allotrope.data.sources.text_keeper import TextKeeper
+from allotrope.data.store.cell_pages import PagedCells
+from allotrope.data.store.column_pages import NumberPages
+from allotrope.data.store.lazy_columns import Entry, LazyParts
 from allotrope.data.store.stored_texts import StoredTexts, as_text_column
 from allotrope.inputs.table.cell_numbers import NumberForm
 
 LONGEST_LABEL = 1000
 """Characters of a label or the name of a picture, at the most."""
+TEXTS = np.dtype("U")
 LONG_TEXTS = np.dtypes.StringDType()
 """The type of a column of longer texts, which are no labels."""
 SHOWN = 2
@@ -38,39 +50,64 @@ Cells = Sequence[str] | StoredTexts
 
 
 def add_columns(
-    frame: Frame, columns: Mapping[str, Mapping[str, Cells]], asked: AskedCells
+    frame: Frame,
+    columns: Mapping[str, Mapping[str, Cells]],
+    asked: AskedCells,
+    keepers: Mapping[str, TextKeeper | None],
 ) -> None:
-    """Adds the columns to the frame, in their order; `columns` are cells by name and split."""
-    held = {name: _held(parts) for name, parts in columns.items()}
+    """Adds the columns to the frame, in their order; `columns` are cells by name and split.
+
+    `keepers` put on disk what is made of cells that lie there, by split.
+    """
+    cells = {name: _cells(parts) for name, parts in columns.items()}
     apart = {*asked.texts, *frame.naming}
     numbers = {
-        name: numbers_found(_whole(parts))
-        for name, parts in held.items()
+        name: numbers_of_parts(parts, keepers)
+        for name, parts in cells.items()
         if parts and name not in apart
     }
     told = set(points_of(numbers).values())
-    for name, parts in held.items():
-        if not parts:
-            _add_long_texts(frame, name, columns[name])
-            continue
-        form = NumberForm() if name in asked.numbers else None
+    forms: dict[str, NumberForm] = {}
+    for name, parts in cells.items():
         each = numbers.get(name)
+        form = NumberForm() if parts and name in asked.numbers else None
         if each is not None:
             form = _form(frame, name, parts, each, told, asked)
-        if form is None:
-            _add_texts(frame, name, parts)
+        if form is not None:
+            forms[name] = form
+    paged = {split: _paged_numbers(cells, split, forms, keepers[split]) for split in keepers}
+    for name, parts in cells.items():
+        if not parts:
+            _add_long_texts(frame, name, columns[name], keepers)
+        elif name in forms:
+            pages = {split: those[name] for split, those in paged.items() if name in those}
+            _add_numbers(frame, name, parts, forms[name], pages, keepers)
         else:
-            _add_numbers(frame, name, parts, form)
+            _add_texts(frame, name, parts, keepers)
 
 
-def _held(parts: Mapping[str, Cells]) -> dict[str, Sequence[str]]:
-    """The cells by split; none if some of them lie on disk."""
-    held = {split: part for split, part in parts.items() if not isinstance(part, StoredTexts)}
-    return held if len(held) == len(parts) else {}
+def _cells(parts: Mapping[str, Cells]) -> dict[str, Sequence[str]]:
+    """The cells by split; none if some of them are long texts on disk."""
+    cells = {split: part for split, part in parts.items() if not isinstance(part, StoredTexts)}
+    return cells if len(cells) == len(parts) else {}
 
 
-def _whole(parts: Mapping[str, Sequence[str]]) -> list[str]:
-    return [cell for part in parts.values() for cell in part]
+def _paged_numbers(
+    cells: Mapping[str, Mapping[str, Sequence[str]]],
+    split: str,
+    forms: Mapping[str, NumberForm],
+    keeper: TextKeeper | None,
+) -> dict[str, NumberPages]:
+    """The numbers of a split's columns of which the cells lie on disk."""
+    if keeper is None:
+        return {}
+    those = {name: cells[name][split] for name in forms}
+    columns = {name: part for name, part in those.items() if isinstance(part, PagedCells)}
+    return paged_numbers(columns, forms, keeper)
+
+
+def _whole(parts: Mapping[str, Sequence[str]]) -> Iterator[str]:
+    return (cell for part in parts.values() for cell in part)
 
 
 def _form(
@@ -128,7 +165,7 @@ def _of_two(
 def _both(
     name: str, parts: Mapping[str, Sequence[str]], form: NumberForm, other: NumberForm
 ) -> str:
-    marked = [cell for cell in _whole(parts) if "," in cell or "." in cell][:SHOWN]
+    marked = list(islice((cell for cell in _whole(parts) if "," in cell or "." in cell), SHOWN))
     shown = ", ".join(f"'{cell}'" for cell in marked)
     ways = [
         f"  --decimal {word:<7} '{marked[0]}' is {each.number(marked[0]):.12g}"
@@ -137,41 +174,73 @@ def _both(
     return "\n".join([f"numbers of '{name}' ({shown}) can be read in two ways. Say which:", *ways])
 
 
-def _add_texts(frame: Frame, name: str, parts: Mapping[str, Sequence[str]]) -> None:
+def _add_texts(
+    frame: Frame,
+    name: str,
+    parts: Mapping[str, Sequence[str]],
+    keepers: Mapping[str, TextKeeper | None],
+) -> None:
     # An array of texts is as wide as its longest: a single cell could fill the memory.
-    long = max(map(len, _whole(parts))) > LONGEST_LABEL
-    if long:
-        _add_long_texts(frame, name, parts)
+    longest = max(map(len, _whole(parts)))
+    if longest > LONGEST_LABEL:
+        _add_long_texts(frame, name, parts, keepers)
         return
+    named = name in frame.naming
     for split, part in parts.items():
-        if name in frame.naming:
-            frame.splits[split][name] = np.array(part, "U")
+        keeper = keepers[split]
+        if isinstance(part, PagedCells) and keeper is not None:
+            entry: Entry = paged_texts(name, part, longest, TEXTS, named, keeper)
         else:
-            frame.splits[split][name] = texts(part)
+            entry = np.array(part, TEXTS) if named else texts(part)
+        _add(frame, split, name, entry)
 
 
-def _add_long_texts(frame: Frame, name: str, parts: Mapping[str, Cells]) -> None:
+def _add_long_texts(
+    frame: Frame, name: str, parts: Mapping[str, Cells], keepers: Mapping[str, TextKeeper | None]
+) -> None:
     """Texts, of which those that lie on disk stay there."""
     for split, part in parts.items():
+        keeper = keepers[split]
         if isinstance(part, StoredTexts):
-            frame.splits[split][name] = as_text_column(part)
+            entry: Entry = as_text_column(part)
+        elif isinstance(part, PagedCells) and keeper is not None:
+            # Each is held as long as it is, with 16 bytes beside.
+            mean = sum(map(len, part)) // len(part)
+            entry = paged_texts(name, part, mean, LONG_TEXTS, False, keeper)
         else:
-            frame.splits[split][name] = np.array([known_text(cell) for cell in part], LONG_TEXTS)
+            entry = np.array([known_text(cell) for cell in part], LONG_TEXTS)
+        _add(frame, split, name, entry)
 
 
 def _add_numbers(
-    frame: Frame, name: str, parts: Mapping[str, Sequence[str]], form: NumberForm
+    frame: Frame,
+    name: str,
+    parts: Mapping[str, Sequence[str]],
+    form: NumberForm,
+    paged: Mapping[str, NumberPages],
+    keepers: Mapping[str, TextKeeper | None],
 ) -> None:
-    """Numbers; the texts, if some cells are none, with the numbers and these rows beside."""
-    numbers, rows = {}, {}
+    """Numbers; the texts, if some cells are none, with the numbers and these rows beside.
+
+    `paged` are those that lie on disk, by split.
+    """
+    numbers: dict[str, Entry] = dict(paged)
+    rows = {split: pages.strange() for split, pages in paged.items()}
     for split, part in parts.items():
-        numbers[split], rows[split] = parsed(part, form)
+        if split not in paged:
+            numbers[split], rows[split] = parsed(part, form)
     if form.sample:
         frame.written[name] = form.sample
         frame.notes.append(f"numbers of '{name}' are written as {form.sample}, and read so")
     if any(map(len, rows.values())):
-        frame.spoiled[name] = Spoiled(numbers, rows)
-        _add_texts(frame, name, parts)
+        in_order = {split: numbers[split] for split in parts}
+        frame.spoiled[name] = Spoiled(LazyParts(in_order), {split: rows[split] for split in parts})
+        _add_texts(frame, name, parts, keepers)
         return
-    for split, values in numbers.items():
-        frame.splits[split][name] = values
+    for split in parts:
+        _add(frame, split, name, numbers[split])
+
+
+def _add(frame: Frame, split: str, name: str, entry: Entry) -> None:
+    """A column of a split; one by page, if the split's columns are."""
+    frame.splits[split][name] = cast(np.ndarray, entry)

@@ -57,7 +57,7 @@ def volume_columns(
     """The columns that name volumes, or are asked for as such."""
     return tuple(
         name
-        for name, cells in columns.held.items()
+        for name, cells in columns.cells.items()
         if asked.get(name) == "volume" or (name not in asked and _names_volumes(folder, cells))
     )
 
