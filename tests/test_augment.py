@@ -10,7 +10,8 @@ from allotrope.errors import UsageError
 from allotrope.inputs.augmentation import PRESETS, Augmentation, augmentation_of
 from allotrope.inputs.image.distort import cutout, flip, jitter_color, rotate_and_scale, shift
 from allotrope.inputs.image.image import Image
-from allotrope.inputs.image.mixing import cutmix, mixed, mixup
+from allotrope.inputs.image.mixing import cutmix, mixed
+from allotrope.inputs.mixture import mixup
 
 
 def rng(seed=0):

@@ -17,6 +17,7 @@ from allotrope.inputs.image.image import Image
 from allotrope.inputs.table.table import Table
 from allotrope.inputs.text.raw_bytes import rows_of
 from allotrope.inputs.text.text_input import Text
+from allotrope.network.rewriting.blending import OTHER, SHARE
 from allotrope.tasks import Classification, Regression
 
 COUNT = 600
@@ -125,17 +126,21 @@ def test_the_choice_says_so():
     assert "Of heavy augmentation only mixup acts: there is no picture." in reasons
 
 
-@pytest.mark.parametrize("asked", [{"mixup": 0.2}, {"cutmix": 1.0}])
-def test_texts_are_not_mixed_and_whoever_asks_for_it_is_told(asked):
-    (name,) = asked
-    inputs = (*data_of("above").inputs, Text(name="text", longest=16))
-    with pytest.raises(UsageError, match=rf"{name} mixes examples, and 'text' \(text\) cannot"):
-        check_augmentation(inputs, asked)
-    (line,) = what_acts(inputs, Recipe(augmentation="heavy"), {"augmentation": "heavy"})
-    assert line == "No examples are mixed: 'text' (text) cannot be blended with another one's."
+def test_texts_are_mixed_by_the_network_and_whoever_asks_for_it_is_told():
+    text = Text(name="text", longest=16)
+    check_augmentation((text,), {"mixup": 0.2})
+    recipe = Recipe(augmentation="heavy")
+    within, acts = what_acts((text,), recipe, {"augmentation": "heavy"})
+    assert within.startswith("Of text training blends what the network makes of each example")
+    assert "masks or swaps words and mixup act" in acts
+    beside = (*data_of("row", "above").inputs, text)
+    within, cut = what_acts(beside, recipe, {"augmentation": "heavy"})
+    assert within.startswith("Of text training") and "row, text is blended by the share" in cut
+    light = replace(recipe, augmentation="light")
+    assert not any("blends" in line for line in what_acts((text,), light, {}))
 
 
-def test_labels_are_not_mixed_if_an_input_cannot_be():
+def test_pixels_and_numbers_beside_a_text_mix_as_without_it():
     data = data_of("row")
     texts = rows_of([f"text {row}" for row in range(COUNT)], 16)
     beside = replace(
@@ -144,5 +149,15 @@ def test_labels_are_not_mixed_if_an_input_cannot_be():
         splits=dict.fromkeys(SPLITS, Examples({**COLUMNS, "text": texts})),
     )
     recipe = Recipe(batch_size=32, augmentation="none", mixup=0.5)
-    targets = [Batches(each, recipe).batch(0, 0).targets["label"] for each in (data, beside)]
-    assert [bool(((each > 0) & (each < 1)).any()) for each in targets] == [True, False]
+    alone, batch = (Batches(each, recipe).batch(0, 0) for each in (data, beside))
+    own = {name: batch.inputs[name] for name in ("text", OTHER, SHARE)}
+    assert batch.inputs.keys() == {"row", *own} and alone.inputs.keys() == {"row"}
+    assert sorted(own[OTHER]) == list(range(32)) and own[SHARE].dtype == np.float32
+    # Rows are (label, -label), so that a blended row tells how its targets have to be blended.
+    np.testing.assert_array_equal(batch.inputs["row"][:, 0], batch.targets["label"][:, 1])
+    said = np.array([int(text.tobytes().rstrip(b"\0").split()[1]) % 2 for text in own["text"]])
+    blended = said * own[SHARE] + said[own[OTHER]] * (1 - own[SHARE])
+    np.testing.assert_allclose(batch.targets["label"][:, 1], blended, rtol=1e-6)
+    assert ((blended > 0) & (blended < 1)).any()
+    plain = Batches(beside, replace(recipe, mixup=None)).batch(0, 0)
+    assert plain.inputs.keys() == {"row", "text"}

@@ -7,6 +7,7 @@ from typing import Any
 
 from allotrope.config import Recipe
 from allotrope.data.examples import Data
+from allotrope.data.mixtures import Mixing
 from allotrope.errors import UsageError
 from allotrope.inputs.augmentation import augmentation_of
 from allotrope.inputs.contract import Input
@@ -20,19 +21,10 @@ from allotrope.tasks.several import gappy
 
 OF_PICTURES = {"flip": "mirrors pictures", "cutmix": "pastes patches between pictures"}
 """Fields of a recipe that mean nothing without a picture."""
-MIXING = ("mixup", "cutmix")
-"""Fields that mix examples with each other."""
 
 
 def check_augmentation(inputs: Sequence[Input], asked: Mapping[str, Any]) -> None:
     """Raises UsageError for what was asked for by name and needs other inputs than there are."""
-    mixed = [name for name in MIXING if asked.get(name)]
-    rigid = _rigid(inputs)
-    if mixed and rigid:
-        raise UsageError(
-            f"{' and '.join(mixed)} mixes examples, and {rigid} cannot be blended with another "
-            "one's. Leave it out."
-        )
     wrong = [f"{name} {does}" for name, does in OF_PICTURES.items() if asked.get(name)]
     if any(isinstance(each, Volume) for each in inputs) and not asked.get("cutmix"):
         return
@@ -41,16 +33,28 @@ def check_augmentation(inputs: Sequence[Input], asked: Mapping[str, Any]) -> Non
     kinds = ", ".join(f"'{each.name}' ({each.kind})" for each in inputs)
     raise UsageError(
         f"{' and '.join(wrong)}, and there is no picture among the inputs: {kinds}. "
-        "Leave it out; --mixup mixes rows of numbers."
+        "Leave it out; --mixup mixes examples of any kind."
     )
 
 
 def what_acts(inputs: Sequence[Input], recipe: Recipe, asked: Mapping[str, Any]) -> list[str]:
     """What of an augmentation that was asked for acts otherwise than its name says, in words."""
+    return [*_blended_within(inputs, recipe), *_what_lacks(inputs, recipe, asked)]
+
+
+def _blended_within(inputs: Sequence[Input], recipe: Recipe) -> list[str]:
+    within = Mixing(inputs, recipe).within
+    if not within:
+        return []
+    return [
+        f"Of {', '.join(within)} training blends what the network makes of each example: "
+        "as it is none can be blended with another."
+    ]
+
+
+def _what_lacks(inputs: Sequence[Input], recipe: Recipe, asked: Mapping[str, Any]) -> list[str]:
+    """What does less, because there are other inputs than it is for."""
     strength, pictures = augmentation_of(recipe), _pictures(inputs)
-    rigid = _rigid(inputs)
-    if pictures and rigid and (strength.mixup or strength.cutmix):
-        return [f"No examples are mixed: {rigid} cannot be blended with another one's."]
     others = [each.name for each in inputs if each not in pictures]
     if pictures and others and strength.cutmix:
         return [
@@ -61,9 +65,10 @@ def what_acts(inputs: Sequence[Input], recipe: Recipe, asked: Mapping[str, Any])
     if pictures or volumes or asked.get("augmentation", "none") == "none":
         return []
     if any(isinstance(each, Text | Tokens) for each in inputs):
+        mixing = " and mixup act" if strength.mixup else " acts"
         return [
-            f"Of {recipe.augmentation} augmentation only what leaves out, masks or swaps words "
-            "acts: there is no picture."
+            f"Of {recipe.augmentation} augmentation only what leaves out, masks or swaps words"
+            f"{mixing}: there is no picture."
         ]
     if strength.mixup:
         return [f"Of {recipe.augmentation} augmentation only mixup acts: there is no picture."]
@@ -113,11 +118,6 @@ def _said(may: bool, shares: Mapping[str, float]) -> str:
         return f"{beginning} {max(share, 0):.0%} {ending}"
     listed = ", ".join(f"{max(share, 0):.0%} ({name})" for name, share in shares.items())
     return f"{beginning} {listed} {ending} All pictures of an example are mirrored alike."
-
-
-def _rigid(inputs: Sequence[Input]) -> str:
-    """The inputs that cannot be blended, in words."""
-    return ", ".join(f"'{each.name}' ({each.kind})" for each in inputs if not each.blends)
 
 
 def _pictures(inputs: Sequence[Input]) -> list[Image]:

@@ -12,11 +12,11 @@ from allotrope.config import Recipe
 from allotrope.data.balanced_order import balanced_labels, balanced_order
 from allotrope.data.examples import Data
 from allotrope.data.like_lengths import by_length, cut, lengths_of
+from allotrope.data.mixtures import Mixing
 from allotrope.data.store.stored_rows import foresee
 from allotrope.errors import UsageError
 from allotrope.frameworks.contract import Batch
 from allotrope.inputs.augmentation import augmentation_of
-from allotrope.inputs.mixture import Mixture
 from allotrope.tasks.several import encoded, gappy, trained_by
 
 AHEAD = 2
@@ -31,8 +31,8 @@ class Batches:
     An incomplete last batch is left out, except that a split smaller than a batch is one batch. If
     the recipe flips, each example is mirrored in every other epoch (the alternating flip of
     cifar10-airbench, Jordan 2024), from a side drawn by seed, all of its pictures alike. Each input
-    but the first changes by a stream of its own; all are mixed as one draws it, which can be cut,
-    or none if there is one that cannot be blended.
+    but the first changes by a stream of its own; all are mixed as one draws it, which can be cut.
+    What cannot be mixed as it is the network mixes, told how by further columns (`Mixing`).
     """
 
     def __init__(self, data: Data, recipe: Recipe) -> None:
@@ -46,10 +46,7 @@ class Batches:
         self.steps_per_epoch = count // self.batch_size
         self._train = data.train
         self._inputs = data.inputs
-        # Boxes can be cut of some kinds alone; what cannot be cut is blended by the same share.
-        self._mixer = next((each for each in data.inputs if each.cuts), data.inputs[0])
-        # A text that stays itself would be answered by half of another one's label.
-        self._blends = all(each.blends for each in data.inputs)
+        self._mixing = Mixing(data.inputs, recipe)
         self._tasks = trained_by(data.tasks, recipe, data.train.columns)
         self._gaps = gappy(data.tasks, data.train.columns)
         self._augmentation = augmentation_of(recipe)
@@ -128,19 +125,8 @@ class Batches:
             changed[each.name] = each.augment(x, own, strength, mirrored)
         labels = {task.name: self._train[task.name][rows] for task in self._tasks}
         batch = Batch(cut(self._inputs, changed), *encoded(self._tasks, labels, self._gaps))
-        if not self._blends:
-            return batch
-        mixture = self._mixer.draw_mixture(len(rows), stream, strength)
-        return batch if mixture is None else self._mixed(batch, mixture)
-
-    def _mixed(self, batch: Batch, mixture: Mixture) -> Batch:
-        inputs = {each.name: each.mixed(batch.inputs[each.name], mixture) for each in self._inputs}
-        weights = {name: mixture.weights(weight) for name, weight in batch.weights.items()}
-        targets = {
-            name: mixture.targets(target, batch.weights.get(name))
-            for name, target in batch.targets.items()
-        }
-        return Batch(inputs, targets, weights)
+        mixture = self._mixing.drawn(len(rows), stream)
+        return batch if mixture is None else self._mixing.mixed(batch, mixture)
 
     def _foresee(self, order: np.ndarray, step: int) -> None:
         """Tell the disk of a batch, if its examples lie there."""

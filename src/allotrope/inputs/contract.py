@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from allotrope.inputs.augmentation import Augmentation
-from allotrope.inputs.mixture import Mixture
+from allotrope.inputs.mixture import Mixture, mixup
 from allotrope.network.graph import Value
 from allotrope.network.network import Network
 
@@ -34,7 +34,8 @@ class Input(abc.ABC):
     cuts: ClassVar[bool] = False
     """Whether boxes can be cut out of its examples, as cutmix does."""
     blends: ClassVar[bool] = False
-    """Whether its examples can be blended with each other, as mixup does."""
+    """Whether raw examples can be blended with each other, as mixup does; if not, the network
+    blends what it makes of them."""
     name: str
 
     @abc.abstractmethod
@@ -60,8 +61,9 @@ class Input(abc.ABC):
         """How so many training examples are mixed with each other, if the strength says so.
 
         Asked of one input, for all inputs and targets: of the first that can be cut, if any can.
+        By mixup, unless boxes can be cut.
         """
-        return None
+        return mixup(count, rng, strength.mixup) if strength.mixup else None
 
     def mixed(self, x: np.ndarray, mixture: Mixture) -> np.ndarray:
         """Training examples x [n, …], each mixed with another one, if this kind can be mixed."""

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from allotrope.network.rewriting.blending import OTHER, SHARE
+
 
 @dataclass(frozen=True)
 class Mixture:
@@ -19,6 +21,15 @@ class Mixture:
     other: np.ndarray
     share: np.ndarray
     boxes: np.ndarray | None = None
+
+    @classmethod
+    def none(cls, count: int) -> Mixture:
+        """So many examples that stay themselves."""
+        return cls(np.arange(count), np.ones(count, np.float32))
+
+    def columns(self) -> dict[str, np.ndarray]:
+        """What a network takes of it that blends examples itself, by name [n]."""
+        return {OTHER: self.other.astype(np.int64), SHARE: self.share.astype(np.float32)}
 
     def blended(self, values: np.ndarray) -> np.ndarray:
         """float32 [n, k], each row blended with that of the other example."""
@@ -40,3 +51,13 @@ class Mixture:
     def weights(self, weights: np.ndarray) -> np.ndarray:
         """What the targets of mixed examples count: float32 of the shape of `weights`."""
         return self.blended(weights.reshape(len(weights), -1)).reshape(weights.shape)
+
+
+def mixup(count: int, rng: np.random.Generator, alpha: float) -> Mixture:
+    """Each example is blended with another one: its share is from Beta(alpha, alpha), in 1/256.
+
+    Zhang et al. 2018 (https://arxiv.org/abs/1710.09412).
+    """
+    other = rng.permutation(count)
+    share = np.rint(rng.beta(alpha, alpha, count) * 256).astype(np.float32) / 256
+    return Mixture(other, share)

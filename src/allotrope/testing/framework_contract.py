@@ -182,6 +182,17 @@ class FrameworkContract:
         assert answers.dtype == np.float32
         assert all(array.dtype == network.weights[n].dtype for n, array in narrow.weights().items())
 
+    def test_answers_may_be_asked_for_before_the_first_step(self, name: str) -> None:
+        b = Builder()
+        weight = b.weight("weight", np.ones(4, np.float32))
+        scaled = b.add("Mul", [weight, b.constant(np.float32(3))])
+        b.output(b.add("Mul", [b.input("x", "float32", ("n", 1)), scaled]), "logits")
+        trainer = find(name).trainer(b.network(), _plan(b.network(), Recipe(epochs=1)), Settings())
+        x = np.ones((2, 1), np.float32)
+        np.testing.assert_array_equal(trainer.evaluate({"x": x})["logits"], np.full((2, 4), 3))
+        targets = {"logits": np.eye(4, dtype=np.float32)[:2]}
+        np.testing.assert_allclose(trainer.step(Batch({"x": x}, targets), 0.0, 1), np.log(4), 1e-6)
+
     def test_settings_begin_with_the_cpu_in_float32(self, name: str) -> None:
         first = find(name).settings()[0]
         assert (first.device, first.precision) == ("cpu", "float32")

@@ -19,7 +19,7 @@ from allotrope.data import Batches, Data
 from allotrope.frameworks import framework as find_framework
 from allotrope.frameworks.contract import Batch, Framework, Trainer
 from allotrope.network.network import Network
-from allotrope.training.plan import plan_for
+from allotrope.training.learner import trainer_for
 from allotrope.training.race_entrant import AGREEMENT_STEPS, Entrant
 from allotrope.training.race_limits import CompileCost, Limits
 from allotrope.training.race_rounds import Rounds
@@ -97,10 +97,9 @@ class _Racing:
         clock: Clock,
         compiling: CompileCost,
     ) -> None:
-        self.network, self.recipe, self.framework = network, recipe, framework
+        self.network, self.data, self.recipe, self.framework = network, data, recipe, framework
         self.report, self.clock, self.compiling = report, clock, compiling
         self.batches = Batches(data, recipe)
-        self.plan = plan_for(network, recipe, data.tasks, data.train.columns)
         self.entrants = [Entrant(settings) for settings in options]
         self.rate = learning_rate(recipe, recipe.warmup / 4 if recipe.warmup else 0.0)
         self.started = self.called = clock()
@@ -140,7 +139,7 @@ class _Racing:
         return timed_step(trainer, small, 0.0, 2, self.clock) / len(small)
 
     def _trainer(self, settings: Settings) -> Trainer:
-        return self.framework.trainer(self.network, self.plan, settings)
+        return trainer_for(self.framework, self.network, self.data, self.recipe, settings)
 
     def _samples(self) -> list[Batch]:
         """The batches that all are raced on, cut to the size that time allows."""

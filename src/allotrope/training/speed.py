@@ -10,7 +10,7 @@ from allotrope.data import Batches, Data
 from allotrope.frameworks import framework as find_framework
 from allotrope.frameworks.contract import Batch, Trainer
 from allotrope.network.network import Network
-from allotrope.training.plan import plan_for
+from allotrope.training.learner import trainer_for
 
 Clock = Callable[[], float]
 """Seconds since some moment."""
@@ -34,10 +34,9 @@ def training_speed(
     trains = find_framework(framework)
     usable = [settings for settings in (options or trains.settings()) if not settings.compiled]
     channels_last = [settings for settings in usable if settings.layout == "channels-last"]
-    plan = plan_for(network, recipe, data.tasks, data.train.columns)
     batch = Batches(data, recipe).batch(0, 0)
     return max(
-        _speed(trains.trainer(network, plan, settings), batch)
+        _speed(trainer_for(trains, network, data, recipe, settings), batch)
         for settings in channels_last or usable
     )
 

@@ -11,13 +11,13 @@ from allotrope.config import Recipe, Settings
 from allotrope.data.batches import Batches
 from allotrope.data.examples import Data
 from allotrope.frameworks import framework as find_framework
-from allotrope.frameworks.contract import Batch
+from allotrope.frameworks.contract import Arrays, Batch
 from allotrope.network.network import Network
 from allotrope.progress import Progress
-from allotrope.tasks.several import joint_loss, trained_by
+from allotrope.tasks.several import trained_by
 from allotrope.training.checkpoints import BEST, Checkpoints
+from allotrope.training.learner import trainer_for, unmixed
 from allotrope.training.pace import Pace
-from allotrope.training.plan import training_plan
 from allotrope.training.state import State
 from allotrope.training.teach import Teaching
 from allotrope.training.window import SECONDS_BETWEEN_LOOKS
@@ -56,9 +56,9 @@ class Underway:
         self.batches = Batches(data, recipe)
         self.pace = self.pace_from()
         self._teaching = teaching
-        loss = joint_loss if teaching is None else teaching.loss
-        plan = training_plan(network, recipe, loss(self.tasks))
-        self.trainer = find_framework(framework).trainer(network, plan, settings)
+        loss = None if teaching is None else teaching.loss(self.tasks)
+        trains = find_framework(framework)
+        self.trainer = trainer_for(trains, network, data, recipe, settings, loss)
         self.state = State()
         self.rate = 0.0
         self.best_weights: dict[str, np.ndarray] = {}
@@ -75,6 +75,10 @@ class Underway:
         if self._teaching is None:
             return batch
         return self._teaching.teach(batch, self.trainer.evaluate)
+
+    def answers(self, inputs: Arrays) -> Arrays:
+        """What the network that learns answers now to examples as they are."""
+        return self.trainer.evaluate(unmixed(self.data, self.recipe, inputs))
 
     @property
     def epoch(self) -> float:

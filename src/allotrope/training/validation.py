@@ -53,7 +53,7 @@ class Validation:
         underway = self._underway
         started = time.monotonic()
         data = underway.data
-        outputs = in_batches(underway.trainer.evaluate, data.taken("validation"), data.inputs)
+        outputs = in_batches(underway.answers, data.taken("validation"), data.inputs)
         by_task = scores(underway.tasks, outputs, data.validation.columns)
         underway.pace.evaluated(time.monotonic() - started)
         return columns(underway.tasks, by_task)

@@ -153,7 +153,9 @@ class PyTorchPrimitives(PyTorchNeural, PyTorchShaping, Primitives):
         if value.flags.writeable:
             return to_tensor(value, self.device)
         if id(value) not in self._constants:
-            self._constants[id(value)] = (value, to_tensor(value, self.device))
+            # One that was made in inference could never stand beside a weight that learns.
+            with torch.inference_mode(False):
+                self._constants[id(value)] = (value, to_tensor(value, self.device))
         return self._constants[id(value)][1]
 
     def to_host(self, x: Tensor) -> np.ndarray:

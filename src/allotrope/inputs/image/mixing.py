@@ -1,11 +1,11 @@
-"""Mixes images with each other: mixup (Zhang et al. 2018) and cutmix (Yun et al. 2019)."""
+"""Mixes images with each other: mixup and cutmix (Yun et al. 2019)."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from allotrope.inputs.augmentation import Augmentation
-from allotrope.inputs.mixture import Mixture
+from allotrope.inputs.mixture import Mixture, mixup
 
 
 def drawn_mixture(
@@ -17,13 +17,6 @@ def drawn_mixture(
     if strength.cutmix:
         return cutmix(count, size, rng, strength.cutmix)
     return None
-
-
-def mixup(count: int, rng: np.random.Generator, alpha: float) -> Mixture:
-    """Each example is blended with another one: its share is from Beta(alpha, alpha), in 1/256."""
-    other = rng.permutation(count)
-    share = np.rint(rng.beta(alpha, alpha, count) * 256).astype(np.float32) / 256
-    return Mixture(other, share)
 
 
 def cutmix(count: int, size: tuple[int, int], rng: np.random.Generator, alpha: float) -> Mixture:

@@ -10,10 +10,8 @@ from typing import ClassVar, Self
 import numpy as np
 
 from allotrope.errors import DataError, UsageError
-from allotrope.inputs.augmentation import Augmentation
 from allotrope.inputs.by_page import each_column, pages
 from allotrope.inputs.contract import Input, Shown
-from allotrope.inputs.image.mixing import mixup
 from allotrope.inputs.mixture import Mixture
 from allotrope.inputs.table.cell_codes import cell_in_words, coded, dated
 from allotrope.inputs.table.cell_numbers import NumberForm, number_in
@@ -98,12 +96,6 @@ class Table(Input):
             levels=levels,
             cycles=tuple(cycles),
         )
-
-    def draw_mixture(
-        self, count: int, rng: np.random.Generator, strength: Augmentation
-    ) -> Mixture | None:
-        """Mixup; there is nothing to cut boxes from."""
-        return mixup(count, rng, strength.mixup) if strength.mixup else None
 
     def mixed(self, x: np.ndarray, mixture: Mixture) -> np.ndarray:
         """Each row blended with another one; a number is missing if it is in one of the two.

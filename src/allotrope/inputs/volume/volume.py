@@ -11,7 +11,6 @@ import numpy as np
 from allotrope.errors import DataError, UsageError
 from allotrope.inputs.augmentation import Augmentation
 from allotrope.inputs.contract import Input, Shown
-from allotrope.inputs.image.mixing import mixup
 from allotrope.inputs.image.ranges import array_spread, stretch_range
 from allotrope.inputs.mixture import Mixture
 from allotrope.inputs.stretch import stretched
@@ -73,12 +72,6 @@ class Volume(Input):
         if self.relative:
             return changed(x, rng, strength, mirrored, x.std(axis=(1, 2, 3), keepdims=True))
         return changed(x, rng, strength, mirrored, self.std)
-
-    def draw_mixture(
-        self, count: int, rng: np.random.Generator, strength: Augmentation
-    ) -> Mixture | None:
-        """Mixup; boxes are not cut."""
-        return mixup(count, rng, strength.mixup) if strength.mixup else None
 
     def mixed(self, x: np.ndarray, mixture: Mixture) -> np.ndarray:
         """Blended."""

@@ -27,8 +27,8 @@ from allotrope.network.network import Network
 from allotrope.process.serve import serve
 from allotrope.tasks.several import deciding, trained_by
 from allotrope.training.evaluate import in_batches
+from allotrope.training.learner import trainer_for
 from allotrope.training.loop import train
-from allotrope.training.plan import plan_for
 from allotrope.training.plausible_settings import plausible
 from allotrope.training.schedules import learning_rate
 from allotrope.training.settings_race import race_settings
@@ -80,8 +80,7 @@ class Racer:
         self, data: Data, recipe: Recipe, network: Network, settings: Settings
     ) -> list[float]:
         """Of steps on one batch, in which a wrong gradient shows sooner than on fresh ones."""
-        plan = plan_for(network, recipe, data.tasks, data.train.columns)
-        trainer = self._framework.trainer(network, plan, settings)
+        trainer = trainer_for(self._framework, network, data, recipe, settings)
         batch = Batches(data, recipe).batch(0, 0).first(COMPARED_EXAMPLES)
         rate = learning_rate(recipe, recipe.warmup / 4)
         return [one_step(trainer, batch, rate, step) for step in range(1, COMPARED_STEPS + 1)]
@@ -91,9 +90,8 @@ class Racer:
         data, recipe, network = _given(folder)
         batches = Batches(data, recipe)
         self._ready = batches.alike(READY_BATCHES)
-        plan = plan_for(network, recipe, data.tasks, data.train.columns)
         began = time.perf_counter()
-        self._trainer = self._framework.trainer(network, plan, Settings(**settings))
+        self._trainer = trainer_for(self._framework, network, data, recipe, Settings(**settings))
         self._train_once()
         stepped = time.perf_counter()
         self._answer_once()

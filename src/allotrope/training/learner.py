@@ -1,0 +1,48 @@
+"""What trains: the network in its training form, with the loss and optimizer of a recipe."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from allotrope.config import Recipe, Settings
+from allotrope.data.examples import Data
+from allotrope.data.mixtures import Mixing
+from allotrope.frameworks.contract import Arrays, Framework, Loss, Trainer
+from allotrope.inputs.mixture import Mixture
+from allotrope.network.network import Network
+from allotrope.network.rewriting.blending import with_blending
+from allotrope.training.plan import plan_for
+
+
+def trainer_for(
+    framework: Framework,
+    network: Network,
+    data: Data,
+    recipe: Recipe,
+    settings: Settings,
+    loss: Loss | None = None,
+) -> Trainer:
+    """A trainer of the network for the batches of `Batches(data, recipe)`.
+
+    It trains the weights of `network` under their names. If the recipe mixes examples that are not
+    mixed as they are, such as texts, it trains a form of the network that blends them, which also
+    takes how (`unmixed` if not). `loss`: another one than the tasks' own.
+
+    Raises: UsageError if the network cannot blend them, or for what the recipe names and there is
+    not.
+    """
+    plan = plan_for(network, recipe, data.tasks, data.train.columns)
+    if loss is not None:
+        plan = replace(plan, loss=loss)
+    within = Mixing(data.inputs, recipe).within
+    if within:
+        network = with_blending(network, within)
+    return framework.trainer(network, plan, settings)
+
+
+def unmixed(data: Data, recipe: Recipe, inputs: Arrays) -> Arrays:
+    """Examples by input as a trainer of `trainer_for` takes them, none mixed with another one."""
+    if not Mixing(data.inputs, recipe).within:
+        return inputs
+    count = len(next(iter(inputs.values())))
+    return {**inputs, **Mixture.none(count).columns()}
