@@ -91,12 +91,12 @@ def test_examples_without_a_label_are_taught_too(random):
 @pytest.mark.parametrize("name", TESTED)
 def test_a_step_is_the_same_in_every_framework(digits, teacher, name):
     """On mixed examples, of which the teacher is asked as they are."""
-    teaching = distillation(teacher, digits.tasks, name, SETTINGS)
+    teaching = distillation(teacher, digits.tasks, name, Settings())
     batch = teaching.teach(Batches(digits, RECIPE).batch(0, 0), lambda inputs: {})
     assert len(np.unique(batch.targets["label"])) > 2  # they are mixed
     student = mlp(8, seed=1)
     plan = training_plan(student, RECIPE, teaching.loss(digits.tasks))
-    trainer = find_framework(name).trainer(student, plan, SETTINGS)
+    trainer = find_framework(name).trainer(student, plan, Settings())
     loss = float(trainer.step(batch, 0.1, 1))
     output = student.run(batch.inputs, "reference")["label"].astype(np.float64)
     answers = teacher.run(batch.inputs, "reference")["label"]
