@@ -8,6 +8,10 @@ import gzip
 
 import numpy as np
 
+import allotrope
+from stored_pictures import TINY, hash_of_batches
+
+LIMIT = "ALLOTROPE_DATA_LIMIT"
 HEADER = ("id", "age", "price", "city", "joined", "code", "gap", "label")
 CITIES = ("Bonn", "Köln", "São Paulo", "東京", "NA")
 
@@ -45,3 +49,49 @@ def zipped(path):
     (path.parent / f"{path.name}.gz").write_bytes(gzip.compress(path.read_bytes()))
     path.unlink()
     return path.parent / f"{path.name}.gz"
+
+
+def typed(rows):
+    """The columns of people in types of their own, as a parquet file has them."""
+    columns = dict(zip(HEADER, map(list, zip(*rows, strict=True)), strict=True))
+    days = [datetime.date.fromisoformat(day) for day in columns["joined"]]
+    gaps = [float(cell) if cell else None for cell in columns["gap"]]
+    return {
+        **columns,
+        "id": list(map(int, columns["id"])),
+        "age": list(map(int, columns["age"])),
+        "price": [float(cell[1:].replace(",", "")) for cell in columns["price"]],
+        "joined": days,
+        "gap": gaps,
+    }
+
+
+def parquet_file(folder, columns, name="people.parquet", group=70):
+    """A file of several row groups."""
+    import pyarrow
+    import pyarrow.parquet
+
+    pyarrow.parquet.write_table(pyarrow.table(columns), folder / name, row_group_size=group)
+    return folder / name
+
+
+def held_and_stored(source, monkeypatch, **options):
+    held = allotrope.read(source, cache_size=0, **options)
+    monkeypatch.setenv(LIMIT, TINY)
+    return held, allotrope.read(source, **options)
+
+
+def check_same(held, stored):
+    """Whether two readings are the same in everything that a training is given, or a user told."""
+    assert held.inputs == stored.inputs and held.tasks == stored.tasks
+    assert held.lines == stored.lines
+    for name, split in held.splits.items():
+        other = stored.splits[name]
+        assert split.columns.keys() == other.columns.keys()
+        for column, array in split.columns.items():
+            taken = other[column][:]
+            assert array.dtype == taken.dtype
+            assert array.tobytes() == taken.tobytes(), column
+        titles = [[part.title(row, name) for row in range(len(part))] for part in (split, other)]
+        assert titles[0] == titles[1]
+    assert hash_of_batches(held) == hash_of_batches(stored)

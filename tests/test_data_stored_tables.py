@@ -10,8 +10,8 @@ from allotrope.data.store.stored_rows import StoredRows
 from allotrope.inputs.by_page import each_column
 from allotrope.training.boosting import FEWEST, grown
 from read_sources import error_of
-from stored_pictures import TINY, hash_of_batches
-from stored_tables import HEADER, people, table_file
+from stored_pictures import TINY
+from stored_tables import HEADER, check_same, held_and_stored, people, table_file
 
 LIMIT = "ALLOTROPE_DATA_LIMIT"
 
@@ -20,28 +20,6 @@ LIMIT = "ALLOTROPE_DATA_LIMIT"
 def store(tmp_path, monkeypatch):
     monkeypatch.setenv("ALLOTROPE_CACHE", str(tmp_path / "store"))
     return tmp_path / "store"
-
-
-def held_and_stored(source, monkeypatch, **options):
-    held = allotrope.read(source, cache_size=0, **options)
-    monkeypatch.setenv(LIMIT, TINY)
-    return held, allotrope.read(source, **options)
-
-
-def check_same(held, stored):
-    """Whether two readings are the same in everything that a training is given, or a user told."""
-    assert held.inputs == stored.inputs and held.tasks == stored.tasks
-    assert held.lines == stored.lines
-    for name, split in held.splits.items():
-        other = stored.splits[name]
-        assert split.columns.keys() == other.columns.keys()
-        for column, array in split.columns.items():
-            taken = other[column][:]
-            assert array.dtype == taken.dtype
-            assert array.tobytes() == taken.tobytes(), column
-        titles = [[part.title(row, name) for row in range(len(part))] for part in (split, other)]
-        assert titles[0] == titles[1]
-    assert hash_of_batches(held) == hash_of_batches(stored)
 
 
 def of_column(cells, name="gap"):

@@ -19,8 +19,8 @@ from allotrope.data.sources.digits import read_digits
 from allotrope.data.sources.folder.tree import scan
 from allotrope.data.sources.folder_contents import Recognized, recognize
 from allotrope.data.sources.frames.data_frames import FrameColumns, frame_of_columns
-from allotrope.data.sources.frames.parquet import is_parquet, read_parquet
-from allotrope.data.sources.frames.parquet_folder import frame_of_files
+from allotrope.data.sources.frames.parquet import is_parquet
+from allotrope.data.sources.frames.parquet_folder import frame_of_file, frame_of_files
 from allotrope.data.sources.idx import idx_name, read_idx
 from allotrope.data.sources.json_lines import is_json_lines, read_json_lines
 from allotrope.data.sources.lines.lines_in_folder import lines_to_read
@@ -59,8 +59,7 @@ def read_source(
     if path.is_file() and is_table(path):
         return _read_table({"train": path}, options, report)
     if path.is_file() and is_parquet(path):
-        frame = frame_of_columns(printable(path.stem), read_parquet(path))
-        return read_frame(frame, options)
+        return read_frame(frame_of_file(path, options, report), options)
     if path.is_file():
         return _saying_unused(_read_file(path, options, report), options)
     if not path.is_dir():
@@ -128,7 +127,7 @@ def _read_folder(path: Path, options: DataOptions, report: Report) -> Reading:
             reading = read_json_lines(one_each(path, splits), options, report)
             return _saying(reading, splits.said)
         if form == PARQUET:
-            return read_frame(frame_of_files(path, files), options)
+            return read_frame(frame_of_files(path, files, options, report), options)
     place = contents.paths[0]
     if contents.kind == "idx":
         reading = with_columns_as_asked(read_idx(place, options.value_range), options)

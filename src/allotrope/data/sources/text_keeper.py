@@ -14,6 +14,7 @@ from allotrope.config import DataOptions, bytes_text
 from allotrope.data.recognize.read_frame import asked_of
 from allotrope.data.recognize.text_forms import TEXTS as TEXT_FORM
 from allotrope.data.recognize.text_forms import text_form
+from allotrope.data.store.kept_rows import RowKeeper
 from allotrope.data.store.run_writer import RunWriter, writing_runs
 from allotrope.data.store.source_key import source_key
 from allotrope.data.store.store import NoRoom, Store, Stored
@@ -77,13 +78,16 @@ class TextKeeper:
         options: DataOptions,
         report: Report,
         noun: str = "texts",
+        size: int | None = None,
     ) -> TextKeeper | None:
         """The place for texts that are more than is held in memory.
 
-        None if they are not, or nothing is to be put on disk (`--cache-size 0`), or a network of
-        tokens needs each text as it is.
+        `size` is that of the files, if it is not what they take on disk. None if they are not more,
+        or nothing is to be put on disk (`--cache-size 0`), or a network of tokens needs each text
+        as it is.
         """
-        size = sum(path.stat().st_size for path in files)
+        if size is None:
+            size = sum(path.stat().st_size for path in files)
         store = Store.asked_for(options.cache_size)
         if store is None or options.known.tokens is not None or fits(size * memory_per_byte):
             return None
@@ -105,10 +109,10 @@ class TextKeeper:
             self.store.check_room(self.size if size is None else size)
         if new and size is None:
             self.report(
-                f"the {self.noun} of {self.title} take up to {bytes_text(self.size)} and more than "
-                f"the {bytes_text(data_limit())} that are held in memory while they are read; they "
-                f"are kept in {self.store.folder} and read from disk in training (--cache-size "
-                "says how much may lie there, 0 holds all in memory)"
+                f"the {self.noun} of {self.title} take up to {bytes_text(self.size)}, and reading "
+                f"them up to {bytes_text(self.needed)}, more than the {bytes_text(data_limit())} "
+                f"that are held in memory; they are kept in {self.store.folder} and read from disk "
+                "(--cache-size says how much may lie there, 0 holds all in memory)"
             )
         with self.store.refusals(), ExitStack() as stack:
             writers = {
@@ -127,12 +131,17 @@ class TextKeeper:
             raise NoRoom(f"texts that were written to {self.store.folder} are not there")
         return StoredTexts(StoredRows.all_of(stored.rows.file))
 
-    def require_memory(self, error: NoRoom) -> None:
-        """Says that texts are held in memory. Raises: DataError if they do not fit there."""
+    @property
+    def keep_rows(self) -> RowKeeper:
+        """What puts rows of a table in these files on disk."""
+        return RowKeeper(self.store, self.root, self.files, self.title, self.report)
+
+    def require_memory(self, error: Exception) -> None:
+        """Says that all is held in memory. Raises: DataError if they do not fit there."""
         require_memory(
             self.needed, f"reading {self.title}", f"It cannot be kept on disk either: {error}."
         )
-        self.report(f"texts are held in memory, as they are not kept on disk: {error}")
+        self.report(f"{self.noun} are held in memory, as they are not kept on disk: {error}")
 
     def require_for(self, count: int, what: str = "what it holds beside long texts") -> None:
         """Raises: DataError if so many bytes, which are no long texts, do not fit in memory."""

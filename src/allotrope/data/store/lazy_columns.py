@@ -235,3 +235,10 @@ def pages_of(columns: Columns) -> Iterator[Mapping[str, np.ndarray]]:
 def count_of(columns: Columns) -> int:
     """How many rows there are; nothing is loaded."""
     return shape_of(columns, next(iter(columns)))[0]
+
+
+def between(columns: Columns, start: int, end: int) -> Columns:
+    """The rows from `start` to before `end`; nothing is loaded, nor copied."""
+    if isinstance(columns, LazyColumns):
+        return columns.take(np.arange(start, end))
+    return {name: column[start:end] for name, column in columns.items()}

@@ -69,9 +69,13 @@ def _index(source: Any) -> list[Any] | None:
     return None if names == list(range(len(names))) else names
 
 
-def columns_of(frame: Any) -> FrameColumns:
-    """The columns of a narwhals frame. Raises: DataError for those of kinds that are not read."""
-    columns, problems = FrameColumns(), []
+def columns_of(frame: Any, problems: dict[str, str] | None = None) -> FrameColumns:
+    """The columns of a narwhals frame.
+
+    Those of kinds that are not read are added to `problems`. Raises: DataError if there are none to
+    add to.
+    """
+    columns, own = FrameColumns(), dict[str, str]()
     for name in frame.columns:
         column = frame.get_column(name)
         lists = labels_of(column)
@@ -79,16 +83,25 @@ def columns_of(frame: Any) -> FrameColumns:
         if lists is not None:
             columns.labels[str(name)] = lists.labels
         if array is None:
-            problems.append(f"'{name}' holds {_kind_in_words(column)}")
+            own[str(name)] = f"'{name}' holds {_kind_in_words(column)}"
         else:
             columns[str(name)] = array
-    if problems:
-        more = f" and {len(problems) - LISTED:,} more" if len(problems) > LISTED else ""
+    if problems is None:
+        check_read(own)
+    else:
+        problems |= own
+    return columns
+
+
+def check_read(problems: Mapping[str, str]) -> None:
+    """Raises: DataError for all columns that are not read."""
+    listed = list(problems.values())
+    if listed:
+        more = f" and {len(listed) - LISTED:,} more" if len(listed) > LISTED else ""
         raise DataError(
-            f"columns of a data frame: {'; '.join(problems[:LISTED])}{more}. Expected numbers, "
+            f"columns of a data frame: {'; '.join(listed[:LISTED])}{more}. Expected numbers, "
             "texts, truth values, categories, dates, or lists of texts; leave others out."
         )
-    return columns
 
 
 def frame_of_columns(name: str, columns: FrameColumns) -> Frame:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +35,7 @@ from allotrope.data.sources.table.volume_columns import (
     volume_columns,
 )
 from allotrope.data.store.cell_pages import PagedCells
-from allotrope.data.store.kept_rows import KeepRows, RowKeeper, rows_in_memory
+from allotrope.data.store.kept_rows import KeepRows, rows_in_memory
 from allotrope.data.store.lazy_columns import Columns, LazyColumns
 
 DecodedFiles = Mapping[str, Decoded | DecodedVolumes]
@@ -69,7 +70,7 @@ def read_tables(tables: Mapping[str, Path], options: DataOptions, report: Report
     separator = next(iter(columns.values())).separator
     cells = _asked_cells(options, separator == ";")
     frame = _frame(name, columns, pictures, volumes, cells, notes)
-    frame.keep_rows = _keep_rows(tables, columns, report)
+    frame.keep_rows = _keep_rows(tables, columns)
 
     def decoded(frame: Frame, names: list[str]) -> tuple[Frame, DecodedFiles]:
         files: DecodedFiles = {}
@@ -174,15 +175,12 @@ def _frame(
     return with_split_column(checked(frame))
 
 
-def _keep_rows(
-    tables: Mapping[str, Path], columns: Mapping[str, TextColumns], report: Report
-) -> KeepRows:
+def _keep_rows(tables: Mapping[str, Path], columns: Mapping[str, TextColumns]) -> KeepRows:
     """What puts rows on disk, if one of the tables is read from there."""
     keepers = [table.keeper for table in columns.values() if table.keeper is not None]
     if not keepers:
         return rows_in_memory
-    first = keepers[0]
-    return RowKeeper(first.store, first.root, list(tables.values()), first.title, report)
+    return replace(keepers[0].keep_rows, files=list(tables.values()))
 
 
 def _without_columns(table: TextColumns) -> Columns:
