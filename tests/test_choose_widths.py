@@ -30,6 +30,10 @@ def dense(*widths):
     return b.network()
 
 
+def every_width(name, width):
+    return range(width)
+
+
 def widths_of(network):
     """How wide the layers in between are."""
     weights = [name for name in sorted(network.weights) if name != "w0"]
@@ -107,10 +111,10 @@ def test_only_the_widths_that_are_named_and_never_a_whole_layer():
     known = groups(network)
     seconds = lambda some: float(sum(widths_of(some)))  # noqa: E731
     _, prediction = removed_for(
-        network, known, np.ones(48), seconds, 12.0, widths=lambda width: (20, 5, 0, width, 99)
+        network, known, np.ones(48), seconds, 12.0, widths=lambda name, width: (20, 5, 0, width, 99)
     )
     assert [width.after for width in prediction.widths] == [5, 5]
-    _, prediction = removed_for(network, known, np.ones(48), seconds, 2.0, widths=range)
+    _, prediction = removed_for(network, known, np.ones(48), seconds, 2.0, widths=every_width)
     assert [width.after for width in prediction.widths] == [1, 1]
 
 
@@ -176,14 +180,14 @@ def test_a_network_of_which_nothing_can_be_cut_says_why():
 
 
 def test_usual_widths_are_multiples():
-    assert list(multiples(64)) == [56, 48, 40, 32, 24, 16, 8]
-    assert list(multiples(16)) == [12, 8, 4]
-    assert list(multiples(17)) == [16, 8]
-    assert list(multiples(6)) == [4, 2]
-    assert list(multiples(2)) == [1]
-    assert list(multiples(1)) == []
-    assert list(multiples(256)) == list(range(240, 0, -16))
-    assert 10 <= len(list(multiples(1000))) <= 16
+    assert list(multiples("", 64)) == [56, 48, 40, 32, 24, 16, 8]
+    assert list(multiples("", 16)) == [12, 8, 4]
+    assert list(multiples("", 17)) == [16, 8]
+    assert list(multiples("", 6)) == [4, 2]
+    assert list(multiples("", 2)) == [1]
+    assert list(multiples("", 1)) == []
+    assert list(multiples("", 256)) == list(range(240, 0, -16))
+    assert 10 <= len(list(multiples("", 1000))) <= 16
 
 
 def test_groups_of_several_places_leave_whole_ones():
@@ -195,5 +199,5 @@ def test_groups_of_several_places_leave_whole_ones():
     b.output(b.add("Conv", [second, b.weight("c", np.ones((3, 12, 1, 1), np.float32))]), "y")
     network = b.network()
     known = groups(network)
-    layers = narrowable(network, known, np.ones(len(known)), lambda width: range(width))
+    layers = narrowable(network, known, np.ones(len(known)), every_width)
     assert [layer.widths for layer in layers] == [(10, 8, 6, 4, 2), (10, 8, 6, 4, 2)]

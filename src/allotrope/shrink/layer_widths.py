@@ -10,8 +10,8 @@ import numpy as np
 from allotrope.network.network import Network
 from allotrope.shrink.groups import DependencyGroup, Groups
 
-Widths = Callable[[int], Iterable[int]]
-"""Gives the widths that are worth a trial for a layer of this width."""
+Widths = Callable[[str, int], Iterable[int]]
+"""Gives the widths that are worth a trial for the layer of this name and width."""
 
 MULTIPLE = 8
 """Kernels compute so many channels at once, or a multiple of it, on every processor of today."""
@@ -19,8 +19,8 @@ STEPS = 16
 """So many widths of a layer are tried at most."""
 
 
-def multiples(width: int) -> Iterator[int]:
-    """The usual widths below `width`, the widest first: multiples of 8, of less if it is narrow."""
+def multiples(name: str, width: int) -> Iterator[int]:
+    """The usual widths of a layer, the widest first: multiples of 8, of less if it is narrow."""
     step = MULTIPLE * max(1, round(width / (MULTIPLE * STEPS)))
     while step > 1 and 2 * step >= width:
         step //= 2
@@ -79,11 +79,11 @@ def _layer(
     sizes = [_places(group, weight, axis) for group in alike]
     left = width - np.concatenate([[0], np.cumsum([sizes[place] for place in order])])
     gone = {int(count): number for number, count in enumerate(left[:-1])}
-    possible = sorted((n for n in set(widths(width)) if n in gone and n < width), reverse=True)
+    tried = sorted(set(widths(weight, width)), reverse=True)
     return NarrowableLayer(
         name=weight,
         width=width,
-        widths=tuple(possible),
+        widths=tuple(n for n in tried if n in gone and n < width),
         order=tuple(alike[place].number for place in order),
         lost=np.concatenate([[0.0], np.cumsum(worth[order])]),
         gone=gone,
