@@ -58,14 +58,15 @@ def row(name, network, runtime, precision, threads, trials, folder):
     x = random.normal(size=(1, 3, 32, 32)).astype(np.float32)
     inputs = {network.inputs[0].name: x}
     form = FORMS[precision]
-    precision = "int8" if form else precision
+    if form:
+        precision = "int8"
     with kernel_times(inputs, runtime, precision, form, threads, folder) as times:
         began = time.monotonic()
         left = times.calibrate(network, known)
         calibrated = time.monotonic() - began
         others = [random_widths(network, known, random) for _ in range(trials)]
         predicted = np.array([times.seconds(other) for other in others])
-        measured = np.array(times._timed_whole([network, *others]))
+        measured = np.array(times.timed_whole([network, *others]))
         measured, whole = measured[1:], measured[0]
         parted = predicted / measured - 1
         ratio = times.alone(network) / whole
@@ -85,8 +86,8 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         for name in asked.networks:
             network = getattr(zoo, name)(10, (3, 32, 32))
-            for both in asked.runtimes:
-                runtime, precision = both.split("/")
+            for each in asked.runtimes:
+                runtime, precision = each.split("/")
                 row(name, network, runtime, precision, asked.threads, asked.trials, Path(folder))
 
 

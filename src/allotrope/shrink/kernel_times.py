@@ -44,7 +44,7 @@ class KernelTimes:
         inputs: Mapping[str, np.ndarray],
     ) -> None:
         """`inputs`: one example, or as many as are run at once, as the network takes them."""
-        self._timed_alone, self._timed_whole = timed_alone, timed_whole
+        self._timed_alone, self.timed_whole = timed_alone, timed_whole
         self._table, self._inputs = table, inputs
         self._slope, self._offset = 1.0, 0.0
 
@@ -55,7 +55,7 @@ class KernelTimes:
         """
         networks = at_shares(network, known, SHARES, widths)
         alone = np.array([self.alone(one) for one in networks])
-        whole = np.array(self._timed_whole(networks))
+        whole = np.array(self.timed_whole(networks))
         self._slope, self._offset = fitted_line(alone, whole)
         return float(np.abs((self._slope * alone + self._offset) / whole - 1).max())
 
