@@ -8,11 +8,18 @@ import pytest
 import allotrope
 from allotrope.data.store.stored_rows import StoredRows
 from allotrope.errors import DataError
+from read_sources import error_of
 from stored_pictures import TINY, hash_of_batches
-from stored_texts import csv_file, json_file, reviews, text_folder
+from stored_texts import csv_file, json_file, lines_file, reviews, text_folder, zipped_lines
 
 LIMIT = "ALLOTROPE_DATA_LIMIT"
-MADE = {"folder": text_folder, "table": csv_file, "json": json_file}
+MADE = {
+    "folder": text_folder,
+    "table": csv_file,
+    "json": json_file,
+    "lines": lines_file,
+    "zipped lines": zipped_lines,
+}
 
 
 @pytest.fixture(autouse=True)
@@ -135,3 +142,55 @@ def test_numbers_and_classes_beside_texts(tmp_path, monkeypatch):
     assert isinstance(stored.train["text"], StoredRows)
     assert [each.name for each in stored.inputs] == ["text", "table"]
     assert hash_of_batches(held) == hash_of_batches(stored)
+
+
+def lines_of(folder, before):
+    lines = [f"{before(number)} {text}" for number, (text, _) in enumerate(reviews(80)) if text]
+    (folder / "reviews.txt").write_text("\n".join([*lines, "", ""]), encoding="utf-8")
+    return folder / "reviews.txt"
+
+
+FORMS = {
+    "a word": lambda number: ("good", "bad")[number % 2],
+    "coarse and fine": lambda number: ("ANY:one", "ANY:two", "ALL:three")[number % 3],
+    "several": lambda number: ("__label__a", "__label__a __label__b", "__label__b")[number % 3],
+    "several in a late line": lambda number: "__label__a " * (number == 70) + "__label__b",
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_lines_of_each_form_are_the_same_from_disk(tmp_path, monkeypatch, form):
+    path = lines_of(tmp_path, FORMS[form])
+    if form == "several in a late line":
+        assert "'labels'" in error_of(path, cache_size=0)
+        said = error_of(path, cache_size=0)
+        monkeypatch.setenv(LIMIT, TINY)
+        assert error_of(path) == said
+        return
+    held, stored = held_and_stored(path, monkeypatch)
+    assert isinstance(stored.train["text"], StoredRows)
+    assert held.tasks == stored.tasks and held.lines == stored.lines
+    assert hash_of_batches(held) == hash_of_batches(stored)
+
+
+@pytest.mark.parametrize("change", [lambda data: data[:-40], lambda data: data + b"no gzip"])
+def test_lines_cut_short_are_the_same_error_and_leave_nothing(tmp_path, monkeypatch, store, change):
+    path = zipped_lines(tmp_path, reviews())
+    path.write_bytes(change(path.read_bytes()))
+    said = error_of(path, cache_size=0)
+    assert "cannot be decompressed" in said
+    monkeypatch.setenv(LIMIT, TINY)
+    assert error_of(path) == said
+    assert not left_in(store)
+
+
+def test_lines_of_other_encodings_and_ends_are_the_same_from_disk(tmp_path, monkeypatch):
+    path = lines_file(tmp_path, reviews())
+    data = path.read_bytes().replace("naïve".encode(), "naïve".encode("cp1252"), 20)
+    path.write_bytes(data.replace(b"\n", b"\r\n", 9).replace(b"\n", b"\r", 12))
+    held, stored = held_and_stored(path, monkeypatch)
+    assert isinstance(stored.train["text"], StoredRows)
+    assert held.lines == stored.lines
+    assert hash_of_batches(held) == hash_of_batches(stored)
+    path.write_text(path.read_text("cp1252"), encoding="utf-16")
+    assert isinstance(allotrope.read(path).train["text"], np.ndarray)

@@ -82,7 +82,7 @@ def _read_file(path: Path, options: DataOptions, report: Report) -> Reading:
     if is_json_lines(path):
         return read_json_lines({"train": path}, options, report)
     if may_be_lines(path):
-        return read_lines({"train": path}, options)
+        return read_lines({"train": path}, options, report)
     remedy = (
         " Archives are not extracted: extract it and name the folder."
         if path.suffix.lower() in ARCHIVES
@@ -161,7 +161,7 @@ def _read_texts(
             f"{path}: holds folders of texts, and files of lines ({listed}). Name one of these "
             "files, or move them away."
         )
-    return _saying(read_lines(files, options), lines.said)
+    return _saying(read_lines(files, options, report), lines.said)
 
 
 def _saying(reading: Reading, *notes: str) -> Reading:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from allotrope.data.store.stored_texts import StoredTexts
 
 MARK = "__label__"
 FASTTEXT = re.compile(rf"(?:{MARK}\S+[ \t]+)*{MARK}\S+")
@@ -22,12 +23,12 @@ class LabelledLines:
     """Texts with the words before them, and the `numbers` of their lines.
 
     `labels` are columns by name: `label`, or `coarse` and `fine`, or `labels` if one line has
-    several. `empty` are numbers of lines that hold a label and no text.
+    several. `empty` are numbers of lines that hold a label and no text. Texts may lie on disk.
     """
 
-    texts: list[str]
-    labels: dict[str, list[str]]
-    numbers: list[int]
+    texts: list[str] | StoredTexts
+    labels: Mapping[str, list[str]]
+    numbers: Sequence[int]
     empty: list[int]
 
 
@@ -46,30 +47,69 @@ def has_labels(lines: Sequence[str]) -> bool:
 
 def labelled(lines: Sequence[str], form: str) -> LabelledLines:
     """The lines apart in labels and texts, by the form that `form_of` gives."""
-    apart = LabelledLines([], {name: [] for name in COLUMNS[form]}, [], [])
+    labels: dict[str, list[str]] = {name: [] for name in COLUMNS[form]}
+    texts, numbers, empty = list[str](), list[int](), list[int]()
+    for number, values, text in parted(lines, form, empty):
+        texts.append(text)
+        numbers.append(number)
+        for name, value in zip(COLUMNS[form], values, strict=True):
+            labels[name].append(value)
+    return LabelledLines(texts, labels, numbers, empty)
+
+
+def parted(
+    lines: Iterable[str], form: str, empty: list[int]
+) -> Iterator[tuple[int, tuple[str, ...], str]]:
+    """The number, the labels and the text of each line; those without text are added to `empty`."""
     for number, line in enumerate(lines, 1):
         if not line.strip():
             continue
         label, text = _apart(line.strip(), form)
-        if not text:
-            apart.empty.append(number)
-            continue
-        apart.texts.append(text)
-        apart.numbers.append(number)
-        for name, value in zip(COLUMNS[form], _columns(label, form), strict=True):
-            apart.labels[name].append(value)
-    return apart
+        if text:
+            yield number, _columns(label, form), text
+        else:
+            empty.append(number)
 
 
-def form_of(lines: Sequence[str]) -> str:
-    """One of COLUMNS: what the first words of lines look like."""
-    firsts = [line.split(None, 1)[0] for line in lines if line.strip()]
-    if all(first.startswith(MARK) for first in firsts):
-        several = Counter(len(_marks(line)) for line in lines if line.strip())
-        return "fasttext" if set(several) == {1} else "fasttext-several"
-    if all(map(COARSE_AND_FINE.fullmatch, firsts)):
-        return "coarse-and-fine"
-    return "first-word"
+@dataclass
+class LineForms:
+    """Goes over lines, and remembers what their first words look like."""
+
+    marked: bool = True
+    coarse_and_fine: bool = True
+    marks: set[int] = field(default_factory=set)
+
+    @classmethod
+    def of(cls, lines: Iterable[str]) -> LineForms:
+        """What those of these lines look like."""
+        forms = cls()
+        for line in lines:
+            if line.strip():
+                forms.take(line)
+        return forms
+
+    def take(self, line: str) -> None:
+        """Look at one more line, which is not empty."""
+        first = line.split(None, 1)[0]
+        self.marked = self.marked and first.startswith(MARK)
+        if self.marked:
+            self.marks.add(len(_marks(line)))
+        self.coarse_and_fine = bool(self.coarse_and_fine and COARSE_AND_FINE.fullmatch(first))
+
+    def joined(self, other: LineForms) -> LineForms:
+        """What the lines of two files look like together."""
+        return LineForms(
+            self.marked and other.marked,
+            self.coarse_and_fine and other.coarse_and_fine,
+            self.marks | other.marks,
+        )
+
+    @property
+    def form(self) -> str:
+        """One of COLUMNS."""
+        if self.marked:
+            return "fasttext" if self.marks == {1} else "fasttext-several"
+        return "coarse-and-fine" if self.coarse_and_fine else "first-word"
 
 
 COLUMNS = {

@@ -48,10 +48,10 @@ def read_text_file(path: Path, most: int = MOST_BYTES, remedy: str = SPLIT_IT) -
         lines[0] = lines[0].removeprefix("\ufeff")
     if any("\0" in line for line in lines):
         raise DataError(f"{path}: holds zero bytes; expected lines of text.")
-    return TextFile(path, lines, _notes(path, used))
+    return TextFile(path, lines, notes_of(path, used))
 
 
-def _notes(path: Path, used: Counter[str]) -> list[str]:
+def notes_of(path: Path, used: Counter[str]) -> list[str]:
     """What of the encodings is not as usual."""
     strange = {name: count for name, count in used.items() if name not in USUAL}
     if not strange:
@@ -72,13 +72,22 @@ def content(
 
     Raises: DataError if they are more than `most`, or cannot be decompressed.
     """
-    with path.open("rb") as file:
-        compressed = file.read(len(GZIP)) == GZIP or path.suffix.lower() == COMPRESSED
-    if not compressed:
+    if not is_compressed(path):
         size = path.stat().st_size
         require_memory(size * memory_per_byte, str(path), remedy)
         return path.read_bytes()
     return _decompressed(path, most, memory_per_byte, remedy)
+
+
+def is_compressed(path: Path) -> bool:
+    """Whether a file is gzip's, or is called so."""
+    with path.open("rb") as file:
+        return file.read(len(GZIP)) == GZIP or path.suffix.lower() == COMPRESSED
+
+
+def not_whole(path: Path, error: Exception) -> DataError:
+    """What is said of a file that cannot be decompressed."""
+    return DataError(f"{path}: cannot be decompressed: {error}. Expected a whole gzip file.")
 
 
 def _decompressed(path: Path, most: int, memory_per_byte: int, remedy: str) -> bytes:
@@ -96,7 +105,5 @@ def _decompressed(path: Path, most: int, memory_per_byte: int, remedy: str) -> b
                     )
                 parts.append(part)
     except (OSError, EOFError, zlib.error) as error:
-        raise DataError(
-            f"{path}: cannot be decompressed: {error}. Expected a whole gzip file."
-        ) from None
+        raise not_whole(path, error) from None
     return b"".join(parts)

@@ -1,0 +1,140 @@
+"""Files of labelled lines that are more than the memory: texts go to disk, a line at a time."""
+
+from __future__ import annotations
+
+import gzip
+import zlib
+from array import array
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from allotrope.config import DataOptions
+from allotrope.data.encodings import decoded, printable
+from allotrope.data.sources.held_cells import HeldCells
+from allotrope.data.sources.lines.labelled_lines import COLUMNS, LabelledLines, parted
+from allotrope.data.sources.lines.text_file import (
+    CHUNK,
+    MEMORY_PER_BYTE,
+    is_compressed,
+    not_whole,
+    notes_of,
+)
+from allotrope.data.sources.text_keeper import NotByPage, TextKeeper
+from allotrope.data.store.store import Store, raised_apart
+
+Report = Callable[[str], None]
+LONGEST = 64_000_000
+"""Bytes of a line, at the most."""
+CHECKED = 10_000
+"""Lines after which it is looked again whether labels fit in memory."""
+KEY = "lines"
+
+
+@dataclass
+class PagedLines:
+    """A file that is gone over a line at a time, as often as need be."""
+
+    path: Path
+    keeper: TextKeeper
+    used: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def notes(self) -> list[str]:
+        """What of the encodings is not as usual."""
+        return notes_of(self.path, self.used)
+
+    def lines(self) -> Iterator[str]:
+        """Each line, decoded by itself, without its end.
+
+        Raises: DataError if it cannot be decompressed; NotByPage.
+        """
+        self.used.clear()
+        first = True
+        for data in _raw_lines(self.path):
+            line, encoding = decoded(data)
+            if encoding.startswith(("utf-16", "utf-32")) or "\0" in line:
+                raise NotByPage("it holds zero bytes, or is no UTF-8")
+            self.used[encoding] += 1
+            yield line.removeprefix("\ufeff") if first else line
+            first = False
+
+    def labelled(self, form: str) -> LabelledLines:
+        """The lines apart in labels, which are in memory, and texts, which are on disk.
+
+        Raises: DataError if labels do not fit in memory; NoRoom; NotByPage.
+        """
+        key = KEY, form
+        labels = {name: HeldCells() for name in COLUMNS[form]}
+        numbers, empty = array("q"), list[int]()
+        with self.keeper.taking([key]) as taken:
+            rows = parted(raised_apart(self.lines()), form, empty)
+            for number, values, text in rows:
+                taken.add(key, text)
+                numbers.append(number)
+                for held, value in zip(labels.values(), values, strict=True):
+                    held.add(value)
+                if not len(numbers) % CHECKED:
+                    self.keeper.require_for(sum(held.bytes for held in labels.values()), "labels")
+        cells = {name: held.cells for name, held in labels.items()}
+        return LabelledLines(self.keeper.column(key), cells, numbers, empty)
+
+
+def paged_lines(path: Path, options: DataOptions, report: Report) -> PagedLines | None:
+    """The file, if it is more than is held in memory. Raises: DataError for one cut short."""
+    size = path.stat().st_size
+    store = Store.asked_for(options.cache_size)
+    if is_compressed(path) and store is not None:
+        size = _decompressed_size(path, store.size)
+    keeper = TextKeeper.of_large(
+        path.parent,
+        [path],
+        f"'{printable(path.name)}'",
+        MEMORY_PER_BYTE,
+        (KEY,),
+        options,
+        report,
+        size=size,
+    )
+    return None if keeper is None else PagedLines(path, keeper)
+
+
+def _decompressed_size(path: Path, most: int) -> int:
+    """The bytes of a gzip file decompressed, or more than `most`: it may hold any number."""
+    size = 0
+    for part in _parts(path):
+        size += len(part)
+        if size > most:
+            break
+    return size
+
+
+def _parts(path: Path) -> Iterator[bytes]:
+    """The content of a file in parts. Raises: DataError for a gzip file that is not whole."""
+    with _opened(path) as file:
+        try:
+            while part := file.read(CHUNK):
+                yield part
+        except (OSError, EOFError, zlib.error) as error:
+            raise not_whole(path, error) from None
+
+
+def _raw_lines(path: Path) -> Iterator[bytes]:
+    """Each line without its end: a line feed, a carriage return, or both.
+
+    Raises: DataError for a gzip file that is not whole; NotByPage.
+    """
+    with _opened(path) as file:
+        try:
+            while data := file.readline(LONGEST):
+                if len(data) == LONGEST:
+                    raise NotByPage(f"a line has more than {LONGEST:,} bytes")
+                yield from data.splitlines()
+        except (OSError, EOFError, zlib.error) as error:
+            raise not_whole(path, error) from None
+
+
+def _opened(path: Path) -> Any:
+    return gzip.open(path) if is_compressed(path) else path.open("rb")
