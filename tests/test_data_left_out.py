@@ -43,6 +43,7 @@ def test_a_python_environment_is_left_out(tmp_path):
 
 def test_loops_of_links_end_and_endless_folders_are_refused(tmp_path):
     (tree(tmp_path, "cat", "dog") / "cat" / "loop").symlink_to(tmp_path)
+    (tmp_path / "itself").symlink_to(tmp_path / "itself")
     assert read(tmp_path)[0] == {"train": TWO}
     deep = tmp_path / "deep" / "/".join("x" * 40)
     tree(tmp_path, deep.relative_to(tmp_path).as_posix())

@@ -81,7 +81,7 @@ def scan(folder: Path) -> Tree:
     tree.root = _scanned(folder, tree, frozenset())
     filled = {child.path for child in tree.root.folders}
     with os.scandir(folder) as entries:
-        paths = sorted(folder / entry.name for entry in entries if entry.is_dir())
+        paths = sorted(folder / entry.name for entry in entries if _is_folder(entry))
     left = [path for path in paths if path not in filled and not path.name.startswith(".")]
     tree.empty = [shown(path, folder) for path in left if not _holds_skipped(path, tree)]
     return tree
@@ -102,7 +102,7 @@ def _scanned(path: Path, tree: Tree, above: frozenset[tuple[int, int]]) -> Folde
         visible = sorted((entry for entry in entries if not entry.name.startswith(".")), key=_name)
     for entry in visible:
         inner = path / entry.name
-        if not entry.is_dir():
+        if not _is_folder(entry):
             _add_file(inner, folder, tree)
         elif (reason := reason_to_skip(inner)) is not None:
             tree.skipped[shown(inner, tree.root.path)] = reason
@@ -115,6 +115,13 @@ def _scanned(path: Path, tree: Tree, above: frozenset[tuple[int, int]]) -> Folde
     ):
         folder.pictures.clear()  # what is left of a run folder
     return folder
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link that leads to itself
+        return False
 
 
 def _name(entry: os.DirEntry[str]) -> str:
