@@ -14,6 +14,18 @@ from allotrope.verbs.compare import compare
 
 pandas = pytest.importorskip("pandas")
 ROWS = 240
+QUICK = {
+    "frameworks": ["pytorch"],
+    "epochs": 2,
+    "seeds": 1,
+    "threads": 1,
+    "budget": "5m",
+    "precision": "float32",
+    "memory_layout": "default",
+    "compile": False,
+    "quiet": True,
+}
+"""One framework with settings that are not raced."""
 
 
 def facts(count=ROWS):
@@ -47,16 +59,8 @@ def mixed(tmp_path_factory):
         kinds(),
         target=["side", "glow", "tags"],
         task={"tags": "multilabel"},
-        frameworks=["pytorch"],
-        epochs=2,
-        seeds=1,
-        threads=1,
-        budget="5m",
-        precision="float32",
-        memory_layout="default",
-        compile=False,
+        **QUICK,
         out=tmp_path_factory.mktemp("runs"),
-        quiet=True,
     )
 
 
@@ -99,6 +103,40 @@ def test_no_trees_beside_what_is_no_table():
     stand = beside(data, Recipe(), threads=1)
     assert stand.trees is None
     assert stand.facts().keys() == {"guess"}
+
+
+@pytest.fixture(scope="module")
+def texts_alone(tmp_path_factory):
+    """One race over texts that a linear model tells apart, so that there is nothing to learn."""
+    folder, columns = tmp_path_factory.mktemp("reviews"), kinds(240)
+    texts = [f"{text}{', so' * (row % 30)}" for row, text in enumerate(columns["remark"])]
+    lines = [f'"{text}",{side}' for text, side in zip(texts, columns["side"], strict=True)]
+    (folder / "reviews.csv").write_text("\n".join(["text,side", *lines]))
+    return compare(folder / "reviews.csv", target="side", **QUICK, out=folder)
+
+
+def test_texts_alone_are_raced_beside_the_linear_model_that_they_begin_as(texts_alone):
+    (row,) = texts_alone.json["frameworks"]
+    assert "reason" not in row and row["trainings"]
+    assert texts_alone.json["network"] == "text_cnn"
+    begun = texts_alone.json["race"]["begun"]
+    assert begun == {"validation_accuracy": 1.0, "test_accuracy": 1.0}
+    nothing, before, lengths, *_ = texts_alone.json["race"]["remarks"]
+    assert "No training is better than the network is before its first step (100.00%" in nothing
+    assert before.startswith("Before its first step the network has validation accuracy 100.00%")
+    assert lengths.startswith("Times are measured with text without its padding: ")
+    assert texts_alone.json["accuracy_goal"] is None
+    assert "before its first step" in (texts_alone.folder / "report.html").read_text()
+
+
+def test_volumes_are_raced(tmp_path):
+    random, labels = np.random.default_rng(0), np.arange(60) % 2
+    volumes = random.uniform(0, 100, (60, 9, 9, 9)) + 60 * labels[:, None, None, None]
+    columns = {"scan": volumes.astype(np.float32), "ill": labels}
+    raced = compare(columns, input={"scan": "volume"}, target="ill", **QUICK, out=tmp_path)
+    (row,) = raced.json["frameworks"]
+    assert "reason" not in row and row["trainings"] and row["peak_memory"]
+    assert [each["kind"] for each in raced.json["data"]["inputs"]] == ["volume"]
 
 
 def trained(value):

@@ -78,6 +78,14 @@ def test_batches_alike_have_one_shape_for_which_is_compiled():
     assert not np.array_equal(alike[0].inputs["text"], alike[1].inputs["text"])
 
 
+def test_batches_alike_are_as_long_as_those_in_the_middle():
+    for seed in range(3):
+        made = batches(batch_size=8, seed=seed)
+        widths = sorted(batch.inputs["text"].shape[1] for batch in made.epoch(0))
+        (batch,) = made.alike(1)
+        assert batch.inputs["text"].shape[1] == widths[len(widths) // 2]
+
+
 def test_answers_come_back_in_the_order_of_the_examples():
     data, widths = texts(beside=True), []
 

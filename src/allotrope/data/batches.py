@@ -95,19 +95,31 @@ class Batches:
         return 1 if self._lengths is None else len(np.unique(self._lengths))
 
     def alike(self, count: int) -> list[Batch]:
-        """Up to so many batches of the first epoch, all of the first one's shapes.
+        """Up to so many batches of the first epoch, all of one shape: that in the middle of all.
 
         What is compiled for one is compiled for all of them.
         """
         # Shapes are known once a batch is made, as augmentation may shorten its examples.
-        order, batches = self.order(0), [self.batch(0, 0)]
-        for step in range(1, self.steps_per_epoch):
+        order = self.order(0)
+        first, *others = self._middle_first(order)
+        batches = [self.batch(0, first, order)]
+        for step in others:
             if len(batches) == count:
                 break
             batch = self.batch(0, step, order)
             if shapes(batch) == shapes(batches[0]):
                 batches.append(batch)
         return batches
+
+    def _middle_first(self, order: np.ndarray) -> list[int]:
+        """The steps of an epoch, those first whose examples are as long as in most steps."""
+        steps = np.arange(self.steps_per_epoch)
+        if self._lengths is not None:
+            whole = order[: len(steps) * self.batch_size]
+            longest = self._lengths[whole].reshape(len(steps), -1).max(axis=1)
+            middle = np.sort(longest)[len(steps) // 2]
+            steps = np.argsort(abs(longest - middle), kind="stable")
+        return steps.tolist()
 
     def batch(self, epoch: int, step: int, order: np.ndarray | None = None) -> Batch:
         """One batch; `order` spares drawing the order of the epoch again."""

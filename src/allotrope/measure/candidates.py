@@ -151,7 +151,7 @@ def measure(
         stage.load()
         candidates_said = counted(len(candidates), "candidate")
         report(f"measuring {candidates_said} with {counted(threads, 'thread')}")
-        for line in _cut_in_words(deciding.inputs, timed):
+        for line in cut_in_words(deciding.inputs, timed):
             report(line)
         stage.quantize(inputs["calibration"], stack)
         stage.open(inputs["single"], inputs["batch"])
@@ -299,7 +299,7 @@ def _resized(arrays: Arrays, count: int) -> Arrays:
     return {name: array[rows] for name, array in arrays.items()}
 
 
-def _cut_in_words(inputs: Arrays, timed: Mapping[int, Arrays]) -> list[str]:
+def cut_in_words(inputs: Arrays, timed: Mapping[int, Arrays]) -> list[str]:
     """How long the examples are that times are measured with, of inputs that were cut."""
     lines = []
     for name, x in inputs.items():

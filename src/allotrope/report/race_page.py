@@ -237,6 +237,7 @@ def _race_facts(run: Record, deciding: Judged) -> list[tuple[str, str]]:
             stated(lambda value: f"{deciding.text(value)} validation {deciding.title}", goal),
         ),
         (f"answering {guess.text('words')}", stated(guessed, guess.number("value"))),
+        ("before its first step", stated(guessed, race.record("begun").number("test_metric"))),
         ("boosted trees", stated(guessed, race.record("trees").number("test_metric"))),
     ]
     return [(name, value) for name, value in facts if value]

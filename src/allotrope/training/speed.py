@@ -34,7 +34,7 @@ def training_speed(
     trains = find_framework(framework)
     usable = [settings for settings in (options or trains.settings()) if not settings.compiled]
     channels_last = [settings for settings in usable if settings.layout == "channels-last"]
-    batch = Batches(data, recipe).batch(0, 0)
+    (batch,) = Batches(data, recipe).alike(1)
     return max(
         _speed(trainer_for(trains, network, data, recipe, settings), batch)
         for settings in channels_last or usable

@@ -157,7 +157,8 @@ def _compared(
     """The race, recorded as it goes."""
     from allotrope.data.facts import data_facts
     from allotrope.measure.machine import cores, describe
-    from allotrope.measure.race.beside import beside, busy
+    from allotrope.measure.race.beside import beside, busy, timed_lengths
+    from allotrope.measure.race.files import start_file
     from allotrope.measure.rounds import load_average
 
     show.say(f"run folder: {run.folder}")
@@ -167,11 +168,17 @@ def _compared(
         show.say(line)
     with ends_on_record(run), tempfile.TemporaryDirectory() as folder:
         first = starts[0]
+        for reason in first.details["reasons"]:
+            show.say(reason)
         run.enter(NetworkEntry(first.name, first.details, first.recipe))
         race = _race(Path(folder), run, options, data, starts, show)
         interrupted = _interrupted(race)
-        compared_with = beside(data, first.recipe, race.plan.threads, trees=not interrupted)
-        _conclude(run, options, data, race, compared_with, disturbed, interrupted)
+        begun = None
+        if first.has_learned and not interrupted:
+            begun = start_file(Path(folder), 0)
+        compared_with = beside(data, first.recipe, race.plan.threads, not interrupted, begun)
+        remarks = [*timed_lengths(data, first.recipe), *disturbed]
+        _conclude(run, options, data, race, compared_with, remarks, interrupted)
     return ComparedRun(run.folder, run.json)
 
 
@@ -257,7 +264,7 @@ def _conclude(
     data: Data,
     race: FrameworkRace,
     compared_with: Beside,
-    disturbed: list[str],
+    remarks: list[str],
     interrupted: bool,
 ) -> None:
     """Goal, verdict and report, from what was measured."""
@@ -285,7 +292,7 @@ def _conclude(
         "seeds": options.seeds,
         "epochs": race.epochs,
         **compared_with.facts(),
-        "remarks": [*compared_with.remarks(rows, metric), *disturbed],
+        "remarks": [*compared_with.remarks(rows, metric), *remarks],
     }
     entry = RaceEntry(rows, goal, asdict(judgement), how)
     run.save(**written(entry.facts(), run.json["data"]))

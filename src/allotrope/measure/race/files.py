@@ -35,7 +35,7 @@ def write_inputs(folder: Path, data: Data, starts: Sequence[Network], recipe: Re
             path = _column(folder, split, columns.index(name))
             np.save(path, array, allow_pickle=False)
     for number, start in enumerate(starts):
-        start.save(folder / f"start-{number}.onnx")
+        start.save(start_file(folder, number))
     facts = {
         "name": data.name,
         "columns": columns,
@@ -86,12 +86,17 @@ def read_recipe(folder: Path) -> Recipe:
     return Recipe(**values)
 
 
+def start_file(folder: Path, number: int) -> Path:
+    """Where the network of this number lies."""
+    return folder / f"start-{number}.onnx"
+
+
 def read_start(folder: Path, number: int) -> Network:
     """The network before its first step, for the seed of this number."""
     repair = replace(
         Repair.none(), weights=True
     )  # as it was saved: only weights are told from constants, as always
-    start = load(folder / f"start-{number}.onnx", repair=repair)
+    start = load(start_file(folder, number), repair=repair)
     return start.changed(trainable=frozenset(_facts(folder)["trainable"][number]))
 
 
