@@ -14,6 +14,7 @@ import pytest
 
 from allotrope.config import DataOptions
 from allotrope.data import read_data
+from allotrope.data.sources.arrays.unpacked import Unpacker
 from allotrope.data.sources.idx import read_idx_file
 from allotrope.errors import DataError, UsageError
 
@@ -270,7 +271,7 @@ def test_damaged_idx_files_are_named(tmp_path, content, words):
     path = tmp_path / "train-images-idx3-ubyte"
     path.write_bytes(content)
     with pytest.raises(DataError, match=words) as caught:
-        read_idx_file(path)
+        read_idx_file(path, Unpacker(None, print))
     assert str(path) in str(caught.value)
 
 

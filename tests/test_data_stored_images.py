@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import gzip
+
 import numpy as np
 import pytest
 
 import allotrope
 from allotrope.data.store.stored_rows import StoredRows
 from allotrope.errors import DataError
+from read_sources import error_of
 from stored_pictures import TINY, hash_of_batches, same
 
 LIMIT = "ALLOTROPE_DATA_LIMIT"
@@ -56,9 +59,39 @@ def saved_as_columns(folder, x, y):
     return path
 
 
+def saved_compressed(folder, x, y):
+    path = folder / "small.npz"
+    np.savez_compressed(path, images=x, labels=y)
+    return path
+
+
+def idx_content(array):
+    """An array as IDX has it, big-endian."""
+    kind = {"u1": 8, "f4": 13, "i8": 12}[array.dtype.str[1:]]
+    values = array.astype({8: ">u1", 13: ">f4", 12: ">i4"}[kind])
+    return (
+        bytes([0, 0, kind, array.ndim]) + np.array(array.shape, ">u4").tobytes() + values.tobytes()
+    )
+
+
+def saved_as_idx(folder, x, y, pack=lambda data: data, end=""):
+    path = folder / "idx"
+    path.mkdir()
+    for name, array in (("images-idx4", x), ("labels-idx1", y)):
+        (path / f"train-{name}-ubyte{end}").write_bytes(pack(idx_content(array)))
+    return path
+
+
+def saved_as_zipped_idx(folder, x, y):
+    return saved_as_idx(folder, x, y, gzip.compress, ".gz")
+
+
 @pytest.mark.parametrize(
     ("save", "options"),
     [
+        (saved_compressed, {}),
+        (saved_as_idx, {}),
+        (saved_as_zipped_idx, {}),
         (saved_in_one_file, {}),
         (saved_by_split, {}),
         (saved_as_files, {}),
@@ -102,7 +135,7 @@ def test_other_forms(tmp_path, monkeypatch, turned):
 
 def test_what_cannot_be_mapped_is_held_in_memory(tmp_path, monkeypatch):
     x, y = arrays()
-    np.savez_compressed(tmp_path / "small.npz", images=x, labels=y)
+    np.savez_compressed(tmp_path / "small.npz", images=np.asfortranarray(x), labels=y)
     np.savez(tmp_path / "turned.npz", images=np.asfortranarray(x), labels=y)
     monkeypatch.setenv(LIMIT, TINY)
     for name in ("small.npz", "turned.npz"):
@@ -135,3 +168,43 @@ def test_what_is_not_finite_is_counted_by_pages(tmp_path, monkeypatch):
     x[3:5, 0, 0, 0] = np.nan
     with pytest.raises(DataError, match="2 values that are nan"):
         allotrope.read(saved_in_one_file(tmp_path, x, y))
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda data: data[:-30], "cannot be read"),
+        (lambda data: gzip.compress(gzip.decompress(data)[:-7]), "found 3,593"),
+        (lambda data: gzip.compress(gzip.decompress(data) + b"x"), "found more"),
+    ],
+)
+def test_idx_files_of_other_lengths_are_the_same_error(tmp_path, monkeypatch, store, change, words):
+    folder = saved_as_zipped_idx(tmp_path, *arrays())
+    path = folder / "train-images-idx4-ubyte.gz"
+    path.write_bytes(change(path.read_bytes()))
+    said = error_of(folder)
+    assert words in said
+    monkeypatch.setenv(LIMIT, TINY)
+    assert error_of(folder) == said
+    assert not list(store.glob("*"))
+
+
+def test_a_damaged_compressed_array_is_refused(tmp_path, monkeypatch, store):
+    path = saved_compressed(tmp_path, *arrays())
+    data = bytearray(path.read_bytes())
+    data[600] ^= 255
+    path.write_bytes(data)
+    assert "'images' is damaged" in error_of(path)
+    monkeypatch.setenv(LIMIT, TINY)
+    assert "'images' is damaged" in error_of(path)
+    assert not list(store.glob("*"))
+
+
+def test_without_room_on_disk_an_array_is_read_into_memory(tmp_path, monkeypatch, store):
+    path = saved_compressed(tmp_path, *arrays())
+    monkeypatch.setenv(LIMIT, TINY)
+    said = []
+    data = allotrope.read(path, cache_size="1KB", report=said.append)
+    assert isinstance(data.train["image"], np.ndarray)
+    assert any("read into memory, as there is no room on disk" in line for line in said)
+    assert not list(store.glob("*"))

@@ -78,7 +78,7 @@ def _read_file(path: Path, options: DataOptions, report: Report) -> Reading:
     if path.suffix.lower() in SUFFIXES:
         return read_arrays([path], printable(path.stem), options, report)
     if idx_name(path) is not None:
-        return with_columns_as_asked(read_idx(path, options.value_range), options)
+        return with_columns_as_asked(read_idx(path, options, report), options)
     if is_json_lines(path):
         return read_json_lines({"train": path}, options, report)
     if may_be_lines(path):
@@ -130,7 +130,7 @@ def _read_folder(path: Path, options: DataOptions, report: Report) -> Reading:
             return read_frame(frame_of_files(path, files, options, report), options)
     place = contents.paths[0]
     if contents.kind == "idx":
-        reading = with_columns_as_asked(read_idx(place, options.value_range), options)
+        reading = with_columns_as_asked(read_idx(place, options, report), options)
         return _saying_unused(reading, options)
     if contents.kind == "arrays":
         name = place.stem if len(contents.paths) == 1 else place.parent.resolve().name

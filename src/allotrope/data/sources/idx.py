@@ -6,19 +6,23 @@ import gzip
 import math
 import re
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO, cast
 
 import numpy as np
 
+from allotrope.config import DataOptions
 from allotrope.data.encodings import printable, read_class_names
 from allotrope.data.reading import Reading
 from allotrope.data.sources.arrays.read_arrays import reading
+from allotrope.data.sources.arrays.stored_images import Report, image_keeper
+from allotrope.data.sources.arrays.unpacked import OddLength, Unpacker
 from allotrope.data.split_names import SPLIT_WORDS
 from allotrope.errors import DataError
-from allotrope.inputs.image.ranges import ValueRange
 from allotrope.memory_limit import require_memory
 
 FILE_NAME = re.compile(
@@ -83,7 +87,7 @@ def idx_files(folder: Path) -> list[Path]:
     ]
 
 
-def read_idx(path: Path, asked: ValueRange | None = None) -> Reading:
+def read_idx(path: Path, options: DataOptions, report: Report) -> Reading:
     """The splits of a folder of IDX files, or of the data set that the file `path` belongs to.
 
     Class names come from a file such as `class_names.txt` (one a line) if there is one.
@@ -105,15 +109,17 @@ def read_idx(path: Path, asked: ValueRange | None = None) -> Reading:
             f"({', '.join(data_set or 'one without a name' for data_set in sorted(sets))}). Name "
             f"one of the files of one, such as {folder / firsts[0]}."
         )
-    return _read_set(
-        folder, {file: name for file, name in files.items() if name.data_set in sets}, asked
-    )
+    chosen = {file: name for file, name in files.items() if name.data_set in sets}
+    return _read_set(folder, chosen, options, report)
 
 
-def _read_set(folder: Path, files: Mapping[Path, IdxName], asked: ValueRange | None) -> Reading:
+def _read_set(
+    folder: Path, files: Mapping[Path, IdxName], options: DataOptions, report: Report
+) -> Reading:
     images: dict[str, np.ndarray] = {}
     labels: dict[str, np.ndarray] = {}
     notes: list[str] = []
+    unpacker = Unpacker.asked_for(options, report)
     for path, name in files.items():
         if name.split is None and any(other.split is not None for other in files.values()):
             raise DataError(f"{path}: not named like a known split; expected {EXPECTED}.")
@@ -123,7 +129,7 @@ def _read_set(folder: Path, files: Mapping[Path, IdxName], asked: ValueRange | N
             raise DataError(
                 f"{path}: {split} has these already from another file. Keep one of them."
             )
-        arrays[split] = read_idx_file(path)
+        arrays[split] = read_idx_file(path, unpacker)
     _check_pairs(folder, images, labels)
     labels = {split: _classes(array, notes) for split, array in labels.items()}
     if any("emnist" in name.data_set.lower().split("-") for name in files.values()):
@@ -135,8 +141,9 @@ def _read_set(folder: Path, files: Mapping[Path, IdxName], asked: ValueRange | N
             images,
             labels,
             _class_names(folder, notes),
-            asked,
+            options.value_range,
             notes,
+            image_keeper(list(files), options, report),
         )
     except DataError as error:
         raise DataError(f"{folder}: {error}") from None
@@ -162,23 +169,37 @@ def _classes(labels: np.ndarray, notes: list[str]) -> np.ndarray:
     return labels[:, 0]
 
 
-def read_idx_file(path: Path) -> np.ndarray:
-    """The array of one IDX file, gzipped or not.
+def read_idx_file(path: Path, unpacker: Unpacker) -> np.ndarray:
+    """The array of one IDX file, gzipped or not; mapped from disk if it is more than the memory.
 
     Format: two zero bytes, the type, the rank, each length as 4 bytes big-endian, then the values,
     big-endian too.
     Raises: DataError if the file is damaged.
     """
     try:
-        with path.open("rb") as raw:
-            zipped = raw.read(2) == b"\x1f\x8b"
-        with gzip.open(path, "rb") if zipped else path.open("rb") as file:
-            return _values(cast(BinaryIO, file), path)
+        with _opened(path) as file:
+            shape, dtype = _header(file, path)
+            start = file.tell()
+            on_disk = unpacker.mapped(path, path.stem, shape, dtype, partial(_opened, path, start))
+            return _values(file, path, shape, dtype) if on_disk is None else on_disk
+    except OddLength as error:
+        raise _other_length(path, shape, dtype, error.there) from None
     except (OSError, EOFError, zlib.error) as error:
         raise DataError(f"{path}: cannot be read ({error}). Copy or download it again.") from None
 
 
-def _values(file: BinaryIO, path: Path) -> np.ndarray:
+@contextmanager
+def _opened(path: Path, start: int = 0) -> Iterator[BinaryIO]:
+    """The file, decompressed, from so many bytes on."""
+    with path.open("rb") as raw:
+        zipped = raw.read(2) == b"\x1f\x8b"
+    with gzip.open(path, "rb") if zipped else path.open("rb") as file:
+        file.seek(start)
+        yield cast(BinaryIO, file)
+
+
+def _header(file: BinaryIO, path: Path) -> tuple[tuple[int, ...], np.dtype]:
+    """Lengths and type of the values that follow. Raises: DataError."""
     start = file.read(4)
     if len(start) < 4 or start[:2] != b"\0\0":
         raise DataError(
@@ -200,16 +221,25 @@ def _values(file: BinaryIO, path: Path) -> np.ndarray:
     lengths = file.read(4 * rank)
     if len(lengths) != 4 * rank:
         raise DataError(f"{path}: ends inside its header.")
-    shape = tuple(int(length) for length in np.frombuffer(lengths, ">u4"))
+    return tuple(int(length) for length in np.frombuffer(lengths, ">u4")), dtype
+
+
+def _values(file: BinaryIO, path: Path, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
     size = math.prod(shape) * dtype.itemsize
     require_memory(size, str(path), "Check that the file is sound: its header says so.")
     values = file.read(size + 1)
     if len(values) != size:
-        raise DataError(
-            f"{path}: its header says {list(shape)}, {size:,} bytes; found "
-            f"{'more' if len(values) > size else f'{len(values):,}'}."
-        )
+        raise _other_length(path, shape, dtype, None if len(values) > size else len(values))
     return np.frombuffer(values, dtype).reshape(shape)
+
+
+def _other_length(
+    path: Path, shape: tuple[int, ...], dtype: np.dtype, there: int | None
+) -> DataError:
+    """What is said of a file of so many bytes, None for more than its header says."""
+    size = math.prod(shape) * dtype.itemsize
+    number = "more" if there is None else f"{there:,}"
+    return DataError(f"{path}: its header says {list(shape)}, {size:,} bytes; found {number}.")
 
 
 def _class_names(folder: Path, notes: list[str]) -> tuple[str, ...] | None:

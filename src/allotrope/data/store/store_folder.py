@@ -21,7 +21,7 @@ LEFT_FREE = 500_000_000
 """Bytes of the disk that are left to others."""
 JUST_BEGUN = 60.0
 """Seconds in which a folder that is being written may have no file yet."""
-PREFIX, TEXTS, ROWS_OF_TABLES = "pictures-", "texts-", "rows-"
+PREFIX, TEXTS, ROWS_OF_TABLES, ARRAYS = "pictures-", "texts-", "rows-", "arrays-"
 """How the names of entries begin."""
 
 
@@ -59,9 +59,8 @@ def entries(folder: Path) -> list[StoredEntry]:
         paths = sorted(folder.iterdir())
     except OSError:
         return []
-    own = [
-        path for path in paths if path.name.startswith((PREFIX, TEXTS, ROWS_OF_TABLES, UNFINISHED))
-    ]
+    begun = PREFIX, TEXTS, ROWS_OF_TABLES, ARRAYS, UNFINISHED
+    own = [path for path in paths if path.name.startswith(begun)]
     return sorted((_entry(path) for path in own), key=lambda entry: entry.used)
 
 

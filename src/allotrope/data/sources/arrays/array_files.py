@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import math
 import zipfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import IO
+from typing import IO, TypeVar
 
 import numpy as np
 
+from allotrope.data.sources.arrays.unpacked import Opened, Unpacker
 from allotrope.errors import DataError
 from allotrope.memory_limit import data_limit, require_memory
 
 SUFFIXES = (".npz", ".npy")
+Value = TypeVar("Value")
 HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
 
 
@@ -24,7 +27,7 @@ class StoredArray:
     """An array in a file: its name and what its header says.
 
     `offset` is where its values lie in the file as they are, None if they are compressed or lie in
-    another order.
+    another order; `opened` reads values that are compressed.
     """
 
     name: str
@@ -33,9 +36,15 @@ class StoredArray:
     dtype: np.dtype
     load: Callable[[], np.ndarray]
     offset: int | None = None
+    opened: Opened | None = None
 
-    def mapped(self) -> np.ndarray | None:
-        """The array without reading it, if it is more than is held in memory and lies there so."""
+    def mapped(self, unpacker: Unpacker) -> np.ndarray | None:
+        """The array without reading it, if it is more than is held in memory and lies there so.
+
+        Raises: whatever decompressing it does.
+        """
+        if self.offset is None and self.opened is not None:
+            return unpacker.mapped(self.path, self.name, self.shape, self.dtype, self.opened)
         if self.offset is None or self.bytes <= data_limit():
             return None
         if self.offset + self.bytes > self.path.stat().st_size:
@@ -66,8 +75,8 @@ def stored_arrays(paths: Iterable[Path]) -> list[StoredArray]:
     return arrays
 
 
-def loaded(arrays: Iterable[StoredArray]) -> dict[str, np.ndarray]:
-    """The arrays by name.
+def loaded(arrays: Iterable[StoredArray], unpacker: Unpacker) -> dict[str, np.ndarray]:
+    """The arrays by name; those that are more than the memory are mapped.
 
     Raises: DataError for pickled objects, damage, or what would not fit in memory.
     """
@@ -79,24 +88,32 @@ def loaded(arrays: Iterable[StoredArray]) -> dict[str, np.ndarray]:
                 "because they can run code. Store it as numbers or texts, for example with "
                 "numpy.asarray(x, dtype='uint8')."
             )
-    mapped = {array.name: array.mapped() for array in listed}
+    mapped = {array.name: _sound(array, lambda one: one.mapped(unpacker)) for array in listed}
     held = [array.bytes for array in listed if mapped[array.name] is None]
     remedy = "Use fewer or smaller images, or store them by numpy.save: such are read by parts."
     require_memory(sum(held), "reading these arrays", remedy)
     values = {}
     for array in listed:
-        try:
-            values[array.name] = _value(array, mapped[array.name])
-        # On a broken file zipfile, zlib and numpy may raise anything.
-        except Exception as error:  # noqa: BLE001
-            raise DataError(
-                f"array '{array.name}' is damaged ({error or type(error).__name__})."
-            ) from None
+        on_disk = mapped[array.name]
+        values[array.name] = _sound(array, _loaded) if on_disk is None else on_disk
     return values
 
 
-def _value(array: StoredArray, mapped: np.ndarray | None) -> np.ndarray:
-    return array.load() if mapped is None else mapped
+def _loaded(array: StoredArray) -> np.ndarray:
+    return array.load()
+
+
+def _sound(array: StoredArray, read: Callable[[StoredArray], Value]) -> Value:
+    """What reading an array gives. Raises: DataError if it is damaged."""
+    try:
+        return read(array)
+    except DataError:
+        raise
+    # On a broken file zipfile, zlib and numpy may raise anything.
+    except Exception as error:  # noqa: BLE001
+        raise DataError(
+            f"array '{array.name}' is damaged ({error or type(error).__name__})."
+        ) from None
 
 
 def _in_file(path: Path) -> StoredArray:
@@ -125,7 +142,8 @@ def _in_archive(path: Path, with_stem: bool) -> list[StoredArray]:
                     inner = file.tell()
                 offset = _place(path, archive.getinfo(name)) if ordered else None
                 where = None if offset is None else offset + inner
-                headers[name.removesuffix(".npy")] = shape, dtype, where
+                opened = partial(_opened, path, name, inner) if ordered and shape else None
+                headers[name.removesuffix(".npy")] = shape, dtype, where, opened
     # On a broken file zipfile and numpy may raise anything.
     except Exception as error:  # noqa: BLE001
         raise DataError(
@@ -136,9 +154,17 @@ def _in_archive(path: Path, with_stem: bool) -> list[StoredArray]:
     if with_stem and len(headers) == 1:
         names = dict.fromkeys(headers, path.stem)
     return [
-        StoredArray(names[key], path, shape, dtype, _loader(path, key), offset)
-        for key, (shape, dtype, offset) in headers.items()
+        StoredArray(names[key], path, shape, dtype, _loader(path, key), offset, opened)
+        for key, (shape, dtype, offset, opened) in headers.items()
     ]
+
+
+@contextmanager
+def _opened(path: Path, name: str, inner: int) -> Iterator[IO[bytes]]:
+    """An entry of an archive from where its values begin."""
+    with zipfile.ZipFile(path) as archive, archive.open(name) as file:
+        file.read(inner)
+        yield file
 
 
 def _place(path: Path, entry: zipfile.ZipInfo) -> int | None:

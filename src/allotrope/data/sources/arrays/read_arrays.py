@@ -20,6 +20,7 @@ from allotrope.data.sources.arrays.array_choice import Chosen, choose_arrays
 from allotrope.data.sources.arrays.array_files import StoredArray, loaded, stored_arrays
 from allotrope.data.sources.arrays.array_names import array_name, position, shared_words
 from allotrope.data.sources.arrays.stored_images import Report, image_keeper
+from allotrope.data.sources.arrays.unpacked import Unpacker
 from allotrope.data.sources.volumes.read_volumes import VOLUME
 from allotrope.errors import DataError
 from allotrope.inputs.image.pixels import Keep, in_memory, to_images
@@ -37,21 +38,26 @@ def read_arrays(
     place = paths[0] if len(paths) == 1 else paths[0].parent
     stored = stored_arrays(paths)
     keep = image_keeper(paths, options, report)
+    unpacker = Unpacker.asked_for(options, report)
     try:
         if options.target or options.task or options.input:
-            return _of_columns(name, stored, options, keep)
+            return _of_columns(name, stored, options, keep, unpacker)
         if _may_be_columns(stored):
             with suppress(DataError):  # then it is said what images and labels would be called
-                return _of_columns(name, stored, options, keep)
-        return _of_images(name, choose_arrays(stored), options, keep)
+                return _of_columns(name, stored, options, keep, unpacker)
+        return _of_images(name, choose_arrays(stored), options, keep, unpacker)
     except DataError as error:
         raise DataError(f"{place}: {error}") from None
 
 
 def _of_columns(
-    name: str, stored: Sequence[StoredArray], options: DataOptions, keep: Keep
+    name: str,
+    stored: Sequence[StoredArray],
+    options: DataOptions,
+    keep: Keep,
+    unpacker: Unpacker,
 ) -> Reading:
-    frame = Frame(name, by_names(name, loaded(stored)), keep=keep)
+    frame = Frame(name, by_names(name, loaded(stored, unpacker)), keep=keep)
     return read_frame(checked(with_split_column(frame)), options)
 
 
@@ -67,9 +73,11 @@ def _may_be_columns(stored: Sequence[StoredArray]) -> bool:
     return pictured and len(lengths) == 1 and not {"images", "labels"} <= roles
 
 
-def _of_images(name: str, chosen: Chosen, options: DataOptions, keep: Keep) -> Reading:
+def _of_images(
+    name: str, chosen: Chosen, options: DataOptions, keep: Keep, unpacker: Unpacker
+) -> Reading:
     """The reading of images and labels by their names."""
-    arrays = loaded(chosen.arrays)
+    arrays = loaded(chosen.arrays, unpacker)
     images = {split: arrays[array.name] for split, array in chosen.images.items()}
     labels = {split: arrays[array.name] for split, array in chosen.labels.items()}
     names = None
