@@ -190,9 +190,9 @@ def test_idx_files_of_other_lengths_are_the_same_error(tmp_path, monkeypatch, st
 
 
 def test_a_damaged_compressed_array_is_refused(tmp_path, monkeypatch, store):
-    path = saved_compressed(tmp_path, *arrays())
+    path = saved_compressed(tmp_path, *arrays(2000))
     data = bytearray(path.read_bytes())
-    data[600] ^= 255
+    data[len(data) // 2] ^= 255
     path.write_bytes(data)
     assert "'images' is damaged" in error_of(path)
     monkeypatch.setenv(LIMIT, TINY)

@@ -33,6 +33,7 @@ def each_column(x: Any) -> Iterator[np.ndarray]:
     at_once = max(1, data_limit() // max(length * x.dtype.itemsize, 1))
     for first in range(0, width, at_once):
         columns = np.empty((min(at_once, width - first), length), x.dtype)
+        # Each column is a row here: what follows goes over one of them several times.
         start = 0
         for page in pages(x):
             columns[:, start : start + len(page)] = page[:, first : first + at_once].T

@@ -95,6 +95,7 @@ def fitting(part: Examples, table: Table, seed: int) -> Examples:
     if not isinstance(x, StoredRows):
         return part
     most = max(FEWEST, data_limit() // (MEMORY_PER_CELL * len(table.columns)))
+    # Drawn from all of them: files are often sorted by the answer, or by time.
     drawn = np.random.default_rng([seed, len(part)]).permutation(len(part))[:most]
     those = part.take(np.sort(drawn))
     return Examples({**those.columns, table.name: those[table.name][:]})

@@ -43,6 +43,7 @@ class ArrayPagesWriter:
 def _as_bytes(page: np.ndarray) -> bytes:
     if page.dtype.kind != "U":
         return page.tobytes()
+    # As wide as the longest text of all rows, the array itself would take several times the disk.
     cells = page.tolist()
     if any(BETWEEN in cell for cell in cells):
         raise ValueError("texts hold zero bytes")

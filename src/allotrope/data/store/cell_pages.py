@@ -47,6 +47,7 @@ class CellPagesWriter:
         """Hand on what waits."""
         if not self._rows:
             return
+        # One row of the file for each column, so that a column is read without the others.
         for column in zip(*self._rows, strict=True):
             self._add(BETWEEN.join(column).encode())
         self._add(np.array(self._lines, np.int64).tobytes())
@@ -85,6 +86,7 @@ def run_bytes(file: RunFile, row: int) -> bytes:
     """All bytes of one row."""
     rows = np.array([row])
     size = int(file.sizes(rows)[0])
+    # Of its own length: a page is rarely as long as the longest of all.
     return file.cut_to(size).read(rows).tobytes()
 
 

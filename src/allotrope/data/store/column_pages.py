@@ -32,6 +32,7 @@ class NumberPages:
 
     def whole(self) -> np.ndarray:
         """All of them."""
+        # Filled and not joined: parts and the whole would take twice the memory.
         column = np.empty(self.starts[-1], NUMBER)
         for number, (start, end) in enumerate(pairwise(self.starts)):
             column[start:end] = self.page(number)

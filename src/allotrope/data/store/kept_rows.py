@@ -58,6 +58,7 @@ class TableRows:
         """A hash over which rows of their files these are, and what is made of them."""
         state = hashlib.blake2b(repr(dict(self.columns)).encode(), digest_size=16)
         for split, part in self.splits.items():
+            # Splits of one file differ in nothing but their rows.
             state.update(split.encode())
             # What lies in memory may be any choice of a file's rows, and is little.
             chosen = (part.rows,) if isinstance(part, LazyColumns) else self.pages(split)
@@ -136,6 +137,7 @@ class RowKeeper:
             self.store.refusals(),
             writing_entry(self.store.folder / key, shape, NUMBER) as writer,
         ):
+            # Split after split, so that each is a run of rows in the file.
             for split in rows.splits:
                 for page in raised_apart(rows.pages(split)):
                     writer.extend(page)

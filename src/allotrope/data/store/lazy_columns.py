@@ -59,6 +59,7 @@ class LazyColumns(MutableMapping[str, np.ndarray]):
         return self._last[1]
 
     def _taken(self, whole: np.ndarray) -> np.ndarray:
+        # Rows are never taken twice: as many as there are all of them.
         return whole if len(self.rows) == len(whole) else whole[self.rows]
 
     def __contains__(self, name: object) -> bool:
@@ -105,6 +106,7 @@ class LazyColumns(MutableMapping[str, np.ndarray]):
 
     def by_page(self) -> Iterator[Mapping[str, np.ndarray]]:
         """The columns of the rows of one page after the other."""
+        # Rows ascend, so that those of a page are next to each other, and each page is read once.
         ends = np.searchsorted(self.rows, self.starts)
         for number, (start, end) in enumerate(pairwise(ends)):
             if end > start:

@@ -67,6 +67,7 @@ class Unpacker:
             except NoRoom as error:
                 self.report(f"{title} is read into memory, as there is no room on disk: {error}")
                 return None
+        # Mapped, not read: images are brought to bytes by pages, and then lie there once more.
         folder = self.store.folder / key
         file = RowFile.opened(folder)
         return np.memmap(folder / ROWS, file.dtype, "r", file.start, file.shape)

@@ -51,6 +51,7 @@ class PagedLines:
 
         Raises: DataError if it cannot be decompressed; NotByPage.
         """
+        # Lines are gone over twice, for their form and for their texts, and counted once.
         self.used.clear()
         first = True
         for data in _raw_lines(self.path):
@@ -86,6 +87,7 @@ def paged_lines(path: Path, options: DataOptions, report: Report) -> PagedLines 
     """The file, if it is more than is held in memory. Raises: DataError for one cut short."""
     size = path.stat().st_size
     store = Store.asked_for(options.cache_size)
+    # What a gzip file says of its length is true up to 4 GB, and only if it is honest.
     if is_compressed(path) and store is not None:
         size = _decompressed_size(path, store.size)
     keeper = TextKeeper.of_large(

@@ -34,6 +34,7 @@ def _distinct(parts: Mapping[str, Cells], keepers: Mapping[str, TextKeeper | Non
     for split, cells in parts.items():
         keeper = keepers[split]
         for page in pages_of_cells(cells):
+            # Names and ids differ in every row: what does not fit is said before memory is full.
             distinct.update(page)
             if keeper is not None:
                 each = 2 * EACH + len(page[0])
@@ -47,6 +48,7 @@ def paged_numbers(
     """The numbers of columns of one table in these forms, on disk. Raises: NoRoom."""
     if not columns:
         return {}
+    # What another command made of the same cells in the same forms is used again.
     places = tuple((cells.place, forms[name]) for name, cells in columns.items())
     first = next(iter(columns.values()))
     key = "numbers", first.cells.file.folder.name, places

@@ -90,6 +90,7 @@ class PagedTable(TextTable):
                 for place in large:
                     taken.add(place, known_text(cells[place]))
             pages.finish()
+            # Before all is finished: nothing is left of a table that is refused.
             check_rows(self.path, rows.width, rows.wrong, [], skip)
             taken.facts["wrong"] = rows.wrong
 

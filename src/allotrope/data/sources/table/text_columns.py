@@ -67,6 +67,7 @@ def add_columns(
         if parts and name not in apart
     }
     told = set(points_of(numbers).values())
+    # All forms before any numbers: those of a table are written side by side.
     forms: dict[str, NumberForm] = {}
     for name, parts in cells.items():
         each = numbers.get(name)
