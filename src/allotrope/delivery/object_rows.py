@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from allotrope.delivery.asked import ArgumentError, listed
-from allotrope.delivery.text_lines import OBJECTS, text_in
+from allotrope.delivery.text_lines import OBJECTS, inner_suffix, text_in
 
 PARQUET = (".parquet", ".pq")
 MOST_BYTES, MOST_CELLS = 4_000_000_000, 50_000_000
@@ -50,7 +50,7 @@ class ObjectRows:
 
 def holds_objects(path: Path) -> bool:
     """Whether a file is called as such files are."""
-    return path.suffix.lower() in PARQUET + OBJECTS
+    return path.suffix.lower() in PARQUET or inner_suffix(path) in OBJECTS
 
 
 def object_rows(path: Path, wanted: Sequence[str] | None = None) -> ObjectRows:

@@ -29,7 +29,7 @@ from allotrope.delivery.asked import (
 from allotrope.delivery.object_rows import holds_objects
 from allotrope.delivery.scans import read_scans
 from allotrope.delivery.table_rows import TABLES, read_rows
-from allotrope.delivery.text_lines import OBJECTS, groups, read_texts, together
+from allotrope.delivery.text_lines import OBJECTS, groups, inner_suffix, read_texts, together
 from allotrope.inputs.image.formats import SUFFIXES
 
 AT_ONCE = 64
@@ -147,8 +147,8 @@ def read(columns: Columns, argument: str) -> Iterator[Example]:
     path = Path(argument)
     first, *others = columns["inputs"]
     text_alone = first["kind"] == "text" and not others
-    lines = text_alone and path.suffix.lower() in OBJECTS
-    if path.suffix.lower() in TABLES or (holds_objects(path) and not lines):
+    lines = text_alone and inner_suffix(path) in OBJECTS
+    if inner_suffix(path) in TABLES or (holds_objects(path) and not lines):
         yield from read_rows(columns["inputs"], path)
         return
     if text_alone:

@@ -23,7 +23,7 @@ from allotrope.delivery.asked import (
 )
 from allotrope.delivery.object_rows import PlainNumber, holds_objects, object_cells
 from allotrope.delivery.scans import add_volume
-from allotrope.delivery.text_lines import bytes_of
+from allotrope.delivery.text_lines import bytes_of, text_in
 from allotrope.inputs.image.formats import SUFFIXES
 from allotrope.inputs.table.cell_codes import ISO, coded, days, texts_of
 from allotrope.inputs.table.cell_numbers import INFINITE, MISSING, NumberForm, number_in
@@ -72,12 +72,7 @@ def read_table(
     Raises: ArgumentError.
     """
     check_kinds(inputs, path)
-    try:
-        text = path.read_bytes().decode("utf-8-sig")
-    except OSError as error:
-        raise ArgumentError(f"{path}: cannot be opened: {error.strerror}.") from None
-    except UnicodeDecodeError:
-        raise ArgumentError(f"{path}: is not in UTF-8. Save it as UTF-8.") from None
+    text = text_in(path)
     wanted = needed(inputs)
     header, rows, separator = best_parted(path, text, wanted)
     renamed = only_files(inputs, header, rows, path.parent)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
 import json
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,10 @@ LINES = (".txt",)
 """How files are called that hold a text a line."""
 OBJECTS = (".jsonl", ".ndjson")
 """How files are called that hold a JSON object a line."""
+ZIPPED, ZIPPED_BEGINNING = ".gz", b"\x1f\x8b"
+"""How gzip's files are called, and how they begin."""
+MOST_UNPACKED = 2_000_000_000
+"""Bytes: a small file may say that it holds any number."""
 BYTES_AT_ONCE = 262_144
 """Texts are answered together if they have no more bytes than this, each as many as the longest."""
 
@@ -37,7 +43,7 @@ def read_texts(facts: Mapping[str, Any], argument: str) -> Iterator[Example]:
         for file in files:
             yield Example({"file": str(file)}, {name: bytes_of(text_in(file))})
         return
-    suffix = path.suffix.lower()
+    suffix = inner_suffix(path)
     if not exists(path) and suffix in LINES + OBJECTS and len(argument.split()) == 1:
         raise ArgumentError(f"{argument}: there is no such file.")
     if suffix in OBJECTS and exists(path):
@@ -77,14 +83,39 @@ def exists(path: Path) -> bool:
         return False
 
 
+def inner_suffix(path: Path) -> str:
+    """`.jsonl` of rows.jsonl and of rows.jsonl.gz."""
+    return Path(path.name.lower().removesuffix(ZIPPED)).suffix
+
+
 def text_in(path: Path) -> str:
-    """The text of a file in UTF-8. Raises: ArgumentError."""
+    """The text of a file in UTF-8, decompressed if it is gzip's. Raises: ArgumentError."""
     try:
-        return path.read_bytes().decode("utf-8-sig")
+        return unpacked(path).decode("utf-8-sig")
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise ArgumentError(
+            f"{path}: cannot be decompressed: {error}. Expected a whole gzip file."
+        ) from None
     except OSError as error:
         raise ArgumentError(f"{path}: cannot be opened: {error.strerror}.") from None
     except UnicodeDecodeError:
         raise ArgumentError(f"{path}: is not in UTF-8. Save it as UTF-8.") from None
+
+
+def unpacked(path: Path, most: int = MOST_UNPACKED) -> bytes:
+    """The bytes of a file, decompressed if they are gzip's or it is called so.
+
+    Raises: ArgumentError if they are more than `most`, OSError, EOFError, zlib.error.
+    """
+    with path.open("rb") as file:
+        zipped = file.read(2) == ZIPPED_BEGINNING or path.suffix.lower() == ZIPPED
+    if not zipped:
+        return path.read_bytes()
+    with gzip.open(path) as file:
+        data = file.read(most + 1)
+    if len(data) > most:
+        raise ArgumentError(f"{path}: holds more than {most:,} bytes decompressed. Split it.")
+    return data
 
 
 def excerpt(text: str) -> str:

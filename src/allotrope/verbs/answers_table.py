@@ -12,6 +12,7 @@ from typing import Any
 from allotrope.delivery.asked import needed
 from allotrope.delivery.object_rows import cell_of, holds_objects, object_rows
 from allotrope.delivery.table_rows import TABLES, best_parted
+from allotrope.delivery.text_lines import inner_suffix, text_in
 from allotrope.errors import UsageError
 from allotrope.inputs.table.cell_numbers import PLAIN
 from allotrope.storage import replace_file
@@ -61,9 +62,8 @@ def _cells_before(
     """The cells of the only table that all rows are from; else their files and lines."""
     files = {row["file"] for row in rows}
     path = Path(next(iter(files), ""))
-    if len(files) == 1 and path.suffix.lower() in TABLES:
-        text = path.read_bytes().decode("utf-8-sig")
-        header, lines, _ = best_parted(path, text, needed(columns["inputs"]))
+    if len(files) == 1 and inner_suffix(path) in TABLES:
+        header, lines, _ = best_parted(path, text_in(path), needed(columns["inputs"]))
         by_line = dict(lines)
         return header, [by_line[row["line"]] for row in rows]
     if len(files) == 1 and holds_objects(path) and "line" in rows[0]:
