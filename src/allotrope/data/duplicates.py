@@ -10,6 +10,7 @@ import numpy as np
 
 from allotrope.data.examples import SPLITS, Examples
 from allotrope.data.reading import Reading
+from allotrope.memory_limit import examples_at_once
 
 LISTED = 100
 AT_ONCE = 256
@@ -69,8 +70,9 @@ def _firsts(hashes: np.ndarray) -> np.ndarray:
 def _hashes(split: Examples, inputs: list[str]) -> np.ndarray:
     """A hash an example, uint64 [n, 2], which takes far less memory than the examples."""
     hashes = np.empty((len(split), 2), np.uint64)
-    for start in range(0, len(split), AT_ONCE):
-        columns = [split[name][start : start + AT_ONCE] for name in inputs]
+    at_once = examples_at_once({name: split[name] for name in inputs}, AT_ONCE)
+    for start in range(0, len(split), at_once):
+        columns = [split[name][start : start + at_once] for name in inputs]
         for row in range(len(columns[0])):
             hashes[start + row] = _hash([column[row] for column in columns])
     return hashes

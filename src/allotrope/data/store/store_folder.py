@@ -21,7 +21,8 @@ LEFT_FREE = 500_000_000
 """Bytes of the disk that are left to others."""
 JUST_BEGUN = 60.0
 """Seconds in which a folder that is being written may have no file yet."""
-PREFIX, TEXTS, ROWS_OF_TABLES, ARRAYS = "pictures-", "texts-", "rows-", "arrays-"
+PREFIX, TEXTS, ROWS_OF_TABLES = "pictures-", "texts-", "rows-"
+ARRAYS, VOLUMES = "arrays-", "volumes-"
 """How the names of entries begin."""
 
 
@@ -59,7 +60,7 @@ def entries(folder: Path) -> list[StoredEntry]:
         paths = sorted(folder.iterdir())
     except OSError:
         return []
-    begun = PREFIX, TEXTS, ROWS_OF_TABLES, ARRAYS, UNFINISHED
+    begun = PREFIX, TEXTS, ROWS_OF_TABLES, ARRAYS, VOLUMES, UNFINISHED
     own = [path for path in paths if path.name.startswith(begun)]
     return sorted((_entry(path) for path in own), key=lambda entry: entry.used)
 

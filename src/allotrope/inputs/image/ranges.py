@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from allotrope.errors import DataError
+from allotrope.inputs.by_page import pages
 
 SAMPLE = 4_000_000
 """Values that a distribution is judged by."""
@@ -70,12 +73,24 @@ def spread_of(sample: np.ndarray, lowest: float, highest: float) -> Spread:
     return Spread(lowest, highest, float(low), float(high), sample)
 
 
-def array_spread(array: np.ndarray) -> Spread:
-    """The spread of all values of an array, judged by at most SAMPLE of them and the extremes."""
-    flat = array.ravel(order="K")  # as it lies in memory: no copy of what was only turned
-    step = max(1, flat.size // SAMPLE)
-    sample = flat[::step].astype(np.float64)
-    return spread_of(sample, float(array.min()), float(array.max()))
+def array_spread(array: Any) -> Spread:
+    """The spread of all values of an array, or of rows on disk.
+
+    It is judged by at most SAMPLE of them and the extremes.
+    """
+    step = max(1, math.prod(array.shape) // SAMPLE)
+    if isinstance(array, np.ndarray):
+        flat = array.ravel(order="K")  # as it lies in memory: no copy of what was only turned
+        sample = flat[::step].astype(np.float64)
+        return spread_of(sample, float(array.min()), float(array.max()))
+    taken, ends, start = [], [], 0
+    for page in pages(array):
+        flat = page.reshape(-1)
+        # Every step-th value of all of them, wherever pages end.
+        taken.append(flat[-start % step :: step].astype(np.float64))
+        ends += [float(flat.min()), float(flat.max())]
+        start += flat.size
+    return spread_of(np.concatenate(taken), min(ends), max(ends))
 
 
 def text_of(value_range: ValueRange) -> str:

@@ -10,6 +10,7 @@ import numpy as np
 
 from allotrope.errors import DataError, UsageError
 from allotrope.inputs.augmentation import Augmentation
+from allotrope.inputs.by_page import pages
 from allotrope.inputs.contract import Input, Shown
 from allotrope.inputs.image.ranges import array_spread, stretch_range
 from allotrope.inputs.mixture import Mixture
@@ -79,8 +80,9 @@ class Volume(Input):
 
     def blank(self, x: np.ndarray) -> np.ndarray:
         """The volumes of a single value."""
-        flat = x.reshape(len(x), -1)
-        return np.flatnonzero(flat.min(axis=1) == flat.max(axis=1))
+        flat = (page.reshape(len(page), -1) for page in pages(x))
+        alike = [part.min(axis=1) == part.max(axis=1) for part in flat]
+        return np.flatnonzero(np.concatenate(alike))
 
     def described(self, x: np.ndarray) -> str:
         """Such as `32x48x48 voxels of 3x2x2 mm, values -160 to 240 told apart`."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,7 @@ from allotrope.data.sources.table.picture_files import (
 from allotrope.data.sources.volumes.read_volumes import VOLUME
 from allotrope.data.sources.volumes.scans_together import scans_together
 from allotrope.data.sources.volumes.volume_folders import LabelledScan, patient_of
+from allotrope.data.store.stored_rows import rows_between
 from allotrope.errors import DataError
 from allotrope.inputs.volume.dicom import DICOM, is_dicom
 from allotrope.inputs.volume.nifti import NIFTI, is_nifti
@@ -147,6 +149,6 @@ def _patients(frame: Frame, column: str | None) -> list[str]:
 
 def _by_split(frame: Frame, name: str, whole: np.ndarray) -> dict[str, np.ndarray]:
     """What is known of all rows, by split."""
-    counts = [len(part[name]) for part in frame.splits.values()]
-    parts = np.split(whole, np.cumsum(counts)[:-1])
+    ends = np.cumsum([0, *(len(part[name]) for part in frame.splits.values())]).tolist()
+    parts = [rows_between(whole, start, end) for start, end in pairwise(ends)]
     return dict(zip(frame.splits, parts, strict=True))

@@ -44,7 +44,7 @@ def _reading(folder: Path, scans: Sequence[LabelledScan], together: ScansTogethe
     examples, apart = {}, {}
     for split in dict.fromkeys(splits.tolist()):
         rows = np.flatnonzero(splits == split)
-        columns = {VOLUME: together.values[rows], LABEL: labels[rows]}
+        columns = {VOLUME: together.values.take(rows, axis=0), LABEL: labels[rows]}
         examples[split] = Examples(columns, tuple(origin[row] for row in rows))
         apart[split] = together.patients[rows]
     task = Classification(name=LABEL, classes=classes)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
@@ -17,6 +17,7 @@ from allotrope.data.sources.volumes.common_grid import (
     common_window,
     known_grid,
 )
+from allotrope.data.sources.volumes.stored_volumes import Decoding
 from allotrope.data.sources.volumes.value_scale import is_relative, scales_differ
 from allotrope.data.sources.volumes.volume_folders import LabelledScan
 from allotrope.errors import DataError
@@ -25,7 +26,6 @@ from allotrope.inputs.volume.nifti import read_nifti
 from allotrope.inputs.volume.scan_grid import Scan, UnreadableVolume, on_grid
 from allotrope.inputs.volume.volume import Volume
 from allotrope.inputs.volume.volume_files import dicom_files
-from allotrope.memory_limit import require_memory
 from allotrope.wording import counted
 
 T = TypeVar("T")
@@ -46,6 +46,8 @@ class Look:
 @dataclass(frozen=True)
 class ScansTogether:
     """Values float32 [n, d, h, w] of scans on the grid of an input, and remarks for the user.
+
+    They stay on disk (`StoredRows`) if they are more than is held in memory.
 
     `patients` [n] are numbers, which tell nothing else of them.
     """
@@ -70,15 +72,10 @@ def scans_together(
     Raises: DataError with every scan that cannot be read.
     """
     # All headers before any values: what is wrong anywhere is said before memory is asked for.
-    looks = _each(folder, scans, lambda place: _look(scans[place]))
+    looks = list(_each(folder, scans, lambda place: _look(scans[place])))
     grid = known_grid(options) or common_grid([look.scan for look in looks], options.image_size)
-    require_memory(
-        4 * len(scans) * int(np.prod(grid.shape)),
-        f"{folder} at {'x'.join(map(str, grid.shape))}",
-        "Choose a smaller --image-size.",
-    )
     report(f"{folder}: {counted(len(scans), 'volume')}; {grid.reason}")
-    values, strange = _values(folder, scans, looks, grid)
+    values, strange = _decoding(folder, scans, looks, grid).values(options, report)
     trained = [look for look, scan in zip(looks, scans, strict=True) if scan.split == "train"]
     modalities = [look.modality for look in looks]
     relative, why = is_relative(modalities, options)
@@ -127,31 +124,45 @@ def _look(labelled: LabelledScan) -> Look:
     return Look(scan, tuple(slices), window, first.patient, first.modality)
 
 
-def _values(
+def _decoding(
     folder: Path, scans: Sequence[LabelledScan], looks: Sequence[Look], grid: CommonGrid
-) -> tuple[np.ndarray, int]:
-    """Values float32 [n, d, h, w] on the grid, and how many of all were no numbers."""
-    values = np.empty((len(scans), *grid.shape), np.float32)
+) -> Decoding:
+    """The volumes float32 [d, h, w] on the grid, one after the other."""
+    strange = [0] * len(scans)
 
-    def read(place: int) -> int:
+    def read(place: int) -> np.ndarray:
         slices = looks[place].slices
         scan = read_series(slices) if slices else read_nifti(scans[place].path)
-        values[place] = on_grid(scan, grid.shape, grid.spacing)
-        return scan.strange
+        strange[place] = scan.strange
+        return on_grid(scan, grid.shape, grid.spacing)
 
-    return values, sum(_each(folder, scans, read))
+    files = [_files(scan) for scan in scans]
+    return Decoding(
+        folder,
+        [file for part in files for file in part],
+        (len(scans), *grid.shape),
+        (tuple(map(len, files)), grid.spacing),
+        lambda: _each(folder, scans, read),
+        lambda: sum(strange),
+    )
 
 
-def _each(folder: Path, scans: Sequence[LabelledScan], read: Callable[[int], T]) -> list[T]:
+def _files(scan: LabelledScan) -> Sequence[Path]:
+    """The files that a scan is read from."""
+    if scan.path.is_file() and not scan.files:
+        return [scan.path]
+    return scan.files or dicom_files(scan.path)
+
+
+def _each(folder: Path, scans: Sequence[LabelledScan], read: Callable[[int], T]) -> Iterator[T]:
     """What is read of each scan by its place.
 
     Raises: DataError that says all reasons why some cannot be read, each with its scans.
     """
-    results: list[T] = []
     reasons: dict[str, list[str]] = {}
     for place, scan in enumerate(scans):
         try:
-            results.append(read(place))
+            yield read(place)
         except UnreadableVolume as error:
             reasons.setdefault(str(error), []).append(shown(scan.path, folder))
     if reasons:
@@ -161,7 +172,6 @@ def _each(folder: Path, scans: Sequence[LabelledScan], read: Callable[[int], T])
             f"remove these:\n"
             + "\n".join(f"  {_listed(paths)}: {why}" for why, paths in reasons.items())
         )
-    return results
 
 
 def _listed(paths: Sequence[str]) -> str:

@@ -40,10 +40,12 @@ def scales_differ(values: np.ndarray) -> str:
     """A line if scans [n, d, h, w] look as if each had a scale of its own; else nothing."""
     if len(values) < 2:
         return ""
-    brightest = np.array([np.percentile(one, 99) for one in values])
-    low, high = np.percentile(brightest, [10, 90])
+    # One after the other: they may lie on disk.
+    volumes = (values[place] for place in range(len(values)))
+    ends = np.array([(one.min(), np.percentile(one, 99)) for one in volumes])
+    low, high = np.percentile(ends[:, 1], [10, 90])
     # What has values far below 0, as air in CT, has a scale that everybody shares.
-    if low <= 0 or values.min() < -low / 2 or high < FAR_APART * low:
+    if low <= 0 or ends[:, 0].min() < -low / 2 or high < FAR_APART * low:
         return ""
     return (
         f"the brightest values of scans differ by a factor of {high / low:.2g}; if they are MRI, "
