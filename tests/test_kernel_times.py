@@ -182,9 +182,12 @@ def test_the_sum_of_parts_is_brought_to_what_the_whole_takes():
         assert times.seconds(other) == pytest.approx(clock.whole([other])[0])
 
 
-def test_the_line_is_fitted_by_relative_errors():
-    alone = np.array([10.0, 6.0, 2.0])
-    assert fitted_line(alone, 2 * alone + 3) == pytest.approx((2, 3))
+def test_the_line_is_not_turned_by_one_slow_network():
+    alone = np.array([10.0, 8.0, 6.0, 4.0, 2.0])
+    whole = 2 * alone + 3
+    assert fitted_line(alone, whole) == pytest.approx((2, 3))
+    whole[0] *= 3
+    assert fitted_line(alone, whole) == pytest.approx((2, 3))
     assert fitted_line(np.array([5.0, 5.0]), np.array([10.0, 12.0])) == (pytest.approx(2.2), 0.0)
     assert fitted_line(np.array([1.0, 2.0]), np.array([4.0, 2.0])) == (pytest.approx(2.5), 0.0)
 

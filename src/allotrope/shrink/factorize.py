@@ -178,12 +178,10 @@ def _matrix(node: Node, weight: np.ndarray) -> np.ndarray | None:
     if node.operator == "Gemm":
         return weight if node.attributes.get("transB", 0) else weight.T
     if node.operator == "Conv" and node.attributes.get("group", 1) == 1:
-        return weight[(..., *(0,) * (weight.ndim - 2))] if _is_of_places(weight) else None
+        # A convolution of single places: a matrix with axes of length 1 behind.
+        if weight.size == weight.shape[0] * weight.shape[1]:
+            return weight.reshape(weight.shape[:2])
     return None
-
-
-def _is_of_places(weight: np.ndarray) -> bool:
-    return all(length == 1 for length in weight.shape[2:])
 
 
 def _as_weight(node: Node, factor: np.ndarray, weight: np.ndarray) -> np.ndarray:

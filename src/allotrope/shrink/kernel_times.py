@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from itertools import pairwise
+from itertools import combinations, pairwise
 
 import numpy as np
 
@@ -144,15 +144,17 @@ def at_shares(
 
 
 def fitted_line(alone: np.ndarray, whole: np.ndarray) -> tuple[float, float]:
-    """The line through these points with the smallest relative errors: slope and offset.
+    """The line through these points, which one that is far off does not turn: slope and offset.
 
-    One through 0 where the points say nothing of a slope.
+    The median of the slopes of all pairs (Theil 1950, Sen 1968). One through 0 where the points say
+    nothing of a slope.
     """
-    columns = np.stack([alone, np.ones_like(alone)], axis=1) / whole[:, None]
-    slope, offset = np.linalg.lstsq(columns, np.ones_like(whole), rcond=None)[0]
+    pairs = [(i, j) for i, j in combinations(range(len(alone)), 2) if alone[i] != alone[j]]
+    slopes = [(whole[i] - whole[j]) / (alone[i] - alone[j]) for i, j in pairs]
+    slope = float(np.median(slopes)) if slopes else 0.0
     if np.ptp(alone) < STEP * alone.max() or slope <= 0:
         return float(np.median(whole / alone)), 0.0
-    return float(slope), float(offset)
+    return slope, float(np.median(whole - slope * alone))
 
 
 def of_known_pace() -> Network:
