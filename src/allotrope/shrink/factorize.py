@@ -177,11 +177,12 @@ def _matrix(node: Node, weight: np.ndarray) -> np.ndarray | None:
         return weight.T
     if node.operator == "Gemm":
         return weight if node.attributes.get("transB", 0) else weight.T
-    if node.operator == "Conv" and node.attributes.get("group", 1) == 1:
-        # A convolution of single places: a matrix with axes of length 1 behind.
-        if weight.size == weight.shape[0] * weight.shape[1]:
-            return weight.reshape(weight.shape[:2])
-    return None
+    if node.operator != "Conv" or node.attributes.get("group", 1) != 1:
+        return None
+    if weight.size != weight.shape[0] * weight.shape[1]:
+        return None
+    # A convolution of single places: a matrix, with axes of length 1 behind.
+    return weight.reshape(weight.shape[:2])
 
 
 def _as_weight(node: Node, factor: np.ndarray, weight: np.ndarray) -> np.ndarray:
