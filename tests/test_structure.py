@@ -29,7 +29,7 @@ TREES = {name: PARSED[f"src/allotrope/{name}"] for name in SOURCES}
 ORDER = (
     ("errors", "telemetry", "wording"),
     ("config", "storage", "progress"),
-    ("option", "memory_limit"),
+    ("limits", "option", "memory_limit"),
     ("run_record", "run_words"),
     ("run",),
     ("process",),

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from allotrope.verbs.doctor import doctor as doctor
     from allotrope.verbs.fit import fit as fit
     from allotrope.verbs.predict import predict as predict
+    from allotrope.verbs.shrink import shrink as shrink
 
 __version__ = "0.1.0"
 
@@ -42,12 +43,13 @@ _HOMES = {
     "networks": "allotrope.network.zoo",
     "predict": "allotrope.verbs.predict:predict",
     "read": "allotrope.data.reader:read",
+    "shrink": "allotrope.verbs.shrink:shrink",
     "testing": "allotrope.testing",
 }
 
 __all__ = [
     "Network", "__version__", "bench", "cache", "check", "compare", "convert", "doctor", "errors",
-    "fit", "load", "networks", "predict", "read", "testing",
+    "fit", "load", "networks", "predict", "read", "shrink", "testing",
 ]  # fmt: skip
 
 

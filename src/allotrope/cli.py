@@ -43,6 +43,10 @@ VERBS: Verbs = {
         "allotrope.verbs.compare:compare",
         "Race the frameworks on your data: which to use here, and why.",
     ),
+    "shrink": (
+        "allotrope.verbs.shrink:shrink",
+        "Make a trained network smaller and faster until the measured target is met.",
+    ),
     "predict": (
         "allotrope.verbs.predict:predict",
         "Answer for new examples with the file that a run delivered.",

@@ -166,6 +166,35 @@ class RaceEntry(Entry):
 
 
 @dataclass(frozen=True)
+class OriginEntry(Entry):
+    """What was shrunk: its file or run, and the arguments by which its data is read."""
+
+    origin: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class BeforeEntry(Entry):
+    """The network as it came, measured, and the target in numbers that was asked in parts of it."""
+
+    before: dict[str, Any]
+    target: Target
+
+
+@dataclass(frozen=True)
+class RoundsEntry(Entry):
+    """A row for each round of cutting and training, as far as it came."""
+
+    rounds: list[dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class ShrunkEntry(Entry):
+    """Which round is delivered, its layers before and after, and what could not be cut and why."""
+
+    shrunk: dict[str, Any]
+
+
+@dataclass(frozen=True)
 class EndEntry(Entry):
     """How the run ended, after how long, and the reason if it broke off."""
 
@@ -187,6 +216,10 @@ class RunRecord:
     candidates: CandidatesEntry | None
     delivery: DeliveryEntry | None
     race: RaceEntry | None
+    origin: OriginEntry | None
+    before: BeforeEntry | None
+    rounds: RoundsEntry | None
+    shrunk: ShrunkEntry | None
     end: EndEntry | None
 
     @classmethod

@@ -11,6 +11,8 @@ from allotrope.tasks.metric import Metric
 
 Row = dict[str, Any]
 DECIDING = "validation_metric"
+REFERENCE = "reference"
+"""In the row of what others are compared with, if it is not the best of them."""
 TREES, TOGETHER = "trees", "network-and-trees"
 """Forms of candidates that are not the network alone: boosted trees that learned the same rows, and
 the mean of what both answer."""
@@ -119,7 +121,11 @@ def reference_metric(rows: Sequence[Row], target: Target, metric: Metric) -> flo
     """What a drop is counted from: the best in float32, by the loss if that is limited.
 
     So what is best by its loss meets both limits, however far it is off by chance in the metric.
+    If one among them says that it is the `REFERENCE`, as a network before it was cut, it is that.
     """
+    named: list[float] = [row[DECIDING] for row in rows if row.get(REFERENCE) and DECIDING in row]
+    if named:
+        return named[0]
     least = least_loss(rows)
     if target.max_worse is None or least is None:
         return float32_metric(rows, metric)
@@ -148,6 +154,8 @@ def _loss_misses(row: Row, least: float | None, target: Target) -> list[tuple[st
 
 def _best_in_words(rows: Sequence[Mapping[str, Any]], reference: float | None) -> str:
     """What has the metric in float32 with which others are compared."""
+    if any(row.get(REFERENCE) for row in rows):
+        return "the network before"
     best = [row for row in rows if row["precision"] == "float32" and row.get(DECIDING) == reference]
     forms = {row.get("form", "") for row in best}
     return CALLED.get(forms.pop(), "float32") if len(forms) == 1 else "float32"

@@ -127,8 +127,12 @@ def read_candidates(run: Record) -> Candidates:
 def _reference(run: Record, records: list[Record], deciding: Judged) -> float | None:
     """The validation metric that a drop is counted from: the best in float32.
 
-    Of tables, of which the loss is limited too, that of the least loss.
+    Of tables, of which the loss is limited too, that of the least loss. Of what was shrunk, that of
+    the network before.
     """
+    named = [figure(each, "validation_metric") for each in records if each.flag("reference")]
+    if named:
+        return named[0]
     full = [record for record in records if record.text("precision") == "float32"]
     losses = [(record.number("validation_loss"), record) for record in full]
     told = [(loss, record) for loss, record in losses if loss is not None]

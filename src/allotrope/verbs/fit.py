@@ -21,7 +21,6 @@ from allotrope.verbs.journal import Journal, ends_on_record
 from allotrope.verbs.offered import FIT
 from allotrope.verbs.read_asked import read_asked
 from allotrope.verbs.request import (
-    IN_MEMORY,
     FitOptions,
     asked_for,
     command_line,
@@ -31,6 +30,14 @@ from allotrope.verbs.request import (
     source_name,
     with_usual_drop,
 )
+from allotrope.verbs.resuming import (
+    FINISHED,
+    check_kind,
+    check_same,
+    check_unchanged,
+    columns_again,
+    finished,
+)
 
 if TYPE_CHECKING:
     from allotrope.data.examples import Data
@@ -38,7 +45,6 @@ if TYPE_CHECKING:
     from allotrope.verbs.pipeline import Among, Plan
 
 NOT_REPEATED = ("out", "resume", "quiet")
-FINISHED = ("done", "target-missed")
 
 
 @takes(FIT)
@@ -144,70 +150,22 @@ def _begun(arguments: dict[str, Any], among: Among, show: Progress) -> FittedRun
 def _resumed(arguments: dict[str, Any], among: Among, show: Progress) -> FittedRun:
     """Goes on with a run, by the arguments that it was begun with."""
     with Run.resume(arguments["resume"]) as run:
-        call = run.record.call
-        if call is not None and call.kind != "fit":
-            raise UsageError(
-                f"{run.folder} was made by {call.kind}, which cannot be resumed. Name a run that "
-                "fit made."
-            )
+        check_kind(run, "fit")
         recorded = run.json["arguments"]
-        _check_unchanged(run.folder, asked_for(fit, arguments, NOT_REPEATED), recorded)
+        check_unchanged(run.folder, asked_for(fit, arguments, NOT_REPEATED), recorded)
         if run.json["status"] in FINISHED:
-            return _finished(run, show)
-        options = fit_options(defaults(fit) | recorded | _columns(arguments["data"], recorded))
+            return finished(run, show)
+        options = fit_options(
+            defaults(fit) | recorded | columns_again(arguments["data"], recorded, "fit")
+        )
         run.save(status="running")
         chosen = run.record.start is not None
         source = _started(options, run.folder) if chosen else _source(options)
         data = read_asked(options, source, show)
         options = with_usual_drop(options, data)
-        _check_same(run, data)
+        check_same(run, data)
         tuning = None if chosen else _tuning(options, source, data)
         return _fitted(run, options, tuning, data, among, show)
-
-
-def _check_unchanged(folder: Path, asked: dict[str, Any], recorded: dict[str, Any]) -> None:
-    changed = [name for name, value in asked.items() if recorded.get(name) != value]
-    if changed:
-        remedy = f"Leave out {', '.join(changed)}, or begin a new run."
-        raise UsageError(f"{folder} goes on with the options that it was begun with. {remedy}")
-
-
-def _columns(data: Any, recorded: Mapping[str, Any]) -> dict[str, Any]:
-    """The data again, if the run was begun with columns in memory.
-
-    Raises: UsageError without them.
-    """
-    if recorded.get("data") != IN_MEMORY:
-        return {}
-    if data is None:
-        raise UsageError(
-            "the run was begun with columns in memory. Give them again: fit(columns, resume=...)."
-        )
-    return {"data": data}
-
-
-def _check_same(run: Run, data: Data) -> None:
-    """Raises: UsageError if the data is not of the sizes that the run was begun with."""
-    recorded = run.record.data
-    if recorded is None:
-        return
-    now = {name: len(split) for name, split in data.splits.items()}
-    before = {name: recorded.data.get(name) for name in now}
-    if now != before:
-        raise UsageError(
-            f"{run.folder} was begun with {before} examples, and the data now has {now}. "
-            "Go on with the data that it was begun with, or begin a new run."
-        )
-
-
-def _finished(run: Run, show: Progress) -> FittedRun:
-    """What a run that has ended gave; its report is made good if the end came before it."""
-    from allotrope.report import write_report
-
-    show.say(f"{run.folder} is finished ({run.json['status']}): nothing is left to do")
-    if not (run.folder / "report.html").is_file():
-        write_report(run.folder)
-    return FittedRun(run.folder, run.json)
 
 
 def _source(options: FitOptions) -> NetworkFile | None:

@@ -63,7 +63,8 @@ class FittedRun:
     def __str__(self) -> str:
         lines = ["", *self._trees(), *self._scores(), *self._delivery()]
         if self.json["status"] == "interrupted":
-            lines.append(f"stopped early  go on with: allotrope fit --resume {self.folder}")
+            verb = self.json.get("kind", "fit")
+            lines.append(f"stopped early  go on with: allotrope {verb} --resume {self.folder}")
         return "\n".join([*lines, f"report         {self.folder / 'report.html'}"])
 
     def _trees(self) -> list[str]:

@@ -16,6 +16,7 @@ from allotrope.config import (
     parse_seconds,
 )
 from allotrope.inputs.input_options import TAKING, TRAINING
+from allotrope.limits import parse_latency, parse_size
 from allotrope.option import ABOVE_0, BELOW_1, FROM_0, Option
 
 COMMON = (
@@ -202,6 +203,52 @@ FIT = (
         "may be repeated.",
         for_file=True,
     ),
+)
+
+_BY_NAME = {option.name: option for option in FIT}
+SHRINK = (
+    Option(
+        "source",
+        "a run that fit or shrink made, such as runs/photos-1, or an ONNX file with its data "
+        "behind it.",
+    ),
+    Option("data", "the data of an ONNX file; of a run, where its data lies now."),
+    Option(
+        "max_latency",
+        "target: longest time for one example, such as 0.1ms, or 0.25x of what the delivered file "
+        "takes today.",
+        parse=parse_latency,
+    ),
+    Option(
+        "max_size",
+        "target: largest file, such as 200KB, or 0.25x of the delivered one.",
+        parse=parse_size,
+    ),
+    Option(
+        "max_drop",
+        "target: largest loss of the validation metric against the network before in float32, in "
+        "points: percentage points, or per cent of an error; by default 0.5.",
+        range=FROM_0,
+    ),
+    Option(
+        "budget",
+        "time for all of it, such as 15m; by default 10m, unless epochs are given.",
+        parse=parse_seconds,
+    ),
+    Option("epochs", "how often each round sees each example, instead of a time.", range=ABOVE_0),
+    Option("framework", "the framework that trains; by default that of the run, or pytorch."),
+    Option(
+        "resume", "the folder of a run of shrink that was stopped; its options stay."
+    ),
+    Option("seed", "decides order and augmentation; by default that of the run.", range=FROM_0),
+    *(
+        _BY_NAME[name]
+        for name in (
+            *("out", "threads", "validation", "test", "batch_size", "learning_rate"),
+            *("augmentation", "mixup", "saliency", "quiet"),
+        )
+    ),
+    *TRAINING,
 )
 
 COMPARE = (

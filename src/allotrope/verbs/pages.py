@@ -94,10 +94,12 @@ class PlanPage(Page[Plan]):
     start: Start
     data: Data
     framework: str
+    verb: str = "fit"
+    positional: str = "data"
 
     def write(self, run: Run, value: Plan) -> Plan:
         """The entry alone."""
-        repeat = _repeating(run.json["arguments"], value)
+        repeat = self._repeating(run.json["arguments"], value)
         race = written(value.race, run.json["data"])
         run.enter(SettingsEntry(value.recipe, value.settings, race, repeat))
         return value
@@ -111,12 +113,14 @@ class PlanPage(Page[Plan]):
             self.data, self.start, entry.recipe, self.framework, entry.settings, entry.settings_race
         )
 
-
-def _repeating(arguments: Mapping[str, Any], plan: Plan) -> str:
-    threads = plan.settings.threads or cores()
-    fixed = asdict(fixed_by(replace(plan.settings, threads=threads)))
-    others = {name: value for name, value in arguments.items() if name not in fixed}
-    return command_line("fit", "data", {**others, **fixed})
+    def _repeating(self, arguments: Mapping[str, Any], plan: Plan) -> str:
+        threads = plan.settings.threads or cores()
+        fixed = asdict(fixed_by(replace(plan.settings, threads=threads)))
+        if self.verb == "shrink":
+            # It takes the settings of the run that it begins with.
+            fixed = {"threads": threads}
+        others = {name: value for name, value in arguments.items() if name not in fixed}
+        return command_line(self.verb, self.positional, {**others, **fixed})
 
 
 @dataclass(frozen=True)

@@ -178,20 +178,21 @@ def measured(
     threads: int | None = None,
     among: Among | None = None,
     show: Progress | None = None,
+    beside_trees: bool = True,
 ) -> Measured:
     """The trained network, from raw examples to answers, in every precision and runtime.
 
     Their files are made in `folder`, where processes of their own open them. Training examples
-    calibrate int8. Of a table, boosted trees are candidates too.
+    calibrate int8. Of a table, boosted trees are candidates too, unless it is about this network.
     """
     data, task, show = scored.trained.plan.data, scored.tasks[0], show or Progress()
     forms = (among or Among()).candidates
     network = finished(scored.trained.network, data.inputs, scored.tasks)
-    rivals = _rivals(scored, threads)
+    rivals = _rivals(scored, threads) if beside_trees else []
     rows = measure_candidates(
         network,
         data.taken("train"),
-        {split: _judged(data, split, task, rivals) for split in ("validation", "test")},
+        {split: judging(data, split, task, rivals) for split in ("validation", "test")},
         folder,
         target,
         task.metric,
@@ -213,13 +214,13 @@ def _rivals(scored: Scored, threads: int | None) -> list[Rival]:
     return rivals_of(trained.network, data, scored.tasks, validation, seed, threads)
 
 
-def _judged(data: Data, split: str, task: Task, rivals: Sequence[Rival] = ()) -> Split:
+def judging(data: Data, split: str, task: Task, rivals: Sequence[Rival] = ()) -> Split:
     """The split with what answers to it are worth, and else say, to the task that decides.
 
     Those of rivals are judged by the task as it was settled for them.
     """
     labels = data.splits[split][task.name]
-    of_forms = {rival.form: _judged(data, split, rival.tasks[0]) for rival in rivals}
+    of_forms = {rival.form: judging(data, split, rival.tasks[0]) for rival in rivals}
     return Split(
         data.taken(split),
         lambda answers: task.answered(answers[task.name], labels),

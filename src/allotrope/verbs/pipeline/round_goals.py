@@ -1,0 +1,93 @@
+"""Which goal the next round of cutting has: the way from what there is to the target, in steps."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from allotrope.config import Target
+
+Row = Mapping[str, Any]
+
+STEP = 2.5
+"""A round makes a network at most so many times faster or smaller; more at once loses too much."""
+DOWN = 0.7
+"""Without a limit of its own a network becomes so much faster in each round."""
+MOST = 8
+"""So many rounds there are at most."""
+FURTHER = 2
+"""So many rounds train further, without a cut, what is fast enough and not good enough."""
+AIM = 0.93
+"""A cut aims at so much of the limit, because a measurement repeats to some hundredths only."""
+
+
+@dataclass(frozen=True)
+class Goal:
+    """What a round is to reach: latency in ms, size in bytes; without them it trains further.
+
+    `share`: how much of the time that is left it may take.
+    """
+
+    latency: float | None
+    size: float | None
+    share: float
+
+    @property
+    def cuts(self) -> bool:
+        """Whether something is to be cut."""
+        return self.latency is not None or self.size is not None
+
+
+@dataclass(frozen=True)
+class Stand:
+    """Where a network stands: its latency in ms, size in bytes, and whether it meets the target."""
+
+    latency: float
+    size: float
+    passes: bool
+    was_cut: bool = True
+
+
+def next_goal(stands: Sequence[Stand], target: Target) -> Goal | None:
+    """What comes after these: the network as it came, and those of the rounds. None: nothing.
+
+    It is a function of what was measured, so that a resumed run goes the same way.
+    """
+    now, rounds = stands[-1], len(stands) - 1
+    if rounds >= MOST:
+        return None
+    if target.max_latency is None and target.max_size is None:
+        # As fast as the metric allows: until a step loses too much.
+        return Goal(DOWN * now.latency, None, 0.5) if now.passes else None
+    ratios = [ratio for ratio in _ratios(now, target) if ratio > 1]
+    if not ratios:
+        trained_further = sum(not stand.was_cut for stand in stands[1:])
+        if now.passes or trained_further >= FURTHER:
+            return None
+        return Goal(None, None, 1.0)
+    steps = max(1, math.ceil(math.log(max(ratios)) / math.log(STEP)))
+    # The last step has the most time: what it gives is what is delivered.
+    share = 1.0 if steps == 1 else 0.5 / steps
+    return Goal(
+        _on_the_way(now.latency, target.max_latency, steps),
+        _on_the_way(now.size, target.max_size, steps),
+        share,
+    )
+
+
+def _ratios(now: Stand, target: Target) -> tuple[float, ...]:
+    """How many times too slow and too large it is."""
+    limits = ((now.latency, target.max_latency), (now.size, target.max_size))
+    return tuple(value / limit for value, limit in limits if limit is not None)
+
+
+def _on_the_way(now: float, limit: float | None, steps: int) -> float | None:
+    """What to aim at for a limit that is so many equal steps away."""
+    if limit is None:
+        return None
+    aim = AIM * limit
+    if now <= aim:
+        return limit
+    return float(now * (aim / now) ** (1 / steps))

@@ -1,0 +1,345 @@
+"""One run of `shrink`: its stages in their order, each written down before the next begins."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from allotrope.config import Recipe, Settings, parse_seconds
+from allotrope.data.examples import Data
+from allotrope.errors import UsageError
+from allotrope.limits import limits_of
+from allotrope.measure.candidates import Candidate
+from allotrope.measure.choice import REFERENCE
+from allotrope.network.network import Network
+from allotrope.progress import Progress, duration
+from allotrope.shrink.groups import groups
+from allotrope.verbs import pages, pipeline
+from allotrope.verbs.journal import Journal
+from allotrope.verbs.network_file import Tuning
+from allotrope.verbs.pipeline import Among, Plan, Start, TrainedPlan, shrinking
+from allotrope.verbs.pipeline.round_goals import Goal, Stand, next_goal
+from allotrope.verbs.pipeline.shrinking import BEFORE, Before, Round
+from allotrope.verbs.request import FitOptions
+from allotrope.verbs.shrink_pages import (
+    BeforePage,
+    ChosenPage,
+    CutPage,
+    RoundPage,
+    TaughtPage,
+    folder_of,
+    training_facts,
+)
+from allotrope.verbs.shrink_source import Source, check_answers
+
+USUAL_BUDGET = "10m"
+LEAST_TRAINING = 5.0
+"""Seconds: a training of less teaches nothing."""
+MEASURING = 2.0
+"""How often a round and the end measure as long as the network was measured as it came."""
+
+
+class ShrinkingRun:
+    """The stages and the values between them."""
+
+    def __init__(
+        self,
+        journal: Journal,
+        arguments: Mapping[str, Any],
+        source: Source,
+        options: FitOptions,
+        data: Data,
+        tuning: Tuning,
+        among: Among,
+        show: Progress,
+    ) -> None:
+        """Nothing is made yet."""
+        self.journal, self.source, self.options = journal, source, options
+        self.data, self.tuning, self.among, self.show = data, tuning, among, show
+        self.limits = limits_of(arguments)
+        self.epochs: float | None = arguments["epochs"]
+        self.saliency: bool = arguments["saliency"]
+        self.budget: float | None = None
+        if arguments["budget"] is not None or self.epochs is None:
+            self.budget = parse_seconds(arguments["budget"] or USUAL_BUDGET)
+        self.measuring = 0.0
+
+    @property
+    def threads(self) -> int | None:
+        """Those that measure."""
+        return self.options.settings.threads
+
+    def run(self) -> str:
+        """All stages; how it ended."""
+        plan = self._planned()
+        check_answers(self.source, plan)
+        before = self._before(plan)
+        rounds = self._rounds(plan, before)
+        return self._ended(plan, before, rounds)
+
+    # --- the network as it came
+
+    def _planned(self) -> Plan:
+        """The network as it came, and how it learns; for a run as it learned there."""
+        framework = self.options.framework
+        start = self.journal.value(pages.StartPage(framework), self._start)
+        page = pages.PlanPage(start, self.data, framework, "shrink", "source")
+        return self.journal.value(page, lambda: self._settled(start))
+
+    def _start(self) -> Start:
+        settings = self._settings()
+        speed = pipeline.speed_among(settings, self.data, self.options.framework)
+        start = pipeline.started(self.options, self.data, self.tuning, self.options.seed, speed)
+        record = self.source.record
+        recipe = start.recipe
+        if record is not None and record.start is not None:
+            recipe = replace(record.start.recipe, **self.options.recipe)
+        for note in self.tuning.ready.notes:
+            self.show.say(note)
+        return replace(start, recipe=recipe, frozen=frozenset())
+
+    def _settings(self) -> list[Settings]:
+        """Those of the run, or what may be raced."""
+        threads = self.options.settings.threads
+        record = self.source.record
+        same = record is not None and record.start is not None
+        same = same and record.start.framework == self.options.framework  # type: ignore[union-attr]
+        if record is None or record.settings is None or not same:
+            fixed = replace(self.options.settings, compile=False)
+            return self.among.plausible(self.options.framework, fixed)
+        # To compile takes longer than a short round wins by it.
+        return [replace(record.settings.settings, compiled=False, threads=threads)]
+
+    def _settled(self, start: Start) -> Plan:
+        settings = self._settings()
+        quick = replace(start, recipe=replace(start.recipe, budget=self.budget, epochs=self.epochs))
+        plan = pipeline.settled(quick, self.data, self.options.framework, settings, self.show)
+        return replace(plan, start=start, recipe=start.recipe)
+
+    def _before(self, plan: Plan) -> Before:
+        run, began = self.journal.run, self.journal.seconds
+        folder = folder_of(run, 0)
+        before = self.journal.value(
+            BeforePage(),
+            lambda: shrinking.as_it_came(
+                plan,
+                folder,
+                self.source.candidate(folder),
+                self.limits.target,
+                self.threads,
+                self.among.candidates,
+                self.show,
+            ),
+        )
+        self.measuring = max(self.journal.seconds - began, 0.0)
+        today, target = before.today, before.target
+        asked = []
+        if target.max_latency is not None:
+            asked.append(f"at most {target.max_latency:.3g} ms")
+        if target.max_size is not None:
+            asked.append(f"at most {target.max_size / 1e3:,.0f} kB")
+        self.show.say(
+            f"today: {today['runtime']} {today['precision']} {today['latency_ms']['median']:.3g} "
+            f"ms, {today['size_bytes'] / 1e3:,.0f} kB; asked for: "
+            f"{', '.join([*asked, f'at most {target.max_drop:g} points lost'])}"
+        )
+        return before
+
+    # --- rounds
+
+    def _rounds(self, plan: Plan, before: Before) -> list[Round]:
+        """Rounds until the target is met or the budget is spent."""
+        rounds: list[Round] = []
+        stands = [_stand(before, before.today, passes=True)]
+        if before.target.max_latency is not None or before.target.max_size is not None:
+            stands = [_stand(before, before.today, passes=_meets(before))]
+        while (goal := next_goal(stands, before.target)) is not None:
+            if not self._affords(rounds):
+                break
+            one = self._round(plan, before, rounds, goal)
+            rounds.append(one)
+            stands.append(_stand(before, one.row, one.row["passes"], goal.cuts))
+            if one.taught.facts["stopped"] == "interrupted":
+                break
+        return rounds
+
+    def _affords(self, rounds: list[Round]) -> bool:
+        """Whether there is time for another round.
+
+        Raises: UsageError if there is not even for the first.
+        """
+        left = self._left()
+        if left is None or left >= LEAST_TRAINING:
+            return True
+        if self._has_begun(len(rounds) + 1):
+            return True
+        if rounds:
+            self.show.say("the budget is spent")
+            return False
+        assert self.budget is not None
+        needed = self.budget - left + LEAST_TRAINING
+        raise UsageError(
+            f"a budget of {duration(self.budget)} is too short for one round: reading, measuring "
+            f"and delivering take {duration(self.budget - left)} here. Give at least --budget "
+            f"{needed:.0f}s."
+        )
+
+    def _has_begun(self, number: int) -> bool:
+        rounds = self.journal.run.record.rounds
+        return rounds is not None and len(rounds.rounds) >= number
+
+    def _left(self) -> float | None:
+        """Seconds for training; measuring and delivering have theirs."""
+        if self.budget is None:
+            return None
+        return self.budget - self.journal.seconds - MEASURING * self.measuring
+
+    def _round(self, plan: Plan, before: Before, rounds: list[Round], goal: Goal) -> Round:
+        number = len(rounds) + 1
+        run, forms = self.journal.run, self.among.candidates
+        folder = folder_of(run, number)
+        latest = rounds[-1].taught.network if rounds else plan.network
+        recipe = self._recipe(plan, goal)
+        cut = self.journal.value(
+            CutPage(number),
+            lambda: shrinking.cut(
+                plan,
+                before,
+                latest,
+                number,
+                goal,
+                recipe,
+                folder,
+                self.threads,
+                forms,
+                self.show,
+            ),
+        )
+        taught = self.journal.value(
+            TaughtPage(cut), lambda: shrinking.taught(plan, cut, folder, self.show)
+        )
+        return self.journal.value(
+            RoundPage(taught),
+            lambda: shrinking.weighed(plan, before, taught, folder, self.threads, forms, self.show),
+        )
+
+    def _recipe(self, plan: Plan, goal: Goal) -> Recipe:
+        left = self._left()
+        budget = None if left is None else max(goal.share * left, LEAST_TRAINING)
+        recipe = shrinking.further(plan.recipe)
+        if "learning_rate" in self.options.recipe:
+            recipe = replace(recipe, learning_rate=self.options.recipe["learning_rate"])
+        return replace(recipe, budget=budget, epochs=self.epochs)
+
+    # --- the end
+
+    def _ended(self, plan: Plan, before: Before, rounds: list[Round]) -> str:
+        chosen = _best(before, rounds)
+        network = plan.network if chosen is None else chosen.taught.network
+        facts, speed = training_facts(rounds, chosen)
+        run = self.journal.run
+        said = _shrunk_facts(plan.network, network, chosen)
+        trained = self.journal.value(
+            ChosenPage(plan, network, said),
+            lambda: TrainedPlan(plan, network, facts, speed),
+        )
+        scored = self.journal.value(
+            pages.ScoresPage(trained),
+            lambda: pipeline.scored(trained, self.show, self.saliency),
+        )
+        measured = self.journal.value(
+            pages.CandidatesPage(scored),
+            lambda: pipeline.measured(
+                scored,
+                run.folder,
+                before.target,
+                self.threads,
+                replace(self.among, candidates=self._beside(before)),
+                self.show,
+                beside_trees=False,
+            ),
+        )
+
+        def deliver() -> pipeline.Delivered:
+            value = pipeline.delivered(measured, before.target)
+            return pipeline.examined(value, run.folder, self.threads, self.saliency, self.show)
+
+        delivered = self.journal.value(pages.DeliveryPage(measured, self.show), deliver)
+        if facts.stopped == "interrupted":
+            return "interrupted"
+        return "done" if delivered.row is not None else "target-missed"
+
+    def _beside(self, before: Before) -> Any:
+        """The candidates, and the network as it came: delivered, and in float32."""
+
+        def candidates(folder: Path) -> list[Candidate]:
+            reference = next(row for row in before.rows if row.get(REFERENCE))
+            olds = [before.today] if before.today is not reference else []
+            beside = [
+                Candidate(
+                    row["runtime"],
+                    row["precision"],
+                    folder / row["file"],
+                    BEFORE,
+                    baseline=True,
+                    facts={REFERENCE: row is reference},
+                )
+                for row in (*olds, reference)
+            ]
+            own = [each for each in self.among.candidates(folder) if not each.baseline]
+            return [*beside, *own]
+
+        return candidates
+
+
+def _meets(before: Before) -> bool:
+    """Whether the network as it came meets the target already."""
+    target, today = before.target, before.today
+    slow = target.max_latency is not None and today["latency_ms"]["median"] > target.max_latency
+    large = target.max_size is not None and today["size_bytes"] > target.max_size
+    return not (slow or large)
+
+
+def _stand(before: Before, row: Mapping[str, Any], passes: bool, was_cut: bool = True) -> Stand:
+    return Stand(row["latency_ms"]["median"], row["size_bytes"], passes, was_cut)
+
+
+def _best(before: Before, rounds: list[Round]) -> Round | None:
+    """The fastest round that meets the target; else the one that comes nearest."""
+    passing = [one for one in rounds if one.row["passes"]]
+    if passing:
+        return min(passing, key=lambda one: one.row["latency_ms"]["median"])
+    return rounds[-1] if rounds else None
+
+
+def _shrunk_facts(whole: Network, network: Network, chosen: Round | None) -> dict[str, Any]:
+    """What is left of each layer, and what could not be cut and why."""
+    known = groups(whole)
+    reasons: dict[str, dict[str, Any]] = {}
+    for each in known.frozen:
+        facts = reasons.setdefault(
+            str(each.reason), {"reason": str(each.reason), "places": 0, "weights": []}
+        )
+        facts["places"] += each.count
+        facts["weights"].append(each.weight)
+    return {
+        "round": 0 if chosen is None else chosen.taught.cut.number,
+        "layers": _layers(whole, network),
+        "frozen": list(reasons.values()),
+        "unknown": list(known.unknown),
+    }
+
+
+def _layers(whole: Network, network: Network) -> list[dict[str, Any]]:
+    """The shape of each weight of several axes before and after; None after: it is gone."""
+    return [
+        {
+            "name": name,
+            "before": list(array.shape),
+            "after": list(network.weights[name].shape) if name in network.weights else None,
+        }
+        for name, array in whole.weights.items()
+        if array.ndim > 1
+    ]
