@@ -20,10 +20,11 @@ from allotrope.verbs.compare import compare
 from allotrope.verbs.convert import CONVERT, convert
 from allotrope.verbs.declaring import takes
 from allotrope.verbs.fit import fit
-from allotrope.verbs.offered import COMPARE, FIT
+from allotrope.verbs.offered import COMPARE, FIT, SHRINK
 from allotrope.verbs.predict import PREDICT, predict
 from allotrope.verbs.report import REPORT, report
 from allotrope.verbs.request import defaults
+from allotrope.verbs.shrink import shrink
 
 TABLES = {
     fit: FIT,
@@ -33,6 +34,7 @@ TABLES = {
     predict: PREDICT,
     convert: CONVERT,
     report: REPORT,
+    shrink: SHRINK,
 }
 
 

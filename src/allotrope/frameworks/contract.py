@@ -149,6 +149,12 @@ class Framework(abc.ABC):
         """How many threads a step takes unless its settings say; None if that cannot be changed."""
         return None
 
+    def take_threads(self, threads: int | None) -> None:  # noqa: B027 - most can be told any time
+        """So many threads compute from now on, if that can only be said before anything is run.
+
+        Raises: UsageError if something was.
+        """
+
     def compile_soon(self) -> None:  # noqa: B027 - most frameworks compile nothing for these
         """From now on runs and gradients are compiled in little time, not to the fastest code."""
 

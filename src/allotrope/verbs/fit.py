@@ -177,11 +177,13 @@ def _source(options: FitOptions) -> NetworkFile | None:
 
 def _tuning(options: FitOptions, source: NetworkFile | None, data: Data) -> Tuning | None:
     """Its network made ready before there is a run folder: a misfit leaves nothing behind."""
-    return (
-        None
-        if source is None
-        else source.tuning(data, options.fine_tuning, options.framework, options.seed)
-    )
+    from allotrope.frameworks import framework as find_framework
+
+    if source is None:
+        return None
+    # The network is run here, before a trainer could say how many threads there are to be.
+    find_framework(options.framework).take_threads(options.settings.threads)
+    return source.tuning(data, options.fine_tuning, options.framework, options.seed)
 
 
 def _started(options: FitOptions, folder: Path) -> NetworkFile | None:

@@ -237,9 +237,7 @@ SHRINK = (
     ),
     Option("epochs", "how often each round sees each example, instead of a time.", range=ABOVE_0),
     Option("framework", "the framework that trains; by default that of the run, or pytorch."),
-    Option(
-        "resume", "the folder of a run of shrink that was stopped; its options stay."
-    ),
+    Option("resume", "the folder of a run of shrink that was stopped; its options stay."),
     Option("seed", "decides order and augmentation; by default that of the run.", range=FROM_0),
     *(
         _BY_NAME[name]

@@ -15,7 +15,7 @@ from allotrope.run_words import inside, written
 from allotrope.verbs.journal import Page
 from allotrope.verbs.network_file import as_saved
 from allotrope.verbs.pipeline import Plan, TrainedPlan
-from allotrope.verbs.pipeline.shrinking import Before, Cut, Round, TaughtCut
+from allotrope.verbs.pipeline.shrunk_values import Before, Cut, Round, TaughtCut
 
 ROUNDS = "rounds"
 START, TAUGHT = "start.onnx", "trained.onnx"
@@ -49,7 +49,8 @@ class BeforePage(Page[Before]):
         """The entry alone."""
         rows = [{**row, "file": _within(run, row["file"])} for row in value.rows]
         today = {**value.today, "file": _within(run, value.today["file"])}
-        facts = {"rows": rows, "today": today, "forms": value.forms}
+        ends = {"whole": value.whole, "least": value.least}
+        facts = {"rows": rows, "today": today, "forms": value.forms, **ends}
         run.enter(BeforeEntry(written(facts, run.json["data"]), value.target))
         before = self.read(run)
         assert before is not None
@@ -62,7 +63,9 @@ class BeforePage(Page[Before]):
             return None
         facts = inside(entry.before)
         forms = tuple((form[0], form[1], form[2]) for form in facts["forms"])
-        return Before(facts["rows"], facts["today"], forms, entry.target)
+        return Before(
+            facts["rows"], facts["today"], forms, entry.target, facts["whole"], facts["least"]
+        )
 
 
 def _within(run: Run, file: str) -> str:

@@ -76,9 +76,11 @@ class Source:
     def tuning(self, file: NetworkFile, data: Data, framework: str) -> Tuning:
         """The network made ready to learn. Raises: UsageError if the data does not fit it."""
         from allotrope.architectures.continued import continued, own_columns
+        from allotrope.frameworks import framework as find_framework
         from allotrope.verbs.network_file import Tuning
 
         options = self.options
+        find_framework(framework).take_threads(options.settings.threads)
         if own_columns(file.network) is None:
             return file.tuning(data, options.fine_tuning, framework, options.seed)
         ready = continued(file.network, data, FineTuning(), framework, options.seed)
@@ -87,7 +89,7 @@ class Source:
     def candidate(self, folder: Path) -> Candidate | None:
         """The delivered file, a copy of which lies in this folder."""
         from allotrope.measure.candidates import Candidate
-        from allotrope.verbs.pipeline.shrinking import BEFORE
+        from allotrope.verbs.pipeline.shrunk_values import BEFORE
 
         row = self.delivered
         if row is None:

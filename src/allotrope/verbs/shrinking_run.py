@@ -19,9 +19,11 @@ from allotrope.shrink.groups import groups
 from allotrope.verbs import pages, pipeline
 from allotrope.verbs.journal import Journal
 from allotrope.verbs.network_file import Tuning
-from allotrope.verbs.pipeline import Among, Plan, Start, TrainedPlan, shrinking
+from allotrope.verbs.pipeline import Among, Plan, Start, TrainedPlan
+from allotrope.verbs.pipeline.cutting import cut, further, taught
 from allotrope.verbs.pipeline.round_goals import Goal, Stand, next_goal
-from allotrope.verbs.pipeline.shrinking import BEFORE, Before, Round
+from allotrope.verbs.pipeline.shrunk_measured import as_it_came, weighed
+from allotrope.verbs.pipeline.shrunk_values import BEFORE, Before, Round, Workbench, latency_of
 from allotrope.verbs.request import FitOptions
 from allotrope.verbs.shrink_pages import (
     BeforePage,
@@ -75,9 +77,9 @@ class ShrinkingRun:
         """All stages; how it ended."""
         plan = self._planned()
         check_answers(self.source, plan)
-        before = self._before(plan)
-        rounds = self._rounds(plan, before)
-        return self._ended(plan, before, rounds)
+        bench = Workbench(plan, self.among.candidates, self.threads, self.show)
+        before = self._before(bench)
+        return self._ended(plan, before, self._rounds(bench, before))
 
     # --- the network as it came
 
@@ -118,50 +120,31 @@ class ShrinkingRun:
         plan = pipeline.settled(quick, self.data, self.options.framework, settings, self.show)
         return replace(plan, start=start, recipe=start.recipe)
 
-    def _before(self, plan: Plan) -> Before:
-        run, began = self.journal.run, self.journal.seconds
-        folder = folder_of(run, 0)
+    def _before(self, bench: Workbench) -> Before:
+        began, folder = self.journal.seconds, folder_of(self.journal.run, 0)
+        delivered = self.source.candidate(folder)
         before = self.journal.value(
-            BeforePage(),
-            lambda: shrinking.as_it_came(
-                plan,
-                folder,
-                self.source.candidate(folder),
-                self.limits.target,
-                self.threads,
-                self.among.candidates,
-                self.show,
-            ),
+            BeforePage(), lambda: as_it_came(bench, folder, delivered, self.limits.target)
         )
-        self.measuring = max(self.journal.seconds - began, 0.0)
-        today, target = before.today, before.target
-        asked = []
-        if target.max_latency is not None:
-            asked.append(f"at most {target.max_latency:.3g} ms")
-        if target.max_size is not None:
-            asked.append(f"at most {target.max_size / 1e3:,.0f} kB")
-        self.show.say(
-            f"today: {today['runtime']} {today['precision']} {today['latency_ms']['median']:.3g} "
-            f"ms, {today['size_bytes'] / 1e3:,.0f} kB; asked for: "
-            f"{', '.join([*asked, f'at most {target.max_drop:g} points lost'])}"
-        )
+        # Of a resumed run it is not known again: then nothing is kept back for it.
+        self.measuring = self.journal.seconds - began
+        self.show.say(_today_in_words(before))
         return before
 
     # --- rounds
 
-    def _rounds(self, plan: Plan, before: Before) -> list[Round]:
+    def _rounds(self, bench: Workbench, before: Before) -> list[Round]:
         """Rounds until the target is met or the budget is spent."""
         rounds: list[Round] = []
-        stands = [_stand(before, before.today, passes=True)]
-        if before.target.max_latency is not None or before.target.max_size is not None:
-            stands = [_stand(before, before.today, passes=_meets(before))]
+        limited = before.target.max_latency is not None or before.target.max_size is not None
+        stands = [_stand(before.today, passes=before.meets or not limited)]
         while (goal := next_goal(stands, before.target)) is not None:
             if not self._affords(rounds):
                 break
-            one = self._round(plan, before, rounds, goal)
+            one = self._round(bench, before, rounds, goal)
             rounds.append(one)
-            stands.append(_stand(before, one.row, one.row["passes"], goal.cuts))
-            if one.taught.facts["stopped"] == "interrupted":
+            stands.append(_stand(one.row, one.row["passes"], goal.cuts))
+            if one.taught.interrupted:
                 break
         return rounds
 
@@ -196,39 +179,23 @@ class ShrinkingRun:
             return None
         return self.budget - self.journal.seconds - MEASURING * self.measuring
 
-    def _round(self, plan: Plan, before: Before, rounds: list[Round], goal: Goal) -> Round:
-        number = len(rounds) + 1
-        run, forms = self.journal.run, self.among.candidates
+    def _round(self, bench: Workbench, before: Before, rounds: list[Round], goal: Goal) -> Round:
+        number, run = len(rounds) + 1, self.journal.run
         folder = folder_of(run, number)
-        latest = rounds[-1].taught.network if rounds else plan.network
-        recipe = self._recipe(plan, goal)
-        cut = self.journal.value(
-            CutPage(number),
-            lambda: shrinking.cut(
-                plan,
-                before,
-                latest,
-                number,
-                goal,
-                recipe,
-                folder,
-                self.threads,
-                forms,
-                self.show,
-            ),
+        latest = rounds[-1].taught.network if rounds else bench.plan.network
+        recipe = self._recipe(bench.plan, goal)
+        made = self.journal.value(
+            CutPage(number), lambda: cut(bench, before, latest, number, goal, recipe, folder)
         )
-        taught = self.journal.value(
-            TaughtPage(cut), lambda: shrinking.taught(plan, cut, folder, self.show)
-        )
+        learned = self.journal.value(TaughtPage(made), lambda: taught(bench, made, folder))
         return self.journal.value(
-            RoundPage(taught),
-            lambda: shrinking.weighed(plan, before, taught, folder, self.threads, forms, self.show),
+            RoundPage(learned), lambda: weighed(bench, before, learned, folder, run.folder)
         )
 
     def _recipe(self, plan: Plan, goal: Goal) -> Recipe:
         left = self._left()
         budget = None if left is None else max(goal.share * left, LEAST_TRAINING)
-        recipe = shrinking.further(plan.recipe)
+        recipe = further(plan.recipe)
         if "learning_rate" in self.options.recipe:
             recipe = replace(recipe, learning_rate=self.options.recipe["learning_rate"])
         return replace(recipe, budget=budget, epochs=self.epochs)
@@ -236,7 +203,7 @@ class ShrinkingRun:
     # --- the end
 
     def _ended(self, plan: Plan, before: Before, rounds: list[Round]) -> str:
-        chosen = _best(before, rounds)
+        chosen = _best(rounds)
         network = plan.network if chosen is None else chosen.taught.network
         facts, speed = training_facts(rounds, chosen)
         run = self.journal.run
@@ -275,8 +242,8 @@ class ShrinkingRun:
         """The candidates, and the network as it came: delivered, and in float32."""
 
         def candidates(folder: Path) -> list[Candidate]:
-            reference = next(row for row in before.rows if row.get(REFERENCE))
-            olds = [before.today] if before.today is not reference else []
+            reference, today = before.reference, before.today
+            olds = [today] if today["file"] != reference["file"] else []
             beside = [
                 Candidate(
                     row["runtime"],
@@ -286,7 +253,7 @@ class ShrinkingRun:
                     baseline=True,
                     facts={REFERENCE: row is reference},
                 )
-                for row in (*olds, reference)
+                for row in [*olds, reference]
             ]
             own = [each for each in self.among.candidates(folder) if not each.baseline]
             return [*beside, *own]
@@ -294,23 +261,29 @@ class ShrinkingRun:
         return candidates
 
 
-def _meets(before: Before) -> bool:
-    """Whether the network as it came meets the target already."""
-    target, today = before.target, before.today
-    slow = target.max_latency is not None and today["latency_ms"]["median"] > target.max_latency
-    large = target.max_size is not None and today["size_bytes"] > target.max_size
-    return not (slow or large)
+def _today_in_words(before: Before) -> str:
+    today, target = before.today, before.target
+    asked = []
+    if target.max_latency is not None:
+        asked.append(f"at most {target.max_latency:.3g} ms")
+    if target.max_size is not None:
+        asked.append(f"at most {target.max_size / 1e3:,.0f} kB")
+    asked.append(f"at most {target.max_drop:g} points lost")
+    return (
+        f"today: {today['runtime']} {today['precision']} {latency_of(today):.3g} ms, "
+        f"{today['size_bytes'] / 1e3:,.0f} kB; asked for: {', '.join(asked)}"
+    )
 
 
-def _stand(before: Before, row: Mapping[str, Any], passes: bool, was_cut: bool = True) -> Stand:
-    return Stand(row["latency_ms"]["median"], row["size_bytes"], passes, was_cut)
+def _stand(row: Mapping[str, Any], passes: bool, was_cut: bool = True) -> Stand:
+    return Stand(latency_of(row), row["size_bytes"], passes, was_cut)
 
 
-def _best(before: Before, rounds: list[Round]) -> Round | None:
+def _best(rounds: list[Round]) -> Round | None:
     """The fastest round that meets the target; else the one that comes nearest."""
     passing = [one for one in rounds if one.row["passes"]]
     if passing:
-        return min(passing, key=lambda one: one.row["latency_ms"]["median"])
+        return min(passing, key=lambda one: latency_of(one.row))
     return rounds[-1] if rounds else None
 
 

@@ -34,6 +34,10 @@ class Keras(Framework):
         """The framework that is the engine."""
         return framework(ENGINES[self.engine])
 
+    def take_threads(self, threads: int | None) -> None:
+        """As the engine does."""
+        self.below.take_threads(threads)
+
     def compile_soon(self) -> None:
         """As the engine does."""
         self.below.compile_soon()

@@ -25,6 +25,12 @@ class TensorFlow(Framework):
 
     name = "tensorflow"
 
+    def take_threads(self, threads: int | None) -> None:
+        """TensorFlow can be told before its first computation alone."""
+        from allotrope.frameworks.tensorflow.trainer import set_threads
+
+        set_threads(threads)
+
     def native(self, network: Network) -> NetworkModule:
         """The network as a `tf.Module` whose variables have the weights' names."""
         return NetworkModule(network)

@@ -1,0 +1,200 @@
+"""A round of `shrink`: the network is cut to a goal, and learns from the network as it came."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from allotrope.config import Recipe
+from allotrope.data.batches import Batches
+from allotrope.errors import UsageError
+from allotrope.frameworks.contract import Batch
+from allotrope.network.network import Network
+from allotrope.network.summary import multiply_adds, parameters
+from allotrope.shrink.batch_statistics import with_new_statistics
+from allotrope.shrink.choose_widths import Prediction, removed_for
+from allotrope.shrink.distill import distillation
+from allotrope.shrink.group_importance import magnitude, taylor
+from allotrope.shrink.groups import Groups, groups
+from allotrope.shrink.prune import pruned
+from allotrope.training.checkpoints import resumable
+from allotrope.training.loop import Trained, train
+from allotrope.training.loss_gradients import loss_gradients
+from allotrope.training.plan import plan_for
+from allotrope.verbs.pipeline.network_costs import Costs
+from allotrope.verbs.pipeline.planning import Plan
+from allotrope.verbs.pipeline.round_goals import Goal
+from allotrope.verbs.pipeline.shrunk_measured import timed_untrained
+from allotrope.verbs.pipeline.shrunk_values import Before, Cut, TaughtCut, Workbench
+
+STATISTICS = 30
+"""So many batches give BatchNormalization new statistics, and slopes by which groups count."""
+TRIES = 4
+"""So often a cut is made again, if the network takes longer than was thought."""
+NEAR = 1.02
+"""A network that takes so much more than it was to take is near enough on the way."""
+GENTLE = 0.5
+"""A network that goes on learning begins at this part of the learning rate it once learned with."""
+
+
+def cut(
+    bench: Workbench,
+    before: Before,
+    latest: Network,
+    number: int,
+    goal: Goal,
+    recipe: Recipe,
+    folder: Path,
+) -> Cut:
+    """The network cut to the goal, as it is timed untrained, with new statistics.
+
+    Raises: UsageError if nothing can be cut, or the narrowest network misses the goal.
+    """
+    plan, show = bench.plan, bench.show
+    if not goal.cuts:
+        show.say(f"round {number}: it is fast and small enough, and trains further")
+        return Cut(number, latest, recipe, _facts(latest, goal, None, {}))
+    smaller, prediction, timed = _timed_cut(bench, before, latest, goal, recipe, folder)
+    show.say(_said(number, timed, smaller, plan.network))
+    batches = (each.inputs for each in _batches(plan, recipe))
+    renewed = with_new_statistics(smaller, batches, plan.framework)
+    return Cut(number, renewed, recipe, _facts(renewed, goal, prediction, timed))
+
+
+def _timed_cut(
+    bench: Workbench, before: Before, latest: Network, goal: Goal, recipe: Recipe, folder: Path
+) -> tuple[Network, Prediction, dict[str, Any]]:
+    """The largest part of the network that reaches the goal by the clock, not by a prediction."""
+    known = groups(latest)
+    worth = _importance(bench.plan, latest, known, recipe)
+    costs, aim = Costs.of(before), goal
+    smaller, prediction = _smaller(costs, latest, known, worth, aim)
+    for _ in range(TRIES):
+        timed = timed_untrained(bench, before, smaller, folder)
+        excess_ms = _excess(timed["latency_ms"], goal.latency)
+        excess_bytes = _excess(timed["size_bytes"], goal.size)
+        if max(excess_ms, excess_bytes) <= NEAR:
+            break
+        aim = replace(
+            aim,
+            latency=_tightened(aim.latency, excess_ms),
+            size=_tightened(aim.size, excess_bytes),
+        )
+        try:
+            smaller, prediction = _smaller(costs, latest, known, worth, aim)
+        except UsageError:
+            # It is the tightened aim that cannot be reached: what was cut before is nearest.
+            break
+    return smaller, prediction, timed
+
+
+def _tightened(aim: float | None, excess: float) -> float | None:
+    """What to ask of the prediction, so that the measurement is what was asked for."""
+    return aim if aim is None or excess <= NEAR else aim / excess
+
+
+def _excess(value: float, limit: float | None) -> float:
+    return 0.0 if limit is None else value / limit
+
+
+def _importance(plan: Plan, network: Network, known: Groups, recipe: Recipe) -> np.ndarray:
+    """What each group counts: by the loss of the tasks, or by its weights if that says nothing."""
+    trained = plan_for(network, recipe, plan.data.tasks, plan.data.train.columns)
+    gradients = loss_gradients(network, trained, plan.settings, plan.framework)
+    worth = taylor(network, known, gradients, _batches(plan, recipe))
+    if np.isfinite(worth).all() and worth.any():
+        return worth
+    return magnitude(network, known)
+
+
+def _batches(plan: Plan, recipe: Recipe) -> Iterator[Batch]:
+    """The first batches that the training would see."""
+    batches = Batches(plan.data, recipe)
+    for index in range(min(STATISTICS, max(STATISTICS, batches.steps_per_epoch))):
+        epoch, step = divmod(index, batches.steps_per_epoch)
+        yield batches.batch(epoch, step)
+
+
+def _smaller(
+    costs: Costs, network: Network, known: Groups, worth: np.ndarray, aim: Goal
+) -> tuple[Network, Prediction]:
+    seconds = None if aim.latency is None else aim.latency / 1e3
+    removed, prediction = removed_for(
+        network,
+        known,
+        worth,
+        costs.seconds,
+        seconds,
+        bytes_of=costs.bytes,
+        target_bytes=aim.size,
+    )
+    return pruned(network, removed, known), prediction
+
+
+def _said(number: int, timed: Mapping[str, Any], network: Network, whole: Network) -> str:
+    left = parameters(network) / max(parameters(whole), 1)
+    work = multiply_adds(network) / max(multiply_adds(whole), 1)
+    return (
+        f"round {number}: cut to {left:.1%} of the weights and {work:.1%} of the multiply-adds; "
+        f"untrained it takes {timed['latency_ms']:.3g} ms and {timed['size_bytes'] / 1e3:,.0f} kB"
+    )
+
+
+def _facts(
+    network: Network, goal: Goal, prediction: Prediction | None, timed: Mapping[str, Any]
+) -> dict[str, Any]:
+    return {
+        "goal": {"latency_ms": goal.latency, "size_bytes": goal.size},
+        "predicted_ms": None if prediction is None else 1e3 * (prediction.seconds or 0.0),
+        "lost_importance": None if prediction is None else prediction.lost,
+        "untrained": dict(timed),
+        "weights": parameters(network),
+        "multiply_adds": multiply_adds(network),
+        "not_trainable": sorted(network.weights.keys() - network.trainable),
+    }
+
+
+def taught(bench: Workbench, cut: Cut, folder: Path) -> TaughtCut:
+    """The cut network trained by the whole one; from the newest checkpoint, if there is one."""
+    plan, show = bench.plan, bench.show
+    teaching = distillation(plan.network, plan.tasks, plan.framework, plan.settings)
+    result = train(
+        cut.network,
+        plan.data,
+        cut.recipe,
+        plan.settings,
+        plan.framework,
+        folder,
+        show,
+        resume=resumable(folder / "checkpoints"),
+        has_learned=True,
+        teaching=teaching,
+    )
+    show.close()
+    return TaughtCut(cut, result.network, _of_training(result), result.history)
+
+
+def _of_training(result: Trained) -> dict[str, Any]:
+    return {
+        "epochs": result.epochs,
+        "steps": result.steps,
+        "best_epoch": result.best["epoch"],
+        "stopped": result.stopped,
+        "seconds": result.seconds,
+        "examples_per_second": result.examples_per_second,
+    }
+
+
+def further(recipe: Recipe) -> Recipe:
+    """How a network goes on learning that once learned by this recipe."""
+    return replace(
+        recipe,
+        learning_rate=GENTLE * recipe.learning_rate,
+        # The teacher's answers are soft already, and shares of classes were learned.
+        label_smoothing=0.0,
+        patience=None,
+    )

@@ -1,0 +1,238 @@
+"""Networks of `shrink` measured: as it came, cut and untrained, and after each round."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from allotrope.config import Target
+from allotrope.delivery.finished import finished
+from allotrope.errors import UsageError
+from allotrope.measure.candidates import (
+    CALIBRATION,
+    FLOAT_FILE,
+    INT8_FOLDER,
+    Candidate,
+    Split,
+    measure,
+)
+from allotrope.measure.choice import DECIDING, REFERENCE, judge
+from allotrope.network.network import Network
+from allotrope.network.summary import multiply_adds, parameters
+from allotrope.shrink.groups import groups
+from allotrope.shrink.layer_widths import narrowable
+from allotrope.shrink.prune import pruned
+from allotrope.verbs.pipeline.outcome import judging
+from allotrope.verbs.pipeline.shrunk_values import (
+    BEFORE,
+    Before,
+    Form,
+    Round,
+    Row,
+    TaughtCut,
+    Workbench,
+    form_of,
+    latency_of,
+)
+
+FEW = 64
+"""Examples with which a network is timed whose answers do not count yet."""
+WORTH = 0.02
+"""A form that answers worse than float32 by so much of its metric is none to begin with."""
+
+LimitsOf = Callable[[float, float], Target]
+"""The target, by the latency in ms and the bytes of the file of today."""
+
+
+def as_it_came(
+    bench: Workbench, folder: Path, delivered: Candidate | None, limits: LimitsOf
+) -> Before:
+    """The network before anything is cut, in every form, beside the file that was delivered.
+
+    Raises: UsageError if it cannot be measured in float32, if nothing can be cut out of it, or not
+    as much as is asked for.
+    """
+    bench.show.say("measuring the network as it came")
+    metric = bench.plan.tasks[0].metric
+    every = _beside(bench.among, delivered)
+    rows = _rows(bench, bench.plan.network, folder, every)
+    own = [row for row in rows if "latency_ms" in row and row["form"] != BEFORE]
+    full = [row for row in own if row["precision"] == "float32"]
+    if not full:
+        raise UsageError(f"the network could not be measured in float32 here: {_reasons(rows)}")
+    best = max(full, key=lambda row: metric.rank(row[DECIDING]))
+    for row in rows:
+        row[REFERENCE] = row is best
+    today = _of_today(rows, own, best)
+    target = limits(latency_of(today), today["size_bytes"])
+    forms = _forms(own, today)
+    whole = _costs(bench.plan.network, [row for row in own if form_of(row) in forms])
+    narrow = narrowest(bench.plan.network)
+    least = _costs(narrow, _timed(bench, forms, narrow, folder / "narrowest"))
+    _check_possible(target, least, today)
+    return Before(judge(rows, target, metric), today, forms, target, whole, least)
+
+
+def narrowest(network: Network) -> Network:
+    """The network with every layer as narrow as it can be.
+
+    Raises: UsageError if nothing can be cut, with the reasons.
+    """
+    known = groups(network)
+    layers = narrowable(network, known, np.ones(len(known)))
+    removed = [
+        number for layer in layers for width in layer.widths[-1:] for number in layer.removed(width)
+    ]
+    if not removed:
+        reasons = list(dict.fromkeys(str(each.reason) for each in known.frozen))
+        shown = "; ".join(reasons[:5]) or "no layer has more than one channel"
+        raise UsageError(f"nothing can be cut out of network '{network.graph.name}': {shown}.")
+    return pruned(network, removed, known)
+
+
+def _check_possible(target: Target, least: Mapping[str, float], today: Row) -> None:
+    """Raises: UsageError for a target that even the narrowest network misses."""
+    missed = []
+    if target.max_latency is not None and least["latency_ms"] > target.max_latency:
+        missed.append(
+            f"{target.max_latency:.3g} ms is asked for, and it takes {least['latency_ms']:.3g} ms "
+            f"({least['latency_ms'] / latency_of(today):.2f}x)"
+        )
+    if target.max_size is not None and least["size_bytes"] > target.max_size:
+        missed.append(
+            f"{target.max_size:,} bytes are asked for, and it has {least['size_bytes']:,.0f} "
+            f"({least['size_bytes'] / today['size_bytes']:.2f}x)"
+        )
+    if missed:
+        raise UsageError(
+            "no cut reaches the target here, even if every layer is as narrow as it can be: "
+            f"{'; '.join(missed)}. Ask for more than that, or begin with a smaller network."
+        )
+
+
+def _costs(network: Network, rows: Sequence[Row]) -> dict[str, float]:
+    """What a network takes in its fastest form, and what it consists of."""
+    best = min(rows, key=latency_of)
+    return {
+        "latency_ms": latency_of(best),
+        "size_bytes": min(row["size_bytes"] for row in rows),
+        "multiply_adds": multiply_adds(network),
+        "weights": parameters(network),
+    }
+
+
+def _of_today(rows: Sequence[Row], own: Sequence[Row], best: Row) -> Row:
+    """The file that was delivered; without one the fastest whose answers are worth as much."""
+    for row in rows:
+        if row["form"] == BEFORE and "latency_ms" in row:
+            return row
+    apart = WORTH * abs(best[DECIDING])
+    worthy = [row for row in own if abs(row[DECIDING] - best[DECIDING]) <= apart]
+    return min(worthy, key=latency_of)
+
+
+def _beside(
+    among: Callable[[Path], list[Candidate]], delivered: Candidate | None
+) -> Callable[[Path], list[Candidate]]:
+    """The candidates without the baseline of a training, and the delivered file."""
+
+    def candidates(folder: Path) -> list[Candidate]:
+        own = [each for each in among(folder) if not each.baseline]
+        return own if delivered is None else [delivered, *own]
+
+    return candidates
+
+
+def _forms(own: Sequence[Row], today: Row) -> tuple[Form, ...]:
+    """The runtime, precision and form of what was delivered, and of what is the fastest."""
+    keys = [form_of(row) for row in sorted(own, key=latency_of)]
+    alike = [key for key in keys if key[:2] == (today["runtime"], today["precision"])]
+    return tuple(dict.fromkeys([*alike[:1], *keys[:1]]))
+
+
+def timed_untrained(
+    bench: Workbench, before: Before, network: Network, folder: Path
+) -> dict[str, float]:
+    """What a network takes in its fastest form; latency and size need no training.
+
+    Raises: UsageError if it cannot be measured.
+    """
+    return _costs(network, _timed(bench, before.forms, network, folder))
+
+
+def _timed(bench: Workbench, forms: Sequence[Form], network: Network, folder: Path) -> list[Row]:
+    """Its rows in these forms; what it answers does not count."""
+    data = bench.plan.data
+    few = {name: x[: min(FEW, len(x))] for name, x in data.taken("validation").items()}
+    whole = judging(data, "validation", bench.plan.tasks[0])
+    split = replace(whole, inputs=few, judged=lambda answers: 0.0, figures=lambda answers: {})
+    rows = _rows(bench, network, folder, _alike(bench.among, forms), split)
+    return _measured(rows, "the cut network")
+
+
+def _alike(
+    among: Callable[[Path], list[Candidate]], forms: Sequence[Form]
+) -> Callable[[Path], list[Candidate]]:
+    """The candidates of these forms."""
+
+    def candidates(folder: Path) -> list[Candidate]:
+        by_form = {(each.runtime, each.precision, each.form): each for each in among(folder)}
+        return [by_form[form] for form in forms]
+
+    return candidates
+
+
+def weighed(bench: Workbench, before: Before, taught: TaughtCut, folder: Path, run: Path) -> Round:
+    """The trained network in the forms that rounds are judged in, the best in front.
+
+    Files are named relative to the folder of the run. Raises: UsageError if none can be measured.
+    """
+    task, number = bench.plan.tasks[0], taught.cut.number
+    rows = _rows(bench, taught.network, folder, _alike(bench.among, before.forms))
+    judged = judge([before.reference, *rows], before.target, task.metric)[1:]
+    measured = _measured(judged, f"round {number}")
+    for row in measured:
+        row["file"] = str(Path(row["file"]).relative_to(run))
+    measured.sort(key=lambda row: (not row["passes"], latency_of(row)))
+    best = measured[0]
+    bench.show.say(
+        f"round {number}: {best['runtime']} {best['precision']} {latency_of(best):.3g} ms, "
+        f"{best['size_bytes'] / 1e3:,.0f} kB, validation {task.metric.title} "
+        f"{task.metric_text(best[DECIDING])}: {best['reason']}"
+    )
+    return Round(taught, measured)
+
+
+def _rows(
+    bench: Workbench,
+    network: Network,
+    folder: Path,
+    among: Callable[[Path], list[Candidate]],
+    split: Split | None = None,
+) -> list[Row]:
+    """A row for each candidate of a network with raw answers; test data takes no part."""
+    plan = bench.plan
+    data, task = plan.data, plan.tasks[0]
+    (folder / INT8_FOLDER).mkdir(parents=True, exist_ok=True)
+    finished(network, data.inputs, plan.tasks).save(folder / FLOAT_FILE)
+    count = len(data.train)
+    spread = np.unique(np.linspace(0, count - 1, min(count, CALIBRATION)).astype(int))
+    calibration = {name: column[spread] for name, column in data.taken("train").items()}
+    splits = {"validation": split or judging(data, "validation", task)}
+    return measure(among(folder), calibration, splits, bench.threads)
+
+
+def _measured(rows: Sequence[Row], what: str) -> list[Row]:
+    """Those that could be measured. Raises: UsageError if there are none."""
+    measured = [row for row in rows if "latency_ms" in row]
+    if not measured:
+        raise UsageError(f"{what} could not be measured: {_reasons(rows)}")
+    return measured
+
+
+def _reasons(rows: Sequence[Mapping[str, Any]]) -> str:
+    return "; ".join(f"{row['runtime']} {row['precision']}: {row.get('reason')}" for row in rows)

@@ -1,0 +1,113 @@
+"""What the stages of `shrink` give: the network as it came, and rounds of cutting and training."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from allotrope.config import Recipe, Target
+from allotrope.measure.candidates import Candidate
+from allotrope.measure.choice import REFERENCE
+from allotrope.network.network import Network
+from allotrope.progress import Progress
+from allotrope.verbs.pipeline.planning import Plan
+
+Row = dict[str, Any]
+Form = tuple[str, str, str]
+"""Runtime, precision and quantizer of a candidate."""
+BEFORE = "before"
+"""The form of the file that was delivered before."""
+
+
+@dataclass(frozen=True)
+class Workbench:
+    """What every stage works with: the network as it came and how it learns, and what measures it.
+
+    `among` says which candidates a network has in a folder.
+    """
+
+    plan: Plan
+    among: Callable[[Path], list[Candidate]]
+    threads: int | None
+    show: Progress
+
+
+@dataclass(frozen=True)
+class Before:
+    """The network as it came: all of its candidates, and what is compared with.
+
+    `today` is the row of the file that was delivered, or of the fastest now. `forms` are those
+    candidates by which rounds are judged, that of today in front. `whole` and `least` are what the
+    network takes in these, as it is and with every layer as narrow as it can be.
+    """
+
+    rows: Sequence[Row]
+    today: Row
+    forms: tuple[Form, ...]
+    target: Target
+    whole: dict[str, float]
+    least: dict[str, float]
+
+    @property
+    def reference(self) -> Row:
+        """The row in float32 that a drop is counted from."""
+        return next(row for row in self.rows if row.get(REFERENCE))
+
+    @property
+    def meets(self) -> bool:
+        """Whether it is fast and small enough already."""
+        most_ms, most_bytes = self.target.max_latency, self.target.max_size
+        slow = most_ms is not None and latency_of(self.today) > most_ms
+        large = most_bytes is not None and self.today["size_bytes"] > most_bytes
+        return not (slow or large)
+
+
+@dataclass(frozen=True)
+class Cut:
+    """A network with less in it, before its first step, and what is known of the cut."""
+
+    number: int
+    network: Network
+    recipe: Recipe
+    facts: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class TaughtCut:
+    """The same after its training."""
+
+    cut: Cut
+    network: Network
+    facts: dict[str, Any]
+    history: Sequence[Mapping[str, Any]] = ()
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether Ctrl-C ended the training."""
+        return bool(self.facts["stopped"] == "interrupted")
+
+
+@dataclass(frozen=True)
+class Round:
+    """The same, measured in each form; the best in front."""
+
+    taught: TaughtCut
+    rows: Sequence[Row]
+
+    @property
+    def row(self) -> Row:
+        """The row that it is judged by."""
+        return self.rows[0]
+
+
+def latency_of(row: Mapping[str, Any]) -> float:
+    """Milliseconds for one example."""
+    latency: float = row["latency_ms"]["median"]
+    return latency
+
+
+def form_of(row: Mapping[str, Any]) -> Form:
+    """What tells candidates of one network apart."""
+    return row["runtime"], row["precision"], row["form"]
