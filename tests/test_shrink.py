@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import json
+import shutil
+
 import numpy as np
 import onnx
 import pytest
 
 import allotrope
+from allotrope.errors import DataError, RunFolderError, UsageError
+from allotrope.network import zoo
 from allotrope.run import read_record
-from shrunk import fit, shrink
+from planned import of_digits
+from shrunk import fit, main, shrink
 from tested import TESTED
 
 
@@ -78,3 +84,85 @@ def test_it_can_be_trained_further_and_shrunk_again(digits_run, folder):
     file = str(twice.folder / "model.onnx")
     further = fit("digits", network=file, **options)
     assert further.json["delivered"]["size_bytes"] <= 1.1 * sizes[2]
+
+
+# --- bad input: each is named, and nothing is lost
+
+
+def small(digits_run, folder, **options):
+    usual = {"max_size": "0.6x", "max_drop": 20, "epochs": 0.2, "out": folder}
+    return shrink(digits_run.folder, **{**usual, **options}, saliency=False, quiet=True)
+
+
+def test_a_target_below_what_is_possible_says_the_least(digits_run, folder):
+    with pytest.raises(UsageError, match=r"300 bytes are asked for, and it has [\d,]+ \(0.\d+x\)"):
+        small(digits_run, folder, max_size=300)
+    with pytest.raises(UsageError, match=r"no cut reaches the target here"):
+        small(digits_run, folder, max_size=None, max_latency="0.00001ms")
+
+
+def test_a_budget_too_short_for_one_round_says_how_long_one_takes(digits_run, folder):
+    with pytest.raises(UsageError, match=r"too short for one round.*Give at least --budget \d+s"):
+        small(digits_run, folder, epochs=None, budget="1s")
+
+
+def test_a_missed_target_is_exit_code_3_with_the_nearest_miss(digits_run, folder, capsys):
+    """No drop at all is allowed, and hardly anything learned."""
+    words = ["shrink", str(digits_run.folder), "--max-size", "0.5x", "--max-drop", "0"]
+    words += ["--epochs", "0.1", "--out", str(folder), "--no-saliency"]
+    assert main([*words, "--json"]) == 3
+    record = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert record["status"] == "target-missed" and record["delivered"] is None
+    assert "0 allowed" in record["nearest_miss"]["reason"]
+    assert record["nearest_miss"]["size_bytes"] < digits_run.json["delivered"]["size_bytes"]
+
+
+def test_data_that_is_gone_or_another_is_named(digits_run, folder, tmp_path):
+    copy = shutil.copytree(digits_run.folder, tmp_path / "run")
+    record = json.loads((copy / "run.json").read_text())
+
+    def changed(**facts):
+        (copy / "run.json").write_text(json.dumps({**record, **facts}))
+        return type("Run", (), {"folder": copy})
+
+    gone = changed(arguments={**record["arguments"], "data": str(tmp_path / "photos")})
+    with pytest.raises(DataError, match=r"cannot be read again.*allotrope shrink .*run DATA"):
+        small(gone, folder)
+    fewer = changed(data={**record["data"], "train": 1000})
+    with pytest.raises(DataError, match=r"1,259 train examples, 1,000 then"):
+        small(fewer, folder)
+    tasks = [{**record["data"]["tasks"][0], "classes": list("abcdefghij")}]
+    with pytest.raises(DataError, match="task 'label' has other classes"):
+        small(changed(data={**record["data"], "tasks": tasks}), folder)
+    with pytest.raises(DataError, match=r"had 12.00% accuracy, and of these \d+"):
+        small(changed(validation={"accuracy": 0.12, "loss": 2.0}), folder)
+
+
+def test_what_is_no_run_is_named(digits_run, folder, tmp_path):
+    with pytest.raises(UsageError, match="there is nothing to shrink"):
+        shrink(quiet=True)
+    with pytest.raises(RunFolderError, match="is no run folder"):
+        shrink(tmp_path, quiet=True)
+    with pytest.raises(UsageError, match="there is no such file"):
+        shrink(tmp_path / "model.onnx", "digits", quiet=True)
+    with pytest.raises(UsageError, match="is a network without data"):
+        shrink(digits_run.folder / "model.onnx", quiet=True)
+    with pytest.raises(UsageError, match=r"'2x' is no part of what there is"):
+        small(digits_run, folder, max_size="2x")
+    copy = shutil.copytree(digits_run.folder, tmp_path / "begun")
+    (copy / "model.onnx").unlink()
+    with pytest.raises(UsageError, match=r"has no model.onnx yet.*allotrope fit --resume"):
+        shrink(copy, quiet=True)
+
+
+def test_a_run_of_one_verb_is_not_resumed_by_another(digits_run):
+    with pytest.raises(UsageError, match="Go on with: allotrope fit --resume"):
+        shrink(resume=digits_run.folder, quiet=True)
+
+
+def test_a_network_without_anything_to_cut(folder, tmp_path):
+    """One layer: all of its inputs are the data's, and all of its outputs the classes'."""
+    network = of_digits(zoo.mlp(10, (1, 8, 8), hidden=()))
+    network.save(tmp_path / "linear.onnx")
+    with pytest.raises(UsageError, match="nothing can be cut out of network"):
+        shrink(tmp_path / "linear.onnx", "digits", epochs=0.1, out=folder, quiet=True)

@@ -26,7 +26,7 @@ class Limit:
 
 
 @dataclass(frozen=True)
-class Limits:
+class AskedLimits:
     """What is asked of the smaller network: latency in ms, size in bytes, drop in points."""
 
     latency: Limit | None
@@ -40,11 +40,11 @@ class Limits:
         return Target(most_ms, most_bytes, self.max_drop)
 
 
-def limits_of(arguments: Mapping[str, Any]) -> Limits:
+def limits_of(arguments: Mapping[str, Any]) -> AskedLimits:
     """The limits that the arguments of `shrink` ask for. Raises: UsageError."""
     latency = parse_latency(arguments["max_latency"])
     drop = arguments["max_drop"]
-    return Limits(
+    return AskedLimits(
         None if latency is None else Limit(_in_ms(latency), latency.relative),
         parse_size(arguments["max_size"]),
         USUAL_DROP if drop is None else drop,

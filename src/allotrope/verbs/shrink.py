@@ -28,7 +28,7 @@ from allotrope.verbs.resuming import (
     columns_again,
     finished,
 )
-from allotrope.verbs.shrink_source import Source, read_again, source_of
+from allotrope.verbs.shrink_source import ShrinkSource, read_again, source_of
 
 if TYPE_CHECKING:
     from allotrope.data.examples import Data
@@ -127,7 +127,7 @@ def _own(arguments: Mapping[str, Any]) -> dict[str, Any]:
     return {name: x for name, x in asked.items() if x != usual[name]}
 
 
-def _keep_delivered(source: Source, run: Run) -> None:
+def _keep_delivered(source: ShrinkSource, run: Run) -> None:
     """A copy of the delivered file, which is measured beside what becomes of it."""
     from allotrope.verbs.shrink_pages import folder_of
 
@@ -167,7 +167,7 @@ def _resumed(arguments: dict[str, Any], among: Among, show: Progress) -> FittedR
 def _shrunk(
     run: Run,
     arguments: Mapping[str, Any],
-    source: Source,
+    source: ShrinkSource,
     options: FitOptions,
     data: Data,
     tuning: Tuning,

@@ -15,7 +15,7 @@ from allotrope.run_words import inside, written
 from allotrope.verbs.journal import Page
 from allotrope.verbs.network_file import as_saved
 from allotrope.verbs.pipeline import Plan, TrainedPlan
-from allotrope.verbs.pipeline.shrunk_values import Before, Cut, Round, TaughtCut
+from allotrope.verbs.pipeline.shrunk_values import Before, CutNetwork, Round, TaughtCut
 
 ROUNDS = "rounds"
 START, TAUGHT = "start.onnx", "trained.onnx"
@@ -34,6 +34,7 @@ def recorded(run: Run) -> list[dict[str, Any]]:
 
 def _enter(run: Run, number: int, facts: Mapping[str, Any]) -> None:
     """Adds to what is known of a round; rounds after it were another's and go."""
+    # A round that is made anew was followed by others that are none any more.
     rounds = recorded(run)[:number]
     if len(rounds) < number:
         rounds.append({"number": number})
@@ -74,12 +75,12 @@ def _within(run: Run, file: str) -> str:
 
 
 @dataclass(frozen=True)
-class CutPage(Page[Cut]):
+class CutPage(Page[CutNetwork]):
     """rounds/<n>/start.onnx, and what was cut."""
 
     number: int
 
-    def write(self, run: Run, value: Cut) -> Cut:
+    def write(self, run: Run, value: CutNetwork) -> CutNetwork:
         """The network, then the entry. Checkpoints that lie there are of another network."""
         folder = folder_of(run, self.number)
         shutil.rmtree(folder / "checkpoints", ignore_errors=True)
@@ -90,7 +91,7 @@ class CutPage(Page[Cut]):
         assert cut is not None
         return cut
 
-    def read(self, run: Run) -> Cut | None:
+    def read(self, run: Run) -> CutNetwork | None:
         """The network as it was written."""
         facts = _facts_of(run, self.number, "cut")
         if facts is None:
@@ -98,7 +99,9 @@ class CutPage(Page[Cut]):
         network = _trainable(as_saved(folder_of(run, self.number) / START), facts)
         entry = {**run.json, "network_details": {}, "recipe": facts["recipe"], "network": ""}
         recipe = _recipe(entry)
-        return Cut(self.number, network, recipe, {k: v for k, v in facts.items() if k != "recipe"})
+        return CutNetwork(
+            self.number, network, recipe, {k: v for k, v in facts.items() if k != "recipe"}
+        )
 
 
 def _recipe(record: Mapping[str, Any]) -> Any:
@@ -122,7 +125,7 @@ def _trainable(network: Network, facts: Mapping[str, Any]) -> Network:
 class TaughtPage(Page[TaughtCut]):
     """rounds/<n>/trained.onnx and its history. A training that Ctrl-C ended is gone on with."""
 
-    cut: Cut
+    cut: CutNetwork
 
     def write(self, run: Run, value: TaughtCut) -> TaughtCut:
         """The network, then the entry, then history.csv of all rounds."""

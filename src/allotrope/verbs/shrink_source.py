@@ -39,7 +39,7 @@ APART = 0.005
 
 
 @dataclass(frozen=True)
-class Source:
+class ShrinkSource:
     """A network file, and the arguments by which `fit` would train it further.
 
     `run` is the folder of the run that it is of, `record` what that says of itself.
@@ -109,7 +109,7 @@ class Source:
         }
 
 
-def source_of(source: str | Path, data: Any, own: Mapping[str, Any]) -> Source:
+def source_of(source: str | Path, data: Any, own: Mapping[str, Any]) -> ShrinkSource:
     """The run or the ONNX file; `own` are arguments that were asked of `shrink` itself.
 
     Raises: UsageError, RunFolderError, each saying what is missing.
@@ -124,10 +124,10 @@ def source_of(source: str | Path, data: Any, own: Mapping[str, Any]) -> Source:
             f"{path.name} is a network without data: name the data to train it on behind it, such "
             "as allotrope shrink model.onnx photos/."
         )
-    return Source(path, {**_usual(), **own, "data": data, "network": str(path)})
+    return ShrinkSource(path, {**_usual(), **own, "data": data, "network": str(path)})
 
 
-def _of_run(folder: Path, data: Any, own: Mapping[str, Any]) -> Source:
+def _of_run(folder: Path, data: Any, own: Mapping[str, Any]) -> ShrinkSource:
     record = read_record(folder)
     if record.get("kind") == "compare":
         raise UsageError(f"{folder} was made by compare, which delivers no network. Name a fit's.")
@@ -142,8 +142,8 @@ def _of_run(folder: Path, data: Any, own: Mapping[str, Any]) -> Source:
     if run.origin is not None:
         begun = run.origin.origin["reading"]
     dropped = (*OF_THE_NETWORK, *OF_THE_CALL)
-    kept = {name: x for name, x in begun.items() if name not in dropped}
-    arguments = {**_usual(), "seed": record["seed"], **kept, **own, "network": str(file)}
+    carried = {name: x for name, x in begun.items() if name not in dropped}
+    arguments = {**_usual(), "seed": record["seed"], **carried, **own, "network": str(file)}
     if data is not None:
         arguments["data"] = data
     if isinstance(arguments["data"], str) and arguments["data"] == IN_MEMORY:
@@ -153,7 +153,7 @@ def _of_run(folder: Path, data: Any, own: Mapping[str, Any]) -> Source:
         )
     if run.start is not None and "framework" not in own:
         arguments["framework"] = run.start.framework
-    return Source(file, arguments, folder, run)
+    return ShrinkSource(file, arguments, folder, run)
 
 
 def _usual() -> dict[str, Any]:
@@ -162,7 +162,9 @@ def _usual() -> dict[str, Any]:
     return defaults(fit)
 
 
-def read_again(source: Source, file: NetworkFile, options: FitOptions, show: Progress) -> Data:
+def read_again(
+    source: ShrinkSource, file: NetworkFile, options: FitOptions, show: Progress
+) -> Data:
     """The data of a run, or what goes with a file.
 
     Raises: DataError, UsageError; that it is gone or another than it was, each named.
@@ -182,7 +184,7 @@ def read_again(source: Source, file: NetworkFile, options: FitOptions, show: Pro
     return data
 
 
-def _check_alike(source: Source, data: Data) -> None:
+def _check_alike(source: ShrinkSource, data: Data) -> None:
     """Raises: DataError that names all in which the data is another than the run recorded."""
     assert source.record is not None and source.record.data is not None
     recorded = source.record.data.data
@@ -225,7 +227,7 @@ def _plain(value: Any) -> Any:
     return plain(value)
 
 
-def check_answers(source: Source, plan: Plan) -> None:
+def check_answers(source: ShrinkSource, plan: Plan) -> None:
     """Raises: DataError if the network does not answer the validation data as the run recorded.
 
     The same numbers of other examples would go unnoticed otherwise.

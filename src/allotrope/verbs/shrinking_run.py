@@ -12,15 +12,16 @@ from allotrope.data.examples import Data
 from allotrope.errors import UsageError
 from allotrope.limits import limits_of
 from allotrope.measure.candidates import Candidate
-from allotrope.measure.choice import REFERENCE
+from allotrope.measure.choice import REFERENCE, nearest_miss
 from allotrope.network.network import Network
 from allotrope.progress import Progress, duration
 from allotrope.shrink.groups import groups
+from allotrope.tasks.metric import Metric
 from allotrope.verbs import pages, pipeline
 from allotrope.verbs.journal import Journal
 from allotrope.verbs.network_file import Tuning
 from allotrope.verbs.pipeline import Among, Plan, Start, TrainedPlan
-from allotrope.verbs.pipeline.cutting import cut, further, taught
+from allotrope.verbs.pipeline.cut_round import cut, further, taught
 from allotrope.verbs.pipeline.round_goals import Goal, Stand, next_goal
 from allotrope.verbs.pipeline.shrunk_measured import as_it_came, weighed
 from allotrope.verbs.pipeline.shrunk_values import BEFORE, Before, Round, Workbench, latency_of
@@ -34,7 +35,7 @@ from allotrope.verbs.shrink_pages import (
     folder_of,
     training_facts,
 )
-from allotrope.verbs.shrink_source import Source, check_answers
+from allotrope.verbs.shrink_source import ShrinkSource, check_answers
 
 USUAL_BUDGET = "10m"
 LEAST_TRAINING = 5.0
@@ -50,7 +51,7 @@ class ShrinkingRun:
         self,
         journal: Journal,
         arguments: Mapping[str, Any],
-        source: Source,
+        source: ShrinkSource,
         options: FitOptions,
         data: Data,
         tuning: Tuning,
@@ -116,6 +117,7 @@ class ShrinkingRun:
 
     def _settled(self, start: Start) -> Plan:
         settings = self._settings()
+        # The race of settings takes its time from the whole, as that of fit does.
         quick = replace(start, recipe=replace(start.recipe, budget=self.budget, epochs=self.epochs))
         plan = pipeline.settled(quick, self.data, self.options.framework, settings, self.show)
         return replace(plan, start=start, recipe=start.recipe)
@@ -138,7 +140,7 @@ class ShrinkingRun:
         rounds: list[Round] = []
         limited = before.target.max_latency is not None or before.target.max_size is not None
         stands = [_stand(before.today, passes=before.meets or not limited)]
-        while (goal := next_goal(stands, before.target)) is not None:
+        while (goal := next_goal(stands, before.target, before.least)) is not None:
             if not self._affords(rounds):
                 break
             one = self._round(bench, before, rounds, goal)
@@ -156,6 +158,7 @@ class ShrinkingRun:
         left = self._left()
         if left is None or left >= LEAST_TRAINING:
             return True
+        # What was begun before a kill is ended, so that a resumed run gives what it would have.
         if self._has_begun(len(rounds) + 1):
             return True
         if rounds:
@@ -203,7 +206,7 @@ class ShrinkingRun:
     # --- the end
 
     def _ended(self, plan: Plan, before: Before, rounds: list[Round]) -> str:
-        chosen = _best(rounds)
+        chosen = _best(before, rounds, plan.tasks[0].metric)
         network = plan.network if chosen is None else chosen.taught.network
         facts, speed = training_facts(rounds, chosen)
         run = self.journal.run
@@ -279,12 +282,15 @@ def _stand(row: Mapping[str, Any], passes: bool, was_cut: bool = True) -> Stand:
     return Stand(latency_of(row), row["size_bytes"], passes, was_cut)
 
 
-def _best(rounds: list[Round]) -> Round | None:
+def _best(before: Before, rounds: list[Round], metric: Metric) -> Round | None:
     """The fastest round that meets the target; else the one that comes nearest."""
     passing = [one for one in rounds if one.row["passes"]]
     if passing:
         return min(passing, key=lambda one: latency_of(one.row))
-    return rounds[-1] if rounds else None
+    rows = [one.row for one in rounds]
+    # A drop is counted from the network as it came, which is not among those to choose from.
+    nearest = nearest_miss([{**before.reference, "baseline": True}, *rows], before.target, metric)
+    return next((one for one in rounds if one.row is nearest), None)
 
 
 def _shrunk_facts(whole: Network, network: Network, chosen: Round | None) -> dict[str, Any]:

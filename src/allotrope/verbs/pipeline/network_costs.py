@@ -12,7 +12,7 @@ from allotrope.verbs.pipeline.shrunk_values import Before
 
 
 @dataclass(frozen=True)
-class Line:
+class CostLine:
     """offset + slope * x."""
 
     offset: float
@@ -38,16 +38,16 @@ class Costs:
     They only order what may be cut: what is cut is timed.
     """
 
-    milliseconds: Line
-    sizes: Line
+    milliseconds: CostLine
+    sizes: CostLine
 
     @classmethod
     def of(cls, before: Before) -> Self:
         """By the network as it came and the narrowest that can be made of it."""
         ends = before.whole, before.least
         return cls(
-            Line.through(_pair(ends, "multiply_adds"), _pair(ends, "latency_ms")),
-            Line.through(_pair(ends, "weights"), _pair(ends, "size_bytes")),
+            CostLine.through(_pair(ends, "multiply_adds"), _pair(ends, "latency_ms")),
+            CostLine.through(_pair(ends, "weights"), _pair(ends, "size_bytes")),
         )
 
     def seconds(self, network: Network) -> float:

@@ -20,7 +20,9 @@ MOST = 8
 FURTHER = 2
 """So many rounds train further, without a cut, what is fast enough and not good enough."""
 AIM = 0.93
-"""A cut aims at so much of the limit, because a measurement repeats to some hundredths only."""
+"""A cut aims at so much of the latency, because a measurement repeats to some hundredths only."""
+AIM_OF_SIZE = 0.99
+"""What is settled in the end, such as thresholds, takes some bytes."""
 
 
 @dataclass(frozen=True)
@@ -50,8 +52,10 @@ class Stand:
     was_cut: bool = True
 
 
-def next_goal(stands: Sequence[Stand], target: Target) -> Goal | None:
+def next_goal(stands: Sequence[Stand], target: Target, least: Row) -> Goal | None:
     """What comes after these: the network as it came, and those of the rounds. None: nothing.
+
+    `least`: what the narrowest network takes, below which there is nothing to aim at.
 
     It is a function of what was measured, so that a resumed run goes the same way.
     """
@@ -70,10 +74,12 @@ def next_goal(stands: Sequence[Stand], target: Target) -> Goal | None:
     steps = max(1, math.ceil(math.log(max(ratios)) / math.log(STEP)))
     # The last step has the most time: what it gives is what is delivered.
     share = 1.0 if steps == 1 else 0.5 / steps
+    aims = (
+        _aim(target.max_latency, AIM, least["latency_ms"]),
+        _aim(target.max_size, AIM_OF_SIZE, least["size_bytes"]),
+    )
     return Goal(
-        _on_the_way(now.latency, target.max_latency, steps),
-        _on_the_way(now.size, target.max_size, steps),
-        share,
+        _on_the_way(now.latency, aims[0], steps), _on_the_way(now.size, aims[1], steps), share
     )
 
 
@@ -83,11 +89,13 @@ def _ratios(now: Stand, target: Target) -> tuple[float, ...]:
     return tuple(value / limit for value, limit in limits if limit is not None)
 
 
-def _on_the_way(now: float, limit: float | None, steps: int) -> float | None:
-    """What to aim at for a limit that is so many equal steps away."""
-    if limit is None:
-        return None
-    aim = AIM * limit
-    if now <= aim:
-        return limit
+def _aim(limit: float | None, share: float, least: float) -> float | None:
+    """What to aim at, so that a limit is kept."""
+    return None if limit is None else max(share * limit, least)
+
+
+def _on_the_way(now: float, aim: float | None, steps: int) -> float | None:
+    """The first of so many equal steps; what is reached already is to stay so."""
+    if aim is None or now <= aim:
+        return aim
     return float(now * (aim / now) ** (1 / steps))

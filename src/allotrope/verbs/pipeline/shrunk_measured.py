@@ -65,6 +65,7 @@ def as_it_came(
     if not full:
         raise UsageError(f"the network could not be measured in float32 here: {_reasons(rows)}")
     best = max(full, key=lambda row: metric.rank(row[DECIDING]))
+    # What quantization costs is a loss too: a drop is counted from the network in full precision.
     for row in rows:
         row[REFERENCE] = row is best
     today = _of_today(rows, own, best)

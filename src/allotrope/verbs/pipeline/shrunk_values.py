@@ -65,7 +65,7 @@ class Before:
 
 
 @dataclass(frozen=True)
-class Cut:
+class CutNetwork:
     """A network with less in it, before its first step, and what is known of the cut."""
 
     number: int
@@ -78,7 +78,7 @@ class Cut:
 class TaughtCut:
     """The same after its training."""
 
-    cut: Cut
+    cut: CutNetwork
     network: Network
     facts: dict[str, Any]
     history: Sequence[Mapping[str, Any]] = ()

@@ -29,7 +29,7 @@ from allotrope.verbs.pipeline.network_costs import Costs
 from allotrope.verbs.pipeline.planning import Plan
 from allotrope.verbs.pipeline.round_goals import Goal
 from allotrope.verbs.pipeline.shrunk_measured import timed_untrained
-from allotrope.verbs.pipeline.shrunk_values import Before, Cut, TaughtCut, Workbench
+from allotrope.verbs.pipeline.shrunk_values import Before, CutNetwork, TaughtCut, Workbench
 
 STATISTICS = 30
 """So many batches give BatchNormalization new statistics, and slopes by which groups count."""
@@ -49,7 +49,7 @@ def cut(
     goal: Goal,
     recipe: Recipe,
     folder: Path,
-) -> Cut:
+) -> CutNetwork:
     """The network cut to the goal, as it is timed untrained, with new statistics.
 
     Raises: UsageError if nothing can be cut, or the narrowest network misses the goal.
@@ -57,12 +57,13 @@ def cut(
     plan, show = bench.plan, bench.show
     if not goal.cuts:
         show.say(f"round {number}: it is fast and small enough, and trains further")
-        return Cut(number, latest, recipe, _facts(latest, goal, None, {}))
+        return CutNetwork(number, latest, recipe, _facts(latest, goal, None, {}))
     smaller, prediction, timed = _timed_cut(bench, before, latest, goal, recipe, folder)
     show.say(_said(number, timed, smaller, plan.network))
+    # With channels gone, every layer takes other values than its statistics are of.
     batches = (each.inputs for each in _batches(plan, recipe))
     renewed = with_new_statistics(smaller, batches, plan.framework)
-    return Cut(number, renewed, recipe, _facts(renewed, goal, prediction, timed))
+    return CutNetwork(number, renewed, recipe, _facts(renewed, goal, prediction, timed))
 
 
 def _timed_cut(
@@ -158,7 +159,7 @@ def _facts(
     }
 
 
-def taught(bench: Workbench, cut: Cut, folder: Path) -> TaughtCut:
+def taught(bench: Workbench, cut: CutNetwork, folder: Path) -> TaughtCut:
     """The cut network trained by the whole one; from the newest checkpoint, if there is one."""
     plan, show = bench.plan, bench.show
     teaching = distillation(plan.network, plan.tasks, plan.framework, plan.settings)
