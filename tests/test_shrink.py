@@ -12,9 +12,10 @@ import pytest
 import allotrope
 from allotrope.errors import DataError, RunFolderError, UsageError
 from allotrope.network import zoo
+from allotrope.progress import Progress
 from allotrope.run import read_record
 from planned import of_digits
-from shrunk import fit, main, shrink
+from shrunk import ONE, fit, main, shrink, shrink_with
 from tested import TESTED
 
 
@@ -166,3 +167,49 @@ def test_a_network_without_anything_to_cut(folder, tmp_path):
     network.save(tmp_path / "linear.onnx")
     with pytest.raises(UsageError, match="nothing can be cut out of network"):
         shrink(tmp_path / "linear.onnx", "digits", epochs=0.1, out=folder, quiet=True)
+
+
+# --- a kill in every stage
+
+
+class Killing(Progress):
+    """Ends the process, as it seems, when a line is said that begins so, or an epoch is done."""
+
+    def __init__(self, at):
+        self.at = at
+
+    def say(self, line):
+        if line.startswith(self.at):
+            raise Killed
+
+    def epoch(self, row):
+        if self.at == "epoch" and row["step"] > 0:
+            raise Killed
+
+
+class Killed(BaseException):
+    """Stands for a kill: nothing catches it and goes on."""
+
+
+STAGES = (
+    *("settings", "measuring the network", "today", "round 1: cut", "epoch", "round 1: onnx"),
+    *("validation", "measuring 3"),
+)
+
+
+def test_a_run_that_is_killed_in_every_stage_makes_the_same_choice(digits_run, folder):
+    options = {"max_size": "0.6x", "max_drop": 20, "epochs": 1, "saliency": False}
+    whole = shrink(digits_run.folder, out=folder / "whole", quiet=True, **options)
+    begin = {"source": digits_run.folder, "out": folder / "killed", **options}
+    for stage in STAGES:
+        with pytest.raises(Killed):
+            shrink_with(ONE, Killing(stage))(**begin)
+        begin = {"resume": folder / "killed" / "digits-1"}
+    ended = shrink(**begin, quiet=True)
+    assert ended.json["status"] == whole.json["status"] == "done"
+    assert ended.json["shrunk"] == whole.json["shrunk"]
+    one, other = (allotrope.load(run.folder / "model.onnx").weights for run in (whole, ended))
+    assert one.keys() == other.keys()
+    assert all(np.array_equal(one[name], other[name]) for name in one)
+    again = shrink(resume=ended.folder, quiet=True)
+    assert again.json == ended.json

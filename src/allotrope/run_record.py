@@ -229,6 +229,12 @@ class RunRecord:
         return cls(**{name: kind.of(record) for name, kind in kinds.items()})
 
 
+def recipe_of(values: Mapping[str, Any]) -> Recipe:
+    """A recipe as JSON holds it, of any version."""
+    recipe: Recipe = _built(Recipe, values)
+    return recipe
+
+
 def _built(kind: Any, values: Mapping[str, Any]) -> Any:
     """A dataclass from what JSON holds of it.
 

@@ -10,7 +10,14 @@ from typing import Any
 
 from allotrope.network.network import Network
 from allotrope.run import Run, plain
-from allotrope.run_record import BeforeEntry, RoundsEntry, ShrunkEntry, TrainingEntry, TrainingFacts
+from allotrope.run_record import (
+    BeforeEntry,
+    RoundsEntry,
+    ShrunkEntry,
+    TrainingEntry,
+    TrainingFacts,
+    recipe_of,
+)
 from allotrope.run_words import inside, written
 from allotrope.verbs.journal import Page
 from allotrope.verbs.network_file import as_saved
@@ -97,19 +104,8 @@ class CutPage(Page[CutNetwork]):
         if facts is None:
             return None
         network = _trainable(as_saved(folder_of(run, self.number) / START), facts)
-        entry = {**run.json, "network_details": {}, "recipe": facts["recipe"], "network": ""}
-        recipe = _recipe(entry)
-        return CutNetwork(
-            self.number, network, recipe, {k: v for k, v in facts.items() if k != "recipe"}
-        )
-
-
-def _recipe(record: Mapping[str, Any]) -> Any:
-    from allotrope.run_record import NetworkEntry
-
-    entry = NetworkEntry.of(record)
-    assert entry is not None
-    return entry.recipe
+        others = {name: value for name, value in facts.items() if name != "recipe"}
+        return CutNetwork(self.number, network, recipe_of(facts["recipe"]), others)
 
 
 def _facts_of(run: Run, number: int, key: str) -> Any:
