@@ -40,7 +40,7 @@ def test_pictures_of_one_class(tmp_path):
     assert data.inputs[0].kind == "image" and data.tasks[0].size == 9
     grades = allotrope.read(saved(tmp_path / "retinamnist.npz", (9, 9, 3), one_of(5)))
     assert grades.tasks[0].classes == ("0", "1", "2", "3", "4")
-    assert "5 classes by number, taken as classes without an order; of grades --metric" in notes(
+    assert "5 classes by number, taken as classes without an order; of grades --loss ordinal" in notes(
         grades
     )
     assert "quadratic_kappa" not in notes(data)

@@ -19,9 +19,11 @@ from allotrope.tasks.class_losses import (
     cross_entropy,
     focal,
     mean_squared_error,
+    ordinal,
 )
 from allotrope.tasks.confusion import confusion, per_class, quadratic_kappa
 from allotrope.tasks.probabilities import softmax
+from allotrope.tasks.several import trained_by
 from allotrope.testing import TaskContract
 from tested import InEach
 
@@ -62,11 +64,25 @@ def test_kappa_is_scikit_learns_and_counts_how_far_answers_are_off():
     assert quadratic_kappa(np.diag([3, 2, 1])) == 1 and quadratic_kappa(np.diag([3, 0, 0])) == 0
 
 
-@pytest.mark.parametrize("classes", [("mild", "none", "severe"), ("0", "1"), ("1", "2", "2a")])
-def test_kappa_of_classes_without_order_is_refused(classes):
+class TestGradesByTheirOrder(TestGradesByKappa):
+    task = replace(TestGradesByKappa.task, minimized="ordinal")
+
+
+WITHOUT_ORDER = [("mild", "none", "severe"), ("0", "1"), ("1", "2", "2a"), ("1", "10", "2")]
+
+
+@pytest.mark.parametrize("classes", WITHOUT_ORDER)
+def test_what_needs_an_order_is_refused_for_classes_without(classes):
     task = Classification(name="grade", classes=classes)
     with pytest.raises(UsageError, match="needs classes in an order, found"):
         task.decided_by("quadratic_kappa")
+    labels, recipe = {"grade": np.arange(9) % len(classes)}, Recipe(loss="ordinal")
+    with pytest.raises(UsageError, match=r"loss ordinal does not fit 'grade': .* found"):
+        trained_by([task], recipe, labels)
+    # Beside one that has an order it keeps its usual loss.
+    graded = Classification(name="size", classes=("-1", "0", "12"))
+    both = trained_by([task, graded], recipe, labels | {"size": np.arange(9) % 3})
+    assert [each.minimized for each in both] == ["cross-entropy", "ordinal"]
 
 
 class TestFocalClassification(TestClassification):
@@ -127,6 +143,27 @@ def test_mean_squared_error_is_of_probabilities(run):
     expected = np.mean(((probabilities - smooth) ** 2).mean(1) * (smooth * WEIGHTS).sum(1))
     loss = run(mean_squared_error, label_smoothing=0.1, weights=WEIGHTS)
     assert loss == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("run", [by_reference, by_pytorch])
+def test_the_ordinal_loss_by_its_formula(run):
+    smooth = 0.9 * SOFT + 0.1 / 3
+    beyond, known = (np.cumsum(x[:, ::-1], 1)[:, 1::-1] for x in (softmax(LOGITS), smooth))
+    each = known * np.log(beyond) + (1 - known) * np.log(1 - beyond)
+    expected = -np.mean(each.mean(1) * (smooth * WEIGHTS).sum(1))
+    loss = run(ordinal, label_smoothing=0.1, weights=WEIGHTS)
+    assert loss == pytest.approx(expected, rel=1e-6)
+
+
+def test_the_ordinal_loss_grows_with_how_far_off_an_answer_is():
+    p, target = ReferencePrimitives(), np.eye(5)[:1]
+    sure = [float(ordinal(p, 8 * np.eye(5)[[said]], target)) for said in range(5)]
+    assert sure == sorted(sure) and sure[4] > 3 * sure[1]
+    # However sure, it is a number, and so is its slope.
+    assert float(ordinal(p, 1e4 * np.eye(5)[[4]], target)) == pytest.approx(1e4, rel=1e-3)
+    # Of two classes it is the cross-entropy.
+    logits, soft = LOGITS[:, :2].astype(np.float64), SOFT[:, :2] / SOFT[:, :2].sum(1)[:, None]
+    assert float(ordinal(p, logits, soft)) == pytest.approx(float(cross_entropy(p, logits, soft)))
 
 
 def test_balanced_class_weights_give_each_class_the_same_sum_and_the_data_a_mean_of_one():

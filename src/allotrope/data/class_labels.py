@@ -47,8 +47,8 @@ def may_be_grades(name: str, values: np.ndarray) -> str:
     if not few or values.dtype.kind not in "iuf" or values[-1] - values[0] != len(values) - 1:
         return ""
     return (
-        f"taken as classes without an order; of grades --metric {name}=quadratic_kappa judges how "
-        "far off answers are"
+        f"taken as classes without an order; of grades --loss ordinal learns, and --metric "
+        f"{name}=quadratic_kappa judges, how far off answers are"
     )
 
 

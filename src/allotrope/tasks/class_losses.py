@@ -95,6 +95,54 @@ def mean_squared_error(
     return weighted_mean(p, errors, weight)
 
 
+def ordinal(
+    p: Any,
+    logits: Any,
+    target: Any,
+    weight: Any | None = None,
+    *,
+    label_smoothing: float = 0.0,
+    weights: np.ndarray | None = None,
+) -> Any:
+    """Cross-entropy of being above each of k - 1 thresholds between ordered classes, their mean.
+
+    An answer that is further off is beyond more thresholds, and costs more. Cumulative links
+    (McCullagh 1980) and CORAL (Cao, Mirjalili and Raschka 2020, https://arxiv.org/abs/1901.07884)
+    minimize the same of k - 1 logits; here the probability of being above a threshold is the sum of
+    softmax(logits) [n, k] above it, so that it never rises from one threshold to the next, and
+    the network, its answers and their calibration are those of any classification. Class weights
+    act on whole examples, as in `mean_squared_error`.
+    """
+    target = _smooth(p, target, label_smoothing)
+    likely = p.log_softmax(logits, -1)
+    above = np.tri(p.shape(logits)[-1] - 1, p.shape(logits)[-1]) == 0
+    each = p.add(_on_a_side(p, likely, target, above), _on_a_side(p, likely, target, ~above))
+    errors = p.negative(p.mean(each, (-1,)))
+    if weights is not None:
+        errors = p.multiply(errors, p.sum(_by_class(p, target, weights), (-1,)))
+    return weighted_mean(p, errors, weight)
+
+
+def _on_a_side(p: Any, likely: Any, target: Any, there: np.ndarray) -> Any:
+    """The share of targets [n, k] that lies there, times the logarithm of what is likely there.
+
+    [n, k - 1], of `there` [k - 1, k], the classes on one side of each threshold.
+    """
+    count, classes = p.shape(likely)
+    side = p.cast(p.constant(_fixed(there)), p.dtype(likely))
+    hidden = p.cast(p.constant(_fixed(np.where(there, 0, HIDDEN))), p.dtype(likely))
+    share = p.sum(p.multiply(p.reshape(target, (count, 1, classes)), side), (-1,))
+    shown = p.add(p.reshape(likely, (count, 1, classes)), hidden)
+    return p.multiply(share, p.log_sum_exp(shown, (-1,), False))
+
+
+def _fixed(values: np.ndarray) -> np.ndarray:
+    """Values that frameworks may keep as constants."""
+    array = np.asarray(values, np.float32)
+    array.flags.writeable = False
+    return array
+
+
 def _smooth(p: Any, target: Any, label_smoothing: float) -> Any:
     """Takes `label_smoothing` of each target and spreads it over all classes, the true one too."""
     if not label_smoothing:
@@ -108,9 +156,13 @@ def _by_class(p: Any, target: Any, weights: np.ndarray | None) -> Any:
     return p.multiply(target, p.cast(p.constant(weights), p.dtype(target)))
 
 
+ORDINAL = "ordinal"
+HIDDEN = -1e4
+"""What is added to the logarithm of what does not count: exp gives 0 for it."""
 CLASS_LOSSES: dict[str, Callable[..., Any]] = {
     "cross-entropy": cross_entropy,
     "focal": focal,
     LOGIT_ADJUSTED: cross_entropy,
     "mean-squared-error": mean_squared_error,
+    ORDINAL: ordinal,
 }

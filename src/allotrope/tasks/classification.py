@@ -7,6 +7,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import pairwise
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -19,6 +20,7 @@ from allotrope.tasks.calibration import best_temperature, calibration
 from allotrope.tasks.class_losses import (
     CLASS_LOSSES,
     LOGIT_ADJUSTED,
+    ORDINAL,
     class_weights,
     cross_entropy,
 )
@@ -87,18 +89,34 @@ class Classification(Task):
                 f"Take {ACCURACY.name} or {MACRO_F1.name}."
             )
         if name == KAPPA.name and not self._ordered:
-            listed = ", ".join(map(repr, self.classes[:CLASSES_SHOWN]))
             raise UsageError(
-                f"metric {name} does not fit '{self.name}': it needs classes in an order, found "
-                f"{listed}. Number them, such as 0, 1, 2, or take {ACCURACY.name} or "
+                f"metric {name} does not fit {self._without_order} or take {ACCURACY.name} or "
                 f"{MACRO_F1.name}."
             )
         return super().decided_by(name)
 
     @property
     def _ordered(self) -> bool:
-        """Whether there are several classes and their names are numbers, which stand in order."""
-        return self.size > 2 and all(re.fullmatch(r"-?\d+", name) for name in self.classes)
+        """Whether there are several classes and their names are numbers that rise."""
+        if self.size < 3 or not all(re.fullmatch(r"-?\d+", name) for name in self.classes):
+            return False
+        numbers = list(map(int, self.classes))
+        return all(low < high for low, high in pairwise(numbers))
+
+    @property
+    def _without_order(self) -> str:
+        """The task as one whose classes are not known to have an order, and a remedy."""
+        listed = ", ".join(map(repr, self.classes[:CLASSES_SHOWN]))
+        return (
+            f"'{self.name}': it needs classes in an order, found {listed}. Number them in a column "
+            "of a table, such as 0, 1, 2 (names of folders: 00, 01, 02),"
+        )
+
+    def misfit(self, loss: str) -> str:
+        """Ordered classes have their own loss, others not."""
+        if loss != ORDINAL or self._ordered:
+            return ""
+        return f"loss {loss} does not fit {self._without_order} or take another loss."
 
     def counted(self, labels: Labels) -> dict[str, Any]:
         """How many examples each class has."""
@@ -163,7 +181,7 @@ class Classification(Task):
         return _constant(self.log_shares)
 
     def loss(self, p: Any, output: Any, target: Any, weight: Any | None) -> Any:
-        """Cross-entropy from logits, the focal one, or the squared error of probabilities."""
+        """What `CLASS_LOSSES` has for its name, of logits."""
         if self._shares is not None:
             output = p.add(output, p.cast(p.constant(self._shares), p.dtype(output)))
         compute = CLASS_LOSSES[self.minimized]

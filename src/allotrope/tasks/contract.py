@@ -103,11 +103,16 @@ class Task(abc.ABC):
         """What keeps these labels of a split from being learned from or judged by, in words."""
 
     def takes(self, losses: str) -> str:
-        """The first of these losses, with commas between them, that the kind knows.
+        """The first of these losses, with commas between them, that the kind knows and that fits.
 
         Else its usual one.
         """
-        return next((loss for loss in losses.split(",") if loss in self.losses), self.losses[0])
+        fitting = (loss for loss in losses.split(",") if loss in self.losses)
+        return next((loss for loss in fitting if not self.misfit(loss)), self.losses[0])
+
+    def misfit(self, loss: str) -> str:
+        """Why a loss that the kind knows does not fit these labels; nothing if it does."""
+        return ""
 
     @abc.abstractmethod
     def trained_by(self, recipe: Recipe, labels: Labels) -> Self:

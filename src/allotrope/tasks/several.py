@@ -62,12 +62,16 @@ def joint_loss(tasks: Sequence[Task]) -> Loss:
 def trained_by(tasks: Sequence[Task], recipe: Recipe, labels: Columns) -> tuple[Task, ...]:
     """The tasks with what the recipe and the training labels decide of their losses.
 
-    Raises: UsageError if the recipe names a loss that none of them knows, or other tasks.
+    Raises: UsageError if the recipe names a loss that none of them knows or that fits none, or
+        other tasks.
     """
     known = sorted({loss for task in tasks for loss in task.losses})
     for loss in recipe.loss.split(","):
         if loss not in known and loss != Recipe().loss:
             raise unknown_name("loss for these tasks", loss, known)
+        misfits = [task.misfit(loss) for task in tasks if loss in task.losses]
+        if misfits and all(misfits):
+            raise UsageError(" ".join(misfits))
     weighted = task_weights(tasks, recipe.task_weights)
     return tuple(task.trained_by(recipe, labels[task.name]) for task in weighted)
 

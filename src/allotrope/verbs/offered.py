@@ -143,7 +143,7 @@ FIT = (
     Option(
         "loss",
         "the loss of a kind of task, such as huber, or several with commas between: cross-entropy, "
-        "focal, logit-adjusted, mean-squared-error, mean-absolute-error, huber, "
+        "focal, logit-adjusted, ordinal (grades), mean-squared-error, mean-absolute-error, huber, "
         "binary-cross-entropy.",
         recipe=True,
     ),
