@@ -40,9 +40,8 @@ def test_pictures_of_one_class(tmp_path):
     assert data.inputs[0].kind == "image" and data.tasks[0].size == 9
     grades = allotrope.read(saved(tmp_path / "retinamnist.npz", (9, 9, 3), one_of(5)))
     assert grades.tasks[0].classes == ("0", "1", "2", "3", "4")
-    assert "5 classes by number, taken as classes without an order; of grades --loss ordinal" in notes(
-        grades
-    )
+    said = "5 classes by number, taken as classes without an order; of grades --loss ordinal"
+    assert said in notes(grades)
     assert "quadratic_kappa" not in notes(data)
     judged = allotrope.read(tmp_path / "retinamnist.npz", metric={"label": "quadratic_kappa"})
     assert judged.tasks[0].metric.name == "quadratic_kappa"
