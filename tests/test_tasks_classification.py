@@ -81,8 +81,8 @@ def test_what_needs_an_order_is_refused_for_classes_without(classes):
         trained_by([task], recipe, labels)
     # Beside one that has an order it keeps its usual loss.
     graded = Classification(name="size", classes=("-1", "0", "12"))
-    both = trained_by([task, graded], recipe, labels | {"size": np.arange(9) % 3})
-    assert [each.minimized for each in both] == ["cross-entropy", "ordinal"]
+    tasks = trained_by([task, graded], recipe, labels | {"size": np.arange(9) % 3})
+    assert [each.minimized for each in tasks] == ["cross-entropy", "ordinal"]
 
 
 class TestFocalClassification(TestClassification):
