@@ -1,15 +1,17 @@
-"""Pictures that are larger than the memory against pictures in memory: speed, peaks, same batches.
+"""Data that is larger than the memory against the same in memory: speed, peaks, same batches.
 
     python benchmarks/larger_than_memory.py [--gigabytes 6] [--limit 1.5GB] [--folder /tmp/larger]
+    python benchmarks/larger_than_memory.py --kind tables --gigabytes 0.06 --limit 1GB --held 10MB
 
-Makes JPEG files of 256x256, decodes them in a process whose memory is bounded (RLIMIT_DATA, which
-is handed on to its workers), then trains twice at the same time, so that whatever else the machine
-does disturbs both alike: once under the bound, where the system's own cache of the decoded file is
-emptied again and again, as it would be on a machine of that size; once without a bound and with all
-pictures in memory. The network is a small one over patches: the less it computes, the more reading
-would show.
+Makes JPEG files of 256x256, or a .csv table of numbers, categories and dates; reads them in a
+process whose memory is bounded (RLIMIT_DATA, which is handed on to its workers), then trains twice
+at the same time, so that whatever else the machine does disturbs both alike: once under the bound,
+where the system's own cache of the decoded file is emptied again and again, as it would be on a
+machine of that size; once without a bound and with all data in memory. Networks are small ones: the
+less they compute, the more reading would show. With `--held` less than a quarter of the bound is
+held in memory, so that a small table lies on disk as a large one does.
 Speeds are those of the time in which both had their first epoch behind them and none had ended,
-validations included. That pictures held in memory do not fit the bound is shown too.
+validations included. That data held in memory does not fit the bound is shown too.
 """
 
 from __future__ import annotations
@@ -18,24 +20,23 @@ import argparse
 import hashlib
 import json
 import os
-import resource
 import shutil
-import subprocess
-import sys
-import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from bounded_child import Child, emptied
+from large_table import make_table, network_for_rows
 from PIL import Image
 
 import allotrope
 from allotrope.config import Recipe, Settings, bytes_text, parse_bytes
+from allotrope.data.examples import Data
 from allotrope.network.build import Builder
 from allotrope.network.network import Network
 from allotrope.network.rewriting.named_after import named_after
@@ -44,6 +45,7 @@ from allotrope.training.loop import train as trained
 
 SIDE, CLASSES, PATCH = 256, 10, 8
 AT_ONCE = 500
+TABLE = "table.csv"
 EPOCHS, HASHED = 2.0, 100
 BATCH = 64
 EVERYTHING = "1000GB"
@@ -54,12 +56,14 @@ RECIPE = {"batch_size": BATCH, "augmentation": "light", "seed": 0, "learning_rat
 def main() -> None:
     """Make, decode, train twice, print what came of it."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--kind", choices=tuple(KINDS), default="pictures")
     parser.add_argument("--gigabytes", type=float, default=6.0)
     parser.add_argument("--limit", default="1.5GB")
+    parser.add_argument("--held", default="", help="so much is held in memory, if not a quarter")
     parser.add_argument("--folder", type=Path, default=Path("/tmp/larger-than-memory"))
     parser.add_argument("--framework", default="pytorch")
     parser.add_argument("--epochs", type=float, default=EPOCHS)
-    parser.add_argument("--keep", action="store_true", help="leave pictures and store there")
+    parser.add_argument("--keep", action="store_true", help="leave data and store there")
     parser.add_argument("--train-only", action="store_true", help="of what was kept there before")
     parser.add_argument("--cached", default="300MB", help="of the store, after which it is emptied")
     parser.add_argument("--hashed", type=int, default=HASHED, help="so many batches are hashed")
@@ -79,27 +83,27 @@ def main() -> None:
 def measure(asked: argparse.Namespace) -> None:
     """All of it, a line each."""
     limit = parse_bytes(asked.limit)
-    count = int(asked.gigabytes * 1e9) // (SIDE * SIDE * 3)
     if not asked.train_only:
-        prepare(asked, count, limit)
+        prepare(asked, limit)
     compare(asked, limit)
 
 
-def prepare(asked: argparse.Namespace, count: int, limit: int) -> None:
-    """Make the pictures, and decode them under the limit."""
-    made = timed(lambda: make_pictures(asked.folder / "pictures", count))
-    print(f"made {count:,} pictures of {SIDE}x{SIDE} in {made:.0f} s", flush=True)
+def prepare(asked: argparse.Namespace, limit: int) -> None:
+    """Make the data, and read it under the limit."""
+    began = time.perf_counter()
+    made = KINDS[asked.kind].make(asked.folder, int(asked.gigabytes * 1e9))
+    print(f"made {made} in {time.perf_counter() - began:.0f} s", flush=True)
     refused = Child(asked, "read", limit, EVERYTHING).ended()
     print(f"held in memory under {asked.limit}: {refused.get('error', 'fits')}", flush=True)
-    read = Child(asked, "read", limit).ended()
-    print(f"decoded under {asked.limit}: {in_words(read)}", flush=True)
+    read = Child(asked, "read", limit, asked.held).ended()
+    print(f"read under {asked.limit}: {in_words(read)}", flush=True)
 
 
 def compare(asked: argparse.Namespace, limit: int) -> None:
     """Train from disk and in memory at the same time."""
     with emptied(asked.folder / "store", parse_bytes(asked.cached)):
         children = {
-            f"from disk, under {asked.limit}": Child(asked, "train", limit),
+            f"from disk, under {asked.limit}": Child(asked, "train", limit, asked.held),
             "in memory": Child(asked, "train", None, EVERYTHING),
         }
         results = {name: child.ended() for name, child in children.items()}
@@ -142,6 +146,48 @@ def compared(disk: dict[str, Any], memory: dict[str, Any]) -> str:
     )
 
 
+@dataclass(frozen=True)
+class Kind:
+    """Makes data of so many bytes in a folder, reads it, and builds a network for it."""
+
+    make: Callable[[Path, int], str]
+    read: Callable[[Path], Data]
+    network: Callable[[Data], Network]
+
+
+def made_pictures(folder: Path, size: int) -> str:
+    """So many bytes of decoded pictures; what they are, in words."""
+    count = size // (SIDE * SIDE * 3)
+    make_pictures(folder / "pictures", count)
+    return f"{count:,} pictures of {SIDE}x{SIDE}"
+
+
+def made_table(folder: Path, size: int) -> str:
+    """A table of so many bytes of text; what it is, in words."""
+    rows = make_table(folder / TABLE, size)
+    return f"a table of {rows:,} rows in {bytes_text((folder / TABLE).stat().st_size)}"
+
+
+def network_for_pictures(data: Data) -> Network:
+    """The small network with the columns' names."""
+    (image,), (task,) = data.inputs, data.tasks
+    return named_after(image.prepare(small_network()), [image.name], [task.name])
+
+
+KINDS = {
+    "pictures": Kind(
+        made_pictures,
+        lambda folder: allotrope.read(folder / "pictures", image_size=SIDE),
+        network_for_pictures,
+    ),
+    "tables": Kind(
+        made_table,
+        lambda folder: allotrope.read(folder / TABLE, target="label"),
+        network_for_rows,
+    ),
+}
+
+
 def small_network() -> Network:
     """A convolution over patches, one over what they give, the mean of all, a dense layer."""
     rng = np.random.default_rng(0)
@@ -159,13 +205,6 @@ def small_network() -> Network:
     bias = build.weight("head.bias", np.zeros(CLASSES, np.float32))
     build.output(build.add("Gemm", [x, weight, bias], {"transB": 1}), "y")
     return build.network()
-
-
-def timed(work: Any) -> float:
-    """The seconds that it takes."""
-    began = time.perf_counter()
-    work()
-    return time.perf_counter() - began
 
 
 def in_words(result: dict[str, Any]) -> str:
@@ -218,115 +257,13 @@ def wave_of(label: int) -> np.ndarray:
 # --- what runs in a process of its own
 
 
-class Child:
-    """This file in a process of its own, perhaps with a bound, and the memory that it holds."""
-
-    def __init__(
-        self, asked: argparse.Namespace, what: str, limit: int | None, held: str = ""
-    ) -> None:
-        environment = {**os.environ, "ALLOTROPE_CACHE": str(asked.folder / "store")}
-        if held:
-            environment["ALLOTROPE_DATA_LIMIT"] = held
-        options = ["--folder", str(asked.folder), "--framework", asked.framework]
-        options += ["--epochs", str(asked.epochs), "--hashed", str(asked.hashed)]
-        self.peak = self.peak_of_all = 0
-        self.process = subprocess.Popen(
-            [sys.executable, __file__, "--child", what, *options],
-            env=environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            preexec_fn=None if limit is None else lambda: bound(limit),
-        )
-        self.watching = threading.Thread(target=self.watch)
-        self.watching.start()
-
-    def watch(self) -> None:
-        """Look at the memory of the process and of those below it again and again."""
-        while self.process.poll() is None:
-            sizes = [anonymous_memory(process) for process in family(self.process.pid)]
-            self.peak = max([self.peak, *sizes])
-            self.peak_of_all = max(self.peak_of_all, sum(sizes))
-            time.sleep(0.1)
-
-    def ended(self) -> dict[str, Any]:
-        """What it printed last, or its error."""
-        out, errors = self.process.communicate()
-        self.watching.join()
-        peaks = {"peak": self.peak, "peak_of_all": self.peak_of_all}
-        if self.process.returncode:
-            last = errors.strip().splitlines()[-1:] or [f"exit code {self.process.returncode}"]
-            return {"error": last[0], **peaks}
-        return {**json.loads(out.strip().splitlines()[-1]), **peaks}
-
-
-def bound(limit: int) -> None:
-    """No more private memory than this for the process, and for each that it starts."""
-    resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
-
-
-def family(process: int) -> Iterator[int]:
-    """A process and all below it."""
-    yield process
-    try:
-        children = Path(f"/proc/{process}/task/{process}/children").read_text().split()
-    except OSError:
-        return
-    for child in children:
-        yield from family(int(child))
-
-
-def anonymous_memory(process: int) -> int:
-    """Bytes of memory that are no file's: those are the system's to take back."""
-    try:
-        lines = Path(f"/proc/{process}/status").read_text().splitlines()
-    except OSError:
-        return 0
-    sizes = [int(line.split()[1]) for line in lines if line.startswith("RssAnon:")]
-    return 1024 * sum(sizes)
-
-
-def empty_cache(store: Path, cached: int, ended: threading.Event) -> None:
-    """Empty the system's cache of what lies in the store whenever disks gave so many bytes.
-
-    So it never holds more of it than on a machine that is as small as the bound.
-    """
-    before = 0
-    while not ended.wait(0.1):
-        now = sectors_read()
-        if now - before > cached:
-            before = now
-            for path in store.glob("*/rows.npy"):
-                with path.open("rb") as file:
-                    os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
-
-
-def sectors_read() -> int:
-    """Bytes that all disks have given since the machine was started (proc/diskstats)."""
-    lines = Path("/proc/diskstats").read_text().splitlines()
-    return 512 * sum(int(line.split()[5]) for line in lines)
-
-
-@contextmanager
-def emptied(store: Path, cached: int) -> Iterator[None]:
-    """The system's cache of the store stays small."""
-    ended = threading.Event()
-    thread = threading.Thread(target=empty_cache, args=(store, cached, ended))
-    thread.start()
-    try:
-        yield
-    finally:
-        ended.set()
-        thread.join()
-
-
 def read(asked: argparse.Namespace) -> dict[str, Any]:
-    """Read the pictures, as a training begins."""
+    """Read the data, as a training begins."""
     began = time.perf_counter()
-    data = allotrope.read(asked.folder / "pictures", image_size=SIDE)
-    column = data.train["image"]
+    data = KINDS[asked.kind].read(asked.folder)
+    column = data.train[data.inputs[0].name]
     return {
-        "training pictures": len(column),
+        "training examples": len(column),
         "seconds": round(time.perf_counter() - began),
         "held as": type(column).__name__,
     }
@@ -348,9 +285,9 @@ class Moments(Progress):
 def train(asked: argparse.Namespace) -> dict[str, Any]:
     """Hash the batches of an epoch, then train."""
     batches = hash_of_batches(asked) if asked.hashed else ""
-    data = allotrope.read(asked.folder / "pictures", image_size=SIDE)
-    (image,), (task,) = data.inputs, data.tasks
-    network = named_after(image.prepare(small_network()), [image.name], [task.name])
+    kind = KINDS[asked.kind]
+    data = kind.read(asked.folder)
+    network = kind.network(data)
     recipe, settings = Recipe(epochs=asked.epochs, **RECIPE), Settings(threads=1)
     show = Moments(len(data.train))
     result = trained(network, data, recipe, settings, asked.framework, progress=show)
@@ -367,7 +304,7 @@ def hash_of_batches(asked: argparse.Namespace) -> str:
     """A hash over all that a training is given in its first steps."""
     from allotrope.data import Batches
 
-    data = allotrope.read(asked.folder / "pictures", image_size=SIDE)
+    data = KINDS[asked.kind].read(asked.folder)
     state = hashlib.blake2b(digest_size=16)
     for batch in islice(Batches(data, Recipe(**RECIPE)).epoch(0), asked.hashed):
         for columns in (batch.inputs, batch.targets):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import datetime
 import gzip
+import json
 
 import numpy as np
 
@@ -95,3 +96,11 @@ def check_same(held, stored):
         titles = [[part.title(row, name) for row in range(len(part))] for part in (split, other)]
         assert titles[0] == titles[1]
     assert hash_of_batches(held) == hash_of_batches(stored)
+
+
+def objects_file(folder, columns, name="people.jsonl"):
+    """An object a line of columns by name; days are texts there."""
+    names, rows = list(columns), zip(*columns.values(), strict=True)
+    lines = [json.dumps(dict(zip(names, row, strict=True)), default=str) for row in rows]
+    (folder / name).write_text("\n".join(lines), encoding="utf-8")
+    return folder / name

@@ -72,7 +72,6 @@ def left_in(store):
     [
         (csv_file, "one,two,three\n", "rows differ in length"),
         (csv_file, '"no end\n', "cannot be read after line 61"),
-        (json_file, '\n{"text": 7, "label": "good"}', "'text' holds texts, and something else"),
         (json_file, "\nno object", "no JSON object in line 61"),
     ],
 )
@@ -83,6 +82,17 @@ def test_what_cannot_be_read_leaves_nothing(tmp_path, monkeypatch, store, kind, 
     monkeypatch.setenv(LIMIT, TINY)
     with pytest.raises(DataError, match=words):
         allotrope.read(path)
+    assert not left_in(store)
+
+
+def test_a_late_value_that_is_no_text_is_named_and_leaves_nothing(tmp_path, monkeypatch, store):
+    path = json_file(tmp_path, reviews(300))
+    with path.open("a", encoding="utf-8") as file:
+        file.write('\n{"text": 7, "label": "good"}')
+    said = error_of(path, cache_size=0)
+    assert "'text' holds texts, and something else in line 301" in said
+    monkeypatch.setenv(LIMIT, TINY)
+    assert "'text' holds texts, and something else in line 301" in error_of(path)
     assert not left_in(store)
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -16,16 +17,18 @@ from allotrope.data.recognize.frame import Frame
 from allotrope.data.recognize.frames import checked, with_split_column
 from allotrope.data.recognize.read_frame import read_frame
 from allotrope.data.sources.json_object import json_object, no_objects, strange_values
+from allotrope.data.sources.json_values import ValueKinds, pages_of_values
 from allotrope.data.sources.lines.text_file import COMPRESSED, SPLIT_IT, read_text_file
 from allotrope.data.sources.paged_json import JsonColumns, read_by_page
 from allotrope.data.sources.text_keeper import NotByPage, TextKeeper, columns_in_memory
+from allotrope.data.store.json_pages import JsonColumn, JsonValues
+from allotrope.data.store.kept_rows import RowKeeper
+from allotrope.data.store.lazy_columns import Columns, Entry, LazyColumns
 from allotrope.data.store.store import NoRoom
 from allotrope.data.store.stored_texts import as_text_column
 
 Report = Callable[[str], None]
 SUFFIXES = (".jsonl", ".ndjson")
-LONG = 1000
-"""Texts of more characters are kept each in memory of its own."""
 MEMORY_PER_BYTE = 10
 """What objects of short values take for a byte of their lines, about."""
 
@@ -51,12 +54,20 @@ def read_json_lines(
         for split, numbers in ((split, part.numbers) for split, part in parts.items())
     }
     place = _name(files)
-    splits: dict[str, dict[str, np.ndarray]] = {split: {} for split in parts}
+    splits: dict[str, Columns] = {split: _without_columns(part) for split, part in parts.items()}
     for name in dict.fromkeys(name for part in parts.values() for name in part.names):
         for split, column in _columns(place, name, parts, titles).items():
-            splits[split][name] = column
+            splits[split][name] = cast(np.ndarray, column)
     frame = Frame(place, splits, titles, table=True, notes=notes)
+    keepers = [part.keep_rows for part in parts.values() if isinstance(part.keep_rows, RowKeeper)]
+    if keepers:
+        frame.keep_rows = replace(keepers[0], files=list(files.values()))
     return read_frame(with_split_column(checked(frame)), options)
+
+
+def _without_columns(part: JsonColumns) -> Columns:
+    """What columns are added to: those on disk are loaded one after the other."""
+    return {} if part.paged is None else LazyColumns(part.paged.starts)
 
 
 def _name(files: Mapping[str, Path]) -> str:
@@ -68,13 +79,15 @@ def _name(files: Mapping[str, Path]) -> str:
 
 
 def _objects(path: Path, options: DataOptions, report: Report, notes: list[str]) -> JsonColumns:
-    """The values of all lines, long texts on disk if they are more than is held in memory.
+    """The values of all lines, on disk if they are more than is held in memory.
 
     Raises: DataError with all lines that are no objects.
     """
     in_memory = columns_in_memory(options)
     how, title = ("json", tuple(sorted(in_memory))), f"'{printable(path.name)}'"
-    keeper = TextKeeper.of_large(path.parent, [path], title, MEMORY_PER_BYTE, how, options, report)
+    keeper = TextKeeper.of_large(
+        path.parent, [path], title, MEMORY_PER_BYTE, how, options, report, "values"
+    )
     remedy = SPLIT_IT
     if keeper is not None and path.suffix.lower() != COMPRESSED:
         try:
@@ -99,38 +112,35 @@ def _objects(path: Path, options: DataOptions, report: Report, notes: list[str])
 
 def _columns(
     place: str, name: str, parts: Mapping[str, JsonColumns], titles: Mapping[str, LineTitles]
-) -> dict[str, np.ndarray]:
+) -> dict[str, Entry]:
     """A column by split. It is of one kind in all of them, so that it is looked at as a whole."""
-    values = [value for part in parts.values() for value in part.values(name)]
     stored = {split: part.stored[name] for split, part in parts.items() if name in part.stored}
-    held = [own for split, own in titles.items() if split not in stored]
-    column = _column(place, name, values, held, bool(stored))
-    if not stored:
-        ends = np.cumsum([len(part.numbers) for part in parts.values()])[:-1]
-        return dict(zip(parts, np.split(column, ends), strict=True))
-    counts = [0 if split in stored else len(part.numbers) for split, part in parts.items()]
-    cut = dict(zip(parts, np.split(column, np.cumsum(counts)[:-1]), strict=True))
-    return cut | {split: as_text_column(texts) for split, texts in stored.items()}
+    values = {split: part.values(name) for split, part in parts.items() if split not in stored}
+    kinds = ValueKinds()
+    for one in values.values():
+        for page in pages_of_values(one):
+            kinds.take(page)
+    made = kinds.made(long=bool(stored))
+    if made is None:
+        raise strange_values(place, name, _strange(values, titles))
+    columns: dict[str, Entry] = {split: as_text_column(texts) for split, texts in stored.items()}
+    for split, one in values.items():
+        if isinstance(one, JsonValues):
+            columns[split] = JsonColumn(one, made, kinds.bytes_each)
+        else:
+            columns[split] = made(one)
+    return {split: columns[split] for split in parts}
 
 
-def _column(
-    place: str, name: str, values: Sequence[Any], titles: Sequence[Sequence[str]], long: bool
-) -> np.ndarray:
-    """Texts, true or false, or numbers with NaN for what is missing; `long`: long texts.
-
-    `titles` are those of the values, in parts.
-    """
-    present = [value for value in values if value is not None]
-    flags = all(isinstance(value, bool) for value in present)
-    if flags and present and len(present) == len(values) and not long:
-        return np.array(values, bool)
-    if all(isinstance(value, bool | int | float) for value in present) and not long:
-        return np.array([np.nan if value is None else float(value) for value in values])
-    if not all(isinstance(value, str) for value in present):
-        pairs = zip(values, (title for part in titles for title in part), strict=True)
-        strange = [title for value, title in pairs if not isinstance(value, str | None)]
-        raise strange_values(place, name, strange)
-    texts = ["" if value is None else value for value in values]
-    if long or max(map(len, texts), default=0) > LONG:
-        return np.array(texts, np.dtypes.StringDType())
-    return np.array(texts, "U")
+def _strange(
+    values: Mapping[str, list[Any] | JsonValues], titles: Mapping[str, LineTitles]
+) -> list[str]:
+    """What rows are called whose values are no texts."""
+    return [
+        title
+        for split, one in values.items()
+        for title, value in zip(
+            titles[split], (value for page in pages_of_values(one) for value in page), strict=True
+        )
+        if not isinstance(value, str | None)
+    ]

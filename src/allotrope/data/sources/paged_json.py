@@ -1,96 +1,120 @@
-"""Files of a JSON object a line that are more than the memory: long texts go to disk."""
+"""Files of a JSON object a line that are more than the memory: their values go to disk."""
 
 from __future__ import annotations
 
-from array import array
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
+
+import numpy as np
 
 from allotrope.data.recognize.text_forms import is_prose
-from allotrope.data.sources.held_cells import EACH, POINTER
+from allotrope.data.sources.held_cells import HeldCells
 from allotrope.data.sources.json_object import json_object, no_objects, strange_values
 from allotrope.data.sources.text_keeper import NotByPage, TakenTexts, TextKeeper, is_large
-from allotrope.data.store.store import raised_apart
+from allotrope.data.store.json_pages import JsonPages, JsonPagesWriter, JsonValues
+from allotrope.data.store.kept_rows import KeepRows, rows_in_memory
+from allotrope.data.store.run_file import RunFile
+from allotrope.data.store.store import NoRoom, Stored, raised_apart
 from allotrope.data.store.stored_texts import StoredTexts, text_pages
 
 LOOKED_AT = 200
-CHECKED = 10_000
-"""Lines after which it is looked again whether what is held fits in memory."""
 Numbered = tuple[int, dict[str, Any]]
 
 
 @dataclass
 class JsonColumns:
-    """Values by name in memory, texts by name on disk, and the numbers of their lines.
+    """Values by name: in memory, by page, or long texts on disk; and the numbers of their lines.
 
-    `first` are the names of the first lines in their order. `bytes` are about what the values take.
+    `first` are the names of the first lines in their order.
     """
 
     held: dict[str, list[Any]] = field(default_factory=dict)
     stored: dict[str, StoredTexts] = field(default_factory=dict)
-    numbers: array[int] = field(default_factory=lambda: array("q"))
+    numbers: list[int] = field(default_factory=list)
     first: tuple[str, ...] = ()
-    bytes: int = 0
+    paged: JsonPages | None = None
+    keep_rows: KeepRows = rows_in_memory
     _known: dict[str, str] = field(default_factory=dict)
 
     @property
     def names(self) -> list[str]:
         """All names, in the order in which they come."""
-        return list(dict.fromkeys((*self.first, *self.held)))
+        by_page = () if self.paged is None else self.paged.names
+        return list(dict.fromkeys((*self.first, *self.held, *by_page)))
 
-    def values(self, name: str) -> list[Any]:
-        """The values of a name that are in memory: none if its texts lie on disk."""
-        if name in self.stored:
-            return []
+    def values(self, name: str) -> list[Any] | JsonValues:
+        """The values of a name, which are no long texts on disk."""
+        if self.paged is not None and name not in self.held:
+            return JsonValues(self.paged, name)
         return self.held.get(name) or [None] * len(self.numbers)
 
     def add(self, number: int, row: Mapping[str, Any]) -> None:
-        """One more line; what it lacks is missing."""
+        """One more line, held in memory; what it lacks is missing."""
         for name in row:
             if name not in self.held:
                 self.held[name] = [None] * len(self.numbers)
         self.numbers.append(number)
         for name, values in self.held.items():
             values.append(self._same(row.get(name)))
-            self.bytes += POINTER
 
     def _same(self, value: Any) -> Any:
         """The value; of equal texts the same one."""
-        if not isinstance(value, str):
-            self.bytes += EACH
-            return value
-        if value not in self._known:
-            self.bytes += EACH + len(value)
-        return self._known.setdefault(value, value)
+        return self._known.setdefault(value, value) if isinstance(value, str) else value
 
 
 def read_by_page(path: Path, keeper: TextKeeper, in_memory: frozenset[str]) -> JsonColumns:
-    """The columns of the file, long texts on disk but for those of `in_memory`.
+    """The columns of the file, on disk: long texts one by one, but for those of `in_memory`.
 
-    Raises: DataError for lines that are no objects, values that are no texts among texts, or more
-    in memory than fits; NoRoom; NotByPage.
+    Raises: DataError for lines that are no objects, or values that are no texts among texts;
+    NoRoom; NotByPage.
     """
     first = [row for _, row in islice(_objects(path), LOOKED_AT)]
-    columns = JsonColumns(first=tuple(name for row in first for name in row))
     large = _large(first, in_memory)
-    strange: dict[str, list[int]] = defaultdict(list)
-    with keeper.taking(large) as taken:
-        for number, row in raised_apart(_objects(path)):
-            for name in large:
-                _take(name, row.pop(name, None), taken, strange[name], number)
-            columns.add(number, row)
-            if not number % CHECKED:
-                keeper.require_for(columns.bytes)
-        for name, numbers in strange.items():
-            if numbers:
-                raise strange_values(path, name, [f"line {number}" for number in numbers])
+    key = "values", tuple(large)
+    stored = _stored(keeper, key, large)
+    if stored is None:
+        _write(path, keeper, key, large)
+        stored = _stored(keeper, key, large)
+    if stored is None:
+        raise NoRoom(f"values that were written to {keeper.store.folder} are not there")
+    starts = np.array(stored.facts["starts"], np.int64)
+    pages = JsonPages(cast(RunFile, stored.rows.file), stored.facts["pages"], starts)
+    columns = JsonColumns(
+        numbers=pages.numbers(),
+        first=tuple(name for row in first for name in row),
+        paged=pages,
+        keep_rows=keeper.keep_rows,
+    )
     for name in large:
         _add_texts(columns, name, keeper)
     return columns
+
+
+def _stored(keeper: TextKeeper, key: object, large: Sequence[str]) -> Stored | None:
+    """The values that were put there before, if the long texts were, too."""
+    if any(keeper.opened(name) is None for name in large):
+        return None
+    return keeper.opened(key)
+
+
+def _write(path: Path, keeper: TextKeeper, key: object, large: Sequence[str]) -> None:
+    strange: dict[str, list[int]] = defaultdict(list)
+    with keeper.taking([*large, key]) as taken:
+        writer = JsonPagesWriter(partial(taken.add_bytes, key))
+        for number, row in raised_apart(_objects(path)):
+            for name in large:
+                _take(name, row.pop(name, None), taken, strange[name], number)
+            writer.append(number, row)
+        writer.finish()
+        for name, numbers in strange.items():
+            if numbers:
+                raise strange_values(path, name, [f"line {number}" for number in numbers])
+        taken.facts.update(pages=writer.pages, starts=writer.starts)
 
 
 def _add_texts(columns: JsonColumns, name: str, keeper: TextKeeper) -> None:
@@ -99,11 +123,11 @@ def _add_texts(columns: JsonColumns, name: str, keeper: TextKeeper) -> None:
     if is_prose(text_pages(texts)):
         columns.stored[name] = texts
         return
-    columns.held[name] = []
+    held = HeldCells()
     for page in text_pages(texts):
-        columns.held[name].extend(page)
-        columns.bytes += sum(EACH + len(cell) for cell in page)
-        keeper.require_for(columns.bytes)
+        held.extend(page)
+        keeper.require_for(held.bytes)
+    columns.held[name] = list(held.cells)
 
 
 def _take(name: str, value: Any, taken: TakenTexts, strange: list[int], number: int) -> None:
