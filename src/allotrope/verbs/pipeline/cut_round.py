@@ -25,7 +25,7 @@ from allotrope.training.checkpoints import resumable
 from allotrope.training.loop import Trained, train
 from allotrope.training.loss_gradients import loss_gradients
 from allotrope.training.plan import plan_for
-from allotrope.verbs.pipeline.network_costs import Costs
+from allotrope.verbs.pipeline.network_costs import Pricing, pricing
 from allotrope.verbs.pipeline.planning import Plan
 from allotrope.verbs.pipeline.round_goals import Goal
 from allotrope.verbs.pipeline.shrunk_measured import timed_untrained
@@ -68,29 +68,32 @@ def cut(
 
 def _timed_cut(
     bench: Workbench, before: Before, latest: Network, goal: Goal, recipe: Recipe, folder: Path
-) -> tuple[Network, Prediction, dict[str, Any]]:
+) -> tuple[Network, Prediction, dict[str, float]]:
     """The largest part of the network that reaches the goal by the clock, not by a prediction."""
     known = groups(latest)
     worth = _importance(bench.plan, latest, known, recipe)
-    costs, aim = Costs.of(before), goal
-    smaller, prediction = _smaller(costs, latest, known, worth, aim)
-    for _ in range(TRIES):
-        timed = timed_untrained(bench, before, smaller, folder)
-        excess_ms = _excess(timed["latency_ms"], goal.latency)
-        excess_bytes = _excess(timed["size_bytes"], goal.size)
-        if max(excess_ms, excess_bytes) <= NEAR:
-            break
-        aim = replace(
-            aim,
-            latency=_tightened(aim.latency, excess_ms),
-            size=_tightened(aim.size, excess_bytes),
-        )
-        try:
-            smaller, prediction = _smaller(costs, latest, known, worth, aim)
-        except UsageError:
-            # It is the tightened aim that cannot be reached: what was cut before is nearest.
-            break
-    return smaller, prediction, timed
+    by_time = goal.latency is not None
+    with pricing(bench, before, latest, known, by_time=by_time) as prices:
+
+        def cut_to(aim: Goal) -> tuple[Network, Prediction]:
+            return _smaller(prices, latest, known, worth, aim)
+
+        aim = goal
+        smaller, prediction = cut_to(aim)
+        for trial in range(1, TRIES + 1):
+            timed = timed_untrained(bench, before, smaller, folder)
+            excess_ms = _excess(timed["latency_ms"], goal.latency)
+            excess_bytes = _excess(timed["size_bytes"], goal.size)
+            if max(excess_ms, excess_bytes) <= NEAR or trial == TRIES:
+                break
+            latency, size = _tightened(aim.latency, excess_ms), _tightened(aim.size, excess_bytes)
+            aim = replace(aim, latency=latency, size=size)
+            try:
+                smaller, prediction = cut_to(aim)
+            except UsageError:
+                # It is the tightened aim that cannot be reached: what was cut before is nearest.
+                break
+        return smaller, prediction, timed
 
 
 def _tightened(aim: float | None, excess: float) -> float | None:
@@ -121,17 +124,18 @@ def _batches(plan: Plan, recipe: Recipe) -> Iterator[Batch]:
 
 
 def _smaller(
-    costs: Costs, network: Network, known: Groups, worth: np.ndarray, aim: Goal
+    prices: Pricing, network: Network, known: Groups, worth: np.ndarray, aim: Goal
 ) -> tuple[Network, Prediction]:
     seconds = None if aim.latency is None else aim.latency / 1e3
     removed, prediction = removed_for(
         network,
         known,
         worth,
-        costs.seconds,
+        prices.seconds,
         seconds,
-        bytes_of=costs.bytes,
+        bytes_of=prices.bytes,
         target_bytes=aim.size,
+        widths=prices.widths,
     )
     return pruned(network, removed, known), prediction
 

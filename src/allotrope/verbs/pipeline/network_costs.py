@@ -1,14 +1,20 @@
-"""What a network costs without being measured, between two networks that were."""
+"""What a network costs without being measured: by its kernels, or between networks that were."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Self
 
+from allotrope.errors import UsageError
+from allotrope.measure.kernel_timing import kernel_times
 from allotrope.network.network import Network
 from allotrope.network.summary import multiply_adds, parameters
-from allotrope.verbs.pipeline.shrunk_values import Before
+from allotrope.shrink.choose_widths import CostOf
+from allotrope.shrink.groups import Groups
+from allotrope.shrink.layer_widths import Widths, multiples
+from allotrope.verbs.pipeline.shrunk_values import Before, Workbench
 
 
 @dataclass(frozen=True)
@@ -57,6 +63,45 @@ class Costs:
     def bytes(self, network: Network) -> float:
         """Of the file."""
         return self.sizes(parameters(network))
+
+
+@dataclass(frozen=True)
+class Pricing:
+    """Seconds and bytes of a network, and the widths of layers that are worth a trial."""
+
+    seconds: CostOf
+    bytes: CostOf
+    widths: Widths = multiples
+
+
+@contextmanager
+def pricing(
+    bench: Workbench, before: Before, network: Network, known: Groups, *, by_time: bool
+) -> Iterator[Pricing]:
+    """What smaller forms of a network cost: if that is asked `by_time`, by this machine's kernels.
+
+    They are timed in the runtime and precision of the file of today.
+    """
+    costs = Costs.of(before)
+    usual = Pricing(costs.seconds, costs.bytes)
+    if not by_time:
+        yield usual
+        return
+    runtime, precision, form = before.forms[0]
+    one = {name: column[:1] for name, column in bench.plan.data.taken("validation").items()}
+    with ExitStack() as stack:
+        try:
+            times = stack.enter_context(kernel_times(one, runtime, precision, form, bench.threads))
+            left = times.calibrate(network, known)
+            widths = times.widths(network, known)
+        except UsageError as error:
+            bench.show.say(f"kernels cannot be timed, multiply-adds stand for them: {error}")
+            yield usual
+            return
+        bench.show.say(
+            f"kernels of {runtime} {precision} are timed: their sum tells the network to {left:.0%}"
+        )
+        yield Pricing(times.seconds, costs.bytes, widths)
 
 
 def _pair(ends: tuple[Mapping[str, float], Mapping[str, float]], key: str) -> tuple[float, float]:
