@@ -67,7 +67,9 @@ def test_layers_became_narrower_and_learned(shrunk, digits_run):
 
 def test_it_is_a_run_of_the_ordinary_kind(shrunk, folder):
     """What it delivers answers; its network can be trained further and shrunk again."""
-    assert shrunk.folder.joinpath("report.html").is_file()
+    page = shrunk.folder.joinpath("report.html").read_text()
+    for shown in ("Layers before and after", "the target", "round 1", "What could not be cut"):
+        assert shown in page
     record = read_record(shrunk.folder)
     assert record["kind"] == "shrink" and record["framework"] in TESTED
     pixels = np.zeros((2, 8, 8, 1), np.uint8)

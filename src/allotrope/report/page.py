@@ -21,6 +21,7 @@ from allotrope.report.judged import judged
 from allotrope.report.race_page import comparison_page
 from allotrope.report.run_folder import RunFolder, read_run
 from allotrope.report.scatter import scatter
+from allotrope.report.shrinking import shrinking
 from allotrope.storage import replace_file
 
 FILTERS = (
@@ -108,6 +109,7 @@ def _fit_page(folder: RunFolder) -> dict[str, Any]:
     page = {
         "head": headline(run, candidates),
         "scatters": [chart for size in SCATTER_SIZES if (chart := scatter(candidates, *size))],
+        "shrinking": shrinking(run, SCATTER_SIZES),
         "measurement_note": sections.measurement_note(run),
         "curves": learning_curves(
             folder.history, run.number("training", "best_epoch"), judged(run)
@@ -123,6 +125,7 @@ def _fit_page(folder: RunFolder) -> dict[str, Any]:
         "settings": sections.settings_facts(run),
     }
     page["parts"] = [
+        ("shrinking", "Shrinking", page["shrinking"]),
         ("candidates", "Candidates", candidates.rows),
         ("answers", "Test data", page["answers"]),
         ("importance", "What answers rest on", page["importance"]),

@@ -98,6 +98,7 @@ class ShrinkingRun:
         record = self.source.record
         recipe = start.recipe
         if record is not None and record.start is not None:
+            start = replace(start, name=record.start.network)
             recipe = replace(record.start.recipe, **self.options.recipe)
         for note in self.tuning.ready.notes:
             self.show.say(note)
