@@ -91,7 +91,7 @@ def test_examples_without_a_label_are_taught_too(random):
 @pytest.mark.parametrize("name", TESTED)
 def test_a_step_is_the_same_in_every_framework(digits, teacher, name):
     """On mixed examples, of which the teacher is asked as they are."""
-    teaching = distillation(teacher, digits.tasks, name, Settings())
+    teaching = distillation(teacher, digits, RECIPE, name, Settings())
     batch = teaching.teach(Batches(digits, RECIPE).batch(0, 0), lambda inputs: {})
     assert len(np.unique(batch.targets["label"])) > 2  # they are mixed
     student = mlp(8, seed=1)
@@ -114,7 +114,7 @@ def with_wrong_labels(data: Data) -> Data:
 def test_what_is_learned_is_the_teachers(digits, teacher):
     """Labels that say nothing spoil a training, and not one that asks the teacher alone."""
     wrong, recipe = with_wrong_labels(digits), replace(RECIPE, mixup=None)
-    teaching = distillation(teacher, digits.tasks, "pytorch", SETTINGS, share=1.0)
+    teaching = distillation(teacher, digits, recipe, "pytorch", SETTINGS, share=1.0)
     alone = train(mlp(32, seed=1), wrong, recipe, SETTINGS)
     taught = train(mlp(32, seed=1), wrong, recipe, SETTINGS, teaching=teaching)
     assert alone.best["validation_accuracy"] < 0.5 < 0.8 < taught.best["validation_accuracy"]
@@ -122,7 +122,7 @@ def test_what_is_learned_is_the_teachers(digits, teacher):
 
 def test_a_taught_training_is_repeated_to_the_bit(digits, teacher):
     def taught():
-        teaching = distillation(teacher, digits.tasks, "pytorch", SETTINGS)
+        teaching = distillation(teacher, digits, RECIPE, "pytorch", SETTINGS)
         recipe = replace(RECIPE, epochs=0.5)
         return train(mlp(8, seed=1), digits, recipe, SETTINGS, teaching=teaching)
 
@@ -134,7 +134,7 @@ def test_a_taught_training_is_repeated_to_the_bit(digits, teacher):
 def test_a_teacher_for_other_classes_is_named(digits):
     other = of_digits(zoo.mlp(7, (1, 8, 8), hidden=(8,)))
     with pytest.raises(UsageError, match=r"7 numbers for 'label', expected 10"):
-        distillation(other, digits.tasks, "pytorch", SETTINGS)
+        distillation(other, digits, RECIPE, "pytorch", SETTINGS)
     renamed = mlp(8).renamed({"label": "digit"})
     with pytest.raises(UsageError, match="no answer to 'label'"):
-        distillation(renamed, digits.tasks, "pytorch", SETTINGS)
+        distillation(renamed, digits, RECIPE, "pytorch", SETTINGS)

@@ -7,46 +7,40 @@ from dataclasses import replace
 from functools import partial
 
 from allotrope.config import Recipe, Settings
+from allotrope.data.examples import Data
 from allotrope.errors import UsageError
 from allotrope.frameworks import framework as find_framework
 from allotrope.frameworks.contract import Batch
 from allotrope.network.network import Network
-from allotrope.network.rewriting.blending import OTHER, with_blending
 from allotrope.tasks import Task
 from allotrope.tasks.distilled import SHARE, distilled_loss, taught_targets
-from allotrope.tasks.several import joint_loss
-from allotrope.training.plan import training_plan
+from allotrope.training.learner import trainer_for
 from allotrope.training.teach import Answer, Teaching
-
-WITHOUT_SLOTS = Recipe(optimizer="sgd", weight_decay=0.0)
-"""A teacher makes no step: of all optimizers this one remembers least."""
 
 
 def distillation(
     teacher: Network,
-    tasks: Sequence[Task],
+    data: Data,
+    recipe: Recipe,
     framework: str,
     settings: Settings,
     share: float = SHARE,
-    within: Sequence[str] = (),
 ) -> Teaching:
-    """Targets from a teacher with an output of raw answers for each task, by its name.
+    """Targets from a teacher with an output of raw answers for each of the data's tasks, by name.
 
-    It is asked about the very examples that are learned from, augmented and mixed: what a mixed
-    example is, it says of the mixture. `within` are the inputs that batches leave to the network
-    to mix (`Mixing.within`).
+    It is asked about the very examples that are learned from by the recipe, augmented and mixed:
+    what a mixed example is, it says of the mixture.
 
     Raises: UsageError for tasks that the teacher does not answer, or not in as many numbers.
     """
+    tasks = data.tasks
     _check(teacher, tasks)
-    if within:
-        teacher = with_blending(teacher, within)
-    plan = training_plan(teacher, WITHOUT_SLOTS, joint_loss(tasks))
-    answers = find_framework(framework).trainer(teacher, plan, settings).evaluate
+    # A teacher makes no step: of all optimizers this one remembers least.
+    forgetful = replace(recipe, optimizer="sgd", average=None)
+    trainer = trainer_for(find_framework(framework), teacher, data, forgetful, settings)
+    answers = trainer.evaluate
 
     def teach(batch: Batch, answer: Answer) -> Batch:
-        if OTHER in batch.inputs and not within:
-            raise UsageError("a teacher of mixed examples has to be told which of them it mixes.")
         taught = taught_targets(tasks, answers(batch.inputs))
         return replace(batch, targets={**batch.targets, **taught})
 

@@ -116,8 +116,8 @@ def _importance(plan: Plan, network: Network, known: Groups, recipe: Recipe) -> 
 
 
 def _batches(plan: Plan, recipe: Recipe) -> Iterator[Batch]:
-    """The first batches that the training would see."""
-    batches = Batches(plan.data, recipe)
+    """The first batches that the training would see, of whole examples."""
+    batches = Batches(plan.data, replace(recipe, mixup=None, cutmix=None))
     for index in range(min(STATISTICS, max(STATISTICS, batches.steps_per_epoch))):
         epoch, step = divmod(index, batches.steps_per_epoch)
         yield batches.batch(epoch, step)
@@ -166,7 +166,7 @@ def _facts(
 def taught(bench: Workbench, cut: CutNetwork, folder: Path) -> TaughtCut:
     """The cut network trained by the whole one; from the newest checkpoint, if there is one."""
     plan, show = bench.plan, bench.show
-    teaching = distillation(plan.network, plan.tasks, plan.framework, plan.settings)
+    teaching = distillation(plan.network, plan.data, cut.recipe, plan.framework, plan.settings)
     result = train(
         cut.network,
         plan.data,
