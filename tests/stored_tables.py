@@ -17,7 +17,7 @@ HEADER = ("id", "age", "price", "city", "joined", "code", "gap", "label")
 CITIES = ("Bonn", "Köln", "São Paulo", "東京", "NA")
 
 
-def people(count=300):
+def people(count=150):
     """Rows of texts: ids, whole numbers, prices, cities, dates, codes, numbers that may lack."""
     rng = np.random.default_rng(0)
     first = datetime.date(2020, 1, 1)

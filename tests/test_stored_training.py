@@ -23,6 +23,7 @@ from allotrope.training.loop import train
 from alone import alone, outcome_alone
 from quick import ONE, fit, fit_with, one_candidate
 from stored_pictures import TINY, hash_of_batches, pets
+from stored_tables import held_and_stored, people, table_file
 from stored_texts import csv_file, reviews
 from tested import InEach
 
@@ -42,6 +43,18 @@ def start_for(data):
     return named_after(image.prepare(network), [image.name], [task.name])
 
 
+def network_for(data):
+    """A small network for rows, whose scaling is made from training rows."""
+    (table,), (task,) = data.inputs, data.tasks
+    numbers = len(table.numbers)
+    edges = zoo.quantile_edges(table.numbers_seen(data.train[table.name]), 4)
+    style = zoo.TableStyle(hidden=(8,), members=2, pieces=4)
+    others = table.features - numbers
+    network = zoo.table_mlp({task.name: task.size}, numbers, others, edges, style, 0)
+    outputs = [value.name for value in network.outputs]
+    return table.prepare(named_after(network, [table.name], outputs))
+
+
 def started(data, recipe):
     """What learns from texts: a linear model and their words are part of its beginning."""
     return beside_linear(data, data.inputs[0], "ngram", recipe, seed=0)
@@ -58,6 +71,19 @@ class TestInEachFramework(InEach):
         settings = find_framework(name).settings()[0]
         one, other = (
             train(started(data, recipe), data, recipe, settings, name) for data in (held, stored)
+        )
+        for weight, array in one.network.weights.items():
+            np.testing.assert_array_equal(other.network.weights[weight], array)
+        assert one.best["validation_loss"] == other.best["validation_loss"]
+
+    def test_weights_of_tables_are_the_same_from_disk(self, tmp_path, monkeypatch, name):
+        path = table_file(tmp_path, people())
+        held, stored = held_and_stored(path, monkeypatch, target="label")
+        assert isinstance(stored.train["table"], StoredRows)
+        recipe = Recipe(epochs=2, batch_size=16, learning_rate=0.01, mixup=0.2)
+        settings = find_framework(name).settings()[0]
+        one, other = (
+            train(network_for(data), data, recipe, settings, name) for data in (held, stored)
         )
         for weight, array in one.network.weights.items():
             np.testing.assert_array_equal(other.network.weights[weight], array)
