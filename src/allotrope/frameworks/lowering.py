@@ -1,10 +1,15 @@
-"""Makes a network ready for a framework: operators without a meaning become their ONNX bodies."""
+"""Makes a network ready for a framework.
+
+Operators without a meaning become their ONNX bodies, and numbers that are rounded to integers and
+back become one step, through which gradients flow.
+"""
 
 from __future__ import annotations
 
 from allotrope.network.graph import Graph
 from allotrope.network.network import Network
 from allotrope.network.reading.expand import expanded
+from allotrope.network.rewriting.quantized.rounding_pairs import with_rounding_pairs
 from allotrope.operators.interpret import check_supported
 from allotrope.operators.operator_table import OPERATORS
 
@@ -15,5 +20,6 @@ def lowered(network: Network) -> Graph:
     Raises: UnsupportedError that lists every other one.
     """
     graph = expanded(network, OPERATORS).graph
+    graph = with_rounding_pairs(graph, network.weights)
     check_supported(graph)
     return graph

@@ -220,6 +220,10 @@ class Primitives(NeuralPrimitives, ShapingPrimitives):
         """Nearest integer, halves to the even one."""
 
     @abc.abstractmethod
+    def stop_gradient(self, x: Array) -> Array:
+        """x, through which no gradient flows back."""
+
+    @abc.abstractmethod
     def isnan(self, x: Array) -> Array:
         """Whether x is not a number."""
 

@@ -15,6 +15,7 @@ import allotrope.operators.quantized
 import allotrope.operators.recurrent
 import allotrope.operators.reductions
 import allotrope.operators.resize
+import allotrope.operators.rounding
 import allotrope.operators.sampling
 import allotrope.operators.sequences
 import allotrope.operators.shaping

@@ -43,10 +43,10 @@ def quantize_linear(
     dtype, offset = dtype_of(output_dtype or 2), None
     if precision:
         x, scale = (p.cast(a, dtype_of(precision)) for a in (x, scale))
-    scaled = p.divide(x, _spread(p, scale, p.shape(x), axis, block_size, p.dtype(x)))
+    scaled = p.divide(x, spread(p, scale, p.shape(x), axis, block_size, p.dtype(x)))
     if zero_point is not None:
         dtype = p.dtype(zero_point)
-        offset = _spread(p, zero_point, p.shape(x), axis, block_size, _INT32)
+        offset = spread(p, zero_point, p.shape(x), axis, block_size, _INT32)
     return _quantized(p, scaled, offset, dtype, bool(saturate))
 
 
@@ -80,7 +80,7 @@ def _bounds(dtype: np.dtype) -> tuple[int, int]:
     return int(limits.min), int(limits.max)
 
 
-def _spread(p: Any, x: Any, shape: Sequence[int], axis: int, block: int, dtype: np.dtype) -> Any:
+def spread(p: Any, x: Any, shape: Sequence[int], axis: int, block: int, dtype: np.dtype) -> Any:
     """Scales or zero points in a shape that broadcasts with the values that they belong to."""
     if p.dtype(x) != dtype:
         x = p.cast(x, dtype)
@@ -115,8 +115,8 @@ def dequantize_linear(
     """(x - zero_point) * scale, in the scale's type unless output_dtype says another."""
     dtype, shape = p.dtype(scale), p.shape(x)
     if zero_point is not None and _is_integer(p.dtype(x)):
-        x = p.subtract(p.cast(x, _INT32), _spread(p, zero_point, shape, axis, block_size, _INT32))
-    y = p.multiply(p.cast(x, dtype), _spread(p, scale, shape, axis, block_size, dtype))
+        x = p.subtract(p.cast(x, _INT32), spread(p, zero_point, shape, axis, block_size, _INT32))
+    y = p.multiply(p.cast(x, dtype), spread(p, scale, shape, axis, block_size, dtype))
     if output_dtype:
         return p.cast(y, dtype_of(output_dtype))
     return y

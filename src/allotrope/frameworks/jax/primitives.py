@@ -107,6 +107,7 @@ class JaxPrimitives(JaxShaping, Primitives):
     floor = unary(jnp.floor)
     ceil = unary(jnp.ceil)
     round = unary(jnp.round)
+    stop_gradient = unary(lax.stop_gradient)
     isnan = unary(jnp.isnan)
     logical_not = unary(jnp.logical_not)
     bitwise_not = unary(jnp.bitwise_not)

@@ -218,6 +218,7 @@ class PyTorchPrimitives(PyTorchNeural, PyTorchShaping, Primitives):
     floor = staticmethod(torch.floor)
     ceil = staticmethod(torch.ceil)
     round = staticmethod(torch.round)
+    stop_gradient = staticmethod(torch.Tensor.detach)
     isnan = staticmethod(torch.isnan)
     logical_not = staticmethod(torch.logical_not)
     bitwise_not = kernel("bitwise_not", torch.bitwise_not)

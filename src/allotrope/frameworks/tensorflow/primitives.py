@@ -173,6 +173,7 @@ class TensorFlowPrimitives(TensorFlowShaping, TensorFlowNormalization, Primitive
     floor = unary(tf.floor)
     ceil = unary(tf.math.ceil)
     round = unary(tf.round)
+    stop_gradient = unary(tf.stop_gradient)
     logical_not = unary(tf.logical_not)
 
     def isnan(self, x: Tensor) -> Tensor:
