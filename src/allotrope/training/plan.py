@@ -15,6 +15,7 @@ from allotrope.network.summary import NORMALIZATIONS
 from allotrope.tasks import Task
 from allotrope.tasks.several import joint_loss, trained_by
 from allotrope.training.optimizers import optimizer_of
+from allotrope.training.rounding_rates import rates_of_steps
 
 
 def plan_for(
@@ -36,7 +37,7 @@ def training_plan(
     Weight decay leaves out biases and normalization unless `recipe.decay_all`. If
     `recipe.bias_scale` raises the learning rate of a normalization's bias, its decay is lowered as
     much, so that the two cancel. `recipe.backbone_rate` multiplies the learning rate of all layers
-    but the last.
+    but the last. Steps of a rounding have rates of their own.
 
     Raises: UsageError for an unknown optimizer or kind of decay.
     """
@@ -49,7 +50,7 @@ def training_plan(
     return TrainingPlan(
         loss=loss,
         optimizer=optimizer_of(recipe),
-        learning_rate_scale={**scale, **slowed},
+        learning_rate_scale={**scale, **slowed, **rates_of_steps(network, recipe.optimizer)},
         weight_decay=decay if recipe.weight_decay else {},
         frozen=frozen,
         clip_norm=recipe.clip_norm,
