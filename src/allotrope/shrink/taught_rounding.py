@@ -16,7 +16,7 @@ from allotrope.shrink.distill import distillation
 from allotrope.shrink.rounded_training import Quantizer, held_still, integer_weights, rounded
 from allotrope.training.loop import Trained, train
 
-LEARNING_RATE = 1e-4
+LEARNING_RATE = 5e-4
 """Small steps: what was learned is only moved to where rounding does not hurt it."""
 
 
@@ -41,6 +41,7 @@ def with_taught_rounding(
     show: Progress | None = None,
     *,
     resume: bool = False,
+    learning_rate: float = LEARNING_RATE,
 ) -> TaughtRounding:
     """The network trained further with the rounding of a quantizer's file.
 
@@ -55,7 +56,7 @@ def with_taught_rounding(
     training = train(
         held_still(start),
         data,
-        rounding_recipe(recipe),
+        rounding_recipe(recipe, learning_rate),
         settings,
         framework,
         folder,
@@ -69,7 +70,7 @@ def with_taught_rounding(
     return TaughtRounding(integer_weights(learned), learned, training)
 
 
-def rounding_recipe(recipe: Recipe) -> Recipe:
+def rounding_recipe(recipe: Recipe, learning_rate: float = LEARNING_RATE) -> Recipe:
     """How a network learns with its rounding: as before, in small steps.
 
     Its own optimizer's rates suited other weights, before normalization was folded into them.
@@ -77,7 +78,7 @@ def rounding_recipe(recipe: Recipe) -> Recipe:
     return replace(
         recipe,
         optimizer="adam",
-        learning_rate=LEARNING_RATE,
+        learning_rate=learning_rate,
         momentum=0.9,
         weight_decay=0.0,
         schedule="cosine",

@@ -9,7 +9,7 @@ import numpy as np
 
 from allotrope.network.network import Network
 
-RELATIVE = 10.0
+RELATIVE = 1.0
 """How many times the learning rate a step may change, as a part of itself, if the optimizer brings
 every gradient to one size."""
 ADAPTIVE = frozenset(("adam", "adamw", "rmsprop"))
