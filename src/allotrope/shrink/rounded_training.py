@@ -70,7 +70,7 @@ def held_still(network: Network) -> Network:
 def steps_of(network: Network) -> frozenset[str]:
     """The weights that are steps of a rounding."""
     nodes = [node for node in network.graph.nodes if node.operator == "QuantizeLinear"]
-    return network.weights.keys() & {node.inputs[1] for node in nodes}
+    return frozenset(network.weights.keys() & {node.inputs[1] for node in nodes})
 
 
 def integer_weights(network: Network) -> Network:

@@ -53,17 +53,18 @@ def with_taught_rounding(
     """
     start = rounded(network, calibration, quantizer)
     settings = replace(settings, precision="float32", compiled=False)
+    learning = rounding_recipe(recipe, learning_rate)
     training = train(
         held_still(start),
         data,
-        rounding_recipe(recipe, learning_rate),
+        learning,
         settings,
         framework,
         folder,
         show,
         resume=resume,
         has_learned=True,
-        teaching=distillation(network, data.tasks, framework, settings),
+        teaching=distillation(network, data, learning, framework, settings),
     )
     weights = training.network.weights
     learned = start.with_weights({name: weights[name] for name in start.weights if name in weights})
