@@ -168,6 +168,7 @@ def test_a_missed_target_is_exit_code_3_and_the_nearest_miss(tmp_path, capsys):
     assert "is over 1,000 bytes" in record["nearest_miss"]["reason"]
     printed = capsys.readouterr().out
     assert "no candidate meets the target. Nearest: onnxruntime float32" in printed
+    assert f"allotrope shrink {tmp_path / 'digits-1'} --max-size 1000" in printed
     assert printed.splitlines()[-1].endswith(str(tmp_path / "digits-1" / "report.html"))
 
 

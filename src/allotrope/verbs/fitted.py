@@ -113,11 +113,26 @@ class FittedRun:
             return [
                 f"delivered      nothing: no candidate meets the target. Nearest: {nearest}",
                 f"               {missed['reason']}",
+                *self._to_shrink(),
             ]
         return [
             "delivered      nothing: no candidate could be measured; their reasons stand in the "
             "report"
         ]
+
+    def _to_shrink(self) -> list[str]:
+        """The command that cuts the network until it is fast and small enough, if it is not."""
+        target, missed = self.json.get("target") or {}, self.json["nearest_miss"]
+        most_ms, most_bytes = target.get("max_latency"), target.get("max_size")
+        words = []
+        if most_ms is not None and missed["latency_ms"]["median"] > most_ms:
+            words.append(f" --max-latency {most_ms:g}ms")
+        if most_bytes is not None and missed["size_bytes"] > most_bytes:
+            words.append(f" --max-size {most_bytes}")
+        if not words or self.json.get("kind") == "shrink":
+            return []
+        command = f"allotrope shrink {self.folder}{''.join(words)}"
+        return [f"               a smaller network may: {command}"]
 
 
 def _figure(account: Mapping[str, Any], task: Task) -> str:

@@ -25,6 +25,10 @@ AIM_OF_SIZE = 0.99
 """What is settled in the end, such as thresholds, takes some bytes."""
 
 
+CLOSE = 1.3
+"""A round that ends within this of a limit had aimed at it: the next one aims lower by as much."""
+
+
 @dataclass(frozen=True)
 class Goal:
     """What a round is to reach: latency in ms, size in bytes; without them it trains further.
@@ -74,9 +78,10 @@ def next_goal(stands: Sequence[Stand], target: Target, least: Row) -> Goal | Non
     steps = max(1, math.ceil(math.log(max(ratios)) / math.log(STEP)))
     # The last step has the most time: what it gives is what is delivered.
     share = 1.0 if steps == 1 else 0.5 / steps
+    again = max(ratios) if rounds and max(ratios) < CLOSE else 1.0
     aims = (
-        _aim(target.max_latency, AIM, least["latency_ms"]),
-        _aim(target.max_size, AIM_OF_SIZE, least["size_bytes"]),
+        _aim(target.max_latency, AIM / again, least["latency_ms"]),
+        _aim(target.max_size, AIM_OF_SIZE / again, least["size_bytes"]),
     )
     return Goal(
         _on_the_way(now.latency, aims[0], steps), _on_the_way(now.size, aims[1], steps), share
