@@ -10,7 +10,7 @@ import allotrope
 from allotrope.data.store.stored_rows import StoredRows
 from read_sources import error_of
 from stored_pictures import TINY
-from stored_tables import check_same, held_and_stored, objects_file, people, typed
+from stored_tables import check_same, held_and_stored, objects_file, people, typed, zipped
 
 LIMIT = "ALLOTROPE_DATA_LIMIT"
 
@@ -103,3 +103,14 @@ def test_files_by_split_of_which_one_is_small(tmp_path, monkeypatch):
     check_same(held, allotrope.read(folder, target="label"))
     monkeypatch.setenv(LIMIT, TINY)
     check_same(held, allotrope.read(folder, target="label"))
+
+
+def test_compressed_objects_are_the_same_from_disk(tmp_path, monkeypatch):
+    path = zipped(objects_file(tmp_path, typed(people())))
+    held, stored = held_and_stored(path, monkeypatch, target="label")
+    assert isinstance(stored.train["table"], StoredRows)
+    check_same(held, stored)
+    path.write_bytes(path.read_bytes()[:-30])
+    said = error_of(path, target="label")
+    assert "cannot be decompressed" in said
+    assert error_of(path, target="label", cache_size=0) == said

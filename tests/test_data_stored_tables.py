@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+
 import numpy as np
 import pytest
 
@@ -11,7 +13,7 @@ from allotrope.inputs.by_page import each_column
 from allotrope.training.boosting import FEWEST, grown
 from read_sources import error_of
 from stored_pictures import TINY
-from stored_tables import HEADER, check_same, held_and_stored, people, table_file
+from stored_tables import HEADER, check_same, held_and_stored, people, table_file, zipped
 
 LIMIT = "ALLOTROPE_DATA_LIMIT"
 
@@ -196,3 +198,17 @@ def test_trees_of_rows_on_disk_learn_from_those_that_fit(tmp_path, monkeypatch):
     boosted = grown(data, data.tasks, seed=0)
     assert boosted.rows == FEWEST < len(data.train)
     assert len(boosted.validation["label"]) == len(data.validation)
+
+
+def test_a_compressed_table_is_the_same_from_disk(tmp_path, monkeypatch, store):
+    path = zipped(table_file(tmp_path, people()))
+    held, stored = held_and_stored(path, monkeypatch, target="label")
+    assert isinstance(stored.train["table"], StoredRows)
+    check_same(held, stored)
+    path.write_bytes(path.read_bytes()[:-30])
+    for entry in store.glob("*"):
+        shutil.rmtree(entry)
+    said = error_of(path, target="label")
+    assert "cannot be decompressed" in said
+    assert error_of(path, target="label", cache_size=0) == said
+    assert not list(store.glob("*"))

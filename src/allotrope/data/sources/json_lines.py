@@ -18,13 +18,18 @@ from allotrope.data.recognize.frames import checked, with_split_column
 from allotrope.data.recognize.read_frame import read_frame
 from allotrope.data.sources.json_object import json_object, no_objects, strange_values
 from allotrope.data.sources.json_values import ValueKinds, pages_of_values
-from allotrope.data.sources.lines.text_file import COMPRESSED, SPLIT_IT, read_text_file
+from allotrope.data.sources.lines.text_file import (
+    COMPRESSED,
+    SPLIT_IT,
+    read_text_file,
+    text_size,
+)
 from allotrope.data.sources.paged_json import JsonColumns, read_by_page
 from allotrope.data.sources.text_keeper import NotByPage, TextKeeper, columns_in_memory
 from allotrope.data.store.json_pages import JsonColumn, JsonValues
 from allotrope.data.store.kept_rows import RowKeeper
 from allotrope.data.store.lazy_columns import Columns, Entry, LazyColumns
-from allotrope.data.store.store import NoRoom
+from allotrope.data.store.store import NoRoom, Store
 from allotrope.data.store.stored_texts import as_text_column
 
 Report = Callable[[str], None]
@@ -85,11 +90,13 @@ def _objects(path: Path, options: DataOptions, report: Report, notes: list[str])
     """
     in_memory = columns_in_memory(options)
     how, title = ("json", tuple(sorted(in_memory))), f"'{printable(path.name)}'"
+    store = Store.asked_for(options.cache_size)
+    size = None if store is None else text_size(path, store.size)
     keeper = TextKeeper.of_large(
-        path.parent, [path], title, MEMORY_PER_BYTE, how, options, report, "values"
+        path.parent, [path], title, MEMORY_PER_BYTE, how, options, report, "values", size
     )
     remedy = SPLIT_IT
-    if keeper is not None and path.suffix.lower() != COMPRESSED:
+    if keeper is not None:
         try:
             return read_by_page(path, keeper, in_memory)
         except (NotByPage, NoRoom) as error:

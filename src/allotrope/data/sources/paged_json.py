@@ -15,6 +15,7 @@ import numpy as np
 from allotrope.data.recognize.text_forms import is_prose
 from allotrope.data.sources.held_cells import HeldCells
 from allotrope.data.sources.json_object import json_object, no_objects, strange_values
+from allotrope.data.sources.lines.text_file import opened_text
 from allotrope.data.sources.text_keeper import NotByPage, TakenTexts, TextKeeper, is_large
 from allotrope.data.store.json_pages import JsonPages, JsonPagesWriter, JsonValues
 from allotrope.data.store.kept_rows import KeepRows, rows_in_memory
@@ -153,7 +154,7 @@ def _objects(path: Path) -> Iterator[Numbered]:
     """The number and the object of each line. Raises: DataError with all lines that have none."""
     wrong = []
     try:
-        with path.open(encoding="utf-8-sig") as file:
+        with opened_text(path) as file:
             for number, line in enumerate(file, 1):
                 if "\0" in line:
                     raise NotByPage("it holds zero bytes")

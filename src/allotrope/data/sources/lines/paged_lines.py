@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-import gzip
-import zlib
 from array import array
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from allotrope.config import DataOptions
 from allotrope.data.encodings import decoded, printable
 from allotrope.data.sources.held_cells import HeldCells
 from allotrope.data.sources.lines.labelled_lines import COLUMNS, LabelledLines, parted
 from allotrope.data.sources.lines.text_file import (
-    CHUNK,
     MEMORY_PER_BYTE,
-    is_compressed,
-    not_whole,
     notes_of,
+    opened,
+    text_size,
 )
 from allotrope.data.sources.text_keeper import NotByPage, TextKeeper
 from allotrope.data.store.store import Store, raised_apart
@@ -85,11 +81,8 @@ class PagedLines:
 
 def paged_lines(path: Path, options: DataOptions, report: Report) -> PagedLines | None:
     """The file, if it is more than is held in memory. Raises: DataError for one cut short."""
-    size = path.stat().st_size
     store = Store.asked_for(options.cache_size)
-    # What a gzip file says of its length is true up to 4 GB, and only if it is honest.
-    if is_compressed(path) and store is not None:
-        size = _decompressed_size(path, store.size)
+    size = None if store is None else text_size(path, store.size)
     keeper = TextKeeper.of_large(
         path.parent,
         [path],
@@ -103,40 +96,13 @@ def paged_lines(path: Path, options: DataOptions, report: Report) -> PagedLines 
     return None if keeper is None else PagedLines(path, keeper)
 
 
-def _decompressed_size(path: Path, most: int) -> int:
-    """The bytes of a gzip file decompressed, or more than `most`: it may hold any number."""
-    size = 0
-    for part in _parts(path):
-        size += len(part)
-        if size > most:
-            break
-    return size
-
-
-def _parts(path: Path) -> Iterator[bytes]:
-    """The content of a file in parts. Raises: DataError for a gzip file that is not whole."""
-    with _opened(path) as file:
-        try:
-            while part := file.read(CHUNK):
-                yield part
-        except (OSError, EOFError, zlib.error) as error:
-            raise not_whole(path, error) from None
-
-
 def _raw_lines(path: Path) -> Iterator[bytes]:
     """Each line without its end: a line feed, a carriage return, or both.
 
     Raises: DataError for a gzip file that is not whole; NotByPage.
     """
-    with _opened(path) as file:
-        try:
-            while data := file.readline(LONGEST):
-                if len(data) == LONGEST:
-                    raise NotByPage(f"a line has more than {LONGEST:,} bytes")
-                yield from data.splitlines()
-        except (OSError, EOFError, zlib.error) as error:
-            raise not_whole(path, error) from None
-
-
-def _opened(path: Path) -> Any:
-    return gzip.open(path) if is_compressed(path) else path.open("rb")
+    with opened(path) as file:
+        while data := file.readline(LONGEST):
+            if len(data) == LONGEST:
+                raise NotByPage(f"a line has more than {LONGEST:,} bytes")
+            yield from data.splitlines()

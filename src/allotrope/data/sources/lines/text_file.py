@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import gzip
+import io
 import zlib
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO, TextIO, cast
 
 from allotrope.data.encodings import decoded
 from allotrope.errors import DataError
@@ -88,6 +92,45 @@ def is_compressed(path: Path) -> bool:
 def not_whole(path: Path, error: Exception) -> DataError:
     """What is said of a file that cannot be decompressed."""
     return DataError(f"{path}: cannot be decompressed: {error}. Expected a whole gzip file.")
+
+
+def text_size(path: Path, most: int) -> int:
+    """The bytes of a file, decompressed if it is gzip's, or more than `most`: it may hold any.
+
+    Raises: DataError for a gzip file that is not whole.
+    """
+    # What a gzip file says of its length is true up to 4 GB, and only if it is honest.
+    if not is_compressed(path):
+        return path.stat().st_size
+    size = 0
+    with opened(path) as file:
+        while size <= most and (part := file.read(CHUNK)):
+            size += len(part)
+    return size
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[BinaryIO]:
+    """A file that is read by parts, decompressed if it is gzip's.
+
+    Raises: DataError for a gzip file that is not whole.
+    """
+    if not is_compressed(path):
+        with path.open("rb") as file:
+            yield file
+        return
+    try:
+        with gzip.open(path) as unpacked:
+            yield cast(BinaryIO, unpacked)
+    except (OSError, EOFError, zlib.error) as error:
+        raise not_whole(path, error) from None
+
+
+@contextmanager
+def opened_text(path: Path, newline: str | None = None) -> Iterator[TextIO]:
+    """The same as UTF-8, without a mark at its beginning; `newline` as `open` has it."""
+    with opened(path) as file:
+        yield io.TextIOWrapper(file, encoding="utf-8-sig", newline=newline)
 
 
 def _decompressed(path: Path, most: int, memory_per_byte: int, remedy: str) -> bytes:

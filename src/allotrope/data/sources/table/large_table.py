@@ -8,7 +8,7 @@ from pathlib import Path
 
 from allotrope.config import DataOptions
 from allotrope.data.encodings import printable
-from allotrope.data.sources.lines.text_file import SPLIT_IT
+from allotrope.data.sources.lines.text_file import SPLIT_IT, text_size
 from allotrope.data.sources.table.delimited import (
     MEMORY_PER_BYTE,
     TextColumns,
@@ -17,8 +17,8 @@ from allotrope.data.sources.table.delimited import (
 )
 from allotrope.data.sources.table.paged_table import first_rows, paged_table
 from allotrope.data.sources.text_keeper import NotByPage, TextKeeper, columns_in_memory
-from allotrope.data.store.store import NoRoom
-from allotrope.memory_limit import fits
+from allotrope.data.store.store import NoRoom, Store
+from allotrope.memory_limit import data_limit
 
 Report = Callable[[str], None]
 Named = Callable[[TextTable, list[str]], TextColumns]
@@ -37,8 +37,10 @@ def read_columns(
     in_memory = columns_in_memory(options)
     how = "table", skip, tuple(sorted(in_memory))
     title = f"'{printable(path.name)}'"
+    store = Store.asked_for(options.cache_size)
+    size = None if store is None else text_size(path, store.size)
     keeper = TextKeeper.of_large(
-        path.parent, [path], title, MEMORY_PER_BYTE, how, options, report, "cells"
+        path.parent, [path], title, MEMORY_PER_BYTE, how, options, report, "cells", size
     )
     remedy = SPLIT_IT
     if keeper is not None:
@@ -59,7 +61,8 @@ def told_by(path: Path) -> TextTable:
 
     Raises: DataError if it is no table.
     """
-    if not fits(path.stat().st_size * MEMORY_PER_BYTE):
+    most = data_limit() // MEMORY_PER_BYTE
+    if text_size(path, most) > most:
         with suppress(NotByPage):
             return first_rows(path, [])
     return read_delimited(path, [])

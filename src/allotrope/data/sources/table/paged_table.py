@@ -14,7 +14,7 @@ from allotrope.data.cells import known_text
 from allotrope.data.encodings import decoded
 from allotrope.data.recognize.text_forms import is_prose
 from allotrope.data.sources.held_cells import HeldCells
-from allotrope.data.sources.lines.text_file import GZIP, USUAL
+from allotrope.data.sources.lines.text_file import USUAL, opened, opened_text
 from allotrope.data.sources.table.delimited import (
     TextColumns,
     TextTable,
@@ -24,7 +24,11 @@ from allotrope.data.sources.table.delimited import (
     unreadable,
 )
 from allotrope.data.sources.table.records import LOOKED_AT, records, separator_of, trimmed
-from allotrope.data.sources.table.table_text import apart_first_line, check_kind
+from allotrope.data.sources.table.table_text import (
+    apart_first_line,
+    check_kind,
+    check_packed_once,
+)
 from allotrope.data.sources.text_keeper import NotByPage, TextKeeper, is_large
 from allotrope.data.store.cell_pages import CellPages, CellPagesWriter, PagedCells
 from allotrope.data.store.run_file import RunFile
@@ -138,11 +142,10 @@ def paged_table(path: Path, notes: list[str], keeper: TextKeeper) -> PagedTable:
 
 def first_rows(path: Path, notes: list[str]) -> TextTable:
     """The first rows of a table. Raises: DataError if it is none; NotByPage."""
-    with path.open("rb") as file:
+    with opened(path) as file:
         data = file.read(HEAD)
+    check_packed_once(path, data)
     check_kind(path, data)
-    if data.startswith(GZIP):
-        raise NotByPage("it is compressed")
     # Up to the last whole line: half a character at the end would be no UTF-8.
     whole = data[: data.rfind(b"\n") + 1] if len(data) == HEAD else data
     text, encoding = decoded(whole)
@@ -175,7 +178,7 @@ def _first(path: Path, separator: str) -> list[tuple[int, list[str]]]:
 
 def _lines(path: Path) -> Iterator[str]:
     """Lines with their ends; a line that only says what parts columns is empty."""
-    with path.open(encoding="utf-8-sig", newline="") as file:
+    with opened_text(path, newline="") as file:
         for number, line in enumerate(file):
             if "\0" in line:
                 raise NotByPage("it holds zero bytes")

@@ -60,13 +60,18 @@ def read_table_text(
     Raises: DataError for a file that is of another kind, or cannot be decompressed.
     """
     data = content(path, memory_per_byte=memory_per_byte, remedy=remedy)
-    if data.startswith(GZIP):
-        raise DataError(f"{path}: is compressed twice. Decompress it.")
+    check_packed_once(path, data)
     check_kind(path, data)
     text = _decoded(path, data, notes).removeprefix("\ufeff")
     if "\0" in text:
         raise DataError(f"{path}: holds zero bytes; expected a table in text.")
     return apart_first_line(text)
+
+
+def check_packed_once(path: Path, data: bytes) -> None:
+    """Raises: DataError if what was decompressed is compressed."""
+    if data.startswith(GZIP):
+        raise DataError(f"{path}: is compressed twice. Decompress it.")
 
 
 def check_kind(path: Path, data: bytes) -> None:
