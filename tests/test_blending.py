@@ -25,7 +25,7 @@ from allotrope.network.zoo.ngram import Terms
 from allotrope.shrink.distill import distillation
 from allotrope.tasks import Classification, Regression
 from allotrope.tasks.distilled import taught_targets
-from allotrope.training.learner import trainer_for, unmixed
+from allotrope.training.learner import trainer_for, training_form, unmixed
 from allotrope.training.loop import train
 from tested import TESTED
 
@@ -204,6 +204,9 @@ def test_without_mixing_nothing_is_rewritten():
     taken = {"text": COLUMNS["text"]}
     assert unmixed(data, replace(RECIPE, mixup=None), taken) is taken
     assert unmixed(data_of("row"), RECIPE, taken) is taken
+    network = network_for(data)
+    assert training_form(network, data, replace(RECIPE, mixup=None)) is network
+    assert len(training_form(network, data, RECIPE).inputs) == 3
 
 
 def test_what_is_no_row_where_other_inputs_come_in_is_refused():

@@ -34,10 +34,15 @@ def trainer_for(
     plan = plan_for(network, recipe, data.tasks, data.train.columns)
     if loss is not None:
         plan = replace(plan, loss=loss)
-    within = Mixing(data.inputs, recipe).within
-    if within:
-        network = with_blending(network, within)
-    return framework.trainer(network, plan, settings)
+    return framework.trainer(training_form(network, data, recipe), plan, settings)
+
+
+def training_form(network: Network, data: Data, recipe: Recipe) -> Network:
+    """The network as it takes the batches of `Batches(data, recipe)`; itself if nothing is mixed.
+
+    Raises: UsageError if it cannot blend what they leave to it.
+    """
+    return with_blending(network, Mixing(data.inputs, recipe).within)
 
 
 def unmixed(data: Data, recipe: Recipe, inputs: Arrays) -> Arrays:

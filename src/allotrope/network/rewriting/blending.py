@@ -28,6 +28,8 @@ def with_blending(network: Network, names: Sequence[str]) -> Network:
 
     Raises: UsageError if something else than rows of floats goes where other inputs come in.
     """
+    if not names:
+        return network
     made_of, outputs = _made_of(network), network.outputs
     alone = [y.name for y in outputs if made_of[y.name] in [{name} for name in names]]
     ends = {name: f"{name}/alone" for name in alone}

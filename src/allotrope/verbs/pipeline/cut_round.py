@@ -22,6 +22,7 @@ from allotrope.shrink.group_importance import magnitude, taylor
 from allotrope.shrink.groups import Groups, groups
 from allotrope.shrink.prune import pruned
 from allotrope.training.checkpoints import resumable
+from allotrope.training.learner import training_form
 from allotrope.training.loop import Trained, train
 from allotrope.training.loss_gradients import loss_gradients
 from allotrope.training.plan import plan_for
@@ -108,7 +109,8 @@ def _excess(value: float, limit: float | None) -> float:
 def _importance(plan: Plan, network: Network, known: Groups, recipe: Recipe) -> np.ndarray:
     """What each group counts: by the loss of the tasks, or by its weights if that says nothing."""
     trained = plan_for(network, recipe, plan.data.tasks, plan.data.train.columns)
-    gradients = loss_gradients(network, trained, plan.settings, plan.framework)
+    learning = training_form(network, plan.data, recipe)
+    gradients = loss_gradients(learning, trained, plan.settings, plan.framework)
     worth = taylor(network, known, gradients, _batches(plan, recipe))
     if np.isfinite(worth).all() and worth.any():
         return worth
