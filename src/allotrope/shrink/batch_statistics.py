@@ -29,10 +29,8 @@ def with_new_statistics(network: Network, batches: Iterable[Arrays], framework: 
     run = find_framework(framework).run
     totals: dict[str, np.ndarray] = {}
     count = 0
-    for columns in batches:
+    for inputs in batches:
         count += 1
-        # What batches say of how examples are mixed within a network is none of its own inputs.
-        inputs = {value.name: columns[value.name] for value in network.inputs}
         for name, x in run(probed, inputs, training=True).items():
             # In float64, as thousands of numbers are added up.
             totals[name] = totals.get(name, 0) + x.astype(np.float64)

@@ -22,7 +22,6 @@ from allotrope.shrink.group_importance import magnitude, taylor
 from allotrope.shrink.groups import Groups, groups
 from allotrope.shrink.prune import pruned
 from allotrope.training.checkpoints import resumable
-from allotrope.training.learner import training_form
 from allotrope.training.loop import Trained, train
 from allotrope.training.loss_gradients import loss_gradients
 from allotrope.training.plan import plan_for
@@ -109,8 +108,7 @@ def _excess(value: float, limit: float | None) -> float:
 def _importance(plan: Plan, network: Network, known: Groups, recipe: Recipe) -> np.ndarray:
     """What each group counts: by the loss of the tasks, or by its weights if that says nothing."""
     trained = plan_for(network, recipe, plan.data.tasks, plan.data.train.columns)
-    learning = training_form(network, plan.data, recipe)
-    gradients = loss_gradients(learning, trained, plan.settings, plan.framework)
+    gradients = loss_gradients(network, trained, plan.settings, plan.framework)
     worth = taylor(network, known, gradients, _batches(plan, recipe))
     if np.isfinite(worth).all() and worth.any():
         return worth
@@ -119,7 +117,8 @@ def _importance(plan: Plan, network: Network, known: Groups, recipe: Recipe) -> 
 
 def _batches(plan: Plan, recipe: Recipe) -> Iterator[Batch]:
     """The first batches that the training would see, of whole examples."""
-    batches = Batches(plan.data, replace(recipe, mixup=None, cutmix=None))
+    # Not None, which is what the preset of the augmentation says.
+    batches = Batches(plan.data, replace(recipe, mixup=0.0, cutmix=0.0))
     for index in range(min(STATISTICS, max(STATISTICS, batches.steps_per_epoch))):
         epoch, step = divmod(index, batches.steps_per_epoch)
         yield batches.batch(epoch, step)
