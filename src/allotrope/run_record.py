@@ -188,6 +188,13 @@ class RoundsEntry(Entry):
 
 
 @dataclass(frozen=True)
+class RoundingEntry(Entry):
+    """Whether a rounding was learned after the rounds, of which form, and how."""
+
+    rounding: dict[str, Any]
+
+
+@dataclass(frozen=True)
 class ShrunkEntry(Entry):
     """Which round is delivered, its layers before and after, and what could not be cut and why."""
 
@@ -219,6 +226,7 @@ class RunRecord:
     origin: OriginEntry | None
     before: BeforeEntry | None
     rounds: RoundsEntry | None
+    rounding: RoundingEntry | None
     shrunk: ShrunkEntry | None
     end: EndEntry | None
 

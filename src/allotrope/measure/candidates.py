@@ -97,9 +97,7 @@ def measure_candidates(
     """
     network.save(folder / FLOAT_FILE)
     (folder / INT8_FOLDER).mkdir(exist_ok=True)
-    spread = _spread(_count(calibration))
-    calibration = {name: array[spread] for name, array in calibration.items()}
-    rows = measure((among or candidates)(folder), calibration, splits, threads, report)
+    rows = measure((among or candidates)(folder), calibrating(calibration), splits, threads, report)
     for row in rows:
         row["file"] = str(Path(row["file"]).relative_to(folder))
     return judge(rows, target, metric)
@@ -310,6 +308,12 @@ def cut_in_words(inputs: Arrays, timed: Mapping[int, Arrays]) -> list[str]:
             )
             lines.append(f"times are measured with {name} without its padding: {places}")
     return lines
+
+
+def calibrating(columns: Arrays) -> dict[str, np.ndarray]:
+    """The examples of these columns from which int8 files take their ranges."""
+    spread = _spread(_count(columns))
+    return {name: column[spread] for name, column in columns.items()}
 
 
 def _spread(count: int) -> np.ndarray:

@@ -12,6 +12,7 @@ from allotrope.network.network import Network
 from allotrope.run import Run, plain
 from allotrope.run_record import (
     BeforeEntry,
+    RoundingEntry,
     RoundsEntry,
     ShrunkEntry,
     TrainingEntry,
@@ -22,15 +23,22 @@ from allotrope.run_words import inside, written
 from allotrope.verbs.journal import Page
 from allotrope.verbs.network_file import as_saved
 from allotrope.verbs.pipeline import Plan, TrainedPlan
+from allotrope.verbs.pipeline.rounding_stage import TaughtRounding
 from allotrope.verbs.pipeline.shrunk_values import Before, CutNetwork, Round, TaughtCut
 
 ROUNDS = "rounds"
 START, TAUGHT = "start.onnx", "trained.onnx"
+INTEGERS = "integers.onnx"
 
 
 def folder_of(run: Run, number: int) -> Path:
     """Where a round keeps its files; 0 is the network as it came."""
     return run.folder / ROUNDS / str(number)
+
+
+def rounding_folder(run: Run) -> Path:
+    """Where a training with rounding keeps its files."""
+    return run.folder / ROUNDS / "rounding"
 
 
 def recorded(run: Run) -> list[dict[str, Any]]:
@@ -175,6 +183,29 @@ class RoundPage(Page[Round]):
         """The rows as they were measured."""
         rows = _facts_of(run, self.taught.cut.number, "rows")
         return None if rows is None else Round(self.taught, inside(rows))
+
+
+@dataclass(frozen=True)
+class RoundingPage(Page[TaughtRounding]):
+    """rounds/rounding/integers.onnx, if a rounding was learned."""
+
+    def write(self, run: Run, value: TaughtRounding) -> TaughtRounding:
+        """The network, then the entry."""
+        if value.network is not None:
+            value.network.save(rounding_folder(run) / INTEGERS)
+        run.enter(RoundingEntry(written(plain(value.facts), run.json["data"])))
+        return value
+
+    def read(self, run: Run) -> TaughtRounding | None:
+        """The network of integers, or that there is none."""
+        entry = run.record.rounding
+        if entry is None:
+            return None
+        if not entry.rounding:
+            return TaughtRounding()
+        facts = inside(entry.rounding)
+        network = as_saved(rounding_folder(run) / INTEGERS)
+        return TaughtRounding(network, facts["runtime"], facts)
 
 
 @dataclass(frozen=True)

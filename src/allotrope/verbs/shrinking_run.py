@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from allotrope.config import Recipe, Settings, parse_seconds
 from allotrope.data.examples import Data
+from allotrope.delivery.finished import finished
 from allotrope.errors import UsageError
 from allotrope.limits import limits_of
-from allotrope.measure.candidates import Candidate
+from allotrope.measure.candidates import INT8_FOLDER, Candidate
 from allotrope.measure.choice import REFERENCE, nearest_miss
 from allotrope.network.network import Network
 from allotrope.progress import Progress, duration
@@ -23,6 +24,13 @@ from allotrope.verbs.network_file import Tuning
 from allotrope.verbs.pipeline import Among, Plan, Start, TrainedPlan
 from allotrope.verbs.pipeline.cut_round import cut, further, taught
 from allotrope.verbs.pipeline.round_goals import Goal, Stand, next_goal
+from allotrope.verbs.pipeline.rounding_stage import (
+    LEARNED,
+    TaughtRounding,
+    a_tenth,
+    loses_by_rounding,
+    taught_rounding,
+)
 from allotrope.verbs.pipeline.shrunk_measured import as_it_came, weighed
 from allotrope.verbs.pipeline.shrunk_values import BEFORE, Before, Round, Workbench, latency_of
 from allotrope.verbs.request import FitOptions
@@ -30,9 +38,11 @@ from allotrope.verbs.shrink_pages import (
     BeforePage,
     ChosenPage,
     CutPage,
+    RoundingPage,
     RoundPage,
     TaughtPage,
     folder_of,
+    rounding_folder,
     training_facts,
 )
 from allotrope.verbs.shrink_source import ShrinkSource, check_answers
@@ -80,7 +90,7 @@ class ShrinkingRun:
         check_answers(self.source, plan)
         bench = Workbench(plan, self.among.candidates, self.threads, self.show)
         before = self._before(bench)
-        return self._ended(plan, before, self._rounds(bench, before))
+        return self._ended(bench, before, self._rounds(bench, before))
 
     # --- the network as it came
 
@@ -142,6 +152,9 @@ class ShrinkingRun:
         limited = before.target.max_latency is not None or before.target.max_size is not None
         stands = [_stand(before.today, passes=before.meets or not limited)]
         while (goal := next_goal(stands, before.target, before.least)) is not None:
+            # What only rounding keeps from the target needs no cut: it learns to be rounded.
+            if loses_by_rounding(bench, before, rounds[-1] if rounds else None):
+                break
             if not self._affords(rounds):
                 break
             one = self._round(bench, before, rounds, goal)
@@ -206,11 +219,15 @@ class ShrinkingRun:
 
     # --- the end
 
-    def _ended(self, plan: Plan, before: Before, rounds: list[Round]) -> str:
+    def _ended(self, bench: Workbench, before: Before, rounds: list[Round]) -> str:
+        plan = bench.plan
         chosen = _best(before, rounds, plan.tasks[0].metric)
         network = plan.network if chosen is None else chosen.taught.network
         facts, speed = training_facts(rounds, chosen)
         run = self.journal.run
+        rounding = self.journal.value(
+            RoundingPage(), lambda: self._rounding(bench, before, rounds, chosen)
+        )
         said = _shrunk_facts(plan.network, network, chosen)
         trained = self.journal.value(
             ChosenPage(plan, network, said),
@@ -227,7 +244,7 @@ class ShrinkingRun:
                 run.folder,
                 before.target,
                 self.threads,
-                replace(self.among, candidates=self._beside(before)),
+                replace(self.among, candidates=self._beside(before, rounding, scored)),
                 self.show,
                 beside_trees=False,
             ),
@@ -242,8 +259,27 @@ class ShrinkingRun:
             return "interrupted"
         return "done" if delivered.row is not None else "target-missed"
 
-    def _beside(self, before: Before) -> Any:
-        """The candidates, and the network as it came: delivered, and in float32."""
+    def _rounding(
+        self, bench: Workbench, before: Before, rounds: list[Round], chosen: Round | None
+    ) -> TaughtRounding:
+        """What learned to be rounded, if that alone keeps the network from the target."""
+        row = loses_by_rounding(bench, before, chosen)
+        left = self._left()
+        if row is None or (left is not None and left < LEAST_TRAINING):
+            return TaughtRounding()
+        recipe = replace(bench.plan.recipe, budget=left, epochs=self.epochs)
+        folder = rounding_folder(self.journal.run)
+        folder.mkdir(parents=True, exist_ok=True)
+        network = bench.plan.network if chosen is None else chosen.taught.network
+        return taught_rounding(bench, network, row, a_tenth(recipe, rounds, left), folder)
+
+    def _beside(
+        self, before: Before, rounding: TaughtRounding, scored: pipeline.Scored
+    ) -> Callable[[Path], list[Candidate]]:
+        """The candidates, and the network as it came: delivered, and in float32.
+
+        What learned to be rounded is a candidate in its runtime.
+        """
 
         def candidates(folder: Path) -> list[Candidate]:
             reference, today = before.reference, before.today
@@ -260,9 +296,18 @@ class ShrinkingRun:
                 for row in [*olds, reference]
             ]
             own = [each for each in self.among.candidates(folder) if not each.baseline]
-            return [*beside, *own]
+            return [*beside, *own, *_learned(rounding, scored, folder)]
 
         return candidates
+
+
+def _learned(rounding: TaughtRounding, scored: pipeline.Scored, folder: Path) -> list[Candidate]:
+    """The file of a network that learned to be rounded, with the endings of all tasks."""
+    if rounding.network is None:
+        return []
+    file = folder / INT8_FOLDER / "int8-learned.onnx"
+    finished(rounding.network, scored.trained.plan.data.inputs, scored.tasks).save(file)
+    return [Candidate(rounding.runtime, "int8", file, LEARNED)]
 
 
 def _today_in_words(before: Before) -> str:

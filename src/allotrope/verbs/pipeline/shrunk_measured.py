@@ -13,11 +13,11 @@ from allotrope.config import Target
 from allotrope.delivery.finished import finished
 from allotrope.errors import UsageError
 from allotrope.measure.candidates import (
-    CALIBRATION,
     FLOAT_FILE,
     INT8_FOLDER,
     Candidate,
     Split,
+    calibrating,
     measure,
 )
 from allotrope.measure.choice import DECIDING, REFERENCE, judge
@@ -220,11 +220,8 @@ def _rows(
     data, task = plan.data, plan.tasks[0]
     (folder / INT8_FOLDER).mkdir(parents=True, exist_ok=True)
     finished(network, data.inputs, plan.tasks).save(folder / FLOAT_FILE)
-    count = len(data.train)
-    spread = np.unique(np.linspace(0, count - 1, min(count, CALIBRATION)).astype(int))
-    calibration = {name: column[spread] for name, column in data.taken("train").items()}
     splits = {"validation": split or judging(data, "validation", task)}
-    return measure(among(folder), calibration, splits, bench.threads)
+    return measure(among(folder), calibrating(data.taken("train")), splits, bench.threads)
 
 
 def _measured(rows: Sequence[Row], what: str) -> list[Row]:
