@@ -21,7 +21,7 @@ LEARNING_RATE = 5e-4
 
 
 @dataclass(frozen=True)
-class TaughtRounding:
+class TaughtIntegers:
     """The network as it is delivered, and as it trained: with floats that are rounded."""
 
     integers: Network
@@ -42,7 +42,7 @@ def with_taught_rounding(
     *,
     resume: bool = False,
     learning_rate: float = LEARNING_RATE,
-) -> TaughtRounding:
+) -> TaughtIntegers:
     """The network trained further with the rounding of a quantizer's file.
 
     It learns from the labels and from what it answers without rounding, which is most of what it
@@ -68,7 +68,7 @@ def with_taught_rounding(
     )
     weights = training.network.weights
     learned = start.with_weights({name: weights[name] for name in start.weights if name in weights})
-    return TaughtRounding(integer_weights(learned), learned, training)
+    return TaughtIntegers(integer_weights(learned), learned, training)
 
 
 def rounding_recipe(recipe: Recipe, learning_rate: float = LEARNING_RATE) -> Recipe:
