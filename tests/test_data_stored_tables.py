@@ -12,7 +12,7 @@ from allotrope.data.store.stored_rows import StoredRows
 from allotrope.inputs.by_page import each_column
 from allotrope.training.boosting import FEWEST, grown
 from read_sources import error_of
-from stored_pictures import TINY
+from stored_pictures import TINY, pets
 from stored_tables import HEADER, check_same, held_and_stored, people, table_file, zipped
 
 LIMIT = "ALLOTROPE_DATA_LIMIT"
@@ -96,6 +96,22 @@ def test_what_is_wrong_in_a_late_row_is_the_same_from_disk(tmp_path, monkeypatch
         assert error_of(path, target="label") == said
     if kind != "a number of another unit":  # of which nothing says which is meant
         check_same(*held_and_stored(path, monkeypatch, target="label", skip_bad_rows=True))
+
+
+def test_a_text_among_numbers_beside_a_column_of_splits(tmp_path, monkeypatch):
+    place = HEADER.index("gap")
+    header = ["split" if name == "gap" else name for name in HEADER]
+    rows = [
+        (*row[:place], ("train", "test")[number % 3 == 0], *row[place + 1 :])
+        for number, row in enumerate(late("old"))
+    ]
+    path = table_file(tmp_path, rows, header=header)
+    said = error_of(path, target="label", cache_size=0)
+    assert f"'old' (line {len(rows)})" in said
+    with monkeypatch.context() as patched:
+        patched.setenv(LIMIT, TINY)
+        assert error_of(path, target="label") == said
+    check_same(*held_and_stored(path, monkeypatch, target="label", skip_bad_rows=True))
 
 
 def test_a_label_of_the_last_row_alone_is_the_same_error(tmp_path, monkeypatch):
@@ -212,3 +228,14 @@ def test_a_compressed_table_is_the_same_from_disk(tmp_path, monkeypatch, store):
     assert "cannot be decompressed" in said
     assert error_of(path, target="label", cache_size=0) == said
     assert not list(store.glob("*"))
+
+
+def test_a_table_that_names_pictures_is_the_same_from_disk(tmp_path, monkeypatch):
+    pets(tmp_path, count=20)
+    names = [f"{label}/{number:03}.png" for label in ("cat", "dog") for number in range(20)]
+    rows = [(name, name[:3], str(place % 7)) for place, name in enumerate(names)]
+    path = table_file(tmp_path, rows, header=("file", "label", "age"))
+    options = {"target": "label", "input": {"age": "number"}}
+    held, stored = held_and_stored(path, monkeypatch, **options)
+    assert [each.name for each in stored.inputs] == ["image", "table"]
+    check_same(held, stored)

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 from allotrope.data.line_titles import taken_titles
-from allotrope.data.recognize.frame import Frame
+from allotrope.data.recognize.frame import Frame, Spoiled
 from allotrope.data.sources.arrays.array_names import SPLITS as SHORT_SPLITS
 from allotrope.data.split_names import split_name, words
-from allotrope.data.store.lazy_columns import shape_of, taken, without
+from allotrope.data.store.lazy_columns import Computed, shape_of, taken, without
 from allotrope.errors import DataError
 
 HELD_OUT = ("validation", "test")
@@ -143,7 +143,19 @@ def _by_column(frame: Frame, name: str, said: Mapping[str, str | None]) -> Frame
         origins = {split: taken_titles(origin, own) for split, own in rows.items()}
     counts = ", ".join(f"{len(own):,} {split}" for split, own in rows.items())
     frame.notes.append(f"column '{name}' says the splits: {counts}")
-    return replace(frame, splits=splits, origin=origins)
+    spoiled = {other: _by_rows(each, rows) for other, each in frame.spoiled.items()}
+    return replace(frame, splits=splits, origin=origins, spoiled=spoiled)
+
+
+def _by_rows(spoiled: Spoiled, rows: Mapping[str, np.ndarray]) -> Spoiled:
+    """Of a column of a single split the numbers, and the rows that hold none, by these rows."""
+
+    def numbers(split: str) -> np.ndarray:
+        return spoiled.numbers["train"][rows[split]]
+
+    strange = spoiled.rows["train"]
+    places = {split: np.flatnonzero(np.isin(own, strange)) for split, own in rows.items()}
+    return Spoiled(Computed(tuple(rows), numbers), places)
 
 
 def checked(frame: Frame) -> Frame:

@@ -9,7 +9,7 @@ from typing import Any, cast
 
 import numpy as np
 
-from allotrope.data.store.cell_pages import BETWEEN, MOST_CHARACTERS, MOST_ROWS, run_bytes
+from allotrope.data.store.cell_pages import BETWEEN, MOST_CHARACTERS, MOST_ROWS
 from allotrope.data.store.lazy_columns import LazyColumns
 from allotrope.data.store.run_file import RunFile
 from allotrope.memory_limit import data_limit, require_memory
@@ -62,7 +62,7 @@ class ArrayPages:
 
     def page(self, number: int) -> np.ndarray:
         """The values of a page."""
-        data = run_bytes(self.file, self.first + number)
+        data = self.file.row(self.first + number)
         if self.dtype.kind == "U":
             return np.array(data.decode("utf-8", "surrogatepass").split(BETWEEN), self.dtype)
         return np.frombuffer(data, self.dtype).reshape(-1, *self.shape)

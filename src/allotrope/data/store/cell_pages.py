@@ -79,15 +79,7 @@ class CellPages:
         return self._bytes(number, place).decode().split(BETWEEN)
 
     def _bytes(self, number: int, place: int) -> bytes:
-        return run_bytes(self.file, number * (self.width + 1) + place)
-
-
-def run_bytes(file: RunFile, row: int) -> bytes:
-    """All bytes of one row."""
-    rows = np.array([row])
-    size = int(file.sizes(rows)[0])
-    # Of its own length: a page is rarely as long as the longest of all.
-    return file.cut_to(size).read(rows).tobytes()
+        return self.file.row(number * (self.width + 1) + place)
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,7 +9,7 @@ from itertools import pairwise
 import numpy as np
 
 from allotrope.data.cells import known_text
-from allotrope.data.store.cell_pages import PagedCells, run_bytes
+from allotrope.data.store.cell_pages import PagedCells
 from allotrope.data.store.run_file import RunFile
 
 NUMBER = np.dtype(np.float64)
@@ -28,7 +28,7 @@ class NumberPages:
 
     def page(self, number: int) -> np.ndarray:
         """The numbers of a page."""
-        return np.frombuffer(run_bytes(self.file, self.first + number), NUMBER)
+        return np.frombuffer(self.file.row(self.first + number), NUMBER)
 
     def whole(self) -> np.ndarray:
         """All of them."""
@@ -40,7 +40,7 @@ class NumberPages:
 
     def strange(self) -> np.ndarray:
         """The rows int64 [k] that hold no number."""
-        return np.frombuffer(run_bytes(self.file, self.first + len(self.starts) - 1), np.int64)
+        return np.frombuffer(self.file.row(self.first + len(self.starts) - 1), np.int64)
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from allotrope.data.store.cell_pages import MOST_CHARACTERS, MOST_ROWS, PART, run_bytes
+from allotrope.data.store.cell_pages import MOST_CHARACTERS, MOST_ROWS, PART
 from allotrope.data.store.run_file import RunFile
 from allotrope.memory_limit import data_limit, require_memory
 
@@ -84,7 +84,7 @@ class JsonPages:
         # Behind the names of a page stand the numbers of its lines.
         first = sum(len(page) + 1 for page in self.pages[:number])
         place = len(names) if name is None else names.index(name)
-        values: list[Any] = json.loads(run_bytes(self.file, first + place))
+        values: list[Any] = json.loads(self.file.row(first + place))
         return values
 
 

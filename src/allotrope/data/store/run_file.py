@@ -85,6 +85,15 @@ class RunFile:
             raise SpoiledStore(self.folder, f"row {rows[wrong[0]]} is not as it was written")
         return np.ascontiguousarray(whole[:, : self.length])
 
+    def row(self, number: int) -> bytes:
+        """All bytes of one row, however long rows are cut. Raises: SpoiledStore."""
+        start, end = int(self.offsets[number]), int(self.offsets[number + 1])
+        data = np.empty(end - start, np.uint8)
+        self.run.read_into(data.data, start)
+        if checksums(data[None])[0] != self.run.checks[number]:
+            raise SpoiledStore(self.folder, f"row {number} is not as it was written")
+        return data.tobytes()
+
     def _bytes(self, rows: np.ndarray, count: int) -> np.ndarray:
         self.will_need(rows)
         taken, done = np.empty(count, np.uint8), 0
