@@ -37,8 +37,8 @@ def shrunk(request, digits_run, folder):
     return shrink(
         digits_run.folder,
         max_size="0.6x",
-        max_drop=20,
-        epochs=1,
+        max_drop=30,
+        epochs=0.5,
         framework=request.param,
         out=folder,
         saliency=False,
@@ -62,7 +62,7 @@ def test_layers_became_narrower_and_learned(shrunk, digits_run):
     whole = allotrope.load(digits_run.folder / "model.onnx")
     sizes = [sum(x.size for x in each.weights.values()) for each in (network, whole)]
     assert sizes[0] < sizes[1]
-    assert shrunk.json["test"]["accuracy"] > 0.7
+    assert shrunk.json["test"]["accuracy"] > 0.6
 
 
 def test_it_is_a_run_of_the_ordinary_kind(shrunk, folder):
@@ -79,13 +79,12 @@ def test_it_is_a_run_of_the_ordinary_kind(shrunk, folder):
 
 
 def test_it_can_be_trained_further_and_shrunk_again(digits_run, folder):
-    options = {"epochs": 0.5, "out": folder, "saliency": False, "quiet": True}
+    options = {"epochs": 0.2, "out": folder, "saliency": False, "quiet": True}
     once = shrink(digits_run.folder, max_size="0.8x", max_drop=50, **options)
     twice = shrink(once.folder, max_size="0.8x", max_drop=50, **options)
     sizes = [run.json["delivered"]["size_bytes"] for run in (digits_run, once, twice)]
     assert sizes[0] > sizes[1] > sizes[2]
-    file = str(twice.folder / "model.onnx")
-    further = fit("digits", network=file, **options)
+    further = fit("digits", network=str(twice.folder / "model.onnx"), **options)
     assert further.json["delivered"]["size_bytes"] <= 1.1 * sizes[2]
 
 
@@ -193,14 +192,11 @@ class Killed(BaseException):
     """Stands for a kill: nothing catches it and goes on."""
 
 
-STAGES = (
-    *("settings", "measuring the network", "today", "round 1: cut", "epoch", "round 1: onnx"),
-    *("validation", "measuring 3"),
-)
+STAGES = ("measuring the network", "round 1: cut", "epoch", "round 1: onnx", "measuring 3")
 
 
 def test_a_run_that_is_killed_in_every_stage_makes_the_same_choice(digits_run, folder):
-    options = {"max_size": "0.6x", "max_drop": 20, "epochs": 1, "saliency": False}
+    options = {"max_size": "0.6x", "max_drop": 60, "epochs": 0.3, "saliency": False}
     whole = shrink(digits_run.folder, out=folder / "whole", quiet=True, **options)
     begin = {"source": digits_run.folder, "out": folder / "killed", **options}
     for stage in STAGES:
