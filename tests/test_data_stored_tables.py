@@ -164,7 +164,8 @@ def test_tables_are_read_once_and_sizes_said_beforehand(tmp_path, monkeypatch, s
     allotrope.read(path, target="label", report=said.append)
     sizes = [line for line in said if "are kept in" in line]
     assert "the cells of 'people.csv' take up to" in sizes[0]
-    assert "the rows of 'people.csv' take" in sizes[1] and "as numbers" in sizes[1]
+    assert "numbers of 'people.csv' take 4.8 kB" in sizes[1]
+    assert "the rows of 'people.csv' take" in sizes[2] and "as numbers" in sizes[2]
     first = {path: path.stat().st_mtime_ns for path in store.glob("*/rows.npy")}
     again = []
     allotrope.read(path, target="label", report=again.append)

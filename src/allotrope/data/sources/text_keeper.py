@@ -101,12 +101,17 @@ class TextKeeper:
     def taking(self, columns: Sequence[Any], size: int | None = None) -> Iterator[TakenTexts]:
         """Takes the texts of these columns; they are there if nothing goes wrong until the end.
 
-        `size`: the bytes that they take, if that is known. Those that are there already stay as
-        they are. Raises: NoRoom.
+        `size`: the bytes that they take, if they are numbers made of others. Those that are there
+        already stay as they are. Raises: NoRoom.
         """
         new = [column for column in columns if self.opened(column) is None]
         if new:
             self.store.check_room(self.size if size is None else size)
+        if new and size is not None:
+            self.report(
+                f"numbers of {self.title} take {bytes_text(size)}, and are kept in "
+                f"{self.store.folder} beside its {self.noun}"
+            )
         if new and size is None:
             self.report(
                 f"the {self.noun} of {self.title} take up to {bytes_text(self.size)}, and reading "
