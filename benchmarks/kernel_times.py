@@ -5,7 +5,8 @@
 
 The sum of the parts is fitted to six widths of the whole network; then networks are made whose
 layers have random widths, are predicted, and timed as a whole in the same rounds. Printed is how
-far the two part, and how large the plain sum of parts is against the whole.
+far the two part, and how large the plain sum of parts is against the whole; with `--widths` also
+which widths of each layer are steps of the kernels.
 """
 
 from __future__ import annotations
@@ -36,6 +37,7 @@ def arguments():
     parser.add_argument("--runtimes", nargs="+", default=runtimes)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--trials", type=int, default=10)
+    parser.add_argument("--widths", action="store_true")
     return parser.parse_args()
 
 
@@ -52,7 +54,15 @@ def random_widths(network, known, random):
     return pruned(network, removed, known)
 
 
-def row(name, network, runtime, precision, threads, trials, folder):
+def print_steps(times, network, known):
+    """The steps of each layer, alike ones in one line."""
+    steps_of = times.widths(network, known)
+    for layer in narrowable(network, known, np.ones(len(known))):
+        steps = " ".join(map(str, steps_of(layer.name, layer.width)))
+        print(f"    {layer.name}: {layer.width} -> {steps or 'none'}", flush=True)
+
+
+def row(name, network, runtime, precision, asked, folder):
     random = np.random.default_rng(1)
     known = groups(network)
     x = random.normal(size=(1, 3, 32, 32)).astype(np.float32)
@@ -60,11 +70,11 @@ def row(name, network, runtime, precision, threads, trials, folder):
     form = FORMS[precision]
     if form:
         precision = "int8"
-    with kernel_times(inputs, runtime, precision, form, threads, folder) as times:
+    with kernel_times(inputs, runtime, precision, form, asked.threads, folder) as times:
         began = time.monotonic()
         left = times.calibrate(network, known)
         calibrated = time.monotonic() - began
-        others = [random_widths(network, known, random) for _ in range(trials)]
+        others = [random_widths(network, known, random) for _ in range(asked.trials)]
         predicted = np.array([times.seconds(other) for other in others])
         measured = np.array(times.timed_whole([network, *others]))
         measured, whole = measured[1:], measured[0]
@@ -76,9 +86,11 @@ def row(name, network, runtime, precision, threads, trials, folder):
             f"narrowest {1e6 * times.seconds(narrowest):5.0f}, sum of parts {ratio:4.2f} of it; "
             f"fit {left:5.1%}; predicted by {np.sqrt(np.mean(parted**2)):5.1%} "
             f"(largest {np.abs(parted).max():5.1%}, mean {parted.mean():+5.1%}) "
-            f"of {trials}; {calibrated:.0f} s to fit",
+            f"of {asked.trials}; {calibrated:.0f} s to fit",
             flush=True,
         )
+        if asked.widths:
+            print_steps(times, network, known)
 
 
 def main():
@@ -88,7 +100,7 @@ def main():
             network = getattr(zoo, name)(10, (3, 32, 32))
             for each in asked.runtimes:
                 runtime, precision = each.split("/")
-                row(name, network, runtime, precision, asked.threads, asked.trials, Path(folder))
+                row(name, network, runtime, precision, asked, Path(folder))
 
 
 if __name__ == "__main__":

@@ -186,8 +186,8 @@ def test_usual_widths_are_multiples():
     assert list(multiples("", 6)) == [4, 2]
     assert list(multiples("", 2)) == [1]
     assert list(multiples("", 1)) == []
-    assert list(multiples("", 256)) == list(range(240, 0, -16))
-    assert 10 <= len(list(multiples("", 1000))) <= 16
+    assert list(multiples("", 256)) == list(range(224, 0, -32))
+    assert 6 <= len(list(multiples("", 1000))) <= 8
 
 
 def test_groups_of_several_places_leave_whole_ones():

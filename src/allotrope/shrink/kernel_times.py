@@ -54,8 +54,16 @@ class KernelTimes:
         Gives the largest error that is left, as a share of what was measured.
         """
         networks = at_shares(network, known, SHARES, widths)
+        return self.fit(networks, self.timed_whole(networks))
+
+    def fit(self, networks: Sequence[Network], seconds: Sequence[float]) -> float:
+        """Fits the sum of parts to what these networks took as a whole.
+
+        Gives the largest error that is left, as a share of what was measured.
+        """
+        self.measure(networks)
         alone = np.array([self.alone(one) for one in networks])
-        whole = np.array(self.timed_whole(networks))
+        whole = np.array(seconds)
         self._slope, self._offset = fitted_line(alone, whole)
         return float(np.abs((self._slope * alone + self._offset) / whole - 1).max())
 
@@ -69,12 +77,17 @@ class KernelTimes:
 
     def of_parts(self, network: Network) -> list[tuple[str, float]]:
         """Each part by the name of its heavy node, and the seconds that it takes alone."""
+        self.measure([network])
+        return [(title(part), self._table.seconds[key]) for key, part in self._parts(network)]
+
+    def measure(self, networks: Iterable[Network]) -> None:
+        """Times all parts of these that were not timed before, in the same rounds."""
+        self._measure(dict(pair for network in networks for pair in self._parts(network)))
+
+    def _parts(self, network: Network) -> list[tuple[str, Network]]:
+        """The parts behind their signatures."""
         split = parts(network, lengths_of(network, self._inputs))
-        keys = [signature(part) for part in split]
-        self._measure(dict(zip(keys, split, strict=True)))
-        return [
-            (title(part), self._table.seconds[key]) for part, key in zip(split, keys, strict=True)
-        ]
+        return [(signature(part), part) for part in split]
 
     def widths(self, network: Network, known: Groups, tried: Widths = multiples) -> Widths:
         """The measured steps of each layer: of the widths that are tried those that save time.
@@ -86,10 +99,14 @@ class KernelTimes:
         return lambda name, width: steps.get(name, ())
 
     def _steps(self, network: Network, known: Groups, layer: NarrowableLayer) -> tuple[int, ...]:
+        networks = {
+            width: pruned(network, layer.removed(width), known)
+            for width in (layer.width, *layer.widths)
+        }
+        self.measure(networks.values())
         times = {
             width: np.array([seconds for _, seconds in self.of_parts(one)])
-            for width in (layer.width, *layer.widths)
-            for one in [pruned(network, layer.removed(width), known)]
+            for width, one in networks.items()
         }
         whole = times[layer.width]
         if any(len(each) != len(whole) for each in times.values()):

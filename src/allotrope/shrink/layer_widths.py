@@ -15,8 +15,8 @@ Widths = Callable[[str, int], Iterable[int]]
 
 MULTIPLE = 8
 """Kernels compute so many channels at once, or a multiple of it, on every processor of today."""
-STEPS = 16
-"""So many widths of a layer are tried at most."""
+STEPS = 8
+"""About so many widths of a layer are tried, because each is timed."""
 
 
 def multiples(name: str, width: int) -> Iterator[int]:
