@@ -77,8 +77,9 @@ class KernelTimes:
 
     def of_parts(self, network: Network) -> list[tuple[str, float]]:
         """Each part by the name of its heavy node, and the seconds that it takes alone."""
-        self.measure([network])
-        return [(title(part), self._table.seconds[key]) for key, part in self._parts(network)]
+        split = self._parts(network)
+        self._measure(dict(split))
+        return [(title(part), self._table.seconds[key]) for key, part in split]
 
     def measure(self, networks: Iterable[Network]) -> None:
         """Times all parts of these that were not timed before, in the same rounds."""

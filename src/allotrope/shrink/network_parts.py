@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import replace
 from typing import Any
 
@@ -32,7 +32,8 @@ def parts(network: Network, lengths: Mapping[str, int]) -> list[Network]:
     for node, number in zip(network.graph.nodes, numbers, strict=True):
         nodes[number].append(node)
     fixed = {name: _fixed(value, lengths) for name, value in values.items()}
-    split = [_part(network, own, fixed) for _, own in sorted(nodes.items())]
+    elsewhere = _taken_elsewhere(network.graph, numbers)
+    split = [_part(network, own, fixed, elsewhere) for _, own in sorted(nodes.items())]
     split = [part for part in split if part.outputs]
     ends = {value.name for part in split for value in (*part.inputs, *part.outputs)}
     if any(not _is_known(fixed[name]) for name in ends):
@@ -119,15 +120,23 @@ def _part_numbers(graph: Graph) -> list[int]:
     return numbers
 
 
-def _part(network: Network, nodes: list[Node], values: Mapping[str, Value]) -> Network:
-    """The network of these nodes; what others take of them are its outputs."""
+def _taken_elsewhere(graph: Graph, numbers: Sequence[int]) -> set[str]:
+    """The values that another part takes than that which makes them, or the user."""
+    maker: dict[str, int] = {}
+    elsewhere = {value.name for value in graph.outputs}
+    for node, number in zip(graph.nodes, numbers, strict=True):
+        elsewhere.update(name for name in used(node) if maker.get(name, number) != number)
+        maker.update(dict.fromkeys(node.outputs, number))
+    return elsewhere
+
+
+def _part(
+    network: Network, nodes: list[Node], values: Mapping[str, Value], elsewhere: Set[str]
+) -> Network:
+    """The network of these nodes; what stands `elsewhere` of what they make are its outputs."""
     graph = network.graph
-    own = {id(node) for node in nodes}
     made = {name for node in nodes for name in node.outputs if name}
     taken = dict.fromkeys(name for node in nodes for name in _in_order(node))
-    elsewhere = {value.name for value in graph.outputs}.union(
-        *(used(node) for node in graph.nodes if id(node) not in own)
-    )
     outputs = tuple(values[name] for name in _made_in_order(nodes) if name in elsewhere)
     weights = {name: array for name, array in network.weights.items() if name in taken}
     constants = {name: array for name, array in graph.constants.items() if name in taken}
