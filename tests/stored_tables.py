@@ -104,3 +104,36 @@ def objects_file(folder, columns, name="people.jsonl"):
     lines = [json.dumps(dict(zip(names, row, strict=True)), default=str) for row in rows]
     (folder / name).write_text("\n".join(lines), encoding="utf-8")
     return folder / name
+
+
+CELLS = (
+    ("1", "2", "3"), ("1.5", "2", "x"), ("", "7", "8"), ("1e400", "2"), ("1,234", "5,678"),
+    ("1.234", "5.678"), ("$3", "$4.50"), ("3 kg", "4 lb"), ("007", "008", "123"), ("#DIV/0!", "3"),
+    ("2026-01-02", "2025-03-04"), ("01/02/2026", "13/02/2026"), ("01/02/2026",), ("inf", "1"),
+    ("2026-01-02T03:04:05Z", "2026-01-02"), ("true", "false"), ("yes", "no", "?"), ("12 %", "7 %"),
+    ("nan", "NA", "1"), ("a b c d e f g h i j k l", "z y x w v u t s r q p o n m"), ("Total", "a"),
+    ("20260101", "20250202"), ("1700000000", "1600000000"), ("é", "日本"), (" spaced ", "x"),
+    ('with "quotes"', "and, commas"), ("line\nbreak", "x"), ("a" * 1100, "b"), ("-5", "\u22127"),
+    ("3G", "4G", "LTE"), ("train", "test"),
+)  # fmt: skip
+"""What cells of a column may say."""
+
+
+def random_table(folder, seed, count=60):
+    """A table of a few columns of any kinds, of which some hold a cell of another, and a label."""
+    rng = np.random.default_rng(seed)
+    width = int(rng.integers(1, 5))
+    columns = []
+    for _ in range(width):
+        cells = CELLS[rng.integers(len(CELLS))]
+        column = [cells[place] for place in rng.integers(len(cells), size=count)]
+        if rng.random() < 0.3:
+            column[rng.integers(count)] = CELLS[rng.integers(len(CELLS))][0]
+        columns.append(column)
+    header = [f"n{place}" for place in range(width)]
+    if rng.random() < 0.2:
+        header[0] = "split"
+    labels = list(rng.choice(list("ab"), count))
+    separator = ",;"[rng.integers(2)]
+    rows = list(zip(*columns, labels, strict=True))
+    return table_file(folder, rows, "any.csv", [*header, "label"], separator)

@@ -9,11 +9,20 @@ import pytest
 
 import allotrope
 from allotrope.data.store.stored_rows import StoredRows
+from allotrope.errors import DataError
 from allotrope.inputs.by_page import each_column
 from allotrope.training.boosting import FEWEST, grown
 from read_sources import error_of
 from stored_pictures import TINY, pets
-from stored_tables import HEADER, check_same, held_and_stored, people, table_file, zipped
+from stored_tables import (
+    HEADER,
+    check_same,
+    held_and_stored,
+    people,
+    random_table,
+    table_file,
+    zipped,
+)
 
 LIMIT = "ALLOTROPE_DATA_LIMIT"
 
@@ -240,3 +249,24 @@ def test_a_table_that_names_pictures_is_the_same_from_disk(tmp_path, monkeypatch
     held, stored = held_and_stored(path, monkeypatch, **options)
     assert [each.name for each in stored.inputs] == ["image", "table"]
     check_same(held, stored)
+
+
+def read_or_error(path, **options):
+    """What a table is read as, or why it is not."""
+    try:
+        return allotrope.read(path, target="label", **options)
+    except DataError as error:
+        return str(error)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_tables_of_any_cells_are_the_same_from_disk(tmp_path, monkeypatch, seed):
+    path = random_table(tmp_path, seed)
+    options = {"skip_bad_rows": bool(seed % 2)}
+    held = read_or_error(path, cache_size=0, **options)
+    monkeypatch.setenv(LIMIT, TINY)
+    stored = read_or_error(path, **options)
+    if isinstance(held, str):
+        assert stored == held
+    else:
+        check_same(held, stored)
