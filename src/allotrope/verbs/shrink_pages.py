@@ -24,7 +24,14 @@ from allotrope.verbs.journal import Page
 from allotrope.verbs.network_file import as_saved
 from allotrope.verbs.pipeline import Plan, TrainedPlan
 from allotrope.verbs.pipeline.rounding_stage import TaughtRounding
-from allotrope.verbs.pipeline.shrunk_values import Before, CutNetwork, Round, TaughtCut
+from allotrope.verbs.pipeline.shrunk_values import (
+    Before,
+    CutNetwork,
+    Form,
+    Round,
+    Span,
+    TaughtCut,
+)
 
 ROUNDS = "rounds"
 START, TAUGHT = "start.onnx", "trained.onnx"
@@ -65,7 +72,7 @@ class BeforePage(Page[Before]):
         """The entry alone."""
         rows = [{**row, "file": _within(run, row["file"])} for row in value.rows]
         today = {**value.today, "file": _within(run, value.today["file"])}
-        ends = {"whole": value.whole, "least": value.least}
+        ends = {"whole": value.whole, "least": value.least, "spans": value.spans}
         facts = {"rows": rows, "today": today, "forms": value.forms, **ends}
         run.enter(BeforeEntry(written(facts, run.json["data"]), value.target))
         before = self.read(run)
@@ -78,10 +85,17 @@ class BeforePage(Page[Before]):
         if entry is None:
             return None
         facts = inside(entry.before)
-        forms = tuple((form[0], form[1], form[2]) for form in facts["forms"])
-        return Before(
-            facts["rows"], facts["today"], forms, entry.target, facts["whole"], facts["least"]
+        forms = tuple(map(_form, facts["forms"]))
+        spans = tuple(
+            Span(_form(each["form"]), each["whole"], each["least"]) for each in facts["spans"]
         )
+        ends = facts["whole"], facts["least"]
+        return Before(facts["rows"], facts["today"], forms, entry.target, *ends, spans)
+
+
+def _form(words: Sequence[str]) -> Form:
+    runtime, precision, quantizer = words
+    return runtime, precision, quantizer
 
 
 def _within(run: Run, file: str) -> str:

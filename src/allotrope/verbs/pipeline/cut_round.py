@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -72,8 +72,7 @@ def _timed_cut(
     """The largest part of the network that reaches the goal by the clock, not by a prediction."""
     known = groups(latest)
     worth = _importance(bench.plan, latest, known, recipe)
-    by_time = goal.latency is not None
-    with pricing(bench, before, latest, known, by_time=by_time) as prices:
+    with pricing(bench, before, latest, known, goal.latency) as prices:
 
         def cut_to(aim: Goal) -> tuple[Network, Prediction]:
             return _smaller(prices, latest, known, worth, aim)
@@ -86,14 +85,41 @@ def _timed_cut(
             excess_bytes = _excess(timed["size_bytes"], goal.size)
             if max(excess_ms, excess_bytes) <= NEAR or trial == TRIES:
                 break
-            latency, size = _tightened(aim.latency, excess_ms), _tightened(aim.size, excess_bytes)
-            aim = replace(aim, latency=latency, size=size)
-            try:
-                smaller, prediction = cut_to(aim)
-            except UsageError:
-                # It is the tightened aim that cannot be reached: what was cut before is nearest.
+            wished = replace(
+                aim,
+                latency=_tightened(aim.latency, excess_ms),
+                size=_tightened(aim.size, excess_bytes),
+            )
+            step = _reachable(cut_to, aim, wished)
+            if step is None:
                 break
+            aim, (smaller, prediction) = step
         return smaller, prediction, timed
+
+
+def _reachable(
+    cut_to: Callable[[Goal], tuple[Network, Prediction]], aim: Goal, wished: Goal
+) -> tuple[Goal, tuple[Network, Prediction]] | None:
+    """The cut to an aim that is wished for, or to the next one on the way that can be reached.
+
+    None if there is none: the cut that was made is the nearest.
+    """
+    # What no cut takes away makes the wish too low: a prediction that is off is off there as well.
+    for share in (1.0, 0.5, 0.25):
+        nearer = replace(
+            aim,
+            latency=_between(aim.latency, wished.latency, share),
+            size=_between(aim.size, wished.size, share),
+        )
+        try:
+            return nearer, cut_to(nearer)
+        except UsageError:
+            continue
+    return None
+
+
+def _between(one: float | None, other: float | None, share: float) -> float | None:
+    return None if one is None or other is None else one + share * (other - one)
 
 
 def _tightened(aim: float | None, excess: float) -> float | None:

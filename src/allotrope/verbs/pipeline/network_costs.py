@@ -76,18 +76,18 @@ class Pricing:
 
 @contextmanager
 def pricing(
-    bench: Workbench, before: Before, network: Network, known: Groups, *, by_time: bool
+    bench: Workbench, before: Before, network: Network, known: Groups, latency: float | None
 ) -> Iterator[Pricing]:
-    """What smaller forms of a network cost: if that is asked `by_time`, by this machine's kernels.
+    """What smaller forms of a network cost: by this machine's kernels, if a latency is aimed at.
 
-    They are timed in the runtime and precision of the file of today.
+    They are timed in the runtime and precision in which most of the network can stay at it.
     """
     costs = Costs.of(before)
     usual = Pricing(costs.seconds, costs.bytes)
-    if not by_time:
+    if latency is None:
         yield usual
         return
-    runtime, precision, form = before.forms[0]
+    runtime, precision, form = before.form_at(latency)
     one = {name: column[:1] for name, column in bench.plan.data.taken("validation").items()}
     with ExitStack() as stack:
         try:

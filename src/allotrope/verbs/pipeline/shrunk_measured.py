@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -33,6 +33,7 @@ from allotrope.verbs.pipeline.shrunk_values import (
     Form,
     Round,
     Row,
+    Span,
     TaughtCut,
     Workbench,
     form_of,
@@ -70,12 +71,23 @@ def as_it_came(
         row[REFERENCE] = row is best
     today = _of_today(rows, own, best)
     target = limits(latency_of(today), today["size_bytes"])
-    forms = _forms(own, today)
-    whole = _costs(bench.plan.network, [row for row in own if form_of(row) in forms])
     narrow = narrowest(bench.plan.network)
-    least = _costs(narrow, _timed(bench, forms, narrow, folder / "narrowest"))
+    # What is fastest of a wide network need not be of a narrow one: every form is timed of both.
+    forms = tuple(form_of(row) for row in own)
+    timed = _timed(bench, forms, narrow, folder / "narrowest")
+    forms = _forms(own, today, timed)
+    whole = _costs(bench.plan.network, [row for row in own if form_of(row) in forms])
+    least = _costs(narrow, timed)
     _check_possible(target, least, today)
-    return Before(judge(rows, target, metric), today, forms, target, whole, least)
+    spans = tuple(_spans(own, timed, forms))
+    return Before(judge(rows, target, metric), today, forms, target, whole, least, spans)
+
+
+def _spans(whole: Sequence[Row], narrow: Sequence[Row], forms: Sequence[Form]) -> Iterator[Span]:
+    """The latencies of both in each of these forms, if both could be measured."""
+    wide = {form_of(row): latency_of(row) for row in whole}
+    least = {form_of(row): latency_of(row) for row in narrow}
+    yield from (Span(form, wide[form], least[form]) for form in forms if form in least)
 
 
 def narrowest(network: Network) -> Network:
@@ -148,11 +160,12 @@ def _beside(
     return candidates
 
 
-def _forms(own: Sequence[Row], today: Row) -> tuple[Form, ...]:
-    """The runtime, precision and form of what was delivered, and of what is the fastest."""
+def _forms(own: Sequence[Row], today: Row, narrow: Sequence[Row]) -> tuple[Form, ...]:
+    """The forms of what was delivered, and of the fastest: of the whole and of a narrow network."""
     keys = [form_of(row) for row in sorted(own, key=latency_of)]
     alike = [key for key in keys if key[:2] == (today["runtime"], today["precision"])]
-    return tuple(dict.fromkeys([*alike[:1], *keys[:1]]))
+    fastest = form_of(min(narrow, key=latency_of))
+    return tuple(dict.fromkeys([*alike[:1], *keys[:1], fastest]))
 
 
 def timed_untrained(

@@ -35,12 +35,26 @@ class Workbench:
 
 
 @dataclass(frozen=True)
+class Span:
+    """Milliseconds in one form: of the network as it came, and as narrow as it can be."""
+
+    form: Form
+    whole: float
+    least: float
+
+    def left_at(self, latency: float) -> float:
+        """How much of what a cut can take away is still there at a latency, as a share."""
+        return (latency - self.least) / max(self.whole - self.least, 1e-9)
+
+
+@dataclass(frozen=True)
 class Before:
     """The network as it came: all of its candidates, and what is compared with.
 
     `today` is the row of the file that was delivered, or of the fastest now. `forms` are those
     candidates by which rounds are judged, that of today in front. `whole` and `least` are what the
-    network takes in these, as it is and with every layer as narrow as it can be.
+    network takes in these, as it is and with every layer as narrow as it can be; `spans` are its
+    latencies by form.
     """
 
     rows: Sequence[Row]
@@ -49,11 +63,18 @@ class Before:
     target: Target
     whole: dict[str, float]
     least: dict[str, float]
+    spans: tuple[Span, ...] = ()
 
     @property
     def reference(self) -> Row:
         """The row in float32 that a drop is counted from."""
         return next(row for row in self.rows if row.get(REFERENCE))
+
+    def form_at(self, latency: float) -> Form:
+        """The form in which most of the network can stay at a latency in ms."""
+        if not self.spans:
+            return self.forms[0]
+        return max(self.spans, key=lambda span: span.left_at(latency)).form
 
     @property
     def meets(self) -> bool:
