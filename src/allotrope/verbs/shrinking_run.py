@@ -88,7 +88,9 @@ class ShrinkingRun:
         """All stages; how it ended."""
         plan = self._planned()
         check_answers(self.source, plan)
-        bench = Workbench(plan, self.among.candidates, self.threads, self.show)
+        bench = Workbench(
+            plan, self.journal.run.folder, self.among.candidates, self.threads, self.show
+        )
         before = self._before(bench)
         return self._ended(bench, before, self._rounds(bench, before))
 

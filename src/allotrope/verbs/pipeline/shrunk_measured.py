@@ -74,7 +74,7 @@ def as_it_came(
     narrow = narrowest(bench.plan.network)
     # What is fastest of a wide network need not be of a narrow one: every form is timed of both.
     forms = tuple(form_of(row) for row in own)
-    timed = _timed(bench, forms, narrow, folder / "narrowest")
+    timed = _timed(bench, forms, narrow, folder / "narrowest", today)
     forms = _forms(own, today, timed)
     whole = _costs(bench.plan.network, [row for row in own if form_of(row) in forms])
     least = _costs(narrow, timed)
@@ -175,29 +175,53 @@ def timed_untrained(
 
     Raises: UsageError if it cannot be measured.
     """
-    return _costs(network, _timed(bench, before.forms, network, folder))
+    return _costs(network, _timed(bench, before.forms, network, folder, before.today))
 
 
-def _timed(bench: Workbench, forms: Sequence[Form], network: Network, folder: Path) -> list[Row]:
-    """Its rows in these forms; what it answers does not count."""
+def _timed(
+    bench: Workbench, forms: Sequence[Form], network: Network, folder: Path, today: Row
+) -> list[Row]:
+    """Its rows in these forms, at the pace of today's; what it answers does not count."""
     data = bench.plan.data
     few = {name: x[: min(FEW, len(x))] for name, x in data.taken("validation").items()}
     whole = judging(data, "validation", bench.plan.tasks[0])
     split = replace(whole, inputs=few, judged=lambda answers: 0.0, figures=lambda answers: {})
-    rows = _rows(bench, network, folder, _alike(bench.among, forms), split)
-    return _measured(rows, "the cut network")
+    rows = _rows(bench, network, folder, _beside_today(bench, forms, today), split)
+    return _measured(at_pace(rows, today), "the cut network")
 
 
-def _alike(
-    among: Callable[[Path], list[Candidate]], forms: Sequence[Form]
+def _beside_today(
+    bench: Workbench, forms: Sequence[Form], today: Row
 ) -> Callable[[Path], list[Candidate]]:
-    """The candidates of these forms."""
+    """The candidates of these forms, and the file of today in front of them."""
+    file = bench.folder / today["file"]
+    beside = Candidate(today["runtime"], today["precision"], file, BEFORE, baseline=True)
 
     def candidates(folder: Path) -> list[Candidate]:
-        by_form = {(each.runtime, each.precision, each.form): each for each in among(folder)}
-        return [by_form[form] for form in forms]
+        by_form = {(each.runtime, each.precision, each.form): each for each in bench.among(folder)}
+        return [beside, *(by_form[form] for form in forms)]
 
     return candidates
+
+
+def at_pace(rows: Sequence[Row], today: Row) -> list[Row]:
+    """The rows behind that of the file of today, as fast as when this was measured first.
+
+    Limits are of that time. Other work slows the machine, and all that is timed in the same rounds
+    alike.
+    """
+    beside, *own = rows
+    if "latency_ms" not in beside:
+        return own
+    pace = latency_of(today) / latency_of(beside)
+    return [_scaled(row, pace) for row in own]
+
+
+def _scaled(row: Row, pace: float) -> Row:
+    if "latency_ms" not in row:
+        return row
+    median = pace * latency_of(row)
+    return {**row, "latency_ms": {**row["latency_ms"], "median": median}, "pace": pace}
 
 
 def weighed(bench: Workbench, before: Before, taught: TaughtCut, folder: Path, run: Path) -> Round:
@@ -206,8 +230,9 @@ def weighed(bench: Workbench, before: Before, taught: TaughtCut, folder: Path, r
     Files are named relative to the folder of the run. Raises: UsageError if none can be measured.
     """
     task, number = bench.plan.tasks[0], taught.cut.number
-    rows = _rows(bench, taught.network, folder, _alike(bench.among, before.forms))
-    judged = judge([before.reference, *rows], before.target, task.metric)[1:]
+    today = before.today
+    rows = _rows(bench, taught.network, folder, _beside_today(bench, before.forms, today))
+    judged = judge([before.reference, *at_pace(rows, today)], before.target, task.metric)[1:]
     measured = _measured(judged, f"round {number}")
     for row in measured:
         row["file"] = str(Path(row["file"]).relative_to(run))

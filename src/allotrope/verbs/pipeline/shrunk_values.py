@@ -25,10 +25,11 @@ BEFORE = "before"
 class Workbench:
     """What every stage works with: the network as it came and how it learns, and what measures it.
 
-    `among` says which candidates a network has in a folder.
+    `among` says which candidates a network has in a folder; `folder` is that of the run.
     """
 
     plan: Plan
+    folder: Path
     among: Callable[[Path], list[Candidate]]
     threads: int | None
     show: Progress
