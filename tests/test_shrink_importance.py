@@ -82,7 +82,7 @@ class TestInFrameworks(InEach):
         x = RANDOM.random((8, 1, 5, 5)).astype(np.float32)
         target = np.eye(4, dtype=np.float32)[RANDOM.integers(0, 4, 8)]
         plan = planned(network, Recipe(weight_decay=0.1, clip_norm=1e-3), np.ones(4))
-        gradients = loss_gradients(network, plan, Settings(threads=1), name)
+        gradients = loss_gradients(network, plan, Settings(), name)
         gradients(batch_for(network, x[::-1].copy(), target))
         second = gradients(batch_for(network, x, target))
         logits = network.run({"x": x}, name)["logits"]

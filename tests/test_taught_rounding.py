@@ -20,7 +20,7 @@ from planned import of_digits
 from tested import TESTED
 
 RECIPE = Recipe(learning_rate=0.1, batch_size=64, epochs=8, augmentation="none")
-SETTINGS = Settings(threads=1)
+SETTINGS = Settings()
 
 
 @pytest.fixture(scope="module")

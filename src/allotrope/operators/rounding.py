@@ -6,14 +6,13 @@ from typing import Any
 
 import numpy as np
 
-from allotrope.network.rewriting.quantized.rounding_pairs import DOMAIN, OPERATOR
 from allotrope.operators.operator_table import operator
 from allotrope.operators.quantized import spread
 
 FLOAT32 = np.dtype(np.float32)
 
 
-@operator(OPERATOR, domain=DOMAIN)
+@operator("QuantizeDequantize", domain="allotrope")
 def quantize_dequantize(
     p: Any,
     x: Any,
