@@ -172,7 +172,7 @@ def _misses(
     # The excess is a fraction of the limit, so that milliseconds, bytes and points compare.
     latency, size, value = row["latency_ms"]["median"], row["size_bytes"], row.get(DECIDING)
     if target.max_latency is not None:
-        text = f"latency {latency:.3g} ms is over {target.max_latency:g} ms"
+        text = f"latency {latency:.4g} ms is over {target.max_latency:.4g} ms"
         misses.append((text, latency / target.max_latency - 1))
     if target.max_size is not None:
         text = f"size {size:,} bytes is over {target.max_size:,} bytes"

@@ -32,6 +32,7 @@ from allotrope.verbs.request import (
 )
 from allotrope.verbs.resuming import (
     FINISHED,
+    NOT_REPEATED,
     check_kind,
     check_same,
     check_unchanged,
@@ -43,8 +44,6 @@ if TYPE_CHECKING:
     from allotrope.data.examples import Data
     from allotrope.verbs.network_file import NetworkFile, Tuning
     from allotrope.verbs.pipeline import Among, Plan
-
-NOT_REPEATED = ("out", "resume", "quiet")
 
 
 @takes(FIT)

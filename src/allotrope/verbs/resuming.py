@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from allotrope.data.examples import Data
 
 FINISHED = ("done", "target-missed")
+NOT_REPEATED = ("out", "resume", "quiet")
+"""Arguments that a run does not keep, since they say nothing of what it makes."""
 
 
 def check_kind(run: Run, kind: str) -> None:

@@ -22,6 +22,7 @@ from allotrope.verbs.offered import SHRINK
 from allotrope.verbs.request import asked_for, command_line, defaults, source_name
 from allotrope.verbs.resuming import (
     FINISHED,
+    NOT_REPEATED,
     check_kind,
     check_same,
     check_unchanged,
@@ -36,12 +37,8 @@ if TYPE_CHECKING:
     from allotrope.verbs.pipeline import Among
     from allotrope.verbs.request import FitOptions
 
-NOT_REPEATED = ("out", "resume", "quiet")
 OWN = ("source", "max_latency", "max_size", "max_drop", "budget", "epochs", "out", "resume")
 """The arguments that say nothing of how a network learns."""
-USUAL_BUDGET = "10m"
-LEAST_TRAINING = 5.0
-"""Seconds: a training of less teaches nothing."""
 
 
 @takes(SHRINK)
