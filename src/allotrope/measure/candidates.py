@@ -22,6 +22,7 @@ from allotrope.network.network import Network
 from allotrope.process.carried_arrays import read_arrays
 from allotrope.process.worker import PATIENCE, WorkerError, WorkerProcess
 from allotrope.runtimes import runtime
+from allotrope.shrink.stripped import strip
 from allotrope.tasks.metric import Metric
 from allotrope.wording import counted
 
@@ -53,8 +54,8 @@ class Split:
 class Candidate:
     """One file in one runtime at one precision.
 
-    `form` names the quantizer that makes the file from `source`, where it must be made. `facts`
-    are what else its row is to say.
+    `source` is the file from which it must be made: by the quantizer that `form` names, or without
+    one as it is, stripped. `facts` are what else its row is to say.
     """
 
     runtime: str
@@ -90,10 +91,10 @@ def measure_candidates(
 ) -> list[dict[str, Any]]:
     """A row for each candidate of a network of raw inputs and answers in units, by name.
 
-    Writes `folder`/model.onnx, and the int8 files to `folder`/candidates; `file` in a row is
-    relative to `folder`. What fails is a row with its reason. `among` says which candidates there
-    are, by default all. `calibration` are inputs of training examples. `splits` are `validation`,
-    which decides, and `test`, which is reported.
+    Writes `folder`/model.onnx, and what may be delivered to `folder`/candidates; `file` in a row
+    is relative to `folder`. What fails is a row with its reason. `among` says which candidates
+    there are, by default all. `calibration` are inputs of training examples. `splits` are
+    `validation`, which decides, and `test`, which is reported.
     """
     network.save(folder / FLOAT_FILE)
     (folder / INT8_FOLDER).mkdir(exist_ok=True)
@@ -109,16 +110,17 @@ def candidates(folder: Path) -> list[Candidate]:
     NNCF's int8 files are the fastest in OpenVINO and no faster than float32 in ONNX Runtime; ONNX
     Runtime's serve both, and are OpenVINO's second chance if NNCF's lose too much.
     """
-    float32, files = folder / FLOAT_FILE, folder / INT8_FOLDER
+    whole, files = folder / FLOAT_FILE, folder / INT8_FOLDER
+    float32 = files / "float32.onnx"
     by_nncf, by_onnxruntime = files / "int8-nncf.onnx", files / "int8-onnxruntime.onnx"
     return [
-        Candidate("pytorch", "float32", float32, baseline=True),
-        Candidate("onnxruntime", "float32", float32),
-        Candidate("onnxruntime", "int8", by_onnxruntime, "onnxruntime", source=float32),
-        Candidate("openvino", "float32", float32),
-        Candidate("openvino", "bfloat16", float32),
-        Candidate("openvino", "int8", by_onnxruntime, "onnxruntime", source=float32),
-        Candidate("openvino", "int8", by_nncf, "nncf", source=float32),
+        Candidate("pytorch", "float32", whole, baseline=True),
+        Candidate("onnxruntime", "float32", float32, source=whole),
+        Candidate("onnxruntime", "int8", by_onnxruntime, "onnxruntime", source=whole),
+        Candidate("openvino", "float32", float32, source=whole),
+        Candidate("openvino", "bfloat16", float32, source=whole),
+        Candidate("openvino", "int8", by_onnxruntime, "onnxruntime", source=whole),
+        Candidate("openvino", "int8", by_nncf, "nncf", source=whole),
     ]
 
 
@@ -134,6 +136,8 @@ def measure(
     threads = threads or cores()
     # A process a candidate is started: what a training left behind is of use to them.
     give_back()
+    for target, source in _to_strip(candidates).items():
+        strip(source, target)
     with ExitStack() as stack:
         scratch = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         arrays = {name: split.inputs for name, split in splits.items()}
@@ -157,6 +161,11 @@ def measure(
             stage.predict(name, inputs[name], split, scratch / "answers.npz")
         stage.time(inputs["single"], inputs["batch"])
         return stage.rows
+
+
+def _to_strip(candidates: Sequence[Candidate]) -> dict[Path, Path]:
+    """The files that are another as it is, stripped, each with that other."""
+    return {one.file: one.source for one in candidates if one.source is not None and not one.form}
 
 
 class _Stage:
@@ -190,7 +199,8 @@ class _Stage:
         """Makes the int8 files, a worker a quantizer, while the runtimes are being imported."""
         quantizers: dict[str, WorkerProcess] = {}
         for candidate in self._candidates:
-            if candidate.source is not None and candidate.form not in quantizers:
+            to_make = candidate.source is not None and candidate.form
+            if to_make and candidate.form not in quantizers:
                 process = WorkerProcess(MEASURING, self._threads, self._workers[0].patience)
                 worker = quantizers[candidate.form] = stack.enter_context(process)
                 files = {"source": str(candidate.source), "target": str(candidate.file)}

@@ -117,10 +117,12 @@ class Worker:
         return {"bytes": peak_memory()}
 
     def quantize(self, method: str, source: str, calibration: str, target: str) -> dict[str, Any]:
-        """Writes the int8 form of a file."""
+        """Writes the int8 form of a file, stripped of what only people and training read."""
         from allotrope.shrink.quantize import QUANTIZERS
+        from allotrope.shrink.stripped import strip
 
         QUANTIZERS[method](Path(source), self._read(calibration), Path(target))
+        strip(Path(target), Path(target))
         return {}
 
     def _read(self, path: str) -> dict[str, np.ndarray]:

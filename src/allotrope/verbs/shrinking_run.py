@@ -17,6 +17,7 @@ from allotrope.measure.choice import REFERENCE, nearest_miss
 from allotrope.network.network import Network
 from allotrope.progress import Progress, duration
 from allotrope.shrink.groups import groups
+from allotrope.shrink.stripped import strip
 from allotrope.tasks.metric import Metric
 from allotrope.verbs import pages, pipeline
 from allotrope.verbs.journal import Journal
@@ -309,6 +310,7 @@ def _learned(rounding: TaughtRounding, scored: pipeline.Scored, folder: Path) ->
         return []
     file = folder / INT8_FOLDER / "int8-learned.onnx"
     finished(rounding.network, scored.trained.plan.data.inputs, scored.tasks).save(file)
+    strip(file, file)
     return [Candidate(rounding.runtime, "int8", file, LEARNED)]
 
 

@@ -14,6 +14,7 @@ from allotrope.measure.choice import DECIDING, TOGETHER, TREES
 from allotrope.measure.machine import cores
 from allotrope.network.network import Network
 from allotrope.network.rewriting.averaged import averaged
+from allotrope.shrink.stripped import strip
 from allotrope.tasks import Task
 from allotrope.tasks.contract import Answers
 from allotrope.tasks.members import without_members
@@ -91,6 +92,7 @@ def with_rivals(
         for rival in rivals:
             path = folder / FOLDER / f"{rival.form}.onnx"
             rival.network.save(path)
+            strip(path, path)
             others.append(Candidate(RUNTIME, "float32", path, rival.form, facts=rival.facts))
         return [*among(folder), *others]
 
