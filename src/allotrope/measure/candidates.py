@@ -78,6 +78,26 @@ class Candidate:
         }
 
 
+@dataclass(frozen=True)
+class Bench:
+    """What candidates are measured with: files of inputs by name, and how many threads.
+
+    `deciding` is the split `validation`, `patience` the seconds that an answer may take. In
+    `folder` the files of quantizers lie as they wrote them, by form: with the names of nodes.
+    """
+
+    folder: Path
+    inputs: Mapping[str, str]
+    deciding: Split
+    threads: int
+    patience: float
+    report: Callable[[str], None]
+
+
+Further = Callable[[Sequence[Candidate], Sequence[Mapping[str, Any]], Bench], list[Candidate]]
+"""Candidates that follow from what the others answer: these, their rows before they are timed."""
+
+
 def measure_candidates(
     network: Network,
     calibration: Arrays,
@@ -88,17 +108,20 @@ def measure_candidates(
     threads: int | None = None,
     report: Callable[[str], None] = lambda line: None,
     among: Callable[[Path], list[Candidate]] | None = None,
+    further: Further | None = None,
 ) -> list[dict[str, Any]]:
     """A row for each candidate of a network of raw inputs and answers in units, by name.
 
     Writes `folder`/model.onnx, and what may be delivered to `folder`/candidates; `file` in a row
     is relative to `folder`. What fails is a row with its reason. `among` says which candidates
     there are, by default all. `calibration` are inputs of training examples. `splits` are
-    `validation`, which decides, and `test`, which is reported.
+    `validation`, which decides, and `test`, which is reported. `further` are candidates behind
+    these.
     """
     network.save(folder / FLOAT_FILE)
     (folder / INT8_FOLDER).mkdir(exist_ok=True)
-    rows = measure((among or candidates)(folder), calibrating(calibration), splits, threads, report)
+    every = (among or candidates)(folder)
+    rows = measure(every, calibrating(calibration), splits, threads, report, further=further)
     for row in rows:
         row["file"] = str(Path(row["file"]).relative_to(folder))
     return judge(rows, target, metric)
@@ -131,8 +154,12 @@ def measure(
     threads: int | None = None,
     report: Callable[[str], None] = lambda line: None,
     patience: float = PATIENCE,
+    further: Further | None = None,
 ) -> list[dict[str, Any]]:
-    """A row for each candidate, in their order; files that a quantizer must make are made first."""
+    """A row for each candidate, in their order; files that a quantizer must make are made first.
+
+    Those of `further` come behind, timed in the same rounds.
+    """
     threads = threads or cores()
     # A process a candidate is started: what a training left behind is of use to them.
     give_back()
@@ -146,19 +173,32 @@ def measure(
         arrays |= {"single": timed[SINGLE], "batch": timed[BATCH]}
         arrays["calibration"] = calibration
         inputs = {name: _written(scratch / f"{name}.npz", part) for name, part in arrays.items()}
-        workers = [
-            stack.enter_context(WorkerProcess(MEASURING, threads, patience)) for _ in candidates
-        ]
-        stage = _Stage(candidates, workers, threads)
+
+        def stage_of(each: Sequence[Candidate]) -> _Stage:
+            workers = [
+                stack.enter_context(WorkerProcess(MEASURING, threads, patience)) for _ in each
+            ]
+            return _Stage(each, workers, threads)
+
+        def answered(stage: _Stage) -> None:
+            stage.quantize(inputs["calibration"], scratch, stack)
+            stage.open(inputs["single"], inputs["batch"])
+            for name, split in splits.items():
+                stage.predict(name, inputs[name], split, scratch / "answers.npz")
+
+        stage = stage_of(candidates)
         stage.load()
         candidates_said = counted(len(candidates), "candidate")
         report(f"measuring {candidates_said} with {counted(threads, 'thread')}")
         for line in cut_in_words(deciding.inputs, timed):
             report(line)
-        stage.quantize(inputs["calibration"], stack)
-        stage.open(inputs["single"], inputs["batch"])
-        for name, split in splits.items():
-            stage.predict(name, inputs[name], split, scratch / "answers.npz")
+        answered(stage)
+        if further is not None:
+            bench = Bench(scratch, inputs, deciding, threads, patience, report)
+            behind = stage_of(further(candidates, stage.rows, bench))
+            behind.load()
+            answered(behind)
+            stage = stage.joined(behind)
         stage.time(inputs["single"], inputs["batch"])
         return stage.rows
 
@@ -180,6 +220,13 @@ class _Stage:
         self._candidates, self._workers, self._threads = candidates, workers, threads
         self.rows = [{**candidate.row, "file": str(candidate.file)} for candidate in candidates]
 
+    def joined(self, behind: _Stage) -> _Stage:
+        """Both, to be timed together."""
+        workers = [*self._workers, *behind._workers]
+        joined = _Stage([*self._candidates, *behind._candidates], workers, self._threads)
+        joined.rows = [*self.rows, *behind.rows]
+        return joined
+
     def load(self) -> None:
         """Every worker imports its runtime, all at once."""
         missing = {
@@ -195,15 +242,22 @@ class _Stage:
 
         self._each(load)
 
-    def quantize(self, calibration: str, stack: ExitStack) -> None:
-        """Makes the int8 files, a worker a quantizer, while the runtimes are being imported."""
+    def quantize(self, calibration: str, scratch: Path, stack: ExitStack) -> None:
+        """Makes the int8 files, a worker a quantizer, while the runtimes are being imported.
+
+        As the quantizers wrote them they lie in `scratch`.
+        """
         quantizers: dict[str, WorkerProcess] = {}
         for candidate in self._candidates:
             to_make = candidate.source is not None and candidate.form
             if to_make and candidate.form not in quantizers:
                 process = WorkerProcess(MEASURING, self._threads, self._workers[0].patience)
                 worker = quantizers[candidate.form] = stack.enter_context(process)
-                files = {"source": str(candidate.source), "target": str(candidate.file)}
+                files = {
+                    "source": str(candidate.source),
+                    "named": str(named_file(scratch, candidate.form)),
+                    "target": str(candidate.file),
+                }
                 worker.send("quantize", method=candidate.form, calibration=calibration, **files)
         failures = {}
         for form, worker in quantizers.items():
@@ -281,6 +335,11 @@ class _Stage:
                     row["reason"] = str(error)
 
 
+def named_file(folder: Path, form: str) -> Path:
+    """Where the file of a quantizer lies with all of its names."""
+    return folder / f"{form}.onnx"
+
+
 def _speed(timings: dict[int, Timing]) -> dict[str, Any]:
     batch = timings[BATCH].figures()
     return {
@@ -322,10 +381,10 @@ def cut_in_words(inputs: Arrays, timed: Mapping[int, Arrays]) -> list[str]:
 
 def calibrating(columns: Arrays) -> dict[str, np.ndarray]:
     """The examples of these columns from which int8 files take their ranges."""
-    spread = _spread(_count(columns))
-    return {name: column[spread] for name, column in columns.items()}
+    rows = spread(_count(columns), CALIBRATION)
+    return {name: column[rows] for name, column in columns.items()}
 
 
-def _spread(count: int) -> np.ndarray:
-    """Rows of at most `CALIBRATION` examples, evenly spread over all."""
-    return np.unique(np.linspace(0, count - 1, min(count, CALIBRATION)).astype(int))
+def spread(count: int, most: int) -> np.ndarray:
+    """At most so many rows, evenly spread over `count`."""
+    return np.unique(np.linspace(0, count - 1, min(count, most)).astype(int))

@@ -50,6 +50,21 @@ def judge(rows: Sequence[Row], target: Target, metric: Metric) -> list[Row]:
     return judged
 
 
+def keeps_metric(
+    row: Mapping[str, Any], rows: Sequence[Mapping[str, Any]], target: Target, metric: Metric
+) -> bool:
+    """Whether the answers of a row are within the limits, however fast and large it is.
+
+    `rows` are the candidates, of which those in float32 are compared with.
+    """
+    reference = reference_metric(rows, target, metric)
+    misses = [
+        *_metric_misses(row, reference, target, metric),
+        *_loss_misses(row, least_loss(rows), target),
+    ]
+    return all(excess <= 0 for _, excess in misses)
+
+
 def choose(rows: Sequence[Row], target: Target, metric: Metric) -> Row | None:
     """The fastest that passes, None if none does.
 
@@ -117,7 +132,9 @@ def float32_metric(rows: Sequence[Mapping[str, Any]], metric: Metric) -> float |
     return max((value for value in values if value is not None), key=metric.rank, default=None)
 
 
-def reference_metric(rows: Sequence[Row], target: Target, metric: Metric) -> float | None:
+def reference_metric(
+    rows: Sequence[Mapping[str, Any]], target: Target, metric: Metric
+) -> float | None:
     """What a drop is counted from: the best in float32, by the loss if that is limited.
 
     So what is best by its loss meets both limits, however far it is off by chance in the metric.
@@ -140,7 +157,9 @@ def least_loss(rows: Sequence[Mapping[str, Any]]) -> float | None:
     return min((loss for loss in losses if loss is not None), default=None)
 
 
-def _loss_misses(row: Row, least: float | None, target: Target) -> list[tuple[str, float]]:
+def _loss_misses(
+    row: Mapping[str, Any], least: float | None, target: Target
+) -> list[tuple[str, float]]:
     """The limit of the loss, as `_misses` has those of others."""
     loss = row.get("validation_loss")
     if target.max_worse is None or least is None or loss is None:
@@ -170,20 +189,32 @@ def _misses(
     """
     misses = []
     # The excess is a fraction of the limit, so that milliseconds, bytes and points compare.
-    latency, size, value = row["latency_ms"]["median"], row["size_bytes"], row.get(DECIDING)
+    latency, size = row["latency_ms"]["median"], row["size_bytes"]
     if target.max_latency is not None:
         text = f"latency {latency:.4g} ms is over {target.max_latency:.4g} ms"
         misses.append((text, latency / target.max_latency - 1))
     if target.max_size is not None:
         text = f"size {size:,} bytes is over {target.max_size:,} bytes"
         misses.append((text, size / target.max_size - 1))
-    if reference is not None and value is not None:
-        drop = metric.drop(reference, value)
-        apart = f"is {metric.apart(reference, value)} {best}, {target.max_drop:g} allowed"
-        text = f"validation {metric.title} {metric.text(value)} {apart}"
-        # As a fraction like the others; a drop of 0 allowed would make every excess infinite.
-        misses.append((text, (drop - target.max_drop - TOLERANCE) / max(target.max_drop, 0.1)))
-    return misses
+    return [*misses, *_metric_misses(row, reference, target, metric, best)]
+
+
+def _metric_misses(
+    row: Mapping[str, Any],
+    reference: float | None,
+    target: Target,
+    metric: Metric,
+    best: str = "float32",
+) -> list[tuple[str, float]]:
+    """The limit of the drop, as `_misses` has those of others."""
+    value = row.get(DECIDING)
+    if reference is None or value is None:
+        return []
+    drop = metric.drop(reference, value)
+    apart = f"is {metric.apart(reference, value)} {best}, {target.max_drop:g} allowed"
+    text = f"validation {metric.title} {metric.text(value)} {apart}"
+    # As a fraction like the others; a drop of 0 allowed would make every excess infinite.
+    return [(text, (drop - target.max_drop - TOLERANCE) / max(target.max_drop, 0.1))]
 
 
 def _praise(row: Row, reference: float | None, metric: Metric, best: str) -> str:

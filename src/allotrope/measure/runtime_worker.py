@@ -116,13 +116,22 @@ class Worker:
         """The most bytes of memory that this process has held, None if the system does not say."""
         return {"bytes": peak_memory()}
 
-    def quantize(self, method: str, source: str, calibration: str, target: str) -> dict[str, Any]:
-        """Writes the int8 form of a file, stripped of what only people and training read."""
+    def quantize(
+        self, method: str, source: str, calibration: str, named: str, target: str
+    ) -> dict[str, Any]:
+        """Writes the int8 form of a file, and stripped of what only people and training read."""
         from allotrope.shrink.quantize import QUANTIZERS
         from allotrope.shrink.stripped import strip
 
-        QUANTIZERS[method](Path(source), self._read(calibration), Path(target))
-        strip(Path(target), Path(target))
+        QUANTIZERS[method](Path(source), self._read(calibration), Path(named))
+        strip(Path(named), Path(target))
+        return {}
+
+    def float_form(self, method: str, source: str, target: str) -> dict[str, Any]:
+        """Writes the float file that a quantizer makes its own of."""
+        from allotrope.shrink.quantize import FLOAT_FORMS
+
+        FLOAT_FORMS[method](Path(source), Path(target))
         return {}
 
     def _read(self, path: str) -> dict[str, np.ndarray]:

@@ -6,6 +6,7 @@ docs/delivery.md.
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from importlib import util
@@ -61,11 +62,10 @@ def quantize_with_onnxruntime(source: Path, calibration: Arrays, target: Path) -
     every example in memory.
     """
     from onnxruntime.quantization import QuantType, quantize_static
-    from onnxruntime.quantization.shape_inference import quant_pre_process
 
     with tempfile.TemporaryDirectory() as folder:
         folded = Path(folder) / "folded.onnx"
-        quant_pre_process(str(source), str(folded), skip_symbolic_shape=True)
+        fold(source, folded)
         quantize_static(
             str(folded),
             str(target),
@@ -78,6 +78,13 @@ def quantize_with_onnxruntime(source: Path, calibration: Arrays, target: Path) -
             weight_type=QuantType.QInt8,
             extra_options={"WeightSymmetric": True},
         )
+
+
+def fold(source: Path, target: Path) -> None:
+    """Write the float file whose nodes ONNX Runtime rounds: normalization is in its layers."""
+    from onnxruntime.quantization.shape_inference import quant_pre_process
+
+    quant_pre_process(str(source), str(target), skip_symbolic_shape=True)
 
 
 def _before_layers(file: Path) -> list[str]:
@@ -123,3 +130,9 @@ QUANTIZERS: dict[str, Callable[[Path, Arrays, Path], None]] = {
     "nncf": quantize_with_nncf,
     "onnxruntime": quantize_with_onnxruntime,
 }
+
+FLOAT_FORMS: dict[str, Callable[[Path, Path], object]] = {
+    "nncf": shutil.copyfile,
+    "onnxruntime": fold,
+}
+"""What writes the float file whose nodes, by their names, are those of a quantizer's file."""

@@ -16,9 +16,10 @@ from allotrope.data.examples import Data
 from allotrope.data.like_lengths import ordinary
 from allotrope.delivery.finished import finished
 from allotrope.inputs.showing import with_examples
-from allotrope.measure.candidates import Split, measure_candidates
+from allotrope.measure.candidates import Split, measure_candidates, spread
 from allotrope.measure.choice import choose, distinction, nearest_miss
 from allotrope.measure.machine import cores
+from allotrope.measure.mixing import Mixing
 from allotrope.measure.rounds import measurement
 from allotrope.network.network import Network
 from allotrope.progress import Progress, duration
@@ -199,6 +200,7 @@ def measured(
         threads,
         show.say,
         with_rivals(forms, rivals),
+        mixing(data, task, target),
     )
     for line in trees_in_words(rows, task):
         show.say(line)
@@ -228,6 +230,18 @@ def judging(data: Data, split: str, task: Task, rivals: Sequence[Rival] = ()) ->
         of_forms,
         partial(ordinary, data.inputs),
     )
+
+
+def mixing(data: Data, task: Task, target: Target) -> Mixing:
+    """What leaves layers in float if int8 loses too much; training examples say which."""
+
+    def examples(count: int) -> Split:
+        rows = spread(len(data.train), count)
+        labels = data.train[task.name][rows]
+        inputs = {name: column[rows] for name, column in data.taken("train").items()}
+        return Split(inputs, lambda answers: task.answered(answers[task.name], labels))
+
+    return Mixing(target, task.metric, examples)
 
 
 def delivered(measured: Measured, target: Target) -> Delivered:
