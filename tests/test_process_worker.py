@@ -67,6 +67,7 @@ def test_runtimes_that_print_do_not_disturb_the_answers(worker, tmp_path):
     classifier().save(tmp_path / "model.onnx")
     files = {
         "source": str(tmp_path / "model.onnx"),
+        "named": str(tmp_path / "named.onnx"),
         "target": str(tmp_path / "int8.onnx"),
         "calibration": str(tmp_path / "images.npz"),
     }

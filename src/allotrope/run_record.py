@@ -188,6 +188,13 @@ class RoundsEntry(Entry):
 
 
 @dataclass(frozen=True)
+class MixedEntry(Entry):
+    """A row for each file of mixed precision that was tried before a rounding was learned."""
+
+    mixed: list[dict[str, Any]]
+
+
+@dataclass(frozen=True)
 class RoundingEntry(Entry):
     """Whether a rounding was learned after the rounds, of which form, and how."""
 
@@ -226,6 +233,7 @@ class RunRecord:
     origin: OriginEntry | None
     before: BeforeEntry | None
     rounds: RoundsEntry | None
+    mixed: MixedEntry | None
     rounding: RoundingEntry | None
     shrunk: ShrunkEntry | None
     end: EndEntry | None

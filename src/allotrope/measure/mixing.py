@@ -40,12 +40,14 @@ NAMED = 5
 class Mixing:
     """Files of mixed precision for the int8 candidates, if every one of them loses too much.
 
-    `examples` gives so many training examples, and what answers to them are worth.
+    `examples` gives so many training examples, and what answers to them are worth. `beside` are
+    rows that were measured before, if a drop is counted from one of these.
     """
 
     target: Target
     metric: Metric
     examples: Callable[[int], Split]
+    beside: Sequence[Row] = ()
 
     def __call__(
         self, candidates: Sequence[Candidate], rows: Sequence[Row], bench: Bench
@@ -69,7 +71,7 @@ class Mixing:
         return [self._mixed(candidate, rows, bench, orders) for candidate in losing]
 
     def _keeps(self, row: Row, rows: Sequence[Row]) -> bool:
-        return keeps_metric(row, rows, self.target, self.metric)
+        return keeps_metric(row, [*self.beside, *rows], self.target, self.metric)
 
     def _mixed(
         self,

@@ -18,6 +18,7 @@ from allotrope.report.columns_counting import columns_counting
 from allotrope.report.curves import learning_curves, thinned
 from allotrope.report.headline import headline
 from allotrope.report.judged import judged
+from allotrope.report.layers_rounded import layers_rounded
 from allotrope.report.race_page import comparison_page
 from allotrope.report.run_folder import RunFolder, read_run
 from allotrope.report.scatter import scatter
@@ -110,6 +111,7 @@ def _fit_page(folder: RunFolder) -> dict[str, Any]:
         "head": headline(run, candidates),
         "scatters": [chart for size in SCATTER_SIZES if (chart := scatter(candidates, *size))],
         "shrinking": shrinking(run, SCATTER_SIZES),
+        "sensitivity": layers_rounded(run),
         "measurement_note": sections.measurement_note(run),
         "curves": learning_curves(
             folder.history, run.number("training", "best_epoch"), judged(run)
@@ -127,6 +129,7 @@ def _fit_page(folder: RunFolder) -> dict[str, Any]:
     page["parts"] = [
         ("shrinking", "Shrinking", page["shrinking"]),
         ("candidates", "Candidates", candidates.rows),
+        ("sensitivity", "Sensitivity to rounding", page["sensitivity"]),
         ("answers", "Test data", page["answers"]),
         ("importance", "What answers rest on", page["importance"]),
         ("training", "Training", page["curves"] or page["training_facts"]),

@@ -12,6 +12,7 @@ from allotrope.network.network import Network
 from allotrope.run import Run, plain
 from allotrope.run_record import (
     BeforeEntry,
+    MixedEntry,
     RoundingEntry,
     RoundsEntry,
     ShrunkEntry,
@@ -23,6 +24,7 @@ from allotrope.run_words import inside, written
 from allotrope.verbs.journal import Page
 from allotrope.verbs.network_file import as_saved
 from allotrope.verbs.pipeline import Plan, TrainedPlan
+from allotrope.verbs.pipeline.mixed_stage import MixedPrecision
 from allotrope.verbs.pipeline.rounding_stage import TaughtRounding
 from allotrope.verbs.pipeline.shrunk_values import (
     Before,
@@ -46,6 +48,11 @@ def folder_of(run: Run, number: int) -> Path:
 def rounding_folder(run: Run) -> Path:
     """Where a training with rounding keeps its files."""
     return run.folder / ROUNDS / "rounding"
+
+
+def mixed_folder(run: Run) -> Path:
+    """Where files of mixed precision are tried."""
+    return run.folder / ROUNDS / "mixed"
 
 
 def recorded(run: Run) -> list[dict[str, Any]]:
@@ -197,6 +204,21 @@ class RoundPage(Page[Round]):
         """The rows as they were measured."""
         rows = _facts_of(run, self.taught.cut.number, "rows")
         return None if rows is None else Round(self.taught, inside(rows))
+
+
+@dataclass(frozen=True)
+class MixedPage(Page[MixedPrecision]):
+    """The rows of mixed precision; their files lie in the folder."""
+
+    def write(self, run: Run, value: MixedPrecision) -> MixedPrecision:
+        """The entry alone."""
+        run.enter(MixedEntry(written(list(value.rows), run.json["data"])))
+        return value
+
+    def read(self, run: Run) -> MixedPrecision | None:
+        """The rows as they were measured."""
+        entry = run.record.mixed
+        return None if entry is None else MixedPrecision(inside(entry.mixed))
 
 
 @dataclass(frozen=True)

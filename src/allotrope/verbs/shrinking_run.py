@@ -24,6 +24,7 @@ from allotrope.verbs.journal import Journal
 from allotrope.verbs.network_file import Tuning
 from allotrope.verbs.pipeline import Among, Plan, Start, TrainedPlan
 from allotrope.verbs.pipeline.cut_round import cut, further, taught
+from allotrope.verbs.pipeline.mixed_stage import MixedPrecision, mixed_precision
 from allotrope.verbs.pipeline.round_goals import Goal, Stand, next_goal
 from allotrope.verbs.pipeline.rounding_stage import (
     LEARNED,
@@ -39,10 +40,12 @@ from allotrope.verbs.shrink_pages import (
     BeforePage,
     ChosenPage,
     CutPage,
+    MixedPage,
     RoundingPage,
     RoundPage,
     TaughtPage,
     folder_of,
+    mixed_folder,
     rounding_folder,
     training_facts,
 )
@@ -228,9 +231,12 @@ class ShrinkingRun:
         network = plan.network if chosen is None else chosen.taught.network
         facts, speed = training_facts(rounds, chosen)
         run = self.journal.run
-        rounding = self.journal.value(
-            RoundingPage(), lambda: self._rounding(bench, before, rounds, chosen)
-        )
+        mixed = self.journal.value(MixedPage(), lambda: self._mixed(bench, before, chosen))
+        rounding = TaughtRounding()
+        if not mixed.suffices:
+            rounding = self.journal.value(
+                RoundingPage(), lambda: self._rounding(bench, before, rounds, chosen)
+            )
         said = _shrunk_facts(plan.network, network, chosen)
         trained = self.journal.value(
             ChosenPage(plan, network, said),
@@ -261,6 +267,15 @@ class ShrinkingRun:
         if facts.stopped == "interrupted":
             return "interrupted"
         return "done" if delivered.row is not None else "target-missed"
+
+    def _mixed(self, bench: Workbench, before: Before, chosen: Round | None) -> MixedPrecision:
+        """With some layers in float, if rounding alone keeps the network from the target."""
+        row = loses_by_rounding(bench, before, chosen)
+        if row is None:
+            return MixedPrecision()
+        network = bench.plan.network if chosen is None else chosen.taught.network
+        folder = mixed_folder(self.journal.run)
+        return mixed_precision(bench, before, network, row, folder)
 
     def _rounding(
         self, bench: Workbench, before: Before, rounds: list[Round], chosen: Round | None

@@ -232,8 +232,13 @@ def judging(data: Data, split: str, task: Task, rivals: Sequence[Rival] = ()) ->
     )
 
 
-def mixing(data: Data, task: Task, target: Target) -> Mixing:
-    """What leaves layers in float if int8 loses too much; training examples say which."""
+def mixing(
+    data: Data, task: Task, target: Target, beside: Sequence[Mapping[str, Any]] = ()
+) -> Mixing:
+    """What leaves layers in float if int8 loses too much; training examples say which.
+
+    `beside` are rows of before, if a drop is counted from one of these.
+    """
 
     def examples(count: int) -> Split:
         rows = spread(len(data.train), count)
@@ -241,7 +246,7 @@ def mixing(data: Data, task: Task, target: Target) -> Mixing:
         inputs = {name: column[rows] for name, column in data.taken("train").items()}
         return Split(inputs, lambda answers: task.answered(answers[task.name], labels))
 
-    return Mixing(target, task.metric, examples)
+    return Mixing(target, task.metric, examples, beside)
 
 
 def delivered(measured: Measured, target: Target) -> Delivered:
