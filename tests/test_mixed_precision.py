@@ -13,7 +13,7 @@ from allotrope.config import Repair, Target
 from allotrope.errors import UnsupportedError
 from allotrope.measure.candidates import Candidate, candidates, measure_candidates
 from allotrope.measure.choice import choose
-from allotrope.measure.mixing import Mixing, fewest
+from allotrope.measure.left_in_float import Mixing, fewest
 from allotrope.network.reading.read import load
 from allotrope.runtimes import runtime
 from allotrope.shrink.mixed_precision import rounded_in, rounded_layers

@@ -15,7 +15,7 @@ from allotrope.measure.candidates import (
     measure,
 )
 from allotrope.measure.choice import judge
-from allotrope.measure.mixing import MIXED
+from allotrope.measure.left_in_float import MIXED
 from allotrope.network.network import Network
 from allotrope.verbs.pipeline.outcome import judging, mixing
 from allotrope.verbs.pipeline.shrunk_measured import at_pace

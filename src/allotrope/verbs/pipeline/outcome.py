@@ -18,8 +18,8 @@ from allotrope.delivery.finished import finished
 from allotrope.inputs.showing import with_examples
 from allotrope.measure.candidates import Split, measure_candidates, spread
 from allotrope.measure.choice import choose, distinction, nearest_miss
+from allotrope.measure.left_in_float import Mixing
 from allotrope.measure.machine import cores
-from allotrope.measure.mixing import Mixing
 from allotrope.measure.rounds import measurement
 from allotrope.network.network import Network
 from allotrope.progress import Progress, duration
