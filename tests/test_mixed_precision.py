@@ -13,7 +13,7 @@ from allotrope.config import Repair, Target
 from allotrope.errors import UnsupportedError
 from allotrope.measure.candidates import Candidate, candidates, measure_candidates
 from allotrope.measure.choice import choose
-from allotrope.measure.left_in_float import Mixing, fewest
+from allotrope.measure.left_in_float import LeavingInFloat, fewest
 from allotrope.network.reading.read import load
 from allotrope.runtimes import runtime
 from allotrope.shrink.mixed_precision import rounded_in, rounded_layers
@@ -140,7 +140,7 @@ def measured_in(folder, among, target=TARGET, examples=split_of):
         ACCURACY,
         threads=1,
         among=among,
-        further=Mixing(target, ACCURACY, examples),
+        further=LeavingInFloat(target, ACCURACY, examples),
     )
 
 

@@ -37,7 +37,7 @@ NAMED = 5
 
 
 @dataclass(frozen=True)
-class Mixing:
+class LeavingInFloat:
     """Files of mixed precision for the int8 candidates, if every one of them loses too much.
 
     `examples` gives so many training examples, and what answers to them are worth. `beside` are
@@ -105,7 +105,7 @@ class Mixing:
         bench.report(_said(candidate, order[:count], len(order)))
         return replace(mixed, facts=facts)
 
-    def _order(self, known: RoundedLayers, files: _Files) -> list[LayerError]:
+    def _order(self, known: RoundedLayers, files: _TrialFiles) -> list[LayerError]:
         split = self.examples(examples_compared(known))
         inputs = files.write("examples", split.inputs)
 
@@ -159,7 +159,7 @@ def _said(candidate: Candidate, floats: Sequence[LayerError], count: int) -> str
     )
 
 
-class _Files:
+class _TrialFiles:
     """Networks as files of a candidate's runtime, one after the other in one process."""
 
     def __init__(
@@ -207,11 +207,11 @@ class _Files:
 
 
 @contextmanager
-def _opened(candidate: Candidate, bench: Bench) -> Iterator[_Files]:
+def _opened(candidate: Candidate, bench: Bench) -> Iterator[_TrialFiles]:
     """A process with the candidate's runtime."""
     with (
         tempfile.TemporaryDirectory() as folder,
         WorkerProcess(MEASURING, bench.threads, bench.patience) as worker,
     ):
         worker.ask("load", runtime=candidate.runtime)
-        yield _Files(candidate, bench, worker, Path(folder))
+        yield _TrialFiles(candidate, bench, worker, Path(folder))

@@ -17,7 +17,7 @@ from allotrope.measure.candidates import (
 from allotrope.measure.choice import judge
 from allotrope.measure.left_in_float import MIXED
 from allotrope.network.network import Network
-from allotrope.verbs.pipeline.outcome import judging, mixing
+from allotrope.verbs.pipeline.outcome import judging, leaving_in_float
 from allotrope.verbs.pipeline.shrunk_measured import at_pace
 from allotrope.verbs.pipeline.shrunk_values import BEFORE, Before, Row, Workbench, form_of
 
@@ -54,7 +54,7 @@ def mixed_precision(
         {"validation": judging(data, "validation", task)},
         bench.threads,
         bench.show.say,
-        further=mixing(data, task, before.target, [before.reference]),
+        further=leaving_in_float(data, task, before.target, [before.reference]),
     )
     # Limits are of the pace at which the network was measured as it came.
     judged = judge([before.reference, *at_pace(rows, today)], before.target, task.metric)[1:]

@@ -18,7 +18,7 @@ from allotrope.delivery.finished import finished
 from allotrope.inputs.showing import with_examples
 from allotrope.measure.candidates import Split, measure_candidates, spread
 from allotrope.measure.choice import choose, distinction, nearest_miss
-from allotrope.measure.left_in_float import Mixing
+from allotrope.measure.left_in_float import LeavingInFloat
 from allotrope.measure.machine import cores
 from allotrope.measure.rounds import measurement
 from allotrope.network.network import Network
@@ -200,7 +200,7 @@ def measured(
         threads,
         show.say,
         with_rivals(forms, rivals),
-        mixing(data, task, target),
+        leaving_in_float(data, task, target),
     )
     for line in trees_in_words(rows, task):
         show.say(line)
@@ -232,9 +232,9 @@ def judging(data: Data, split: str, task: Task, rivals: Sequence[Rival] = ()) ->
     )
 
 
-def mixing(
+def leaving_in_float(
     data: Data, task: Task, target: Target, beside: Sequence[Mapping[str, Any]] = ()
-) -> Mixing:
+) -> LeavingInFloat:
     """What leaves layers in float if int8 loses too much; training examples say which.
 
     `beside` are rows of before, if a drop is counted from one of these.
@@ -246,7 +246,7 @@ def mixing(
         inputs = {name: column[rows] for name, column in data.taken("train").items()}
         return Split(inputs, lambda answers: task.answered(answers[task.name], labels))
 
-    return Mixing(target, task.metric, examples, beside)
+    return LeavingInFloat(target, task.metric, examples, beside)
 
 
 def delivered(measured: Measured, target: Target) -> Delivered:
