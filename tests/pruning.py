@@ -7,6 +7,7 @@ import onnx
 import onnxruntime
 
 from allotrope.errors import UsageError
+from allotrope.frameworks.widening import widened, widened_array
 from allotrope.network.reading.read import load
 from allotrope.network.reading.shapes import infer_shapes
 from allotrope.shrink.prune import masked, pruned
@@ -41,14 +42,25 @@ def inputs_for(network, random, batch=2):
 def problems(network, removed, result, inputs, known=None, framework="reference"):
     """What is wrong with `result` as the network without the groups `removed`; empty if nothing."""
     zeroed = masked(network, removed, known)
-    expected = zeroed.run(inputs, framework)
+    expected, answers = (_answers(one, inputs, framework) for one in (zeroed, result))
     wrong = [
-        *_differences(framework, expected, result.run(inputs, framework), TOLERANCE),
+        *_differences(framework, expected, answers, TOLERANCE),
         *_of_the_file(result, zeroed, expected, inputs),
         *_of_the_shapes(result),
         *_of_the_weights(network, result),
     ]
     return wrong + _of_the_sizes(network, removed, result, known)
+
+
+def _answers(network, inputs, framework):
+    """Of the reference in float64, also of networks that it computes as runtimes do, in float32.
+
+    What is rounded to integers would else be rounded otherwise after sums in another order.
+    """
+    if framework == "reference":
+        network = widened(network)
+        inputs = {name: widened_array(array) for name, array in inputs.items()}
+    return network.run(inputs, framework)
 
 
 def _differences(where, expected, outputs, tolerance):

@@ -64,7 +64,89 @@ class Growing:
         self.builder.output(self.add("Gemm", [x, w, b], {"transB": 1}), name)
 
 
-class RarerSteps(Growing):
+class StepsByPlaces(Growing):
+    """Places that are looked up, left out, turned around, rounded or begun with."""
+
+    def looked_up_one_by_one(self, x, c):
+        """Elements of a row each by an index of its own, and put back elsewhere."""
+        shape = (1, c, self.side, self.side)
+        one = self.add("Slice", [x, self.ints(0), self.ints(1), self.ints(0)])
+        places = self.builder.constant(self.random.integers(-self.side, self.side, shape))
+        rows = self.add("GatherElements", [one, places], {"axis": int(self.random.choice([2, -1]))})
+        order = np.broadcast_to(self.random.permutation(self.side), shape)
+        inputs = [rows, self.builder.constant(order.copy()), self.conv(one, c, c)]
+        reduction = str(self.random.choice(["none", "add", "mul", "max"]))
+        attributes = {"axis": 3, "reduction": reduction}
+        return self.add("Add", [x, self.add("ScatterElements", inputs, attributes)]), c
+
+    def by_coordinates(self, x, c):
+        """Rows of channels by where they are, some of them changed."""
+        rows = self.add("Transpose", [x], {"perm": [2, 3, 0, 1]})
+        places = self.random.permutation(self.side**2)[:5]
+        named = self.ints(*np.stack(np.divmod(places, self.side), 1).reshape(-1))
+        named = self.add("Reshape", [named, self.ints(5, 2)])
+        chosen = self.add("Relu", [self.add("GatherND", [rows, named])])
+        reduction = str(self.random.choice(["none", "add", "max"]))
+        rows = self.add("ScatterND", [rows, named, chosen], {"reduction": reduction})
+        return self.add("Transpose", [rows], {"perm": [2, 3, 0, 1]}), c
+
+    def backwards(self, x, c):
+        """All channels in the other order, or all but the ends of them."""
+        start, end, left = (-1, -(2**40), c), (c + 3, 0, c - 1), (-2, 1, c - 3)
+        bounds = [start, end, left][int(self.random.integers(3 if c > 5 else 2))]
+        arrays = [self.ints(bounds[0]), self.ints(bounds[1]), self.ints(1), self.ints(-1)]
+        return self.add("Slice", [x, *arrays]), bounds[2]
+
+    def with_gaps(self, x, c):
+        """Every second or third channel, perhaps from the end on."""
+        step = int(self.random.choice([2, 3, -2]))
+        start, end = (1, 2**40) if step > 0 else (-1, -(2**40))
+        arrays = [self.ints(start), self.ints(end), self.ints(1), self.ints(step)]
+        length = len(range(c)[slice(start, end, step)])
+        return self.conv(self.add("Slice", [x, *arrays]), length, 4), 4
+
+    def rounded(self, x, c):
+        """In fine steps, so that what others add in another order seldom rounds otherwise.
+
+        Never the same twice: means of what was rounded lie halfway between steps.
+        """
+        steps = self.random.uniform(2e-4, 3e-4, c).astype(np.float32)
+        zeros = self.random.integers(-9, 9, c)
+        attributes = {"axis": 1}
+        if self.random.random() < 0.5:
+            steps, zeros, attributes = steps[0], zeros[0], {}
+        arrays = [self.builder.constant(np.asarray(one)) for one in (steps, zeros.astype(np.int16))]
+        whole = self.add("QuantizeLinear", [x, *arrays], attributes)
+        return self.add("DequantizeLinear", [whole, *arrays], attributes), c
+
+    def with_rounded_weights(self, x, c):
+        """A step for each filter."""
+        steps = self.builder.constant(self.random.uniform(0.005, 0.02, 8).astype(np.float32))
+        arrays = [steps, self.builder.constant(np.zeros(8, np.int8))]
+        whole = self.add("QuantizeLinear", [self.weight("w", 8, c, 1, 1), *arrays], {"axis": 0})
+        w = self.add("DequantizeLinear", [whole, *arrays], {"axis": 0})
+        return self.add("Conv", [x, w]), 8
+
+    def begun_with_a_state(self, x, c):
+        """States that are repeated for every example: one learned, one the same everywhere."""
+        steps = self.add("Transpose", [self.rows(x, c)], {"perm": [1, 0, 2]})
+        h = 6
+        arrays = [self.weight("w", 1, 4 * h, c), self.weight("r", 1, 4 * h, h)]
+        count = self.add("Slice", [self.add("Shape", [x]), self.ints(0), self.ints(1)])
+        target = self.add("Concat", [self.ints(1), count, self.ints(h)], {"axis": 0})
+        hidden = self.add("Expand", [self.weight("h", 1, 1, h), target])
+        number = np.array([self.random.choice([0.0, 0.5])], np.float32)
+        if self.random.random() < 0.5:
+            cell = self.add("ConstantOfShape", [target], {"value": number})
+        else:
+            cell = self.add("Expand", [self.builder.constant(number), target])
+        inputs = [steps, *arrays, "", "", hidden, cell]
+        (y,) = self.add("LSTM", inputs, {"hidden_size": h}, outputs=1)
+        y = self.add("Squeeze", [y, self.ints(1)])
+        return self.map(self.add("Transpose", [y], {"perm": [1, 0, 2]}), h), h
+
+
+class RarerSteps(StepsByPlaces):
     """Each takes a map and its channels and gives another."""
 
     def resized(self, x, c):

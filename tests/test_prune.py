@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -13,6 +14,7 @@ from allotrope.frameworks import framework as find_framework
 from allotrope.network import zoo
 from allotrope.network.build import Builder
 from allotrope.network.reading.read import load
+from allotrope.network.rewriting.quantized.rounding_pairs import with_rounding_pairs
 from allotrope.shrink.groups import groups
 from allotrope.shrink.prune import masked, pruned
 from planned import batch_for, planned
@@ -140,6 +142,76 @@ def test_what_has_no_rule_freezes_and_is_named():
     assert known.unknown == ("LRN",)
     assert len(known) == 0
     assert any(frozen.reason.operator == "LRN" for frozen in known.frozen)
+
+
+def rounded_layers(*, trains_steps=False, integers=()):
+    """Convolution, rounding with a step a channel, convolution; `integers` are stored kernels."""
+    random = np.random.default_rng(5)
+    b = Builder("rounded_layers")
+    x = b.input("x", np.float32, ("n", 3, 4, 4))
+    steps = random.uniform(0.01, 0.1, 6).astype(np.float32)
+    step = b.weight("step", steps) if trains_steps else b.constant(steps)
+
+    def kernel(name, *shape):
+        array = random.normal(size=(*shape, 1, 1)).astype(np.float32)
+        if name not in integers:
+            return b.weight(name, array)
+        whole = b.constant(np.round(40 * array).clip(-128, 127).astype(np.int8))
+        return b.add("DequantizeLinear", [whole, b.constant(np.float32(0.025))])
+
+    y = b.add("Conv", [x, kernel("w", 6, 3)])
+    zero = b.constant(random.integers(100, 150, 6).astype(np.uint8))
+    whole = b.add("QuantizeLinear", [y, step, zero], {"axis": 1})
+    y = b.add("DequantizeLinear", [whole, step, zero], {"axis": 1})
+    b.output(b.add("Conv", [y, kernel("v", 4, 6)]), "y")
+    return b.network()
+
+
+def test_rounding_as_one_step_is_cut_as_the_two_nodes_are():
+    two = rounded_layers()
+    one = two.changed(graph=with_rounding_pairs(two.graph, two.weights))
+    assert any(node.operator == "QuantizeDequantize" for node in one.graph.nodes)
+    x = inputs_for(two, np.random.default_rng(0))
+    expected = masked(two, removed := [group.number for group in groups(two)][:2]).run(x)
+    assert len(groups(one)) == len(groups(two)) == 6
+    for network, numbers in ((two, removed), (one, [g.number for g in groups(one)][:2])):
+        result = pruned(network, numbers)
+        assert result.weights["w"].shape == (4, 3, 1, 1)
+        np.testing.assert_allclose(result.run(x)["y"], expected["y"], rtol=1e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("how", "why"),
+    [
+        ({"trains_steps": True}, "QuantizeLinear .*its steps learn, and are no steps at 0"),
+        ({"integers": ("v",)}, "Conv .*what is removed would count in its sum"),
+    ],
+)
+def test_what_cannot_be_0_freezes_and_is_named(how, why):
+    known = groups(rounded_layers(**how))
+    assert len(known) == 0
+    assert any(re.search(why, str(frozen.reason)) for frozen in known.frozen)
+
+
+def test_integers_in_front_of_a_layer_that_learns_are_cut_with_it():
+    network = rounded_layers(integers=("w",))
+    known, inputs = groups(network), inputs_for(network, np.random.default_rng(0))
+    removed = [group.number for group in known][:2]
+    result = pruned(network, removed, known)
+    assert problems(network, removed, result, inputs, known) == []
+    assert any(array.shape == (4, 3, 1, 1) for array in result.graph.constants.values())
+
+
+def test_gaps_on_two_axes_at_once_stay():
+    b = Builder()
+    x = b.input("x", np.float32, ("n", 3, 6, 6))
+    y = b.add("Conv", [x, b.weight("w", np.ones((8, 3, 1, 1), np.float32))])
+    bounds = [np.array(each, np.int64) for each in ([0, 0], [8, 6], [1, 2], [2, 2])]
+    y = b.add("Slice", [y, *map(b.constant, bounds)])
+    b.output(b.add("Conv", [y, b.weight("v", np.ones((4, 4, 1, 1), np.float32))]), "y")
+    known = groups(b.network())
+    assert len(known) == 0
+    assert "Slice" in {frozen.reason.operator for frozen in known.frozen}
 
 
 def test_an_array_of_two_layers_is_copied_and_a_tied_weight_is_not():

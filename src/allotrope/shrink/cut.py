@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -41,6 +41,7 @@ class Cut:
         self.relations, self.removed, self.rewriter = relations, removed, rewriter
         self._stays = ~np.isin(relations.roots, removed)
         """Of every atom, whether it stays."""
+        self._in_front: list[Node] = []
 
     def mask(self, axis: Axis) -> Mask:
         """Which places of an axis stay."""
@@ -83,3 +84,40 @@ class Cut:
         name = self.rewriter.constant(old or f"{node.outputs[0]}/lengths", array)
         missing = ("",) * (position + 1 - len(node.inputs))
         return replace(node, inputs=(*node.inputs, *missing)).with_input(position, name)
+
+    def with_computed(
+        self, node: Node, position: int, count: int, entries: Mapping[int, int]
+    ) -> Node:
+        """The node with some of the `count` entries of a computed input that steers replaced.
+
+        What makes them stands in front of the node: `in_front`. It is joined of parts, through
+        which inference of shapes sees what is known of each entry.
+        """
+        parts, start = [], 0
+        for place in sorted(entry % count for entry in entries):
+            if place > start:
+                parts.append(self._stretch(node.inputs[position], start, place))
+            number = np.array([entries.get(place, entries.get(place - count))], np.int64)
+            parts.append(self.rewriter.constant(f"{node.outputs[0]}/length", number))
+            start = place + 1
+        if start < count:
+            parts.append(self._stretch(node.inputs[position], start, count))
+        name = self._made_in_front("Concat", parts, f"{node.outputs[0]}/lengths", {"axis": 0})
+        return node.with_input(position, name)
+
+    def _stretch(self, name: str, start: int, end: int) -> str:
+        bounds = [np.array([bound], np.int64) for bound in (start, end)]
+        inputs = [self.rewriter.constant(f"{name}/bound", bound) for bound in bounds]
+        return self._made_in_front("Slice", [name, *inputs], f"{name}/part", {})
+
+    def _made_in_front(
+        self, operator: str, inputs: Sequence[str], name: str, attributes: Mapping[str, Any]
+    ) -> str:
+        name = self.rewriter.fresh(name)
+        self._in_front.append(Node(operator, tuple(inputs), (name,), attributes, name))
+        return name
+
+    def in_front(self) -> list[Node]:
+        """The nodes that the one that was changed last needs in front of it."""
+        nodes, self._in_front = self._in_front, []
+        return nodes

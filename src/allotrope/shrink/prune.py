@@ -42,7 +42,7 @@ def pruned(network: Network, removed: Iterable[int], known: Groups | None = None
         if cut.touches(index) and node.operator in FOLLOWS:
             changed = FOLLOWS[node.operator](cut, index, changed)
         if changed is not node:
-            rewriter.replace(filter(None, node.outputs), [changed])
+            rewriter.replace(filter(None, node.outputs), [*cut.in_front(), changed])
     return rewriter.applied_to(network)
 
 

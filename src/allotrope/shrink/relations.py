@@ -22,12 +22,14 @@ What it does not take of an input by `Junction.take` stays whole.
 """
 
 RULES: dict[str, Rule] = {}
+OWN = "allotrope"
+"""The domain of operators that only networks in training have; no name is ONNX's too."""
 
 NO_RULE = "there is no rule for how this operator treats an axis that is cut"
 
 
 def relates(*operators: str) -> Callable[[Rule], Rule]:
-    """Enters a rule for operators of ONNX's own."""
+    """Enters a rule for operators of ONNX's own, or of ours."""
 
     def enter(function: Rule) -> Rule:
         RULES.update(dict.fromkeys(operators, function))
@@ -113,7 +115,8 @@ class Relations:
         """The axes of each output, and why what was not taken stays."""
         nothing = [self._whole(name) for name in node.outputs]
         rule = RULES.get(node.operator)
-        if rule is None or node.domain or next(node.subgraphs, None) is not None:
+        is_known = rule is not None and node.domain in ("", OWN)
+        if rule is None or not is_known or next(node.subgraphs, None) is not None:
             return nothing, NO_RULE
         names = (*filter(None, node.inputs), node.outputs[0])
         if any(self.lookup.rank(name) < 0 for name in names):

@@ -12,9 +12,6 @@ from allotrope.shrink.cut import Cut, follows
 from allotrope.shrink.junction import Axes, Junction, Whole, same, valued
 from allotrope.shrink.relations import relates
 
-FAR = 2**31
-"""Beyond every end."""
-
 
 @relates("Transpose")
 def transpose(junction: Junction) -> Sequence[Axes]:
@@ -125,91 +122,6 @@ def to_lengths(cut: Cut, index: int, node: Node) -> Node:
     attributes = {k: v for k, v in node.attributes.items() if k != "num_outputs"}
     bare = Node(node.operator, node.inputs, node.outputs, attributes, node.name)
     return cut.with_constant(bare, 1, np.array(lengths, np.int64))
-
-
-@relates("Slice")
-def slice_(junction: Junction) -> Sequence[Axes]:
-    """A stretch of each axis that it names."""
-    try:
-        cuts, unknown = _cuts(junction), set[int]()
-    except Whole:
-        # Where it cuts is not known beforehand: the axes that it names stay.
-        cuts, unknown = {}, _named(junction)
-    axes = []
-    for number, length in enumerate(junction.shape()):
-        start, end, step = cuts.get(number, (0, FAR, 1))
-        if (start, step) == (0, 1) and end >= FAR - 1 and number not in unknown:
-            axes.append(junction.passed(junction.take(0, number)))
-            continue
-        axis = None
-        if step == 1 and isinstance(length, int) and number not in unknown:
-            axis = junction.take(0, number)
-        axes.append(None if axis is None else Axis(axis.atoms[start:end], axis.at))
-    return [tuple(axes)]
-
-
-def _named(junction: Junction) -> set[int]:
-    """The axes that are cut. Raises: Whole if they are not known."""
-    axes, rank = junction.constant(3), len(junction.inputs[0])
-    if axes is None:
-        return set(range(rank))
-    return {int(axis) % rank for axis in axes}
-
-
-def _cuts(junction: Junction) -> dict[int, tuple[int, int, int]]:
-    """Start, end and step of each axis that is named."""
-    starts, ends, axes, steps = (junction.constant(position) for position in range(1, 5))
-    assert starts is not None
-    assert ends is not None
-    count = len(starts)
-    numbers = range(count) if axes is None else axes.tolist()
-    by = [1] * count if steps is None else steps.tolist()
-    stretches = zip(starts.tolist(), ends.tolist(), by, strict=True)
-    rank = len(junction.inputs[0])
-    return {int(n) % rank: stretch for n, stretch in zip(numbers, stretches, strict=True)}
-
-
-@follows("Slice")
-def to_stretch(cut: Cut, index: int, node: Node) -> Node:
-    """The same places, where they are now."""
-    masks, arrays = cut.masks(index), cut.rewriter.arrays
-    if node.inputs[1] not in arrays or node.inputs[2] not in arrays:
-        return node
-    starts, ends = (arrays[node.inputs[position]].copy() for position in (1, 2))
-    axes = range(len(starts))
-    if node.input(3):
-        axes = arrays[node.inputs[3]].tolist()
-    for place, axis in enumerate(axes):
-        mask = masks[axis]
-        if mask is not None:
-            start, end, _ = slice(int(starts[place]), int(ends[place])).indices(len(mask))
-            starts[place] = mask[:start].sum()
-            ends[place] = mask[: max(start, end)].sum()
-    return cut.with_constant(cut.with_constant(node, 1, starts), 2, ends)
-
-
-@relates("Expand")
-def expand(junction: Junction) -> Sequence[Axes]:
-    """Axes that keep their length pass."""
-    made, rank = junction.made(), len(junction.inputs[0])
-    target = junction.constant(1)
-    assert target is not None
-    axes: list[Axis | None] = [None] * len(made)
-    for from_end in range(1, rank + 1):
-        if junction.shape()[-from_end] == made[-from_end]:
-            axes[-from_end] = junction.passed(junction.take(0, -from_end))
-    return [tuple(axes)]
-
-
-@follows("Expand")
-def to_any_length(cut: Cut, index: int, node: Node) -> Node:
-    """One is as long as the axis is, however long that is now."""
-    target = cut.rewriter.arrays[node.inputs[1]].copy()
-    masks = cut.masks(index)
-    for from_end in range(1, min(len(masks), len(target)) + 1):
-        if masks[-from_end] is not None:
-            target[-from_end] = 1
-    return cut.with_constant(node, 1, target)
 
 
 @relates("Tile")
