@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +29,14 @@ from allotrope.verbs.pipeline.network_costs import Pricing, pricing
 from allotrope.verbs.pipeline.planning import Plan
 from allotrope.verbs.pipeline.round_goals import Goal
 from allotrope.verbs.pipeline.shrunk_measured import timed_untrained
-from allotrope.verbs.pipeline.shrunk_values import Before, CutNetwork, TaughtCut, Workbench
+from allotrope.verbs.pipeline.shrunk_values import (
+    Before,
+    CutNetwork,
+    Form,
+    TaughtCut,
+    Timed,
+    Workbench,
+)
 
 STATISTICS = 30
 """So many batches give BatchNormalization new statistics, and slopes by which groups count."""
@@ -39,6 +46,20 @@ NEAR = 1.02
 """A network that takes so much more than it was to take is near enough on the way."""
 GENTLE = 0.5
 """A network that goes on learning begins at this part of the learning rate it once learned with."""
+
+
+@dataclass(frozen=True)
+class TimedCut:
+    """A cut network, what was thought of it, and what it takes: `excess` times its goal."""
+
+    network: Network
+    prediction: Prediction
+    timed: Timed
+    excess: float
+
+    def rank(self) -> tuple[float, float]:
+        """Less is better: how far it misses its goal, and what was lost for it."""
+        return max(self.excess, NEAR), self.prediction.lost
 
 
 def cut(
@@ -58,43 +79,77 @@ def cut(
     if not goal.cuts:
         show.say(f"round {number}: it is fast and small enough, and trains further")
         return CutNetwork(number, latest, recipe, _facts(latest, goal, None, {}))
-    smaller, prediction, timed = _timed_cut(bench, before, latest, goal, recipe, folder)
-    show.say(_said(number, timed, smaller, plan.network))
+    nearest = _timed_cut(bench, before, latest, goal, recipe, folder)
+    costs = nearest.timed.costs
+    show.say(_said(number, costs, nearest.network, plan.network))
     # With channels gone, every layer takes other values than its statistics are of.
     batches = (each.inputs for each in _batches(plan, recipe))
-    renewed = with_new_statistics(smaller, batches, plan.framework)
-    return CutNetwork(number, renewed, recipe, _facts(renewed, goal, prediction, timed))
+    renewed = with_new_statistics(nearest.network, batches, plan.framework)
+    return CutNetwork(number, renewed, recipe, _facts(renewed, goal, nearest.prediction, costs))
 
 
 def _timed_cut(
     bench: Workbench, before: Before, latest: Network, goal: Goal, recipe: Recipe, folder: Path
-) -> tuple[Network, Prediction, dict[str, float]]:
-    """The largest part of the network that reaches the goal by the clock, not by a prediction."""
+) -> TimedCut:
+    """The largest part of the network that reaches the goal by the clock, not by a prediction.
+
+    What is cut should be fastest in the runtime whose kernels said what to cut: if another one
+    turns out to be faster, its kernels are asked as well.
+    """
     known = groups(latest)
     worth = _importance(bench.plan, latest, known, recipe)
-    with pricing(bench, before, latest, known, goal.latency) as prices:
 
-        def cut_to(aim: Goal) -> tuple[Network, Prediction]:
-            return _smaller(prices, latest, known, worth, aim)
+    def timed(network: Network) -> Timed:
+        return timed_untrained(bench, before, network, folder)
 
-        aim = goal
-        smaller, prediction = cut_to(aim)
-        for trial in range(1, TRIES + 1):
-            timed = timed_untrained(bench, before, smaller, folder)
-            excess_ms = _excess(timed["latency_ms"], goal.latency)
-            excess_bytes = _excess(timed["size_bytes"], goal.size)
-            if max(excess_ms, excess_bytes) <= NEAR or trial == TRIES:
-                break
-            wished = replace(
-                aim,
-                latency=_tightened(aim.latency, excess_ms),
-                size=_tightened(aim.size, excess_bytes),
-            )
-            step = _reachable(cut_to, aim, wished)
-            if step is None:
-                break
-            aim, (smaller, prediction) = step
-        return smaller, prediction, timed
+    def nearest(kernels: Form | None) -> TimedCut:
+        with pricing(bench, before, latest, known, kernels) as prices:
+
+            def cut_to(aim: Goal) -> tuple[Network, Prediction]:
+                return _smaller(prices, latest, known, worth, aim)
+
+            return _nearest(cut_to, timed, goal)
+
+    if goal.latency is None:
+        return nearest(None)
+    asked = before.form_at(goal.latency)
+    first = nearest(asked)
+    fastest = first.timed.form
+    if fastest == asked:
+        return first
+    bench.show.say(f"what was cut is faster by {fastest[0]} {fastest[1]}: its kernels are asked")
+    try:
+        return min(first, nearest(fastest), key=TimedCut.rank)
+    except UsageError as error:
+        bench.show.say(f"they do not lead to the goal: {error}")
+        return first
+
+
+def _nearest(
+    cut_to: Callable[[Goal], tuple[Network, Prediction]],
+    timed_of: Callable[[Network], Timed],
+    goal: Goal,
+) -> TimedCut:
+    """A cut by predictions, made again by what the clock says of it until it reaches the goal."""
+    aim = goal
+    smaller, prediction = cut_to(aim)
+    for trial in range(1, TRIES + 1):
+        timed = timed_of(smaller)
+        excess_ms = _excess(timed.costs["latency_ms"], goal.latency)
+        excess_bytes = _excess(timed.costs["size_bytes"], goal.size)
+        excess = max(excess_ms, excess_bytes)
+        if excess <= NEAR or trial == TRIES:
+            break
+        wished = replace(
+            aim,
+            latency=_tightened(aim.latency, excess_ms),
+            size=_tightened(aim.size, excess_bytes),
+        )
+        step = _reachable(cut_to, aim, wished)
+        if step is None:
+            break
+        aim, (smaller, prediction) = step
+    return TimedCut(smaller, prediction, timed, excess)
 
 
 def _reachable(

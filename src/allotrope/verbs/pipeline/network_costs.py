@@ -14,7 +14,7 @@ from allotrope.network.summary import multiply_adds, parameters
 from allotrope.shrink.choose_widths import CostOf
 from allotrope.shrink.groups import Groups
 from allotrope.shrink.layer_widths import Widths, multiples
-from allotrope.verbs.pipeline.shrunk_values import Before, Workbench
+from allotrope.verbs.pipeline.shrunk_values import Before, Form, Workbench
 
 
 @dataclass(frozen=True)
@@ -76,18 +76,18 @@ class Pricing:
 
 @contextmanager
 def pricing(
-    bench: Workbench, before: Before, network: Network, known: Groups, latency: float | None
+    bench: Workbench, before: Before, network: Network, known: Groups, kernels: Form | None
 ) -> Iterator[Pricing]:
-    """What smaller forms of a network cost: by this machine's kernels, if a latency is aimed at.
+    """What smaller forms of a network cost: by this machine's kernels in a runtime and precision.
 
-    They are timed in the runtime and precision in which most of the network can stay at it.
+    Without `kernels`, or if they cannot be timed, multiply-adds stand for seconds.
     """
     costs = Costs.of(before)
     usual = Pricing(costs.seconds, costs.bytes)
-    if latency is None:
+    if kernels is None:
         yield usual
         return
-    runtime, precision, form = before.form_at(latency)
+    runtime, precision, form = kernels
     one = {name: column[:1] for name, column in bench.plan.data.taken("validation").items()}
     with ExitStack() as stack:
         try:

@@ -35,6 +35,7 @@ from allotrope.verbs.pipeline.shrunk_values import (
     Row,
     Span,
     TaughtCut,
+    Timed,
     Workbench,
     form_of,
     latency_of,
@@ -168,14 +169,13 @@ def _forms(own: Sequence[Row], today: Row, narrow: Sequence[Row]) -> tuple[Form,
     return tuple(dict.fromkeys([*alike[:1], *keys[:1], fastest]))
 
 
-def timed_untrained(
-    bench: Workbench, before: Before, network: Network, folder: Path
-) -> dict[str, float]:
+def timed_untrained(bench: Workbench, before: Before, network: Network, folder: Path) -> Timed:
     """What a network takes in its fastest form; latency and size need no training.
 
     Raises: UsageError if it cannot be measured.
     """
-    return _costs(network, _timed(bench, before.forms, network, folder, before.today))
+    rows = _timed(bench, before.forms, network, folder, before.today)
+    return Timed(form_of(min(rows, key=latency_of)), _costs(network, rows))
 
 
 def _timed(

@@ -19,6 +19,8 @@ Form = tuple[str, str, str]
 """Runtime, precision and quantizer of a candidate."""
 BEFORE = "before"
 """The form of the file that was delivered before."""
+CLEARLY = 0.05
+"""A form leaves more of the network than another if it does so by this share; less is noise."""
 
 
 @dataclass(frozen=True)
@@ -72,10 +74,14 @@ class Before:
         return next(row for row in self.rows if row.get(REFERENCE))
 
     def form_at(self, latency: float) -> Form:
-        """The form in which most of the network can stay at a latency in ms."""
-        if not self.spans:
-            return self.forms[0]
-        return max(self.spans, key=lambda span: span.left_at(latency)).form
+        """The form in which most of the network can stay at a latency in ms.
+
+        The one in front, by which rounds are judged first, unless another clearly leaves more.
+        """
+        left = {span.form: span.left_at(latency) for span in self.spans}
+        first = self.forms[0]
+        best = max(left, key=lambda form: left[form], default=first)
+        return best if left.get(best, 0.0) > left.get(first, -1.0) + CLEARLY else first
 
     @property
     def meets(self) -> bool:
@@ -84,6 +90,17 @@ class Before:
         slow = most_ms is not None and latency_of(self.today) > most_ms
         large = most_bytes is not None and self.today["size_bytes"] > most_bytes
         return not (slow or large)
+
+
+@dataclass(frozen=True)
+class Timed:
+    """What a network takes that has not learned: in its fastest form, and which that is.
+
+    `costs` are `latency_ms`, `size_bytes`, `multiply_adds` and `weights`.
+    """
+
+    form: Form
+    costs: dict[str, float]
 
 
 @dataclass(frozen=True)
