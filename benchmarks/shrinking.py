@@ -29,14 +29,19 @@ def arguments():
     parser.add_argument("--max-size")
     parser.add_argument("--max-drop", type=float, default=0.5)
     parser.add_argument("--budget", default="15m")
-    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--threads", type=int, help="of trainings, all cores by default")
+    parser.add_argument("--measure-threads", type=int, default=1, help="of the files")
     parser.add_argument("--times", type=int, default=20)
     parser.add_argument("--out", default="runs")
     return parser.parse_args()
 
 
+def threads_of(asked):
+    return {"threads": asked.threads, "measure_threads": asked.measure_threads}
+
+
 def fitted(asked):
-    options = {"budget": asked.fit, "network": asked.network, "threads": asked.threads}
+    options = {"budget": asked.fit, "network": asked.network, **threads_of(asked)}
     return allotrope.fit(asked.data, out=asked.out, **options).folder
 
 
@@ -56,7 +61,7 @@ def main():
     asked = arguments()
     source = asked.run or fitted(asked)
     options = {"max_latency": asked.max_latency, "max_size": asked.max_size}
-    options |= {"max_drop": asked.max_drop, "budget": asked.budget, "threads": asked.threads}
+    options |= {"max_drop": asked.max_drop, "budget": asked.budget, **threads_of(asked)}
     run = allotrope.shrink(source, out=asked.out, **options)
     print(run)
     if run.delivered is None:
@@ -64,7 +69,8 @@ def main():
     data = allotrope.read(run.json["origin"]["reading"]["data"])
     inputs = {name: x[:64] for name, x in data.taken("validation").items()}
     times = [
-        measured(run, ["before", "delivered"], inputs, asked.threads) for _ in range(asked.times)
+        measured(run, ["before", "delivered"], inputs, asked.measure_threads)
+        for _ in range(asked.times)
     ]
     before, after = np.array(times).T
     print(

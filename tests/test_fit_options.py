@@ -35,6 +35,15 @@ def test_units_become_numbers():
     assert options.data == DataOptions(seed=7)
 
 
+def test_files_are_timed_with_as_many_threads_as_train_unless_it_is_said():
+    assert fit_options(USUAL).measuring_threads is None
+    assert fit_options({**USUAL, "threads": 2}).measuring_threads == 2
+    apart = fit_options({**USUAL, "threads": 2, "measure_threads": 1})
+    assert apart.measuring_threads == 1 and apart.settings.threads == 2
+    with pytest.raises(UsageError, match="measure_threads is 0"):
+        fit_options({**USUAL, "measure_threads": 0})
+
+
 def test_only_what_was_asked_for_replaces_the_recipe():
     assert fit_options(USUAL).recipe == {}
     assert fit_options({**USUAL, "batch_size": 64, "flip": False}).recipe == {

@@ -66,6 +66,7 @@ def fit(
     memory_layout: str | None = None,
     compile: bool | None = None,
     threads: int | None = None,
+    measure_threads: int | None = None,
     validation: float = 0.1,
     test: float = 0.2,
     optimizer: str | None = None,
@@ -221,7 +222,7 @@ def _fitted(
         scored = journal.value(
             pages.ScoresPage(trained), lambda: pipeline.scored(trained, show, options.saliency)
         )
-        threads, target = options.settings.threads, options.target
+        threads, target = options.measuring_threads, options.target
         measured = journal.value(
             pages.CandidatesPage(scored),
             lambda: pipeline.measured(scored, run.folder, target, threads, among, show),

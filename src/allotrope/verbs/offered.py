@@ -108,6 +108,12 @@ FIT = (
         range=ABOVE_0,
     ),
     Option(
+        "measure_threads",
+        "processor threads of the files that are measured, as many as they will have where they "
+        "run; as --threads by default.",
+        range=ABOVE_0,
+    ),
+    Option(
         "optimizer",
         "sgd, momentum, nesterov, rmsprop, adam or adamw.",
         choices=OPTIMIZERS,
@@ -242,8 +248,8 @@ SHRINK = (
     *(
         _BY_NAME[name]
         for name in (
-            *("out", "threads", "validation", "test", "batch_size", "learning_rate"),
-            *("augmentation", "mixup", "saliency", "quiet"),
+            *("out", "threads", "measure_threads", "validation", "test", "batch_size"),
+            *("learning_rate", "augmentation", "mixup", "saliency", "quiet"),
         )
     ),
     *TRAINING,

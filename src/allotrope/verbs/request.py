@@ -59,12 +59,21 @@ class Request:
 
 @dataclass(frozen=True, kw_only=True)
 class FitOptions(Request):
-    """The arguments of `fit`; `asked_drop` says whether the target's drop is one of them."""
+    """The arguments of `fit`; `asked_drop` says whether the target's drop is one of them.
+
+    `measure_threads` are those of the files that are measured, None for as many as train.
+    """
 
     framework: str
     target: Target
     saliency: bool
     asked_drop: bool = False
+    measure_threads: int | None = None
+
+    @property
+    def measuring_threads(self) -> int | None:
+        """The threads of the files that are measured; None for all cores."""
+        return self.measure_threads or self.settings.threads
 
 
 def fit_options(arguments: Mapping[str, Any], missing: Missing | None = None) -> FitOptions:
@@ -108,6 +117,7 @@ def fit_options(arguments: Mapping[str, Any], missing: Missing | None = None) ->
             max_drop=USUAL_DROP if arguments["max_drop"] is None else arguments["max_drop"],
         ),
         asked_drop=arguments["max_drop"] is not None,
+        measure_threads=arguments["measure_threads"],
         recipe=recipe,
         file=file,
         repair=Repair.without(arguments["no_repair"]),

@@ -56,6 +56,7 @@ def shrink(
     resume: str | Path | None = None,
     seed: int | None = None,
     threads: int | None = None,
+    measure_threads: int | None = None,
     validation: float | None = None,
     test: float | None = None,
     batch_size: int | None = None,

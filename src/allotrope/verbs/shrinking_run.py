@@ -86,7 +86,7 @@ class ShrinkingRun:
     @property
     def threads(self) -> int | None:
         """Those that measure."""
-        return self.options.settings.threads
+        return self.options.measuring_threads
 
     def run(self) -> str:
         """All stages; how it ended."""
