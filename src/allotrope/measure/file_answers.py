@@ -45,17 +45,27 @@ class FileAnswers:
         self._stack.close()
 
     def __call__(self, inputs: Arrays) -> dict[str, np.ndarray]:
-        """The answers by task, in the user's terms. Raises: WorkerError."""
+        """All outputs of the file by name. Raises: WorkerError."""
+        path = self._written(inputs)
+        output = self._scratch / "answers.npz"
+        self._worker.ask("predict", inputs=str(path), output=str(output))
+        path.unlink()
+        return read_arrays(output)
+
+    def tune(self, inputs: Arrays) -> None:
+        """Chooses how such a batch is run from now on. Raises: WorkerError."""
+        path = self._written(inputs)
+        self._worker.ask("tune", inputs=str(path))
+        path.unlink()
+
+    def _written(self, inputs: Arrays) -> Path:
         # A worker knows inputs by the name of their file, so that no name may come twice.
         path = self._scratch / f"inputs-{self._asked}.npz"
         write_columns(path, inputs)
         if not self._asked:
             self._open(str(path), inputs)
         self._asked += 1
-        output = self._scratch / "answers.npz"
-        self._worker.ask("predict", inputs=str(path), output=str(output))
-        path.unlink()
-        return read_arrays(output)
+        return path
 
     def _open(self, path: str, inputs: Arrays) -> None:
         few = Path(path).with_name("first.npz")

@@ -25,6 +25,7 @@ from allotrope.training.checkpoints import resumable
 from allotrope.training.loop import Trained, train
 from allotrope.training.loss_gradients import loss_gradients
 from allotrope.training.plan import plan_for
+from allotrope.verbs.pipeline.asked_teacher import asked_teacher
 from allotrope.verbs.pipeline.network_costs import Pricing, pricing
 from allotrope.verbs.pipeline.planning import Plan
 from allotrope.verbs.pipeline.round_goals import Goal
@@ -248,19 +249,23 @@ def _facts(
 def taught(bench: Workbench, cut: CutNetwork, folder: Path) -> TaughtCut:
     """The cut network trained by the whole one; from the newest checkpoint, if there is one."""
     plan, show = bench.plan, bench.show
-    teaching = distillation(plan.network, plan.data, cut.recipe, plan.framework, plan.settings)
-    result = train(
-        cut.network,
-        plan.data,
-        cut.recipe,
-        plan.settings,
-        plan.framework,
-        folder,
-        show,
-        resume=resumable(folder / "checkpoints"),
-        has_learned=True,
-        teaching=teaching,
-    )
+    example = next(_batches(plan, cut.recipe)).inputs
+    with asked_teacher(plan.network, example, plan.settings, show) as answers:
+        teaching = distillation(
+            plan.network, plan.data, cut.recipe, plan.framework, plan.settings, answers=answers
+        )
+        result = train(
+            cut.network,
+            plan.data,
+            cut.recipe,
+            plan.settings,
+            plan.framework,
+            folder,
+            show,
+            resume=resumable(folder / "checkpoints"),
+            has_learned=True,
+            teaching=teaching,
+        )
     show.close()
     return TaughtCut(cut, result.network, _of_training(result), result.history)
 
