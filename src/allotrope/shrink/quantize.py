@@ -55,7 +55,9 @@ def quantize_with_nncf(source: Path, calibration: Arrays, target: Path) -> None:
     onnx.save(quantized, target)
 
 
-def quantize_with_onnxruntime(source: Path, calibration: Arrays, target: Path) -> None:
+def quantize_with_onnxruntime(
+    source: Path, calibration: Arrays, target: Path, *, per_channel: bool = True
+) -> None:
     """Write an ONNX file with QuantizeLinear and DequantizeLinear, ranges from the extremes.
 
     Ranges from percentiles agreed with float32 a little more often, but keep every activation of
@@ -72,7 +74,7 @@ def quantize_with_onnxruntime(source: Path, calibration: Arrays, target: Path) -
             _CalibrationBatches(calibration),
             nodes_to_exclude=_before_layers(folded),
             op_types_to_quantize=list(OPERATORS),
-            per_channel=True,
+            per_channel=per_channel,
             # The kernels for unsigned activations are the faster ones without AMX.
             activation_type=QuantType.QUInt8,
             weight_type=QuantType.QInt8,
