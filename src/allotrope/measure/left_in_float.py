@@ -38,10 +38,11 @@ NAMED = 5
 
 @dataclass(frozen=True)
 class LeavingInFloat:
-    """Files of mixed precision for the int8 candidates, if every one of them loses too much.
+    """Files of mixed precision, if every int8 candidate loses too much: one for each runtime.
 
-    `examples` gives so many training examples, and what answers to them are worth. `beside` are
-    rows that were measured before, if a drop is counted from one of these.
+    It is made of the int8 file that loses least there. `examples` gives so many training examples,
+    and what answers to them are worth. `beside` are rows that were measured before, if a drop is
+    counted from one of these.
     """
 
     target: Target
@@ -61,7 +62,9 @@ class LeavingInFloat:
         if any(self._keeps(row, rows) for _, row in answering):
             return []
         # Only of a quantizer's file it is known what it was made of.
-        losing = [each for each, _ in answering if each.form in QUANTIZERS and each.source]
+        losing = self._least_lossy(
+            [pair for pair in answering if pair[0].form in QUANTIZERS and pair[0].source]
+        )
         if losing:
             bench.report(
                 f"every int8 file loses more than is allowed ({self.target.max_drop:g}): the "
@@ -69,6 +72,15 @@ class LeavingInFloat:
             )
         orders: dict[str, list[LayerError]] = {}
         return [self._mixed(candidate, rows, bench, orders) for candidate in losing]
+
+    def _least_lossy(self, pairs: Sequence[tuple[Candidate, Row]]) -> list[Candidate]:
+        """Of each runtime the one whose answers are worth most."""
+        best: dict[str, tuple[Candidate, Row]] = {}
+        for candidate, row in pairs:
+            held = best.get(candidate.runtime)
+            if held is None or self.metric.better(row[DECIDING], held[1][DECIDING]):
+                best[candidate.runtime] = candidate, row
+        return [candidate for candidate, _ in best.values()]
 
     def _keeps(self, row: Row, rows: Sequence[Row]) -> bool:
         return keeps_metric(row, [*self.beside, *rows], self.target, self.metric)
