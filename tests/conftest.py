@@ -9,7 +9,11 @@ import os
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+import atexit
+import gc
 import pathlib
+import shutil
+import tempfile
 
 import pytest
 
@@ -18,7 +22,43 @@ from allotrope.data import read_data
 from allotrope.data.examples import Data
 from tested import TESTED
 
+
+def keep_what_jax_compiles() -> None:
+    """For this process and those that it starts: tests train the same few networks many times.
+
+    In a folder of its own, since JAX writes there without a lock; it goes with the process.
+    """
+    folder = tempfile.mkdtemp(prefix="compiled-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    os.environ["JAX_COMPILATION_CACHE_DIR"] = folder
+    # What is compiled faster than it is written and found is not kept.
+    os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0.1"
+    os.environ["JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES"] = "-1"
+
+
+def work_in_memory() -> None:
+    """Temporary folders where `fsync` costs nothing, if there is room.
+
+    Tests save thousands of times, little each, which goes when its test has passed.
+    """
+    memory = pathlib.Path("/dev/shm")
+    if memory.is_dir() and shutil.disk_usage(memory).free > 4e9:
+        os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(memory))
+
+
+keep_what_jax_compiles()
+work_in_memory()
 SHARED = pathlib.Path(__file__).resolve().parents[2] / "shared"
+
+
+def pytest_collection_finish() -> None:
+    """Garbage is looked for less often, and not among the tests and modules, which stay.
+
+    Four frameworks are a million objects; going through them was a tenth of the time of tests.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 20)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -54,8 +54,9 @@ def zoo(name, side=32, **options):
 
 def delivered():
     """Raw pixels in, probabilities out."""
-    network = with_preprocessing(zoo("resnet8", dropout=0.1), [120, 110, 100], [60, 61, 62])
-    return with_probabilities(network, ["a", "b", "c", "d"])
+    network = zoo("resnet8", side=16, dropout=0.1)
+    prepared = with_preprocessing(network, [120, 110, 100], [60, 61, 62])
+    return with_probabilities(prepared, ["a", "b", "c", "d"])
 
 
 def recurrent(operator, gates, direction="forward", **attributes):
@@ -180,11 +181,11 @@ def layers():
 
 NETWORKS = {
     "delivered": delivered,
-    "groups": lambda: zoo("cnn", normalization="group", activation="silu"),
+    "groups": lambda: zoo("cnn", side=12, width=0.25, normalization="group", activation="silu"),
     "gru": lambda: recurrent("GRU", 3, linear_before_reset=1),
     "layers": layers,
     "lstm": lambda: recurrent("LSTM", 4, "bidirectional"),
     "mobilenet_v2": lambda: zoo("mobilenet_v2", width=0.25),
     "transformer": transformer,
-    "whitened_cnn": lambda: zoo("whitened_cnn", channels=(8, 16)),
+    "whitened_cnn": lambda: zoo("whitened_cnn", side=16, channels=(8, 16)),
 }

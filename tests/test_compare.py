@@ -47,6 +47,7 @@ PROMISED = {
     "recommended",
 }
 ONE_THREAD = FixedSettings(threads=1)
+NOT_RACED = {"threads": 1, "precision": "float32", "memory_layout": "default", "compile": False}
 
 
 def pictures(folder: Path) -> Path:
@@ -133,8 +134,8 @@ def test_an_onnx_file_with_a_new_head(tmp_path):
         "frameworks": "pytorch",
         "epochs": 2,
         "seeds": 2,
-        "threads": 1,
         "budget": "60s",
+        **NOT_RACED,
     }
     with pytest.raises(UsageError, match="Add --new-head"):
         compare(pictures(tmp_path), **how, out=tmp_path / "runs", quiet=True)
@@ -203,6 +204,8 @@ class KilledRace(FrameworkRace):
 
     def act(self, line):
         if self.when in line:
+            # It has begun: nothing that takes long is asked of it any more.
+            self.workers[-1].patience = min(self.workers[-1].patience, 2.0)
             os.kill(self.workers[-1].pid, self.number)
 
 
@@ -218,9 +221,9 @@ def test_a_racer_that_is_killed_is_a_row_with_its_reason(inputs):
 
 def test_a_racer_that_hangs_is_ended_in_time(inputs):
     folder, plan, *_ = inputs
-    hanging = KilledRace(folder, replace(plan, patience=12.0), "round 2 of 5", signal.SIGSTOP)
+    hanging = KilledRace(folder, plan, "round 2 of 5", signal.SIGSTOP)
     hanging.run()
-    assert "no answer to 'train' within 12 s" in hanging.rows[0]["reason"]
+    assert "no answer to 'train' within 2 s" in hanging.rows[0]["reason"]
     assert not any(worker.alive for worker in hanging.workers)
 
 
@@ -339,11 +342,11 @@ def test_a_table_with_a_quantity_and_a_class_is_raced_by_the_error_of_the_quanti
         frameworks=["pytorch"],
         epochs=4,
         seeds=1,
-        threads=1,
         budget="60s",
         goal=5.0,
         out=tmp_path,
         quiet=True,
+        **NOT_RACED,
     )
     (row,) = comparison.json["frameworks"]
     assert "reason" not in row

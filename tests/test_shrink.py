@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import shutil
 
@@ -31,19 +32,21 @@ def digits_run(folder):
     return fit("digits", **options, quiet=True)
 
 
-@pytest.fixture(scope="module", params=TESTED)
-def shrunk(request, digits_run, folder):
-    """The run with two thirds of its size asked for, in each framework."""
-    return shrink(
-        digits_run.folder,
-        max_size="0.6x",
-        max_drop=30,
-        epochs=0.5,
-        framework=request.param,
-        out=folder,
-        saliency=False,
-        quiet=True,
+SMALLER = {"max_size": "0.6x", "max_drop": 30, "epochs": 0.5, "saliency": False}
+
+
+@pytest.fixture(scope="module")
+def shrunk_in(digits_run, folder):
+    """The run with two thirds of its size asked for, in a framework, once."""
+    return functools.cache(
+        lambda name: shrink(digits_run.folder, framework=name, out=folder, quiet=True, **SMALLER)
     )
+
+
+@pytest.fixture(params=TESTED)
+def shrunk(request, shrunk_in):
+    """That of each framework."""
+    return shrunk_in(request.param)
 
 
 def test_the_target_is_met_by_the_delivered_file(shrunk, digits_run):
@@ -78,9 +81,9 @@ def test_it_is_a_run_of_the_ordinary_kind(shrunk, folder):
     onnx.checker.check_model(onnx.load(shrunk.delivered))
 
 
-def test_it_can_be_trained_further_and_shrunk_again(digits_run, folder):
+def test_it_can_be_trained_further_and_shrunk_again(digits_run, shrunk_in, folder):
     options = {"epochs": 0.2, "out": folder, "saliency": False, "quiet": True}
-    once = shrink(digits_run.folder, max_size="0.8x", max_drop=50, **options)
+    once = shrunk_in(TESTED[0])
     twice = shrink(once.folder, max_size="0.8x", max_drop=50, **options)
     sizes = [run.json["delivered"]["size_bytes"] for run in (digits_run, once, twice)]
     assert sizes[0] > sizes[1] > sizes[2]
@@ -197,10 +200,10 @@ class Killed(BaseException):
 STAGES = ("measuring the network", "round 1: cut", "epoch", "round 1: onnx", "measuring 3")
 
 
-def test_a_run_that_is_killed_in_every_stage_makes_the_same_choice(digits_run, folder):
-    options = {"max_size": "0.6x", "max_drop": 60, "epochs": 0.3, "saliency": False}
-    whole = shrink(digits_run.folder, out=folder / "whole", quiet=True, **options)
-    begin = {"source": digits_run.folder, "out": folder / "killed", **options}
+def test_a_run_that_is_killed_in_every_stage_makes_the_same_choice(digits_run, shrunk_in, folder):
+    whole = shrunk_in(TESTED[0])
+    begin = {"source": digits_run.folder, "out": folder / "killed", **SMALLER}
+    begin |= {"framework": TESTED[0]}
     for stage in STAGES:
         with pytest.raises(Killed):
             shrink_with(ONE, Killing(stage))(**begin)
