@@ -134,7 +134,7 @@ def test_an_onnx_file_with_a_new_head(tmp_path):
         "frameworks": "pytorch",
         "epochs": 2,
         "seeds": 2,
-        "budget": "60s",
+        "budget": "5m",
         **NOT_RACED,
     }
     with pytest.raises(UsageError, match="Add --new-head"):
@@ -342,7 +342,7 @@ def test_a_table_with_a_quantity_and_a_class_is_raced_by_the_error_of_the_quanti
         frameworks=["pytorch"],
         epochs=4,
         seeds=1,
-        budget="60s",
+        budget="5m",
         goal=5.0,
         out=tmp_path,
         quiet=True,
