@@ -4,11 +4,7 @@ torch-pruning follows PyTorch's autograd through ordinary modules, so each netwo
 such (`allotrope.convert`). A group is a set of (weight, axis, place); of each output channel of a
 convolution or dense layer the group is asked for, and all that both can cut are compared.
 
-It is no dependency of Allotrope. In a virtual environment of its own:
-
-    python -m venv oracle && oracle/bin/pip install -c constraints.txt -e '.[pytorch]'
-    oracle/bin/pip install --no-deps torch-pruning==1.6.1
-    oracle/bin/python benchmarks/pruning_oracle.py [resnet8 mobilenet_v2 …]
+    python benchmarks/pruning_oracle.py [resnet8 mobilenet_v2 …]
 
 The exit code is 1 if any network differs.
 """
@@ -55,7 +51,7 @@ def main():
 def compared(name):
     """Prints how many groups there are, and how many are alike; whether all are."""
     volumes = name in zoo.VOLUMETRIC
-    shape = (1, 16, 16, 16) if volumes else (3, SIDE, SIDE)
+    shape = (1, SIDE, SIDE, SIDE) if volumes else (3, SIDE, SIDE)
     build = zoo.VOLUMETRIC[name] if volumes else zoo.network(name)
     network = build(CLASSES, shape)
     ours = {places_of(group) for group in groups(network)}

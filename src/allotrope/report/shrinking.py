@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from allotrope.report.formatting import milliseconds, shortened, size
 from allotrope.report.judged import Judged, figure, judged
 from allotrope.report.label_places import Box, Label, placed
+from allotrope.report.layers_timed import LayersTimed, layers_timed
 from allotrope.report.record import Record
 from allotrope.report.scale import AxisTick, spanning
 from allotrope.report.tips import Tip, tip
@@ -105,6 +106,7 @@ class Shrinking:
     others: list[LayerRow]
     frozen: list[FrozenRow]
     deciding: Judged
+    timed: LayersTimed | None
 
 
 def shrinking(run: Record, sizes: Sequence[tuple[int, int]]) -> Shrinking | None:
@@ -122,6 +124,7 @@ def shrinking(run: Record, sizes: Sequence[tuple[int, int]]) -> Shrinking | None
         [row for row in layers if row.share >= 1],
         [_frozen(each) for each in run.records("shrunk", "frozen")],
         deciding,
+        layers_timed(run),
     )
 
 

@@ -14,15 +14,14 @@ from allotrope.errors import UsageError
 from allotrope.limits import limits_of
 from allotrope.measure.candidates import INT8_FOLDER, Candidate
 from allotrope.measure.choice import REFERENCE, nearest_miss
-from allotrope.network.network import Network
 from allotrope.progress import Progress, duration
-from allotrope.shrink.groups import groups
 from allotrope.shrink.stripped import strip
 from allotrope.tasks.metric import Metric
 from allotrope.verbs import pages, pipeline
 from allotrope.verbs.journal import Journal
 from allotrope.verbs.network_file import Tuning
 from allotrope.verbs.pipeline import Among, Plan, Start, TrainedPlan
+from allotrope.verbs.pipeline.cut_layers import cut_layers, layer_times
 from allotrope.verbs.pipeline.cut_round import cut, further, taught
 from allotrope.verbs.pipeline.mixed_stage import MixedPrecision, mixed_precision
 from allotrope.verbs.pipeline.round_goals import Goal, Stand, next_goal
@@ -237,7 +236,7 @@ class ShrinkingRun:
             rounding = self.journal.value(
                 RoundingPage(), lambda: self._rounding(bench, before, rounds, chosen)
             )
-        said = _shrunk_facts(plan.network, network, chosen)
+        said = self._of_layers(bench, before, chosen)
         trained = self.journal.value(
             ChosenPage(plan, network, said),
             lambda: TrainedPlan(plan, network, facts, speed),
@@ -267,6 +266,17 @@ class ShrinkingRun:
         if facts.stopped == "interrupted":
             return "interrupted"
         return "done" if delivered.row is not None else "target-missed"
+
+    def _of_layers(self, bench: Workbench, before: Before, chosen: Round | None) -> dict[str, Any]:
+        """What was cut, and what each layer takes, if it was about time."""
+        whole = bench.plan.network
+        if chosen is None:
+            return {"round": 0, **cut_layers(whole, whole)}
+        network = chosen.taught.network
+        facts = {"round": chosen.taught.cut.number, **cut_layers(whole, network)}
+        if before.target.max_latency is None and before.target.max_size is not None:
+            return facts
+        return {**facts, "times": layer_times(bench, whole, network, chosen.row)}
 
     def _mixed(self, bench: Workbench, before: Before, chosen: Round | None) -> MixedPrecision:
         """With some layers in float, if rounding alone keeps the network from the target."""
@@ -356,34 +366,3 @@ def _best(before: Before, rounds: list[Round], metric: Metric) -> Round | None:
     # A drop is counted from the network as it came, which is not among those to choose from.
     nearest = nearest_miss([{**before.reference, "baseline": True}, *rows], before.target, metric)
     return next((one for one in rounds if one.row is nearest), None)
-
-
-def _shrunk_facts(whole: Network, network: Network, chosen: Round | None) -> dict[str, Any]:
-    """What is left of each layer, and what could not be cut and why."""
-    known = groups(whole)
-    reasons: dict[str, dict[str, Any]] = {}
-    for each in known.frozen:
-        facts = reasons.setdefault(
-            str(each.reason), {"reason": str(each.reason), "places": 0, "weights": []}
-        )
-        facts["places"] += each.count
-        facts["weights"].append(each.weight)
-    return {
-        "round": 0 if chosen is None else chosen.taught.cut.number,
-        "layers": _layers(whole, network),
-        "frozen": list(reasons.values()),
-        "unknown": list(known.unknown),
-    }
-
-
-def _layers(whole: Network, network: Network) -> list[dict[str, Any]]:
-    """The shape of each weight of several axes before and after; None after: it is gone."""
-    return [
-        {
-            "name": name,
-            "before": list(array.shape),
-            "after": list(network.weights[name].shape) if name in network.weights else None,
-        }
-        for name, array in whole.weights.items()
-        if array.ndim > 1
-    ]
