@@ -12,6 +12,7 @@ from allotrope.report.confusion_matrix import confused_pairs, confusion_matrix
 from allotrope.report.curves import learning_curves, thinned
 from allotrope.report.headline import interval
 from allotrope.report.label_places import Box, _box, placed
+from allotrope.report.layers_rounded import layers_rounded
 from allotrope.report.record import Record
 from allotrope.report.scale import AxisScale, spanning
 from allotrope.report.sections import RaceRow
@@ -168,3 +169,33 @@ def test_a_setting_that_was_not_tried_is_not_called_bad(
     row: dict[str, object], verdict: tuple[str, str, str]
 ) -> None:
     assert RaceRow(Record(row), None, 0.0).verdict == verdict
+
+
+def test_layers_are_listed_with_what_rounding_each_alone_loses() -> None:
+    layers = [
+        {
+            "layer": f"conv{number}",
+            "operator": "Conv",
+            "error": 0.4 / 2**number,
+            "float": not number,
+        }
+        for number in range(25)
+    ]
+    layers[0] |= {"error": None, "drop": 3.5}
+    row = {"runtime": "onnxruntime", "form": "mixed-onnxruntime", "sensitivity": layers}
+    section = layers_rounded(Record({"candidates": [{"runtime": "openvino"}, row]}))
+    assert section is not None
+    (file,) = section.files
+    assert (len(file.rows), len(file.others)) == (20, 5)
+    assert file.note == "1 of 25 layers in float."
+    first, second = file.rows[:2]
+    assert (first.in_float, first.drop, first.share, first.error_percent) == (True, 3.5, 1.0, None)
+    assert (second.in_float, second.share, second.error_percent) == (False, 1.0, 20.0)
+
+
+def test_layers_are_listed_of_what_was_tried_in_vain_and_else_not_at_all() -> None:
+    layers = [{"layer": "fc", "operator": "Gemm", "error": 0.5, "float": True}]
+    section = layers_rounded(Record({"candidates": [], "mixed": [{"sensitivity": layers}]}))
+    assert section is not None
+    assert section.files[0].note.startswith("Not even all layers but one")
+    assert layers_rounded(Record({"candidates": [{"runtime": "openvino"}]})) is None

@@ -24,6 +24,11 @@ class RoundedLayer:
     in_float: bool
     share: float
 
+    @property
+    def error_percent(self) -> float | None:
+        """The error in per cent of the variance."""
+        return None if self.error is None else 100 * self.error
+
 
 @dataclass(frozen=True)
 class MixedFile:
