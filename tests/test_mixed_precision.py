@@ -11,8 +11,8 @@ import pytest
 
 from allotrope.config import Repair, Target
 from allotrope.errors import UnsupportedError
-from allotrope.measure.candidates import Candidate, candidates, measure_candidates
-from allotrope.measure.choice import choose
+from allotrope.measure.candidates import Bench, Candidate, candidates, measure_candidates
+from allotrope.measure.choice import DECIDING, choose
 from allotrope.measure.left_in_float import LeavingInFloat, fewest
 from allotrope.network.reading.read import load
 from allotrope.runtimes import runtime
@@ -195,6 +195,28 @@ def test_nothing_is_mixed_if_int8_keeps_the_metric(tmp_path):
 
     rows = measured_in(tmp_path, ONE, Target(max_drop=60.0), never)
     assert [row["form"] for row in rows] == ["", "onnxruntime"]
+
+
+def test_nothing_is_mixed_if_float_loses_too_much_as_well(tmp_path):
+    """Against trees, which answer better than the network."""
+
+    def never(line):
+        raise AssertionError(line)
+
+    def at(value, **differs):
+        candidate = Candidate("onnxruntime", file=tmp_path / "one.onnx", **differs)
+        return candidate, {**candidate.row, DECIDING: value}
+
+    trees = at(1.0, precision="float32", form="trees")
+    network = at(0.8, precision="float32")
+    int8 = at(0.7, precision="int8", form="onnxruntime", source=tmp_path / "model.onnx")
+    bench = Bench(tmp_path, {}, split_of(1), 1, 1.0, never)
+    mixing = LeavingInFloat(TARGET, ACCURACY, never)
+    candidates, rows = zip(trees, network, int8, strict=True)
+    assert mixing(candidates, rows, bench) == []
+    candidates, rows = zip(network, int8, strict=True)
+    with pytest.raises(AssertionError, match="every int8 file loses more than is allowed"):
+        mixing(candidates, rows, bench)
 
 
 def test_a_file_of_others_is_not_mixed(tmp_path):

@@ -59,7 +59,7 @@ class LeavingInFloat:
             for candidate, row in zip(candidates, rows, strict=True)
             if candidate.precision == "int8" and DECIDING in row and not candidate.baseline
         ]
-        if any(self._keeps(row, rows) for _, row in answering):
+        if any(self._keeps(row, rows) for _, row in answering) or self._float_loses(rows):
             return []
         # Only of a quantizer's file it is known what it was made of.
         losing = self._least_lossy(
@@ -72,6 +72,12 @@ class LeavingInFloat:
             )
         orders: dict[str, list[LayerError]] = {}
         return [self._mixed(candidate, rows, bench, orders) for candidate in losing]
+
+    def _float_loses(self, rows: Sequence[Row]) -> bool:
+        """Whether the network loses too much in float too: against trees, or a network before."""
+        own = [row for row in rows if row["precision"] == "float32" and not row["form"]]
+        answering = [row for row in own if DECIDING in row]
+        return bool(answering) and not any(self._keeps(row, rows) for row in answering)
 
     def _least_lossy(self, pairs: Sequence[tuple[Candidate, Row]]) -> list[Candidate]:
         """Of each runtime the one whose answers are worth most."""
