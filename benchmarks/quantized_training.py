@@ -2,8 +2,8 @@
 
     python benchmarks/quantized_training.py --data ../shared/data --train 150
 
-MobileNet v1 with Google's weights learns CIFAR-10 and is quantized by ONNX Runtime with one step a
-weight tensor, which its depthwise layers bear badly. Then layers are left in float until at most
+MobileNet v1 with Google's weights learns CIFAR-10 and is quantized by ONNX Runtime as for delivery,
+or with `--per-tensor` by one step a weight, which its depthwise layers bear badly. Then layers are left in float until at most
 `--max-drop` points are lost on validation data, and the network as it was learns with its rounding,
 for a tenth of its training time. All files run in ONNX Runtime; test data takes no part in any
 choice.
@@ -48,6 +48,7 @@ def arguments():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
     parser.add_argument("--train", type=float, default=150.0, help="seconds")
+    parser.add_argument("--per-tensor", action="store_true")
     parser.add_argument("--max-drop", type=float, default=0.5, help="points")
     parser.add_argument("--seed", type=int, default=0)
     return parser.parse_args()
@@ -92,12 +93,12 @@ class Bench:
         return 100 * float((answers.argmax(1) == labels).mean())
 
 
-def quantized(network, calibration, folder):
+def quantized(network, calibration, quantizer, folder):
     """The layers of the network's int8 file."""
     source, plain, target = (folder / f"{name}.onnx" for name in ("source", "plain", "int8"))
     network.save(source)
     fold(source, plain)
-    per_tensor(source, calibration, target)
+    quantizer(source, calibration, target)
     return rounded_layers(*(load(file, repair=Repair.none()) for file in (plain, target)))
 
 
@@ -135,14 +136,15 @@ def main():
         print(f"trained for {time.monotonic() - began:.0f} s", flush=True)
         calibration = calibrating(data.taken("train"))
         bench = Bench(data, folder)
-        known = quantized(network, calibration, folder)
+        quantizer = per_tensor if asked.per_tensor else quantize_with_onnxruntime
+        known = quantized(network, calibration, quantizer, folder)
         forms = {"float32": known.plain, "int8": known.rounded}
         partly = mixed(bench, known, asked.max_drop)
         if partly is None:
             print("mixed precision: not even all layers but one in float keep the accuracy")
         else:
             forms["mixed"] = partly[0]
-            print(f"in float: {', '.join(partly[1])}")
+            print(f"{len(partly[1])} in float: {', '.join(partly[1])}")
         began = time.monotonic()
         taught = with_taught_rounding(
             network,
@@ -151,7 +153,7 @@ def main():
             settings,
             "pytorch",
             calibration,
-            per_tensor,
+            quantizer,
         )
         print(f"learned with rounding for {time.monotonic() - began:.0f} s", flush=True)
         forms["learned"] = taught.integers
