@@ -3,10 +3,10 @@
     python benchmarks/quantized_training.py --data ../shared/data --train 150
 
 MobileNet v1 with Google's weights learns CIFAR-10 and is quantized by ONNX Runtime as for delivery,
-or with `--per-tensor` by one step a weight, which its depthwise layers bear badly. Then layers are left in float until at most
-`--max-drop` points are lost on validation data, and the network as it was learns with its rounding,
-for a tenth of its training time. All files run in ONNX Runtime; test data takes no part in any
-choice.
+or with `--per-tensor` by one step a weight, which its depthwise layers bear badly. Then layers are
+left in float until at most `--max-drop` points are lost on validation data, and the network as it
+was learns with its rounding, for a tenth of its training time. All files run in ONNX Runtime; test
+data takes no part in any choice.
 """
 
 from __future__ import annotations
