@@ -58,6 +58,7 @@ def fit(
     max_latency: str | float | None = None,
     max_size: str | float | None = None,
     max_drop: float | None = None,
+    shrink: bool = False,
     out: str | Path = "runs",
     resume: str | Path | None = None,
     seed: int = 0,
@@ -144,7 +145,8 @@ def _begun(arguments: dict[str, Any], among: Among, show: Progress) -> FittedRun
         run.enter(
             CallEntry(command_line("fit", "data", asked), asked, options.seed, options.target)
         )
-        return _fitted(run, options, tuning, data, among, show)
+        fitted = _fitted(run, options, tuning, data, among, show)
+    return _shrunk(fitted, arguments, among, show)
 
 
 def _resumed(arguments: dict[str, Any], among: Among, show: Progress) -> FittedRun:
@@ -155,9 +157,8 @@ def _resumed(arguments: dict[str, Any], among: Among, show: Progress) -> FittedR
         check_unchanged(run.folder, asked_for(fit, arguments, NOT_REPEATED), recorded)
         if run.json["status"] in FINISHED:
             return finished(run, show)
-        options = fit_options(
-            defaults(fit) | recorded | columns_again(arguments["data"], recorded, "fit")
-        )
+        again = columns_again(arguments["data"], recorded, "fit")
+        options = fit_options(defaults(fit) | recorded | again)
         run.save(status="running")
         chosen = run.record.start is not None
         source = _started(options, run.folder) if chosen else _source(options)
@@ -165,7 +166,26 @@ def _resumed(arguments: dict[str, Any], among: Among, show: Progress) -> FittedR
         options = with_usual_drop(options, data)
         check_same(run, data)
         tuning = None if chosen else _tuning(options, source, data)
-        return _fitted(run, options, tuning, data, among, show)
+        fitted = _fitted(run, options, tuning, data, among, show)
+    return _shrunk(fitted, {**arguments, **defaults(fit), **recorded, **again}, among, show)
+
+
+def _shrunk(
+    fitted: FittedRun, arguments: Mapping[str, Any], among: Among, show: Progress
+) -> FittedRun:
+    """The run; with --shrink the one that goes on from it, if a limit was missed."""
+    limits = fitted.missed_limits
+    if not arguments["shrink"] or not limits:
+        return fitted
+    from allotrope.verbs.shrink import shrink, shrink_among
+
+    missed = " and ".join(f"--{name.replace('_', '-')}" for name in limits)
+    show.say(f"{fitted.folder} misses {missed}, and is shrunk")
+    asked = ("out", "max_drop", "budget", "epochs", "saliency", "quiet")
+    in_memory = {"data": arguments["data"]} if isinstance(arguments["data"], Mapping) else {}
+    carried = {name: arguments[name] for name in asked}
+    options = {**defaults(shrink), **carried, **limits, **in_memory}
+    return shrink_among({**options, "source": fitted.folder}, among, show)
 
 
 def _source(options: FitOptions) -> NetworkFile | None:

@@ -90,6 +90,20 @@ class FittedRun:
             )
         return lines
 
+    @property
+    def missed_limits(self) -> dict[str, str]:
+        """The limits on latency and size that even the nearest candidate misses, as arguments."""
+        missed, target = self.json.get("nearest_miss"), self.json.get("target") or {}
+        if missed is None:
+            return {}
+        most_ms, most_bytes = target.get("max_latency"), target.get("max_size")
+        limits = {}
+        if most_ms is not None and missed["latency_ms"]["median"] > most_ms:
+            limits["max_latency"] = f"{most_ms:g}ms"
+        if most_bytes is not None and missed["size_bytes"] > most_bytes:
+            limits["max_size"] = str(most_bytes)
+        return limits
+
     def _tasks(self) -> list[Task]:
         """The one that decides is the first."""
         from allotrope.tasks import task_of
@@ -122,16 +136,11 @@ class FittedRun:
 
     def _to_shrink(self) -> list[str]:
         """The command that cuts the network until it is fast and small enough, if it is not."""
-        target, missed = self.json.get("target") or {}, self.json["nearest_miss"]
-        most_ms, most_bytes = target.get("max_latency"), target.get("max_size")
-        words = []
-        if most_ms is not None and missed["latency_ms"]["median"] > most_ms:
-            words.append(f" --max-latency {most_ms:g}ms")
-        if most_bytes is not None and missed["size_bytes"] > most_bytes:
-            words.append(f" --max-size {most_bytes}")
-        if not words or self.json.get("kind") == "shrink":
+        limits = self.missed_limits
+        if not limits or self.json.get("kind") == "shrink":
             return []
-        command = f"allotrope shrink {self.folder}{''.join(words)}"
+        words = (f"--{name.replace('_', '-')} {limit}" for name, limit in limits.items())
+        command = " ".join([f"allotrope shrink {self.folder}", *words])
         return [f"               a smaller network may: {command}"]
 
 

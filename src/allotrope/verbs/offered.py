@@ -98,6 +98,11 @@ FIT = (
         "points, or per cent of an error; by default 0.5, of tables 0.1.",
         range=FROM_0,
     ),
+    Option(
+        "shrink",
+        "if the target is missed, the network is cut until it is fast and small enough, as by "
+        "allotrope shrink, in a run of its own and with as much time again.",
+    ),
     Option("resume", "the folder of a run that was stopped; it goes on with its own options."),
     Option("seed", "decides split, initial weights, order and augmentation.", range=FROM_0),
     Option(
