@@ -12,8 +12,8 @@ from allotrope import cli
 from allotrope.config import Settings
 from allotrope.measure.candidates import FLOAT_FILE, Candidate
 from allotrope.progress import Progress
-from allotrope.verbs.fit import fit as whole_fit
-from allotrope.verbs.fit import fit_among
+from allotrope.verbs.fit_to_target import fit as whole_fit
+from allotrope.verbs.fit_to_target import fit_to_target
 from allotrope.verbs.fitted import FittedRun
 from allotrope.verbs.pipeline import Among
 
@@ -32,7 +32,7 @@ def fit_with(among: Among, show: Progress | None = None) -> Callable[..., Fitted
     def fit(*arguments: Any, **options: Any) -> FittedRun:
         bound = inspect.signature(whole_fit).bind(*arguments, **options)
         bound.apply_defaults()
-        return fit_among(bound.arguments, among, show)
+        return fit_to_target(bound.arguments, among, show)
 
     return fit
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from allotrope.verbs.compare import compare as compare
     from allotrope.verbs.convert import convert as convert
     from allotrope.verbs.doctor import doctor as doctor
-    from allotrope.verbs.fit import fit as fit
+    from allotrope.verbs.fit_to_target import fit as fit
     from allotrope.verbs.predict import predict as predict
     from allotrope.verbs.shrink import shrink as shrink
 
@@ -38,7 +38,7 @@ _HOMES = {
     "convert": "allotrope.verbs.convert:convert",
     "doctor": "allotrope.verbs.doctor:doctor",
     "errors": "allotrope.errors",
-    "fit": "allotrope.verbs.fit:fit",
+    "fit": "allotrope.verbs.fit_to_target:fit",
     "load": "allotrope.network.reading.read:load",
     "networks": "allotrope.network.zoo",
     "predict": "allotrope.verbs.predict:predict",

@@ -36,7 +36,7 @@ Verbs = Mapping[str, tuple[str | Callable[..., Any], str]]
 
 VERBS: Verbs = {
     "fit": (
-        "allotrope.verbs.fit:fit",
+        "allotrope.verbs.fit_to_target:fit",
         "Train on labelled examples and deliver the fastest file that meets the target.",
     ),
     "compare": (

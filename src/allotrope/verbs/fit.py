@@ -111,7 +111,10 @@ def fit(
 def fit_among(
     arguments: dict[str, Any], among: Among | None = None, show: Progress | None = None
 ) -> FittedRun:
-    """`fit` by all of its arguments, with what it may choose among and where it shows it."""
+    """`fit` by all of its arguments, with what it may choose among and where it shows it.
+
+    What `--shrink` adds is fit_to_target.py's.
+    """
     from allotrope.data.sources.frames.data_frames import columns_in_memory
     from allotrope.verbs.pipeline import Among
 
@@ -145,8 +148,7 @@ def _begun(arguments: dict[str, Any], among: Among, show: Progress) -> FittedRun
         run.enter(
             CallEntry(command_line("fit", "data", asked), asked, options.seed, options.target)
         )
-        fitted = _fitted(run, options, tuning, data, among, show)
-    return _shrunk(fitted, arguments, among, show)
+        return _fitted(run, options, tuning, data, among, show)
 
 
 def _resumed(arguments: dict[str, Any], among: Among, show: Progress) -> FittedRun:
@@ -157,8 +159,9 @@ def _resumed(arguments: dict[str, Any], among: Among, show: Progress) -> FittedR
         check_unchanged(run.folder, asked_for(fit, arguments, NOT_REPEATED), recorded)
         if run.json["status"] in FINISHED:
             return finished(run, show)
-        again = columns_again(arguments["data"], recorded, "fit")
-        options = fit_options(defaults(fit) | recorded | again)
+        options = fit_options(
+            defaults(fit) | recorded | columns_again(arguments["data"], recorded, "fit")
+        )
         run.save(status="running")
         chosen = run.record.start is not None
         source = _started(options, run.folder) if chosen else _source(options)
@@ -166,26 +169,7 @@ def _resumed(arguments: dict[str, Any], among: Among, show: Progress) -> FittedR
         options = with_usual_drop(options, data)
         check_same(run, data)
         tuning = None if chosen else _tuning(options, source, data)
-        fitted = _fitted(run, options, tuning, data, among, show)
-    return _shrunk(fitted, {**arguments, **defaults(fit), **recorded, **again}, among, show)
-
-
-def _shrunk(
-    fitted: FittedRun, arguments: Mapping[str, Any], among: Among, show: Progress
-) -> FittedRun:
-    """The run; with --shrink the one that goes on from it, if a limit was missed."""
-    limits = fitted.missed_limits
-    if not arguments["shrink"] or not limits:
-        return fitted
-    from allotrope.verbs.shrink import shrink, shrink_among
-
-    missed = " and ".join(f"--{name.replace('_', '-')}" for name in limits)
-    show.say(f"{fitted.folder} misses {missed}, and is shrunk")
-    asked = ("out", "max_drop", "budget", "epochs", "saliency", "quiet")
-    in_memory = {"data": arguments["data"]} if isinstance(arguments["data"], Mapping) else {}
-    carried = {name: arguments[name] for name in asked}
-    options = {**defaults(shrink), **carried, **limits, **in_memory}
-    return shrink_among({**options, "source": fitted.folder}, among, show)
+        return _fitted(run, options, tuning, data, among, show)
 
 
 def _source(options: FitOptions) -> NetworkFile | None:

@@ -155,7 +155,7 @@ class ShrinkingRun:
         """Rounds until the target is met or the budget is spent."""
         rounds: list[Round] = []
         limited = before.target.max_latency is not None or before.target.max_size is not None
-        stands = [_stand(before.today, passes=before.meets or not limited)]
+        stands = [_stand(before.nearest, passes=before.meets or not limited)]
         while (goal := next_goal(stands, before.target, before.least)) is not None:
             # What only rounding keeps from the target needs no cut: it learns to be rounded.
             if loses_by_rounding(bench, before, rounds[-1] if rounds else None):

@@ -101,7 +101,7 @@ def _timed_cut(
     worth = _importance(bench.plan, latest, known, recipe)
 
     def timed(network: Network) -> Timed:
-        return timed_untrained(bench, before, network, folder)
+        return timed_untrained(bench, before, network, goal, folder)
 
     def nearest(kernels: Form | None) -> TimedCut:
         with pricing(bench, before, latest, known, kernels) as prices:
@@ -138,7 +138,7 @@ def _nearest(
         timed = timed_of(smaller)
         excess_ms = _excess(timed.costs["latency_ms"], goal.latency)
         excess_bytes = _excess(timed.costs["size_bytes"], goal.size)
-        excess = max(excess_ms, excess_bytes)
+        excess = goal.excess(timed.costs["latency_ms"], timed.costs["size_bytes"])
         if excess <= NEAR or trial == TRIES:
             break
         wished = replace(

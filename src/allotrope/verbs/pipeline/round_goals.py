@@ -21,9 +21,8 @@ FURTHER = 2
 """So many rounds train further, without a cut, what is fast enough and not good enough."""
 AIM = 0.93
 """A cut aims at so much of the latency, because a measurement repeats to some hundredths only."""
-AIM_OF_SIZE = 0.99
-"""What is settled in the end, such as thresholds, takes some bytes."""
-
+AIM_OF_SIZE = 0.97
+"""What is settled in the end takes some bytes, and what was cut is near its goal only."""
 
 CLOSE = 1.3
 """A round that ends within this of a limit had aimed at it: the next one aims lower by as much."""
@@ -45,6 +44,10 @@ class Goal:
         """Whether something is to be cut."""
         return self.latency is not None or self.size is not None
 
+    def excess(self, latency: float, size: float) -> float:
+        """How many times too slow or too large something is, whichever is more."""
+        return excess((latency, self.latency), (size, self.size))
+
 
 @dataclass(frozen=True)
 class Stand:
@@ -54,6 +57,14 @@ class Stand:
     size: float
     passes: bool
     was_cut: bool = True
+
+
+def excess(*pairs: tuple[float, float | None]) -> float:
+    """The largest share of a limit that a value takes; 0 without limits.
+
+    Below 1 too, so that of two that reach it the one that is further below comes first.
+    """
+    return max((value / limit for value, limit in pairs if limit is not None), default=0.0)
 
 
 def next_goal(stands: Sequence[Stand], target: Target, least: Row) -> Goal | None:

@@ -27,6 +27,7 @@ from allotrope.shrink.groups import groups
 from allotrope.shrink.layer_widths import narrowable
 from allotrope.shrink.prune import pruned
 from allotrope.verbs.pipeline.outcome import judging
+from allotrope.verbs.pipeline.round_goals import Goal
 from allotrope.verbs.pipeline.shrunk_values import (
     BEFORE,
     Before,
@@ -37,6 +38,7 @@ from allotrope.verbs.pipeline.shrunk_values import (
     TaughtCut,
     Timed,
     Workbench,
+    beyond,
     form_of,
     latency_of,
 )
@@ -76,7 +78,7 @@ def as_it_came(
     # What is fastest of a wide network need not be of a narrow one: every form is timed of both.
     forms = tuple(form_of(row) for row in own)
     timed = _timed(bench, forms, narrow, folder / "narrowest", today)
-    forms = _forms(own, today, timed)
+    forms = _forms(own, today, timed, target)
     whole = _costs(bench.plan.network, [row for row in own if form_of(row) in forms])
     least = _costs(narrow, timed)
     _check_possible(target, least, today)
@@ -161,21 +163,31 @@ def _beside(
     return candidates
 
 
-def _forms(own: Sequence[Row], today: Row, narrow: Sequence[Row]) -> tuple[Form, ...]:
-    """The forms of what was delivered, and of the fastest: of the whole and of a narrow network."""
+def _forms(
+    own: Sequence[Row], today: Row, narrow: Sequence[Row], target: Target
+) -> tuple[Form, ...]:
+    """The forms of what was delivered, and of the fastest: of the whole and of a narrow network.
+
+    If the size is limited the smallest one as well, in its fastest runtime.
+    """
     keys = [form_of(row) for row in sorted(own, key=latency_of)]
     alike = [key for key in keys if key[:2] == (today["runtime"], today["precision"])]
-    fastest = form_of(min(narrow, key=latency_of))
-    return tuple(dict.fromkeys([*alike[:1], *keys[:1], fastest]))
+    best = [form_of(min(narrow, key=latency_of))]
+    if target.max_size is not None:
+        best.append(form_of(min(narrow, key=lambda row: (row["size_bytes"], latency_of(row)))))
+    return tuple(dict.fromkeys([*alike[:1], *keys[:1], *best]))
 
 
-def timed_untrained(bench: Workbench, before: Before, network: Network, folder: Path) -> Timed:
-    """What a network takes in its fastest form; latency and size need no training.
+def timed_untrained(
+    bench: Workbench, before: Before, network: Network, goal: Goal, folder: Path
+) -> Timed:
+    """What a network takes in the form nearest to the goal; latency and size need no training.
 
     Raises: UsageError if it cannot be measured.
     """
     rows = _timed(bench, before.forms, network, folder, before.today)
-    return Timed(form_of(min(rows, key=latency_of)), _costs(network, rows))
+    nearest = min(rows, key=lambda row: (goal.excess(latency_of(row), row["size_bytes"])))
+    return Timed(form_of(nearest), _costs(network, [nearest]))
 
 
 def _timed(
@@ -236,7 +248,11 @@ def weighed(bench: Workbench, before: Before, taught: TaughtCut, folder: Path, r
     measured = _measured(judged, f"round {number}")
     for row in measured:
         row["file"] = str(Path(row["file"]).relative_to(run))
-    measured.sort(key=lambda row: (not row["passes"], latency_of(row)))
+    # Of those that miss the target the one that is nearest to its limits says what is to do.
+    target = before.target
+    measured.sort(
+        key=lambda row: (not row["passes"], max(beyond(row, target), 1.0), latency_of(row))
+    )
     best = measured[0]
     bench.show.say(
         f"round {number}: {best['runtime']} {best['precision']} {latency_of(best):.3g} ms, "
