@@ -11,6 +11,7 @@ from typing import Any
 from allotrope import cli
 from allotrope.config import Settings
 from allotrope.measure.candidates import FLOAT_FILE, Candidate
+from allotrope.measure.rounds import Turns
 from allotrope.progress import Progress
 from allotrope.verbs.fit_to_target import fit as whole_fit
 from allotrope.verbs.fit_to_target import fit_to_target
@@ -22,7 +23,9 @@ def one_candidate(folder: Path) -> list[Candidate]:
     return [Candidate("onnxruntime", "float32", folder / FLOAT_FILE)]
 
 
-ONE = Among(settings=[Settings(threads=1)], candidates=one_candidate)
+BRIEF = Turns(rounds=2, seconds=0.02)
+"""Latencies that nobody reads."""
+ONE = Among(settings=[Settings(threads=1)], candidates=one_candidate, turns=BRIEF)
 
 
 def fit_with(among: Among, show: Progress | None = None) -> Callable[..., FittedRun]:

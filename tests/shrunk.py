@@ -13,9 +13,9 @@ from allotrope.verbs.fitted import FittedRun
 from allotrope.verbs.pipeline import Among
 from allotrope.verbs.shrink import shrink as whole_shrink
 from allotrope.verbs.shrink import shrink_among
-from quick import fit_with, one_candidate
+from quick import BRIEF, fit_with, one_candidate
 
-ONE = Among(settings=[Settings()], candidates=one_candidate)
+ONE = Among(settings=[Settings()], candidates=one_candidate, turns=BRIEF)
 """Without a number of threads, which TensorFlow takes only before its first computation."""
 fit = fit_with(ONE)
 

@@ -14,6 +14,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -197,7 +198,7 @@ def breaking(error: BaseException) -> Among:
     def candidates(folder: Path) -> list[Any]:
         raise error
 
-    return Among(settings=ONE.settings, candidates=candidates)
+    return replace(ONE, candidates=candidates)
 
 
 def test_ctrl_c_elsewhere_says_how_to_go_on(tmp_path, capsys):

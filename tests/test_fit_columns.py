@@ -6,6 +6,7 @@ Tables that name pictures, arrays in memory, several inputs and tasks.
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -15,7 +16,6 @@ import allotrope
 from allotrope.errors import DataError, UsageError
 from allotrope.progress import Progress
 from allotrope.run import read_record
-from allotrope.verbs.pipeline import Among
 from quick import ONE, fit, fit_with, main
 
 HOW = {
@@ -135,7 +135,7 @@ def test_what_was_scored_is_not_scored_again(tmp_path):
     )
     how = {**HOW, "target": ["signs", "brightness"]}
     with pytest.raises(ZeroDivisionError):
-        fit_with(Among(ONE.settings, broken))(data, out=tmp_path, **how)
+        fit_with(replace(ONE, candidates=broken))(data, out=tmp_path, **how)
     (folder,) = tmp_path.iterdir()
     before = read_record(folder)
     assert before["data"]["tasks"][0]["kind"] == "multilabel"

@@ -84,7 +84,9 @@ def test_the_parts_of_random_networks_are_the_whole():
         expected = network.run(inputs)
         split = parts(network, lengths_of(network, inputs))
         for end, array in rerun(split, inputs, expected).items():
-            np.testing.assert_allclose(array, expected[end], rtol=1e-5, atol=1e-5)
+            # Networks with roundings are computed in float32, whose sums depend on the order.
+            apart = 1e-5 * max(1.0, float(np.abs(expected[end]).max(initial=0.0)))
+            np.testing.assert_allclose(array, expected[end], rtol=1e-5, atol=apart)
 
 
 def test_a_signature_is_that_of_what_takes_time():

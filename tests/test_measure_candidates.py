@@ -17,11 +17,12 @@ from allotrope.config import Target
 from allotrope.delivery.deliver import deliver
 from allotrope.measure.candidates import Candidate, measure, measure_candidates
 from allotrope.measure.choice import choose, judge, nearest_miss
-from allotrope.measure.rounds import ROUNDS, Timing, measurement
+from allotrope.measure.rounds import Timing, Turns, measurement
 from allotrope.network.reading.read import load
 from allotrope.network.rewriting.compose import class_names
 from allotrope.tasks.metric import ACCURACY
 from measured import CLASSES, classifier, images, labelled
+from quick import BRIEF
 
 TARGET = Target(max_drop=10.0)
 
@@ -34,7 +35,7 @@ def measured(tmp_path_factory):
     splits = {"validation": labelled(network, 80, 2), "test": labelled(network, 60, 3)}
     calibration = {"image": images(100, 1)}
     return folder, measure_candidates(
-        network, calibration, splits, folder, TARGET, ACCURACY, threads=1
+        network, calibration, splits, folder, TARGET, ACCURACY, threads=1, turns=BRIEF
     )
 
 
@@ -258,4 +259,6 @@ def test_figures_of_rounds():
 
 
 def test_measurement_says_how(measured):
-    assert {"threads": 3, "rounds": ROUNDS, "batch": 64}.items() <= measurement(3).items()
+    how = measurement(3, Turns(rounds=2, seconds=0.5))
+    said = {"threads": 3, "rounds": 2, "batch": 64, "seconds_per_round": 0.5}
+    assert said.items() <= how.items()

@@ -22,6 +22,7 @@ from allotrope.shrink.sensitivity import relative_error, sensitivities
 from allotrope.tasks.metric import ACCURACY
 from harmed import HARMED, harmed, judged_by
 from measured import images
+from quick import BRIEF
 
 CALIBRATION = {"image": images(100, 1)}
 TARGET = Target(max_drop=8.0)
@@ -141,6 +142,7 @@ def measured_in(folder, among, target=TARGET, examples=split_of):
         threads=1,
         among=among,
         further=LeavingInFloat(target, ACCURACY, examples),
+        turns=BRIEF,
     )
 
 

@@ -25,6 +25,7 @@ from allotrope.training.loop import train
 from allotrope.training.plan import plan_for
 from allotrope.verbs import pipeline
 from made_tasks import TASKS, bars
+from quick import BRIEF
 from tested import TESTED
 
 EPOCHS, SEED, STEPS = 8, 3, 10
@@ -108,7 +109,7 @@ def test_the_worst_answers_say_what_there_was_to_see(scored):
 def test_thresholds_are_chosen_on_validation_data_and_delivered(scored, tmp_path):
     result = scored[0]
     assert len(result.tasks[2].thresholds) == 2
-    among = pipeline.Among(candidates=lambda folder: candidates(folder)[1:2])
+    among = pipeline.Among(candidates=lambda folder: candidates(folder)[1:2], turns=BRIEF)
     measured = pipeline.measured(result, tmp_path, Target(), 1, among)
     (row,) = measured.rows
     assert row["validation_metric"] == pytest.approx(result.validation["height"]["rmse"], rel=1e-4)

@@ -15,7 +15,7 @@ from allotrope.config import Target
 from allotrope.data.store.carried_columns import write_columns
 from allotrope.measure.choice import judge
 from allotrope.measure.machine import cores
-from allotrope.measure.rounds import BATCH, SINGLE, Timing, time_in_rounds
+from allotrope.measure.rounds import BATCH, SINGLE, USUAL, Timing, Turns, time_in_rounds
 from allotrope.measure.runtime_worker import MEASURING
 from allotrope.memory_limit import give_back
 from allotrope.network.network import Network
@@ -109,6 +109,7 @@ def measure_candidates(
     report: Callable[[str], None] = lambda line: None,
     among: Callable[[Path], list[Candidate]] | None = None,
     further: Further | None = None,
+    turns: Turns = USUAL,
 ) -> list[dict[str, Any]]:
     """A row for each candidate of a network of raw inputs and answers in units, by name.
 
@@ -121,7 +122,8 @@ def measure_candidates(
     network.save(folder / FLOAT_FILE)
     (folder / INT8_FOLDER).mkdir(exist_ok=True)
     every = (among or candidates)(folder)
-    rows = measure(every, calibrating(calibration), splits, threads, report, further=further)
+    how: dict[str, Any] = {"further": further, "turns": turns}
+    rows = measure(every, calibrating(calibration), splits, threads, report, **how)
     for row in rows:
         row["file"] = str(Path(row["file"]).relative_to(folder))
     return judge(rows, target, metric)
@@ -155,6 +157,7 @@ def measure(
     report: Callable[[str], None] = lambda line: None,
     patience: float = PATIENCE,
     further: Further | None = None,
+    turns: Turns = USUAL,
 ) -> list[dict[str, Any]]:
     """A row for each candidate, in their order; files that a quantizer must make are made first.
 
@@ -199,7 +202,7 @@ def measure(
             behind.load()
             answered(behind)
             stage = stage.joined(behind)
-        stage.time(inputs["single"], inputs["batch"])
+        stage.time(inputs["single"], inputs["batch"], turns)
         return stage.rows
 
 
@@ -307,15 +310,12 @@ class _Stage:
 
         self._each(predicted)
 
-    def time(self, single: str, batch: str) -> None:
+    def time(self, single: str, batch: str, turns: Turns) -> None:
         """Latency at batch 1 and throughput in batches."""
         going = [index for index, row in enumerate(self.rows) if "reason" not in row]
         workers = [self._workers[index] for index in going]
-        for index, timings in zip(
-            going,
-            time_in_rounds(workers, {SINGLE: single, BATCH: batch}, [False] * len(going)),
-            strict=True,
-        ):
+        sizes, whole = {SINGLE: single, BATCH: batch}, [False] * len(going)
+        for index, timings in zip(going, time_in_rounds(workers, sizes, whole, turns), strict=True):
             if isinstance(timings, str):
                 self.rows[index]["reason"] = timings
             else:

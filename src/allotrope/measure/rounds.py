@@ -11,12 +11,21 @@ import numpy as np
 
 from allotrope.process.worker import WorkerError, WorkerProcess
 
-ROUNDS = 5
 WARMUP = 3
-SECONDS = 0.12
 LEAST_RUNS = {1: 20}
 LEAST_RUNS_OF_A_BATCH = 3
 SINGLE, BATCH = 1, 64
+
+
+@dataclass(frozen=True)
+class Turns:
+    """How many rounds there are, and for how many seconds each has its turn in one."""
+
+    rounds: int = 5
+    seconds: float = 0.12
+
+
+USUAL = Turns()
 
 
 @dataclass
@@ -46,7 +55,7 @@ def time_in_rounds(
     workers: Sequence[WorkerProcess],
     inputs: Mapping[int, str],
     whole: Sequence[bool],
-    rounds: int = ROUNDS,
+    turns: Turns = USUAL,
 ) -> list[dict[int, Timing] | str]:
     """For each worker its timings by batch size, or the reason why there are none.
 
@@ -55,7 +64,7 @@ def time_in_rounds(
     the same other.
     """
     results: list[dict[int, Timing] | str] = [{size: Timing() for size in inputs} for _ in workers]
-    for number in range(rounds):
+    for number in range(turns.rounds):
         # Who runs after the same other in every round inherits its heat and its caches each time.
         order = list(range(len(workers)))
         for index in order if number % 2 == 0 else reversed(order):
@@ -64,20 +73,26 @@ def time_in_rounds(
                 continue
             try:
                 for size, path in inputs.items():
-                    timings[size].rounds.append(_time(workers[index], path, size, whole[index]))
+                    how = {"whole": whole[index], "seconds": turns.seconds}
+                    timings[size].rounds.append(_time(workers[index], path, size, **how))
             except WorkerError as error:
                 # Its earlier rounds go too: fewer rounds than the others had would not compare.
                 results[index] = str(error)
     return results
 
 
-def measurement(threads: int, rounds: int = ROUNDS) -> dict[str, Any]:
+def measurement(threads: int, turns: Turns = USUAL) -> dict[str, Any]:
     """How the figures were taken, for run.json.
 
     `load_average` is that of the last minute, by which a busy machine gives itself away.
     """
-    how = {"warmup": WARMUP, "batch": BATCH, "seconds_per_round": SECONDS, "interleaved": True}
-    return {"threads": threads, "rounds": rounds, **how, "load_average": load_average()}
+    how = {"warmup": WARMUP, "batch": BATCH, "interleaved": True, "load_average": load_average()}
+    return {
+        "threads": threads,
+        "rounds": turns.rounds,
+        "seconds_per_round": turns.seconds,
+        **how,
+    }
 
 
 def load_average() -> float | None:
@@ -87,9 +102,9 @@ def load_average() -> float | None:
     return None
 
 
-def _time(worker: WorkerProcess, inputs: str, size: int, whole: bool) -> list[float]:
+def _time(worker: WorkerProcess, inputs: str, size: int, **how: Any) -> list[float]:
+    """Milliseconds of each run; `how` are `whole` and `seconds`."""
     least = LEAST_RUNS.get(size, LEAST_RUNS_OF_A_BATCH)
-    milliseconds: list[float] = worker.ask(
-        "time", inputs=inputs, warmup=WARMUP, least=least, seconds=SECONDS, whole=whole
-    )["milliseconds"]
+    asked = {"inputs": inputs, "warmup": WARMUP, "least": least, **how}
+    milliseconds: list[float] = worker.ask("time", **asked)["milliseconds"]
     return milliseconds

@@ -22,7 +22,7 @@ from allotrope.network.graph import Node
 from allotrope.network.network import Network
 from allotrope.network.reading.read import load
 from allotrope.network.rewriting.batchnorm import with_still_batchnorm
-from allotrope.network.rewriting.quantized.rounding_pairs import SAME
+from allotrope.network.rewriting.quantized.rounding_pairs import DOMAIN, OPERATOR, SAME
 from allotrope.network.rewriting.rewriter import Rewriter
 from allotrope.operators.operator_table import OPERATORS
 
@@ -32,7 +32,7 @@ Quantizer = Callable[[Path, Arrays, Path], None]
 WEIGHT_END, BIAS_END, STEP_END = ".weight", ".bias", ".step"
 """What weights are called behind the names of the arrays that they stand for."""
 BIAS = np.dtype(np.int32)
-"""Biases are integers so wide that their rounding is nothing to learn with."""
+"""Biases are integers of this type: none of them is beyond its ends."""
 
 
 def rounded(network: Network, calibration: Arrays, quantizer: Quantizer) -> Network:
@@ -63,8 +63,17 @@ def rounded(network: Network, calibration: Arrays, quantizer: Quantizer) -> Netw
 
 
 def held_still(network: Network) -> Network:
-    """What trains of a network that `rounded` made: each BatchNormalization as in inference."""
-    return with_still_batchnorm(network, _scales_and_shifts(network))
+    """What trains of a network that `rounded` made, which is to the bit what its file computes.
+
+    Each BatchNormalization is as in inference, and biases are rounded as the file will have them.
+    """
+    still = with_still_batchnorm(network, _scales_and_shifts(network))
+    rewriter = Rewriter(still.graph, still.weights)
+    for node in list(rewriter.nodes()):
+        steps = _steps_of_sum(rewriter, node)
+        if steps is not None:
+            _round_bias(rewriter, node, *steps)
+    return rewriter.applied_to(still)
 
 
 def steps_of(network: Network) -> frozenset[str]:
@@ -90,8 +99,9 @@ def integer_weights(network: Network) -> Network:
         if node.operator == "DequantizeLinear":
             _store_integers(rewriter, node)
     for node in list(rewriter.nodes()):
-        if node.operator in ("Conv", "Gemm") and node.input(2).endswith(BIAS_END):
-            _store_bias(rewriter, node)
+        steps = _steps_of_sum(rewriter, node)
+        if steps is not None:
+            _store_bias(rewriter, node, *steps)
     return rewriter.applied_to(network)
 
 
@@ -172,14 +182,33 @@ def _store_integers(rewriter: Rewriter, node: Node) -> None:
     rewriter.replace(node.outputs, [node.with_input(0, name)])
 
 
-def _store_bias(rewriter: Rewriter, node: Node) -> None:
+def _steps_of_sum(rewriter: Rewriter, node: Node) -> tuple[str, str] | None:
+    """The steps of what a layer with a bias of its own multiplies; None if it does not round it.
+
+    Their product is the step in which it adds up, and so that of its bias.
+    """
+    if node.operator not in ("Conv", "Gemm") or not node.input(2).endswith(BIAS_END):
+        return None
+    x, weight = (rewriter.maker(name, "DequantizeLinear") for name in node.inputs[:2])
+    return None if x is None or weight is None else (x.inputs[1], weight.inputs[1])
+
+
+def _round_bias(rewriter: Rewriter, node: Node, x_step: str, weight_step: str) -> None:
+    """The bias to multiples of the product, which learns with the two."""
+    bias = node.inputs[2]
+    step, back = rewriter.fresh(f"{bias}.step"), rewriter.fresh(f"{bias}.rounded")
+    limits = np.iinfo(BIAS)
+    attributes = {"axis": 0, "low": int(limits.min), "high": int(limits.max)}
+    product = Node("Mul", (x_step, weight_step), (step,), {}, step)
+    rounding = Node(OPERATOR, (bias, step), (back,), attributes, back, DOMAIN)
+    rewriter.replace(node.outputs, [product, rounding, node.with_input(2, back)])
+
+
+def _store_bias(rewriter: Rewriter, node: Node, x_step: str, weight_step: str) -> None:
     """In integers of the step in which the layer adds up, as kernels for integers take it."""
-    makers = [rewriter.maker(name, "DequantizeLinear") for name in node.inputs[:2]]
-    if None in makers:
-        return
-    steps = [rewriter.arrays[maker.inputs[1]] for maker in makers if maker is not None]
     bias = rewriter.arrays[node.inputs[2]]
-    step = np.broadcast_to(steps[0] * steps[1], bias.shape).astype(np.float32)
+    product = rewriter.arrays[x_step] * rewriter.arrays[weight_step]
+    step = np.broadcast_to(product, bias.shape).astype(np.float32)
     limits = np.iinfo(BIAS)
     whole = np.clip(np.rint(bias / step.astype(np.float64)), limits.min, limits.max)
     stem = node.inputs[2].removesuffix(BIAS_END)

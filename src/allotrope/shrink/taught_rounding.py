@@ -22,7 +22,10 @@ LEARNING_RATE = 5e-4
 
 @dataclass(frozen=True)
 class TaughtIntegers:
-    """The network as it is delivered, and as it trained: with floats that are rounded."""
+    """The network as it is delivered, and with floats that are rounded.
+
+    `training` has the network that trained, which computes what is delivered.
+    """
 
     integers: Network
     learned: Network

@@ -25,7 +25,7 @@ from allotrope.measure.random_inputs import (
     random_inputs,
 )
 from allotrope.measure.roles import Role, roles
-from allotrope.measure.rounds import ROUNDS, Timing, measurement, time_in_rounds
+from allotrope.measure.rounds import USUAL, Timing, Turns, measurement, time_in_rounds
 from allotrope.measure.runtime_worker import MEASURING
 from allotrope.measure.yardstick import AGREES, Yardstick, read_outputs, yardstick
 from allotrope.network.graph import Graph, Value
@@ -87,7 +87,7 @@ def bench(
     batch: Sequence[int] = BATCHES,
     threads: int | None = None,
     dimensions: Sequence[str] = (),
-    rounds: int = ROUNDS,
+    rounds: int = USUAL.rounds,
 ) -> BenchTable:
     """Measure an ONNX file in every installed runtime, on random inputs, in interleaved rounds.
 
@@ -122,7 +122,7 @@ def bench(
     said = [f"'{name}' gets {described(role.kind)}: {role.because}" for name, role in taken.items()]
     notes = [*lengths.lines, *said, expected.line]
     how = {
-        **measurement(threads or cores(), rounds),
+        **measurement(threads or cores(), Turns(rounds)),
         "batch": sizes,
         "lengths": dict(lengths.by_name),
     }
@@ -177,7 +177,7 @@ def _measure(
             )
         going = [index for index, row in enumerate(rows) if "reason" not in row]
         timings = time_in_rounds(
-            [workers[index] for index in going], paths, [whole] * len(going), rounds
+            [workers[index] for index in going], paths, [whole] * len(going), Turns(rounds)
         )
         for index, timing in zip(going, timings, strict=True):
             if isinstance(timing, str):

@@ -92,7 +92,12 @@ class ShrinkingRun:
         plan = self._planned()
         check_answers(self.source, plan)
         bench = Workbench(
-            plan, self.journal.run.folder, self.among.candidates, self.threads, self.show
+            plan,
+            self.journal.run.folder,
+            self.among.candidates,
+            self.threads,
+            self.show,
+            self.among.turns,
         )
         before = self._before(bench)
         return self._ended(bench, before, self._rounds(bench, before))

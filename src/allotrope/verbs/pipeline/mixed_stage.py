@@ -55,6 +55,7 @@ def mixed_precision(
         bench.threads,
         bench.show.say,
         further=leaving_in_float(data, task, before.target, [before.reference]),
+        turns=bench.turns,
     )
     # Limits are of the pace at which the network was measured as it came.
     judged = judge([before.reference, *at_pace(rows, today)], before.target, task.metric)[1:]

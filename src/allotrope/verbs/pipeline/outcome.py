@@ -187,7 +187,7 @@ def measured(
     calibrate int8. Of a table, boosted trees are candidates too, unless it is about this network.
     """
     data, task, show = scored.trained.plan.data, scored.tasks[0], show or Progress()
-    forms = (among or Among()).candidates
+    among = among or Among()
     network = finished(scored.trained.network, data.inputs, scored.tasks)
     rivals = _rivals(scored, threads) if beside_trees else []
     rows = measure_candidates(
@@ -199,12 +199,13 @@ def measured(
         task.metric,
         threads,
         show.say,
-        with_rivals(forms, rivals),
+        with_rivals(among.candidates, rivals),
         leaving_in_float(data, task, target),
+        among.turns,
     )
     for line in trees_in_words(rows, task):
         show.say(line)
-    return Measured(scored, rows, measurement(threads or cores()))
+    return Measured(scored, rows, measurement(threads or cores(), among.turns))
 
 
 def _rivals(scored: Scored, threads: int | None) -> list[Rival]:

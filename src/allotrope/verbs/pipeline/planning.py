@@ -16,6 +16,7 @@ from allotrope.config import FixedSettings, Recipe, Settings
 from allotrope.data.examples import Data
 from allotrope.frameworks import framework as find_framework
 from allotrope.measure.candidates import Candidate, candidates
+from allotrope.measure.rounds import USUAL, Turns
 from allotrope.network.network import Network
 from allotrope.network.rewriting.batchnorm import with_still_batchnorm
 from allotrope.progress import Progress
@@ -36,10 +37,14 @@ Race = Callable[[Sequence[str], Callable[[str], Choice]], Choice]
 
 @dataclass(frozen=True)
 class Among:
-    """What a run may choose among: the framework's and machine's, unless a caller says."""
+    """What a run may choose among: the framework's and machine's, unless a caller says.
+
+    `turns`: for how long each candidate is timed.
+    """
 
     settings: Sequence[Settings] | None = None
     candidates: Callable[[Path], list[Candidate]] = candidates
+    turns: Turns = USUAL
 
     def plausible(self, framework: str, fixed: FixedSettings) -> list[Settings]:
         """The settings among which a training chooses; one, if all are fixed.

@@ -186,7 +186,7 @@ def timed_untrained(
     Raises: UsageError if it cannot be measured.
     """
     rows = _timed(bench, before.forms, network, folder, before.today)
-    nearest = min(rows, key=lambda row: (goal.excess(latency_of(row), row["size_bytes"])))
+    nearest = min(rows, key=lambda row: goal.excess(latency_of(row), row["size_bytes"]))
     return Timed(form_of(nearest), _costs(network, [nearest]))
 
 
@@ -275,7 +275,8 @@ def _rows(
     (folder / INT8_FOLDER).mkdir(parents=True, exist_ok=True)
     finished(network, data.inputs, plan.tasks).save(folder / FLOAT_FILE)
     splits = {"validation": split or judging(data, "validation", task)}
-    return measure(among(folder), calibrating(data.taken("train")), splits, bench.threads)
+    calibration = calibrating(data.taken("train"))
+    return measure(among(folder), calibration, splits, bench.threads, turns=bench.turns)
 
 
 def _measured(rows: Sequence[Row], what: str) -> list[Row]:

@@ -10,6 +10,7 @@ from typing import Any
 from allotrope.config import Recipe, Target
 from allotrope.measure.candidates import Candidate
 from allotrope.measure.choice import REFERENCE
+from allotrope.measure.rounds import USUAL, Turns
 from allotrope.network.network import Network
 from allotrope.progress import Progress
 from allotrope.verbs.pipeline.planning import Plan
@@ -28,7 +29,8 @@ CLEARLY = 0.05
 class Workbench:
     """What every stage works with: the network as it came and how it learns, and what measures it.
 
-    `among` says which candidates a network has in a folder; `folder` is that of the run.
+    `among` says which candidates a network has in a folder; `folder` is that of the run;
+    `turns` say for how long each candidate is timed.
     """
 
     plan: Plan
@@ -36,6 +38,7 @@ class Workbench:
     among: Callable[[Path], list[Candidate]]
     threads: int | None
     show: Progress
+    turns: Turns = USUAL
 
 
 @dataclass(frozen=True)
