@@ -13,7 +13,12 @@ from allotrope.architectures.assembled import assembled, reasons
 from allotrope.architectures.augmenting import check_augmentation, mirroring, what_acts
 from allotrope.architectures.chosen import Choice, asked_for, losses_of, with_task_weights
 from allotrope.architectures.for_tables import choose_for_table, is_table
-from allotrope.architectures.for_volumes import choose_for_volume, is_volume
+from allotrope.architectures.for_volumes import (
+    choose_for_volume,
+    is_volume,
+    volume_alone,
+    volume_family,
+)
 from allotrope.architectures.recipes import (
     FAMILIES,
     FINE_TUNING,
@@ -40,6 +45,7 @@ from allotrope.data.reading import noun
 from allotrope.errors import unknown_name
 from allotrope.inputs.image.image import Image
 from allotrope.inputs.text.text_input import Text
+from allotrope.inputs.volume.volume import Volume
 from allotrope.network import zoo
 from allotrope.network.network import Network
 from allotrope.network.rewriting.ensemble import ensemble
@@ -136,6 +142,8 @@ class _Choosing:
         pictures = [each for each in data.inputs if isinstance(each, Image)]
         self.picture = pictures[0] if pictures else None
         self.texts = [each for each in data.inputs if isinstance(each, Text)]
+        volumes = [each for each in data.inputs if isinstance(each, Volume)]
+        self.volumes = {each.name: volume_family(each, len(data.train)) for each in volumes}
         self.plain = len(data.inputs) == len(data.tasks) == len(pictures) == 1 and isinstance(
             data.tasks[0], Classification
         )
@@ -156,6 +164,7 @@ class _Choosing:
         self.reasons += members_in_words(self.members)
         named = {each.name: family.name for each in self.data.inputs if isinstance(each, Image)}
         named |= {each.name: "text_cnn" for each in self.texts}
+        named |= {name: family for name, (family, _) in self.volumes.items()}
         self.reasons += reasons(self.data.inputs, self.data.tasks, named)
         shown = {
             key: value for key, value in arguments.items() if not isinstance(value, np.ndarray)
@@ -205,10 +214,16 @@ class _Choosing:
         return replace(recipe, learning_rate=recipe.learning_rate * WITHOUT_NORMALIZATION)
 
     def _family(self, name: str) -> Family:
+        if self.volumes and name in zoo.VOLUMETRIC:
+            self.volumes = dict.fromkeys(self.volumes, (name, f"{name} was asked for."))
+            name = "auto"
+        self.reasons += dict.fromkeys(reason for _, reason in self.volumes.values())
         if self.picture is None and self.texts:
             chosen, reason = family_for_texts(name, self.texts)
             self.reasons.append(reason)
             return replace(TEXTS, name=chosen)
+        if self.picture is None and self.volumes:
+            return ROWS
         if self.picture is None:
             self.reasons.append("Dense layers for each input, because none is a picture.")
             return ROWS
@@ -363,10 +378,12 @@ class _Choosing:
     def _pictured(self, family: Family, arguments: Mapping[str, Any], picture: Any) -> Network:
         """The zoo's network for one of several pictures, of which each has filters of its own.
 
-        Of a text, that of its words.
+        Of a text, that of its words; of a volume, one of 3-D convolutions.
         """
         if isinstance(picture, Text):
             return words_alone(picture, self.data.train[picture.name], self.seed)
+        if isinstance(picture, Volume):
+            return volume_alone(picture, self.volumes[picture.name][0], arguments["seed"])
         shape = self._shape(picture)
         own = {**family.arguments(shape), **self._whitening(family, picture)}
         return zoo.network(family.name)(2, shape, **{**arguments, **own})

@@ -71,7 +71,7 @@ def choose_for_volume(
     assert isinstance(volume, Volume)
     reasons = [f"{name} was asked for."]
     if name == "auto":
-        name, reason = _family(volume, len(data.train))
+        name, reason = volume_family(volume, len(data.train))
         reasons = [reason]
     seeds = seeds_of_members(seed, members)
     network = ensemble([_network(data, name, each) for each in seeds])
@@ -83,7 +83,8 @@ def choose_for_volume(
     return Choice(name, {"seed": seed}, network, recipe, reasons)
 
 
-def _family(volume: Volume, count: int) -> tuple[str, str]:
+def volume_family(volume: Volume, count: int) -> tuple[str, str]:
+    """The name of the network that suits so many such volumes, and why."""
     sides = " x ".join(map(str, volume.shape))
     if count >= MANY and max(volume.shape) <= SMALL_SIDE and min(volume.shape) >= LEAST_SIDE:
         return "resnet8_3d", f"resnet8_3d, because {count:,} volumes of {sides} voxels are many."
@@ -92,11 +93,16 @@ def _family(volume: Volume, count: int) -> tuple[str, str]:
     )
 
 
+def volume_alone(volume: Volume, name: str, seed: int) -> Network:
+    """The network for a volume among other inputs, of which a trunk is taken."""
+    network = VOLUMETRIC[name](2, (1, *volume.shape), seed=seed)
+    return named_after(network, [volume.name], ["y"])
+
+
 def _network(data: Data, name: str, seed: int) -> Network:
     def build(each: Input) -> Network:
         assert isinstance(each, Volume)
-        network = VOLUMETRIC[name](2, (1, *each.shape), seed=seed)
-        return named_after(network, [each.name], ["y"])
+        return volume_alone(each, name, seed)
 
     return assembled(data.inputs, data.tasks, build, seed)
 
