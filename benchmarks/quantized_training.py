@@ -184,7 +184,7 @@ def report(bench, forms, taught):
     own = []
     for start in range(0, len(file), PART):
         part = {name: x[start : start + PART] for name, x in inputs.items()}
-        own.append(taught.learned.run(part, "pytorch")[bench.task.name].argmax(1))
+        own.append(taught.training.network.run(part, "pytorch")[bench.task.name].argmax(1))
     same = (np.concatenate(own) == file).mean()
     print(f"the file answers as the network that learned on {same:.3%} of the test examples")
 

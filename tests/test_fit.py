@@ -180,7 +180,15 @@ class Pressing(Progress):
         os.kill(os.getpid(), signal.SIGINT)
 
 
-def test_ctrl_c_stops_the_training_and_delivers_the_best_so_far(tmp_path):
+@pytest.fixture
+def heard():
+    """Ctrl-C is heard, even if a shell started the tests in its background, where it is ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+def test_ctrl_c_stops_the_training_and_delivers_the_best_so_far(heard, tmp_path):
     run = fit_with(ONE, Pressing())("digits", out=tmp_path, **{**QUICK, "epochs": 50})
     assert (run.json["status"], run.json["training"]["stopped"], run.exit_code) == (
         "interrupted",
