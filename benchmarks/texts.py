@@ -47,6 +47,8 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--budget", type=float, default=180.0)
     parser.add_argument("--framework", default="pytorch")
+    parser.add_argument("--threads", type=int, help="of trainings, all cores by default")
+    parser.add_argument("--precision", help="of trainings, raced by default")
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
         for name in asked.sets:
@@ -63,6 +65,8 @@ def measured(asked: Any, name: str, seed: int, folder: Path) -> dict[str, float]
         budget=asked.budget,
         seed=seed,
         framework=asked.framework,
+        threads=asked.threads,
+        precision=asked.precision,
         out=folder,
         quiet=True,
     )
