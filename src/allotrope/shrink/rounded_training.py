@@ -210,7 +210,8 @@ def _store_bias(rewriter: Rewriter, node: Node, x_step: str, weight_step: str) -
     product = rewriter.arrays[x_step] * rewriter.arrays[weight_step]
     step = np.broadcast_to(product, bias.shape).astype(np.float32)
     limits = np.iinfo(BIAS)
-    whole = np.clip(np.rint(bias / step.astype(np.float64)), limits.min, limits.max)
+    # In float32, as it trained: of many steps a quotient in float64 may be another whole number.
+    whole = np.clip(np.rint(bias / step).astype(np.float64), limits.min, limits.max)
     stem = node.inputs[2].removesuffix(BIAS_END)
     arrays = {"": whole.astype(BIAS), ".scale": step, ".zero_point": np.zeros(bias.shape, BIAS)}
     names = [rewriter.constant(f"{stem}{end}", array) for end, array in arrays.items()]
