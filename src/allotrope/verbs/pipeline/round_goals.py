@@ -11,7 +11,7 @@ from allotrope.config import Target
 
 Row = Mapping[str, Any]
 
-STEP = 2.5
+STEP = 5.0
 """A round makes a network at most so many times faster or smaller; more at once loses too much."""
 DOWN = 0.7
 """Without a limit of its own a network becomes so much faster in each round."""
