@@ -18,8 +18,8 @@ import numpy as np
 import onnx
 from onnx import ModelProto
 
-from allotrope.shrink.quantize import QUANTIZERS
-from allotrope.shrink.stripped import strip_model
+from allotrope.shrinking.quantize import QUANTIZERS
+from allotrope.shrinking.stripped import strip_model
 
 EXAMPLES = 4
 

@@ -21,10 +21,10 @@ import numpy as np
 
 from allotrope.measure.kernel_timing import kernel_times
 from allotrope.network import zoo
-from allotrope.shrink.groups import groups
-from allotrope.shrink.kernel_times import at_shares
-from allotrope.shrink.layer_widths import narrowable
-from allotrope.shrink.prune import pruned
+from allotrope.shrinking.groups import groups
+from allotrope.shrinking.kernel_times import at_shares
+from allotrope.shrinking.layer_widths import narrowable
+from allotrope.shrinking.prune import pruned
 
 FORMS = {"float32": "", "bfloat16": "", "int8": "onnxruntime", "nncf": "nncf"}
 

@@ -26,7 +26,7 @@ import no_aborts_networks as networks
 import numpy as np
 
 from allotrope.measure.random_inputs import random_inputs
-from allotrope.shrink.groups import groups
+from allotrope.shrinking.groups import groups
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 from pruned_networks import random_network

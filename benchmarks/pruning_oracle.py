@@ -24,7 +24,7 @@ from torch import nn
 
 from allotrope.conversion.pytorch.target import write
 from allotrope.network import zoo
-from allotrope.shrink.groups import groups
+from allotrope.shrinking.groups import groups
 
 CLASSES, SIDE = 10, 32
 NAMES = (*zoo.NETWORKS, *zoo.VOLUMETRIC)

@@ -29,10 +29,10 @@ from allotrope.measure.candidates import calibrating, spread
 from allotrope.measure.left_in_float import fewest
 from allotrope.network.reading.read import load
 from allotrope.runtimes import runtime
-from allotrope.shrink.mixed_precision import rounded_in, rounded_layers
-from allotrope.shrink.quantize import fold, quantize_with_onnxruntime
-from allotrope.shrink.sensitivity import MOST, sensitivities
-from allotrope.shrink.taught_rounding import with_taught_rounding
+from allotrope.shrinking.mixed_precision import rounded_in, rounded_layers
+from allotrope.shrinking.quantize import fold, quantize_with_onnxruntime
+from allotrope.shrinking.sensitivity import MOST, sensitivities
+from allotrope.shrinking.taught_rounding import with_taught_rounding
 from allotrope.training.loop import train
 from allotrope.verbs.network_file import read_source
 

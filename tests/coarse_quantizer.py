@@ -6,7 +6,7 @@ import numpy as np
 import onnx
 from onnx import numpy_helper
 
-from allotrope.shrink.quantize import QUANTIZERS
+from allotrope.shrinking.quantize import QUANTIZERS
 
 COARSE = 80
 """How many of a quantizer's steps are one of the coarse quantizer."""

@@ -10,7 +10,7 @@ from allotrope.errors import UsageError
 from allotrope.frameworks.widening import widened, widened_array
 from allotrope.network.reading.read import load
 from allotrope.network.reading.shapes import infer_shapes
-from allotrope.shrink.prune import masked, pruned
+from allotrope.shrinking.prune import masked, pruned
 
 TOLERANCE = 1e-5
 

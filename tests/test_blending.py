@@ -22,7 +22,7 @@ from allotrope.network.rewriting.blending import OTHER, SHARE, with_blending
 from allotrope.network.rewriting.joined import joined, trunk_of, with_heads
 from allotrope.network.rewriting.named_after import named_after
 from allotrope.network.zoo.ngram import Terms
-from allotrope.shrink.distill import distillation
+from allotrope.shrinking.distill import distillation
 from allotrope.tasks import Classification, Regression
 from allotrope.tasks.distilled import taught_targets
 from allotrope.training.learner import trainer_for, training_form, unmixed

@@ -12,11 +12,11 @@ from allotrope.errors import UsageError
 from allotrope.network import zoo
 from allotrope.network.build import Builder
 from allotrope.network.summary import multiply_adds, parameters
-from allotrope.shrink.choose_widths import removed_for
-from allotrope.shrink.group_importance import magnitude
-from allotrope.shrink.groups import groups
-from allotrope.shrink.layer_widths import multiples, narrowable
-from allotrope.shrink.prune import pruned
+from allotrope.shrinking.choose_widths import removed_for
+from allotrope.shrinking.group_importance import magnitude
+from allotrope.shrinking.groups import groups
+from allotrope.shrinking.layer_widths import multiples, narrowable
+from allotrope.shrinking.prune import pruned
 
 
 def dense(*widths):

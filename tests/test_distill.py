@@ -14,7 +14,7 @@ from allotrope.errors import UsageError
 from allotrope.frameworks import framework as find_framework
 from allotrope.frameworks.reference.primitives import ReferencePrimitives
 from allotrope.network import zoo
-from allotrope.shrink.distill import distillation
+from allotrope.shrinking.distill import distillation
 from allotrope.tasks import Classification, MultiLabel, Regression
 from allotrope.tasks.distilled import distilled_loss, taught_targets
 from allotrope.tasks.probabilities import log_softmax, softmax

@@ -12,9 +12,9 @@ from allotrope.network import zoo
 from allotrope.network.build import Builder
 from allotrope.network.reading.read import load
 from allotrope.network.summary import multiply_adds, parameters
-from allotrope.shrink.factorize import factorizable, factorized, low_ranks
-from allotrope.shrink.groups import groups
-from allotrope.shrink.prune import pruned
+from allotrope.shrinking.factorize import factorizable, factorized, low_ranks
+from allotrope.shrinking.groups import groups
+from allotrope.shrinking.prune import pruned
 from planned import batch_for, planned
 from pruned_networks import random_network
 from pruning import inputs_for, stirred

@@ -14,14 +14,14 @@ from allotrope.measure.kernel_timing import kernel_times
 from allotrope.network import zoo
 from allotrope.network.build import Builder
 from allotrope.network.summary import multiply_adds
-from allotrope.shrink.bare_ends import bare_ends
-from allotrope.shrink.choose_widths import removed_for
-from allotrope.shrink.groups import groups
-from allotrope.shrink.kernel_table import KernelTable
-from allotrope.shrink.kernel_times import KernelTimes, at_shares, fitted_line, steps
-from allotrope.shrink.network_parts import HEAVY, lengths_of, parts, signature, title
-from allotrope.shrink.prune import pruned
-from allotrope.shrink.quantize import quantize_with_onnxruntime
+from allotrope.shrinking.bare_ends import bare_ends
+from allotrope.shrinking.choose_widths import removed_for
+from allotrope.shrinking.groups import groups
+from allotrope.shrinking.kernel_table import KernelTable
+from allotrope.shrinking.kernel_times import KernelTimes, at_shares, fitted_line, steps
+from allotrope.shrinking.network_parts import HEAVY, lengths_of, parts, signature, title
+from allotrope.shrinking.prune import pruned
+from allotrope.shrinking.quantize import quantize_with_onnxruntime
 from pruned_networks import random_network
 from pruning import inputs_for
 

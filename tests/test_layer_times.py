@@ -11,8 +11,8 @@ from allotrope.network import zoo
 from allotrope.progress import Progress
 from allotrope.report.layers_timed import layers_timed
 from allotrope.report.record import Record
-from allotrope.shrink.groups import groups
-from allotrope.shrink.prune import pruned
+from allotrope.shrinking.groups import groups
+from allotrope.shrinking.prune import pruned
 from allotrope.verbs.pipeline.cut_layers import layer_times
 
 

@@ -16,9 +16,9 @@ from allotrope.measure.choice import DECIDING, choose
 from allotrope.measure.left_in_float import LeavingInFloat, fewest
 from allotrope.network.reading.read import load
 from allotrope.runtimes import runtime
-from allotrope.shrink.mixed_precision import rounded_in, rounded_layers
-from allotrope.shrink.quantize import FLOAT_FORMS, QUANTIZERS
-from allotrope.shrink.sensitivity import relative_error, sensitivities
+from allotrope.shrinking.mixed_precision import rounded_in, rounded_layers
+from allotrope.shrinking.quantize import FLOAT_FORMS, QUANTIZERS
+from allotrope.shrinking.sensitivity import relative_error, sensitivities
 from allotrope.tasks.metric import ACCURACY
 from harmed import HARMED, harmed, judged_by
 from measured import images

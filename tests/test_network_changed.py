@@ -41,7 +41,7 @@ MAKERS = {
     "network/rewriting/named_after.py",  # weights take other names
     "network/zoo/trees.py",  # a node of ai.onnx.ml, whose shape nothing infers
     "verbs/bench.py",  # of a file that is not understood
-    "shrink/network_parts.py",  # a part of one, to be timed alone
+    "shrinking/network_parts.py",  # a part of one, to be timed alone
 }
 """Files that make a network of something that is none, or is more than one."""
 

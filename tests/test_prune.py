@@ -15,8 +15,8 @@ from allotrope.network import zoo
 from allotrope.network.build import Builder
 from allotrope.network.reading.read import load
 from allotrope.network.rewriting.quantized.rounding_pairs import with_rounding_pairs
-from allotrope.shrink.groups import groups
-from allotrope.shrink.prune import masked, pruned
+from allotrope.shrinking.groups import groups
+from allotrope.shrinking.prune import masked, pruned
 from planned import batch_for, planned
 from pruned_networks import STEPS, random_network
 from pruning import inputs_for, problems, pruned_as_far, some_of, stirred

@@ -10,7 +10,7 @@ from allotrope.inputs.table.table import Table
 from allotrope.measure.file_answers import FileAnswers
 from allotrope.network.build import Builder
 from allotrope.runtimes import runtime
-from allotrope.shrink.quantize import quantize_with_onnxruntime
+from allotrope.shrinking.quantize import quantize_with_onnxruntime
 
 RANDOM = np.random.default_rng(2)
 ROWS = RANDOM.standard_normal((64, 3)).astype(np.float32)

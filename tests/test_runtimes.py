@@ -99,7 +99,7 @@ def test_nothing_reports_that_openvino_is_used(tmp_path, file):
         "def refuse(): raise SystemExit('forked')\n"
         "os.register_at_fork(before=refuse)\n"
         "from allotrope.runtimes import runtime\n"
-        "from allotrope.shrink.quantize import quantize_with_nncf\n"
+        "from allotrope.shrinking.quantize import quantize_with_nncf\n"
         "source, target = map(pathlib.Path, sys.argv[1:])\n"
         f"inputs = {{'image': np.zeros({images(4).shape}, np.uint8)}}\n"
         "runtime('openvino').open(source, 'float32', threads=1).run(inputs)\n"

@@ -9,9 +9,9 @@ from allotrope.config import Recipe, Settings
 from allotrope.frameworks.contract import Batch
 from allotrope.network import zoo
 from allotrope.network.build import Builder
-from allotrope.shrink.group_importance import magnitude, taylor
-from allotrope.shrink.groups import groups
-from allotrope.shrink.prune import masked
+from allotrope.shrinking.group_importance import magnitude, taylor
+from allotrope.shrinking.groups import groups
+from allotrope.shrinking.prune import masked
 from allotrope.training.loss_gradients import loss_gradients
 from planned import batch_for, planned
 from tested import InEach

@@ -13,8 +13,8 @@ from allotrope.network.columns import columns_of, with_columns
 from allotrope.network.reading.read import load
 from allotrope.network.weights import RECORD
 from allotrope.runtimes import runtime
-from allotrope.shrink.quantize import quantize_with_onnxruntime
-from allotrope.shrink.stripped import strip, strip_model
+from allotrope.shrinking.quantize import quantize_with_onnxruntime
+from allotrope.shrinking.stripped import strip, strip_model
 
 RANDOM = np.random.default_rng(4)
 X = RANDOM.normal(size=(16, 3, 8, 8)).astype(np.float32)

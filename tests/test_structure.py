@@ -41,7 +41,7 @@ ORDER = (
     ("data",),
     ("architectures",),
     ("training",),
-    ("shrink",),
+    ("shrinking",),
     ("runtimes",),
     ("measure",),
     ("delivery",),
@@ -60,9 +60,9 @@ HOMES = {
         "runtimes/pytorch",
         "conversion/pytorch/proof",
     ),
-    "onnxruntime": ("runtimes/onnxruntime/", "shrink/quantize"),
-    "openvino": ("runtimes/openvino/", "shrink/quantize"),
-    "nncf": ("shrink/quantize",),
+    "onnxruntime": ("runtimes/onnxruntime/", "shrinking/quantize"),
+    "openvino": ("runtimes/openvino/", "shrinking/quantize"),
+    "nncf": ("shrinking/quantize",),
     "tensorflow": (
         "frameworks/tensorflow/",
         "frameworks/keras/engine_tensorflow",
@@ -79,7 +79,7 @@ HOMES = {
 # families of operators; contracts.
 MIRRORS = (
     (
-        *("operators", "shrink/rules", "network/reading/foreign"),
+        *("operators", "shrinking/rules", "network/reading/foreign"),
         *("frameworks", "frameworks/*", "conversion/*"),
     ),
     ("runtimes", "runtimes/*"),
@@ -101,7 +101,7 @@ NESTED_CONDITIONALS = {"src": 0, "tests": 0, "benchmarks": 0}  # 0
 SAYS_NOTHING = {"src": 0, "tests": 0, "benchmarks": 0}  # 0
 
 # Where every kind of input and task passes through.
-FOR_EVERY_KIND = ("training/", "measure/", "runtimes/", "shrink/", "verbs/")
+FOR_EVERY_KIND = ("training/", "measure/", "runtimes/", "shrinking/", "verbs/")
 
 
 def upward(part: str, tree: ast.Module) -> list[str]:

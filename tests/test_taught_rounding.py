@@ -11,9 +11,9 @@ from allotrope.frameworks.lowering import lowered
 from allotrope.network import zoo
 from allotrope.network.build import Builder
 from allotrope.runtimes import runtime
-from allotrope.shrink.quantize import QUANTIZERS
-from allotrope.shrink.rounded_training import held_still, integer_weights, rounded, steps_of
-from allotrope.shrink.taught_rounding import with_taught_rounding
+from allotrope.shrinking.quantize import QUANTIZERS
+from allotrope.shrinking.rounded_training import held_still, integer_weights, rounded, steps_of
+from allotrope.shrinking.taught_rounding import with_taught_rounding
 from allotrope.training.loop import train
 from coarse_quantizer import coarse
 from planned import of_digits

@@ -22,7 +22,7 @@ from allotrope.network.network import Network
 from allotrope.process.carried_arrays import read_arrays
 from allotrope.process.worker import PATIENCE, WorkerError, WorkerProcess
 from allotrope.runtimes import runtime
-from allotrope.shrink.stripped import strip
+from allotrope.shrinking.stripped import strip
 from allotrope.tasks.metric import Metric
 from allotrope.wording import counted
 

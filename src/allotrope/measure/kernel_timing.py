@@ -18,8 +18,8 @@ from allotrope.network.network import Network
 from allotrope.process.carried_arrays import write_arrays
 from allotrope.process.worker import WorkerError, WorkerProcess
 from allotrope.runtimes import runtime as find_runtime
-from allotrope.shrink.kernel_table import KernelTable
-from allotrope.shrink.kernel_times import KernelTimes
+from allotrope.shrinking.kernel_table import KernelTable
+from allotrope.shrinking.kernel_times import KernelTimes
 
 ROUNDS = 7
 SECONDS_OF_A_PART = 0.004

@@ -62,8 +62,8 @@ class KernelWorker:
         arrays = read_arrays(Path(inputs)) if inputs else self._numbers(path)
         if not quantizer:
             return path, arrays
-        from allotrope.shrink.bare_ends import bare_ends
-        from allotrope.shrink.quantize import QUANTIZERS
+        from allotrope.shrinking.bare_ends import bare_ends
+        from allotrope.shrinking.quantize import QUANTIZERS
 
         target = path.with_suffix(".int8.onnx")
         QUANTIZERS[quantizer](path, arrays, target)
@@ -75,7 +75,7 @@ class KernelWorker:
     def _numbers(self, path: Path) -> dict[str, np.ndarray]:
         import onnx
 
-        from allotrope.shrink.bare_ends import numbers_for
+        from allotrope.shrinking.bare_ends import numbers_for
 
         graph = onnx.load(path).graph
         return {value.name: numbers_for(value, self._random) for value in graph.input}

@@ -20,10 +20,10 @@ from allotrope.network.network import Network
 from allotrope.network.reading.read import load
 from allotrope.process.carried_arrays import read_arrays
 from allotrope.process.worker import WorkerError, WorkerProcess
-from allotrope.shrink.mixed_precision import RoundedLayers, rounded_in, rounded_layers
-from allotrope.shrink.quantize import QUANTIZERS
-from allotrope.shrink.sensitivity import LayerError, examples_compared, sensitivities
-from allotrope.shrink.stripped import strip
+from allotrope.shrinking.mixed_precision import RoundedLayers, rounded_in, rounded_layers
+from allotrope.shrinking.quantize import QUANTIZERS
+from allotrope.shrinking.sensitivity import LayerError, examples_compared, sensitivities
+from allotrope.shrinking.stripped import strip
 from allotrope.tasks.metric import Metric
 from allotrope.wording import counted
 

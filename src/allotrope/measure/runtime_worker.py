@@ -120,8 +120,8 @@ class Worker:
         self, method: str, source: str, calibration: str, named: str, target: str
     ) -> dict[str, Any]:
         """Writes the int8 form of a file, and stripped of what only people and training read."""
-        from allotrope.shrink.quantize import QUANTIZERS
-        from allotrope.shrink.stripped import strip
+        from allotrope.shrinking.quantize import QUANTIZERS
+        from allotrope.shrinking.stripped import strip
 
         QUANTIZERS[method](Path(source), self._read(calibration), Path(named))
         strip(Path(named), Path(target))
@@ -129,7 +129,7 @@ class Worker:
 
     def float_form(self, method: str, source: str, target: str) -> dict[str, Any]:
         """Writes the float file that a quantizer makes its own of."""
-        from allotrope.shrink.quantize import FLOAT_FORMS
+        from allotrope.shrinking.quantize import FLOAT_FORMS
 
         FLOAT_FORMS[method](Path(source), Path(target))
         return {}

@@ -15,7 +15,7 @@ from allotrope.limits import limits_of
 from allotrope.measure.candidates import INT8_FOLDER, Candidate
 from allotrope.measure.choice import REFERENCE, nearest_miss
 from allotrope.progress import Progress, duration
-from allotrope.shrink.stripped import strip
+from allotrope.shrinking.stripped import strip
 from allotrope.tasks.metric import Metric
 from allotrope.verbs import pages, pipeline
 from allotrope.verbs.journal import Journal

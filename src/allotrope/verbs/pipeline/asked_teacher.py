@@ -16,7 +16,7 @@ from allotrope.network.network import Network
 from allotrope.process.worker import WorkerError
 from allotrope.progress import Progress
 from allotrope.runtimes import runtime as find_runtime
-from allotrope.shrink.distill import Answers
+from allotrope.shrinking.distill import Answers
 
 RUNTIME = "openvino"
 WITNESS = "onnxruntime"

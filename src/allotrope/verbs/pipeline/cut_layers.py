@@ -8,7 +8,7 @@ from typing import Any
 from allotrope.errors import UsageError
 from allotrope.measure.kernel_timing import kernel_times
 from allotrope.network.network import Network
-from allotrope.shrink.groups import groups
+from allotrope.shrinking.groups import groups
 from allotrope.verbs.pipeline.shrunk_values import Row, Workbench
 
 

@@ -15,12 +15,12 @@ from allotrope.errors import UsageError
 from allotrope.frameworks.contract import Batch
 from allotrope.network.network import Network
 from allotrope.network.summary import multiply_adds, parameters
-from allotrope.shrink.batch_statistics import with_new_statistics
-from allotrope.shrink.choose_widths import Prediction, removed_for
-from allotrope.shrink.distill import distillation
-from allotrope.shrink.group_importance import magnitude, taylor
-from allotrope.shrink.groups import Groups, groups
-from allotrope.shrink.prune import pruned
+from allotrope.shrinking.batch_statistics import with_new_statistics
+from allotrope.shrinking.choose_widths import Prediction, removed_for
+from allotrope.shrinking.distill import distillation
+from allotrope.shrinking.group_importance import magnitude, taylor
+from allotrope.shrinking.groups import Groups, groups
+from allotrope.shrinking.prune import pruned
 from allotrope.training.checkpoints import resumable
 from allotrope.training.loop import Trained, train
 from allotrope.training.loss_gradients import loss_gradients

@@ -11,9 +11,9 @@ from allotrope.errors import UsageError
 from allotrope.measure.kernel_timing import kernel_times
 from allotrope.network.network import Network
 from allotrope.network.summary import multiply_adds, parameters
-from allotrope.shrink.choose_widths import CostOf
-from allotrope.shrink.groups import Groups
-from allotrope.shrink.layer_widths import Widths, multiples
+from allotrope.shrinking.choose_widths import CostOf
+from allotrope.shrinking.groups import Groups
+from allotrope.shrinking.layer_widths import Widths, multiples
 from allotrope.verbs.pipeline.shrunk_values import Before, Form, Workbench
 
 

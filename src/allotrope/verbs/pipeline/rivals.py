@@ -14,7 +14,7 @@ from allotrope.measure.choice import DECIDING, TOGETHER, TREES
 from allotrope.measure.machine import cores
 from allotrope.network.network import Network
 from allotrope.network.rewriting.averaged import averaged
-from allotrope.shrink.stripped import strip
+from allotrope.shrinking.stripped import strip
 from allotrope.tasks import Task
 from allotrope.tasks.contract import Answers
 from allotrope.tasks.members import without_members

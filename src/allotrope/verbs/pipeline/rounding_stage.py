@@ -11,8 +11,8 @@ from allotrope.config import Recipe
 from allotrope.measure.candidates import calibrating
 from allotrope.measure.choice import DECIDING
 from allotrope.network.network import Network
-from allotrope.shrink.quantize import QUANTIZERS
-from allotrope.shrink.taught_rounding import with_taught_rounding
+from allotrope.shrinking.quantize import QUANTIZERS
+from allotrope.shrinking.taught_rounding import with_taught_rounding
 from allotrope.tasks.several import deciding
 from allotrope.training.checkpoints import resumable
 from allotrope.verbs.pipeline.shrunk_values import (

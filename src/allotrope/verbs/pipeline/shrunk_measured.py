@@ -23,9 +23,9 @@ from allotrope.measure.candidates import (
 from allotrope.measure.choice import DECIDING, REFERENCE, judge
 from allotrope.network.network import Network
 from allotrope.network.summary import multiply_adds, parameters
-from allotrope.shrink.groups import groups
-from allotrope.shrink.layer_widths import narrowable
-from allotrope.shrink.prune import pruned
+from allotrope.shrinking.groups import groups
+from allotrope.shrinking.layer_widths import narrowable
+from allotrope.shrinking.prune import pruned
 from allotrope.verbs.pipeline.outcome import judging
 from allotrope.verbs.pipeline.round_goals import Goal
 from allotrope.verbs.pipeline.shrunk_values import (
