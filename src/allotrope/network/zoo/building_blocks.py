@@ -133,7 +133,7 @@ class Blocks:
         kernel: int = 3,
         *,
         stride: int = 1,
-        padding: int | None = None,
+        padding: int | tuple[int, ...] | None = None,
         groups: int = 1,
         bias: bool | None = None,
         initializer: Initializer | None = None,
@@ -141,8 +141,8 @@ class Blocks:
     ) -> Features:
         """Convolve [c, h, w] to [channels, h', w'], or volumes alike.
 
-        Without `padding` the sides stay as they are at stride 1; without `bias` there is one where
-        no normalization follows.
+        Without `padding` the sides stay as they are at stride 1; a tuple is ONNX's `pads`. Without
+        `bias` there is one where no normalization follows.
         """
         axes = len(x.shape) - 1
         shape = (channels, x.shape[0] // groups, *(kernel,) * axes)
@@ -157,17 +157,20 @@ class Blocks:
         if bias:
             inputs.append(self.weight(f"{name}.bias", (channels,), initialize.zeros))
         if padding is None:
-            before, after = (kernel - 1) // 2, kernel // 2
+            pads = ((kernel - 1) // 2,) * axes + (kernel // 2,) * axes
+        elif isinstance(padding, int):
+            pads = (padding,) * (2 * axes)
         else:
-            before, after = padding, padding
+            pads = padding
         attributes = {
             "kernel_shape": (kernel,) * axes,
             "strides": (stride,) * axes,
-            "pads": (before,) * axes + (after,) * axes,
+            "pads": pads,
             "group": groups,
             "dilations": (1,) * axes,
         }
-        sides = [(side + before + after - kernel) // stride + 1 for side in x.shape[1:]]
+        around = zip(x.shape[1:], pads[:axes], pads[axes:], strict=True)
+        sides = [(side + before + after - kernel) // stride + 1 for side, before, after in around]
         return Features(self.builder.add("Conv", inputs, attributes, name=name), (channels, *sides))
 
     def normalization(
@@ -214,9 +217,9 @@ class Blocks:
                 attributes["num_groups"] = _groups(channels)
         return Features(self.builder.add(operator, inputs, attributes, name=name), x.shape)
 
-    def activation(self, x: Features) -> Features:
-        """Apply the activation of the style to each element."""
-        kind = self.style.activation
+    def activation(self, x: Features, kind: str | None = None) -> Features:
+        """Apply the activation of the style, or the one named, to each element."""
+        kind = kind or self.style.activation
         operator, attributes = ACTIVATIONS[kind]
         inputs = [x.name]
         if kind == "relu6":
@@ -237,10 +240,12 @@ class Blocks:
         *,
         stride: int | None = None,
         padding: int = 0,
+        ceil: bool = False,
     ) -> Features:
         """The largest or mean of each window of side `kernel`, `stride` or `kernel` apart.
 
-        A side that is shorter than the window stays as it is.
+        A side that is shorter than the window stays as it is. With `ceil` the last window may
+        reach over the edge.
         """
         fits = [side + 2 * padding >= kernel for side in x.shape[1:]]
         windows = tuple(kernel if enough else 1 for enough in fits)
@@ -251,11 +256,13 @@ class Blocks:
             "strides": steps,
             "pads": around * 2,
         }
+        if ceil:
+            attributes["ceil_mode"] = 1
         operator = "AveragePool"
         if kind == "max":
             operator = "MaxPool"
         sides = [
-            (side + 2 * more - window) // step + 1
+            (side + 2 * more - window + (step - 1 if ceil else 0)) // step + 1
             for side, more, window, step in zip(x.shape[1:], around, windows, steps, strict=True)
         ]
         return Features(
