@@ -218,3 +218,16 @@ def test_pixel_statistics_are_those_of_the_images():
     assert mean == pytest.approx(images.mean((0, 1, 2)))
     assert std == pytest.approx(images.std((0, 1, 2)))
     assert pixel_statistics(np.zeros((4, 2, 2, 1), np.uint8)) == ([0.0], [1.0])
+
+
+def operators(choice):
+    return {node.operator for node in choice.network.graph.nodes}
+
+
+@pytest.mark.parametrize("name", ["auto", "cnn", "resnet8"])
+def test_layers_are_as_was_asked_for(name):
+    asked = {"activation": "mish", "normalization": "group", "dropout": 0.25}
+    choice = choose(images_of(16, 3), name, asked)
+    assert {"Mish", "GroupNormalization", "Dropout"} <= operators(choice)
+    assert not {"Relu", "Gelu", "BatchNormalization"} & operators(choice)
+    assert choice.recipe.activation == "mish" and choice.arguments["dropout"] == 0.25

@@ -71,6 +71,9 @@ def test_every_recipe_option_is_a_field():
         ("optimizer", "adan", "unknown optimizer 'adan'. Did you mean 'adam'?"),
         ("schedule", "cosin", "Did you mean 'cosine'?"),
         ("augmentation", "hevy", "Did you mean 'heavy'?"),
+        ("activation", "geluu", "unknown activation 'geluu'. Did you mean 'gelu'?"),
+        ("normalization", "bach", "unknown normalization 'bach'. Did you mean 'batch'?"),
+        ("dropout", 1.0, "dropout is 1.0, expected at least 0 and below 1"),
         ("class_weights", "balance", "unknown class weights 'balance'. Did you mean 'balanced'?"),
         ("budget", "ten minutes", "'ten minutes' is not a length of time"),
         ("max_latency", "-2ms", "is not a length of time"),
@@ -85,6 +88,13 @@ def test_bad_values_are_named(name: str, value: object, message: str):
     with pytest.raises(UsageError) as caught:
         fit_options({**USUAL, name: value})
     assert message in str(caught.value)
+
+
+def test_the_layers_of_a_file_stay_as_they_are(tmp_path):
+    file = tmp_path / "model.onnx"
+    file.touch()
+    with pytest.raises(UsageError, match=r"--activation: .* the layers of model\.onnx are as they"):
+        fit_options({**USUAL, "network": str(file), "activation": "gelu"})
 
 
 def test_a_framework_that_is_missing_is_refused_before_anything_is_made():

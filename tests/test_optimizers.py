@@ -6,10 +6,11 @@ And the same steps as torch.optim.
 import numpy as np
 import pytest
 
-from allotrope.config import OPTIMIZERS, Recipe
+from allotrope.config import Recipe
 from allotrope.errors import UsageError
 from allotrope.frameworks.pytorch.primitives import PyTorchPrimitives
 from allotrope.frameworks.reference.primitives import ReferencePrimitives
+from allotrope.recipe_choices import OPTIMIZERS
 from allotrope.training.optimizers import optimizer_of
 
 torch = pytest.importorskip("torch")

@@ -4,8 +4,9 @@ import math
 
 import pytest
 
-from allotrope.config import SCHEDULES, Recipe
+from allotrope.config import Recipe
 from allotrope.errors import UsageError
+from allotrope.recipe_choices import SCHEDULES
 from allotrope.training.schedules import learning_rate
 
 

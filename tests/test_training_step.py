@@ -8,11 +8,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from allotrope.config import OPTIMIZERS, Recipe, Settings
+from allotrope.config import Recipe, Settings
 from allotrope.frameworks import framework
 from allotrope.frameworks.reference.primitives import ReferencePrimitives
 from allotrope.network import zoo
 from allotrope.network.rewriting.compose import with_preprocessing
+from allotrope.recipe_choices import OPTIMIZERS
 from allotrope.tasks.probabilities import softmax
 from planned import answers, batch_for, planned
 

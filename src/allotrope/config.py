@@ -11,8 +11,6 @@ from pathlib import Path
 
 from allotrope.errors import UsageError, unknown_name
 
-OPTIMIZERS = ("sgd", "momentum", "nesterov", "rmsprop", "adam", "adamw")
-SCHEDULES = ("constant", "step", "cosine", "one-cycle")
 AUGMENTATIONS = ("none", "light", "medium", "heavy")
 PRECISIONS = ("float32", "bfloat16")
 LAYOUTS = ("default", "channels-last")
@@ -129,7 +127,8 @@ class Recipe:
     moving average of the weights, None for none. `loss` may name one for each kind of task, with
     commas between them. `task_weights`: what each of several tasks counts is `fixed`, or `learned`
     by its uncertainty. `bias_scale` multiplies the learning rate of normalization biases
-    (cifar10-airbench uses 64), `backbone_rate` that of all layers but the last.
+    (cifar10-airbench uses 64), `backbone_rate` that of all layers but the last. `activation`,
+    `normalization` and `dropout` are those of a network of the zoo, None for its own.
     """
 
     optimizer: str = "nesterov"
@@ -164,6 +163,9 @@ class Recipe:
     epochs: float | None = None
     budget: float | None = None
     patience: int | None = None
+    activation: str | None = None
+    normalization: str | None = None
+    dropout: float | None = None
     seed: int = 0
 
 

@@ -30,8 +30,9 @@ class Option:
     `range`, `choices` and `parse` say what it takes; None, which means "not asked for", is always
     taken. `several`: it takes any number of such values, words also with commas between them.
     `recipe`: it replaces the field of that name in the recipe. `for_file`: it is about a network
-    from an ONNX file. `default` is for an option of one kind of input, which no verb's signature
-    spells out. `noun` is what messages call one of its choices, if not its name.
+    from an ONNX file, `of_zoo` about one of allotrope.networks. `default` is for an option of one
+    kind of input, which no verb's signature spells out. `noun` is what messages call one of its
+    choices, if not its name.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Option:
     several: bool = False
     recipe: bool = False
     for_file: bool = False
+    of_zoo: bool = False
     default: Any = None
     noun: str = ""
 

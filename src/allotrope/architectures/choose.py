@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from allotrope.architectures.asked_style import style_for, style_of
 from allotrope.architectures.assembled import assembled, reasons
 from allotrope.architectures.augmenting import check_augmentation, mirroring, what_acts
 from allotrope.architectures.chosen import Choice, asked_for, losses_of, with_task_weights
@@ -309,6 +310,7 @@ class _Choosing:
             **family.arguments(self._shape(self.picture)),
             **self._whitening(family, self.picture),
             "seed": self.seed,
+            **style_for(zoo.NETWORKS.get(family.name), recipe),
         }
         if not free or not family.widths:
             return arguments
@@ -369,8 +371,8 @@ class _Choosing:
     def _one(self, family: Family, arguments: Mapping[str, Any]) -> Network:
         """One picture and one classification have the zoo's network as it is."""
         if not self.plain:
-            build = partial(self._pictured, family, arguments)
-            return assembled(self.data.inputs, self.data.tasks, build, arguments["seed"])
+            build, style = partial(self._pictured, family, arguments), style_of(arguments)
+            return assembled(self.data.inputs, self.data.tasks, build, arguments["seed"], style)
         ((picture,), (task,)) = self.data.inputs, self.data.tasks
         network = zoo.network(family.name)(task.size, self._shape(self.picture), **arguments)
         return named_after(picture.prepare(network), [picture.name], [task.name])
@@ -381,9 +383,11 @@ class _Choosing:
         Of a text, that of its words; of a volume, one of 3-D convolutions.
         """
         if isinstance(picture, Text):
-            return words_alone(picture, self.data.train[picture.name], self.seed)
+            column = self.data.train[picture.name]
+            return words_alone(picture, column, self.seed, style_of(arguments))
         if isinstance(picture, Volume):
-            return volume_alone(picture, self.volumes[picture.name][0], arguments["seed"])
+            name, style = self.volumes[picture.name][0], style_of(arguments)
+            return volume_alone(picture, name, arguments["seed"], style)
         shape = self._shape(picture)
         own = {**family.arguments(shape), **self._whitening(family, picture)}
         return zoo.network(family.name)(2, shape, **{**arguments, **own})

@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from allotrope.architectures.asked_style import checked_style, style_of
+from allotrope.architectures.assembled import OF_TABLES
 from allotrope.architectures.augmenting import what_acts
 from allotrope.architectures.chosen import Choice, asked_for, losses_of, with_task_weights
 from allotrope.config import Recipe
@@ -81,8 +83,9 @@ def choose_for_table(
     style, recipe = (FEW_STYLE, FEW_RECIPE) if few else (MANY_STYLE, MANY_RECIPE)
     if any(task.kind == "regression" for task in data.tasks):
         # Smooth as a quantity is; RealMLP takes Mish for the same reason.
-        style = replace(style, activation="Mish", dropout=QUANTITY_DROPOUT)
+        style = replace(style, activation="mish", dropout=QUANTITY_DROPOUT)
         recipe = replace(recipe, learning_rate=QUANTITY_RATE)
+    style = replace(style, **checked_style(NAME, OF_TABLES, style_of(overrides)))
     network = _network(data, style, seed)
     reasons = _reasons(data, style, few, network)
     usual_epochs = float(min(max(SEEN // len(data.train), 15), 40))

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from allotrope.architectures.asked_style import style_of
 from allotrope.architectures.assembled import assembled
 from allotrope.architectures.chosen import Choice, asked_for, losses_of, with_task_weights
 from allotrope.architectures.side_by_side import members_in_words, seeds_of_members
@@ -74,13 +75,14 @@ def choose_for_volume(
         name, reason = volume_family(volume, len(data.train))
         reasons = [reason]
     seeds = seeds_of_members(seed, members)
-    network = ensemble([_network(data, name, each) for each in seeds])
+    style = style_of(overrides)
+    network = ensemble([_network(data, name, each, style) for each in seeds])
     reasons += members_in_words(members)
     recipe = replace(_recipe(data, budget, epochs, reasons), **{"seed": seed, **overrides})
     reasons += asked_for(overrides)
     network = with_task_weights(network, recipe, data.tasks, reasons)
     reasons.append(size_in_words(name, network))
-    return Choice(name, {"seed": seed}, network, recipe, reasons)
+    return Choice(name, {"seed": seed, **style}, network, recipe, reasons)
 
 
 def volume_family(volume: Volume, count: int) -> tuple[str, str]:
@@ -93,16 +95,19 @@ def volume_family(volume: Volume, count: int) -> tuple[str, str]:
     )
 
 
-def volume_alone(volume: Volume, name: str, seed: int) -> Network:
-    """The network for a volume among other inputs, of which a trunk is taken."""
-    network = VOLUMETRIC[name](2, (1, *volume.shape), seed=seed)
+def volume_alone(volume: Volume, name: str, seed: int, style: Mapping[str, Any]) -> Network:
+    """The network for a volume among other inputs, of which a trunk is taken.
+
+    `style` is what was asked for of its layers.
+    """
+    network = VOLUMETRIC[name](2, (1, *volume.shape), seed=seed, **style)
     return named_after(network, [volume.name], ["y"])
 
 
-def _network(data: Data, name: str, seed: int) -> Network:
+def _network(data: Data, name: str, seed: int, style: Mapping[str, Any]) -> Network:
     def build(each: Input) -> Network:
         assert isinstance(each, Volume)
-        return volume_alone(each, name, seed)
+        return volume_alone(each, name, seed, style)
 
     return assembled(data.inputs, data.tasks, build, seed)
 

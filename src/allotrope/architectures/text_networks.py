@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
+from allotrope.architectures.asked_style import checked_style, style_for
 from allotrope.architectures.linear_terms import counted, linear_terms
 from allotrope.config import Recipe
 from allotrope.data.examples import Data
@@ -81,9 +83,11 @@ def beside_linear(data: Data, text: Text, name: str, recipe: Recipe, seed: int) 
     counts = counted(text.buckets(x.take(rows, axis=0), GRAMS), BUCKETS)
     terms = linear_terms(counts, tasks, [labels[task.name][rows] for task in tasks])
     answers = len(terms.bias)
-    built = ngram(answers, terms, seed=seed)
-    if name != "ngram":
-        built = TEXT_NETWORKS[name](answers, _vocabulary(text, x), terms=terms, seed=seed)
+    build, style = TEXT_NETWORKS[name], style_for(TEXT_NETWORKS[name], recipe)
+    if name == "ngram":
+        built = ngram(answers, terms, seed=seed)
+    else:
+        built = build(answers, _vocabulary(text, x), terms=terms, seed=seed, **style)
     sizes = {task.name: task.size for task in tasks}
     network = with_heads(_trunk(text, built), sizes, seed)
     return network.with_weights(_straight(network, tasks, answers))
@@ -111,9 +115,13 @@ def linear_in_words(x: np.ndarray, seed: int) -> str:
     )
 
 
-def words_alone(text: Text, x: np.ndarray, seed: int) -> Network:
-    """The network for a text among other inputs, of which a trunk is taken."""
-    return text_cnn(2, _vocabulary(text, x), seed=seed)
+def words_alone(text: Text, x: np.ndarray, seed: int, style: dict[str, Any]) -> Network:
+    """The network for a text among other inputs, of which a trunk is taken.
+
+    Raises: UsageError for a style that it has no place for.
+    """
+    own = checked_style("text_cnn", ["activation", "dropout"], style)
+    return text_cnn(2, _vocabulary(text, x), seed=seed, **own)
 
 
 def _trunk(text: Text, network: Network) -> Trunk:

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 import pytest
 
-from allotrope.config import OPTIMIZERS, Recipe, Settings
+from allotrope.config import Recipe, Settings
 from allotrope.errors import TrainingError, UsageError
 from allotrope.frameworks import framework as find
 from allotrope.frameworks import missing
@@ -17,6 +17,7 @@ from allotrope.frameworks.widening import widened
 from allotrope.network import zoo
 from allotrope.network.build import Builder
 from allotrope.network.network import Network
+from allotrope.recipe_choices import OPTIMIZERS
 from allotrope.tasks import Classification
 from allotrope.tasks.several import joint_loss
 from allotrope.testing.framework_cases import (

@@ -12,9 +12,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from allotrope.config import OPTIMIZERS, Recipe
+from allotrope.config import Recipe
 from allotrope.errors import unknown_name
 from allotrope.frameworks.contract import OptimizerOptions
+from allotrope.recipe_choices import OPTIMIZERS
 
 Slots = dict[str, Any]
 """What an optimizer remembers of one weight, by name: arrays of the weight's shape."""

@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-from allotrope.config import SCHEDULES, Recipe
+from allotrope.config import Recipe
 from allotrope.errors import unknown_name
+from allotrope.recipe_choices import SCHEDULES
 
 
 def learning_rate(recipe: Recipe, progress: float) -> float:

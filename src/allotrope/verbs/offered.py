@@ -6,18 +6,11 @@ are declared with that kind.
 
 from __future__ import annotations
 
-from allotrope.config import (
-    AUGMENTATIONS,
-    LAYOUTS,
-    OPTIMIZERS,
-    PRECISIONS,
-    SCHEDULES,
-    parse_bytes,
-    parse_seconds,
-)
+from allotrope.config import AUGMENTATIONS, LAYOUTS, PRECISIONS, parse_bytes, parse_seconds
 from allotrope.inputs.input_options import TAKING, TRAINING
 from allotrope.limits import parse_latency, parse_size
 from allotrope.option import ABOVE_0, BELOW_1, FROM_0, Option
+from allotrope.recipe_choices import ACTIVATIONS, NORMALIZATIONS, OPTIMIZERS, SCHEDULES
 
 COMMON = (
     Option(
@@ -183,6 +176,29 @@ FIT = (
         "stop after this many validations without improvement.",
         range=ABOVE_0,
         recipe=True,
+    ),
+    Option(
+        "activation",
+        "that of a network of allotrope.networks, in the place of its own: "
+        f"{', '.join(ACTIVATIONS)}.",
+        choices=ACTIVATIONS,
+        recipe=True,
+        of_zoo=True,
+    ),
+    Option(
+        "normalization",
+        "that of a network of allotrope.networks, in the place of its own: "
+        f"{', '.join(NORMALIZATIONS)}.",
+        choices=NORMALIZATIONS,
+        recipe=True,
+        of_zoo=True,
+    ),
+    Option(
+        "dropout",
+        "the share of features that a network of allotrope.networks drops in training.",
+        range=BELOW_1,
+        recipe=True,
+        of_zoo=True,
     ),
     Option(
         "freeze",

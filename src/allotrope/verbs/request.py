@@ -91,7 +91,9 @@ def fit_options(arguments: Mapping[str, Any], missing: Missing | None = None) ->
     check_values(FIT, arguments)
     if file is None:
         check_for_files(FIT, arguments)
-    elif arguments["members"] > 1:
+    else:
+        check_of_zoo(FIT, arguments, file)
+    if file is not None and arguments["members"] > 1:
         raise UsageError(
             f"--members {arguments['members']}: {file.name} holds one network, which would learn "
             "the same several times. Leave it out, or name a network of allotrope.networks."
@@ -221,6 +223,18 @@ def check_for_files(options: Iterable[Option], arguments: Mapping[str, Any]) -> 
         raise UsageError(
             f"{', '.join(asked)}: for a network from an ONNX file, and {arguments['network']} is "
             "none. Add --network model.onnx."
+        )
+
+
+def check_of_zoo(options: Iterable[Option], arguments: Mapping[str, Any], file: Path) -> None:
+    """Raises UsageError for what shapes networks of the zoo if the network is a file."""
+    asked = [
+        option.flag for option in options if option.of_zoo and arguments[option.name] is not None
+    ]
+    if asked:
+        raise UsageError(
+            f"{', '.join(asked)}: for a network of allotrope.networks, and the layers of "
+            f"{file.name} are as they are. Leave it out, or name a network, such as resnet20."
         )
 
 

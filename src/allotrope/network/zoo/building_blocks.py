@@ -13,33 +13,15 @@ from allotrope.network import initialize
 from allotrope.network.build import Builder
 from allotrope.network.initialize import Initializer
 from allotrope.network.network import Network
+from allotrope.network.zoo.named_activations import activated, activation_named, gated_names
+from allotrope.recipe_choices import NORMALIZATIONS
 
 Image = tuple[int, int, int]
 """Channels, height and width of one picture."""
 Volume = tuple[int, int, int, int]
 """Channels, depth, height and width of one volume."""
 
-ACTIVATIONS: dict[str, tuple[str, dict[str, Any]]] = {
-    "celu": ("Celu", {}),
-    "elu": ("Elu", {}),
-    "gelu": ("Gelu", {}),
-    "gelu_tanh": ("Gelu", {"approximate": "tanh"}),
-    "hardsigmoid": ("HardSigmoid", {"alpha": 1 / 6}),
-    "hardswish": ("HardSwish", {}),
-    "leaky_relu": ("LeakyRelu", {"alpha": 0.01}),
-    "mish": ("Mish", {}),
-    "relu": ("Relu", {}),
-    "relu6": ("Clip", {}),
-    "selu": ("Selu", {}),
-    "sigmoid": ("Sigmoid", {}),
-    "silu": ("Sigmoid", {}),
-    "softplus": ("Softplus", {}),
-    "softsign": ("Softsign", {}),
-    "tanh": ("Tanh", {}),
-}
-NORMALIZATIONS = ("batch", "group", "instance", "layer", "none")
 POOLINGS = ("average", "max")
-SATURATING = ("sigmoid", "hardsigmoid", "tanh", "softsign")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +51,10 @@ class Style:
     def problems(self) -> list[str]:
         """Everything that is wrong with it."""
         wrong = []
-        if self.activation not in ACTIVATIONS:
-            wrong.append(str(unknown_name("activation", self.activation, ACTIVATIONS)))
+        try:
+            activation_named(self.activation)
+        except UsageError as error:
+            wrong.append(str(error))
         if self.normalization not in NORMALIZATIONS:
             wrong.append(str(unknown_name("normalization", self.normalization, NORMALIZATIONS)))
         if not 0 <= self.dropout < 1:
@@ -87,7 +71,8 @@ class Blocks:
 
     Raises: UsageError that lists every argument that is wrong. `smallest` is the least side of a
     picture or volume that the network can take; `problems` are what the family itself found wrong
-    with its own arguments. Layers have as many axes as `image` has sides.
+    with its own arguments. Layers have as many axes as `image` has sides. `gates`: its layers can
+    make twice the channels for an activation that halves them.
     """
 
     def __init__(
@@ -100,8 +85,11 @@ class Blocks:
         smallest: int = 1,
         problems: list[str] | None = None,
         axes: tuple[str, ...] = ("height", "width"),
+        gates: bool = False,
     ) -> None:
         wrong = [*(problems or []), *style.problems(), *_problems(classes, image, smallest, axes)]
+        if not gates:
+            wrong += _ungated(style.activation)
         if wrong:
             raise UsageError(f"network '{family}' cannot be built: {' '.join(wrong)}")
         self.classes = classes
@@ -109,13 +97,18 @@ class Blocks:
         self.builder = Builder(family)
         self.builder.input("x", np.float32, ("n", *image))
         self.input = Features("x", tuple(image))
-        self.initializer: Initializer = initialize.he_normal
-        if style.activation in SATURATING:
-            self.initializer = initialize.glorot_uniform
+        self.bend = activation_named(style.activation)
+        self.initializer: Initializer = self.bend.initializer
 
     def scaled(self, channels: int) -> int:
         """`channels` times the width, at least 1."""
         return max(1, round(channels * self.style.width))
+
+    def before_activation(self, channels: int) -> int:
+        """How many channels a layer has to make for `channels` behind the activation."""
+        if self.bend.gated:
+            return 2 * channels
+        return channels
 
     def weight(
         self, name: str, shape: tuple[int, ...], initializer: Initializer, *, trainable: bool = True
@@ -193,6 +186,8 @@ class Blocks:
         if kind == "none":
             return x
         channels = x.shape[0]
+        if kind == "rms":
+            return self._root_mean_square(x, name, epsilon, scale_trainable)
         scale = self.weight(
             f"{name}.weight", (channels,), initialize.ones, trainable=scale_trainable
         )
@@ -217,19 +212,27 @@ class Blocks:
                 attributes["num_groups"] = _groups(channels)
         return Features(self.builder.add(operator, inputs, attributes, name=name), x.shape)
 
-    def activation(self, x: Features, kind: str | None = None) -> Features:
-        """Apply the activation of the style, or the one named, to each element."""
-        kind = kind or self.style.activation
-        operator, attributes = ACTIVATIONS[kind]
-        inputs = [x.name]
-        if kind == "relu6":
-            inputs += [
-                self.builder.constant(np.float32(limit), f"{x.name}.limit") for limit in (0, 6)
-            ]
-        y = self.builder.add(operator, inputs, attributes, name=f"{x.name}.{operator.lower()}")
-        if kind == "silu":
-            y = self.builder.add("Mul", [x.name, y], name=f"{x.name}.silu")
+    def _root_mean_square(
+        self, x: Features, name: str, epsilon: float, scale_trainable: bool
+    ) -> Features:
+        """Divide each example by the root of its mean square, with a scale for each channel.
+
+        Zhang and Sennrich 2019 (https://arxiv.org/abs/1910.07467): nothing is subtracted or added.
+        """
+        shape = (x.shape[0], *(1 for _ in x.shape[1:]))
+        scale = self.weight(f"{name}.weight", shape, initialize.ones, trainable=scale_trainable)
+        attributes = {"axis": 1, "epsilon": epsilon}
+        y = self.builder.add("RMSNormalization", [x.name, scale], attributes, name=name)
         return Features(y, x.shape)
+
+    def activation(self, x: Features, kind: str | None = None) -> Features:
+        """Apply the activation of the style, or the one named; a gated one halves the channels."""
+        bend = activation_named(kind or self.style.activation)
+        channels, *sides = x.shape
+        y = activated(self.builder, x.name, bend, channels, self.weight, behind=len(sides))
+        if bend.gated:
+            channels //= 2
+        return Features(y, (channels, *sides))
 
     def pooling(
         self,
@@ -318,9 +321,8 @@ class Blocks:
         """Dense layers fc1, fc2, … of `sizes` times the width, each normalized and activated."""
         x = self.flatten(x)
         for number, size in enumerate(sizes, 1):
-            x = self.dense(
-                x, f"fc{number}", self.scaled(size), bias=self.style.normalization == "none"
-            )
+            units = self.before_activation(self.scaled(size))
+            x = self.dense(x, f"fc{number}", units, bias=self.style.normalization == "none")
             x = self.activation(self.normalization(x, f"fc{number}_bn"))
             x = self.dropout(x, f"fc{number}_dropout")
         return x
@@ -370,6 +372,17 @@ def _problems(
             f"{' x '.join([str(smallest)] * len(axes))} {parts} at the least."
         )
     return wrong
+
+
+def _ungated(name: str) -> list[str]:
+    """The problem of an activation that halves the channels, if it is one."""
+    if name.lower() not in gated_names():
+        return []
+    return [
+        f"activation {name.lower()} halves the channels that it takes, and the layers of this "
+        "network make no more of them for it. Take another, or mlp, cnn, cnn_3d, text_cnn or "
+        "transformer."
+    ]
 
 
 def _groups(channels: int) -> int:

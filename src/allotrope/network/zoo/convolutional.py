@@ -36,10 +36,12 @@ def cnn(
     if pooling not in POOLINGS:
         problems.append(str(unknown_name("pooling", pooling, POOLINGS)))
     style = Style(activation, normalization, dropout, width, seed)
-    blocks = Blocks("cnn", classes, image, style, smallest=2 ** len(channels), problems=problems)
+    smallest = 2 ** len(channels)
+    blocks = Blocks("cnn", classes, image, style, smallest=smallest, problems=problems, gates=True)
     x = blocks.input
     for number, count in enumerate(channels, 1):
-        x = blocks.convolution(x, f"conv{number}", blocks.scaled(count), kernel)
+        wide = blocks.before_activation(blocks.scaled(count))
+        x = blocks.convolution(x, f"conv{number}", wide, kernel)
         x = blocks.activation(blocks.normalization(x, f"bn{number}"))
         x = blocks.pooling(x, f"pool{number}", pooling)
     return blocks.classifier(blocks.hidden_layers(x, hidden))

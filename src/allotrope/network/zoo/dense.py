@@ -24,5 +24,6 @@ def mlp(
     Raises: UsageError that lists every argument that is wrong.
     """
     style = Style(activation, normalization, dropout, width, seed)
-    blocks = Blocks("mlp", classes, image, style, problems=positive("hidden", hidden))
+    problems = positive("hidden", hidden)
+    blocks = Blocks("mlp", classes, image, style, problems=problems, gates=True)
     return blocks.classifier(blocks.hidden_layers(blocks.input, hidden))

@@ -23,6 +23,7 @@ from allotrope.errors import UsageError
 from allotrope.network.build import Builder
 from allotrope.network.initialize import Initializer, Shape, draw, fan_in_uniform, zeros
 from allotrope.network.network import Network
+from allotrope.network.zoo.named_activations import activation_named, elementwise_names
 
 MEMBERS = ".members"
 """What follows a task's name in the output [n, members * size] of each member's own answers."""
@@ -37,14 +38,14 @@ class TableStyle:
     """What shapes the network beside its sizes.
 
     Pieces of a number of many values, and `hidden` units of each of the `members`; `activation` is
-    an ONNX operator of one input, such as Relu or Mish.
+    one that bends each number by itself, such as relu or mish.
     """
 
     members: int = 16
     hidden: tuple[int, ...] = (128, 128)
     pieces: int = 96
     dropout: float = 0.35
-    activation: str = "Relu"
+    activation: str = "relu"
 
 
 def table_mlp(
@@ -62,9 +63,14 @@ def table_mlp(
     what the members answer, and with several of them `NAME.members` [n, members * size] are their
     own answers, which the loss is about.
 
-    Raises: UsageError for sizes that are not above 0.
+    Raises: UsageError for sizes that are not above 0, and other activations.
     """
     style = style or TableStyle()
+    if not activation_named(style.activation).elementwise:
+        raise UsageError(
+            f"activation {style.activation} does not fit table_mlp, whose members stand side by "
+            f"side: it takes {', '.join(elementwise_names())}."
+        )
     sizes = (*outputs.values(), numbers + flags, style.members, *style.hidden)
     if min(sizes) < 1 or not outputs:
         raise UsageError(f"the sizes of a table_mlp must be above 0, found {sizes}.")
@@ -137,7 +143,8 @@ class _TableNetwork:
         return self.active(self.dense(x, name, count, units), name)
 
     def active(self, x: str, name: str) -> str:
-        y = self.build.add(self.style.activation, [x], name=f"{name}.active")
+        bend = activation_named(self.style.activation)
+        y = self.build.add(bend.operator, [x], bend.attributes, name=f"{name}.active")
         if not self.style.dropout:
             return y
         ratio = self.build.constant(np.float32(self.style.dropout), f"{name}.ratio")

@@ -5,8 +5,16 @@ from __future__ import annotations
 import numpy as np
 
 from allotrope.network.build import Builder
-from allotrope.network.initialize import draw, glorot_uniform, normal_of, zeros
+from allotrope.network.initialize import (
+    Initializer,
+    Shape,
+    draw,
+    glorot_uniform,
+    normal_of,
+    zeros,
+)
 from allotrope.network.network import Network
+from allotrope.network.zoo.named_activations import NamedActivation, activated, activation_named
 from allotrope.network.zoo.ngram import Terms
 from allotrope.network.zoo.word_front import Words, beside_terms
 
@@ -24,6 +32,7 @@ def text_cnn(
     widths: tuple[int, ...] = (2, 3, 4),
     dropout: float = 0.5,
     word_dropout: float = 0.3,
+    activation: str = "relu",
     seed: int = 0,
 ) -> Network:
     """words: int32 [n, w] to logits: [n, classes]; with `terms` a linear model of grams beside.
@@ -37,8 +46,9 @@ def text_cnn(
     turned = builder.add("Transpose", [dropped], {"perm": (0, 2, 1)}, name="embedding.turned")
     there = words.there((1,))
     x = builder.add("Mul", [turned, there], name="embedding.there")
+    bend = activation_named(activation)
     parts = [
-        _convolved(builder, x, there, (filters, dimension, width), number, seed)
+        _convolved(builder, x, there, (filters, dimension, width), bend, f"convs.{number}", seed)
         for number, width in enumerate(widths)
     ]
     together = builder.add("Concat", parts, {"axis": 1}, name="maxima")
@@ -47,19 +57,32 @@ def text_cnn(
 
 
 def _convolved(
-    builder: Builder, x: str, there: str, shape: tuple[int, int, int], number: int, seed: int
+    builder: Builder,
+    x: str,
+    there: str,
+    shape: tuple[int, int, int],
+    bend: NamedActivation,
+    name: str,
+    seed: int,
 ) -> str:
     """The largest answer of each filter to any place of the text, [n, filters].
 
     Places behind the text do not count: however long the row of bytes, the answer is the same.
     """
-    name, (filters, _, width) = f"convs.{number}", shape
-    weight = builder.weight(f"{name}.weight", draw(glorot_uniform, seed, f"{name}.weight", shape))
-    bias = builder.weight(f"{name}.bias", draw(zeros, seed, f"{name}.bias", (filters,)))
+    filters, _, width = shape
+    made = filters
+    if bend.gated:
+        made = 2 * filters
+
+    def weight(own: str, shape: Shape, initializer: Initializer) -> str:
+        return builder.weight(own, draw(initializer, seed, own, shape))
+
+    kernel = weight(f"{name}.weight", (made, *shape[1:]), glorot_uniform)
+    bias = weight(f"{name}.bias", (made,), zeros)
     before = (width - 1) // 2
     pads = {"pads": (before, width - 1 - before), "kernel_shape": (width,)}
-    y = builder.add("Conv", [x, weight, bias], pads, name=name)
-    positive = builder.add("Relu", [y], name=f"{name}.relu")
-    masked = builder.add("Mul", [positive, there], name=f"{name}.masked")
+    y = builder.add("Conv", [x, kernel, bias], pads, name=name)
+    bent = activated(builder, y, bend, made, weight, behind=1)
+    masked = builder.add("Mul", [bent, there], name=f"{name}.masked")
     axis = builder.constant(np.array([2], np.int64), f"{name}.axis")
     return builder.add("ReduceMax", [masked, axis], {"keepdims": 0}, name=f"{name}.maximum")

@@ -7,13 +7,14 @@ Letters: n texts, w words, d the dimension.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from allotrope.network.build import Builder
 from allotrope.network.initialize import Initializer, draw, normal_of, ones, zeros
 from allotrope.network.network import Network
+from allotrope.network.zoo.named_activations import activated, activation_named
 from allotrope.network.zoo.ngram import Terms
 from allotrope.network.zoo.word_front import FLOAT, Words, beside_terms
 
@@ -28,6 +29,7 @@ class EncoderSize:
     """How large an encoder is; `heads` divide the `dimension`, `positions` are words at the most.
 
     `drawn` is the deviation of weights at the start: 0.02 in BERT, whose 768 units add up more.
+    `activation` is that of the `intermediate` units.
     """
 
     dimension: int = 128
@@ -36,6 +38,7 @@ class EncoderSize:
     intermediate: int = 256
     positions: int = 512
     drawn: float = 0.05
+    activation: str = "gelu"
 
 
 def transformer(
@@ -46,6 +49,7 @@ def transformer(
     size: EncoderSize | None = None,
     dropout: float = 0.1,
     word_dropout: float = 0.3,
+    activation: str | None = None,
     seed: int = 0,
 ) -> Network:
     """words: int32 [n, w] to logits: [n, classes]; with `terms` a linear model of grams beside.
@@ -54,6 +58,8 @@ def transformer(
     made of the mean over all words, as there is no word that stands for the whole text.
     """
     size = size or EncoderSize()
+    if activation is not None:
+        size = replace(size, activation=activation)
     builder = Builder("transformer")
     words = Words(builder, vocabulary, size.positions)
     encoder = _Encoder(builder, words, size, dropout, seed)
@@ -105,8 +111,12 @@ class _Encoder:
         attended = self._attention(x, f"{name}.attention.self")
         mixed = self._dense(attended, f"{name}.attention.output.dense", d, d)
         x = self._beside(x, mixed, f"{name}.attention.output")
-        wide = self._dense(x, f"{name}.intermediate.dense", d, inner)
-        bent = self.builder.add("Gelu", [wide], name=f"{name}.intermediate")
+        bend = activation_named(self.size.activation)
+        made = inner
+        if bend.gated:
+            made = 2 * inner
+        wide = self._dense(x, f"{name}.intermediate.dense", d, made)
+        bent = activated(self.builder, wide, bend, made, self._weight, axis=2)
         narrow = self._dense(bent, f"{name}.output.dense", inner, d)
         return self._beside(x, narrow, f"{name}.output")
 

@@ -35,10 +35,10 @@ def cnn_3d(
     """
     style = Style(**options)
     problems = positive("channels", channels)
-    blocks = Blocks("cnn_3d", classes, volume, style, problems=problems, axes=SIDES)
+    blocks = Blocks("cnn_3d", classes, volume, style, problems=problems, axes=SIDES, gates=True)
     x = blocks.input
     for number, count in enumerate(channels, 1):
-        x = blocks.convolution(x, f"conv{number}", blocks.scaled(count))
+        x = blocks.convolution(x, f"conv{number}", blocks.before_activation(blocks.scaled(count)))
         x = blocks.activation(blocks.normalization(x, f"bn{number}"))
         x = blocks.pooling(x, f"pool{number}")
     x = blocks.global_pooling(x, "avgpool")

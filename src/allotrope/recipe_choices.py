@@ -1,0 +1,12 @@
+"""The words that the fields of a recipe take; what each means stands with its meaning."""
+
+from __future__ import annotations
+
+OPTIMIZERS = ("sgd", "momentum", "nesterov", "rmsprop", "adam", "adamw")
+SCHEDULES = ("constant", "step", "cosine", "one-cycle")
+ACTIVATIONS = (
+    *("relu", "relu6", "leaky-relu", "prelu", "elu", "selu", "celu", "gelu", "gelu-tanh", "silu"),
+    *("mish", "softplus", "softsign", "sigmoid", "tanh", "hard-sigmoid", "hard-swish"),
+    *("softmax", "log-softmax", "glu", "reglu", "geglu", "swiglu"),
+)
+NORMALIZATIONS = ("batch", "group", "instance", "layer", "none", "rms")
