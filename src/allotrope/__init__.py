@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from allotrope.verbs.fit_to_target import fit as fit
     from allotrope.verbs.predict import predict as predict
     from allotrope.verbs.shrink import shrink as shrink
+    from allotrope.verbs.tune import tune as tune
 
 __version__ = "0.1.0"
 
@@ -45,11 +46,12 @@ _HOMES = {
     "read": "allotrope.data.reader:read",
     "shrink": "allotrope.verbs.shrink:shrink",
     "testing": "allotrope.testing",
+    "tune": "allotrope.verbs.tune:tune",
 }
 
 __all__ = [
     "Network", "__version__", "bench", "cache", "check", "compare", "convert", "doctor", "errors",
-    "fit", "load", "networks", "predict", "read", "shrink", "testing",
+    "fit", "load", "networks", "predict", "read", "shrink", "testing", "tune",
 ]  # fmt: skip
 
 

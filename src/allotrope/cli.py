@@ -47,6 +47,10 @@ VERBS: Verbs = {
         "allotrope.verbs.shrink:shrink",
         "Make a trained network smaller and faster until the measured target is met.",
     ),
+    "tune": (
+        "allotrope.verbs.tune:tune",
+        "Search for a better recipe and size, and deliver what it gave.",
+    ),
     "predict": (
         "allotrope.verbs.predict:predict",
         "Answer for new examples with the file that a run delivered.",

@@ -81,6 +81,10 @@ class RunFolderError(AllotropeError):
     """A run folder that cannot be made, written or used: read-only, full, or in use elsewhere."""
 
 
+class StudyError(AllotropeError):
+    """A study of `tune` that cannot be used: gone, of another version, or about something else."""
+
+
 class MissingDependencyError(AllotropeError):
     """A framework or runtime that is not installed; carries the command that installs it."""
 

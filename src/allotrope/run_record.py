@@ -209,6 +209,13 @@ class ShrunkEntry(Entry):
 
 
 @dataclass(frozen=True)
+class TuningEntry(Entry):
+    """A search for a better recipe, as far as it came: its space, trials, finals and verdict."""
+
+    tuning: dict[str, Any]
+
+
+@dataclass(frozen=True)
 class EndEntry(Entry):
     """How the run ended, after how long, and the reason if it broke off."""
 
@@ -236,6 +243,7 @@ class RunRecord:
     mixed: MixedEntry | None
     rounding: RoundingEntry | None
     shrunk: ShrunkEntry | None
+    tuning: TuningEntry | None
     end: EndEntry | None
 
     @classmethod
@@ -249,6 +257,12 @@ def recipe_of(values: Mapping[str, Any]) -> Recipe:
     """A recipe as JSON holds it, of any version."""
     recipe: Recipe = _built(Recipe, values)
     return recipe
+
+
+def settings_of(values: Mapping[str, Any]) -> Settings:
+    """Settings as JSON holds them, of any version."""
+    settings: Settings = _built(Settings, values)
+    return settings
 
 
 def _built(kind: Any, values: Mapping[str, Any]) -> Any:

@@ -72,24 +72,28 @@ def choose(
     seed: int = 0,
     members: int = 1,
     speed: Speed | None = None,
+    arguments: Mapping[str, Any] | None = None,
 ) -> Choice:
     """Choose what is not asked for.
 
     So many `members` of the network learn side by side, and answer by their mean.
 
-    `overrides` are fields of the recipe, and always win; `budget` is in seconds. `speed` measures a
-    network; without it a size of the middle is taken.
+    `overrides` are fields of the recipe, and `arguments` are those of the function that builds the
+    network; they always win. `budget` is in seconds. `speed` measures a network; without it a size
+    of the middle is taken.
 
     Raises: UsageError for an unknown network or field of the recipe.
     """
     overrides = _checked(overrides)
     check_augmentation(data.inputs, overrides)
+    shape = dict(arguments or {})
     if is_volume(data):
-        return choose_for_volume(data, network, overrides, budget, epochs, seed, members)
+        return choose_for_volume(data, network, overrides, budget, epochs, seed, members, shape)
     check_members(data.inputs, members)
     if is_table(data):
-        return choose_for_table(data, network, overrides, budget, epochs, seed)
-    return _Choosing(data, overrides, budget, epochs, seed, speed, members).choose(network)
+        return choose_for_table(data, network, overrides, budget, epochs, seed, shape)
+    how = budget, epochs, seed, speed, members, shape
+    return _Choosing(data, overrides, *how).choose(network)
 
 
 def choose_recipe(
@@ -134,8 +138,9 @@ class _Choosing:
         seed: int,
         speed: Speed | None,
         members: int = 1,
+        shape: Mapping[str, Any] | None = None,
     ) -> None:
-        self.members = members
+        self.members, self.shape = members, dict(shape or {})
         self.data, self.overrides, self.seed, self.speed = data, overrides, seed, speed
         self.budget, self.epochs = budget, epochs
         self.reasons: list[str] = []
@@ -157,7 +162,8 @@ class _Choosing:
         arguments = self._sized(family, recipe, name == "auto")
         linear = self._only_text()
         if linear:
-            network = beside_linear(self.data, self.texts[0], family.name, recipe, self.seed)
+            how = family.name, recipe, self.seed, self.shape
+            network = beside_linear(self.data, self.texts[0], *how)
             self.reasons.append(linear_in_words(self.data.train[self.texts[0].name], self.seed))
         else:
             network = self._built(family, arguments)
@@ -311,8 +317,9 @@ class _Choosing:
             **self._whitening(family, self.picture),
             "seed": self.seed,
             **style_for(zoo.NETWORKS.get(family.name), recipe),
+            **self.shape,
         }
-        if not free or not family.widths:
+        if not free or not family.widths or "width" in self.shape:
             return arguments
         middle = {**arguments, "width": family.usual_width}
         if recipe.budget is None or self.speed is None:

@@ -69,8 +69,11 @@ def choose_for_table(
     budget: float | None,
     epochs: float | None,
     seed: int,
+    shape: Mapping[str, Any] | None = None,
 ) -> Choice:
     """A table_mlp that suits the number of rows, and how it is trained.
+
+    `shape` are fields of its style that are asked for.
 
     Raises: UsageError for a network that takes no tables.
     """
@@ -86,6 +89,7 @@ def choose_for_table(
         style = replace(style, activation="mish", dropout=QUANTITY_DROPOUT)
         recipe = replace(recipe, learning_rate=QUANTITY_RATE)
     style = replace(style, **checked_style(NAME, OF_TABLES, style_of(overrides)))
+    style = replace(style, **(shape or {}))
     network = _network(data, style, seed)
     reasons = _reasons(data, style, few, network)
     usual_epochs = float(min(max(SEEN // len(data.train), 15), 40))

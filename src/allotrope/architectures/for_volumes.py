@@ -58,8 +58,11 @@ def choose_for_volume(
     epochs: float | None,
     seed: int,
     members: int = 1,
+    shape: Mapping[str, Any] | None = None,
 ) -> Choice:
     """A network that suits number and size of the volumes, and how it is trained.
+
+    `shape` are arguments of the network's function that are asked for.
 
     Raises: UsageError for a network that takes no volumes.
     """
@@ -75,7 +78,7 @@ def choose_for_volume(
         name, reason = volume_family(volume, len(data.train))
         reasons = [reason]
     seeds = seeds_of_members(seed, members)
-    style = style_of(overrides)
+    style = {**style_of(overrides), **(shape or {})}
     network = ensemble([_network(data, name, each, style) for each in seeds])
     reasons += members_in_words(members)
     recipe = replace(_recipe(data, budget, epochs, reasons), **{"seed": seed, **overrides})

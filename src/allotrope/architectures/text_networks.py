@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -71,10 +71,18 @@ def family_for_texts(name: str, texts: Sequence[Text]) -> tuple[str, str]:
     return "text_cnn", "text_cnn, because in short texts the order of the words counts."
 
 
-def beside_linear(data: Data, text: Text, name: str, recipe: Recipe, seed: int) -> Network:
+def beside_linear(
+    data: Data,
+    text: Text,
+    name: str,
+    recipe: Recipe,
+    seed: int,
+    shape: Mapping[str, Any] | None = None,
+) -> Network:
     """The network of the only text, whose answers begin as those of a linear model of its terms.
 
-    The last layer takes that model's answers as they are, and of all other features nothing yet.
+    `shape` are arguments of the network's function. The last layer takes that model's answers as
+    they are, and of all other features nothing yet.
     """
     labels = data.train.columns
     tasks = trained_by(data.tasks, recipe, labels)
@@ -84,10 +92,11 @@ def beside_linear(data: Data, text: Text, name: str, recipe: Recipe, seed: int) 
     terms = linear_terms(counts, tasks, [labels[task.name][rows] for task in tasks])
     answers = len(terms.bias)
     build, style = TEXT_NETWORKS[name], style_for(TEXT_NETWORKS[name], recipe)
+    shaped = {**style, **(shape or {})}
     if name == "ngram":
         built = ngram(answers, terms, seed=seed)
     else:
-        built = build(answers, _vocabulary(text, x), terms=terms, seed=seed, **style)
+        built = build(answers, _vocabulary(text, x), terms=terms, seed=seed, **shaped)
     sizes = {task.name: task.size for task in tasks}
     network = with_heads(_trunk(text, built), sizes, seed)
     return network.with_weights(_straight(network, tasks, answers))

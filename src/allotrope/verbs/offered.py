@@ -11,6 +11,7 @@ from allotrope.inputs.input_options import TAKING, TRAINING
 from allotrope.limits import parse_latency, parse_size
 from allotrope.option import ABOVE_0, BELOW_1, FROM_0, Option
 from allotrope.recipe_choices import ACTIVATIONS, NORMALIZATIONS, OPTIMIZERS, SCHEDULES
+from allotrope.tuning.study_database import check_name, check_url
 
 COMMON = (
     Option(
@@ -274,6 +275,34 @@ SHRINK = (
         )
     ),
     *TRAINING,
+)
+
+_OF_FIT_ALONE = ("compile", "shrink", "budget", "epochs", "resume")
+TUNE = (
+    *(option for option in FIT if option.name not in _OF_FIT_ALONE),
+    Option(
+        "budget",
+        "time for the search (60 %) and the final trainings, such as 30m; by default 10m.",
+        parse=parse_seconds,
+    ),
+    Option("trials", "the most trials of the study, of all processes together.", range=ABOVE_0),
+    Option(
+        "epochs",
+        "how often the final trainings see each example, instead of a time; with --trials.",
+        range=ABOVE_0,
+    ),
+    Option(
+        "storage",
+        "the database of the study, such as postgresql://user@host/name or sqlite:///study.db, or "
+        "a journal file study.log; several processes may share it; by default a file of the run.",
+        parse=check_url,
+    ),
+    Option(
+        "study",
+        "the name of the study in its database; by default that of the data.",
+        parse=check_name,
+    ),
+    Option("resume", "the folder of a run of tune that was stopped; its options stay."),
 )
 
 COMPARE = (

@@ -141,7 +141,7 @@ def started(
                 speed=speed,
             )
 
-        return _start(build(contenders[0]) if race is None else race(contenders, build))
+        return start_of(build(contenders[0]) if race is None else race(contenders, build))
     network = tuning.ready.learning
     recipe, reasons = choose_recipe(
         data,
@@ -154,10 +154,11 @@ def started(
         knows_classes=tuning.ready.knows_classes,
     )
     name = tuning.source.file.stem
-    return _start(Choice(name, {}, network, recipe, [*tuning.notes, *reasons]), tuning)
+    return start_of(Choice(name, {}, network, recipe, [*tuning.notes, *reasons]), tuning)
 
 
-def _start(choice: Choice, tuning: Tuning | None = None) -> Start:
+def start_of(choice: Choice, tuning: Tuning | None = None) -> Start:
+    """What was chosen as the beginning of a training; `tuning` if it is a file's network."""
     frozen = frozenset() if tuning is None else frozenset(tuning.ready.frozen)
     facts = None if tuning is None else tuning.facts
     return Start(choice.name, choice.network, choice.recipe, frozen, network_facts(choice), facts)

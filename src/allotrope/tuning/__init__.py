@@ -1,0 +1,1 @@
+"""The search for a better recipe and size: its space, its rungs, and the study that remembers."""
