@@ -23,6 +23,7 @@ from allotrope.report.race_page import comparison_page
 from allotrope.report.run_folder import RunFolder, read_run
 from allotrope.report.scatter import scatter
 from allotrope.report.shrinking import shrinking
+from allotrope.report.tuning_section import tuning_section
 from allotrope.storage import replace_file
 
 FILTERS = (
@@ -111,6 +112,7 @@ def _fit_page(folder: RunFolder) -> dict[str, Any]:
         "head": headline(run, candidates),
         "scatters": [chart for size in SCATTER_SIZES if (chart := scatter(candidates, *size))],
         "shrinking": shrinking(run, SCATTER_SIZES),
+        "tuning": tuning_section(run, SCATTER_SIZES),
         "sensitivity": layers_rounded(run),
         "measurement_note": sections.measurement_note(run),
         "curves": learning_curves(
@@ -128,6 +130,7 @@ def _fit_page(folder: RunFolder) -> dict[str, Any]:
     }
     page["parts"] = [
         ("shrinking", "Shrinking", page["shrinking"]),
+        ("tuning", "Tuning", page["tuning"]),
         ("candidates", "Candidates", candidates.rows),
         ("sensitivity", "Sensitivity to rounding", page["sensitivity"]),
         ("answers", "Test data", page["answers"]),

@@ -33,7 +33,14 @@ from allotrope.verbs.tune_pages import (
     note,
     noted,
 )
-from allotrope.verbs.tuning_search import FINALISTS, Search, SearchBench, reached, scratch
+from allotrope.verbs.tuning_search import (
+    FINALISTS,
+    Search,
+    SearchBench,
+    StepsAlone,
+    reached,
+    scratch,
+)
 
 USUAL_BUDGET = "10m"
 SEARCHING = 0.6
@@ -215,6 +222,9 @@ class TuningRun:
     def _finals(self, bench: SearchBench, entrants: tuple[Entrant, ...]) -> list[Final]:
         """Seed by seed, so that all have as many if it is ended early."""
         finals: list[Final] = []
+        for entrant in entrants:
+            words = in_words(bench.space, entrant.settings)
+            self.show.say(f"trial {entrant.trial} is trained finally: {words}")
         # Of a network that misses the limits no spread is of interest.
         seeds = self.seeds if len(entrants) > 1 else 1
         for seed in range(self.options.seed, self.options.seed + seeds):
@@ -231,10 +241,10 @@ class TuningRun:
         def train() -> Final:
             folder = final_folder(run, entrant.trial, seed)
             folder.mkdir(parents=True, exist_ok=True)
-            words = in_words(bench.space, entrant.settings)
-            self.show.say(f"final training of trial {entrant.trial} ({words}), seed {seed}")
-            trained = pipeline.trained(plan, folder, self.show)
+            trained = pipeline.trained(plan, folder, StepsAlone(self.show))
             best = reached(trained)
+            text = self.metric.text(best["value"])
+            self.show.say(f"final training of trial {entrant.trial}, seed {seed}: {text}")
             return Final(entrant, seed, trained, best["value"], best["loss"])
 
         return self.journal.value(FinalPage(entrant, plan), train)
