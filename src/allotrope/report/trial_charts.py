@@ -104,6 +104,7 @@ def front_chart(
     latencies = [trial.latency or 0.0 for trial in drawn] + ([ceiling] if ceiling else [])
     x = spanning(latencies, LEFT, width - RIGHT, logarithmic=True, margin=0.12)
     y = _metric_scale(trained, deciding, height)
+    # They have no value, and their latency is what there is to see.
     low = float(height - BOTTOM - 8)
     places = [
         (x(trial.latency or 0.0), low if trial.value is None else y(trial.value)) for trial in drawn

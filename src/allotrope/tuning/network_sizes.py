@@ -36,6 +36,7 @@ def depths(network: str, arguments: Mapping[str, Any]) -> tuple[int, ...]:
     Each is a network of its own.
     """
     shapes = {steps: sized(network, arguments, depth=steps) for steps in (0, -1, 1)}
+    # At a bound a layer less is the same network: 0 stands first, and so is what remains.
     apart = {str(shape): steps for steps, shape in reversed(shapes.items())}
     return tuple(sorted(apart.values()))
 
@@ -80,6 +81,7 @@ def _deeper(value: Any, layers: int, least: int, most: int) -> Any:
     if isinstance(value, int):
         return min(max(value + layers, least), most)
     units = tuple(value)
+    # The last layers go and come: the first ones see the input.
     count = min(max(len(units) + layers, least), most)
     return (*units[:count], *[units[-1]] * (count - len(units)))
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from allotrope.tasks.metric import Metric
 from allotrope.tuning.space import Setting
-from allotrope.tuning.study import Trial, distribution_of
+from allotrope.tuning.study import Trial, direction_of, distribution_of
 
 FEWEST = 8
 """Of fewer trials nothing can be told."""
@@ -28,8 +28,7 @@ def setting_importance(
     if len(trained) < FEWEST:
         return {}
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    direction = "maximize" if metric.higher_is_better else "minimize"
-    study = optuna.create_study(direction=direction)
+    study = optuna.create_study(direction=direction_of(metric))
     distributions: dict[str, Any] = {name: distribution_of(one) for name, one in space.items()}
     for trial in trained:
         study.add_trial(
@@ -39,6 +38,7 @@ def setting_importance(
                 value=trial.rungs[0]["value"],
             )
         )
+    # Settings that always had one value count nothing, of which Optuna warns.
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         shares = optuna.importance.get_param_importances(study)

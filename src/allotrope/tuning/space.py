@@ -101,9 +101,7 @@ def space_for(subject: Subject, asked: Mapping[str, Any]) -> dict[str, Setting]:
     """The settings that suit what is tuned, by name; what was `asked` for is not searched."""
     suiting = [setting for setting, suits in SPACE if suits(subject)]
     return {
-        setting.name: _usual(setting, subject)
-        for setting in suiting
-        if setting.name not in asked
+        setting.name: _usual(setting, subject) for setting in suiting if setting.name not in asked
     }
 
 

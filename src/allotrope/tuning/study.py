@@ -79,9 +79,9 @@ class Study:
         self._study: Any = None
 
     @property
-    def direction(self) -> str:
+    def direction(self) -> Any:
         """Optuna's word for which values are better."""
-        return "maximize" if self.metric.higher_is_better else "minimize"
+        return direction_of(self.metric)
 
     @property
     def at(self) -> str:
@@ -135,9 +135,10 @@ class Study:
                 raise StudyError(
                     f"the {self.at} was not made by allotrope. Name another one: --study NAME"
                 )
+            # The identity comes last: a study that has one has all that it needs.
             self.database.asked(lambda: self._study.set_user_attr(RUNGS, dict(rungs)))
             self.database.asked(lambda: self._study.set_user_attr(IDENTITY, dict(identity)))
-            return rungs
+            noted = self.database.asked(lambda: self._study.user_attrs)
         self._check_same(noted[IDENTITY], identity)
         joined: Mapping[str, Any] = noted[RUNGS]
         return joined
@@ -177,7 +178,8 @@ class Study:
                 return None
             return self._added(frozen, [usual_of(self.space), *first])
 
-        # Another process may have added one at the same moment: then this is drawn again.
+        # Another process may have added one at the same moment: what was drawn for that number
+        # would be tried twice, so it is drawn again.
         while (trial := self.database.asked(ask)) is not None and not trial.counts:
             pass
         return trial
@@ -193,6 +195,8 @@ class Study:
         import optuna
 
         number = len(frozen)
+        # Not by `enqueue_trial`: a trial that waits there has no settings yet, and a kill then
+        # leaves one that nobody owns.
         if number < len(first):
             settings = dict(first[number])
         else:
@@ -203,6 +207,7 @@ class Study:
             distributions=self._distributions(),
             user_attrs={WORKER: self.worker},
         )
+        # One transaction: whatever ends this process, the trial is whole or not there.
         self._study.add_trial(created)
         added = self._mine(self._frozen())
         assert added is not None
@@ -218,6 +223,7 @@ class Study:
         """
         import optuna
 
+        # Of the seed and the number alone: a resumed search draws what it would have drawn.
         seed = int(np.random.SeedSequence([self.seed, len(frozen)]).generate_state(1)[0])
         sampler = optuna.samplers.TPESampler(n_startup_trials=STARTUP, seed=seed)
         copy = optuna.create_study(direction=self.direction, sampler=sampler)
@@ -232,6 +238,8 @@ class Study:
         """Writes down what a rung gave: `value` and what else is known of it."""
         number = len(trial.rungs)
         key = f"{RUNG}{number}"
+        # First the facts, by which the rung counts as done, then the value for the sampler: it is
+        # told again on resume if a kill came between.
         self._about(trial, lambda one: one.set_user_attr(key, dict(facts)))
         self._about(trial, lambda one: _report(one, facts["value"], number))
         return self._again(trial)
@@ -311,11 +319,12 @@ def _report(one: Any, value: float, number: int) -> None:
 def _trial(frozen: Any) -> Trial:
     """Optuna's trial as one of ours."""
     noted = frozen.user_attrs
-    rungs = []
+    rungs: list[Mapping[str, Any]] = []
     while (key := f"{RUNG}{len(rungs)}") in noted:
         rungs.append(noted[key])
     states = {"COMPLETE": "done", "PRUNED": "stopped", "FAIL": "failed"}
     state = states.get(frozen.state.name, "running")
+    # Optuna has no state for what was never trained: it is pruned, with a constraint above 0.
     if state == "stopped" and any(beyond > 0 for beyond in frozen.constraints.values()):
         state = "infeasible"
     return Trial(
@@ -327,6 +336,11 @@ def _trial(frozen: Any) -> Trial:
         noted.get(REASON, ""),
         noted.get(WORKER, ""),
     )
+
+
+def direction_of(metric: Metric) -> Any:
+    """Optuna's word for which values of a metric are better."""
+    return "maximize" if metric.higher_is_better else "minimize"
 
 
 def distribution_of(setting: Setting) -> Any:

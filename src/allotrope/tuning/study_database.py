@@ -79,6 +79,7 @@ class StudyDatabase:
             except ImportError as error:
                 raise MissingDependencyError(_missing_driver(self.url, error)) from error
             except Exception as error:
+                # What is no fault of a database is one of ours, and goes on as it is.
                 reason = _why_not(error)
                 if reason is None:
                     raise
@@ -97,9 +98,11 @@ def _opened(url: str) -> Any:
     from optuna.storages import JournalStorage, RDBStorage
     from optuna.storages.journal import JournalFileBackend
 
+    # Each trial has a line of its own here; Optuna would write another one.
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     if url.endswith(JOURNAL) and "://" not in url:
         return JournalStorage(JournalFileBackend(url))
+    # A connection that died while a trial was trained is replaced, and nobody notices.
     options: dict[str, Any] = {"pool_pre_ping": True}
     if url.startswith("sqlite"):
         options["connect_args"] = {"timeout": TIMEOUT}

@@ -24,6 +24,7 @@ def tried_recipe(default: Recipe, chosen: Mapping[str, Any], examples: int) -> R
     recipe = _with_optimizer(default, chosen.get("optimizer", default.optimizer))
     others = (*FACTORS, *SIZES, "optimizer", "mixup")
     recipe = replace(recipe, **{name: x for name, x in chosen.items() if name not in others})
+    # 0 leaves it to the augmentation, of which the strongest mixes.
     if chosen.get("mixup"):
         recipe = replace(recipe, mixup=chosen["mixup"])
     return _scaled(recipe, chosen, examples)
@@ -60,6 +61,7 @@ def _scaled(recipe: Recipe, chosen: Mapping[str, Any], examples: int) -> Recipe:
     batch = max(min(asked, examples), LEAST_BATCH)
     if "batch_size" not in chosen:
         batch = recipe.batch_size
+    # So that a factor of the rate means the same with every batch.
     grown = batch / recipe.batch_size
     if recipe.optimizer in BY_ROOT:
         grown = math.sqrt(grown)

@@ -160,6 +160,7 @@ def _options(arguments: Mapping[str, Any]) -> FitOptions:
 
 def _asked(arguments: Mapping[str, Any]) -> dict[str, Any]:
     asked = asked_for(tune, arguments, NOT_REPEATED)
+    # A password has no place in a file that is sent around.
     if arguments["storage"] is not None:
         asked["storage"] = without_password(arguments["storage"])
     return asked

@@ -105,7 +105,7 @@ class FinalPage(Page[Final]):
         """The entry; the checkpoints were written in training."""
         if value.trained.interrupted:
             return value
-        row = {"trial": self._key[0], "seed": self._key[1], "value": value.value}
+        row: dict[str, Any] = {"trial": self._key[0], "seed": self._key[1], "value": value.value}
         row |= {"loss": value.loss, "training": value.trained.facts}
         row |= {"speed": value.trained.speed, "history": value.trained.history}
         note(run, finals=[*self._others(run), plain(row)])
@@ -148,6 +148,7 @@ class ChosenTrainingPage(Page[TrainedPlan]):
 
 def keep_best(run: Run, trained: TrainedPlan, facts: Mapping[str, Any]) -> None:
     """Keeps the best network of the search, with the trial and the rung that it is of."""
+    # The file first: an entry without its file could not be delivered.
     (run.folder / BEST).parent.mkdir(exist_ok=True)
     trained.network.save(run.folder / BEST)
     kept_facts = {"training": trained.facts, "speed": trained.speed, "history": trained.history}

@@ -89,6 +89,7 @@ class Search:
         If Ctrl-C ended a training that is in `interrupted`. If no size is within the limits, the
         default in the nearest one is trained alone, to show what it would be worth.
         """
+        # Known before anything is trained, so that nobody waits for it.
         if self.misses_limits:
             self.bench.show.say(
                 "no width and depth is within the limits, even untrained; the nearest is trained"
@@ -106,6 +107,7 @@ class Search:
 
     def _is_over(self) -> bool:
         ends, trials = self.bench.ends, self.study.trials()
+        # However short the time, something is trained: there must be a best.
         if ends is None or not any(trial.rungs for trial in trials):
             return False
         shortest = self.bench.rungs.lengths[0]
@@ -126,6 +128,7 @@ class Search:
         usual = usual_of(self.bench.space)
         if not self._limited or self._is_within(usual):
             return usual
+        # From large to small, so that few are measured.
         sizes = sorted(self._sizes(), key=lambda size: -self._work(size))
         within = next((size for size in sizes if self._is_within({**usual, **size})), None)
         if within is None:
@@ -201,6 +204,7 @@ class Search:
     def _goes_on(self, trial: Trial) -> bool:
         """Whether there is a longer training for it; the default is always compared to the end."""
         rung, ends = len(trial.rungs), self.bench.ends
+        # What does not fit any more ends on its rung, and is ranked there.
         if ends is not None and time.monotonic() + self.bench.rungs.lengths[rung] > ends:
             return False
         if trial.settings == self.default_settings():
@@ -226,6 +230,7 @@ class Search:
             return None
         finally:
             self.bench.show.close()
+        # The trial stays as it is in the study, and is trained anew on resume.
         if trained.interrupted:
             self.interrupted = trained
             return None

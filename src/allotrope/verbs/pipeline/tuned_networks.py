@@ -55,6 +55,7 @@ class TunedNetworks:
     def _start(self, chosen: Mapping[str, Any], seed: int) -> Start:
         key = f"{self.size_of(chosen)} {seed}"
         if key not in self._built:
+            # The oldest goes: finals go through all entrants, a seed after the other.
             if len(self._built) >= CACHED:
                 self._built.pop(next(iter(self._built)))
             self._built[key] = self._build(chosen, seed)

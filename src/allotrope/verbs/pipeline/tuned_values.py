@@ -94,6 +94,7 @@ def verdict(finals: Sequence[Final], metric: Metric) -> Verdict:
     if best is default:
         said = f"no trial is better than the default recipe ({metric.text(default.mean)})"
         return Verdict(default, said, standings)
+    # With one seed there is no spread, and any gain would do: there are two at least.
     spread = CLEARLY * statistics.fmean([best.deviation**2, default.deviation**2]) ** 0.5
     gain = metric.rank(best.mean) - metric.rank(default.mean)
     seeds = len(best.finals)

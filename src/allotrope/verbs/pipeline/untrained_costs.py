@@ -64,6 +64,7 @@ def untrained_costs(
     finished(network, data.inputs, tasks).save(folder / FLOAT_FILE)
     few = {name: x[: min(FEW, len(x))] for name, x in data.taken("validation").items()}
     calibration = calibrating(data.taken("train"))
+    # What it answers does not count: nothing was learned yet.
     splits = {"validation": Split(few, lambda answers: 0.0)}
     forms = _forms(among.candidates, folder, target)
     rows = measure(forms, calibration, splits, threads, turns=among.turns)
