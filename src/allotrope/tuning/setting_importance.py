@@ -8,14 +8,14 @@ from typing import Any
 
 from allotrope.tasks.metric import Metric
 from allotrope.tuning.space import Setting
-from allotrope.tuning.study import Trial, direction_of, distribution_of
+from allotrope.tuning.study import StudyTrial, direction_of, distribution_of
 
 FEWEST = 8
 """Of fewer trials nothing can be told."""
 
 
 def setting_importance(
-    trials: Sequence[Trial], space: Mapping[str, Setting], metric: Metric
+    trials: Sequence[StudyTrial], space: Mapping[str, Setting], metric: Metric
 ) -> dict[str, float]:
     """The share of each setting in what tells good trials from others, the largest first.
 

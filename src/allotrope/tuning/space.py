@@ -42,7 +42,7 @@ class Setting:
 
 
 @dataclass(frozen=True)
-class Subject:
+class Tunable:
     """What is tuned: the data, the default recipe, and the network with its arguments.
 
     `sized`: whether it can be built in other sizes, which one of a file cannot.
@@ -60,28 +60,28 @@ class Subject:
         return depths(self.network, self.arguments) if self.sized else (0,)
 
 
-def _always(subject: Subject) -> bool:
+def _always(subject: Tunable) -> bool:
     return True
 
 
-def _wide(subject: Subject) -> bool:
+def _wide(subject: Tunable) -> bool:
     return subject.sized and can_widen(subject.network)
 
 
-def _deep(subject: Subject) -> bool:
+def _deep(subject: Tunable) -> bool:
     return len(subject.depths) > 1
 
 
-def _classes(subject: Subject) -> bool:
+def _classes(subject: Tunable) -> bool:
     return any(task.kind == "classification" for task in subject.data.tasks)
 
 
-def _changed_in_training(subject: Subject) -> bool:
+def _changed_in_training(subject: Tunable) -> bool:
     """Rows of a table alone are learned as they are."""
     return any(each.kind != "table" for each in subject.data.inputs)
 
 
-SPACE: Sequence[tuple[Setting, Callable[[Subject], bool]]] = (
+SPACE: Sequence[tuple[Setting, Callable[[Tunable], bool]]] = (
     (Setting("learning_rate", 1.0, low=0.2, high=5.0, factor=True), _always),
     (Setting("weight_decay", 1.0, low=0.1, high=10.0, factor=True), _always),
     (Setting("batch_size", 1.0, (0.5, 1.0, 2.0), factor=True), _always),
@@ -97,7 +97,7 @@ SPACE: Sequence[tuple[Setting, Callable[[Subject], bool]]] = (
 """Each setting, and what it suits. Without a usual value of its own it has that of the recipe."""
 
 
-def space_for(subject: Subject, asked: Mapping[str, Any]) -> dict[str, Setting]:
+def space_for(subject: Tunable, asked: Mapping[str, Any]) -> dict[str, Setting]:
     """The settings that suit what is tuned, by name; what was `asked` for is not searched."""
     suiting = [setting for setting, suits in SPACE if suits(subject)]
     return {
@@ -105,7 +105,7 @@ def space_for(subject: Subject, asked: Mapping[str, Any]) -> dict[str, Setting]:
     }
 
 
-def _usual(setting: Setting, subject: Subject) -> Setting:
+def _usual(setting: Setting, subject: Tunable) -> Setting:
     """The setting with the recipe's own value, which it always reaches."""
     if setting.name == "depth":
         return replace(setting, choices=subject.depths)

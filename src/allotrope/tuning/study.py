@@ -28,7 +28,7 @@ Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
-class Trial:
+class StudyTrial:
     """One trial: its settings, and of each rung that it finished what is known.
 
     `state` is `running`, `done` (it reached the last rung), `stopped` (others were better),
@@ -159,17 +159,17 @@ class Study:
 
     # --- trials
 
-    def trials(self) -> list[Trial]:
+    def trials(self) -> list[StudyTrial]:
         """All trials, in the order of their numbers."""
         return [_trial(one) for one in self._frozen()]
 
-    def next(self, most: int | None, first: Sequence[Mapping[str, Any]] = ()) -> Trial | None:
+    def next(self, most: int | None, first: Sequence[Mapping[str, Any]] = ()) -> StudyTrial | None:
         """The trial of this process that did not end, or a new one; None if there are enough.
 
         `first` are the settings of the trials behind the default, as far as they are known.
         """
 
-        def ask() -> Trial | None:
+        def ask() -> StudyTrial | None:
             frozen = self._frozen()
             mine = self._mine(frozen)
             if mine is not None:
@@ -184,14 +184,14 @@ class Study:
             pass
         return trial
 
-    def _mine(self, frozen: Sequence[Any]) -> Trial | None:
+    def _mine(self, frozen: Sequence[Any]) -> StudyTrial | None:
         for one in frozen:
             trial = _trial(one)
             if trial.state == "running" and trial.worker == self.worker:
                 return trial
         return None
 
-    def _added(self, frozen: Sequence[Any], first: Sequence[Mapping[str, Any]]) -> Trial:
+    def _added(self, frozen: Sequence[Any], first: Sequence[Mapping[str, Any]]) -> StudyTrial:
         import optuna
 
         number = len(frozen)
@@ -214,7 +214,7 @@ class Study:
         if added.number == number:
             return added
         self.fail(added, "drawn at the same moment as another process drew one")
-        return Trial(added.number, settings, "failed")
+        return StudyTrial(added.number, settings, "failed")
 
     def _drawn(self, frozen: Sequence[Any]) -> dict[str, Any]:
         """Settings by Optuna's sampler, from the trials so far and a seed by their number.
@@ -234,7 +234,7 @@ class Study:
     def _distributions(self) -> dict[str, Any]:
         return {name: distribution_of(setting) for name, setting in self.space.items()}
 
-    def report(self, trial: Trial, facts: Mapping[str, Any]) -> Trial:
+    def report(self, trial: StudyTrial, facts: Mapping[str, Any]) -> StudyTrial:
         """Writes down what a rung gave: `value` and what else is known of it."""
         number = len(trial.rungs)
         key = f"{RUNG}{number}"
@@ -244,7 +244,7 @@ class Study:
         self._about(trial, lambda one: _report(one, facts["value"], number))
         return self._again(trial)
 
-    def limits(self, trial: Trial, beyond: Mapping[str, float]) -> Trial:
+    def limits(self, trial: StudyTrial, beyond: Mapping[str, float]) -> StudyTrial:
         """Writes down by how much the trial's file is beyond each limit; 0 and less is within."""
 
         def constrain(one: Any) -> None:
@@ -254,19 +254,19 @@ class Study:
         self._about(trial, constrain)
         return self._again(trial)
 
-    def stop(self, trial: Trial, reason: str = "") -> None:
+    def stop(self, trial: StudyTrial, reason: str = "") -> None:
         """The trial ends here: others are better, or it cannot be trained."""
         self._tell(trial, "PRUNED", None, reason)
 
-    def complete(self, trial: Trial) -> None:
+    def complete(self, trial: StudyTrial) -> None:
         """The trial has finished the last rung."""
         self._tell(trial, "COMPLETE", trial.value, "")
 
-    def fail(self, trial: Trial, reason: str) -> None:
+    def fail(self, trial: StudyTrial, reason: str) -> None:
         """The trial does not count."""
         self._tell(trial, "FAIL", None, reason)
 
-    def _tell(self, trial: Trial, state: str, value: float | None, reason: str) -> None:
+    def _tell(self, trial: StudyTrial, state: str, value: float | None, reason: str) -> None:
         import optuna
 
         if reason:
@@ -279,7 +279,7 @@ class Study:
 
         self.database.asked(tell)
 
-    def _about(self, trial: Trial, change: Callable[[Any], None]) -> None:
+    def _about(self, trial: StudyTrial, change: Callable[[Any], None]) -> None:
         import optuna
 
         def do() -> None:
@@ -290,7 +290,7 @@ class Study:
 
         self.database.asked(do)
 
-    def _again(self, trial: Trial) -> Trial:
+    def _again(self, trial: StudyTrial) -> StudyTrial:
         return self.trials()[trial.number]
 
     # --- what sizes take
@@ -316,7 +316,7 @@ def _report(one: Any, value: float, number: int) -> None:
         one.report(value, number)
 
 
-def _trial(frozen: Any) -> Trial:
+def _trial(frozen: Any) -> StudyTrial:
     """Optuna's trial as one of ours."""
     noted = frozen.user_attrs
     rungs: list[Mapping[str, Any]] = []
@@ -327,7 +327,7 @@ def _trial(frozen: Any) -> Trial:
     # Optuna has no state for what was never trained: it is pruned, with a constraint above 0.
     if state == "stopped" and any(beyond > 0 for beyond in frozen.constraints.values()):
         state = "infeasible"
-    return Trial(
+    return StudyTrial(
         frozen.number,
         dict(frozen.params),
         state,

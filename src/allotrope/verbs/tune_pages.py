@@ -22,7 +22,7 @@ from allotrope.verbs.journal import Page
 from allotrope.verbs.network_file import as_saved
 from allotrope.verbs.pipeline import Plan, TrainedPlan
 from allotrope.verbs.pipeline.tuned_networks import Base
-from allotrope.verbs.pipeline.tuned_values import Entrant, Final
+from allotrope.verbs.pipeline.tuned_values import Final, Finalist
 
 FINALS = "finals"
 BEST = Path("trials") / "best.onnx"
@@ -76,25 +76,25 @@ def _tuples(value: Any) -> Any:
 
 
 @dataclass(frozen=True)
-class EntrantsPage(Page[tuple[Entrant, ...]]):
+class FinalistsPage(Page[tuple[Finalist, ...]]):
     """Who goes into the final trainings: written when the search is over, and not before."""
 
-    def write(self, run: Run, value: tuple[Entrant, ...]) -> tuple[Entrant, ...]:
+    def write(self, run: Run, value: tuple[Finalist, ...]) -> tuple[Finalist, ...]:
         """The entry alone."""
         note(run, entrants=[asdict(each) for each in value])
         return value
 
-    def read(self, run: Run) -> tuple[Entrant, ...] | None:
+    def read(self, run: Run) -> tuple[Finalist, ...] | None:
         """As they were chosen."""
         rows = noted(run).get("entrants")
-        return None if rows is None else tuple(Entrant(**row) for row in rows)
+        return None if rows is None else tuple(Finalist(**row) for row in rows)
 
 
 @dataclass(frozen=True)
 class FinalPage(Page[Final]):
     """One final training. One that Ctrl-C ended is gone on with."""
 
-    entrant: Entrant
+    entrant: Finalist
     plan: Plan
 
     @property

@@ -13,7 +13,7 @@ from allotrope.data.examples import Data
 from allotrope.errors import UsageError
 from allotrope.progress import Progress, duration
 from allotrope.tuning.rungs import LEAST_SECONDS, Rungs, rungs_below
-from allotrope.tuning.space import Setting, Subject, digest_of, in_words, space_for
+from allotrope.tuning.space import Setting, Tunable, digest_of, in_words, space_for
 from allotrope.tuning.study import Study
 from allotrope.tuning.study_database import StudyDatabase
 from allotrope.verbs import pages, pipeline
@@ -21,12 +21,12 @@ from allotrope.verbs.journal import Journal
 from allotrope.verbs.network_file import Tuning
 from allotrope.verbs.pipeline import Among, Plan, TrainedPlan
 from allotrope.verbs.pipeline.tuned_networks import Base, TunedNetworks, base_of
-from allotrope.verbs.pipeline.tuned_values import Entrant, Final, verdict
+from allotrope.verbs.pipeline.tuned_values import Final, Finalist, verdict
 from allotrope.verbs.request import FitOptions
 from allotrope.verbs.tune_pages import (
     BasePage,
     ChosenTrainingPage,
-    EntrantsPage,
+    FinalistsPage,
     FinalPage,
     best_so_far,
     final_folder,
@@ -149,7 +149,7 @@ class TuningRun:
     def _search(self, base: Base) -> Search:
         run, options = self.journal.run, self.options
         sized = self.tuning is None
-        subject = Subject(self.data, base.recipe, base.network, base.arguments, sized)
+        subject = Tunable(self.data, base.recipe, base.network, base.arguments, sized)
         space = space_for(subject, options.recipe)
         study = self._study(space)
         rungs = rungs_below(self.longest, self.budget is None)
@@ -206,20 +206,20 @@ class TuningRun:
             note(run, worker=study.worker, study=study.at, digest=digest_of(space))
         return Rungs(tuple(joined["lengths"]), joined["by_epochs"])
 
-    def _entrants(self, search: Search) -> tuple[Entrant, ...]:
+    def _entrants(self, search: Search) -> tuple[Finalist, ...]:
         """Those of the search, once it is over; of one that Ctrl-C ended none are recorded."""
-        restored = EntrantsPage().read(self.journal.run)
+        restored = FinalistsPage().read(self.journal.run)
         if restored is not None:
             return restored
         entrants = search.run()
         shutil.rmtree(scratch(self.journal.run), ignore_errors=True)
         if search.interrupted is not None:
             return entrants
-        return self.journal.value(EntrantsPage(), lambda: entrants)
+        return self.journal.value(FinalistsPage(), lambda: entrants)
 
     # --- the final trainings
 
-    def _finals(self, bench: SearchBench, entrants: tuple[Entrant, ...]) -> list[Final]:
+    def _finals(self, bench: SearchBench, entrants: tuple[Finalist, ...]) -> list[Final]:
         """Seed by seed, so that all have as many if it is ended early."""
         finals: list[Final] = []
         for entrant in entrants:
@@ -234,7 +234,7 @@ class TuningRun:
                     return finals
         return finals
 
-    def _final(self, bench: SearchBench, entrant: Entrant, seed: int) -> Final:
+    def _final(self, bench: SearchBench, entrant: Finalist, seed: int) -> Final:
         plan = self._final_plan(bench, entrant, seed)
         run = self.journal.run
 
@@ -249,7 +249,7 @@ class TuningRun:
 
         return self.journal.value(FinalPage(entrant, plan), train)
 
-    def _final_plan(self, bench: SearchBench, entrant: Entrant, seed: int) -> Plan:
+    def _final_plan(self, bench: SearchBench, entrant: Finalist, seed: int) -> Plan:
         recipe = bench.networks.base.recipe
         length = {"budget": None, "epochs": self.epochs}
         if self.budget is not None:

@@ -18,11 +18,11 @@ from allotrope.tuning.network_sizes import sized
 from allotrope.tuning.rungs import Rungs, is_promoted
 from allotrope.tuning.setting_importance import setting_importance
 from allotrope.tuning.space import Setting, in_words, usual_of
-from allotrope.tuning.study import Study, Trial
+from allotrope.tuning.study import Study, StudyTrial
 from allotrope.verbs import pipeline
 from allotrope.verbs.pipeline import Plan, TrainedPlan
 from allotrope.verbs.pipeline.tuned_networks import TunedNetworks
-from allotrope.verbs.pipeline.tuned_values import Entrant
+from allotrope.verbs.pipeline.tuned_values import Finalist
 from allotrope.verbs.pipeline.untrained_costs import UntrainedCosts, untrained_costs
 from allotrope.verbs.tune_pages import keep_best, note, noted
 
@@ -83,7 +83,7 @@ class Search:
         self.interrupted: TrainedPlan | None = None
         self._default: int | None = None
 
-    def run(self) -> tuple[Entrant, ...]:
+    def run(self) -> tuple[Finalist, ...]:
         """Trials until the end; then who goes into the final trainings, the default in front.
 
         If Ctrl-C ended a training that is in `interrupted`. If no size is within the limits, the
@@ -94,7 +94,7 @@ class Search:
             self.bench.show.say(
                 "no width and depth is within the limits, even untrained; the nearest is trained"
             )
-            return (Entrant(0, self.default_settings(), is_default=True),)
+            return (Finalist(0, self.default_settings(), is_default=True),)
         while not self._is_over():
             trial = self.study.next(self.bench.trials, self._first())
             if trial is None:
@@ -182,7 +182,7 @@ class Search:
 
     # --- a trial
 
-    def _try(self, trial: Trial) -> None:
+    def _try(self, trial: StudyTrial) -> None:
         """Its training on each rung, as long as it is among the best."""
         costs = self._costs(trial.settings)
         beyond = costs.beyond(self.bench.target)
@@ -201,7 +201,7 @@ class Search:
             trial = advanced
         return self.study.complete(trial)
 
-    def _goes_on(self, trial: Trial) -> bool:
+    def _goes_on(self, trial: StudyTrial) -> bool:
         """Whether there is a longer training for it; the default is always compared to the end."""
         rung, ends = len(trial.rungs), self.bench.ends
         # What does not fit any more ends on its rung, and is ranked there.
@@ -217,7 +217,7 @@ class Search:
         assert trial.value is not None
         return is_promoted(trial.value, others, self.bench.metric)
 
-    def _advanced(self, trial: Trial) -> Trial | None:
+    def _advanced(self, trial: StudyTrial) -> StudyTrial | None:
         """The trial one rung higher; None if the training ended the trial or was interrupted."""
         rung = len(trial.rungs)
         plan = self.bench.plan(trial.settings, rung)
@@ -242,7 +242,7 @@ class Search:
         self._say(trial, f"{text} after {self.bench.rungs.text(rung)}")
         return trial
 
-    def _keep(self, trial: Trial, trained: TrainedPlan) -> None:
+    def _keep(self, trial: StudyTrial, trained: TrainedPlan) -> None:
         """The network, if it is the best so far."""
         now = list(trial.standing(self.bench.metric))
         best = noted(self.bench.run).get("best")
@@ -250,7 +250,7 @@ class Search:
             facts = {"trial": trial.number, "settings": dict(trial.settings), "standing": now}
             keep_best(self.bench.run, trained, {**facts, "rung": len(trial.rungs) - 1})
 
-    def _say(self, trial: Trial, what: str) -> None:
+    def _say(self, trial: StudyTrial, what: str) -> None:
         words = in_words(self.bench.space, trial.settings)
         self.bench.show.say(f"trial {trial.number} ({words}): {what}")
 
@@ -265,7 +265,7 @@ class Search:
         note(run, trials=rows, importance=importance)
         run.save(seconds=time.monotonic() - self.began)
 
-    def _row(self, trial: Trial) -> dict[str, Any]:
+    def _row(self, trial: StudyTrial) -> dict[str, Any]:
         base = self.bench.networks.base
         size = {name: x for name, x in trial.settings.items() if name in ("width", "depth")}
         name, _ = sized(base.network, base.arguments, **size) if size else (base.network, {})
@@ -273,18 +273,18 @@ class Search:
         costs = self.study.costs(self.bench.networks.size_of(trial.settings))
         return row if costs is None else {**row, "costs": costs}
 
-    def _entrants(self) -> tuple[Entrant, ...]:
+    def _entrants(self) -> tuple[Finalist, ...]:
         """The default, and the best trials that are something else."""
         usual, trials = self.default_settings(), self.study.trials()
         number = next((one.number for one in trials if one.settings == usual), 0)
-        default = Entrant(number, usual, is_default=True)
+        default = Finalist(number, usual, is_default=True)
         return (default, *_best(trials, usual, self.bench.metric))
 
 
-def _best(trials: Sequence[Trial], usual: Mapping[str, Any], metric: Metric) -> list[Entrant]:
+def _best(trials: Sequence[StudyTrial], usual: Mapping[str, Any], metric: Metric) -> list[Finalist]:
     others = [one for one in trials if one.rungs and one.settings != usual]
     ranked = sorted(others, key=lambda one: one.standing(metric), reverse=True)
-    return [Entrant(one.number, dict(one.settings)) for one in ranked[:FINALISTS]]
+    return [Finalist(one.number, dict(one.settings)) for one in ranked[:FINALISTS]]
 
 
 def reached(trained: TrainedPlan) -> dict[str, float]:

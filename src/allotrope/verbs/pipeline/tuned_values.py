@@ -15,7 +15,7 @@ CLEARLY = 1.0
 
 
 @dataclass(frozen=True)
-class Entrant:
+class Finalist:
     """A trial that goes into the final trainings; `is_default` if it is the default recipe."""
 
     trial: int
@@ -27,7 +27,7 @@ class Entrant:
 class Final:
     """One final training: its validation metric and loss."""
 
-    entrant: Entrant
+    entrant: Finalist
     seed: int
     trained: TrainedPlan
     value: float
@@ -38,7 +38,7 @@ class Final:
 class Standing:
     """An entrant over its seeds: mean and standard deviation of the validation metric."""
 
-    entrant: Entrant
+    entrant: Finalist
     finals: Sequence[Final]
 
     @property
@@ -58,7 +58,7 @@ class Standing:
 
 
 @dataclass(frozen=True)
-class Verdict:
+class FinalVerdict:
     """Which entrant is delivered, and why."""
 
     chosen: Standing
@@ -82,7 +82,7 @@ class Verdict:
         return {**facts, "standings": rows}
 
 
-def verdict(finals: Sequence[Final], metric: Metric) -> Verdict:
+def verdict(finals: Sequence[Final], metric: Metric) -> FinalVerdict:
     """The best entrant, if it beats the default by more than the seeds' spread; else the default.
 
     The spread is the root mean square of the two standard deviations. Whoever is the best of
@@ -93,7 +93,7 @@ def verdict(finals: Sequence[Final], metric: Metric) -> Verdict:
     default = next((one for one in standings if one.entrant.is_default), best)
     if best is default:
         said = f"no trial is better than the default recipe ({metric.text(default.mean)})"
-        return Verdict(default, said, standings)
+        return FinalVerdict(default, said, standings)
     # With one seed there is no spread, and any gain would do: there are two at least.
     spread = CLEARLY * statistics.fmean([best.deviation**2, default.deviation**2]) ** 0.5
     gain = metric.rank(best.mean) - metric.rank(default.mean)
@@ -104,8 +104,8 @@ def verdict(finals: Sequence[Final], metric: Metric) -> Verdict:
         f"differ by {_size(spread, default.mean, metric)})"
     )
     if gain > spread:
-        return Verdict(best, compared, standings)
-    return Verdict(default, f"the default recipe is delivered: {compared}", standings)
+        return FinalVerdict(best, compared, standings)
+    return FinalVerdict(default, f"the default recipe is delivered: {compared}", standings)
 
 
 def _standings(finals: Sequence[Final]) -> list[Standing]:
