@@ -221,3 +221,35 @@ def test_in_what_the_chosen_one_is_the_best(word, rows):
     best = choose(rows, Target(), ACCURACY)
     assert best["runtime"] == "a"
     assert distinction(best, rows, Target(), ACCURACY) == word
+
+
+def together(size=5000, latency=5.0, accuracy=0.92):
+    return row("all", "float32", latency=latency, size=size, accuracy=accuracy, form="ensemble")
+
+
+def test_an_ensemble_is_delivered_if_one_network_loses_too_much_beside_it():
+    rows = [row("one", "float32", accuracy=0.9), together()]
+    assert chosen(rows, Target(max_drop=0.1)) == "all"
+    assert chosen(rows, Target(max_drop=3)) == "one"
+
+
+@pytest.mark.parametrize("limit", [{"max_size": 2000}, {"max_latency": 2.0}])
+def test_an_ensemble_over_a_limit_is_no_measure_for_one_network(limit):
+    rows = [row("one", "float32", accuracy=0.9), row("small", latency=0.5), together()]
+    judged = judge(rows, Target(max_drop=0.1, **limit), ACCURACY)
+    assert chosen(rows, Target(max_drop=0.1, **limit)) == "small"
+    assert [bool(each.get("reference")) for each in judged] == [True, False, False]
+    assert "is over" in judged[2]["reason"]
+
+
+def test_if_nothing_meets_the_limits_the_nearest_miss_is_named():
+    target = Target(max_size=500, max_drop=0.1)
+    judged = judge([row("one", "float32", accuracy=0.9), together()], target, ACCURACY)
+    assert choose(judged, target, ACCURACY) is None
+    assert nearest_miss(judged, target, ACCURACY)["runtime"] == "one"
+
+
+def test_an_int8_ensemble_that_loses_too_much_is_no_measure_either():
+    rows = [row("one", "float32", accuracy=0.9), together()]
+    rows.append({**together(size=1500, accuracy=0.89), "precision": "int8", "runtime": "rounded"})
+    assert chosen(rows, Target(max_size=2000, max_drop=0.1)) == "one"

@@ -24,6 +24,7 @@ FOLDER_LAYOUTS = (
     "classes-splits",
     "folds",
 )
+ENSEMBLES_OF = ("seeds", "folds")
 CHANNEL_ORDERS = ("rgb", "bgr")
 SCAN_VALUES = ("auto", "absolute", "relative")
 

@@ -216,6 +216,20 @@ class TuningEntry(Entry):
 
 
 @dataclass(frozen=True)
+class MembersEntry(Entry):
+    """A row for each member of an ensemble, as far as it came: start, training, history, scores."""
+
+    members: list[dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class EnsembleEntry(Entry):
+    """How the members' answers become one, what that is worth, and which network stands alone."""
+
+    ensemble: dict[str, Any]
+
+
+@dataclass(frozen=True)
 class EndEntry(Entry):
     """How the run ended, after how long, and the reason if it broke off."""
 
@@ -244,6 +258,8 @@ class RunRecord:
     rounding: RoundingEntry | None
     shrunk: ShrunkEntry | None
     tuning: TuningEntry | None
+    members: MembersEntry | None
+    ensemble: EnsembleEntry | None
     end: EndEntry | None
 
     @classmethod

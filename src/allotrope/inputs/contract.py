@@ -120,6 +120,11 @@ class Input(abc.ABC):
         """One raw example for people."""
 
     @property
+    def mirror_axis(self) -> int | None:
+        """The axis of raw examples [n, …] from left to right; None if there is no such."""
+        return None
+
+    @property
     def parts(self) -> tuple[str, ...]:
         """What an example consists of that can be exchanged alone; a row, of its columns."""
         return (self.name,)

@@ -13,13 +13,17 @@ LISTED = ("mistakes", "worst")
 
 
 def with_examples(
-    accounts: Mapping[str, dict[str, Any]], inputs: Sequence[Input], examples: Any
+    accounts: Mapping[str, dict[str, Any]],
+    inputs: Sequence[Input],
+    examples: Any,
+    called: str = "mistake",
 ) -> tuple[dict[str, dict[str, Any]], dict[str, bytes]]:
     """The accounts by task, with `file`, `picture` and `cells` in each listed example.
 
     And the pictures' files by name.
 
-    `examples` are those that the indices are about, with `columns` and `origin`.
+    `examples` are those that the indices are about, with `columns` and `origin`; `called` is what
+    names of files begin with.
     """
     files: dict[str, bytes] = {}
 
@@ -36,7 +40,7 @@ def with_examples(
         index, facts = row["index"], dict(row)
         if examples.origin is not None:
             facts["file"] = examples.origin[index]
-        one, stem = seen(inputs, examples.columns, index), f"mistake-{len(files):02}"
+        one, stem = seen(inputs, examples.columns, index), f"{called}-{len(files):02}"
         if one.file is not None:
             files[Seen.path(stem)] = one.file
         return facts | one.facts(stem)

@@ -16,7 +16,17 @@ REFERENCE = "reference"
 TREES, TOGETHER = "trees", "network-and-trees"
 """Forms of candidates that are not the network alone: boosted trees that learned the same rows, and
 the mean of what both answer."""
-CALLED = {TREES: "the boosted trees", TOGETHER: "network and trees together"}
+ENSEMBLE, MIRRORED, IN_MIRROR = "ensemble", "mirrored", "ensemble-mirrored"
+"""Forms of several answers: of an ensemble's members, of one network to an example as it is and
+mirrored, and of the ensemble to these."""
+ENSEMBLES = (ENSEMBLE, MIRRORED, IN_MIRROR)
+CALLED = {
+    TREES: "the boosted trees",
+    TOGETHER: "network and trees together",
+    ENSEMBLE: "the ensemble",
+    MIRRORED: "the network with its mirrored answer",
+    IN_MIRROR: "the ensemble with its mirrored answer",
+}
 TOLERANCE = 1e-9
 """Points of the metric: a drop of exactly what is allowed passes, whatever its last bit says."""
 AS_FAST = 1.05
@@ -30,24 +40,61 @@ def judge(rows: Sequence[Row], target: Target, metric: Metric) -> list[Row]:
     The drop is counted from the metric in float32 on validation data. The baseline is judged but
     never delivered.
     """
-    reference = reference_metric(rows, target, metric)
-    best = _best_in_words(rows, reference)
-    least = least_loss(rows)
+    measures = comparable(rows, target, metric)
+    reference = reference_metric(measures, target, metric)
+    best = _best_in_words(measures, reference)
+    least = least_loss(measures)
+    if len(measures) < len(rows):
+        rows = _with_reference(rows, measures, reference)
     judged = []
     for row in rows:
         # It failed, and its reason says so already.
         if "latency_ms" not in row:
             judged.append({**row, "passes": False})
             continue
-        limits = [
-            *_misses(row, reference, target, metric, best),
-            *_loss_misses(row, least, target),
-        ]
+        limits = _all_misses(row, reference, least, target, metric, best)
         misses = [text for text, excess in limits if excess > 0]
         # All limits that it misses are named: mending one alone might not be enough.
         reason = "; ".join(misses) or _praise(row, reference, metric, best)
         judged.append({**row, "passes": not misses, "reason": reason})
     return judged
+
+
+def comparable(rows: Sequence[Row], target: Target, metric: Metric) -> Sequence[Row]:
+    """The rows of networks of which some form meets all limits; all rows, if there is none.
+
+    What is too slow or too large to be delivered is no measure for what is not: beside an ensemble
+    that no limit lets through one network would lose too much, and nothing would be delivered.
+    """
+    if any(row.get(REFERENCE) for row in rows):
+        return rows
+    # By network, whatever its precision: int8 files are measured by their own float32.
+    networks: dict[str, list[Row]] = {}
+    for row in rows:
+        networks.setdefault(CALLED.get(row.get("form", ""), ""), []).append(row)
+    able = [own for own in networks.values() if _has_deliverable(own, target, metric)]
+    if not able or len(able) == len(networks):
+        return rows
+    return [row for own in able for row in own]
+
+
+def _has_deliverable(own: Sequence[Row], target: Target, metric: Metric) -> bool:
+    """Whether a row of one network meets the limits, if nothing else was compared with."""
+    reference, least = reference_metric(own, target, metric), least_loss(own)
+    return any(
+        all(excess <= 0 for _, excess in _all_misses(row, reference, least, target, metric))
+        for row in own
+        if "latency_ms" in row and not row.get("baseline")
+    )
+
+
+def _with_reference(
+    rows: Sequence[Row], measures: Sequence[Row], reference: float | None
+) -> list[Row]:
+    """The rows, the one marked that others are compared with, as it is not the best of all."""
+    own = [row for row in measures if row["precision"] == "float32"]
+    named = next((row for row in own if row.get(DECIDING) == reference), None)
+    return [{**row, REFERENCE: True} if row is named else row for row in rows]
 
 
 def keeps_metric(
@@ -120,7 +167,7 @@ def nearest_miss(rows: Sequence[Row], target: Target, metric: Metric) -> Row | N
 
     def excess(row: Row) -> float:
         # A target is missed by its worst limit: being small does not make up for being slow.
-        misses = [*_misses(row, reference, target, metric), *_loss_misses(row, least, target)]
+        misses = _all_misses(row, reference, least, target, metric)
         return max((excess for _, excess in misses), default=0.0)
 
     return min(measured, key=excess, default=None)
@@ -178,6 +225,18 @@ def _best_in_words(rows: Sequence[Mapping[str, Any]], reference: float | None) -
     best = [row for row in rows if row["precision"] == "float32" and row.get(DECIDING) == reference]
     forms = {row.get("form", "") for row in best}
     return CALLED.get(forms.pop(), "float32") if len(forms) == 1 else "float32"
+
+
+def _all_misses(
+    row: Row,
+    reference: float | None,
+    least: float | None,
+    target: Target,
+    metric: Metric,
+    best: str = "float32",
+) -> list[tuple[str, float]]:
+    """`_misses`, and the limit of the loss."""
+    return [*_misses(row, reference, target, metric, best), *_loss_misses(row, least, target)]
 
 
 def _misses(

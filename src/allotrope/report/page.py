@@ -19,6 +19,7 @@ from allotrope.report.curves import learning_curves, thinned
 from allotrope.report.headline import headline
 from allotrope.report.judged import judged
 from allotrope.report.layers_rounded import layers_rounded
+from allotrope.report.members_united import members_united
 from allotrope.report.race_page import comparison_page
 from allotrope.report.run_folder import RunFolder, read_run
 from allotrope.report.scatter import scatter
@@ -113,6 +114,7 @@ def _fit_page(folder: RunFolder) -> dict[str, Any]:
         "scatters": [chart for size in SCATTER_SIZES if (chart := scatter(candidates, *size))],
         "shrinking": shrinking(run, SCATTER_SIZES),
         "tuning": tuning_section(run, SCATTER_SIZES),
+        "ensemble": members_united(run),
         "sensitivity": layers_rounded(run),
         "measurement_note": sections.measurement_note(run),
         "curves": learning_curves(
@@ -131,6 +133,7 @@ def _fit_page(folder: RunFolder) -> dict[str, Any]:
     page["parts"] = [
         ("shrinking", "Shrinking", page["shrinking"]),
         ("tuning", "Tuning", page["tuning"]),
+        ("ensemble", "Ensemble", page["ensemble"]),
         ("candidates", "Candidates", candidates.rows),
         ("sensitivity", "Sensitivity to rounding", page["sensitivity"]),
         ("answers", "Test data", page["answers"]),

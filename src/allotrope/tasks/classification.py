@@ -227,10 +227,17 @@ class Classification(Task):
         """With the temperature of the least cross-entropy, and of two classes a threshold."""
         output, labels = self._known(output, labels)
         task = replace(self, temperature=best_temperature(output, labels))
+        return task._with_operating_point(task.answers(output), labels)
+
+    def settled_by(self, answers: Answers, labels: Labels) -> Self:
+        """Without a temperature; of two classes with a threshold."""
+        return replace(self, temperature=1.0)._with_operating_point(*self._known(answers, labels))
+
+    def _with_operating_point(self, probabilities: Answers, labels: Codes) -> Self:
         if self.size != 2:
-            return task
-        point = best_operating_point(task.answers(output)[:, 1], labels == 1)
-        return replace(task, operating_point=point)
+            return self
+        point = best_operating_point(probabilities[:, 1], labels == 1)
+        return replace(self, operating_point=point)
 
     def ending(self) -> Sequence[EndingStep]:
         """Logits by the temperature, softmax."""

@@ -154,6 +154,10 @@ class Task(abc.ABC):
         """The task with what is chosen on validation data, such as thresholds."""
         return self
 
+    def settled_by(self, answers: Answers, labels: Labels) -> Self:
+        """The same for delivered answers that stay as they are, such as a mean of several."""
+        return self.settled(self.raw(answers), labels)
+
     @abc.abstractmethod
     def ending(self) -> Sequence[EndingStep]:
         """The nodes that make answers for people of a raw output."""

@@ -43,7 +43,8 @@ from allotrope.verbs.resuming import (
 if TYPE_CHECKING:
     from allotrope.data.examples import Data
     from allotrope.verbs.network_file import NetworkFile, Tuning
-    from allotrope.verbs.pipeline import Among, Plan
+    from allotrope.verbs.pipeline import Among, Plan, TrainedPlan
+    from allotrope.verbs.pipeline.rivals import Rival
 
 
 @takes(FIT)
@@ -52,6 +53,8 @@ def fit(
     *,
     network: str = "auto",
     members: int = 1,
+    ensemble: int | None = None,
+    ensemble_of: str = "seeds",
     framework: str = "pytorch",
     budget: str | float | None = None,
     epochs: float | None = None,
@@ -222,17 +225,16 @@ def _fitted(
         keep_tokenizer(data.inputs, run.folder)
         run.enter(DataEntry(facts, describe()))
         plan = _planned(journal, options, tuning, data, among, show)
-        trained = journal.value(
-            pages.TrainingPage(plan),
-            lambda: pipeline.trained(plan, run.folder, pages.HistoryDisplay(show, run)),
-        )
+        trained, others = _trained(journal, options, plan, show)
         scored = journal.value(
             pages.ScoresPage(trained), lambda: pipeline.scored(trained, show, options.saliency)
         )
         threads, target = options.measuring_threads, options.target
         measured = journal.value(
             pages.CandidatesPage(scored),
-            lambda: pipeline.measured(scored, run.folder, target, threads, among, show),
+            lambda: pipeline.measured(
+                scored, run.folder, target, threads, among, show, others=others
+            ),
         )
 
         def deliver() -> pipeline.Delivered:
@@ -242,6 +244,24 @@ def _fitted(
         delivered = journal.value(pages.DeliveryPage(measured, show), deliver)
         _end(journal, _status(trained.interrupted, delivered.row is not None))
     return FittedRun(run.folder, run.json)
+
+
+def _trained(
+    journal: Journal, options: FitOptions, plan: Plan, show: Progress
+) -> tuple[TrainedPlan, Sequence[Rival]]:
+    """The network that stands alone, and what else of an ensemble may be delivered."""
+    from allotrope.verbs import pages, pipeline
+    from allotrope.verbs.ensemble_run import trained_members
+
+    if options.ensemble is not None:
+        ensemble = trained_members(journal, options, plan, show)
+        return ensemble.alone.trained, ensemble.rivals
+    run = journal.run
+    trained = journal.value(
+        pages.TrainingPage(plan),
+        lambda: pipeline.trained(plan, run.folder, pages.HistoryDisplay(show, run)),
+    )
+    return trained, ()
 
 
 def _planned(

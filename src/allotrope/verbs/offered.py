@@ -6,7 +6,14 @@ are declared with that kind.
 
 from __future__ import annotations
 
-from allotrope.config import AUGMENTATIONS, LAYOUTS, PRECISIONS, parse_bytes, parse_seconds
+from allotrope.config import (
+    AUGMENTATIONS,
+    ENSEMBLES_OF,
+    LAYOUTS,
+    PRECISIONS,
+    parse_bytes,
+    parse_seconds,
+)
 from allotrope.inputs.input_options import TAKING, TRAINING
 from allotrope.limits import parse_latency, parse_size
 from allotrope.option import ABOVE_0, BELOW_1, FROM_0, Option
@@ -76,6 +83,20 @@ FIT = (
         "so many networks learn side by side and answer by their mean, in one file: more accurate, "
         "and so many times as much work.",
         range=ABOVE_0,
+    ),
+    Option(
+        "ensemble",
+        "so many networks are trained one after the other, each for the whole --budget, and answer "
+        "together in one file, if the target lets it pass; 1 trains one and offers it with its "
+        "mirrored answer, which costs no training.",
+        range=ABOVE_0,
+    ),
+    Option(
+        "ensemble_of",
+        "what members differ in: seeds (initial weights and order) or folds (each also learns "
+        "without another part of the training examples).",
+        choices=ENSEMBLES_OF,
+        noun="way to make members",
     ),
     Option("framework", "the framework that trains."),
     Option("budget", "time for training, such as 90s or 10m.", parse=parse_seconds),

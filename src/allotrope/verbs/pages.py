@@ -147,6 +147,14 @@ class TrainingPage(Page[TrainedPlan]):
         return TrainedPlan(self.plan, network, entry.training, entry.speed)
 
 
+def write_files(run: Run, files: Mapping[str, bytes]) -> None:
+    """Files by name, each whole or not at all."""
+    for name, content in files.items():
+        path = run.folder / name
+        path.parent.mkdir(exist_ok=True)
+        replace_file(path, content)
+
+
 @dataclass(frozen=True)
 class ScoresPage(Page[Scored]):
     """The scores, and a file for each of the worst mistakes."""
@@ -155,10 +163,7 @@ class ScoresPage(Page[Scored]):
 
     def write(self, run: Run, value: Scored) -> Scored:
         """The files, then the entry."""
-        for name, content in value.files.items():
-            path = run.folder / name
-            path.parent.mkdir(exist_ok=True)
-            replace_file(path, content)
+        write_files(run, value.files)
         settled = None
         if value.tasks != value.trained.plan.tasks:
             settled = [task.facts() for task in value.tasks]
@@ -212,6 +217,7 @@ class DeliveryPage(Page[Delivered]):
         if row is not None:
             row = deliver(row, run.folder)
             row |= self._same_ids(run.folder / FOLDER)
+        write_files(run, value.files)
         data = run.json["data"]
         chosen, nearest = (written(each, data) for each in (row, value.nearest_miss))
         test = None if value.test is None else accounts(value.test, data)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from allotrope.config import (
+    ENSEMBLES_OF,
     LAYOUTS,
     USUAL_DROP,
     DataOptions,
@@ -61,12 +62,17 @@ class Request:
 class FitOptions(Request):
     """The arguments of `fit`; `asked_drop` says whether the target's drop is one of them.
 
+    `ensemble` is how many members there are to be, None for a network alone, and `ensemble_of` what
+    they differ in.
+
     `measure_threads` are those of the files that are measured, None for as many as train.
     """
 
     framework: str
     target: Target
     saliency: bool
+    ensemble: int | None = None
+    ensemble_of: str = ENSEMBLES_OF[0]
     asked_drop: bool = False
     measure_threads: int | None = None
 
@@ -107,6 +113,8 @@ def fit_options(arguments: Mapping[str, Any], missing: Missing | None = None) ->
         network=arguments["network"],
         framework=arguments["framework"],
         saliency=arguments["saliency"],
+        ensemble=arguments["ensemble"],
+        ensemble_of=arguments["ensemble_of"],
         budget=None if arguments["budget"] is None else parse_seconds(arguments["budget"]),
         epochs=arguments["epochs"],
         settings=fixed_settings(arguments),
@@ -128,11 +136,18 @@ def fit_options(arguments: Mapping[str, Any], missing: Missing | None = None) ->
 
 
 def with_usual_drop(options: FitOptions, data: Data) -> FitOptions:
-    """The options with the drop that is usual for the data, if none was asked for."""
+    """The options with the drop that is usual, if none was asked for.
+
+    Who asks for an ensemble wants its answers: speed may cost little of them.
+    """
     from allotrope.architectures.for_tables import TABLE_DROP, TABLE_WORSE, is_table
 
-    if options.asked_drop or not is_table(data):
+    if options.asked_drop:
         return options
+    if not is_table(data):
+        if options.ensemble is None:
+            return options
+        return replace(options, target=replace(options.target, max_drop=TABLE_DROP))
     target = replace(options.target, max_drop=TABLE_DROP, max_worse=TABLE_WORSE)
     return replace(options, target=target)
 

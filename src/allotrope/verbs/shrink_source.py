@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 
 NETWORK = "model.onnx"
 OF_THE_NETWORK = (
-    *("network", "members", "new_head", "freeze", "backbone_rate", "classifier"),
+    *("network", "members", "ensemble", "ensemble_of"),
+    *("new_head", "freeze", "backbone_rate", "classifier"),
     *("restore_batchnorm", "no_repair", "mean", "std", "channel_order"),
 )
 """What `fit` was asked about its network, which is a file now."""

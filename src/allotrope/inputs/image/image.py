@@ -56,6 +56,11 @@ class Image(Input):
         shape = ("n", self.height, self.width, self.channels)
         return Value(self.name, np.dtype(np.uint8), shape)
 
+    @property
+    def mirror_axis(self) -> int | None:
+        """That of the columns of pixels."""
+        return 2
+
     def fitted(self, x: np.ndarray) -> Self:
         """With mean and deviation of the pixels."""
         mean, std = pixel_statistics(x)

@@ -48,6 +48,11 @@ class Volume(Input):
         """float32 ["n", depth, height, width]."""
         return Value(self.name, np.dtype(np.float32), ("n", *self.shape))
 
+    @property
+    def mirror_axis(self) -> int | None:
+        """The last one, as training mirrors volumes."""
+        return 3
+
     def fitted(self, x: np.ndarray) -> Self:
         """With a window, if it has none, and mean and deviation of the values within.
 

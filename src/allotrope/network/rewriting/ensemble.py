@@ -20,7 +20,7 @@ def ensemble(networks: Sequence[Network]) -> Network:
     first = networks[0]
     if len(networks) == 1:
         return first
-    parts = [_apart(network, f"member{number}") for number, network in enumerate(networks, 1)]
+    parts = [apart(network, f"member{number}") for number, network in enumerate(networks, 1)]
     ends = []
     for place, value in enumerate(first.outputs):
         answers = tuple(part.outputs[place].name for part in parts)
@@ -42,7 +42,7 @@ def ensemble(networks: Sequence[Network]) -> Network:
     return Network(graph, weights, trainable, first.metadata)
 
 
-def _apart(network: Network, name: str) -> Network:
+def apart(network: Network, name: str) -> Network:
     """The network with a name in front of all of its own but its inputs."""
     taken = {value.name for value in network.inputs}
     every = (names_in(network.graph) | set(network.weights)) - taken

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from allotrope.measure.choice import CALLED
 from allotrope.report.answers.classification import classification
 from allotrope.report.answers.multilabel import multilabel
 from allotrope.report.answers.regression import regression
@@ -54,8 +55,8 @@ def whose(run: Record) -> str:
     if not run.record("delivered_test"):
         return "the float network"
     row = run.record("delivered") or run.record("nearest_miss")
-    form = row.text("form").replace("-", " ")
-    return f"the {form} that are delivered" if run.record("delivered") else f"the {form}"
+    called = CALLED.get(row.text("form"), row.text("form"))
+    return f"the delivered file, {called}," if run.record("delivered") else called
 
 
 def _account(run: Record, name: str) -> Record:

@@ -57,8 +57,8 @@ def examined(
     try:
         with FileAnswers(row, folder, threads) as answers:
             if _is_rival(row):
-                test = _account(data, columns_in(folder / row["file"]), answers)
-                delivered = replace(delivered, test=test)
+                test, files = _account(data, columns_in(folder / row["file"]), answers)
+                delivered = replace(delivered, test=test, files=files)
             return _with_importance(delivered, answers, show) if parted else delivered
     except WorkerError as error:
         show.say(f"the file to deliver could not be asked for the report: {error}")
@@ -69,15 +69,19 @@ def _is_rival(row: Mapping[str, Any]) -> bool:
     return row.get("form", "") in CALLED
 
 
-def _account(data: Data, columns: Columns, answers: FileAnswers) -> dict[str, dict[str, Any]]:
-    """What the report shows of answers to test data, by task as the file has it settled."""
+def _account(
+    data: Data, columns: Columns, answers: FileAnswers
+) -> tuple[dict[str, dict[str, Any]], dict[str, bytes]]:
+    """What the report shows of answers to test data, by task as the file has it settled.
+
+    And the files of what it shows, by name.
+    """
     output = answers(data.taken("test"))
     accounts = {}
     for task in map(task_of, columns["tasks"]):
         raw = task.raw(output[task.name])
         accounts[task.name] = task.account(raw, data.test[task.name])
-    # Only tables have rivals, and their rows are shown without files.
-    return with_examples(accounts, data.inputs, data.test)[0]
+    return with_examples(accounts, data.inputs, data.test, "delivered")
 
 
 def _with_importance(delivered: Delivered, answers: FileAnswers, show: Progress) -> Delivered:

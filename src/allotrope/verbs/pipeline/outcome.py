@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -15,6 +15,7 @@ from allotrope.config import Target
 from allotrope.data.examples import Data
 from allotrope.data.like_lengths import ordinary
 from allotrope.delivery.finished import finished
+from allotrope.frameworks.contract import Arrays
 from allotrope.inputs.showing import with_examples
 from allotrope.measure.candidates import Split, measure_candidates, spread
 from allotrope.measure.choice import choose, distinction, nearest_miss
@@ -78,8 +79,8 @@ class Measured:
 class Delivered:
     """The row that meets the target best, or None and the one that comes nearest.
 
-    `test` is an account of its answers by task, if another network was trained, and `importance`
-    what they rest on, if that was asked.
+    `test` is an account of its answers by task, if another network was trained, with `files` by
+    name, and `importance` what they rest on, if that was asked.
     """
 
     measured: Measured
@@ -87,6 +88,7 @@ class Delivered:
     nearest_miss: dict[str, Any] | None
     test: dict[str, dict[str, Any]] | None = None
     importance: dict[str, Any] | None = None
+    files: Mapping[str, bytes] = field(default_factory=dict)
 
 
 def trained(plan: Plan, folder: Path | None = None, show: Progress | None = None) -> TrainedPlan:
@@ -131,7 +133,7 @@ def scored(trained: TrainedPlan, show: Progress | None = None, explained: bool =
     With what spoke for some of its answers, if they are to be `explained`.
     """
     data = trained.plan.data
-    raw = {split: _outputs(trained, split) for split in ("validation", "test")}
+    raw = {split: outputs(trained, split) for split in ("validation", "test")}
     labels = {split: data.splits[split].columns for split in raw}
     tasks = tuple(
         task.settled(raw["validation"][task.name], labels["validation"][task.name])
@@ -158,10 +160,13 @@ def scored(trained: TrainedPlan, show: Progress | None = None, explained: bool =
     return Scored(trained, tasks, validation, test, files)
 
 
-def _outputs(trained: TrainedPlan, split: str) -> dict[str, np.ndarray]:
+def outputs(
+    trained: TrainedPlan, split: str, change: Callable[[Arrays], Arrays] = dict
+) -> dict[str, np.ndarray]:
+    """The raw outputs for a split by name, of inputs that are changed before they are asked."""
     run = partial(trained.network.run, framework=trained.plan.framework)
     data = trained.plan.data
-    return in_batches(run, data.taken(split), data.inputs)
+    return in_batches(lambda inputs: run(change(inputs)), data.taken(split), data.inputs)
 
 
 def _said(task: Task, validation: Mapping[str, Any], test: Mapping[str, Any], count: int) -> str:
@@ -180,16 +185,18 @@ def measured(
     among: Among | None = None,
     show: Progress | None = None,
     beside_trees: bool = True,
+    others: Sequence[Rival] = (),
 ) -> Measured:
     """The trained network, from raw examples to answers, in every precision and runtime.
 
     Their files are made in `folder`, where processes of their own open them. Training examples
-    calibrate int8. Of a table, boosted trees are candidates too, unless it is about this network.
+    calibrate int8. Of a table, boosted trees are candidates too, unless it is about this network,
+    and so are `others`.
     """
     data, task, show = scored.trained.plan.data, scored.tasks[0], show or Progress()
     among = among or Among()
     network = finished(scored.trained.network, data.inputs, scored.tasks)
-    rivals = _rivals(scored, threads) if beside_trees else []
+    rivals = [*(_rivals(scored, threads) if beside_trees else []), *others]
     rows = measure_candidates(
         network,
         data.taken("train"),
@@ -213,7 +220,7 @@ def _rivals(scored: Scored, threads: int | None) -> list[Rival]:
     data, seed = trained.plan.data, trained.plan.recipe.seed
     if not is_table(data):
         return []
-    validation = _outputs(trained, "validation")
+    validation = outputs(trained, "validation")
     return rivals_of(trained.network, data, scored.tasks, validation, seed, threads)
 
 

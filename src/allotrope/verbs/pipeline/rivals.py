@@ -10,10 +10,10 @@ from typing import Any
 from allotrope.data.examples import Data
 from allotrope.delivery.finished import finished
 from allotrope.measure.candidates import Candidate
-from allotrope.measure.choice import DECIDING, TOGETHER, TREES
+from allotrope.measure.choice import DECIDING, ENSEMBLES, TOGETHER, TREES
 from allotrope.measure.machine import cores
 from allotrope.network.network import Network
-from allotrope.network.rewriting.averaged import averaged
+from allotrope.network.rewriting.united import united
 from allotrope.shrinking.stripped import strip
 from allotrope.tasks import Task
 from allotrope.tasks.contract import Answers
@@ -36,12 +36,16 @@ ROWS, ALL_ROWS = "learned_rows", "training_rows"
 
 @dataclass(frozen=True)
 class Rival:
-    """A finished network of a form of its own; `tasks` have what was settled on its answers."""
+    """A finished network of a form of its own; `tasks` have what was settled on its answers.
+
+    `everywhere`: every runtime computes it, which trees only one does.
+    """
 
     form: str
     network: Network
     tasks: tuple[Task, ...]
     facts: Mapping[str, Any] = field(default_factory=dict)
+    everywhere: bool = False
 
 
 def rivals_of(
@@ -67,7 +71,8 @@ def rivals_of(
     shares = shares_of_first(tasks, validation, boosted.validation, labels)
     together = blended(validation, boosted.validation, shares)
     raw = without_members(without_log_variances(network))
-    networks = {TREES: boosted.network, TOGETHER: averaged(raw, boosted.network, shares)}
+    halves = {name: (share, 1 - share) for name, share in shares.items()}
+    networks = {TREES: boosted.network, TOGETHER: united([raw, boosted.network], halves)}
     answers = {TREES: boosted.validation, TOGETHER: together}
     facts: dict[str, dict[str, Any]] = {
         TREES: {ROUNDS: dict(boosted.rounds), ROWS: boosted.rows, ALL_ROWS: len(data.train)},
@@ -88,15 +93,23 @@ def with_rivals(
     """The candidates of a network, and a file for each rival."""
 
     def candidates(folder: Path) -> list[Candidate]:
-        others = []
+        own, others = among(folder), []
+        # Where the network itself is tried, so is what is made of several of them.
+        whole = [(each.runtime, each.precision) for each in own if _is_whole(each)]
         for rival in rivals:
             path = folder / FOLDER / f"{rival.form}.onnx"
             rival.network.save(path)
             strip(path, path)
-            others.append(Candidate(RUNTIME, "float32", path, rival.form, facts=rival.facts))
-        return [*among(folder), *others]
+            for runtime, precision in whole if rival.everywhere else [(RUNTIME, "float32")]:
+                others.append(Candidate(runtime, precision, path, rival.form, facts=rival.facts))
+        return [*own, *others]
 
     return candidates
+
+
+def _is_whole(candidate: Candidate) -> bool:
+    """Whether its file is the network itself, made by no quantizer, and may be delivered."""
+    return not candidate.form and not candidate.baseline
 
 
 def trees_in_words(rows: Iterable[Mapping[str, Any]], task: Task) -> list[str]:
@@ -105,7 +118,7 @@ def trees_in_words(rows: Iterable[Mapping[str, Any]], task: Task) -> list[str]:
     for row in rows:
         form = row.get("form", "")
         who = form if form in (TREES, TOGETHER) else NETWORK
-        if row.get(DECIDING) is None:
+        if row.get(DECIDING) is None or form in ENSEMBLES:
             continue
         if who not in best or metric.better(row[DECIDING], best[who][DECIDING]):
             best[who] = row

@@ -1,0 +1,110 @@
+"""How the answers of members become one answer, chosen on validation data alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+
+from allotrope.tasks import Task
+from allotrope.tasks.contract import Answers, Labels
+from allotrope.tasks.means import labelled
+from allotrope.training.greedy_selection import greedy_shares, mean_of
+from allotrope.training.paired_gain import paired_gain
+
+AVERAGE, GREEDY = "average", "greedy"
+FEWEST = 40
+"""With fewer labelled validation examples nothing is chosen by them."""
+Weighing = Callable[[Task, Sequence[Answers], Labels], tuple[float, ...]]
+"""What each member counts in the mean of a task's answers, by examples with labels."""
+
+
+def plain_shares(task: Task, members: Sequence[Answers], labels: Labels) -> tuple[float, ...]:
+    """All members alike."""
+    return (1 / len(members),) * len(members)
+
+
+WAYS: Mapping[str, Weighing] = {AVERAGE: plain_shares, GREEDY: greedy_shares}
+"""The ways to combine, the plainest first."""
+
+
+@dataclass(frozen=True)
+class Combination:
+    """What each member counts for each task, and the `way` by which that was found.
+
+    `tried` are the ways with what they are worth on validation examples that they did not see.
+    """
+
+    way: str
+    shares: Mapping[str, tuple[float, ...]]
+    tried: Sequence[dict[str, Any]] = field(default_factory=tuple)
+
+    def answers(self, members: Sequence[Mapping[str, Answers]]) -> dict[str, Answers]:
+        """The mean answers by task."""
+        return {
+            name: mean_of([answers[name] for answers in members], shares)
+            for name, shares in self.shares.items()
+        }
+
+    @property
+    def used(self) -> list[int]:
+        """The places of members that count for some task."""
+        together = np.sum(list(self.shares.values()), axis=0)
+        return [int(place) for place in np.flatnonzero(together)]
+
+
+def combined(
+    tasks: Sequence[Task],
+    members: Sequence[Mapping[str, Answers]],
+    labels: Mapping[str, Labels],
+    asked: str | None = None,
+) -> Combination:
+    """The way that is asked for; else the one that is clearly better than the plain mean.
+
+    Each way is judged on one half of the validation examples by what it makes of the other half:
+    shares fit the examples that they are chosen on better than any others. `tasks` are those of
+    the data, the one that decides first.
+    """
+    first = tasks[0]
+    own, truth = [answers[first.name] for answers in members], labels[first.name]
+    tried: list[dict[str, Any]] = []
+    if labelled(truth) >= FEWEST and len(members) > 1:
+        tried = _tried(first, own, truth)
+    way = asked or next((each["way"] for each in tried if each["chosen"]), AVERAGE)
+    shares = {
+        task.name: WAYS[way](task, [answers[task.name] for answers in members], labels[task.name])
+        for task in tasks
+    }
+    return Combination(way, shares, tuple(tried))
+
+
+def _tried(task: Task, members: Sequence[Answers], labels: Labels) -> list[dict[str, Any]]:
+    """A row for each way, one of them the `chosen` one."""
+    plain = mean_of(members, plain_shares(task, members, labels))
+    rows: list[dict[str, Any]] = []
+    best, most = AVERAGE, 0.0
+    for way, weigh in WAYS.items():
+        answers = _across_halves(task, members, labels, weigh)
+        gain = paired_gain(task, answers, [plain], labels)
+        rows.append(
+            {"way": way, "validation_metric": task.answered(answers, labels), **asdict(gain)}
+        )
+        # One that is better by less than chance gives is not better.
+        if gain.points > max(most, gain.deviation):
+            best, most = way, gain.points
+    return [{**row, "chosen": row["way"] == best} for row in rows]
+
+
+def _across_halves(
+    task: Task, members: Sequence[Answers], labels: Labels, weigh: Weighing
+) -> Answers:
+    """The combined answers to each half by the shares that suit the other."""
+    answers = np.empty_like(members[0], dtype=np.float64)
+    halves = [np.arange(start, len(labels), 2) for start in (0, 1)]
+    # Every second example: what is sorted by the answer is not cut apart.
+    for seen, judged in (halves, halves[::-1]):
+        shares = weigh(task, [each[seen] for each in members], labels[seen])
+        answers[judged] = mean_of([each[judged] for each in members], shares)
+    return answers
