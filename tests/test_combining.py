@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from allotrope.tasks import Classification, Regression
-from allotrope.training.combining import AVERAGE, GREEDY, combined
+from allotrope.training.combining import AVERAGE, GREEDY, STACKING, VOTE, combined
 from allotrope.training.greedy_selection import greedy_shares, mean_of
 from allotrope.training.paired_gain import paired_gain
+from allotrope.training.stacking import stacked_shares
 
 RANDOM = np.random.default_rng(0)
 LABELS = np.arange(200) % 2
@@ -63,8 +64,8 @@ def test_greedy_selection_leaves_out_who_is_much_worse():
     truth = RANDOM.normal(size=400)
     members = [{"y": (truth + RANDOM.normal(size=400) * noise)[:, None]} for noise in (1, 1, 30)]
     combination = combined([NUMBER], members, {"y": truth})
-    assert combination.way == GREEDY and combination.used == [0, 1]
-    assert [each["way"] for each in combination.tried if each["chosen"]] == [GREEDY]
+    assert combination.way in (GREEDY, STACKING) and combination.used == [0, 1]
+    assert [each["way"] for each in combination.tried if each["chosen"]] == [combination.way]
     asked = combined([NUMBER], members, {"y": truth}, AVERAGE)
     assert asked.way == AVERAGE and asked.used == [0, 1, 2]
 
@@ -93,3 +94,27 @@ def test_of_an_error_less_is_a_gain():
     gain = paired_gain(NUMBER, near, [far], truth)
     assert gain.is_sure and 40 < gain.points < 60
     assert paired_gain(NUMBER, far, [near], truth).high < 0
+
+
+def test_stacking_finds_the_weights_of_the_least_loss():
+    truth = RANDOM.normal(size=400)
+    members = [(truth + 1)[:, None], (truth - 3)[:, None], (truth + 50)[:, None]]
+    shares = stacked_shares(NUMBER, members, truth)
+    error = np.abs(mean_of(members, shares)[:, 0] - truth).max()
+    assert error < 0.05 and sum(shares) == pytest.approx(1) and min(shares) >= 0
+
+
+def test_in_a_vote_each_has_one_voice():
+    loud = {"label": np.tile([0.0, 1.0], (60, 1))}
+    quiet = {"label": np.tile([0.6, 0.4], (60, 1))}
+    votes = combined([CLASSES], [loud, quiet, quiet], {"label": LABELS[:60]}, VOTE)
+    answers = votes.answers([loud, quiet, quiet])["label"]
+    assert answers[0] == pytest.approx([2 / 3, 1 / 3])
+    mean = combined([CLASSES], [loud, quiet, quiet], {"label": LABELS[:60]}, AVERAGE)
+    assert mean.answers([loud, quiet, quiet])["label"][0].argmax() == 1
+
+
+def test_of_quantities_there_is_no_vote():
+    truth = RANDOM.normal(size=100)
+    members = [{"y": truth[:, None]}, {"y": -truth[:, None]}]
+    assert VOTE not in [each["way"] for each in combined([NUMBER], members, {"y": truth}).tried]

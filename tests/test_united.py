@@ -10,6 +10,7 @@ from allotrope.network.build import Builder
 from allotrope.network.network import Network
 from allotrope.network.rewriting.in_mirror import in_mirror
 from allotrope.network.rewriting.united import united
+from allotrope.network.rewriting.voting import with_vote
 from allotrope.runtimes import runtime
 from measured import classifier, images
 
@@ -90,3 +91,13 @@ def test_what_answers_alike_for_both_is_not_what_the_test_above_sees(members):
     x = np.random.default_rng(3).integers(0, 256, x.shape).astype(np.uint8)
     whole = in_mirror(network, {"image": 2}).run({"image": x})["probabilities"]
     assert np.abs(whole - network.run({"image": x})["probabilities"]).max() > 1e-4
+
+
+@pytest.mark.parametrize("name", ["onnxruntime", "openvino"])
+def test_a_vote_is_in_the_file_too(members, tmp_path, name):
+    x = images(40)
+    voting = [with_vote(each, {"probabilities": "Hardmax"}) for each in members]
+    whole = united(voting, {"probabilities": (1 / 3, 1 / 3, 1 / 3)})
+    votes = [np.eye(4)[each.argmax(axis=1)] for each in answered(members, x)]
+    answers = in_runtime(name, whole, x, tmp_path)
+    assert np.abs(answers - np.mean(votes, axis=0)).max() <= PRECISE

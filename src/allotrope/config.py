@@ -24,7 +24,8 @@ FOLDER_LAYOUTS = (
     "classes-splits",
     "folds",
 )
-ENSEMBLES_OF = ("seeds", "folds")
+ENSEMBLES_OF = ("seeds", "folds", "snapshots", "networks", "soup")
+COMBINED_BY = ("auto", "average", "greedy", "stacking", "vote")
 CHANNEL_ORDERS = ("rgb", "bgr")
 SCAN_VALUES = ("auto", "absolute", "relative")
 

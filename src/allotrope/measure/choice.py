@@ -27,6 +27,11 @@ CALLED = {
     MIRRORED: "the network with its mirrored answer",
     IN_MIRROR: "the ensemble with its mirrored answer",
 }
+ALONE = {
+    "soup": "the mean of the members' weights",
+    "distilled": "the network that learned the ensemble's answers",
+}
+"""Networks that were made of all members and are as large as one."""
 TOLERANCE = 1e-9
 """Points of the metric: a drop of exactly what is allowed passes, whatever its last bit says."""
 AS_FAST = 1.05
@@ -61,7 +66,7 @@ def judge(rows: Sequence[Row], target: Target, metric: Metric) -> list[Row]:
 
 
 def comparable(rows: Sequence[Row], target: Target, metric: Metric) -> Sequence[Row]:
-    """The rows of networks of which some form meets all limits; all rows, if there is none.
+    """The rows of networks that meet all limits in some form; if there are none, one network's own.
 
     What is too slow or too large to be delivered is no measure for what is not: beside an ensemble
     that no limit lets through one network would lose too much, and nothing would be delivered.
@@ -73,7 +78,10 @@ def comparable(rows: Sequence[Row], target: Target, metric: Metric) -> Sequence[
     for row in rows:
         networks.setdefault(CALLED.get(row.get("form", ""), ""), []).append(row)
     able = [own for own in networks.values() if _has_deliverable(own, target, metric)]
-    if not able or len(able) == len(networks):
+    if not able:
+        # Then it is asked what comes nearest, which several networks are further from than one.
+        return [row for row in rows if row.get("form", "") not in ENSEMBLES] or rows
+    if len(able) == len(networks):
         return rows
     return [row for own in able for row in own]
 

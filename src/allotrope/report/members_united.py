@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from allotrope.measure.choice import CALLED
+from allotrope.measure.choice import ALONE, CALLED
 from allotrope.report.formatting import MISSING, capitalized, points
 from allotrope.report.judged import Judged, figure, judged
 from allotrope.report.record import Record
@@ -87,7 +87,7 @@ def _members(run: Record, facts: Record, deciding: Judged) -> list[MemberRow]:
                 deciding.number(figure(row, "validation_metric")),
                 deciding.number(figure(row, "test_metric")),
                 share if isinstance(share, float | int) else 0.0,
-                facts.number("alone") == place + 1,
+                facts.number("best") == place + 1,
             )
         )
     return rows
@@ -109,7 +109,7 @@ def _note(run: Record, facts: Record, members: list[MemberRow], deciding: Judged
 def _gain(row: Record, deciding: Judged) -> GainRow:
     mean, best = row.record("over_mean"), row.record("over_best")
     return GainRow(
-        capitalized(CALLED.get(row.text("form"), row.text("form"))),
+        capitalized((CALLED | ALONE).get(row.text("form"), row.text("form"))),
         deciding.number(figure(row, "validation_metric")),
         deciding.number(figure(row, "test_metric")),
         _points(mean, "points"),

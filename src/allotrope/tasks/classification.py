@@ -26,6 +26,7 @@ from allotrope.tasks.class_losses import (
 )
 from allotrope.tasks.confusion import (
     Codes,
+    area_under_curve,
     confusion,
     macro_f1,
     per_class,
@@ -66,6 +67,7 @@ class Classification(Task):
     kind: ClassVar[str] = "classification"
     metrics: ClassVar[tuple[Metric, ...]] = (ACCURACY, MACRO_F1, AUC, KAPPA)
     losses: ClassVar[tuple[str, ...]] = tuple(CLASS_LOSSES)
+    ballot: ClassVar[str | None] = "Hardmax"
 
     classes: tuple[str, ...]
     metric: Metric = ACCURACY
@@ -377,18 +379,6 @@ class Classification(Task):
         if not known.any():
             raise DataError(f"there are no examples to judge '{self.name}' by; one is needed.")
         return (answers, labels) if known.all() else (answers[known], labels[known])
-
-
-def area_under_curve(logits: Answers, labels: Codes) -> float | None:
-    """The area under the ROC curve of two classes, from logits or probabilities [n, 2].
-
-    None if there are more classes, or one of the two does not occur.
-    """
-    if logits.shape[1] != 2 or len(np.unique(labels)) != 2 or not np.isfinite(logits).all():
-        return None
-    from sklearn.metrics import roc_auc_score
-
-    return float(roc_auc_score(labels, logits[:, 1].astype(np.float64) - logits[:, 0]))
 
 
 def _constant(values: tuple[float, ...] | None) -> NDArray[np.float32] | None:

@@ -104,3 +104,15 @@ def _answers(
         }
         for row in rows
     ]
+
+
+def area_under_curve(logits: NDArray[Any], labels: Codes) -> float | None:
+    """The area under the ROC curve of two classes, from logits or probabilities [n, 2].
+
+    None if there are more classes, or one of the two does not occur.
+    """
+    if logits.shape[1] != 2 or len(np.unique(labels)) != 2 or not np.isfinite(logits).all():
+        return None
+    from sklearn.metrics import roc_auc_score
+
+    return float(roc_auc_score(labels, logits[:, 1].astype(np.float64) - logits[:, 0]))

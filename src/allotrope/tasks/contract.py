@@ -64,6 +64,9 @@ class Task(abc.ABC):
     """Those that the kind knows, the usual one first."""
     losses: ClassVar[tuple[str, ...]]
     """Those that the kind knows, the usual one first."""
+    ballot: ClassVar[str | None] = None
+    """The operator that makes a delivered answer one for a single number; None if there is no such.
+    """
 
     name: str
     weight: float = 1.0
@@ -183,6 +186,15 @@ class Task(abc.ABC):
     @abc.abstractmethod
     def raw(self, answers: Answers) -> Answers:
         """A raw output of which `answers` makes these, as far as they tell it."""
+
+    def voted(self, answers: Answers) -> Answers:
+        """What the operator `ballot` makes of delivered answers; without one they are as they were.
+
+        Of equal ones the first has the vote.
+        """
+        if self.ballot is None:
+            return answers
+        return np.asarray(np.eye(self.size)[answers.argmax(axis=1)])
 
     @abc.abstractmethod
     def answered(self, answers: Answers, labels: Labels) -> float:

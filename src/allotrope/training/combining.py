@@ -13,8 +13,9 @@ from allotrope.tasks.contract import Answers, Labels
 from allotrope.tasks.means import labelled
 from allotrope.training.greedy_selection import greedy_shares, mean_of
 from allotrope.training.paired_gain import paired_gain
+from allotrope.training.stacking import stacked_shares
 
-AVERAGE, GREEDY = "average", "greedy"
+AVERAGE, GREEDY, STACKING, VOTE = "average", "greedy", "stacking", "vote"
 FEWEST = 40
 """With fewer labelled validation examples nothing is chosen by them."""
 Weighing = Callable[[Task, Sequence[Answers], Labels], tuple[float, ...]]
@@ -26,8 +27,13 @@ def plain_shares(task: Task, members: Sequence[Answers], labels: Labels) -> tupl
     return (1 / len(members),) * len(members)
 
 
-WAYS: Mapping[str, Weighing] = {AVERAGE: plain_shares, GREEDY: greedy_shares}
-"""The ways to combine, the plainest first."""
+WAYS: Mapping[str, Weighing] = {
+    AVERAGE: plain_shares,
+    GREEDY: greedy_shares,
+    STACKING: stacked_shares,
+    VOTE: plain_shares,
+}
+"""The ways to combine, the plainest first. A vote is a mean of votes."""
 
 
 @dataclass(frozen=True)
@@ -38,14 +44,20 @@ class Combination:
     """
 
     way: str
+    tasks: tuple[Task, ...]
     shares: Mapping[str, tuple[float, ...]]
     tried: Sequence[dict[str, Any]] = field(default_factory=tuple)
+
+    @property
+    def votes(self) -> bool:
+        """Whether each member gives all of its share to one answer."""
+        return self.way == VOTE
 
     def answers(self, members: Sequence[Mapping[str, Answers]]) -> dict[str, Answers]:
         """The mean answers by task."""
         return {
-            name: mean_of([answers[name] for answers in members], shares)
-            for name, shares in self.shares.items()
+            task.name: _mean(task, [each[task.name] for each in members], self.way, self.shares)
+            for task in self.tasks
         }
 
     @property
@@ -77,7 +89,18 @@ def combined(
         task.name: WAYS[way](task, [answers[task.name] for answers in members], labels[task.name])
         for task in tasks
     }
-    return Combination(way, shares, tuple(tried))
+    return Combination(way, tuple(tasks), shares, tuple(tried))
+
+
+def _mean(
+    task: Task,
+    members: Sequence[Answers],
+    way: str,
+    shares: Mapping[str, Sequence[float]],
+) -> Answers:
+    if way == VOTE:
+        members = [task.voted(each) for each in members]
+    return mean_of(members, shares[task.name])
 
 
 def _tried(task: Task, members: Sequence[Answers], labels: Labels) -> list[dict[str, Any]]:
@@ -85,8 +108,11 @@ def _tried(task: Task, members: Sequence[Answers], labels: Labels) -> list[dict[
     plain = mean_of(members, plain_shares(task, members, labels))
     rows: list[dict[str, Any]] = []
     best, most = AVERAGE, 0.0
-    for way, weigh in WAYS.items():
-        answers = _across_halves(task, members, labels, weigh)
+    for way in WAYS:
+        # Of quantities there is no vote: it would be the plain mean again.
+        if way == VOTE and task.ballot is None:
+            continue
+        answers = _across_halves(task, members, labels, way)
         gain = paired_gain(task, answers, [plain], labels)
         rows.append(
             {"way": way, "validation_metric": task.answered(answers, labels), **asdict(gain)}
@@ -97,14 +123,12 @@ def _tried(task: Task, members: Sequence[Answers], labels: Labels) -> list[dict[
     return [{**row, "chosen": row["way"] == best} for row in rows]
 
 
-def _across_halves(
-    task: Task, members: Sequence[Answers], labels: Labels, weigh: Weighing
-) -> Answers:
+def _across_halves(task: Task, members: Sequence[Answers], labels: Labels, way: str) -> Answers:
     """The combined answers to each half by the shares that suit the other."""
     answers = np.empty_like(members[0], dtype=np.float64)
     halves = [np.arange(start, len(labels), 2) for start in (0, 1)]
     # Every second example: what is sorted by the answer is not cut apart.
     for seen, judged in (halves, halves[::-1]):
-        shares = weigh(task, [each[seen] for each in members], labels[seen])
-        answers[judged] = mean_of([each[judged] for each in members], shares)
+        shares = {task.name: WAYS[way](task, [each[seen] for each in members], labels[seen])}
+        answers[judged] = _mean(task, [each[judged] for each in members], way, shares)
     return answers

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from allotrope.config import Settings
 from allotrope.run import Run, plain
 from allotrope.run_record import (
     EnsembleEntry,
@@ -21,7 +22,7 @@ from allotrope.verbs.journal import Page
 from allotrope.verbs.network_file import as_saved
 from allotrope.verbs.pipeline import Plan, TrainedPlan
 from allotrope.verbs.pipeline.ensemble_members import FOLDS, MemberPlan, on_own_fold
-from allotrope.verbs.pipeline.ensemble_stage import Ensemble
+from allotrope.verbs.pipeline.ensemble_values import Ensemble
 from allotrope.verbs.shrink_pages import history_of
 
 START = "start.onnx"
@@ -72,6 +73,7 @@ class MemberStartPage(Page[MemberPlan]):
             "network": start.name,
             "details": {**start.details, "not_trainable": fixed},
             "recipe": asdict(value.plan.recipe),
+            "settings": asdict(value.plan.settings),
             "examples": len(value.plan.data.train),
         }
         _enter(run, self.number, {"start": plain(facts)})
@@ -97,7 +99,8 @@ class MemberStartPage(Page[MemberPlan]):
             recipe=recipe,
             details=facts["details"],
         )
-        plan = replace(self.plan, start=start, recipe=recipe)
+        settings = Settings(**facts["settings"])
+        plan = replace(self.plan, start=start, recipe=recipe, settings=settings)
         member = MemberPlan(self.number, plan, plan.data)
         # Its fold follows from seed and number, and is drawn again instead of written.
         if self.of != FOLDS:
@@ -138,13 +141,15 @@ class MemberPage(Page[TrainedPlan]):
 
 @dataclass(frozen=True)
 class EnsemblePage(Page[Ensemble]):
-    """What the members are worth together, and all of their trainings as one."""
+    """What the members are worth together, and all trainings as one."""
+
+    trained: Sequence[TrainedPlan]
 
     def write(self, run: Run, value: Ensemble) -> Ensemble:
         """The entries alone."""
         facts = written(plain(value.facts), run.json["data"])
         run.enter(EnsembleEntry(facts))
-        run.enter(TrainingEntry(*all_trainings([each.trained for each in value.members])))
+        run.enter(TrainingEntry(*all_trainings(self.trained)))
         return value
 
     def read(self, run: Run) -> Ensemble | None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 
+from allotrope.measure.choice import ENSEMBLE
 from allotrope.progress import Progress, duration
 from allotrope.verbs import pipeline
 from allotrope.verbs.ensemble_pages import (
@@ -15,77 +18,147 @@ from allotrope.verbs.ensemble_pages import (
 )
 from allotrope.verbs.journal import Journal
 from allotrope.verbs.pipeline import Plan, TrainedPlan
-from allotrope.verbs.pipeline.ensemble_members import KINDS, Making
-from allotrope.verbs.pipeline.ensemble_stage import (
-    Ensemble,
-    ensemble_of,
-    in_words,
-    member_of,
-    mirror_axes,
+from allotrope.verbs.pipeline.ensemble_alone import soup_of, taught_by
+from allotrope.verbs.pipeline.ensemble_facts import in_words
+from allotrope.verbs.pipeline.ensemble_members import (
+    KINDS,
+    OF_ONE_RUN,
+    SEEDS,
+    SOUP,
+    STUDENT,
+    Making,
+    MemberPlan,
+    student_of,
 )
+from allotrope.verbs.pipeline.ensemble_stage import ensemble_of
+from allotrope.verbs.pipeline.ensemble_values import Ensemble, Member, member_of, mirror_axes
 from allotrope.verbs.request import FitOptions
 
+DISTILLED = "distilled"
 
-def trained_members(journal: Journal, options: FitOptions, plan: Plan, show: Progress) -> Ensemble:
-    """Every member trained, and what they are together.
 
-    Ctrl-C ends the training of the member that is under way; the ensemble is then of those so far.
-    """
-    assert options.ensemble is not None
-    show.say(_plan_in_words(options, plan))
-    trained: list[TrainedPlan] = []
-    for number in range(1, options.ensemble + 1):
-        trained.append(_member(journal, options, plan, trained, number, show))
-        # Those that follow would hide that somebody wants an end.
-        if trained[-1].interrupted:
-            break
-    axes = mirror_axes(plan.data, trained[0])
+@dataclass
+class EnsembleRun:
+    """The trainings of an ensemble and what is made of them."""
 
-    def together() -> Ensemble:
-        members = [member_of(number, each, axes) for number, each in enumerate(trained, 1)]
-        ensemble = ensemble_of(members, plan.data, axes)
-        for line in in_words(ensemble, plan.data):
-            show.say(line)
+    journal: Journal
+    options: FitOptions
+    plan: Plan
+    show: Progress
+    trained: list[TrainedPlan] = field(default_factory=list)
+
+    @property
+    def count(self) -> int:
+        """How many members there are to be."""
+        return self.options.ensemble or 1
+
+    def run(self) -> Ensemble:
+        """Every member trained, and what they are together.
+
+        Ctrl-C ends the training that is under way; the ensemble is then of those so far.
+        """
+        self.show.say(_plan_in_words(self.options, self.plan))
+        for number in range(1, self.count + 1):
+            self.trained.append(self._member(number))
+            # Those that follow would hide that somebody wants an end.
+            if self.trained[-1].interrupted:
+                break
+        axes = mirror_axes(self.plan.data, self.trained[0])
+        members = [member_of(number, each, axes) for number, each in enumerate(self.trained, 1)]
+        others = self._alone(members, axes)
+        ensemble = self.journal.value(
+            EnsemblePage(self.trained), lambda: self._united(members, axes, others)
+        )
+        return self._as_one_training(ensemble)
+
+    def _alone(self, members: list[Member], axes: Mapping[str, int]) -> dict[str, Member]:
+        """Networks as large as one that are made of all."""
+        data, others = self.plan.data, dict[str, Member]()
+        if self.options.ensemble_of == SOUP:
+            soup = soup_of(members, data, axes)
+            if soup is not None:
+                others[SOUP] = soup
+        if not self.options.distill or self.trained[-1].interrupted:
+            return others
+        teacher = ensemble_of(members, data, {}, self.options.combine_by)
+        if not teacher.rivals:
+            self.show.say("one member answers as well as all: there is nothing to distil")
+            return others
+        student = self._student(teacher)
+        self.trained.append(student)
+        others[DISTILLED] = member_of(self.count + 1, student, axes)
+        return others
+
+    def _united(
+        self, members: list[Member], axes: Mapping[str, int], others: Mapping[str, Member]
+    ) -> Ensemble:
+        data = self.plan.data
+        ensemble = ensemble_of(members, data, axes, self.options.combine_by, others)
+        for line in in_words(ensemble, data):
+            self.show.say(line)
         return ensemble
 
-    ensemble = journal.value(EnsemblePage(), together)
-    # The record of the run is of all trainings, also if the first is the one that stands alone.
-    facts, speed = all_trainings(trained)
-    alone = replace(ensemble.alone.trained, facts=facts, speed=speed)
-    return replace(ensemble, alone=replace(ensemble.alone, trained=alone))
+    def _member(self, number: int) -> TrainedPlan:
+        """A member, begun and trained."""
+        kind = self.options.ensemble_of
+        making = Making(self.options, self.plan, self.count, number, tuple(self.trained))
+        page = MemberStartPage(self.plan, number, kind, self.count)
+        begun = self.journal.value(page, lambda: KINDS[kind](making))
 
+        def train() -> TrainedPlan:
+            self.show.say(f"member {number} of {self.count}")
+            return pipeline.trained(begun.in_training, self._folder(number), self.show)
 
-def _member(
-    journal: Journal,
-    options: FitOptions,
-    plan: Plan,
-    before: list[TrainedPlan],
-    number: int,
-    show: Progress,
-) -> TrainedPlan:
-    """A member, begun and trained."""
-    assert options.ensemble is not None
-    making = Making(options, plan, options.ensemble, number, tuple(before))
-    page = MemberStartPage(plan, number, options.ensemble_of, options.ensemble)
-    begun = journal.value(page, lambda: KINDS[options.ensemble_of](making))
-    folder = member_folder(journal.run, number)
+        return self._learned(begun, train)
 
-    def train() -> TrainedPlan:
-        show.say(f"member {number} of {options.ensemble}")
-        learned = pipeline.trained(begun.in_training, folder, show)
-        # It is judged on the examples that are nobody's own.
-        return replace(learned, plan=begun.plan)
+    def _student(self, teacher: Ensemble) -> TrainedPlan:
+        """One network that learns what the members answer together."""
+        (rival,) = [each for each in teacher.rivals if each.form == ENSEMBLE]
+        number = self.count + 1
+        making = Making(self.options, self.plan, self.count, number)
+        page = MemberStartPage(self.plan, number, SEEDS, self.count)
+        begun = self.journal.value(page, lambda: student_of(making))
 
-    return journal.value(MemberPage(begun), train)
+        def train() -> TrainedPlan:
+            self.show.say(f"one network learns what {self.count} answer")
+            with taught_by(rival, begun.plan, self.show) as teaching:
+                folder = self._folder(number)
+                return pipeline.trained(begun.plan, folder, self.show, teaching)
+
+        return self._learned(begun, train)
+
+    def _learned(self, begun: MemberPlan, train: Callable[[], TrainedPlan]) -> TrainedPlan:
+        """A training that is written down; what came of it is judged on examples of all."""
+        return self.journal.value(MemberPage(begun), lambda: replace(train(), plan=begun.plan))
+
+    def _folder(self, number: int) -> Path:
+        return member_folder(self.journal.run, number)
+
+    def _as_one_training(self, ensemble: Ensemble) -> Ensemble:
+        """With the record of all trainings, also if the first is the one that stands alone."""
+        facts, speed = all_trainings(self.trained)
+        alone = replace(ensemble.alone.trained, facts=facts, speed=speed)
+        return replace(ensemble, alone=replace(ensemble.alone, trained=alone))
 
 
 def _plan_in_words(options: FitOptions, plan: Plan) -> str:
     """How many members there are to be, and for how long each learns."""
-    count, recipe = options.ensemble or 1, plan.recipe
+    count, recipe, kind = options.ensemble or 1, plan.recipe, options.ensemble_of
+    trainings = 1 if kind in OF_ONE_RUN else count
     times = []
     if recipe.budget is not None:
-        times.append(f"{duration(recipe.budget)} ({duration(count * recipe.budget)} in all)")
+        whole = trainings * recipe.budget
+        times.append(f"{duration(recipe.budget)} ({duration(whole)} in all)")
     if recipe.epochs is not None:
         times.append(f"at most {recipe.epochs:g} epochs")
-    members = f"{count} members by {options.ensemble_of}" if count > 1 else "one network"
-    return f"{members}, each trained for {' or '.join(times)}"
+    how = " or ".join(times)
+    if kind in OF_ONE_RUN:
+        line = f"{count} members by {kind}, of one training of {how}"
+    else:
+        members = f"{count} members by {kind}" if count > 1 else "one network"
+        line = f"{members}, each trained for {how}"
+    if not options.distill:
+        return line
+    return (
+        f"{line}; then one network learns from them, {STUDENT:g} times as long as a member learned"
+    )

@@ -55,6 +55,8 @@ def fit(
     members: int = 1,
     ensemble: int | None = None,
     ensemble_of: str = "seeds",
+    combine: str = "auto",
+    distill: bool = False,
     framework: str = "pytorch",
     budget: str | float | None = None,
     epochs: float | None = None,
@@ -251,10 +253,10 @@ def _trained(
 ) -> tuple[TrainedPlan, Sequence[Rival]]:
     """The network that stands alone, and what else of an ensemble may be delivered."""
     from allotrope.verbs import pages, pipeline
-    from allotrope.verbs.ensemble_run import trained_members
+    from allotrope.verbs.ensemble_run import EnsembleRun
 
     if options.ensemble is not None:
-        ensemble = trained_members(journal, options, plan, show)
+        ensemble = EnsembleRun(journal, options, plan, show).run()
         return ensemble.alone.trained, ensemble.rivals
     run = journal.run
     trained = journal.value(

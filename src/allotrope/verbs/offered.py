@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from allotrope.config import (
     AUGMENTATIONS,
+    COMBINED_BY,
     ENSEMBLES_OF,
     LAYOUTS,
     PRECISIONS,
@@ -93,10 +94,24 @@ FIT = (
     ),
     Option(
         "ensemble_of",
-        "what members differ in: seeds (initial weights and order) or folds (each also learns "
-        "without another part of the training examples).",
+        "what members differ in: seeds (initial weights and order), folds (each also learns "
+        "without another part of the training examples), networks (kinds of the zoo), snapshots "
+        "(ends of cycles of one training) or soup (one training that goes on several ways, of "
+        "which the weights are averaged).",
         choices=ENSEMBLES_OF,
         noun="way to make members",
+    ),
+    Option(
+        "combine",
+        "how answers of members become one: average, greedy (members chosen one after the other), "
+        "stacking (weights of the least loss) or vote; auto takes what is best on validation data.",
+        choices=COMBINED_BY,
+        noun="way to combine members",
+    ),
+    Option(
+        "distill",
+        "one network learns what the ensemble answers, and is delivered if it loses no more than "
+        "the target allows.",
     ),
     Option("framework", "the framework that trains."),
     Option("budget", "time for training, such as 90s or 10m.", parse=parse_seconds),

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from allotrope.config import (
+    COMBINED_BY,
     ENSEMBLES_OF,
     LAYOUTS,
     USUAL_DROP,
@@ -63,7 +64,8 @@ class FitOptions(Request):
     """The arguments of `fit`; `asked_drop` says whether the target's drop is one of them.
 
     `ensemble` is how many members there are to be, None for a network alone, and `ensemble_of` what
-    they differ in.
+    they differ in; `combine` says how answers become one, and
+    `distill` whether one network is to learn them.
 
     `measure_threads` are those of the files that are measured, None for as many as train.
     """
@@ -73,8 +75,15 @@ class FitOptions(Request):
     saliency: bool
     ensemble: int | None = None
     ensemble_of: str = ENSEMBLES_OF[0]
+    combine: str = COMBINED_BY[0]
+    distill: bool = False
     asked_drop: bool = False
     measure_threads: int | None = None
+
+    @property
+    def combine_by(self) -> str | None:
+        """The way to combine members; None if the best on validation data is taken."""
+        return None if self.combine == COMBINED_BY[0] else self.combine
 
     @property
     def measuring_threads(self) -> int | None:
@@ -104,6 +113,7 @@ def fit_options(arguments: Mapping[str, Any], missing: Missing | None = None) ->
             f"--members {arguments['members']}: {file.name} holds one network, which would learn "
             "the same several times. Leave it out, or name a network of allotrope.networks."
         )
+    _check_ensemble(arguments, file)
     fields_asked = [option.name for option in FIT if option.recipe]
     recipe = {name: arguments[name] for name in fields_asked if arguments[name] is not None}
     seed = arguments["seed"]
@@ -115,6 +125,8 @@ def fit_options(arguments: Mapping[str, Any], missing: Missing | None = None) ->
         saliency=arguments["saliency"],
         ensemble=arguments["ensemble"],
         ensemble_of=arguments["ensemble_of"],
+        combine=arguments["combine"],
+        distill=arguments["distill"],
         budget=None if arguments["budget"] is None else parse_seconds(arguments["budget"]),
         epochs=arguments["epochs"],
         settings=fixed_settings(arguments),
@@ -135,17 +147,36 @@ def fit_options(arguments: Mapping[str, Any], missing: Missing | None = None) ->
     )
 
 
+def _check_ensemble(arguments: Mapping[str, Any], file: Path | None) -> None:
+    """Raises: UsageError for what says how an ensemble is to be if there is to be none."""
+    usual = {"ensemble_of": ENSEMBLES_OF[0], "combine": COMBINED_BY[0], "distill": False}
+    count = arguments["ensemble"]
+    asked = [name for name, value in usual.items() if arguments[name] != value]
+    if asked and (count is None or count < 2):
+        flags = ", ".join(f"--{name.replace('_', '-')}" for name in asked)
+        raise UsageError(
+            f"{flags}: for an ensemble of two networks or more, and {count or 'none'} is asked "
+            "for. Add --ensemble 5."
+        )
+    if file is not None and arguments["ensemble_of"] == "networks":
+        raise UsageError(
+            f"--ensemble-of networks: {file.name} is one network, and the others would come from "
+            "the zoo. Take seeds, folds, snapshots or soup, or leave --network out."
+        )
+
+
 def with_usual_drop(options: FitOptions, data: Data) -> FitOptions:
     """The options with the drop that is usual, if none was asked for.
 
-    Who asks for an ensemble wants its answers: speed may cost little of them.
+    Who asks for an ensemble wants its answers: speed may cost little of them. Who has it distilled
+    wants the speed too.
     """
     from allotrope.architectures.for_tables import TABLE_DROP, TABLE_WORSE, is_table
 
     if options.asked_drop:
         return options
     if not is_table(data):
-        if options.ensemble is None:
+        if options.ensemble is None or options.distill:
             return options
         return replace(options, target=replace(options.target, max_drop=TABLE_DROP))
     target = replace(options.target, max_drop=TABLE_DROP, max_worse=TABLE_WORSE)

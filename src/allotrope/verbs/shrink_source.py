@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 NETWORK = "model.onnx"
 OF_THE_NETWORK = (
-    *("network", "members", "ensemble", "ensemble_of"),
+    *("network", "members", "ensemble", "ensemble_of", "combine", "distill"),
     *("new_head", "freeze", "backbone_rate", "classifier"),
     *("restore_batchnorm", "no_repair", "mean", "std", "channel_order"),
 )

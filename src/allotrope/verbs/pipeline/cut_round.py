@@ -84,7 +84,7 @@ def cut(
     costs = nearest.timed.costs
     show.say(_said(number, costs, nearest.network, plan.network))
     # With channels gone, every layer takes other values than its statistics are of.
-    batches = (each.inputs for each in _batches(plan, recipe))
+    batches = (each.inputs for each in whole_batches(plan, recipe))
     renewed = with_new_statistics(nearest.network, batches, plan.framework)
     return CutNetwork(number, renewed, recipe, _facts(renewed, goal, nearest.prediction, costs))
 
@@ -191,13 +191,13 @@ def _importance(plan: Plan, network: Network, known: Groups, recipe: Recipe) -> 
     """What each group counts: by the loss of the tasks, or by its weights if that says nothing."""
     trained = plan_for(network, recipe, plan.data.tasks, plan.data.train.columns)
     gradients = loss_gradients(network, trained, plan.settings, plan.framework)
-    worth = taylor(network, known, gradients, _batches(plan, recipe))
+    worth = taylor(network, known, gradients, whole_batches(plan, recipe))
     if np.isfinite(worth).all() and worth.any():
         return worth
     return magnitude(network, known)
 
 
-def _batches(plan: Plan, recipe: Recipe) -> Iterator[Batch]:
+def whole_batches(plan: Plan, recipe: Recipe) -> Iterator[Batch]:
     """The first batches that the training would see, of whole examples."""
     # Not None, which is what the preset of the augmentation says.
     batches = Batches(plan.data, replace(recipe, mixup=0.0, cutmix=0.0))
@@ -249,7 +249,7 @@ def _facts(
 def taught(bench: Workbench, cut: CutNetwork, folder: Path) -> TaughtCut:
     """The cut network trained by the whole one; from the newest checkpoint, if there is one."""
     plan, show = bench.plan, bench.show
-    example = next(_batches(plan, cut.recipe)).inputs
+    example = next(whole_batches(plan, cut.recipe)).inputs
     with asked_teacher(plan.network, example, plan.settings, show) as answers:
         teaching = distillation(
             plan.network, plan.data, cut.recipe, plan.framework, plan.settings, answers=answers

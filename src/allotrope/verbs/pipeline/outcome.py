@@ -30,6 +30,7 @@ from allotrope.tasks.several import deciding, scores
 from allotrope.training.checkpoints import resumable
 from allotrope.training.evaluate import in_batches
 from allotrope.training.loop import Trained, train
+from allotrope.training.teach import Teaching
 from allotrope.verbs.pipeline.explaining import Explaining
 from allotrope.verbs.pipeline.planning import Among, Plan
 from allotrope.verbs.pipeline.rivals import Rival, rivals_of, trees_in_words, with_rivals
@@ -91,8 +92,16 @@ class Delivered:
     files: Mapping[str, bytes] = field(default_factory=dict)
 
 
-def trained(plan: Plan, folder: Path | None = None, show: Progress | None = None) -> TrainedPlan:
-    """The plan carried out; with a `folder` from the newest checkpoint in it, if there is one."""
+def trained(
+    plan: Plan,
+    folder: Path | None = None,
+    show: Progress | None = None,
+    teaching: Teaching | None = None,
+) -> TrainedPlan:
+    """The plan carried out; with a `folder` from the newest checkpoint in it, if there is one.
+
+    `teaching` is asked before each step for what to learn from.
+    """
     show = show or Progress()
     result = train(
         plan.network,
@@ -104,6 +113,7 @@ def trained(plan: Plan, folder: Path | None = None, show: Progress | None = None
         show,
         resume=folder is not None and resumable(folder / "checkpoints"),
         has_learned=plan.start.has_learned,
+        teaching=teaching,
     )
     show.close()
     speed = f"{result.examples_per_second:,.0f} examples/s"

@@ -1,0 +1,82 @@
+"""One network made of all members: the mean of their weights, or one that learned their answers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+
+import numpy as np
+
+from allotrope.data.examples import Data
+from allotrope.frameworks.contract import Arrays
+from allotrope.network.network import Network
+from allotrope.progress import Progress
+from allotrope.shrinking.batch_statistics import with_new_statistics
+from allotrope.shrinking.distill import answers_in, distillation
+from allotrope.tasks.contract import Answers
+from allotrope.training.greedy_selection import standing
+from allotrope.training.teach import Teaching
+from allotrope.verbs.pipeline.asked_teacher import asked_teacher
+from allotrope.verbs.pipeline.cut_round import whole_batches
+from allotrope.verbs.pipeline.ensemble_values import Member, member_of
+from allotrope.verbs.pipeline.planning import Plan
+from allotrope.verbs.pipeline.rivals import Rival
+
+
+def soup_of(members: Sequence[Member], data: Data, axes: Mapping[str, int]) -> Member | None:
+    """The mean of the weights of those that are better so; None if no mean is better than one.
+
+    The best member first, then each of the others, in the order of what they are worth, if with it
+    the mean is no worse on validation data (the greedy soup of Wortsman et al., ICML 2022).
+    """
+
+    def worth(member: Member) -> tuple[float, float]:
+        task = data.tasks[0]
+        return standing(task, member.answers["validation"][task.name], data.validation[task.name])
+
+    ordered = sorted(members, key=worth, reverse=True)
+    together, soup = ordered[:1], ordered[0]
+    for each in ordered[1:]:
+        mean = _mean_of_weights([*together, each], axes)
+        if worth(mean) >= worth(soup):
+            together, soup = [*together, each], mean
+    return soup if len(together) > 1 else None
+
+
+def _mean_of_weights(members: Sequence[Member], axes: Mapping[str, int]) -> Member:
+    """Their mean, with statistics of BatchNormalization that are of its own layers."""
+    first = members[0].trained
+    networks = [each.trained.network for each in members]
+    mean = first.network.with_weights(
+        {name: _mean([each.weights[name] for each in networks]) for name in first.network.weights}
+    )
+    # What a layer makes of averaged weights is not the average of what it made of each.
+    batches = (each.inputs for each in whole_batches(first.plan, first.plan.recipe))
+    renewed = with_new_statistics(mean, batches, first.plan.framework)
+    return member_of(0, replace(first, network=renewed), axes)
+
+
+def _mean(arrays: Sequence[np.ndarray]) -> np.ndarray:
+    if arrays[0].dtype.kind != "f":
+        return arrays[0]
+    return np.mean(arrays, axis=0, dtype=np.float64).astype(arrays[0].dtype)
+
+
+@contextmanager
+def taught_by(rival: Rival, plan: Plan, show: Progress) -> Iterator[Teaching]:
+    """What an ensemble in one file teaches: raw answers that its probabilities or values tell."""
+    network: Network = rival.network
+    example = next(whole_batches(plan, plan.recipe)).inputs
+    with asked_teacher(network, example, plan.settings, show) as asked:
+        ask = asked or answers_in(plan.framework, network, plan.data, plan.recipe, plan.settings)
+        # Own units and temperatures are in the file: what is learned is in those of the student.
+        tasks = {task.name: task for task in plan.tasks}
+
+        def raw(inputs: Arrays) -> dict[str, Answers]:
+            answers = ask(inputs)
+            return {name: task.raw(answers[name]) for name, task in tasks.items()}
+
+        yield distillation(
+            network, plan.data, plan.recipe, plan.framework, plan.settings, answers=raw
+        )
