@@ -208,6 +208,7 @@ def _begun_anew(making: Making) -> Start:
         return plan.start
     # It was settled for the first one; to ask the data again takes time and gives the same.
     recipe = {"flip": plan.recipe.flip, **asked.recipe}
+    built = plan.start.details["arguments"]
     choice = choose(
         plan.data,
         plan.start.name,
@@ -216,6 +217,7 @@ def _begun_anew(making: Making) -> Start:
         epochs=plan.recipe.epochs,
         seed=making.seed,
         members=asked.members,
-        width=plan.start.details["arguments"].get("width"),
+        # What width suits the time was found out for the first one too.
+        arguments={name: value for name, value in built.items() if name == "width"},
     )
     return start_of(choice)
