@@ -133,6 +133,8 @@ SMALL = Recipe(
     augmentation="light",
     batch_size=64,
 )
+ATTENTIVE = replace(SMALL, learning_rate=1e-3, weight_decay=0.05, augmentation="medium")
+"""For layers that are normalized place by place, as in transformers: smaller steps, more decay."""
 FINE_TUNED = Recipe(
     optimizer="adamw",
     learning_rate=1e-3,
@@ -165,6 +167,10 @@ ResNet-18 lost at 1e-3 and gained most at 1e-4, a small CNN of Keras gained most
 both gained."""
 
 
+def _normalized(image: Image) -> dict[str, Any]:
+    return {"normalization": "batch"}
+
+
 def _residual(name: str, **options: Any) -> Family:
     return Family(name, RESIDUAL, **options)
 
@@ -173,7 +179,7 @@ FAMILIES: Mapping[str, Family] = {
     family.name: family
     for family in (
         Family("mlp", SMALL),
-        Family("cnn", SMALL, arguments=lambda image: {"normalization": "batch"}),
+        Family("cnn", SMALL, arguments=_normalized),
         Family(
             "whitened_cnn",
             WHITENED,
@@ -190,6 +196,22 @@ FAMILIES: Mapping[str, Family] = {
         _residual("resnet34", widths=(0.125, 0.25, 0.375, 0.5, 0.75, 1.0), usual_width=0.5),
         _residual("resnet50", widths=(0.125, 0.25, 0.375, 0.5, 0.75, 1.0), usual_width=0.5),
         _residual("mobilenet_v2", widths=(0.25, 0.35, 0.5, 0.75, 1.0), usual_width=0.5),
+        Family("convnext_atto", ATTENTIVE),
+        Family("convnext_tiny", ATTENTIVE),
+        Family("deit_tiny", ATTENTIVE),
+        _residual("densenet121"),
+        _residual("efficientnet_b0"),
+        _residual("mobilenet_v1"),
+        _residual("mobilenet_v3_large"),
+        _residual("mobilenet_v3_small"),
+        _residual("shufflenet_v2_x0_5"),
+        _residual("shufflenet_v2_x1_0"),
+        Family("squeezenet1_0", SMALL, arguments=_normalized),
+        Family("squeezenet1_1", SMALL, arguments=_normalized),
+        Family("vgg11", ATTENTIVE),
+        _residual("vgg11_bn"),
+        Family("vgg16", ATTENTIVE),
+        _residual("vgg16_bn"),
     )
 }
 

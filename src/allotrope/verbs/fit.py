@@ -45,6 +45,8 @@ if TYPE_CHECKING:
     from allotrope.verbs.network_file import NetworkFile, Tuning
     from allotrope.verbs.pipeline import Among, Plan, TrainedPlan
     from allotrope.verbs.pipeline.rivals import Rival
+    from allotrope.verbs.network_weights import NetworkWeights
+    from allotrope.verbs.pipeline import Among, Plan
 
 
 @takes(FIT)
@@ -94,6 +96,7 @@ def fit(
     activation: str | None = None,
     normalization: str | None = None,
     dropout: float | None = None,
+    weights: str | None = None,
     new_head: bool = False,
     freeze: Sequence[str] = (),
     backbone_rate: float | None = None,
@@ -180,14 +183,19 @@ def _resumed(arguments: dict[str, Any], among: Among, show: Progress) -> FittedR
         return _fitted(run, options, tuning, data, among, show)
 
 
-def _source(options: FitOptions) -> NetworkFile | None:
-    """The ONNX file that is trained further, where one is."""
+def _source(options: FitOptions) -> NetworkFile | NetworkWeights | None:
+    """The ONNX file or the weights that are trained further, where such are."""
     from allotrope.verbs.network_file import read_source
+    from allotrope.verbs.network_weights import read_weights
 
+    if options.weights is not None:
+        return read_weights(options.network, options.weights)
     return None if options.file is None else read_source(options.file, options.repair)
 
 
-def _tuning(options: FitOptions, source: NetworkFile | None, data: Data) -> Tuning | None:
+def _tuning(
+    options: FitOptions, source: NetworkFile | NetworkWeights | None, data: Data
+) -> Tuning | None:
     """Its network made ready before there is a run folder: a misfit leaves nothing behind."""
     from allotrope.frameworks import framework as find_framework
 
@@ -202,7 +210,7 @@ def _started(options: FitOptions, folder: Path) -> NetworkFile | None:
     """The copy of the ONNX file in the run's folder, ready to train: the file may be gone."""
     from allotrope.verbs.network_file import read_start
 
-    return None if options.file is None else read_start(folder)
+    return read_start(folder) if options.has_learned else None
 
 
 def _fitted(

@@ -26,7 +26,8 @@ START = "checkpoints/start.onnx"
 class NetworkFile:
     """A network, its file, that file's checksum, and what was repaired in reading.
 
-    `beside` is the folder in which its tokenizer lies, if it takes tokens.
+    `beside` is the folder in which its tokenizer lies, if it takes tokens. `family` is the name of
+    a network of the zoo whose weights alone are in the file.
     """
 
     network: Network
@@ -34,6 +35,12 @@ class NetworkFile:
     sha256: str
     repairs: list[str]
     beside: Path
+    family: str = ""
+
+    @property
+    def name(self) -> str:
+        """What the network is called."""
+        return self.family or self.file.stem
 
     def tuning(self, data: Data, options: FineTuning, framework: str, seed: int) -> Tuning:
         """The network made ready for the data.
@@ -80,7 +87,7 @@ class Tuning:
     def notes(self) -> list[str]:
         """What was done, in sentences."""
         return [
-            f"{self.source.file.name} was asked for, to be trained further.",
+            f"{self.source.family or self.source.file.name} was asked for, to be trained further.",
             *self.source.repairs,
             *self.ready.notes,
         ]

@@ -61,6 +61,11 @@ SETTINGS = (
     Option("compile", "whether training is compiled."),
 )
 
+WEIGHTS = Option(
+    "weights",
+    "a .safetensors file with published weights (timm, torchvision, Keras, ...) for the network "
+    "that is named, or hub:NAME@REVISION to fetch one.",
+)
 FILE = (
     Option(
         "new_head",
@@ -77,6 +82,7 @@ FILE = (
 FIT = (
     *COMMON,
     *SETTINGS,
+    WEIGHTS,
     *FILE,
     *TRAINING,
     Option(

@@ -9,10 +9,11 @@ from allotrope.progress import Progress
 if TYPE_CHECKING:
     from allotrope.data.examples import Data
     from allotrope.verbs.network_file import NetworkFile
+    from allotrope.verbs.network_weights import NetworkWeights
     from allotrope.verbs.request import Request
 
 
-def read_asked(asked: Request, source: NetworkFile | None, show: Progress) -> Data:
+def read_asked(asked: Request, source: NetworkFile | NetworkWeights | None, show: Progress) -> Data:
     """The data, the task that decides in front.
 
     Raises: DataError, UsageError.

@@ -42,7 +42,8 @@ class Request:
 
     `budget` is in seconds; `recipe` holds only what was asked for.
 
-    `file` is the ONNX file that the network comes from, None for a network of the zoo.
+    `file` is the ONNX file that the network comes from, None for a network of the zoo, which may
+    begin with published `weights`.
     """
 
     source: str | Path | Mapping[str, Any]
@@ -57,6 +58,12 @@ class Request:
     file: Path | None
     repair: Repair
     fine_tuning: FineTuning
+    weights: str | None = None
+
+    @property
+    def has_learned(self) -> bool:
+        """Whether the network has learned elsewhere."""
+        return self.file is not None or self.weights is not None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,14 +111,19 @@ def fit_options(arguments: Mapping[str, Any], missing: Missing | None = None) ->
         check_network(arguments["network"])
     _check_framework(arguments["framework"], missing)
     check_values(FIT, arguments)
-    if file is None:
+    weights = arguments["weights"]
+    if weights is not None:
+        check_weights(arguments["network"], file, weights)
+    elif file is None:
         check_for_files(FIT, arguments)
-    else:
-        check_of_zoo(FIT, arguments, file)
-    if file is not None and arguments["members"] > 1:
+    learned = file or weights
+    if learned is not None:
+        check_of_zoo(FIT, arguments, Path(learned))
+    if learned is not None and arguments["members"] > 1:
         raise UsageError(
-            f"--members {arguments['members']}: {file.name} holds one network, which would learn "
-            "the same several times. Leave it out, or name a network of allotrope.networks."
+            f"--members {arguments['members']}: {Path(learned).name} holds one network, which "
+            "would learn the same several times. Leave it out, or name a network of "
+            "allotrope.networks."
         )
     _check_ensemble(arguments, file)
     fields_asked = [option.name for option in FIT if option.recipe]
@@ -142,6 +154,7 @@ def fit_options(arguments: Mapping[str, Any], missing: Missing | None = None) ->
         measure_threads=arguments["measure_threads"],
         recipe=recipe,
         file=file,
+        weights=weights,
         repair=Repair.without(arguments["no_repair"]),
         fine_tuning=fine_tuning(arguments),
     )
@@ -258,6 +271,30 @@ def onnx_file(network: str) -> Path | None:
     return path if is_path or (path.is_dir() and network not in known) else None
 
 
+def check_weights(network: str, file: Path | None, weights: str) -> None:
+    """Raises UsageError for weights without a network of pictures, and for a hub without revision.
+
+    Nothing is read or fetched yet.
+    """
+    from allotrope.network.zoo import NETWORKS
+    from allotrope.network.zoo.hub import PREFIX, hub_name
+
+    if file is not None:
+        raise UsageError(f"--weights: {file.name} holds its own weights. Leave one of the two out.")
+    if network not in NETWORKS:
+        raise UsageError(
+            f"--weights needs the network that they are of, and --network is {network}. Name one: "
+            f"{', '.join(NETWORKS)}."
+        )
+    if weights.startswith(PREFIX):
+        hub_name(weights)
+    elif Path(weights).suffix != ".safetensors":
+        raise UsageError(
+            f"--weights '{weights}' is no .safetensors file, the only kind that is read: others "
+            "may run code. Save them as safetensors, or name hub:NAME@REVISION."
+        )
+
+
 def check_for_files(options: Iterable[Option], arguments: Mapping[str, Any]) -> None:
     """Raises UsageError for what is about ONNX files if the network is none."""
     asked = [
@@ -268,7 +305,7 @@ def check_for_files(options: Iterable[Option], arguments: Mapping[str, Any]) -> 
     if asked:
         raise UsageError(
             f"{', '.join(asked)}: for a network from an ONNX file, and {arguments['network']} is "
-            "none. Add --network model.onnx."
+            "none. Add --network model.onnx, or the --weights of a network that is named."
         )
 
 
@@ -345,9 +382,11 @@ def _plain(name: str, value: Any) -> Any:
 
 def check_network(name: str) -> None:
     """Raises UsageError for a name that no network has."""
-    from allotrope.network.zoo import NETWORKS, TEXT_NETWORKS, VOLUMETRIC
+    from allotrope.network.zoo import NETWORKS, SEGMENTING, TEXT_NETWORKS, VOLUMETRIC, network
 
     known = ("auto", *NETWORKS, *TEXT_NETWORKS, *VOLUMETRIC)
+    if name in SEGMENTING:
+        network(name)  # which says what it is for
     if name not in known:
         raise unknown_name("network", name, known)
 

@@ -46,15 +46,15 @@ def mobilenet_v2(
         Style(activation, normalization, dropout, width, seed),
         smallest=32,
     )
-    x = _convolution(blocks, blocks.input, "features.0", _rounded(32 * width), 3, stride=2)
+    x = _convolution(blocks, blocks.input, "features.0", rounded_to_eight(32 * width), 3, stride=2)
     number = 1
     for expansion, channels, repeats, stride in STAGES:
         # Only the first of a stage makes the sides shorter.
         for own_stride in (stride, *[1] * (repeats - 1)):
-            name, wide = f"features.{number}", _rounded(channels * width)
+            name, wide = f"features.{number}", rounded_to_eight(channels * width)
             x = _inverted_residual(blocks, x, name, expansion, wide, own_stride)
             number += 1
-    x = _convolution(blocks, x, f"features.{number}", _rounded(1280 * max(1.0, width)), 1)
+    x = _convolution(blocks, x, f"features.{number}", rounded_to_eight(1280 * max(1.0, width)), 1)
     return blocks.classifier(
         blocks.dropout(blocks.global_pooling(x, "avgpool"), "classifier.0"), "classifier.1"
     )
@@ -89,7 +89,7 @@ def _convolution(
     return blocks.activation(blocks.normalization(x, f"{name}.1"))
 
 
-def _rounded(channels: float) -> int:
+def rounded_to_eight(channels: float) -> int:
     """The nearest multiple of 8, not below nine tenths of `channels`, as in the authors' code."""
     nearest = max(8, int(channels + 4) // 8 * 8)
     if nearest < 0.9 * channels:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -10,10 +9,7 @@ import numpy as np
 
 from allotrope.errors import ModelError
 from allotrope.network.network import Network
-
-# PyTorch's count of the batches that a BatchNorm has seen: it has no meaning in ONNX and decides
-# nothing in inference.
-IGNORED = re.compile(r"(^|\.)num_batches_tracked$")
+from allotrope.network.zoo.weight_names import COUNTER
 
 
 def load_safetensors(network: Network, path: str | Path, strict: bool = True) -> Network:
@@ -25,7 +21,9 @@ def load_safetensors(network: Network, path: str | Path, strict: bool = True) ->
     Raises: ModelError if the file cannot be read, if nothing in it fits or, with `strict`, that
     lists every name that is missing, unexpected, or of another shape or type.
     """
-    arrays = {name: array for name, array in _read(Path(path)).items() if not IGNORED.search(name)}
+    arrays = {
+        name: array for name, array in read_arrays(Path(path)).items() if not COUNTER.search(name)
+    }
     fitting = {
         name
         for name, array in arrays.items()
@@ -67,7 +65,11 @@ def _problems(network: Network, arrays: Mapping[str, np.ndarray], fitting: set[s
     return [f"{len(names)} {kind}: {', '.join(names)}" for kind, names in kinds if names]
 
 
-def _read(path: Path) -> dict[str, np.ndarray]:
+def read_arrays(path: Path) -> dict[str, np.ndarray]:
+    """The arrays of a safetensors file by name.
+
+    Raises: ModelError if it cannot be opened or is none.
+    """
     from safetensors import SafetensorError
     from safetensors.numpy import load_file
 

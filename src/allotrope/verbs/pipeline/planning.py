@@ -153,7 +153,7 @@ def started(
         new_head=bool(tuning.ready.replaced),
         knows_classes=tuning.ready.knows_classes,
     )
-    name = tuning.source.file.stem
+    name = tuning.source.name
     return start_of(Choice(name, {}, network, recipe, [*tuning.notes, *reasons]), tuning)
 
 
