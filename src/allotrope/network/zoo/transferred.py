@@ -30,9 +30,10 @@ PLACES = "pos_embed"
 
 @dataclass(frozen=True)
 class Transferred:
-    """The network, and one line that says what matched and what did not."""
+    """The network, whose names the file has, and one line: what matched and what did not."""
 
     network: Network
+    library: str
     line: str
 
 
@@ -55,7 +56,7 @@ def transferred(build: Build, image: Image, path: Path, seed: int) -> Transferre
     used = {name: arrays[name] for name in network.weights if name in arrays}
     line = _line(path, library, options, network, used, fresh, sorted(arrays.keys() - used.keys()))
     typed = {name: array.astype(network.weights[name].dtype) for name, array in used.items()}
-    return Transferred(network.with_weights(typed), line)
+    return Transferred(network.with_weights(typed), library, line)
 
 
 def head_weights(network: Network) -> frozenset[str]:
