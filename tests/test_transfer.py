@@ -299,7 +299,7 @@ def test_fit_begins_with_the_weights_and_a_new_head(tmp_path):
         quiet=True,
     )
     record = json.loads((run.folder / "run.json").read_text())
-    assert record["network"]["name"] == "resnet8"
-    notes = " ".join(record["network"]["reasons"])
-    assert "44 of the 44 weights of resnet8 come from published.safetensors" in notes
+    assert record["network"] == "resnet8"
+    notes = " ".join(record["fine_tuning"]["notes"] + record["fine_tuning"]["repairs"])
+    assert "47 of the 47 weights of resnet8 come from published.safetensors" in notes
     assert "The last layer was for 10 classes; it has fresh weights for 3" in notes
