@@ -152,7 +152,7 @@ def test_a_training_step_lowers_the_loss(name):
 
 @pytest.mark.parametrize("name", BUILT)
 @pytest.mark.parametrize(
-    ("activation", "normalization"), [("relu6", "group"), ("mish", "none"), ("tanh", "batch")]
+    ("activation", "normalization"), [("relu6", "group"), ("mish", "none"), ("prelu", "batch")]
 )
 def test_every_family_takes_every_style(name, activation, normalization):
     networks = {**zoo.NETWORKS, **zoo.SEGMENTING}

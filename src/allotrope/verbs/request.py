@@ -272,7 +272,7 @@ def onnx_file(network: str) -> Path | None:
 
 
 def check_weights(network: str, file: Path | None, weights: str) -> None:
-    """Raises UsageError for weights without a network of pictures, and for a hub without revision.
+    """Raises UsageError for weights without their network, and for a hub without revision.
 
     Nothing is read or fetched yet.
     """

@@ -11,6 +11,7 @@ import numpy as np
 
 from allotrope.network.initialize import Initializer, ones, zeros
 from allotrope.network.zoo.building_blocks import Blocks, Features
+from allotrope.network.zoo.named_activations import activation_named
 
 BATCH = 1
 """How many axes a value of the network has before those of its `Features`."""
@@ -78,6 +79,16 @@ def dense_last(
     return Features(
         blocks.builder.add("Add", [product, bias], name=name), (*x.shape[:-1], features)
     )
+
+
+def activated_last(blocks: Blocks, x: Features) -> Features:
+    """[…, d] after the style's activation, whose slopes or sums are along d."""
+    if activation_named(blocks.style.activation).elementwise:
+        return blocks.activation(x)
+    last = len(x.shape) - 1
+    first = turned(blocks, x, (last, *range(last)), f"{x.name}.channels_first")
+    y = blocks.activation(first)
+    return turned(blocks, y, (*range(1, last + 1), 0), f"{x.name}.channels_last")
 
 
 def normalized_last(blocks: Blocks, x: Features, name: str, epsilon: float) -> Features:

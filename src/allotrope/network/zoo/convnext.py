@@ -12,7 +12,13 @@ import numpy as np
 from allotrope.network.initialize import Shape, truncated_normal
 from allotrope.network.network import Network
 from allotrope.network.zoo.building_blocks import Blocks, Features, Image, Style
-from allotrope.network.zoo.combining import dense_last, multiplied, normalized_last, turned
+from allotrope.network.zoo.combining import (
+    activated_last,
+    dense_last,
+    multiplied,
+    normalized_last,
+    turned,
+)
 from allotrope.network.zoo.small_pictures import LEAST, strides_for
 
 EPSILON = 1e-6
@@ -84,7 +90,7 @@ def _block(blocks: Blocks, x: Features, name: str) -> Features:
     y = blocks.convolution(x, f"{name}.conv_dw", channels, 7, groups=channels, bias=True)
     y = turned(blocks, y, (1, 2, 0), f"{name}.channels_last")
     y = normalized_last(blocks, y, f"{name}.norm", EPSILON)
-    y = blocks.activation(dense_last(blocks, y, f"{name}.mlp.fc1", EXPANSION * channels))
+    y = activated_last(blocks, dense_last(blocks, y, f"{name}.mlp.fc1", EXPANSION * channels))
     y = blocks.dropout(dense_last(blocks, y, f"{name}.mlp.fc2", channels), f"{name}.mlp.drop")
     gamma = blocks.weight(f"{name}.gamma", (channels,), _tiny)
     y = multiplied(blocks, y, gamma, f"{name}.scaled")

@@ -13,6 +13,7 @@ from allotrope.network.initialize import truncated_normal
 from allotrope.network.network import Network
 from allotrope.network.zoo.building_blocks import Blocks, Features, Image, Style
 from allotrope.network.zoo.combining import (
+    activated_last,
     dense_last,
     multiplied,
     normalized_last,
@@ -96,7 +97,7 @@ def _layer(blocks: Blocks, x: Features, name: str, heads: int) -> Features:
     y = normalized_last(blocks, x, f"{name}.norm1", EPSILON)
     x = blocks.add(x, _attention(blocks, y, f"{name}.attn", heads), f"{name}.attended")
     y = normalized_last(blocks, x, f"{name}.norm2", EPSILON)
-    y = blocks.activation(dense_last(blocks, y, f"{name}.mlp.fc1", 4 * x.shape[1]))
+    y = activated_last(blocks, dense_last(blocks, y, f"{name}.mlp.fc1", 4 * x.shape[1]))
     y = blocks.dropout(dense_last(blocks, y, f"{name}.mlp.fc2", x.shape[1]), f"{name}.mlp.drop")
     return blocks.add(x, y, f"{name}.add")
 
