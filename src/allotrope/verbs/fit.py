@@ -43,10 +43,9 @@ from allotrope.verbs.resuming import (
 if TYPE_CHECKING:
     from allotrope.data.examples import Data
     from allotrope.verbs.network_file import NetworkFile, Tuning
+    from allotrope.verbs.network_weights import NetworkWeights
     from allotrope.verbs.pipeline import Among, Plan, TrainedPlan
     from allotrope.verbs.pipeline.rivals import Rival
-    from allotrope.verbs.network_weights import NetworkWeights
-    from allotrope.verbs.pipeline import Among, Plan
 
 
 @takes(FIT)
