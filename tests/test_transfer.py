@@ -16,7 +16,7 @@ from allotrope.network.zoo.hub import fetched, hub_name
 from allotrope.network.zoo.keras_layout import from_keras
 from allotrope.network.zoo.transferred import transferred
 from allotrope.verbs.fit import fit
-from allotrope.verbs.request import check_weights
+from allotrope.verbs.weights_asked import check_weights
 
 IMAGE = (3, 32, 32)
 

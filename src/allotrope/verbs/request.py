@@ -27,6 +27,7 @@ from allotrope.errors import MissingDependencyError, UsageError, unknown_name
 from allotrope.inputs.input_options import pretrained, reading, text_reading
 from allotrope.option import Option, check_values
 from allotrope.verbs.offered import FIT
+from allotrope.verbs.weights_asked import check_weights
 
 if TYPE_CHECKING:
     from allotrope.data.examples import Data
@@ -269,30 +270,6 @@ def onnx_file(network: str) -> Path | None:
     path = Path(network).expanduser()
     is_path = path.suffix.lower() == ".onnx" or path.is_file()
     return path if is_path or (path.is_dir() and network not in known) else None
-
-
-def check_weights(network: str, file: Path | None, weights: str) -> None:
-    """Raises UsageError for weights without their network, and for a hub without revision.
-
-    Nothing is read or fetched yet.
-    """
-    from allotrope.network.zoo import NETWORKS
-    from allotrope.network.zoo.hub import PREFIX, hub_name
-
-    if file is not None:
-        raise UsageError(f"--weights: {file.name} holds its own weights. Leave one of the two out.")
-    if network not in NETWORKS:
-        raise UsageError(
-            f"--weights needs the network that they are of, and --network is {network}. Name one: "
-            f"{', '.join(NETWORKS)}."
-        )
-    if weights.startswith(PREFIX):
-        hub_name(weights)
-    elif Path(weights).suffix != ".safetensors":
-        raise UsageError(
-            f"--weights '{weights}' is no .safetensors file, the only kind that is read: others "
-            "may run code. Save them as safetensors, or name hub:NAME@REVISION."
-        )
 
 
 def check_for_files(options: Iterable[Option], arguments: Mapping[str, Any]) -> None:

@@ -12,14 +12,14 @@ import numpy as np
 from allotrope.network.initialize import Shape, truncated_normal
 from allotrope.network.network import Network
 from allotrope.network.zoo.building_blocks import Blocks, Features, Image, Style
-from allotrope.network.zoo.combining import (
+from allotrope.network.zoo.small_pictures import LEAST, strides_for
+from allotrope.network.zoo.value_steps import (
     activated_last,
     dense_last,
     multiplied,
     normalized_last,
     turned,
 )
-from allotrope.network.zoo.small_pictures import LEAST, strides_for
 
 EPSILON = 1e-6
 EXPANSION = 4

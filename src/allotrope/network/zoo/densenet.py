@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from allotrope.network.network import Network
 from allotrope.network.zoo.building_blocks import Blocks, Features, Image, Style
-from allotrope.network.zoo.combining import joined
 from allotrope.network.zoo.small_pictures import LEAST, strides_for
+from allotrope.network.zoo.value_steps import joined
 
 REPEATS = (6, 12, 24, 16)
 """Layers of each block: DenseNet-121 of the paper's table 1."""

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from allotrope.network.network import Network
 from allotrope.network.zoo.building_blocks import Blocks, Features, Image, Style
-from allotrope.network.zoo.combining import squeezed_and_excited
 from allotrope.network.zoo.mobile import rounded_to_eight
 from allotrope.network.zoo.small_pictures import LEAST, strides_for
+from allotrope.network.zoo.value_steps import squeezed_and_excited
 
 # Expansion, kernel, stride, channels and repeats of each stage: table 1 of the paper.
 STAGES = (

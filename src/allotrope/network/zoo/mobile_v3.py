@@ -9,9 +9,9 @@ from typing import Any, NamedTuple
 
 from allotrope.network.network import Network
 from allotrope.network.zoo.building_blocks import Blocks, Features, Image, Style
-from allotrope.network.zoo.combining import squeezed_and_excited
 from allotrope.network.zoo.mobile import rounded_to_eight
 from allotrope.network.zoo.small_pictures import LEAST, strides_for
+from allotrope.network.zoo.value_steps import squeezed_and_excited
 
 USUAL = "hardswish"
 # ONNX's momentum: the authors' running statistics move by a hundredth a batch.

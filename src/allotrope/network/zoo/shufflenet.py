@@ -9,8 +9,8 @@ from typing import Any
 
 from allotrope.network.network import Network
 from allotrope.network.zoo.building_blocks import Blocks, Features, Image, Style
-from allotrope.network.zoo.combining import joined, reshaped, split, turned
 from allotrope.network.zoo.small_pictures import LEAST, strides_for
+from allotrope.network.zoo.value_steps import joined, reshaped, split, turned
 
 REPEATS = (4, 8, 4)
 STEM = 24

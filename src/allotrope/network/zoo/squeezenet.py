@@ -10,8 +10,8 @@ from typing import Any
 from allotrope.network.initialize import normal_of
 from allotrope.network.network import Network
 from allotrope.network.zoo.building_blocks import Blocks, Features, Image, Style
-from allotrope.network.zoo.combining import joined
 from allotrope.network.zoo.small_pictures import LEAST, strides_for
+from allotrope.network.zoo.value_steps import joined
 
 POOL = 0
 """Stands for a pooling among the widths of fire modules."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 from allotrope.network.initialize import zeros
 from allotrope.network.network import Network
 from allotrope.network.zoo.building_blocks import Blocks, Features, Image, Style
-from allotrope.network.zoo.combining import joined
+from allotrope.network.zoo.value_steps import joined
 
 CHANNELS = (64, 128, 256, 512, 1024)
 

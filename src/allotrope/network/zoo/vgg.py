@@ -9,8 +9,8 @@ from typing import Any
 
 from allotrope.network.network import Network
 from allotrope.network.zoo.building_blocks import Blocks, Features, Image, Style
-from allotrope.network.zoo.combining import averaged_to
 from allotrope.network.zoo.small_pictures import LEAST, strides_for
+from allotrope.network.zoo.value_steps import averaged_to
 
 CHANNELS = (64, 128, 256, 512, 512)
 """Of each stage, behind which a pooling halves the sides."""

@@ -12,7 +12,8 @@ import numpy as np
 from allotrope.network.initialize import truncated_normal
 from allotrope.network.network import Network
 from allotrope.network.zoo.building_blocks import Blocks, Features, Image, Style
-from allotrope.network.zoo.combining import (
+from allotrope.network.zoo.small_pictures import LEAST, PHOTOGRAPH
+from allotrope.network.zoo.value_steps import (
     activated_last,
     dense_last,
     multiplied,
@@ -21,7 +22,6 @@ from allotrope.network.zoo.combining import (
     split,
     turned,
 )
-from allotrope.network.zoo.small_pictures import LEAST, PHOTOGRAPH
 
 EPSILON = 1e-6
 PATCH = 16
