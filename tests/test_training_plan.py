@@ -4,7 +4,7 @@ import numpy as np
 
 from allotrope.config import Recipe
 from allotrope.network import zoo
-from allotrope.training.plan import normalization_biases, without_decay
+from allotrope.training.plan import layer_places, normalization_biases, without_decay
 from planned import planned
 
 COUNTS = np.array([5, 5, 5])
@@ -60,3 +60,17 @@ def test_options_are_passed_on():
         7,
         "adam",
     )
+
+
+def test_the_first_layer_learns_at_the_layer_decay_and_those_between_by_equal_factors():
+    places = layer_places(NETWORK)
+    assert set(places) == NETWORK.trainable
+    assert places["conv1.weight"] == places["bn1.bias"] == 0
+    assert places["fc1.weight"] == places["fc1_bn.weight"] == 0.5
+    assert places["fc.weight"] == places["fc.bias"] == 1
+    rates = planned(NETWORK, Recipe(layer_decay=0.01), COUNTS).learning_rate_scale
+    expected = {"conv1.weight": 0.01, "bn1.bias": 0.01, "fc1.weight": 0.1, "fc.bias": 1.0}
+    assert {name: round(rates[name], 9) for name in expected} == expected
+    slowed = planned(NETWORK, Recipe(layer_decay=0.01, backbone_rate=0.5), COUNTS)
+    assert round(slowed.learning_rate_scale["fc1.weight"], 9) == 0.05
+    assert slowed.learning_rate_scale["fc.weight"] == 1.0

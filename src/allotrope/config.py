@@ -129,7 +129,8 @@ class Recipe:
     moving average of the weights, None for none. `loss` may name one for each kind of task, with
     commas between them. `task_weights`: what each of several tasks counts is `fixed`, or `learned`
     by its uncertainty. `bias_scale` multiplies the learning rate of normalization biases
-    (cifar10-airbench uses 64), `backbone_rate` that of all layers but the last. `activation`,
+    (cifar10-airbench uses 64), `backbone_rate` that of all layers but the last, and `layer_decay`
+    that of the first layer, with equal steps from layer to layer up to the last. `activation`,
     `normalization` and `dropout` are those of a network of the zoo, None for its own.
     """
 
@@ -143,6 +144,7 @@ class Recipe:
     decay_all: bool = False
     bias_scale: float = 1.0
     backbone_rate: float = 1.0
+    layer_decay: float = 1.0
     schedule: str = "one-cycle"
     warmup: float = 0.2
     start_fraction: float = 0.0

@@ -89,6 +89,7 @@ def rounding_recipe(recipe: Recipe, learning_rate: float = LEARNING_RATE) -> Rec
         warmup=0.0,
         bias_scale=1.0,
         backbone_rate=1.0,
+        layer_decay=1.0,
         label_smoothing=0.0,
         average=None,
         patience=None,

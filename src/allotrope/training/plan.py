@@ -37,7 +37,8 @@ def training_plan(
     Weight decay leaves out biases and normalization unless `recipe.decay_all`. If
     `recipe.bias_scale` raises the learning rate of a normalization's bias, its decay is lowered as
     much, so that the two cancel. `recipe.backbone_rate` multiplies the learning rate of all layers
-    but the last. Steps of a rounding have rates of their own.
+    but the last, `recipe.layer_decay` more of those that come earlier. Steps of a rounding have
+    rates of their own.
 
     Raises: UsageError for an unknown optimizer or kind of decay.
     """
@@ -45,18 +46,41 @@ def training_plan(
     scale = {name: recipe.bias_scale for name in faster if recipe.bias_scale != 1}
     slower = backbone(network) if recipe.backbone_rate != 1 else frozenset()
     slowed = {name: recipe.backbone_rate * scale.get(name, 1.0) for name in slower}
+    rates = _falling({**scale, **slowed}, network, recipe.layer_decay)
     decayed = network.trainable if recipe.decay_all else network.trainable - without_decay(network)
     decay = {name: recipe.weight_decay / scale.get(name, 1.0) for name in sorted(decayed - frozen)}
     return TrainingPlan(
         loss=loss,
         optimizer=optimizer_of(recipe),
-        learning_rate_scale={**scale, **slowed, **rates_of_steps(network, recipe.optimizer)},
+        learning_rate_scale={**rates, **rates_of_steps(network, recipe.optimizer)},
         weight_decay=decay if recipe.weight_decay else {},
         frozen=frozen,
         clip_norm=recipe.clip_norm,
         average=recipe.average,
         seed=recipe.seed,
     )
+
+
+def _falling(rates: dict[str, float], network: Network, decay: float) -> dict[str, float]:
+    """The rates of weights, those of the first layer by `decay` of what they would be."""
+    if decay == 1:
+        return rates
+    places = layer_places(network)
+    return {name: rates.get(name, 1.0) * decay ** (1 - place) for name, place in places.items()}
+
+
+def layer_places(network: Network) -> dict[str, float]:
+    """Where the layer of each trainable weight lies: from 0, the first, to 1, the last.
+
+    A layer begins with a weight of two axes or more; what is added and normalized behind it
+    belongs to it.
+    """
+    layer, layers = -1, dict[str, int]()
+    for node in network.graph.nodes:
+        learned = [name for name in node.inputs if name in network.trainable - layers.keys()]
+        layer += any(network.weights[name].ndim > 1 for name in learned)
+        layers |= dict.fromkeys(learned, max(layer, 0))
+    return {name: number / max(layer, 1) for name, number in layers.items()}
 
 
 def backbone(network: Network) -> frozenset[str]:

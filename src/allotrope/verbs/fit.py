@@ -99,6 +99,7 @@ def fit(
     new_head: bool = False,
     freeze: Sequence[str] = (),
     backbone_rate: float | None = None,
+    layer_decay: float | None = None,
     classifier: str | None = None,
     restore_batchnorm: bool | None = None,
     no_repair: Sequence[str] = (),

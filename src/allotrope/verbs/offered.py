@@ -257,6 +257,13 @@ FIT = (
         recipe=True,
     ),
     Option(
+        "layer_decay",
+        "the learning rate of the first layer, in parts of the last one's; it rises from layer to "
+        "layer by equal factors. 0.1 keeps what a network knows of simple shapes.",
+        range=ABOVE_0,
+        recipe=True,
+    ),
+    Option(
         "restore_batchnorm",
         "put BatchNormalization back behind the convolutions of an ONNX file; its outputs stay "
         "the same; by default if it knows the classes and nothing in it is normalized.",
@@ -319,7 +326,7 @@ SHRINK = (
     *TRAINING,
 )
 
-_OF_FIT_ALONE = ("compile", "shrink", "budget", "epochs", "resume")
+_OF_FIT_ALONE = ("weights", "compile", "shrink", "budget", "epochs", "resume")
 TUNE = (
     *(option for option in FIT if option.name not in _OF_FIT_ALONE),
     Option(

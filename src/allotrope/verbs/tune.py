@@ -94,6 +94,7 @@ def tune(
     new_head: bool = False,
     freeze: Sequence[str] = (),
     backbone_rate: float | None = None,
+    layer_decay: float | None = None,
     classifier: str | None = None,
     restore_batchnorm: bool | None = None,
     no_repair: Sequence[str] = (),
