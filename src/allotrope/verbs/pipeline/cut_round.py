@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ from allotrope.training.loop import Trained, train
 from allotrope.training.loss_gradients import loss_gradients
 from allotrope.training.plan import plan_for
 from allotrope.verbs.pipeline.asked_teacher import asked_teacher
+from allotrope.verbs.pipeline.nearest_cut import TimedCut, nearest_cut
 from allotrope.verbs.pipeline.network_costs import Pricing, pricing
 from allotrope.verbs.pipeline.planning import Plan
 from allotrope.verbs.pipeline.round_goals import Goal
@@ -41,26 +42,8 @@ from allotrope.verbs.pipeline.shrunk_values import (
 
 STATISTICS = 30
 """So many batches give BatchNormalization new statistics, and slopes by which groups count."""
-TRIES = 4
-"""So often a cut is made again, if the network takes longer than was thought."""
-NEAR = 1.02
-"""A network that takes so much more than it was to take is near enough on the way."""
 GENTLE = 0.5
 """A network that goes on learning begins at this part of the learning rate it once learned with."""
-
-
-@dataclass(frozen=True)
-class TimedCut:
-    """A cut network, what was thought of it, and what it takes: `excess` times its goal."""
-
-    network: Network
-    prediction: Prediction
-    timed: Timed
-    excess: float
-
-    def rank(self) -> tuple[float, float]:
-        """Less is better: how far it misses its goal, and what was lost for it."""
-        return max(self.excess, NEAR), self.prediction.lost
 
 
 def cut(
@@ -109,7 +92,7 @@ def _timed_cut(
             def cut_to(aim: Goal) -> tuple[Network, Prediction]:
                 return _smaller(prices, latest, known, worth, aim)
 
-            return _nearest(cut_to, timed, goal)
+            return nearest_cut(cut_to, timed, goal)
 
     if goal.latency is None:
         return nearest(None)
@@ -124,67 +107,6 @@ def _timed_cut(
     except UsageError as error:
         bench.show.say(f"they do not lead to the goal: {error}")
         return first
-
-
-def _nearest(
-    cut_to: Callable[[Goal], tuple[Network, Prediction]],
-    timed_of: Callable[[Network], Timed],
-    goal: Goal,
-) -> TimedCut:
-    """A cut by predictions, made again by what the clock says of it until it reaches the goal."""
-    aim = goal
-    smaller, prediction = cut_to(aim)
-    for trial in range(1, TRIES + 1):
-        timed = timed_of(smaller)
-        excess_ms = _excess(timed.costs["latency_ms"], goal.latency)
-        excess_bytes = _excess(timed.costs["size_bytes"], goal.size)
-        excess = goal.excess(timed.costs["latency_ms"], timed.costs["size_bytes"])
-        if excess <= NEAR or trial == TRIES:
-            break
-        wished = replace(
-            aim,
-            latency=_tightened(aim.latency, excess_ms),
-            size=_tightened(aim.size, excess_bytes),
-        )
-        step = _reachable(cut_to, aim, wished)
-        if step is None:
-            break
-        aim, (smaller, prediction) = step
-    return TimedCut(smaller, prediction, timed, excess)
-
-
-def _reachable(
-    cut_to: Callable[[Goal], tuple[Network, Prediction]], aim: Goal, wished: Goal
-) -> tuple[Goal, tuple[Network, Prediction]] | None:
-    """The cut to an aim that is wished for, or to the next one on the way that can be reached.
-
-    None if there is none: the cut that was made is the nearest.
-    """
-    # What no cut takes away makes the wish too low: a prediction that is off is off there as well.
-    for share in (1.0, 0.5, 0.25):
-        nearer = replace(
-            aim,
-            latency=_between(aim.latency, wished.latency, share),
-            size=_between(aim.size, wished.size, share),
-        )
-        try:
-            return nearer, cut_to(nearer)
-        except UsageError:
-            continue
-    return None
-
-
-def _between(one: float | None, other: float | None, share: float) -> float | None:
-    return None if one is None or other is None else one + share * (other - one)
-
-
-def _tightened(aim: float | None, excess: float) -> float | None:
-    """What to ask of the prediction, so that the measurement is what was asked for."""
-    return aim if aim is None or excess <= NEAR else aim / excess
-
-
-def _excess(value: float, limit: float | None) -> float:
-    return 0.0 if limit is None else value / limit
 
 
 def _importance(plan: Plan, network: Network, known: Groups, recipe: Recipe) -> np.ndarray:
