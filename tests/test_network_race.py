@@ -88,5 +88,4 @@ def test_no_race_without_time_or_rivals(data):
     shares = [(None, 3.0, None), (30.0, 9.0, None), (100.0, 20.0, Share(10.0, 20.0))]
     shares += [(None, 20.0, Share(None, 2.0)), (None, None, None)]
     for budget, epochs, expected in shares:
-        asked = replace(choice, recipe=replace(recipe, budget=budget, epochs=epochs))
-        assert Share.of(asked) == expected
+        assert Share.of(replace(recipe, budget=budget, epochs=epochs)) == expected

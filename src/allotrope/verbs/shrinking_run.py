@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ from allotrope.verbs.journal import Journal
 from allotrope.verbs.network_file import Tuning
 from allotrope.verbs.pipeline import Among, Plan, Start, TrainedPlan
 from allotrope.verbs.pipeline.cut_layers import cut_layers, layer_times
-from allotrope.verbs.pipeline.cut_round import cut, further, taught
+from allotrope.verbs.pipeline.cut_round import cut, further
 from allotrope.verbs.pipeline.mixed_stage import MixedPrecision, mixed_precision
 from allotrope.verbs.pipeline.round_goals import Goal, Stand, next_goal
 from allotrope.verbs.pipeline.rounding_stage import (
@@ -34,6 +34,7 @@ from allotrope.verbs.pipeline.rounding_stage import (
 )
 from allotrope.verbs.pipeline.shrunk_measured import as_it_came, weighed
 from allotrope.verbs.pipeline.shrunk_values import BEFORE, Before, Round, Workbench, latency_of
+from allotrope.verbs.pipeline.taught_round import taught
 from allotrope.verbs.request import FitOptions
 from allotrope.verbs.shrink_pages import (
     BeforePage,
@@ -210,19 +211,19 @@ class ShrinkingRun:
         number, run = len(rounds) + 1, self.journal.run
         folder = folder_of(run, number)
         latest = rounds[-1].taught.network if rounds else bench.plan.network
-        recipe = self._recipe(bench.plan, goal)
+        recipe = self._recipe(_learned_by(bench.plan, rounds), goal)
         made = self.journal.value(
             CutPage(number), lambda: cut(bench, before, latest, number, goal, recipe, folder)
         )
-        learned = self.journal.value(TaughtPage(made), lambda: taught(bench, made, folder))
+        learned = self.journal.value(TaughtPage(made), lambda: taught(bench, before, made, folder))
         return self.journal.value(
             RoundPage(learned), lambda: weighed(bench, before, learned, folder, run.folder)
         )
 
-    def _recipe(self, plan: Plan, goal: Goal) -> Recipe:
+    def _recipe(self, base: Recipe, goal: Goal) -> Recipe:
         left = self._left()
         budget = None if left is None else max(goal.share * left, LEAST_TRAINING)
-        recipe = further(plan.recipe)
+        recipe = further(base)
         if "learning_rate" in self.options.recipe:
             recipe = replace(recipe, learning_rate=self.options.recipe["learning_rate"])
         return replace(recipe, budget=budget, epochs=self.epochs)
@@ -332,6 +333,12 @@ class ShrinkingRun:
             return [*beside, *own, *_learned(rounding, scored, folder)]
 
         return candidates
+
+
+def _learned_by(plan: Plan, rounds: Sequence[Round]) -> Recipe:
+    """The recipe by which what is cut next has learned: of another network its own."""
+    others = [one.taught.cut for one in rounds if not one.taught.cut.facts.get("has_learned", True)]
+    return others[-1].recipe if others else plan.recipe
 
 
 def _learned(rounding: TaughtRounding, scored: pipeline.Scored, folder: Path) -> list[Candidate]:

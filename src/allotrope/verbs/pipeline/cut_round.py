@@ -2,46 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from allotrope.config import Recipe
-from allotrope.data.batches import Batches
-from allotrope.errors import UsageError
-from allotrope.frameworks.contract import Batch
 from allotrope.network.network import Network
 from allotrope.network.summary import multiply_adds, parameters
 from allotrope.shrinking.batch_statistics import with_new_statistics
-from allotrope.shrinking.choose_widths import Prediction, removed_for
-from allotrope.shrinking.distill import distillation
-from allotrope.shrinking.group_importance import magnitude, taylor
-from allotrope.shrinking.groups import Groups, groups
-from allotrope.shrinking.prune import pruned
-from allotrope.training.checkpoints import resumable
-from allotrope.training.loop import Trained, train
-from allotrope.training.loss_gradients import loss_gradients
-from allotrope.training.plan import plan_for
-from allotrope.verbs.pipeline.asked_teacher import asked_teacher
-from allotrope.verbs.pipeline.nearest_cut import TimedCut, nearest_cut
-from allotrope.verbs.pipeline.network_costs import Pricing, pricing
+from allotrope.shrinking.choose_widths import Prediction
+from allotrope.verbs.pipeline.competitors import (
+    PART,
+    Competitor,
+    best_of,
+    is_deep,
+    students_within,
+    time_left,
+)
+from allotrope.verbs.pipeline.first_batches import first_batches
+from allotrope.verbs.pipeline.network_race import Share
 from allotrope.verbs.pipeline.planning import Plan
 from allotrope.verbs.pipeline.round_goals import Goal
-from allotrope.verbs.pipeline.shrunk_measured import timed_untrained
 from allotrope.verbs.pipeline.shrunk_values import (
     Before,
     CutNetwork,
-    Form,
-    TaughtCut,
-    Timed,
     Workbench,
 )
+from allotrope.verbs.pipeline.taught_round import learned_by_teacher
+from allotrope.verbs.pipeline.timed_cuts import timed_cuts
 
-STATISTICS = 30
-"""So many batches give BatchNormalization new statistics, and slopes by which groups count."""
+LEAST = 5.0
+"""Seconds: a training of less teaches nothing."""
 GENTLE = 0.5
 """A network that goes on learning begins at this part of the learning rate it once learned with."""
 
@@ -59,90 +53,39 @@ def cut(
 
     Raises: UsageError if nothing can be cut, or the narrowest network misses the goal.
     """
-    plan, show = bench.plan, bench.show
+    plan, show, began = bench.plan, bench.show, time.monotonic()
     if not goal.cuts:
         show.say(f"round {number}: it is fast and small enough, and trains further")
         return CutNetwork(number, latest, recipe, _facts(latest, goal, None, {}))
-    nearest = _timed_cut(bench, before, latest, goal, recipe, folder)
-    costs = nearest.timed.costs
-    show.say(_said(number, costs, nearest.network, plan.network))
-    # With channels gone, every layer takes other values than its statistics are of.
-    batches = (each.inputs for each in whole_batches(plan, recipe))
-    renewed = with_new_statistics(nearest.network, batches, plan.framework)
-    return CutNetwork(number, renewed, recipe, _facts(renewed, goal, nearest.prediction, costs))
+    competing = _competitors(bench, before, latest, goal, recipe, folder)
+    chosen, compared = best_of(bench, competing, recipe, partial(learned_by_teacher, bench, before))
+    costs = chosen.cut.timed.costs
+    show.say(_said(number, costs, chosen.network, plan.network))
+    facts = _facts(chosen.network, goal, chosen.cut.prediction, costs)
+    facts |= {"competitors": compared, "name": chosen.name, "has_learned": chosen.has_learned}
+    return CutNetwork(number, chosen.network, time_left(chosen.recipe, began, LEAST), facts)
 
 
-def _timed_cut(
+def _competitors(
     bench: Workbench, before: Before, latest: Network, goal: Goal, recipe: Recipe, folder: Path
-) -> TimedCut:
-    """The largest part of the network that reaches the goal by the clock, not by a prediction.
+) -> list[Competitor]:
+    """The network cut to the goal, and what else may be as good there.
 
-    What is cut should be fastest in the runtime whose kernels said what to cut: if another one
-    turns out to be faster, its kernels are asked as well.
+    Raises: UsageError if nothing can be cut, or the narrowest network misses the goal.
     """
-    known = groups(latest)
-    worth = _importance(bench.plan, latest, known, recipe)
-
-    def timed(network: Network) -> Timed:
-        return timed_untrained(bench, before, network, goal, folder)
-
-    def nearest(kernels: Form | None) -> TimedCut:
-        with pricing(bench, before, latest, known, kernels) as prices:
-
-            def cut_to(aim: Goal) -> tuple[Network, Prediction]:
-                return _smaller(prices, latest, known, worth, aim)
-
-            return nearest_cut(cut_to, timed, goal)
-
-    if goal.latency is None:
-        return nearest(None)
-    asked = before.form_at(goal.latency)
-    first = nearest(asked)
-    fastest = first.timed.form
-    if fastest == asked:
-        return first
-    bench.show.say(f"what was cut is faster by {fastest[0]} {fastest[1]}: its kernels are asked")
-    try:
-        return min(first, nearest(fastest), key=TimedCut.rank)
-    except UsageError as error:
-        bench.show.say(f"they do not lead to the goal: {error}")
-        return first
+    competitors = [
+        Competitor(name, replace(one, network=_renewed(bench.plan, recipe, one.network)), recipe)
+        for name, one in timed_cuts(bench, before, latest, goal, recipe, folder)
+    ]
+    if Share.of(recipe, PART) is not None and is_deep(bench, competitors[0].cut):
+        competitors += students_within(bench, before, goal, recipe, folder)
+    return competitors
 
 
-def _importance(plan: Plan, network: Network, known: Groups, recipe: Recipe) -> np.ndarray:
-    """What each group counts: by the loss of the tasks, or by its weights if that says nothing."""
-    trained = plan_for(network, recipe, plan.data.tasks, plan.data.train.columns)
-    gradients = loss_gradients(network, trained, plan.settings, plan.framework)
-    worth = taylor(network, known, gradients, whole_batches(plan, recipe))
-    if np.isfinite(worth).all() and worth.any():
-        return worth
-    return magnitude(network, known)
-
-
-def whole_batches(plan: Plan, recipe: Recipe) -> Iterator[Batch]:
-    """The first batches that the training would see, of whole examples."""
-    # Not None, which is what the preset of the augmentation says.
-    batches = Batches(plan.data, replace(recipe, mixup=0.0, cutmix=0.0))
-    for index in range(min(STATISTICS, max(STATISTICS, batches.steps_per_epoch))):
-        epoch, step = divmod(index, batches.steps_per_epoch)
-        yield batches.batch(epoch, step)
-
-
-def _smaller(
-    prices: Pricing, network: Network, known: Groups, worth: np.ndarray, aim: Goal
-) -> tuple[Network, Prediction]:
-    seconds = None if aim.latency is None else aim.latency / 1e3
-    removed, prediction = removed_for(
-        network,
-        known,
-        worth,
-        prices.seconds,
-        seconds,
-        bytes_of=prices.bytes,
-        target_bytes=aim.size,
-        widths=prices.widths,
-    )
-    return pruned(network, removed, known), prediction
+def _renewed(plan: Plan, recipe: Recipe, network: Network) -> Network:
+    """With channels gone, every layer takes other values than its statistics are of."""
+    batches = (each.inputs for each in first_batches(plan, recipe))
+    return with_new_statistics(network, batches, plan.framework)
 
 
 def _said(number: int, timed: Mapping[str, Any], network: Network, whole: Network) -> str:
@@ -165,41 +108,6 @@ def _facts(
         "weights": parameters(network),
         "multiply_adds": multiply_adds(network),
         "not_trainable": sorted(network.weights.keys() - network.trainable),
-    }
-
-
-def taught(bench: Workbench, cut: CutNetwork, folder: Path) -> TaughtCut:
-    """The cut network trained by the whole one; from the newest checkpoint, if there is one."""
-    plan, show = bench.plan, bench.show
-    example = next(whole_batches(plan, cut.recipe)).inputs
-    with asked_teacher(plan.network, example, plan.settings, show) as answers:
-        teaching = distillation(
-            plan.network, plan.data, cut.recipe, plan.framework, plan.settings, answers=answers
-        )
-        result = train(
-            cut.network,
-            plan.data,
-            cut.recipe,
-            plan.settings,
-            plan.framework,
-            folder,
-            show,
-            resume=resumable(folder / "checkpoints"),
-            has_learned=True,
-            teaching=teaching,
-        )
-    show.close()
-    return TaughtCut(cut, result.network, _of_training(result), result.history)
-
-
-def _of_training(result: Trained) -> dict[str, Any]:
-    return {
-        "epochs": result.epochs,
-        "steps": result.steps,
-        "best_epoch": result.best["epoch"],
-        "stopped": result.stopped,
-        "seconds": result.seconds,
-        "examples_per_second": result.examples_per_second,
     }
 
 

@@ -18,7 +18,7 @@ from allotrope.tasks.contract import Answers
 from allotrope.training.greedy_selection import standing
 from allotrope.training.teach import Teaching
 from allotrope.verbs.pipeline.asked_teacher import asked_teacher
-from allotrope.verbs.pipeline.cut_round import whole_batches
+from allotrope.verbs.pipeline.first_batches import first_batches
 from allotrope.verbs.pipeline.ensemble_values import Member, member_of
 from allotrope.verbs.pipeline.planning import Plan
 from allotrope.verbs.pipeline.rivals import Rival
@@ -52,7 +52,7 @@ def _mean_of_weights(members: Sequence[Member], axes: Mapping[str, int]) -> Memb
         {name: _mean([each.weights[name] for each in networks]) for name in first.network.weights}
     )
     # What a layer makes of averaged weights is not the average of what it made of each.
-    batches = (each.inputs for each in whole_batches(first.plan, first.plan.recipe))
+    batches = (each.inputs for each in first_batches(first.plan, first.plan.recipe))
     renewed = with_new_statistics(mean, batches, first.plan.framework)
     return member_of(0, replace(first, network=renewed), axes)
 
@@ -67,7 +67,7 @@ def _mean(arrays: Sequence[np.ndarray]) -> np.ndarray:
 def taught_by(rival: Rival, plan: Plan, show: Progress) -> Iterator[Teaching]:
     """What an ensemble in one file teaches: raw answers that its probabilities or values tell."""
     network: Network = rival.network
-    example = next(whole_batches(plan, plan.recipe)).inputs
+    example = next(first_batches(plan, plan.recipe)).inputs
     with asked_teacher(network, example, plan.settings, show) as asked:
         ask = asked or answers_in(plan.framework, network, plan.data, plan.recipe, plan.settings)
         # Own units and temperatures are in the file: what is learned is in those of the student.

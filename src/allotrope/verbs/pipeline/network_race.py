@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from allotrope.architectures.chosen import Choice
-from allotrope.config import Settings
+from allotrope.config import Recipe, Settings
 from allotrope.data.examples import Data
 from allotrope.progress import Progress
 from allotrope.tasks.several import deciding
@@ -27,11 +27,10 @@ class Share:
     epochs: float | None
 
     @classmethod
-    def of(cls, choice: Choice) -> Share | None:
-        """The share of the time that the recipe has; None if it is too short for a race."""
-        recipe = choice.recipe
-        budget = None if recipe.budget is None else SHARE * recipe.budget
-        epochs = None if recipe.epochs is None else SHARE * recipe.epochs
+    def of(cls, recipe: Recipe, part: float = SHARE) -> Share | None:
+        """The part of the time that a recipe has; None if it is too short for a race."""
+        budget = None if recipe.budget is None else part * recipe.budget
+        epochs = None if recipe.epochs is None else part * recipe.epochs
         if budget is None:
             return None if epochs is None or epochs < LEAST_EPOCHS else cls(None, epochs)
         # Within a budget epochs are only the most that are of use.
@@ -53,7 +52,7 @@ def raced(
     better.
     """
     first = build(contenders[0])
-    share = Share.of(first)
+    share = Share.of(first.recipe)
     if len(contenders) < 2 or share is None:
         return first
     results: dict[str, Trained] = {}
@@ -75,20 +74,20 @@ def raced(
         if results[name].stopped == "interrupted":
             # Of a training that goes on later Ctrl-C is the end; of a race nothing is kept.
             raise KeyboardInterrupt
-    reached = {name: _reached(data, result) for name, result in results.items()}
-    winner = max(reached, key=lambda name: _standing(data, reached[name]))
-    reason = _why(winner, results, reached, data)
+    rows = {name: reached(data, result) for name, result in results.items()}
+    winner = max(rows, key=lambda name: standing(data, rows[name]))
+    reason = _why(winner, results, rows, data)
     # The first reason is why this network: that it was named, which here only the race did.
     return replace(choices[winner], reasons=[reason, *choices[winner].reasons[1:]])
 
 
-def _reached(data: Data, result: Trained) -> Row:
+def reached(data: Data, result: Trained) -> Row:
     """The best validation after a step: before it, all have the linear model's answers."""
     learned = [row for row in result.history if row["step"] > 0]
-    return max(learned or result.history, key=lambda row: _standing(data, row))
+    return max(learned or result.history, key=lambda row: standing(data, row))
 
 
-def _standing(data: Data, row: Row) -> tuple[float, float]:
+def standing(data: Data, row: Row) -> tuple[float, float]:
     """What orders networks: the metric that decides; if equal, the lower loss."""
     metric = row[f"validation_{deciding(data.tasks)}"]
     return data.tasks[0].metric.rank(metric), -row["validation_loss"]

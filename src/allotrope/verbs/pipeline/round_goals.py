@@ -21,7 +21,7 @@ FURTHER = 2
 """So many rounds train further, without a cut, what is fast enough and not good enough."""
 AIM = 0.93
 """A cut aims at so much of the latency, because a measurement repeats to some hundredths only."""
-AIM_OF_SIZE = 0.97
+AIM_OF_SIZE = 0.98
 """What is settled in the end takes some bytes, and what was cut is near its goal only."""
 
 CLOSE = 1.3
