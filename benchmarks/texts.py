@@ -19,6 +19,8 @@ import numpy as np
 
 import allotrope
 from allotrope.data.examples import Data
+from allotrope.delivery.predictor import TEXTS_READ
+from allotrope.delivery.text_lines import groups
 from allotrope.inputs.text.raw_bytes import rows_of, text_of
 from allotrope.runtimes import runtime
 
@@ -74,7 +76,8 @@ def measured(asked: Any, name: str, seed: int, folder: Path) -> dict[str, float]
         "accuracy": 100 * run.json["test"]["accuracy"],
         **by_scikit_learn(data),
         "seconds": run.json["seconds"],
-        **delivered(run.folder / "model.onnx", data),
+        **compared(run.folder / "model.onnx", data),
+        **delivered(run, data),
     }
     print(f"{name} seed {seed}: {in_words(row)}", flush=True)
     return row
@@ -110,7 +113,34 @@ def by_scikit_learn(data: Data) -> dict[str, float]:
     return accuracies
 
 
-def delivered(file: Path, data: Data) -> dict[str, float]:
+def delivered(run: Any, data: Data) -> dict[str, float]:
+    """CPU microseconds a test text of the delivered file: one, a batch, all as `predict` does."""
+    text, row = data.inputs[0].name, run.json["delivered"]
+    session = runtime(row["runtime"]).open(run.delivered, row["precision"], 1)
+    column = data.test[text]
+    lengths = column.astype(bool).sum(1)
+    median = column[np.argsort(lengths, kind="stable")[[len(column) // 2]]]
+    asked = {"one": median, "64": column[:BATCH]}
+    prefix = f"delivered ({row['runtime']} {row['precision']}) CPU us a text"
+    times = {
+        f"{prefix}, {name}": timing(session.run, {text: trimmed(rows)})
+        for name, rows in asked.items()
+    }
+    rows = [{text: each[:length]} for each, length in zip(column, lengths, strict=True)]
+    batches_of_all = [
+        {text: trimmed(column[window[group]])}
+        for window in np.array_split(np.arange(len(rows)), max(1, len(rows) // TEXTS_READ))
+        for group in groups([rows[number] for number in window], BATCH)
+    ]
+    began = time.process_time()
+    for _ in range(ROUNDS):
+        for batch in batches_of_all:
+            session.run(batch)
+    seconds = (time.process_time() - began) / ROUNDS
+    return {**times, f"{prefix}, of all": 1e6 * seconds / len(rows)}
+
+
+def compared(file: Path, data: Data) -> dict[str, float]:
     """Labels that differ between runtimes among `COUNT` texts; CPU microseconds a text."""
     (text,), (task,) = data.inputs, data.tasks
     answers, microseconds = [], {}

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from allotrope.delivery.asked import ArgumentError, Example, listed, needed
-from allotrope.delivery.predictor import AT_ONCE, Columns, Run, answered
+from allotrope.delivery.predictor import Columns, Run, answered, read_at_once
 from allotrope.delivery.text_lines import bytes_of
 from allotrope.inputs.table.cell_codes import COMPACT, EPOCH_FORMS, ISO, coded, dated, texts_of
 from allotrope.inputs.table.cell_numbers import NumberForm, number_in
@@ -25,8 +25,9 @@ def predicted_arrays(
     """
     inputs = raw_inputs(columns["inputs"], arrays)
     count = len(next(iter(inputs.values())))
-    for start in range(0, count, AT_ONCE):
-        rows = range(start, min(start + AT_ONCE, count))
+    most = read_at_once(columns)
+    for start in range(0, count, most):
+        rows = range(start, min(start + most, count))
         batch = [Example({}, {name: array[row] for name, array in inputs.items()}) for row in rows]
         top = max((len(task.get("classes", ())) for task in columns["tasks"]), default=1)
         for row, answers in zip(rows, answered(columns, run, batch, top), strict=True):

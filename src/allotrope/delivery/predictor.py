@@ -33,6 +33,9 @@ from allotrope.delivery.text_lines import OBJECTS, groups, inner_suffix, read_te
 from allotrope.inputs.image.formats import SUFFIXES
 
 AT_ONCE = 64
+"""So many examples are answered together."""
+TEXTS_READ = 8 * AT_ONCE
+"""So many texts are read, so that those of like lengths are answered together."""
 USUAL_THRESHOLD = 0.5
 
 Columns = Mapping[str, Sequence[Mapping[str, Any]]]
@@ -47,7 +50,7 @@ def predicted(
     Raises: ArgumentError.
     """
     examples = (one for argument in arguments for one in read(columns, argument))
-    while batch := list(islice(examples, AT_ONCE)):
+    while batch := list(islice(examples, read_at_once(columns))):
         answers = iter(answered(columns, run, batch, top))
         for one in batch:
             what = {"reason": one.reason} if one.reason else next(answers)
@@ -57,11 +60,19 @@ def predicted(
 def answered(
     columns: Columns, run: Run, examples: Iterable[Example], top: int
 ) -> Iterator[dict[str, Any]]:
-    """The answers for those examples that could be read."""
+    """The answers for those examples that could be read, in their order."""
     readable = [one.inputs for one in examples if not one.reason]
-    for group in groups(readable):
-        outputs = run({name: together([one[name] for one in group]) for name in group[0]})
-        yield from said(columns, outputs, len(group), top)
+    answers: dict[int, dict[str, Any]] = {}
+    for group in groups(readable, AT_ONCE):
+        inputs = {name: together([readable[i][name] for i in group]) for name in readable[0]}
+        answers |= zip(group, said(columns, run(inputs), len(group), top), strict=True)
+    yield from (answers[number] for number in range(len(readable)))
+
+
+def read_at_once(columns: Columns) -> int:
+    """How many examples are read before they are answered."""
+    kinds = {each["kind"] for each in columns["inputs"]}
+    return TEXTS_READ if kinds & {"text", "tokens"} else AT_ONCE
 
 
 def said(

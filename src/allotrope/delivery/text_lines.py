@@ -135,16 +135,22 @@ def together(arrays: Sequence[np.ndarray]) -> np.ndarray:
     return whole
 
 
-def groups(examples: Sequence[Mapping[str, Any]]) -> Iterator[list[Mapping[str, Any]]]:
-    """Examples in their order, as many at once as their texts allow."""
-    group: list[Mapping[str, Any]] = []
-    longest = 0
-    for one in examples:
-        length = max((array.size for array in one.values() if array.ndim == 1), default=0)
-        longest = max(longest, length)
-        if group and (len(group) + 1) * longest > BYTES_AT_ONCE:
+def groups(examples: Sequence[Mapping[str, Any]], most: int) -> Iterator[list[int]]:
+    """The numbers of examples that are answered together, of like lengths: little is padding.
+
+    At most so many at once, and no more than their texts allow.
+    """
+    lengths = [_length(one) for one in examples]
+    group: list[int] = []
+    # From short to long, so that the last one says how long all of its group become.
+    for number in sorted(range(len(examples)), key=lengths.__getitem__):
+        if group and (len(group) == most or (len(group) + 1) * lengths[number] > BYTES_AT_ONCE):
             yield group
-            group, longest = [], length
-        group.append(one)
+            group = []
+        group.append(number)
     if group:
         yield group
+
+
+def _length(example: Mapping[str, Any]) -> int:
+    return max((array.size for array in example.values() if array.ndim == 1), default=0)
