@@ -20,7 +20,7 @@ import numpy as np
 import allotrope
 from allotrope.data.examples import Data
 from allotrope.delivery.predictor import TEXTS_READ
-from allotrope.delivery.text_lines import groups
+from allotrope.delivery.text_lines import groups, together
 from allotrope.inputs.text.raw_bytes import rows_of, text_of
 from allotrope.runtimes import runtime
 
@@ -128,7 +128,7 @@ def delivered(run: Any, data: Data) -> dict[str, float]:
     }
     rows = [{text: each[:length]} for each, length in zip(column, lengths, strict=True)]
     batches_of_all = [
-        {text: trimmed(column[window[group]])}
+        {text: together([rows[number][text] for number in window[group]])}
         for window in np.array_split(np.arange(len(rows)), max(1, len(rows) // TEXTS_READ))
         for group in groups([rows[number] for number in window], BATCH)
     ]

@@ -23,6 +23,8 @@ MOST_UNPACKED = 2_000_000_000
 """Bytes: a small file may say that it holds any number."""
 BYTES_AT_ONCE = 262_144
 """Texts are answered together if they have no more bytes than this, each as many as the longest."""
+STEP = 32
+"""Texts that are answered together become a multiple of so many bytes long."""
 
 
 def bytes_of(text: str) -> np.ndarray:
@@ -129,7 +131,8 @@ def together(arrays: Sequence[np.ndarray]) -> np.ndarray:
     longest = max(len(array) for array in arrays) if arrays[0].ndim else 0
     if all(array.shape == arrays[0].shape for array in arrays):
         return np.stack(arrays)
-    whole = np.zeros((len(arrays), longest), arrays[0].dtype)
+    # Runtimes prepare for each new shape: a few lengths are asked for again and again.
+    whole = np.zeros((len(arrays), -(-longest // STEP) * STEP), arrays[0].dtype)
     for row, array in zip(whole, arrays, strict=True):
         row[: len(array)] = array
     return whole
