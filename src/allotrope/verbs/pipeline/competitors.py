@@ -69,10 +69,12 @@ def students_within(
         except UsageError as error:
             bench.show.say(f"{family.family} does not compete: {error}")
             continue
-        if cut.excess <= NEAR:
-            choice = family.built(bench.plan.data, width, recipe)
-            name = f"{family.family} of width {width:g}"
-            yield Competitor(name, cut, choice.recipe, has_learned=False)
+        if cut.excess > NEAR:
+            bench.show.say(f"{family.family} does not compete: it takes {cut.excess:.2f}x the goal")
+            continue
+        choice = family.built(bench.plan.data, width, recipe)
+        name = f"{family.family} of width {width:g}"
+        yield Competitor(name, cut, choice.recipe, has_learned=False)
 
 
 def _widest(
