@@ -9,13 +9,13 @@ from types import SimpleNamespace
 
 import pytest
 
-import allotrope
 from allotrope import read
 from allotrope.architectures.students import students
 from allotrope.config import Recipe, Target
 from allotrope.network import zoo
 from allotrope.network.summary import multiply_adds
 from allotrope.progress import Progress
+from allotrope.report import write_report
 from allotrope.shrinking.choose_widths import Prediction
 from allotrope.shrinking.groups import groups
 from allotrope.shrinking.prune import pruned
@@ -184,6 +184,6 @@ def test_the_report_shows_what_competed(whole, tmp_path):
         for name, value in names.items()
     ]
     (run.folder / "run.json").write_text(json.dumps(record))
-    page = allotrope.report(run.folder).read_text()
+    page = write_report(run.folder).read_text()
     shown = page[page.index("What competed in round 1") :]
     assert "resnet8 of width 2" in shown and "87.00" in shown and "went on" in shown
