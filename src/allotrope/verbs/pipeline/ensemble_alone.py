@@ -18,8 +18,8 @@ from allotrope.tasks.contract import Answers
 from allotrope.training.greedy_selection import standing
 from allotrope.training.teach import Teaching
 from allotrope.verbs.pipeline.asked_teacher import asked_teacher
-from allotrope.verbs.pipeline.first_batches import first_batches
 from allotrope.verbs.pipeline.ensemble_values import Member, member_of
+from allotrope.verbs.pipeline.first_batches import first_batches
 from allotrope.verbs.pipeline.planning import Plan
 from allotrope.verbs.pipeline.rivals import Rival
 
