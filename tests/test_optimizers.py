@@ -10,7 +10,7 @@ from allotrope.config import Recipe
 from allotrope.errors import UsageError
 from allotrope.frameworks.pytorch.primitives import PyTorchPrimitives
 from allotrope.frameworks.reference.primitives import ReferencePrimitives
-from allotrope.recipe_choices import OPTIMIZERS
+from allotrope.optimizer_options import OPTIMIZERS, check_options
 from allotrope.training.optimizers import optimizer_of
 
 torch = pytest.importorskip("torch")
@@ -63,13 +63,6 @@ def by_hand(optimizer, decoupled):
     return w
 
 
-@pytest.mark.parametrize("decay_kind", ["l2", "decoupled"])
-@pytest.mark.parametrize("optimizer", OPTIMIZERS)
-def test_the_formula_by_hand(optimizer, decay_kind):
-    expected = by_hand(optimizer, decoupled=decay_kind == "decoupled" or optimizer == "adamw")
-    assert run(recipe(optimizer, decay_kind), DECAY) == pytest.approx(expected, rel=1e-12)
-
-
 TORCH = {
     "sgd": lambda w: torch.optim.SGD(w, RATE, weight_decay=DECAY),
     "momentum": lambda w: torch.optim.SGD(w, RATE, momentum=BETA1, weight_decay=DECAY),
@@ -86,7 +79,14 @@ TORCH = {
 }
 
 
-@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+@pytest.mark.parametrize("decay_kind", ["l2", "decoupled"])
+@pytest.mark.parametrize("optimizer", TORCH)
+def test_the_formula_by_hand(optimizer, decay_kind):
+    expected = by_hand(optimizer, decoupled=decay_kind == "decoupled" or optimizer == "adamw")
+    assert run(recipe(optimizer, decay_kind), DECAY) == pytest.approx(expected, rel=1e-12)
+
+
+@pytest.mark.parametrize("optimizer", TORCH)
 def test_the_same_steps_as_pytorchs(optimizer):
     weight = torch.tensor(START, requires_grad=True)
     theirs = TORCH[optimizer]([weight])
@@ -103,6 +103,14 @@ def test_without_decay_both_kinds_are_one(optimizer):
     assert np.array_equal(
         run(recipe(optimizer, "l2"), 0.0), run(recipe(optimizer, "decoupled"), 0.0)
     )
+
+
+def test_options_that_an_optimizer_does_not_have_are_refused():
+    with pytest.raises(UsageError, match=r"adagrad has no momentum: its options are epsilon\. mom"):
+        check_options("adagrad", {"momentum": 0.9, "epsilon": 1e-3, "schedule": "step"})
+    with pytest.raises(UsageError, match=r"sgd has no momentum and no beta2: .* no such options"):
+        check_options("sgd", {"momentum": 0.9, "beta2": 0.9})
+    check_options("lion", {"momentum": 0.9, "beta2": 0.9})
 
 
 @pytest.mark.parametrize("options", [{"optimizer": "adm"}, {"decay_kind": "decouple"}])

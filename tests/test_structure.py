@@ -28,7 +28,7 @@ TREES = {name: PARSED[f"src/allotrope/{name}"] for name in SOURCES}
 # Each part may import those before it when it is loaded, and only those.
 ORDER = (
     ("errors", "telemetry", "wording"),
-    ("config", "recipe_choices", "storage", "progress"),
+    ("config", "optimizer_options", "recipe_choices", "storage", "progress"),
     ("limits", "option", "memory_limit"),
     ("run_record", "run_words"),
     ("run",),

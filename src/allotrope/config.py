@@ -125,13 +125,15 @@ class Recipe:
     weight. `warmup` and `step_at` are fractions of the training; `epochs` may be fractional;
     `budget` is in seconds and, where given, ends the training (the schedule follows whichever of
     the two is nearer its end). The warm-up begins at `start_fraction` of the learning rate, and the
-    schedule ends at `final_fraction` of it. `average` is the decay per step of the exponential
-    moving average of the weights, None for none. `loss` may name one for each kind of task, with
-    commas between them. `task_weights`: what each of several tasks counts is `fixed`, or `learned`
-    by its uncertainty. `bias_scale` multiplies the learning rate of normalization biases
-    (cifar10-airbench uses 64), `backbone_rate` that of all layers but the last, and `layer_decay`
-    that of the first layer, with equal steps from layer to layer up to the last. `activation`,
-    `normalization` and `dropout` are those of a network of the zoo, None for its own.
+    schedule ends at `final_fraction` of it. `schedule_power` is of polynomial, `cycles` of cosines
+    with restarts; `plateau_patience` counts validations that are not the best. `average` is the
+    decay per step of the exponential moving average of the weights, None for none. `loss` may name
+    one for each kind of task, with commas between them. `task_weights`: what each of several tasks
+    counts is `fixed`, or `learned` by its uncertainty. `bias_scale` multiplies the learning rate of
+    normalization biases (cifar10-airbench uses 64), `backbone_rate` that of all layers but the
+    last, and `layer_decay` that of the first layer, with equal steps from layer to layer up to the
+    last. `activation`, `normalization` and `dropout` are those of a network of the zoo, None for
+    its own. `lookahead` and `accumulate` count steps.
     """
 
     optimizer: str = "nesterov"
@@ -150,13 +152,20 @@ class Recipe:
     start_fraction: float = 0.0
     step_at: tuple[float, ...] = (0.5, 0.75)
     step_factor: float = 0.1
+    schedule_power: float = 2.0
+    cycles: int = 3
+    plateau_patience: int = 3
     final_fraction: float = 0.0
     loss: str = "cross-entropy"
+    quantile: float = 0.5
     label_smoothing: float = 0.0
     class_weights: str = "none"
     sampling: str = "natural"
     task_weights: str = "fixed"
     clip_norm: float | None = None
+    lookahead: int | None = None
+    accumulate: int | None = None
+    centralize: bool | None = None
     average: float | None = None
     augmentation: str = "light"
     flip: bool | None = None

@@ -21,6 +21,7 @@ ABOVE_0 = Range("more than 0", lambda value: value > 0)
 FROM_0 = Range("0 or more", lambda value: value >= 0)
 FROM_2 = Range("2 or more", lambda value: value >= 2)
 BELOW_1 = Range("at least 0 and below 1", lambda value: 0 <= value < 1)
+BETWEEN_0_1 = Range("above 0 and below 1", lambda value: 0 < value < 1)
 
 
 @dataclass(frozen=True)

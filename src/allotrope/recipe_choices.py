@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-OPTIMIZERS = ("sgd", "momentum", "nesterov", "rmsprop", "adam", "adamw")
-SCHEDULES = ("constant", "step", "cosine", "one-cycle")
+DECAY_KINDS = ("l2", "decoupled")
+SCHEDULES = (
+    *("constant", "step", "exponential", "polynomial", "cosine", "cosine-restarts", "one-cycle"),
+    *("coslog4", "flat-cosine", "plateau"),
+)
 ACTIVATIONS = (
     *("relu", "relu6", "leaky-relu", "prelu", "elu", "selu", "celu", "gelu", "gelu-tanh", "silu"),
     *("mish", "softplus", "softsign", "sigmoid", "tanh", "hard-sigmoid", "hard-swish"),

@@ -9,10 +9,11 @@ from typing import Any
 
 import numpy as np
 
+from allotrope.architectures.asked_recipe import with_asked
 from allotrope.architectures.asked_style import style_for, style_of
 from allotrope.architectures.assembled import assembled, reasons
 from allotrope.architectures.augmenting import check_augmentation, mirroring, what_acts
-from allotrope.architectures.chosen import Choice, asked_for, losses_of, with_task_weights
+from allotrope.architectures.chosen import Choice, losses_of, with_task_weights
 from allotrope.architectures.for_tables import choose_for_table, is_table
 from allotrope.architectures.for_volumes import (
     choose_for_volume,
@@ -280,8 +281,7 @@ class _Choosing:
             flip, reasons = mirroring(self.data, self.seed)
             recipe = replace(recipe, flip=flip)
             self.reasons += reasons
-        self.reasons += asked_for(self.overrides)
-        recipe = replace(recipe, **self.overrides)
+        recipe = with_asked(recipe, self.overrides, self.reasons)
         self.reasons += what_acts(self.data.inputs, recipe, self.overrides)
         return recipe
 

@@ -9,10 +9,11 @@ from typing import Any
 
 import numpy as np
 
+from allotrope.architectures.asked_recipe import with_asked
 from allotrope.architectures.asked_style import checked_style, style_of
 from allotrope.architectures.assembled import OF_TABLES
 from allotrope.architectures.augmenting import what_acts
-from allotrope.architectures.chosen import Choice, asked_for, losses_of, with_task_weights
+from allotrope.architectures.chosen import Choice, losses_of, with_task_weights
 from allotrope.config import Recipe
 from allotrope.data.examples import Data
 from allotrope.errors import UsageError
@@ -97,8 +98,7 @@ def choose_for_table(
     # Fewer rows fill fewer steps of an epoch: 16 to 256 of them, twice the root of all.
     batch = min(max(2 ** round(math.log2(2 * math.sqrt(len(data.train)))), 16), recipe.batch_size)
     usual = {"seed": seed, "loss": losses_of(data.tasks), "batch_size": batch}
-    recipe = replace(recipe, **{**usual, **overrides})
-    reasons += asked_for(overrides)
+    recipe = with_asked(replace(recipe, **usual), overrides, reasons)
     reasons += what_acts(data.inputs, recipe, overrides)
     network = with_task_weights(network, recipe, data.tasks, reasons)
     return Choice(NAME, {**asdict(style), "seed": seed}, network, recipe, reasons)

@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from allotrope.architectures.asked_recipe import with_asked
 from allotrope.architectures.asked_style import style_of
 from allotrope.architectures.assembled import assembled
-from allotrope.architectures.chosen import Choice, asked_for, losses_of, with_task_weights
+from allotrope.architectures.chosen import Choice, losses_of, with_task_weights
 from allotrope.architectures.side_by_side import members_in_words, seeds_of_members
 from allotrope.config import Recipe
 from allotrope.data.examples import Data
@@ -81,8 +82,8 @@ def choose_for_volume(
     style = {**style_of(overrides), **(shape or {})}
     network = ensemble([_network(data, name, each, style) for each in seeds])
     reasons += members_in_words(members)
-    recipe = replace(_recipe(data, budget, epochs, reasons), **{"seed": seed, **overrides})
-    reasons += asked_for(overrides)
+    recipe = replace(_recipe(data, budget, epochs, reasons), seed=seed)
+    recipe = with_asked(recipe, overrides, reasons)
     network = with_task_weights(network, recipe, data.tasks, reasons)
     reasons.append(size_in_words(name, network))
     return Choice(name, {"seed": seed, **style}, network, recipe, reasons)

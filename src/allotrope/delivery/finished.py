@@ -12,6 +12,7 @@ from allotrope.network.columns import columns_of, with_columns
 from allotrope.network.network import Network
 from allotrope.network.reading.read import read_model
 from allotrope.tasks import Classification, Task
+from allotrope.tasks.embedding_head import without_embeddings
 from allotrope.tasks.members import without_members
 from allotrope.tasks.uncertainty import without_log_variances
 
@@ -23,7 +24,7 @@ def finished(network: Network, inputs: Sequence[Input], tasks: Sequence[Task]) -
 
     Its metadata names inputs and tasks.
     """
-    network = without_members(without_log_variances(network))
+    network = without_members(without_embeddings(without_log_variances(network)))
     for task in tasks:
         network = task.finish(network)
     return with_columns(network, inputs=[each.facts() for each in inputs])

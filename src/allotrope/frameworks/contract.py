@@ -53,6 +53,8 @@ class OptimizerOptions:
     """Which update rule, and its constants; `momentum` is Adam's beta1.
 
     `decoupled`: weight decay multiplies the weight instead of being added to the gradient.
+    `lookahead`: slow weights follow every so many steps, 0 for none. `accumulate`: so many
+    gradients make a step. `centralize`: the mean is taken out of the gradient of each row.
     """
 
     name: str
@@ -60,6 +62,14 @@ class OptimizerOptions:
     beta2: float
     epsilon: float
     decoupled: bool
+    lookahead: int = 0
+    accumulate: int = 1
+    centralize: bool = False
+
+    @property
+    def wrapped(self) -> bool:
+        """Whether something goes around the rule."""
+        return bool(self.lookahead or self.accumulate > 1 or self.centralize)
 
 
 class Optimizer(Protocol):
@@ -69,8 +79,19 @@ class Optimizer(Protocol):
     def options(self) -> OptimizerOptions:
         """The rule and its constants."""
 
+    @property
+    def by_shape(self) -> bool:
+        """Whether it has to see weights in the network's shapes, not as a framework stores them."""
+
+    @property
+    def delivers_another(self) -> bool:
+        """Whether other weights than the trained ones are evaluated and delivered."""
+
+    def delivered(self, p: Any, weight: Array, slots: dict[str, Array]) -> Array:
+        """Those, of a trained weight and its slots."""
+
     def slots(self, p: Any, weight: Array) -> dict[str, Array]:
-        """Fresh state for one weight, such as its velocity."""
+        """Fresh state for one weight, such as its velocity; arrays of its own memory."""
 
     def update(
         self,
@@ -103,6 +124,11 @@ class TrainingPlan:
     clip_norm: float | None = None
     average: float | None = None
     seed: int = 0
+
+    @property
+    def averages(self) -> bool:
+        """Whether other weights than the trained ones are evaluated and delivered."""
+        return self.average is not None or self.optimizer.delivers_another
 
 
 class Trainer(abc.ABC):

@@ -78,12 +78,26 @@ def updated(
     return plan.optimizer.update(p, weight, gradient, slots, scaled, decay, step)
 
 
-def averaging_share(p: Any, average: float, step: Array) -> Array:
-    """How far the moving average goes toward the weights in this step.
+def averaging_share(p: Any, average: float | None, step: Array) -> Any:
+    """How far the moving average goes toward the weights in this step; all of it without one.
 
     See `TrainingPlan.average`.
     """
+    if average is None:
+        return 1.0
     return 1 - p.minimum((1 + step) / (10 + step), average)
+
+
+def delivered(
+    p: Any, plan: TrainingPlan, weights: Mapping[str, Array], slots: Mapping[str, Any]
+) -> dict[str, Array]:
+    """What the average follows of the trained weights that have these slots.
+
+    Themselves, unless the optimizer has others to deliver.
+    """
+    if not plan.optimizer.delivers_another:
+        return {}
+    return {name: plan.optimizer.delivered(p, weights[name], own) for name, own in slots.items()}
 
 
 def check_state(shapes: Mapping[str, Sequence[int]], state: Mapping[str, np.ndarray]) -> None:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from allotrope.errors import unknown_name
+from allotrope.tasks.embedding_losses import EMBEDDING_LOSSES
+from allotrope.tasks.margin_losses import hinge, squared_hinge
 from allotrope.tasks.means import weighted_mean
 
 CLASS_WEIGHTS = ("none", "balanced")
@@ -72,6 +75,49 @@ def focal(
     unsure = p.add(p.negative(p.softmax(logits, -1)), 1.0)
     each = p.sum(p.multiply(counted, p.multiply(p.multiply(unsure, unsure), logarithms)), (-1,))
     return p.negative(weighted_mean(p, each, weight))
+
+
+def kl_divergence(
+    p: Any,
+    logits: Any,
+    target: Any,
+    weight: Any | None = None,
+    *,
+    label_smoothing: float = 0.0,
+    weights: np.ndarray | None = None,
+) -> Any:
+    """sum_k target_k log(target_k / softmax(logits)_k): `cross_entropy` less what targets miss.
+
+    Its slopes are those of cross-entropy; it is 0 if soft targets are met (Kullback and Leibler
+    1951). As torch.nn.KLDivLoss with `batchmean`.
+    """
+    target = _smooth(p, target, label_smoothing)
+    counted = _by_class(p, target, weights)
+    # 0 log 0 is 0.
+    known = p.where(p.greater(target, 0.0), target, 1.0)
+    surprise = p.subtract(p.log(known), p.log_softmax(logits, -1))
+    return weighted_mean(p, p.sum(p.multiply(counted, surprise), (-1,)), weight)
+
+
+def margin(
+    p: Any,
+    logits: Any,
+    target: Any,
+    weight: Any | None = None,
+    *,
+    label_smoothing: float = 0.0,
+    weights: np.ndarray | None = None,
+    short: Callable[[Any, Any, Any], Any] = hinge,
+) -> Any:
+    """The mean over classes of what each logit is short of its margin.
+
+    Class weights act on whole examples, as in `mean_squared_error`.
+    """
+    target = _smooth(p, target, label_smoothing)
+    errors = p.mean(short(p, logits, target), (-1,))
+    if weights is not None:
+        errors = p.multiply(errors, p.sum(_by_class(p, target, weights), (-1,)))
+    return weighted_mean(p, errors, weight)
 
 
 def mean_squared_error(
@@ -165,4 +211,9 @@ CLASS_LOSSES: dict[str, Callable[..., Any]] = {
     LOGIT_ADJUSTED: cross_entropy,
     "mean-squared-error": mean_squared_error,
     ORDINAL: ordinal,
+    "kl-divergence": kl_divergence,
+    "hinge": margin,
+    "squared-hinge": partial(margin, short=squared_hinge),
+    # Beside what is minimized of the embedding, see embedding_losses.py.
+    **dict.fromkeys(EMBEDDING_LOSSES, cross_entropy),
 }

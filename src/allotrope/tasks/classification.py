@@ -42,6 +42,7 @@ from allotrope.tasks.contract import (
     Task,
     loss_in_float64,
 )
+from allotrope.tasks.embedding_losses import EMBEDDING_LOSSES
 from allotrope.tasks.ending import EndingStep
 from allotrope.tasks.means import missing
 from allotrope.tasks.metric import ACCURACY, AUC, KAPPA, MACRO_F1, Metric
@@ -220,7 +221,7 @@ class Classification(Task):
 
     def _plain_loss(self, logits: Answers, labels: Codes) -> float:
         """The mean loss, each example and class counted once."""
-        if self.minimized in ("cross-entropy", LOGIT_ADJUSTED):
+        if self.minimized in _OF_CROSS_ENTROPY:
             return float(-log_softmax(logits)[np.arange(len(labels)), labels].mean())
         plain = replace(self, label_smoothing=0.0, class_weights=None)
         return loss_in_float64(plain, logits, labels)
@@ -379,6 +380,10 @@ class Classification(Task):
         if not known.any():
             raise DataError(f"there are no examples to judge '{self.name}' by; one is needed.")
         return (answers, labels) if known.all() else (answers[known], labels[known])
+
+
+_OF_CROSS_ENTROPY = ("cross-entropy", LOGIT_ADJUSTED, "kl-divergence", *EMBEDDING_LOSSES)
+"""Losses that are cross-entropy of plain labels."""
 
 
 def _constant(values: tuple[float, ...] | None) -> NDArray[np.float32] | None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from allotrope.tasks.margin_losses import hinge, squared_hinge
 from allotrope.tasks.means import spread_over, weighted_mean
 
 
@@ -48,9 +50,25 @@ def focal_binary_cross_entropy(
     return _mean(p, there, not_there, weight, balance)
 
 
+def margin_of_flags(
+    p: Any,
+    logits: Any,
+    target: Any,
+    weight: Any | None = None,
+    balance: NDArray[np.float32] | None = None,
+    short: Callable[[Any, Any, Any], Any] = hinge,
+) -> Any:
+    """What each logit is short of a margin of 1, on the side of its flag: the mean over all."""
+    each = short(p, logits, target)
+    absent = p.add(p.negative(target), 1.0)
+    return _mean(p, p.multiply(target, each), p.multiply(absent, each), weight, balance)
+
+
 FLAG_LOSSES: dict[str, Callable[..., Any]] = {
     "binary-cross-entropy": binary_cross_entropy,
     "focal": focal_binary_cross_entropy,
+    "hinge": margin_of_flags,
+    "squared-hinge": partial(margin_of_flags, short=squared_hinge),
 }
 
 

@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from allotrope.config import Recipe
-from allotrope.errors import DataError
+from allotrope.errors import DataError, UsageError
 from allotrope.tasks.contract import Answers, Encoded, Labels, Task, loss_in_float64
 from allotrope.tasks.ending import EndingStep
 from allotrope.tasks.metric import MAE, R2, RMSE, Metric
-from allotrope.tasks.regression_losses import REGRESSION_LOSSES, regression_loss
+from allotrope.tasks.regression_losses import POISSON, REGRESSION_LOSSES, regression_loss
 from allotrope.tasks.residuals import Values, errors, farthest, points, quantiles
 from allotrope.wording import significant
 
@@ -29,7 +29,7 @@ class Regression(Task):
 
     kind: ClassVar[str] = "regression"
     metrics: ClassVar[tuple[Metric, ...]] = (RMSE, MAE, R2)
-    losses: ClassVar[tuple[str, ...]] = tuple(REGRESSION_LOSSES)
+    losses: ClassVar[tuple[str, ...]] = REGRESSION_LOSSES
 
     mean: tuple[float, ...] = (0.0,)
     deviation: tuple[float, ...] = (1.0,)
@@ -37,6 +37,7 @@ class Regression(Task):
     unit: str = ""
     metric: Metric = RMSE
     minimized: str = "mean-squared-error"
+    quantile: float = 0.5
 
     @property
     def size(self) -> int:
@@ -93,13 +94,28 @@ class Regression(Task):
 
     def trained_by(self, recipe: Recipe, labels: Labels) -> Self:
         """The loss's name, and mean and deviation of what is known."""
-        values = _rows(labels)
+        values, minimized = _rows(labels), self.takes(recipe.loss)
+        mean, deviation = np.nanmean(values, axis=0), np.nanstd(values, axis=0)
+        if minimized == POISSON:
+            self._check_counts(values)
+            # A count is a multiple of the mean count, of which the network gives the logarithm.
+            mean, deviation = np.zeros_like(mean), mean
         return replace(
             self,
-            minimized=self.takes(recipe.loss),
-            mean=tuple(np.nanmean(values, axis=0).tolist()),
-            deviation=tuple(np.nanstd(values, axis=0).tolist()),
+            minimized=minimized,
+            quantile=recipe.quantile,
+            mean=tuple(mean.tolist()),
+            deviation=tuple(deviation.tolist()),
         )
+
+    def _check_counts(self, values: Values) -> None:
+        """Raises UsageError for labels that are no counts."""
+        below = int((values < 0).sum())
+        if below:
+            raise UsageError(
+                f"loss {POISSON} is for counts, and '{self.name}' has {below} values below 0, down "
+                f"to {np.nanmin(values):g}. Take {', '.join(self.losses[:3])}."
+            )
 
     def encode(self, labels: Labels) -> Encoded:
         """Standardized values; those that are unknown are 0 and count nothing."""
@@ -113,7 +129,7 @@ class Regression(Task):
 
     def loss(self, p: Any, output: Any, target: Any, weight: Any | None) -> Any:
         """Of standardized values, so that tasks in different units count alike."""
-        return regression_loss(p, self.minimized, output, target, weight)
+        return regression_loss(p, self.minimized, output, target, weight, self.quantile)
 
     def scores(self, output: Answers, labels: Labels) -> dict[str, float]:
         """The loss that is minimized; RMSE, MAE in units and R²."""
@@ -121,7 +137,9 @@ class Regression(Task):
         return {"loss": loss_in_float64(self, output, labels), **errors(*known)}
 
     def ending(self) -> Sequence[EndingStep]:
-        """Values in units: times the deviation, plus the mean."""
+        """Values in units: times the deviation, plus the mean; of counts first exp."""
+        if self.minimized == POISSON:
+            return (EndingStep("Exp"), EndingStep("Mul", np.asarray(self.deviation)))
         return (
             EndingStep("Mul", np.asarray(self.deviation)),
             EndingStep("Add", np.asarray(self.mean)),
@@ -129,10 +147,15 @@ class Regression(Task):
 
     def answers(self, output: Answers) -> Answers:
         """Values in units, in float64."""
+        if self.minimized == POISSON:
+            return np.exp(output.astype(np.float64)) * np.asarray(self.deviation)
         return output.astype(np.float64) * np.asarray(self.deviation) + np.asarray(self.mean)
 
     def raw(self, answers: Answers) -> Answers:
-        """Standardized values, in float64."""
+        """Standardized values, or logarithms of counts, in float64."""
+        if self.minimized == POISSON:
+            counts = np.maximum(answers.astype(np.float64), np.finfo(np.float64).tiny)
+            return np.asarray(np.log(counts / np.asarray(self.deviation)))
         values = answers.astype(np.float64) - np.asarray(self.mean)
         return np.asarray(values / np.asarray(self.deviation))
 
@@ -171,11 +194,15 @@ class Regression(Task):
         answered, truth = answers[rows, index], values[rows, index]
         return {
             **errors(answered, truth),
-            "guess": float(np.sqrt(np.mean((truth - self.mean[index]) ** 2))),
+            "guess": float(np.sqrt(np.mean((truth - self._usual(index)) ** 2))),
             "quantiles": quantiles(answered, truth),
             "points": points(answered, truth),
             "worst": farthest(answered, truth, rows, listed),
         }
+
+    def _usual(self, index: int) -> float:
+        """The mean of the training labels."""
+        return self.deviation[index] if self.minimized == POISSON else self.mean[index]
 
     def _part(self, index: int) -> str:
         if self.size == 1:

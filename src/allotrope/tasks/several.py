@@ -14,6 +14,8 @@ from allotrope.errors import DataError, UsageError, unknown_name
 from allotrope.frameworks.contract import Loss
 from allotrope.network.zoo.tabular import MEMBERS
 from allotrope.tasks import KINDS, Task
+from allotrope.tasks.embedding_head import EMBEDDING
+from allotrope.tasks.embedding_losses import EMBEDDING_LOSSES, SHARES
 from allotrope.tasks.means import missing
 from allotrope.tasks.members import OutputLoss, loss_of_members
 from allotrope.tasks.metric import ACCURACY
@@ -28,8 +30,14 @@ FIXED, LEARNED = "fixed", "learned"
 """The ways of weighting tasks: all alike, or as is learned."""
 
 
-def loss_over(losses: Mapping[str, OutputLoss], shares: Mapping[str, float] | None = None) -> Loss:
+def loss_over(
+    losses: Mapping[str, OutputLoss],
+    shares: Mapping[str, float] | None = None,
+    embedded: Mapping[str, str] | None = None,
+) -> Loss:
     """The sum of the losses of outputs by name, each as often as `shares` says, by default once.
+
+    `embedded` names what is minimized of an output's embedding too, if the network gives one.
 
     A network that has log-variances among its outputs has them weigh the losses; one with several
     members has the loss of each. One loss alone is itself, to the bit.
@@ -43,6 +51,12 @@ def loss_over(losses: Mapping[str, OutputLoss], shares: Mapping[str, float] | No
                 part = of_output(p, outputs[name], targets[name], weights.get(name))
             else:
                 part = loss_of_members(p, of_output, members, targets[name], weights.get(name))
+            embedding = outputs.get(f"{name}{EMBEDDING}")
+            kind = (embedded or {}).get(name)
+            if embedding is not None and kind is not None:
+                embedding = p.cast(embedding, p.dtype(targets[name]))
+                own = EMBEDDING_LOSSES[kind](p, embedding, targets[name], weights.get(name))
+                part = p.add(part, p.multiply(own, SHARES[kind]))
             share = (shares or {}).get(name, 1.0)
             parts.append(part if share == 1 else p.multiply(part, share))
         if LOG_VARIANCES in outputs:
@@ -55,7 +69,9 @@ def loss_over(losses: Mapping[str, OutputLoss], shares: Mapping[str, float] | No
 def joint_loss(tasks: Sequence[Task]) -> Loss:
     """What tasks that know their recipe minimize together."""
     return loss_over(
-        {task.name: task.loss for task in tasks}, {task.name: task.weight for task in tasks}
+        {task.name: task.loss for task in tasks},
+        {task.name: task.weight for task in tasks},
+        {task.name: task.minimized for task in tasks if task.minimized in EMBEDDING_LOSSES},
     )
 
 
@@ -68,12 +84,23 @@ def trained_by(tasks: Sequence[Task], recipe: Recipe, labels: Columns) -> tuple[
     known = sorted({loss for task in tasks for loss in task.losses})
     for loss in recipe.loss.split(","):
         if loss not in known and loss != Recipe().loss:
-            raise unknown_name("loss for these tasks", loss, known)
+            raise _misfit(loss, tasks, known)
         misfits = [task.misfit(loss) for task in tasks if loss in task.losses]
         if misfits and all(misfits):
             raise UsageError(" ".join(misfits))
     weighted = task_weights(tasks, recipe.task_weights)
     return tuple(task.trained_by(recipe, labels[task.name]) for task in weighted)
+
+
+def _misfit(loss: str, tasks: Sequence[Task], known: list[str]) -> UsageError:
+    """That none of the tasks has this loss: which kind it is for, and what these take."""
+    kinds = [kind for kind, of in KINDS.items() if loss in of.losses]
+    if not kinds:
+        return unknown_name("loss for these tasks", loss, known)
+    takes = "; ".join(
+        f"'{task.name}' ({task.kind}) takes {', '.join(task.losses)}" for task in tasks
+    )
+    return UsageError(f"loss {loss} is for {' and '.join(kinds)}, and {takes}.")
 
 
 def gappy(tasks: Sequence[Task], labels: Columns) -> frozenset[str]:

@@ -17,7 +17,6 @@ from allotrope.frameworks.widening import widened
 from allotrope.network import zoo
 from allotrope.network.build import Builder
 from allotrope.network.network import Network
-from allotrope.recipe_choices import OPTIMIZERS
 from allotrope.tasks import Classification
 from allotrope.tasks.several import joint_loss
 from allotrope.testing.framework_cases import (
@@ -32,6 +31,12 @@ from allotrope.testing.framework_cases import (
 )
 from allotrope.training.plan import training_plan
 
+TRAINED = (
+    *("sgd", "momentum", "nesterov", "rmsprop", "adam", "adamw"),
+    *("amsgrad", "lamb", "adafactor", "muon", "schedule-free"),
+)
+"""Optimizers whose steps are compared within a training: those that frameworks have kernels for,
+and of those over primitives each kind of slots."""
 ZOO = {"mlp": (1, 8, 8), "cnn": (3, 8, 8), "resnet8": (3, 8, 8)}
 
 
@@ -101,7 +106,7 @@ class FrameworkContract:
 
     # --- training
 
-    @pytest.mark.parametrize("optimizer", OPTIMIZERS)
+    @pytest.mark.parametrize("optimizer", TRAINED)
     def test_twenty_steps_are_pytorchs(self, name: str, optimizer: str) -> None:
         _needs("pytorch")
         mine, other = (
@@ -114,6 +119,16 @@ class FrameworkContract:
         answers, expected = mine.evaluate(BATCHES[0].inputs), other.evaluate(BATCHES[0].inputs)
         assert set(answers) == {"logits"}
         _close(answers["logits"], expected["logits"], 1e-5)
+
+    def test_wrapped_optimizers_train_as_in_pytorch(self, name: str) -> None:
+        _needs("pytorch")
+        wrapped = {"lookahead": 2, "accumulate": 3, "centralize": True}
+        mine, other = (_trainer(which, optimizer="adamw", **wrapped) for which in (name, "pytorch"))
+        np.testing.assert_allclose(_losses(mine, 1, 8), _losses(other, 1, 8), rtol=1e-5)
+        resumed = _trainer(name, optimizer="adamw", **wrapped)
+        resumed.load_state(mine.state())
+        np.testing.assert_array_equal(_losses(resumed, 9, 12), _losses(mine, 9, 12))
+        _assert_same(resumed.state(), mine.state(), 0)
 
     def test_several_inputs_and_tasks_train_as_in_pytorch(self, name: str) -> None:
         _needs("pytorch")

@@ -148,7 +148,7 @@ class _Training:
         """A step, and what is due after it."""
         underway = self.underway
         progress = underway.pace.advance(underway.state.step)
-        underway.rate = learning_rate(underway.recipe, progress)
+        underway.rate = learning_rate(underway.recipe, progress, self.validation.plateaus)
         underway.state.step += 1
         # The loss is not waited for: the device works on while the next batch is made.
         self.watch.step(underway.taught(batch))

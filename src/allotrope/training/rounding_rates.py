@@ -8,12 +8,11 @@ from collections.abc import Mapping
 import numpy as np
 
 from allotrope.network.network import Network
+from allotrope.optimizer_options import OPTIMIZER_OPTIONS
 
 RELATIVE = 1.0
 """How many times the learning rate a step may change, as a part of itself, if the optimizer brings
 every gradient to one size."""
-ADAPTIVE = frozenset(("adam", "adamw", "rmsprop"))
-"""Those that do."""
 LEVELS = 127
 """Of an integer of 8 bits, on one side of 0."""
 
@@ -28,7 +27,7 @@ def rates_of_steps(network: Network, optimizer: str) -> Mapping[str, float]:
     for node in network.graph.nodes:
         if node.operator == "QuantizeLinear" and node.inputs[1] in network.trainable:
             step = network.weights[node.inputs[1]]
-            if optimizer in ADAPTIVE:
+            if OPTIMIZER_OPTIONS[optimizer].adaptive:
                 rates[node.inputs[1]] = RELATIVE * float(np.abs(step).mean())
             else:
                 count = _numbers(network, node.inputs[0]) / step.size

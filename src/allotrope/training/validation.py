@@ -8,6 +8,7 @@ import time
 from allotrope.errors import TrainingError
 from allotrope.tasks.several import columns, deciding, scores
 from allotrope.training.evaluate import in_batches
+from allotrope.training.schedules import plateaus
 from allotrope.training.state import Row
 from allotrope.training.underway import Underway
 from allotrope.training.watch import Watch
@@ -30,6 +31,14 @@ class Validation:
         since = underway.pace.progress - underway.state.evaluated_at
         late = underway.recipe.budget is not None and since >= SHARE_BETWEEN
         return (underway.ends_an_epoch or late) and underway.pace.affords_evaluation()
+
+    @property
+    def plateaus(self) -> int:
+        """How often the training stood still, as its schedule counts; 0 for others."""
+        recipe, history = self._underway.recipe, self._underway.state.history
+        if recipe.schedule != "plateau":
+            return 0
+        return plateaus(map(self._standing, history), recipe.plateau_patience)
 
     def validate(self) -> None:
         """A row more for the history, unless this step has one. Raises: TrainingError."""

@@ -7,7 +7,6 @@ are declared with that kind.
 from __future__ import annotations
 
 from allotrope.config import (
-    AUGMENTATIONS,
     COMBINED_BY,
     ENSEMBLES_OF,
     LAYOUTS,
@@ -17,9 +16,9 @@ from allotrope.config import (
 )
 from allotrope.inputs.input_options import TAKING, TRAINING
 from allotrope.limits import parse_latency, parse_size
-from allotrope.option import ABOVE_0, BELOW_1, FROM_0, Option
-from allotrope.recipe_choices import ACTIVATIONS, NORMALIZATIONS, OPTIMIZERS, SCHEDULES
+from allotrope.option import ABOVE_0, FROM_0, Option
 from allotrope.tuning.study_database import check_name, check_url
+from allotrope.verbs.recipe_options import RECIPE
 
 COMMON = (
     Option(
@@ -154,95 +153,7 @@ FIT = (
         "run; as --threads by default.",
         range=ABOVE_0,
     ),
-    Option(
-        "optimizer",
-        "sgd, momentum, nesterov, rmsprop, adam or adamw.",
-        choices=OPTIMIZERS,
-        recipe=True,
-    ),
-    Option(
-        "learning_rate",
-        "the highest learning rate of the schedule.",
-        range=ABOVE_0,
-        recipe=True,
-    ),
-    Option("weight_decay", "strength of the weight decay.", range=FROM_0, recipe=True),
-    Option("schedule", "constant, step, cosine or one-cycle.", choices=SCHEDULES, recipe=True),
-    Option(
-        "warmup",
-        "the fraction of the training in which the learning rate rises.",
-        range=BELOW_1,
-        recipe=True,
-    ),
-    Option(
-        "label_smoothing",
-        "the share of each target that is spread over all classes.",
-        range=BELOW_1,
-        recipe=True,
-    ),
-    Option("class_weights", "none or balanced.", choices=("none", "balanced"), recipe=True),
-    Option(
-        "sampling",
-        "natural (every example once an epoch) or balanced (every class equally often).",
-        choices=("natural", "balanced"),
-        recipe=True,
-    ),
-    Option(
-        "loss",
-        "the loss of a kind of task, such as huber, or several with commas between: cross-entropy, "
-        "focal, logit-adjusted, ordinal (grades), mean-squared-error, mean-absolute-error, huber, "
-        "binary-cross-entropy.",
-        recipe=True,
-    ),
-    Option(
-        "task_weights",
-        "what each of several tasks counts: fixed (all alike), learned (by its uncertainty), or "
-        "numbers, such as side=1,height=0.5.",
-        recipe=True,
-    ),
-    Option("augmentation", "none, light, medium or heavy.", choices=AUGMENTATIONS, recipe=True),
-    Option(
-        "mixup",
-        "the strength of mixing examples; none by default.",
-        range=ABOVE_0,
-        recipe=True,
-    ),
-    Option("clip_norm", "the largest norm of the gradient.", range=ABOVE_0, recipe=True),
-    Option(
-        "average",
-        "the decay per step of the moving average of the weights.",
-        range=BELOW_1,
-        recipe=True,
-    ),
-    Option(
-        "patience",
-        "stop after this many validations without improvement.",
-        range=ABOVE_0,
-        recipe=True,
-    ),
-    Option(
-        "activation",
-        "that of a network of allotrope.networks, in the place of its own: "
-        f"{', '.join(ACTIVATIONS)}.",
-        choices=ACTIVATIONS,
-        recipe=True,
-        of_zoo=True,
-    ),
-    Option(
-        "normalization",
-        "that of a network of allotrope.networks, in the place of its own: "
-        f"{', '.join(NORMALIZATIONS)}.",
-        choices=NORMALIZATIONS,
-        recipe=True,
-        of_zoo=True,
-    ),
-    Option(
-        "dropout",
-        "the share of features that a network of allotrope.networks drops in training.",
-        range=BELOW_1,
-        recipe=True,
-        of_zoo=True,
-    ),
+    *RECIPE,
     Option(
         "freeze",
         "weights of an ONNX file that are not to learn, such as 'features.*'; may be repeated.",

@@ -25,6 +25,7 @@ from allotrope.config import (
 )
 from allotrope.errors import MissingDependencyError, UsageError, unknown_name
 from allotrope.inputs.input_options import pretrained, reading, text_reading
+from allotrope.optimizer_options import check_options
 from allotrope.option import Option, check_values
 from allotrope.verbs.offered import FIT
 from allotrope.verbs.weights_asked import check_weights
@@ -129,6 +130,8 @@ def fit_options(arguments: Mapping[str, Any], missing: Missing | None = None) ->
     _check_ensemble(arguments, file)
     fields_asked = [option.name for option in FIT if option.recipe]
     recipe = {name: arguments[name] for name in fields_asked if arguments[name] is not None}
+    if "optimizer" in recipe:
+        check_options(recipe["optimizer"], recipe)
     seed = arguments["seed"]
     latency, size = arguments["max_latency"], arguments["max_size"]
     return FitOptions(

@@ -17,7 +17,7 @@ from allotrope.frameworks.jax.arrays import to_array, to_numpy
 from allotrope.frameworks.jax.primitives import JaxPrimitives
 from allotrope.frameworks.lowering import lowered
 from allotrope.frameworks.reference.primitives import ReferencePrimitives
-from allotrope.frameworks.updates import check_state, clipped, loss_of, single, updated
+from allotrope.frameworks.updates import check_state, clipped, delivered, loss_of, single, updated
 from allotrope.network.network import Network
 from allotrope.operators.interpret import Context, Program
 
@@ -46,7 +46,7 @@ class JaxTrainer(Trainer):
             self.fixed = {n: w for n, w in weights.items() if n not in self.learning}
             self.slots = {n: plan.optimizer.slots(self.p, w) for n, w in self.learning.items()}
             self.averaged: Values = {}
-            if plan.average is not None:
+            if plan.averages:
                 self.averaged = {n: jnp.copy(w) for n, w in weights.items()}
         self._step = jax.jit(self._one_step, donate_argnums=(0, 1, 2, 3))
         self._evaluate = jax.jit(self._answers)
@@ -96,7 +96,8 @@ class JaxTrainer(Trainer):
         (loss, updates), gradients = jax.value_and_grad(loss_after, has_aux=True)(learning)
         learning, slots = self._updated(learning, gradients, slots, rate, step)
         fixed = {**fixed, **updates}
-        return learning, fixed, slots, self._averaged({**fixed, **learning}, averaged, step), loss
+        followed = {**fixed, **learning, **delivered(self.p, self.plan, learning, slots)}
+        return learning, fixed, slots, self._averaged(followed, averaged, step), loss
 
     def _outputs(self, values: Values, context: Context) -> Values:
         return dict(zip(self.output_names, self.program(values, context), strict=True))
@@ -115,8 +116,10 @@ class JaxTrainer(Trainer):
         }
 
     def _averaged(self, weights: Values, averaged: Values, step: Any) -> Values:
-        if self.plan.average is None:
+        if not self.plan.averages:
             return {}
+        if self.plan.average is None:
+            return {n: weights[n].astype(a.dtype) for n, a in averaged.items()}
         share = 1 - jnp.minimum(self.plan.average, (1 + step) / (10 + step))
         moving = {n: a for n, a in averaged.items() if jnp.issubdtype(a.dtype, jnp.floating)}
         moved = {n: (a + (weights[n] - a) * share).astype(a.dtype) for n, a in moving.items()}

@@ -41,10 +41,16 @@ class PlannedOptimizer(keras.optimizers.Optimizer):
 
     def _slots(self, variable: Any) -> dict[str, Any]:
         fresh = self.plan.optimizer.slots(self._p, self._array(variable))
-        slots = {slot: self.add_variable_from_reference(variable, name=slot) for slot in fresh}
+        slots = {slot: self._slot(variable, slot, value) for slot, value in fresh.items()}
         for slot, value in fresh.items():
             slots[slot].assign(value)
         return slots
+
+    def _slot(self, variable: Any, name: str, value: Any) -> Any:
+        shape, dtype = self._p.shape(value), self._p.dtype(value)
+        if tuple(shape) == tuple(variable.shape) and dtype.name == variable.dtype:
+            return self.add_variable_from_reference(variable, name=name)
+        return self.add_variable(shape=shape, initializer="zeros", dtype=dtype.name, name=name)
 
     def apply(self, grads: Sequence[Any], trainable_variables: Sequence[Any] | None = None) -> None:
         """As Keras has it, after the gradients' common norm is bounded.

@@ -15,7 +15,7 @@ from allotrope.frameworks.keras.module import NetworkModel
 from allotrope.frameworks.keras.optimizer import PlannedOptimizer
 from allotrope.frameworks.primitives import Array
 from allotrope.frameworks.reference.primitives import ReferencePrimitives
-from allotrope.frameworks.updates import averaging_share, check_state, loss_of, single
+from allotrope.frameworks.updates import averaging_share, check_state, delivered, loss_of, single
 from allotrope.network.network import Network
 
 POLICIES = {"float32": "float32", "bfloat16": "mixed_bfloat16"}
@@ -55,7 +55,7 @@ class PlannedModel(NetworkModel):
         for name in plan.frozen & network.trainable:
             self.by_name[name].trainable = False
         self.averaged: NetworkModel | None = None
-        if plan.average is not None:
+        if plan.averages:
             self.averaged = NetworkModel(network, plan.seed, layout, dtype)
             self.averaged.trainable = False
 
@@ -80,15 +80,23 @@ class PlannedModel(NetworkModel):
 
     def after_step(self) -> None:
         """The average follows."""
-        if self.averaged is None or self.plan.average is None:
+        if self.averaged is None:
             return
         p = self.program.p
+        followed = {name: self.array(variable) for name, variable in self.by_name.items()}
+        slots = {
+            name: {slot: self.array(value) for slot, value in own.items()}
+            for name, own in self.optimizer.slots.items()
+        }
+        followed |= delivered(p, self.plan, followed, slots)
         step = p.cast(self.array(self.optimizer.iterations), np.dtype(np.float64))
         share = averaging_share(p, self.plan.average, step)
         for name, variable in self.averaged.by_name.items():
-            if "float" in variable.dtype:
+            if self.plan.average is None:
+                variable.assign(followed[name])
+            elif "float" in variable.dtype:
                 average = self.array(variable)
-                distance = p.subtract(self.array(self.by_name[name]), average)
+                distance = p.subtract(followed[name], average)
                 variable.assign(p.add(average, p.multiply(distance, share)))
 
 

@@ -21,6 +21,7 @@ from allotrope.frameworks.updates import (
     averaging_share,
     check_state,
     clipped,
+    delivered,
     loss_of,
     nothing_to_learn,
     single,
@@ -85,12 +86,13 @@ class TensorFlowTrainer(Trainer):
         if settings.precision == "bfloat16":
             primitives = MixedPrimitives()
         with tf.device(self.device):
-            self.model = NetworkModule(network, plan.seed, primitives, as_kernels=True)
+            kernels = not plan.optimizer.by_shape
+            self.model = NetworkModule(network, plan.seed, primitives, as_kernels=kernels)
             learning = network.trainable - plan.frozen
             self.trained = [name for name in network.weights if name in learning]
             self.slots = {name: self._slots(name) for name in self.trained}
             self.average: dict[str, Any] | None = None
-            if plan.average is not None:
+            if plan.averages:
                 values = self.model.values()
                 self.average = {n: tf.Variable(x, trainable=False) for n, x in values.items()}
         traced = {"jit_compile": settings.compiled, "reduce_retracing": False, "autograph": False}
@@ -132,7 +134,10 @@ class TensorFlowTrainer(Trainer):
         for name, value in new.items():
             self.model.weights[name].assign(value)
         if self.average is not None:
-            self._follow({**values, **new}, tf.cast(step, tf.float64))
+            slots = {n: _values(own) for n, own in self.slots.items()}
+            known = {**values, **new}
+            followed = {**known, **delivered(p, self.plan, known, slots)}
+            self._follow(followed, tf.cast(step, tf.float64))
         return loss
 
     def _updated(
@@ -140,17 +145,19 @@ class TensorFlowTrainer(Trainer):
     ) -> Tensor:
         """A weight after one step; its slots are assigned."""
         p, own = self.model.program.p, self.slots[name]
-        slots = {slot: tf.convert_to_tensor(variable) for slot, variable in own.items()}
+        slots = _values(own)
         weight, slots = updated(p, self.plan, name, weight, gradient, slots, learning_rate, step)
         for slot, value in slots.items():
             own[slot].assign(value)
         return weight
 
     def _follow(self, values: Mapping[str, Tensor], step: Tensor) -> None:
-        assert self.average is not None and self.plan.average is not None
+        assert self.average is not None
         share = averaging_share(self.model.program.p, self.plan.average, step)
         for name, average in self.average.items():
-            if average.dtype.is_floating:
+            if self.plan.average is None:
+                average.assign(values[name])
+            elif average.dtype.is_floating:
                 average.assign_add((values[name] - average) * tf.cast(share, average.dtype))
 
     def evaluate(self, inputs: Arrays) -> dict[str, np.ndarray]:
@@ -183,10 +190,16 @@ class TensorFlowTrainer(Trainer):
     def load_state(self, state: Mapping[str, np.ndarray]) -> None:
         """Go on from a saved state. Raises: TrainingError if names or shapes differ."""
         order = self.model.order
-        shapes = order.named_shapes
-        check_state({f"{kind}/{n}": shapes[n] for kind, n, _ in self._state_variables()}, state)
+        shapes = {f"{kind}/{n}": self._shape(n, x) for kind, n, x in self._state_variables()}
+        check_state(shapes, state)
         for kind, name, variable in self._state_variables():
             variable.assign(to_tensor(order.stored(name, state[f"{kind}/{name}"])))
+
+    def _shape(self, name: str, variable: Any) -> tuple[int, ...]:
+        """The shape in a state: that of the weight if the variable is stored as it is."""
+        if name in self.model.order.shapes:
+            return self.model.order.named_shapes[name]
+        return tuple(variable.shape)
 
     def _state_variables(self) -> Iterator[tuple[str, str, Any]]:
         """Each with its kind and its weight's name."""
@@ -207,6 +220,10 @@ def _dense(gradients: Sequence[Any], weights: Sequence[Tensor]) -> list[Tensor]:
         tf.zeros_like(weight) if gradient is None else tf.convert_to_tensor(gradient)
         for gradient, weight in zip(gradients, weights, strict=True)
     ]
+
+
+def _values(variables: Mapping[str, Any]) -> dict[str, Tensor]:
+    return {name: tf.convert_to_tensor(variable) for name, variable in variables.items()}
 
 
 def _tensors(arrays: Arrays) -> dict[str, Tensor]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from allotrope.architectures.choose import Speed, choose, choose_recipe
-from allotrope.architectures.chosen import Choice
+from allotrope.architectures.chosen import Choice, with_task_weights
 from allotrope.architectures.text_networks import contenders_for
 from allotrope.config import FixedSettings, Recipe, Settings
 from allotrope.data.examples import Data
@@ -153,6 +153,7 @@ def started(
         new_head=bool(tuning.ready.replaced),
         knows_classes=tuning.ready.knows_classes,
     )
+    network = with_task_weights(network, recipe, data.tasks, reasons)
     name = tuning.source.name
     return start_of(Choice(name, {}, network, recipe, [*tuning.notes, *reasons]), tuning)
 

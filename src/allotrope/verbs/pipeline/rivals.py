@@ -17,6 +17,7 @@ from allotrope.network.rewriting.united import united
 from allotrope.shrinking.stripped import strip
 from allotrope.tasks import Task
 from allotrope.tasks.contract import Answers
+from allotrope.tasks.embedding_head import without_embeddings
 from allotrope.tasks.members import without_members
 from allotrope.tasks.uncertainty import without_log_variances
 from allotrope.training.blend import blended, shares_of_first
@@ -70,7 +71,7 @@ def rivals_of(
         boosted = grown(data, tasks, seed)
     shares = shares_of_first(tasks, validation, boosted.validation, labels)
     together = blended(validation, boosted.validation, shares)
-    raw = without_members(without_log_variances(network))
+    raw = without_members(without_embeddings(without_log_variances(network)))
     halves = {name: (share, 1 - share) for name, share in shares.items()}
     networks = {TREES: boosted.network, TOGETHER: united([raw, boosted.network], halves)}
     answers = {TREES: boosted.validation, TOGETHER: together}
