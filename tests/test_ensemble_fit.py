@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 import time
@@ -12,10 +13,12 @@ import pytest
 
 from allotrope.config import DataOptions
 from allotrope.data import read_data
+from allotrope.errors import AllotropeError, UsageError
 from allotrope.network.reading.read import load
 from allotrope.run import read_record
 from allotrope.training.checkpoints import read
 from quick import fit
+from tested import TESTED
 
 QUICK = {"network": "mlp", "epochs": 2, "threads": 1, "quiet": True, "saliency": False}
 
@@ -114,3 +117,119 @@ def test_a_killed_ensemble_resumes_to_the_same_bits(tmp_path):
         for name, array in weights[1].items():
             np.testing.assert_array_equal(weights[0][name], array, err_msg=name)
     assert resumed.json["ensemble"] == whole.json["ensemble"]
+
+
+@pytest.mark.parametrize("name", TESTED)
+def test_every_framework_trains_members(tmp_path, name):
+    x, side = sides(120)
+    options = {**QUICK, "epochs": 1, "framework": name, "out": tmp_path, "max_drop": 100}
+    run = fit({"picture": x, "side": side}, ensemble=2, flip=True, **options)
+    assert run.json["status"] == "done"
+    forms = [row["form"] for row in run.json["ensemble"]["forms"]]
+    assert forms == ["mirrored", "ensemble", "ensemble-mirrored"]
+    rows = {row["form"]: row for row in run.json["candidates"]}
+    for row in run.json["ensemble"]["forms"]:
+        # What was computed in the framework is what the file answers.
+        assert rows[row["form"]]["test_accuracy"] == pytest.approx(row["test_accuracy"], abs=0.05)
+
+
+def sides(count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Grey pictures [n, 8, 8] that are brighter at the top or at the bottom."""
+    stream = np.random.default_rng(1)
+    side = np.arange(count) % 2
+    x = stream.integers(0, 90, (count, 8, 8)).astype(np.uint8)
+    x[side == 1, :4] += 60
+    x[side == 0, 4:] += 60
+    return x, side
+
+
+KINDS = {"folds": 2, "networks": 1, "soup": 4, "snapshots": 10}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_whatever_members_differ_in_they_are_one_file(tmp_path, kind):
+    options = {**QUICK, "epochs": KINDS[kind], "out": tmp_path, "max_drop": 100}
+    run = fit("digits", ensemble=2, ensemble_of=kind, **options)
+    assert run.json["status"] == "done"
+    starts = [row["start"] for row in run.json["members"]]
+    assert len(starts) == 2 and (starts[0]["network"] == starts[1]["network"]) is (
+        kind != "networks"
+    )
+    own = {"folds": 2, "networks": 1}.get(kind, KINDS[kind] / 2)
+    assert [row["training"]["epochs"] for row in run.json["members"]] == [own, own]
+    assert {row["form"] for row in run.json["candidates"]} == {"", "ensemble"}
+    if kind == "folds":
+        assert sum(start["examples"] for start in starts) == run.json["data"]["train"]
+    assert fit(resume=run.folder, quiet=True).json == run.json
+
+
+def test_one_network_learns_what_all_answer(tmp_path):
+    options = {**QUICK, "epochs": 4, "out": tmp_path, "max_drop": 100}
+    run = fit("digits", ensemble=2, distill=True, **options)
+    (row,) = [row for row in run.json["ensemble"]["forms"] if row["form"] == "distilled"]
+    assert row["test_accuracy"] > 0.85
+    student = run.json["members"][2]
+    assert student["training"]["epochs"] == 8
+    assert student["start"]["recipe"]["label_smoothing"] == 0
+    sizes = {each["form"]: each["size_bytes"] for each in run.json["candidates"]}
+    assert sizes[""] < 0.6 * sizes["ensemble"]
+    assert (
+        "the network that learned the ensemble" in (run.folder / "report.html").read_text().lower()
+    )
+
+
+def test_several_tasks_and_inputs_have_shares_of_their_own(tmp_path):
+    x, side = sides(160)
+    stream = np.random.default_rng(2)
+    rows = {"picture": x, "side": side, "height": side * 3 + stream.normal(size=160)}
+    options = {**QUICK, "network": "auto", "epochs": 2, "out": tmp_path, "max_drop": 100}
+    run = fit(rows, target="side,height", ensemble=2, combine="greedy", **options)
+    facts = run.json["ensemble"]
+    assert facts["way"] == "greedy" and set(facts["shares"]) == {"side", "height"}
+    assert all(sum(shares) == pytest.approx(1) for shares in facts["shares"].values())
+
+
+def test_folds_of_quantities_have_units_of_their_own(tmp_path):
+    stream = np.random.default_rng(3)
+    a = stream.normal(size=300)
+    rows = {"a": a, "b": stream.normal(size=300), "y": 1000 + 50 * a + stream.normal(size=300)}
+    options = {**QUICK, "network": "auto", "epochs": 3, "out": tmp_path, "max_drop": 100}
+    run = fit(rows, target="y", ensemble=2, ensemble_of="folds", **options)
+    means = [row["tasks"][0]["mean"] for row in run.json["ensemble"]["members"]]
+    assert means[0] != means[1]
+    forms = {row["form"]: row for row in run.json["candidates"]}
+    (own,) = [row for row in run.json["ensemble"]["forms"] if row["form"] == "ensemble"]
+    assert forms["ensemble"]["test_metric"] == pytest.approx(own["test_metric"], rel=1e-4)
+
+
+def test_an_ensemble_that_is_too_large_leaves_the_network_alone(tmp_path):
+    run = fit("digits", ensemble=2, max_size="300KB", out=tmp_path, **QUICK)
+    assert run.json["status"] == "done" and run.json["delivered"]["form"] == ""
+    (row,) = [row for row in run.json["candidates"] if row["form"] == "ensemble"]
+    assert "is over 300,000 bytes" in row["reason"]
+    none = fit("digits", ensemble=2, max_size="1KB", out=tmp_path, **QUICK)
+    assert (none.json["status"], none.json["nearest_miss"]["form"]) == ("target-missed", "")
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ({"ensemble": 0}, "ensemble is 0, expected more than 0"),
+        ({"ensemble_of": "folds"}, "--ensemble-of: for an ensemble of two networks or more"),
+        ({"ensemble": 1, "distill": True}, "--distill: for an ensemble of two networks"),
+        ({"ensemble": 2, "ensemble_of": "seed"}, "seeds"),
+        ({"ensemble": 2, "combine": "mean"}, "average"),
+        ({"ensemble": 2, "ensemble_of": "snapshots"}, "1.0 epochs each, and need 5"),
+        ({"ensemble": 5000, "ensemble_of": "folds"}, "cannot be parted into 5000 folds"),
+    ],
+)
+def test_what_cannot_be_an_ensemble_is_refused(tmp_path, asked, said):
+    with pytest.raises(AllotropeError, match=re.escape(said)):
+        fit("digits", out=tmp_path, **{**QUICK, **asked})
+
+
+def test_tables_have_one_kind_of_network(tmp_path):
+    a = np.random.default_rng(4).normal(size=90)
+    rows = {"a": a, "label": (a > 0).astype(int)}
+    with pytest.raises(UsageError, match="there is table_mlp alone"):
+        fit(rows, ensemble=2, ensemble_of="networks", out=tmp_path, **{**QUICK, "network": "auto"})

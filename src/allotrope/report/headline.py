@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from allotrope.measure.choice import CALLED, ENSEMBLES
 from allotrope.report.candidate_rows import CandidateRow, Candidates
 from allotrope.report.formatting import (
     THIN,
@@ -83,7 +84,7 @@ def interval(fraction: float, number: float) -> tuple[float, float]:
 def _sentence(run: Record, candidates: Candidates) -> str:
     if candidates.delivered is not None:
         facts = _facts(candidates.delivered, candidates)
-        return f"{candidates.delivered.name} is delivered: {facts}."
+        return f"{_named(candidates.delivered)} is delivered: {facts}."
     if candidates.nearest_miss is not None:
         facts = _facts(candidates.nearest_miss, candidates)
         return (
@@ -99,6 +100,14 @@ def _sentence(run: Record, candidates: Candidates) -> str:
             reached = verb + _reached(candidates.deciding, value, split)
             return f"The trained network {reached}; no file is delivered."
     return "The run ended before there was anything to deliver."
+
+
+def _named(chosen: CandidateRow) -> str:
+    """The runtime and precision; of an ensemble that it is one."""
+    form = chosen.record.text("form")
+    if form not in ENSEMBLES:
+        return chosen.name
+    return f"{capitalized(CALLED[form])} in {chosen.name}"
 
 
 def _reached(deciding: Judged, value: float, split: str) -> str:

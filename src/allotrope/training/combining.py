@@ -11,7 +11,7 @@ import numpy as np
 from allotrope.tasks import Task
 from allotrope.tasks.contract import Answers, Labels
 from allotrope.tasks.means import labelled
-from allotrope.training.greedy_selection import greedy_shares, mean_of
+from allotrope.training.greedy_selection import greedy_shares, mean_of, standing
 from allotrope.training.paired_gain import paired_gain
 from allotrope.training.stacking import stacked_shares
 
@@ -106,6 +106,7 @@ def _mean(
 def _tried(task: Task, members: Sequence[Answers], labels: Labels) -> list[dict[str, Any]]:
     """A row for each way, one of them the `chosen` one."""
     plain = mean_of(members, plain_shares(task, members, labels))
+    least = -standing(task, plain, labels)[1]
     rows: list[dict[str, Any]] = []
     best, most = AVERAGE, 0.0
     for way in WAYS:
@@ -114,11 +115,12 @@ def _tried(task: Task, members: Sequence[Answers], labels: Labels) -> list[dict[
             continue
         answers = _across_halves(task, members, labels, way)
         gain = paired_gain(task, answers, [plain], labels)
-        rows.append(
-            {"way": way, "validation_metric": task.answered(answers, labels), **asdict(gain)}
-        )
-        # One that is better by less than chance gives is not better.
-        if gain.points > max(most, gain.deviation):
+        loss = -standing(task, answers, labels)[1]
+        value = task.answered(answers, labels)
+        rows.append({"way": way, "validation_metric": value, "loss": loss, **asdict(gain)})
+        # One that is better by what chance gives is not better, nor one that is sure of what is
+        # wrong: answers are probabilities too.
+        if gain.is_sure and gain.points > most and loss <= least:
             best, most = way, gain.points
     return [{**row, "chosen": row["way"] == best} for row in rows]
 

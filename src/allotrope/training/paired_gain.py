@@ -59,7 +59,7 @@ def paired_gain(
 def _gain(task: Task, answers: Answers, others: Sequence[Answers], labels: Labels) -> float:
     metric = task.metric
     reference = float(np.mean([task.answered(each, labels) for each in others]))
-    return -metric.drop(reference, task.answered(answers, labels))
+    return -metric.drop(reference, task.answered(answers, labels)) + 0.0  # no minus before nothing
 
 
 def _resamples(answers: Answers, compared: int, seed: int) -> Iterator[np.ndarray]:

@@ -143,7 +143,8 @@ class EnsembleRun:
 
 def _plan_in_words(options: FitOptions, plan: Plan) -> str:
     """How many members there are to be, and for how long each learns."""
-    count, recipe, kind = options.ensemble or 1, plan.recipe, options.ensemble_of
+    # What the choice of settings took of the first one's budget is taken from it alone.
+    count, recipe, kind = options.ensemble or 1, plan.start.recipe, options.ensemble_of
     trainings = 1 if kind in OF_ONE_RUN else count
     times = []
     if recipe.budget is not None:

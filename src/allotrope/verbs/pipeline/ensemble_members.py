@@ -49,6 +49,11 @@ class Making:
         """The seed of its weights, order and augmentation; the first has that of the run."""
         return seeds_of_members(self.plan.recipe.seed, self.number)[-1]
 
+    @property
+    def budget(self) -> float | None:
+        """The whole budget: settings were chosen in that of the first, which has the rest."""
+        return self.plan.start.recipe.budget
+
 
 @dataclass(frozen=True)
 class MemberPlan:
@@ -71,7 +76,7 @@ def of_seeds(making: Making) -> MemberPlan:
     """Other initial weights, order and augmentation; of a network from a file the last two."""
     plan = making.plan
     if making.number > 1:
-        recipe = replace(plan.recipe, seed=making.seed)
+        recipe = replace(plan.recipe, seed=making.seed, budget=making.budget)
         plan = replace(plan, start=_begun_anew(making), recipe=recipe)
     return MemberPlan(making.number, plan, plan.data)
 
@@ -129,7 +134,7 @@ def of_networks(making: Making) -> MemberPlan:
         plan.data,
         name,
         {"flip": plan.recipe.flip, **making.asked.recipe},
-        budget=plan.recipe.budget,
+        budget=making.budget,
         epochs=making.asked.epochs,
         seed=making.seed,
         members=making.asked.members,
