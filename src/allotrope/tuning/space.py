@@ -76,6 +76,11 @@ def _classes(subject: Tunable) -> bool:
     return any(task.kind == "classification" for task in subject.data.tasks)
 
 
+def _of_one_loss(subject: Tunable) -> bool:
+    """Steps without a scale of their own suit one loss of classes; others, and sums, they upset."""
+    return [task.kind for task in subject.data.tasks] == ["classification"]
+
+
 def _changed_in_training(subject: Tunable) -> bool:
     """Rows of a table alone are learned as they are."""
     return any(each.kind != "table" for each in subject.data.inputs)
@@ -85,7 +90,7 @@ SPACE: Sequence[tuple[Setting, Callable[[Tunable], bool]]] = (
     (Setting("learning_rate", 1.0, low=0.2, high=5.0, factor=True), _always),
     (Setting("weight_decay", 1.0, low=0.1, high=10.0, factor=True), _always),
     (Setting("batch_size", 1.0, (0.5, 1.0, 2.0), factor=True), _always),
-    (Setting("optimizer", None, ("nesterov", "adamw")), _always),
+    (Setting("optimizer", None, ("nesterov", "adamw")), _of_one_loss),
     (Setting("schedule", None, ("one-cycle", "cosine")), _always),
     (Setting("warmup", None, low=0.0, high=0.4), _always),
     (Setting("width", 1.0, (0.5, 0.7, 1.0, 1.4, 2.0), factor=True), _wide),
