@@ -123,10 +123,13 @@ def _why_not(error: Exception) -> str | None:
 
 
 def _may_come_back(error: Exception) -> bool:
-    """Whether to ask again is of use: a wrong URL or another version stays what it is."""
-    from sqlalchemy.exc import ArgumentError, NoSuchModuleError
+    """Whether to ask again is of use: a server comes back, a broken file does not."""
+    from optuna.exceptions import StorageInternalError
+    from sqlalchemy.exc import InterfaceError, OperationalError
 
-    return not isinstance(error, (ArgumentError, NoSuchModuleError)) and not _is_of_version(error)
+    if isinstance(error, StorageInternalError):
+        return isinstance(error.__cause__, (InterfaceError, OperationalError))
+    return isinstance(error, (InterfaceError, OperationalError, OSError))
 
 
 def _is_of_version(error: Exception) -> bool:
