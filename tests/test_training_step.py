@@ -83,10 +83,10 @@ def trained(network, plan, name, **settings):
     return trainer.weights()
 
 
-def assert_same(network, weights, expected, tolerance=2e-5, least=1e-4):
+def assert_same(network, weights, expected, tolerance=2e-5):
     for key in network.trainable:
         moved = np.abs(expected[key] - network.weights[key]).max()
-        assert moved > least, f"{key} has not moved, so nothing is compared"
+        assert moved > 1e-4, f"{key} has not moved, so nothing is compared"
         assert np.abs(weights[key] - expected[key]).max() < tolerance * max(1.0, moved), key
 
 
@@ -94,10 +94,10 @@ def assert_same(network, weights, expected, tolerance=2e-5, least=1e-4):
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 def test_every_optimizer_makes_the_canonical_step(network, name, optimizer, decay_kind):
     plan = planned(network, replace(RECIPE, optimizer=optimizer, decay_kind=decay_kind), np.ones(4))
-    # At these rates LARS moves weights by a thousandth of others.
-    least = 1e-5 if optimizer == "lars" else 1e-4
-    own, expected = trained(network, plan, name), by_hand(network, plan, name)
-    assert_same(network, own, expected, least=least)
+    # At these rates some move weights by little beside others.
+    faster = {"lars": 300.0, "adafactor": 20.0}.get(optimizer, 1.0)
+    plan = replace(plan, learning_rate_scale=dict.fromkeys(network.trainable, faster))
+    assert_same(network, trained(network, plan, name), by_hand(network, plan, name))
 
 
 @pytest.mark.parametrize(

@@ -166,6 +166,13 @@ class Recipe:
     lookahead: int | None = None
     accumulate: int | None = None
     centralize: bool | None = None
+    l1: float | None = None
+    max_norm: float | None = None
+    r_drop: float | None = None
+    spatial_dropout: float | None = None
+    drop_block: float | None = None
+    drop_connect: float | None = None
+    stochastic_depth: float | None = None
     average: float | None = None
     augmentation: str = "light"
     flip: bool | None = None

@@ -54,7 +54,8 @@ class OptimizerOptions:
 
     `decoupled`: weight decay multiplies the weight instead of being added to the gradient.
     `lookahead`: slow weights follow every so many steps, 0 for none. `accumulate`: so many
-    gradients make a step. `centralize`: the mean is taken out of the gradient of each row.
+    gradients make a step. `centralize`: the mean is taken out of the gradient of each row. `l1` is
+    added to the gradient of layers in the direction of the weight; `max_norm` bounds their rows.
     """
 
     name: str
@@ -65,11 +66,14 @@ class OptimizerOptions:
     lookahead: int = 0
     accumulate: int = 1
     centralize: bool = False
+    l1: float = 0.0
+    max_norm: float | None = None
 
     @property
     def wrapped(self) -> bool:
         """Whether something goes around the rule."""
-        return bool(self.lookahead or self.accumulate > 1 or self.centralize)
+        around = self.lookahead or self.accumulate > 1 or self.centralize
+        return bool(around or self.l1 or self.max_norm is not None)
 
 
 class Optimizer(Protocol):

@@ -11,6 +11,8 @@ from allotrope.frameworks.contract import Arrays, Framework, Loss, Trainer
 from allotrope.inputs.mixture import Mixture
 from allotrope.network.network import Network
 from allotrope.network.rewriting.blending import with_blending
+from allotrope.network.rewriting.dropping import Dropping, with_dropping
+from allotrope.tasks.agreeing_halves import agreeing_loss
 from allotrope.training.plan import plan_for
 
 
@@ -34,15 +36,30 @@ def trainer_for(
     plan = plan_for(network, recipe, data.tasks, data.train.columns)
     if loss is not None:
         plan = replace(plan, loss=loss)
+    if recipe.r_drop:
+        plan = replace(plan, loss=agreeing_loss(plan.loss, data.tasks, recipe.r_drop))
     return framework.trainer(training_form(network, data, recipe), plan, settings)
 
 
 def training_form(network: Network, data: Data, recipe: Recipe) -> Network:
-    """The network as it takes the batches of `Batches(data, recipe)`; itself if nothing is mixed.
+    """The network as it takes the batches of `Batches(data, recipe)`, and drops what is dropped.
 
-    Raises: UsageError if it cannot blend what they leave to it.
+    Itself if nothing is mixed or dropped by more than single features.
+
+    Raises: UsageError if it cannot blend what they leave to it, or has nothing to drop so.
     """
-    return with_blending(network, Mixing(data.inputs, recipe).within)
+    blending = with_blending(network, Mixing(data.inputs, recipe).within)
+    return with_dropping(blending, dropping_of(recipe))
+
+
+def dropping_of(recipe: Recipe) -> Dropping:
+    """What a recipe drops of a network, beside its own dropout."""
+    return Dropping(
+        channels=recipe.spatial_dropout or 0.0,
+        blocks=recipe.drop_block or 0.0,
+        branches=recipe.stochastic_depth or 0.0,
+        weights=recipe.drop_connect or 0.0,
+    )
 
 
 def unmixed(data: Data, recipe: Recipe, inputs: Arrays) -> Arrays:

@@ -14,6 +14,7 @@ from allotrope.frameworks import framework as find_framework
 from allotrope.frameworks.contract import Arrays, Batch
 from allotrope.network.network import Network
 from allotrope.progress import Progress
+from allotrope.tasks.agreeing_halves import doubled
 from allotrope.tasks.several import trained_by
 from allotrope.training.checkpoints import BEST, Checkpoints
 from allotrope.training.learner import trainer_for, unmixed
@@ -71,10 +72,10 @@ class Underway:
         return Pace(steps, self.recipe.budget, elapsed=elapsed, progress=progress)
 
     def taught(self, batch: Batch) -> Batch:
-        """The batch as the teacher gives it, if there is one."""
-        if self._teaching is None:
-            return batch
-        return self._teaching.teach(batch, self.trainer.evaluate)
+        """The batch as the teacher gives it, if there is one; twice if halves are to agree."""
+        if self._teaching is not None:
+            batch = self._teaching.teach(batch, self.trainer.evaluate)
+        return doubled(batch) if self.recipe.r_drop else batch
 
     def answers(self, inputs: Arrays) -> Arrays:
         """What the network that learns answers now to examples as they are."""

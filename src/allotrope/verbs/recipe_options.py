@@ -132,6 +132,49 @@ RECIPE = (
         recipe=True,
     ),
     Option(
+        "l1",
+        "the strength of the sum of absolute weights of layers (L1).",
+        range=ABOVE_0,
+        recipe=True,
+    ),
+    Option(
+        "max_norm",
+        "how long the weights of a unit may be together; 3 is usual.",
+        range=ABOVE_0,
+        recipe=True,
+    ),
+    Option(
+        "r_drop",
+        "see each example twice, and ask both answers to agree, by so much (R-Drop); 1 is usual.",
+        range=ABOVE_0,
+        recipe=True,
+    ),
+    Option(
+        "spatial_dropout",
+        "the share of channels that are dropped in front of convolutions.",
+        range=BELOW_1,
+        recipe=True,
+    ),
+    Option(
+        "drop_block",
+        "the share of places that are dropped there, in squares of 7 x 7 (DropBlock).",
+        range=BELOW_1,
+        recipe=True,
+    ),
+    Option(
+        "drop_connect",
+        "the share of the weights of dense layers that are dropped (DropConnect).",
+        range=BELOW_1,
+        recipe=True,
+    ),
+    Option(
+        "stochastic_depth",
+        "the share of examples for which the last residual branch is left out, and fewer of those "
+        "before (stochastic depth).",
+        range=BELOW_1,
+        recipe=True,
+    ),
+    Option(
         "activation",
         "that of a network of allotrope.networks, in the place of its own: "
         f"{', '.join(ACTIVATIONS)}.",

@@ -17,8 +17,10 @@ from allotrope.training.optimizers.wrappers import (
     SLOW,
     SUM,
     accumulated,
+    bounded,
     centralized,
     looked_ahead,
+    with_l1,
 )
 
 
@@ -39,6 +41,8 @@ def optimizer_of(recipe: Recipe) -> OptimizerRule:
         lookahead=recipe.lookahead or 0,
         accumulate=recipe.accumulate or 1,
         centralize=bool(recipe.centralize),
+        l1=recipe.l1 or 0.0,
+        max_norm=recipe.max_norm,
     )
     return OptimizerRule(options)
 
@@ -57,7 +61,8 @@ class OptimizerRule:
     @property
     def by_shape(self) -> bool:
         """Whether the axes of a weight count, or slots have other shapes than it."""
-        return self.kind.by_shape or self.options.centralize
+        rows = self.options.centralize or self.options.max_norm is not None
+        return self.kind.by_shape or rows
 
     @property
     def delivers_another(self) -> bool:
@@ -100,6 +105,8 @@ class OptimizerRule:
         """
         if self.options.centralize:
             gradient = centralized(p, gradient)
+        if self.options.l1:
+            gradient = with_l1(p, gradient, weight, self.options.l1)
         at = AtStep(p, self.options, weight, gradient, slots, learning_rate, decay, step)
         if self.options.accumulate == 1:
             return self._looking_ahead(at)
@@ -124,4 +131,7 @@ class OptimizerRule:
                 at = replace(at, weight=p.multiply(at.weight, 1 - at.rate * decay))
             else:
                 at = replace(at, gradient=p.add(at.gradient, p.multiply(at.weight, decay)))
-        return self.kind.update(at)
+        weight, slots = self.kind.update(at)
+        if self.options.max_norm is not None:
+            weight = bounded(p, weight, self.options.max_norm)
+        return weight, slots

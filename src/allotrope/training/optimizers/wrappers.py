@@ -1,4 +1,7 @@
-"""What goes around any optimizer: centralized gradients, gradients of several steps, Lookahead."""
+"""What goes around any optimizer.
+
+Centralized gradients, L1, bounded rows, gradients of several steps, Lookahead.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,8 @@ from allotrope.training.optimizers.at_step import AtStep, Changed, Slots
 
 LOOKAHEAD_SHARE = 0.5
 """How far slow weights go toward the fast ones (Zhang et al. 2019)."""
+_LEAST = 1e-12
+"""Of what is divided by."""
 SUM, SLOW = "accumulated", "slow"
 Inner = Callable[[Any, Slots, Any], Changed]
 """inner(gradient, slots, step) -> weight and slots of the optimizer that is wrapped."""
@@ -23,6 +28,22 @@ def centralized(p: Any, gradient: Any) -> Any:
     if rank < 2:
         return gradient
     return p.subtract(gradient, p.mean(gradient, tuple(range(1, rank)), True))
+
+
+def with_l1(p: Any, gradient: Any, weight: Any, strength: float) -> Any:
+    """The gradient of the loss and strength * sum |w|, of layers (Tibshirani 1996)."""
+    if len(p.shape(weight)) < 2:
+        return gradient
+    return p.add(gradient, p.multiply(p.sign(weight), strength))
+
+
+def bounded(p: Any, weight: Any, most: float) -> Any:
+    """The weight with no row of a layer, which makes one unit, longer (Srivastava et al. 2014)."""
+    rank = len(p.shape(weight))
+    if rank < 2:
+        return weight
+    length = p.sqrt(p.sum(p.multiply(weight, weight), tuple(range(1, rank)), True))
+    return p.multiply(weight, p.divide(p.minimum(length, most), p.maximum(length, _LEAST)))
 
 
 def accumulated(at: AtStep, count: int, inner: Inner) -> Changed:
