@@ -21,7 +21,8 @@ from typing import Any
 import numpy as np
 
 import allotrope
-from allotrope.measure.choice import ENSEMBLE, IN_MIRROR, MIRRORED
+from allotrope.delivery.finished import finished
+from allotrope.measure.choice import ENSEMBLE, IN_MIRROR, MIRRORED, WITH_TREES
 from allotrope.run_words import inside
 from allotrope.runtimes import runtime
 from allotrope.tasks import task_of
@@ -33,11 +34,13 @@ RUNTIMES = ("onnxruntime", "openvino")
 COMPARED = 1000
 """So many test examples are asked of the file and of each member."""
 FORMS = (MIRRORED, ENSEMBLE, IN_MIRROR, "distilled")
+"""Those whose gain run.json has; what trees add to an ensemble of a table stands in its row."""
 HEADER = (
     "data, seed",
     "mean member",
     "best member",
     *FORMS,
+    "with trees",
     "delivered",
     "size of one, of all (kB)",
     "ms of one, of all",
@@ -57,9 +60,9 @@ def source(name: str, data: Path, scratch: Path) -> tuple[Path, dict[str, Any]]:
 
 
 def members_mean(
-    folder: Path, record: Mapping[str, Any], inputs: dict[str, np.ndarray]
+    folder: Path, record: Mapping[str, Any], data: Any, name: str, scratch: Path
 ) -> np.ndarray:
-    """The weighted mean of the members' answers, each from its own checkpoint."""
+    """The weighted mean of the members' answers, each of a file of its own in the same runtime."""
     facts = record["ensemble"]
     answers = []
     for number, row in enumerate(facts["members"], 1):
@@ -68,21 +71,24 @@ def members_mean(
         assert best is not None
         network = as_saved(own / "start.onnx").with_weights(best.arrays)
         task = task_of(row["tasks"][0])
-        raw = in_batches(lambda x, one=network: one.run(x, framework="pytorch"), inputs)
-        answers.append(task.answers(raw[task.name]))
+        file = scratch / f"member-{number}.onnx"
+        finished(network, data.inputs, [task]).save(file)
+        session = runtime(name).open(file, "float32", 1)
+        answers.append(in_batches(session.run, few_of(data))[task.name].astype(np.float64))
     return np.average(answers, axis=0, weights=facts["shares"][facts["task"]])
 
 
-def apart(folder: Path, record: Mapping[str, Any], inputs: dict[str, np.ndarray]) -> str:
+def apart(folder: Path, record: Mapping[str, Any], data: Any) -> str:
     """The largest difference of the file's answers in each runtime."""
     rows = [row for row in record["candidates"] if row["form"] == ENSEMBLE]
     if not rows or record["ensemble"]["way"] == "vote":
         return "-"
-    expected = members_mean(folder, record, inputs)
     said = []
     for name in RUNTIMES:
+        with tempfile.TemporaryDirectory() as scratch:
+            expected = members_mean(folder, record, data, name, Path(scratch))
         session = runtime(name).open(folder / rows[0]["file"], "float32", 1)
-        answers = in_batches(session.run, inputs)[record["ensemble"]["task"]]
+        answers = in_batches(session.run, few_of(data))[record["ensemble"]["task"]]
         said.append(f"{name} {np.abs(answers - expected).max():.1e}")
     return ", ".join(said)
 
@@ -94,6 +100,12 @@ def gained(row: Mapping[str, Any] | None, text: Any) -> str:
     gains = [row["over_mean"], row["over_best"]]
     said = [f"{one['points']:+.2f} ({one['low']:+.2f} to {one['high']:+.2f})" for one in gains]
     return f"{text(row['test_metric'])}, {' and '.join(said)}"
+
+
+def with_trees(record: Mapping[str, Any], task: Any) -> str:
+    """The test metric of ensemble and trees together."""
+    rows = [row for row in inside(record["candidates"]) if row["form"] == WITH_TREES]
+    return task.metric_text(rows[0]["test_metric"]) if rows else "-"
 
 
 def costs(record: Mapping[str, Any], figure: Any) -> str:
@@ -110,7 +122,7 @@ def costs(record: Mapping[str, Any], figure: Any) -> str:
     return ", ".join(cells)
 
 
-def row_of(title: str, folder: Path, inputs: dict[str, np.ndarray]) -> list[str]:
+def row_of(title: str, folder: Path, data: Any) -> list[str]:
     """A run as cells of the table."""
     record = json.loads((folder / "run.json").read_text())
     facts = inside(record["ensemble"])
@@ -123,10 +135,11 @@ def row_of(title: str, folder: Path, inputs: dict[str, np.ndarray]) -> list[str]
         task.metric_text(float(np.mean(own))),
         task.metric_text(own[facts["best"] - 1]),
         *(gained(forms.get(form), task.metric_text) for form in FORMS),
+        with_trees(record, task),
         f"{delivered.get('form') or 'one network'} {delivered.get('precision', '')}",
         costs(record, lambda row: row["size_bytes"] / 1e3),
         costs(record, lambda row: row["latency_ms"]["median"]),
-        apart(folder, record, inputs),
+        apart(folder, record, data),
     ]
 
 
@@ -136,7 +149,7 @@ def main(asked: argparse.Namespace) -> list[list[str]]:
     with tempfile.TemporaryDirectory() as scratch:
         for name in asked.sets:
             path, options = source(name, Path(asked.data), Path(scratch))
-            few = few_of(allotrope.read(path, **options))
+            data = allotrope.read(path, **options)
             for seed in range(asked.seeds):
                 run = allotrope.fit(
                     path,
@@ -147,7 +160,7 @@ def main(asked: argparse.Namespace) -> list[list[str]]:
                     out=asked.out,
                     **options,
                 )
-                rows.append(row_of(f"{name}, {seed}", run.folder, few))
+                rows.append(row_of(f"{name}, {seed}", run.folder, data))
                 print(" | ".join(rows[-1]), flush=True)
     return rows
 

@@ -200,6 +200,10 @@ def test_folds_of_quantities_have_units_of_their_own(tmp_path):
     forms = {row["form"]: row for row in run.json["candidates"]}
     (own,) = [row for row in run.json["ensemble"]["forms"] if row["form"] == "ensemble"]
     assert forms["ensemble"]["test_metric"] == pytest.approx(own["test_metric"], rel=1e-4)
+    shares = forms["ensemble-and-trees"]["network_shares"]
+    assert 0 <= shares["y"] <= 1
+    errors = [forms[form]["validation_metric"] for form in ("ensemble", "trees")]
+    assert forms["ensemble-and-trees"]["validation_metric"] <= min(errors) * 1.001
 
 
 def test_an_ensemble_that_is_too_large_leaves_the_network_alone(tmp_path):

@@ -262,3 +262,24 @@ def test_measurement_says_how(measured):
     how = measurement(3, Turns(rounds=2, seconds=0.5))
     said = {"threads": 3, "rounds": 2, "batch": 64, "seconds_per_round": 0.5}
     assert said.items() <= how.items()
+
+
+def test_a_form_of_its_own_may_be_made_by_a_quantizer(tmp_path):
+    whole, float32 = tmp_path / "whole.onnx", tmp_path / "float32.onnx"
+    classifier().save(whole)
+    split = labelled(classifier(), 40, seed=3)
+    every = [
+        Candidate("onnxruntime", "float32", float32, "several", source=whole, quantizer=""),
+        Candidate(
+            "onnxruntime",
+            "int8",
+            tmp_path / "int8.onnx",
+            "several",
+            source=whole,
+            quantizer="onnxruntime",
+        ),
+    ]
+    rows = measure(every, split.inputs, {"validation": split}, threads=1, turns=BRIEF)
+    assert [row["form"] for row in rows] == ["several", "several"]
+    assert rows[1]["size_bytes"] < 0.8 * rows[0]["size_bytes"]
+    assert rows[0]["validation_metric"] == 1.0

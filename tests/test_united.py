@@ -101,3 +101,9 @@ def test_a_vote_is_in_the_file_too(members, tmp_path, name):
     votes = [np.eye(4)[each.argmax(axis=1)] for each in answered(members, x)]
     answers = in_runtime(name, whole, x, tmp_path)
     assert np.abs(answers - np.mean(votes, axis=0)).max() <= PRECISE
+
+
+def test_no_two_nodes_have_one_name_as_quantizers_need(members):
+    whole = in_mirror(united(members, {"probabilities": SHARES}), {"image": 2})
+    names = [node.name for node in whole.graph.nodes]
+    assert len(names) == len(set(names)) and all(names)

@@ -54,8 +54,8 @@ class Split:
 class Candidate:
     """One file in one runtime at one precision.
 
-    `source` is the file from which it must be made: by the quantizer that `form` names, or without
-    one as it is, stripped. `facts` are what else its row is to say.
+    `source` is the file from which it must be made: by the `quantizer`, or that which `form` names,
+    or without one as it is, stripped. `facts` are what else its row is to say.
     """
 
     runtime: str
@@ -65,6 +65,14 @@ class Candidate:
     baseline: bool = False
     source: Path | None = None
     facts: Mapping[str, Any] = field(default_factory=dict)
+    quantizer: str | None = None
+
+    @property
+    def method(self) -> str:
+        """The quantizer by which it must be made; nothing if it is there, or is made by none."""
+        if self.source is None:
+            return ""
+        return self.form if self.quantizer is None else self.quantizer
 
     @property
     def row(self) -> dict[str, Any]:
@@ -208,7 +216,7 @@ def measure(
 
 def _to_strip(candidates: Sequence[Candidate]) -> dict[Path, Path]:
     """The files that are another as it is, stripped, each with that other."""
-    return {one.file: one.source for one in candidates if one.source is not None and not one.form}
+    return {one.file: one.source for one in candidates if one.source is not None and not one.method}
 
 
 class _Stage:
@@ -246,34 +254,33 @@ class _Stage:
         self._each(load)
 
     def quantize(self, calibration: str, scratch: Path, stack: ExitStack) -> None:
-        """Makes the int8 files, a worker a quantizer, while the runtimes are being imported.
+        """Makes the int8 files, a worker a file, while the runtimes are being imported.
 
         As the quantizers wrote them they lie in `scratch`.
         """
-        quantizers: dict[str, WorkerProcess] = {}
+        quantizers: dict[Path, WorkerProcess] = {}
         for candidate in self._candidates:
-            to_make = candidate.source is not None and candidate.form
-            if to_make and candidate.form not in quantizers:
+            if candidate.method and candidate.file not in quantizers:
                 process = WorkerProcess(MEASURING, self._threads, self._workers[0].patience)
-                worker = quantizers[candidate.form] = stack.enter_context(process)
+                worker = quantizers[candidate.file] = stack.enter_context(process)
                 files = {
                     "source": str(candidate.source),
-                    "named": str(named_file(scratch, candidate.form)),
+                    "named": str(named_file(scratch, _name_of(candidate))),
                     "target": str(candidate.file),
                 }
-                worker.send("quantize", method=candidate.form, calibration=calibration, **files)
+                worker.send("quantize", method=candidate.method, calibration=calibration, **files)
         failures = {}
-        for form, worker in quantizers.items():
+        for file, worker in quantizers.items():
             try:
                 worker.receive()
             except WorkerError as error:
-                failures[form] = f"not quantized: {error}"
+                failures[file] = f"not quantized: {error}"
             worker.close()
 
         def loaded(candidate: Candidate, worker: WorkerProcess, row: dict[str, Any]) -> None:
             worker.receive()
-            if candidate.form in failures:
-                raise WorkerError(failures[candidate.form])
+            if candidate.file in failures:
+                raise WorkerError(failures[candidate.file])
 
         self._each(loaded)
 
@@ -333,6 +340,13 @@ class _Stage:
                     action(candidate, worker, row)
                 except WorkerError as error:
                     row["reason"] = str(error)
+
+
+def _name_of(candidate: Candidate) -> str:
+    """The form; of a form that no quantizer is called by, the quantizer behind it."""
+    if candidate.quantizer is None:
+        return candidate.form
+    return f"{candidate.form}-{candidate.quantizer}"
 
 
 def named_file(folder: Path, form: str) -> Path:

@@ -19,13 +19,15 @@ the mean of what both answer."""
 ENSEMBLE, MIRRORED, IN_MIRROR = "ensemble", "mirrored", "ensemble-mirrored"
 """Forms of several answers: of an ensemble's members, of one network to an example as it is and
 mirrored, and of the ensemble to these."""
-ENSEMBLES = (ENSEMBLE, MIRRORED, IN_MIRROR)
+WITH_TREES = "ensemble-and-trees"
+ENSEMBLES = (ENSEMBLE, MIRRORED, IN_MIRROR, WITH_TREES)
 CALLED = {
     TREES: "the boosted trees",
     TOGETHER: "network and trees together",
     ENSEMBLE: "the ensemble",
     MIRRORED: "the network with its mirrored answer",
     IN_MIRROR: "the ensemble with its mirrored answer",
+    WITH_TREES: "the ensemble and trees together",
 }
 ALONE = {
     "soup": "the mean of the members' weights",

@@ -59,5 +59,6 @@ def _mean_of_halves(draft: Draft, value: Value, answers: str) -> None:
     lengths = draft.constant(f"{value.name}.halves", np.array([2, -1, size], np.int64))
     halves = draft.add("Reshape", [answers, lengths], f"{value.name}.apart")
     over = draft.constant(f"{value.name}.over", np.array([0], np.int64))
-    node = Node("ReduceMean", (halves, over), (value.name,), {"keepdims": 0}, f"{value.name}.mean")
-    draft.put(node)
+    # No other node has this name: quantizers refuse two of one.
+    name = f"{value.name}.of_halves"
+    draft.put(Node("ReduceMean", (halves, over), (value.name,), {"keepdims": 0}, name))

@@ -103,7 +103,7 @@ def _rival(
         network = in_mirror(network, axes)
     network = with_columns(network, tasks=[task.facts() for task in tasks])
     facts = {"members": [each.number for each in used]}
-    return Rival(form, network, tasks, facts, everywhere=True)
+    return Rival(form, network, tasks, facts, everywhere=True, answers=answers)
 
 
 def _united(used: Sequence[Member], combination: Combination, data: Data) -> Network:

@@ -33,7 +33,13 @@ from allotrope.training.loop import Trained, train
 from allotrope.training.teach import Teaching
 from allotrope.verbs.pipeline.explaining import Explaining
 from allotrope.verbs.pipeline.planning import Among, Plan
-from allotrope.verbs.pipeline.rivals import Rival, rivals_of, trees_in_words, with_rivals
+from allotrope.verbs.pipeline.rivals import (
+    Rival,
+    joined_by_trees,
+    rivals_of,
+    trees_in_words,
+    with_rivals,
+)
 
 
 @dataclass(frozen=True)
@@ -207,6 +213,7 @@ def measured(
     among = among or Among()
     network = finished(scored.trained.network, data.inputs, scored.tasks)
     rivals = [*(_rivals(scored, threads) if beside_trees else []), *others]
+    rivals += joined_by_trees(rivals, data)
     rows = measure_candidates(
         network,
         data.taken("train"),

@@ -10,8 +10,16 @@ from typing import Any
 from allotrope.data.examples import Data
 from allotrope.delivery.finished import finished
 from allotrope.measure.candidates import Candidate
-from allotrope.measure.choice import DECIDING, ENSEMBLES, TOGETHER, TREES
+from allotrope.measure.choice import (
+    DECIDING,
+    ENSEMBLE,
+    ENSEMBLES,
+    TOGETHER,
+    TREES,
+    WITH_TREES,
+)
 from allotrope.measure.machine import cores
+from allotrope.network.columns import with_columns
 from allotrope.network.network import Network
 from allotrope.network.rewriting.united import united
 from allotrope.shrinking.stripped import strip
@@ -22,8 +30,12 @@ from allotrope.tasks.members import without_members
 from allotrope.tasks.uncertainty import without_log_variances
 from allotrope.training.blend import blended, shares_of_first
 from allotrope.training.boosting import grown
+from allotrope.training.greedy_selection import mean_of
+from allotrope.training.stacking import stacked_shares
 
 FOLDER = "candidates"
+UNROUNDED = ""
+"""The quantizer of a file that is made by none."""
 NETWORK = "network"
 RUNTIME = "onnxruntime"
 """The runtime that computes ONNX's trees."""
@@ -39,7 +51,8 @@ ROWS, ALL_ROWS = "learned_rows", "training_rows"
 class Rival:
     """A finished network of a form of its own; `tasks` have what was settled on its answers.
 
-    `everywhere`: every runtime computes it, which trees only one does.
+    `everywhere`: every runtime computes it, which trees only one does. `answers` are those to
+    validation data, in the user's terms by task.
     """
 
     form: str
@@ -47,6 +60,7 @@ class Rival:
     tasks: tuple[Task, ...]
     facts: Mapping[str, Any] = field(default_factory=dict)
     everywhere: bool = False
+    answers: Mapping[str, Answers] = field(default_factory=dict)
 
 
 def rivals_of(
@@ -84,8 +98,38 @@ def rivals_of(
         # Thresholds and temperature are those that suit its own answers.
         settled = [task.settled(answers[form][task.name], labels[task.name]) for task in tasks]
         ended = finished(one, data.inputs, settled)
-        rivals.append(Rival(form, ended, tuple(settled), facts[form]))
+        told = {task.name: task.answers(answers[form][task.name]) for task in settled}
+        rivals.append(Rival(form, ended, tuple(settled), facts[form], answers=told))
     return rivals
+
+
+def joined_by_trees(rivals: Sequence[Rival], data: Data) -> list[Rival]:
+    """The ensemble with trees as one more member, if there are both.
+
+    Each counts as is best on validation data: with two there is one number to be found.
+    """
+    by_form = {rival.form: rival for rival in rivals}
+    if ENSEMBLE not in by_form or TREES not in by_form:
+        return []
+    several = by_form[ENSEMBLE], by_form[TREES]
+    labels = data.validation.columns
+    shares = {
+        task.name: stacked_shares(
+            task, [each.answers[task.name] for each in several], labels[task.name]
+        )
+        for task in data.tasks
+    }
+    tasks = tuple(
+        task.settled_by(
+            mean_of([each.answers[task.name] for each in several], shares[task.name]),
+            labels[task.name],
+        )
+        for task in several[0].tasks
+    )
+    network = united([each.network for each in several], shares)
+    network = with_columns(network, tasks=[task.facts() for task in tasks])
+    facts = {SHARES: {name: own[0] for name, own in shares.items()}}
+    return [Rival(WITH_TREES, network, tasks, facts)]
 
 
 def with_rivals(
@@ -94,23 +138,40 @@ def with_rivals(
     """The candidates of a network, and a file for each rival."""
 
     def candidates(folder: Path) -> list[Candidate]:
-        own, others = among(folder), []
-        # Where the network itself is tried, so is what is made of several of them.
-        whole = [(each.runtime, each.precision) for each in own if _is_whole(each)]
+        own, others = among(folder), list[Candidate]()
         for rival in rivals:
             path = folder / FOLDER / f"{rival.form}.onnx"
             rival.network.save(path)
+            if rival.everywhere:
+                others += _everywhere(rival, path, own)
+                continue
             strip(path, path)
-            for runtime, precision in whole if rival.everywhere else [(RUNTIME, "float32")]:
-                others.append(Candidate(runtime, precision, path, rival.form, facts=rival.facts))
+            others.append(Candidate(RUNTIME, "float32", path, rival.form, facts=rival.facts))
         return [*own, *others]
 
     return candidates
 
 
-def _is_whole(candidate: Candidate) -> bool:
-    """Whether its file is the network itself, made by no quantizer, and may be delivered."""
-    return not candidate.form and not candidate.baseline
+def _everywhere(rival: Rival, path: Path, own: Sequence[Candidate]) -> list[Candidate]:
+    """Where the network itself is tried, so is what is made of several: in float, and in int8.
+
+    Of int8 files one in each runtime, by the quantizer that the network's last one there is by.
+    """
+    float32 = path.with_name(f"{rival.form}-float32.onnx")
+    others = [
+        Candidate(
+            each.runtime, each.precision, float32, rival.form, False, path, rival.facts, UNROUNDED
+        )
+        for each in own
+        if not each.form and not each.baseline
+    ]
+    # Quantizers need the names of nodes: they begin with the file that is not stripped.
+    methods = {each.runtime: each.method for each in own if each.method}
+    for runtime, method in methods.items():
+        file = path.with_name(f"{rival.form}-int8-{method}.onnx")
+        facts = {**rival.facts, "quantizer": method}
+        others.append(Candidate(runtime, "int8", file, rival.form, False, path, facts, method))
+    return others
 
 
 def trees_in_words(rows: Iterable[Mapping[str, Any]], task: Task) -> list[str]:
