@@ -17,6 +17,7 @@ from allotrope.measure.choice import judge
 from allotrope.measure.machine import cores
 from allotrope.measure.rounds import BATCH, SINGLE, USUAL, Timing, Turns, time_in_rounds
 from allotrope.measure.runtime_worker import MEASURING
+from allotrope.measure.timed_lengths import cut_in_words
 from allotrope.memory_limit import give_back
 from allotrope.network.network import Network
 from allotrope.process.carried_arrays import read_arrays
@@ -378,19 +379,6 @@ def _resized(arrays: Arrays, count: int) -> Arrays:
     """`count` examples, repeated from the first if there are fewer."""
     rows = np.arange(count) % _count(arrays)
     return {name: array[rows] for name, array in arrays.items()}
-
-
-def cut_in_words(inputs: Arrays, timed: Mapping[int, Arrays]) -> list[str]:
-    """How long the examples are that times are measured with, of inputs that were cut."""
-    lines = []
-    for name, x in inputs.items():
-        lengths = {size: arrays[name].shape[1:] for size, arrays in timed.items()}
-        if any(shape != x.shape[1:] for shape in lengths.values()):
-            places = ", ".join(
-                f"{counted(size, 'example')} of {shape[0]}" for size, shape in lengths.items()
-            )
-            lines.append(f"times are measured with {name} without its padding: {places}")
-    return lines
 
 
 def calibrating(columns: Arrays) -> dict[str, np.ndarray]:

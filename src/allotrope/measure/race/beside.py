@@ -13,7 +13,7 @@ from allotrope.config import Recipe
 from allotrope.data import Batches
 from allotrope.data.examples import Data
 from allotrope.inputs.table.table import Table
-from allotrope.measure.candidates import cut_in_words
+from allotrope.measure.timed_lengths import cut_in_words
 from allotrope.runtimes import runtime
 from allotrope.tasks import Metric
 from allotrope.tasks.guess import Guess, guess
