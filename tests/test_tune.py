@@ -10,9 +10,12 @@ import pytest
 from allotrope.errors import StudyError, UsageError
 from allotrope.progress import Progress
 from allotrope.run import read_record
+from quick import fit_with
 from searched import ONE, SMALL, main, tune, tune_with
 from shrunk import shrink
 from tested import TESTED
+
+fit = fit_with(ONE)
 
 
 @pytest.fixture(scope="module")
@@ -179,3 +182,30 @@ def test_ctrl_c_delivers_the_best_so_far_and_the_search_goes_on_later(at, tuned,
     assert read_record(gone_on.folder)["kind"] == "tune"
     with pytest.raises(UsageError, match="goes on with the options that it was begun with"):
         tune(resume=stopped.folder, trials=9, quiet=True)
+
+
+# --- what was found, for other trainings
+
+
+def test_fit_takes_what_a_search_found(tuned, folder):
+    """Factors of its own default, for a training of another length; what is asked for stays."""
+    options = {"network": "mlp", "out": folder, "epochs": 0.3, "saliency": False, "quiet": True}
+    usual = fit("digits", **options)
+    changed = fit("digits", **options, tuned=tuned.folder, learning_rate=0.02)
+    settings = next(
+        each["settings"] for each in tuned.json["tuning"]["entrants"]
+        if each["trial"] == tuned.json["tuning"]["verdict"]["trial"]
+    )  # fmt: skip
+    recipe = changed.json["recipe"]
+    assert recipe["epochs"] == 0.3 and recipe["optimizer"] == settings["optimizer"]
+    assert recipe["batch_size"] == usual.json["recipe"]["batch_size"] * settings["batch_size"]
+    assert "Tuned by" in changed.json["network_details"]["reasons"][-1]
+    assert recipe["learning_rate"] == 0.02
+    assert recipe["weight_decay"] != usual.json["recipe"]["weight_decay"]
+
+
+def test_fit_refuses_what_is_no_search(folder):
+    options = {"network": "mlp", "out": folder, "epochs": 0.1, "saliency": False, "quiet": True}
+    run = fit("digits", **options)
+    with pytest.raises(UsageError, match=r"it was made by fit\. Name a run"):
+        fit("digits", **options, tuned=run.folder)

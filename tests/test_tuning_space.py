@@ -58,13 +58,18 @@ def test_the_default_is_in_the_space_whatever_it_is(digits):
 
 def test_factors_are_of_the_defaults_numbers():
     default = Recipe(learning_rate=0.1, weight_decay=1e-3, batch_size=64)
-    changed = tried_recipe(default, {"learning_rate": 2.0, "batch_size": 2.0}, 10_000)
+    usual = {"learning_rate": 1.0, "weight_decay": 1.0, "batch_size": 1.0}
+    twice = {**usual, "learning_rate": 2.0, "batch_size": 2.0}
+    changed = tried_recipe(default, twice, 10_000)
     assert changed.batch_size == 128 and changed.learning_rate == pytest.approx(0.4)
-    by_root = tried_recipe(default, {"optimizer": "adamw", "batch_size": 2.0}, 10_000)
+    adamw = {**usual, "optimizer": "adamw", "batch_size": 2.0}
+    by_root = tried_recipe(default, adamw, 10_000)
     assert by_root.learning_rate == pytest.approx(4e-3 * math.sqrt(2))
     assert by_root.decay_kind == "decoupled"
-    few = tried_recipe(default, {"batch_size": 2.0}, 70)
+    few = tried_recipe(default, {**usual, "batch_size": 2.0}, 70)
     assert few.batch_size == 70
+    asked = tried_recipe(default, {"batch_size": 2.0, "optimizer": "adamw"}, 10_000)
+    assert (asked.learning_rate, asked.weight_decay) == (0.1, 1e-3)
 
 
 @pytest.mark.parametrize("name", ["mlp", "cnn", "whitened_cnn", "resnet8", "table_mlp"])

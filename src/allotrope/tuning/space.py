@@ -34,6 +34,10 @@ class Setting:
     high: float = 1.0
     factor: bool = False
 
+    def takes(self, value: Any) -> bool:
+        """Whether it reaches this value."""
+        return value in self.choices if self.choices else self.low <= value <= self.high
+
     def text(self, value: Any) -> str:
         """The value for people: `learning rate x 1.8`, `optimizer adamw`."""
         title = self.name.replace("_", " ")

@@ -27,7 +27,10 @@ def tried_recipe(default: Recipe, chosen: Mapping[str, Any], examples: int) -> R
     # 0 leaves it to the augmentation, of which the strongest mixes.
     if chosen.get("mixup"):
         recipe = replace(recipe, mixup=chosen["mixup"])
-    return _scaled(recipe, chosen, examples)
+    recipe = _scaled(recipe, chosen, examples)
+    # What somebody asked for is not in the space, and no other setting may change it.
+    asked = [name for name in FACTORS if name not in chosen]
+    return replace(recipe, **{name: getattr(default, name) for name in asked})
 
 
 def _with_optimizer(recipe: Recipe, name: str) -> Recipe:
@@ -58,9 +61,7 @@ def _with_optimizer(recipe: Recipe, name: str) -> Recipe:
 def _scaled(recipe: Recipe, chosen: Mapping[str, Any], examples: int) -> Recipe:
     """Batch, rate and decay times their factors; the rate goes with the batch besides."""
     asked = round(recipe.batch_size * chosen.get("batch_size", 1.0))
-    batch = max(min(asked, examples), LEAST_BATCH)
-    if "batch_size" not in chosen:
-        batch = recipe.batch_size
+    batch = min(asked, max(examples, LEAST_BATCH))
     # So that a factor of the rate means the same with every batch.
     grown = batch / recipe.batch_size
     if recipe.optimizer in BY_ROOT:

@@ -39,6 +39,7 @@ from allotrope.verbs.resuming import (
     columns_again,
     finished,
 )
+from allotrope.verbs.tuned_start import tuned_settings, tuned_start
 
 if TYPE_CHECKING:
     from allotrope.data.examples import Data
@@ -66,6 +67,7 @@ def fit(
     max_drop: float | None = None,
     shrink: bool = False,
     out: str | Path = "runs",
+    tuned: str | Path | None = None,
     resume: str | Path | None = None,
     seed: int = 0,
     device: str = "auto",
@@ -165,6 +167,8 @@ def _begun(arguments: dict[str, Any], among: Among, show: Progress) -> FittedRun
             "folders, or a run to resume."
         )
     options = fit_options(arguments)
+    if options.tuned is not None:
+        tuned_settings(options.tuned)  # refuses what is no search, before anything is read
     source = _source(options)
     data = read_asked(options, source, show)
     options = with_usual_drop(options, data)
@@ -311,6 +315,8 @@ def _planned(
         speed = pipeline.speed_among(settings(), data, framework)
         race = pipeline.race_among(settings(), data, framework, show)
         start = pipeline.started(options, data, tuning, options.seed, speed, race)
+        if options.tuned is not None:
+            start = tuned_start(start, tuned_settings(options.tuned), options, data, tuning)
         for reason in start.details["reasons"]:
             show.say(reason)
         return start

@@ -138,6 +138,10 @@ FIT = (
         "if the target is missed, the network is cut until it is fast and small enough, as by "
         "allotrope shrink, in a run of its own and with as much time again.",
     ),
+    Option(
+        "tuned",
+        "a run of tune, whose settings are taken: factors of what the default is for this call.",
+    ),
     Option("resume", "the folder of a run that was stopped; it goes on with its own options."),
     Option("seed", "decides split, initial weights, order and augmentation.", range=FROM_0),
     Option(
@@ -237,7 +241,7 @@ SHRINK = (
     *TRAINING,
 )
 
-_OF_FIT_ALONE = ("weights", "compile", "shrink", "budget", "epochs", "resume")
+_OF_FIT_ALONE = ("tuned", "weights", "compile", "shrink", "budget", "epochs", "resume")
 TUNE = (
     *(option for option in FIT if option.name not in _OF_FIT_ALONE),
     Option(

@@ -76,7 +76,8 @@ class FitOptions(Request):
     they differ in; `combine` says how answers become one, and
     `distill` whether one network is to learn them.
 
-    `measure_threads` are those of the files that are measured, None for as many as train.
+    `tuned` is a run of `tune` whose settings are taken. `measure_threads` are those of the files
+    that are measured, None for as many as train.
     """
 
     framework: str
@@ -87,6 +88,7 @@ class FitOptions(Request):
     combine: str = COMBINED_BY[0]
     distill: bool = False
     asked_drop: bool = False
+    tuned: Path | None = None
     measure_threads: int | None = None
 
     @property
@@ -155,6 +157,7 @@ def fit_options(arguments: Mapping[str, Any], missing: Missing | None = None) ->
             max_drop=USUAL_DROP if arguments["max_drop"] is None else arguments["max_drop"],
         ),
         asked_drop=arguments["max_drop"] is not None,
+        tuned=None if arguments["tuned"] is None else Path(arguments["tuned"]),
         measure_threads=arguments["measure_threads"],
         recipe=recipe,
         file=file,
