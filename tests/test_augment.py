@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from allotrope.config import AUGMENTATIONS, Recipe
+from allotrope.config import AUGMENTATIONS, POLICIES, Recipe
 from allotrope.errors import UsageError
 from allotrope.inputs.augmentation import PRESETS, Augmentation, augmentation_of
 from allotrope.inputs.image.distort import cutout, flip, jitter_color, rotate_and_scale, shift
@@ -215,7 +215,7 @@ def test_presets_keep_shapes_and_inputs_and_repeat(preset, channels, size):
 
 
 def test_presets_are_those_of_the_options_and_the_recipe_has_the_last_word():
-    assert tuple(PRESETS) == AUGMENTATIONS and PRESETS["none"] == Augmentation()
+    assert tuple(PRESETS) == (*AUGMENTATIONS, *POLICIES) and PRESETS["none"] == Augmentation()
     own = augmentation_of(Recipe(augmentation="heavy", flip=False, mixup=0.0, cutmix=0.5))
     assert (own.flip, own.mixup, own.cutmix, own.cutout) == (False, 0.0, 0.5, 0.5)
     with pytest.raises(UsageError, match="Did you mean 'medium'"):

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from allotrope.network import zoo as networks
     from allotrope.network.network import Network as Network
     from allotrope.network.reading.read import load as load
+    from allotrope.verbs.augment import augment as augment
     from allotrope.verbs.bench import bench as bench
     from allotrope.verbs.cache import cache as cache
     from allotrope.verbs.check import check as check
@@ -32,6 +33,7 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "Network": "allotrope.network.network:Network",
+    "augment": "allotrope.verbs.augment:augment",
     "bench": "allotrope.verbs.bench:bench",
     "cache": "allotrope.verbs.cache:cache",
     "check": "allotrope.verbs.check:check",
@@ -50,8 +52,8 @@ _HOMES = {
 }
 
 __all__ = [
-    "Network", "__version__", "bench", "cache", "check", "compare", "convert", "doctor", "errors",
-    "fit", "load", "networks", "predict", "read", "shrink", "testing", "tune",
+    "Network", "__version__", "augment", "bench", "cache", "check", "compare", "convert", "doctor",
+    "errors", "fit", "load", "networks", "predict", "read", "shrink", "testing", "tune",
 ]  # fmt: skip
 
 

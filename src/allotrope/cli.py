@@ -43,6 +43,10 @@ VERBS: Verbs = {
         "allotrope.verbs.compare:compare",
         "Race the frameworks on your data: which to use here, and why.",
     ),
+    "augment": (
+        "allotrope.verbs.augment:augment",
+        "Show what augmentation makes of your examples, before anything is trained.",
+    ),
     "shrink": (
         "allotrope.verbs.shrink:shrink",
         "Make a trained network smaller and faster until the measured target is met.",

@@ -12,6 +12,8 @@ from pathlib import Path
 from allotrope.errors import UsageError, unknown_name
 
 AUGMENTATIONS = ("none", "light", "medium", "heavy")
+POLICIES = ("randaugment", "trivialaugment", "augmix", "distorted", "swap-noise")
+"""Augmentations that are taken if somebody asks for them: of pictures, and swap noise of rows."""
 PRECISIONS = ("float32", "bfloat16")
 LAYOUTS = ("default", "channels-last")
 FOLDER_LAYOUTS = (

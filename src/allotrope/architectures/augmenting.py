@@ -13,6 +13,7 @@ from allotrope.inputs.augmentation import augmentation_of
 from allotrope.inputs.contract import Input
 from allotrope.inputs.image.image import Image
 from allotrope.inputs.image.mirror import ENOUGH, kept_when_mirrored
+from allotrope.inputs.table.table import Table
 from allotrope.inputs.text.text_input import Text
 from allotrope.inputs.text.tokens.tokens_input import Tokens
 from allotrope.inputs.volume.volume import Volume
@@ -72,6 +73,8 @@ def _what_lacks(inputs: Sequence[Input], recipe: Recipe, asked: Mapping[str, Any
         ]
     if strength.mixup:
         return [f"Of {recipe.augmentation} augmentation only mixup acts: there is no picture."]
+    if strength.swapped_cells and any(isinstance(each, Table) for each in inputs):
+        return []
     return [f"The {recipe.augmentation} augmentation changes nothing: there is no picture."]
 
 

@@ -17,6 +17,11 @@ class Augmentation:
     `brightness`, `contrast` and `saturation` are fractions of change.
     `left_out`, `masked` and `swapped` are fractions of the words of a text, `synonym_rate` of those
     that have synonyms: it acts if a user gave some.
+    `policy` is a way to draw changes of pictures: `randaugment`, of which each gets so many
+    `operations` of one `magnitude` (0 to 1), `trivialaugment` or `augmix`. `tilted`, `pulled`,
+    `blurred`, `noisy` and `compressed` are the fractions of the pictures that are seen in
+    perspective, pulled as on rubber, out of focus, with noise and through JPEG; `erased` of those
+    that lose a box. `swapped_cells` is the fraction of a row's cells that come from another row.
     `mixup` and `cutmix` are the alpha of their Beta distribution; if both are on, each batch uses
     one of them.
     """
@@ -34,6 +39,16 @@ class Augmentation:
     masked: float = 0.0
     swapped: float = 0.0
     synonym_rate: float = 0.1
+    policy: str = ""
+    operations: int = 2
+    magnitude: float = 0.3
+    tilted: float = 0.0
+    pulled: float = 0.0
+    blurred: float = 0.0
+    noisy: float = 0.0
+    compressed: float = 0.0
+    erased: float = 0.0
+    swapped_cells: float = 0.0
     mixup: float = 0.0
     cutmix: float = 0.0
 
@@ -69,6 +84,14 @@ PRESETS = {
         mixup=0.2,
         cutmix=1.0,
     ),
+    # RandAugment with 2 operations of magnitude 9 of 30, and random erasing.
+    "randaugment": Augmentation(flip=True, shift=1 / 16, policy="randaugment", erased=0.25),
+    "trivialaugment": Augmentation(flip=True, shift=1 / 16, policy="trivialaugment"),
+    "augmix": Augmentation(flip=True, shift=1 / 16, policy="augmix"),
+    "distorted": Augmentation(
+        flip=True, tilted=0.5, pulled=0.3, blurred=0.3, noisy=0.3, compressed=0.3
+    ),
+    "swap-noise": Augmentation(swapped_cells=0.1),
 }
 
 

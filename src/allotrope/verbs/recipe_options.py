@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from allotrope.config import AUGMENTATIONS
+from allotrope.config import AUGMENTATIONS, POLICIES
 from allotrope.optimizer_options import OPTIMIZERS
 from allotrope.option import ABOVE_0, BELOW_1, BETWEEN_0_1, FROM_0, Option
 from allotrope.recipe_choices import ACTIVATIONS, NORMALIZATIONS, SCHEDULES
@@ -111,7 +111,13 @@ RECIPE = (
         "numbers, such as side=1,height=0.5.",
         recipe=True,
     ),
-    Option("augmentation", "none, light, medium or heavy.", choices=AUGMENTATIONS, recipe=True),
+    Option(
+        "augmentation",
+        "none, light, medium, heavy, randaugment, trivialaugment, augmix, distorted or swap-noise; "
+        "allotrope augment shows what each does.",
+        choices=(*AUGMENTATIONS, *POLICIES),
+        recipe=True,
+    ),
     Option(
         "mixup",
         "the strength of mixing examples; none by default.",

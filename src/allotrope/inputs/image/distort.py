@@ -5,21 +5,11 @@ All take images uint8 [n, h, w, c] and give new ones of the same shape.
 
 from __future__ import annotations
 
-import sys
-
 import numpy as np
 
+from allotrope.inputs.image.warp import CHUNK, around_centre, sampled
+
 GREY = np.array([0.299, 0.587, 0.114], np.float32)  # the luma of ITU-R BT.601, as Pillow's "L"
-SUBPIXELS = (
-    16  # positions between two pixels: four bilinear weights of 1/256 each step, exact in 16 bits
-)
-ROUND = np.uint64(
-    0x0080_0080_0080_0080
-)  # a half in each of four 16-bit channels whose upper byte is kept
-UPPER = 0
-if sys.byteorder == "little":
-    UPPER = 1
-CHUNK = 16384  # pixels warped at once, so that temporaries stay in the cache
 
 
 def flip(images: np.ndarray, flipped: np.ndarray) -> np.ndarray:
@@ -125,37 +115,11 @@ def rotate_and_scale(
 
 
 def _warp(images: np.ndarray, cosine: np.ndarray, sine: np.ndarray) -> np.ndarray:
-    n, height, width, channels = images.shape
-    y, x = np.indices((height, width), np.float32).reshape(2, -1)
-    y, x = y - (height - 1) / 2, x - (width - 1) / 2
-    row, down = _position(cosine * y - sine * x + (height - 1) / 2, height)
-    column, right = _position(sine * y + cosine * x + (width - 1) / 2, width)
-    # four 16-bit channels travel as one 64-bit number: one gather and one product serve them all
-    wide = np.zeros((n, height, width, 4), np.uint16)
-    for channel in range(channels):
-        wide[..., channel] = images[..., channel]
-    pixels = wide.view(np.uint64).ravel()
-    place = row * width + column + (np.arange(n) * (height * width))[:, None]
-    beside = place + (column < width - 1)
-    below = (row < height - 1) * width
-    up, left = SUBPIXELS - down, SUBPIXELS - right
-    total = pixels[place] * (up * left)
-    total += pixels[beside] * (up * right)
-    total += pixels[place + below] * (down * left)
-    total += pixels[beside + below] * (down * right)
-    total += ROUND
-    upper_bytes = total.view(np.uint8).reshape(n, height, width, 4, 2)[..., UPPER]
-    result = np.empty_like(images)
-    for channel in range(channels):
-        result[..., channel] = upper_bytes[..., channel]
-    return result
-
-
-def _position(place: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
-    last = (size - 1) * SUBPIXELS
-    steps = np.rint(place * SUBPIXELS).astype(np.int32)
-    steps = np.abs(last - np.abs(last - np.abs(steps)))  # reflects at both borders
-    return (steps // SUBPIXELS).astype(np.intp), (steps & (SUBPIXELS - 1)).astype(np.uint64)
+    _, height, width, _ = images.shape
+    y, x = around_centre(height, width)
+    rows = cosine * y - sine * x + (height - 1) / 2
+    columns = sine * y + cosine * x + (width - 1) / 2
+    return sampled(images, rows, columns)
 
 
 def _reflect(images: np.ndarray, border: int) -> np.ndarray:

@@ -10,7 +10,7 @@ import numpy as np
 
 from allotrope.inputs.augmentation import Augmentation
 from allotrope.inputs.contract import Input, Shown
-from allotrope.inputs.image.augment import augmented
+from allotrope.inputs.image.augmented import augmented
 from allotrope.inputs.image.blank import blank_rows
 from allotrope.inputs.image.mixing import drawn_mixture, mixed
 from allotrope.inputs.image.statistics import pixel_statistics

@@ -10,6 +10,7 @@ from typing import ClassVar, Self
 import numpy as np
 
 from allotrope.errors import DataError, UsageError
+from allotrope.inputs.augmentation import Augmentation
 from allotrope.inputs.by_page import each_column, pages
 from allotrope.inputs.contract import Input, Shown
 from allotrope.inputs.mixture import Mixture
@@ -96,6 +97,20 @@ class Table(Input):
             levels=levels,
             cycles=tuple(cycles),
         )
+
+    def augment(
+        self,
+        x: np.ndarray,
+        rng: np.random.Generator,
+        strength: Augmentation,
+        mirrored: np.ndarray | None = None,
+    ) -> np.ndarray:
+        """Some cells from other rows of the batch, each column apart, if the strength says so."""
+        if not strength.swapped_cells:
+            return x
+        others = np.argsort(rng.random(x.shape), axis=0)
+        taken = np.take_along_axis(x, others, axis=0)
+        return np.where(rng.random(x.shape) < strength.swapped_cells, taken, x)
 
     def mixed(self, x: np.ndarray, mixture: Mixture) -> np.ndarray:
         """Each row blended with another one; a number is missing if it is in one of the two.
