@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import re
 import time
@@ -86,7 +87,19 @@ class StudyDatabase:
                 if wait is None or not _may_come_back(error):
                     raise StudyError(self._gone(reason)) from error
             time.sleep(wait)
+            self._forget_connection()
         raise AssertionError
+
+    def _forget_connection(self) -> None:
+        """A session whose server went away asks for a rollback for ever: it is begun anew."""
+        from sqlalchemy.exc import SQLAlchemyError
+
+        remove = getattr(self._storage, "remove_session", None)
+        if remove is not None:
+            # What is to be closed may be closed already.
+            with contextlib.suppress(SQLAlchemyError):
+                remove()
+            self._storage.engine.dispose()
 
     def _gone(self, reason: str) -> str:
         shown = without_password(self.url)
@@ -125,11 +138,13 @@ def _why_not(error: Exception) -> str | None:
 def _may_come_back(error: Exception) -> bool:
     """Whether to ask again is of use: a server comes back, a broken file does not."""
     from optuna.exceptions import StorageInternalError
-    from sqlalchemy.exc import InterfaceError, OperationalError
+    from sqlalchemy.exc import InterfaceError, OperationalError, PendingRollbackError
 
-    if isinstance(error, StorageInternalError):
-        return isinstance(error.__cause__, (InterfaceError, OperationalError))
-    return isinstance(error, (InterfaceError, OperationalError, OSError))
+    if isinstance(error, StorageInternalError) and isinstance(error.__cause__, Exception):
+        error = error.__cause__
+    if "unable to open database file" in str(error):
+        return False
+    return isinstance(error, (InterfaceError, OperationalError, PendingRollbackError, OSError))
 
 
 def _is_of_version(error: Exception) -> bool:
@@ -138,7 +153,7 @@ def _is_of_version(error: Exception) -> bool:
 
 
 def _missing_driver(url: str, error: ImportError) -> str:
-    names = {"postgresql": "psycopg2-binary", "mysql": "PyMySQL"}
+    names = {"postgresql": "'psycopg[binary]'", "mysql": "PyMySQL"}
     kind = url.partition(":")[0].partition("+")[0]
     reason = str(error.__cause__ or error).strip()
     install = f" Install one with: pip install {names[kind]}" if kind in names else ""
