@@ -140,6 +140,7 @@ class Recipe:
 
     optimizer: str = "nesterov"
     learning_rate: float = 0.1
+    find_rate: bool | None = None
     momentum: float = 0.9
     beta2: float = 0.999
     epsilon: float = 1e-8

@@ -40,7 +40,7 @@ class Band:
 
 @dataclass(frozen=True)
 class Curves:
-    """One line chart in pixels; `best` is the place of the best epoch."""
+    """One line chart in pixels; `best` is the place of what is `marked`."""
 
     title: str
     width: int
@@ -55,6 +55,7 @@ class Curves:
     bands: list[Band]
     best: float | None
     summary: str
+    marked: str = "best epoch"
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ from allotrope.report.judged import judged
 from allotrope.report.layers_rounded import layers_rounded
 from allotrope.report.members_united import members_united
 from allotrope.report.race_page import comparison_page
+from allotrope.report.rates_tried import rates_tried
 from allotrope.report.run_folder import RunFolder, read_run
 from allotrope.report.scatter import scatter
 from allotrope.report.shrinking import shrinking
@@ -117,9 +118,10 @@ def _fit_page(folder: RunFolder) -> dict[str, Any]:
         "ensemble": members_united(run),
         "sensitivity": layers_rounded(run),
         "measurement_note": sections.measurement_note(run),
-        "curves": learning_curves(
-            folder.history, run.number("training", "best_epoch"), judged(run)
-        ),
+        "curves": [
+            *rates_tried(run),
+            *learning_curves(folder.history, run.number("training", "best_epoch"), judged(run)),
+        ],
         "history": thinned(folder.history),
         "history_columns": sections.history_columns(run, folder.history),
         "training_facts": sections.training_facts(run),

@@ -21,6 +21,12 @@ RECIPE = (
         recipe=True,
     ),
     Option(
+        "find_rate",
+        "before training, make 100 steps at rising learning rates, take the one at which the loss "
+        "falls fastest, and show the curve in the report.",
+        recipe=True,
+    ),
+    Option(
         "momentum",
         "how much of the last steps goes on in the next: the momentum of an optimizer, or its "
         "beta1.",

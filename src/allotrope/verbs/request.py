@@ -132,6 +132,8 @@ def fit_options(arguments: Mapping[str, Any], missing: Missing | None = None) ->
     _check_ensemble(arguments, file)
     fields_asked = [option.name for option in FIT if option.recipe]
     recipe = {name: arguments[name] for name in fields_asked if arguments[name] is not None}
+    if recipe.get("find_rate") and "learning_rate" in recipe:
+        raise UsageError("--find-rate finds the learning rate, and one is given. Leave one out.")
     if "optimizer" in recipe:
         check_options(recipe["optimizer"], recipe)
     seed = arguments["seed"]

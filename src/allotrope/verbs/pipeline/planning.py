@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ from allotrope.tasks import Task
 from allotrope.tasks.several import trained_by
 from allotrope.training.plausible_settings import plausible
 from allotrope.training.race_words import described
+from allotrope.training.rate_finder import found_rate
 from allotrope.training.settings_race import race_settings
 from allotrope.training.speed import training_speed
 from allotrope.verbs.network_facts import network_facts
@@ -191,11 +192,19 @@ def settled(
     network = with_still_batchnorm(start.network, start.frozen)
     race = race_settings(network, data, start.recipe, framework, options=settings, report=show.say)
     recipe = start.recipe
+    rates: dict[str, Any] = {}
+    if recipe.find_rate:
+        curve = found_rate(network, data, recipe, race.chosen, framework)
+        recipe, rates = replace(recipe, learning_rate=curve.chosen), {"rates": asdict(curve)}
+        show.say(
+            f"learning rate {curve.chosen:.3g}: there the loss falls fastest in "
+            f"{len(curve.rates)} steps at rates from {curve.rates[0]:.2g} on."
+        )
     if recipe.budget is not None:
         left = recipe.budget - (time.monotonic() - began)
         recipe = replace(recipe, budget=max(left, 1.0))
     show.say(f"settings: {described(race.chosen)}. {race.reason}")
-    facts = {"rows": race.rows, "seconds": race.seconds, "reason": race.reason}
+    facts = {"rows": race.rows, "seconds": race.seconds, "reason": race.reason, **rates}
     return Plan(data, start, recipe, framework, race.chosen, facts)
 
 
