@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import threading
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import numpy as np
 import pytest
 from safetensors.numpy import save, save_file
 
+from allotrope.architectures.linear_probe import probed
 from allotrope.errors import ModelError, UsageError
 from allotrope.network import zoo
 from allotrope.network.zoo.hub import fetched, hub_name
@@ -17,6 +19,7 @@ from allotrope.network.zoo.keras_layout import from_keras
 from allotrope.network.zoo.transferred import transferred
 from allotrope.verbs.fit import fit
 from allotrope.verbs.weights_asked import check_weights
+from planned import of_digits
 
 IMAGE = (3, 32, 32)
 
@@ -290,6 +293,7 @@ def test_fit_begins_with_the_weights_and_a_new_head(tmp_path):
         weights=str(path),
         mean="127.5",
         std="127.5",
+        probe=True,
         epochs=1,
         threads=1,
         precision="float32",
@@ -302,4 +306,34 @@ def test_fit_begins_with_the_weights_and_a_new_head(tmp_path):
     assert record["network"] == "resnet8"
     notes = " ".join(record["fine_tuning"]["notes"] + record["fine_tuning"]["repairs"])
     assert "47 of the 47 weights of resnet8 come from published.safetensors" in notes
+    assert "Linear probe: with the last layer alone fitted to the features of 84" in notes
     assert "The last layer was for 10 classes; it has fresh weights for 3" in notes
+
+
+def test_a_linear_probe_is_what_scikit_learn_fits_to_the_features(digits):
+    from sklearn.linear_model import LogisticRegression
+
+    network = of_digits(zoo.cnn(10, (1, 8, 8), channels=(4,), hidden=(16,), seed=1))
+    fitted, line = probed(network, digits, "pytorch")
+    (picture,), (task,) = digits.inputs, digits.tasks
+    inner = network.graph.values["fc1.relu"]
+    features = network.changed(graph=replace(network.graph, outputs=(inner,)))
+    train, held = (
+        features.run({picture.name: split[picture.name]}, "pytorch")[inner.name]
+        for split in (digits.train, digits.validation)
+    )
+    mean, std = train.mean(0), np.where(train.std(0) > 0, train.std(0), 1)
+    model = LogisticRegression(max_iter=500).fit((train - mean) / std, digits.train[task.name])
+    expected = model.predict((held - mean) / std)
+    answers = fitted.run({picture.name: digits.validation[picture.name]}, "pytorch")[task.name]
+    assert (answers.argmax(1) == expected).mean() > 0.99
+    right = (answers.argmax(1) == digits.validation[task.name]).mean()
+    assert right > 0.6 and f"{right:.2%}" in line
+    others = {name for name in network.weights if not name.startswith("fc.")}
+    assert all((fitted.weights[name] == network.weights[name]).all() for name in others)
+
+
+def test_a_probe_needs_a_linear_last_layer(digits):
+    network = of_digits(zoo.squeezenet1_1(10, (1, 8, 8), width=0.25))
+    with pytest.raises(UsageError, match="--probe needs a last layer with a bias"):
+        probed(network, digits, "pytorch")

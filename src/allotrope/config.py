@@ -254,7 +254,7 @@ class FineTuning:
     `channel_order` is that of the network, `rgb` or `bgr`. `classifier` is the output that tells
     the classes apart, if there are several. `restore_batchnorm` puts BatchNormalization behind
     convolutions that lost theirs; None does so if the network knows the data's classes and
-    nothing in it is normalized.
+    nothing in it is normalized. `probe` fits the last layer before all others learn.
     """
 
     new_head: bool = False
@@ -264,6 +264,7 @@ class FineTuning:
     channel_order: str | None = None
     classifier: str | None = None
     restore_batchnorm: bool | None = None
+    probe: bool = False
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from fnmatch import fnmatchcase
 import ml_dtypes
 import numpy as np
 
+from allotrope.architectures.linear_probe import probed
 from allotrope.config import FineTuning
 from allotrope.data.examples import Data
 from allotrope.errors import UsageError
@@ -98,6 +99,9 @@ def prepared(
             f"{len(frozen)} of {len(network.trainable)} trainable weights are frozen "
             f"({', '.join(options.freeze)})."
         )
+    if options.probe:
+        network, line = probed(network, data, framework)
+        notes.append(line)
     fresh = tuple(sorted(replaced))
     return PreparedNetwork(network, frozen, fresh, notes, seen.reading, knows_classes)
 

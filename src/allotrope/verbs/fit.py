@@ -122,6 +122,7 @@ def fit(
     layer_decay: float | None = None,
     classifier: str | None = None,
     restore_batchnorm: bool | None = None,
+    probe: bool = False,
     no_repair: Sequence[str] = (),
     saliency: bool = True,
     quiet: bool = False,

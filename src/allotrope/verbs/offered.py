@@ -179,6 +179,12 @@ FIT = (
         recipe=True,
     ),
     Option(
+        "probe",
+        "first fit the last layer alone to what all others give as they came (a linear probe), "
+        "say what that reaches, and let all layers learn from there.",
+        for_file=True,
+    ),
+    Option(
         "restore_batchnorm",
         "put BatchNormalization back behind the convolutions of an ONNX file; its outputs stay "
         "the same; by default if it knows the classes and nothing in it is normalized.",
@@ -241,7 +247,7 @@ SHRINK = (
     *TRAINING,
 )
 
-_OF_FIT_ALONE = ("tuned", "weights", "compile", "shrink", "budget", "epochs", "resume")
+_OF_FIT_ALONE = ("tuned", "weights", "probe", "compile", "shrink", "budget", "epochs", "resume")
 TUNE = (
     *(option for option in FIT if option.name not in _OF_FIT_ALONE),
     Option(

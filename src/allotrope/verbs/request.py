@@ -213,6 +213,7 @@ def fine_tuning(arguments: Mapping[str, Any]) -> FineTuning:
         freeze=tuple(arguments.get("freeze", ())),
         classifier=arguments["classifier"],
         restore_batchnorm=arguments.get("restore_batchnorm", usual.restore_batchnorm),
+        probe=arguments.get("probe", usual.probe),
         **pretrained(arguments),
     )
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 NETWORK = "model.onnx"
 OF_THE_NETWORK = (
     *("network", "members", "ensemble", "ensemble_of", "combine", "distill"),
-    *("weights", "new_head", "freeze", "backbone_rate", "layer_decay", "classifier"),
+    *("weights", "probe", "new_head", "freeze", "backbone_rate", "layer_decay", "classifier"),
     *("restore_batchnorm", "no_repair", "mean", "std", "channel_order"),
 )
 """What `fit` was asked about its network, which is a file now."""
