@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import re
+import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,9 +18,10 @@ from allotrope.config import DataOptions
 from allotrope.data import read_data
 from allotrope.errors import AllotropeError, UsageError
 from allotrope.network.reading.read import load
+from allotrope.progress import Progress
 from allotrope.run import read_record
 from allotrope.training.checkpoints import read
-from quick import fit
+from quick import ONE, fit, fit_with
 from tested import TESTED
 
 QUICK = {"network": "mlp", "epochs": 2, "threads": 1, "quiet": True, "saliency": False}
@@ -237,3 +241,38 @@ def test_tables_have_one_kind_of_network(tmp_path):
     rows = {"a": a, "label": (a > 0).astype(int)}
     with pytest.raises(UsageError, match="there is table_mlp alone"):
         fit(rows, ensemble=2, ensemble_of="networks", out=tmp_path, **{**QUICK, "network": "auto"})
+
+
+class Pressing(Progress):
+    """Presses Ctrl-C after each validation."""
+
+    def epoch(self, row: Any) -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+
+
+def test_ctrl_c_delivers_what_there_is_and_the_rest_is_trained_later(tmp_path):
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        options = {**QUICK, "epochs": 6, "out": tmp_path, "max_drop": 100}
+        run = fit_with(ONE, Pressing())("digits", ensemble=2, **options)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert (run.json["status"], run.exit_code) == ("interrupted", 130)
+    assert len(run.json["members"]) == 1 and run.delivered is not None
+    whole = fit(resume=run.folder, quiet=True)
+    assert whole.json["status"] == "done"
+    assert [row["training"]["epochs"] for row in whole.json["members"]] == [6, 6]
+
+
+def test_texts_and_flags(tmp_path):
+    stream = np.random.default_rng(5)
+    words = np.array(["sun", "rain", "wind", "snow"])
+    flags = stream.integers(0, 2, (160, 4))
+    flags[flags.sum(axis=1) == 0, 0] = 1
+    texts = np.array([" ".join(words[row == 1]) for row in flags])
+    options = {**QUICK, "network": "auto", "epochs": 2, "out": tmp_path, "max_drop": 100}
+    run = fit({"text": texts, "weather": flags}, target="weather", ensemble=2, **options)
+    assert run.json["data"]["tasks"][0]["kind"] == "multilabel"
+    forms = {row["form"]: row for row in run.json["candidates"]}
+    (own,) = [row for row in run.json["ensemble"]["forms"] if row["form"] == "ensemble"]
+    assert forms["ensemble"]["test_metric"] == pytest.approx(own["test_metric"], abs=0.02)

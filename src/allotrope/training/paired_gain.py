@@ -35,17 +35,27 @@ class Gain:
 
 
 def paired_gain(
-    task: Task, answers: Answers, others: Sequence[Answers], labels: Labels, seed: int = 0
+    task: Task,
+    answers: Answers,
+    others: Sequence[Answers],
+    labels: Labels,
+    seed: int = 0,
+    tasks: Sequence[Task] | None = None,
 ) -> Gain:
     """The gain of delivered answers [n, k] over the mean metric of others, by paired bootstrap.
+
+    `tasks` are by what each of the others is judged, such as with thresholds of its own; by default
+    by the same `task`.
 
     Each resample draws the same examples for all of them (Efron and Tibshirani 1993), so that what
     is hard for everyone takes no part in the difference.
     """
-    whole = _gain(task, answers, others, labels)
+    judges = [task, *(tasks or [task] * len(others))]
+    every = [answers, *others]
+    whole = _gain(judges, every, labels)
     drawn = [
-        _gain(task, answers[rows], [each[rows] for each in others], labels[rows])
-        for rows in _resamples(answers, len(others) + 1, seed)
+        _gain(judges, [each[rows] for each in every], labels[rows])
+        for rows in _resamples(answers, len(every), seed)
     ]
     # A resample may lack what the metric needs, such as one of two classes.
     known = np.array([gain for gain in drawn if np.isfinite(gain)])
@@ -56,10 +66,13 @@ def paired_gain(
     return Gain(whole, float(low), float(high), float(known.std()))
 
 
-def _gain(task: Task, answers: Answers, others: Sequence[Answers], labels: Labels) -> float:
-    metric = task.metric
-    reference = float(np.mean([task.answered(each, labels) for each in others]))
-    return -metric.drop(reference, task.answered(answers, labels)) + 0.0  # no minus before nothing
+def _gain(judges: Sequence[Task], every: Sequence[Answers], labels: Labels) -> float:
+    """Of the first of these over all others."""
+    value, *others = (
+        judge.answered(each, labels) for judge, each in zip(judges, every, strict=True)
+    )
+    drop = judges[0].metric.drop(float(np.mean(others)), value)
+    return -drop + 0.0  # no minus before nothing
 
 
 def _resamples(answers: Answers, compared: int, seed: int) -> Iterator[np.ndarray]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -13,14 +13,23 @@ from allotrope.measure.choice import ALONE, CALLED
 from allotrope.tasks import Task
 from allotrope.training.combining import Combination
 from allotrope.training.paired_gain import Gain, paired_gain
-from allotrope.verbs.pipeline.ensemble_values import SPLITS, BySplit, ByTask, Ensemble, Member
+from allotrope.verbs.pipeline.ensemble_values import SPLITS, BySplit, Ensemble, Member
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What is shown of several answers as one: a name, and by what its answers are judged."""
+
+    name: str
+    task: Task
+    answers: BySplit
 
 
 def facts_of(
     members: Sequence[Member],
     combination: Combination,
     best: Member,
-    forms: Mapping[str, BySplit],
+    forms: Sequence[Shown],
     data: Data,
 ) -> dict[str, Any]:
     """By the task that decides; `forms` are what several members answer, or one made of them.
@@ -37,7 +46,7 @@ def facts_of(
         "best": best.number,
         "members": [
             {
-                **_figures(task, data, each.answers),
+                **_figures(each.tasks[0], data, each.answers),
                 # What they were settled to is in the file: it repeats the mean from checkpoints.
                 "tasks": [own.facts() for own in each.tasks],
             }
@@ -45,11 +54,11 @@ def facts_of(
         ],
         "forms": [
             {
-                "form": form,
-                **_figures(task, data, answers),
-                **_gains(task, data, answers["test"], members, best),
+                "form": each.name,
+                **_figures(each.task, data, each.answers),
+                **_gains(each, data, members, best),
             }
-            for form, answers in forms.items()
+            for each in forms
         ],
     }
 
@@ -62,18 +71,17 @@ def _figures(task: Task, data: Data, answers: BySplit) -> dict[str, float]:
     }
 
 
-def _gains(
-    task: Task, data: Data, answers: ByTask, members: Sequence[Member], best: Member
-) -> dict[str, Any]:
+def _gains(form: Shown, data: Data, members: Sequence[Member], best: Member) -> dict[str, Any]:
     """By how much a form is better on test data than members on average, and than the best one."""
-    truth = data.test[task.name]
-    every = [each.answers["test"][task.name] for each in members]
+    name, gains = form.task.name, {}
     # The best is that of validation data: who is best on test data nobody could have known.
-    gains = {"over_mean": every, "over_best": [best.answers["test"][task.name]]}
-    return {
-        name: asdict(paired_gain(task, answers[task.name], others, truth))
-        for name, others in gains.items()
-    }
+    for what, compared in {"over_mean": members, "over_best": [best]}.items():
+        others = [each.answers["test"][name] for each in compared]
+        tasks = [each.tasks[0] for each in compared]
+        own = form.answers["test"][name]
+        gain = paired_gain(form.task, own, others, data.test[name], tasks=tasks)
+        gains[what] = asdict(gain)
+    return gains
 
 
 def in_words(ensemble: Ensemble, data: Data) -> list[str]:
