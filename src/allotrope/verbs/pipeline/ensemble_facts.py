@@ -17,7 +17,7 @@ from allotrope.verbs.pipeline.ensemble_values import SPLITS, BySplit, Ensemble, 
 
 
 @dataclass(frozen=True)
-class Shown:
+class FormAnswers:
     """What is shown of several answers as one: a name, and by what its answers are judged."""
 
     name: str
@@ -29,7 +29,7 @@ def facts_of(
     members: Sequence[Member],
     combination: Combination,
     best: Member,
-    forms: Sequence[Shown],
+    forms: Sequence[FormAnswers],
     data: Data,
 ) -> dict[str, Any]:
     """By the task that decides; `forms` are what several members answer, or one made of them.
@@ -71,7 +71,9 @@ def _figures(task: Task, data: Data, answers: BySplit) -> dict[str, float]:
     }
 
 
-def _gains(form: Shown, data: Data, members: Sequence[Member], best: Member) -> dict[str, Any]:
+def _gains(
+    form: FormAnswers, data: Data, members: Sequence[Member], best: Member
+) -> dict[str, Any]:
     """By how much a form is better on test data than members on average, and than the best one."""
     name, gains = form.task.name, {}
     # The best is that of validation data: who is best on test data nobody could have known.

@@ -14,7 +14,7 @@ from allotrope.network.rewriting.united import united
 from allotrope.network.rewriting.voting import with_vote
 from allotrope.training.combining import Combination, combined
 from allotrope.training.greedy_selection import standing
-from allotrope.verbs.pipeline.ensemble_facts import Shown, facts_of
+from allotrope.verbs.pipeline.ensemble_facts import FormAnswers, facts_of
 from allotrope.verbs.pipeline.ensemble_values import SPLITS, BySplit, ByTask, Ensemble, Member
 from allotrope.verbs.pipeline.rivals import Rival
 
@@ -42,8 +42,8 @@ def ensemble_of(
         for form, answers in forms.items()
     )
     shown = [
-        *(Shown(each.form, each.tasks[0], forms[each.form]) for each in rivals),
-        *(Shown(name, each.tasks[0], each.answers) for name, each in others.items()),
+        *(FormAnswers(each.form, each.tasks[0], forms[each.form]) for each in rivals),
+        *(FormAnswers(name, each.tasks[0], each.answers) for name, each in others.items()),
     ]
     facts = facts_of(members, combination, best, shown, data)
     names = {each.number: name for name, each in others.items()}
