@@ -90,6 +90,13 @@ def test_a_network_of_a_file_keeps_its_size(tmp_path):
     assert not {"width", "depth"} & searched_settings(run)
 
 
+def test_the_networks_that_are_chosen_by_themselves(tmp_path):
+    """Their recipe has another optimizer than small ones."""
+    run = tune("digits", out=tmp_path, **{**SMALL, "network": "auto", "trials": 2})
+    assert run.json["tuning"]["base"]["recipe"]["optimizer"] == "nesterov"
+    assert {"width", "depth", "augmentation"} <= searched_settings(run)
+
+
 # --- several processes on one study, and one that goes away
 
 

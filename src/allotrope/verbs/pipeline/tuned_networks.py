@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from allotrope.architectures.choose import choose
@@ -17,6 +17,11 @@ from allotrope.verbs.pipeline.planning import Plan, Start, start_of
 
 CACHED = 4
 """Networks that are kept in memory: the same size is tried again and again."""
+OF_THE_NETWORK = (
+    *("activation", "normalization", "dropout", "task_weights"),
+    *("loss", "class_weights", "flip"),
+)
+"""Fields of the recipe by which a network is built or begins; flip saves finding it out again."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +73,8 @@ class TunedNetworks:
             return start_of(Choice(name, {}, tuning.ready.learning, base.recipe, notes), tuning)
         size = {name: chosen[name] for name in SIZES if name in chosen}
         name, shape = sized(base.network, base.arguments, **size)
-        recipe = {field.name: getattr(base.recipe, field.name) for field in fields(Recipe)}
+        recipe = {field: getattr(base.recipe, field) for field in OF_THE_NETWORK}
+        recipe = {field: value for field, value in recipe.items() if value is not None}
         how: dict[str, Any] = {"seed": seed, "members": base.members, "arguments": shape}
         return start_of(choose(self.data, name, recipe, epochs=1.0, **how))
 
