@@ -148,6 +148,8 @@ def test_halves_are_to_agree():
     arguments = {"y": logits}, {"y": target}, {}
     expected = float(plain(p, *arguments)) + 2.0 * divergence / 2
     assert float(agreeing(p, *arguments)) == pytest.approx(expected, rel=1e-10)
+    odd = {"y": logits[:7]}, {"y": target[:7]}, {}
+    assert np.isfinite(float(agreeing(p, *odd)))
     with pytest.raises(UsageError, match=r"r_drop compares probabilities .* 'age' \(regression\)"):
         agreeing_loss(plain, [Regression(name="age")], 1.0)
 

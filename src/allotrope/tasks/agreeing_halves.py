@@ -50,8 +50,10 @@ def agreeing_loss(loss: Loss, tasks: Sequence[Task], alpha: float) -> Loss:
 def _disagreement(p: Any, logits: Any) -> Any:
     """Half of KL(a | b) + KL(b | a) of the halves of logits [2 n, k], the mean over examples."""
     count, classes = p.shape(logits)
+    # Where only speed is measured, batches are not doubled and their number may be odd.
+    half = count // 2
     likely = p.log_softmax(logits, -1)
-    first = p.slice(likely, (0, 0), (count // 2, classes), (1, 1))
-    second = p.slice(likely, (count // 2, 0), (count, classes), (1, 1))
+    first = p.slice(likely, (0, 0), (half, classes), (1, 1))
+    second = p.slice(likely, (half, 0), (2 * half, classes), (1, 1))
     gap = p.multiply(p.subtract(p.exp(first), p.exp(second)), p.subtract(first, second))
     return p.multiply(p.mean(p.sum(gap, (-1,))), 0.5)

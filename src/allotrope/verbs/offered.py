@@ -247,7 +247,10 @@ SHRINK = (
     *TRAINING,
 )
 
-_OF_FIT_ALONE = ("tuned", "weights", "probe", "compile", "shrink", "budget", "epochs", "resume")
+_OF_FIT_ALONE = (
+    *("tuned", "weights", "probe", "compile", "find_rate", "shrink", "budget", "epochs"),
+    "resume",
+)
 TUNE = (
     *(option for option in FIT if option.name not in _OF_FIT_ALONE),
     Option(

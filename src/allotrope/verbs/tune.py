@@ -75,7 +75,6 @@ def tune(
     optimizer: str | None = None,
     learning_rate: float | None = None,
     batch_size: int | None = None,
-    find_rate: bool | None = None,
     momentum: float | None = None,
     beta2: float | None = None,
     epsilon: float | None = None,
