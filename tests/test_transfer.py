@@ -306,6 +306,8 @@ def test_fit_begins_with_the_weights_and_a_new_head(tmp_path):
     assert record["network"] == "resnet8"
     notes = " ".join(record["fine_tuning"]["notes"] + record["fine_tuning"]["repairs"])
     assert "47 of the 47 weights of resnet8 come from published.safetensors" in notes
+    assert record["fine_tuning"]["replaced"] == []
+    assert "The new last layer learns" not in str(record["network_details"])
     assert "Linear probe: with the last layer alone fitted to the features of 84" in notes
     assert "The last layer was for 10 classes; it has fresh weights for 3" in notes
 
