@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 
 from allotrope.architectures.choose import choose
 from allotrope.config import Recipe
 from allotrope.data.reader import read
 from allotrope.network.summary import parameters
+from allotrope.shrinking.stripped import strip
 from allotrope.tasks.metric import ACCURACY, RMSE
 from allotrope.tuning.network_sizes import WIDENED, depths, sized
 from allotrope.tuning.rungs import is_promoted, rungs_below
 from allotrope.tuning.space import Tunable, space_for, usual_of
 from allotrope.tuning.tried_recipe import tried_recipe
+from allotrope.verbs.pipeline.untrained_costs import unlike_arrays
 
 
 @pytest.fixture(scope="module")
@@ -103,3 +106,22 @@ def test_the_best_third_is_promoted():
     assert is_promoted(0.15, others, RMSE)
     assert not is_promoted(math.nan, [], ACCURACY)
     assert is_promoted(0.5, [], ACCURACY) and not is_promoted(0.4, [0.5], ACCURACY)
+
+
+def test_a_file_is_as_large_untrained_as_it_will_be(digits, tmp_path):
+    """Arrays that are equal before training are written once, and would make it too small."""
+    network = choose(digits, "whitened_cnn", epochs=1, arguments={"depth": 3}).network
+    rng = np.random.default_rng(1)
+    trained = network.with_weights(
+        {
+            name: x + rng.normal(0, 0.1, x.shape).astype(x.dtype)
+            for name, x in network.weights.items()
+        }
+    )
+    sizes = {}
+    for name, one in (("plain", network), ("unlike", unlike_arrays(network)), ("then", trained)):
+        one.save(tmp_path / f"{name}.onnx")
+        strip(tmp_path / f"{name}.onnx", tmp_path / f"{name}.onnx")
+        sizes[name] = (tmp_path / f"{name}.onnx").stat().st_size
+    assert sizes["plain"] < 0.9 * sizes["then"]
+    assert sizes["unlike"] == sizes["then"]

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from allotrope.config import Target
 from allotrope.data.examples import Data
 from allotrope.delivery.finished import finished
@@ -28,6 +30,7 @@ FEW = 64
 """Examples with which a network is timed whose answers do not count yet."""
 SLOW_TO_MAKE = ("nncf",)
 """Forms whose files take longer to make than a short training; the delivery tries them all."""
+NOISE = 0.01
 LATENCY_MARGIN, SIZE_MARGIN = 0.9, 0.98
 """The part of a limit that an untrained file may take: clocks are noisy, and trained weights are
 quantized with scales of their own."""
@@ -61,7 +64,7 @@ def untrained_costs(
     Files are made in `folder`. Raises: UsageError if none can be measured.
     """
     (folder / INT8_FOLDER).mkdir(parents=True, exist_ok=True)
-    finished(network, data.inputs, tasks).save(folder / FLOAT_FILE)
+    finished(unlike_arrays(network), data.inputs, tasks).save(folder / FLOAT_FILE)
     few = {name: x[: min(FEW, len(x))] for name, x in data.taken("validation").items()}
     calibration = calibrating(data.taken("train"))
     # What it answers does not count: nothing was learned yet.
@@ -73,6 +76,21 @@ def untrained_costs(
         reasons = "; ".join(f"{row['runtime']}: {row.get('reason')}" for row in rows)
         raise UsageError(f"the network could not be measured: {reasons}")
     return _of_row(min(measured, key=lambda row: _distance(row, target)))
+
+
+def unlike_arrays(network: Network) -> Network:
+    """The network with a little noise on its weights.
+
+    A file holds equal arrays once, and many are equal before training and never after.
+    """
+    rng = np.random.default_rng(0)
+    # Upwards alone, so that a variance stays one.
+    noisy = {
+        name: (array + rng.uniform(0, NOISE, array.shape)).astype(array.dtype)
+        for name, array in network.weights.items()
+        if np.issubdtype(array.dtype, np.floating)
+    }
+    return network.with_weights({**network.weights, **noisy})
 
 
 def _forms(
