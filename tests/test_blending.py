@@ -135,7 +135,7 @@ def network_for(data, hidden=0):
     for each in data.inputs:
         built = words
         if isinstance(each, Table):
-            built = named_after(rows(each, 0), [each.name], ["y"])
+            built = named_after(rows(each, 0, {}), [each.name], ["y"])
         prepared = each.prepare(built)
         (y,) = prepared.outputs
         trunks[each.name] = trunk_of(named_after(prepared, [each.name], [y.name]))

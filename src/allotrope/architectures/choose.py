@@ -378,7 +378,7 @@ class _Choosing:
     def _one(self, family: Family, arguments: Mapping[str, Any]) -> Network:
         """One picture and one classification have the zoo's network as it is."""
         if not self.plain:
-            build, style = partial(self._pictured, family, arguments), style_of(arguments)
+            build, style = partial(self._pictured, family, arguments), style_of(self.overrides)
             return assembled(self.data.inputs, self.data.tasks, build, arguments["seed"], style)
         ((picture,), (task,)) = self.data.inputs, self.data.tasks
         network = zoo.network(family.name)(task.size, self._shape(self.picture), **arguments)
@@ -391,9 +391,9 @@ class _Choosing:
         """
         if isinstance(picture, Text):
             column = self.data.train[picture.name]
-            return words_alone(picture, column, self.seed, style_of(arguments))
+            return words_alone(picture, column, self.seed, style_of(self.overrides))
         if isinstance(picture, Volume):
-            name, style = self.volumes[picture.name][0], style_of(arguments)
+            name, style = self.volumes[picture.name][0], style_of(self.overrides)
             return volume_alone(picture, name, arguments["seed"], style)
         shape = self._shape(picture)
         own = {**family.arguments(shape), **self._whitening(family, picture)}
