@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 
 import numpy as np
 import pytest
@@ -162,8 +163,6 @@ class Interrupting(Progress):
         self.reached = self.reached or line.startswith(self.at)
 
     def step(self, tick) -> None:
-        import signal
-
         if self.reached:
             self.reached = False
             signal.raise_signal(signal.SIGINT)
@@ -171,7 +170,12 @@ class Interrupting(Progress):
 
 @pytest.mark.parametrize("at", ["trial 1 (", "trial 0 is trained finally"])
 def test_ctrl_c_delivers_the_best_so_far_and_the_search_goes_on_later(at, tuned, folder):
-    stopped = tune_with(ONE, Interrupting(at))("digits", out=folder, **SMALL)
+    # Test runners and shells may have other handlers than Python's, or none.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        stopped = tune_with(ONE, Interrupting(at))("digits", out=folder, **SMALL)
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert stopped.json["status"] == "interrupted" and stopped.delivered.is_file()
     gone_on = tune(resume=stopped.folder, quiet=True)
     assert gone_on.json["status"] == "done"
