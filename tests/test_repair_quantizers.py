@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 
 import numpy as np
@@ -18,6 +19,8 @@ from onnxruntime.quantization import (
 )
 
 import allotrope
+from allotrope.shrinking.quantize import QUANTIZERS
+from allotrope.shrinking.stripped import strip
 from onnx_models import model, node, tensor
 from quantized_parts import IMAGE, PIXELS, ROWS, W8, bytes_, drawn, number
 from repaired import F, of
@@ -135,6 +138,24 @@ def test_weights_that_our_own_file_named_are_found_again(floats, tmp_path):
     assert allotrope.load(made).trainable == {"w"}
     helper.set_model_props(made, {"allotrope.weights": '{"trainable": ["other"], "state": []}'})
     assert allotrope.load(made).trainable == {"w"}
+
+
+@pytest.mark.parametrize("stripped", [False, True])
+@pytest.mark.parametrize("quantizer", QUANTIZERS)
+def test_all_weights_learn_of_what_we_quantize_and_strip(floats, tmp_path, quantizer, stripped):
+    """Words on weights were of the float file: integers are judged by what they are for."""
+    made = onnx.load(floats)
+    trainable = sorted(allotrope.load(floats).trainable)
+    record = {"trainable": trainable, "state": []}
+    helper.set_model_props(made, {"allotrope.weights": json.dumps(record)})
+    source, target = tmp_path / "floats.onnx", tmp_path / "int8.onnx"
+    onnx.save(made, source)
+    QUANTIZERS[quantizer](source, {"x": PIXELS}, target)
+    if stripped:
+        strip(target, target)
+    read, plain = allotrope.load(target), allotrope.load(floats)
+    sizes = [sorted(net.weights[name].size for name in net.trainable) for net in (read, plain)]
+    assert sizes[0] == sizes[1]
 
 
 def test_the_reader_of_tests_sees_what_is_in_a_file():

@@ -91,7 +91,7 @@ def test_it_is_read_again_with_weights_that_learn_each_for_itself(files):
 def test_the_record_of_weights_has_their_new_names(files):
     model = onnx.load(files / "float32.onnx")
     weights = [array.name for array in model.graph.initializer if len(array.dims) > 1]
-    record = {"trainable": weights[:1], "state": weights[1:]}
+    record = {"trainable": [*weights[:1], "gone"], "state": weights[1:]}
     entry = model.metadata_props.add(key=RECORD, value=json.dumps(record))
     strip_model(model)
     entry = next(e for e in model.metadata_props if e.key == RECORD)

@@ -185,8 +185,14 @@ def _note(model: ModelProto, names: Mapping[str, str]) -> None:
     entries = {entry.key: entry.value for entry in model.metadata_props}
     record = json.loads(entries.get(RECORD, "{}"))
     if record:
+        # A quantizer keeps the words and replaces the arrays: a name that is no more may become
+        # that of another array.
+        there = {array.name for graph in _graphs(model.graph) for array in graph.initializer}
+        renamed = {
+            role: [names.get(name, name) for name in listed] for role, listed in record.items()
+        }
         entries[RECORD] = json.dumps(
-            {role: [names.get(name, name) for name in listed] for role, listed in record.items()}
+            {role: [name for name in listed if name in there] for role, listed in renamed.items()}
         )
     del model.metadata_props[:]
     onnx.helper.set_model_props(

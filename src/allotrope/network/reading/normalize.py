@@ -23,7 +23,7 @@ from allotrope.network.reading.upgrade import needs_upgrade, upgrade
 from allotrope.network.rewriting.batch import free_batch as with_free_batch
 from allotrope.network.rewriting.repair import Report, repaired, say_what_learns_no_more
 from allotrope.network.used import taken_in
-from allotrope.network.weights import RECORD, Roles, by_use, roles
+from allotrope.network.weights import RECORD, Roles, by_use, is_float, roles
 
 __all__ = ["OPSET", "constants_in_place", "normalize", "upgraded"]
 
@@ -46,7 +46,7 @@ def normalize(
     hoisted = _hoisted(constants_in_place(graph))
     plain = with_shapes(upgraded(hoisted, opset, report), {})
     graph = repaired(plain, repair, report)
-    made = graph.constants.keys() - hoisted.constants.keys()
+    made = _made(hoisted, graph)
     own = _roles(graph, metadata, listed, made, repair, report)
     names = own.trainable | own.state
     weights = {name: array for name, array in graph.constants.items() if name in names}
@@ -59,6 +59,20 @@ def normalize(
     freed = with_free_batch(network, report)
     say_what_learns_no_more(_learning(network), _learning(freed), "batch", report)
     return freed
+
+
+def _made(file: Graph, read: Graph) -> frozenset[str]:
+    """The arrays that reading made: new ones, and floats that integers of the file stand for.
+
+    What a file says of its weights says nothing of these: a quantizer keeps the words and replaces
+    the arrays.
+    """
+    floats = {name for name, array in file.constants.items() if is_float(array.dtype)}
+    return frozenset(
+        name
+        for name, array in read.constants.items()
+        if name not in file.constants or (name not in floats and is_float(array.dtype))
+    )
 
 
 def _learning(network: Network) -> dict[str, int]:
