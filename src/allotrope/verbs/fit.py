@@ -259,6 +259,8 @@ def _fitted(
         run.enter(DataEntry(facts, describe()))
         plan = _planned(journal, options, tuning, data, among, show)
         trained, others = _trained(journal, options, plan, show)
+        if others:
+            show.say("what follows is of the network that stands alone")
         scored = journal.value(
             pages.ScoresPage(trained), lambda: pipeline.scored(trained, show, options.saliency)
         )

@@ -27,6 +27,7 @@ from allotrope.errors import MissingDependencyError, UsageError, unknown_name
 from allotrope.inputs.input_options import pretrained, reading, text_reading
 from allotrope.optimizer_options import check_options
 from allotrope.option import Option, check_values
+from allotrope.verbs.ensemble_asked import check_ensemble
 from allotrope.verbs.offered import FIT
 from allotrope.verbs.weights_asked import check_weights
 
@@ -111,31 +112,9 @@ def fit_options(arguments: Mapping[str, Any], missing: Missing | None = None) ->
     MissingDependencyError.
     """
     file = onnx_file(arguments["network"])
-    if file is None:
-        check_network(arguments["network"])
-    _check_framework(arguments["framework"], missing)
-    check_values(FIT, arguments)
-    weights = arguments["weights"]
-    if weights is not None:
-        check_weights(arguments["network"], file, weights)
-    elif file is None:
-        check_for_files(FIT, arguments)
-    learned = file or weights
-    if learned is not None:
-        check_of_zoo(FIT, arguments, Path(learned))
-    if learned is not None and arguments["members"] > 1:
-        raise UsageError(
-            f"--members {arguments['members']}: {Path(learned).name} holds one network, which "
-            "would learn the same several times. Leave it out, or name a network of "
-            "allotrope.networks."
-        )
-    _check_ensemble(arguments, file)
-    fields_asked = [option.name for option in FIT if option.recipe]
-    recipe = {name: arguments[name] for name in fields_asked if arguments[name] is not None}
-    if recipe.get("find_rate") and "learning_rate" in recipe:
-        raise UsageError("--find-rate finds the learning rate, and one is given. Leave one out.")
-    if "optimizer" in recipe:
-        check_options(recipe["optimizer"], recipe)
+    _check_networks(arguments, file, missing)
+    check_ensemble(arguments, file)
+    recipe = _asked_recipe(arguments)
     seed = arguments["seed"]
     latency, size = arguments["max_latency"], arguments["max_size"]
     return FitOptions(
@@ -163,28 +142,46 @@ def fit_options(arguments: Mapping[str, Any], missing: Missing | None = None) ->
         measure_threads=arguments["measure_threads"],
         recipe=recipe,
         file=file,
-        weights=weights,
+        weights=arguments["weights"],
         repair=Repair.without(arguments["no_repair"]),
         fine_tuning=fine_tuning(arguments),
     )
 
 
-def _check_ensemble(arguments: Mapping[str, Any], file: Path | None) -> None:
-    """Raises: UsageError for what says how an ensemble is to be if there is to be none."""
-    usual = {"ensemble_of": ENSEMBLES_OF[0], "combine": COMBINED_BY[0], "distill": False}
-    count = arguments["ensemble"]
-    asked = [name for name, value in usual.items() if arguments[name] != value]
-    if asked and (count is None or count < 2):
-        flags = ", ".join(f"--{name.replace('_', '-')}" for name in asked)
+def _check_networks(
+    arguments: Mapping[str, Any], file: Path | None, missing: Missing | None
+) -> None:
+    """Raises: UsageError for what no network or this one does not have; MissingDependencyError."""
+    if file is None:
+        check_network(arguments["network"])
+    _check_framework(arguments["framework"], missing)
+    check_values(FIT, arguments)
+    weights = arguments["weights"]
+    if weights is not None:
+        check_weights(arguments["network"], file, weights)
+    elif file is None:
+        check_for_files(FIT, arguments)
+    learned = file or weights
+    if learned is None:
+        return
+    check_of_zoo(FIT, arguments, Path(learned))
+    if arguments["members"] > 1:
         raise UsageError(
-            f"{flags}: for an ensemble of two networks or more, and {count or 'none'} is asked "
-            "for. Add --ensemble 5."
+            f"--members {arguments['members']}: {Path(learned).name} holds one network, which "
+            "would learn the same several times. Leave it out, or name a network of "
+            "allotrope.networks."
         )
-    if file is not None and arguments["ensemble_of"] == "networks":
-        raise UsageError(
-            f"--ensemble-of networks: {file.name} is one network, and the others would come from "
-            "the zoo. Take seeds, folds, snapshots or soup, or leave --network out."
-        )
+
+
+def _asked_recipe(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of the recipe that were asked for. Raises: UsageError for what does not go."""
+    fields_asked = [option.name for option in FIT if option.recipe]
+    recipe = {name: arguments[name] for name in fields_asked if arguments[name] is not None}
+    if recipe.get("find_rate") and "learning_rate" in recipe:
+        raise UsageError("--find-rate finds the learning rate, and one is given. Leave one out.")
+    if "optimizer" in recipe:
+        check_options(recipe["optimizer"], recipe)
+    return recipe
 
 
 def with_usual_drop(options: FitOptions, data: Data) -> FitOptions:
