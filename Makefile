@@ -15,7 +15,7 @@ demo: $(VENV)/.demo-installed
 	$(BIN)/allotrope fit digits --out $(RUNS)
 
 test: lint types
-	ALLOTROPE_TEST_FRAMEWORKS=$(FRAMEWORKS) $(BIN)/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder
+	ALLOTROPE_TEST_FRAMEWORKS=$(FRAMEWORKS) $(BIN)/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder --max-worker-restart 0
 
 lint: $(TESTED)
 	$(BIN)/ruff check .
