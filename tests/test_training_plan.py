@@ -19,6 +19,13 @@ def test_biases_and_normalization_are_not_decayed():
     assert without_decay(NETWORK) == NETWORK.trainable - matrices
 
 
+def test_slopes_of_prelu_are_not_decayed():
+    bending = zoo.cnn(3, (1, 8, 8), channels=(4,), hidden=(6,), activation="prelu")
+    slopes = {node.inputs[1] for node in bending.graph.nodes if node.operator == "PRelu"}
+    assert slopes and slopes <= bending.trainable
+    assert not slopes & planned(bending, Recipe(weight_decay=0.1), COUNTS).weight_decay.keys()
+
+
 def test_all_are_decayed_when_asked():
     plan = planned(NETWORK, Recipe(weight_decay=0.1, decay_all=True), COUNTS)
     assert plan.weight_decay.keys() == NETWORK.trainable

@@ -96,13 +96,15 @@ def normalization_biases(network: Network) -> frozenset[str]:
 
 
 def without_decay(network: Network) -> frozenset[str]:
-    """The trainable weights that are biases or belong to a normalization.
+    """The trainable weights that are biases, belong to a normalization or are slopes of a PRelu.
 
-    Those, all vectors, and what is added and has at most one axis longer than 1.
+    Those, all vectors, and what is added and has at most one axis longer than 1. Decay would draw
+    slopes to 0, where a PRelu is a ReLU (He et al. 2015, section 2.1).
     """
     nodes, weights = network.graph.nodes, network.weights
     normalizing = {x for node in nodes if node.operator in NORMALIZATIONS for x in node.inputs[1:]}
     added = {name for node in nodes if node.operator in ("Add", "Sub") for name in node.inputs}
     vectors = {name for name in network.trainable if weights[name].ndim <= 1}
     spread = {x for x in network.trainable & added if sum(n > 1 for n in weights[x].shape) <= 1}
-    return network.trainable & (normalizing | vectors | spread)
+    slopes = {node.inputs[1] for node in nodes if node.operator == "PRelu"}
+    return network.trainable & (normalizing | vectors | spread | slopes)
