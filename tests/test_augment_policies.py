@@ -11,6 +11,7 @@ from PIL import Image, ImageEnhance, ImageOps
 from allotrope.inputs.augmentation import PRESETS, Augmentation
 from allotrope.inputs.image import tones
 from allotrope.inputs.image.augmented import augmented
+from allotrope.inputs.image.slant import moved, slanted, transposed
 from allotrope.inputs.image.textures import blurred, compressed, erased, noisy, sharpened
 from allotrope.inputs.image.warp import affine, elastic, tilted
 from allotrope.inputs.table.table import Table
@@ -79,10 +80,24 @@ def test_jpeg_loses_as_much_as_pillows_of_the_same_quality():
 def test_a_quarter_turn_is_exact_and_so_is_a_move():
     images = smooth(2, 9)
     turn = np.tile(np.array([[0.0, -1.0], [1.0, 0.0]]), (2, 1, 1))
-    turned = affine(images, turn, np.zeros((2, 2)))
+    turned = affine(images, turn)
     np.testing.assert_array_equal(turned, np.rot90(images, -1, axes=(1, 2)))
-    moved = affine(images, np.tile(np.eye(2), (2, 1, 1)), np.array([[0.0, 2.0], [0.0, 2.0]]))
-    np.testing.assert_array_equal(moved[:, :, :-2], images[:, :, 2:])
+    further = moved(images, np.array([2, -3]), 2)
+    np.testing.assert_array_equal(further[0, :, :-2], images[0, :, 2:])
+    np.testing.assert_array_equal(further[1, :, 3:], images[1, :, :-3])
+    np.testing.assert_array_equal(further[1, :, :3], images[1, :, 3:0:-1])
+
+
+@pytest.mark.parametrize("shape", [(3, 9, 14, 3), (3, 12, 5, 1), (2, 30, 30, 4)])
+def test_rows_are_slanted_as_bilinear_sampling_says(shape):
+    images = RANDOM.integers(0, 256, shape, np.uint8)
+    tangents = np.array([0.0, 0.31, -0.9])[: shape[0]]
+    upright = np.tile(np.eye(2), (shape[0], 1, 1))
+    along_rows, along_columns = upright.copy(), upright.copy()
+    along_rows[:, 1, 0] = along_columns[:, 0, 1] = tangents
+    np.testing.assert_array_equal(slanted(images, tangents), affine(images, along_rows))
+    columns = transposed(slanted(transposed(images), tangents))
+    np.testing.assert_array_equal(columns, affine(images, along_columns))
 
 
 def test_nothing_drawn_leaves_pictures_as_they_are():

@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from allotrope.inputs.image.warp import CHUNK, around_centre, sampled
-
-GREY = np.array([0.299, 0.587, 0.114], np.float32)  # the luma of ITU-R BT.601, as Pillow's "L"
+from allotrope.inputs.image.tones import GREY
+from allotrope.inputs.image.warp import CHUNK, affine
 
 
 def flip(images: np.ndarray, flipped: np.ndarray) -> np.ndarray:
@@ -101,25 +100,15 @@ def rotate_and_scale(
 
     For `fraction` of the images; bilinear, with a reflected border.
     """
-    n, height, width, _ = images.shape
+    n = len(images)
     chosen = np.flatnonzero(rng.random(n) < fraction)
     angle = np.deg2rad(rng.uniform(-degrees, degrees, n)).astype(np.float32)[chosen]
     factor = np.reciprocal(rng.uniform(1 - scale, 1 + scale, n)).astype(np.float32)[chosen]
     cosine, sine = np.cos(angle) * factor, np.sin(angle) * factor
+    matrices = np.stack([np.stack([cosine, -sine], 1), np.stack([sine, cosine], 1)], 1)
     result = images.copy()
-    rows = max(1, CHUNK // (height * width))
-    for start in range(0, len(chosen), rows):
-        part = slice(start, start + rows)
-        result[chosen[part]] = _warp(images[chosen[part]], cosine[part, None], sine[part, None])
+    result[chosen] = affine(images[chosen], matrices)
     return result
-
-
-def _warp(images: np.ndarray, cosine: np.ndarray, sine: np.ndarray) -> np.ndarray:
-    _, height, width, _ = images.shape
-    y, x = around_centre(height, width)
-    rows = cosine * y - sine * x + (height - 1) / 2
-    columns = sine * y + cosine * x + (width - 1) / 2
-    return sampled(images, rows, columns)
 
 
 def _reflect(images: np.ndarray, border: int) -> np.ndarray:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from allotrope.inputs.image import tones
+from allotrope.inputs.image.slant import moved, slanted, transposed
 from allotrope.inputs.image.textures import sharpened
 from allotrope.inputs.image.warp import affine
 
@@ -38,6 +39,8 @@ USUAL = Reach(turn=30, slant=0.3, move=0.45, bits=4, color=0.9)
 """RandAugment's."""
 WIDE = Reach(turn=135, slant=0.99, move=0.33, bits=6, color=0.99)
 """TrivialAugment's wide ranges (Müller and Hutter 2021, table 1 of its code)."""
+AT_ONCE = 65536
+"""Pixels changed together."""
 CHAINS, LONGEST = 3, 3
 """AugMix joins so many chains of up to so many changes."""
 
@@ -99,10 +102,12 @@ def _changed(
     """Each image after one of the changes."""
     drawn = rng.integers(0, len(changes), len(images))
     signs = rng.choice(np.array([-1.0, 1.0]), len(images))
-    result = images.copy()
+    result = np.empty_like(images)
+    at_once = max(1, AT_ONCE // (images.shape[1] * images.shape[2]))
     for number, change in enumerate(changes):
-        rows = np.flatnonzero(drawn == number)
-        if len(rows):
+        chosen = np.flatnonzero(drawn == number)
+        for start in range(0, len(chosen), at_once):
+            rows = chosen[start : start + at_once]
             result[rows] = change(images[rows], magnitudes[rows], signs[rows])
     return result
 
@@ -118,18 +123,13 @@ def _changes(reach: Reach) -> Mapping[str, Change]:
 
     def turned(x: np.ndarray, magnitudes: np.ndarray, signs: np.ndarray) -> np.ndarray:
         angles = np.deg2rad(signs * magnitudes * reach.turn)
-        return _linear(x, np.cos(angles), -np.sin(angles), np.sin(angles), np.cos(angles))
+        rows = np.stack([np.cos(angles), -np.sin(angles)], 1)
+        columns = np.stack([np.sin(angles), np.cos(angles)], 1)
+        return affine(x, np.stack([rows, columns], 1))
 
-    def slanted(x: np.ndarray, tangents: np.ndarray, along_rows: bool) -> np.ndarray:
-        one, none = np.ones(len(x)), np.zeros(len(x))
-        if along_rows:
-            return _linear(x, one, none, tangents, one)
-        return _linear(x, one, tangents, none, one)
-
-    def moved(x: np.ndarray, shares: np.ndarray, axis: int) -> np.ndarray:
-        places = np.zeros((len(x), 2))
-        places[:, axis] = np.rint(shares * reach.move * x.shape[1 + axis])
-        return affine(x, np.tile(np.eye(2), (len(x), 1, 1)), places)
+    def translated(x: np.ndarray, shares: np.ndarray, axis: int) -> np.ndarray:
+        steps = np.rint(shares * reach.move * x.shape[axis]).astype(int)
+        return moved(x, steps, axis)
 
     return {
         "identity": lambda x, m, s: x,
@@ -142,19 +142,11 @@ def _changes(reach: Reach) -> Mapping[str, Change]:
         "contrast": lambda x, m, s: tones.contrasted(x, factor(m, s)),
         "brightness": lambda x, m, s: tones.brightened(x, factor(m, s)),
         "sharpness": lambda x, m, s: sharpened(x, factor(m, s)),
-        "shear_x": lambda x, m, s: slanted(x, s * m * reach.slant, True),
-        "shear_y": lambda x, m, s: slanted(x, s * m * reach.slant, False),
-        "translate_x": lambda x, m, s: moved(x, s * m, 1),
-        "translate_y": lambda x, m, s: moved(x, s * m, 0),
+        "shear_x": lambda x, m, s: slanted(x, s * m * reach.slant),
+        "shear_y": lambda x, m, s: transposed(slanted(transposed(x), s * m * reach.slant)),
+        "translate_x": lambda x, m, s: translated(x, s * m, 2),
+        "translate_y": lambda x, m, s: translated(x, s * m, 1),
     }
-
-
-def _linear(
-    images: np.ndarray, a: np.ndarray, b: np.ndarray, c: np.ndarray, d: np.ndarray
-) -> np.ndarray:
-    """Each image by its matrix [[a, b], [c, d]] of (row, column)."""
-    matrices = np.stack([np.stack([a, b], 1), np.stack([c, d], 1)], 1)
-    return affine(images, matrices, np.zeros((len(images), 2)))
 
 
 def reaches(policy: str) -> str:

@@ -37,10 +37,33 @@ def blurred(images: np.ndarray, shares: np.ndarray) -> np.ndarray:
 
 
 def sharpened(images: np.ndarray, factors: np.ndarray) -> np.ndarray:
-    """Each apart from its own blurred form by its factor [n]: below 1 is softer."""
-    values = images.astype(np.float32)
-    soft = blurred(images, np.full(len(images), 0.2)).astype(np.float32)
-    return _rounded(soft + (values - soft) * factors[:, None, None, None])
+    """Each apart from its own blurred form by its factor [n], up to 2: below 1 is softer."""
+    n, height, width, channels = images.shape
+    # Rows of values and not of pixels, since NumPy is slow where the last axis is short.
+    values = images.reshape(n, height, width * channels).astype(np.int16)
+    soft = _binomial(_binomial(values, 1, 1), 2, channels) + np.int16(8) >> 4
+    # In 64ths: times a difference of 255 it is still a number of 16 bits.
+    factor = np.rint(factors * 64).astype(np.int16)[:, None, None]
+    values -= soft
+    values *= factor
+    values += np.int16(32)
+    values >>= 6
+    values += soft
+    return np.clip(values, 0, 255, out=values).astype(np.uint8).reshape(images.shape)
+
+
+def _binomial(values: np.ndarray, axis: int, step: int) -> np.ndarray:
+    """Four times the mean of each value, twice, and those a step beside; at the border itself."""
+    before, behind = [slice(None)] * 3, [slice(None)] * 3
+    before[axis], behind[axis] = slice(None, -step), slice(step, None)
+    first, last = [slice(None)] * 3, [slice(None)] * 3
+    first[axis], last[axis] = slice(None, step), slice(-step, None)
+    total = 2 * values
+    total[tuple(behind)] += values[tuple(before)]
+    total[tuple(before)] += values[tuple(behind)]
+    for border in (tuple(first), tuple(last)):
+        total[border] += values[border]
+    return total
 
 
 def noisy(images: np.ndarray, rng: np.random.Generator, deviations: np.ndarray) -> np.ndarray:
