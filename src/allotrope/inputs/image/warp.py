@@ -18,8 +18,9 @@ LANES = np.uint32(0x00FF_00FF)
 HALVES = np.uint32(0x0080_0080)
 """A half of what is cut off when the upper 8 bits of both are taken."""
 CHUNK = 14336
-"""Pixels warped at once, so that temporaries stay in the cache, and each below the 128 KB from which
-on the memory of one is asked of the system anew."""
+"""Pixels warped at once, so that temporaries stay in the cache.
+
+Each is below the 128 KB from which on the C library asks the system for its memory anew."""
 Places = Callable[[slice, slice], tuple[np.ndarray, np.ndarray]]
 """Of some images and some of their rows: which row and column each pixel is taken from, [n, r, w]
 or what can be broadcast to it."""
