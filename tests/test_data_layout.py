@@ -87,16 +87,29 @@ from picture_folders import TWO, cats_and_dogs, error_of, read, tree
         ),
         (
             [*cats_and_dogs("train", "test"), "unlabeled*9"],
-            {"train": TWO, "test": TWO},
-            "'unlabeled' (9 pictures",
+            {"train": TWO, "test": TWO, "unlabelled": {"": 9}},
+            "unlabelled from 'unlabeled': 9",
         ),
         (
             [*cats_and_dogs("train", "test"), "train/unlabelled*9"],
-            {"train": TWO, "test": TWO},
-            "'train/unlabelled' (9 pictures, unlabelled by its name; rename it if it is a class)",
+            {"train": TWO, "test": TWO, "unlabelled": {"": 9}},
+            "unlabelled from 'train/unlabelled': 9",
         ),
-        (["cat", "dog", "unlabeled*9"], {"train": TWO}, "'unlabeled' (9 pictures"),
-        (["labeled/cat", "labeled/dog", "unlabeled*9"], {"train": TWO}, "'unlabeled' (9 pictures"),
+        (
+            [*cats_and_dogs("train", "test"), "pred*9"],
+            {"train": TWO, "test": TWO},
+            "'pred' (9 pictures, unlabelled by its name; rename it if it is a class)",
+        ),
+        (
+            ["cat", "dog", "unsup/part1*9", "unsup/part2*3"],
+            {"train": TWO, "unlabelled": {"": 12}},
+            "unlabelled from 'unsup': 12",
+        ),
+        (
+            ["labeled/cat", "labeled/dog", "unlabeled*9"],
+            {"train": TWO, "unlabelled": {"": 9}},
+            "unlabelled from 'unlabeled': 9",
+        ),
         (
             [*cats_and_dogs("train", "test"), "extra*5"],
             {"train": TWO, "test": TWO},
@@ -239,6 +252,10 @@ def test_what_can_be_read_in_two_ways_is_refused_and_each_reading_can_be_chosen(
         ([*cats_and_dogs("train"), "test/cat", "test/wolf"], ["test: wolf", "cat, dog"]),
         ([*cats_and_dogs("train"), "test/wolf"], ["test: wolf"]),
         (["unlabeled*9", "pred*3"], ["only pictures without labels"]),
+        (
+            ["cat", "dog", "unlabelled/cat", "unlabelled/wolf"],
+            ["'unlabelled' holds the folders 'cat', 'wolf'", "put them right into that folder"],
+        ),
     ],
     ids=lambda value: " ".join(value),
 )
@@ -251,7 +268,8 @@ def test_what_a_layout_gives_is_what_the_error_says_of_it(tmp_path):
     message = error_of(tree(tmp_path, "cat", "dog", "test*9", "unlabeled*5"))
     assert "3 classes: cat 4, dog 4, test 9)" in message
     counts, notes = read(tmp_path, "classes")
-    assert counts == {"train": {**TWO, "test": 9}} and "'unlabeled' (5 pictures" in notes
+    assert counts == {"train": {**TWO, "test": 9}, "unlabelled": {"": 5}}
+    assert "unlabelled from 'unlabeled': 5" in notes
 
 
 def test_an_unknown_layout_is_a_wrong_usage(tmp_path):

@@ -127,15 +127,15 @@ class Recipe:
     weight. `warmup` and `step_at` are fractions of the training; `epochs` may be fractional;
     `budget` is in seconds and, where given, ends the training (the schedule follows whichever of
     the two is nearer its end). The warm-up begins at `start_fraction` of the learning rate, and the
-    schedule ends at `final_fraction` of it. `schedule_power` is of polynomial, `cycles` of cosines
-    with restarts; `plateau_patience` counts validations that are not the best. `average` is the
+    schedule ends at `final_fraction`. `schedule_power` is of polynomial, `cycles` of cosines with
+    restarts; `plateau_patience` counts validations that are not the best. `average` is the
     decay per step of the exponential moving average of the weights, None for none. `loss` may name
     one for each kind of task, with commas between them. `task_weights`: what each of several tasks
     counts is `fixed`, or `learned` by its uncertainty. `bias_scale` multiplies the learning rate of
     normalization biases (cifar10-airbench uses 64), `backbone_rate` that of all layers but the
     last, and `layer_decay` that of the first layer, with equal steps from layer to layer up to the
     last. `activation`, `normalization` and `dropout` are those of a network of the zoo, None for
-    its own. `lookahead` and `accumulate` count steps.
+    its own. `lookahead` and `accumulate` count steps. `labelled_share` of a batch has labels.
     """
 
     optimizer: str = "nesterov"
@@ -182,6 +182,7 @@ class Recipe:
     mixup: float | None = None
     cutmix: float | None = None
     synonym_rate: float | None = None
+    labelled_share: float | None = None
     batch_size: int = 128
     epochs: float | None = None
     budget: float | None = None

@@ -13,3 +13,5 @@ ACTIVATIONS = (
     *("softmax", "log-softmax", "glu", "reglu", "geglu", "swiglu"),
 )
 NORMALIZATIONS = ("batch", "group", "instance", "layer", "none", "rms")
+FEW_LABELS_BY = ("auto", "labels", "self-training")
+"""Ways to learn if many examples have no label."""

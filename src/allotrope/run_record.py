@@ -223,6 +223,20 @@ class MembersEntry(Entry):
 
 
 @dataclass(frozen=True)
+class StagesEntry(Entry):
+    """A row for each stage of a training with few labels, as far as it came."""
+
+    stages: list[dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class FewLabelsEntry(Entry):
+    """How unlabelled examples were learned from, what that is worth, and which stage is taken."""
+
+    few_labels: dict[str, Any]
+
+
+@dataclass(frozen=True)
 class EnsembleEntry(Entry):
     """How the members' answers become one, what that is worth, and which network stands alone."""
 
@@ -258,6 +272,8 @@ class RunRecord:
     rounding: RoundingEntry | None
     shrunk: ShrunkEntry | None
     tuning: TuningEntry | None
+    stages: StagesEntry | None
+    few_labels: FewLabelsEntry | None
     members: MembersEntry | None
     ensemble: EnsembleEntry | None
     end: EndEntry | None

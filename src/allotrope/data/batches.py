@@ -5,24 +5,26 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Generator
+from dataclasses import replace
 
 import numpy as np
 
 from allotrope.config import Recipe
 from allotrope.data.balanced_order import balanced_labels, balanced_order
 from allotrope.data.examples import Data
+from allotrope.data.labelled_order import LabelledOrder
 from allotrope.data.like_lengths import by_length, cut, lengths_of
 from allotrope.data.mixtures import Mixing
 from allotrope.data.store.stored_rows import foresee
 from allotrope.errors import UsageError
-from allotrope.frameworks.contract import Batch
-from allotrope.inputs.augmentation import augmentation_of
+from allotrope.frameworks.contract import Arrays, Batch
+from allotrope.inputs.augmentation import WEAK, Augmentation, augmentation_of
 from allotrope.tasks.several import encoded, gappy, trained_by
 
 AHEAD = 2
 FORESEEN = 4
 """So many batches before one is made the disk is told of its examples, so that nothing waits."""
-ORDER, CHANGE, SIDE = range(3)  # which random stream a seed sequence is for
+ORDER, CHANGE, SIDE, CLEAN = range(4)  # which random stream a seed sequence is for
 
 
 class Batches:
@@ -35,8 +37,11 @@ class Batches:
     What cannot be mixed as it is the network mixes, told how by further columns (`Mixing`).
     """
 
-    def __init__(self, data: Data, recipe: Recipe) -> None:
-        """Raises: UsageError for a batch size below 1, an unknown augmentation, or no examples."""
+    def __init__(self, data: Data, recipe: Recipe, clean: bool = False) -> None:
+        """With `clean` ones, batches hold their inputs as light augmentation leaves them too.
+
+        Raises: UsageError for a batch size below 1, an unknown augmentation, or no examples.
+        """
         count = len(data.train)
         if recipe.batch_size < 1:
             raise UsageError(f"batch size {recipe.batch_size}: expected at least 1.")
@@ -44,7 +49,13 @@ class Batches:
             raise UsageError("there are no examples to make batches of.")
         self.batch_size = min(recipe.batch_size, count)
         self.steps_per_epoch = count // self.batch_size
+        self._shared = LabelledOrder.of(
+            data.tasks, data.train, recipe.labelled_share, self.batch_size
+        )
+        if self._shared is not None:
+            self.batch_size, self.steps_per_epoch = self._shared.size, self._shared.steps
         self._train = data.train
+        self._taught, self._clean = data.taught, clean
         self._inputs = data.inputs
         self._mixing = Mixing(data.inputs, recipe)
         self._tasks = trained_by(data.tasks, recipe, data.train.columns)
@@ -81,6 +92,8 @@ class Batches:
         have lengths, those of a batch are alike.
         """
         stream = self._stream(ORDER, epoch)
+        if self._shared is not None:
+            return self._shared.rows(stream)
         if self._balanced is not None:
             rows = balanced_order(self._balanced, stream)
         else:
@@ -126,19 +139,43 @@ class Batches:
         order = self.order(epoch) if order is None else order
         rows = order[step * self.batch_size : (step + 1) * self.batch_size]
         mirrored = (self._side[rows] + epoch) % 2 == 1
-        first, *others = self._inputs
         stream = self._stream(CHANGE, epoch, step)
-        strength = self._augmentation
-        x = self._train[first.name][rows]
-        changed = {first.name: first.augment(x, stream, strength, mirrored)}
-        for number, each in enumerate(others, 1):
-            own = self._stream(CHANGE, epoch, step, number)
-            x = self._train[each.name][rows]
-            changed[each.name] = each.augment(x, own, strength, mirrored)
-        labels = {task.name: self._train[task.name][rows] for task in self._tasks}
-        batch = Batch(cut(self._inputs, changed), *encoded(self._tasks, labels, self._gaps))
+        raw = {each.name: self._train[each.name][rows] for each in self._inputs}
+        changed = self._changed(raw, self._augmentation, mirrored, (CHANGE, epoch, step), stream)
+        batch = Batch(changed, *self._encoded(rows))
+        if self._clean:
+            key = (CLEAN, epoch, step)
+            weak = replace(WEAK, flip=self._augmentation.flip)
+            clean = self._changed(raw, weak, mirrored, key, self._stream(*key))
+            batch = replace(batch, clean=clean)
         mixture = self._mixing.drawn(len(rows), stream)
         return batch if mixture is None else self._mixing.mixed(batch, mixture)
+
+    def _changed(
+        self,
+        raw: Arrays,
+        strength: Augmentation,
+        mirrored: np.ndarray,
+        key: tuple[int, ...],
+        stream: np.random.Generator,
+    ) -> dict[str, np.ndarray]:
+        """What the network takes of examples, changed; `stream` changes the first input."""
+        streams = [stream, *(self._stream(*key, n) for n in range(1, len(self._inputs)))]
+        changed = {
+            each.name: each.augment(raw[each.name], own, strength, mirrored)
+            for each, own in zip(self._inputs, streams, strict=True)
+        }
+        return cut(self._inputs, changed)
+
+    def _encoded(self, rows: np.ndarray) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+        """Targets and weights of training examples, by task."""
+        labels = {task.name: self._train[task.name][rows] for task in self._tasks}
+        targets, weights = encoded(self._tasks, labels, self._gaps)
+        for name, taught in self._taught.items():
+            targets[name] = taught.targets[rows]
+            if taught.weights is not None:
+                weights[name] = taught.weights[rows]
+        return targets, weights
 
     def _foresee(self, order: np.ndarray, step: int) -> None:
         """Tell the disk of a batch, if its examples lie there."""

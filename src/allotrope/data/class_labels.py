@@ -18,10 +18,28 @@ def to_labels(
 ) -> tuple[dict[str, np.ndarray], tuple[str, ...]]:
     """Labels by split name, int64 [n] from 0, and the names of the classes.
 
-    Without `names`, the distinct labels are the classes: numbers in their order, texts sorted.
+    Without `names`, the distinct labels are the classes: numbers in their order, texts sorted. What
+    is missing is -1: NaN, and -1 itself if it can be no class.
     Raises: DataError naming every array that cannot be read as labels.
     """
     flat = {name: _flat(array, notes) for name, array in arrays.items()}
+    absent = _absent(flat, notes)
+    nothing = [name for name, rows in absent.items() if len(rows) and rows.all()]
+    if nothing:
+        raise DataError("\n".join(f"'{name}' holds no label; expected some." for name in nothing))
+    for name, rows in absent.items():
+        flat[name] = flat[name][~rows] if rows.any() else flat[name]
+    numbers, classes = _numbered(flat, names, notes)
+    labels = {name: np.full(len(rows), -1, np.int64) for name, rows in absent.items()}
+    for name, codes in numbers.items():
+        labels[name][~absent[name]] = codes
+    return labels, classes
+
+
+def _numbered(
+    flat: Mapping[str, np.ndarray], names: tuple[str, ...] | None, notes: list[str]
+) -> tuple[dict[str, np.ndarray], tuple[str, ...]]:
+    """The same of labels of which none is missing."""
     problems = [problem for name, array in flat.items() if (problem := _problem(name, array))]
     problems += _mixed(flat)
     if problems:
@@ -30,8 +48,8 @@ def to_labels(
     texts = values.dtype.kind == "U"
     if not texts and values[0] == -1 and len(values) > 2:
         notes.append(
-            "-1 is taken for a class like any other; leave these images out if it means that "
-            "they have no label"
+            "-1 is taken for a class like any other; leave the label empty, or write NaN, if it "
+            "means that there is none"
         )
     if names is not None and not texts:
         first = _first_number(values, names, notes)
@@ -39,6 +57,36 @@ def to_labels(
     numbers = {name: np.searchsorted(values, array) for name, array in flat.items()}
     classes = tuple(str(value) if texts else str(int(value)) for value in values)
     return {name: array.astype(np.int64) for name, array in numbers.items()}, classes
+
+
+def _absent(arrays: Mapping[str, np.ndarray], notes: list[str]) -> dict[str, np.ndarray]:
+    """Which labels [n] are missing, by split name."""
+    nothing = {name: _nan(array) for name, array in arrays.items()}
+    if any(array.ndim != 1 or array.dtype.kind not in "if" for array in arrays.values()):
+        return nothing
+    values = np.concatenate([array[~nothing[name]] for name, array in arrays.items()])
+    if not _marks_absent(values):
+        return nothing
+    count = int(np.count_nonzero(values == -1))
+    notes.append(f"-1 is taken for a missing label, {count:,} times; write classes as texts if not")
+    return {name: nothing[name] | (array == -1) for name, array in arrays.items()}
+
+
+def _nan(array: np.ndarray) -> np.ndarray:
+    if array.dtype.kind == "f" and array.ndim == 1:
+        return np.asarray(np.isnan(array))
+    return np.zeros(len(array) if array.ndim else 0, bool)
+
+
+def _marks_absent(values: np.ndarray) -> bool:
+    """Whether -1 marks what has no label: the others count from 0, as scikit-learn has it.
+
+    Of -1, 0 and 1 alone it may be a class, unless most have it.
+    """
+    others = np.unique(values[values != -1])
+    counting = len(others) > 1 and np.array_equal(others, np.arange(len(others)))
+    share = np.mean(values == -1) if len(values) else 0.0
+    return bool(counting and share and (len(others) > 2 or share > 0.5))
 
 
 def may_be_grades(name: str, values: np.ndarray) -> str:

@@ -33,7 +33,7 @@ def find_duplicates(reading: Reading) -> Duplicates:
     """Exact duplicates across splits, by a hash of all inputs of an example."""
     inputs, tasks = ([each.name for each in part] for part in (reading.inputs, reading.tasks))
     splits = [reading.splits[name] for name in SPLITS]
-    hashes = np.concatenate([_hashes(split, inputs) for split in splits])
+    hashes = np.concatenate([hashes_of(split, inputs) for split in splits])
     starts = np.cumsum([0, *map(len, splits)])
     firsts = _firsts(hashes)
     own = np.searchsorted(starts, np.arange(len(hashes)), side="right") - 1
@@ -67,7 +67,7 @@ def _firsts(hashes: np.ndarray) -> np.ndarray:
     return firsts
 
 
-def _hashes(split: Examples, inputs: list[str]) -> np.ndarray:
+def hashes_of(split: Examples, inputs: Sequence[str]) -> np.ndarray:
     """A hash an example, uint64 [n, 2], which takes far less memory than the examples."""
     hashes = np.empty((len(split), 2), np.uint64)
     at_once = examples_at_once({name: split[name] for name in inputs}, AT_ONCE)

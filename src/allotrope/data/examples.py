@@ -11,9 +11,12 @@ import numpy as np
 from allotrope.data.line_titles import taken_titles
 from allotrope.inputs.contract import Input
 from allotrope.tasks import Task
+from allotrope.tasks.contract import Encoded
 from allotrope.wording import counted
 
 SPLITS = ("train", "validation", "test")
+UNLABELLED = "unlabelled"
+"""A further split, if there is such: examples whose labels are all missing."""
 IMAGE, LABEL = "image", "label"
 """What the columns of a source are called that does not name them itself."""
 
@@ -58,6 +61,8 @@ class Data:
     The network that trains has an input for each of `inputs` and an output for each of `tasks`,
     by their names. The first task decides, unless another one is asked for.
     `summary` is what was found in the source, for run.json, and `lines` say it in words.
+    `taught` are targets and weights of training examples by task, in place of those of their
+    labels: what a network before says of examples that have none.
     """
 
     name: str
@@ -66,6 +71,7 @@ class Data:
     splits: Mapping[str, Examples]
     summary: dict[str, Any] = field(default_factory=dict)
     lines: tuple[str, ...] = ()
+    taught: Mapping[str, Encoded] = field(default_factory=dict)
 
     def __str__(self) -> str:
         size = counted(len(self.train), "training example")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from allotrope.data.examples import SPLITS, Data
+from allotrope.data.examples import Data
 from allotrope.inputs.image.image import Image
 from allotrope.tasks import Classification
 
@@ -18,7 +18,7 @@ def data_facts(data: Data, source: str) -> dict[str, Any]:
     facts: dict[str, Any] = {
         "name": data.name,
         "source": source,
-        **{name: len(data.splits[name]) for name in SPLITS},
+        **{name: len(split) for name, split in data.splits.items()},
     }
     tasks, inputs = data.tasks, data.inputs
     if len(tasks) == 1 and isinstance(tasks[0], Classification):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -43,4 +43,4 @@ class Mixing:
             name: mixture.targets(target, batch.weights.get(name))
             for name, target in batch.targets.items()
         }
-        return Batch(inputs, targets, weights)
+        return replace(batch, inputs=inputs, targets=targets, weights=weights)

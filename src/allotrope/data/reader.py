@@ -11,7 +11,7 @@ from typing import Any
 from allotrope.config import DataOptions, parse_cache_size, parse_value_range
 from allotrope.data.asked_columns import Kinds, asked_kinds, asked_names
 from allotrope.data.duplicates import find_duplicates
-from allotrope.data.examples import SPLITS, Data
+from allotrope.data.examples import SPLITS, UNLABELLED, Data
 from allotrope.data.leaks import leak_notes
 from allotrope.data.number_forms import MARKS
 from allotrope.data.reading import Reading
@@ -23,6 +23,7 @@ from allotrope.data.store.row_file import SpoiledStore
 from allotrope.data.store.store_folder import discard
 from allotrope.data.summary import summarize, summary_lines
 from allotrope.data.synonyms_file import with_synonyms
+from allotrope.data.unlabelled import check_apart, check_without_labels
 from allotrope.errors import unknown_name
 from allotrope.tasks.several import METRICS, check_labels, decisive, with_metrics
 from allotrope.wording import agreeing, counted
@@ -130,7 +131,10 @@ def read_data(
 def _read(source: Source, options: DataOptions, report: Report) -> Data:
     began = time.perf_counter()
     reading = read_source(source, options, report)
+    check_without_labels(reading)
+    in_own_place = UNLABELLED in reading.splits
     complete_splits(reading, options)
+    check_apart(reading, in_own_place)
     if options.synonyms is not None:
         with_synonyms(reading, options.synonyms)
     duplicates = find_duplicates(reading)
@@ -143,7 +147,7 @@ def _read(source: Source, options: DataOptions, report: Report) -> Data:
     train = reading.splits["train"]
     inputs = tuple(each.fitted(train[each.name]) for each in reading.inputs)
     tasks = with_metrics(reading.tasks, options.metric)
-    columns = {name: split.columns for name, split in reading.splits.items()}
+    columns = {name: reading.splits[name].columns for name in SPLITS}
     check_labels(tasks, [each.name for each in inputs], columns)
     tasks, line = decisive(tasks, options.decide)
     if line:

@@ -62,6 +62,9 @@ DECORATIONS = frozenset(
 
 PARTS = frozenset(("batch", "chunk", "shard", "archive"))
 
+TO_ANSWER = frozenset(("predict", "prediction", "predictions", "pred", "inference", "submission"))
+"""Words of examples without labels that a network is to answer, and not to learn from."""
+
 WORD = re.compile(r"[^\W\d_]+|\d+")
 HUMP = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 FOLD = re.compile(r"(k?-?fold|cv|split)[\W_]*\d+", re.IGNORECASE)
@@ -98,6 +101,16 @@ def split_name(name: str) -> SplitName | None:
     if split is None:
         return None
     return SplitName(split, tuple(others))
+
+
+def to_learn_from(name: str) -> bool:
+    """Whether a name says that there are no labels, and nothing else, as `unlabelled` and `unsup`.
+
+    Of what is called after answers, such as `pred`, it is not said that it may be learned from.
+    """
+    said = split_name(name)
+    unlabelled = said is not None and said.pure and said.split == "unlabelled"
+    return unlabelled and TO_ANSWER.isdisjoint(words(name))
 
 
 def is_fold(name: str) -> bool:

@@ -5,20 +5,25 @@ from __future__ import annotations
 import numpy as np
 
 from allotrope.config import DataOptions
-from allotrope.data.examples import SPLITS, Examples
+from allotrope.data.examples import SPLITS, UNLABELLED, Examples
 from allotrope.data.reading import Reading
+from allotrope.data.unlabelled import set_apart, without_label
 from allotrope.errors import DataError, UsageError
 from allotrope.tasks import Classification
 from allotrope.wording import counted, plural
 
 CLASSES_SHOWN = 50
+MOST_HELD_OUT = 0.1
+"""The part of few labels by which choices are made, at the most."""
 
 
 def complete_splits(reading: Reading, options: DataOptions) -> None:
     """Adds the splits that are missing to the reading, out of its training examples.
 
     A test split that is there is left alone. Both fractions are of all examples that can be split;
-    the first classification task decides of which classes they are.
+    the first classification task decides of which classes they are. Training examples without a
+    label become a split of their own; where there are such, labels are few, and validation examples
+    at most a tenth of those that have one.
     Raises: DataError, UsageError.
     """
     missing = [name for name in SPLITS[1:] if name not in reading.splits]
@@ -34,14 +39,20 @@ def complete_splits(reading: Reading, options: DataOptions) -> None:
     elif missing:
         _check_count(reading, missing)
     source = reading.splits["train"]
-    rows = np.arange(len(source))
+    unlabelled = without_label(reading.tasks, source.columns)
+    rows = np.flatnonzero(~unlabelled)
+    few_labels = len(rows) < len(source) or UNLABELLED in reading.splits
     taken: dict[str, np.ndarray] = {}
     for name in missing:
         fraction = getattr(options, name)
         # A stream a split: with a test split that is there, validation examples are drawn as
         # without it.
         stream = np.random.default_rng([options.seed, SPLITS.index(name)])
-        if reading.apart is None:
+        if reading.apart is None and few_labels and name == "validation":
+            labels = int(np.count_nonzero(~unlabelled))
+            part = _held_out(source, task, held_out_count(labels, fraction), stream, rows)
+            how = f"{len(part) / labels:.1%} of the labels"
+        elif reading.apart is None:
             part = _split_off(source, task, fraction, stream, rows)
             how = f"{fraction:.0%}" + (" of each class" if task is not None else "")
         else:
@@ -53,7 +64,8 @@ def complete_splits(reading: Reading, options: DataOptions) -> None:
         reading.notes.append(
             f"{name}: {counted(len(part), reading.noun)} split off by seed {options.seed}, {how}"
         )
-    if missing:
+    set_apart(reading, np.flatnonzero(unlabelled))
+    if len(rows) < len(source):
         reading.splits["train"] = source.take(rows)
         reading.splits.update({name: source.take(part) for name, part in taken.items()})
     if reading.apart is not None and task is not None:
@@ -85,6 +97,34 @@ def _split_off(
     return np.sort(rng.permutation(rows)[:wanted])
 
 
+def held_out_count(labels: int, fraction: float) -> int:
+    """How many of so many labels choices are made by, if there are unlabelled examples too."""
+    return max(1, int(min(fraction, MOST_HELD_OUT) * labels + 1e-9))
+
+
+def _held_out(
+    source: Examples,
+    task: Classification | None,
+    count: int,
+    rng: np.random.Generator,
+    rows: np.ndarray,
+) -> np.ndarray:
+    """Rows [m], ascending: `count` of them, of each class its share as far as whole rows allow.
+
+    Of fewer rows than classes some classes have none: labels are wanted more for learning.
+    """
+    order = rng.permutation(rows)
+    if task is None:
+        return np.sort(order[:count])
+    labels, turns = source[task.name][order], np.empty(len(order))
+    for label in np.unique(labels):
+        own = np.flatnonzero(labels == label)
+        # Where along its class each row lies: up to any place all classes have their share.
+        turns[own] = (np.arange(len(own)) + rng.random()) / len(own)
+        turns[own[-1]] = np.inf  # one at least stays to be learned from
+    return np.sort(order[np.argsort(turns, kind="stable")[:count]])
+
+
 def stratified(
     labels: np.ndarray, fraction: float, rng: np.random.Generator, rows: np.ndarray
 ) -> np.ndarray:
@@ -111,8 +151,12 @@ def _check_fractions(options: DataOptions) -> None:
         )
 
 
+def _labelled(reading: Reading) -> int:
+    return int(np.count_nonzero(~without_label(reading.tasks, reading.splits["train"].columns)))
+
+
 def _check_count(reading: Reading, missing: list[str]) -> None:
-    count, least = len(reading.splits["train"]), 1 + len(missing)
+    count, least = _labelled(reading), 1 + len(missing)
     if count < least:
         raise DataError(
             f"{reading.name}: holds {counted(count, reading.noun)}; expected at least {least}, for "

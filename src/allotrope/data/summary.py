@@ -69,7 +69,7 @@ def _sizes_and_modes(pictures: PicturesFound) -> dict[str, Any]:
 
 def summary_lines(data: Data) -> list[str]:
     """The summary in words."""
-    counts = {split: len(data.splits[split]) for split in SPLITS}
+    counts = {name: len(split) for name, split in data.splits.items()}
     listed = ", ".join(f"{count:,} {split}" for split, count in counts.items())
     several = len(data.inputs) > 1 or data.inputs[0].name != IMAGE
     what = f"{counted(sum(counts.values()), noun(data.inputs))}{_classes(data)}"

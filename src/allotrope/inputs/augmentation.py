@@ -95,6 +95,10 @@ PRESETS = {
 }
 
 
+WEAK = Augmentation(shift=1 / 16)
+"""What an example may change by whose answer is to be learned: hardly anything."""
+
+
 def augmentation_of(recipe: Recipe) -> Augmentation:
     """The preset that the recipe names, with what else it says by name, such as `mixup`.
 

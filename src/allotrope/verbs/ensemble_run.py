@@ -9,30 +9,26 @@ from pathlib import Path
 from allotrope.measure.choice import ENSEMBLE
 from allotrope.progress import Progress, duration
 from allotrope.verbs import pipeline
-from allotrope.verbs.ensemble_pages import (
-    EnsemblePage,
-    MemberPage,
-    MemberStartPage,
-    all_trainings,
-    member_folder,
-)
+from allotrope.verbs.ensemble_pages import EnsemblePage
 from allotrope.verbs.journal import Journal
 from allotrope.verbs.pipeline import Plan, TrainedPlan
 from allotrope.verbs.pipeline.ensemble_alone import soup_of, taught_by
 from allotrope.verbs.pipeline.ensemble_facts import in_words
 from allotrope.verbs.pipeline.ensemble_members import (
+    FOLDS,
     KINDS,
     OF_ONE_RUN,
-    SEEDS,
     SOUP,
     STUDENT,
     Making,
     MemberPlan,
+    on_own_fold,
     student_of,
 )
 from allotrope.verbs.pipeline.ensemble_stage import ensemble_of
 from allotrope.verbs.pipeline.ensemble_values import Ensemble, Member, member_of, mirror_axes
 from allotrope.verbs.request import FitOptions
+from allotrope.verbs.several_trainings import MEMBERS, BegunPage, LearnedPage, all_trainings
 
 DISTILLED = "distilled"
 
@@ -102,8 +98,10 @@ class EnsembleRun:
         """A member, begun and trained."""
         kind = self.options.ensemble_of
         making = Making(self.options, self.plan, self.count, number, tuple(self.trained))
-        page = MemberStartPage(self.plan, number, kind, self.count)
-        begun = self.journal.value(page, lambda: KINDS[kind](making))
+        begun = self._begun(number, lambda: KINDS[kind](making))
+        # Its fold follows from seed and number, and is drawn again instead of written.
+        if kind == FOLDS:
+            begun = on_own_fold(begun, self.count, self.plan.recipe.seed)
 
         def train() -> TrainedPlan:
             self.show.say(f"member {number} of {self.count}")
@@ -116,8 +114,7 @@ class EnsembleRun:
         (rival,) = [each for each in teacher.rivals if each.form == ENSEMBLE]
         number = self.count + 1
         making = Making(self.options, self.plan, self.count, number)
-        page = MemberStartPage(self.plan, number, SEEDS, self.count)
-        begun = self.journal.value(page, lambda: student_of(making))
+        begun = self._begun(number, lambda: student_of(making))
 
         def train() -> TrainedPlan:
             self.show.say(f"one network learns what {self.count} answer")
@@ -127,12 +124,19 @@ class EnsembleRun:
 
         return self._learned(begun, train)
 
+    def _begun(self, number: int, make: Callable[[], MemberPlan]) -> MemberPlan:
+        """A member that is written down before it learns."""
+        page = BegunPage(self.plan, number, MEMBERS)
+        plan = self.journal.value(page, lambda: make().plan)
+        return MemberPlan(number, plan, plan.data)
+
     def _learned(self, begun: MemberPlan, train: Callable[[], TrainedPlan]) -> TrainedPlan:
         """A training that is written down; what came of it is judged on examples of all."""
-        return self.journal.value(MemberPage(begun), lambda: replace(train(), plan=begun.plan))
+        page = LearnedPage(begun.plan, begun.number, MEMBERS)
+        return self.journal.value(page, lambda: replace(train(), plan=begun.plan))
 
     def _folder(self, number: int) -> Path:
-        return member_folder(self.journal.run, number)
+        return MEMBERS.folder(self.journal.run, number)
 
     def _as_one_training(self, ensemble: Ensemble) -> Ensemble:
         """With the record of all trainings, also if the first is the one that stands alone."""

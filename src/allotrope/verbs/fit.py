@@ -59,6 +59,7 @@ def fit(
     ensemble_of: str = "seeds",
     combine: str = "auto",
     distill: bool = False,
+    method: str = "auto",
     framework: str = "pytorch",
     budget: str | float | None = None,
     epochs: float | None = None,
@@ -285,9 +286,13 @@ def _trained(
     journal: Journal, options: FitOptions, plan: Plan, show: Progress
 ) -> tuple[TrainedPlan, Sequence[Rival]]:
     """The network that stands alone, and what else of an ensemble may be delivered."""
+    from allotrope.data.examples import UNLABELLED
     from allotrope.verbs import pages, pipeline
     from allotrope.verbs.ensemble_run import EnsembleRun
+    from allotrope.verbs.few_labels_run import FewLabelsRun
 
+    if UNLABELLED in plan.data.splits and options.ensemble is None:
+        return FewLabelsRun(journal, options, plan, show).run(), ()
     if options.ensemble is not None:
         ensemble = EnsembleRun(journal, options, plan, show).run()
         return ensemble.alone.trained, ensemble.rivals

@@ -17,6 +17,7 @@ from allotrope.config import (
 from allotrope.inputs.input_options import TAKING, TRAINING
 from allotrope.limits import parse_latency, parse_size
 from allotrope.option import ABOVE_0, FROM_0, Option
+from allotrope.recipe_choices import FEW_LABELS_BY
 from allotrope.tuning.study_database import check_name, check_url
 from allotrope.verbs.recipe_options import RECIPE
 
@@ -117,6 +118,15 @@ FIT = (
         "distill",
         "one network learns what the ensemble answers, and is delivered if it loses no more than "
         "the target allows.",
+    ),
+    Option(
+        "method",
+        "how to learn if many examples have no label (empty cells, a folder unlabelled/): labels "
+        "alone, or self-training by what networks say of the others; auto decides by how many "
+        "there are and the time. Labels alone are delivered if nothing beats them on held-out "
+        "labels.",
+        choices=FEW_LABELS_BY,
+        noun="method",
     ),
     Option("framework", "the framework that trains."),
     Option("budget", "time for training, such as 90s or 10m.", parse=parse_seconds),

@@ -27,6 +27,7 @@ from allotrope.errors import MissingDependencyError, UsageError, unknown_name
 from allotrope.inputs.input_options import pretrained, reading, text_reading
 from allotrope.optimizer_options import check_options
 from allotrope.option import Option, check_values
+from allotrope.recipe_choices import FEW_LABELS_BY
 from allotrope.verbs.ensemble_asked import check_ensemble
 from allotrope.verbs.offered import FIT
 from allotrope.verbs.weights_asked import check_weights
@@ -77,6 +78,8 @@ class FitOptions(Request):
     they differ in; `combine` says how answers become one, and
     `distill` whether one network is to learn them.
 
+    `method` says how unlabelled examples are learned from, if there are such.
+
     `tuned` is a run of `tune` whose settings are taken. `measure_threads` are those of the files
     that are measured, None for as many as train.
     """
@@ -88,6 +91,7 @@ class FitOptions(Request):
     ensemble_of: str = ENSEMBLES_OF[0]
     combine: str = COMBINED_BY[0]
     distill: bool = False
+    method: str = FEW_LABELS_BY[0]
     asked_drop: bool = False
     tuned: Path | None = None
     measure_threads: int | None = None
@@ -126,6 +130,7 @@ def fit_options(arguments: Mapping[str, Any], missing: Missing | None = None) ->
         ensemble_of=arguments["ensemble_of"],
         combine=arguments["combine"],
         distill=arguments["distill"],
+        method=arguments["method"],
         budget=None if arguments["budget"] is None else parse_seconds(arguments["budget"]),
         epochs=arguments["epochs"],
         settings=fixed_settings(arguments),

@@ -10,7 +10,7 @@ import numpy as np
 from allotrope.config import DataOptions
 from allotrope.data.apart_splits import Apart
 from allotrope.data.asked_columns import asked_kinds, asked_names
-from allotrope.data.examples import Examples
+from allotrope.data.examples import UNLABELLED, Examples
 from allotrope.data.patient_splits import PatientsApart
 from allotrope.data.reading import Reading
 from allotrope.data.recognize.apart_column import apart_of, without_apart
@@ -138,6 +138,7 @@ def _check(
             problem
             for task in tasks
             for split, columns in splits.items()
+            if split != UNLABELLED
             for problem in task.problems(split, columns[task.name])
         ]
     if problems:

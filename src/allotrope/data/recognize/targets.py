@@ -20,18 +20,21 @@ Columns = Mapping[str, np.ndarray]
 """A column by split."""
 LISTED = 8
 SEPARATORS = ("|", ";", ",")
+HELD_OUT = ("validation", "test")
 
 
 def to_task(frame: Frame, name: str, kind: str, alone: bool) -> tuple[Task, dict[str, np.ndarray]]:
     """The task of a target column, and its labels by split.
 
-    Labels may be missing, unless the task is `alone`.
+    Labels may be missing; of a task that is `alone` only those of training examples, of which fit
+    learns by its method for few labels.
     Raises: DataError with every row that does not fit the kind.
     """
     columns = {split: part[name] for split, part in frame.splits.items()}
     task, labels = MAKERS[kind](frame, name, columns)
     if alone:
-        _check_complete(frame, name, labels)
+        judging = {split: labels[split] for split in HELD_OUT if split in labels}
+        _check_complete(frame, name, judging)
     return task, labels
 
 
@@ -43,10 +46,13 @@ def _classification(
     flat = {split: _without_axis(column) for split, column in columns.items()}
     flat = with_training_spelling(flat, notes)
     known = {split: ~_missing(column) for split, column in flat.items()}
-    try:
-        codes, classes = to_labels(
-            {split: column[known[split]] for split, column in flat.items()}, None, notes
+    there = {split: flat[split][rows] for split, rows in known.items() if rows.any()}
+    if "train" not in there:
+        raise DataError(
+            f"{frame.name}: no training row has a label in '{name}'. Label some of each class."
         )
+    try:
+        codes, classes = to_labels(there, None, notes)
     except DataError as error:
         raise DataError(f"{frame.name}: target '{name}': {error}") from None
     frame.notes.extend(f"'{name}': {note}" for note in notes)
@@ -54,7 +60,8 @@ def _classification(
     labels = {}
     for split, rows in known.items():
         labels[split] = np.full(len(rows), -1, np.int64)
-        labels[split][rows] = codes[split]
+        if split in codes:
+            labels[split][rows] = codes[split]
     _check_known(frame, name, classes, labels)
     return Classification(name=name, classes=classes), labels
 
@@ -189,7 +196,7 @@ def _missing(column: np.ndarray) -> np.ndarray:
 
 
 def _check_complete(frame: Frame, name: str, labels: Mapping[str, np.ndarray]) -> None:
-    """Raises DataError for rows without a label: alone they can teach nothing."""
+    """Raises DataError for rows without a label: alone they can judge nothing."""
     rows = _rows_if(frame, labels, _is_unknown)
     if rows:
         raise DataError(

@@ -93,6 +93,15 @@ def foresee(columns: Iterable[Column], rows: np.ndarray) -> None:
             column.will_need(rows)
 
 
+def chained(first: Column, second: Column) -> np.ndarray:
+    """The column of the rows of both; of rows of one file nothing is read."""
+    if not (isinstance(first, StoredRows) and isinstance(second, StoredRows)):
+        return np.concatenate([first[:], second[:]])
+    if first.file is not second.file:
+        return np.concatenate([first[:], second[:]])
+    return as_column(StoredRows(first.file, np.concatenate([first.rows, second.rows])))
+
+
 def rows_between(column: Column, start: int, stop: int) -> np.ndarray:
     """The column of the rows from `start` to before `stop`; neither copied nor read."""
     if isinstance(column, StoredRows):

@@ -79,7 +79,7 @@ def member_of(number: int, trained: TrainedPlan, axes: Mapping[str, int]) -> Mem
     if not axes:
         return Member(number, trained, tasks, answers)
     # Raw examples are turned, as the file does it: pre-processing comes behind.
-    turn = partial(_turned, axes=axes)
+    turn = partial(turned, axes=axes)
     mirrored = {split: _answered(tasks, outputs(trained, split, turn)) for split in SPLITS}
     return Member(number, trained, tasks, answers, mirrored)
 
@@ -88,7 +88,7 @@ def _answered(tasks: Sequence[Task], raw: Arrays) -> dict[str, Answers]:
     return {task.name: task.answers(raw[task.name]) for task in tasks}
 
 
-def _turned(inputs: Arrays, axes: Mapping[str, int]) -> dict[str, np.ndarray]:
+def turned(inputs: Arrays, axes: Mapping[str, int]) -> dict[str, np.ndarray]:
     """Inputs [n, …] mirrored."""
     turned = {name: np.flip(inputs[name], axis) for name, axis in axes.items()}
     return {**inputs, **turned}

@@ -8,10 +8,12 @@ from pathlib import Path
 
 from allotrope.config import FOLDER_LAYOUTS
 from allotrope.data.encodings import shown
+from allotrope.data.examples import UNLABELLED
 from allotrope.data.sources.folder.interpretations import Interpretation, Pictures, unwrapped
 from allotrope.data.sources.folder.layout_readers import LAYOUT_READERS, without_unlabelled
 from allotrope.data.sources.folder.plausible_layouts import plausible
 from allotrope.data.sources.folder.tree import Folder, Tree, scan
+from allotrope.data.sources.folder.unlabelled_folders import take_unlabelled
 from allotrope.data.split_names import split_name
 from allotrope.errors import DataError, unknown_name
 from allotrope.inputs.image.formats import ARCHIVES, FORMATS
@@ -23,11 +25,15 @@ EXPECTED = (
     "test/"
 )
 FOLDERS_SHOWN = 8
+NO_CLASS = ""
 
 
 @dataclass
 class Layout:
-    """Picture paths by split with their class names; `ignored` counts other files by suffix."""
+    """Picture paths by split with their class names; `ignored` counts other files by suffix.
+
+    Those without a label have NO_CLASS.
+    """
 
     splits: dict[str, Pictures] = field(default_factory=dict)
     ignored: Counter[str] = field(default_factory=Counter)
@@ -68,10 +74,15 @@ def understood(folder: Path, tree: Tree, asked: str) -> Layout:
         chosen = LAYOUT_READERS[asked](root)
     _check_classes(folder, chosen)
     chosen.reasons |= unlabelled
+    take_unlabelled(chosen, tree.root)
     if root.path != tree.root.path:
         inner = shown(root.path, tree.root.path)
         chosen.remarks.append(f"read from '{inner}', which alone holds folders of pictures")
-    return Layout(chosen.splits, tree.ignored, _notes(chosen, tree))
+    splits = dict(chosen.splits)
+    if chosen.unlabelled:
+        paths = [path for each in chosen.unlabelled.values() for path in each.below()]
+        splits[UNLABELLED] = [(path, NO_CLASS) for path in paths]
+    return Layout(splits, tree.ignored, _notes(chosen, tree))
 
 
 def _labelled(root: Folder) -> tuple[Folder, dict[Path, str]]:

@@ -34,13 +34,17 @@ MEANINGS = {
 
 @dataclass
 class Interpretation:
-    """One way to read a tree: pictures by split, where these lie, why some folders are left out."""
+    """One way to read a tree: pictures by split, where these lie, why some folders are left out.
+
+    `unlabelled` are the folders of pictures to learn from without a label, by their place.
+    """
 
     layout: str
     splits: dict[str, Pictures]
     places: dict[str, list[str]] = field(default_factory=dict)
     reasons: dict[Path, str] = field(default_factory=dict)
     remarks: list[str] = field(default_factory=list)
+    unlabelled: dict[str, Folder] = field(default_factory=dict)
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -56,11 +60,14 @@ class Interpretation:
             if places:
                 shown = f"{split} from {', '.join(places)}: "
             parts.append(f"{shown}{_counted(pictures)}")
+        for place, folder in self.unlabelled.items():
+            parts.append(f"unlabelled from '{place}': {len(folder.below()):,}")
         return f"{MEANINGS[self.layout]} ({'; '.join(parts)})"
 
     def left_out(self, root: Folder) -> list[str]:
         """Every folder of which nothing is read, with the reason; pictures beside those read."""
         read = {path for pictures in self.splits.values() for path, _ in pictures}
+        read |= {path for folder in self.unlabelled.values() for path in folder.below()}
         return self._left_out_of(root, root, read)
 
     def _left_out_of(self, folder: Folder, root: Folder, read: set[Path]) -> list[str]:

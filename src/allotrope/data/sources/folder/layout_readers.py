@@ -27,6 +27,7 @@ from allotrope.errors import DataError
 from allotrope.wording import counted
 
 UNLABELLED = "unlabelled by its name; rename it if it is a class"
+OF_A_CLASS = "unlabelled by its name, in the folder of a class"
 HELD_OUT = ("validation", "test")
 NO_CLASS = frozenset(("unknown", "none", "unlabeled", "unlabelled"))
 """Names besides `images` of a lone folder in a test, for loaders that demand one."""
@@ -164,7 +165,7 @@ def read_classes_splits(root: Folder) -> Interpretation:
         for split, folders in parts.splits.items():
             pictures = [path for folder in folders for path in folder.below()]
             if split == "unlabelled":
-                reading.reasons |= {folder.path: UNLABELLED for folder in folders}
+                reading.reasons |= {folder.path: OF_A_CLASS for folder in folders}
             else:
                 reading.splits[split] += [(path, name) for path in pictures]
         reading.reasons |= {folder.path: "in no split" for folder in parts.others}

@@ -35,7 +35,7 @@ def _reading(folder: Path, layout: Layout, pixels: np.ndarray, facts: dict[str, 
         (split, path, name) for split, pictures in layout.splits.items() for path, name in pictures
     ]
     readable = [listed[row] for row in facts["rows"]]
-    labels = np.array([numbers[name] for _, _, name in readable], np.int64)
+    labels = np.array([numbers.get(name, -1) for _, _, name in readable], np.int64)
     names = [shown(path, folder) for _, path, _ in readable]
     splits: dict[str, Examples] = {}
     for split in layout.splits:

@@ -1,0 +1,133 @@
+"""Training with few labels, stage by stage, each written down before the next begins."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+
+from allotrope.data.examples import UNLABELLED, Data
+from allotrope.progress import Progress
+from allotrope.verbs import pipeline
+from allotrope.verbs.few_labels_pages import FewLabelsPage, MethodPage
+from allotrope.verbs.journal import Journal
+from allotrope.verbs.pipeline import Plan, Start, TrainedPlan
+from allotrope.verbs.pipeline.ensemble_values import mirror_axes
+from allotrope.verbs.pipeline.few_labels import (
+    LABELS,
+    ROUNDS,
+    Method,
+    Students,
+    first_student,
+    method_for,
+    next_student,
+    of_labels,
+    student_start,
+    with_time,
+)
+from allotrope.verbs.pipeline.few_labels_outcome import FewLabels, outcome
+from allotrope.verbs.pipeline.unlabelled_answers import Teacher, drawn, taught_by
+from allotrope.verbs.request import FitOptions
+from allotrope.verbs.several_trainings import STAGES, BegunPage, LearnedPage, all_trainings
+
+PSEUDO_LABELS = "pseudo_labels"
+
+
+@dataclass
+class FewLabelsRun:
+    """Labels alone, then what the method makes of the unlabelled examples."""
+
+    journal: Journal
+    options: FitOptions
+    plan: Plan
+    show: Progress
+    trained: list[TrainedPlan] = field(default_factory=list)
+
+    def run(self) -> TrainedPlan:
+        """The network that is better on held-out labels: by labels alone, or by the method.
+
+        Ctrl-C ends the stage that is under way; it is then between those so far.
+        """
+        asked = self.options.method
+        method = self.journal.value(MethodPage(), lambda: method_for(asked, self.plan))
+        self.show.say(method.reason)
+        self.trained.append(self._of_labels(method))
+        if method.name != LABELS:
+            for number in range(2, ROUNDS + 2):
+                if self.trained[-1].interrupted:
+                    break
+                self.trained.append(self._student(number))
+        page = FewLabelsPage(self.trained)
+        few = self.journal.value(page, lambda: self._judged(method))
+        facts, speed = all_trainings(self.trained)
+        return replace(few.chosen, facts=facts, speed=speed)
+
+    def _judged(self, method: Method) -> FewLabels:
+        rows = STAGES.rows(self.journal.run)
+        few = outcome(method, self.trained, rows[-1].get(PSEUDO_LABELS, ()))
+        self.show.say(few.verdict)
+        return few
+
+    def _of_labels(self, method: Method) -> TrainedPlan:
+        """The first stage."""
+
+        def begin() -> Plan:
+            if method.name == LABELS:
+                return self.plan
+            return of_labels(self.options, self.plan, self._student_start)
+
+        plan = self._begun(1, begin)
+        return self._learned(plan, 1, lambda: plan.data, "labels alone")
+
+    def _student(self, number: int) -> TrainedPlan:
+        """A stage by pseudo-labels of the network before it."""
+        plan = self._begun(number, lambda: self._begun_student(number))
+        count = plan.start.details[UNLABELLED]
+        teacher = Teacher(self.trained[-1])
+
+        def learning() -> Data:
+            unlabelled = drawn(plan.data, count, plan.recipe.seed, number)
+            data, soft = taught_by(teacher, unlabelled)
+            STAGES.enter(self.journal.run, number, {PSEUDO_LABELS: soft.counts})
+            return data
+
+        said = f"pseudo-labels of {count:,} examples, {number - 1} of {ROUNDS}"
+        return self._learned(plan, number, learning, said)
+
+    @cached_property
+    def _student_start(self) -> Start:
+        return student_start(self.options, self.plan)
+
+    def _begun_student(self, number: int) -> Plan:
+        """How the stage learns: the first student anew, later ones from the one before."""
+        before = self.trained[-1]
+        start = first_student(self._student_start) if number == 2 else next_student(before)
+        budget = self.plan.recipe.budget
+        if self.options.budget is None or budget is None:
+            everything = len(self.plan.data.splits[UNLABELLED])
+            return with_time(self.plan, start, start.recipe.budget, everything)
+        spent = sum(each.facts.seconds for each in self.trained)
+        views = 2 if mirror_axes(self.plan.data, before) else 1
+        students = Students(budget - spent, ROUNDS + 2 - number, before.speed, views)
+        return students.next(self.plan, start)
+
+    def _begun(self, number: int, make: Callable[[], Plan]) -> Plan:
+        return self.journal.value(BegunPage(self.plan, number, STAGES), make)
+
+    def _learned(
+        self, plan: Plan, number: int, learning: Callable[[], Data], said: str
+    ) -> TrainedPlan:
+        """A stage that is written down; what came of it is judged on the data as it is."""
+        folder = STAGES.folder(self.journal.run, number)
+
+        def train() -> TrainedPlan:
+            self.show.say(f"stage {number}: {said}")
+            began = time.monotonic()
+            data = learning()
+            labelling = time.monotonic() - began
+            trained = pipeline.trained(replace(plan, data=data), folder, self.show)
+            facts = replace(trained.facts, seconds=trained.facts.seconds + labelling)
+            return replace(trained, plan=plan, facts=facts)
+
+        return self.journal.value(LearnedPage(plan, number, STAGES), train)

@@ -1,0 +1,92 @@
+"""What unlabelled examples gave, by held-out labels alone, and the network that is taken."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from allotrope.data.examples import UNLABELLED
+from allotrope.training.pseudo_labels import by_class
+from allotrope.verbs.pipeline.few_labels import Method
+from allotrope.verbs.pipeline.outcome import TrainedPlan
+from allotrope.verbs.pipeline.unlabelled_answers import Teacher
+from allotrope.wording import counted
+
+
+@dataclass(frozen=True)
+class FewLabels:
+    """The network that is `chosen`, the `verdict` in a line, and `facts` for the record."""
+
+    chosen: TrainedPlan
+    verdict: str
+    facts: dict[str, Any]
+
+
+def outcome(method: Method, trained: Sequence[TrainedPlan], counts: Sequence[int]) -> FewLabels:
+    """The last stage if it beats the first, labels alone, on held-out labels; else the first.
+
+    One is better by the metric that decides; of equals by its loss. `counts` are how many pseudo-
+    labels of each class the last stage learned from.
+    """
+    stages = [Teacher(each) for each in trained]
+    first, last = stages[0], stages[-1]
+    beaten = last.standing > first.standing
+    chosen = last if beaten else first
+    verdict = _verdict(method, stages, beaten)
+    facts = {
+        "method": method.name,
+        "reason": method.reason,
+        "labels": len(first.data.train),
+        "held_out": len(first.data.validation),
+        "unlabelled": len(first.data.splits[UNLABELLED]),
+        "stages": [_facts(each) for each in stages],
+        "chosen": stages.index(chosen) + 1,
+        "verdict": verdict,
+        **_pseudo_labels(stages, counts),
+    }
+    return FewLabels(chosen.trained, verdict, facts)
+
+
+def _facts(stage: Teacher) -> dict[str, Any]:
+    return {"validation_metric": _metric(stage), "validation_loss": -stage.standing[1]}
+
+
+def _metric(stage: Teacher) -> float:
+    task = stage.data.tasks[0]
+    return task.answered(stage.alone, stage.data.validation[task.name])
+
+
+def _verdict(method: Method, stages: Sequence[Teacher], beaten: bool) -> str:
+    first, last = stages[0], stages[-1]
+    task, count = first.data.tasks[0], len(first.data.validation)
+    alone = task.metric_text(_metric(first))
+    if len(stages) == 1:
+        return f"labels alone: {task.metric.title} {alone} on {_held_out(count)}"
+    what = "is delivered" if beaten else "does not beat labels alone, which are delivered"
+    return (
+        f"{method.name} {what}: {task.metric.title} {task.metric_text(_metric(last))} on "
+        f"{_held_out(count)}, {alone} by labels alone; loss {-last.standing[1]:.3g} and "
+        f"{-first.standing[1]:.3g}"
+    )
+
+
+def _held_out(count: int) -> str:
+    return counted(count, "held-out label")
+
+
+def _pseudo_labels(stages: Sequence[Teacher], counts: Sequence[int]) -> dict[str, Any]:
+    """How right the pseudo-labels are that the last stage learned from, by class."""
+    if not counts:
+        return {}
+    teacher = stages[-2]
+    task = teacher.data.tasks[0]
+    labels = teacher.data.validation[task.name]
+    names = task.counted(labels)
+    rows = by_class(teacher.held_out, labels, task.size)
+    return {
+        "pseudo_labels": [
+            {"label": name, **row, "unlabelled": count}
+            for name, row, count in zip(names, rows, counts, strict=True)
+        ]
+    }
