@@ -159,7 +159,7 @@ def test_labels_as_texts_numbers_and_one_hot(tmp_path):
             {"x_train": np.zeros((40, 6, 5, 4), np.uint8), "y_train": LABELS},
             ["four channels", "x[..., :3]"],
         ),
-        ({"x_train": IMAGES, "y_train": LABELS + np.nan}, ["'y_train' holds no label"]),
+        ({"x_train": IMAGES, "y_train": LABELS + np.nan}, ["holds no label"]),
         ({"x_train": IMAGES, "y_train": np.ones((40, 3))}, ["shape [40, 3]"]),
         ({"x_train": IMAGES, "y_train": LABELS, "class_names": ["a", "b"]}, ["0 to 3", "2 names"]),
         ({"x_train": IMAGES, "y_train": LABELS, "class_names": ["a", "b", "b", "c"]}, ["twice: b"]),

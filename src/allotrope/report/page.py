@@ -26,6 +26,7 @@ from allotrope.report.run_folder import RunFolder, read_run
 from allotrope.report.scatter import scatter
 from allotrope.report.shrinking import shrinking
 from allotrope.report.tuning_section import tuning_section
+from allotrope.report.unlabelled_used import unlabelled_used
 from allotrope.storage import replace_file
 
 FILTERS = (
@@ -116,6 +117,7 @@ def _fit_page(folder: RunFolder) -> dict[str, Any]:
         "shrinking": shrinking(run, SCATTER_SIZES),
         "tuning": tuning_section(run, SCATTER_SIZES),
         "ensemble": members_united(run),
+        "few_labels": unlabelled_used(run),
         "sensitivity": layers_rounded(run),
         "measurement_note": sections.measurement_note(run),
         "curves": [
@@ -135,6 +137,7 @@ def _fit_page(folder: RunFolder) -> dict[str, Any]:
     page["parts"] = [
         ("shrinking", "Shrinking", page["shrinking"]),
         ("tuning", "Tuning", page["tuning"]),
+        ("few_labels", "Few labels", page["few_labels"]),
         ("ensemble", "Ensemble", page["ensemble"]),
         ("candidates", "Candidates", candidates.rows),
         ("sensitivity", "Sensitivity to rounding", page["sensitivity"]),
