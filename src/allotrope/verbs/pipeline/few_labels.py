@@ -127,9 +127,12 @@ def _student_recipe(asked: Request, alone: Recipe, recipe: Recipe) -> Recipe:
 def first_student(start: Start) -> Start:
     """The first of the students, with its part of their time."""
     recipe = start.recipe
-    times = {"budget": recipe.budget, "epochs": recipe.epochs}
-    shared = {name: time / ROUNDS for name, time in times.items() if time is not None}
-    return replace(start, recipe=replace(recipe, **shared))
+    budget, epochs = _shared(recipe.budget), _shared(recipe.epochs)
+    return replace(start, recipe=replace(recipe, budget=budget, epochs=epochs))
+
+
+def _shared(time: float | None) -> float | None:
+    return None if time is None else time / ROUNDS
 
 
 def next_student(before: TrainedPlan) -> Start:
