@@ -23,7 +23,7 @@ class StageRow:
 
 
 @dataclass(frozen=True)
-class ClassRow:
+class CalledRow:
     """Pseudo-labels of one class, by held-out labels: [right of those that have it]."""
 
     record: Record
@@ -38,7 +38,7 @@ class UnlabelledUsed:
     note: str
     verdict: str
     stages: list[StageRow]
-    classes: list[ClassRow]
+    classes: list[CalledRow]
     deciding: Judged
 
 
@@ -79,9 +79,11 @@ def _stages(run: Record, facts: Record, deciding: Judged) -> list[StageRow]:
     return rows
 
 
-def _of_class(row: Record) -> ClassRow:
+def _of_class(row: Record) -> CalledRow:
     right = row.number("right") or 0.0
-    return ClassRow(row, _share(right, row.number("held_out")), _share(right, row.number("called")))
+    return CalledRow(
+        row, _share(right, row.number("held_out")), _share(right, row.number("called"))
+    )
 
 
 def _share(right: float, whole: float | None) -> str:

@@ -18,7 +18,7 @@ from allotrope.verbs.pipeline.few_labels import (
     LABELS,
     ROUNDS,
     Method,
-    Students,
+    TimeLeft,
     first_student,
     method_for,
     next_student,
@@ -109,7 +109,7 @@ class FewLabelsRun:
             return with_time(self.plan, start, start.recipe.budget, everything)
         spent = sum(each.facts.seconds for each in self.trained)
         views = 2 if mirror_axes(self.plan.data, before) else 1
-        students = Students(budget - spent, ROUNDS + 2 - number, before.speed, views)
+        students = TimeLeft(budget - spent, ROUNDS + 2 - number, before.speed, views)
         return students.next(self.plan, start)
 
     def _begun(self, number: int, make: Callable[[], Plan]) -> Plan:

@@ -143,7 +143,7 @@ def next_student(before: TrainedPlan) -> Start:
 
 
 @dataclass(frozen=True)
-class Students:
+class TimeLeft:
     """What is left of a budget for so many students that are still to come.
 
     `speed` is in examples a second.
