@@ -1,0 +1,74 @@
+"""Figures of `concepts.py` in pages, between marks: <!--effect KEY-->…<!--/-->."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from statistics import mean, stdev
+from typing import Any
+
+PAGES = (Path("docs/concepts.md"), Path("docs/concepts.zh-CN.md"))
+MARK = re.compile(r"<!--(effect|bare) ([^ ]+)-->.*?<!--/-->")
+STUDENT = {2: 12.706, 3: 4.303, 4: 3.182, 5: 2.776}
+"""The 97.5th percentile of Student's t by the number of values, one degree of freedom fewer."""
+METRICS = {"rmse": "RMSE", "quadratic_kappa": "κ", "micro_f1": "F1"}
+"""What stands behind a figure that is not of accuracy."""
+NOTHING = "–"
+
+
+def written(page: str, results: Mapping[str, Any]) -> str:
+    """The page with what `results` say in its marks.
+
+    Raises: KeyError for a mark of something that was not measured.
+    """
+    return MARK.sub(lambda mark: _filled(mark[1], mark[2], results), page)
+
+
+def _filled(kind: str, key: str, results: Mapping[str, Any]) -> str:
+    text = effect(key, results) if kind == "effect" else bare(key, results)
+    return f"<!--{kind} {key}-->{text}<!--/-->"
+
+
+def effect(key: str, results: Mapping[str, Any]) -> str:
+    """`+0.31 ± 0.52`: the mean difference to the bare training of equal seeds, and its interval.
+
+    In bold if 0 lies outside of the interval. What did not train says so by a dash.
+    """
+    problem = key.partition("/")[0]
+    facts, rows = results["problems"][problem], results["rows"]
+    seeds = sorted(rows[key], key=int)
+    pairs = [(rows[key][seed]["metric"], rows[problem][seed]["metric"]) for seed in seeds]
+    if any(None in pair for pair in pairs):
+        return NOTHING
+    differences = [facts["factor"] * (one - other) for one, other in pairs]
+    middle, reach = interval(differences)
+    text = f"{signed(middle)} ± {reach:.2f}"
+    if abs(middle) > reach:
+        text = f"**{text}**"
+    metric = METRICS.get(facts["metric"])
+    return f"{text} {metric}" if metric else text
+
+
+def bare(problem: str, results: Mapping[str, Any]) -> str:
+    """`86.65 ± 0.40`: the metric of the bare training itself."""
+    facts, seeds = results["problems"][problem], results["rows"][problem]
+    values = [facts["factor"] * cell["metric"] for cell in seeds.values()]
+    middle, reach = interval(values)
+    return f"{middle:.2f} ± {reach:.2f}"
+
+
+def interval(values: list[float]) -> tuple[float, float]:
+    """Mean and half of the 95 % interval; infinite for one value."""
+    if len(values) < 2:
+        return values[0], math.inf
+    return mean(values), STUDENT[len(values)] * stdev(values) / math.sqrt(len(values))
+
+
+def signed(value: float) -> str:
+    """With a sign that is as long as a plus; ±0 has none."""
+    text = f"{value:+.2f}"
+    if float(text) == 0:
+        return "0.00"
+    return text.replace("-", "−")
