@@ -1,6 +1,6 @@
 """What each concept of deep learning changes: one training with it, one without, equally long.
 
-    python benchmarks/concepts.py [--data ../shared/data] [--only fashion/loss] [--seeds 3]
+    python benchmarks/concepts.py [--data ../shared/data] [--only fashion/loss] [--seeds 0 1 2]
     python benchmarks/concepts.py --write
 
 Takes some 45 minutes on one core. A small network of the zoo is trained on a small part of public
@@ -40,7 +40,7 @@ def options() -> argparse.Namespace:
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
     parser.add_argument("--out", type=Path, default=RESULTS)
     parser.add_argument("--only", default="", help="keys that begin so")
-    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--again", action="store_true", help="measure what is there already")
     parser.add_argument("--write", action="store_true", help="put the figures into the pages")
     return parser.parse_args()
@@ -91,7 +91,7 @@ def measured(asked: argparse.Namespace) -> None:
     """Every training that is not there yet, seed by seed, so that a part of all comes first."""
     results = Results(asked.out)
     rows = everything(asked.only)
-    for seed in range(asked.seeds):
+    for seed in asked.seeds:
         read: dict[str, Data] = {}
         for key, name, concept in rows:
             if results.has(key, seed) and not asked.again:

@@ -11,10 +11,13 @@ import pathlib
 import shutil
 from collections.abc import Iterator
 
+import numpy as np
 import pytest
 
+import allotrope
 from allotrope.report import write_report
 from chromium import Chromium, find_chromium
+from explainable import pictured, run_folder
 
 FIXTURE = pathlib.Path(__file__).parent / "fixtures" / "report"
 DESKTOP, TABLET, PHONE = 1280, 820, 390
@@ -108,6 +111,21 @@ def test_loads_whole_and_fits(
     )
     ground = browser.evaluate("getComputedStyle(document.body).backgroundColor")
     assert (sum(map(int, ground[4:-1].split(","))) < 150) == dark
+
+
+@pytest.mark.parametrize(("width", "dark"), [(DESKTOP, False), (320, True)])
+def test_an_explained_picture_loads_whole_and_fits(
+    browser: Chromium, tmp_path: pathlib.Path, width: int, dark: bool
+) -> None:
+    network = pictured("cnn", channels=(3, 4), hidden=(5,))
+    pixels = np.arange(144, dtype=np.uint8).reshape(12, 12)
+    run = run_folder(tmp_path / ("n" * 120), network)
+    allotrope.explain(run, pixels, out=tmp_path / "way.html")
+    browser.open(tmp_path / "way.html", width, dark=dark)
+    assert complaints(browser) == []
+    assert overflow(browser) <= 0
+    pictures = browser.evaluate("[...document.images].map(image => image.naturalWidth)")
+    assert len(pictures) > 12 and min(pictures) > 0
 
 
 @pytest.mark.parametrize("width", [DESKTOP, PHONE])

@@ -44,6 +44,7 @@ ORDER = (
     ("shrinking", "tuning"),
     ("runtimes",),
     ("measure",),
+    ("explaining",),
     ("delivery",),
     ("report", "conversion"),
     ("testing", "verbs"),

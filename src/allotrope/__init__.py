@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from allotrope.verbs.compare import compare as compare
     from allotrope.verbs.convert import convert as convert
     from allotrope.verbs.doctor import doctor as doctor
+    from allotrope.verbs.explain import explain as explain
     from allotrope.verbs.fit_to_target import fit as fit
     from allotrope.verbs.predict import predict as predict
     from allotrope.verbs.shrink import shrink as shrink
@@ -41,6 +42,7 @@ _HOMES = {
     "convert": "allotrope.verbs.convert:convert",
     "doctor": "allotrope.verbs.doctor:doctor",
     "errors": "allotrope.errors",
+    "explain": "allotrope.verbs.explain:explain",
     "fit": "allotrope.verbs.fit_to_target:fit",
     "load": "allotrope.network.reading.read:load",
     "networks": "allotrope.network.zoo",
@@ -53,7 +55,7 @@ _HOMES = {
 
 __all__ = [
     "Network", "__version__", "augment", "bench", "cache", "check", "compare", "convert", "doctor",
-    "errors", "fit", "load", "networks", "predict", "read", "shrink", "testing", "tune",
+    "errors", "explain", "fit", "load", "networks", "predict", "read", "shrink", "testing", "tune",
 ]  # fmt: skip
 
 

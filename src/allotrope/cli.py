@@ -59,6 +59,10 @@ VERBS: Verbs = {
         "allotrope.verbs.predict:predict",
         "Answer for new examples with the file that a run delivered.",
     ),
+    "explain": (
+        "allotrope.verbs.explain:explain",
+        "Show one picture's way through a trained network, step by step, with its numbers.",
+    ),
     "convert": (
         "allotrope.verbs.convert:convert",
         "Write an ONNX file as an ordinary model of one framework, proved equal.",

@@ -55,16 +55,21 @@ def write_report(folder: Path) -> Path:
 
     Raises: RunFolderError if run.json cannot be read or the report cannot be written.
     """
-    page = _template().render(_page(read_run(Path(folder))))
+    page = template("report.html").render(_page(read_run(Path(folder))))
     path = Path(folder) / "report.html"
-    replace_file(
-        path, UNPRINTABLE.sub("\N{REPLACEMENT CHARACTER}", page).encode("utf-8", "backslashreplace")
-    )
+    replace_file(path, without_unprintable(page))
     return path
 
 
+def without_unprintable(page: str) -> bytes:
+    """The page as a file, without characters that no page may have."""
+    text = UNPRINTABLE.sub("\N{REPLACEMENT CHARACTER}", page)
+    return text.encode("utf-8", "backslashreplace")
+
+
 @functools.cache
-def _template() -> jinja2.Template:
+def template(name: str) -> jinja2.Template:
+    """A page's template, with the filters and the style that all pages have."""
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("allotrope.report"),
         autoescape=True,
@@ -75,7 +80,7 @@ def _template() -> jinja2.Template:
     environment.filters.update({function.__name__: function for function in FILTERS})
     environment.globals["rows_alike"] = rows_alike
     environment.globals["style"] = Markup(environment.get_template("style.css").render())
-    return environment.get_template("report.html")
+    return environment.get_template(name)
 
 
 def _page(folder: RunFolder) -> dict[str, Any]:

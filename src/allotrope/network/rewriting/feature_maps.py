@@ -30,7 +30,7 @@ def last_feature_map(network: Network, taken: str, answer: str) -> Value | None:
     convolution of two axes or more.
     """
     graph = Lookup(network.graph, network.weights)
-    between = _behind(graph, [taken]) & _before(graph, answer)
+    between = behind(graph, [taken]) & before(graph, answer)
     maps = [
         graph.known(node.outputs[0])
         for node in graph.nodes()
@@ -103,7 +103,7 @@ def _followed(graph: Lookup, conv: Value, between: set[str]) -> Value:
     return last
 
 
-def _behind(graph: Lookup, names: Iterable[str]) -> set[str]:
+def behind(graph: Lookup, names: Iterable[str]) -> set[str]:
     """These values, and all that are made of them."""
     reached = set(names)
     for node in graph.nodes():
@@ -112,7 +112,7 @@ def _behind(graph: Lookup, names: Iterable[str]) -> set[str]:
     return reached
 
 
-def _before(graph: Lookup, name: str) -> set[str]:
+def before(graph: Lookup, name: str) -> set[str]:
     """This value, and all that it is made of."""
     reached = {name}
     for node in _last_first(graph):

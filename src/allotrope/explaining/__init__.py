@@ -1,0 +1,1 @@
+"""One picture on its way through a trained network: which arrays there are, and their numbers."""
